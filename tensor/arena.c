@@ -1,0 +1,166 @@
+// arena.c: a list of chunks from the system, each filled from its start.
+//
+// A training step asks for the same blocks in the same order each time round, so after the first round the chunks that
+// are there are the chunks that are needed, and the system is not asked again.
+//
+// In sanitizer builds all memory that is not handed out is poisoned, and a poisoned gap lies between neighbours, so that
+// a write past the end of one tensor is caught although the next one lies in the same chunk.
+
+#include "tensor/arena.h"
+
+#include <stdlib.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define HAVE_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAVE_ASAN 1
+#endif
+#endif
+
+#ifdef HAVE_ASAN
+#include <sanitizer/asan_interface.h>
+enum { GAP = 64 };
+#else
+#define ASAN_POISON_MEMORY_REGION(start, bytes) ((void)(start), (void)(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(start, bytes) ((void)(start), (void)(bytes))
+enum { GAP = 0 };
+#endif
+
+enum {
+    ALIGNMENT = 64,                                // a cache line, and the widest vector register
+    FIRST_CHUNK = 256 << 10,
+    LARGEST_GROWTH = 64 << 20                      // chunks double up to here; single larger requests get their own
+};
+
+struct ArenaChunk {
+    ArenaChunk *next;
+    size_t capacity;                               // of data
+    size_t used;
+    char *data;                                    // aligned, within this same block
+};
+
+// A block that was handed back, written into the block itself.
+typedef struct ArenaSpare {
+    struct ArenaSpare *next;
+    size_t bytes;
+} ArenaSpare;
+
+static size_t round_up(size_t bytes)
+{
+    size_t at_least = bytes < ALIGNMENT ? ALIGNMENT : bytes;
+    return (at_least + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+static ArenaChunk *chunk_create(size_t capacity)
+{
+    ArenaChunk *chunk = memory_allocate(sizeof *chunk + ALIGNMENT + capacity, "the tape");
+    uintptr_t start = (uintptr_t)(chunk + 1);
+    chunk->data = (char *)((start + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+    chunk->next = NULL;
+    chunk->capacity = capacity;
+    chunk->used = 0;
+    ASAN_POISON_MEMORY_REGION(chunk->data, chunk->capacity);
+    return chunk;
+}
+
+static size_t chunk_size_for(const Arena *arena, size_t bytes)
+{
+    size_t growth = FIRST_CHUNK;
+    if (arena->current != NULL) {
+        growth = arena->current->capacity * 2;
+    }
+    if (growth > LARGEST_GROWTH) {
+        growth = LARGEST_GROWTH;
+    }
+    return bytes > growth ? bytes : growth;
+}
+
+// The first chunk from the current one on that has room; the rest of those passed over stays empty until the reset.
+static ArenaChunk *chunk_with_room(Arena *arena, size_t bytes)
+{
+    ArenaChunk *last = NULL;
+    for (ArenaChunk *chunk = arena->current; chunk != NULL; chunk = chunk->next) {
+        if (chunk->capacity - chunk->used >= bytes) {
+            return chunk;
+        }
+        last = chunk;
+    }
+    ArenaChunk *chunk = chunk_create(chunk_size_for(arena, bytes));
+    if (last == NULL) {
+        arena->first = chunk;
+    } else {
+        last->next = chunk;
+    }
+    return chunk;
+}
+
+static void *take_spare(Arena *arena, size_t bytes)
+{
+    for (ArenaSpare **link = &arena->spares; *link != NULL; link = &(*link)->next) {
+        ArenaSpare *spare = *link;
+        if (spare->bytes == bytes) {
+            *link = spare->next;
+            return spare;
+        }
+    }
+    return NULL;
+}
+
+static void count_use(Arena *arena, size_t bytes)
+{
+    arena->bytes += bytes;
+    if (arena->bytes > arena->bytes_peak) {
+        arena->bytes_peak = arena->bytes;
+    }
+}
+
+void *arena_allocate(Arena *arena, size_t bytes)
+{
+    size_t size = round_up(bytes);
+    void *block = take_spare(arena, size);
+    if (block == NULL) {
+        ArenaChunk *chunk = chunk_with_room(arena, size + GAP);
+        block = chunk->data + chunk->used;
+        chunk->used += size + GAP;
+        arena->current = chunk;
+    }
+    count_use(arena, size);
+    ASAN_UNPOISON_MEMORY_REGION(block, bytes);
+    return block;
+}
+
+void arena_release(Arena *arena, void *block, size_t bytes)
+{
+    size_t size = round_up(bytes);
+    ASAN_POISON_MEMORY_REGION(block, size);
+    ASAN_UNPOISON_MEMORY_REGION(block, sizeof(ArenaSpare));
+    ArenaSpare *spare = block;
+    spare->next = arena->spares;
+    spare->bytes = size;
+    arena->spares = spare;
+    arena->bytes -= size;
+}
+
+void arena_reset(Arena *arena)
+{
+    for (ArenaChunk *chunk = arena->first; chunk != NULL; chunk = chunk->next) {
+        ASAN_POISON_MEMORY_REGION(chunk->data, chunk->capacity);
+        chunk->used = 0;
+    }
+    arena->current = arena->first;
+    arena->spares = NULL;
+    arena->bytes = 0;
+}
+
+void arena_free(Arena *arena)
+{
+    ArenaChunk *chunk = arena->first;
+    while (chunk != NULL) {
+        ArenaChunk *next = chunk->next;
+        ASAN_UNPOISON_MEMORY_REGION(chunk->data, chunk->capacity);
+        free(chunk);
+        chunk = next;
+    }
+    *arena = (Arena){0};
+}

@@ -1,0 +1,80 @@
+// fail.c: the two ways in which the library can't go on, and the handler that is told.
+
+#include "tensor/tensor.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void default_handler(FailKind kind, const char *message)
+{
+    fflush(stdout);
+    fprintf(stderr, "%s\n", message);
+    if (kind == FAIL_MEMORY) {
+        exit(EXIT_FAILURE);
+    }
+    abort();
+}
+
+static FailHandler *current_handler = default_handler;
+static atomic_size_t requests;
+
+FailHandler *fail_set_handler(FailHandler *handler)
+{
+    FailHandler *before = current_handler;
+    current_handler = handler == NULL ? default_handler : handler;
+    return before;
+}
+
+// A handler that returns would let the library go on with what it can't go on with.
+static _Noreturn void hand_over(FailKind kind, const char *message)
+{
+    current_handler(kind, message);
+    abort();
+}
+
+void fail_mistake(Where where, const char *format, ...)
+{
+    char text[400];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+
+    char message[640];
+    snprintf(message, sizeof message, "%s  [%s:%d, %s()]", text, where.file, where.line, where.function);
+    hand_over(FAIL_MISTAKE, message);
+}
+
+void fail_memory(size_t bytes, const char *what)
+{
+    char message[200];
+    snprintf(message, sizeof message, "out of memory: the system refused %.1f MiB for %s", (double)bytes / (1 << 20), what);
+    hand_over(FAIL_MEMORY, message);
+}
+
+void *memory_allocate(size_t bytes, const char *what)
+{
+    atomic_fetch_add(&requests, 1);
+    void *memory = malloc(bytes);
+    if (memory == NULL) {
+        fail_memory(bytes, what);
+    }
+    return memory;
+}
+
+void *memory_allocate_zeroed(size_t count, size_t bytes_each, const char *what)
+{
+    atomic_fetch_add(&requests, 1);
+    void *memory = calloc(count, bytes_each);
+    if (memory == NULL) {
+        fail_memory(count * bytes_each, what);
+    }
+    return memory;
+}
+
+size_t memory_requests(void)
+{
+    return atomic_load(&requests);
+}

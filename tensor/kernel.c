@@ -1,0 +1,46 @@
+// kernel.c: which set of kernels is in use.
+
+#include "tensor/kernel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef GPTAPE_ONEDNN
+static const Kernels *const available[] = {&kernels_fast, &kernels_plain};
+#else
+static const Kernels *const available[] = {&kernels_plain};
+#endif
+
+static const Kernels *chosen;                      // NULL until first asked for
+
+bool kernels_choose(const char *name)
+{
+    for (size_t i = 0; i < sizeof available / sizeof available[0]; i++) {
+        if (strcmp(available[i]->name, name) == 0) {
+            chosen = available[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+const Kernels *kernels(void)
+{
+    if (chosen == NULL) {
+        const char *wish = getenv("GPTAPE_KERNELS");
+        if (wish == NULL || !kernels_choose(wish)) {
+            chosen = available[0];
+        }
+    }
+    return chosen;
+}
+
+const char *kernels_name(void)
+{
+    return kernels()->name;
+}
+
+bool kernels_have_onednn(void)
+{
+    return available[0] != &kernels_plain;
+}

@@ -1,0 +1,56 @@
+// kernel_fast.c: the engine. Matrix products go to oneDNN, which picks the machine's vector instructions at run time.
+
+#include "tensor/kernel.h"
+
+#ifdef GPTAPE_ONEDNN
+
+#include <dnnl.h>
+
+#ifdef _OPENMP
+#include <omp.h>
+#else
+// A compiler without its own OpenMP has no omp.h; the runtime is there all the same, because oneDNN brings it.
+void omp_set_num_threads(int threads);
+#endif
+
+// Below this many multiplications a call of oneDNN costs more than it saves: it takes about 2 microseconds whatever the size.
+static const double SMALL_PRODUCT = 2048;
+
+static void fast_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
+                      bool accumulate, Real *C, int ldc)
+{
+    if ((double)M * N * K <= SMALL_PRODUCT) {
+        kernels_plain.gemm(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, accumulate, C, ldc);
+        return;
+    }
+    char letter_a = transpose_a ? 'T' : 'N';
+    char letter_b = transpose_b ? 'T' : 'N';
+    Real beta = accumulate ? 1 : 0;
+    dnnl_status_t status = dnnl_sgemm(letter_a, letter_b, M, N, K, 1, A, lda, B, ldb, beta, C, ldc);
+    if (status == dnnl_out_of_memory) {
+        fail_memory(sizeof(Real) * (size_t)M * (size_t)N, "a matrix product");
+    }
+    if (status != dnnl_success) {
+        fail_mistake(HERE, "dnnl_sgemm refused (%d, %d) x (%d, %d): status %d", M, K, K, N, (int)status);
+    }
+}
+
+const Kernels kernels_fast = {
+    .name = "fast",
+    .gemm = fast_gemm,
+};
+
+void kernels_set_threads(int threads)
+{
+    omp_set_num_threads(threads);
+}
+
+#else
+
+// The plain kernels run on one thread.
+void kernels_set_threads(int threads)
+{
+    (void)threads;
+}
+
+#endif

@@ -1,0 +1,51 @@
+// dropout.c: dropout (Srivastava et al. 2014), scaled while training.          torch: F.dropout(x, p, training=True)
+//
+// y_i = x_i m_i,  m_i = 0 with probability p, else 1 / (1 - p);  dL/dx_i = dL/dy_i m_i
+
+#include "tensor/op.h"
+
+Tensor *tensor_dropout(Tensor *x, double p, Random *random, Where where)
+{
+    OpCall call = {OP_DROPOUT, (Tensor *[]){x}, 1, where};
+    op_check(&call);
+    if (!(p >= 0 && p < 1)) {
+        op_fail(&call, "p = %g: must be at least 0 and below 1", p);
+    }
+    Tensor *y = op_output(&call, x->shape);
+    size_t n = tensor_count(x);
+    Real *mask = op_save(y, n * sizeof *mask);
+    Real kept = (Real)(1 / (1 - p));
+    for (size_t i = 0; i < n; i++) {
+        mask[i] = random_double(random) < 1 - p ? kept : 0;
+        y->data[i] = x->data[i] * mask[i];
+    }
+    return y;
+}
+
+static void dropout_backward(TapeNode *node)
+{
+    const Real *mask = node->saved;
+    const Real *dy = node->output->grad;
+    Real *dx = op_grad(node->inputs[0]);
+    if (dx == NULL) {
+        return;
+    }
+    size_t n = tensor_count(node->output);
+    for (size_t i = 0; i < n; i++) {
+        dx[i] += dy[i] * mask[i];
+    }
+}
+
+// Seeded anew each time, so that every evaluation drops the same values.
+static Tensor *dropout_case(Tensor **x)
+{
+    Random random;
+    random_seed(&random, 5);
+    return tensor_dropout(x[0], 0.4, &random, HERE);
+}
+
+static const OpCase dropout_cases[] = {
+    {"dropout", {SIZES(4, 5)}, 1, false, dropout_case},
+};
+
+const Op op_dropout = {.name = "dropout", .backward = dropout_backward, OP_CASES(dropout_cases)};

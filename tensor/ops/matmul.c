@@ -1,0 +1,203 @@
+// matmul.c: products of matrices. The inner loops are behind kernel.h.
+
+#include "tensor/op.h"
+
+#include <string.h>
+
+// ------------------------------------------------------------------------------------------------------------
+// y = a b            a (..., M, K), b (..., K, N) or (K, N), y (..., M, N)          torch: a @ b
+// dL/da = dL/dy b^T,  dL/db = a^T dL/dy, summed up over the matrices where one b serves all
+
+typedef struct MatmulSizes {
+    size_t matrices;
+    int M, N, K;
+    bool b_shared;                                 // one b for all matrices of a
+} MatmulSizes;
+
+static bool leading_sizes_equal(Shape a, Shape b)
+{
+    if (a.ndim != b.ndim) {
+        return false;
+    }
+    for (int d = 0; d < a.ndim - 2; d++) {
+        if (a.size[d] != b.size[d]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static MatmulSizes matmul_sizes(const OpCall *call)
+{
+    Shape a = call->inputs[0]->shape;
+    Shape b = call->inputs[1]->shape;
+    char a_text[SHAPE_TEXT];
+    char b_text[SHAPE_TEXT];
+    shape_text(a, a_text);
+    shape_text(b, b_text);
+    if (a.ndim < 2 || b.ndim < 2) {
+        op_fail(call, "%s x %s: both need at least 2 dimensions", a_text, b_text);
+    }
+    int inner_a = a.size[a.ndim - 1];
+    int inner_b = b.size[b.ndim - 2];
+    if (inner_a != inner_b) {
+        op_fail(call, "%s x %s: inner sizes %d and %d differ", a_text, b_text, inner_a, inner_b);
+    }
+    bool b_shared = b.ndim == 2;
+    if (!b_shared && !leading_sizes_equal(a, b)) {
+        op_fail(call, "%s x %s: leading sizes differ, and b is not one matrix for all", a_text, b_text);
+    }
+    int M = a.size[a.ndim - 2];
+    size_t matrices = shape_count(a) / ((size_t)M * (size_t)inner_a);
+    return (MatmulSizes){.matrices = matrices, .M = M, .N = b.size[b.ndim - 1], .K = inner_a, .b_shared = b_shared};
+}
+
+Tensor *tensor_matmul(Tensor *a, Tensor *b, Where where)
+{
+    OpCall call = {OP_MATMUL, (Tensor *[]){a, b}, 2, where};
+    op_check(&call);
+    MatmulSizes s = matmul_sizes(&call);
+    Shape shape = a->shape;
+    shape.size[shape.ndim - 1] = s.N;
+    Tensor *y = op_output(&call, shape);
+    MatmulSizes *saved = op_save(y, sizeof s);
+    *saved = s;
+
+    size_t b_matrix = s.b_shared ? 0 : (size_t)s.K * (size_t)s.N;
+    for (size_t i = 0; i < s.matrices; i++) {
+        const Real *a_i = a->data + i * (size_t)s.M * (size_t)s.K;     // (M, K)
+        const Real *b_i = b->data + i * b_matrix;                      // (K, N)
+        Real *y_i = y->data + i * (size_t)s.M * (size_t)s.N;           // (M, N)
+        kernels()->gemm(false, false, s.M, s.N, s.K, a_i, s.K, b_i, s.N, false, y_i, s.N);
+    }
+    return y;
+}
+
+static void matmul_backward(TapeNode *node)
+{
+    Tensor *a = node->inputs[0];
+    Tensor *b = node->inputs[1];
+    MatmulSizes s = *(const MatmulSizes *)node->saved;
+    Real *da = op_grad(a);
+    Real *db = op_grad(b);
+
+    size_t b_matrix = s.b_shared ? 0 : (size_t)s.K * (size_t)s.N;
+    for (size_t i = 0; i < s.matrices; i++) {
+        size_t a_at = i * (size_t)s.M * (size_t)s.K;
+        size_t b_at = i * b_matrix;
+        const Real *dy_i = node->output->grad + i * (size_t)s.M * (size_t)s.N;         // (M, N)
+        // forward was: y_i = a_i b_i
+        if (da != NULL) {
+            kernels()->gemm(false, true, s.M, s.K, s.N, dy_i, s.N, b->data + b_at, s.N, true, da + a_at, s.K);
+        }
+        if (db != NULL) {
+            kernels()->gemm(true, false, s.K, s.N, s.M, a->data + a_at, s.K, dy_i, s.N, true, db + b_at, s.N);
+        }
+    }
+}
+
+static Tensor *matmul_case(Tensor **x)
+{
+    return tensor_matmul(x[0], x[1], HERE);
+}
+
+static const OpCase matmul_cases[] = {
+    {"matmul", {SIZES(2, 3), SIZES(3, 4)}, 2, false, matmul_case},
+    {"matmul, batched", {SIZES(2, 2, 2, 3), SIZES(2, 2, 3, 2)}, 2, false, matmul_case},
+    {"matmul, b shared", {SIZES(2, 3, 2), SIZES(2, 4)}, 2, false, matmul_case},
+};
+
+const Op op_matmul = {.name = "matmul", .backward = matmul_backward, OP_CASES(matmul_cases)};
+
+// ------------------------------------------------------------------------------------------------------------
+// y = x W^T + b      x (..., K) seen as (M, K), W (N, K), b (N), y (..., N)         torch: F.linear(x, W, b)
+// dL/dx = dL/dy W,   dL/dW = dL/dy^T x,   dL/db = the sum of dL/dy's rows
+
+static void linear_check(const OpCall *call, bool has_bias)
+{
+    Shape x = call->inputs[0]->shape;
+    Shape weight = call->inputs[1]->shape;
+    char x_text[SHAPE_TEXT];
+    char weight_text[SHAPE_TEXT];
+    shape_text(x, x_text);
+    shape_text(weight, weight_text);
+    if (weight.ndim != 2 || x.ndim < 1) {
+        op_fail(call, "x %s, weight %s: x needs at least 1 dimension, the weight exactly 2", x_text, weight_text);
+    }
+    if (shape_last(x) != shape_last(weight)) {
+        op_fail(call, "x %s, weight %s: x ends in %d values, the weight takes %d", x_text, weight_text, shape_last(x),
+                shape_last(weight));
+    }
+    if (has_bias && !shape_equal(call->inputs[2]->shape, SHAPE(weight.size[0]))) {
+        char bias_text[SHAPE_TEXT];
+        op_fail(call, "weight %s, bias %s: the bias must have shape (%d)", weight_text,
+                shape_text(call->inputs[2]->shape, bias_text), weight.size[0]);
+    }
+}
+
+Tensor *tensor_linear(Tensor *x, Tensor *weight, Tensor *bias, Where where)
+{
+    bool has_bias = bias != NULL;
+    OpCall call = {OP_LINEAR, (Tensor *[]){x, weight, bias}, has_bias ? 3 : 2, where};
+    op_check(&call);
+    linear_check(&call, has_bias);
+    int N = weight->shape.size[0];
+    int K = weight->shape.size[1];
+    int M = (int)(tensor_count(x) / (size_t)K);
+    Shape shape = x->shape;
+    shape.size[shape.ndim - 1] = N;
+    Tensor *y = op_output(&call, shape);
+
+    if (has_bias) {
+        for (int i = 0; i < M; i++) {
+            memcpy(y->data + (size_t)i * (size_t)N, bias->data, (size_t)N * sizeof(Real));
+        }
+    }
+    kernels()->gemm(false, true, M, N, K, x->data, K, weight->data, K, has_bias, y->data, N);
+    return y;
+}
+
+static void linear_backward(TapeNode *node)
+{
+    Tensor *x = node->inputs[0];
+    Tensor *weight = node->inputs[1];
+    const Real *dy = node->output->grad;           // (M, N)
+    int N = weight->shape.size[0];
+    int K = weight->shape.size[1];
+    int M = (int)(tensor_count(x) / (size_t)K);
+    Real *dx = op_grad(x);                         // (M, K)
+    Real *dweight = op_grad(weight);               // (N, K)
+    Real *dbias = node->n_inputs == 3 ? op_grad(node->inputs[2]) : NULL;       // (N)
+
+    // forward was: y = x W^T + b
+    if (dx != NULL) {
+        kernels()->gemm(false, false, M, K, N, dy, N, weight->data, K, true, dx, K);
+    }
+    if (dweight != NULL) {
+        kernels()->gemm(true, false, N, K, M, dy, N, x->data, K, true, dweight, K);
+    }
+    if (dbias != NULL) {
+        for (int i = 0; i < M; i++) {
+            for (int j = 0; j < N; j++) {
+                dbias[j] += dy[(size_t)i * (size_t)N + (size_t)j];
+            }
+        }
+    }
+}
+
+static Tensor *linear_case(Tensor **x)
+{
+    return tensor_linear(x[0], x[1], x[2], HERE);
+}
+
+static Tensor *linear_case_no_bias(Tensor **x)
+{
+    return tensor_linear(x[0], x[1], NULL, HERE);
+}
+
+static const OpCase linear_cases[] = {
+    {"linear", {SIZES(2, 2, 3), SIZES(4, 3), SIZES(4)}, 3, false, linear_case},
+    {"linear, no bias", {SIZES(2, 3), SIZES(4, 3)}, 2, false, linear_case_no_bias},
+};
+
+const Op op_linear = {.name = "linear", .backward = linear_backward, OP_CASES(linear_cases)};

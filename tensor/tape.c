@@ -1,0 +1,305 @@
+// tape.c: recording operations, walking back over them, and giving everything back.
+
+#include "tensor/op.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Thread_local Tape *current_tape;
+
+Tape *tape_create(void)
+{
+    Tape *tape = memory_allocate_zeroed(1, sizeof *tape, "a tape");
+    current_tape = tape;
+    return tape;
+}
+
+void tape_free(Tape *tape)
+{
+    if (tape == NULL) {
+        return;
+    }
+    if (current_tape == tape) {
+        current_tape = NULL;
+    }
+    arena_free(&tape->arena);
+    arena_free(&tape->headers[0]);
+    arena_free(&tape->headers[1]);
+    free(tape->nodes);
+    free(tape);
+}
+
+Tape *tape_current(void)
+{
+    return current_tape;
+}
+
+Tape *tape_set_current(Tape *tape)
+{
+    Tape *before = current_tape;
+    current_tape = tape;
+    return before;
+}
+
+// Tensor structs live in two arenas by turns: those of the round that ends here stay as they are, marked dead, for the
+// whole next round, so that a tensor used too late is recognised instead of being taken for a new one in its place.
+void tape_reset(Tape *tape)
+{
+    for (Tensor *tensor = tape->tensors; tensor != NULL; tensor = tensor->next) {
+        tensor->alive = false;
+    }
+    tape->tensors = NULL;
+    tape->round = 1 - tape->round;
+    arena_reset(&tape->headers[tape->round]);
+    arena_reset(&tape->arena);
+    tape->n_nodes = 0;
+    tape->scope = NULL;
+}
+
+static Tape *tape_needed(const char *function)
+{
+    if (current_tape == NULL) {
+        fail_mistake(HERE, "%s: this thread has no tape; make one with tape_create()", function);
+    }
+    return current_tape;
+}
+
+void tape_no_grad_begin(void)
+{
+    tape_needed("tape_no_grad_begin")->no_grad_depth++;
+}
+
+void tape_no_grad_end(void)
+{
+    Tape *tape = tape_needed("tape_no_grad_end");
+    if (tape->no_grad_depth == 0) {
+        fail_mistake(HERE, "tape_no_grad_end: there is no open tape_no_grad_begin");
+    }
+    tape->no_grad_depth--;
+}
+
+const char *tape_scope(const char *scope)
+{
+    Tape *tape = tape_needed("tape_scope");
+    const char *before = tape->scope;
+    tape->scope = scope;
+    return before;
+}
+
+void tape_observe(Tape *tape, TapeObserver observer)
+{
+    tape->observer = observer;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Recording
+
+const char *op_name(OpKind kind)
+{
+    return op_table[kind]->name;
+}
+
+void op_fail(const OpCall *call, const char *format, ...)
+{
+    char text[320];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+
+    const char *scope = current_tape == NULL ? NULL : current_tape->scope;
+    bool in_module = scope != NULL && scope[0] != '\0';
+    fail_mistake(call->where, "tensor_%s: %s%s%s", op_name(call->kind), text, in_module ? ", in module " : "",
+                 in_module ? scope : "");
+}
+
+void op_check(const OpCall *call)
+{
+    if (current_tape == NULL) {
+        op_fail(call, "this thread has no tape; make one with tape_create()");
+    }
+    for (int i = 0; i < call->n_inputs; i++) {
+        const Tensor *input = call->inputs[i];
+        if (input == NULL) {
+            op_fail(call, "input %d is NULL", i + 1);
+        }
+        if (!input->alive) {
+            op_fail(call, "input %d was made at %s:%d and used after its tape was reset", i + 1, input->where.file,
+                    input->where.line);
+        }
+        if (input->tape != NULL && input->tape != current_tape) {
+            op_fail(call, "input %d, made at %s:%d, is on another tape than the current one", i + 1, input->where.file,
+                    input->where.line);
+        }
+    }
+}
+
+Tensor *tape_header(Tape *tape, Shape shape, Where where)
+{
+    Tensor *tensor = arena_allocate(&tape->headers[tape->round], sizeof *tensor);
+    *tensor = (Tensor){.shape = shape, .alive = true, .tape = tape, .next = tape->tensors, .where = where};
+    tape->tensors = tensor;
+    return tensor;
+}
+
+static void tape_append(Tape *tape, TapeNode *node)
+{
+    if (tape->n_nodes == tape->capacity) {
+        int capacity = tape->capacity == 0 ? 256 : tape->capacity * 2;
+        TapeNode **nodes = memory_allocate((size_t)capacity * sizeof(TapeNode *), "the tape's list of nodes");
+        if (tape->n_nodes > 0) {
+            memcpy(nodes, tape->nodes, (size_t)tape->n_nodes * sizeof(TapeNode *));
+        }
+        free(tape->nodes);
+        tape->nodes = nodes;
+        tape->capacity = capacity;
+    }
+    node->index = tape->n_nodes;
+    tape->nodes[tape->n_nodes] = node;
+    tape->n_nodes++;
+}
+
+static void tape_record(Tape *tape, const OpCall *call, Tensor *output)
+{
+    TapeNode *node = arena_allocate(&tape->arena, sizeof *node);
+    size_t input_bytes = (size_t)call->n_inputs * sizeof(Tensor *);
+    *node = (TapeNode){
+        .op = call->kind,
+        .output = output,
+        .inputs = arena_allocate(&tape->arena, input_bytes),
+        .n_inputs = call->n_inputs,
+        .backward = op_table[call->kind]->backward,
+        .scope = tape->scope,
+        .where = call->where,
+    };
+    memcpy(node->inputs, call->inputs, input_bytes);
+    for (int i = 0; i < call->n_inputs; i++) {
+        output->requires_grad |= call->inputs[i]->requires_grad;
+    }
+    output->node = node;
+    tape_append(tape, node);
+}
+
+Tensor *op_output_view(const OpCall *call, Shape shape, Real *data)
+{
+    Tape *tape = current_tape;
+    Tensor *output = tape_header(tape, shape, call->where);
+    output->data = data;
+    if (tape->no_grad_depth == 0) {
+        tape_record(tape, call, output);
+    }
+    return output;
+}
+
+Tensor *op_output(const OpCall *call, Shape shape)
+{
+    char function[64];
+    snprintf(function, sizeof function, "tensor_%s", op_name(call->kind));
+    shape_check(function, shape, call->where);
+    Real *data = arena_allocate(&current_tape->arena, shape_count(shape) * sizeof(Real));
+    return op_output_view(call, shape, data);
+}
+
+void *op_save(Tensor *output, size_t bytes)
+{
+    void *saved = arena_allocate(&output->tape->arena, bytes);
+    if (output->node != NULL) {
+        output->node->saved = saved;
+    }
+    return saved;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Walking back
+
+static size_t grad_bytes(const Tensor *tensor)
+{
+    return tensor_count(tensor) * sizeof(Real);
+}
+
+Real *op_grad(Tensor *input)
+{
+    if (!input->requires_grad) {
+        return NULL;
+    }
+    if (input->grad == NULL && input->tape == NULL) {
+        input->grad = memory_allocate_zeroed(tensor_count(input), sizeof(Real), "a parameter's gradient");
+    }
+    if (input->grad == NULL) {
+        input->grad = arena_allocate(&input->tape->arena, grad_bytes(input));
+        memset(input->grad, 0, grad_bytes(input));
+    }
+    return input->grad;
+}
+
+static void forget_grad(Tensor *intermediate)
+{
+    if (intermediate->grad != NULL) {
+        arena_release(&intermediate->tape->arena, intermediate->grad, grad_bytes(intermediate));
+        intermediate->grad = NULL;
+    }
+}
+
+// The loop that the whole library is for. A node whose output got no gradient is one that the loss does not depend on.
+static void tape_walk_back(Tape *tape)
+{
+    const TapeObserver *observer = &tape->observer;
+    for (int i = tape->n_nodes - 1; i >= 0; i--) {
+        TapeNode *node = tape->nodes[i];
+        if (node->output->grad == NULL) {
+            continue;
+        }
+        if (observer->before != NULL) {
+            observer->before(node, observer->context);
+        }
+        node->backward(node);
+        if (observer->after != NULL) {
+            observer->after(node, observer->context);
+        }
+        if (!node->output->retain_grad) {
+            forget_grad(node->output);
+        }
+    }
+}
+
+static void backward_check(const char *function, const Tensor *y, Where where)
+{
+    if (y == NULL) {
+        fail_mistake(where, "%s: the tensor is NULL", function);
+    }
+    if (!y->alive) {
+        fail_mistake(where, "%s: this tensor was made at %s:%d and used after its tape was reset", function, y->where.file,
+                     y->where.line);
+    }
+    if (y->node == NULL) {
+        fail_mistake(where, "%s: this tensor was not computed on a tape (it is a leaf, or made with nothing recorded)", function);
+    }
+    if (!y->requires_grad) {
+        fail_mistake(where, "%s: nothing that this tensor was computed from wants a gradient (tensor_require_grad)", function);
+    }
+}
+
+void tensor_backward_from(Tensor *y, const Real *dy, Where where)
+{
+    backward_check("tensor_backward_from", y, where);
+    Tape *tape = y->tape;
+    for (int i = 0; i < tape->n_nodes; i++) {
+        forget_grad(tape->nodes[i]->output);
+    }
+    memcpy(op_grad(y), dy, grad_bytes(y));
+    tape_walk_back(tape);
+}
+
+void tensor_backward(Tensor *loss, Where where)
+{
+    backward_check("tensor_backward", loss, where);
+    if (tensor_count(loss) != 1) {
+        char shape[SHAPE_TEXT];
+        fail_mistake(where, "tensor_backward: the loss has shape %s and must be one number; tensor_backward_from takes a dL/dy",
+                     shape_text(loss->shape, shape));
+    }
+    Real one = 1;
+    tensor_backward_from(loss, &one, where);
+}

@@ -1,0 +1,190 @@
+// tensor.c: shapes, and the making and naming of tensors.
+
+#define GPTAPE_NO_WHERE_MACROS
+#include "tensor/op.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t shape_count(Shape shape)
+{
+    size_t count = 1;
+    for (int i = 0; i < shape.ndim; i++) {
+        count *= (size_t)shape.size[i];
+    }
+    return count;
+}
+
+bool shape_equal(Shape a, Shape b)
+{
+    if (a.ndim != b.ndim) {
+        return false;
+    }
+    for (int i = 0; i < a.ndim; i++) {
+        if (a.size[i] != b.size[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int shape_last(Shape shape)
+{
+    return shape.ndim == 0 ? 1 : shape.size[shape.ndim - 1];
+}
+
+const char *shape_text(Shape shape, char text[SHAPE_TEXT])
+{
+    int used = snprintf(text, SHAPE_TEXT, "(");
+    for (int i = 0; i < shape.ndim; i++) {
+        const char *separator = i == 0 ? "" : ", ";
+        used += snprintf(text + used, SHAPE_TEXT - (size_t)used, "%s%d", separator, shape.size[i]);
+    }
+    snprintf(text + used, SHAPE_TEXT - (size_t)used, ")");
+    return text;
+}
+
+// More than any machine holds, and far below where a count of bytes would overflow.
+static const double COUNT_LIMIT = 1e15;
+
+void shape_check(const char *function, Shape shape, Where where)
+{
+    char text[SHAPE_TEXT];
+    double count = 1;
+    if (shape.ndim < 0 || shape.ndim > MAX_DIMS) {
+        fail_mistake(where, "%s: %d dimensions; a tensor has at most %d", function, shape.ndim, MAX_DIMS);
+    }
+    for (int i = 0; i < shape.ndim; i++) {
+        if (shape.size[i] < 1) {
+            fail_mistake(where, "%s: shape %s: each size is at least 1", function, shape_text(shape, text));
+        }
+        count *= shape.size[i];
+    }
+    if (count > COUNT_LIMIT) {
+        fail_mistake(where, "%s: shape %s: too many values", function, shape_text(shape, text));
+    }
+}
+
+Tensor *tensor_parameter(const char *scope, const char *label, Shape shape)
+{
+    shape_check("tensor_parameter", shape, HERE);
+    Tensor *parameter = memory_allocate_zeroed(1, sizeof *parameter, "a parameter");
+    parameter->data = memory_allocate_zeroed(shape_count(shape), sizeof(Real), "a parameter");
+    parameter->shape = shape;
+    parameter->requires_grad = true;
+    parameter->retain_grad = true;
+    parameter->alive = true;
+    parameter->scope = scope;
+    parameter->label = label;
+    return parameter;
+}
+
+void tensor_free(Tensor *parameter)
+{
+    if (parameter == NULL) {
+        return;
+    }
+    if (parameter->tape != NULL) {
+        fail_mistake(parameter->where, "tensor_free: this tensor belongs to its tape; tape_reset takes it back");
+    }
+    free(parameter->data);
+    free(parameter->grad);
+    free(parameter);
+}
+
+static Tensor *leaf(const char *function, Shape shape, Where where)
+{
+    shape_check(function, shape, where);
+    Tape *tape = tape_current();
+    if (tape == NULL) {
+        fail_mistake(where, "%s: this thread has no tape; make one with tape_create()", function);
+    }
+    Tensor *tensor = tape_header(tape, shape, where);
+    tensor->data = arena_allocate(&tape->arena, shape_count(shape) * sizeof(Real));
+    return tensor;
+}
+
+Tensor *tensor_full(Shape shape, double value, Where where)
+{
+    Tensor *tensor = leaf("tensor_full", shape, where);
+    size_t n = shape_count(shape);
+    for (size_t i = 0; i < n; i++) {
+        tensor->data[i] = (Real)value;
+    }
+    return tensor;
+}
+
+Tensor *tensor_from(const float *values, Shape shape, Where where)
+{
+    Tensor *tensor = leaf("tensor_from", shape, where);
+    size_t n = shape_count(shape);
+    for (size_t i = 0; i < n; i++) {
+        tensor->data[i] = values[i];
+    }
+    return tensor;
+}
+
+Tensor *tensor_rand(Random *random, Shape shape, Where where)
+{
+    Tensor *tensor = leaf("tensor_rand", shape, where);
+    random_uniform(random, tensor->data, shape_count(shape), 0.0, 1.0);
+    return tensor;
+}
+
+Tensor *tensor_randn(Random *random, Shape shape, Where where)
+{
+    Tensor *tensor = leaf("tensor_randn", shape, where);
+    random_normal(random, tensor->data, shape_count(shape), 0.0, 1.0);
+    return tensor;
+}
+
+void tensor_require_grad(Tensor *leaf)
+{
+    if (leaf->node != NULL) {
+        fail_mistake(leaf->where, "tensor_require_grad: this tensor is computed, not a leaf; tensor_retain_grad keeps its gradient");
+    }
+    leaf->requires_grad = true;
+    leaf->retain_grad = true;
+}
+
+void tensor_retain_grad(Tensor *tensor)
+{
+    tensor->retain_grad = true;
+}
+
+void tensor_zero_grad(Tensor *tensor)
+{
+    if (tensor->grad != NULL) {
+        memset(tensor->grad, 0, tensor_count(tensor) * sizeof(Real));
+    }
+}
+
+void tensor_label(Tensor *tensor, const char *label)
+{
+    tensor->scope = tape_current()->scope;
+    tensor->label = label;
+}
+
+size_t tensor_count(const Tensor *tensor)
+{
+    return shape_count(tensor->shape);
+}
+
+Real tensor_item(const Tensor *tensor)
+{
+    if (tensor_count(tensor) != 1) {
+        char shape[SHAPE_TEXT];
+        fail_mistake(tensor->where, "tensor_item: shape %s has more than one value", shape_text(tensor->shape, shape));
+    }
+    return tensor->data[0];
+}
+
+const char *tensor_name(const Tensor *tensor, char text[NAME_TEXT])
+{
+    const char *scope = tensor->scope == NULL ? "" : tensor->scope;
+    const char *label = tensor->label == NULL ? "" : tensor->label;
+    const char *dot = scope[0] != '\0' && label[0] != '\0' ? "." : "";
+    snprintf(text, NAME_TEXT, "%s%s%s", scope, dot, label);
+    return text;
+}

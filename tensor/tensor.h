@@ -1,0 +1,414 @@
+// tensor.h: tensors, the tape they are recorded on, and the operations between them.
+//
+// A tensor is a block of numbers with a shape. Every operation computes its result at once and writes one
+// node on the current tape; tensor_backward then walks the tape from its end to its start. Here is the tape
+// of  loss = mse_loss(gelu(linear(x, W, b)) + x, target):
+//
+//      index      0            1           2            3
+//      op      linear  --->  gelu  --->   add  --->  mse_loss           recorded left to right
+//              ^  ^  ^                     ^           ^
+//      leaves  x  W  b          x ---------+         target             x takes the shortcut, too
+//
+//      backward          <---        <---       <---                    walked right to left
+//
+// A node is recorded after the nodes it needs, so the order of recording already is a topological order and
+// backward is one loop over an array: nothing is sorted, nothing recurses, and however often a tensor is used
+// (b = a + a; c = b + b), every one of its uses has been walked before the node that made it.
+//
+// Memory has one owner. A parameter belongs to whoever made it (tensor_parameter, tensor_free). Everything else
+// belongs to the tape, and tape_reset takes it all back at once; nobody frees an intermediate by hand.
+//
+// Read from top to bottom: 1 numbers and shapes, 2 mistakes, 3 random numbers, 4 tensors, 5 the tape,
+// 6 operations, 7 backward, 8 looking at things, 9 checking gradients, 10 kernels.
+
+#ifndef GPTAPE_TENSOR_H
+#define GPTAPE_TENSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// ------------------------------------------------------------------------------------------------------------
+// 1. Numbers and shapes
+
+// The number that tensors hold. The library is float32; the same sources are built a second time with
+// GPTAPE_DOUBLE for the gradient check, where float32's rounding would hide small errors.
+#ifdef GPTAPE_DOUBLE
+typedef double Real;
+#else
+typedef float Real;
+#endif
+
+enum { MAX_DIMS = 4 };
+
+// The sizes of a tensor's dimensions, slowest first: (B, T, C) is {.ndim = 3, .size = {B, T, C}}.
+// A scalar has no dimensions.
+typedef struct Shape {
+    int ndim;
+    int size[MAX_DIMS];
+} Shape;
+
+// SHAPE(2, 3) is a matrix of 2 rows and 3 columns. SIZES(2, 3) is the same where C wants a constant initializer.
+#define SIZES(...) {(int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), {__VA_ARGS__}}
+#define SHAPE(...) ((Shape)SIZES(__VA_ARGS__))
+#define SHAPE_SCALAR ((Shape){0, {0}})
+
+size_t shape_count(Shape shape);                   // the number of values: the product of the sizes, 1 for a scalar
+bool shape_equal(Shape a, Shape b);
+int shape_last(Shape shape);                       // the size of the last dimension, 1 for a scalar
+
+enum { SHAPE_TEXT = 64 };                          // bytes that hold any shape as text
+const char *shape_text(Shape shape, char text[SHAPE_TEXT]);     // "(2, 3)", written to text and returned
+
+// ------------------------------------------------------------------------------------------------------------
+// 2. Mistakes, and where they were made
+
+// A place in source code. Every operation is told by whom it was called (HERE is filled in by the macros at the end
+// of this header), so that messages, tape_print and the debugger can show the line of code behind each node.
+typedef struct Where {
+    const char *file;
+    int line;
+    const char *function;
+} Where;
+
+#define HERE ((Where){__FILE__, __LINE__, __func__})
+
+typedef enum FailKind {
+    FAIL_MISTAKE,                                  // a programming mistake: shapes that do not fit, a tensor used too late
+    FAIL_MEMORY                                    // the system refused memory
+} FailKind;
+
+// Called with one finished line of text. It must not return: leave by exit, abort or longjmp.
+typedef void FailHandler(FailKind kind, const char *message);
+
+// Replaces the handler and returns the one before; NULL brings back the default, which prints the message to stderr
+// and then aborts on a mistake (a debugger stops on the line) and exits with status 1 when memory is refused.
+FailHandler *fail_set_handler(FailHandler *handler);
+
+// Reports a mistake as "message  [file:line, function()]" to the handler. Does not return.
+_Noreturn void fail_mistake(Where where, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// Reports that memory for what could not be had. Does not return.
+_Noreturn void fail_memory(size_t bytes, const char *what);
+
+// malloc and calloc that report a refusal through fail_memory. The caller frees with free.
+void *memory_allocate(size_t bytes, const char *what);
+void *memory_allocate_zeroed(size_t count, size_t bytes_each, const char *what);
+
+// How many times gptape has asked the system for memory so far: a steady training step adds nothing to it.
+size_t memory_requests(void);
+
+// ------------------------------------------------------------------------------------------------------------
+// 3. Random numbers, as PyTorch's CPU generator makes them
+
+// A Mersenne Twister (MT19937, Matsumoto and Nishimura 1998) and the second half of a pair of normals.
+typedef struct Random {
+    uint32_t state[624];
+    int next;                                      // index of the next word of state
+    bool has_normal;
+    double normal;                                 // the unused partner of the last normal made one at a time
+} Random;
+
+void random_seed(Random *random, uint64_t seed);                // torch.manual_seed(seed); the low 32 bits count
+uint32_t random_bits(Random *random);                           // the next 32 raw bits
+double random_double(Random *random);                           // uniform in [0, 1), 53 bits from two draws
+void random_uniform(Random *random, Real *out, size_t n, double low, double high);     // Tensor.uniform_(low, high)
+void random_normal(Random *random, Real *out, size_t n, double mean, double std);      // Tensor.normal_(mean, std)
+
+// ------------------------------------------------------------------------------------------------------------
+// 4. Tensors
+
+typedef struct Tape Tape;
+typedef struct TapeNode TapeNode;
+typedef struct Tensor Tensor;
+
+struct Tensor {
+    Real *data;                                    // shape_count(shape) values, row after row
+    Real *grad;                                    // dL/d(this), same shape; NULL until a backward pass reaches it
+    Shape shape;
+    bool requires_grad;                            // does a gradient have to reach this tensor, or pass through it?
+    bool retain_grad;                              // keep grad after backward although this is not a leaf
+    bool alive;                                    // false once its tape was reset
+    const char *scope;                             // the module it belongs to, "h.3.attn", or NULL
+    const char *label;                             // its name there, "weight" or "out", or NULL
+    TapeNode *node;                                // the node that made it; NULL for a leaf
+    Tape *tape;                                    // the tape that owns it; NULL for a parameter
+    Tensor *next;                                  // the tape's list of all its tensors
+    Where where;                                   // where it was made
+};
+
+// A tensor that outlives every tape: a parameter, zero at first, that wants a gradient. scope and label are kept, not
+// copied. The caller frees it with tensor_free. Its grad is made by the first backward pass and then kept.
+Tensor *tensor_parameter(const char *scope, const char *label, Shape shape);
+void tensor_free(Tensor *parameter);
+
+// Leaves on the current tape, which owns them. They want no gradient until tensor_require_grad says so.
+Tensor *tensor_full(Shape shape, double value, Where where);
+Tensor *tensor_from(const float *values, Shape shape, Where where);            // copies shape_count(shape) values
+Tensor *tensor_rand(Random *random, Shape shape, Where where);                 // torch.rand: uniform in [0, 1)
+Tensor *tensor_randn(Random *random, Shape shape, Where where);                // torch.randn: normal, mean 0, std 1
+
+void tensor_require_grad(Tensor *leaf);            // x.requires_grad_(): backward adds this leaf's gradient up in leaf->grad
+void tensor_retain_grad(Tensor *tensor);           // x.retain_grad(): keep this intermediate's gradient to look at
+void tensor_zero_grad(Tensor *tensor);             // x.grad.zero_(): forgets what has been added up so far
+void tensor_label(Tensor *tensor, const char *label);  // names an intermediate within the current scope; label is kept, not copied
+
+size_t tensor_count(const Tensor *tensor);         // the number of values
+Real tensor_item(const Tensor *tensor);            // x.item(): the value of a tensor that has just one
+
+enum { NAME_TEXT = 128 };
+const char *tensor_name(const Tensor *tensor, char text[NAME_TEXT]);           // "h.3.attn.out", written to text and returned
+
+// ------------------------------------------------------------------------------------------------------------
+// 5. The tape
+
+// Every operation there is; its row in the table (tensor/table.c) has its name, backward and gradient check.
+typedef enum OpKind {
+    OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_SCALE, OP_ADD_SCALAR,
+    OP_RELU, OP_GELU, OP_GELU_ERF, OP_TANH, OP_SIGMOID, OP_EXP, OP_LOG, OP_POW,
+    OP_MATMUL, OP_LINEAR,
+    OP_RESHAPE, OP_TRANSPOSE, OP_SLICE, OP_CONCAT,
+    OP_SUM, OP_MEAN, OP_SUM_AXIS, OP_MEAN_AXIS,
+    OP_CAUSAL_MASK, OP_SOFTMAX, OP_LAYERNORM, OP_ATTENTION, OP_EMBEDDING, OP_DROPOUT,
+    OP_MSE_LOSS, OP_CROSS_ENTROPY,
+    OP_COUNT
+} OpKind;
+
+const char *op_name(OpKind kind);                  // "softmax"
+
+// One operation that was done: what, on what, and by whom it was called.
+struct TapeNode {
+    OpKind op;
+    int index;                                     // its place on the tape
+    Tensor *output;
+    Tensor **inputs;
+    int n_inputs;
+    void *saved;                                   // what forward keeps for backward, in the op's own struct; may be NULL
+    void (*backward)(TapeNode *node);              // inputs' grad += what output's grad makes of them
+    const char *scope;                             // the module that was computing, "h.3.attn", or NULL
+    Where where;
+};
+
+// Called around each node of a backward pass.
+typedef struct TapeObserver {
+    void (*before)(TapeNode *node, void *context);
+    void (*after)(TapeNode *node, void *context);
+    void *context;
+} TapeObserver;
+
+// A region of memory that is filled from its start and emptied at once (tensor/arena.c).
+typedef struct ArenaChunk ArenaChunk;
+typedef struct Arena {
+    ArenaChunk *first;
+    ArenaChunk *current;                           // the chunk that is being filled
+    struct ArenaSpare *spares;                     // blocks handed back early, for the next request of the same size
+    size_t bytes;                                  // in use
+    size_t bytes_peak;                             // in use at most, since the arena was made
+} Arena;
+
+struct Tape {
+    TapeNode **nodes;                              // in the order of recording
+    int n_nodes;
+    int capacity;                                  // of nodes
+    int no_grad_depth;                             // how many tape_no_grad_begin are open; 0 records
+    const char *scope;                             // the module that is computing now, or NULL
+    TapeObserver observer;                         // unset: all NULL
+    Tensor *tensors;                               // every tensor it owns
+    Arena arena;                                   // values, gradients, nodes
+    Arena headers[2];                              // Tensor structs, of this round and of the round before the last reset
+    int round;                                     // which of the two is in use
+};
+
+// Makes a tape, and makes it the current one of this thread. Free it with tape_free; where it was current, the thread
+// then has no tape. Tensors can only be computed while a thread has one.
+Tape *tape_create(void);
+void tape_free(Tape *tape);
+Tape *tape_current(void);                          // NULL if this thread has none
+Tape *tape_set_current(Tape *tape);                // returns the one before
+
+// Takes back every tensor and node at once and keeps the memory for the next round: a loop that resets each time round
+// asks the system for nothing after the first. Tensors from before are recognised if used in the next round.
+void tape_reset(Tape *tape);
+
+// Between the two, operations compute but record nothing (torch.no_grad). They nest.
+void tape_no_grad_begin(void);
+void tape_no_grad_end(void);
+
+// Says which module computes from here on; returns the scope before, which the module puts back when it is done.
+const char *tape_scope(const char *scope);
+
+void tape_observe(Tape *tape, TapeObserver observer);          // an empty observer ends it
+
+// A shortcut is an addition one of whose inputs also reaches the other through longer ways. Returns which input (0 or 1)
+// of this node is the short way, or -1 if the node is no shortcut. Read off the tape; nothing is marked beforehand.
+int tape_shortcut_input(const TapeNode *node);
+
+// ------------------------------------------------------------------------------------------------------------
+// 6. Operations. Each records one node and returns its output, which belongs to the tape. Shapes that do not fit are mistakes.
+// In "torch:" stands the PyTorch call with the same result.
+
+// Element by element; sizes that differ must be 1 or missing at the front and are then repeated (torch's broadcasting).
+Tensor *tensor_add(Tensor *a, Tensor *b, Where where);         // a + b
+Tensor *tensor_sub(Tensor *a, Tensor *b, Where where);         // a - b
+Tensor *tensor_mul(Tensor *a, Tensor *b, Where where);         // a * b
+Tensor *tensor_div(Tensor *a, Tensor *b, Where where);         // a / b
+Tensor *tensor_scale(Tensor *x, double factor, Where where);           // factor * x
+Tensor *tensor_add_scalar(Tensor *x, double addend, Where where);      // x + addend
+
+Tensor *tensor_relu(Tensor *x, Where where);                   // max(x, 0)
+Tensor *tensor_gelu(Tensor *x, Where where);                   // torch: gelu(x, approximate="tanh"), as in GPT-2
+Tensor *tensor_gelu_erf(Tensor *x, Where where);               // torch: gelu(x): x * P(Z < x) for a standard normal Z
+Tensor *tensor_tanh(Tensor *x, Where where);
+Tensor *tensor_sigmoid(Tensor *x, Where where);                // 1 / (1 + exp(-x))
+Tensor *tensor_exp(Tensor *x, Where where);
+Tensor *tensor_log(Tensor *x, Where where);                    // natural logarithm
+Tensor *tensor_pow(Tensor *x, double exponent, Where where);   // torch: x.pow(exponent); 0.5 is the square root
+
+// (..., M, K) x (..., K, N) -> (..., M, N). The leading sizes agree, or b is one matrix (K, N) for all. torch: a @ b
+Tensor *tensor_matmul(Tensor *a, Tensor *b, Where where);
+// x (..., K), weight (N, K), bias (N) or NULL -> (..., N): x W^T + b. torch: F.linear(x, weight, bias)
+Tensor *tensor_linear(Tensor *x, Tensor *weight, Tensor *bias, Where where);
+
+Tensor *tensor_reshape(Tensor *x, Shape shape, Where where);           // same values, another shape of the same count
+Tensor *tensor_transpose(Tensor *x, int axis_a, int axis_b, Where where);      // swaps two axes; the values move
+Tensor *tensor_slice(Tensor *x, int axis, int start, int length, Where where); // torch: x.narrow(axis, start, length)
+Tensor *tensor_concat(Tensor **parts, int n_parts, int axis, Where where);     // torch: cat(parts, axis)
+// Cuts x into n_parts equal slices along axis and writes them to parts. torch: x.chunk(n_parts, axis)
+void tensor_split(Tensor *x, int axis, int n_parts, Tensor **parts, Where where);
+
+Tensor *tensor_sum(Tensor *x, Where where);                    // of all values, a scalar
+Tensor *tensor_mean(Tensor *x, Where where);                   // of all values, a scalar
+Tensor *tensor_sum_axis(Tensor *x, int axis, Where where);     // torch: x.sum(axis, keepdim=True)
+Tensor *tensor_mean_axis(Tensor *x, int axis, Where where);    // torch: x.mean(axis, keepdim=True)
+
+Tensor *tensor_causal_mask(Tensor *scores, Where where);       // (..., T, T): -inf where the column is after the row
+Tensor *tensor_softmax(Tensor *x, Where where);                // over the last axis: exp(x_i) / sum_j exp(x_j)
+// Over the last axis: (x - mean) / sqrt(var + eps) * weight + bias, biased variance. x (..., C), weight (C), bias (C).
+Tensor *tensor_layernorm(Tensor *x, Tensor *weight, Tensor *bias, double eps, Where where);
+// Multi-head attention in one node. qkv (B, T, 3C): queries, keys and values side by side, n_head heads each -> (B, T, C).
+// Per head: softmax(q k^T / sqrt(C / n_head)) v, causal: position t sees positions 0 ... t. No T x T matrix is kept.
+Tensor *tensor_attention(Tensor *qkv, int n_head, bool causal, Where where);
+// Rows of weight (V, C) chosen by ids (B*T numbers from 0 to V-1, copied) -> (B, T, C).
+Tensor *tensor_embedding(Tensor *weight, const int *ids, int B, int T, Where where);
+// Each value becomes 0 with probability p, else x / (1 - p). Draws from random as torch.dropout does.
+Tensor *tensor_dropout(Tensor *x, double p, Random *random, Where where);
+
+Tensor *tensor_mse_loss(Tensor *x, Tensor *target, Where where);       // mean of (x - target)^2, a scalar
+// logits (..., V) and one target in 0 ... V-1 for each row (copied): the mean of -log softmax(logits)[target], a scalar.
+Tensor *tensor_cross_entropy(Tensor *logits, const int *targets, Where where);
+
+// ------------------------------------------------------------------------------------------------------------
+// 7. Backward
+
+// Writes dL/dt to t->grad for every tensor t that the scalar loss was computed from. Leaves (parameters and tensors with
+// tensor_require_grad) add it to what they have; intermediates start afresh at each call, so it may be called twice, and
+// their gradients' memory is reused as the walk passes them unless tensor_retain_grad asked for it.
+void tensor_backward(Tensor *loss, Where where);
+
+// The same, from any tensor y and a given dL/dy of its shape (copied). torch: y.backward(dy)
+void tensor_backward_from(Tensor *y, const Real *dy, Where where);
+
+// ------------------------------------------------------------------------------------------------------------
+// 8. Looking at things. These print to stdout and flush it, and may be called from a debugger.
+
+void tensor_print(const Tensor *tensor);           // name, shape, how it was made, and its values; long axes are shortened
+void tape_print(const Tape *tape);                 // one line a node: index, op, name, shape, size of value and gradient, source
+
+// ------------------------------------------------------------------------------------------------------------
+// 9. Checking gradients against differences
+
+// What is checked: how a computation depends on some leaves. forward computes it from the leaves' present values.
+typedef struct GradCheck {
+    const char *name;
+    Tensor **leaves;
+    int n_leaves;
+    Tensor *(*forward)(void *context);
+    void *context;
+    double step;                                   // of the differences; 0: GRADCHECK_STEP
+} GradCheck;
+
+typedef struct GradCheckResult {
+    double worst;                                  // largest relative error of any value of any leaf; NaN counts as failure
+    bool passed;
+    char why[256];                                 // where it fails: leaf, index, value expected and got. Empty if it passes.
+} GradCheckResult;
+
+// The fourth-order difference (8 (s(+h) - s(-h)) - (s(+2h) - s(-2h))) / 12h errs by h^4 / 30 times the fifth derivative, from
+// the formula, and by about eps |s| / h, from rounding. Each STEP h makes the two about equal, 1e-12 in double and 1e-6 in
+// float32; each TOLERANCE, on the relative error, leaves room for large fifth derivatives. Values smaller than FLOOR times the
+// largest gradient of their leaf are compared relative to that: below it the difference has no digits left to compare with.
+#ifdef GPTAPE_DOUBLE
+#define GRADCHECK_STEP 1e-3
+#define GRADCHECK_TOLERANCE 1e-7
+#define GRADCHECK_FLOOR 1e-3
+#else
+#define GRADCHECK_STEP 0.05
+#define GRADCHECK_TOLERANCE 1e-3
+#define GRADCHECK_FLOOR 1e-2
+#endif
+
+// Compares each leaf's gradient with the difference, value by value, of s = sum(w * forward()), w fixed and irregular.
+// Fails on a wrong sign, NaN, an error above GRADCHECK_TOLERANCE, and on a leaf all of whose gradients are 0. Resets the
+// current tape, so the leaves must be parameters.
+GradCheckResult gradcheck(const GradCheck *check);
+
+// Checks every case of every row of the table of operations, on a tape of its own. report is called once a case.
+typedef void GradCheckReport(const char *name, GradCheckResult result, void *context);
+void gradcheck_ops(GradCheckReport *report, void *context);
+
+// ------------------------------------------------------------------------------------------------------------
+// 10. Kernels: who does the inner loops
+
+const char *kernels_name(void);                    // "plain" or "fast"
+bool kernels_choose(const char *name);             // false if there is no such set in this build
+bool kernels_have_onednn(void);
+void kernels_set_threads(int threads);             // for the matrix products of the fast kernels
+
+// ------------------------------------------------------------------------------------------------------------
+// Every function above that takes a Where is called without it: these macros add the line they stand on. They have the
+// functions' own names, so that a debugger's "break tensor_add" and a reader's search both find the function.
+
+#ifndef GPTAPE_NO_WHERE_MACROS
+#define tensor_full(...) tensor_full(__VA_ARGS__, HERE)
+#define tensor_zeros(shape) (tensor_full)(shape, 0.0, HERE)
+#define tensor_from(...) tensor_from(__VA_ARGS__, HERE)
+#define tensor_rand(...) tensor_rand(__VA_ARGS__, HERE)
+#define tensor_randn(...) tensor_randn(__VA_ARGS__, HERE)
+#define tensor_add(...) tensor_add(__VA_ARGS__, HERE)
+#define tensor_sub(...) tensor_sub(__VA_ARGS__, HERE)
+#define tensor_mul(...) tensor_mul(__VA_ARGS__, HERE)
+#define tensor_div(...) tensor_div(__VA_ARGS__, HERE)
+#define tensor_scale(...) tensor_scale(__VA_ARGS__, HERE)
+#define tensor_add_scalar(...) tensor_add_scalar(__VA_ARGS__, HERE)
+#define tensor_relu(...) tensor_relu(__VA_ARGS__, HERE)
+#define tensor_gelu(...) tensor_gelu(__VA_ARGS__, HERE)
+#define tensor_gelu_erf(...) tensor_gelu_erf(__VA_ARGS__, HERE)
+#define tensor_tanh(...) tensor_tanh(__VA_ARGS__, HERE)
+#define tensor_sigmoid(...) tensor_sigmoid(__VA_ARGS__, HERE)
+#define tensor_exp(...) tensor_exp(__VA_ARGS__, HERE)
+#define tensor_log(...) tensor_log(__VA_ARGS__, HERE)
+#define tensor_pow(...) tensor_pow(__VA_ARGS__, HERE)
+#define tensor_matmul(...) tensor_matmul(__VA_ARGS__, HERE)
+#define tensor_linear(...) tensor_linear(__VA_ARGS__, HERE)
+#define tensor_reshape(...) tensor_reshape(__VA_ARGS__, HERE)
+#define tensor_transpose(...) tensor_transpose(__VA_ARGS__, HERE)
+#define tensor_slice(...) tensor_slice(__VA_ARGS__, HERE)
+#define tensor_concat(...) tensor_concat(__VA_ARGS__, HERE)
+#define tensor_split(...) tensor_split(__VA_ARGS__, HERE)
+#define tensor_sum(...) tensor_sum(__VA_ARGS__, HERE)
+#define tensor_mean(...) tensor_mean(__VA_ARGS__, HERE)
+#define tensor_sum_axis(...) tensor_sum_axis(__VA_ARGS__, HERE)
+#define tensor_mean_axis(...) tensor_mean_axis(__VA_ARGS__, HERE)
+#define tensor_causal_mask(...) tensor_causal_mask(__VA_ARGS__, HERE)
+#define tensor_softmax(...) tensor_softmax(__VA_ARGS__, HERE)
+#define tensor_layernorm(...) tensor_layernorm(__VA_ARGS__, HERE)
+#define tensor_attention(...) tensor_attention(__VA_ARGS__, HERE)
+#define tensor_embedding(...) tensor_embedding(__VA_ARGS__, HERE)
+#define tensor_dropout(...) tensor_dropout(__VA_ARGS__, HERE)
+#define tensor_mse_loss(...) tensor_mse_loss(__VA_ARGS__, HERE)
+#define tensor_cross_entropy(...) tensor_cross_entropy(__VA_ARGS__, HERE)
+#define tensor_backward(...) tensor_backward(__VA_ARGS__, HERE)
+#define tensor_backward_from(...) tensor_backward_from(__VA_ARGS__, HERE)
+#endif
+
+#endif
