@@ -85,9 +85,9 @@ static void fail_check(GradCheckResult *result, const Tensor *leaf, int l, const
     va_end(arguments);
 }
 
-static double relative_error(double got, double expected, double largest)
+static double relative_error(double got, double expected, double smallest_size)
 {
-    double size = fmax(fmax(fabs(got), fabs(expected)), GRADCHECK_FLOOR * largest);
+    double size = fmax(fmax(fabs(got), fabs(expected)), smallest_size);
     return size == 0 ? 0 : fabs(got - expected) / size;
 }
 
@@ -105,18 +105,20 @@ static void check_leaf(const GradCheck *check, int l, GradCheckResult *result)
     Tensor *leaf = check->leaves[l];
     size_t n = tensor_count(leaf);
     double h = check->step == 0 ? GRADCHECK_STEP : check->step;
+    double tolerance = check->tolerance == 0 ? GRADCHECK_TOLERANCE : check->tolerance;
+    double floor_part = check->floor == 0 ? GRADCHECK_FLOOR : check->floor;
     double *expected = memory_allocate(n * sizeof *expected, "a gradient check");
     for (size_t i = 0; i < n; i++) {
         expected[i] = difference_quotient(check, &leaf->data[i], h);
     }
-    double largest = largest_of(expected, n);
+    double smallest_size = floor_part * largest_of(expected, n);
     bool any = false;
     for (size_t i = 0; i < n; i++) {
         double got = (double)leaf->grad[i];
-        double error = relative_error(got, expected[i], largest);
+        double error = relative_error(got, expected[i], smallest_size);
         any = any || got != 0;
         // Not "error > tolerance": that would let NaN pass.
-        if (!(error <= GRADCHECK_TOLERANCE)) {
+        if (!(error <= tolerance)) {
             fail_check(result, leaf, l, "index %zu: expected %.9g, got %.9g", i, expected[i], got);
         }
         if (!(error <= result->worst)) {

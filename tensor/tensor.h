@@ -325,6 +325,8 @@ typedef struct GradCheck {
     Tensor *(*forward)(void *context);
     void *context;
     double step;                                   // of the differences; 0: GRADCHECK_STEP
+    double tolerance;                              // 0: GRADCHECK_TOLERANCE
+    double floor;                                  // 0: GRADCHECK_FLOOR
 } GradCheck;
 
 typedef struct GradCheckResult {
@@ -348,7 +350,7 @@ typedef struct GradCheckResult {
 #endif
 
 // Compares each leaf's gradient with the difference, value by value, of s = sum(w * forward()), w fixed and irregular.
-// Fails on a wrong sign, NaN, an error above GRADCHECK_TOLERANCE, and on a leaf all of whose gradients are 0. Resets the
+// Fails on a wrong sign, NaN, an error above the tolerance, and on a leaf all of whose gradients are 0. Resets the
 // current tape, so the leaves must be parameters.
 GradCheckResult gradcheck(const GradCheck *check);
 

@@ -1,0 +1,113 @@
+// gpt.c: the model: embeddings, blocks, head.
+
+#include "gpt/gpt.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const ModuleKind gpt_kind = {.name = "GPT"};
+
+static void build_blocks(GPT *gpt)
+{
+    const GPTConfig *config = &gpt->config;
+    gpt->h = memory_allocate_zeroed((size_t)config->n_layer, sizeof(Block), "the blocks");
+    for (int i = 0; i < config->n_layer; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "h.%d", i);
+        block_init(&gpt->h[i], &gpt->module, name, config, &gpt->random);
+    }
+}
+
+static void build(GPT *gpt)
+{
+    const GPTConfig *config = &gpt->config;
+    module_init(&gpt->module, &gpt_kind, NULL, "");
+    embedding_init(&gpt->wte, &gpt->module, "wte", config->vocab_size, config->n_embd);
+    embedding_init(&gpt->wpe, &gpt->module, "wpe", config->context_length, config->n_embd);
+    dropout_init(&gpt->drop, &gpt->module, "drop", config->dropout, &gpt->random);
+    build_blocks(gpt);
+    if (config->norm == NORM_PRE) {
+        layernorm_init(&gpt->ln_f, &gpt->module, "ln_f", config->n_embd);
+    }
+    if (!config->tied) {
+        linear_init(&gpt->lm_head, &gpt->module, "lm_head", config->n_embd, config->vocab_size, false);
+    }
+}
+
+GPT *gpt_create(const GPTConfig *config, uint64_t seed, Error *error)
+{
+    if (!gpt_config_check(config, error)) {
+        return NULL;
+    }
+    GPTCost cost = gpt_cost(config, 1, 1);
+    if (!memory_check(cost.weight_bytes, "the model's weights", error)) {
+        return NULL;
+    }
+    GPT *gpt = memory_allocate_zeroed(1, sizeof *gpt, "a GPT");
+    gpt->config = *config;
+    random_seed(&gpt->random, seed);
+    build(gpt);
+    module_initialize(&gpt->module, (Init){config->init, config->n_layer}, &gpt->random);
+    return gpt;
+}
+
+void gpt_free(GPT *gpt)
+{
+    if (gpt == NULL) {
+        return;
+    }
+    module_free(&gpt->module);
+    free(gpt->h);
+    free(gpt);
+}
+
+// The output head: logit v is the product of the last vector and row v of a (V, C) weight. Tied, that is the token
+// embedding's own weight: what a token looks like going in is what it looks like coming out.
+static Tensor *head_forward(GPT *gpt, Tensor *x)
+{
+    if (!gpt->config.tied) {
+        return linear_forward(&gpt->lm_head, x);
+    }
+    return tensor_linear(x, gpt->wte.weight, NULL);
+}
+
+// Where each token stands: rows 0 ... T-1 of wpe, the same for every sequence of the batch.
+static Tensor *positions_forward(GPT *gpt, int T)
+{
+    const char *outer = tape_scope(gpt->wpe.module.name);
+    Tensor *positions = tensor_slice(gpt->wpe.weight, 0, 0, T);         // (T, C)
+    tape_scope(outer);
+    return positions;
+}
+
+Tensor *gpt_forward(GPT *gpt, const int *ids, int B, int T)
+{
+    if (T > gpt->config.context_length) {
+        fail_mistake(HERE, "gpt_forward: T = %d tokens, but context_length is %d", T, gpt->config.context_length);
+    }
+    const char *outer = tape_scope(gpt->module.name);
+    Tensor *tokens = embedding_forward(&gpt->wte, ids, B, T);           // (B, T, C)
+    Tensor *x = tensor_add(tokens, positions_forward(gpt, T));          // (B, T, C)
+    x = dropout_forward(&gpt->drop, x);
+    tensor_label(x, "embd");
+    for (int i = 0; i < gpt->config.n_layer; i++) {
+        x = block_forward(&gpt->h[i], x);                               // (B, T, C)
+    }
+    if (gpt->config.norm == NORM_PRE) {
+        x = layernorm_forward(&gpt->ln_f, x);
+    }
+    Tensor *logits = head_forward(gpt, x);                              // (B, T, V)
+    tensor_label(logits, "logits");
+    tape_scope(outer);
+    return logits;
+}
+
+bool gpt_ids_check(const GPTConfig *config, const int *ids, int n, Error *error)
+{
+    for (int i = 0; i < n; i++) {
+        if (ids[i] < 0 || ids[i] >= config->vocab_size) {
+            return error_set(error, "id %d is not in the vocabulary; ids are 0 to %d", ids[i], config->vocab_size - 1);
+        }
+    }
+    return true;
+}

@@ -1,0 +1,239 @@
+// gpt.h: the GPT, the deep network beside it, and the experiment that measures gradients with and without shortcuts.
+//
+//      ids (B, T)
+//        | wte[id] + wpe[t]                     token and position embeddings, (B, T, C)
+//        |-- Block 0 ... n_layer - 1            each, with norm = pre:
+//        |      x ---> ln_1 -> attn ---> + ---> ln_2 -> mlp ---> +      with shortcut = off the two arrows
+//        |      '------------------------'                       |      past ln_1 and ln_2 are gone,
+//        |                               '-----------------------'      and the additions with them
+//        | ln_f                                 (B, T, C)
+//        | lm_head                              (B, T, V), the token embedding's weight again if tied
+//      logits -> cross_entropy(targets)
+//
+// Read from top to bottom: 1 configuration, 2 the model, 3 generation, 4 the deep network, 5 the experiment, 6 plots.
+
+#ifndef GPTAPE_GPT_H
+#define GPTAPE_GPT_H
+
+#include "nn/nn.h"
+
+#define GPTAPE_VERSION "0.1.0"
+
+// Functions that read what comes from outside (files, options, sizes) return false and write one line to an Error that says
+// what was wrong and what would be right. They never abort.
+typedef struct Error {
+    char message[512];
+} Error;
+
+// Writes the message and returns false, so that a function can end with: return error_set(error, ...).
+bool error_set(Error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// ------------------------------------------------------------------------------------------------------------
+// 1. Configuration: one class for every size
+
+typedef enum Norm {
+    NORM_PRE,                                      // x + f(ln(x)), as GPT-2
+    NORM_POST,                                     // ln(x + f(x)), as the first transformer
+    NORM_NONE,                                     // x + f(x)
+    NORM_COUNT
+} Norm;
+
+const char *norm_name(Norm norm);                  // "pre"
+
+typedef struct GPTConfig {
+    int vocab_size;                                // V
+    int context_length;                            // the longest T
+    int n_layer;                                   // blocks
+    int n_head;                                    // heads; n_embd is a multiple
+    int n_embd;                                    // C
+    int ff_mult;                                   // feed-forward width, in C
+    double dropout;                                // probability; acts while training only
+    bool qkv_bias;                                 // have query, key and value a bias?
+    bool tied;                                     // does the output head share the token embedding's weight?
+    bool shortcut;                                 // are there shortcuts around attention and feed-forward?
+    Norm norm;
+    bool causal;                                   // does a position see only itself and those before?
+    Activation activation;
+    InitScheme init;
+} GPTConfig;
+
+typedef struct GPTPreset {
+    const char *name;                              // "gpt2-124m"
+    const char *note;                              // one line about it
+    GPTConfig config;
+} GPTPreset;
+
+extern const GPTPreset gpt_presets[];
+extern const int gpt_preset_count;
+const GPTPreset *gpt_preset_find(const char *name);            // NULL if there is none
+
+bool gpt_config_check(const GPTConfig *config, Error *error);  // are the sizes possible, and do they fit together?
+
+// What a model of this configuration costs, counted without making it. Parameters are by part; a tied head counts 0.
+typedef struct GPTCost {
+    int64_t wte, wpe;
+    int64_t ln_1, c_attn, attn_c_proj, ln_2, c_fc, mlp_c_proj;  // of one block
+    int64_t block;                                 // sum of the line above
+    int64_t ln_f, lm_head;
+    int64_t parameters;                            // all
+    double weight_bytes;                           // 4 bytes a parameter
+    double gradient_bytes;                         // 4 bytes a parameter
+    double adamw_bytes;                            // 8 bytes a parameter
+    double activation_bytes;                       // values a training step of B x T tokens keeps on the tape for backward
+    double gradient_peak_bytes;                    // the largest set of activation gradients alive at once in backward
+    double flops_per_token;                        // forward and backward: 6 x parameters in products + attention's 12 n_layer C T
+} GPTCost;
+
+GPTCost gpt_cost(const GPTConfig *config, int B, int T);
+
+// Is there memory for this many bytes? False and a line with both sizes if not.
+bool memory_check(double bytes, const char *what, Error *error);
+
+// ------------------------------------------------------------------------------------------------------------
+// 2. The model
+
+typedef struct Block {
+    Module module;
+    LayerNorm ln_1;
+    Attention attn;
+    LayerNorm ln_2;
+    FeedForward mlp;
+    bool shortcut;
+    Norm norm;
+} Block;
+
+extern const ModuleKind block_kind;
+void block_init(Block *block, Module *parent, const char *name, const GPTConfig *config, Random *random);
+Tensor *block_forward(Block *block, Tensor *x);                // (B, T, C) -> (B, T, C)
+
+typedef struct GPT {
+    Module module;
+    GPTConfig config;
+    Embedding wte;                                 // (V, C)
+    Embedding wpe;                                 // (context_length, C)
+    Dropout drop;                                  // after the embeddings
+    Block *h;                                      // n_layer of them
+    LayerNorm ln_f;                                // not with norm = post (each block ends with its own) or none
+    Linear lm_head;                                // no bias; not there if tied
+    Random random;                                 // draws the weights, then dropout
+} GPT;
+
+// A GPT with the weights that this seed gives. The caller frees it with gpt_free. NULL and an error if the configuration is
+// impossible or memory is refused.
+GPT *gpt_create(const GPTConfig *config, uint64_t seed, Error *error);
+void gpt_free(GPT *gpt);
+
+Tensor *gpt_forward(GPT *gpt, const int *ids, int B, int T);   // ids (B, T) -> logits (B, T, V); T <= context_length
+bool gpt_ids_check(const GPTConfig *config, const int *ids, int n, Error *error);      // is each id in 0 ... V-1?
+
+// ------------------------------------------------------------------------------------------------------------
+// 3. Generation
+
+// Appends n_new tokens to the n_ids already in ids (room for n_ids + n_new), each the one with the largest logit, seeing at
+// most the last context_length. on_token, if not NULL, is called with each as it comes. Records nothing and resets the
+// current tape after each token.
+void gpt_generate(GPT *gpt, int *ids, int n_ids, int n_new, void (*on_token)(int id, void *context), void *context);
+
+// ------------------------------------------------------------------------------------------------------------
+// 4. The deep network: the book's example of vanishing gradients
+
+// Layers of Linear and activation, the last included; where a layer's input and output have one size, and shortcut is on,
+// x = x + layer(x). Modules are called layers.0, layers.1, ...
+typedef struct DeepConfig {
+    int *sizes;                                    // of input, between, output: n_layer + 1 of them
+    int n_layer;
+    Activation activation;
+    InitScheme init;
+    bool shortcut;
+} DeepConfig;
+
+typedef struct DeepNet {
+    Module module;
+    DeepConfig config;                             // sizes: its own copy
+    Linear *layers;
+} DeepNet;
+
+bool deep_config_check(const DeepConfig *config, Error *error);
+
+// The caller frees it with deep_free. NULL and an error if the sizes are impossible or memory is refused.
+DeepNet *deep_create(const DeepConfig *config, uint64_t seed, Error *error);
+void deep_free(DeepNet *net);
+Tensor *deep_forward(DeepNet *net, Tensor *x);                 // (B, sizes[0]) -> (B, sizes[n_layer])
+
+// ------------------------------------------------------------------------------------------------------------
+// 5. The experiment
+
+typedef enum NetKind { NET_MLP, NET_GPT } NetKind;
+
+// Which of the two networks, without and with shortcuts, are run.
+typedef enum Arms { ARMS_OFF = 1, ARMS_ON = 2, ARMS_BOTH = 3 } Arms;
+
+typedef struct ExperimentConfig {
+    NetKind net;
+    DeepConfig deep;                               // for NET_MLP; shortcut is set by arms
+    const float *input;                            // (sizes[0]) the one input row
+    const float *target;                           // (sizes[n_layer])
+    GPTConfig gpt;                                 // for NET_GPT; shortcut is set by arms
+    const int *ids;                                // (B, T)
+    const int *targets;                            // (B, T)
+    int B, T;
+    Arms arms;
+    uint64_t seed;                                 // of the first repetition; the next is seed + 1
+    int n_seeds;
+    int n_steps;                                   // AdamW steps of training after the first measurement
+    double lr;
+    bool same_dy;                                  // feed both arms the same gradient at the output instead of the loss's
+} ExperimentConfig;
+
+// One network at one step of training.
+typedef struct Measurement {
+    int run;                                       // counts seed and arm
+    uint64_t seed;
+    bool shortcut;
+    int step;
+    double loss;
+    GradFlow flow;
+} Measurement;
+
+// The spread of one figure over the seeds. NaN where there is none.
+typedef struct Quartiles {
+    double low, median, high;                      // 25%, 50%, 75%, interpolated linearly between the sorted values
+    int zeros;                                     // how many of the values were exactly 0
+    int n;
+} Quartiles;
+
+Quartiles quartiles(double *values, int n);        // sorts values
+
+// What is read of each layer for tables and plots.
+typedef enum LayerFigure {
+    FIGURE_WEIGHT,                 // mean |dL/dW| over all weight matrices of the layer
+    FIGURE_QUERY_KEY,              // mean |dL/dW| over the query and key parts of c_attn (GPT)
+    FIGURE_COSINE,                 // token cosine of the layer's output (GPT)
+    FIGURE_SKIP,                   // L2 of the gradient at the layer's input that came through its shortcuts
+    FIGURE_BLOCK,                  // L2 of the part that came through the blocks beside them
+    FIGURE_COUNT
+} LayerFigure;
+
+typedef struct Experiment {
+    ExperimentConfig config;                       // borrows its arrays
+    Measurement *measurements;                     // in order of run, then step
+    int n_measurements;
+    int n_layer;
+} Experiment;
+
+// Builds, runs and measures every network of the experiment. progress, if not NULL, is told after each of the n.
+bool experiment_run(const ExperimentConfig *config, void (*progress)(int done, int n, void *context), void *context,
+                    Experiment *experiment, Error *error);
+void experiment_free(Experiment *experiment);
+
+// One figure of one layer over the seeds, and the same relative to the last layer's.
+Quartiles experiment_figure(const Experiment *experiment, bool shortcut, int step, int layer, LayerFigure figure);
+Quartiles experiment_relative(const Experiment *experiment, bool shortcut, int step, int layer, LayerFigure figure);
+Quartiles experiment_loss(const Experiment *experiment, bool shortcut, int step);
+int experiment_shortcuts(const Experiment *experiment, bool shortcut);         // taken in one network
+
+// ------------------------------------------------------------------------------------------------------------
+// Gradient checks of everything: the table of operations, the modules, and Block, GPT and DeepNet in their variants.
+void gradcheck_all(GradCheckReport *report, void *context);
+
+#endif

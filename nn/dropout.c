@@ -1,0 +1,22 @@
+// dropout.c: forgetting at random while training.
+
+#include "nn/nn.h"
+
+void dropout_init(Dropout *dropout, Module *parent, const char *name, double p, Random *random)
+{
+    *dropout = (Dropout){.p = p, .random = random};
+    module_init(&dropout->module, &dropout_kind, parent, name);
+}
+
+Tensor *dropout_forward(Dropout *dropout, Tensor *x)
+{
+    if (!dropout->module.training || dropout->p == 0) {
+        return x;
+    }
+    const char *outer = tape_scope(dropout->module.name);
+    Tensor *y = tensor_dropout(x, dropout->p, dropout->random);
+    tape_scope(outer);
+    return y;
+}
+
+const ModuleKind dropout_kind = {.name = "Dropout"};

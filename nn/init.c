@@ -1,0 +1,24 @@
+// init.c: the values that parameters start from. What a scheme means for a kind of module stands with the kind.
+
+#include "nn/nn.h"
+
+static const char *const INIT_NAMES[INIT_COUNT] = {
+    [INIT_TORCH] = "torch",
+    [INIT_GPT2] = "gpt2",
+    [INIT_XAVIER] = "xavier",
+    [INIT_KAIMING] = "kaiming",
+};
+
+const char *init_name(InitScheme scheme)
+{
+    return INIT_NAMES[scheme];
+}
+
+void module_initialize(Module *root, Init init, Random *random)
+{
+    for (Module *module = root; module != NULL; module = module_next(root, module)) {
+        if (module->kind->initialize != NULL) {
+            module->kind->initialize(module, &init, random);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+// module.c: the tree that every network is.
+
+#include "nn/nn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// "h.0" and "attn" make "h.0.attn"; the root's empty name adds nothing.
+static char *path_of(const Module *parent, const char *name)
+{
+    const char *above = parent == NULL ? "" : parent->name;
+    const char *dot = above[0] == '\0' ? "" : ".";
+    size_t bytes = strlen(above) + strlen(dot) + strlen(name) + 1;
+    char *path = memory_allocate(bytes, "a module's name");
+    snprintf(path, bytes, "%s%s%s", above, dot, name);
+    return path;
+}
+
+void module_init(Module *module, const ModuleKind *kind, Module *parent, const char *name)
+{
+    *module = (Module){.kind = kind, .name = path_of(parent, name), .parent = parent};
+    if (parent == NULL) {
+        return;
+    }
+    if (parent->first_child == NULL) {
+        parent->first_child = module;
+    } else {
+        parent->last_child->next_sibling = module;
+    }
+    parent->last_child = module;
+}
+
+Tensor *module_add_parameter(Module *module, const char *label, Shape shape)
+{
+    if (module->n_parameters == MODULE_PARAMETERS) {
+        fail_mistake(HERE, "module_add_parameter: %s %s has its %d parameters already", module->kind->name, module->name,
+                     MODULE_PARAMETERS);
+    }
+    Tensor *parameter = tensor_parameter(module->name, label, shape);
+    module->parameters[module->n_parameters] = parameter;
+    module->n_parameters++;
+    return parameter;
+}
+
+Module *module_next(const Module *root, const Module *module)
+{
+    if (module->first_child != NULL) {
+        return module->first_child;
+    }
+    while (module != root && module->next_sibling == NULL) {
+        module = module->parent;
+    }
+    return module == root ? NULL : module->next_sibling;
+}
+
+// Children first, because a child's links are read to find the next.
+void module_free(Module *root)
+{
+    Module *child = root->first_child;
+    while (child != NULL) {
+        Module *next = child->next_sibling;
+        module_free(child);
+        child = next;
+    }
+    for (int i = 0; i < root->n_parameters; i++) {
+        tensor_free(root->parameters[i]);
+    }
+    free(root->name);
+    *root = (Module){0};
+}
+
+void module_train(Module *root, bool training)
+{
+    for (Module *module = root; module != NULL; module = module_next(root, module)) {
+        module->training = training;
+    }
+}
+
+void module_zero_grad(Module *root)
+{
+    for (Module *module = root; module != NULL; module = module_next(root, module)) {
+        for (int i = 0; i < module->n_parameters; i++) {
+            tensor_zero_grad(module->parameters[i]);
+        }
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Lists of parameters
+
+static bool list_has(const ParameterList *list, const Tensor *parameter)
+{
+    for (int i = 0; i < list->count; i++) {
+        if (list->parameters[i] == parameter) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int parameters_at_most(const Module *root)
+{
+    int count = 0;
+    for (const Module *module = root; module != NULL; module = module_next(root, module)) {
+        count += module->n_parameters;
+    }
+    return count;
+}
+
+ParameterList module_parameters(const Module *root)
+{
+    size_t room = (size_t)parameters_at_most(root) + 1;
+    ParameterList list = {.parameters = memory_allocate(room * sizeof(Tensor *), "a list of parameters")};
+    for (const Module *module = root; module != NULL; module = module_next(root, module)) {
+        for (int i = 0; i < module->n_parameters; i++) {
+            Tensor *parameter = module->parameters[i];
+            if (!list_has(&list, parameter)) {
+                list.parameters[list.count] = parameter;
+                list.count++;
+                list.values += tensor_count(parameter);
+            }
+        }
+    }
+    return list;
+}
+
+void parameter_list_free(ParameterList *list)
+{
+    free(list->parameters);
+    *list = (ParameterList){0};
+}
+
+static void print_module(const Module *module, int depth)
+{
+    const char *last_part = strrchr(module->name, '.');
+    const char *name = last_part == NULL ? module->name : last_part + 1;
+    printf("%*s%s%s%s", 2 * depth, "", name, name[0] == '\0' ? "" : "  ", module->kind->name);
+    for (int i = 0; i < module->n_parameters; i++) {
+        char shape[SHAPE_TEXT];
+        printf("  %s %s", module->parameters[i]->label, shape_text(module->parameters[i]->shape, shape));
+    }
+    printf("\n");
+    for (const Module *child = module->first_child; child != NULL; child = child->next_sibling) {
+        print_module(child, depth + 1);
+    }
+}
+
+void module_print(const Module *root)
+{
+    ParameterList list = module_parameters(root);
+    print_module(root, 0);
+    printf("%zu values in %d parameters\n", list.values, list.count);
+    fflush(stdout);
+    parameter_list_free(&list);
+}

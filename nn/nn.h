@@ -1,0 +1,310 @@
+// nn.h: modules, the parts that a network is built from, and what is done to their parameters.
+//
+// A module is a plain struct whose first member is a Module: the node of a tree that knows its name, its parameters and
+// its children, so that anything (initialisation, optimizers, gradient flow, checkpoints) can walk any network.
+//
+//      Block "h.0"
+//        |- LayerNorm   "h.0.ln_1"          weight (C)           bias (C)
+//        |- Attention   "h.0.attn"
+//        |    |- Linear   "h.0.attn.c_attn"     weight (3C, C)       bias (3C)       parts q, k, v
+//        |    |- Linear   "h.0.attn.c_proj"     weight (C, C)        bias (C)
+//        |    |- Dropout  "h.0.attn.attn_dropout"
+//        |    '- Dropout  "h.0.attn.resid_dropout"
+//        |- LayerNorm   "h.0.ln_2"          ...
+//        '- FeedForward "h.0.mlp"
+//             |- Linear   "h.0.mlp.c_fc"        weight (4C, C)       bias (4C)
+//             |- Linear   "h.0.mlp.c_proj"      weight (C, 4C)       bias (C)
+//             '- Dropout  "h.0.mlp.dropout"
+//
+// Each kind has NAME_init (makes parameters, all zero or one, and joins the parent's tree), NAME_forward (one tape node or a
+// few) and is freed with its whole tree by module_free. A module must not move in memory once it is part of a tree.
+// The values of the parameters are set afterwards by module_initialize, in the order of the tree.
+//
+// Read from top to bottom: 1 the tree, 2 the kinds of modules, 3 initialisation, 4 optimizers, 5 gradient flow.
+
+#ifndef GPTAPE_NN_H
+#define GPTAPE_NN_H
+
+#include "tensor/tensor.h"
+
+// ------------------------------------------------------------------------------------------------------------
+// 1. The module tree
+
+typedef struct Module Module;
+typedef struct Init Init;
+
+// What all modules of a kind share.
+typedef struct ModuleKind {
+    const char *name;                                                          // "Linear"
+    void (*initialize)(Module *module, const Init *init, Random *random);      // NULL: has no parameters of its own
+} ModuleKind;
+
+enum { MODULE_PARAMETERS = 2 };
+
+struct Module {
+    const ModuleKind *kind;
+    char *name;                                    // its path in the tree, "h.0.attn"; "" for the root
+    Tensor *parameters[MODULE_PARAMETERS];         // its own: weight, bias
+    int n_parameters;
+    bool training;                                 // dropout drops; set for a whole tree by module_train
+    Module *parent;
+    Module *first_child;
+    Module *last_child;
+    Module *next_sibling;
+};
+
+// Makes module a child of parent called name (NULL and "" for the root of a tree).
+void module_init(Module *module, const ModuleKind *kind, Module *parent, const char *name);
+Tensor *module_add_parameter(Module *module, const char *label, Shape shape);  // zero; belongs to the module
+void module_free(Module *root);                    // frees names and parameters of the whole tree, not the structs
+void module_train(Module *root, bool training);
+Module *module_next(const Module *root, const Module *module);                 // walks the tree, parents first; NULL at its end
+void module_zero_grad(Module *root);
+
+// All parameters of a tree in tree order. One that is shared (a tied head) is listed once, by identity.
+typedef struct ParameterList {
+    Tensor **parameters;
+    int count;
+    size_t values;                                 // the numbers in all of them
+} ParameterList;
+
+ParameterList module_parameters(const Module *root);           // the caller frees it with parameter_list_free
+void parameter_list_free(ParameterList *list);
+void module_print(const Module *root);                         // the tree with shapes and parameter counts, to stdout
+
+// ------------------------------------------------------------------------------------------------------------
+// 2. The kinds of modules
+
+// y = x W^T + b; x (..., n_in) -> (..., n_out). torch: nn.Linear
+typedef struct Linear {
+    Module module;
+    Tensor *weight;                                // (n_out, n_in)
+    Tensor *bias;                                  // (n_out), or NULL
+    const char *const *part_names;                 // a weight made of equal parts, stacked: c_attn's {"q", "k", "v"}; or NULL
+    int n_parts;                                   // 1: not in parts
+    bool residual;                                 // writes into the residual stream: GPT-2 starts these smaller
+} Linear;
+
+extern const ModuleKind linear_kind;
+void linear_init(Linear *linear, Module *parent, const char *name, int n_in, int n_out, bool bias);
+Tensor *linear_forward(Linear *linear, Tensor *x);
+
+// y = (x - mean) / sqrt(var + 1e-5) * weight + bias over the last axis. torch: nn.LayerNorm
+typedef struct LayerNorm {
+    Module module;
+    Tensor *weight;                                // (C), ones at first
+    Tensor *bias;                                  // (C), zeros at first
+} LayerNorm;
+
+#define LAYERNORM_EPS 1e-5
+
+extern const ModuleKind layernorm_kind;
+void layernorm_init(LayerNorm *layernorm, Module *parent, const char *name, int size);
+Tensor *layernorm_forward(LayerNorm *layernorm, Tensor *x);
+
+// Rows of weight by number. torch: nn.Embedding
+typedef struct Embedding {
+    Module module;
+    Tensor *weight;                                // (V, C)
+} Embedding;
+
+extern const ModuleKind embedding_kind;
+void embedding_init(Embedding *embedding, Module *parent, const char *name, int n_rows, int size);
+Tensor *embedding_forward(Embedding *embedding, const int *ids, int B, int T);         // -> (B, T, C)
+
+// While training, zeroes each value with probability p and divides the others by 1 - p; else, or with p = 0, gives back x.
+typedef struct Dropout {
+    Module module;
+    double p;
+    Random *random;                                // where it draws from; borrowed
+} Dropout;
+
+extern const ModuleKind dropout_kind;
+void dropout_init(Dropout *dropout, Module *parent, const char *name, double p, Random *random);
+Tensor *dropout_forward(Dropout *dropout, Tensor *x);
+
+// The nonlinearity between two linear layers.
+typedef enum Activation {
+    ACTIVATION_GELU, ACTIVATION_RELU, ACTIVATION_TANH, ACTIVATION_SIGMOID, ACTIVATION_IDENTITY,
+    ACTIVATION_COUNT
+} Activation;
+
+const char *activation_name(Activation activation);            // "gelu"
+Tensor *activation_forward(Activation activation, Tensor *x);
+
+// Multi-head attention: c_proj(softmax(q k^T / sqrt(C / n_head)) v), q, k, v = c_attn(x) cut in three.
+// Fused does it in one node and keeps no T x T matrix. Stepwise puts every intermediate on the tape under a name (q, k, v,
+// scores, masked, weights, heads) to be looked at. The results are equal; dropout on the weights takes the stepwise path.
+typedef struct Attention {
+    Module module;
+    Linear c_attn;                                 // (C -> 3C)
+    Linear c_proj;                                 // (C -> C)
+    Dropout attn_dropout;                          // on the attention weights
+    Dropout resid_dropout;                         // on the output
+    int n_head;
+    bool causal;                                   // position t sees 0 ... t only
+    bool stepwise;
+} Attention;
+
+typedef struct AttentionConfig {
+    int n_embd;                                    // C
+    int n_head;                                    // divides n_embd
+    bool qkv_bias;
+    bool causal;
+    double dropout;
+    Random *random;                                // for dropout; borrowed
+} AttentionConfig;
+
+extern const ModuleKind attention_kind;
+void attention_init(Attention *attention, Module *parent, const char *name, AttentionConfig config);
+Tensor *attention_forward(Attention *attention, Tensor *x);    // (B, T, C) -> (B, T, C)
+
+// c_proj(activation(c_fc(x))), ff_mult times as wide inside. (B, T, C) -> (B, T, C)
+typedef struct FeedForward {
+    Module module;
+    Linear c_fc;                                   // (C -> ff_mult C)
+    Linear c_proj;                                 // (ff_mult C -> C)
+    Dropout dropout;                               // on the output
+    Activation activation;
+} FeedForward;
+
+typedef struct FeedForwardConfig {
+    int n_embd;
+    int ff_mult;
+    Activation activation;
+    double dropout;
+    Random *random;
+} FeedForwardConfig;
+
+extern const ModuleKind feedforward_kind;
+void feedforward_init(FeedForward *feedforward, Module *parent, const char *name, FeedForwardConfig config);
+Tensor *feedforward_forward(FeedForward *feedforward, Tensor *x);
+
+// ------------------------------------------------------------------------------------------------------------
+// 3. Initialisation
+
+// U: uniform in plus or minus; N: normal with mean 0 and standard deviation. LayerNorm always starts at weight 1, bias 0.
+typedef enum InitScheme {
+    INIT_TORCH,            // PyTorch's defaults: Linear weight and bias U(1/sqrt(n_in)), Embedding N(1)
+    INIT_GPT2,             // N(0.02) everywhere, biases 0, residual projections N(0.02 / sqrt(2 n_layer))
+    INIT_XAVIER,           // Linear U(sqrt(6 / (n_in + n_out))), biases 0, Embedding N(1)   (Glorot and Bengio 2010)
+    INIT_KAIMING,          // Linear N(sqrt(2 / n_in)), biases 0, Embedding N(1)             (He et al. 2015)
+    INIT_COUNT
+} InitScheme;
+
+struct Init {
+    InitScheme scheme;
+    int n_layer;                                   // for INIT_GPT2
+};
+
+const char *init_name(InitScheme scheme);          // "torch"
+
+// Sets every parameter of the tree, in tree order, so one seed gives one network: with INIT_TORCH the one PyTorch builds
+// from the same seed when it constructs the modules in the same order. Joint weights are drawn part by part.
+void module_initialize(Module *root, Init init, Random *random);
+
+// ------------------------------------------------------------------------------------------------------------
+// 4. Optimizers. Each borrows the parameters, which must outlive it.
+
+// p -= lr * dp. torch: optim.SGD(lr)
+void sgd_step(const ParameterList *parameters, double lr);
+
+typedef struct AdamWConfig {
+    double lr;
+    double beta1;
+    double beta2;
+    double eps;
+    double weight_decay;                           // of parameters with 2 or more dimensions
+} AdamWConfig;
+
+#define ADAMW_DEFAULTS ((AdamWConfig){.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01})
+
+// Decoupled weight decay (Loshchilov and Hutter 2019). torch: optim.AdamW
+typedef struct AdamW {
+    AdamWConfig config;
+    const ParameterList *parameters;
+    Real *m;                                       // running mean of the gradient, one for each value of all parameters
+    Real *v;                                       // running mean of its square
+    int step;                                      // steps done
+} AdamW;
+
+AdamW adamw_create(const ParameterList *parameters, AdamWConfig config);
+void adamw_free(AdamW *adamw);
+
+// m = beta1 m + (1 - beta1) dp; v = beta2 v + (1 - beta2) dp^2; p -= lr weight_decay p;
+// p -= lr m / (1 - beta1^step) / (sqrt(v / (1 - beta2^step)) + eps). A parameter without a gradient stays as it is.
+void adamw_step(AdamW *adamw);
+
+// Scales all gradients by max_norm / (norm + 1e-6) if that is below 1; returns the norm before, over all of them, summed in
+// double. torch: nn.utils.clip_grad_norm_
+double clip_grad_norm(const ParameterList *parameters, double max_norm);
+
+// ------------------------------------------------------------------------------------------------------------
+// 5. Gradient flow: what reached each layer, read off the module tree and the tape
+
+typedef enum FlowKind {
+    FLOW_WEIGHT_GRAD,              // dL/dW of a parameter with 2 or more dimensions, or of LayerNorm's weight
+    FLOW_BIAS_GRAD,                // dL/db
+    FLOW_ACTIVATION,               // a named intermediate
+    FLOW_ACTIVATION_GRAD,          // dL/d(that)
+    FLOW_SKIP_GRAD,                // of the gradient at a shortcut's start: what came straight through the addition,
+    FLOW_BLOCK_GRAD,               // and what came back through the block beside it. The two add up to the whole.
+    FLOW_KIND_COUNT
+} FlowKind;
+
+const char *flow_kind_name(FlowKind kind);         // "weight_grad"
+
+// The size of a set of numbers. Sums run in double, so that what float32 can hold, the statistics can show.
+typedef struct FlowStats {
+    double mean_abs;                               // mean |x|
+    double l2;                                     // sqrt(sum x^2)
+    double rms;                                    // sqrt(mean x^2)
+    double max_abs;
+    double zero_fraction;                          // exactly 0
+    double denormal_fraction;                      // not 0, but below the smallest normal float32, 1.18e-38
+    double token_cosine;                           // activations (B, T, C), T > 1: mean cosine between different positions of a
+} FlowStats;                                       // sequence, 1: all tokens have become the same; NaN for anything else
+
+FlowStats flow_stats(const Real *values, size_t n);
+double flow_token_cosine(const Tensor *x);         // x (B, T, C); NaN if it has no two positions to compare
+
+// What happened to a parameter in the last backward pass.
+typedef enum FlowReach {
+    FLOW_REACHED,                  // a gradient arrived, finite and not all zero
+    FLOW_ALL_ZERO,                 // a gradient arrived, and it is 0 everywhere
+    FLOW_NAN,                      // it holds a NaN or an infinity
+    FLOW_NEVER                     // the loss does not depend on it: the graph is severed
+} FlowReach;
+
+const char *flow_reach_name(FlowReach reach);      // "never on the tape"
+
+typedef struct FlowRow {
+    int layer;                                     // the first number in its name; -1 before the first layer, n_layer after the last
+    char name[NAME_TEXT];                          // "h.3.attn.c_attn.weight.q"
+    FlowKind kind;
+    FlowReach reach;                               // of parameters
+    FlowStats stats;
+} FlowRow;
+
+typedef struct GradFlow {
+    FlowRow *rows;                                 // in tree order for parameters, then in tape order
+    int n_rows;
+    int capacity;
+    int n_layer;
+    int n_shortcuts;                               // shortcuts taken, counted on the tape
+    int reach_count[4];                            // parameters by FlowReach
+} GradFlow;
+
+// One measurement: gradflow_watch after forward (asks the tape to keep named intermediates' gradients and to split what
+// arrives at the shortcuts), tensor_backward, gradflow_read. The tree's gradients must have been zeroed before. The
+// caller frees the result with gradflow_free.
+typedef struct GradFlowWatch GradFlowWatch;
+GradFlowWatch *gradflow_watch(Tape *tape);
+GradFlow gradflow_read(GradFlowWatch *watch, const Module *root);      // ends the watch and frees it
+void gradflow_free(GradFlow *flow);
+
+// ------------------------------------------------------------------------------------------------------------
+// Gradient checks of Linear, LayerNorm, Embedding, Attention (both ways) and FeedForward; see gradcheck_ops.
+void gradcheck_modules(GradCheckReport *report, void *context);
+
+#endif
