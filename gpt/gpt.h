@@ -10,10 +10,12 @@
 //        | lm_head                              (B, T, V), the token embedding's weight again if tied
 //      logits -> cross_entropy(targets)
 //
-// Read from top to bottom: 1 configuration, 2 the model, 3 generation, 4 the deep network, 5 the experiment, 6 plots.
+// Read from top to bottom: 1 configuration, 2 the model, 3 generation, 4 the deep network, 5 the experiment, 6 figures, 7 pictures.
 
 #ifndef GPTAPE_GPT_H
 #define GPTAPE_GPT_H
+
+#include <stdio.h>
 
 #include "nn/nn.h"
 
@@ -161,58 +163,41 @@ void deep_free(DeepNet *net);
 Tensor *deep_forward(DeepNet *net, Tensor *x);                 // (B, sizes[0]) -> (B, sizes[n_layer])
 
 // ------------------------------------------------------------------------------------------------------------
-// 5. The experiment
+// 5. The experiment: the same network with and without shortcuts
 
 typedef enum NetKind { NET_MLP, NET_GPT } NetKind;
 
-// Which of the two networks, without and with shortcuts, are run.
+const char *net_name(NetKind net);                 // "mlp"
+
+// Which of the two networks are run: without shortcuts, with, both.
 typedef enum Arms { ARMS_OFF = 1, ARMS_ON = 2, ARMS_BOTH = 3 } Arms;
 
 typedef struct ExperimentConfig {
     NetKind net;
-    DeepConfig deep;                               // for NET_MLP; shortcut is set by arms
+    DeepConfig deep;                               // for NET_MLP; its shortcut is set by arms
     const float *input;                            // (sizes[0]) the one input row
     const float *target;                           // (sizes[n_layer])
-    GPTConfig gpt;                                 // for NET_GPT; shortcut is set by arms
+    GPTConfig gpt;                                 // for NET_GPT; its shortcut is set by arms
     const int *ids;                                // (B, T)
     const int *targets;                            // (B, T)
     int B, T;
     Arms arms;
     uint64_t seed;                                 // of the first repetition; the next is seed + 1
     int n_seeds;
-    int n_steps;                                   // AdamW steps of training after the first measurement
+    int n_steps;                                   // AdamW steps of training; each is measured before it is made, and the end
     double lr;
-    bool same_dy;                                  // feed both arms the same gradient at the output instead of the loss's
+    bool same_dy;                                  // feed both arms the same gradient at the output instead of their loss's
 } ExperimentConfig;
 
 // One network at one step of training.
 typedef struct Measurement {
-    int run;                                       // counts seed and arm
+    int run;                                       // counts networks: seed after seed, without shortcuts first
     uint64_t seed;
     bool shortcut;
     int step;
     double loss;
     GradFlow flow;
 } Measurement;
-
-// The spread of one figure over the seeds. NaN where there is none.
-typedef struct Quartiles {
-    double low, median, high;                      // 25%, 50%, 75%, interpolated linearly between the sorted values
-    int zeros;                                     // how many of the values were exactly 0
-    int n;
-} Quartiles;
-
-Quartiles quartiles(double *values, int n);        // sorts values
-
-// What is read of each layer for tables and plots.
-typedef enum LayerFigure {
-    FIGURE_WEIGHT,                 // mean |dL/dW| over all weight matrices of the layer
-    FIGURE_QUERY_KEY,              // mean |dL/dW| over the query and key parts of c_attn (GPT)
-    FIGURE_COSINE,                 // token cosine of the layer's output (GPT)
-    FIGURE_SKIP,                   // L2 of the gradient at the layer's input that came through its shortcuts
-    FIGURE_BLOCK,                  // L2 of the part that came through the blocks beside them
-    FIGURE_COUNT
-} LayerFigure;
 
 typedef struct Experiment {
     ExperimentConfig config;                       // borrows its arrays
@@ -221,16 +206,77 @@ typedef struct Experiment {
     int n_layer;
 } Experiment;
 
-// Builds, runs and measures every network of the experiment. progress, if not NULL, is told after each of the n.
-bool experiment_run(const ExperimentConfig *config, void (*progress)(int done, int n, void *context), void *context,
-                    Experiment *experiment, Error *error);
+// Called after each measurement.
+typedef void ExperimentProgress(int done, int n, void *context);
+
+// Builds, runs and measures every network. Both arms of a seed start from the same weights. On a tape of its own. The caller
+// frees the result with experiment_free; where it returns false there is nothing to free.
+bool experiment_run(const ExperimentConfig *config, ExperimentProgress *progress, void *context, Experiment *experiment,
+                    Error *error);
 void experiment_free(Experiment *experiment);
 
-// One figure of one layer over the seeds, and the same relative to the last layer's.
+// ------------------------------------------------------------------------------------------------------------
+// 6. Figures: what is read of an experiment, over its seeds
+
+// What is read of each layer.
+typedef enum LayerFigure {
+    FIGURE_WEIGHT,                 // mean |dL/dW| over the layer's weight matrices
+    FIGURE_QUERY_KEY,              // the same over the query and key parts of c_attn; NaN without attention
+    FIGURE_COSINE,                 // token cosine of the layer's output; NaN without tokens
+    FIGURE_SKIP,                   // L2 of the gradient that came through the layer's shortcuts; NaN without
+    FIGURE_BLOCK,                  // L2 of what came through the blocks beside them; NaN without
+    FIGURE_COUNT
+} LayerFigure;
+
+double measurement_figure(const Measurement *measurement, int layer, LayerFigure figure);
+
+// The spread of one figure over the seeds; NaN where no seed has one.
+typedef struct Quartiles {
+    double low, median, high;                      // 25%, 50%, 75%, interpolated linearly between the sorted values
+    int zeros;                                     // how many of the values are exactly 0
+    int n;                                         // how many values there are
+} Quartiles;
+
+Quartiles quartiles(double *values, int n);        // of those that are not NaN; reorders values
+
 Quartiles experiment_figure(const Experiment *experiment, bool shortcut, int step, int layer, LayerFigure figure);
+// The same, each seed's figure divided by that seed's last layer's.
 Quartiles experiment_relative(const Experiment *experiment, bool shortcut, int step, int layer, LayerFigure figure);
 Quartiles experiment_loss(const Experiment *experiment, bool shortcut, int step);
-int experiment_shortcuts(const Experiment *experiment, bool shortcut);         // taken in one network
+int experiment_shortcuts(const Experiment *experiment, bool shortcut);         // taken in one network, counted on its tape
+bool experiment_has(const Experiment *experiment, bool shortcut);              // was that arm run?
+
+// First layer over last layer against depth: the headline figure.
+typedef struct SweepPoint {
+    int depth;
+    Quartiles ratio[2];                            // of FIGURE_WEIGHT, without and with shortcuts
+} SweepPoint;
+
+typedef struct Sweep {
+    SweepPoint *points;
+    int n_points;
+    double decades_per_layer[2];                   // slope of log10 of the median ratio against depth, by least squares
+} Sweep;
+
+// Runs the experiment at each depth: of the deep network (widths as config's inner layers), or of the GPT's blocks.
+bool sweep_run(const ExperimentConfig *config, const int *depths, int n_depths, ExperimentProgress *progress, void *context,
+               Sweep *sweep, Error *error);
+void sweep_free(Sweep *sweep);
+
+// ------------------------------------------------------------------------------------------------------------
+// 7. Pictures, by gnuplot
+
+// Writes a picture of the experiment to path, whose ending says what: .png, .svg, .pdf, or .gp for the gnuplot script itself
+// with its data in it. sweep may be NULL. Written beside and renamed, so that there is a whole picture or none.
+bool plot_experiment(const Experiment *experiment, const Sweep *sweep, const char *path, Error *error);
+// The second picture of a training run: layer against step, one map an arm, colour for log10 of mean |dL/dW|.
+bool plot_heatmap(const Experiment *experiment, const char *path, Error *error);
+// The chart for the terminal, as text of that many columns; the caller frees it. NULL and an error without gnuplot.
+char *plot_terminal(const Experiment *experiment, int columns, Error *error);
+bool plot_path_check(const char *path, Error *error);          // is its ending one of those?
+
+// The experiment's CSV, one row a figure of one tensor; columns as in csv.c. Written to an open stream.
+bool experiment_csv(const Experiment *experiment, FILE *out);
 
 // ------------------------------------------------------------------------------------------------------------
 // Gradient checks of everything: the table of operations, the modules, and Block, GPT and DeepNet in their variants.

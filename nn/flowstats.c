@@ -28,6 +28,7 @@ FlowStats flow_stats(const Real *values, size_t n)
     }
     double count = (double)n;
     return (FlowStats){
+        .count = n,
         .mean_abs = sum_abs / count,
         .l2 = sqrt(sum_squares),
         .rms = sqrt(sum_squares / count),

@@ -249,7 +249,7 @@ static void set_layers(GradFlow *flow, int first)
     }
 }
 
-static FlowRow *add_row(GradFlow *flow, FlowKind kind, const Real *values, size_t n)
+static FlowRow *add_row(GradFlow *flow, FlowKind kind, const Real *values, size_t n, int ndim)
 {
     if (flow->n_rows == flow->capacity) {
         int capacity = flow->capacity == 0 ? 64 : 2 * flow->capacity;
@@ -263,7 +263,7 @@ static FlowRow *add_row(GradFlow *flow, FlowKind kind, const Real *values, size_
     }
     FlowRow *row = &flow->rows[flow->n_rows];
     flow->n_rows++;
-    *row = (FlowRow){.kind = kind, .stats = flow_stats(values, n)};
+    *row = (FlowRow){.kind = kind, .ndim = ndim, .part = -1, .stats = flow_stats(values, n)};
     return row;
 }
 
@@ -294,8 +294,9 @@ static void read_parts(GradFlow *flow, const Module *module, const Tensor *param
     const Linear *linear = (const Linear *)module;
     size_t n = tensor_count(parameter) / (size_t)linear->n_parts;
     for (int part = 0; part < linear->n_parts && linear->n_parts > 1; part++) {
-        FlowRow *row = add_row(flow, kind, parameter->grad + (size_t)part * n, n);
+        FlowRow *row = add_row(flow, kind, parameter->grad + (size_t)part * n, n, parameter->shape.ndim);
         row->reach = reach;
+        row->part = part;
         snprintf(row->name, sizeof row->name, "%s.%s.%s", module->name, parameter->label, linear->part_names[part]);
     }
 }
@@ -304,7 +305,7 @@ static void read_parameter(GradFlow *flow, const GradFlowWatch *watch, const Mod
 {
     FlowKind kind = strcmp(parameter->label, "bias") == 0 ? FLOW_BIAS_GRAD : FLOW_WEIGHT_GRAD;
     size_t n = parameter->grad == NULL ? 0 : tensor_count(parameter);
-    FlowRow *row = add_row(flow, kind, parameter->grad, n);
+    FlowRow *row = add_row(flow, kind, parameter->grad, n, parameter->shape.ndim);
     FlowReach reach = reach_of(watch, parameter, row->stats);
     row->reach = reach;
     tensor_name(parameter, row->name);
@@ -339,9 +340,10 @@ static void read_splits(GradFlow *flow, const GradFlowWatch *watch)
         const Split *split = &watch->splits[i];
         const char *scope = split->addition->scope == NULL ? "" : split->addition->scope;
         size_t n = tensor_count(split->start);
-        FlowRow *skip = add_row(flow, FLOW_SKIP_GRAD, split->skip, n);
+        int ndim = split->start->shape.ndim;
+        FlowRow *skip = add_row(flow, FLOW_SKIP_GRAD, split->skip, n, ndim);
         snprintf(skip->name, sizeof skip->name, "%s.shortcut.%d", scope, split->number);
-        FlowRow *block = add_row(flow, FLOW_BLOCK_GRAD, split->block, n);
+        FlowRow *block = add_row(flow, FLOW_BLOCK_GRAD, split->block, n, ndim);
         snprintf(block->name, sizeof block->name, "%s.shortcut.%d", scope, split->number);
     }
     set_layers(flow, first);
@@ -356,11 +358,11 @@ static void read_activations(GradFlow *flow, const Tape *tape)
             continue;
         }
         size_t n = tensor_count(output);
-        FlowRow *row = add_row(flow, FLOW_ACTIVATION, output->data, n);
+        FlowRow *row = add_row(flow, FLOW_ACTIVATION, output->data, n, output->shape.ndim);
         tensor_name(output, row->name);
         row->stats.token_cosine = flow_token_cosine(output);
         if (output->grad != NULL) {
-            row = add_row(flow, FLOW_ACTIVATION_GRAD, output->grad, n);
+            row = add_row(flow, FLOW_ACTIVATION_GRAD, output->grad, n, output->shape.ndim);
             tensor_name(output, row->name);
         }
     }

@@ -256,6 +256,7 @@ const char *flow_kind_name(FlowKind kind);         // "weight_grad"
 
 // The size of a set of numbers. Sums run in double, so that what float32 can hold, the statistics can show.
 typedef struct FlowStats {
+    size_t count;                                  // how many they are
     double mean_abs;                               // mean |x|
     double l2;                                     // sqrt(sum x^2)
     double rms;                                    // sqrt(mean x^2)
@@ -283,6 +284,8 @@ typedef struct FlowRow {
     char name[NAME_TEXT];                          // "h.3.attn.c_attn.weight.q"
     FlowKind kind;
     FlowReach reach;                               // of parameters
+    int ndim;                                      // of the parameter or intermediate
+    int part;                                      // of a joint weight: 0 for q, 1 for k, 2 for v; -1 for all of it
     FlowStats stats;
 } FlowRow;
 

@@ -1,0 +1,48 @@
+// csv.c: an experiment as a table for other programs: one row a set of numbers, 9 significant digits, sorted by run, step, layer
+// and the order of the modules. A figure that a row does not have is empty.
+
+#include "gpt/gpt.h"
+
+#include <math.h>
+
+// Nine digits hold a float32 exactly; in any locale the point is a point, since nothing here calls setlocale.
+static void write_number(FILE *out, double value)
+{
+    if (isnan(value)) {
+        fprintf(out, ",");
+        return;
+    }
+    fprintf(out, ",%.9g", value);
+}
+
+// A statistic that is NaN because the gradient is, is written so; only a token cosine may be missing.
+static void write_row(FILE *out, const Measurement *measurement, const char *what, const FlowRow *row)
+{
+    const FlowStats *stats = &row->stats;
+    fprintf(out, "%d,%s,%s,%d,%d,%s,%s", measurement->run, measurement->shortcut ? "on" : "off", what, measurement->step,
+            row->layer, row->name, flow_kind_name(row->kind));
+    fprintf(out, ",%.9g,%.9g,%.9g,%.9g,%.9g,%.9g", stats->mean_abs, stats->l2, stats->rms, stats->max_abs, stats->zero_fraction,
+            stats->denormal_fraction);
+    write_number(out, stats->token_cosine);
+    fprintf(out, "\n");
+}
+
+bool experiment_csv(const Experiment *experiment, FILE *out)
+{
+    const ExperimentConfig *config = &experiment->config;
+    bool mlp = config->net == NET_MLP;
+    char what[64];                                 // the two columns norm and activation
+    snprintf(what, sizeof what, "%s,%s", mlp ? norm_name(NORM_NONE) : norm_name(config->gpt.norm),
+             activation_name(mlp ? config->deep.activation : config->gpt.activation));
+    fprintf(out, "run,shortcut,norm,activation,step,layer,name,kind,mean_abs,l2,rms,max_abs,zero_fraction,denormal_fraction,"
+                 "token_cosine\n");
+    for (int i = 0; i < experiment->n_measurements; i++) {
+        const Measurement *measurement = &experiment->measurements[i];
+        for (int r = 0; r < measurement->flow.n_rows; r++) {
+            if (measurement->flow.rows[r].stats.count > 0) {
+                write_row(out, measurement, what, &measurement->flow.rows[r]);
+            }
+        }
+    }
+    return fflush(out) == 0 && !ferror(out);
+}

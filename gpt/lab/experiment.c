@@ -1,0 +1,225 @@
+// experiment.c: the same network with and without shortcuts, measured before each step of training.
+
+#include "gpt/gpt.h"
+
+#include <stdlib.h>
+
+// ------------------------------------------------------------------------------------------------------------
+// One network, of either kind
+
+typedef struct Net {
+    const ExperimentConfig *config;
+    DeepNet *deep;                                 // one of the two
+    GPT *gpt;
+    Module *module;
+} Net;
+
+const char *net_name(NetKind net)
+{
+    return net == NET_MLP ? "mlp" : "gpt";
+}
+
+static bool net_create(Net *net, const ExperimentConfig *config, bool shortcut, uint64_t seed, Error *error)
+{
+    *net = (Net){.config = config};
+    if (config->net == NET_MLP) {
+        DeepConfig deep = config->deep;
+        deep.shortcut = shortcut;
+        net->deep = deep_create(&deep, seed, error);
+        net->module = net->deep == NULL ? NULL : &net->deep->module;
+    } else {
+        GPTConfig gpt = config->gpt;
+        gpt.shortcut = shortcut;
+        net->gpt = gpt_create(&gpt, seed, error);
+        net->module = net->gpt == NULL ? NULL : &net->gpt->module;
+    }
+    return net->module != NULL;
+}
+
+static void net_free(Net *net)
+{
+    deep_free(net->deep);
+    gpt_free(net->gpt);
+}
+
+// What the network says, before the loss. The deep network's input wants a gradient, too, so that the first layer's
+// shortcut is split like the others.
+static Tensor *net_forward(Net *net)
+{
+    const ExperimentConfig *config = net->config;
+    if (config->net == NET_GPT) {
+        return gpt_forward(net->gpt, config->ids, config->B, config->T);
+    }
+    Tensor *x = tensor_from(config->input, SHAPE(1, config->deep.sizes[0]));
+    tensor_require_grad(x);
+    return deep_forward(net->deep, x);
+}
+
+static Tensor *net_loss(const Net *net, Tensor *y)
+{
+    const ExperimentConfig *config = net->config;
+    if (config->net == NET_GPT) {
+        return tensor_cross_entropy(y, config->targets);
+    }
+    return tensor_mse_loss(y, tensor_from(config->target, y->shape));
+}
+
+// A dL/dy that does not depend on the arm. For the deep network 1 at each output; for the GPT what cross-entropy sends back to a
+// model that has no opinion: (1/V - 1{v = target}) / (B T).
+static Real *same_dy(const ExperimentConfig *config, const Tensor *y)
+{
+    size_t n = tensor_count(y);
+    Real *dy = memory_allocate(n * sizeof *dy, "the gradient at the output");
+    if (config->net == NET_MLP) {
+        for (size_t i = 0; i < n; i++) {
+            dy[i] = 1;
+        }
+        return dy;
+    }
+    size_t V = (size_t)shape_last(y->shape);
+    size_t rows = n / V;
+    for (size_t i = 0; i < n; i++) {
+        dy[i] = 1 / (Real)V / (Real)rows;
+    }
+    for (size_t row = 0; row < rows; row++) {
+        dy[row * V + (size_t)config->targets[row]] -= 1 / (Real)rows;
+    }
+    return dy;
+}
+
+// Forward, backward and what arrived where. The tape holds one step only.
+static void net_measure(Net *net, Tape *tape, Measurement *measurement)
+{
+    module_zero_grad(net->module);
+    Tensor *y = net_forward(net);
+    Tensor *loss = net_loss(net, y);
+    measurement->loss = (double)tensor_item(loss);
+    GradFlowWatch *watch = gradflow_watch(tape);
+    if (net->config->same_dy) {
+        Real *dy = same_dy(net->config, y);
+        tensor_backward_from(y, dy);
+        free(dy);
+    } else {
+        tensor_backward(loss);
+    }
+    measurement->flow = gradflow_read(watch, net->module);
+    tape_reset(tape);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// All networks
+
+typedef struct Progress {
+    ExperimentProgress *report;
+    void *context;
+    int n;
+} Progress;
+
+static int count_arms(Arms arms)
+{
+    return arms == ARMS_BOTH ? 2 : 1;
+}
+
+// Measures at steps 0 ... n_steps of one network.
+static void run_network(Net *net, Tape *tape, Experiment *experiment, Measurement label, const Progress *progress)
+{
+    const ExperimentConfig *config = net->config;
+    ParameterList parameters = module_parameters(net->module);
+    AdamWConfig adamw_config = ADAMW_DEFAULTS;
+    adamw_config.lr = config->lr;
+    adamw_config.weight_decay = 0;                 // so that nothing but the gradient moves the weights
+    AdamW adamw = {0};
+    if (config->n_steps > 0) {
+        module_train(net->module, true);
+        adamw = adamw_create(&parameters, adamw_config);
+    }
+    for (int step = 0; step <= config->n_steps; step++) {
+        Measurement *measurement = &experiment->measurements[experiment->n_measurements];
+        *measurement = label;
+        measurement->step = step;
+        net_measure(net, tape, measurement);
+        experiment->n_measurements++;
+        if (step < config->n_steps) {
+            adamw_step(&adamw);
+        }
+        if (progress->report != NULL) {
+            progress->report(experiment->n_measurements, progress->n, progress->context);
+        }
+    }
+    adamw_free(&adamw);
+    parameter_list_free(&parameters);
+}
+
+static bool run_all(const ExperimentConfig *config, Tape *tape, Experiment *experiment, const Progress *progress, Error *error)
+{
+    int run = 0;
+    for (int s = 0; s < config->n_seeds; s++) {
+        for (int arm = 0; arm < 2; arm++) {
+            bool shortcut = arm == 1;
+            if (!(config->arms & (shortcut ? ARMS_ON : ARMS_OFF))) {
+                continue;
+            }
+            uint64_t seed = config->seed + (uint64_t)s;
+            Net net;
+            if (!net_create(&net, config, shortcut, seed, error)) {
+                return false;
+            }
+            run_network(&net, tape, experiment, (Measurement){.run = run, .seed = seed, .shortcut = shortcut}, progress);
+            net_free(&net);
+            run++;
+        }
+    }
+    return true;
+}
+
+static bool config_check(const ExperimentConfig *config, Error *error)
+{
+    if (config->net == NET_MLP) {
+        return deep_config_check(&config->deep, error);
+    }
+    if (!gpt_config_check(&config->gpt, error)) {
+        return false;
+    }
+    if (config->T < 1 || config->B < 1 || config->T > config->gpt.context_length) {
+        return error_set(error, "%d rows of %d ids: a row must have 1 to %d (the context length)", config->B, config->T,
+                         config->gpt.context_length);
+    }
+    GPTCost cost = gpt_cost(&config->gpt, config->B, config->T);
+    double bytes = cost.weight_bytes + cost.gradient_bytes + cost.activation_bytes + cost.gradient_peak_bytes;
+    bytes += config->n_steps > 0 ? cost.adamw_bytes : 0;
+    int n = config->B * config->T;
+    return memory_check(bytes, "the experiment", error) && gpt_ids_check(&config->gpt, config->ids, n, error) &&
+           gpt_ids_check(&config->gpt, config->targets, n, error);
+}
+
+bool experiment_run(const ExperimentConfig *config, ExperimentProgress *progress, void *context, Experiment *experiment,
+                    Error *error)
+{
+    if (!config_check(config, error)) {
+        return false;
+    }
+    size_t n = (size_t)config->n_seeds * (size_t)count_arms(config->arms) * (size_t)(config->n_steps + 1);
+    *experiment = (Experiment){.config = *config};
+    experiment->n_layer = config->net == NET_MLP ? config->deep.n_layer : config->gpt.n_layer;
+    experiment->measurements = memory_allocate_zeroed(n, sizeof(Measurement), "the measurements");
+
+    Tape *before = tape_current();
+    Tape *tape = tape_create();
+    Progress report = {progress, context, (int)n};
+    bool done = run_all(config, tape, experiment, &report, error);
+    tape_free(tape);
+    tape_set_current(before);
+    if (!done) {
+        experiment_free(experiment);
+    }
+    return done;
+}
+
+void experiment_free(Experiment *experiment)
+{
+    for (int i = 0; i < experiment->n_measurements; i++) {
+        gradflow_free(&experiment->measurements[i].flow);
+    }
+    free(experiment->measurements);
+    *experiment = (Experiment){0};
+}

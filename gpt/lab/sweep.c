@@ -1,0 +1,94 @@
+// sweep.c: the first layer's gradient over the last layer's, against depth.
+
+#include "gpt/gpt.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+// A network of this depth, otherwise like the experiment's own: the deep network keeps its input and output sizes, and has the
+// size after the first layer everywhere between.
+static int *sizes_for_depth(const DeepConfig *deep, int depth)
+{
+    int *sizes = memory_allocate((size_t)(depth + 1) * sizeof *sizes, "a sweep");
+    for (int i = 1; i < depth; i++) {
+        sizes[i] = deep->sizes[1];
+    }
+    sizes[0] = deep->sizes[0];
+    sizes[depth] = deep->sizes[deep->n_layer];
+    return sizes;
+}
+
+static bool run_depth(const ExperimentConfig *config, int depth, ExperimentProgress *progress, void *context, SweepPoint *point,
+                      Error *error)
+{
+    ExperimentConfig at_depth = *config;
+    at_depth.n_steps = 0;
+    at_depth.gpt.n_layer = depth;
+    at_depth.deep.n_layer = depth;
+    int *sizes = NULL;
+    if (config->net == NET_MLP) {
+        if (depth < 1) {
+            return error_set(error, "a depth of %d: must be at least 1", depth);
+        }
+        sizes = sizes_for_depth(&config->deep, depth);
+        at_depth.deep.sizes = sizes;
+    }
+    Experiment experiment;
+    bool done = experiment_run(&at_depth, progress, context, &experiment, error);
+    if (done) {
+        point->depth = depth;
+        for (int arm = 0; arm < 2; arm++) {
+            point->ratio[arm] = experiment_relative(&experiment, arm == 1, 0, 0, FIGURE_WEIGHT);
+        }
+        experiment_free(&experiment);
+    }
+    free(sizes);
+    return done;
+}
+
+// The line of least squares through (depth, log10 ratio), of the medians that are not 0.
+static double slope(const Sweep *sweep, int arm)
+{
+    double n = 0;
+    double sum_x = 0;
+    double sum_y = 0;
+    double sum_xx = 0;
+    double sum_xy = 0;
+    for (int i = 0; i < sweep->n_points; i++) {
+        double median = sweep->points[i].ratio[arm].median;
+        if (!(median > 0)) {
+            continue;
+        }
+        double x = sweep->points[i].depth;
+        double y = log10(median);
+        n += 1;
+        sum_x += x;
+        sum_y += y;
+        sum_xx += x * x;
+        sum_xy += x * y;
+    }
+    double spread = n * sum_xx - sum_x * sum_x;
+    return spread > 0 ? (n * sum_xy - sum_x * sum_y) / spread : NAN;
+}
+
+bool sweep_run(const ExperimentConfig *config, const int *depths, int n_depths, ExperimentProgress *progress, void *context,
+               Sweep *sweep, Error *error)
+{
+    *sweep = (Sweep){.points = memory_allocate_zeroed((size_t)n_depths, sizeof(SweepPoint), "a sweep")};
+    for (int i = 0; i < n_depths; i++) {
+        if (!run_depth(config, depths[i], progress, context, &sweep->points[i], error)) {
+            sweep_free(sweep);
+            return false;
+        }
+        sweep->n_points++;
+    }
+    sweep->decades_per_layer[0] = slope(sweep, 0);
+    sweep->decades_per_layer[1] = slope(sweep, 1);
+    return true;
+}
+
+void sweep_free(Sweep *sweep)
+{
+    free(sweep->points);
+    *sweep = (Sweep){0};
+}
