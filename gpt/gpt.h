@@ -137,6 +137,25 @@ bool gpt_ids_check(const GPTConfig *config, const int *ids, int n, Error *error)
 void gpt_generate(GPT *gpt, int *ids, int n_ids, int n_new, void (*on_token)(int id, void *context), void *context);
 
 // ------------------------------------------------------------------------------------------------------------
+// Text and files
+
+// B rows of T bytes as ids, and for each the byte that follows as target, from places that lie evenly in the file at path, or in
+// a built-in text if path is NULL. The vocabulary must have 256 ids. Both arrays (B, T) are the caller's.
+bool text_batch(const char *path, int B, int T, int *ids, int *targets, Error *error);
+
+// A file that appears whole or not at all: write to stream, then commit or abandon.
+typedef struct SaveFile {
+    FILE *stream;
+    char *path;
+    char *temporary;                               // beside path; becomes path at the end
+} SaveFile;
+
+bool save_begin(SaveFile *save, const char *path, Error *error);
+bool save_commit(SaveFile *save, Error *error);                // false, and nothing at path changed, if anything was not written
+void save_abandon(SaveFile *save);
+bool save_path_check(const char *path, Error *error);          // can a file be written there? For asking before long work
+
+// ------------------------------------------------------------------------------------------------------------
 // 4. The deep network: the book's example of vanishing gradients
 
 // Layers of Linear and activation, the last included; where a layer's input and output have one size, and shortcut is on,

@@ -11,18 +11,34 @@
 #else
 // A compiler without its own OpenMP has no omp.h; the runtime is there all the same, because oneDNN brings it.
 void omp_set_num_threads(int threads);
+int omp_get_max_threads(void);
 #endif
 
 // Below this many multiplications a call of oneDNN costs more than it saves: it takes about 2 microseconds whatever the size.
 static const double SMALL_PRODUCT = 2048;
 
+// Below this many, one thread is done before two have met: about 40 microseconds, and on a busy machine waiting costs much more.
+static const double SHARED_PRODUCT = 4e6;
+
+static int chosen_threads;                         // 0 until first needed: then what OpenMP would use
+
+static void set_threads_for(double multiplications)
+{
+    if (chosen_threads == 0) {
+        chosen_threads = omp_get_max_threads();
+    }
+    omp_set_num_threads(multiplications < SHARED_PRODUCT ? 1 : chosen_threads);
+}
+
 static void fast_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
                       bool accumulate, Real *C, int ldc)
 {
-    if ((double)M * N * K <= SMALL_PRODUCT) {
+    double multiplications = (double)M * N * K;
+    if (multiplications <= SMALL_PRODUCT) {
         kernels_plain.gemm(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, accumulate, C, ldc);
         return;
     }
+    set_threads_for(multiplications);
     char letter_a = transpose_a ? 'T' : 'N';
     char letter_b = transpose_b ? 'T' : 'N';
     Real beta = accumulate ? 1 : 0;
@@ -42,7 +58,7 @@ const Kernels kernels_fast = {
 
 void kernels_set_threads(int threads)
 {
-    omp_set_num_threads(threads);
+    chosen_threads = threads;
 }
 
 #else

@@ -1,0 +1,160 @@
+# Makefile: how gptape is built, tried and installed. `make help` prints the lines that start with two signs.
+#
+## make              the library (static and shared), the program build/gptape, the examples
+## make demo         gets what is missing, builds, and draws gradients with and without shortcuts
+## make test         gets what is missing, builds, and runs every test
+## make deps         gets what is missing: installs Debian packages through apt (plain make never does)
+## make install      to PREFIX=/usr/local, under DESTDIR= if given; make uninstall takes it away again
+## make clean        removes build/
+## make help         prints this list
+##
+## Add to any of them:
+## DEBUG=1           for the debugger, in build/debug
+## SAN=1             with AddressSanitizer and UBSan, in build/san
+## CC=clang          with clang, in build/clang (and build/clang/debug, build/clang/san)
+## ONEDNN=           without oneDNN, though it is here
+## CFLAGS= LDFLAGS=  more flags, after ours
+
+PREFIX ?= /usr/local
+OBJCOPY ?= objcopy
+
+# A make started by hand uses every core (a -j of yours goes first); the makes that it starts share them.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# What it needs, by Debian's names; tools/packages sees whether each is here. oneDNN is wanted, but not needed.
+NEEDED := build-essential libpopt-dev libcjson-dev
+DEMO_NEEDS := $(NEEDED) libdnnl-dev gnuplot-nox fonts-dejavu-core
+TEST_NEEDS := $(DEMO_NEEDS) check pkg-config
+MISSING := $(shell CC='$(CC) $(CFLAGS)' tools/packages missing $(NEEDED) libdnnl-dev)
+LACKING := $(filter $(NEEDED),$(MISSING))
+ONEDNN := $(if $(filter libdnnl-dev,$(MISSING)),,-ldnnl)
+
+# Each kind of build has a folder of its own, so that going from one to another compiles nothing anew.
+ifeq ($(SAN),1)
+KIND := /san
+OPTIMIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+else ifeq ($(DEBUG),1)
+KIND := /debug
+OPTIMIZE := -O0 -g3 -fno-omit-frame-pointer
+else
+OPTIMIZE := -O3 -g
+endif
+BUILD := build$(if $(filter clang%,$(notdir $(CC))),/clang)$(KIND)
+
+# oneDNN's threads are GNU OpenMP's, and two OpenMP runtimes in one process fight: clang gets the same one as gcc.
+OPENMP := -fopenmp$(if $(findstring clang,$(shell $(CC) --version 2> /dev/null)),=libgomp)
+
+# No -ffast-math, no -march=native, no fused multiply-adds: the same source gives the same numbers on every machine.
+# One set of objects, -fPIC, makes both libraries; without semantic interposition calls in it can still be inlined.
+FLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L $(OPTIMIZE) -fno-math-errno -ffp-contract=off $(OPENMP) \
+         -fPIC -fno-semantic-interposition -Wall -Wextra -Wpedantic -I. $(CFLAGS)
+LIBS := $(ONEDNN) -lm
+
+# The numeric sources are built twice, the second time in double, for gradient checks that float's rounding cannot blur.
+LIBRARY_SOURCES := $(sort $(shell find tensor nn gpt -name '*.c' -not -path 'gpt/cli/*'))
+DOUBLE_SOURCES := $(filter tensor/% nn/%,$(LIBRARY_SOURCES)) \
+                  $(addprefix gpt/,error.c config.c cost.c block.c gpt.c generate.c lab/deep.c lab/gradcheck_models.c)
+LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/float/%.o)
+DOUBLE_OBJECTS := $(DOUBLE_SOURCES:%.c=$(BUILD)/double/%.o)
+PROGRAM_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(wildcard gpt/cli/*.c))
+EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
+
+# Each tests/**/test_*.c is a program; what other .c files there hold is linked to all of them.
+TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(shell find tests -name 'test_*.c')))
+TEST_HELPERS := $(patsubst %.c,$(BUILD)/float/%.o,$(sort $(shell find tests -name '*.c' -not -name 'test_*')))
+
+all: $(BUILD)/libgptape.a $(BUILD)/libgptape.so $(BUILD)/gptape $(EXAMPLES)
+
+# This file changes when the compiler or its flags do, and only then: everything is compiled anew after it.
+$(BUILD)/flags: FORCE
+	$(if $(LACKING),$(error needed, but not here: $(LACKING). `make deps` installs what is missing))
+	@mkdir -p $(@D)
+	@echo '$(CC) $(FLAGS) $(LDFLAGS) $(LIBS)' > $@.new
+	@cmp -s $@.new $@ || { mv $@.new $@; echo 'Building in $(BUILD)/ $(if $(ONEDNN),with oneDNN,$(NO_ONEDNN))'; }
+NO_ONEDNN := without oneDNN (libdnnl-dev): matrix products will be slow
+
+COMPILE = @echo 'cc $@'; mkdir -p $(@D); $(CC) $(FLAGS) -MMD -MP -c -o $@ $<
+LINK = @echo 'ld $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(LDFLAGS) -o $@ $^
+
+$(BUILD)/float/tests/%.o: private FLAGS += $$(pkg-config --cflags check)
+
+$(BUILD)/float/%.o: %.c $(BUILD)/flags
+	$(COMPILE) $(if $(ONEDNN),-DGPTAPE_ONEDNN)
+
+$(BUILD)/double/%.o: %.c $(BUILD)/flags
+	$(COMPILE) -DGPTAPE_DOUBLE
+
+$(BUILD)/libgptape.a: $(LIBRARY_OBJECTS)
+	@echo 'ar $@'; rm -f $@; $(AR) rcs $@ $^
+
+$(BUILD)/libgptape.so.0: $(LIBRARY_OBJECTS)
+	$(LINK) -shared -Wl,-soname,libgptape.so.0 $(LIBS)
+
+$(BUILD)/libgptape.so: $(BUILD)/libgptape.so.0
+	@ln -sf libgptape.so.0 $@
+
+# The double build, as one object that shows a single name, gradcheck_all_double, so that it can live in one program with
+# the float build. Section groups would be shared between the two by name, so they are dissolved. Linked alone, it proves
+# that it takes nothing from the float library: what is undefined there is missing in DOUBLE_SOURCES.
+$(BUILD)/gradcheck64.o: $(DOUBLE_OBJECTS)
+	@echo 'ld $@'; $(LD) -r --force-group-allocation -o $(BUILD)/double/joined.o $^
+	@$(OBJCOPY) --redefine-sym gradcheck_all=gradcheck_all_double --keep-global-symbol=gradcheck_all_double \
+	    $(BUILD)/double/joined.o $@
+	@echo 'int main(void) { return 0; }' | $(CC) $(FLAGS) $(LDFLAGS) -o $(BUILD)/double/alone -x c - -x none $@ -lm
+
+$(BUILD)/gptape: $(PROGRAM_OBJECTS) $(BUILD)/gradcheck64.o $(BUILD)/libgptape.a
+	$(LINK) -lpopt -lcjson $(LIBS)
+
+$(EXAMPLES): $(BUILD)/%: $(BUILD)/float/%.o $(BUILD)/libgptape.a
+	$(LINK) $(LIBS)
+
+$(TESTS): $(BUILD)/%: $(BUILD)/float/%.o $(TEST_HELPERS) $(BUILD)/gradcheck64.o $(BUILD)/libgptape.a
+	$(LINK) $$(pkg-config --libs check) -lcjson $(LIBS)
+
+-include $(shell find $(BUILD)/float $(BUILD)/double -name '*.d' 2> /dev/null)
+
+# After installing, make starts itself anew: it looks for oneDNN as it starts.
+demo:
+	@tools/packages install $(DEMO_NEEDS)
+	@$(MAKE) $(BUILD)/gptape
+	@mkdir -p $(BUILD)/demo
+	$(BUILD)/gptape gradflow --plot $(BUILD)/demo/gradflow.png
+	$(BUILD)/gptape gradflow --net gpt --plot $(BUILD)/demo/gradflow-gpt.png
+	$(BUILD)/gptape generate --config tiny --prompt-ids 1,2,3 --tokens 8 --ids
+	@echo 'The pictures are in $(BUILD)/demo: gradflow.png and gradflow-gpt.png.'
+
+test:
+	@tools/packages install $(TEST_NEEDS)
+	@$(MAKE) all $(TESTS)
+	@GPTAPE_BIN='$(CURDIR)/$(BUILD)/gptape' GPTAPE_EXAMPLES='$(CURDIR)/$(BUILD)/examples' tests/run $(TESTS)
+
+deps:
+	@tools/packages install $(TEST_NEEDS)
+
+TO = $(DESTDIR)$(PREFIX)
+VERSION = $(shell sed -n 's/.*GPTAPE_VERSION "\(.*\)"/\1/p' gpt/gpt.h)
+
+install: $(BUILD)/libgptape.a $(BUILD)/libgptape.so $(BUILD)/gptape
+	install -D -t '$(TO)/bin' $(BUILD)/gptape
+	install -D -m 644 -t '$(TO)/lib' $(BUILD)/libgptape.a $(BUILD)/libgptape.so.0
+	ln -sf libgptape.so.0 '$(TO)/lib/libgptape.so'
+	for floor in tensor nn gpt; do install -D -m 644 -t "$(TO)/include/gptape/$$floor" $$floor/$$floor.h; done
+	mkdir -p '$(TO)/lib/pkgconfig'
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(strip $(ONEDNN) -lgomp -lm)|' tools/gptape.pc.in \
+	    > '$(TO)/lib/pkgconfig/gptape.pc'
+	if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
+
+uninstall:
+	rm -rf '$(TO)/include/gptape' '$(TO)/lib/pkgconfig/gptape.pc' '$(TO)'/lib/libgptape.* '$(TO)/bin/gptape'
+
+clean:
+	rm -rf build
+
+help:
+	@sed -n 's/^## \?//p' Makefile
+
+.PHONY: all demo test deps install uninstall clean help FORCE
+.DELETE_ON_ERROR:

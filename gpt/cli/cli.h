@@ -1,0 +1,174 @@
+// cli.h: what the commands of the gptape program share: options, messages, tables, JSON. Nothing here computes.
+//
+// A command is one file with one function, a row in main.c's table. It reads its options, calls gpt.h, and prints:
+// figures to stdout, progress and notes to stderr. It returns the program's exit status.
+//
+//      argv --popt--> Options: one text each --options_int, options_config, ...--> values, checked
+//                                |
+//                                '-- the first thing wrong: one line on stderr, STATUS_USAGE
+
+#ifndef GPTAPE_CLI_H
+#define GPTAPE_CLI_H
+
+#include "gpt/gpt.h"
+
+#include <cjson/cJSON.h>
+#include <popt.h>
+#include <stdio.h>
+
+enum {
+    STATUS_OK = 0,
+    STATUS_FAILED = 1,                             // it could not be done: memory, disk, a failed check
+    STATUS_USAGE = 2                               // it was asked for wrongly
+};
+
+// ------------------------------------------------------------------------------------------------------------
+// Commands
+
+typedef struct Command {
+    const char *name;                              // "info"
+    const char *summary;                           // one line, for the list of commands
+    int (*run)(int argc, const char **argv);       // argv[0] is the command's name; returns the exit status
+} Command;
+
+int command_info(int argc, const char **argv);
+int command_generate(int argc, const char **argv);
+int command_gradcheck(int argc, const char **argv);
+int command_gradflow(int argc, const char **argv);
+
+// The checks of gradcheck_all, in the build of the library whose numbers are doubles.
+void gradcheck_all_double(GradCheckReport *report, void *context);
+
+// ------------------------------------------------------------------------------------------------------------
+// Options. Every option of a command has a number, popt's val. Numbers below OPTION_OWN are shared.
+
+enum {
+    OPTION_HELP = 1,
+    OPTION_JSON, OPTION_QUIET, OPTION_THREADS, OPTION_SEED,
+    OPTION_CONFIG,
+    OPTION_VOCAB_SIZE, OPTION_CONTEXT_LENGTH, OPTION_N_LAYER, OPTION_N_HEAD, OPTION_N_EMBD, OPTION_FF_MULT, OPTION_DROPOUT,
+    OPTION_QKV_BIAS, OPTION_TIED, OPTION_SHORTCUT, OPTION_NORM, OPTION_CAUSAL, OPTION_ACTIVATION, OPTION_INIT,
+    OPTION_OWN,                                    // a command numbers its own options from here
+    OPTION_COUNT = 64
+};
+
+// Tables to be included in a command's own.
+extern struct poptOption model_options[];          // --config and a switch for each field of GPTConfig but the shortcut
+extern struct poptOption shortcut_options[];       // --shortcut
+extern struct poptOption seed_options[];           // --seed
+extern struct poptOption run_options[];            // --threads, --quiet, --json, --help
+
+// Defaults are text, so that the help page shows what the parser reads.
+#define DEFAULT_SEED "123"
+
+// A row of a command's table that includes another table under a title.
+#define INCLUDE_OPTIONS(table, title) {NULL, '\0', POPT_ARG_INCLUDE_TABLE, (table), 0, (title), NULL}
+
+typedef struct CommandHelp {
+    const char *name;                              // "info"
+    const char *about;                             // what it does, a few lines
+    const char *examples;                          // commands that work, a line each
+    struct poptOption *table;
+} CommandHelp;
+
+// What was given on the command line, as text; the last one counts where an option is repeated.
+typedef struct Options {
+    const CommandHelp *help;
+    char *values[OPTION_COUNT];                    // "" for an option that takes no value; NULL for one not given
+} Options;
+
+// Reads argv into options. Returns false if the command is to stop here with *status: after help was shown, or after an
+// unknown option, a missing value or a leftover argument was reported. Free with options_free either way.
+bool options_parse(Options *options, const CommandHelp *help, int argc, const char **argv, int *status);
+
+// The same for the options before the command's name; *n_leading counts the arguments up to it, the program's name included.
+bool options_parse_leading(Options *options, const CommandHelp *help, int argc, const char **argv, int *n_leading);
+void options_free(Options *options);
+bool options_given(const Options *options, int option);
+
+// Each reads one option, or the text fallback if it was not given (NULL: *value stays as it is). False, and one line on
+// stderr that says what is wrong and what would be right, if the text is no such value.
+bool options_int(const Options *options, int option, const char *fallback, int low, int high, int *value);
+bool options_double(const Options *options, int option, const char *fallback, double low, double high, double *value);
+bool options_switch(const Options *options, int option, const char *fallback, bool *value);            // on, off
+bool options_seed(const Options *options, uint64_t *seed);                                              // --seed
+bool options_threads(const Options *options);                                                           // --threads: sets them
+
+// One of count words; word(i) is the i-th. *value becomes its index.
+bool options_word(const Options *options, int option, const char *fallback, const char *(*word)(int), int count, int *value);
+
+// Whole numbers low ... high separated by commas, "1,2,3". The caller frees *values.
+bool options_int_list(const Options *options, int option, const char *fallback, int low, int high, int **values, int *count);
+
+// Numbers separated by commas, "1,0,-0.5", of an option that was given. The caller frees *values.
+bool options_float_list(const Options *options, int option, float **values, int *count);
+
+// Rows of whole numbers low ... high, "1,2,3;4,5,6", of an option that was given. The caller frees *values.
+bool options_int_rows(const Options *options, int option, int low, int high, int **values, int *n_rows, int *n_columns);
+
+// The preset named by --config, or fallback, changed by the switches given, and checked.
+bool options_config(const Options *options, const char *fallback, const GPTPreset **preset, GPTConfig *config);
+bool options_any_switch(const Options *options);   // was any field of GPTConfig given?
+
+const char *options_name(const Options *options, int option);  // "n-embd"
+
+// ------------------------------------------------------------------------------------------------------------
+// Messages: always one line, "gptape info: ...", on stderr. Control characters in it are escaped.
+
+void command_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// The same for what is not an error, unless --quiet.
+void command_note(const Options *options, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// "--n-embd 12x: message". Returns false.
+bool option_error(const Options *options, int option, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+// A line that says how far long work is: on a terminal one that is renewed, with rate and time left, elsewhere a plain line now
+// and then. Nothing for work that ends within a second, nor with --quiet.
+typedef struct Progress {
+    const char *command;
+    const char *unit;                              // "networks"
+    bool quiet;
+    bool terminal;
+    bool shown;
+    double started;                                // seconds
+    double last;
+} Progress;
+
+Progress progress_begin(const Options *options, const char *unit);
+void progress_update(int done, int n, void *progress);
+void progress_end(Progress *progress);             // takes the line away
+
+// How many letters to change to make one word of the other; up to SIMILAR_WORDS it was probably meant.
+enum { SIMILAR_WORDS = 2 };
+int word_distance(const char *a, const char *b);
+
+// Flushes and closes stdout; false and a line on stderr if anything written to it got lost.
+bool close_stdout(const char *command);
+
+// ------------------------------------------------------------------------------------------------------------
+// Tables of text with aligned columns
+
+typedef struct Table Table;
+
+// One letter a column: 'l' or 'r'. Free with table_free.
+Table *table_create(const char *alignments);
+void table_cell(Table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));  // the next cell, row after row
+void table_line(Table *table);                     // a rule across all columns
+void table_print(const Table *table, FILE *file);
+void table_free(Table *table);
+
+enum { NUMBER_TEXT = 48 };
+char *text_copy(const char *text);                 // the caller frees it
+const char *thousands_text(double count, char text[NUMBER_TEXT]);      // "124,439,808"
+
+// ------------------------------------------------------------------------------------------------------------
+// JSON
+
+void json_begin(void);                             // once, before the others
+void json_add_number(cJSON *object, const char *name, double value);   // 9 significant digits; NaN and infinity are null
+void json_add_count(cJSON *object, const char *name, double count);    // a whole number, all its digits
+void json_add_config(cJSON *object, const char *name, const GPTConfig *config);
+void json_print(cJSON *json);                      // to stdout; frees it
+
+#endif

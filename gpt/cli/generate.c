@@ -1,0 +1,236 @@
+// generate.c: gptape generate: text, one token at a time, from an untrained model.
+
+#include "gpt/cli/cli.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTION_PROMPT = OPTION_OWN, OPTION_PROMPT_IDS, OPTION_TOKENS, OPTION_GREEDY, OPTION_IDS };
+
+enum {
+    BYTES = 256,                                   // a vocabulary of at least this many can hold any text's bytes
+    MOST_TOKENS = 1000000
+};
+
+#define DEFAULT_CONFIG "tiny"
+#define DEFAULT_PROMPT "Every effort moves you"
+#define DEFAULT_TOKENS "32"
+
+static struct poptOption generate_options[] = {
+    {"prompt", '\0', POPT_ARG_STRING, NULL, OPTION_PROMPT,
+     "text to continue, a token a byte (default \"" DEFAULT_PROMPT "\")", "TEXT"},
+    {"prompt-ids", '\0', POPT_ARG_STRING, NULL, OPTION_PROMPT_IDS, "token ids to continue, instead of text", "1,2,3"},
+    {"tokens", '\0', POPT_ARG_STRING, NULL, OPTION_TOKENS, "how many to add (default " DEFAULT_TOKENS ")", "N"},
+    {"greedy", '\0', POPT_ARG_NONE, NULL, OPTION_GREEDY, "take the likeliest token each time; the only way so far", NULL},
+    {"ids", '\0', POPT_ARG_NONE, NULL, OPTION_IDS, "print the new tokens' ids instead of text, separated by commas", NULL},
+    INCLUDE_OPTIONS(model_options, "Model (default: --config " DEFAULT_CONFIG "):"),
+    INCLUDE_OPTIONS(shortcut_options, "Shortcuts:"),
+    INCLUDE_OPTIONS(seed_options, "Random numbers:"),
+    INCLUDE_OPTIONS(run_options, "Running:"),
+    POPT_TABLEEND,
+};
+
+static const CommandHelp generate_help = {
+    .name = "generate",
+    .about = "Continues a prompt with an untrained model, whose random weights --seed determines: expect nonsense. A token is\n"
+             "a byte, and one that cannot be printed appears as \\xNN (a backslash as \\\\); a token of 256 or more, which is no\n"
+             "byte, appears as its number, <50256>. With a vocabulary below 256 there is no text: give --prompt-ids, and ids\n"
+             "are printed, the new ones only, as with --ids.",
+    .examples = "  gptape generate\n"
+                "  gptape generate --prompt \"Hello, I am\" --tokens 40 --seed 7\n"
+                "  gptape generate --prompt-ids 72,101,108 --ids --tokens 8\n"
+                "  gptape generate --config char --prompt-ids 1,2,3\n"
+                "  gptape generate --config gpt2-124m --tokens 5\n",
+    .table = generate_options,
+};
+
+// ------------------------------------------------------------------------------------------------------------
+// The prompt
+
+// Copies prompt into a list with room for n_new more. The caller frees it.
+static int *with_room(const int *prompt, int n_prompt, int n_new)
+{
+    int *ids = memory_allocate(((size_t)n_prompt + (size_t)n_new) * sizeof *ids, "the tokens");
+    memcpy(ids, prompt, (size_t)n_prompt * sizeof *ids);
+    return ids;
+}
+
+static bool prompt_from_text(const Options *options, const GPTConfig *config, int **prompt, int *n_prompt)
+{
+    const char *given = options->values[OPTION_PROMPT];
+    const char *text = given == NULL ? DEFAULT_PROMPT : given;
+    size_t length = strlen(text);
+
+    if (config->vocab_size < BYTES) {
+        command_error(options->help->name, "--prompt: text needs --vocab-size 256 or more for its bytes, and this model has %d; "
+                      "give --prompt-ids 1,2,3 instead", config->vocab_size);
+        return false;
+    }
+    if (length == 0) {
+        return option_error(options, OPTION_PROMPT, "is empty; give at least one letter to continue");
+    }
+    int *ids = memory_allocate(length * sizeof *ids, "the prompt");
+    for (size_t i = 0; i < length; i++) {
+        ids[i] = (unsigned char)text[i];
+    }
+    *prompt = ids;
+    *n_prompt = (int)length;
+    return true;
+}
+
+static bool read_prompt(const Options *options, const GPTConfig *config, int **prompt, int *n_prompt)
+{
+    if (!options_given(options, OPTION_PROMPT_IDS)) {
+        return prompt_from_text(options, config, prompt, n_prompt);
+    }
+    if (options_given(options, OPTION_PROMPT)) {
+        command_error(options->help->name, "--prompt and --prompt-ids: only one prompt can be continued; leave one out");
+        return false;
+    }
+    return options_int_list(options, OPTION_PROMPT_IDS, NULL, 0, config->vocab_size - 1, prompt, n_prompt);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The output
+
+// Where tokens go as they come.
+typedef struct Output {
+    bool ids;                                      // print ids, not text
+    bool json;                                     // print nothing until the end
+    int printed;
+} Output;
+
+// A token as readable text: "a", "\x80", "<50256>".
+static void print_token(int id)
+{
+    if (id >= BYTES) {
+        printf("<%d>", id);
+    } else if (id == '\\') {
+        printf("\\\\");
+    } else if (id >= 0x20 && id < 0x7f) {
+        putchar(id);
+    } else {
+        printf("\\x%02x", id);
+    }
+}
+
+static void on_token(int id, void *context)
+{
+    Output *output = context;
+
+    if (output->json) {
+        return;
+    }
+    if (output->ids) {
+        printf("%s%d", output->printed > 0 ? "," : "", id);
+    } else {
+        print_token(id);
+    }
+    output->printed++;
+    fflush(stdout);                                // a large model takes its time for each
+}
+
+static cJSON *ids_json(const int *ids, int n)
+{
+    cJSON *array = cJSON_CreateArray();
+
+    for (int i = 0; i < n; i++) {
+        cJSON_AddItemToArray(array, cJSON_CreateNumber(ids[i]));
+    }
+    return array;
+}
+
+static void print_json(const GPTConfig *config, uint64_t seed, const int *ids, int n_prompt, int n_new)
+{
+    cJSON *json = cJSON_CreateObject();
+
+    json_add_config(json, "config", config);
+    json_add_count(json, "seed", (double)seed);
+    json_add_count(json, "parameters", (double)gpt_cost(config, 1, 1).parameters);
+    cJSON_AddItemToObject(json, "prompt_ids", ids_json(ids, n_prompt));
+    cJSON_AddItemToObject(json, "ids", ids_json(ids + n_prompt, n_new));
+    json_print(json);
+}
+
+static void print_notes(const Options *options, const GPTPreset *preset, const GPTConfig *config, uint64_t seed, int n_prompt)
+{
+    char count[NUMBER_TEXT];
+    bool changed = options_any_switch(options);
+
+    thousands_text((double)gpt_cost(config, 1, 1).parameters, count);
+    command_note(options, "%s%s, %s parameters, untrained: random weights from seed %llu, so expect nonsense", preset->name,
+                 changed ? " (changed)" : "", count, (unsigned long long)seed);
+    if (config->vocab_size > BYTES && !options_given(options, OPTION_PROMPT_IDS)) {
+        command_note(options, "there is no tokenizer yet: the prompt's bytes are taken as ids");
+    }
+    if (n_prompt > config->context_length) {
+        command_note(options, "the prompt's %d tokens exceed the context: the last %d are seen", n_prompt, config->context_length);
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+
+static int generate_with(GPT *gpt, const Options *options, uint64_t seed, const int *prompt, int n_prompt, int n_new)
+{
+    Output output = {
+        .ids = options_given(options, OPTION_IDS) || gpt->config.vocab_size < BYTES,
+        .json = options_given(options, OPTION_JSON),
+    };
+    int *ids = with_room(prompt, n_prompt, n_new);
+    Tape *tape = tape_create();
+
+    module_train(&gpt->module, false);
+    for (int i = 0; i < n_prompt && !output.ids && !output.json; i++) {
+        print_token(ids[i]);
+    }
+    gpt_generate(gpt, ids, n_prompt, n_new, on_token, &output);
+    if (output.json) {
+        print_json(&gpt->config, seed, ids, n_prompt, n_new);
+    } else {
+        putchar('\n');
+    }
+    tape_free(tape);
+    free(ids);
+    return STATUS_OK;
+}
+
+static int generate(const Options *options)
+{
+    const GPTPreset *preset;
+    GPTConfig config;
+    uint64_t seed;
+    int n_new;
+    int *prompt;
+    int n_prompt;
+    Error error;
+
+    if (!options_config(options, DEFAULT_CONFIG, &preset, &config) || !options_seed(options, &seed)
+        || !options_threads(options) || !options_int(options, OPTION_TOKENS, DEFAULT_TOKENS, 1, MOST_TOKENS, &n_new)
+        || !read_prompt(options, &config, &prompt, &n_prompt)) {
+        return STATUS_USAGE;
+    }
+    GPT *gpt = gpt_create(&config, seed, &error);
+    if (gpt == NULL) {
+        command_error(options->help->name, "%s", error.message);
+        free(prompt);
+        return STATUS_FAILED;
+    }
+    print_notes(options, preset, &config, seed, n_prompt);
+    int status = generate_with(gpt, options, seed, prompt, n_prompt, n_new);
+    gpt_free(gpt);
+    free(prompt);
+    return status;
+}
+
+int command_generate(int argc, const char **argv)
+{
+    Options options;
+    int status;
+
+    if (options_parse(&options, &generate_help, argc, argv, &status)) {
+        status = generate(&options);
+    }
+    options_free(&options);
+    return status;
+}

@@ -1,0 +1,199 @@
+// gradcheck.c: gptape gradcheck: every operation's and module's gradient against differences, in float32 and in double.
+
+#include "gpt/cli/cli.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct poptOption gradcheck_options[] = {
+    INCLUDE_OPTIONS(run_options, "Running:"),
+    POPT_TABLEEND,
+};
+
+static const CommandHelp gradcheck_help = {
+    .name = "gradcheck",
+    .about = "Compares the gradient that each operation and module computes with the difference quotient of its forward, value\n"
+             "by value, in float32 and in a second build of the same sources in double, where rounding hides nothing. A line\n"
+             "shows the largest relative error of each; a wrong sign, NaN or gradients that are all 0 fail too. Exits with 1\n"
+             "if anything fails.",
+    .examples = "  gptape gradcheck\n"
+                "  gptape gradcheck --json\n",
+    .table = gradcheck_options,
+};
+
+// One check, in both builds.
+typedef struct Row {
+    char *name;
+    GradCheckResult single;
+    GradCheckResult twice;                         // in double
+} Row;
+
+typedef struct Rows {
+    Row *rows;
+    int count;                                     // reported in float32
+    int count_double;                              // reported in double
+    int capacity;
+} Rows;
+
+static void add_single(const char *name, GradCheckResult result, void *context)
+{
+    Rows *rows = context;
+
+    if (rows->count == rows->capacity) {
+        int capacity = rows->capacity == 0 ? 64 : 2 * rows->capacity;
+        Row *larger = memory_allocate((size_t)capacity * sizeof *larger, "the checks");
+        for (int i = 0; i < rows->count; i++) {
+            larger[i] = rows->rows[i];
+        }
+        free(rows->rows);
+        rows->rows = larger;
+        rows->capacity = capacity;
+    }
+    rows->rows[rows->count] = (Row){.name = text_copy(name), .single = result};
+    rows->count++;
+}
+
+// Both builds report the same names in the same order; if they do not, something was not checked in both.
+static void add_double(const char *name, GradCheckResult result, void *context)
+{
+    Rows *rows = context;
+    int index = rows->count_double;
+
+    rows->count_double++;
+    if (index >= rows->count) {
+        return;                                    // the count is compared at the end
+    }
+    rows->rows[index].twice = result;
+    if (strcmp(rows->rows[index].name, name) != 0) {
+        rows->rows[index].twice.passed = false;
+        snprintf(rows->rows[index].twice.why, sizeof rows->rows[index].twice.why, "the double build checks %.80s instead", name);
+    }
+}
+
+static Rows run_checks(void)
+{
+    Rows rows = {0};
+
+    gradcheck_all(add_single, &rows);
+    gradcheck_all_double(add_double, &rows);
+    for (int i = rows.count_double; i < rows.count; i++) {
+        rows.rows[i].twice.passed = false;
+        snprintf(rows.rows[i].twice.why, sizeof rows.rows[i].twice.why, "the double build does not check it");
+    }
+    return rows;
+}
+
+static void free_rows(Rows *rows)
+{
+    for (int i = 0; i < rows->count; i++) {
+        free(rows->rows[i].name);
+    }
+    free(rows->rows);
+}
+
+static bool row_passed(const Row *row)
+{
+    return row->single.passed && row->twice.passed;
+}
+
+static int count_failed(const Rows *rows)
+{
+    int failed = 0;
+
+    for (int i = 0; i < rows->count; i++) {
+        if (!row_passed(&rows->rows[i])) {
+            failed++;
+        }
+    }
+    if (rows->count_double > rows->count) {
+        failed += rows->count_double - rows->count;        // checked in double only
+    }
+    return failed;
+}
+
+static const char *why_failed(const Row *row)
+{
+    return row->single.passed ? row->twice.why : row->single.why;
+}
+
+// printf would show a NaN's sign, which means nothing.
+static void error_cell(Table *table, double error)
+{
+    if (isnan(error)) {
+        table_cell(table, "NaN");
+    } else {
+        table_cell(table, "%.1e", error);
+    }
+}
+
+static void print_rows(const Rows *rows, int failed)
+{
+    Table *table = table_create("lrrll");
+
+    table_cell(table, "check");
+    table_cell(table, "float32");
+    table_cell(table, "double");
+    table_cell(table, "%s", "");
+    table_cell(table, "%s", "");
+    table_line(table);
+    for (int i = 0; i < rows->count; i++) {
+        const Row *row = &rows->rows[i];
+        table_cell(table, "%s", row->name);
+        error_cell(table, row->single.worst);
+        error_cell(table, row->twice.worst);
+        table_cell(table, "%s", row_passed(row) ? "ok" : "FAILED");
+        table_cell(table, "%s", row_passed(row) ? "" : why_failed(row));
+    }
+    table_print(table, stdout);
+    table_free(table);
+    printf("\n%d checked in float32, %d in double: %d failed\n", rows->count, rows->count_double, failed);
+}
+
+static void print_json(const Rows *rows, int failed)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON *checks = cJSON_AddArrayToObject(json, "checks");
+
+    for (int i = 0; i < rows->count; i++) {
+        const Row *row = &rows->rows[i];
+        cJSON *check = cJSON_CreateObject();
+        cJSON_AddStringToObject(check, "name", row->name);
+        json_add_number(check, "float", row->single.worst);
+        json_add_number(check, "double", row->twice.worst);
+        cJSON_AddBoolToObject(check, "passed", row_passed(row));
+        cJSON_AddStringToObject(check, "why", row_passed(row) ? "" : why_failed(row));
+        cJSON_AddItemToArray(checks, check);
+    }
+    json_add_count(json, "failed", failed);
+    json_print(json);
+}
+
+static int gradcheck_command(const Options *options)
+{
+    if (!options_threads(options)) {
+        return STATUS_USAGE;
+    }
+    Rows rows = run_checks();
+    int failed = count_failed(&rows);
+    if (options_given(options, OPTION_JSON)) {
+        print_json(&rows, failed);
+    } else {
+        print_rows(&rows, failed);
+    }
+    bool none = rows.count == 0;                   // a check of nothing proves nothing
+    free_rows(&rows);
+    return failed > 0 || none ? STATUS_FAILED : STATUS_OK;
+}
+
+int command_gradcheck(int argc, const char **argv)
+{
+    Options options;
+    int status;
+
+    if (options_parse(&options, &gradcheck_help, argc, argv, &status)) {
+        status = gradcheck_command(&options);
+    }
+    options_free(&options);
+    return status;
+}

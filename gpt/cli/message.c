@@ -1,0 +1,98 @@
+// message.c: what the program says on stderr, always in one line, and whether what it said on stdout arrived.
+
+#include "gpt/cli/cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+// "gptape info: text". Text from the command line may hold anything: control characters are shown, not sent to the terminal.
+static void print_line(const char *command, const char *text)
+{
+    fprintf(stderr, "gptape%s%s: ", command == NULL ? "" : " ", command == NULL ? "" : command);
+    for (const char *at = text; *at != '\0'; at++) {
+        unsigned char byte = (unsigned char)*at;
+        if (byte < 0x20 || byte == 0x7f) {
+            fprintf(stderr, "\\x%02x", byte);
+        } else {
+            fputc(byte, stderr);
+        }
+    }
+    fputc('\n', stderr);
+}
+
+void command_error(const char *command, const char *format, ...)
+{
+    char text[1200];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    print_line(command, text);
+}
+
+void command_note(const Options *options, const char *format, ...)
+{
+    char text[1200];
+    va_list arguments;
+
+    if (options_given(options, OPTION_QUIET)) {
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    print_line(options->help->name, text);
+}
+
+bool close_stdout(const char *command)
+{
+    bool lost = ferror(stdout) != 0;               // an earlier write; its errno is gone
+
+    errno = 0;
+    if (fclose(stdout) != 0 || lost) {
+        command_error(command, "stdout: not everything could be written: %s",
+                      errno != 0 ? strerror(errno) : "is the disk full?");
+        return false;
+    }
+    return true;
+}
+
+// The edit distance between two words: how many letters to insert, drop or exchange. Long words count as far apart.
+int word_distance(const char *a, const char *b)
+{
+    enum { LONGEST = 32 };
+    int row[LONGEST + 1];
+    int n_a = (int)strlen(a);
+    int n_b = (int)strlen(b);
+
+    if (n_a > LONGEST || n_b > LONGEST) {
+        return LONGEST;
+    }
+    for (int j = 0; j <= n_b; j++) {
+        row[j] = j;
+    }
+    for (int i = 1; i <= n_a; i++) {
+        int diagonal = row[0];                     // the distance of a[0..i-1] and b[0..j-1]
+        row[0] = i;
+        for (int j = 1; j <= n_b; j++) {
+            int exchanged = diagonal + (a[i - 1] != b[j - 1]);
+            int dropped = row[j] + 1;
+            int inserted = row[j - 1] + 1;
+            int least = exchanged < dropped ? exchanged : dropped;
+            diagonal = row[j];
+            row[j] = least < inserted ? least : inserted;
+        }
+    }
+    return row[n_b];
+}
+
+char *text_copy(const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    char *copy = memory_allocate(bytes, "a text");
+    memcpy(copy, text, bytes);
+    return copy;
+}

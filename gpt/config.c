@@ -1,0 +1,147 @@
+// config.c: the sizes and switches of a GPT: presets, and the check that they are possible. What they cost: cost.c.
+
+#include "gpt/gpt.h"
+
+#include <limits.h>
+#include <string.h>
+
+const char *norm_name(Norm norm)
+{
+    static const char *const names[NORM_COUNT] = {
+        [NORM_PRE] = "pre",
+        [NORM_POST] = "post",
+        [NORM_NONE] = "none",
+    };
+
+    return names[norm];
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Presets
+
+// What GPT-2 and GPT-3 have in common. GPT-3's sparse attention layers are dense here.
+#define GPT2_LAYOUT \
+    .ff_mult = 4, .dropout = 0.0, .qkv_bias = true, .tied = true, .shortcut = true, .norm = NORM_PRE, .causal = true, \
+    .activation = ACTIVATION_GELU, .init = INIT_GPT2
+
+// The book's GPT: an output head of its own, no bias on query, key and value, and PyTorch's default weights.
+#define BOOK_LAYOUT \
+    .ff_mult = 4, .dropout = 0.0, .qkv_bias = false, .tied = false, .shortcut = true, .norm = NORM_PRE, .causal = true, \
+    .activation = ACTIVATION_GELU, .init = INIT_TORCH
+
+#define MODEL_SIZES(layers, heads, width, context, vocabulary) \
+    .n_layer = (layers), .n_head = (heads), .n_embd = (width), .context_length = (context), .vocab_size = (vocabulary)
+
+const GPTPreset gpt_presets[] = {
+    {"tiny", "for stepping; a token is a byte", {MODEL_SIZES(2, 2, 32, 32, 256), GPT2_LAYOUT}},
+    {"flow", "for gradient flow: deep and narrow; a token is a byte", {MODEL_SIZES(12, 4, 64, 32, 256), GPT2_LAYOUT}},
+    {"char", "nanoGPT's CPU recipe; the vocabulary comes from the text (65: tiny Shakespeare)",
+     {MODEL_SIZES(4, 4, 128, 64, 65), GPT2_LAYOUT}},
+    {"gpt2-124m", "GPT-2 small", {MODEL_SIZES(12, 12, 768, 1024, 50257), GPT2_LAYOUT}},
+    {"gpt2-355m", "GPT-2 medium", {MODEL_SIZES(24, 16, 1024, 1024, 50257), GPT2_LAYOUT}},
+    {"gpt2-774m", "GPT-2 large", {MODEL_SIZES(36, 20, 1280, 1024, 50257), GPT2_LAYOUT}},
+    {"gpt2-1558m", "GPT-2 XL", {MODEL_SIZES(48, 25, 1600, 1024, 50257), GPT2_LAYOUT}},
+    {"gpt3-1.3b", "GPT-3 XL's shape", {MODEL_SIZES(24, 16, 2048, 2048, 50257), GPT2_LAYOUT}},
+    {"gpt3-6.7b", "GPT-3 6.7B's shape", {MODEL_SIZES(32, 32, 4096, 2048, 50257), GPT2_LAYOUT}},
+    {"gpt3-13b", "GPT-3 13B's shape", {MODEL_SIZES(40, 40, 5120, 2048, 50257), GPT2_LAYOUT}},
+    {"70b", "Chinchilla's shape; 64.9 B parameters in GPT-2's layout, not 70", {MODEL_SIZES(80, 64, 8192, 2048, 50257), GPT2_LAYOUT}},
+    {"book-124m", "the book's GPT-2 small: output head not tied, no query-key-value bias",
+     {MODEL_SIZES(12, 12, 768, 1024, 50257), BOOK_LAYOUT}},
+};
+
+const int gpt_preset_count = sizeof gpt_presets / sizeof gpt_presets[0];
+
+const GPTPreset *gpt_preset_find(const char *name)
+{
+    for (int i = 0; i < gpt_preset_count; i++) {
+        if (strcmp(gpt_presets[i].name, name) == 0) {
+            return &gpt_presets[i];
+        }
+    }
+    return NULL;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The check
+
+// Every size is at least 1. Messages name the fields as gpt.h does; a program may show them as its own options.
+static bool check_positive(const GPTConfig *config, Error *error)
+{
+    const struct {
+        const char *name;
+        int value;
+    } sizes[] = {
+        {"vocab_size", config->vocab_size}, {"context_length", config->context_length}, {"n_layer", config->n_layer},
+        {"n_head", config->n_head},         {"n_embd", config->n_embd},                 {"ff_mult", config->ff_mult},
+    };
+
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        if (sizes[i].value < 1) {
+            return error_set(error, "%s %d: is too small; take 1 or more", sizes[i].name, sizes[i].value);
+        }
+    }
+    return true;
+}
+
+// A head is n_embd / n_head wide, so the width must divide evenly; if it does not, name the nearest widths that do.
+static bool check_heads(const GPTConfig *config, Error *error)
+{
+    int remainder = config->n_embd % config->n_head;
+    int below = config->n_embd - remainder;
+    int64_t above = (int64_t)below + config->n_head;
+
+    if (remainder == 0) {
+        return true;
+    }
+    if (below == 0) {
+        return error_set(error, "n_embd %d: is not a multiple of n_head %d; try %d", config->n_embd, config->n_head,
+                         config->n_head);
+    }
+    return error_set(error, "n_embd %d: is not a multiple of n_head %d; try %d or %lld", config->n_embd, config->n_head,
+                     below, (long long)above);
+}
+
+// A tensor's sizes are ints, and a count of parameters has to be exact as a double: what would overflow is refused here, once.
+static bool check_countable(const GPTConfig *config, Error *error)
+{
+    int widest = config->ff_mult > 3 ? config->ff_mult : 3;    // c_attn has 3 C outputs, c_fc ff_mult C
+    double C = config->n_embd;
+    double F = C * config->ff_mult;
+    double block = 4.0 * C * C + 2.0 * C * F + 9.0 * C + F;    // both matrix pairs; biases and LayerNorms
+    double parameters = config->n_layer * block + C * (2.0 * config->vocab_size + config->context_length + 2.0);
+
+    if (config->n_embd > INT_MAX / widest) {
+        return error_set(error, "n_embd %d: is too wide, a layer would have %.0f outputs; take %d or less", config->n_embd,
+                         C * widest, INT_MAX / widest);
+    }
+    if (parameters > 9e15) {
+        return error_set(error, "n_embd %d with n_layer %d: %.3g parameters are more than can be counted; take smaller sizes",
+                         config->n_embd, config->n_layer, parameters);
+    }
+    return true;
+}
+
+static bool check_switches(const GPTConfig *config, Error *error)
+{
+    if (!(config->dropout >= 0.0 && config->dropout < 1.0)) {          // also refuses NaN
+        return error_set(error, "dropout %g: is not a probability; take 0 or more, and less than 1", config->dropout);
+    }
+    if ((unsigned)config->norm >= NORM_COUNT) {
+        return error_set(error, "norm %d: there is no such norm", (int)config->norm);
+    }
+    if ((unsigned)config->activation >= ACTIVATION_COUNT) {
+        return error_set(error, "activation %d: there is no such activation", (int)config->activation);
+    }
+    if ((unsigned)config->init >= INIT_COUNT) {
+        return error_set(error, "init %d: there is no such initialisation", (int)config->init);
+    }
+    return true;
+}
+
+bool gpt_config_check(const GPTConfig *config, Error *error)
+{
+    return check_positive(config, error)
+        && check_switches(config, error)
+        && check_heads(config, error)
+        && check_countable(config, error);
+}

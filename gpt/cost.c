@@ -1,0 +1,233 @@
+// cost.c: what a GPT of some configuration costs, counted from its sizes alone, and whether this machine has the memory.
+
+#include "gpt/cost.h"
+#include "gpt/gpt.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// ------------------------------------------------------------------------------------------------------------
+// Parameters
+
+static int64_t linear_count(int64_t n_in, int64_t n_out, bool bias)
+{
+    return n_out * n_in + (bias ? n_out : 0);
+}
+
+static void count_parameters(const GPTConfig *config, GPTCost *cost)
+{
+    int64_t C = config->n_embd;
+    int64_t F = C * config->ff_mult;
+    int64_t V = config->vocab_size;
+    int64_t layernorm = 2 * C;                     // weight and bias
+
+    cost->wte = V * C;
+    cost->wpe = config->context_length * C;
+    cost->ln_1 = config->norm == NORM_NONE ? 0 : layernorm;
+    cost->c_attn = linear_count(C, 3 * C, config->qkv_bias);
+    cost->attn_c_proj = linear_count(C, C, true);
+    cost->ln_2 = config->norm == NORM_NONE ? 0 : layernorm;
+    cost->c_fc = linear_count(C, F, true);
+    cost->mlp_c_proj = linear_count(F, C, true);
+    cost->block = cost->ln_1 + cost->c_attn + cost->attn_c_proj + cost->ln_2 + cost->c_fc + cost->mlp_c_proj;
+    cost->ln_f = config->norm == NORM_PRE ? layernorm : 0;
+    cost->lm_head = config->tied ? 0 : linear_count(C, V, false);
+    cost->parameters = cost->wte + cost->wpe + config->n_layer * cost->block + cost->ln_f + cost->lm_head;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The tape of one training step: every operation's output, and what it saves for its backward. Counted in floats (4 bytes),
+// as doubles, since the product of large sizes is more than an int64 holds.
+
+// Attention between c_attn and c_proj.
+static double attention_floats(const GPTConfig *config, double B, double T)
+{
+    double x = B * T * config->n_embd;             // (B, T, C)
+    double rows = B * config->n_head * T;          // (B, H, T)
+    double matrix = rows * T;                      // (B, H, T, T)
+
+    if (config->dropout == 0.0) {
+        return x + rows;                           // fused: the output, and the logarithm of each softmax's sum
+    }
+    // Dropout on the weights takes the stepwise path. q, k and v are cut out, then their heads set apart; k turned; the heads'
+    // outputs, and merged. Products, scaled, masked, softmax, dropped, and dropout's mask.
+    double matrices = config->causal ? 6.0 : 5.0;
+    return 9.0 * x + matrices * matrix;
+}
+
+// One block: what block_forward, attention_forward and feedforward_forward record.
+static double block_floats(const GPTConfig *config, double B, double T)
+{
+    double x = B * T * config->n_embd;             // (B, T, C)
+    double wide = x * config->ff_mult;             // (B, T, ff_mult C)
+    double layernorm = x + 4.0 * B * T;            // output; mean and 1 / deviation of each row, as doubles
+    bool identity = config->activation == ACTIVATION_IDENTITY;
+
+    double attn = 3.0 * x + attention_floats(config, B, T) + x;        // c_attn; softmax(q k^T) v; c_proj
+    double mlp = (identity ? wide : 2.0 * wide) + x;                   // c_fc, activation; c_proj
+    double norms = config->norm == NORM_NONE ? 0.0 : 2.0 * layernorm;  // ln_1, ln_2
+    double shortcuts = config->shortcut ? 2.0 * x : 0.0;               // the two additions
+    double dropouts = config->dropout > 0.0 ? 4.0 * x : 0.0;           // on both outputs, each with its mask
+    return attn + mlp + norms + shortcuts + dropouts;
+}
+
+static double step_floats(const GPTConfig *config, double B, double T)
+{
+    double C = config->n_embd;
+    double x = B * T * C;                          // (B, T, C)
+
+    double embeddings = x + B * T;                 // wte[id]; the ids
+    double positions = T * C + T;                  // wpe[t], the same for each sequence
+    double sum = x;
+    double dropout = config->dropout > 0.0 ? 2.0 * x : 0.0;
+    double blocks = config->n_layer * block_floats(config, B, T);
+    double ln_f = config->norm == NORM_PRE ? x + 4.0 * B * T : 0.0;
+    double logits = B * T * config->vocab_size;    // (B, T, V)
+    double loss = 1.0 + 3.0 * B * T;               // targets, and the logarithm of each softmax's sum as a double
+    return embeddings + positions + sum + dropout + blocks + ln_f + logits + loss;
+}
+
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+// The gradients of intermediates that are alive at once. The walk back makes a node's input gradients while it holds its
+// output's, and drops that afterwards; the shortcut's gradient waits beside all of it.
+static double gradient_peak_floats(const GPTConfig *config, double B, double T)
+{
+    double x = B * T * config->n_embd;
+    double wide = x * config->ff_mult;
+    double matrix = B * config->n_head * T * T;
+    double waiting = config->shortcut ? x : 0.0;
+
+    double head = B * T * config->vocab_size + x;  // lm_head: dlogits, and its input's
+    double activation = waiting + wide + (config->activation == ACTIVATION_IDENTITY ? x : wide);       // its output's and input's
+    double attention = waiting + x + 3.0 * x;      // output's; queries', keys' and values'
+    if (config->dropout > 0.0) {
+        attention = waiting + x + 2.0 * matrix;    // values'; output's and input's of dropout, softmax or mask
+    }
+    return larger(head, larger(activation, attention));
+}
+
+GPTCost gpt_cost(const GPTConfig *config, int B, int T)
+{
+    GPTCost cost = {0};
+    double C = config->n_embd;
+    double F = C * config->ff_mult;
+
+    count_parameters(config, &cost);
+    cost.weight_bytes = 4.0 * (double)cost.parameters;
+    cost.gradient_bytes = 4.0 * (double)cost.parameters;
+    cost.adamw_bytes = 8.0 * (double)cost.parameters;
+    cost.activation_bytes = 4.0 * step_floats(config, B, T);
+    cost.gradient_peak_bytes = 4.0 * gradient_peak_floats(config, B, T);
+
+    // A weight multiplies and adds once forward and twice backward (for its own gradient, for its input's): 6 FLOPs. The head
+    // does so too when tied; embeddings only look up. Attention's q k^T and weights x v are 2 T C multiply-adds forward.
+    double in_products = config->n_layer * (4.0 * C * C + 2.0 * C * F) + C * config->vocab_size;
+    double attention = 12.0 * config->n_layer * C * T;
+    cost.flops_per_token = 6.0 * in_products + attention;
+    return cost;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Memory
+
+// MemAvailable of /proc/meminfo in bytes; -1 if this system does not tell.
+static double system_available(void)
+{
+    FILE *file = fopen("/proc/meminfo", "r");
+    char line[256];
+    double bytes = -1.0;
+
+    if (file == NULL) {
+        return -1.0;
+    }
+    while (fgets(line, sizeof line, file) != NULL) {
+        unsigned long long kib;
+        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1) {
+            bytes = 1024.0 * (double)kib;
+        }
+    }
+    fclose(file);
+    return bytes;
+}
+
+// What one control group's memory.max allows; -1 if it has none ("max", or no such file).
+static double group_limit(const char *group)
+{
+    char path[1024];
+    unsigned long long bytes;
+    bool limited;
+    FILE *file;
+
+    snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", group);
+    file = fopen(path, "r");
+    if (file == NULL) {
+        return -1.0;
+    }
+    limited = fscanf(file, "%llu", &bytes) == 1;
+    fclose(file);
+    return limited ? (double)bytes : -1.0;
+}
+
+static double lower_limit(double a, double b)
+{
+    if (a < 0.0) {
+        return b;
+    }
+    return b >= 0.0 && b < a ? b : a;
+}
+
+// The lowest memory.max of this process's control group (version 2) and of those that it is in; -1 if none.
+static double groups_limit(void)
+{
+    FILE *file = fopen("/proc/self/cgroup", "r");
+    char line[768];
+    double limit = -1.0;
+
+    if (file == NULL) {
+        return -1.0;
+    }
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, "0::/", 4) != 0) {       // 0 is version 2: "0::/user.slice/session"
+            continue;
+        }
+        char *group = line + 3;
+        group[strcspn(group, "\n")] = '\0';
+        for (char *slash = strrchr(group, '/'); slash != NULL; slash = strrchr(group, '/')) {
+            limit = lower_limit(limit, group_limit(group));
+            *slash = '\0';                         // on to the group around it
+        }
+        limit = lower_limit(limit, group_limit(""));
+    }
+    fclose(file);
+    return limit;
+}
+
+const char *bytes_text(double bytes, char text[BYTES_TEXT])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    size_t unit = 0;
+
+    while (bytes >= 1024.0 && unit + 1 < sizeof units / sizeof units[0]) {
+        bytes /= 1024.0;
+        unit++;
+    }
+    snprintf(text, BYTES_TEXT, unit == 0 ? "%.0f %s" : "%.2f %s", bytes, units[unit]);
+    return text;
+}
+
+bool memory_check(double bytes, const char *what, Error *error)
+{
+    double available = lower_limit(system_available(), groups_limit());
+    char needed_text[BYTES_TEXT];
+    char available_text[BYTES_TEXT];
+
+    if (available < 0.0 || bytes <= available) {
+        return true;
+    }
+    return error_set(error, "%s: needs %s of memory, and this machine has %s available; take a smaller configuration", what,
+                     bytes_text(bytes, needed_text), bytes_text(available, available_text));
+}

@@ -1,0 +1,91 @@
+// bytes.c: text as token ids, a token a byte, cut into batches.
+
+#include "gpt/gpt.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+// What is read when no file is named: enough for a batch of a few hundred bytes, and true.
+static const char passage[] =
+    "A gradient is a message that travels backwards. It starts at the loss as the number one, and at every operation on its way "
+    "it is multiplied by how much that operation cares about what went in. After a few layers of small numbers little is left of "
+    "it; after twenty it is a whisper, and the first layers of the network, which have the most to learn, hear nothing at all. "
+    "A shortcut is an addition, and an addition passes the message on as it came, once to each side. So on one of the two ways "
+    "nothing is lost, however deep the network is, and each layer gets the message whole, with what the layers above have to add. "
+    "It was found in networks that look at pictures, and it is in every transformer since: around attention, and around the "
+    "feed-forward layers. Take it away, and what remains can still be written down, and drawn, and run; it just can't be taught. "
+    "Normalization hides the loss for a while, because it makes small things large again, but it can't bring back what made one "
+    "token different from the next. To see all this nobody has to be believed. Build it twice, once with the shortcut and once "
+    "without, start both from the same weights, send one message back through each, and measure what arrives.\n";
+
+static bool read_file(const char *path, char **text, size_t *n, Error *error)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        return error_set(error, "%s: can't be read: %s", path, strerror(errno));
+    }
+    size_t capacity = 1 << 16;
+    char *content = memory_allocate(capacity, "the text");
+    size_t used = 0;
+    size_t got = fread(content, 1, capacity, file);
+    while (got > 0) {
+        used += got;
+        if (used == capacity) {
+            char *larger = memory_allocate(2 * capacity, "the text");
+            memcpy(larger, content, used);
+            free(content);
+            content = larger;
+            capacity *= 2;
+        }
+        got = fread(content + used, 1, capacity - used, file);
+    }
+    bool failed = ferror(file) != 0;
+    int reason = errno;
+    fclose(file);
+    if (failed) {
+        free(content);
+        return error_set(error, "%s: can't be read: %s", path, strerror(reason));
+    }
+    *text = content;
+    *n = used;
+    return true;
+}
+
+// Row b starts at the b-th of B places that lie evenly in the text, so the batch does not depend on a seed.
+static void fill_batch(const char *text, size_t n, int B, int T, int *ids, int *targets)
+{
+    size_t last_start = n - (size_t)T - 1;
+    for (int b = 0; b < B; b++) {
+        size_t start = B == 1 ? 0 : last_start * (size_t)b / (size_t)(B - 1);
+        for (int t = 0; t < T; t++) {
+            ids[b * T + t] = (unsigned char)text[start + (size_t)t];
+            targets[b * T + t] = (unsigned char)text[start + (size_t)t + 1];
+        }
+    }
+}
+
+bool text_batch(const char *path, int B, int T, int *ids, int *targets, Error *error)
+{
+    if (path == NULL) {
+        size_t n = sizeof passage - 1;
+        if (n < (size_t)T + 1) {
+            return error_set(error, "the built-in text has %zu bytes, too few for rows of %d and one; name a file with --data", n, T);
+        }
+        fill_batch(passage, n, B, T, ids, targets);
+        return true;
+    }
+    char *text = NULL;
+    size_t n = 0;
+    if (!read_file(path, &text, &n, error)) {
+        return false;
+    }
+    bool enough = n >= (size_t)T + 1;
+    if (enough) {
+        fill_batch(text, n, B, T, ids, targets);
+    } else {
+        error_set(error, "%s: has %zu bytes; a row of %d and the next byte need %d", path, n, T, T + 1);
+    }
+    free(text);
+    return enough;
+}
