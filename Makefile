@@ -53,6 +53,9 @@ FLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L $(OPTIMIZE) -fno-math-errno -ffp-con
          -fPIC -fno-semantic-interposition -Wall -Wextra -Wpedantic -I. $(CFLAGS)
 LIBS := $(ONEDNN) -lm
 
+# What a debugger is asked to call must be in every program, also where nothing in the program calls it.
+PRINTERS := -Wl,-u,tensor_print,-u,tape_print,-u,module_print
+
 # The numeric sources are built twice, the second time in double, for gradient checks that float's rounding cannot blur.
 LIBRARY_SOURCES := $(sort $(shell find tensor nn gpt -name '*.c' -not -path 'gpt/cli/*'))
 DOUBLE_SOURCES := $(filter tensor/% nn/%,$(LIBRARY_SOURCES)) \
@@ -106,10 +109,10 @@ $(BUILD)/gradcheck64.o: $(DOUBLE_OBJECTS)
 	@echo 'int main(void) { return 0; }' | $(CC) $(FLAGS) $(LDFLAGS) -o $(BUILD)/double/alone -x c - -x none $@ -lm
 
 $(BUILD)/gptape: $(PROGRAM_OBJECTS) $(BUILD)/gradcheck64.o $(BUILD)/libgptape.a
-	$(LINK) -lpopt -lcjson $(LIBS)
+	$(LINK) $(PRINTERS) -lpopt -lcjson $(LIBS)
 
 $(EXAMPLES): $(BUILD)/%: $(BUILD)/float/%.o $(BUILD)/libgptape.a
-	$(LINK) $(LIBS)
+	$(LINK) $(PRINTERS) $(LIBS)
 
 $(TESTS): $(BUILD)/%: $(BUILD)/float/%.o $(TEST_HELPERS) $(BUILD)/gradcheck64.o $(BUILD)/libgptape.a
 	$(LINK) $$(pkg-config --libs check) -lcjson $(LIBS)

@@ -56,8 +56,9 @@ typedef struct Split {
 
 struct GradFlowWatch {
     Tape *tape;
-    Split *splits;
+    Split *splits;                                 // one for each tensor at which a shortcut starts
     int n_splits;
+    int n_shortcuts;
     int *split_of_node;                            // by index of the node that made the start; -1: no split
     const Tensor **reached;                        // parameters that the walk came to, sorted before they are looked up
     int n_reached;
@@ -182,6 +183,7 @@ GradFlowWatch *gradflow_watch(Tape *tape)
             tensor_retain_grad(node->output);
         }
         int skip = tape_shortcut_input(node);
+        watch->n_shortcuts += skip >= 0;
         if (skip >= 0 && node->inputs[skip]->requires_grad && find_split(watch, node->inputs[skip]) == NULL) {
             add_split(watch, node, node->inputs[skip]);
         }
@@ -393,7 +395,7 @@ static void sort_by_layer(GradFlow *flow)
 
 GradFlow gradflow_read(GradFlowWatch *watch, const Module *root)
 {
-    GradFlow flow = {.n_layer = count_layers(root), .n_shortcuts = watch->n_splits};
+    GradFlow flow = {.n_layer = count_layers(root), .n_shortcuts = watch->n_shortcuts};
     qsort(watch->reached, (size_t)watch->n_reached, sizeof(Tensor *), compare_pointers);
     read_parameters(&flow, watch, root);
     read_splits(&flow, watch);
@@ -401,6 +403,16 @@ GradFlow gradflow_read(GradFlowWatch *watch, const Module *root)
     sort_by_layer(&flow);
     watch_free(watch);
     return flow;
+}
+
+const FlowRow *gradflow_find(const GradFlow *flow, FlowKind kind, const char *name)
+{
+    for (int i = 0; i < flow->n_rows; i++) {
+        if (flow->rows[i].kind == kind && strcmp(flow->rows[i].name, name) == 0) {
+            return &flow->rows[i];
+        }
+    }
+    return NULL;
 }
 
 void gradflow_free(GradFlow *flow)

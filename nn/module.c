@@ -134,7 +134,8 @@ void parameter_list_free(ParameterList *list)
 static void print_module(const Module *module, int depth)
 {
     const char *last_part = strrchr(module->name, '.');
-    const char *name = last_part == NULL ? module->name : last_part + 1;
+    bool shortened = depth > 0 && last_part != NULL;
+    const char *name = shortened ? last_part + 1 : module->name;       // the rest stands in the lines above
     printf("%*s%s%s%s", 2 * depth, "", name, name[0] == '\0' ? "" : "  ", module->kind->name);
     for (int i = 0; i < module->n_parameters; i++) {
         char shape[SHAPE_TEXT];

@@ -70,7 +70,7 @@ typedef struct ParameterList {
 
 ParameterList module_parameters(const Module *root);           // the caller frees it with parameter_list_free
 void parameter_list_free(ParameterList *list);
-void module_print(const Module *root);                         // the tree with shapes and parameter counts, to stdout
+void module_print(const Module *root);                         // the tree with shapes, and how many values, to stdout
 
 // ------------------------------------------------------------------------------------------------------------
 // 2. The kinds of modules
@@ -304,6 +304,7 @@ typedef struct GradFlow {
 typedef struct GradFlowWatch GradFlowWatch;
 GradFlowWatch *gradflow_watch(Tape *tape);
 GradFlow gradflow_read(GradFlowWatch *watch, const Module *root);      // ends the watch and frees it
+const FlowRow *gradflow_find(const GradFlow *flow, FlowKind kind, const char *name);   // NULL if there is none
 void gradflow_free(GradFlow *flow);
 
 // ------------------------------------------------------------------------------------------------------------

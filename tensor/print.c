@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { EDGE = 3, SHORT = 2 * EDGE };               // an axis longer than SHORT shows its first and last EDGE entries
 
@@ -79,34 +80,68 @@ void tensor_print(const Tensor *tensor)
         printf("grad\n");
         print_block(tensor->shape, 0, tensor->grad);
         printf("\n");
+    } else if (tensor->requires_grad && !tensor->retain_grad) {
+        printf("grad: none, or not kept (tensor_retain_grad)\n");
     }
     fflush(stdout);
 }
 
-static void print_node(const TapeNode *node)
+// One line of the tape as text, a column each.
+enum { COLUMN_COUNT = 8, COLUMN_TEXT = NAME_TEXT };
+typedef char Line[COLUMN_COUNT][COLUMN_TEXT];
+
+static const Line TITLES = {"node", "op", "inputs", "shape", "|y|", "|dL/dy|", "name", "source"};
+static const bool TO_THE_RIGHT[COLUMN_COUNT] = {true, false, false, false, true, true, false, false};
+
+// "leaf 3": the number of the node that made each input.
+static void write_inputs(const TapeNode *node, char text[COLUMN_TEXT])
 {
-    char name[NAME_TEXT];
-    char shape[SHAPE_TEXT];
-    char inputs[64] = "";
     int used = 0;
-    for (int i = 0; i < node->n_inputs && used < (int)sizeof inputs - 8; i++) {
+    text[0] = '\0';
+    for (int i = 0; i < node->n_inputs && used < COLUMN_TEXT - 16; i++) {
         const TapeNode *maker = node->inputs[i]->node;
         const char *space = i == 0 ? "" : " ";
+        size_t room = (size_t)(COLUMN_TEXT - used);
         if (maker == NULL) {
-            used += snprintf(inputs + used, sizeof inputs - (size_t)used, "%sleaf", space);
+            used += snprintf(text + used, room, "%sleaf", space);
         } else {
-            used += snprintf(inputs + used, sizeof inputs - (size_t)used, "%s%d", space, maker->index);
+            used += snprintf(text + used, room, "%s%d", space, maker->index);
         }
     }
+}
+
+static void write_line(const TapeNode *node, Line line)
+{
     const Tensor *y = node->output;
     size_t n = tensor_count(y);
-    printf("%5d  %-13s %-16s %-16s %10.3g  ", node->index, op_name(node->op), inputs, shape_text(y->shape, shape), l2(y->data, n));
-    if (y->grad == NULL) {
-        printf("%10s", "-");
-    } else {
-        printf("%10.3g", l2(y->grad, n));
+    snprintf(line[0], COLUMN_TEXT, "%d", node->index);
+    snprintf(line[1], COLUMN_TEXT, "%s", op_name(node->op));
+    write_inputs(node, line[2]);
+    shape_text(y->shape, line[3]);
+    snprintf(line[4], COLUMN_TEXT, "%.3g", l2(y->data, n));
+    snprintf(line[5], COLUMN_TEXT, "-");
+    if (y->grad != NULL) {
+        snprintf(line[5], COLUMN_TEXT, "%.3g", l2(y->grad, n));
     }
-    printf("  %-24s %s:%d\n", tensor_name(y, name), node->where.file, node->where.line);
+    tensor_name(y, line[6]);
+    snprintf(line[7], COLUMN_TEXT, "%s:%d", node->where.file, node->where.line);
+}
+
+static void widen(int widths[COLUMN_COUNT], const Line line)
+{
+    for (int c = 0; c < COLUMN_COUNT; c++) {
+        int length = (int)strlen(line[c]);
+        widths[c] = length > widths[c] ? length : widths[c];
+    }
+}
+
+static void print_line(const Line line, const int widths[COLUMN_COUNT])
+{
+    for (int c = 0; c < COLUMN_COUNT; c++) {
+        int width = TO_THE_RIGHT[c] ? widths[c] : -widths[c];
+        bool last = c == COLUMN_COUNT - 1;
+        printf("%*s%s", last ? 0 : width, line[c], last ? "\n" : "  ");
+    }
 }
 
 void tape_print(const Tape *tape)
@@ -116,9 +151,17 @@ void tape_print(const Tape *tape)
         fflush(stdout);
         return;
     }
-    printf("%5s  %-13s %-16s %-16s %10s  %10s  %-24s %s\n", "node", "op", "inputs", "shape", "|y|", "|dL/dy|", "name", "source");
+    Line line;
+    int widths[COLUMN_COUNT] = {0};
+    widen(widths, TITLES);
     for (int i = 0; i < tape->n_nodes; i++) {
-        print_node(tape->nodes[i]);
+        write_line(tape->nodes[i], line);
+        widen(widths, line);
+    }
+    print_line(TITLES, widths);
+    for (int i = 0; i < tape->n_nodes; i++) {
+        write_line(tape->nodes[i], line);
+        print_line(line, widths);
     }
     fflush(stdout);
 }

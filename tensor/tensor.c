@@ -139,18 +139,20 @@ Tensor *tensor_randn(Random *random, Shape shape, Where where)
     return tensor;
 }
 
-void tensor_require_grad(Tensor *leaf)
+Tensor *tensor_require_grad(Tensor *leaf)
 {
     if (leaf->node != NULL) {
         fail_mistake(leaf->where, "tensor_require_grad: this tensor is computed, not a leaf; tensor_retain_grad keeps its gradient");
     }
     leaf->requires_grad = true;
     leaf->retain_grad = true;
+    return leaf;
 }
 
-void tensor_retain_grad(Tensor *tensor)
+Tensor *tensor_retain_grad(Tensor *tensor)
 {
     tensor->retain_grad = true;
+    return tensor;
 }
 
 void tensor_zero_grad(Tensor *tensor)
@@ -160,10 +162,11 @@ void tensor_zero_grad(Tensor *tensor)
     }
 }
 
-void tensor_label(Tensor *tensor, const char *label)
+Tensor *tensor_label(Tensor *tensor, const char *label)
 {
     tensor->scope = tape_current()->scope;
     tensor->label = label;
+    return tensor;
 }
 
 size_t tensor_count(const Tensor *tensor)

@@ -148,10 +148,12 @@ Tensor *tensor_from(const float *values, Shape shape, Where where);            /
 Tensor *tensor_rand(Random *random, Shape shape, Where where);                 // torch.rand: uniform in [0, 1)
 Tensor *tensor_randn(Random *random, Shape shape, Where where);                // torch.randn: normal, mean 0, std 1
 
-void tensor_require_grad(Tensor *leaf);            // x.requires_grad_(): backward adds this leaf's gradient up in leaf->grad
-void tensor_retain_grad(Tensor *tensor);           // x.retain_grad(): keep this intermediate's gradient to look at
+// Each returns its tensor.
+Tensor *tensor_require_grad(Tensor *leaf);         // x.requires_grad_(): backward adds this leaf's gradient up in leaf->grad
+Tensor *tensor_retain_grad(Tensor *tensor);        // x.retain_grad(): keep this intermediate's gradient to look at
+Tensor *tensor_label(Tensor *tensor, const char *label);       // names it within the current scope; label is kept, not copied
+
 void tensor_zero_grad(Tensor *tensor);             // x.grad.zero_(): forgets what has been added up so far
-void tensor_label(Tensor *tensor, const char *label);  // names an intermediate within the current scope; label is kept, not copied
 
 size_t tensor_count(const Tensor *tensor);         // the number of values
 Real tensor_item(const Tensor *tensor);            // x.item(): the value of a tensor that has just one
