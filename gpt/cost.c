@@ -1,6 +1,5 @@
 // cost.c: what a GPT of some configuration costs, counted from its sizes alone, and whether this machine has the memory.
 
-#include "gpt/cost.h"
 #include "gpt/gpt.h"
 
 #include <stdio.h>
@@ -105,7 +104,9 @@ static double gradient_peak_floats(const GPTConfig *config, double B, double T)
     double activation = waiting + wide + (config->activation == ACTIVATION_IDENTITY ? x : wide);       // its output's and input's
     double attention = waiting + x + 3.0 * x;      // output's; queries', keys' and values'
     if (config->dropout > 0.0) {
-        attention = waiting + x + 2.0 * matrix;    // values'; output's and input's of dropout, softmax or mask
+        double weights = x + 2.0 * matrix;         // values'; output's and input's of dropout, softmax or mask
+        double cut = 3.0 * x + 3.0 * x;            // queries', keys' and values', apart and side by side
+        attention = waiting + larger(weights, cut);
     }
     return larger(head, larger(activation, attention));
 }

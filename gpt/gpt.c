@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+// What a block takes besides its weights: modules, names, tensors. Counts only where weights are tiny and blocks very many.
+static const double BLOCK_BYTES = 8192;
+
 static const ModuleKind gpt_kind = {.name = "GPT"};
 
 static void build_blocks(GPT *gpt)
@@ -40,7 +43,8 @@ GPT *gpt_create(const GPTConfig *config, uint64_t seed, Error *error)
         return NULL;
     }
     GPTCost cost = gpt_cost(config, 1, 1);
-    if (!memory_check(cost.weight_bytes, "the model's weights", error)) {
+    double block_bytes = (double)config->n_layer * BLOCK_BYTES;
+    if (!memory_check(cost.weight_bytes + block_bytes, "the model's weights", error)) {
         return NULL;
     }
     GPT *gpt = memory_allocate_zeroed(1, sizeof *gpt, "a GPT");

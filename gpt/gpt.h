@@ -81,12 +81,17 @@ typedef struct GPTCost {
     double weight_bytes;                           // 4 bytes a parameter
     double gradient_bytes;                         // 4 bytes a parameter
     double adamw_bytes;                            // 8 bytes a parameter
-    double activation_bytes;                       // values a training step of B x T tokens keeps on the tape for backward
+    double activation_bytes;                       // values that a training step of B x T tokens keeps on the tape, its nodes not counted
     double gradient_peak_bytes;                    // the largest set of activation gradients alive at once in backward
-    double flops_per_token;                        // forward and backward: 6 x parameters in products + attention's 12 n_layer C T
+    double flops_per_token;                        // forward and backward: 6 x parameters in products + attention's 12 n_layer C T (in full)
 } GPTCost;
 
 GPTCost gpt_cost(const GPTConfig *config, int B, int T);
+
+enum { BYTES_TEXT = 32 };
+
+// "621.83 MiB", written to text and returned. Binary units: 1 MiB = 1024 x 1024 bytes.
+const char *bytes_text(double bytes, char text[BYTES_TEXT]);
 
 // Is there memory for this many bytes? False and a line with both sizes if not.
 bool memory_check(double bytes, const char *what, Error *error);

@@ -88,9 +88,11 @@ void tensor_print(const Tensor *tensor)
 
 // One line of the tape as text, a column each.
 enum { COLUMN_COUNT = 8, COLUMN_TEXT = NAME_TEXT };
-typedef char Line[COLUMN_COUNT][COLUMN_TEXT];
+typedef struct Line {
+    char text[COLUMN_COUNT][COLUMN_TEXT];
+} Line;
 
-static const Line TITLES = {"node", "op", "inputs", "shape", "|y|", "|dL/dy|", "name", "source"};
+static const Line TITLES = {{"node", "op", "inputs", "shape", "|y|", "|dL/dy|", "name", "source"}};
 static const bool TO_THE_RIGHT[COLUMN_COUNT] = {true, false, false, false, true, true, false, false};
 
 // "leaf 3": the number of the node that made each input.
@@ -110,37 +112,37 @@ static void write_inputs(const TapeNode *node, char text[COLUMN_TEXT])
     }
 }
 
-static void write_line(const TapeNode *node, Line line)
+static void write_line(const TapeNode *node, Line *line)
 {
     const Tensor *y = node->output;
     size_t n = tensor_count(y);
-    snprintf(line[0], COLUMN_TEXT, "%d", node->index);
-    snprintf(line[1], COLUMN_TEXT, "%s", op_name(node->op));
-    write_inputs(node, line[2]);
-    shape_text(y->shape, line[3]);
-    snprintf(line[4], COLUMN_TEXT, "%.3g", l2(y->data, n));
-    snprintf(line[5], COLUMN_TEXT, "-");
+    snprintf(line->text[0], COLUMN_TEXT, "%d", node->index);
+    snprintf(line->text[1], COLUMN_TEXT, "%s", op_name(node->op));
+    write_inputs(node, line->text[2]);
+    shape_text(y->shape, line->text[3]);
+    snprintf(line->text[4], COLUMN_TEXT, "%.3g", l2(y->data, n));
+    snprintf(line->text[5], COLUMN_TEXT, "-");
     if (y->grad != NULL) {
-        snprintf(line[5], COLUMN_TEXT, "%.3g", l2(y->grad, n));
+        snprintf(line->text[5], COLUMN_TEXT, "%.3g", l2(y->grad, n));
     }
-    tensor_name(y, line[6]);
-    snprintf(line[7], COLUMN_TEXT, "%s:%d", node->where.file, node->where.line);
+    tensor_name(y, line->text[6]);
+    snprintf(line->text[7], COLUMN_TEXT, "%s:%d", node->where.file, node->where.line);
 }
 
-static void widen(int widths[COLUMN_COUNT], const Line line)
+static void widen(int widths[COLUMN_COUNT], const Line *line)
 {
     for (int c = 0; c < COLUMN_COUNT; c++) {
-        int length = (int)strlen(line[c]);
+        int length = (int)strlen(line->text[c]);
         widths[c] = length > widths[c] ? length : widths[c];
     }
 }
 
-static void print_line(const Line line, const int widths[COLUMN_COUNT])
+static void print_line(const Line *line, const int widths[COLUMN_COUNT])
 {
     for (int c = 0; c < COLUMN_COUNT; c++) {
         int width = TO_THE_RIGHT[c] ? widths[c] : -widths[c];
         bool last = c == COLUMN_COUNT - 1;
-        printf("%*s%s", last ? 0 : width, line[c], last ? "\n" : "  ");
+        printf("%*s%s", last ? 0 : width, line->text[c], last ? "\n" : "  ");
     }
 }
 
@@ -153,15 +155,15 @@ void tape_print(const Tape *tape)
     }
     Line line;
     int widths[COLUMN_COUNT] = {0};
-    widen(widths, TITLES);
+    widen(widths, &TITLES);
     for (int i = 0; i < tape->n_nodes; i++) {
-        write_line(tape->nodes[i], line);
-        widen(widths, line);
+        write_line(tape->nodes[i], &line);
+        widen(widths, &line);
     }
-    print_line(TITLES, widths);
+    print_line(&TITLES, widths);
     for (int i = 0; i < tape->n_nodes; i++) {
-        write_line(tape->nodes[i], line);
-        print_line(line, widths);
+        write_line(tape->nodes[i], &line);
+        print_line(&line, widths);
     }
     fflush(stdout);
 }

@@ -13,7 +13,7 @@ enum {
     MOST_TOKENS = 1000000
 };
 
-#define DEFAULT_CONFIG "tiny"
+#define DEFAULT_CONFIG "flow"
 #define DEFAULT_PROMPT "Every effort moves you"
 #define DEFAULT_TOKENS "32"
 
@@ -24,7 +24,7 @@ static struct poptOption generate_options[] = {
     {"tokens", '\0', POPT_ARG_STRING, NULL, OPTION_TOKENS, "how many to add (default " DEFAULT_TOKENS ")", "N"},
     {"greedy", '\0', POPT_ARG_NONE, NULL, OPTION_GREEDY, "take the likeliest token each time; the only way so far", NULL},
     {"ids", '\0', POPT_ARG_NONE, NULL, OPTION_IDS, "print the new tokens' ids instead of text, separated by commas", NULL},
-    INCLUDE_OPTIONS(model_options, "Model (default: --config " DEFAULT_CONFIG "):"),
+    INCLUDE_OPTIONS(model_options, "Model (default: --config " DEFAULT_CONFIG " --tied off):"),
     INCLUDE_OPTIONS(shortcut_options, "Shortcuts:"),
     INCLUDE_OPTIONS(seed_options, "Random numbers:"),
     INCLUDE_OPTIONS(run_options, "Running:"),
@@ -44,6 +44,19 @@ static const CommandHelp generate_help = {
                 "  gptape generate --config gpt2-124m --tokens 5\n",
     .table = generate_options,
 };
+
+// The model asked for. Where nothing is said of it, the head is not tied: an untrained model with a tied head finds the last
+// token's embedding most like itself and repeats it for ever.
+static bool read_model(const Options *options, const GPTPreset **preset, GPTConfig *config)
+{
+    bool any = options_given(options, OPTION_CONFIG) || options_given(options, OPTION_TIED);
+
+    if (!options_config(options, DEFAULT_CONFIG, preset, config)) {
+        return false;
+    }
+    config->tied = any ? config->tied : false;
+    return true;
+}
 
 // ------------------------------------------------------------------------------------------------------------
 // The prompt
@@ -195,6 +208,18 @@ static int generate_with(GPT *gpt, const Options *options, uint64_t seed, const 
     return STATUS_OK;
 }
 
+// The model, if there is memory for it and for what it computes with the longest text it will see; else NULL, and an error.
+static GPT *create_model(const GPTConfig *config, uint64_t seed, int n_tokens, Error *error)
+{
+    int seen = n_tokens < config->context_length ? n_tokens : config->context_length;
+    GPTCost cost = gpt_cost(config, 1, seen);
+
+    if (!memory_check(cost.weight_bytes + cost.activation_bytes, "generating with this model", error)) {
+        return NULL;
+    }
+    return gpt_create(config, seed, error);
+}
+
 static int generate(const Options *options)
 {
     const GPTPreset *preset;
@@ -205,12 +230,12 @@ static int generate(const Options *options)
     int n_prompt;
     Error error;
 
-    if (!options_config(options, DEFAULT_CONFIG, &preset, &config) || !options_seed(options, &seed)
+    if (!read_model(options, &preset, &config) || !options_seed(options, &seed)
         || !options_threads(options) || !options_int(options, OPTION_TOKENS, DEFAULT_TOKENS, 1, MOST_TOKENS, &n_new)
         || !read_prompt(options, &config, &prompt, &n_prompt)) {
         return STATUS_USAGE;
     }
-    GPT *gpt = gpt_create(&config, seed, &error);
+    GPT *gpt = create_model(&config, seed, n_prompt + n_new, &error);
     if (gpt == NULL) {
         command_error(options->help->name, "%s", error.message);
         free(prompt);

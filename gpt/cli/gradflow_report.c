@@ -151,6 +151,7 @@ static void print_layers(const Experiment *experiment, int step)
 // How many parameters of all networks of an arm met which fate at step 0.
 typedef struct Audit {
     int networks;
+    int dead;                                      // networks in which nothing was reached
     int count[4];                                  // by FlowReach
     int total;
 } Audit;
@@ -164,6 +165,7 @@ static Audit audit_arm(const Experiment *experiment, bool shortcut)
             continue;
         }
         audit.networks++;
+        audit.dead += measurement->flow.reach_count[FLOW_REACHED] == 0;
         for (int reach = 0; reach < 4; reach++) {
             audit.count[reach] += measurement->flow.reach_count[reach];
             audit.total += measurement->flow.reach_count[reach];
@@ -185,6 +187,9 @@ static void print_audit(Audit audit)
             printf(", %d %s", audit.count[reach], flow_reach_name((FlowReach)reach));
         }
     }
+    if (audit.dead > 0 && audit.networks > 1) {
+        printf("; %d of %d networks got no gradient anywhere", audit.dead, audit.networks);
+    }
 }
 
 static void print_arm(const Experiment *experiment, bool shortcut)
@@ -201,27 +206,31 @@ static void print_arm(const Experiment *experiment, bool shortcut)
     printf("\n");
 }
 
-static void ratio_cell(Table *table, Quartiles ratio)
+static void ratio_cells(Table *table, Quartiles ratio)
 {
     if (ratio.n == 0) {
         table_cell(table, "-");
-        return;
+    } else {
+        table_cell(table, "%.3g  [%.2g, %.2g]", ratio.median, ratio.low, ratio.high);
     }
-    table_cell(table, "%.3g  [%.2g, %.2g]", ratio.median, ratio.low, ratio.high);
+    table_cell(table, "%d", ratio.n);
 }
 
 static void print_sweep(const Experiment *experiment, const Sweep *sweep)
 {
-    printf("\nFirst layer's mean |dL/dW| over the last layer's, by depth: median [quartiles]\n\n");
-    Table *table = table_create("rrr");
+    printf("\nFirst layer's mean |dL/dW| over the last layer's, by depth: median [quartiles] of the n networks whose last layer got"
+           " a gradient\n\n");
+    Table *table = table_create("rrrrr");
     table_cell(table, "depth");
     table_cell(table, "without shortcuts");
+    table_cell(table, "n");
     table_cell(table, "with shortcuts");
+    table_cell(table, "n");
     table_line(table);
     for (int i = 0; i < sweep->n_points; i++) {
         table_cell(table, "%d", sweep->points[i].depth);
-        ratio_cell(table, sweep->points[i].ratio[0]);
-        ratio_cell(table, sweep->points[i].ratio[1]);
+        ratio_cells(table, sweep->points[i].ratio[0]);
+        ratio_cells(table, sweep->points[i].ratio[1]);
     }
     table_print(table, stdout);
     table_free(table);

@@ -1,7 +1,6 @@
 // info.c: gptape info: what a model of some configuration costs. It is counted from the sizes; nothing is made.
 
 #include "gpt/cli/cli.h"
-#include "gpt/cost.h"
 
 #include <limits.h>
 #include <string.h>

@@ -1,0 +1,113 @@
+// plot.h: what the files that draw pictures share. A picture is a gnuplot script with its data in it:
+//
+//      Experiment -> Series (quartiles at each layer) -> Panel (axes, a key) -> script -> gnuplot -> file
+//
+// Series and panels: plot_panel.c. Titles and captions, made from the data: plot_text.c. Running gnuplot: gnuplot.c.
+
+#ifndef GPTAPE_LAB_PLOT_H
+#define GPTAPE_LAB_PLOT_H
+
+#include "gpt/gpt.h"
+
+// ------------------------------------------------------------------------------------------------------------
+// Text
+
+enum { NUMBER_PLOT_TEXT = 32, LABEL_TEXT = 160 };
+
+// "0.083", "1.1·10⁻¹¹": two or three digits, as people read them.
+const char *plot_number(double value, char text[NUMBER_PLOT_TEXT]);
+int plot_length(const char *text);                             // in characters: UTF-8's continuation bytes don't count
+char *plot_wrap(const char *text, int width);                  // breaks at spaces into lines of about one length; caller frees
+
+// What the picture shows, in a sentence whose every word and number is computed. The caller frees it.
+char *plot_finding(const Experiment *experiment, const Sweep *sweep);
+char *plot_training_finding(const Experiment *experiment);
+// The small print: statistic, network, seeds, initialisation, number type, loss, and whatever must not be left out.
+char *plot_caption(const Experiment *experiment, const Sweep *sweep);
+char *plot_training_caption(const Experiment *experiment, const char *note);
+
+// ------------------------------------------------------------------------------------------------------------
+// Series and panels
+
+// Two series must differ in colour, in dashes and in points, so that grey print and any eye tell them apart.
+typedef struct SeriesStyle {
+    const char *color;
+    const char *dash;                              // gnuplot's dashtype
+    int point;                                     // gnuplot's pointtype
+} SeriesStyle;
+
+extern const SeriesStyle style_arm[2];             // without shortcuts, with
+extern const SeriesStyle style_skip;
+extern const SeriesStyle style_block;
+
+// How the quartiles are drawn beside the median.
+typedef enum Spread { SPREAD_BAND, SPREAD_BARS, SPREAD_NONE } Spread;
+
+typedef struct Series {
+    const SeriesStyle *style;
+    char label[LABEL_TEXT];                        // for the key
+    int n;
+    double *x;
+    Quartiles *y;
+    bool *absent;                                  // no such figure here, and none to be expected
+    Spread spread;
+} Series;
+
+enum { PANEL_SERIES = 2 };
+
+typedef enum Axis { AXIS_LOGARITHMIC, AXIS_LINEAR, AXIS_UNIT } Axis;           // AXIS_UNIT: from 0 to 1, or more if need be
+
+typedef struct Panel {
+    const char *title;                             // the quantity
+    const char *x_label;
+    const char *what;                              // an x is a: "layer"
+    Axis axis;
+    bool x_is_data;                                // tics at the x values themselves
+    Series series[PANEL_SERIES];
+    int n_series;
+    double low, high;                              // the y axis; powers of ten if logarithmic
+    bool zeros, not_finite;                        // are there any? Each gets a row of its own, below and above the axis
+    double x0, x1, y0, y1;                         // the part of the page it has, 0 to 1 from the lower left corner
+} Panel;
+
+typedef enum FigureScale { SCALE_ABSOLUTE, SCALE_RELATIVE } FigureScale;
+
+const char *plot_arm_name(bool shortcut);                      // "with shortcuts"
+const char *plot_layer_word(const Experiment *experiment);     // "layer"; a GPT's is a "block"
+Series series_of_layers(const Experiment *experiment, bool shortcut, int step, LayerFigure figure, FigureScale scale);
+Series series_of_sweep(const Sweep *sweep, bool shortcut);
+Series series_of_losses(const Experiment *experiment, bool shortcut, int stride);              // at each stride-th step
+bool series_has_data(const Series *series);                    // is there any x where the figure was to be expected?
+void series_label(Series *series, const char *name, const char *what);         // the name, and how many are 0 or not finite
+void series_free(Series *series);
+
+void panel_fit(Panel *panel);                                  // sets the y axis from the series
+void panel_share(Panel *a, Panel *b);                          // gives both the same y axis
+void panel_write(const Panel *panel, FILE *script, int number);
+void panel_free(Panel *panel);
+void plot_power(FILE *script, int power);                      // "10^{−4}", a tic's name in quotes
+int plot_tic_step(int range, int n);                           // 1, 2, 5, 10, ...: at most n of them in range
+
+// ------------------------------------------------------------------------------------------------------------
+// Scripts and files
+
+// An output of open_memstream, which is text and its length.
+typedef struct Text {
+    FILE *stream;
+    char *bytes;
+    size_t n;
+} Text;
+
+void text_open(Text *text);
+void text_close(Text *text);                       // bytes and n are valid from here on; the caller frees bytes
+
+// The page: terminal, title and caption, and what all panels have in common. top and bottom are where they leave room.
+void page_open(FILE *script, const char *path, const char *title, const char *caption, double *top, double *bottom);
+void page_close(FILE *script);
+bool page_draw(Text *script, const char *path, Error *error);  // closes and frees the script
+
+// Gives gnuplot the script and returns what it draws on its standard output; the caller frees output->bytes.
+bool gnuplot_run(const char *script, size_t n, Text *output, Error *error);
+bool file_replace(const char *path, const char *bytes, size_t n, Error *error);
+
+#endif

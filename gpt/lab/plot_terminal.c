@@ -1,0 +1,172 @@
+// plot_terminal.c: the chart for the terminal: gnuplot's dumb terminal draws the axes and the points, the lines above and below
+// are written here, where it is known how wide they may be.
+
+#include "gpt/lab/plot.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COLUMNS_LEAST = 40, COLUMNS_MOST = 200, CHART_ROWS = 18, AXIS_COLUMNS = 12 };
+
+static const char arm_letter[2] = {'o', '#'};
+
+// A GPT's weight gradients need not vanish without shortcuts; its query and key gradients are what collapses.
+static void chart_of(const Experiment *experiment, Panel *panel, LayerFigure *figure, FigureScale *scale)
+{
+    bool mlp = experiment->config.net == NET_MLP;
+    *figure = mlp ? FIGURE_WEIGHT : FIGURE_QUERY_KEY;
+    *scale = mlp ? SCALE_RELATIVE : SCALE_ABSOLUTE;
+    *panel = (Panel){.title = mlp ? "mean |dL/dW| of each layer, relative to the last layer's"
+                                  : "mean |dL/dW| of query and key in each block"};
+    for (int arm = 0; arm < 2; arm++) {
+        if (experiment_has(experiment, arm == 1)) {
+            Series *series = &panel->series[panel->n_series];
+            *series = series_of_layers(experiment, arm == 1, 0, *figure, *scale);
+            series->spread = SPREAD_NONE;
+            series_label(series, plot_arm_name(arm == 1), plot_layer_word(experiment));
+            panel->n_series++;
+        }
+    }
+    panel_fit(panel);
+}
+
+static char letter_of(const Series *series)
+{
+    return arm_letter[series->style == &style_arm[1]];
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The script
+
+static void write_axes(const Panel *panel, FILE *script, double floor_row, double top_row)
+{
+    int low = (int)panel->low;
+    int high = (int)panel->high;
+    int step = plot_tic_step(high - low, 6);
+    fprintf(script, "set yrange [%.9g:%.9g]\nset ytics (", floor_row - 0.01 * (high - low), top_row + 0.01 * (high - low));
+    const char *comma = "";
+    for (int power = low; power <= high; power++) {
+        if (power % step == 0) {
+            fprintf(script, power == 0 ? "%s\"1\" 0" : "%s\"1e%d\" %d", comma, power, power);
+            comma = ", ";
+        }
+    }
+    if (panel->zeros) {
+        fprintf(script, "%s\"0\" %.9g", comma, floor_row);
+        comma = ", ";
+    }
+    if (panel->not_finite) {
+        fprintf(script, "%s\"NaN\" %.9g", comma, top_row);
+    }
+    fprintf(script, ")\n");
+}
+
+// At most a point a column; the first layer and the last are among them.
+static void write_points(const Series *series, FILE *script, int columns, double floor_row, double top_row)
+{
+    int shown = series->n < columns ? series->n : columns;
+    for (int i = 0; i < shown; i++) {
+        int at = shown == 1 ? 0 : (int)((long long)i * (series->n - 1) / (shown - 1));
+        double median = series->y[at].median;
+        double y = !isfinite(median) ? top_row : median == 0 ? floor_row : log10(median);
+        fprintf(script, "%.9g %.9g\n", series->x[at], y);
+    }
+}
+
+static void write_script(const Panel *panel, FILE *script, int columns)
+{
+    double span = panel->high - panel->low;
+    double two_rows = 2 * span / (CHART_ROWS - 4);
+    double floor_row = panel->zeros ? panel->low - two_rows : panel->low;
+    double top_row = panel->not_finite ? panel->high + two_rows : panel->high;
+    int last = panel->series[0].n - 1;
+    fprintf(script, "set terminal dumb size %d,%d noenhanced mono\nset encoding utf8\nset border 3\n", columns, CHART_ROWS);
+    fprintf(script, "set tics nomirror\nset key off\nset lmargin %d\nset rmargin 2\nset tmargin 0\nset bmargin 2\n", AXIS_COLUMNS - 4);
+    fprintf(script, "set xrange [%.9g:%.9g]\nset xtics 0, %d\n", -0.02 * last - 0.1, 1.02 * last + 0.1,
+            plot_tic_step(last, (columns - AXIS_COLUMNS) / 8));
+    fprintf(script, "set format x \"%%g\"\n");
+    write_axes(panel, script, floor_row, top_row);
+    for (int s = 0; s < panel->n_series; s++) {
+        fprintf(script, "$data_%d << EOD\n", s);
+        write_points(&panel->series[s], script, columns - AXIS_COLUMNS, floor_row, top_row);
+        fprintf(script, "EOD\n");
+    }
+    fprintf(script, "plot ");
+    for (int s = 0; s < panel->n_series; s++) {
+        fprintf(script, "%s$data_%d using 1:2 with points pt \"%c\"", s == 0 ? "" : ", ", s, letter_of(&panel->series[s]));
+    }
+    fprintf(script, "\n");
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Around the chart
+
+static void write_wrapped(FILE *out, const char *text, int columns)
+{
+    char *wrapped = plot_wrap(text, columns);
+    fprintf(out, "%s\n", wrapped);
+    free(wrapped);
+}
+
+static void write_head(FILE *out, const Experiment *experiment, const Panel *panel, int columns)
+{
+    char text[LABEL_TEXT];
+    int n_seeds = experiment->config.n_seeds;
+    if (n_seeds > 1) {
+        snprintf(text, sizeof text, "%s (median of %d seeds)", panel->title, n_seeds);
+    } else {
+        snprintf(text, sizeof text, "%s (seed %llu)", panel->title, (unsigned long long)experiment->config.seed);
+    }
+    text[0] = 'M';
+    write_wrapped(out, text, columns);
+    for (int s = 0; s < panel->n_series; s++) {
+        snprintf(text, sizeof text, "%c %s", letter_of(&panel->series[s]), panel->series[s].label);
+        write_wrapped(out, text, columns);
+    }
+    fprintf(out, "\n");
+}
+
+// The chart without blanks at the ends of lines and without empty lines or form feeds around it.
+static void write_chart(FILE *out, char *chart)
+{
+    bool begun = false;
+    for (char *line = strtok(chart, "\n\f"); line != NULL; line = strtok(NULL, "\n\f")) {
+        size_t length = strlen(line);
+        while (length > 0 && line[length - 1] == ' ') {
+            length--;
+        }
+        if (length > 0 || begun) {
+            fprintf(out, "%.*s\n", (int)length, line);
+            begun = true;
+        }
+    }
+}
+
+char *plot_terminal(const Experiment *experiment, int columns, Error *error)
+{
+    columns = columns < COLUMNS_LEAST ? COLUMNS_LEAST : columns > COLUMNS_MOST ? COLUMNS_MOST : columns;
+    Panel panel;
+    LayerFigure figure;
+    FigureScale scale;
+    chart_of(experiment, &panel, &figure, &scale);
+    Text script;
+    text_open(&script);
+    write_script(&panel, script.stream, columns);
+    text_close(&script);
+    Text chart;
+    char *result = NULL;
+    if (gnuplot_run(script.bytes, script.n, &chart, error)) {
+        Text text;
+        text_open(&text);
+        write_head(text.stream, experiment, &panel, columns);
+        write_chart(text.stream, chart.bytes);
+        fprintf(text.stream, "%*s%s (the gradient comes from the right)\n", AXIS_COLUMNS - 4, "", plot_layer_word(experiment));
+        text_close(&text);
+        result = text.bytes;
+        free(chart.bytes);
+    }
+    free(script.bytes);
+    panel_free(&panel);
+    return result;
+}

@@ -1,0 +1,129 @@
+// run.c: see run.h.
+
+#include "tests/cli/run.h"
+
+#include <check.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+// All of a file, from its start. The caller frees it.
+static char *read_all(FILE *file)
+{
+    size_t capacity = 1 << 16;
+    size_t used = 0;
+    char *text = malloc(capacity);
+    ck_assert_ptr_nonnull(text);
+
+    rewind(file);
+    size_t n = fread(text, 1, capacity - 1, file);
+    while (n > 0) {
+        used += n;
+        if (used + 1 == capacity) {
+            capacity *= 2;
+            text = realloc(text, capacity);
+            ck_assert_ptr_nonnull(text);
+        }
+        n = fread(text + used, 1, capacity - 1 - used, file);
+    }
+    text[used] = '\0';
+    return text;
+}
+
+// Starts /bin/sh with its output going to the two files; returns what wait says of it. Stdin is empty: no test may hang on it.
+static int spawn_and_wait(const char *command, FILE *out, FILE *err)
+{
+    char shell[] = "sh";
+    char flag[] = "-c";
+    char *text = strdup(command);
+    char *words[] = {shell, flag, text, NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t pid;
+    int ended;
+
+    ck_assert_ptr_nonnull(text);
+    ck_assert_int_eq(posix_spawn_file_actions_init(&actions), 0);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", 0, 0);
+    posix_spawn_file_actions_adddup2(&actions, fileno(out), STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, fileno(err), STDERR_FILENO);
+    ck_assert_int_eq(posix_spawn(&pid, "/bin/sh", &actions, NULL, words, environ), 0);
+    ck_assert_int_eq(waitpid(pid, &ended, 0), pid);
+    posix_spawn_file_actions_destroy(&actions);
+    free(text);
+    return ended;
+}
+
+Run run_shell(const char *command)
+{
+    Run run;
+    FILE *out = tmpfile();
+    FILE *err = tmpfile();
+    ck_assert_ptr_nonnull(out);
+    ck_assert_ptr_nonnull(err);
+
+    int ended = spawn_and_wait(command, out, err);
+    snprintf(run.command, sizeof run.command, "%s", command);
+    run.status = WIFEXITED(ended) ? WEXITSTATUS(ended) : 128 + WTERMSIG(ended);
+    run.out = read_all(out);
+    run.err = read_all(err);
+    fclose(out);
+    fclose(err);
+    return run;
+}
+
+Run run_gptape(const char *arguments)
+{
+    char command[4096];
+
+    snprintf(command, sizeof command, "exec \"${GPTAPE_BIN:-build/gptape}\" %s", arguments);
+    return run_shell(command);
+}
+
+void run_free(Run *run)
+{
+    free(run->out);
+    free(run->err);
+    run->out = NULL;
+    run->err = NULL;
+}
+
+int text_lines(const char *text)
+{
+    int lines = 0;
+
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at == '\n' || at[1] == '\0') {
+            lines++;
+        }
+    }
+    return lines;
+}
+
+void assert_succeeded(const Run *run)
+{
+    ck_assert_msg(run->status == 0, "%s: exited with %d and said: %s", run->command, run->status, run->err);
+}
+
+void assert_quiet(const Run *run)
+{
+    assert_succeeded(run);
+    ck_assert_msg(run->err[0] == '\0', "%s: should say nothing on stderr, but said: %s", run->command, run->err);
+}
+
+void assert_one_line_error(const Run *run, int status, const char *part)
+{
+    ck_assert_msg(run->status == status, "%s: exited with %d, not %d, and said: %s", run->command, run->status, status, run->err);
+    ck_assert_msg(text_lines(run->err) == 1, "%s: said %d lines, not 1: %s", run->command, text_lines(run->err), run->err);
+    ck_assert_msg(strncmp(run->err, "gptape", 6) == 0, "%s: does not begin with its name: %s", run->command, run->err);
+    assert_has(run, run->err, part);
+}
+
+void assert_has(const Run *run, const char *text, const char *part)
+{
+    ck_assert_msg(strstr(text, part) != NULL, "%s: \"%s\" is not in: %s", run->command, part, text);
+}

@@ -1,0 +1,31 @@
+// run.h: runs the real program, as a user types it in a shell, and keeps what it said.
+
+#ifndef GPTAPE_TESTS_RUN_H
+#define GPTAPE_TESTS_RUN_H
+
+#include <stddef.h>
+
+typedef struct Run {
+    char command[512];                             // what was run, for messages
+    int status;                                    // exit status; 128 + number if a signal ended it
+    char *out;                                     // stdout, with a '\0' behind it
+    char *err;                                     // stderr, the same
+} Run;
+
+// Runs a command line with /bin/sh. Free the result with run_free.
+Run run_shell(const char *command);
+
+// Runs the program with these arguments, as a shell reads them: run_gptape("info --config 'a b' > /dev/full"). The program
+// is GPTAPE_BIN of the environment, build/gptape if that is not set.
+Run run_gptape(const char *arguments);
+void run_free(Run *run);
+
+int text_lines(const char *text);                  // its lines; one that does not end in a newline counts as well
+
+// Check assertions: the exit status, and that nothing or exactly one line came on stderr, "gptape...", holding part.
+void assert_succeeded(const Run *run);
+void assert_quiet(const Run *run);                 // succeeded, with nothing on stderr
+void assert_one_line_error(const Run *run, int status, const char *part);
+void assert_has(const Run *run, const char *text, const char *part);
+
+#endif

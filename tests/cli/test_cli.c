@@ -1,0 +1,700 @@
+// test_cli.c: the gptape program as a user types it, wrong input included.
+
+#include "tests/cli/run.h"
+
+#include <check.h>
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define HAVE_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAVE_ASAN 1
+#endif
+#endif
+
+// ------------------------------------------------------------------------------------------------------------
+// Help and version
+
+static const char *const commands[] = {"info", "generate", "gradcheck", "gradflow"};
+
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+enum { HERE_COUNT = 3 };                           // gradflow's examples write files: test_gradflow.c
+
+static const char *const usages[] = {"", "help", "--help", "-h", "--quiet --help"};
+
+START_TEST(usage_lists_every_command)
+{
+    Run run = run_gptape(usages[_i]);
+
+    assert_quiet(&run);
+    assert_has(&run, run.out, "Usage: gptape COMMAND");
+    assert_has(&run, run.out, "Examples:");
+    for (int i = 0; i < COMMAND_COUNT; i++) {
+        char line[32];
+        snprintf(line, sizeof line, "\n  %s ", commands[i]);
+        assert_has(&run, run.out, line);
+    }
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(help_of_a_command)
+{
+    static const char *const forms[] = {"help %s", "%s --help", "%s -h", "--help %s", "%s --seed 5 --help"};
+    const char *command = commands[_i];
+    char arguments[64];
+    char usage[64];
+
+    snprintf(usage, sizeof usage, "Usage: gptape %s [OPTIONS]\n", command);
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (strcmp(command, "gradcheck") == 0 && strstr(forms[i], "--seed") != NULL) {
+            continue;                              // has no --seed
+        }
+        snprintf(arguments, sizeof arguments, forms[i], command);
+        Run run = run_gptape(arguments);
+        assert_quiet(&run);
+        ck_assert_msg(strncmp(run.out, usage, strlen(usage)) == 0, "%s: begins otherwise: %s", run.command, run.out);
+        assert_has(&run, run.out, "--json");
+        assert_has(&run, run.out, "default");
+        assert_has(&run, run.out, "\nExamples:\n  gptape ");
+        run_free(&run);
+    }
+}
+END_TEST
+
+// Every example on the help pages works, except those that need minutes or gigabytes.
+START_TEST(examples_work)
+{
+    char arguments[64];
+    int tried = 0;
+
+    snprintf(arguments, sizeof arguments, "help %s", commands[_i]);
+    Run help = run_gptape(arguments);
+    char *line = strstr(help.out, "\nExamples:\n");
+    ck_assert_ptr_nonnull(line);
+    line = strtok(line + strlen("\nExamples:\n"), "\n");
+    while (line != NULL) {
+        if (strstr(line, "generate --config gpt2-124m") == NULL) {
+            Run run = run_gptape(line + strlen("  gptape "));
+            assert_succeeded(&run);
+            run_free(&run);
+            tried++;
+        }
+        line = strtok(NULL, "\n");
+    }
+    ck_assert_int_gt(tried, 0);
+    run_free(&help);
+}
+END_TEST
+
+START_TEST(version)
+{
+    Run run = run_gptape("--version");
+    int major;
+    int minor;
+    int patch;
+    char more;
+
+    assert_quiet(&run);
+    ck_assert_msg(sscanf(run.out, "gptape %d.%d.%d%c", &major, &minor, &patch, &more) == 4 && more == '\n', "it is: %s", run.out);
+    ck_assert_int_eq(text_lines(run.out), 1);
+    run_free(&run);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Wrong input: one line, status 2, nothing on stdout
+
+typedef struct Wrong {
+    const char *arguments;
+    const char *part;                              // of the line on stderr
+} Wrong;
+
+static const Wrong wrongs[] = {
+    // commands
+    {"inof", "gptape: inof: there is no such command; did you mean info?"},
+    {"frobnicate", "frobnicate: there is no such command; the commands are "},
+    {"''", "there is no such command"},
+    {"--json", "there is no command"},
+    {"help frobnicate", "frobnicate: there is no such command"},
+    {"help info generate", "'generate': is not expected here"},
+    // options
+    {"info --frobnicate", "gptape info: --frobnicate: there is no such option; see 'gptape info --help'"},
+    {"info --n-embed 32", "did you mean --n-embd?"},
+    {"--frobnicate info", "gptape: --frobnicate: there is no such option"},
+    {"info -x", "-x: there is no such option"},
+    {"info --n-embd", "--n-embd: needs a value"},
+    {"info --json=3", "--json=3: takes no value; write --json"},
+    {"info tiny", "'tiny': is not expected here"},
+    {"info --config tiny 5", "'5': is not expected here"},
+    {"info -- tiny", "'tiny': is not expected here"},
+    {"gradcheck --n-layer 2", "--n-layer: there is no such option"},
+    {"info --prompt x", "--prompt: there is no such option"},
+    // numbers
+    {"info --n-embd 12x", "--n-embd 12x: is not a whole number; give one from 1 to 2147483647"},
+    {"info --n-embd 1e99", "--n-embd 1e99: is not a whole number"},
+    {"info --n-embd 12.0", "is not a whole number"},
+    {"info --n-embd 0x10", "is not a whole number"},
+    {"info --n-embd ' 12'", "is not a whole number"},
+    {"info --n-embd '12 '", "is not a whole number"},
+    {"info --n-embd +12", "is not a whole number"},
+    {"info --n-embd ''", "--n-embd '': is not a whole number"},
+    {"info --n-embd=", "--n-embd '': is not a whole number"},
+    {"info --n-embd -", "is not a whole number"},
+    {"info --n-embd -4", "--n-embd -4: is too small"},
+    {"info --n-layer 0", "--n-layer 0: is too small"},
+    {"info --n-head 0", "--n-head 0: is too small"},
+    {"info --vocab-size 0", "--vocab-size 0: is too small"},
+    {"info --context-length -1", "--context-length -1: is too small"},
+    {"info --ff-mult 0", "--ff-mult 0: is too small"},
+    {"info --batch 0", "--batch 0: is too small"},
+    {"info --n-layer 2147483648", "--n-layer 2147483648: is too large"},
+    {"info --n-layer 99999999999999999999999999", "is too large"},
+    {"info --n-layer -99999999999999999999999999", "is too small"},
+    {"info --seed -1", "--seed -1: is too small; give a whole number from 0 to 4294967295"},
+    {"info --seed 4294967296", "--seed 4294967296: is too large"},
+    {"info --threads 0", "--threads 0: is too small"},
+    {"gradcheck --threads 1x", "gptape gradcheck: --threads 1x: is not a whole number"},
+    {"info --dropout x", "--dropout x: is not a number"},
+    {"info --dropout nan", "--dropout nan: is not a number"},
+    {"info --dropout inf", "is not a number"},
+    {"info --dropout 0.1.2", "is not a number"},
+    {"info --dropout ''", "is not a number"},
+    {"info --dropout 1", "--dropout 1: is out of range"},
+    {"info --dropout -0.1", "--dropout -0.1: is out of range"},
+    {"info --dropout 1e400", "is out of range"},
+    {"generate --tokens 0", "--tokens 0: is too small"},
+    {"generate --tokens 1e3", "--tokens 1e3: is not a whole number"},
+    // switches and words
+    {"info --tied yes", "--tied yes: is neither on nor off"},
+    {"info --tied ''", "--tied '': is neither on nor off"},
+    {"info --qkv-bias ON", "is neither on nor off"},
+    {"info --shortcut 1", "is neither on nor off"},
+    {"info --shortcut both", "is neither on nor off"},
+    {"info --causal maybe", "is neither on nor off"},
+    {"info --norm after", "--norm after: is not known; give pre, post or none"},
+    {"info --activation swish", "--activation swish: is not known; give gelu, relu, tanh, sigmoid or identity"},
+    {"info --init zero", "--init zero: is not known; give torch, gpt2, xavier or kaiming"},
+    {"info --config gpt4", "--config gpt4: is not known; give tiny, "},
+    {"info --config ''", "--config '': is not known"},
+    // a line stays a line
+    {"info --config \"$(printf 'a\\nb\\033[2J')\"", "--config a\\x0ab\\x1b[2J: is not known"},
+    {"\"$(printf 'in\\nfo')\"", "in\\x0afo: there is no such command"},
+    // sizes that do not fit together
+    {"info --n-embd 30 --n-head 4", "gptape info: --n-embd 30: is not a multiple of --n-head 4; try 28 or 32"},
+    {"--n-embd 30 info --n-head 4", "gptape info: --n-embd 30: is not a multiple of --n-head 4; try 28 or 32"},
+    {"generate --n-embd 30 --n-head 4", "gptape generate: --n-embd 30: is not a multiple of --n-head 4; try 28 or 32"},
+    {"generate --n-head 5", "--n-embd 32: is not a multiple of --n-head 5; try 30 or 35"},
+    {"info --n-embd 2 --n-head 4", "--n-embd 2: is not a multiple of --n-head 4; try 4"},
+    {"info --n-embd 2000000000 --n-head 1", "--n-embd 2000000000: is too wide"},
+    {"info --n-embd 500000000 --n-head 1 --n-layer 2000000000", "more than can be counted"},
+    {"info --ff-mult 2147483647", "is too wide"},
+    // the prompt
+    {"generate --prompt ''", "--prompt '': is empty"},
+    {"generate --prompt=", "--prompt '': is empty"},
+    {"generate --prompt-ids ''", "--prompt-ids '': '' is no whole number from 0 to 255"},
+    {"generate --prompt-ids 1,,2", "'' is no whole number"},
+    {"generate --prompt-ids 1,2,", "'' is no whole number"},
+    {"generate --prompt-ids '1, 2'", "' 2' is no whole number"},
+    {"generate --prompt-ids 1,2x", "'2x' is no whole number"},
+    {"generate --prompt-ids -1", "'-1' is no whole number from 0 to 255"},
+    {"generate --prompt-ids 255,256", "'256' is no whole number from 0 to 255"},
+    {"generate --prompt-ids 99999999999999999999999999999999", "is no whole number from 0 to 255"},
+    {"generate --prompt a --prompt-ids 1", "only one prompt"},
+    {"generate --config char", "--prompt: text needs --vocab-size 256 or more"},
+    {"generate --config char --prompt hello", "give --prompt-ids 1,2,3 instead"},
+};
+
+enum { WRONG_COUNT = sizeof wrongs / sizeof wrongs[0] };
+
+START_TEST(wrong_input_is_told_in_one_line)
+{
+    Run run = run_gptape(wrongs[_i].arguments);
+
+    assert_one_line_error(&run, 2, wrongs[_i].part);
+    ck_assert_msg(run.out[0] == '\0', "%s: printed to stdout: %s", run.command, run.out);
+    run_free(&run);
+}
+END_TEST
+
+static const char *const huge_arguments[] = {
+    "$x", "info $x", "info --$x", "info --n-embd $x.", "info --config $x", "info --dropout x$x", "generate --prompt-ids ${x}9",
+};
+
+// Longer than any buffer in the program: still one line, and no crash.
+START_TEST(a_huge_argument_is_told_in_one_line)
+{
+    char command[256];
+
+    snprintf(command, sizeof command, "x=$(printf '%%05000d' 7); \"${GPTAPE_BIN:-build/gptape}\" %s", huge_arguments[_i]);
+    Run run = run_shell(command);
+    assert_one_line_error(&run, 2, "0000");
+    run_free(&run);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Memory and disk: status 1
+
+static const char *const too_large[] = {
+    "generate --config 70b",
+    "generate --n-layer 2000000000",
+    "generate --vocab-size 2000000000 --n-embd 1024",
+    "generate --context-length 2000000000 --n-embd 4096",
+    "generate --n-embd 1000000",
+};
+
+START_TEST(a_model_too_large_is_refused)
+{
+    Run run = run_gptape(too_large[_i]);
+
+    assert_one_line_error(&run, 1, "gptape generate: ");
+    assert_has(&run, run.err, "iB");
+    run_free(&run);
+}
+END_TEST
+
+// The system refuses memory although there seems to be enough: still one line, not a crash.
+START_TEST(refused_memory_is_told_in_one_line)
+{
+#ifdef HAVE_ASAN
+    return;                                        // the sanitizer itself needs all addresses
+#else
+    Run run = run_shell("ulimit -v 400000; exec \"${GPTAPE_BIN:-build/gptape}\" generate --quiet --config gpt2-355m");
+
+    assert_one_line_error(&run, 1, "gptape");
+    run_free(&run);
+#endif
+}
+END_TEST
+
+static const char *const printing[] = {
+    "", "--version", "help info", "info", "info --json", "info --config 70b", "generate --quiet", "generate --quiet --ids",
+    "generate --quiet --json", "gradcheck --quiet",
+};
+
+START_TEST(a_full_disk_is_told_in_one_line)
+{
+    char arguments[128];
+
+    snprintf(arguments, sizeof arguments, "%s > /dev/full", printing[_i]);
+    Run run = run_gptape(arguments);
+    assert_one_line_error(&run, 1, "stdout: not everything could be written");
+    run_free(&run);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// info
+
+typedef struct Known {
+    const char *preset;
+    const char *exact;                             // parameters, as people read them
+    double parameters;
+} Known;
+
+// The GPT-2 sizes as released; the book's as the book has it; the others computed by hand from
+// V C + T C + L (12 C^2 + 13 C) + 2 C.
+static const Known knowns[] = {
+    {"tiny", "34,688", 34688},
+    {"flow", "618,368", 618368},
+    {"char", "809,856", 809856},
+    {"gpt2-124m", "124,439,808", 124439808},
+    {"gpt2-355m", "354,823,168", 354823168},
+    {"gpt2-774m", "774,030,080", 774030080},
+    {"gpt2-1558m", "1,557,611,200", 1557611200},
+    {"gpt3-1.3b", "1,315,723,264", 1315723264},
+    {"gpt3-6.7b", "6,658,404,352", 6658404352},
+    {"gpt3-13b", "12,853,386,240", 12853386240},
+    {"70b", "64,861,528,064", 64861528064},
+    {"book-124m", "163,009,536", 163009536},
+};
+
+enum { KNOWN_COUNT = sizeof knowns / sizeof knowns[0] };
+
+START_TEST(info_counts_every_preset)
+{
+    const Known *known = &knowns[_i];
+    char arguments[64];
+
+    snprintf(arguments, sizeof arguments, "info --config %s", known->preset);
+    Run run = run_gptape(arguments);
+    assert_quiet(&run);
+    assert_has(&run, run.out, known->exact);
+    run_free(&run);
+
+    run = run_gptape("info");
+    assert_quiet(&run);
+    assert_has(&run, run.out, known->preset);
+    assert_has(&run, run.out, known->exact);
+    run_free(&run);
+}
+END_TEST
+
+// One number of a run's JSON; path "bytes/weights".
+static double json_number(const Run *run, const char *path)
+{
+    char names[128];
+    cJSON *json = cJSON_Parse(run->out);
+    ck_assert_msg(json != NULL, "%s: no JSON: %s", run->command, run->out);
+
+    snprintf(names, sizeof names, "%s", path);
+    const cJSON *at = json;
+    for (char *name = strtok(names, "/"); name != NULL; name = strtok(NULL, "/")) {
+        at = cJSON_GetObjectItemCaseSensitive(at, name);
+        ck_assert_msg(at != NULL, "%s: no %s in: %s", run->command, path, run->out);
+    }
+    ck_assert_msg(cJSON_IsNumber(at), "%s: %s is no number", run->command, path);
+    double value = at->valuedouble;
+    cJSON_Delete(json);
+    return value;
+}
+
+static double parts_sum(const Run *run, double layers)
+{
+    static const char *const ends[] = {"parts/wte", "parts/wpe", "parts/ln_f", "parts/lm_head"};
+    static const char *const block[] = {"parts/h.*.ln_1", "parts/h.*.attn.c_attn", "parts/h.*.attn.c_proj",
+                                        "parts/h.*.ln_2", "parts/h.*.mlp.c_fc",    "parts/h.*.mlp.c_proj"};
+    double sum = 0.0;
+
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        sum += json_number(run, ends[i]);
+    }
+    for (size_t i = 0; i < sizeof block / sizeof block[0]; i++) {
+        sum += layers * json_number(run, block[i]);
+    }
+    return sum;
+}
+
+START_TEST(info_json_adds_up)
+{
+    const Known *known = &knowns[_i];
+    char arguments[64];
+
+    snprintf(arguments, sizeof arguments, "info --json --config %s", known->preset);
+    Run run = run_gptape(arguments);
+    assert_quiet(&run);
+    ck_assert_double_eq(json_number(&run, "parameters"), known->parameters);
+    ck_assert_double_eq(parts_sum(&run, json_number(&run, "config/n_layer")), known->parameters);
+    ck_assert_double_eq(json_number(&run, "bytes/weights"), 4.0 * known->parameters);
+    ck_assert_double_eq(json_number(&run, "bytes/gradients"), 4.0 * known->parameters);
+    ck_assert_double_eq(json_number(&run, "bytes/adamw"), 8.0 * known->parameters);
+    ck_assert_double_gt(json_number(&run, "bytes/activations"), 0.0);
+    ck_assert_double_ge(json_number(&run, "bytes/training"),
+                        16.0 * known->parameters + json_number(&run, "bytes/activations"));
+    run_free(&run);
+}
+END_TEST
+
+static double parameters_of(const char *arguments)
+{
+    Run run = run_gptape(arguments);
+    assert_quiet(&run);
+    double parameters = json_number(&run, "parameters");
+    run_free(&run);
+    return parameters;
+}
+
+// Each switch changes the count by exactly what it adds or takes away.
+START_TEST(info_switches_change_the_count)
+{
+    double tiny = parameters_of("info --json --config tiny");                  // 2 layers, C = 32, V = 256, T = 32
+
+    ck_assert_double_eq(parameters_of("info --json --config tiny --tied off"), tiny + 256 * 32);
+    ck_assert_double_eq(parameters_of("info --json --config tiny --qkv-bias off"), tiny - 2 * 3 * 32);
+    ck_assert_double_eq(parameters_of("info --json --config tiny --norm post"), tiny - 2 * 32);
+    ck_assert_double_eq(parameters_of("info --json --config tiny --norm none"), tiny - 2 * 32 - 2 * 4 * 32);
+    ck_assert_double_eq(parameters_of("info --json --config tiny --n-layer 3"), tiny + 12704);
+    ck_assert_double_eq(parameters_of("info --json --config tiny --vocab-size 257"), tiny + 32);
+    ck_assert_double_eq(parameters_of("info --json --config tiny --context-length 33"), tiny + 32);
+    ck_assert_double_eq(parameters_of("info --json --config tiny --ff-mult 5"), tiny + 2 * (2 * 32 * 32 + 32));
+    ck_assert_double_eq(parameters_of("info --json --config tiny --shortcut off"), tiny);
+    ck_assert_double_eq(parameters_of("info --json --config tiny --n-head 4"), tiny);
+}
+END_TEST
+
+START_TEST(options_may_stand_before_and_repeat)
+{
+    double tiny = parameters_of("info --json --config tiny");
+
+    ck_assert_double_eq(parameters_of("--json info --config tiny"), tiny);
+    ck_assert_double_eq(parameters_of("--config tiny --json info"), tiny);
+    ck_assert_double_eq(parameters_of("--config=70b info --json --config=tiny"), tiny);
+    ck_assert_double_eq(parameters_of("info --config tiny --json --n-layer 5 --n-layer 2"), tiny);
+    ck_assert_double_eq(parameters_of("info --config tiny --json --tied off --tied on"), tiny);
+}
+END_TEST
+
+START_TEST(info_of_the_book)
+{
+    Run run = run_gptape("info --config book-124m");
+
+    assert_quiet(&run);
+    assert_has(&run, run.out, "621.83 MiB");
+    assert_has(&run, run.out, "652,038,144");
+    assert_has(&run, run.out, "tied off, qkv-bias off");
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(info_of_70b_allocates_nothing)
+{
+#ifdef HAVE_ASAN
+    Run run = run_gptape("info --config 70b --batch 64");
+#else
+    Run run = run_shell("ulimit -v 1000000; exec \"${GPTAPE_BIN:-build/gptape}\" info --config 70b --batch 64");
+#endif
+
+    assert_quiet(&run);
+    assert_has(&run, run.out, "64,861,528,064");
+    assert_has(&run, run.out, "64.9 B parameters in GPT-2's layout");
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(info_of_the_largest_sizes)
+{
+    Run run = run_gptape("info --config tiny --n-layer 2000000000 --batch 2147483647 --context-length 2147483647");
+
+    assert_quiet(&run);
+    assert_has(&run, run.out, "25,476,719,484,960");           // 2e9 x 12704 + (2^31 - 1) x 32 + 256 x 32 + 64
+    ck_assert_msg(strstr(run.out, "nan") == NULL && strstr(run.out, "inf") == NULL, "%s", run.out);
+    run_free(&run);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// generate
+
+static int commas(const char *text)
+{
+    int n = 0;
+
+    for (const char *at = text; *at != '\0'; at++) {
+        n += *at == ',';
+    }
+    return n;
+}
+
+START_TEST(generate_same_seed_same_ids)
+{
+    Run first = run_gptape("generate --ids --tokens 20 --seed 7");
+    Run again = run_gptape("--seed 7 generate --tokens 20 --ids");
+    Run other = run_gptape("generate --ids --tokens 20 --seed 8");
+
+    assert_succeeded(&first);
+    assert_succeeded(&again);
+    assert_succeeded(&other);
+    ck_assert_int_eq(text_lines(first.out), 1);
+    ck_assert_int_eq(commas(first.out), 19);
+    ck_assert_uint_eq(strspn(first.out, "0123456789,\n"), strlen(first.out));
+    ck_assert_str_eq(first.out, again.out);
+    ck_assert_str_ne(first.out, other.out);
+    run_free(&first);
+    run_free(&again);
+    run_free(&other);
+}
+END_TEST
+
+// The first new token is the same when it is the only one, and a prompt's text is its bytes.
+START_TEST(generate_text_is_bytes)
+{
+    Run text = run_gptape("generate --quiet --ids --tokens 5 --prompt Hi");
+    Run ids = run_gptape("generate --quiet --ids --tokens 5 --prompt-ids 72,105");
+    Run fewer = run_gptape("generate --quiet --ids --tokens 3 --prompt-ids 72,105 --greedy");
+
+    assert_quiet(&text);
+    assert_quiet(&ids);
+    assert_quiet(&fewer);
+    ck_assert_str_eq(text.out, ids.out);
+    ck_assert_msg(strncmp(fewer.out, ids.out, strlen(fewer.out) - 1) == 0, "%s and %s", fewer.out, ids.out);
+    run_free(&text);
+    run_free(&ids);
+    run_free(&fewer);
+}
+END_TEST
+
+START_TEST(generate_prints_readable_text)
+{
+    Run run = run_gptape("generate --prompt 'a\\b' --tokens 30");
+
+    assert_succeeded(&run);
+    ck_assert_int_eq(text_lines(run.out), 1);
+    ck_assert_msg(strncmp(run.out, "a\\\\b", 4) == 0, "the prompt is missing: %s", run.out);
+    for (const char *at = run.out; *at != '\n'; at++) {
+        ck_assert_msg(*at >= 0x20 && *at < 0x7f, "an unprintable byte in: %s", run.out);
+    }
+    ck_assert_int_eq(text_lines(run.err), 1);
+    assert_has(&run, run.err, "untrained");
+    assert_has(&run, run.err, "34,688 parameters");
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(generate_beyond_the_context)
+{
+    Run run = run_gptape("generate --prompt 'This prompt is longer than thirty-two bytes.' --ids --tokens 3");
+    Run tail = run_gptape("generate --prompt ' is longer than thirty-two bytes.' --ids --tokens 3");
+
+    assert_succeeded(&run);
+    assert_has(&run, run.err, "the last 32 are seen");
+    assert_succeeded(&tail);
+    ck_assert_str_eq(run.out, tail.out);           // both end in the same 32 bytes
+    run_free(&run);
+    run_free(&tail);
+}
+END_TEST
+
+START_TEST(generate_json)
+{
+    Run run = run_gptape("generate --quiet --json --prompt-ids 1,2,3 --tokens 4 --seed 9");
+    cJSON *json = cJSON_Parse(run.out);
+
+    assert_quiet(&run);
+    ck_assert_ptr_nonnull(json);
+    ck_assert_int_eq(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "prompt_ids")), 3);
+    ck_assert_int_eq(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "ids")), 4);
+    ck_assert_double_eq(json_number(&run, "seed"), 9);
+    cJSON_Delete(json);
+    run_free(&run);
+}
+END_TEST
+
+// PyTorch's own answer for this model: golden/ch04.json, entry gpt/tiny/seed7, greedy. The two best logits are never
+// closer than 0.05 there, so rounding cannot change it.
+START_TEST(generate_as_pytorch_does)
+{
+    Run run = run_gptape("generate --quiet --config book-124m --vocab-size 97 --context-length 16 --n-embd 24 --n-head 3 "
+                         "--n-layer 2 --seed 7 --prompt-ids 11,59,72,50,90,95,65,0 --tokens 10 --ids");
+
+    assert_quiet(&run);
+    ck_assert_str_eq(run.out, "22,8,0,72,59,59,87,88,2,2\n");
+    run_free(&run);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// gradcheck
+
+START_TEST(gradcheck_passes_and_says_so)
+{
+    Run run = run_gptape("gradcheck");
+
+    assert_quiet(&run);
+    assert_has(&run, run.out, "matmul");
+    assert_has(&run, run.out, "layernorm");
+    assert_has(&run, run.out, ": 0 failed\n");
+    ck_assert_ptr_null(strstr(run.out, "FAILED"));
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(gradcheck_json)
+{
+    Run run = run_gptape("gradcheck --json");
+    cJSON *json = cJSON_Parse(run.out);
+    const cJSON *check;
+    int n = 0;
+
+    assert_quiet(&run);
+    ck_assert_ptr_nonnull(json);
+    cJSON_ArrayForEach(check, cJSON_GetObjectItemCaseSensitive(json, "checks"))
+    {
+        ck_assert_double_ge(cJSON_GetObjectItemCaseSensitive(check, "float")->valuedouble, 0.0);
+        ck_assert_double_le(cJSON_GetObjectItemCaseSensitive(check, "double")->valuedouble, 1e-7);
+        ck_assert(cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(check, "passed")));
+        n++;
+    }
+    ck_assert_int_gt(n, 30);
+    ck_assert_double_eq(json_number(&run, "failed"), 0);
+    cJSON_Delete(json);
+    run_free(&run);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+
+static TCase *help_case(void)
+{
+    TCase *tcase = tcase_create("help");
+
+    tcase_set_timeout(tcase, 120);
+    tcase_add_loop_test(tcase, usage_lists_every_command, 0, sizeof usages / sizeof usages[0]);
+    tcase_add_loop_test(tcase, help_of_a_command, 0, COMMAND_COUNT);
+    tcase_add_loop_test(tcase, examples_work, 0, HERE_COUNT);
+    tcase_add_test(tcase, version);
+    return tcase;
+}
+
+static TCase *wrong_case(void)
+{
+    TCase *tcase = tcase_create("wrong input");
+
+    tcase_set_timeout(tcase, 120);
+    tcase_add_loop_test(tcase, wrong_input_is_told_in_one_line, 0, WRONG_COUNT);
+    tcase_add_loop_test(tcase, a_huge_argument_is_told_in_one_line, 0,
+                        sizeof huge_arguments / sizeof huge_arguments[0]);
+    tcase_add_loop_test(tcase, a_model_too_large_is_refused, 0, sizeof too_large / sizeof too_large[0]);
+    tcase_add_test(tcase, refused_memory_is_told_in_one_line);
+    tcase_add_loop_test(tcase, a_full_disk_is_told_in_one_line, 0, sizeof printing / sizeof printing[0]);
+    return tcase;
+}
+
+static TCase *info_case(void)
+{
+    TCase *tcase = tcase_create("info");
+
+    tcase_set_timeout(tcase, 120);
+    tcase_add_loop_test(tcase, info_counts_every_preset, 0, KNOWN_COUNT);
+    tcase_add_loop_test(tcase, info_json_adds_up, 0, KNOWN_COUNT);
+    tcase_add_test(tcase, info_switches_change_the_count);
+    tcase_add_test(tcase, options_may_stand_before_and_repeat);
+    tcase_add_test(tcase, info_of_the_book);
+    tcase_add_test(tcase, info_of_70b_allocates_nothing);
+    tcase_add_test(tcase, info_of_the_largest_sizes);
+    return tcase;
+}
+
+static TCase *generate_case(void)
+{
+    TCase *tcase = tcase_create("generate");
+
+    tcase_set_timeout(tcase, 120);
+    tcase_add_test(tcase, generate_same_seed_same_ids);
+    tcase_add_test(tcase, generate_text_is_bytes);
+    tcase_add_test(tcase, generate_prints_readable_text);
+    tcase_add_test(tcase, generate_beyond_the_context);
+    tcase_add_test(tcase, generate_json);
+    tcase_add_test(tcase, generate_as_pytorch_does);
+    return tcase;
+}
+
+static TCase *gradcheck_case(void)
+{
+    TCase *tcase = tcase_create("gradcheck");
+
+    tcase_set_timeout(tcase, 300);
+    tcase_add_test(tcase, gradcheck_passes_and_says_so);
+    tcase_add_test(tcase, gradcheck_json);
+    return tcase;
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("cli");
+
+    suite_add_tcase(suite, help_case());
+    suite_add_tcase(suite, wrong_case());
+    suite_add_tcase(suite, info_case());
+    suite_add_tcase(suite, generate_case());
+    suite_add_tcase(suite, gradcheck_case());
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

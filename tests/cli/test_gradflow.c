@@ -1,0 +1,409 @@
+// test_gradflow.c: gptape gradflow as a user types it: figures, files, pictures, and every wrong way to ask.
+
+#include "tests/cli/run.h"
+
+#include <check.h>
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BOOK "gradflow --net mlp --sizes 3,3,3,3,3,1 --seed 123 --input 1,0,-1 --target 0 --init torch"
+
+// Each test works in an empty folder of its own, so that what is left behind shows.
+static char folder[64];
+static char home[512];
+
+static void enter_folder(void)
+{
+    strcpy(folder, "/tmp/gptape-test-XXXXXX");
+    ck_assert_ptr_nonnull(getcwd(home, sizeof home));
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    const char *program = getenv("GPTAPE_BIN");
+    if (program == NULL) {
+        char path[640];
+        snprintf(path, sizeof path, "%s/build/gptape", home);
+        setenv("GPTAPE_BIN", path, 1);
+    }
+    ck_assert_int_eq(chdir(folder), 0);
+}
+
+static void leave_folder(void)
+{
+    char command[128];
+    ck_assert_int_eq(chdir(home), 0);
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+
+static void assert_folder_holds(const char *names)
+{
+    Run run = run_shell("ls -A | tr '\\n' ' '");
+    ck_assert_str_eq(run.out, names);
+    run_free(&run);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The figures
+
+typedef struct Row {
+    int run, step, layer;
+    char shortcut[8], norm[8], activation[12], name[96], kind[24];
+    double mean_abs;
+} Row;
+
+static bool read_row(const char *line, Row *row)
+{
+    int got = sscanf(line, "%d,%7[^,],%7[^,],%11[^,],%d,%d,%95[^,],%23[^,],%lf", &row->run, row->shortcut, row->norm,
+                     row->activation, &row->step, &row->layer, row->name, row->kind, &row->mean_abs);
+    return got == 9;
+}
+
+// The mean_abs of the row with this shortcut, name and kind; NaN if there is none.
+static double csv_value(const char *csv, const char *shortcut, const char *name, const char *kind)
+{
+    for (const char *line = csv; line != NULL; line = strchr(line, '\n')) {
+        Row row;
+        line += *line == '\n';
+        if (read_row(line, &row) && strcmp(row.shortcut, shortcut) == 0 && strcmp(row.name, name) == 0 &&
+            strcmp(row.kind, kind) == 0) {
+            return row.mean_abs;
+        }
+        if (*line == '\0') {
+            break;
+        }
+    }
+    return NAN;
+}
+
+// The book's table, as PyTorch 1.13 computes it in float32; it differs by up to 3.3e-7 from the same network in double.
+static const double book_plain[] = {0.000201735849, 0.000120111596, 0.000715204049, 0.00139887363, 0.00504964544};
+static const double book_short[] = {0.221697927, 0.206941068, 0.328969985, 0.26657322, 1.32585418};
+
+START_TEST(the_books_table)
+{
+    Run run = run_gptape(BOOK " --csv -");
+    assert_quiet(&run);
+    for (int layer = 0; layer < 5; layer++) {
+        char name[32];
+        snprintf(name, sizeof name, "layers.%d.weight", layer);
+        double plain = csv_value(run.out, "off", name, "weight_grad");
+        double shortcut = csv_value(run.out, "on", name, "weight_grad");
+        ck_assert_msg(fabs(plain / book_plain[layer] - 1) < 1e-6, "%s: %.9g", name, plain);
+        ck_assert_msg(fabs(shortcut / book_short[layer] - 1) < 1e-6, "%s: %.9g", name, shortcut);
+    }
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(the_csv_has_its_columns_and_order)
+{
+    static const char header[] = "run,shortcut,norm,activation,step,layer,name,kind,mean_abs,l2,rms,max_abs,zero_fraction,"
+                                 "denormal_fraction,token_cosine\n";
+    Run run = run_gptape("gradflow --net gpt --n-layer 2 --seeds 2 --steps 1 --length 8 --csv -");
+    assert_quiet(&run);
+    ck_assert_msg(strncmp(run.out, header, strlen(header)) == 0, "header: %.160s", run.out);
+    long before = -1;
+    int rows = 0;
+    for (char *line = strtok(run.out + strlen(header), "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        Row row;
+        int commas = 0;
+        for (const char *at = line; *at != '\0'; at++) {
+            commas += *at == ',';
+        }
+        ck_assert_msg(commas == 14 && read_row(line, &row), "%s", line);
+        long place = (row.run * 10L + row.step) * 10L + row.layer + 1;
+        ck_assert_msg(place >= before, "out of order: %s", line);
+        before = place;
+        rows++;
+    }
+    ck_assert_int_gt(rows, 4 * 2 * 2 * 20);
+    ck_assert_int_eq((int)(before / 100), 3);      // 2 seeds, 2 arms: runs 0 to 3
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(skip_and_block_add_up)
+{
+    Run run = run_gptape("gradflow --net mlp --depth 6 --width 1 --input 0.7 --shortcut on --csv -");
+    assert_quiet(&run);
+    for (int layer = 1; layer < 5; layer++) {
+        char name[40];
+        char out[40];
+        snprintf(name, sizeof name, "layers.%d.shortcut.1", layer);
+        snprintf(out, sizeof out, "layers.%d.out", layer - 1);
+        double skip = csv_value(run.out, "on", name, "skip_grad");
+        double block = csv_value(run.out, "on", name, "block_grad");
+        double whole = csv_value(run.out, "on", out, "activation_grad");
+        // One value wide, the sizes add up, with a sign: |skip + block| is |skip| + |block| or their difference.
+        double sum = fabs(skip + block - whole) < fabs(skip - block - whole) ? skip + block : skip - block;
+        ck_assert_msg(fabs(sum - whole) <= 1e-6 * whole, "%s: %.9g and %.9g, whole %.9g", name, skip, block, whole);
+        ck_assert_double_gt(block, 0);
+    }
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(without_options_it_shows_the_vanishing)
+{
+    Run run = run_gptape("gradflow");
+    assert_succeeded(&run);
+    assert_has(&run, run.out, "medians of 100 seeds");
+    assert_has(&run, run.out, "19 shortcuts");
+    assert_has(&run, run.out, "decades a layer");
+    assert_has(&run, run.err, "gradflow.png");
+    assert_folder_holds("gradflow.png ");
+    const char *plain = strstr(run.out, "without shortcuts  -");
+    ck_assert_ptr_nonnull(plain);
+    double slope = strtod(plain + strlen("without shortcuts  "), NULL);
+    ck_assert_msg(slope < -0.5 && slope > -0.7, "slope %g", slope);
+    run_free(&run);
+}
+END_TEST
+
+static cJSON *parse(const Run *run)
+{
+    cJSON *json = cJSON_Parse(run->out);
+    ck_assert_msg(json != NULL, "not JSON: %.200s", run->out);
+    return json;
+}
+
+START_TEST(json_has_every_run)
+{
+    Run run = run_gptape(BOOK " --seeds 2 --json");
+    assert_quiet(&run);
+    cJSON *json = parse(&run);
+    const cJSON *runs = cJSON_GetObjectItem(json, "runs");
+    ck_assert_int_eq(cJSON_GetArraySize(runs), 4);
+    double loss = cJSON_GetObjectItem(cJSON_GetArrayItem(runs, 1), "loss")->valuedouble;
+    ck_assert_msg(fabs(loss / 0.588184059 - 1) < 1e-6, "loss %.9g", loss);
+    const cJSON *layers = cJSON_GetObjectItem(cJSON_GetArrayItem(runs, 0), "layers");
+    ck_assert_int_eq(cJSON_GetArraySize(layers), 5);
+    cJSON_Delete(json);
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(one_run_has_its_loss_on_top)
+{
+    Run run = run_gptape("gradflow --net gpt --n-layer 2 --shortcut on --ids '1,2,3;4,5,6' --targets '2,3,4;5,6,7' --json");
+    assert_quiet(&run);
+    cJSON *json = parse(&run);
+    double loss = cJSON_GetObjectItem(json, "loss")->valuedouble;
+    ck_assert_msg(fabs(loss - log(256)) < 0.2, "an untrained model's loss is near ln V: %g", loss);
+    cJSON_Delete(json);
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(same_dy_enters_both_networks)
+{
+    Run run = run_gptape("gradflow --depth 8 --same-dy --csv -");
+    assert_quiet(&run);
+    ck_assert_double_eq(csv_value(run.out, "off", "layers.7.out", "activation_grad"), 1);
+    ck_assert_double_eq(csv_value(run.out, "on", "layers.7.out", "activation_grad"), 1);
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(the_same_seed_gives_the_same_bits)
+{
+    Run first = run_gptape("gradflow --net gpt --n-layer 3 --seeds 2 --steps 3 --dropout 0.1 --csv -");
+    Run second = run_gptape("gradflow --net gpt --n-layer 3 --seeds 2 --steps 3 --dropout 0.1 --csv -");
+    assert_quiet(&first);
+    ck_assert_str_eq(first.out, second.out);
+    run_free(&first);
+    run_free(&second);
+}
+END_TEST
+
+START_TEST(deep_and_long_networks_run)
+{
+    static const char *const arguments[] = {
+        "gradflow --depth 1000 --width 64 --init gpt2",
+        "gradflow --depth 1000 --width 64",
+        "gradflow --net gpt --n-layer 48 --n-embd 64",
+        "gradflow --depth 1",
+        "gradflow --sizes 2,5,3 --activation sigmoid --init xavier",
+        "gradflow --net gpt --norm post --causal off --activation relu --init kaiming --batch 1 --length 1",
+    };
+    Run run = run_gptape(arguments[_i]);
+    assert_quiet(&run);
+    assert_has(&run, run.out, "parameters");
+    assert_folder_holds("");
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(layer_normalization_hides_it_but_queries_and_keys_collapse)
+{
+    Run run = run_gptape("gradflow --net gpt --csv -");
+    assert_quiet(&run);
+    double first = csv_value(run.out, "off", "h.0.mlp.c_proj.weight", "weight_grad");
+    double last = csv_value(run.out, "off", "h.11.mlp.c_proj.weight", "weight_grad");
+    ck_assert_msg(first > 0.1 * last, "weights: %g, %g", first, last);
+    double query_first = csv_value(run.out, "off", "h.0.attn.c_attn.weight.q", "weight_grad");
+    double query_last = csv_value(run.out, "off", "h.11.attn.c_attn.weight.q", "weight_grad");
+    ck_assert_msg(query_last < 1e-1 * query_first, "queries: %g, %g", query_first, query_last);
+    double with_first = csv_value(run.out, "on", "h.0.attn.c_attn.weight.q", "weight_grad");
+    double with_last = csv_value(run.out, "on", "h.11.attn.c_attn.weight.q", "weight_grad");
+    ck_assert_msg(with_last > 0.1 * with_first, "queries with shortcuts: %g, %g", with_first, with_last);
+    run_free(&run);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Files
+
+START_TEST(pictures_are_written_whole)
+{
+    static const struct {
+        const char *name;
+        const char *begins;
+    } formats[] = {{"p.png", "\x89PNG"}, {"p.svg", "<?xml"}, {"p.pdf", "%PDF"}, {"p.gp", "#"}};
+    char arguments[128];
+    char start[8] = "";
+    snprintf(arguments, sizeof arguments, "gradflow --depth 6 --seeds 3 --plot %s", formats[_i].name);
+    Run run = run_gptape(arguments);
+    assert_succeeded(&run);
+    FILE *file = fopen(formats[_i].name, "rb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_gt(fread(start, 1, strlen(formats[_i].begins), file), 0);
+    fclose(file);
+    ck_assert_mem_eq(start, formats[_i].begins, strlen(formats[_i].begins));
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(a_training_run_draws_two_pictures)
+{
+    Run run = run_gptape("gradflow --depth 5 --steps 4 --seeds 2 --plot 'a b.png' --csv flow.csv");
+    assert_succeeded(&run);
+    assert_folder_holds("a b-steps.png a b.png flow.csv ");
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(without_gnuplot_the_table_is_shown_and_the_rest_refused)
+{
+    Run run = run_shell("PATH=/nonexistent \"$GPTAPE_BIN\" gradflow --depth 5 --plot p.png");
+    ck_assert_int_eq(run.status, 1);
+    assert_has(&run, run.out, "layers.4");
+    assert_has(&run, run.err, "gnuplot");
+    ck_assert_int_eq(text_lines(run.err), 1);
+    assert_folder_holds("");
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(a_full_disk_leaves_no_part_of_a_table)
+{
+    Run run = run_gptape("gradflow --depth 5 --csv - > /dev/full");
+    assert_one_line_error(&run, 1, "stdout");
+    run_free(&run);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Wrong ways to ask
+
+static const struct {
+    const char *arguments;
+    int status;
+    const char *part;
+} mistakes[] = {
+    {"--depth 0", 2, "from 1"},
+    {"--depth -3", 2, "from 1"},
+    {"--depth 12x", 2, "not a whole number"},
+    {"--depth 1e99", 2, "not a whole number"},
+    {"--width 0", 2, "from 1"},
+    {"--depth 5 --sizes 3,3,1", 2, "--sizes"},
+    {"--sizes 3", 2, "two"},
+    {"--sizes 3,,1", 2, "''"},
+    {"--sizes 3,0,1", 2, "'0'"},
+    {"--sizes ''", 2, "''"},
+    {"--input 1,0", 2, "2 values"},
+    {"--input 1,nan,0", 2, "'nan'"},
+    {"--target 1,2", 2, "2 values"},
+    {"--net tree", 2, "mlp or gpt"},
+    {"--shortcut maybe", 2, "both"},
+    {"--seeds 0", 2, "from 1"},
+    {"--steps -1", 2, "from 0"},
+    {"--lr fast", 2, "not a number"},
+    {"--depths 5,0", 2, "'0'"},
+    {"--seed x", 2, "--seed"},
+    {"--activation step", 2, "gelu"},
+    {"--init zero", 2, "torch"},
+    {"--n-layer 3", 2, "--net gpt"},
+    {"--ids 1,2 --targets 2,3", 2, "--net gpt"},
+    {"--net gpt --depth 3", 2, "--net mlp"},
+    {"--net gpt --n-embd 30 --n-head 4", 2, "multiple"},
+    {"--net gpt --ids 1,2", 2, "--targets"},
+    {"--net gpt --ids '1,2;3' --targets '1,2;3'", 2, "one length"},
+    {"--net gpt --ids 1,2 --targets 1,2,3", 2, "1 x 3"},
+    {"--net gpt --ids 1,256 --targets 1,2", 2, "'256'"},
+    {"--net gpt --ids 1,-1 --targets 1,2", 2, "'-1'"},
+    {"--net gpt --ids 1,2 --targets 1,2 --data x", 2, "--data"},
+    {"--net gpt --length 33", 2, "to 32"},
+    {"--net gpt --batch 0", 2, "from 1"},
+    {"--net gpt --vocab-size 65", 2, "256"},
+    {"--net gpt --data missing.txt", 1, "missing.txt"},
+    {"--net gpt --data /dev/null", 1, "/dev/null"},
+    {"--net gpt --data .", 1, "."},
+    {"--net gpt --config 70b --batch 1 --length 8", 1, "memory"},
+    {"--depth 100000 --width 65536", 2, "memory"},
+    {"--same-dy --steps 3", 2, "--same-dy"},
+    {"--plot picture.jpg", 2, ".png"},
+    {"--plot picture", 2, ".png"},
+    {"--plot missing/p.png", 1, "missing/p.png"},
+    {"--plot .png/", 2, ".png"},
+    {"--csv missing/f.csv", 1, "missing/f.csv"},
+    {"--csv .", 1, "folder"},
+    {"--csv - --json", 2, "stdout"},
+    {"--depht 5", 2, "--depth"},
+    {"extra", 2, "extra"},
+};
+
+START_TEST(a_wrong_request_is_told_in_one_line)
+{
+    char arguments[256];
+    snprintf(arguments, sizeof arguments, "gradflow %s", mistakes[_i].arguments);
+    Run run = run_gptape(arguments);
+    assert_one_line_error(&run, mistakes[_i].status, mistakes[_i].part);
+    assert_folder_holds("");
+    run_free(&run);
+}
+END_TEST
+
+int main(void)
+{
+    enum { MISTAKES = sizeof mistakes / sizeof mistakes[0], SECONDS = 60 };
+    Suite *suite = suite_create("gptape gradflow");
+    TCase *tests = tcase_create("as a user types it");
+    tcase_set_timeout(tests, SECONDS);
+    tcase_add_checked_fixture(tests, enter_folder, leave_folder);
+    tcase_add_test(tests, the_books_table);
+    tcase_add_test(tests, the_csv_has_its_columns_and_order);
+    tcase_add_test(tests, skip_and_block_add_up);
+    tcase_add_test(tests, without_options_it_shows_the_vanishing);
+    tcase_add_test(tests, json_has_every_run);
+    tcase_add_test(tests, one_run_has_its_loss_on_top);
+    tcase_add_test(tests, same_dy_enters_both_networks);
+    tcase_add_test(tests, the_same_seed_gives_the_same_bits);
+    tcase_add_loop_test(tests, deep_and_long_networks_run, 0, 6);
+    tcase_add_test(tests, layer_normalization_hides_it_but_queries_and_keys_collapse);
+    tcase_add_loop_test(tests, pictures_are_written_whole, 0, 4);
+    tcase_add_test(tests, a_training_run_draws_two_pictures);
+    tcase_add_test(tests, without_gnuplot_the_table_is_shown_and_the_rest_refused);
+    tcase_add_test(tests, a_full_disk_leaves_no_part_of_a_table);
+    tcase_add_loop_test(tests, a_wrong_request_is_told_in_one_line, 0, MISTAKES);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failures = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
