@@ -125,9 +125,12 @@ demo:
 	@$(MAKE) $(BUILD)/gptape
 	@mkdir -p $(BUILD)/demo
 	$(BUILD)/gptape gradflow --plot $(BUILD)/demo/gradflow.png
-	$(BUILD)/gptape gradflow --net gpt --plot $(BUILD)/demo/gradflow-gpt.png
-	$(BUILD)/gptape generate --config tiny --prompt-ids 1,2,3 --tokens 8 --ids
-	@echo 'The pictures are in $(BUILD)/demo: gradflow.png and gradflow-gpt.png.'
+	@echo
+	$(BUILD)/gptape gradflow --net gpt --seeds 5 --plot $(BUILD)/demo/gradflow-gpt.png
+	@echo
+	$(BUILD)/gptape generate --prompt 'Hello, I am' --tokens 40
+	@echo
+	@echo 'The pictures: $(BUILD)/demo/gradflow.png and $(BUILD)/demo/gradflow-gpt.png'
 
 test:
 	@tools/packages install $(TEST_NEEDS)

@@ -1,6 +1,7 @@
 // test_gradflow.c: gptape gradflow as a user types it: figures, files, pictures, and every wrong way to ask.
 
 #include "tests/cli/run.h"
+#include "tests/support/suite.h"
 
 #include <check.h>
 #include <cjson/cJSON.h>
@@ -401,9 +402,5 @@ int main(void)
     tcase_add_test(tests, a_full_disk_leaves_no_part_of_a_table);
     tcase_add_loop_test(tests, a_wrong_request_is_told_in_one_line, 0, MISTAKES);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,0 +1,181 @@
+// test_readme.c: README.md keeps its word: every command in it is run, the program in it is compiled against an installed
+// library and run, and every output it shows is found in what they print.
+//
+// A block that begins with ```sh holds commands, a line each; one with ```c a program; one with ```text output. The two commands
+// at the top stand in a block without a name: one of them is running this test, and the other is run by the last one here.
+
+#include "tests/cli/run.h"
+#include "tests/support/suite.h"
+
+#include <check.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TEXT = 1 << 18, SECONDS = 300 };
+
+static char home[512];
+static char folder[64];
+static char readme[TEXT];
+
+// The text that everything in the README printed.
+static char printed[TEXT];
+
+static void read_readme(void)
+{
+    FILE *file = fopen("README.md", "r");
+    ck_assert_ptr_nonnull(file);
+    size_t n = fread(readme, 1, sizeof readme - 1, file);
+    fclose(file);
+    readme[n] = '\0';
+    ck_assert_uint_gt(n, 1000);
+}
+
+// Commands run in a folder of their own, in which build/gptape is the program that is tested.
+static void enter_folder(void)
+{
+    char command[1400];
+    char program[700];
+    strcpy(folder, "/tmp/gptape-readme-XXXXXX");
+    ck_assert_ptr_nonnull(getcwd(home, sizeof home));
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    read_readme();
+    snprintf(program, sizeof program, "%s/build/gptape", home);
+    const char *given = getenv("GPTAPE_BIN");
+    snprintf(command, sizeof command, "mkdir '%s/build' && ln -s '%s' '%s/build/gptape'", folder,
+             given == NULL ? program : given, folder);
+    ck_assert_int_eq(system(command), 0);
+    ck_assert_int_eq(chdir(folder), 0);
+}
+
+static void leave_folder(void)
+{
+    char command[128];
+    ck_assert_int_eq(chdir(home), 0);
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+
+// The next block with this name after *at, copied to block; *at moves behind it. False if there is none.
+static bool next_block(const char **at, const char *name, char block[TEXT])
+{
+    char opening[32];
+    snprintf(opening, sizeof opening, "\n```%s\n", name);
+    const char *start = strstr(*at, opening);
+    if (start == NULL) {
+        return false;
+    }
+    start += strlen(opening);
+    const char *end = strstr(start, "```");
+    ck_assert_ptr_nonnull(end);
+    memcpy(block, start, (size_t)(end - start));
+    block[end - start] = '\0';
+    *at = end + 1;
+    return true;
+}
+
+static void keep_output(const Run *run)
+{
+    size_t used = strlen(printed);
+    ck_assert_uint_lt(used + strlen(run->out), sizeof printed);
+    strcat(printed, run->out);
+}
+
+static int run_commands(void)
+{
+    static char block[TEXT];
+    int n = 0;
+    const char *at = readme;
+    while (next_block(&at, "sh", block)) {
+        for (char *line = strtok(block, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+            Run run = run_shell(line);
+            ck_assert_msg(run.status == 0, "%s: exited with %d: %s", line, run.status, run.err);
+            ck_assert_msg(strlen(run.out) > 0, "%s: printed nothing", line);
+            keep_output(&run);
+            run_free(&run);
+            n++;
+        }
+    }
+    return n;
+}
+
+// As a user would: make install, then compile with what pkg-config says.
+static void run_program(void)
+{
+    static char block[TEXT];
+    char command[1400];
+    const char *at = readme;
+    ck_assert(next_block(&at, "c", block));
+    FILE *file = fopen("example.c", "w");
+    ck_assert_ptr_nonnull(file);
+    fputs(block, file);
+    ck_assert_int_eq(fclose(file), 0);
+    snprintf(command, sizeof command,
+             "env -u MAKEFLAGS -u MAKELEVEL -u SAN -u DEBUG make -C '%s' install PREFIX='%s/usr' > install.log 2>&1 && "
+             "PKG_CONFIG_PATH='%s/usr/lib/pkgconfig' && export PKG_CONFIG_PATH && "
+             "cc -std=c11 -Wall -Wextra -Wpedantic -Werror example.c $(pkg-config --cflags --libs gptape) -o example && "
+             "LD_LIBRARY_PATH='%s/usr/lib' ./example", home, folder, folder, folder);
+    Run run = run_shell(command);
+    ck_assert_msg(run.status == 0, "the program in README.md: %s%s", run.out, run.err);
+    keep_output(&run);
+    run_free(&run);
+}
+
+START_TEST(what_it_shows_is_what_comes)
+{
+    static char block[TEXT];
+    int shown = 0;
+    int commands = run_commands();
+    run_program();
+    ck_assert_int_ge(commands, 12);
+    const char *at = readme;
+    while (next_block(&at, "text", block)) {
+        ck_assert_msg(strstr(printed, block) != NULL, "README.md shows what no command of it printed:\n%s", block);
+        shown++;
+    }
+    ck_assert_int_ge(shown, 3);
+}
+END_TEST
+
+START_TEST(its_pictures_and_pages_are_there)
+{
+    int links = 0;
+    for (const char *at = strstr(readme, "]("); at != NULL; at = strstr(at, "](")) {
+        char path[1024];
+        at += 2;
+        size_t length = strcspn(at, ")");
+        snprintf(path, sizeof path, "%s/%.*s", home, (int)length, at);
+        ck_assert_msg(access(path, R_OK) == 0, "README.md points at %s", path);
+        links++;
+    }
+    ck_assert_int_ge(links, 5);
+}
+END_TEST
+
+START_TEST(make_demo_draws_and_speaks)
+{
+    char command[700];
+    snprintf(command, sizeof command, "env -u MAKEFLAGS -u MAKELEVEL make -C '%s' demo", home);
+    Run run = run_shell(command);
+    ck_assert_msg(run.status == 0, "make demo: %s", run.err);
+    assert_has(&run, run.out, "decades a layer");
+    assert_has(&run, run.out, "token cosine");
+    assert_has(&run, run.out, "Hello, I am");
+    run_free(&run);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("README.md");
+    TCase *tests = tcase_create("its word");
+    tcase_set_timeout(tests, SECONDS);
+    tcase_add_checked_fixture(tests, enter_folder, leave_folder);
+    tcase_add_test(tests, what_it_shows_is_what_comes);
+    tcase_add_test(tests, its_pictures_and_pages_are_there);
+    tcase_add_test(tests, make_demo_draws_and_speaks);
+    suite_add_tcase(suite, tests);
+    return suite_run(suite);
+}

@@ -1,0 +1,24 @@
+// suite.c: see suite.h.
+
+#include "tests/support/suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int suite_run(Suite *suite)
+{
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+// START_TEST(name) makes a function name_fn.
+void skip(const char *function, const char *why)
+{
+    int length = (int)strlen(function) - (int)strlen("_fn");
+    printf("skipped: %.*s: %s\n", length, function, why);
+    fflush(stdout);
+}

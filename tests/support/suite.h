@@ -1,0 +1,26 @@
+// suite.h: what every test program does last.
+
+#ifndef GPTAPE_TESTS_SUITE_H
+#define GPTAPE_TESTS_SUITE_H
+
+#include <check.h>
+
+// 1 where the address sanitizer watches memory: it has a malloc of its own, which refuses loudly.
+#if defined(__SANITIZE_ADDRESS__)
+#define HAVE_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAVE_ASAN 1
+#endif
+#endif
+#ifndef HAVE_ASAN
+#define HAVE_ASAN 0
+#endif
+
+// Runs the suite, prints what failed and Check's own count, and frees it. Returns main's exit status.
+int suite_run(Suite *suite);
+
+// Says on stdout that a test does nothing here, and why: skip(__func__, "this build has no oneDNN").
+void skip(const char *function, const char *why);
+
+#endif
