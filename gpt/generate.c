@@ -25,6 +25,7 @@ static int next_token(GPT *gpt, const int *ids, int T)
 void gpt_generate(GPT *gpt, int *ids, int n_ids, int n_new, void (*on_token)(int id, void *context), void *context)
 {
     int context_length = gpt->config.context_length;
+    bool training = gpt->module.training;
     module_train(&gpt->module, false);
     tape_no_grad_begin();
     for (int n = n_ids; n < n_ids + n_new; n++) {
@@ -36,4 +37,5 @@ void gpt_generate(GPT *gpt, int *ids, int n_ids, int n_new, void (*on_token)(int
         }
     }
     tape_no_grad_end();
+    module_train(&gpt->module, training);
 }

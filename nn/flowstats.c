@@ -17,7 +17,7 @@ FlowStats flow_stats(const Real *values, size_t n)
         double size = fabs((double)values[i]);
         sum_abs += size;
         sum_squares += size * size;
-        if (!(size <= max_abs)) {                  // true for NaN, too, which then stays
+        if (!isnan(max_abs) && !(size <= max_abs)) {           // a NaN is taken, and stays
             max_abs = size;
         }
         if (size == 0) {

@@ -87,6 +87,9 @@ static void fail_check(GradCheckResult *result, const Tensor *leaf, int l, const
 
 static double relative_error(double got, double expected, double smallest_size)
 {
+    if (isnan(got) || isnan(expected)) {
+        return NAN;
+    }
     double size = fmax(fmax(fabs(got), fabs(expected)), smallest_size);
     return size == 0 ? 0 : fabs(got - expected) / size;
 }
@@ -121,7 +124,7 @@ static void check_leaf(const GradCheck *check, int l, GradCheckResult *result)
         if (!(error <= tolerance)) {
             fail_check(result, leaf, l, "index %zu: expected %.9g, got %.9g", i, expected[i], got);
         }
-        if (!(error <= result->worst)) {
+        if (!isnan(result->worst) && !(error <= result->worst)) {
             result->worst = error;
         }
     }

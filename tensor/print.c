@@ -80,8 +80,6 @@ void tensor_print(const Tensor *tensor)
         printf("grad\n");
         print_block(tensor->shape, 0, tensor->grad);
         printf("\n");
-    } else if (tensor->requires_grad && !tensor->retain_grad) {
-        printf("grad: none, or not kept (tensor_retain_grad)\n");
     }
     fflush(stdout);
 }

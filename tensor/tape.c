@@ -285,10 +285,12 @@ void tensor_backward_from(Tensor *y, const Real *dy, Where where)
 {
     backward_check("tensor_backward_from", y, where);
     Tape *tape = y->tape;
+    Real *start = arena_allocate(&tape->arena, grad_bytes(y));
+    memcpy(start, dy, grad_bytes(y));              // before anything is forgotten: dy may be y's own gradient of last time
     for (int i = 0; i < tape->n_nodes; i++) {
         forget_grad(tape->nodes[i]->output);
     }
-    memcpy(op_grad(y), dy, grad_bytes(y));
+    y->grad = start;
     tape_walk_back(tape);
 }
 

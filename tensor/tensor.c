@@ -139,8 +139,20 @@ Tensor *tensor_randn(Random *random, Shape shape, Where where)
     return tensor;
 }
 
+// Functions that are not operations have no line of the caller's to show; they show where the tensor was made.
+static void tensor_check(const char *function, const Tensor *tensor)
+{
+    if (tensor == NULL) {
+        fail_mistake(HERE, "%s: the tensor is NULL", function);
+    }
+    if (!tensor->alive) {
+        fail_mistake(tensor->where, "%s: this tensor is used after its tape was reset", function);
+    }
+}
+
 Tensor *tensor_require_grad(Tensor *leaf)
 {
+    tensor_check("tensor_require_grad", leaf);
     if (leaf->node != NULL) {
         fail_mistake(leaf->where, "tensor_require_grad: this tensor is computed, not a leaf; tensor_retain_grad keeps its gradient");
     }
@@ -151,12 +163,14 @@ Tensor *tensor_require_grad(Tensor *leaf)
 
 Tensor *tensor_retain_grad(Tensor *tensor)
 {
+    tensor_check("tensor_retain_grad", tensor);
     tensor->retain_grad = true;
     return tensor;
 }
 
 void tensor_zero_grad(Tensor *tensor)
 {
+    tensor_check("tensor_zero_grad", tensor);
     if (tensor->grad != NULL) {
         memset(tensor->grad, 0, tensor_count(tensor) * sizeof(Real));
     }
@@ -164,18 +178,25 @@ void tensor_zero_grad(Tensor *tensor)
 
 Tensor *tensor_label(Tensor *tensor, const char *label)
 {
-    tensor->scope = tape_current()->scope;
+    tensor_check("tensor_label", tensor);
+    const Tape *tape = tape_current();
+    if (tape == NULL) {
+        fail_mistake(tensor->where, "tensor_label: this thread has no tape; make one with tape_create()");
+    }
+    tensor->scope = tape->scope;
     tensor->label = label;
     return tensor;
 }
 
 size_t tensor_count(const Tensor *tensor)
 {
+    tensor_check("tensor_count", tensor);
     return shape_count(tensor->shape);
 }
 
 Real tensor_item(const Tensor *tensor)
 {
+    tensor_check("tensor_item", tensor);
     if (tensor_count(tensor) != 1) {
         char shape[SHAPE_TEXT];
         fail_mistake(tensor->where, "tensor_item: shape %s has more than one value", shape_text(tensor->shape, shape));
@@ -185,6 +206,7 @@ Real tensor_item(const Tensor *tensor)
 
 const char *tensor_name(const Tensor *tensor, char text[NAME_TEXT])
 {
+    tensor_check("tensor_name", tensor);
     const char *scope = tensor->scope == NULL ? "" : tensor->scope;
     const char *label = tensor->label == NULL ? "" : tensor->label;
     const char *dot = scope[0] != '\0' && label[0] != '\0' ? "." : "";

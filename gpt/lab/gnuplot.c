@@ -1,7 +1,7 @@
 // gnuplot.c: gives a script to gnuplot and takes back the picture.
 //
 // No shell, no pipe and no file name takes part: gnuplot reads the script from an unnamed temporary file, draws to another and
-// complains to a third, and what it drew is written where it belongs by file_replace. So nothing can be left behind, nothing
+// complains to a third, and what it drew is written where it belongs by plot_save. So nothing can be left behind, nothing
 // has to be quoted, and neither side can wait for the other.
 
 #include "gpt/lab/plot.h"
@@ -16,16 +16,16 @@
 
 extern char **environ;
 
-void text_open(Text *text)
+void plot_text_open(PlotText *text)
 {
-    *text = (Text){0};
+    *text = (PlotText){0};
     text->stream = open_memstream(&text->bytes, &text->n);
     if (text->stream == NULL) {
         fail_memory(0, "a picture's script");
     }
 }
 
-void text_close(Text *text)
+void plot_text_close(PlotText *text)
 {
     bool failed = ferror(text->stream) != 0;
     failed = fclose(text->stream) != 0 || failed;
@@ -79,9 +79,9 @@ static bool streams_open(Streams *streams, const char *script, size_t n, Error *
 }
 
 // All that was written to a file, with a '\0' after it. False if it can't be read.
-static bool read_all(FILE *file, Text *text)
+static bool read_all(FILE *file, PlotText *text)
 {
-    *text = (Text){0};
+    *text = (PlotText){0};
     if (fseeko(file, 0, SEEK_END) != 0) {
         return false;
     }
@@ -95,7 +95,7 @@ static bool read_all(FILE *file, Text *text)
     text->bytes[text->n] = '\0';
     if (fread(text->bytes, 1, text->n, file) != text->n) {
         free(text->bytes);
-        *text = (Text){0};
+        *text = (PlotText){0};
         return false;
     }
     return true;
@@ -183,12 +183,12 @@ static bool not_started(int reason, Error *error)
 }
 
 // What gnuplot drew, or why it did not.
-static bool collect(const Streams *streams, int status, Text *output, Error *error)
+static bool collect(const Streams *streams, int status, PlotText *output, Error *error)
 {
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
         return not_started(ENOENT, error);
     }
-    Text messages;
+    PlotText messages;
     if (!read_all(streams->file[2], &messages) || !read_all(streams->file[1], output)) {
         free(messages.bytes);
         return error_set(error, "can't read what gnuplot wrote: %s", strerror(errno));
@@ -200,15 +200,15 @@ static bool collect(const Streams *streams, int status, Text *output, Error *err
             error_set(error, "gnuplot was ended by signal %d", WTERMSIG(status));
         }
         free(output->bytes);
-        *output = (Text){0};
+        *output = (PlotText){0};
     }
     free(messages.bytes);
     return drawn;
 }
 
-bool gnuplot_run(const char *script, size_t n, Text *output, Error *error)
+bool gnuplot_run(const char *script, size_t n, PlotText *output, Error *error)
 {
-    *output = (Text){0};
+    *output = (PlotText){0};
     Streams streams;
     if (!streams_open(&streams, script, n, error)) {
         return false;
@@ -233,10 +233,10 @@ static char *name_beside(const char *path, int attempt)
 {
     const char *slash = strrchr(path, '/');
     int folder = slash == NULL ? 0 : (int)(slash - path) + 1;
-    Text name;
-    text_open(&name);
+    PlotText name;
+    plot_text_open(&name);
     fprintf(name.stream, "%.*s.gptape-%ld-%d", folder, path, (long)getpid(), attempt);
-    text_close(&name);
+    plot_text_close(&name);
     return name.bytes;
 }
 
@@ -266,7 +266,7 @@ static bool write_all(int fd, const char *bytes, size_t n)
 }
 
 // Written beside and renamed, so that path is the whole new file, or what it was before.
-bool file_replace(const char *path, const char *bytes, size_t n, Error *error)
+bool plot_save(const char *path, const char *bytes, size_t n, Error *error)
 {
     char *name;
     int fd = create_beside(path, &name);

@@ -4,119 +4,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
-#include <strings.h>
-
-// ------------------------------------------------------------------------------------------------------------
-// Kinds of picture
-
-// The page is 1920 x 1080, and a slide of 13.3 x 7.5 inches as PDF; fonts are in the same proportion to it in all of them.
-typedef struct PictureKind {
-    const char *ending;
-    const char *terminal;
-} PictureKind;
-
-static const PictureKind kinds[] = {
-    {".png", "pngcairo size 1920,1080 font \"DejaVu Sans,24\""},
-    {".svg", "svg size 1920,1080 dynamic background rgb \"white\" font \"DejaVu Sans,Verdana,sans-serif,32\" fontscale 1"},
-    {".pdf", "pdfcairo size 13.333in,7.5in font \"DejaVu Sans,24\" fontscale 0.667"},
-    {".gp", "pngcairo size 1920,1080 font \"DejaVu Sans,24\""},
-};
-
-static const PictureKind *find_kind(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    const char *name = slash == NULL ? path : slash + 1;
-    const char *ending = strrchr(name, '.');
-    for (size_t i = 0; ending != NULL && i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (strcasecmp(ending, kinds[i].ending) == 0) {
-            return &kinds[i];
-        }
-    }
-    return NULL;
-}
-
-bool plot_path_check(const char *path, Error *error)
-{
-    if (find_kind(path) != NULL) {
-        return true;
-    }
-    const char *slash = strrchr(path, '/');
-    const char *ending = strrchr(slash == NULL ? path : slash, '.');
-    if (ending == NULL) {
-        return error_set(error, "%s: can't tell what to draw; end its name in .png, .svg, .pdf or .gp", path);
-    }
-    return error_set(error, "%s: can't draw %s; use .png, .svg, .pdf or .gp", path, ending);
-}
-
-// ------------------------------------------------------------------------------------------------------------
-// The page
-
-enum { TITLE_WIDTH = 80, CAPTION_WIDTH = 142 };    // in characters
-
-// Writes the lines of text one below the other; returns how many there are.
-static int write_lines(FILE *script, const char *text, int width, double y, double line_height, const char *look)
-{
-    char *wrapped = plot_wrap(text, width);
-    int lines = 0;
-    for (char *line = strtok(wrapped, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        fprintf(script, "set label \"%s\" at screen %.4f,%.4f %s noenhanced\n", line, 0.022, y - lines * line_height, look);
-        lines++;
-    }
-    free(wrapped);
-    return lines;
-}
-
-static int count_lines(const char *text, int width)
-{
-    char *wrapped = plot_wrap(text, width);
-    int lines = 1;
-    for (const char *c = wrapped; *c != '\0'; c++) {
-        lines += *c == '\n';
-    }
-    free(wrapped);
-    return lines;
-}
-
-void page_open(FILE *script, const char *path, const char *title, const char *caption, double *top, double *bottom)
-{
-    fprintf(script, "# %s\n#\n", title);
-    fprintf(script, "# Made by gptape %s, with its data in it. To draw it again:  gnuplot FILE.gp > FILE.png\n", GPTAPE_VERSION);
-    fprintf(script, "# or, after \"set terminal\" is changed, as .svg (svg) or .pdf (pdfcairo).\n\n");
-    fprintf(script, "reset\nset encoding utf8\nset terminal %s\n", find_kind(path)->terminal);
-    fprintf(script, "set zero 1e-300                  # gradients are small, not nothing\n");
-    fprintf(script, "set border 3 lw 2\nset tics nomirror out font \",24\"\nset xtics offset 0,0.3\nset ytics offset 0.5,0\nset format x \"%%g\"\n");
-    fprintf(script, "set grid ytics lt 1 lc rgb \"#DDDDDD\" lw 1.5\nset xlabel font \",24\" offset 0,0.8\n");
-    fprintf(script, "set multiplot\n\n");
-    int title_lines = write_lines(script, title, TITLE_WIDTH, 0.962, 0.052, "left font \"DejaVu Sans:Bold,31\"");
-    double line_height = 0.027;
-    int caption_lines = count_lines(caption, CAPTION_WIDTH);
-    write_lines(script, caption, CAPTION_WIDTH, 0.018 + line_height * (caption_lines - 1), line_height,
-                "left font \",18\" tc rgb \"#444444\"");
-    *top = 0.945 - 0.052 * (title_lines - 1) - 0.01;
-    *bottom = 0.03 + line_height * caption_lines;
-}
-
-void page_close(FILE *script)
-{
-    fprintf(script, "\nunset multiplot\n");
-}
-
-bool page_draw(Text *script, const char *path, Error *error)
-{
-    text_close(script);
-    bool done;
-    if (strcmp(find_kind(path)->ending, ".gp") == 0) {
-        done = file_replace(path, script->bytes, script->n, error);
-    } else {
-        Text picture;
-        done = gnuplot_run(script->bytes, script->n, &picture, error);
-        done = done && file_replace(path, picture.bytes, picture.n, error);
-        free(picture.bytes);
-    }
-    free(script->bytes);
-    return done;
-}
 
 // ------------------------------------------------------------------------------------------------------------
 // Panels
@@ -162,7 +49,8 @@ static void add_sweep(Picture *picture, const Experiment *experiment, const Swee
         return;
     }
     bool mlp = experiment->config.net == NET_MLP;
-    const char *title = mlp ? "First layer relative to last, by number of layers" : "Weights: first block relative to last, by depth";
+    const char *title = mlp ? "First layer relative to last, by number of layers"
+                            : "Weights: first block relative to last, by depth";
     Panel *panel = add_panel(picture, title, mlp ? "" : "number of blocks");
     panel->x_is_data = true;
     for (int arm = 0; arm < 2; arm++) {
@@ -283,10 +171,10 @@ bool plot_experiment(const Experiment *experiment, const Sweep *sweep, const cha
     }
     char *title = plot_finding(experiment, sweep);
     char *caption = plot_caption(experiment, sweep);
-    Text script;
+    PlotText script;
     double top;
     double bottom;
-    text_open(&script);
+    plot_text_open(&script);
     page_open(script.stream, path, title, caption, &top, &bottom);
     if (mlp) {
         layout_one_large(&picture, bottom, top);

@@ -2,7 +2,8 @@
 //
 //      Experiment -> Series (quartiles at each layer) -> Panel (axes, a key) -> script -> gnuplot -> file
 //
-// Series and panels: plot_panel.c. Titles and captions, made from the data: plot_text.c. Running gnuplot: gnuplot.c.
+// Series: plot_series.c. Panels: plot_panel.c, plot_axis.c. Titles, made from the data: plot_finding.c. Captions: plot_text.c.
+// The page: plot_page.c. Running gnuplot: gnuplot.c. The pictures themselves: plot.c, plot_heatmap.c, plot_terminal.c.
 
 #ifndef GPTAPE_LAB_PLOT_H
 #define GPTAPE_LAB_PLOT_H
@@ -14,7 +15,7 @@
 
 enum { NUMBER_PLOT_TEXT = 32, LABEL_TEXT = 160 };
 
-// "0.083", "1.1·10⁻¹¹": two or three digits, as people read them.
+// "0.083", "1.1·10⁻¹¹": two digits, as people read them.
 const char *plot_number(double value, char text[NUMBER_PLOT_TEXT]);
 int plot_length(const char *text);                             // in characters: UTF-8's continuation bytes don't count
 char *plot_wrap(const char *text, int width);                  // breaks at spaces into lines of about one length; caller frees
@@ -36,6 +37,10 @@ typedef struct SeriesStyle {
     int point;                                     // gnuplot's pointtype
 } SeriesStyle;
 
+#define DASH_NONE "solid"
+#define DASH_LONG "11"                             // numbers that the page gives a meaning
+#define DASH_SHORT "12"
+
 extern const SeriesStyle style_arm[2];             // without shortcuts, with
 extern const SeriesStyle style_skip;
 extern const SeriesStyle style_block;
@@ -51,6 +56,7 @@ typedef struct Series {
     Quartiles *y;
     bool *absent;                                  // no such figure here, and none to be expected
     Spread spread;
+    const char *missing;                           // what a figure that is not finite is called: "NaN"
 } Series;
 
 enum { PANEL_SERIES = 2 };
@@ -60,7 +66,6 @@ typedef enum Axis { AXIS_LOGARITHMIC, AXIS_LINEAR, AXIS_UNIT } Axis;           /
 typedef struct Panel {
     const char *title;                             // the quantity
     const char *x_label;
-    const char *what;                              // an x is a: "layer"
     Axis axis;
     bool x_is_data;                                // tics at the x values themselves
     Series series[PANEL_SERIES];
@@ -77,10 +82,35 @@ const char *plot_layer_word(const Experiment *experiment);     // "layer"; a GPT
 Series series_of_layers(const Experiment *experiment, bool shortcut, int step, LayerFigure figure, FigureScale scale);
 Series series_of_sweep(const Sweep *sweep, bool shortcut);
 Series series_of_losses(const Experiment *experiment, bool shortcut, int stride);              // at each stride-th step
+
+// What is drawn at one x.
+typedef enum Mark { MARK_VALUE, MARK_ZERO, MARK_NOT_FINITE, MARK_ABSENT } Mark;
+
+Mark series_mark(const Series *series, int i);
+int series_count(const Series *series, Mark mark);
 bool series_has_data(const Series *series);                    // is there any x where the figure was to be expected?
 void series_label(Series *series, const char *name, const char *what);         // the name, and how many are 0 or not finite
 void series_free(Series *series);
 
+// Lengths on the page, as parts of its width and height.
+#define TEXT_LEFT 0.022                            // where titles and keys begin, from a panel's left
+#define PLOT_LEFT 0.072                            // where the plot does: room for the y axis' numbers
+#define PLOT_SIDES (PLOT_LEFT + 0.012)
+#define TITLE_LINE 0.045
+#define TITLE_LETTER 0.0089                        // a letter's mean width
+#define KEY_LINE 0.038
+#define KEY_SAMPLE 0.035
+#define KEY_GAP 0.007
+#define KEY_BETWEEN 0.022
+#define KEY_LETTER 0.0083
+
+double panel_plot_top(const Panel *panel);
+double panel_plot_bottom(const Panel *panel);
+double panel_key_width(const Series *series);
+bool panel_key_is_one_line(const Panel *panel);
+double panel_zero_row(const Panel *panel);                     // the rows for zeros and for what is not finite, as powers of ten
+double panel_not_finite_row(const Panel *panel);
+void panel_write_axes(const Panel *panel, FILE *script);
 void panel_fit(Panel *panel);                                  // sets the y axis from the series
 void panel_share(Panel *a, Panel *b);                          // gives both the same y axis
 void panel_write(const Panel *panel, FILE *script, int number);
@@ -92,22 +122,23 @@ int plot_tic_step(int range, int n);                           // 1, 2, 5, 10, .
 // Scripts and files
 
 // An output of open_memstream, which is text and its length.
-typedef struct Text {
+typedef struct PlotText {
     FILE *stream;
     char *bytes;
     size_t n;
-} Text;
+} PlotText;
 
-void text_open(Text *text);
-void text_close(Text *text);                       // bytes and n are valid from here on; the caller frees bytes
+void plot_text_open(PlotText *text);
+void plot_text_close(PlotText *text);                       // bytes and n are valid from here on; the caller frees bytes
 
 // The page: terminal, title and caption, and what all panels have in common. top and bottom are where they leave room.
 void page_open(FILE *script, const char *path, const char *title, const char *caption, double *top, double *bottom);
 void page_close(FILE *script);
-bool page_draw(Text *script, const char *path, Error *error);  // closes and frees the script
+const char *page_image(const char *path);          // how a map is to be drawn in this kind of picture
+bool page_draw(PlotText *script, const char *path, Error *error);  // closes and frees the script
 
 // Gives gnuplot the script and returns what it draws on its standard output; the caller frees output->bytes.
-bool gnuplot_run(const char *script, size_t n, Text *output, Error *error);
-bool file_replace(const char *path, const char *bytes, size_t n, Error *error);
+bool gnuplot_run(const char *script, size_t n, PlotText *output, Error *error);
+bool plot_save(const char *path, const char *bytes, size_t n, Error *error);
 
 #endif

@@ -143,7 +143,7 @@ typedef struct Place {
     double x0, x1, bottom, top;
 } Place;
 
-static void write_map(const Map *map, FILE *script, int number, const char *title, Place place)
+static void write_map(const Map *map, FILE *script, int number, const char *title, const char *image, Place place)
 {
     double half_step = 0.5 * map->column_stride;
     double half_layer = 0.5 * map->row_stride;
@@ -158,9 +158,9 @@ static void write_map(const Map *map, FILE *script, int number, const char *titl
     fprintf(script, "set xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\n", -half_step, last_step + half_step, -half_layer,
             last_layer + half_layer);
     fprintf(script, "set xtics 0, %d\nset ytics 0, %d\n", plot_tic_step((int)last_step, 6), plot_tic_step((int)last_layer, 8));
-    fprintf(script, "plot $map_%d using 1:2:(log10($3)) with image notitle, \\\n", number);
-    fprintf(script, "     $not_finite_%d using 1:2:(%.9g):(%.9g) with boxxyerror fs solid border lc rgb \"black\" lw 1 notitle\n", number,
-            half_step, half_layer);
+    fprintf(script, "plot $map_%d using 1:2:(log10($3)) with %s notitle, \\\n", number, image);
+    fprintf(script, "     $not_finite_%d using 1:2:(%.9g):(%.9g) with boxxyerror fs solid border fc rgb \"black\" lw 1 notitle\n",
+            number, half_step, half_layer);
     fprintf(script, "unset label\nunset arrow\nunset colorbox\n");
 }
 
@@ -178,8 +178,8 @@ static void write_share(FILE *out, const char *what, int count, const Map *map, 
 // What the colours don't say. The caller frees it.
 static char *write_note(const Map maps[2])
 {
-    Text text;
-    text_open(&text);
+    PlotText text;
+    plot_text_open(&text);
     fprintf(text.stream, "Colour: the median. ");
     for (int arm = 0; arm < 2; arm++) {
         write_share(text.stream, "Grey is exactly 0", maps[arm].zeros, &maps[arm], plot_arm_name(arm == 1));
@@ -192,11 +192,12 @@ static char *write_note(const Map maps[2])
     if (any->row_stride > 1) {
         fprintf(text.stream, "One layer in %d is shown. ", any->row_stride);
     }
-    text_close(&text);
+    plot_text_close(&text);
     return text.bytes;
 }
 
-static void write_maps(const Experiment *experiment, const Map maps[2], FILE *script, double bottom, double top)
+static void write_maps(const Experiment *experiment, const Map maps[2], FILE *script, const char *image, double bottom,
+                       double top)
 {
     int low;
     int high;
@@ -211,7 +212,7 @@ static void write_maps(const Experiment *experiment, const Map maps[2], FILE *sc
             Place place = {both && arm == 1 ? 0.458 : 0, both && arm == 0 ? 0.458 : 0.916, bottom, top};
             char title[LABEL_TEXT];
             snprintf(title, sizeof title, "Mean |dL/dW| by %s, %s", plot_layer_word(experiment), plot_arm_name(arm == 1));
-            write_map(&maps[arm], script, arm + 1, title, place);
+            write_map(&maps[arm], script, arm + 1, title, image, place);
         }
     }
     fprintf(script, "unset object 1\nset grid ytics\n");
@@ -262,13 +263,13 @@ bool plot_heatmap(const Experiment *experiment, const char *path, Error *error)
     char *note = write_note(maps);
     char *title = plot_training_finding(experiment);
     char *caption = plot_training_caption(experiment, note);
-    Text script;
-    text_open(&script);
+    PlotText script;
+    plot_text_open(&script);
     page_open(script.stream, path, title, caption, &loss.y1, &loss.y0);
     double top = loss.y1 - 0.06;
     loss.x1 = 1;
     loss.y1 = loss.y0 + 0.36;
-    write_maps(experiment, maps, script.stream, loss.y1 + 0.06, top);
+    write_maps(experiment, maps, script.stream, page_image(path), loss.y1 + 0.06, top);
     panel_write(&loss, script.stream, 3);
     page_close(script.stream);
     panel_free(&loss);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS_LEAST = 40, COLUMNS_MOST = 200, CHART_ROWS = 18, AXIS_COLUMNS = 12 };
+enum { COLUMNS_LEAST = 40, COLUMNS_MOST = 200, CHART_ROWS = 17, AXIS_COLUMNS = 12 };
 
 static const char arm_letter[2] = {'o', '#'};
 
@@ -44,7 +44,8 @@ static void write_axes(const Panel *panel, FILE *script, double floor_row, doubl
     int low = (int)panel->low;
     int high = (int)panel->high;
     int step = plot_tic_step(high - low, 6);
-    fprintf(script, "set yrange [%.9g:%.9g]\nset ytics (", floor_row - 0.01 * (high - low), top_row + 0.01 * (high - low));
+    double row = (top_row - floor_row) / (CHART_ROWS - 4);
+    fprintf(script, "set yrange [%.9g:%.9g]\nset ytics (", floor_row - row, top_row);              // nothing on the axis itself
     const char *comma = "";
     for (int power = low; power <= high; power++) {
         if (power % step == 0) {
@@ -82,7 +83,8 @@ static void write_script(const Panel *panel, FILE *script, int columns)
     double top_row = panel->not_finite ? panel->high + two_rows : panel->high;
     int last = panel->series[0].n - 1;
     fprintf(script, "set terminal dumb size %d,%d noenhanced mono\nset encoding utf8\nset border 3\n", columns, CHART_ROWS);
-    fprintf(script, "set tics nomirror\nset key off\nset lmargin %d\nset rmargin 2\nset tmargin 0\nset bmargin 2\n", AXIS_COLUMNS - 4);
+    fprintf(script, "set tics nomirror scale 0\nset key off\n");
+    fprintf(script, "set lmargin %d\nset rmargin 2\nset tmargin 0\nset bmargin 2\n", AXIS_COLUMNS - 4);
     fprintf(script, "set xrange [%.9g:%.9g]\nset xtics 0, %d\n", -0.02 * last - 0.1, 1.02 * last + 0.1,
             plot_tic_step(last, (columns - AXIS_COLUMNS) / 8));
     fprintf(script, "set format x \"%%g\"\n");
@@ -127,20 +129,30 @@ static void write_head(FILE *out, const Experiment *experiment, const Panel *pan
     fprintf(out, "\n");
 }
 
-// The chart without blanks at the ends of lines and without empty lines or form feeds around it.
+// The chart without blanks at the ends of lines and without the empty lines and the form feed around it.
 static void write_chart(FILE *out, char *chart)
 {
-    bool begun = false;
-    for (char *line = strtok(chart, "\n\f"); line != NULL; line = strtok(NULL, "\n\f")) {
+    char *rest = NULL;
+    for (char *line = strtok_r(chart, "\n\f", &rest); line != NULL; line = strtok_r(NULL, "\n\f", &rest)) {
         size_t length = strlen(line);
         while (length > 0 && line[length - 1] == ' ') {
             length--;
         }
-        if (length > 0 || begun) {
+        if (length > 0) {
             fprintf(out, "%.*s\n", (int)length, line);
-            begun = true;
         }
     }
+}
+
+static void write_foot(FILE *out, const Experiment *experiment, int columns)
+{
+    const char *more = " (the gradient comes from the right)";
+    int indent = AXIS_COLUMNS - 4;
+    bool room = indent + 5 + (int)strlen(more) <= columns;
+    fprintf(out, "%*s%s%s\n\n", indent, "", plot_layer_word(experiment), room ? more : "");
+    char *finding = plot_finding(experiment, NULL);
+    write_wrapped(out, finding, columns);
+    free(finding);
 }
 
 char *plot_terminal(const Experiment *experiment, int columns, Error *error)
@@ -150,19 +162,19 @@ char *plot_terminal(const Experiment *experiment, int columns, Error *error)
     LayerFigure figure;
     FigureScale scale;
     chart_of(experiment, &panel, &figure, &scale);
-    Text script;
-    text_open(&script);
+    PlotText script;
+    plot_text_open(&script);
     write_script(&panel, script.stream, columns);
-    text_close(&script);
-    Text chart;
+    plot_text_close(&script);
+    PlotText chart;
     char *result = NULL;
     if (gnuplot_run(script.bytes, script.n, &chart, error)) {
-        Text text;
-        text_open(&text);
+        PlotText text;
+        plot_text_open(&text);
         write_head(text.stream, experiment, &panel, columns);
         write_chart(text.stream, chart.bytes);
-        fprintf(text.stream, "%*s%s (the gradient comes from the right)\n", AXIS_COLUMNS - 4, "", plot_layer_word(experiment));
-        text_close(&text);
+        write_foot(text.stream, experiment, columns);
+        plot_text_close(&text);
         result = text.bytes;
         free(chart.bytes);
     }

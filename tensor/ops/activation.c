@@ -206,6 +206,9 @@ static Real pow_value(Real x, double exponent)
 static Real pow_slope(Real x, Real y, double exponent)
 {
     (void)y;
+    if (exponent == 0) {
+        return 0;                                  // also at x = 0, where x^-1 is infinite
+    }
     return (Real)exponent * pow(x, (Real)exponent - 1);
 }
 

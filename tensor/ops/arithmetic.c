@@ -129,7 +129,7 @@ static Real div_value(Real a, Real b)
 
 static BinarySlopes div_slope(Real a, Real b)
 {
-    return (BinarySlopes){1 / b, -a / (b * b)};
+    return (BinarySlopes){1 / b, -(a / b) / b};
 }
 
 Tensor *tensor_div(Tensor *a, Tensor *b, Where where)

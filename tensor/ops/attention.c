@@ -36,8 +36,8 @@ static AttentionSizes attention_sizes(const OpCall *call, int n_head, bool causa
     if (qkv.ndim != 3) {
         op_fail(call, "qkv %s: must be (B, T, 3 C)", text);
     }
-    if (n_head < 1 || qkv.size[2] % (3 * n_head) != 0) {
-        op_fail(call, "qkv %s: the last size must be a multiple of 3 n_head = %d", text, 3 * n_head);
+    if (n_head < 1 || qkv.size[2] % 3 != 0 || qkv.size[2] / 3 % n_head != 0) {
+        op_fail(call, "qkv %s: the last size must be a multiple of 3 n_head = %lld", text, 3LL * n_head);
     }
     size_t C = (size_t)(qkv.size[2] / 3);
     size_t D = C / (size_t)n_head;

@@ -132,7 +132,7 @@ static void cross_entropy_backward(TapeNode *node)
         const Real *x = logits->data + i * V;
         Real *dx = dlogits + i * V;
         for (size_t j = 0; j < V; j++) {
-            Real probability = exp(x[j] - (Real)saved->z[i]);
+            Real probability = exp((Real)((double)x[j] - saved->z[i]));
             dx[j] += factor * probability;
         }
         dx[saved->targets[i]] -= factor;

@@ -188,7 +188,7 @@ static const Wrong wrongs[] = {
     {"info --n-embd 30 --n-head 4", "gptape info: --n-embd 30: is not a multiple of --n-head 4; try 28 or 32"},
     {"--n-embd 30 info --n-head 4", "gptape info: --n-embd 30: is not a multiple of --n-head 4; try 28 or 32"},
     {"generate --n-embd 30 --n-head 4", "gptape generate: --n-embd 30: is not a multiple of --n-head 4; try 28 or 32"},
-    {"generate --n-head 5", "--n-embd 32: is not a multiple of --n-head 5; try 30 or 35"},
+    {"generate --n-head 5", "--n-embd 64: is not a multiple of --n-head 5; try 60 or 65"},
     {"info --n-embd 2 --n-head 4", "--n-embd 2: is not a multiple of --n-head 4; try 4"},
     {"info --n-embd 2000000000 --n-head 1", "--n-embd 2000000000: is too wide"},
     {"info --n-embd 500000000 --n-head 1 --n-layer 2000000000", "more than can be counted"},
@@ -530,7 +530,7 @@ START_TEST(generate_prints_readable_text)
     }
     ck_assert_int_eq(text_lines(run.err), 1);
     assert_has(&run, run.err, "untrained");
-    assert_has(&run, run.err, "34,688 parameters");
+    assert_has(&run, run.err, "634,752 parameters");
     run_free(&run);
 }
 END_TEST

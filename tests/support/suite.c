@@ -6,6 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+TCase *case_create(const char *name)
+{
+    TCase *tcase = tcase_create(name);
+    tcase_set_timeout(tcase, 300);
+    return tcase;
+}
+
 int suite_run(Suite *suite)
 {
     SRunner *runner = srunner_create(suite);

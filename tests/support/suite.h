@@ -17,6 +17,9 @@
 #define HAVE_ASAN 0
 #endif
 
+// A test case whose tests are ended after five minutes. That ends those that hang; it judges no speed, valgrind's included.
+TCase *case_create(const char *name);
+
 // Runs the suite, prints what failed and Check's own count, and frees it. Returns main's exit status.
 int suite_run(Suite *suite);
 

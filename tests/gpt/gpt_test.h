@@ -1,0 +1,65 @@
+// gpt_test.h: what the suites of gpt/ share: small models, and batches for them.
+
+#ifndef GPTAPE_TESTS_GPT_TEST_H
+#define GPTAPE_TESTS_GPT_TEST_H
+
+#include "gpt/gpt.h"
+#include "tests/nn/nn_test.h"
+
+// Small, but with more than one of everything.
+static inline GPTConfig small_config(void)
+{
+    return (GPTConfig){
+        .vocab_size = 11,
+        .context_length = 8,
+        .n_layer = 3,
+        .n_head = 2,
+        .n_embd = 16,
+        .ff_mult = 4,
+        .dropout = 0.0,
+        .qkv_bias = true,
+        .tied = true,
+        .shortcut = true,
+        .norm = NORM_PRE,
+        .causal = true,
+        .activation = ACTIVATION_GELU,
+        .init = INIT_TORCH,
+    };
+}
+
+static inline GPT *create_gpt(GPTConfig config, uint64_t seed)
+{
+    Error error = {""};
+    GPT *gpt = gpt_create(&config, seed, &error);
+    ck_assert_msg(gpt != NULL, "%s", error.message);
+    return gpt;
+}
+
+static inline DeepNet *create_deep(DeepConfig config, uint64_t seed)
+{
+    Error error = {""};
+    DeepNet *net = deep_create(&config, seed, &error);
+    ck_assert_msg(net != NULL, "%s", error.message);
+    return net;
+}
+
+// n ids below V without a pattern.
+static inline void random_ids(int *ids, int n, int V, uint64_t seed)
+{
+    Random random;
+    random_seed(&random, seed);
+    for (int i = 0; i < n; i++) {
+        ids[i] = (int)(random_bits(&random) % (uint32_t)V);
+    }
+}
+
+static inline Experiment run_experiment(const ExperimentConfig *config)
+{
+    Experiment experiment;
+    Error error = {""};
+    bool done = experiment_run(config, NULL, NULL, &experiment, &error);
+    ck_assert_msg(done, "%s", error.message);
+    return experiment;
+}
+
+#endif

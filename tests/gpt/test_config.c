@@ -1,0 +1,487 @@
+// test_config.c: presets, the check of a configuration, and what a model costs, against models that are made.
+
+#include <limits.h>
+
+#include "tests/gpt/gpt_test.h"
+
+// ------------------------------------------------------------------------------------------------------------
+// Presets
+
+typedef struct Known {
+    const char *preset;
+    int64_t parameters;
+} Known;
+
+// Counted elsewhere: GPT-2's as published models have them, the book's as the book prints it, tiny by hand:
+// 32 (256 + 32) + 2 (2 32 + 96 33 + 32 33 + 2 32 + 128 33 + 32 129) + 2 32.
+static const Known known[] = {
+    {"tiny", 34688},
+    {"gpt2-124m", 124439808},
+    {"gpt2-355m", 354823168},
+    {"gpt2-774m", 774030080},
+    {"gpt2-1558m", 1557611200},
+    {"book-124m", 163009536},
+};
+
+START_TEST(presets_have_the_known_numbers_of_parameters)
+{
+    const GPTPreset *preset = gpt_preset_find(known[_i].preset);
+
+    ck_assert_ptr_nonnull(preset);
+    ck_assert_int_eq(gpt_cost(&preset->config, 1, 1).parameters, known[_i].parameters);
+}
+END_TEST
+
+// The book's count with its head tied, as its text works out.
+START_TEST(the_book_tied)
+{
+    GPTConfig config = gpt_preset_find("book-124m")->config;
+    config.tied = true;
+
+    ck_assert_int_eq(gpt_cost(&config, 1, 1).parameters, 124412160);
+}
+END_TEST
+
+START_TEST(every_preset_is_possible_and_found_by_its_name)
+{
+    ck_assert_int_ge(gpt_preset_count, 11);
+    for (int i = 0; i < gpt_preset_count; i++) {
+        Error error = {""};
+        ck_assert_msg(gpt_config_check(&gpt_presets[i].config, &error), "%s: %s", gpt_presets[i].name, error.message);
+        ck_assert_ptr_eq(gpt_preset_find(gpt_presets[i].name), &gpt_presets[i]);
+        ck_assert_int_gt((int)strlen(gpt_presets[i].note), 0);
+    }
+    ck_assert_ptr_null(gpt_preset_find("gpt2"));
+    ck_assert_ptr_null(gpt_preset_find(""));
+}
+END_TEST
+
+START_TEST(norms_are_named)
+{
+    ck_assert_str_eq(norm_name(NORM_PRE), "pre");
+    ck_assert_str_eq(norm_name(NORM_POST), "post");
+    ck_assert_str_eq(norm_name(NORM_NONE), "none");
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Counting against making
+
+static int below(Random *random, int n)
+{
+    return (int)(random_bits(random) % (uint32_t)n);
+}
+
+enum { RANDOM_CONFIGS = 200 };
+
+// Any switch, any small size; the seed says which.
+static GPTConfig random_config(uint64_t seed)
+{
+    Random random;
+    random_seed(&random, seed);
+    int n_head = 1 + below(&random, 4);
+    return (GPTConfig){
+        .vocab_size = 2 + below(&random, 60),
+        .context_length = 1 + below(&random, 24),
+        .n_layer = 1 + below(&random, 4),
+        .n_head = n_head,
+        .n_embd = n_head * (1 + below(&random, 10)),
+        .ff_mult = 1 + below(&random, 5),
+        .dropout = 0,
+        .qkv_bias = below(&random, 2) == 1,
+        .tied = below(&random, 2) == 1,
+        .shortcut = below(&random, 2) == 1,
+        .norm = (Norm)below(&random, NORM_COUNT),
+        .causal = below(&random, 2) == 1,
+        .activation = (Activation)below(&random, ACTIVATION_COUNT),
+        .init = (InitScheme)below(&random, INIT_COUNT),
+    };
+}
+
+static int64_t values_of(const Module *module)
+{
+    ParameterList list = module_parameters(module);
+    int64_t values = (int64_t)list.values;
+    parameter_list_free(&list);
+    return values;
+}
+
+// A module that this configuration does not have was never made.
+static int64_t values_if_made(const Module *module)
+{
+    return module->kind == NULL ? 0 : values_of(module);
+}
+
+static void assert_counted(GPTConfig config)
+{
+    GPT *gpt = create_gpt(config, 1);
+
+    GPTCost cost = gpt_cost(&config, 1, 1);
+
+    Block *block = &gpt->h[0];
+    ck_assert_int_eq(cost.wte, values_of(&gpt->wte.module));
+    ck_assert_int_eq(cost.wpe, values_of(&gpt->wpe.module));
+    ck_assert_int_eq(cost.ln_1, values_if_made(&block->ln_1.module));
+    ck_assert_int_eq(cost.c_attn, values_of(&block->attn.c_attn.module));
+    ck_assert_int_eq(cost.attn_c_proj, values_of(&block->attn.c_proj.module));
+    ck_assert_int_eq(cost.ln_2, values_if_made(&block->ln_2.module));
+    ck_assert_int_eq(cost.c_fc, values_of(&block->mlp.c_fc.module));
+    ck_assert_int_eq(cost.mlp_c_proj, values_of(&block->mlp.c_proj.module));
+    ck_assert_int_eq(cost.block, values_of(&block->module));
+    ck_assert_int_eq(cost.ln_f, values_if_made(&gpt->ln_f.module));
+    ck_assert_int_eq(cost.lm_head, values_if_made(&gpt->lm_head.module));
+    ck_assert_int_eq(cost.parameters, values_of(&gpt->module));
+    gpt_free(gpt);
+}
+
+START_TEST(parameters_are_counted_as_they_are_made)
+{
+    for (uint64_t seed = 0; seed < RANDOM_CONFIGS; seed++) {
+        assert_counted(random_config(seed));
+    }
+}
+END_TEST
+
+START_TEST(bytes_and_operations_follow_from_the_parameters)
+{
+    GPTConfig config = gpt_preset_find("gpt2-124m")->config;
+
+    GPTCost cost = gpt_cost(&config, 4, 1024);
+
+    ck_assert_double_eq(cost.weight_bytes, 4.0 * 124439808);
+    ck_assert_double_eq(cost.gradient_bytes, 4.0 * 124439808);
+    ck_assert_double_eq(cost.adamw_bytes, 8.0 * 124439808);
+    // Every weight of a product 6 times: those of 12 blocks, 12 C^2 each, and the head, tied or not; attention 12 L C T.
+    double in_products = 12.0 * 12 * 768 * 768 + 50257.0 * 768;
+    ck_assert_double_eq(cost.flops_per_token, 6 * in_products + 12.0 * 12 * 768 * 1024);
+}
+END_TEST
+
+// Sizes whose product does not fit 64 bits are counted all the same, and nothing is allocated.
+START_TEST(huge_models_are_counted_without_being_made)
+{
+    GPTConfig config = gpt_preset_find("70b")->config;
+    size_t requests = memory_requests();
+
+    GPTCost cost = gpt_cost(&config, 1 << 20, 1 << 20);
+
+    ck_assert_int_eq(cost.parameters / 100000000, 648);                // 64.9 B
+    ck_assert(isfinite(cost.activation_bytes) && cost.activation_bytes > 1e18);
+    ck_assert(isfinite(cost.gradient_peak_bytes) && cost.gradient_peak_bytes > 1e15);
+    ck_assert_uint_eq(memory_requests(), requests);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Memory on the tape
+
+typedef struct TapeUse {
+    double forward;                                // bytes on the tape after forward
+    double backward;                               // at most in use while walking back, beyond those
+    int n_nodes;
+} TapeUse;
+
+// On a tape of its own, since the most that was ever in use is a tape's, not a step's.
+static TapeUse measure_step(const GPTConfig *config, int B, int T)
+{
+    tape_free(tape_current());
+    tape_create();
+    GPT *gpt = create_gpt(*config, 1);
+    module_train(&gpt->module, true);
+    int ids[128];
+    ck_assert_int_le(B * T, 128);
+    random_ids(ids, B * T, config->vocab_size, 2);
+    Tape *tape = tape_current();
+    Tensor *loss = tensor_cross_entropy(gpt_forward(gpt, ids, B, T), ids);
+    TapeUse use = {.forward = (double)tape->arena.bytes, .n_nodes = tape->n_nodes};
+    tensor_backward(loss);
+    use.backward = (double)tape->arena.bytes_peak - use.forward;
+    gpt_free(gpt);
+    return use;
+}
+
+// On the tape stand, beside the values that are counted, each node's struct (128 bytes), its list of inputs (64) and what an
+// op keeps in a struct of its own (64 to 128), and every block is rounded up to 64: up to 400 bytes a node, and no less than
+// the first two.
+static const double NODE_LEAST = 192;
+static const double NODE_MOST = 400;
+
+// Gradients are a few blocks at once, each rounded up by less than 64 bytes.
+static const double PEAK_ROUNDING = 12 * 64;
+
+static void assert_tape_use(GPTConfig config, uint64_t seed)
+{
+    Random random;
+    random_seed(&random, seed);
+    int T = 1 + below(&random, config.context_length);
+    int B = 1 + below(&random, 5);
+    GPTCost cost = gpt_cost(&config, B, T);
+    TapeUse use = measure_step(&config, B, T);
+
+    double forward_least = cost.activation_bytes + use.n_nodes * NODE_LEAST;
+    double forward_most = cost.activation_bytes + use.n_nodes * NODE_MOST;
+    ck_assert_msg(use.forward >= forward_least && use.forward <= forward_most, "seed %d: %g bytes, expected %g to %g", (int)seed,
+                  use.forward, forward_least, forward_most);
+    double most = cost.gradient_peak_bytes + PEAK_ROUNDING;
+    ck_assert_msg(use.backward >= cost.gradient_peak_bytes && use.backward <= most,
+                  "seed %d: at most %g bytes of gradients, expected %g to %g", (int)seed, use.backward,
+                  cost.gradient_peak_bytes, most);
+}
+
+START_TEST(activations_and_gradients_take_the_memory_that_was_counted)
+{
+    for (uint64_t seed = 0; seed < RANDOM_CONFIGS; seed++) {
+        assert_tape_use(random_config(seed), seed);
+    }
+}
+END_TEST
+
+// Dropout keeps its masks, and sends attention through its steps.
+START_TEST(so_they_do_with_dropout)
+{
+    for (uint64_t seed = 0; seed < RANDOM_CONFIGS; seed++) {
+        GPTConfig config = random_config(seed);
+        config.dropout = 0.2;
+        assert_tape_use(config, seed);
+    }
+}
+END_TEST
+
+START_TEST(memory_that_no_machine_has_is_refused_in_one_line)
+{
+    Error error = {""};
+
+    ck_assert(!memory_check(1e18, "the model's weights", &error));
+    assert_contains(error.message, "the model's weights");
+    assert_contains(error.message, "888.18 PiB");
+    ck_assert_ptr_null(strchr(error.message, '\n'));
+    ck_assert(memory_check(1, "one byte", &error));
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Impossible configurations. The message names the field, its value and what would be right.
+
+typedef struct Bad {
+    void (*spoil)(GPTConfig *config);
+    const char *field;
+    const char *right;
+} Bad;
+
+static void no_vocabulary(GPTConfig *config) { config->vocab_size = 0; }
+static void negative_vocabulary(GPTConfig *config) { config->vocab_size = INT_MIN; }
+static void no_context(GPTConfig *config) { config->context_length = 0; }
+static void no_layers(GPTConfig *config) { config->n_layer = 0; }
+static void negative_layers(GPTConfig *config) { config->n_layer = -3; }
+static void no_heads(GPTConfig *config) { config->n_head = 0; }
+static void no_width(GPTConfig *config) { config->n_embd = 0; }
+static void no_ff(GPTConfig *config) { config->ff_mult = 0; }
+static void odd_heads(GPTConfig *config) { config->n_head = 5; }
+static void more_heads_than_width(GPTConfig *config) { config->n_head = 17; }
+static void dropout_1(GPTConfig *config) { config->dropout = 1; }
+static void dropout_negative(GPTConfig *config) { config->dropout = -0.1; }
+static void dropout_nan(GPTConfig *config) { config->dropout = NAN; }
+static void no_such_norm(GPTConfig *config) { config->norm = NORM_COUNT; }
+static void no_such_activation(GPTConfig *config) { config->activation = ACTIVATION_COUNT; }
+static void no_such_init(GPTConfig *config) { config->init = INIT_COUNT; }
+static void negative_init(GPTConfig *config) { config->init = (InitScheme)-1; }
+static void too_wide(GPTConfig *config) { config->n_embd = 1 << 30; }
+static void too_wide_inside(GPTConfig *config) { config->ff_mult = INT_MAX; }
+
+static void too_many(GPTConfig *config)
+{
+    config->n_embd = 1 << 28;
+    config->n_layer = INT_MAX;
+}
+
+static const Bad bad[] = {
+    {no_vocabulary, "vocab_size 0", "1 or more"},
+    {negative_vocabulary, "vocab_size -2147483648", "1 or more"},
+    {no_context, "context_length 0", "1 or more"},
+    {no_layers, "n_layer 0", "1 or more"},
+    {negative_layers, "n_layer -3", "1 or more"},
+    {no_heads, "n_head 0", "1 or more"},
+    {no_width, "n_embd 0", "1 or more"},
+    {no_ff, "ff_mult 0", "1 or more"},
+    {odd_heads, "n_embd 16: is not a multiple of n_head 5", "try 15 or 20"},
+    {more_heads_than_width, "n_embd 16: is not a multiple of n_head 17", "try 17"},
+    {dropout_1, "dropout 1", "less than 1"},
+    {dropout_negative, "dropout -0.1", "0 or more"},
+    {dropout_nan, "dropout nan", "0 or more"},
+    {no_such_norm, "norm 3", ""},
+    {no_such_activation, "activation 5", ""},
+    {no_such_init, "init 4", ""},
+    {negative_init, "init -1", ""},
+    {too_wide, "n_embd 1073741824", "or less"},
+    {too_wide_inside, "n_embd 16", "or less"},
+    {too_many, "n_layer 2147483647", "smaller"},
+};
+
+enum { BAD_COUNT = sizeof bad / sizeof bad[0] };
+
+START_TEST(an_impossible_configuration_is_told_in_one_line)
+{
+    GPTConfig config = small_config();
+    bad[_i].spoil(&config);
+    Error error = {""};
+
+    ck_assert(!gpt_config_check(&config, &error));
+    assert_contains(error.message, bad[_i].field);
+    assert_contains(error.message, bad[_i].right);
+    ck_assert_ptr_null(strchr(error.message, '\n'));
+}
+END_TEST
+
+START_TEST(no_gpt_is_made_of_an_impossible_configuration)
+{
+    GPTConfig config = small_config();
+    bad[_i].spoil(&config);
+    Error error = {""};
+    size_t requests = memory_requests();
+
+    ck_assert_ptr_null(gpt_create(&config, 1, &error));
+    assert_contains(error.message, bad[_i].field);
+    ck_assert_uint_eq(memory_requests(), requests);
+}
+END_TEST
+
+START_TEST(no_gpt_is_made_that_no_machine_has_memory_for)
+{
+    GPTConfig config = small_config();
+    config.n_embd = 1 << 20;
+    config.n_layer = 100;
+    Error error = {""};
+    size_t requests = memory_requests();
+
+    ck_assert(gpt_config_check(&config, &error));
+    ck_assert_ptr_null(gpt_create(&config, 1, &error));
+    assert_contains(error.message, "memory");
+    ck_assert_uint_eq(memory_requests(), requests);
+}
+END_TEST
+
+START_TEST(a_good_configuration_leaves_no_message)
+{
+    GPTConfig config = small_config();
+    Error error = {""};
+
+    ck_assert(gpt_config_check(&config, &error));
+    ck_assert_str_eq(error.message, "");
+}
+END_TEST
+
+START_TEST(ids_outside_the_vocabulary_are_told)
+{
+    GPTConfig config = small_config();
+    const int good[] = {0, 10, 5};
+    const int high[] = {0, 11, 5};
+    const int low[] = {0, 10, -1};
+    Error error = {""};
+
+    ck_assert(gpt_ids_check(&config, good, 3, &error));
+    ck_assert(!gpt_ids_check(&config, high, 3, &error));
+    assert_contains(error.message, "id 11");
+    assert_contains(error.message, "0 to 10");
+    ck_assert(gpt_ids_check(&config, high, 1, &error));
+    ck_assert(!gpt_ids_check(&config, low, 3, &error));
+    assert_contains(error.message, "id -1");
+}
+END_TEST
+
+// What is shown does not overflow what it is shown in.
+START_TEST(long_messages_are_cut)
+{
+    Error error;
+    char text[1000];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+
+    ck_assert(!error_set(&error, "%s", text));
+    ck_assert_uint_eq(strlen(error.message), sizeof error.message - 1);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// The deep network's
+
+typedef struct BadDeep {
+    int sizes[4];
+    int n_layer;
+    const char *part;
+    const char *right;
+} BadDeep;
+
+static const BadDeep bad_deep[] = {
+    {{3, 3, 3, 1}, 0, "0 layers", "1 to"},
+    {{3, 3, 3, 1}, -1, "-1 layers", "1 to"},
+    {{3, 3, 3, 1}, INT_MAX, "2147483647 layers", "1 to"},
+    {{0, 3, 3, 1}, 3, "0 values", "1 to"},
+    {{3, -3, 3, 1}, 3, "-3 values", "1 to"},
+    {{3, 3, 3, 0}, 3, "0 values", "1 to"},
+    {{3, 3, INT_MAX, 1}, 3, "2147483647 values", "1 to"},
+};
+
+enum { BAD_DEEP_COUNT = sizeof bad_deep / sizeof bad_deep[0] };
+
+START_TEST(an_impossible_deep_network_is_told_in_one_line)
+{
+    DeepConfig config = {(int *)bad_deep[_i].sizes, bad_deep[_i].n_layer, ACTIVATION_GELU, INIT_TORCH, false};
+    Error error = {""};
+    size_t requests = memory_requests();
+
+    ck_assert(!deep_config_check(&config, &error));
+    ck_assert_ptr_null(deep_create(&config, 1, &error));
+    assert_contains(error.message, bad_deep[_i].part);
+    assert_contains(error.message, bad_deep[_i].right);
+    ck_assert_ptr_null(strchr(error.message, '\n'));
+    ck_assert_uint_eq(memory_requests(), requests);
+}
+END_TEST
+
+// As gpt_config_check refuses them.
+START_TEST(a_deep_network_of_unknown_switches_is_told)
+{
+    int sizes[] = {3, 3, 1};
+    DeepConfig activation = {sizes, 2, ACTIVATION_COUNT, INIT_TORCH, false};
+    DeepConfig init = {sizes, 2, ACTIVATION_GELU, INIT_COUNT, false};
+    Error error = {""};
+
+    ck_assert(!deep_config_check(&activation, &error));
+    assert_contains(error.message, "activation 5");
+    ck_assert(!deep_config_check(&init, &error));
+    assert_contains(error.message, "init 4");
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+
+int main(void)
+{
+    Suite *suite = suite_create("config");
+
+    TCase *presets = case_with_tape(suite, "presets");
+    tcase_add_loop_test(presets, presets_have_the_known_numbers_of_parameters, 0, sizeof known / sizeof known[0]);
+    tcase_add_test(presets, the_book_tied);
+    tcase_add_test(presets, every_preset_is_possible_and_found_by_its_name);
+    tcase_add_test(presets, norms_are_named);
+
+    TCase *cost = case_with_tape(suite, "cost");
+    tcase_add_test(cost, parameters_are_counted_as_they_are_made);
+    tcase_add_test(cost, bytes_and_operations_follow_from_the_parameters);
+    tcase_add_test(cost, huge_models_are_counted_without_being_made);
+    tcase_add_test(cost, activations_and_gradients_take_the_memory_that_was_counted);
+    tcase_add_test(cost, so_they_do_with_dropout);
+    tcase_add_test(cost, memory_that_no_machine_has_is_refused_in_one_line);
+
+    TCase *impossible = case_with_tape(suite, "impossible");
+    tcase_add_loop_test(impossible, an_impossible_configuration_is_told_in_one_line, 0, BAD_COUNT);
+    tcase_add_loop_test(impossible, no_gpt_is_made_of_an_impossible_configuration, 0, BAD_COUNT);
+    tcase_add_test(impossible, no_gpt_is_made_that_no_machine_has_memory_for);
+    tcase_add_test(impossible, a_good_configuration_leaves_no_message);
+    tcase_add_test(impossible, ids_outside_the_vocabulary_are_told);
+    tcase_add_test(impossible, long_messages_are_cut);
+    tcase_add_loop_test(impossible, an_impossible_deep_network_is_told_in_one_line, 0, BAD_DEEP_COUNT);
+    tcase_add_test(impossible, a_deep_network_of_unknown_switches_is_told);
+
+    return run_suite(suite);
+}

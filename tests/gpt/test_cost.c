@@ -1,0 +1,62 @@
+// test_cost.c: what gpt_cost counts from the sizes against what a training step really puts on its tape.
+
+#include "gpt/gpt.h"
+#include "tests/support/suite.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+enum { B = 2, T = 24 };
+
+static GPTConfig config_of(int i)
+{
+    GPTConfig config = gpt_preset_find("char")->config;
+
+    config.shortcut = i % 2 == 0;
+    config.norm = (Norm)(i / 2 % NORM_COUNT);
+    config.tied = i / 6 % 2 == 0;
+    config.dropout = i / 12 % 2 == 0 ? 0.0 : 0.1;
+    config.causal = i / 24 % 2 == 0;
+    config.activation = i / 48 % 2 == 0 ? ACTIVATION_GELU : ACTIVATION_IDENTITY;
+    return config;
+}
+
+enum { CONFIG_COUNT = 96 };
+
+START_TEST(counts_are_what_a_step_takes)
+{
+    GPTConfig config = config_of(_i);
+    GPTCost cost = gpt_cost(&config, B, T);
+    Error error;
+    int ids[B * T];
+    GPT *gpt = gpt_create(&config, 1, &error);
+    ck_assert_ptr_nonnull(gpt);
+    for (int i = 0; i < B * T; i++) {
+        ids[i] = i % config.vocab_size;
+    }
+    ParameterList parameters = module_parameters(&gpt->module);
+    ck_assert_int_eq(cost.parameters, (int64_t)parameters.values);
+
+    Tape *tape = tape_create();
+    module_train(&gpt->module, true);
+    Tensor *loss = tensor_cross_entropy(gpt_forward(gpt, ids, B, T), ids);
+    double kept = (double)tape->arena.bytes;
+    double nodes = 320.0 * tape->n_nodes;          // the nodes themselves, which gpt_cost leaves out
+    ck_assert_double_le(cost.activation_bytes, kept);
+    ck_assert_double_ge(cost.activation_bytes, kept - nodes);
+    tensor_backward(loss);
+    ck_assert_double_eq(cost.gradient_peak_bytes, (double)tape->arena.bytes_peak - kept);
+    tape_free(tape);
+    parameter_list_free(&parameters);
+    gpt_free(gpt);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("cost");
+    TCase *tcase = tcase_create("cost");
+    tcase_add_loop_test(tcase, counts_are_what_a_step_takes, 0, CONFIG_COUNT);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}

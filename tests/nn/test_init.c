@@ -1,0 +1,313 @@
+// test_init.c: the values that parameters start from.
+//
+// Statistics of n draws scatter: their mean by std / sqrt(n), their standard deviation by a part sqrt((k - 1) / (4 n)) of it,
+// k = 1.8 for a uniform and 3 for a normal distribution. Allowed are 5 of these sigmas. The draws are the same at each run, so a
+// test that passes once passes always; one that looked at a wrong scheme would be off by a hundred.
+
+#include "tests/nn/nn_test.h"
+
+enum { N_IN = 200, N_OUT = 300, DRAWS = N_IN * N_OUT };
+
+static const double SIGMAS = 5;
+
+typedef struct Moments {
+    double mean;
+    double std;
+    double largest;                                // |x|
+} Moments;
+
+static Moments moments_of(const Real *values, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += (double)values[i];
+    }
+    double mean = sum / (double)n;
+    double squares = 0;
+    for (size_t i = 0; i < n; i++) {
+        squares += ((double)values[i] - mean) * ((double)values[i] - mean);
+    }
+    return (Moments){mean, sqrt(squares / (double)n), largest_size(values, n)};
+}
+
+// Uniform in plus or minus bound; of n values the largest comes within bound / n of it, 20 times that but once in e^20.
+static void assert_uniform(const Real *values, size_t n, double bound)
+{
+    Moments moments = moments_of(values, n);
+    double std = bound / sqrt(3);
+    double count = (double)n;
+    ck_assert_double_eq_tol(moments.mean, 0, SIGMAS * std / sqrt(count));
+    ck_assert_double_eq_tol(moments.std, std, SIGMAS * std * sqrt(0.8 / (4 * count)));
+    ck_assert_double_le(moments.largest, bound * (1 + 1e-6));          // the bound itself is rounded to float32
+    ck_assert_double_ge(moments.largest, bound * (1 - 20 / count));
+}
+
+// The largest of n = 1000 to 60000 normal values lies between 2.4 and 6.5 standard deviations, but once in ten thousand.
+static void assert_normal(const Real *values, size_t n, double std)
+{
+    Moments moments = moments_of(values, n);
+    double count = (double)n;
+    ck_assert_double_eq_tol(moments.mean, 0, SIGMAS * std / sqrt(count));
+    ck_assert_double_eq_tol(moments.std, std, SIGMAS * std * sqrt(2 / (4 * count)));
+    ck_assert_double_ge(moments.largest, 2.4 * std);
+    ck_assert_double_le(moments.largest, 6.5 * std);
+}
+
+static void assert_all(const Real *values, size_t n, double expected)
+{
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_double_eq((double)values[i], expected);
+    }
+}
+
+static Linear drawn_linear(InitScheme scheme, bool residual, int n_layer)
+{
+    Linear linear;
+    linear_init(&linear, NULL, "", N_IN, N_OUT, true);
+    linear.residual = residual;
+    memset(linear.bias->data, 0xff, N_OUT * sizeof(Real));             // NaN: whoever reads it without having set it shows
+    Random random;
+    random_seed(&random, 3);
+    module_initialize(&linear.module, (Init){scheme, n_layer}, &random);
+    return linear;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Linear
+
+START_TEST(torch_draws_weight_and_bias_uniformly_in_one_over_the_root_of_n_in)
+{
+    Linear linear = drawn_linear(INIT_TORCH, false, 1);
+
+    assert_uniform(linear.weight->data, DRAWS, 1 / sqrt(N_IN));
+    assert_uniform(linear.bias->data, N_OUT, 1 / sqrt(N_IN));
+    module_free(&linear.module);
+}
+END_TEST
+
+START_TEST(gpt2_draws_normally_with_0_02)
+{
+    Linear linear = drawn_linear(INIT_GPT2, false, 8);
+
+    assert_normal(linear.weight->data, DRAWS, 0.02);
+    assert_all(linear.bias->data, N_OUT, 0);
+    module_free(&linear.module);
+}
+END_TEST
+
+START_TEST(gpt2_draws_what_writes_into_the_residual_stream_smaller)
+{
+    Linear linear = drawn_linear(INIT_GPT2, true, 8);
+
+    assert_normal(linear.weight->data, DRAWS, 0.02 / 4);               // sqrt(2 * 8) = 4
+    assert_all(linear.bias->data, N_OUT, 0);
+    module_free(&linear.module);
+}
+END_TEST
+
+// It is GPT-2's idea only.
+START_TEST(other_schemes_do_not_look_at_what_is_residual)
+{
+    static const InitScheme schemes[] = {INIT_TORCH, INIT_XAVIER, INIT_KAIMING};
+    Linear plain = drawn_linear(schemes[_i], false, 8);
+    Linear residual = drawn_linear(schemes[_i], true, 8);
+
+    assert_same_bits(residual.weight->data, plain.weight->data, DRAWS, "weight");
+    module_free(&plain.module);
+    module_free(&residual.module);
+}
+END_TEST
+
+START_TEST(xavier_draws_uniformly_in_the_root_of_6_over_both_sizes)
+{
+    Linear linear = drawn_linear(INIT_XAVIER, false, 1);
+
+    assert_uniform(linear.weight->data, DRAWS, sqrt(6.0 / (N_IN + N_OUT)));
+    assert_all(linear.bias->data, N_OUT, 0);
+    module_free(&linear.module);
+}
+END_TEST
+
+START_TEST(kaiming_draws_normally_with_the_root_of_2_over_n_in)
+{
+    Linear linear = drawn_linear(INIT_KAIMING, false, 1);
+
+    assert_normal(linear.weight->data, DRAWS, sqrt(2.0 / N_IN));
+    assert_all(linear.bias->data, N_OUT, 0);
+    module_free(&linear.module);
+}
+END_TEST
+
+START_TEST(a_scheme_that_does_not_exist_is_a_mistake)
+{
+    Linear linear;
+    linear_init(&linear, NULL, "", 2, 2, true);
+
+    ASSERT_MISTAKE(initialize(&linear.module, INIT_COUNT, 1), "not a scheme");
+    module_free(&linear.module);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// The other kinds
+
+START_TEST(embeddings_are_drawn_normally)
+{
+    Embedding embedding;
+    embedding_init(&embedding, NULL, "", 100, 300);
+    InitScheme scheme = (InitScheme)_i;
+
+    initialize(&embedding.module, scheme, 3);
+
+    assert_normal(embedding.weight->data, 30000, scheme == INIT_GPT2 ? 0.02 : 1);
+    module_free(&embedding.module);
+}
+END_TEST
+
+START_TEST(layernorm_starts_at_1_and_0_in_every_scheme)
+{
+    LayerNorm layernorm;
+    layernorm_init(&layernorm, NULL, "", 10);
+    memset(layernorm.weight->data, 0xff, 10 * sizeof(Real));
+    memset(layernorm.bias->data, 0xff, 10 * sizeof(Real));
+
+    initialize(&layernorm.module, (InitScheme)_i, 3);
+
+    assert_all(layernorm.weight->data, 10, 1);
+    assert_all(layernorm.bias->data, 10, 0);
+    module_free(&layernorm.module);
+}
+END_TEST
+
+// PyTorch draws nothing for LayerNorm, so neither may we: the module after it would get other numbers.
+START_TEST(layernorm_draws_no_random_numbers)
+{
+    LayerNorm layernorm;
+    layernorm_init(&layernorm, NULL, "", 10);
+    Random random;
+    random_seed(&random, 3);
+    Random before = random;
+
+    module_initialize(&layernorm.module, (Init){INIT_TORCH, 1}, &random);
+
+    ck_assert_int_eq(random.next, before.next);
+    ck_assert_uint_eq(random_bits(&random), random_bits(&before));
+    module_free(&layernorm.module);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Joint weights and whole trees
+
+enum { WIDTH = 48 };
+
+// q, its bias, k, its bias, v, its bias: as if they were three layers, one made after the other.
+START_TEST(a_joint_weight_is_drawn_part_by_part)
+{
+    InitScheme scheme = (InitScheme)_i;
+    Attention attention;
+    attention_init(&attention, NULL, "", (AttentionConfig){.n_embd = WIDTH, .n_head = 2, .qkv_bias = true});
+    initialize(&attention.module, scheme, 3);
+
+    Random random;
+    random_seed(&random, 3);
+    for (size_t part = 0; part < 3; part++) {
+        Linear linear;
+        linear_init(&linear, NULL, "", WIDTH, WIDTH, true);
+        module_initialize(&linear.module, (Init){scheme, 1}, &random);
+        assert_same_bits(attention.c_attn.weight->data + part * WIDTH * WIDTH, linear.weight->data, WIDTH * WIDTH, "weight");
+        assert_same_bits(attention.c_attn.bias->data + part * WIDTH, linear.bias->data, WIDTH, "bias");
+        module_free(&linear.module);
+    }
+    module_free(&attention.module);
+}
+END_TEST
+
+// The only ones are the two that end in an addition to the stream.
+START_TEST(gpt2_scales_the_two_projections_of_a_block_only)
+{
+    Attention attention;
+    FeedForward feedforward;
+    attention_init(&attention, NULL, "", (AttentionConfig){.n_embd = WIDTH, .n_head = 2});
+    feedforward_init(&feedforward, NULL, "", (FeedForwardConfig){.n_embd = WIDTH, .ff_mult = 4});
+    Random random;
+    random_seed(&random, 3);
+
+    module_initialize(&attention.module, (Init){INIT_GPT2, 50}, &random);
+    module_initialize(&feedforward.module, (Init){INIT_GPT2, 50}, &random);
+
+    assert_normal(attention.c_attn.weight->data, 3 * WIDTH * WIDTH, 0.02);
+    assert_normal(attention.c_proj.weight->data, WIDTH * WIDTH, 0.002);        // sqrt(2 * 50) = 10
+    assert_normal(feedforward.c_fc.weight->data, 4 * WIDTH * WIDTH, 0.02);
+    assert_normal(feedforward.c_proj.weight->data, 4 * WIDTH * WIDTH, 0.002);
+    module_free(&attention.module);
+    module_free(&feedforward.module);
+}
+END_TEST
+
+static Real *drawn_attention(InitScheme scheme, uint64_t seed)
+{
+    Attention attention;
+    attention_init(&attention, NULL, "", (AttentionConfig){.n_embd = WIDTH, .n_head = 2});
+    initialize(&attention.module, scheme, seed);
+    Real *values = copy_values(attention.c_proj.weight->data, WIDTH * WIDTH);
+    module_free(&attention.module);
+    return values;
+}
+
+START_TEST(one_seed_gives_one_network_and_another_seed_another)
+{
+    InitScheme scheme = (InitScheme)_i;
+    Real *first = drawn_attention(scheme, 5);
+    Real *again = drawn_attention(scheme, 5);
+    Real *other = drawn_attention(scheme, 6);
+
+    assert_same_bits(again, first, WIDTH * WIDTH, "weight");
+    int equal = 0;
+    for (int i = 0; i < WIDTH * WIDTH; i++) {
+        equal += first[i] == other[i];
+    }
+    ck_assert_int_lt(equal, 5);                    // 24 bits each: by chance one in thousands
+    free(first);
+    free(again);
+    free(other);
+}
+END_TEST
+
+START_TEST(schemes_are_named)
+{
+    ck_assert_str_eq(init_name(INIT_TORCH), "torch");
+    ck_assert_str_eq(init_name(INIT_GPT2), "gpt2");
+    ck_assert_str_eq(init_name(INIT_XAVIER), "xavier");
+    ck_assert_str_eq(init_name(INIT_KAIMING), "kaiming");
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+
+int main(void)
+{
+    Suite *suite = suite_create("init");
+
+    TCase *linear = case_with_tape(suite, "linear");
+    tcase_add_test(linear, torch_draws_weight_and_bias_uniformly_in_one_over_the_root_of_n_in);
+    tcase_add_test(linear, gpt2_draws_normally_with_0_02);
+    tcase_add_test(linear, gpt2_draws_what_writes_into_the_residual_stream_smaller);
+    tcase_add_loop_test(linear, other_schemes_do_not_look_at_what_is_residual, 0, 3);
+    tcase_add_test(linear, xavier_draws_uniformly_in_the_root_of_6_over_both_sizes);
+    tcase_add_test(linear, kaiming_draws_normally_with_the_root_of_2_over_n_in);
+    tcase_add_test(linear, a_scheme_that_does_not_exist_is_a_mistake);
+
+    TCase *others = case_with_tape(suite, "other kinds");
+    tcase_add_loop_test(others, embeddings_are_drawn_normally, 0, INIT_COUNT);
+    tcase_add_loop_test(others, layernorm_starts_at_1_and_0_in_every_scheme, 0, INIT_COUNT);
+    tcase_add_test(others, layernorm_draws_no_random_numbers);
+
+    TCase *trees = case_with_tape(suite, "trees");
+    tcase_add_loop_test(trees, a_joint_weight_is_drawn_part_by_part, 0, INIT_COUNT);
+    tcase_add_test(trees, gpt2_scales_the_two_projections_of_a_block_only);
+    tcase_add_loop_test(trees, one_seed_gives_one_network_and_another_seed_another, 0, INIT_COUNT);
+    tcase_add_test(trees, schemes_are_named);
+
+    return run_suite(suite);
+}

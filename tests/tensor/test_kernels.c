@@ -1,0 +1,375 @@
+// test_kernels.c: the two sets of kernels compute the same, within what the order of a sum may change.
+
+#include "tensor/kernel.h"
+#include "tests/support/near.h"
+#include "tests/support/suite.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// ------------------------------------------------------------------------------------------------------------
+// Choosing. What the environment says is read when kernels are first asked for: these tests, each in a process of its own, do.
+
+START_TEST(the_environment_chooses_the_kernels)
+{
+    setenv("GPTAPE_KERNELS", "plain", 1);
+    ck_assert_str_eq(kernels_name(), "plain");
+}
+END_TEST
+
+START_TEST(without_a_wish_the_fastest_are_chosen)
+{
+    unsetenv("GPTAPE_KERNELS");
+    ck_assert_str_eq(kernels_name(), kernels_have_onednn() ? "fast" : "plain");
+}
+END_TEST
+
+START_TEST(a_wish_for_what_there_is_not_is_ignored)
+{
+    setenv("GPTAPE_KERNELS", "magic", 1);
+    ck_assert_str_eq(kernels_name(), kernels_have_onednn() ? "fast" : "plain");
+}
+END_TEST
+
+START_TEST(kernels_are_chosen_by_name)
+{
+    ck_assert(kernels_choose("plain"));
+    ck_assert_str_eq(kernels_name(), "plain");
+    ck_assert(!kernels_choose("magic"));
+    ck_assert_str_eq(kernels_name(), "plain");
+    ck_assert_int_eq(kernels_choose("fast"), kernels_have_onednn());
+    ck_assert_str_eq(kernels_name(), kernels_have_onednn() ? "fast" : "plain");
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// gemm against the sum in double
+
+static const char *const sets[] = {"plain", "fast"};
+
+enum { SETS = sizeof sets / sizeof sets[0] };
+
+static bool choose(int set, const char *function)
+{
+    if (!kernels_choose(sets[set])) {
+        skip(function, "this build has no fast kernels (oneDNN)");
+        return false;
+    }
+    return true;
+}
+
+typedef struct Gemm {
+    bool transpose_a, transpose_b, accumulate;
+    int M, N, K;
+    int lda, ldb, ldc;
+    Real *a, *b, *c;
+    Real *c_before;
+} Gemm;
+
+static int rows_of(bool transposed, int rows, int columns)
+{
+    return transposed ? columns : rows;
+}
+
+static Real *random_values(Random *random, size_t n)
+{
+    Real *values = memory_allocate(n * sizeof *values, "a test");
+    random_normal(random, values, n, 0.0, 1.0);
+    return values;
+}
+
+static int random_up_to(Random *random, int largest)
+{
+    return (int)(random_bits(random) % (uint32_t)largest) + 1;
+}
+
+// Each row is up to 5 longer than what is used of it. Where nothing is to be added to, c holds NaN, which must not be read.
+static Gemm make_gemm(Random *random, int largest)
+{
+    Gemm g = {.M = random_up_to(random, largest), .N = random_up_to(random, largest), .K = random_up_to(random, largest)};
+    g.transpose_a = random_bits(random) % 2;
+    g.transpose_b = random_bits(random) % 2;
+    g.accumulate = random_bits(random) % 2;
+    g.lda = (g.transpose_a ? g.M : g.K) + random_up_to(random, 6) - 1;
+    g.ldb = (g.transpose_b ? g.K : g.N) + random_up_to(random, 6) - 1;
+    g.ldc = g.N + random_up_to(random, 6) - 1;
+    g.a = random_values(random, (size_t)rows_of(g.transpose_a, g.M, g.K) * (size_t)g.lda);
+    g.b = random_values(random, (size_t)rows_of(g.transpose_b, g.K, g.N) * (size_t)g.ldb);
+    size_t n = (size_t)g.M * (size_t)g.ldc;
+    g.c = random_values(random, n);
+    for (size_t i = 0; !g.accumulate && i < n; i++) {
+        bool in_row = i % (size_t)g.ldc < (size_t)g.N;
+        g.c[i] = in_row ? (Real)NAN : g.c[i];
+    }
+    g.c_before = memory_allocate(n * sizeof(Real), "a test");
+    memcpy(g.c_before, g.c, n * sizeof(Real));
+    return g;
+}
+
+static void free_gemm(Gemm *g)
+{
+    free(g->a);
+    free(g->b);
+    free(g->c);
+    free(g->c_before);
+}
+
+static void describe(const Gemm *g, char text[160])
+{
+    snprintf(text, 160, "%s gemm %d x %d x %d, %c%c%s, ld %d %d %d", kernels_name(), g->M, g->N, g->K,
+             g->transpose_a ? 'T' : 'N', g->transpose_b ? 'T' : 'N', g->accumulate ? " added" : "", g->lda, g->ldb, g->ldc);
+}
+
+// K products and, if it is added to, c: each term takes part in at most K + 1 roundings, whatever the order of the sum, so
+// the error is at most that many units of the sum of the terms' sizes (and a little, as the units' own errors multiply).
+static void assert_element(const Gemm *g, int i, int j)
+{
+    double sum = g->accumulate ? (double)g->c_before[i * g->ldc + j] : 0;
+    double sizes = fabs(sum);
+    for (int p = 0; p < g->K; p++) {
+        double a = (double)(g->transpose_a ? g->a[p * g->lda + i] : g->a[i * g->lda + p]);
+        double b = (double)(g->transpose_b ? g->b[j * g->ldb + p] : g->b[p * g->ldb + j]);
+        sum += a * b;
+        sizes += fabs(a * b);
+    }
+    double got = (double)g->c[i * g->ldc + j];
+    if (!(fabs(got - sum) <= 1.01 * (g->K + 1) * FLOAT_UNIT * sizes)) {
+        char text[160];
+        describe(g, text);
+        ck_abort_msg("%s: (%d, %d): expected %.9g, got %.9g", text, i, j, sum, got);
+    }
+}
+
+static void assert_gemm(const Gemm *g)
+{
+    for (int i = 0; i < g->M; i++) {
+        for (int j = 0; j < g->N; j++) {
+            assert_element(g, i, j);
+        }
+        for (int j = g->N; j < g->ldc; j++) {
+            if (g->c[i * g->ldc + j] != g->c_before[i * g->ldc + j]) {
+                char text[160];
+                describe(g, text);
+                ck_abort_msg("%s: wrote beyond row %d", text, i);
+            }
+        }
+    }
+}
+
+static void multiply(const Gemm *g)
+{
+    kernels()->gemm(g->transpose_a, g->transpose_b, g->M, g->N, g->K, g->a, g->lda, g->b, g->ldb, g->accumulate, g->c, g->ldc);
+}
+
+static void check_random_gemms(int count, int largest)
+{
+    Random random;
+    random_seed(&random, 17);
+    for (int i = 0; i < count; i++) {
+        Gemm g = make_gemm(&random, largest);
+        multiply(&g);
+        assert_gemm(&g);
+        free_gemm(&g);
+    }
+}
+
+START_TEST(small_products_are_the_sums_they_should_be)
+{
+    if (choose(_i, __func__)) {
+        check_random_gemms(300, 9);
+    }
+}
+END_TEST
+
+START_TEST(larger_products_are_the_sums_they_should_be)
+{
+    if (choose(_i, __func__)) {
+        check_random_gemms(60, 70);
+    }
+}
+END_TEST
+
+// 4 million multiplications are what the fast kernels begin to share out.
+START_TEST(a_product_on_one_thread_and_on_two)
+{
+    enum { N = 161 };
+    if (!choose(_i, __func__)) {
+        return;
+    }
+    for (int threads = 1; threads <= 2; threads++) {
+        Random random;
+        random_seed(&random, 4);
+        Gemm g = {.transpose_b = true, .M = N, .N = N, .K = N, .lda = N, .ldb = N, .ldc = N};
+        g.a = random_values(&random, N * N);
+        g.b = random_values(&random, N * N);
+        g.c = random_values(&random, N * N);
+        g.c_before = random_values(&random, N * N);
+        kernels_set_threads(threads);
+        multiply(&g);
+        assert_gemm(&g);
+        free_gemm(&g);
+    }
+}
+END_TEST
+
+START_TEST(the_same_product_twice_has_the_same_bits)
+{
+    if (!choose(_i, __func__)) {
+        return;
+    }
+    enum { N = 64 };
+    Random random;
+    random_seed(&random, 2);
+    Real *a = random_values(&random, N * N);
+    Real *b = random_values(&random, N * N);
+    Real *first = random_values(&random, N * N);
+    Real *again = random_values(&random, N * N);
+    kernels()->gemm(false, true, N, N, N, a, N, b, N, false, first, N);
+    kernels()->gemm(false, true, N, N, N, a, N, b, N, false, again, N);
+    ck_assert_int_eq(memcmp(first, again, N * N * sizeof(Real)), 0);
+    free(a);
+    free(b);
+    free(first);
+    free(again);
+}
+END_TEST
+
+START_TEST(a_nan_goes_through_a_product)
+{
+    enum { N = 20 };
+    if (!choose(_i, __func__)) {
+        return;
+    }
+    static Real a[N * N];
+    static Real zeros[N * N];
+    static Real c[N * N];
+    a[N + 1] = (Real)NAN;
+    kernels()->gemm(false, false, N, N, N, a, N, zeros, N, false, c, N);
+    for (int i = 0; i < N * N; i++) {
+        bool in_row_1 = i / N == 1;                // 0 times NaN is NaN, in the whole row, and only there
+        ck_assert_int_eq(isnan(c[i]) != 0, in_row_1);
+    }
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// A whole small network: one layer of a GPT, large enough that the fast kernels do not hand on to the plain ones
+
+enum { B = 2, T = 8, C = 16, HEADS = 2, VOCABULARY = 20, WEIGHTS = 4 };
+
+typedef struct Network {
+    Tensor *weights[WEIGHTS];                      // embedding, attention, feedforward, gain
+} Network;
+
+static Network network_create(void)
+{
+    static const Shape shapes[WEIGHTS] = {SIZES(VOCABULARY, C), SIZES(3 * C, C), SIZES(C, C), SIZES(C)};
+    Network network;
+    Random random;
+    random_seed(&random, 9);
+    for (int i = 0; i < WEIGHTS; i++) {
+        network.weights[i] = tensor_parameter(NULL, "weight", shapes[i]);
+        random_normal(&random, network.weights[i]->data, shape_count(shapes[i]), 0.0, 0.3);
+    }
+    return network;
+}
+
+static Tensor *network_loss(const Network *network)
+{
+    int ids[B * T];
+    for (int i = 0; i < B * T; i++) {
+        ids[i] = i * 7 % VOCABULARY;
+    }
+    Tensor *embedding = network->weights[0];
+    Tensor *gain = network->weights[3];
+    Tensor *x = tensor_embedding(embedding, ids, B, T);
+    Tensor *qkv = tensor_linear(tensor_layernorm(x, gain, gain, 1e-5), network->weights[1], NULL);
+    x = tensor_add(x, tensor_attention(qkv, HEADS, true));
+    x = tensor_add(x, tensor_gelu(tensor_linear(x, network->weights[2], gain)));
+    return tensor_cross_entropy(tensor_linear(x, embedding, NULL), ids);
+}
+
+static Network network_with_gradient(const char *set)
+{
+    kernels_choose(set);
+    Network network = network_create();
+    tensor_backward(network_loss(&network));
+    return network;
+}
+
+// Each gradient is the end of about ten sums one after the other, of up to 20 terms each, in two orders.
+START_TEST(a_networks_gradient_is_the_same_with_both)
+{
+    if (!choose(1, __func__)) {
+        return;
+    }
+    Tape *tape = tape_create();
+    Network plain = network_with_gradient("plain");
+    Network fast = network_with_gradient("fast");
+    for (int i = 0; i < WEIGHTS; i++) {
+        size_t n = tensor_count(plain.weights[i]);
+        double expected[3 * C * C];
+        double largest = 0;
+        for (size_t k = 0; k < n; k++) {
+            expected[k] = (double)plain.weights[i]->grad[k];
+            largest = fmax(largest, fabs(expected[k]));
+        }
+        ck_assert_double_gt(largest, 1e-3);
+        assert_values_near("gradient", fast.weights[i]->grad, expected, n, 10 * 20 * FLOAT_UNIT);
+        tensor_free(plain.weights[i]);
+        tensor_free(fast.weights[i]);
+    }
+    tape_free(tape);
+}
+END_TEST
+
+static TCase *choice_case(void)
+{
+    TCase *tcase = case_create("choice");
+    tcase_add_test(tcase, the_environment_chooses_the_kernels);
+    tcase_add_test(tcase, without_a_wish_the_fastest_are_chosen);
+    tcase_add_test(tcase, a_wish_for_what_there_is_not_is_ignored);
+    tcase_add_test(tcase, kernels_are_chosen_by_name);
+    return tcase;
+}
+
+// oneDNN makes its code when first called; made here, on one thread, it is there in every test's process. The tests of the
+// choice come before: after this, kernels have been asked for.
+static void warm_up(void)
+{
+    static Real values[32 * 32];
+    static Real product[32 * 32];
+    if (kernels_choose("fast")) {
+        kernels()->gemm(false, false, 32, 32, 32, values, 32, values, 32, false, product, 32);
+    }
+}
+
+static TCase *gemm_case(void)
+{
+    TCase *tcase = case_create("gemm");
+    tcase_add_unchecked_fixture(tcase, warm_up, NULL);
+    tcase_add_loop_test(tcase, small_products_are_the_sums_they_should_be, 0, SETS);
+    tcase_add_loop_test(tcase, larger_products_are_the_sums_they_should_be, 0, SETS);
+    tcase_add_loop_test(tcase, a_product_on_one_thread_and_on_two, 0, SETS);
+    tcase_add_loop_test(tcase, a_nan_goes_through_a_product, 0, SETS);
+    tcase_add_loop_test(tcase, the_same_product_twice_has_the_same_bits, 0, SETS);
+    return tcase;
+}
+
+static TCase *network_case(void)
+{
+    TCase *tcase = case_create("network");
+    tcase_add_test(tcase, a_networks_gradient_is_the_same_with_both);
+    return tcase;
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("kernels");
+    suite_add_tcase(suite, choice_case());
+    suite_add_tcase(suite, gemm_case());
+    suite_add_tcase(suite, network_case());
+    return suite_run(suite);
+}
