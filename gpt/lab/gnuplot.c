@@ -225,68 +225,12 @@ bool gnuplot_run(const char *script, size_t n, PlotText *output, Error *error)
     return drawn;
 }
 
-// ------------------------------------------------------------------------------------------------------------
-// The file
-
-// A name nobody has in the folder of path, short, since path's own name may be as long as a name can be. The caller frees it.
-static char *name_beside(const char *path, int attempt)
-{
-    const char *slash = strrchr(path, '/');
-    int folder = slash == NULL ? 0 : (int)(slash - path) + 1;
-    PlotText name;
-    plot_text_open(&name);
-    fprintf(name.stream, "%.*s.gptape-%ld-%d", folder, path, (long)getpid(), attempt);
-    plot_text_close(&name);
-    return name.bytes;
-}
-
-static int create_beside(const char *path, char **name)
-{
-    for (int attempt = 0;; attempt++) {
-        *name = name_beside(path, attempt);
-        int fd = open(*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd >= 0 || errno != EEXIST || attempt == 100) {
-            return fd;
-        }
-        free(*name);
-    }
-}
-
-static bool write_all(int fd, const char *bytes, size_t n)
-{
-    size_t done = 0;
-    while (done < n) {
-        ssize_t written = write(fd, bytes + done, n - done);
-        if (written < 0 && errno != EINTR) {
-            return false;
-        }
-        done += written < 0 ? 0 : (size_t)written;
-    }
-    return true;
-}
-
-// Written beside and renamed, so that path is the whole new file, or what it was before.
 bool plot_save(const char *path, const char *bytes, size_t n, Error *error)
 {
-    char *name;
-    int fd = create_beside(path, &name);
-    int reason = errno;
-    bool done = false;
-    if (fd >= 0) {
-        done = write_all(fd, bytes, n);
-        reason = done ? 0 : errno;
-        if (close(fd) != 0 && done) {
-            done = false;
-            reason = errno;
-        }
-        if (done && rename(name, path) != 0) {
-            done = false;
-            reason = errno;
-        }
-        if (!done) {
-            unlink(name);
-        }
+    SaveFile save;
+    if (!save_begin(&save, path, error)) {
+        return false;
     }
-    free(name);
-    return done ? true : error_set(error, "%s: can't write: %s", path, strerror(reason));
+    fwrite(bytes, 1, n, save.stream);              // what could not be written, the commit reports
+    return save_commit(&save, error);
 }

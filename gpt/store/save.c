@@ -3,18 +3,11 @@
 #include "gpt/gpt.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-// The permissions of a new file; mkstemp's are the owner's only.
-static mode_t usual_permissions(void)
-{
-    mode_t mask = umask(0);
-    umask(mask);
-    return 0666 & ~mask;
-}
 
 static bool save_failed(SaveFile *save, Error *error)
 {
@@ -23,24 +16,52 @@ static bool save_failed(SaveFile *save, Error *error)
     return false;
 }
 
+static char *copy_text(const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    char *copy = memory_allocate(bytes, "a file's name");
+    memcpy(copy, text, bytes);
+    return copy;
+}
+
+// A name that nobody has in the folder of path; short, since path's own name may be as long as a name can be.
+static char *name_beside(const char *path, int attempt)
+{
+    enum { OWN_PART = 64 };
+    const char *slash = strrchr(path, '/');
+    int folder = slash == NULL ? 0 : (int)(slash - path) + 1;
+    size_t bytes = (size_t)folder + OWN_PART;
+    char *name = memory_allocate(bytes, "a file's name");
+    snprintf(name, bytes, "%.*s.gptape-%ld-%d", folder, path, (long)getpid(), attempt);
+    return name;
+}
+
+// The descriptor of a new file beside path, or -1; its name becomes the save's temporary.
+static int create_beside(SaveFile *save)
+{
+    enum { ATTEMPTS = 100 };
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        char *name = name_beside(save->path, attempt);
+        int descriptor = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (descriptor >= 0) {
+            save->temporary = name;
+            return descriptor;
+        }
+        free(name);
+        if (errno != EEXIST) {
+            return -1;
+        }
+    }
+    return -1;
+}
+
 bool save_begin(SaveFile *save, const char *path, Error *error)
 {
-    static const char suffix[] = ".XXXXXX";
-    size_t length = strlen(path);
-    *save = (SaveFile){0};
-    save->path = memory_allocate(length + 1, "a file's name");
-    memcpy(save->path, path, length + 1);
-    char *temporary = memory_allocate(length + sizeof suffix, "a file's name");
-    memcpy(temporary, path, length);
-    memcpy(temporary + length, suffix, sizeof suffix);
-
-    int descriptor = mkstemp(temporary);
+    *save = (SaveFile){.path = copy_text(path)};
+    int descriptor = create_beside(save);
     if (descriptor < 0) {
-        free(temporary);
         return save_failed(save, error);
     }
-    save->temporary = temporary;
-    fchmod(descriptor, usual_permissions());
     save->stream = fdopen(descriptor, "w");
     if (save->stream == NULL) {
         close(descriptor);

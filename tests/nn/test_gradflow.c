@@ -445,6 +445,28 @@ START_TEST(the_layer_is_the_first_number_in_the_name)
 }
 END_TEST
 
+// Parameters are those of the part; the tape has the intermediates of all the network, layers that the part does not know too.
+START_TEST(a_part_of_a_network_can_be_read)
+{
+    Net net;
+    net_init(&net);
+    Tensor *loss = net_forward(&net);
+    GradFlowWatch *watch = gradflow_watch(tape_current());
+    tensor_backward(loss);
+    GradFlow flow = gradflow_read(watch, &net.layers[0].module);
+
+    ck_assert_int_eq(flow.n_layer, 1);
+    ck_assert_ptr_null(gradflow_find(&flow, FLOW_WEIGHT_GRAD, "layers.1.weight"));
+    ck_assert_int_eq(row_of(&flow, "layers.0.weight", FLOW_WEIGHT_GRAD)->layer, 0);
+    ck_assert_int_eq(row_of(&flow, "layers.1.out", FLOW_ACTIVATION)->layer, 1);
+    for (int i = 1; i < flow.n_rows; i++) {
+        ck_assert_int_le(flow.rows[i - 1].layer, flow.rows[i].layer);
+    }
+    gradflow_free(&flow);
+    module_free(&net.module);
+}
+END_TEST
+
 START_TEST(a_joint_weight_is_also_reported_by_its_parts)
 {
     static const char *const names[] = {"h.0.attn.c_attn.weight.q", "h.0.attn.c_attn.weight.k", "h.0.attn.c_attn.weight.v",
@@ -703,6 +725,7 @@ START_TEST(a_split_that_can_be_worked_out_by_hand)
 
     ck_assert_int_eq(flow.n_shortcuts, 1);
     ck_assert_int_eq(flow.n_rows, 2);
+    ck_assert_int_le(flow.rows[0].layer, 0);       // the 1 of its name is no layer
     ck_assert_double_eq(row_of(&flow, "shortcut.1", FLOW_SKIP_GRAD)->stats.mean_abs, 1);
     ck_assert_double_eq(row_of(&flow, "shortcut.1", FLOW_BLOCK_GRAD)->stats.mean_abs, 3);
     for (int i = 0; i < 4; i++) {
@@ -914,6 +937,7 @@ static void add_reading(Suite *suite)
     tcase_add_test(rows, rows_come_by_layer_then_in_the_order_of_the_network);
     tcase_add_test(rows, rows_of_intermediates_hold_their_values_and_gradients);
     tcase_add_test(rows, the_layer_is_the_first_number_in_the_name);
+    tcase_add_test(rows, a_part_of_a_network_can_be_read);
     tcase_add_test(rows, a_joint_weight_is_also_reported_by_its_parts);
     tcase_add_test(rows, a_shared_parameter_has_one_row_where_it_comes_first);
     tcase_add_test(rows, kinds_and_reaches_are_named);
