@@ -173,6 +173,8 @@ typedef struct DeepConfig {
     bool shortcut;
 } DeepConfig;
 
+enum { DEEP_DEPTH_MAX = 100000, DEEP_WIDTH_MAX = 65536 };      // beyond, a typing error is likelier than a wish
+
 typedef struct DeepNet {
     Module module;
     DeepConfig config;                             // sizes: its own copy

@@ -37,6 +37,8 @@ static void adamw_update(const AdamW *adamw, Tensor *p, Real *m, Real *v)
     const AdamWConfig *config = &adamw->config;
     Real beta1 = (Real)config->beta1;
     Real beta2 = (Real)config->beta2;
+    Real new1 = (Real)(1 - config->beta1);         // not 1 - beta1 in float32, which is off by 2e-7
+    Real new2 = (Real)(1 - config->beta2);
     Real eps = (Real)config->eps;
     Real correction1 = (Real)(1 - pow(config->beta1, adamw->step));
     Real correction2_root = (Real)sqrt(1 - pow(config->beta2, adamw->step));
@@ -47,8 +49,8 @@ static void adamw_update(const AdamW *adamw, Tensor *p, Real *m, Real *v)
     size_t n = tensor_count(p);
     for (size_t k = 0; k < n; k++) {
         Real dp = p->grad[k];
-        m[k] = beta1 * m[k] + (1 - beta1) * dp;
-        v[k] = beta2 * v[k] + (1 - beta2) * dp * dp;
+        m[k] = beta1 * m[k] + new1 * dp;
+        v[k] = beta2 * v[k] + new2 * dp * dp;
         Real denominator = (Real)sqrt(v[k]) / correction2_root + eps;
         p->data[k] = keep * p->data[k] - step_size * m[k] / denominator;
     }

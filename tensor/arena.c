@@ -101,6 +101,7 @@ static void *take_spare(Arena *arena, size_t bytes)
         ArenaSpare *spare = *link;
         if (spare->bytes == bytes) {
             *link = spare->next;
+            ASAN_POISON_MEMORY_REGION(spare, sizeof *spare);
             return spare;
         }
     }

@@ -14,7 +14,7 @@ enum {
     OPTION_PLOT, OPTION_CSV
 };
 
-enum { MOST_SEEDS = 10000, MOST_STEPS = 1000000, MOST_DEPTH = 100000, MOST_WIDTH = 65536, MOST_BATCH = 65536 };
+enum { MOST_SEEDS = 10000, MOST_STEPS = 1000000, MOST_BATCH = 65536 };
 
 #define DEFAULT_CONFIG "flow"
 #define DEFAULT_DEPTH "20"
@@ -153,8 +153,8 @@ static bool is_show(const Options *options)
 static bool sizes_from_depth(const Options *options, DeepConfig *deep)
 {
     int width;
-    if (!options_int(options, OPTION_DEPTH, DEFAULT_DEPTH, 1, MOST_DEPTH, &deep->n_layer) ||
-        !options_int(options, OPTION_WIDTH, DEFAULT_WIDTH, 1, MOST_WIDTH, &width)) {
+    if (!options_int(options, OPTION_DEPTH, DEFAULT_DEPTH, 1, DEEP_DEPTH_MAX, &deep->n_layer) ||
+        !options_int(options, OPTION_WIDTH, DEFAULT_WIDTH, 1, DEEP_WIDTH_MAX, &width)) {
         return false;
     }
     deep->sizes = memory_allocate((size_t)(deep->n_layer + 1) * sizeof(int), "the layers' sizes");
@@ -174,7 +174,7 @@ static bool read_sizes(const Options *options, DeepConfig *deep)
         return option_error(options, OPTION_SIZES, "says it all; leave out --depth and --width");
     }
     int n;
-    if (!options_int_list(options, OPTION_SIZES, NULL, 1, MOST_WIDTH, &deep->sizes, &n)) {
+    if (!options_int_list(options, OPTION_SIZES, NULL, 1, DEEP_WIDTH_MAX, &deep->sizes, &n)) {
         return false;
     }
     deep->n_layer = n - 1;
@@ -327,7 +327,7 @@ static bool read_experiment(const Options *options, GradflowPlan *plan)
     if (!show && !options_given(options, OPTION_DEPTHS)) {
         return true;
     }
-    return options_int_list(options, OPTION_DEPTHS, SHOW_DEPTHS, 1, MOST_DEPTH, &plan->depths, &plan->n_depths);
+    return options_int_list(options, OPTION_DEPTHS, SHOW_DEPTHS, 1, DEEP_DEPTH_MAX, &plan->depths, &plan->n_depths);
 }
 
 // Asked before the work, so that nobody waits for a picture that can't be written.

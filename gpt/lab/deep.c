@@ -8,21 +8,18 @@
 
 static const ModuleKind deep_kind = {.name = "DeepNet"};
 
-// Sizes beyond which a typing error is likelier than a wish.
-enum { DEPTH_MAX = 100000, WIDTH_MAX = 65536 };
-
 bool deep_config_check(const DeepConfig *config, Error *error)
 {
-    if (config->n_layer < 1 || config->n_layer > DEPTH_MAX) {
-        return error_set(error, "%d layers: must be 1 to %d", config->n_layer, DEPTH_MAX);
+    if (config->n_layer < 1 || config->n_layer > DEEP_DEPTH_MAX) {
+        return error_set(error, "%d layers: must be 1 to %d", config->n_layer, DEEP_DEPTH_MAX);
     }
     if ((unsigned)config->activation >= ACTIVATION_COUNT || (unsigned)config->init >= INIT_COUNT) {
         return error_set(error, "activation %d, init %d: there is no such", (int)config->activation, (int)config->init);
     }
     double values = 0;
     for (int i = 0; i <= config->n_layer; i++) {
-        if (config->sizes[i] < 1 || config->sizes[i] > WIDTH_MAX) {
-            return error_set(error, "a layer of %d values: must be 1 to %d", config->sizes[i], WIDTH_MAX);
+        if (config->sizes[i] < 1 || config->sizes[i] > DEEP_WIDTH_MAX) {
+            return error_set(error, "a layer of %d values: must be 1 to %d", config->sizes[i], DEEP_WIDTH_MAX);
         }
         values += i == 0 ? 0 : (double)(config->sizes[i - 1] + 1) * config->sizes[i];
     }

@@ -174,6 +174,12 @@ static bool run_all(const ExperimentConfig *config, Tape *tape, Experiment *expe
 
 static bool config_check(const ExperimentConfig *config, Error *error)
 {
+    if (config->n_seeds < 1) {
+        return error_set(error, "%d seeds: must be 1 or more", config->n_seeds);
+    }
+    if (config->n_steps < 0) {
+        return error_set(error, "%d steps: must be 0 or more", config->n_steps);
+    }
     if (config->net == NET_MLP) {
         return deep_config_check(&config->deep, error);
     }
@@ -187,8 +193,11 @@ static bool config_check(const ExperimentConfig *config, Error *error)
     GPTCost cost = gpt_cost(&config->gpt, config->B, config->T);
     double bytes = cost.weight_bytes + cost.gradient_bytes + cost.activation_bytes + cost.gradient_peak_bytes;
     bytes += config->n_steps > 0 ? cost.adamw_bytes : 0;
-    int n = config->B * config->T;
-    return memory_check(bytes, "the experiment", error) && gpt_ids_check(&config->gpt, config->ids, n, error) &&
+    if (!memory_check(bytes, "the experiment", error)) {
+        return false;
+    }
+    int n = config->B * config->T;                 // fits: there is memory for so many
+    return gpt_ids_check(&config->gpt, config->ids, n, error) &&
            gpt_ids_check(&config->gpt, config->targets, n, error);
 }
 

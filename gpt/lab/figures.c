@@ -86,10 +86,10 @@ static double quantile(const double *sorted, int n, double p)
 {
     double at = p * (n - 1);
     int below = (int)at;
-    if (below == n - 1) {
-        return sorted[n - 1];
-    }
     double part = at - below;
+    if (part == 0) {
+        return sorted[below];                      // also where the next is infinite, or there is none
+    }
     return sorted[below] + part * (sorted[below + 1] - sorted[below]);
 }
 

@@ -27,8 +27,8 @@ static bool run_depth(const ExperimentConfig *config, int depth, ExperimentProgr
     at_depth.deep.n_layer = depth;
     int *sizes = NULL;
     if (config->net == NET_MLP) {
-        if (depth < 1) {
-            return error_set(error, "a depth of %d: must be at least 1", depth);
+        if (depth < 1 || depth > DEEP_DEPTH_MAX) {
+            return error_set(error, "a depth of %d: must be 1 to %d", depth, DEEP_DEPTH_MAX);
         }
         sizes = sizes_for_depth(&config->deep, depth);
         at_depth.deep.sizes = sizes;

@@ -433,7 +433,10 @@ END_TEST
 
 START_TEST(a_null_tensor_has_no_value_and_no_name)
 {
+    char name[NAME_TEXT];
     assert_mistake_begins("tensor_item: ", tensor_item(NULL));
+    assert_mistake_begins("tensor_count: ", tensor_count(NULL));
+    assert_mistake_begins("tensor_name: ", tensor_name(NULL, name));
     assert_mistake_begins("tensor_label: ", tensor_label(NULL, "x"));
     assert_mistake_begins("tensor_require_grad: ", tensor_require_grad(NULL));
     assert_mistake_begins("tensor_retain_grad: ", tensor_retain_grad(NULL));
