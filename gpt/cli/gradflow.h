@@ -1,9 +1,30 @@
-// gradflow.h: between the command (gradflow.c: what is asked) and its report (gradflow_report.c: what is answered).
+// gradflow.h: what the three files of the command share: gradflow.c (options, and the run), gradflow_plan.c (what is asked),
+// gradflow_report.c (what is answered).
 
 #ifndef GPTAPE_CLI_GRADFLOW_H
 #define GPTAPE_CLI_GRADFLOW_H
 
 #include "gpt/cli/cli.h"
+
+enum {
+    OPTION_NET = OPTION_OWN, OPTION_SIZES, OPTION_DEPTH, OPTION_WIDTH, OPTION_INPUT, OPTION_TARGET,
+    OPTION_DATA, OPTION_IDS, OPTION_TARGETS, OPTION_BATCH, OPTION_LENGTH,
+    OPTION_SEEDS, OPTION_DEPTHS, OPTION_STEPS, OPTION_LR, OPTION_SAME_DY,
+    OPTION_PLOT, OPTION_CSV
+};
+
+enum { MOST_SEEDS = 10000, MOST_STEPS = 1000000, MOST_BATCH = 65536 };
+
+#define DEFAULT_CONFIG "flow"
+#define DEFAULT_DEPTH "20"
+#define DEFAULT_WIDTH "3"
+#define DEFAULT_BATCH "4"
+#define DEFAULT_LR "0.001"
+
+// Without any option that says what to run, many seeds and several depths are run, and a picture is drawn.
+#define SHOW_SEEDS "100"
+#define SHOW_DEPTHS "5,10,20,40"
+#define SHOW_PLOT "gradflow.png"
 
 // What is to be run and where the results go.
 typedef struct GradflowPlan {
@@ -17,7 +38,11 @@ typedef struct GradflowPlan {
     bool text;                                     // table and chart on stdout
 } GradflowPlan;
 
-void gradflow_print_text(const GradflowPlan *plan, const Experiment *experiment, const Sweep *sweep);
-void gradflow_print_json(const GradflowPlan *plan, const Experiment *experiment, const Sweep *sweep);
+// From options to a plan that can be run; false after one line on stderr, with the exit status. Free it either way.
+bool gradflow_plan_read(const Options *options, GradflowPlan *plan, int *status);
+void gradflow_plan_free(GradflowPlan *plan);
+
+void gradflow_print_text(const Experiment *experiment, const Sweep *sweep);
+void gradflow_print_json(const Experiment *experiment, const Sweep *sweep);
 
 #endif

@@ -242,9 +242,8 @@ static void print_sweep(const Experiment *experiment, const Sweep *sweep)
     }
 }
 
-void gradflow_print_text(const GradflowPlan *plan, const Experiment *experiment, const Sweep *sweep)
+void gradflow_print_text(const Experiment *experiment, const Sweep *sweep)
 {
-    (void)plan;
     print_heading(&experiment->config);
     print_layers(experiment, 0);
     printf("\n");
@@ -321,9 +320,9 @@ static void add_sweep(cJSON *object, const Sweep *sweep)
     }
 }
 
-void gradflow_print_json(const GradflowPlan *plan, const Experiment *experiment, const Sweep *sweep)
+void gradflow_print_json(const Experiment *experiment, const Sweep *sweep)
 {
-    const ExperimentConfig *config = &plan->experiment;
+    const ExperimentConfig *config = &experiment->config;
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "net", net_name(config->net));
     if (config->net == NET_GPT) {

@@ -1,6 +1,7 @@
 // test_gradflow.c: gptape gradflow as a user types it: figures, files, pictures, and every wrong way to ask.
 
 #include "tests/cli/run.h"
+#include "tests/support/folder.h"
 #include "tests/support/suite.h"
 
 #include <check.h>
@@ -10,35 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define BOOK "gradflow --net mlp --sizes 3,3,3,3,3,1 --seed 123 --input 1,0,-1 --target 0 --init torch"
-
-// Each test works in an empty folder of its own, so that what is left behind shows.
-static char folder[64];
-static char home[512];
-
-static void enter_folder(void)
-{
-    strcpy(folder, "/tmp/gptape-test-XXXXXX");
-    ck_assert_ptr_nonnull(getcwd(home, sizeof home));
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    const char *program = getenv("GPTAPE_BIN");
-    if (program == NULL) {
-        char path[640];
-        snprintf(path, sizeof path, "%s/build/gptape", home);
-        setenv("GPTAPE_BIN", path, 1);
-    }
-    ck_assert_int_eq(chdir(folder), 0);
-}
-
-static void leave_folder(void)
-{
-    char command[128];
-    ck_assert_int_eq(chdir(home), 0);
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    ck_assert_int_eq(system(command), 0);
-}
 
 static void assert_folder_holds(const char *names)
 {
@@ -385,7 +359,7 @@ int main(void)
     Suite *suite = suite_create("gptape gradflow");
     TCase *tests = tcase_create("as a user types it");
     tcase_set_timeout(tests, SECONDS);
-    tcase_add_checked_fixture(tests, enter_folder, leave_folder);
+    tcase_add_checked_fixture(tests, folder_enter, folder_leave);
     tcase_add_test(tests, the_books_table);
     tcase_add_test(tests, the_csv_has_its_columns_and_order);
     tcase_add_test(tests, skip_and_block_add_up);

@@ -5,6 +5,7 @@
 // at the top stand in a block without a name: one of them is running this test, and the other is run by the last one here.
 
 #include "tests/cli/run.h"
+#include "tests/support/folder.h"
 #include "tests/support/suite.h"
 
 #include <check.h>
@@ -16,8 +17,6 @@
 
 enum { TEXT = 1 << 18, SECONDS = 300 };
 
-static char home[512];
-static char folder[64];
 static char readme[TEXT];
 
 // The text that everything in the README printed.
@@ -25,7 +24,9 @@ static char printed[TEXT];
 
 static void read_readme(void)
 {
-    FILE *file = fopen("README.md", "r");
+    char path[640];
+    snprintf(path, sizeof path, "%s/README.md", folder_home());
+    FILE *file = fopen(path, "r");
     ck_assert_ptr_nonnull(file);
     size_t n = fread(readme, 1, sizeof readme - 1, file);
     fclose(file);
@@ -34,28 +35,13 @@ static void read_readme(void)
 }
 
 // Commands run in a folder of their own, in which build/gptape is the program that is tested.
-static void enter_folder(void)
+static void prepare(void)
 {
-    char command[1400];
-    char program[700];
-    strcpy(folder, "/tmp/gptape-readme-XXXXXX");
-    ck_assert_ptr_nonnull(getcwd(home, sizeof home));
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    folder_enter();
     read_readme();
-    snprintf(program, sizeof program, "%s/build/gptape", home);
-    const char *given = getenv("GPTAPE_BIN");
-    snprintf(command, sizeof command, "mkdir '%s/build' && ln -s '%s' '%s/build/gptape'", folder,
-             given == NULL ? program : given, folder);
-    ck_assert_int_eq(system(command), 0);
-    ck_assert_int_eq(chdir(folder), 0);
-}
-
-static void leave_folder(void)
-{
-    char command[128];
-    ck_assert_int_eq(chdir(home), 0);
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    ck_assert_int_eq(system(command), 0);
+    Run run = run_shell("mkdir build && ln -s \"$GPTAPE_BIN\" build/gptape");
+    assert_quiet(&run);
+    run_free(&run);
 }
 
 // The next block with this name after *at, copied to block; *at moves behind it. False if there is none.
@@ -116,7 +102,7 @@ static void run_program(void)
              "env -u MAKEFLAGS -u MAKELEVEL -u SAN -u DEBUG make -C '%s' install PREFIX='%s/usr' > install.log 2>&1 && "
              "PKG_CONFIG_PATH='%s/usr/lib/pkgconfig' && export PKG_CONFIG_PATH && "
              "cc -std=c11 -Wall -Wextra -Wpedantic -Werror example.c $(pkg-config --cflags --libs gptape) -o example && "
-             "LD_LIBRARY_PATH='%s/usr/lib' ./example", home, folder, folder, folder);
+             "LD_LIBRARY_PATH='%s/usr/lib' ./example", folder_home(), folder_path(), folder_path(), folder_path());
     Run run = run_shell(command);
     ck_assert_msg(run.status == 0, "the program in README.md: %s%s", run.out, run.err);
     keep_output(&run);
@@ -146,7 +132,7 @@ START_TEST(its_pictures_and_pages_are_there)
         char path[1024];
         at += 2;
         size_t length = strcspn(at, ")");
-        snprintf(path, sizeof path, "%s/%.*s", home, (int)length, at);
+        snprintf(path, sizeof path, "%s/%.*s", folder_home(), (int)length, at);
         ck_assert_msg(access(path, R_OK) == 0, "README.md points at %s", path);
         links++;
     }
@@ -157,7 +143,7 @@ END_TEST
 START_TEST(make_demo_draws_and_speaks)
 {
     char command[700];
-    snprintf(command, sizeof command, "env -u MAKEFLAGS -u MAKELEVEL make -C '%s' demo", home);
+    snprintf(command, sizeof command, "env -u MAKEFLAGS -u MAKELEVEL make -C '%s' demo", folder_home());
     Run run = run_shell(command);
     ck_assert_msg(run.status == 0, "make demo: %s", run.err);
     assert_has(&run, run.out, "decades a layer");
@@ -172,7 +158,7 @@ int main(void)
     Suite *suite = suite_create("README.md");
     TCase *tests = tcase_create("its word");
     tcase_set_timeout(tests, SECONDS);
-    tcase_add_checked_fixture(tests, enter_folder, leave_folder);
+    tcase_add_checked_fixture(tests, prepare, folder_leave);
     tcase_add_test(tests, what_it_shows_is_what_comes);
     tcase_add_test(tests, its_pictures_and_pages_are_there);
     tcase_add_test(tests, make_demo_draws_and_speaks);

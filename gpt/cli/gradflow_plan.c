@@ -1,0 +1,300 @@
+// gradflow_plan.c: what gptape gradflow is asked for: options become an experiment that can be run, or one line that says why not.
+
+#include "gpt/cli/gradflow.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *net_word(int i)
+{
+    return net_name((NetKind)i);
+}
+
+static const char *arms_word(int i)
+{
+    static const char *const words[] = {"both", "on", "off"};
+    return words[i];
+}
+
+static const char *activation_word(int i)
+{
+    return activation_name((Activation)i);
+}
+
+static const char *init_word(int i)
+{
+    return init_name((InitScheme)i);
+}
+
+// Options of one network mean nothing to the other, and are refused rather than ignored.
+static bool refuse_others(const Options *options, NetKind net)
+{
+    static const int of_mlp[] = {OPTION_DEPTH, OPTION_WIDTH, OPTION_SIZES, OPTION_INPUT, OPTION_TARGET};
+    static const int of_gpt[] = {
+        OPTION_CONFIG, OPTION_VOCAB_SIZE, OPTION_CONTEXT_LENGTH, OPTION_N_LAYER, OPTION_N_HEAD, OPTION_N_EMBD, OPTION_FF_MULT,
+        OPTION_DROPOUT, OPTION_QKV_BIAS, OPTION_TIED, OPTION_NORM, OPTION_CAUSAL, OPTION_DATA, OPTION_BATCH, OPTION_LENGTH,
+        OPTION_IDS, OPTION_TARGETS,
+    };
+    const int *others = net == NET_MLP ? of_gpt : of_mlp;
+    size_t n = net == NET_MLP ? sizeof of_gpt / sizeof of_gpt[0] : sizeof of_mlp / sizeof of_mlp[0];
+    for (size_t i = 0; i < n; i++) {
+        if (options_given(options, others[i])) {
+            return option_error(options, others[i], "belongs to --net %s, and this is --net %s",
+                                net_name(net == NET_MLP ? NET_GPT : NET_MLP), net_name(net));
+        }
+    }
+    return true;
+}
+
+// Nothing that says what to run: the show.
+static bool is_show(const Options *options)
+{
+    for (int option = 1; option < OPTION_COUNT; option++) {
+        bool about_output = option == OPTION_PLOT || option == OPTION_CSV || option == OPTION_JSON || option == OPTION_QUIET ||
+                            option == OPTION_THREADS;
+        if (options_given(options, option) && !about_output) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool sizes_from_depth(const Options *options, DeepConfig *deep)
+{
+    int width;
+    if (!options_int(options, OPTION_DEPTH, DEFAULT_DEPTH, 1, DEEP_DEPTH_MAX, &deep->n_layer) ||
+        !options_int(options, OPTION_WIDTH, DEFAULT_WIDTH, 1, DEEP_WIDTH_MAX, &width)) {
+        return false;
+    }
+    deep->sizes = memory_allocate((size_t)(deep->n_layer + 1) * sizeof(int), "the layers' sizes");
+    for (int i = 0; i < deep->n_layer; i++) {
+        deep->sizes[i] = width;
+    }
+    deep->sizes[deep->n_layer] = 1;
+    return true;
+}
+
+static bool read_sizes(const Options *options, DeepConfig *deep)
+{
+    if (!options_given(options, OPTION_SIZES)) {
+        return sizes_from_depth(options, deep);
+    }
+    if (options_given(options, OPTION_DEPTH) || options_given(options, OPTION_WIDTH)) {
+        return option_error(options, OPTION_SIZES, "says it all; leave out --depth and --width");
+    }
+    int n;
+    if (!options_int_list(options, OPTION_SIZES, NULL, 1, DEEP_WIDTH_MAX, &deep->sizes, &n)) {
+        return false;
+    }
+    deep->n_layer = n - 1;
+    return n >= 2 || option_error(options, OPTION_SIZES, "is one size; a layer needs two, its input's and its output's");
+}
+
+// A row of n floats: given, and then of that length, or made by the rule.
+static bool read_row(const Options *options, int option, int n, float (*rule)(int), const float **row)
+{
+    float *values;
+    int count = n;
+    if (options_given(options, option)) {
+        if (!options_float_list(options, option, &values, &count)) {
+            return false;
+        }
+        *row = values;
+        return count == n || option_error(options, option, "has %d values; the network's has %d", count, n);
+    }
+    values = memory_allocate((size_t)n * sizeof *values, "a row of numbers");
+    for (int i = 0; i < n; i++) {
+        values[i] = rule(i);
+    }
+    *row = values;
+    return true;
+}
+
+static float input_rule(int i)
+{
+    return (float)(1 - i % 3);
+}
+
+static float target_rule(int i)
+{
+    (void)i;
+    return 0;
+}
+
+static bool read_mlp(const Options *options, ExperimentConfig *config)
+{
+    DeepConfig *deep = &config->deep;
+    int activation;
+    int init;
+    Error error;
+    if (!read_sizes(options, deep) ||
+        !options_word(options, OPTION_ACTIVATION, "gelu", activation_word, ACTIVATION_COUNT, &activation) ||
+        !options_word(options, OPTION_INIT, "torch", init_word, INIT_COUNT, &init) ||
+        !read_row(options, OPTION_INPUT, deep->sizes[0], input_rule, &config->input) ||
+        !read_row(options, OPTION_TARGET, deep->sizes[deep->n_layer], target_rule, &config->target)) {
+        return false;
+    }
+    deep->activation = (Activation)activation;
+    deep->init = (InitScheme)init;
+    if (!deep_config_check(deep, &error)) {
+        command_error(options->help->name, "%s", error.message);
+        return false;
+    }
+    return true;
+}
+
+static bool read_ids(const Options *options, ExperimentConfig *config)
+{
+    int last_id = config->gpt.vocab_size - 1;
+    int *ids;
+    int *targets;
+    int B;
+    int T;
+    if (!options_given(options, OPTION_IDS) || !options_given(options, OPTION_TARGETS)) {
+        command_error(options->help->name, "--ids and --targets: give both, rows of the same length");
+        return false;
+    }
+    if (!options_int_rows(options, OPTION_IDS, 0, last_id, &ids, &config->B, &config->T)) {
+        return false;
+    }
+    config->ids = ids;
+    if (!options_int_rows(options, OPTION_TARGETS, 0, last_id, &targets, &B, &T)) {
+        return false;
+    }
+    config->targets = targets;
+    if (B != config->B || T != config->T) {
+        return option_error(options, OPTION_TARGETS, "is %d x %d, and --ids is %d x %d", B, T, config->B, config->T);
+    }
+    return T <= config->gpt.context_length ||
+           option_error(options, OPTION_IDS, "has rows of %d; --context-length is %d", T, config->gpt.context_length);
+}
+
+static bool read_text(const Options *options, ExperimentConfig *config, int *status)
+{
+    char context_text[NUMBER_TEXT];
+    int context_length = config->gpt.context_length;
+    snprintf(context_text, sizeof context_text, "%d", context_length);
+    if (!options_int(options, OPTION_BATCH, DEFAULT_BATCH, 1, MOST_BATCH, &config->B) ||
+        !options_int(options, OPTION_LENGTH, context_text, 1, context_length, &config->T)) {
+        return false;
+    }
+    if (config->gpt.vocab_size < 256) {
+        command_error(options->help->name, "--vocab-size %d: a text's bytes need 256; give --ids and --targets instead",
+                      config->gpt.vocab_size);
+        return false;
+    }
+    size_t n = (size_t)config->B * (size_t)config->T;
+    int *ids = memory_allocate(n * sizeof *ids, "the batch");
+    int *targets = memory_allocate(n * sizeof *targets, "the batch");
+    config->ids = ids;
+    config->targets = targets;
+    Error error;
+    if (!text_batch(options->values[OPTION_DATA], config->B, config->T, ids, targets, &error)) {
+        command_error(options->help->name, "%s", error.message);
+        *status = STATUS_FAILED;
+        return false;
+    }
+    return true;
+}
+
+static bool read_gpt(const Options *options, GradflowPlan *plan, int *status)
+{
+    ExperimentConfig *config = &plan->experiment;
+    Options model = *options;
+    model.values[OPTION_SHORTCUT] = NULL;          // on|off|both is the arms' here
+    if (!options_config(&model, DEFAULT_CONFIG, &plan->preset, &config->gpt)) {
+        return false;
+    }
+    bool by_ids = options_given(options, OPTION_IDS) || options_given(options, OPTION_TARGETS);
+    if (!by_ids) {
+        return read_text(options, config, status);
+    }
+    if (options_given(options, OPTION_DATA) || options_given(options, OPTION_BATCH) || options_given(options, OPTION_LENGTH)) {
+        return option_error(options, OPTION_IDS, "is the whole batch; leave out --data, --batch and --length");
+    }
+    return read_ids(options, config);
+}
+
+static bool read_experiment(const Options *options, GradflowPlan *plan)
+{
+    static const Arms arms[] = {ARMS_BOTH, ARMS_ON, ARMS_OFF};
+    ExperimentConfig *config = &plan->experiment;
+    bool show = is_show(options);
+    int arm;
+    if (!options_word(options, OPTION_SHORTCUT, "both", arms_word, 3, &arm) || !options_seed(options, &config->seed) ||
+        !options_int(options, OPTION_SEEDS, show ? SHOW_SEEDS : "1", 1, MOST_SEEDS, &config->n_seeds) ||
+        !options_int(options, OPTION_STEPS, "0", 0, MOST_STEPS, &config->n_steps) ||
+        !options_double(options, OPTION_LR, DEFAULT_LR, 0, 1000, &config->lr)) {
+        return false;
+    }
+    config->arms = arms[arm];
+    config->same_dy = options_given(options, OPTION_SAME_DY);
+    if (config->same_dy && config->n_steps > 0) {
+        command_error(options->help->name, "--same-dy and --steps: a network learns from its own loss; leave one out");
+        return false;
+    }
+    if (!show && !options_given(options, OPTION_DEPTHS)) {
+        return true;
+    }
+    return options_int_list(options, OPTION_DEPTHS, SHOW_DEPTHS, 1, DEEP_DEPTH_MAX, &plan->depths, &plan->n_depths);
+}
+
+// Asked before the work, so that nobody waits for a picture that can't be written.
+static bool check_outputs(const GradflowPlan *plan, const Options *options, int *status)
+{
+    Error error;
+    if (plan->plot != NULL && !plot_path_check(plan->plot, &error)) {
+        command_error(options->help->name, "%s", error.message);
+        return false;
+    }
+    bool to_file = plan->csv != NULL && strcmp(plan->csv, "-") != 0;
+    if ((plan->plot != NULL && !save_path_check(plan->plot, &error)) || (to_file && !save_path_check(plan->csv, &error))) {
+        command_error(options->help->name, "%s", error.message);
+        *status = STATUS_FAILED;
+        return false;
+    }
+    return true;
+}
+
+static bool read_outputs(const Options *options, GradflowPlan *plan, int *status)
+{
+    plan->csv = options->values[OPTION_CSV];
+    plan->plot = options->values[OPTION_PLOT];
+    plan->json = options_given(options, OPTION_JSON);
+    bool csv_to_stdout = plan->csv != NULL && strcmp(plan->csv, "-") == 0;
+    if (csv_to_stdout && plan->json) {
+        command_error(options->help->name, "--csv - and --json: both want stdout; give --csv a file");
+        return false;
+    }
+    plan->text = !plan->json && !csv_to_stdout;
+    if (is_show(options) && plan->plot == NULL && plan->csv == NULL && !plan->json) {
+        plan->plot = SHOW_PLOT;
+    }
+    return check_outputs(plan, options, status);
+}
+
+bool gradflow_plan_read(const Options *options, GradflowPlan *plan, int *status)
+{
+    int net;
+    *plan = (GradflowPlan){0};
+    *status = STATUS_USAGE;
+    if (!options_threads(options) || !options_word(options, OPTION_NET, "mlp", net_word, 2, &net)) {
+        return false;
+    }
+    plan->experiment.net = (NetKind)net;
+    if (!refuse_others(options, plan->experiment.net) || !read_experiment(options, plan)) {
+        return false;
+    }
+    bool read = net == NET_MLP ? read_mlp(options, &plan->experiment) : read_gpt(options, plan, status);
+    return read && read_outputs(options, plan, status);
+}
+
+void gradflow_plan_free(GradflowPlan *plan)
+{
+    free(plan->experiment.deep.sizes);
+    free((void *)plan->experiment.input);
+    free((void *)plan->experiment.target);
+    free((void *)plan->experiment.ids);
+    free((void *)plan->experiment.targets);
+    free(plan->depths);
+}

@@ -1,0 +1,11 @@
+// folder.h: a test in an empty folder of its own, so that what it leaves behind shows. Use the two as a checked fixture.
+
+#ifndef GPTAPE_TESTS_FOLDER_H
+#define GPTAPE_TESTS_FOLDER_H
+
+void folder_enter(void);                           // makes it and goes there; GPTAPE_BIN is set, and absolute
+void folder_leave(void);                           // goes back and removes it with all that is in it
+const char *folder_path(void);
+const char *folder_home(void);                     // where the tests were started: the repository
+
+#endif
