@@ -11,6 +11,7 @@
 ## Add to any of them:
 ## DEBUG=1           for the debugger, in build/debug
 ## SAN=1             with AddressSanitizer and UBSan, in build/san
+## VALGRIND=1        make test runs each test program under valgrind
 ## CC=clang          with clang, in build/clang (and build/clang/debug, build/clang/san)
 ## ONEDNN=           without oneDNN, though it is here
 ## CFLAGS= LDFLAGS=  more flags, after ours
@@ -135,7 +136,7 @@ demo:
 test:
 	@tools/packages install $(TEST_NEEDS)
 	@$(MAKE) all $(TESTS)
-	@GPTAPE_BIN='$(CURDIR)/$(BUILD)/gptape' GPTAPE_EXAMPLES='$(CURDIR)/$(BUILD)/examples' tests/run $(TESTS)
+	@VALGRIND='$(VALGRIND)' GPTAPE_BIN='$(CURDIR)/$(BUILD)/gptape' GPTAPE_EXAMPLES='$(CURDIR)/$(BUILD)/examples' tests/run $(TESTS)
 
 deps:
 	@tools/packages install $(TEST_NEEDS)

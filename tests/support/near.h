@@ -15,7 +15,9 @@ void assert_near(const char *what, double got, double expected, double tolerance
 
 // The same for each of n values, with the tolerance relative to the largest of the expected.
 void assert_values_near(const char *what, const Real *got, const double *expected, size_t n, double tolerance);
-void assert_same_values(const char *what, const Real *got, const Real *expected, size_t n);    // bit for bit, save that -0 is 0
+
+// Equal in every bit, save that -0 is 0.
+void assert_same_values(const char *what, const Real *got, const Real *expected, size_t n);
 
 // How many float32 numbers lie between the two, counting one end: 0 for equal ones, 1 for neighbours.
 uint32_t ulps_between(float a, float b);

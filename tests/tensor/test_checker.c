@@ -384,6 +384,16 @@ static GradCheckResult check_with(Tensor *x, double tolerance, double floor)
     return gradcheck(&check);
 }
 
+// Every value is wrong; the first is the one to look at.
+START_TEST(of_many_failures_the_first_is_told)
+{
+    Tape *tape = tape_create();
+    GradCheckResult result = check_spoiled(&op_mul.cases[0], spoil_sign, 0);
+    ck_assert_msg(strncmp(result.why, "leaf 0 x: index 0: ", 19) == 0, "\"%s\"", result.why);
+    tape_free(tape);
+}
+END_TEST
+
 START_TEST(a_tolerance_of_ones_own_goes_first)
 {
     Tape *tape = tape_create();
@@ -420,6 +430,7 @@ static TCase *result_case(void)
     tcase_add_test(tcase, the_worst_error_of_a_nan_is_nan);
     tcase_add_test(tcase, the_leaves_values_are_as_before);
     tcase_add_test(tcase, an_old_gradient_does_not_disturb_the_check);
+    tcase_add_test(tcase, of_many_failures_the_first_is_told);
     tcase_add_test(tcase, a_tolerance_of_ones_own_goes_first);
     return tcase;
 }

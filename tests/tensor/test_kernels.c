@@ -10,7 +10,8 @@
 #include <string.h>
 
 // ------------------------------------------------------------------------------------------------------------
-// Choosing. What the environment says is read when kernels are first asked for: these tests, each in a process of its own, do.
+// Choosing. What the environment says is read when kernels are first asked for: these tests, each in a process of its own,
+// do that.
 
 START_TEST(the_environment_chooses_the_kernels)
 {
@@ -160,7 +161,8 @@ static void assert_gemm(const Gemm *g)
 
 static void multiply(const Gemm *g)
 {
-    kernels()->gemm(g->transpose_a, g->transpose_b, g->M, g->N, g->K, g->a, g->lda, g->b, g->ldb, g->accumulate, g->c, g->ldc);
+    kernels()->gemm(g->transpose_a, g->transpose_b, g->M, g->N, g->K, g->a, g->lda, g->b, g->ldb, g->accumulate, g->c,
+                    g->ldc);
 }
 
 static void check_random_gemms(int count, int largest)

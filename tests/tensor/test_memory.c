@@ -17,42 +17,53 @@
 // and valgrind have a malloc of their own in its place; then nothing is counted, and the tests that count say so.
 
 static atomic_size_t system_requests;
+static atomic_long blocks_out;                     // given out and not given back
 
 #if defined(__GLIBC__) && !HAVE_ASAN
 void *__libc_malloc(size_t bytes);
 void *__libc_calloc(size_t count, size_t bytes);
 void *__libc_realloc(void *block, size_t bytes);
 void *__libc_memalign(size_t alignment, size_t bytes);
+void __libc_free(void *block);
+
+static void *given_out(void *block)
+{
+    atomic_fetch_add(&system_requests, 1);
+    atomic_fetch_add(&blocks_out, block == NULL ? 0 : 1);
+    return block;
+}
 
 void *malloc(size_t bytes)
 {
-    atomic_fetch_add(&system_requests, 1);
-    return __libc_malloc(bytes);
+    return given_out(__libc_malloc(bytes));
 }
 
 void *calloc(size_t count, size_t bytes)
 {
-    atomic_fetch_add(&system_requests, 1);
-    return __libc_calloc(count, bytes);
+    return given_out(__libc_calloc(count, bytes));
 }
 
 void *realloc(void *block, size_t bytes)
 {
-    atomic_fetch_add(&system_requests, 1);
-    return __libc_realloc(block, bytes);
+    atomic_fetch_add(&blocks_out, block == NULL ? 0 : -1);
+    return given_out(__libc_realloc(block, bytes));
 }
 
 void *aligned_alloc(size_t alignment, size_t bytes)
 {
-    atomic_fetch_add(&system_requests, 1);
-    return __libc_memalign(alignment, bytes);
+    return given_out(__libc_memalign(alignment, bytes));
 }
 
 int posix_memalign(void **block, size_t alignment, size_t bytes)
 {
-    atomic_fetch_add(&system_requests, 1);
-    *block = __libc_memalign(alignment, bytes);
+    *block = given_out(__libc_memalign(alignment, bytes));
     return 0;
+}
+
+void free(void *block)
+{
+    atomic_fetch_add(&blocks_out, block == NULL ? 0 : -1);
+    __libc_free(block);
 }
 #endif
 
@@ -231,6 +242,27 @@ START_TEST(every_request_is_counted)
     ck_assert_uint_gt(counted_more, 0);
     tape_free(tape);
     network_free(&network);
+}
+END_TEST
+
+// A tape with many nodes and several chunks: its list of nodes has grown, and so have its arenas.
+START_TEST(everything_is_given_back)
+{
+    if (!counting_works()) {
+        skip(__func__, "malloc is not this program's own here");
+        return;
+    }
+    long before = atomic_load(&blocks_out);
+    Network network = network_create();
+    Tape *tape = tape_create();
+    for (int i = 0; i < 100; i++) {
+        tensor_backward(network_loss(&network, 4, 16));
+    }
+    ck_assert_int_gt(tape->n_nodes, 1000);
+    ck_assert_int_gt(atomic_load(&blocks_out), before + 10);
+    tape_free(tape);
+    network_free(&network);
+    ck_assert_int_eq(atomic_load(&blocks_out), before);
 }
 END_TEST
 
@@ -561,6 +593,7 @@ static TCase *steady_case(void)
     tcase_add_test(tcase, a_steady_step_does_not_call_malloc);
     tcase_add_test(tcase, a_steady_round_without_recording_does_not_call_malloc);
     tcase_add_test(tcase, every_request_is_counted);
+    tcase_add_test(tcase, everything_is_given_back);
     tcase_add_test(tcase, memory_allocate_gives_what_was_asked_for);
     return tcase;
 }

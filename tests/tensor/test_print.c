@@ -99,15 +99,18 @@ END_TEST
 
 START_TEST(long_axes_show_three_at_each_end)
 {
-    assert_text(printed_tensor(numbers(SHAPE(7, 8))),
-                "(7, 8)\n"
-                "[[          0           1           2  ...           5           6           7]\n"
-                " [          8           9          10  ...          13          14          15]\n"
-                " [         16          17          18  ...          21          22          23]\n"
+    assert_text(printed_tensor(numbers(SHAPE(7, 7))),
+                "(7, 7)\n"
+                "[[          0           1           2  ...           4           5           6]\n"
+                " [          7           8           9  ...          11          12          13]\n"
+                " [         14          15          16  ...          18          19          20]\n"
                 " ...\n"
-                " [         32          33          34  ...          37          38          39]\n"
-                " [         40          41          42  ...          45          46          47]\n"
-                " [         48          49          50  ...          53          54          55]]\n");
+                " [         28          29          30  ...          32          33          34]\n"
+                " [         35          36          37  ...          39          40          41]\n"
+                " [         42          43          44  ...          46          47          48]]\n");
+    assert_text(printed_tensor(numbers(SHAPE(100))),
+                "(100)\n"
+                "[          0           1           2  ...          97          98          99]\n");
 }
 END_TEST
 

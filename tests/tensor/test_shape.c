@@ -276,7 +276,8 @@ END_TEST
 
 START_TEST(concat_puts_parts_one_after_the_other)
 {
-    Tensor *parts[] = {counting_leaf(SHAPE(2, 1, 2), 1), counting_leaf(SHAPE(2, 3, 2), 7), counting_leaf(SHAPE(2, 2, 2), 13)};
+    Tensor *parts[] = {counting_leaf(SHAPE(2, 1, 2), 1), counting_leaf(SHAPE(2, 3, 2), 7),
+                       counting_leaf(SHAPE(2, 2, 2), 13)};
     Tensor *y = tensor_concat(parts, 3, 1);
     backward_counting(y);
     assert_shape(y, SHAPE(2, 6, 2));

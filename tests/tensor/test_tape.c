@@ -680,6 +680,13 @@ START_TEST(a_shortcut_may_start_at_a_computed_tensor)
 }
 END_TEST
 
+START_TEST(a_shortcut_may_go_around_a_single_operation)
+{
+    Tensor *x = tensor_scale(wanted(SHAPE(2), 1), 2);
+    ck_assert_int_eq(tape_shortcut_input(tensor_add(x, tensor_tanh(x))->node), 0);
+}
+END_TEST
+
 START_TEST(other_additions_are_no_shortcuts)
 {
     Tensor *x = wanted(SHAPE(2), 1);
@@ -687,6 +694,7 @@ START_TEST(other_additions_are_no_shortcuts)
     Tensor *a = tensor_scale(x, 2);
     Tensor *b = tensor_scale(x, 3);
     ck_assert_int_eq(tape_shortcut_input(tensor_add(x, x)->node), -1);
+    ck_assert_int_eq(tape_shortcut_input(tensor_add(a, a)->node), -1);
     ck_assert_int_eq(tape_shortcut_input(tensor_add(a, bias)->node), -1);
     ck_assert_int_eq(tape_shortcut_input(tensor_add(a, b)->node), -1);
     ck_assert_int_eq(tape_shortcut_input(tensor_add(x, bias)->node), -1);
@@ -795,6 +803,7 @@ static TCase *shortcut_case(void)
     TCase *tcase = with_tape("shortcuts");
     tcase_add_test(tcase, an_addition_of_x_and_something_made_of_x_is_a_shortcut);
     tcase_add_test(tcase, a_shortcut_may_start_at_a_computed_tensor);
+    tcase_add_test(tcase, a_shortcut_may_go_around_a_single_operation);
     tcase_add_test(tcase, other_additions_are_no_shortcuts);
     tcase_add_test(tcase, only_additions_are_shortcuts);
     return tcase;

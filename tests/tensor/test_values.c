@@ -87,7 +87,8 @@ static const Known known[] = {
 
 enum { KNOWN = sizeof known / sizeof known[0] };
 
-// A few steps are rounded on the way; 1 + tanh rounds relative to 1, however small the result. Far out nothing is left to round.
+// A few steps are rounded on the way; 1 + tanh rounds relative to 1, however small the result. Far out nothing is left to
+// round.
 static double few_roundings(double x, double expected)
 {
     return fabs(x) >= 100 ? 0 : 4 * FLOAT_UNIT * fmax(fabs(expected), 1);
@@ -452,13 +453,16 @@ END_TEST
 // ------------------------------------------------------------------------------------------------------------
 // Layer normalization and embedding
 
+// The second eps is large enough to show where it stands: within the root.
 START_TEST(layernorm_is_the_formula_computed_in_double)
 {
+    static const double epsilons[] = {1e-5, 0.5};
+    double eps = epsilons[_i];
     enum { ROWS = 6, C = 7 };
     Tensor *x = random_leaf(SHAPE(2, 3, C), 1);
     Tensor *weight = random_leaf(SHAPE(C), 2);
     Tensor *bias = random_leaf(SHAPE(C), 3);
-    Tensor *y = tensor_layernorm(x, weight, bias, 1e-5);
+    Tensor *y = tensor_layernorm(x, weight, bias, eps);
     double expected[ROWS * C];
     for (int row = 0; row < ROWS; row++) {
         const Real *values = x->data + row * C;
@@ -471,7 +475,7 @@ START_TEST(layernorm_is_the_formula_computed_in_double)
             var += ((double)values[i] - mean) * ((double)values[i] - mean) / C;
         }
         for (int i = 0; i < C; i++) {
-            double n = ((double)values[i] - mean) / sqrt(var + 1e-5);
+            double n = ((double)values[i] - mean) / sqrt(var + eps);
             expected[row * C + i] = n * (double)weight->data[i] + (double)bias->data[i];
         }
     }
@@ -662,7 +666,7 @@ static TCase *loss_case(void)
 static TCase *layer_case(void)
 {
     TCase *tcase = with_tape("layernorm and embedding");
-    tcase_add_test(tcase, layernorm_is_the_formula_computed_in_double);
+    tcase_add_loop_test(tcase, layernorm_is_the_formula_computed_in_double, 0, 2);
     tcase_add_test(tcase, layernorm_divides_by_the_biased_deviation);
     tcase_add_test(tcase, layernorm_of_equal_values_is_the_bias);
     tcase_add_test(tcase, layernorm_far_from_zero_keeps_its_digits);
