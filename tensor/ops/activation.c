@@ -254,8 +254,12 @@ static Real gelu_slope(Real x, Real y, double parameter)
     (void)y;
     (void)parameter;
     Real tanh_u = tanh(gelu_inner(x));
+    Real bend = 1 - tanh_u * tanh_u;
+    if (bend == 0) {
+        return (1 + tanh_u) / 2;                   // far out, where du/dx may be infinite: 0 or 1
+    }
     Real du_dx = SQRT_2_OVER_PI * (1 + 3 * GELU_CUBIC * x * x);
-    return (1 + tanh_u) / 2 + x * (1 - tanh_u * tanh_u) / 2 * du_dx;
+    return (1 + tanh_u) / 2 + x * bend / 2 * du_dx;
 }
 
 Tensor *tensor_gelu(Tensor *x, Where where)

@@ -311,6 +311,21 @@ START_TEST(shortcuts_taken_are_counted)
 }
 END_TEST
 
+// The first layer's starts at the input, which for that wants a gradient, too.
+START_TEST(every_shortcut_taken_is_split)
+{
+    ExperimentConfig config = config_of(_i);
+    Experiment experiment = run_experiment(&config);
+
+    for (int layer = 0; layer < 3; layer++) {
+        ck_assert_double_gt(experiment_figure(&experiment, true, 0, layer, FIGURE_SKIP).low, 0);
+        ck_assert_double_gt(experiment_figure(&experiment, true, 0, layer, FIGURE_BLOCK).low, 0);
+        ck_assert_int_eq(experiment_figure(&experiment, false, 0, layer, FIGURE_SKIP).n, 0);
+    }
+    experiment_free(&experiment);
+}
+END_TEST
+
 START_TEST(every_parameter_is_reached_in_every_measurement)
 {
     ExperimentConfig config = config_of(_i);
@@ -514,6 +529,7 @@ int main(void)
     tcase_add_test(measured, the_gpts_loss_is_the_cross_entropy_of_the_batch);
     tcase_add_loop_test(measured, training_lowers_the_loss, 0, 2);
     tcase_add_loop_test(measured, shortcuts_taken_are_counted, 0, 2);
+    tcase_add_loop_test(measured, every_shortcut_taken_is_split, 0, 2);
     tcase_add_loop_test(measured, every_parameter_is_reached_in_every_measurement, 0, 2);
     tcase_add_test(measured, networks_are_named);
 

@@ -620,6 +620,24 @@ START_TEST(a_single_nan_in_a_gradient_is_found)
 }
 END_TEST
 
+// Of one row of positive values, so that no two infinities cancel to NaN: every value is infinite, none is NaN.
+START_TEST(an_infinite_gradient_is_not_finite)
+{
+    Pair pair;
+    pair_init(&pair);
+    Tensor *loss = tensor_sum(tensor_scale(linear_forward(&pair.b, tensor_full(SHAPE(1, 3), 1)), INFINITY));
+    GradFlowWatch *watch = gradflow_watch(tape_current());
+    tensor_backward(loss);
+    GradFlow flow = gradflow_read(watch, &pair.module);
+
+    const FlowRow *row = row_of(&flow, "b.weight", FLOW_WEIGHT_GRAD);
+    ck_assert_double_infinite(row->stats.l2);
+    ck_assert_int_eq(row->reach, FLOW_NAN);
+    gradflow_free(&flow);
+    module_free(&pair.module);
+}
+END_TEST
+
 // float32 goes down to 1.4e-45; that is small, but it is there.
 START_TEST(a_denormal_gradient_has_arrived)
 {
@@ -636,7 +654,7 @@ START_TEST(a_denormal_gradient_has_arrived)
 }
 END_TEST
 
-// What was reached last time, and zeroed, is not reached for that.
+// What was reached last time, and zeroed, is not reached for that, even where it is on the tape, in a branch that ends nowhere.
 START_TEST(the_audit_is_of_the_last_backward_pass)
 {
     Pair pair;
@@ -646,7 +664,9 @@ START_TEST(the_audit_is_of_the_last_backward_pass)
     gradflow_free(&flow);
     module_zero_grad(&pair.module);
 
-    Tensor *loss = tensor_sum(linear_forward(&pair.b, random_leaf(SHAPE(2, 3), 2)));
+    Tensor *x = random_leaf(SHAPE(2, 3), 2);
+    linear_forward(&pair.a, x);
+    Tensor *loss = tensor_sum(linear_forward(&pair.b, x));
     GradFlowWatch *watch = gradflow_watch(tape_current());
     tensor_backward(loss);
     flow = gradflow_read(watch, &pair.module);
@@ -751,6 +771,27 @@ START_TEST(a_block_may_use_the_start_more_than_once)
     ck_assert_double_eq(row_of(&flow, "shortcut.1", FLOW_SKIP_GRAD)->stats.mean_abs, 1);
     ck_assert_double_eq(row_of(&flow, "shortcut.1", FLOW_BLOCK_GRAD)->stats.mean_abs, (4 + 8 + 2) / 3.0);
     const Real expected[] = {5, -7, 3};
+    assert_same_bits(x->grad, expected, 3, "dx");
+    gradflow_free(&flow);
+    module_free(&root);
+}
+END_TEST
+
+// x + x x, where one node takes the start twice, after the addition has added to it: dy/dx = 1 + 2 x.
+START_TEST(a_node_may_take_the_start_twice)
+{
+    Module root;
+    module_init(&root, &net_kind, NULL, "");
+    Tensor *x = tensor_from((float[]){1, -2, 0.5f}, SHAPE(3));
+    tensor_require_grad(x);
+    Tensor *loss = tensor_sum(tensor_add(x, tensor_mul(x, x)));
+    GradFlowWatch *watch = gradflow_watch(tape_current());
+    tensor_backward(loss);
+    GradFlow flow = gradflow_read(watch, &root);
+
+    ck_assert_double_eq(row_of(&flow, "shortcut.1", FLOW_SKIP_GRAD)->stats.mean_abs, 1);
+    ck_assert_double_eq(row_of(&flow, "shortcut.1", FLOW_BLOCK_GRAD)->stats.mean_abs, (2 + 4 + 1) / 3.0);
+    const Real expected[] = {3, -3, 2};
     assert_same_bits(x->grad, expected, 3, "dx");
     gradflow_free(&flow);
     module_free(&root);
@@ -947,6 +988,7 @@ static void add_reading(Suite *suite)
     tcase_add_test(audit, a_parameter_multiplied_by_0_has_a_gradient_of_all_zeros);
     tcase_add_test(audit, a_loss_that_is_nan_or_infinite_is_found);
     tcase_add_test(audit, a_single_nan_in_a_gradient_is_found);
+    tcase_add_test(audit, an_infinite_gradient_is_not_finite);
     tcase_add_test(audit, a_denormal_gradient_has_arrived);
     tcase_add_test(audit, the_audit_is_of_the_last_backward_pass);
     tcase_add_test(audit, a_branch_that_ends_nowhere_is_never_reached);
@@ -955,6 +997,7 @@ static void add_reading(Suite *suite)
     tcase_add_test(split, skip_and_block_add_up_to_the_gradient_at_the_start);
     tcase_add_test(split, a_split_that_can_be_worked_out_by_hand);
     tcase_add_test(split, a_block_may_use_the_start_more_than_once);
+    tcase_add_test(split, a_node_may_take_the_start_twice);
     tcase_add_test(split, a_start_that_wants_no_gradient_is_not_split);
     tcase_add_test(split, shortcuts_inside_a_block_are_split_for_themselves);
     tcase_add_test(split, shortcuts_may_start_at_the_same_place);

@@ -97,6 +97,26 @@ START_TEST(a_walk_of_a_part_does_not_leave_it)
 }
 END_TEST
 
+// The last child of the first of two: its own last child has nothing after it, but its parent has.
+START_TEST(a_walk_of_a_last_child_does_not_go_on_beside_its_parent)
+{
+    Module root;
+    Half first;
+    Half second;
+    module_init(&root, &half_kind, NULL, "");
+    half_init(&first, &root, "first");
+    half_init(&second, &root, "second");
+
+    int n = 0;
+    for (const Module *module = &first.mlp.module; module != NULL; module = module_next(&first.mlp.module, module)) {
+        ck_assert_ptr_nonnull(strstr(module->name, "first.mlp"));
+        n++;
+    }
+    ck_assert_int_eq(n, 4);
+    module_free(&root);
+}
+END_TEST
+
 START_TEST(training_is_set_for_a_whole_tree_or_for_a_part)
 {
     Half half;
@@ -252,6 +272,7 @@ int main(void)
     tcase_add_test(tree, names_go_on_below_a_root_that_has_one);
     tcase_add_test(tree, every_module_knows_its_parent_and_its_kind);
     tcase_add_test(tree, a_walk_of_a_part_does_not_leave_it);
+    tcase_add_test(tree, a_walk_of_a_last_child_does_not_go_on_beside_its_parent);
     tcase_add_test(tree, training_is_set_for_a_whole_tree_or_for_a_part);
     tcase_add_test(tree, a_freed_tree_is_empty);
 
