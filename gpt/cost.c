@@ -46,7 +46,7 @@ static double attention_floats(const GPTConfig *config, double B, double T)
     double matrix = rows * T;                      // (B, H, T, T)
 
     if (config->dropout == 0.0) {
-        return x + rows;                           // fused: the output, and the logarithm of each softmax's sum
+        return x + 2.0 * rows;                     // fused: the output, and as a double the logarithm of each softmax's sum
     }
     // Dropout on the weights takes the stepwise path. q, k and v are cut out, then their heads set apart; k turned; the heads'
     // outputs, and merged. Products, scaled, masked, softmax, dropped, and dropout's mask.

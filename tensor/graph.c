@@ -22,7 +22,7 @@ static bool mark_inputs(const TapeNode *node, const Tensor *start, int first, un
 // Is long_way computed from start through at least one operation? Walks back over the part of the tape between the two.
 static bool depends_on(const Tape *tape, const Tensor *long_way, const Tensor *start)
 {
-    if (long_way->node == NULL || long_way == start) {
+    if (long_way->node == NULL) {
         return false;
     }
     int last = long_way->node->index;

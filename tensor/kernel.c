@@ -11,7 +11,7 @@ static const Kernels *const available[] = {&kernels_fast, &kernels_plain};
 static const Kernels *const available[] = {&kernels_plain};
 #endif
 
-static const Kernels *chosen;                      // NULL until first asked for
+static const Kernels *_Atomic chosen;              // NULL until first asked for
 
 bool kernels_choose(const char *name)
 {

@@ -5,6 +5,7 @@
 #ifdef GPTAPE_ONEDNN
 
 #include <dnnl.h>
+#include <stdatomic.h>
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -20,7 +21,7 @@ static const double SMALL_PRODUCT = 2048;
 // Below this many, one thread is done before two have met: about 40 microseconds, and on a busy machine waiting costs much more.
 static const double SHARED_PRODUCT = 4e6;
 
-static int chosen_threads;                         // 0 until first needed: then what OpenMP would use
+static atomic_int chosen_threads;                        // 0 until first needed: then what OpenMP would use
 
 static void set_threads_for(double multiplications)
 {

@@ -47,6 +47,9 @@ Tape *tape_set_current(Tape *tape)
 // whole next round, so that a tensor used too late is recognised instead of being taken for a new one in its place.
 void tape_reset(Tape *tape)
 {
+    if (tape == NULL) {
+        fail_mistake(HERE, "tape_reset: the tape is NULL");
+    }
     for (Tensor *tensor = tape->tensors; tensor != NULL; tensor = tensor->next) {
         tensor->alive = false;
     }

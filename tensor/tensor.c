@@ -117,6 +117,9 @@ Tensor *tensor_full(Shape shape, double value, Where where)
 
 Tensor *tensor_from(const float *values, Shape shape, Where where)
 {
+    if (values == NULL) {
+        fail_mistake(where, "tensor_from: values is NULL");
+    }
     Tensor *tensor = leaf("tensor_from", shape, where);
     size_t n = shape_count(shape);
     for (size_t i = 0; i < n; i++) {

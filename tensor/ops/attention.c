@@ -25,7 +25,7 @@ typedef struct AttentionSizes {
     size_t B, T, C, n_head, D;
     bool causal;
     Real scale;                                    // 1 / sqrt(D)
-    Real *z;                                       // (B, n_head, T)
+    double *z;                                     // (B, n_head, T); in double, as exp(a - z) shows every digit lost
 } AttentionSizes;
 
 static AttentionSizes attention_sizes(const OpCall *call, int n_head, bool causal)
@@ -98,7 +98,7 @@ static void attention_position(const AttentionSizes *s, const Real *qkv, Real *o
     for (size_t d = 0; d < s->D; d++) {
         y_t[d] /= sum;
     }
-    s->z[(b * s->n_head + h) * s->T + t] = largest + log(sum);
+    s->z[(b * s->n_head + h) * s->T + t] = (double)largest + log((double)sum);
 }
 
 Tensor *tensor_attention(Tensor *qkv, int n_head, bool causal, Where where)
@@ -107,7 +107,7 @@ Tensor *tensor_attention(Tensor *qkv, int n_head, bool causal, Where where)
     op_check(&call);
     AttentionSizes s = attention_sizes(&call, n_head, causal);
     Tensor *y = op_output(&call, SHAPE((int)s.B, (int)s.T, (int)s.C));
-    s.z = arena_allocate(&y->tape->arena, s.B * s.n_head * s.T * sizeof(Real));
+    s.z = arena_allocate(&y->tape->arena, s.B * s.n_head * s.T * sizeof(double));
     AttentionSizes *saved = op_save(y, sizeof s);
     *saved = s;
 
@@ -129,7 +129,7 @@ static void attention_position_backward(const AttentionSizes *s, const Tensor *q
     Real *dq_t = dqkv + q_at;
     const Real *y_t = y->data + output_at(s, b, h, t);
     const Real *dy_t = y->grad + output_at(s, b, h, t);
-    Real z_t = s->z[(b * s->n_head + h) * s->T + t];
+    double z_t = s->z[(b * s->n_head + h) * s->T + t];
     Real mean_dp = dot(dy_t, y_t, s->D);           // sum_r p_r dp_r
 
     for (size_t r = 0; r < seen(s, t); r++) {
@@ -139,7 +139,8 @@ static void attention_position_backward(const AttentionSizes *s, const Tensor *q
         const Real *v_r = qkv->data + v_at;
         Real *dk_r = dqkv + k_at;
         Real *dv_r = dqkv + v_at;
-        Real p = exp(dot(q_t, k_r, s->D) * s->scale - z_t);
+        Real score = dot(q_t, k_r, s->D) * s->scale;
+        Real p = exp((Real)((double)score - z_t));
         Real dp = dot(dy_t, v_r, s->D);
         Real da = p * (dp - mean_dp) * s->scale;
         for (size_t d = 0; d < s->D; d++) {

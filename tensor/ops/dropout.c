@@ -11,6 +11,9 @@ Tensor *tensor_dropout(Tensor *x, double p, Random *random, Where where)
     if (!(p >= 0 && p < 1)) {
         op_fail(&call, "p = %g: must be at least 0 and below 1", p);
     }
+    if (random == NULL) {
+        op_fail(&call, "random is NULL");
+    }
     Tensor *y = op_output(&call, x->shape);
     size_t n = tensor_count(x);
     Real *mask = op_save(y, n * sizeof *mask);

@@ -16,6 +16,9 @@ static void embedding_check(const OpCall *call, const int *ids, int B, int T)
     if (B < 1 || T < 1) {
         op_fail(call, "B = %d, T = %d: each must be at least 1", B, T);
     }
+    if (ids == NULL) {
+        op_fail(call, "ids is NULL");
+    }
     size_t n = (size_t)B * (size_t)T;
     for (size_t i = 0; i < n; i++) {
         if (ids[i] < 0 || ids[i] >= weight.size[0]) {

@@ -86,6 +86,9 @@ static double log_sum_exp(const Real *x, size_t n)
 static void cross_entropy_check(const OpCall *call, const int *targets, size_t rows)
 {
     int V = shape_last(call->inputs[0]->shape);
+    if (targets == NULL) {
+        op_fail(call, "targets is NULL");
+    }
     for (size_t i = 0; i < rows; i++) {
         if (targets[i] < 0 || targets[i] >= V) {
             op_fail(call, "targets[%zu] is %d; the logits are for 0 to %d", i, targets[i], V - 1);

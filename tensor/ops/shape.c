@@ -274,8 +274,8 @@ static Shape concat_shape(const OpCall *call, int axis)
 Tensor *tensor_concat(Tensor **parts, int n_parts, int axis, Where where)
 {
     OpCall call = {OP_CONCAT, parts, n_parts, where};
-    if (n_parts < 1) {
-        op_fail(&call, "%d parts; at least one is needed", n_parts);
+    if (parts == NULL || n_parts < 1) {
+        op_fail(&call, parts == NULL ? "the parts are NULL" : "%d parts; at least one is needed", n_parts);
     }
     op_check(&call);
     int d = shape_axis(&call, parts[0]->shape, axis);

@@ -434,6 +434,18 @@ START_TEST(a_null_input_is_told_with_its_place)
 }
 END_TEST
 
+START_TEST(null_numbers_are_told)
+{
+    Tensor *x = tensor_full(SHAPE(1, 1), 1);
+    assert_mistake("tensor_embedding: ids is NULL", tensor_embedding(x, NULL, 1, 1));
+    assert_mistake("tensor_cross_entropy: targets is NULL", tensor_cross_entropy(x, NULL));
+    assert_mistake("tensor_dropout: random is NULL", tensor_dropout(x, 0.5, NULL));
+    assert_mistake("tensor_from: values is NULL", tensor_from(NULL, SHAPE(1)));
+    assert_mistake_begins("tensor_concat: the parts are NULL", tensor_concat(NULL, 2, 0));
+    assert_mistake_begins("tape_reset: the tape is NULL", tape_reset(NULL));
+}
+END_TEST
+
 START_TEST(a_null_tensor_has_no_value_and_no_name)
 {
     char name[NAME_TEXT];
@@ -729,6 +741,7 @@ static TCase *lifetime_case(void)
     tcase_add_test(tcase, a_dead_tensor_is_not_read_or_changed);
     tcase_add_test(tcase, zero_grad_of_a_dead_tensor_writes_nothing);
     tcase_add_test(tcase, a_null_input_is_told_with_its_place);
+    tcase_add_test(tcase, null_numbers_are_told);
     tcase_add_test(tcase, a_null_tensor_has_no_value_and_no_name);
     tcase_add_test(tcase, a_tensor_of_another_tape_is_told);
     tcase_add_test(tcase, without_a_tape_nothing_is_computed);

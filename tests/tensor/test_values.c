@@ -61,6 +61,8 @@ static const Known known[] = {
     {"gelu", tensor_gelu, 2, 1.9545976759, 1.0860992567},
     {"gelu", tensor_gelu, 100, 100, 1},
     {"gelu", tensor_gelu, -100, 0, 0},
+    {"gelu", tensor_gelu, 0x1p66, 0x1p66, 1},      // x^2 and x^3 are infinite in float32
+    {"gelu", tensor_gelu, -0x1p66, 0, 0},
     {"gelu_erf", tensor_gelu_erf, 0, 0, 0.5},
     {"gelu_erf", tensor_gelu_erf, 1, 0.8413447461, 1.0833154706},
     {"gelu_erf", tensor_gelu_erf, -1, -0.1586552539, -0.0833154706},
