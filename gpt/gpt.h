@@ -148,11 +148,11 @@ void gpt_generate(GPT *gpt, int *ids, int n_ids, int n_new, void (*on_token)(int
 // a built-in text if path is NULL. The vocabulary must have 256 ids. Both arrays (B, T) are the caller's.
 bool text_batch(const char *path, int B, int T, int *ids, int *targets, Error *error);
 
-// A file that appears whole or not at all: write to stream, then commit or abandon.
+// A file that appears whole or not at all: write to stream, then commit or abandon. Devices and pipes are written to directly.
 typedef struct SaveFile {
     FILE *stream;
     char *path;
-    char *temporary;                               // beside path; becomes path at the end
+    char *temporary;                               // beside path, becomes path at the end; NULL for what is no file
 } SaveFile;
 
 bool save_begin(SaveFile *save, const char *path, Error *error);

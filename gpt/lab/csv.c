@@ -1,5 +1,5 @@
 // csv.c: an experiment as a table for other programs: one row a set of numbers, 9 significant digits, sorted by run, step, layer
-// and the order of the modules. A figure that a row does not have is empty.
+// and the order of the modules. A figure that a row does not have is empty; a parameter that the loss does not depend on has no row.
 
 #include "gpt/gpt.h"
 
@@ -39,8 +39,9 @@ bool experiment_csv(const Experiment *experiment, FILE *out)
     for (int i = 0; i < experiment->n_measurements; i++) {
         const Measurement *measurement = &experiment->measurements[i];
         for (int r = 0; r < measurement->flow.n_rows; r++) {
-            if (measurement->flow.rows[r].stats.count > 0) {
-                write_row(out, measurement, what, &measurement->flow.rows[r]);
+            const FlowRow *row = &measurement->flow.rows[r];
+            if (row->reach != FLOW_NEVER) {
+                write_row(out, measurement, what, row);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 #include "gpt/gpt.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 // ------------------------------------------------------------------------------------------------------------
@@ -180,13 +181,17 @@ static bool config_check(const ExperimentConfig *config, Error *error)
     if (config->n_steps < 0) {
         return error_set(error, "%d steps: must be 0 or more", config->n_steps);
     }
+    if (2.0 * config->n_seeds * (config->n_steps + 1.0) > INT_MAX) {
+        return error_set(error, "%d seeds of %d steps: more measurements than can be counted", config->n_seeds, config->n_steps);
+    }
     if (config->net == NET_MLP) {
         return deep_config_check(&config->deep, error);
     }
     if (!gpt_config_check(&config->gpt, error)) {
         return false;
     }
-    if (config->T < 1 || config->B < 1 || config->T > config->gpt.context_length) {
+    bool countable = config->T >= 1 && config->B >= 1 && config->B <= INT_MAX / config->T;
+    if (!countable || config->T > config->gpt.context_length) {
         return error_set(error, "%d rows of %d ids: a row must have 1 to %d (the context length)", config->B, config->T,
                          config->gpt.context_length);
     }
@@ -196,7 +201,7 @@ static bool config_check(const ExperimentConfig *config, Error *error)
     if (!memory_check(bytes, "the experiment", error)) {
         return false;
     }
-    int n = config->B * config->T;                 // fits: there is memory for so many
+    int n = config->B * config->T;
     return gpt_ids_check(&config->gpt, config->ids, n, error) &&
            gpt_ids_check(&config->gpt, config->targets, n, error);
 }

@@ -1,4 +1,7 @@
-// save.c: files that appear whole or not at all: written beside under another name, and renamed when complete.
+// save.c: files that appear whole or not at all: written beside under another name, and renamed when complete. What is no file
+// (a device, a pipe) can't be replaced and is written to as it is; a link stays, and the file it points at is replaced.
+
+#define _XOPEN_SOURCE 700                          // for realpath
 
 #include "gpt/gpt.h"
 
@@ -55,10 +58,23 @@ static int create_beside(SaveFile *save)
     return -1;
 }
 
+// Where a file at path really lies; path itself if there is none yet. The caller frees it.
+static char *follow_links(const char *path)
+{
+    char *place = realpath(path, NULL);
+    return place == NULL ? copy_text(path) : place;
+}
+
+static bool is_replaceable(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) != 0 || S_ISREG(status.st_mode);
+}
+
 bool save_begin(SaveFile *save, const char *path, Error *error)
 {
-    *save = (SaveFile){.path = copy_text(path)};
-    int descriptor = create_beside(save);
+    *save = (SaveFile){.path = follow_links(path)};
+    int descriptor = is_replaceable(save->path) ? create_beside(save) : open(save->path, O_WRONLY | O_CLOEXEC);
     if (descriptor < 0) {
         return save_failed(save, error);
     }
@@ -75,7 +91,8 @@ bool save_commit(SaveFile *save, Error *error)
     bool written = !ferror(save->stream) && fflush(save->stream) == 0;
     bool closed = fclose(save->stream) == 0;
     save->stream = NULL;
-    if (!written || !closed || rename(save->temporary, save->path) != 0) {
+    bool beside = save->temporary != NULL;
+    if (!written || !closed || (beside && rename(save->temporary, save->path) != 0)) {
         return save_failed(save, error);
     }
     free(save->temporary);
@@ -103,6 +120,9 @@ bool save_path_check(const char *path, Error *error)
     struct stat status;
     if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
         return error_set(error, "%s: is a folder; name a file in it", path);
+    }
+    if (!is_replaceable(path)) {
+        return access(path, W_OK) == 0 || error_set(error, "%s: can't be written: %s", path, strerror(errno));
     }
     if (!save_begin(&save, path, error)) {
         return false;

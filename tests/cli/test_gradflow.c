@@ -282,6 +282,30 @@ START_TEST(a_full_disk_leaves_no_part_of_a_table)
 }
 END_TEST
 
+// A device is written to, never replaced; mkfifo stands for one here. A link stays a link.
+START_TEST(only_files_are_replaced)
+{
+    Run pipe = run_shell("mkfifo p.csv && (cat p.csv > got &) && \"$GPTAPE_BIN\" gradflow --depth 3 --csv p.csv && test -p p.csv");
+    assert_succeeded(&pipe);
+    run_free(&pipe);
+    Run link = run_shell("touch real.csv && ln -s real.csv link.csv && \"$GPTAPE_BIN\" gradflow --depth 3 --csv link.csv && "
+                         "test -L link.csv && grep -q layers.2 real.csv");
+    assert_succeeded(&link);
+    run_free(&link);
+}
+END_TEST
+
+START_TEST(a_full_device_is_told_and_stays)
+{
+    Run run = run_gptape("gradflow --depth 3 --csv /dev/full");
+    assert_one_line_error(&run, 1, "/dev/full");
+    run_free(&run);
+    run = run_shell("test -c /dev/full");
+    assert_quiet(&run);
+    run_free(&run);
+}
+END_TEST
+
 // ------------------------------------------------------------------------------------------------------------
 // Wrong ways to ask
 
@@ -373,6 +397,8 @@ int main(void)
     tcase_add_loop_test(tests, pictures_are_written_whole, 0, 4);
     tcase_add_test(tests, a_training_run_draws_two_pictures);
     tcase_add_test(tests, without_gnuplot_the_table_is_shown_and_the_rest_refused);
+    tcase_add_test(tests, only_files_are_replaced);
+    tcase_add_test(tests, a_full_device_is_told_and_stays);
     tcase_add_test(tests, a_full_disk_leaves_no_part_of_a_table);
     tcase_add_loop_test(tests, a_wrong_request_is_told_in_one_line, 0, MISTAKES);
     suite_add_tcase(suite, tests);

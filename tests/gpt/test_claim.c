@@ -32,7 +32,7 @@ static ExperimentConfig deep_config(int *sizes, int depth, uint64_t seed, int n_
 
 typedef struct Known {
     int depth;
-    double decades[2];                             // median over seeds of log10(first layer / last layer), without and with shortcuts
+    double decades[2];                             // median of log10(first layer / last layer), without and with shortcuts
     double error[2];                               // standard error of a median of 50 seeds: 1.25 / sqrt(50) deviations
 } Known;
 

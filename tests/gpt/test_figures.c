@@ -230,7 +230,8 @@ START_TEST(figures_of_an_experiment_are_the_quartiles_over_its_seeds)
                 assert_same_quartiles(figure, collected(&experiment, arm == 1, step, layer, FIGURE_WEIGHT, -1));
                 assert_same_quartiles(relative, collected(&experiment, arm == 1, step, layer, FIGURE_WEIGHT, 3));
             }
-            assert_same_quartiles(experiment_loss(&experiment, arm == 1, step), collected(&experiment, arm == 1, step, 0, -1, -1));
+            Quartiles loss = experiment_loss(&experiment, arm == 1, step);
+            assert_same_quartiles(loss, collected(&experiment, arm == 1, step, 0, -1, -1));
         }
     }
     experiment_free(&experiment);

@@ -248,8 +248,9 @@ START_TEST(the_logits_are_pytorchs)
 
     ck_assert_uint_eq(tensor_count(logits), GOLDEN_B * GOLDEN_T * GOLDEN_V);
     for (size_t i = 0; i < tensor_count(logits); i++) {
-        ck_assert_msg(is_near((double)logits->data[i], golden_logits[i], 5 * golden_logits_noise), "logits[%zu]: %.9g, expected %.9g",
-                      i, (double)logits->data[i], golden_logits[i]);
+        double got = (double)logits->data[i];
+        ck_assert_msg(is_near(got, golden_logits[i], 5 * golden_logits_noise), "logits[%zu]: %.9g, expected %.9g", i, got,
+                      golden_logits[i]);
     }
     gpt_free(gpt);
 }

@@ -11,8 +11,8 @@ static const int targets[B * T] = {0, 10, 7, 7, 1, 8, 2, 9, 9, 4, 6, 3};
 // The tree
 
 static const char *const block_modules[] = {
-    "h.0",      "h.0.ln_1",     "h.0.attn",     "h.0.attn.c_attn", "h.0.attn.c_proj", "h.0.attn.attn_dropout", "h.0.attn.resid_dropout",
-    "h.0.ln_2", "h.0.mlp",      "h.0.mlp.c_fc", "h.0.mlp.c_proj",  "h.0.mlp.dropout",
+    "h.0",      "h.0.ln_1", "h.0.attn",     "h.0.attn.c_attn", "h.0.attn.c_proj", "h.0.attn.attn_dropout",
+    "h.0.attn.resid_dropout", "h.0.ln_2", "h.0.mlp", "h.0.mlp.c_fc", "h.0.mlp.c_proj", "h.0.mlp.dropout",
 };
 
 enum { BLOCK_MODULES = sizeof block_modules / sizeof block_modules[0] };

@@ -342,7 +342,7 @@ START_TEST(fused_and_stepwise_attention_agree)
     assert_values_near(fused.dx, stepwise.dx, n, FUSED_TOLERANCE, "dx");
     ck_assert_int_eq(fused.n_parameters, c.qkv_bias ? 4 : 3);
     for (int i = 0; i < fused.n_parameters; i++) {
-        assert_values_near(fused.dparameters[i], stepwise.dparameters[i], fused.counts[i], FUSED_TOLERANCE, "a parameter's gradient");
+        assert_values_near(fused.dparameters[i], stepwise.dparameters[i], fused.counts[i], FUSED_TOLERANCE, "dparameter");
     }
     free_run(&fused);
     free_run(&stepwise);
@@ -506,9 +506,11 @@ END_TEST
 START_TEST(heads_that_do_not_fit_are_a_mistake)
 {
     Attention attention;
+    AttentionConfig three = {.n_embd = 8, .n_head = 3};
+    AttentionConfig none = {.n_embd = 8, .n_head = 0};
 
-    ASSERT_MISTAKE(attention_init(&attention, NULL, "", (AttentionConfig){.n_embd = 8, .n_head = 3}), "8 is not a multiple of n_head 3");
-    ASSERT_MISTAKE(attention_init(&attention, NULL, "", (AttentionConfig){.n_embd = 8, .n_head = 0}), "n_head 0");
+    ASSERT_MISTAKE(attention_init(&attention, NULL, "", three), "8 is not a multiple of n_head 3");
+    ASSERT_MISTAKE(attention_init(&attention, NULL, "", none), "n_head 0");
 }
 END_TEST
 
