@@ -26,7 +26,7 @@ endif
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 # What it needs, by Debian's names; tools/packages sees whether each is here. oneDNN is wanted, but not needed.
-NEEDED := build-essential libpopt-dev libcjson-dev
+NEEDED := build-essential libpopt-dev libcjson-dev libpcre2-dev
 DEMO_NEEDS := $(NEEDED) libdnnl-dev gnuplot-nox fonts-dejavu-core
 TEST_NEEDS := $(DEMO_NEEDS) check pkg-config
 MISSING := $(shell CC='$(CC) $(CFLAGS)' tools/packages missing $(NEEDED) libdnnl-dev)
@@ -52,7 +52,7 @@ OPENMP := -fopenmp$(if $(findstring clang,$(shell $(CC) --version 2> /dev/null))
 # One set of objects, -fPIC, makes both libraries; without semantic interposition calls in it can still be inlined.
 FLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L $(OPTIMIZE) -fno-math-errno -ffp-contract=off $(OPENMP) \
          -fPIC -fno-semantic-interposition -Wall -Wextra -Wpedantic -I. $(CFLAGS)
-LIBS := $(ONEDNN) -lm
+LIBS := -lcjson -lpcre2-8 $(ONEDNN) -lm
 
 # What a debugger is asked to call must be in every program, also where nothing in the program calls it.
 PRINTERS := -Wl,-u,tensor_print,-u,tape_print,-u,module_print
@@ -110,13 +110,13 @@ $(BUILD)/gradcheck64.o: $(DOUBLE_OBJECTS)
 	@echo 'int main(void) { return 0; }' | $(CC) $(FLAGS) $(LDFLAGS) -o $(BUILD)/double/alone -x c - -x none $@ -lm
 
 $(BUILD)/gptape: $(PROGRAM_OBJECTS) $(BUILD)/gradcheck64.o $(BUILD)/libgptape.a
-	$(LINK) $(PRINTERS) -lpopt -lcjson $(LIBS)
+	$(LINK) $(PRINTERS) -lpopt $(LIBS)
 
 $(EXAMPLES): $(BUILD)/%: $(BUILD)/float/%.o $(BUILD)/libgptape.a
 	$(LINK) $(PRINTERS) $(LIBS)
 
 $(TESTS): $(BUILD)/%: $(BUILD)/float/%.o $(TEST_HELPERS) $(BUILD)/gradcheck64.o $(BUILD)/libgptape.a
-	$(LINK) $$(pkg-config --libs check) -lcjson $(LIBS)
+	$(LINK) $$(pkg-config --libs check) $(LIBS)
 
 -include $(shell find $(BUILD)/float $(BUILD)/double -name '*.d' 2> /dev/null)
 
@@ -150,7 +150,7 @@ install: $(BUILD)/libgptape.a $(BUILD)/libgptape.so $(BUILD)/gptape
 	ln -sf libgptape.so.0 '$(TO)/lib/libgptape.so'
 	for floor in tensor nn gpt; do install -D -m 644 -t "$(TO)/include/gptape/$$floor" $$floor/$$floor.h; done
 	mkdir -p '$(TO)/lib/pkgconfig'
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(strip $(ONEDNN) -lgomp -lm)|' tools/gptape.pc.in \
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(strip -lcjson -lpcre2-8 $(ONEDNN) -lgomp -lm)|' tools/gptape.pc.in \
 	    > '$(TO)/lib/pkgconfig/gptape.pc'
 	if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
 

@@ -144,6 +144,50 @@ void gpt_generate(GPT *gpt, int *ids, int n_ids, int n_new, void (*on_token)(int
 // ------------------------------------------------------------------------------------------------------------
 // Text and files
 
+// Text as token ids, and back:
+//
+//      gpt2     "Hello, I am" --split--> "Hello" "," " I" " am" --merge--> 15496 11 314 716
+//      bytes    "Hello"  --------------------------------------------> 72 101 108 108 111      an id is a byte
+//      chars    "Hello"  --------------------------------------------> 0 1 2 2 3              a place in the alphabet H e l o
+//
+// decode(encode(text)) = text, for any bytes at all with gpt2 and bytes, for any UTF-8 of the alphabet with chars.
+typedef enum TokenizerKind { TOKENIZER_GPT2, TOKENIZER_BYTES, TOKENIZER_CHARS, TOKENIZER_COUNT } TokenizerKind;
+
+const char *tokenizer_name(TokenizerKind kind);                // "gpt2"
+
+typedef struct Tokenizer Tokenizer;
+
+// The caller frees each with tokenizer_free. NULL and an error that names the file if the vocabulary in folder (vocab.bpe and
+// encoder.json, or merges.txt and vocab.json) is not whole and sound, or if the alphabet's text is no UTF-8.
+Tokenizer *tokenizer_gpt2(const char *folder, Error *error);
+Tokenizer *tokenizer_bytes(void);
+Tokenizer *tokenizer_chars(const char *text, size_t n, Error *error);
+void tokenizer_free(Tokenizer *tokenizer);
+
+TokenizerKind tokenizer_kind(const Tokenizer *tokenizer);
+int tokenizer_vocab_size(const Tokenizer *tokenizer);          // ids are 0 ... this - 1
+const char *tokenizer_token(const Tokenizer *tokenizer, int id, size_t *n);    // its n bytes, the tokenizer's; NULL if none
+
+// n bytes of text -> ids, at most one a byte; n_ids ids -> bytes, with a '\0' behind them. The caller frees what is made. An
+// error if a character is not in the alphabet of chars, or an id not in the vocabulary.
+bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t n, int **ids, size_t *n_ids, Error *error);
+bool tokenizer_decode(const Tokenizer *tokenizer, const int *ids, size_t n_ids, char **text, size_t *n, Error *error);
+
+// Where GPT-2's vocabulary is looked for: given if not NULL, else $GPTAPE_DATA, else $XDG_DATA_HOME/gptape, else
+// ~/.local/share/gptape. The caller frees it.
+char *vocabulary_folder(const char *given);
+bool vocabulary_found(const char *folder);         // is any of its files there?
+
+// The UTF-8 character that n bytes begin with: its length, and its code point. UTF8_BAD if they begin with none, UTF8_CUT if
+// they end in its middle.
+enum { UTF8_BAD = 0, UTF8_CUT = -1 };
+int utf8_read(const char *text, size_t n, int *code);
+int utf8_write(int code, char bytes[4]);           // its length
+
+// All of a file, or of a stream that messages call name, with a '\0' behind it. The caller frees *text.
+bool file_read(const char *path, char **text, size_t *n, Error *error);
+bool stream_read(FILE *stream, const char *name, char **text, size_t *n, Error *error);
+
 // B rows of T bytes as ids, and for each the byte that follows as target, from places that lie evenly in the file at path, or in
 // a built-in text if path is NULL. The vocabulary must have 256 ids. Both arrays (B, T) are the caller's.
 bool text_batch(const char *path, int B, int T, int *ids, int *targets, Error *error);

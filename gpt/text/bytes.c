@@ -2,7 +2,6 @@
 
 #include "gpt/gpt.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,39 +17,6 @@ static const char passage[] =
     "Normalization hides the loss for a while, because it makes small things large again, but it can't bring back what made one "
     "token different from the next. To see all this nobody has to be believed. Build it twice, once with the shortcut and once "
     "without, start both from the same weights, send one message back through each, and measure what arrives.\n";
-
-static bool read_file(const char *path, char **text, size_t *n, Error *error)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        return error_set(error, "%s: can't be read: %s", path, strerror(errno));
-    }
-    size_t capacity = 1 << 16;
-    char *content = memory_allocate(capacity, "the text");
-    size_t used = 0;
-    size_t got = fread(content, 1, capacity, file);
-    while (got > 0) {
-        used += got;
-        if (used == capacity) {
-            char *larger = memory_allocate(2 * capacity, "the text");
-            memcpy(larger, content, used);
-            free(content);
-            content = larger;
-            capacity *= 2;
-        }
-        got = fread(content + used, 1, capacity - used, file);
-    }
-    bool failed = ferror(file) != 0;
-    int reason = errno;
-    fclose(file);
-    if (failed) {
-        free(content);
-        return error_set(error, "%s: can't be read: %s", path, strerror(reason));
-    }
-    *text = content;
-    *n = used;
-    return true;
-}
 
 // Row b starts at the b-th of B places that lie evenly in the text, so the batch does not depend on a seed.
 static void fill_batch(const char *text, size_t n, int B, int T, int *ids, int *targets)
@@ -77,7 +43,7 @@ bool text_batch(const char *path, int B, int T, int *ids, int *targets, Error *e
     }
     char *text = NULL;
     size_t n = 0;
-    if (!read_file(path, &text, &n, error)) {
+    if (!file_read(path, &text, &n, error)) {
         return false;
     }
     bool enough = n >= (size_t)T + 1;

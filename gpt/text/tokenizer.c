@@ -1,0 +1,239 @@
+// tokenizer.c: the three tokenizers behind one interface. All have a table of tokens; they differ in how text is cut into them.
+
+#include "gpt/text/text.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct Tokenizer {
+    TokenizerKind kind;
+    Tokens tokens;
+    Split *split;                                  // gpt2
+    Bpe bpe;                                       // gpt2
+};
+
+const char *tokenizer_name(TokenizerKind kind)
+{
+    static const char *const names[TOKENIZER_COUNT] = {"gpt2", "bytes", "chars"};
+    return names[kind];
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Making them
+
+static Tokenizer *tokenizer_new(TokenizerKind kind)
+{
+    Tokenizer *tokenizer = memory_allocate(sizeof *tokenizer, "a tokenizer");
+    *tokenizer = (Tokenizer){.kind = kind};
+    return tokenizer;
+}
+
+Tokenizer *tokenizer_gpt2(const char *folder, Error *error)
+{
+    Tokenizer *tokenizer = tokenizer_new(TOKENIZER_GPT2);
+    tokenizer->split = split_create(error);
+    if (tokenizer->split == NULL || !vocabulary_load(folder, &tokenizer->tokens, &tokenizer->bpe, error)) {
+        tokenizer_free(tokenizer);
+        return NULL;
+    }
+    return tokenizer;
+}
+
+Tokenizer *tokenizer_bytes(void)
+{
+    Tokenizer *tokenizer = tokenizer_new(TOKENIZER_BYTES);
+    tokens_init(&tokenizer->tokens, 256, 256);
+    for (int byte = 0; byte < 256; byte++) {
+        char bytes[] = {(char)byte};
+        tokens_add(&tokenizer->tokens, bytes, 1);
+    }
+    return tokenizer;
+}
+
+enum { CODE_POINTS = 0x110000 };
+
+// Marks each character of text, and counts the different ones; -1 and an error if text is no UTF-8.
+static int find_characters(const char *text, size_t n, bool *seen, Error *error)
+{
+    int count = 0;
+    size_t at = 0;
+    while (at < n) {
+        int code;
+        int length = utf8_read(text + at, n - at, &code);
+        if (length <= 0) {
+            error_set(error, "the text's byte 0x%02x after %zu others is no UTF-8; the tokenizer bytes takes any",
+                      (unsigned char)text[at], at);
+            return -1;
+        }
+        count += !seen[code];
+        seen[code] = true;
+        at += (size_t)length;
+    }
+    return count;
+}
+
+// The alphabet is sorted by code point.
+Tokenizer *tokenizer_chars(const char *text, size_t n, Error *error)
+{
+    enum { LONGEST = 4 };
+    bool *seen = memory_allocate_zeroed(CODE_POINTS, sizeof *seen, "an alphabet");
+    int count = find_characters(text, n, seen, error);
+    if (count < 0) {
+        free(seen);
+        return NULL;
+    }
+    Tokenizer *tokenizer = tokenizer_new(TOKENIZER_CHARS);
+    tokens_init(&tokenizer->tokens, count, LONGEST * (size_t)count);
+    for (int code = 0; code < CODE_POINTS; code++) {
+        if (seen[code]) {
+            char bytes[LONGEST];
+            tokens_add(&tokenizer->tokens, bytes, (size_t)utf8_write(code, bytes));
+        }
+    }
+    free(seen);
+    return tokenizer;
+}
+
+void tokenizer_free(Tokenizer *tokenizer)
+{
+    if (tokenizer == NULL) {
+        return;
+    }
+    tokens_free(&tokenizer->tokens);
+    bpe_free(&tokenizer->bpe);
+    split_free(tokenizer->split);
+    free(tokenizer);
+}
+
+TokenizerKind tokenizer_kind(const Tokenizer *tokenizer)
+{
+    return tokenizer->kind;
+}
+
+int tokenizer_vocab_size(const Tokenizer *tokenizer)
+{
+    return tokenizer->tokens.n;
+}
+
+const char *tokenizer_token(const Tokenizer *tokenizer, int id, size_t *n)
+{
+    return id >= 0 && id < tokenizer->tokens.n ? tokens_get(&tokenizer->tokens, id, n) : NULL;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Encoding: text -> ids. Room for an id a byte is enough.
+
+typedef struct Encoding {
+    const Bpe *bpe;
+    BpeWork *work;
+    int *ids;
+    size_t n_ids;
+} Encoding;
+
+static void encode_piece(const char *piece, size_t n, void *context)
+{
+    Encoding *encoding = context;
+    encoding->n_ids += bpe_encode(encoding->bpe, encoding->work, piece, n, encoding->ids + encoding->n_ids);
+}
+
+static bool encode_gpt2(const Tokenizer *tokenizer, const char *text, size_t n, int *ids, size_t *n_ids, Error *error)
+{
+    Encoding encoding = {.bpe = &tokenizer->bpe, .work = bpe_work_create(), .ids = ids};
+    bool done = split_text(tokenizer->split, text, n, encode_piece, &encoding, error);
+    bpe_work_free(encoding.work);
+    *n_ids = encoding.n_ids;
+    return done;
+}
+
+static bool encode_bytes(const char *text, size_t n, int *ids, size_t *n_ids)
+{
+    for (size_t i = 0; i < n; i++) {
+        ids[i] = (unsigned char)text[i];
+    }
+    *n_ids = n;
+    return true;
+}
+
+static bool encode_chars(const Tokenizer *tokenizer, const char *text, size_t n, int *ids, size_t *n_ids, Error *error)
+{
+    size_t at = 0;
+    *n_ids = 0;
+    while (at < n) {
+        int code;
+        int length = utf8_read(text + at, n - at, &code);
+        int id = length > 0 ? tokens_find(&tokenizer->tokens, text + at, (size_t)length) : -1;
+        if (id < 0) {
+            return error_set(error, "the text's character '%.*s' after %zu bytes is not in the alphabet of %d",
+                             length > 0 ? length : 1, text + at, at, tokenizer->tokens.n);
+        }
+        ids[*n_ids] = id;
+        (*n_ids)++;
+        at += (size_t)length;
+    }
+    return true;
+}
+
+bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t n, int **ids, size_t *n_ids, Error *error)
+{
+    bool done = false;
+    *ids = memory_allocate((n + 1) * sizeof **ids, "the tokens");
+    *n_ids = 0;
+    switch (tokenizer->kind) {
+    case TOKENIZER_GPT2:
+        done = encode_gpt2(tokenizer, text, n, *ids, n_ids, error);
+        break;
+    case TOKENIZER_BYTES:
+        done = encode_bytes(text, n, *ids, n_ids);
+        break;
+    case TOKENIZER_CHARS:
+    case TOKENIZER_COUNT:
+        done = encode_chars(tokenizer, text, n, *ids, n_ids, error);
+        break;
+    }
+    if (!done) {
+        free(*ids);
+        *ids = NULL;
+        *n_ids = 0;
+    }
+    return done;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Decoding: ids -> text: the tokens' bytes, one after the other
+
+static bool measure(const Tokenizer *tokenizer, const int *ids, size_t n_ids, size_t *n, Error *error)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < n_ids; i++) {
+        size_t length;
+        if (tokenizer_token(tokenizer, ids[i], &length) == NULL) {
+            return error_set(error, "id %d is out of range; the vocabulary has 0 to %d", ids[i], tokenizer->tokens.n - 1);
+        }
+        total += length;
+    }
+    *n = total;
+    return true;
+}
+
+bool tokenizer_decode(const Tokenizer *tokenizer, const int *ids, size_t n_ids, char **text, size_t *n, Error *error)
+{
+    size_t total = 0;
+    *text = NULL;
+    *n = 0;
+    if (!measure(tokenizer, ids, n_ids, &total, error)) {
+        return false;
+    }
+    char *bytes = memory_allocate(total + 1, "the text");
+    size_t used = 0;
+    for (size_t i = 0; i < n_ids; i++) {
+        size_t length;
+        const char *token = tokens_get(&tokenizer->tokens, ids[i], &length);
+        memcpy(bytes + used, token, length);
+        used += length;
+    }
+    bytes[used] = '\0';
+    *text = bytes;
+    *n = used;
+    return true;
+}

@@ -1,0 +1,80 @@
+// tokens.c: a vocabulary's bytes: of an id, and the id of bytes.
+
+#include "gpt/text/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void tokens_init(Tokens *tokens, int capacity, size_t bytes)
+{
+    size_t n_slots = 2;
+    while (n_slots < 2 * (size_t)capacity) {
+        n_slots *= 2;
+    }
+    *tokens = (Tokens){.capacity = capacity, .n_slots = n_slots};
+    tokens->bytes = memory_allocate(bytes + 1, "a vocabulary");
+    tokens->start = memory_allocate_zeroed((size_t)capacity + 1, sizeof *tokens->start, "a vocabulary");
+    tokens->slots = memory_allocate(n_slots * sizeof *tokens->slots, "a vocabulary");
+    for (size_t i = 0; i < n_slots; i++) {
+        tokens->slots[i] = -1;
+    }
+}
+
+void tokens_free(Tokens *tokens)
+{
+    free(tokens->bytes);
+    free(tokens->start);
+    free(tokens->slots);
+    *tokens = (Tokens){0};
+}
+
+// FNV-1a: each byte in turn, multiplied far.
+static uint64_t hash_bytes(const char *bytes, size_t n)
+{
+    uint64_t hash = 0xcbf29ce484222325;
+    for (size_t i = 0; i < n; i++) {
+        hash ^= (unsigned char)bytes[i];
+        hash *= 0x100000001b3;
+    }
+    return hash ^ hash >> 32;
+}
+
+// The slot that holds these bytes' id, or the empty one where it belongs.
+static size_t find_slot(const Tokens *tokens, const char *bytes, size_t n)
+{
+    size_t slot = hash_bytes(bytes, n) & (tokens->n_slots - 1);
+    while (tokens->slots[slot] >= 0) {
+        size_t length;
+        const char *token = tokens_get(tokens, tokens->slots[slot], &length);
+        if (length == n && memcmp(token, bytes, n) == 0) {
+            return slot;
+        }
+        slot = (slot + 1) & (tokens->n_slots - 1);
+    }
+    return slot;
+}
+
+bool tokens_add(Tokens *tokens, const char *bytes, size_t n)
+{
+    size_t slot = find_slot(tokens, bytes, n);
+    if (tokens->slots[slot] >= 0) {
+        return false;
+    }
+    size_t start = tokens->start[tokens->n];
+    memcpy(tokens->bytes + start, bytes, n);
+    tokens->slots[slot] = tokens->n;
+    tokens->n++;
+    tokens->start[tokens->n] = start + n;
+    return true;
+}
+
+int tokens_find(const Tokens *tokens, const char *bytes, size_t n)
+{
+    return tokens->slots[find_slot(tokens, bytes, n)];
+}
+
+const char *tokens_get(const Tokens *tokens, int id, size_t *n)
+{
+    *n = tokens->start[id + 1] - tokens->start[id];
+    return tokens->bytes + tokens->start[id];
+}
