@@ -35,6 +35,7 @@ int command_info(int argc, const char **argv);
 int command_generate(int argc, const char **argv);
 int command_gradcheck(int argc, const char **argv);
 int command_gradflow(int argc, const char **argv);
+int command_tokenize(int argc, const char **argv);
 
 // The checks of gradcheck_all, in the build of the library whose numbers are doubles.
 void gradcheck_all_double(GradCheckReport *report, void *context);
@@ -48,6 +49,7 @@ enum {
     OPTION_CONFIG,
     OPTION_VOCAB_SIZE, OPTION_CONTEXT_LENGTH, OPTION_N_LAYER, OPTION_N_HEAD, OPTION_N_EMBD, OPTION_FF_MULT, OPTION_DROPOUT,
     OPTION_QKV_BIAS, OPTION_TIED, OPTION_SHORTCUT, OPTION_NORM, OPTION_CAUSAL, OPTION_ACTIVATION, OPTION_INIT,
+    OPTION_TOKENIZER, OPTION_VOCAB,
     OPTION_OWN,                                    // a command numbers its own options from here
     OPTION_COUNT = 64
 };
@@ -56,6 +58,7 @@ enum {
 extern struct poptOption model_options[];          // --config and a switch for each field of GPTConfig but the shortcut
 extern struct poptOption shortcut_options[];       // --shortcut
 extern struct poptOption seed_options[];           // --seed
+extern struct poptOption tokenizer_options[];      // --tokenizer, --vocab
 extern struct poptOption run_options[];            // --threads, --quiet, --json, --help
 
 // Defaults are text, so that the help page shows what the parser reads.
@@ -109,6 +112,11 @@ bool options_int_rows(const Options *options, int option, int low, int high, int
 // The preset named by --config, or fallback, changed by the switches given, and checked.
 bool options_config(const Options *options, const char *fallback, const GPTPreset **preset, GPTConfig *config);
 bool options_any_switch(const Options *options);   // was any field of GPTConfig given?
+
+// The kind of tokenizer asked for, of the first n_kinds; where nothing is said, gpt2 if its vocabulary is found, else bytes and a
+// note.
+bool options_tokenizer_kind(const Options *options, int n_kinds, TokenizerKind *kind);
+Tokenizer *options_gpt2(const Options *options, Error *error); // from --vocab or where it is looked for; NULL and an error
 
 const char *options_name(const Options *options, int option);  // "n-embd"
 

@@ -9,6 +9,7 @@ static const Command commands[] = {
     {"gradflow", "gradients layer by layer, with and without shortcuts: the main job", command_gradflow},
     {"info", "parameters, memory and FLOPs of a model, without making it", command_info},
     {"generate", "text, one token at a time, from an untrained model", command_generate},
+    {"tokenize", "text to token ids, and back", command_tokenize},
     {"gradcheck", "analytic against numeric gradient of every operation and module", command_gradcheck},
 };
 
@@ -43,6 +44,7 @@ static void print_usage(void)
            "  gptape info\n"
            "  gptape info --config gpt2-124m\n"
            "  gptape generate --prompt \"Hello\"\n"
+           "  gptape tokenize < README.md\n"
            "  gptape gradcheck\n");
 }
 

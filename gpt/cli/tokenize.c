@@ -1,0 +1,301 @@
+// tokenize.c: gptape tokenize: text to token ids, and back.
+
+#include "gpt/cli/cli.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTION_DECODE = OPTION_OWN, OPTION_ALPHABET };
+
+static struct poptOption tokenize_options[] = {
+    {"decode", '\0', POPT_ARG_NONE, NULL, OPTION_DECODE, "from ids to text", NULL},
+    {"alphabet", '\0', POPT_ARG_STRING, NULL, OPTION_ALPHABET,
+     "for chars: the text whose characters are the alphabet (default: the text that is encoded)", "FILE"},
+    INCLUDE_OPTIONS(tokenizer_options, "Tokenizer:"),
+    {"json", '\0', POPT_ARG_NONE, NULL, OPTION_JSON, "print the result as JSON", NULL},
+    {"quiet", '\0', POPT_ARG_NONE, NULL, OPTION_QUIET, "no notes on stderr", NULL},
+    {"help", 'h', POPT_ARG_NONE, NULL, OPTION_HELP, "show this page", NULL},
+    POPT_TABLEEND,
+};
+
+static const CommandHelp tokenize_help = {
+    .name = "tokenize",
+    .about = "Reads text from stdin and prints its token ids on one line, separated by spaces. With --decode it reads ids, separated\n"
+             "by spaces, commas or lines, and prints their text: the same bytes that were encoded, and nothing after them.\n\n"
+             "gpt2 is GPT-2's byte-pair encoding and takes any bytes; it needs the files vocab.bpe and encoder.json (or merges.txt\n"
+             "and vocab.json), which 'make vocab' gets. Special tokens are ordinary text to it: <|endoftext|> becomes seven ids.\n"
+             "With bytes each byte is its own id. With chars an id is a character's place in the sorted alphabet of the text\n"
+             "itself, which must be UTF-8; to decode, name that text with --alphabet.",
+    .examples = "  gptape tokenize < README.md\n"
+                "  gptape tokenize --json < README.md\n"
+                "  gptape tokenize < README.md | gptape tokenize --decode\n"
+                "  gptape tokenize --tokenizer chars < README.md\n"
+                "  gptape tokenize --tokenizer chars --alphabet README.md --decode < ids.txt\n",
+    .table = tokenize_options,
+};
+
+// What is on stdin, and what to do with it.
+typedef struct Job {
+    const Options *options;
+    TokenizerKind kind;
+    Tokenizer *tokenizer;
+    char *input;                                   // n bytes
+    size_t n;
+} Job;
+
+static int failed(const Job *job, int status, const Error *error)
+{
+    command_error(job->options->help->name, "%s", error->message);
+    return status;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// JSON
+
+// A string, or null if the text is no UTF-8 or has a zero byte, which JSON and C can't hold.
+static void json_add_text(cJSON *object, const char *name, const char *text, size_t n)
+{
+    size_t at = 0;
+
+    while (at < n) {
+        int code;
+        int length = utf8_read(text + at, n - at, &code);
+        if (length <= 0 || code == 0) {
+            cJSON_AddNullToObject(object, name);
+            return;
+        }
+        at += (size_t)length;
+    }
+    cJSON_AddStringToObject(object, name, text);   // text[n] is '\0'
+}
+
+static cJSON *json_of(const Job *job, const int *ids, size_t n_ids)
+{
+    cJSON *json = cJSON_CreateObject();
+
+    cJSON_AddStringToObject(json, "tokenizer", tokenizer_name(job->kind));
+    json_add_count(json, "vocab_size", tokenizer_vocab_size(job->tokenizer));
+    json_add_count(json, "tokens", (double)n_ids);
+    cJSON_AddItemToObject(json, "ids", cJSON_CreateIntArray(ids, (int)n_ids));
+    return json;
+}
+
+static void add_alphabet(const Job *job, cJSON *json)
+{
+    int V = tokenizer_vocab_size(job->tokenizer);
+    int *ids = memory_allocate(((size_t)V + 1) * sizeof *ids, "an alphabet");
+    char *text;
+    size_t n;
+    Error error;
+
+    for (int id = 0; id < V; id++) {
+        ids[id] = id;
+    }
+    if (tokenizer_decode(job->tokenizer, ids, (size_t)V, &text, &n, &error)) {
+        json_add_text(json, "alphabet", text, n);
+        free(text);
+    }
+    free(ids);
+}
+
+static void print_ids_json(const Job *job, const int *ids, size_t n_ids)
+{
+    cJSON *json = json_of(job, ids, n_ids);
+
+    json_add_count(json, "bytes", (double)job->n);
+    if (job->kind == TOKENIZER_CHARS) {
+        add_alphabet(job, json);
+    }
+    json_print(json);
+}
+
+// The text as a string if it can be one, and as bytes in any case.
+static void print_text_json(const Job *job, const int *ids, size_t n_ids, const char *text, size_t n)
+{
+    cJSON *json = json_of(job, ids, n_ids);
+    int *bytes = memory_allocate((n + 1) * sizeof *bytes, "the bytes");
+
+    for (size_t i = 0; i < n; i++) {
+        bytes[i] = (unsigned char)text[i];
+    }
+    json_add_text(json, "text", text, n);
+    cJSON_AddItemToObject(json, "bytes", cJSON_CreateIntArray(bytes, (int)n));
+    free(bytes);
+    json_print(json);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Text to ids
+
+static int encode(const Job *job)
+{
+    int *ids;
+    size_t n_ids;
+    Error error;
+
+    if (!tokenizer_encode(job->tokenizer, job->input, job->n, &ids, &n_ids, &error)) {
+        return failed(job, STATUS_USAGE, &error);
+    }
+    if (options_given(job->options, OPTION_JSON)) {
+        print_ids_json(job, ids, n_ids);
+    } else {
+        for (size_t i = 0; i < n_ids; i++) {
+            printf("%s%d", i > 0 ? " " : "", ids[i]);
+        }
+        putchar('\n');
+    }
+    free(ids);
+    return STATUS_OK;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Ids to text
+
+static const char separators[] = " ,\t\r\n";
+
+// One id; text[length] is a separator or the end.
+static bool read_id(const Job *job, const char *text, size_t length, size_t number, int *id)
+{
+    int V = tokenizer_vocab_size(job->tokenizer);
+    size_t digits = strspn(text + (text[0] == '-'), "0123456789");
+    bool whole = digits > 0 && digits + (text[0] == '-') == length;
+
+    if (!whole) {
+        command_error(job->options->help->name, "stdin: id %zu: '%.*s' is no whole number; --decode reads ids like 15496 11 314",
+                      number, length < 40 ? (int)length : 40, text);
+        return false;
+    }
+    long long value = strtoll(text, NULL, 10);     // of too many digits the largest, which no vocabulary has
+    if (value < 0 || value >= V) {
+        command_error(job->options->help->name, "stdin: id %zu: %.*s is out of range; %s has ids 0 to %d", number,
+                      length < 40 ? (int)length : 40, text, tokenizer_name(job->kind), V - 1);
+        return false;
+    }
+    *id = (int)value;
+    return true;
+}
+
+// The ids on stdin; false after a line about the first that is none. The caller frees *ids either way.
+static bool read_ids(const Job *job, int **ids, size_t *n_ids)
+{
+    const char *at = job->input;
+    const char *end = job->input + job->n;
+
+    *ids = memory_allocate((job->n / 2 + 1) * sizeof **ids, "the ids");
+    *n_ids = 0;
+    at += strspn(at, separators);
+    while (at < end) {
+        size_t length = strcspn(at, separators);   // 0 at a zero byte, which is no number either
+        if (!read_id(job, at, length, *n_ids + 1, &(*ids)[*n_ids])) {
+            return false;
+        }
+        (*n_ids)++;
+        at += length;
+        at += strspn(at, separators);
+    }
+    return true;
+}
+
+static int decode(const Job *job)
+{
+    int *ids;
+    size_t n_ids;
+    char *text;
+    size_t n;
+    Error error;
+    int status = STATUS_USAGE;
+
+    if (!read_ids(job, &ids, &n_ids)) {
+        status = STATUS_USAGE;                     // it was reported
+    } else if (!tokenizer_decode(job->tokenizer, ids, n_ids, &text, &n, &error)) {
+        status = failed(job, STATUS_USAGE, &error);
+    } else {
+        if (options_given(job->options, OPTION_JSON)) {
+            print_text_json(job, ids, n_ids, text, n);
+        } else {
+            fwrite(text, 1, n, stdout);
+        }
+        free(text);
+        status = STATUS_OK;
+    }
+    free(ids);
+    return status;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+
+// The tokenizer of characters: of the file named with --alphabet, else of the text on stdin.
+static int make_chars(Job *job)
+{
+    const char *path = job->options->values[OPTION_ALPHABET];
+    char *text = job->input;
+    size_t n = job->n;
+    Error error;
+
+    if (path != NULL && !file_read(path, &text, &n, &error)) {
+        return failed(job, STATUS_FAILED, &error);
+    }
+    job->tokenizer = tokenizer_chars(text, n, &error);
+    if (path != NULL) {
+        free(text);
+    }
+    return job->tokenizer == NULL ? failed(job, STATUS_USAGE, &error) : STATUS_OK;
+}
+
+static int make_tokenizer(Job *job)
+{
+    Error error;
+
+    if (job->kind == TOKENIZER_CHARS) {
+        return make_chars(job);
+    }
+    job->tokenizer = job->kind == TOKENIZER_GPT2 ? options_gpt2(job->options, &error) : tokenizer_bytes();
+    return job->tokenizer == NULL ? failed(job, STATUS_FAILED, &error) : STATUS_OK;
+}
+
+// Do the options fit together?
+static bool check_options(const Options *options, TokenizerKind kind)
+{
+    bool alphabet = options_given(options, OPTION_ALPHABET);
+
+    if (alphabet && kind != TOKENIZER_CHARS) {
+        return option_error(options, OPTION_ALPHABET, "only --tokenizer chars has an alphabet; leave it out");
+    }
+    if (!alphabet && kind == TOKENIZER_CHARS && options_given(options, OPTION_DECODE)) {
+        return option_error(options, OPTION_TOKENIZER, "to decode, name the text that was encoded with --alphabet FILE");
+    }
+    return true;
+}
+
+static int tokenize(const Options *options)
+{
+    Job job = {.options = options};
+    Error error;
+
+    if (!options_tokenizer_kind(options, TOKENIZER_COUNT, &job.kind) || !check_options(options, job.kind)) {
+        return STATUS_USAGE;
+    }
+    if (!stream_read(stdin, "stdin", &job.input, &job.n, &error)) {
+        return failed(&job, STATUS_FAILED, &error);
+    }
+    int status = make_tokenizer(&job);
+    if (status == STATUS_OK) {
+        status = options_given(options, OPTION_DECODE) ? decode(&job) : encode(&job);
+    }
+    tokenizer_free(job.tokenizer);
+    free(job.input);
+    return status;
+}
+
+int command_tokenize(int argc, const char **argv)
+{
+    Options options;
+    int status;
+
+    if (options_parse(&options, &tokenize_help, argc, argv, &status)) {
+        status = tokenize(&options);
+    }
+    options_free(&options);
+    return status;
+}
