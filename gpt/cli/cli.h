@@ -113,9 +113,10 @@ bool options_int_rows(const Options *options, int option, int low, int high, int
 bool options_config(const Options *options, const char *fallback, const GPTPreset **preset, GPTConfig *config);
 bool options_any_switch(const Options *options);   // was any field of GPTConfig given?
 
-// The kind of tokenizer asked for, of the first n_kinds; where nothing is said, gpt2 if its vocabulary is found, else bytes and a
-// note.
+// The kind of tokenizer asked for, of the first n_kinds; where nothing is said, gpt2 if its vocabulary is found, else bytes,
+// and then a note says so: once nothing can go wrong any more, so that what goes wrong is told in one line.
 bool options_tokenizer_kind(const Options *options, int n_kinds, TokenizerKind *kind);
+void options_tokenizer_note(const Options *options, TokenizerKind kind);
 Tokenizer *options_gpt2(const Options *options, Error *error); // from --vocab or where it is looked for; NULL and an error
 
 const char *options_name(const Options *options, int option);  // "n-embd"
@@ -153,6 +154,20 @@ int word_distance(const char *a, const char *b);
 
 // Flushes and closes stdout; false and a line on stderr if anything written to it got lost.
 bool close_stdout(const char *command);
+
+// ------------------------------------------------------------------------------------------------------------
+// Tokens as text for a terminal, on stdout as they come. With bytes all is ASCII, "\x80" where it must be, and a backslash
+// doubled. Else it is UTF-8: a character is shown when its last byte has come; bytes that make none, and control characters
+// other than lines and tabs, appear as "\x80". A token that the tokenizer does not have appears as its number, "<50257>".
+
+typedef struct Speech {
+    const Tokenizer *tokenizer;
+    char waiting[4];                               // the beginning of a character, whose other bytes are still to come
+    size_t n_waiting;
+} Speech;
+
+void speech_token(Speech *speech, int id);
+void speech_end(Speech *speech);                   // shows what still waits
 
 // ------------------------------------------------------------------------------------------------------------
 // Tables of text with aligned columns

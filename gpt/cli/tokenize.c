@@ -283,6 +283,9 @@ static int tokenize(const Options *options)
     if (status == STATUS_OK) {
         status = options_given(options, OPTION_DECODE) ? decode(&job) : encode(&job);
     }
+    if (status == STATUS_OK) {
+        options_tokenizer_note(options, job.kind);
+    }
     tokenizer_free(job.tokenizer);
     free(job.input);
     return status;

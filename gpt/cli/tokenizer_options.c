@@ -17,17 +17,13 @@ static const char *tokenizer_word(int i)
     return tokenizer_name((TokenizerKind)i);
 }
 
-// GPT-2's, if it is found; else bytes, and a note.
-static TokenizerKind found_kind(const Options *options)
+static bool is_found(void)
 {
     char *folder = vocabulary_folder(NULL);
     bool found = vocabulary_found(folder);
 
-    if (!found) {
-        command_note(options, "GPT-2's vocabulary is not in %s ('make vocab' gets it): going on with bytes as tokens", folder);
-    }
     free(folder);
-    return found ? TOKENIZER_GPT2 : TOKENIZER_BYTES;
+    return found;
 }
 
 bool options_tokenizer_kind(const Options *options, int n_kinds, TokenizerKind *kind)
@@ -44,8 +40,22 @@ bool options_tokenizer_kind(const Options *options, int n_kinds, TokenizerKind *
         *kind = TOKENIZER_GPT2;
         return true;
     }
-    *kind = options_given(options, OPTION_TOKENIZER) ? (TokenizerKind)word : found_kind(options);
+    if (options_given(options, OPTION_TOKENIZER)) {
+        *kind = (TokenizerKind)word;
+    } else {
+        *kind = is_found() ? TOKENIZER_GPT2 : TOKENIZER_BYTES;
+    }
     return true;
+}
+
+void options_tokenizer_note(const Options *options, TokenizerKind kind)
+{
+    char *folder = vocabulary_folder(NULL);
+
+    if (kind == TOKENIZER_BYTES && !options_given(options, OPTION_TOKENIZER)) {
+        command_note(options, "GPT-2's vocabulary is not in %s ('make vocab' gets it): going on with bytes as tokens", folder);
+    }
+    free(folder);
 }
 
 Tokenizer *options_gpt2(const Options *options, Error *error)

@@ -4,6 +4,7 @@
 
 #include <check.h>
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +20,10 @@
 // ------------------------------------------------------------------------------------------------------------
 // Help and version
 
-static const char *const commands[] = {"info", "generate", "gradcheck", "gradflow"};
+static const char *const commands[] = {"info", "generate", "gradcheck", "gradflow", "tokenize"};
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
-enum { HERE_COUNT = 3 };                           // gradflow's examples write files: test_gradflow.c
+enum { HERE_COUNT = 3 };                           // the others' examples need a folder: test_gradflow.c, test_tokenize.c
 
 static const char *const usages[] = {"", "help", "--help", "-h", "--quiet --help"};
 
@@ -51,8 +52,9 @@ START_TEST(help_of_a_command)
 
     snprintf(usage, sizeof usage, "Usage: gptape %s [OPTIONS]\n", command);
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        if (strcmp(command, "gradcheck") == 0 && strstr(forms[i], "--seed") != NULL) {
-            continue;                              // has no --seed
+        bool seeded = strcmp(command, "gradcheck") != 0 && strcmp(command, "tokenize") != 0;
+        if (!seeded && strstr(forms[i], "--seed") != NULL) {
+            continue;
         }
         snprintf(arguments, sizeof arguments, forms[i], command);
         Run run = run_gptape(arguments);

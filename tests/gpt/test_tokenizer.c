@@ -85,12 +85,11 @@ static void assert_comes_back(const Tokenizer *tokenizer, const char *text, size
 START_TEST(gpt2_gives_the_published_ids)
 {
     Tokenizer *tokenizer = published(__func__);
-    if (tokenizer == NULL) {
-        return;
+    for (int i = 0; tokenizer != NULL && i < GOLDEN_TEXTS; i++) {
+        const GoldenText *golden = &golden_texts[i];
+        assert_ids(tokenizer, golden->text, strlen(golden->text), golden->ids, golden->n_ids);
+        assert_comes_back(tokenizer, golden->text, strlen(golden->text));
     }
-    const GoldenText *golden = &golden_texts[_i];
-    assert_ids(tokenizer, golden->text, strlen(golden->text), golden->ids, golden->n_ids);
-    assert_comes_back(tokenizer, golden->text, strlen(golden->text));
     tokenizer_free(tokenizer);
 }
 END_TEST
@@ -468,7 +467,7 @@ int main(void)
     Suite *suite = suite_create("tokenizer");
     TCase *tcase = case_create("tokenizer");
     tcase_add_checked_fixture(tcase, folder_enter, folder_leave);
-    tcase_add_loop_test(tcase, gpt2_gives_the_published_ids, 0, GOLDEN_TEXTS);
+    tcase_add_test(tcase, gpt2_gives_the_published_ids);
     tcase_add_test(tcase, gpt2_has_the_published_size);
     tcase_add_test(tcase, merges_go_by_rank);
     tcase_add_test(tcase, any_bytes_come_back);

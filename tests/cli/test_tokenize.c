@@ -1,0 +1,365 @@
+// test_tokenize.c: gptape tokenize, and the tokenizers of gptape generate, as a user types them. Each test runs in an empty folder,
+// with a small vocabulary made by hand where it needs one.
+
+#include "tests/cli/run.h"
+#include "tests/golden/tokenizer.h"
+#include "tests/support/folder.h"
+#include "tests/support/suite.h"
+#include "tests/support/vocabulary.h"
+
+#include <check.h>
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// A folder in which gptape is a command, README.md is there, and no vocabulary is found.
+static char *data;                                 // GPTAPE_DATA as it was
+
+static void enter(void)
+{
+    const char *given = getenv("GPTAPE_DATA");
+    data = given == NULL ? NULL : strdup(given);
+    folder_enter();
+    Run run = run_shell("mkdir bin data && ln -s \"$GPTAPE_BIN\" bin/gptape");
+    assert_succeeded(&run);
+    run_free(&run);
+    char path[4096];
+    snprintf(path, sizeof path, "%s/bin:%s", folder_path(), getenv("PATH"));
+    ck_assert_int_eq(setenv("PATH", path, 1), 0);
+    ck_assert_int_eq(setenv("GPTAPE_DATA", "data", 1), 0);
+}
+
+// Puts the small vocabulary where it is looked for.
+static void provide_vocabulary(void)
+{
+    ck_assert_int_eq(chdir("data"), 0);
+    vocabulary_write();
+    ck_assert_int_eq(chdir(".."), 0);
+}
+
+// Lets GPT-2's own be found, if it is on this machine; else says that the test is skipped.
+static bool published_vocabulary(const char *function)
+{
+    int set = data == NULL ? unsetenv("GPTAPE_DATA") : setenv("GPTAPE_DATA", data, 1);
+    ck_assert_int_eq(set, 0);
+    Run run = run_shell("printf x | gptape tokenize --tokenizer gpt2");
+    bool found = run.status == 0;
+    if (!found) {
+        assert_one_line_error(&run, 1, "has no vocab.bpe and encoder.json");
+        skip(function, "GPT-2's vocabulary is not here; 'make vocab' gets it");
+    }
+    run_free(&run);
+    return found;
+}
+
+typedef struct Known {
+    const char *command;
+    const char *out;
+} Known;
+
+static void assert_prints(const Known *known)
+{
+    Run run = run_shell(known->command);
+    assert_quiet(&run);
+    ck_assert_msg(strcmp(run.out, known->out) == 0, "%s: printed %s instead of %s", run.command, run.out, known->out);
+    run_free(&run);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// tokenize
+
+static const Known knowns[] = {
+    {"printf 'hello hello' | gptape tokenize", "259 261\n"},
+    {"printf 'hello hello' | gptape tokenize --tokenizer gpt2", "259 261\n"},
+    {"printf 'hello hello' | gptape tokenize --vocab data", "259 261\n"},
+    {"echo hello | gptape tokenize", "259 10\n"},
+    {"printf '' | gptape tokenize", "\n"},
+    {"printf '\\377\\000a' | gptape tokenize", "255 0 97\n"},
+    {"printf 'hello\\000\\377' | gptape tokenize --tokenizer bytes", "104 101 108 108 111 0 255\n"},
+    {"printf 'Hello' | gptape tokenize --tokenizer chars", "0 1 2 2 3\n"},
+    {"printf '\\303\\251a' | gptape tokenize --tokenizer chars", "1 0\n"},
+    {"printf 'Hello' > a && printf 'oh' | gptape tokenize --tokenizer chars --alphabet a 2>&1 || true",
+     "gptape tokenize: the text's character 'h' after 1 bytes is not in the alphabet of 4\n"},
+    {"echo 259 261 | gptape tokenize --decode", "hello hello"},
+    {"printf '259,261\\n104\\t\\n' | gptape tokenize --decode", "hello helloh"},
+    {"printf '  259  ' | gptape tokenize --decode", "hello"},
+    {"printf '' | gptape tokenize --decode", ""},
+    {"echo 266 | gptape tokenize --decode", "<|end|>"},
+    {"echo 104 105 | gptape tokenize --decode --tokenizer bytes", "hi"},
+    {"printf 'Hello' > a && echo 0 1 2 2 3 3 | gptape tokenize --decode --tokenizer chars --alphabet a", "Helloo"},
+    {"echo 195 | gptape tokenize --decode | od -An -tx1", " c3\n"},
+};
+
+START_TEST(it_prints_ids_and_text)
+{
+    provide_vocabulary();
+    assert_prints(&knowns[_i]);
+}
+END_TEST
+
+static const char *const wrongs[][2] = {
+    {"echo 1 2x 3 | gptape tokenize --decode", "stdin: id 2: '2x' is no whole number; --decode reads ids like 15496 11 314"},
+    {"echo 1 2 three | gptape tokenize --decode", "stdin: id 3: 'three' is no whole number"},
+    {"echo 1.5 | gptape tokenize --decode", "'1.5' is no whole number"},
+    {"echo +1 | gptape tokenize --decode", "'+1' is no whole number"},
+    {"echo - | gptape tokenize --decode", "'-' is no whole number"},
+    {"printf '1 2\\0003' | gptape tokenize --decode", "id 3: '' is no whole number"},
+    {"echo 1 267 | gptape tokenize --decode", "stdin: id 2: 267 is out of range; gpt2 has ids 0 to 266"},
+    {"echo -1 | gptape tokenize --decode", "stdin: id 1: -1 is out of range"},
+    {"echo 99999999999999999999999999999 | gptape tokenize --decode", "is out of range"},
+    {"echo 4294967296 | gptape tokenize --decode", "is out of range"},
+    {"echo 256 | gptape tokenize --decode --tokenizer bytes", "256 is out of range; bytes has ids 0 to 255"},
+    {"head -c 100000 /dev/zero | tr '\\0' 7 | gptape tokenize --decode", "is out of range"},
+    {"head -c 1000 \"$GPTAPE_BIN\" | gptape tokenize --decode", "is no whole number"},
+    {"gptape tokenize --tokenizer gpt3", "--tokenizer gpt3: is not known; give gpt2, bytes or chars"},
+    {"gptape tokenize --tokenizer bytes --vocab data", "--vocab data: only --tokenizer gpt2 reads a vocabulary"},
+    {"gptape tokenize --tokenizer chars --decode", "name the text that was encoded with --alphabet FILE"},
+    {"gptape tokenize --alphabet a", "--alphabet a: only --tokenizer chars has an alphabet"},
+    {"printf 'a\\377' | gptape tokenize --tokenizer chars", "the text's byte 0xff after 1 others is no UTF-8"},
+    {"gptape tokenize hello", "'hello': is not expected here"},
+    {"gptape generate --tokenizer chars", "--tokenizer chars: is not known; give gpt2 or bytes"},
+    {"gptape generate --tokenizer bytes --vocab data", "only --tokenizer gpt2 reads a vocabulary"},
+    {"gptape generate --tokenizer gpt2", "--vocab-size 256: is too small for the vocabulary of 267"},
+    {"gptape generate --vocab data --vocab-size 267 --prompt ''", "--prompt '': is empty"},
+};
+
+START_TEST(wrong_input_is_told_in_one_line)
+{
+    provide_vocabulary();
+    Run run = run_shell(wrongs[_i][0]);
+    assert_one_line_error(&run, 2, wrongs[_i][1]);
+    ck_assert_str_eq(run.out, "");
+    run_free(&run);
+}
+END_TEST
+
+static const char *const impossible[][2] = {
+    {"gptape tokenize --vocab nowhere", "nowhere: has no vocab.bpe and encoder.json (or merges.txt and vocab.json)"},
+    {"rm data/vocab.bpe; gptape tokenize", "data/vocab.bpe: can't be read: No such file"},
+    {"truncate -s 20 data/vocab.bpe; gptape tokenize", "data/vocab.bpe: "},
+    {"truncate -s 2000 data/encoder.json; gptape tokenize", "data/encoder.json: does not end in }"},
+    {"rm data/*; gptape tokenize --tokenizer gpt2", "data: has no vocab.bpe"},
+    {"gptape tokenize --tokenizer chars --alphabet nowhere", "nowhere: can't be read"},
+    {"gptape tokenize < .", "stdin: can't be read: Is a directory"},
+    {"gptape tokenize <&-", "stdin: can't be read"},
+    {"echo hello | gptape tokenize > /dev/full", "stdout: not everything could be written"},
+    {"echo 104 | gptape tokenize --decode > /dev/full", "stdout: not everything could be written"},
+    {"rm data/vocab.bpe; gptape generate --vocab data --vocab-size 267", "data/vocab.bpe: can't be read"},
+    {"gptape generate --vocab nowhere --vocab-size 267", "nowhere: has no vocab.bpe"},
+};
+
+START_TEST(what_cannot_be_done_is_told_in_one_line)
+{
+    provide_vocabulary();
+    Run run = run_shell(impossible[_i][0]);
+    assert_one_line_error(&run, 1, impossible[_i][1]);
+    ck_assert_str_eq(run.out, "");
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(without_a_vocabulary_it_goes_on_with_bytes)
+{
+    Run run = run_shell("echo hello | gptape tokenize");
+    assert_succeeded(&run);
+    ck_assert_str_eq(run.out, "104 101 108 108 111 10\n");
+    ck_assert_int_eq(text_lines(run.err), 1);
+    assert_has(&run, run.err, "GPT-2's vocabulary is not in data ('make vocab' gets it): going on with bytes as tokens");
+    run_free(&run);
+    run = run_shell("echo 256 | gptape tokenize --decode");
+    assert_one_line_error(&run, 2, "stdin: id 1: 256 is out of range; bytes has ids 0 to 255");
+    run_free(&run);
+    run = run_shell("echo hello | gptape tokenize --quiet && echo hello | gptape tokenize --tokenizer bytes");
+    assert_quiet(&run);
+    run_free(&run);
+}
+END_TEST
+
+static const char *const ways[] = {"", "--tokenizer bytes", "--vocab data"};
+
+// A megabyte of anything goes in and comes back, byte for byte.
+START_TEST(bytes_come_back)
+{
+    char command[400];
+    provide_vocabulary();
+    snprintf(command, sizeof command,
+             "{ head -c 1000000 /dev/urandom; cat \"$GPTAPE_BIN\"; printf 'end \\n'; } > a && "
+             "gptape tokenize %s < a > ids && gptape tokenize --decode %s < ids > b && cmp a b", ways[_i], ways[_i]);
+    Run run = run_shell(command);
+    assert_quiet(&run);
+    run_free(&run);
+}
+END_TEST
+
+static double number_of(const cJSON *json, const char *name)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
+    ck_assert_msg(cJSON_IsNumber(item), "%s is no number", name);
+    return item->valuedouble;
+}
+
+START_TEST(json_of_ids)
+{
+    Run run = run_shell("printf 'heé' | gptape tokenize --tokenizer chars --json");
+    cJSON *json = cJSON_Parse(run.out);
+    assert_quiet(&run);
+    ck_assert_ptr_nonnull(json);
+    ck_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "tokenizer")), "chars");
+    ck_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "alphabet")), "ehé");
+    ck_assert_double_eq(number_of(json, "vocab_size"), 3);
+    ck_assert_double_eq(number_of(json, "tokens"), 3);
+    ck_assert_double_eq(number_of(json, "bytes"), 4);
+    const cJSON *ids = cJSON_GetObjectItemCaseSensitive(json, "ids");
+    ck_assert_int_eq(cJSON_GetArraySize(ids), 3);
+    ck_assert_int_eq(cJSON_GetArrayItem(ids, 0)->valueint, 1);
+    cJSON_Delete(json);
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(json_of_text)
+{
+    Run run = run_shell("echo 104,195,169 | gptape tokenize --tokenizer bytes --decode --json");
+    cJSON *json = cJSON_Parse(run.out);
+    assert_quiet(&run);
+    ck_assert_ptr_nonnull(json);
+    ck_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "text")), "hé");
+    ck_assert_int_eq(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "bytes")), 3);
+    cJSON_Delete(json);
+    run_free(&run);
+    run = run_shell("echo 104,195 | gptape tokenize --tokenizer bytes --decode --json");
+    json = cJSON_Parse(run.out);
+    ck_assert(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(json, "text")));
+    ck_assert_int_eq(cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(json, "bytes"), 1)->valueint, 195);
+    cJSON_Delete(json);
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(examples_work)
+{
+    char command[300];
+    int tried = 0;
+    Run help = run_gptape("help tokenize");
+    provide_vocabulary();
+    snprintf(command, sizeof command, "cp '%s/README.md' . && gptape tokenize --tokenizer chars < README.md > ids.txt", folder_home());
+    Run run = run_shell(command);
+    assert_quiet(&run);
+    run_free(&run);
+    char *line = strstr(help.out, "\nExamples:\n");
+    ck_assert_ptr_nonnull(line);
+    for (line = strtok(line + strlen("\nExamples:\n"), "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        run = run_shell(line);
+        assert_quiet(&run);
+        ck_assert_uint_gt(strlen(run.out), 100);
+        run_free(&run);
+        tried++;
+    }
+    ck_assert_int_ge(tried, 5);
+    run_free(&help);
+}
+END_TEST
+
+// A text in a file, its ids on stdout.
+static void assert_published(const GoldenText *golden)
+{
+    char expected[1000] = "";
+    FILE *file = fopen("text", "w");
+    ck_assert_ptr_nonnull(file);
+    fputs(golden->text, file);
+    ck_assert_int_eq(fclose(file), 0);
+    for (size_t i = 0; i < golden->n_ids; i++) {
+        size_t used = strlen(expected);
+        snprintf(expected + used, sizeof expected - used, "%s%d", i > 0 ? " " : "", golden->ids[i]);
+    }
+    strcat(expected, "\n");
+    assert_prints(&(Known){"gptape tokenize < text", expected});
+    assert_prints(&(Known){"gptape tokenize < text | gptape tokenize --decode", golden->text});
+}
+
+START_TEST(the_command_gives_the_published_ids)
+{
+    if (!published_vocabulary(__func__)) {
+        return;
+    }
+    for (int i = 0; i < GOLDEN_TEXTS; i++) {
+        assert_published(&golden_texts[i]);
+    }
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// generate
+
+static const Known spoken[] = {
+    {"gptape generate --quiet --vocab data --vocab-size 267 --prompt 'hello hello' --ids --tokens 3 > a && "
+     "gptape generate --quiet --vocab-size 267 --prompt-ids 259,261 --ids --tokens 3 | cmp a -", ""},
+    {"gptape generate --quiet --tokenizer bytes --prompt hi --ids --tokens 3 > a && "
+     "gptape generate --quiet --prompt hi --ids --tokens 3 | cmp a -", ""},
+    // the text is the prompt and what the ids decode to
+    {"gptape generate --quiet --vocab data --vocab-size 267 --prompt-ids 259,32,265 --tokens 1 | cut -c 1-8", "hello é\n"},
+    {"gptape generate --quiet --vocab data --vocab-size 267 --prompt 'a\\b' --tokens 1 | cut -c 1-3", "a\\b\n"},
+    {"gptape generate --quiet --vocab data --vocab-size 267 --prompt-ids 195,169,195,104,27,10,9,255 --tokens 1 "
+     "| head -c 17 | od -An -c -w17 | tr -d ' '", "303251\\xc3h\\x1b\\n\\t\\xff\n"},
+    // tokens beyond the vocabulary
+    {"gptape generate --quiet --vocab data --vocab-size 300 --prompt-ids 259,299,104 --tokens 1 | head -c 11", "hello<299>h"},
+};
+
+START_TEST(generate_speaks_through_the_vocabulary)
+{
+    provide_vocabulary();
+    assert_prints(&spoken[_i]);
+}
+END_TEST
+
+// A vocabulary of GPT-2's size where none is found: bytes, and a note that says so.
+START_TEST(generate_goes_on_with_bytes)
+{
+    Run run = run_shell("gptape generate --vocab-size 50257 --prompt hi --tokens 1");
+    assert_succeeded(&run);
+    ck_assert_int_eq(strncmp(run.out, "hi", 2), 0);
+    assert_has(&run, run.err, "GPT-2's vocabulary is not in data ('make vocab' gets it): going on with bytes as tokens");
+    run_free(&run);
+    run = run_shell("gptape generate --vocab-size 50257 --prompt-ids 1 --ids --tokens 1");
+    assert_succeeded(&run);
+    ck_assert_ptr_null(strstr(run.err, "vocabulary"));     // there is no text in it
+    run_free(&run);
+}
+END_TEST
+
+// The text is the same ids decoded, whatever the ids are.
+START_TEST(generate_decodes_what_it_says)
+{
+    if (!published_vocabulary(__func__)) {
+        return;
+    }
+    assert_prints(&(Known){
+        "gptape generate --quiet --vocab-size 50257 --prompt 'Hello, I am' --ids --tokens 6 > ids && "
+        "{ echo 15496 11 314 716; cat ids; } | gptape tokenize --decode > a && echo >> a && "
+        "gptape generate --quiet --vocab-size 50257 --prompt 'Hello, I am' --tokens 6 | cmp a -", ""});
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("gptape tokenize");
+    TCase *tcase = case_create("tokenize");
+    tcase_add_checked_fixture(tcase, enter, folder_leave);
+    tcase_add_loop_test(tcase, it_prints_ids_and_text, 0, sizeof knowns / sizeof knowns[0]);
+    tcase_add_loop_test(tcase, wrong_input_is_told_in_one_line, 0, sizeof wrongs / sizeof wrongs[0]);
+    tcase_add_loop_test(tcase, what_cannot_be_done_is_told_in_one_line, 0, sizeof impossible / sizeof impossible[0]);
+    tcase_add_test(tcase, without_a_vocabulary_it_goes_on_with_bytes);
+    tcase_add_loop_test(tcase, bytes_come_back, 0, sizeof ways / sizeof ways[0]);
+    tcase_add_test(tcase, json_of_ids);
+    tcase_add_test(tcase, json_of_text);
+    tcase_add_test(tcase, examples_work);
+    tcase_add_test(tcase, the_command_gives_the_published_ids);
+    tcase_add_loop_test(tcase, generate_speaks_through_the_vocabulary, 0, sizeof spoken / sizeof spoken[0]);
+    tcase_add_test(tcase, generate_goes_on_with_bytes);
+    tcase_add_test(tcase, generate_decodes_what_it_says);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
