@@ -1,6 +1,6 @@
 // text.h: inside gpt/text/: what the tokenizers are made of.
 //
-//      vocabulary.c  files  --> Tokens, Bpe
+//      vocabulary.c  files  --> Tokens, Bpe      with source.c and encoder.c
 //      split.c       text   --> pieces, which merges don't cross
 //      bpe.c         piece  --> ids
 //      tokens.c      id    <--> bytes
@@ -54,6 +54,25 @@ size_t bpe_work_steps(const BpeWork *work);        // merges looked up and heap 
 
 // n bytes -> ids (room for n), how many of them is returned.
 size_t bpe_encode(const Bpe *bpe, BpeWork *work, const char *piece, size_t n, int *ids);
+
+// A file of a vocabulary, in which each byte of a token is a letter.
+typedef struct Source {
+    char *path;
+    char *text;                                    // n bytes of UTF-8, and a '\0'
+    size_t n;
+    int byte_of[0x200];                            // of letters, by code point; -1 if it stands for none
+} Source;
+
+bool source_is_there(const char *folder, const char *name);
+bool source_read(Source *source, const char *folder, const char *name, Error *error);  // free with source_free either way
+void source_free(Source *source);
+bool source_has_version(const Source *source);     // does it begin as merges do?
+
+// Spells letters out as bytes, in place: there are never more. False if there are none, or one stands for no byte.
+bool source_spell(const Source *source, char *letters, size_t n, size_t *n_bytes);
+
+// The tokens of a JSON file. Free them with tokens_free either way.
+bool encoder_read(const Source *source, Tokens *tokens, Error *error);
 
 // Both from the files in folder; false, and nothing to free, if anything in them is wrong.
 bool vocabulary_load(const char *folder, Tokens *tokens, Bpe *bpe, Error *error);

@@ -1,0 +1,152 @@
+// source.c: the files of a vocabulary, as text: where they are, and the letters that they write bytes in.
+
+#include "gpt/text/text.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// ------------------------------------------------------------------------------------------------------------
+// Where it is
+
+// "folder/name"; the folder itself if the name is empty.
+static char *joined(const char *folder, const char *name)
+{
+    size_t bytes = strlen(folder) + strlen(name) + 2;
+    char *path = memory_allocate(bytes, "a file's name");
+    snprintf(path, bytes, "%s%s%s", folder, name[0] == '\0' ? "" : "/", name);
+    return path;
+}
+
+// The environment's word, unless it is empty.
+static const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+static const char *home_folder(void)
+{
+    const char *home = environment("HOME");
+    const struct passwd *user = home == NULL ? getpwuid(getuid()) : NULL;
+    return home != NULL ? home : user != NULL ? user->pw_dir : "";
+}
+
+char *vocabulary_folder(const char *given)
+{
+    const char *folder = given != NULL ? given : environment("GPTAPE_DATA");
+    if (folder != NULL) {
+        return joined(folder, "");
+    }
+    const char *data = environment("XDG_DATA_HOME");
+    if (data != NULL && data[0] == '/') {          // its specification wants relative ones ignored
+        return joined(data, "gptape");
+    }
+    return joined(home_folder(), ".local/share/gptape");
+}
+
+bool source_is_there(const char *folder, const char *name)
+{
+    char *path = joined(folder, name);
+    bool there = access(path, F_OK) == 0;
+    free(path);
+    return there;
+}
+
+bool vocabulary_found(const char *folder)
+{
+    return source_is_there(folder, "vocab.bpe") || source_is_there(folder, "encoder.json") || source_is_there(folder, "merges.txt")
+        || source_is_there(folder, "vocab.json");
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Bytes as letters
+
+// Printable bytes stand for themselves, as Latin-1 has them; the others, in order, are U+0100 and what follows.
+static bool stands_for_itself(int byte)
+{
+    return (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+}
+
+// The byte that a letter stands for, or -1.
+static int byte_of_letter(int code)
+{
+    if (code < 0x100) {
+        return stands_for_itself(code) ? code : -1;
+    }
+    int next = 0x100;
+    for (int byte = 0; byte < 0x100; byte++) {
+        if (!stands_for_itself(byte)) {
+            if (next == code) {
+                return byte;
+            }
+            next++;
+        }
+    }
+    return -1;
+}
+
+bool source_spell(const Source *source, char *letters, size_t n, size_t *n_bytes)
+{
+    size_t used = 0;
+    size_t at = 0;
+    while (at < n) {
+        int code;
+        int length = utf8_read(letters + at, n - at, &code);
+        if (length <= 0 || code >= 0x200 || source->byte_of[code] < 0) {
+            return false;
+        }
+        letters[used] = (char)source->byte_of[code];
+        used++;
+        at += (size_t)length;
+    }
+    *n_bytes = used;
+    return n > 0;
+}
+
+enum { MOST_BYTES = 1 << 28 };                     // GPT-2's files have 1 and 0.5 MB
+
+static bool source_check_text(const Source *source, Error *error)
+{
+    int line = 1;
+    size_t at = 0;
+    while (at < source->n) {
+        int code;
+        int length = utf8_read(source->text + at, source->n - at, &code);
+        if (length <= 0 || code == 0) {
+            return error_set(error, "%s: line %d: byte 0x%02x is no UTF-8 text", source->path, line,
+                             (unsigned char)source->text[at]);
+        }
+        line += code == '\n';
+        at += (size_t)length;
+    }
+    if (source->n == 0 || source->n > MOST_BYTES) {
+        return error_set(error, "%s: has %zu bytes, which is no vocabulary", source->path, source->n);
+    }
+    return true;
+}
+
+void source_free(Source *source)
+{
+    free(source->path);
+    free(source->text);
+}
+
+bool source_read(Source *source, const char *folder, const char *name, Error *error)
+{
+    *source = (Source){.path = joined(folder, name)};
+    for (int code = 0; code < 0x200; code++) {
+        source->byte_of[code] = byte_of_letter(code);
+    }
+    if (!file_read(source->path, &source->text, &source->n, error)) {
+        source->text = NULL;
+        return false;
+    }
+    return source_check_text(source, error);
+}
+
+bool source_has_version(const Source *source)
+{
+    return strncmp(source->text, "#version", strlen("#version")) == 0;
+}
