@@ -306,6 +306,7 @@ static const Known spoken[] = {
      "| head -c 17 | od -An -c -w17 | tr -d ' '", "303251\\xc3h\\x1b\\n\\t\\xff\n"},
     // tokens beyond the vocabulary
     {"gptape generate --quiet --vocab data --vocab-size 300 --prompt-ids 259,299,104 --tokens 1 | head -c 11", "hello<299>h"},
+    {"gptape generate --quiet --vocab data --vocab-size 300 --prompt-ids 195,299,169 --tokens 1 | head -c 13", "\\xc3<299>\\xa9"},
 };
 
 START_TEST(generate_speaks_through_the_vocabulary)
@@ -343,6 +344,18 @@ START_TEST(generate_decodes_what_it_says)
 }
 END_TEST
 
+// The book's own nonsense, from its own seed, prompt and model of 163,009,536 parameters.
+START_TEST(generate_prints_what_the_book_prints)
+{
+    if (!published_vocabulary(__func__)) {
+        return;
+    }
+    assert_prints(&(Known){
+        "gptape generate --quiet --config book-124m --seed 123 --prompt 'Hello, I am' --tokens 6 --greedy",
+        "Hello, I am Featureiman Byeswickattribute argue\n"});
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("gptape tokenize");
@@ -360,6 +373,7 @@ int main(void)
     tcase_add_loop_test(tcase, generate_speaks_through_the_vocabulary, 0, sizeof spoken / sizeof spoken[0]);
     tcase_add_test(tcase, generate_goes_on_with_bytes);
     tcase_add_test(tcase, generate_decodes_what_it_says);
+    tcase_add_test(tcase, generate_prints_what_the_book_prints);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

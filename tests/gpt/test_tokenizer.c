@@ -333,7 +333,7 @@ static const SplitCase split_cases[] = {
     {"\xe2\x85\xa7\xc2\xb2", "\xe2\x85\xa7\xc2\xb2"},                      // Roman eight, superscript two: \p{N}
     {"a\xcc\x81", "a|\xcc\x81"},                                           // a combining mark is no letter
     {"a\xc2\xa0" "b", "a|\xc2\xa0|b"},                                     // no-break space is a space
-    {"a\xc2\x85\xe3\x80\x80" "b", "a|\xc2\x85|\xe3\x80\x80|b"},            // so are U+0085 and U+3000
+    {".\xc2\x85.\xe3\x80\x80.", ".|\xc2\x85|.|\xe3\x80\x80|."},            // so are U+0085 and U+3000
     {".\xe1\xa0\x8e.", ".\xe1\xa0\x8e."},                                  // U+180E is not
     {".\x1c.", ".\x1c."},                                                  // nor is U+001C
     {"a\xff\xfe" "b", "a|\xff\xfe|b"},                                     // what is no UTF-8 is a piece

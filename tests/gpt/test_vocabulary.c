@@ -54,6 +54,8 @@ static const Fault faults[] = {
     {"vocab.bpe", "he ll\n", "he lx\n", "line 4: \"he lx\": its second part is no token"},
     {"vocab.bpe", "he ll\n", "ll he\n", "line 4: \"ll he\": what it makes is no token"},
     {"vocab.bpe", "h e\nl l\nhe ll\n", "he ll\nh e\nl l\n", "line 2: \"he ll\": no line before it makes its parts"},
+    {"vocab.bpe", "h e\nl l\nhe ll\n", "l l\nhe ll\nh e\n", "line 3: \"he ll\": no line before it makes its parts"},
+    {"vocab.bpe", "l l\nhe ll\n", "he ll\nl l\n", "line 3: \"he ll\": no line before it makes its parts"},
     {"vocab.bpe", "a b\n", "a \xff\n", "vocab.bpe: line 10: byte 0xff is no UTF-8 text"},
     {"vocab.bpe", "a b\n", "a \xe2\x82\n", "vocab.bpe: line 10: byte 0xe2 is no UTF-8 text"},
     {"vocab.bpe", "a b\n", "a b\r\n", "line 10: \"a b\r\": its second part is no token"},
