@@ -49,7 +49,7 @@ BUILD := build$(if $(filter clang%,$(notdir $(CC))),/clang)$(KIND)
 # oneDNN's threads are GNU OpenMP's, and two OpenMP runtimes in one process fight: clang gets the same one as gcc.
 OPENMP := -fopenmp$(if $(findstring clang,$(shell $(CC) --version 2> /dev/null)),=libgomp)
 
-# No -ffast-math, no -march=native, no fused multiply-adds: the same source gives the same numbers on every machine.
+# No -ffast-math, no -march=native, no fused multiply-adds: what the compiler makes of our sources gives the same numbers everywhere.
 # One set of objects, -fPIC, makes both libraries; without semantic interposition calls in it can still be inlined.
 FLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L $(OPTIMIZE) -fno-math-errno -ffp-contract=off $(OPENMP) \
          -fPIC -fno-semantic-interposition -Wall -Wextra -Wpedantic -I. $(CFLAGS)

@@ -196,7 +196,8 @@ bool text_batch(const char *path, int B, int T, int *ids, int *targets, Error *e
 typedef struct SaveFile {
     FILE *stream;
     char *path;
-    char *temporary;                               // beside path, becomes path at the end; NULL for what is no file
+    char *temporary;                               // a name beside path that becomes path at the end; NULL while there is none
+    bool replaces;                                 // path is a file, or will be
 } SaveFile;
 
 bool save_begin(SaveFile *save, const char *path, Error *error);

@@ -41,8 +41,9 @@ static void extend_marks(GradFlowWatch *watch)
 }
 
 // Each backward pass is measured for itself, as its gradients are.
-static void begin_pass(GradFlowWatch *watch)
+static void begin_pass(void *context)
 {
+    GradFlowWatch *watch = context;
     extend_marks(watch);
     for (int i = 0; i < watch->n_splits; i++) {
         Split *split = &watch->splits[i];
@@ -66,10 +67,6 @@ static bool first_time(const TapeNode *node, int i)
 static void before_node(TapeNode *node, void *context)
 {
     GradFlowWatch *watch = context;
-    if (node->index > watch->last_walked) {
-        begin_pass(watch);
-    }
-    watch->last_walked = node->index;
     watch->marks[node->index].walked = true;
     for (int i = 0; i < node->n_inputs; i++) {
         Split *split = find_split(watch, node->inputs[i]);
@@ -141,7 +138,6 @@ GradFlowWatch *gradflow_watch(Tape *tape)
 {
     GradFlowWatch *watch = memory_allocate_zeroed(1, sizeof *watch, "a gradient-flow watch");
     watch->tape = tape;
-    watch->last_walked = -1;
     watch->splits = memory_allocate_zeroed((size_t)tape->n_nodes + 1, sizeof(Split), "a gradient-flow watch");
     extend_marks(watch);
     for (int i = 0; i < tape->n_nodes; i++) {
@@ -155,7 +151,7 @@ GradFlowWatch *gradflow_watch(Tape *tape)
             add_split(watch, node, node->inputs[skip]);
         }
     }
-    tape_observe(tape, (TapeObserver){.before = before_node, .after = after_node, .context = watch});
+    tape_observe(tape, (TapeObserver){.begin = begin_pass, .before = before_node, .after = after_node, .context = watch});
     return watch;
 }
 

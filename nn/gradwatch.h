@@ -30,7 +30,6 @@ struct GradFlowWatch {
     int n_shortcuts;
     NodeMark *marks;
     int n_marks;
-    int last_walked;                               // index of the node before this one; a pass walks down
 };
 
 void gradwatch_end(GradFlowWatch *watch);          // takes the observer off the tape and frees the watch

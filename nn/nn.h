@@ -219,7 +219,7 @@ typedef struct AdamWConfig {
 
 #define ADAMW_DEFAULTS ((AdamWConfig){.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01})
 
-// Decoupled weight decay (Loshchilov and Hutter 2019). torch: optim.AdamW
+// Decoupled weight decay (Loshchilov and Hutter 2019). torch: optim.AdamW with weight_decay 0 for parameters of 1 dimension
 typedef struct AdamW {
     AdamWConfig config;
     const ParameterList *parameters;

@@ -2,6 +2,7 @@
 
 #include "tensor/kernel.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,8 +29,12 @@ const Kernels *kernels(void)
 {
     if (chosen == NULL) {
         const char *wish = getenv("GPTAPE_KERNELS");
-        if (wish == NULL || !kernels_choose(wish)) {
+        bool wished = wish != NULL && wish[0] != '\0';
+        if (!wished || !kernels_choose(wish)) {
             chosen = available[0];
+        }
+        if (wished && strcmp(kernels_name(), wish) != 0) {
+            fprintf(stderr, "gptape: GPTAPE_KERNELS=%s: there are no such kernels here; taking %s\n", wish, kernels_name());
         }
     }
     return chosen;

@@ -249,6 +249,9 @@ static void forget_grad(Tensor *intermediate)
 static void tape_walk_back(Tape *tape)
 {
     const TapeObserver *observer = &tape->observer;
+    if (observer->begin != NULL) {
+        observer->begin(observer->context);
+    }
     for (int i = tape->n_nodes - 1; i >= 0; i--) {
         TapeNode *node = tape->nodes[i];
         if (node->output->grad == NULL) {

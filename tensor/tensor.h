@@ -191,8 +191,9 @@ struct TapeNode {
     Where where;
 };
 
-// Called around each node of a backward pass.
+// Called at the start of a backward pass, and around each node of it.
 typedef struct TapeObserver {
+    void (*begin)(void *context);
     void (*before)(TapeNode *node, void *context);
     void (*after)(TapeNode *node, void *context);
     void *context;
@@ -280,6 +281,7 @@ void tensor_split(Tensor *x, int axis, int n_parts, Tensor **parts, Where where)
 
 Tensor *tensor_sum(Tensor *x, Where where);                    // of all values, a scalar
 Tensor *tensor_mean(Tensor *x, Where where);                   // of all values, a scalar
+// An axis may be counted from the end: -1 is the last.
 Tensor *tensor_sum_axis(Tensor *x, int axis, Where where);     // torch: x.sum(axis, keepdim=True)
 Tensor *tensor_mean_axis(Tensor *x, int axis, Where where);    // torch: x.mean(axis, keepdim=True)
 

@@ -122,7 +122,7 @@ static bool draw(const GradflowPlan *plan, const Options *options, const Experim
     return drawn;
 }
 
-// The chart is the last thing on the terminal; gnuplot is asked for it after everything else was shown.
+// The chart is the last thing on the terminal: a script (.gp) and the table need no gnuplot, and are there without it.
 static bool print_chart(const GradflowPlan *plan, const Experiment *experiment, Error *error)
 {
     enum { COLUMNS = 96 };
@@ -133,7 +133,7 @@ static bool print_chart(const GradflowPlan *plan, const Experiment *experiment, 
     if (chart == NULL) {
         return false;
     }
-    printf("\n%s", chart);
+    printf("\n%s%s", experiment->config.n_steps > 0 ? "Before training:\n\n" : "", chart);
     free(chart);
     return true;
 }
@@ -149,9 +149,8 @@ static bool answer(const GradflowPlan *plan, const Options *options, const Exper
     if (plan->text) {
         gradflow_print_text(experiment, sweep);
     }
-    bool charted = print_chart(plan, experiment, error);
     fflush(stdout);
-    return charted && draw(plan, options, experiment, sweep, error);
+    return draw(plan, options, experiment, sweep, error) && print_chart(plan, experiment, error);
 }
 
 static bool run_sweep(const GradflowPlan *plan, const Options *options, Sweep *sweep, Error *error)

@@ -233,6 +233,12 @@ static bool read_experiment(const Options *options, GradflowPlan *plan)
         command_error(options->help->name, "--same-dy and --steps: a network learns from its own loss; leave one out");
         return false;
     }
+    if (options_given(options, OPTION_LR) && config->n_steps == 0) {
+        return option_error(options, OPTION_LR, "is for training; say how long with --steps");
+    }
+    if (config->seed + (uint64_t)config->n_seeds - 1 > UINT32_MAX) {
+        return option_error(options, OPTION_SEED, "and the %d after it go beyond the largest seed, %u", config->n_seeds - 1, UINT32_MAX);
+    }
     if (!show && !options_given(options, OPTION_DEPTHS)) {
         return true;
     }
@@ -269,6 +275,9 @@ static bool read_outputs(const Options *options, GradflowPlan *plan, int *status
     plan->text = !plan->json && !csv_to_stdout;
     if (is_show(options) && plan->plot == NULL && plan->csv == NULL && !plan->json) {
         plan->plot = SHOW_PLOT;
+    }
+    if (plan->plot != NULL && plan->csv != NULL && strcmp(plan->plot, plan->csv) == 0) {
+        return option_error(options, OPTION_CSV, "is also --plot's file; give it another name");
     }
     return check_outputs(plan, options, status);
 }

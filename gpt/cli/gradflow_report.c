@@ -29,7 +29,7 @@ static void print_sizes(const DeepConfig *deep)
 static void print_heading(const ExperimentConfig *config)
 {
     if (config->net == NET_MLP) {
-        printf("Deep network of %d layers, ", config->deep.n_layer);
+        printf("Deep network of %d layer%s, ", config->deep.n_layer, config->deep.n_layer == 1 ? "" : "s");
         print_sizes(&config->deep);
         printf(", %s after each, init %s", activation_name(config->deep.activation), init_name(config->deep.init));
     } else {
@@ -110,6 +110,15 @@ static void figure_cell(Table *table, const Experiment *experiment, const Column
     }
 }
 
+// What the last two columns are, where they are.
+static void print_split_note(const Experiment *experiment)
+{
+    if (experiment_shortcuts(experiment, true) > 0) {
+        printf("by shortcut, by %s: L2 of dL/dx where the shortcut starts, by the way it came\n",
+               experiment->config.net == NET_MLP ? "layer" : "block");
+    }
+}
+
 static void print_layers(const Experiment *experiment, int step)
 {
     Column columns[8];
@@ -140,8 +149,9 @@ static void print_layers(const Experiment *experiment, int step)
     }
     table_print(table, stdout);
     table_free(table);
+    print_split_note(experiment);
     if (every > 1) {
-        printf("(every %d-th of %d layers; --csv has them all)\n", every, n);
+        printf("(one in %d of the %d layers, and the last; --csv has them all)\n", every, n);
     }
 }
 
@@ -178,10 +188,10 @@ static void print_audit(Audit audit)
 {
     int each = audit.total / audit.networks;
     if (audit.count[FLOW_REACHED] == audit.total) {
-        printf("all %d parameters reached", each);
+        printf("all %d parameter tensors reached", each);
         return;
     }
-    printf("of %d parameters %d reached", audit.total, audit.count[FLOW_REACHED]);
+    printf("of %d parameter tensors %d reached", audit.total, audit.count[FLOW_REACHED]);
     for (int reach = FLOW_ALL_ZERO; reach <= FLOW_NEVER; reach++) {
         if (audit.count[reach] > 0) {
             printf(", %d %s", audit.count[reach], flow_reach_name((FlowReach)reach));
@@ -196,8 +206,11 @@ static void print_arm(const Experiment *experiment, bool shortcut)
 {
     int steps = experiment->config.n_steps;
     Quartiles first_over_last = experiment_relative(experiment, shortcut, 0, 0, FIGURE_WEIGHT);
-    printf("%-18s first/last %.3g; loss %.9g", arm_name(shortcut), first_over_last.median,
-           experiment_loss(experiment, shortcut, 0).median);
+    printf("%-18s ", arm_name(shortcut));
+    if (first_over_last.n > 0) {
+        printf("%sfirst/last %.3g; ", experiment->config.n_seeds > 1 ? "median " : "", first_over_last.median);
+    }
+    printf("loss %.9g", experiment_loss(experiment, shortcut, 0).median);
     if (steps > 0) {
         printf(", after %d steps %.9g", steps, experiment_loss(experiment, shortcut, steps).median);
     }
@@ -218,8 +231,8 @@ static void ratio_cells(Table *table, Quartiles ratio)
 
 static void print_sweep(const Experiment *experiment, const Sweep *sweep)
 {
-    printf("\nFirst layer's mean |dL/dW| over the last layer's, by depth: median [quartiles] of the n networks whose last layer got"
-           " a gradient\n\n");
+    printf("\nFirst layer's mean |dL/dW| over the last layer's, by depth: median [quartiles]\n"
+           "of the n networks whose last layer got a gradient\n\n");
     Table *table = table_create("rrrrr");
     table_cell(table, "depth");
     table_cell(table, "without shortcuts");
@@ -272,6 +285,13 @@ static const char *const FIGURE_KEYS[FIGURE_COUNT] = {
     [FIGURE_BLOCK] = "block_grad",
 };
 
+static const char *const REACH_KEYS[] = {
+    [FLOW_REACHED] = "reached",
+    [FLOW_ALL_ZERO] = "all_zero",
+    [FLOW_NAN] = "not_finite",
+    [FLOW_NEVER] = "never",
+};
+
 static void add_quartiles(cJSON *object, const char *name, Quartiles q)
 {
     cJSON *json = cJSON_AddObjectToObject(object, name);
@@ -292,7 +312,7 @@ static cJSON *run_json(const Measurement *measurement, int n_layer)
     json_add_number(json, "loss", measurement->loss);
     json_add_count(json, "shortcuts", measurement->flow.n_shortcuts);
     for (int reach = 0; reach < 4; reach++) {
-        json_add_count(json, flow_reach_name((FlowReach)reach), measurement->flow.reach_count[reach]);
+        json_add_count(json, REACH_KEYS[reach], measurement->flow.reach_count[reach]);
     }
     cJSON *layers = cJSON_AddArrayToObject(json, "layers");
     for (int layer = 0; layer < n_layer; layer++) {

@@ -2,6 +2,7 @@
 
 #include "gpt/cli/cli.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,6 +158,7 @@ static void on_failure(FailKind kind, const char *message)
 int main(int argc, char **argv)
 {
     fail_set_handler(on_failure);
+    signal(SIGXFSZ, SIG_IGN);                      // a file that grows beyond the user's limit is then an error like a full disk
     json_begin();
     int status = run(argc, (const char **)argv);
     if (!close_stdout(NULL) && status == STATUS_OK) {

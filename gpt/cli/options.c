@@ -92,12 +92,16 @@ static const char *similar_option(const Options *options, const char *text)
     const char *best = NULL;
     int least = SIMILAR_WORDS + 1;
 
+    const char *word = text + strspn(text, "-");
+    int length = (int)strlen(word);
+
     for (int option = 1; option < OPTION_COUNT; option++) {
         const char *name = options_name(options, option);
-        if (name == NULL) {
-            continue;
+        if (name == NULL || length <= SIMILAR_WORDS) {
+            continue;                              // of so short a word nothing would be left
         }
-        int distance = word_distance(text + strspn(text, "-"), name);
+        bool begun = strncmp(name, word, (size_t)length) == 0;         // --dep
+        int distance = begun ? 0 : word_distance(word, name);
         if (distance < least) {
             least = distance;
             best = name;

@@ -211,7 +211,7 @@ bool options_float_list(const Options *options, int option, float **values, int 
     double *list;
 
     if (!read_list(options->values[option], ',', read_number_item, -most, most, &list, count, item)) {
-        return option_error(options, option, "'%s' is no number; give them like 1,0,-0.5", item);
+        return option_error(options, option, "'%s' is no number of a size up to %g; give them like 1,0,-0.5", item, most);
     }
     *values = memory_allocate((size_t)*count * sizeof **values, "a list of numbers");
     for (int i = 0; i < *count; i++) {

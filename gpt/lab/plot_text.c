@@ -247,6 +247,9 @@ char *plot_caption(const Experiment *experiment, const Sweep *sweep)
         fprintf(text.stream, "Both networks start from the same weights. ");
     }
     write_losses(experiment, text.stream);
+    if (config->net == NET_GPT && config->arms == ARMS_BOTH) {
+        fprintf(text.stream, "In the title, medians over the blocks. ");
+    }
     write_left_out(experiment, text.stream);
     if (sweep != NULL) {
         write_poorest_point(experiment, sweep, text.stream);

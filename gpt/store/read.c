@@ -15,6 +15,9 @@ static char *double_room(char *content, size_t used)
     return larger;
 }
 
+// What is longer was hardly meant, /dev/zero for example.
+static const size_t LONGEST = (size_t)1 << 30;
+
 bool stream_read(FILE *stream, const char *name, char **text, size_t *n, Error *error)
 {
     size_t capacity = 1 << 16;
@@ -22,13 +25,17 @@ bool stream_read(FILE *stream, const char *name, char **text, size_t *n, Error *
     char *content = memory_allocate(capacity + 1, "a text");
     errno = 0;
     size_t got = fread(content, 1, capacity, stream);
-    while (got > 0) {
+    while (got > 0 && used <= LONGEST) {
         used += got;
         if (used == capacity) {
             content = double_room(content, used);
             capacity *= 2;
         }
         got = fread(content + used, 1, capacity - used, stream);
+    }
+    if (used > LONGEST) {
+        free(content);
+        return error_set(error, "%s: is longer than 1 GiB", name);
     }
     if (ferror(stream)) {
         error_set(error, "%s: can't be read: %s", name, strerror(errno));

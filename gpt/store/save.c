@@ -1,7 +1,7 @@
 // save.c: files that appear whole or not at all: written beside under another name, and renamed when complete. What is no file
 // (a device, a pipe) can't be replaced and is written to as it is; a link stays, and the file it points at is replaced.
 
-#define _XOPEN_SOURCE 700                          // for realpath
+#define _GNU_SOURCE                                // for O_TMPFILE, and realpath
 
 #include "gpt/gpt.h"
 
@@ -39,8 +39,27 @@ static char *name_beside(const char *path, int attempt)
     return name;
 }
 
-// The descriptor of a new file beside path, or -1; its name becomes the save's temporary.
-static int create_beside(SaveFile *save)
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = copy_text(slash == NULL ? "." : path);
+    if (slash != NULL) {
+        folder[slash == path ? 1 : slash - path] = '\0';
+    }
+    return folder;
+}
+
+// A file in path's folder that has no name yet, so that a program that is killed leaves nothing; -1 if the file system has none.
+static int create_nameless(const char *path)
+{
+    char *folder = folder_of(path);
+    int descriptor = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    free(folder);
+    return descriptor;
+}
+
+// The same with a name at once, which is kept in the save.
+static int create_named(SaveFile *save)
 {
     enum { ATTEMPTS = 100 };
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -56,6 +75,32 @@ static int create_beside(SaveFile *save)
         }
     }
     return -1;
+}
+
+static int create_beside(SaveFile *save)
+{
+    int descriptor = create_nameless(save->path);
+    return descriptor >= 0 ? descriptor : create_named(save);
+}
+
+// Gives a nameless file a name beside path, just before it is renamed: a link can't replace a file, a rename can.
+static bool give_name(SaveFile *save)
+{
+    enum { ATTEMPTS = 100 };
+    char self[64];
+    snprintf(self, sizeof self, "/proc/self/fd/%d", fileno(save->stream));
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        char *name = name_beside(save->path, attempt);
+        if (linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0) {
+            save->temporary = name;
+            return true;
+        }
+        free(name);
+        if (errno != EEXIST) {
+            return false;
+        }
+    }
+    return false;
 }
 
 // Where a file at path really lies; path itself if there is none yet. The caller frees it.
@@ -74,7 +119,8 @@ static bool is_replaceable(const char *path)
 bool save_begin(SaveFile *save, const char *path, Error *error)
 {
     *save = (SaveFile){.path = follow_links(path)};
-    int descriptor = is_replaceable(save->path) ? create_beside(save) : open(save->path, O_WRONLY | O_CLOEXEC);
+    save->replaces = is_replaceable(save->path);
+    int descriptor = save->replaces ? create_beside(save) : open(save->path, O_WRONLY | O_CLOEXEC);
     if (descriptor < 0) {
         return save_failed(save, error);
     }
@@ -89,10 +135,10 @@ bool save_begin(SaveFile *save, const char *path, Error *error)
 bool save_commit(SaveFile *save, Error *error)
 {
     bool written = !ferror(save->stream) && fflush(save->stream) == 0;
+    bool named = !save->replaces || save->temporary != NULL || (written && give_name(save));
     bool closed = fclose(save->stream) == 0;
     save->stream = NULL;
-    bool beside = save->temporary != NULL;
-    if (!written || !closed || (beside && rename(save->temporary, save->path) != 0)) {
+    if (!written || !named || !closed || (save->replaces && rename(save->temporary, save->path) != 0)) {
         return save_failed(save, error);
     }
     free(save->temporary);

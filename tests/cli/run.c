@@ -106,18 +106,18 @@ int text_lines(const char *text)
 
 void assert_succeeded(const Run *run)
 {
-    ck_assert_msg(run->status == 0, "%s: exited with %d and said: %s", run->command, run->status, run->err);
+    ck_assert_msg(run->status == 0, "%s: exited with %d and said: %.3000s", run->command, run->status, run->err);
 }
 
 void assert_quiet(const Run *run)
 {
     assert_succeeded(run);
-    ck_assert_msg(run->err[0] == '\0', "%s: should say nothing on stderr, but said: %s", run->command, run->err);
+    ck_assert_msg(run->err[0] == '\0', "%s: should say nothing on stderr, but said: %.3000s", run->command, run->err);
 }
 
 void assert_one_line_error(const Run *run, int status, const char *part)
 {
-    ck_assert_msg(run->status == status, "%s: exited with %d, not %d, and said: %s", run->command, run->status, status, run->err);
+    ck_assert_msg(run->status == status, "%s: exited with %d, not %d, and said: %.3000s", run->command, run->status, status, run->err);
     ck_assert_msg(text_lines(run->err) == 1, "%s: said %d lines, not 1: %s", run->command, text_lines(run->err), run->err);
     ck_assert_msg(strncmp(run->err, "gptape", 6) == 0, "%s: does not begin with its name: %s", run->command, run->err);
     assert_has(run, run->err, part);
@@ -125,5 +125,5 @@ void assert_one_line_error(const Run *run, int status, const char *part)
 
 void assert_has(const Run *run, const char *text, const char *part)
 {
-    ck_assert_msg(strstr(text, part) != NULL, "%s: \"%s\" is not in: %s", run->command, part, text);
+    ck_assert_msg(strstr(text, part) != NULL, "%s: \"%s\" is not in: %.3000s", run->command, part, text);
 }

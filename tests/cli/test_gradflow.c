@@ -207,7 +207,7 @@ START_TEST(deep_and_long_networks_run)
     };
     Run run = run_gptape(arguments[_i]);
     assert_quiet(&run);
-    assert_has(&run, run.out, "parameters");
+    assert_has(&run, run.out, "parameter tensors");
     assert_folder_holds("");
     run_free(&run);
 }

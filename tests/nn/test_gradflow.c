@@ -928,6 +928,25 @@ START_TEST(the_loss_may_be_recorded_after_the_watch_has_begun)
 END_TEST
 
 // Backward may run twice. Intermediates start afresh, parameters add up: so the parts at a shortcut are the second pass's.
+// The second pass starts below where the first one ended, and comes by no shortcut.
+START_TEST(a_pass_over_an_earlier_part_forgets_the_one_before)
+{
+    Module root;
+    module_init(&root, &net_kind, NULL, "");
+    Tensor *x = random_leaf(SHAPE(4), 1);
+    Tensor *early = tensor_sum(tensor_mul(x, x));
+    Tensor *late = tensor_sum(tensor_add(x, tensor_tanh(x)));
+    GradFlowWatch *watch = gradflow_watch(tape_current());
+    tensor_backward(late);
+    tensor_backward(early);
+    GradFlow flow = gradflow_read(watch, &root);
+
+    ck_assert_double_eq(row_of(&flow, "shortcut.1", FLOW_SKIP_GRAD)->stats.max_abs, 0);
+    gradflow_free(&flow);
+    module_free(&root);
+}
+END_TEST
+
 START_TEST(a_second_backward_pass_is_read_like_the_first)
 {
     Net net;
@@ -1006,6 +1025,7 @@ static void add_reading(Suite *suite)
     tcase_add_test(watch, the_watch_changes_no_gradient);
     tcase_add_test(watch, the_watch_ends_when_it_is_read);
     tcase_add_test(watch, the_loss_may_be_recorded_after_the_watch_has_begun);
+    tcase_add_test(watch, a_pass_over_an_earlier_part_forgets_the_one_before);
     tcase_add_test(watch, a_second_backward_pass_is_read_like_the_first);
     tcase_add_test(watch, measuring_again_gives_the_same_bits);
 }

@@ -366,7 +366,7 @@ static void see_after(TapeNode *node, void *context)
 START_TEST(nodes_are_dispatched_from_the_last_to_the_first)
 {
     Seen seen = {0};
-    tape_observe(tape, (TapeObserver){see_before, see_after, &seen});
+    tape_observe(tape, (TapeObserver){.before = see_before, .after = see_after, .context = &seen});
     Tensor *a = wanted(SHAPE_SCALAR, 1);
     Tensor *b = tensor_scale(a, 2);
     Tensor *c = tensor_scale(b, 3);
@@ -383,7 +383,7 @@ END_TEST
 START_TEST(nodes_that_the_loss_does_not_depend_on_are_not_walked)
 {
     Seen seen = {0};
-    tape_observe(tape, (TapeObserver){see_before, NULL, &seen});
+    tape_observe(tape, (TapeObserver){.before = see_before, .context = &seen});
     Tensor *a = wanted(SHAPE_SCALAR, 1);
     Tensor *b = tensor_scale(a, 2);                // node 0
     tensor_scale(a, 3);                            // node 1: leads nowhere
@@ -400,7 +400,7 @@ END_TEST
 START_TEST(nodes_that_lead_to_no_wanted_gradient_are_not_walked)
 {
     Seen seen = {0};
-    tape_observe(tape, (TapeObserver){NULL, see_after, &seen});
+    tape_observe(tape, (TapeObserver){.after = see_after, .context = &seen});
     Tensor *a = wanted(SHAPE_SCALAR, 1);
     Tensor *constant = tensor_full(SHAPE_SCALAR, 2);
     Tensor *square = tensor_mul(constant, constant);           // node 0
@@ -413,7 +413,7 @@ END_TEST
 START_TEST(an_empty_observer_ends_the_watch)
 {
     Seen seen = {0};
-    tape_observe(tape, (TapeObserver){see_before, see_after, &seen});
+    tape_observe(tape, (TapeObserver){.before = see_before, .after = see_after, .context = &seen});
     Tensor *loss = tensor_scale(wanted(SHAPE_SCALAR, 1), 2);
     tensor_backward(loss);
     ck_assert_int_eq(seen.count, 2);
