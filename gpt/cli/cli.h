@@ -35,6 +35,7 @@ int command_info(int argc, const char **argv);
 int command_generate(int argc, const char **argv);
 int command_gradcheck(int argc, const char **argv);
 int command_gradflow(int argc, const char **argv);
+int command_bench(int argc, const char **argv);
 int command_tokenize(int argc, const char **argv);
 
 // The checks of gradcheck_all, in the build of the library whose numbers are doubles.
@@ -147,6 +148,8 @@ typedef struct Progress {
 Progress progress_begin(const Options *options, const char *unit);
 void progress_update(int done, int n, void *progress);
 void progress_end(Progress *progress);             // takes the line away
+
+double clock_seconds(void);                        // of a clock that never goes back
 
 // How many letters to change to make one word of the other; up to SIMILAR_WORDS it was probably meant.
 enum { SIMILAR_WORDS = 2 };

@@ -9,7 +9,7 @@ static const double QUIET_START = 1.0;             // seconds: shorter work need
 static const double TERMINAL_INTERVAL = 0.1;
 static const double FILE_INTERVAL = 10.0;
 
-static double now(void)
+double clock_seconds(void)
 {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -18,7 +18,7 @@ static double now(void)
 
 Progress progress_begin(const Options *options, const char *unit)
 {
-    double started = now();
+    double started = clock_seconds();
     return (Progress){
         .command = options->help->name,
         .unit = unit,
@@ -32,7 +32,7 @@ Progress progress_begin(const Options *options, const char *unit)
 void progress_update(int done, int n, void *context)
 {
     Progress *progress = context;
-    double time = now();
+    double time = clock_seconds();
     double elapsed = time - progress->started;
     double interval = progress->terminal ? TERMINAL_INTERVAL : FILE_INTERVAL;
     if (progress->quiet || elapsed < QUIET_START || time - progress->last < interval) {

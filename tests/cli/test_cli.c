@@ -20,7 +20,7 @@
 // ------------------------------------------------------------------------------------------------------------
 // Help and version
 
-static const char *const commands[] = {"info", "generate", "gradcheck", "gradflow", "tokenize"};
+static const char *const commands[] = {"info", "generate", "gradcheck", "gradflow", "tokenize", "bench"};
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 enum { HERE_COUNT = 3 };                           // the others' examples need a folder: test_gradflow.c, test_tokenize.c
@@ -595,6 +595,29 @@ START_TEST(gradcheck_passes_and_says_so)
 }
 END_TEST
 
+START_TEST(bench_says_what_it_measured)
+{
+    Run run = run_gptape("bench --tokenizer bytes --rounds 2 --json");
+    assert_quiet(&run);
+    cJSON *json = cJSON_Parse(run.out);
+    ck_assert_ptr_nonnull(json);
+    ck_assert_double_eq(cJSON_GetObjectItem(json, "tokens")->valuedouble, 1000000);
+    const cJSON *encode = cJSON_GetObjectItem(json, "tokenizer_encode");
+    double ms = cJSON_GetObjectItem(encode, "ms")->valuedouble;
+    double rate = cJSON_GetObjectItem(encode, "mb_per_s")->valuedouble;
+    ck_assert_double_gt(ms, 0);
+    ck_assert_double_eq_tol(rate * ms, 1000, 1e-3);
+    cJSON_Delete(json);
+    run_free(&run);
+    run = run_gptape("bench --data /dev/null");
+    assert_one_line_error(&run, 1, "/dev/null");
+    run_free(&run);
+    run = run_gptape("bench --rounds 0");
+    assert_one_line_error(&run, 2, "from 1");
+    run_free(&run);
+}
+END_TEST
+
 START_TEST(gradcheck_json)
 {
     Run run = run_gptape("gradcheck --json");
@@ -681,6 +704,7 @@ static TCase *gradcheck_case(void)
 
     tcase_set_timeout(tcase, 300);
     tcase_add_test(tcase, gradcheck_passes_and_says_so);
+    tcase_add_test(tcase, bench_says_what_it_measured);
     tcase_add_test(tcase, gradcheck_json);
     return tcase;
 }
