@@ -52,7 +52,7 @@ START_TEST(help_of_a_command)
 
     snprintf(usage, sizeof usage, "Usage: gptape %s [OPTIONS]\n", command);
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        bool seeded = strcmp(command, "gradcheck") != 0 && strcmp(command, "tokenize") != 0;
+        bool seeded = strcmp(command, "gradcheck") != 0 && strcmp(command, "tokenize") != 0 && strcmp(command, "bench") != 0;
         if (!seeded && strstr(forms[i], "--seed") != NULL) {
             continue;
         }
