@@ -42,6 +42,57 @@ static void assert_logits(const Tensor *logits, const float expected[ROWS][COLUM
     }
 }
 
+static void assert_largest(const Tensor *logits)
+{
+    int V = shape_last(logits->shape);
+    for (int row = 0; row < ROWS; row++) {
+        const Real *values = logits->data + (size_t)row * (size_t)V;
+        int best = 0;
+        for (int v = 1; v < V; v++) {
+            best = values[v] > values[best] ? v : best;
+        }
+        ck_assert_int_eq(best, book_argmax[row]);
+        ck_assert_double_eq_tol((double)values[best], (double)book_max[row], TOLERANCE);
+    }
+}
+
+static const Tensor *parameter_called(const ParameterList *list, const char *name)
+{
+    for (int i = 0; i < list->count; i++) {
+        char text[NAME_TEXT];
+        if (strcmp(tensor_name(list->parameters[i], text), name) == 0) {
+            return list->parameters[i];
+        }
+    }
+    ck_abort_msg("no parameter %s", name);
+}
+
+// 2e-6 of a normal number (the AVX2 kernels' logarithm and cosine), one rounding of a uniform one: see random.h.
+static void assert_weights(const ParameterList *list)
+{
+    const double tolerance = 2e-6;
+    for (size_t i = 0; i < sizeof book_weights / sizeof book_weights[0]; i++) {
+        const BookWeights *expected = &book_weights[i];
+        const Tensor *parameter = parameter_called(list, expected->name);
+        size_t n = tensor_count(parameter) / (expected->part < 0 ? 1 : 3);
+        const Real *values = parameter->data + (expected->part < 0 ? 0 : (size_t)expected->part * n);
+        for (int k = 0; k < 3; k++) {
+            ck_assert_msg(fabs((double)values[k] - expected->first[k]) <= tolerance, "%s, part %d, value %d: %.9g", expected->name,
+                          expected->part, k, (double)values[k]);
+        }
+        ck_assert_msg(fabs((double)values[n - 1] - expected->last) <= tolerance, "%s, part %d, last: %.9g", expected->name,
+                      expected->part, (double)values[n - 1]);
+    }
+}
+
+static void assert_greedy(GPT *gpt)
+{
+    int ids[PROMPT + NEW];
+    memcpy(ids, book_prompt, sizeof book_prompt);
+    gpt_generate(gpt, ids, PROMPT, NEW, NULL, NULL);
+    ck_assert_mem_eq(ids + PROMPT, book_greedy, sizeof book_greedy);
+}
+
 static void check_book(double dropout, bool training, const float expected[ROWS][COLUMNS])
 {
     GPTConfig config = gpt_preset_find("book-124m")->config;
@@ -51,12 +102,18 @@ static void check_book(double dropout, bool training, const float expected[ROWS]
     ck_assert_msg(gpt != NULL, "%s", error.message);
     ParameterList parameters = module_parameters(&gpt->module);
     ck_assert_uint_eq(parameters.values, 163009536);
+    assert_weights(&parameters);
     parameter_list_free(&parameters);
 
     Tape *tape = tape_create();
     tape_no_grad_begin();
     module_train(&gpt->module, training);
-    assert_logits(gpt_forward(gpt, book_batch, B, T), expected);
+    const Tensor *logits = gpt_forward(gpt, book_batch, B, T);
+    assert_logits(logits, expected);
+    if (!training) {
+        assert_largest(logits);
+        assert_greedy(gpt);
+    }
     tape_no_grad_end();
     tape_free(tape);
     gpt_free(gpt);
