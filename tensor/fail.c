@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void default_handler(FailKind kind, const char *message)
 {
@@ -72,6 +73,14 @@ void *memory_allocate_zeroed(size_t count, size_t bytes_each, const char *what)
         fail_memory(count * bytes_each, what);
     }
     return memory;
+}
+
+char *memory_copy_text(const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    char *copy = memory_allocate(bytes, "a text");
+    memcpy(copy, text, bytes);
+    return copy;
 }
 
 size_t memory_requests(void)

@@ -94,6 +94,7 @@ _Noreturn void fail_memory(size_t bytes, const char *what);
 // malloc and calloc that report a refusal through fail_memory. The caller frees with free.
 void *memory_allocate(size_t bytes, const char *what);
 void *memory_allocate_zeroed(size_t count, size_t bytes_each, const char *what);
+char *memory_copy_text(const char *text);
 
 // How many times gptape has asked the system for memory so far: a steady training step adds nothing to it.
 size_t memory_requests(void);

@@ -112,6 +112,9 @@ bool options_int_rows(const Options *options, int option, int low, int high, int
 
 // The preset named by --config, or fallback, changed by the switches given, and checked.
 bool options_config(const Options *options, const char *fallback, const GPTPreset **preset, GPTConfig *config);
+// Two of the switches that mean something to the deep network, too.
+bool options_activation(const Options *options, const char *fallback, Activation *activation);
+bool options_init(const Options *options, const char *fallback, InitScheme *init);
 bool options_any_switch(const Options *options);   // was any field of GPTConfig given?
 
 // The kind of tokenizer asked for, of the first n_kinds; where nothing is said, gpt2 if its vocabulary is found, else bytes,
@@ -185,7 +188,6 @@ void table_print(const Table *table, FILE *file);
 void table_free(Table *table);
 
 enum { NUMBER_TEXT = 48 };
-char *text_copy(const char *text);                 // the caller frees it
 const char *thousands_text(double count, char text[NUMBER_TEXT]);      // "124,439,808"
 
 // ------------------------------------------------------------------------------------------------------------

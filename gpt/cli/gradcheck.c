@@ -50,7 +50,7 @@ static void add_single(const char *name, GradCheckResult result, void *context)
         rows->rows = larger;
         rows->capacity = capacity;
     }
-    rows->rows[rows->count] = (Row){.name = text_copy(name), .single = result};
+    rows->rows[rows->count] = (Row){.name = memory_copy_text(name), .single = result};
     rows->count++;
 }
 

@@ -16,16 +16,6 @@ static const char *arms_word(int i)
     return words[i];
 }
 
-static const char *activation_word(int i)
-{
-    return activation_name((Activation)i);
-}
-
-static const char *init_word(int i)
-{
-    return init_name((InitScheme)i);
-}
-
 // Options of one network mean nothing to the other, and are refused rather than ignored.
 static bool refuse_others(const Options *options, NetKind net)
 {
@@ -124,18 +114,13 @@ static float target_rule(int i)
 static bool read_mlp(const Options *options, ExperimentConfig *config)
 {
     DeepConfig *deep = &config->deep;
-    int activation;
-    int init;
     Error error;
     if (!read_sizes(options, deep) ||
-        !options_word(options, OPTION_ACTIVATION, "gelu", activation_word, ACTIVATION_COUNT, &activation) ||
-        !options_word(options, OPTION_INIT, "torch", init_word, INIT_COUNT, &init) ||
+        !options_activation(options, "gelu", &deep->activation) || !options_init(options, "torch", &deep->init) ||
         !read_row(options, OPTION_INPUT, deep->sizes[0], input_rule, &config->input) ||
         !read_row(options, OPTION_TARGET, deep->sizes[deep->n_layer], target_rule, &config->target)) {
         return false;
     }
-    deep->activation = (Activation)activation;
-    deep->init = (InitScheme)init;
     if (!deep_config_check(deep, &error)) {
         command_error(options->help->name, "%s", error.message);
         return false;

@@ -88,11 +88,3 @@ int word_distance(const char *a, const char *b)
     }
     return row[n_b];
 }
-
-char *text_copy(const char *text)
-{
-    size_t bytes = strlen(text) + 1;
-    char *copy = memory_allocate(bytes, "a text");
-    memcpy(copy, text, bytes);
-    return copy;
-}

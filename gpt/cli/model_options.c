@@ -26,6 +26,28 @@ static const char *preset_word(int i)
     return gpt_presets[i].name;
 }
 
+bool options_activation(const Options *options, const char *fallback, Activation *activation)
+{
+    int word = *activation;
+
+    if (!options_word(options, OPTION_ACTIVATION, fallback, activation_word, ACTIVATION_COUNT, &word)) {
+        return false;
+    }
+    *activation = (Activation)word;
+    return true;
+}
+
+bool options_init(const Options *options, const char *fallback, InitScheme *init)
+{
+    int word = *init;
+
+    if (!options_word(options, OPTION_INIT, fallback, init_word, INIT_COUNT, &word)) {
+        return false;
+    }
+    *init = (InitScheme)word;
+    return true;
+}
+
 static bool read_sizes(const Options *options, GPTConfig *config)
 {
     return options_int(options, OPTION_VOCAB_SIZE, NULL, 1, INT_MAX, &config->vocab_size)
@@ -39,8 +61,6 @@ static bool read_sizes(const Options *options, GPTConfig *config)
 static bool read_switches(const Options *options, GPTConfig *config)
 {
     int norm = config->norm;
-    int activation = config->activation;
-    int init = config->init;
 
     if (!options_double(options, OPTION_DROPOUT, NULL, 0.0, 0.999, &config->dropout)
         || !options_switch(options, OPTION_QKV_BIAS, NULL, &config->qkv_bias)
@@ -48,13 +68,11 @@ static bool read_switches(const Options *options, GPTConfig *config)
         || !options_switch(options, OPTION_SHORTCUT, NULL, &config->shortcut)
         || !options_word(options, OPTION_NORM, NULL, norm_word, NORM_COUNT, &norm)
         || !options_switch(options, OPTION_CAUSAL, NULL, &config->causal)
-        || !options_word(options, OPTION_ACTIVATION, NULL, activation_word, ACTIVATION_COUNT, &activation)
-        || !options_word(options, OPTION_INIT, NULL, init_word, INIT_COUNT, &init)) {
+        || !options_activation(options, NULL, &config->activation)
+        || !options_init(options, NULL, &config->init)) {
         return false;
     }
     config->norm = (Norm)norm;
-    config->activation = (Activation)activation;
-    config->init = (InitScheme)init;
     return true;
 }
 

@@ -140,7 +140,7 @@ static bool read_values(Options *options, poptContext context)
     while (option > 0) {
         char *value = poptGetOptArg(context);
         free(options->values[option]);             // of an earlier occurrence: the last one counts
-        options->values[option] = value != NULL ? value : text_copy("");
+        options->values[option] = value != NULL ? value : memory_copy_text("");
         option = poptGetNextOpt(context);
     }
     if (option < -1) {

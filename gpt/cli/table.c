@@ -45,7 +45,7 @@ void table_cell(Table *table, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    append(table, text_copy(text));
+    append(table, memory_copy_text(text));
 }
 
 void table_line(Table *table)

@@ -225,7 +225,7 @@ bool options_float_list(const Options *options, int option, float **values, int 
 bool options_int_rows(const Options *options, int option, int low, int high, int **values, int *n_rows, int *n_columns)
 {
     char item[NUMBER_TEXT];
-    char *text = text_copy(options->values[option]);
+    char *text = memory_copy_text(options->values[option]);
     double *list;
     int count;
     int columns = 1;

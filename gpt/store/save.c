@@ -19,14 +19,6 @@ static bool save_failed(SaveFile *save, Error *error)
     return false;
 }
 
-static char *copy_text(const char *text)
-{
-    size_t bytes = strlen(text) + 1;
-    char *copy = memory_allocate(bytes, "a file's name");
-    memcpy(copy, text, bytes);
-    return copy;
-}
-
 // A name that nobody has in the folder of path; short, since path's own name may be as long as a name can be.
 static char *name_beside(const char *path, int attempt)
 {
@@ -42,7 +34,7 @@ static char *name_beside(const char *path, int attempt)
 static char *folder_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    char *folder = copy_text(slash == NULL ? "." : path);
+    char *folder = memory_copy_text(slash == NULL ? "." : path);
     if (slash != NULL) {
         folder[slash == path ? 1 : slash - path] = '\0';
     }
@@ -107,7 +99,7 @@ static bool give_name(SaveFile *save)
 static char *follow_links(const char *path)
 {
     char *place = realpath(path, NULL);
-    return place == NULL ? copy_text(path) : place;
+    return place == NULL ? memory_copy_text(path) : place;
 }
 
 static bool is_replaceable(const char *path)
