@@ -48,7 +48,7 @@ extern const Op *const op_table[OP_COUNT];
 
 // ------------------------------------------------------------------------------------------------------------
 // What a forward function does, in this order: op_check its inputs, look at their shapes (op_fail), make the output,
-// compute, save what backward needs.
+// compute, save what backward needs, return op_done.
 
 typedef struct OpCall {
     OpKind kind;
@@ -72,6 +72,9 @@ Tensor *op_output_view(const OpCall *call, Shape shape, Real *data);
 // Memory for what backward needs, kept in the node; where nothing is recorded, just memory until the reset.
 void *op_save(Tensor *output, size_t bytes);
 
+// Returns output, now that its values are computed; a mistake if they are watched (nan_watch) and not finite.
+Tensor *op_done(const OpCall *call, Tensor *output);
+
 // What a backward function adds to: the gradient of an input, zero when first asked for; NULL if nobody wants it.
 Real *op_grad(Tensor *input);
 
@@ -81,6 +84,10 @@ Real *op_grad(Tensor *input);
 void shape_check(const char *function, Shape shape, Where where);      // a mistake unless every size is possible
 int shape_axis(const OpCall *call, Shape shape, int axis);     // axis, counted from the end if negative; a mistake outside
 Tensor *tape_header(Tape *tape, Shape shape, Where where);     // a new tensor of the tape's, without data
+
+bool nan_watched(void);                            // is nan_watch on?
+void nan_check_output(const OpCall *call, const Tensor *output);       // a mistake if it holds NaN or inf,
+void nan_check_gradients(const TapeNode *node);                        // or if a gradient of its inputs does, after backward
 
 // A tensor seen as (outer, n, inner) around one of its axes: value (o, i, k) lies at (o * n + i) * inner + k.
 typedef struct AxisView {

@@ -214,6 +214,14 @@ void *op_save(Tensor *output, size_t bytes)
     return saved;
 }
 
+Tensor *op_done(const OpCall *call, Tensor *output)
+{
+    if (nan_watched()) {
+        nan_check_output(call, output);
+    }
+    return output;
+}
+
 // ------------------------------------------------------------------------------------------------------------
 // Walking back
 
@@ -245,6 +253,15 @@ static void forget_grad(Tensor *intermediate)
     }
 }
 
+// The one place that every backward is called from: break node_backward. Never inlined, so that there is one in each build.
+__attribute__((noinline)) static void node_backward(TapeNode *node)
+{
+    node->backward(node);
+    if (nan_watched()) {
+        nan_check_gradients(node);
+    }
+}
+
 // The loop that the whole library is for. A node whose output got no gradient is one that the loss does not depend on.
 static void tape_walk_back(Tape *tape)
 {
@@ -260,7 +277,7 @@ static void tape_walk_back(Tape *tape)
         if (observer->before != NULL) {
             observer->before(node, observer->context);
         }
-        node->backward(node);
+        node_backward(node);
         if (observer->after != NULL) {
             observer->after(node, observer->context);
         }

@@ -319,6 +319,11 @@ void tensor_backward_from(Tensor *y, const Real *dy, Where where);
 void tensor_print(const Tensor *tensor);           // name, shape, how it was made, and its values; long axes are shortened
 void tape_print(const Tape *tape);                 // one line a node: index, op, name, shape, size of value and gradient, source
 
+// Looks at every result and every gradient as it is made; the first that is NaN or infinite is a mistake (fail_mistake) whose
+// message names the operation, its inputs, and the line that called it. -inf is taken for a masked score, and passes, where
+// causal_mask made it or an input has it already. GPTAPE_NAN=stop in the environment switches it on. Off, it costs nothing.
+void nan_watch(bool on);
+
 // ------------------------------------------------------------------------------------------------------------
 // 9. Checking gradients against differences
 

@@ -118,7 +118,7 @@ Tensor *tensor_attention(Tensor *qkv, int n_head, bool causal, Where where)
             }
         }
     }
-    return y;
+    return op_done(&call, y);
 }
 
 static void attention_position_backward(const AttentionSizes *s, const Tensor *qkv, const Tensor *y, Real *dqkv, size_t b,

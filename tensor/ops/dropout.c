@@ -22,7 +22,7 @@ Tensor *tensor_dropout(Tensor *x, double p, Random *random, Where where)
         mask[i] = random_double(random) < 1 - p ? kept : 0;
         y->data[i] = x->data[i] * mask[i];
     }
-    return y;
+    return op_done(&call, y);
 }
 
 static void dropout_backward(TapeNode *node)

@@ -16,7 +16,7 @@ Tensor *unary_forward(OpKind kind, Tensor *x, UnaryValue *value, double paramete
     for (size_t i = 0; i < n; i++) {
         y->data[i] = value(x->data[i], parameter);
     }
-    return y;
+    return op_done(&call, y);
 }
 
 // y = f(x), so dL/dx = dL/dy f'(x). Added, because x may have other uses.
@@ -55,7 +55,7 @@ Tensor *binary_forward(OpKind kind, Tensor *a, Tensor *b, BinaryValue *value, Wh
             y->data[at.out + j] = value(a_j, b_j);
         }
     }
-    return y;
+    return op_done(&call, y);
 }
 
 // y = f(a, b), so dL/da = dL/dy dy/da and dL/db = dL/dy dy/db.

@@ -42,7 +42,7 @@ Tensor *tensor_embedding(Tensor *weight, const int *ids, int B, int T, Where whe
         const Real *row = weight->data + (size_t)ids[i] * (size_t)C;
         memcpy(y->data + i * (size_t)C, row, (size_t)C * sizeof(Real));
     }
-    return y;
+    return op_done(&call, y);
 }
 
 static void embedding_backward(TapeNode *node)

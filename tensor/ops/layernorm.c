@@ -66,7 +66,7 @@ Tensor *tensor_layernorm(Tensor *x, Tensor *weight, Tensor *bias, double eps, Wh
             y->data[row * C + i] = n * weight->data[i] + bias->data[i];
         }
     }
-    return y;
+    return op_done(&call, y);
 }
 
 static void layernorm_row_dx(const Real *x, const Real *weight, const Real *dy, size_t C, RowStats stats, Real *dx)

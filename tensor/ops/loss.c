@@ -27,7 +27,7 @@ Tensor *tensor_mse_loss(Tensor *x, Tensor *target, Where where)
         sum += difference * difference;
     }
     y->data[0] = (Real)(sum / (double)n);
-    return y;
+    return op_done(&call, y);
 }
 
 static void mse_loss_backward(TapeNode *node)
@@ -116,7 +116,7 @@ Tensor *tensor_cross_entropy(Tensor *logits, const int *targets, Where where)
         sum += saved->z[i] - (double)x[targets[i]];
     }
     y->data[0] = (Real)(sum / (double)rows);
-    return y;
+    return op_done(&call, y);
 }
 
 static void cross_entropy_backward(TapeNode *node)

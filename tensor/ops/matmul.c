@@ -70,7 +70,7 @@ Tensor *tensor_matmul(Tensor *a, Tensor *b, Where where)
         Real *y_i = y->data + i * (size_t)s.M * (size_t)s.N;           // (M, N)
         kernels()->gemm(false, false, s.M, s.N, s.K, a_i, s.K, b_i, s.N, false, y_i, s.N);
     }
-    return y;
+    return op_done(&call, y);
 }
 
 static void matmul_backward(TapeNode *node)
@@ -154,7 +154,7 @@ Tensor *tensor_linear(Tensor *x, Tensor *weight, Tensor *bias, Where where)
         }
     }
     kernels()->gemm(false, true, M, N, K, x->data, K, weight->data, K, has_bias, y->data, N);
-    return y;
+    return op_done(&call, y);
 }
 
 static void linear_backward(TapeNode *node)

@@ -18,7 +18,7 @@ static Tensor *reduce_forward(const OpCall *call, AxisView view, Shape shape, do
             y->data[o * view.inner + k] = (Real)(factor * sum);
         }
     }
-    return y;
+    return op_done(call, y);
 }
 
 // Every value that went into a sum gets the sum's gradient: dL/dx[o, i, k] = factor dL/dy[o, k]

@@ -42,7 +42,7 @@ Tensor *tensor_reshape(Tensor *x, Shape shape, Where where)
         op_fail(&call, "%s to %s: %zu values are not %zu", shape_text(x->shape, from), shape_text(shape, to), tensor_count(x),
                 shape_count(shape));
     }
-    return op_output_view(&call, shape, x->data);
+    return op_done(&call, op_output_view(&call, shape, x->data));
 }
 
 static void reshape_backward(TapeNode *node)
@@ -127,7 +127,7 @@ Tensor *tensor_transpose(Tensor *x, int axis_a, int axis_b, Where where)
             y->data[row * columns + j] = x->data[from + j * plan.step[MAX_DIMS - 1]];
         }
     }
-    return y;
+    return op_done(&call, y);
 }
 
 static void transpose_backward(TapeNode *node)
@@ -202,7 +202,7 @@ Tensor *tensor_slice(Tensor *x, int axis, int start, int length, Where where)
         const Real *from = x->data + (o * saved->view.n + saved->start) * saved->view.inner;
         memcpy(y->data + o * run, from, run * sizeof(Real));
     }
-    return y;
+    return op_done(&call, y);
 }
 
 static void slice_backward(TapeNode *node)
@@ -294,7 +294,7 @@ Tensor *tensor_concat(Tensor **parts, int n_parts, int axis, Where where)
         }
         start += n;
     }
-    return y;
+    return op_done(&call, y);
 }
 
 static void concat_backward(TapeNode *node)

@@ -26,7 +26,7 @@ Tensor *tensor_causal_mask(Tensor *scores, Where where)
             y->data[row * T + s] = s <= t ? scores->data[row * T + s] : (Real)-INFINITY;
         }
     }
-    return y;
+    return op_done(&call, y);
 }
 
 static void causal_mask_backward(TapeNode *node)
@@ -90,7 +90,7 @@ Tensor *tensor_softmax(Tensor *x, Where where)
     for (size_t row = 0; row < rows; row++) {
         softmax_row(x->data + row * n, n, y->data + row * n);
     }
-    return y;
+    return op_done(&call, y);
 }
 
 static void softmax_backward(TapeNode *node)
