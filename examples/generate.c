@@ -37,8 +37,11 @@ int main(void)
     }
     Tape *tape = tape_create();
 
-    gpt_generate(gpt, ids, n_prompt, NEW, NULL, NULL);
-    gpt_generate(twin, again, n_prompt, NEW, NULL, NULL);
+    GenerateConfig generate = GENERATE_DEFAULTS;
+    generate.n_new = NEW;
+    generate.greedy = true;
+    gpt_generate(gpt, &generate, NULL, ids, n_prompt, &error);
+    gpt_generate(twin, &generate, NULL, again, n_prompt, &error);
 
     printf("prompt  %s\n", prompt);
     printf("ids    ");

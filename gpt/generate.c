@@ -2,40 +2,83 @@
 
 #include "gpt/gpt.h"
 
-static int largest(const Real *logits, int V)
+#include <math.h>
+
+bool generate_config_check(const GenerateConfig *config, Error *error)
 {
-    int best = 0;
-    for (int v = 1; v < V; v++) {
-        if (logits[v] > logits[best]) {
-            best = v;
-        }
+    if (config->n_new < 0) {
+        return error_set(error, "n_new %d: is too small; take 0 or more", config->n_new);
     }
-    return best;
+    if (!(config->temperature > 0) || isinf(config->temperature)) {
+        return error_set(error, "temperature %g: must be above 0 and finite", config->temperature);
+    }
+    if (config->top_k < 0) {
+        return error_set(error, "top_k %d: is too small; take 1 or more, or 0 for all", config->top_k);
+    }
+    if (!(config->top_p > 0 && config->top_p <= 1)) {
+        return error_set(error, "top_p %g: must be above 0 and at most 1", config->top_p);
+    }
+    return true;
 }
 
-// The id that the model thinks most likely after these T.
-static int next_token(GPT *gpt, const int *ids, int T)
+// What a generation walks with.
+typedef struct Walk {
+    GPT *gpt;
+    const GenerateConfig *config;
+    Random *random;
+    Sampler sampler;
+} Walk;
+
+// The id chosen to come after the n in ids; -1 if the logits are not finite.
+static int next_token(Walk *walk, const int *ids, int n)
 {
-    Tensor *logits = gpt_forward(gpt, ids, 1, T);                       // (1, T, V)
-    int V = gpt->config.vocab_size;
-    const Real *last = logits->data + (size_t)(T - 1) * (size_t)V;
-    return largest(last, V);
+    int context_length = walk->gpt->config.context_length;
+    int T = n < context_length ? n : context_length;
+    Tensor *logits = gpt_forward_last(walk->gpt, ids + n - T, 1, T);    // (1, 1, V)
+    return sampler_choose(&walk->sampler, logits->data, walk->config, walk->random);
 }
 
-void gpt_generate(GPT *gpt, int *ids, int n_ids, int n_new, void (*on_token)(int id, void *context), void *context)
+// Appends tokens to the n in ids; returns how many, -1 if one can't be chosen.
+static int append_tokens(Walk *walk, int *ids, int n)
 {
-    int context_length = gpt->config.context_length;
+    const GenerateConfig *config = walk->config;
+    bool more = true;
+    int made = 0;
+    while (made < config->n_new && more) {
+        int id = next_token(walk, ids, n + made);
+        tape_reset(tape_current());
+        if (id == -1) {
+            return -1;
+        }
+        ids[n + made] = id;
+        made++;
+        bool heard = config->on_token == NULL || config->on_token(id, config->context);
+        more = heard && id != config->stop_id;
+    }
+    return made;
+}
+
+int gpt_generate(GPT *gpt, const GenerateConfig *config, Random *random, int *ids, int n_ids, Error *error)
+{
+    if (n_ids < 1) {
+        fail_mistake(HERE, "gpt_generate: n_ids is %d; there must be a token to go on from", n_ids);
+    }
+    if (!config->greedy && random == NULL) {
+        fail_mistake(HERE, "gpt_generate: random is NULL; only greedy generation draws nothing");
+    }
+    if (!generate_config_check(config, error)) {
+        return -1;
+    }
     bool training = gpt->module.training;
     module_train(&gpt->module, false);
     tape_no_grad_begin();
-    for (int n = n_ids; n < n_ids + n_new; n++) {
-        int T = n < context_length ? n : context_length;
-        ids[n] = next_token(gpt, ids + n - T, T);
-        tape_reset(tape_current());
-        if (on_token != NULL) {
-            on_token(ids[n], context);
-        }
-    }
+    Walk walk = {gpt, config, random, sampler_create(gpt->config.vocab_size)};
+    int made = append_tokens(&walk, ids, n_ids);
+    sampler_free(&walk.sampler);
     tape_no_grad_end();
     module_train(&gpt->module, training);
+    if (made == -1) {
+        error_set(error, "the logits are not finite, so no token can be chosen: the model's weights are broken or too large");
+    }
+    return made;
 }

@@ -84,12 +84,9 @@ static Tensor *positions_forward(GPT *gpt, int T)
     return positions;
 }
 
-Tensor *gpt_forward(GPT *gpt, const int *ids, int B, int T)
+// What the head is given: embeddings, blocks, last norm.
+static Tensor *body_forward(GPT *gpt, const int *ids, int B, int T)
 {
-    if (T > gpt->config.context_length) {
-        fail_mistake(HERE, "gpt_forward: T = %d tokens, but context_length is %d", T, gpt->config.context_length);
-    }
-    const char *outer = tape_scope(gpt->module.name);
     Tensor *tokens = embedding_forward(&gpt->wte, ids, B, T);           // (B, T, C)
     Tensor *x = tensor_add(tokens, positions_forward(gpt, T));          // (B, T, C)
     x = dropout_forward(&gpt->drop, x);
@@ -100,7 +97,34 @@ Tensor *gpt_forward(GPT *gpt, const int *ids, int B, int T)
     if (gpt->config.norm == NORM_PRE) {
         x = layernorm_forward(&gpt->ln_f, x);
     }
+    return x;
+}
+
+static void check_length(const char *function, const GPT *gpt, int T)
+{
+    if (T > gpt->config.context_length) {
+        fail_mistake(HERE, "%s: T = %d tokens, but context_length is %d", function, T, gpt->config.context_length);
+    }
+}
+
+Tensor *gpt_forward(GPT *gpt, const int *ids, int B, int T)
+{
+    check_length("gpt_forward", gpt, T);
+    const char *outer = tape_scope(gpt->module.name);
+    Tensor *x = body_forward(gpt, ids, B, T);                           // (B, T, C)
     Tensor *logits = head_forward(gpt, x);                              // (B, T, V)
+    tensor_label(logits, "logits");
+    tape_scope(outer);
+    return logits;
+}
+
+Tensor *gpt_forward_last(GPT *gpt, const int *ids, int B, int T)
+{
+    check_length("gpt_forward_last", gpt, T);
+    const char *outer = tape_scope(gpt->module.name);
+    Tensor *x = body_forward(gpt, ids, B, T);                           // (B, T, C)
+    Tensor *last = tensor_slice(x, 1, T - 1, 1);                        // (B, 1, C)
+    Tensor *logits = head_forward(gpt, last);                           // (B, 1, V)
     tensor_label(logits, "logits");
     tape_scope(outer);
     return logits;

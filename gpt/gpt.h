@@ -131,15 +131,54 @@ GPT *gpt_create(const GPTConfig *config, uint64_t seed, Error *error);
 void gpt_free(GPT *gpt);
 
 Tensor *gpt_forward(GPT *gpt, const int *ids, int B, int T);   // ids (B, T) -> logits (B, T, V); T <= context_length
+// The last position's only, which is all that generating needs -> (B, 1, V): the head is the largest product of a small GPT.
+Tensor *gpt_forward_last(GPT *gpt, const int *ids, int B, int T);
 bool gpt_ids_check(const GPTConfig *config, const int *ids, int n, Error *error);      // is each id in 0 ... V-1?
 
 // ------------------------------------------------------------------------------------------------------------
 // 3. Generation
 
-// Appends n_new tokens to the n_ids already in ids (room for n_ids + n_new), each the one with the largest logit, seeing at
-// most the last context_length. on_token, if not NULL, is called with each as it comes. Records nothing and resets the
-// current tape after each token.
-void gpt_generate(GPT *gpt, int *ids, int n_ids, int n_new, void (*on_token)(int id, void *context), void *context);
+// Each time the model is shown the last tokens, context_length of them at most, and the next one is chosen by the logits of the
+// last position and appended: the one with the largest, or one drawn by the probabilities that temperature, top_k and top_p leave,
+// in this order.
+typedef struct GenerateConfig {
+    int n_new;                                     // how many tokens to append; fewer if one of them is stop_id
+    bool greedy;                                   // always the largest logit: nothing is drawn, the next three don't matter
+    double temperature;                            // the logits are divided by it: towards 0 greedy, towards infinity all alike
+    int top_k;                                     // only that many, the likeliest, can be drawn; 0: all
+    double top_p;                                  // only the likeliest, as few as together have this probability; 1: all
+    bool cache;                                    // keep keys and values of the tokens seen; the tokens chosen are the same
+    int stop_id;                                   // no token comes after this one; -1: none
+    bool (*on_token)(int id, void *context);       // is told each token as it comes, and returns whether to go on; may be NULL
+    void *context;
+} GenerateConfig;
+
+// n_new is to be set.
+#define GENERATE_DEFAULTS ((GenerateConfig){.temperature = 1, .top_k = 0, .top_p = 1, .cache = true, .stop_id = -1})
+
+bool generate_config_check(const GenerateConfig *config, Error *error);        // is each value possible?
+
+// Appends to the n_ids >= 1 tokens in ids, where there is room for n_ids + n_new, and returns how many it appended; -1 and an error if
+// a value of config is impossible or the logits are not finite (as broken weights make them). random is drawn from once a token;
+// it may be NULL if greedy. Records nothing, and resets the current tape after each token.
+int gpt_generate(GPT *gpt, const GenerateConfig *config, Random *random, int *ids, int n_ids, Error *error);
+
+// What a choice is made with. Free it with sampler_free.
+typedef struct Sampler {
+    int V;
+    double *p;                                     // (V): the probabilities
+    int *order;                                    // (V): the ids, the likeliest n_ranked of them in order, at the end
+    int n_ranked;
+} Sampler;
+
+Sampler sampler_create(int V);
+void sampler_free(Sampler *sampler);
+
+// sampler->p becomes what can be drawn, given finite logits (V): softmax(logits / temperature); all but the top_k likeliest 0; of what
+// is left all but the likeliest that have top_p of it 0; divided by the sum.
+void sampler_weigh(Sampler *sampler, const Real *logits, const GenerateConfig *config);
+// The token chosen. A draw takes one random_double u: the first id with p[0] + ... + p[id] > u. -1 if the logits are not finite.
+int sampler_choose(Sampler *sampler, const Real *logits, const GenerateConfig *config, Random *random);
 
 // ------------------------------------------------------------------------------------------------------------
 // Text and files

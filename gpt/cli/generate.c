@@ -161,12 +161,12 @@ typedef struct Output {
     Speech speech;
 } Output;
 
-static void on_token(int id, void *context)
+static bool on_token(int id, void *context)
 {
     Output *output = context;
 
     if (output->json) {
-        return;
+        return true;
     }
     if (output->ids) {
         printf("%s%d", output->printed > 0 ? "," : "", id);
@@ -175,6 +175,7 @@ static void on_token(int id, void *context)
     }
     output->printed++;
     fflush(stdout);                                // a large model takes its time for each
+    return true;
 }
 
 static cJSON *ids_json(const int *ids, int n)
@@ -233,16 +234,25 @@ static int generate_with(GPT *gpt, const Options *options, const Tokenizer *toke
     for (int i = 0; i < n_prompt && !output.ids && !output.json; i++) {
         speech_token(&output.speech, ids[i]);
     }
-    gpt_generate(gpt, ids, n_prompt, n_new, on_token, &output);
-    if (output.json) {
-        print_json(&gpt->config, seed, ids, n_prompt, n_new);
-    } else {
+    GenerateConfig config = GENERATE_DEFAULTS;
+    config.n_new = n_new;
+    config.greedy = true;
+    config.on_token = on_token;
+    config.context = &output;
+    Error error;
+    int made = gpt_generate(gpt, &config, NULL, ids, n_prompt, &error);
+    if (made != -1 && output.json) {
+        print_json(&gpt->config, seed, ids, n_prompt, made);
+    } else if (!output.json) {
         speech_end(&output.speech);
         putchar('\n');
     }
+    if (made == -1) {
+        command_error(options->help->name, "%s", error.message);
+    }
     tape_free(tape);
     free(ids);
-    return STATUS_OK;
+    return made == -1 ? STATUS_FAILED : STATUS_OK;
 }
 
 // The model, if there is memory for it and for what it computes with the longest text it will see; else NULL, and an error.

@@ -53,6 +53,16 @@ static inline void random_ids(int *ids, int n, int V, uint64_t seed)
     }
 }
 
+// Appends n_new tokens to the n_ids, each the likeliest.
+static inline void generate_greedily(GPT *gpt, int *ids, int n_ids, int n_new)
+{
+    GenerateConfig config = GENERATE_DEFAULTS;
+    config.n_new = n_new;
+    config.greedy = true;
+    Error error = {""};
+    ck_assert_msg(gpt_generate(gpt, &config, NULL, ids, n_ids, &error) == n_new, "%s", error.message);
+}
+
 static inline Experiment run_experiment(const ExperimentConfig *config)
 {
     Experiment experiment;

@@ -89,7 +89,11 @@ static void assert_greedy(GPT *gpt)
 {
     int ids[PROMPT + NEW];
     memcpy(ids, book_prompt, sizeof book_prompt);
-    gpt_generate(gpt, ids, PROMPT, NEW, NULL, NULL);
+    GenerateConfig config = GENERATE_DEFAULTS;
+    config.n_new = NEW;
+    config.greedy = true;
+    Error error;
+    ck_assert_int_eq(gpt_generate(gpt, &config, NULL, ids, PROMPT, &error), NEW);
     ck_assert_mem_eq(ids + PROMPT, book_greedy, sizeof book_greedy);
 }
 
