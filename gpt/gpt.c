@@ -37,7 +37,7 @@ static void build(GPT *gpt)
     }
 }
 
-GPT *gpt_create(const GPTConfig *config, uint64_t seed, Error *error)
+GPT *gpt_create_blank(const GPTConfig *config, Error *error)
 {
     if (!gpt_config_check(config, error)) {
         return NULL;
@@ -49,9 +49,18 @@ GPT *gpt_create(const GPTConfig *config, uint64_t seed, Error *error)
     }
     GPT *gpt = memory_allocate_zeroed(1, sizeof *gpt, "a GPT");
     gpt->config = *config;
-    random_seed(&gpt->random, seed);
+    random_seed(&gpt->random, 0);
     build(gpt);
-    module_initialize(&gpt->module, (Init){config->init, config->n_layer}, &gpt->random);
+    return gpt;
+}
+
+GPT *gpt_create(const GPTConfig *config, uint64_t seed, Error *error)
+{
+    GPT *gpt = gpt_create_blank(config, error);
+    if (gpt != NULL) {
+        random_seed(&gpt->random, seed);
+        module_initialize(&gpt->module, (Init){config->init, config->n_layer}, &gpt->random);
+    }
     return gpt;
 }
 

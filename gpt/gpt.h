@@ -128,6 +128,7 @@ typedef struct GPT {
 // A GPT with the weights that this seed gives. The caller frees it with gpt_free. NULL and an error if the configuration is
 // impossible or memory is refused.
 GPT *gpt_create(const GPTConfig *config, uint64_t seed, Error *error);
+GPT *gpt_create_blank(const GPTConfig *config, Error *error);  // the same with all weights 0, to be filled by other means
 void gpt_free(GPT *gpt);
 
 Tensor *gpt_forward(GPT *gpt, const int *ids, int B, int T);   // ids (B, T) -> logits (B, T, V); T <= context_length
@@ -206,6 +207,7 @@ void tokenizer_free(Tokenizer *tokenizer);
 TokenizerKind tokenizer_kind(const Tokenizer *tokenizer);
 int tokenizer_vocab_size(const Tokenizer *tokenizer);          // ids are 0 ... this - 1
 const char *tokenizer_token(const Tokenizer *tokenizer, int id, size_t *n);    // its n bytes, the tokenizer's; NULL if none
+int tokenizer_end_of_text(const Tokenizer *tokenizer);         // the id of GPT-2's <|endoftext|>; -1 with bytes and chars
 
 // n bytes of text -> ids, at most one a byte; n_ids ids -> bytes, with a '\0' behind them. The caller frees what is made. An
 // error if a character is not in the alphabet of chars, or an id not in the vocabulary.
@@ -232,6 +234,7 @@ bool stream_read(FILE *stream, const char *name, char **text, size_t *n, Error *
 bool text_batch(const char *path, int B, int T, int *ids, int *targets, Error *error);
 
 // A file that appears whole or not at all: write to stream, then commit or abandon. Devices and pipes are written to directly.
+// A file that was committed is on the disk, not only in memory that is to be written there some time.
 typedef struct SaveFile {
     FILE *stream;
     char *path;
@@ -240,9 +243,45 @@ typedef struct SaveFile {
 } SaveFile;
 
 bool save_begin(SaveFile *save, const char *path, Error *error);
+bool save_sync(SaveFile *save, Error *error);                  // brings to the disk what was written so far; false as below
 bool save_commit(SaveFile *save, Error *error);                // false, and nothing at path changed, if anything was not written
 void save_abandon(SaveFile *save);
 bool save_path_check(const char *path, Error *error);          // can a file be written there? For asking before long work
+
+// ------------------------------------------------------------------------------------------------------------
+// Models in folders, as Hugging Face's transformers keeps a GPT-2
+//
+//      model.safetensors        the weights by GPT-2's names: wte.weight (V, C), h.0.attn.c_attn.weight (C, 3C), ..., float32. The
+//                               matrices inside blocks lie transposed there, (n_in, n_out). A tied head is left out.
+//      config.json              GPT2Config's keys. Where the model differs from any GPT-2, in its shortcut, norm, causal, qkv_bias
+//                               or init, the key "gptape" says so: {"gptape": {"shortcut": false}}
+//      gptape_tokenizer.json    {"tokenizer": "gpt2"}, or "bytes", or "chars" with an "alphabet" of code points in the order of ids
+//      vocab.json, merges.txt   GPT-2's vocabulary, if that is the tokenizer
+//
+// transformers reads what gpt_save writes and computes the same, but for the switches under "gptape", which it doesn't know. A
+// missing qkv_bias is no such loss: it is saved as a bias of zeros.
+
+// Makes the folder if need be. Each file appears whole or not at all, the weights last, and only when all can be written: false
+// and an error otherwise (a full disk, for example), with what was in the folder as it was. With tokenizer NULL its files are left
+// alone.
+bool gpt_save(const GPT *gpt, const Tokenizer *tokenizer, const char *folder, Error *error);
+
+// A GPT from a folder, saved here or by transformers: float32, float16, bfloat16 or float64, in one file or in several with an
+// index, names with or without "transformer." before them; what attention masks were saved is left aside. Its dropout is config.json's
+// resid_pdrop, its random state that of seed 0. The caller frees it with gpt_free. NULL and an error that names file and tensor
+// if anything is not as it should be: a tensor too many, too few, or of another shape than config.json says; a config.json
+// that asks for what no GPT has here, another activation for example.
+GPT *gpt_load(const char *folder, Error *error);
+
+// How a configuration differs from any GPT-2, "no shortcut, norm none", written to text and returned; "" if it doesn't.
+enum { DIFFERENCE_TEXT = 128 };
+const char *gpt_difference(const GPTConfig *config, char text[DIFFERENCE_TEXT]);
+
+// The tokenizer in a model's folder: what gptape_tokenizer.json says, else GPT-2's vocabulary beside it, else what config.json's
+// vocab_size lets expect: 256 bytes, or GPT-2's 50257 (to 50304: some round up), whose vocabulary is then looked for where
+// vocabulary_folder(NULL) says. The caller frees it with tokenizer_free. NULL and an error if there is none, or it has more
+// tokens than the model's vocab_size.
+Tokenizer *tokenizer_load(const char *folder, Error *error);
 
 // ------------------------------------------------------------------------------------------------------------
 // 4. The deep network: the book's example of vanishing gradients

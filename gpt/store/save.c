@@ -1,5 +1,7 @@
 // save.c: files that appear whole or not at all: written beside under another name, and renamed when complete. What is no file
 // (a device, a pipe) can't be replaced and is written to as it is; a link stays, and the file it points at is replaced.
+// A file is renamed only when its bytes are on the disk, and its folder's entry is brought there, too: whoever was told that it is
+// saved may pull the plug.
 
 #define _GNU_SOURCE                                // for O_TMPFILE, and realpath
 
@@ -124,14 +126,40 @@ bool save_begin(SaveFile *save, const char *path, Error *error)
     return true;
 }
 
-bool save_commit(SaveFile *save, Error *error)
+bool save_sync(SaveFile *save, Error *error)
 {
     bool written = !ferror(save->stream) && fflush(save->stream) == 0;
-    bool named = !save->replaces || save->temporary != NULL || (written && give_name(save));
+    if (written && (!save->replaces || fsync(fileno(save->stream)) == 0)) {
+        return true;
+    }
+    return save_failed(save, error);
+}
+
+// A folder whose file system can't sync folders is left as it is: there is nothing that could be done about it.
+static void sync_folder(const char *path)
+{
+    char *folder = folder_of(path);
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor >= 0) {
+        fsync(descriptor);
+        close(descriptor);
+    }
+    free(folder);
+}
+
+bool save_commit(SaveFile *save, Error *error)
+{
+    if (!save_sync(save, error)) {
+        return false;
+    }
+    bool named = !save->replaces || save->temporary != NULL || give_name(save);
     bool closed = fclose(save->stream) == 0;
     save->stream = NULL;
-    if (!written || !named || !closed || (save->replaces && rename(save->temporary, save->path) != 0)) {
+    if (!named || !closed || (save->replaces && rename(save->temporary, save->path) != 0)) {
         return save_failed(save, error);
+    }
+    if (save->replaces) {
+        sync_folder(save->path);
     }
     free(save->temporary);
     free(save->path);

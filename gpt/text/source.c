@@ -87,6 +87,18 @@ static int byte_of_letter(int code)
     return -1;
 }
 
+int letter_of_byte(int byte)
+{
+    int letter = 0x100;
+    if (stands_for_itself(byte)) {
+        return byte;
+    }
+    for (int before = 0; before < byte; before++) {
+        letter += !stands_for_itself(before);
+    }
+    return letter;
+}
+
 bool source_spell(const Source *source, char *letters, size_t n, size_t *n_bytes)
 {
     size_t used = 0;

@@ -4,6 +4,7 @@
 //      split.c       text   --> pieces, which merges don't cross
 //      bpe.c         piece  --> ids
 //      tokens.c      id    <--> bytes
+//      tokenizer_files.c  a tokenizer  <-->  the files of a model's folder
 
 #ifndef GPTAPE_TEXT_H
 #define GPTAPE_TEXT_H
@@ -67,6 +68,7 @@ bool source_is_there(const char *folder, const char *name);
 bool source_read(Source *source, const char *folder, const char *name, Error *error);  // free with source_free either way
 void source_free(Source *source);
 bool source_has_version(const Source *source);     // does it begin as merges do?
+int letter_of_byte(int byte);                      // the code point that a byte is written as
 
 // Spells letters out as bytes, in place: there are never more. False if there are none, or one stands for no byte.
 bool source_spell(const Source *source, char *letters, size_t n, size_t *n_bytes);
@@ -84,5 +86,12 @@ typedef void SplitPiece(const char *piece, size_t n, void *context);
 Split *split_create(Error *error);
 void split_free(Split *split);
 bool split_text(const Split *split, const char *text, size_t n, SplitPiece *on_piece, void *context, Error *error);
+
+struct Tokenizer {
+    TokenizerKind kind;
+    Tokens tokens;
+    Split *split;                                  // gpt2
+    Bpe bpe;                                       // gpt2
+};
 
 #endif

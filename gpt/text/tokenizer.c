@@ -6,13 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct Tokenizer {
-    TokenizerKind kind;
-    Tokens tokens;
-    Split *split;                                  // gpt2
-    Bpe bpe;                                       // gpt2
-};
-
 const char *tokenizer_name(TokenizerKind kind)
 {
     static const char *const names[TOKENIZER_COUNT] = {"gpt2", "bytes", "chars"};
@@ -119,6 +112,12 @@ int tokenizer_vocab_size(const Tokenizer *tokenizer)
 const char *tokenizer_token(const Tokenizer *tokenizer, int id, size_t *n)
 {
     return id >= 0 && id < tokenizer->tokens.n ? tokens_get(&tokenizer->tokens, id, n) : NULL;
+}
+
+int tokenizer_end_of_text(const Tokenizer *tokenizer)
+{
+    static const char end_of_text[] = "<|endoftext|>";
+    return tokens_find(&tokenizer->tokens, end_of_text, sizeof end_of_text - 1);
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,56 @@
+// folder.h: inside gpt/: the files of a model's folder, and who reads and writes each.
+//
+//      model.safetensors        weights            model_weights.c
+//      config.json              sizes, switches    model_config.c
+//      gptape_tokenizer.json    which tokenizer    text/tokenizer_files.c; an alphabet is in it, too
+//      vocab.json, merges.txt   GPT-2's vocabulary, where that is the tokenizer
+//
+// model_folder.c puts them together.
+
+#ifndef GPTAPE_FOLDER_H
+#define GPTAPE_FOLDER_H
+
+#include "gpt/store/safetensors.h"
+
+// "folder/name". The caller frees it.
+char *path_in(const char *folder, const char *name);
+bool file_exists(const char *folder, const char *name);
+
+// One of several files that are saved together.
+typedef struct FolderFile {
+    const char *name;
+    void (*write)(const void *what, FILE *stream);
+    const void *what;
+} FolderFile;
+
+// Makes the folder, with those above it, if it is not there. Writes all files beside their places, and when all are whole and
+// on the disk renames one after the other, the last last. False, and every file in the folder as it was, if one can't be written.
+bool folder_save(const char *folder, const FolderFile *files, int n, Error *error);
+
+// ------------------------------------------------------------------------------------------------------------
+// The parts
+
+// config.json -> config, and back. GPT2Config's defaults hold for keys that are not there.
+bool model_config_read(const char *path, GPTConfig *config, Error *error);
+bool model_folder_config(const char *folder, GPTConfig *config, Error *error);         // that of a folder, if it is one
+
+typedef struct ModelConfigFile {
+    const GPTConfig *config;
+    int end_of_text;                               // its id; -1 if there is none
+} ModelConfigFile;
+
+void model_config_write(const void *model_config_file, FILE *stream);
+
+// All arrays of the model, as Hugging Face's GPT-2 names them and lays them out. The writer borrows the model's weights. zeros is
+// for what the model doesn't have, but GPT-2 does; free it after the writer.
+SafetensorsWriter *model_weights_writer(const GPT *gpt, float **zeros);
+
+// The weights in folder, from one file or from several with an index. False if there are none, or they are not what config asks
+// for. Makes the model.
+GPT *model_weights_load(const char *folder, const GPTConfig *config, Error *error);
+
+// What a tokenizer is kept in: at most TOKENIZER_FILES. What they write is the tokenizer's.
+enum { TOKENIZER_FILES = 3 };
+int tokenizer_files(const Tokenizer *tokenizer, FolderFile files[TOKENIZER_FILES]);
+
+#endif

@@ -1,0 +1,57 @@
+// model_folder.c: a model and its tokenizer, to a folder and back.
+
+#include "gpt/store/folder.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void write_weights(const void *writer, FILE *stream)
+{
+    safetensors_write(writer, stream);
+}
+
+// The weights last: a folder that has them has the rest.
+bool gpt_save(const GPT *gpt, const Tokenizer *tokenizer, const char *folder, Error *error)
+{
+    FolderFile files[TOKENIZER_FILES + 2];
+    float *zeros;
+    int end_of_text = tokenizer == NULL ? -1 : tokenizer_end_of_text(tokenizer);
+    ModelConfigFile config = {.config = &gpt->config, .end_of_text = end_of_text};
+    SafetensorsWriter *writer = model_weights_writer(gpt, &zeros);
+    int n = tokenizer == NULL ? 0 : tokenizer_files(tokenizer, files);
+    files[n] = (FolderFile){"config.json", model_config_write, &config};
+    files[n + 1] = (FolderFile){"model.safetensors", write_weights, writer};
+    bool saved = folder_save(folder, files, n + 2, error);
+    safetensors_writer_free(writer);
+    free(zeros);
+    return saved;
+}
+
+static bool check_folder(const char *folder, Error *error)
+{
+    struct stat status;
+    if (stat(folder, &status) != 0) {
+        return error_set(error, "%s: can't be read: %s", folder, strerror(errno));
+    }
+    if (!S_ISDIR(status.st_mode)) {
+        return error_set(error, "%s: is a file; name the folder that it lies in", folder);
+    }
+    return file_exists(folder, "config.json")
+        || error_set(error, "%s: has no config.json; a model's folder has it beside model.safetensors", folder);
+}
+
+bool model_folder_config(const char *folder, GPTConfig *config, Error *error)
+{
+    char *path = path_in(folder, "config.json");
+    bool read = check_folder(folder, error) && model_config_read(path, config, error);
+    free(path);
+    return read;
+}
+
+GPT *gpt_load(const char *folder, Error *error)
+{
+    GPTConfig config;
+    return model_folder_config(folder, &config, error) ? model_weights_load(folder, &config, error) : NULL;
+}

@@ -1,0 +1,94 @@
+// safetensors.h: inside gpt/: named arrays in a file, as Hugging Face's safetensors format has them.
+//
+//      8 bytes     n, the length of the header, lowest byte first
+//      n bytes     {"__metadata__": {"format": "pt"},
+//                   "wte.weight": {"dtype": "F32", "shape": [50257, 768], "data_offsets": [0, 154389504]}, ...}
+//      the rest    the arrays' values, row after row, one array after the other; the offsets count from here
+//
+// A file that was opened has been checked whole: each array lies inside the file, has just the bytes that its shape and dtype
+// ask for, and begins where the one before it ends; no byte is left over and no name is there twice. Files may come from
+// anywhere, so what is wrong with one is told in a line that names file and array.
+
+#ifndef GPTAPE_SAFETENSORS_H
+#define GPTAPE_SAFETENSORS_H
+
+#include "gpt/gpt.h"
+
+typedef enum Dtype {
+    DTYPE_F64, DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_F8_E4M3, DTYPE_F8_E5M2,
+    DTYPE_I64, DTYPE_I32, DTYPE_I16, DTYPE_I8, DTYPE_U64, DTYPE_U32, DTYPE_U16, DTYPE_U8, DTYPE_BOOL,
+    DTYPE_COUNT
+} Dtype;
+
+const char *dtype_name(Dtype dtype);               // "F32"
+size_t dtype_bytes(Dtype dtype);                   // of one value
+bool dtype_is_float(Dtype dtype);                  // F64, F32, F16 or BF16: safetensors_read_floats reads these
+
+// n values of one of these dtypes, wherever they lie, as float32: exact but for F64, which is rounded.
+void dtype_to_floats(Dtype dtype, const unsigned char *bytes, size_t n, float *out);
+
+// ------------------------------------------------------------------------------------------------------------
+// Reading
+
+enum { STORED_DIMS = 8 };
+
+typedef struct StoredArray {
+    char *name;
+    Dtype dtype;
+    int ndim;
+    int64_t size[STORED_DIMS];
+    size_t count;                                  // values
+    size_t bytes;
+    uint64_t place;                                // of its first byte in the file
+} StoredArray;
+
+typedef struct Safetensors {
+    char *path;
+    int descriptor;
+    StoredArray *arrays;                           // sorted by name
+    int n_arrays;
+    char **texts;                                  // (2 n_texts) the metadata: key, text, key, text, ...
+    int n_texts;
+} Safetensors;
+
+// False, and nothing to close, if it is not whole and sound. Not mapped but read, so that a file that shrinks or a disk that
+// fails while it is read is an error and no signal.
+bool safetensors_open(Safetensors *file, const char *path, Error *error);
+void safetensors_close(Safetensors *file);
+
+const StoredArray *safetensors_find(const Safetensors *file, const char *name);        // NULL if there is none
+const char *safetensors_text(const Safetensors *file, const char *key);                // of the metadata; NULL if there is none
+
+// Values first ... first + n - 1 of an array, as they are in the file, or as float32. Asking beyond the array, or for floats of
+// a dtype that has none, is a mistake.
+bool safetensors_read(const Safetensors *file, const StoredArray *array, size_t first, size_t n, void *out, Error *error);
+bool safetensors_read_floats(const Safetensors *file, const StoredArray *array, size_t first, size_t n, float *out, Error *error);
+
+enum { STORED_SHAPE_TEXT = 200 };
+const char *stored_shape_text(const StoredArray *array, char text[STORED_SHAPE_TEXT]); // "(768, 2304)"
+
+// Makes objects' members and arrays' items from text that file names: NULL, and an error that says where it stops, if that is
+// no JSON. n bytes and a '\0' behind them. The caller frees it with cJSON_Delete.
+struct cJSON;
+struct cJSON *json_parse(const char *text, size_t n, const char *file, Error *error);
+
+// ------------------------------------------------------------------------------------------------------------
+// Writing: arrays and texts are collected, then written in one go
+
+typedef struct SafetensorsWriter SafetensorsWriter;
+
+SafetensorsWriter *safetensors_writer_create(void);
+void safetensors_writer_free(SafetensorsWriter *writer);
+
+// Names and texts are copied; data is borrowed until all is written. Each name and key once.
+void safetensors_add(SafetensorsWriter *writer, const char *name, Dtype dtype, int ndim, const int64_t *size, const void *data);
+void safetensors_add_text(SafetensorsWriter *writer, const char *key, const char *text);
+
+// An F32 matrix that lies here as (rows, columns) and in the file as (columns, rows).
+void safetensors_add_transposed(SafetensorsWriter *writer, const char *name, int rows, int columns, const float *data);
+
+// To a stream, whose error indicator tells whether all of it arrived; or to a file that appears whole or not at all.
+void safetensors_write(const SafetensorsWriter *writer, FILE *stream);
+bool safetensors_save(const SafetensorsWriter *writer, const char *path, Error *error);
+
+#endif

@@ -1,0 +1,412 @@
+// safetensors_read.c: opens a file of named arrays, and believes nothing in it before it is checked.
+
+#include "gpt/store/safetensors.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    LENGTH_BYTES = 8,
+    LONGEST_HEADER = 1 << 24,                      // GPT-2's has 15,000 bytes; the largest models' stay below this, too
+    SHOWN = 80                                     // of a name in messages
+};
+
+static const double LARGEST_WHOLE = 9007199254740992.0;                // 2^53: JSON numbers are doubles here
+
+// ------------------------------------------------------------------------------------------------------------
+// JSON
+
+struct cJSON *json_parse(const char *text, size_t n, const char *file, Error *error)
+{
+    for (size_t at = 0; at < n; ) {
+        int code;
+        int length = utf8_read(text + at, n - at, &code);
+        if (length <= 0 || code == 0) {
+            error_set(error, "%s: byte 0x%02x after %zu bytes of JSON is no UTF-8 text", file, (unsigned char)text[at], at);
+            return NULL;
+        }
+        at += (size_t)length;
+    }
+    const char *stopped = text;
+    cJSON *json = cJSON_ParseWithLengthOpts(text, n + 1, &stopped, true);
+    if (json == NULL) {
+        error_set(error, "%s: can't be read as JSON from byte %zu of %zu on", file, (size_t)(stopped - text) + 1, n);
+    }
+    return json;
+}
+
+// A whole number from 0 to 2^53, which a double holds exactly; else -1.
+static int64_t whole_number(const cJSON *json)
+{
+    double value = cJSON_IsNumber(json) ? json->valuedouble : -1;
+    bool whole = value >= 0 && value <= LARGEST_WHOLE && value == floor(value);
+    return whole ? (int64_t)value : -1;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// One array
+
+static bool array_error(const Safetensors *file, const StoredArray *array, const char *what, Error *error)
+{
+    return error_set(error, "%s: tensor %.*s: %s", file->path, SHOWN, array->name, what);
+}
+
+static bool read_dtype(const Safetensors *file, const cJSON *json, StoredArray *array, Error *error)
+{
+    if (!cJSON_IsString(json)) {
+        return array_error(file, array, "has no dtype, like \"F32\"", error);
+    }
+    for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
+        if (strcmp(json->valuestring, dtype_name((Dtype)dtype)) == 0) {
+            array->dtype = (Dtype)dtype;
+            return true;
+        }
+    }
+    return error_set(error, "%s: tensor %.*s: dtype %.20s is not known", file->path, SHOWN, array->name, json->valuestring);
+}
+
+// Sizes and their product: no step of it may overflow.
+static bool read_shape(const Safetensors *file, const cJSON *json, StoredArray *array, Error *error)
+{
+    if (!cJSON_IsArray(json)) {
+        return array_error(file, array, "has no shape, like [2, 3]", error);
+    }
+    bool empty = false;
+    double count = 1;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, json) {
+        int64_t size = whole_number(item);
+        if (size < 0) {
+            return array_error(file, array, "has a size in its shape that is no whole number from 0 to 2^53", error);
+        }
+        if (array->ndim == STORED_DIMS) {
+            return error_set(error, "%s: tensor %.*s: has more than %d dimensions", file->path, SHOWN, array->name, STORED_DIMS);
+        }
+        array->size[array->ndim] = size;
+        array->ndim++;
+        empty = empty || size == 0;
+        count *= (double)size;                     // exact up to 2^53, and larger beyond it
+    }
+    if (!empty && count * (double)dtype_bytes(array->dtype) > LARGEST_WHOLE) {
+        return array_error(file, array, "has a shape of more values than any file can hold", error);
+    }
+    array->count = empty ? 0 : (size_t)count;
+    array->bytes = array->count * dtype_bytes(array->dtype);
+    return true;
+}
+
+// data is how many bytes of arrays there are in the file.
+static bool read_offsets(const Safetensors *file, const cJSON *json, uint64_t data, StoredArray *array, Error *error)
+{
+    char shape[STORED_SHAPE_TEXT];
+    int64_t begin = whole_number(cJSON_GetArrayItem(json, 0));
+    int64_t end = whole_number(cJSON_GetArrayItem(json, 1));
+    if (!cJSON_IsArray(json) || cJSON_GetArraySize(json) != 2 || begin < 0 || end < 0) {
+        return array_error(file, array, "has no data_offsets, two whole numbers like [0, 24]", error);
+    }
+    if (begin > end) {
+        return error_set(error, "%s: tensor %.*s: ends at %lld, before it begins at %lld", file->path, SHOWN, array->name,
+                         (long long)end, (long long)begin);
+    }
+    if ((uint64_t)end > data) {
+        return error_set(error, "%s: tensor %.*s: ends at byte %lld of the data, which has %llu; is the file cut off?", file->path,
+                         SHOWN, array->name, (long long)end, (unsigned long long)data);
+    }
+    if ((uint64_t)(end - begin) != array->bytes) {
+        return error_set(error, "%s: tensor %.*s: has %lld bytes, but %s of %s takes %zu", file->path, SHOWN, array->name,
+                         (long long)(end - begin), stored_shape_text(array, shape), dtype_name(array->dtype), array->bytes);
+    }
+    array->place = (uint64_t)begin;
+    return true;
+}
+
+static bool read_array(const Safetensors *file, const cJSON *json, uint64_t data, StoredArray *array, Error *error)
+{
+    const cJSON *dtype = NULL;
+    const cJSON *shape = NULL;
+    const cJSON *offsets = NULL;
+    int known = 0;
+    const cJSON *member;
+    *array = (StoredArray){.name = memory_copy_text(json->string)};
+    cJSON_ArrayForEach(member, json) {
+        const char *key = member->string == NULL ? "" : member->string;
+        const cJSON **slot = strcmp(key, "dtype") == 0          ? &dtype
+                           : strcmp(key, "shape") == 0        ? &shape
+                           : strcmp(key, "data_offsets") == 0 ? &offsets
+                                                              : NULL;
+        known += slot != NULL && *slot == NULL;
+        if (slot != NULL) {
+            *slot = member;
+        }
+    }
+    if (!cJSON_IsObject(json) || known != cJSON_GetArraySize(json)) {
+        return array_error(file, array, "is no object of dtype, shape and data_offsets, each once", error);
+    }
+    return read_dtype(file, dtype, array, error) && read_shape(file, shape, array, error)
+        && read_offsets(file, offsets, data, array, error);
+}
+
+const char *stored_shape_text(const StoredArray *array, char text[STORED_SHAPE_TEXT])
+{
+    size_t used = (size_t)snprintf(text, STORED_SHAPE_TEXT, "(");
+    for (int i = 0; i < array->ndim; i++) {
+        used += (size_t)snprintf(text + used, STORED_SHAPE_TEXT - used, "%s%lld", i == 0 ? "" : ", ", (long long)array->size[i]);
+    }
+    snprintf(text + used, STORED_SHAPE_TEXT - used, ")");
+    return text;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// All arrays
+
+static int by_place(const void *a, const void *b)
+{
+    const StoredArray *one = a;
+    const StoredArray *other = b;
+    if (one->place != other->place) {
+        return one->place < other->place ? -1 : 1;
+    }
+    return (one->bytes > other->bytes) - (one->bytes < other->bytes);  // an empty array lies before what begins there
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const StoredArray *)a)->name, ((const StoredArray *)b)->name);
+}
+
+// From the data's first byte to its last, each array begins where the one before it ends.
+static bool check_places(Safetensors *file, uint64_t data, Error *error)
+{
+    uint64_t end = 0;
+    const char *last = "the header";
+    qsort(file->arrays, (size_t)file->n_arrays, sizeof *file->arrays, by_place);
+    for (int i = 0; i < file->n_arrays; i++) {
+        const StoredArray *array = &file->arrays[i];
+        if (array->place != end) {
+            return error_set(error, "%s: tensor %.*s: begins at byte %llu of the data, but %.*s ends at %llu: they %s", file->path,
+                             SHOWN, array->name, (unsigned long long)array->place, SHOWN, last, (unsigned long long)end,
+                             array->place < end ? "overlap" : "leave a gap");
+        }
+        end += array->bytes;
+        last = array->name;
+    }
+    if (end != data) {
+        return error_set(error, "%s: has %llu bytes behind its last tensor", file->path, (unsigned long long)(data - end));
+    }
+    return true;
+}
+
+static bool check_names(Safetensors *file, Error *error)
+{
+    qsort(file->arrays, (size_t)file->n_arrays, sizeof *file->arrays, by_name);
+    for (int i = 1; i < file->n_arrays; i++) {
+        if (strcmp(file->arrays[i - 1].name, file->arrays[i].name) == 0) {
+            return array_error(file, &file->arrays[i], "is there twice", error);
+        }
+    }
+    return true;
+}
+
+// {"format": "pt", ...}: texts only.
+static bool read_texts(Safetensors *file, const cJSON *json, Error *error)
+{
+    const cJSON *text;
+    if (!cJSON_IsObject(json) || file->texts != NULL) {
+        return error_set(error, "%s: __metadata__ is no object of texts, or is there twice", file->path);
+    }
+    file->texts = memory_allocate_zeroed(2 * (size_t)cJSON_GetArraySize(json) + 1, sizeof(char *), "the metadata");
+    cJSON_ArrayForEach(text, json) {
+        if (!cJSON_IsString(text)) {
+            return error_set(error, "%s: __metadata__: %.*s is no text", file->path, SHOWN, text->string);
+        }
+        file->texts[2 * file->n_texts] = memory_copy_text(text->string);
+        file->texts[2 * file->n_texts + 1] = memory_copy_text(text->valuestring);
+        file->n_texts++;
+    }
+    return true;
+}
+
+static bool read_members(Safetensors *file, const cJSON *json, uint64_t data, Error *error)
+{
+    if (!cJSON_IsObject(json)) {
+        return error_set(error, "%s: its header is no JSON object of tensors", file->path);
+    }
+    file->arrays = memory_allocate_zeroed((size_t)cJSON_GetArraySize(json) + 1, sizeof *file->arrays, "the tensors' names");
+    const cJSON *member;
+    cJSON_ArrayForEach(member, json) {
+        if (strcmp(member->string, "__metadata__") == 0) {
+            if (!read_texts(file, member, error)) {
+                return false;
+            }
+            continue;
+        }
+        file->n_arrays++;                          // first, so that what is freed includes it
+        if (!read_array(file, member, data, &file->arrays[file->n_arrays - 1], error)) {
+            return false;
+        }
+    }
+    return check_places(file, data, error) && check_names(file, error);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The file
+
+// n bytes from place on, or an error.
+static bool read_bytes(const Safetensors *file, uint64_t place, size_t n, void *out, Error *error)
+{
+    size_t done = 0;
+    while (done < n) {
+        ssize_t got = pread(file->descriptor, (char *)out + done, n - done, (off_t)(place + done));
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return error_set(error, "%s: can't be read: %s", file->path, got < 0 ? strerror(errno) : "it ends early");
+        }
+        done += (size_t)got;
+    }
+    return true;
+}
+
+static bool header_length(const Safetensors *file, uint64_t size, uint64_t *length, Error *error)
+{
+    unsigned char bytes[LENGTH_BYTES];
+    if (size < LENGTH_BYTES) {
+        return error_set(error, "%s: has %llu bytes; a safetensors file begins with the 8 of its header's length", file->path,
+                         (unsigned long long)size);
+    }
+    if (!read_bytes(file, 0, LENGTH_BYTES, bytes, error)) {
+        return false;
+    }
+    memcpy(length, bytes, sizeof *length);
+    if (*length > size - LENGTH_BYTES) {
+        return error_set(error, "%s: its header of %llu bytes would go beyond the file's %llu; is it cut off, or no safetensors file?",
+                         file->path, (unsigned long long)*length, (unsigned long long)size);
+    }
+    if (*length > LONGEST_HEADER) {
+        return error_set(error, "%s: has a header of %llu bytes; at most %d are read", file->path, (unsigned long long)*length,
+                         LONGEST_HEADER);
+    }
+    return true;
+}
+
+static bool read_header(Safetensors *file, uint64_t size, Error *error)
+{
+    uint64_t length = 0;
+    if (!header_length(file, size, &length, error)) {
+        return false;
+    }
+    char *text = memory_allocate(length + 1, "a header");
+    text[length] = '\0';
+    cJSON *json = NULL;
+    bool read = read_bytes(file, LENGTH_BYTES, length, text, error);
+    if (read) {
+        json = json_parse(text, length, file->path, error);
+        read = json != NULL && read_members(file, json, size - LENGTH_BYTES - length, error);
+    }
+    for (int i = 0; read && i < file->n_arrays; i++) {
+        file->arrays[i].place += LENGTH_BYTES + length;
+    }
+    cJSON_Delete(json);
+    free(text);
+    return read;
+}
+
+bool safetensors_open(Safetensors *file, const char *path, Error *error)
+{
+    struct stat status;
+    *file = (Safetensors){.path = memory_copy_text(path), .descriptor = open(path, O_RDONLY | O_CLOEXEC)};
+    bool opened = file->descriptor >= 0 && fstat(file->descriptor, &status) == 0;
+    if (!opened) {
+        error_set(error, "%s: can't be read: %s", path, strerror(errno));
+    } else if (!S_ISREG(status.st_mode)) {
+        opened = error_set(error, "%s: is no file", path);
+    } else {
+        opened = read_header(file, (uint64_t)status.st_size, error);
+    }
+    if (!opened) {
+        safetensors_close(file);
+    }
+    return opened;
+}
+
+void safetensors_close(Safetensors *file)
+{
+    for (int i = 0; i < file->n_arrays; i++) {
+        free(file->arrays[i].name);
+    }
+    for (int i = 0; i < 2 * file->n_texts; i++) {
+        free(file->texts[i]);
+    }
+    free(file->arrays);
+    free(file->texts);
+    free(file->path);
+    if (file->descriptor >= 0) {
+        close(file->descriptor);
+    }
+    *file = (Safetensors){.descriptor = -1};
+}
+
+const StoredArray *safetensors_find(const Safetensors *file, const char *name)
+{
+    int low = 0;
+    int high = file->n_arrays;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        int order = strcmp(file->arrays[middle].name, name);
+        if (order == 0) {
+            return &file->arrays[middle];
+        }
+        low = order < 0 ? middle + 1 : low;
+        high = order < 0 ? high : middle;
+    }
+    return NULL;
+}
+
+const char *safetensors_text(const Safetensors *file, const char *key)
+{
+    for (int i = 0; i < file->n_texts; i++) {
+        if (strcmp(file->texts[2 * i], key) == 0) {
+            return file->texts[2 * i + 1];
+        }
+    }
+    return NULL;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Values
+
+bool safetensors_read(const Safetensors *file, const StoredArray *array, size_t first, size_t n, void *out, Error *error)
+{
+    size_t each = dtype_bytes(array->dtype);
+    if (first > array->count || n > array->count - first) {
+        fail_mistake(HERE, "safetensors_read: %zu values from %zu on of %s, which has %zu", n, first, array->name, array->count);
+    }
+    return read_bytes(file, array->place + first * each, n * each, out, error);
+}
+
+// Through a buffer, since a file's arrays may begin at any byte.
+bool safetensors_read_floats(const Safetensors *file, const StoredArray *array, size_t first, size_t n, float *out, Error *error)
+{
+    enum { PIECE = 1 << 16 };
+    unsigned char bytes[PIECE];
+    size_t at_once = PIECE / dtype_bytes(array->dtype);
+    if (array->dtype == DTYPE_F32) {
+        return safetensors_read(file, array, first, n, out, error);
+    }
+    for (size_t done = 0; done < n; ) {
+        size_t piece = n - done < at_once ? n - done : at_once;
+        if (!safetensors_read(file, array, first + done, piece, bytes, error)) {
+            return false;
+        }
+        dtype_to_floats(array->dtype, bytes, piece, out + done);
+        done += piece;
+    }
+    return true;
+}

@@ -1,0 +1,191 @@
+// safetensors_write.c: named arrays into a file.
+
+#include "gpt/store/safetensors.h"
+
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Item {
+    StoredArray array;                             // its size as in the file
+    const void *data;
+    bool transposed;
+} Item;
+
+struct SafetensorsWriter {
+    Item *items;
+    int n;
+    int capacity;
+    cJSON *texts;
+};
+
+SafetensorsWriter *safetensors_writer_create(void)
+{
+    SafetensorsWriter *writer = memory_allocate(sizeof *writer, "a file's arrays");
+    *writer = (SafetensorsWriter){.texts = cJSON_CreateObject()};
+    return writer;
+}
+
+void safetensors_writer_free(SafetensorsWriter *writer)
+{
+    for (int i = 0; i < writer->n; i++) {
+        free(writer->items[i].array.name);
+    }
+    free(writer->items);
+    cJSON_Delete(writer->texts);
+    free(writer);
+}
+
+static Item *next_item(SafetensorsWriter *writer)
+{
+    if (writer->n == writer->capacity) {
+        int capacity = writer->capacity == 0 ? 64 : 2 * writer->capacity;
+        Item *larger = memory_allocate((size_t)capacity * sizeof *larger, "a file's arrays");
+        if (writer->n > 0) {
+            memcpy(larger, writer->items, (size_t)writer->n * sizeof *larger);
+        }
+        free(writer->items);
+        writer->items = larger;
+        writer->capacity = capacity;
+    }
+    writer->n++;
+    return &writer->items[writer->n - 1];
+}
+
+void safetensors_add(SafetensorsWriter *writer, const char *name, Dtype dtype, int ndim, const int64_t *size, const void *data)
+{
+    Item *item = next_item(writer);
+    if (ndim < 0 || ndim > STORED_DIMS) {
+        fail_mistake(HERE, "safetensors_add: %s has %d dimensions; at most %d are written", name, ndim, STORED_DIMS);
+    }
+    *item = (Item){.array = {.name = memory_copy_text(name), .dtype = dtype, .ndim = ndim, .count = 1}, .data = data};
+    for (int i = 0; i < ndim; i++) {
+        item->array.size[i] = size[i];
+        item->array.count *= (size_t)size[i];
+    }
+    item->array.bytes = item->array.count * dtype_bytes(dtype);
+}
+
+void safetensors_add_transposed(SafetensorsWriter *writer, const char *name, int rows, int columns, const float *data)
+{
+    safetensors_add(writer, name, DTYPE_F32, 2, (int64_t[]){columns, rows}, data);
+    writer->items[writer->n - 1].transposed = true;
+}
+
+void safetensors_add_text(SafetensorsWriter *writer, const char *key, const char *text)
+{
+    cJSON_AddStringToObject(writer->texts, key, text);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The header
+
+// Large values first, so that each array begins at a multiple of its values' size. What of one size was added first comes first.
+static void sort_items(const SafetensorsWriter *writer, const Item **sorted)
+{
+    int n = 0;
+    for (size_t bytes = 8; bytes > 0; bytes /= 2) {
+        for (int i = 0; i < writer->n; i++) {
+            if (dtype_bytes(writer->items[i].array.dtype) == bytes) {
+                sorted[n] = &writer->items[i];
+                n++;
+            }
+        }
+    }
+}
+
+static cJSON *array_json(const StoredArray *array, uint64_t begin)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "dtype", dtype_name(array->dtype));
+    cJSON *shape = cJSON_AddArrayToObject(json, "shape");
+    for (int i = 0; i < array->ndim; i++) {
+        cJSON_AddItemToArray(shape, cJSON_CreateNumber((double)array->size[i]));
+    }
+    cJSON *offsets = cJSON_AddArrayToObject(json, "data_offsets");
+    cJSON_AddItemToArray(offsets, cJSON_CreateNumber((double)begin));
+    cJSON_AddItemToArray(offsets, cJSON_CreateNumber((double)(begin + array->bytes)));
+    return json;
+}
+
+// The caller frees it with cJSON_free.
+static char *header_text(const SafetensorsWriter *writer, const Item **sorted)
+{
+    cJSON *json = cJSON_CreateObject();
+    uint64_t begin = 0;
+    if (writer->texts->child != NULL) {
+        cJSON_AddItemToObject(json, "__metadata__", cJSON_Duplicate(writer->texts, true));
+    }
+    for (int i = 0; i < writer->n; i++) {
+        cJSON_AddItemToObject(json, sorted[i]->array.name, array_json(&sorted[i]->array, begin));
+        begin += sorted[i]->array.bytes;
+    }
+    char *text = cJSON_PrintUnformatted(json);
+    cJSON_Delete(json);
+    if (text == NULL) {
+        fail_memory(0, "a file's header");
+    }
+    return text;
+}
+
+// Filled up with spaces, so that the data begins at a multiple of 8.
+static void write_header(const char *text, FILE *stream)
+{
+    uint64_t n = strlen(text);
+    uint64_t padded = (n + 7) / 8 * 8;
+    fwrite(&padded, sizeof padded, 1, stream);
+    fwrite(text, 1, n, stream);
+    for (uint64_t i = n; i < padded; i++) {
+        putc(' ', stream);
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The values
+
+// The file's rows are our columns. A few at a time, so that memory is walked along and not across.
+static void write_transposed(const Item *item, FILE *stream)
+{
+    enum { AT_ONCE = 16 };
+    size_t rows = (size_t)item->array.size[1];
+    size_t columns = (size_t)item->array.size[0];
+    const float *data = item->data;                // (rows, columns)
+    float *turned = memory_allocate(AT_ONCE * rows * sizeof *turned, "a matrix's columns");    // (AT_ONCE, rows)
+    for (size_t first = 0; first < columns && !ferror(stream); first += AT_ONCE) {
+        size_t n = columns - first < AT_ONCE ? columns - first : AT_ONCE;
+        for (size_t row = 0; row < rows; row++) {
+            for (size_t i = 0; i < n; i++) {
+                turned[i * rows + row] = data[row * columns + first + i];
+            }
+        }
+        fwrite(turned, sizeof *turned, n * rows, stream);
+    }
+    free(turned);
+}
+
+void safetensors_write(const SafetensorsWriter *writer, FILE *stream)
+{
+    const Item **sorted = memory_allocate(((size_t)writer->n + 1) * sizeof *sorted, "a file's arrays");
+    sort_items(writer, sorted);
+    char *header = header_text(writer, sorted);
+    write_header(header, stream);
+    for (int i = 0; i < writer->n && !ferror(stream); i++) {           // stops where the disk is full: errno says so
+        if (sorted[i]->transposed) {
+            write_transposed(sorted[i], stream);
+        } else {
+            fwrite(sorted[i]->data, 1, sorted[i]->array.bytes, stream);
+        }
+    }
+    cJSON_free(header);
+    free(sorted);
+}
+
+bool safetensors_save(const SafetensorsWriter *writer, const char *path, Error *error)
+{
+    SaveFile save;
+    if (!save_begin(&save, path, error)) {
+        return false;
+    }
+    safetensors_write(writer, save.stream);
+    return save_commit(&save, error);
+}

@@ -1,0 +1,201 @@
+// test_folder.c: models and tokenizers in folders: what is saved loads again, bit for bit.
+
+#include "tests/gpt/gpt_test.h"
+#include "tests/support/folder.h"
+#include "tests/support/suite.h"
+#include "tests/support/vocabulary.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void assert_same_weights(const GPT *a, const GPT *b)
+{
+    ParameterList one = module_parameters(&a->module);
+    ParameterList other = module_parameters(&b->module);
+    ck_assert_int_eq(one.count, other.count);
+    for (int i = 0; i < one.count; i++) {
+        char name[NAME_TEXT];
+        size_t bytes = tensor_count(one.parameters[i]) * sizeof(Real);
+        ck_assert(shape_equal(one.parameters[i]->shape, other.parameters[i]->shape));
+        ck_assert_msg(memcmp(one.parameters[i]->data, other.parameters[i]->data, bytes) == 0, "%s differs",
+                      tensor_name(one.parameters[i], name));
+    }
+    parameter_list_free(&one);
+    parameter_list_free(&other);
+}
+
+static void assert_same_config(const GPTConfig *a, const GPTConfig *b)
+{
+    ck_assert_int_eq(a->vocab_size, b->vocab_size);
+    ck_assert_int_eq(a->context_length, b->context_length);
+    ck_assert_int_eq(a->n_layer, b->n_layer);
+    ck_assert_int_eq(a->n_head, b->n_head);
+    ck_assert_int_eq(a->n_embd, b->n_embd);
+    ck_assert_int_eq(a->ff_mult, b->ff_mult);
+    ck_assert_double_eq(a->dropout, b->dropout);
+    ck_assert_int_eq(a->qkv_bias, b->qkv_bias);
+    ck_assert_int_eq(a->tied, b->tied);
+    ck_assert_int_eq(a->shortcut, b->shortcut);
+    ck_assert_int_eq(a->norm, b->norm);
+    ck_assert_int_eq(a->causal, b->causal);
+    ck_assert_int_eq(a->activation, b->activation);
+    ck_assert_int_eq(a->init, b->init);
+}
+
+static GPT *load(const char *folder)
+{
+    Error error = {""};
+    GPT *gpt = gpt_load(folder, &error);
+    ck_assert_msg(gpt != NULL, "%s", error.message);
+    return gpt;
+}
+
+static void save(const GPT *gpt, const Tokenizer *tokenizer, const char *folder)
+{
+    Error error = {""};
+    ck_assert_msg(gpt_save(gpt, tokenizer, folder, &error), "%s", error.message);
+}
+
+// Weights that no initialisation makes: biases that are not 0, layer norms that are not 1.
+static GPT *create_uneven(GPTConfig config)
+{
+    GPT *gpt = create_gpt(config, 1);
+    ParameterList list = module_parameters(&gpt->module);
+    for (int i = 0; i < list.count; i++) {
+        random_normal(&gpt->random, list.parameters[i]->data, tensor_count(list.parameters[i]), 0, 1);
+    }
+    parameter_list_free(&list);
+    return gpt;
+}
+
+static void assert_round_trip(GPTConfig config)
+{
+    GPT *gpt = create_uneven(config);
+    save(gpt, NULL, "model");
+    GPT *loaded = load("model");
+    assert_same_config(&gpt->config, &loaded->config);
+    assert_same_weights(gpt, loaded);
+    gpt_free(gpt);
+    gpt_free(loaded);
+}
+
+START_TEST(every_kind_of_model_comes_back_as_it_was)
+{
+    GPTConfig config = small_config();
+    assert_round_trip(config);
+    config.tied = false;
+    config.dropout = 0.1;
+    config.ff_mult = 3;
+    assert_round_trip(config);
+    config.init = INIT_GPT2;
+    config.n_layer = 12;
+    assert_round_trip(config);
+}
+END_TEST
+
+START_TEST(what_gpt2_lacks_comes_back_too)
+{
+    for (int norm = 0; norm < NORM_COUNT; norm++) {
+        for (int activation = 0; activation < ACTIVATION_COUNT; activation++) {
+            GPTConfig config = small_config();
+            config.norm = (Norm)norm;
+            config.activation = (Activation)activation;
+            config.init = (InitScheme)(activation % INIT_COUNT);
+            config.shortcut = activation % 2 == 0;
+            config.causal = norm == NORM_PRE;
+            config.qkv_bias = activation > 2;
+            assert_round_trip(config);
+        }
+    }
+}
+END_TEST
+
+static Tokenizer *load_tokenizer(const char *folder)
+{
+    Error error = {""};
+    Tokenizer *tokenizer = tokenizer_load(folder, &error);
+    ck_assert_msg(tokenizer != NULL, "%s", error.message);
+    return tokenizer;
+}
+
+static void assert_same_tokenizer(const Tokenizer *a, const Tokenizer *b)
+{
+    ck_assert_int_eq(tokenizer_kind(a), tokenizer_kind(b));
+    ck_assert_int_eq(tokenizer_vocab_size(a), tokenizer_vocab_size(b));
+    for (int id = 0; id < tokenizer_vocab_size(a); id++) {
+        size_t n_a;
+        size_t n_b;
+        const char *token_a = tokenizer_token(a, id, &n_a);
+        const char *token_b = tokenizer_token(b, id, &n_b);
+        ck_assert_uint_eq(n_a, n_b);
+        ck_assert_int_eq(memcmp(token_a, token_b, n_a), 0);
+    }
+}
+
+static void assert_tokenizer_round_trip(const Tokenizer *tokenizer)
+{
+    GPTConfig config = small_config();
+    config.vocab_size = tokenizer_vocab_size(tokenizer);
+    GPT *gpt = create_gpt(config, 1);
+    save(gpt, tokenizer, "model");
+    Tokenizer *loaded = load_tokenizer("model");
+    assert_same_tokenizer(tokenizer, loaded);
+    tokenizer_free(loaded);
+    gpt_free(gpt);
+}
+
+START_TEST(the_tokenizer_comes_back)
+{
+    static const char alphabet[] = "a\0b \"\\\n\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80";     // NUL, quotes, and 2 to 4 bytes
+    Error error;
+    Tokenizer *bytes = tokenizer_bytes();
+    Tokenizer *chars = tokenizer_chars(alphabet, sizeof alphabet - 1, &error);
+    ck_assert_ptr_nonnull(chars);
+    assert_tokenizer_round_trip(bytes);
+    assert_tokenizer_round_trip(chars);
+    tokenizer_free(bytes);
+    tokenizer_free(chars);
+}
+END_TEST
+
+// Also by its merges: the same text becomes the same ids.
+START_TEST(gpt2s_vocabulary_comes_back)
+{
+    static const char text[] = "hello hell aaaaab \xc3\xa9 \"\\\x7f\xff";
+    Error error = {""};
+    int *ids[2];
+    size_t n[2];
+    vocabulary_write();
+    Tokenizer *tokenizer = tokenizer_gpt2(".", &error);
+    ck_assert_msg(tokenizer != NULL, "%s", error.message);
+    assert_tokenizer_round_trip(tokenizer);
+    Tokenizer *loaded = load_tokenizer("model");
+    ck_assert(tokenizer_encode(tokenizer, text, sizeof text - 1, &ids[0], &n[0], &error));
+    ck_assert(tokenizer_encode(loaded, text, sizeof text - 1, &ids[1], &n[1], &error));
+    ck_assert_uint_eq(n[0], n[1]);
+    ck_assert_uint_lt(n[0], sizeof text - 1);
+    ck_assert_mem_eq(ids[0], ids[1], n[0] * sizeof *ids[0]);
+    free(ids[0]);
+    free(ids[1]);
+    tokenizer_free(tokenizer);
+    tokenizer_free(loaded);
+}
+END_TEST
+
+static Suite *folder_suite(void)
+{
+    Suite *suite = suite_create("gpt/folder");
+    TCase *round = case_create("there and back");
+    tcase_add_checked_fixture(round, folder_enter, folder_leave);
+    tcase_add_test(round, every_kind_of_model_comes_back_as_it_was);
+    tcase_add_test(round, what_gpt2_lacks_comes_back_too);
+    tcase_add_test(round, the_tokenizer_comes_back);
+    tcase_add_test(round, gpt2s_vocabulary_comes_back);
+    suite_add_tcase(suite, round);
+    return suite;
+}
+
+int main(void)
+{
+    return suite_run(folder_suite());
+}
