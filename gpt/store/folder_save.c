@@ -40,7 +40,7 @@ static bool make_one_folder(const char *folder, Error *error)
 }
 
 // Each folder of the path, from the top.
-static bool make_folders(const char *folder, Error *error)
+bool folder_make(const char *folder, Error *error)
 {
     char *path = memory_copy_text(folder);
     bool made = true;
@@ -74,7 +74,7 @@ bool folder_save(const char *folder, const FolderFile *files, int n, Error *erro
     if (n > MOST_FILES) {
         fail_mistake(HERE, "folder_save: %d files; at most %d are saved together", n, MOST_FILES);
     }
-    if (!make_folders(folder, error)) {
+    if (!folder_make(folder, error)) {
         return false;
     }
     while (written < n && write_file(&saves[written], folder, &files[written], error)) {

@@ -305,6 +305,15 @@ static bool read_config(const Keys *keys, GPTConfig *config)
     return gpt_config_check(config, &inner) || error_set(keys->error, "%s: %s", keys->path, inner.message);
 }
 
+bool model_config_parse(const char *text, size_t n, const char *path, GPTConfig *config, Error *error)
+{
+    cJSON *json = json_parse(text, n, path, error);
+    Keys keys = {.json = json, .path = path, .within = "", .error = error};
+    bool read = json != NULL && read_config(&keys, config);
+    cJSON_Delete(json);
+    return read;
+}
+
 bool model_config_read(const char *path, GPTConfig *config, Error *error)
 {
     char *text;
@@ -312,10 +321,7 @@ bool model_config_read(const char *path, GPTConfig *config, Error *error)
     if (!file_read(path, &text, &n, error)) {
         return false;
     }
-    cJSON *json = json_parse(text, n, path, error);
-    Keys keys = {.json = json, .path = path, .within = "", .error = error};
-    bool read = json != NULL && read_config(&keys, config);
-    cJSON_Delete(json);
+    bool read = model_config_parse(text, n, path, config, error);
     free(text);
     return read;
 }
