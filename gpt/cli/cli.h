@@ -51,6 +51,7 @@ enum {
     OPTION_VOCAB_SIZE, OPTION_CONTEXT_LENGTH, OPTION_N_LAYER, OPTION_N_HEAD, OPTION_N_EMBD, OPTION_FF_MULT, OPTION_DROPOUT,
     OPTION_QKV_BIAS, OPTION_TIED, OPTION_SHORTCUT, OPTION_NORM, OPTION_CAUSAL, OPTION_ACTIVATION, OPTION_INIT,
     OPTION_TOKENIZER, OPTION_VOCAB,
+    OPTION_MODEL,
     OPTION_OWN,                                    // a command numbers its own options from here
     OPTION_COUNT = 64
 };
@@ -60,6 +61,7 @@ extern struct poptOption model_options[];          // --config and a switch for 
 extern struct poptOption shortcut_options[];       // --shortcut
 extern struct poptOption seed_options[];           // --seed
 extern struct poptOption tokenizer_options[];      // --tokenizer, --vocab
+extern struct poptOption saved_model_options[];    // --model
 extern struct poptOption run_options[];            // --threads, --quiet, --json, --help
 
 // Defaults are text, so that the help page shows what the parser reads.
@@ -122,6 +124,12 @@ bool options_any_switch(const Options *options);   // was any field of GPTConfig
 bool options_tokenizer_kind(const Options *options, int n_kinds, TokenizerKind *kind);
 void options_tokenizer_note(const Options *options, TokenizerKind kind);
 Tokenizer *options_gpt2(const Options *options, Error *error); // from --vocab or where it is looked for; NULL and an error
+
+// --model DIR, which was given: the model in the folder, for the caller to free. Switches of an untrained model are refused beside
+// it, but for the one allowed (0: none). NULL after one line on stderr, with the exit status.
+GPT *options_saved_model(const Options *options, int allowed, int *status);
+Tokenizer *options_saved_tokenizer(const Options *options, Error *error);      // the folder's, or from --vocab; NULL and an error
+void options_saved_model_note(const Options *options, const GPTConfig *config);        // its sizes, and what no GPT-2 has
 
 const char *options_name(const Options *options, int option);  // "n-embd"
 
