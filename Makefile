@@ -61,7 +61,7 @@ PRINTERS := -Wl,-u,tensor_print,-u,tape_print,-u,module_print
 # The numeric sources are built twice, the second time in double, for gradient checks that float's rounding cannot blur.
 LIBRARY_SOURCES := $(sort $(shell find tensor nn gpt -name '*.c' -not -path 'gpt/cli/*'))
 DOUBLE_SOURCES := $(filter tensor/% nn/%,$(LIBRARY_SOURCES)) \
-                  $(addprefix gpt/,error.c config.c cost.c block.c gpt.c generate.c sample.c lab/deep.c lab/gradcheck_models.c)
+                  $(addprefix gpt/,error.c config.c cost.c block.c gpt.c cache.c generate.c sample.c lab/deep.c lab/gradcheck_models.c)
 LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/float/%.o)
 DOUBLE_OBJECTS := $(DOUBLE_SOURCES:%.c=$(BUILD)/double/%.o)
 PROGRAM_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(wildcard gpt/cli/*.c))

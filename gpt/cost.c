@@ -122,6 +122,7 @@ GPTCost gpt_cost(const GPTConfig *config, int B, int T)
     cost.gradient_bytes = 4.0 * (double)cost.parameters;
     cost.adamw_bytes = 8.0 * (double)cost.parameters;
     cost.activation_bytes = 4.0 * step_floats(config, B, T);
+    cost.cache_bytes = 4.0 * 2.0 * (double)B * T * C * config->n_layer;
     cost.gradient_peak_bytes = 4.0 * gradient_peak_floats(config, B, T);
 
     // A weight multiplies and adds once forward and twice backward (for its own gradient, for its input's): 6 FLOPs. The head

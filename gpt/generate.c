@@ -29,12 +29,19 @@ typedef struct Walk {
     Sampler sampler;
 } Walk;
 
-// The id chosen to come after the n in ids; -1 if the logits are not finite.
+// The id chosen to come after the n in ids; -1 if the logits are not finite. The model is shown what it has not seen: with a cache
+// the last token, without one all. Once the context is full, the oldest token is left out each time and every other one moves to
+// another position. Positions are learned vectors added to the tokens, so all keys and values change with them, and a cache is
+// good for nothing any more.
 static int next_token(Walk *walk, const int *ids, int n)
 {
-    int context_length = walk->gpt->config.context_length;
-    int T = n < context_length ? n : context_length;
-    Tensor *logits = gpt_forward_last(walk->gpt, ids + n - T, 1, T);    // (1, 1, V)
+    GPT *gpt = walk->gpt;
+    int left_out = n - gpt->config.context_length;
+    if (left_out > 0) {
+        gpt_cache_end(gpt);
+    }
+    int start = left_out > 0 ? left_out : gpt_cache_length(gpt);
+    Tensor *logits = gpt_forward_last(gpt, ids + start, 1, n - start);  // (1, 1, V)
     return sampler_choose(&walk->sampler, logits->data, walk->config, walk->random);
 }
 
@@ -58,6 +65,18 @@ static int append_tokens(Walk *walk, int *ids, int n)
     return made;
 }
 
+// A cache with room for all tokens, or for as many as the context holds.
+static bool begin_cache(GPT *gpt, const GenerateConfig *config, int n_ids, Error *error)
+{
+    int context_length = gpt->config.context_length;
+    gpt_cache_end(gpt);
+    if (!config->cache || !gpt->config.causal || n_ids > context_length) {
+        return true;
+    }
+    bool all = config->n_new <= context_length - n_ids;
+    return gpt_cache_begin(gpt, 1, all ? n_ids + config->n_new : context_length, error);
+}
+
 int gpt_generate(GPT *gpt, const GenerateConfig *config, Random *random, int *ids, int n_ids, Error *error)
 {
     if (n_ids < 1) {
@@ -66,7 +85,7 @@ int gpt_generate(GPT *gpt, const GenerateConfig *config, Random *random, int *id
     if (!config->greedy && random == NULL) {
         fail_mistake(HERE, "gpt_generate: random is NULL; only greedy generation draws nothing");
     }
-    if (!generate_config_check(config, error)) {
+    if (!generate_config_check(config, error) || !begin_cache(gpt, config, n_ids, error)) {
         return -1;
     }
     bool training = gpt->module.training;
@@ -77,6 +96,7 @@ int gpt_generate(GPT *gpt, const GenerateConfig *config, Random *random, int *id
     sampler_free(&walk.sampler);
     tape_no_grad_end();
     module_train(&gpt->module, training);
+    gpt_cache_end(gpt);
     if (made == -1) {
         error_set(error, "the logits are not finite, so no token can be chosen: the model's weights are broken or too large");
     }

@@ -69,6 +69,7 @@ void gpt_free(GPT *gpt)
     if (gpt == NULL) {
         return;
     }
+    gpt_cache_end(gpt);
     module_free(&gpt->module);
     free(gpt->h);
     free(gpt);
@@ -84,11 +85,11 @@ static Tensor *head_forward(GPT *gpt, Tensor *x)
     return tensor_linear(x, gpt->wte.weight, NULL);
 }
 
-// Where each token stands: rows 0 ... T-1 of wpe, the same for every sequence of the batch.
+// Where each token stands, the same for every sequence of the batch: rows 0 ... T-1 of wpe, or those after the cached ones.
 static Tensor *positions_forward(GPT *gpt, int T)
 {
     const char *outer = tape_scope(gpt->wpe.module.name);
-    Tensor *positions = tensor_slice(gpt->wpe.weight, 0, 0, T);         // (T, C)
+    Tensor *positions = tensor_slice(gpt->wpe.weight, 0, gpt_cache_length(gpt), T);    // (T, C)
     tape_scope(outer);
     return positions;
 }
@@ -111,8 +112,10 @@ static Tensor *body_forward(GPT *gpt, const int *ids, int B, int T)
 
 static void check_length(const char *function, const GPT *gpt, int T)
 {
-    if (T > gpt->config.context_length) {
-        fail_mistake(HERE, "%s: T = %d tokens, but context_length is %d", function, T, gpt->config.context_length);
+    int cached = gpt_cache_length(gpt);
+    if (T > gpt->config.context_length - cached) {
+        fail_mistake(HERE, "%s: T = %d tokens, but context_length is %d and the cache holds %d", function, T,
+                     gpt->config.context_length, cached);
     }
 }
 

@@ -82,6 +82,7 @@ typedef struct GPTCost {
     double gradient_bytes;                         // 4 bytes a parameter
     double adamw_bytes;                            // 8 bytes a parameter
     double activation_bytes;                       // values that a training step of B x T tokens keeps on the tape, its nodes not counted
+    double cache_bytes;                            // keys and values of B x T positions, which generation keeps
     double gradient_peak_bytes;                    // the largest set of activation gradients alive at once in backward
     double flops_per_token;                        // forward and backward: 6 x parameters in products + attention's 12 n_layer C T (in full)
 } GPTCost;
@@ -132,9 +133,21 @@ GPT *gpt_create_blank(const GPTConfig *config, Error *error);  // the same with 
 void gpt_free(GPT *gpt);
 
 Tensor *gpt_forward(GPT *gpt, const int *ids, int B, int T);   // ids (B, T) -> logits (B, T, V); T <= context_length
-// The last position's only, which is all that generating needs -> (B, 1, V): the head is the largest product of a small GPT.
+// The last position's only -> (B, 1, V): all that generating needs, without the rest of the largest product of a small GPT.
 Tensor *gpt_forward_last(GPT *gpt, const int *ids, int B, int T);
 bool gpt_ids_check(const GPTConfig *config, const int *ids, int n, Error *error);      // is each id in 0 ... V-1?
+
+// Between begin and end, gpt_forward keeps every block's keys and values, and takes its ids for those that follow the ones it was given
+// before: B sequences of at most `room` tokens, which context_length must hold. Nothing can be recorded meanwhile (tape_no_grad_begin).
+//
+//      gpt_cache_begin(gpt, 1, 32, &error);
+//      gpt_forward(gpt, ids, 1, 5);               // 5 rows of logits, of positions 0 ... 4
+//      gpt_forward(gpt, ids + 5, 1, 1);           // 1 row, of position 5, the same as without a cache: with a fifth of the work
+//
+// It's a mistake with causal = false, where each new token changes what those before it are. False and an error if memory is refused.
+bool gpt_cache_begin(GPT *gpt, int B, int room, Error *error);
+void gpt_cache_end(GPT *gpt);                      // also where there is none
+int gpt_cache_length(const GPT *gpt);              // positions in it; 0 if there is none
 
 // ------------------------------------------------------------------------------------------------------------
 // 3. Generation
@@ -148,7 +161,7 @@ typedef struct GenerateConfig {
     double temperature;                            // the logits are divided by it: towards 0 greedy, towards infinity all alike
     int top_k;                                     // only that many, the likeliest, can be drawn; 0: all
     double top_p;                                  // only the likeliest, as few as together have this probability; 1: all
-    bool cache;                                    // keep keys and values of the tokens seen; the tokens chosen are the same
+    bool cache;                                    // keep keys and values of what was seen: the same tokens, sooner (not causal: never)
     int stop_id;                                   // no token comes after this one; -1: none
     bool (*on_token)(int id, void *context);       // is told each token as it comes, and returns whether to go on; may be NULL
     void *context;

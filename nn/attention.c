@@ -1,4 +1,4 @@
-// attention.c: masked multi-head attention, fused or step by step.
+// attention.c: masked multi-head attention: fused, step by step, or over a cache.
 
 #include "nn/nn.h"
 
@@ -75,7 +75,9 @@ Tensor *attention_forward(Attention *attention, Tensor *x)
     bool drops_weights = attention->module.training && attention->attn_dropout.p > 0;
     Tensor *qkv = linear_forward(&attention->c_attn, x);               // (B, T, 3C)
     Tensor *y;                                                         // (B, T, C)
-    if (attention->stepwise || drops_weights) {
+    if (attention->cache != NULL) {
+        y = tensor_attention_cached(qkv, attention->cache);
+    } else if (attention->stepwise || drops_weights) {
         y = attend_stepwise(attention, qkv);
     } else {
         y = tensor_attention(qkv, attention->n_head, attention->causal);

@@ -134,7 +134,8 @@ Tensor *activation_forward(Activation activation, Tensor *x);
 
 // Multi-head attention: c_proj(softmax(q k^T / sqrt(C / n_head)) v), q, k, v = c_attn(x) cut in three.
 // Fused does it in one node and keeps no T x T matrix. Stepwise puts every intermediate on the tape under a name (q, k, v,
-// scores, weights, heads) to be looked at. The results are equal; dropout on the weights takes the stepwise path.
+// scores, weights, heads) to be looked at. The results are equal; dropout on the weights takes the stepwise path. With a cache it is
+// fused, and nothing is recorded.
 typedef struct Attention {
     Module module;
     Linear c_attn;                                 // (C -> 3C)
@@ -144,6 +145,7 @@ typedef struct Attention {
     int n_head;
     bool causal;                                   // position t sees 0 ... t only
     bool stepwise;
+    KVCache *cache;                                // borrowed, while text is generated: x is what follows the positions in it; else NULL
 } Attention;
 
 typedef struct AttentionConfig {

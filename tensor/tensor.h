@@ -293,6 +293,18 @@ Tensor *tensor_layernorm(Tensor *x, Tensor *weight, Tensor *bias, double eps, Wh
 // Multi-head attention in one node. qkv (B, T, 3C): queries, keys and values side by side, n_head heads each -> (B, T, C).
 // Per head: softmax(q k^T / sqrt(C / n_head)) v, causal: position t sees positions 0 ... t. No T x T matrix is kept.
 Tensor *tensor_attention(Tensor *qkv, int n_head, bool causal, Where where);
+// Keys and values of positions that have been, so that those which follow need not compute them again. The caller frees it.
+typedef struct KVCache {
+    Tensor *keys;                                  // (B, n_head, room, D): of length positions, with room for so many
+    Tensor *values;                                // (B, n_head, room, D)
+    int length;                                    // positions it holds; 0 empties it
+} KVCache;
+
+KVCache *kv_cache_create(int B, int n_head, int room, int D);
+void kv_cache_free(KVCache *cache);
+// Causal attention of T positions that follow those in the cache, and join them. qkv (B, T, 3C) -> (B, T, C): the last T rows of what
+// tensor_attention makes of all. It has no backward: it's a mistake to call it while the tape records.
+Tensor *tensor_attention_cached(Tensor *qkv, KVCache *cache, Where where);
 // Rows of weight (V, C) chosen by ids (B*T numbers from 0 to V-1, copied) -> (B, T, C).
 Tensor *tensor_embedding(Tensor *weight, const int *ids, int B, int T, Where where);
 // Each value becomes 0 with probability p, else x / (1 - p). Draws from random as torch.dropout does.
@@ -415,6 +427,7 @@ void kernels_set_threads(int threads);             // for the matrix products of
 #define tensor_softmax(...) tensor_softmax(__VA_ARGS__, HERE)
 #define tensor_layernorm(...) tensor_layernorm(__VA_ARGS__, HERE)
 #define tensor_attention(...) tensor_attention(__VA_ARGS__, HERE)
+#define tensor_attention_cached(...) tensor_attention_cached(__VA_ARGS__, HERE)
 #define tensor_embedding(...) tensor_embedding(__VA_ARGS__, HERE)
 #define tensor_dropout(...) tensor_dropout(__VA_ARGS__, HERE)
 #define tensor_mse_loss(...) tensor_mse_loss(__VA_ARGS__, HERE)
