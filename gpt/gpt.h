@@ -215,10 +215,12 @@ typedef struct Tokenizer Tokenizer;
 Tokenizer *tokenizer_gpt2(const char *folder, Error *error);
 Tokenizer *tokenizer_bytes(void);
 Tokenizer *tokenizer_chars(const char *text, size_t n, Error *error);
+Tokenizer *tokenizer_chars_of(const char *path, Error *error); // the alphabet of a file of any length, or of the stories (NULL)
 void tokenizer_free(Tokenizer *tokenizer);
 
 TokenizerKind tokenizer_kind(const Tokenizer *tokenizer);
 int tokenizer_vocab_size(const Tokenizer *tokenizer);          // ids are 0 ... this - 1
+uint64_t tokenizer_fingerprint(const Tokenizer *tokenizer);    // a number that only tokenizers share which make the same ids
 const char *tokenizer_token(const Tokenizer *tokenizer, int id, size_t *n);    // its n bytes, the tokenizer's; NULL if none
 int tokenizer_end_of_text(const Tokenizer *tokenizer);         // the id of GPT-2's <|endoftext|>; -1 with bytes and chars
 
@@ -245,6 +247,77 @@ bool stream_read(FILE *stream, const char *name, char **text, size_t *n, Error *
 // B rows of T bytes as ids, and for each the byte that follows as target, from places that lie evenly in the file at path, or in
 // a built-in text if path is NULL. The vocabulary must have 256 ids. Both arrays (B, T) are the caller's.
 bool text_batch(const char *path, int B, int T, int *ids, int *targets, Error *error);
+
+// Stories: small, correct English by chance, told by a grammar (gpt/text/story.c) that can also read: it finds out which sentences of
+// a text are its own, word for word. A sentence ends at . ? or ! and the quote that closes behind it, unless small letters follow,
+// as in "Can I help you?" asked Anna. An empty line ends a story.
+typedef struct Stories Stories;
+
+Stories *stories_create(void);                     // the caller frees it with stories_free
+void stories_free(Stories *stories);
+char *stories_tell(const Stories *stories, Random *random);    // one story, with its empty line; the caller frees it
+
+typedef struct StoryCount {
+    int sentences;                                 // that have an end: a last one that is cut off is not counted
+    int well_formed;                               // of them: sentences of the grammar, with he or she and a or an as they must be
+    int stories;                                   // that have an end
+    int whole;                                     // of them: stories of the grammar: their plot, and he or she in all of it
+} StoryCount;
+
+// Called with each sentence that is not well-formed: n bytes at a place in the text.
+typedef void StoryFault(const char *sentence, size_t n, void *context);
+
+StoryCount stories_check(const Stories *stories, const char *text, size_t n, StoryFault *on_fault, void *context);
+
+// The stories that there are when no text is named.
+enum { STORIES_BYTES = 1 << 20, STORIES_SEED = 1 };
+
+// Stories one after the other, bytes of them or a little less. The same seed gives the same text. The caller frees it.
+char *stories_text(uint64_t seed, size_t bytes);
+
+// ------------------------------------------------------------------------------------------------------------
+// Data: a text as token ids, in two splits, one to learn from and one to look at
+//
+//      text --part by part--> Tokenizer --> data.bin, memory-mapped:  | train, 90%                    | val, 10% |
+//                                                                        '- T + 1 ids -'
+//                                                                           a row: ids 0 ... T-1, targets 1 ... T
+
+typedef enum DatasetSplit { SPLIT_TRAIN, SPLIT_VAL, SPLIT_COUNT } DatasetSplit;
+
+const char *split_name(DatasetSplit split);        // "train", "val"
+
+typedef struct Dataset {
+    char *name;                                    // the text's file, or "stories"
+    size_t n_tokens;
+    size_t start[SPLIT_COUNT + 1];                 // where each split begins, and the last one ends
+    uint64_t fingerprint;                          // a number that depends on every id
+    bool reused;                                   // the tokens were there already
+    Error note;                                    // one line on why those that were there were not used; "" if there is none
+    const void *ids;                               // (n_tokens) uint16_t or uint32_t, memory-mapped
+    int id_bytes;                                  // 2 or 4
+    void *map;                                     // the whole file
+    size_t map_bytes;
+} Dataset;
+
+// Called now and then while a text is made into tokens, with how many of its n MiB are done.
+typedef void DatasetProgress(int done, int n, void *context);
+
+// The UTF-8 text at path (NULL: the built-in stories) in tokens. They are kept in folder, as data.bin, and taken from there when
+// the same text is opened again with the same tokenizer; folder NULL keeps them for this time only. The text may be longer
+// than memory. The caller frees the result with dataset_free. NULL and an error if the file can't be read, is empty or not UTF-8,
+// if the tokenizer lacks one of its characters, or if the tokens can't be written.
+Dataset *dataset_open(const char *path, const Tokenizer *tokenizer, const char *folder, DatasetProgress *progress, void *context,
+                      Error *error);
+void dataset_free(Dataset *dataset);
+
+size_t dataset_tokens(const Dataset *dataset, DatasetSplit split);     // how many the split has
+bool dataset_check(const Dataset *dataset, int T, Error *error);       // has each split the T + 1 tokens of a row?
+
+// B rows from random places of a split, each equally likely; ids and targets (B, T) are the caller's.
+void dataset_batch(const Dataset *dataset, DatasetSplit split, Random *random, int B, int T, int *ids, int *targets);
+
+// Batch number batch of n_batches that are the same every time: their rows lie evenly in the split.
+void dataset_eval_batch(const Dataset *dataset, DatasetSplit split, int batch, int n_batches, int B, int T, int *ids, int *targets);
 
 // A file that appears whole or not at all: write to stream, then commit or abandon. Devices and pipes are written to directly.
 // A file that was committed is on the disk, not only in memory that is to be written there some time.

@@ -8,6 +8,10 @@
 //
 // It was written for text of whole characters. Bytes that are no UTF-8 are cut out first: a run of them is a piece, and the
 // text on either side is split as if it stood alone. So every byte is in exactly one piece, and nothing is lost.
+//
+// A text too long for memory comes in parts, and its pieces are those of the whole. Every class in the pattern takes as many
+// characters as there are, so a match that ends before the part does has seen what ended it: the next character, and for "'l"
+// the one after. Pieces that end so near to the end of a part that this was not there to be seen wait for the next part.
 
 #include "gpt/text/text.h"
 
@@ -72,41 +76,63 @@ static size_t run_length(const char *text, size_t n, bool utf8)
     return n;
 }
 
-// Splits whole characters. Every character is of one of the pattern's classes, so each match begins where the last one ended.
-static bool split_characters(const Split *split, pcre2_match_data *match, const char *text, size_t n, SplitPiece *on_piece,
-                             void *context, Error *error)
+// How much of a text has been split, and where to stop.
+typedef struct Splitting {
+    const Split *split;
+    pcre2_match_data *match;
+    const char *text;
+    size_t at;                                     // all before it is in pieces
+    size_t certain;                                // a piece that ends behind it may be longer, with what follows text
+    SplitPiece *on_piece;
+    void *context;
+} Splitting;
+
+// Gives the piece that ends there, unless that is not certain.
+static bool give_piece(Splitting *splitting, size_t end)
 {
-    size_t at = 0;
-    while (at < n) {
-        int count = pcre2_match(split->code, (PCRE2_SPTR)text, n, at, PCRE2_NO_UTF_CHECK, match, NULL);
-        if (count < 0) {
-            return pcre_error(error, count);
-        }
-        size_t end = pcre2_get_ovector_pointer(match)[1];
-        on_piece(text + at, end - at, context);
-        at = end;
+    if (end > splitting->certain) {
+        return false;
     }
+    splitting->on_piece(splitting->text + splitting->at, end - splitting->at, splitting->context);
+    splitting->at = end;
     return true;
 }
 
-bool split_text(const Split *split, const char *text, size_t n, SplitPiece *on_piece, void *context, Error *error)
+// Splits whole characters, up to end. Every character is of one of the pattern's classes, so each match begins where the last
+// one ended. False if it stopped before: with an error, or a piece that is not certain.
+static bool split_characters(Splitting *splitting, size_t end, bool *failed, Error *error)
 {
-    pcre2_match_data *match = pcre2_match_data_create(1, NULL);
-    if (match == NULL) {
+    size_t from = splitting->at;
+    PCRE2_SPTR run = (PCRE2_SPTR)splitting->text + from;
+    bool going = true;
+    while (going && splitting->at < end) {
+        int count = pcre2_match(splitting->split->code, run, end - from, splitting->at - from, PCRE2_NO_UTF_CHECK,
+                                splitting->match, NULL);
+        *failed = count < 0;
+        going = count < 0 ? pcre_error(error, count) : give_piece(splitting, from + pcre2_get_ovector_pointer(splitting->match)[1]);
+    }
+    return going;
+}
+
+bool split_text(const Split *split, const char *text, size_t n, bool ends, SplitPiece *on_piece, void *context, size_t *n_split,
+                Error *error)
+{
+    enum { LOOK_AHEAD = 16 };                      // bytes: a match's end depends on three characters behind it at most
+    Splitting splitting = {.split = split, .match = pcre2_match_data_create(1, NULL), .text = text, .on_piece = on_piece,
+                           .context = context};
+    if (splitting.match == NULL) {
         return error_set(error, "text can't be split: there is no memory");
     }
-    bool done = true;
-    size_t at = 0;
-    while (done && at < n) {
-        size_t whole = run_length(text + at, n - at, true);
-        done = split_characters(split, match, text + at, whole, on_piece, context, error);
-        at += whole;
-        size_t broken = run_length(text + at, n - at, false);
-        if (done && broken > 0) {
-            on_piece(text + at, broken, context);
-        }
-        at += broken;
+    splitting.certain = ends ? n : n < LOOK_AHEAD ? 0 : n - LOOK_AHEAD;
+    bool failed = false;
+    bool going = true;
+    while (going && splitting.at < n) {
+        size_t whole = run_length(text + splitting.at, n - splitting.at, true);
+        going = split_characters(&splitting, splitting.at + whole, &failed, error);
+        size_t broken = going ? run_length(text + splitting.at, n - splitting.at, false) : 0;
+        going = going && (broken == 0 || give_piece(&splitting, splitting.at + broken));
     }
-    pcre2_match_data_free(match);
-    return done;
+    *n_split = splitting.at;
+    pcre2_match_data_free(splitting.match);
+    return !failed;
 }

@@ -5,6 +5,13 @@
 //      bpe.c         piece  --> ids
 //      tokens.c      id    <--> bytes
 //      tokenizer_files.c  a tokenizer  <-->  the files of a model's folder
+//
+// and how a text that is too long for memory comes to them:
+//
+//      reader.c      file  --> parts of whole characters
+//      dataset.c     parts --> ids, kept in a file by cache.c --> rows of a batch
+//
+// The built-in text: story.c is a grammar as data, grammar.c reads it, teller.c tells stories by it, parser.c checks them.
 
 #ifndef GPTAPE_TEXT_H
 #define GPTAPE_TEXT_H
@@ -26,6 +33,10 @@ void tokens_free(Tokens *tokens);
 bool tokens_add(Tokens *tokens, const char *bytes, size_t n);          // as the next id; false if they have one already
 int tokens_find(const Tokens *tokens, const char *bytes, size_t n);    // the id, or -1
 const char *tokens_get(const Tokens *tokens, int id, size_t *n);       // the bytes
+
+// FNV-1a: a value at a time, multiplied far. Begin with HASH_START.
+#define HASH_START 0xcbf29ce484222325u
+uint64_t hash_add(uint64_t hash, uint64_t value);
 
 // Byte-level byte-pair encoding: two neighbours that are a merge become one token, the merge of lowest rank first.
 typedef struct Merge {
@@ -85,7 +96,64 @@ typedef void SplitPiece(const char *piece, size_t n, void *context);
 
 Split *split_create(Error *error);
 void split_free(Split *split);
-bool split_text(const Split *split, const char *text, size_t n, SplitPiece *on_piece, void *context, Error *error);
+
+// Calls on_piece with each piece of n bytes of text. If the text goes on behind them (ends is false), not with those at the end
+// that might come out otherwise with what follows; *n_split bytes were split.
+bool split_text(const Split *split, const char *text, size_t n, bool ends, SplitPiece *on_piece, void *context, size_t *n_split,
+                Error *error);
+
+// A part of a text, of whole characters if the text is UTF-8.
+typedef struct TextPart {
+    const char *text;                              // n bytes
+    size_t n;
+    size_t offset;                                 // where it begins in the whole
+    bool ends;                                     // is it the last one?
+} TextPart;
+
+// The ids of as much of the part as is certain, *n_encoded bytes; all of the last one. Room for n ids. The ids of all parts, each
+// beginning where the one before it was encoded up to, are the whole's.
+bool tokenizer_encode_part(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, Error *error);
+
+// A text that is read part by part. It must be UTF-8, and have no zero bytes.
+typedef struct Reader {
+    char *name;                                    // for messages
+    FILE *file;                                    // NULL: all of it is in the buffer
+    char *text;                                    // the part: what has not been taken yet
+    size_t n;                                      // its bytes, of whole characters
+    size_t waiting;                                // behind them, the beginning of a character: 0 to 3 bytes
+    size_t capacity;
+    size_t offset;                                 // where the part begins in the text
+    size_t size;                                   // of the text as the file system has it
+    bool ends;                                     // the part is the last one
+} Reader;
+
+bool reader_begin(Reader *reader, const char *path, Error *error);  // path NULL: the built-in stories
+void reader_end(Reader *reader);
+bool reader_fill(Reader *reader, Error *error); // reads on, behind what was left; into twice the room if nothing was taken
+void reader_take(Reader *reader, size_t n);     // the first n bytes of the part are done with
+bool reader_is_over(const Reader *reader);      // nothing is left
+
+// A text's tokens in a file: what they were made of, and then all ids, in 2 bytes each or 4.
+typedef struct CacheHeader {
+    char magic[16];
+    uint64_t tokenizer;                            // its fingerprint
+    uint64_t text;                                 // a number that changes with the text
+    uint64_t n_tokens;
+    uint64_t id_bytes;                             // 2 if all ids fit, else 4
+    uint64_t fingerprint;                          // of all ids
+    uint64_t check;                                // of the header itself
+} CacheHeader;
+
+CacheHeader cache_header(const Tokenizer *tokenizer, uint64_t text);   // of no tokens so far
+bool cache_begin(FILE *file);                      // leaves room for the header; each returns false if it can't be written
+bool cache_add(FILE *file, CacheHeader *header, int *ids, size_t n);   // ids are scratch afterwards
+bool cache_end(FILE *file, CacheHeader *header);
+
+// Maps a file of tokens into the data set, if it was made as wanted says and every byte of it is as it was written. False and
+// what is wrong with it if not: "is cut off".
+bool cache_map(FILE *file, const CacheHeader *wanted, int vocab_size, Dataset *dataset, Error *error);
+uint32_t cache_id(const void *ids, int id_bytes, size_t i);            // the i-th
+void cache_unmap(Dataset *dataset);
 
 struct Tokenizer {
     TokenizerKind kind;

@@ -6,6 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CODE_POINTS = 0x110000 };
+
+// Which characters a text has.
+typedef struct Characters {
+    bool *seen;                                    // (CODE_POINTS)
+    int n;                                         // how many are
+} Characters;
+
 const char *tokenizer_name(TokenizerKind kind)
 {
     static const char *const names[TOKENIZER_COUNT] = {"gpt2", "bytes", "chars"};
@@ -44,47 +52,67 @@ Tokenizer *tokenizer_bytes(void)
     return tokenizer;
 }
 
-enum { CODE_POINTS = 0x110000 };
-
-// Marks each character of text, and counts the different ones; -1 and an error if text is no UTF-8.
-static int find_characters(const char *text, size_t n, bool *seen, Error *error)
+// The alphabet is sorted by code point.
+static Tokenizer *chars_of(const Characters *characters)
 {
-    int count = 0;
+    enum { LONGEST = 4 };
+    Tokenizer *tokenizer = tokenizer_new(TOKENIZER_CHARS);
+    tokens_init(&tokenizer->tokens, characters->n, LONGEST * (size_t)characters->n);
+    for (int code = 0; code < CODE_POINTS; code++) {
+        if (characters->seen[code]) {
+            char bytes[LONGEST];
+            tokens_add(&tokenizer->tokens, bytes, (size_t)utf8_write(code, bytes));
+        }
+    }
+    return tokenizer;
+}
+
+// Marks each character of text; false and an error if text is no UTF-8.
+static bool mark_characters(Characters *characters, const char *text, size_t n, Error *error)
+{
     size_t at = 0;
     while (at < n) {
         int code;
         int length = utf8_read(text + at, n - at, &code);
         if (length <= 0) {
-            error_set(error, "the text's byte 0x%02x after %zu others is no UTF-8; the tokenizer bytes takes any",
-                      (unsigned char)text[at], at);
-            return -1;
+            return error_set(error, "the text's byte 0x%02x after %zu others is no UTF-8; the tokenizer bytes takes any",
+                             (unsigned char)text[at], at);
         }
-        count += !seen[code];
-        seen[code] = true;
+        characters->n += !characters->seen[code];
+        characters->seen[code] = true;
         at += (size_t)length;
     }
-    return count;
+    return true;
 }
 
-// The alphabet is sorted by code point.
+static Characters characters_none(void)
+{
+    return (Characters){.seen = memory_allocate_zeroed(CODE_POINTS, sizeof(bool), "an alphabet")};
+}
+
 Tokenizer *tokenizer_chars(const char *text, size_t n, Error *error)
 {
-    enum { LONGEST = 4 };
-    bool *seen = memory_allocate_zeroed(CODE_POINTS, sizeof *seen, "an alphabet");
-    int count = find_characters(text, n, seen, error);
-    if (count < 0) {
-        free(seen);
+    Characters characters = characters_none();
+    Tokenizer *tokenizer = mark_characters(&characters, text, n, error) ? chars_of(&characters) : NULL;
+    free(characters.seen);
+    return tokenizer;
+}
+
+Tokenizer *tokenizer_chars_of(const char *path, Error *error)
+{
+    Reader reader;
+    if (!reader_begin(&reader, path, error)) {
         return NULL;
     }
-    Tokenizer *tokenizer = tokenizer_new(TOKENIZER_CHARS);
-    tokens_init(&tokenizer->tokens, count, LONGEST * (size_t)count);
-    for (int code = 0; code < CODE_POINTS; code++) {
-        if (seen[code]) {
-            char bytes[LONGEST];
-            tokens_add(&tokenizer->tokens, bytes, (size_t)utf8_write(code, bytes));
-        }
+    Characters characters = characters_none();
+    bool read = true;
+    while (read && !reader_is_over(&reader)) {
+        read = reader_fill(&reader, error) && mark_characters(&characters, reader.text, reader.n, error);
+        reader_take(&reader, reader.n);
     }
-    free(seen);
+    reader_end(&reader);
+    Tokenizer *tokenizer = read ? chars_of(&characters) : NULL;
+    free(characters.seen);
     return tokenizer;
 }
 
@@ -107,6 +135,21 @@ TokenizerKind tokenizer_kind(const Tokenizer *tokenizer)
 int tokenizer_vocab_size(const Tokenizer *tokenizer)
 {
     return tokenizer->tokens.n;
+}
+
+uint64_t tokenizer_fingerprint(const Tokenizer *tokenizer)
+{
+    uint64_t hash = hash_add(HASH_START, (uint64_t)tokenizer->kind);
+    hash = hash_add(hash, (uint64_t)tokenizer->bpe.n);
+    for (int id = 0; id < tokenizer->tokens.n; id++) {
+        size_t n;
+        const char *token = tokens_get(&tokenizer->tokens, id, &n);
+        hash = hash_add(hash, n);
+        for (size_t i = 0; i < n; i++) {
+            hash = hash_add(hash, (unsigned char)token[i]);
+        }
+    }
+    return hash;
 }
 
 const char *tokenizer_token(const Tokenizer *tokenizer, int id, size_t *n)
@@ -136,66 +179,72 @@ static void encode_piece(const char *piece, size_t n, void *context)
     encoding->n_ids += bpe_encode(encoding->bpe, encoding->work, piece, n, encoding->ids + encoding->n_ids);
 }
 
-static bool encode_gpt2(const Tokenizer *tokenizer, const char *text, size_t n, int *ids, size_t *n_ids, Error *error)
+static bool encode_gpt2(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, Error *error)
 {
     Encoding encoding = {.bpe = &tokenizer->bpe, .work = bpe_work_create(), .ids = ids};
-    bool done = split_text(tokenizer->split, text, n, encode_piece, &encoding, error);
+    bool done = split_text(tokenizer->split, part.text, part.n, part.ends, encode_piece, &encoding, n_encoded, error);
     bpe_work_free(encoding.work);
     *n_ids = encoding.n_ids;
     return done;
 }
 
-static bool encode_bytes(const char *text, size_t n, int *ids, size_t *n_ids)
+static bool encode_bytes(TextPart part, int *ids, size_t *n_ids, size_t *n_encoded)
 {
-    for (size_t i = 0; i < n; i++) {
-        ids[i] = (unsigned char)text[i];
+    for (size_t i = 0; i < part.n; i++) {
+        ids[i] = (unsigned char)part.text[i];
     }
-    *n_ids = n;
+    *n_ids = part.n;
+    *n_encoded = part.n;
     return true;
 }
 
-static bool encode_chars(const Tokenizer *tokenizer, const char *text, size_t n, int *ids, size_t *n_ids, Error *error)
+static bool encode_chars(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, Error *error)
 {
     size_t at = 0;
     *n_ids = 0;
-    while (at < n) {
+    while (at < part.n) {
+        const char *character = part.text + at;
         int code;
-        int length = utf8_read(text + at, n - at, &code);
-        int id = length > 0 ? tokens_find(&tokenizer->tokens, text + at, (size_t)length) : -1;
+        int length = utf8_read(character, part.n - at, &code);
+        int id = length > 0 ? tokens_find(&tokenizer->tokens, character, (size_t)length) : -1;
         if (id < 0) {
             return error_set(error, "the text's character '%.*s' after %zu bytes is not in the alphabet of %d",
-                             length > 0 ? length : 1, text + at, at, tokenizer->tokens.n);
+                             length > 0 ? length : 1, character, part.offset + at, tokenizer->tokens.n);
         }
         ids[*n_ids] = id;
         (*n_ids)++;
         at += (size_t)length;
     }
+    *n_encoded = part.n;
     return true;
+}
+
+bool tokenizer_encode_part(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, Error *error)
+{
+    switch (tokenizer->kind) {
+    case TOKENIZER_GPT2:
+        return encode_gpt2(tokenizer, part, ids, n_ids, n_encoded, error);
+    case TOKENIZER_BYTES:
+        return encode_bytes(part, ids, n_ids, n_encoded);
+    case TOKENIZER_CHARS:
+    case TOKENIZER_COUNT:
+        return encode_chars(tokenizer, part, ids, n_ids, n_encoded, error);
+    }
+    return false;
 }
 
 bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t n, int **ids, size_t *n_ids, Error *error)
 {
-    bool done = false;
+    TextPart whole = {.text = text, .n = n, .ends = true};
+    size_t n_encoded;
     *ids = memory_allocate((n + 1) * sizeof **ids, "the tokens");
-    *n_ids = 0;
-    switch (tokenizer->kind) {
-    case TOKENIZER_GPT2:
-        done = encode_gpt2(tokenizer, text, n, *ids, n_ids, error);
-        break;
-    case TOKENIZER_BYTES:
-        done = encode_bytes(text, n, *ids, n_ids);
-        break;
-    case TOKENIZER_CHARS:
-    case TOKENIZER_COUNT:
-        done = encode_chars(tokenizer, text, n, *ids, n_ids, error);
-        break;
-    }
-    if (!done) {
+    if (!tokenizer_encode_part(tokenizer, whole, *ids, n_ids, &n_encoded, error)) {
         free(*ids);
         *ids = NULL;
         *n_ids = 0;
+        return false;
     }
-    return done;
+    return true;
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -28,13 +28,16 @@ void tokens_free(Tokens *tokens)
     *tokens = (Tokens){0};
 }
 
-// FNV-1a: each byte in turn, multiplied far.
+uint64_t hash_add(uint64_t hash, uint64_t value)
+{
+    return (hash ^ value) * 0x100000001b3;
+}
+
 static uint64_t hash_bytes(const char *bytes, size_t n)
 {
-    uint64_t hash = 0xcbf29ce484222325;
+    uint64_t hash = HASH_START;
     for (size_t i = 0; i < n; i++) {
-        hash ^= (unsigned char)bytes[i];
-        hash *= 0x100000001b3;
+        hash = hash_add(hash, (unsigned char)bytes[i]);
     }
     return hash ^ hash >> 32;
 }

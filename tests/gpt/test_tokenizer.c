@@ -364,7 +364,9 @@ START_TEST(text_is_split_as_published)
     Split *split = split_create(&error);
     const char *text = split_cases[_i].text;
     ck_assert_msg(split != NULL, "%s", error.message);
-    ck_assert_msg(split_text(split, text, strlen(text), join_piece, joined, &error), "%s", error.message);
+    size_t n_split;
+    ck_assert_msg(split_text(split, text, strlen(text), true, join_piece, joined, &n_split, &error), "%s", error.message);
+    ck_assert_uint_eq(n_split, strlen(text));
     ck_assert_str_eq(joined, split_cases[_i].pieces);
     split_free(split);
 }

@@ -1,0 +1,265 @@
+// dataset.c: a text as rows of a batch: its tokens, found or made, in two splits.
+
+#include "gpt/text/text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+const char *split_name(DatasetSplit split)
+{
+    static const char *const names[SPLIT_COUNT] = {"train", "val"};
+    return names[split];
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Making the tokens
+
+// From a text to a file of ids.
+typedef struct Tokenising {
+    const Tokenizer *tokenizer;
+    Reader reader;
+    CacheHeader header;
+    FILE *file;
+    const char *file_name;                         // for messages
+    DatasetProgress *progress;                     // may be NULL
+    void *context;
+} Tokenising;
+
+static bool write_error(const Tokenising *work, Error *error)
+{
+    return error_set(error, "%s: can't be written: %s", work->file_name, strerror(errno));
+}
+
+static void report_progress(const Tokenising *work)
+{
+    enum { MIB = 1 << 20 };
+    if (work->progress != NULL) {
+        work->progress((int)(work->reader.offset / MIB), (int)(work->reader.size / MIB), work->context);
+    }
+}
+
+// The next part; ids has room for an id a byte.
+static bool tokenise_part(Tokenising *work, int *ids, Error *error)
+{
+    Reader *reader = &work->reader;
+    TextPart part = {.text = reader->text, .n = reader->n, .offset = reader->offset, .ends = reader->ends};
+    size_t n_ids;
+    size_t n_encoded;
+    Error why;
+    if (!tokenizer_encode_part(work->tokenizer, part, ids, &n_ids, &n_encoded, &why)) {
+        return error_set(error, "%.200s: %.300s", reader->name, why.message);
+    }
+    errno = 0;
+    if (!cache_add(work->file, &work->header, ids, n_ids)) {
+        return write_error(work, error);
+    }
+    reader_take(reader, n_encoded);
+    report_progress(work);
+    return true;
+}
+
+static bool tokenise(Tokenising *work, Error *error)
+{
+    size_t room = 0;
+    int *ids = NULL;
+    bool done = cache_begin(work->file) || write_error(work, error);
+    while (done && !reader_is_over(&work->reader)) {
+        done = reader_fill(&work->reader, error);
+        if (done && work->reader.n > room) {
+            free(ids);
+            room = work->reader.capacity;
+            ids = memory_allocate(room * sizeof *ids, "the tokens");
+        }
+        done = done && tokenise_part(work, ids, error);
+    }
+    free(ids);
+    errno = 0;
+    return done && (cache_end(work->file, &work->header) || write_error(work, error));
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Finding them, or having them made
+
+// A number that changes when the text does: by the file's size, the time it was changed and its number in the file system.
+static uint64_t text_fingerprint(const Reader *reader)
+{
+    uint64_t hash = HASH_START;
+    struct stat status;
+    if (reader->file == NULL || fstat(fileno(reader->file), &status) != 0) {
+        for (size_t i = 0; i < reader->size; i++) {
+            hash = hash_add(hash, (unsigned char)reader->text[i]);
+        }
+        return hash;
+    }
+    hash = hash_add(hash, (uint64_t)status.st_size);
+    hash = hash_add(hash, (uint64_t)status.st_mtim.tv_sec);
+    hash = hash_add(hash, (uint64_t)status.st_mtim.tv_nsec);
+    hash = hash_add(hash, (uint64_t)status.st_dev);
+    return hash_add(hash, (uint64_t)status.st_ino);
+}
+
+// Takes the tokens that are at path. If they are not used, the note says why, unless there are none.
+static bool find_tokens(const Tokenising *work, const char *path, Dataset *dataset)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        return false;
+    }
+    Error why;
+    dataset->reused = cache_map(file, &work->header, tokenizer_vocab_size(work->tokenizer), dataset, &why);
+    if (!dataset->reused) {
+        error_set(&dataset->note, "%.300s: %.150s; it is made anew", path, why.message);
+    }
+    fclose(file);
+    return dataset->reused;
+}
+
+static bool map_tokens(const Tokenising *work, FILE *file, Dataset *dataset, Error *error)
+{
+    Error why;
+    return cache_map(file, &work->header, tokenizer_vocab_size(work->tokenizer), dataset, &why) ||
+           error_set(error, "%.300s: was written, and now %.150s", work->file_name, why.message);
+}
+
+// Tokens that are kept.
+static bool make_tokens(Tokenising *work, const char *path, Dataset *dataset, Error *error)
+{
+    SaveFile save;
+    if (!save_begin(&save, path, error)) {
+        return false;
+    }
+    work->file = save.stream;
+    work->file_name = path;
+    if (!tokenise(work, error)) {
+        save_abandon(&save);
+        return false;
+    }
+    if (!save_commit(&save, error)) {
+        return false;
+    }
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        return error_set(error, "%s: can't be read: %s", path, strerror(errno));
+    }
+    bool mapped = map_tokens(work, file, dataset, error);
+    fclose(file);
+    return mapped;
+}
+
+// Tokens for this time only, in a file without a name.
+static bool make_passing_tokens(Tokenising *work, Dataset *dataset, Error *error)
+{
+    work->file_name = "a temporary file";
+    work->file = tmpfile();
+    if (work->file == NULL) {
+        return error_set(error, "%s can't be made: %s", work->file_name, strerror(errno));
+    }
+    bool made = tokenise(work, error) && map_tokens(work, work->file, dataset, error);
+    fclose(work->file);
+    return made;
+}
+
+static bool find_or_make_tokens(Tokenising *work, const char *folder, Dataset *dataset, Error *error)
+{
+    if (folder == NULL) {
+        return make_passing_tokens(work, dataset, error);
+    }
+    size_t bytes = strlen(folder) + sizeof "/data.bin";
+    char *path = memory_allocate(bytes, "a file's name");
+    snprintf(path, bytes, "%s/data.bin", folder);
+    bool done = find_tokens(work, path, dataset) || make_tokens(work, path, dataset, error);
+    free(path);
+    return done;
+}
+
+Dataset *dataset_open(const char *path, const Tokenizer *tokenizer, const char *folder, DatasetProgress *progress, void *context,
+                      Error *error)
+{
+    Tokenising work = {.tokenizer = tokenizer, .progress = progress, .context = context};
+    if (!reader_begin(&work.reader, path, error)) {
+        return NULL;
+    }
+    Dataset *dataset = memory_allocate(sizeof *dataset, "a data set");
+    *dataset = (Dataset){.name = memory_copy_text(work.reader.name)};
+    work.header = cache_header(tokenizer, text_fingerprint(&work.reader));
+    bool opened = find_or_make_tokens(&work, folder, dataset, error);
+    reader_end(&work.reader);
+    if (!opened) {
+        dataset_free(dataset);
+        return NULL;
+    }
+    dataset->start[SPLIT_VAL] = dataset->n_tokens / 10 * 9 + dataset->n_tokens % 10 * 9 / 10;
+    dataset->start[SPLIT_COUNT] = dataset->n_tokens;
+    return dataset;
+}
+
+void dataset_free(Dataset *dataset)
+{
+    if (dataset == NULL) {
+        return;
+    }
+    cache_unmap(dataset);
+    free(dataset->name);
+    free(dataset);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Rows
+
+size_t dataset_tokens(const Dataset *dataset, DatasetSplit split)
+{
+    return dataset->start[split + 1] - dataset->start[split];
+}
+
+bool dataset_check(const Dataset *dataset, int T, Error *error)
+{
+    size_t needed = (size_t)T + 1;
+    for (DatasetSplit split = SPLIT_TRAIN; split < SPLIT_COUNT; split++) {
+        size_t n = dataset_tokens(dataset, split);
+        if (n < needed) {
+            return error_set(error, "%.300s: is too short: %zu of its %zu tokens are for %s; a row of %d and the next token need %zu",
+                             dataset->name, n, dataset->n_tokens, split == SPLIT_TRAIN ? "training" : "validation", T, needed);
+        }
+    }
+    return true;
+}
+
+// The places where a row of T can start in a split.
+static size_t count_rows(const Dataset *dataset, DatasetSplit split, int T)
+{
+    size_t n = dataset_tokens(dataset, split);
+    if (n < (size_t)T + 1) {
+        fail_mistake(HERE, "a row of %d and the next token are not in the %zu of the data set's split; ask dataset_check first", T, n);
+    }
+    return n - (size_t)T;
+}
+
+static void copy_row(const Dataset *dataset, DatasetSplit split, size_t place, int T, int *ids, int *targets)
+{
+    size_t start = dataset->start[split] + place;
+    for (int t = 0; t < T; t++) {
+        ids[t] = (int)cache_id(dataset->ids, dataset->id_bytes, start + (size_t)t);
+        targets[t] = (int)cache_id(dataset->ids, dataset->id_bytes, start + (size_t)t + 1);
+    }
+}
+
+void dataset_batch(const Dataset *dataset, DatasetSplit split, Random *random, int B, int T, int *ids, int *targets)
+{
+    size_t n_rows = count_rows(dataset, split, T);
+    for (int b = 0; b < B; b++) {
+        size_t place = (size_t)(random_double(random) * (double)n_rows);
+        copy_row(dataset, split, place, T, ids + b * T, targets + b * T);
+    }
+}
+
+void dataset_eval_batch(const Dataset *dataset, DatasetSplit split, int batch, int n_batches, int B, int T, int *ids, int *targets)
+{
+    size_t last = count_rows(dataset, split, T) - 1;
+    double apart = n_batches * B > 1 ? (double)last / (n_batches * B - 1) : 0;
+    for (int b = 0; b < B; b++) {
+        size_t place = (size_t)(apart * (batch * B + b));
+        copy_row(dataset, split, place < last ? place : last, T, ids + b * T, targets + b * T);
+    }
+}
