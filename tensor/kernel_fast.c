@@ -23,12 +23,17 @@ static const double SHARED_PRODUCT = 4e6;
 
 static atomic_int chosen_threads;                        // 0 until first needed: then what OpenMP would use
 
-static void set_threads_for(double multiplications)
+static int threads_to_use(void)
 {
     if (chosen_threads == 0) {
         chosen_threads = omp_get_max_threads();
     }
-    omp_set_num_threads(multiplications < SHARED_PRODUCT ? 1 : chosen_threads);
+    return chosen_threads;
+}
+
+static void set_threads_for(double multiplications)
+{
+    omp_set_num_threads(multiplications < SHARED_PRODUCT ? 1 : threads_to_use());
 }
 
 static void fast_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
@@ -62,12 +67,22 @@ void kernels_set_threads(int threads)
     chosen_threads = threads;
 }
 
+int kernels_threads(void)
+{
+    return kernels() == &kernels_plain ? 1 : threads_to_use();
+}
+
 #else
 
 // The plain kernels run on one thread.
 void kernels_set_threads(int threads)
 {
     (void)threads;
+}
+
+int kernels_threads(void)
+{
+    return 1;
 }
 
 #endif

@@ -387,6 +387,14 @@ const char *kernels_name(void);                    // "plain" or "fast"
 bool kernels_choose(const char *name);             // false if there is no such set in this build
 bool kernels_have_onednn(void);
 void kernels_set_threads(int threads);             // for the matrix products of the fast kernels
+int kernels_threads(void);                         // how many those use; 1 with the plain kernels
+
+// What this machine can do at most, to hold the kernels against; each is measured as it is called, on that many threads.
+// FLOP per second of fused multiply-adds in registers, the widest there are, each counted as two: rounds of some hundred each.
+double machine_flops(int threads, size_t rounds);
+// Bytes per second of reading these n numbers once. From memory only if they are many times as many as the caches hold.
+double machine_bandwidth(int threads, const float *values, size_t n);
+const char *machine_vectors(void);                 // what machine_flops uses: "AVX-512", "AVX2" or "baseline"
 
 // ------------------------------------------------------------------------------------------------------------
 // Every function above that takes a Where is called without it: these macros add the line they stand on. They have the

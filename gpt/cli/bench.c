@@ -1,21 +1,24 @@
-// bench.c: gptape bench: how fast this machine is at what gptape does. So far: the tokenizer.
+// bench.c: gptape bench: how near to this machine's limits matrix products, training and generation come.
 
-#include "gpt/cli/cli.h"
+#include "gpt/cli/bench.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_DATA = OPTION_OWN, OPTION_ROUNDS };
+enum { OPTION_CASE = OPTION_OWN, OPTION_LIST, OPTION_SECONDS, OPTION_DATA };
 
-enum { MOST_ROUNDS = 1000 };
-
-#define DEFAULT_ROUNDS "9"
+#define DEFAULT_SECONDS "4"
 
 static const size_t TEXT_BYTES = 1000000;
 
 static struct poptOption bench_options[] = {
-    {"data", '\0', POPT_ARG_STRING, NULL, OPTION_DATA, "the text (default: a built-in one, over and over, 1 MB)", "FILE"},
-    {"rounds", '\0', POPT_ARG_STRING, NULL, OPTION_ROUNDS, "how often each is timed (default " DEFAULT_ROUNDS ")", "N"},
+    {"case", '\0', POPT_ARG_STRING, NULL, OPTION_CASE,
+     "only these, separated by commas; the beginning of a name is enough: step,tape (default: all)", "NAMES"},
+    {"list", '\0', POPT_ARG_NONE, NULL, OPTION_LIST, "list the cases, and time nothing", NULL},
+    {"seconds", '\0', POPT_ARG_STRING, NULL, OPTION_SECONDS,
+     "for each case; a slow one is repeated a few times all the same (default " DEFAULT_SECONDS ")", "S"},
+    {"data", '\0', POPT_ARG_STRING, NULL, OPTION_DATA,
+     "the tokenizer's text (default: a built-in one, over and over, 1 MB)", "FILE"},
     INCLUDE_OPTIONS(tokenizer_options, "Tokenizer:"),
     INCLUDE_OPTIONS(run_options, "Running:"),
     POPT_TABLEEND,
@@ -23,12 +26,73 @@ static struct poptOption bench_options[] = {
 
 static const CommandHelp bench_help = {
     .name = "bench",
-    .about = "Times the tokenizer: a text to ids, and back. Each figure is the median of its rounds, with the quartiles beside it;\n"
-             "everything printed was measured in this run. 1 MB is a million bytes.",
-    .examples = "  gptape bench\n"
-                "  gptape bench --tokenizer bytes --json\n",
+    .about = "Measures what this machine can do at most, multiply-adds and reading memory, and then how near to it gptape comes:\n"
+             "matrix products, training steps, generation; and the tokenizer, and what the tape costs. Everything printed is measured\n"
+             "in this run, each case in a process of its own. All cases take some minutes; --case chooses.",
+    .examples = "  gptape bench --list\n"
+                "  gptape bench --case product,step-char\n"
+                "  gptape bench --case step --threads 1 --json\n"
+                "  gptape bench --case tokenizer --tokenizer bytes\n",
     .table = bench_options,
 };
+
+// ------------------------------------------------------------------------------------------------------------
+// Which cases
+
+static bool begins_with(const char *name, const char *beginning, size_t length)
+{
+    return length > 0 && strncmp(name, beginning, length) == 0;
+}
+
+// Is this case one of the comma-separated names, or of no names at all?
+static bool is_chosen(const char *names, const BenchCase *which)
+{
+    if (names == NULL) {
+        return true;
+    }
+    for (const char *at = names; ; ) {
+        size_t length = strcspn(at, ",");
+        if (begins_with(which->name, at, length)) {
+            return true;
+        }
+        if (at[length] == '\0') {
+            return false;
+        }
+        at += length + 1;
+    }
+}
+
+// Each name must choose something.
+static bool check_names(const Options *options)
+{
+    const char *at = options->values[OPTION_CASE];
+    while (at != NULL) {
+        size_t length = strcspn(at, ",");
+        bool found = false;
+        for (int i = 0; i < bench_case_count; i++) {
+            found |= begins_with(bench_cases[i].name, at, length);
+        }
+        if (!found) {
+            return option_error(options, OPTION_CASE, "no case begins with '%.*s'; see 'gptape bench --list'",
+                                length < 40 ? (int)length : 40, at);
+        }
+        at = at[length] == '\0' ? NULL : at + length + 1;
+    }
+    return true;
+}
+
+static bool any_tokenizer_case(const Options *options)
+{
+    for (int i = 0; i < bench_case_count; i++) {
+        if (begins_with(bench_cases[i].name, "tokenizer", 9) && is_chosen(options->values[OPTION_CASE], &bench_cases[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The tokenizer and its text
 
 typedef struct Text {
     char *bytes;
@@ -64,88 +128,10 @@ static bool read_text(const Options *options, Text *text, Error *error)
     }
     if (text->n == 0) {
         free(text->bytes);
+        *text = (Text){0};
         return error_set(error, "%s: is empty; there is nothing to time", options->values[OPTION_DATA]);
     }
     return true;
-}
-
-// Milliseconds of each round of encoding, and of decoding what came of it.
-typedef struct Times {
-    double *encode;
-    double *decode;
-    size_t n_ids;
-} Times;
-
-static bool measure(const Tokenizer *tokenizer, const Text *text, int rounds, Times *times, Error *error)
-{
-    for (int i = 0; i < rounds; i++) {
-        int *ids;
-        char *back;
-        size_t n_back;
-        double start = clock_seconds();
-        if (!tokenizer_encode(tokenizer, text->bytes, text->n, &ids, &times->n_ids, error)) {
-            return false;
-        }
-        double middle = clock_seconds();
-        bool decoded = tokenizer_decode(tokenizer, ids, times->n_ids, &back, &n_back, error);
-        double end = clock_seconds();
-        free(ids);
-        if (!decoded) {
-            return false;
-        }
-        free(back);
-        times->encode[i] = 1e3 * (middle - start);
-        times->decode[i] = 1e3 * (end - middle);
-    }
-    return true;
-}
-
-static double megabytes_per_second(const Text *text, double milliseconds)
-{
-    return 1e-6 * (double)text->n / (1e-3 * milliseconds);
-}
-
-static void add_row(Table *table, const char *name, const Text *text, Quartiles ms)
-{
-    table_cell(table, "%s", name);
-    table_cell(table, "%.2f", ms.median);
-    table_cell(table, "%.2f to %.2f", ms.low, ms.high);
-    table_cell(table, "%.1f", megabytes_per_second(text, ms.median));
-}
-
-static void print_table(TokenizerKind kind, const Text *text, size_t n_ids, Quartiles encode, Quartiles decode)
-{
-    printf("Tokenizer %s, %zu bytes, %zu tokens\n\n", tokenizer_name(kind), text->n, n_ids);
-    Table *table = table_create("lrrr");
-    table_cell(table, "%s", "");
-    table_cell(table, "ms");
-    table_cell(table, "quartiles");
-    table_cell(table, "MB/s");
-    table_line(table);
-    add_row(table, "encode", text, encode);
-    add_row(table, "decode", text, decode);
-    table_print(table, stdout);
-    table_free(table);
-}
-
-static void add_case(cJSON *json, const char *name, const Text *text, Quartiles ms)
-{
-    cJSON *object = cJSON_AddObjectToObject(json, name);
-    json_add_number(object, "ms", ms.median);
-    json_add_number(object, "ms_low", ms.low);
-    json_add_number(object, "ms_high", ms.high);
-    json_add_number(object, "mb_per_s", megabytes_per_second(text, ms.median));
-}
-
-static void print_json(TokenizerKind kind, const Text *text, size_t n_ids, Quartiles encode, Quartiles decode)
-{
-    cJSON *json = cJSON_CreateObject();
-    cJSON_AddStringToObject(json, "tokenizer", tokenizer_name(kind));
-    json_add_count(json, "bytes", (double)text->n);
-    json_add_count(json, "tokens", (double)n_ids);
-    add_case(json, "tokenizer_encode", text, encode);
-    add_case(json, "tokenizer_decode", text, decode);
-    json_print(json);
 }
 
 static Tokenizer *make_tokenizer(const Options *options, TokenizerKind kind, const Text *text, Error *error)
@@ -156,26 +142,59 @@ static Tokenizer *make_tokenizer(const Options *options, TokenizerKind kind, con
     return kind == TOKENIZER_BYTES ? tokenizer_bytes() : tokenizer_chars(text->bytes, text->n, error);
 }
 
-static bool run(const Options *options, TokenizerKind kind, const Text *text, int rounds, Error *error)
+// ------------------------------------------------------------------------------------------------------------
+
+static int count_chosen(const char *names)
 {
-    Tokenizer *tokenizer = make_tokenizer(options, kind, text, error);
-    if (tokenizer == NULL) {
-        return false;
+    int n = 0;
+    for (int i = 0; i < bench_case_count; i++) {
+        n += is_chosen(names, &bench_cases[i]);
     }
-    Times times = {
-        .encode = memory_allocate((size_t)rounds * sizeof(double), "times"),
-        .decode = memory_allocate((size_t)rounds * sizeof(double), "times"),
+    return n;
+}
+
+static bool measure(const Options *options, const BenchConfig *config, BenchReport *report, Error *error)
+{
+    const char *names = options->values[OPTION_CASE];
+    int n = count_chosen(names);
+    Progress progress = progress_begin(options, "cases");
+    bool done = bench_peaks(config, &report->peaks, error);
+    for (int i = 0; done && i < bench_case_count; i++) {
+        if (is_chosen(names, &bench_cases[i])) {
+            BenchRow *row = &report->rows[report->n_rows];
+            row->which = &bench_cases[i];
+            done = bench_case(row->which, config, &row->figures, error);
+            report->n_rows++;
+            progress_update(report->n_rows, n, &progress);
+        }
+    }
+    progress_end(&progress);
+    return done;
+}
+
+static bool run(const Options *options, TokenizerKind kind, double seconds, Error *error)
+{
+    Text text = {0};
+    Tokenizer *tokenizer = NULL;
+    bool tokenizes = any_tokenizer_case(options);
+    if (tokenizes) {
+        tokenizer = read_text(options, &text, error) ? make_tokenizer(options, kind, &text, error) : NULL;
+    }
+    BenchConfig config = {.seconds = seconds, .tokenizer = tokenizer, .text = text.bytes, .n_text = text.n};
+    BenchReport report = {
+        .rows = memory_allocate_zeroed((size_t)bench_case_count, sizeof(BenchRow), "the cases"),
+        .tokenizer = tokenizer,
+        .n_text = text.n,
     };
-    bool done = measure(tokenizer, text, rounds, &times, error);
+    bool done = (!tokenizes || tokenizer != NULL) && measure(options, &config, &report, error);
     if (done) {
-        Quartiles encode = quartiles(times.encode, rounds);
-        Quartiles decode = quartiles(times.decode, rounds);
-        bool json = options_given(options, OPTION_JSON);
-        (json ? print_json : print_table)(kind, text, times.n_ids, encode, decode);
+        (options_given(options, OPTION_JSON) ? bench_print_json : bench_print)(&report);
+    }
+    if (done && tokenizes) {
         options_tokenizer_note(options, kind);
     }
-    free(times.encode);
-    free(times.decode);
+    free(report.rows);
+    free(text.bytes);
     tokenizer_free(tokenizer);
     return done;
 }
@@ -183,22 +202,22 @@ static bool run(const Options *options, TokenizerKind kind, const Text *text, in
 static int bench(const Options *options)
 {
     TokenizerKind kind;
-    Text text;
-    int rounds;
+    double seconds;
     Error error;
-    if (!options_threads(options) || !options_int(options, OPTION_ROUNDS, DEFAULT_ROUNDS, 1, MOST_ROUNDS, &rounds) ||
-        !options_tokenizer_kind(options, TOKENIZER_COUNT, &kind)) {
+    if (!options_threads(options) || !check_names(options)
+        || !options_double(options, OPTION_SECONDS, DEFAULT_SECONDS, 0.0, 3600.0, &seconds)
+        || !options_tokenizer_kind(options, TOKENIZER_COUNT, &kind)) {
         return STATUS_USAGE;
     }
-    bool done = read_text(options, &text, &error);
-    if (done) {
-        done = run(options, kind, &text, rounds, &error);
-        free(text.bytes);
+    if (options_given(options, OPTION_LIST)) {
+        bench_print_cases();
+        return STATUS_OK;
     }
-    if (!done) {
+    if (!run(options, kind, seconds, &error)) {
         command_error(options->help->name, "%s", error.message);
+        return STATUS_FAILED;
     }
-    return done ? STATUS_OK : STATUS_FAILED;
+    return STATUS_OK;
 }
 
 int command_bench(int argc, const char **argv)

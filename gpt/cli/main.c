@@ -12,7 +12,7 @@ static const Command commands[] = {
     {"generate", "text, one token at a time, from an untrained model", command_generate},
     {"tokenize", "text to token ids, and back", command_tokenize},
     {"gradcheck", "analytic against numeric gradient of every operation and module", command_gradcheck},
-    {"bench", "how fast the tokenizer is on this machine", command_bench},
+    {"bench", "what this machine can do at most, and how near to it gptape comes", command_bench},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

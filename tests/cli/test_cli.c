@@ -597,23 +597,55 @@ END_TEST
 
 START_TEST(bench_says_what_it_measured)
 {
-    Run run = run_gptape("bench --tokenizer bytes --rounds 2 --json");
+    Run run = run_gptape("bench --seconds 0 --case tokenizer,product-64x64x64,tape --tokenizer bytes --json");
     assert_quiet(&run);
     cJSON *json = cJSON_Parse(run.out);
     ck_assert_ptr_nonnull(json);
-    ck_assert_double_eq(cJSON_GetObjectItem(json, "tokens")->valuedouble, 1000000);
-    const cJSON *encode = cJSON_GetObjectItem(json, "tokenizer_encode");
+    ck_assert_double_gt(cJSON_GetObjectItem(json, "peak_gflops")->valuedouble, 0);
+    ck_assert_double_gt(cJSON_GetObjectItem(json, "bandwidth_gbs")->valuedouble, 0);
+    const cJSON *cases = cJSON_GetObjectItem(json, "cases");
+    ck_assert_int_eq(cJSON_GetArraySize(cases), 4);
+    const cJSON *encode = cJSON_GetObjectItem(cases, "tokenizer-encode");
     double ms = cJSON_GetObjectItem(encode, "ms")->valuedouble;
-    double rate = cJSON_GetObjectItem(encode, "mb_per_s")->valuedouble;
-    ck_assert_double_gt(ms, 0);
-    ck_assert_double_eq_tol(rate * ms, 1000, 1e-3);
+    ck_assert_double_eq(cJSON_GetObjectItem(encode, "tokens")->valuedouble, 1000000);
+    ck_assert_double_eq_tol(cJSON_GetObjectItem(encode, "mb_per_s")->valuedouble * ms, 1000, 1e-3);
+    ck_assert_double_eq_tol(cJSON_GetObjectItem(encode, "tokens_per_s")->valuedouble * ms, 1e9, 1e3);
+    ck_assert(cJSON_IsNull(cJSON_GetObjectItem(encode, "fraction")));
+    const cJSON *product = cJSON_GetObjectItem(cases, "product-64x64x64");
+    double gflops = cJSON_GetObjectItem(product, "gflops")->valuedouble;
+    double fraction = cJSON_GetObjectItem(product, "fraction")->valuedouble;
+    ck_assert_double_eq_tol(gflops * cJSON_GetObjectItem(product, "ms")->valuedouble, 2e-6 * 64 * 64 * 64, 1e-6);
+    ck_assert_double_eq_tol(fraction * cJSON_GetObjectItem(json, "peak_gflops")->valuedouble / gflops, 1, 1e-6);
     cJSON_Delete(json);
     run_free(&run);
-    run = run_gptape("bench --data /dev/null");
+}
+END_TEST
+
+START_TEST(bench_chooses_cases)
+{
+    Run run = run_gptape("bench --list");
+    assert_quiet(&run);
+    assert_has(&run, run.out, "step-gpt2-124m-1x1024");
+    assert_has(&run, run.out, "generate-gpt2-124m");
+    run_free(&run);
+    run = run_gptape("bench --seconds 0 --case step-char --quiet");
+    assert_quiet(&run);
+    assert_has(&run, run.out, "step-char");
+    assert_has(&run, run.out, "6 x parameters x tokens");
+    assert_has(&run, run.out, "resident at most");
+    ck_assert_ptr_null(strstr(run.out, "product-"));
+    run_free(&run);
+    run = run_gptape("bench --case step,stop");
+    assert_one_line_error(&run, 2, "no case begins with 'stop'");
+    run_free(&run);
+    run = run_gptape("bench --case ''");
+    assert_one_line_error(&run, 2, "--case");
+    run_free(&run);
+    run = run_gptape("bench --case tokenizer --data /dev/null");
     assert_one_line_error(&run, 1, "/dev/null");
     run_free(&run);
-    run = run_gptape("bench --rounds 0");
-    assert_one_line_error(&run, 2, "from 1");
+    run = run_gptape("bench --seconds -1");
+    assert_one_line_error(&run, 2, "from 0");
     run_free(&run);
 }
 END_TEST
@@ -705,6 +737,7 @@ static TCase *gradcheck_case(void)
     tcase_set_timeout(tcase, 300);
     tcase_add_test(tcase, gradcheck_passes_and_says_so);
     tcase_add_test(tcase, bench_says_what_it_measured);
+    tcase_add_test(tcase, bench_chooses_cases);
     tcase_add_test(tcase, gradcheck_json);
     return tcase;
 }

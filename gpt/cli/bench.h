@@ -1,0 +1,26 @@
+// bench.h: what gptape bench's two files share.
+
+#ifndef GPTAPE_CLI_BENCH_H
+#define GPTAPE_CLI_BENCH_H
+
+#include "gpt/cli/cli.h"
+
+// A case that was run.
+typedef struct BenchRow {
+    const BenchCase *which;
+    BenchFigures figures;
+} BenchRow;
+
+typedef struct BenchReport {
+    BenchPeaks peaks;
+    BenchRow *rows;
+    int n_rows;
+    const Tokenizer *tokenizer;                    // of the tokenizer's cases
+    size_t n_text;                                 // bytes that it read
+} BenchReport;
+
+void bench_print(const BenchReport *report);       // tables
+void bench_print_json(const BenchReport *report);
+void bench_print_cases(void);                      // for --list
+
+#endif

@@ -1,0 +1,236 @@
+// bench_report.c: what gptape bench prints.
+
+#include "gpt/cli/bench.h"
+
+#include <math.h>
+#include <string.h>
+
+static const double GIGA = 1e9;
+static const double MEGA = 1e6;
+
+void bench_print_cases(void)
+{
+    Table *table = table_create("lll");
+    table_cell(table, "case");
+    table_cell(table, "what is timed");
+    table_cell(table, "held against");
+    table_line(table);
+    for (int i = 0; i < bench_case_count; i++) {
+        table_cell(table, "%s", bench_cases[i].name);
+        table_cell(table, "%s", bench_cases[i].about);
+        table_cell(table, "%s", bench_limit_name(bench_cases[i].limit));
+    }
+    table_print(table, stdout);
+    table_free(table);
+}
+
+// amount, done in one repetition, as a rate.
+static double a_second(double amount, const BenchFigures *figures)
+{
+    return amount / (1e-3 * figures->ms.median);
+}
+
+static bool is_tokenizer(const BenchRow *row)
+{
+    return strncmp(row->which->name, "tokenizer-", strlen("tokenizer-")) == 0;
+}
+
+// What recording costs one operation: a case of BENCH_KERNEL does sizes[0] of them.
+static double overhead_us(const BenchRow *row)
+{
+    return 1e3 * (row->figures.ms.median - row->figures.kernel_ms) / row->which->sizes[0];
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Tables
+
+static void peak_row(Table *table, const char *name, const char *unit, int threads, Quartiles rate)
+{
+    table_cell(table, "%s, %d thread%s", name, threads, threads == 1 ? "" : "s");
+    table_cell(table, "%.1f", rate.median / GIGA);
+    table_cell(table, "%.1f to %.1f", rate.low / GIGA, rate.high / GIGA);
+    table_cell(table, "%s", unit);
+}
+
+static void print_peaks(const BenchPeaks *peaks)
+{
+    Table *table = table_create("lrrl");
+    table_cell(table, "limits of this machine");
+    table_cell(table, "median");
+    table_cell(table, "quartiles");
+    table_cell(table, "%s", "");
+    table_line(table);
+    peak_row(table, "fused multiply-adds", "GFLOP/s", 1, peaks->flops_one);
+    if (peaks->threads > 1) {
+        peak_row(table, "fused multiply-adds", "GFLOP/s", peaks->threads, peaks->flops);
+    }
+    peak_row(table, "reading memory", "GB/s", 1, peaks->bandwidth_one);
+    if (peaks->threads > 1) {
+        peak_row(table, "reading memory", "GB/s", peaks->threads, peaks->bandwidth);
+    }
+    table_print(table, stdout);
+    table_free(table);
+    printf("%s vectors, %s kernels; a multiply-add is 2 FLOPs, 1 GB a billion bytes.\n", machine_vectors(), kernels_name());
+}
+
+// Empty where there is no figure: 0 or NaN.
+static void figure_cell(Table *table, double figure, int decimals)
+{
+    if (isnan(figure) || figure == 0) {
+        table_cell(table, "%s", "");
+    } else {
+        table_cell(table, "%.*f", decimals, figure);
+    }
+}
+
+static void case_row(Table *table, const BenchRow *row, const BenchPeaks *peaks)
+{
+    const BenchFigures *figures = &row->figures;
+    int decimals = figures->ms.median < 1 ? 4 : figures->ms.median < 100 ? 2 : 0;
+    char tokens[NUMBER_TEXT];
+
+    table_cell(table, "%s", row->which->name);
+    figure_cell(table, figures->ms.median, decimals);
+    table_cell(table, "%.*f to %.*f", decimals, figures->ms.low, decimals, figures->ms.high);
+    table_cell(table, "%d", figures->ms.n);
+    table_cell(table, "%s", figures->tokens == 0 ? "" : thousands_text(a_second(figures->tokens, figures), tokens));
+    figure_cell(table, a_second(figures->flops, figures) / GIGA, 1);
+    figure_cell(table, a_second(figures->bytes, figures) / GIGA, 1);
+    figure_cell(table, bench_fraction(row->which, figures, peaks), 2);
+    table_cell(table, "%s", bench_limit_name(row->which->limit));
+}
+
+static void print_cases(const BenchReport *report)
+{
+    static const char *const heads[] = {"case", "ms", "quartiles", "n", "tokens/s", "GFLOP/s", "GB/s", "fraction", "of"};
+    Table *table = table_create("lrrrrrrrl");
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        table_cell(table, "%s", heads[i]);
+    }
+    table_line(table);
+    for (int i = 0; i < report->n_rows; i++) {
+        case_row(table, &report->rows[i], &report->peaks);
+    }
+    printf("\n");
+    table_print(table, stdout);
+    table_free(table);
+}
+
+// What the figures of the table mean, as far as they are in it.
+static void print_meaning(const BenchReport *report)
+{
+    bool steps = false;
+    printf("ms: the median of n repetitions, and the quartiles around it, after two that do not count.\n");
+    for (int i = 0; i < report->n_rows; i++) {
+        const BenchRow *row = &report->rows[i];
+        steps |= row->figures.predicted_bytes > 0;
+        if (is_tokenizer(row)) {
+            printf("%s: %s, %.1f MB/s of text.\n", row->which->name, tokenizer_name(tokenizer_kind(report->tokenizer)),
+                   a_second((double)report->n_text, &row->figures) / MEGA);
+        }
+        if (row->which->limit == BENCH_KERNEL) {
+            printf("%s: %.2f microseconds an operation, forward and back, beyond what its loops take.\n", row->which->name,
+                   overhead_us(row));
+        }
+    }
+    if (steps) {
+        printf("A training step counts 6 x parameters x tokens FLOPs: each weight multiplies and adds once forward, twice back. It is\n"
+               "all of forward, backward, clipping and AdamW.\n");
+    }
+}
+
+static void print_memory(const BenchReport *report)
+{
+    Table *table = table_create("lrrr");
+    bool any = false;
+    char bytes[BYTES_TEXT];
+    table_cell(table, "memory of a training step");
+    table_cell(table, "resident at most");
+    table_cell(table, "predicted");
+    table_cell(table, "resident / predicted");
+    table_line(table);
+    for (int i = 0; i < report->n_rows; i++) {
+        const BenchFigures *figures = &report->rows[i].figures;
+        if (figures->predicted_bytes > 0) {
+            table_cell(table, "%s", report->rows[i].which->name);
+            table_cell(table, "%s", bytes_text(figures->peak_bytes, bytes));
+            table_cell(table, "%s", bytes_text(figures->predicted_bytes, bytes));
+            table_cell(table, "%.2f", figures->peak_bytes / figures->predicted_bytes);
+            any = true;
+        }
+    }
+    if (any) {
+        printf("\n");
+        table_print(table, stdout);
+    }
+    table_free(table);
+}
+
+void bench_print(const BenchReport *report)
+{
+    print_peaks(&report->peaks);
+    if (report->n_rows > 0) {
+        print_cases(report);
+        print_meaning(report);
+        print_memory(report);
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// JSON
+
+static void add_peaks(cJSON *json, const BenchPeaks *peaks)
+{
+    json_add_number(json, "peak_gflops", peaks->flops.median / GIGA);
+    json_add_number(json, "peak_gflops_one_thread", peaks->flops_one.median / GIGA);
+    json_add_number(json, "bandwidth_gbs", peaks->bandwidth.median / GIGA);
+    json_add_number(json, "bandwidth_gbs_one_thread", peaks->bandwidth_one.median / GIGA);
+}
+
+// null where there is no such figure.
+static void add_figure(cJSON *object, const char *name, double figure)
+{
+    json_add_number(object, name, figure == 0 ? NAN : figure);
+}
+
+static void add_case(cJSON *cases, const BenchRow *row, const BenchReport *report)
+{
+    const BenchFigures *figures = &row->figures;
+    cJSON *object = cJSON_AddObjectToObject(cases, row->which->name);
+    json_add_number(object, "ms", figures->ms.median);
+    json_add_number(object, "ms_low", figures->ms.low);
+    json_add_number(object, "ms_high", figures->ms.high);
+    json_add_count(object, "repetitions", figures->ms.n);
+    add_figure(object, "tokens_per_s", a_second(figures->tokens, figures));
+    add_figure(object, "gflops", a_second(figures->flops, figures) / GIGA);
+    add_figure(object, "gbs", a_second(figures->bytes, figures) / GIGA);
+    add_figure(object, "fraction", bench_fraction(row->which, figures, &report->peaks));
+    cJSON_AddStringToObject(object, "fraction_of", bench_limit_name(row->which->limit));
+    if (is_tokenizer(row)) {
+        cJSON_AddStringToObject(object, "tokenizer", tokenizer_name(tokenizer_kind(report->tokenizer)));
+        json_add_count(object, "tokens", figures->tokens);
+        json_add_number(object, "mb_per_s", a_second((double)report->n_text, figures) / MEGA);
+    }
+    if (row->which->limit == BENCH_KERNEL) {
+        json_add_number(object, "overhead_us", overhead_us(row));
+    }
+    json_add_count(object, "peak_bytes", figures->peak_bytes);
+    if (figures->predicted_bytes > 0) {
+        json_add_count(object, "predicted_bytes", figures->predicted_bytes);
+    }
+}
+
+void bench_print_json(const BenchReport *report)
+{
+    cJSON *json = cJSON_CreateObject();
+    json_add_count(json, "threads", report->peaks.threads);
+    cJSON_AddStringToObject(json, "vectors", machine_vectors());
+    cJSON_AddStringToObject(json, "kernels", kernels_name());
+    add_peaks(json, &report->peaks);
+    cJSON_AddStringToObject(json, "step_flops", "6 x parameters x tokens");
+    cJSON *cases = cJSON_AddObjectToObject(json, "cases");
+    for (int i = 0; i < report->n_rows; i++) {
+        add_case(cases, &report->rows[i], report);
+    }
+    json_print(json);
+}
