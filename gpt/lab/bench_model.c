@@ -96,7 +96,7 @@ typedef struct Arrivals {
     double last;
 } Arrivals;
 
-static void on_token(int id, void *context)
+static bool on_token(int id, void *context)
 {
     (void)id;
     Arrivals *arrivals = context;
@@ -104,6 +104,7 @@ static void on_token(int id, void *context)
     arrivals->ms[arrivals->n] = 1e3 * (now - arrivals->last);
     arrivals->n++;
     arrivals->last = now;
+    return true;
 }
 
 // What must be read for a token: each weight once, but of the position embedding a row, and of an untied token embedding, too.
@@ -123,8 +124,16 @@ void bench_generate(Bench *bench)
     GPT *gpt = create(&config, cost.weight_bytes);
     int *ids = random_ids(&config, n_prompt + n_new);
     Arrivals arrivals = {.ms = memory_allocate((size_t)n_new * sizeof(double), "times"), .last = bench_clock()};
+    GenerateConfig generate = GENERATE_DEFAULTS;
+    generate.n_new = n_new;
+    generate.greedy = true;
+    generate.on_token = on_token;
+    generate.context = &arrivals;
+    Error error;
     tape_create();
-    gpt_generate(gpt, ids, n_prompt, n_new, on_token, &arrivals);
+    if (gpt_generate(gpt, &generate, NULL, ids, n_prompt, &error) < 0) {
+        bench_fail(&error);
+    }
     bench->figures.ms = quartiles(arrivals.ms + FIRST, arrivals.n - FIRST);
     bench->figures.tokens = 1;
     bench->figures.bytes = bytes_a_token(&config, &cost);
