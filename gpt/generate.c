@@ -65,16 +65,28 @@ static int append_tokens(Walk *walk, int *ids, int n)
     return made;
 }
 
-// A cache with room for all tokens, or for as many as the context holds.
-static bool begin_cache(GPT *gpt, const GenerateConfig *config, int n_ids, Error *error)
+// Positions that a cache needs: of all tokens but the last, which is not shown any more, or as many as the context holds. 0 for
+// no cache: where it is not wanted, not possible, or of no use as the prompt alone exceeds the context.
+static int cache_room(const GPTConfig *model, const GenerateConfig *config, int n_ids)
 {
-    int context_length = gpt->config.context_length;
-    gpt_cache_end(gpt);
-    if (!config->cache || !gpt->config.causal || n_ids > context_length) {
-        return true;
+    if (!config->cache || !model->causal || n_ids > model->context_length) {
+        return 0;
     }
-    bool all = config->n_new <= context_length - n_ids;
-    return gpt_cache_begin(gpt, 1, all ? n_ids + config->n_new : context_length, error);
+    int left = model->context_length - n_ids;
+    int shown = config->n_new > 0 ? config->n_new - 1 : 0;
+    return n_ids + (shown < left ? shown : left);
+}
+
+double gpt_generate_bytes(const GPTConfig *model, const GenerateConfig *config, int n_ids)
+{
+    int room = cache_room(model, config, n_ids);
+    double last = (double)n_ids + config->n_new - 1;                    // tokens that the last step sees, or would
+    bool whole = room == 0 || last > model->context_length;            // is it all computed anew at the end?
+    double T = whole ? last : n_ids;
+    T = T < model->context_length ? T : model->context_length;
+    double logits = 4.0 * (T - 1) * model->vocab_size;                 // which only the last position has here,
+    double last_row = 4.0 * model->n_embd;                             // cut out for the head
+    return gpt_cost(model, 1, (int)T).activation_bytes - logits + last_row + gpt_cost(model, 1, room).cache_bytes;
 }
 
 int gpt_generate(GPT *gpt, const GenerateConfig *config, Random *random, int *ids, int n_ids, Error *error)
@@ -85,7 +97,9 @@ int gpt_generate(GPT *gpt, const GenerateConfig *config, Random *random, int *id
     if (!config->greedy && random == NULL) {
         fail_mistake(HERE, "gpt_generate: random is NULL; only greedy generation draws nothing");
     }
-    if (!generate_config_check(config, error) || !begin_cache(gpt, config, n_ids, error)) {
+    gpt_cache_end(gpt);
+    int room = cache_room(&gpt->config, config, n_ids);
+    if (!generate_config_check(config, error) || (room > 0 && !gpt_cache_begin(gpt, 1, room, error))) {
         return -1;
     }
     bool training = gpt->module.training;

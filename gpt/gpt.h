@@ -178,6 +178,9 @@ bool generate_config_check(const GenerateConfig *config, Error *error);        /
 // it may be NULL if greedy. Records nothing, and resets the current tape after each token.
 int gpt_generate(GPT *gpt, const GenerateConfig *config, Random *random, int *ids, int n_ids, Error *error);
 
+// What gpt_generate takes at most besides the weights, after a prompt of n_ids: the cache, and what is computed for a token.
+double gpt_generate_bytes(const GPTConfig *model, const GenerateConfig *config, int n_ids);
+
 // What a choice is made with. Free it with sampler_free.
 typedef struct Sampler {
     int V;

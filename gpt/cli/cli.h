@@ -162,6 +162,12 @@ void progress_end(Progress *progress);             // takes the line away
 
 double clock_seconds(void);                        // of a clock that never goes back
 
+// From interrupt_watch on, Ctrl-C (SIGINT, or SIGTERM) is a request to stop, which long work asks for with interrupted() and grants
+// at a good place; the program then exits with interrupt_status(), as shells expect. A second one ends it at once.
+void interrupt_watch(void);
+bool interrupted(void);
+int interrupt_status(void);                        // 130 after Ctrl-C
+
 // How many letters to change to make one word of the other; up to SIMILAR_WORDS it was probably meant.
 enum { SIMILAR_WORDS = 2 };
 int word_distance(const char *a, const char *b);
@@ -170,12 +176,13 @@ int word_distance(const char *a, const char *b);
 bool close_stdout(const char *command);
 
 // ------------------------------------------------------------------------------------------------------------
-// Tokens as text for a terminal, on stdout as they come. With bytes all is ASCII, "\x80" where it must be, and a backslash
+// Tokens as text for a terminal, as they come. With bytes all is ASCII, "\x80" where it must be, and a backslash
 // doubled. Else it is UTF-8: a character is shown when its last byte has come; bytes that make none, and control characters
 // other than lines and tabs, appear as "\x80". A token that the tokenizer does not have appears as its number, "<50257>".
 
 typedef struct Speech {
     const Tokenizer *tokenizer;
+    FILE *out;
     char waiting[4];                               // the beginning of a character, whose other bytes are still to come
     size_t n_waiting;
 } Speech;

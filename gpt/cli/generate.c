@@ -1,33 +1,44 @@
-// generate.c: gptape generate: text, one token at a time, from an untrained model.
+// generate.c: gptape generate: text, one token at a time, from an untrained or a saved model.
 
-#include "gpt/cli/cli.h"
+#include "gpt/cli/generate.h"
 
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { OPTION_PROMPT = OPTION_OWN, OPTION_PROMPT_IDS, OPTION_TOKENS, OPTION_GREEDY, OPTION_IDS };
-
-enum {
-    BYTES = 256,                                   // a vocabulary of at least this many can hold any text's bytes
-    GPT2_VOCABULARY = 50257,
-    MOST_TOKENS = 1000000
-};
+enum { MOST_TOKENS = 1000000, MOST_SAMPLES = 1000000 };
 
 #define DEFAULT_CONFIG "flow"
-#define DEFAULT_PROMPT "Every effort moves you"
 #define DEFAULT_TOKENS "32"
 
-static struct poptOption generate_options[] = {
+static struct poptOption prompt_options[] = {
     {"prompt", '\0', POPT_ARG_STRING, NULL, OPTION_PROMPT,
-     "text to continue (default \"" DEFAULT_PROMPT "\")", "TEXT"},
+     "text to continue (default \"" DEFAULT_PROMPT "\", with --model nothing); '' begins a new text", "TEXT"},
     {"prompt-ids", '\0', POPT_ARG_STRING, NULL, OPTION_PROMPT_IDS, "token ids to continue, instead of text", "1,2,3"},
-    {"tokens", '\0', POPT_ARG_STRING, NULL, OPTION_TOKENS, "how many to add (default " DEFAULT_TOKENS ")", "N"},
-    {"greedy", '\0', POPT_ARG_NONE, NULL, OPTION_GREEDY, "take the likeliest token each time; the only way so far", NULL},
+    {"tokens", '\0', POPT_ARG_STRING, NULL, OPTION_TOKENS, "how many to add at most (default " DEFAULT_TOKENS ")", "N"},
     {"ids", '\0', POPT_ARG_NONE, NULL, OPTION_IDS, "print the new tokens' ids instead of text, separated by commas", NULL},
-    INCLUDE_OPTIONS(tokenizer_options, "Text (with a --vocab-size other than 50257 the default is bytes, and chars has no alphabet):"),
-    INCLUDE_OPTIONS(model_options, "Model (default: --config " DEFAULT_CONFIG " --tied off):"),
+    POPT_TABLEEND,
+};
+
+static struct poptOption choice_options[] = {
+    {"greedy", '\0', POPT_ARG_NONE, NULL, OPTION_GREEDY, "take the likeliest each time, instead of drawing one", NULL},
+    {"temperature", '\0', POPT_ARG_STRING, NULL, OPTION_TEMPERATURE,
+     "divide the logits by it: below 1 the likely become likelier, above 1 less so (default 1)", "X"},
+    {"top-k", '\0', POPT_ARG_STRING, NULL, OPTION_TOP_K, "then draw from the K likeliest only (default: from all)", "K"},
+    {"top-p", '\0', POPT_ARG_STRING, NULL, OPTION_TOP_P,
+     "then from the likeliest only, as few as have this part of the probability (default 1: from all)", "P"},
+    {"samples", '\0', POPT_ARG_STRING, NULL, OPTION_SAMPLES, "so many continuations, drawn one after another (default 1)", "N"},
+    {"no-cache", '\0', POPT_ARG_NONE, NULL, OPTION_NO_CACHE,
+     "compute every token of the text again for each new one; for comparison: the tokens are the same", NULL},
+    POPT_TABLEEND,
+};
+
+static struct poptOption generate_options[] = {
+    INCLUDE_OPTIONS(prompt_options, "Text:"),
+    INCLUDE_OPTIONS(choice_options, "Choosing the next token:"),
+    INCLUDE_OPTIONS(saved_model_options, "A saved model:"),
+    INCLUDE_OPTIONS(model_options, "Or an untrained one (default: --config " DEFAULT_CONFIG " --tied off):"),
     INCLUDE_OPTIONS(shortcut_options, "Shortcuts:"),
+    INCLUDE_OPTIONS(tokenizer_options, "Its text (with a --vocab-size other than 50257 the default is bytes, and chars has no alphabet):"),
     INCLUDE_OPTIONS(seed_options, "Random numbers:"),
     INCLUDE_OPTIONS(run_options, "Running:"),
     POPT_TABLEEND,
@@ -35,290 +46,170 @@ static struct poptOption generate_options[] = {
 
 static const CommandHelp generate_help = {
     .name = "generate",
-    .about = "Continues a prompt with an untrained model, whose random weights --seed determines: expect nonsense. A model of\n"
-             "GPT-2's 50257 tokens speaks through GPT-2's tokenizer, if its vocabulary is found ('make vocab' gets it). With any\n"
-             "other a token is a byte, and one that cannot be printed appears as \\xNN (a backslash as \\\\); a token that the\n"
-             "tokenizer does not have appears as its number, <50256>. With a vocabulary below 256 there is no text: give\n"
-             "--prompt-ids, and ids are printed, the new ones only, as with --ids.",
+    .about = "Continues a prompt, one token at a time, with a saved model, or with an untrained one whose random weights --seed\n"
+             "determines: expect nonsense. Tokens are drawn, and the same --seed draws the same ones; --greedy takes the likeliest.\n"
+             "It ends after --tokens, or at the end of the text (GPT-2's <|endoftext|>), or with Ctrl-C.\n"
+             "A model of GPT-2's 50257 tokens speaks through GPT-2's tokenizer, if its vocabulary is found ('make vocab' gets it); a\n"
+             "saved model has its own. With any other untrained model a token is a byte, and one that cannot be printed appears as\n"
+             "\\xNN (a backslash as \\\\); a token that the tokenizer does not have appears as its number, <50256>. With a vocabulary\n"
+             "below 256 an untrained model has no text: give --prompt-ids, and ids are printed, the new ones only, as with --ids.",
     .examples = "  gptape generate\n"
                 "  gptape generate --prompt \"Hello, I am\" --tokens 40 --seed 7\n"
-                "  gptape generate --prompt-ids 72,101,108 --ids --tokens 8\n"
+                "  gptape generate --prompt-ids 72,101,108 --ids --tokens 8 --greedy\n"
+                "  gptape generate --samples 3 --temperature 0.8 --top-k 40 --top-p 0.95\n"
                 "  gptape generate --config char --prompt-ids 1,2,3\n"
-                "  gptape generate --config gpt2-124m --tokens 5\n",
+                "  gptape generate --config gpt2-124m --tokens 5\n"
+                "  gptape generate --model DIR --prompt \"One day\" --tokens 200\n",
     .table = generate_options,
 };
 
-// The model asked for. Where nothing is said of it, the head is not tied: an untrained model with a tied head finds the last
-// token's embedding most like itself and repeats it for ever.
-static bool read_model(const Options *options, const GPTPreset **preset, GPTConfig *config)
+// ------------------------------------------------------------------------------------------------------------
+// Options
+
+// Where nothing is drawn, what bears on drawing would be ignored in silence.
+static bool check_greedy(const Options *options)
 {
+    static const int drawing[] = {OPTION_TEMPERATURE, OPTION_TOP_K, OPTION_TOP_P, OPTION_SAMPLES};
+
+    for (size_t i = 0; i < sizeof drawing / sizeof drawing[0]; i++) {
+        if (options_given(options, OPTION_GREEDY) && options_given(options, drawing[i])) {
+            return option_error(options, drawing[i], "--greedy draws nothing, it takes the likeliest; leave one out");
+        }
+    }
+    return true;
+}
+
+static bool read_choice(const Options *options, GenerateConfig *config)
+{
+    enum { HOTTEST = 1000 };
+
+    config->greedy = options_given(options, OPTION_GREEDY);
+    config->cache = !options_given(options, OPTION_NO_CACHE);
+    if (!options_double(options, OPTION_TEMPERATURE, NULL, 0, HOTTEST, &config->temperature)
+        || !options_int(options, OPTION_TOP_K, NULL, 1, INT_MAX, &config->top_k)
+        || !options_double(options, OPTION_TOP_P, NULL, 0, 1, &config->top_p)) {
+        return false;
+    }
+    if (config->temperature == 0) {
+        return option_error(options, OPTION_TEMPERATURE, "must be above 0; --greedy takes the likeliest each time");
+    }
+    if (config->top_p == 0) {
+        return option_error(options, OPTION_TOP_P, "must be above 0; --top-k 1 leaves the likeliest only");
+    }
+    return check_greedy(options);
+}
+
+static bool read_options(Generation *generation)
+{
+    const Options *options = generation->options;
+    GenerateConfig *config = &generation->config;
+
+    *config = GENERATE_DEFAULTS;
+    return options_seed(options, &generation->seed) && options_threads(options)
+        && options_int(options, OPTION_TOKENS, DEFAULT_TOKENS, 1, MOST_TOKENS, &config->n_new)
+        && options_int(options, OPTION_SAMPLES, "1", 1, MOST_SAMPLES, &generation->n_samples)
+        && read_choice(options, config);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The model
+
+// The untrained model asked for, not yet made. Where nothing is said of it, the head is not tied: an untrained model with a tied head
+// finds the last token's embedding most like itself and repeats it for ever.
+static bool read_untrained(Generation *generation)
+{
+    const Options *options = generation->options;
     bool any = options_given(options, OPTION_CONFIG) || options_given(options, OPTION_TIED);
 
-    if (!options_config(options, DEFAULT_CONFIG, preset, config)) {
+    if (!options_config(options, DEFAULT_CONFIG, &generation->preset, &generation->model)) {
         return false;
     }
-    config->tied = any ? config->tied : false;
+    generation->model.tied = any ? generation->model.tied : false;
     return true;
 }
 
-// ------------------------------------------------------------------------------------------------------------
-// The prompt
-
-// Copies prompt into a list with room for n_new more. The caller frees it.
-static int *with_room(const int *prompt, int n_prompt, int n_new)
+// The saved model, or the configuration of an untrained one. Returns the exit status.
+static int find_model(Generation *generation)
 {
-    int *ids = memory_allocate(((size_t)n_prompt + (size_t)n_new) * sizeof *ids, "the tokens");
-    memcpy(ids, prompt, (size_t)n_prompt * sizeof *ids);
-    return ids;
+    int status = STATUS_OK;
+
+    if (!options_given(generation->options, OPTION_MODEL)) {
+        return read_untrained(generation) ? STATUS_OK : STATUS_USAGE;
+    }
+    generation->gpt = options_saved_model(generation->options, 0, &status);
+    if (generation->gpt == NULL) {
+        return status;
+    }
+    generation->model = generation->gpt->config;
+    return STATUS_OK;
 }
 
-static bool prompt_from_text(const Options *options, const Tokenizer *tokenizer, int **prompt, int *n_prompt)
+// Makes the untrained model, if there is memory for it and for what it will compute. Returns the exit status.
+static int make_model(Generation *generation)
 {
-    const char *given = options->values[OPTION_PROMPT];
-    const char *text = given == NULL ? DEFAULT_PROMPT : given;
-    size_t n_ids;
+    double bytes = gpt_generate_bytes(&generation->model, &generation->config, generation->n_prompt);
     Error error;
 
-    if (text[0] == '\0') {
-        return option_error(options, OPTION_PROMPT, "is empty; give at least one letter to continue");
+    if (generation->gpt == NULL) {
+        bytes += gpt_cost(&generation->model, 1, 1).weight_bytes;
     }
-    if (!tokenizer_encode(tokenizer, text, strlen(text), prompt, &n_ids, &error)) {
-        return option_error(options, OPTION_PROMPT, "%s", error.message);
+    bool enough = memory_check(bytes, "generating with this model", &error);
+    if (enough && generation->gpt == NULL) {
+        generation->gpt = gpt_create(&generation->model, generation->seed, &error);
     }
-    *n_prompt = (int)n_ids;                        // a command line is shorter than INT_MAX
-    return true;
-}
-
-static bool read_prompt(const Options *options, const GPTConfig *config, const Tokenizer *tokenizer, int **prompt, int *n_prompt)
-{
-    if (!options_given(options, OPTION_PROMPT_IDS)) {
-        return prompt_from_text(options, tokenizer, prompt, n_prompt);
-    }
-    return options_int_list(options, OPTION_PROMPT_IDS, NULL, 0, config->vocab_size - 1, prompt, n_prompt);
-}
-
-// ------------------------------------------------------------------------------------------------------------
-// The tokenizer
-
-// Is there any text, or are there only ids?
-static bool has_text(const Options *options, const GPTConfig *config)
-{
-    bool ids = options_given(options, OPTION_IDS) || options_given(options, OPTION_JSON) || config->vocab_size < BYTES;
-    return !options_given(options, OPTION_PROMPT_IDS) || !ids;
-}
-
-static bool read_kind(const Options *options, const GPTConfig *config, TokenizerKind *kind)
-{
-    bool asked = options_given(options, OPTION_TOKENIZER) || options_given(options, OPTION_VOCAB);
-
-    *kind = TOKENIZER_BYTES;
-    if (options_given(options, OPTION_PROMPT) && options_given(options, OPTION_PROMPT_IDS)) {
-        command_error(options->help->name, "--prompt and --prompt-ids: only one prompt can be continued; leave one out");
-        return false;
-    }
-    if (!asked && !options_given(options, OPTION_PROMPT_IDS) && config->vocab_size < BYTES) {
-        command_error(options->help->name, "--prompt: text needs --vocab-size 256 or more for its bytes, and this model has %d; "
-                      "give --prompt-ids 1,2,3 instead", config->vocab_size);
-        return false;
-    }
-    if (!asked && (config->vocab_size != GPT2_VOCABULARY || !has_text(options, config))) {
-        return true;
-    }
-    return options_tokenizer_kind(options, TOKENIZER_CHARS, kind);     // those before chars, which has no alphabet here
-}
-
-// The caller frees *tokenizer. Returns the exit status.
-static int make_tokenizer(const Options *options, const GPTConfig *config, Tokenizer **tokenizer)
-{
-    TokenizerKind kind;
-    Error error;
-
-    *tokenizer = NULL;
-    if (!read_kind(options, config, &kind)) {
-        return STATUS_USAGE;
-    }
-    *tokenizer = kind == TOKENIZER_GPT2 ? options_gpt2(options, &error) : tokenizer_bytes();
-    if (*tokenizer == NULL) {
-        command_error(options->help->name, "%s", error.message);
+    if (!enough || generation->gpt == NULL) {
+        command_error(generation->options->help->name, "%s", error.message);
         return STATUS_FAILED;
-    }
-    if (has_text(options, config) && config->vocab_size < tokenizer_vocab_size(*tokenizer)) {
-        command_error(options->help->name, "--vocab-size %d: is too small for the vocabulary of %d tokens", config->vocab_size,
-                      tokenizer_vocab_size(*tokenizer));
-        return STATUS_USAGE;
     }
     return STATUS_OK;
 }
 
-// ------------------------------------------------------------------------------------------------------------
-// The output
-
-// Where tokens go as they come.
-typedef struct Output {
-    bool ids;                                      // print ids, not text
-    bool json;                                     // print nothing until the end
-    int printed;
-    Speech speech;
-} Output;
-
-static bool on_token(int id, void *context)
+// The token after which a text ends: the tokenizer's; where only ids are spoken, that of GPT-2 for a vocabulary of its size.
+static int stop_id(const Generation *generation)
 {
-    Output *output = context;
-
-    if (output->json) {
-        return true;
+    if (generation->tokenizer != NULL) {
+        return tokenizer_end_of_text(generation->tokenizer);
     }
-    if (output->ids) {
-        printf("%s%d", output->printed > 0 ? "," : "", id);
-    } else {
-        speech_token(&output->speech, id);
-    }
-    output->printed++;
-    fflush(stdout);                                // a large model takes its time for each
-    return true;
-}
-
-static cJSON *ids_json(const int *ids, int n)
-{
-    cJSON *array = cJSON_CreateArray();
-
-    for (int i = 0; i < n; i++) {
-        cJSON_AddItemToArray(array, cJSON_CreateNumber(ids[i]));
-    }
-    return array;
-}
-
-static void print_json(const GPTConfig *config, uint64_t seed, const int *ids, int n_prompt, int n_new)
-{
-    cJSON *json = cJSON_CreateObject();
-
-    json_add_config(json, "config", config);
-    json_add_count(json, "seed", (double)seed);
-    json_add_count(json, "parameters", (double)gpt_cost(config, 1, 1).parameters);
-    cJSON_AddItemToObject(json, "prompt_ids", ids_json(ids, n_prompt));
-    cJSON_AddItemToObject(json, "ids", ids_json(ids + n_prompt, n_new));
-    json_print(json);
-}
-
-static void print_notes(const Options *options, const GPTPreset *preset, const GPTConfig *config, const Tokenizer *tokenizer,
-                        uint64_t seed, int n_prompt)
-{
-    char count[NUMBER_TEXT];
-    bool changed = options_any_switch(options);
-
-    thousands_text((double)gpt_cost(config, 1, 1).parameters, count);
-    command_note(options, "%s%s, %s parameters, untrained: random weights from seed %llu, so expect nonsense", preset->name,
-                 changed ? " (changed)" : "", count, (unsigned long long)seed);
-    if (config->vocab_size == GPT2_VOCABULARY && has_text(options, config)) {
-        options_tokenizer_note(options, tokenizer_kind(tokenizer));
-    }
-    if (n_prompt > config->context_length) {
-        command_note(options, "the prompt's %d tokens exceed the context: the last %d are seen", n_prompt, config->context_length);
-    }
+    return generation->model.vocab_size == GPT2_VOCABULARY ? GPT2_END_OF_TEXT : -1;
 }
 
 // ------------------------------------------------------------------------------------------------------------
 
-static int generate_with(GPT *gpt, const Options *options, const Tokenizer *tokenizer, uint64_t seed, const int *prompt,
-                         int n_prompt, int n_new)
+// The prompt is read, then an untrained model is made, which may take long, and speaks.
+static int generate(Generation *generation)
 {
-    Output output = {
-        .ids = options_given(options, OPTION_IDS) || gpt->config.vocab_size < BYTES,
-        .json = options_given(options, OPTION_JSON),
-        .speech = {.tokenizer = tokenizer},
-    };
-    int *ids = with_room(prompt, n_prompt, n_new);
-    Tape *tape = tape_create();
-
-    module_train(&gpt->module, false);
-    for (int i = 0; i < n_prompt && !output.ids && !output.json; i++) {
-        speech_token(&output.speech, ids[i]);
-    }
-    GenerateConfig config = GENERATE_DEFAULTS;
-    config.n_new = n_new;
-    config.greedy = true;
-    config.on_token = on_token;
-    config.context = &output;
-    Error error;
-    int made = gpt_generate(gpt, &config, NULL, ids, n_prompt, &error);
-    if (made != -1 && output.json) {
-        print_json(&gpt->config, seed, ids, n_prompt, made);
-    } else if (!output.json) {
-        speech_end(&output.speech);
-        putchar('\n');
-    }
-    if (made == -1) {
-        command_error(options->help->name, "%s", error.message);
-    }
-    tape_free(tape);
-    free(ids);
-    return made == -1 ? STATUS_FAILED : STATUS_OK;
-}
-
-// The model, if there is memory for it and for what it computes with the longest text it will see; else NULL, and an error.
-static GPT *create_model(const GPTConfig *config, uint64_t seed, int n_tokens, Error *error)
-{
-    int seen = n_tokens < config->context_length ? n_tokens : config->context_length;
-    GPTCost cost = gpt_cost(config, 1, seen);
-
-    if (!memory_check(cost.weight_bytes + cost.activation_bytes, "generating with this model", error)) {
-        return NULL;
-    }
-    return gpt_create(config, seed, error);
-}
-
-// The prompt is read, then the model is made, which may take long, and speaks.
-static int generate_from(const Options *options, const GPTPreset *preset, const GPTConfig *config, const Tokenizer *tokenizer,
-                         uint64_t seed, int n_new)
-{
-    int *prompt;
-    int n_prompt;
-    Error error;
-
-    if (!read_prompt(options, config, tokenizer, &prompt, &n_prompt)) {
+    if (!read_options(generation)) {
         return STATUS_USAGE;
     }
-    GPT *gpt = create_model(config, seed, n_prompt + n_new, &error);
-    if (gpt == NULL) {
-        command_error(options->help->name, "%s", error.message);
-        free(prompt);
-        return STATUS_FAILED;
-    }
-    print_notes(options, preset, config, tokenizer, seed, n_prompt);
-    int status = generate_with(gpt, options, tokenizer, seed, prompt, n_prompt, n_new);
-    gpt_free(gpt);
-    free(prompt);
-    return status;
-}
-
-static int generate(const Options *options)
-{
-    const GPTPreset *preset;
-    GPTConfig config;
-    uint64_t seed;
-    int n_new;
-    Tokenizer *tokenizer;
-
-    if (!read_model(options, &preset, &config) || !options_seed(options, &seed)
-        || !options_threads(options) || !options_int(options, OPTION_TOKENS, DEFAULT_TOKENS, 1, MOST_TOKENS, &n_new)) {
-        return STATUS_USAGE;
-    }
-    int status = make_tokenizer(options, &config, &tokenizer);
+    int status = find_model(generation);
     if (status == STATUS_OK) {
-        status = generate_from(options, preset, &config, tokenizer, seed, n_new);
+        status = generation_tokenizer(generation);
     }
-    tokenizer_free(tokenizer);
+    if (status == STATUS_OK) {
+        status = generation_prompt(generation);
+    }
+    if (status == STATUS_OK) {
+        generation->config.stop_id = stop_id(generation);
+        status = make_model(generation);
+    }
+    if (status == STATUS_OK) {
+        status = generation_speak(generation);
+    }
     return status;
 }
 
 int command_generate(int argc, const char **argv)
 {
     Options options;
+    Generation generation = {.options = &options};
     int status;
 
     if (options_parse(&options, &generate_help, argc, argv, &status)) {
-        status = generate(&options);
+        status = generate(&generation);
     }
+    gpt_free(generation.gpt);
+    tokenizer_free(generation.tokenizer);
+    free(generation.prompt);
     options_free(&options);
     return status;
 }

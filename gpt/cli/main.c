@@ -9,7 +9,7 @@
 static const Command commands[] = {
     {"gradflow", "gradients layer by layer, with and without shortcuts: the main job", command_gradflow},
     {"info", "parameters, memory and FLOPs of a model, without making it", command_info},
-    {"generate", "text, one token at a time, from an untrained model", command_generate},
+    {"generate", "text, one token at a time, from a saved or an untrained model", command_generate},
     {"tokenize", "text to token ids, and back", command_tokenize},
     {"gradcheck", "analytic against numeric gradient of every operation and module", command_gradcheck},
     {"bench", "what this machine can do at most, and how near to it gptape comes", command_bench},

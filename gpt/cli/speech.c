@@ -5,14 +5,14 @@
 #include <string.h>
 
 // A byte as ASCII: "a", "\x80"; a backslash doubled, so that each reads back.
-static void print_byte(int byte)
+static void print_byte(FILE *out, int byte)
 {
     if (byte == '\\') {
-        printf("\\\\");
+        fprintf(out, "\\\\");
     } else if (byte >= 0x20 && byte < 0x7f) {
-        putchar(byte);
+        putc(byte, out);
     } else {
-        printf("\\x%02x", byte);
+        fprintf(out, "\\x%02x", (unsigned)byte);
     }
 }
 
@@ -23,10 +23,10 @@ static bool is_shown(int code)
     return !control || code == '\n' || code == '\t';
 }
 
-static void print_broken(const char *bytes, size_t n)
+static void print_broken(FILE *out, const char *bytes, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        printf("\\x%02x", (unsigned char)bytes[i]);
+        fprintf(out, "\\x%02x", (unsigned char)bytes[i]);
     }
 }
 
@@ -40,9 +40,9 @@ static void print_waiting(Speech *speech)
     while (length != UTF8_CUT) {
         size_t n = length == UTF8_BAD ? 1 : (size_t)length;
         if (length != UTF8_BAD && is_shown(code)) {
-            fwrite(speech->waiting + at, 1, n, stdout);
+            fwrite(speech->waiting + at, 1, n, speech->out);
         } else {
-            print_broken(speech->waiting + at, n);
+            print_broken(speech->out, speech->waiting + at, n);
         }
         at += n;
         length = utf8_read(speech->waiting + at, speech->n_waiting - at, &code);
@@ -67,9 +67,9 @@ void speech_token(Speech *speech, int id)
 
     if (token == NULL) {
         speech_end(speech);
-        printf("<%d>", id);
+        fprintf(speech->out, "<%d>", id);
     } else if (tokenizer_kind(speech->tokenizer) == TOKENIZER_BYTES) {
-        print_byte(id);
+        print_byte(speech->out, id);
     } else {
         print_text(speech, token, n);
     }
@@ -77,6 +77,6 @@ void speech_token(Speech *speech, int id)
 
 void speech_end(Speech *speech)
 {
-    print_broken(speech->waiting, speech->n_waiting);
+    print_broken(speech->out, speech->waiting, speech->n_waiting);
     speech->n_waiting = 0;
 }

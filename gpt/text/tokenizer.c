@@ -3,6 +3,7 @@
 #include "gpt/text/text.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -198,6 +199,27 @@ static bool encode_bytes(TextPart part, int *ids, size_t *n_ids, size_t *n_encod
     return true;
 }
 
+// The alphabet's first characters, as many as a line has room for: what can be written.
+enum { ALPHABET_TEXT = 160 };
+
+static const char *alphabet_text(const Tokens *tokens, char text[ALPHABET_TEXT])
+{
+    static const char more[] = " ...";
+    size_t used = 0;
+    int id = 0;
+    for (; id < tokens->n; id++) {
+        size_t n;
+        const char *character = tokens_get(tokens, id, &n);
+        if (used + n + sizeof more > ALPHABET_TEXT) {
+            break;
+        }
+        memcpy(text + used, character, n);
+        used += n;
+    }
+    snprintf(text + used, ALPHABET_TEXT - used, "%s", id < tokens->n ? more : "");
+    return text;
+}
+
 static bool encode_chars(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, Error *error)
 {
     size_t at = 0;
@@ -208,8 +230,10 @@ static bool encode_chars(const Tokenizer *tokenizer, TextPart part, int *ids, si
         int length = utf8_read(character, part.n - at, &code);
         int id = length > 0 ? tokens_find(&tokenizer->tokens, character, (size_t)length) : -1;
         if (id < 0) {
-            return error_set(error, "the text's character '%.*s' after %zu bytes is not in the alphabet of %d",
-                             length > 0 ? length : 1, character, part.offset + at, tokenizer->tokens.n);
+            char alphabet[ALPHABET_TEXT];
+            return error_set(error, "the text's character '%.*s' after %zu bytes is not in the alphabet of %d: %s",
+                             length > 0 ? length : 1, character, part.offset + at, tokenizer->tokens.n,
+                             alphabet_text(&tokenizer->tokens, alphabet));
         }
         ids[*n_ids] = id;
         (*n_ids)++;

@@ -80,7 +80,7 @@ START_TEST(examples_work)
     ck_assert_ptr_nonnull(line);
     line = strtok(line + strlen("\nExamples:\n"), "\n");
     while (line != NULL) {
-        if (strstr(line, "generate --config gpt2-124m") == NULL) {
+        if (strstr(line, "generate --config gpt2-124m") == NULL && strstr(line, "--model DIR") == NULL) {
             Run run = run_gptape(line + strlen("  gptape "));
             assert_succeeded(&run);
             run_free(&run);
@@ -169,8 +169,6 @@ static const Wrong wrongs[] = {
     {"info --dropout 1", "--dropout 1: is out of range"},
     {"info --dropout -0.1", "--dropout -0.1: is out of range"},
     {"info --dropout 1e400", "is out of range"},
-    {"generate --tokens 0", "--tokens 0: is too small"},
-    {"generate --tokens 1e3", "--tokens 1e3: is not a whole number"},
     // switches and words
     {"info --tied yes", "--tied yes: is neither on nor off"},
     {"info --tied ''", "--tied '': is neither on nor off"},
@@ -196,19 +194,6 @@ static const Wrong wrongs[] = {
     {"info --n-embd 500000000 --n-head 1 --n-layer 2000000000", "more than can be counted"},
     {"info --ff-mult 2147483647", "is too wide"},
     // the prompt
-    {"generate --prompt ''", "--prompt '': is empty"},
-    {"generate --prompt=", "--prompt '': is empty"},
-    {"generate --prompt-ids ''", "--prompt-ids '': '' is no whole number from 0 to 255"},
-    {"generate --prompt-ids 1,,2", "'' is no whole number"},
-    {"generate --prompt-ids 1,2,", "'' is no whole number"},
-    {"generate --prompt-ids '1, 2'", "' 2' is no whole number"},
-    {"generate --prompt-ids 1,2x", "'2x' is no whole number"},
-    {"generate --prompt-ids -1", "'-1' is no whole number from 0 to 255"},
-    {"generate --prompt-ids 255,256", "'256' is no whole number from 0 to 255"},
-    {"generate --prompt-ids 99999999999999999999999999999999", "is no whole number from 0 to 255"},
-    {"generate --prompt a --prompt-ids 1", "only one prompt"},
-    {"generate --config char", "--prompt: text needs --vocab-size 256 or more"},
-    {"generate --config char --prompt hello", "give --prompt-ids 1,2,3 instead"},
 };
 
 enum { WRONG_COUNT = sizeof wrongs / sizeof wrongs[0] };
@@ -470,116 +455,6 @@ START_TEST(info_of_the_largest_sizes)
 END_TEST
 
 // ------------------------------------------------------------------------------------------------------------
-// generate
-
-static int commas(const char *text)
-{
-    int n = 0;
-
-    for (const char *at = text; *at != '\0'; at++) {
-        n += *at == ',';
-    }
-    return n;
-}
-
-START_TEST(generate_same_seed_same_ids)
-{
-    Run first = run_gptape("generate --ids --tokens 20 --seed 7");
-    Run again = run_gptape("--seed 7 generate --tokens 20 --ids");
-    Run other = run_gptape("generate --ids --tokens 20 --seed 8");
-
-    assert_succeeded(&first);
-    assert_succeeded(&again);
-    assert_succeeded(&other);
-    ck_assert_int_eq(text_lines(first.out), 1);
-    ck_assert_int_eq(commas(first.out), 19);
-    ck_assert_uint_eq(strspn(first.out, "0123456789,\n"), strlen(first.out));
-    ck_assert_str_eq(first.out, again.out);
-    ck_assert_str_ne(first.out, other.out);
-    run_free(&first);
-    run_free(&again);
-    run_free(&other);
-}
-END_TEST
-
-// The first new token is the same when it is the only one, and a prompt's text is its bytes.
-START_TEST(generate_text_is_bytes)
-{
-    Run text = run_gptape("generate --quiet --ids --tokens 5 --prompt Hi");
-    Run ids = run_gptape("generate --quiet --ids --tokens 5 --prompt-ids 72,105");
-    Run fewer = run_gptape("generate --quiet --ids --tokens 3 --prompt-ids 72,105 --greedy");
-
-    assert_quiet(&text);
-    assert_quiet(&ids);
-    assert_quiet(&fewer);
-    ck_assert_str_eq(text.out, ids.out);
-    ck_assert_msg(strncmp(fewer.out, ids.out, strlen(fewer.out) - 1) == 0, "%s and %s", fewer.out, ids.out);
-    run_free(&text);
-    run_free(&ids);
-    run_free(&fewer);
-}
-END_TEST
-
-START_TEST(generate_prints_readable_text)
-{
-    Run run = run_gptape("generate --prompt 'a\\b' --tokens 30");
-
-    assert_succeeded(&run);
-    ck_assert_int_eq(text_lines(run.out), 1);
-    ck_assert_msg(strncmp(run.out, "a\\\\b", 4) == 0, "the prompt is missing: %s", run.out);
-    for (const char *at = run.out; *at != '\n'; at++) {
-        ck_assert_msg(*at >= 0x20 && *at < 0x7f, "an unprintable byte in: %s", run.out);
-    }
-    ck_assert_int_eq(text_lines(run.err), 1);
-    assert_has(&run, run.err, "untrained");
-    assert_has(&run, run.err, "634,752 parameters");
-    run_free(&run);
-}
-END_TEST
-
-START_TEST(generate_beyond_the_context)
-{
-    Run run = run_gptape("generate --prompt 'This prompt is longer than thirty-two bytes.' --ids --tokens 3");
-    Run tail = run_gptape("generate --prompt ' is longer than thirty-two bytes.' --ids --tokens 3");
-
-    assert_succeeded(&run);
-    assert_has(&run, run.err, "the last 32 are seen");
-    assert_succeeded(&tail);
-    ck_assert_str_eq(run.out, tail.out);           // both end in the same 32 bytes
-    run_free(&run);
-    run_free(&tail);
-}
-END_TEST
-
-START_TEST(generate_json)
-{
-    Run run = run_gptape("generate --quiet --json --prompt-ids 1,2,3 --tokens 4 --seed 9");
-    cJSON *json = cJSON_Parse(run.out);
-
-    assert_quiet(&run);
-    ck_assert_ptr_nonnull(json);
-    ck_assert_int_eq(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "prompt_ids")), 3);
-    ck_assert_int_eq(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "ids")), 4);
-    ck_assert_double_eq(json_number(&run, "seed"), 9);
-    cJSON_Delete(json);
-    run_free(&run);
-}
-END_TEST
-
-// PyTorch's own answer for this model: golden/ch04.json, entry gpt/tiny/seed7, greedy. The two best logits are never
-// closer than 0.05 there, so rounding cannot change it.
-START_TEST(generate_as_pytorch_does)
-{
-    Run run = run_gptape("generate --quiet --config book-124m --vocab-size 97 --context-length 16 --n-embd 24 --n-head 3 "
-                         "--n-layer 2 --seed 7 --prompt-ids 11,59,72,50,90,95,65,0 --tokens 10 --ids");
-
-    assert_quiet(&run);
-    ck_assert_str_eq(run.out, "22,8,0,72,59,59,87,88,2,2\n");
-    run_free(&run);
-}
-END_TEST
-
-// ------------------------------------------------------------------------------------------------------------
 // gradcheck
 
 START_TEST(gradcheck_passes_and_says_so)
@@ -716,20 +591,6 @@ static TCase *info_case(void)
     return tcase;
 }
 
-static TCase *generate_case(void)
-{
-    TCase *tcase = tcase_create("generate");
-
-    tcase_set_timeout(tcase, 120);
-    tcase_add_test(tcase, generate_same_seed_same_ids);
-    tcase_add_test(tcase, generate_text_is_bytes);
-    tcase_add_test(tcase, generate_prints_readable_text);
-    tcase_add_test(tcase, generate_beyond_the_context);
-    tcase_add_test(tcase, generate_json);
-    tcase_add_test(tcase, generate_as_pytorch_does);
-    return tcase;
-}
-
 static TCase *gradcheck_case(void)
 {
     TCase *tcase = tcase_create("gradcheck");
@@ -749,7 +610,6 @@ int main(void)
     suite_add_tcase(suite, help_case());
     suite_add_tcase(suite, wrong_case());
     suite_add_tcase(suite, info_case());
-    suite_add_tcase(suite, generate_case());
     suite_add_tcase(suite, gradcheck_case());
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

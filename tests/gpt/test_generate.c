@@ -389,6 +389,38 @@ START_TEST(mistakes_with_a_cache_are_told)
 }
 END_TEST
 
+// What is foretold is what is used, but for blocks' ends (each takes a multiple of 64 bytes), which count little in a model as wide as
+// this, and for the tape of training that has more in it than that of generation.
+START_TEST(no_more_memory_is_used_than_foretold)
+{
+    static const struct {
+        int n_ids, n_new;
+        bool cache;
+    } cases[] = {{1, 3, true}, {5, 3, true}, {5, 4, true}, {8, 6, true}, {12, 3, true}, {2, 4, false}, {1, 20, false}};
+    GPTConfig model = variant_config(_i);
+    model.n_embd = 256;
+    model.vocab_size = 1000;
+    GPT *gpt = create_gpt(model, 2);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int ids[40] = {0};
+        GenerateConfig config = greedy_config(cases[i].n_new);
+        config.cache = cases[i].cache;
+        Error error;
+        Tape *outer = tape_current();
+        Tape *tape = tape_create();
+        ck_assert_int_eq(gpt_generate(gpt, &config, NULL, ids, cases[i].n_ids, &error), cases[i].n_new);
+        int shown = cases[i].n_ids + cases[i].n_new - 1;
+        bool cached = cases[i].cache && cases[i].n_ids <= 8;
+        double used = (double)tape->arena.bytes_peak + (cached ? gpt_cost(&model, 1, shown < 8 ? shown : 8).cache_bytes : 0);
+        double foretold = gpt_generate_bytes(&model, &config, cases[i].n_ids);
+        ck_assert_msg(used <= 1.03 * foretold && used >= 0.6 * foretold, "case %zu: %.0f bytes, foretold %.0f", i, used, foretold);
+        tape_free(tape);
+        tape_set_current(outer);
+    }
+    gpt_free(gpt);
+}
+END_TEST
+
 // ------------------------------------------------------------------------------------------------------------
 // The end
 
@@ -770,6 +802,7 @@ int main(void)
     tcase_add_loop_test(cache, the_last_logits_alone_are_the_last_of_all, 0, VARIANTS);
     tcase_add_test(cache, the_cache_holds_what_was_shown_and_is_given_back);
     tcase_add_test(cache, mistakes_with_a_cache_are_told);
+    tcase_add_loop_test(cache, no_more_memory_is_used_than_foretold, 0, VARIANTS);
 
     TCase *end = case_with_tape(suite, "the end");
     tcase_add_test(end, nothing_comes_after_the_stop_id);

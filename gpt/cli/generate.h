@@ -1,0 +1,49 @@
+// generate.h: what the files of gptape generate share.
+//
+//      generate.c         options; the model, untrained or saved
+//      generate_prompt.c  the tokenizer, and the ids that are continued
+//      generate_speak.c   the samples: text, ids or JSON, as they come
+
+#ifndef GPTAPE_CLI_GENERATE_H
+#define GPTAPE_CLI_GENERATE_H
+
+#include "gpt/cli/cli.h"
+
+enum {
+    OPTION_PROMPT = OPTION_OWN, OPTION_PROMPT_IDS, OPTION_TOKENS, OPTION_IDS,
+    OPTION_GREEDY, OPTION_TEMPERATURE, OPTION_TOP_K, OPTION_TOP_P, OPTION_SAMPLES, OPTION_NO_CACHE
+};
+
+enum {
+    BYTES = 256,                                   // a vocabulary of at least this many can hold any text's bytes
+    GPT2_VOCABULARY = 50257,
+    GPT2_END_OF_TEXT = 50256
+};
+
+#define DEFAULT_PROMPT "Every effort moves you"
+
+// One run of the command.
+typedef struct Generation {
+    const Options *options;
+    const GPTPreset *preset;                       // NULL with --model
+    GPTConfig model;
+    GPT *gpt;
+    uint64_t seed;                                 // of the draws, and of an untrained model's weights
+    Tokenizer *tokenizer;                          // NULL where there are only ids
+    int *prompt;                                   // (n_prompt)
+    int n_prompt;
+    bool prompt_hidden;                            // it is empty: begins with a token that is not shown
+    GenerateConfig config;
+    int n_samples;
+} Generation;
+
+// Sets the tokenizer, then the prompt. Each returns the exit status, after one line on stderr if that isn't STATUS_OK.
+int generation_tokenizer(Generation *generation);
+int generation_prompt(Generation *generation);
+
+bool generation_is_text(const Generation *generation);         // is text printed, or ids, or JSON?
+
+// Makes the samples and prints them; returns the exit status.
+int generation_speak(Generation *generation);
+
+#endif
