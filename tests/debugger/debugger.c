@@ -1,0 +1,101 @@
+// debugger.c: see debugger.h.
+
+#include "tests/debugger/debugger.h"
+
+#include "tests/cli/run.h"
+#include "tests/support/suite.h"
+
+#include <check.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { COMMAND = 2048 };
+
+bool gdb_missing(const char *function)
+{
+    Run run = run_shell("gdb -nx -batch -ex 'python print(6 * 7)'");
+    bool here = strcmp(run.out, "42\n") == 0;
+    run_free(&run);
+    if (!here) {
+        skip(function, "there is no gdb with Python");
+    }
+    return !here;
+}
+
+// The folder of the build that is tested: the one that its examples lie in.
+static void folder_of(int build, char folder[COMMAND])
+{
+    const char *examples = getenv("GPTAPE_EXAMPLES");
+    snprintf(folder, COMMAND, "%s", examples == NULL ? "build/examples" : examples);
+    char *last = strrchr(folder, '/');
+    ck_assert_ptr_nonnull(last);
+    *last = '\0';
+    if (build == BUILD_DEBUG) {
+        snprintf(folder, COMMAND, "build/debug");
+    }
+}
+
+void gdb_prepare(const char *programs)
+{
+    char command[COMMAND];
+    snprintf(command, sizeof command, "env -u MAKEFLAGS -u MAKELEVEL -u SAN -u CC -u CFLAGS make DEBUG=1 "
+             "$(for program in %s; do echo build/debug/$program; done) 2>&1", programs);
+    Run run = run_shell(command);
+    ck_assert_msg(run.status == 0, "make DEBUG=1: %s", run.out);
+    run_free(&run);
+}
+
+// LeakSanitizer can't look for leaks in what a debugger holds.
+char *gdb_run_with(const char *options, int build, const char *program, const char *commands)
+{
+    char script[] = "/tmp/gptape-test-XXXXXX";
+    char folder[COMMAND];
+    char command[2 * COMMAND];
+    int file = mkstemp(script);
+    ck_assert_int_ge(file, 0);
+    ck_assert_int_eq(write(file, commands, strlen(commands)), (ssize_t)strlen(commands));
+    ck_assert_int_eq(close(file), 0);
+    folder_of(build, folder);
+    snprintf(command, sizeof command, "ASAN_OPTIONS=detect_leaks=0 timeout 120 gdb -nx -q -batch -iex 'set auto-load safe-path /' "
+             "-iex 'set debuginfod enabled off' %s -x %s --args %s/%s 2>&1", options, script, folder, program);
+    Run run = run_shell(command);
+    ck_assert_int_eq(unlink(script), 0);
+    free(run.err);
+    return run.out;
+}
+
+char *gdb_run(int build, const char *program, const char *commands)
+{
+    return gdb_run_with("", build, program, commands);
+}
+
+void assert_said(const char **text, const char *part)
+{
+    const char *found = strstr(*text, part);
+    ck_assert_msg(found != NULL, "\"%s\" is not in:\n%s", part, *text);
+    *text = found + strlen(part);
+}
+
+void assert_not_said(const char *text, const char *part)
+{
+    ck_assert_msg(strstr(text, part) == NULL, "\"%s\" is in:\n%s", part, text);
+}
+
+void hide_addresses(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from != '\0';) {
+        bool is_address = from[0] == '0' && from[1] == 'x' && isxdigit((unsigned char)from[2]);
+        size_t length = is_address ? 2 + strspn(from + 2, "0123456789abcdef") : 1;
+        memmove(to, from, is_address ? 2 : 1);
+        to += is_address ? 2 : 1;
+        if (is_address) {
+            *to++ = '_';
+        }
+        from += length;
+    }
+    *to = '\0';
+}

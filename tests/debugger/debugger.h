@@ -1,0 +1,32 @@
+// debugger.h: gdb in batch mode, on real programs, and what a person would read.
+
+#ifndef GPTAPE_TESTS_DEBUGGER_H
+#define GPTAPE_TESTS_DEBUGGER_H
+
+#include <stdbool.h>
+
+// Every test runs on the build that is tested and on the one for the debugger, where they are not the same.
+enum { BUILD_TESTED, BUILD_DEBUG, BUILD_COUNT };
+
+// A gdb with Python is needed: says on stdout that the test is skipped, and returns true, where there is none.
+bool gdb_missing(const char *function);
+
+// Builds the debugger's build of these programs ("examples/tape tests/debugger/test_printers"). A fixture calls it.
+void gdb_prepare(const char *programs);
+
+// What gdb and the program said, to stdout or stderr, when these commands, a line each, were run on program ("examples/tape",
+// and arguments behind it) of a build. Built programs are trusted, so gdb has loaded what travels with them; the user's own
+// configuration is not read. The caller frees it.
+char *gdb_run(int build, const char *program, const char *commands);
+
+// The same with more options of gdb's own in front of the program.
+char *gdb_run_with(const char *options, int build, const char *program, const char *commands);
+
+// Fails unless part is in *text, which then moves behind it, so that a row of them is a row in the text, too.
+void assert_said(const char **text, const char *part);
+void assert_not_said(const char *text, const char *part);
+
+// Numbers like 0x7ffff53bf240 become 0x_, in place.
+void hide_addresses(char *text);
+
+#endif
