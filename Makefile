@@ -146,14 +146,14 @@ test:
 	@$(MAKE) all $(TESTS)
 	@VALGRIND='$(VALGRIND)' GPTAPE_BIN='$(CURDIR)/$(BUILD)/gptape' GPTAPE_EXAMPLES='$(CURDIR)/$(BUILD)/examples' tests/run $(TESTS)
 
-# gdb on the debugger's build, trusting what that has brought along for it (tools/gdb/gptape.py). A lesson is a script beside its
-# example.
+# A lesson is a gdb script beside its example. What gdb is to know of gptape it finds in the program (tools/gdb/gptape.py).
 EX = $(or $(LESSON),tape)
-DEBUGGED = build/debug/examples/$(EX)
 debug:
 	@tools/packages install build-essential gdb
-	@$(MAKE) DEBUG=1 CC='$(CC)' BUILD=build/debug $(DEBUGGED)
-	@gdb -q -iex 'add-auto-load-safe-path $(CURDIR)/build' $(if $(LESSON),-x examples/$(LESSON).gdb) $(DEBUGGED)
+	@$(MAKE) DEBUG=1 debugger
+
+debugger: $(BUILD)/examples/$(EX)
+	@gdb -q -iex 'add-auto-load-safe-path $(CURDIR)/$(BUILD)' $(if $(LESSON),-x examples/$(LESSON).gdb) $<
 
 # What can't be had is done without: tokens are bytes then, and tests that need the vocabulary say that they are skipped.
 WITHOUT_VOCABULARY = echo 'Going on with bytes as tokens'
@@ -186,5 +186,5 @@ clean:
 help:
 	@sed -n 's/^## \?//p' Makefile
 
-.PHONY: all demo test debug vocab deps install uninstall clean help FORCE
+.PHONY: all demo test debug debugger vocab deps install uninstall clean help FORCE
 .DELETE_ON_ERROR:

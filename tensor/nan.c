@@ -39,18 +39,21 @@ bool nan_watched(void)
 // ------------------------------------------------------------------------------------------------------------
 // Counting
 
+// What is not finite, the worst first.
+typedef enum Kind { IS_NAN, IS_INF, IS_MINUS_INF, KIND_COUNT } Kind;
+
+static const char *const KIND_NAMES[KIND_COUNT] = {"NaN", "inf", "-inf"};
+
 typedef struct Census {
     size_t n;
-    size_t n_nan;
-    size_t n_inf;                                  // +inf
-    size_t n_minus_inf;
-    size_t first;                                  // of those that are not finite; n if all are
+    size_t count[KIND_COUNT];
+    size_t first[KIND_COUNT];                      // where the first of each is, if there is one
     double low, high;                              // of the finite ones
 } Census;
 
 static Census take_census(const Real *values, size_t n)
 {
-    Census census = {.n = n, .first = n, .low = INFINITY, .high = -INFINITY};
+    Census census = {.n = n, .low = INFINITY, .high = -INFINITY};
     for (size_t i = 0; i < n; i++) {
         double value = (double)values[i];
         if (isfinite(value)) {
@@ -58,17 +61,23 @@ static Census take_census(const Real *values, size_t n)
             census.high = fmax(census.high, value);
             continue;
         }
-        census.first = census.first == n ? i : census.first;
-        census.n_nan += isnan(value) ? 1 : 0;
-        census.n_inf += value > 0 ? 1 : 0;
-        census.n_minus_inf += value < 0 ? 1 : 0;
+        Kind kind = isnan(value) ? IS_NAN : value > 0 ? IS_INF : IS_MINUS_INF;
+        if (census.count[kind] == 0) {
+            census.first[kind] = i;
+        }
+        census.count[kind]++;
     }
     return census;
 }
 
-static bool all_finite(const Census *census)
+// The worst kind there is; KIND_COUNT if all are finite.
+static Kind worst(const Census *census)
 {
-    return census->first == census->n;
+    Kind kind = IS_NAN;
+    while (kind < KIND_COUNT && census->count[kind] == 0) {
+        kind++;
+    }
+    return kind;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -103,14 +112,14 @@ static void say_index(Words *words, Shape shape, size_t i)
 // "2 of 6 values are NaN, first at [1, 0]"
 static void say_what(Words *words, const Census *census, Shape shape)
 {
-    size_t count = census->n_nan > 0 ? census->n_nan : census->n_inf > 0 ? census->n_inf : census->n_minus_inf;
-    const char *kind = census->n_nan > 0 ? "NaN" : census->n_inf > 0 ? "inf" : "-inf";
+    Kind kind = worst(census);
+    size_t count = census->count[kind];
     if (shape.ndim == 0) {
-        say(words, "the value is %s", kind);
+        say(words, "the value is %s", KIND_NAMES[kind]);
         return;
     }
-    say(words, "%zu of %zu values %s %s, first at ", count, census->n, count == 1 ? "is" : "are", kind);
-    say_index(words, shape, census->first);
+    say(words, "%zu of %zu values %s %s, first at ", count, census->n, count == 1 ? "is" : "are", KIND_NAMES[kind]);
+    say_index(words, shape, census->first[kind]);
 }
 
 // "; input 1 x (2, 3): finite, -1 to 2"
@@ -125,10 +134,10 @@ static void say_tensor(Words *words, const char *role, int number, const Tensor 
         say(words, " %d", number);
     }
     say(words, "%s%s %s: ", name[0] == '\0' ? "" : " ", name, shape_text(tensor->shape, shape));
-    if (all_finite(&census)) {
+    if (worst(&census) == KIND_COUNT) {
         say(words, "finite, %.3g to %.3g", census.low, census.high);
     } else {
-        say(words, "%zu NaN, %zu inf", census.n_nan, census.n_inf + census.n_minus_inf);
+        say(words, "%zu NaN, %zu inf, %zu -inf", census.count[IS_NAN], census.count[IS_INF], census.count[IS_MINUS_INF]);
     }
 }
 
@@ -154,7 +163,7 @@ static bool is_masked(const OpCall *call)
     bool masked = call->kind == OP_CAUSAL_MASK;
     for (int i = 0; i < call->n_inputs && !masked; i++) {
         Census census = take_census(call->inputs[i]->data, tensor_count(call->inputs[i]));
-        masked = census.n_minus_inf > 0;
+        masked = census.count[IS_MINUS_INF] > 0;
     }
     return masked;
 }
@@ -162,8 +171,8 @@ static bool is_masked(const OpCall *call)
 void nan_check_output(const OpCall *call, const Tensor *output)
 {
     Census census = take_census(output->data, tensor_count(output));
-    bool only_minus_inf = census.n_nan == 0 && census.n_inf == 0;
-    if (all_finite(&census) || (only_minus_inf && is_masked(call))) {
+    Kind kind = worst(&census);
+    if (kind == KIND_COUNT || (kind == IS_MINUS_INF && is_masked(call))) {
         return;
     }
     Words words = {""};
@@ -184,7 +193,7 @@ static void check_gradient(const TapeNode *node, int i)
         return;
     }
     Census census = take_census(x->grad, tensor_count(x));
-    if (all_finite(&census)) {
+    if (worst(&census) == KIND_COUNT) {
         return;
     }
     Words words = {""};

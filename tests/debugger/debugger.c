@@ -59,8 +59,8 @@ char *gdb_run_with(const char *options, int build, const char *program, const ch
     ck_assert_int_eq(write(file, commands, strlen(commands)), (ssize_t)strlen(commands));
     ck_assert_int_eq(close(file), 0);
     folder_of(build, folder);
-    snprintf(command, sizeof command, "ASAN_OPTIONS=detect_leaks=0 timeout 120 gdb -nx -q -batch -iex 'set auto-load safe-path /' "
-             "-iex 'set debuginfod enabled off' %s -x %s --args %s/%s 2>&1", options, script, folder, program);
+    snprintf(command, sizeof command, "TERM=${GDB_TERM:-dumb} ASAN_OPTIONS=detect_leaks=0 timeout 120 gdb -nx -q -iex 'set auto-load safe-path /' "
+             "-iex 'set debuginfod enabled off' -iex 'set width 0' %s --args %s/%s < %s 2>&1", options, folder, program, script);
     Run run = run_shell(command);
     ck_assert_int_eq(unlink(script), 0);
     free(run.err);
@@ -75,13 +75,13 @@ char *gdb_run(int build, const char *program, const char *commands)
 void assert_said(const char **text, const char *part)
 {
     const char *found = strstr(*text, part);
-    ck_assert_msg(found != NULL, "\"%s\" is not in:\n%s", part, *text);
+    ck_assert_msg(found != NULL, "\"%s\" is not in:\n%.2000s", part, *text);
     *text = found + strlen(part);
 }
 
 void assert_not_said(const char *text, const char *part)
 {
-    ck_assert_msg(strstr(text, part) == NULL, "\"%s\" is in:\n%s", part, text);
+    ck_assert_msg(strstr(text, part) == NULL, "\"%s\" is in:\n%.2000s", part, text);
 }
 
 void hide_addresses(char *text)

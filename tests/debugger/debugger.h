@@ -1,4 +1,4 @@
-// debugger.h: gdb in batch mode, on real programs, and what a person would read.
+// debugger.h: gdb on real programs, without a terminal, and what a person would read.
 
 #ifndef GPTAPE_TESTS_DEBUGGER_H
 #define GPTAPE_TESTS_DEBUGGER_H
@@ -14,8 +14,8 @@ bool gdb_missing(const char *function);
 // Builds the debugger's build of these programs ("examples/tape tests/debugger/test_printers"). A fixture calls it.
 void gdb_prepare(const char *programs);
 
-// What gdb and the program said, to stdout or stderr, when these commands, a line each, were run on program ("examples/tape",
-// and arguments behind it) of a build. Built programs are trusted, so gdb has loaded what travels with them; the user's own
+// What gdb and the program said, to stdout or stderr, when these commands, a line each, were typed, with program ("examples/tape",
+// and arguments behind it) of a build. Each answer stands behind its "(gdb) ". Built programs are trusted, so gdb has loaded what travels with them; the user's own
 // configuration is not read. The caller frees it.
 char *gdb_run(int build, const char *program, const char *commands);
 

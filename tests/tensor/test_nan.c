@@ -58,6 +58,8 @@ START_TEST(infinities_are_told_too)
     nan_watch(true);
     Tensor *x = named((float[]){1, 100, 0, 200}, SHAPE(2, 2), "x");
     assert_mistake("tensor_exp: 2 of 4 values are inf, first at [0, 1]; input 1 x (2, 2): finite, 0 to 200", tensor_exp(x, HERE));
+    assert_mistake_begins("tensor_add: 1 of 2 values is NaN, first at [1];",
+                          tensor_add(tensor_from((float[]){INFINITY, 0}, SHAPE(2), HERE), tensor_from((float[]){0, NAN}, SHAPE(2), HERE), HERE));
     assert_mistake("tensor_log: 1 of 4 values is -inf, first at [1, 0]; input 1 x (2, 2): finite, 0 to 200", tensor_log(x, HERE));
 }
 END_TEST
@@ -66,7 +68,7 @@ START_TEST(a_scalar_and_an_input_that_was_bad_before)
 {
     nan_watch(true);
     Tensor *x = named((float[]){1, NAN, INFINITY}, SHAPE(3), "x");
-    assert_mistake("tensor_sum: the value is NaN; input 1 x (3): 1 NaN, 1 inf", tensor_sum(x, HERE));
+    assert_mistake("tensor_sum: the value is NaN; input 1 x (3): 1 NaN, 1 inf, 0 -inf", tensor_sum(x, HERE));
 }
 END_TEST
 

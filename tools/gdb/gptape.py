@@ -19,8 +19,6 @@ import operator
 import os
 import re
 import subprocess
-import sys
-import tempfile
 
 import gdb
 
@@ -1035,7 +1033,7 @@ Without colours (set style enabled off, or no terminal) the darker letter is the
         cells, tall, wide = shrink(view)
         finite = [abs(value) for line in cells for value in line if math.isfinite(value)]
         most = max(finite, default=0)
-        coloured = bool(gdb.parameter("style enabled")) and os.environ.get("TERM", "dumb") != "dumb"
+        coloured = gdb.parameter("style enabled") and os.environ.get("TERM", "dumb") != "dumb" and not FRONT_END
         rows, columns = view.as_matrix()
         lines = [f"{tensor.name() or 'tensor'}{view.label}, {rows} rows of {columns}, from {number(-most)} to {number(most)}"]
         if tall > 1 or wide > 1:
@@ -1303,11 +1301,6 @@ def frame_of(function, line):
 
 # ------------------------------------------------------------------------------------------------------------
 # 9. Lessons: a plain gdb script defines stop-1, stop-2, ...: what to run, and in its document what to look at and type next
-
-
-def first_frame_line():
-    """The line the program stands on, as gdb prints it."""
-    return gdb.execute("frame", to_string=True)
 
 
 class NextStop(Command):

@@ -1,0 +1,389 @@
+// test_commands.c: every command that gptape adds to gdb, on real programs. With an argument this program is one of them.
+
+#include "nn/nn.h"
+#include "tests/debugger/debugger.h"
+#include "tests/support/suite.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SELF "tests/debugger/test_commands"
+
+// ------------------------------------------------------------------------------------------------------------
+// The program that is looked at: y = x + gelu(layer(x)), and its backward. Global, so that no compiler takes it away.
+
+Tensor *x, *y, *masked, *large, *loss;
+Linear layer;
+
+__attribute__((noinline)) void look(Tensor *at);
+void look(Tensor *at)
+{
+    printf("looking at %d dimensions\n", at->shape.ndim);
+}
+
+static void prepare_network(void)
+{
+    Random random;
+    random_seed(&random, 123);
+    linear_init(&layer, NULL, "layer", 3, 3, true);
+    module_initialize(&layer.module, (Init){INIT_TORCH, 1}, &random);
+    tape_create();
+    x = tensor_label(tensor_require_grad(tensor_from((float[]){1, 0, -1, 2, 0.5F, -2}, SHAPE(2, 3))), "x");
+    masked = tensor_causal_mask(tensor_full(SHAPE(3, 3), 1.0));
+    large = tensor_full(SHAPE(2, 100, 50), 0.5);
+}
+
+static int walk(void)
+{
+    prepare_network();
+    Tensor *h = activation_forward(ACTIVATION_GELU, linear_forward(&layer, x));
+    y = tensor_label(tensor_add(x, h), "y");
+    loss = tensor_mean(y);
+    look(x);
+    tensor_backward(loss);
+    look(y);
+    return 0;
+}
+
+static int diverge(void)
+{
+    prepare_network();
+    Tensor *bad = tensor_log(x);
+    look(bad);
+    return 0;
+}
+
+static int diverge_backward(void)
+{
+    tape_create();
+    Tensor *zero = tensor_require_grad(tensor_full(SHAPE(2), 0.0));
+    Tensor *root = tensor_pow(zero, 0.5);
+    tensor_backward(tensor_sum(root));
+    look(root);
+    return 0;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Typing
+
+static void prepare(void)
+{
+    gdb_prepare("tests/debugger/test_commands examples/shortcut examples/attention");
+}
+
+// What is said to commands given at the n-th look(). First the program's own answers are passed over.
+static char *typed_at_look(int build, int n, const char *commands)
+{
+    char script[2048];
+    snprintf(script, sizeof script, "break look\nrun\n%s%s", n == 2 ? "continue\n" : "", commands);
+    char *said = gdb_run(build, SELF " walk", script);
+    hide_addresses(said);
+    return said;
+}
+
+// Commands, what is to be read of their answers in this order, and at which look.
+typedef struct Script {
+    const char *commands;
+    int look;
+    const char *said[10];
+} Script;
+
+static const Script scripts[] = {
+    {"tensor x\ntensor x[0]\ntensor x[-1,1]\ntensor x[:,1:]\ntensor *large\n", 1, {
+        "(gdb) x (2, 3) leaf, wants a gradient  [tests/debugger/test_commands.c:",
+        "    min -2  mean 0.08333  max 2  no grad\n[[          1           0          -1]\n [          2         0.5          -2]]\n",
+        "(gdb) x[0] (3) of (2, 3)\n[          1           0          -1]\n",
+        "(gdb) x[-1,1] () of (2, 3)\n[        0.5]\n",
+        "(gdb) x[:,1:] (2, 2) of (2, 3)\n[[          0          -1]\n [        0.5          -2]]\n",
+        "(2, 100, 50) leaf",
+        "  ...\n  [        0.5         0.5         0.5         0.5   ...         0.5         0.5         0.5         0.5]\n"}},
+    {"tensor\ntensor 1 + 1\ntensor nothing\ntensor x[2]\ntensor x[0,0,0]\ntensor x[1:1]\ntensor x[a]\n", 1, {
+        "(gdb) tensor what? Name a tensor: tensor x, tensor node->inputs[0], tensor x[0,:,3]\n",
+        "(gdb) 1 + 1 is no tensor: its type is int\n",
+        "(gdb) No symbol \"nothing\" in current context.\n",
+        "(gdb) index 2 is beyond axis 0, whose size is 2\n",
+        "(gdb) [0,0,0] has 3 indices; the tensor has 2 dimensions\n",
+        "(gdb) 1:1 chooses nothing of axis 0, or goes beyond its size, 2\n",
+        "(gdb) 'a' is no index: write 3, -1, : or 1:4\n"}},
+    {"grad x\ngrad masked\ngrad layer.weight\n", 1, {
+        "(gdb) dL/d(x) (2, 3): none yet: no backward pass has reached it\n",
+        "(gdb) dL/d(tensor) (3, 3): wants none: nothing that it was computed from requires a gradient\n",
+        "(gdb) dL/d(layer.weight) (3, 3): none yet"}},
+    {"grad y\ngrad layer.bias\ngrad layer.bias[1]\n", 2, {
+        "(gdb) dL/d(y) (2, 3): none now: backward has not reached it, or has passed it on (tensor_retain_grad keeps it)\n",
+        "(gdb) dL/d(layer.bias) (3)\n    mean |grad| ", "  |grad| ", "  max ", "\n[", "(gdb) dL/d(layer.bias) (3)[1]\n"}},
+    {"tape\ntape 4\ntape 5\ntape y\ntape x\ntape 1.5\n", 1, {
+        "(gdb) tape of 5 nodes, ",
+        "node  op           inputs          shape   |dL/dy|  name   source\n"
+        "   0  causal_mask  leaf            (3, 3)        -         tests/debugger/test_commands.c:",
+        "   1  linear       leaf leaf leaf  (2, 3)        -  layer  nn/linear.c:",
+        "   2  gelu         1               (2, 3)        -         nn/feedforward.c:",
+        "   3  add          leaf 2          (2, 3)        -  y      tests/debugger/test_commands.c:",
+        "(gdb) node 4 mean ()  [tests/debugger/test_commands.c:",
+        "input 0  node 3: y (2, 3) = add  [",
+        "(gdb) There is no node 5: the tape has 5, counted from 0.\n(gdb) node 3 add (2, 3)",
+        "(gdb) x is a leaf: no node made it.\n",
+        "(gdb) 1.5 is neither a node's number nor a tape, node or tensor.\n"}},
+    {"module layer\nmodule &layer.module\nmodule\nmodule x\n", 1, {
+        "(gdb) Linear \"layer\"  weight (3, 3)  bias (3)\n12 values in 2 parameters\n(gdb) Linear \"layer\"",
+        "(gdb) module what? Name a module: module block, module gpt->h[0].attn\n",
+        "(gdb) x is no module: its type is Tensor *\n"}},
+    {"gradflow\ngradflow all\ngradflow some\n", 1, {
+        "(gdb) layer.weight     not yet\n(gdb) x                not yet\nlayer.weight     not yet\nlayer.bias       not yet\n",
+        "(gdb) gradflow, or gradflow all\n"}},
+    {"gradflow all\n", 2, {"(gdb) x ", "  ####", "\nlayer.weight ", "  ####", "\nlayer.bias ", "  ####"}},
+    {"heat x\nheat masked\nheat large\n", 1, {
+        "(gdb) x, 2 rows of 3, from -2 to 2\n =  -=\n @ :-@\n",
+        "(gdb) tensor, 3 rows of 3, from -1 to 1\n @----\n @ @--\n @ @ @\n",
+        "(gdb) tensor, 200 rows of 50, from -0.5 to 0.5, each block the mean of 7 x 2\n"}},
+    {"plot x\nplot x /nowhere/at/all.svg\nplot x picture.gif\n", 1, {
+        "x (2, 3)", "| row 0 ", "(gdb) gnuplot could not draw it: ", "(gdb) "}},
+    {"next-stop\nbackward-step 3\nbreak-op\nbreak-op nothing\nbreak-backward\nbreak-nan 3\nnan-found\n", 1, {
+        "(gdb) There is no lesson here: make debug LESSON=shortcut starts one.\n", "(gdb) backward-step takes no argument\n",
+        "(gdb) break-op which? break-op softmax, break-op linear h.3.mlp\n",
+        "(gdb) There is no operation nothing; there are add, sub, mul, ", "(gdb) break-backward which? ",
+        "(gdb) break-nan takes no argument\n", "(gdb) nan-found belongs to break-nan\n"}},
+};
+
+enum { SCRIPT_COUNT = sizeof scripts / sizeof scripts[0] };
+
+// The loop runs over builds and scripts.
+START_TEST(says_what_it_should)
+{
+    if (gdb_missing(__func__)) {
+        return;
+    }
+    const Script *script = &scripts[_i / BUILD_COUNT];
+    char *said = typed_at_look(_i % BUILD_COUNT, script->look, script->commands);
+    const char *at = said;
+    for (int i = 0; i < 10 && script->said[i] != NULL; i++) {
+        assert_said(&at, script->said[i]);
+    }
+    assert_not_said(said, "Traceback");
+    assert_not_said(said, "Python Exception");
+    free(said);
+}
+END_TEST
+
+START_TEST(heat_has_colours_where_there_are_some)
+{
+    if (gdb_missing(__func__)) {
+        return;
+    }
+    setenv("GDB_TERM", "xterm-256color", 1);
+    char *said = typed_at_look(_i, 1, "set style enabled on\nheat x\n");
+    const char *at = said;
+    assert_said(&at, "from -2 to 2\n\033[48;5;");
+    assert_said(&at, "\033[48;5;196m  \033[0m\033[48;5;");      // 2, the warmest
+    assert_said(&at, "\033[48;5;21m  \033[0m\n");               // -2, the coolest
+    free(said);
+}
+END_TEST
+
+START_TEST(plot_draws_pictures_and_misses_gnuplot)
+{
+    char picture[] = "gptape-test.svg";
+    char commands[256];
+    char line[64];
+    if (gdb_missing(__func__)) {
+        return;
+    }
+    snprintf(commands, sizeof commands, "plot x %s\nplot x[0] %s\npython os.environ['PATH'] = ''\nplot x\n", picture, picture);
+    char *said = typed_at_look(_i, 1, commands);
+    const char *at = said;
+    snprintf(line, sizeof line, "drew %s\n", picture);
+    assert_said(&at, line);
+    assert_said(&at, line);
+    assert_said(&at, "gnuplot is not installed; heat T draws without it.\n");
+    char start[6] = "";
+    FILE *file = fopen(picture, "r");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fread(start, 1, 5, file), 5);
+    ck_assert_str_eq(start, "<?xml");
+    fclose(file);
+    unlink(picture);
+    free(said);
+}
+END_TEST
+
+START_TEST(break_op_stops_where_it_begins)
+{
+    if (gdb_missing(__func__)) {
+        return;
+    }
+    char *said = gdb_run(_i, SELF " walk", "break-op gelu\nbreak-op linear other\nrun\nup\ncontinue\n");
+    const char *at = said;
+    hide_addresses(said);
+    assert_said(&at, ", tensor_gelu (x=");
+    assert_said(&at, "(gdb) #1  0x_ in activation_forward (");
+    assert_said(&at, "exited normally");
+    free(said);
+    said = gdb_run(_i, SELF " walk", "break-op tensor_linear layer\nrun\n");
+    at = said;
+    hide_addresses(said);
+    assert_said(&at, ", tensor_linear (x=");
+    assert_said(&at, "0x_ x (2, 3), weight=");
+    free(said);
+}
+END_TEST
+
+START_TEST(break_backward_stops_at_the_node)
+{
+    static const char *const wanted[] = {"3", "y", "add"};
+    if (gdb_missing(__func__)) {
+        return;
+    }
+    for (int i = 0; i < 3; i++) {
+        char commands[128];
+        snprintf(commands, sizeof commands, "break-backward %s\nrun\ngrad node->output\ncontinue\n", wanted[i]);
+        char *said = gdb_run(_i, SELF " walk", commands);
+        const char *at = said;
+        hide_addresses(said);
+        assert_said(&at, ", node_backward (node=");
+        assert_said(&at, "0x_ node 3 add) at tensor/tape.c:");
+        assert_said(&at, "(gdb) dL/d(y) (2, 3)\n    mean |grad| 0.1667  |grad| 0.4082  max 0.1667\n");
+        assert_said(&at, "exited normally");
+        free(said);
+    }
+}
+END_TEST
+
+// The walk of the book's network with shortcuts (the second): what arrived at the addition of layer 3 arrives unchanged at its
+// gelu, and shrinks through it and the linear map.
+START_TEST(backward_step_shows_what_flows)
+{
+    if (gdb_missing(__func__)) {
+        return;
+    }
+    char *said = gdb_run(_i, "examples/shortcut", "break-backward layers.3.out\nrun\ncontinue\ninfo breakpoints\ndelete\nfinish\n"
+                         "backward-step\nbackward-step\nbackward-step\n");
+    const char *at = said;
+    assert_said(&at, "node 7 gelu");                       // without shortcuts, first
+    assert_said(&at, "node 11 add");
+    assert_said(&at, "(gdb) node 10 gelu (1, 3) in layers.3  [nn/feedforward.c:");
+    assert_said(&at, "\n  arrived                       |grad| 1.072  [0.8399, 0.5764, 0.3346]\n");
+    assert_said(&at, "  to input 0  of node 9 (1, 3)  |grad| 0.4881  [0.1771, 0.3369, 0.3055]\n");
+    assert_said(&at, "(gdb) node 9 linear (1, 3) in layers.3");
+    assert_said(&at, "  to input 0  layers.2.out (1, 3)     |grad| 0.2335  [-0.08967, 0.1015, -0.1903]\n");
+    assert_said(&at, "  to input 1  layers.3.weight (3, 3)  |grad| ");
+    assert_said(&at, "(gdb) node 8 add (1, 3) in layers.2");
+    free(said);
+}
+END_TEST
+
+START_TEST(backward_step_ends_with_the_program)
+{
+    if (gdb_missing(__func__)) {
+        return;
+    }
+    char *said = gdb_run(_i, SELF " walk", "backward-step\nbreak look\nrun\nbackward-step\nbackward-step\nbackward-step\nbackward-step\n"
+                         "backward-step\ndelete\nbackward-step\n");
+    const char *at = said;
+    assert_said(&at, "(gdb) The program does not run; start it with run or start.\n");
+    assert_said(&at, "(gdb) node 4 mean () ");
+    assert_said(&at, "(gdb) node 3 add (2, 3) ");
+    assert_said(&at, "  to input 0  x (2, 3)          |grad| 0.4082  [0.1667, 0.1667, 0.1667, ...]\n"
+                     "  to input 1  of node 2 (2, 3)  |grad| 0.4082  [0.1667, 0.1667, 0.1667, ...]\n");
+    assert_said(&at, "(gdb) node 2 gelu (2, 3) ");
+    assert_said(&at, "(gdb) node 1 linear (2, 3) in layer ");
+    assert_said(&at, "  to input 0  x (2, 3) ");
+    assert_said(&at, "] more: |grad| ");
+    assert_said(&at, "Breakpoint 1, look (at=");
+    assert_said(&at, "The program has ended; there was no other node of a backward walk.\n");
+    free(said);
+}
+END_TEST
+
+START_TEST(break_nan_stops_on_the_line)
+{
+    if (gdb_missing(__func__)) {
+        return;
+    }
+    char *said = gdb_run(_i, SELF " diverge", "break-nan\nrun\ntensor x\n");
+    const char *at = said;
+    assert_said(&at, "tensor_log: 2 of 6 values are NaN, first at [0, 2]; input 1 x (2, 3): finite, -2 to 2  [tests/debugger/test_commands.c:");
+    assert_said(&at, ", diverge()]\n");
+    assert_said(&at, "in diverge () at tests/debugger/test_commands.c:");
+    assert_said(&at, "    Tensor *bad = tensor_log(x);\n(gdb) x (2, 3)");
+    free(said);
+    said = gdb_run(_i, SELF " diverge-backward", "break look\nbreak-nan\nrun\n");
+    at = said;
+    assert_said(&at, "tensor_pow, backward of node 0: gradient of input 1: 2 of 2 values are inf, first at [0]; ");
+    assert_said(&at, ", diverge_backward()]\n");
+    assert_said(&at, "in diverge_backward () at tests/debugger/test_commands.c:");
+    assert_said(&at, "    tensor_backward(tensor_sum(root));\n");
+    free(said);
+    said = gdb_run(_i, SELF " walk", "break look\nrun\nbreak-nan\ndelete 1\ncontinue\n");     // a causal mask is no NaN
+    at = said;
+    assert_said(&at, "exited normally");
+    free(said);
+}
+END_TEST
+
+START_TEST(the_printers_of_the_library_can_be_called)
+{
+    if (gdb_missing(__func__)) {
+        return;
+    }
+    char *said = gdb_run(_i, "examples/attention", "break tensor_softmax\nrun\ncall tensor_print(x)\ncall tape_print(x->tape)\n");
+    const char *at = said;
+    assert_said(&at, "(1, 6, 6) = causal_mask  [examples/attention.c:");
+    assert_said(&at, "node  op");
+    assert_said(&at, "causal_mask");
+    free(said);
+}
+END_TEST
+
+static const char *const commands[] = {"tensor", "grad", "tape", "module", "gradflow", "heat", "plot", "break-nan", "break-op",
+                                       "break-backward", "backward-step", "next-stop"};
+
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+START_TEST(each_command_is_listed_and_has_help)
+{
+    char typed[64];
+    char line[64];
+    if (gdb_missing(__func__)) {
+        return;
+    }
+    snprintf(typed, sizeof typed, "gptape\nhelp %s\n", commands[_i]);
+    snprintf(line, sizeof line, "\n%-15s ", commands[_i]);
+    char *said = gdb_run(BUILD_TESTED, SELF, typed);
+    const char *at = said;
+    char *list = strstr(said, "(gdb) ");
+    ck_assert_ptr_nonnull(list);
+    list[5] = '\n';                                        // the first is behind the prompt
+    assert_said(&at, line);
+    char *sentence = strndup(at, strcspn(at, "\n"));
+    assert_said(&at, "(gdb) ");
+    assert_said(&at, sentence);                            // help begins with the list's sentence,
+    ck_assert_int_gt(strlen(at), 40);                      // and goes on
+    free(sentence);
+    free(said);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    if (argc > 1) {
+        return strcmp(argv[1], "walk") == 0 ? walk() : strcmp(argv[1], "diverge") == 0 ? diverge() : diverge_backward();
+    }
+    Suite *suite = suite_create("commands in gdb");
+    TCase *tests = case_create("commands");
+    tcase_add_unchecked_fixture(tests, prepare, NULL);
+    tcase_add_loop_test(tests, says_what_it_should, 0, SCRIPT_COUNT * BUILD_COUNT);
+    tcase_add_loop_test(tests, heat_has_colours_where_there_are_some, 0, BUILD_COUNT);
+    tcase_add_loop_test(tests, plot_draws_pictures_and_misses_gnuplot, 0, BUILD_COUNT);
+    tcase_add_loop_test(tests, break_op_stops_where_it_begins, 0, BUILD_COUNT);
+    tcase_add_loop_test(tests, break_backward_stops_at_the_node, 0, BUILD_COUNT);
+    tcase_add_loop_test(tests, backward_step_shows_what_flows, 0, BUILD_COUNT);
+    tcase_add_loop_test(tests, backward_step_ends_with_the_program, 0, BUILD_COUNT);
+    tcase_add_loop_test(tests, break_nan_stops_on_the_line, 0, BUILD_COUNT);
+    tcase_add_loop_test(tests, the_printers_of_the_library_can_be_called, 0, BUILD_COUNT);
+    tcase_add_loop_test(tests, each_command_is_listed_and_has_help, 0, COMMAND_COUNT);
+    suite_add_tcase(suite, tests);
+    return suite_run(suite);
+}
