@@ -54,4 +54,14 @@ Tensor *block_forward(Block *block, Tensor *x)                          // x (B,
     return x;
 }
 
+static Tensor *forward_again(void *block, Tensor *x)
+{
+    return block_forward(block, x);
+}
+
+Tensor *block_forward_recomputed(Block *block, Tensor *x)
+{
+    return tensor_checkpoint(forward_again, block, x, block->attn.resid_dropout.random);
+}
+
 const ModuleKind block_kind = {.name = "Block"};

@@ -70,7 +70,8 @@ static double block_floats(const GPTConfig *config, double B, double T)
     return attn + mlp + norms + shortcuts + dropouts;
 }
 
-static double step_floats(const GPTConfig *config, double B, double T)
+// block: what is kept of each.
+static double step_floats(const GPTConfig *config, double B, double T, double block)
 {
     double C = config->n_embd;
     double x = B * T * C;                          // (B, T, C)
@@ -79,7 +80,7 @@ static double step_floats(const GPTConfig *config, double B, double T)
     double positions = T * C + T;                  // wpe[t], the same for each sequence
     double sum = x;
     double dropout = config->dropout > 0.0 ? 2.0 * x : 0.0;
-    double blocks = config->n_layer * block_floats(config, B, T);
+    double blocks = config->n_layer * block;
     double ln_f = config->norm == NORM_PRE ? x + 4.0 * B * T : 0.0;
     double logits = B * T * config->vocab_size;    // (B, T, V)
     double loss = 1.0 + 3.0 * B * T;               // targets, and the logarithm of each softmax's sum as a double
@@ -92,15 +93,19 @@ static double larger(double a, double b)
 }
 
 // The gradients of intermediates that are alive at once. The walk back makes a node's input gradients while it holds its
-// output's, and drops that afterwards; the shortcut's gradient waits beside all of it.
-static double gradient_peak_floats(const GPTConfig *config, double B, double T)
+// output's, and drops that afterwards; within a block the shortcut's gradient waits beside all of it.
+static double head_peak_floats(const GPTConfig *config, double B, double T)
+{
+    return B * T * config->vocab_size + B * T * config->n_embd;        // dlogits, and its input's
+}
+
+static double block_peak_floats(const GPTConfig *config, double B, double T)
 {
     double x = B * T * config->n_embd;
     double wide = x * config->ff_mult;
     double matrix = B * config->n_head * T * T;
     double waiting = config->shortcut ? x : 0.0;
 
-    double head = B * T * config->vocab_size + x;  // lm_head: dlogits, and its input's
     double activation = waiting + wide + (config->activation == ACTIVATION_IDENTITY ? x : wide);       // its output's and input's
     double attention = waiting + x + 3.0 * x;      // output's; queries', keys' and values'
     if (config->dropout > 0.0) {
@@ -108,7 +113,24 @@ static double gradient_peak_floats(const GPTConfig *config, double B, double T)
         double cut = 3.0 * x + 3.0 * x;            // queries', keys' and values', apart and side by side
         attention = waiting + larger(weights, cut);
     }
-    return larger(head, larger(activation, attention));
+    return larger(activation, attention);
+}
+
+static void count_step(const GPTConfig *config, double B, double T, GPTCost *cost)
+{
+    double x = B * T * config->n_embd;
+    double block = block_floats(config, B, T);
+    double head_peak = head_peak_floats(config, B, T);
+    double block_peak = block_peak_floats(config, B, T);
+    double embeddings = 2.0 * x + T * config->n_embd;
+
+    cost->activation_bytes = 4.0 * step_floats(config, B, T, block);
+    cost->gradient_peak_bytes = 4.0 * larger(head_peak, block_peak);
+    // Recomputed, a block leaves its output and what tensor_checkpoint saves. The outer tape has a block's output's and input's
+    // gradients at a time, last those of the embeddings' sum, tokens and positions; the inner one, which keeps its memory for the
+    // next block, has one block and its gradients.
+    cost->recompute_activation_bytes = 4.0 * step_floats(config, B, T, x) + config->n_layer * (double)sizeof(Random);
+    cost->recompute_peak_bytes = 4.0 * (larger(head_peak, embeddings) + block + block_peak);
 }
 
 GPTCost gpt_cost(const GPTConfig *config, int B, int T)
@@ -121,9 +143,8 @@ GPTCost gpt_cost(const GPTConfig *config, int B, int T)
     cost.weight_bytes = 4.0 * (double)cost.parameters;
     cost.gradient_bytes = 4.0 * (double)cost.parameters;
     cost.adamw_bytes = 8.0 * (double)cost.parameters;
-    cost.activation_bytes = 4.0 * step_floats(config, B, T);
+    count_step(config, B, T, &cost);
     cost.cache_bytes = 4.0 * 2.0 * (double)B * T * C * config->n_layer;
-    cost.gradient_peak_bytes = 4.0 * gradient_peak_floats(config, B, T);
 
     // A weight multiplies and adds once forward and twice backward (for its own gradient, for its input's): 6 FLOPs. The head
     // does so too when tied; embeddings only look up. Attention's q k^T and weights x v are 2 T C multiply-adds forward.
@@ -131,6 +152,14 @@ GPTCost gpt_cost(const GPTConfig *config, int B, int T)
     double attention = 12.0 * config->n_layer * C * T;
     cost.flops_per_token = 6.0 * in_products + attention;
     return cost;
+}
+
+double gpt_training_bytes(const GPTCost *cost, bool recompute)
+{
+    double parameters = cost->weight_bytes + cost->gradient_bytes + cost->adamw_bytes;
+    double kept = cost->activation_bytes + cost->gradient_peak_bytes;
+    double recomputed = cost->recompute_activation_bytes + cost->recompute_peak_bytes;
+    return PROGRAM_BYTES + parameters + (recompute ? recomputed : kept);
 }
 
 // ------------------------------------------------------------------------------------------------------------

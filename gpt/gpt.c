@@ -102,7 +102,8 @@ static Tensor *body_forward(GPT *gpt, const int *ids, int B, int T)
     x = dropout_forward(&gpt->drop, x);
     tensor_label(x, "embd");
     for (int i = 0; i < gpt->config.n_layer; i++) {
-        x = block_forward(&gpt->h[i], x);                               // (B, T, C)
+        Block *block = &gpt->h[i];
+        x = gpt->recompute ? block_forward_recomputed(block, x) : block_forward(block, x);     // (B, T, C)
     }
     if (gpt->config.norm == NORM_PRE) {
         x = layernorm_forward(&gpt->ln_f, x);

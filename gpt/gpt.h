@@ -85,10 +85,17 @@ typedef struct GPTCost {
     double activation_bytes;                       // values that a training step of B x T tokens keeps on the tape, its nodes not counted
     double cache_bytes;                            // keys and values of B x T positions, which generation keeps
     double gradient_peak_bytes;                    // the largest set of activation gradients alive at once in backward
+    double recompute_activation_bytes;             // the same two where backward computes each block again (GPT's recompute);
+    double recompute_peak_bytes;                   // the second with the one block that is computed again
     double flops_per_token;                        // forward and backward: 6 x parameters in products + attention's 12 n_layer C T (in full)
 } GPTCost;
 
 GPTCost gpt_cost(const GPTConfig *config, int B, int T);
+
+// The memory of a process that trains it with AdamW: all of the above that are bytes, and PROGRAM_BYTES for the program itself. What is
+// resident was measured to be within a few percent of it, for models of any size, once the first step is done.
+double gpt_training_bytes(const GPTCost *cost, bool recompute);
+#define PROGRAM_BYTES (15.0 * 1048576)
 
 enum { BYTES_TEXT = 32 };
 
@@ -114,6 +121,7 @@ typedef struct Block {
 extern const ModuleKind block_kind;
 void block_init(Block *block, Module *parent, const char *name, const GPTConfig *config, Random *random);
 Tensor *block_forward(Block *block, Tensor *x);                // (B, T, C) -> (B, T, C)
+Tensor *block_forward_recomputed(Block *block, Tensor *x);     // the same, but the tape keeps x and the result only (tensor_checkpoint)
 
 typedef struct GPT {
     Module module;
@@ -125,6 +133,7 @@ typedef struct GPT {
     LayerNorm ln_f;                                // not with norm = post (each block ends with its own) or none
     Linear lm_head;                                // no bias; not there if tied
     Random random;                                 // draws the weights, then dropout
+    bool recompute;                                // false at first; true: backward computes each block again, for less memory
 } GPT;
 
 // A GPT with the weights that this seed gives. The caller frees it with gpt_free. NULL and an error if the configuration is
@@ -548,6 +557,7 @@ extern const int bench_case_count;
 
 typedef struct BenchConfig {
     double seconds;                                // to spend on each case; it is repeated a few times even if that takes longer
+    bool recompute;                                // in training steps: GPT's recompute
     const Tokenizer *tokenizer;                    // for the tokenizer's cases
     const char *text;                              // n_text bytes
     size_t n_text;

@@ -41,7 +41,7 @@ extern const Op op_relu, op_gelu, op_gelu_erf, op_tanh, op_sigmoid, op_exp, op_l
 extern const Op op_matmul, op_linear;
 extern const Op op_reshape, op_transpose, op_slice, op_concat;
 extern const Op op_sum, op_mean, op_sum_axis, op_mean_axis;
-extern const Op op_causal_mask, op_softmax, op_layernorm, op_attention, op_embedding, op_dropout;
+extern const Op op_causal_mask, op_softmax, op_layernorm, op_attention, op_embedding, op_dropout, op_checkpoint;
 extern const Op op_mse_loss, op_cross_entropy;
 
 extern const Op *const op_table[OP_COUNT];
@@ -84,6 +84,7 @@ Real *op_grad(Tensor *input);
 void shape_check(const char *function, Shape shape, Where where);      // a mistake unless every size is possible
 int shape_axis(const OpCall *call, Shape shape, int axis);     // axis, counted from the end if negative; a mistake outside
 Tensor *tape_header(Tape *tape, Shape shape, Where where);     // a new tensor of the tape's, without data
+Tape *tape_inner(Tape *tape);                      // its inner tape, empty; made when first asked for
 
 bool nan_watched(void);                            // is nan_watch on?
 void nan_check_output(const OpCall *call, const Tensor *output);       // a mistake if it holds NaN or inf,

@@ -34,6 +34,7 @@ const Op *const op_table[OP_COUNT] = {
     [OP_ATTENTION] = &op_attention,
     [OP_EMBEDDING] = &op_embedding,
     [OP_DROPOUT] = &op_dropout,
+    [OP_CHECKPOINT] = &op_checkpoint,
     [OP_MSE_LOSS] = &op_mse_loss,
     [OP_CROSS_ENTROPY] = &op_cross_entropy,
 };

@@ -24,6 +24,7 @@ void tape_free(Tape *tape)
     if (current_tape == tape) {
         current_tape = NULL;
     }
+    tape_free(tape->inner);
     arena_free(&tape->arena);
     arena_free(&tape->headers[0]);
     arena_free(&tape->headers[1]);
@@ -41,6 +42,14 @@ Tape *tape_set_current(Tape *tape)
     Tape *before = current_tape;
     current_tape = tape;
     return before;
+}
+
+Tape *tape_inner(Tape *tape)
+{
+    if (tape->inner == NULL) {
+        tape->inner = memory_allocate_zeroed(1, sizeof *tape, "a tape");
+    }
+    return tape->inner;
 }
 
 // Tensor structs live in two arenas by turns: those of the round that ends here stay as they are, marked dead, for the

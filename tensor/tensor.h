@@ -172,7 +172,7 @@ typedef enum OpKind {
     OP_MATMUL, OP_LINEAR,
     OP_RESHAPE, OP_TRANSPOSE, OP_SLICE, OP_CONCAT,
     OP_SUM, OP_MEAN, OP_SUM_AXIS, OP_MEAN_AXIS,
-    OP_CAUSAL_MASK, OP_SOFTMAX, OP_LAYERNORM, OP_ATTENTION, OP_EMBEDDING, OP_DROPOUT,
+    OP_CAUSAL_MASK, OP_SOFTMAX, OP_LAYERNORM, OP_ATTENTION, OP_EMBEDDING, OP_DROPOUT, OP_CHECKPOINT,
     OP_MSE_LOSS, OP_CROSS_ENTROPY,
     OP_COUNT
 } OpKind;
@@ -221,6 +221,7 @@ struct Tape {
     Arena arena;                                   // values, gradients, nodes
     Arena headers[2];                              // Tensor structs, of this round and of the round before the last reset
     int round;                                     // which of the two is in use
+    Tape *inner;                                   // for what is computed again in backward (tensor_checkpoint), or NULL
 };
 
 // Makes a tape, and makes it the current one of this thread. Free it with tape_free; where it was current, the thread
@@ -309,6 +310,13 @@ Tensor *tensor_attention_cached(Tensor *qkv, KVCache *cache, Where where);
 Tensor *tensor_embedding(Tensor *weight, const int *ids, int B, int T, Where where);
 // Each value becomes 0 with probability p, else x / (1 - p). Draws from random as torch.dropout does.
 Tensor *tensor_dropout(Tensor *x, double p, Random *random, Where where);
+
+// function(context, x), of which the tape keeps x and the result only. Backward calls it again for what lies in between, on an
+// inner tape, and takes its gradients there; so memory is spared for time. Of tensors, function may use x and parameters, and it must
+// compute the same each time: random, where its dropout draws from, is set back for it (NULL: it draws none). The result is named
+// as function labels it. torch: utils.checkpoint.checkpoint(function, x)
+typedef Tensor *TapeFunction(void *context, Tensor *x);
+Tensor *tensor_checkpoint(TapeFunction *function, void *context, Tensor *x, Random *random, Where where);
 
 Tensor *tensor_mse_loss(Tensor *x, Tensor *target, Where where);       // mean of (x - target)^2, a scalar
 // logits (..., V) and one target in 0 ... V-1 for each row (copied): the mean of -log softmax(logits)[target], a scalar.
@@ -438,6 +446,7 @@ const char *machine_vectors(void);                 // what machine_flops uses: "
 #define tensor_attention_cached(...) tensor_attention_cached(__VA_ARGS__, HERE)
 #define tensor_embedding(...) tensor_embedding(__VA_ARGS__, HERE)
 #define tensor_dropout(...) tensor_dropout(__VA_ARGS__, HERE)
+#define tensor_checkpoint(...) tensor_checkpoint(__VA_ARGS__, HERE)
 #define tensor_mse_loss(...) tensor_mse_loss(__VA_ARGS__, HERE)
 #define tensor_cross_entropy(...) tensor_cross_entropy(__VA_ARGS__, HERE)
 #define tensor_backward(...) tensor_backward(__VA_ARGS__, HERE)

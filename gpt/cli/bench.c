@@ -19,6 +19,7 @@ static struct poptOption bench_options[] = {
      "for each case; a slow one is repeated a few times all the same (default " DEFAULT_SECONDS ")", "S"},
     {"data", '\0', POPT_ARG_STRING, NULL, OPTION_DATA,
      "the tokenizer's text (default: a built-in one, over and over, 1 MB)", "FILE"},
+    INCLUDE_OPTIONS(compute_options, "Training steps:"),
     INCLUDE_OPTIONS(tokenizer_options, "Tokenizer:"),
     INCLUDE_OPTIONS(run_options, "Running:"),
     POPT_TABLEEND,
@@ -32,6 +33,7 @@ static const CommandHelp bench_help = {
     .examples = "  gptape bench --list\n"
                 "  gptape bench --case product,step-char\n"
                 "  gptape bench --case step --threads 1 --json\n"
+                "  gptape bench --case step-gpt2-124m-1x1024 --recompute on\n"
                 "  gptape bench --case tokenizer --tokenizer bytes\n",
     .table = bench_options,
 };
@@ -172,7 +174,7 @@ static bool measure(const Options *options, const BenchConfig *config, BenchRepo
     return done;
 }
 
-static bool run(const Options *options, TokenizerKind kind, double seconds, Error *error)
+static bool run(const Options *options, TokenizerKind kind, BenchConfig *config, Error *error)
 {
     Text text = {0};
     Tokenizer *tokenizer = NULL;
@@ -180,13 +182,16 @@ static bool run(const Options *options, TokenizerKind kind, double seconds, Erro
     if (tokenizes) {
         tokenizer = read_text(options, &text, error) ? make_tokenizer(options, kind, &text, error) : NULL;
     }
-    BenchConfig config = {.seconds = seconds, .tokenizer = tokenizer, .text = text.bytes, .n_text = text.n};
+    config->tokenizer = tokenizer;
+    config->text = text.bytes;
+    config->n_text = text.n;
     BenchReport report = {
+        .recompute = config->recompute,
         .rows = memory_allocate_zeroed((size_t)bench_case_count, sizeof(BenchRow), "the cases"),
         .tokenizer = tokenizer,
         .n_text = text.n,
     };
-    bool done = (!tokenizes || tokenizer != NULL) && measure(options, &config, &report, error);
+    bool done = (!tokenizes || tokenizer != NULL) && measure(options, config, &report, error);
     if (done) {
         (options_given(options, OPTION_JSON) ? bench_print_json : bench_print)(&report);
     }
@@ -202,10 +207,11 @@ static bool run(const Options *options, TokenizerKind kind, double seconds, Erro
 static int bench(const Options *options)
 {
     TokenizerKind kind;
-    double seconds;
+    BenchConfig config = {0};
     Error error;
     if (!options_threads(options) || !check_names(options)
-        || !options_double(options, OPTION_SECONDS, DEFAULT_SECONDS, 0.0, 3600.0, &seconds)
+        || !options_double(options, OPTION_SECONDS, DEFAULT_SECONDS, 0.0, 3600.0, &config.seconds)
+        || !options_switch(options, OPTION_RECOMPUTE, "off", &config.recompute)
         || !options_tokenizer_kind(options, TOKENIZER_COUNT, &kind)) {
         return STATUS_USAGE;
     }
@@ -213,7 +219,7 @@ static int bench(const Options *options)
         bench_print_cases();
         return STATUS_OK;
     }
-    if (!run(options, kind, seconds, &error)) {
+    if (!run(options, kind, &config, &error)) {
         command_error(options->help->name, "%s", error.message);
         return STATUS_FAILED;
     }

@@ -12,6 +12,7 @@ typedef struct BenchRow {
 } BenchRow;
 
 typedef struct BenchReport {
+    bool recompute;                                // were blocks computed again in backward?
     BenchPeaks peaks;
     BenchRow *rows;
     int n_rows;

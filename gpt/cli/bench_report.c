@@ -135,7 +135,8 @@ static void print_meaning(const BenchReport *report)
     }
     if (steps) {
         printf("A training step counts 6 x parameters x tokens FLOPs: each weight multiplies and adds once forward, twice back. It is\n"
-               "all of forward, backward, clipping and AdamW.\n");
+               "all of forward, backward, clipping and AdamW.%s\n",
+               report->recompute ? " Blocks were computed again in backward, which is not counted." : "");
     }
 }
 
@@ -227,6 +228,7 @@ void bench_print_json(const BenchReport *report)
     cJSON_AddStringToObject(json, "vectors", machine_vectors());
     cJSON_AddStringToObject(json, "kernels", kernels_name());
     add_peaks(json, &report->peaks);
+    cJSON_AddBoolToObject(json, "recompute", report->recompute);
     cJSON_AddStringToObject(json, "step_flops", "6 x parameters x tokens");
     cJSON *cases = cJSON_AddObjectToObject(json, "cases");
     for (int i = 0; i < report->n_rows; i++) {

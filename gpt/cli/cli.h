@@ -50,6 +50,7 @@ enum {
     OPTION_CONFIG,
     OPTION_VOCAB_SIZE, OPTION_CONTEXT_LENGTH, OPTION_N_LAYER, OPTION_N_HEAD, OPTION_N_EMBD, OPTION_FF_MULT, OPTION_DROPOUT,
     OPTION_QKV_BIAS, OPTION_TIED, OPTION_SHORTCUT, OPTION_NORM, OPTION_CAUSAL, OPTION_ACTIVATION, OPTION_INIT,
+    OPTION_RECOMPUTE,
     OPTION_TOKENIZER, OPTION_VOCAB,
     OPTION_MODEL,
     OPTION_OWN,                                    // a command numbers its own options from here
@@ -60,6 +61,7 @@ enum {
 extern struct poptOption model_options[];          // --config and a switch for each field of GPTConfig but the shortcut
 extern struct poptOption shortcut_options[];       // --shortcut
 extern struct poptOption seed_options[];           // --seed
+extern struct poptOption compute_options[];        // --recompute
 extern struct poptOption tokenizer_options[];      // --tokenizer, --vocab
 extern struct poptOption saved_model_options[];    // --model
 extern struct poptOption run_options[];            // --threads, --quiet, --json, --help

@@ -35,11 +35,6 @@ static const CommandHelp info_help = {
 // ------------------------------------------------------------------------------------------------------------
 // One model
 
-static double training_bytes(const GPTCost *cost)
-{
-    return cost->weight_bytes + cost->gradient_bytes + cost->adamw_bytes + cost->activation_bytes + cost->gradient_peak_bytes;
-}
-
 static void print_config(const GPTPreset *preset, bool changed, const GPTConfig *config)
 {
     char vocabulary[NUMBER_TEXT];
@@ -118,8 +113,10 @@ static void print_bytes(const GPTConfig *config, const GPTCost *cost, int batch)
     bytes_row(table, "AdamW", cost->adamw_bytes);
     bytes_row(table, "activations", cost->activation_bytes);
     bytes_row(table, "their gradients, at most", cost->gradient_peak_bytes);
+    bytes_row(table, "the program", PROGRAM_BYTES);
     table_line(table);
-    bytes_row(table, "all", training_bytes(cost));
+    bytes_row(table, "all", gpt_training_bytes(cost, false));
+    bytes_row(table, "all with --recompute on", gpt_training_bytes(cost, true));
     table_print(table, stdout);
     table_free(table);
 }
@@ -161,7 +158,7 @@ static void preset_row(Table *table, const GPTPreset *preset, int batch)
     table_cell(table, "%d", config->vocab_size);
     table_cell(table, "%s", thousands_text((double)cost.parameters, text));
     table_cell(table, "%s", bytes_text(cost.weight_bytes, bytes));
-    table_cell(table, "%s", bytes_text(training_bytes(&cost), bytes));
+    table_cell(table, "%s", bytes_text(gpt_training_bytes(&cost, false), bytes));
 }
 
 static void print_notes(void)
@@ -225,7 +222,9 @@ static void add_bytes(cJSON *json, const GPTCost *cost)
     json_add_count(bytes, "adamw", cost->adamw_bytes);
     json_add_count(bytes, "activations", cost->activation_bytes);
     json_add_count(bytes, "activation_gradients_peak", cost->gradient_peak_bytes);
-    json_add_count(bytes, "training", training_bytes(cost));
+    json_add_count(bytes, "program", PROGRAM_BYTES);
+    json_add_count(bytes, "training", gpt_training_bytes(cost, false));
+    json_add_count(bytes, "training_recompute", gpt_training_bytes(cost, true));
 }
 
 static cJSON *model_json(const GPTPreset *preset, bool changed, const GPTConfig *config, int batch)

@@ -37,6 +37,12 @@ struct poptOption seed_options[] = {
     POPT_TABLEEND,
 };
 
+struct poptOption compute_options[] = {
+    {"recompute", '\0', POPT_ARG_STRING, NULL, OPTION_RECOMPUTE,
+     "compute each block again in backward instead of keeping it: the same numbers, less memory, more time (default off)", "on|off"},
+    POPT_TABLEEND,
+};
+
 struct poptOption run_options[] = {
     {"threads", '\0', POPT_ARG_STRING, NULL, OPTION_THREADS, "for matrix products (default: one a processor)", "N"},
     {"json", '\0', POPT_ARG_NONE, NULL, OPTION_JSON, "print the figures as JSON", NULL},

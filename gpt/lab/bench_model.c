@@ -66,7 +66,7 @@ void bench_step(Bench *bench)
     int T = bench->which->sizes[1];
     GPTConfig config = config_of(bench->which);
     GPTCost cost = gpt_cost(&config, B, T);
-    double bytes = cost.weight_bytes + cost.gradient_bytes + cost.adamw_bytes + cost.activation_bytes + cost.gradient_peak_bytes;
+    double bytes = gpt_training_bytes(&cost, bench->config->recompute);
     GPT *gpt = create(&config, bytes);
     int *ids = random_ids(&config, B * T + 1);
     ParameterList parameters = module_parameters(&gpt->module);
@@ -80,6 +80,7 @@ void bench_step(Bench *bench)
         .B = B,
         .T = T,
     };
+    gpt->recompute = bench->config->recompute;
     module_train(&gpt->module, true);
     bench->figures.ms = bench_time(bench->config->seconds, step_once, &step);
     bench->figures.tokens = (double)B * T;

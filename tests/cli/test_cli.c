@@ -510,6 +510,9 @@ START_TEST(bench_chooses_cases)
     assert_has(&run, run.out, "resident at most");
     ck_assert_ptr_null(strstr(run.out, "product-"));
     run_free(&run);
+    run = run_gptape("bench --seconds 0 --case step-char --recompute on --json");
+    assert_has(&run, run.out, "\"recompute\":\ttrue");
+    run_free(&run);
     run = run_gptape("bench --case step,stop");
     assert_one_line_error(&run, 2, "no case begins with 'stop'");
     run_free(&run);

@@ -52,11 +52,42 @@ START_TEST(counts_are_what_a_step_takes)
 }
 END_TEST
 
+// The inner tape's memory stays, so what counts is the most that each of the two held at any time.
+START_TEST(recomputing_takes_what_is_counted)
+{
+    GPTConfig config = config_of(_i);
+    GPTCost cost = gpt_cost(&config, B, T);
+    Error error;
+    int ids[B * T];
+    GPT *gpt = gpt_create(&config, 1, &error);
+    ck_assert_ptr_nonnull(gpt);
+    for (int i = 0; i < B * T; i++) {
+        ids[i] = i % config.vocab_size;
+    }
+    Tape *tape = tape_create();
+    gpt->recompute = true;
+    module_train(&gpt->module, true);
+    Tensor *loss = tensor_cross_entropy(gpt_forward(gpt, ids, B, T), ids);
+    double kept = (double)tape->arena.bytes;
+    double nodes = 400.0 * tape->n_nodes;          // the nodes, and what tensor_checkpoint saves besides the random state
+    ck_assert_double_le(cost.recompute_activation_bytes, kept);
+    ck_assert_double_ge(cost.recompute_activation_bytes, kept - nodes);
+    tensor_backward(loss);
+    double peak = (double)tape->arena.bytes_peak - kept + (double)tape->inner->arena.bytes_peak;
+    double inner_nodes = 320.0 * 40;
+    ck_assert_double_le(cost.recompute_peak_bytes, peak);
+    ck_assert_double_ge(cost.recompute_peak_bytes, peak - inner_nodes);
+    tape_free(tape);
+    gpt_free(gpt);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("cost");
     TCase *tcase = tcase_create("cost");
     tcase_add_loop_test(tcase, counts_are_what_a_step_takes, 0, CONFIG_COUNT);
+    tcase_add_loop_test(tcase, recomputing_takes_what_is_counted, 0, CONFIG_COUNT);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -1,0 +1,123 @@
+// checkpoint.c: computing again instead of keeping (Chen et al. 2016).          torch: utils.checkpoint.checkpoint(f, x)
+//
+// y = f(x), where the tape keeps x and y and nothing in between;  dL/dx += (dL/dy) df/dx, for which f(x) is computed once more
+//
+// f runs on a tape of its own, the inner one: forward with nothing recorded, and only y is taken from it; backward recorded,
+// walked back from dL/dy, and reset. So the memory for what lies in between is needed for one such f at a time instead of for all,
+// and each of them is computed twice: about a third more work for a training step, since backward is twice as much as forward.
+//
+// Parameters that f uses get their gradients as always. Random numbers must come again, too: their state before f is kept.
+
+#include "tensor/op.h"
+
+#include <string.h>
+
+typedef struct Checkpoint {
+    TapeFunction *function;
+    void *context;
+    Random *random;                                // NULL: it draws none
+    Random before;                                 // random as it was when forward began
+} Checkpoint;
+
+// What f is given: x's values as a leaf of the inner tape, which is the current one from here on.
+static Tensor *enter(Tape *tape, Tensor *x, const char *scope)
+{
+    Tape *inner = tape_inner(tape);
+    inner->scope = scope;
+    tape_set_current(inner);
+    Tensor *leaf = tape_header(inner, x->shape, x->where);
+    leaf->data = x->data;
+    if (x->requires_grad) {
+        tensor_require_grad(leaf);
+    }
+    return leaf;
+}
+
+static void leave(Tape *tape)
+{
+    tape_reset(tape->inner);
+    tape_set_current(tape);
+}
+
+Tensor *tensor_checkpoint(TapeFunction *function, void *context, Tensor *x, Random *random, Where where)
+{
+    OpCall call = {OP_CHECKPOINT, (Tensor *[]){x}, 1, where};
+    op_check(&call);
+    Tape *tape = tape_current();
+    Checkpoint checkpoint = {.function = function, .context = context, .random = random};
+    if (random != NULL) {
+        checkpoint.before = *random;
+    }
+    Tensor *leaf = enter(tape, x, tape->scope);
+    tape_no_grad_begin();
+    Tensor *result = function(context, leaf);
+    tape_no_grad_end();
+    tape_set_current(tape);
+    if (result == leaf || result->tape != tape->inner) {
+        op_fail(&call, "the function must return a tensor that it computes");
+    }
+    Tensor *y = op_output(&call, result->shape);
+    memcpy(y->data, result->data, tensor_count(result) * sizeof(Real));
+    y->scope = result->scope;
+    y->label = result->label;
+    if (y->node != NULL) {
+        y->requires_grad = true;                   // if not for x, then for the parameters that f may use
+        Checkpoint *saved = op_save(y, sizeof checkpoint);
+        *saved = checkpoint;
+    }
+    leave(tape);
+    return op_done(&call, y);
+}
+
+static void add_gradient(Tensor *x, const Real *dx_inner)
+{
+    Real *dx = op_grad(x);
+    if (dx == NULL || dx_inner == NULL) {
+        return;
+    }
+    size_t n = tensor_count(x);
+    for (size_t i = 0; i < n; i++) {
+        dx[i] += dx_inner[i];
+    }
+}
+
+static void checkpoint_backward(TapeNode *node)
+{
+    const Checkpoint *c = node->saved;
+    Tensor *x = node->inputs[0];
+    Tape *tape = node->output->tape;
+    Random now;
+    if (c->random != NULL) {
+        now = *c->random;
+        *c->random = c->before;
+    }
+    // forward was: y = f(x)
+    Tensor *leaf = enter(tape, x, node->scope);
+    Tensor *y = c->function(c->context, leaf);
+    if (y->requires_grad) {
+        tensor_backward_from(y, node->output->grad, node->where);
+    }
+    add_gradient(x, leaf->grad);
+    leave(tape);
+    if (c->random != NULL) {
+        *c->random = now;
+    }
+}
+
+static Tensor *gated(void *context, Tensor *x)
+{
+    Tensor *gate = context;
+    return tensor_mul(tensor_tanh(x, HERE), gate, HERE);
+}
+
+// The second input reaches it as a parameter does.
+static Tensor *checkpoint_case(Tensor **x)
+{
+    return tensor_checkpoint(gated, x[1], x[0], NULL, HERE);
+}
+
+static const OpCase checkpoint_cases[] = {
+    {"checkpoint", {SIZES(2, 3), SIZES(2, 3)}, 2, false, checkpoint_case},
+};
+
+const Op op_checkpoint = {.name = "checkpoint", .backward = checkpoint_backward, OP_CASES(checkpoint_cases)};
