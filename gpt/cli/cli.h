@@ -37,6 +37,7 @@ int command_gradcheck(int argc, const char **argv);
 int command_gradflow(int argc, const char **argv);
 int command_bench(int argc, const char **argv);
 int command_tokenize(int argc, const char **argv);
+int command_stories(int argc, const char **argv);
 
 // The checks of gradcheck_all, in the build of the library whose numbers are doubles.
 void gradcheck_all_double(GradCheckReport *report, void *context);

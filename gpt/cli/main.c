@@ -11,6 +11,7 @@ static const Command commands[] = {
     {"info", "parameters, memory and FLOPs of a model, without making it", command_info},
     {"generate", "text, one token at a time, from a saved or an untrained model", command_generate},
     {"tokenize", "text to token ids, and back", command_tokenize},
+    {"stories", "small stories to learn from, and how many sentences of a text are well-formed", command_stories},
     {"gradcheck", "analytic against numeric gradient of every operation and module", command_gradcheck},
     {"bench", "what this machine can do at most, and how near to it gptape comes", command_bench},
 };

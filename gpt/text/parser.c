@@ -185,15 +185,17 @@ static void count_sentences(const Grammar *grammar, const char *text, size_t n, 
     }
 }
 
-// Stories that are there from their first sentence to the empty line.
+// Stories that are there to their end, an empty line. More empty lines end no more stories.
 static void count_stories(const Grammar *grammar, const char *text, size_t n, StoryCount *count)
 {
     size_t start = 0;
-    for (size_t i = 1; i < n; i++) {
-        if (text[i - 1] == '\n' && text[i] == '\n') {
+    for (size_t end = 0; end < n; end++) {
+        if (text[end] == '\n' && start == end) {
+            start++;
+        } else if (text[end] == '\n' && text[end - 1] == '\n') {
             count->stories++;
-            count->whole += follows_rule(grammar, 0, text + start, i + 1 - start);
-            start = i + 1;
+            count->whole += follows_rule(grammar, 0, text + start, end + 1 - start);
+            start = end + 1;
         }
     }
 }

@@ -79,7 +79,7 @@ static bool check_characters(Reader *reader, Error *error)
     while (reader->n < end && length != UTF8_CUT) {
         int code = 0;
         length = utf8_read(reader->text + reader->n, end - reader->n, &code);
-        if (length == UTF8_BAD || (length == UTF8_CUT && reader->ends) || code == 0) {
+        if (length == UTF8_BAD || (length == UTF8_CUT && reader->ends) || (length == 1 && code == 0)) {
             return error_set(error, "%s: is not UTF-8 text: byte 0x%02x at %zu", reader->name,
                              (unsigned char)reader->text[reader->n], reader->offset + reader->n);
         }

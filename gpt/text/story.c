@@ -33,26 +33,27 @@ const TableText story_tables[] = {
      "the hen/it/it/its/a hen/hen|"
      "the mouse/it/it/its/a mouse/mouse|"
      "the ant/it/it/its/an ant/ant"},
-    {"thing", "name", "ball|book|kite|boat|drum|hat|key|lamp|ring|doll|coin|scarf|map|bell|umbrella|egg cup"},
+    {"thing", "name", "ball|book|kite|boat|drum|hat|key|lamp|ring|doll|coin|scarf|map|bell|umbrella|arrow"},
     {"food", "name", "apple|pear|plum|egg|bun|cake|carrot|orange|cookie|nut"},
     {"place", "name/at", "park/in the park|garden/in the garden|forest/in the forest|beach/on the beach|hill/on the hill|lake/at the lake|"
      "farm/on the farm|river/at the river|market/at the market|bridge/on the bridge|town/in the town|island/on the island"},
     {"spot", "name", "under the bed|behind the door|in the grass|in a box|under a tree|behind a stone|near the well|on the roof|"
      "in a basket|under the table"},
-    {"look", "name", "red|blue|old|new|big|small|green|yellow|round|shiny|orange|ugly"},
+    {"colour", "name", "red|blue|green|yellow|white|orange"},
+    {"sort", "name", "old|new|big|small|shiny|ugly"},
     {"time", "name", "one day|one morning|one evening|one afternoon|one winter day|one summer day"},
     {"glad", "name", "happy|glad|proud|cheerful"},
-    {"sad", "name", "sad|unhappy|upset|lonely"},
+    {"sad", "name", "sad|unhappy|upset|gloomy"},
     {"kin", "name", "mother|father|sister|brother|aunt|uncle|grandmother"},
     {"skill", "name/did", "sing/sang|dance/danced|swim/swam|run/ran|climb/climbed|draw/drew|read/read|cook/cooked|paint/painted|skate/skated"},
-    {"noise", "name", "loud noise|big storm|strange sound|dark shadow|flash of light|cry in the night"},
-    {"gift", "name", "card|cake|song|crown|picture|toy|hat|apron|blanket|necklace"},
+    {"noise", "name", "loud noise|strange sound|deep voice|long howl|big bang|awful scream"},
+    {"gift", "name", "card|crown|picture|toy|apron|blanket|necklace|basket"},
     {NULL, NULL, NULL},
 };
 
 const VariableText story_variables[] = {
     {"hero", "one"}, {"friend", "one"}, {"thing", "thing"}, {"food", "food"}, {"place", "place"}, {"spot", "spot"},
-    {"other_spot", "spot"}, {"skill", "skill"}, {"noise", "noise"}, {"kin", "kin"}, {"gift", "gift"}, {NULL, NULL},
+    {"colour", "colour"}, {"sort", "sort"}, {"other_spot", "spot"}, {"skill", "skill"}, {"noise", "noise"}, {"kin", "kin"}, {"gift", "gift"}, {NULL, NULL},
 };
 
 const RuleText story_rules[] = {
@@ -60,9 +61,9 @@ const RuleText story_rules[] = {
 
     // Something is lost, and found with a friend's help.
     {"lost", "<Opening> <Had> <Played> <Lost> <Grieved>\n<Came> <Asked> <ToldLoss> <Looked> <Found>\n<Cheered> <Thanked> <Closing>"},
-    {"Had", "{Hero} had {thing.a}.|{Hero} had <look.a> {thing}.|{Hero.he} took {hero.his} {thing} along.|{Hero.he} had <look.a> {thing} with {hero.him}."},
+    {"Had", "{Hero} had {thing.a}.|{Hero} had {colour.a} {thing}.|{Hero} had {sort.a} {colour} {thing}.|{Hero} took {hero.his} {sort} {thing} along."},
     {"Played", "The {thing} was a gift from {hero.his} {kin}.|<who> played with the {thing} all day.|<who> liked the {thing} very much.|"
-     "The {thing} was <look> and <look>."},
+     "The {thing} was {sort} and {colour}."},
     {"Lost", "But then the {thing} was gone.|But then {hero} lost the {thing}.|Then {hero} fell and lost the {thing}.|Then the wind took the {thing} away."},
     {"Grieved", "<who> was very <sad>.|<who> sat down and cried.|<who> began to cry.|<who> did not know what to do."},
     {"ToldLoss", "\"I lost my {thing},\" said {hero}.|\"My {thing} is gone,\" said {hero}.|\"I can not find my {thing},\" said {hero}."},
@@ -71,7 +72,7 @@ const RuleText story_rules[] = {
 
     // Who is hungry is given something, and does not forget it.
     {"hunger", "<Opening> <HadFood> <SatDown>\n<Came> <WasHungry> <Begged> <Shared> <Ate>\n<ThankedBack> <Cheered> <Closing>"},
-    {"HadFood", "{Hero} had {food.a} for lunch.|{Hero.his} {kin} gave {hero.him} {food.a}.|{Hero} had <look.a> {food} in {hero.his} bag."},
+    {"HadFood", "{Hero} had {food.a} for lunch.|{Hero.his} {kin} gave {hero.him} {food.a}.|{Hero} had {sort.a} {food} in {hero.his} bag."},
     {"SatDown", "<who> sat down to eat.|<who> wanted to eat the {food}.|<who> was about to eat it."},
     {"WasHungry", "{Friend} was very hungry.|{Friend} had nothing to eat.|{Friend} looked at the {food}."},
     {"Begged", "\"I am so hungry,\" said {friend}.|\"Can I have some of it?\" asked {friend}.|\"Is that {food.a}?\" asked {friend}.|"
@@ -82,12 +83,12 @@ const RuleText story_rules[] = {
 
     // Who is afraid is not left alone.
     {"fear", "<Opening> <Scared> <Hid> <Trembled>\n<Came> <Asked> <ToldFear> <Comforted>\n<Stayed> <Thanked> <Cheered> <Closing>"},
-    {"Scared", "Then there was {noise.a}.|{Hero} saw {noise.a}.|Suddenly {hero} was all alone.|Then it became very dark."},
+    {"Scared", "Then there was {noise.a}.|{Hero} heard {noise.a}.|Suddenly {hero} was all alone.|Then it became very dark."},
     {"Hid", "<who> ran away and hid {spot}.|<who> hid {spot}.|<who> ran as fast as {hero.he} could."},
     {"Trembled", "<who> was afraid.|<who> did not dare to move.|<who> closed {hero.his} eyes.|<who> wanted to go home."},
     {"ToldFear", "\"I am afraid,\" said {hero}.|\"I want to go home,\" said {hero}.|\"There was {noise.a},\" said {hero}."},
     {"Comforted", "\"It was only the wind,\" said {friend}.|\"Do not be afraid,\" said {friend}.|\"I will stay with you,\" said {friend}."},
-    {"Stayed", "{Friend} took {hero} home.|{Friend} sang a song for {hero}.|{Friend} held {hero.his} hand.|They waited together {spot}."},
+    {"Stayed", "{Friend} took {hero} home.|{Friend} sang a song for {hero}.|{Friend} stayed with {hero}.|They waited together {spot}."},
 
     // Who can't do something learns it.
     {"lesson", "<Opening> <Wanted> <Failed> <Grieved>\n<Came> <Asked> <ToldFailure> <Taught> <Practised>\n<Managed> <Cheered> <Thanked> <Closing>"},
@@ -99,8 +100,8 @@ const RuleText story_rules[] = {
     {"Managed", "At last {hero} {skill.did} very well.|Now {hero} could {skill}, too.|Soon {hero} {skill.did} better than {friend}."},
 
     // Two want one thing, which does not survive it.
-    {"quarrel", "<Opening> <Met> <Had> <BothWanted> <Fought> <Broke>\n<Regretted> <Sorry> <Forgave> <Mended>\n<BothGlad> <Closing>"},
-    {"Met", "{Hero} met {friend.new}.|{Friend} was there, too.|{Hero.he} saw {friend} {spot}."},
+    {"quarrel", "<Opening> <Had> <Met> <BothWanted> <Fought> <Broke>\n<Regretted> <Sorry> <Forgave> <Mended>\n<BothGlad> <Closing>"},
+    {"Met", "{Hero} met {friend.new}.|{Friend} was there, too.|{Hero.he} saw {friend} {place.at}."},
     {"BothWanted", "{Friend} wanted to have the {thing}.|{Friend} wanted the {thing}, too.|\"Give me the {thing},\" said {friend}."},
     {"Fought", "\"No, it is mine,\" said {hero}.|{Hero} did not want to give it away.|{Friend} took it from {hero}.|They both pulled."},
     {"Broke", "Then the {thing} broke.|The {thing} fell and broke in two.|And so the {thing} broke."},
@@ -114,7 +115,7 @@ const RuleText story_rules[] = {
     {"present", "<Birthday> <Planned> <Worked> <Secret>\n<Brought> <Opened> <Liked>\n<ThankedBack> <BothHappy> <Closing>"},
     {"Birthday", "<Time> it was the birthday of {friend}.|<Time> {friend} was ill.|<Time> {hero} thought of {friend}.|Once {friend} was very <sad>."},
     {"Planned", "{Hero} wanted to make {friend} {gift.a}.|{Hero} had an idea.|\"I will make {gift.a},\" said {hero}."},
-    {"Worked", "<who> worked all day {spot}.|<who> made <look.a> {gift}.|<who> made {gift.a} with {hero.his} {kin}."},
+    {"Worked", "<who> worked all day {spot}.|<who> made {colour.a} {gift}.|<who> made {gift.a} with {hero.his} {kin}."},
     {"Secret", "<who> did not tell anyone.|It was a secret.|Nobody knew about it.|Only {hero.his} {kin} knew about it."},
     {"Brought", "Then {hero} went to {friend}.|In the evening {hero} met {friend} {place.at}.|Then {hero} gave the {gift} to {friend}."},
     {"Opened", "\"This is for you,\" said {hero}.|\"I made {gift.a} for you,\" said {hero}.|\"Is that for me?\" asked {friend}."},
@@ -122,7 +123,7 @@ const RuleText story_rules[] = {
     {"BothHappy", "They were both very <glad>.|They danced and sang until night.|They had <food.a> and were <glad>."},
 
     // What all have in common.
-    {"Opening", "<Time> {hero} went to the {place}.|<Time> {hero} was {place.at}.|Once there was {hero.new}.|{Hero} lived {place.at}.|"
+    {"Opening", "<Time> {hero} went to the {place}.|<Time> {hero} was {place.at}.|Once there was {hero.new}.|{Hero} lived near the {place}.|"
      "<Time> {hero} and {hero.his} {kin} went to the {place}."},
     {"who", "{Hero}|{Hero.he}"},
     {"Came", "Then {friend} came by.|{Friend} saw {hero} and came near.|Then {hero} met {friend.new}.|{Hero.his} friend was {friend.new}."},

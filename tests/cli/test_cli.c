@@ -20,10 +20,10 @@
 // ------------------------------------------------------------------------------------------------------------
 // Help and version
 
-static const char *const commands[] = {"info", "generate", "gradcheck", "gradflow", "tokenize", "bench"};
+static const char *const commands[] = {"info", "generate", "gradcheck", "gradflow", "tokenize", "bench", "stories"};
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
-enum { HERE_COUNT = 3 };                           // the others' examples need a folder: test_gradflow.c, test_tokenize.c
+enum { HERE_COUNT = 3 };                           // the others' examples need a folder: test_gradflow.c, test_tokenize.c, test_stories.c
 
 static const char *const usages[] = {"", "help", "--help", "-h", "--quiet --help"};
 

@@ -1,0 +1,230 @@
+// stories.c: gptape stories: the stories that a model learns from where no text is named, and the parser that checks what it says.
+
+#include "gpt/cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTION_N = OPTION_OWN, OPTION_BYTES, OPTION_CHECK };
+
+enum { MOST = 1000000000 };
+
+#define DEFAULT_COUNT "3"
+#define MOST_TEXT "1000000000"
+
+static struct poptOption stories_options[] = {
+    {"count", '\0', POPT_ARG_STRING, NULL, OPTION_N, "how many stories (default " DEFAULT_COUNT ")", "N"},
+    {"bytes", '\0', POPT_ARG_STRING, NULL, OPTION_BYTES, "as many stories as this many bytes hold", "N"},
+    {"check", '\0', POPT_ARG_NONE, NULL, OPTION_CHECK, "count the well-formed sentences of the text on stdin", NULL},
+    {"seed", '\0', POPT_ARG_STRING, NULL, OPTION_SEED, "which stories (default " DEFAULT_SEED ")", "N"},
+    {"json", '\0', POPT_ARG_NONE, NULL, OPTION_JSON, "print the result as JSON", NULL},
+    {"quiet", '\0', POPT_ARG_NONE, NULL, OPTION_QUIET, "no notes on stderr", NULL},
+    {"help", 'h', POPT_ARG_NONE, NULL, OPTION_HELP, "show this page", NULL},
+    POPT_TABLEEND,
+};
+
+static const CommandHelp stories_help = {
+    .name = "stories",
+    .about = "Tells small stories in correct English, by chance, from a grammar: what a model learns from where no text is named.\n\n"
+             "With --check it reads text from stdin and counts how many of its sentences are the grammar's, word for word, with he or\n"
+             "she, a or an, was or were as they must be; and how many of its stories (up to an empty line) are the grammar's as a whole,\n"
+             "with one plot and the same names from the beginning to the end. The first sentences that are not are shown.",
+    .examples = "  gptape stories\n"
+                "  gptape stories --count 1 --seed 7\n"
+                "  gptape stories --bytes 1000000 > stories.txt\n"
+                "  gptape stories | gptape stories --check\n"
+                "  echo 'One day Anna and his aunt went to the park.' | gptape stories --check --json\n",
+    .table = stories_options,
+};
+
+// ------------------------------------------------------------------------------------------------------------
+// Telling
+
+typedef struct Wish {
+    uint64_t seed;
+    int count;                                     // of stories, at most
+    int bytes;                                     // of all of them, at most
+} Wish;
+
+static bool read_wish(const Options *options, Wish *wish)
+{
+    const char *count = options_given(options, OPTION_BYTES) ? MOST_TEXT : DEFAULT_COUNT;
+
+    return options_int(options, OPTION_N, count, 1, MOST, &wish->count) &&
+           options_int(options, OPTION_BYTES, MOST_TEXT, 1, MOST, &wish->bytes) && options_seed(options, &wish->seed);
+}
+
+// Prints each story as it comes, or collects it.
+static size_t tell_stories(const Wish *wish, cJSON *collected)
+{
+    Stories *stories = stories_create();
+    Random random;
+    size_t told = 0;
+    bool room = true;
+
+    random_seed(&random, wish->seed);
+    for (int i = 0; i < wish->count && room; i++) {
+        char *story = stories_tell(stories, &random);
+        room = told + strlen(story) <= (size_t)wish->bytes;
+        if (room && collected == NULL) {
+            fputs(story, stdout);
+        } else if (room) {
+            cJSON_AddItemToArray(collected, cJSON_CreateString(story));
+        }
+        told += room ? strlen(story) : 0;
+        free(story);
+    }
+    stories_free(stories);
+    return told;
+}
+
+static int tell(const Options *options)
+{
+    Wish wish;
+
+    if (!read_wish(options, &wish)) {
+        return STATUS_USAGE;
+    }
+    if (!options_given(options, OPTION_JSON)) {
+        tell_stories(&wish, NULL);
+        return STATUS_OK;
+    }
+    cJSON *json = cJSON_CreateObject();
+    cJSON *collected = cJSON_CreateArray();
+    json_add_count(json, "seed", (double)wish.seed);
+    json_add_count(json, "bytes", (double)tell_stories(&wish, collected));
+    cJSON_AddItemToObject(json, "stories", collected);
+    json_print(json);
+    return STATUS_OK;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Checking
+
+enum { MOST_FAULTS = 10, FAULT_TEXT = 160 };
+
+// The first sentences that are not well-formed.
+typedef struct Faults {
+    char texts[MOST_FAULTS][FAULT_TEXT];
+    int n;
+} Faults;
+
+// As text that a terminal can show: lines and tabs become spaces, other control characters and bytes that are no UTF-8 "?".
+static void note_fault(const char *sentence, size_t n, void *context)
+{
+    Faults *faults = context;
+    size_t used = 0;
+    size_t at = 0;
+
+    if (faults->n == MOST_FAULTS) {
+        return;
+    }
+    char *text = faults->texts[faults->n];
+    while (at < n && used < FAULT_TEXT - 8) {
+        int code = 0;
+        int length = utf8_read(sentence + at, n - at, &code);
+        bool shown = length > 0 && code >= 0x20 && !(code >= 0x7f && code < 0xa0);
+        bool space = length > 0 && (code == '\n' || code == '\t');
+        length = length > 0 ? length : 1;
+        memcpy(text + used, shown ? sentence + at : space ? " " : "?", shown ? (size_t)length : 1);
+        used += shown ? (size_t)length : 1;
+        at += (size_t)length;
+    }
+    strcpy(text + used, at < n ? "..." : "");
+    faults->n++;
+}
+
+static void add_count(Table *table, const char *name, int count, const char *share)
+{
+    table_cell(table, "%s", name);
+    table_cell(table, "%d", count);
+    table_cell(table, "%s", share);
+}
+
+// Of a part of something, how much it is; "" of nothing.
+static const char *share_text(int part, int all, char text[NUMBER_TEXT])
+{
+    snprintf(text, NUMBER_TEXT, all > 0 ? "%.1f%%" : "", 100.0 * part / (all > 0 ? all : 1));
+    return text;
+}
+
+static void print_count(const StoryCount *count, const Faults *faults)
+{
+    char share[NUMBER_TEXT];
+    Table *table = table_create("lrr");
+
+    add_count(table, "sentences", count->sentences, "");
+    add_count(table, "well-formed", count->well_formed, share_text(count->well_formed, count->sentences, share));
+    add_count(table, "stories", count->stories, "");
+    add_count(table, "whole", count->whole, share_text(count->whole, count->stories, share));
+    table_print(table, stdout);
+    table_free(table);
+    for (int i = 0; i < faults->n; i++) {
+        printf("%s%s\n", i == 0 ? "\nnot well-formed:\n" : "", faults->texts[i]);
+    }
+}
+
+static void print_count_json(const StoryCount *count, const Faults *faults)
+{
+    cJSON *json = cJSON_CreateObject();
+
+    json_add_count(json, "sentences", count->sentences);
+    json_add_count(json, "well_formed", count->well_formed);
+    json_add_number(json, "well_formed_fraction", (double)count->well_formed / count->sentences);
+    json_add_count(json, "stories", count->stories);
+    json_add_count(json, "whole", count->whole);
+    cJSON *list = cJSON_AddArrayToObject(json, "not_well_formed");
+    for (int i = 0; i < faults->n; i++) {
+        cJSON_AddItemToArray(list, cJSON_CreateString(faults->texts[i]));
+    }
+    json_print(json);
+}
+
+static int check(const Options *options)
+{
+    char *text;
+    size_t n;
+    Error error;
+    Faults faults = {.n = 0};
+
+    if (!stream_read(stdin, "stdin", &text, &n, &error)) {
+        command_error(options->help->name, "%s", error.message);
+        return STATUS_FAILED;
+    }
+    Stories *stories = stories_create();
+    StoryCount count = stories_check(stories, text, n, note_fault, &faults);
+    if (options_given(options, OPTION_JSON)) {
+        print_count_json(&count, &faults);
+    } else {
+        print_count(&count, &faults);
+    }
+    stories_free(stories);
+    free(text);
+    return STATUS_OK;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+
+static bool check_options(const Options *options)
+{
+    static const int telling[] = {OPTION_N, OPTION_BYTES, OPTION_SEED};
+
+    for (size_t i = 0; i < sizeof telling / sizeof telling[0]; i++) {
+        if (options_given(options, OPTION_CHECK) && options_given(options, telling[i])) {
+            return option_error(options, telling[i], "tells stories, and --check reads them; leave out one");
+        }
+    }
+    return true;
+}
+
+int command_stories(int argc, const char **argv)
+{
+    Options options;
+    int status;
+
+    if (options_parse(&options, &stories_help, argc, argv, &status)) {
+        status = !check_options(&options) ? STATUS_USAGE : options_given(&options, OPTION_CHECK) ? check(&options) : tell(&options);
+    }
+    options_free(&options);
+    return status;
+}
