@@ -208,6 +208,29 @@ void sampler_weigh(Sampler *sampler, const Real *logits, const GenerateConfig *c
 int sampler_choose(Sampler *sampler, const Real *logits, const GenerateConfig *config, Random *random);
 
 // ------------------------------------------------------------------------------------------------------------
+// Evaluation: cross-entropy in nats, without dropout. Both compute on the current tape, record nothing, and reset it.
+
+// The mean over a batch: what is predicted at each of ids (B, T) against targets (B, T). last (B, V), if not NULL, gets the
+// logits at the last position of each row. T is at most context_length.
+double gpt_batch_loss(GPT *gpt, const int *ids, const int *targets, int B, int T, Real *last);
+
+typedef struct Evaluation {
+    double loss;                                   // mean over all predictions
+    size_t n;                                      // predictions
+    size_t n_windows;
+} Evaluation;
+
+// Called with the windows done so far.
+typedef void EvaluationProgress(int done, int n, void *context);
+
+// Along a text: each token but the first is predicted once, from those before it in its window. Windows are context_length long
+// (the last one is shorter) and lie one after the other, so the first predictions of each are made from little. False and an
+// error if there are fewer than 2 ids.
+bool gpt_evaluate(GPT *gpt, const int *ids, size_t n_ids, EvaluationProgress *progress, void *context, Evaluation *evaluation,
+                  Error *error);
+double evaluation_bytes(const GPTConfig *config);  // what that takes: weights, and the values of a few windows at once
+
+// ------------------------------------------------------------------------------------------------------------
 // Text and files
 
 // Text as token ids, and back:

@@ -33,6 +33,7 @@ typedef struct Command {
 
 int command_info(int argc, const char **argv);
 int command_generate(int argc, const char **argv);
+int command_eval(int argc, const char **argv);
 int command_gradcheck(int argc, const char **argv);
 int command_gradflow(int argc, const char **argv);
 int command_bench(int argc, const char **argv);
@@ -214,6 +215,7 @@ const char *thousands_text(double count, char text[NUMBER_TEXT]);      // "124,4
 void json_begin(void);                             // once, before the others
 void json_add_number(cJSON *object, const char *name, double value);   // 9 significant digits; NaN and infinity are null
 void json_add_count(cJSON *object, const char *name, double count);    // a whole number, all its digits
+cJSON *json_numbers(const Real *values, int n);    // an array of them, 9 significant digits each
 void json_add_config(cJSON *object, const char *name, const GPTConfig *config);
 void json_print(cJSON *json);                      // to stdout; frees it
 

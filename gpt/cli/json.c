@@ -16,16 +16,30 @@ void json_begin(void)
     cJSON_InitHooks(&hooks);                       // from here on no cJSON call returns NULL for want of memory
 }
 
-void json_add_number(cJSON *object, const char *name, double value)
+static cJSON *number_json(double value)
 {
     char text[NUMBER_TEXT];
 
     if (!isfinite(value)) {
-        cJSON_AddNullToObject(object, name);
-        return;
+        return cJSON_CreateNull();
     }
     snprintf(text, sizeof text, "%.9g", value);
-    cJSON_AddRawToObject(object, name, text);
+    return cJSON_CreateRaw(text);
+}
+
+void json_add_number(cJSON *object, const char *name, double value)
+{
+    cJSON_AddItemToObject(object, name, number_json(value));
+}
+
+cJSON *json_numbers(const Real *values, int n)
+{
+    cJSON *array = cJSON_CreateArray();
+
+    for (int i = 0; i < n; i++) {
+        cJSON_AddItemToArray(array, number_json((double)values[i]));
+    }
+    return array;
 }
 
 void json_add_count(cJSON *object, const char *name, double count)

@@ -10,6 +10,7 @@ static const Command commands[] = {
     {"gradflow", "gradients layer by layer, with and without shortcuts: the main job", command_gradflow},
     {"info", "parameters, memory and FLOPs of a model, without making it", command_info},
     {"generate", "text, one token at a time, from a saved or an untrained model", command_generate},
+    {"eval", "how well a saved or untrained model predicts a text, or given ids", command_eval},
     {"tokenize", "text to token ids, and back", command_tokenize},
     {"stories", "small stories to learn from, and how many sentences of a text are well-formed", command_stories},
     {"gradcheck", "analytic against numeric gradient of every operation and module", command_gradcheck},

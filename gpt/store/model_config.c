@@ -330,8 +330,23 @@ bool model_config_read(const char *path, GPTConfig *config, Error *error)
 
 const char *gpt_difference(const GPTConfig *config, char text[DIFFERENCE_TEXT])
 {
-    const char *norm = config->norm == NORM_PRE ? "" : norm_name(config->norm);
-    snprintf(text, DIFFERENCE_TEXT, "%s%s%s%s%s", config->shortcut ? "" : ", no shortcut", norm[0] == '\0' ? "" : ", norm ", norm,
-             config->causal ? "" : ", not causal", config->qkv_bias ? "" : ", no query-key-value bias");
-    return text[0] == '\0' ? text : text + 2;
+    const struct {
+        bool differs;
+        const char *what;
+        const char *which;
+    } differences[] = {
+        {!config->shortcut, "no shortcut", ""},
+        {config->norm != NORM_PRE, "norm ", norm_name(config->norm)},
+        {!config->causal, "not causal", ""},
+        {!config->qkv_bias, "no query-key-value bias", ""},
+    };
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < sizeof differences / sizeof differences[0]; i++) {
+        if (differences[i].differs) {
+            used += (size_t)snprintf(text + used, DIFFERENCE_TEXT - used, "%s%s%s", used == 0 ? "" : ", ", differences[i].what,
+                                     differences[i].which);
+        }
+    }
+    return text;
 }

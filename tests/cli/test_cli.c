@@ -20,10 +20,10 @@
 // ------------------------------------------------------------------------------------------------------------
 // Help and version
 
-static const char *const commands[] = {"info", "generate", "gradcheck", "gradflow", "tokenize", "bench", "stories"};
+static const char *const commands[] = {"info", "generate", "gradcheck", "gradflow", "tokenize", "bench", "stories", "eval"};
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
-enum { HERE_COUNT = 3 };                           // the others' examples need a folder: test_gradflow.c, test_tokenize.c, test_stories.c
+enum { HERE_COUNT = 3 };                           // the others' examples need a folder: test_gradflow.c, test_eval.c, ...
 
 static const char *const usages[] = {"", "help", "--help", "-h", "--quiet --help"};
 

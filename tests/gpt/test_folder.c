@@ -1,10 +1,13 @@
-// test_folder.c: models and tokenizers in folders: what is saved loads again, bit for bit.
+// test_folder.c: models and tokenizers in folders: what is saved loads again, bit for bit, and what transformers saved computes what
+// transformers computes.
 
+#include "tests/golden/huggingface.h"
 #include "tests/gpt/gpt_test.h"
 #include "tests/support/folder.h"
 #include "tests/support/suite.h"
 #include "tests/support/vocabulary.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -182,6 +185,85 @@ START_TEST(gpt2s_vocabulary_comes_back)
 }
 END_TEST
 
+// ------------------------------------------------------------------------------------------------------------
+// What transformers saved
+
+// float32 sums in another order: 1e-5 of the largest logit, and of each norm.
+static const double ROUNDING = 1e-5;
+
+static GPT *load_golden(const HuggingFaceModel *golden)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/tests/golden/huggingface/%s", folder_home(), golden->folder);
+    return load(path);
+}
+
+static void assert_golden_logits(const HuggingFaceModel *golden, const Tensor *logits)
+{
+    double largest = 0;
+    ck_assert_uint_eq(tensor_count(logits), HUGGINGFACE_LOGITS);
+    for (int i = 0; i < HUGGINGFACE_LOGITS; i++) {
+        largest = fmax(largest, fabs((double)golden->logits[i]));
+    }
+    for (int i = 0; i < HUGGINGFACE_LOGITS; i++) {
+        ck_assert_msg(fabs((double)logits->data[i] - (double)golden->logits[i]) <= ROUNDING * largest,
+                      "%s: logit %d is %.9g, not %.9g", golden->folder, i, (double)logits->data[i], (double)golden->logits[i]);
+    }
+}
+
+static void assert_golden_gradients(const HuggingFaceModel *golden, const GPT *gpt)
+{
+    ParameterList list = module_parameters(&gpt->module);
+    int n = 0;
+    for (; golden->grads[n].name != NULL; n++) {
+        const HuggingFaceGrad *grad = &golden->grads[n];
+        const Tensor *parameter = NULL;
+        for (int i = 0; i < list.count; i++) {
+            char name[NAME_TEXT];
+            parameter = strcmp(tensor_name(list.parameters[i], name), grad->name) == 0 ? list.parameters[i] : parameter;
+        }
+        ck_assert_msg(parameter != NULL, "%s: there is no %s", golden->folder, grad->name);
+        double l2 = flow_stats(parameter->grad, tensor_count(parameter)).l2;
+        ck_assert_msg(fabs(l2 - grad->l2) <= ROUNDING * grad->l2, "%s: the gradient of %s has size %.9g, not %.9g", golden->folder,
+                      grad->name, l2, grad->l2);
+    }
+    ck_assert_int_eq(n, list.count);
+    parameter_list_free(&list);
+}
+
+// One file and several, float32 and its halves, with the prefix and without it, masks among the tensors, a head of its own.
+START_TEST(transformers_models_compute_what_they_compute_there)
+{
+    const HuggingFaceModel *golden = &HUGGINGFACE_MODELS[_i];
+    GPT *gpt = load_golden(golden);
+    Tape *tape = tape_create();
+    Tensor *logits = gpt_forward(gpt, HUGGINGFACE_IDS, HUGGINGFACE_B, HUGGINGFACE_T);
+    assert_golden_logits(golden, logits);
+    Tensor *loss = tensor_cross_entropy(logits, HUGGINGFACE_TARGETS);
+    ck_assert_double_le(fabs((double)tensor_item(loss) - golden->loss), ROUNDING * golden->loss);
+    tensor_backward(loss);
+    assert_golden_gradients(golden, gpt);
+    tape_free(tape);
+    gpt_free(gpt);
+}
+END_TEST
+
+START_TEST(one_model_in_three_forms_is_one_model)
+{
+    static const char *const same[] = {"f32", "masks", "sharded"};
+    GPT *models[3];
+    for (int i = 0; i < 3; i++) {
+        HuggingFaceModel named = {.folder = same[i]};
+        models[i] = load_golden(&named);
+    }
+    assert_same_weights(models[0], models[1]);
+    assert_same_weights(models[0], models[2]);
+    for (int i = 0; i < 3; i++) {
+        gpt_free(models[i]);
+    }
+}
+END_TEST
+
 static Suite *folder_suite(void)
 {
     Suite *suite = suite_create("gpt/folder");
@@ -192,6 +274,11 @@ static Suite *folder_suite(void)
     tcase_add_test(round, the_tokenizer_comes_back);
     tcase_add_test(round, gpt2s_vocabulary_comes_back);
     suite_add_tcase(suite, round);
+    TCase *theirs = case_create("transformers");
+    tcase_add_checked_fixture(theirs, folder_enter, folder_leave);
+    tcase_add_loop_test(theirs, transformers_models_compute_what_they_compute_there, 0, HUGGINGFACE_MODEL_COUNT);
+    tcase_add_test(theirs, one_model_in_three_forms_is_one_model);
+    suite_add_tcase(suite, theirs);
     return suite;
 }
 

@@ -1,0 +1,357 @@
+// eval.c: gptape eval: how well a saved or untrained model predicts a text, or one batch of ids.
+
+#include "gpt/cli/cli.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTION_DATA = OPTION_OWN, OPTION_IDS, OPTION_TARGETS };
+
+enum { GPT2_VOCABULARY = 50257 };
+
+#define DEFAULT_CONFIG "flow"
+
+static struct poptOption text_options[] = {
+    {"data", '\0', POPT_ARG_STRING, NULL, OPTION_DATA, "a text to predict, from its second token on", "FILE"},
+    {"ids", '\0', POPT_ARG_STRING, NULL, OPTION_IDS, "token ids instead of a text, rows separated by ;", "1,2,3;4,5,6"},
+    {"targets", '\0', POPT_ARG_STRING, NULL, OPTION_TARGETS, "what follows each of them", "2,3,4;5,6,7"},
+    POPT_TABLEEND,
+};
+
+static struct poptOption eval_options[] = {
+    INCLUDE_OPTIONS(text_options, "What to predict:"),
+    INCLUDE_OPTIONS(saved_model_options, "A saved model:"),
+    INCLUDE_OPTIONS(model_options, "An untrained model (default: --config " DEFAULT_CONFIG "):"),
+    INCLUDE_OPTIONS(shortcut_options, "Shortcuts:"),
+    INCLUDE_OPTIONS(seed_options, "Random numbers:"),
+    INCLUDE_OPTIONS(tokenizer_options, "Text (a saved model has its own tokenizer):"),
+    INCLUDE_OPTIONS(run_options, "Running:"),
+    POPT_TABLEEND,
+};
+
+static const CommandHelp eval_help = {
+    .name = "eval",
+    .about = "Prints the loss of a model: the mean cross-entropy of its predictions, in nats, and as perplexity, e^loss. A text is\n"
+             "predicted in windows of the context length, one after the other; its loss is also told in bits for each byte of it,\n"
+             "which models with different tokenizers can be compared by. With --ids and --targets the loss is that of one batch,\n"
+             "and --json also prints the logits at the last position of each row (last_logits).",
+    .examples = "  gptape eval --ids 1,2,3 --targets 2,3,4 --json\n"
+                "  gptape eval --config tiny --seed 7 --data README.md\n"
+                "  gptape eval --model run --data text.txt\n"
+                "  gptape eval --model run --ids \"1,2,3;4,5,6\" --targets \"2,3,4;5,6,7\" --json\n",
+    .table = eval_options,
+};
+
+// What was asked for, with the model made or loaded. free_subject frees it.
+typedef struct Subject {
+    GPT *gpt;
+    const char *name;                              // the preset's, or the folder
+    bool saved;
+    uint64_t seed;                                 // of an untrained model
+} Subject;
+
+// ------------------------------------------------------------------------------------------------------------
+// The model
+
+static int load_subject(const Options *options, Subject *subject)
+{
+    int status = STATUS_USAGE;
+
+    if (options_given(options, OPTION_SEED)) {
+        option_error(options, OPTION_SEED, "is for an untrained model; nothing is drawn with --model, leave it out");
+        return STATUS_USAGE;
+    }
+    subject->saved = true;
+    subject->name = options->values[OPTION_MODEL];
+    subject->gpt = options_saved_model(options, 0, &status);
+    if (subject->gpt == NULL) {
+        return status;
+    }
+    options_saved_model_note(options, &subject->gpt->config);
+    return STATUS_OK;
+}
+
+static int create_subject(const Options *options, Subject *subject)
+{
+    const GPTPreset *preset;
+    GPTConfig config;
+    Error error;
+
+    if (!options_config(options, DEFAULT_CONFIG, &preset, &config) || !options_seed(options, &subject->seed)) {
+        return STATUS_USAGE;
+    }
+    subject->name = preset->name;
+    subject->gpt = gpt_create(&config, subject->seed, &error);
+    if (subject->gpt == NULL) {
+        command_error(options->help->name, "%s", error.message);
+        return STATUS_FAILED;
+    }
+    command_note(options, "%s%s, untrained: random weights from seed %llu", preset->name,
+                 options_any_switch(options) ? " (changed)" : "", (unsigned long long)subject->seed);
+    return STATUS_OK;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// One batch of ids
+
+typedef struct Batch {
+    int *ids;                                      // (B, T)
+    int *targets;                                  // (B, T)
+    int B, T;
+} Batch;
+
+static bool read_batch(const Options *options, const GPTConfig *config, Batch *batch)
+{
+    int last_id = config->vocab_size - 1;
+    int B;
+    int T;
+
+    if (!options_given(options, OPTION_IDS) || !options_given(options, OPTION_TARGETS)) {
+        command_error(options->help->name, "--ids and --targets: give both, rows of the same length");
+        return false;
+    }
+    if (!options_int_rows(options, OPTION_IDS, 0, last_id, &batch->ids, &batch->B, &batch->T) ||
+        !options_int_rows(options, OPTION_TARGETS, 0, last_id, &batch->targets, &B, &T)) {
+        return false;
+    }
+    if (B != batch->B || T != batch->T) {
+        return option_error(options, OPTION_TARGETS, "is %d x %d, and --ids is %d x %d", B, T, batch->B, batch->T);
+    }
+    return T <= config->context_length ||
+           option_error(options, OPTION_IDS, "has rows of %d; the model's context length is %d", T, config->context_length);
+}
+
+static cJSON *begin_json(const Subject *subject, double loss)
+{
+    cJSON *json = cJSON_CreateObject();
+
+    if (subject->saved) {
+        cJSON_AddStringToObject(json, "model", subject->name);
+    } else {
+        json_add_count(json, "seed", (double)subject->seed);
+    }
+    json_add_config(json, "config", &subject->gpt->config);
+    json_add_number(json, "loss", loss);
+    json_add_number(json, "perplexity", exp(loss));
+    return json;
+}
+
+static void print_batch_json(const Subject *subject, const Batch *batch, double loss, const Real *last)
+{
+    int V = subject->gpt->config.vocab_size;
+    cJSON *json = begin_json(subject, loss);
+
+    json_add_count(json, "tokens", (double)batch->B * batch->T);
+    cJSON *rows = cJSON_AddArrayToObject(json, "last_logits");
+    for (int row = 0; row < batch->B; row++) {
+        cJSON_AddItemToArray(rows, json_numbers(last + (size_t)row * (size_t)V, V));
+    }
+    json_print(json);
+}
+
+static int eval_batch(const Options *options, const Subject *subject)
+{
+    const GPTConfig *config = &subject->gpt->config;
+    Batch batch = {0};
+    Error error;
+    int status = STATUS_USAGE;
+
+    if (read_batch(options, config, &batch)) {
+        GPTCost cost = gpt_cost(config, batch.B, batch.T);
+        size_t n_last = (size_t)batch.B * (size_t)config->vocab_size;
+        status = STATUS_FAILED;
+        if (!memory_check(cost.activation_bytes + (double)n_last * sizeof(Real), "this batch", &error)) {
+            command_error(options->help->name, "%s", error.message);
+        } else {
+            Real *last = memory_allocate(n_last * sizeof *last, "the logits");
+            double loss = gpt_batch_loss(subject->gpt, batch.ids, batch.targets, batch.B, batch.T, last);
+            if (options_given(options, OPTION_JSON)) {
+                print_batch_json(subject, &batch, loss, last);
+            } else {
+                printf("loss        %.9g\nperplexity  %.6g\ntokens      %d\n", loss, exp(loss), batch.B * batch.T);
+            }
+            free(last);
+            status = STATUS_OK;
+        }
+    }
+    free(batch.ids);
+    free(batch.targets);
+    return status;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// A text
+
+// The caller frees *tokenizer. Returns the exit status.
+static int make_tokenizer(const Options *options, const Subject *subject, Tokenizer **tokenizer)
+{
+    const GPTConfig *config = &subject->gpt->config;
+    bool asked = options_given(options, OPTION_TOKENIZER) || options_given(options, OPTION_VOCAB);
+    TokenizerKind kind = TOKENIZER_BYTES;
+    Error error;
+
+    *tokenizer = NULL;
+    if (subject->saved) {
+        *tokenizer = options_saved_tokenizer(options, &error);
+    } else {
+        bool chosen = asked || config->vocab_size == GPT2_VOCABULARY;
+        if (chosen && !options_tokenizer_kind(options, TOKENIZER_CHARS, &kind)) {      // those before chars, which has no alphabet
+            return STATUS_USAGE;
+        }
+        *tokenizer = kind == TOKENIZER_GPT2 ? options_gpt2(options, &error) : tokenizer_bytes();
+        if (chosen) {
+            options_tokenizer_note(options, kind);
+        }
+    }
+    if (*tokenizer == NULL) {
+        command_error(options->help->name, "%s", error.message);
+        return STATUS_FAILED;
+    }
+    if (tokenizer_vocab_size(*tokenizer) > config->vocab_size) {
+        command_error(options->help->name, "--data: the tokenizer %s has %d tokens, and the model's vocabulary %d; give --ids and "
+                      "--targets instead", tokenizer_name(tokenizer_kind(*tokenizer)), tokenizer_vocab_size(*tokenizer),
+                      config->vocab_size);
+        return STATUS_USAGE;
+    }
+    return STATUS_OK;
+}
+
+// The text's ids, for the caller to free, and how many bytes all but the first token stand for.
+static bool read_text(const Options *options, const Tokenizer *tokenizer, int **ids, size_t *n_ids, size_t *n_bytes)
+{
+    const char *path = options->values[OPTION_DATA];
+    char *text;
+    size_t n;
+    size_t n_first = 0;
+    Error error;
+    Error why;
+
+    *ids = NULL;
+    if (!file_read(path, &text, &n, &error)) {
+        command_error(options->help->name, "%s", error.message);
+        return false;
+    }
+    bool read = tokenizer_encode(tokenizer, text, n, ids, n_ids, &why);
+    free(text);
+    if (!read) {
+        command_error(options->help->name, "%s: %s", path, why.message);
+        return false;
+    }
+    if (*n_ids < 2) {
+        command_error(options->help->name, "%s: is too short: %zu tokens, and the first is not predicted; 2 are needed", path, *n_ids);
+        return false;
+    }
+    tokenizer_token(tokenizer, (*ids)[0], &n_first);
+    *n_bytes = n - n_first;
+    return true;
+}
+
+static void print_evaluation(const Options *options, const Subject *subject, const Evaluation *evaluation, size_t n_bytes)
+{
+    char tokens[NUMBER_TEXT];
+    char bytes[NUMBER_TEXT];
+    char windows[NUMBER_TEXT];
+    double bits = evaluation->loss * (double)evaluation->n / (double)n_bytes / log(2.0);
+
+    if (options_given(options, OPTION_JSON)) {
+        cJSON *json = begin_json(subject, evaluation->loss);
+        json_add_number(json, "bits_per_byte", bits);
+        json_add_count(json, "tokens", (double)evaluation->n);
+        json_add_count(json, "bytes", (double)n_bytes);
+        json_add_count(json, "windows", (double)evaluation->n_windows);
+        json_print(json);
+        return;
+    }
+    thousands_text((double)evaluation->n, tokens);
+    thousands_text((double)n_bytes, bytes);
+    thousands_text((double)evaluation->n_windows, windows);
+    printf("loss           %.9g\n"
+           "perplexity     %.6g\n"
+           "bits per byte  %.6g\n"
+           "tokens         %s, which are %s bytes, in %s window%s of %d\n",
+           evaluation->loss, exp(evaluation->loss), bits, tokens, bytes, windows, evaluation->n_windows == 1 ? "" : "s",
+           subject->gpt->config.context_length);
+}
+
+static int eval_tokens(const Options *options, const Subject *subject, const int *ids, size_t n_ids, size_t n_bytes)
+{
+    Evaluation evaluation;
+    Error error;
+    Progress progress = progress_begin(options, "windows");
+    bool done = n_ids <= INT_MAX || error_set(&error, "%s: has more tokens than can be counted", options->values[OPTION_DATA]);
+
+    done = done && memory_check(evaluation_bytes(&subject->gpt->config), "evaluating this model", &error)
+        && gpt_evaluate(subject->gpt, ids, n_ids, progress_update, &progress, &evaluation, &error);
+    progress_end(&progress);
+    if (!done) {
+        command_error(options->help->name, "%s", error.message);
+        return STATUS_FAILED;
+    }
+    print_evaluation(options, subject, &evaluation, n_bytes);
+    return STATUS_OK;
+}
+
+static int eval_text(const Options *options, const Subject *subject)
+{
+    Tokenizer *tokenizer;
+    int *ids = NULL;
+    size_t n_ids = 0;
+    size_t n_bytes = 0;
+    int status = make_tokenizer(options, subject, &tokenizer);
+
+    if (status == STATUS_OK) {
+        bool read = read_text(options, tokenizer, &ids, &n_ids, &n_bytes);
+        status = read ? eval_tokens(options, subject, ids, n_ids, n_bytes) : STATUS_FAILED;
+    }
+    free(ids);
+    tokenizer_free(tokenizer);
+    return status;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+
+static bool check_what(const Options *options)
+{
+    bool by_ids = options_given(options, OPTION_IDS) || options_given(options, OPTION_TARGETS);
+
+    if (!by_ids && !options_given(options, OPTION_DATA)) {
+        command_error(options->help->name, "there is nothing to predict; give --data FILE, or --ids and --targets");
+        return false;
+    }
+    if (by_ids && options_given(options, OPTION_DATA)) {
+        return option_error(options, OPTION_DATA, "is a text, and --ids is the whole batch; leave one out");
+    }
+    return true;
+}
+
+static int run(const Options *options)
+{
+    Subject subject = {0};
+    int status = STATUS_USAGE;
+
+    if (!options_threads(options) || !check_what(options)) {
+        return STATUS_USAGE;
+    }
+    Tape *tape = tape_create();
+    status = options_given(options, OPTION_MODEL) ? load_subject(options, &subject) : create_subject(options, &subject);
+    if (status == STATUS_OK) {
+        status = options_given(options, OPTION_DATA) ? eval_text(options, &subject) : eval_batch(options, &subject);
+    }
+    gpt_free(subject.gpt);
+    tape_free(tape);
+    return status;
+}
+
+int command_eval(int argc, const char **argv)
+{
+    Options options;
+    int status;
+
+    if (options_parse(&options, &eval_help, argc, argv, &status)) {
+        status = run(&options);
+    }
+    options_free(&options);
+    return status;
+}

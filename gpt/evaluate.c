@@ -1,0 +1,64 @@
+// evaluate.c: how well a model predicts: the loss on a batch, or along a text.
+
+#include "gpt/gpt.h"
+
+#include <string.h>
+
+double gpt_batch_loss(GPT *gpt, const int *ids, const int *targets, int B, int T, Real *last)
+{
+    size_t V = (size_t)gpt->config.vocab_size;
+    bool training = gpt->module.training;
+    module_train(&gpt->module, false);
+    tape_no_grad_begin();
+    Tensor *logits = gpt_forward(gpt, ids, B, T);                       // (B, T, V)
+    double loss = (double)tensor_item(tensor_cross_entropy(logits, targets));
+    for (int row = 0; last != NULL && row < B; row++) {
+        size_t position = (size_t)row * (size_t)T + (size_t)T - 1;
+        memcpy(last + (size_t)row * V, logits->data + position * V, V * sizeof *last);
+    }
+    tape_no_grad_end();
+    tape_reset(tape_current());
+    module_train(&gpt->module, training);
+    return loss;
+}
+
+// So many windows at once that a batch has about as many tokens.
+enum { TOKENS_AT_ONCE = 1024 };
+
+static int windows_at_once(int T)
+{
+    return T < TOKENS_AT_ONCE ? TOKENS_AT_ONCE / T : 1;
+}
+
+double evaluation_bytes(const GPTConfig *config)
+{
+    GPTCost cost = gpt_cost(config, windows_at_once(config->context_length), config->context_length);
+    return cost.weight_bytes + cost.activation_bytes;
+}
+
+bool gpt_evaluate(GPT *gpt, const int *ids, size_t n_ids, EvaluationProgress *progress, void *context, Evaluation *evaluation,
+                  Error *error)
+{
+    size_t T = (size_t)gpt->config.context_length;
+    size_t at_once = (size_t)windows_at_once((int)T);
+    if (n_ids < 2) {
+        return error_set(error, "a text of %zu tokens: nothing in it can be predicted; 2 are needed", n_ids);
+    }
+    size_t n = n_ids - 1;                          // token i + 1 is predicted at i
+    size_t done = 0;
+    double sum = 0;
+    *evaluation = (Evaluation){.n = n, .n_windows = (n + T - 1) / T};
+    while (done < n) {
+        size_t whole = (n - done) / T;             // windows left, without a shorter one at the end
+        size_t B = whole == 0 ? 1 : whole < at_once ? whole : at_once;
+        size_t length = whole == 0 ? n - done : T;
+        double loss = gpt_batch_loss(gpt, ids + done, ids + done + 1, (int)B, (int)length, NULL);
+        sum += loss * (double)(B * length);
+        done += B * length;
+        if (progress != NULL) {
+            progress((int)((done + T - 1) / T), (int)evaluation->n_windows, context);
+        }
+    }
+    evaluation->loss = sum / (double)n;
+    return true;
+}

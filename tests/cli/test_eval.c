@@ -1,0 +1,311 @@
+// test_eval.c: gptape eval, and models in folders, as a user types them. Each test runs in an empty folder in which model/ is a small
+// model of bytes, text.txt a text, and hf a link to what transformers saved.
+
+#include "tests/cli/run.h"
+#include "tests/golden/huggingface.h"
+#include "tests/gpt/gpt_test.h"
+#include "tests/support/folder.h"
+#include "tests/support/suite.h"
+
+#include <check.h>
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char TEXT[] = "Every effort moves you, and every one of them is a byte.\n";
+
+static void write_file(const char *path, const char *bytes, size_t n)
+{
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(bytes, 1, n, file), n);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+static void save_model(const char *folder, GPTConfig config, const Tokenizer *tokenizer)
+{
+    Error error = {""};
+    GPT *gpt = create_gpt(config, 9);
+    ck_assert_msg(gpt_save(gpt, tokenizer, folder, &error), "%s", error.message);
+    gpt_free(gpt);
+}
+
+static GPTConfig byte_config(void)
+{
+    GPTConfig config = small_config();
+    config.vocab_size = 256;
+    return config;
+}
+
+static void enter(void)
+{
+    char path[1024];
+    folder_enter();
+    Tokenizer *bytes = tokenizer_bytes();
+    save_model("model", byte_config(), bytes);
+    tokenizer_free(bytes);
+    write_file("text.txt", TEXT, sizeof TEXT - 1);
+    snprintf(path, sizeof path, "%s/tests/golden/huggingface", folder_home());
+    ck_assert_int_eq(symlink(path, "hf"), 0);
+}
+
+static double number_of(const cJSON *json, const char *name)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
+    ck_assert_msg(cJSON_IsNumber(item), "%s is no number", name);
+    return item->valuedouble;
+}
+
+static cJSON *json_of(const char *arguments)
+{
+    Run run = run_gptape(arguments);
+    assert_succeeded(&run);
+    cJSON *json = cJSON_Parse(run.out);
+    ck_assert_msg(json != NULL, "%s: is no JSON: %s", arguments, run.out);
+    run_free(&run);
+    return json;
+}
+
+
+// ------------------------------------------------------------------------------------------------------------
+// Figures
+
+#define GOLDEN_BATCH "--ids '3,1,4,1,5,9;2,6,5,3,5,8' --targets '1,4,1,5,9,2;6,5,3,5,8,9'"
+
+START_TEST(a_model_of_transformers_has_its_loss_and_logits)
+{
+    const HuggingFaceModel *golden = &HUGGINGFACE_MODELS[_i];
+    char arguments[256];
+    snprintf(arguments, sizeof arguments, "eval --model hf/%s " GOLDEN_BATCH " --json --quiet", golden->folder);
+    cJSON *json = json_of(arguments);
+    ck_assert_double_le(fabs(number_of(json, "loss") - golden->loss), 1e-5 * golden->loss);
+    ck_assert_double_eq(number_of(json, "tokens"), 12);
+    const cJSON *rows = cJSON_GetObjectItemCaseSensitive(json, "last_logits");
+    ck_assert_int_eq(cJSON_GetArraySize(rows), 2);
+    for (int row = 0; row < 2; row++) {
+        const cJSON *logits = cJSON_GetArrayItem(rows, row);
+        ck_assert_int_eq(cJSON_GetArraySize(logits), HUGGINGFACE_V);
+        for (int v = 0; v < HUGGINGFACE_V; v++) {
+            double expected = (double)golden->logits[(row * HUGGINGFACE_T + HUGGINGFACE_T - 1) * HUGGINGFACE_V + v];
+            ck_assert_double_le(fabs(cJSON_GetArrayItem(logits, v)->valuedouble - expected), 2e-5);    // of logits around 3
+        }
+    }
+    cJSON_Delete(json);
+}
+END_TEST
+
+// The loss that gradflow measures of the same untrained model on the same ids.
+START_TEST(an_untrained_model_has_gradflows_loss)
+{
+    cJSON *eval = json_of("eval --config tiny --seed 4 --ids '1,2,3;4,5,6' --targets '2,3,4;5,6,7' --json");
+    cJSON *flow = json_of("gradflow --net gpt --shortcut on --config tiny --seed 4 --ids '1,2,3;4,5,6' --targets '2,3,4;5,6,7' --json");
+    ck_assert_double_eq(number_of(eval, "loss"), number_of(flow, "loss"));
+    ck_assert_double_le(fabs(number_of(eval, "perplexity") - exp(number_of(eval, "loss"))), 1e-6 * number_of(eval, "perplexity"));
+    cJSON_Delete(eval);
+    cJSON_Delete(flow);
+}
+END_TEST
+
+START_TEST(a_text_is_told_in_nats_and_bits)
+{
+    cJSON *json = json_of("eval --model model --data text.txt --json");
+    double n = sizeof TEXT - 2;
+    ck_assert_double_eq(number_of(json, "tokens"), n);
+    ck_assert_double_eq(number_of(json, "bytes"), n);
+    ck_assert_double_eq(number_of(json, "windows"), ceil(n / 8));
+    double bits = number_of(json, "loss") / log(2);
+    ck_assert_double_le(fabs(number_of(json, "bits_per_byte") - bits), 1e-8 * bits);
+    ck_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "model")), "model");
+    cJSON_Delete(json);
+}
+END_TEST
+
+// A character of two bytes counts as one token and two bytes, and the first token's bytes aren't predicted.
+START_TEST(bytes_are_those_that_are_predicted)
+{
+    Error error;
+    Tokenizer *chars = tokenizer_chars("\xc3\xa9" "ab", 4, &error);
+    GPTConfig config = small_config();
+    config.vocab_size = 3;
+    save_model("chars", config, chars);
+    tokenizer_free(chars);
+    write_file("e.txt", "\xc3\xa9" "ab\xc3\xa9\xc3\xa9", 8);
+    cJSON *json = json_of("eval --model chars --data e.txt --json");
+    ck_assert_double_eq(number_of(json, "tokens"), 4);
+    ck_assert_double_eq(number_of(json, "bytes"), 6);
+    double bits = number_of(json, "loss") * 4 / 6 / log(2);
+    ck_assert_double_le(fabs(number_of(json, "bits_per_byte") - bits), 1e-8 * bits);
+    cJSON_Delete(json);
+}
+END_TEST
+
+START_TEST(what_is_printed_without_json)
+{
+    Run run = run_gptape("eval --model model --data text.txt --quiet");
+    double loss;
+    double perplexity;
+    double bits;
+    int end = 0;
+    assert_quiet(&run);
+    sscanf(run.out, "loss           %lf\nperplexity     %lf\nbits per byte  %lf\n"
+           "tokens         56, which are 56 bytes, in 7 windows of 8\n%n", &loss, &perplexity, &bits, &end);
+    ck_assert_msg(end > 0 && run.out[end] == '\0', "printed %s", run.out);
+    run_free(&run);
+    cJSON *json = json_of("eval --model model --data text.txt --quiet --json");
+    ck_assert_double_eq(loss, number_of(json, "loss"));
+    cJSON_Delete(json);
+}
+END_TEST
+
+START_TEST(examples_on_its_help_page_work)
+{
+    int tried = 0;
+    ck_assert_int_eq(rename("model", "run"), 0);
+    write_file("README.md", TEXT, sizeof TEXT - 1);
+    Run help = run_gptape("help eval");
+    char *line = strstr(help.out, "\nExamples:\n");
+    ck_assert_ptr_nonnull(line);
+    line = strtok(line + strlen("\nExamples:\n"), "\n");
+    while (line != NULL) {
+        Run run = run_gptape(line + strlen("  gptape "));
+        assert_succeeded(&run);
+        run_free(&run);
+        tried++;
+        line = strtok(NULL, "\n");
+    }
+    ck_assert_int_eq(tried, 4);
+    run_free(&help);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Notes
+
+typedef struct Noted {
+    const char *arguments;
+    const char *line;
+} Noted;
+
+static const Noted noteds[] = {
+    {"eval --model model --data text.txt",
+     "gptape eval: model: 3 layers, 2 heads, 16 wide, context 8, vocabulary 256, 14,096 parameters\n"},
+    {"eval --model other --data text.txt",
+     "gptape eval: other: 3 layers, 2 heads, 16 wide, context 8, vocabulary 256, 13,728 parameters; unlike any GPT-2: no shortcut, "
+     "norm none, not causal, no query-key-value bias\n"},
+    {"eval --config tiny --n-layer 1 --ids 1 --targets 2", "gptape eval: tiny (changed), untrained: random weights from seed 123\n"},
+};
+
+START_TEST(a_note_says_what_is_evaluated)
+{
+    GPTConfig config = byte_config();
+    config.shortcut = false;
+    config.norm = NORM_NONE;
+    config.causal = false;
+    config.qkv_bias = false;
+    Tokenizer *bytes = tokenizer_bytes();
+    save_model("other", config, bytes);
+    tokenizer_free(bytes);
+    Run run = run_gptape(noteds[_i].arguments);
+    assert_succeeded(&run);
+    ck_assert_str_eq(run.err, noteds[_i].line);
+    run_free(&run);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Wrong input
+
+typedef struct Wrong {
+    const char *arguments;
+    int status;
+    const char *line;                              // all of stderr
+} Wrong;
+
+static const Wrong wrongs[] = {
+    {"eval", 2, "gptape eval: there is nothing to predict; give --data FILE, or --ids and --targets\n"},
+    {"eval --ids 1,2", 2, "gptape eval: --ids and --targets: give both, rows of the same length\n"},
+    {"eval --targets 1,2", 2, "gptape eval: --ids and --targets: give both, rows of the same length\n"},
+    {"eval --ids 1,2 --targets 1", 2, "gptape eval: --targets 1: is 1 x 1, and --ids is 1 x 2\n"},
+    {"eval --ids 1,2 --targets 1,2 --data text.txt", 2,
+     "gptape eval: --data text.txt: is a text, and --ids is the whole batch; leave one out\n"},
+    {"eval --model model --ids 256 --targets 1", 2,
+     "gptape eval: --ids 256: '256' is no whole number from 0 to 255; give them like 1,2,3;4,5,6\n"},
+    {"eval --model model --ids 1,2,3,4,5,6,7,8,9 --targets 1,2,3,4,5,6,7,8,9", 2,
+     "gptape eval: --ids 1,2,3,4,5,6,7,8,9: has rows of 9; the model's context length is 8\n"},
+    {"eval --model model --n-layer 2 --data text.txt", 2,
+     "gptape eval: --n-layer 2: belongs to an untrained model; --model model has its own, leave one out\n"},
+    {"eval --model model --shortcut off --data text.txt", 2,
+     "gptape eval: --shortcut off: belongs to an untrained model; --model model has its own, leave one out\n"},
+    {"eval --model model --tokenizer bytes --data text.txt", 2,
+     "gptape eval: --tokenizer bytes: --model model has its own tokenizer; leave it out\n"},
+    {"eval --model model --seed 1 --data text.txt", 2,
+     "gptape eval: --seed 1: is for an untrained model; nothing is drawn with --model, leave it out\n"},
+    {"eval --model model --data missing.txt", 1, "gptape eval: missing.txt: can't be read: No such file or directory\n"},
+    {"eval --model model --data empty.txt", 1,
+     "gptape eval: empty.txt: is too short: 0 tokens, and the first is not predicted; 2 are needed\n"},
+    {"eval --model chars --data text.txt", 1,
+     "gptape eval: text.txt: the text's character 'E' after 0 bytes is not in the alphabet of 3\n"},
+    {"eval --model chars --data binary.txt", 1,
+     "gptape eval: binary.txt: the text's character '\xff' after 0 bytes is not in the alphabet of 3\n"},
+    {"eval --model hf/f32 --data text.txt", 1,
+     "gptape eval: hf/f32: has no tokenizer: no gptape_tokenizer.json, no vocab.json with merges.txt\n"},
+    {"eval --vocab-size 100 --data text.txt", 2,
+     "gptape eval: --data: the tokenizer bytes has 256 tokens, and the model's vocabulary 100; give --ids and --targets instead\n"},
+};
+
+static void prepare_wrongs(void)
+{
+    Error error;
+    Tokenizer *chars = tokenizer_chars("abc", 3, &error);
+    GPTConfig config = small_config();
+    save_model("chars", config, chars);
+    tokenizer_free(chars);
+    write_file("empty.txt", "", 0);
+    write_file("binary.txt", "\xff\xfe", 2);
+}
+
+START_TEST(wrong_input_is_told_in_one_line)
+{
+    const Wrong *wrong = &wrongs[_i];
+    prepare_wrongs();
+    char arguments[256];
+    snprintf(arguments, sizeof arguments, "%s --quiet", wrong->arguments);
+    Run run = run_gptape(arguments);
+    ck_assert_msg(run.status == wrong->status, "%s: exited with %d: %s", run.command, run.status, run.err);
+    ck_assert_str_eq(run.err, wrong->line);
+    ck_assert_str_eq(run.out, "");
+    run_free(&run);
+}
+END_TEST
+
+static Suite *eval_suite(void)
+{
+    Suite *suite = suite_create("cli/eval");
+    TCase *figures = case_create("figures");
+    tcase_add_checked_fixture(figures, enter, folder_leave);
+    tcase_add_loop_test(figures, a_model_of_transformers_has_its_loss_and_logits, 0, HUGGINGFACE_MODEL_COUNT);
+    tcase_add_test(figures, an_untrained_model_has_gradflows_loss);
+    tcase_add_test(figures, a_text_is_told_in_nats_and_bits);
+    tcase_add_test(figures, bytes_are_those_that_are_predicted);
+    tcase_add_test(figures, what_is_printed_without_json);
+    tcase_add_test(figures, examples_on_its_help_page_work);
+    suite_add_tcase(suite, figures);
+    TCase *notes = case_create("notes");
+    tcase_add_checked_fixture(notes, enter, folder_leave);
+    tcase_add_loop_test(notes, a_note_says_what_is_evaluated, 0, sizeof noteds / sizeof noteds[0]);
+    suite_add_tcase(suite, notes);
+    TCase *wrong = case_create("wrong input");
+    tcase_add_checked_fixture(wrong, enter, folder_leave);
+    tcase_add_loop_test(wrong, wrong_input_is_told_in_one_line, 0, sizeof wrongs / sizeof wrongs[0]);
+    suite_add_tcase(suite, wrong);
+    return suite;
+}
+
+int main(void)
+{
+    return suite_run(eval_suite());
+}
