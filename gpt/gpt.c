@@ -64,6 +64,16 @@ GPT *gpt_create(const GPTConfig *config, uint64_t seed, Error *error)
     return gpt;
 }
 
+void gpt_set_dropout(GPT *gpt, double p)
+{
+    gpt->config.dropout = p;
+    for (Module *module = &gpt->module; module != NULL; module = module_next(&gpt->module, module)) {
+        if (module->kind == &dropout_kind) {
+            ((Dropout *)module)->p = p;
+        }
+    }
+}
+
 void gpt_free(GPT *gpt)
 {
     if (gpt == NULL) {

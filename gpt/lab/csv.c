@@ -27,23 +27,29 @@ static void write_row(FILE *out, const Measurement *measurement, const char *wha
     fprintf(out, "\n");
 }
 
-bool experiment_csv(const Experiment *experiment, FILE *out)
+const char experiment_csv_header[] =
+    "run,shortcut,norm,activation,step,layer,name,kind,mean_abs,l2,rms,max_abs,zero_fraction,denormal_fraction,token_cosine\n";
+
+bool measurement_csv(const ExperimentConfig *config, const Measurement *measurement, FILE *out)
 {
-    const ExperimentConfig *config = &experiment->config;
     bool mlp = config->net == NET_MLP;
     char what[64];                                 // the two columns norm and activation
     snprintf(what, sizeof what, "%s,%s", mlp ? norm_name(NORM_NONE) : norm_name(config->gpt.norm),
              activation_name(mlp ? config->deep.activation : config->gpt.activation));
-    fprintf(out, "run,shortcut,norm,activation,step,layer,name,kind,mean_abs,l2,rms,max_abs,zero_fraction,denormal_fraction,"
-                 "token_cosine\n");
-    for (int i = 0; i < experiment->n_measurements; i++) {
-        const Measurement *measurement = &experiment->measurements[i];
-        for (int r = 0; r < measurement->flow.n_rows; r++) {
-            const FlowRow *row = &measurement->flow.rows[r];
-            if (row->reach != FLOW_NEVER) {
-                write_row(out, measurement, what, row);
-            }
+    for (int r = 0; r < measurement->flow.n_rows; r++) {
+        const FlowRow *row = &measurement->flow.rows[r];
+        if (row->reach != FLOW_NEVER) {
+            write_row(out, measurement, what, row);
         }
+    }
+    return !ferror(out);
+}
+
+bool experiment_csv(const Experiment *experiment, FILE *out)
+{
+    fputs(experiment_csv_header, out);
+    for (int i = 0; i < experiment->n_measurements; i++) {
+        measurement_csv(&experiment->config, &experiment->measurements[i], out);
     }
     return fflush(out) == 0 && !ferror(out);
 }

@@ -3,7 +3,7 @@
 //      Experiment -> Series (quartiles at each layer) -> Panel (axes, a key) -> script -> gnuplot -> file
 //
 // Series: plot_series.c. Panels: plot_panel.c, plot_axis.c. Titles, made from the data: plot_finding.c. Captions: plot_text.c.
-// The page: plot_page.c. Running gnuplot: gnuplot.c. The pictures themselves: plot.c, plot_heatmap.c, plot_terminal.c.
+// The page: plot_page.c. Running gnuplot: gnuplot.c. The pictures themselves: plot.c, plot_heatmap.c, plot_loss.c, plot_terminal.c.
 
 #ifndef GPTAPE_LAB_PLOT_H
 #define GPTAPE_LAB_PLOT_H
@@ -79,6 +79,7 @@ typedef enum FigureScale { SCALE_ABSOLUTE, SCALE_RELATIVE } FigureScale;
 
 const char *plot_arm_name(bool shortcut);                      // "with shortcuts"
 const char *plot_layer_word(const Experiment *experiment);     // "layer"; a GPT's is a "block"
+Series series_create(int n);                                   // of n points, to be filled
 Series series_of_layers(const Experiment *experiment, bool shortcut, int step, LayerFigure figure, FigureScale scale);
 Series series_of_sweep(const Sweep *sweep, bool shortcut);
 Series series_of_losses(const Experiment *experiment, bool shortcut, int stride);              // at each stride-th step
@@ -140,5 +141,8 @@ bool page_draw(PlotText *script, const char *path, Error *error);  // closes and
 // Gives gnuplot the script and returns what it draws on its standard output; the caller frees output->bytes.
 bool gnuplot_run(const char *script, size_t n, PlotText *output, Error *error);
 bool plot_save(const char *path, const char *bytes, size_t n, Error *error);
+
+// What gnuplot's dumb terminal drew, without blanks at the ends of lines, empty lines and the form feed. Changes chart.
+void plot_write_chart(FILE *out, char *chart);
 
 #endif

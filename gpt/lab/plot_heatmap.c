@@ -44,11 +44,19 @@ static void fill_column(Map *map, int column, const Measurement **selected, int 
     }
 }
 
+// Steps from one measurement to the next.
+static int measured_every(const Experiment *experiment)
+{
+    const TrainConfig *train = experiment->config.train;
+    return train == NULL ? 1 : train->gradflow_every;
+}
+
 static Map map_create(const Experiment *experiment, bool shortcut)
 {
     size_t n_seeds = (size_t)experiment->config.n_seeds;
     int n_steps = experiment->config.n_steps;
-    Map map = {.column_stride = n_steps / COLUMNS_MOST + 1, .row_stride = (experiment->n_layer - 1) / ROWS_MOST + 1};
+    int every = measured_every(experiment);
+    Map map = {.column_stride = (n_steps / every / COLUMNS_MOST + 1) * every, .row_stride = (experiment->n_layer - 1) / ROWS_MOST + 1};
     map.n_columns = n_steps / map.column_stride + 1;
     map.n_rows = (experiment->n_layer - 1) / map.row_stride + 1;
     map.cells = memory_allocate((size_t)map.n_columns * (size_t)map.n_rows * sizeof *map.cells, "a picture");
@@ -176,7 +184,7 @@ static void write_share(FILE *out, const char *what, int count, const Map *map, 
 }
 
 // What the colours don't say. The caller frees it.
-static char *write_note(const Map maps[2])
+static char *write_note(const Map maps[2], int every)
 {
     PlotText text;
     plot_text_open(&text);
@@ -186,8 +194,11 @@ static char *write_note(const Map maps[2])
         write_share(text.stream, "Black is NaN or infinite", maps[arm].not_finite, &maps[arm], plot_arm_name(arm == 1));
     }
     const Map *any = maps[0].cells != NULL ? &maps[0] : &maps[1];
-    if (any->column_stride > 1) {
-        fprintf(text.stream, "One step in %d is shown. ", any->column_stride);
+    if (every > 1) {
+        fprintf(text.stream, "Measured every %d steps. ", every);
+    }
+    if (any->column_stride > every) {
+        fprintf(text.stream, "One %s in %d is shown. ", every > 1 ? "measurement" : "step", any->column_stride / every);
     }
     if (any->row_stride > 1) {
         fprintf(text.stream, "One layer in %d is shown. ", any->row_stride);
@@ -251,7 +262,7 @@ bool plot_heatmap(const Experiment *experiment, const char *path, Error *error)
         return false;
     }
     if (experiment->config.n_steps < 1) {
-        return error_set(error, "%s: nothing was trained, so there are no steps to draw", path);
+        return error_set(error, "%s: no two steps were measured, so there is nothing to draw", path);
     }
     Map maps[2] = {{0}, {0}};
     for (int arm = 0; arm < 2; arm++) {
@@ -260,7 +271,7 @@ bool plot_heatmap(const Experiment *experiment, const char *path, Error *error)
         }
     }
     Panel loss = loss_panel(experiment, maps[0].cells != NULL ? maps[0].column_stride : maps[1].column_stride);
-    char *note = write_note(maps);
+    char *note = write_note(maps, measured_every(experiment));
     char *title = plot_training_finding(experiment);
     char *caption = plot_training_caption(experiment, note);
     PlotText script;

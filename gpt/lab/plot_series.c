@@ -21,7 +21,7 @@ const char *plot_layer_word(const Experiment *experiment)
     return experiment->config.net == NET_MLP ? "layer" : "block";
 }
 
-static Series series_create(int n)
+Series series_create(int n)
 {
     return (Series){
         .n = n,

@@ -129,8 +129,7 @@ static void write_head(FILE *out, const Experiment *experiment, const Panel *pan
     fprintf(out, "\n");
 }
 
-// The chart without blanks at the ends of lines and without the empty lines and the form feed around it.
-static void write_chart(FILE *out, char *chart)
+void plot_write_chart(FILE *out, char *chart)
 {
     char *rest = NULL;
     for (char *line = strtok_r(chart, "\n\f", &rest); line != NULL; line = strtok_r(NULL, "\n\f", &rest)) {
@@ -172,7 +171,7 @@ char *plot_terminal(const Experiment *experiment, int columns, Error *error)
         PlotText text;
         plot_text_open(&text);
         write_head(text.stream, experiment, &panel, columns);
-        write_chart(text.stream, chart.bytes);
+        plot_write_chart(text.stream, chart.bytes);
         write_foot(text.stream, experiment, columns);
         plot_text_close(&text);
         result = text.bytes;

@@ -261,15 +261,26 @@ char *plot_caption(const Experiment *experiment, const Sweep *sweep)
     return text.bytes;
 }
 
+static void write_optimizer(const ExperimentConfig *config, FILE *out)
+{
+    const TrainConfig *train = config->train;
+    char number[NUMBER_PLOT_TEXT];
+    if (train == NULL) {
+        fprintf(out, "AdamW, learning rate %s, no weight decay. ", plot_number(config->lr, number));
+        return;
+    }
+    fprintf(out, "AdamW, learning rate up to %s, ", plot_number(train->lr, number));
+    fprintf(out, "weight decay %s. ", plot_number(train->weight_decay, number));
+}
+
 char *plot_training_caption(const Experiment *experiment, const char *note)
 {
     const ExperimentConfig *config = &experiment->config;
-    char number[NUMBER_PLOT_TEXT];
     PlotText text;
     plot_text_open(&text);
     write_seeds(config, text.stream);
     write_network(config, text.stream);
-    fprintf(text.stream, "AdamW, learning rate %s, no weight decay. ", plot_number(config->lr, number));
+    write_optimizer(config, text.stream);
     if (config->arms == ARMS_BOTH) {
         fprintf(text.stream, "Both networks start from the same weights. ");
     }

@@ -97,8 +97,7 @@ static bool give_name(SaveFile *save)
     return false;
 }
 
-// Where a file at path really lies; path itself if there is none yet. The caller frees it.
-static char *follow_links(const char *path)
+char *path_real(const char *path)
 {
     char *place = realpath(path, NULL);
     return place == NULL ? memory_copy_text(path) : place;
@@ -112,7 +111,7 @@ static bool is_replaceable(const char *path)
 
 bool save_begin(SaveFile *save, const char *path, Error *error)
 {
-    *save = (SaveFile){.path = follow_links(path)};
+    *save = (SaveFile){.path = path_real(path)};
     save->replaces = is_replaceable(save->path);
     int descriptor = save->replaces ? create_beside(save) : open(save->path, O_WRONLY | O_CLOEXEC);
     if (descriptor < 0) {
