@@ -39,6 +39,7 @@ int command_gradflow(int argc, const char **argv);
 int command_bench(int argc, const char **argv);
 int command_tokenize(int argc, const char **argv);
 int command_stories(int argc, const char **argv);
+int command_train(int argc, const char **argv);
 
 // The checks of gradcheck_all, in the build of the library whose numbers are doubles.
 void gradcheck_all_double(GradCheckReport *report, void *context);
@@ -158,10 +159,13 @@ typedef struct Progress {
     bool shown;
     double started;                                // seconds
     double last;
+    int done_before;                               // how much was there at the start: no measure of the rate
+    char detail[64];                               // what is told instead of the rate, if anything
 } Progress;
 
 Progress progress_begin(const Options *options, const char *unit);
 void progress_update(int done, int n, void *progress);
+void progress_detail(Progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void progress_end(Progress *progress);             // takes the line away
 
 double clock_seconds(void);                        // of a clock that never goes back
@@ -192,6 +196,7 @@ typedef struct Speech {
 } Speech;
 
 void speech_token(Speech *speech, int id);
+void speech_text(Speech *speech, const char *text, size_t n);  // bytes of UTF-8, whatever the tokenizer
 void speech_end(Speech *speech);                   // shows what still waits
 
 // ------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@
 static const Command commands[] = {
     {"gradflow", "gradients layer by layer, with and without shortcuts: the main job", command_gradflow},
     {"info", "parameters, memory and FLOPs of a model, without making it", command_info},
+    {"train", "let a GPT learn a text, watch it, save it, and go on with it", command_train},
     {"generate", "text, one token at a time, from a saved or an untrained model", command_generate},
     {"eval", "how well a saved or untrained model predicts a text, or given ids", command_eval},
     {"tokenize", "text to token ids, and back", command_tokenize},
@@ -47,6 +48,7 @@ static void print_usage(void)
            "  gptape gradflow\n"
            "  gptape info\n"
            "  gptape info --config gpt2-124m\n"
+           "  gptape train\n"
            "  gptape generate --prompt \"Hello\"\n"
            "  gptape tokenize < README.md\n"
            "  gptape gradcheck\n");

@@ -2,6 +2,7 @@
 
 #include "gpt/cli/cli.h"
 
+#include <stdarg.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,13 +39,23 @@ void progress_update(int done, int n, void *context)
     if (progress->quiet || elapsed < QUIET_START || time - progress->last < interval) {
         return;
     }
-    double rate = done / elapsed;
+    double rate = (done - progress->done_before) / elapsed;
     double left = (n - done) / rate;
+    char detail[sizeof progress->detail];
+    snprintf(detail, sizeof detail, "%.3g a second", rate);
     progress->last = time;
     progress->shown = true;
-    fprintf(stderr, "%sgptape %s: %d of %d %s, %.3g a second, %.0f s left%s", progress->terminal ? "\r" : "", progress->command,
-            done, n, progress->unit, rate, left, progress->terminal ? "\033[K" : "\n");
+    fprintf(stderr, "%sgptape %s: %d of %d %s, %s, %.0f s left%s", progress->terminal ? "\r" : "", progress->command, done, n,
+            progress->unit, progress->detail[0] != '\0' ? progress->detail : detail, left, progress->terminal ? "\033[K" : "\n");
     fflush(stderr);
+}
+
+void progress_detail(Progress *progress, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(progress->detail, sizeof progress->detail, format, arguments);
+    va_end(arguments);
 }
 
 void progress_end(Progress *progress)

@@ -51,7 +51,7 @@ static void print_waiting(Speech *speech)
     memmove(speech->waiting, speech->waiting + at, speech->n_waiting);
 }
 
-static void print_text(Speech *speech, const char *text, size_t n)
+void speech_text(Speech *speech, const char *text, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         speech->waiting[speech->n_waiting] = text[i];
@@ -71,7 +71,7 @@ void speech_token(Speech *speech, int id)
     } else if (tokenizer_kind(speech->tokenizer) == TOKENIZER_BYTES) {
         print_byte(speech->out, id);
     } else {
-        print_text(speech, token, n);
+        speech_text(speech, token, n);
     }
 }
 

@@ -20,7 +20,7 @@
 // ------------------------------------------------------------------------------------------------------------
 // Help and version
 
-static const char *const commands[] = {"info", "generate", "gradcheck", "gradflow", "tokenize", "bench", "stories", "eval"};
+static const char *const commands[] = {"info", "generate", "gradcheck", "gradflow", "tokenize", "bench", "stories", "eval", "train"};
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 enum { HERE_COUNT = 3 };                           // the others' examples need a folder: test_gradflow.c, test_eval.c, ...

@@ -1,0 +1,271 @@
+// train.c: gptape train: a model learns a text, in a folder that holds all it needs to go on.
+
+#include "gpt/cli/train.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct poptOption data_options[] = {
+    {"data", '\0', POPT_ARG_STRING, NULL, OPTION_DATA, "a text to learn, UTF-8 (default: stories from a grammar)", "FILE"},
+    {"ids", '\0', POPT_ARG_STRING, NULL, OPTION_IDS, "one batch of token ids for every step instead, rows separated by ;", "1,2,3;4,5,6"},
+    {"targets", '\0', POPT_ARG_STRING, NULL, OPTION_TARGETS, "what follows each of them", "2,3,4;5,6,7"},
+    {"out", '\0', POPT_ARG_STRING, NULL, OPTION_OUT, "the run's folder (default: a new one, " RUNS "/1, " RUNS "/2, ...)", "DIR"},
+    {"resume", '\0', POPT_ARG_NONE, NULL, OPTION_RESUME, "go on with the run in --out (default: the last in " RUNS ")", NULL},
+    POPT_TABLEEND,
+};
+
+static struct poptOption step_options[] = {
+    {"steps", '\0', POPT_ARG_STRING, NULL, OPTION_STEPS, "of AdamW, in all (default " DEFAULT_STEPS ")", "N"},
+    {"batch", '\0', POPT_ARG_STRING, NULL, OPTION_BATCH, "rows at once (default " DEFAULT_BATCH ")", "N"},
+    {"length", '\0', POPT_ARG_STRING, NULL, OPTION_LENGTH, "tokens a row (default: the context length, 256 at most)", "N"},
+    {"accumulate", '\0', POPT_ARG_STRING, NULL, OPTION_ACCUMULATE, "batches a step, their gradients added up (default 1)", "N"},
+    {"lr", '\0', POPT_ARG_STRING, NULL, OPTION_LR,
+     "learning rate (default " DEFAULT_LR ", with --model " DEFAULT_MODEL_LR ")", "X"},
+    {"min-lr", '\0', POPT_ARG_STRING, NULL, OPTION_MIN_LR, "what it decays to, along half a cosine (default: lr / 10)", "X"},
+    {"warmup", '\0', POPT_ARG_STRING, NULL, OPTION_WARMUP, "steps in which it rises from 0 (default 100, or a tenth of few steps)", "N"},
+    {"decay-steps", '\0', POPT_ARG_STRING, NULL, OPTION_DECAY_STEPS, "step at which it has decayed (default: the last)", "N"},
+    {"beta1", '\0', POPT_ARG_STRING, NULL, OPTION_BETA1, "AdamW's memory of the gradient (default 0.9)", "X"},
+    {"beta2", '\0', POPT_ARG_STRING, NULL, OPTION_BETA2, "and of its square (default 0.99)", "X"},
+    {"eps", '\0', POPT_ARG_STRING, NULL, OPTION_EPS, "added to its root (default 1e-8)", "X"},
+    {"weight-decay", '\0', POPT_ARG_STRING, NULL, OPTION_WEIGHT_DECAY, "of matrices only (default 0.1)", "X"},
+    {"clip", '\0', POPT_ARG_STRING, NULL, OPTION_CLIP, "largest norm of the gradient (default 1; 0: any)", "X"},
+    POPT_TABLEEND,
+};
+
+static struct poptOption watch_options[] = {
+    {"eval-every", '\0', POPT_ARG_STRING, NULL, OPTION_EVAL_EVERY, "steps between evaluations (default " DEFAULT_EVERY ")", "N"},
+    {"eval-batches", '\0', POPT_ARG_STRING, NULL, OPTION_EVAL_BATCHES, "batches of each split, always the same (default 20)", "N"},
+    {"sample-every", '\0', POPT_ARG_STRING, NULL, OPTION_SAMPLE_EVERY, "steps between samples (default 0: at the end only)", "N"},
+    {"gradflow-every", '\0', POPT_ARG_STRING, NULL, OPTION_GRADFLOW_EVERY,
+     "measure each layer's gradients so often, for gradflow.csv and .png (default 0: never)", "N"},
+    {"save-every", '\0', POPT_ARG_STRING, NULL, OPTION_SAVE_EVERY, "steps between checkpoints (default " DEFAULT_EVERY ")", "N"},
+    POPT_TABLEEND,
+};
+
+static struct poptOption train_options[] = {
+    INCLUDE_OPTIONS(data_options, "What is learned, and where:"),
+    INCLUDE_OPTIONS(step_options, "Steps:"),
+    INCLUDE_OPTIONS(watch_options, "Watching and saving:"),
+    INCLUDE_OPTIONS(tokenizer_options, "Text (here the default is chars, and gpt2 for a model of 50257 tokens):"),
+    INCLUDE_OPTIONS(saved_model_options, "Model to start from (only --dropout changes it):"),
+    INCLUDE_OPTIONS(model_options, "Model, else (default: --config " DEFAULT_CONFIG ", the vocabulary from the text):"),
+    INCLUDE_OPTIONS(shortcut_options, "Shortcuts:"),
+    INCLUDE_OPTIONS(seed_options, "Random numbers:"),
+    INCLUDE_OPTIONS(compute_options, "Computing (may be another with --resume):"),
+    INCLUDE_OPTIONS(run_options, "Running:"),
+    POPT_TABLEEND,
+};
+
+static const CommandHelp train_help = {
+    .name = "train",
+    .about = "Trains a GPT on a text: 90% of it is learned, 10% is for validation. The run's folder then holds the model as GPT-2's\n"
+             "are kept (model.safetensors, config.json, the tokenizer), log.csv with a row a step, its curve loss.png, and\n"
+             "training.safetensors, with which --resume goes on bit for bit as if there had been no interruption. Ctrl-C finishes\n"
+             "the step and saves. With --resume only --steps may be another than before.",
+    .examples = "  gptape train\n"
+                "  gptape train --data shakespeare.txt --out shakespeare\n"
+                "  gptape train --out shakespeare --resume\n"
+                "  gptape train --shortcut off --gradflow-every 20 --steps 400\n"
+                "  gptape train --model gpt2 --data mine.txt --out mine --batch 2 --length 128 --steps 100\n"
+                "  gptape train --config tiny --ids \"1,2,3;4,5,6\" --targets \"2,3,4;5,6,7\" --steps 20 --out fixed\n",
+    .table = train_options,
+};
+
+// ------------------------------------------------------------------------------------------------------------
+// Signals: the first asks for the end after the step, the second ends at once
+
+static volatile sig_atomic_t caught;               // the signal; 0: none
+
+static void on_signal(int signal)
+{
+    caught = signal;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static bool is_asked_to_stop(void *context)
+{
+    (void)context;
+    return caught != 0;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// What happens, as it happens
+
+typedef struct Watch {
+    const Options *options;
+    Progress progress;
+    int first_step;                                // steps made before this command
+    Random random;                                 // draws the samples: no step depends on them
+    bool json;
+    Error error;                                   // of a sample; "" if all went well
+} Watch;
+
+// Every parameter is accounted for, once: a severed graph is the commonest bug that nobody sees.
+static void report_audit(const Options *options, const Trainer *trainer)
+{
+    TrainAudit audit = trainer_audit(trainer);
+    int n = trainer->parameters.count;
+    if (audit.lost[0] == '\0') {
+        command_note(options, "each of the %d parameter tensors got a gradient in the first step", n);
+        return;
+    }
+    command_note(options, "the first step's gradients of the %d parameter tensors: %d reached, %d all zero, %d not finite, %d never on "
+                 "the tape; the first that was not reached is %s (%s)", n, audit.count[FLOW_REACHED], audit.count[FLOW_ALL_ZERO],
+                 audit.count[FLOW_NAN], audit.count[FLOW_NEVER], audit.lost, flow_reach_name(audit.how));
+}
+
+static void on_step(const Trainer *trainer, const TrainRow *row, void *context)
+{
+    Watch *watch = context;
+    if (row->step == watch->first_step + 1) {
+        report_audit(watch->options, trainer);
+    }
+    progress_detail(&watch->progress, "loss %.4f, %.0f tokens/s", row->loss, row->tokens_per_s);
+    progress_update(row->step, trainer->setup.train.steps, &watch->progress);
+}
+
+static void on_evaluation(const Trainer *trainer, const double loss[SPLIT_COUNT], void *context)
+{
+    Watch *watch = context;
+    progress_end(&watch->progress);
+    command_note(watch->options, "step %d: training loss %.4f, validation loss %.4f", trainer->adamw.step, loss[SPLIT_TRAIN],
+                 loss[SPLIT_VAL]);
+}
+
+static void on_sample(Trainer *trainer, void *context)
+{
+    enum { SAMPLE_TOKENS = 200 };
+    Watch *watch = context;
+    char *text;
+    size_t n;
+    if (watch->json || trainer->setup.tokenizer == NULL) {
+        return;
+    }
+    progress_end(&watch->progress);
+    if (!trainer_sample(trainer, SAMPLE_TOKENS, TRAIN_TEMPERATURE, &watch->random, &text, &n, &watch->error)) {
+        return;
+    }
+    printf("After step %d:\n\n", trainer->adamw.step);
+    train_print_sample(trainer, text, n);
+    fflush(stdout);
+    free(text);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The run
+
+static void print_notes(const Options *options, const TrainPlan *plan)
+{
+    const Trainer *trainer = plan->trainer;
+    const GPTConfig *config = &trainer->setup.gpt;
+    char parameters[NUMBER_TEXT];
+    char learned[NUMBER_TEXT];
+    char validated[NUMBER_TEXT];
+    thousands_text((double)gpt_cost(config, 1, 1).parameters, parameters);
+    command_note(options, "%s: %s parameters, %d layers, %d wide, context %d, vocabulary %d%s", plan->folder, parameters, config->n_layer,
+                 config->n_embd, config->context_length, config->vocab_size, config->shortcut ? "" : ", no shortcuts");
+    if (trainer->data == NULL) {
+        return;
+    }
+    thousands_text((double)dataset_tokens(trainer->data, SPLIT_TRAIN), learned);
+    thousands_text((double)dataset_tokens(trainer->data, SPLIT_VAL), validated);
+    command_note(options, "%s: %s tokens to learn, %s for validation; %s", trainer->data->name, learned, validated,
+                 tokenizer_name(tokenizer_kind(trainer->setup.tokenizer)));
+    if (trainer->data->note.message[0] != '\0') {
+        command_note(options, "%s", trainer->data->note.message);
+    }
+}
+
+// What the model is worth before it learns, to compare with.
+static bool look_before(Trainer *trainer, Error *error)
+{
+    Samples samples;
+    if (trainer->data == NULL || trainer->adamw.step > 0) {
+        return true;
+    }
+    trainer->before.val_loss = trainer_evaluate(trainer, SPLIT_VAL);
+    if (!train_learns_stories(trainer)) {
+        return true;
+    }
+    if (!train_samples(trainer, &samples, error)) {
+        return false;
+    }
+    trainer->before.sentences = samples.stories.sentences;
+    trainer->before.well_formed = samples.stories.well_formed;
+    samples_free(&samples);
+    return true;
+}
+
+// A picture that can't be drawn is no reason to call what was learned a failure.
+static void draw(const Options *options, const TrainPlan *plan)
+{
+    Error error;
+    if (plan->trainer->adamw.step == 0) {
+        return;
+    }
+    if (train_draw(plan->trainer, plan->folder, &error)) {
+        command_note(options, "drew %s/loss.png%s", plan->folder,
+                     plan->trainer->setup.train.gradflow_every > 0 ? " and gradflow.png beside it" : "");
+    } else {
+        command_note(options, "no picture: %s", error.message);
+    }
+}
+
+static int run(const Options *options, TrainPlan *plan)
+{
+    Trainer *trainer = plan->trainer;
+    Error error;
+    Watch watch = {.options = options, .json = options_given(options, OPTION_JSON), .first_step = trainer->adamw.step};
+    TrainWatcher watcher = {on_step, on_evaluation, on_sample, is_asked_to_stop, &watch};
+    Tape *tape = tape_create();
+    double started = clock_seconds();
+    int status = STATUS_FAILED;
+
+    random_seed(&watch.random, trainer->setup.seed + 2);
+    print_notes(options, plan);
+    catch_signals();
+    bool done = look_before(trainer, &error);
+    watch.progress = progress_begin(options, "steps");
+    watch.progress.done_before = watch.first_step;
+    done = done && train_run(trainer, plan->folder, &watcher, &error);
+    progress_end(&watch.progress);
+    if (done) {
+        draw(options, plan);
+    }
+    if (done && trainer->adamw.step < trainer->setup.train.steps) {
+        command_note(options, "stopped and saved after step %d of %d; go on with: gptape train --out %s --resume", trainer->adamw.step,
+                     trainer->setup.train.steps, plan->folder);
+        status = 128 + caught;                     // as shells tell that a signal ended a program
+    } else if (done && train_report(options, trainer, plan->folder, clock_seconds() - started, &error)) {
+        status = STATUS_OK;
+    } else {
+        command_error(options->help->name, "%s", error.message);
+    }
+    tape_free(tape);
+    return status;
+}
+
+int command_train(int argc, const char **argv)
+{
+    Options options;
+    TrainPlan plan = {0};
+    int status;
+    if (options_parse(&options, &train_help, argc, argv, &status)) {
+        bool resumes = options_given(&options, OPTION_RESUME);
+        if (resumes ? train_plan_resume(&options, &plan, &status) : train_plan_new(&options, &plan, &status)) {
+            status = run(&options, &plan);
+        }
+        train_plan_free(&plan);
+    }
+    options_free(&options);
+    return status;
+}

@@ -1,0 +1,65 @@
+// train.h: what the files of the command share: train.c (options, and the run), train_plan.c (a new run, as it is asked for),
+// train_resume.c (one that goes on), train_report.c (what is answered).
+
+#ifndef GPTAPE_CLI_TRAIN_H
+#define GPTAPE_CLI_TRAIN_H
+
+#include "gpt/cli/cli.h"
+
+enum {
+    OPTION_DATA = OPTION_OWN, OPTION_IDS, OPTION_TARGETS, OPTION_OUT, OPTION_RESUME,
+    // one for each field of TrainConfig, with its name
+    OPTION_STEPS, OPTION_BATCH, OPTION_LENGTH, OPTION_ACCUMULATE,
+    OPTION_LR, OPTION_MIN_LR, OPTION_WARMUP, OPTION_DECAY_STEPS,
+    OPTION_BETA1, OPTION_BETA2, OPTION_EPS, OPTION_WEIGHT_DECAY, OPTION_CLIP,
+    OPTION_EVAL_EVERY, OPTION_EVAL_BATCHES, OPTION_SAMPLE_EVERY, OPTION_GRADFLOW_EVERY, OPTION_SAVE_EVERY,
+};
+
+#define DEFAULT_CONFIG "char"
+#define DEFAULT_STEPS "2000"
+#define DEFAULT_BATCH "12"
+#define DEFAULT_LR "0.001"
+#define DEFAULT_MODEL_LR "0.0001"                  // for a model that has learned already
+#define DEFAULT_EVERY "250"
+#define RUNS "runs"                                // where runs go that are given no folder: runs/1, runs/2, ...
+
+// Where a run is, and the trainer that makes it.
+typedef struct TrainPlan {
+    char *folder;                                  // its own
+    bool made;                                     // by this command: to be taken away again if nothing comes of it
+    bool recompute;                                // blocks in backward
+    Trainer *trainer;
+} TrainPlan;
+
+// From options to a trainer that can run; false after one line on stderr, with the exit status. Free the plan either way.
+bool train_plan_new(const Options *options, TrainPlan *plan, int *status);
+bool train_plan_resume(const Options *options, TrainPlan *plan, int *status);
+void train_plan_free(TrainPlan *plan);
+
+// The field of TrainConfig that an option sets; and the option read into it, or the text fallback if it was not given.
+const TrainField *train_option_field(const Options *options, int option);
+bool train_option_read(const Options *options, int option, const char *fallback, TrainConfig *config);
+
+// A fixed batch, --ids and --targets, for a vocabulary of this size. The caller frees both.
+bool train_options_batch(const Options *options, int vocab_size, int **ids, int **targets, int *n_rows, int *length);
+
+// ------------------------------------------------------------------------------------------------------------
+// What is answered
+
+// Samples of the model, of which the first are shown; of stories the sentences are counted.
+typedef struct Samples {
+    char **texts;
+    size_t *n;                                     // their bytes
+    int count;
+    StoryCount stories;                            // all 0 if they are no stories
+} Samples;
+
+bool train_learns_stories(const Trainer *trainer);
+bool train_samples(Trainer *trainer, Samples *samples, Error *error);          // free with samples_free where it returns true
+void samples_free(Samples *samples);
+
+// On stdout: losses, samples, the curve, and of stories the part that is well-formed, before and now; or all that as JSON.
+bool train_report(const Options *options, Trainer *trainer, const char *folder, double seconds, Error *error);
+void train_print_sample(const Trainer *trainer, const char *text, size_t n);
+
+#endif

@@ -1,0 +1,213 @@
+// train_report.c: what gptape train answers when it is done: losses, samples, their curve, and of stories how many sentences follow
+// the grammar, before and after.
+
+#include "gpt/cli/train.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SAMPLE_COUNT = 20, SAMPLE_TOKENS = 250, SHOWN = 3, CHART_COLUMNS = 96 };
+
+// ------------------------------------------------------------------------------------------------------------
+// Samples
+
+bool train_learns_stories(const Trainer *trainer)
+{
+    return trainer->data != NULL && trainer->setup.data == NULL;
+}
+
+static void count_sentences(Samples *samples)
+{
+    Stories *stories = stories_create();
+    for (int i = 0; i < samples->count; i++) {
+        StoryCount count = stories_check(stories, samples->texts[i], samples->n[i], NULL, NULL);
+        samples->stories.sentences += count.sentences;
+        samples->stories.well_formed += count.well_formed;
+    }
+    stories_free(stories);
+}
+
+bool train_samples(Trainer *trainer, Samples *samples, Error *error)
+{
+    Random random;
+    random_seed(&random, trainer->setup.seed + 3);
+    *samples = (Samples){
+        .texts = memory_allocate(SAMPLE_COUNT * sizeof(char *), "the samples"),
+        .n = memory_allocate(SAMPLE_COUNT * sizeof(size_t), "the samples"),
+    };
+    bool stories = train_learns_stories(trainer);
+    int count = stories ? SAMPLE_COUNT : SHOWN;
+    for (int i = 0; i < count; i++) {
+        if (!trainer_sample(trainer, SAMPLE_TOKENS, TRAIN_TEMPERATURE, &random, &samples->texts[i], &samples->n[i], error)) {
+            samples_free(samples);
+            return false;
+        }
+        samples->count++;
+    }
+    if (stories) {
+        count_sentences(samples);
+    }
+    return true;
+}
+
+void samples_free(Samples *samples)
+{
+    for (int i = 0; i < samples->count; i++) {
+        free(samples->texts[i]);
+    }
+    free(samples->texts);
+    free(samples->n);
+    *samples = (Samples){0};
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// As text
+
+void train_print_sample(const Trainer *trainer, const char *text, size_t n)
+{
+    Speech speech = {.tokenizer = trainer->setup.tokenizer};
+    speech_text(&speech, text, n);
+    speech_end(&speech);
+    printf("%s\n", n > 0 && text[n - 1] == '\n' ? "" : "\n");
+}
+
+static void print_samples(const Trainer *trainer, const Samples *samples)
+{
+    for (int i = 0; i < samples->count && i < SHOWN; i++) {
+        printf("Sample %d of the trained model:\n\n", i + 1);
+        train_print_sample(trainer, samples->texts[i], samples->n[i]);
+    }
+}
+
+static void add_share(Table *table, int well_formed, int sentences)
+{
+    if (sentences == 0) {
+        table_cell(table, "no sentence");
+    } else {
+        table_cell(table, "%.1f %% (%d of %d)", 100.0 * well_formed / sentences, well_formed, sentences);
+    }
+}
+
+static void print_comparison(const Trainer *trainer, double val_loss, const Samples *samples)
+{
+    bool stories = train_learns_stories(trainer);
+    Table *table = table_create(stories ? "lrr" : "lr");
+    table_cell(table, "%s", "");
+    table_cell(table, "validation loss");
+    if (stories) {
+        table_cell(table, "well-formed sentences");
+    }
+    table_line(table);
+    table_cell(table, trainer->setup.model == NULL ? "untrained" : "before");
+    table_cell(table, "%.9g", trainer->before.val_loss);
+    if (stories) {
+        add_share(table, trainer->before.well_formed, trainer->before.sentences);
+    }
+    table_cell(table, "after %d steps", trainer->adamw.step);
+    table_cell(table, "%.9g", val_loss);
+    if (stories) {
+        add_share(table, samples->stories.well_formed, samples->stories.sentences);
+    }
+    table_print(table, stdout);
+    table_free(table);
+}
+
+// Without gnuplot there is no chart, and a note about the picture has said why.
+static void print_chart(const Trainer *trainer, const TrainRow *rows, int n)
+{
+    Error error;
+    char *chart = n == 0 ? NULL : plot_loss_terminal(rows, n, trainer->before.val_loss, CHART_COLUMNS, &error);
+    if (chart != NULL) {
+        printf("%s\n", chart);
+        free(chart);
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// As JSON
+
+static void add_stories(cJSON *json, const char *name, int sentences, int well_formed)
+{
+    cJSON *object = cJSON_AddObjectToObject(json, name);
+    json_add_count(object, "sentences", sentences);
+    json_add_count(object, "well_formed", well_formed);
+    json_add_number(object, "share", sentences == 0 ? NAN : (double)well_formed / sentences);
+}
+
+static void add_text(cJSON *json, const Trainer *trainer, double val_loss, const Samples *samples)
+{
+    json_add_number(json, "val_loss_before", trainer->before.val_loss);
+    json_add_number(json, "val_loss", val_loss);
+    json_add_number(json, "temperature", TRAIN_TEMPERATURE);
+    cJSON *texts = cJSON_AddArrayToObject(json, "samples");
+    for (int i = 0; i < samples->count; i++) {
+        cJSON_AddItemToArray(texts, cJSON_CreateString(samples->texts[i]));
+    }
+    if (train_learns_stories(trainer)) {
+        add_stories(json, "stories_before", trainer->before.sentences, trainer->before.well_formed);
+        add_stories(json, "stories", samples->stories.sentences, samples->stories.well_formed);
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// All of it
+
+typedef struct Answer {
+    const char *folder;
+    double seconds;
+    TrainRow *rows;                                // of the log
+    int n;
+    double val_loss;                               // NaN with a fixed batch
+    Samples samples;                               // none with a fixed batch
+} Answer;
+
+static void print_json(const Trainer *trainer, const Answer *answer)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "out", answer->folder);
+    json_add_config(json, "config", &trainer->setup.gpt);
+    json_add_count(json, "parameters", (double)trainer->parameters.values);
+    json_add_count(json, "seed", (double)trainer->setup.seed);
+    json_add_count(json, "steps", trainer->adamw.step);
+    json_add_number(json, "seconds", answer->seconds);
+    json_add_number(json, "loss", answer->n == 0 ? NAN : answer->rows[answer->n - 1].loss);
+    if (trainer->data != NULL) {
+        add_text(json, trainer, answer->val_loss, &answer->samples);
+    }
+    json_print(json);
+}
+
+static void print_text(const Trainer *trainer, const Answer *answer)
+{
+    print_samples(trainer, &answer->samples);
+    print_chart(trainer, answer->rows, answer->n);
+    if (answer->n > 0) {
+        printf("loss of step %d  %.9g\n", answer->rows[answer->n - 1].step, answer->rows[answer->n - 1].loss);
+    }
+    if (trainer->data != NULL) {
+        printf("\n");
+        print_comparison(trainer, answer->val_loss, &answer->samples);
+    }
+    printf("\n%s in %.0f s\n", answer->folder, answer->seconds);
+}
+
+bool train_report(const Options *options, Trainer *trainer, const char *folder, double seconds, Error *error)
+{
+    Answer answer = {.folder = folder, .seconds = seconds, .val_loss = NAN};
+    if (!train_log_of(folder, &answer.rows, &answer.n, error)) {
+        return false;
+    }
+    bool read = trainer->data == NULL || train_samples(trainer, &answer.samples, error);
+    if (read) {
+        answer.val_loss = trainer->data == NULL ? NAN : trainer_evaluate(trainer, SPLIT_VAL);
+        if (options_given(options, OPTION_JSON)) {
+            print_json(trainer, &answer);
+        } else {
+            print_text(trainer, &answer);
+        }
+        samples_free(&answer.samples);
+    }
+    free(answer.rows);
+    return read;
+}
