@@ -59,11 +59,17 @@ LIBS := -lcjson -lpcre2-8 $(ONEDNN) -lm
 # What a debugger is asked to call must be in every program, also where nothing in the program calls it.
 PRINTERS := -Wl,-u,tensor_print,-u,tape_print,-u,module_print
 
+# The vector loops are compiled once for each kind of processor; which of them runs is found out when the program does.
+VECTOR_KINDS := baseline $(if $(findstring x86_64,$(shell $(CC) -dumpmachine 2> /dev/null)),avx2 avx512)
+avx2_FLAGS := -mavx2 -mfma
+avx512_FLAGS := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512
+
 # The numeric sources are built twice, the second time in double, for gradient checks that float's rounding cannot blur.
 LIBRARY_SOURCES := $(sort $(shell find tensor nn gpt -name '*.c' -not -path 'gpt/cli/*'))
-DOUBLE_SOURCES := $(filter tensor/% nn/%,$(LIBRARY_SOURCES)) \
+DOUBLE_SOURCES := $(filter-out tensor/kernel_fast% tensor/parallel.c tensor/vector/%,$(filter tensor/% nn/%,$(LIBRARY_SOURCES))) \
                   $(addprefix gpt/,error.c config.c cost.c block.c gpt.c cache.c generate.c sample.c lab/deep.c lab/gradcheck_models.c)
-LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/float/%.o)
+LIBRARY_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(filter-out tensor/vector/loops.c,$(LIBRARY_SOURCES))) \
+                   $(VECTOR_KINDS:%=$(BUILD)/float/tensor/vector/loops.%.o)
 DOUBLE_OBJECTS := $(DOUBLE_SOURCES:%.c=$(BUILD)/double/%.o)
 PROGRAM_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(wildcard gpt/cli/*.c))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
@@ -80,7 +86,7 @@ $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(FLAGS) $(LDFLAGS) $(LIBS)' > $@.new
 	@cmp -s $@.new $@ || { mv $@.new $@; echo 'Building in $(BUILD)/ $(if $(ONEDNN),with oneDNN,$(NO_ONEDNN))'; }
-NO_ONEDNN := without oneDNN (libdnnl-dev): matrix products will be slow
+NO_ONEDNN := without oneDNN (libdnnl-dev): matrix products will be slower
 
 COMPILE = @echo 'cc $@'; mkdir -p $(@D); $(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 LINK = @echo 'ld $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(LDFLAGS) -o $@ $^
@@ -91,6 +97,11 @@ $(BUILD)/float/%.o: %.c $(BUILD)/flags
 	$(COMPILE) $(if $(ONEDNN),-DGPTAPE_ONEDNN)
 
 $(BUILD)/float/tensor/tape.o: tools/gdb/gptape.py
+
+# Here multiplications and additions may be fused, and how an array lies in memory must not change what is computed.
+VECTOR_FLAGS := -fopenmp-simd -ffp-contract=fast $(if $(findstring libgomp,$(OPENMP)),,--param=vect-max-peeling-for-alignment=0)
+$(VECTOR_KINDS:%=$(BUILD)/float/tensor/vector/loops.%.o): $(BUILD)/float/tensor/vector/loops.%.o: tensor/vector/loops.c $(BUILD)/flags
+	$(COMPILE) $(VECTOR_FLAGS) $($*_FLAGS) -DVECTOR_TABLE=vector_$* -DVECTOR_NAME='"$*"'
 
 $(BUILD)/double/%.o: %.c $(BUILD)/flags
 	$(COMPILE) -DGPTAPE_DOUBLE

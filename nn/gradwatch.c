@@ -77,7 +77,7 @@ static void before_node(TapeNode *node, void *context)
         split->had_grad = start->grad != NULL;
         if (split->had_grad) {
             memcpy(split->before, start->grad, tensor_count(start) * sizeof(Real));
-            tensor_zero_grad(start);
+            memset(start->grad, 0, tensor_count(start) * sizeof(Real));
         }
     }
 }

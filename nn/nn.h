@@ -59,7 +59,7 @@ Tensor *module_add_parameter(Module *module, const char *label, Shape shape);  /
 void module_free(Module *root);                    // frees names and parameters of the whole tree, not the structs
 void module_train(Module *root, bool training);
 Module *module_next(const Module *root, const Module *module);                 // walks the tree, parents first; NULL at its end
-void module_zero_grad(Module *root);
+void module_zero_grad(Module *root);            // tensor_zero_grad of every parameter: each grad is NULL then
 
 // All parameters of a tree in tree order. One that is shared (a tied head) is listed once, by identity.
 typedef struct ParameterList {

@@ -6,10 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef GPTAPE_ONEDNN
+// The first is the default. Built for the debugger it is the textbook, in which every step is a line.
+#if defined GPTAPE_DOUBLE
+static const Kernels *const available[] = {&kernels_plain};
+#elif defined __OPTIMIZE__
 static const Kernels *const available[] = {&kernels_fast, &kernels_plain};
 #else
-static const Kernels *const available[] = {&kernels_plain};
+static const Kernels *const available[] = {&kernels_plain, &kernels_fast};
 #endif
 
 static const Kernels *_Atomic chosen;              // NULL until first asked for
@@ -45,7 +48,20 @@ const char *kernels_name(void)
     return kernels()->name;
 }
 
+#ifdef GPTAPE_DOUBLE
+// The plain kernels run on one thread.
+void kernels_set_threads(int threads)
+{
+    (void)threads;
+}
+
+int kernels_threads(void)
+{
+    return 1;
+}
+
 bool kernels_have_onednn(void)
 {
-    return available[0] != &kernels_plain;
+    return false;
 }
+#endif

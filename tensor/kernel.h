@@ -1,12 +1,54 @@
 // kernel.h: the seam between what is computed (ops/) and who does the inner loops.
 //
-// Two sets stand behind it: plain, the textbook, and fast, the engine. GPTAPE_KERNELS=plain|fast chooses one at run time.
-// A loop moves here from its op when a fast version of it exists; its plain version then is the op's own old loop.
+// Two sets stand behind it: plain, the textbook (kernel_plain*.c), and fast, the engine (kernel_fast*.c). GPTAPE_KERNELS=
+// plain|fast chooses one at run time. A loop moves here from its op when a fast version of it exists; its plain version then is
+// the op's own old loop. The formulas stay with the ops.
+//
+// Where accumulate is said, results are added to what is there; without it they are stored, and what is there is not read.
 
 #ifndef GPTAPE_KERNEL_H
 #define GPTAPE_KERNEL_H
 
 #include "tensor/tensor.h"
+
+// The mean of a row of LayerNorm's input, and 1 / its standard deviation. In double: n = (x - mean) rstd shows every digit lost.
+typedef struct RowStats {
+    double mean;
+    double rstd;
+} RowStats;
+
+// LayerNorm over rows of C values.
+typedef struct LayernormRows {
+    const Real *x;                                 // (rows, C)
+    const Real *weight;                            // (C)
+    size_t rows, C;
+} LayernormRows;
+
+// Rows of V logits, a target for each, and z = log sum_j exp(x_j).
+typedef struct LogitRows {
+    const Real *logits;                            // (rows, V)
+    const int *targets;                            // (rows)
+    double *z;                                     // (rows); in double, as exp(x - z) shows every digit lost
+    size_t rows, V;
+} LogitRows;
+
+// Attention of B sequences of T positions, n_head heads of D values each.
+typedef struct AttentionSizes {
+    size_t B, T, C, n_head, D;
+    bool causal;
+    Real scale;                                    // 1 / sqrt(D)
+} AttentionSizes;
+
+// What a step of AdamW needs to know besides the values.
+typedef struct AdamWFactors {
+    Real gradient;                                 // multiplies each gradient first
+    Real beta1, new1;                              // beta1, 1 - beta1
+    Real beta2, new2;
+    Real step_size;                                // lr / (1 - beta1^step)
+    Real root;                                     // sqrt(1 - beta2^step)
+    Real eps;
+    Real keep;                                     // 1 - lr weight_decay
+} AdamWFactors;
 
 typedef struct Kernels {
     const char *name;
@@ -15,12 +57,37 @@ typedef struct Kernels {
     // in the same way. C (M, N) has rows of ldc.
     void (*gemm)(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
                  bool accumulate, Real *C, int ldc);
+
+    // Value by value, n of them
+    void (*add)(const Real *a, const Real *b, Real *y, size_t n);                                   // y = a + b
+    void (*pass)(const Real *dy, bool accumulate, Real *dx, size_t n);                              // dx = dy
+    void (*gelu)(const Real *x, Real *y, size_t n);                                                 // the tanh form
+    void (*gelu_backward)(const Real *x, const Real *dy, bool accumulate, Real *dx, size_t n);
+
+    // Rows of a matrix
+    void (*repeat_row)(const Real *row, size_t rows, size_t columns, Real *y);                      // each row of y is row
+    void (*sum_rows)(const Real *y, size_t rows, size_t columns, bool accumulate, Real *sum);       // sum (columns)
+    void (*softmax)(const Real *x, size_t rows, size_t n, Real *y);
+    void (*softmax_backward)(const Real *y, const Real *dy, size_t rows, size_t n, bool accumulate, Real *dx);
+    void (*layernorm)(const LayernormRows *r, const Real *bias, double eps, RowStats *stats, Real *y);
+    void (*layernorm_dx)(const LayernormRows *r, const RowStats *stats, const Real *dy, bool accumulate, Real *dx);
+    void (*layernorm_dweight)(const LayernormRows *r, const RowStats *stats, const Real *dy, bool accumulate, Real *dweight);
+    double (*cross_entropy)(const LogitRows *r);                                                    // z, and sum of z - x[target]
+    void (*cross_entropy_backward)(const LogitRows *r, Real dy, bool accumulate, Real *dlogits);    // dy softmax, - dy at target
+
+    // z (B, n_head, T) is each row's log sum exp of scores
+    void (*attention)(const AttentionSizes *s, const Real *qkv, double *z, Real *y);
+    void (*attention_backward)(const AttentionSizes *s, const Real *qkv, const double *z, const Real *y, const Real *dy,
+                               bool accumulate, Real *dqkv);
+
+    // Optimizers
+    double (*sum_of_squares)(const Real *x, size_t n);
+    void (*scale)(Real factor, Real *x, size_t n);                                                  // x *= factor
+    void (*adamw)(const AdamWFactors *f, const Real *grad, Real *m, Real *v, Real *p, size_t n);
 } Kernels;
 
 extern const Kernels kernels_plain;
-#ifdef GPTAPE_ONEDNN
-extern const Kernels kernels_fast;
-#endif
+extern const Kernels kernels_fast;                 // not in the double build
 
 const Kernels *kernels(void);                      // the set in use
 

@@ -1,88 +1,172 @@
-// kernel_fast.c: the engine. Matrix products go to oneDNN, which picks the machine's vector instructions at run time.
+// kernel_fast.c: the engine. Each kernel shares its loop out to the threads; tensor/vector/ has the loops themselves.
+//
+// A loop is shared only where a part is worth waking a thread for, which takes some microseconds: the grains below are the
+// smallest parts, measured so that two threads are never slower than one.
 
-#include "tensor/kernel.h"
+#include "tensor/kernel_fast.h"
 
-#ifdef GPTAPE_ONEDNN
+#include "tensor/parallel.h"
+#include "tensor/vector/vector.h"
 
-#include <dnnl.h>
-#include <stdatomic.h>
+enum {
+    CHEAP_VALUES = 1 << 15,                        // values that are added or copied: memory is the limit
+    DEAR_VALUES = 1 << 12                          // values with an exp or a tanh in them
+};
 
-#ifdef _OPENMP
-#include <omp.h>
-#else
-// A compiler without its own OpenMP has no omp.h; the runtime is there all the same, because oneDNN brings it.
-void omp_set_num_threads(int threads);
-int omp_get_max_threads(void);
-#endif
-
-// Below this many multiplications a call of oneDNN costs more than it saves: it takes about 2 microseconds whatever the size.
-static const double SMALL_PRODUCT = 2048;
-
-// Below this many, one thread is done before two have met: about 40 microseconds, and on a busy machine waiting costs much more.
-static const double SHARED_PRODUCT = 4e6;
-
-static atomic_int chosen_threads;                        // 0 until first needed: then what OpenMP would use
-
-static int threads_to_use(void)
+// Rows, so many that they make up a grain of values.
+static size_t rows_of(size_t values, size_t columns)
 {
-    if (chosen_threads == 0) {
-        chosen_threads = omp_get_max_threads();
-    }
-    return chosen_threads;
+    return values / columns + 1;
 }
 
-static void set_threads_for(double multiplications)
+static void fast_add(const Real *a, const Real *b, Real *y, size_t n)
 {
-    omp_set_num_threads(multiplications < SHARED_PRODUCT ? 1 : threads_to_use());
+    parallel_for(n, CHEAP_VALUES, vector_loops()->add, &(ValuesCall){.a = a, .b = b, .out = y});
 }
 
-static void fast_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
-                      bool accumulate, Real *C, int ldc)
+static void fast_pass(const Real *dy, bool accumulate, Real *dx, size_t n)
 {
-    double multiplications = (double)M * N * K;
-    if (multiplications <= SMALL_PRODUCT) {
-        kernels_plain.gemm(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, accumulate, C, ldc);
-        return;
+    parallel_for(n, CHEAP_VALUES, vector_loops()->pass, &(ValuesCall){.a = dy, .out = dx, .accumulate = accumulate});
+}
+
+static void fast_gelu(const Real *x, Real *y, size_t n)
+{
+    parallel_for(n, DEAR_VALUES, vector_loops()->gelu, &(ValuesCall){.a = x, .out = y});
+}
+
+static void fast_gelu_backward(const Real *x, const Real *dy, bool accumulate, Real *dx, size_t n)
+{
+    parallel_for(n, DEAR_VALUES, vector_loops()->gelu_backward,
+                 &(ValuesCall){.a = x, .b = dy, .out = dx, .accumulate = accumulate});
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Rows of a matrix
+
+static void fast_repeat_row(const Real *row, size_t rows, size_t columns, Real *y)
+{
+    parallel_for(rows, rows_of(CHEAP_VALUES, columns), vector_loops()->repeat_row,
+                 &(RowsCall){.x = row, .columns = columns, .out = y});
+}
+
+// By columns, 64 at least: a cache line and more, so that no two threads write to the same.
+static size_t columns_of(size_t values, size_t rows)
+{
+    return (values / rows / 64 + 1) * 64;
+}
+
+static void fast_sum_rows(const Real *y, size_t rows, size_t columns, bool accumulate, Real *sum)
+{
+    parallel_for(columns, columns_of(CHEAP_VALUES, rows), vector_loops()->sum_rows,
+                 &(RowsCall){.x = y, .rows = rows, .columns = columns, .accumulate = accumulate, .out = sum});
+}
+
+static void fast_softmax(const Real *x, size_t rows, size_t n, Real *y)
+{
+    parallel_for(rows, rows_of(DEAR_VALUES, n), vector_loops()->softmax, &(RowsCall){.x = x, .columns = n, .out = y});
+}
+
+static void fast_softmax_backward(const Real *y, const Real *dy, size_t rows, size_t n, bool accumulate, Real *dx)
+{
+    parallel_for(rows, rows_of(CHEAP_VALUES, n), vector_loops()->softmax_backward,
+                 &(RowsCall){.x = dy, .y = y, .columns = n, .accumulate = accumulate, .out = dx});
+}
+
+static void fast_layernorm(const LayernormRows *r, const Real *bias, double eps, RowStats *stats, Real *y)
+{
+    parallel_for(r->rows, rows_of(DEAR_VALUES, r->C), vector_loops()->layernorm,
+                 &(LayernormCall){.r = r, .bias = bias, .eps = eps, .stats = stats, .out = y});
+}
+
+static void fast_layernorm_dx(const LayernormRows *r, const RowStats *stats, const Real *dy, bool accumulate, Real *dx)
+{
+    parallel_for(r->rows, rows_of(DEAR_VALUES, r->C), vector_loops()->layernorm_dx,
+                 &(LayernormCall){.r = r, .stats_kept = stats, .dy = dy, .accumulate = accumulate, .out = dx});
+}
+
+static void fast_layernorm_dweight(const LayernormRows *r, const RowStats *stats, const Real *dy, bool accumulate, Real *dweight)
+{
+    parallel_for(r->C, columns_of(DEAR_VALUES, r->rows), vector_loops()->layernorm_dweight,
+                 &(LayernormCall){.r = r, .stats_kept = stats, .dy = dy, .accumulate = accumulate, .out = dweight});
+}
+
+static double fast_cross_entropy(const LogitRows *r)
+{
+    parallel_for(r->rows, rows_of(DEAR_VALUES, r->V), vector_loops()->cross_entropy, &(LogitsCall){.r = r});
+    double sum = 0;
+    for (size_t row = 0; row < r->rows; row++) {
+        sum += r->z[row] - (double)r->logits[row * r->V + (size_t)r->targets[row]];
     }
-    set_threads_for(multiplications);
-    char letter_a = transpose_a ? 'T' : 'N';
-    char letter_b = transpose_b ? 'T' : 'N';
-    Real beta = accumulate ? 1 : 0;
-    dnnl_status_t status = dnnl_sgemm(letter_a, letter_b, M, N, K, 1, A, lda, B, ldb, beta, C, ldc);
-    if (status == dnnl_out_of_memory) {
-        fail_memory(sizeof(Real) * (size_t)M * (size_t)N, "a matrix product");
+    return sum;
+}
+
+static void fast_cross_entropy_backward(const LogitRows *r, Real dy, bool accumulate, Real *dlogits)
+{
+    parallel_for(r->rows, rows_of(DEAR_VALUES, r->V), vector_loops()->cross_entropy_backward,
+                 &(LogitsCall){.r = r, .dy = dy, .accumulate = accumulate, .dlogits = dlogits});
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Optimizers
+
+enum { PARTIAL_SUMS = 64 };                        // at a time
+
+// The partial sums are those of chunks of one size, added up in their order: the same bits on any number of threads.
+static double fast_sum_of_squares(const Real *x, size_t n)
+{
+    double sum = 0;
+    const size_t batch = (size_t)PARTIAL_SUMS * SQUARES_CHUNK;
+    for (size_t start = 0; start < n; start += batch) {
+        double partial[PARTIAL_SUMS];
+        size_t values = n - start < batch ? n - start : batch;
+        size_t chunks = (values + SQUARES_CHUNK - 1) / SQUARES_CHUNK;
+        parallel_for(chunks, 1, vector_loops()->squares, &(SquaresCall){.x = x + start, .n = values, .partial = partial});
+        for (size_t i = 0; i < chunks; i++) {
+            sum += partial[i];
+        }
     }
-    if (status != dnnl_success) {
-        fail_mistake(HERE, "dnnl_sgemm refused (%d, %d) x (%d, %d): status %d", M, K, K, N, (int)status);
-    }
+    return sum;
+}
+
+static void fast_scale(Real factor, Real *x, size_t n)
+{
+    parallel_for(n, CHEAP_VALUES, vector_loops()->scale, &(ValuesCall){.out = x, .factor = factor});
+}
+
+static void fast_adamw(const AdamWFactors *f, const Real *grad, Real *m, Real *v, Real *p, size_t n)
+{
+    parallel_for(n, DEAR_VALUES, vector_loops()->adamw, &(AdamWCall){.factors = f, .grad = grad, .m = m, .v = v, .p = p});
 }
 
 const Kernels kernels_fast = {
     .name = "fast",
     .gemm = fast_gemm,
+    .add = fast_add,
+    .pass = fast_pass,
+    .gelu = fast_gelu,
+    .gelu_backward = fast_gelu_backward,
+    .repeat_row = fast_repeat_row,
+    .sum_rows = fast_sum_rows,
+    .softmax = fast_softmax,
+    .softmax_backward = fast_softmax_backward,
+    .layernorm = fast_layernorm,
+    .layernorm_dx = fast_layernorm_dx,
+    .layernorm_dweight = fast_layernorm_dweight,
+    .cross_entropy = fast_cross_entropy,
+    .cross_entropy_backward = fast_cross_entropy_backward,
+    .attention = fast_attention,
+    .attention_backward = fast_attention_backward,
+    .sum_of_squares = fast_sum_of_squares,
+    .scale = fast_scale,
+    .adamw = fast_adamw,
 };
 
 void kernels_set_threads(int threads)
 {
-    chosen_threads = threads;
+    parallel_set_threads(threads);
 }
 
 int kernels_threads(void)
 {
-    return kernels() == &kernels_plain ? 1 : threads_to_use();
+    return kernels() == &kernels_plain ? 1 : parallel_threads();
 }
-
-#else
-
-// The plain kernels run on one thread.
-void kernels_set_threads(int threads)
-{
-    (void)threads;
-}
-
-int kernels_threads(void)
-{
-    return 1;
-}
-
-#endif

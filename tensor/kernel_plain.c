@@ -1,6 +1,12 @@
-// kernel_plain.c: the textbook kernels, for reading and stepping.
+// kernel_plain.c: the textbook kernels, for reading and stepping: products of matrices, values one by one, the optimizer.
 
-#include "tensor/kernel.h"
+#include "tensor/kernel_plain.h"
+
+#include <string.h>
+#include <tgmath.h>
+
+// ------------------------------------------------------------------------------------------------------------
+// Products of matrices
 
 // Each value of C is the product of a row of op(A) and a column of op(B), summed up over p.
 static void plain_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
@@ -25,7 +31,111 @@ static void plain_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, 
     }
 }
 
+// ------------------------------------------------------------------------------------------------------------
+// Values one by one
+
+static void plain_add(const Real *a, const Real *b, Real *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        y[i] = a[i] + b[i];
+    }
+}
+
+static void plain_pass(const Real *dy, bool accumulate, Real *dx, size_t n)
+{
+    if (!accumulate) {
+        memcpy(dx, dy, n * sizeof(Real));
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        dx[i] += dy[i];
+    }
+}
+
+static const Real SQRT_2_OVER_PI = (Real)0.79788456080286535588;
+static const Real GELU_CUBIC = (Real)0.044715;
+
+static Real gelu_inner(Real x)
+{
+    return SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x);
+}
+
+static void plain_gelu(const Real *x, Real *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        Real u = gelu_inner(x[i]);
+        y[i] = x[i] * (1 + tanh(u)) / 2;
+    }
+}
+
+static Real gelu_slope(Real x)
+{
+    Real tanh_u = tanh(gelu_inner(x));
+    Real bend = 1 - tanh_u * tanh_u;
+    if (bend == 0) {
+        return (1 + tanh_u) / 2;                   // far out, where du/dx may be infinite: 0 or 1
+    }
+    Real du_dx = SQRT_2_OVER_PI * (1 + 3 * GELU_CUBIC * x * x);
+    return (1 + tanh_u) / 2 + x * bend / 2 * du_dx;
+}
+
+static void plain_gelu_backward(const Real *x, const Real *dy, bool accumulate, Real *dx, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        Real before = accumulate ? dx[i] : 0;
+        dx[i] = before + dy[i] * gelu_slope(x[i]);
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Optimizers
+
+static double plain_sum_of_squares(const Real *x, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += (double)x[i] * (double)x[i];
+    }
+    return sum;
+}
+
+static void plain_scale(Real factor, Real *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        x[i] *= factor;
+    }
+}
+
+static void plain_adamw(const AdamWFactors *f, const Real *grad, Real *m, Real *v, Real *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        Real dp = f->gradient * grad[i];
+        m[i] = f->beta1 * m[i] + f->new1 * dp;
+        v[i] = f->beta2 * v[i] + f->new2 * dp * dp;
+        Real denominator = (Real)sqrt(v[i]) / f->root + f->eps;
+        p[i] = f->keep * p[i] - f->step_size * m[i] / denominator;
+    }
+}
+
 const Kernels kernels_plain = {
     .name = "plain",
     .gemm = plain_gemm,
+    .add = plain_add,
+    .pass = plain_pass,
+    .gelu = plain_gelu,
+    .gelu_backward = plain_gelu_backward,
+    .repeat_row = plain_repeat_row,
+    .sum_rows = plain_sum_rows,
+    .softmax = plain_softmax,
+    .softmax_backward = plain_softmax_backward,
+    .layernorm = plain_layernorm,
+    .layernorm_dx = plain_layernorm_dx,
+    .layernorm_dweight = plain_layernorm_dweight,
+    .cross_entropy = plain_cross_entropy,
+    .cross_entropy_backward = plain_cross_entropy_backward,
+    .attention = plain_attention,
+    .attention_backward = plain_attention_backward,
+    .sum_of_squares = plain_sum_of_squares,
+    .scale = plain_scale,
+    .adamw = plain_adamw,
 };

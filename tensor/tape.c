@@ -239,19 +239,30 @@ static size_t grad_bytes(const Tensor *tensor)
     return tensor_count(tensor) * sizeof(Real);
 }
 
-Real *op_grad(Tensor *input)
+GradTarget op_grad_target(Tensor *input)
 {
     if (!input->requires_grad) {
-        return NULL;
+        return (GradTarget){NULL, false};
     }
-    if (input->grad == NULL && input->tape == NULL) {
-        input->grad = memory_allocate_zeroed(tensor_count(input), sizeof(Real), "a parameter's gradient");
-    }
-    if (input->grad == NULL) {
+    bool first = input->grad == NULL;
+    if (first && input->tape != NULL) {
         input->grad = arena_allocate(&input->tape->arena, grad_bytes(input));
-        memset(input->grad, 0, grad_bytes(input));
+    } else if (first) {
+        if (input->grad_memory == NULL) {
+            input->grad_memory = memory_allocate(grad_bytes(input), "a parameter's gradient");
+        }
+        input->grad = input->grad_memory;
     }
-    return input->grad;
+    return (GradTarget){input->grad, !first};
+}
+
+Real *op_grad(Tensor *input)
+{
+    GradTarget target = op_grad_target(input);
+    if (target.values != NULL && !target.accumulate) {
+        memset(target.values, 0, grad_bytes(input));
+    }
+    return target.values;
 }
 
 static void forget_grad(Tensor *intermediate)

@@ -89,7 +89,7 @@ void tensor_free(Tensor *parameter)
         fail_mistake(parameter->where, "tensor_free: this tensor belongs to its tape; tape_reset takes it back");
     }
     free(parameter->data);
-    free(parameter->grad);
+    free(parameter->grad_memory);
     free(parameter);
 }
 
@@ -174,9 +174,10 @@ Tensor *tensor_retain_grad(Tensor *tensor)
 void tensor_zero_grad(Tensor *tensor)
 {
     tensor_check("tensor_zero_grad", tensor);
-    if (tensor->grad != NULL) {
-        memset(tensor->grad, 0, tensor_count(tensor) * sizeof(Real));
+    if (tensor->grad != NULL && tensor->tape != NULL) {
+        arena_release(&tensor->tape->arena, tensor->grad, tensor_count(tensor) * sizeof(Real));
     }
+    tensor->grad = NULL;
 }
 
 Tensor *tensor_label(Tensor *tensor, const char *label)

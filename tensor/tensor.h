@@ -135,6 +135,7 @@ struct Tensor {
     TapeNode *node;                                // the node that made it; NULL for a leaf
     Tape *tape;                                    // the tape that owns it; NULL for a parameter
     Tensor *next;                                  // the tape's list of all its tensors
+    Real *grad_memory;                             // a parameter's, for grad; kept while grad is NULL
     Where where;                                   // where it was made
 };
 
@@ -154,7 +155,7 @@ Tensor *tensor_require_grad(Tensor *leaf);         // x.requires_grad_(): backwa
 Tensor *tensor_retain_grad(Tensor *tensor);        // x.retain_grad(): keep this intermediate's gradient to look at
 Tensor *tensor_label(Tensor *tensor, const char *label);       // names it within the current scope; label is kept, not copied
 
-void tensor_zero_grad(Tensor *tensor);             // x.grad.zero_(): forgets what has been added up so far
+void tensor_zero_grad(Tensor *tensor);             // x.grad = None: forgets what has been added up; grad is NULL again
 
 size_t tensor_count(const Tensor *tensor);         // the number of values
 Real tensor_item(const Tensor *tensor);            // x.item(): the value of a tensor that has just one
@@ -394,7 +395,7 @@ void gradcheck_ops(GradCheckReport *report, void *context);
 const char *kernels_name(void);                    // "plain" or "fast"
 bool kernels_choose(const char *name);             // false if there is no such set in this build
 bool kernels_have_onednn(void);
-void kernels_set_threads(int threads);             // for the matrix products of the fast kernels
+void kernels_set_threads(int threads);             // of the fast kernels; the plain ones run on one
 int kernels_threads(void);                         // how many those use; 1 with the plain kernels
 
 // What this machine can do at most, to hold the kernels against; each is measured as it is called, on that many threads.

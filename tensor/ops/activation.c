@@ -4,10 +4,8 @@
 
 #include <tgmath.h>
 
-static const Real SQRT_2_OVER_PI = (Real)0.79788456080286535588;
 static const Real SQRT_1_OVER_2 = (Real)0.70710678118654752440;
 static const Real SQRT_1_OVER_2PI = (Real)0.39894228040143267794;
-static const Real GELU_CUBIC = (Real)0.044715;
 
 // ------------------------------------------------------------------------------------------------------------
 // y = max(x, 0)      dy/dx = 1 where x > 0, else 0 (at 0, too, as torch has it); NaN stays NaN.
@@ -237,39 +235,24 @@ const Op op_pow = {.name = "pow", .backward = pow_backward, OP_CASES(pow_cases)}
 // y = x (1 + tanh u) / 2, u = sqrt(2 / pi) (x + 0.044715 x^3)          (Hendrycks and Gimpel 2016, the tanh form)
 // dy/dx = (1 + tanh u) / 2 + x (1 - tanh^2 u) / 2 du/dx, du/dx = sqrt(2 / pi) (1 + 3 0.044715 x^2)
 
-static Real gelu_inner(Real x)
-{
-    return SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x);
-}
-
-static Real gelu_value(Real x, double parameter)
-{
-    (void)parameter;
-    Real u = gelu_inner(x);
-    return x * (1 + tanh(u)) / 2;
-}
-
-static Real gelu_slope(Real x, Real y, double parameter)
-{
-    (void)y;
-    (void)parameter;
-    Real tanh_u = tanh(gelu_inner(x));
-    Real bend = 1 - tanh_u * tanh_u;
-    if (bend == 0) {
-        return (1 + tanh_u) / 2;                   // far out, where du/dx may be infinite: 0 or 1
-    }
-    Real du_dx = SQRT_2_OVER_PI * (1 + 3 * GELU_CUBIC * x * x);
-    return (1 + tanh_u) / 2 + x * bend / 2 * du_dx;
-}
+// Both loops are behind kernel.h.
 
 Tensor *tensor_gelu(Tensor *x, Where where)
 {
-    return unary_forward(OP_GELU, x, gelu_value, 0.0, where);
+    OpCall call = {OP_GELU, (Tensor *[]){x}, 1, where};
+    op_check(&call);
+    Tensor *y = op_output(&call, x->shape);
+    kernels()->gelu(x->data, y->data, tensor_count(x));
+    return op_done(&call, y);
 }
 
 static void gelu_backward(TapeNode *node)
 {
-    unary_backward(node, gelu_slope);
+    Tensor *x = node->inputs[0];
+    GradTarget dx = op_grad_target(x);
+    if (dx.values != NULL) {
+        kernels()->gelu_backward(x->data, node->output->grad, dx.accumulate, dx.values, tensor_count(x));
+    }
 }
 
 static Tensor *gelu_case(Tensor **x)

@@ -22,14 +22,37 @@ static BinarySlopes add_slope(Real a, Real b)
     return (BinarySlopes){1, 1};
 }
 
+// Of one shape, as at a shortcut, nothing is repeated and the loop is a kernel's.
 Tensor *tensor_add(Tensor *a, Tensor *b, Where where)
 {
-    return binary_forward(OP_ADD, a, b, add_value, where);
+    OpCall call = {OP_ADD, (Tensor *[]){a, b}, 2, where};
+    op_check(&call);
+    if (!shape_equal(a->shape, b->shape)) {
+        return binary_forward(OP_ADD, a, b, add_value, where);
+    }
+    Tensor *y = op_output(&call, a->shape);
+    kernels()->add(a->data, b->data, y->data, tensor_count(y));
+    return op_done(&call, y);
+}
+
+static void pass_unchanged(TapeNode *node, Tensor *input)
+{
+    GradTarget target = op_grad_target(input);
+    if (target.values != NULL) {
+        kernels()->pass(node->output->grad, target.accumulate, target.values, tensor_count(input));
+    }
 }
 
 static void add_backward(TapeNode *node)
 {
-    binary_backward(node, add_slope);
+    Tensor *a = node->inputs[0];
+    Tensor *b = node->inputs[1];
+    if (!shape_equal(a->shape, b->shape)) {
+        binary_backward(node, add_slope);
+        return;
+    }
+    pass_unchanged(node, a);
+    pass_unchanged(node, b);
 }
 
 static Tensor *add_case(Tensor **x)

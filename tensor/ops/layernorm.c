@@ -8,32 +8,10 @@
 //   dL/dx_i = rstd (dn_i - sum_j dn_j / C - n_i sum_j dn_j n_j / C)
 //   dL/dweight_i = sum over rows dL/dy_i n_i,   dL/dbias_i = sum over rows dL/dy_i
 //
-// Forward keeps mean and rstd of each row; n is made again from them, which is cheaper than keeping it.
+// Forward keeps mean and rstd of each row; n is made again from them, which is cheaper than keeping it. The loops are behind
+// kernel.h.
 
 #include "tensor/op.h"
-
-#include <tgmath.h>
-
-typedef struct RowStats {
-    double mean;
-    double rstd;
-} RowStats;
-
-static RowStats row_stats(const Real *x, size_t C, double eps)
-{
-    double sum = 0;
-    for (size_t i = 0; i < C; i++) {
-        sum += (double)x[i];
-    }
-    double mean = sum / (double)C;
-    double sum_of_squares = 0;
-    for (size_t i = 0; i < C; i++) {
-        double deviation = (double)x[i] - mean;
-        sum_of_squares += deviation * deviation;
-    }
-    double var = sum_of_squares / (double)C;
-    return (RowStats){.mean = mean, .rstd = 1 / sqrt(var + eps)};
-}
 
 static void layernorm_check(const OpCall *call)
 {
@@ -58,63 +36,31 @@ Tensor *tensor_layernorm(Tensor *x, Tensor *weight, Tensor *bias, double eps, Wh
     size_t rows = tensor_count(x) / C;
     RowStats *stats = op_save(y, rows * sizeof *stats);
 
-    for (size_t row = 0; row < rows; row++) {
-        const Real *x_row = x->data + row * C;
-        stats[row] = row_stats(x_row, C, eps);
-        for (size_t i = 0; i < C; i++) {
-            Real n = (Real)(((double)x_row[i] - stats[row].mean) * stats[row].rstd);
-            y->data[row * C + i] = n * weight->data[i] + bias->data[i];
-        }
-    }
+    kernels()->layernorm(&(LayernormRows){x->data, weight->data, rows, C}, bias->data, eps, stats, y->data);
     return op_done(&call, y);
-}
-
-static void layernorm_row_dx(const Real *x, const Real *weight, const Real *dy, size_t C, RowStats stats, Real *dx)
-{
-    double dn_sum = 0;
-    double dn_n_sum = 0;
-    for (size_t i = 0; i < C; i++) {
-        double n = ((double)x[i] - stats.mean) * stats.rstd;
-        double dn = (double)dy[i] * (double)weight[i];
-        dn_sum += dn;
-        dn_n_sum += dn * n;
-    }
-    double dn_mean = dn_sum / (double)C;
-    double dn_n_mean = dn_n_sum / (double)C;
-    for (size_t i = 0; i < C; i++) {
-        double n = ((double)x[i] - stats.mean) * stats.rstd;
-        double dn = (double)dy[i] * (double)weight[i];
-        dx[i] += (Real)(stats.rstd * (dn - dn_mean - n * dn_n_mean));
-    }
 }
 
 static void layernorm_backward(TapeNode *node)
 {
     Tensor *x = node->inputs[0];
     Tensor *weight = node->inputs[1];
+    Tensor *bias = node->inputs[2];
     const RowStats *stats = node->saved;
-    Real *dx = op_grad(x);
-    Real *dweight = op_grad(weight);
-    Real *dbias = op_grad(node->inputs[2]);
+    const Real *dy = node->output->grad;
     size_t C = (size_t)shape_last(x->shape);
-    size_t rows = tensor_count(x) / C;
+    LayernormRows rows = {x->data, weight->data, tensor_count(x) / C, C};
 
-    for (size_t row = 0; row < rows; row++) {
-        const Real *x_row = x->data + row * C;
-        const Real *dy = node->output->grad + row * C;
-        if (dx != NULL) {
-            layernorm_row_dx(x_row, weight->data, dy, C, stats[row], dx + row * C);
-        }
-        for (size_t i = 0; i < C; i++) {
-            // forward was: y[i] = n weight[i] + bias[i]
-            Real n = (Real)(((double)x_row[i] - stats[row].mean) * stats[row].rstd);
-            if (dweight != NULL) {
-                dweight[i] += dy[i] * n;
-            }
-            if (dbias != NULL) {
-                dbias[i] += dy[i];
-            }
-        }
+    GradTarget dx = op_grad_target(x);
+    if (dx.values != NULL) {
+        kernels()->layernorm_dx(&rows, stats, dy, dx.accumulate, dx.values);
+    }
+    GradTarget dweight = op_grad_target(weight);
+    if (dweight.values != NULL) {
+        kernels()->layernorm_dweight(&rows, stats, dy, dweight.accumulate, dweight.values);
+    }
+    GradTarget dbias = op_grad_target(bias);
+    if (dbias.values != NULL) {
+        kernels()->sum_rows(dy, rows.rows, C, dbias.accumulate, dbias.values);
     }
 }
 

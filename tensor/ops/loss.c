@@ -1,9 +1,8 @@
-// loss.c: the two losses. Both end in one number; sums run in double.
+// loss.c: the two losses. Both end in one number; sums run in double. Cross-entropy's loops are behind kernel.h.
 
 #include "tensor/op.h"
 
 #include <string.h>
-#include <tgmath.h>
 
 // ------------------------------------------------------------------------------------------------------------
 // L = sum_i (x_i - target_i)^2 / n          torch: F.mse_loss(x, target)
@@ -70,19 +69,6 @@ typedef struct CrossEntropySaved {
     double *z;                                     // (N)
 } CrossEntropySaved;
 
-static double log_sum_exp(const Real *x, size_t n)
-{
-    Real largest = x[0];
-    for (size_t j = 1; j < n; j++) {
-        largest = x[j] > largest ? x[j] : largest;
-    }
-    double sum = 0;
-    for (size_t j = 0; j < n; j++) {
-        sum += (double)exp(x[j] - largest);
-    }
-    return (double)largest + log(sum);
-}
-
 static void cross_entropy_check(const OpCall *call, const int *targets, size_t rows)
 {
     int V = shape_last(call->inputs[0]->shape);
@@ -109,36 +95,23 @@ Tensor *tensor_cross_entropy(Tensor *logits, const int *targets, Where where)
     saved->z = arena_allocate(&y->tape->arena, rows * sizeof(double));
     memcpy(saved->targets, targets, rows * sizeof(int));
 
-    double sum = 0;
-    for (size_t i = 0; i < rows; i++) {
-        const Real *x = logits->data + i * V;
-        saved->z[i] = log_sum_exp(x, V);
-        sum += saved->z[i] - (double)x[targets[i]];
-    }
+    double sum = kernels()->cross_entropy(&(LogitRows){logits->data, saved->targets, saved->z, rows, V});
     y->data[0] = (Real)(sum / (double)rows);
     return op_done(&call, y);
 }
 
+// One pass: each probability goes straight into the gradient.
 static void cross_entropy_backward(TapeNode *node)
 {
-    const Tensor *logits = node->inputs[0];
+    Tensor *logits = node->inputs[0];
     const CrossEntropySaved *saved = node->saved;
-    Real dy = node->output->grad[0];
-    Real *dlogits = op_grad(node->inputs[0]);
-    if (dlogits == NULL) {
-        return;
-    }
     size_t V = (size_t)shape_last(logits->shape);
     size_t rows = tensor_count(logits) / V;
-    Real factor = dy / (Real)rows;
-    for (size_t i = 0; i < rows; i++) {
-        const Real *x = logits->data + i * V;
-        Real *dx = dlogits + i * V;
-        for (size_t j = 0; j < V; j++) {
-            Real probability = exp((Real)((double)x[j] - saved->z[i]));
-            dx[j] += factor * probability;
-        }
-        dx[saved->targets[i]] -= factor;
+    Real factor = node->output->grad[0] / (Real)rows;
+    GradTarget dlogits = op_grad_target(logits);
+    if (dlogits.values != NULL) {
+        LogitRows call = {logits->data, saved->targets, saved->z, rows, V};
+        kernels()->cross_entropy_backward(&call, factor, dlogits.accumulate, dlogits.values);
     }
 }
 

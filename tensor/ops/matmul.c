@@ -2,8 +2,6 @@
 
 #include "tensor/op.h"
 
-#include <string.h>
-
 // ------------------------------------------------------------------------------------------------------------
 // y = a b            a (..., M, K), b (..., K, N) or (K, N), y (..., M, N)          torch: a @ b
 // dL/da = dL/dy b^T,  dL/db = a^T dL/dy, summed up over the matrices where one b serves all
@@ -149,9 +147,7 @@ Tensor *tensor_linear(Tensor *x, Tensor *weight, Tensor *bias, Where where)
     Tensor *y = op_output(&call, shape);
 
     if (has_bias) {
-        for (int i = 0; i < M; i++) {
-            memcpy(y->data + (size_t)i * (size_t)N, bias->data, (size_t)N * sizeof(Real));
-        }
+        kernels()->repeat_row(bias->data, (size_t)M, (size_t)N, y->data);
     }
     kernels()->gemm(false, true, M, N, K, x->data, K, weight->data, K, has_bias, y->data, N);
     return op_done(&call, y);
@@ -165,23 +161,22 @@ static void linear_backward(TapeNode *node)
     int N = weight->shape.size[0];
     int K = weight->shape.size[1];
     int M = (int)(tensor_count(x) / (size_t)K);
-    Real *dx = op_grad(x);                         // (M, K)
-    Real *dweight = op_grad(weight);               // (N, K)
-    Real *dbias = node->n_inputs == 3 ? op_grad(node->inputs[2]) : NULL;       // (N)
 
     // forward was: y = x W^T + b
-    if (dx != NULL) {
-        kernels()->gemm(false, false, M, K, N, dy, N, weight->data, K, true, dx, K);
+    GradTarget dx = op_grad_target(x);             // (M, K)
+    if (dx.values != NULL) {
+        kernels()->gemm(false, false, M, K, N, dy, N, weight->data, K, dx.accumulate, dx.values, K);
     }
-    if (dweight != NULL) {
-        kernels()->gemm(true, false, N, K, M, dy, N, x->data, K, true, dweight, K);
+    GradTarget dweight = op_grad_target(weight);   // (N, K)
+    if (dweight.values != NULL) {
+        kernels()->gemm(true, false, N, K, M, dy, N, x->data, K, dweight.accumulate, dweight.values, K);
     }
-    if (dbias != NULL) {
-        for (int i = 0; i < M; i++) {
-            for (int j = 0; j < N; j++) {
-                dbias[j] += dy[(size_t)i * (size_t)N + (size_t)j];
-            }
-        }
+    GradTarget dbias = {NULL, false};              // (N)
+    if (node->n_inputs == 3) {
+        dbias = op_grad_target(node->inputs[2]);
+    }
+    if (dbias.values != NULL) {
+        kernels()->sum_rows(dy, (size_t)M, (size_t)N, dbias.accumulate, dbias.values);
     }
 }
 

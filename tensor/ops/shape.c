@@ -48,14 +48,9 @@ Tensor *tensor_reshape(Tensor *x, Shape shape, Where where)
 static void reshape_backward(TapeNode *node)
 {
     Tensor *x = node->inputs[0];
-    const Real *dy = node->output->grad;
-    Real *dx = op_grad(x);
-    if (dx == NULL) {
-        return;
-    }
-    size_t n = tensor_count(x);
-    for (size_t i = 0; i < n; i++) {
-        dx[i] += dy[i];
+    GradTarget dx = op_grad_target(x);
+    if (dx.values != NULL) {
+        kernels()->pass(node->output->grad, dx.accumulate, dx.values, tensor_count(x));
     }
 }
 

@@ -62,23 +62,7 @@ const Op op_causal_mask = {.name = "causal_mask", .backward = causal_mask_backwa
 // y_i = exp(x_i) / sum_j exp(x_j) over the last axis          torch: softmax(x, -1)
 // dy_i/dx_j = y_i (1{i = j} - y_j), so  dL/dx_j = y_j (dL/dy_j - sum_i dL/dy_i y_i)
 
-// Subtracting the largest changes nothing (it cancels) and keeps exp from overflowing.
-static void softmax_row(const Real *x, size_t n, Real *y)
-{
-    Real largest = x[0];
-    for (size_t i = 1; i < n; i++) {
-        largest = x[i] > largest ? x[i] : largest;
-    }
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        y[i] = exp(x[i] - largest);
-        sum += (double)y[i];
-    }
-    Real scale = (Real)(1 / sum);
-    for (size_t i = 0; i < n; i++) {
-        y[i] *= scale;
-    }
-}
+// The loops are behind kernel.h.
 
 Tensor *tensor_softmax(Tensor *x, Where where)
 {
@@ -87,31 +71,18 @@ Tensor *tensor_softmax(Tensor *x, Where where)
     Tensor *y = op_output(&call, x->shape);
     size_t n = (size_t)shape_last(x->shape);
     size_t rows = tensor_count(x) / n;
-    for (size_t row = 0; row < rows; row++) {
-        softmax_row(x->data + row * n, n, y->data + row * n);
-    }
+    kernels()->softmax(x->data, rows, n, y->data);
     return op_done(&call, y);
 }
 
 static void softmax_backward(TapeNode *node)
 {
-    const Tensor *output = node->output;
-    Real *dx = op_grad(node->inputs[0]);
-    if (dx == NULL) {
-        return;
-    }
-    size_t n = (size_t)shape_last(output->shape);
-    size_t rows = tensor_count(output) / n;
-    for (size_t row = 0; row < rows; row++) {
-        const Real *y = output->data + row * n;
-        const Real *dy = output->grad + row * n;
-        double sum = 0;                            // sum_i dL/dy_i y_i
-        for (size_t i = 0; i < n; i++) {
-            sum += (double)(dy[i] * y[i]);
-        }
-        for (size_t j = 0; j < n; j++) {
-            dx[row * n + j] += y[j] * (dy[j] - (Real)sum);
-        }
+    const Tensor *y = node->output;
+    size_t n = (size_t)shape_last(y->shape);
+    size_t rows = tensor_count(y) / n;
+    GradTarget dx = op_grad_target(node->inputs[0]);
+    if (dx.values != NULL) {
+        kernels()->softmax_backward(y->data, y->grad, rows, n, dx.accumulate, dx.values);
     }
 }
 

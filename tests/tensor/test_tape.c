@@ -103,9 +103,25 @@ START_TEST(zero_grad_forgets_what_was_added_up)
     tensor_zero_grad(a);                           // nothing there yet: nothing happens
     tensor_backward(loss);
     tensor_zero_grad(a);
-    ck_assert_float_eq(a->grad[2], 0);
+    ck_assert_ptr_null(a->grad);
     tensor_backward(loss);
     ck_assert_float_eq(a->grad[2], 2);
+}
+END_TEST
+
+// Its memory stays: a training step that forgets all gradients asks the system for nothing.
+START_TEST(a_parameters_forgotten_gradient_comes_back_in_the_same_place)
+{
+    Tensor *p = tensor_parameter(NULL, "weight", SHAPE(3));
+    Tensor *loss = tensor_sum(tensor_add(p, tensor_scale(p, 2)));
+    tensor_backward(loss);
+    const Real *before = p->grad;
+    tensor_zero_grad(p);
+    ck_assert_ptr_null(p->grad);
+    tensor_backward(loss);
+    ck_assert_ptr_eq(p->grad, before);
+    ck_assert_float_eq(p->grad[1], 3);
+    tensor_free(p);
 }
 END_TEST
 
@@ -732,6 +748,7 @@ static TCase *backward_case(void)
     TCase *tcase = with_tape("backward");
     tcase_add_test(tcase, a_second_backward_adds_up_in_leaves_and_starts_afresh_in_between);
     tcase_add_test(tcase, zero_grad_forgets_what_was_added_up);
+    tcase_add_test(tcase, a_parameters_forgotten_gradient_comes_back_in_the_same_place);
     tcase_add_test(tcase, only_retained_gradients_are_there_after_backward);
     tcase_add_test(tcase, a_retained_gradient_is_not_written_over_by_later_ones);
     tcase_add_test(tcase, backward_from_an_earlier_tensor_leaves_the_later_ones_alone);

@@ -1,0 +1,189 @@
+// kernel_fast_gemm.c: matrix products. oneDNN makes them, which writes code for the machine's vectors while it runs; where there
+// is no oneDNN, and to show how it is done, blocked_gemm.
+
+#include "tensor/kernel_fast.h"
+
+#include "tensor/parallel.h"
+#include "tensor/vector/vector.h"
+
+// ------------------------------------------------------------------------------------------------------------
+// Our own: blocks that stay in the caches, of tiles that stay in the registers (tensor/vector/tile.h)
+
+enum {
+    K_BLOCK = 256,
+    N_BLOCK = 256,                                 // a block of B, 256 KB, stays in the second cache
+    M_BLOCK = 96,                                  // a block of A, 96 KB, too
+    TILE_AT_MOST = 12 * 32                         // the largest tile of any kind
+};
+
+typedef struct Product {
+    bool transpose_a, transpose_b, accumulate;
+    int M, N, K;
+    const Real *A, *B;
+    Real *C;
+    size_t lda, ldb, ldc;
+    bool by_rows;                                  // what is shared out: rows of C, or columns
+} Product;
+
+// Rows m ... m + rows - 1 of op(A), steps k ... k + depth - 1, in panels of as many rows as a tile has; missing rows are 0.
+static void pack_a(const Product *c, int m, int rows, int k, int depth, int panel, Real *to)
+{
+    size_t row_step = c->transpose_a ? 1 : c->lda;
+    size_t column_step = c->transpose_a ? c->lda : 1;
+    for (int i0 = 0; i0 < rows; i0 += panel) {
+        for (int p = 0; p < depth; p++) {
+            for (int i = i0; i < i0 + panel; i++) {
+                size_t at = (size_t)(m + i) * row_step + (size_t)(k + p) * column_step;
+                *to = i < rows ? c->A[at] : 0;
+                to++;
+            }
+        }
+    }
+}
+
+static void pack_b(const Product *c, int n, int columns, int k, int depth, int panel, Real *to)
+{
+    size_t row_step = c->transpose_b ? 1 : c->ldb;
+    size_t column_step = c->transpose_b ? c->ldb : 1;
+    for (int j0 = 0; j0 < columns; j0 += panel) {
+        for (int p = 0; p < depth; p++) {
+            for (int j = j0; j < j0 + panel; j++) {
+                size_t at = (size_t)(k + p) * row_step + (size_t)(n + j) * column_step;
+                *to = j < columns ? c->B[at] : 0;
+                to++;
+            }
+        }
+    }
+}
+
+// Adds a tile to C, or stores it, at (m, n): the part of it that C has.
+static void put_tile(const Product *c, int m, int n, int rows, int columns, int tile_columns, bool add, const Real *tile)
+{
+    for (int i = 0; i < rows; i++) {
+        Real *row = c->C + (size_t)(m + i) * c->ldc + (size_t)n;
+        for (int j = 0; j < columns; j++) {
+            Real before = add ? row[j] : 0;
+            row[j] = before + tile[i * tile_columns + j];
+        }
+    }
+}
+
+static int at_most(int value, int limit)
+{
+    return value < limit ? value : limit;
+}
+
+// Block (m, n) of C: the product of a packed block of A and one of B.
+static void multiply_block(const Product *c, int m, int rows, int n, int columns, int depth, bool add, const Real *a,
+                           const Real *b)
+{
+    const VectorLoops *loops = vector_loops();
+    for (int j = 0; j < columns; j += loops->tile_columns) {
+        for (int i = 0; i < rows; i += loops->tile_rows) {
+            Real tile[TILE_AT_MOST];
+            loops->tile(depth, a + (size_t)i * (size_t)depth, b + (size_t)j * (size_t)depth, tile);
+            put_tile(c, m + i, n + j, at_most(rows - i, loops->tile_rows), at_most(columns - j, loops->tile_columns),
+                     loops->tile_columns, add, tile);
+        }
+    }
+}
+
+static void multiply_part(const void *call, size_t start, size_t end)
+{
+    const Product *c = call;
+    const VectorLoops *loops = vector_loops();
+    int m_start = c->by_rows ? (int)start : 0;
+    int m_end = c->by_rows ? (int)end : c->M;
+    int n_start = c->by_rows ? 0 : (int)start;
+    int n_end = c->by_rows ? c->N : (int)end;
+    _Alignas(64) Real a[(M_BLOCK + 12) * K_BLOCK];
+    _Alignas(64) Real b[(N_BLOCK + 32) * K_BLOCK];
+
+    for (int n = n_start; n < n_end; n += N_BLOCK) {
+        int columns = at_most(n_end - n, N_BLOCK);
+        for (int k = 0; k < c->K; k += K_BLOCK) {
+            int depth = at_most(c->K - k, K_BLOCK);
+            pack_b(c, n, columns, k, depth, loops->tile_columns, b);
+            for (int m = m_start; m < m_end; m += M_BLOCK) {
+                int rows = at_most(m_end - m, M_BLOCK);
+                pack_a(c, m, rows, k, depth, loops->tile_rows, a);
+                multiply_block(c, m, rows, n, columns, depth, c->accumulate || k > 0, a, b);
+            }
+        }
+    }
+}
+
+// Below this many multiplications packing, or a call of oneDNN (about 2 microseconds), costs more than it saves.
+static const double SMALL_PRODUCT = 2048;
+
+// Below this many, one thread is done before two have met: about 40 microseconds, and on a busy machine waiting costs much more.
+static const double SHARED_PRODUCT = 4e6;
+
+void blocked_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
+                  bool accumulate, Real *C, int ldc)
+{
+    Product call = {transpose_a, transpose_b, accumulate, M, N, K, A, B, C, (size_t)lda, (size_t)ldb, (size_t)ldc, M > N};
+    double share = (double)(M > N ? M : N) * SHARED_PRODUCT / ((double)M * N * K);
+    size_t grain = ((size_t)share / 2 / M_BLOCK + 1) * M_BLOCK;
+    parallel_for((size_t)(M > N ? M : N), grain, multiply_part, &call);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// oneDNN's
+
+#ifdef GPTAPE_ONEDNN
+
+#include <dnnl.h>
+
+#ifdef _OPENMP
+#include <omp.h>
+#else
+void omp_set_num_threads(int threads);             // see parallel.c
+#endif
+
+static void large_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
+                       bool accumulate, Real *C, int ldc)
+{
+    double multiplications = (double)M * N * K;
+    omp_set_num_threads(multiplications < SHARED_PRODUCT ? 1 : parallel_threads());
+    char letter_a = transpose_a ? 'T' : 'N';
+    char letter_b = transpose_b ? 'T' : 'N';
+    Real beta = accumulate ? 1 : 0;
+    dnnl_status_t status = dnnl_sgemm(letter_a, letter_b, M, N, K, 1, A, lda, B, ldb, beta, C, ldc);
+    if (status == dnnl_out_of_memory) {
+        fail_memory(sizeof(Real) * (size_t)M * (size_t)N, "a matrix product");
+    }
+    if (status != dnnl_success) {
+        fail_mistake(HERE, "dnnl_sgemm refused (%d, %d) x (%d, %d): status %d", M, K, K, N, (int)status);
+    }
+}
+
+bool kernels_have_onednn(void)
+{
+    return true;
+}
+
+#else
+
+static void large_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
+                       bool accumulate, Real *C, int ldc)
+{
+    blocked_gemm(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, accumulate, C, ldc);
+}
+
+bool kernels_have_onednn(void)
+{
+    return false;
+}
+
+#endif
+
+void fast_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
+               bool accumulate, Real *C, int ldc)
+{
+    if ((double)M * N * K <= SMALL_PRODUCT) {
+        kernels_plain.gemm(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, accumulate, C, ldc);
+        return;
+    }
+    large_gemm(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, accumulate, C, ldc);
+}

@@ -1,0 +1,392 @@
+// loops.c: see vector.h. The formulas stand with the ops, the textbook's loops in kernel_plain*.c.
+//
+// "omp simd reduction" says that the order of a sum may change, which a sum in vectors needs.
+
+#include "tensor/vector/vector.h"
+
+#include "tensor/vector/math.h"
+#include "tensor/vector/tile.h"
+
+#include <math.h>
+
+// ------------------------------------------------------------------------------------------------------------
+// Over values
+
+static void add(const void *call, size_t start, size_t end)
+{
+    const ValuesCall *c = call;
+    const float *restrict a = c->a;
+    const float *restrict b = c->b;
+    float *restrict out = c->out;
+    for (size_t i = start; i < end; i++) {
+        out[i] = a[i] + b[i];
+    }
+}
+
+static void pass(const void *call, size_t start, size_t end)
+{
+    const ValuesCall *c = call;
+    const float *restrict a = c->a;
+    float *restrict out = c->out;
+    if (!c->accumulate) {
+        memcpy(out + start, a + start, (end - start) * sizeof(float));
+        return;
+    }
+    for (size_t i = start; i < end; i++) {
+        out[i] += a[i];
+    }
+}
+
+static void scale(const void *call, size_t start, size_t end)
+{
+    const ValuesCall *c = call;
+    float *restrict out = c->out;
+    for (size_t i = start; i < end; i++) {
+        out[i] *= c->factor;
+    }
+}
+
+#define SQRT_2_OVER_PI 0.79788456080286535588f
+#define GELU_CUBIC 0.044715f
+
+static inline float gelu_tanh(float x)
+{
+    return vector_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x));
+}
+
+static void gelu(const void *call, size_t start, size_t end)
+{
+    const ValuesCall *c = call;
+    const float *restrict x = c->a;
+    float *restrict y = c->out;
+    for (size_t i = start; i < end; i++) {
+        y[i] = x[i] * (1 + gelu_tanh(x[i])) * 0.5f;
+    }
+}
+
+// Where tanh is 1 or -1 its slope is 0, whatever du/dx is; that may be infinite there.
+static inline float gelu_slope(float x)
+{
+    float tanh_u = gelu_tanh(x);
+    float bend = 1 - tanh_u * tanh_u;
+    float du_dx = SQRT_2_OVER_PI * (1 + 3 * GELU_CUBIC * x * x);
+    float through_tanh = x * bend * 0.5f * du_dx;
+    through_tanh = bend == 0 ? 0 : through_tanh;
+    return (1 + tanh_u) * 0.5f + through_tanh;
+}
+
+static void gelu_backward(const void *call, size_t start, size_t end)
+{
+    const ValuesCall *c = call;
+    const float *restrict x = c->a;
+    const float *restrict dy = c->b;
+    float *restrict dx = c->out;
+    if (c->accumulate) {
+        for (size_t i = start; i < end; i++) {
+            dx[i] += dy[i] * gelu_slope(x[i]);
+        }
+    } else {
+        for (size_t i = start; i < end; i++) {
+            dx[i] = dy[i] * gelu_slope(x[i]);
+        }
+    }
+}
+
+static void adamw(const void *call, size_t start, size_t end)
+{
+    const AdamWCall *c = call;
+    AdamWFactors f = *c->factors;
+    const float *restrict grad = c->grad;
+    float *restrict m = c->m;
+    float *restrict v = c->v;
+    float *restrict p = c->p;
+    for (size_t i = start; i < end; i++) {
+        float dp = f.gradient * grad[i];
+        m[i] = f.beta1 * m[i] + f.new1 * dp;
+        v[i] = f.beta2 * v[i] + f.new2 * dp * dp;
+        float denominator = sqrtf(v[i]) / f.root + f.eps;
+        p[i] = f.keep * p[i] - f.step_size * m[i] / denominator;
+    }
+}
+
+static void squares(const void *call, size_t start, size_t end)
+{
+    const SquaresCall *c = call;
+    for (size_t chunk = start; chunk < end; chunk++) {
+        size_t first = chunk * SQUARES_CHUNK;
+        size_t n = c->n - first < SQUARES_CHUNK ? c->n - first : SQUARES_CHUNK;
+        const float *restrict x = c->x + first;
+        double sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (size_t i = 0; i < n; i++) {
+            sum += (double)x[i] * (double)x[i];
+        }
+        c->partial[chunk] = sum;
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// One row
+
+static float row_max(const float *x, size_t n)
+{
+    float largest = x[0];
+#pragma omp simd reduction(max : largest)
+    for (size_t i = 1; i < n; i++) {
+        largest = x[i] > largest ? x[i] : largest;
+    }
+    return largest;
+}
+
+static double row_exp(float factor, float shift, float *restrict x, size_t n)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < n; i++) {
+        float e = vector_exp(factor * x[i] - shift);
+        x[i] = e;
+        sum += (double)e;
+    }
+    return sum;
+}
+
+static double row_sum_exp(float shift, const float *restrict x, size_t n)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < n; i++) {
+        sum += (double)vector_exp(x[i] - shift);
+    }
+    return sum;
+}
+
+static float dot(const float *restrict a, const float *restrict b, size_t n)
+{
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < n; i++) {
+        sum += a[i] * b[i];
+    }
+    return sum;
+}
+
+// z is taken away in two floats, which together hold it to its last digits.
+static void attention_slopes(float factor, double z, float mean_dp, float *restrict x, float *restrict dp, size_t n)
+{
+    float z_high = (float)z;
+    float z_low = (float)(z - (double)z_high);
+    for (size_t i = 0; i < n; i++) {
+        float p = vector_exp((factor * x[i] - z_high) - z_low);
+        x[i] = p;
+        dp[i] = p * (dp[i] - mean_dp) * factor;
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Over rows
+
+static void repeat_row(const void *call, size_t start, size_t end)
+{
+    const RowsCall *c = call;
+    for (size_t row = start; row < end; row++) {
+        memcpy(c->out + row * c->columns, c->x, c->columns * sizeof(float));
+    }
+}
+
+static void softmax(const void *call, size_t start, size_t end)
+{
+    const RowsCall *c = call;
+    size_t n = c->columns;
+    for (size_t row = start; row < end; row++) {
+        float *restrict y = c->out + row * n;
+        memcpy(y, c->x + row * n, n * sizeof(float));
+        float factor = (float)(1 / row_exp(1, row_max(y, n), y, n));
+        for (size_t i = 0; i < n; i++) {
+            y[i] *= factor;
+        }
+    }
+}
+
+static void softmax_backward(const void *call, size_t start, size_t end)
+{
+    const RowsCall *c = call;
+    size_t n = c->columns;
+    for (size_t row = start; row < end; row++) {
+        const float *restrict y = c->y + row * n;
+        const float *restrict dy = c->x + row * n;
+        float *restrict dx = c->out + row * n;
+        double sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (size_t i = 0; i < n; i++) {
+            sum += (double)(dy[i] * y[i]);
+        }
+        float mean = (float)sum;
+        for (size_t i = 0; i < n; i++) {
+            float before = c->accumulate ? dx[i] : 0;
+            dx[i] = before + y[i] * (dy[i] - mean);
+        }
+    }
+}
+
+static RowStats row_stats(const float *restrict x, size_t C, double eps)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < C; i++) {
+        sum += (double)x[i];
+    }
+    double mean = sum / (double)C;
+    double sum_of_squares = 0;
+#pragma omp simd reduction(+ : sum_of_squares)
+    for (size_t i = 0; i < C; i++) {
+        double deviation = (double)x[i] - mean;
+        sum_of_squares += deviation * deviation;
+    }
+    return (RowStats){.mean = mean, .rstd = 1 / sqrt(sum_of_squares / (double)C + eps)};
+}
+
+static void layernorm(const void *call, size_t start, size_t end)
+{
+    const LayernormCall *c = call;
+    size_t C = c->r->C;
+    const float *restrict weight = c->r->weight;
+    const float *restrict bias = c->bias;
+    for (size_t row = start; row < end; row++) {
+        const float *restrict x = c->r->x + row * C;
+        float *restrict y = c->out + row * C;
+        RowStats stats = row_stats(x, C, c->eps);
+        for (size_t i = 0; i < C; i++) {
+            float n = (float)(((double)x[i] - stats.mean) * stats.rstd);
+            y[i] = n * weight[i] + bias[i];
+        }
+        c->stats[row] = stats;
+    }
+}
+
+static void layernorm_dx(const void *call, size_t start, size_t end)
+{
+    const LayernormCall *c = call;
+    size_t C = c->r->C;
+    const float *restrict weight = c->r->weight;
+    for (size_t row = start; row < end; row++) {
+        const float *restrict x = c->r->x + row * C;
+        const float *restrict dy = c->dy + row * C;
+        float *restrict dx = c->out + row * C;
+        RowStats stats = c->stats_kept[row];
+        double dn_sum = 0;
+        double dn_n_sum = 0;
+#pragma omp simd reduction(+ : dn_sum, dn_n_sum)
+        for (size_t i = 0; i < C; i++) {
+            double n = ((double)x[i] - stats.mean) * stats.rstd;
+            double dn = (double)dy[i] * (double)weight[i];
+            dn_sum += dn;
+            dn_n_sum += dn * n;
+        }
+        double dn_mean = dn_sum / (double)C;
+        double dn_n_mean = dn_n_sum / (double)C;
+        for (size_t i = 0; i < C; i++) {
+            double n = ((double)x[i] - stats.mean) * stats.rstd;
+            double dn = (double)dy[i] * (double)weight[i];
+            float before = c->accumulate ? dx[i] : 0;
+            dx[i] = before + (float)(stats.rstd * (dn - dn_mean - n * dn_n_mean));
+        }
+    }
+}
+
+static void cross_entropy(const void *call, size_t start, size_t end)
+{
+    const LogitsCall *c = call;
+    size_t V = c->r->V;
+    for (size_t row = start; row < end; row++) {
+        const float *x = c->r->logits + row * V;
+        float largest = row_max(x, V);
+        c->r->z[row] = (double)largest + log(row_sum_exp(largest, x, V));
+    }
+}
+
+static void cross_entropy_backward(const void *call, size_t start, size_t end)
+{
+    const LogitsCall *c = call;
+    size_t V = c->r->V;
+    float dy = c->dy;
+    for (size_t row = start; row < end; row++) {
+        const float *restrict x = c->r->logits + row * V;
+        float *restrict dx = c->dlogits + row * V;
+        float z_high = (float)c->r->z[row];
+        float z_low = (float)(c->r->z[row] - (double)z_high);
+        if (c->accumulate) {
+            for (size_t j = 0; j < V; j++) {
+                dx[j] += dy * vector_exp((x[j] - z_high) - z_low);
+            }
+        } else {
+            for (size_t j = 0; j < V; j++) {
+                dx[j] = dy * vector_exp((x[j] - z_high) - z_low);
+            }
+        }
+        dx[c->r->targets[row]] -= dy;
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Over columns: the rows' order is the sum's, whichever thread does it
+
+static void sum_rows(const void *call, size_t start, size_t end)
+{
+    const RowsCall *c = call;
+    float *restrict sum = c->out;
+    for (size_t j = start; !c->accumulate && j < end; j++) {
+        sum[j] = 0;
+    }
+    for (size_t row = 0; row < c->rows; row++) {
+        const float *restrict y = c->x + row * c->columns;
+        for (size_t j = start; j < end; j++) {
+            sum[j] += y[j];
+        }
+    }
+}
+
+static void layernorm_dweight(const void *call, size_t start, size_t end)
+{
+    const LayernormCall *c = call;
+    size_t C = c->r->C;
+    float *restrict dweight = c->out;
+    for (size_t i = start; !c->accumulate && i < end; i++) {
+        dweight[i] = 0;
+    }
+    for (size_t row = 0; row < c->r->rows; row++) {
+        const float *restrict x = c->r->x + row * C;
+        const float *restrict dy = c->dy + row * C;
+        RowStats stats = c->stats_kept[row];
+        for (size_t i = start; i < end; i++) {
+            float n = (float)(((double)x[i] - stats.mean) * stats.rstd);
+            dweight[i] += dy[i] * n;
+        }
+    }
+}
+
+const VectorLoops VECTOR_TABLE = {
+    .name = VECTOR_NAME,
+    .add = add,
+    .pass = pass,
+    .scale = scale,
+    .gelu = gelu,
+    .gelu_backward = gelu_backward,
+    .adamw = adamw,
+    .squares = squares,
+    .repeat_row = repeat_row,
+    .softmax = softmax,
+    .softmax_backward = softmax_backward,
+    .layernorm = layernorm,
+    .layernorm_dx = layernorm_dx,
+    .cross_entropy = cross_entropy,
+    .cross_entropy_backward = cross_entropy_backward,
+    .sum_rows = sum_rows,
+    .layernorm_dweight = layernorm_dweight,
+    .row_max = row_max,
+    .row_exp = row_exp,
+    .attention_slopes = attention_slopes,
+    .dot = dot,
+    .tile_rows = TILE_ROWS,
+    .tile_columns = TILE_COLUMNS,
+    .tile = tile_product,
+};

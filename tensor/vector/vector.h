@@ -1,0 +1,106 @@
+// vector.h: the loops of the fast kernels, compiled once for each kind of processor (the Makefile's VECTOR_KINDS).
+//
+// The loops are written value by value, and the compiler makes vectors of them: 16 values at a time with AVX-512, 8 with AVX2,
+// 4 in the baseline, which every x86-64 has. One program holds all three and takes the best that the processor it runs on can
+// do; GPTAPE_ISA=avx512|avx2|baseline asks for another. Threads are none of this folder's business: a LoopPart does
+// the part of a loop that it is given.
+
+#ifndef GPTAPE_VECTOR_H
+#define GPTAPE_VECTOR_H
+
+#include "tensor/kernel.h"
+#include "tensor/parallel.h"
+
+// What the loops' calls point to: kernel.h's arguments.
+
+typedef struct ValuesCall {
+    const Real *a, *b;
+    Real *out;
+    bool accumulate;
+    Real factor;
+} ValuesCall;
+
+typedef struct AdamWCall {
+    const AdamWFactors *factors;
+    const Real *grad;
+    Real *m, *v, *p;
+} AdamWCall;
+
+enum { SQUARES_CHUNK = 1 << 15 };                  // values whose squares are summed up into one partial sum
+
+typedef struct SquaresCall {
+    const Real *x;
+    size_t n;
+    double *partial;                               // one for each chunk: the order of the sum knows of no threads
+} SquaresCall;
+
+typedef struct RowsCall {
+    const Real *x, *y;
+    size_t rows, columns;
+    bool accumulate;
+    Real *out;
+} RowsCall;
+
+typedef struct LayernormCall {
+    const LayernormRows *r;
+    const Real *bias, *dy;
+    double eps;
+    RowStats *stats;
+    const RowStats *stats_kept;                    // the same in backward
+    bool accumulate;
+    Real *out;
+} LayernormCall;
+
+typedef struct LogitsCall {
+    const LogitRows *r;
+    Real dy;
+    bool accumulate;
+    Real *dlogits;
+} LogitsCall;
+
+typedef struct VectorLoops {
+    const char *name;                              // "avx512"
+
+    // Over values
+    LoopPart *add;                                 // out = a + b
+    LoopPart *pass;                                // out = a
+    LoopPart *scale;                               // out *= factor
+    LoopPart *gelu;                                // out = gelu(a)
+    LoopPart *gelu_backward;                       // out = b gelu'(a)
+    LoopPart *adamw;
+    LoopPart *squares;                             // over chunks
+
+    // Over rows
+    LoopPart *repeat_row;                          // row x
+    LoopPart *softmax;
+    LoopPart *softmax_backward;                    // y, and dy in x
+    LoopPart *layernorm;
+    LoopPart *layernorm_dx;
+    LoopPart *cross_entropy;                       // z only
+    LoopPart *cross_entropy_backward;
+
+    // Over columns
+    LoopPart *sum_rows;
+    LoopPart *layernorm_dweight;
+
+    // One row of a tile of scores. row_max is its largest; row_exp turns x into exp(factor x - shift) and returns their sum;
+    // attention_slopes turns scores x into weights p = exp(factor x - z), and dp = dL/dp into dL/dx = p (dp - mean_dp) factor.
+    Real (*row_max)(const Real *x, size_t n);
+    double (*row_exp)(Real factor, Real shift, Real *x, size_t n);
+    void (*attention_slopes)(Real factor, double z, Real mean_dp, Real *x, Real *dp, size_t n);
+    Real (*dot)(const Real *a, const Real *b, size_t n);
+
+    // C (M, N) = or += A (M, K) B (K, N), all packed in panels by gemm.c.
+    int tile_rows, tile_columns;
+    void (*tile)(int K, const Real *a, const Real *b, Real *c);    // c (tile_rows, tile_columns) = the product of two panels
+} VectorLoops;
+
+extern const VectorLoops vector_baseline, vector_avx2, vector_avx512;
+
+// The best for this processor, or what GPTAPE_ISA says.
+const VectorLoops *vector_loops(void);
+
+// For the tests: false if the processor can't do that, or there is no such kind.
+bool vector_choose(const char *name);
+
+#endif
