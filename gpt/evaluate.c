@@ -2,6 +2,7 @@
 
 #include "gpt/gpt.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 double gpt_batch_loss(GPT *gpt, const int *ids, const int *targets, int B, int T, Real *last)
@@ -36,13 +37,24 @@ double evaluation_bytes(const GPTConfig *config)
     return cost.weight_bytes + cost.activation_bytes;
 }
 
-bool gpt_evaluate(GPT *gpt, const int *ids, size_t n_ids, EvaluationProgress *progress, void *context, Evaluation *evaluation,
-                  Error *error)
+// The next B windows of length tokens, and one more, which the last is to predict.
+static double windows_loss(GPT *gpt, const Dataset *dataset, size_t first, size_t B, size_t length)
+{
+    size_t n = B * length;
+    int *ids = memory_allocate((n + 1) * sizeof *ids, "some windows of a text");
+    dataset_ids(dataset, first, n + 1, ids);
+    double loss = gpt_batch_loss(gpt, ids, ids + 1, (int)B, (int)length, NULL);
+    free(ids);
+    return loss;
+}
+
+bool gpt_evaluate(GPT *gpt, const Dataset *dataset, size_t first, size_t n_ids, EvaluationProgress *progress, void *context,
+                  Evaluation *evaluation, Error *error)
 {
     size_t T = (size_t)gpt->config.context_length;
     size_t at_once = (size_t)windows_at_once((int)T);
     if (n_ids < 2) {
-        return error_set(error, "a text of %zu tokens: nothing in it can be predicted; 2 are needed", n_ids);
+        return error_set(error, "%s: is too short: of %zu tokens nothing can be predicted, 2 are needed", dataset->name, n_ids);
     }
     size_t n = n_ids - 1;                          // token i + 1 is predicted at i
     size_t done = 0;
@@ -52,8 +64,7 @@ bool gpt_evaluate(GPT *gpt, const int *ids, size_t n_ids, EvaluationProgress *pr
         size_t whole = (n - done) / T;             // windows left, without a shorter one at the end
         size_t B = whole == 0 ? 1 : whole < at_once ? whole : at_once;
         size_t length = whole == 0 ? n - done : T;
-        double loss = gpt_batch_loss(gpt, ids + done, ids + done + 1, (int)B, (int)length, NULL);
-        sum += loss * (double)(B * length);
+        sum += windows_loss(gpt, dataset, first + done, B, length) * (double)(B * length);
         done += B * length;
         if (progress != NULL) {
             progress((int)((done + T - 1) / T), (int)evaluation->n_windows, context);

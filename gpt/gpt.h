@@ -224,11 +224,12 @@ typedef struct Evaluation {
 // Called with the windows done so far.
 typedef void EvaluationProgress(int done, int n, void *context);
 
-// Along a text: each token but the first is predicted once, from those before it in its window. Windows are context_length long
-// (the last one is shorter) and lie one after the other, so the first predictions of each are made from little. False and an
-// error if there are fewer than 2 ids.
-bool gpt_evaluate(GPT *gpt, const int *ids, size_t n_ids, EvaluationProgress *progress, void *context, Evaluation *evaluation,
-                  Error *error);
+// Along n_ids tokens of a text, from first on: each but the first of them is predicted once, from those before it in its window.
+// Windows are context_length long (the last one is shorter) and lie one after the other, so the first predictions of each are
+// made from little. False and an error if there are fewer than 2 tokens.
+typedef struct Dataset Dataset;
+bool gpt_evaluate(GPT *gpt, const Dataset *dataset, size_t first, size_t n_ids, EvaluationProgress *progress, void *context,
+                  Evaluation *evaluation, Error *error);
 double evaluation_bytes(const GPTConfig *config);  // what that takes: weights, and the values of a few windows at once
 
 // ------------------------------------------------------------------------------------------------------------
@@ -323,7 +324,7 @@ typedef enum DatasetSplit { SPLIT_TRAIN, SPLIT_VAL, SPLIT_COUNT } DatasetSplit;
 
 const char *split_name(DatasetSplit split);        // "train", "val"
 
-typedef struct Dataset {
+struct Dataset {
     char *name;                                    // the text's file, or "stories"
     size_t n_tokens;
     size_t start[SPLIT_COUNT + 1];                 // where each split begins, and the last one ends
@@ -334,7 +335,7 @@ typedef struct Dataset {
     int id_bytes;                                  // 2 or 4
     void *map;                                     // the whole file
     size_t map_bytes;
-} Dataset;
+};
 
 // Called now and then while a text is made into tokens, with how many of its n MiB are done.
 typedef void DatasetProgress(int done, int n, void *context);
@@ -352,6 +353,8 @@ bool dataset_check(const Dataset *dataset, int T, Error *error);       // has ea
 
 // B rows from random places of a split, each equally likely; ids and targets (B, T) are the caller's.
 void dataset_batch(const Dataset *dataset, DatasetSplit split, Random *random, int B, int T, int *ids, int *targets);
+
+void dataset_ids(const Dataset *dataset, size_t first, size_t n, int *ids);    // n of its ids, from first on
 
 // Batch number batch of n_batches that are the same every time: their rows lie evenly in the split.
 void dataset_eval_batch(const Dataset *dataset, DatasetSplit split, int batch, int n_batches, int B, int T, int *ids, int *targets);
@@ -452,6 +455,7 @@ typedef struct ExperimentConfig {
     const float *input;                            // (sizes[0]) the one input row
     const float *target;                           // (sizes[n_layer])
     GPTConfig gpt;                                 // for NET_GPT; its shortcut is set by arms
+    const GPT *saved;                              // for NET_GPT: a model of this configuration whose weights to take; NULL: the seed's
     const int *ids;                                // (B, T)
     const int *targets;                            // (B, T)
     int B, T;

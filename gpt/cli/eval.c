@@ -5,16 +5,18 @@
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { OPTION_DATA = OPTION_OWN, OPTION_IDS, OPTION_TARGETS };
+enum { OPTION_DATA = OPTION_OWN, OPTION_SPLIT, OPTION_IDS, OPTION_TARGETS };
 
 enum { GPT2_VOCABULARY = 50257 };
+enum { PART_ALL = SPLIT_COUNT };                   // of a text: train, val, or both
 
 #define DEFAULT_CONFIG "flow"
 
 static struct poptOption text_options[] = {
-    {"data", '\0', POPT_ARG_STRING, NULL, OPTION_DATA, "a text to predict, from its second token on", "FILE"},
+    {"data", '\0', POPT_ARG_STRING, NULL, OPTION_DATA, "a text to predict (default: the built-in stories)", "FILE"},
+    {"split", '\0', POPT_ARG_STRING, NULL, OPTION_SPLIT,
+     "all of it, or what 'gptape train' learns from, or the tenth that it doesn't (default all; of the stories val)", "all|train|val"},
     {"ids", '\0', POPT_ARG_STRING, NULL, OPTION_IDS, "token ids instead of a text, rows separated by ;", "1,2,3;4,5,6"},
     {"targets", '\0', POPT_ARG_STRING, NULL, OPTION_TARGETS, "what follows each of them", "2,3,4;5,6,7"},
     POPT_TABLEEND,
@@ -39,12 +41,17 @@ static const CommandHelp eval_help = {
              "and --json also prints the logits at the last position of each row (last_logits).",
     .examples = "  gptape eval --ids 1,2,3 --targets 2,3,4 --json\n"
                 "  gptape eval --config tiny --seed 7 --data README.md\n"
-                "  gptape eval --model run --data text.txt\n"
+                "  gptape eval --model run --data text.txt --split val\n"
                 "  gptape eval --model run --ids \"1,2,3;4,5,6\" --targets \"2,3,4;5,6,7\" --json\n",
     .table = eval_options,
 };
 
-// What was asked for, with the model made or loaded. free_subject frees it.
+static const char *part_word(int i)
+{
+    return i == PART_ALL ? "all" : split_name((DatasetSplit)i);
+}
+
+// The model that is asked for, made or loaded.
 typedef struct Subject {
     GPT *gpt;
     const char *name;                              // the preset's, or the folder
@@ -210,7 +217,7 @@ static int make_tokenizer(const Options *options, const Subject *subject, Tokeni
         return STATUS_FAILED;
     }
     if (tokenizer_vocab_size(*tokenizer) > config->vocab_size) {
-        command_error(options->help->name, "--data: the tokenizer %s has %d tokens, and the model's vocabulary %d; give --ids and "
+        command_error(options->help->name, "the tokenizer %s has %d tokens, and the model's vocabulary %d; give --ids and "
                       "--targets instead", tokenizer_name(tokenizer_kind(*tokenizer)), tokenizer_vocab_size(*tokenizer),
                       config->vocab_size);
         return STATUS_USAGE;
@@ -218,34 +225,32 @@ static int make_tokenizer(const Options *options, const Subject *subject, Tokeni
     return STATUS_OK;
 }
 
-// The text's ids, for the caller to free, and how many bytes all but the first token stand for.
-static bool read_text(const Options *options, const Tokenizer *tokenizer, int **ids, size_t *n_ids, size_t *n_bytes)
+// The tokens that are asked for: *n from *first on.
+static bool read_part(const Options *options, const Dataset *dataset, size_t *first, size_t *n)
 {
-    const char *path = options->values[OPTION_DATA];
-    char *text;
-    size_t n;
-    size_t n_first = 0;
-    Error error;
-    Error why;
+    int part = options_given(options, OPTION_DATA) ? PART_ALL : SPLIT_VAL;
 
-    *ids = NULL;
-    if (!file_read(path, &text, &n, &error)) {
-        command_error(options->help->name, "%s", error.message);
+    if (!options_word(options, OPTION_SPLIT, NULL, part_word, PART_ALL + 1, &part)) {
         return false;
     }
-    bool read = tokenizer_encode(tokenizer, text, n, ids, n_ids, &why);
-    free(text);
-    if (!read) {
-        command_error(options->help->name, "%s: %s", path, why.message);
-        return false;
-    }
-    if (*n_ids < 2) {
-        command_error(options->help->name, "%s: is too short: %zu tokens, and the first is not predicted; 2 are needed", path, *n_ids);
-        return false;
-    }
-    tokenizer_token(tokenizer, (*ids)[0], &n_first);
-    *n_bytes = n - n_first;
+    *first = part == PART_ALL ? 0 : dataset->start[part];
+    *n = (part == PART_ALL ? dataset->n_tokens : dataset->start[part + 1]) - *first;
     return true;
+}
+
+// What all but the first of these tokens stand for.
+static size_t count_bytes(const Dataset *dataset, const Tokenizer *tokenizer, size_t first, size_t n)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 1; i < n; i++) {
+        int id;
+        size_t length = 0;
+        dataset_ids(dataset, first + i, 1, &id);
+        tokenizer_token(tokenizer, id, &length);
+        bytes += length;
+    }
+    return bytes;
 }
 
 static void print_evaluation(const Options *options, const Subject *subject, const Evaluation *evaluation, size_t n_bytes)
@@ -275,37 +280,52 @@ static void print_evaluation(const Options *options, const Subject *subject, con
            subject->gpt->config.context_length);
 }
 
-static int eval_tokens(const Options *options, const Subject *subject, const int *ids, size_t n_ids, size_t n_bytes)
+static int eval_tokens(const Options *options, const Subject *subject, const Tokenizer *tokenizer, const Dataset *dataset)
 {
     Evaluation evaluation;
     Error error;
-    Progress progress = progress_begin(options, "windows");
-    bool done = n_ids <= INT_MAX || error_set(&error, "%s: has more tokens than can be counted", options->values[OPTION_DATA]);
+    size_t first;
+    size_t n;
 
+    if (!read_part(options, dataset, &first, &n)) {
+        return STATUS_USAGE;
+    }
+    Progress progress = progress_begin(options, "windows");
+    bool done = n <= INT_MAX || error_set(&error, "%s: has more tokens than can be counted", dataset->name);
     done = done && memory_check(evaluation_bytes(&subject->gpt->config), "evaluating this model", &error)
-        && gpt_evaluate(subject->gpt, ids, n_ids, progress_update, &progress, &evaluation, &error);
+        && gpt_evaluate(subject->gpt, dataset, first, n, progress_update, &progress, &evaluation, &error);
     progress_end(&progress);
     if (!done) {
         command_error(options->help->name, "%s", error.message);
         return STATUS_FAILED;
     }
-    print_evaluation(options, subject, &evaluation, n_bytes);
+    print_evaluation(options, subject, &evaluation, count_bytes(dataset, tokenizer, first, n));
     return STATUS_OK;
+}
+
+static Dataset *open_text(const Options *options, const Tokenizer *tokenizer)
+{
+    Error error;
+    Progress progress = progress_begin(options, "MiB as tokens");
+    Dataset *dataset = dataset_open(options->values[OPTION_DATA], tokenizer, NULL, progress_update, &progress, &error);
+
+    progress_end(&progress);
+    if (dataset == NULL) {
+        command_error(options->help->name, "%s", error.message);
+    }
+    return dataset;
 }
 
 static int eval_text(const Options *options, const Subject *subject)
 {
     Tokenizer *tokenizer;
-    int *ids = NULL;
-    size_t n_ids = 0;
-    size_t n_bytes = 0;
     int status = make_tokenizer(options, subject, &tokenizer);
 
     if (status == STATUS_OK) {
-        bool read = read_text(options, tokenizer, &ids, &n_ids, &n_bytes);
-        status = read ? eval_tokens(options, subject, ids, n_ids, n_bytes) : STATUS_FAILED;
+        Dataset *dataset = open_text(options, tokenizer);
+        status = dataset == NULL ? STATUS_FAILED : eval_tokens(options, subject, tokenizer, dataset);
+        dataset_free(dataset);
     }
-    free(ids);
     tokenizer_free(tokenizer);
     return status;
 }
@@ -316,12 +336,9 @@ static bool check_what(const Options *options)
 {
     bool by_ids = options_given(options, OPTION_IDS) || options_given(options, OPTION_TARGETS);
 
-    if (!by_ids && !options_given(options, OPTION_DATA)) {
-        command_error(options->help->name, "there is nothing to predict; give --data FILE, or --ids and --targets");
+    if (by_ids && (options_given(options, OPTION_DATA) || options_given(options, OPTION_SPLIT))) {
+        command_error(options->help->name, "--ids and --targets are the whole batch; leave out --data and --split");
         return false;
-    }
-    if (by_ids && options_given(options, OPTION_DATA)) {
-        return option_error(options, OPTION_DATA, "is a text, and --ids is the whole batch; leave one out");
     }
     return true;
 }
@@ -337,7 +354,8 @@ static int run(const Options *options)
     Tape *tape = tape_create();
     status = options_given(options, OPTION_MODEL) ? load_subject(options, &subject) : create_subject(options, &subject);
     if (status == STATUS_OK) {
-        status = options_given(options, OPTION_DATA) ? eval_text(options, &subject) : eval_batch(options, &subject);
+        bool by_ids = options_given(options, OPTION_IDS) || options_given(options, OPTION_TARGETS);
+        status = by_ids ? eval_batch(options, &subject) : eval_text(options, &subject);
     }
     gpt_free(subject.gpt);
     tape_free(tape);

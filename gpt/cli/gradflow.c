@@ -20,8 +20,17 @@ static struct poptOption mlp_options[] = {
     POPT_TABLEEND,
 };
 
+// saved_model_options and tokenizer_options' --vocab, with what they mean here.
+static struct poptOption saved_options[] = {
+    {"model", '\0', POPT_ARG_STRING, NULL, OPTION_MODEL,
+     "the saved GPT in this folder; --shortcut is then as it was saved, if not given", "DIR"},
+    {"vocab", '\0', POPT_ARG_STRING, NULL, OPTION_VOCAB, "where GPT-2's vocabulary is, if it is not in the folder", "DIR"},
+    POPT_TABLEEND,
+};
+
 static struct poptOption batch_options[] = {
-    {"data", '\0', POPT_ARG_STRING, NULL, OPTION_DATA, "a text to read, a token a byte (default: a built-in text)", "FILE"},
+    {"data", '\0', POPT_ARG_STRING, NULL, OPTION_DATA, "a text to read, a token a byte (default: a built-in text); a saved model reads its last tenth in its own tokens (default: the "
+     "built-in stories)", "FILE"},
     {"batch", '\0', POPT_ARG_STRING, NULL, OPTION_BATCH, "rows of it (default " DEFAULT_BATCH ")", "N"},
     {"length", '\0', POPT_ARG_STRING, NULL, OPTION_LENGTH, "tokens a row (default: the context length)", "N"},
     {"ids", '\0', POPT_ARG_STRING, NULL, OPTION_IDS, "token ids instead of a text, rows separated by ;", "1,2,3;4,5,6"},
@@ -48,6 +57,7 @@ static struct poptOption gradflow_options[] = {
     INCLUDE_OPTIONS(network_options, "Network:"),
     INCLUDE_OPTIONS(mlp_options, "--net mlp (also --activation, --init):"),
     INCLUDE_OPTIONS(model_options, "--net gpt (default: --config " DEFAULT_CONFIG "):"),
+    INCLUDE_OPTIONS(saved_options, "--net gpt, already trained:"),
     INCLUDE_OPTIONS(batch_options, "--net gpt reads:"),
     INCLUDE_OPTIONS(experiment_options, "Experiment:"),
     INCLUDE_OPTIONS(output_options, "Output:"),
@@ -67,6 +77,7 @@ static const CommandHelp gradflow_help = {
                 "  gptape gradflow --net gpt --seeds 5 --plot gpt.png\n"
                 "  gptape gradflow --net gpt --norm none --causal off\n"
                 "  gptape gradflow --depth 10 --steps 100 --seeds 5 --plot training.png\n"
+                "  gptape gradflow --model run --ids \"1,2,3;4,5,6\" --targets \"2,3,4;5,6,7\" --csv -\n"
                 "  gptape gradflow --net gpt --n-layer 6 --same-dy --csv flow.csv\n",
     .table = gradflow_options,
 };

@@ -29,7 +29,8 @@ enum { MOST_SEEDS = 10000, MOST_STEPS = 1000000, MOST_BATCH = 65536 };
 // What is to be run and where the results go.
 typedef struct GradflowPlan {
     ExperimentConfig experiment;                   // owns the arrays it points to
-    const GPTPreset *preset;                       // of a GPT
+    const GPTPreset *preset;                       // of an untrained GPT
+    GPT *saved;                                    // of --model, whose weights the experiment takes; NULL: none
     int *depths;                                   // of the sweep; NULL: none
     int n_depths;
     const char *csv;                               // a file, "-" for stdout, or NULL

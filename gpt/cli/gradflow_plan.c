@@ -23,7 +23,7 @@ static bool refuse_others(const Options *options, NetKind net)
     static const int of_gpt[] = {
         OPTION_CONFIG, OPTION_VOCAB_SIZE, OPTION_CONTEXT_LENGTH, OPTION_N_LAYER, OPTION_N_HEAD, OPTION_N_EMBD, OPTION_FF_MULT,
         OPTION_DROPOUT, OPTION_QKV_BIAS, OPTION_TIED, OPTION_NORM, OPTION_CAUSAL, OPTION_DATA, OPTION_BATCH, OPTION_LENGTH,
-        OPTION_IDS, OPTION_TARGETS,
+        OPTION_IDS, OPTION_TARGETS, OPTION_MODEL, OPTION_VOCAB,
     };
     const int *others = net == NET_MLP ? of_gpt : of_mlp;
     size_t n = net == NET_MLP ? sizeof of_gpt / sizeof of_gpt[0] : sizeof of_mlp / sizeof of_mlp[0];
@@ -151,7 +151,37 @@ static bool read_ids(const Options *options, ExperimentConfig *config)
         return option_error(options, OPTION_TARGETS, "is %d x %d, and --ids is %d x %d", B, T, config->B, config->T);
     }
     return T <= config->gpt.context_length ||
-           option_error(options, OPTION_IDS, "has rows of %d; --context-length is %d", T, config->gpt.context_length);
+           option_error(options, OPTION_IDS, "has rows of %d; the context length is %d", T, config->gpt.context_length);
+}
+
+// Rows in the saved model's own tokens, from the part of a text that 'gptape train' doesn't learn from.
+static bool read_tokens(const Options *options, const ExperimentConfig *config, int *ids, int *targets)
+{
+    Error error;
+    Tokenizer *tokenizer = options_saved_tokenizer(options, &error);
+    Dataset *dataset = NULL;
+    if (tokenizer != NULL) {
+        dataset = dataset_open(options->values[OPTION_DATA], tokenizer, NULL, NULL, NULL, &error);
+    }
+    bool read = dataset != NULL && dataset_check(dataset, config->T, &error);
+    if (read) {
+        dataset_eval_batch(dataset, SPLIT_VAL, 0, 1, config->B, config->T, ids, targets);
+    } else {
+        command_error(options->help->name, "%s", error.message);
+    }
+    dataset_free(dataset);
+    tokenizer_free(tokenizer);
+    return read;
+}
+
+static bool read_bytes(const Options *options, const ExperimentConfig *config, int *ids, int *targets)
+{
+    Error error;
+    bool read = text_batch(options->values[OPTION_DATA], config->B, config->T, ids, targets, &error);
+    if (!read) {
+        command_error(options->help->name, "%s", error.message);
+    }
+    return read;
 }
 
 static bool read_text(const Options *options, ExperimentConfig *config, int *status)
@@ -163,7 +193,7 @@ static bool read_text(const Options *options, ExperimentConfig *config, int *sta
         !options_int(options, OPTION_LENGTH, context_text, 1, context_length, &config->T)) {
         return false;
     }
-    if (config->gpt.vocab_size < 256) {
+    if (config->saved == NULL && config->gpt.vocab_size < 256) {
         command_error(options->help->name, "--vocab-size %d: a text's bytes need 256; give --ids and --targets instead",
                       config->gpt.vocab_size);
         return false;
@@ -173,21 +203,58 @@ static bool read_text(const Options *options, ExperimentConfig *config, int *sta
     int *targets = memory_allocate(n * sizeof *targets, "the batch");
     config->ids = ids;
     config->targets = targets;
-    Error error;
-    if (!text_batch(options->values[OPTION_DATA], config->B, config->T, ids, targets, &error)) {
-        command_error(options->help->name, "%s", error.message);
+    bool read = config->saved == NULL ? read_bytes(options, config, ids, targets) : read_tokens(options, config, ids, targets);
+    if (!read) {
         *status = STATUS_FAILED;
+    }
+    return read;
+}
+
+// The weights of --model. The network is run as it was saved, with or without shortcuts, unless --shortcut asks for something else.
+static bool read_saved(const Options *options, GradflowPlan *plan, int *status)
+{
+    static const int others[] = {OPTION_SEEDS, OPTION_DEPTHS};
+    ExperimentConfig *config = &plan->experiment;
+    for (int i = 0; i < 2; i++) {
+        if (options_given(options, others[i])) {
+            return option_error(options, others[i], "needs untrained networks; --model %s is one that is saved",
+                                options->values[OPTION_MODEL]);
+        }
+    }
+    plan->saved = options_saved_model(options, OPTION_SHORTCUT, status);
+    if (plan->saved == NULL) {
         return false;
     }
+    *status = STATUS_USAGE;
+    config->saved = plan->saved;
+    config->gpt = plan->saved->config;
+    bool saved_with = config->gpt.shortcut;
+    if (!options_given(options, OPTION_SHORTCUT)) {
+        config->arms = saved_with ? ARMS_ON : ARMS_OFF;
+    }
+    options_saved_model_note(options, &config->gpt);
+    if (config->arms & (saved_with ? ARMS_OFF : ARMS_ON)) {
+        command_note(options, "these weights have learned %s shortcuts; %s them it is another network", saved_with ? "with" : "without",
+                     saved_with ? "without" : "with");
+    }
     return true;
+}
+
+static bool read_untrained(const Options *options, GradflowPlan *plan)
+{
+    Options model = *options;
+    model.values[OPTION_SHORTCUT] = NULL;          // on|off|both is the arms' here
+    if (options_given(options, OPTION_VOCAB)) {
+        return option_error(options, OPTION_VOCAB, "belongs to --model; leave it out");
+    }
+    return options_config(&model, DEFAULT_CONFIG, &plan->preset, &plan->experiment.gpt);
 }
 
 static bool read_gpt(const Options *options, GradflowPlan *plan, int *status)
 {
     ExperimentConfig *config = &plan->experiment;
-    Options model = *options;
-    model.values[OPTION_SHORTCUT] = NULL;          // on|off|both is the arms' here
-    if (!options_config(&model, DEFAULT_CONFIG, &plan->preset, &config->gpt)) {
+    bool made = options_given(options, OPTION_MODEL) ? read_saved(options, plan, status) : read_untrained(options, plan);
+    if (!made) {
         return false;
     }
     bool by_ids = options_given(options, OPTION_IDS) || options_given(options, OPTION_TARGETS);
@@ -272,7 +339,8 @@ bool gradflow_plan_read(const Options *options, GradflowPlan *plan, int *status)
     int net;
     *plan = (GradflowPlan){0};
     *status = STATUS_USAGE;
-    if (!options_threads(options) || !options_word(options, OPTION_NET, "mlp", net_word, 2, &net)) {
+    const char *default_net = options_given(options, OPTION_MODEL) ? "gpt" : "mlp";
+    if (!options_threads(options) || !options_word(options, OPTION_NET, default_net, net_word, 2, &net)) {
         return false;
     }
     plan->experiment.net = (NetKind)net;
@@ -291,4 +359,5 @@ void gradflow_plan_free(GradflowPlan *plan)
     free((void *)plan->experiment.ids);
     free((void *)plan->experiment.targets);
     free(plan->depths);
+    gpt_free(plan->saved);
 }

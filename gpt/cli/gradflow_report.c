@@ -39,7 +39,9 @@ static void print_heading(const ExperimentConfig *config)
                init_name(gpt->init), config->B, config->T);
     }
     uint64_t last = config->seed + (uint64_t)config->n_seeds - 1;
-    if (config->n_seeds == 1) {
+    if (config->saved != NULL) {
+        printf("; saved weights\n");
+    } else if (config->n_seeds == 1) {
         printf("; seed %llu\n", (unsigned long long)config->seed);
     } else {
         printf("; medians of %d seeds, %llu to %llu\n", config->n_seeds, (unsigned long long)config->seed,

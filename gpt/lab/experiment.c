@@ -4,6 +4,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 // ------------------------------------------------------------------------------------------------------------
 // One network, of either kind
@@ -20,6 +21,24 @@ const char *net_name(NetKind net)
     return net == NET_MLP ? "mlp" : "gpt";
 }
 
+// A model with the weights of another, which is the same but for its shortcuts; they have none. The seed is dropout's.
+static GPT *copy_gpt(const GPT *saved, const GPTConfig *config, uint64_t seed, Error *error)
+{
+    GPT *gpt = gpt_create_blank(config, error);
+    if (gpt == NULL) {
+        return NULL;
+    }
+    random_seed(&gpt->random, seed);
+    ParameterList from = module_parameters(&saved->module);
+    ParameterList to = module_parameters(&gpt->module);
+    for (int i = 0; i < from.count; i++) {
+        memcpy(to.parameters[i]->data, from.parameters[i]->data, tensor_count(from.parameters[i]) * sizeof(Real));
+    }
+    parameter_list_free(&from);
+    parameter_list_free(&to);
+    return gpt;
+}
+
 static bool net_create(Net *net, const ExperimentConfig *config, bool shortcut, uint64_t seed, Error *error)
 {
     *net = (Net){.config = config};
@@ -31,7 +50,7 @@ static bool net_create(Net *net, const ExperimentConfig *config, bool shortcut, 
     } else {
         GPTConfig gpt = config->gpt;
         gpt.shortcut = shortcut;
-        net->gpt = gpt_create(&gpt, seed, error);
+        net->gpt = config->saved == NULL ? gpt_create(&gpt, seed, error) : copy_gpt(config->saved, &gpt, seed, error);
         net->module = net->gpt == NULL ? NULL : &net->gpt->module;
     }
     return net->module != NULL;

@@ -117,6 +117,8 @@ static void write_head(FILE *out, const Experiment *experiment, const Panel *pan
     int n_seeds = experiment->config.n_seeds;
     if (n_seeds > 1) {
         snprintf(text, sizeof text, "%s (median of %d seeds)", panel->title, n_seeds);
+    } else if (experiment->config.saved != NULL) {
+        snprintf(text, sizeof text, "%s (saved weights)", panel->title);
     } else {
         snprintf(text, sizeof text, "%s (seed %llu)", panel->title, (unsigned long long)experiment->config.seed);
     }

@@ -108,7 +108,9 @@ char *plot_wrap(const char *text, int width)
 static void write_seeds(const ExperimentConfig *config, FILE *out)
 {
     unsigned long long first = config->seed;
-    if (config->n_seeds == 1) {
+    if (config->saved != NULL) {
+        fprintf(out, "Saved weights. ");
+    } else if (config->n_seeds == 1) {
         fprintf(out, "Seed %llu. ", first);
     } else {
         unsigned long long last = config->seed + (uint64_t)config->n_seeds - 1;

@@ -254,6 +254,13 @@ void dataset_batch(const Dataset *dataset, DatasetSplit split, Random *random, i
     }
 }
 
+void dataset_ids(const Dataset *dataset, size_t first, size_t n, int *ids)
+{
+    for (size_t i = 0; i < n; i++) {
+        ids[i] = (int)cache_id(dataset->ids, dataset->id_bytes, first + i);
+    }
+}
+
 void dataset_eval_batch(const Dataset *dataset, DatasetSplit split, int batch, int n_batches, int B, int T, int *ids, int *targets)
 {
     size_t last = count_rows(dataset, split, T) - 1;

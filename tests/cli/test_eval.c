@@ -124,6 +124,22 @@ START_TEST(a_text_is_told_in_nats_and_bits)
 }
 END_TEST
 
+// The 6 tokens that training would not learn from, and the stories' where no text is named.
+START_TEST(a_part_of_a_text)
+{
+    cJSON *json = json_of("eval --model model --data text.txt --split val --json");
+    ck_assert_double_eq(number_of(json, "tokens"), 5);
+    cJSON_Delete(json);
+    json = json_of("eval --model model --data text.txt --split train --json");
+    ck_assert_double_eq(number_of(json, "tokens"), 50);
+    cJSON_Delete(json);
+    json = json_of("eval --model model --json --quiet");
+    ck_assert_double_ge(number_of(json, "tokens"), STORIES_BYTES / 10 - 1000);
+    ck_assert_double_le(number_of(json, "tokens"), STORIES_BYTES / 10);
+    cJSON_Delete(json);
+}
+END_TEST
+
 // A character of two bytes counts as one token and two bytes, and the first token's bytes aren't predicted.
 START_TEST(bytes_are_those_that_are_predicted)
 {
@@ -217,21 +233,104 @@ START_TEST(a_note_says_what_is_evaluated)
 END_TEST
 
 // ------------------------------------------------------------------------------------------------------------
+// gradflow --model
+
+// The L2 norm in the CSV row of this parameter; NaN if there is none. Columns are counted from 0.
+static double csv_l2(const char *csv, const char *shortcut, const char *name)
+{
+    enum { COLUMN_NAME = 6, COLUMN_L2 = 9 };
+    char start[64];
+    char middle[NAME_TEXT + 8];
+    snprintf(start, sizeof start, "\n0,%s,", shortcut);
+    snprintf(middle, sizeof middle, ",%s,", name);
+    for (const char *line = strstr(csv, start); line != NULL; line = strstr(line + 1, start)) {
+        const char *at = line;
+        for (int column = 0; column < COLUMN_NAME; column++) {
+            at = strchr(at + 1, ',');
+        }
+        if (strncmp(at, middle, strlen(middle)) == 0) {
+            for (int column = COLUMN_NAME; column < COLUMN_L2; column++) {
+                at = strchr(at + 1, ',');
+            }
+            return strtod(at + 1, NULL);
+        }
+    }
+    return NAN;
+}
+
+// Every parameter's gradient as PyTorch computes it with transformers' model.
+START_TEST(gradients_of_a_saved_model_are_pytorchs)
+{
+    const HuggingFaceModel *golden = &HUGGINGFACE_MODELS[_i];
+    char arguments[256];
+    snprintf(arguments, sizeof arguments, "gradflow --model hf/%s " GOLDEN_BATCH " --csv - --quiet", golden->folder);
+    Run run = run_gptape(arguments);
+    assert_quiet(&run);
+    int n = 0;
+    for (; golden->grads[n].name != NULL; n++) {
+        double l2 = csv_l2(run.out, "on", golden->grads[n].name);
+        ck_assert_msg(fabs(l2 - golden->grads[n].l2) <= 1e-5 * golden->grads[n].l2, "%s: %s has gradient %.9g, not %.9g",
+                      golden->folder, golden->grads[n].name, l2, golden->grads[n].l2);
+    }
+    ck_assert_int_ge(n, 28);
+    run_free(&run);
+    snprintf(arguments, sizeof arguments, "gradflow --model hf/%s " GOLDEN_BATCH " --json --quiet", golden->folder);
+    cJSON *json = json_of(arguments);
+    ck_assert_double_le(fabs(number_of(json, "loss") - golden->loss), 1e-5 * golden->loss);
+    cJSON_Delete(json);
+}
+END_TEST
+
+// As it was saved; both ways only if asked for, and then a note says what that is.
+START_TEST(shortcuts_are_those_that_were_saved)
+{
+    GPTConfig config = byte_config();
+    config.shortcut = false;
+    Tokenizer *bytes = tokenizer_bytes();
+    save_model("plain", config, bytes);
+    tokenizer_free(bytes);
+    Run run = run_gptape("gradflow --model plain --data text.txt --length 4 --batch 2 --csv - --quiet");
+    assert_quiet(&run);
+    ck_assert(isfinite(csv_l2(run.out, "off", "wte.weight")));
+    ck_assert(isnan(csv_l2(run.out, "on", "wte.weight")));
+    run_free(&run);
+    run = run_gptape("gradflow --model plain --ids 1,2 --targets 2,3 --shortcut both --csv -");
+    assert_succeeded(&run);
+    assert_has(&run, run.err, "gptape gradflow: plain: 3 layers, 2 heads, 16 wide, context 8, vocabulary 256, 14,096 parameters; "
+               "unlike any GPT-2: no shortcut\n");
+    assert_has(&run, run.err, "gptape gradflow: these weights have learned without shortcuts; with them it is another network\n");
+    assert_has(&run, run.out, "\n1,on,");
+    run_free(&run);
+}
+END_TEST
+
+// A saved model trains on from its weights: before the first step both report the same.
+START_TEST(a_saved_model_says_that_it_is_saved)
+{
+    Run run = run_gptape("gradflow --model model --steps 1 --quiet");
+    assert_succeeded(&run);
+    assert_has(&run, run.out, "batch 4 x 8; saved weights\n");
+    assert_has(&run, run.out, "(saved weights)");
+    run_free(&run);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
 // Wrong input
 
 typedef struct Wrong {
     const char *arguments;
     int status;
-    const char *line;                              // all of stderr
+    const char *line;                              // all of stderr; NULL: one line or other
 } Wrong;
 
 static const Wrong wrongs[] = {
-    {"eval", 2, "gptape eval: there is nothing to predict; give --data FILE, or --ids and --targets\n"},
+    {"eval --data text.txt --split test", 2, "gptape eval: --split test: is not known; give train, val or all\n"},
     {"eval --ids 1,2", 2, "gptape eval: --ids and --targets: give both, rows of the same length\n"},
     {"eval --targets 1,2", 2, "gptape eval: --ids and --targets: give both, rows of the same length\n"},
     {"eval --ids 1,2 --targets 1", 2, "gptape eval: --targets 1: is 1 x 1, and --ids is 1 x 2\n"},
     {"eval --ids 1,2 --targets 1,2 --data text.txt", 2,
-     "gptape eval: --data text.txt: is a text, and --ids is the whole batch; leave one out\n"},
+     "gptape eval: --ids and --targets are the whole batch; leave out --data and --split\n"},
     {"eval --model model --ids 256 --targets 1", 2,
      "gptape eval: --ids 256: '256' is no whole number from 0 to 255; give them like 1,2,3;4,5,6\n"},
     {"eval --model model --ids 1,2,3,4,5,6,7,8,9 --targets 1,2,3,4,5,6,7,8,9", 2,
@@ -245,16 +344,26 @@ static const Wrong wrongs[] = {
     {"eval --model model --seed 1 --data text.txt", 2,
      "gptape eval: --seed 1: is for an untrained model; nothing is drawn with --model, leave it out\n"},
     {"eval --model model --data missing.txt", 1, "gptape eval: missing.txt: can't be read: No such file or directory\n"},
+    {"eval --model model --data short.txt", 1,
+     "gptape eval: short.txt: is too short: of 1 tokens nothing can be predicted, 2 are needed\n"},
     {"eval --model model --data empty.txt", 1,
-     "gptape eval: empty.txt: is too short: 0 tokens, and the first is not predicted; 2 are needed\n"},
+     "gptape eval: empty.txt: is empty\n"},
     {"eval --model chars --data text.txt", 1,
-     "gptape eval: text.txt: the text's character 'E' after 0 bytes is not in the alphabet of 3\n"},
+     "gptape eval: text.txt: the text's character 'E' after 0 bytes is not in the alphabet of 3: abc\n"},
     {"eval --model chars --data binary.txt", 1,
-     "gptape eval: binary.txt: the text's character '\xff' after 0 bytes is not in the alphabet of 3\n"},
+     "gptape eval: binary.txt: is not UTF-8 text: byte 0xff at 0\n"},
     {"eval --model hf/f32 --data text.txt", 1,
      "gptape eval: hf/f32: has no tokenizer: no gptape_tokenizer.json, no vocab.json with merges.txt\n"},
+    {"gradflow --model model --seeds 2", 2,
+     "gptape gradflow: --seeds 2: needs untrained networks; --model model is one that is saved\n"},
+    {"gradflow --model model --n-layer 2", 2,
+     "gptape gradflow: --n-layer 2: belongs to an untrained model; --model model has its own, leave one out\n"},
+    {"gradflow --model model --net mlp", 2, "gptape gradflow: --model model: belongs to --net gpt, and this is --net mlp\n"},
+    {"gradflow --net gpt --vocab model", 2, "gptape gradflow: --vocab model: belongs to --model; leave it out\n"},
+    {"gradflow --model missing", 1, "gptape gradflow: missing: can't be read: No such file or directory\n"},
+    {"gradflow --model model --data short.txt", 1, NULL},
     {"eval --vocab-size 100 --data text.txt", 2,
-     "gptape eval: --data: the tokenizer bytes has 256 tokens, and the model's vocabulary 100; give --ids and --targets instead\n"},
+     "gptape eval: the tokenizer bytes has 256 tokens, and the model's vocabulary 100; give --ids and --targets instead\n"},
 };
 
 static void prepare_wrongs(void)
@@ -265,6 +374,7 @@ static void prepare_wrongs(void)
     save_model("chars", config, chars);
     tokenizer_free(chars);
     write_file("empty.txt", "", 0);
+    write_file("short.txt", "a", 1);
     write_file("binary.txt", "\xff\xfe", 2);
 }
 
@@ -276,7 +386,10 @@ START_TEST(wrong_input_is_told_in_one_line)
     snprintf(arguments, sizeof arguments, "%s --quiet", wrong->arguments);
     Run run = run_gptape(arguments);
     ck_assert_msg(run.status == wrong->status, "%s: exited with %d: %s", run.command, run.status, run.err);
-    ck_assert_str_eq(run.err, wrong->line);
+    ck_assert_int_eq(text_lines(run.err), 1);
+    if (wrong->line != NULL) {
+        ck_assert_str_eq(run.err, wrong->line);
+    }
     ck_assert_str_eq(run.out, "");
     run_free(&run);
 }
@@ -290,6 +403,7 @@ static Suite *eval_suite(void)
     tcase_add_loop_test(figures, a_model_of_transformers_has_its_loss_and_logits, 0, HUGGINGFACE_MODEL_COUNT);
     tcase_add_test(figures, an_untrained_model_has_gradflows_loss);
     tcase_add_test(figures, a_text_is_told_in_nats_and_bits);
+    tcase_add_test(figures, a_part_of_a_text);
     tcase_add_test(figures, bytes_are_those_that_are_predicted);
     tcase_add_test(figures, what_is_printed_without_json);
     tcase_add_test(figures, examples_on_its_help_page_work);
@@ -298,6 +412,12 @@ static Suite *eval_suite(void)
     tcase_add_checked_fixture(notes, enter, folder_leave);
     tcase_add_loop_test(notes, a_note_says_what_is_evaluated, 0, sizeof noteds / sizeof noteds[0]);
     suite_add_tcase(suite, notes);
+    TCase *flow = case_create("gradflow");
+    tcase_add_checked_fixture(flow, enter, folder_leave);
+    tcase_add_loop_test(flow, gradients_of_a_saved_model_are_pytorchs, 0, HUGGINGFACE_MODEL_COUNT);
+    tcase_add_test(flow, shortcuts_are_those_that_were_saved);
+    tcase_add_test(flow, a_saved_model_says_that_it_is_saved);
+    suite_add_tcase(suite, flow);
     TCase *wrong = case_create("wrong input");
     tcase_add_checked_fixture(wrong, enter, folder_leave);
     tcase_add_loop_test(wrong, wrong_input_is_told_in_one_line, 0, sizeof wrongs / sizeof wrongs[0]);

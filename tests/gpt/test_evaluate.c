@@ -1,6 +1,7 @@
 // test_evaluate.c: the loss on a batch, and along a text, against the same computed token by token.
 
 #include "tests/gpt/gpt_test.h"
+#include "tests/support/folder.h"
 #include "tests/support/suite.h"
 
 #include <math.h>
@@ -35,6 +36,24 @@ static double loss_by_token(GPT *gpt, const int *ids, int n_ids)
     return sum / (n_ids - 1);
 }
 
+static const char LETTERS[] = "abcdefghijk";       // one for each id of the small configuration
+
+static Dataset *dataset_of(const int *ids, int n_ids)
+{
+    Error error = {""};
+    FILE *file = fopen("text.txt", "w");
+    ck_assert_ptr_nonnull(file);
+    for (int i = 0; i < n_ids; i++) {
+        putc(LETTERS[ids[i]], file);
+    }
+    ck_assert_int_eq(fclose(file), 0);
+    Tokenizer *tokenizer = tokenizer_chars(LETTERS, sizeof LETTERS - 1, &error);
+    Dataset *dataset = dataset_open("text.txt", tokenizer, NULL, NULL, NULL, &error);
+    ck_assert_msg(dataset != NULL, "%s", error.message);
+    tokenizer_free(tokenizer);
+    return dataset;
+}
+
 // A text shorter than a window, one that fills some to the end, one with a rest, and one of more than a batch of windows.
 START_TEST(a_text_is_predicted_token_by_token)
 {
@@ -46,11 +65,31 @@ START_TEST(a_text_is_predicted_token_by_token)
     Tape *tape = tape_create();
     GPT *gpt = create_gpt(small_config(), 5);
     random_ids(ids, n_ids, gpt->config.vocab_size, 3);
-    ck_assert(gpt_evaluate(gpt, ids, (size_t)n_ids, NULL, NULL, &evaluation, &error));
+    Dataset *dataset = dataset_of(ids, n_ids);
+    ck_assert(gpt_evaluate(gpt, dataset, 0, (size_t)n_ids, NULL, NULL, &evaluation, &error));
     ck_assert_uint_eq(evaluation.n, (size_t)n_ids - 1);
     ck_assert_uint_eq(evaluation.n_windows, (size_t)(n_ids - 1 + 7) / 8);
     double expected = loss_by_token(gpt, ids, n_ids);
     ck_assert_double_le(fabs(evaluation.loss - expected), 1e-6 * expected);    // of float32 sums
+    dataset_free(dataset);
+    gpt_free(gpt);
+    tape_free(tape);
+}
+END_TEST
+
+START_TEST(a_part_of_a_text_is_a_text)
+{
+    int ids[40];
+    Evaluation evaluation;
+    Error error;
+    Tape *tape = tape_create();
+    GPT *gpt = create_gpt(small_config(), 5);
+    random_ids(ids, 40, gpt->config.vocab_size, 3);
+    Dataset *dataset = dataset_of(ids, 40);
+    ck_assert(gpt_evaluate(gpt, dataset, 13, 21, NULL, NULL, &evaluation, &error));
+    double expected = loss_by_token(gpt, ids + 13, 21);
+    ck_assert_double_le(fabs(evaluation.loss - expected), 1e-6 * expected);
+    dataset_free(dataset);
     gpt_free(gpt);
     tape_free(tape);
 }
@@ -58,12 +97,13 @@ END_TEST
 
 START_TEST(one_token_is_no_text)
 {
-    int id = 0;
     Evaluation evaluation;
     Error error;
     GPT *gpt = create_gpt(small_config(), 5);
-    ck_assert(!gpt_evaluate(gpt, &id, 1, NULL, NULL, &evaluation, &error));
-    ck_assert_ptr_nonnull(strstr(error.message, "1 tokens"));
+    Dataset *dataset = dataset_of((int[]){1, 2, 3}, 3);
+    ck_assert(!gpt_evaluate(gpt, dataset, 1, 1, NULL, NULL, &evaluation, &error));
+    ck_assert_str_eq(error.message, "text.txt: is too short: of 1 tokens nothing can be predicted, 2 are needed");
+    dataset_free(dataset);
     gpt_free(gpt);
 }
 END_TEST
@@ -103,7 +143,9 @@ static Suite *evaluate_suite(void)
 {
     Suite *suite = suite_create("gpt/evaluate");
     TCase *tcase = case_create("loss");
+    tcase_add_checked_fixture(tcase, folder_enter, folder_leave);
     tcase_add_loop_test(tcase, a_text_is_predicted_token_by_token, 0, 6);
+    tcase_add_test(tcase, a_part_of_a_text_is_a_text);
     tcase_add_test(tcase, one_token_is_no_text);
     tcase_add_test(tcase, evaluation_disturbs_nothing);
     suite_add_tcase(suite, tcase);
