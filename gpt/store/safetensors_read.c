@@ -35,8 +35,11 @@ struct cJSON *json_parse(const char *text, size_t n, const char *file, Error *er
     }
     const char *stopped = text;
     cJSON *json = cJSON_ParseWithLengthOpts(text, n + 1, &stopped, true);
-    if (json == NULL) {
-        error_set(error, "%s: can't be read as JSON from byte %zu of %zu on", file, (size_t)(stopped - text) + 1, n);
+    size_t place = (size_t)(stopped - text);
+    if (json == NULL && place >= n) {
+        error_set(error, "%s: its JSON of %zu bytes has no end; is it cut off?", file, n);
+    } else if (json == NULL) {
+        error_set(error, "%s: can't be read as JSON from byte %zu of %zu on", file, place + 1, n);
     }
     return json;
 }

@@ -8,8 +8,10 @@
 #include "tests/support/vocabulary.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static void assert_same_weights(const GPT *a, const GPT *b)
 {
@@ -186,6 +188,68 @@ START_TEST(gpt2s_vocabulary_comes_back)
 END_TEST
 
 // ------------------------------------------------------------------------------------------------------------
+// Nothing is lost
+
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes == RLIM_INFINITY ? limit.rlim_max : bytes;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+// The weights don't fit on the disk, but the small files do: none of them may be there without the others.
+START_TEST(a_full_disk_leaves_the_old_model)
+{
+    Error error = {""};
+    Tokenizer *bytes = tokenizer_bytes();
+    GPTConfig config = small_config();
+    config.vocab_size = 256;
+    GPT *old = create_gpt(config, 1);
+    config.n_layer = 4;
+    GPT *new = create_gpt(config, 2);
+    save(old, NULL, "model");
+    signal(SIGXFSZ, SIG_IGN);
+    limit_files(20000);
+    ck_assert(!gpt_save(new, bytes, "model", &error));
+    limit_files(RLIM_INFINITY);
+    ck_assert_ptr_nonnull(strstr(error.message, "model/model.safetensors: can't be written: File too large"));
+    ck_assert_int_eq(system("test \"$(ls -A model | tr '\\n' ' ')\" = 'config.json model.safetensors '"), 0);
+    GPT *loaded = load("model");
+    assert_same_weights(old, loaded);
+    gpt_free(loaded);
+    save(new, bytes, "model");
+    loaded = load("model");
+    assert_same_weights(new, loaded);
+    gpt_free(loaded);
+    gpt_free(old);
+    gpt_free(new);
+    tokenizer_free(bytes);
+}
+END_TEST
+
+START_TEST(a_place_that_is_no_folder_is_told)
+{
+    Error error = {""};
+    GPT *gpt = create_gpt(small_config(), 1);
+    ck_assert_int_eq(system("touch file && mkdir taken taken/config.json"), 0);
+    ck_assert(!gpt_save(gpt, NULL, "file", &error));
+    ck_assert_str_eq(error.message, "file: is a file; name a folder");
+    ck_assert(!gpt_save(gpt, NULL, "file/below", &error));
+    ck_assert_str_eq(error.message, "file: is a file; name a folder");
+    ck_assert(!gpt_save(gpt, NULL, "taken", &error));
+    ck_assert_ptr_nonnull(strstr(error.message, "taken/config.json: can't be written: Is a directory"));
+    ck_assert(!gpt_save(gpt, NULL, "", &error));
+    ck_assert_ptr_nonnull(strstr(error.message, "No such file or directory"));
+    save(gpt, NULL, "new//deep/./folder/");
+    GPT *loaded = load("new/deep/folder");
+    assert_same_weights(gpt, loaded);
+    gpt_free(loaded);
+    gpt_free(gpt);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
 // What transformers saved
 
 // float32 sums in another order: 1e-5 of the largest logit, and of each norm.
@@ -274,6 +338,11 @@ static Suite *folder_suite(void)
     tcase_add_test(round, the_tokenizer_comes_back);
     tcase_add_test(round, gpt2s_vocabulary_comes_back);
     suite_add_tcase(suite, round);
+    TCase *lost = case_create("nothing is lost");
+    tcase_add_checked_fixture(lost, folder_enter, folder_leave);
+    tcase_add_test(lost, a_full_disk_leaves_the_old_model);
+    tcase_add_test(lost, a_place_that_is_no_folder_is_told);
+    suite_add_tcase(suite, lost);
     TCase *theirs = case_create("transformers");
     tcase_add_checked_fixture(theirs, folder_enter, folder_leave);
     tcase_add_loop_test(theirs, transformers_models_compute_what_they_compute_there, 0, HUGGINGFACE_MODEL_COUNT);
