@@ -66,7 +66,7 @@ void samples_free(Samples *samples)
 
 void train_print_sample(const Trainer *trainer, const char *text, size_t n)
 {
-    Speech speech = {.tokenizer = trainer->setup.tokenizer};
+    Speech speech = {.tokenizer = trainer->setup.tokenizer, .out = stdout};
     speech_text(&speech, text, n);
     speech_end(&speech);
     printf("%s\n", n > 0 && text[n - 1] == '\n' ? "" : "\n");
