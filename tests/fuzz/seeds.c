@@ -1,0 +1,102 @@
+// seeds.c: what fuzzing starts from: sound files, of every kind that a target reads. seeds FOLDER writes a folder for each target. The
+// models that transformers saved are added by the Makefile.
+
+#include "gpt/store/folder.h"
+#include "gpt/text/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void write_file(const char *path, const char *bytes, size_t n)
+{
+    FILE *file = fopen(path, "wb");
+    if (file == NULL || fwrite(bytes, 1, n, file) != n || fclose(file) != 0) {
+        perror(path);
+        exit(EXIT_FAILURE);
+    }
+}
+
+static void enter(const char *folder)
+{
+    mkdir(folder, 0777);
+    if (chdir(folder) != 0) {
+        perror(folder);
+        exit(EXIT_FAILURE);
+    }
+}
+
+// encoder.json and vocab.bpe in one file, with a NUL between: the bytes, and four merges.
+static void seed_vocabulary(void)
+{
+    static const char *const merges[] = {"h e", "l l", "he ll", "hell o"};
+    static const char *const made[] = {"he", "ll", "hell", "hello", "<|endoftext|>"};
+    enter("vocabulary");
+    FILE *file = fopen("small", "wb");
+    for (int byte = 0; byte < 256; byte++) {
+        char letter[5] = "";
+        utf8_write(letter_of_byte(byte), letter);
+        fprintf(file, "%s\"%s%s\": %d", byte == 0 ? "{" : ", ", byte == '"' || byte == '\\' ? "\\" : "", letter, byte);
+    }
+    for (int i = 0; i < 5; i++) {
+        fprintf(file, ", \"%s\": %d", made[i], 256 + i);
+    }
+    fprintf(file, "}%c#version: 0.2\n", '\0');
+    for (int i = 0; i < 4; i++) {
+        fprintf(file, "%s\n", merges[i]);
+    }
+    fclose(file);
+    enter("..");
+}
+
+static void seed_json(void)
+{
+    static const char *const texts[] = {
+        "{\"tokenizer\": \"bytes\"}",
+        "{\"tokenizer\": \"chars\", \"alphabet\": [10, 32, 65, 233, 128512]}",
+        "{\"metadata\": {\"total_size\": 9}, \"weight_map\": {\"wte.weight\": \"a.safetensors\", \"wpe.weight\": \"b.safetensors\"}}",
+        "{\"n_embd\": 8, \"n_head\": 2, \"gptape\": {\"shortcut\": false, \"norm\": \"post\", \"causal\": false, \"qkv_bias\": false, "
+        "\"init\": \"xavier\"}}",
+    };
+    enter("json");
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%zu", i);
+        write_file(name, texts[i], strlen(texts[i]));
+    }
+    enter("..");
+}
+
+// One of each dtype, and an array of none.
+static void seed_safetensors(void)
+{
+    static const double values[2] = {1, 2};
+    Error error;
+    SafetensorsWriter *writer = safetensors_writer_create();
+    enter("safetensors");
+    for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
+        safetensors_add(writer, dtype_name((Dtype)dtype), (Dtype)dtype, 2, (int64_t[]){1, 2}, values);
+    }
+    safetensors_add(writer, "none", DTYPE_F32, 3, (int64_t[]){0, 2, 3}, values);
+    safetensors_add(writer, "one", DTYPE_F32, 0, NULL, values);
+    safetensors_add_text(writer, "format", "pt");
+    if (!safetensors_save(writer, "dtypes", &error)) {
+        exit(EXIT_FAILURE);
+    }
+    safetensors_writer_free(writer);
+    enter("..");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: seeds FOLDER\n");
+        return EXIT_FAILURE;
+    }
+    enter(argv[1]);
+    seed_vocabulary();
+    seed_json();
+    seed_safetensors();
+    return EXIT_SUCCESS;
+}
