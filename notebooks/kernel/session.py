@@ -1,0 +1,587 @@
+"""What the cells so far have defined, and the C that the engine is given for the next one.
+
+    cell                         engine
+    int n = 3;                   int n__7 = {0};
+                                 void cell_7_1(void) {
+                                 { int value = 3; memcpy(&n__7, &value, sizeof n__7); }
+    twice(n)                     cell_show_integer(twice__now5(n__7));
+                                 }
+                                 cell_run((void (*const[])(void)){cell_7_1}, 1);
+
+Statements become functions, so that they run in order with the declarations' values, and can be ended early. A function is called
+through a pointer: defined again with the same type, the new one also answers the calls from older cells. A variable of the same
+type is the same variable with a new value. Anything else of the same name is a new thing, and what was compiled before keeps the old.
+
+libclang reads a cell first, after a summary of the cells before it: its messages go to the user, and the engine is only given
+what compiles, since after an error it is left with half of a cell.
+"""
+
+import bisect
+import ctypes
+import re
+from dataclasses import dataclass, field
+
+from clang import cindex
+
+from names import as_in_cell, renamed
+from pieces import (DIRECTIVE, FUNCTION, PROTOTYPE, STATEMENT, STORAGE, TYPE, VARIABLES, defined_types, function_body, split,
+                    text_at, tokenize)
+
+HEADERS = ["stdbool.h", "stdint.h", "stdio.h", "stdlib.h", "string.h", "math.h", "assert.h", "time.h", "unistd.h", "gpt/gpt.h"]
+INCLUDES = "".join(f"#include <{header}>\n" if "/" not in header else f'#include "{header}"\n' for header in HEADERS)
+COMPILER_FLAGS = ["-xc", "-std=gnu11", "-D_GNU_SOURCE", "-ffp-contract=off"]
+WARNINGS = ["-Wall", "-Wno-unused-function", "-Wno-unused-variable", "-Wno-unused-but-set-variable", "-Wno-missing-braces",
+            "-Wno-main-return-type", "-Wno-predefined-identifier-outside-function", "-Werror=implicit-function-declaration",
+            "-Werror=int-conversion", "-Werror=incompatible-pointer-types", "-Werror=return-type", "-ferror-limit=0"]
+PROBLEMS_SHOWN = 10
+NOT_CONSTANT = "initializer element is not a compile-time constant"
+CELL_FILE = "cell.c"
+
+Kind = cindex.CursorKind
+
+
+@dataclass
+class Problem:
+    """An error or a warning; line and column in the cell, counted from 1. Line 0: not in the cell."""
+    severity: str
+    message: str
+    line: int = 0
+    column: int = 0
+
+
+@dataclass
+class Entity:
+    """What a name at the top level of a cell stands for."""
+    kind: str                   # variable, function or type
+    engine_name: str
+    type: str = ""              # as the compiler spells it; of a type, its text
+    complete: bool = True       # False for  struct Pair;
+
+
+@dataclass
+class Cell:
+    """A cell, translated."""
+    number: int
+    problems: list = field(default_factory=list)
+    source: str = ""                                    # for the engine
+    entities: dict = field(default_factory=dict)        # what it defines
+    macros: dict = field(default_factory=dict)
+    summary: str = ""                                   # its declarations, for the cells after it
+
+    @property
+    def errors(self):
+        return [problem for problem in self.problems if problem.severity == "error"]
+
+
+class Source:
+    """The text of a cell, and where its lines begin."""
+
+    def __init__(self, text):
+        self.text = text
+        self.starts = [0] + [match.end() for match in re.finditer("\n", text)]
+
+    def position(self, at):
+        """Line and column of a place, counted from 1."""
+        line = bisect.bisect_right(self.starts, at)
+        return line, at - self.starts[line - 1] + 1
+
+
+class Page:
+    """Text for a compiler that remembers which of its lines come from which line of the cell."""
+
+    def __init__(self, text, label):
+        self.source = text
+        self.label = label
+        self.lines = [""]
+        self.origins = [None]                           # of each line: (line of the cell, [(column here, column in the cell)])
+
+    def text(self, text):
+        """Lines of the kernel's own."""
+        for k, line in enumerate(text.split("\n")):
+            if k > 0:
+                self.lines.append("")
+                self.origins.append(None)
+            self.lines[-1] += line
+
+    def cell(self, tokens, names):
+        """Tokens of the cell, on lines of their own and in their columns, with what lies between them."""
+        line, column = self.source.position(tokens[0].start)
+        self.text(f'\n#line {line} "cell {self.label}"\n')
+        self.lines[-1] = " " * (column - 1)
+        self.origins[-1] = (line, [(1, 1)])
+        for k, token in enumerate(tokens):
+            if k > 0:
+                self.between(self.source.text[tokens[k - 1].end:token.start])
+            self.token(token, names)
+        self.text("\n")
+
+    def token(self, token, names):
+        line, column = self.source.position(token.start)
+        if self.origins[-1] is None:
+            self.origins[-1] = (line, [])
+        self.origins[-1][1].append((len(self.lines[-1]) + 1, column))
+        text = names.get(token.start, token.text).split("\n")
+        self.lines[-1] += text[0]
+        for further in text[1:]:
+            line += 1
+            self.lines.append(further)
+            self.origins.append((line, [(1, 1)]))
+
+    def between(self, text):
+        """What lies between two tokens, comments and left-out tokens as the space that they take."""
+        lines = [" " * len(line) for line in text.split("\n")]
+        self.lines[-1] += lines[0]
+        for line in lines[1:]:
+            self.lines.append(line)
+            self.origins.append(None)
+
+    def append(self, page):
+        self.lines += page.lines
+        self.origins += page.origins
+
+    def origin(self, line, column):
+        """The line and column in the cell of a place here; (0, 0) for one of the kernel's own."""
+        if not 1 <= line <= len(self.lines) or self.origins[line - 1] is None:
+            return 0, 0
+        cell_line, columns = self.origins[line - 1]
+        before = [pair for pair in columns if pair[0] <= column] or [(column, column)]
+        here, there = before[-1]
+        return cell_line, there + column - here
+
+    def __str__(self):
+        return "\n".join(self.lines)
+
+
+def without_storage(tokens):
+    return [token for token in tokens if token.text not in STORAGE]
+
+
+class Session:
+    def __init__(self, include_folders):
+        self.arguments = COMPILER_FLAGS + [f"-I{folder}" for folder in include_folders]
+        self.index = cindex.Index.create()
+        self.entities = {}
+        self.macros = {}
+        self.summaries = []
+        self.unit = None
+        self.file_names = set()
+        self.types = set()
+        self.learn_headers()
+
+    def learn_headers(self):
+        """Takes note of what the headers declare."""
+        for cursor in self.parse(self.before()).cursor.get_children():
+            if cursor.kind.is_declaration() and cursor.spelling:
+                self.file_names.add(cursor.spelling)
+                if cursor.kind == Kind.TYPEDEF_DECL:
+                    self.types.add(cursor.spelling)
+                if cursor.kind == Kind.ENUM_DECL:
+                    self.file_names.update(child.spelling for child in cursor.get_children())
+
+    def before(self):
+        """What a cell is read after: the headers and a summary of the cells so far."""
+        return INCLUDES + "#define exit(status) ((void)(status), __builtin_trap())\n" + "".join(self.summaries)
+
+    def parse(self, text):
+        """Reads a text; the first time it reads the headers, too, which are kept."""
+        files = [(CELL_FILE, text)]
+        if self.unit is None:
+            options = cindex.TranslationUnit.PARSE_PRECOMPILED_PREAMBLE
+            self.unit = self.index.parse(CELL_FILE, self.arguments + WARNINGS, unsaved_files=files, options=options)
+        self.unit.reparse(files)
+        return self.unit
+
+    def names(self):
+        """{name in cells: name in the engine}"""
+        return {name: entity.engine_name for name, entity in self.entities.items()}
+
+    def known_types(self):
+        cell_types = {name for name, entity in self.entities.items() if entity.kind == "type"}
+        return (self.types | cell_types) - {name for name, entity in self.entities.items() if entity.kind != "type"}
+
+    def translate(self, text, number, label):
+        """The cell, ready for the engine, or with the errors that are in it. No two cells have the same number; label is what
+        the cell is called in messages."""
+        return Translation(self, text, number, label).cell
+
+    def keep(self, cell):
+        """Remembers what a cell defined, once the engine has it."""
+        self.entities.update(cell.entities)
+        self.macros.update(cell.macros)
+        self.summaries.append(cell.summary)
+        if "#include" in cell.summary:
+            self.learn_headers()
+
+
+class Translation:
+    """One cell on its way into the engine."""
+
+    def __init__(self, session, text, number, label):
+        self.session = session
+        self.source = Source(text)
+        self.label = label
+        self.cell = Cell(number)
+        self.pieces = split(tokenize(text), session.known_types())
+        self.types = session.known_types() | {name for piece in self.pieces if piece.kind == TYPE
+                                              for name in defined_types(piece.tokens)}
+        self.names = session.names()
+        self.drop_what_is_known_already()
+        self.name_definitions()
+        self.read()
+        if not self.cell.errors:
+            self.decide()
+            self.write()
+
+    # --------------------------------------------------------------------------------------------------------
+    # Names
+
+    def own(self, name):
+        return f"{name}__{self.cell.number}"
+
+    def type_text(self, piece, names):
+        return " ".join(names.get(token.text, token.text) for token in piece.tokens)
+
+    def drop_what_is_known_already(self):
+        """A type defined again as it was is the same type; a prototype or extern of what earlier cells defined says nothing new."""
+        for piece in self.pieces:
+            if piece.kind == PROTOTYPE and all(declared.name.text in self.session.entities for declared in piece.declarators):
+                piece.tokens = []
+            if piece.kind == TYPE:
+                defined = [name for name, complete in defined_types(piece.tokens).items() if complete]
+                known = [self.session.entities.get(name) for name in defined]
+                if known and None not in known and all(e.type == self.type_text(piece, self.names) for e in known):
+                    piece.tokens = []
+        self.pieces = [piece for piece in self.pieces if piece.tokens]
+
+    def name_definitions(self):
+        """Gives everything that the cell defines its name in the engine."""
+        for piece in self.pieces:
+            if piece.kind == TYPE:
+                for name, complete in defined_types(piece.tokens).items():
+                    self.name_type(name, complete)
+            elif piece.kind == FUNCTION:
+                self.names[piece.name.text] = self.own(piece.name.text)
+            elif piece.kind == VARIABLES:
+                for declared in piece.declarators:
+                    self.names[declared.name.text] = self.own(declared.name.text)
+        for piece in self.pieces:
+            if piece.kind == TYPE:
+                for name in defined_types(piece.tokens):
+                    self.cell.entities[name].type = self.type_text(piece, self.names)
+
+    def name_type(self, name, complete):
+        known = self.cell.entities.get(name) or self.session.entities.get(name)
+        if known is not None and known.kind == "type" and not known.complete:
+            engine_name = known.engine_name             # it was only announced so far
+        else:
+            engine_name = self.own(name)
+        here = self.cell.entities.get(name)
+        self.names[name] = engine_name
+        self.cell.entities[name] = Entity("type", engine_name, complete=complete or (here is not None and here.complete))
+
+    def in_engine(self, piece):
+        """The texts of a piece's tokens that differ in the engine."""
+        if piece.kind == TYPE:
+            types = {n: e.engine_name for n, e in {**self.session.entities, **self.cell.entities}.items() if e.kind == "type"}
+            return renamed(piece.tokens, types, set(), self.types)
+        if piece.kind == DIRECTIVE:
+            return {token.start: self.directive(token.text) for token in piece.tokens if token.kind == "directive"}
+        return renamed(piece.tokens, self.names, self.session.file_names, self.types)
+
+    def directive(self, text):
+        """A macro's text with the names of the engine."""
+        if not re.match(r"#\s*define\b", text):
+            return text
+        tokens = tokenize("\n" + text[1:])
+        names = renamed(tokens[2:], self.names, set(), set()) if len(tokens) > 2 else {}
+        for token in reversed(tokens[2:]):
+            if token.start in names:
+                text = text[:token.start] + names[token.start] + text[token.end:]
+        return text
+
+    # --------------------------------------------------------------------------------------------------------
+    # Reading: libclang says what is wrong, and of which type everything is
+
+    def read(self):
+        page = Page(self.source, self.label)
+        page.text(self.session.before() + self.macros_again())
+        self.write_reading(page)
+        unit = self.session.parse(str(page))
+        self.not_constant = set()
+        for diagnostic in unit.diagnostics:
+            self.note(diagnostic, page)
+        self.cell.problems.sort(key=lambda problem: problem.severity != "error")
+        del self.cell.problems[PROBLEMS_SHOWN:]
+        own = f"__{self.cell.number}"
+        self.cursors = {cursor.spelling: cursor for cursor in unit.cursor.get_children()
+                        if cursor.spelling.endswith(own) or cursor.spelling == "cell_shown"}
+
+    def macros_again(self):
+        """The macros of earlier cells, in today's names."""
+        return "".join(f"\n#undef {name}\n{self.directive(text)}\n" for name, text in self.session.macros.items())
+
+    def write_reading(self, page):
+        """The cell as a file: declarations as they are, statements in functions."""
+        statements = []
+        for piece in self.pieces:
+            if piece.kind == STATEMENT and piece.tokens[-1].text not in (";", "}"):
+                self.close_reading(page, statements)
+                page.text("\nextern __typeof__(")
+                page.cell(piece.tokens, self.in_engine(piece))
+                page.text(") *cell_shown;\n")
+            elif piece.kind == STATEMENT:
+                statements.append(piece)
+            else:
+                self.close_reading(page, statements)
+                self.undefine(page, piece)
+                page.cell(piece.tokens, self.in_engine(piece))
+        self.close_reading(page, statements)
+
+    def close_reading(self, page, statements):
+        if statements:
+            page.text(f"\nvoid cell_{len(page.lines)}(void)\n{{")
+            for piece in statements:
+                page.cell(piece.tokens, self.in_engine(piece))
+            page.text("\n}\n")
+        statements.clear()
+
+    def undefine(self, page, piece):
+        """A macro may be defined again."""
+        for token in piece.tokens:
+            match = re.match(r"#\s*define\s+(\w+)", token.text) if token.kind == "directive" else None
+            if match and len(piece.tokens) == 1:
+                page.text(f"\n#undef {match.group(1)}\n")
+
+    def note(self, diagnostic, page):
+        severity = "error" if diagnostic.severity >= cindex.Diagnostic.Error else "warning"
+        line, column = file_location(diagnostic.location)
+        where = page.origin(line, column) if location_in_cell(diagnostic.location) else (0, 0)
+        message = as_in_cell(diagnostic.spelling)
+        if diagnostic.spelling == NOT_CONSTANT and where[0] > 0:
+            self.not_constant.add(where)
+            return
+        if where[0] == 0 and diagnostic.location.file is not None and not location_in_cell(diagnostic.location):
+            message = f"{diagnostic.location.file.name}:{diagnostic.location.line}: {message}"
+        if severity == "error" or where[0] > 0:
+            self.cell.problems.append(Problem(severity, message, *where))
+
+    # --------------------------------------------------------------------------------------------------------
+    # Deciding: what is new, and what is what it was with another value
+
+    def decide(self):
+        self.again = set()                              # names that exist already with this type
+        for piece in self.pieces:
+            if piece.kind == VARIABLES:
+                for declared in piece.declarators:
+                    self.decide_on(declared.name.text, "variable")
+            elif piece.kind == FUNCTION:
+                self.decide_on(piece.name.text, "function")
+
+    def decide_on(self, name, kind):
+        cursor = self.cursors.get(self.own(name))
+        if cursor is None:
+            return
+        spelling = cursor.type.get_canonical().spelling
+        known = self.session.entities.get(name)
+        if known is not None and known.kind == kind and known.type == spelling and not is_constant(cursor):
+            self.again.add(name)
+            entity = known
+        elif kind == "function":
+            entity = Entity(kind, f"{name}__now{self.cell.number}", spelling)
+        else:
+            entity = Entity(kind, self.own(name), spelling)
+        self.cell.entities[name] = entity
+        self.names[name] = entity.engine_name
+
+    # --------------------------------------------------------------------------------------------------------
+    # Writing for the engine
+
+    def write(self):
+        self.page = Page(self.source, self.label)
+        self.part = Page(self.source, self.label)   # the function that the statements are gathered in
+        self.part_used = False
+        self.parts = []
+        self.announced = set()                          # functions whose pointer is there already
+        self.summary = Page(self.source, self.label)
+        self.page.text(self.macros_again())
+        functions = {piece.name.text: piece for piece in self.pieces if piece.kind == FUNCTION}
+        for piece in self.pieces:
+            if piece.kind == STATEMENT:
+                self.write_statement(piece)
+            elif piece.kind == VARIABLES:
+                for declared in piece.declarators:
+                    self.write_variable(piece, declared)
+            else:
+                self.close_part()
+                if piece.kind == FUNCTION:
+                    self.write_function(piece)
+                elif piece.kind == PROTOTYPE and all(declared.name.text in functions for declared in piece.declarators):
+                    for declared in piece.declarators:
+                        self.announce(functions[declared.name.text])
+                else:
+                    self.write_as_it_is(piece)
+        self.close_part()
+        parts = "0" if not self.parts else "(void (*const[])(void)){" + ", ".join(self.parts) + "}"
+        self.page.text(f"\ncell_run({parts}, {len(self.parts)});\n")
+        self.cell.source = str(self.page)
+        self.cell.summary = str(self.summary)
+
+    def close_part(self):
+        if self.part_used:
+            name = f"cell_{self.cell.number}_{len(self.parts) + 1}"
+            self.page.text(f'\n#define __func__ "cell"\nvoid {name}(void)\n{{')
+            self.page.append(self.part)
+            self.page.text("\n}\n#undef __func__\n")
+            self.parts.append(name)
+        self.part = Page(self.source, self.label)
+        self.part_used = False
+
+    def write_statement(self, piece):
+        self.part_used = True
+        shown = piece.tokens[-1].text not in (";", "}")
+        function = show_function(self.cursors.get("cell_shown")) if shown else None
+        if function is not None:
+            self.part.text(f"\n{function}(")
+        self.part.cell(piece.tokens, self.in_engine(piece))
+        if function is not None:
+            self.part.text(")")
+        if shown:
+            self.part.text(";")
+
+    def write_variable(self, piece, declared):
+        """The declaration, without a value, and the statement that gives it one. A constant keeps its value if it can."""
+        name = declared.name.text
+        cursor = self.cursors[self.own(name)]
+        value_names = self.in_engine(piece)
+        position_of_value = self.source.position(declared.value[0].start) if declared.value else None
+        dynamic = bool(declared.value) and any(
+            position_of_value <= where <= self.source.position(declared.value[-1].end) for where in self.not_constant)
+        constant = is_constant(cursor) and declared.value and not dynamic
+        tokens = without_storage(piece.specifiers)
+        if is_constant(cursor) and not constant:
+            tokens = [token for token in tokens if token.text != "const"]
+        if name not in self.again:
+            names = dict(value_names)
+            fill_size(declared, cursor, names)
+            for page, before in ((self.page, ""), (self.summary, "static " if constant else "extern ")):
+                page.text("\n" + before)
+                page.cell(tokens, names)
+                page.cell(declared.tokens, names)
+                if constant:
+                    page.text(" =")
+                    page.cell(declared.value, names)
+                page.text(" = {0};\n" if page is self.page and not constant else ";\n")
+        if not constant:
+            self.write_value(declared, value_names, dynamic)
+
+    def write_value(self, declared, names, dynamic):
+        engine_name = self.names[declared.name.text]
+        self.part_used = True
+        if not declared.value:
+            self.part.text(f"\n__builtin_memset((void *)&{engine_name}, 0, sizeof {engine_name});")
+            return
+        storage = "" if dynamic else "static const "
+        self.part.text(f"\n{{ {storage}__typeof__({engine_name}) cell_value =")
+        self.part.cell(declared.value, names)
+        self.part.text(f"; __builtin_memcpy((void *)&{engine_name}, &cell_value, sizeof {engine_name}); }}")
+
+    def function_tokens(self, piece):
+        """A function's tokens, and their texts in the engine: its own name is this cell's."""
+        names = self.in_engine(piece)
+        names[piece.name.start] = self.own(piece.name.text)
+        return without_storage(piece.tokens), names
+
+    def announce(self, piece):
+        """The prototype of a function, and the pointer that it is called through."""
+        name = piece.name.text
+        if name in self.announced:
+            return
+        self.announced.add(name)
+        own = self.own(name)
+        pointer = self.names[name]
+        tokens, names = self.function_tokens(piece)
+        prototype = Page(self.source, self.label)
+        prototype.cell(tokens[:function_body(tokens, 0, self.types)], names)
+        prototype.text(";\n")
+        self.page.append(prototype)
+        if name in self.again:
+            self.part_used = True
+            self.part.text(f"\n{pointer} = {own};")
+            return
+        self.page.text(f"__typeof__({own}) *{pointer} = {own};\n")
+        self.summary.append(prototype)
+        self.summary.text(f"extern __typeof__({own}) *{pointer};\n")
+
+    def write_function(self, piece):
+        self.announce(piece)
+        self.page.text(f'\n#define __func__ "{piece.name.text}"\n')
+        self.page.cell(*self.function_tokens(piece))
+        self.page.text("\n#undef __func__\n")
+
+    def write_as_it_is(self, piece):
+        """Types, prototypes and directives. #define is remembered by itself, to be written again for each cell."""
+        names = self.in_engine(piece)
+        self.undefine(self.page, piece)
+        self.page.cell(piece.tokens, names)
+        macro = re.match(r"#\s*define\s+(\w+)", piece.tokens[0].text)
+        if macro and len(piece.tokens) == 1:
+            self.cell.macros[macro.group(1)] = piece.tokens[0].text
+        else:
+            self.summary.cell(piece.tokens, names)
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Asking libclang
+
+def in_cell(cursor):
+    return location_in_cell(cursor.location)
+
+
+def location_in_cell(location):
+    return location.file is not None and location.file.name == CELL_FILE
+
+
+def file_location(location):
+    """Line and column; of something in a macro's argument, where it is written, not where the macro is."""
+    file, line, column, offset = ctypes.c_void_p(), ctypes.c_uint(), ctypes.c_uint(), ctypes.c_uint()
+    cindex.conf.lib.clang_getFileLocation(location, ctypes.byref(file), ctypes.byref(line), ctypes.byref(column),
+                                          ctypes.byref(offset))
+    return line.value, column.value
+
+
+def is_constant(cursor):
+    kind = cursor.type.get_canonical()
+    while kind.kind in (cindex.TypeKind.CONSTANTARRAY, cindex.TypeKind.INCOMPLETEARRAY):
+        kind = kind.element_type
+    return kind.is_const_qualified()
+
+
+def fill_size(declared, cursor, names):
+    """float x[] = {1, 2}  is declared as  float x[2] ."""
+    size = cursor.type.get_canonical().get_array_size()
+    for i, token in enumerate(declared.tokens):
+        if token.text == "[" and text_at(declared.tokens, i + 1) == "]" and size >= 0:
+            names[token.start] = f"[{size}"
+            return
+
+
+SHOWN_INTEGERS = re.compile(r"(signed |unsigned )?(char|short|int|long|long long)$")
+
+
+def show_function(cursor):
+    """The function of runtime.c that shows a value of the type that the cursor's variable points to; None if there is none."""
+    if cursor is None:
+        return None
+    value = cursor.type.get_canonical().get_pointee()
+    while value.kind == cindex.TypeKind.CONSTANTARRAY and value.element_type.spelling in ("char", "const char"):
+        return "cell_show_string"
+    spelling = value.spelling.replace("const ", "").replace("volatile ", "").strip()
+    if spelling == "_Bool":
+        return "cell_show_bool"
+    if SHOWN_INTEGERS.match(spelling):
+        return "cell_show_unsigned" if spelling.startswith("unsigned") else "cell_show_integer"
+    if value.kind == cindex.TypeKind.ENUM:
+        return "cell_show_integer"
+    return {"float": "cell_show_real", "double": "cell_show_real", "long double": "cell_show_real", "char *": "cell_show_string",
+            "struct Tensor *": "cell_show_tensor", "Tensor *": "cell_show_tensor",
+            "struct Shape": "cell_show_shape", "Shape": "cell_show_shape"}.get(spelling)

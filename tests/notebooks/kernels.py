@@ -1,0 +1,83 @@
+"""A kernel for a test: started as Jupyter starts it, in a folder of its own, asked cell by cell."""
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+os.environ.setdefault("JUPYTER_PATH", str(Path(__file__).resolve().parents[2] / "build/jupyter"))
+
+from jupyter_client.manager import KernelManager  # it looks at JUPYTER_PATH as it is imported
+
+SECONDS = 60
+
+
+@dataclass
+class Answer:
+    """What a cell answered."""
+    status: str = ""
+    stdout: str = ""
+    stderr: str = ""
+    error: str = ""                                     # the whole of an error's text
+    name: str = ""                                      # of the error
+    data: list = field(default_factory=list)            # MIME bundles, results and pictures
+    kinds: list = field(default_factory=list)           # of all messages that show something, in their order
+
+    @property
+    def value(self):
+        return self.data[-1]["text/plain"] if self.data else None
+
+
+class Notebook:
+    """A running kernel. Use it in a with statement."""
+
+    def __init__(self, **environment):
+        self.folder = tempfile.TemporaryDirectory()
+        self.environment = environment
+
+    def __enter__(self):
+        self.manager = KernelManager(kernel_name="gptape-c")
+        self.manager.start_kernel(cwd=self.folder.name, env={**os.environ, **self.environment})
+        self.client = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=SECONDS)
+        return self
+
+    def __exit__(self, *_):
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+        self.folder.cleanup()
+
+    def run(self, code, on_output=None):
+        """Runs a cell to its end. on_output(text) is called while it prints."""
+        answer = Answer()
+
+        def note(message):
+            kind, content = message["msg_type"], message["content"]
+            if kind == "stream":
+                setattr(answer, content["name"], getattr(answer, content["name"]) + content["text"])
+                if on_output:
+                    on_output(content["text"])
+            elif kind in ("execute_result", "display_data"):
+                answer.data.append(content["data"])
+            elif kind == "error":
+                answer.name = content["ename"]
+                answer.error = "\n".join(content["traceback"])
+            if kind in ("stream", "execute_result", "display_data", "error"):
+                answer.kinds.append(kind)
+
+        reply = self.client.execute_interactive(code, output_hook=note, timeout=SECONDS, stop_on_error=False)
+        answer.status = reply["content"]["status"]
+        return answer
+
+    def interrupt(self):
+        self.manager.interrupt_kernel()
+
+    def file(self, name):
+        return Path(self.folder.name) / name
+
+    def ask(self, request, *arguments):
+        """A request that is no cell: complete, inspect."""
+        getattr(self.client, request)(*arguments)
+        return json.loads(json.dumps(self.client.get_shell_msg(timeout=SECONDS)["content"]))
