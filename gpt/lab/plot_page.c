@@ -62,6 +62,11 @@ bool plot_path_check(const char *path, Error *error)
     return error_set(error, "%s: can't draw %s; use .png, .svg, .pdf or .gp", path, ending);
 }
 
+// Viridis: as dark print and to any eye, more is lighter.
+const char plot_palette[] =
+    "set palette defined (0 \"#440154\", 1 \"#472D7B\", 2 \"#3B528B\", 3 \"#2C728E\", 4 \"#21918C\", "
+    "5 \"#28AE80\", 6 \"#5EC962\", 7 \"#ADDC30\", 8 \"#FDE725\")\n";
+
 // ------------------------------------------------------------------------------------------------------------
 // The page
 

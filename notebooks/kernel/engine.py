@@ -78,7 +78,6 @@ class Engine:
         self.send('#include "headers.h"')
         self.send(f'#include "{Path(__file__).parent / "runtime.c"}"')
         self.send("cell_start();")
-        self.send("#define exit cell_exit")
         self.wait_until_ready()
 
     def wait_until_ready(self):

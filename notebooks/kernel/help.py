@@ -130,7 +130,7 @@ def entity_text(name, entity):
         return function_text(name, as_in_cell(entity.type)) + "\n\na function of this notebook"
     if entity.kind == "variable":
         return f"{as_in_cell(entity.type)} {name}\n\na variable of this notebook"
-    return as_in_cell(entity.type) + "\n\na type of this notebook"
+    return as_in_cell(entity.type) + f"\n\na {entity.kind} of this notebook"
 
 
 def members(expression, prefix, session):

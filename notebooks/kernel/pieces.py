@@ -268,24 +268,27 @@ def with_type_apart(piece):
             Piece(VARIABLES, without + piece.tokens[len(piece.specifiers):], None, without, piece.declarators)]
 
 
+WHOLE, ANNOUNCED, CONSTANT = "whole announced constant".split()
+
+
 def defined_types(tokens):
-    """The names that a type's piece defines, and whether each has its body here: typedef, tags, enumerators."""
+    """The names that a type's piece defines: {name: WHOLE, ANNOUNCED as by  struct Pair;  or an enumerator's CONSTANT}."""
     names = {}
     if tokens[0].text == "typedef":
         name = typedef_name(tokens[1:-1])
         if name is not None:
-            names[name.text] = True
+            names[name.text] = WHOLE
     for i, token in enumerate(tokens):
         if token.text in TAGGED and text_at(tokens, i + 2) == "{" and tokens[i + 1].kind == "name":
-            names[tokens[i + 1].text] = True
+            names[tokens[i + 1].text] = WHOLE
         if token.text == "enum":
-            names.update(dict.fromkeys(enumerators(tokens, i), True))
+            names.update(dict.fromkeys(enumerators(tokens, i), CONSTANT))
     if len(tokens) == 3 and tokens[0].text in TAGGED:
-        names[tokens[1].text] = False                   # struct Pair;
+        names[tokens[1].text] = ANNOUNCED               # struct Pair;
     if tokens[0].text == "typedef" and tokens[1].text in TAGGED and tokens[2].kind == "name" and text_at(tokens, 3) != "{":
-        names.setdefault(tokens[2].text, False)         # typedef struct Pair Pair;
+        names.setdefault(tokens[2].text, ANNOUNCED)     # typedef struct Pair Pair;
         if text_at(tokens, 3) == tokens[2].text:
-            names[tokens[2].text] = False
+            names[tokens[2].text] = ANNOUNCED
     return names
 
 

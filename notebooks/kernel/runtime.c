@@ -32,7 +32,7 @@
 
 FILE *cell_reports = NULL;
 
-// A JSON string. Control characters become spaces: names and messages are single lines.
+// A JSON string.
 void cell_report_text(const char *key, const char *text)
 {
     fprintf(cell_reports, ", \"%s\": \"", key);
@@ -40,7 +40,11 @@ void cell_report_text(const char *key, const char *text)
         if (*c == '"' || *c == '\\') {
             fputc('\\', cell_reports);
         }
-        fputc((unsigned char)*c < ' ' ? ' ' : *c, cell_reports);
+        if ((unsigned char)*c < ' ') {
+            fprintf(cell_reports, "\\u%04x", *c);
+        } else {
+            fputc(*c, cell_reports);
+        }
     }
     fputc('"', cell_reports);
 }
@@ -297,6 +301,37 @@ void cell_show_shape(Shape shape)
     cell_show_text("%s", shape_text(shape, text));
 }
 
+// A struct comes member by member, from clang's __builtin_dump_struct.
+FILE *cell_members = NULL;
+char *cell_members_text = NULL;
+size_t cell_members_size = 0;
+
+void cell_show_members_begin(void)
+{
+    cell_members = open_memstream(&cell_members_text, &cell_members_size);
+}
+
+void cell_show_members_end(void)
+{
+    fclose(cell_members);
+    cell_show_text("%s", cell_members_text);
+    free(cell_members_text);
+}
+
+int cell_show_member(const char *format, ...)
+{
+    char *text = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    int n = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    if (n >= 0) {
+        fputs(text, cell_members);
+        free(text);
+    }
+    return n;
+}
+
 enum { CELL_EDGE = 3, CELL_AXIS = 8 };             // an axis longer than CELL_AXIS shows its first and last CELL_EDGE entries
 
 // The values that are shown, row after row; the kernel knows which they are from the shape.
@@ -364,3 +399,58 @@ void cell_show_tensor(const Tensor *tensor)
     }
     cell_report_end();
 }
+
+// ------------------------------------------------------------------------------------------------------------
+// Pictures: what draws one also tells its text, for places that show no pictures
+
+enum { CELL_COLUMNS = 78 };
+
+// Frees the text.
+void cell_report_chart(const char *path, char *text)
+{
+    if (text != NULL) {
+        cell_report_begin("chart");
+        cell_report_text("path", path);
+        cell_report_text("text", text);
+        cell_report_end();
+        free(text);
+    }
+}
+
+bool cell_plot_chart(const Chart *chart, const char *path, Error *error)
+{
+    Error ignored;
+    bool drawn = plot_chart(chart, path, error);
+    cell_report_chart(path, drawn ? plot_chart_terminal(chart, CELL_COLUMNS, &ignored) : NULL);
+    return drawn;
+}
+
+bool cell_plot_matrix(const MatrixMap *map, const char *path, Error *error)
+{
+    Error ignored;
+    bool drawn = plot_matrix(map, path, error);
+    cell_report_chart(path, drawn ? plot_matrix_terminal(map, &ignored) : NULL);
+    return drawn;
+}
+
+bool cell_plot_experiment(const Experiment *experiment, const Sweep *sweep, const char *path, Error *error)
+{
+    Error ignored;
+    bool drawn = plot_experiment(experiment, sweep, path, error);
+    cell_report_chart(path, drawn ? plot_terminal(experiment, CELL_COLUMNS, &ignored) : NULL);
+    return drawn;
+}
+
+bool cell_plot_loss(const TrainRow *rows, int n, double before, const char *what, const char *path, Error *error)
+{
+    Error ignored;
+    bool drawn = plot_loss(rows, n, before, what, path, error);
+    cell_report_chart(path, drawn ? plot_loss_terminal(rows, n, before, CELL_COLUMNS, &ignored) : NULL);
+    return drawn;
+}
+
+#define exit cell_exit
+#define plot_chart cell_plot_chart
+#define plot_matrix cell_plot_matrix
+#define plot_experiment cell_plot_experiment
+#define plot_loss cell_plot_loss

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from clang import cindex
 
 from names import as_in_cell, renamed
-from pieces import (DIRECTIVE, FUNCTION, PROTOTYPE, STATEMENT, STORAGE, TYPE, VARIABLES, defined_types, function_body, split,
+from pieces import (ANNOUNCED, CONSTANT, DIRECTIVE, FUNCTION, PROTOTYPE, STATEMENT, STORAGE, TYPE, VARIABLES, defined_types, function_body, split,
                     text_at, tokenize)
 
 HEADERS = ["stdbool.h", "stdint.h", "stdio.h", "stdlib.h", "string.h", "math.h", "assert.h", "time.h", "unistd.h", "gpt/gpt.h"]
@@ -52,7 +52,7 @@ class Problem:
 @dataclass
 class Entity:
     """What a name at the top level of a cell stands for."""
-    kind: str                   # variable, function or type
+    kind: str                   # variable, function, type or constant (of an enumeration)
     engine_name: str
     type: str = ""              # as the compiler spells it; of a type, its text
     complete: bool = True       # False for  struct Pair;
@@ -140,9 +140,10 @@ class Page:
         self.origins += page.origins
 
     def origin(self, line, column):
-        """The line and column in the cell of a place here; (0, 0) for one of the kernel's own."""
+        """The line and column in the cell of a place here, whose column counts bytes; (0, 0) for one of the kernel's own."""
         if not 1 <= line <= len(self.lines) or self.origins[line - 1] is None:
             return 0, 0
+        column = len(self.lines[line - 1].encode()[:column - 1].decode(errors="ignore")) + 1
         cell_line, columns = self.origins[line - 1]
         before = [pair for pair in columns if pair[0] <= column] or [(column, column)]
         here, there = before[-1]
@@ -223,7 +224,7 @@ class Translation:
         self.cell = Cell(number)
         self.pieces = split(tokenize(text), session.known_types())
         self.types = session.known_types() | {name for piece in self.pieces if piece.kind == TYPE
-                                              for name in defined_types(piece.tokens)}
+                                              for name, how in defined_types(piece.tokens).items() if how != CONSTANT}
         self.names = session.names()
         self.drop_what_is_known_already()
         self.name_definitions()
@@ -247,7 +248,7 @@ class Translation:
             if piece.kind == PROTOTYPE and all(declared.name.text in self.session.entities for declared in piece.declarators):
                 piece.tokens = []
             if piece.kind == TYPE:
-                defined = [name for name, complete in defined_types(piece.tokens).items() if complete]
+                defined = [name for name, how in defined_types(piece.tokens).items() if how != ANNOUNCED]
                 known = [self.session.entities.get(name) for name in defined]
                 if known and None not in known and all(e.type == self.type_text(piece, self.names) for e in known):
                     piece.tokens = []
@@ -257,8 +258,8 @@ class Translation:
         """Gives everything that the cell defines its name in the engine."""
         for piece in self.pieces:
             if piece.kind == TYPE:
-                for name, complete in defined_types(piece.tokens).items():
-                    self.name_type(name, complete)
+                for name, how in defined_types(piece.tokens).items():
+                    self.name_type(name, how)
             elif piece.kind == FUNCTION:
                 self.names[piece.name.text] = self.own(piece.name.text)
             elif piece.kind == VARIABLES:
@@ -269,21 +270,23 @@ class Translation:
                 for name in defined_types(piece.tokens):
                     self.cell.entities[name].type = self.type_text(piece, self.names)
 
-    def name_type(self, name, complete):
+    def name_type(self, name, how):
         known = self.cell.entities.get(name) or self.session.entities.get(name)
         if known is not None and known.kind == "type" and not known.complete:
             engine_name = known.engine_name             # it was only announced so far
         else:
             engine_name = self.own(name)
         here = self.cell.entities.get(name)
+        complete = how != ANNOUNCED or (here is not None and here.complete)
         self.names[name] = engine_name
-        self.cell.entities[name] = Entity("type", engine_name, complete=complete or (here is not None and here.complete))
+        self.cell.entities[name] = Entity("constant" if how == CONSTANT else "type", engine_name, complete=complete)
 
     def in_engine(self, piece):
         """The texts of a piece's tokens that differ in the engine."""
         if piece.kind == TYPE:
-            types = {n: e.engine_name for n, e in {**self.session.entities, **self.cell.entities}.items() if e.kind == "type"}
-            return renamed(piece.tokens, types, set(), self.types)
+            types = {name: entity.engine_name for name, entity in {**self.session.entities, **self.cell.entities}.items()
+                     if entity.kind in ("type", "constant")}
+            return renamed(piece.tokens, types, set(), set())   # without types no member is taken for a local
         if piece.kind == DIRECTIVE:
             return {token.start: self.directive(token.text) for token in piece.tokens if token.kind == "directive"}
         return renamed(piece.tokens, self.names, self.session.file_names, self.types)
@@ -439,14 +442,10 @@ class Translation:
     def write_statement(self, piece):
         self.part_used = True
         shown = piece.tokens[-1].text not in (";", "}")
-        function = show_function(self.cursors.get("cell_shown")) if shown else None
-        if function is not None:
-            self.part.text(f"\n{function}(")
+        before, after = showing(self.cursors.get("cell_shown")) if shown else ("", "")
+        self.part.text("\n" + before)
         self.part.cell(piece.tokens, self.in_engine(piece))
-        if function is not None:
-            self.part.text(")")
-        if shown:
-            self.part.text(";")
+        self.part.text(after)
 
     def write_variable(self, piece, declared):
         """The declaration, without a value, and the statement that gives it one. A constant keeps its value if it can."""
@@ -489,7 +488,8 @@ class Translation:
         """A function's tokens, and their texts in the engine: its own name is this cell's."""
         names = self.in_engine(piece)
         names[piece.name.start] = self.own(piece.name.text)
-        return without_storage(piece.tokens), names
+        body = function_body(piece.tokens, 0, self.types)
+        return without_storage(piece.tokens[:body]) + piece.tokens[body:], names
 
     def announce(self, piece):
         """The prototype of a function, and the pointer that it is called through."""
@@ -568,20 +568,30 @@ def fill_size(declared, cursor, names):
 SHOWN_INTEGERS = re.compile(r"(signed |unsigned )?(char|short|int|long|long long)$")
 
 
-def show_function(cursor):
-    """The function of runtime.c that shows a value of the type that the cursor's variable points to; None if there is none."""
+def showing(cursor):
+    """What stands before and after a cell's last expression, so that runtime.c shows it; the cursor's variable points to its type."""
     if cursor is None:
-        return None
+        return "", ";"
     value = cursor.type.get_canonical().get_pointee()
-    while value.kind == cindex.TypeKind.CONSTANTARRAY and value.element_type.spelling in ("char", "const char"):
+    function = show_function(value)
+    if function is not None:
+        return f"{function}(", ");"
+    if value.kind == cindex.TypeKind.RECORD:
+        return ("{ __auto_type cell_value =",
+                "; cell_show_members_begin(); __builtin_dump_struct(&cell_value, cell_show_member); cell_show_members_end(); }")
+    return "", ";"
+
+
+def show_function(value):
+    if value.kind == cindex.TypeKind.CONSTANTARRAY and value.element_type.spelling in ("char", "const char"):
         return "cell_show_string"
     spelling = value.spelling.replace("const ", "").replace("volatile ", "").strip()
-    if spelling == "_Bool":
-        return "cell_show_bool"
     if SHOWN_INTEGERS.match(spelling):
         return "cell_show_unsigned" if spelling.startswith("unsigned") else "cell_show_integer"
     if value.kind == cindex.TypeKind.ENUM:
         return "cell_show_integer"
-    return {"float": "cell_show_real", "double": "cell_show_real", "long double": "cell_show_real", "char *": "cell_show_string",
-            "struct Tensor *": "cell_show_tensor", "Tensor *": "cell_show_tensor",
-            "struct Shape": "cell_show_shape", "Shape": "cell_show_shape"}.get(spelling)
+    return SHOWN.get(spelling)
+
+
+SHOWN = {"_Bool": "cell_show_bool", "float": "cell_show_real", "double": "cell_show_real", "long double": "cell_show_real",
+         "char *": "cell_show_string", "struct Tensor *": "cell_show_tensor", "struct Shape": "cell_show_shape"}

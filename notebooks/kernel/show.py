@@ -5,6 +5,8 @@ import html
 import re
 from pathlib import Path
 
+from names import as_in_cell
+
 EDGE, AXIS = 3, 8               # as in runtime.c: an axis longer than AXIS shows its first and last EDGE entries
 
 PICTURES = {".svg": "image/svg+xml", ".png": "image/png"}
@@ -102,7 +104,7 @@ def result(report):
     """The MIME bundle of a report of runtime.c."""
     if report["report"] == "tensor":
         return {"text/plain": tensor_text(report), "text/html": tensor_html(report)}
-    return {"text/plain": report["text"]}
+    return {"text/plain": as_in_cell(report["text"]).rstrip()}
 
 
 # ------------------------------------------------------------------------------------------------------------

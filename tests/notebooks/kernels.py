@@ -1,6 +1,5 @@
 """A kernel for a test: started as Jupyter starts it, in a folder of its own, asked cell by cell."""
 
-import json
 import os
 import tempfile
 from dataclasses import dataclass, field
@@ -30,7 +29,7 @@ class Answer:
 
 
 class Notebook:
-    """A running kernel. Use it in a with statement."""
+    """A running kernel. Use it in a with statement. What is given changes the environment that the kernel starts in."""
 
     def __init__(self, **environment):
         self.folder = tempfile.TemporaryDirectory()
@@ -38,7 +37,8 @@ class Notebook:
 
     def __enter__(self):
         self.manager = KernelManager(kernel_name="gptape-c")
-        self.manager.start_kernel(cwd=self.folder.name, env={**os.environ, **self.environment})
+        self.manager.kernel_spec.env.update(self.environment)
+        self.manager.start_kernel(cwd=self.folder.name)
         self.client = self.manager.client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=SECONDS)
@@ -80,4 +80,4 @@ class Notebook:
     def ask(self, request, *arguments):
         """A request that is no cell: complete, inspect."""
         getattr(self.client, request)(*arguments)
-        return json.loads(json.dumps(self.client.get_shell_msg(timeout=SECONDS)["content"]))
+        return self.client.get_shell_msg(timeout=SECONDS)["content"]

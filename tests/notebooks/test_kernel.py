@@ -205,8 +205,8 @@ class ErrorTest(KernelCase):
     def test_every_kind_of_place_has_its_line(self):
         for code, place in (("\n\n  undeclared(3);", "line 3, column 3"),
                             ("int f_broken(int x)\n{\n    return x +;\n}", "line 3, column 15"),
-                            ("struct Broken {\n    int x\n};\nint fine = 3;", "line 2, column 10"),
-                            ('printf("a"); // é\nTensor *t = 3.5;', "line 2, column 9"),
+                            ("struct Broken {\n    int 3;\n};\nint fine = 3;", "line 2, column 9"),
+                            ('printf("a");\nchar *é = "日本"; Tensor *t = 3.5;', "line 2, column 25"),
                             ("int fine = 3;\nfine->x = 2;", "line 2, column 5"),
                             ("#include \"no_such_file.h\"", "line 1, column 10"),
                             ("Tape *t = tape_create();\ntensor_add(t,\n           missing);", "line 3, column 12")):
@@ -353,7 +353,6 @@ class OutputTest(KernelCase):
         self.assertEqual(self.succeed('(void)0').data, [])
 
     def test_a_struct_shows_its_members(self):
-        self.assertIn("size", self.succeed("flow_stats((Real[]){3, -4}, 2)").stdout + "size")
         self.assertIn("l2 = 5", self.succeed("flow_stats((Real[]){3, -4}, 2)").value)
 
     def test_a_tensor_shows_itself(self):

@@ -1,0 +1,195 @@
+// test_chart.c: charts and maps of any numbers: what their scripts hold, what is told of numbers that have no place in them, and
+// that gnuplot draws them.
+
+#include "tests/support/folder.h"
+#include "tests/support/suite.h"
+
+#include "gpt/gpt.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double places[] = {-1, 0.5, 2};
+static const double rising[] = {1, 10, 100};
+static const double gaps[] = {0, -3, 1e-9};
+
+static const ChartLine lines[] = {{"rising", places, rising, 3}, {"with gaps", places, gaps, 3}};
+static const Chart chart = {"A title", "Small print", "place", "size", true, lines, 2};
+
+static const float values[] = {1, 0, 0.5F, 0.25F, -INFINITY, 0.75F};
+static const char *const rows[] = {"first", "\"quoted\""};
+static const MatrixMap map = {"A map", "Small print", "across", "down", values, 2, 3, rows, NULL};
+
+static char *file_text(const char *path)
+{
+    char *text;
+    size_t n;
+    Error error;
+    ck_assert_msg(file_read(path, &text, &n, &error), "%s", error.message);
+    return text;
+}
+
+static void assert_holds(const char *text, const char *part)
+{
+    ck_assert_msg(strstr(text, part) != NULL, "\"%s\" is not in:\n%.2000s", part, text);
+}
+
+START_TEST(a_chart_holds_its_numbers_and_labels)
+{
+    Error error;
+    ck_assert_msg(plot_chart(&chart, "chart.gp", &error), "%s", error.message);
+    char *script = file_text("chart.gp");
+    assert_holds(script, "A title");
+    assert_holds(script, "Small print");
+    assert_holds(script, "-1 1\n0.5 10\n2 100\n");
+    assert_holds(script, "set logscale y");
+    assert_holds(script, "set xlabel \"place\"");
+    assert_holds(script, "set ylabel \"size\"");
+    assert_holds(script, "title \"rising\"");
+    free(script);
+}
+END_TEST
+
+START_TEST(what_a_logarithmic_axis_can_not_show_is_told)
+{
+    Error error;
+    ck_assert(plot_chart(&chart, "chart.gp", &error));
+    char *script = file_text("chart.gp");
+    assert_holds(script, "-1 NaN\n0.5 NaN\n2 1e-09\n");
+    assert_holds(script, "with gaps (2 of 3 points are 0, below 0, or not finite)");
+    free(script);
+    Chart linear = chart;
+    linear.log_y = false;
+    ck_assert(plot_chart(&linear, "chart.gp", &error));
+    script = file_text("chart.gp");
+    assert_holds(script, "-1 0\n0.5 -3\n2 1e-09\n");
+    ck_assert_ptr_null(strstr(script, "of 3 points"));
+    free(script);
+}
+END_TEST
+
+START_TEST(places_are_counted_where_none_are_given)
+{
+    Error error;
+    const ChartLine counted = {"counted", NULL, rising, 3};
+    Chart one = chart;
+    one.lines = &counted;
+    one.n_lines = 1;
+    ck_assert(plot_chart(&one, "chart.gp", &error));
+    char *script = file_text("chart.gp");
+    assert_holds(script, "0 1\n1 10\n2 100\n");
+    free(script);
+}
+END_TEST
+
+START_TEST(charts_and_maps_are_drawn)
+{
+    Error error;
+    const double same[] = {3, 3};
+    const double nothing[] = {NAN, 0};
+    const ChartLine level = {"level", NULL, same, 2};
+    const ChartLine empty = {"empty", NULL, nothing, 2};
+    Chart others[3] = {chart, chart, chart};
+    others[1].lines = &level;
+    others[2].lines = &empty;
+    others[1].n_lines = others[2].n_lines = 1;
+    for (int i = 0; i < 3; i++) {
+        ck_assert_msg(plot_chart(&others[i], "chart.svg", &error), "%s", error.message);
+        char *svg = file_text("chart.svg");
+        assert_holds(svg, "</svg>");
+        assert_holds(svg, "A title");
+        free(svg);
+    }
+    MatrixMap narrow = map;
+    narrow.rows = 1;
+    narrow.columns = 1;
+    ck_assert_msg(plot_matrix(&map, "map.svg", &error), "%s", error.message);
+    ck_assert_msg(plot_matrix(&narrow, "map.png", &error), "%s", error.message);
+    char *svg = file_text("map.svg");
+    assert_holds(svg, "first");
+    assert_holds(svg, "\"quoted\"");
+    free(svg);
+}
+END_TEST
+
+START_TEST(a_chart_as_text)
+{
+    Error error;
+    char *text = plot_chart_terminal(&chart, 60, &error);
+    ck_assert_msg(text != NULL, "%s", error.message);
+    assert_holds(text, "A title\no rising\n# with gaps (2 of 3 points");
+    const char *top = strchr(strchr(text, '|'), 'o');              // the largest value is the first to be drawn, at the right
+    ck_assert_ptr_nonnull(top);
+    ck_assert_int_eq(top[1], '\n');
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        ck_assert_uint_le(strlen(line), 75);
+    }
+    free(text);
+}
+END_TEST
+
+START_TEST(a_map_holds_its_numbers_and_names)
+{
+    Error error;
+    ck_assert(plot_matrix(&map, "map.gp", &error));
+    char *script = file_text("map.gp");
+    assert_holds(script, "0 0 1\n1 0 0\n2 0 0.5\n0 1 0.25\n1 1 NaN\n2 1 0.75\n");
+    assert_holds(script, "set ytics (\"first\" 0, \"\\\"quoted\\\"\" 1)");
+    assert_holds(script, "set cbrange [0:1]");
+    free(script);
+}
+END_TEST
+
+START_TEST(a_map_as_text)
+{
+    Error error;
+    char *text = plot_matrix_terminal(&map, &error);
+    ck_assert_ptr_nonnull(text);
+    assert_holds(text, "     first |██  ▓▓|\n  \"quoted\" |▒▒..██|\n");
+    assert_holds(text, "from 0 (blank) to 1 (█); dots are not finite");
+    free(text);
+}
+END_TEST
+
+START_TEST(nothing_to_draw_is_told)
+{
+    Error error;
+    Chart wrong = chart;
+    wrong.n_lines = 7;
+    ck_assert(!plot_chart(&wrong, "chart.svg", &error));
+    ck_assert_str_eq(error.message, "a chart has 1 to 6 lines, not 7");
+    const ChartLine none = {"none", NULL, rising, 0};
+    wrong.lines = &none;
+    wrong.n_lines = 1;
+    ck_assert_ptr_null(plot_chart_terminal(&wrong, 60, &error));
+    ck_assert_str_eq(error.message, "line 1 of the chart has no points");
+    MatrixMap large = map;
+    large.rows = 257;
+    ck_assert(!plot_matrix(&large, "map.svg", &error));
+    ck_assert_str_eq(error.message, "a map has 1 to 256 rows and columns, not 257 x 3");
+    ck_assert(!plot_matrix(&map, "map.jpg", &error));
+    assert_holds(error.message, "map.jpg");
+    FILE *file = fopen("chart.svg", "r");
+    ck_assert_ptr_null(file);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("charts");
+    TCase *charts = case_create("charts and maps");
+    suite_add_tcase(suite, charts);
+    tcase_add_checked_fixture(charts, folder_enter, folder_leave);
+    tcase_add_test(charts, a_chart_holds_its_numbers_and_labels);
+    tcase_add_test(charts, what_a_logarithmic_axis_can_not_show_is_told);
+    tcase_add_test(charts, places_are_counted_where_none_are_given);
+    tcase_add_test(charts, charts_and_maps_are_drawn);
+    tcase_add_test(charts, a_chart_as_text);
+    tcase_add_test(charts, a_map_holds_its_numbers_and_names);
+    tcase_add_test(charts, a_map_as_text);
+    tcase_add_test(charts, nothing_to_draw_is_told);
+    return suite_run(suite);
+}
