@@ -59,7 +59,7 @@ class Engine:
                                 "then run this cell again.")
         self.folder = tempfile.mkdtemp(prefix="gptape-cells-")
         reports, reports_in = os.pipe()
-        flags = COMPILER_FLAGS + ["-w", f"-I{self.folder}", f"-DCELL_REPORTS={reports_in}"]
+        flags = COMPILER_FLAGS + ["-w", "-fno-caret-diagnostics", f"-I{self.folder}", f"-DCELL_REPORTS={reports_in}"]
         flags += [f"-I{folder}" for folder in self.include_folders]
         self.process = subprocess.Popen([program] + [f"-Xcc={flag}" for flag in flags], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=[reports_in],
@@ -199,7 +199,7 @@ class Engine:
 class Output:
     """What a cell prints, as text, up to a limit. Lines of the compiler are kept apart from the cell's own."""
 
-    COMPILER = re.compile(r"^(In file included from|error: |JIT session error: |\S+\.c:\d+:\d+: |input_line_)")
+    COMPILER = re.compile(r"^(In file included from|error: |JIT session error: |(?:\S+\.[ch]|cell \d+):\d+:\d+: |input_line_)")
 
     def __init__(self, on_output, outcome):
         self.on_output = on_output

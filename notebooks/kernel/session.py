@@ -1,10 +1,10 @@
 """What the cells so far have defined, and the C that the engine is given for the next one.
 
     cell                         engine
-    int n = 3;                   int n__7 = {0};
+    float y = sqrtf(2);          float y__7 = {0};
                                  void cell_7_1(void) {
-                                 { int value = 3; memcpy(&n__7, &value, sizeof n__7); }
-    twice(n)                     cell_show_integer(twice__now5(n__7));
+                                 float y__7_value = sqrtf(2); memcpy(&y__7, &y__7_value, sizeof y__7);
+    half(y)                      cell_show_real(half__now5(y__7));
                                  }
                                  cell_run((void (*const[])(void)){cell_7_1}, 1);
 
@@ -31,7 +31,7 @@ HEADERS = ["stdbool.h", "stdint.h", "stdio.h", "stdlib.h", "string.h", "math.h",
 INCLUDES = "".join(f"#include <{header}>\n" if "/" not in header else f'#include "{header}"\n' for header in HEADERS)
 COMPILER_FLAGS = ["-xc", "-std=gnu11", "-D_GNU_SOURCE", "-ffp-contract=off"]
 WARNINGS = ["-Wall", "-Wno-unused-function", "-Wno-unused-variable", "-Wno-unused-but-set-variable", "-Wno-missing-braces",
-            "-Wno-main-return-type", "-Wno-predefined-identifier-outside-function", "-Werror=implicit-function-declaration",
+            "-Wno-main-return-type", "-Wno-gnu-folding-constant", "-Wno-predefined-identifier-outside-function", "-Werror=implicit-function-declaration",
             "-Werror=int-conversion", "-Werror=incompatible-pointer-types", "-Werror=return-type", "-ferror-limit=0"]
 PROBLEMS_SHOWN = 10
 NOT_CONSTANT = "initializer element is not a compile-time constant"
@@ -448,41 +448,53 @@ class Translation:
         self.part.text(after)
 
     def write_variable(self, piece, declared):
-        """The declaration, without a value, and the statement that gives it one. A constant keeps its value if it can."""
+        """The declaration, with a value that is constant in it, and the statement that gives it any other value."""
         name = declared.name.text
         cursor = self.cursors[self.own(name)]
-        value_names = self.in_engine(piece)
-        position_of_value = self.source.position(declared.value[0].start) if declared.value else None
-        dynamic = bool(declared.value) and any(
-            position_of_value <= where <= self.source.position(declared.value[-1].end) for where in self.not_constant)
+        names = self.in_engine(piece)
+        dynamic = self.is_dynamic(declared)
         constant = is_constant(cursor) and declared.value and not dynamic
-        tokens = without_storage(piece.specifiers)
-        if is_constant(cursor) and not constant:
-            tokens = [token for token in tokens if token.text != "const"]
         if name not in self.again:
-            names = dict(value_names)
-            fill_size(declared, cursor, names)
-            for page, before in ((self.page, ""), (self.summary, "static " if constant else "extern ")):
-                page.text("\n" + before)
-                page.cell(tokens, names)
-                page.cell(declared.tokens, names)
-                if constant:
-                    page.text(" =")
-                    page.cell(declared.value, names)
-                page.text(" = {0};\n" if page is self.page and not constant else ";\n")
-        if not constant:
-            self.write_value(declared, value_names, dynamic)
+            tokens = [token for token in without_storage(piece.specifiers) if constant or token.text != "const" or not is_constant(cursor)]
+            self.declare(declared, tokens, {**names, **size_filled_in(declared, cursor)}, constant, dynamic)
+        if dynamic or name in self.again:
+            self.give_value(declared, names, dynamic)
 
-    def write_value(self, declared, names, dynamic):
+    def is_dynamic(self, declared):
+        """Has the value to be computed as the cell runs?"""
+        if not declared.value:
+            return False
+        first = self.source.position(declared.value[0].start)
+        last = self.source.position(declared.value[-1].end)
+        return any(first <= place <= last for place in self.not_constant)
+
+    def declare(self, declared, specifiers, names, constant, dynamic):
+        """A variable that is new, in the engine and, of a constant with its value, for the cells after this one. The engine takes
+        a declaration without a value for one more definition each time, so there is always a value."""
+        for page in (self.page, self.summary):
+            page.text("\n" if page is self.page else "\nstatic " if constant else "\nextern ")
+            page.cell(specifiers, names)
+            page.cell(declared.tokens, names)
+            if constant or (page is self.page and declared.value and not dynamic):
+                page.text(" =")
+                page.cell(declared.value, names)
+            elif page is self.page:
+                page.text(" = {0}")
+            page.text(";\n")
+
+    def give_value(self, declared, names, dynamic):
+        """x = value, for arrays, too. A constant value stands outside the function, where what it points to lasts."""
         engine_name = self.names[declared.name.text]
+        value = f"{self.own(declared.name.text)}_value"
         self.part_used = True
         if not declared.value:
             self.part.text(f"\n__builtin_memset((void *)&{engine_name}, 0, sizeof {engine_name});")
             return
-        storage = "" if dynamic else "static const "
-        self.part.text(f"\n{{ {storage}__typeof__({engine_name}) cell_value =")
-        self.part.cell(declared.value, names)
-        self.part.text(f"; __builtin_memcpy((void *)&{engine_name}, &cell_value, sizeof {engine_name}); }}")
+        page = self.part if dynamic else self.page
+        page.text(f"\n__typeof__({engine_name}) {value} =")
+        page.cell(declared.value, names)
+        page.text(";")
+        self.part.text(f"\n__builtin_memcpy((void *)&{engine_name}, &{value}, sizeof {engine_name});")
 
     def function_tokens(self, piece):
         """A function's tokens, and their texts in the engine: its own name is this cell's."""
@@ -556,13 +568,13 @@ def is_constant(cursor):
     return kind.is_const_qualified()
 
 
-def fill_size(declared, cursor, names):
+def size_filled_in(declared, cursor):
     """float x[] = {1, 2}  is declared as  float x[2] ."""
     size = cursor.type.get_canonical().get_array_size()
     for i, token in enumerate(declared.tokens):
         if token.text == "[" and text_at(declared.tokens, i + 1) == "]" and size >= 0:
-            names[token.start] = f"[{size}"
-            return
+            return {token.start: f"[{size}"}
+    return {}
 
 
 SHOWN_INTEGERS = re.compile(r"(signed |unsigned )?(char|short|int|long|long long)$")

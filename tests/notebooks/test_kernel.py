@@ -207,7 +207,7 @@ class ErrorTest(KernelCase):
                             ("int f_broken(int x)\n{\n    return x +;\n}", "line 3, column 15"),
                             ("struct Broken {\n    int 3;\n};\nint fine = 3;", "line 2, column 9"),
                             ('printf("a");\nchar *é = "日本"; Tensor *t = 3.5;', "line 2, column 25"),
-                            ("int fine = 3;\nfine->x = 2;", "line 2, column 5"),
+                            ("int fine = 3;\nfine->x = 2;", "line 2, column 7"),
                             ("#include \"no_such_file.h\"", "line 1, column 10"),
                             ("Tape *t = tape_create();\ntensor_add(t,\n           missing);", "line 3, column 12")):
             answer = self.fail_in(code, "CompileError")

@@ -1,0 +1,189 @@
+#!/usr/bin/python3
+"""Runs the notebooks and compares what comes out with what is kept in them.
+
+    tests/notebooks/test_notebooks.py                        all of them
+    tests/notebooks/test_notebooks.py 03_layernorm           those with this in their name
+    tests/notebooks/test_notebooks.py --update [NAME]        writes what comes out into them
+
+Texts and whole numbers must be the same. Other numbers may differ by a thousandth, or by one in their last digit: other processors
+add up in another order. In a cell with the tag "loose" all may differ by a twentieth: many steps of training carry a last digit far. Of a picture, the
+texts in it are compared. A cell with the tag "raises-exception" is meant to fail.
+"""
+
+import re
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "notebooks/kernel")]
+
+import counts
+import kernels                                          # sets JUPYTER_PATH before Jupyter looks at it
+import nbformat
+import show
+from nbconvert.preprocessors import ExecutePreprocessor
+
+SECONDS = 120                                           # for one cell
+TIGHT, LOOSE = 1e-3, 5e-2
+NUMBER = re.compile(r"[-−]?(?:\d[\d,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+
+
+def notebooks(name):
+    return [file for folder in ("notebooks", "notebooks/solutions") for file in sorted((ROOT / folder).glob("*.ipynb"))
+            if name in file.name]
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Running
+
+def run(notebook):
+    """Executes a notebook's cells, in a folder of its own; its outputs are replaced."""
+    with tempfile.TemporaryDirectory() as folder:
+        runner = ExecutePreprocessor(timeout=SECONDS, kernel_name="gptape-c", record_timing=False)
+        runner.preprocess(notebook, {"metadata": {"path": folder}})
+    for cell in code_cells(notebook):
+        cell.outputs = joined(cell.outputs)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def joined(outputs):
+    """What a stream brought in several pieces, as one."""
+    result = []
+    for output in outputs:
+        if result and output.output_type == "stream" == result[-1].output_type and output.name == result[-1].name:
+            result[-1].text += output.text
+        else:
+            result.append(output)
+    return result
+
+
+def update(file):
+    notebook = nbformat.read(file, as_version=4)
+    run(notebook)
+    notebook.metadata = {"kernelspec": {"display_name": "C (gptape)", "language": "c", "name": "gptape-c"},
+                         "language_info": {"file_extension": ".c", "mimetype": "text/x-csrc", "name": "c"}}
+    nbformat.validate(notebook)
+    file.write_text(nbformat.writes(notebook).rstrip("\n") + "\n")
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Comparing
+
+def texts(output):
+    """What of an output is compared: a list of texts."""
+    if output.output_type == "stream":
+        return [output.name, output.text]
+    if output.output_type == "error":
+        return [output.ename, *output.traceback]
+    if "image/svg+xml" in output.data:
+        return ["picture", *show.svg_texts(output.data["image/svg+xml"])]
+    return [output.data.get("text/plain", "")]
+
+
+def last_digit(text):
+    """One in the last digit of a number as it is written."""
+    mantissa, _, exponent = text.lower().partition("e")
+    decimals = len(mantissa.partition(".")[2])
+    return 10.0 ** (int(exponent or 0) - decimals)
+
+
+def value(text):
+    return float(text.replace("−", "-").replace(",", ""))
+
+
+def same_number(kept, came, tolerance):
+    a, b = value(kept), value(came)
+    if tolerance < LOOSE and (kept + came).replace(",", "").isdigit():
+        return a == b
+    return abs(a - b) <= max(tolerance * max(abs(a), abs(b)), 1.01 * max(last_digit(kept), last_digit(came)))
+
+
+def difference(kept, came, tolerance):
+    """What differs between two texts; None if nothing does."""
+    if [" ".join(part.split()) for part in NUMBER.split(kept)] != [" ".join(part.split()) for part in NUMBER.split(came)]:
+        return f"kept:\n{kept}\ncame:\n{came}"
+    for a, b in zip(NUMBER.findall(kept), NUMBER.findall(came)):
+        if not same_number(a, b, tolerance):
+            return f"{a} became {b} in:\n{came}"
+    return None
+
+
+def compare(kept, came):
+    """The differences between the outputs of a notebook's cells, as they are kept and as they came."""
+    found = []
+    for place, (a, b) in enumerate(zip(code_cells(kept), code_cells(came)), 1):
+        tolerance = LOOSE if "loose" in a.metadata.get("tags", []) else TIGHT
+        was = [text for output in joined(a.outputs) for text in texts(output)]
+        now = [text for output in b.outputs for text in texts(output)]
+        if len(was) != len(now):
+            found.append(f"code cell {place}: kept {was}\ncame {now}")
+            continue
+        differences = [difference(x, y, tolerance) for x, y in zip(was, now)]
+        found += [f"code cell {place}: {text}" for text in differences if text]
+    return found
+
+
+class ComparisonTest(unittest.TestCase):
+    """The comparison itself must see what is different."""
+
+    def test_numbers(self):
+        self.assertIsNone(difference("loss 2.7312 of 3", "loss 2.7315  of 3", TIGHT))
+        self.assertIsNone(difference("1.5e-09", "1.4e-09", TIGHT))
+        self.assertIn("2.73 became 2.83", difference("loss 2.73", "loss 2.83", TIGHT))
+        self.assertIsNotNone(difference("1.50e-09", "1.50e-08", TIGHT))
+        self.assertIsNotNone(difference("−1", "1", TIGHT))
+        self.assertIsNotNone(difference("124,439,808", "124,439,809", TIGHT))
+        self.assertIsNotNone(difference("(2, 3)", "(3, 2)", TIGHT))
+        self.assertIsNotNone(difference("token 27018", "token 27019", TIGHT))
+
+    def test_texts(self):
+        self.assertIsNotNone(difference("falls", "rises", LOOSE))
+        self.assertIsNotNone(difference("1", "nan", LOOSE))
+
+    def test_outputs(self):
+        def notebook(*outputs):
+            return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=list(outputs))])
+
+        out = nbformat.v4.new_output("stream", name="stdout", text="1\n")
+        err = nbformat.v4.new_output("stream", name="stderr", text="1\n")
+        shown = [nbformat.v4.new_output("display_data", {"image/svg+xml": f"<svg><text>{text}</text></svg>"}) for text in ("a", "b")]
+        self.assertEqual(compare(notebook(out), notebook(out)), [])
+        self.assertTrue(compare(notebook(out), notebook()))
+        self.assertTrue(compare(notebook(out), notebook(err)))
+        self.assertTrue(compare(notebook(shown[0]), notebook(shown[1])))
+
+
+class NotebookTest(unittest.TestCase):
+    """One test a notebook; they are added below."""
+
+    def check(self, file):
+        kept = nbformat.read(file, as_version=4)
+        nbformat.validate(kept)
+        came = nbformat.from_dict(kept)
+        run(came)
+        differences = compare(kept, came)
+        self.assertEqual(differences, [], "\n".join(differences))
+
+
+def add_tests(name):
+    for file in notebooks(name):
+        def test(self, file=file):
+            self.check(file)
+        folder = "solutions_" if file.parent.name == "solutions" else ""
+        setattr(NotebookTest, "test_" + folder + file.stem, test)
+
+
+if __name__ == "__main__":
+    names = [argument for argument in sys.argv[1:] if argument != "--update"]
+    if "--update" in sys.argv[1:]:
+        for file in notebooks(names[0] if names else ""):
+            print(file.name, flush=True)
+            update(file)
+        sys.exit(0)
+    add_tests(names[0] if names else "")
+    sys.exit(counts.run(ComparisonTest, NotebookTest))
