@@ -249,7 +249,7 @@ const char *tokenizer_name(TokenizerKind kind);                // "gpt2"
 typedef struct Tokenizer Tokenizer;
 
 // The caller frees each with tokenizer_free. NULL and an error that names the file if the vocabulary in folder (vocab.bpe and
-// encoder.json, or merges.txt and vocab.json) is not whole and sound, or if the alphabet's text is no UTF-8.
+// encoder.json, or merges.txt and vocab.json, or tokenizer.json) is not whole and sound, or if the alphabet's text is no UTF-8.
 Tokenizer *tokenizer_gpt2(const char *folder, Error *error);
 Tokenizer *tokenizer_bytes(void);
 Tokenizer *tokenizer_chars(const char *text, size_t n, Error *error);

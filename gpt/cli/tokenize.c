@@ -24,7 +24,8 @@ static const CommandHelp tokenize_help = {
     .about = "Reads text from stdin and prints its token ids on one line, separated by spaces. With --decode it reads ids, separated\n"
              "by spaces, commas or lines, and prints their text: the same bytes that were encoded, and nothing after them.\n\n"
              "gpt2 is GPT-2's byte-pair encoding and takes any bytes; it needs the files vocab.bpe and encoder.json (or merges.txt\n"
-             "and vocab.json), which 'make vocab' gets. Special tokens are ordinary text to it: <|endoftext|> becomes seven ids.\n"
+             "and vocab.json, or tokenizer.json), which 'make vocab' gets. Special tokens are ordinary text to it: <|endoftext|>\n"
+             "becomes seven ids.\n"
              "With bytes each byte is its own id. With chars an id is a character's place in the sorted alphabet of the text\n"
              "itself, which must be UTF-8; to decode, name that text with --alphabet.",
     .examples = "  gptape tokenize < README.md\n"

@@ -66,7 +66,7 @@ Tokenizer *options_gpt2(const Options *options, Error *error)
     if (vocabulary_found(folder)) {
         tokenizer = tokenizer_gpt2(folder, error);
     } else {
-        error_set(error, "%s: has no vocab.bpe and encoder.json (or merges.txt and vocab.json); 'make vocab' gets them, --vocab "
+        error_set(error, "%s: has no vocab.bpe and encoder.json (or merges.txt and vocab.json, or tokenizer.json); 'make vocab' gets them, --vocab "
                   "names another folder", folder);
     }
     free(folder);

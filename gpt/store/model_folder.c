@@ -33,7 +33,8 @@ static bool check_folder(const char *folder, Error *error)
 {
     struct stat status;
     if (stat(folder, &status) != 0) {
-        return error_set(error, "%s: can't be read: %s", folder, strerror(errno));
+        return errno == ENOENT ? error_set(error, "%s: there is no such folder; a model is one, with config.json in it", folder)
+                               : error_set(error, "%s: can't be read: %s", folder, strerror(errno));
     }
     if (!S_ISDIR(status.st_mode)) {
         return error_set(error, "%s: is a file; name the folder that it lies in", folder);

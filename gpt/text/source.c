@@ -57,7 +57,7 @@ bool source_is_there(const char *folder, const char *name)
 bool vocabulary_found(const char *folder)
 {
     return source_is_there(folder, "vocab.bpe") || source_is_there(folder, "encoder.json") || source_is_there(folder, "merges.txt")
-        || source_is_there(folder, "vocab.json");
+        || source_is_there(folder, "vocab.json") || source_is_there(folder, TOKENIZER_JSON);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -145,12 +145,29 @@ void source_free(Source *source)
     free(source->text);
 }
 
+// With all but the text. Takes path.
+static Source source_named(char *path)
+{
+    Source source = {.path = path};
+    for (int code = 0; code < 0x200; code++) {
+        source.byte_of[code] = byte_of_letter(code);
+    }
+    return source;
+}
+
+bool source_from_text(Source *source, const char *path, const char *text, size_t n, Error *error)
+{
+    *source = source_named(memory_copy_text(path));
+    source->text = memory_allocate(n + 1, "a vocabulary");
+    memcpy(source->text, text, n);
+    source->text[n] = '\0';
+    source->n = n;
+    return source_check_text(source, error);
+}
+
 bool source_read(Source *source, const char *folder, const char *name, Error *error)
 {
-    *source = (Source){.path = joined(folder, name)};
-    for (int code = 0; code < 0x200; code++) {
-        source->byte_of[code] = byte_of_letter(code);
-    }
+    *source = source_named(joined(folder, name));
     if (!file_read(source->path, &source->text, &source->n, error)) {
         source->text = NULL;
         return false;

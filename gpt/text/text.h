@@ -75,8 +75,11 @@ typedef struct Source {
     int byte_of[0x200];                            // of letters, by code point; -1 if it stands for none
 } Source;
 
+#define TOKENIZER_JSON "tokenizer.json"
+
 bool source_is_there(const char *folder, const char *name);
 bool source_read(Source *source, const char *folder, const char *name, Error *error);  // free with source_free either way
+bool source_from_text(Source *source, const char *path, const char *text, size_t n, Error *error);     // of a file; copies both
 void source_free(Source *source);
 bool source_has_version(const Source *source);     // does it begin as merges do?
 int letter_of_byte(int byte);                      // the code point that a byte is written as
@@ -86,6 +89,9 @@ bool source_spell(const Source *source, char *letters, size_t n, size_t *n_bytes
 
 // The tokens of a JSON file. Free them with tokens_free either way.
 bool encoder_read(const Source *source, Tokens *tokens, Error *error);
+
+// The two files of a vocabulary, taken out of tokenizer.json. Free both with source_free either way; both must be {0} before.
+bool tokenizer_json_read(const char *folder, Source *encoder, Source *merges, Error *error);
 
 // Both from the files in folder; false, and nothing to free, if anything in them is wrong.
 bool vocabulary_load(const char *folder, Tokens *tokens, Bpe *bpe, Error *error);

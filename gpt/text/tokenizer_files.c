@@ -162,9 +162,9 @@ static Tokenizer *guess(const char *folder, int vocab_size, Error *error)
     char *usual = vocabulary_folder(NULL);
     Tokenizer *tokenizer = NULL;
     if (vocab_size < GPT2_TOKENS || vocab_size > GPT2_ROUNDED) {
-        error_set(error, "%s: has no tokenizer: no " OWN_FILE ", no vocab.json with merges.txt", folder);
+        error_set(error, "%s: has no tokenizer: no " OWN_FILE ", no vocab.json with merges.txt, no tokenizer.json", folder);
     } else if (!vocabulary_found(usual)) {
-        error_set(error, "%s: has no tokenizer (no vocab.json with merges.txt), and GPT-2's is not in %s; 'make vocab' gets it",
+        error_set(error, "%s: has no tokenizer (no vocab.json with merges.txt, no tokenizer.json), and GPT-2's is not in %s; 'make vocab' gets it",
                   folder, usual);
     } else {
         tokenizer = tokenizer_gpt2(usual, error);

@@ -5,6 +5,8 @@
 //                                      Ġ t
 //                                      Ġ a
 //
+// or from one that holds both, tokenizer.json (tokenizer_json.c).
+//
 // Tokens are bytes, and both files write each byte as a letter that can be seen: Ġ is a space. The files are checked against
 // each other before anything is taken from them: a vocabulary that is loaded encodes any bytes, and every merge in it counts.
 
@@ -163,16 +165,27 @@ static bool load(const Source *json, const Source *merges, Tokens *tokens, Bpe *
     return encoder_read(json, tokens, error) && find_bytes(json, tokens, bpe, error) && read_merges(merges, tokens, bpe, error);
 }
 
+// In the first of their forms that is there, if only in part.
+static bool read_sources(const char *folder, Source *json, Source *merges, Error *error)
+{
+    bool published = source_is_there(folder, "vocab.bpe") || source_is_there(folder, "encoder.json");
+    bool renamed = source_is_there(folder, "vocab.json") || source_is_there(folder, "merges.txt");
+    if (!published && !renamed && source_is_there(folder, TOKENIZER_JSON)) {
+        return tokenizer_json_read(folder, json, merges, error);
+    }
+    renamed = renamed && !published;
+    return source_read(json, folder, renamed ? "vocab.json" : "encoder.json", error)
+        && source_read(merges, folder, renamed ? "merges.txt" : "vocab.bpe", error);
+}
+
 bool vocabulary_load(const char *folder, Tokens *tokens, Bpe *bpe, Error *error)
 {
-    bool published = source_is_there(folder, "vocab.bpe") || source_is_there(folder, "encoder.json") || !vocabulary_found(folder);
     Source json = {0};
     Source merges = {0};
 
     *tokens = (Tokens){0};
     *bpe = (Bpe){0};
-    bool loaded = source_read(&json, folder, published ? "encoder.json" : "vocab.json", error)
-               && source_read(&merges, folder, published ? "vocab.bpe" : "merges.txt", error);
+    bool loaded = read_sources(folder, &json, &merges, error);
     if (loaded) {
         bpe_init(bpe, count_lines(&merges));
         loaded = load(&json, &merges, tokens, bpe, error);

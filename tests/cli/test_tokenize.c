@@ -136,7 +136,7 @@ START_TEST(wrong_input_is_told_in_one_line)
 END_TEST
 
 static const char *const impossible[][2] = {
-    {"gptape tokenize --vocab nowhere", "nowhere: has no vocab.bpe and encoder.json (or merges.txt and vocab.json)"},
+    {"gptape tokenize --vocab nowhere", "nowhere: has no vocab.bpe and encoder.json (or merges.txt and vocab.json, or tokenizer.json)"},
     {"rm data/vocab.bpe; gptape tokenize", "data/vocab.bpe: can't be read: No such file"},
     {"truncate -s 20 data/vocab.bpe; gptape tokenize", "data/vocab.bpe: "},
     {"truncate -s 2000 data/encoder.json; gptape tokenize", "data/encoder.json: does not end in }"},

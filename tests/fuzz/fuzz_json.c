@@ -1,5 +1,5 @@
-// fuzz_json.c: any bytes as each of the JSON files of a model's folder: config.json, the tokenizer's, and the index of several
-// files of weights.
+// fuzz_json.c: any bytes as each of the JSON files of a model's folder: config.json, the tokenizer's, gptape's own and transformers',
+// and the index of several files of weights.
 
 #include "gpt/store/folder.h"
 #include "tests/fuzz/fuzz.h"
@@ -41,6 +41,9 @@ static void read_tokenizer(const uint8_t *data, size_t n)
     fuzz_file("gptape_tokenizer.json", data, n);
     tokenizer_free(tokenizer_load(fuzz_folder(), &error));
     remove_file("gptape_tokenizer.json");
+    fuzz_file("tokenizer.json", data, n);
+    tokenizer_free(tokenizer_load(fuzz_folder(), &error));
+    remove_file("tokenizer.json");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

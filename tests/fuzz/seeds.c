@@ -27,13 +27,10 @@ static void enter(const char *folder)
     }
 }
 
-// encoder.json and vocab.bpe in one file, with a NUL between: the bytes, and four merges.
-static void seed_vocabulary(void)
+// {"!": 0, ...}: the bytes, what four merges make of some, and one that no text becomes.
+static void write_encoder(FILE *file)
 {
-    static const char *const merges[] = {"h e", "l l", "he ll", "hell o"};
     static const char *const made[] = {"he", "ll", "hell", "hello", "<|endoftext|>"};
-    enter("vocabulary");
-    FILE *file = fopen("small", "wb");
     for (int byte = 0; byte < 256; byte++) {
         char letter[5] = "";
         utf8_write(letter_of_byte(byte), letter);
@@ -42,10 +39,22 @@ static void seed_vocabulary(void)
     for (int i = 0; i < 5; i++) {
         fprintf(file, ", \"%s\": %d", made[i], 256 + i);
     }
-    fprintf(file, "}%c#version: 0.2\n", '\0');
-    for (int i = 0; i < 4; i++) {
-        fprintf(file, "%s\n", merges[i]);
-    }
+    putc('}', file);
+}
+
+// encoder.json and vocab.bpe in one file, with a NUL between; and both in the form of tokenizer.json.
+static void seed_vocabulary(void)
+{
+    enter("vocabulary");
+    FILE *file = fopen("small", "wb");
+    write_encoder(file);
+    fprintf(file, "%c#version: 0.2\nh e\nl l\nhe ll\nhell o\n", '\0');
+    fclose(file);
+    enter("../json");
+    file = fopen("tokenizer", "wb");
+    fputs("{\"pre_tokenizer\": {\"type\": \"ByteLevel\"}, \"model\": {\"type\": \"BPE\", \"vocab\": ", file);
+    write_encoder(file);
+    fputs(", \"merges\": [[\"h\", \"e\"], \"l l\", [\"he\", \"ll\"], [\"hell\", \"o\"]]}}", file);
     fclose(file);
     enter("..");
 }

@@ -230,6 +230,93 @@ START_TEST(it_is_looked_for_where_the_user_says)
 }
 END_TEST
 
+// ------------------------------------------------------------------------------------------------------------
+// tokenizer.json, which holds both files
+
+static void copy_letters(const char *name, FILE *out)
+{
+    FILE *file = fopen(name, "r");
+    ck_assert_ptr_nonnull(file);
+    for (int c = getc(file); c != EOF; c = getc(file)) {
+        putc(c, out);
+    }
+    fclose(file);
+}
+
+// The small vocabulary as one file, its merges as pairs or, as older tools wrote them, as texts.
+static void write_tokenizer_json(bool pairs)
+{
+    char line[64];
+    vocabulary_write();
+    FILE *out = fopen("tokenizer.json", "w");
+    ck_assert_ptr_nonnull(out);
+    fputs("{\"version\": \"1.0\", \"normalizer\": null, \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, "
+          "\"use_regex\": true}, \"model\": {\"type\": \"BPE\", \"vocab\": ", out);
+    copy_letters("encoder.json", out);
+    FILE *merges = fopen("vocab.bpe", "r");
+    ck_assert_ptr_nonnull(fgets(line, sizeof line, merges));           // the version
+    for (int n = 0; fgets(line, sizeof line, merges) != NULL; n++) {
+        char *right = strchr(line, ' ');
+        line[strlen(line) - 1] = '\0';
+        *right = '\0';
+        fputs(n == 0 ? ", \"merges\": [" : ", ", out);
+        if (pairs) {
+            fprintf(out, "[\"%s\", \"%s\"]", line, right + 1);
+        } else {
+            fprintf(out, "\"%s %s\"", line, right + 1);
+        }
+    }
+    fputs("]}}", out);
+    fclose(merges);
+    ck_assert_int_eq(fclose(out), 0);
+    ck_assert_int_eq(unlink("encoder.json"), 0);
+    ck_assert_int_eq(unlink("vocab.bpe"), 0);
+}
+
+START_TEST(one_file_holds_what_two_do)
+{
+    Error error = {""};
+    vocabulary_write();
+    Tokenizer *two = tokenizer_gpt2(".", &error);
+    ck_assert_msg(two != NULL, "%s", error.message);
+    for (int pairs = 0; pairs < 2; pairs++) {
+        write_tokenizer_json(pairs == 1);
+        assert_loads();
+        Tokenizer *one = tokenizer_gpt2(".", &error);
+        ck_assert_uint_eq(tokenizer_fingerprint(one), tokenizer_fingerprint(two));
+        tokenizer_free(one);
+    }
+    tokenizer_free(two);
+}
+END_TEST
+
+#define OTHER_KIND "./tokenizer.json: is another kind of tokenizer than GPT-2's"
+
+static const Fault json_faults[] = {
+    {"tokenizer.json", "\"BPE\"", "\"WordPiece\"", OTHER_KIND},
+    {"tokenizer.json", "\"ByteLevel\"", "\"Metaspace\"", OTHER_KIND},
+    {"tokenizer.json", "\"add_prefix_space\": false", "\"add_prefix_space\": true", OTHER_KIND},
+    {"tokenizer.json", "\"use_regex\": true", "\"use_regex\": false", OTHER_KIND},
+    {"tokenizer.json", "\"normalizer\": null", "\"normalizer\": {\"type\": \"NFC\"}", OTHER_KIND},
+    {"tokenizer.json", "\"vocab\":", "\"words\":", "./tokenizer.json: its model has no vocab"},
+    {"tokenizer.json", "\"merges\":", "\"pairs\":", "./tokenizer.json: its model has no merges"},
+    {"tokenizer.json", "[\"h\", \"e\"]", "[\"h\", 1]", "./tokenizer.json: its model has no merges"},
+    {"tokenizer.json", "[\"h\", \"e\"]", "[\"h\"]", "./tokenizer.json: its model has no merges"},
+    {"tokenizer.json", "[\"h\", \"e\"]", "[\"x\", \"e\"]", "./tokenizer.json: line 2: \"x e\": what it makes is no token"},
+    {"tokenizer.json", "\"ab\": 264", "\"ab\": 263", "./tokenizer.json: tokens \"aaaa\" and \"ab\": both have id 263"},
+    {"tokenizer.json", "]}}", "]}", "has no end; is it cut off?"},
+    {"tokenizer.json", "{", "[", "./tokenizer.json: can't be read as JSON from byte"},
+};
+
+START_TEST(a_faulty_tokenizer_json)
+{
+    const Fault *fault = &json_faults[_i];
+    write_tokenizer_json(true);
+    vocabulary_edit(fault->file, fault->from, fault->to);
+    assert_refused(fault->expected);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("vocabulary");
@@ -243,6 +330,8 @@ int main(void)
     tcase_add_test(tcase, other_json_is_refused);
     tcase_add_test(tcase, hugging_faces_names_are_read);
     tcase_add_test(tcase, it_is_looked_for_where_the_user_says);
+    tcase_add_test(tcase, one_file_holds_what_two_do);
+    tcase_add_loop_test(tcase, a_faulty_tokenizer_json, 0, sizeof json_faults / sizeof json_faults[0]);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
