@@ -6,6 +6,8 @@
 // anew. Nothing in it is believed: before it is used, all of it is read once and must be what was written, since an id that
 // no vocabulary has would be found only in the middle of a training run.
 
+#define _DEFAULT_SOURCE                            // for madvise
+
 #include "gpt/text/text.h"
 
 #include <stdlib.h>
@@ -144,6 +146,23 @@ bool cache_map(FILE *file, const CacheHeader *wanted, int vocab_size, Dataset *d
     dataset->n_tokens = header.n_tokens;
     dataset->fingerprint = header.fingerprint;
     return true;
+}
+
+// The system maps what is around a page that is read, up to 2 MiB of it, so that after some thousand random rows a long file would
+// count as this process's memory. Given back, it stays in the system's cache of files. A short file may stay.
+void cache_release(const Dataset *dataset, size_t first, size_t n)
+{
+    enum { SHORT = 1 << 24 };
+    const uintptr_t around = 1 << 21;              // and addresses that are multiples of it
+    uintptr_t map = (uintptr_t)dataset->map;
+    uintptr_t ids = (uintptr_t)dataset->ids;
+    uintptr_t start = (ids + first * (size_t)dataset->id_bytes) / around * around;
+    uintptr_t end = (ids + (first + n) * (size_t)dataset->id_bytes + around - 1) / around * around;
+    if (dataset->map_bytes > SHORT) {
+        start = start > map ? start : map;
+        end = end < map + dataset->map_bytes ? end : map + dataset->map_bytes;
+        madvise((void *)start, end - start, MADV_DONTNEED);
+    }
 }
 
 void cache_unmap(Dataset *dataset)

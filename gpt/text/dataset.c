@@ -243,6 +243,7 @@ static void copy_row(const Dataset *dataset, DatasetSplit split, size_t place, i
         ids[t] = (int)cache_id(dataset->ids, dataset->id_bytes, start + (size_t)t);
         targets[t] = (int)cache_id(dataset->ids, dataset->id_bytes, start + (size_t)t + 1);
     }
+    cache_release(dataset, start, (size_t)T + 1);
 }
 
 void dataset_batch(const Dataset *dataset, DatasetSplit split, Random *random, int B, int T, int *ids, int *targets)

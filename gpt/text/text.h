@@ -159,6 +159,7 @@ bool cache_end(FILE *file, CacheHeader *header);
 // what is wrong with it if not: "is cut off".
 bool cache_map(FILE *file, const CacheHeader *wanted, int vocab_size, Dataset *dataset, Error *error);
 uint32_t cache_id(const void *ids, int id_bytes, size_t i);            // the i-th
+void cache_release(const Dataset *dataset, size_t first, size_t n);   // gives back the memory in which these ids were read
 void cache_unmap(Dataset *dataset);
 
 struct Tokenizer {
