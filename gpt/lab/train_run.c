@@ -145,6 +145,9 @@ static bool make_steps(Run *run, Error *error)
     const TrainConfig *config = &run->trainer->setup.train;
     const TrainWatcher *watcher = run->watcher;
     bool stopped = false;
+    if (run->trainer->adamw.step >= config->steps) {
+        return save(run, error);                   // a kill between the state and the model has left an older model
+    }
     while (run->trainer->adamw.step < config->steps && !stopped) {
         TrainRow row;
         if (!make_step(run, &row, error)) {

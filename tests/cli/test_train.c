@@ -1,0 +1,437 @@
+// test_train.c: gptape train as a user types it: what it leaves in its folder, going on after Ctrl-C, kill -9 and a full disk, bit for
+// bit, and every wrong way to ask. Each test runs in an empty folder with a small text in text.txt.
+
+#include "tests/cli/run.h"
+#include "tests/support/folder.h"
+#include "tests/support/suite.h"
+
+#include <check.h>
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// A run small enough for a test, with all that could disturb it: dropout, accumulation, evaluations, samples, measured gradients.
+#define SMALL "train --config tiny --data text.txt --batch 2 --accumulate 2 --dropout 0.1 --eval-every 10 --eval-batches 2 " \
+              "--sample-every 15 --gradflow-every 7 --save-every 6 --threads 1 --quiet"
+
+static void enter(void)
+{
+    folder_enter();
+    FILE *file = fopen("text.txt", "w");
+    ck_assert_ptr_nonnull(file);
+    for (int i = 0; i < 300; i++) {
+        fprintf(file, "%d green bottles hanging on the wall, and if one green bottle should accidentally fall\n", 300 - i);
+    }
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+static void run_well(const char *arguments)
+{
+    Run run = run_gptape(arguments);
+    assert_quiet(&run);
+    run_free(&run);
+}
+
+static void shell_well(const char *command)
+{
+    Run run = run_shell(command);
+    ck_assert_msg(run.status == 0, "%s: %d: %s%s", command, run.status, run.out, run.err);
+    run_free(&run);
+}
+
+// All that a run has learned, all it needs to go on, and all it measured, but for the times.
+static void assert_same_run(const char *a, const char *b)
+{
+    char command[1024];
+    snprintf(command, sizeof command,
+             "cmp %s/model.safetensors %s/model.safetensors && cmp %s/training.safetensors %s/training.safetensors && "
+             "cmp %s/gradflow.csv %s/gradflow.csv && cut -d, -f1-5 %s/log.csv > a.log && cut -d, -f1-5 %s/log.csv > b.log && "
+             "cmp a.log b.log", a, b, a, b, a, b, a, b);
+    shell_well(command);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// What a run leaves
+
+START_TEST(a_run_leaves_what_it_should)
+{
+    static const char *const names[] = {"model.safetensors", "config.json", "gptape_tokenizer.json", "training.safetensors", "data.bin",
+                                        "log.csv", "loss.png", "gradflow.csv", "gradflow.png"};
+    Run run = run_gptape(SMALL " --out run --steps 30");
+    assert_quiet(&run);
+    assert_has(&run, run.out, "After step 15:");
+    assert_has(&run, run.out, "Sample 1 of the trained model:");
+    assert_has(&run, run.out, "Cross-entropy loss");
+    assert_has(&run, run.out, "untrained");
+    assert_has(&run, run.out, "after 30 steps");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "run/%s", names[i]);
+        ck_assert_msg(access(path, R_OK) == 0, "%s is not there", path);
+    }
+    run_free(&run);
+    shell_well("[ \"$(head -c 4 run/loss.png | tail -c 3)\" = PNG ] && [ \"$(head -c 4 run/gradflow.png | tail -c 3)\" = PNG ]");
+    shell_well("[ \"$(ls -A run | wc -l)\" = 9 ]");
+}
+END_TEST
+
+START_TEST(the_log_has_a_row_a_step)
+{
+    run_well(SMALL " --out run --steps 25");
+    FILE *log = fopen("run/log.csv", "r");
+    char line[256];
+    int steps = 0;
+    ck_assert_ptr_nonnull(log);
+    ck_assert_ptr_nonnull(fgets(line, sizeof line, log));
+    ck_assert_str_eq(line, "step,loss,val_loss,lr,grad_norm,tokens_per_s,ms\n");
+    while (fgets(line, sizeof line, log) != NULL) {
+        int step;
+        double loss;
+        char rest[200];
+        ck_assert_int_eq(sscanf(line, "%d,%lf,%199s", &step, &loss, rest), 3);
+        steps++;
+        ck_assert_int_eq(step, steps);
+        ck_assert(isfinite(loss) && loss > 0);
+        bool evaluated = step % 10 == 0 || step == 25;
+        ck_assert_msg((rest[0] != ',') == evaluated, "val_loss: %s", line);
+    }
+    ck_assert_int_eq(steps, 25);
+    fclose(log);
+}
+END_TEST
+
+// What was trained speaks, and is measured, like any saved model.
+START_TEST(other_commands_read_what_it_learned)
+{
+    run_well(SMALL " --out run --steps 20");
+    Run eval = run_gptape("eval --model run --data text.txt --quiet --json");
+    assert_succeeded(&eval);
+    run_free(&eval);
+    Run text = run_gptape("generate --model run --prompt '12 green' --tokens 10 --quiet");
+    assert_succeeded(&text);
+    run_free(&text);
+}
+END_TEST
+
+static cJSON *parse(const Run *run)
+{
+    cJSON *json = cJSON_Parse(run->out);
+    ck_assert_msg(json != NULL, "not JSON: %.200s", run->out);
+    return json;
+}
+
+static double number_of(const cJSON *json, const char *name)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
+    ck_assert_msg(cJSON_IsNumber(item), "%s is no number", name);
+    return item->valuedouble;
+}
+
+// The loss of one batch, as the log has it; a step later it is another.
+START_TEST(a_fixed_batch_gives_a_loss_a_step)
+{
+    Run run = run_gptape("train --config tiny --ids '1,2,3;4,5,6' --targets '2,3,4;5,6,7' --steps 12 --out run --json --quiet");
+    assert_quiet(&run);
+    cJSON *json = parse(&run);
+    Run last = run_shell("tail -n 1 run/log.csv | cut -d, -f2");
+    ck_assert_msg(fabs(number_of(json, "loss") - strtod(last.out, NULL)) < 1e-8, "%s, not %s", run.out, last.out);
+    Run first = run_shell("sed -n 2p run/log.csv | cut -d, -f2");
+    ck_assert_double_lt(number_of(json, "loss"), strtod(first.out, NULL));
+    Run eval = run_gptape("gradflow --net gpt --config tiny --ids '1,2,3;4,5,6' --targets '2,3,4;5,6,7' --shortcut on --json --quiet");
+    char *found = strstr(eval.out, "\"loss\"");
+    ck_assert_msg(found != NULL, "%s", eval.out);
+    double loss = strtod(found + strlen("\"loss\":"), NULL);
+    ck_assert_msg(fabs(loss - strtod(first.out, NULL)) < 1e-6, "gradflow's loss is %.9g, the first step's %s", loss, first.out);
+    cJSON_Delete(json);
+    run_free(&run);
+    run_free(&last);
+    run_free(&first);
+    run_free(&eval);
+}
+END_TEST
+
+// A few steps are not enough for stories, but both shares are there, and what is counted is counted.
+START_TEST(stories_are_the_default_in_a_new_folder_each_time)
+{
+    Run run = run_gptape("train --config tiny --steps 3 --eval-batches 1 --threads 1 --json --quiet");
+    assert_quiet(&run);
+    cJSON *json = parse(&run);
+    const cJSON *before = cJSON_GetObjectItemCaseSensitive(json, "stories_before");
+    const cJSON *after = cJSON_GetObjectItemCaseSensitive(json, "stories");
+    ck_assert_double_gt(number_of(before, "sentences"), 0);
+    ck_assert_double_eq(number_of(before, "share"), 0);
+    ck_assert_double_ge(number_of(after, "sentences"), number_of(after, "well_formed"));
+    ck_assert_double_gt(number_of(json, "val_loss_before"), number_of(json, "val_loss"));
+    ck_assert_str_eq(cJSON_GetObjectItemCaseSensitive(json, "out")->valuestring, "runs/1");
+    cJSON_Delete(json);
+    run_free(&run);
+    run_well("train --config tiny --steps 2 --eval-batches 1 --threads 1 --quiet");
+    run_well("train --resume --steps 4 --threads 1 --quiet");
+    shell_well("[ \"$(wc -l < runs/1/log.csv)\" = 4 ] && [ \"$(wc -l < runs/2/log.csv)\" = 5 ]");
+}
+END_TEST
+
+START_TEST(the_same_seed_gives_the_same_run)
+{
+    run_well(SMALL " --out a --steps 12");
+    run_well(SMALL " --out b --steps 12 --recompute on");
+    run_well(SMALL " --out c --steps 12 --seed 7");
+    shell_well("cmp a/model.safetensors b/model.safetensors && ! cmp -s a/model.safetensors c/model.safetensors");
+}
+END_TEST
+
+START_TEST(without_shortcuts_the_gradients_say_so)
+{
+    run_well(SMALL " --out run --steps 8 --shortcut off");
+    shell_well("grep -q '^0,off,pre,gelu,7,' run/gradflow.csv && ! grep -q ',skip_grad,' run/gradflow.csv");
+    shell_well("grep -q shortcut run/config.json");
+}
+END_TEST
+
+// A model that has learned is where the next one begins.
+START_TEST(a_saved_model_is_tuned_on)
+{
+    run_well(SMALL " --out first --steps 40");
+    Run run = run_gptape("train --model first --data text.txt --out second --steps 10 --batch 2 --eval-batches 2 --threads 1 --json --quiet");
+    assert_quiet(&run);
+    cJSON *json = parse(&run);
+    Run learned = run_shell("tail -n 1 first/log.csv | cut -d, -f3");
+    ck_assert_msg(fabs(number_of(json, "val_loss_before") - strtod(learned.out, NULL)) < 1e-5, "%s begins at %g", learned.out,
+                  number_of(json, "val_loss_before"));
+    cJSON_Delete(json);
+    run_free(&learned);
+    run_free(&run);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Going on
+
+// Killed at any moment, as often as one likes: begun anew if there was no checkpoint yet, and else gone on with.
+START_TEST(kill_9_at_any_moment_loses_nothing)
+{
+    static const char script[] =
+        "go() { more=; [ ! -e run/training.safetensors ] || more=--resume; "
+        "sh -c 'echo $$ > pid; exec \"$GPTAPE_BIN\" " SMALL " --out run --steps 60 '$more; }; "
+        "for t in 0.03 0.07 0.11 0.2 0.05 0.16 0.3; do rm -f pid; go > out 2> err & p=$!; sleep $t; while [ ! -s pid ]; do :; done; "
+        "kill -9 $(cat pid); wait $p; cat err; "
+        "done; go > out 2>&1 || { cat out; exit 1; }";
+    run_well(SMALL " --out whole --steps 60");
+    Run run = run_shell(script);
+    ck_assert_msg(run.status == 0, "%d: %s%s", run.status, run.out, run.err);
+    run_free(&run);
+    assert_same_run("whole", "run");
+}
+END_TEST
+
+// Killed between the last checkpoint and the model that is saved after it.
+START_TEST(the_model_is_that_of_the_checkpoint)
+{
+    run_well(SMALL " --out run --steps 6");
+    shell_well("cp run/model.safetensors older");
+    run_well("train --out run --resume --steps 8 --threads 1 --quiet");
+    shell_well("cp run/model.safetensors newer && ! cmp -s older newer && cp older run/model.safetensors");
+    run_well("train --out run --resume --threads 1 --quiet");
+    shell_well("cmp run/model.safetensors newer");
+}
+END_TEST
+
+START_TEST(a_signal_finishes_the_step_saves_and_says_how_to_go_on)
+{
+    static const char *const signals[] = {"INT", "TERM"};
+    char command[1024];
+    snprintf(command, sizeof command,
+             "\"$GPTAPE_BIN\" train --config tiny --data text.txt --steps 100000 --batch 2 --threads 1 --out run > out 2> err & p=$!; "
+             "while ! [ -s run/log.csv ] || [ $(wc -l < run/log.csv) -lt 20 ]; do sleep 0.02; done; "
+             "kill -%s $p; wait $p; echo $?", signals[_i]);
+    Run run = run_shell(command);
+    ck_assert_int_eq(atoi(run.out), _i == 0 ? 130 : 143);
+    run_free(&run);
+    Run said = run_shell("tail -n 1 err");
+    assert_has(&said, said.out, "of 100000; go on with: gptape train --out run --resume");
+    int step = 0;
+    ck_assert_int_eq(sscanf(strstr(said.out, "after step"), "after step %d", &step), 1);
+    run_free(&said);
+    Run logged = run_shell("tail -n 1 run/log.csv");
+    ck_assert_int_eq(atoi(logged.out), step);
+    run_free(&logged);
+    snprintf(command, sizeof command, "train --out run --resume --steps %d --threads 1 --quiet", step + 3);
+    run_well(command);
+    snprintf(command, sizeof command, "[ \"$(wc -l < run/log.csv)\" = %d ]", step + 4);
+    shell_well(command);
+}
+END_TEST
+
+// Where there is no room the checkpoint stays what it was, and the run goes on from there.
+START_TEST(a_full_disk_is_told_and_the_checkpoint_stays)
+{
+    run_well(SMALL " --out whole --steps 20 --decay-steps 20 --warmup 2");
+    run_well(SMALL " --out run --steps 10 --decay-steps 20 --warmup 2");
+    shell_well("cp run/training.safetensors kept");
+    Run run = run_shell("ulimit -f 200; exec \"$GPTAPE_BIN\" train --out run --resume --steps 20 --threads 1 --quiet");
+    assert_one_line_error(&run, 1, "run/training.safetensors: can't be written: ");
+    assert_has(&run, run.err, "run has the checkpoint of step 10");
+    run_free(&run);
+    shell_well("cmp run/training.safetensors kept");
+    run_well("train --out run --resume --steps 20 --threads 1 --quiet");
+    // The text of steps is in the file; all else is as if there had been no stop.
+    shell_well("cmp whole/model.safetensors run/model.safetensors && cmp whole/training.safetensors run/training.safetensors");
+}
+END_TEST
+
+START_TEST(what_was_said_may_be_said_again)
+{
+    run_well(SMALL " --out run --steps 6");
+    run_well(SMALL " --out run --steps 8 --resume");
+    run_well("train --out run --resume --seed 123 --tokenizer chars --threads 1 --quiet");
+    shell_well("mv text.txt moved.txt");
+    run_well("train --out run --resume --data moved.txt --steps 9 --threads 1 --quiet");
+}
+END_TEST
+
+typedef struct Wrong {
+    const char *arguments;
+    int status;
+    const char *part;                              // of the line on stderr
+} Wrong;
+
+static const Wrong contradictions[] = {
+    {"--lr 0.5", 2, "--lr 0.5: the run began with 0.001, and goes on with it; leave this out"},
+    {"--batch 3", 2, "--batch 3: the run began with 2"},
+    {"--warmup 1", 2, "--warmup 1: the run began with 0"},
+    {"--steps 2", 2, "--steps 2: is less than the 6 steps that were made already"},
+    {"--seed 1", 2, "--seed 1: the run began with 123"},
+    {"--n-layer 3", 2, "--n-layer 3: the run began with another model"},
+    {"--config char", 2, "--config char: the run began with another model"},
+    {"--shortcut off", 2, "--shortcut off: the run began with another model"},
+    {"--tokenizer bytes", 2, "--tokenizer bytes: the run began with another tokenizer"},
+    {"--model run", 2, "--model run: the run did not start from that model"},
+    {"--ids 1,2 --targets 2,3", 2, "--ids 1,2: the run learns from something else"},
+    {"--data other.txt", 1, "other.txt: has changed since this run began"},
+    {"--data none.txt", 1, "none.txt: can't be read"},
+};
+
+START_TEST(contradictions_are_refused)
+{
+    char arguments[256];
+    run_well(SMALL " --out run --steps 6");
+    shell_well("tac text.txt > other.txt; cp -r run kept");
+    for (size_t i = 0; i < sizeof contradictions / sizeof contradictions[0]; i++) {
+        snprintf(arguments, sizeof arguments, "train --out run --resume %s", contradictions[i].arguments);
+        Run run = run_gptape(arguments);
+        assert_one_line_error(&run, contradictions[i].status, contradictions[i].part);
+        ck_assert_str_eq(run.out, "");
+        run_free(&run);
+    }
+    shell_well("rm run/data.bin kept/data.bin; diff -r run kept");
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Wrong input
+
+static const Wrong wrongs[] = {
+    {"--data none.txt", 1, "none.txt: can't be read"},
+    {"--data empty.txt", 1, "empty.txt: "},
+    {"--data short.txt", 1, "short.txt: is too short"},
+    {"--data binary", 1, "binary: "},
+    {"--data .", 1, "is a folder"},
+    {"--steps 0", 2, "--steps 0: is too small"},
+    {"--steps x", 2, "--steps x: is not a whole number"},
+    {"--lr -1", 2, "--lr -1: is out of range"},
+    {"--lr 1e-4 --min-lr 1e-3", 2, "--min-lr 1e-3: is more than --lr, 0.0001"},
+    {"--beta2 1", 2, "--beta2 1: is out of range"},
+    {"--length 65", 2, "--length 65: is more than the context length, 64"},
+    {"--batch 2000000000", 2, "--batch 2000000000: times --length 64"},
+    {"--batch 20000000", 1, "training: needs "},
+    {"--ids 1,2", 2, "--ids and --targets: give both"},
+    {"--ids 1,2 --targets 2", 2, "--targets 2: is 1 x 1, and --ids is 1 x 2"},
+    {"--ids 1,2 --targets 2,900", 2, "--targets 2,900: '900' is no whole number from 0 to 64"},
+    {"--ids 1,2 --targets 2,3 --accumulate 2", 2, "--accumulate 2: does not part the 1 rows"},
+    {"--ids 1,2 --targets 2,3 --batch 2", 2, "--batch 2: is about a text"},
+    {"--ids 1,2 --targets 2,3 --config tiny --context-length 1", 2, "--ids 1,2: has rows of 2, and the context length is 1"},
+    {"--data text.txt --vocab-size 5", 2, "--vocab-size 5: is too small"},
+    {"--data text.txt --tokenizer morse", 2, "--tokenizer morse: is not known"},
+    {"--model none", 1, "none: there is no such folder"},
+    {"--model none --n-layer 3", 2, "--n-layer 3: belongs to an untrained model"},
+    {"--out text.txt", 1, "text.txt: is a file"},
+    {"--out run", 1, "run: holds another run; --resume goes on with it, another --out keeps both"},
+    {"--out model", 1, "model: has a file config.json, which would be overwritten"},
+    {"--out /proc/none/run", 1, "/proc/none"},
+    {"--resume --out empty", 1, "empty: holds no run that could go on"},
+    {"--resume --out nowhere", 1, "nowhere: holds no run that could go on"},
+    {"--resume", 1, "runs/1: holds no run that could go on"},
+    {"--resume --out broken", 1, "broken/training.safetensors: "},
+    {"--data text.txt frobnicate", 2, "'frobnicate': is not expected here"},
+};
+
+START_TEST(wrong_input_is_told_in_one_line)
+{
+    char arguments[256];
+    run_well(SMALL " --out run --steps 2");
+    shell_well(": > empty.txt; printf 'Too short.' > short.txt; head -c 3000 /dev/urandom > binary; mkdir empty model broken; "
+               "echo '{}' > model/config.json; head -c 5000 run/training.safetensors > broken/training.safetensors; "
+               "rm -f a.log; find . -type f | sort | xargs cksum > before");
+    snprintf(arguments, sizeof arguments, "train %s --quiet", wrongs[_i].arguments);
+    Run run = run_gptape(arguments);
+    assert_one_line_error(&run, wrongs[_i].status, wrongs[_i].part);
+    ck_assert_str_eq(run.out, "");
+    run_free(&run);
+    shell_well("find . -type f ! -name before | sort | xargs cksum > after; grep -v '/before$' before > was; "
+               "grep -v -e '/after$' -e '/was$' after > is; diff was is");
+    shell_well("! [ -e runs/1 ]");
+}
+END_TEST
+
+// Two runs in one folder would spoil each other's.
+START_TEST(a_folder_has_one_run_at_a_time)
+{
+    Run run = run_shell("\"$GPTAPE_BIN\" train --config tiny --data text.txt --steps 100000 --batch 2 --threads 1 --out run > out 2> err & p=$!; "
+                        "while ! [ -s run/log.csv ] || [ $(wc -l < run/log.csv) -lt 3 ]; do sleep 0.02; done; "
+                        "\"$GPTAPE_BIN\" train --out run --resume --threads 1 --quiet; echo $?; kill -9 $p; wait $p 2> /dev/null");
+    ck_assert_int_eq(atoi(run.out), 1);
+    assert_has(&run, run.err, "run/log.csv: another run is writing to it");
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(a_loss_that_explodes_is_told)
+{
+    Run run = run_gptape("train --config tiny --data text.txt --steps 200 --batch 2 --lr 1000 --min-lr 1000 --warmup 0 --clip 0 --norm none "
+                         "--out run --threads 1 --quiet --save-every 1");
+    assert_one_line_error(&run, 1, "training stops, with the weights of the step before");
+    assert_has(&run, run.err, "run has the checkpoint of step ");
+    run_free(&run);
+    shell_well("! grep -qi nan run/log.csv");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("train");
+    TCase *tests = case_create("runs");
+    tcase_add_checked_fixture(tests, enter, folder_leave);
+    tcase_add_test(tests, a_run_leaves_what_it_should);
+    tcase_add_test(tests, the_log_has_a_row_a_step);
+    tcase_add_test(tests, other_commands_read_what_it_learned);
+    tcase_add_test(tests, a_fixed_batch_gives_a_loss_a_step);
+    tcase_add_test(tests, stories_are_the_default_in_a_new_folder_each_time);
+    tcase_add_test(tests, the_same_seed_gives_the_same_run);
+    tcase_add_test(tests, without_shortcuts_the_gradients_say_so);
+    tcase_add_test(tests, a_saved_model_is_tuned_on);
+    tcase_add_test(tests, kill_9_at_any_moment_loses_nothing);
+    tcase_add_test(tests, the_model_is_that_of_the_checkpoint);
+    tcase_add_loop_test(tests, a_signal_finishes_the_step_saves_and_says_how_to_go_on, 0, 2);
+    tcase_add_test(tests, a_full_disk_is_told_and_the_checkpoint_stays);
+    tcase_add_test(tests, what_was_said_may_be_said_again);
+    tcase_add_test(tests, contradictions_are_refused);
+    tcase_add_loop_test(tests, wrong_input_is_told_in_one_line, 0, sizeof wrongs / sizeof wrongs[0]);
+    tcase_add_test(tests, a_folder_has_one_run_at_a_time);
+    tcase_add_test(tests, a_loss_that_explodes_is_told);
+    suite_add_tcase(suite, tests);
+    return suite_run(suite);
+}
