@@ -39,6 +39,13 @@ typedef struct AttentionSizes {
     Real scale;                                    // 1 / sqrt(D)
 } AttentionSizes;
 
+// Attention of T new positions to themselves and to those of a cache: the first of them sees past + 1 positions, the next one more.
+typedef struct CachedSizes {
+    AttentionSizes now;
+    size_t past;
+    size_t room;                                   // keys and values are (B, n_head, room, D), the new ones' among them
+} CachedSizes;
+
 // What a step of AdamW needs to know besides the values.
 typedef struct AdamWFactors {
     Real gradient;                                 // multiplies each gradient first
@@ -79,6 +86,8 @@ typedef struct Kernels {
     void (*attention)(const AttentionSizes *s, const Real *qkv, double *z, Real *y);
     void (*attention_backward)(const AttentionSizes *s, const Real *qkv, const double *z, const Real *y, const Real *dy,
                                bool accumulate, Real *dqkv);
+
+    void (*attention_cached)(const CachedSizes *s, const Real *qkv, const Real *keys, const Real *values, Real *y);
 
     // Optimizers
     double (*sum_of_squares)(const Real *x, size_t n);

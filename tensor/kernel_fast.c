@@ -156,6 +156,7 @@ const Kernels kernels_fast = {
     .cross_entropy_backward = fast_cross_entropy_backward,
     .attention = fast_attention,
     .attention_backward = fast_attention_backward,
+    .attention_cached = fast_attention_cached,
     .sum_of_squares = fast_sum_of_squares,
     .scale = fast_scale,
     .adamw = fast_adamw,

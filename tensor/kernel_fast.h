@@ -15,5 +15,6 @@ void blocked_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const
 void fast_attention(const AttentionSizes *s, const Real *qkv, double *z, Real *y);
 void fast_attention_backward(const AttentionSizes *s, const Real *qkv, const double *z, const Real *y, const Real *dy,
                              bool accumulate, Real *dqkv);
+void fast_attention_cached(const CachedSizes *s, const Real *qkv, const Real *keys, const Real *values, Real *y);
 
 #endif

@@ -158,6 +158,57 @@ void fast_attention(const AttentionSizes *s, const Real *qkv, double *z, Real *y
 }
 
 // ------------------------------------------------------------------------------------------------------------
+// Over a cache: a query alone, so scores are a matrix of keys by a vector
+
+typedef struct CachedCall {
+    const CachedSizes *s;
+    const Real *qkv, *keys, *values;
+    Real *y;
+} CachedCall;
+
+static void attend_cached(const AttentionSizes *s, const Real *q, const Real *keys, const Real *values, size_t n, Real *y)
+{
+    const VectorLoops *loops = vector_loops();
+    _Alignas(64) Real scores[KEYS];
+    Streaming so_far = {.largest = {-INFINITY}};
+    memset(y, 0, s->D * sizeof(Real));
+    for (size_t r = 0; r < n; r += KEYS) {
+        size_t columns = smaller(KEYS, n - r);
+        MatvecCall products = {.matrix = keys + r * s->D, .K = s->D, .ld = s->D, .x = q, .y = scores};
+        loops->matvec(&products, 0, columns);
+        soften_row(s, scores, columns, columns, 0, &so_far, y);
+        loops->add_rows(scores, values + r * s->D, columns, s->D, y);
+    }
+    Real factor = (Real)(1 / so_far.sum[0]);
+    for (size_t d = 0; d < s->D; d++) {
+        y[d] *= factor;
+    }
+}
+
+static void attend_cached_heads(const void *call, size_t start, size_t end)
+{
+    const CachedCall *c = call;
+    const AttentionSizes *now = &c->s->now;
+    for (size_t i = start; i < end; i++) {
+        Head head = head_at(now, i);
+        size_t kept = i * c->s->room * now->D;
+        for (size_t t = 0; t < now->T; t++) {
+            const Real *q = c->qkv + head.qkv + t * 3 * now->C;
+            Real *y = c->y + head.y + t * now->C;
+            attend_cached(now, q, c->keys + kept, c->values + kept, c->s->past + t + 1, y);
+        }
+    }
+}
+
+void fast_attention_cached(const CachedSizes *s, const Real *qkv, const Real *keys, const Real *values, Real *y)
+{
+    const AttentionSizes *now = &s->now;
+    CachedCall call = {.s = s, .qkv = qkv, .keys = keys, .values = values, .y = y};
+    double head = (double)now->T * (double)(s->past + now->T) * (double)now->D;
+    parallel_for(now->B * now->n_head, (size_t)(WORTH_A_THREAD / head) + 1, attend_cached_heads, &call);
+}
+
+// ------------------------------------------------------------------------------------------------------------
 // Backward
 
 // A tile's part of all three gradients. mean_dp[i] is sum_r p_r dp_r of row i.

@@ -178,11 +178,30 @@ bool kernels_have_onednn(void)
 
 #endif
 
+// ------------------------------------------------------------------------------------------------------------
+// A matrix by a vector, where memory sets the pace: generating one token is little else
+
+// Values of the matrix that are worth waking a thread for: it reads them in about 10 microseconds.
+static const size_t WORTH_A_THREAD = 1 << 15;
+
+static void fast_matvec(int rows, int K, const Real *matrix, int ld, const Real *x, bool accumulate, Real *y)
+{
+    MatvecCall call = {.matrix = matrix, .K = (size_t)K, .ld = (size_t)ld, .x = x, .accumulate = accumulate, .y = y};
+    size_t grain = (WORTH_A_THREAD / (size_t)K / MATVEC_ROWS + 1) * MATVEC_ROWS;
+    parallel_for((size_t)rows, grain, vector_loops()->matvec, &call);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+
 void fast_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
                bool accumulate, Real *C, int ldc)
 {
     if ((double)M * N * K <= SMALL_PRODUCT) {
         kernels_plain.gemm(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, accumulate, C, ldc);
+        return;
+    }
+    if (M == 1 && !transpose_a && transpose_b) {
+        fast_matvec(N, K, B, ldb, A, accumulate, C);
         return;
     }
     large_gemm(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, accumulate, C, ldc);

@@ -135,6 +135,7 @@ const Kernels kernels_plain = {
     .cross_entropy_backward = plain_cross_entropy_backward,
     .attention = plain_attention,
     .attention_backward = plain_attention_backward,
+    .attention_cached = plain_attention_cached,
     .sum_of_squares = plain_sum_of_squares,
     .scale = plain_scale,
     .adamw = plain_adamw,

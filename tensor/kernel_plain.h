@@ -18,5 +18,6 @@ void plain_cross_entropy_backward(const LogitRows *r, Real dy, bool accumulate, 
 void plain_attention(const AttentionSizes *s, const Real *qkv, double *z, Real *y);
 void plain_attention_backward(const AttentionSizes *s, const Real *qkv, const double *z, const Real *y, const Real *dy,
                               bool accumulate, Real *dqkv);
+void plain_attention_cached(const CachedSizes *s, const Real *qkv, const Real *keys, const Real *values, Real *y);
 
 #endif

@@ -31,34 +31,41 @@ static size_t seen(const AttentionSizes *s, size_t t)
     return s->causal ? t + 1 : s->T;
 }
 
-// y_t of one head; returns z_t. The running maximum keeps exp from overflowing: when a larger score comes, what has been
-// summed so far is scaled down to it (the streaming softmax of Milakov and Gimelshein 2018).
-static double attention_position(const AttentionSizes *s, const Real *qkv, Real *out, size_t b, size_t h, size_t t)
+// y of one query that sees n keys and values, each step values behind the one before; returns z. The running maximum keeps exp from
+// overflowing: when a larger score comes, what has been summed so far is scaled down to it (the streaming softmax of Milakov and
+// Gimelshein 2018).
+static double attend(const AttentionSizes *s, const Real *q, const Real *k, const Real *v, size_t step, size_t n, Real *y)
 {
-    const Real *q_t = qkv + qkv_at(s, b, h, t);
-    Real *y_t = out + output_at(s, b, h, t);
     Real largest = (Real)-INFINITY;
     Real sum = 0;
     for (size_t d = 0; d < s->D; d++) {
-        y_t[d] = 0;
+        y[d] = 0;
     }
-    for (size_t r = 0; r < seen(s, t); r++) {
-        const Real *k_r = qkv + qkv_at(s, b, h, r) + s->C;
-        const Real *v_r = k_r + s->C;
-        Real score = dot(q_t, k_r, s->D) * s->scale;
+    for (size_t r = 0; r < n; r++) {
+        const Real *k_r = k + r * step;
+        const Real *v_r = v + r * step;
+        Real score = dot(q, k_r, s->D) * s->scale;
         Real largest_before = largest;
         largest = score > largest ? score : largest;
         Real shrink = exp(largest_before - largest);           // 0 the first time
         Real weight = exp(score - largest);
         sum = sum * shrink + weight;
         for (size_t d = 0; d < s->D; d++) {
-            y_t[d] = y_t[d] * shrink + weight * v_r[d];
+            y[d] = y[d] * shrink + weight * v_r[d];
         }
     }
     for (size_t d = 0; d < s->D; d++) {
-        y_t[d] /= sum;
+        y[d] /= sum;
     }
     return (double)largest + log((double)sum);
+}
+
+// y_t of one head; returns z_t.
+static double attention_position(const AttentionSizes *s, const Real *qkv, Real *out, size_t b, size_t h, size_t t)
+{
+    const Real *q_t = qkv + qkv_at(s, b, h, t);
+    const Real *k = qkv + qkv_at(s, b, h, 0) + s->C;
+    return attend(s, q_t, k, k + s->C, 3 * s->C, seen(s, t), out + output_at(s, b, h, t));
 }
 
 void plain_attention(const AttentionSizes *s, const Real *qkv, double *z, Real *y)
@@ -67,6 +74,20 @@ void plain_attention(const AttentionSizes *s, const Real *qkv, double *z, Real *
         for (size_t h = 0; h < s->n_head; h++) {
             for (size_t t = 0; t < s->T; t++) {
                 z[(b * s->n_head + h) * s->T + t] = attention_position(s, qkv, y, b, h, t);
+            }
+        }
+    }
+}
+
+void plain_attention_cached(const CachedSizes *s, const Real *qkv, const Real *keys, const Real *values, Real *y)
+{
+    const AttentionSizes *now = &s->now;
+    for (size_t b = 0; b < now->B; b++) {
+        for (size_t h = 0; h < now->n_head; h++) {
+            size_t head = (b * now->n_head + h) * s->room * now->D;
+            for (size_t t = 0; t < now->T; t++) {
+                const Real *q_t = qkv + qkv_at(now, b, h, t);
+                attend(now, q_t, keys + head, values + head, now->D, s->past + t + 1, y + output_at(now, b, h, t));
             }
         }
     }

@@ -41,6 +41,16 @@ typedef struct RowsCall {
     Real *out;
 } RowsCall;
 
+typedef struct MatvecCall {
+    const Real *matrix;                            // rows of K values, ld apart
+    size_t K, ld;
+    const Real *x;                                 // (K)
+    bool accumulate;
+    Real *y;                                       // one for each row
+} MatvecCall;
+
+enum { MATVEC_ROWS = 4 };                          // that are done together
+
 typedef struct LayernormCall {
     const LayernormRows *r;
     const Real *bias, *dy;
@@ -76,6 +86,7 @@ typedef struct VectorLoops {
     LoopPart *softmax_backward;                    // y, and dy in x
     LoopPart *layernorm;
     LoopPart *layernorm_dx;
+    LoopPart *matvec;                              // y = matrix x; in parts of a multiple of MATVEC_ROWS no thread changes a bit
     LoopPart *cross_entropy;                       // z only
     LoopPart *cross_entropy_backward;
 
@@ -89,6 +100,7 @@ typedef struct VectorLoops {
     double (*row_exp)(Real factor, Real shift, Real *x, size_t n);
     void (*attention_slopes)(Real factor, double z, Real mean_dp, Real *x, Real *dp, size_t n);
     Real (*dot)(const Real *a, const Real *b, size_t n);
+    void (*add_rows)(const Real *weights, const Real *rows, size_t n, size_t D, Real *y);           // y (D) += weights (n) rows (n, D)
 
     // C (M, N) = or += A (M, K) B (K, N), all packed in panels by gemm.c.
     int tile_rows, tile_columns;

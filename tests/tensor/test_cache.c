@@ -45,11 +45,17 @@ static void assert_rows(const Tensor *got, const double *expected, Sizes s, int 
     }
 }
 
-// All of it in pieces of 1, 2, 3, ... positions, beginning with so many.
+// All of it in pieces of 1, 2, 3, ... positions, beginning with so many; with each set of kernels.
 START_TEST(positions_in_pieces_see_what_they_see_at_once)
 {
-    Sizes s = sizes[_i / 3];
+    Sizes s = sizes[_i / 6];
     int first = _i % 3 + 1;
+    const char *wish = getenv("GPTAPE_KERNELS");
+    const char *set = _i % 6 < 3 ? "plain" : "fast";
+    if (wish != NULL && strcmp(wish, set) != 0) {
+        return;
+    }
+    ck_assert(kernels_choose(set));
     tape_no_grad_begin();
     Tensor *qkv = random_leaf(SHAPE(s.B, s.T, 3 * s.n_head * s.D), 3);
     const Tensor *whole = tensor_attention(qkv, s.n_head, true);       // (B, T, C)
@@ -164,7 +170,7 @@ int main(void)
     Suite *suite = suite_create("cache");
     TCase *tcase = case_create("cache");
     tcase_add_checked_fixture(tcase, make_tape, free_tape);
-    tcase_add_loop_test(tcase, positions_in_pieces_see_what_they_see_at_once, 0, 3 * SIZES_COUNT);
+    tcase_add_loop_test(tcase, positions_in_pieces_see_what_they_see_at_once, 0, 6 * SIZES_COUNT);
     tcase_add_test(tcase, keys_and_values_lie_head_by_head);
     tcase_add_test(tcase, an_emptied_cache_is_as_new);
     tcase_add_test(tcase, large_scores_do_not_overflow);

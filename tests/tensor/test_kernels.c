@@ -101,9 +101,9 @@ static int random_up_to(Random *random, int largest)
 }
 
 // Each row is up to 5 longer than what is used of it. Where nothing is to be added to, c holds NaN, which must not be read.
-static Gemm make_gemm(Random *random, int largest)
+static Gemm make_gemm(Random *random, int most_rows, int largest)
 {
-    Gemm g = {.M = random_up_to(random, largest), .N = random_up_to(random, largest), .K = random_up_to(random, largest)};
+    Gemm g = {.M = random_up_to(random, most_rows), .N = random_up_to(random, largest), .K = random_up_to(random, largest)};
     g.transpose_a = random_bits(random) % 2;
     g.transpose_b = random_bits(random) % 2;
     g.accumulate = random_bits(random) % 2;
@@ -179,12 +179,12 @@ static void multiply(const Gemm *g)
                     g->ldc);
 }
 
-static void check_random_gemms(int count, int largest)
+static void check_random_gemms(int count, int most_rows, int largest)
 {
     Random random;
     random_seed(&random, 17);
     for (int i = 0; i < count; i++) {
-        Gemm g = make_gemm(&random, largest);
+        Gemm g = make_gemm(&random, most_rows, largest);
         multiply(&g);
         assert_gemm(&g);
         free_gemm(&g);
@@ -194,7 +194,7 @@ static void check_random_gemms(int count, int largest)
 START_TEST(small_products_are_the_sums_they_should_be)
 {
     if (choose(_i, __func__)) {
-        check_random_gemms(300, 9);
+        check_random_gemms(300, 9, 9);
     }
 }
 END_TEST
@@ -202,8 +202,43 @@ END_TEST
 START_TEST(larger_products_are_the_sums_they_should_be)
 {
     if (choose(_i, __func__)) {
-        check_random_gemms(60, 70);
+        check_random_gemms(60, 70, 70);
     }
+}
+END_TEST
+
+// One row of A is a vector, by which the fast kernels multiply in a way of their own.
+START_TEST(a_row_by_a_matrix_is_the_sums_it_should_be)
+{
+    if (choose(_i, __func__)) {
+        check_random_gemms(100, 1, 300);
+    }
+}
+END_TEST
+
+// Large enough to be shared out, and not in equal parts.
+START_TEST(a_row_by_a_matrix_has_the_same_bits_on_any_threads)
+{
+    enum { N = 1003, K = 517, THREADS = 4 };
+    if (!choose(_i, __func__)) {
+        return;
+    }
+    Random random;
+    random_seed(&random, 6);
+    Real *x = random_values(&random, K);
+    Real *matrix = random_values(&random, (size_t)N * K);
+    Real *y[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        y[i] = random_values(&random, N);
+        kernels_set_threads(i + 1);
+        kernels()->gemm(false, true, 1, N, K, x, K, matrix, K, false, y[i], N);
+        ck_assert_int_eq(memcmp(y[i], y[0], N * sizeof(Real)), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        free(y[i]);
+    }
+    free(x);
+    free(matrix);
 }
 END_TEST
 
@@ -368,6 +403,8 @@ static TCase *gemm_case(void)
     tcase_add_unchecked_fixture(tcase, warm_up, NULL);
     tcase_add_loop_test(tcase, small_products_are_the_sums_they_should_be, 0, SETS);
     tcase_add_loop_test(tcase, larger_products_are_the_sums_they_should_be, 0, SETS);
+    tcase_add_loop_test(tcase, a_row_by_a_matrix_is_the_sums_it_should_be, 0, SETS);
+    tcase_add_loop_test(tcase, a_row_by_a_matrix_has_the_same_bits_on_any_threads, 0, SETS);
     tcase_add_loop_test(tcase, a_product_on_one_thread_and_on_two, 0, SETS);
     tcase_add_loop_test(tcase, a_nan_goes_through_a_product, 0, SETS);
     tcase_add_loop_test(tcase, the_same_product_twice_has_the_same_bits, 0, SETS);
