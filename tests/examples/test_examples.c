@@ -283,6 +283,26 @@ static void check_generate(const Run *run)
     behind(at, "\ntext    Hello, I am");
     behind(at, "-> A second model from seed 123 writes the same nonsense.");
 
+    // the same logit, from 12 rows and from 1
+    const char *without = behind(at, "  without a cache ");
+    const char *with = behind(without, "  with a cache ");
+    int rows[2];
+    int ids[2];
+    double logits[2];
+    ck_assert_int_eq(sscanf(without, "%d %d %lf", &rows[0], &ids[0], &logits[0]), 3);
+    ck_assert_int_eq(sscanf(with, "%d %d %lf", &rows[1], &ids[1], &logits[1]), 3);
+    ck_assert_int_eq(rows[0], 12);
+    ck_assert_int_eq(rows[1], 1);
+    ck_assert_int_eq(ids[0], ids[1]);
+    ck_assert_double_eq_tol(logits[0], logits[1], 1.5e-5);
+    behind(with, "-> The two rows of logits differ by less than 1e-5");
+
+    // what is left to draw from
+    const char *drawn = behind(with, "the likeliest has\n");
+    ck_assert_double_eq(number_behind(drawn, "temperature 1 "), 256);
+    ck_assert_double_eq(number_behind(drawn, "top_k 5 "), 5);
+    ck_assert_double_lt(number_behind(drawn, "top_p 0.5 "), 256);
+
     double loss = number_behind(at, "loss on the prompt ");
     double guess = number_behind(at, "ln V = ln 256 ");
     ck_assert_double_eq_tol(guess, log(256), 5.1e-4);
