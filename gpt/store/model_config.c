@@ -60,6 +60,19 @@ static void add_own(cJSON *json, const GPTConfig *config)
     }
 }
 
+// With as many digits as it takes to be read as the same number; cJSON's own would be near it.
+static void add_probability(cJSON *json, const char *key, double value)
+{
+    enum { MOST_DIGITS = 17 };
+    char text[32];
+    int digits = 1;
+    do {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        digits++;
+    } while (digits <= MOST_DIGITS && strtod(text, NULL) != value);
+    cJSON_AddRawToObject(json, key, text);
+}
+
 static void add_token(cJSON *json, const char *key, int id)
 {
     if (id < 0) {
@@ -78,9 +91,9 @@ void model_config_write(const void *model_config_file, FILE *stream)
 
     cJSON_AddStringToObject(json, "activation_function", activation_in_transformers(config->activation));
     cJSON_AddItemToArray(cJSON_AddArrayToObject(json, "architectures"), cJSON_CreateString("GPT2LMHeadModel"));
-    cJSON_AddNumberToObject(json, "attn_pdrop", config->dropout);
+    add_probability(json, "attn_pdrop", config->dropout);
     add_token(json, "bos_token_id", file->end_of_text);
-    cJSON_AddNumberToObject(json, "embd_pdrop", config->dropout);
+    add_probability(json, "embd_pdrop", config->dropout);
     add_token(json, "eos_token_id", file->end_of_text);
     add_own(json, config);
     cJSON_AddNumberToObject(json, "initializer_range", 0.02);
@@ -92,7 +105,7 @@ void model_config_write(const void *model_config_file, FILE *stream)
     add_token(json, "n_inner", config->ff_mult == 4 ? -1 : config->ff_mult * config->n_embd);
     cJSON_AddNumberToObject(json, "n_layer", config->n_layer);
     cJSON_AddNumberToObject(json, "n_positions", config->context_length);
-    cJSON_AddNumberToObject(json, "resid_pdrop", config->dropout);
+    add_probability(json, "resid_pdrop", config->dropout);
     cJSON_AddBoolToObject(json, "tie_word_embeddings", config->tied);
     cJSON_AddStringToObject(json, "torch_dtype", "float32");
     cJSON_AddNumberToObject(json, "vocab_size", config->vocab_size);

@@ -98,6 +98,18 @@ START_TEST(every_kind_of_model_comes_back_as_it_was)
 }
 END_TEST
 
+// cJSON alone would write 0.888888888888889, which is another number: found by fuzzing.
+START_TEST(every_digit_of_a_number_comes_back)
+{
+    static const double dropouts[] = {0, 0.1, 8.0 / 9, 1.0 / 3, 0.3, 1e-300};
+    for (int i = 0; i < 6; i++) {
+        GPTConfig config = small_config();
+        config.dropout = dropouts[i];
+        assert_round_trip(config);
+    }
+}
+END_TEST
+
 START_TEST(what_gpt2_lacks_comes_back_too)
 {
     for (int norm = 0; norm < NORM_COUNT; norm++) {
@@ -334,6 +346,7 @@ static Suite *folder_suite(void)
     TCase *round = case_create("there and back");
     tcase_add_checked_fixture(round, folder_enter, folder_leave);
     tcase_add_test(round, every_kind_of_model_comes_back_as_it_was);
+    tcase_add_test(round, every_digit_of_a_number_comes_back);
     tcase_add_test(round, what_gpt2_lacks_comes_back_too);
     tcase_add_test(round, the_tokenizer_comes_back);
     tcase_add_test(round, gpt2s_vocabulary_comes_back);
