@@ -68,6 +68,7 @@ typedef struct Kernels {
     // Value by value, n of them
     void (*add)(const Real *a, const Real *b, Real *y, size_t n);                                   // y = a + b
     void (*pass)(const Real *dy, bool accumulate, Real *dx, size_t n);                              // dx = dy
+    void (*tanh)(const Real *x, Real *y, size_t n);
     void (*gelu)(const Real *x, Real *y, size_t n);                                                 // the tanh form
     void (*gelu_backward)(const Real *x, const Real *dy, bool accumulate, Real *dx, size_t n);
 

@@ -29,6 +29,11 @@ static void fast_pass(const Real *dy, bool accumulate, Real *dx, size_t n)
     parallel_for(n, CHEAP_VALUES, vector_loops()->pass, &(ValuesCall){.a = dy, .out = dx, .accumulate = accumulate});
 }
 
+static void fast_tanh(const Real *x, Real *y, size_t n)
+{
+    parallel_for(n, DEAR_VALUES, vector_loops()->tanh, &(ValuesCall){.a = x, .out = y});
+}
+
 static void fast_gelu(const Real *x, Real *y, size_t n)
 {
     parallel_for(n, DEAR_VALUES, vector_loops()->gelu, &(ValuesCall){.a = x, .out = y});
@@ -143,6 +148,7 @@ const Kernels kernels_fast = {
     .gemm = fast_gemm,
     .add = fast_add,
     .pass = fast_pass,
+    .tanh = fast_tanh,
     .gelu = fast_gelu,
     .gelu_backward = fast_gelu_backward,
     .repeat_row = fast_repeat_row,

@@ -52,6 +52,13 @@ static void plain_pass(const Real *dy, bool accumulate, Real *dx, size_t n)
     }
 }
 
+static void plain_tanh(const Real *x, Real *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        y[i] = tanh(x[i]);
+    }
+}
+
 static const Real SQRT_2_OVER_PI = (Real)0.79788456080286535588;
 static const Real GELU_CUBIC = (Real)0.044715;
 
@@ -122,6 +129,7 @@ const Kernels kernels_plain = {
     .gemm = plain_gemm,
     .add = plain_add,
     .pass = plain_pass,
+    .tanh = plain_tanh,
     .gelu = plain_gelu,
     .gelu_backward = plain_gelu_backward,
     .repeat_row = plain_repeat_row,

@@ -46,6 +46,16 @@ static void scale(const void *call, size_t start, size_t end)
     }
 }
 
+static void tanh_loop(const void *call, size_t start, size_t end)
+{
+    const ValuesCall *c = call;
+    const float *restrict x = c->a;
+    float *restrict y = c->out;
+    for (size_t i = start; i < end; i++) {
+        y[i] = vector_tanh(x[i]);
+    }
+}
+
 #define SQRT_2_OVER_PI 0.79788456080286535588f
 #define GELU_CUBIC 0.044715f
 
@@ -417,6 +427,7 @@ const VectorLoops VECTOR_TABLE = {
     .add = add,
     .pass = pass,
     .scale = scale,
+    .tanh = tanh_loop,
     .gelu = gelu,
     .gelu_backward = gelu_backward,
     .adamw = adamw,

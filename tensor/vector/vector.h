@@ -75,6 +75,7 @@ typedef struct VectorLoops {
     LoopPart *add;                                 // out = a + b
     LoopPart *pass;                                // out = a
     LoopPart *scale;                               // out *= factor
+    LoopPart *tanh;                                // out = tanh(a)
     LoopPart *gelu;                                // out = gelu(a)
     LoopPart *gelu_backward;                       // out = b gelu'(a)
     LoopPart *adamw;
