@@ -135,7 +135,9 @@ void plot_text_close(PlotText *text);                       // bytes and n are v
 
 // The page: terminal, title and caption, and what all panels have in common. top and bottom are where they leave room.
 void page_open(FILE *script, const char *path, const char *title, const char *caption, double *top, double *bottom);
+void page_labels(FILE *script, const char *x_label, const char *y_label);     // of the axes to come
 void page_close(FILE *script);
+void plot_quote(FILE *script, const char *text, bool enhanced);        // what stands between a gnuplot string's double quotes
 extern const char plot_palette[];                  // of all maps: a gnuplot command
 const char *page_image(const char *path);          // how a map is to be drawn in this kind of picture
 bool page_draw(PlotText *script, const char *path, Error *error);  // closes and frees the script

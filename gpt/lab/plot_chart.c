@@ -41,11 +41,10 @@ static int count_shown(const Chart *chart, const ChartLine *line)
     return count;
 }
 
-// The line's label, and how many of its points have no place on the axis.
-static void write_label(const Chart *chart, const ChartLine *line, FILE *out)
+// Behind the line's label: how many of its points have no place on the axis.
+static void write_hidden(const Chart *chart, const ChartLine *line, FILE *out)
 {
     int hidden = line->n - count_shown(chart, line);
-    fprintf(out, "%s", line->label == NULL ? "" : line->label);
     if (hidden > 0) {
         fprintf(out, " (%d of %d points are %s)", hidden, line->n, chart->log_y ? "0, below 0, or not finite" : "not finite");
     }
@@ -119,7 +118,7 @@ bool plot_chart(const Chart *chart, const char *path, Error *error)
     fprintf(out, "set lmargin at screen 0.10\nset rmargin at screen 0.98\n");
     fprintf(out, "set tmargin at screen %.4f\nset bmargin at screen %.4f\n", top - 0.06 * ((chart->n_lines + 2) / 3), bottom + 0.095);
     fprintf(out, "set format y \"%s\"\n", chart->log_y ? "10^{%L}" : "%g");
-    fprintf(out, "set xlabel \"%s\" noenhanced\nset ylabel \"%s\" noenhanced font \",24\"\n", chart->x_label, chart->y_label);
+    page_labels(out, chart->x_label, chart->y_label);
     fprintf(out, "set key at screen 0.09,%.4f left top horizontal Left reverse noenhanced samplen 3 width 2 font \",24\"\n", top);
     write_x_axis(chart, out);
     fprintf(out, "plot \\\n");
@@ -132,7 +131,8 @@ bool plot_chart(const Chart *chart, const char *path, Error *error)
             fprintf(out, " pt %d ps 2.4*point", style->point);
         }
         fprintf(out, " title \"");
-        write_label(chart, &chart->lines[i], out);
+        plot_quote(out, chart->lines[i].label == NULL ? "" : chart->lines[i].label, false);
+        write_hidden(chart, &chart->lines[i], out);
         fprintf(out, "\"%s\n", i == chart->n_lines - 1 ? "" : ", \\");
     }
     page_close(out);
@@ -176,8 +176,8 @@ char *plot_chart_terminal(const Chart *chart, int columns, Error *error)
         plot_text_open(&text);
         fprintf(text.stream, "%s\n", chart->title);
         for (int i = 0; i < chart->n_lines; i++) {
-            fprintf(text.stream, "%c ", letters[i]);
-            write_label(chart, &chart->lines[i], text.stream);
+            fprintf(text.stream, "%c %s", letters[i], chart->lines[i].label == NULL ? "" : chart->lines[i].label);
+            write_hidden(chart, &chart->lines[i], text.stream);
             fprintf(text.stream, "\n");
         }
         fprintf(text.stream, "\n%s\n", chart->y_label);

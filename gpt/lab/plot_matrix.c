@@ -59,19 +59,6 @@ static void write_cells(const MatrixMap *map, FILE *script)
     fprintf(script, "EOD\n");
 }
 
-// Text between gnuplot's double quotes: quotes, backslashes and line ends would leave them.
-static void write_quoted(FILE *script, const char *text)
-{
-    fputc('"', script);
-    for (const char *c = text; *c != '\0'; c++) {
-        if (*c == '"' || *c == '\\') {
-            fputc('\\', script);
-        }
-        fputc(*c == '\n' ? ' ' : *c, script);
-    }
-    fputc('"', script);
-}
-
 static void write_names(FILE *script, const char *axis, const char *const *names, int n)
 {
     if (names == NULL) {
@@ -81,9 +68,9 @@ static void write_names(FILE *script, const char *axis, const char *const *names
     fprintf(script, "set %stics (", axis);
     int step = n / NAMES_MOST + 1;
     for (int i = 0; i < n; i += step) {
-        fprintf(script, i == 0 ? "" : ", ");
-        write_quoted(script, names[i]);
-        fprintf(script, " %d", i);
+        fprintf(script, i == 0 ? "\"" : ", \"");
+        plot_quote(script, names[i], false);
+        fprintf(script, "\" %d", i);
     }
     fprintf(script, ") noenhanced\n");
 }
@@ -111,7 +98,7 @@ bool plot_matrix(const MatrixMap *map, const char *path, Error *error)
     write_names(out, "x", map->column_names, map->columns);
     write_names(out, "y", map->row_names, map->rows);
     fprintf(out, "%s", map->column_names == NULL ? "" : "set xtics rotate by -45\n");
-    fprintf(out, "set xlabel \"%s\" noenhanced\nset ylabel \"%s\" noenhanced font \",24\"\n", map->x_label, map->y_label);
+    page_labels(out, map->x_label, map->y_label);
     fprintf(out, "set object 1 rectangle from graph 0,0 to graph 1,1 fc rgb \"#BBBBBB\" fs solid noborder behind\n");
     fprintf(out, "plot $map using 1:2:3 with %s notitle\n", page_image(path));
     page_close(out);

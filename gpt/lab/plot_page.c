@@ -72,6 +72,22 @@ const char plot_palette[] =
 
 enum { TITLE_WIDTH = 80, CAPTION_WIDTH = 142 };    // in characters
 
+// Text between double quotes, where gnuplot would read a quote, a backslash and, where text is enhanced, its markup.
+void plot_quote(FILE *script, const char *text, bool enhanced)
+{
+    for (const char *c = text; *c != '\0'; c++) {
+        if (*c == '"') {
+            fputs("\\\"", script);
+        } else if (*c == '\\') {
+            fputs(enhanced ? "\\\\\\\\" : "\\\\", script);
+        } else if (enhanced && strchr("{}^_@&~", *c) != NULL) {
+            fprintf(script, "\\\\%c", *c);
+        } else {
+            fputc(*c == '\n' ? ' ' : *c, script);
+        }
+    }
+}
+
 // Writes the lines of text one below the other; returns how many there are.
 static int write_lines(FILE *script, const char *text, int width, double y, double line_height, const char *look, bool bold)
 {
@@ -79,7 +95,9 @@ static int write_lines(FILE *script, const char *text, int width, double y, doub
     int lines = 0;
     char *rest = NULL;
     for (char *line = strtok_r(wrapped, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-        fprintf(script, bold ? "set label \"{/:Bold %s}\"" : "set label \"%s\"", line);
+        fprintf(script, bold ? "set label \"{/:Bold " : "set label \"");
+        plot_quote(script, line, bold);
+        fprintf(script, bold ? "}\"" : "\"");
         fprintf(script, " at screen %.4f,%.4f left %s\n", TEXT_LEFT, y - lines * line_height, look);
         lines++;
     }
@@ -100,7 +118,7 @@ static int count_lines(const char *text, int width)
 
 void page_open(FILE *script, const char *path, const char *title, const char *caption, double *top, double *bottom)
 {
-    fprintf(script, "# %s\n#\n", title);
+    fprintf(script, "# %.*s\n#\n", (int)strcspn(title, "\n"), title);
     fprintf(script, "# Made by gptape %s, with its data in it. To draw it again:  gnuplot FILE.gp > FILE.png\n", GPTAPE_VERSION);
     fprintf(script, "# or, after \"set terminal\" is changed, as .svg (svg) or .pdf (pdfcairo).\n\n");
     const PictureKind *kind = find_kind(path);
@@ -120,6 +138,15 @@ void page_open(FILE *script, const char *path, const char *title, const char *ca
                 "noenhanced font \",18\" tc rgb \"#444444\"", false);
     *top = 0.925 - 0.052 * (title_lines - 1);
     *bottom = 0.03 + line_height * caption_lines;
+}
+
+void page_labels(FILE *script, const char *x_label, const char *y_label)
+{
+    fprintf(script, "set xlabel \"");
+    plot_quote(script, x_label, false);
+    fprintf(script, "\" noenhanced\nset ylabel \"");
+    plot_quote(script, y_label, false);
+    fprintf(script, "\" noenhanced font \",24\"\n");
 }
 
 void page_close(FILE *script)

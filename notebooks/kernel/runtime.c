@@ -367,8 +367,10 @@ void cell_show_numbers(const char *key, const Real *values, Shape shape)
         high = fmax(high, (double)values[i]);
     }
     FlowStats stats = flow_stats(values, n);
+    double mean = sum / (double)n;
+    mean = fabs(mean) < 1e-6 * stats.rms ? 0 : mean;           // less than one value's rounding is nothing
     fprintf(cell_reports, ", \"%s\": {\"mean\": \"%.4g\", \"rms\": \"%.4g\", \"min\": \"%.4g\", \"max\": \"%.4g\", \"values\": [", key,
-            sum / (double)n, stats.rms, low, high);
+            mean, stats.rms, low, high);
     size_t n_written = 0;
     cell_show_values(values, shape, 0, &n_written);
     fprintf(cell_reports, "]}");
@@ -405,10 +407,12 @@ void cell_show_tensor(const Tensor *tensor)
 
 enum { CELL_COLUMNS = 78 };
 
-// Frees the text.
-void cell_report_chart(const char *path, char *text)
+// Frees the text. Where nothing was drawn, a cell that does not look at the error is told nevertheless.
+void cell_report_chart(bool drawn, const char *path, char *text, const Error *error)
 {
-    if (text != NULL) {
+    if (!drawn) {
+        fprintf(stderr, "%s\n", error->message);
+    } else if (text != NULL) {
         cell_report_begin("chart");
         cell_report_text("path", path);
         cell_report_text("text", text);
@@ -421,7 +425,7 @@ bool cell_plot_chart(const Chart *chart, const char *path, Error *error)
 {
     Error ignored;
     bool drawn = plot_chart(chart, path, error);
-    cell_report_chart(path, drawn ? plot_chart_terminal(chart, CELL_COLUMNS, &ignored) : NULL);
+    cell_report_chart(drawn, path, drawn ? plot_chart_terminal(chart, CELL_COLUMNS, &ignored) : NULL, error);
     return drawn;
 }
 
@@ -429,7 +433,7 @@ bool cell_plot_matrix(const MatrixMap *map, const char *path, Error *error)
 {
     Error ignored;
     bool drawn = plot_matrix(map, path, error);
-    cell_report_chart(path, drawn ? plot_matrix_terminal(map, &ignored) : NULL);
+    cell_report_chart(drawn, path, drawn ? plot_matrix_terminal(map, &ignored) : NULL, error);
     return drawn;
 }
 
@@ -437,7 +441,14 @@ bool cell_plot_experiment(const Experiment *experiment, const Sweep *sweep, cons
 {
     Error ignored;
     bool drawn = plot_experiment(experiment, sweep, path, error);
-    cell_report_chart(path, drawn ? plot_terminal(experiment, CELL_COLUMNS, &ignored) : NULL);
+    cell_report_chart(drawn, path, drawn ? plot_terminal(experiment, CELL_COLUMNS, &ignored) : NULL, error);
+    return drawn;
+}
+
+bool cell_plot_heatmap(const Experiment *experiment, const char *path, Error *error)
+{
+    bool drawn = plot_heatmap(experiment, path, error);
+    cell_report_chart(drawn, path, NULL, error);
     return drawn;
 }
 
@@ -445,7 +456,7 @@ bool cell_plot_loss(const TrainRow *rows, int n, double before, const char *what
 {
     Error ignored;
     bool drawn = plot_loss(rows, n, before, what, path, error);
-    cell_report_chart(path, drawn ? plot_loss_terminal(rows, n, before, CELL_COLUMNS, &ignored) : NULL);
+    cell_report_chart(drawn, path, drawn ? plot_loss_terminal(rows, n, before, CELL_COLUMNS, &ignored) : NULL, error);
     return drawn;
 }
 
@@ -453,4 +464,5 @@ bool cell_plot_loss(const TrainRow *rows, int n, double before, const char *what
 #define plot_chart cell_plot_chart
 #define plot_matrix cell_plot_matrix
 #define plot_experiment cell_plot_experiment
+#define plot_heatmap cell_plot_heatmap
 #define plot_loss cell_plot_loss

@@ -115,6 +115,22 @@ START_TEST(charts_and_maps_are_drawn)
 }
 END_TEST
 
+START_TEST(quotes_and_markup_are_shown_as_they_are)
+{
+    Error error;
+    const ChartLine strange = {"a \"line\" \\ _1", places, rising, 3};
+    Chart one = {"W_1 of \"x\" {in} ^ \\ @ & ~", "\"small\" \\ print", "x \"label\"", "y_1", false, &strange, 1};
+    ck_assert_msg(plot_chart(&one, "chart.svg", &error), "%s", error.message);
+    char *svg = file_text("chart.svg");
+    assert_holds(svg, "W_1 of \"x\" {in} ^ \\ @ &amp; ~");
+    assert_holds(svg, "\"small\" \\ print");
+    assert_holds(svg, "x \"label\"");
+    assert_holds(svg, "y_1");
+    assert_holds(svg, "a \"line\" \\ _1");
+    free(svg);
+}
+END_TEST
+
 START_TEST(a_chart_as_text)
 {
     Error error;
@@ -187,6 +203,7 @@ int main(void)
     tcase_add_test(charts, what_a_logarithmic_axis_can_not_show_is_told);
     tcase_add_test(charts, places_are_counted_where_none_are_given);
     tcase_add_test(charts, charts_and_maps_are_drawn);
+    tcase_add_test(charts, quotes_and_markup_are_shown_as_they_are);
     tcase_add_test(charts, a_chart_as_text);
     tcase_add_test(charts, a_map_holds_its_numbers_and_names);
     tcase_add_test(charts, a_map_as_text);
