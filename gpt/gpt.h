@@ -400,6 +400,7 @@ bool gpt_save(const GPT *gpt, const Tokenizer *tokenizer, const char *folder, Er
 // if anything is not as it should be: a tensor too many, too few, or of another shape than config.json says; a config.json
 // that asks for what no GPT has here, another activation for example.
 GPT *gpt_load(const char *folder, Error *error);
+bool gpt_load_config(const char *folder, GPTConfig *config, Error *error);     // only config.json, without a look at the weights
 
 // How a configuration differs from any GPT-2, "no shortcut, norm none", written to text and returned; "" if it doesn't.
 enum { DIFFERENCE_TEXT = 128 };

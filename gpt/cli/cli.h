@@ -133,6 +133,7 @@ Tokenizer *options_gpt2(const Options *options, Error *error); // from --vocab o
 // --model DIR, which was given: the model in the folder, for the caller to free. Switches of an untrained model are refused beside
 // it, but for the one allowed (0: none). NULL after one line on stderr, with the exit status.
 GPT *options_saved_model(const Options *options, int allowed, int *status);
+bool options_saved_config(const Options *options, GPTConfig *config, int *status);     // its sizes and switches only
 Tokenizer *options_saved_tokenizer(const Options *options, Error *error);      // the folder's, or from --vocab; NULL and an error
 void options_saved_model_note(const Options *options, const GPTConfig *config);        // its sizes, and what no GPT-2 has
 

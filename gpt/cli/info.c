@@ -14,6 +14,7 @@ static struct poptOption info_options[] = {
     {"batch", '\0', POPT_ARG_STRING, NULL, OPTION_BATCH, "sequences in a training step (default " DEFAULT_BATCH ")", "B"},
     INCLUDE_OPTIONS(model_options, "Model (default: the list of presets; with a switch alone, " DEFAULT_CONFIG "):"),
     INCLUDE_OPTIONS(shortcut_options, "Shortcuts:"),
+    INCLUDE_OPTIONS(saved_model_options, "A saved model:"),
     INCLUDE_OPTIONS(seed_options, "Random numbers (info draws none):"),
     INCLUDE_OPTIONS(run_options, "Running:"),
     POPT_TABLEEND,
@@ -23,12 +24,14 @@ static const CommandHelp info_help = {
     .name = "info",
     .about = "Shows how many parameters a model has, part by part, and what a training step of --batch sequences of\n"
              "--context-length tokens needs: bytes for weights, gradients, AdamW and activations, and FLOPs a token.\n"
-             "Without a model, lists all presets. Nothing is allocated, so any size can be asked about.",
+             "Without a model, lists all presets. Nothing is allocated, so any size can be asked about; of a saved model only\n"
+             "config.json is read.",
     .examples = "  gptape info\n"
                 "  gptape info --config gpt2-124m\n"
                 "  gptape info --config book-124m --batch 4 --context-length 256\n"
                 "  gptape info --config 70b --json\n"
-                "  gptape info --n-layer 24 --n-embd 768 --n-head 12 --tied off\n",
+                "  gptape info --n-layer 24 --n-embd 768 --n-head 12 --tied off\n"
+                "  gptape info --model DIR\n",
     .table = info_options,
 };
 
@@ -257,24 +260,45 @@ static cJSON *presets_json(int batch)
 
 // ------------------------------------------------------------------------------------------------------------
 
-static int info(const Options *options)
+// The model asked for: saved, which is then a preset of its own, or a preset with what is changed of it.
+static bool read_model(const Options *options, GPTPreset *model, int *status)
 {
     const GPTPreset *preset;
-    GPTConfig config;
+
+    *status = STATUS_USAGE;
+    if (options_given(options, OPTION_MODEL)) {
+        *model = (GPTPreset){.name = options->values[OPTION_MODEL], .note = "a saved model"};
+        return options_saved_config(options, &model->config, status);
+    }
+    if (!options_config(options, DEFAULT_CONFIG, &preset, &model->config)) {
+        return false;
+    }
+    model->name = preset->name;
+    model->note = preset->note;
+    return true;
+}
+
+static int info(const Options *options)
+{
+    GPTPreset model;
     uint64_t seed;
     int batch;
+    int status;
 
-    if (!options_config(options, DEFAULT_CONFIG, &preset, &config) || !options_seed(options, &seed)
-        || !options_threads(options) || !options_int(options, OPTION_BATCH, DEFAULT_BATCH, 1, INT_MAX, &batch)) {
+    if (!read_model(options, &model, &status)) {
+        return status;
+    }
+    if (!options_seed(options, &seed) || !options_threads(options)
+        || !options_int(options, OPTION_BATCH, DEFAULT_BATCH, 1, INT_MAX, &batch)) {
         return STATUS_USAGE;
     }
     bool changed = options_any_switch(options);
-    bool one = changed || options_given(options, OPTION_CONFIG);
+    bool one = changed || options_given(options, OPTION_CONFIG) || options_given(options, OPTION_MODEL);
     bool json = options_given(options, OPTION_JSON);
     if (one && json) {
-        json_print(model_json(preset, changed, &config, batch));
+        json_print(model_json(&model, changed, &model.config, batch));
     } else if (one) {
-        print_model(preset, changed, &config, batch);
+        print_model(&model, changed, &model.config, batch);
     } else if (json) {
         json_print(presets_json(batch));
     } else {

@@ -39,6 +39,22 @@ GPT *options_saved_model(const Options *options, int allowed, int *status)
     return gpt;
 }
 
+bool options_saved_config(const Options *options, GPTConfig *config, int *status)
+{
+    Error error;
+
+    *status = STATUS_USAGE;
+    if (!refuse_switches(options, 0)) {
+        return false;
+    }
+    if (!gpt_load_config(options->values[OPTION_MODEL], config, &error)) {
+        command_error(options->help->name, "%s", error.message);
+        *status = STATUS_FAILED;
+        return false;
+    }
+    return true;
+}
+
 Tokenizer *options_saved_tokenizer(const Options *options, Error *error)
 {
     if (options_given(options, OPTION_VOCAB)) {

@@ -34,7 +34,6 @@ bool folder_save(const char *folder, const FolderFile *files, int n, Error *erro
 // config.json -> config, and back. GPT2Config's defaults hold for keys that are not there.
 bool model_config_read(const char *path, GPTConfig *config, Error *error);
 bool model_config_parse(const char *text, size_t n, const char *path, GPTConfig *config, Error *error);    // what was read from path
-bool model_folder_config(const char *folder, GPTConfig *config, Error *error);         // that of a folder, if it is one
 
 typedef struct ModelConfigFile {
     const GPTConfig *config;

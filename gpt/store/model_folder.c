@@ -43,7 +43,7 @@ static bool check_folder(const char *folder, Error *error)
         || error_set(error, "%s: has no config.json; a model's folder has it beside model.safetensors", folder);
 }
 
-bool model_folder_config(const char *folder, GPTConfig *config, Error *error)
+bool gpt_load_config(const char *folder, GPTConfig *config, Error *error)
 {
     char *path = path_in(folder, "config.json");
     bool read = check_folder(folder, error) && model_config_read(path, config, error);
@@ -54,5 +54,5 @@ bool model_folder_config(const char *folder, GPTConfig *config, Error *error)
 GPT *gpt_load(const char *folder, Error *error)
 {
     GPTConfig config;
-    return model_folder_config(folder, &config, error) ? model_weights_load(folder, &config, error) : NULL;
+    return gpt_load_config(folder, &config, error) ? model_weights_load(folder, &config, error) : NULL;
 }

@@ -184,7 +184,7 @@ static Tokenizer *load_for(const char *folder, int vocab_size, Error *error)
 Tokenizer *tokenizer_load(const char *folder, Error *error)
 {
     GPTConfig config;
-    if (!model_folder_config(folder, &config, error)) {
+    if (!gpt_load_config(folder, &config, error)) {
         return NULL;
     }
     Tokenizer *tokenizer = load_for(folder, config.vocab_size, error);

@@ -177,6 +177,19 @@ START_TEST(what_is_printed_without_json)
 }
 END_TEST
 
+START_TEST(info_counts_a_saved_model)
+{
+    cJSON *json = json_of("info --model hf/untied --json");
+    ck_assert_double_eq(number_of(json, "parameters"), 2 * 19 * 8 + 8 * 8 + 2 * (4 * 8 * 8 + 4 * 8 + 2 * 24 * 8 + 24 + 8 + 4 * 8) + 2 * 8);
+    ck_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "preset")), "hf/untied");
+    const cJSON *config = cJSON_GetObjectItemCaseSensitive(json, "config");
+    ck_assert_double_eq(number_of(config, "ff_mult"), 3);
+    ck_assert(cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(config, "tied")));
+    ck_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(config, "activation")), "relu");
+    cJSON_Delete(json);
+}
+END_TEST
+
 START_TEST(examples_on_its_help_page_work)
 {
     int tried = 0;
@@ -354,6 +367,9 @@ static const Wrong wrongs[] = {
      "gptape eval: binary.txt: is not UTF-8 text: byte 0xff at 0\n"},
     {"eval --model hf/f32 --data text.txt", 1,
      "gptape eval: hf/f32: has no tokenizer: no gptape_tokenizer.json, no vocab.json with merges.txt, no tokenizer.json\n"},
+    {"info --model model --tied off", 2,
+     "gptape info: --tied off: belongs to an untrained model; --model model has its own, leave one out\n"},
+    {"info --model text.txt", 1, "gptape info: text.txt: is a file; name the folder that it lies in\n"},
     {"gradflow --model model --seeds 2", 2,
      "gptape gradflow: --seeds 2: needs untrained networks; --model model is one that is saved\n"},
     {"gradflow --model model --n-layer 2", 2,
@@ -404,6 +420,7 @@ static Suite *eval_suite(void)
     tcase_add_test(figures, a_part_of_a_text);
     tcase_add_test(figures, bytes_are_those_that_are_predicted);
     tcase_add_test(figures, what_is_printed_without_json);
+    tcase_add_test(figures, info_counts_a_saved_model);
     tcase_add_test(figures, examples_on_its_help_page_work);
     suite_add_tcase(suite, figures);
     TCase *notes = case_create("notes");
