@@ -65,8 +65,8 @@ static void seed_json(void)
         "{\"tokenizer\": \"bytes\"}",
         "{\"tokenizer\": \"chars\", \"alphabet\": [10, 32, 65, 233, 128512]}",
         "{\"metadata\": {\"total_size\": 9}, \"weight_map\": {\"wte.weight\": \"a.safetensors\", \"wpe.weight\": \"b.safetensors\"}}",
-        "{\"n_embd\": 8, \"n_head\": 2, \"gptape\": {\"shortcut\": false, \"norm\": \"post\", \"causal\": false, \"qkv_bias\": false, "
-        "\"init\": \"xavier\"}}",
+        "{\"n_embd\": 8, \"n_head\": 2, \"gptape\": {\"shortcut\": false, \"norm\": \"post\", \"causal\": false, \"init\": \"xavier\"}}",
+        "{\"n_inner\": 768, \"activation_function\": \"relu\", \"gptape\": {\"qkv_bias\": false}}",
     };
     enter("json");
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
