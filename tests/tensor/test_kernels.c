@@ -265,6 +265,38 @@ START_TEST(a_product_on_one_thread_and_on_two)
 }
 END_TEST
 
+// A row times a matrix of weights, as a model does it that generates. Each value is one thread's alone, so the bits don't depend on
+// how many there are; this one is shared out.
+START_TEST(a_row_times_weights_on_one_thread_and_on_two)
+{
+    enum { N = 301, K = 517, LDB = K + 1 };
+    if (!choose(_i, __func__)) {
+        return;
+    }
+    Random random;
+    random_seed(&random, 8);
+    for (int accumulate = 0; accumulate <= 1; accumulate++) {
+        Gemm g = {.transpose_b = true, .accumulate = accumulate, .M = 1, .N = N, .K = K, .lda = K, .ldb = LDB, .ldc = N + 2};
+        Real one_thread[N + 2];
+        g.a = random_values(&random, K);
+        g.b = random_values(&random, N * LDB);
+        g.c_before = random_values(&random, N + 2);
+        g.c = memory_allocate(sizeof one_thread, "a test");
+        for (int threads = 1; threads <= 2; threads++) {
+            memcpy(g.c, g.c_before, sizeof one_thread);
+            kernels_set_threads(threads);
+            multiply(&g);
+            assert_gemm(&g);
+            if (threads == 1) {
+                memcpy(one_thread, g.c, sizeof one_thread);
+            }
+        }
+        ck_assert_mem_eq(g.c, one_thread, sizeof one_thread);
+        free_gemm(&g);
+    }
+}
+END_TEST
+
 START_TEST(the_same_product_twice_has_the_same_bits)
 {
     if (!choose(_i, __func__)) {
@@ -406,6 +438,7 @@ static TCase *gemm_case(void)
     tcase_add_loop_test(tcase, a_row_by_a_matrix_is_the_sums_it_should_be, 0, SETS);
     tcase_add_loop_test(tcase, a_row_by_a_matrix_has_the_same_bits_on_any_threads, 0, SETS);
     tcase_add_loop_test(tcase, a_product_on_one_thread_and_on_two, 0, SETS);
+    tcase_add_loop_test(tcase, a_row_times_weights_on_one_thread_and_on_two, 0, SETS);
     tcase_add_loop_test(tcase, a_nan_goes_through_a_product, 0, SETS);
     tcase_add_loop_test(tcase, the_same_product_twice_has_the_same_bits, 0, SETS);
     return tcase;
