@@ -237,6 +237,10 @@ void adamw_free(AdamW *adamw);
 // p -= lr m / (1 - beta1^step) / (sqrt(v / (1 - beta2^step)) + eps). A parameter without a gradient stays as it is.
 void adamw_step(AdamW *adamw);
 
+// clip_grad_norm and adamw_step in one, with the same result, which spares a pass over all gradients: they are scaled as they
+// are read, and stay as they are. Returns the norm.
+double adamw_step_clipped(AdamW *adamw, double max_norm);
+
 // Scales all gradients by max_norm / (norm + 1e-6) if that is below 1; returns the norm before, over all of them, summed in
 // double. torch: nn.utils.clip_grad_norm_
 double clip_grad_norm(const ParameterList *parameters, double max_norm);

@@ -32,6 +32,31 @@ void adamw_free(AdamW *adamw)
     *adamw = (AdamW){0};
 }
 
+// ------------------------------------------------------------------------------------------------------------
+// Clipping
+
+static double grad_norm(const ParameterList *parameters)
+{
+    double sum = 0;
+    for (int i = 0; i < parameters->count; i++) {
+        const Tensor *p = parameters->parameters[i];
+        if (p->grad != NULL) {
+            sum += kernels()->sum_of_squares(p->grad, tensor_count(p));
+        }
+    }
+    return sqrt(sum);
+}
+
+// What gradients are multiplied by: 1, or less where their norm is above max_norm. A NaN clips nothing, and stays one.
+static double clip_factor(double norm, double max_norm)
+{
+    double factor = max_norm / (norm + 1e-6);
+    return factor < 1 ? factor : 1;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Steps
+
 // The same for all values of a parameter. The corrections undo that m and v start at 0.
 static AdamWFactors adamw_factors(const AdamW *adamw, const Tensor *p)
 {
@@ -50,7 +75,7 @@ static AdamWFactors adamw_factors(const AdamW *adamw, const Tensor *p)
     };
 }
 
-void adamw_step(AdamW *adamw)
+static void step_with(AdamW *adamw, double gradient_factor)
 {
     adamw->step++;
     size_t at = 0;
@@ -59,27 +84,33 @@ void adamw_step(AdamW *adamw)
         size_t n = tensor_count(p);
         if (p->grad != NULL) {
             AdamWFactors factors = adamw_factors(adamw, p);
+            factors.gradient = (Real)gradient_factor;
             kernels()->adamw(&factors, p->grad, adamw->m + at, adamw->v + at, p->data, n);
         }
         at += n;
     }
 }
 
+void adamw_step(AdamW *adamw)
+{
+    step_with(adamw, 1);
+}
+
+double adamw_step_clipped(AdamW *adamw, double max_norm)
+{
+    double norm = grad_norm(adamw->parameters);
+    step_with(adamw, clip_factor(norm, max_norm));
+    return norm;
+}
+
 double clip_grad_norm(const ParameterList *parameters, double max_norm)
 {
-    double sum = 0;
-    for (int i = 0; i < parameters->count; i++) {
+    double norm = grad_norm(parameters);
+    double factor = clip_factor(norm, max_norm);
+    for (int i = 0; factor < 1 && i < parameters->count; i++) {
         const Tensor *p = parameters->parameters[i];
         if (p->grad != NULL) {
-            sum += kernels()->sum_of_squares(p->grad, tensor_count(p));
-        }
-    }
-    double norm = sqrt(sum);
-    double scale = max_norm / (norm + 1e-6);
-    for (int i = 0; scale < 1 && i < parameters->count; i++) {
-        const Tensor *p = parameters->parameters[i];
-        if (p->grad != NULL) {
-            kernels()->scale((Real)scale, p->grad, tensor_count(p));
+            kernels()->scale((Real)factor, p->grad, tensor_count(p));
         }
     }
     return norm;

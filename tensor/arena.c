@@ -9,6 +9,7 @@
 #include "tensor/arena.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define HAVE_ASAN 1
@@ -30,7 +31,9 @@ enum { GAP = 0 };
 enum {
     ALIGNMENT = 64,                                // a cache line, and the widest vector register
     FIRST_CHUNK = 256 << 10,
-    LARGEST_GROWTH = 64 << 20                      // chunks double up to here; single larger requests get their own
+    LARGEST_GROWTH = 64 << 20,                     // chunks double up to here; single larger requests get their own
+    LOOK_AT = 8,                                   // spares of a class: handing out takes the same short time, however many there are
+    MUCH_LARGER = 3                                // classes: more than four times as large
 };
 
 struct ArenaChunk {
@@ -50,6 +53,13 @@ static size_t round_up(size_t bytes)
 {
     size_t at_least = bytes < ALIGNMENT ? ALIGNMENT : bytes;
     return (at_least + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+// The power of two below or at size, 0 for ALIGNMENT.
+static int size_class(size_t size)
+{
+    int i = 63 - __builtin_clzll((unsigned long long)(size / ALIGNMENT));
+    return i < ARENA_SIZES ? i : ARENA_SIZES - 1;
 }
 
 static ArenaChunk *chunk_create(size_t capacity)
@@ -95,17 +105,55 @@ static ArenaChunk *chunk_with_room(Arena *arena, size_t bytes)
     return chunk;
 }
 
-static void *take_spare(Arena *arena, size_t bytes)
+static void put_spare(Arena *arena, void *block, size_t size)
 {
-    for (ArenaSpare **link = &arena->spares; *link != NULL; link = &(*link)->next) {
-        ArenaSpare *spare = *link;
-        if (spare->bytes == bytes) {
-            *link = spare->next;
-            ASAN_POISON_MEMORY_REGION(spare, sizeof *spare);
-            return spare;
+    int i = size_class(size);
+    ASAN_UNPOISON_MEMORY_REGION(block, sizeof(ArenaSpare));
+    ArenaSpare *spare = block;
+    spare->next = arena->spares[i];
+    spare->bytes = size;
+    arena->spares[i] = spare;
+    arena->has_spares |= UINT64_C(1) << i;
+}
+
+static void *unlink_spare(Arena *arena, int i, ArenaSpare **link)
+{
+    ArenaSpare *spare = *link;
+    *link = spare->next;
+    if (arena->spares[i] == NULL) {
+        arena->has_spares &= ~(UINT64_C(1) << i);
+    }
+    ASAN_POISON_MEMORY_REGION(spare, sizeof *spare);
+    return spare;
+}
+
+// One of this very size, among the few that were handed back last.
+static void *take_same(Arena *arena, size_t size)
+{
+    int i = size_class(size);
+    ArenaSpare **link = &arena->spares[i];
+    for (int tried = 0; *link != NULL && tried < LOOK_AT; tried++) {
+        if ((*link)->bytes == size) {
+            return unlink_spare(arena, i, link);
         }
+        link = &(*link)->next;
     }
     return NULL;
+}
+
+// The front of one that is many times as large, as the gradient of the logits is, which nothing else in the pass is as large as.
+static void *take_front(Arena *arena, size_t size)
+{
+    int smallest = size_class(size) + MUCH_LARGER;
+    uint64_t candidates = smallest < ARENA_SIZES ? arena->has_spares >> smallest << smallest : 0;
+    if (candidates == 0) {
+        return NULL;
+    }
+    int i = __builtin_ctzll(candidates);
+    size_t whole = arena->spares[i]->bytes;
+    char *block = unlink_spare(arena, i, &arena->spares[i]);
+    put_spare(arena, block + size + GAP, whole - size - GAP);
+    return block;
 }
 
 static void count_use(Arena *arena, size_t bytes)
@@ -119,7 +167,10 @@ static void count_use(Arena *arena, size_t bytes)
 void *arena_allocate(Arena *arena, size_t bytes)
 {
     size_t size = round_up(bytes);
-    void *block = take_spare(arena, size);
+    void *block = take_same(arena, size);
+    if (block == NULL) {
+        block = take_front(arena, size);
+    }
     if (block == NULL) {
         ArenaChunk *chunk = chunk_with_room(arena, size + GAP);
         block = chunk->data + chunk->used;
@@ -135,11 +186,7 @@ void arena_release(Arena *arena, void *block, size_t bytes)
 {
     size_t size = round_up(bytes);
     ASAN_POISON_MEMORY_REGION(block, size);
-    ASAN_UNPOISON_MEMORY_REGION(block, sizeof(ArenaSpare));
-    ArenaSpare *spare = block;
-    spare->next = arena->spares;
-    spare->bytes = size;
-    arena->spares = spare;
+    put_spare(arena, block, size);
     arena->bytes -= size;
 }
 
@@ -150,7 +197,8 @@ void arena_reset(Arena *arena)
         chunk->used = 0;
     }
     arena->current = arena->first;
-    arena->spares = NULL;
+    memset(arena->spares, 0, sizeof arena->spares);
+    arena->has_spares = 0;
     arena->bytes = 0;
 }
 

@@ -1,5 +1,7 @@
 // fail.c: the two ways in which the library can't go on, and the handler that is told.
 
+#define _DEFAULT_SOURCE                            // madvise, which POSIX has not
+
 #include "tensor/tensor.h"
 
 #include <stdarg.h>
@@ -7,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static void default_handler(FailKind kind, const char *message)
 {
@@ -55,6 +58,23 @@ void fail_memory(size_t bytes, const char *what)
     hand_over(FAIL_MEMORY, message);
 }
 
+// Large blocks in large pages, where the system has them to give: a processor remembers where some thousand pages lie, and
+// the weights of a GPT in pages of 4 KB are some hundred thousand.
+static void advise_large_pages(void *memory, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    const uintptr_t page = 2 << 20;
+    uintptr_t start = ((uintptr_t)memory + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)memory + bytes) / page * page;
+    if (end > start + page) {
+        madvise((void *)start, end - start, MADV_HUGEPAGE);
+    }
+#else
+    (void)memory;
+    (void)bytes;
+#endif
+}
+
 void *memory_allocate(size_t bytes, const char *what)
 {
     atomic_fetch_add(&requests, 1);
@@ -62,6 +82,7 @@ void *memory_allocate(size_t bytes, const char *what)
     if (memory == NULL) {
         fail_memory(bytes, what);
     }
+    advise_large_pages(memory, bytes);
     return memory;
 }
 
@@ -72,6 +93,7 @@ void *memory_allocate_zeroed(size_t count, size_t bytes_each, const char *what)
     if (memory == NULL) {
         fail_memory(count * bytes_each, what);
     }
+    advise_large_pages(memory, count * bytes_each);
     return memory;
 }
 

@@ -91,6 +91,7 @@ GradTarget op_grad_target(Tensor *input);
 // ------------------------------------------------------------------------------------------------------------
 // Shared within tensor/
 
+bool shape_possible(Shape shape);
 void shape_check(const char *function, Shape shape, Where where);      // a mistake unless every size is possible
 int shape_axis(const OpCall *call, Shape shape, int axis);     // axis, counted from the end if negative; a mistake outside
 Tensor *tape_header(Tape *tape, Shape shape, Where where);     // a new tensor of the tape's, without data

@@ -175,12 +175,12 @@ static void tape_append(Tape *tape, TapeNode *node)
 
 static void tape_record(Tape *tape, const OpCall *call, Tensor *output)
 {
-    TapeNode *node = arena_allocate(&tape->arena, sizeof *node);
     size_t input_bytes = (size_t)call->n_inputs * sizeof(Tensor *);
+    TapeNode *node = arena_allocate(&tape->arena, sizeof *node + input_bytes);
     *node = (TapeNode){
         .op = call->kind,
         .output = output,
-        .inputs = arena_allocate(&tape->arena, input_bytes),
+        .inputs = (Tensor **)(node + 1),
         .n_inputs = call->n_inputs,
         .backward = op_table[call->kind]->backward,
         .scope = tape->scope,
@@ -207,9 +207,11 @@ Tensor *op_output_view(const OpCall *call, Shape shape, Real *data)
 
 Tensor *op_output(const OpCall *call, Shape shape)
 {
-    char function[64];
-    snprintf(function, sizeof function, "tensor_%s", op_name(call->kind));
-    shape_check(function, shape, call->where);
+    if (!shape_possible(shape)) {
+        char function[64];
+        snprintf(function, sizeof function, "tensor_%s", op_name(call->kind));
+        shape_check(function, shape, call->where);
+    }
     Real *data = arena_allocate(&current_tape->arena, shape_count(shape) * sizeof(Real));
     return op_output_view(call, shape, data);
 }

@@ -48,10 +48,21 @@ const char *shape_text(Shape shape, char text[SHAPE_TEXT])
 // More than any machine holds, and far below where a count of bytes would overflow.
 static const double COUNT_LIMIT = 1e15;
 
+bool shape_possible(Shape shape)
+{
+    double count = 1;
+    for (int i = 0; i < shape.ndim && i < MAX_DIMS; i++) {
+        count = shape.size[i] < 1 ? 2 * COUNT_LIMIT : count * shape.size[i];
+    }
+    return shape.ndim >= 0 && shape.ndim <= MAX_DIMS && count <= COUNT_LIMIT;
+}
+
 void shape_check(const char *function, Shape shape, Where where)
 {
     char text[SHAPE_TEXT];
-    double count = 1;
+    if (shape_possible(shape)) {
+        return;
+    }
     if (shape.ndim < 0 || shape.ndim > MAX_DIMS) {
         fail_mistake(where, "%s: %d dimensions; a tensor has at most %d", function, shape.ndim, MAX_DIMS);
     }
@@ -59,11 +70,8 @@ void shape_check(const char *function, Shape shape, Where where)
         if (shape.size[i] < 1) {
             fail_mistake(where, "%s: shape %s: each size is at least 1", function, shape_text(shape, text));
         }
-        count *= shape.size[i];
     }
-    if (count > COUNT_LIMIT) {
-        fail_mistake(where, "%s: shape %s: too many values", function, shape_text(shape, text));
-    }
+    fail_mistake(where, "%s: shape %s: too many values", function, shape_text(shape, text));
 }
 
 Tensor *tensor_parameter(const char *scope, const char *label, Shape shape)

@@ -203,10 +203,12 @@ typedef struct TapeObserver {
 
 // A region of memory that is filled from its start and emptied at once (tensor/arena.c).
 typedef struct ArenaChunk ArenaChunk;
+enum { ARENA_SIZES = 40 };                         // classes of size, each twice as large as the one before
 typedef struct Arena {
     ArenaChunk *first;
     ArenaChunk *current;                           // the chunk that is being filled
-    struct ArenaSpare *spares;                     // blocks handed back early, for the next request of the same size
+    struct ArenaSpare *spares[ARENA_SIZES];        // blocks handed back early, by size: for the next requests
+    uint64_t has_spares;                           // bit i: spares[i] is not empty
     size_t bytes;                                  // in use
     size_t bytes_peak;                             // in use at most, since the arena was made
 } Arena;

@@ -292,6 +292,35 @@ START_TEST(clipping_scales_all_gradients_to_the_norm)
 }
 END_TEST
 
+// To the bit, where something is clipped (a norm of about 35, at most 1.5) and where nothing is; gradients stay.
+START_TEST(a_clipped_step_is_clipping_and_a_step)
+{
+    for (int large = 0; large <= 1; large++) {
+        Three one, two;
+        three_init(&one);
+        three_init(&two);
+        AdamW in_one = adamw_create(&one.list, config);
+        AdamW in_two = adamw_create(&two.list, config);
+        for (int step = 0; step < 3; step++) {
+            set_random_grad(one.parameters[0], large ? 10 : 0.1, 2 + step);
+            set_random_grad(two.parameters[0], large ? 10 : 0.1, 2 + step);
+            Real *before = copy_values(one.parameters[0]->grad, 12);
+            double norm = adamw_step_clipped(&in_one, 1.5);
+            ck_assert_double_eq(norm, clip_grad_norm(&two.list, 1.5));
+            ck_assert_int_eq(norm > 1.5, large);
+            adamw_step(&in_two);
+            assert_same_bits(one.parameters[0]->grad, before, 12, "gradient");
+            assert_same_bits(one.parameters[0]->data, two.parameters[0]->data, 12, "weight");
+            free(before);
+        }
+        adamw_free(&in_one);
+        adamw_free(&in_two);
+        three_free(&one);
+        three_free(&two);
+    }
+}
+END_TEST
+
 START_TEST(clipping_leaves_gradients_below_the_norm)
 {
     Three three;
@@ -352,6 +381,7 @@ int main(void)
 
     TCase *clipping = case_with_tape(suite, "clipping");
     tcase_add_test(clipping, clipping_scales_all_gradients_to_the_norm);
+    tcase_add_test(clipping, a_clipped_step_is_clipping_and_a_step);
     tcase_add_test(clipping, clipping_leaves_gradients_below_the_norm);
     tcase_add_loop_test(clipping, norms_of_huge_and_tiny_gradients_are_right, 0, 2);
     tcase_add_test(clipping, without_gradients_the_norm_is_0);

@@ -488,6 +488,55 @@ START_TEST(a_block_handed_back_serves_the_next_request_of_its_size)
 }
 END_TEST
 
+// The logits' gradient is much larger than any that follows it in the pass; these take its place, side by side.
+START_TEST(a_much_larger_block_handed_back_serves_smaller_requests)
+{
+    Arena arena = {0};
+    enum { LARGE = 100000, SMALL = 1000, COUNT = 20 };
+    unsigned char *large = arena_allocate(&arena, LARGE);
+    arena_release(&arena, large, LARGE);
+    unsigned char *blocks[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        blocks[i] = arena_allocate(&arena, SMALL);
+        ck_assert(blocks[i] >= large && blocks[i] + SMALL <= large + LARGE);
+        memset(blocks[i], i, SMALL);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        ck_assert_int_eq(blocks[i][0], i);
+        ck_assert_int_eq(blocks[i][SMALL - 1], i);
+    }
+    ck_assert_uint_lt(arena.bytes_peak, LARGE + 64);
+    unsigned char *twice = arena_allocate(&arena, 2 * LARGE);
+    ck_assert(twice + 2 * LARGE <= large || twice >= large + LARGE);
+    arena_free(&arena);
+}
+END_TEST
+
+START_TEST(many_blocks_of_many_sizes_do_not_overlap_when_handed_back_and_forth)
+{
+    enum { COUNT = 60, ROUNDS = 3000 };
+    Arena arena = {0};
+    unsigned char *blocks[COUNT] = {NULL};
+    size_t bytes[COUNT];
+    Random random;
+    random_seed(&random, 5);
+    for (int round = 0; round < ROUNDS; round++) {
+        int i = (int)(random_bits(&random) % COUNT);
+        if (blocks[i] != NULL) {
+            ck_assert_int_eq(blocks[i][0], i);
+            ck_assert_int_eq(blocks[i][bytes[i] - 1], i);
+            arena_release(&arena, blocks[i], bytes[i]);
+            blocks[i] = NULL;
+        } else {
+            bytes[i] = 1 + random_bits(&random) % (1u << random_bits(&random) % 16);
+            blocks[i] = arena_allocate(&arena, bytes[i]);
+            memset(blocks[i], i, bytes[i]);
+        }
+    }
+    arena_free(&arena);
+}
+END_TEST
+
 START_TEST(a_reset_forgets_the_blocks_handed_back)
 {
     Arena arena = {0};
@@ -617,6 +666,8 @@ static TCase *arena_case(void)
     tcase_add_test(tcase, a_request_larger_than_any_chunk_is_served);
     tcase_add_test(tcase, many_small_blocks_take_few_requests);
     tcase_add_test(tcase, a_block_handed_back_serves_the_next_request_of_its_size);
+    tcase_add_test(tcase, a_much_larger_block_handed_back_serves_smaller_requests);
+    tcase_add_test(tcase, many_blocks_of_many_sizes_do_not_overlap_when_handed_back_and_forth);
     tcase_add_test(tcase, a_reset_forgets_the_blocks_handed_back);
     tcase_add_test(tcase, a_freed_arena_can_be_used_again);
     tcase_add_test(tcase, a_request_for_nothing_gets_a_block_of_its_own);
