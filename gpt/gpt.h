@@ -601,7 +601,7 @@ bool measurement_csv(const ExperimentConfig *config, const Measurement *measurem
 //
 //      Dataset --> ids, targets (B, T) --gpt_forward--> logits (B, T, V) --cross_entropy--> loss --backward--> gradients
 //         ^                                                                                                      |
-//         '-- next step <-- weights <--adamw_step-- at most clip in norm <--clip_grad_norm-- added up <----------'
+//         '-- next step <-- weights <--adamw_step_clipped-- at most clip in norm <--grad_norm-- added up <-------'
 
 // The numbers of a training run. Counts of 0 in the last five but eval_batches: never.
 typedef struct TrainConfig {

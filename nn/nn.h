@@ -237,13 +237,15 @@ void adamw_free(AdamW *adamw);
 // p -= lr m / (1 - beta1^step) / (sqrt(v / (1 - beta2^step)) + eps). A parameter without a gradient stays as it is.
 void adamw_step(AdamW *adamw);
 
-// clip_grad_norm and adamw_step in one, with the same result, which spares a pass over all gradients: they are scaled as they
-// are read, and stay as they are. Returns the norm.
-double adamw_step_clipped(AdamW *adamw, double max_norm);
+// sqrt(sum dp^2) over all gradients, summed in double.
+double grad_norm(const ParameterList *parameters);
 
-// Scales all gradients by max_norm / (norm + 1e-6) if that is below 1; returns the norm before, over all of them, summed in
-// double. torch: nn.utils.clip_grad_norm_
+// Scales all gradients by max_norm / (norm + 1e-6) if that is below 1; returns the norm before. torch: nn.utils.clip_grad_norm_
 double clip_grad_norm(const ParameterList *parameters, double max_norm);
+
+// adamw_step after clip_grad_norm, for gradients of which norm is the grad_norm: the same result, but it spares a pass over
+// all gradients. They are scaled as they are read, and stay as they are.
+void adamw_step_clipped(AdamW *adamw, double norm, double max_norm);
 
 // ------------------------------------------------------------------------------------------------------------
 // 5. Gradient flow: what reached each layer, read off the module tree and the tape

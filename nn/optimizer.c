@@ -35,7 +35,7 @@ void adamw_free(AdamW *adamw)
 // ------------------------------------------------------------------------------------------------------------
 // Clipping
 
-static double grad_norm(const ParameterList *parameters)
+double grad_norm(const ParameterList *parameters)
 {
     double sum = 0;
     for (int i = 0; i < parameters->count; i++) {
@@ -96,11 +96,9 @@ void adamw_step(AdamW *adamw)
     step_with(adamw, 1);
 }
 
-double adamw_step_clipped(AdamW *adamw, double max_norm)
+void adamw_step_clipped(AdamW *adamw, double norm, double max_norm)
 {
-    double norm = grad_norm(adamw->parameters);
     step_with(adamw, clip_factor(norm, max_norm));
-    return norm;
 }
 
 double clip_grad_norm(const ParameterList *parameters, double max_norm)

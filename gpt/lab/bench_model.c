@@ -55,8 +55,7 @@ static void step_once(void *context)
     module_zero_grad(&step->gpt->module);
     Tensor *logits = gpt_forward(step->gpt, step->ids, step->B, step->T);              // (B, T, V)
     tensor_backward(tensor_cross_entropy(logits, step->targets));
-    clip_grad_norm(step->parameters, 1.0);
-    adamw_step(&step->adamw);
+    adamw_step_clipped(&step->adamw, grad_norm(step->parameters), 1.0);
     tape_reset(step->tape);
 }
 

@@ -128,13 +128,13 @@ bool trainer_step(Trainer *trainer, GradFlow *flow, TrainRow *row, Error *error)
         row->loss += (double)tensor_item(share);
         tape_reset(tape);
     }
-    row->grad_norm = clip_grad_norm(&trainer->parameters, config->clip > 0 ? config->clip : INFINITY);
+    row->grad_norm = grad_norm(&trainer->parameters);
     if (!is_sound(row, error)) {
         return false;
     }
     row->lr = train_lr(config, trainer->adamw.step);
     trainer->adamw.config.lr = row->lr;
-    adamw_step(&trainer->adamw);
+    adamw_step_clipped(&trainer->adamw, row->grad_norm, config->clip > 0 ? config->clip : INFINITY);
     return true;
 }
 

@@ -58,7 +58,7 @@ static Run train(int threads, int steps)
         run.losses[step] = (double)tensor_item(loss);
         tensor_backward(loss);
         if (step < steps) {
-            adamw_step_clipped(&adamw, 1.0);
+            adamw_step_clipped(&adamw, grad_norm(&list), 1.0);
         }
         tape_reset(tape_current());
     }
