@@ -56,6 +56,7 @@ enum {
     OPTION_RECOMPUTE,
     OPTION_TOKENIZER, OPTION_VOCAB,
     OPTION_MODEL,
+    OPTION_IDS, OPTION_TARGETS,
     OPTION_OWN,                                    // a command numbers its own options from here
     OPTION_COUNT = 64
 };
@@ -116,6 +117,10 @@ bool options_float_list(const Options *options, int option, float **values, int 
 
 // Rows of whole numbers low ... high, "1,2,3;4,5,6", of an option that was given. The caller frees *values.
 bool options_int_rows(const Options *options, int option, int low, int high, int **values, int *n_rows, int *n_columns);
+
+// One batch, given by --ids and --targets: rows of ids below vocab_size, and what follows each. The caller frees both (B, T),
+// which are NULL where they were not read.
+bool options_batch(const Options *options, int vocab_size, int **ids, int **targets, int *B, int *T);
 
 // The preset named by --config, or fallback, changed by the switches given, and checked.
 bool options_config(const Options *options, const char *fallback, const GPTPreset **preset, GPTConfig *config);

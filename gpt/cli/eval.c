@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { OPTION_DATA = OPTION_OWN, OPTION_SPLIT, OPTION_IDS, OPTION_TARGETS };
+enum { OPTION_DATA = OPTION_OWN, OPTION_SPLIT };
 
 enum { GPT2_VOCABULARY = 50257 };
 enum { PART_ALL = SPLIT_COUNT };                   // of a text: train, val, or both
@@ -111,23 +111,11 @@ typedef struct Batch {
 
 static bool read_batch(const Options *options, const GPTConfig *config, Batch *batch)
 {
-    int last_id = config->vocab_size - 1;
-    int B;
-    int T;
-
-    if (!options_given(options, OPTION_IDS) || !options_given(options, OPTION_TARGETS)) {
-        command_error(options->help->name, "--ids and --targets: give both, rows of the same length");
+    if (!options_batch(options, config->vocab_size, &batch->ids, &batch->targets, &batch->B, &batch->T)) {
         return false;
     }
-    if (!options_int_rows(options, OPTION_IDS, 0, last_id, &batch->ids, &batch->B, &batch->T) ||
-        !options_int_rows(options, OPTION_TARGETS, 0, last_id, &batch->targets, &B, &T)) {
-        return false;
-    }
-    if (B != batch->B || T != batch->T) {
-        return option_error(options, OPTION_TARGETS, "is %d x %d, and --ids is %d x %d", B, T, batch->B, batch->T);
-    }
-    return T <= config->context_length ||
-           option_error(options, OPTION_IDS, "has rows of %d; the model's context length is %d", T, config->context_length);
+    return batch->T <= config->context_length ||
+           option_error(options, OPTION_IDS, "has rows of %d; the model's context length is %d", batch->T, config->context_length);
 }
 
 static cJSON *begin_json(const Subject *subject, double loss)

@@ -15,7 +15,7 @@ static struct poptOption prompt_options[] = {
      "text to continue (default \"" DEFAULT_PROMPT "\", with --model nothing); '' begins a new text", "TEXT"},
     {"prompt-ids", '\0', POPT_ARG_STRING, NULL, OPTION_PROMPT_IDS, "token ids to continue, instead of text", "1,2,3"},
     {"tokens", '\0', POPT_ARG_STRING, NULL, OPTION_TOKENS, "how many to add at most (default " DEFAULT_TOKENS ")", "N"},
-    {"ids", '\0', POPT_ARG_NONE, NULL, OPTION_IDS, "print the new tokens' ids instead of text, separated by commas", NULL},
+    {"ids", '\0', POPT_ARG_NONE, NULL, OPTION_PRINT_IDS, "print the new tokens' ids instead of text, separated by commas", NULL},
     POPT_TABLEEND,
 };
 

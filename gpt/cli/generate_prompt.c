@@ -16,7 +16,7 @@ static bool given(const Generation *generation, int option)
 // Is there any text, or are there only ids?
 static bool has_text(const Generation *generation)
 {
-    bool ids = given(generation, OPTION_IDS) || given(generation, OPTION_JSON);
+    bool ids = given(generation, OPTION_PRINT_IDS) || given(generation, OPTION_JSON);
     bool saved = given(generation, OPTION_MODEL);
     bool speechless = !saved && generation->model.vocab_size < BYTES;
 

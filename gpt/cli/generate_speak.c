@@ -28,7 +28,7 @@ bool generation_is_text(const Generation *generation)
     bool saved = options_given(generation->options, OPTION_MODEL);
     bool speechless = !saved && generation->model.vocab_size < BYTES;
 
-    return !options_given(generation->options, OPTION_IDS) && !options_given(generation->options, OPTION_JSON) && !speechless;
+    return !options_given(generation->options, OPTION_PRINT_IDS) && !options_given(generation->options, OPTION_JSON) && !speechless;
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -130,28 +130,16 @@ static bool read_mlp(const Options *options, ExperimentConfig *config)
 
 static bool read_ids(const Options *options, ExperimentConfig *config)
 {
-    int last_id = config->gpt.vocab_size - 1;
     int *ids;
     int *targets;
-    int B;
-    int T;
-    if (!options_given(options, OPTION_IDS) || !options_given(options, OPTION_TARGETS)) {
-        command_error(options->help->name, "--ids and --targets: give both, rows of the same length");
-        return false;
-    }
-    if (!options_int_rows(options, OPTION_IDS, 0, last_id, &ids, &config->B, &config->T)) {
-        return false;
-    }
+    bool read = options_batch(options, config->gpt.vocab_size, &ids, &targets, &config->B, &config->T);
     config->ids = ids;
-    if (!options_int_rows(options, OPTION_TARGETS, 0, last_id, &targets, &B, &T)) {
+    config->targets = targets;
+    if (!read) {
         return false;
     }
-    config->targets = targets;
-    if (B != config->B || T != config->T) {
-        return option_error(options, OPTION_TARGETS, "is %d x %d, and --ids is %d x %d", B, T, config->B, config->T);
-    }
-    return T <= config->gpt.context_length ||
-           option_error(options, OPTION_IDS, "has rows of %d; the context length is %d", T, config->gpt.context_length);
+    return config->T <= config->gpt.context_length ||
+           option_error(options, OPTION_IDS, "has rows of %d; the context length is %d", config->T, config->gpt.context_length);
 }
 
 // Rows in the saved model's own tokens, from the part of a text that 'gptape train' doesn't learn from.

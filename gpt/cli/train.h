@@ -7,7 +7,7 @@
 #include "gpt/cli/cli.h"
 
 enum {
-    OPTION_DATA = OPTION_OWN, OPTION_IDS, OPTION_TARGETS, OPTION_OUT, OPTION_RESUME,
+    OPTION_DATA = OPTION_OWN, OPTION_OUT, OPTION_RESUME,
     // one for each field of TrainConfig, with its name
     OPTION_STEPS, OPTION_BATCH, OPTION_LENGTH, OPTION_ACCUMULATE,
     OPTION_LR, OPTION_MIN_LR, OPTION_WARMUP, OPTION_DECAY_STEPS,
@@ -39,9 +39,6 @@ void train_plan_free(TrainPlan *plan);
 // The field of TrainConfig that an option sets; and the option read into it, or the text fallback if it was not given.
 const TrainField *train_option_field(const Options *options, int option);
 bool train_option_read(const Options *options, int option, const char *fallback, TrainConfig *config);
-
-// A fixed batch, --ids and --targets, for a vocabulary of this size. The caller frees both.
-bool train_options_batch(const Options *options, int vocab_size, int **ids, int **targets, int *n_rows, int *length);
 
 // ------------------------------------------------------------------------------------------------------------
 // What is answered

@@ -104,24 +104,6 @@ static bool read_sizes(const Options *options, const GPTConfig *gpt, TrainConfig
     return true;
 }
 
-bool train_options_batch(const Options *options, int vocab_size, int **ids, int **targets, int *n_rows, int *length)
-{
-    int rows;
-    int columns;
-    *ids = NULL;
-    *targets = NULL;
-    if (!options_given(options, OPTION_IDS) || !options_given(options, OPTION_TARGETS)) {
-        command_error(options->help->name, "--ids and --targets: give both, rows of the same length");
-        return false;
-    }
-    if (!options_int_rows(options, OPTION_IDS, 0, vocab_size - 1, ids, n_rows, length) ||
-        !options_int_rows(options, OPTION_TARGETS, 0, vocab_size - 1, targets, &rows, &columns)) {
-        return false;
-    }
-    return (rows == *n_rows && columns == *length)
-        || option_error(options, OPTION_TARGETS, "is %d x %d, and --ids is %d x %d", rows, columns, *n_rows, *length);
-}
-
 // Rows that every step is made of; with --accumulate N in N parts.
 static bool read_fixed_batch(const Options *options, TrainSetup *setup)
 {
@@ -134,7 +116,7 @@ static bool read_fixed_batch(const Options *options, TrainSetup *setup)
         }
     }
     if (!train_option_read(options, OPTION_ACCUMULATE, "1", &setup->train) ||
-        !train_options_batch(options, setup->gpt.vocab_size, &setup->ids, &setup->targets, &rows, &setup->train.length)) {
+        !options_batch(options, setup->gpt.vocab_size, &setup->ids, &setup->targets, &rows, &setup->train.length)) {
         return false;
     }
     setup->train.batch = rows / setup->train.accumulate;

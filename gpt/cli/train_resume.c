@@ -103,7 +103,7 @@ static bool check_batch(const Options *options, const TrainSetup *saved)
     if (!options_given(options, OPTION_IDS) && !options_given(options, OPTION_TARGETS)) {
         return true;
     }
-    bool read = train_options_batch(options, saved->gpt.vocab_size, &ids, &targets, &rows, &length);
+    bool read = options_batch(options, saved->gpt.vocab_size, &ids, &targets, &rows, &length);
     size_t bytes = (size_t)rows * (size_t)length * sizeof *ids;
     bool same = read && saved->ids != NULL && rows == saved->train.accumulate * saved->train.batch
              && length == saved->train.length && memcmp(ids, saved->ids, bytes) == 0 && memcmp(targets, saved->targets, bytes) == 0;
