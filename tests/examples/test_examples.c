@@ -309,6 +309,18 @@ static void check_generate(const Run *run)
     ck_assert_double_eq_tol(loss, guess, 0.3);
 }
 
+static void check_training(const Run *run)
+{
+    double first = number_behind(run->out, "\n   1 ");
+    double last = number_behind(run->out, "\n  60 ");
+
+    ck_assert_double_eq_tol(first, log(256), 0.3);
+    ck_assert_double_lt(last, 0.1);
+    behind(run->out, "before  G");
+    ck_assert_ptr_null(strstr(run->out, "before  Gradients"));
+    behind(run->out, "\nafter   Gradients flow from end to start\n");
+}
+
 typedef struct Example {
     const char *name;
     void (*check)(const Run *run);
@@ -322,6 +334,7 @@ static const Example examples[] = {
     {"attention", check_attention},
     {"block", check_block},
     {"generate", check_generate},
+    {"training", check_training},
 };
 
 enum { EXAMPLE_COUNT = sizeof examples / sizeof examples[0] };
