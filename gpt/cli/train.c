@@ -22,7 +22,7 @@ static struct poptOption step_options[] = {
     {"length", '\0', POPT_ARG_STRING, NULL, OPTION_LENGTH, "tokens a row (default: the context length, 256 at most)", "N"},
     {"accumulate", '\0', POPT_ARG_STRING, NULL, OPTION_ACCUMULATE, "batches a step, their gradients added up (default 1)", "N"},
     {"lr", '\0', POPT_ARG_STRING, NULL, OPTION_LR,
-     "learning rate (default " DEFAULT_LR ", with --model " DEFAULT_MODEL_LR ")", "X"},
+     "learning rate (default 0.003, beyond a width of 128 less in proportion; with --model 0.0001)", "X"},
     {"min-lr", '\0', POPT_ARG_STRING, NULL, OPTION_MIN_LR, "what it decays to, along half a cosine (default: lr / 10)", "X"},
     {"warmup", '\0', POPT_ARG_STRING, NULL, OPTION_WARMUP, "steps in which it rises from 0 (default 100, or a tenth of few steps)", "N"},
     {"decay-steps", '\0', POPT_ARG_STRING, NULL, OPTION_DECAY_STEPS, "step at which it has decayed (default: the last)", "N"},

@@ -16,10 +16,8 @@ enum {
 };
 
 #define DEFAULT_CONFIG "char"
-#define DEFAULT_STEPS "2000"
+#define DEFAULT_STEPS "2500"
 #define DEFAULT_BATCH "12"
-#define DEFAULT_LR "0.001"
-#define DEFAULT_MODEL_LR "0.0001"                  // for a model that has learned already
 #define DEFAULT_EVERY "250"
 #define RUNS "runs"                                // where runs go that are given no folder: runs/1, runs/2, ...
 

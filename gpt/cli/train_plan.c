@@ -50,11 +50,21 @@ static bool read_with_default(const Options *options, int option, double fallbac
     return train_option_read(options, option, text, config);
 }
 
-static bool read_schedule(const Options *options, TrainConfig *config)
+// The wider a model, the smaller its steps must be. One that has learned should not forget it in the first of them.
+static double default_lr(const Options *options, const GPTConfig *gpt)
+{
+    enum { NARROW = 128 };
+    if (options_given(options, OPTION_MODEL)) {
+        return 1e-4;
+    }
+    return gpt->n_embd <= NARROW ? 3e-3 : 3e-3 * NARROW / gpt->n_embd;
+}
+
+static bool read_schedule(const Options *options, const GPTConfig *gpt, TrainConfig *config)
 {
     enum { MOST_WARMUP = 100 };
-    const char *lr = options_given(options, OPTION_MODEL) ? DEFAULT_MODEL_LR : DEFAULT_LR;
-    if (!train_option_read(options, OPTION_STEPS, DEFAULT_STEPS, config) || !train_option_read(options, OPTION_LR, lr, config) ||
+    if (!train_option_read(options, OPTION_STEPS, DEFAULT_STEPS, config) ||
+        !read_with_default(options, OPTION_LR, default_lr(options, gpt), config) ||
         !read_with_default(options, OPTION_MIN_LR, config->lr / 10, config)) {
         return false;
     }
@@ -132,7 +142,7 @@ static bool read_numbers(const Options *options, TrainSetup *setup)
 {
     bool fixed = options_given(options, OPTION_IDS) || options_given(options, OPTION_TARGETS);
     bool sized = fixed ? read_fixed_batch(options, setup) : read_sizes(options, &setup->gpt, &setup->train);
-    return sized && read_schedule(options, &setup->train) && read_adamw(options, &setup->train)
+    return sized && read_schedule(options, &setup->gpt, &setup->train) && read_adamw(options, &setup->train)
         && read_intervals(options, &setup->train) && options_seed(options, &setup->seed);
 }
 

@@ -79,7 +79,7 @@ static Run run_line(const char *line)
 {
     char command[512];
     bool trains = strncmp(line, "build/gptape train", strlen("build/gptape train")) == 0 && strstr(line, "--resume") == NULL;
-    snprintf(command, sizeof command, "%s%s", line, trains ? " --steps 12 --eval-batches 2" : "");
+    snprintf(command, sizeof command, "%s%s", line, trains ? " --steps 12" : "");
     return run_shell(command);
 }
 

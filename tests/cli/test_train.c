@@ -300,7 +300,7 @@ typedef struct Wrong {
 } Wrong;
 
 static const Wrong contradictions[] = {
-    {"--lr 0.5", 2, "--lr 0.5: the run began with 0.001, and goes on with it; leave this out"},
+    {"--lr 0.5", 2, "--lr 0.5: the run began with 0.003, and goes on with it; leave this out"},
     {"--batch 3", 2, "--batch 3: the run began with 2"},
     {"--warmup 1", 2, "--warmup 1: the run began with 0"},
     {"--steps 2", 2, "--steps 2: is less than the 6 steps that were made already"},
