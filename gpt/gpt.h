@@ -282,9 +282,9 @@ int utf8_write(int code, char bytes[4]);           // its length
 bool file_read(const char *path, char **text, size_t *n, Error *error);
 bool stream_read(FILE *stream, const char *name, char **text, size_t *n, Error *error);
 
-// B rows of T bytes as ids, and for each the byte that follows as target, from places that lie evenly in the file at path, or in
-// a built-in text if path is NULL. The vocabulary must have 256 ids. Both arrays (B, T) are the caller's.
-bool text_batch(const char *path, int B, int T, int *ids, int *targets, Error *error);
+// B rows of T bytes as ids, and for each the byte that follows as target, from places that lie evenly in a built-in text of about
+// a thousand. The vocabulary must have 256 ids. Both arrays (B, T) are the caller's.
+bool passage_batch(int B, int T, int *ids, int *targets, Error *error);
 
 // Stories: small, correct English by chance, told by a grammar (gpt/text/story.c) that can also read: it finds out which sentences of
 // a text are its own, word for word. A sentence ends at . ? or ! and the quote that closes behind it, unless small letters follow,

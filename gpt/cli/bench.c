@@ -18,7 +18,7 @@ static struct poptOption bench_options[] = {
     {"seconds", '\0', POPT_ARG_STRING, NULL, OPTION_SECONDS,
      "for each case; a slow one is repeated a few times all the same (default " DEFAULT_SECONDS ")", "S"},
     {"data", '\0', POPT_ARG_STRING, NULL, OPTION_DATA,
-     "the tokenizer's text (default: a built-in one, over and over, 1 MB)", "FILE"},
+     "the tokenizer's text (default: stories, 1 MB)", "FILE"},
     INCLUDE_OPTIONS(compute_options, "Training steps:"),
     INCLUDE_OPTIONS(tokenizer_options, "Tokenizer:"),
     INCLUDE_OPTIONS(run_options, "Running:"),
@@ -101,28 +101,11 @@ typedef struct Text {
     size_t n;
 } Text;
 
-// The built-in text is read as one row of a batch, and repeated.
-static Text built_in_text(void)
-{
-    enum { LENGTH = 1000 };
-    int ids[LENGTH];
-    int targets[LENGTH];
-    Error error;
-    Text text = {.bytes = memory_allocate(TEXT_BYTES, "the text"), .n = TEXT_BYTES};
-
-    if (!text_batch(NULL, 1, LENGTH, ids, targets, &error)) {
-        fail_mistake(HERE, "%s", error.message);
-    }
-    for (size_t i = 0; i < text.n; i++) {
-        text.bytes[i] = (char)ids[i % LENGTH];
-    }
-    return text;
-}
-
 static bool read_text(const Options *options, Text *text, Error *error)
 {
     if (!options_given(options, OPTION_DATA)) {
-        *text = built_in_text();
+        text->bytes = stories_text(STORIES_SEED, TEXT_BYTES);
+        text->n = strlen(text->bytes);
         return true;
     }
     if (!file_read(options->values[OPTION_DATA], &text->bytes, &text->n, error)) {

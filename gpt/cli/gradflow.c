@@ -29,8 +29,9 @@ static struct poptOption saved_options[] = {
 };
 
 static struct poptOption batch_options[] = {
-    {"data", '\0', POPT_ARG_STRING, NULL, OPTION_DATA, "a text to read, a token a byte (default: a built-in text); a saved model reads its last tenth in its own tokens (default: the "
-     "built-in stories)", "FILE"},
+    {"data", '\0', POPT_ARG_STRING, NULL, OPTION_DATA,
+     "a text, of which the last tenth is read: in bytes, or in a saved model's own tokens (default: a built-in text; for a saved model the "
+     "stories)", "FILE"},
     {"batch", '\0', POPT_ARG_STRING, NULL, OPTION_BATCH, "rows of it (default " DEFAULT_BATCH ")", "N"},
     {"length", '\0', POPT_ARG_STRING, NULL, OPTION_LENGTH, "tokens a row (default: the context length)", "N"},
     {"ids", '\0', POPT_ARG_STRING, NULL, OPTION_IDS, "token ids instead of a text, rows separated by ;", "1,2,3;4,5,6"},

@@ -142,11 +142,11 @@ static bool read_ids(const Options *options, ExperimentConfig *config)
            option_error(options, OPTION_IDS, "has rows of %d; the context length is %d", config->T, config->gpt.context_length);
 }
 
-// Rows in the saved model's own tokens, from the part of a text that 'gptape train' doesn't learn from.
-static bool read_tokens(const Options *options, const ExperimentConfig *config, int *ids, int *targets)
+// Rows from the part of a text that 'gptape train' doesn't learn from, in the saved model's own tokens or in bytes.
+static bool read_rows(const Options *options, const ExperimentConfig *config, int *ids, int *targets)
 {
     Error error;
-    Tokenizer *tokenizer = options_saved_tokenizer(options, &error);
+    Tokenizer *tokenizer = config->saved != NULL ? options_saved_tokenizer(options, &error) : tokenizer_bytes();
     Dataset *dataset = NULL;
     if (tokenizer != NULL) {
         dataset = dataset_open(options->values[OPTION_DATA], tokenizer, NULL, NULL, NULL, &error);
@@ -162,10 +162,10 @@ static bool read_tokens(const Options *options, const ExperimentConfig *config, 
     return read;
 }
 
-static bool read_bytes(const Options *options, const ExperimentConfig *config, int *ids, int *targets)
+static bool read_passage(const Options *options, const ExperimentConfig *config, int *ids, int *targets)
 {
     Error error;
-    bool read = text_batch(options->values[OPTION_DATA], config->B, config->T, ids, targets, &error);
+    bool read = passage_batch(config->B, config->T, ids, targets, &error);
     if (!read) {
         command_error(options->help->name, "%s", error.message);
     }
@@ -191,7 +191,8 @@ static bool read_text(const Options *options, ExperimentConfig *config, int *sta
     int *targets = memory_allocate(n * sizeof *targets, "the batch");
     config->ids = ids;
     config->targets = targets;
-    bool read = config->saved == NULL ? read_bytes(options, config, ids, targets) : read_tokens(options, config, ids, targets);
+    bool built_in = config->saved == NULL && !options_given(options, OPTION_DATA);
+    bool read = built_in ? read_passage(options, config, ids, targets) : read_rows(options, config, ids, targets);
     if (!read) {
         *status = STATUS_FAILED;
     }

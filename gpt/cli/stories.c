@@ -33,7 +33,7 @@ static const CommandHelp stories_help = {
                 "  gptape stories --count 1 --seed 7\n"
                 "  gptape stories --bytes 1000000 > stories.txt\n"
                 "  gptape stories | gptape stories --check\n"
-                "  echo 'One day Anna and his aunt went to the park.' | gptape stories --check --json\n",
+                "  echo 'Anna made a crown with his mother.' | gptape stories --check --json\n",
     .table = stories_options,
 };
 

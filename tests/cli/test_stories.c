@@ -118,7 +118,7 @@ END_TEST
 
 START_TEST(shows_what_is_not_well_formed)
 {
-    Run run = run_shell("printf 'Anna smiled. Anna smile. He\\033 ran. \\377. Ben\\nran. Tom smiled. And th' | gptape stories --check");
+    Run run = run_shell("printf 'Anna was afraid. Anna is afraid. He\\033 ran. \\377. Ben\\nran. Tom was afraid. And th' | gptape stories --check");
     assert_quiet(&run);
     ck_assert_str_eq(run.out, "sentences    6\n"
                               "well-formed  2  33.3%\n"
@@ -126,7 +126,7 @@ START_TEST(shows_what_is_not_well_formed)
                               "whole        0\n"
                               "\n"
                               "not well-formed:\n"
-                              "Anna smile.\n"
+                              "Anna is afraid.\n"
                               "He? ran.\n"
                               "?.\n"
                               "Ben ran.\n");
@@ -149,7 +149,7 @@ END_TEST
 
 START_TEST(counts_in_json)
 {
-    cJSON *json = run_json("printf 'Anna smiled. Anna smile. Tom smiled.\\n\\n' | gptape stories --check --json");
+    cJSON *json = run_json("printf 'Anna was afraid. Anna is afraid. Tom was afraid.\\n\\n' | gptape stories --check --json");
     ck_assert_double_eq(number_in(json, "sentences"), 3);
     ck_assert_double_eq(number_in(json, "well_formed"), 2);
     ck_assert_double_eq_tol(number_in(json, "well_formed_fraction"), 2.0 / 3, 1e-8);  // 9 digits are printed
@@ -157,7 +157,7 @@ START_TEST(counts_in_json)
     ck_assert_double_eq(number_in(json, "whole"), 0);
     const cJSON *faults = cJSON_GetObjectItem(json, "not_well_formed");
     ck_assert_int_eq(cJSON_GetArraySize(faults), 1);
-    ck_assert_str_eq(cJSON_GetArrayItem(faults, 0)->valuestring, "Anna smile.");
+    ck_assert_str_eq(cJSON_GetArrayItem(faults, 0)->valuestring, "Anna is afraid.");
     cJSON_Delete(json);
 }
 END_TEST
@@ -196,7 +196,7 @@ START_TEST(examples_work)
     Run run = run_shell("gptape stories --check < stories.txt");
     assert_has(&run, run.out, "100.0%");
     run_free(&run);
-    run = run_shell("echo 'One day Anna and his aunt went to the park.' | gptape stories --check");
+    run = run_shell("echo 'Anna made a crown with his mother.' | gptape stories --check");
     assert_has(&run, run.out, "well-formed  0  0.0%");
     run_free(&run);
 }

@@ -113,10 +113,9 @@ START_TEST(the_first_story)
     ck_assert_ptr_nonnull(strstr(text, "\n\n"));
     strstr(text, "\n\n")[1] = '\0';
     ck_assert_str_eq(text,
-        "The mouse lived near the park. Then there was a strange sound. The mouse ran as fast as it could. The mouse was afraid.\n"
-        "Nora saw the mouse and came near. \"What is wrong?\" asked Nora. \"I want to go home,\" said the mouse. "
-        "\"I will stay with you,\" said Nora.\n"
-        "Nora sang a song for the mouse. The mouse thanked Nora. It smiled. They played until it was dark.\n");
+        "Once there was an ant. Then there was a loud noise. It ran away and hid under the bed. The ant was afraid.\n"
+        "Then Nora came by. \"Why are you sad?\" asked Nora. \"There was a loud noise,\" said the ant. \"It was only the wind,\" said Nora.\n"
+        "They waited under the bed. \"You are a good friend,\" said the ant. The ant was very happy. They played until it was dark.\n");
     free(text);
 }
 END_TEST
@@ -156,12 +155,10 @@ typedef struct Pair {
 
 static const Pair pairs[] = {
     // he, she, it
-    {"But then Anna lost the ball.", "But then Anna lost the balls."},
-    {"One day Anna and her aunt went to the park.", "One day Anna and his aunt went to the park."},
-    {"One day Tom and his aunt went to the park.", "One day Tom and her aunt went to the park."},
-    {"One day the fox and its aunt went to the park.", "One day the fox and her aunt went to the park."},
-    {"The owl took its old book along.", "The owl took his old book along."},
-    {"Nora made a blue crown.", "Nora made a blue crowns."},
+    {"Anna made a crown with her mother.", "Anna made a crown with his mother."},
+    {"Tom made a crown with his mother.", "Tom made a crown with her mother."},
+    {"The fox made a crown with its mother.", "The fox made a crown with her mother."},
+    {"Her mother gave her an egg.", "Her mother gave him an egg."},
     {"Paul ran as fast as he could.", "Paul ran as fast as she could."},
     {"Mia closed her eyes.", "Mia closed its eyes."},
     // a, an
@@ -169,41 +166,41 @@ static const Pair pairs[] = {
     {"Once there was a fox.", "Once there was an fox."},
     {"Ben had an old red kite.", "Ben had a old red kite."},
     {"Ben had an orange kite.", "Ben had a orange kite."},
-    {"Kate had an apple for lunch.", "Kate had a apple for lunch."},
+    {"Zoe had an apple for lunch.", "Zoe had a apple for lunch."},
     // subject and verb
-    {"They were both glad.", "They was both glad."},
+    {"They were both very glad.", "They was both very glad."},
     {"Anna was very glad.", "Anna were very glad."},
     {"\"I am sorry,\" said Max.", "\"I is sorry,\" said Max."},
     {"\"You are very kind,\" said Max.", "\"You is very kind,\" said Max."},
     // the tense
     {"Then they went home.", "Then they go home."},
-    {"At last Leo swam very well.", "At last Leo swim very well."},
-    {"\"I can not swim,\" said Leo.", "\"I can not swam,\" said Leo."},
+    {"At last Paul swam very well.", "At last Paul swim very well."},
+    {"\"I can not swim,\" said Paul.", "\"I can not swam,\" said Paul."},
     // two are two
-    {"Lily saw Sam and came near.", "Lily saw Lily and came near."},
-    {"First Lily danced, and then Sam.", "First Lily danced, and then Lily."},
+    {"Soon Mia danced better than Tom.", "Soon Mia danced better than Mia."},
+    {"First Mia danced, and then Tom.", "First Mia danced, and then Mia."},
     // quotes, marks, capitals
-    {"\"What is wrong?\" asked the bear.", "\"What is wrong?\" asked the bear"},
-    {"\"What is wrong?\" asked the bear.", "\"What is wrong\" asked the bear."},
-    {"\"What is wrong?\" asked the bear.", "What is wrong?\" asked the bear."},
-    {"\"What is wrong?\" asked the bear.", "\"what is wrong?\" asked the bear."},
+    {"\"Is that for me?\" asked the bear.", "\"Is that for me?\" asked the bear"},
+    {"\"Is that for me?\" asked the bear.", "\"Is that for me\" asked the bear."},
+    {"\"Is that for me?\" asked the bear.", "Is that for me?\" asked the bear."},
+    {"\"Is that for me?\" asked the bear.", "\"is that for me?\" asked the bear."},
     {"\"Thank you, fox,\" said Anna.", "\"Thank you, the fox,\" said Anna."},
     {"\"Thank you, fox,\" said Anna.", "\"Thank you, fox\" said Anna."},
-    {"The cat smiled.", "the cat smiled."},
-    {"The cat smiled.", "The cat smiled!"},
-    {"The cat smiled.", "Cat smiled."},
-    {"The cat smiled.", "The Cat smiled."},
-    {"Anna smiled.", "anna smiled."},
+    {"The ant was afraid.", "the ant was afraid."},
+    {"The ant was afraid.", "The ant was afraid!"},
+    {"The ant was afraid.", "Ant was afraid."},
+    {"The ant was afraid.", "The Ant was afraid."},
+    {"Anna was afraid.", "anna was afraid."},
     // words
-    {"Zoe was very unhappy.", "Zoe was very unhapy."},
-    {"Zoe was very unhappy.", "Zoe was very  unhappy."},
-    {"Zoe was very unhappy.", "Zoe was very unhappy ."},
-    {"Zoe was very unhappy.", "Zoe was unhappy very."},
-    {"Zoe was very unhappy.", "Zoe very unhappy."},
-    {"Zoe was very unhappy.", "Zoe was very very unhappy."},
-    {"Zoe was very unhappy.", "Zoe was very unhappy.."},
-    {"Zoe was very unhappy.", "Zoe was very\nunhappy."},
-    {"Zoe was very unhappy.", "Zoey was very unhappy."},
+    {"Zoe was very upset.", "Zoe was very upsett."},
+    {"Zoe was very upset.", "Zoe was very  upset."},
+    {"Zoe was very upset.", "Zoe was very upset ."},
+    {"Zoe was very upset.", "Zoe was upset very."},
+    {"Zoe was very upset.", "Zoe very upset."},
+    {"Zoe was very upset.", "Zoe was very very upset."},
+    {"Zoe was very upset.", "Zoe was very upset.."},
+    {"Zoe was very upset.", "Zoe was very\nupset."},
+    {"Zoe was very upset.", "Zoey was very upset."},
 };
 
 START_TEST(right_and_wrong)
@@ -246,11 +243,10 @@ static const char *join_words(const Words *words, const int *order, int n, char 
     return text;
 }
 
-// A word of those without which a sentence may still be one: "One winter day Anna was ill." "Then Anna met a fox."
+// A word of those without which a sentence may still be one: "Anna had a red hat."
 static bool can_be_left_out(const char *word)
 {
-    static const char *const optional[] = {"winter", "summer", "Then", "Once", "very", "red", "blue", "green", "yellow", "white",
-                                           "orange", "old", "new", "big", "small", "shiny", "ugly"};
+    static const char *const optional[] = {"red", "blue", "green", "orange", "old", "new", "big", "small"};
     for (size_t i = 0; i < sizeof optional / sizeof optional[0]; i++) {
         if (strcmp(word, optional[i]) == 0) {
             return true;
@@ -355,21 +351,21 @@ typedef struct Counted {
 static const Counted counted[] = {
     {"", 0, 0, 0, 0},
     {"Anna", 0, 0, 0, 0},
-    {"Anna smiled", 0, 0, 0, 0},
-    {"Anna smiled.", 1, 1, 0, 0},
-    {" \n Anna smiled.\n", 1, 1, 0, 0},
-    {"Anna smiled. She smiled. It smile", 2, 2, 0, 0},
-    {"nna smiled. She smiled.", 2, 1, 0, 0},
-    {"Anna smiled.She smiled.", 2, 1, 0, 0},
-    {"\"What is wrong?\" asked Anna.", 1, 1, 0, 0},
-    {"\"What is wrong?\" Anna smiled.", 2, 1, 0, 0},
-    {"Anna smiled.\n\n", 1, 1, 1, 0},
-    {"Anna smiled.\n\n\n\n\nTom smiled.\n\n", 2, 2, 2, 0},
-    {"Anna smiled\n\nTom smiled.\n\n", 2, 1, 2, 0},
+    {"Anna was afraid", 0, 0, 0, 0},
+    {"Anna was afraid.", 1, 1, 0, 0},
+    {" \n Anna was afraid.\n", 1, 1, 0, 0},
+    {"Anna was afraid. She was afraid. It wa", 2, 2, 0, 0},
+    {"nna smiled. She was afraid.", 2, 1, 0, 0},
+    {"Anna was afraid.She was afraid.", 2, 1, 0, 0},
+    {"\"Is that for me?\" asked Anna.", 1, 1, 0, 0},
+    {"\"Is that for me?\" Anna was afraid.", 2, 1, 0, 0},
+    {"Anna was afraid.\n\n", 1, 1, 1, 0},
+    {"Anna was afraid.\n\n\n\n\nTom was afraid.\n\n", 2, 2, 2, 0},
+    {"Anna was afraid\n\nTom was afraid.\n\n", 2, 1, 2, 0},
     {"???", 3, 0, 0, 0},
     {"x.y.z", 2, 0, 0, 0},
     {"\n\n\n\n", 0, 0, 0, 0},
-    {"\n\n\nAnna smiled.\n\n\n", 1, 1, 1, 0},
+    {"\n\n\nAnna was afraid.\n\n\n", 1, 1, 1, 0},
 };
 
 START_TEST(sentences_are_counted)
@@ -385,21 +381,21 @@ END_TEST
 
 // A story in which each sentence is well-formed, and which is none.
 static const Pair wholes[] = {
-    {"Kate had a bun for lunch. She sat down to eat.\n", "Kate had a bun for lunch. He sat down to eat.\n"},
-    {"Kate had a bun for lunch. She sat down to eat.\n", "Kate had a bun for lunch. She wanted to eat the egg.\n"},
-    {"Then Leo came by. Leo was very hungry.", "Then Leo came by. Ben was very hungry."},
-    {"\"I am so hungry,\" said Leo.", "\"I am so hungry,\" said Kate."},
-    {"Kate gave Leo half of the bun.", "Leo gave Kate half of the bun."},
-    {"\"You are very kind,\" said Leo. Now Kate was glad again. Then they went home.",
-     "Now Kate was glad again. \"You are very kind,\" said Leo. Then they went home."},
+    {"Zoe had a bun for lunch. She sat down to eat.\n", "Zoe had a bun for lunch. He sat down to eat.\n"},
+    {"Zoe had a bun for lunch. She sat down to eat.\n", "Zoe had a bun for lunch. She wanted to eat the egg.\n"},
+    {"Then Paul came by. Paul was very hungry.", "Then Paul came by. Ben was very hungry."},
+    {"\"I am so hungry,\" said Paul.", "\"I am so hungry,\" said Zoe."},
+    {"Zoe gave Paul half of the bun.", "Paul gave Zoe half of the bun."},
+    {"\"You are very kind,\" said Paul. Now Zoe was glad again. Then they went home.",
+     "Now Zoe was glad again. \"You are very kind,\" said Paul. Then they went home."},
     {"Then they went home.\n\n", "\n\n"},
     {"Then they went home.\n\n", "Then they went home. Then they went home.\n\n"},
 };
 
 static const char whole[] =
-    "Once there was a girl named Kate. Kate had a bun for lunch. She sat down to eat.\n"
-    "Then Leo came by. Leo was very hungry. \"I am so hungry,\" said Leo. Kate gave Leo half of the bun. They ate it together.\n"
-    "\"You are very kind,\" said Leo. Now Kate was glad again. Then they went home.\n\n";
+    "Once there was a girl named Zoe. Zoe had a bun for lunch. She sat down to eat.\n"
+    "Then Paul came by. Paul was very hungry. \"I am so hungry,\" said Paul. Zoe gave Paul half of the bun. They ate it together.\n"
+    "\"You are very kind,\" said Paul. Now Zoe was glad again. Then they went home.\n\n";
 
 START_TEST(a_whole_story_agrees_with_itself)
 {
@@ -429,11 +425,11 @@ static void keep_fault(const char *sentence, size_t n, void *context)
 START_TEST(faults_are_shown)
 {
     char faults[200] = "";
-    const char *text = "Anna smiled. Anna smile.  \"Who?\" she was. Tom smiled. X";
+    const char *text = "Anna was afraid. Anna is afraid.  \"Who?\" she was. Tom was afraid. X";
     StoryCount count = stories_check(stories, text, strlen(text), keep_fault, faults);
     ck_assert_int_eq(count.sentences, 4);
     ck_assert_int_eq(count.well_formed, 2);
-    ck_assert_str_eq(faults, "Anna smile.|\"Who?\" she was.|");
+    ck_assert_str_eq(faults, "Anna is afraid.|\"Who?\" she was.|");
 }
 END_TEST
 

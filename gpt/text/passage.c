@@ -1,11 +1,8 @@
-// bytes.c: text as token ids, a token a byte, cut into batches.
+// passage.c: a text that is always there, for looking at gradients.
 
 #include "gpt/gpt.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-// What is read when no file is named: enough for a batch of a few hundred bytes, and true.
+// Enough for rows of a few hundred bytes, and true.
 static const char passage[] =
     "A gradient is a message that travels backwards. It starts at the loss as the number one, and at every operation on its way "
     "it is multiplied by how much that operation cares about what went in. After a few layers of small numbers little is left of "
@@ -18,40 +15,19 @@ static const char passage[] =
     "token different from the next. To see all this nobody has to be believed. Build it twice, once with the shortcut and once "
     "without, start both from the same weights, send one message back through each, and measure what arrives.\n";
 
-// Row b starts at the b-th of B places that lie evenly in the text, so the batch does not depend on a seed.
-static void fill_batch(const char *text, size_t n, int B, int T, int *ids, int *targets)
+bool passage_batch(int B, int T, int *ids, int *targets, Error *error)
 {
+    size_t n = sizeof passage - 1;
+    if (n < (size_t)T + 1) {
+        return error_set(error, "the built-in text has %zu bytes, too few for rows of %d and one; name a file with --data", n, T);
+    }
     size_t last_start = n - (size_t)T - 1;
     for (int b = 0; b < B; b++) {
         size_t start = B == 1 ? 0 : last_start * (size_t)b / (size_t)(B - 1);
         for (int t = 0; t < T; t++) {
-            ids[b * T + t] = (unsigned char)text[start + (size_t)t];
-            targets[b * T + t] = (unsigned char)text[start + (size_t)t + 1];
+            ids[b * T + t] = (unsigned char)passage[start + (size_t)t];
+            targets[b * T + t] = (unsigned char)passage[start + (size_t)t + 1];
         }
     }
-}
-
-bool text_batch(const char *path, int B, int T, int *ids, int *targets, Error *error)
-{
-    if (path == NULL) {
-        size_t n = sizeof passage - 1;
-        if (n < (size_t)T + 1) {
-            return error_set(error, "the built-in text has %zu bytes, too few for rows of %d and one; name a file with --data", n, T);
-        }
-        fill_batch(passage, n, B, T, ids, targets);
-        return true;
-    }
-    char *text = NULL;
-    size_t n = 0;
-    if (!file_read(path, &text, &n, error)) {
-        return false;
-    }
-    bool enough = n >= (size_t)T + 1;
-    if (enough) {
-        fill_batch(text, n, B, T, ids, targets);
-    } else {
-        error_set(error, "%s: has %zu bytes; a row of %d and the next byte need %d", path, n, T, T + 1);
-    }
-    free(text);
-    return enough;
+    return true;
 }
