@@ -19,17 +19,17 @@ const TableText story_tables[] = {
      "the owl/it/it/its/an owl/owl|"
      "the bear/it/it/its/a bear/bear|"
      "the ant/it/it/its/an ant/ant"},
-    {"thing", "name", "ball|book|kite|drum|hat|arrow"},
-    {"food", "name", "apple|pear|egg|bun"},
-    {"place", "name/at", "park/in the park|garden/in the garden|forest/in the forest|hill/on the hill|river/at the river"},
-    {"spot", "name", "under the bed|behind the door|in the grass|in a box"},
+    {"thing", "name", "ball|book|kite|boat|drum|hat|ring|arrow"},
+    {"food", "name", "apple|pear|egg|bun|cake"},
+    {"place", "name/at", "park/in the park|garden/in the garden|forest/in the forest|hill/on the hill|river/at the river|lake/at the lake"},
+    {"spot", "name", "under the bed|behind the door|in the grass|in a box|under a tree"},
     {"colour", "name", "red|blue|green|orange"},
     {"sort", "name", "old|new|big|small"},
     {"time", "name", "one day|one morning|one evening"},
     {"glad", "name", "happy|glad"},
     {"sad", "name", "sad|upset"},
     {"kin", "name", "mother|father|sister|brother"},
-    {"skill", "name/did", "sing/sang|dance/danced|swim/swam|run/ran|draw/drew"},
+    {"skill", "name/did", "sing/sang|dance/danced|swim/swam|run/ran|draw/drew|paint/painted"},
     {"noise", "name", "loud noise|strange sound|awful scream"},
     {"gift", "name", "card|crown|toy|apron"},
     {NULL, NULL, NULL},
@@ -46,9 +46,9 @@ const RuleText story_rules[] = {
 
     // Something is lost, and found with a friend's help.
     {"lost", "<Opening> <Had> <Played> <Lost> <Grieved>\n<Came> <Asked> <ToldLoss> <Looked> <Found>\n<Cheered> <Thanked> <Closing>"},
-    {"Had", "{Hero} had {thing.a}.|{Hero} had {colour.a} {thing}.|{Hero} had {sort.a} {colour} {thing}."},
-    {"Played", "<who> played with the {thing} all day.|The {thing} was {sort} and {colour}."},
-    {"Lost", "But then the {thing} was gone.|But then {hero} lost the {thing}."},
+    {"Had", "<who> had {thing.a}.|<who> had {colour.a} {thing}.|<who> had {sort.a} {colour} {thing}."},
+    {"Played", "<who> played with the {thing} all day.|The {thing} was {sort}."},
+    {"Lost", "But then the {thing} was gone.|But then <it> lost the {thing}."},
     {"Grieved", "<who> was very <sad>.|<who> sat down and cried."},
     {"ToldLoss", "\"I lost my {thing},\" said {hero}.|\"My {thing} is gone,\" said {hero}."},
     {"Looked", "They looked {other_spot}.|They looked for the {thing} together."},
@@ -56,7 +56,7 @@ const RuleText story_rules[] = {
 
     // Who is hungry is given something, and does not forget it.
     {"hunger", "<Opening> <HadFood> <SatDown>\n<Came> <WasHungry> <Begged> <Shared> <Ate>\n<ThankedBack> <Cheered> <Closing>"},
-    {"HadFood", "{Hero} had {food.a} for lunch.|{Hero.his} {kin} gave {hero.him} {food.a}."},
+    {"HadFood", "<who> had {food.a} for lunch.|<who> had {food.a}."},
     {"SatDown", "<who> sat down to eat.|<who> wanted to eat the {food}."},
     {"WasHungry", "{Friend} was very hungry.|{Friend} looked at the {food}."},
     {"Begged", "\"I am so hungry,\" said {friend}.|\"Is that {food.a}?\" asked {friend}."},
@@ -66,7 +66,7 @@ const RuleText story_rules[] = {
 
     // Who is afraid is not left alone.
     {"fear", "<Opening> <Scared> <Hid> <Trembled>\n<Came> <Asked> <ToldFear> <Comforted>\n<Stayed> <Thanked> <Cheered> <Closing>"},
-    {"Scared", "Then there was {noise.a}.|{Hero} heard {noise.a}."},
+    {"Scared", "Then there was {noise.a}.|<who> heard {noise.a}."},
     {"Hid", "<who> ran away and hid {spot}.|<who> ran as fast as {hero.he} could."},
     {"Trembled", "<who> was afraid.|<who> closed {hero.his} eyes."},
     {"ToldFear", "\"I am afraid,\" said {hero}.|\"There was {noise.a},\" said {hero}."},
@@ -75,8 +75,8 @@ const RuleText story_rules[] = {
 
     // Who can't do something learns it.
     {"lesson", "<Opening> <Wanted> <Failed> <Grieved>\n<Came> <Asked> <ToldFailure> <Taught> <Practised>\n<Managed> <Cheered> <Thanked> <Closing>"},
-    {"Wanted", "{Hero} wanted to {skill}.|{Hero} wanted to learn to {skill}."},
-    {"Failed", "But {hero.he} could not {skill}.|<who> tried to {skill}, but it was too hard."},
+    {"Wanted", "<who> wanted to {skill}.|<who> wanted to learn to {skill}."},
+    {"Failed", "But <it> could not {skill}.|<who> tried to {skill}, but it was too hard."},
     {"ToldFailure", "\"I can not {skill},\" said {hero}.|\"I want to {skill},\" said {hero}."},
     {"Taught", "\"I can teach you to {skill},\" said {friend}.|{Friend} showed {hero} how to {skill}."},
     {"Practised", "They {skill.did} every day.|First {friend} {skill.did}, and then {hero}."},
@@ -84,30 +84,31 @@ const RuleText story_rules[] = {
 
     // Two want one thing, which does not survive it.
     {"quarrel", "<Opening> <Had> <Met> <BothWanted> <Fought> <Broke>\n<Regretted> <Sorry> <Forgave> <Mended>\n<BothGlad> <Closing>"},
-    {"Met", "Then {hero} met {friend.new}.|{Friend} was there, too."},
+    {"Met", "Then <it> met {friend.new}.|{Friend} was there, too."},
     {"BothWanted", "{Friend} wanted to have the {thing}.|\"Give me the {thing},\" said {friend}."},
     {"Fought", "\"No, it is mine,\" said {hero}.|They both pulled."},
     {"Broke", "Then the {thing} broke.|The {thing} broke in two."},
     {"Regretted", "They were both very <sad>.|{Friend} began to cry."},
     {"Sorry", "\"I am sorry,\" said {friend}.|\"I am so sorry, {hero.call},\" said {friend}."},
     {"Forgave", "\"I am sorry, too,\" said {hero}.|\"We can mend it,\" said {hero}."},
-    {"Mended", "They mended the {thing} together.|{Hero.his} {kin} helped them to mend it."},
+    {"Mended", "They mended the {thing} together.|Then {hero.his} {kin} helped them."},
     {"BothGlad", "They were both very <glad>.|They played with it together."},
 
     // Something is made for somebody.
     {"present", "<Occasion> <Planned> <Worked> <Secret>\n<Brought> <Opened> <Liked>\n<ThankedBack> <BothGlad> <Closing>"},
     {"Occasion", "<Time> it was the birthday of {friend}.|<Time> {friend} was ill."},
-    {"Planned", "{Hero} wanted to make {friend} {gift.a}.|\"I will make {gift.a},\" said {hero}."},
+    {"Planned", "{Hero} wanted to make {gift.a} for {friend}.|\"I will make {gift.a},\" said {hero}."},
     {"Worked", "<who> worked all day.|<who> made {gift.a} with {hero.his} {kin}."},
     {"Secret", "<who> did not tell anyone.|Only {hero.his} {kin} knew about it."},
-    {"Brought", "Then {hero} went to {friend}.|Then {hero} met {friend} {place.at}."},
+    {"Brought", "Then <it> went to {friend}.|Then <it> met {friend} {place.at}."},
     {"Opened", "\"This is for you,\" said {hero}.|\"Is that for me?\" asked {friend}."},
     {"Liked", "{Friend} loved the {gift}.|It was the best {gift} of all."},
 
     // What all have in common.
     {"Opening", "<Time> {hero} went to the {place}.|<Time> {hero} was {place.at}.|Once there was {hero.new}."},
     {"who", "{Hero}|{Hero.he}"},
-    {"Came", "Then {friend} came by.|Then {hero} met {friend.new}."},
+    {"it", "{hero}|{hero.he}"},
+    {"Came", "Then {friend} came by.|Then <it> met {friend.new}."},
     {"Asked", "\"Why are you <sad>?\" asked {friend}.|\"Can I help you, {hero.call}?\" asked {friend}."},
     {"Cheered", "Now {hero} was <glad> again.|<who> was very <glad>."},
     {"Thanked", "\"Thank you, {friend.call},\" said {hero}.|\"You are a good friend,\" said {hero}."},
