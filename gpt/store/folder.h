@@ -1,6 +1,6 @@
 // folder.h: inside gpt/: the files of a model's folder, and who reads and writes each.
 //
-//      model.safetensors        weights            model_weights.c
+//      model.safetensors        weights            model_weights.c, which asks weight_files.c; there may be several files
 //      config.json              sizes, switches    model_config.c
 //      gptape_tokenizer.json    which tokenizer    text/tokenizer_files.c; an alphabet is in it, too
 //      vocab.json, merges.txt   GPT-2's vocabulary, where that is the tokenizer

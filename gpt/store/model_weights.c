@@ -3,18 +3,12 @@
 // The names are those of the module tree. Inside blocks transformers has Conv1D where we have Linear: y = x W + b with W
 // (n_in, n_out), our weight's transpose. The output head is a Linear in both.
 
-#include "gpt/store/folder.h"
+#include "gpt/store/weights.h"
 
-#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define WEIGHTS_FILE "model.safetensors"
-#define INDEX_FILE "model.safetensors.index.json"
-#define PREFIX "transformer."
 #define HEAD_NAME "lm_head.weight"
-
-enum { SHOWN = 80 };                               // of a name in messages
 
 // Does the file have this parameter of a module transposed?
 static bool is_transposed(const Module *module, const Tensor *parameter)
@@ -66,164 +60,7 @@ SafetensorsWriter *model_weights_writer(const GPT *gpt, float **zeros)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// The files of a folder
-
-// An array, and the file that it is in.
-typedef struct Found {
-    const Safetensors *file;
-    const StoredArray *array;
-} Found;
-
-typedef struct Weights {
-    const char *folder;
-    Safetensors *files;
-    bool **used;                                   // for each file, which of its arrays the model has asked for
-    int n_files;
-} Weights;
-
-static void weights_close(Weights *weights)
-{
-    for (int i = 0; i < weights->n_files; i++) {
-        safetensors_close(&weights->files[i]);
-        free(weights->used[i]);
-    }
-    free(weights->files);
-    free(weights->used);
-}
-
-static bool open_file(Weights *weights, const char *name, Error *error)
-{
-    Safetensors *file = &weights->files[weights->n_files];
-    char *path = path_in(weights->folder, name);
-    bool opened = safetensors_open(file, path, error);
-    free(path);
-    if (opened) {
-        weights->used[weights->n_files] = memory_allocate_zeroed((size_t)file->n_arrays + 1, sizeof(bool), "the tensors' names");
-        weights->n_files++;
-    }
-    return opened;
-}
-
-static void make_room(Weights *weights, size_t n)
-{
-    weights->files = memory_allocate_zeroed(n + 1, sizeof *weights->files, "the weights' files");
-    weights->used = memory_allocate_zeroed(n + 1, sizeof *weights->used, "the weights' files");
-}
-
-static bool is_open(const Weights *weights, const char *name)
-{
-    for (int i = 0; i < weights->n_files; i++) {
-        const char *path = weights->files[i].path;
-        if (strcmp(path + strlen(weights->folder) + 1, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// {"weight_map": {"wte.weight": "model-00001-of-00002.safetensors", ...}}: opens each file once.
-static bool open_indexed(Weights *weights, const char *path, const cJSON *json, Error *error)
-{
-    const cJSON *map = cJSON_GetObjectItemCaseSensitive(json, "weight_map");
-    const cJSON *entry;
-    if (!cJSON_IsObject(map)) {
-        return error_set(error, "%s: has no weight_map, which says which tensor is in which file", path);
-    }
-    make_room(weights, (size_t)cJSON_GetArraySize(map));
-    cJSON_ArrayForEach(entry, map) {
-        const char *name = cJSON_IsString(entry) ? entry->valuestring : "";
-        if (name[0] == '\0' || strchr(name, '/') != NULL) {
-            return error_set(error, "%s: tensor %.*s: is in no file of this folder", path, SHOWN, entry->string);
-        }
-        if (!is_open(weights, name) && !open_file(weights, name, error)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool open_index(Weights *weights, Error *error)
-{
-    char *path = path_in(weights->folder, INDEX_FILE);
-    char *text;
-    size_t n;
-    bool opened = file_read(path, &text, &n, error);
-    if (opened) {
-        cJSON *json = json_parse(text, n, path, error);
-        opened = json != NULL && open_indexed(weights, path, json, error);
-        cJSON_Delete(json);
-        free(text);
-    }
-    free(path);
-    return opened;
-}
-
-static bool weights_open(Weights *weights, const char *folder, Error *error)
-{
-    *weights = (Weights){.folder = folder};
-    if (file_exists(folder, WEIGHTS_FILE)) {
-        make_room(weights, 1);
-        return open_file(weights, WEIGHTS_FILE, error);
-    }
-    if (file_exists(folder, INDEX_FILE)) {
-        return open_index(weights, error);
-    }
-    if (file_exists(folder, "pytorch_model.bin")) {
-        return error_set(error, "%s: has its weights in pytorch_model.bin, a Python pickle, and no " WEIGHTS_FILE "; in Python, "
-                         "GPT2LMHeadModel.from_pretrained(...).save_pretrained(...) writes one", folder);
-    }
-    return error_set(error, "%s: has no " WEIGHTS_FILE, folder);
-}
-
-// The array called name, or "transformer." and name; it counts as used from now on.
-static bool find_array(Weights *weights, const char *name, Found *found)
-{
-    char longer[NAME_TEXT + sizeof PREFIX];
-    snprintf(longer, sizeof longer, "%s%s", PREFIX, name);
-    for (int i = 0; i < weights->n_files; i++) {
-        const Safetensors *file = &weights->files[i];
-        const StoredArray *array = safetensors_find(file, name);
-        array = array == NULL ? safetensors_find(file, longer) : array;
-        if (array != NULL) {
-            weights->used[i][array - file->arrays] = true;
-            *found = (Found){file, array};
-            return true;
-        }
-    }
-    return false;
-}
-
-// ------------------------------------------------------------------------------------------------------------
-// What the model asks for, and what the files have
-
-static bool check_array(Found found, int ndim, const int *size, Error *error)
-{
-    const StoredArray *array = found.array;
-    char has[STORED_SHAPE_TEXT];
-    char wants[SHAPE_TEXT];
-    Shape shape = {.ndim = ndim};
-    bool equal = array->ndim == ndim;
-    for (int i = 0; i < ndim; i++) {
-        shape.size[i] = size[i];
-        equal = equal && array->size[i] == size[i];
-    }
-    if (!equal) {
-        return error_set(error, "%s: tensor %.*s: has shape %s, but config.json asks for %s", found.file->path, SHOWN, array->name,
-                         stored_shape_text(array, has), shape_text(shape, wants));
-    }
-    return dtype_is_float(array->dtype)
-        || error_set(error, "%s: tensor %.*s: has dtype %s; F32, F16, BF16 or F64 can be loaded", found.file->path, SHOWN,
-                     array->name, dtype_name(array->dtype));
-}
-
-static bool need_array(Weights *weights, const char *name, int ndim, const int *size, Found *found, Error *error)
-{
-    if (!find_array(weights, name, found)) {
-        return error_set(error, "%s: tensor %s: is missing, and config.json asks for it",
-                         weights->n_files == 1 ? weights->files[0].path : weights->folder, name);
-    }
-    return check_array(*found, ndim, size, error);
-}
+// Comparing
 
 // The sizes that make a model large are compared first, before a model of that size is made: no config.json can ask for more
 // memory than its weights do.
@@ -235,10 +72,10 @@ static bool check_sizes(Weights *weights, const GPTConfig *config, Error *error)
     Found found;
     snprintf(attn, sizeof attn, "h.%d.attn.c_attn.weight", config->n_layer - 1);
     snprintf(mlp, sizeof mlp, "h.%d.mlp.c_fc.weight", config->n_layer - 1);
-    return need_array(weights, "wte.weight", 2, (int[]){config->vocab_size, C}, &found, error)
-        && need_array(weights, "wpe.weight", 2, (int[]){config->context_length, C}, &found, error)
-        && need_array(weights, attn, 2, (int[]){C, 3 * C}, &found, error)
-        && need_array(weights, mlp, 2, (int[]){C, config->ff_mult * C}, &found, error);
+    return weights_need(weights, "wte.weight", 2, (int[]){config->vocab_size, C}, &found, error)
+        && weights_need(weights, "wpe.weight", 2, (int[]){config->context_length, C}, &found, error)
+        && weights_need(weights, attn, 2, (int[]){C, 3 * C}, &found, error)
+        && weights_need(weights, mlp, 2, (int[]){C, config->ff_mult * C}, &found, error);
 }
 
 static bool need_parameter(Weights *weights, const Module *module, const Tensor *parameter, Found *found, Error *error)
@@ -249,44 +86,7 @@ static bool need_parameter(Weights *weights, const Module *module, const Tensor 
     if (is_transposed(module, parameter)) {
         shape = SHAPE(shape.size[1], shape.size[0]);
     }
-    return need_array(weights, name, shape.ndim, shape.size, found, error);
-}
-
-// GPT-2's attention masks, which old files have: "h.3.attn.bias", "h.3.attn.masked_bias".
-static bool is_mask(const char *name)
-{
-    const char *const ends[] = {".attn.bias", ".attn.masked_bias"};
-    size_t length = strlen(name);
-    for (int i = 0; i < 2; i++) {
-        size_t end = strlen(ends[i]);
-        if (length > end && strcmp(name + length - end, ends[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool check_no_other(const Weights *weights, Error *error)
-{
-    const Safetensors *where = NULL;
-    const char *first = NULL;
-    int others = 0;
-    for (int f = 0; f < weights->n_files; f++) {
-        const Safetensors *file = &weights->files[f];
-        for (int i = 0; i < file->n_arrays; i++) {
-            if (!weights->used[f][i] && !is_mask(file->arrays[i].name)) {
-                where = others == 0 ? file : where;
-                first = others == 0 ? file->arrays[i].name : first;
-                others++;
-            }
-        }
-    }
-    if (others > 1) {
-        return error_set(error, "%s: tensor %.*s and %d more: are not part of the model that config.json asks for", where->path, SHOWN,
-                         first, others - 1);
-    }
-    return others == 0
-        || error_set(error, "%s: tensor %.*s: is not part of the model that config.json asks for", where->path, SHOWN, first);
+    return weights_need(weights, name, shape.ndim, shape.size, found, error);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -350,14 +150,14 @@ static bool check_head(Weights *weights, const GPT *gpt, Error *error)
 {
     Found found;
     bool equal;
-    if (!gpt->config.tied || !find_array(weights, HEAD_NAME, &found)) {
+    if (!gpt->config.tied || !weights_find(weights, HEAD_NAME, &found)) {
         return true;
     }
-    if (!check_array(found, 2, gpt->wte.weight->shape.size, error) || !has_values(found, gpt->wte.weight->data, &equal, error)) {
+    if (!weights_check(found, 2, gpt->wte.weight->shape.size, error) || !has_values(found, gpt->wte.weight->data, &equal, error)) {
         return false;
     }
     return equal || error_set(error, "%s: tensor %.*s: differs from wte.weight, but config.json says tie_word_embeddings",
-                              found.file->path, SHOWN, found.array->name);
+                              found.file->path, NAME_SHOWN, found.array->name);
 }
 
 // A model without bias on query, key and value may have it in the file, as zeros.
@@ -368,15 +168,15 @@ static bool check_biases(Weights *weights, const GPT *gpt, Error *error)
         Found found;
         bool zero;
         bias_name(&gpt->h[i], name);
-        if (!find_array(weights, name, &found)) {
+        if (!weights_find(weights, name, &found)) {
             continue;
         }
-        if (!check_array(found, 1, (int[]){3 * gpt->config.n_embd}, error) || !has_values(found, NULL, &zero, error)) {
+        if (!weights_check(found, 1, (int[]){3 * gpt->config.n_embd}, error) || !has_values(found, NULL, &zero, error)) {
             return false;
         }
         if (!zero) {
             return error_set(error, "%s: tensor %.*s: is not zero, but config.json says that there is no qkv_bias", found.file->path,
-                             SHOWN, found.array->name);
+                             NAME_SHOWN, found.array->name);
         }
     }
     return true;
@@ -396,8 +196,8 @@ static bool read_model(Weights *weights, GPT *gpt, Error *error)
     if (!check_biases(weights, gpt, error)) {
         return false;
     }
-    bool has_head = find_array(weights, HEAD_NAME, &found);
-    if (!check_no_other(weights, error)) {
+    bool has_head = weights_find(weights, HEAD_NAME, &found);
+    if (!weights_check_no_other(weights, error)) {
         return false;
     }
     for (Module *module = &gpt->module; module != NULL; module = module_next(&gpt->module, module)) {
