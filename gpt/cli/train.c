@@ -188,6 +188,7 @@ static void print_notes(const Options *options, const TrainPlan *plan)
 // What the model is worth before it learns, to compare with.
 static bool look_before(Trainer *trainer, Error *error)
 {
+    enum { SAMPLES_BEFORE = 5 };                   // their sentences are short
     Samples samples;
     if (trainer->data == NULL || trainer->adamw.step > 0) {
         return true;
@@ -196,7 +197,7 @@ static bool look_before(Trainer *trainer, Error *error)
     if (!train_learns_stories(trainer)) {
         return true;
     }
-    if (!train_samples(trainer, &samples, error)) {
+    if (!train_samples(trainer, SAMPLES_BEFORE, &samples, error)) {
         return false;
     }
     trainer->before.sentences = samples.stories.sentences;

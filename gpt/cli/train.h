@@ -50,7 +50,7 @@ typedef struct Samples {
 } Samples;
 
 bool train_learns_stories(const Trainer *trainer);
-bool train_samples(Trainer *trainer, Samples *samples, Error *error);          // free with samples_free where it returns true
+bool train_samples(Trainer *trainer, int n, Samples *samples, Error *error);   // free with samples_free where it returns true
 void samples_free(Samples *samples);
 
 // On stdout: losses, samples, the curve, and of stories the part that is well-formed, before and now; or all that as JSON.

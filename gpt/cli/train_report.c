@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAMPLE_COUNT = 20, SAMPLE_TOKENS = 250, SHOWN = 3, CHART_COLUMNS = 96 };
+enum { SAMPLES_OF_STORIES = 20, SAMPLE_TOKENS = 250, SHOWN = 3, CHART_COLUMNS = 96 };
 
 // ------------------------------------------------------------------------------------------------------------
 // Samples
@@ -28,24 +28,22 @@ static void count_sentences(Samples *samples)
     stories_free(stories);
 }
 
-bool train_samples(Trainer *trainer, Samples *samples, Error *error)
+bool train_samples(Trainer *trainer, int n, Samples *samples, Error *error)
 {
     Random random;
     random_seed(&random, trainer->setup.seed + 3);
     *samples = (Samples){
-        .texts = memory_allocate(SAMPLE_COUNT * sizeof(char *), "the samples"),
-        .n = memory_allocate(SAMPLE_COUNT * sizeof(size_t), "the samples"),
+        .texts = memory_allocate((size_t)n * sizeof(char *), "the samples"),
+        .n = memory_allocate((size_t)n * sizeof(size_t), "the samples"),
     };
-    bool stories = train_learns_stories(trainer);
-    int count = stories ? SAMPLE_COUNT : SHOWN;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < n; i++) {
         if (!trainer_sample(trainer, SAMPLE_TOKENS, TRAIN_TEMPERATURE, &random, &samples->texts[i], &samples->n[i], error)) {
             samples_free(samples);
             return false;
         }
         samples->count++;
     }
-    if (stories) {
+    if (train_learns_stories(trainer)) {
         count_sentences(samples);
     }
     return true;
@@ -198,7 +196,8 @@ bool train_report(const Options *options, Trainer *trainer, const char *folder, 
     if (!train_log_of(folder, &answer.rows, &answer.n, error)) {
         return false;
     }
-    bool read = trainer->data == NULL || train_samples(trainer, &answer.samples, error);
+    int n = train_learns_stories(trainer) ? SAMPLES_OF_STORIES : SHOWN;
+    bool read = trainer->data == NULL || train_samples(trainer, n, &answer.samples, error);
     if (read) {
         answer.val_loss = trainer->data == NULL ? NAN : trainer_evaluate(trainer, SPLIT_VAL);
         if (options_given(options, OPTION_JSON)) {
