@@ -106,7 +106,6 @@ typedef struct Watch {
     int first_step;                                // steps made before this command
     Random random;                                 // draws the samples: no step depends on them
     bool json;
-    Error error;                                   // of a sample; "" if all went well
 } Watch;
 
 // Every parameter is accounted for, once: a severed graph is the commonest bug that nobody sees.
@@ -145,13 +144,15 @@ static void on_sample(Trainer *trainer, void *context)
 {
     enum { SAMPLE_TOKENS = 200 };
     Watch *watch = context;
+    Error error;
     char *text;
     size_t n;
     if (watch->json || trainer->setup.tokenizer == NULL) {
         return;
     }
     progress_end(&watch->progress);
-    if (!trainer_sample(trainer, SAMPLE_TOKENS, TRAIN_TEMPERATURE, &watch->random, &text, &n, &watch->error)) {
+    if (!trainer_sample(trainer, SAMPLE_TOKENS, TRAIN_TEMPERATURE, &watch->random, &text, &n, &error)) {
+        command_note(watch->options, "no sample after step %d: %s", trainer->adamw.step, error.message);
         return;
     }
     printf("After step %d:\n\n", trainer->adamw.step);
