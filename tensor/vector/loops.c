@@ -148,24 +148,37 @@ static float row_max(const float *x, size_t n)
     return largest;
 }
 
-static double row_exp(float factor, float shift, float *restrict x, size_t n)
+static double row_sum(const float *restrict x, size_t n)
 {
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (size_t i = 0; i < n; i++) {
-        float e = vector_exp(factor * x[i] - shift);
-        x[i] = e;
-        sum += (double)e;
+        sum += (double)x[i];
     }
     return sum;
 }
 
-static double row_sum_exp(float shift, const float *restrict x, size_t n)
+// First the exponentials, then their sum: a loop over floats and doubles at once makes no good vectors.
+static double row_exp(float factor, float shift, float *restrict x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        x[i] = vector_exp(factor * x[i] - shift);
+    }
+    return row_sum(x, n);
+}
+
+enum { SUM_AT_ONCE = 1024 };                       // exponentials that lie in the first cache until they are summed up
+
+static double row_sum_exp(float shift, const float *x, size_t n)
 {
     double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (size_t i = 0; i < n; i++) {
-        sum += (double)vector_exp(x[i] - shift);
+    for (size_t start = 0; start < n; start += SUM_AT_ONCE) {
+        size_t count = n - start < SUM_AT_ONCE ? n - start : SUM_AT_ONCE;
+        float powers[SUM_AT_ONCE];
+        for (size_t i = 0; i < count; i++) {
+            powers[i] = vector_exp(x[start + i] - shift);
+        }
+        sum += row_sum(powers, count);
     }
     return sum;
 }
@@ -303,6 +316,24 @@ static RowStats row_stats(const float *restrict x, size_t C, double eps)
     return (RowStats){.mean = mean, .rstd = 1 / sqrt(sum_of_squares / (double)C + eps)};
 }
 
+// n = (x - mean) rstd in float, which has twice as many lanes as double. The mean is taken away in two floats, which together
+// hold it to its last digits: where it is much larger than the deviations, the first takes away all that they do not share.
+typedef struct FloatStats {
+    float mean_high, mean_low;
+    float rstd;
+} FloatStats;
+
+static FloatStats float_stats(RowStats stats)
+{
+    float high = (float)stats.mean;
+    return (FloatStats){high, (float)(stats.mean - (double)high), (float)stats.rstd};
+}
+
+static inline float normalized(float x, FloatStats stats)
+{
+    return ((x - stats.mean_high) - stats.mean_low) * stats.rstd;
+}
+
 static void layernorm(const void *call, size_t start, size_t end)
 {
     const LayernormCall *c = call;
@@ -313,14 +344,15 @@ static void layernorm(const void *call, size_t start, size_t end)
         const float *restrict x = c->r->x + row * C;
         float *restrict y = c->out + row * C;
         RowStats stats = row_stats(x, C, c->eps);
+        FloatStats in_float = float_stats(stats);
         for (size_t i = 0; i < C; i++) {
-            float n = (float)(((double)x[i] - stats.mean) * stats.rstd);
-            y[i] = n * weight[i] + bias[i];
+            y[i] = normalized(x[i], in_float) * weight[i] + bias[i];
         }
         c->stats[row] = stats;
     }
 }
 
+// In double: where all dn are nearly equal, little but their rounding would be left of dn - dn_mean.
 static void layernorm_dx(const void *call, size_t start, size_t end)
 {
     const LayernormCall *c = call;
@@ -414,10 +446,9 @@ static void layernorm_dweight(const void *call, size_t start, size_t end)
     for (size_t row = 0; row < c->r->rows; row++) {
         const float *restrict x = c->r->x + row * C;
         const float *restrict dy = c->dy + row * C;
-        RowStats stats = c->stats_kept[row];
+        FloatStats stats = float_stats(c->stats_kept[row]);
         for (size_t i = start; i < end; i++) {
-            float n = (float)(((double)x[i] - stats.mean) * stats.rstd);
-            dweight[i] += dy[i] * n;
+            dweight[i] += dy[i] * normalized(x[i], stats);
         }
     }
 }
