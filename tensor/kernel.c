@@ -43,6 +43,12 @@ const Kernels *kernels(void)
     return chosen;
 }
 
+const char *precision_name(Precision precision)
+{
+    static const char *const names[PRECISION_COUNT] = {"f32", "bf16"};
+    return names[precision];
+}
+
 const char *kernels_name(void)
 {
     return kernels()->name;

@@ -144,6 +144,10 @@ void omp_set_num_threads(int threads);             // see parallel.c
 static void large_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
                        bool accumulate, Real *C, int ldc)
 {
+    if (bf16_can_pay(M, N, K)) {
+        bf16_gemm(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, accumulate, C, ldc);
+        return;
+    }
     double multiplications = (double)M * N * K;
     omp_set_num_threads(multiplications < SHARED_PRODUCT ? 1 : parallel_threads());
     char letter_a = transpose_a ? 'T' : 'N';

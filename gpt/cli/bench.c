@@ -19,7 +19,7 @@ static struct poptOption bench_options[] = {
      "for each case; a slow one is repeated a few times all the same (default " DEFAULT_SECONDS ")", "S"},
     {"data", '\0', POPT_ARG_STRING, NULL, OPTION_DATA,
      "the tokenizer's text (default: stories, 1 MB)", "FILE"},
-    INCLUDE_OPTIONS(compute_options, "Training steps:"),
+    INCLUDE_OPTIONS(compute_options, "Computing:"),
     INCLUDE_OPTIONS(tokenizer_options, "Tokenizer:"),
     INCLUDE_OPTIONS(run_options, "Running:"),
     POPT_TABLEEND,
@@ -34,6 +34,7 @@ static const CommandHelp bench_help = {
                 "  gptape bench --case product,step-char\n"
                 "  gptape bench --case step --threads 1 --json\n"
                 "  gptape bench --case step-gpt2-124m-1x1024 --recompute on\n"
+                "  gptape bench --case product,step --precision bf16\n"
                 "  gptape bench --case tokenizer --tokenizer bytes\n",
     .table = bench_options,
 };
@@ -192,11 +193,15 @@ static int bench(const Options *options)
     TokenizerKind kind;
     BenchConfig config = {0};
     Error error;
+    int status;
     if (!options_threads(options) || !check_names(options)
         || !options_double(options, OPTION_SECONDS, DEFAULT_SECONDS, 0.0, 3600.0, &config.seconds)
         || !options_switch(options, OPTION_RECOMPUTE, "off", &config.recompute)
         || !options_tokenizer_kind(options, TOKENIZER_COUNT, &kind)) {
         return STATUS_USAGE;
+    }
+    if (!options_precision(options, &status)) {
+        return status;
     }
     if (options_given(options, OPTION_LIST)) {
         bench_print_cases();

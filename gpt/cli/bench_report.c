@@ -71,6 +71,9 @@ static void print_peaks(const BenchPeaks *peaks)
     table_print(table, stdout);
     table_free(table);
     printf("%s vectors, %s kernels; a multiply-add is 2 FLOPs, 1 GB a billion bytes.\n", machine_vectors(), kernels_name());
+    if (kernels_precision() == PRECISION_BF16) {
+        printf("Large products take bf16, which may be faster than the multiply-adds in float32 above.\n");
+    }
 }
 
 // Empty where there is no figure: 0 or NaN.
@@ -228,6 +231,7 @@ void bench_print_json(const BenchReport *report)
     cJSON_AddStringToObject(json, "vectors", machine_vectors());
     cJSON_AddStringToObject(json, "kernels", kernels_name());
     add_peaks(json, &report->peaks);
+    cJSON_AddStringToObject(json, "precision", precision_name(kernels_precision()));
     cJSON_AddBoolToObject(json, "recompute", report->recompute);
     cJSON_AddStringToObject(json, "step_flops", "6 x parameters x tokens");
     cJSON *cases = cJSON_AddObjectToObject(json, "cases");

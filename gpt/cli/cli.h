@@ -53,7 +53,7 @@ enum {
     OPTION_CONFIG,
     OPTION_VOCAB_SIZE, OPTION_CONTEXT_LENGTH, OPTION_N_LAYER, OPTION_N_HEAD, OPTION_N_EMBD, OPTION_FF_MULT, OPTION_DROPOUT,
     OPTION_QKV_BIAS, OPTION_TIED, OPTION_SHORTCUT, OPTION_NORM, OPTION_CAUSAL, OPTION_ACTIVATION, OPTION_INIT,
-    OPTION_RECOMPUTE,
+    OPTION_RECOMPUTE, OPTION_PRECISION,
     OPTION_TOKENIZER, OPTION_VOCAB,
     OPTION_MODEL,
     OPTION_IDS, OPTION_TARGETS,
@@ -65,7 +65,8 @@ enum {
 extern struct poptOption model_options[];          // --config and a switch for each field of GPTConfig but the shortcut
 extern struct poptOption shortcut_options[];       // --shortcut
 extern struct poptOption seed_options[];           // --seed
-extern struct poptOption compute_options[];        // --recompute
+extern struct poptOption precision_options[];      // --precision
+extern struct poptOption compute_options[];        // --recompute, and those
 extern struct poptOption tokenizer_options[];      // --tokenizer, --vocab
 extern struct poptOption saved_model_options[];    // --model
 extern struct poptOption run_options[];            // --threads, --quiet, --json, --help
@@ -104,6 +105,7 @@ bool options_int(const Options *options, int option, const char *fallback, int l
 bool options_double(const Options *options, int option, const char *fallback, double low, double high, double *value);
 bool options_switch(const Options *options, int option, const char *fallback, bool *value);            // on, off
 bool options_seed(const Options *options, uint64_t *seed);                                              // --seed
+bool options_precision(const Options *options, int *status);   // --precision: sets it. False with *status what to exit with
 bool options_threads(const Options *options);                                                           // --threads: sets them
 
 // One of count words; word(i) is the i-th. *value becomes its index.

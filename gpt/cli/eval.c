@@ -29,6 +29,7 @@ static struct poptOption eval_options[] = {
     INCLUDE_OPTIONS(shortcut_options, "Shortcuts:"),
     INCLUDE_OPTIONS(seed_options, "Random numbers:"),
     INCLUDE_OPTIONS(tokenizer_options, "Text (a saved model has its own tokenizer):"),
+    INCLUDE_OPTIONS(precision_options, "Computing:"),
     INCLUDE_OPTIONS(run_options, "Running:"),
     POPT_TABLEEND,
 };
@@ -338,6 +339,9 @@ static int run(const Options *options)
 
     if (!options_threads(options) || !check_what(options)) {
         return STATUS_USAGE;
+    }
+    if (!options_precision(options, &status)) {
+        return status;
     }
     Tape *tape = tape_create();
     status = options_given(options, OPTION_MODEL) ? load_subject(options, &subject) : create_subject(options, &subject);

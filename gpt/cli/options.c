@@ -37,9 +37,16 @@ struct poptOption seed_options[] = {
     POPT_TABLEEND,
 };
 
+struct poptOption precision_options[] = {
+    {"precision", '\0', POPT_ARG_STRING, NULL, OPTION_PRECISION,
+     "of what large matrix products take in: f32, or bf16 where the processor has it (default f32)", "NAME"},
+    POPT_TABLEEND,
+};
+
 struct poptOption compute_options[] = {
     {"recompute", '\0', POPT_ARG_STRING, NULL, OPTION_RECOMPUTE,
      "compute each block again in backward instead of keeping it: the same numbers, less memory, more time (default off)", "on|off"},
+    INCLUDE_OPTIONS(precision_options, NULL),
     POPT_TABLEEND,
 };
 

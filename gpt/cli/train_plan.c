@@ -298,6 +298,7 @@ bool train_plan_new(const Options *options, TrainPlan *plan, int *status)
     GPT *saved = NULL;
     *status = STATUS_USAGE;
     bool read = options_threads(options) && options_switch(options, OPTION_RECOMPUTE, "off", &plan->recompute)
+             && options_precision(options, status)
              && read_model(options, &setup, &saved, status) && read_numbers(options, &setup);
     setup.data = options_given(options, OPTION_DATA) ? path_real(options->values[OPTION_DATA]) : NULL;  // to resume from anywhere
     read = read && (setup.ids != NULL || read_tokenizer(options, &setup, status));

@@ -239,7 +239,8 @@ bool train_plan_resume(const Options *options, TrainPlan *plan, int *status)
     Error error;
     plan->folder = options_given(options, OPTION_OUT) ? memory_copy_text(options->values[OPTION_OUT]) : last_run();
     *status = STATUS_USAGE;
-    if (!options_threads(options) || !options_switch(options, OPTION_RECOMPUTE, "off", &plan->recompute)) {
+    if (!options_threads(options) || !options_switch(options, OPTION_RECOMPUTE, "off", &plan->recompute)
+        || !options_precision(options, status)) {
         return false;
     }
     if (!train_folder_has_run(plan->folder)) {

@@ -124,6 +124,28 @@ bool options_seed(const Options *options, uint64_t *seed)
     return true;
 }
 
+static const char *precision_word(int i)
+{
+    return precision_name((Precision)i);
+}
+
+bool options_precision(const Options *options, int *status)
+{
+    int word = PRECISION_F32;
+
+    if (!options_word(options, OPTION_PRECISION, NULL, precision_word, PRECISION_COUNT, &word)) {
+        *status = STATUS_USAGE;
+        return false;
+    }
+    if (!kernels_set_precision((Precision)word)) {
+        *status = STATUS_FAILED;
+        return option_error(options, OPTION_PRECISION, "this %s; leave it out",
+                            kernels_have_onednn() ? "processor has no bf16 products, or the plain kernels are in use"
+                                                  : "build is without oneDNN, which makes them");
+    }
+    return true;
+}
+
 bool options_threads(const Options *options)
 {
     enum { MOST_THREADS = 1024 };

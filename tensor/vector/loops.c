@@ -264,6 +264,29 @@ static void matvec(const void *call, size_t start, size_t end)
     }
 }
 
+// The upper 16 bits of the nearest float that has no others, the even one of two as near. A NaN stays one.
+static inline uint16_t to_bfloat16(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    uint32_t nearest = (bits + 0x7FFFu + (bits >> 16 & 1)) >> 16;
+    uint32_t quiet = bits >> 16 | 0x40u;
+    bool is_nan = (bits & 0x7FFFFFFFu) > 0x7F800000u;
+    return (uint16_t)(is_nan ? quiet : nearest);
+}
+
+static void round_rows(const void *call, size_t start, size_t end)
+{
+    const RoundCall *c = call;
+    for (size_t row = start; row < end; row++) {
+        const float *restrict x = c->x + row * c->ld;
+        uint16_t *restrict out = c->out + row * c->columns;
+        for (size_t i = 0; i < c->columns; i++) {
+            out[i] = to_bfloat16(x[i]);
+        }
+    }
+}
+
 static void softmax(const void *call, size_t start, size_t end)
 {
     const RowsCall *c = call;
@@ -464,6 +487,7 @@ const VectorLoops VECTOR_TABLE = {
     .adamw = adamw,
     .squares = squares,
     .repeat_row = repeat_row,
+    .round_rows = round_rows,
     .softmax = softmax,
     .softmax_backward = softmax_backward,
     .layernorm = layernorm,

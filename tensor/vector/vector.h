@@ -68,6 +68,12 @@ typedef struct LogitsCall {
     Real *dlogits;
 } LogitsCall;
 
+typedef struct RoundCall {
+    const Real *x;                                 // rows ld apart
+    size_t columns, ld;
+    uint16_t *out;                                 // rows one after the other
+} RoundCall;
+
 typedef struct VectorLoops {
     const char *name;                              // "avx512"
 
@@ -83,6 +89,7 @@ typedef struct VectorLoops {
 
     // Over rows
     LoopPart *repeat_row;                          // row x
+    LoopPart *round_rows;                          // to bfloat16
     LoopPart *softmax;
     LoopPart *softmax_backward;                    // y, and dy in x
     LoopPart *layernorm;

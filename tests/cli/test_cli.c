@@ -472,7 +472,7 @@ END_TEST
 
 START_TEST(bench_says_what_it_measured)
 {
-    Run run = run_gptape("bench --seconds 0 --case tokenizer,product-64x64x64,tape --tokenizer bytes --json");
+    Run run = run_gptape("bench --seconds 0 --case tokenizer,product-64x64x64,tape --tokenizer bytes --json --quiet");
     assert_quiet(&run);
     cJSON *json = cJSON_Parse(run.out);
     ck_assert_ptr_nonnull(json);
@@ -510,8 +510,14 @@ START_TEST(bench_chooses_cases)
     assert_has(&run, run.out, "resident at most");
     ck_assert_ptr_null(strstr(run.out, "product-"));
     run_free(&run);
-    run = run_gptape("bench --seconds 0 --case step-char --recompute on --json");
+    run = run_gptape("bench --seconds 0 --case step-char --recompute on --json --quiet");
     assert_has(&run, run.out, "\"recompute\":\ttrue");
+    run_free(&run);
+    run = run_gptape("bench --precision fp8");
+    assert_one_line_error(&run, 2, "f32 or bf16");
+    run_free(&run);
+    run = run_shell("GPTAPE_KERNELS=plain $GPTAPE_BIN bench --case product-64 --precision bf16");
+    assert_one_line_error(&run, 1, "--precision bf16");
     run_free(&run);
     run = run_gptape("bench --case step,stop");
     assert_one_line_error(&run, 2, "no case begins with 'stop'");
