@@ -114,7 +114,7 @@ static const Script scripts[] = {
         "(gdb) dL/d(layer.weight) (3, 3): none yet"}},
     {"grad y\ngrad layer.bias\ngrad layer.bias[1]\n", 2, {
         "(gdb) dL/d(y) (2, 3): none now: backward has not reached it, or has passed it on (tensor_retain_grad keeps it)\n",
-        "(gdb) dL/d(layer.bias) (3)\n    mean |grad| ", "  |grad| ", "  max ", "\n[", "(gdb) dL/d(layer.bias) (3)[1]\n"}},
+        "(gdb) dL/d(layer.bias) (3)\n    mean |grad| ", "  max |grad| ", "  |grad| ", "\n[", "(gdb) dL/d(layer.bias) (3)[1]\n"}},
     {"tape\ntape 4\ntape 5\ntape y\ntape x\ntape 1.5\n", 1, {
         "(gdb) tape of 5 nodes, ",
         "node  op           inputs          shape   |dL/dy|  name   source\n"
@@ -244,7 +244,7 @@ START_TEST(break_backward_stops_at_the_node)
         hide_addresses(said);
         assert_said(&at, ", node_backward (node=");
         assert_said(&at, "0x_ node 3 add) at tensor/tape.c:");
-        assert_said(&at, "(gdb) dL/d(y) (2, 3)\n    mean |grad| 0.1667  |grad| 0.4082  max 0.1667\n");
+        assert_said(&at, "(gdb) dL/d(y) (2, 3)\n    mean |grad| 0.1667  max |grad| 0.1667  |grad| 0.4082\n");
         assert_said(&at, "exited normally");
         free(said);
     }

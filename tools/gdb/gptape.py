@@ -227,26 +227,23 @@ class Tensor:
         return "none now: backward has not reached it, or has passed it on (tensor_retain_grad keeps it)"
 
 
-class Stats:
-    """What a row of numbers is like. Sums are made in double."""
+def finite_of(values):
+    """The finite ones: values itself if all are, which their sum tells at once."""
+    return values if math.isfinite(sum(values)) else [value for value in values if math.isfinite(value)]
 
-    def __init__(self, values):
-        total = sum(values)
-        finite = values
-        self.nans = self.infs = 0
-        if not math.isfinite(total):
-            self.nans = sum(map(math.isnan, values))
-            self.infs = sum(map(math.isinf, values))
-            finite = [value for value in values if math.isfinite(value)]
-            total = sum(finite)
-        self.low = min(finite, default=math.nan)
-        self.high = max(finite, default=math.nan)
-        self.mean = total / len(finite) if finite else math.nan
-        self.l2 = math.sqrt(sum(map(operator.mul, finite, finite)))
 
-    def bad(self):
-        words = [f"{count} {word}" for count, word in ((self.nans, "NaN"), (self.infs, "inf")) if count > 0]
-        return ", ".join(words)
+def l2(values):
+    """sqrt(sum x^2) of the finite ones, summed in double."""
+    total = sum(map(operator.mul, values, values))
+    return math.sqrt(total) if math.isfinite(total) else math.sqrt(sum(value * value for value in finite_of(values)))
+
+
+def bad_text(values):
+    """"2 NaN, 1 inf", or "" if all are finite."""
+    if math.isfinite(sum(values)):
+        return ""
+    counts = ((sum(map(math.isnan, values)), "NaN"), (sum(map(math.isinf, values)), "inf"))
+    return ", ".join(f"{count} {word}" for count, word in counts if count > 0)
 
 
 def mean_abs(values):
@@ -257,17 +254,17 @@ def number(value):
     return f"{value:.4g}"
 
 
+def l2_text(values):
+    return "  ".join(word for word in (f"|grad| {number(l2(values))}", bad_text(values)) if word)
+
+
 def stats_text(tensor):
     """"min -1.2  mean 0.01  max 1.3  |grad| 0.4": |grad| is the L2 norm of the gradient."""
-    stats = Stats(tensor.values())
-    words = [f"min {number(stats.low)}", f"mean {number(stats.mean)}", f"max {number(stats.high)}"]
-    if stats.bad():
-        words.append(stats.bad())
-    if tensor.has_grad():
-        grad = Stats(tensor.grad())
-        words.append(f"|grad| {number(grad.l2)}" + (f" and {grad.bad()}" if grad.bad() else ""))
-    else:
-        words.append("no grad")
+    values = tensor.values()
+    finite = finite_of(values) or [math.nan]
+    words = [f"min {number(min(finite))}", f"mean {number(sum(finite) / len(finite))}", f"max {number(max(finite))}"]
+    words += [bad_text(values)] if finite is not values else []
+    words.append(l2_text(tensor.grad()) if tensor.has_grad() else "no grad")
     return "  ".join(words)
 
 
@@ -850,10 +847,8 @@ grad T, or some of it: grad T[0,:,3]."""
             return
         values = tensor.grad()
         view = view_of(tensor, values, chosen)
-        stats = Stats(values)
-        bad = f"  {stats.bad()}" if stats.bad() else ""
-        self.say(f"{title}{view.label}\n    mean |grad| {number(mean_abs(values))}  |grad| {number(stats.l2)}  "
-                 f"max {number(max(abs(stats.low), abs(stats.high)))}{bad}\n{matrix_text(view)}")
+        self.say(f"{title}{view.label}\n    mean |grad| {number(mean_abs(values))}  max |grad| {number(max(map(abs, values)))}  "
+                 f"{l2_text(values)}\n{matrix_text(view)}")
 
 
 class TapeCommand(Command):
@@ -895,7 +890,7 @@ tape, or tape 12 for node 12 with its inputs, or tape T for the node that made t
             try:
                 output = node.output()
                 name = output.name() or node.scope()
-                grad = number(Stats(output.grad()).l2) if output.has_grad() else "-"
+                grad = number(l2(output.grad())) if output.has_grad() else "-"
             except NotOne:
                 pass
             makers = node.makers()
@@ -1242,11 +1237,11 @@ Stops after it, in tape_walk_back. If the walk has not begun, runs to its first 
         if old is None or not any(old):
             return f"  to input {i}", where, self.size(new)
         added = array.array("d", map(operator.sub, new, old))
-        return f"  to input {i}", where, f"{self.size(added)} more: |grad| {number(Stats(new).l2)}"
+        return f"  to input {i}", where, f"{self.size(added)} more: |grad| {number(l2(new))}"
 
     def size(self, values):
         corner = ", ".join(number(value) for value in values[:3]) + (", ..." if len(values) > 3 else "")
-        return f"|grad| {number(Stats(values).l2)}  [{corner}]"
+        return f"{l2_text(values)}  [{corner}]"
 
 
 class BreakNan(Command):
