@@ -33,7 +33,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # What it needs, by Debian's names; tools/packages sees whether each is here. oneDNN is wanted, but not needed.
 NEEDED := build-essential libpopt-dev libcjson-dev libpcre2-dev
 DEMO_NEEDS := $(NEEDED) libdnnl-dev gnuplot-nox fonts-dejavu-core
-TEST_NEEDS := $(DEMO_NEEDS) check pkg-config gdb
+TEST_NEEDS := $(DEMO_NEEDS) check pkg-config gdb graphviz
 FUZZ_NEEDS := $(NEEDED) clang libclang-rt-14-dev
 NOTEBOOK_NEEDS := $(DEMO_NEEDS) clang-tools-19 python3-clang python3-ipykernel python3-nbconvert
 MISSING := $(shell CC='$(CC) $(CFLAGS)' tools/packages missing $(NEEDED) libdnnl-dev)
@@ -65,7 +65,7 @@ FLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L $(OPTIMIZE) -fno-math-errno -ffp-con
 LIBS := -lcjson -lpcre2-8 $(ONEDNN) -lm
 
 # What a debugger is asked to call must be in every program, also where nothing in the program calls it.
-PRINTERS := -Wl,-u,tensor_print,-u,tape_print,-u,module_print
+PRINTERS := -Wl,-u,tensor_print,-u,tape_print,-u,tape_dot,-u,module_print
 
 # The vector loops are compiled once for each kind of processor; which of them runs is found out when the program does.
 VECTOR_KINDS := baseline $(if $(findstring x86_64,$(shell $(CC) -dumpmachine 2> /dev/null)),avx2 avx512)

@@ -495,6 +495,16 @@ bool experiment_run(const ExperimentConfig *config, ExperimentProgress *progress
                     Error *error);
 void experiment_free(Experiment *experiment);
 
+// The tape of one step of the experiment's network (with shortcuts unless arms is ARMS_OFF) as a drawing for Graphviz.
+typedef struct StepDrawing {
+    const char *module;                            // only this one, "h.0"; NULL: the whole network
+    bool stepwise;                                 // attention step by step instead of in one operation
+    bool backward;                                 // after backward, with the gradients
+} StepDrawing;
+
+// Writes it to an open stream. False and an error if there is no such module, or more of it than a picture can show.
+bool experiment_draw(const ExperimentConfig *config, const StepDrawing *drawing, FILE *file, Error *error);
+
 // ------------------------------------------------------------------------------------------------------------
 // 6. Figures: what is read of an experiment, over its seeds
 
@@ -544,7 +554,7 @@ bool sweep_run(const ExperimentConfig *config, const int *depths, int n_depths, 
 void sweep_free(Sweep *sweep);
 
 // ------------------------------------------------------------------------------------------------------------
-// 7. Pictures, by gnuplot
+// 7. Pictures, by gnuplot and Graphviz
 
 // Writes a picture of the experiment to path, whose ending says what: .png, .svg, .pdf, or .gp for the gnuplot script itself
 // with its data in it. sweep may be NULL. Written beside and renamed, so that there is a whole picture or none.
@@ -590,6 +600,10 @@ bool plot_chart(const Chart *chart, const char *path, Error *error);
 char *plot_chart_terminal(const Chart *chart, int columns, Error *error);
 bool plot_matrix(const MatrixMap *map, const char *path, Error *error);
 char *plot_matrix_terminal(const MatrixMap *map, Error *error);
+
+// The drawing of a step as a picture, .svg, .png or .pdf, by Graphviz, or as the text that it reads, .dot.
+bool plot_step(const ExperimentConfig *config, const StepDrawing *drawing, const char *path, Error *error);
+bool plot_step_path_check(const char *path, Error *error);
 
 // The experiment's CSV, one row a figure of one tensor; columns as in csv.c. Written to an open stream.
 bool experiment_csv(const Experiment *experiment, FILE *out);

@@ -110,4 +110,6 @@ typedef struct AxisView {
 
 AxisView axis_view(Shape shape, int axis);
 
+double values_l2(const Real *values, size_t n);    // sqrt(sum x^2), summed in double
+
 #endif

@@ -8,7 +8,7 @@
 
 enum { EDGE = 3, SHORT = 2 * EDGE };               // an axis longer than SHORT shows its first and last EDGE entries
 
-static double l2(const Real *values, size_t n)
+double values_l2(const Real *values, size_t n)
 {
     double sum = 0;
     for (size_t i = 0; i < n; i++) {
@@ -118,10 +118,10 @@ static void write_line(const TapeNode *node, Line *line)
     snprintf(line->text[1], COLUMN_TEXT, "%s", op_name(node->op));
     write_inputs(node, line->text[2]);
     shape_text(y->shape, line->text[3]);
-    snprintf(line->text[4], COLUMN_TEXT, "%.3g", l2(y->data, n));
+    snprintf(line->text[4], COLUMN_TEXT, "%.3g", values_l2(y->data, n));
     snprintf(line->text[5], COLUMN_TEXT, "-");
     if (y->grad != NULL) {
-        snprintf(line->text[5], COLUMN_TEXT, "%.3g", l2(y->grad, n));
+        snprintf(line->text[5], COLUMN_TEXT, "%.3g", values_l2(y->grad, n));
     }
     tensor_name(y, line->text[6]);
     snprintf(line->text[7], COLUMN_TEXT, "%s:%d", node->where.file, node->where.line);

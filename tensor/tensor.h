@@ -27,6 +27,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 // ------------------------------------------------------------------------------------------------------------
 // 1. Numbers and shapes
@@ -341,6 +342,14 @@ void tensor_backward_from(Tensor *y, const Real *dy, Where where);
 
 void tensor_print(const Tensor *tensor);           // name, shape, how it was made, and its values; long axes are shortened
 void tape_print(const Tape *tape);                 // one line a node: index, op, name, shape, size of value and gradient, source
+
+// The tape as a drawing for Graphviz: dot -Tsvg makes a picture of it. Modules are frames, operations boxes, tensors arrows with
+// their shapes; shortcuts stand out, and after backward an arrow is as wide as the gradient that came back along it.
+void tape_dot(const Tape *tape);
+
+// The same to a file (NULL: to none), only of one module ("h.0") and what is in it unless module is NULL. Returns how many nodes
+// that are.
+int tape_write_dot(const Tape *tape, const char *module, FILE *file);
 
 // Looks at every result and every gradient as it is made; the first that is NaN or infinite is a mistake (fail_mistake) whose
 // message names the operation, its inputs, and the line that called it. -inf is taken for a masked score, and passes, where

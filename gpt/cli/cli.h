@@ -36,6 +36,7 @@ int command_generate(int argc, const char **argv);
 int command_eval(int argc, const char **argv);
 int command_gradcheck(int argc, const char **argv);
 int command_gradflow(int argc, const char **argv);
+int command_graph(int argc, const char **argv);
 int command_bench(int argc, const char **argv);
 int command_tokenize(int argc, const char **argv);
 int command_stories(int argc, const char **argv);

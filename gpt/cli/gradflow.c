@@ -11,7 +11,7 @@ static struct poptOption network_options[] = {
     POPT_TABLEEND,
 };
 
-static struct poptOption mlp_options[] = {
+struct poptOption mlp_options[] = {
     {"depth", '\0', POPT_ARG_STRING, NULL, OPTION_DEPTH, "layers; the last has one output (default " DEFAULT_DEPTH ")", "N"},
     {"width", '\0', POPT_ARG_STRING, NULL, OPTION_WIDTH, "values a layer (default " DEFAULT_WIDTH ")", "N"},
     {"sizes", '\0', POPT_ARG_STRING, NULL, OPTION_SIZES, "sizes of input, layers and output instead", "3,3,3,3,3,1"},
@@ -21,14 +21,14 @@ static struct poptOption mlp_options[] = {
 };
 
 // saved_model_options and tokenizer_options' --vocab, with what they mean here.
-static struct poptOption saved_options[] = {
+struct poptOption saved_options[] = {
     {"model", '\0', POPT_ARG_STRING, NULL, OPTION_MODEL,
      "the saved GPT in this folder; --shortcut is then as it was saved, if not given", "DIR"},
     {"vocab", '\0', POPT_ARG_STRING, NULL, OPTION_VOCAB, "where GPT-2's vocabulary is, if it is not in the folder", "DIR"},
     POPT_TABLEEND,
 };
 
-static struct poptOption batch_options[] = {
+struct poptOption batch_options[] = {
     {"data", '\0', POPT_ARG_STRING, NULL, OPTION_DATA,
      "a text, of which the last tenth is read: in bytes, or in a saved model's own tokens (default: a built-in text; for a saved model the "
      "stories)", "FILE"},

@@ -1,5 +1,5 @@
 // gradflow.h: what the three files of the command share: gradflow.c (options, and the run), gradflow_plan.c (what is asked),
-// gradflow_report.c (what is answered).
+// gradflow_report.c (what is answered). graph.c asks for networks in the same words.
 
 #ifndef GPTAPE_CLI_GRADFLOW_H
 #define GPTAPE_CLI_GRADFLOW_H
@@ -10,7 +10,8 @@ enum {
     OPTION_NET = OPTION_OWN, OPTION_SIZES, OPTION_DEPTH, OPTION_WIDTH, OPTION_INPUT, OPTION_TARGET,
     OPTION_DATA, OPTION_BATCH, OPTION_LENGTH,
     OPTION_SEEDS, OPTION_DEPTHS, OPTION_STEPS, OPTION_LR, OPTION_SAME_DY,
-    OPTION_PLOT, OPTION_CSV
+    OPTION_PLOT, OPTION_CSV,
+    OPTION_MODULE, OPTION_STEPWISE, OPTION_BACKWARD, OPTION_OUT
 };
 
 enum { MOST_SEEDS = 10000, MOST_STEPS = 1000000, MOST_BATCH = 65536 };
@@ -38,6 +39,15 @@ typedef struct GradflowPlan {
     bool json;
     bool text;                                     // table and chart on stdout
 } GradflowPlan;
+
+// How a network and its batch are described.
+extern struct poptOption mlp_options[];
+extern struct poptOption saved_options[];
+extern struct poptOption batch_options[];
+
+// The parts of a plan that say which network it is, in this order; false after one line on stderr.
+bool gradflow_net_read(const Options *options, GradflowPlan *plan);                    // mlp or gpt
+bool gradflow_network_read(const Options *options, GradflowPlan *plan, int *status);   // its sizes, its weights, its batch
 
 // From options to a plan that can be run; false after one line on stderr, with the exit status. Free it either way.
 bool gradflow_plan_read(const Options *options, GradflowPlan *plan, int *status);

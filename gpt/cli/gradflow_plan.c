@@ -323,21 +323,28 @@ static bool read_outputs(const Options *options, GradflowPlan *plan, int *status
     return check_outputs(plan, options, status);
 }
 
-bool gradflow_plan_read(const Options *options, GradflowPlan *plan, int *status)
+bool gradflow_net_read(const Options *options, GradflowPlan *plan)
 {
     int net;
-    *plan = (GradflowPlan){0};
-    *status = STATUS_USAGE;
     const char *default_net = options_given(options, OPTION_MODEL) ? "gpt" : "mlp";
     if (!options_threads(options) || !options_word(options, OPTION_NET, default_net, net_word, 2, &net)) {
         return false;
     }
     plan->experiment.net = (NetKind)net;
-    if (!refuse_others(options, plan->experiment.net) || !read_experiment(options, plan)) {
-        return false;
-    }
-    bool read = net == NET_MLP ? read_mlp(options, &plan->experiment) : read_gpt(options, plan, status);
-    return read && read_outputs(options, plan, status);
+    return refuse_others(options, plan->experiment.net);
+}
+
+bool gradflow_network_read(const Options *options, GradflowPlan *plan, int *status)
+{
+    return plan->experiment.net == NET_MLP ? read_mlp(options, &plan->experiment) : read_gpt(options, plan, status);
+}
+
+bool gradflow_plan_read(const Options *options, GradflowPlan *plan, int *status)
+{
+    *plan = (GradflowPlan){0};
+    *status = STATUS_USAGE;
+    return gradflow_net_read(options, plan) && read_experiment(options, plan) && gradflow_network_read(options, plan, status) &&
+           read_outputs(options, plan, status);
 }
 
 void gradflow_plan_free(GradflowPlan *plan)

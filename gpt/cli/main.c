@@ -8,6 +8,7 @@
 
 static const Command commands[] = {
     {"gradflow", "gradients layer by layer, with and without shortcuts: the main job", command_gradflow},
+    {"graph", "a drawing of one step's tape: operations, modules, shapes, shortcuts, gradients", command_graph},
     {"info", "parameters, memory and FLOPs of a model, without making it", command_info},
     {"train", "let a GPT learn a text, watch it, save it, and go on with it", command_train},
     {"generate", "text, one token at a time, from a saved or an untrained model", command_generate},

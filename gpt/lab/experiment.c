@@ -248,6 +248,62 @@ bool experiment_run(const ExperimentConfig *config, ExperimentProgress *progress
     return done;
 }
 
+// ------------------------------------------------------------------------------------------------------------
+// One step as a drawing
+
+enum { DRAWN_NODES_MAX = 400 };                    // of more, nobody could read the picture
+
+static void attend_stepwise(GPT *gpt)
+{
+    for (int i = 0; gpt != NULL && i < gpt->config.n_layer; i++) {
+        gpt->h[i].attn.stepwise = true;
+    }
+}
+
+static void backward_keeping_all(const Tape *tape, Tensor *loss)
+{
+    for (int i = 0; i < tape->n_nodes; i++) {
+        tensor_retain_grad(tape->nodes[i]->output);
+    }
+    tensor_backward(loss);
+}
+
+static bool write_drawing(const Tape *tape, const StepDrawing *drawing, FILE *file, Error *error)
+{
+    int n = tape_write_dot(tape, drawing->module, NULL);
+    if (n == 0) {
+        return error_set(error, "there is no module %s in this network, or it computes nothing", drawing->module);
+    }
+    if (n > DRAWN_NODES_MAX) {
+        return error_set(error, "%d operations: a drawing of more than %d can't be read; choose one module, or fewer layers", n,
+                         DRAWN_NODES_MAX);
+    }
+    tape_write_dot(tape, drawing->module, file);
+    return true;
+}
+
+bool experiment_draw(const ExperimentConfig *config, const StepDrawing *drawing, FILE *file, Error *error)
+{
+    Net net;
+    if (!config_check(config, error) || !net_create(&net, config, config->arms != ARMS_OFF, config->seed, error)) {
+        return false;
+    }
+    Tape *before = tape_current();
+    Tape *tape = tape_create();
+    if (drawing->stepwise) {
+        attend_stepwise(net.gpt);
+    }
+    Tensor *loss = net_loss(&net, net_forward(&net));
+    if (drawing->backward) {
+        backward_keeping_all(tape, loss);
+    }
+    bool drawn = write_drawing(tape, drawing, file, error);
+    tape_free(tape);
+    tape_set_current(before);
+    net_free(&net);
+    return drawn;
+}
+
 void experiment_free(Experiment *experiment)
 {
     for (int i = 0; i < experiment->n_measurements; i++) {

@@ -3,8 +3,8 @@
 //      Experiment -> Series (quartiles at each layer) -> Panel (axes, a key) -> script -> gnuplot -> file
 //
 // Series: plot_series.c. Panels: plot_panel.c, plot_axis.c. Titles, made from the data: plot_finding.c. Captions: plot_text.c.
-// The page: plot_page.c. Running gnuplot: gnuplot.c. The pictures themselves: plot.c, plot_heatmap.c, plot_loss.c, plot_terminal.c;
-// of numbers of any origin: plot_chart.c, plot_matrix.c.
+// The page: plot_page.c. Running gnuplot: gnuplot.c, filter.c. The pictures themselves: plot.c, plot_heatmap.c, plot_loss.c,
+// plot_terminal.c; of numbers of any origin: plot_chart.c, plot_matrix.c; of a tape: plot_step.c.
 
 #ifndef GPTAPE_LAB_PLOT_H
 #define GPTAPE_LAB_PLOT_H
@@ -142,7 +142,17 @@ extern const char plot_palette[];                  // of all maps: a gnuplot com
 const char *page_image(const char *path);          // how a map is to be drawn in this kind of picture
 bool page_draw(PlotText *script, const char *path, Error *error);  // closes and frees the script
 
-// Gives gnuplot the script and returns what it draws on its standard output; the caller frees output->bytes.
+// Another program, that makes a picture of a script.
+typedef struct Filter {
+    const char *arguments[4];                      // its name, then its arguments, then NULL
+    const char *package;                           // what Debian calls it
+    const char *(*complaint)(const char *messages);            // where, in what it said on standard error, the reason begins
+} Filter;
+
+// Gives the program the script and returns what it writes to its standard output; the caller frees output->bytes.
+bool filter_run(const Filter *filter, const char *script, size_t n, PlotText *output, Error *error);
+
+// The same with gnuplot.
 bool gnuplot_run(const char *script, size_t n, PlotText *output, Error *error);
 bool plot_save(const char *path, const char *bytes, size_t n, Error *error);
 

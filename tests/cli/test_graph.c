@@ -1,0 +1,170 @@
+// test_graph.c: gptape graph: DOT on stdout, pictures in files, and one line for what cannot be drawn.
+
+#include "tests/cli/run.h"
+#include "tests/support/folder.h"
+#include "tests/support/suite.h"
+
+#include <check.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int occurrences(const char *text, const char *part)
+{
+    int n = 0;
+    for (const char *at = strstr(text, part); at != NULL; at = strstr(at + 1, part)) {
+        n++;
+    }
+    return n;
+}
+
+START_TEST(without_options_a_small_gpt_is_drawn)
+{
+    Run run = run_gptape("graph");
+    assert_quiet(&run);
+    assert_has(&run, run.out, "digraph tape {\n");
+    assert_has(&run, run.out, "label=<h.0>");
+    assert_has(&run, run.out, "label=<h.1>");
+    assert_has(&run, run.out, "weight (96, 32)");
+    assert_has(&run, run.out, "(1, 8, 256)");
+    assert_has(&run, run.out, "cross_entropy");
+    ck_assert_int_eq(occurrences(run.out, "label=\"+\""), 5);          // token + position, and two shortcuts a block
+    ck_assert_int_eq(occurrences(run.out, "weight=0"), 4);
+    run_free(&run);
+}
+END_TEST
+
+// The book's network. The numbers are those of gradflow: by shortcut and by layer.
+START_TEST(the_deep_network_shows_both_ways)
+{
+    Run run = run_gptape("graph --net mlp --sizes 3,3,3,3,3,1 --input 1,0,-1 --target 0");
+    assert_quiet(&run);
+    ck_assert_int_eq(occurrences(run.out, "weight=0"), 4);
+    assert_has(&run, run.out, "0.588184");
+    assert_has(&run, run.out, "(1, 3)<br align=\"left\"/>&#160;&#160;&#160;1.24<");
+    assert_has(&run, run.out, "(1, 3)<br align=\"left\"/>&#160;&#160;&#160;0.0492<");
+    run_free(&run);
+    run = run_gptape("graph --net mlp --shortcut off --depth 3 --backward off");
+    assert_quiet(&run);
+    ck_assert_int_eq(occurrences(run.out, "weight=0"), 0);
+    ck_assert_int_eq(occurrences(run.out, "label=<layers."), 3);
+    ck_assert_ptr_null(strstr(run.out, "came back"));
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(a_module_can_be_picked_and_attention_unfolded)
+{
+    Run run = run_gptape("graph --module h.1.attn --stepwise on --ids '1,2,3;4,5,6' --targets '2,3,4;5,6,7'");
+    assert_quiet(&run);
+    assert_has(&run, run.out, "label=<softmax>");
+    assert_has(&run, run.out, "<b>scores</b> (2, 2, 3, 3)");
+    ck_assert_ptr_null(strstr(run.out, "layernorm>]\nn"));
+    ck_assert_ptr_null(strstr(run.out, "h.0"));
+    run_free(&run);
+}
+END_TEST
+
+static bool graphviz_missing(const char *function)
+{
+    Run run = run_shell("command -v dot");
+    bool missing = run.status != 0;
+    run_free(&run);
+    if (missing) {
+        skip(function, "Graphviz is not installed");
+    }
+    return missing;
+}
+
+START_TEST(pictures_are_drawn)
+{
+    static const struct {
+        const char *ending;
+        const char *begins;
+    } kinds[] = {{"svg", "<?xml"}, {"png", "\x89PNG"}, {"pdf", "%PDF"}, {"dot", "digraph"}};
+    if (graphviz_missing(__func__)) {
+        return;
+    }
+    for (int i = 0; i < 4; i++) {
+        char arguments[128];
+        char told[64];
+        char name[32];
+        char start[16] = "";
+        snprintf(name, sizeof name, "block.%s", kinds[i].ending);
+        snprintf(arguments, sizeof arguments, "graph --n-layer 1 --module h.0 --out %s", name);
+        snprintf(told, sizeof told, "gptape graph: drew %s\n", name);
+        Run run = run_gptape(arguments);
+        assert_succeeded(&run);
+        ck_assert_str_eq(run.err, told);
+        ck_assert_str_eq(run.out, "");
+        run_free(&run);
+        FILE *file = fopen(name, "rb");
+        ck_assert_ptr_nonnull(file);
+        ck_assert_uint_gt(fread(start, 1, sizeof start - 1, file), 8);
+        fclose(file);
+        ck_assert_int_eq(strncmp(start, kinds[i].begins, strlen(kinds[i].begins)), 0);
+    }
+}
+END_TEST
+
+START_TEST(what_cannot_be_drawn_is_told)
+{
+    static const struct {
+        const char *arguments;
+        int status;
+        const char *part;
+    } wrong[] = {
+        {"--out picture.gif", 2, "picture.gif: a drawing's name ends in .svg, .png, .pdf or .dot"},
+        {"--out /nowhere/at/all.svg", 1, "/nowhere/at/all.svg"},
+        {"--module h.9", 1, "there is no module h.9 in this network"},
+        {"--n-layer 60", 1, "more than 400 can't be read; choose one module, or fewer layers"},
+        {"--stepwise maybe", 2, "--stepwise maybe"},
+        {"--backward 3", 2, "--backward 3"},
+        {"--shortcut both", 2, "--shortcut both"},
+        {"--net mlp --stepwise on", 2, "belongs to --net gpt"},
+        {"--net mlp --config tiny", 2, "belongs to --net gpt"},
+        {"--net rnn", 2, "--net rnn"},
+        {"--depth 3", 2, "belongs to --net mlp"},
+        {"--json", 2, "--json"},
+        {"--vocab-size 20", 2, "a text's bytes need 256"},
+        {"> /dev/full", 1, "stdout"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char arguments[128];
+        snprintf(arguments, sizeof arguments, "graph %s", wrong[i].arguments);
+        Run run = run_gptape(arguments);
+        assert_one_line_error(&run, wrong[i].status, wrong[i].part);
+        run_free(&run);
+    }
+}
+END_TEST
+
+START_TEST(without_graphviz_the_text_is_still_there)
+{
+    char command[700];
+    snprintf(command, sizeof command, "PATH=/nowhere \"$GPTAPE_BIN\" graph --out x.svg");
+    Run run = run_shell(command);
+    assert_one_line_error(&run, 1, "dot is not installed; on Debian: apt install graphviz");
+    run_free(&run);
+    snprintf(command, sizeof command, "PATH=/nowhere \"$GPTAPE_BIN\" graph --out x.dot --quiet");
+    run = run_shell(command);
+    assert_quiet(&run);
+    run_free(&run);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("graph");
+    TCase *tests = case_create("gptape graph");
+    tcase_add_checked_fixture(tests, folder_enter, folder_leave);
+    tcase_add_test(tests, without_options_a_small_gpt_is_drawn);
+    tcase_add_test(tests, the_deep_network_shows_both_ways);
+    tcase_add_test(tests, a_module_can_be_picked_and_attention_unfolded);
+    tcase_add_test(tests, pictures_are_drawn);
+    tcase_add_test(tests, what_cannot_be_drawn_is_told);
+    tcase_add_test(tests, without_graphviz_the_text_is_still_there);
+    suite_add_tcase(suite, tests);
+    return suite_run(suite);
+}
