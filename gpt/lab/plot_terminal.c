@@ -113,7 +113,7 @@ static void write_wrapped(FILE *out, const char *text, int columns)
 
 static void write_head(FILE *out, const Experiment *experiment, const Panel *panel, int columns)
 {
-    char text[LABEL_TEXT];
+    char text[LABEL_TEXT + 2];                    // a letter, a blank, a label
     int n_seeds = experiment->config.n_seeds;
     if (n_seeds > 1) {
         snprintf(text, sizeof text, "%s (median of %d seeds)", panel->title, n_seeds);

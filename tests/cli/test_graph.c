@@ -66,6 +66,22 @@ START_TEST(a_module_can_be_picked_and_attention_unfolded)
 }
 END_TEST
 
+// The numbers of the picture in README.md.
+START_TEST(the_block_of_the_readme)
+{
+    Run run = run_gptape("graph --n-layer 1 --length 5 --module h.0");
+    assert_quiet(&run);
+    const char *shortcut = strstr(run.out, "n7 -> n12 [");
+    const char *layer = strstr(run.out, "n7 -> n8 [");
+    const char *through = strstr(run.out, "n8 -> n9 [");
+    ck_assert(shortcut != NULL && layer != NULL && through != NULL);
+    ck_assert_ptr_nonnull(strstr(shortcut, ";1.66<"));
+    ck_assert_ptr_nonnull(strstr(layer, ";0.527<"));
+    ck_assert_ptr_nonnull(strstr(through, ";0.0151<"));
+    run_free(&run);
+}
+END_TEST
+
 static bool graphviz_missing(const char *function)
 {
     Run run = run_shell("command -v dot");
@@ -162,6 +178,7 @@ int main(void)
     tcase_add_test(tests, without_options_a_small_gpt_is_drawn);
     tcase_add_test(tests, the_deep_network_shows_both_ways);
     tcase_add_test(tests, a_module_can_be_picked_and_attention_unfolded);
+    tcase_add_test(tests, the_block_of_the_readme);
     tcase_add_test(tests, pictures_are_drawn);
     tcase_add_test(tests, what_cannot_be_drawn_is_told);
     tcase_add_test(tests, without_graphviz_the_text_is_still_there);

@@ -110,13 +110,13 @@ static const Script scripts[] = {
         "(gdb) 'a' is no index: write 3, -1, : or 1:4\n"}},
     {"grad x\ngrad masked\ngrad layer.weight\n", 1, {
         "(gdb) dL/d(x) (2, 3): none yet: no backward pass has reached it\n",
-        "(gdb) dL/d(tensor) (3, 3): wants none: nothing that it was computed from requires a gradient\n",
+        "(gdb) dL/d(masked) (3, 3): wants none: nothing that it was computed from requires a gradient\n",
         "(gdb) dL/d(layer.weight) (3, 3): none yet"}},
     {"grad y\ngrad layer.bias\ngrad layer.bias[1]\n", 2, {
         "(gdb) dL/d(y) (2, 3): none now: backward has not reached it, or has passed it on (tensor_retain_grad keeps it)\n",
         "(gdb) dL/d(layer.bias) (3)\n    mean |grad| ", "  max |grad| ", "  |grad| ", "\n[", "(gdb) dL/d(layer.bias) (3)[1]\n"}},
     {"tape\ntape 4\ntape 5\ntape y\ntape x\ntape 1.5\n", 1, {
-        "(gdb) tape of 5 nodes, ",
+        "(gdb) tape of 5 nodes\n",
         "node  op           inputs          shape   |dL/dy|  name   source\n"
         "   0  causal_mask  leaf            (3, 3)        -         tests/debugger/test_commands.c:",
         "   1  linear       leaf leaf leaf  (2, 3)        -  layer  nn/linear.c:",
@@ -137,8 +137,8 @@ static const Script scripts[] = {
     {"gradflow all\n", 2, {"(gdb) x ", "  ####", "\nlayer.weight ", "  ####", "\nlayer.bias ", "  ####"}},
     {"heat x\nheat masked\nheat large\n", 1, {
         "(gdb) x, 2 rows of 3, from -2 to 2\n =  -=\n @ :-@\n",
-        "(gdb) tensor, 3 rows of 3, from -1 to 1\n @----\n @ @--\n @ @ @\n",
-        "(gdb) tensor, 200 rows of 50, from -0.5 to 0.5, each block the mean of 7 x 2\n"}},
+        "(gdb) masked, 3 rows of 3, from -1 to 1\n @----\n @ @--\n @ @ @\n",
+        "(gdb) large, 200 rows of 50, from -0.5 to 0.5, each block the mean of 7 x 2\n"}},
     {"plot x\nplot x /nowhere/at/all.svg\nplot x picture.gif\n", 1, {
         "x (2, 3)", "| row 0 ", "(gdb) gnuplot could not draw it: ", "(gdb) "}},
     {"next-stop\nbackward-step 3\nbreak-op\nbreak-op nothing\nbreak-backward\nbreak-nan 3\nnan-found\n", 1, {

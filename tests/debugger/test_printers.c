@@ -226,7 +226,7 @@ START_TEST(nodes_and_tapes_are_told)
     assert_said(&at, "$1 = 0x_ node 0 scale (2, 3)  [tests/debugger/test_printers.c:");
     assert_said(&at, ", make_good_ones()]\n    inputs: leaf\n");
     assert_said(&at, "$2 = tape of 2 nodes, ");
-    assert_said(&at, " KiB in use\n");
+    assert_said(&at, " KiB of memory in use\n");
     free(said);
 }
 END_TEST
@@ -254,8 +254,8 @@ START_TEST(a_configuration_speaks_as_the_command_line)
     }
     char *said = look_with(_i, "print config\n");
     const char *at = said;
-    assert_said(&at, "$1 = vocab-size 256, context-length 32, n-layer 2, n-head 2, n-embd 32, ff-mult 4, dropout 0, qkv-bias on, "
-                     "tied on, shortcut on, norm pre, causal on, activation gelu, init ");
+    assert_said(&at, "$1 = vocab-size 256, context-length 32, n-layer 2, n-head 2, n-embd 32,\n"
+                     "    ff-mult 4, dropout 0, qkv-bias on, tied on, shortcut on, norm pre,\n    causal on, activation gelu, init gpt2\n");
     free(said);
 }
 END_TEST

@@ -5,7 +5,7 @@
 #
 #     add-auto-load-safe-path /where/gptape/or/your/program/is
 #
-# Elsewhere `source gptape.py` does the same. It needs gdb 10 with Python, and nothing else.
+# Elsewhere `source gptape.py` does the same. It needs gdb 13 with Python, and nothing else.
 #
 # Looking only reads memory, and never calls the program: it works on core files, and at any line. What it reads may be
 # uninitialised, freed or wrong: nothing is believed before it has been checked, and what fails is shown as <not a tensor: why>.
@@ -19,6 +19,7 @@ import operator
 import os
 import re
 import subprocess
+import textwrap
 
 import gdb
 
@@ -469,7 +470,7 @@ class Tape:
 
     def title(self):
         scope = text_at(self.struct["scope"])
-        words = [f"tape of {self.n_nodes} nodes", f"{int(self.struct['arena']['bytes']) / 1024:.1f} KiB in use"]
+        words = [f"tape of {self.n_nodes} nodes"]
         if int(self.struct["no_grad_depth"]) > 0:
             words.append("not recording now")
         if scope:
@@ -650,7 +651,7 @@ class TensorPrinter(Printer):
         tensor = Tensor(self.value)
         line = f"{tensor.title()}\n    {stats_text(tensor)}"
         if FRONT_END:
-            return line.replace("\n    ", "  ")
+            return f"{line}  {block_text(tensor.values(), (tensor.count,), CORNER, CORNER)}".replace("\n    ", "  ")
         corner = block_text(tensor.values(), tensor.shape, CORNER, CORNER)
         return line + "\n    " + corner.replace("\n", "\n    ")
 
@@ -666,8 +667,12 @@ class NodePrinter(Printer):
 
 
 class TapePrinter(Printer):
-    def in_full(self):
+    def brief(self):
         return Tape(self.value).title()
+
+    def in_full(self):
+        tape = Tape(self.value)
+        return f"{tape.title()}, {int(tape.struct['arena']['bytes']) / 1024:.1f} KiB of memory in use"
 
 
 class ModulePrinter(Printer):
@@ -699,33 +704,50 @@ class ConfigPrinter(Printer):
             else:
                 word = str(int(value))
             words.append(f"{name} {word}")
-        return ", ".join(words)
+        if FRONT_END:
+            return ", ".join(words)
+        lines = textwrap.wrap(", ".join(word.replace(" ", "_") for word in words), 76, break_on_hyphens=False)
+        return "\n    ".join(lines).replace("_", " ")
 
 
-def with_children(printer):
-    """The same printer for a front end, which unfolds the fields of the struct, too."""
+def node_parts(value):
+    node = Node(value)
+    yield "output", node.struct["output"]
+    for i in range(node.n_inputs):
+        yield f"input {i}", node.struct["inputs"][i]
+
+
+def tape_parts(value):
+    tape = Tape(value)
+    for i in range(tape.n_nodes):
+        yield f"[{i}]", tape.struct["nodes"][i]
+
+
+def module_parts(value):
+    module = Module(value)
+    for i in range(module.n_parameters):
+        yield f"parameter {i}", module.struct["parameters"][i]
+    for child in module.children():
+        yield child.name or child.kind, child.struct.address
+
+
+def unfolding(printer, parts):
+    """The printer for a front end, which unfolds what is in a thing. It then shows no text, so tensors are not made to unfold."""
     if not FRONT_END:
         return printer
 
     class Unfolding(printer):
         def children(self):
             try:
-                struct = struct_at(self.value, "struct")
-                tensor = Tensor(self.value) if issubclass(printer, TensorPrinter) else None
-                rows = block_text(tensor.values(), tensor.shape, CORNER, CORNER).split("\n") if tensor else []
+                yield from parts(self.value)
             except (NotOne, gdb.error, gdb.GdbError):
                 return
-            for i, row in enumerate(rows):
-                yield f"row {i}", row
-            for field in struct.type.strip_typedefs().fields():
-                yield field.name, struct[field.name]
 
     return Unfolding
 
 
-PRINTERS = {"Tensor": TensorPrinter, "TapeNode": NodePrinter, "Tape": TapePrinter, "Module": ModulePrinter,
-            "GPTConfig": ConfigPrinter}
-PRINTERS = {name: with_children(printer) for name, printer in PRINTERS.items()}
+PRINTERS = {"Tensor": TensorPrinter, "TapeNode": unfolding(NodePrinter, node_parts), "Tape": unfolding(TapePrinter, tape_parts),
+            "Module": unfolding(ModulePrinter, module_parts), "GPTConfig": ConfigPrinter}
 
 
 def is_module(gdb_type):
@@ -798,13 +820,19 @@ def tensor_and_slice(text, command):
         try:
             value = gdb.parse_and_eval(base)
             if looks_like_tensor(value):
-                return Tensor(value), chosen
+                return named(Tensor(value), base), chosen
         except gdb.error:
             pass
     value = gdb.parse_and_eval(text)
     if not looks_like_tensor(value):
         raise gdb.GdbError(f"{text} is no tensor: its type is {value.type}")
-    return Tensor(value), None
+    return named(Tensor(value), text), None
+
+
+def named(tensor, text):
+    """The tensor, called by its name, or else as it was typed."""
+    tensor.called = tensor.name() or text
+    return tensor
 
 
 def view_of(tensor, values, chosen):
@@ -830,7 +858,7 @@ T is any expression that is a Tensor or a pointer to one. Long axes show their f
             self.say(f"{tensor.title()}\n    {stats_text(tensor)}\n{matrix_text(view)}")
             return
         shape = "(" + ", ".join(str(size) for size in view.shape) + ")"
-        self.say(f"{tensor.name() or 'tensor'}{view.label} {shape} of {tensor.shape_text()}\n{matrix_text(view)}")
+        self.say(f"{tensor.called}{view.label} {shape} of {tensor.shape_text()}\n{matrix_text(view)}")
 
 
 class GradCommand(Command):
@@ -841,7 +869,7 @@ grad T, or some of it: grad T[0,:,3]."""
 
     def run(self, argument):
         tensor, chosen = tensor_and_slice(argument, self.name)
-        title = f"dL/d({tensor.name() or 'tensor'}) {tensor.shape_text()}"
+        title = f"dL/d({tensor.called}) {tensor.shape_text()}"
         if not tensor.has_grad():
             self.say(f"{title}: {tensor.grad_state()}")
             return
@@ -1030,7 +1058,7 @@ Without colours (set style enabled off, or no terminal) the darker letter is the
         most = max(finite, default=0)
         coloured = gdb.parameter("style enabled") and os.environ.get("TERM", "dumb") != "dumb" and not FRONT_END
         rows, columns = view.as_matrix()
-        lines = [f"{tensor.name() or 'tensor'}{view.label}, {rows} rows of {columns}, from {number(-most)} to {number(most)}"]
+        lines = [f"{tensor.called}{view.label}, {rows} rows of {columns}, from {number(-most)} to {number(most)}"]
         if tall > 1 or wide > 1:
             lines[0] += f", each block the mean of {tall} x {wide}"
         lines += ["".join(heat_cell(value, most, coloured) for value in line) for line in cells]
@@ -1051,7 +1079,7 @@ plot T, plot T[0]; plot T FILE.png (or .svg, .pdf) draws a matrix as colours, a 
         expression, path, kind = match.groups() if match else (argument, None, None)
         tensor, chosen = tensor_and_slice(expression, self.name)
         view = view_of(tensor, tensor.values(), chosen)
-        title = f"{tensor.name() or 'tensor'}{view.label} {tensor.shape_text()}"
+        title = f"{tensor.called}{view.label} {tensor.shape_text()}"
         text = self.gnuplot(self.script(view, title, path, kind))
         self.say(f"drew {path}" if path else text.strip("\f\n"))
 
@@ -1190,7 +1218,8 @@ class BackwardBreakpoint(gdb.Breakpoint):
 
 class BackwardStep(Command):
     """Run to the next node of the backward walk, let it pass its gradient on, and show what flowed where.
-Stops after it, in tape_walk_back. If the walk has not begun, runs to its first node."""
+Stops after it, in tape_walk_back. If the walk has not begun, runs to its first node; where break-backward has stopped, that
+node is the next."""
 
     name = "backward-step"
     kind = gdb.COMMAND_RUNNING
@@ -1201,7 +1230,7 @@ Stops after it, in tape_walk_back. If the walk has not begun, runs to its first 
             raise gdb.GdbError("backward-step takes no argument")
         if not runs():
             raise gdb.GdbError("The program does not run; start it with run or start.")
-        if not self.go_on_to("node_backward"):
+        if not self.go_on_to("node_backward", or_be_there=True):
             return
         node = Node(frame_variable("node"))
         before = [tensor.grad() if isinstance(tensor, Tensor) and tensor.has_grad() else None for tensor in node.inputs()]
@@ -1210,10 +1239,13 @@ Stops after it, in tape_walk_back. If the walk has not begun, runs to its first 
             rows += [self.row(i, tensor, old) for i, (tensor, old) in enumerate(zip(node.inputs(), before))]
             self.say(f"{node.title()}\n{table_text(rows)}")
 
-    def go_on_to(self, place):
+    def go_on_to(self, place, or_be_there=False):
         """Runs to there. False, and told, if something else came first."""
         gate = gdb.Breakpoint(place, internal=True, temporary=True)
         gate.silent = True
+        if or_be_there and gdb.newest_frame().pc() in [location.address for location in gate.locations]:
+            gate.delete()
+            return True
         said = gdb.execute("continue", to_string=True)
         reached = not gate.is_valid()              # it is gone once it has stopped the program
         if gate.is_valid():
@@ -1295,7 +1327,7 @@ def frame_of(function, line):
 
 
 # ------------------------------------------------------------------------------------------------------------
-# 9. Lessons: a plain gdb script defines stop-1, stop-2, ...: what to run, and in its document what to look at and type next
+# 9. Lessons: a plain gdb script defines stop-1, stop-2, ...: where to go, and in its document what to look at and type next
 
 
 class NextStop(Command):
@@ -1310,14 +1342,18 @@ A lesson is a gdb script (examples/*.gdb) that defines stop-1, stop-2, ...; help
     def run(self, argument):
         if argument and argument != "1":
             raise gdb.GdbError("next-stop, or next-stop 1 to begin again")
-        number_of_stop = 1 if argument else NextStop.at + 1
+        number_of_stop = 1 if argument else self.at + 1
         if not defined(f"stop-{number_of_stop}"):
             raise gdb.GdbError("That was the last stop: continue runs to the end, next-stop 1 begins again."
-                               if NextStop.at > 0 else "There is no lesson here: make debug LESSON=shortcut starts one.")
+                               if self.at > 0 else "There is no lesson here: make debug LESSON=shortcut starts one.")
         if number_of_stop > 1 and not runs():
             raise gdb.GdbError("The program has ended; next-stop 1 begins again.")
         gdb.execute(f"stop-{number_of_stop}")
-        NextStop.at = number_of_stop
+        if number_of_stop == 1 and not FRONT_END:
+            gdb.execute("run")
+        if not runs() and not FRONT_END:
+            raise gdb.GdbError(f"The program has ended before stop {number_of_stop}; next-stop 1 begins again.")
+        self.at = number_of_stop
         self.say("\n" + gdb.execute(f"help stop-{number_of_stop}", to_string=True))
 
 
@@ -1349,5 +1385,7 @@ COMMANDS = (TensorCommand, GradCommand, TapeCommand, ModuleCommand, GradflowComm
 # Two programs, or a program and the library, bring this file twice: the first is enough.
 if not any(getattr(printer, "name", None) == "gptape" for printer in gdb.pretty_printers):
     gdb.pretty_printers.insert(0, GptapePrinters())
+    if FRONT_END:                  # a node's output's node's output: where things are printed and not unfolded, it must end
+        gdb.execute("set print max-depth 1", to_string=True)
     for command in COMMANDS:
         command()

@@ -1,0 +1,284 @@
+// test_transcripts.c: what README.md and examples/README.md show of gdb is what it says, and each lesson goes from its first stop
+// to its last, on the debugger's build and on the optimised one.
+//
+// A block that begins with ```gdb is a session: the command that starts it, then what is typed behind each (gdb), and the answers.
+// A line ... stands for any lines: what the program prints among it comes at other times without a terminal. Addresses are left
+// out of the comparison, and the numbers of source lines, which move with every change above them.
+
+#include "tests/cli/run.h"
+#include "tests/debugger/debugger.h"
+#include "tests/support/suite.h"
+
+#include <check.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PROMPT "(gdb) "
+
+static const char *const lessons[] = {"tape", "layernorm", "shortcut", "attention", "block", "generate"};
+enum { LESSON_COUNT = sizeof lessons / sizeof lessons[0] };
+
+static void prepare(void)
+{
+    gdb_prepare("examples/tape examples/by_hand examples/layernorm examples/shortcut examples/attention examples/block "
+                "examples/generate");
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Comparing
+
+// Digits become one _: at the start of a line before a tab (the source line that gdb shows), and after "c:" or "line ".
+static char *without_line_numbers(const char *text, size_t n)
+{
+    char *copy = calloc(n + 1, 1);
+    char *to = copy;
+    ck_assert_ptr_nonnull(copy);
+    for (size_t i = 0; i < n;) {
+        size_t digits = strspn(text + i, "0123456789");
+        bool shown = digits > 0 && (i == 0 || text[i - 1] == '\n') && text[i + digits] == '\t';
+        bool named = digits > 0 && i > 5 && (strncmp(text + i - 2, "c:", 2) == 0 || strncmp(text + i - 5, "line ", 5) == 0);
+        *to = shown || named ? '_' : text[i];
+        to++;
+        i += shown || named ? digits : 1;
+    }
+    return copy;
+}
+
+static char *without_numbers(const char *text, size_t n)
+{
+    char *copy = without_line_numbers(text, n);
+    hide_addresses(copy);
+    return copy;
+}
+
+// Are they the same, line by line, where a line ... of the expected stands for any?
+static bool lines_match(const char *expected, const char *got)
+{
+    if (*expected == '\0') {
+        return got[strspn(got, "\n")] == '\0';
+    }
+    size_t length = strcspn(expected, "\n");
+    const char *rest = expected + length + (expected[length] == '\n');
+    if (length == 3 && strncmp(expected, "...", 3) == 0) {
+        for (const char *at = got; at != NULL; at = strchr(at, '\n') == NULL ? NULL : strchr(at, '\n') + 1) {
+            if (lines_match(rest, at)) {
+                return true;
+            }
+        }
+        return false;
+    }
+    size_t got_length = strcspn(got, "\n");
+    bool same = got_length == length && strncmp(expected, got, length) == 0;
+    return same && lines_match(rest, got + got_length + (got[got_length] == '\n'));
+}
+
+// The next part of a session: up to the next prompt at the start of a line, or to the end. *text moves behind the prompt.
+static char *next_part(const char **text)
+{
+    const char *at = *text;
+    const char *end = strncmp(at, PROMPT, strlen(PROMPT)) == 0 ? at : strstr(at, "\n" PROMPT);
+    size_t n = end == NULL ? strlen(at) : (size_t)(end - at) + (end != at);
+    *text = end == NULL ? at + n : at + n + strlen(PROMPT);
+    return without_numbers(at, n);
+}
+
+// What is typed in a session, a line each; the caller frees it.
+static char *typed_in(const char *session)
+{
+    char *typed = calloc(strlen(session) + 1, 1);
+    ck_assert_ptr_nonnull(typed);
+    for (const char *at = strstr(session, "\n" PROMPT); at != NULL; at = strstr(at, "\n" PROMPT)) {
+        at += 1 + strlen(PROMPT);
+        strncat(typed, at, strcspn(at, "\n") + 1);
+    }
+    return typed;
+}
+
+static char *run_session(const char *start, const char *typed)
+{
+    char script[] = "/tmp/gptape-test-XXXXXX";
+    char command[256];
+    int file = mkstemp(script);
+    ck_assert_int_ge(file, 0);
+    ck_assert_int_eq(write(file, typed, strlen(typed)), (ssize_t)strlen(typed));
+    close(file);
+    snprintf(command, sizeof command, "env -u MAKEFLAGS -u MAKELEVEL -u SAN -u CC -u CFLAGS TERM=dumb %s < %s 2>&1", start, script);
+    Run run = run_shell(command);
+    unlink(script);
+    free(run.err);
+    return run.out;
+}
+
+static void check_session(const char *session)
+{
+    char start[128];
+    ck_assert_int_eq(sscanf(session, "$ %127[^\n]", start), 1);
+    char *typed = typed_in(session);
+    char *said = run_session(start, typed);
+    const char *expected_at = strchr(session, '\n') + 1;
+    const char *said_at = said;
+    const char *command = typed;
+    bool first = true;
+    while (*expected_at != '\0') {
+        char *expected = next_part(&expected_at);
+        char *got = next_part(&said_at);
+        // Behind the first prompt, the page repeats what was typed; gdb, without a terminal, does not.
+        const char *answer = first ? expected : strchr(expected, '\n') + 1;
+        ck_assert_msg((first && *answer == '\0') || lines_match(answer, got), "%s, after %.*s: it says\n%.1500s\nbut shown is\n%.1500s",
+                      start, (int)strcspn(command, "\n"), command, got, answer);
+        command += first ? 0 : strcspn(command, "\n") + 1;
+        first = false;
+        free(expected);
+        free(got);
+    }
+    free(typed);
+    free(said);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The pages
+
+static char *read_page(const char *path)
+{
+    char command[128];
+    snprintf(command, sizeof command, "cat %s", path);
+    Run run = run_shell(command);
+    assert_quiet(&run);
+    free(run.err);
+    return run.out;
+}
+
+static int check_page(const char *path)
+{
+    int sessions = 0;
+    char *page = read_page(path);
+    for (char *at = strstr(page, "\n```gdb\n"); at != NULL; at = strstr(at, "\n```gdb\n")) {
+        char *session = at + strlen("\n```gdb\n");
+        char *end = strstr(session, "\n```");
+        ck_assert_ptr_nonnull(end);
+        end[1] = '\0';
+        check_session(session);
+        at = end + 2;
+        sessions++;
+    }
+    free(page);
+    return sessions;
+}
+
+START_TEST(the_examples_page_shows_the_real_sessions)
+{
+    if (!gdb_missing(__func__)) {
+        ck_assert_int_ge(check_page("examples/README.md"), LESSON_COUNT + 1);
+    }
+}
+END_TEST
+
+START_TEST(the_first_page_shows_real_sessions)
+{
+    if (!gdb_missing(__func__)) {
+        ck_assert_int_ge(check_page("README.md"), 1);
+    }
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// The lessons
+
+static char *lesson_script(const char *name)
+{
+    char path[64];
+    snprintf(path, sizeof path, "examples/%s.gdb", name);
+    return read_page(path);
+}
+
+static int count_stops(const char *script)
+{
+    int stops = 0;
+    char defined[32];
+    snprintf(defined, sizeof defined, "\ndefine stop-%d\n", 1);
+    while (strstr(script, defined) != NULL) {
+        stops++;
+        snprintf(defined, sizeof defined, "\ndefine stop-%d\n", stops + 1);
+    }
+    return stops;
+}
+
+START_TEST(a_lesson_goes_from_stop_to_stop)
+{
+    if (gdb_missing(__func__)) {
+        return;
+    }
+    const char *name = lessons[_i / BUILD_COUNT];
+    char options[64];
+    char program[64];
+    char typed[256] = "";
+    char *script = lesson_script(name);
+    int stops = count_stops(script);
+    ck_assert_int_ge(stops, 2);
+    for (int i = 0; i < stops; i++) {
+        strcat(typed, "next-stop\n");                      // the last of them is one too many
+    }
+    strcat(typed, "help stop-1\nnext-stop 3\nnext-stop 1\nkill\nnext-stop\n");
+    snprintf(options, sizeof options, "-x examples/%s.gdb", name);
+    snprintf(program, sizeof program, "examples/%s", name);
+    char *said = gdb_run_with(options, _i % BUILD_COUNT, program, typed);
+    const char *at = said;
+    for (int i = 1; i <= stops; i++) {
+        char title[16];
+        snprintf(title, sizeof title, "\n%d. ", i);
+        assert_said(&at, title);
+    }
+    assert_said(&at, "That was the last stop:");
+    assert_said(&at, PROMPT "That was the last stop: continue runs to the end, next-stop 1 begins again.\n");
+    assert_said(&at, PROMPT "1. ");
+    assert_said(&at, PROMPT "next-stop, or next-stop 1 to begin again\n");
+    assert_said(&at, "\n1. ");
+    assert_said(&at, PROMPT "The program has ended; next-stop 1 begins again.\n");
+    free(said);
+    free(script);
+}
+END_TEST
+
+// What a stop tells to type is typed in the page's session: so it works, and what it shows has been looked at.
+START_TEST(what_a_lesson_tells_to_type_is_on_the_page)
+{
+    const char *name = lessons[_i];
+    char start[64];
+    char *script = lesson_script(name);
+    char *page = read_page("examples/README.md");
+    int told = 0;
+    snprintf(start, sizeof start, "\n$ make debug LESSON=%s\n", name);
+    const char *session = strstr(page, start);
+    ck_assert_msg(session != NULL, "examples/README.md has no session of the lesson %s", name);
+    for (const char *line = strstr(script, "\n    "); line != NULL; line = strstr(line, "\n    ")) {
+        char expected[128];
+        line += strlen("\n    ");
+        const char *gap = strstr(line, "  ");
+        ck_assert_ptr_nonnull(gap);
+        snprintf(expected, sizeof expected, "\n" PROMPT "%.*s\n", (int)(gap - line), line);
+        const char *found = strstr(session, expected);
+        ck_assert_msg(found != NULL, "%s: stop tells to type \"%.*s\", and the page does not", name, (int)(gap - line), line);
+        session = found + 1;
+        told++;
+    }
+    ck_assert_int_ge(told, 4);
+    free(script);
+    free(page);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("sessions in gdb");
+    TCase *tests = case_create("pages and lessons");
+    tcase_add_unchecked_fixture(tests, prepare, NULL);
+    tcase_add_test(tests, the_examples_page_shows_the_real_sessions);
+    tcase_add_test(tests, the_first_page_shows_real_sessions);
+    tcase_add_loop_test(tests, a_lesson_goes_from_stop_to_stop, 0, LESSON_COUNT * BUILD_COUNT);
+    tcase_add_loop_test(tests, what_a_lesson_tells_to_type_is_on_the_page, 0, LESSON_COUNT);
+    suite_add_tcase(suite, tests);
+    return suite_run(suite);
+}
