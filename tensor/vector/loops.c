@@ -193,12 +193,21 @@ static float dot(const float *restrict a, const float *restrict b, size_t n)
     return sum;
 }
 
+// Four rows at a time, so that y is read and written once for all of them.
 static void add_rows(const float *restrict weights, const float *restrict rows, size_t n, size_t D, float *restrict y)
 {
-    for (size_t i = 0; i < n; i++) {
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
         const float *restrict row = rows + i * D;
         for (size_t d = 0; d < D; d++) {
-            y[d] += weights[i] * row[d];
+            float first = weights[i] * row[d] + weights[i + 1] * row[D + d];
+            float second = weights[i + 2] * row[2 * D + d] + weights[i + 3] * row[3 * D + d];
+            y[d] += first + second;
+        }
+    }
+    for (; i < n; i++) {
+        for (size_t d = 0; d < D; d++) {
+            y[d] += weights[i] * rows[i * D + d];
         }
     }
 }
