@@ -25,7 +25,9 @@ static void write_text(Telling *telling, const char *text, size_t n)
     if (telling->n + n + 1 > telling->capacity) {
         size_t capacity = 2 * (telling->n + n + 1);
         char *larger = memory_allocate(capacity, "a story");
-        memcpy(larger, telling->text, telling->n);
+        if (telling->n > 0) {
+            memcpy(larger, telling->text, telling->n);
+        }
         free(telling->text);
         telling->text = larger;
         telling->capacity = capacity;

@@ -1,12 +1,14 @@
 // test_folder.c: models and tokenizers in folders: what is saved loads again, bit for bit, and what transformers saved computes what
 // transformers computes.
 
+#include "gpt/store/safetensors.h"
 #include "tests/golden/huggingface.h"
 #include "tests/gpt/gpt_test.h"
 #include "tests/support/folder.h"
 #include "tests/support/suite.h"
 #include "tests/support/vocabulary.h"
 
+#include <cjson/cJSON.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -274,6 +276,101 @@ static GPT *load_golden(const HuggingFaceModel *golden)
     return load(path);
 }
 
+// The sizes of the golden models.
+static GPTConfig golden_config(void)
+{
+    GPTConfig config = small_config();
+    config.vocab_size = HUGGINGFACE_V;
+    config.context_length = 8;
+    config.n_embd = 8;
+    config.n_layer = 2;
+    config.init = INIT_GPT2;
+    config.dropout = 0.1;
+    return config;
+}
+
+static void open_weights(const char *folder, Safetensors *file)
+{
+    Error error = {""};
+    char path[2048];
+    snprintf(path, sizeof path, "%s/model.safetensors", folder);
+    ck_assert_msg(safetensors_open(file, path, &error), "%s", error.message);
+}
+
+// Names, shapes and dtype are those that transformers writes, and no tensor is missing or too many: query, key and value without a
+// bias, which no GPT-2 has, are saved with one of zeros.
+START_TEST(tensors_are_saved_as_transformers_saves_them)
+{
+    char path[1024];
+    Safetensors ours;
+    Safetensors theirs;
+    float bias[24];
+    Error error;
+    GPTConfig config = golden_config();
+    config.qkv_bias = false;
+    GPT *gpt = create_uneven(config);
+    save(gpt, NULL, "model");
+    gpt_free(gpt);
+    snprintf(path, sizeof path, "%s/tests/golden/huggingface/f32", folder_home());
+    open_weights("model", &ours);
+    open_weights(path, &theirs);
+    ck_assert_int_eq(ours.n_arrays, theirs.n_arrays);
+    for (int i = 0; i < theirs.n_arrays; i++) {
+        const StoredArray *their = &theirs.arrays[i];
+        const StoredArray *our = safetensors_find(&ours, their->name + strlen("transformer."));
+        ck_assert_msg(our != NULL, "%s is not there", their->name);
+        ck_assert_int_eq(our->dtype, their->dtype);
+        ck_assert_int_eq(our->ndim, their->ndim);
+        ck_assert_mem_eq(our->size, their->size, sizeof our->size);
+    }
+    ck_assert_str_eq(safetensors_text(&ours, "format"), safetensors_text(&theirs, "format"));
+    ck_assert(safetensors_read_floats(&ours, safetensors_find(&ours, "h.1.attn.c_attn.bias"), 0, 24, bias, &error));
+    for (int i = 0; i < 24; i++) {
+        ck_assert(bias[i] == 0);
+    }
+    safetensors_close(&ours);
+    safetensors_close(&theirs);
+}
+END_TEST
+
+static cJSON *read_config(const char *folder)
+{
+    char path[2048];
+    char *text;
+    size_t n;
+    Error error = {""};
+    snprintf(path, sizeof path, "%s/config.json", folder);
+    ck_assert_msg(file_read(path, &text, &n, &error), "%s", error.message);
+    cJSON *json = cJSON_Parse(text);
+    ck_assert_ptr_nonnull(json);
+    free(text);
+    return json;
+}
+
+// Each key that both write has the same value. n_ctx and torch_dtype are older names, which transformers still reads.
+START_TEST(config_json_is_as_transformers_writes_it)
+{
+    char path[1024];
+    int same = 0;
+    GPT *gpt = create_gpt(golden_config(), 1);
+    save(gpt, NULL, "model");
+    gpt_free(gpt);
+    snprintf(path, sizeof path, "%s/tests/golden/huggingface/f32", folder_home());
+    cJSON *ours = read_config("model");
+    cJSON *theirs = read_config(path);
+    const cJSON *our;
+    cJSON_ArrayForEach(our, ours) {
+        const cJSON *their = cJSON_GetObjectItemCaseSensitive(theirs, our->string);
+        bool older = strcmp(our->string, "n_ctx") == 0 || strcmp(our->string, "torch_dtype") == 0;
+        ck_assert_msg(older || cJSON_Compare(our, their, true), "%s is not the same", our->string);
+        same += !older;
+    }
+    ck_assert_int_eq(same, 17);
+    cJSON_Delete(ours);
+    cJSON_Delete(theirs);
+}
+END_TEST
+
 static void assert_golden_logits(const HuggingFaceModel *golden, const Tensor *logits)
 {
     double largest = 0;
@@ -359,6 +456,8 @@ static Suite *folder_suite(void)
     TCase *theirs = case_create("transformers");
     tcase_add_checked_fixture(theirs, folder_enter, folder_leave);
     tcase_add_loop_test(theirs, transformers_models_compute_what_they_compute_there, 0, HUGGINGFACE_MODEL_COUNT);
+    tcase_add_test(theirs, tensors_are_saved_as_transformers_saves_them);
+    tcase_add_test(theirs, config_json_is_as_transformers_writes_it);
     tcase_add_test(theirs, one_model_in_three_forms_is_one_model);
     suite_add_tcase(suite, theirs);
     return suite;
