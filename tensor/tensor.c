@@ -88,6 +88,16 @@ Tensor *tensor_parameter(const char *scope, const char *label, Shape shape)
     return parameter;
 }
 
+// Its memory stays; a block that somebody else put there is the parameter's from then on.
+static void forget_parameters_grad(Tensor *parameter)
+{
+    if (parameter->grad != NULL && parameter->grad != parameter->grad_memory) {
+        free(parameter->grad_memory);
+        parameter->grad_memory = parameter->grad;
+    }
+    parameter->grad = NULL;
+}
+
 void tensor_free(Tensor *parameter)
 {
     if (parameter == NULL) {
@@ -97,6 +107,7 @@ void tensor_free(Tensor *parameter)
         fail_mistake(parameter->where, "tensor_free: this tensor belongs to its tape; tape_reset takes it back");
     }
     free(parameter->data);
+    forget_parameters_grad(parameter);
     free(parameter->grad_memory);
     free(parameter);
 }
@@ -182,10 +193,12 @@ Tensor *tensor_retain_grad(Tensor *tensor)
 void tensor_zero_grad(Tensor *tensor)
 {
     tensor_check("tensor_zero_grad", tensor);
-    if (tensor->grad != NULL && tensor->tape != NULL) {
+    if (tensor->tape == NULL) {
+        forget_parameters_grad(tensor);
+    } else if (tensor->grad != NULL) {
         arena_release(&tensor->tape->arena, tensor->grad, tensor_count(tensor) * sizeof(Real));
+        tensor->grad = NULL;
     }
-    tensor->grad = NULL;
 }
 
 Tensor *tensor_label(Tensor *tensor, const char *label)
