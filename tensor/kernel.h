@@ -11,6 +11,17 @@
 
 #include "tensor/tensor.h"
 
+// Many products of one size: C_i = op(A_i) op(B_i). Matrices have no gaps in them; A_i lies at A + i a_step, and so on. A step of
+// 0 is one matrix for all; where it is C's, the products are added up.
+typedef struct GemmBatch {
+    bool transpose_a, transpose_b, accumulate;
+    size_t count;
+    int M, N, K;
+    const Real *A, *B;
+    Real *C;
+    size_t a_step, b_step, c_step;
+} GemmBatch;
+
 // The mean of a row of LayerNorm's input, and 1 / its standard deviation. In double: n = (x - mean) rstd shows every digit lost.
 typedef struct RowStats {
     double mean;
@@ -64,6 +75,7 @@ typedef struct Kernels {
     // in the same way. C (M, N) has rows of ldc.
     void (*gemm)(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
                  bool accumulate, Real *C, int ldc);
+    void (*gemm_batch)(const GemmBatch *g);
 
     // Value by value, n of them
     void (*add)(const Real *a, const Real *b, Real *y, size_t n);                                   // y = a + b

@@ -13,6 +13,32 @@ enum {
     DEAR_VALUES = 1 << 12                          // values with an exp or a tanh in them
 };
 
+// Multiplications of a batch of products that are worth waking a thread for.
+static const double DEAR_MULTIPLICATIONS = 1 << 18;
+
+static void multiply_batch(const void *call, size_t start, size_t end)
+{
+    const GemmBatch *g = call;
+    int lda = g->transpose_a ? g->M : g->K;
+    int ldb = g->transpose_b ? g->K : g->N;
+    for (size_t i = start; i < end; i++) {
+        bool accumulate = g->accumulate || (g->c_step == 0 && i > 0);
+        fast_gemm(g->transpose_a, g->transpose_b, g->M, g->N, g->K, g->A + i * g->a_step, lda, g->B + i * g->b_step, ldb,
+                  accumulate, g->C + i * g->c_step, g->N);
+    }
+}
+
+// Each product on one thread, and the products shared out; but those that add up in one place one after the other, each shared.
+static void fast_gemm_batch(const GemmBatch *g)
+{
+    double one = (double)g->M * g->N * g->K;
+    if (g->count == 1 || g->c_step == 0) {
+        multiply_batch(g, 0, g->count);
+    } else {
+        parallel_for(g->count, (size_t)(DEAR_MULTIPLICATIONS / one) + 1, multiply_batch, g);
+    }
+}
+
 // Rows, so many that they make up a grain of values.
 static size_t rows_of(size_t values, size_t columns)
 {
@@ -146,6 +172,7 @@ static void fast_adamw(const AdamWFactors *f, const Real *grad, Real *m, Real *v
 const Kernels kernels_fast = {
     .name = "fast",
     .gemm = fast_gemm,
+    .gemm_batch = fast_gemm_batch,
     .add = fast_add,
     .pass = fast_pass,
     .tanh = fast_tanh,

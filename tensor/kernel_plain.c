@@ -31,6 +31,23 @@ static void plain_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, 
     }
 }
 
+// Product number i of a batch.
+static void batch_product(const GemmBatch *g, size_t i)
+{
+    int lda = g->transpose_a ? g->M : g->K;
+    int ldb = g->transpose_b ? g->K : g->N;
+    bool accumulate = g->accumulate || (g->c_step == 0 && i > 0);
+    plain_gemm(g->transpose_a, g->transpose_b, g->M, g->N, g->K, g->A + i * g->a_step, lda, g->B + i * g->b_step, ldb, accumulate,
+               g->C + i * g->c_step, g->N);
+}
+
+static void plain_gemm_batch(const GemmBatch *g)
+{
+    for (size_t i = 0; i < g->count; i++) {
+        batch_product(g, i);
+    }
+}
+
 // ------------------------------------------------------------------------------------------------------------
 // Values one by one
 
@@ -127,6 +144,7 @@ static void plain_adamw(const AdamWFactors *f, const Real *grad, Real *m, Real *
 const Kernels kernels_plain = {
     .name = "plain",
     .gemm = plain_gemm,
+    .gemm_batch = plain_gemm_batch,
     .add = plain_add,
     .pass = plain_pass,
     .tanh = plain_tanh,

@@ -12,6 +12,22 @@ typedef struct MatmulSizes {
     bool b_shared;                                 // one b for all matrices of a
 } MatmulSizes;
 
+// The values of one matrix, and so how far the next is; 0 for a b that is there once for all.
+static size_t a_matrix(const MatmulSizes *s)
+{
+    return (size_t)s->M * (size_t)s->K;
+}
+
+static size_t b_matrix(const MatmulSizes *s)
+{
+    return s->b_shared ? 0 : (size_t)s->K * (size_t)s->N;
+}
+
+static size_t y_matrix(const MatmulSizes *s)
+{
+    return (size_t)s->M * (size_t)s->N;
+}
+
 static bool leading_sizes_equal(Shape a, Shape b)
 {
     if (a.ndim != b.ndim) {
@@ -61,13 +77,10 @@ Tensor *tensor_matmul(Tensor *a, Tensor *b, Where where)
     MatmulSizes *saved = op_save(y, sizeof s);
     *saved = s;
 
-    size_t b_matrix = s.b_shared ? 0 : (size_t)s.K * (size_t)s.N;
-    for (size_t i = 0; i < s.matrices; i++) {
-        const Real *a_i = a->data + i * (size_t)s.M * (size_t)s.K;     // (M, K)
-        const Real *b_i = b->data + i * b_matrix;                      // (K, N)
-        Real *y_i = y->data + i * (size_t)s.M * (size_t)s.N;           // (M, N)
-        kernels()->gemm(false, false, s.M, s.N, s.K, a_i, s.K, b_i, s.N, false, y_i, s.N);
-    }
+    kernels()->gemm_batch(&(GemmBatch){
+        .count = s.matrices, .M = s.M, .N = s.N, .K = s.K, .A = a->data, .B = b->data, .C = y->data,
+        .a_step = a_matrix(&s), .b_step = b_matrix(&s), .c_step = y_matrix(&s),
+    });
     return op_done(&call, y);
 }
 
@@ -75,22 +88,25 @@ static void matmul_backward(TapeNode *node)
 {
     Tensor *a = node->inputs[0];
     Tensor *b = node->inputs[1];
+    const Real *dy = node->output->grad;
     MatmulSizes s = *(const MatmulSizes *)node->saved;
-    Real *da = op_grad(a);
-    Real *db = op_grad(b);
 
-    size_t b_matrix = s.b_shared ? 0 : (size_t)s.K * (size_t)s.N;
-    for (size_t i = 0; i < s.matrices; i++) {
-        size_t a_at = i * (size_t)s.M * (size_t)s.K;
-        size_t b_at = i * b_matrix;
-        const Real *dy_i = node->output->grad + i * (size_t)s.M * (size_t)s.N;         // (M, N)
-        // forward was: y_i = a_i b_i
-        if (da != NULL) {
-            kernels()->gemm(false, true, s.M, s.K, s.N, dy_i, s.N, b->data + b_at, s.N, true, da + a_at, s.K);
-        }
-        if (db != NULL) {
-            kernels()->gemm(true, false, s.K, s.N, s.M, a->data + a_at, s.K, dy_i, s.N, true, db + b_at, s.N);
-        }
+    // forward was: y_i = a_i b_i
+    GradTarget da = op_grad_target(a);
+    if (da.values != NULL) {
+        kernels()->gemm_batch(&(GemmBatch){
+            .transpose_b = true, .accumulate = da.accumulate,
+            .count = s.matrices, .M = s.M, .N = s.K, .K = s.N, .A = dy, .B = b->data, .C = da.values,
+            .a_step = y_matrix(&s), .b_step = b_matrix(&s), .c_step = a_matrix(&s),
+        });
+    }
+    GradTarget db = op_grad_target(b);
+    if (db.values != NULL) {
+        kernels()->gemm_batch(&(GemmBatch){
+            .transpose_a = true, .accumulate = db.accumulate,
+            .count = s.matrices, .M = s.K, .N = s.N, .K = s.M, .A = a->data, .B = dy, .C = db.values,
+            .a_step = a_matrix(&s), .b_step = y_matrix(&s), .c_step = b_matrix(&s),
+        });
     }
 }
 

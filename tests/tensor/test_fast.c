@@ -504,6 +504,37 @@ START_TEST(our_own_products_are_the_same)
 }
 END_TEST
 
+// Matrices of their own, one B for all, and all products added up in one C.
+START_TEST(batches_of_products_are_the_same)
+{
+    enum { COUNT = 7, M = 33, N = 20, K = 65 };
+    if (!choose(_i, __func__)) {
+        return;
+    }
+    random_seed(&source, 13);
+    float *a = values((size_t)COUNT * M * K);
+    float *b = values((size_t)COUNT * K * N);
+    float *expected = values((size_t)COUNT * M * N);
+    float *got = copy_of(expected, (size_t)COUNT * M * N);
+    for (int i = 0; i < 16; i++) {
+        GemmBatch g = {.transpose_a = i & 1, .transpose_b = i & 2, .accumulate = i & 4, .count = COUNT, .M = M, .N = N, .K = K,
+                       .A = a, .B = b, .C = expected, .a_step = M * K, .b_step = i & 8 ? 0 : K * N, .c_step = M * N};
+        for (int one_c = 0; one_c <= 1; one_c++) {
+            g.c_step = one_c ? 0 : M * N;
+            g.C = expected;
+            plain->gemm_batch(&g);
+            g.C = got;
+            fast->gemm_batch(&g);
+            assert_near_plain("gemm_batch", got, expected, (size_t)COUNT * M * N, 2 + COUNT * K);
+        }
+    }
+    free(a);
+    free(b);
+    free(expected);
+    free(got);
+}
+END_TEST
+
 // ------------------------------------------------------------------------------------------------------------
 // What is not a number stays none
 
@@ -610,6 +641,7 @@ int main(void)
     tcase_add_loop_test(tcase, the_sum_of_squares_is_the_same, 0, CASES);
     tcase_add_loop_test(tcase, adamw_is_the_same, 0, CASES);
     tcase_add_loop_test(tcase, our_own_products_are_the_same, 0, CASES);
+    tcase_add_loop_test(tcase, batches_of_products_are_the_same, 0, CASES);
     tcase_add_loop_test(tcase, a_nan_goes_through, 0, CASES);
     tcase_add_test(tcase, each_round_of_a_loop_is_done_once);
     tcase_add_loop_test(tcase, one_thread_and_two_give_the_same_bits, 0, CASES);
