@@ -195,12 +195,13 @@ START_TEST(the_same_seed_gives_the_same_bits)
 }
 END_TEST
 
+// --quiet, since a slow machine would show progress here.
 START_TEST(deep_and_long_networks_run)
 {
     static const char *const arguments[] = {
-        "gradflow --depth 1000 --width 64 --init gpt2",
-        "gradflow --depth 1000 --width 64",
-        "gradflow --net gpt --n-layer 48 --n-embd 64",
+        "gradflow --depth 1000 --width 64 --init gpt2 --quiet",
+        "gradflow --depth 1000 --width 64 --quiet",
+        "gradflow --net gpt --n-layer 48 --n-embd 64 --quiet",
         "gradflow --depth 1",
         "gradflow --sizes 2,5,3 --activation sigmoid --init xavier",
         "gradflow --net gpt --norm post --causal off --activation relu --init kaiming --batch 1 --length 1",
