@@ -95,7 +95,7 @@ GPTCost gpt_cost(const GPTConfig *config, int B, int T);
 // The memory of a process that trains it with AdamW: all of the above that are bytes, and PROGRAM_BYTES for the program itself. What is
 // resident was measured to be within a few percent of it, for models of any size, once the first step is done.
 double gpt_training_bytes(const GPTCost *cost, bool recompute);
-#define PROGRAM_BYTES (15.0 * 1048576)
+#define PROGRAM_BYTES (20.0 * 1048576)
 
 enum { BYTES_TEXT = 32 };
 
