@@ -593,7 +593,8 @@ typedef struct MatrixMap {
     const Real *values;                            // (rows, columns)
     int rows, columns;                             // up to 256
     const char *const *row_names, *const *column_names;        // or NULL: numbers
-} MatrixMap;
+    double low, high;                              // what the colours reach from and to; both 0: from the smallest value, or 0
+} MatrixMap;                                       // if that is smaller, to the largest
 
 // As a picture, and as text for the terminal, which the caller frees. False or NULL and an error if there is nothing to draw.
 bool plot_chart(const Chart *chart, const char *path, Error *error);

@@ -12,6 +12,9 @@ static bool matrix_check(const MatrixMap *map, Error *error)
     if (map->rows < 1 || map->columns < 1 || map->rows > CELLS_MOST || map->columns > CELLS_MOST) {
         return error_set(error, "a map has 1 to %d rows and columns, not %d x %d", CELLS_MOST, map->rows, map->columns);
     }
+    if (!(map->low <= map->high)) {
+        return error_set(error, "the colours of a map reach from low to high, not from %g to %g", map->low, map->high);
+    }
     return true;
 }
 
@@ -20,9 +23,14 @@ static double value_at(const MatrixMap *map, int row, int column)
     return (double)map->values[row * map->columns + column];
 }
 
-// From the smallest finite value to the largest. 0 is within, so that weights are compared with nothing at all.
+// What is asked for, or from the smallest finite value to the largest. 0 is within, so that weights are compared with nothing at all.
 static void value_range(const MatrixMap *map, double *low, double *high)
 {
+    if (map->low < map->high) {
+        *low = map->low;
+        *high = map->high;
+        return;
+    }
     *low = 0;
     *high = 0;
     for (int i = 0; i < map->rows * map->columns; i++) {
@@ -117,7 +125,7 @@ static const char *shade(double value, double low, double high)
     if (!isfinite(value)) {
         return ".";
     }
-    if (value == low) {
+    if (value <= low) {
         return shades[0];
     }
     int step = 1 + (int)((value - low) / (high - low) * (SHADES - 1));

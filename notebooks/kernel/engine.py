@@ -61,7 +61,8 @@ class Engine:
         reports, reports_in = os.pipe()
         flags = COMPILER_FLAGS + ["-w", "-fno-caret-diagnostics", f"-I{self.folder}", f"-DCELL_REPORTS={reports_in}"]
         flags += [f"-I{folder}" for folder in self.include_folders]
-        self.process = subprocess.Popen([program] + [f"-Xcc={flag}" for flag in flags], stdin=subprocess.PIPE,
+        environment = {"OMP_WAIT_POLICY": "passive", **os.environ}     # threads that wait leave the processor to others
+        self.process = subprocess.Popen([program] + [f"-Xcc={flag}" for flag in flags], env=environment, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=[reports_in],
                                         start_new_session=True)
         os.close(reports_in)

@@ -21,7 +21,7 @@ static const Chart chart = {"A title", "Small print", "place", "size", true, lin
 
 static const float values[] = {1, 0, 0.5F, 0.25F, -INFINITY, 0.75F};
 static const char *const rows[] = {"first", "\"quoted\""};
-static const MatrixMap map = {"A map", "Small print", "across", "down", values, 2, 3, rows, NULL};
+static const MatrixMap map = {"A map", "Small print", "across", "down", values, 2, 3, rows, NULL, 0, 0};
 
 static char *file_text(const char *path)
 {
@@ -170,6 +170,25 @@ START_TEST(a_map_as_text)
 }
 END_TEST
 
+START_TEST(the_colours_reach_as_far_as_is_asked_for)
+{
+    Error error;
+    MatrixMap wide = map;
+    wide.low = 0.25;
+    wide.high = 4;
+    ck_assert(plot_matrix(&wide, "map.gp", &error));
+    char *script = file_text("map.gp");
+    assert_holds(script, "set cbrange [0.25:4]");
+    free(script);
+    char *text = plot_matrix_terminal(&wide, &error);
+    assert_holds(text, "     first |░░  ░░|\n  \"quoted\" |  ..░░|\n");
+    free(text);
+    wide.high = 0;
+    ck_assert(!plot_matrix(&wide, "map.gp", &error));
+    ck_assert_str_eq(error.message, "the colours of a map reach from low to high, not from 0.25 to 0");
+}
+END_TEST
+
 START_TEST(nothing_to_draw_is_told)
 {
     Error error;
@@ -207,6 +226,7 @@ int main(void)
     tcase_add_test(charts, a_chart_as_text);
     tcase_add_test(charts, a_map_holds_its_numbers_and_names);
     tcase_add_test(charts, a_map_as_text);
+    tcase_add_test(charts, the_colours_reach_as_far_as_is_asked_for);
     tcase_add_test(charts, nothing_to_draw_is_told);
     return suite_run(suite);
 }

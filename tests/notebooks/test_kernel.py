@@ -92,6 +92,10 @@ class StateTest(KernelCase):
         self.succeed("int odd(int n);\nint even(int n) { return n == 0 ? 1 : odd(n - 1); }\nint odd(int n) { return n == 0 ? 0 : even(n - 1); }")
         self.shows("even(10)", "1")
 
+    def test_bool_is_a_type(self):
+        self.succeed("bool is_even(int n)\n{\n    bool even = n % 2 == 0;\n    return even;\n}\nbool four = is_even(4);")
+        self.shows("four", "true")
+
     def test_static_counts_on(self):
         self.succeed("int next_one(void) { static int n = 0; n++; return n; }")
         self.succeed("next_one(); next_one();")
