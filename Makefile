@@ -205,7 +205,6 @@ PYTHON := /usr/bin/python3
 JUPYTER := $(CURDIR)/$(BUILD)/jupyter
 AS_JUPYTER = JUPYTER_PATH='$(JUPYTER)' JUPYTER_CONFIG_DIR='$(JUPYTER)/config' JUPYTER_DATA_DIR='$(JUPYTER)/data' \
              JUPYTER_RUNTIME_DIR='$(JUPYTER)/runtime' IPYTHONDIR='$(JUPYTER)/ipython' PYTHONPYCACHEPREFIX='$(JUPYTER)/pycache'
-NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb))
 
 $(BUILD)/jupyter/kernels/gptape-c/kernel.json: notebooks/kernel.json.in Makefile
 	@mkdir -p $(@D)
@@ -226,7 +225,8 @@ check-notebooks:
 
 notebooks-html:
 	@tools/packages install $(NOTEBOOK_NEEDS)
-	@$(AS_JUPYTER) $(PYTHON) -m nbconvert --to html --output-dir $(BUILD)/notebooks $(NOTEBOOKS)
+	@$(AS_JUPYTER) $(PYTHON) -m nbconvert --to html --template pages --TemplateExporter.extra_template_basedirs=notebooks --output-dir $(BUILD)/notebooks notebooks/*.ipynb
+	@$(AS_JUPYTER) $(PYTHON) -m nbconvert --to html --template pages --TemplateExporter.extra_template_basedirs=notebooks --output-dir $(BUILD)/notebooks/solutions notebooks/solutions/*.ipynb
 
 # What can't be had is done without: tokens are bytes then, and tests that need the vocabulary say that they are skipped.
 WITHOUT_VOCABULARY = echo 'Going on with bytes as tokens'

@@ -142,6 +142,7 @@ def picture(file, chart=None):
     if kind == "image/png":
         return {kind: base64.b64encode(data).decode(), "text/plain": chart or file.name}
     svg = data.decode(errors="replace")
+    svg = svg[max(svg.find("<svg"), 0):]                # within a page an XML declaration has no place
     return {kind: svg, "text/plain": chart or "\n".join([file.name, *svg_texts(svg)])}
 
 
