@@ -215,7 +215,7 @@ kernel: $(BUILD)/libgptape.so $(BUILD)/jupyter/kernels/gptape-c/kernel.json
 notebooks:
 	@tools/packages install $(NOTEBOOK_NEEDS) jupyter-notebook
 	@$(MAKE) kernel
-	$(AS_JUPYTER) $(PYTHON) -m notebook --notebook-dir=notebooks $$([ "$$(id -u)" != 0 ] || echo --allow-root)
+	@$(AS_JUPYTER) $(PYTHON) -m notebook --notebook-dir=notebooks $$([ "$$(id -u)" != 0 ] || echo --allow-root)
 
 check-notebooks:
 	@tools/packages install $(NOTEBOOK_NEEDS) python3-jupyter-kernel-test

@@ -99,14 +99,16 @@ bool plot_matrix(const MatrixMap *map, const char *path, Error *error)
     page_open(out, path, map->title, map->caption == NULL ? "" : map->caption, &top, &bottom);
     write_cells(map, out);
     fprintf(out, "%sset cbrange [%.9g:%.9g]\n", plot_palette, low, high);
-    fprintf(out, "unset grid\nset size square\nset border 15\n");
-    fprintf(out, "set tmargin at screen %.4f\nset bmargin at screen %.4f\n", top - 0.02, bottom + 0.12);
-    fprintf(out, "set lmargin at screen 0.28\nset rmargin at screen 0.86\n");
+    bool square = map->columns < 2 * map->rows && map->rows < 2 * map->columns;        // else a long row of cells gets all the width
+    fprintf(out, "unset grid\nset border 15\nset tmargin at screen %.4f\nset bmargin at screen %.4f\n", top - 0.02, bottom + 0.13);
+    fprintf(out, "%s\n", square ? "set size square\nset lmargin at screen 0.28\nset rmargin at screen 0.86"
+                                : "set size nosquare\nset lmargin at screen 0.10\nset rmargin at screen 0.85");
     fprintf(out, "set xrange [-0.5:%.1f]\nset yrange [%.1f:-0.5]\n", map->columns - 0.5, map->rows - 0.5);
     write_names(out, "x", map->column_names, map->columns);
     write_names(out, "y", map->row_names, map->rows);
     fprintf(out, "%s", map->column_names == NULL ? "" : "set xtics rotate by -45\n");
     page_labels(out, map->x_label, map->y_label);
+    fprintf(out, "%s", map->column_names == NULL ? "" : "set xlabel offset 0,-0.4\n");
     fprintf(out, "set object 1 rectangle from graph 0,0 to graph 1,1 fc rgb \"#BBBBBB\" fs solid noborder behind\n");
     fprintf(out, "plot $map using 1:2:3 with %s notitle\n", page_image(path));
     page_close(out);

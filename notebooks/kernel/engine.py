@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 
 from names import as_in_cell
-from session import COMPILER_FLAGS, INCLUDES
+from flags import COMPILER_FLAGS, INCLUDES
 
 PROGRAM = "clang-repl-19"
-START_SECONDS = 30
+START_SECONDS = 120
 PATIENCE = 2                    # seconds an interrupted cell has to end by itself
 OUTPUT_LIMIT = 1 << 20          # bytes a cell may print; the rest is counted, not shown
 CHUNK = 1 << 16

@@ -8,7 +8,7 @@ import re
 
 from pieces import CONTROL, QUALIFIERS, TAGGED, TYPE_WORDS, tokenize
 from names import as_in_cell, renamed
-from session import CELL_FILE, Kind
+from compiler import CELL_FILE, Kind
 
 HEADERS = ["tensor/tensor.h", "nn/nn.h", "gpt/gpt.h"]
 KEYWORDS = sorted(CONTROL | QUALIFIERS | TAGGED | TYPE_WORDS | {"typedef", "sizeof", "static", "NULL", "true", "false"})

@@ -1,6 +1,6 @@
 """The Jupyter kernel: takes cells from notebooks, has them translated and run, and shows what comes of it.
 
-    notebook --cell--> kernel.py --> session.py (libclang: what is wrong? C for the engine) --> engine.py (clang-repl: runs it)
+    notebook --cell--> kernel.py --> translation.py (libclang: what is wrong? C for the engine) --> engine.py (clang-repl: runs it)
              <-- text, errors, tables, pictures --------------- show.py <----------------------'
 """
 

@@ -6,10 +6,12 @@
     tests/notebooks/test_notebooks.py --update [NAME]        writes what comes out into them
 
 Texts and whole numbers must be the same. Other numbers may differ by a thousandth, or by one in their last digit: other processors
-add up in another order. In a cell with the tag "loose" all may differ by a twentieth: many steps of training carry a last digit far. Of a picture, the
-texts in it are compared. Cell tags: "loose", see above; "varies", for what is drawn at random or written by a trained model: only that
-there is output of the same kinds; "raises-exception": the cell is meant to fail; "needs-vocabulary": without GPT-2's vocabulary the
-notebook is skipped.
+add up in another order. Of a picture, the texts in it are compared. Cells may have tags:
+
+    loose               all numbers may differ by a twentieth: many steps of training carry a last digit far
+    varies              only the kinds of outputs must be the same: what is drawn at random, or written by a trained model
+    raises-exception    the cell is meant to fail
+    needs-vocabulary    without GPT-2's vocabulary the notebook is skipped
 """
 
 import os
@@ -28,7 +30,7 @@ import nbformat
 import show
 from nbconvert.preprocessors import ExecutePreprocessor
 
-SECONDS = 120                                           # for one cell
+SECONDS = 600                                           # for one cell; it ends what hangs and judges no speed
 TIGHT, LOOSE = 1e-3, 5e-2
 NUMBER = re.compile(r"[-−]?(?:\d[\d,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
@@ -51,7 +53,7 @@ def has_vocabulary():
 def run(notebook):
     """Executes a notebook's cells, in a folder of its own; its outputs are replaced."""
     with tempfile.TemporaryDirectory() as folder:
-        runner = ExecutePreprocessor(timeout=SECONDS, kernel_name="gptape-c", record_timing=False)
+        runner = ExecutePreprocessor(timeout=SECONDS, startup_timeout=SECONDS, kernel_name="gptape-c", record_timing=False)
         runner.preprocess(notebook, {"metadata": {"path": folder}})
     for cell in code_cells(notebook):
         cell.outputs = joined(cell.outputs)
