@@ -6,19 +6,19 @@
 #include "gpt/text/grammar.h"
 
 const TableText story_tables[] = {
-    {"one", "name/he/him/his/new/call",
-     "Anna/she/her/her/a girl named Anna/Anna|"
-     "Mia/she/her/her/a girl named Mia/Mia|"
-     "Nora/she/her/her/a girl named Nora/Nora|"
-     "Zoe/she/her/her/a girl named Zoe/Zoe|"
-     "Tom/he/him/his/a boy named Tom/Tom|"
-     "Ben/he/him/his/a boy named Ben/Ben|"
-     "Max/he/him/his/a boy named Max/Max|"
-     "Paul/he/him/his/a boy named Paul/Paul|"
-     "the fox/it/it/its/a fox/fox|"
-     "the owl/it/it/its/an owl/owl|"
-     "the bear/it/it/its/a bear/bear|"
-     "the ant/it/it/its/an ant/ant"},
+    {"one", "name/he/him/his/new",
+     "Anna/she/her/her/a girl named Anna|"
+     "Mia/she/her/her/a girl named Mia|"
+     "Nora/she/her/her/a girl named Nora|"
+     "Zoe/she/her/her/a girl named Zoe|"
+     "Tom/he/him/his/a boy named Tom|"
+     "Ben/he/him/his/a boy named Ben|"
+     "Max/he/him/his/a boy named Max|"
+     "Paul/he/him/his/a boy named Paul|"
+     "the fox/it/it/its/a fox|"
+     "the owl/it/it/its/an owl|"
+     "the bear/it/it/its/a bear|"
+     "the ant/it/it/its/an ant"},
     {"thing", "name", "ball|book|kite|boat|drum|hat|ring|arrow"},
     {"food", "name", "apple|pear|egg|bun|cake"},
     {"place", "name/at", "park/in the park|garden/in the garden|forest/in the forest|hill/on the hill|river/at the river|lake/at the lake"},
@@ -62,7 +62,7 @@ const RuleText story_rules[] = {
     {"Begged", "\"I am so hungry,\" said {friend}.|\"Is that {food.a}?\" asked {friend}."},
     {"Shared", "{Hero} gave {friend} half of the {food}.|\"We can share it,\" said {hero}."},
     {"Ate", "They ate it together.|It was a very good {food}."},
-    {"ThankedBack", "\"Thank you, {hero.call},\" said {friend}.|\"You are very kind,\" said {friend}."},
+    {"ThankedBack", "\"Thank you very much,\" said {friend}.|\"You are very kind,\" said {friend}."},
 
     // Who is afraid is not left alone.
     {"fear", "<Opening> <Scared> <Hid> <Trembled>\n<Came> <Asked> <ToldFear> <Comforted>\n<Stayed> <Thanked> <Cheered> <Closing>"},
@@ -89,7 +89,7 @@ const RuleText story_rules[] = {
     {"Fought", "\"No, it is mine,\" said {hero}.|They both pulled."},
     {"Broke", "Then the {thing} broke.|The {thing} broke in two."},
     {"Regretted", "They were both very <sad>.|{Friend} began to cry."},
-    {"Sorry", "\"I am sorry,\" said {friend}.|\"I am so sorry, {hero.call},\" said {friend}."},
+    {"Sorry", "\"I am sorry,\" said {friend}.|\"I am so sorry,\" said {friend}."},
     {"Forgave", "\"I am sorry, too,\" said {hero}.|\"We can mend it,\" said {hero}."},
     {"Mended", "They mended the {thing} together.|Then {hero.his} {kin} helped them."},
     {"BothGlad", "They were both very <glad>.|They played with it together."},
@@ -109,9 +109,9 @@ const RuleText story_rules[] = {
     {"who", "{Hero}|{Hero.he}"},
     {"it", "{hero}|{hero.he}"},
     {"Came", "Then {friend} came by.|Then <it> met {friend.new}."},
-    {"Asked", "\"Why are you <sad>?\" asked {friend}.|\"Can I help you, {hero.call}?\" asked {friend}."},
+    {"Asked", "\"Why are you <sad>?\" asked {friend}.|\"Can I help you?\" asked {friend}."},
     {"Cheered", "Now {hero} was <glad> again.|<who> was very <glad>."},
-    {"Thanked", "\"Thank you, {friend.call},\" said {hero}.|\"You are a good friend,\" said {hero}."},
+    {"Thanked", "\"Thank you so much,\" said {hero}.|\"You are a good friend,\" said {hero}."},
     {"Closing", "Then they went home.|From then on they were friends.|They played until it was dark."},
     {NULL, NULL},
 };

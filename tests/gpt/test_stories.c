@@ -161,7 +161,7 @@ static const Pair pairs[] = {
     {"Tom made a crown with his mother.", "Tom made a crown with her mother."},
     {"The fox made a crown with its mother.", "The fox made a crown with her mother."},
     {"Only her sister knew about it.", "Only she sister knew about it."},
-    {"\"Can I help you, Zoe?\" asked Tom.", "\"Can I help you, Tom?\" asked Tom."},
+    {"Then Zoe went to Tom.", "Then Zoe went to Zoe."},
     {"Paul ran as fast as he could.", "Paul ran as fast as she could."},
     {"Mia closed her eyes.", "Mia closed its eyes."},
     // a, an
@@ -187,8 +187,7 @@ static const Pair pairs[] = {
     {"\"Is that for me?\" asked the bear.", "\"Is that for me\" asked the bear."},
     {"\"Is that for me?\" asked the bear.", "Is that for me?\" asked the bear."},
     {"\"Is that for me?\" asked the bear.", "\"is that for me?\" asked the bear."},
-    {"\"Thank you, fox,\" said Anna.", "\"Thank you, the fox,\" said Anna."},
-    {"\"Thank you, fox,\" said Anna.", "\"Thank you, fox\" said Anna."},
+    {"\"Thank you so much,\" said Anna.", "\"Thank you so much\" said Anna."},
     {"The ant was afraid.", "the ant was afraid."},
     {"The ant was afraid.", "The ant was afraid!"},
     {"The ant was afraid.", "Ant was afraid."},
@@ -249,7 +248,7 @@ static const char *join_words(const Words *words, const int *order, int n, char 
 // A word of those without which a sentence may still be one: "Anna had a red hat."
 static bool can_be_left_out(const char *word)
 {
-    static const char *const optional[] = {"red", "blue", "green", "orange", "old", "new", "big", "small"};
+    static const char *const optional[] = {"so", "red", "blue", "green", "orange", "old", "new", "big", "small"};
     for (size_t i = 0; i < sizeof optional / sizeof optional[0]; i++) {
         if (strcmp(word, optional[i]) == 0) {
             return true;
