@@ -26,9 +26,9 @@ static struct poptOption stories_options[] = {
 static const CommandHelp stories_help = {
     .name = "stories",
     .about = "Tells small stories in correct English, by chance, from a grammar: what a model learns from where no text is named.\n\n"
-             "With --check it reads text from stdin and counts how many of its sentences are the grammar's, word for word, with he or\n"
-             "she, a or an, was or were as they must be; and how many of its stories (up to an empty line) are the grammar's as a whole,\n"
-             "with one plot and the same names from the beginning to the end. The first sentences that are not are shown.",
+             "With --check it reads text from stdin and counts how many of its sentences are the grammar's, word for word, with\n"
+             "he or she, a or an, was or were as they must be; and how many of its stories (up to an empty line) are the grammar's\n"
+             "as a whole, with one plot and the same names from the beginning to the end. The first sentences that are not are shown.",
     .examples = "  gptape stories\n"
                 "  gptape stories --count 1 --seed 7\n"
                 "  gptape stories --bytes 1000000 > stories.txt\n"

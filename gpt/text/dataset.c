@@ -219,8 +219,8 @@ bool dataset_check(const Dataset *dataset, int T, Error *error)
     for (DatasetSplit split = SPLIT_TRAIN; split < SPLIT_COUNT; split++) {
         size_t n = dataset_tokens(dataset, split);
         if (n < needed) {
-            return error_set(error, "%.300s: is too short: %zu of its %zu tokens are for %s; a row of %d and the next token need %zu",
-                             dataset->name, n, dataset->n_tokens, split == SPLIT_TRAIN ? "training" : "validation", T, needed);
+            return error_set(error, "%.300s: is too short: %zu of its %zu tokens are for %s; a row of %d and the next token "
+                             "need %zu", dataset->name, n, dataset->n_tokens, split == SPLIT_TRAIN ? "training" : "validation", T, needed);
         }
     }
     return true;
@@ -231,7 +231,8 @@ static size_t count_rows(const Dataset *dataset, DatasetSplit split, int T)
 {
     size_t n = dataset_tokens(dataset, split);
     if (n < (size_t)T + 1) {
-        fail_mistake(HERE, "a row of %d and the next token are not in the %zu of the data set's split; ask dataset_check first", T, n);
+        fail_mistake(HERE, "a row of %d and the next token are not in the %zu of the data set's split; ask dataset_check first",
+                     T, n);
     }
     return n - (size_t)T;
 }

@@ -139,8 +139,8 @@ static bool is_space(char letter)
     return letter == ' ' || letter == '\n';
 }
 
-// Where the sentence that begins at `at` ends: behind its mark and the quote that closes, unless it goes on in small letters, as in
-// "Can I help?" asked Anna. Also before an empty line. 0 if the text ends first.
+// Where the sentence ends that begins at a place: behind its mark and the quote that closes, unless it goes on in small letters,
+// as in "Can I help?" asked Anna. Also before an empty line. 0 if the text ends first.
 static size_t sentence_end(const char *text, size_t n, size_t at)
 {
     for (size_t i = at; i < n; i++) {

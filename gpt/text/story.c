@@ -21,7 +21,8 @@ const TableText story_tables[] = {
      "the ant/it/it/its/an ant"},
     {"thing", "name", "ball|book|kite|boat|drum|hat|ring|arrow"},
     {"food", "name", "apple|pear|egg|bun|cake"},
-    {"place", "name/at", "park/in the park|garden/in the garden|forest/in the forest|hill/on the hill|river/at the river|lake/at the lake"},
+    {"place", "name/at", "park/in the park|garden/in the garden|forest/in the forest|hill/on the hill|"
+     "river/at the river|lake/at the lake"},
     {"spot", "name", "under the bed|behind the door|in the grass|in a box|under a tree"},
     {"colour", "name", "red|blue|green|orange"},
     {"sort", "name", "old|new|big|small"},
@@ -45,7 +46,8 @@ const RuleText story_rules[] = {
     {"story", "<lost>\n\n|<hunger>\n\n|<fear>\n\n|<lesson>\n\n|<quarrel>\n\n|<present>\n\n"},
 
     // Something is lost, and found with a friend's help.
-    {"lost", "<Opening> <Had> <Played> <Lost> <Grieved>\n<Came> <Asked> <ToldLoss> <Looked> <Found>\n<Cheered> <Thanked> <Closing>"},
+    {"lost", "<Opening> <Had> <Played> <Lost> <Grieved>\n<Came> <Asked> <ToldLoss> <Looked> <Found>\n"
+     "<Cheered> <Thanked> <Closing>"},
     {"Had", "<who> had {thing.a}.|<who> had {colour.a} {thing}.|<who> had {sort.a} {colour} {thing}."},
     {"Played", "<who> played with the {thing} all day.|The {thing} was {sort}."},
     {"Lost", "But then the {thing} was gone.|But then <it> lost the {thing}."},
@@ -74,7 +76,8 @@ const RuleText story_rules[] = {
     {"Stayed", "{Friend} took {hero} home.|They waited {spot}."},
 
     // Who can't do something learns it.
-    {"lesson", "<Opening> <Wanted> <Failed> <Grieved>\n<Came> <Asked> <ToldFailure> <Taught> <Practised>\n<Managed> <Cheered> <Thanked> <Closing>"},
+    {"lesson", "<Opening> <Wanted> <Failed> <Grieved>\n"
+     "<Came> <Asked> <ToldFailure> <Taught> <Practised>\n<Managed> <Cheered> <Thanked> <Closing>"},
     {"Wanted", "<who> wanted to {skill}.|<who> wanted to learn to {skill}."},
     {"Failed", "But <it> could not {skill}.|<who> tried to {skill}, but it was too hard."},
     {"ToldFailure", "\"I can not {skill},\" said {hero}.|\"I want to {skill},\" said {hero}."},
@@ -83,7 +86,8 @@ const RuleText story_rules[] = {
     {"Managed", "At last {hero} {skill.did} very well.|Soon {hero} {skill.did} better than {friend}."},
 
     // Two want one thing, which does not survive it.
-    {"quarrel", "<Opening> <Had> <Met> <BothWanted> <Fought> <Broke>\n<Regretted> <Sorry> <Forgave> <Mended>\n<BothGlad> <Closing>"},
+    {"quarrel", "<Opening> <Had> <Met> <BothWanted> <Fought> <Broke>\n"
+     "<Regretted> <Sorry> <Forgave> <Mended>\n<BothGlad> <Closing>"},
     {"Met", "Then <it> met {friend.new}.|{Friend} was there, too."},
     {"BothWanted", "{Friend} wanted to have the {thing}.|\"Give me the {thing},\" said {friend}."},
     {"Fought", "\"No, it is mine,\" said {hero}.|They both pulled."},

@@ -118,7 +118,8 @@ END_TEST
 
 START_TEST(shows_what_is_not_well_formed)
 {
-    Run run = run_shell("printf 'Anna was afraid. Anna is afraid. He\\033 ran. \\377. Ben\\nran. Tom was afraid. And th' | gptape stories --check");
+    Run run = run_shell("printf 'Anna was afraid. Anna is afraid. He\\033 ran. \\377. Ben\\nran. Tom was afraid. And th' | "
+                        "gptape stories --check");
     assert_quiet(&run);
     ck_assert_str_eq(run.out, "sentences    6\n"
                               "well-formed  2  33.3%\n"
@@ -136,7 +137,8 @@ END_TEST
 
 START_TEST(shows_the_first_ten_and_no_endless_ones)
 {
-    Run run = run_shell("for i in 1 2 3 4 5 6 7 8 9 a b c; do head -c 1000 /dev/zero | tr '\\0' $i; echo .; done | gptape stories --check");
+    Run run = run_shell("for i in 1 2 3 4 5 6 7 8 9 a b c; do head -c 1000 /dev/zero | tr '\\0' $i; echo .; done | "
+                        "gptape stories --check");
     assert_quiet(&run);
     ck_assert_int_eq(text_lines(run.out), 6 + 10);
     ck_assert_int_eq(count_parts(run.out, "..."), 10);
