@@ -23,14 +23,11 @@ static int choose(Random *random, int n)
 static void write_text(Telling *telling, const char *text, size_t n)
 {
     if (telling->n + n + 1 > telling->capacity) {
-        size_t capacity = 2 * (telling->n + n + 1);
-        char *larger = memory_allocate(capacity, "a story");
-        if (telling->n > 0) {
-            memcpy(larger, telling->text, telling->n);
-        }
+        telling->capacity = 2 * (telling->n + n + 1);
+        char *larger = memory_allocate(telling->capacity, "a story");
+        memcpy(larger, telling->text, telling->n);
         free(telling->text);
         telling->text = larger;
-        telling->capacity = capacity;
     }
     memcpy(telling->text + telling->n, text, n);
     telling->n += n;
@@ -98,8 +95,10 @@ void stories_free(Stories *stories)
 
 char *stories_tell(const Stories *stories, Random *random)
 {
-    Telling telling = {.grammar = &stories->grammar, .random = random, .roles = roles_none()};
-    write_text(&telling, "", 0);
+    enum { USUAL = 1000 };
+    Telling telling = {.grammar = &stories->grammar, .random = random, .roles = roles_none(), .capacity = USUAL};
+    telling.text = memory_allocate(telling.capacity, "a story");
+    telling.text[0] = '\0';
     tell(&telling, 0);
     return telling.text;
 }

@@ -1,12 +1,12 @@
 // test_stories.c: the stories: what is told is accepted, what is not English of the grammar is refused, and no two are alike.
 
 #include "gpt/text/grammar.h"
-#include "tests/support/mistake.h"
 #include "tests/support/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static Stories *stories;
 
@@ -512,10 +512,25 @@ static const struct {
     {"{hero smiled.", "rule story: a bracket is not closed"},
 };
 
+static const char *expected_mistake;
+
+enum { MISTAKE_TOLD = 7 };
+
+// Leaves from where it was made, so that what is half read is not lost.
+static void leave_if_expected(FailKind kind, const char *message)
+{
+    (void)kind;
+    ck_assert_msg(strncmp(message, expected_mistake, strlen(expected_mistake)) == 0, "told: %s", message);
+    _exit(MISTAKE_TOLD);
+}
+
 START_TEST(mistakes_in_a_grammar_are_told)
 {
     const RuleText rules[] = {{"story", mistakes[_i].rule}, {NULL, NULL}};
-    assert_mistake_begins(mistakes[_i].expected, grammar_create(words, roles, rules));
+    expected_mistake = mistakes[_i].expected;
+    fail_set_handler(leave_if_expected);
+    grammar_create(words, roles, rules);
+    ck_abort_msg("not taken for a mistake: %s", mistakes[_i].rule);
 }
 END_TEST
 
@@ -541,7 +556,7 @@ int main(void)
     tcase_add_test(tests, any_bytes_are_read);
     tcase_add_test(tests, roles_stay_and_are_different);
     tcase_add_test(tests, words_get_articles_and_capitals);
-    tcase_add_loop_test(tests, mistakes_in_a_grammar_are_told, 0, sizeof mistakes / sizeof mistakes[0]);
+    tcase_add_loop_exit_test(tests, mistakes_in_a_grammar_are_told, MISTAKE_TOLD, 0, sizeof mistakes / sizeof mistakes[0]);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }
