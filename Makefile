@@ -38,7 +38,7 @@ FUZZ_NEEDS := $(NEEDED) clang libclang-rt-14-dev
 NOTEBOOK_NEEDS := $(DEMO_NEEDS) clang-tools-19 python3-clang python3-ipykernel python3-nbconvert
 MISSING := $(shell CC='$(CC) $(CFLAGS)' tools/packages missing $(NEEDED) libdnnl-dev)
 LACKING := $(filter $(NEEDED),$(MISSING))
-ONEDNN := $(if $(filter libdnnl-dev,$(MISSING)),,-ldnnl)
+ONEDNN := $(if $(filter libdnnl-dev,$(MISSING)),,-ldnnl -lgomp)
 
 # Each kind of build has a folder of its own, so that going from one to another compiles nothing anew.
 ifeq ($(SAN),1)
@@ -55,12 +55,9 @@ OPTIMIZE := -O3 -g
 endif
 BUILD := build$(if $(filter clang%,$(notdir $(CC))),/clang)$(KIND)
 
-# oneDNN's threads are GNU OpenMP's, and two OpenMP runtimes in one process fight: clang gets the same one as gcc.
-OPENMP := -fopenmp$(if $(findstring clang,$(shell $(CC) --version 2> /dev/null)),=libgomp)
-
 # No -ffast-math, no -march=native, no fused multiply-adds: what the compiler makes of our sources gives the same numbers everywhere.
 # One set of objects, -fPIC, makes both libraries; without semantic interposition calls in it can still be inlined.
-FLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L $(OPTIMIZE) -fno-math-errno -ffp-contract=off $(OPENMP) \
+FLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L $(OPTIMIZE) -fno-math-errno -ffp-contract=off -pthread \
          -fPIC -fno-semantic-interposition -Wall -Wextra -Wpedantic -I. $(CFLAGS)
 LIBS := -lcjson -lpcre2-8 $(ONEDNN) -lm
 
@@ -107,7 +104,7 @@ $(BUILD)/float/%.o: %.c $(BUILD)/flags
 $(BUILD)/float/tensor/tape.o: tools/gdb/gptape.py
 
 # Here multiplications and additions may be fused, and how an array lies in memory must not change what is computed.
-VECTOR_FLAGS := -fopenmp-simd -ffp-contract=fast $(if $(findstring libgomp,$(OPENMP)),,--param=vect-max-peeling-for-alignment=0)
+VECTOR_FLAGS := -fopenmp-simd -ffp-contract=fast $(if $(findstring clang,$(shell $(CC) --version 2> /dev/null)),,--param=vect-max-peeling-for-alignment=0)
 $(VECTOR_KINDS:%=$(BUILD)/float/tensor/vector/loops.%.o): $(BUILD)/float/tensor/vector/loops.%.o: tensor/vector/loops.c $(BUILD)/flags
 	$(COMPILE) $(VECTOR_FLAGS) $($*_FLAGS) -DVECTOR_TABLE=vector_$* -DVECTOR_NAME='"$*"'
 
@@ -246,7 +243,7 @@ install: $(BUILD)/libgptape.a $(BUILD)/libgptape.so $(BUILD)/gptape
 	ln -sf libgptape.so.0 '$(TO)/lib/libgptape.so'
 	for floor in tensor nn gpt; do install -D -m 644 -t "$(TO)/include/gptape/$$floor" $$floor/$$floor.h; done
 	mkdir -p '$(TO)/lib/pkgconfig'
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(strip -lcjson -lpcre2-8 $(ONEDNN) -lgomp -lm)|' tools/gptape.pc.in \
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(strip -lcjson -lpcre2-8 $(ONEDNN) -lm)|' tools/gptape.pc.in \
 	    > '$(TO)/lib/pkgconfig/gptape.pc'
 	if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
 

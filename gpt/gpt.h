@@ -836,7 +836,7 @@ typedef struct BenchFigures {
 } BenchFigures;
 
 // Each measures in a process of its own (fork), so that its peak of memory is its own and nothing is left over for the next. The
-// calling process must not have computed on several threads before: OpenMP's threads don't survive a fork. An error if memory
+// calling process must not have computed on several threads before: oneDNN's threads don't survive a fork. An error if memory
 // is refused or the process ends early.
 bool bench_peaks(const BenchConfig *config, BenchPeaks *peaks, Error *error);
 bool bench_case(const BenchCase *which, const BenchConfig *config, BenchFigures *figures, Error *error);

@@ -17,11 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef _OPENMP
-#include <omp.h>
-#else
-void omp_set_num_threads(int threads);             // see parallel.c
-#endif
+void omp_set_num_threads(int threads);             // oneDNN has GNU OpenMP threads of its own
 
 static atomic_bool chosen;                         // bf16 is asked for
 

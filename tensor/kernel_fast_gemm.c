@@ -113,33 +113,70 @@ static void multiply_part(const void *call, size_t start, size_t end)
     }
 }
 
+// ------------------------------------------------------------------------------------------------------------
+// Who makes a product
+
 // Below this many multiplications packing, or a call of oneDNN (about 2 microseconds), costs more than it saves.
 static const double SMALL_PRODUCT = 2048;
 
-// Below this many, one thread is done before two have met: about 40 microseconds, and on a busy machine waiting costs much more.
-static const double SHARED_PRODUCT = 4e6;
+// A part of a shared product has at least this many: one thread needs some 4 microseconds for them.
+static const double PART_PRODUCT = 2e5;
+
+// Rows or columns of a part are a multiple of this, so that only the last has tiles that are not full.
+enum { PART_GRAIN = 48 };
+
+// What is shared out is the longer side of C: each thread makes rows of it, or columns.
+static void share_product(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
+                          bool accumulate, Real *C, int ldc, LoopPart *part)
+{
+    bool by_rows = M > N;
+    Product call = {transpose_a, transpose_b, accumulate, M, N, K, A, B, C, (size_t)lda, (size_t)ldb, (size_t)ldc, by_rows};
+    size_t n = (size_t)(by_rows ? M : N);
+    double each = (double)M * N * K / (double)n;               // multiplications a row, or a column
+    size_t grains = (size_t)(PART_PRODUCT / each / PART_GRAIN) + 1;
+    parallel_for(n, grains * PART_GRAIN, part, &call);
+}
 
 void blocked_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
                   bool accumulate, Real *C, int ldc)
 {
-    Product call = {transpose_a, transpose_b, accumulate, M, N, K, A, B, C, (size_t)lda, (size_t)ldb, (size_t)ldc, M > N};
-    double share = (double)(M > N ? M : N) * SHARED_PRODUCT / ((double)M * N * K);
-    size_t grain = ((size_t)share / 2 / M_BLOCK + 1) * M_BLOCK;
-    parallel_for((size_t)(M > N ? M : N), grain, multiply_part, &call);
+    share_product(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, accumulate, C, ldc, multiply_part);
 }
-
-// ------------------------------------------------------------------------------------------------------------
-// oneDNN's
 
 #ifdef GPTAPE_ONEDNN
 
 #include <dnnl.h>
 
-#ifdef _OPENMP
-#include <omp.h>
-#else
-void omp_set_num_threads(int threads);             // see parallel.c
-#endif
+// oneDNN's threads are GNU OpenMP's, whose header a compiler without them has not.
+int omp_get_max_threads(void);
+void omp_set_num_threads(int threads);
+
+// One thread's share of a product, on this thread alone: oneDNN's own way of sharing ends with all threads waiting for each
+// other (see parallel.c).
+static void onednn_part(const void *call, size_t start, size_t end)
+{
+    const Product *c = call;
+    int M = c->by_rows ? (int)(end - start) : c->M;
+    int N = c->by_rows ? c->N : (int)(end - start);
+    const Real *A = c->by_rows ? c->A + start * (c->transpose_a ? 1 : c->lda) : c->A;
+    const Real *B = c->by_rows ? c->B : c->B + start * (c->transpose_b ? c->ldb : 1);
+    Real *C = c->C + start * (c->by_rows ? c->ldc : 1);
+    char letter_a = c->transpose_a ? 'T' : 'N';
+    char letter_b = c->transpose_b ? 'T' : 'N';
+    Real beta = c->accumulate ? 1 : 0;
+
+    int threads = omp_get_max_threads();
+    omp_set_num_threads(1);
+    dnnl_status_t status = dnnl_sgemm(letter_a, letter_b, M, N, c->K, 1, A, (dnnl_dim_t)c->lda, B, (dnnl_dim_t)c->ldb, beta, C,
+                                      (dnnl_dim_t)c->ldc);
+    omp_set_num_threads(threads);
+    if (status == dnnl_out_of_memory) {
+        fail_memory(sizeof(Real) * (size_t)M * (size_t)N, "a matrix product");
+    }
+    if (status != dnnl_success) {
+        fail_mistake(HERE, "dnnl_sgemm refused (%d, %d) x (%d, %d): status %d", M, c->K, c->K, N, (int)status);
+    }
+}
 
 static void large_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
                        bool accumulate, Real *C, int ldc)
@@ -148,18 +185,7 @@ static void large_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, 
         bf16_gemm(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, accumulate, C, ldc);
         return;
     }
-    double multiplications = (double)M * N * K;
-    omp_set_num_threads(multiplications < SHARED_PRODUCT ? 1 : parallel_threads());
-    char letter_a = transpose_a ? 'T' : 'N';
-    char letter_b = transpose_b ? 'T' : 'N';
-    Real beta = accumulate ? 1 : 0;
-    dnnl_status_t status = dnnl_sgemm(letter_a, letter_b, M, N, K, 1, A, lda, B, ldb, beta, C, ldc);
-    if (status == dnnl_out_of_memory) {
-        fail_memory(sizeof(Real) * (size_t)M * (size_t)N, "a matrix product");
-    }
-    if (status != dnnl_success) {
-        fail_mistake(HERE, "dnnl_sgemm refused (%d, %d) x (%d, %d): status %d", M, K, K, N, (int)status);
-    }
+    share_product(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, accumulate, C, ldc, onednn_part);
 }
 
 bool kernels_have_onednn(void)

@@ -1,4 +1,10 @@
 // parallel.h: loops whose parts run side by side.
+//
+//      caller   |-- part 0 --|-- part 2 --|                 Parts are claimed, each by whoever is free first. A helper that the
+//      helper      |-- part 1 --|                           system does not run claims nothing, and nobody waits for it.
+//
+// Which rounds a part has depends on the number of threads and on nothing else, so the same threads give the same bits,
+// whoever did what.
 
 #ifndef GPTAPE_PARALLEL_H
 #define GPTAPE_PARALLEL_H
@@ -8,11 +14,11 @@
 // One part of a loop: its rounds start ... end - 1. What else it needs stands in a struct that call points to.
 typedef void LoopPart(const void *call, size_t start, size_t end);
 
-// Runs rounds 0 ... n - 1 in at most as many parts as there are threads, one after the other in order, each but the last a
-// multiple of grain long: grain is what is worth waking a thread for. A loop within a loop's part is not parted again.
+// Runs rounds 0 ... n - 1 in at most as many parts as there are threads, each but the last a multiple of grain long: grain is what
+// is worth waking a thread for. A loop within a loop's part is not shared out again, nor is one while another thread's loop is.
 void parallel_for(size_t n, size_t grain, LoopPart *part, const void *call);
 
-int parallel_threads(void);                        // how many there are: what was set, else what OpenMP would use
+int parallel_threads(void);                        // how many there are: what was set, else OMP_NUM_THREADS, else one a processor
 void parallel_set_threads(int threads);
 
 #endif
