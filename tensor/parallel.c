@@ -10,8 +10,8 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -50,7 +50,7 @@ static struct {
 } pool = {.taken = ATOMIC_FLAG_INIT, .lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER,
           .done = PTHREAD_COND_INITIALIZER};
 
-static _Thread_local bool inside;                  // a part is running on this thread
+static _Thread_local bool inside;                  // this thread is sharing out a loop, or is a helper
 
 static atomic_int chosen_threads;                  // 0 until first needed
 
@@ -81,6 +81,11 @@ int parallel_threads(void)
 void parallel_set_threads(int threads)
 {
     chosen_threads = at_most(threads);
+}
+
+bool parallel_inside(void)
+{
+    return inside;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -189,7 +194,21 @@ static void forget_helpers(void)
     pthread_cond_init(&pool.done, NULL);
 }
 
-// Where a thread can't be had, there is one less.
+// One more, with all signals blocked: they are the program's own threads' business. False where a thread can't be had.
+static bool make_helper(void)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_t thread;
+    bool made = pthread_create(&thread, NULL, helper_run, NULL) == 0;
+    if (made) {
+        pthread_detach(thread);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return made;
+}
+
 static void make_helpers(int n)
 {
     static bool forgets;
@@ -197,14 +216,9 @@ static void make_helpers(int n)
         pthread_atfork(NULL, NULL, forget_helpers);
         forgets = true;
     }
-    pthread_attr_t detached;
-    pthread_attr_init(&detached);
-    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    pthread_t thread;
-    while (pool.n_helpers < n && pthread_create(&thread, &detached, helper_run, NULL) == 0) {
+    while (pool.n_helpers < n && make_helper()) {
         pool.n_helpers++;
     }
-    pthread_attr_destroy(&detached);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -247,12 +261,12 @@ static void await_others(void)
 
 static void share_out(const Loop *loop)
 {
+    inside = true;
     make_helpers(parallel_threads() - 1);
     publish(loop);
-    inside = true;
     help();
-    inside = false;
     await_others();
+    inside = false;
 }
 
 void parallel_for(size_t n, size_t grain, LoopPart *part, const void *call)

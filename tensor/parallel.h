@@ -9,6 +9,7 @@
 #ifndef GPTAPE_PARALLEL_H
 #define GPTAPE_PARALLEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 // One part of a loop: its rounds start ... end - 1. What else it needs stands in a struct that call points to.
@@ -17,6 +18,8 @@ typedef void LoopPart(const void *call, size_t start, size_t end);
 // Runs rounds 0 ... n - 1 in at most as many parts as there are threads, each but the last a multiple of grain long: grain is what
 // is worth waking a thread for. A loop within a loop's part is not shared out again, nor is one while another thread's loop is.
 void parallel_for(size_t n, size_t grain, LoopPart *part, const void *call);
+
+bool parallel_inside(void);                        // is this thread in a loop that is shared out? Such a loop must not be left by longjmp
 
 int parallel_threads(void);                        // how many there are: what was set, else OMP_NUM_THREADS, else one a processor
 void parallel_set_threads(int threads);

@@ -110,14 +110,14 @@ _Noreturn void cell_exit(int status)
 #define CELL_SP(context) ((char *)(context)->uc_mcontext.sp)
 #endif
 
-int omp_get_level(void);
+bool parallel_inside(void);
 
 // May the code that was interrupted be left for good? Not where it may hold a lock or has threads at work: inside libc, or in
-// a parallel region. The cells' own code belongs to no file, so dladdr does not know it.
+// a loop that threads share. The cells' own code belongs to no file, so dladdr does not know it.
 bool cell_may_leave(const ucontext_t *context)
 {
     Dl_info info;
-    if (omp_get_level() > 0) {
+    if (parallel_inside()) {
         return false;
     }
     return dladdr(CELL_PC(context), &info) == 0 || strstr(info.dli_fname, "libgptape") != NULL
