@@ -62,6 +62,7 @@ static void make_bad_ones(void)
     dead_node = dead->node;
     tape_reset(other);
     freed_tape = tape_create();
+    tensor_scale(tensor_full(SHAPE(4), 1.0), 2.0);
     tape_free(freed_tape);
     tape_set_current(tape);
 }

@@ -24,7 +24,7 @@ enum { LESSON_COUNT = sizeof lessons / sizeof lessons[0] };
 static void prepare(void)
 {
     gdb_prepare("examples/tape examples/by_hand examples/layernorm examples/shortcut examples/attention examples/block "
-                "examples/generate");
+                "examples/generate examples/training");
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -451,6 +451,8 @@ class Tape:
                 raise NotOne("tape", "memory that was never set, or it was freed")
             if self.n_nodes > 0:
                 self.struct["nodes"][self.n_nodes - 1].fetch_lazy()
+                if int(self.struct["arena"]["bytes"]) == 0:
+                    raise NotOne("tape", "it was freed: it has nodes, but no memory")
         except gdb.error as error:
             raise NotOne("tape", str(error)) from None
 
