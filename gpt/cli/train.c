@@ -86,9 +86,14 @@ static void on_signal(int signal)
 static void catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+    struct sigaction before;
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, NULL, &before);
+    if (before.sa_handler != SIG_IGN) {            // nohup's wish is respected
+        sigaction(SIGHUP, &action, NULL);
+    }
 }
 
 static bool is_asked_to_stop(void *context)
@@ -187,14 +192,16 @@ static void print_notes(const Options *options, const TrainPlan *plan)
 }
 
 // What the model is worth before it learns, to compare with.
-static bool look_before(Trainer *trainer, Error *error)
+static bool look_before(const Options *options, Trainer *trainer, Error *error)
 {
     enum { SAMPLES_BEFORE = 5 };                   // their sentences are short
     Samples samples;
     if (trainer->data == NULL || trainer->adamw.step > 0) {
         return true;
     }
+    int V = trainer->setup.gpt.vocab_size;
     trainer->before.val_loss = trainer_evaluate(trainer, SPLIT_VAL);
+    command_note(options, "step 0: validation loss %.4f; ln %d = %.4f is that of knowing nothing", trainer->before.val_loss, V, log(V));
     if (!train_learns_stories(trainer)) {
         return true;
     }
@@ -235,7 +242,7 @@ static int run(const Options *options, TrainPlan *plan)
     random_seed(&watch.random, trainer->setup.seed + 2);
     print_notes(options, plan);
     catch_signals();
-    bool done = look_before(trainer, &error);
+    bool done = look_before(options, trainer, &error);
     watch.progress = progress_begin(options, "steps");
     watch.progress.done_before = watch.first_step;
     done = done && train_run(trainer, plan->folder, &watcher, &error);

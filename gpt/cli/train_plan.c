@@ -313,9 +313,9 @@ bool train_plan_new(const Options *options, TrainPlan *plan, int *status)
 // A folder of which nothing came is taken away again, with the tokens in it, if it was made for them.
 void train_plan_free(TrainPlan *plan)
 {
-    if (plan->made && plan->trainer == NULL) {
+    trainer_free(plan->trainer);
+    if (plan->made && !train_folder_has_run(plan->folder)) {
         train_folder_remove(plan->folder);
     }
-    trainer_free(plan->trainer);
     free(plan->folder);
 }

@@ -399,6 +399,30 @@ START_TEST(a_folder_has_one_run_at_a_time)
 }
 END_TEST
 
+// What was learned is there, and a note says what is not.
+START_TEST(without_gnuplot_there_is_no_picture)
+{
+    Run run = run_shell("\"$(command -v env)\" PATH=/nowhere \"$GPTAPE_BIN\" train --config tiny --data text.txt --steps 3 --batch 2 --threads 1 "
+                        "--out run");
+    assert_succeeded(&run);
+    assert_has(&run, run.err, "no picture: gnuplot is not installed");
+    assert_has(&run, run.err, "step 0: validation loss ");
+    assert_has(&run, run.out, "after 3 steps");
+    run_free(&run);
+    shell_well("[ -s run/model.safetensors ] && ! [ -e run/loss.png ]");
+}
+END_TEST
+
+// A run that could not even begin leaves nothing.
+START_TEST(a_disk_that_is_full_from_the_start_is_told)
+{
+    Run run = run_shell("ulimit -f 200; exec \"$GPTAPE_BIN\" train --config tiny --data text.txt --steps 3 --batch 2 --threads 1 --quiet");
+    assert_one_line_error(&run, 1, "runs/1/training.safetensors: can't be written: ");
+    run_free(&run);
+    shell_well("! [ -e runs/1 ]");
+}
+END_TEST
+
 START_TEST(a_loss_that_explodes_is_told)
 {
     Run run = run_gptape("train --config tiny --data text.txt --steps 200 --batch 2 --lr 1000 --min-lr 1000 --warmup 0 --clip 0 --norm none "
@@ -431,6 +455,8 @@ int main(void)
     tcase_add_test(tests, contradictions_are_refused);
     tcase_add_loop_test(tests, wrong_input_is_told_in_one_line, 0, sizeof wrongs / sizeof wrongs[0]);
     tcase_add_test(tests, a_folder_has_one_run_at_a_time);
+    tcase_add_test(tests, without_gnuplot_there_is_no_picture);
+    tcase_add_test(tests, a_disk_that_is_full_from_the_start_is_told);
     tcase_add_test(tests, a_loss_that_explodes_is_told);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
