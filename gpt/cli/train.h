@@ -16,7 +16,7 @@ enum {
 };
 
 #define DEFAULT_CONFIG "char"
-#define DEFAULT_STEPS "2500"
+#define DEFAULT_STEPS "3500"
 #define DEFAULT_BATCH "12"
 #define DEFAULT_EVERY "250"
 #define RUNS "runs"                                // where runs go that are given no folder: runs/1, runs/2, ...
