@@ -201,11 +201,11 @@ run-fuzz: $(BUILD)/seeds $(FUZZ_TARGETS:%=$(BUILD)/fuzz_%)
 PYTHON := /usr/bin/python3
 JUPYTER := $(CURDIR)/$(BUILD)/jupyter
 AS_JUPYTER = JUPYTER_PATH='$(JUPYTER)' JUPYTER_CONFIG_DIR='$(JUPYTER)/config' JUPYTER_DATA_DIR='$(JUPYTER)/data' \
-             JUPYTER_RUNTIME_DIR='$(JUPYTER)/runtime' IPYTHONDIR='$(JUPYTER)/ipython' PYTHONPYCACHEPREFIX='$(JUPYTER)/pycache'
+             JUPYTER_RUNTIME_DIR='$(JUPYTER)/runtime' IPYTHONDIR='$(JUPYTER)/ipython' PYTHONDONTWRITEBYTECODE=1
 
 $(BUILD)/jupyter/kernels/gptape-c/kernel.json: notebooks/kernel.json.in Makefile
 	@mkdir -p $(@D)
-	@sed 's|@PYTHON@|$(PYTHON)|; s|@ROOT@|$(CURDIR)|; s|@BUILD@|$(CURDIR)/$(BUILD)|; s|@JUPYTER@|$(JUPYTER)|' $< > $@
+	@sed 's|@PYTHON@|$(PYTHON)|; s|@ROOT@|$(CURDIR)|; s|@BUILD@|$(CURDIR)/$(BUILD)|' $< > $@
 
 kernel: $(BUILD)/libgptape.so $(BUILD)/jupyter/kernels/gptape-c/kernel.json
 
@@ -220,10 +220,11 @@ check-notebooks:
 	@$(MAKE) kernel
 	@$(AS_JUPYTER) tests/run $(sort $(wildcard tests/notebooks/test_*.py))
 
+AS_PAGE = $(PYTHON) -m nbconvert --to html --template pages --TemplateExporter.extra_template_basedirs=notebooks
 notebooks-html:
 	@tools/packages install $(NOTEBOOK_NEEDS)
-	@$(AS_JUPYTER) $(PYTHON) -m nbconvert --to html --template pages --TemplateExporter.extra_template_basedirs=notebooks --output-dir $(BUILD)/notebooks notebooks/*.ipynb
-	@$(AS_JUPYTER) $(PYTHON) -m nbconvert --to html --template pages --TemplateExporter.extra_template_basedirs=notebooks --output-dir $(BUILD)/notebooks/solutions notebooks/solutions/*.ipynb
+	@$(AS_JUPYTER) $(AS_PAGE) --output-dir $(BUILD)/notebooks notebooks/*.ipynb
+	@$(AS_JUPYTER) $(AS_PAGE) --output-dir $(BUILD)/notebooks/solutions notebooks/solutions/*.ipynb
 
 # What can't be had is done without: tokens are bytes then, and tests that need the vocabulary say that they are skipped.
 WITHOUT_VOCABULARY = echo 'Going on with bytes as tokens'
