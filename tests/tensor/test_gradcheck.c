@@ -134,18 +134,29 @@ typedef struct Inputs {
     Tensor *tensors[OP_CASE_INPUTS];
 } Inputs;
 
+// Parameters, which every tape may use: a checkpoint computes on one of its own. free_inputs frees them.
 static Inputs make_inputs(const OpCase *op_case)
 {
     Inputs inputs = {{NULL}};
     for (int i = 0; i < op_case->n_inputs; i++) {
-        Tensor *x = random_leaf(op_case->shapes[i], (uint64_t)i + 1);
+        Tensor *x = tensor_parameter(NULL, "input", op_case->shapes[i]);
         size_t n = tensor_count(x);
+        Random random;
+        random_seed(&random, (uint64_t)i + 1);
+        random_normal(&random, x->data, n, 0.0, 1.0);
         for (size_t k = 0; op_case->positive && k < n; k++) {
             x->data[k] = x->data[k] * x->data[k] + (Real)0.5;
         }
         inputs.tensors[i] = x;
     }
     return inputs;
+}
+
+static void free_inputs(const OpCase *op_case, Inputs *inputs)
+{
+    for (int i = 0; i < op_case->n_inputs; i++) {
+        tensor_free(inputs->tensors[i]);
+    }
 }
 
 static void backward_of(const OpCase *op_case, Inputs *inputs)
@@ -192,6 +203,7 @@ static void check_adding(const OpCase *op_case)
     for (int i = 0; i < op_case->n_inputs; i++) {
         assert_values_near(op_case->name, inputs.tensors[i]->grad, twice[i], tensor_count(inputs.tensors[i]), 1e-6);
     }
+    free_inputs(op_case, &inputs);
 }
 
 START_TEST(backward_adds_to_the_gradient_that_is_there)
@@ -214,6 +226,7 @@ static void check_one_wanted(const OpCase *op_case, int wanted, const double *ex
             ck_abort_msg("%s: input %d wants no gradient and has one", op_case->name, i + 1);
         }
     }
+    free_inputs(op_case, &inputs);
 }
 
 static void check_each_wanted(const OpCase *op_case)
@@ -225,6 +238,7 @@ static void check_each_wanted(const OpCase *op_case)
         keep(all.tensors[i], expected, 1);
         check_one_wanted(op_case, i, expected);
     }
+    free_inputs(op_case, &all);
 }
 
 START_TEST(each_input_gets_the_same_gradient_when_no_other_wants_one)
@@ -252,6 +266,7 @@ static void check_none_wanted(const OpCase *op_case)
             ck_abort_msg("%s: input %d wants no gradient and has one", op_case->name, i + 1);
         }
     }
+    free_inputs(op_case, &inputs);
 }
 
 START_TEST(backward_without_any_wanted_gradient_does_nothing)
