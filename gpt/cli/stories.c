@@ -144,7 +144,10 @@ static void add_count(Table *table, const char *name, int count, const char *sha
 // Of a part of something, how much it is; "" of nothing.
 static const char *share_text(int part, int all, char text[NUMBER_TEXT])
 {
-    snprintf(text, NUMBER_TEXT, all > 0 ? "%.1f%%" : "", 100.0 * part / (all > 0 ? all : 1));
+    text[0] = '\0';
+    if (all > 0) {
+        snprintf(text, NUMBER_TEXT, "%.1f%%", 100.0 * part / all);
+    }
     return text;
 }
 
