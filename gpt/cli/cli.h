@@ -179,7 +179,7 @@ void progress_end(Progress *progress);             // takes the line away
 
 double clock_seconds(void);                        // of a clock that never goes back
 
-// From interrupt_watch on, Ctrl-C (SIGINT, or SIGTERM) is a request to stop, which long work asks for with interrupted() and grants
+// From interrupt_watch on, Ctrl-C (SIGINT, SIGTERM or SIGHUP) is a request to stop, which long work asks for with interrupted() and grants
 // at a good place; the program then exits with interrupt_status(), as shells expect. A second one ends it at once.
 void interrupt_watch(void);
 bool interrupted(void);

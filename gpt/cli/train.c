@@ -3,7 +3,6 @@
 #include "gpt/cli/train.h"
 
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,35 +73,6 @@ static const CommandHelp train_help = {
 };
 
 // ------------------------------------------------------------------------------------------------------------
-// Signals: the first asks for the end after the step, the second ends at once
-
-static volatile sig_atomic_t caught;               // the signal; 0: none
-
-static void on_signal(int signal)
-{
-    caught = signal;
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
-    struct sigaction before;
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, NULL, &before);
-    if (before.sa_handler != SIG_IGN) {            // nohup's wish is respected
-        sigaction(SIGHUP, &action, NULL);
-    }
-}
-
-static bool is_asked_to_stop(void *context)
-{
-    (void)context;
-    return caught != 0;
-}
-
-// ------------------------------------------------------------------------------------------------------------
 // What happens, as it happens
 
 typedef struct Watch {
@@ -112,6 +82,12 @@ typedef struct Watch {
     Random random;                                 // draws the samples: no step depends on them
     bool json;
 } Watch;
+
+static bool is_asked_to_stop(void *context)
+{
+    (void)context;
+    return interrupted();
+}
 
 // Every parameter is accounted for, once: a severed graph is the commonest bug that nobody sees.
 static void report_audit(const Options *options, const Trainer *trainer)
@@ -241,7 +217,7 @@ static int run(const Options *options, TrainPlan *plan)
 
     random_seed(&watch.random, trainer->setup.seed + 2);
     print_notes(options, plan);
-    catch_signals();
+    interrupt_watch();
     bool done = look_before(options, trainer, &error);
     watch.progress = progress_begin(options, "steps");
     watch.progress.done_before = watch.first_step;
@@ -253,7 +229,7 @@ static int run(const Options *options, TrainPlan *plan)
     if (done && trainer->adamw.step < trainer->setup.train.steps) {
         command_note(options, "stopped and saved after step %d of %d; go on with: gptape train --out %s --resume", trainer->adamw.step,
                      trainer->setup.train.steps, plan->folder);
-        status = 128 + caught;                     // as shells tell that a signal ended a program
+        status = interrupt_status();
     } else if (done && train_report(options, trainer, plan->folder, clock_seconds() - started, &error)) {
         status = STATUS_OK;
     } else {
