@@ -210,6 +210,11 @@ static const char *alphabet_text(const Tokens *tokens, char text[ALPHABET_TEXT])
     for (; id < tokens->n; id++) {
         size_t n;
         const char *character = tokens_get(tokens, id, &n);
+        char control[8];                           // a line's end, say: a message is one line
+        if ((unsigned char)character[0] < 0x20) {
+            n = (size_t)snprintf(control, sizeof control, "\\x%02x", (unsigned char)character[0]);
+            character = control;
+        }
         if (used + n + sizeof more > ALPHABET_TEXT) {
             break;
         }
