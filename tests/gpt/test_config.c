@@ -200,10 +200,10 @@ static TapeUse measure_step(const GPTConfig *config, int B, int T)
     return use;
 }
 
-// On the tape stand, beside the values that are counted, each node's struct (128 bytes), its list of inputs (64) and what an
-// op keeps in a struct of its own (64 to 128), and every block is rounded up to 64: up to 400 bytes a node, and no less than
-// the first two.
-static const double NODE_LEAST = 192;
+// On the tape stand, beside the values that are counted, each node's struct with its list of inputs (128 bytes) and what an op
+// keeps in a struct of its own (64 to 128), and every block is rounded up to 64: up to 400 bytes a node, and no less than the
+// first.
+static const double NODE_LEAST = 128;
 static const double NODE_MOST = 400;
 
 // Gradients are a few blocks at once, each rounded up by less than 64 bytes.
