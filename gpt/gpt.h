@@ -93,9 +93,9 @@ typedef struct GPTCost {
 GPTCost gpt_cost(const GPTConfig *config, int B, int T);
 
 // The memory of a process that trains it with AdamW: all of the above that are bytes, and PROGRAM_BYTES for the program itself. What is
-// resident was measured to be within a few percent of it, for models of any size, once the first step is done.
+// resident was measured to be within a tenth of it, on one thread and on two, for models of 0.8 M and of 124 M parameters.
 double gpt_training_bytes(const GPTCost *cost, bool recompute);
-#define PROGRAM_BYTES (20.0 * 1048576)
+#define PROGRAM_BYTES (24.0 * 1048576)
 
 enum { BYTES_TEXT = 32 };
 
