@@ -77,7 +77,6 @@ static int load_subject(const Options *options, Subject *subject)
     if (subject->gpt == NULL) {
         return status;
     }
-    options_saved_model_note(options, &subject->gpt->config);
     return STATUS_OK;
 }
 
@@ -96,9 +95,18 @@ static int create_subject(const Options *options, Subject *subject)
         command_error(options->help->name, "%s", error.message);
         return STATUS_FAILED;
     }
-    command_note(options, "%s%s, untrained: random weights from seed %llu", preset->name,
-                 options_any_switch(options) ? " (changed)" : "", (unsigned long long)subject->seed);
     return STATUS_OK;
+}
+
+// What it is: once all that was asked for has been read, so that what is wrong with it is told in one line.
+static void note_subject(const Options *options, const Subject *subject)
+{
+    if (subject->saved) {
+        options_saved_model_note(options, &subject->gpt->config);
+    } else {
+        command_note(options, "%s%s, untrained: random weights from seed %llu", subject->name,
+                     options_any_switch(options) ? " (changed)" : "", (unsigned long long)subject->seed);
+    }
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -161,6 +169,7 @@ static int eval_batch(const Options *options, const Subject *subject)
         if (!memory_check(cost.activation_bytes + (double)n_last * sizeof(Real), "this batch", &error)) {
             command_error(options->help->name, "%s", error.message);
         } else {
+            note_subject(options, subject);
             Real *last = memory_allocate(n_last * sizeof *last, "the logits");
             double loss = gpt_batch_loss(subject->gpt, batch.ids, batch.targets, batch.B, batch.T, last);
             if (options_given(options, OPTION_JSON)) {
@@ -279,6 +288,7 @@ static int eval_tokens(const Options *options, const Subject *subject, const Tok
     if (!read_part(options, dataset, &first, &n)) {
         return STATUS_USAGE;
     }
+    note_subject(options, subject);
     Progress progress = progress_begin(options, "windows");
     bool done = n <= INT_MAX || error_set(&error, "%s: has more tokens than can be counted", dataset->name);
     done = done && memory_check(evaluation_bytes(&subject->gpt->config), "evaluating this model", &error)

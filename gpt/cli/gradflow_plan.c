@@ -221,12 +221,18 @@ static bool read_saved(const Options *options, GradflowPlan *plan, int *status)
     if (!options_given(options, OPTION_SHORTCUT)) {
         config->arms = saved_with ? ARMS_ON : ARMS_OFF;
     }
+    return true;
+}
+
+// What is measured: once all that was asked for has been read, so that what is wrong with it is told in one line.
+static void note_saved(const Options *options, const ExperimentConfig *config)
+{
+    bool saved_with = config->gpt.shortcut;
     options_saved_model_note(options, &config->gpt);
     if (config->arms & (saved_with ? ARMS_OFF : ARMS_ON)) {
         command_note(options, "these weights have learned %s shortcuts; %s them it is another network", saved_with ? "with" : "without",
                      saved_with ? "without" : "with");
     }
-    return true;
 }
 
 static bool read_untrained(const Options *options, GradflowPlan *plan)
@@ -239,13 +245,8 @@ static bool read_untrained(const Options *options, GradflowPlan *plan)
     return options_config(&model, DEFAULT_CONFIG, &plan->preset, &plan->experiment.gpt);
 }
 
-static bool read_gpt(const Options *options, GradflowPlan *plan, int *status)
+static bool read_tokens(const Options *options, ExperimentConfig *config, int *status)
 {
-    ExperimentConfig *config = &plan->experiment;
-    bool made = options_given(options, OPTION_MODEL) ? read_saved(options, plan, status) : read_untrained(options, plan);
-    if (!made) {
-        return false;
-    }
     bool by_ids = options_given(options, OPTION_IDS) || options_given(options, OPTION_TARGETS);
     if (!by_ids) {
         return read_text(options, config, status);
@@ -254,6 +255,17 @@ static bool read_gpt(const Options *options, GradflowPlan *plan, int *status)
         return option_error(options, OPTION_IDS, "is the whole batch; leave out --data, --batch and --length");
     }
     return read_ids(options, config);
+}
+
+static bool read_gpt(const Options *options, GradflowPlan *plan, int *status)
+{
+    ExperimentConfig *config = &plan->experiment;
+    bool made = options_given(options, OPTION_MODEL) ? read_saved(options, plan, status) : read_untrained(options, plan);
+    bool read = made && read_tokens(options, config, status);
+    if (read && plan->saved != NULL) {
+        note_saved(options, config);
+    }
+    return read;
 }
 
 static bool read_experiment(const Options *options, GradflowPlan *plan)
