@@ -109,6 +109,15 @@ static void note_subject(const Options *options, const Subject *subject)
     }
 }
 
+// A loss that is no number is no evaluation: weights that are broken make such a one.
+static bool check_loss(const Options *options, const Subject *subject, double loss)
+{
+    if (!isfinite(loss)) {
+        command_error(options->help->name, "%s: the loss is not finite; its weights may be broken", subject->name);
+    }
+    return isfinite(loss);
+}
+
 // ------------------------------------------------------------------------------------------------------------
 // One batch of ids
 
@@ -155,6 +164,15 @@ static void print_batch_json(const Subject *subject, const Batch *batch, double 
     json_print(json);
 }
 
+static void print_batch(const Options *options, const Subject *subject, const Batch *batch, double loss, const Real *last)
+{
+    if (options_given(options, OPTION_JSON)) {
+        print_batch_json(subject, batch, loss, last);
+    } else {
+        printf("loss        %.9g\nperplexity  %.6g\ntokens      %d\n", loss, exp(loss), batch->B * batch->T);
+    }
+}
+
 static int eval_batch(const Options *options, const Subject *subject)
 {
     const GPTConfig *config = &subject->gpt->config;
@@ -172,13 +190,11 @@ static int eval_batch(const Options *options, const Subject *subject)
             note_subject(options, subject);
             Real *last = memory_allocate(n_last * sizeof *last, "the logits");
             double loss = gpt_batch_loss(subject->gpt, batch.ids, batch.targets, batch.B, batch.T, last);
-            if (options_given(options, OPTION_JSON)) {
-                print_batch_json(subject, &batch, loss, last);
-            } else {
-                printf("loss        %.9g\nperplexity  %.6g\ntokens      %d\n", loss, exp(loss), batch.B * batch.T);
+            if (check_loss(options, subject, loss)) {
+                print_batch(options, subject, &batch, loss, last);
+                status = STATUS_OK;
             }
             free(last);
-            status = STATUS_OK;
         }
     }
     free(batch.ids);
@@ -296,6 +312,9 @@ static int eval_tokens(const Options *options, const Subject *subject, const Tok
     progress_end(&progress);
     if (!done) {
         command_error(options->help->name, "%s", error.message);
+        return STATUS_FAILED;
+    }
+    if (!check_loss(options, subject, evaluation.loss)) {
         return STATUS_FAILED;
     }
     print_evaluation(options, subject, &evaluation, count_bytes(dataset, tokenizer, first, n));

@@ -409,6 +409,27 @@ START_TEST(wrong_input_is_told_in_one_line)
 }
 END_TEST
 
+START_TEST(weights_that_are_no_numbers_are_told)
+{
+    Error error;
+    Tokenizer *bytes = tokenizer_bytes();
+    GPTConfig config = byte_config();
+    GPT *gpt = gpt_create(&config, 1, &error);
+    gpt->ln_f.bias->data[0] = NAN;
+    ck_assert_msg(gpt_save(gpt, bytes, "broken", &error), "%s", error.message);
+    gpt_free(gpt);
+    tokenizer_free(bytes);
+    Run run = run_shell("$GPTAPE_BIN eval --quiet --model broken --ids 0,1 --targets 1,0");
+    assert_one_line_error(&run, 1, "broken: the loss is not finite");
+    ck_assert_str_eq(run.out, "");
+    run_free(&run);
+    run = run_shell("$GPTAPE_BIN eval --quiet --model broken --data text.txt --split all");
+    assert_one_line_error(&run, 1, "broken: the loss is not finite");
+    ck_assert_str_eq(run.out, "");
+    run_free(&run);
+}
+END_TEST
+
 static Suite *eval_suite(void)
 {
     Suite *suite = suite_create("cli/eval");
@@ -436,6 +457,7 @@ static Suite *eval_suite(void)
     TCase *wrong = case_create("wrong input");
     tcase_add_checked_fixture(wrong, enter, folder_leave);
     tcase_add_loop_test(wrong, wrong_input_is_told_in_one_line, 0, sizeof wrongs / sizeof wrongs[0]);
+    tcase_add_test(wrong, weights_that_are_no_numbers_are_told);
     suite_add_tcase(suite, wrong);
     return suite;
 }
