@@ -7,7 +7,8 @@
 //      alphabet                                         U8      of a tokenizer of characters
 //      ids, targets                                     I32     of a fixed batch
 //      texts                                                    step, seed, data and its fingerprint, the model's config.json,
-//                                                               and every number of TrainConfig: train.lr, ...
+//                                                               and every number of TrainConfig: train.lr, ...; and the
+//                                                               checksum of all that is above
 // train_load.c reads it.
 
 #include "gpt/lab/train.h"
@@ -140,6 +141,7 @@ bool trainer_save(const Trainer *trainer, const char *folder, Error *error)
     safetensors_add(writer, "random.batches", DTYPE_U32, 1, (int64_t[]){RANDOM_WORDS}, batches);
     char *alphabet = add_alphabet(writer, trainer->setup.tokenizer);
     add_fixed_batch(writer, &trainer->setup);
+    safetensors_add_checksum(writer);
     bool saved = safetensors_save(writer, path, error);
     safetensors_writer_free(writer);
     free(alphabet);

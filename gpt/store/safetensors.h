@@ -13,6 +13,7 @@
 #define GPTAPE_SAFETENSORS_H
 
 #include "gpt/gpt.h"
+#include "gpt/store/hash.h"
 
 typedef enum Dtype {
     DTYPE_F64, DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_F8_E4M3, DTYPE_F8_E5M2,
@@ -64,6 +65,10 @@ const char *safetensors_text(const Safetensors *file, const char *key);         
 bool safetensors_read(const Safetensors *file, const StoredArray *array, size_t first, size_t n, void *out, Error *error);
 bool safetensors_read_floats(const Safetensors *file, const StoredArray *array, size_t first, size_t n, float *out, Error *error);
 
+// Is all that counts in the file what was saved? Reads every value. Asks for the text that safetensors_add_checksum adds: a file
+// without it is as wrong as one that it does not fit.
+bool safetensors_check(const Safetensors *file, Error *error);
+
 enum { STORED_SHAPE_TEXT = 200 };
 const char *stored_shape_text(const StoredArray *array, char text[STORED_SHAPE_TEXT]); // "(768, 2304)"
 
@@ -87,8 +92,21 @@ void safetensors_add_text(SafetensorsWriter *writer, const char *key, const char
 // An F32 matrix that lies here as (rows, columns) and in the file as (columns, rows).
 void safetensors_add_transposed(SafetensorsWriter *writer, const char *name, int rows, int columns, const float *data);
 
+// The last of the texts, "checksum": of everything that was added before it, none of it transposed.
+void safetensors_add_checksum(SafetensorsWriter *writer);
+
 // To a stream, whose error indicator tells whether all of it arrived; or to a file that appears whole or not at all.
 void safetensors_write(const SafetensorsWriter *writer, FILE *stream);
 bool safetensors_save(const SafetensorsWriter *writer, const char *path, Error *error);
+
+// ------------------------------------------------------------------------------------------------------------
+// What a checksum is the sum of (modulo 2^64)
+
+#define CHECKSUM_KEY "checksum"
+enum { CHECKSUM_TEXT = 17 };
+
+uint64_t checksum_text(const char *key, const char *text);     // of a text; 0 of the checksum itself
+LongHash checksum_array_begin(const StoredArray *array);       // the hash of what an array is, to be gone on with by its values
+const char *checksum_format(uint64_t checksum, char text[CHECKSUM_TEXT]);      // 16 digits, as it stands in the file
 
 #endif

@@ -77,6 +77,26 @@ void safetensors_add_text(SafetensorsWriter *writer, const char *key, const char
     cJSON_AddStringToObject(writer->texts, key, text);
 }
 
+void safetensors_add_checksum(SafetensorsWriter *writer)
+{
+    uint64_t checksum = 0;
+    char text[CHECKSUM_TEXT];
+    const cJSON *member;
+    cJSON_ArrayForEach(member, writer->texts) {
+        checksum += checksum_text(member->string, member->valuestring);
+    }
+    for (int i = 0; i < writer->n; i++) {
+        const Item *item = &writer->items[i];
+        if (item->transposed) {
+            fail_mistake(HERE, "safetensors_add_checksum: %s is transposed: its values don't lie as they will in the file", item->array.name);
+        }
+        LongHash hash = checksum_array_begin(&item->array);
+        long_hash_add(&hash, item->data, item->array.bytes);
+        checksum += long_hash_end(&hash);
+    }
+    safetensors_add_text(writer, CHECKSUM_KEY, checksum_format(checksum, text));
+}
+
 // ------------------------------------------------------------------------------------------------------------
 // The header
 

@@ -17,6 +17,7 @@
 #define GPTAPE_TEXT_H
 
 #include "gpt/gpt.h"
+#include "gpt/store/hash.h"
 
 // A vocabulary: bytes for each id, and the way back.
 typedef struct Tokens {
@@ -33,10 +34,6 @@ void tokens_free(Tokens *tokens);
 bool tokens_add(Tokens *tokens, const char *bytes, size_t n);          // as the next id; false if they have one already
 int tokens_find(const Tokens *tokens, const char *bytes, size_t n);    // the id, or -1
 const char *tokens_get(const Tokens *tokens, int id, size_t *n);       // the bytes
-
-// FNV-1a: a value at a time, multiplied far. Begin with HASH_START.
-#define HASH_START 0xcbf29ce484222325u
-uint64_t hash_add(uint64_t hash, uint64_t value);
 
 // Byte-level byte-pair encoding: two neighbours that are a merge become one token, the merge of lowest rank first.
 typedef struct Merge {

@@ -28,11 +28,6 @@ void tokens_free(Tokens *tokens)
     *tokens = (Tokens){0};
 }
 
-uint64_t hash_add(uint64_t hash, uint64_t value)
-{
-    return (hash ^ value) * 0x100000001b3;
-}
-
 static uint64_t hash_bytes(const char *bytes, size_t n)
 {
     uint64_t hash = HASH_START;

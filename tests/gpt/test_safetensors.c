@@ -2,6 +2,7 @@
 
 #include "gpt/store/safetensors.h"
 #include "tests/support/folder.h"
+#include "tests/support/mistake.h"
 #include "tests/support/suite.h"
 
 #include <check.h>
@@ -87,6 +88,53 @@ START_TEST(arrays_and_texts_come_back)
         ck_assert_uint_eq(file.arrays[i].place % dtype_bytes(file.arrays[i].dtype), 0);
     }
     safetensors_close(&file);
+}
+END_TEST
+
+// Values of each size, more than are read at once, and an odd number of bytes.
+START_TEST(a_checksum_is_of_what_was_added)
+{
+    enum { LONG = 100003 };
+    static uint8_t bytes[LONG];
+    static const double values[] = {1, 2};
+    static const float halves[] = {0.5f};
+    Error error = {""};
+    SafetensorsWriter *writer = safetensors_writer_create();
+    for (int i = 0; i < LONG; i++) {
+        bytes[i] = (uint8_t)(i * i);
+    }
+    safetensors_add(writer, "bytes", DTYPE_U8, 1, (int64_t[]){LONG}, bytes);
+    safetensors_add(writer, "values", DTYPE_F64, 1, (int64_t[]){2}, values);
+    safetensors_add(writer, "half", DTYPE_F32, 0, NULL, halves);
+    safetensors_add(writer, "none", DTYPE_F32, 2, (int64_t[]){0, 5}, halves);
+    safetensors_add_text(writer, "step", "17");
+    save(writer);
+    Safetensors file = open_file();
+    ck_assert(!safetensors_check(&file, &error));
+    ck_assert_str_eq(error.message, "a.safetensors: has no checksum: it is no checkpoint of gptape train, or an early gptape's");
+    safetensors_close(&file);
+    safetensors_add_checksum(writer);
+    save(writer);
+    file = open_file();
+    ck_assert_msg(safetensors_check(&file, &error), "%s", error.message);
+    safetensors_close(&file);
+    bytes[LONG - 1] ^= 0x80;                       // borrowed: this is what is written, and not what was added
+    save(writer);
+    file = open_file();
+    ck_assert(!safetensors_check(&file, &error));
+    ck_assert_ptr_eq(strstr(error.message, "a.safetensors: is damaged: its checksum is "), error.message);
+    safetensors_close(&file);
+    safetensors_writer_free(writer);
+}
+END_TEST
+
+START_TEST(a_checksum_of_transposed_values_is_a_mistake)
+{
+    static const float matrix[] = {1, 2};
+    SafetensorsWriter *writer = safetensors_writer_create();
+    safetensors_add_transposed(writer, "w", 1, 2, matrix);
+    assert_mistake_begins("safetensors_add_checksum: w is transposed", safetensors_add_checksum(writer));
+    safetensors_writer_free(writer);
 }
 END_TEST
 
@@ -345,6 +393,8 @@ static Suite *safetensors_suite(void)
     TCase *round = case_create("there and back");
     tcase_add_checked_fixture(round, folder_enter, folder_leave);
     tcase_add_test(round, arrays_and_texts_come_back);
+    tcase_add_test(round, a_checksum_is_of_what_was_added);
+    tcase_add_test(round, a_checksum_of_transposed_values_is_a_mistake);
     tcase_add_test(round, transposed_is_transposed);
     tcase_add_test(round, the_file_is_as_the_format_says);
     tcase_add_test(round, what_others_write_is_read);

@@ -514,6 +514,75 @@ START_TEST(a_damaged_checkpoint_is_told)
 }
 END_TEST
 
+static void assert_told(const char *what)
+{
+    TrainSetup setup;
+    Error error = {""};
+    ck_assert_msg(!train_setup_load("run", &setup, &error), "believed: %s", what);
+    ck_assert_msg(strstr(error.message, "run/training.safetensors: ") == error.message && strstr(error.message, what) != NULL,
+                  "not '%s': %s", what, error.message);
+}
+
+// A single bit anywhere behind the header, which no value shows: weights and means are as good with another last digit.
+START_TEST(a_flipped_bit_is_told)
+{
+    enum { TRIES = 300 };
+    char *bytes;
+    size_t n;
+    Error error = {""};
+    Random random;
+    Trainer *trainer = create_trainer(text_setup(train_config()));
+    save_trainer(trainer, "run");
+    trainer_free(trainer);
+    ck_assert(file_read("run/training.safetensors", &bytes, &n, &error));
+    random_seed(&random, 1);
+    uint64_t header;
+    memcpy(&header, bytes, sizeof header);
+    for (int i = 0; i < TRIES; i++) {
+        size_t place = i == 0 ? n - 1 : 8 + header + random_bits(&random) % (n - 8 - header);
+        char bit = (char)(1 << i % 8);
+        bytes[place] ^= bit;
+        write_bytes("run/training.safetensors", bytes, n);
+        assert_told("is damaged: its checksum is ");
+        bytes[place] ^= bit;
+    }
+    free(bytes);
+}
+END_TEST
+
+static const struct Edit {
+    const char *from;
+    const char *to;                                // as long
+    const char *what;
+} edits[] = {
+    {"\"train.lr\":\"0.01", "\"train.lr\":\"0.02", "is damaged: its checksum is "},
+    {"\"train.lr\"", "\"train.lt\"", "is damaged: its checksum is "},
+    {"\"adamw.m.wpe.weight\"", "\"adamw.n.wpe.weight\"", "is damaged: its checksum is "},
+    {"\"dtype\":\"U8\"", "\"dtype\":\"I8\"", "is damaged: its checksum is "},
+    {"\"checksum\":\"", "\"checksum\":\"_", "is damaged: its checksum is "},
+    {"\"checksum\"", "\"checksun\"", "has no checksum: it is no checkpoint of gptape train, or an early gptape's"},
+};
+
+// Sound JSON that says something else, whose values all lie where they did.
+START_TEST(a_changed_header_is_told)
+{
+    const struct Edit *edit = &edits[_i];
+    char *bytes;
+    size_t n;
+    Error error = {""};
+    Trainer *trainer = create_trainer(text_setup(train_config()));
+    save_trainer(trainer, "run");
+    trainer_free(trainer);
+    ck_assert(file_read("run/training.safetensors", &bytes, &n, &error));
+    char *place = strstr(bytes + 8, edit->from);
+    ck_assert_msg(place != NULL, "no %s", edit->from);
+    memcpy(place, edit->to, strlen(edit->to));
+    write_bytes("run/training.safetensors", bytes, n);
+    free(bytes);
+    assert_told(edit->what);
+}
+END_TEST
+
 // ------------------------------------------------------------------------------------------------------------
 // The log
 
@@ -665,6 +734,8 @@ int main(void)
     tcase_add_test(tests, a_fixed_batch_goes_on_too);
     tcase_add_test(tests, another_text_is_refused);
     tcase_add_test(tests, a_damaged_checkpoint_is_told);
+    tcase_add_test(tests, a_flipped_bit_is_told);
+    tcase_add_loop_test(tests, a_changed_header_is_told, 0, sizeof edits / sizeof edits[0]);
     tcase_add_test(tests, the_log_is_cut_where_the_run_goes_on);
     tcase_add_test(tests, a_log_of_others_is_left_alone);
     tcase_add_test(tests, a_run_logs_each_step_once_and_measures_on_its_way);

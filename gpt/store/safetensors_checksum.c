@@ -1,0 +1,78 @@
+// safetensors_checksum.c: a file that tells whether it is still what was saved. The format has no checksum of its own, so one of
+// everything that counts stands among the texts: the sum of a hash of each array (name, dtype, shape, values) and of each other text,
+// in whatever order they lie.
+
+#include "gpt/store/safetensors.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t add_text(uint64_t hash, const char *text)
+{
+    size_t n = strlen(text);
+    hash = hash_add(hash, n);
+    for (size_t i = 0; i < n; i++) {
+        hash = hash_add(hash, (unsigned char)text[i]);
+    }
+    return hash;
+}
+
+uint64_t checksum_text(const char *key, const char *text)
+{
+    bool counts = strcmp(key, CHECKSUM_KEY) != 0;
+    return counts ? add_text(add_text(HASH_START, key), text) : 0;
+}
+
+LongHash checksum_array_begin(const StoredArray *array)
+{
+    uint64_t hash = hash_add(add_text(HASH_START, array->name), array->dtype);
+    for (int i = 0; i < array->ndim; i++) {
+        hash = hash_add(hash, (uint64_t)array->size[i]);
+    }
+    return long_hash_begin(hash);
+}
+
+static bool add_array(const Safetensors *file, const StoredArray *array, uint64_t *checksum, Error *error)
+{
+    enum { PIECE = 1 << 16 };
+    unsigned char bytes[PIECE];
+    size_t at_once = PIECE / dtype_bytes(array->dtype);
+    LongHash hash = checksum_array_begin(array);
+    for (size_t done = 0; done < array->count; ) {
+        size_t piece = array->count - done < at_once ? array->count - done : at_once;
+        if (!safetensors_read(file, array, done, piece, bytes, error)) {
+            return false;
+        }
+        long_hash_add(&hash, bytes, piece * dtype_bytes(array->dtype));
+        done += piece;
+    }
+    *checksum += long_hash_end(&hash);
+    return true;
+}
+
+const char *checksum_format(uint64_t checksum, char text[CHECKSUM_TEXT])
+{
+    snprintf(text, CHECKSUM_TEXT, "%016llx", (unsigned long long)checksum);
+    return text;
+}
+
+bool safetensors_check(const Safetensors *file, Error *error)
+{
+    uint64_t checksum = 0;
+    char text[CHECKSUM_TEXT];
+    const char *saved = safetensors_text(file, CHECKSUM_KEY);
+    if (saved == NULL) {
+        return error_set(error, "%s: has no checksum: it is no checkpoint of gptape train, or an early gptape's", file->path);
+    }
+    for (int i = 0; i < file->n_texts; i++) {
+        checksum += checksum_text(file->texts[2 * i], file->texts[2 * i + 1]);
+    }
+    for (int i = 0; i < file->n_arrays; i++) {
+        if (!add_array(file, &file->arrays[i], &checksum, error)) {
+            return false;
+        }
+    }
+    return strcmp(saved, checksum_format(checksum, text)) == 0
+        || error_set(error, "%s: is damaged: its checksum is %s, and not the %.16s that it was saved with", file->path, text, saved);
+}
