@@ -173,7 +173,7 @@ debugger: $(BUILD)/examples/$(EX)
 
 # Each target for so many seconds, from sound files on; what it finds is left in the folder of its name. A build of its own, FUZZ=1.
 FUZZ_SECONDS ?= 200
-FUZZ_TARGETS := safetensors json vocabulary
+FUZZ_TARGETS := safetensors json vocabulary training
 FUZZ_CORPUS := $(BUILD)/corpus
 
 fuzz:
@@ -193,7 +193,7 @@ run-fuzz: $(BUILD)/seeds $(FUZZ_TARGETS:%=$(BUILD)/fuzz_%)
 	@for file in tests/golden/huggingface/*/*.json; do cp "$$file" "$(FUZZ_CORPUS)/json/$$(echo "$$file" | tr / -)"; done
 	@for target in $(FUZZ_TARGETS); do \
 	    echo "== $$target, for $(FUZZ_SECONDS) s"; \
-	    $(BUILD)/fuzz_$$target -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 \
+	    $(BUILD)/fuzz_$$target -max_total_time=$(FUZZ_SECONDS) -max_len=32768 -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 \
 	        -verbosity=0 -dict=tests/fuzz/json.dict -artifact_prefix=$(BUILD)/$$target- $(FUZZ_CORPUS)/$$target || exit 1; \
 	done
 

@@ -101,24 +101,44 @@ static bool check_heads(const GPTConfig *config, Error *error)
                      below, (long long)above);
 }
 
-// A tensor's sizes are ints, and a count of parameters has to be exact as a double: what would overflow is refused here, once.
+// A tensor's sizes are ints: the widest layer is c_attn with 3 C outputs, or c_fc with ff_mult C.
+static bool check_widths(const GPTConfig *config, Error *error)
+{
+    int widest = config->ff_mult > 3 ? config->ff_mult : 3;
+    double outputs = (double)config->n_embd * widest;
+
+    if (config->n_embd <= INT_MAX / widest) {
+        return true;
+    }
+    if (config->ff_mult > config->n_embd) {
+        return error_set(error, "ff_mult %d: is too large, a layer would have %.0f outputs with n_embd %d; take %d or less",
+                         config->ff_mult, outputs, config->n_embd, INT_MAX / config->n_embd);
+    }
+    return error_set(error, "n_embd %d: is too wide, a layer would have %.0f outputs; take %d or less", config->n_embd, outputs,
+                     INT_MAX / widest);
+}
+
+// A count of parameters has to be exact as a double: what would overflow is refused here, once, and told by the sizes that most of
+// them come from.
 static bool check_countable(const GPTConfig *config, Error *error)
 {
-    int widest = config->ff_mult > 3 ? config->ff_mult : 3;    // c_attn has 3 C outputs, c_fc ff_mult C
     double C = config->n_embd;
     double F = C * config->ff_mult;
-    double block = 4.0 * C * C + 2.0 * C * F + 9.0 * C + F;    // both matrix pairs; biases and LayerNorms
-    double parameters = config->n_layer * block + C * (2.0 * config->vocab_size + config->context_length + 2.0);
+    double blocks = config->n_layer * (4.0 * C * C + 2.0 * C * F + 9.0 * C + F);       // matrices, biases and LayerNorms
+    double tokens = 2.0 * C * config->vocab_size;
+    double positions = C * config->context_length;
+    double parameters = blocks + tokens + positions + 2.0 * C;
+    const char *what = tokens > positions ? "vocab_size" : "context_length";
 
-    if (config->n_embd > INT_MAX / widest) {
-        return error_set(error, "n_embd %d: is too wide, a layer would have %.0f outputs; take %d or less", config->n_embd,
-                         C * widest, INT_MAX / widest);
+    if (parameters <= 9e15) {
+        return true;
     }
-    if (parameters > 9e15) {
-        return error_set(error, "n_embd %d with n_layer %d: %.3g parameters are more than can be counted; take smaller sizes",
-                         config->n_embd, config->n_layer, parameters);
+    if (blocks > tokens && blocks > positions) {
+        return error_set(error, "n_embd %d with n_layer %d and ff_mult %d: %.3g parameters are more than can be counted; "
+                         "take smaller sizes", config->n_embd, config->n_layer, config->ff_mult, parameters);
     }
-    return true;
+    return error_set(error, "n_embd %d with %s %d: %.3g parameters are more than can be counted; take smaller sizes", config->n_embd,
+                     what, tokens > positions ? config->vocab_size : config->context_length, parameters);
 }
 
 static bool check_switches(const GPTConfig *config, Error *error)
@@ -143,5 +163,6 @@ bool gpt_config_check(const GPTConfig *config, Error *error)
     return check_positive(config, error)
         && check_switches(config, error)
         && check_heads(config, error)
+        && check_widths(config, error)
         && check_countable(config, error);
 }

@@ -68,16 +68,17 @@ static const Command *find_command(const char *name)
 static int report_unknown_command(const char *name)
 {
     char choices[256] = "";
+    const char *shown = name[0] == '\0' ? "''" : name;                 // as it was typed
 
     for (int i = 0; i < COMMAND_COUNT; i++) {
         size_t used = strlen(choices);
         if (word_distance(name, commands[i].name) <= SIMILAR_WORDS) {
-            command_error(NULL, "%.80s: there is no such command; did you mean %s?", name, commands[i].name);
+            command_error(NULL, "%.80s: there is no such command; did you mean %s?", shown, commands[i].name);
             return STATUS_USAGE;
         }
         snprintf(choices + used, sizeof choices - used, "%s, ", commands[i].name);
     }
-    command_error(NULL, "%.80s: there is no such command; the commands are %shelp", name, choices);
+    command_error(NULL, "%.80s: there is no such command; the commands are %shelp", shown, choices);
     return STATUS_USAGE;
 }
 

@@ -163,6 +163,23 @@ static bool read_values(Options *options, poptContext context)
     return true;
 }
 
+// An empty text names no file and no folder. A script whose variable is not set asks for it.
+static bool check_names(const Options *options)
+{
+    for (int option = 1; option < OPTION_COUNT; option++) {
+        const char *value = options->values[option];
+        const struct poptOption *row = value != NULL && value[0] == '\0' ? find_option(options->help->table, option) : NULL;
+        const char *what = row == NULL || row->argDescrip == NULL ? "" : row->argDescrip;
+        if (strcmp(what, "FILE") == 0) {
+            return option_error(options, option, "is no file's name");
+        }
+        if (strcmp(what, "DIR") == 0) {
+            return option_error(options, option, "is no folder's name");
+        }
+    }
+    return true;
+}
+
 static void print_help(const CommandHelp *help, poptContext context)
 {
     poptSetOtherOptionHelp(context, "[OPTIONS]");
@@ -192,6 +209,7 @@ bool options_parse(Options *options, const CommandHelp *help, int argc, const ch
                       help->name, help->name);
         go_on = false;
     }
+    go_on = go_on && check_names(options);
     poptFreeContext(context);
     argv[0] = first;
     return go_on;

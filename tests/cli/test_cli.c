@@ -120,7 +120,8 @@ static const Wrong wrongs[] = {
     // commands
     {"inof", "gptape: inof: there is no such command; did you mean info?"},
     {"frobnicate", "frobnicate: there is no such command; the commands are "},
-    {"''", "there is no such command"},
+    {"''", "gptape: '': there is no such command; the commands are "},
+    {"help ''", "gptape: '': there is no such command; the commands are "},
     {"--json", "there is no command"},
     {"help frobnicate", "frobnicate: there is no such command"},
     {"help info generate", "'generate': is not expected here"},
@@ -181,6 +182,18 @@ static const Wrong wrongs[] = {
     {"info --init zero", "--init zero: is not known; give torch, gpt2, xavier or kaiming"},
     {"info --config gpt4", "--config gpt4: is not known; give tiny, "},
     {"info --config ''", "--config '': is not known"},
+    // names of nothing
+    {"train --out ''", "gptape train: --out '': is no folder's name"},
+    {"train --resume --out=", "gptape train: --out '': is no folder's name"},
+    {"train --model '' --out folder", "gptape train: --model '': is no folder's name"},
+    {"train --data '' --out folder", "gptape train: --data '': is no file's name"},
+    {"generate --model ''", "gptape generate: --model '': is no folder's name"},
+    {"tokenize --vocab ''", "gptape tokenize: --vocab '': is no folder's name"},
+    {"tokenize --alphabet ''", "gptape tokenize: --alphabet '': is no file's name"},
+    {"gradflow --plot ''", "gptape gradflow: --plot '': is no file's name"},
+    {"gradflow --csv ''", "gptape gradflow: --csv '': is no file's name"},
+    {"graph --out ''", "gptape graph: --out '': is no file's name"},
+    {"bench --data ''", "gptape bench: --data '': is no file's name"},
     // a line stays a line
     {"info --config \"$(printf 'a\\nb\\033[2J')\"", "--config a\\x0ab\\x1b[2J: is not known"},
     {"\"$(printf 'in\\nfo')\"", "in\\x0afo: there is no such command"},
@@ -191,8 +204,11 @@ static const Wrong wrongs[] = {
     {"generate --n-head 5", "--n-embd 64: is not a multiple of --n-head 5; try 60 or 65"},
     {"info --n-embd 2 --n-head 4", "--n-embd 2: is not a multiple of --n-head 4; try 4"},
     {"info --n-embd 2000000000 --n-head 1", "--n-embd 2000000000: is too wide"},
-    {"info --n-embd 500000000 --n-head 1 --n-layer 2000000000", "more than can be counted"},
-    {"info --ff-mult 2147483647", "is too wide"},
+    {"info --n-embd 500000000 --n-head 1 --n-layer 2000000000", "--n-embd 500000000 with --n-layer 2000000000 and --ff-mult 4: "},
+    {"info --ff-mult 2147483647", "--ff-mult 2147483647: is too large, a layer would have 1649267440896 outputs with --n-embd 768; take 2796202 or less"},
+    {"info --n-embd 6000000 --n-head 1 --vocab-size 2000000000", "--n-embd 6000000 with --vocab-size 2000000000: 2.92e+16 parameters are more than"},
+    {"info --n-embd 6000000 --n-head 1 --context-length 2000000000", "--n-embd 6000000 with --context-length 2000000000: 1.72e+16 parameters are"},
+    {"info --n-layer 2000000000 --ff-mult 2000000", "--n-embd 768 with --n-layer 2000000000 and --ff-mult 2000000: "},
     // the prompt
 };
 

@@ -14,4 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 const char *fuzz_folder(void);
 void fuzz_file(const char *name, const void *bytes, size_t n);
 
+// The text of the runs that fuzz_training reads.
+#define FUZZ_TEXT "one two three, one two three, one two three; one two three, one two three, one two three.\n"
+
 #endif

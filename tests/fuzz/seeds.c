@@ -1,8 +1,9 @@
 // seeds.c: what fuzzing starts from: sound files, of every kind that a target reads. seeds FOLDER writes a folder for each target. The
 // models that transformers saved are added by the Makefile.
 
-#include "gpt/store/folder.h"
+#include "gpt/lab/train.h"
 #include "gpt/text/text.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,46 @@ static void seed_safetensors(void)
     enter("..");
 }
 
+static const TrainConfig train_config = {
+    .steps = 4, .batch = 2, .length = 4, .accumulate = 2, .lr = 1e-2, .min_lr = 1e-3, .warmup = 1, .decay_steps = 4,
+    .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .weight_decay = 0.1, .clip = 1, .eval_every = 1, .eval_batches = 1, .save_every = 1,
+};
+
+// A run of one step, saved in this folder as name. Takes setup.
+static void save_run(TrainSetup setup, const char *name)
+{
+    Error error = {"a step failed"};
+    TrainRow row;
+    Tape *tape = tape_create();
+    setup.train = train_config;
+    setup.gpt = (GPTConfig){.vocab_size = setup.ids != NULL ? 7 : tokenizer_vocab_size(setup.tokenizer), .context_length = 4,
+                            .n_layer = 1, .n_head = 2, .n_embd = 4, .ff_mult = 2, .tied = true, .shortcut = true, .causal = true};
+    Dataset *data = setup.ids != NULL ? NULL : dataset_open(setup.data, setup.tokenizer, NULL, NULL, NULL, &error);
+    Trainer *trainer = trainer_create(setup, gpt_create(&setup.gpt, 1, &error), data, &error);
+    if (trainer == NULL || !trainer_step(trainer, NULL, &row, &error) || !trainer_save(trainer, ".", &error) ||
+        rename(TRAINING_FILE, name) != 0) {
+        fprintf(stderr, "%s\n", error.message);
+        exit(EXIT_FAILURE);
+    }
+    trainer_free(trainer);
+    tape_free(tape);
+}
+
+// Runs of each tokenizer that needs no vocabulary, and one of a batch.
+static void seed_training(void)
+{
+    enum { BATCH = 2 * 2 * 4 };
+    Error error;
+    enter("training");
+    write_file("text", FUZZ_TEXT, sizeof FUZZ_TEXT - 1);
+    save_run((TrainSetup){.data = memory_copy_text("text"), .tokenizer = tokenizer_chars_of("text", &error)}, "chars");
+    save_run((TrainSetup){.data = memory_copy_text("text"), .tokenizer = tokenizer_bytes()}, "bytes");
+    save_run((TrainSetup){.ids = memory_allocate_zeroed(BATCH, sizeof(int), "a batch"),
+                          .targets = memory_allocate_zeroed(BATCH, sizeof(int), "a batch")}, "batch");
+    unlink("text");
+    enter("..");
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -107,5 +148,6 @@ int main(int argc, char **argv)
     seed_vocabulary();
     seed_json();
     seed_safetensors();
+    seed_training();
     return EXIT_SUCCESS;
 }
