@@ -1,6 +1,7 @@
 // test_cache.c: attention of new positions over kept keys and values, against attention over all of them at once.
 
 #include "tensor/tensor.h"
+#include "tests/support/kernels.h"
 #include "tests/support/mistake.h"
 #include "tests/support/near.h"
 #include "tests/support/suite.h"
@@ -50,12 +51,9 @@ START_TEST(positions_in_pieces_see_what_they_see_at_once)
 {
     Sizes s = sizes[_i / 6];
     int first = _i % 3 + 1;
-    const char *wish = getenv("GPTAPE_KERNELS");
-    const char *set = _i % 6 < 3 ? "plain" : "fast";
-    if (wish != NULL && strcmp(wish, set) != 0) {
+    if (!choose_kernels(_i % 6 < 3 ? "plain" : "fast", __func__)) {
         return;
     }
-    ck_assert(kernels_choose(set));
     tape_no_grad_begin();
     Tensor *qkv = random_leaf(SHAPE(s.B, s.T, 3 * s.n_head * s.D), 3);
     const Tensor *whole = tensor_attention(qkv, s.n_head, true);       // (B, T, C)

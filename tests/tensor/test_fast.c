@@ -7,6 +7,7 @@
 #include "tensor/kernel_fast.h"
 #include "tensor/parallel.h"
 #include "tensor/vector/vector.h"
+#include "tests/support/kernels.h"
 #include "tests/support/near.h"
 #include "tests/support/suite.h"
 
@@ -22,9 +23,7 @@ enum { CASES = 2 * sizeof kinds / sizeof kinds[0] };
 
 static bool choose(int number, const char *function)
 {
-    const char *wish = getenv("GPTAPE_KERNELS");
-    if (wish != NULL && strcmp(wish, "plain") == 0) {          // as under valgrind, which has no AVX-512
-        skip(function, "GPTAPE_KERNELS asks for the plain kernels");
+    if (!choose_kernels("fast", function)) {
         return false;
     }
     if (!vector_choose(kinds[number / 2])) {

@@ -1,6 +1,7 @@
 // test_kernels.c: the two sets of kernels compute the same, within what the order of a sum may change.
 
 #include "tensor/kernel.h"
+#include "tests/support/kernels.h"
 #include "tests/support/near.h"
 #include "tests/support/suite.h"
 
@@ -59,20 +60,9 @@ static const char *const sets[] = {"plain", "fast"};
 
 enum { SETS = sizeof sets / sizeof sets[0] };
 
-// Who asks for the plain kernels gets no others: valgrind sees through none of the code that oneDNN writes while it runs.
-static bool only_plain(void)
-{
-    const char *wish = getenv("GPTAPE_KERNELS");
-    return wish != NULL && strcmp(wish, "plain") == 0;
-}
-
 static bool choose(int set, const char *function)
 {
-    if (only_plain() && strcmp(sets[set], "plain") != 0) {
-        skip(function, "GPTAPE_KERNELS asks for the plain kernels");
-        return false;
-    }
-    return kernels_choose(sets[set]);
+    return choose_kernels(sets[set], function);
 }
 
 typedef struct Gemm {
@@ -424,7 +414,7 @@ static void warm_up(void)
 {
     static Real values[32 * 32];
     static Real product[32 * 32];
-    if (!only_plain() && kernels_choose("fast")) {
+    if (!only_plain_kernels() && kernels_choose("fast")) {
         kernels()->gemm(false, false, 32, 32, 32, values, 32, values, 32, false, product, 32);
     }
 }

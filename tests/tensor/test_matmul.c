@@ -6,10 +6,6 @@
 #include "tests/support/near.h"
 #include "tests/support/suite.h"
 
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
 static Tape *tape;
 
 static void make_tape(void)
@@ -176,162 +172,6 @@ START_TEST(linear_is_x_times_the_weight_transposed_plus_bias)
 }
 END_TEST
 
-// ------------------------------------------------------------------------------------------------------------
-// attention, in one node, against the definition in double, and against the same in steps on the tape
-
-static double score(const Tensor *qkv, int n_head, int b, int h, int t, int s)
-{
-    int T = qkv->shape.size[1];
-    int C = qkv->shape.size[2] / 3;
-    int D = C / n_head;
-    const Real *q = qkv->data + (b * T + t) * 3 * C + h * D;
-    const Real *k = qkv->data + (b * T + s) * 3 * C + C + h * D;
-    double sum = 0;
-    for (int d = 0; d < D; d++) {
-        sum += (double)q[d] * (double)k[d];
-    }
-    return sum / sqrt(D);
-}
-
-static double attended(const Tensor *qkv, int n_head, bool causal, int b, int t, int c)
-{
-    int T = qkv->shape.size[1];
-    int C = qkv->shape.size[2] / 3;
-    int h = c / (C / n_head);
-    int seen = causal ? t + 1 : T;
-    double weights = 0;
-    double sum = 0;
-    for (int s = 0; s < seen; s++) {
-        double weight = exp(score(qkv, n_head, b, h, t, s));
-        weights += weight;
-        sum += weight * (double)qkv->data[(b * T + s) * 3 * C + 2 * C + c];
-    }
-    return sum / weights;
-}
-
-typedef struct AttentionSizes {
-    int B, T, C, n_head;
-} AttentionSizes;
-
-static const AttentionSizes attentions[] = {
-    {1, 1, 1, 1}, {2, 1, 4, 2}, {1, 5, 4, 1}, {2, 3, 4, 2}, {2, 6, 6, 6}, {1, 17, 8, 4}, {3, 2, 12, 3},
-};
-
-enum { ATTENTIONS = sizeof attentions / sizeof attentions[0] };
-
-START_TEST(attention_is_the_weighted_mean_of_what_is_seen)
-{
-    AttentionSizes s = attentions[_i / 2];
-    bool causal = _i % 2 == 0;
-    Tensor *qkv = random_leaf(SHAPE(s.B, s.T, 3 * s.C), 5);
-    Tensor *y = tensor_attention(qkv, s.n_head, causal);
-    double expected[VALUES_MAX];
-    for (int b = 0; b < s.B; b++) {
-        for (int t = 0; t < s.T; t++) {
-            for (int c = 0; c < s.C; c++) {
-                expected[(b * s.T + t) * s.C + c] = attended(qkv, s.n_head, causal, b, t, c);
-            }
-        }
-    }
-    ck_assert(shape_equal(y->shape, SHAPE(s.B, s.T, s.C)));
-    // Scores up to about 5 are rounded before exp, which makes an error of 5 units a relative one of the weights.
-    assert_values_near("attention", y->data, expected, tensor_count(y), 32 * FLOAT_UNIT);
-}
-END_TEST
-
-// (B, T, C) -> (B, NH, T, D)
-static Tensor *heads(Tensor *x, AttentionSizes s)
-{
-    return tensor_transpose(tensor_reshape(x, SHAPE(s.B, s.T, s.n_head, s.C / s.n_head)), 1, 2);
-}
-
-static Tensor *attention_in_steps(Tensor *qkv, AttentionSizes s, bool causal)
-{
-    Tensor *parts[3];
-    tensor_split(qkv, 2, 3, parts);
-    Tensor *q = heads(parts[0], s);
-    Tensor *k = heads(parts[1], s);
-    Tensor *v = heads(parts[2], s);
-    Tensor *scores = tensor_scale(tensor_matmul(q, tensor_transpose(k, 2, 3)), 1 / sqrt((double)s.C / s.n_head));
-    Tensor *masked = causal ? tensor_causal_mask(scores) : scores;
-    Tensor *y = tensor_matmul(tensor_softmax(masked), v);                  // (B, NH, T, D)
-    return tensor_reshape(tensor_transpose(y, 1, 2), SHAPE(s.B, s.T, s.C));
-}
-
-static void widen(const Real *values, size_t n, double *wide)
-{
-    for (size_t i = 0; i < n; i++) {
-        wide[i] = (double)values[i];
-    }
-}
-
-START_TEST(attention_in_one_node_is_attention_in_steps_there_and_back)
-{
-    AttentionSizes s = attentions[_i / 2];
-    bool causal = _i % 2 == 0;
-    Tensor *qkv = random_leaf(SHAPE(s.B, s.T, 3 * s.C), 5);
-    Tensor *same = random_leaf(SHAPE(s.B, s.T, 3 * s.C), 5);
-    Tensor *dy = random_leaf(SHAPE(s.B, s.T, s.C), 6);
-    Tensor *fused = tensor_attention(qkv, s.n_head, causal);
-    Tensor *steps = attention_in_steps(same, s, causal);
-    tensor_backward_from(fused, dy->data);
-    tensor_backward_from(steps, dy->data);
-    double value[VALUES_MAX];
-    double gradient[VALUES_MAX];
-    widen(steps->data, tensor_count(steps), value);
-    widen(same->grad, tensor_count(same), gradient);
-    // Both are rounded, in different orders; see above.
-    assert_values_near("value", fused->data, value, tensor_count(fused), 64 * FLOAT_UNIT);
-    assert_values_near("gradient", qkv->grad, gradient, tensor_count(qkv), 64 * FLOAT_UNIT);
-}
-END_TEST
-
-START_TEST(a_position_does_not_see_later_ones)
-{
-    Tensor *qkv = random_leaf(SHAPE(1, 6, 12), 5);
-    Tensor *changed = random_leaf(SHAPE(1, 6, 12), 5);
-    for (int i = 4 * 12; i < 6 * 12; i++) {
-        changed->data[i] += 100;                   // positions 4 and 5
-    }
-    Tensor *before = tensor_attention(qkv, 2, true);
-    Tensor *after = tensor_attention(changed, 2, true);
-    assert_same_values("positions 0 to 3", after->data, before->data, 4 * 4);
-    ck_assert_float_ne(after->data[4 * 4], before->data[4 * 4]);
-}
-END_TEST
-
-// One position sees only itself: y is v, and scores have no influence.
-START_TEST(a_single_position_attends_to_itself)
-{
-    Tensor *qkv = random_leaf(SHAPE(1, 1, 6), 5);
-    Tensor *y = tensor_attention(qkv, 2, true);
-    tensor_backward(tensor_sum(y));
-    assert_same_values("value", y->data, qkv->data + 4, 2);
-    const Real expected[] = {0, 0, 0, 0, 1, 1};
-    assert_same_values("gradient", qkv->grad, expected, 6);
-}
-END_TEST
-
-// Scores of 10000 and 0: exp of the first alone would overflow.
-START_TEST(huge_scores_choose_one_position)
-{
-    const float values[] = {100, 0, 7, 100, 100, 9};       // q, k, v of two positions
-    for (int causal = 0; causal < 2; causal++) {
-        Tensor *qkv = tensor_from(values, SHAPE(1, 2, 3));
-        tensor_require_grad(qkv);
-        Tensor *y = tensor_attention(qkv, 1, causal);
-        tensor_backward(tensor_sum(y));
-        ck_assert_float_eq(y->data[0], causal ? 7 : 9);
-        ck_assert_float_eq(y->data[1], 9);
-        for (int i = 0; i < 6; i++) {
-            ck_assert(isfinite(qkv->grad[i]));
-        }
-        ck_assert_float_eq(qkv->grad[2], causal ? 1 : 0);
-        ck_assert_float_eq(qkv->grad[5], causal ? 1 : 2);
-    }
-}
-END_TEST
-
 static TCase *with_tape(const char *name)
 {
     TCase *tcase = case_create(name);
@@ -347,22 +187,10 @@ static TCase *product_case(void)
     return tcase;
 }
 
-static TCase *attention_case(void)
-{
-    TCase *tcase = with_tape("attention");
-    tcase_add_loop_test(tcase, attention_is_the_weighted_mean_of_what_is_seen, 0, 2 * ATTENTIONS);
-    tcase_add_loop_test(tcase, attention_in_one_node_is_attention_in_steps_there_and_back, 0, 2 * ATTENTIONS);
-    tcase_add_test(tcase, a_position_does_not_see_later_ones);
-    tcase_add_test(tcase, a_single_position_attends_to_itself);
-    tcase_add_test(tcase, huge_scores_choose_one_position);
-    return tcase;
-}
-
 int main(void)
 {
     kernels_choose("plain");
     Suite *suite = suite_create("matmul");
     suite_add_tcase(suite, product_case());
-    suite_add_tcase(suite, attention_case());
     return suite_run(suite);
 }
