@@ -76,6 +76,44 @@ static void tile_products(const AttentionSizes *s, const Tile *tile, const Real 
     fast_gemm(false, true, (int)tile->rows, (int)tile->columns, (int)s->D, a, (int)lda, b, (int)(3 * s->C), false, scores, KEYS);
 }
 
+// Weights are 0 where a row does not see a column, which keeps out any number. But 0 NaN is NaN, and so is 0 times infinity: where
+// something that is hidden from some rows is not finite, rows are done one by one, each as far as it sees.
+
+// y += weights v, y's rows ldy apart; and dq += slopes k.
+static void add_seen(const AttentionSizes *s, const Tile *tile, bool one_by_one, const Real *weights, const Real *v, Real *y, size_t ldy)
+{
+    int D = (int)s->D;
+    int row = (int)(3 * s->C);
+    if (!one_by_one) {
+        fast_gemm(false, false, (int)tile->rows, D, (int)tile->columns, weights, KEYS, v, row, true, y, (int)ldy);
+        return;
+    }
+    for (size_t i = 0; i < tile->rows; i++) {
+        fast_gemm(false, false, 1, D, (int)seen(s, tile, i), weights + i * KEYS, KEYS, v, row, true, y + i * ldy, (int)ldy);
+    }
+}
+
+// dv += weights^T dy, dy's rows ldy apart; and dk += slopes^T q.
+static void add_to_seen(const AttentionSizes *s, const Tile *tile, bool one_by_one, const Real *weights, const Real *dy, size_t ldy,
+                        Real *dv)
+{
+    int D = (int)s->D;
+    int row = (int)(3 * s->C);
+    if (!one_by_one) {
+        fast_gemm(true, false, (int)tile->columns, D, (int)tile->rows, weights, KEYS, dy, (int)ldy, true, dv, row);
+        return;
+    }
+    for (size_t i = 0; i < tile->rows; i++) {
+        fast_gemm(true, false, (int)seen(s, tile, i), D, 1, weights + i * KEYS, KEYS, dy + i * ldy, (int)ldy, true, dv, row);
+    }
+}
+
+// By their squares; where these overflow, finite numbers are taken for others, which costs time and changes nothing.
+static bool are_finite(const Real *values, size_t n)
+{
+    return isfinite(vector_loops()->dot(values, values, n));
+}
+
 // ------------------------------------------------------------------------------------------------------------
 // Forward
 
@@ -102,7 +140,7 @@ static void soften_row(const AttentionSizes *s, Real *scores, size_t n, size_t c
     }
 }
 
-static void attend_queries(const AttentionCall *c, const Head *head, size_t t)
+static void attend_queries(const AttentionCall *c, const Head *head, size_t t, bool one_by_one)
 {
     const AttentionSizes *s = c->s;
     _Alignas(64) Real scores[QUERIES * KEYS];
@@ -124,7 +162,7 @@ static void attend_queries(const AttentionCall *c, const Head *head, size_t t)
         for (size_t i = 0; i < rows; i++) {
             soften_row(s, scores + i * KEYS, seen(s, &tile, i), tile.columns, i, &so_far, y + i * s->C);
         }
-        fast_gemm(false, false, (int)rows, (int)s->D, (int)tile.columns, scores, KEYS, v, (int)row, true, y, (int)s->C);
+        add_seen(s, &tile, one_by_one, scores, v, y, s->C);
     }
     for (size_t i = 0; i < rows; i++) {
         Real factor = (Real)(1 / so_far.sum[i]);
@@ -141,7 +179,10 @@ static void attend_heads(const void *call, size_t start, size_t end)
     for (size_t i = start; i < end; i++) {
         Head head = head_at(c->s, i);
         for (size_t t = 0; t < c->s->T; t += QUERIES) {
-            attend_queries(c, &head, t);
+            attend_queries(c, &head, t, false);
+            if (c->s->causal && !are_finite(c->y + head.y + t * c->s->C, c->s->D)) {
+                attend_queries(c, &head, t, true);             // the first row sees least: there, what is hidden has shown
+            }
         }
     }
 }
@@ -217,28 +258,29 @@ static void tile_backward(const AttentionCall *c, const Head *head, const Tile *
     const AttentionSizes *s = c->s;
     _Alignas(64) Real weights[QUERIES * KEYS];
     _Alignas(64) Real slopes[QUERIES * KEYS];
-    int row = (int)(3 * s->C);
-    int rows = (int)tile->rows;
-    int columns = (int)tile->columns;
-    int D = (int)s->D;
-    size_t q_at = head->qkv + tile->t * (size_t)row;
-    size_t k_at = head->qkv + tile->r * (size_t)row + s->C;
+    size_t row = 3 * s->C;
+    size_t q_at = head->qkv + tile->t * row;
+    size_t k_at = head->qkv + tile->r * row + s->C;
     size_t v_at = k_at + s->C;
     const Real *dy = c->dy + head->y + tile->t * s->C;
 
-    tile_products(s, tile, c->qkv + q_at, (size_t)row, c->qkv + k_at, weights);
+    tile_products(s, tile, c->qkv + q_at, row, c->qkv + k_at, weights);
     tile_products(s, tile, dy, s->C, c->qkv + v_at, slopes);
+    size_t seen_by_all = seen(s, tile, 0);                     // what the first row does not see shows in its scores nevertheless
+    bool sound_keys = are_finite(weights + seen_by_all, tile->columns - seen_by_all);
+    bool sound_rows = true;                                    // of q, which y has gone through, and of dy
     for (size_t i = 0; i < tile->rows; i++) {
         size_t n = seen(s, tile, i);
         double z = c->z_kept[head->z + tile->t + i];
+        sound_rows = sound_rows && isfinite(mean_dp[i]);
         vector_loops()->attention_slopes(s->scale, z, mean_dp[i], weights + i * KEYS, slopes + i * KEYS, n);
         memset(weights + i * KEYS + n, 0, (tile->columns - n) * sizeof(Real));
         memset(slopes + i * KEYS + n, 0, (tile->columns - n) * sizeof(Real));
     }
     // forward was: y += weights v, with weights from q k^T
-    fast_gemm(true, false, columns, D, rows, weights, KEYS, dy, (int)s->C, true, c->dqkv + v_at, row);
-    fast_gemm(false, false, rows, D, columns, slopes, KEYS, c->qkv + k_at, row, true, c->dqkv + q_at, row);
-    fast_gemm(true, false, columns, D, rows, slopes, KEYS, c->qkv + q_at, row, true, c->dqkv + k_at, row);
+    add_to_seen(s, tile, !sound_rows, weights, dy, s->C, c->dqkv + v_at);
+    add_seen(s, tile, !sound_keys, slopes, c->qkv + k_at, c->dqkv + q_at, row);
+    add_to_seen(s, tile, !sound_rows, slopes, c->qkv + q_at, row, c->dqkv + k_at);
 }
 
 static void clear_head(const AttentionCall *c, const Head *head)
