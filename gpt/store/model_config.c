@@ -111,9 +111,12 @@ void model_config_write(const void *model_config_file, FILE *stream)
     cJSON_AddNumberToObject(json, "vocab_size", config->vocab_size);
 
     char *text = cJSON_Print(json);
+    cJSON_Delete(json);
+    if (text == NULL) {
+        fail_memory(0, "the model's configuration");
+    }
     fprintf(stream, "%s\n", text);
     cJSON_free(text);
-    cJSON_Delete(json);
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -40,6 +40,9 @@ static bool take_vocabulary(const char *path, const cJSON *vocabulary, Source *s
         return error_set(error, "%s: its model has no vocab, tokens and ids like {\"!\": 0}", path);
     }
     char *text = cJSON_PrintUnformatted(vocabulary);
+    if (text == NULL) {
+        fail_memory(0, "the vocabulary");
+    }
     bool taken = source_from_text(source, path, text, strlen(text), error);
     cJSON_free(text);
     return taken;
