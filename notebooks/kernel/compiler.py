@@ -46,7 +46,7 @@ SHOWN_INTEGERS = re.compile(r"(signed |unsigned )?(char|short|int|long|long long
 
 
 def showing(cursor):
-    """What stands before and after a cell's last expression, so that runtime.c shows it; the cursor's variable points to its type."""
+    """What stands before and after a cell's last expression, so that show.c shows it; the cursor's variable points to its type."""
     if cursor is None:
         return "", ";"
     value = cursor.type.get_canonical().get_pointee()

@@ -77,7 +77,8 @@ class Engine:
         self.send(f"%lib {self.library}")
         Path(self.folder, "headers.h").write_text(INCLUDES)
         self.send('#include "headers.h"')
-        self.send(f'#include "{Path(__file__).parent / "runtime.c"}"')
+        for room in ("runtime.c", "show.c"):
+            self.send(f'#include "{Path(__file__).parent / room}"')
         self.send("cell_start();")
         self.wait_until_ready()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from names import as_in_cell
 
-EDGE, AXIS = 3, 8               # as in runtime.c: an axis longer than AXIS shows its first and last EDGE entries
+EDGE, AXIS = 3, 8               # as in show.c: an axis longer than AXIS shows its first and last EDGE entries
 
 PICTURES = {".svg": "image/svg+xml", ".png": "image/png"}
 PICTURE_LIMIT = 4 << 20         # bytes
@@ -101,7 +101,7 @@ def tensor_html(tensor):
 
 
 def result(report):
-    """The MIME bundle of a report of runtime.c."""
+    """The MIME bundle of a report of show.c."""
     if report["report"] == "tensor":
         return {"text/plain": tensor_text(report), "text/html": tensor_html(report)}
     return {"text/plain": as_in_cell(report["text"]).rstrip()}
