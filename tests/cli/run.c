@@ -92,6 +92,18 @@ void run_free(Run *run)
     run->err = NULL;
 }
 
+void make_command(void)
+{
+    char folder[2048];
+    char path[8192];
+    ck_assert_ptr_nonnull(getcwd(folder, sizeof folder));
+    Run run = run_shell("mkdir bin && ln -s \"$GPTAPE_BIN\" bin/gptape");
+    assert_succeeded(&run);
+    run_free(&run);
+    snprintf(path, sizeof path, "%s/bin:%s", folder, getenv("PATH"));
+    ck_assert_int_eq(setenv("PATH", path, 1), 0);
+}
+
 int text_lines(const char *text)
 {
     int lines = 0;
@@ -126,4 +138,31 @@ void assert_one_line_error(const Run *run, int status, const char *part)
 void assert_has(const Run *run, const char *text, const char *part)
 {
     ck_assert_msg(strstr(text, part) != NULL, "%s: \"%s\" is not in: %.3000s", run->command, part, text);
+}
+
+void assert_fails(const char *command, int status, const char *part)
+{
+    Run run = run_shell(command);
+    assert_one_line_error(&run, status, part);
+    ck_assert_msg(run.out[0] == '\0', "%s: printed to stdout: %s", command, run.out);
+    run_free(&run);
+}
+
+cJSON *run_json(const Run *run)
+{
+    cJSON *json = cJSON_Parse(run->out);
+    ck_assert_msg(json != NULL, "%s: printed no JSON: %.3000s", run->command, run->out);
+    return json;
+}
+
+double json_number(const cJSON *json, const char *path)
+{
+    char names[128];
+    snprintf(names, sizeof names, "%s", path);
+    const cJSON *at = json;
+    for (char *name = strtok(names, "/"); name != NULL; name = strtok(NULL, "/")) {
+        at = cJSON_GetObjectItemCaseSensitive(at, name);
+    }
+    ck_assert_msg(cJSON_IsNumber(at), "%s is no number", path);
+    return at->valuedouble;
 }

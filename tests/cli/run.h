@@ -3,6 +3,7 @@
 #ifndef GPTAPE_TESTS_RUN_H
 #define GPTAPE_TESTS_RUN_H
 
+#include <cjson/cJSON.h>
 #include <stddef.h>
 
 typedef struct Run {
@@ -20,6 +21,9 @@ Run run_shell(const char *command);
 Run run_gptape(const char *arguments);
 void run_free(Run *run);
 
+// From here on a shell finds gptape as a command: by a link in bin/, which is made in the current folder.
+void make_command(void);
+
 int text_lines(const char *text);                  // its lines; one that does not end in a newline counts as well
 
 // Check assertions: the exit status, and that nothing or exactly one line came on stderr, "gptape...", holding part.
@@ -27,5 +31,12 @@ void assert_succeeded(const Run *run);
 void assert_quiet(const Run *run);                 // succeeded, with nothing on stderr
 void assert_one_line_error(const Run *run, int status, const char *part);
 void assert_has(const Run *run, const char *text, const char *part);
+
+// Runs a command line, which must end in such an error.
+void assert_fails(const char *command, int status, const char *part);
+
+// What was printed, as JSON, for the caller to delete; and a number in it, "loss" or "bytes/weights".
+cJSON *run_json(const Run *run);
+double json_number(const cJSON *json, const char *path);
 
 #endif

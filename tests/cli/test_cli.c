@@ -338,26 +338,7 @@ START_TEST(info_counts_every_preset)
 }
 END_TEST
 
-// One number of a run's JSON; path "bytes/weights".
-static double json_number(const Run *run, const char *path)
-{
-    char names[128];
-    cJSON *json = cJSON_Parse(run->out);
-    ck_assert_msg(json != NULL, "%s: no JSON: %s", run->command, run->out);
-
-    snprintf(names, sizeof names, "%s", path);
-    const cJSON *at = json;
-    for (char *name = strtok(names, "/"); name != NULL; name = strtok(NULL, "/")) {
-        at = cJSON_GetObjectItemCaseSensitive(at, name);
-        ck_assert_msg(at != NULL, "%s: no %s in: %s", run->command, path, run->out);
-    }
-    ck_assert_msg(cJSON_IsNumber(at), "%s: %s is no number", run->command, path);
-    double value = at->valuedouble;
-    cJSON_Delete(json);
-    return value;
-}
-
-static double parts_sum(const Run *run, double layers)
+static double parts_sum(const cJSON *json, double layers)
 {
     static const char *const ends[] = {"parts/wte", "parts/wpe", "parts/ln_f", "parts/lm_head"};
     static const char *const block[] = {"parts/h.*.ln_1", "parts/h.*.attn.c_attn", "parts/h.*.attn.c_proj",
@@ -365,10 +346,10 @@ static double parts_sum(const Run *run, double layers)
     double sum = 0.0;
 
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        sum += json_number(run, ends[i]);
+        sum += json_number(json, ends[i]);
     }
     for (size_t i = 0; i < sizeof block / sizeof block[0]; i++) {
-        sum += layers * json_number(run, block[i]);
+        sum += layers * json_number(json, block[i]);
     }
     return sum;
 }
@@ -381,14 +362,16 @@ START_TEST(info_json_adds_up)
     snprintf(arguments, sizeof arguments, "info --json --config %s", known->preset);
     Run run = run_gptape(arguments);
     assert_quiet(&run);
-    ck_assert_double_eq(json_number(&run, "parameters"), known->parameters);
-    ck_assert_double_eq(parts_sum(&run, json_number(&run, "config/n_layer")), known->parameters);
-    ck_assert_double_eq(json_number(&run, "bytes/weights"), 4.0 * known->parameters);
-    ck_assert_double_eq(json_number(&run, "bytes/gradients"), 4.0 * known->parameters);
-    ck_assert_double_eq(json_number(&run, "bytes/adamw"), 8.0 * known->parameters);
-    ck_assert_double_gt(json_number(&run, "bytes/activations"), 0.0);
-    ck_assert_double_ge(json_number(&run, "bytes/training"),
-                        16.0 * known->parameters + json_number(&run, "bytes/activations"));
+    cJSON *json = run_json(&run);
+    ck_assert_double_eq(json_number(json, "parameters"), known->parameters);
+    ck_assert_double_eq(parts_sum(json, json_number(json, "config/n_layer")), known->parameters);
+    ck_assert_double_eq(json_number(json, "bytes/weights"), 4.0 * known->parameters);
+    ck_assert_double_eq(json_number(json, "bytes/gradients"), 4.0 * known->parameters);
+    ck_assert_double_eq(json_number(json, "bytes/adamw"), 8.0 * known->parameters);
+    ck_assert_double_gt(json_number(json, "bytes/activations"), 0.0);
+    ck_assert_double_ge(json_number(json, "bytes/training"),
+                        16.0 * known->parameters + json_number(json, "bytes/activations"));
+    cJSON_Delete(json);
     run_free(&run);
 }
 END_TEST
@@ -397,7 +380,9 @@ static double parameters_of(const char *arguments)
 {
     Run run = run_gptape(arguments);
     assert_quiet(&run);
-    double parameters = json_number(&run, "parameters");
+    cJSON *json = run_json(&run);
+    double parameters = json_number(json, "parameters");
+    cJSON_Delete(json);
     run_free(&run);
     return parameters;
 }
@@ -490,25 +475,24 @@ START_TEST(bench_says_what_it_measured)
 {
     Run run = run_gptape("bench --seconds 0 --case tokenizer,product-64x64x64,tape --tokenizer bytes --json --quiet");
     assert_quiet(&run);
-    cJSON *json = cJSON_Parse(run.out);
-    ck_assert_ptr_nonnull(json);
-    ck_assert_double_gt(cJSON_GetObjectItem(json, "peak_gflops")->valuedouble, 0);
-    ck_assert_double_gt(cJSON_GetObjectItem(json, "bandwidth_gbs")->valuedouble, 0);
+    cJSON *json = run_json(&run);
+    ck_assert_double_gt(json_number(json, "peak_gflops"), 0);
+    ck_assert_double_gt(json_number(json, "bandwidth_gbs"), 0);
     const cJSON *cases = cJSON_GetObjectItem(json, "cases");
     ck_assert_int_eq(cJSON_GetArraySize(cases), 4);
     const cJSON *encode = cJSON_GetObjectItem(cases, "tokenizer-encode");
-    double ms = cJSON_GetObjectItem(encode, "ms")->valuedouble;
-    double tokens = cJSON_GetObjectItem(encode, "tokens")->valuedouble;        // a byte each, of whole stories
+    double ms = json_number(encode, "ms");
+    double tokens = json_number(encode, "tokens");         // a byte each, of whole stories
     ck_assert_double_gt(tokens, 995000);
     ck_assert_double_le(tokens, 1000000);
-    ck_assert_double_eq_tol(cJSON_GetObjectItem(encode, "mb_per_s")->valuedouble * ms, tokens * 1e-3, 1e-3);
-    ck_assert_double_eq_tol(cJSON_GetObjectItem(encode, "tokens_per_s")->valuedouble * ms, tokens * 1e3, 1e3);
+    ck_assert_double_eq_tol(json_number(encode, "mb_per_s") * ms, tokens * 1e-3, 1e-3);
+    ck_assert_double_eq_tol(json_number(encode, "tokens_per_s") * ms, tokens * 1e3, 1e3);
     ck_assert(cJSON_IsNull(cJSON_GetObjectItem(encode, "fraction")));
     const cJSON *product = cJSON_GetObjectItem(cases, "product-64x64x64");
     double gflops = cJSON_GetObjectItem(product, "gflops")->valuedouble;
     double fraction = cJSON_GetObjectItem(product, "fraction")->valuedouble;
     ck_assert_double_eq_tol(gflops * cJSON_GetObjectItem(product, "ms")->valuedouble, 2e-6 * 64 * 64 * 64, 1e-6);
-    ck_assert_double_eq_tol(fraction * cJSON_GetObjectItem(json, "peak_gflops")->valuedouble / gflops, 1, 1e-6);
+    ck_assert_double_eq_tol(fraction * json_number(json, "peak_gflops") / gflops, 1, 1e-6);
     cJSON_Delete(json);
     run_free(&run);
 }
@@ -534,7 +518,7 @@ START_TEST(bench_chooses_cases)
     run = run_gptape("bench --precision fp8");
     assert_one_line_error(&run, 2, "f32 or bf16");
     run_free(&run);
-    run = run_shell("GPTAPE_KERNELS=plain $GPTAPE_BIN bench --case product-64 --precision bf16");
+    run = run_shell("GPTAPE_KERNELS=plain \"${GPTAPE_BIN:-build/gptape}\" bench --case product-64 --precision bf16");
     assert_one_line_error(&run, 1, "--precision bf16");
     run_free(&run);
     run = run_gptape("bench --case step,stop");
@@ -555,21 +539,20 @@ END_TEST
 START_TEST(gradcheck_json)
 {
     Run run = run_gptape("gradcheck --json");
-    cJSON *json = cJSON_Parse(run.out);
+    assert_quiet(&run);
+    cJSON *json = run_json(&run);
     const cJSON *check;
     int n = 0;
 
-    assert_quiet(&run);
-    ck_assert_ptr_nonnull(json);
     cJSON_ArrayForEach(check, cJSON_GetObjectItemCaseSensitive(json, "checks"))
     {
-        ck_assert_double_ge(cJSON_GetObjectItemCaseSensitive(check, "float")->valuedouble, 0.0);
-        ck_assert_double_le(cJSON_GetObjectItemCaseSensitive(check, "double")->valuedouble, 1e-7);
+        ck_assert_double_ge(json_number(check, "float"), 0.0);
+        ck_assert_double_le(json_number(check, "double"), 1e-7);
         ck_assert(cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(check, "passed")));
         n++;
     }
     ck_assert_int_gt(n, 30);
-    ck_assert_double_eq(json_number(&run, "failed"), 0);
+    ck_assert_double_eq(json_number(json, "failed"), 0);
     cJSON_Delete(json);
     run_free(&run);
 }

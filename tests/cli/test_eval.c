@@ -18,14 +18,6 @@
 
 static const char TEXT[] = "Every effort moves you, and every one of them is a byte.\n";
 
-static void write_file(const char *path, const char *bytes, size_t n)
-{
-    FILE *file = fopen(path, "wb");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_uint_eq(fwrite(bytes, 1, n, file), n);
-    ck_assert_int_eq(fclose(file), 0);
-}
-
 static void save_model(const char *folder, GPTConfig config, const Tokenizer *tokenizer)
 {
     Error error = {""};
@@ -48,28 +40,19 @@ static void enter(void)
     Tokenizer *bytes = tokenizer_bytes();
     save_model("model", byte_config(), bytes);
     tokenizer_free(bytes);
-    write_file("text.txt", TEXT, sizeof TEXT - 1);
+    file_write("text.txt", TEXT, sizeof TEXT - 1);
     snprintf(path, sizeof path, "%s/tests/golden/huggingface", folder_home());
     ck_assert_int_eq(symlink(path, "hf"), 0);
-}
-
-static double number_of(const cJSON *json, const char *name)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
-    ck_assert_msg(cJSON_IsNumber(item), "%s is no number", name);
-    return item->valuedouble;
 }
 
 static cJSON *json_of(const char *arguments)
 {
     Run run = run_gptape(arguments);
     assert_succeeded(&run);
-    cJSON *json = cJSON_Parse(run.out);
-    ck_assert_msg(json != NULL, "%s: is no JSON: %s", arguments, run.out);
+    cJSON *json = run_json(&run);
     run_free(&run);
     return json;
 }
-
 
 // ------------------------------------------------------------------------------------------------------------
 // Figures
@@ -82,8 +65,8 @@ START_TEST(a_model_of_transformers_has_its_loss_and_logits)
     char arguments[256];
     snprintf(arguments, sizeof arguments, "eval --model hf/%s " GOLDEN_BATCH " --json --quiet", golden->folder);
     cJSON *json = json_of(arguments);
-    ck_assert_double_le(fabs(number_of(json, "loss") - golden->loss), 1e-5 * golden->loss);
-    ck_assert_double_eq(number_of(json, "tokens"), 12);
+    ck_assert_double_le(fabs(json_number(json, "loss") - golden->loss), 1e-5 * golden->loss);
+    ck_assert_double_eq(json_number(json, "tokens"), 12);
     const cJSON *rows = cJSON_GetObjectItemCaseSensitive(json, "last_logits");
     ck_assert_int_eq(cJSON_GetArraySize(rows), 2);
     for (int row = 0; row < 2; row++) {
@@ -103,8 +86,8 @@ START_TEST(an_untrained_model_has_gradflows_loss)
 {
     cJSON *eval = json_of("eval --config tiny --seed 4 --ids '1,2,3;4,5,6' --targets '2,3,4;5,6,7' --json");
     cJSON *flow = json_of("gradflow --net gpt --shortcut on --config tiny --seed 4 --ids '1,2,3;4,5,6' --targets '2,3,4;5,6,7' --json");
-    ck_assert_double_eq(number_of(eval, "loss"), number_of(flow, "loss"));
-    ck_assert_double_le(fabs(number_of(eval, "perplexity") - exp(number_of(eval, "loss"))), 1e-6 * number_of(eval, "perplexity"));
+    ck_assert_double_eq(json_number(eval, "loss"), json_number(flow, "loss"));
+    ck_assert_double_le(fabs(json_number(eval, "perplexity") - exp(json_number(eval, "loss"))), 1e-6 * json_number(eval, "perplexity"));
     cJSON_Delete(eval);
     cJSON_Delete(flow);
 }
@@ -114,11 +97,11 @@ START_TEST(a_text_is_told_in_nats_and_bits)
 {
     cJSON *json = json_of("eval --model model --data text.txt --json");
     double n = sizeof TEXT - 2;
-    ck_assert_double_eq(number_of(json, "tokens"), n);
-    ck_assert_double_eq(number_of(json, "bytes"), n);
-    ck_assert_double_eq(number_of(json, "windows"), ceil(n / 8));
-    double bits = number_of(json, "loss") / log(2);
-    ck_assert_double_le(fabs(number_of(json, "bits_per_byte") - bits), 1e-8 * bits);
+    ck_assert_double_eq(json_number(json, "tokens"), n);
+    ck_assert_double_eq(json_number(json, "bytes"), n);
+    ck_assert_double_eq(json_number(json, "windows"), ceil(n / 8));
+    double bits = json_number(json, "loss") / log(2);
+    ck_assert_double_le(fabs(json_number(json, "bits_per_byte") - bits), 1e-8 * bits);
     ck_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "model")), "model");
     cJSON_Delete(json);
 }
@@ -128,14 +111,14 @@ END_TEST
 START_TEST(a_part_of_a_text)
 {
     cJSON *json = json_of("eval --model model --data text.txt --split val --json");
-    ck_assert_double_eq(number_of(json, "tokens"), 5);
+    ck_assert_double_eq(json_number(json, "tokens"), 5);
     cJSON_Delete(json);
     json = json_of("eval --model model --data text.txt --split train --json");
-    ck_assert_double_eq(number_of(json, "tokens"), 50);
+    ck_assert_double_eq(json_number(json, "tokens"), 50);
     cJSON_Delete(json);
     json = json_of("eval --model model --json --quiet");
-    ck_assert_double_ge(number_of(json, "tokens"), STORIES_BYTES / 10 - 1000);
-    ck_assert_double_le(number_of(json, "tokens"), STORIES_BYTES / 10);
+    ck_assert_double_ge(json_number(json, "tokens"), STORIES_BYTES / 10 - 1000);
+    ck_assert_double_le(json_number(json, "tokens"), STORIES_BYTES / 10);
     cJSON_Delete(json);
 }
 END_TEST
@@ -149,12 +132,12 @@ START_TEST(bytes_are_those_that_are_predicted)
     config.vocab_size = 3;
     save_model("chars", config, chars);
     tokenizer_free(chars);
-    write_file("e.txt", "\xc3\xa9" "ab\xc3\xa9\xc3\xa9", 8);
+    file_write("e.txt", "\xc3\xa9" "ab\xc3\xa9\xc3\xa9", 8);
     cJSON *json = json_of("eval --model chars --data e.txt --json");
-    ck_assert_double_eq(number_of(json, "tokens"), 4);
-    ck_assert_double_eq(number_of(json, "bytes"), 6);
-    double bits = number_of(json, "loss") * 4 / 6 / log(2);
-    ck_assert_double_le(fabs(number_of(json, "bits_per_byte") - bits), 1e-8 * bits);
+    ck_assert_double_eq(json_number(json, "tokens"), 4);
+    ck_assert_double_eq(json_number(json, "bytes"), 6);
+    double bits = json_number(json, "loss") * 4 / 6 / log(2);
+    ck_assert_double_le(fabs(json_number(json, "bits_per_byte") - bits), 1e-8 * bits);
     cJSON_Delete(json);
 }
 END_TEST
@@ -172,7 +155,7 @@ START_TEST(what_is_printed_without_json)
     ck_assert_msg(end > 0 && run.out[end] == '\0', "printed %s", run.out);
     run_free(&run);
     cJSON *json = json_of("eval --model model --data text.txt --quiet --json");
-    ck_assert_double_eq(loss, number_of(json, "loss"));
+    ck_assert_double_eq(loss, json_number(json, "loss"));
     cJSON_Delete(json);
 }
 END_TEST
@@ -180,10 +163,10 @@ END_TEST
 START_TEST(info_counts_a_saved_model)
 {
     cJSON *json = json_of("info --model hf/untied --json");
-    ck_assert_double_eq(number_of(json, "parameters"), 2 * 19 * 8 + 8 * 8 + 2 * (4 * 8 * 8 + 4 * 8 + 2 * 24 * 8 + 24 + 8 + 4 * 8) + 2 * 8);
+    ck_assert_double_eq(json_number(json, "parameters"), 2 * 19 * 8 + 8 * 8 + 2 * (4 * 8 * 8 + 4 * 8 + 2 * 24 * 8 + 24 + 8 + 4 * 8) + 2 * 8);
     ck_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "preset")), "hf/untied");
     const cJSON *config = cJSON_GetObjectItemCaseSensitive(json, "config");
-    ck_assert_double_eq(number_of(config, "ff_mult"), 3);
+    ck_assert_double_eq(json_number(config, "ff_mult"), 3);
     ck_assert(cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(config, "tied")));
     ck_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(config, "activation")), "relu");
     cJSON_Delete(json);
@@ -194,7 +177,7 @@ START_TEST(examples_on_its_help_page_work)
 {
     int tried = 0;
     ck_assert_int_eq(rename("model", "run"), 0);
-    write_file("README.md", TEXT, sizeof TEXT - 1);
+    file_write("README.md", TEXT, sizeof TEXT - 1);
     Run help = run_gptape("help eval");
     char *line = strstr(help.out, "\nExamples:\n");
     ck_assert_ptr_nonnull(line);
@@ -289,7 +272,7 @@ START_TEST(gradients_of_a_saved_model_are_pytorchs)
     run_free(&run);
     snprintf(arguments, sizeof arguments, "gradflow --model hf/%s " GOLDEN_BATCH " --json --quiet", golden->folder);
     cJSON *json = json_of(arguments);
-    ck_assert_double_le(fabs(number_of(json, "loss") - golden->loss), 1e-5 * golden->loss);
+    ck_assert_double_le(fabs(json_number(json, "loss") - golden->loss), 1e-5 * golden->loss);
     cJSON_Delete(json);
 }
 END_TEST
@@ -390,9 +373,9 @@ static void prepare_wrongs(void)
     GPTConfig config = small_config();
     save_model("chars", config, chars);
     tokenizer_free(chars);
-    write_file("empty.txt", "", 0);
-    write_file("short.txt", "a", 1);
-    write_file("binary.txt", "\xff\xfe", 2);
+    file_write("empty.txt", "", 0);
+    file_write("short.txt", "a", 1);
+    file_write("binary.txt", "\xff\xfe", 2);
 }
 
 START_TEST(wrong_input_is_told_in_one_line)

@@ -14,12 +14,7 @@
 static void enter(void)
 {
     folder_enter();
-    Run run = run_shell("mkdir bin && ln -s \"$GPTAPE_BIN\" bin/gptape");
-    assert_succeeded(&run);
-    run_free(&run);
-    char path[4096];
-    snprintf(path, sizeof path, "%s/bin:%s", folder_path(), getenv("PATH"));
-    ck_assert_int_eq(setenv("PATH", path, 1), 0);
+    make_command();
     ck_assert_int_eq(setenv("GPTAPE_DATA", "nowhere", 1), 0);
 }
 
@@ -133,13 +128,11 @@ END_TEST
 START_TEST(one_sample_as_json)
 {
     Run run = run_gptape("generate --quiet --json --prompt-ids 1,2,3 --tokens 4 --seed 9");
-    cJSON *json = cJSON_Parse(run.out);
-
     assert_quiet(&run);
-    ck_assert_ptr_nonnull(json);
+    cJSON *json = run_json(&run);
     ck_assert_int_eq(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "prompt_ids")), 3);
     ck_assert_int_eq(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "ids")), 4);
-    ck_assert_double_eq(cJSON_GetObjectItemCaseSensitive(json, "seed")->valuedouble, 9);
+    ck_assert_double_eq(json_number(json, "seed"), 9);
     ck_assert_ptr_null(cJSON_GetObjectItemCaseSensitive(json, "text"));
     cJSON_Delete(json);
     run_free(&run);
@@ -213,7 +206,7 @@ START_TEST(json_has_the_text_that_is_printed)
 {
     Run text = run_shell("gptape generate --quiet --prompt hi");
     Run run = run_shell("gptape generate --quiet --prompt hi --json");
-    cJSON *json = cJSON_Parse(run.out);
+    cJSON *json = run_json(&run);
     char expected[512];
     snprintf(expected, sizeof expected, "hi%s\n", cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "text")));
     ck_assert_str_eq(text.out, expected);
@@ -227,7 +220,7 @@ START_TEST(samples_as_json)
 {
     Run run = run_shell("gptape generate --quiet --samples 3 --tokens 4 --json");
     assert_quiet(&run);
-    cJSON *json = cJSON_Parse(run.out);
+    cJSON *json = run_json(&run);
     const cJSON *samples = cJSON_GetObjectItemCaseSensitive(json, "samples");
     ck_assert_int_eq(cJSON_GetArraySize(samples), 3);
     const cJSON *sample;
@@ -235,8 +228,8 @@ START_TEST(samples_as_json)
         ck_assert_int_eq(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(sample, "ids")), 4);
         ck_assert(cJSON_IsString(cJSON_GetObjectItemCaseSensitive(sample, "text")));
     }
-    ck_assert_double_gt(cJSON_GetObjectItemCaseSensitive(json, "first_token_ms")->valuedouble, 0);
-    ck_assert_double_gt(cJSON_GetObjectItemCaseSensitive(json, "tokens_per_s")->valuedouble, 0);
+    ck_assert_double_gt(json_number(json, "first_token_ms"), 0);
+    ck_assert_double_gt(json_number(json, "tokens_per_s"), 0);
     cJSON_Delete(json);
     run_free(&run);
 }
@@ -449,9 +442,7 @@ static const char *const wrong[][2] = {
 
 START_TEST(wrong_input_is_told_in_one_line)
 {
-    Run run = run_shell(wrong[_i][0]);
-    assert_one_line_error(&run, 2, wrong[_i][1]);
-    run_free(&run);
+    assert_fails(wrong[_i][0], 2, wrong[_i][1]);
 }
 END_TEST
 
@@ -463,9 +454,7 @@ static const char *const impossible[][2] = {
 
 START_TEST(what_cannot_be_done_is_told_in_one_line)
 {
-    Run run = run_shell(impossible[_i][0]);
-    assert_one_line_error(&run, 1, impossible[_i][1]);
-    run_free(&run);
+    assert_fails(impossible[_i][0], 1, impossible[_i][1]);
 }
 END_TEST
 

@@ -139,18 +139,11 @@ START_TEST(without_options_it_shows_the_vanishing)
 }
 END_TEST
 
-static cJSON *parse(const Run *run)
-{
-    cJSON *json = cJSON_Parse(run->out);
-    ck_assert_msg(json != NULL, "not JSON: %.200s", run->out);
-    return json;
-}
-
 START_TEST(json_has_every_run)
 {
     Run run = run_gptape(BOOK " --seeds 2 --json");
     assert_quiet(&run);
-    cJSON *json = parse(&run);
+    cJSON *json = run_json(&run);
     const cJSON *runs = cJSON_GetObjectItem(json, "runs");
     ck_assert_int_eq(cJSON_GetArraySize(runs), 4);
     double loss = cJSON_GetObjectItem(cJSON_GetArrayItem(runs, 1), "loss")->valuedouble;
@@ -166,7 +159,7 @@ START_TEST(one_run_has_its_loss_on_top)
 {
     Run run = run_gptape("gradflow --net gpt --n-layer 2 --shortcut on --ids '1,2,3;4,5,6' --targets '2,3,4;5,6,7' --json");
     assert_quiet(&run);
-    cJSON *json = parse(&run);
+    cJSON *json = run_json(&run);
     double loss = cJSON_GetObjectItem(json, "loss")->valuedouble;
     ck_assert_msg(fabs(loss - log(256)) < 0.2, "an untrained model's loss is near ln V: %g", loss);
     cJSON_Delete(json);

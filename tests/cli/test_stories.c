@@ -14,12 +14,7 @@
 static void enter(void)
 {
     folder_enter();
-    Run run = run_shell("mkdir bin && ln -s \"$GPTAPE_BIN\" bin/gptape");
-    assert_succeeded(&run);
-    run_free(&run);
-    char path[4096];
-    snprintf(path, sizeof path, "%s/bin:%s", folder_path(), getenv("PATH"));
-    ck_assert_int_eq(setenv("PATH", path, 1), 0);
+    make_command();
 }
 
 static int count_parts(const char *text, const char *part)
@@ -31,21 +26,13 @@ static int count_parts(const char *text, const char *part)
     return n;
 }
 
-static cJSON *run_json(const char *command)
+static cJSON *shell_json(const char *command)
 {
     Run run = run_shell(command);
     assert_quiet(&run);
-    cJSON *json = cJSON_Parse(run.out);
-    ck_assert_msg(json != NULL, "%s: printed no JSON: %s", run.command, run.out);
+    cJSON *json = run_json(&run);
     run_free(&run);
     return json;
-}
-
-static double number_in(const cJSON *json, const char *name)
-{
-    const cJSON *item = cJSON_GetObjectItem(json, name);
-    ck_assert_msg(cJSON_IsNumber(item), "%s: is no number", name);
-    return item->valuedouble;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -88,14 +75,14 @@ END_TEST
 START_TEST(tells_in_json)
 {
     Run text = run_shell("gptape stories --count 2 --seed 7");
-    cJSON *json = run_json("gptape stories --count 2 --seed 7 --json");
+    cJSON *json = shell_json("gptape stories --count 2 --seed 7 --json");
     const cJSON *stories = cJSON_GetObjectItem(json, "stories");
     char joined[10000];
     ck_assert_int_eq(cJSON_GetArraySize(stories), 2);
     snprintf(joined, sizeof joined, "%s%s", cJSON_GetArrayItem(stories, 0)->valuestring, cJSON_GetArrayItem(stories, 1)->valuestring);
     ck_assert_str_eq(joined, text.out);
-    ck_assert_double_eq(number_in(json, "seed"), 7);
-    ck_assert_double_eq(number_in(json, "bytes"), (double)strlen(text.out));
+    ck_assert_double_eq(json_number(json, "seed"), 7);
+    ck_assert_double_eq(json_number(json, "bytes"), (double)strlen(text.out));
     cJSON_Delete(json);
     run_free(&text);
 }
@@ -151,12 +138,12 @@ END_TEST
 
 START_TEST(counts_in_json)
 {
-    cJSON *json = run_json("printf 'Anna was afraid. Anna is afraid. Tom was afraid.\\n\\n' | gptape stories --check --json");
-    ck_assert_double_eq(number_in(json, "sentences"), 3);
-    ck_assert_double_eq(number_in(json, "well_formed"), 2);
-    ck_assert_double_eq_tol(number_in(json, "well_formed_fraction"), 2.0 / 3, 1e-8);  // 9 digits are printed
-    ck_assert_double_eq(number_in(json, "stories"), 1);
-    ck_assert_double_eq(number_in(json, "whole"), 0);
+    cJSON *json = shell_json("printf 'Anna was afraid. Anna is afraid. Tom was afraid.\\n\\n' | gptape stories --check --json");
+    ck_assert_double_eq(json_number(json, "sentences"), 3);
+    ck_assert_double_eq(json_number(json, "well_formed"), 2);
+    ck_assert_double_eq_tol(json_number(json, "well_formed_fraction"), 2.0 / 3, 1e-8);  // 9 digits are printed
+    ck_assert_double_eq(json_number(json, "stories"), 1);
+    ck_assert_double_eq(json_number(json, "whole"), 0);
     const cJSON *faults = cJSON_GetObjectItem(json, "not_well_formed");
     ck_assert_int_eq(cJSON_GetArraySize(faults), 1);
     ck_assert_str_eq(cJSON_GetArrayItem(faults, 0)->valuestring, "Anna is afraid.");
@@ -170,8 +157,8 @@ START_TEST(nothing_is_no_sentence)
     assert_quiet(&run);
     ck_assert_str_eq(run.out, "sentences    0\nwell-formed  0\nstories      0\nwhole        0\n");
     run_free(&run);
-    cJSON *json = run_json("printf Anna | gptape stories --check --json");
-    ck_assert_double_eq(number_in(json, "sentences"), 0);
+    cJSON *json = shell_json("printf Anna | gptape stories --check --json");
+    ck_assert_double_eq(json_number(json, "sentences"), 0);
     ck_assert(cJSON_IsNull(cJSON_GetObjectItem(json, "well_formed_fraction")));
     cJSON_Delete(json);
 }
@@ -225,9 +212,7 @@ static const Wrong wrongs[] = {
 
 START_TEST(wrong_input_is_told)
 {
-    Run run = run_shell(wrongs[_i].command);
-    assert_one_line_error(&run, wrongs[_i].status, wrongs[_i].part);
-    run_free(&run);
+    assert_fails(wrongs[_i].command, wrongs[_i].status, wrongs[_i].part);
 }
 END_TEST
 

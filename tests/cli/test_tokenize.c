@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 // A folder in which gptape is a command, README.md is there, and no vocabulary is found.
@@ -23,12 +24,8 @@ static void enter(void)
     const char *given = getenv("GPTAPE_DATA");
     data = given == NULL ? NULL : strdup(given);
     folder_enter();
-    Run run = run_shell("mkdir bin data && ln -s \"$GPTAPE_BIN\" bin/gptape");
-    assert_succeeded(&run);
-    run_free(&run);
-    char path[4096];
-    snprintf(path, sizeof path, "%s/bin:%s", folder_path(), getenv("PATH"));
-    ck_assert_int_eq(setenv("PATH", path, 1), 0);
+    make_command();
+    ck_assert_int_eq(mkdir("data", 0777), 0);
     ck_assert_int_eq(setenv("GPTAPE_DATA", "data", 1), 0);
 }
 
@@ -128,10 +125,7 @@ static const char *const wrongs[][2] = {
 START_TEST(wrong_input_is_told_in_one_line)
 {
     provide_vocabulary();
-    Run run = run_shell(wrongs[_i][0]);
-    assert_one_line_error(&run, 2, wrongs[_i][1]);
-    ck_assert_str_eq(run.out, "");
-    run_free(&run);
+    assert_fails(wrongs[_i][0], 2, wrongs[_i][1]);
 }
 END_TEST
 
@@ -153,10 +147,7 @@ static const char *const impossible[][2] = {
 START_TEST(what_cannot_be_done_is_told_in_one_line)
 {
     provide_vocabulary();
-    Run run = run_shell(impossible[_i][0]);
-    assert_one_line_error(&run, 1, impossible[_i][1]);
-    ck_assert_str_eq(run.out, "");
-    run_free(&run);
+    assert_fails(impossible[_i][0], 1, impossible[_i][1]);
 }
 END_TEST
 
@@ -193,24 +184,16 @@ START_TEST(bytes_come_back)
 }
 END_TEST
 
-static double number_of(const cJSON *json, const char *name)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
-    ck_assert_msg(cJSON_IsNumber(item), "%s is no number", name);
-    return item->valuedouble;
-}
-
 START_TEST(json_of_ids)
 {
     Run run = run_shell("printf 'heé' | gptape tokenize --tokenizer chars --json");
-    cJSON *json = cJSON_Parse(run.out);
     assert_quiet(&run);
-    ck_assert_ptr_nonnull(json);
+    cJSON *json = run_json(&run);
     ck_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "tokenizer")), "chars");
     ck_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "alphabet")), "ehé");
-    ck_assert_double_eq(number_of(json, "vocab_size"), 3);
-    ck_assert_double_eq(number_of(json, "tokens"), 3);
-    ck_assert_double_eq(number_of(json, "bytes"), 4);
+    ck_assert_double_eq(json_number(json, "vocab_size"), 3);
+    ck_assert_double_eq(json_number(json, "tokens"), 3);
+    ck_assert_double_eq(json_number(json, "bytes"), 4);
     const cJSON *ids = cJSON_GetObjectItemCaseSensitive(json, "ids");
     ck_assert_int_eq(cJSON_GetArraySize(ids), 3);
     ck_assert_int_eq(cJSON_GetArrayItem(ids, 0)->valueint, 1);
@@ -222,15 +205,14 @@ END_TEST
 START_TEST(json_of_text)
 {
     Run run = run_shell("echo 104,195,169 | gptape tokenize --tokenizer bytes --decode --json");
-    cJSON *json = cJSON_Parse(run.out);
     assert_quiet(&run);
-    ck_assert_ptr_nonnull(json);
+    cJSON *json = run_json(&run);
     ck_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "text")), "hé");
     ck_assert_int_eq(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "bytes")), 3);
     cJSON_Delete(json);
     run_free(&run);
     run = run_shell("echo 104,195 | gptape tokenize --tokenizer bytes --decode --json");
-    json = cJSON_Parse(run.out);
+    json = run_json(&run);
     ck_assert(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(json, "text")));
     ck_assert_int_eq(cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(json, "bytes"), 1)->valueint, 195);
     cJSON_Delete(json);

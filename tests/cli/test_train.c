@@ -117,30 +117,16 @@ START_TEST(other_commands_read_what_it_learned)
 }
 END_TEST
 
-static cJSON *parse(const Run *run)
-{
-    cJSON *json = cJSON_Parse(run->out);
-    ck_assert_msg(json != NULL, "not JSON: %.200s", run->out);
-    return json;
-}
-
-static double number_of(const cJSON *json, const char *name)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
-    ck_assert_msg(cJSON_IsNumber(item), "%s is no number", name);
-    return item->valuedouble;
-}
-
 // The loss of one batch, as the log has it; a step later it is another.
 START_TEST(a_fixed_batch_gives_a_loss_a_step)
 {
     Run run = run_gptape("train --config tiny --ids '1,2,3;4,5,6' --targets '2,3,4;5,6,7' --steps 12 --out run --json --quiet");
     assert_quiet(&run);
-    cJSON *json = parse(&run);
+    cJSON *json = run_json(&run);
     Run last = run_shell("tail -n 1 run/log.csv | cut -d, -f2");
-    ck_assert_msg(fabs(number_of(json, "loss") - strtod(last.out, NULL)) < 1e-8, "%s, not %s", run.out, last.out);
+    ck_assert_msg(fabs(json_number(json, "loss") - strtod(last.out, NULL)) < 1e-8, "%s, not %s", run.out, last.out);
     Run first = run_shell("sed -n 2p run/log.csv | cut -d, -f2");
-    ck_assert_double_lt(number_of(json, "loss"), strtod(first.out, NULL));
+    ck_assert_double_lt(json_number(json, "loss"), strtod(first.out, NULL));
     Run eval = run_gptape("gradflow --net gpt --config tiny --ids '1,2,3;4,5,6' --targets '2,3,4;5,6,7' --shortcut on --json --quiet");
     char *found = strstr(eval.out, "\"loss\"");
     ck_assert_msg(found != NULL, "%s", eval.out);
@@ -159,13 +145,13 @@ START_TEST(stories_are_the_default_in_a_new_folder_each_time)
 {
     Run run = run_gptape("train --config tiny --steps 3 --eval-batches 1 --threads 1 --json --quiet");
     assert_quiet(&run);
-    cJSON *json = parse(&run);
+    cJSON *json = run_json(&run);
     const cJSON *before = cJSON_GetObjectItemCaseSensitive(json, "stories_before");
     const cJSON *after = cJSON_GetObjectItemCaseSensitive(json, "stories");
-    ck_assert_double_gt(number_of(before, "sentences"), 0);
-    ck_assert_double_eq(number_of(before, "share"), 0);
-    ck_assert_double_ge(number_of(after, "sentences"), number_of(after, "well_formed"));
-    ck_assert_double_gt(number_of(json, "val_loss_before"), number_of(json, "val_loss"));
+    ck_assert_double_gt(json_number(before, "sentences"), 0);
+    ck_assert_double_eq(json_number(before, "share"), 0);
+    ck_assert_double_ge(json_number(after, "sentences"), json_number(after, "well_formed"));
+    ck_assert_double_gt(json_number(json, "val_loss_before"), json_number(json, "val_loss"));
     ck_assert_str_eq(cJSON_GetObjectItemCaseSensitive(json, "out")->valuestring, "runs/1");
     cJSON_Delete(json);
     run_free(&run);
@@ -198,10 +184,10 @@ START_TEST(a_saved_model_is_tuned_on)
     run_well(SMALL " --out first --steps 40");
     Run run = run_gptape("train --model first --data text.txt --out second --steps 10 --batch 2 --eval-batches 2 --threads 1 --json --quiet");
     assert_quiet(&run);
-    cJSON *json = parse(&run);
+    cJSON *json = run_json(&run);
     Run learned = run_shell("tail -n 1 first/log.csv | cut -d, -f3");
-    ck_assert_msg(fabs(number_of(json, "val_loss_before") - strtod(learned.out, NULL)) < 1e-5, "%s begins at %g", learned.out,
-                  number_of(json, "val_loss_before"));
+    ck_assert_msg(fabs(json_number(json, "val_loss_before") - strtod(learned.out, NULL)) < 1e-5, "%s begins at %g", learned.out,
+                  json_number(json, "val_loss_before"));
     cJSON_Delete(json);
     run_free(&learned);
     run_free(&run);

@@ -20,14 +20,6 @@
 // ------------------------------------------------------------------------------------------------------------
 // Texts, tokenizers, data sets
 
-static void write_file(const char *path, const char *text, size_t n)
-{
-    FILE *file = fopen(path, "wb");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_uint_eq(fwrite(text, 1, n, file), n);
-    ck_assert_int_eq(fclose(file), 0);
-}
-
 static Tokenizer *small_gpt2(void)
 {
     Error error = {""};
@@ -187,7 +179,7 @@ static char *long_file(const char *path, size_t *n)
     char *text = malloc(LONG_BYTES);
     random_seed(&random, 6);
     *n = hard_text(&random, text, LONG_BYTES);
-    write_file(path, text, *n);
+    file_write(path, text, *n);
     return text;
 }
 
@@ -219,7 +211,7 @@ START_TEST(characters_lie_across_parts)
         n += length;
         n += n % 999 < length ? (size_t)sprintf(text + n, " ") : 0;
     }
-    write_file("characters.txt", text, n);
+    file_write("characters.txt", text, n);
     Tokenizer *tokenizers[] = {small_gpt2(), chars_of("characters.txt")};
     for (int i = 0; i < 2; i++) {
         Dataset *dataset = opened("characters.txt", tokenizers[i], NULL);
@@ -238,7 +230,7 @@ START_TEST(a_long_word_is_one_piece)
     char *text = malloc(n);
     memset(text, 'a', n);
     memcpy(text + n - 6, " hello", 6);
-    write_file("word.txt", text, n);
+    file_write("word.txt", text, n);
     Tokenizer *tokenizer = small_gpt2();
     Dataset *dataset = opened("word.txt", tokenizer, NULL);
     assert_tokens_of(dataset, tokenizer, text, n);
@@ -255,7 +247,7 @@ START_TEST(an_alphabet_is_of_the_whole_file)
     char *text = long_file("long.txt", &n);
     strcpy(text + n, "\u2603");                    // only at the end: there is room
     n += strlen("\u2603");
-    write_file("long.txt", text, n);
+    file_write("long.txt", text, n);
     Tokenizer *streamed = chars_of("long.txt");
     Tokenizer *whole = tokenizer_chars(text, n, &error);
     ck_assert_uint_eq(tokenizer_fingerprint(streamed), tokenizer_fingerprint(whole));
@@ -275,7 +267,7 @@ START_TEST(many_characters_have_wide_ids)
     for (int code = FIRST; code < FIRST + COUNT; code++) {
         n += (size_t)utf8_write(code, text + n);
     }
-    write_file("wide.txt", text, n);
+    file_write("wide.txt", text, n);
     Tokenizer *tokenizer = chars_of("wide.txt");
     Dataset *dataset = opened("wide.txt", tokenizer, ".");
     ck_assert_int_eq(dataset->id_bytes, 4);
@@ -302,7 +294,7 @@ static Dataset *counting(size_t n, Tokenizer **tokenizer)
     for (size_t i = 0; i < n; i++) {
         text[i] = (char)(i % PERIOD < 99 ? 'a' : 'A' + i / PERIOD % 26);
     }
-    write_file("counting.txt", text, n);
+    file_write("counting.txt", text, n);
     free(text);
     *tokenizer = tokenizer_bytes();
     return opened("counting.txt", *tokenizer, NULL);
@@ -350,7 +342,7 @@ static Dataset *unrepeated(size_t n, Tokenizer **tokenizer)
     for (size_t i = 0; i < n; i++) {
         text[i] = (char)('!' + random_bits(&random) % 90);
     }
-    write_file("unrepeated.txt", text, n);
+    file_write("unrepeated.txt", text, n);
     free(text);
     *tokenizer = tokenizer_bytes();
     return opened("unrepeated.txt", *tokenizer, NULL);
@@ -510,7 +502,7 @@ static void assert_reopened(const Tokenizer *tokenizer, const char *note)
 START_TEST(tokens_are_kept)
 {
     Tokenizer *tokenizer = tokenizer_bytes();
-    write_file("letters.txt", letters, sizeof letters - 1);
+    file_write("letters.txt", letters, sizeof letters - 1);
     Dataset *dataset = opened("letters.txt", tokenizer, ".");
     ck_assert(!dataset->reused);
     ck_assert_str_eq(dataset->note.message, "");
@@ -534,10 +526,10 @@ START_TEST(another_text_or_tokenizer_is_noticed)
     char changed[sizeof letters];
     strcpy(changed, letters);
     changed[0] = 'D';
-    write_file("letters.txt", changed, sizeof letters - 1);
+    file_write("letters.txt", changed, sizeof letters - 1);
     dataset_free(opened("letters.txt", bytes, "."));
     ck_assert_int_eq(unlink("letters.txt"), 0);
-    write_file("letters.txt", letters, sizeof letters - 1);
+    file_write("letters.txt", letters, sizeof letters - 1);
     assert_reopened(bytes, "./data.bin: was made from another text, or the text has changed; it is made anew");
     assert_reopened(bytes, NULL);
     assert_reopened(gpt2, "./data.bin: was made with another tokenizer; it is made anew");
@@ -551,7 +543,7 @@ END_TEST
 START_TEST(a_damaged_file_is_made_anew)
 {
     Tokenizer *tokenizer = tokenizer_bytes();
-    write_file("letters.txt", letters, sizeof letters - 1);
+    file_write("letters.txt", letters, sizeof letters - 1);
     dataset_free(opened("letters.txt", tokenizer, "."));
     Error error;
     char *sound;
@@ -561,18 +553,18 @@ START_TEST(a_damaged_file_is_made_anew)
         char *damaged = malloc(n);
         memcpy(damaged, sound, n);
         damaged[i] = (char)(damaged[i] ^ 1 << i % 8);
-        write_file("data.bin", damaged, n);
+        file_write("data.bin", damaged, n);
         assert_reopened(tokenizer, i < 16 ? "is no file of tokens" : "is damaged");
-        write_file("data.bin", sound, i);
+        file_write("data.bin", sound, i);
         assert_reopened(tokenizer, i < 64 ? "is no file of tokens" : "is cut off");
         free(damaged);
     }
     char *longer = malloc(n + 1);
     memcpy(longer, sound, n);
     longer[n] = 'x';
-    write_file("data.bin", longer, n + 1);
+    file_write("data.bin", longer, n + 1);
     assert_reopened(tokenizer, "is cut off, or has something behind its end");
-    write_file("data.bin", "", 0);
+    file_write("data.bin", "", 0);
     assert_reopened(tokenizer, "is no file of tokens");
     assert_reopened(tokenizer, NULL);
     free(longer);
@@ -632,7 +624,7 @@ START_TEST(what_is_no_text_is_refused)
     const NoText *no_text = &no_texts[_i];
     Error error = {""};
     Tokenizer *tokenizers[] = {tokenizer_bytes(), small_gpt2()};
-    write_file("text", no_text->text, no_text->n);
+    file_write("text", no_text->text, no_text->n);
     for (int i = 0; i < 2; i++) {
         assert_not_opened("text", tokenizers[i], ".", no_text->expected);
         assert_not_opened("text", tokenizers[i], NULL, no_text->expected);
@@ -651,7 +643,7 @@ START_TEST(what_is_no_file_is_refused)
     assert_not_opened("missing.txt", tokenizer, ".", "missing.txt: can't be read: No such file or directory");
     assert_not_opened("folder", tokenizer, ".", "folder: is a folder, not a file of text");
     assert_not_opened("/dev/zero", tokenizer, ".", "/dev/zero: is a device or a pipe, not a file of text");
-    write_file("letters.txt", letters, sizeof letters - 1);
+    file_write("letters.txt", letters, sizeof letters - 1);
     assert_not_opened("letters.txt", tokenizer, "nowhere", "nowhere/data.bin: can't be written: No such file or directory");
     tokenizer_free(tokenizer);
 }
@@ -665,7 +657,7 @@ START_TEST(a_fault_behind_the_first_part_is_told_by_its_place)
     size_t at = part_end(text, n, 0, 2500000);
     text[at] = '\x80';
     char expected[200];
-    write_file("long.txt", text, n);
+    file_write("long.txt", text, n);
     snprintf(expected, sizeof expected, "long.txt: is not UTF-8 text: byte 0x80 at %zu", at);
     assert_not_opened("long.txt", alphabet, NULL, expected);
     text[at] = 'Z';
@@ -673,7 +665,7 @@ START_TEST(a_fault_behind_the_first_part_is_told_by_its_place)
         at++;
         text[at] = 'Z';
     }
-    write_file("long.txt", text, n);
+    file_write("long.txt", text, n);
     at = (size_t)(strchr(text, 'Z') - text);
     snprintf(expected, sizeof expected, "long.txt: the text's character 'Z' after %zu bytes is not in the alphabet of %d", at,
              tokenizer_vocab_size(alphabet));
@@ -688,7 +680,7 @@ START_TEST(a_word_of_many_megabytes_is_no_text)
     size_t n = 17000000;
     char *text = malloc(n);
     memset(text, 'a', n);
-    write_file("word.txt", text, n);
+    file_write("word.txt", text, n);
     Tokenizer *tokenizer = small_gpt2();
     assert_not_opened("word.txt", tokenizer, NULL, "word.txt: has no place to cut it within 16 MiB after byte 0; is it text?");
     tokenizer_free(tokenizer);
@@ -701,7 +693,7 @@ START_TEST(a_full_disk_is_told)
 {
     size_t n;
     Tokenizer *tokenizer = tokenizer_bytes();
-    write_file("letters.txt", letters, sizeof letters - 1);
+    file_write("letters.txt", letters, sizeof letters - 1);
     dataset_free(opened("letters.txt", tokenizer, "."));
     free(long_file("long.txt", &n));
     struct rlimit limit = {.rlim_cur = 1 << 20, .rlim_max = RLIM_INFINITY};

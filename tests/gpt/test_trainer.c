@@ -451,14 +451,6 @@ START_TEST(another_text_is_refused)
 }
 END_TEST
 
-static void write_bytes(const char *path, const char *bytes, size_t n)
-{
-    FILE *file = fopen(path, "wb");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_uint_eq(fwrite(bytes, 1, n, file), n);
-    ck_assert_int_eq(fclose(file), 0);
-}
-
 // Reads what is left of a checkpoint; true if it could still be used.
 static bool try_to_load(void)
 {
@@ -504,10 +496,10 @@ START_TEST(a_damaged_checkpoint_is_told)
         size_t place = random_bits(&random) % (8 + header);
         char was = bytes[place];
         bytes[place] = (char)random_bits(&random);
-        write_bytes("run/training.safetensors", bytes, n);
+        file_write("run/training.safetensors", bytes, n);
         try_to_load();
         bytes[place] = was;
-        write_bytes("run/training.safetensors", bytes, random_bits(&random) % n);
+        file_write("run/training.safetensors", bytes, random_bits(&random) % n);
         ck_assert(!try_to_load());
     }
     free(bytes);
@@ -542,7 +534,7 @@ START_TEST(a_flipped_bit_is_told)
         size_t place = i == 0 ? n - 1 : 8 + header + random_bits(&random) % (n - 8 - header);
         char bit = (char)(1 << i % 8);
         bytes[place] ^= bit;
-        write_bytes("run/training.safetensors", bytes, n);
+        file_write("run/training.safetensors", bytes, n);
         assert_told("is damaged: its checksum is ");
         bytes[place] ^= bit;
     }
@@ -577,7 +569,7 @@ START_TEST(a_changed_header_is_told)
     char *place = strstr(bytes + 8, edit->from);
     ck_assert_msg(place != NULL, "no %s", edit->from);
     memcpy(place, edit->to, strlen(edit->to));
-    write_bytes("run/training.safetensors", bytes, n);
+    file_write("run/training.safetensors", bytes, n);
     free(bytes);
     assert_told(edit->what);
 }
@@ -623,7 +615,7 @@ START_TEST(a_log_of_others_is_left_alone)
     TrainRow *rows;
     int n;
     Error error = {""};
-    write_bytes("log.csv", "my,own,table\n1,2,3\n", 19);
+    file_write("log.csv", "my,own,table\n1,2,3\n", 19);
     ck_assert_ptr_null(train_log_append("log.csv", 0, &error));
     ck_assert_ptr_nonnull(strstr(error.message, "log.csv: does not begin with step,loss,"));
     ck_assert(!train_log_read("log.csv", &rows, &n, &error));

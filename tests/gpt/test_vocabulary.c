@@ -155,18 +155,10 @@ START_TEST(swapped_files_are_told)
 }
 END_TEST
 
-static void write_text(const char *name, const char *text, size_t n)
-{
-    FILE *file = fopen(name, "w");
-    ck_assert_ptr_nonnull(file);
-    fwrite(text, 1, n, file);
-    ck_assert_int_eq(fclose(file), 0);
-}
-
 static void assert_json_refused(const char *text, size_t n, const char *expected)
 {
     vocabulary_write();
-    write_text("encoder.json", text, n);
+    file_write("encoder.json", text, n);
     assert_refused(expected);
 }
 

@@ -38,3 +38,11 @@ const char *folder_home(void)
 {
     return home;
 }
+
+void file_write(const char *name, const char *bytes, size_t n)
+{
+    FILE *file = fopen(name, "wb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(bytes, 1, n, file), n);
+    ck_assert_int_eq(fclose(file), 0);
+}
