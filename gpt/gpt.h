@@ -246,6 +246,8 @@ typedef enum TokenizerKind { TOKENIZER_GPT2, TOKENIZER_BYTES, TOKENIZER_CHARS, T
 
 const char *tokenizer_name(TokenizerKind kind);                // "gpt2"
 
+enum { GPT2_VOCABULARY = 50257, GPT2_END_OF_TEXT = 50256 };    // GPT-2's tokens, and the last of them, after which no text goes on
+
 typedef struct Tokenizer Tokenizer;
 
 // The caller frees each with tokenizer_free. NULL and an error that names the file if the vocabulary in folder (vocab.bpe and

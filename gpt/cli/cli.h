@@ -70,6 +70,7 @@ extern struct poptOption precision_options[];      // --precision
 extern struct poptOption compute_options[];        // --recompute, and those
 extern struct poptOption tokenizer_options[];      // --tokenizer, --vocab
 extern struct poptOption saved_model_options[];    // --model
+extern struct poptOption ids_options[];            // --ids, --targets
 extern struct poptOption run_options[];            // --threads, --quiet, --json, --help
 
 // Defaults are text, so that the help page shows what the parser reads.
@@ -121,9 +122,12 @@ bool options_float_list(const Options *options, int option, float **values, int 
 // Rows of whole numbers low ... high, "1,2,3;4,5,6", of an option that was given. The caller frees *values.
 bool options_int_rows(const Options *options, int option, int low, int high, int **values, int *n_rows, int *n_columns);
 
-// One batch, given by --ids and --targets: rows of ids below vocab_size, and what follows each. The caller frees both (B, T),
-// which are NULL where they were not read.
-bool options_batch(const Options *options, int vocab_size, int **ids, int **targets, int *B, int *T);
+// Was a batch given by --ids and --targets, or by one of them?
+bool options_by_ids(const Options *options);
+
+// That batch: rows of the model's ids, no longer than its context, and what follows each. The caller frees both (B, T), which are
+// NULL where they were not read.
+bool options_batch(const Options *options, const GPTConfig *config, int **ids, int **targets, int *B, int *T);
 
 // The preset named by --config, or fallback, changed by the switches given, and checked.
 bool options_config(const Options *options, const char *fallback, const GPTPreset **preset, GPTConfig *config);

@@ -8,7 +8,6 @@
 
 enum { OPTION_DATA = OPTION_OWN, OPTION_SPLIT };
 
-enum { GPT2_VOCABULARY = 50257 };
 enum { PART_ALL = SPLIT_COUNT };                   // of a text: train, val, or both
 
 #define DEFAULT_CONFIG "flow"
@@ -17,8 +16,7 @@ static struct poptOption text_options[] = {
     {"data", '\0', POPT_ARG_STRING, NULL, OPTION_DATA, "a text to predict (default: the built-in stories)", "FILE"},
     {"split", '\0', POPT_ARG_STRING, NULL, OPTION_SPLIT,
      "all of it, or what 'gptape train' learns from, or the tenth that it doesn't (default all; of the stories val)", "all|train|val"},
-    {"ids", '\0', POPT_ARG_STRING, NULL, OPTION_IDS, "token ids instead of a text, rows separated by ;", "1,2,3;4,5,6"},
-    {"targets", '\0', POPT_ARG_STRING, NULL, OPTION_TARGETS, "what follows each of them", "2,3,4;5,6,7"},
+    INCLUDE_OPTIONS(ids_options, NULL),
     POPT_TABLEEND,
 };
 
@@ -127,15 +125,6 @@ typedef struct Batch {
     int B, T;
 } Batch;
 
-static bool read_batch(const Options *options, const GPTConfig *config, Batch *batch)
-{
-    if (!options_batch(options, config->vocab_size, &batch->ids, &batch->targets, &batch->B, &batch->T)) {
-        return false;
-    }
-    return batch->T <= config->context_length ||
-           option_error(options, OPTION_IDS, "has rows of %d; the model's context length is %d", batch->T, config->context_length);
-}
-
 static cJSON *begin_json(const Subject *subject, double loss)
 {
     cJSON *json = cJSON_CreateObject();
@@ -180,7 +169,7 @@ static int eval_batch(const Options *options, const Subject *subject)
     Error error;
     int status = STATUS_USAGE;
 
-    if (read_batch(options, config, &batch)) {
+    if (options_batch(options, config, &batch.ids, &batch.targets, &batch.B, &batch.T)) {
         GPTCost cost = gpt_cost(config, batch.B, batch.T);
         size_t n_last = (size_t)batch.B * (size_t)config->vocab_size;
         status = STATUS_FAILED;
@@ -352,9 +341,7 @@ static int eval_text(const Options *options, const Subject *subject)
 
 static bool check_what(const Options *options)
 {
-    bool by_ids = options_given(options, OPTION_IDS) || options_given(options, OPTION_TARGETS);
-
-    if (by_ids && (options_given(options, OPTION_DATA) || options_given(options, OPTION_SPLIT))) {
+    if (options_by_ids(options) && (options_given(options, OPTION_DATA) || options_given(options, OPTION_SPLIT))) {
         command_error(options->help->name, "--ids and --targets are the whole batch; leave out --data and --split");
         return false;
     }
@@ -375,8 +362,7 @@ static int run(const Options *options)
     Tape *tape = tape_create();
     status = options_given(options, OPTION_MODEL) ? load_subject(options, &subject) : create_subject(options, &subject);
     if (status == STATUS_OK) {
-        bool by_ids = options_given(options, OPTION_IDS) || options_given(options, OPTION_TARGETS);
-        status = by_ids ? eval_batch(options, &subject) : eval_text(options, &subject);
+        status = options_by_ids(options) ? eval_batch(options, &subject) : eval_text(options, &subject);
     }
     gpt_free(subject.gpt);
     tape_free(tape);

@@ -14,11 +14,7 @@ enum {
     OPTION_GREEDY, OPTION_TEMPERATURE, OPTION_TOP_K, OPTION_TOP_P, OPTION_SAMPLES, OPTION_NO_CACHE
 };
 
-enum {
-    BYTES = 256,                                   // a vocabulary of at least this many can hold any text's bytes
-    GPT2_VOCABULARY = 50257,
-    GPT2_END_OF_TEXT = 50256
-};
+enum { BYTES = 256 };                              // a vocabulary of at least this many can hold any text's bytes
 
 #define DEFAULT_PROMPT "Every effort moves you"
 

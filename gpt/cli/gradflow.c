@@ -34,8 +34,7 @@ struct poptOption batch_options[] = {
      "stories)", "FILE"},
     {"batch", '\0', POPT_ARG_STRING, NULL, OPTION_BATCH, "rows of it (default " DEFAULT_BATCH ")", "N"},
     {"length", '\0', POPT_ARG_STRING, NULL, OPTION_LENGTH, "tokens a row (default: the context length)", "N"},
-    {"ids", '\0', POPT_ARG_STRING, NULL, OPTION_IDS, "token ids instead of a text, rows separated by ;", "1,2,3;4,5,6"},
-    {"targets", '\0', POPT_ARG_STRING, NULL, OPTION_TARGETS, "what follows each of them", "2,3,4;5,6,7"},
+    INCLUDE_OPTIONS(ids_options, NULL),
     POPT_TABLEEND,
 };
 

@@ -132,14 +132,10 @@ static bool read_ids(const Options *options, ExperimentConfig *config)
 {
     int *ids;
     int *targets;
-    bool read = options_batch(options, config->gpt.vocab_size, &ids, &targets, &config->B, &config->T);
+    bool read = options_batch(options, &config->gpt, &ids, &targets, &config->B, &config->T);
     config->ids = ids;
     config->targets = targets;
-    if (!read) {
-        return false;
-    }
-    return config->T <= config->gpt.context_length ||
-           option_error(options, OPTION_IDS, "has rows of %d; the context length is %d", config->T, config->gpt.context_length);
+    return read;
 }
 
 // Rows from the part of a text that 'gptape train' doesn't learn from, in the saved model's own tokens or in bytes.
@@ -247,8 +243,7 @@ static bool read_untrained(const Options *options, GradflowPlan *plan)
 
 static bool read_tokens(const Options *options, ExperimentConfig *config, int *status)
 {
-    bool by_ids = options_given(options, OPTION_IDS) || options_given(options, OPTION_TARGETS);
-    if (!by_ids) {
+    if (!options_by_ids(options)) {
         return read_text(options, config, status);
     }
     if (options_given(options, OPTION_DATA) || options_given(options, OPTION_BATCH) || options_given(options, OPTION_LENGTH)) {

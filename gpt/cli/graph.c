@@ -72,7 +72,7 @@ static Options with_defaults(const Options *given)
         return options;
     }
     bool configured = values[OPTION_CONFIG] != NULL || values[OPTION_MODEL] != NULL;
-    bool by_ids = values[OPTION_IDS] != NULL || values[OPTION_TARGETS] != NULL;
+    bool by_ids = options_by_ids(given);
     values[OPTION_CONFIG] = configured ? values[OPTION_CONFIG] : config;
     values[OPTION_BATCH] = by_ids || values[OPTION_BATCH] != NULL ? values[OPTION_BATCH] : batch;
     values[OPTION_LENGTH] = by_ids || values[OPTION_LENGTH] != NULL ? values[OPTION_LENGTH] : length;

@@ -126,22 +126,17 @@ static bool read_fixed_batch(const Options *options, TrainSetup *setup)
         }
     }
     if (!train_option_read(options, OPTION_ACCUMULATE, "1", &setup->train) ||
-        !options_batch(options, setup->gpt.vocab_size, &setup->ids, &setup->targets, &rows, &setup->train.length)) {
+        !options_batch(options, &setup->gpt, &setup->ids, &setup->targets, &rows, &setup->train.length)) {
         return false;
     }
     setup->train.batch = rows / setup->train.accumulate;
-    if (rows % setup->train.accumulate != 0) {
-        return option_error(options, OPTION_ACCUMULATE, "does not part the %d rows of --ids evenly", rows);
-    }
-    return setup->train.length <= setup->gpt.context_length
-        || option_error(options, OPTION_IDS, "has rows of %d, and the context length is %d", setup->train.length,
-                        setup->gpt.context_length);
+    return rows % setup->train.accumulate == 0
+        || option_error(options, OPTION_ACCUMULATE, "does not part the %d rows of --ids evenly", rows);
 }
 
 static bool read_numbers(const Options *options, TrainSetup *setup)
 {
-    bool fixed = options_given(options, OPTION_IDS) || options_given(options, OPTION_TARGETS);
-    bool sized = fixed ? read_fixed_batch(options, setup) : read_sizes(options, &setup->gpt, &setup->train);
+    bool sized = options_by_ids(options) ? read_fixed_batch(options, setup) : read_sizes(options, &setup->gpt, &setup->train);
     return sized && read_schedule(options, &setup->gpt, &setup->train) && read_adamw(options, &setup->train)
         && read_intervals(options, &setup->train) && options_seed(options, &setup->seed);
 }
@@ -152,7 +147,6 @@ static bool read_numbers(const Options *options, TrainSetup *setup)
 // GPT-2's for a model of as many tokens as GPT-2 has; else the text's own characters.
 static bool tokenizer_kind_asked(const Options *options, const GPTConfig *config, TokenizerKind *kind)
 {
-    enum { GPT2_VOCABULARY = 50257 };
     if (options_given(options, OPTION_TOKENIZER) || options_given(options, OPTION_VOCAB)) {
         return options_tokenizer_kind(options, TOKENIZER_COUNT, kind);
     }

@@ -100,10 +100,10 @@ static bool check_batch(const Options *options, const TrainSetup *saved)
     int *targets;
     int rows = 0;
     int length = 0;
-    if (!options_given(options, OPTION_IDS) && !options_given(options, OPTION_TARGETS)) {
+    if (!options_by_ids(options)) {
         return true;
     }
-    bool read = options_batch(options, saved->gpt.vocab_size, &ids, &targets, &rows, &length);
+    bool read = options_batch(options, &saved->gpt, &ids, &targets, &rows, &length);
     size_t bytes = (size_t)rows * (size_t)length * sizeof *ids;
     bool same = read && saved->ids != NULL && rows == saved->train.accumulate * saved->train.batch
              && length == saved->train.length && memcmp(ids, saved->ids, bytes) == 0 && memcmp(targets, saved->targets, bytes) == 0;

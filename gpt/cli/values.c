@@ -279,22 +279,3 @@ bool options_int_rows(const Options *options, int option, int low, int high, int
     *n_columns = column;
     return true;
 }
-
-bool options_batch(const Options *options, int vocab_size, int **ids, int **targets, int *B, int *T)
-{
-    int rows;
-    int columns;
-
-    *ids = NULL;
-    *targets = NULL;
-    if (!options_given(options, OPTION_IDS) || !options_given(options, OPTION_TARGETS)) {
-        command_error(options->help->name, "--ids and --targets: give both, rows of the same length");
-        return false;
-    }
-    if (!options_int_rows(options, OPTION_IDS, 0, vocab_size - 1, ids, B, T) ||
-        !options_int_rows(options, OPTION_TARGETS, 0, vocab_size - 1, targets, &rows, &columns)) {
-        return false;
-    }
-    return (rows == *B && columns == *T) ||
-           option_error(options, OPTION_TARGETS, "is %d x %d, and --ids is %d x %d", rows, columns, *B, *T);
-}

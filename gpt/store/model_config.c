@@ -181,7 +181,7 @@ static bool read_word(const Keys *keys, const char *key, const char *fallback, c
 static bool read_sizes(const Keys *keys, GPTConfig *config)
 {
     int inner;
-    if (!read_size(keys, "vocab_size", 50257, &config->vocab_size) ||
+    if (!read_size(keys, "vocab_size", GPT2_VOCABULARY, &config->vocab_size) ||
         !read_size(keys, "n_positions", 1024, &config->context_length) ||
         !read_size(keys, "n_layer", 12, &config->n_layer) ||
         !read_size(keys, "n_head", 12, &config->n_head) ||

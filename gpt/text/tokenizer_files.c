@@ -155,13 +155,13 @@ static Tokenizer *read_own(const char *folder, Error *error)
 // Nothing in the folder tells of a tokenizer: what has models of this many tokens?
 static Tokenizer *guess(const char *folder, int vocab_size, Error *error)
 {
-    enum { BYTES = 256, GPT2_TOKENS = 50257, GPT2_ROUNDED = 50304 };
+    enum { BYTES = 256, GPT2_ROUNDED = 50304 };
     if (vocab_size == BYTES) {
         return tokenizer_bytes();
     }
     char *usual = vocabulary_folder(NULL);
     Tokenizer *tokenizer = NULL;
-    if (vocab_size < GPT2_TOKENS || vocab_size > GPT2_ROUNDED) {
+    if (vocab_size < GPT2_VOCABULARY || vocab_size > GPT2_ROUNDED) {
         error_set(error, "%s: has no tokenizer: no " OWN_FILE ", no vocab.json with merges.txt, no tokenizer.json", folder);
     } else if (!vocabulary_found(usual)) {
         error_set(error, "%s: has no tokenizer (no vocab.json with merges.txt, no tokenizer.json), and GPT-2's is not in %s; 'make vocab' gets it",

@@ -339,7 +339,7 @@ static const Wrong wrongs[] = {
     {"--ids 1,2 --targets 2,900", 2, "--targets 2,900: '900' is no whole number from 0 to 64"},
     {"--ids 1,2 --targets 2,3 --accumulate 2", 2, "--accumulate 2: does not part the 1 rows"},
     {"--ids 1,2 --targets 2,3 --batch 2", 2, "--batch 2: is about a text"},
-    {"--ids 1,2 --targets 2,3 --config tiny --context-length 1", 2, "--ids 1,2: has rows of 2, and the context length is 1"},
+    {"--ids 1,2 --targets 2,3 --config tiny --context-length 1", 2, "--ids 1,2: has rows of 2; the model's context length is 1"},
     {"--data text.txt --vocab-size 5", 2, "--vocab-size 5: is too small"},
     {"--data text.txt --tokenizer morse", 2, "--tokenizer morse: is not known"},
     {"--model none", 1, "none: there is no such folder"},
