@@ -252,7 +252,8 @@ void dataset_batch(const Dataset *dataset, DatasetSplit split, Random *random, i
     size_t n_rows = count_rows(dataset, split, T);
     for (int b = 0; b < B; b++) {
         size_t place = (size_t)(random_double(random) * (double)n_rows);
-        copy_row(dataset, split, place, T, ids + b * T, targets + b * T);
+        size_t row = (size_t)b * (size_t)T;
+        copy_row(dataset, split, place, T, ids + row, targets + row);
     }
 }
 
@@ -266,9 +267,11 @@ void dataset_ids(const Dataset *dataset, size_t first, size_t n, int *ids)
 void dataset_eval_batch(const Dataset *dataset, DatasetSplit split, int batch, int n_batches, int B, int T, int *ids, int *targets)
 {
     size_t last = count_rows(dataset, split, T) - 1;
-    double apart = n_batches * B > 1 ? (double)last / (n_batches * B - 1) : 0;
+    double n_rows = (double)n_batches * B;
+    double apart = n_rows > 1 ? (double)last / (n_rows - 1) : 0;
     for (int b = 0; b < B; b++) {
-        size_t place = (size_t)(apart * (batch * B + b));
-        copy_row(dataset, split, place < last ? place : last, T, ids + b * T, targets + b * T);
+        size_t place = (size_t)(apart * ((double)batch * B + b));
+        size_t row = (size_t)b * (size_t)T;
+        copy_row(dataset, split, place < last ? place : last, T, ids + row, targets + row);
     }
 }

@@ -24,9 +24,10 @@ bool passage_batch(int B, int T, int *ids, int *targets, Error *error)
     size_t last_start = n - (size_t)T - 1;
     for (int b = 0; b < B; b++) {
         size_t start = B == 1 ? 0 : last_start * (size_t)b / (size_t)(B - 1);
-        for (int t = 0; t < T; t++) {
-            ids[b * T + t] = (unsigned char)passage[start + (size_t)t];
-            targets[b * T + t] = (unsigned char)passage[start + (size_t)t + 1];
+        size_t row = (size_t)b * (size_t)T;
+        for (size_t t = 0; t < (size_t)T; t++) {
+            ids[row + t] = (unsigned char)passage[start + t];
+            targets[row + t] = (unsigned char)passage[start + t + 1];
         }
     }
     return true;
