@@ -280,6 +280,9 @@ enum { UTF8_BAD = 0, UTF8_CUT = -1 };
 int utf8_read(const char *text, size_t n, int *code);
 int utf8_write(int code, char bytes[4]);           // its length
 
+// How many of n bytes are a byte order mark, U+FEFF, which some editors begin a text with and which is no part of it: 3 or 0.
+size_t utf8_mark(const char *text, size_t n);
+
 // All of a file, or of a stream that messages call name, with a '\0' behind it. The caller frees *text.
 bool file_read(const char *path, char **text, size_t *n, Error *error);
 bool stream_read(FILE *stream, const char *name, char **text, size_t *n, Error *error);
@@ -342,7 +345,7 @@ struct Dataset {
 // Called now and then while a text is made into tokens, with how many of its n MiB are done.
 typedef void DatasetProgress(int done, int n, void *context);
 
-// The UTF-8 text at path (NULL: the built-in stories) in tokens. They are kept in folder, as data.bin, and taken from there when
+// The UTF-8 text at path (NULL: the built-in stories) in tokens, without a byte order mark. They are kept in folder, as data.bin, and taken from there when
 // the same text is opened again with the same tokenizer; folder NULL keeps them for this time only. The text may be longer
 // than memory. The caller frees the result with dataset_free. NULL and an error if the file can't be read, is empty or not UTF-8,
 // if the tokenizer lacks one of its characters, or if the tokens can't be written.

@@ -112,6 +112,9 @@ static bool read_text(const Options *options, Text *text, Error *error)
     if (!file_read(options->values[OPTION_DATA], &text->bytes, &text->n, error)) {
         return false;
     }
+    size_t mark = utf8_mark(text->bytes, text->n);
+    text->n -= mark;
+    memmove(text->bytes, text->bytes + mark, text->n + 1);
     if (text->n == 0) {
         free(text->bytes);
         *text = (Text){0};
@@ -125,7 +128,15 @@ static Tokenizer *make_tokenizer(const Options *options, TokenizerKind kind, con
     if (kind == TOKENIZER_GPT2) {
         return options_gpt2(options, error);
     }
-    return kind == TOKENIZER_BYTES ? tokenizer_bytes() : tokenizer_chars(text->bytes, text->n, error);
+    if (kind == TOKENIZER_BYTES) {
+        return tokenizer_bytes();
+    }
+    Error why;
+    Tokenizer *tokenizer = tokenizer_chars(text->bytes, text->n, &why);
+    if (tokenizer == NULL) {
+        error_set(error, "%s: %.300s", options->values[OPTION_DATA], why.message);
+    }
+    return tokenizer;
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -7,17 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-// "gptape info: text". Text from the command line may hold anything: control characters are shown, not sent to the terminal.
+// "gptape info: text". Text from the command line may hold anything: control characters, and bytes that are no UTF-8, are shown, not
+// sent to the terminal.
 static void print_line(const char *command, const char *text)
 {
     fprintf(stderr, "gptape%s%s: ", command == NULL ? "" : " ", command == NULL ? "" : command);
-    for (const char *at = text; *at != '\0'; at++) {
-        unsigned char byte = (unsigned char)*at;
-        if (byte < 0x20 || byte == 0x7f) {
-            fprintf(stderr, "\\x%02x", byte);
-        } else {
-            fputc(byte, stderr);
+    for (size_t n = strlen(text); n > 0; ) {
+        int code = 0;
+        int length = utf8_read(text, n, &code);
+        bool shown = length > 0 && code >= 0x20 && !(code >= 0x7f && code < 0xa0);
+        size_t taken = length > 0 ? (size_t)length : 1;
+        for (size_t i = 0; i < taken; i++) {
+            fprintf(stderr, shown ? "%c" : "\\x%02x", (unsigned char)text[i]);
         }
+        text += taken;
+        n -= taken;
     }
     fputc('\n', stderr);
 }

@@ -54,8 +54,8 @@ static bool read_wish(const Options *options, Wish *wish)
            options_int(options, OPTION_BYTES, MOST_TEXT, 1, MOST, &wish->bytes) && options_seed(options, &wish->seed);
 }
 
-// Prints each story as it comes, or collects it.
-static size_t tell_stories(const Wish *wish, cJSON *collected)
+// Prints each story as it comes, or collects it. Returns the bytes of all; *too_long gets those of the one that there was no room for.
+static size_t tell_stories(const Wish *wish, cJSON *collected, size_t *too_long)
 {
     Stories *stories = stories_create();
     Random random;
@@ -65,13 +65,14 @@ static size_t tell_stories(const Wish *wish, cJSON *collected)
     random_seed(&random, wish->seed);
     for (int i = 0; i < wish->count && room; i++) {
         char *story = stories_tell(stories, &random);
-        room = told + strlen(story) <= (size_t)wish->bytes;
+        *too_long = strlen(story);
+        room = told + *too_long <= (size_t)wish->bytes;
         if (room && collected == NULL) {
             fputs(story, stdout);
         } else if (room) {
             cJSON_AddItemToArray(collected, cJSON_CreateString(story));
         }
-        told += room ? strlen(story) : 0;
+        told += room ? *too_long : 0;
         free(story);
     }
     stories_free(stories);
@@ -81,20 +82,25 @@ static size_t tell_stories(const Wish *wish, cJSON *collected)
 static int tell(const Options *options)
 {
     Wish wish;
+    size_t first = 0;
 
     if (!read_wish(options, &wish)) {
         return STATUS_USAGE;
     }
-    if (!options_given(options, OPTION_JSON)) {
-        tell_stories(&wish, NULL);
-        return STATUS_OK;
+    cJSON *collected = options_given(options, OPTION_JSON) ? cJSON_CreateArray() : NULL;
+    size_t told = tell_stories(&wish, collected, &first);
+    if (told == 0) {
+        option_error(options, OPTION_BYTES, "holds no whole story; the first has %zu bytes", first);
+        cJSON_Delete(collected);
+        return STATUS_USAGE;
     }
-    cJSON *json = cJSON_CreateObject();
-    cJSON *collected = cJSON_CreateArray();
-    json_add_count(json, "seed", (double)wish.seed);
-    json_add_count(json, "bytes", (double)tell_stories(&wish, collected));
-    cJSON_AddItemToObject(json, "stories", collected);
-    json_print(json);
+    if (collected != NULL) {
+        cJSON *json = cJSON_CreateObject();
+        json_add_count(json, "seed", (double)wish.seed);
+        json_add_count(json, "bytes", (double)told);
+        cJSON_AddItemToObject(json, "stories", collected);
+        json_print(json);
+    }
     return STATUS_OK;
 }
 
@@ -195,7 +201,8 @@ static int check(const Options *options)
         return STATUS_FAILED;
     }
     Stories *stories = stories_create();
-    StoryCount count = stories_check(stories, text, n, note_fault, &faults);
+    size_t mark = utf8_mark(text, n);
+    StoryCount count = stories_check(stories, text + mark, n - mark, note_fault, &faults);
     if (options_given(options, OPTION_JSON)) {
         print_count_json(&count, &faults);
     } else {

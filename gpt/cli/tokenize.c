@@ -27,7 +27,7 @@ static const CommandHelp tokenize_help = {
              "and vocab.json, or tokenizer.json), which 'make vocab' gets. Special tokens are ordinary text to it: <|endoftext|>\n"
              "becomes seven ids.\n"
              "With bytes each byte is its own id. With chars an id is a character's place in the sorted alphabet of the text\n"
-             "itself, which must be UTF-8; to decode, name that text with --alphabet.",
+             "itself, which must be UTF-8, a byte order mark left out; to decode, name that text with --alphabet.",
     .examples = "  gptape tokenize < README.md\n"
                 "  gptape tokenize --json < README.md\n"
                 "  gptape tokenize < README.md | gptape tokenize --decode\n"
@@ -49,6 +49,13 @@ static int failed(const Job *job, int status, const Error *error)
 {
     command_error(job->options->help->name, "%s", error->message);
     return status;
+}
+
+// The same about a text that is called name.
+static int wrong_text(const Job *job, const char *name, const Error *error)
+{
+    command_error(job->options->help->name, "%s: %s", name, error->message);
+    return STATUS_USAGE;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -136,7 +143,7 @@ static int encode(const Job *job)
     Error error;
 
     if (!tokenizer_encode(job->tokenizer, job->input, job->n, &ids, &n_ids, &error)) {
-        return failed(job, STATUS_USAGE, &error);
+        return wrong_text(job, "stdin", &error);
     }
     if (options_given(job->options, OPTION_JSON)) {
         print_ids_json(job, ids, n_ids);
@@ -237,11 +244,12 @@ static int make_chars(Job *job)
     if (path != NULL && !file_read(path, &text, &n, &error)) {
         return failed(job, STATUS_FAILED, &error);
     }
-    job->tokenizer = tokenizer_chars(text, n, &error);
+    size_t mark = utf8_mark(text, n);
+    job->tokenizer = tokenizer_chars(text + mark, n - mark, &error);
     if (path != NULL) {
         free(text);
     }
-    return job->tokenizer == NULL ? failed(job, STATUS_USAGE, &error) : STATUS_OK;
+    return job->tokenizer == NULL ? wrong_text(job, path != NULL ? path : "stdin", &error) : STATUS_OK;
 }
 
 static int make_tokenizer(Job *job)
@@ -269,6 +277,14 @@ static bool check_options(const Options *options, TokenizerKind kind)
     return true;
 }
 
+// A byte order mark is no character of the text. The other tokenizers take bytes as they are, and give them back.
+static void skip_mark(Job *job)
+{
+    size_t mark = utf8_mark(job->input, job->n);
+    job->n -= mark;
+    memmove(job->input, job->input + mark, job->n + 1);
+}
+
 static int tokenize(const Options *options)
 {
     Job job = {.options = options};
@@ -279,6 +295,9 @@ static int tokenize(const Options *options)
     }
     if (!stream_read(stdin, "stdin", &job.input, &job.n, &error)) {
         return failed(&job, STATUS_FAILED, &error);
+    }
+    if (job.kind == TOKENIZER_CHARS) {
+        skip_mark(&job);
     }
     int status = make_tokenizer(&job);
     if (status == STATUS_OK) {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 static struct poptOption data_options[] = {
-    {"data", '\0', POPT_ARG_STRING, NULL, OPTION_DATA, "a text to learn, UTF-8 (default: stories from a grammar)", "FILE"},
+    {"data", '\0', POPT_ARG_STRING, NULL, OPTION_DATA, "a text to learn, UTF-8, a byte order mark left out (default: stories from a grammar)", "FILE"},
     {"ids", '\0', POPT_ARG_STRING, NULL, OPTION_IDS, "one batch of token ids for every step instead, rows separated by ;", "1,2,3;4,5,6"},
     {"targets", '\0', POPT_ARG_STRING, NULL, OPTION_TARGETS, "what follows each of them", "2,3,4;5,6,7"},
     {"out", '\0', POPT_ARG_STRING, NULL, OPTION_OUT, "the run's folder (default: a new one, " RUNS "/1, " RUNS "/2, ...)", "DIR"},

@@ -105,7 +105,11 @@ static Tokenizer *read_alphabet(const Safetensors *file, Error *error)
     }
     char *text = memory_allocate(array->bytes + 1, "the alphabet");
     bool read = safetensors_read(file, array, 0, array->count, text, error);
-    Tokenizer *tokenizer = read ? tokenizer_chars(text, array->bytes, error) : NULL;
+    Error why;
+    Tokenizer *tokenizer = read ? tokenizer_chars(text, array->bytes, &why) : NULL;
+    if (read && tokenizer == NULL) {
+        error_set(error, "%s: its alphabet: %.300s", file->path, why.message);
+    }
     free(text);
     return tokenizer;
 }

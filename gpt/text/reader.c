@@ -14,6 +14,15 @@
 
 enum { PART_BYTES = 1 << 20, LONGEST_PART = 1 << 24 };
 
+// Leaves out a byte order mark: it counts among the bytes before the text, but is not read.
+static void skip_mark(Reader *reader)
+{
+    char bytes[4];
+    size_t n = fread(bytes, 1, sizeof bytes, reader->file);
+    reader->offset = utf8_mark(bytes, n);
+    fseek(reader->file, (long)reader->offset, SEEK_SET);
+}
+
 static bool reader_open(Reader *reader, const char *path, Error *error)
 {
     struct stat status;
@@ -27,7 +36,8 @@ static bool reader_open(Reader *reader, const char *path, Error *error)
     reader->size = (size_t)status.st_size;
     reader->capacity = PART_BYTES;
     reader->text = memory_allocate(reader->capacity, "a text");
-    return reader->size > 0 || error_set(error, "%s: is empty", path);
+    skip_mark(reader);
+    return reader->size > reader->offset || error_set(error, "%s: is empty", path);
 }
 
 bool reader_begin(Reader *reader, const char *path, Error *error)

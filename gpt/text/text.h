@@ -117,7 +117,7 @@ typedef struct TextPart {
 // beginning where the one before it was encoded up to, are the whole's.
 bool tokenizer_encode_part(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, Error *error);
 
-// A text that is read part by part. It must be UTF-8, and have no zero bytes.
+// A text that is read part by part, behind its byte order mark if it has one. It must be UTF-8, and have no zero bytes.
 typedef struct Reader {
     char *name;                                    // for messages
     FILE *file;                                    // NULL: all of it is in the buffer
@@ -125,7 +125,7 @@ typedef struct Reader {
     size_t n;                                      // its bytes, of whole characters
     size_t waiting;                                // behind them, the beginning of a character: 0 to 3 bytes
     size_t capacity;
-    size_t offset;                                 // where the part begins in the text
+    size_t offset;                                 // where the part begins in the file
     size_t size;                                   // of the text as the file system has it
     bool ends;                                     // the part is the last one
 } Reader;

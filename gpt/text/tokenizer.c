@@ -68,6 +68,11 @@ static Tokenizer *chars_of(const Characters *characters)
     return tokenizer;
 }
 
+static bool not_utf8(char byte, size_t at, Error *error)
+{
+    return error_set(error, "the text is not UTF-8: byte 0x%02x at %zu", (unsigned char)byte, at);
+}
+
 // Marks each character of text; false and an error if text is no UTF-8.
 static bool mark_characters(Characters *characters, const char *text, size_t n, Error *error)
 {
@@ -76,8 +81,7 @@ static bool mark_characters(Characters *characters, const char *text, size_t n, 
         int code;
         int length = utf8_read(text + at, n - at, &code);
         if (length <= 0) {
-            return error_set(error, "the text's byte 0x%02x after %zu others is no UTF-8; the tokenizer bytes takes any",
-                             (unsigned char)text[at], at);
+            return not_utf8(text[at], at, error);
         }
         characters->n += !characters->seen[code];
         characters->seen[code] = true;
@@ -233,11 +237,14 @@ static bool encode_chars(const Tokenizer *tokenizer, TextPart part, int *ids, si
         const char *character = part.text + at;
         int code;
         int length = utf8_read(character, part.n - at, &code);
-        int id = length > 0 ? tokens_find(&tokenizer->tokens, character, (size_t)length) : -1;
+        if (length <= 0) {
+            return not_utf8(*character, part.offset + at, error);
+        }
+        int id = tokens_find(&tokenizer->tokens, character, (size_t)length);
         if (id < 0) {
             char alphabet[ALPHABET_TEXT];
             return error_set(error, "the text's character '%.*s' after %zu bytes is not in the alphabet of %d: %s",
-                             length > 0 ? length : 1, character, part.offset + at, tokenizer->tokens.n,
+                             length, character, part.offset + at, tokenizer->tokens.n,
                              alphabet_text(&tokenizer->tokens, alphabet));
         }
         ids[*n_ids] = id;

@@ -50,6 +50,13 @@ int utf8_read(const char *text, size_t n, int *code)
     return length;
 }
 
+size_t utf8_mark(const char *text, size_t n)
+{
+    int code;
+    int length = utf8_read(text, n, &code);
+    return length > 0 && code == 0xfeff ? (size_t)length : 0;
+}
+
 int utf8_write(int code, char bytes[4])
 {
     int length = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;

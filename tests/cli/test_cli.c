@@ -530,6 +530,9 @@ START_TEST(bench_chooses_cases)
     run = run_gptape("bench --case tokenizer --data /dev/null");
     assert_one_line_error(&run, 1, "/dev/null");
     run_free(&run);
+    run = run_shell("printf 'a\\377' | $GPTAPE_BIN bench --case tokenizer --tokenizer chars --data /dev/stdin");
+    assert_one_line_error(&run, 1, "gptape bench: /dev/stdin: the text is not UTF-8: byte 0xff at 1\n");
+    run_free(&run);
     run = run_gptape("bench --seconds -1");
     assert_one_line_error(&run, 2, "from 0");
     run_free(&run);

@@ -346,6 +346,9 @@ START_TEST(a_character_it_never_saw_is_named)
     Run run = run_shell("gptape generate --model model --prompt 'caf\xc3\xa9'");
     assert_one_line_error(&run, 2, "--prompt caf\xc3\xa9: the text's character 'f' after 2 bytes is not in the alphabet of 4: \\x0aabc");
     run_free(&run);
+    run = run_shell("gptape generate --model model --prompt \"$(printf 'ab\\377')\"");
+    assert_one_line_error(&run, 2, "--prompt ab\\xff: the text is not UTF-8: byte 0xff at 2\n");
+    run_free(&run);
 }
 END_TEST
 

@@ -593,6 +593,29 @@ START_TEST(an_id_beyond_the_vocabulary_is_refused)
 }
 END_TEST
 
+// Only at the beginning: one in the middle is a character that somebody put there.
+START_TEST(a_byte_order_mark_is_left_out)
+{
+    static const char text[] = "\xef\xbb\xbf" "ab\xef\xbb\xbf" "ba";
+    static const int of_characters[] = {0, 1, 2, 1, 0};
+    static const int of_bytes[] = {'a', 'b', 0xef, 0xbb, 0xbf, 'b', 'a'};
+    Error error = {""};
+    int ids[7];
+    write_file("marked.txt", text, sizeof text - 1);
+    Tokenizer *tokenizers[] = {chars_of("marked.txt"), tokenizer_bytes()};
+    for (int i = 0; i < 2; i++) {
+        size_t n = i == 0 ? 5 : 7;
+        Dataset *dataset = dataset_open("marked.txt", tokenizers[i], NULL, NULL, NULL, &error);
+        ck_assert_msg(dataset != NULL, "%s", error.message);
+        ck_assert_uint_eq(dataset->n_tokens, n);
+        dataset_ids(dataset, 0, n, ids);
+        ck_assert_mem_eq(ids, i == 0 ? of_characters : of_bytes, n * sizeof *ids);
+        dataset_free(dataset);
+        tokenizer_free(tokenizers[i]);
+    }
+}
+END_TEST
+
 // ------------------------------------------------------------------------------------------------------------
 // What can't be data
 
@@ -613,6 +636,8 @@ typedef struct NoText {
 
 static const NoText no_texts[] = {
     {"", 0, "text: is empty"},
+    {"\xef\xbb\xbf", 3, "text: is empty"},
+    {"\xef\xbb\xbf" "a\xff", 5, "text: is not UTF-8 text: byte 0xff at 4"},
     {"ab\xff" "c", 4, "text: is not UTF-8 text: byte 0xff at 2"},
     {"ab\0c", 4, "text: is not UTF-8 text: byte 0x00 at 2"},
     {"\u00e9\xc3", 3, "text: is not UTF-8 text: byte 0xc3 at 2"},
@@ -733,6 +758,7 @@ int main(void)
     tcase_add_test(tests, another_text_or_tokenizer_is_noticed);
     tcase_add_test(tests, a_damaged_file_is_made_anew);
     tcase_add_test(tests, an_id_beyond_the_vocabulary_is_refused);
+    tcase_add_test(tests, a_byte_order_mark_is_left_out);
     tcase_add_loop_test(tests, what_is_no_text_is_refused, 0, sizeof no_texts / sizeof no_texts[0]);
     tcase_add_test(tests, what_is_no_file_is_refused);
     tcase_add_test(tests, a_fault_behind_the_first_part_is_told_by_its_place);
