@@ -43,7 +43,7 @@ static struct poptOption experiment_options[] = {
     {"depths", '\0', POPT_ARG_STRING, NULL, OPTION_DEPTHS, "also compare first with last layer at these depths", SHOW_DEPTHS},
     {"steps", '\0', POPT_ARG_STRING, NULL, OPTION_STEPS, "train so many AdamW steps, measuring each (default 0)", "N"},
     {"lr", '\0', POPT_ARG_STRING, NULL, OPTION_LR, "their learning rate (default " DEFAULT_LR ")", "X"},
-    {"same-dy", '\0', POPT_ARG_NONE, NULL, OPTION_SAME_DY, "send the same gradient into both networks' outputs", NULL},
+    {"same-dy", '\0', POPT_ARG_NONE, NULL, OPTION_SAME_DY, "send a gradient into the output that is the same for both networks, instead of the loss's", NULL},
     POPT_TABLEEND,
 };
 

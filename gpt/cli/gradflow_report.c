@@ -26,6 +26,19 @@ static void print_sizes(const DeepConfig *deep)
     printf("%d-%d-...-%d-%d", deep->sizes[0], deep->sizes[1], deep->sizes[n - 1], deep->sizes[n]);
 }
 
+// Where the gradients come from.
+static const char *origin_text(const ExperimentConfig *config)
+{
+    if (!config->same_dy) {
+        return "Each network's gradient is that of its own loss.";
+    }
+    if (config->arms == ARMS_BOTH) {
+        return "The same gradient dL/dy enters the output of both networks.";
+    }
+    return config->net == NET_MLP ? "The gradient dL/dy that enters the output is 1, and not the loss's."
+                                  : "The gradient dL/dy that enters the output is that of logits which are all the same, and not the loss's.";
+}
+
 static void print_heading(const ExperimentConfig *config)
 {
     if (config->net == NET_MLP) {
@@ -47,8 +60,7 @@ static void print_heading(const ExperimentConfig *config)
         printf("; medians of %d seeds, %llu to %llu\n", config->n_seeds, (unsigned long long)config->seed,
                (unsigned long long)last);
     }
-    printf("%s\n\n", config->same_dy ? "The same gradient dL/dy enters the output of both networks."
-                                     : "Each network's gradient is that of its own loss.");
+    printf("%s\n\n", origin_text(config));
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -174,6 +174,15 @@ START_TEST(same_dy_enters_both_networks)
     ck_assert_double_eq(csv_value(run.out, "off", "layers.7.out", "activation_grad"), 1);
     ck_assert_double_eq(csv_value(run.out, "on", "layers.7.out", "activation_grad"), 1);
     run_free(&run);
+    run = run_gptape("gradflow --depth 8 --same-dy");
+    assert_has(&run, run.out, "\nThe same gradient dL/dy enters the output of both networks.\n");
+    run_free(&run);
+    run = run_gptape("gradflow --depth 8 --same-dy --shortcut off");
+    assert_has(&run, run.out, "\nThe gradient dL/dy that enters the output is 1, and not the loss's.\n");
+    run_free(&run);
+    run = run_gptape("gradflow --net gpt --n-layer 1 --same-dy --shortcut on");
+    assert_has(&run, run.out, "\nThe gradient dL/dy that enters the output is that of logits which are all the same, and not the loss's.\n");
+    run_free(&run);
 }
 END_TEST
 

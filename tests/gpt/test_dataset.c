@@ -601,7 +601,7 @@ START_TEST(a_byte_order_mark_is_left_out)
     static const int of_bytes[] = {'a', 'b', 0xef, 0xbb, 0xbf, 'b', 'a'};
     Error error = {""};
     int ids[7];
-    write_file("marked.txt", text, sizeof text - 1);
+    file_write("marked.txt", text, sizeof text - 1);
     Tokenizer *tokenizers[] = {chars_of("marked.txt"), tokenizer_bytes()};
     for (int i = 0; i < 2; i++) {
         size_t n = i == 0 ? 5 : 7;
