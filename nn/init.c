@@ -16,6 +16,12 @@ const char *init_name(InitScheme scheme)
 
 void module_initialize(Module *root, Init init, Random *random)
 {
+    if ((unsigned)init.scheme >= INIT_COUNT) {
+        fail_mistake(HERE, "module_initialize: %d is not a scheme", (int)init.scheme);
+    }
+    if (random == NULL) {
+        fail_mistake(HERE, "module_initialize: random is NULL");
+    }
     for (Module *module = root; module != NULL; module = module_next(root, module)) {
         if (module->kind->initialize != NULL) {
             module->kind->initialize(module, &init, random);

@@ -39,7 +39,13 @@ static void draw_torch(Random *random, Real *weight, size_t n_weight, Real *bias
 // GPT-2 starts what is written into the residual stream smaller, because 2 n_layer such terms add up in it.
 static double gpt2_std(const Linear *linear, const Init *init)
 {
-    return linear->residual ? 0.02 / sqrt(2.0 * init->n_layer) : 0.02;
+    if (!linear->residual) {
+        return 0.02;
+    }
+    if (init->n_layer < 1) {
+        fail_mistake(HERE, "module_initialize: INIT_GPT2 wants to know n_layer, which is %d", init->n_layer);
+    }
+    return 0.02 / sqrt(2.0 * init->n_layer);
 }
 
 static void linear_initialize(Module *module, const Init *init, Random *random)
@@ -69,7 +75,7 @@ static void linear_initialize(Module *module, const Init *init, Random *random)
             random_normal(random, weight, n_weight, 0.0, sqrt(2.0 / n_in));
             break;
         case INIT_COUNT:
-            fail_mistake(HERE, "linear_initialize: INIT_COUNT is not a scheme");
+            break;                                 // refused by module_initialize
         }
     }
 }

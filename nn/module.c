@@ -19,6 +19,9 @@ static char *path_of(const Module *parent, const char *name)
 
 void module_init(Module *module, const ModuleKind *kind, Module *parent, const char *name)
 {
+    if (kind == NULL || name == NULL) {
+        fail_mistake(HERE, "module_init: the %s is NULL", kind == NULL ? "kind" : "name");
+    }
     *module = (Module){.kind = kind, .name = path_of(parent, name), .parent = parent};
     if (parent == NULL) {
         return;
@@ -57,6 +60,9 @@ Module *module_next(const Module *root, const Module *module)
 // Children first, because a child's links are read to find the next.
 void module_free(Module *root)
 {
+    if (root == NULL) {
+        return;
+    }
     Module *child = root->first_child;
     while (child != NULL) {
         Module *next = child->next_sibling;
@@ -149,6 +155,11 @@ static void print_module(const Module *module, int depth)
 
 void module_print(const Module *root)
 {
+    if (root == NULL) {
+        printf("<no module>\n");
+        fflush(stdout);
+        return;
+    }
     ParameterList list = module_parameters(root);
     print_module(root, 0);
     printf("%zu values in %d parameters\n", list.values, list.count);

@@ -53,7 +53,7 @@ struct Module {
     Module *next_sibling;
 };
 
-// Makes module a child of parent called name (NULL and "" for the root of a tree).
+// Makes module a child of parent, called name. The root of a tree has the parent NULL and the name "".
 void module_init(Module *module, const ModuleKind *kind, Module *parent, const char *name);
 Tensor *module_add_parameter(Module *module, const char *label, Shape shape);  // zero; belongs to the module
 void module_free(Module *root);                    // frees names and parameters of the whole tree, not the structs

@@ -188,7 +188,7 @@ void gradcheck_ops(GradCheckReport *report, void *context)
     Tape *before = tape_current();
     Tape *tape = tape_create();
     for (int kind = 0; kind < OP_COUNT; kind++) {
-        const Op *op = op_table[kind];
+        const Op *op = op_row((OpKind)kind);
         for (int i = 0; i < op->n_cases; i++) {
             report(op->cases[i].name, check_case(&op->cases[i]), context);
         }

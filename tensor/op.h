@@ -1,7 +1,7 @@
 // op.h: what an operation is made of. Included by tensor/ops/ and the tape; nothing above tensor/ sees it.
 //
-// To add one: an OpKind in tensor.h, its function there, a file (or a place in one) under ops/ with the formula, the
-// forward, the backward, its gradient-check cases and its row `const Op op_NAME`, and that row's name in table.c.
+// To add one: an OpKind in tensor.h, its function and its macro there, a file (or a place in one) under ops/ with the formula,
+// the forward, the backward, its gradient-check cases and its row `const Op op_NAME`, and that row's name below and in table.c.
 
 #ifndef GPTAPE_OP_H
 #define GPTAPE_OP_H
@@ -45,6 +45,7 @@ extern const Op op_causal_mask, op_softmax, op_layernorm, op_attention, op_embed
 extern const Op op_mse_loss, op_cross_entropy;
 
 extern const Op *const op_table[OP_COUNT];
+const Op *op_row(OpKind kind);                     // its entry there; a mistake if it has none
 
 // ------------------------------------------------------------------------------------------------------------
 // What a forward function does, in this order: op_check its inputs, look at their shapes (op_fail), make the output,

@@ -38,3 +38,11 @@ const Op *const op_table[OP_COUNT] = {
     [OP_MSE_LOSS] = &op_mse_loss,
     [OP_CROSS_ENTROPY] = &op_cross_entropy,
 };
+
+const Op *op_row(OpKind kind)
+{
+    if ((unsigned)kind >= OP_COUNT || op_table[kind] == NULL) {
+        fail_mistake(HERE, "operation number %d of OpKind has no row in the table of operations", (int)kind);
+    }
+    return op_table[kind];
+}

@@ -110,7 +110,7 @@ void tape_observe(Tape *tape, TapeObserver observer)
 
 const char *op_name(OpKind kind)
 {
-    return op_table[kind]->name;
+    return op_row(kind)->name;
 }
 
 void op_fail(const OpCall *call, const char *format, ...)
@@ -182,7 +182,7 @@ static void tape_record(Tape *tape, const OpCall *call, Tensor *output)
         .output = output,
         .inputs = (Tensor **)(node + 1),
         .n_inputs = call->n_inputs,
-        .backward = op_table[call->kind]->backward,
+        .backward = op_row(call->kind)->backward,
         .scope = tape->scope,
         .where = call->where,
     };

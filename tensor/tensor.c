@@ -147,16 +147,25 @@ Tensor *tensor_from(const float *values, Shape shape, Where where)
     return tensor;
 }
 
+// A leaf whose values are about to be drawn.
+static Tensor *leaf_from(Random *random, const char *function, Shape shape, Where where)
+{
+    if (random == NULL) {
+        fail_mistake(where, "%s: random is NULL", function);
+    }
+    return leaf(function, shape, where);
+}
+
 Tensor *tensor_rand(Random *random, Shape shape, Where where)
 {
-    Tensor *tensor = leaf("tensor_rand", shape, where);
+    Tensor *tensor = leaf_from(random, "tensor_rand", shape, where);
     random_uniform(random, tensor->data, shape_count(shape), 0.0, 1.0);
     return tensor;
 }
 
 Tensor *tensor_randn(Random *random, Shape shape, Where where)
 {
-    Tensor *tensor = leaf("tensor_randn", shape, where);
+    Tensor *tensor = leaf_from(random, "tensor_randn", shape, where);
     random_normal(random, tensor->data, shape_count(shape), 0.0, 1.0);
     return tensor;
 }

@@ -43,6 +43,9 @@ Tensor *tensor_checkpoint(TapeFunction *function, void *context, Tensor *x, Rand
 {
     OpCall call = {OP_CHECKPOINT, (Tensor *[]){x}, 1, where};
     op_check(&call);
+    if (function == NULL) {
+        op_fail(&call, "function is NULL");
+    }
     Tape *tape = tape_current();
     Checkpoint checkpoint = {.function = function, .context = context, .random = random};
     if (random != NULL) {

@@ -144,6 +144,21 @@ START_TEST(a_scheme_that_does_not_exist_is_a_mistake)
     linear_init(&linear, NULL, "", 2, 2, true);
 
     ASSERT_MISTAKE(initialize(&linear.module, INIT_COUNT, 1), "not a scheme");
+    ASSERT_MISTAKE(initialize(&linear.module, (InitScheme)-1, 1), "not a scheme");
+    module_free(&linear.module);
+}
+END_TEST
+
+START_TEST(what_the_initialisation_needs_and_has_not_is_told)
+{
+    Linear linear;
+    linear_init(&linear, NULL, "", 2, 2, true);
+    linear.residual = true;
+    Random random;
+    random_seed(&random, 1);
+
+    ASSERT_MISTAKE(module_initialize(&linear.module, (Init){.scheme = INIT_TORCH}, NULL), "random is NULL");
+    ASSERT_MISTAKE(module_initialize(&linear.module, (Init){.scheme = INIT_GPT2}, &random), "n_layer, which is 0");
     module_free(&linear.module);
 }
 END_TEST
@@ -297,6 +312,7 @@ int main(void)
     tcase_add_test(linear, xavier_draws_uniformly_in_the_root_of_6_over_both_sizes);
     tcase_add_test(linear, kaiming_draws_normally_with_the_root_of_2_over_n_in);
     tcase_add_test(linear, a_scheme_that_does_not_exist_is_a_mistake);
+    tcase_add_test(linear, what_the_initialisation_needs_and_has_not_is_told);
 
     TCase *others = case_with_tape(suite, "other kinds");
     tcase_add_loop_test(others, embeddings_are_drawn_normally, 0, INIT_COUNT);

@@ -1,6 +1,9 @@
 // test_module.c: the tree of modules, and the parameters in it.
 
 #include "tests/nn/nn_test.h"
+#include "tests/support/capture.h"
+
+#include <unistd.h>
 
 // The tree of most tests:  "" { ln, attn { c_attn, c_proj, attn_dropout, resid_dropout }, mlp { c_fc, c_proj, dropout } }
 typedef struct Half {
@@ -150,6 +153,27 @@ START_TEST(a_freed_tree_is_empty)
 }
 END_TEST
 
+START_TEST(a_module_without_a_kind_or_a_name_is_a_mistake)
+{
+    Module module;
+
+    ASSERT_MISTAKE(module_init(&module, NULL, NULL, ""), "module_init: the kind is NULL");
+    ASSERT_MISTAKE(module_init(&module, &half_kind, NULL, NULL), "module_init: the name is NULL");
+}
+END_TEST
+
+START_TEST(no_module_is_printed_as_such_and_freed_as_nothing)
+{
+    Capture capture = capture_start(STDOUT_FILENO);
+    module_print(NULL);
+    char *printed = capture_end(&capture);
+
+    ck_assert_str_eq(printed, "<no module>\n");
+    free(printed);
+    module_free(NULL);
+}
+END_TEST
+
 // ------------------------------------------------------------------------------------------------------------
 // Parameters
 
@@ -275,6 +299,8 @@ int main(void)
     tcase_add_test(tree, a_walk_of_a_last_child_does_not_go_on_beside_its_parent);
     tcase_add_test(tree, training_is_set_for_a_whole_tree_or_for_a_part);
     tcase_add_test(tree, a_freed_tree_is_empty);
+    tcase_add_test(tree, a_module_without_a_kind_or_a_name_is_a_mistake);
+    tcase_add_test(tree, no_module_is_printed_as_such_and_freed_as_nothing);
 
     TCase *parameters = case_with_tape(suite, "parameters");
     tcase_add_test(parameters, parameters_are_listed_in_tree_order);

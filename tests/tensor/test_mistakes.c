@@ -440,9 +440,22 @@ START_TEST(null_numbers_are_told)
     assert_mistake("tensor_embedding: ids is NULL", tensor_embedding(x, NULL, 1, 1));
     assert_mistake("tensor_cross_entropy: targets is NULL", tensor_cross_entropy(x, NULL));
     assert_mistake("tensor_dropout: random is NULL", tensor_dropout(x, 0.5, NULL));
+    assert_mistake("tensor_rand: random is NULL", tensor_rand(NULL, SHAPE(1)));
+    assert_mistake("tensor_randn: random is NULL", tensor_randn(NULL, SHAPE(1)));
+    assert_mistake("tensor_checkpoint: function is NULL", tensor_checkpoint(NULL, NULL, x, NULL));
     assert_mistake("tensor_from: values is NULL", tensor_from(NULL, SHAPE(1)));
     assert_mistake_begins("tensor_concat: the parts are NULL", tensor_concat(NULL, 2, 0));
     assert_mistake_begins("tape_reset: the tape is NULL", tape_reset(NULL));
+}
+END_TEST
+
+// As one that is named in tensor.h, and forgotten in the table.
+START_TEST(an_operation_without_a_row_is_told)
+{
+    char expected[80];
+    snprintf(expected, sizeof expected, "operation number %d of OpKind has no row in the table of operations", OP_COUNT);
+    assert_mistake_begins(expected, op_name(OP_COUNT));
+    assert_mistake_begins("operation number -1 of OpKind has no row", op_name((OpKind)-1));
 }
 END_TEST
 
@@ -742,6 +755,7 @@ static TCase *lifetime_case(void)
     tcase_add_test(tcase, zero_grad_of_a_dead_tensor_writes_nothing);
     tcase_add_test(tcase, a_null_input_is_told_with_its_place);
     tcase_add_test(tcase, null_numbers_are_told);
+    tcase_add_test(tcase, an_operation_without_a_row_is_told);
     tcase_add_test(tcase, a_null_tensor_has_no_value_and_no_name);
     tcase_add_test(tcase, a_tensor_of_another_tape_is_told);
     tcase_add_test(tcase, without_a_tape_nothing_is_computed);
