@@ -1,8 +1,8 @@
 // test_readme.c: README.md keeps its word: every command in it is run, the program in it is compiled against an installed
 // library and run, and every output it shows is found in what they print.
 //
-// A block that begins with ```sh holds commands, a line each; one with ```c a program; one with ```text output. The two commands
-// at the top stand in a block without a name: one of them is running this test, and the other is run by the last one here.
+// A block that begins with ```sh holds commands, a line each; one with ```c a program; one with ```python a program for
+// transformers, which is run where that is installed; one with ```text output. The two commands at the top stand in a block without a name: one of them is running this test, and the other is run by the last one here.
 
 #include "tests/cli/run.h"
 #include "tests/support/folder.h"
@@ -139,6 +139,60 @@ START_TEST(what_it_shows_is_what_comes)
 }
 END_TEST
 
+// The loss of the model in a folder, on the batch that the README names.
+static double loss_of(const char *folder)
+{
+    char arguments[128];
+    snprintf(arguments, sizeof arguments, "eval --quiet --json --model %s --ids 1,2,3 --targets 2,3,4", folder);
+    Run run = run_gptape(arguments);
+    assert_quiet(&run);
+    cJSON *json = run_json(&run);
+    double loss = json_number(json, "loss");
+    cJSON_Delete(json);
+    run_free(&run);
+    return loss;
+}
+
+// The program in the README, and after it the same loss as transformers computes it: labels are the ids, which it shifts itself.
+static double loss_in_transformers(const char *program)
+{
+    FILE *file = fopen("back.py", "w");
+    ck_assert_ptr_nonnull(file);
+    fprintf(file, "%simport torch\nids = torch.tensor([[1, 2, 3, 4]])\nprint(model(ids, labels=ids).loss.item())\n", program);
+    ck_assert_int_eq(fclose(file), 0);
+    Run run = run_shell("mv gpt2 run && HF_HUB_OFFLINE=1 python3 back.py");
+    ck_assert_msg(run.status == 0, "transformers: %s", run.err);
+    double loss = strtod(run.out, NULL);
+    run_free(&run);
+    return loss;
+}
+
+START_TEST(transformers_computes_the_same_and_gives_it_back)
+{
+    static char block[TEXT];
+    char command[512];
+    const char *at = readme;
+    ck_assert(next_block(&at, "python", block));
+    const char *comment = strstr(block, "# gptape ");
+    ck_assert_ptr_nonnull(comment);
+    Run have = run_shell("python3 -c 'import torch, transformers'");
+    if (have.status == 0) {
+        double theirs = loss_in_transformers(block);
+        double ours = loss_of("run");
+        ck_assert_double_gt(ours, 1);
+        ck_assert_double_eq_tol(theirs, ours, 1e-6 * ours);    // float32's rounding, summed in another order
+        ck_assert_double_eq(loss_of("back"), ours);
+        snprintf(command, sizeof command, "build/%.*s", (int)strcspn(comment + 2, "\n"), comment + 2);
+        Run run = run_shell(command);
+        ck_assert_msg(run.status == 0, "%s: %s", command, run.err);
+        run_free(&run);
+    } else {
+        skip(__func__, "python3 has no transformers, or no torch");
+    }
+    run_free(&have);
+}
+END_TEST
+
 START_TEST(its_pictures_and_pages_are_there)
 {
     int links = 0;
@@ -177,6 +231,7 @@ int main(void)
     tcase_set_timeout(tests, SECONDS);
     tcase_add_checked_fixture(tests, prepare, folder_leave);
     tcase_add_test(tests, what_it_shows_is_what_comes);
+    tcase_add_test(tests, transformers_computes_the_same_and_gives_it_back);
     tcase_add_test(tests, its_pictures_and_pages_are_there);
     tcase_add_test(tests, make_demo_draws_and_speaks);
     suite_add_tcase(suite, tests);
