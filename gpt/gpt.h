@@ -718,7 +718,7 @@ Trainer *trainer_create(TrainSetup setup, GPT *gpt, Dataset *data, Error *error)
 void trainer_free(Trainer *trainer);
 
 // One step: all of row but val_loss, tokens_per_s and ms. flow, if not NULL, is what reached each layer, before clipping (with
-// accumulate > 1 the activations' are those of the last batch); the caller frees it with gradflow_free. False and an error, and
+// accumulate > 1 the activations' are those of the last batch, with recompute nothing inside a block is seen); the caller frees it with gradflow_free. False and an error, and
 // the weights as they were, if loss or gradient is not finite.
 bool trainer_step(Trainer *trainer, GradFlow *flow, TrainRow *row, Error *error);
 

@@ -193,6 +193,10 @@ int interrupt_status(void);                        // 130 after Ctrl-C
 enum { SIMILAR_WORDS = 2 };
 int word_distance(const char *a, const char *b);
 
+// What was written to stdout is to be seen now.
+void flush_stdout(void);
+void note_stdout_lost(void);                       // it could not be written, and errno says why: close_stdout will tell
+
 // Flushes and closes stdout; false and a line on stderr if anything written to it got lost.
 bool close_stdout(const char *command);
 

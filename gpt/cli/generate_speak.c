@@ -66,7 +66,7 @@ static bool on_token(int id, void *context)
     } else if (id != generation->config.stop_id) {
         speech_token(&sample->speech, id);
     }
-    fflush(stdout);                                // a large model takes its time for each
+    flush_stdout();                                // a large model takes its time for each
     return !interrupted() && ferror(stdout) == 0;
 }
 
@@ -80,7 +80,7 @@ static void print_prompt(Sample *sample)
     for (int i = 0; i < generation->n_prompt; i++) {
         speech_token(&sample->speech, generation->prompt[i]);
     }
-    fflush(stdout);
+    flush_stdout();
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -70,7 +70,8 @@ static const CommandHelp gradflow_help = {
     .name = "gradflow",
     .about = "Builds the same network without and with shortcuts, from the same weights, runs it forward and backward, and shows the\n"
              "gradient that reaches each layer. With no options: the deep network, " SHOW_SEEDS " seeds, depths " SHOW_DEPTHS
-             ",\nand the picture " SHOW_PLOT ". Dropout acts only in training (--steps).",
+             ",\nand the picture " SHOW_PLOT ". Dropout acts only in training (--steps). There is no --recompute:\n"
+             "what it would not keep, all that is inside the blocks, is what is measured.",
     .examples = "  gptape gradflow\n"
                 "  gptape gradflow --sizes 3,3,3,3,3,1 --seed 123 --input 1,0,-1 --target 0\n"
                 "  gptape gradflow --depth 50 --width 16 --seeds 20 --plot deep.svg\n"
@@ -91,7 +92,9 @@ static bool write_csv(const GradflowPlan *plan, const Experiment *experiment, Er
         return true;
     }
     if (strcmp(plan->csv, "-") == 0) {
-        experiment_csv(experiment, stdout);        // whether all of it arrived, the program checks at its end
+        if (!experiment_csv(experiment, stdout)) {
+            note_stdout_lost();
+        }
         return true;
     }
     SaveFile save;
@@ -160,7 +163,7 @@ static bool answer(const GradflowPlan *plan, const Options *options, const Exper
     if (plan->text) {
         gradflow_print_text(experiment, sweep);
     }
-    fflush(stdout);
+    flush_stdout();
     return draw(plan, options, experiment, sweep, error) && print_chart(plan, experiment, error);
 }
 

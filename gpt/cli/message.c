@@ -51,14 +51,29 @@ void command_note(const Options *options, const char *format, ...)
     print_line(options->help->name, text);
 }
 
+// Why something written to stdout got lost, which only the write that fails can say: errno, or 0.
+static int lost_because;
+
+void note_stdout_lost(void)
+{
+    lost_because = lost_because == 0 ? errno : lost_because;
+}
+
+void flush_stdout(void)
+{
+    errno = 0;
+    if (fflush(stdout) != 0) {
+        note_stdout_lost();
+    }
+}
+
 bool close_stdout(const char *command)
 {
-    bool lost = ferror(stdout) != 0;               // an earlier write; its errno is gone
-
-    errno = 0;
+    flush_stdout();
+    bool lost = ferror(stdout) != 0;
     if (fclose(stdout) != 0 || lost) {
         command_error(command, "stdout: not everything could be written: %s",
-                      errno != 0 ? strerror(errno) : "is the disk full?");
+                      lost_because != 0 ? strerror(lost_because) : "is the disk full?");
         return false;
     }
     return true;

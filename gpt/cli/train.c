@@ -38,7 +38,7 @@ static struct poptOption watch_options[] = {
     {"eval-batches", '\0', POPT_ARG_STRING, NULL, OPTION_EVAL_BATCHES, "batches of each split, always the same (default 20)", "N"},
     {"sample-every", '\0', POPT_ARG_STRING, NULL, OPTION_SAMPLE_EVERY, "steps between samples (default 0: at the end only)", "N"},
     {"gradflow-every", '\0', POPT_ARG_STRING, NULL, OPTION_GRADFLOW_EVERY,
-     "measure each layer's gradients so often, for gradflow.csv and .png (default 0: never)", "N"},
+     "measure each layer's gradients so often, for gradflow.csv and .png (default 0: never); not with --recompute on", "N"},
     {"save-every", '\0', POPT_ARG_STRING, NULL, OPTION_SAVE_EVERY, "steps between checkpoints (default " DEFAULT_EVERY ")", "N"},
     POPT_TABLEEND,
 };
@@ -138,7 +138,7 @@ static void on_sample(Trainer *trainer, void *context)
     }
     printf("After step %d:\n\n", trainer->adamw.step);
     train_print_sample(trainer, text, n);
-    fflush(stdout);
+    flush_stdout();
     free(text);
 }
 
@@ -164,6 +164,26 @@ static void print_notes(const Options *options, const TrainPlan *plan)
                  tokenizer_name(tokenizer_kind(trainer->setup.tokenizer)));
     if (trainer->data->note.message[0] != '\0') {
         command_note(options, "%s", trainer->data->note.message);
+    }
+}
+
+// A log that was emptied or lost begins anew where the run goes on: its curve is not the whole run's.
+static void note_lost_rows(const Options *options, const TrainPlan *plan)
+{
+    TrainRow *rows;
+    int n;
+    Error error;
+    int made = plan->trainer->adamw.step;
+    int kept = 0;
+    if (made > 0 && train_log_of(plan->folder, &rows, &n, &error)) {
+        for (int i = 0; i < n; i++) {
+            kept += rows[i].step <= made;
+        }
+        free(rows);
+    }
+    if (kept < made) {
+        command_note(options, "%s/log.csv: has rows of %d of the %d steps that were made; it goes on with step %d", plan->folder, kept, made,
+                     made + 1);
     }
 }
 
@@ -217,6 +237,7 @@ static int run(const Options *options, TrainPlan *plan)
 
     random_seed(&watch.random, trainer->setup.seed + 2);
     print_notes(options, plan);
+    note_lost_rows(options, plan);
     interrupt_watch();
     bool done = look_before(options, trainer, &error);
     watch.progress = progress_begin(options, "steps");

@@ -34,6 +34,9 @@ bool train_plan_new(const Options *options, TrainPlan *plan, int *status);
 bool train_plan_resume(const Options *options, TrainPlan *plan, int *status);
 void train_plan_free(TrainPlan *plan);
 
+// What --gradflow-every measures lies inside the blocks, of which --recompute on keeps nothing: only one of them can be had.
+bool train_check_recompute(const Options *options, const TrainPlan *plan, const TrainConfig *config);
+
 // The field of TrainConfig that an option sets; and the option read into it, or the text fallback if it was not given.
 const TrainField *train_option_field(const Options *options, int option);
 bool train_option_read(const Options *options, int option, const char *fallback, TrainConfig *config);

@@ -141,6 +141,13 @@ static bool read_numbers(const Options *options, TrainSetup *setup)
         && read_intervals(options, &setup->train) && options_seed(options, &setup->seed);
 }
 
+bool train_check_recompute(const Options *options, const TrainPlan *plan, const TrainConfig *config)
+{
+    return !plan->recompute || config->gradflow_every == 0
+        || option_error(options, OPTION_RECOMPUTE, "keeps nothing that is inside a block, where --gradflow-every %d measures; leave one out",
+                        config->gradflow_every);
+}
+
 // ------------------------------------------------------------------------------------------------------------
 // The text and its tokenizer
 
@@ -174,7 +181,7 @@ static bool read_tokenizer(const Options *options, TrainSetup *setup, int *statu
     if (options_given(options, OPTION_MODEL)) {
         setup->tokenizer = options_saved_tokenizer(options, &error);
     } else if (tokenizer_kind_asked(options, &setup->gpt, &kind)) {
-        setup->tokenizer = make_tokenizer(options, kind, setup->data, &error);
+        setup->tokenizer = make_tokenizer(options, kind, options->values[OPTION_DATA], &error);
     } else {
         return false;
     }
@@ -253,7 +260,7 @@ static bool make_trainer(const Options *options, TrainSetup *setup, GPT *saved, 
     bool made = make_folder(options, plan, &error);
     if (made && setup->ids == NULL) {
         Progress progress = progress_begin(options, "MiB of text");
-        data = dataset_open(setup->data, setup->tokenizer, plan->folder, on_tokens, &progress, &error);
+        data = dataset_open(options->values[OPTION_DATA], setup->tokenizer, plan->folder, on_tokens, &progress, &error);
         progress_end(&progress);
         made = data != NULL;
     }
@@ -293,7 +300,8 @@ bool train_plan_new(const Options *options, TrainPlan *plan, int *status)
     *status = STATUS_USAGE;
     bool read = options_threads(options) && options_switch(options, OPTION_RECOMPUTE, "off", &plan->recompute)
              && options_precision(options, status)
-             && read_model(options, &setup, &saved, status) && read_numbers(options, &setup);
+             && read_model(options, &setup, &saved, status) && read_numbers(options, &setup)
+             && train_check_recompute(options, plan, &setup.train);
     setup.data = options_given(options, OPTION_DATA) ? path_real(options->values[OPTION_DATA]) : NULL;  // to resume from anywhere
     read = read && (setup.ids != NULL || read_tokenizer(options, &setup, status));
     if (!read) {

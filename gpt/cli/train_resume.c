@@ -194,12 +194,13 @@ static char *last_run(void)
     return folder;
 }
 
-// Takes setup.
-static Trainer *make_trainer(const TrainPlan *plan, TrainSetup *setup, Error *error)
+// Takes setup. The text is called as it was on this command line, if it was.
+static Trainer *make_trainer(const Options *options, const TrainPlan *plan, TrainSetup *setup, Error *error)
 {
     Dataset *data = NULL;
     if (setup->ids == NULL) {
-        data = dataset_open(setup->data, setup->tokenizer, plan->folder, NULL, NULL, error);
+        const char *named = options->values[OPTION_DATA];
+        data = dataset_open(named != NULL ? named : setup->data, setup->tokenizer, plan->folder, NULL, NULL, error);
     }
     GPT *gpt = data == NULL && setup->ids == NULL ? NULL : gpt_create_blank(&setup->gpt, error);
     if (gpt == NULL) {
@@ -253,11 +254,11 @@ bool train_plan_resume(const Options *options, TrainPlan *plan, int *status)
         *status = STATUS_FAILED;
         return false;
     }
-    if (!check_all(options, &setup, status)) {
+    if (!check_all(options, &setup, status) || !train_check_recompute(options, plan, &setup.train)) {
         train_setup_free(&setup);
         return false;
     }
-    plan->trainer = make_trainer(plan, &setup, &error);
+    plan->trainer = make_trainer(options, plan, &setup, &error);
     if (plan->trainer == NULL) {
         command_error(options->help->name, "%s", error.message);
         *status = STATUS_FAILED;

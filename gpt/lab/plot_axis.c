@@ -185,8 +185,10 @@ static void write_linear_axis(const Panel *panel, FILE *script)
         fprintf(script, "set format y \"%%.1f\"\nset ytics %s\n", room ? "0.2" : "0.5");
         return;
     }
-    double step = pow(10, floor(log10(panel->high)));
-    while (panel->high / step * TIC_LINE > height) {
+    double range = panel->high - panel->low;
+    double step = pow(10, floor(log10(range)));
+    step = range < 2 * step ? step / 5 : step;
+    while (range / step * TIC_LINE > height) {
         step *= 2;
     }
     fprintf(script, "set format y \"%%g\"\nset ytics 0, %.9g\n", step);

@@ -87,6 +87,21 @@ static double highest(const Series *series)
     return high;
 }
 
+// After few steps all losses lie in the upper half of an axis that begins at 0. Then it begins nearer to them, but spans a fifth of
+// the largest at least: less would make a mountain of a small difference.
+static void fit_above_zero(Panel *panel)
+{
+    double low = INFINITY;
+    for (int s = 0; s < panel->n_series; s++) {
+        for (int i = 0; i < panel->series[s].n; i++) {
+            low = fmin(low, panel->series[s].y[i].low);
+        }
+    }
+    if (low > 0.5 * panel->high) {
+        panel->low = fmin(low, 0.8 * panel->high);
+    }
+}
+
 // Logarithmic if it spans more than a power of ten.
 static Panel loss_panel(const TrainRow *rows, int n, double before, int points_most)
 {
@@ -109,6 +124,9 @@ static Panel loss_panel(const TrainRow *rows, int n, double before, int points_m
     }
     panel.axis = high > 10 * low ? AXIS_LOGARITHMIC : AXIS_LINEAR;
     panel_fit(&panel);
+    if (panel.axis == AXIS_LINEAR) {
+        fit_above_zero(&panel);
+    }
     return panel;
 }
 
@@ -170,7 +188,7 @@ static void write_script(const Panel *panel, FILE *script, int columns, int step
     fprintf(script, "set tics nomirror scale 0\nset key off\nset format y \"%%g\"\nset format x \"%%g\"\n");
     fprintf(script, "set lmargin %d\nset rmargin 2\nset tmargin 0\nset bmargin 2\n", MARGIN_COLUMNS - 2);
     fprintf(script, "%s\nset yrange [%.9g:%.9g]\n", logarithmic ? "set logscale y" : "unset logscale y", low, high);
-    fprintf(script, "set xrange [0:%.9g]\nset xtics 0, %d\n", 1.02 * steps, plot_tic_step(steps, (columns - MARGIN_COLUMNS) / 8));
+    fprintf(script, "set xrange [%.9g:%.9g]\nset xtics 0, %d\n", -0.02 * steps, 1.02 * steps, plot_tic_step(steps, (columns - MARGIN_COLUMNS) / 8));
     for (int s = 0; s < panel->n_series; s++) {
         const Series *series = &panel->series[s];
         fprintf(script, "$data_%d << EOD\n", s);

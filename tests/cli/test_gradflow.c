@@ -167,6 +167,20 @@ START_TEST(one_run_has_its_loss_on_top)
 }
 END_TEST
 
+// However much of it went before, and whatever was asked for.
+START_TEST(a_full_stdout_is_told_why)
+{
+    static const char *const outputs[] = {"--csv -", "--json", ""};
+    for (int i = 0; i < 3; i++) {
+        char command[128];
+        snprintf(command, sizeof command, "gradflow --depth 8 %s > /dev/full", outputs[i]);
+        Run run = run_gptape(command);
+        assert_one_line_error(&run, 1, "gptape: stdout: not everything could be written: No space left on device\n");
+        run_free(&run);
+    }
+}
+END_TEST
+
 START_TEST(same_dy_enters_both_networks)
 {
     Run run = run_gptape("gradflow --depth 8 --same-dy --csv -");
@@ -394,6 +408,7 @@ int main(void)
     tcase_add_test(tests, json_has_every_run);
     tcase_add_test(tests, one_run_has_its_loss_on_top);
     tcase_add_test(tests, same_dy_enters_both_networks);
+    tcase_add_test(tests, a_full_stdout_is_told_why);
     tcase_add_test(tests, the_same_seed_gives_the_same_bits);
     tcase_add_loop_test(tests, deep_and_long_networks_run, 0, 6);
     tcase_add_test(tests, layer_normalization_hides_it_but_queries_and_keys_collapse);

@@ -79,6 +79,38 @@ START_TEST(a_run_leaves_what_it_should)
 }
 END_TEST
 
+// The text is called what its user calls it, and found again from another folder all the same.
+START_TEST(a_text_is_shown_as_it_was_named)
+{
+    Run run = run_gptape("train --config tiny --data ./text.txt --steps 2 --batch 2 --threads 1 --out run");
+    assert_succeeded(&run);
+    assert_has(&run, run.err, "gptape train: ./text.txt: ");
+    run_free(&run);
+    run = run_shell("mkdir below && cd below && \"$GPTAPE_BIN\" train --resume --out ../run --steps 3 --threads 1");
+    assert_succeeded(&run);
+    assert_has(&run, run.err, "/text.txt: ");
+    run_free(&run);
+    run = run_gptape("train --config tiny --data missing.txt --steps 2 --out other");
+    assert_one_line_error(&run, 1, "gptape train: missing.txt: can't be read: ");
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(a_lost_log_is_noted)
+{
+    run_well(SMALL " --out run --steps 6");
+    Run run = run_gptape("train --resume --out run --steps 8 --threads 1");
+    ck_assert_ptr_null(strstr(run.err, "rows of"));
+    run_free(&run);
+    shell_well(": > run/log.csv");
+    run = run_gptape("train --resume --out run --steps 10 --threads 1");
+    assert_succeeded(&run);
+    assert_has(&run, run.err, "gptape train: run/log.csv: has rows of 0 of the 8 steps that were made; it goes on with step 9\n");
+    run_free(&run);
+    shell_well("[ \"$(cut -d, -f1 run/log.csv | tr '\\n' ' ')\" = 'step 9 10 ' ]");
+}
+END_TEST
+
 START_TEST(the_log_has_a_row_a_step)
 {
     run_well(SMALL " --out run --steps 25");
@@ -164,7 +196,7 @@ END_TEST
 START_TEST(the_same_seed_gives_the_same_run)
 {
     run_well(SMALL " --out a --steps 12");
-    run_well(SMALL " --out b --steps 12 --recompute on");
+    run_well(SMALL " --out b --steps 12 --gradflow-every 0 --recompute on");
     run_well(SMALL " --out c --steps 12 --seed 7");
     shell_well("cmp a/model.safetensors b/model.safetensors && ! cmp -s a/model.safetensors c/model.safetensors");
 }
@@ -352,6 +384,8 @@ static const Wrong wrongs[] = {
     {"--resume --out nowhere", 1, "nowhere: holds no run that could go on"},
     {"--resume", 1, "runs/1: holds no run that could go on"},
     {"--resume --out broken", 1, "broken/training.safetensors: "},
+    {"--data text.txt --gradflow-every 5 --recompute on", 2,
+     "--recompute on: keeps nothing that is inside a block, where --gradflow-every 5 measures; leave one out"},
     {"--data text.txt frobnicate", 2, "'frobnicate': is not expected here"},
 };
 
@@ -426,6 +460,8 @@ int main(void)
     TCase *tests = case_create("runs");
     tcase_add_checked_fixture(tests, enter, folder_leave);
     tcase_add_test(tests, a_run_leaves_what_it_should);
+    tcase_add_test(tests, a_text_is_shown_as_it_was_named);
+    tcase_add_test(tests, a_lost_log_is_noted);
     tcase_add_test(tests, the_log_has_a_row_a_step);
     tcase_add_test(tests, other_commands_read_what_it_learned);
     tcase_add_test(tests, a_fixed_batch_gives_a_loss_a_step);

@@ -71,6 +71,28 @@ START_TEST(what_a_logarithmic_axis_can_not_show_is_told)
 }
 END_TEST
 
+// Few steps hardly move the loss, and would lie along the top of an axis from 0. It spans a fifth of the largest all the same.
+START_TEST(an_axis_of_losses_begins_where_they_are)
+{
+    static const TrainRow few[] = {{.step = 1, .loss = 4, .val_loss = NAN}, {.step = 2, .loss = 3.9, .val_loss = 3.8}};
+    static const TrainRow more[] = {{.step = 1, .loss = 4, .val_loss = NAN}, {.step = 2, .loss = 1.9, .val_loss = NAN}};
+    static const TrainRow nearer[] = {{.step = 1, .loss = 4, .val_loss = NAN}, {.step = 2, .loss = 2.5, .val_loss = NAN}};
+    Error error;
+    ck_assert_msg(plot_loss(few, 2, 4, "Small print", "loss.gp", &error), "%s", error.message);
+    char *script = file_text("loss.gp");
+    assert_holds(script, "set yrange [3.168:4.032]\nset format y \"%g\"\nset ytics 0, 0.1\n");
+    free(script);
+    ck_assert(plot_loss(nearer, 2, NAN, "Small print", "loss.gp", &error));
+    script = file_text("loss.gp");
+    assert_holds(script, "set yrange [2.44:4.06]\nset format y \"%g\"\nset ytics 0, 0.2\n");
+    free(script);
+    ck_assert(plot_loss(more, 2, NAN, "Small print", "loss.gp", &error));
+    script = file_text("loss.gp");
+    assert_holds(script, "set yrange [-0.16:4.16]\nset format y \"%g\"\nset ytics 0, 1\n");
+    free(script);
+}
+END_TEST
+
 START_TEST(places_are_counted_where_none_are_given)
 {
     Error error;
@@ -228,5 +250,6 @@ int main(void)
     tcase_add_test(charts, a_map_as_text);
     tcase_add_test(charts, the_colours_reach_as_far_as_is_asked_for);
     tcase_add_test(charts, nothing_to_draw_is_told);
+    tcase_add_test(charts, an_axis_of_losses_begins_where_they_are);
     return suite_run(suite);
 }
