@@ -53,10 +53,35 @@ def showing(cursor):
     function = show_function(value)
     if function is not None:
         return f"{function}(", ");"
+    members = None
     if value.kind == cindex.TypeKind.RECORD:
-        return ("{ __auto_type cell_value =",
-                "; cell_show_members_begin(); __builtin_dump_struct(&cell_value, cell_show_member); cell_show_members_end(); }")
-    return "", ";"
+        members = "__builtin_dump_struct(&cell_value, cell_show_member);"
+    elif value.kind == cindex.TypeKind.CONSTANTARRAY:
+        members = show_entries(value, "cell_value", 0)
+    if members is None:
+        return "", ";"
+    return "{ __auto_type cell_value =", f"; cell_show_members_begin(); {members} cell_show_members_end(); }}"
+
+
+def show_entries(array, name, depth):
+    """C that writes the array as {1, 2, 3}, or None if its entries are neither numbers, texts nor such arrays."""
+    n = array.element_count
+    i = f"cell_{depth}"
+    entry = show_entry(array.element_type.get_canonical(), f"{name}[{i}]", depth)
+    if entry is None or n == 0:
+        return None
+    return (f"for (size_t {i} = 0; {i} < {n}; {i} = cell_show_next({i}, {n})) {{ cell_show_before({i}, {n}); {entry} }} "
+            'cell_show_member("}");')
+
+
+def show_entry(value, name, depth):
+    function = show_function(value)
+    if function is None and value.kind == cindex.TypeKind.CONSTANTARRAY:
+        return show_entries(value, name, depth + 1)
+    if function not in ENTRY_FORMATS:
+        return None
+    form, argument = ENTRY_FORMATS[function]
+    return f'cell_show_member("{form}", {argument.format(name)});'
 
 
 def show_function(value):
@@ -69,6 +94,11 @@ def show_function(value):
         return "cell_show_integer"
     return SHOWN.get(spelling)
 
+
+# How an entry of an array is printed, and what for: as show.c prints one that stands alone.
+ENTRY_FORMATS = {"cell_show_integer": ("%lld", "(long long){}"), "cell_show_unsigned": ("%llu", "(unsigned long long){}"),
+                 "cell_show_real": ("%.9g", "(double){}"), "cell_show_bool": ("%s", '{} ? "true" : "false"'),
+                 "cell_show_string": ('\\"%s\\"', "{}")}
 
 SHOWN = {"_Bool": "cell_show_bool", "float": "cell_show_real", "double": "cell_show_real", "long double": "cell_show_real",
          "char *": "cell_show_string", "struct Tensor *": "cell_show_tensor", "struct Shape": "cell_show_shape"}

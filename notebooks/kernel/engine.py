@@ -162,6 +162,8 @@ class Engine:
                             done = self.take(report, number, outcome, on_report) or done
                     else:
                         output.take(name, data)
+                if self.reports not in self.open_pipes:
+                    self.process.kill()                 # it has ended, or the cell closed what it would be heard by
                 if not heard and outcome.compiler:
                     self.send(f"cell_end({number});")   # after what can't be compiled or linked, an input or two are lost
             except KeyboardInterrupt:

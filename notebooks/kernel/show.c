@@ -76,6 +76,18 @@ int cell_show_member(const char *format, ...)
 
 enum { CELL_EDGE = 3, CELL_AXIS = 8 };             // an axis longer than CELL_AXIS shows its first and last CELL_EDGE entries
 
+// An array comes entry by entry: the cell loops over it, as it alone knows the type. Writes what stands before entry i of n.
+void cell_show_before(size_t i, size_t n)
+{
+    const char *left_out = n > CELL_AXIS && i == n - CELL_EDGE ? "..., " : "";
+    fprintf(cell_members, "%s%s", i == 0 ? "{" : ", ", left_out);
+}
+
+size_t cell_show_next(size_t i, size_t n)
+{
+    return n > CELL_AXIS && i + 1 == CELL_EDGE ? n - CELL_EDGE : i + 1;
+}
+
 // The values that are shown, row after row; the kernel knows which they are from the shape.
 void cell_show_values(const Real *values, Shape shape, int d, size_t *n_written)
 {

@@ -310,6 +310,17 @@ class CrashTest(KernelCase):
         self.assertIn("the end of the stack", answer.error)
         self.shows("1 + 2", "3")
 
+    def test_a_forked_child_ends_with_its_cell(self):
+        self.succeed("#include <sys/wait.h>\nint in_parent = 1;\npid_t child = fork();\nif (child == 0) in_parent = 2;")
+        self.shows("in_parent", "1")
+        self.shows("int status = 5;\nbool ended = waitpid(child, &status, 0) == child && status == 0;\nended", "true")
+        self.fail_in("if (fork() == 0) tensor_sum(NULL);\nabort();", "Abort")
+        self.shows("in_parent + 1", "2")
+
+    def test_an_engine_that_cannot_be_heard_is_ended(self):
+        self.fail_in("for (int i = 3; i < 256; i++) close(i);", "Crash")
+        self.shows("1 + 4", "5")
+
     def test_memory_freed_twice(self):
         self.run_cell("char *twice_freed = malloc(10);\nfree(twice_freed);\nfree(twice_freed);")
         self.shows("1 + 3", "4")
@@ -361,6 +372,17 @@ class OutputTest(KernelCase):
 
     def test_a_struct_shows_its_members(self):
         self.assertIn("l2 = 5", self.succeed("flow_stats((Real[]){3, -4}, 2)").value)
+
+    def test_an_array_shows_its_entries(self):
+        self.succeed('double thirds[3] = {1, -1 / 3.0, NAN};\nconst unsigned char bytes[] = {200, 7};\nint grid[2][3] = {{1, 2}, {3}};\n'
+                     'const char *animals[] = {"a cat", "an ant"};\nchar pets[2][4] = {"cat", "dog"};\nint many[100] = {1, 2, 3};\n'
+                     "many[99] = 7;\nint eight[8] = {8};\nbool both[2] = {true};\nShape shapes[2] = {{1, {1}}};")
+        for code, value in (("thirds", "{1, -0.333333333, nan}"), ("bytes", "{200, 7}"), ("grid", "{{1, 2, 0}, {3, 0, 0}}"),
+                            ("grid[1]", "{3, 0, 0}"), ("animals", '{"a cat", "an ant"}'), ("pets", '{"cat", "dog"}'),
+                            ("many", "{1, 2, 3, ..., 0, 0, 7}"), ("eight", "{8, 0, 0, 0, 0, 0, 0, 0}"), ("both", "{true, false}"),
+                            ("SHAPE(2, 3).size", "{2, 3, 0, 0}")):
+            self.shows(code, value)
+        self.assertEqual(self.succeed("shapes").data, [])
 
     def test_a_tensor_shows_itself(self):
         self.succeed("Tape *tape = tape_create();\nTensor *x = tensor_require_grad(tensor_from((float[]){1, 2, 3, 4}, SHAPE(2, 2)));")
