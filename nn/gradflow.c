@@ -84,16 +84,7 @@ static void place_outsiders(GradFlow *flow, int first)
 
 static FlowRow *add_row(GradFlow *flow, FlowKind kind, const char *scope, const Real *values, size_t n, int ndim)
 {
-    if (flow->n_rows == flow->capacity) {
-        int capacity = flow->capacity == 0 ? 64 : 2 * flow->capacity;
-        FlowRow *rows = memory_allocate((size_t)capacity * sizeof *rows, "gradient flow");
-        if (flow->n_rows > 0) {
-            memcpy(rows, flow->rows, (size_t)flow->n_rows * sizeof *rows);
-        }
-        free(flow->rows);
-        flow->rows = rows;
-        flow->capacity = capacity;
-    }
+    flow->rows = memory_grow(flow->rows, flow->n_rows, &flow->capacity, sizeof(FlowRow), "gradient flow");
     FlowRow *row = &flow->rows[flow->n_rows];
     flow->n_rows++;
     *row = (FlowRow){.layer = layer_in_scope(scope), .kind = kind, .ndim = ndim, .part = -1, .stats = flow_stats(values, n)};

@@ -97,6 +97,21 @@ void *memory_allocate_zeroed(size_t count, size_t bytes_each, const char *what)
     return memory;
 }
 
+void *memory_grow(void *list, int n, int *capacity, size_t bytes_each, const char *what)
+{
+    enum { FIRST_CAPACITY = 64 };
+    if (n < *capacity) {
+        return list;
+    }
+    *capacity = *capacity == 0 ? FIRST_CAPACITY : 2 * *capacity;
+    void *larger = memory_allocate((size_t)*capacity * bytes_each, what);
+    if (n > 0) {
+        memcpy(larger, list, (size_t)n * bytes_each);
+    }
+    free(list);
+    return larger;
+}
+
 char *memory_copy_text(const char *text)
 {
     size_t bytes = strlen(text) + 1;

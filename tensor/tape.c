@@ -158,16 +158,7 @@ Tensor *tape_header(Tape *tape, Shape shape, Where where)
 
 static void tape_append(Tape *tape, TapeNode *node)
 {
-    if (tape->n_nodes == tape->capacity) {
-        int capacity = tape->capacity == 0 ? 256 : tape->capacity * 2;
-        TapeNode **nodes = memory_allocate((size_t)capacity * sizeof(TapeNode *), "the tape's list of nodes");
-        if (tape->n_nodes > 0) {
-            memcpy(nodes, tape->nodes, (size_t)tape->n_nodes * sizeof(TapeNode *));
-        }
-        free(tape->nodes);
-        tape->nodes = nodes;
-        tape->capacity = capacity;
-    }
+    tape->nodes = memory_grow(tape->nodes, tape->n_nodes, &tape->capacity, sizeof(TapeNode *), "the tape's list of nodes");
     node->index = tape->n_nodes;
     tape->nodes[tape->n_nodes] = node;
     tape->n_nodes++;

@@ -97,6 +97,10 @@ void *memory_allocate(size_t bytes, const char *what);
 void *memory_allocate_zeroed(size_t count, size_t bytes_each, const char *what);
 char *memory_copy_text(const char *text);
 
+// Makes room for one more behind the first n of a list (at first NULL, with a capacity of 0): where all *capacity of it are in use, it
+// is moved to a block twice as large. Returns the list, which the caller frees with free.
+void *memory_grow(void *list, int n, int *capacity, size_t bytes_each, const char *what);
+
 // How many times gptape has asked the system for memory so far: a steady training step adds nothing to it.
 size_t memory_requests(void);
 

@@ -23,16 +23,7 @@ Table *table_create(const char *alignments)
 
 static void append(Table *table, char *cell)
 {
-    if (table->n_cells == table->capacity) {
-        int capacity = table->capacity == 0 ? 64 : 2 * table->capacity;
-        char **cells = memory_allocate((size_t)capacity * sizeof *cells, "a table");
-        for (int i = 0; i < table->n_cells; i++) {
-            cells[i] = table->cells[i];
-        }
-        free(table->cells);
-        table->cells = cells;
-        table->capacity = capacity;
-    }
+    table->cells = memory_grow(table->cells, table->n_cells, &table->capacity, sizeof cell, "a table");
     table->cells[table->n_cells] = cell;
     table->n_cells++;
 }

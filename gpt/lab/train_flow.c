@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { STEP_COLUMN = 4 };
@@ -101,16 +100,7 @@ static bool read_row(const char *line, const ParameterList *parameters, int *ste
 static void add_row(Measurement *measurement, const FlowRow *row)
 {
     GradFlow *flow = &measurement->flow;
-    if (flow->n_rows == flow->capacity) {
-        int capacity = flow->capacity == 0 ? 64 : 2 * flow->capacity;
-        FlowRow *rows = memory_allocate((size_t)capacity * sizeof *rows, "the gradients");
-        if (flow->n_rows > 0) {
-            memcpy(rows, flow->rows, (size_t)flow->n_rows * sizeof *rows);
-        }
-        free(flow->rows);
-        flow->rows = rows;
-        flow->capacity = capacity;
-    }
+    flow->rows = memory_grow(flow->rows, flow->n_rows, &flow->capacity, sizeof *row, "the gradients");
     flow->rows[flow->n_rows] = *row;
     flow->n_rows++;
 }

@@ -38,16 +38,7 @@ void safetensors_writer_free(SafetensorsWriter *writer)
 
 static Item *next_item(SafetensorsWriter *writer)
 {
-    if (writer->n == writer->capacity) {
-        int capacity = writer->capacity == 0 ? 64 : 2 * writer->capacity;
-        Item *larger = memory_allocate((size_t)capacity * sizeof *larger, "a file's arrays");
-        if (writer->n > 0) {
-            memcpy(larger, writer->items, (size_t)writer->n * sizeof *larger);
-        }
-        free(writer->items);
-        writer->items = larger;
-        writer->capacity = capacity;
-    }
+    writer->items = memory_grow(writer->items, writer->n, &writer->capacity, sizeof(Item), "a file's arrays");
     writer->n++;
     return &writer->items[writer->n - 1];
 }

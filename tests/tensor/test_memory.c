@@ -281,6 +281,25 @@ START_TEST(memory_allocate_gives_what_was_asked_for)
 }
 END_TEST
 
+START_TEST(a_list_grows_and_keeps_what_is_in_it)
+{
+    enum { ITEMS = 1000 };
+    int *list = NULL;
+    int capacity = 0;
+    size_t before = memory_requests();
+    for (int i = 0; i < ITEMS; i++) {
+        list = memory_grow(list, i, &capacity, sizeof *list, "a list");
+        ck_assert_int_gt(capacity, i);
+        list[i] = i;
+    }
+    for (int i = 0; i < ITEMS; i++) {
+        ck_assert_int_eq(list[i], i);
+    }
+    ck_assert_uint_le(memory_requests() - before, 10);         // 2^10 is more than there are
+    free(list);
+}
+END_TEST
+
 // ------------------------------------------------------------------------------------------------------------
 // Gradients on the way back
 
@@ -644,6 +663,7 @@ static TCase *steady_case(void)
     tcase_add_test(tcase, every_request_is_counted);
     tcase_add_test(tcase, everything_is_given_back);
     tcase_add_test(tcase, memory_allocate_gives_what_was_asked_for);
+    tcase_add_test(tcase, a_list_grows_and_keeps_what_is_in_it);
     return tcase;
 }
 
