@@ -2,6 +2,7 @@
 
 #include "gpt/cli/gradflow.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -176,6 +177,9 @@ static bool read_text(const Options *options, ExperimentConfig *config, int *sta
     if (!options_int(options, OPTION_BATCH, DEFAULT_BATCH, 1, MOST_BATCH, &config->B) ||
         !options_int(options, OPTION_LENGTH, context_text, 1, context_length, &config->T)) {
         return false;
+    }
+    if (config->B > INT_MAX / config->T) {
+        return option_error(options, OPTION_BATCH, "times --length %d are more tokens than can be counted", config->T);
     }
     if (config->saved == NULL && config->gpt.vocab_size < 256) {
         command_error(options->help->name, "--vocab-size %d: a text's bytes need 256; give --ids and --targets instead",

@@ -88,9 +88,9 @@ bool train_config_check(const TrainConfig *config, const GPTConfig *gpt, Error *
     if (config->length > gpt->context_length) {
         return error_set(error, "length %d: is more than the context length, %d", config->length, gpt->context_length);
     }
-    if (config->batch > INT_MAX / config->length) {
-        return error_set(error, "batch %d: rows of %d tokens are more than can be counted; take %d or less", config->batch,
-                         config->length, INT_MAX / config->length);
+    if (config->batch > INT_MAX / config->length / config->accumulate) {
+        return error_set(error, "batch %d: times length %d and accumulate %d are more tokens than can be counted", config->batch,
+                         config->length, config->accumulate);
     }
     return true;
 }

@@ -365,6 +365,7 @@ static const struct {
     {"--net gpt --ids 1,2 --targets 1,2 --data x", 2, "--data"},
     {"--net gpt --length 33", 2, "to 32"},
     {"--net gpt --batch 0", 2, "from 1"},
+    {"--net gpt --context-length 40000 --batch 65536", 2, "times --length 40000 are more tokens than can be counted"},
     {"--net gpt --vocab-size 65", 2, "256"},
     {"--net gpt --data missing.txt", 1, "missing.txt"},
     {"--net gpt --data /dev/null", 1, "/dev/null"},

@@ -181,6 +181,9 @@ START_TEST(impossible_numbers_are_told)
     config.min_lr = 2 * config.lr;
     ck_assert(!train_config_check(&config, &gpt, &error));
     config = train_config();
+    config.batch = config.accumulate = 1 << 16;                // which times each other are 0, in 32 bits
+    ck_assert(!train_config_check(&config, &gpt, &error));
+    config = train_config();
     ck_assert_msg(train_config_check(&config, &gpt, &error), "%s", error.message);
 }
 END_TEST
