@@ -25,7 +25,7 @@ static struct poptOption bench_options[] = {
     POPT_TABLEEND,
 };
 
-static const CommandHelp bench_help = {
+const CommandHelp bench_help = {
     .name = "bench",
     .about = "Measures what this machine can do at most, multiply-adds and reading memory, and then how near to it gptape comes:\n"
              "matrix products, training steps, generation; and the tokenizer, and what the tape costs. Everything printed is measured\n"
@@ -199,7 +199,7 @@ static bool run(const Options *options, TokenizerKind kind, BenchConfig *config,
     return done;
 }
 
-static int bench(const Options *options)
+int command_bench(const Options *options)
 {
     TokenizerKind kind;
     BenchConfig config = {0};
@@ -223,15 +223,4 @@ static int bench(const Options *options)
         return STATUS_FAILED;
     }
     return STATUS_OK;
-}
-
-int command_bench(int argc, const char **argv)
-{
-    Options options;
-    int status;
-    if (options_parse(&options, &bench_help, argc, argv, &status)) {
-        status = bench(&options);
-    }
-    options_free(&options);
-    return status;
 }

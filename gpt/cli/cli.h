@@ -1,7 +1,7 @@
 // cli.h: what the commands of the gptape program share: options, messages, tables, JSON. Nothing here computes.
 //
-// A command is one file with one function, a row in main.c's table. It reads its options, calls gpt.h, and prints:
-// figures to stdout, progress and notes to stderr. It returns the program's exit status.
+// A command is one file with one function and a page of help, a row in main.c's table. It checks its options, calls gpt.h, and
+// prints: figures to stdout, progress and notes to stderr. It returns the program's exit status.
 //
 //      argv --popt--> Options: one text each --options_int, options_config, ...--> values, checked
 //                                |
@@ -21,29 +21,6 @@ enum {
     STATUS_FAILED = 1,                             // it could not be done: memory, disk, a failed check
     STATUS_USAGE = 2                               // it was asked for wrongly
 };
-
-// ------------------------------------------------------------------------------------------------------------
-// Commands
-
-typedef struct Command {
-    const char *name;                              // "info"
-    const char *summary;                           // one line, for the list of commands
-    int (*run)(int argc, const char **argv);       // argv[0] is the command's name; returns the exit status
-} Command;
-
-int command_info(int argc, const char **argv);
-int command_generate(int argc, const char **argv);
-int command_eval(int argc, const char **argv);
-int command_gradcheck(int argc, const char **argv);
-int command_gradflow(int argc, const char **argv);
-int command_graph(int argc, const char **argv);
-int command_bench(int argc, const char **argv);
-int command_tokenize(int argc, const char **argv);
-int command_stories(int argc, const char **argv);
-int command_train(int argc, const char **argv);
-
-// The checks of gradcheck_all, in the build of the library whose numbers are doubles.
-void gradcheck_all_double(GradCheckReport *report, void *context);
 
 // ------------------------------------------------------------------------------------------------------------
 // Options. Every option of a command has a number, popt's val. Numbers below OPTION_OWN are shared.
@@ -151,6 +128,44 @@ void options_saved_model_note(const Options *options, const GPTConfig *config); 
 
 const char *options_name(const Options *options, int option);  // "n-embd"
 
+// How many letters to change to make one word of the other; up to SIMILAR_WORDS it was probably meant.
+enum { SIMILAR_WORDS = 2 };
+int word_distance(const char *a, const char *b);
+
+// ------------------------------------------------------------------------------------------------------------
+// Commands
+
+typedef struct Command {
+    const CommandHelp *help;
+    const char *summary;                           // one line, for the list of commands
+    int (*run)(const Options *options);            // what was read of argv; returns the exit status
+} Command;
+
+extern const CommandHelp info_help;
+extern const CommandHelp generate_help;
+extern const CommandHelp eval_help;
+extern const CommandHelp gradcheck_help;
+extern const CommandHelp gradflow_help;
+extern const CommandHelp graph_help;
+extern const CommandHelp bench_help;
+extern const CommandHelp tokenize_help;
+extern const CommandHelp stories_help;
+extern const CommandHelp train_help;
+
+int command_info(const Options *options);
+int command_generate(const Options *options);
+int command_eval(const Options *options);
+int command_gradcheck(const Options *options);
+int command_gradflow(const Options *options);
+int command_graph(const Options *options);
+int command_bench(const Options *options);
+int command_tokenize(const Options *options);
+int command_stories(const Options *options);
+int command_train(const Options *options);
+
+// The checks of gradcheck_all, in the build of the library whose numbers are doubles.
+void gradcheck_all_double(GradCheckReport *report, void *context);
+
 // ------------------------------------------------------------------------------------------------------------
 // Messages: always one line, "gptape info: ...", on stderr. Control characters in it are escaped.
 
@@ -188,10 +203,6 @@ double clock_seconds(void);                        // of a clock that never goes
 void interrupt_watch(void);
 bool interrupted(void);
 int interrupt_status(void);                        // 130 after Ctrl-C
-
-// How many letters to change to make one word of the other; up to SIMILAR_WORDS it was probably meant.
-enum { SIMILAR_WORDS = 2 };
-int word_distance(const char *a, const char *b);
 
 // What was written to stdout is to be seen now.
 void flush_stdout(void);

@@ -32,7 +32,7 @@ static struct poptOption eval_options[] = {
     POPT_TABLEEND,
 };
 
-static const CommandHelp eval_help = {
+const CommandHelp eval_help = {
     .name = "eval",
     .about = "Prints the loss of a model: the mean cross-entropy of its predictions, in nats, and as perplexity, e^loss. A text is\n"
              "predicted in windows of the context length, one after the other; its loss is also told in bits for each byte of it,\n"
@@ -348,7 +348,7 @@ static bool check_what(const Options *options)
     return true;
 }
 
-static int run(const Options *options)
+int command_eval(const Options *options)
 {
     Subject subject = {0};
     int status = STATUS_USAGE;
@@ -366,17 +366,5 @@ static int run(const Options *options)
     }
     gpt_free(subject.gpt);
     tape_free(tape);
-    return status;
-}
-
-int command_eval(int argc, const char **argv)
-{
-    Options options;
-    int status;
-
-    if (options_parse(&options, &eval_help, argc, argv, &status)) {
-        status = run(&options);
-    }
-    options_free(&options);
     return status;
 }

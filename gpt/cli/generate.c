@@ -44,7 +44,7 @@ static struct poptOption generate_options[] = {
     POPT_TABLEEND,
 };
 
-static const CommandHelp generate_help = {
+const CommandHelp generate_help = {
     .name = "generate",
     .about = "Continues a prompt, one token at a time, with a saved model, or with an untrained one whose random weights --seed\n"
              "determines: expect nonsense. Tokens are drawn, and the same --seed draws the same ones; --greedy takes the likeliest.\n"
@@ -198,18 +198,13 @@ static int generate(Generation *generation)
     return status;
 }
 
-int command_generate(int argc, const char **argv)
+int command_generate(const Options *options)
 {
-    Options options;
-    Generation generation = {.options = &options};
-    int status;
+    Generation generation = {.options = options};
+    int status = generate(&generation);
 
-    if (options_parse(&options, &generate_help, argc, argv, &status)) {
-        status = generate(&generation);
-    }
     gpt_free(generation.gpt);
     tokenizer_free(generation.tokenizer);
     free(generation.prompt);
-    options_free(&options);
     return status;
 }

@@ -11,7 +11,7 @@ static struct poptOption gradcheck_options[] = {
     POPT_TABLEEND,
 };
 
-static const CommandHelp gradcheck_help = {
+const CommandHelp gradcheck_help = {
     .name = "gradcheck",
     .about = "Compares the gradient that each operation and module computes with the difference quotient of its forward, value\n"
              "by value, in float32 and in a second build of the same sources in double, where rounding hides nothing. A line\n"
@@ -40,16 +40,7 @@ static void add_single(const char *name, GradCheckResult result, void *context)
 {
     Rows *rows = context;
 
-    if (rows->count == rows->capacity) {
-        int capacity = rows->capacity == 0 ? 64 : 2 * rows->capacity;
-        Row *larger = memory_allocate((size_t)capacity * sizeof *larger, "the checks");
-        for (int i = 0; i < rows->count; i++) {
-            larger[i] = rows->rows[i];
-        }
-        free(rows->rows);
-        rows->rows = larger;
-        rows->capacity = capacity;
-    }
+    rows->rows = memory_grow(rows->rows, rows->count, &rows->capacity, sizeof(Row), "the checks");
     rows->rows[rows->count] = (Row){.name = memory_copy_text(name), .single = result};
     rows->count++;
 }
@@ -169,7 +160,7 @@ static void print_json(const Rows *rows, int failed)
     json_print(json);
 }
 
-static int gradcheck_command(const Options *options)
+int command_gradcheck(const Options *options)
 {
     if (!options_threads(options)) {
         return STATUS_USAGE;
@@ -184,16 +175,4 @@ static int gradcheck_command(const Options *options)
     bool none = rows.count == 0;                   // a check of nothing proves nothing
     free_rows(&rows);
     return failed > 0 || none ? STATUS_FAILED : STATUS_OK;
-}
-
-int command_gradcheck(int argc, const char **argv)
-{
-    Options options;
-    int status;
-
-    if (options_parse(&options, &gradcheck_help, argc, argv, &status)) {
-        status = gradcheck_command(&options);
-    }
-    options_free(&options);
-    return status;
 }

@@ -66,7 +66,7 @@ static struct poptOption gradflow_options[] = {
     POPT_TABLEEND,
 };
 
-static const CommandHelp gradflow_help = {
+const CommandHelp gradflow_help = {
     .name = "gradflow",
     .about = "Builds the same network without and with shortcuts, from the same weights, runs it forward and backward, and shows the\n"
              "gradient that reaches each layer. With no options: the deep network, " SHOW_SEEDS " seeds, depths " SHOW_DEPTHS
@@ -201,17 +201,13 @@ static int run(const GradflowPlan *plan, const Options *options)
     return done ? STATUS_OK : STATUS_FAILED;
 }
 
-int command_gradflow(int argc, const char **argv)
+int command_gradflow(const Options *options)
 {
-    Options options;
     GradflowPlan plan;
     int status;
-    if (options_parse(&options, &gradflow_help, argc, argv, &status)) {
-        if (gradflow_plan_read(&options, &plan, &status)) {
-            status = run(&plan, &options);
-        }
-        gradflow_plan_free(&plan);
+    if (gradflow_plan_read(options, &plan, &status)) {
+        status = run(&plan, options);
     }
-    options_free(&options);
+    gradflow_plan_free(&plan);
     return status;
 }

@@ -35,7 +35,7 @@ static struct poptOption graph_options[] = {
     POPT_TABLEEND,
 };
 
-static const CommandHelp graph_help = {
+const CommandHelp graph_help = {
     .name = "graph",
     .about = "Draws the tape of one step, forward and backward, through Graphviz: a box for each operation, with its parameters, in the\n"
              "frame of its module; an arrow for each tensor, with its shape, as wide as the gradient that came back along it. Shortcuts\n"
@@ -143,18 +143,14 @@ static int run(const GraphPlan *plan, const Options *options)
     return STATUS_OK;
 }
 
-int command_graph(int argc, const char **argv)
+int command_graph(const Options *given)
 {
-    Options given;
+    Options options = with_defaults(given);
+    GraphPlan plan;
     int status;
-    if (options_parse(&given, &graph_help, argc, argv, &status)) {
-        Options options = with_defaults(&given);
-        GraphPlan plan;
-        if (read_plan(&options, &plan, &status)) {
-            status = run(&plan, &options);
-        }
-        gradflow_plan_free(&plan.network);
+    if (read_plan(&options, &plan, &status)) {
+        status = run(&plan, &options);
     }
-    options_free(&given);
+    gradflow_plan_free(&plan.network);
     return status;
 }

@@ -20,7 +20,7 @@ static struct poptOption info_options[] = {
     POPT_TABLEEND,
 };
 
-static const CommandHelp info_help = {
+const CommandHelp info_help = {
     .name = "info",
     .about = "Shows how many parameters a model has, part by part, and what a training step of --batch sequences of\n"
              "--context-length tokens needs: bytes for weights, gradients, AdamW and activations, and FLOPs a token.\n"
@@ -278,7 +278,7 @@ static bool read_model(const Options *options, GPTPreset *model, int *status)
     return true;
 }
 
-static int info(const Options *options)
+int command_info(const Options *options)
 {
     GPTPreset model;
     uint64_t seed;
@@ -305,16 +305,4 @@ static int info(const Options *options)
         print_presets(batch);
     }
     return STATUS_OK;
-}
-
-int command_info(int argc, const char **argv)
-{
-    Options options;
-    int status;
-
-    if (options_parse(&options, &info_help, argc, argv, &status)) {
-        status = info(&options);
-    }
-    options_free(&options);
-    return status;
 }

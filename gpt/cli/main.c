@@ -7,16 +7,16 @@
 #include <string.h>
 
 static const Command commands[] = {
-    {"gradflow", "gradients layer by layer, with and without shortcuts: the main job", command_gradflow},
-    {"graph", "a drawing of one step's tape: operations, modules, shapes, shortcuts, gradients", command_graph},
-    {"info", "parameters, memory and FLOPs of a model, without making it", command_info},
-    {"train", "let a GPT learn a text, watch it, save it, and go on with it", command_train},
-    {"generate", "text, one token at a time, from a saved or an untrained model", command_generate},
-    {"eval", "how well a saved or untrained model predicts a text, or given ids", command_eval},
-    {"tokenize", "text to token ids, and back", command_tokenize},
-    {"stories", "small stories to learn from, and how many sentences of a text are well-formed", command_stories},
-    {"gradcheck", "analytic against numeric gradient of every operation and module", command_gradcheck},
-    {"bench", "what this machine can do at most, and how near to it gptape comes", command_bench},
+    {&gradflow_help, "gradients layer by layer, with and without shortcuts: the main job", command_gradflow},
+    {&graph_help, "a drawing of one step's tape: operations, modules, shapes, shortcuts, gradients", command_graph},
+    {&info_help, "parameters, memory and FLOPs of a model, without making it", command_info},
+    {&train_help, "let a GPT learn a text, watch it, save it, and go on with it", command_train},
+    {&generate_help, "text, one token at a time, from a saved or an untrained model", command_generate},
+    {&eval_help, "how well a saved or untrained model predicts a text, or given ids", command_eval},
+    {&tokenize_help, "text to token ids, and back", command_tokenize},
+    {&stories_help, "small stories to learn from, and how many sentences of a text are well-formed", command_stories},
+    {&gradcheck_help, "analytic against numeric gradient of every operation and module", command_gradcheck},
+    {&bench_help, "what this machine can do at most, and how near to it gptape comes", command_bench},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
@@ -40,7 +40,7 @@ static void print_usage(void)
            "A GPT on a tape: watch gradients flow through it.\n\n"
            "Commands:\n");
     for (int i = 0; i < COMMAND_COUNT; i++) {
-        printf("  %-12s%s\n", commands[i].name, commands[i].summary);
+        printf("  %-12s%s\n", commands[i].help->name, commands[i].summary);
     }
     printf("\n"
            "  gptape help COMMAND (or gptape COMMAND --help) shows a command's options and examples\n"
@@ -55,10 +55,23 @@ static void print_usage(void)
            "  gptape gradcheck\n");
 }
 
+// argv[0] is the command's name.
+static int run_command(const Command *command, int argc, const char **argv)
+{
+    Options options;
+    int status;
+
+    if (options_parse(&options, command->help, argc, argv, &status)) {
+        status = command->run(&options);
+    }
+    options_free(&options);
+    return status;
+}
+
 static const Command *find_command(const char *name)
 {
     for (int i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(commands[i].name, name) == 0) {
+        if (strcmp(commands[i].help->name, name) == 0) {
             return &commands[i];
         }
     }
@@ -72,11 +85,11 @@ static int report_unknown_command(const char *name)
 
     for (int i = 0; i < COMMAND_COUNT; i++) {
         size_t used = strlen(choices);
-        if (word_distance(name, commands[i].name) <= SIMILAR_WORDS) {
-            command_error(NULL, "%.80s: there is no such command; did you mean %s?", shown, commands[i].name);
+        if (word_distance(name, commands[i].help->name) <= SIMILAR_WORDS) {
+            command_error(NULL, "%.80s: there is no such command; did you mean %s?", shown, commands[i].help->name);
             return STATUS_USAGE;
         }
-        snprintf(choices + used, sizeof choices - used, "%s, ", commands[i].name);
+        snprintf(choices + used, sizeof choices - used, "%s, ", commands[i].help->name);
     }
     command_error(NULL, "%.80s: there is no such command; the commands are %shelp", shown, choices);
     return STATUS_USAGE;
@@ -97,12 +110,12 @@ static int show_help(int argc, const char **argv)
     if (command == NULL) {
         return report_unknown_command(argv[1]);
     }
-    const char *words[] = {command->name, "--help", NULL};
-    return command->run(2, words);
+    const char *words[] = {command->help->name, "--help", NULL};
+    return run_command(command, 2, words);
 }
 
 // Runs the command at argv[n_leading] with the options before it moved behind it: gptape --json info is gptape info --json.
-static int run_command(int argc, const char **argv, int n_leading)
+static int run_named(int argc, const char **argv, int n_leading)
 {
     const char *name = argv[n_leading];
     const Command *command = find_command(name);
@@ -123,7 +136,7 @@ static int run_command(int argc, const char **argv, int n_leading)
         words[n++] = argv[i];
     }
     words[n] = NULL;
-    int status = command->run(n, words);
+    int status = run_command(command, n, words);
     free(words);
     return status;
 }
@@ -141,7 +154,7 @@ static int run(int argc, const char **argv)
         printf("gptape %s\n", GPTAPE_VERSION);
         status = STATUS_OK;
     } else if (n_leading < argc) {
-        status = run_command(argc, argv, n_leading);
+        status = run_named(argc, argv, n_leading);
     } else if (argc == 1 || options_given(&options, OPTION_HELP)) {
         print_usage();
         status = STATUS_OK;

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 // "gptape info: text". Text from the command line may hold anything: control characters, and bytes that are no UTF-8, are shown, not
@@ -77,33 +76,4 @@ bool close_stdout(const char *command)
         return false;
     }
     return true;
-}
-
-// The edit distance between two words: how many letters to insert, drop or exchange. Long words count as far apart.
-int word_distance(const char *a, const char *b)
-{
-    enum { LONGEST = 32 };
-    int row[LONGEST + 1];
-    int n_a = (int)strlen(a);
-    int n_b = (int)strlen(b);
-
-    if (n_a > LONGEST || n_b > LONGEST) {
-        return LONGEST;
-    }
-    for (int j = 0; j <= n_b; j++) {
-        row[j] = j;
-    }
-    for (int i = 1; i <= n_a; i++) {
-        int diagonal = row[0];                     // the distance of a[0..i-1] and b[0..j-1]
-        row[0] = i;
-        for (int j = 1; j <= n_b; j++) {
-            int exchanged = diagonal + (a[i - 1] != b[j - 1]);
-            int dropped = row[j] + 1;
-            int inserted = row[j - 1] + 1;
-            int least = exchanged < dropped ? exchanged : dropped;
-            diagonal = row[j];
-            row[j] = least < inserted ? least : inserted;
-        }
-    }
-    return row[n_b];
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_N = OPTION_OWN, OPTION_BYTES, OPTION_CHECK };
+enum { OPTION_STORIES = OPTION_OWN, OPTION_BYTES, OPTION_CHECK };
 
 enum { MOST = 1000000000 };
 
@@ -13,7 +13,7 @@ enum { MOST = 1000000000 };
 #define MOST_TEXT "1000000000"
 
 static struct poptOption stories_options[] = {
-    {"count", '\0', POPT_ARG_STRING, NULL, OPTION_N, "how many stories (default " DEFAULT_COUNT ")", "N"},
+    {"count", '\0', POPT_ARG_STRING, NULL, OPTION_STORIES, "how many stories (default " DEFAULT_COUNT ")", "N"},
     {"bytes", '\0', POPT_ARG_STRING, NULL, OPTION_BYTES, "as many stories as this many bytes hold", "N"},
     {"check", '\0', POPT_ARG_NONE, NULL, OPTION_CHECK, "count the well-formed sentences of the text on stdin", NULL},
     {"seed", '\0', POPT_ARG_STRING, NULL, OPTION_SEED, "which stories (default " DEFAULT_SEED ")", "N"},
@@ -23,7 +23,7 @@ static struct poptOption stories_options[] = {
     POPT_TABLEEND,
 };
 
-static const CommandHelp stories_help = {
+const CommandHelp stories_help = {
     .name = "stories",
     .about = "Tells small stories in correct English, by chance, from a grammar: what a model learns from where no text is named.\n\n"
              "With --check it reads text from stdin and counts how many of its sentences are the grammar's, word for word, with\n"
@@ -50,7 +50,7 @@ static bool read_wish(const Options *options, Wish *wish)
 {
     const char *count = options_given(options, OPTION_BYTES) ? MOST_TEXT : DEFAULT_COUNT;
 
-    return options_int(options, OPTION_N, count, 1, MOST, &wish->count) &&
+    return options_int(options, OPTION_STORIES, count, 1, MOST, &wish->count) &&
            options_int(options, OPTION_BYTES, MOST_TEXT, 1, MOST, &wish->bytes) && options_seed(options, &wish->seed);
 }
 
@@ -217,7 +217,7 @@ static int check(const Options *options)
 
 static bool check_options(const Options *options)
 {
-    static const int telling[] = {OPTION_N, OPTION_BYTES, OPTION_SEED};
+    static const int telling[] = {OPTION_STORIES, OPTION_BYTES, OPTION_SEED};
 
     for (size_t i = 0; i < sizeof telling / sizeof telling[0]; i++) {
         if (options_given(options, OPTION_CHECK) && options_given(options, telling[i])) {
@@ -227,14 +227,10 @@ static bool check_options(const Options *options)
     return true;
 }
 
-int command_stories(int argc, const char **argv)
+int command_stories(const Options *options)
 {
-    Options options;
-    int status;
-
-    if (options_parse(&options, &stories_help, argc, argv, &status)) {
-        status = !check_options(&options) ? STATUS_USAGE : options_given(&options, OPTION_CHECK) ? check(&options) : tell(&options);
+    if (!check_options(options)) {
+        return STATUS_USAGE;
     }
-    options_free(&options);
-    return status;
+    return options_given(options, OPTION_CHECK) ? check(options) : tell(options);
 }

@@ -19,7 +19,7 @@ static struct poptOption tokenize_options[] = {
     POPT_TABLEEND,
 };
 
-static const CommandHelp tokenize_help = {
+const CommandHelp tokenize_help = {
     .name = "tokenize",
     .about = "Reads text from stdin and prints its token ids on one line, separated by spaces. With --decode it reads ids, separated\n"
              "by spaces, commas or lines, and prints their text: the same bytes that were encoded, and nothing after them.\n\n"
@@ -285,7 +285,7 @@ static void skip_mark(Job *job)
     memmove(job->input, job->input + mark, job->n + 1);
 }
 
-static int tokenize(const Options *options)
+int command_tokenize(const Options *options)
 {
     Job job = {.options = options};
     Error error;
@@ -308,17 +308,5 @@ static int tokenize(const Options *options)
     }
     tokenizer_free(job.tokenizer);
     free(job.input);
-    return status;
-}
-
-int command_tokenize(int argc, const char **argv)
-{
-    Options options;
-    int status;
-
-    if (options_parse(&options, &tokenize_help, argc, argv, &status)) {
-        status = tokenize(&options);
-    }
-    options_free(&options);
     return status;
 }

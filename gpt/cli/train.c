@@ -57,7 +57,7 @@ static struct poptOption train_options[] = {
     POPT_TABLEEND,
 };
 
-static const CommandHelp train_help = {
+const CommandHelp train_help = {
     .name = "train",
     .about = "Trains a GPT on a text: 90% of it is learned, 10% is for validation. The run's folder then holds the model as GPT-2's\n"
              "are kept (model.safetensors, config.json, the tokenizer), log.csv with a row a step, its curve loss.png, and\n"
@@ -260,18 +260,14 @@ static int run(const Options *options, TrainPlan *plan)
     return status;
 }
 
-int command_train(int argc, const char **argv)
+int command_train(const Options *options)
 {
-    Options options;
     TrainPlan plan = {0};
     int status;
-    if (options_parse(&options, &train_help, argc, argv, &status)) {
-        bool resumes = options_given(&options, OPTION_RESUME);
-        if (resumes ? train_plan_resume(&options, &plan, &status) : train_plan_new(&options, &plan, &status)) {
-            status = run(&options, &plan);
-        }
-        train_plan_free(&plan);
+    bool resumes = options_given(options, OPTION_RESUME);
+    if (resumes ? train_plan_resume(options, &plan, &status) : train_plan_new(options, &plan, &status)) {
+        status = run(options, &plan);
     }
-    options_free(&options);
+    train_plan_free(&plan);
     return status;
 }
