@@ -3,7 +3,7 @@
 //      Experiment -> Series (quartiles at each layer) -> Panel (axes, a key) -> script -> gnuplot -> file
 //
 // Series: plot_series.c. Panels: plot_panel.c, plot_axis.c. Titles, made from the data: plot_finding.c. Captions: plot_text.c.
-// The page: plot_page.c. Running gnuplot: gnuplot.c, filter.c. The pictures themselves: plot.c, plot_heatmap.c, plot_loss.c,
+// The page: plot_page.c; in a terminal: plot_dumb.c. Running gnuplot: gnuplot.c, filter.c. The pictures themselves: plot.c, plot_heatmap.c, plot_loss.c,
 // plot_terminal.c; of numbers of any origin: plot_chart.c, plot_matrix.c; of a tape: plot_step.c.
 
 #ifndef GPTAPE_LAB_PLOT_H
@@ -156,7 +156,11 @@ bool filter_run(const Filter *filter, const char *script, size_t n, PlotText *ou
 bool gnuplot_run(const char *script, size_t n, PlotText *output, Error *error);
 bool plot_save(const char *path, const char *bytes, size_t n, Error *error);
 
-// What gnuplot's dumb terminal drew, without blanks at the ends of lines, empty lines and the form feed. Changes chart.
-void plot_write_chart(FILE *out, char *chart);
+// A chart for the terminal: between dumb_open and dumb_points the script gets its axes and its data, $data_0, $data_1, ...
+enum { DUMB_ROWS = 17 };
+int dumb_columns(int columns);                     // the width asked for, as far as a chart can be drawn in it
+void dumb_open(FILE *script, int columns, int left, int right);        // the margins, in columns
+void dumb_points(FILE *script, int n, const char *letters);            // a letter for the points of each
+char *dumb_draw(PlotText *script, Error *error);   // closes and frees the script. Returns lines of text for the caller to free, or NULL
 
 #endif

@@ -55,7 +55,7 @@ static void write_data(const Chart *chart, FILE *script)
 {
     for (int i = 0; i < chart->n_lines; i++) {
         const ChartLine *line = &chart->lines[i];
-        fprintf(script, "$line_%d << EOD\n# x y\n", i);
+        fprintf(script, "$data_%d << EOD\n# x y\n", i);
         for (int k = 0; k < line->n; k++) {
             fprintf(script, is_shown(chart, line->y[k]) ? "%.9g %.9g\n" : "%.9g NaN\n", line->x == NULL ? k : line->x[k],
                     line->y[k]);
@@ -102,6 +102,24 @@ static void write_x_axis(const Chart *chart, FILE *script)
     }
 }
 
+static void write_lines(const Chart *chart, FILE *script)
+{
+    fprintf(script, "plot \\\n");
+    for (int i = 0; i < chart->n_lines; i++) {
+        const SeriesStyle *style = &styles[i];
+        bool points = chart->lines[i].n <= POINTS_MOST;
+        fprintf(script, "     $data_%d using 1:2 with %s lc rgb \"%s\" lw 5 dt %s", i, points ? "linespoints" : "lines", style->color,
+                style->dash);
+        if (points) {
+            fprintf(script, " pt %d ps 2.4*point", style->point);
+        }
+        fprintf(script, " title \"");
+        plot_quote(script, chart->lines[i].label == NULL ? "" : chart->lines[i].label, false);
+        write_hidden(chart, &chart->lines[i], script);
+        fprintf(script, "\"%s\n", i == chart->n_lines - 1 ? "" : ", \\");
+    }
+}
+
 bool plot_chart(const Chart *chart, const char *path, Error *error)
 {
     if (!plot_path_check(path, error) || !chart_check(chart, error)) {
@@ -116,25 +134,13 @@ bool plot_chart(const Chart *chart, const char *path, Error *error)
     write_data(chart, out);
     write_range(chart, out);
     fprintf(out, "set lmargin at screen 0.10\nset rmargin at screen 0.98\n");
-    fprintf(out, "set tmargin at screen %.4f\nset bmargin at screen %.4f\n", top - 0.06 * ((chart->n_lines + 2) / 3), bottom + 0.095);
+    int key_lines = (chart->n_lines + 2) / 3;      // three labels fit on one
+    fprintf(out, "set tmargin at screen %.4f\nset bmargin at screen %.4f\n", top - 0.06 * key_lines, bottom + 0.095);
     fprintf(out, "set format y \"%s\"\n", chart->log_y ? "10^{%L}" : "%g");
     page_labels(out, chart->x_label, chart->y_label);
     fprintf(out, "set key at screen 0.09,%.4f left top horizontal Left reverse noenhanced samplen 3 width 2 font \",24\"\n", top);
     write_x_axis(chart, out);
-    fprintf(out, "plot \\\n");
-    for (int i = 0; i < chart->n_lines; i++) {
-        const SeriesStyle *style = &styles[i];
-        bool points = chart->lines[i].n <= POINTS_MOST;
-        fprintf(out, "     $line_%d using 1:2 with %s lc rgb \"%s\" lw 5 dt %s", i, points ? "linespoints" : "lines", style->color,
-                style->dash);
-        if (points) {
-            fprintf(out, " pt %d ps 2.4*point", style->point);
-        }
-        fprintf(out, " title \"");
-        plot_quote(out, chart->lines[i].label == NULL ? "" : chart->lines[i].label, false);
-        write_hidden(chart, &chart->lines[i], out);
-        fprintf(out, "\"%s\n", i == chart->n_lines - 1 ? "" : ", \\");
-    }
+    write_lines(chart, out);
     page_close(out);
     return page_draw(&script, path, error);
 }
@@ -142,21 +148,16 @@ bool plot_chart(const Chart *chart, const char *path, Error *error)
 // ------------------------------------------------------------------------------------------------------------
 // The terminal
 
-enum { COLUMNS_LEAST = 40, COLUMNS_MOST = 200, CHART_ROWS = 17, MARGIN_COLUMNS = 10 };
+enum { MARGIN_COLUMNS = 10 };
 
 static void write_terminal(const Chart *chart, FILE *script, int columns)
 {
-    fprintf(script, "set terminal dumb size %d,%d noenhanced mono\nset encoding utf8\nset border 3\n", columns, CHART_ROWS);
-    fprintf(script, "set zero 1e-300\nset tics nomirror scale 0\nset key off\nset format \"%%g\"\n");
-    fprintf(script, "set lmargin %d\nset rmargin 3\nset tmargin 0\nset bmargin 2\n", MARGIN_COLUMNS);
+    dumb_open(script, columns, MARGIN_COLUMNS, 3);
+    fprintf(script, "set zero 1e-300\n");
     write_data(chart, script);
     write_range(chart, script);
     write_x_axis(chart, script);
-    fprintf(script, "plot ");
-    for (int i = 0; i < chart->n_lines; i++) {
-        fprintf(script, "%s$line_%d using 1:2 with points pt \"%c\"", i == 0 ? "" : ", ", i, letters[i]);
-    }
-    fprintf(script, "\n");
+    dumb_points(script, chart->n_lines, letters);
 }
 
 char *plot_chart_terminal(const Chart *chart, int columns, Error *error)
@@ -164,15 +165,12 @@ char *plot_chart_terminal(const Chart *chart, int columns, Error *error)
     if (!chart_check(chart, error)) {
         return NULL;
     }
-    columns = columns < COLUMNS_LEAST ? COLUMNS_LEAST : columns > COLUMNS_MOST ? COLUMNS_MOST : columns;
     PlotText script;
     plot_text_open(&script);
-    write_terminal(chart, script.stream, columns);
-    plot_text_close(&script);
-    PlotText drawn;
-    char *result = NULL;
-    if (gnuplot_run(script.bytes, script.n, &drawn, error)) {
-        PlotText text;
+    write_terminal(chart, script.stream, dumb_columns(columns));
+    char *drawn = dumb_draw(&script, error);
+    PlotText text = {0};
+    if (drawn != NULL) {
         plot_text_open(&text);
         fprintf(text.stream, "%s\n", chart->title);
         for (int i = 0; i < chart->n_lines; i++) {
@@ -180,13 +178,9 @@ char *plot_chart_terminal(const Chart *chart, int columns, Error *error)
             write_hidden(chart, &chart->lines[i], text.stream);
             fprintf(text.stream, "\n");
         }
-        fprintf(text.stream, "\n%s\n", chart->y_label);
-        plot_write_chart(text.stream, drawn.bytes);
-        fprintf(text.stream, "%*s%s\n", MARGIN_COLUMNS, "", chart->x_label);
+        fprintf(text.stream, "\n%s\n%s%*s%s\n", chart->y_label, drawn, MARGIN_COLUMNS, "", chart->x_label);
         plot_text_close(&text);
-        result = text.bytes;
-        free(drawn.bytes);
     }
-    free(script.bytes);
-    return result;
+    free(drawn);
+    return text.bytes;
 }

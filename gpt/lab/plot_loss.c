@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 static const SeriesStyle style_training = {"#0072B2", DASH_NONE, 5};
 static const SeriesStyle style_validation = {"#D55E00", DASH_LONG, 7};
@@ -175,7 +174,7 @@ bool plot_loss(const TrainRow *rows, int n, double before, const char *what, con
 // ------------------------------------------------------------------------------------------------------------
 // The terminal
 
-enum { COLUMNS_LEAST = 40, COLUMNS_MOST = 200, CHART_ROWS = 17, MARGIN_COLUMNS = 10 };
+enum { MARGIN_COLUMNS = 10 };
 
 static const char letters[PANEL_SERIES] = {'.', 'o'};
 
@@ -184,9 +183,7 @@ static void write_script(const Panel *panel, FILE *script, int columns, int step
     bool logarithmic = panel->axis == AXIS_LOGARITHMIC;
     double low = logarithmic ? pow(10, panel->low) : panel->low;
     double high = logarithmic ? pow(10, panel->high) : panel->high;
-    fprintf(script, "set terminal dumb size %d,%d noenhanced mono\nset encoding utf8\nset border 3\n", columns, CHART_ROWS);
-    fprintf(script, "set tics nomirror scale 0\nset key off\nset format y \"%%g\"\nset format x \"%%g\"\n");
-    fprintf(script, "set lmargin %d\nset rmargin 2\nset tmargin 0\nset bmargin 2\n", MARGIN_COLUMNS - 2);
+    dumb_open(script, columns, MARGIN_COLUMNS - 2, 2);
     fprintf(script, "%s\nset yrange [%.9g:%.9g]\n", logarithmic ? "set logscale y" : "unset logscale y", low, high);
     fprintf(script, "set xrange [%.9g:%.9g]\nset xtics 0, %d\n", -0.02 * steps, 1.02 * steps, plot_tic_step(steps, (columns - MARGIN_COLUMNS) / 8));
     for (int s = 0; s < panel->n_series; s++) {
@@ -197,38 +194,28 @@ static void write_script(const Panel *panel, FILE *script, int columns, int step
         }
         fprintf(script, "EOD\n");
     }
-    fprintf(script, "plot ");
-    for (int s = 0; s < panel->n_series; s++) {
-        fprintf(script, "%s$data_%d using 1:2 with points pt \"%c\"", s == 0 ? "" : ", ", s, letters[s]);
-    }
-    fprintf(script, "\n");
+    dumb_points(script, panel->n_series, letters);
 }
 
 char *plot_loss_terminal(const TrainRow *rows, int n, double before, int columns, Error *error)
 {
-    columns = columns < COLUMNS_LEAST ? COLUMNS_LEAST : columns > COLUMNS_MOST ? COLUMNS_MOST : columns;
+    columns = dumb_columns(columns);
     Panel panel = loss_panel(rows, n, before, columns - MARGIN_COLUMNS);
     PlotText script;
     plot_text_open(&script);
     write_script(&panel, script.stream, columns, rows[n - 1].step);
-    plot_text_close(&script);
-    PlotText chart;
-    char *result = NULL;
-    if (gnuplot_run(script.bytes, script.n, &chart, error)) {
-        PlotText text;
+    char *chart = dumb_draw(&script, error);
+    PlotText text = {0};
+    if (chart != NULL) {
         plot_text_open(&text);
         fprintf(text.stream, "%s\n", panel.title);
         for (int s = 0; s < panel.n_series; s++) {
             fprintf(text.stream, "%c %s\n", letters[s], panel.series[s].label);
         }
-        fprintf(text.stream, "\n");
-        plot_write_chart(text.stream, chart.bytes);
-        fprintf(text.stream, "%*sstep\n", MARGIN_COLUMNS - 2, "");
+        fprintf(text.stream, "\n%s%*sstep\n", chart, MARGIN_COLUMNS - 2, "");
         plot_text_close(&text);
-        result = text.bytes;
-        free(chart.bytes);
     }
-    free(script.bytes);
+    free(chart);
     panel_free(&panel);
-    return result;
+    return text.bytes;
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS_LEAST = 40, COLUMNS_MOST = 200, CHART_ROWS = 17, AXIS_COLUMNS = 12 };
+enum { AXIS_COLUMNS = 12 };
 
 static const char arm_letter[2] = {'o', '#'};
 
@@ -44,7 +44,7 @@ static void write_axes(const Panel *panel, FILE *script, double floor_row, doubl
     int low = (int)panel->low;
     int high = (int)panel->high;
     int step = plot_tic_step(high - low, 6);
-    double row = (top_row - floor_row) / (CHART_ROWS - 4);
+    double row = (top_row - floor_row) / (DUMB_ROWS - 4);
     fprintf(script, "set yrange [%.9g:%.9g]\nset ytics (", floor_row - row, top_row);              // nothing on the axis itself
     const char *comma = "";
     for (int power = low; power <= high; power++) {
@@ -78,27 +78,22 @@ static void write_points(const Series *series, FILE *script, int columns, double
 static void write_script(const Panel *panel, FILE *script, int columns)
 {
     double span = panel->high - panel->low;
-    double two_rows = 2 * span / (CHART_ROWS - 4);
+    double two_rows = 2 * span / (DUMB_ROWS - 4);
     double floor_row = panel->zeros ? panel->low - two_rows : panel->low;
     double top_row = panel->not_finite ? panel->high + two_rows : panel->high;
     int last = panel->series[0].n - 1;
-    fprintf(script, "set terminal dumb size %d,%d noenhanced mono\nset encoding utf8\nset border 3\n", columns, CHART_ROWS);
-    fprintf(script, "set tics nomirror scale 0\nset key off\n");
-    fprintf(script, "set lmargin %d\nset rmargin 2\nset tmargin 0\nset bmargin 2\n", AXIS_COLUMNS - 4);
+    dumb_open(script, columns, AXIS_COLUMNS - 4, 2);
     fprintf(script, "set xrange [%.9g:%.9g]\nset xtics 0, %d\n", -0.02 * last - 0.1, 1.02 * last + 0.1,
             plot_tic_step(last, (columns - AXIS_COLUMNS) / 8));
-    fprintf(script, "set format x \"%%g\"\n");
     write_axes(panel, script, floor_row, top_row);
+    char letters[PANEL_SERIES];
     for (int s = 0; s < panel->n_series; s++) {
+        letters[s] = letter_of(&panel->series[s]);
         fprintf(script, "$data_%d << EOD\n", s);
         write_points(&panel->series[s], script, columns - AXIS_COLUMNS, floor_row, top_row);
         fprintf(script, "EOD\n");
     }
-    fprintf(script, "plot ");
-    for (int s = 0; s < panel->n_series; s++) {
-        fprintf(script, "%s$data_%d using 1:2 with points pt \"%c\"", s == 0 ? "" : ", ", s, letter_of(&panel->series[s]));
-    }
-    fprintf(script, "\n");
+    dumb_points(script, panel->n_series, letters);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -131,20 +126,6 @@ static void write_head(FILE *out, const Experiment *experiment, const Panel *pan
     fprintf(out, "\n");
 }
 
-void plot_write_chart(FILE *out, char *chart)
-{
-    char *rest = NULL;
-    for (char *line = strtok_r(chart, "\n\f", &rest); line != NULL; line = strtok_r(NULL, "\n\f", &rest)) {
-        size_t length = strlen(line);
-        while (length > 0 && line[length - 1] == ' ') {
-            length--;
-        }
-        if (length > 0) {
-            fprintf(out, "%.*s\n", (int)length, line);
-        }
-    }
-}
-
 static void write_foot(FILE *out, const Experiment *experiment, int columns)
 {
     const char *more = " (the gradient comes from the right)";
@@ -158,7 +139,7 @@ static void write_foot(FILE *out, const Experiment *experiment, int columns)
 
 char *plot_terminal(const Experiment *experiment, int columns, Error *error)
 {
-    columns = columns < COLUMNS_LEAST ? COLUMNS_LEAST : columns > COLUMNS_MOST ? COLUMNS_MOST : columns;
+    columns = dumb_columns(columns);
     Panel panel;
     LayerFigure figure;
     FigureScale scale;
@@ -166,20 +147,16 @@ char *plot_terminal(const Experiment *experiment, int columns, Error *error)
     PlotText script;
     plot_text_open(&script);
     write_script(&panel, script.stream, columns);
-    plot_text_close(&script);
-    PlotText chart;
-    char *result = NULL;
-    if (gnuplot_run(script.bytes, script.n, &chart, error)) {
-        PlotText text;
+    char *chart = dumb_draw(&script, error);
+    PlotText text = {0};
+    if (chart != NULL) {
         plot_text_open(&text);
         write_head(text.stream, experiment, &panel, columns);
-        plot_write_chart(text.stream, chart.bytes);
+        fputs(chart, text.stream);
         write_foot(text.stream, experiment, columns);
         plot_text_close(&text);
-        result = text.bytes;
-        free(chart.bytes);
     }
-    free(script.bytes);
+    free(chart);
     panel_free(&panel);
-    return result;
+    return text.bytes;
 }
