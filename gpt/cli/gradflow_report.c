@@ -133,13 +133,9 @@ static void print_split_note(const Experiment *experiment)
     }
 }
 
-static void print_layers(const Experiment *experiment, int step)
+// Two lines: which arm, above its first column; and the figures.
+static void head_cells(Table *table, const Experiment *experiment, const Column *columns, int n_columns)
 {
-    Column columns[8];
-    int n_columns = choose_columns(experiment, columns);
-    char alignments[] = "lrrrrrrrr";
-    alignments[n_columns + 1] = '\0';
-    Table *table = table_create(alignments);
     table_cell(table, "%s", "");
     for (int i = 0; i < n_columns; i++) {
         bool first_of_arm = i == 0 || columns[i].shortcut != columns[i - 1].shortcut;
@@ -150,6 +146,16 @@ static void print_layers(const Experiment *experiment, int step)
         table_cell(table, "%s", columns[i].title);
     }
     table_line(table);
+}
+
+static void print_layers(const Experiment *experiment, int step)
+{
+    Column columns[8];
+    int n_columns = choose_columns(experiment, columns);
+    char alignments[] = "lrrrrrrrr";
+    alignments[n_columns + 1] = '\0';
+    Table *table = table_create(alignments);
+    head_cells(table, experiment, columns, n_columns);
     int n = experiment->n_layer;
     int every = n <= ROWS_AT_MOST ? 1 : (n + ROWS_AT_MOST - 1) / ROWS_AT_MOST;
     for (int layer = 0; layer < n; layer++) {
