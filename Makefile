@@ -164,7 +164,9 @@ test:
 
 # A lesson is a gdb script beside its example. What gdb is to know of gptape it finds in the program (tools/gdb/gptape.py).
 EX = $(or $(LESSON),tape)
+STEPPED = $(notdir $(basename $(wildcard examples/*$(if $(LESSON),.gdb,.c))))
 debug:
+	$(if $(filter $(EX),$(STEPPED)),,$(error there is no $(if $(LESSON),lesson,example) $(EX); there are $(STEPPED)))
 	@tools/packages install build-essential gdb
 	@$(MAKE) DEBUG=1 debugger
 
@@ -244,7 +246,7 @@ install: $(BUILD)/libgptape.a $(BUILD)/libgptape.so $(BUILD)/gptape
 	ln -sf libgptape.so.0 '$(TO)/lib/libgptape.so'
 	for floor in tensor nn gpt; do install -D -m 644 -t "$(TO)/include/gptape/$$floor" $$floor/$$floor.h; done
 	mkdir -p '$(TO)/lib/pkgconfig'
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(strip -lcjson -lpcre2-8 $(ONEDNN) -lm)|' tools/gptape.pc.in \
+	sed 's|@PREFIX@|$(subst $() ,\\ ,$(PREFIX))|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(strip -lcjson -lpcre2-8 $(ONEDNN) -lm)|' tools/gptape.pc.in \
 	    > '$(TO)/lib/pkgconfig/gptape.pc'
 	if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
 

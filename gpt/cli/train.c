@@ -62,7 +62,7 @@ const CommandHelp train_help = {
     .about = "Trains a GPT on a text: 90% of it is learned, 10% is for validation. The run's folder then holds the model as GPT-2's\n"
              "are kept (model.safetensors, config.json, the tokenizer), log.csv with a row a step, its curve loss.png, and\n"
              "training.safetensors, with which --resume goes on bit for bit as if there had been no interruption. Ctrl-C finishes\n"
-             "the step and saves. With --resume only --steps may be another than before.",
+             "the step and saves. With --resume only --steps and what is computed with may be other than before.",
     .examples = "  gptape train\n"
                 "  gptape train --data shakespeare.txt --out shakespeare\n"
                 "  gptape train --out shakespeare --resume\n"

@@ -13,12 +13,12 @@ import re
 from pieces import (CONTROL, OPENING, TYPE_OF, closing, declarator, function_body, specifiers_end,
                     split_at_commas, statement_end, text_at)
 
-VERSION = re.compile(r"\b([A-Za-z_]\w*?)__(?:\d+|now\d+|local)\b")
+VERSION = re.compile(r"\b([A-Za-z_]\w*?)__(?:\d+|now\d+|local)\b|(?<=void function ')(cell)_\d+")      # or the function of statements
 
 
 def as_in_cell(text):
     """A message of the compiler in the cell's own names."""
-    return VERSION.sub(r"\1", text)
+    return VERSION.sub(lambda name: name[1] or name[2], text)
 
 
 class Scope:

@@ -101,8 +101,8 @@ static int run_commands(void)
     return n;
 }
 
-// As a user would: make install, then compile with what pkg-config says.
-static void run_program(void)
+// As a user would: make install, then compile with what pkg-config says. It quotes blanks in the prefix, for eval.
+static void run_program(const char *prefix, const char *eval)
 {
     static char block[TEXT];
     char command[1400];
@@ -113,10 +113,11 @@ static void run_program(void)
     fputs(block, file);
     ck_assert_int_eq(fclose(file), 0);
     snprintf(command, sizeof command,
-             "env -u MAKEFLAGS -u MAKELEVEL -u SAN -u DEBUG make -C '%s' install PREFIX='%s/usr' > install.log 2>&1 && "
-             "PKG_CONFIG_PATH='%s/usr/lib/pkgconfig' && export PKG_CONFIG_PATH && "
-             "cc -std=c11 -Wall -Wextra -Wpedantic -Werror example.c $(pkg-config --cflags --libs gptape) -o example && "
-             "LD_LIBRARY_PATH='%s/usr/lib' ./example", folder_home(), folder_path(), folder_path(), folder_path());
+             "prefix='%s/%s' && "
+             "env -u MAKEFLAGS -u MAKELEVEL -u SAN -u DEBUG make -C '%s' install PREFIX=\"$prefix\" > install.log 2>&1 && "
+             "export PKG_CONFIG_PATH=\"$prefix/lib/pkgconfig\" && "
+             "%s cc -std=c11 -Wall -Wextra -Wpedantic -Werror example.c $(pkg-config --cflags --libs gptape) -o example && "
+             "LD_LIBRARY_PATH=\"$prefix/lib\" ./example", folder_path(), prefix, folder_home(), eval);
     Run run = run_shell(command);
     ck_assert_msg(run.status == 0, "the program in README.md: %s%s", run.out, run.err);
     keep_output(&run);
@@ -128,7 +129,7 @@ START_TEST(what_it_shows_is_what_comes)
     static char block[TEXT];
     int shown = 0;
     int commands = run_commands();
-    run_program();
+    run_program("usr", "");
     ck_assert_int_ge(commands, 12);
     const char *at = readme;
     while (next_block(&at, "text", block)) {
@@ -136,6 +137,13 @@ START_TEST(what_it_shows_is_what_comes)
         shown++;
     }
     ck_assert_int_ge(shown, 3);
+}
+END_TEST
+
+START_TEST(it_is_installed_where_a_name_holds_a_blank)
+{
+    run_program("a prefix", "eval");
+    ck_assert_ptr_nonnull(strstr(printed, "1.393         1.5       1.393"));
 }
 END_TEST
 
@@ -232,6 +240,7 @@ int main(void)
     tcase_set_timeout(tests, SECONDS);
     tcase_add_checked_fixture(tests, prepare, folder_leave);
     tcase_add_test(tests, what_it_shows_is_what_comes);
+    tcase_add_test(tests, it_is_installed_where_a_name_holds_a_blank);
     tcase_add_test(tests, transformers_computes_the_same_and_gives_it_back);
     tcase_add_test(tests, its_pictures_and_pages_are_there);
     tcase_add_test(tests, make_demo_draws_and_speaks);

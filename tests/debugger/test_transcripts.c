@@ -270,6 +270,19 @@ START_TEST(what_a_lesson_tells_to_type_is_on_the_page)
 }
 END_TEST
 
+START_TEST(a_lesson_or_example_that_is_not_there_is_told_with_those_that_are)
+{
+    Run lesson = run_shell("env -u MAKEFLAGS -u MAKELEVEL make debug LESSON=by_hand");
+    ck_assert_int_eq(lesson.status, 2);
+    ck_assert_ptr_nonnull(strstr(lesson.err, "there is no lesson by_hand; there are attention block generate layernorm shortcut tape."));
+    run_free(&lesson);
+    Run example = run_shell("env -u MAKEFLAGS -u MAKELEVEL make debug EX=tape.c");
+    ck_assert_int_eq(example.status, 2);
+    ck_assert_ptr_nonnull(strstr(example.err, "there is no example tape.c; there are attention block by_hand "));
+    run_free(&example);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sessions in gdb");
@@ -279,6 +292,7 @@ int main(void)
     tcase_add_test(tests, the_first_page_shows_real_sessions);
     tcase_add_loop_test(tests, a_lesson_goes_from_stop_to_stop, 0, LESSON_COUNT * BUILD_COUNT);
     tcase_add_loop_test(tests, what_a_lesson_tells_to_type_is_on_the_page, 0, LESSON_COUNT);
+    tcase_add_test(tests, a_lesson_or_example_that_is_not_there_is_told_with_those_that_are);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -235,6 +235,10 @@ class ErrorTest(KernelCase):
         answer = self.fail_in("named(3);", "CompileError")
         self.assertNotIn("__", answer.error)
 
+    def test_statements_are_in_the_cell(self):
+        self.assertIn("void function 'cell' should not return a value", self.fail_in("return 3;", "CompileError").error)
+        self.assertIn("identifier 'cell_2'", self.fail_in("cell_2", "CompileError").error)
+
     def test_a_warning_is_shown_and_the_cell_runs(self):
         answer = self.succeed('printf("%d\\n", 2.5);\n5')
         self.assertIn("line 1, column 16: warning: format specifies type 'int'", answer.stderr)
