@@ -22,6 +22,17 @@ typedef struct GemmBatch {
     size_t a_step, b_step, c_step;
 } GemmBatch;
 
+// Where a gradient goes.
+typedef struct GradTarget {
+    Real *values;                                  // NULL if nobody wants it
+    bool accumulate;
+} GradTarget;
+
+// y = x W^T + b of rows: x (M, K), W (N, K), b (N), y (M, N).
+typedef struct LinearSizes {
+    int M, N, K;
+} LinearSizes;
+
 // The mean of a row of LayerNorm's input, and 1 / its standard deviation. In double: n = (x - mean) rstd shows every digit lost.
 typedef struct RowStats {
     double mean;
@@ -34,6 +45,12 @@ typedef struct LayernormRows {
     const Real *weight;                            // (C)
     size_t rows, C;
 } LayernormRows;
+
+// Where its gradients go. They are written in this order.
+typedef struct LayernormGrads {
+    GradTarget dx;                                 // (rows, C)
+    GradTarget dweight, dbias;                     // (C)
+} LayernormGrads;
 
 // Rows of V logits, a target for each, and z = log sum_j exp(x_j).
 typedef struct LogitRows {
@@ -77,6 +94,11 @@ typedef struct Kernels {
                  bool accumulate, Real *C, int ldc);
     void (*gemm_batch)(const GemmBatch *g);
 
+    // y = x W^T + b; b may be NULL. Backward's other half, dL/dx = dL/dy W, is a gemm; this one is dL/dW = dL/dy^T x, and dL/db, the
+    // sum of dL/dy's rows.
+    void (*linear)(const LinearSizes *s, const Real *x, const Real *weight, const Real *bias, Real *y);
+    void (*linear_dweight)(const LinearSizes *s, const Real *x, const Real *dy, GradTarget dweight, GradTarget dbias);
+
     // Value by value, n of them
     void (*add)(const Real *a, const Real *b, Real *y, size_t n);                                   // y = a + b
     void (*pass)(const Real *dy, bool accumulate, Real *dx, size_t n);                              // dx = dy
@@ -85,13 +107,10 @@ typedef struct Kernels {
     void (*gelu_backward)(const Real *x, const Real *dy, bool accumulate, Real *dx, size_t n);
 
     // Rows of a matrix
-    void (*repeat_row)(const Real *row, size_t rows, size_t columns, Real *y);                      // each row of y is row
-    void (*sum_rows)(const Real *y, size_t rows, size_t columns, bool accumulate, Real *sum);       // sum (columns)
     void (*softmax)(const Real *x, size_t rows, size_t n, Real *y);
     void (*softmax_backward)(const Real *y, const Real *dy, size_t rows, size_t n, bool accumulate, Real *dx);
     void (*layernorm)(const LayernormRows *r, const Real *bias, double eps, RowStats *stats, Real *y);
-    void (*layernorm_dx)(const LayernormRows *r, const RowStats *stats, const Real *dy, bool accumulate, Real *dx);
-    void (*layernorm_dweight)(const LayernormRows *r, const RowStats *stats, const Real *dy, bool accumulate, Real *dweight);
+    void (*layernorm_backward)(const LayernormRows *r, const RowStats *stats, const Real *dy, const LayernormGrads *grads);
     double (*cross_entropy)(const LogitRows *r);                                                    // z, and sum of z - x[target]
     void (*cross_entropy_backward)(const LogitRows *r, Real dy, bool accumulate, Real *dlogits);    // dy softmax, - dy at target
 

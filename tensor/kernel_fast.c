@@ -8,6 +8,8 @@
 #include "tensor/parallel.h"
 #include "tensor/vector/vector.h"
 
+#include <stdlib.h>
+
 enum {
     CHEAP_VALUES = 1 << 15,                        // values that are added or copied: memory is the limit
     DEAR_VALUES = 1 << 12                          // values with an exp or a tanh in them
@@ -74,24 +76,6 @@ static void fast_gelu_backward(const Real *x, const Real *dy, bool accumulate, R
 // ------------------------------------------------------------------------------------------------------------
 // Rows of a matrix
 
-static void fast_repeat_row(const Real *row, size_t rows, size_t columns, Real *y)
-{
-    parallel_for(rows, rows_of(CHEAP_VALUES, columns), vector_loops()->repeat_row,
-                 &(RowsCall){.x = row, .columns = columns, .out = y});
-}
-
-// By columns, 64 at least: a cache line and more, so that no two threads write to the same.
-static size_t columns_of(size_t values, size_t rows)
-{
-    return (values / rows / 64 + 1) * 64;
-}
-
-static void fast_sum_rows(const Real *y, size_t rows, size_t columns, bool accumulate, Real *sum)
-{
-    parallel_for(columns, columns_of(CHEAP_VALUES, rows), vector_loops()->sum_rows,
-                 &(RowsCall){.x = y, .rows = rows, .columns = columns, .accumulate = accumulate, .out = sum});
-}
-
 static void fast_softmax(const Real *x, size_t rows, size_t n, Real *y)
 {
     parallel_for(rows, rows_of(DEAR_VALUES, n), vector_loops()->softmax, &(RowsCall){.x = x, .columns = n, .out = y});
@@ -109,16 +93,34 @@ static void fast_layernorm(const LayernormRows *r, const Real *bias, double eps,
                  &(LayernormCall){.r = r, .bias = bias, .eps = eps, .stats = stats, .out = y});
 }
 
-static void fast_layernorm_dx(const LayernormRows *r, const RowStats *stats, const Real *dy, bool accumulate, Real *dx)
+void *scratch_of(Scratch *scratch, size_t bytes, const char *what)
 {
-    parallel_for(r->rows, rows_of(DEAR_VALUES, r->C), vector_loops()->layernorm_dx,
-                 &(LayernormCall){.r = r, .stats_kept = stats, .dy = dy, .accumulate = accumulate, .out = dx});
+    if (bytes > scratch->bytes) {
+        free(scratch->memory);
+        scratch->memory = memory_allocate(bytes, what);
+        scratch->bytes = bytes;
+    }
+    return scratch->memory;
 }
 
-static void fast_layernorm_dweight(const LayernormRows *r, const RowStats *stats, const Real *dy, bool accumulate, Real *dweight)
+static _Thread_local Scratch layernorm_sums;
+
+// Sums over rows are made a chunk of rows at a time, and then added up in the order of the chunks: the same bits on any number of
+// threads.
+static void fast_layernorm_backward(const LayernormRows *r, const RowStats *stats, const Real *dy, const LayernormGrads *grads)
 {
-    parallel_for(r->C, columns_of(DEAR_VALUES, r->rows), vector_loops()->layernorm_dweight,
-                 &(LayernormCall){.r = r, .stats_kept = stats, .dy = dy, .accumulate = accumulate, .out = dweight});
+    size_t chunks = (r->rows + LAYERNORM_CHUNK - 1) / LAYERNORM_CHUNK;
+    Real *sums = scratch_of(&layernorm_sums, chunks * 2 * r->C * sizeof(Real), "layernorm");       // (chunks, 2, C)
+    parallel_for(chunks, rows_of(DEAR_VALUES, LAYERNORM_CHUNK * r->C), vector_loops()->layernorm_backward,
+                 &(LayernormBackwardCall){.r = r, .stats = stats, .dy = dy, .dx = grads->dx, .sums = sums});
+    GradTarget targets[] = {grads->dweight, grads->dbias};
+    for (size_t i = 0; i < 2; i++) {
+        if (targets[i].values != NULL) {
+            RowsCall columns = {.x = sums + i * r->C, .rows = chunks, .columns = 2 * r->C, .accumulate = targets[i].accumulate,
+                                .out = targets[i].values};
+            vector_loops()->sum_rows(&columns, 0, r->C);
+        }
+    }
 }
 
 static double fast_cross_entropy(const LogitRows *r)
@@ -173,18 +175,17 @@ const Kernels kernels_fast = {
     .name = "fast",
     .gemm = fast_gemm,
     .gemm_batch = fast_gemm_batch,
+    .linear = fast_linear,
+    .linear_dweight = fast_linear_dweight,
     .add = fast_add,
     .pass = fast_pass,
     .tanh = fast_tanh,
     .gelu = fast_gelu,
     .gelu_backward = fast_gelu_backward,
-    .repeat_row = fast_repeat_row,
-    .sum_rows = fast_sum_rows,
     .softmax = fast_softmax,
     .softmax_backward = fast_softmax_backward,
     .layernorm = fast_layernorm,
-    .layernorm_dx = fast_layernorm_dx,
-    .layernorm_dweight = fast_layernorm_dweight,
+    .layernorm_backward = fast_layernorm_backward,
     .cross_entropy = fast_cross_entropy,
     .cross_entropy_backward = fast_cross_entropy_backward,
     .attention = fast_attention,

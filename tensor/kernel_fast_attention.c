@@ -64,54 +64,16 @@ static Tile tile_at(const AttentionSizes *s, size_t t, size_t r)
     return (Tile){.t = t, .rows = rows, .r = r, .columns = smaller(KEYS, keys_end(s, t, rows) - r)};
 }
 
-// How many columns of the tile its row number i sees.
-static size_t seen(const AttentionSizes *s, const Tile *tile, size_t i)
+static ScoreTile score_tile(const AttentionSizes *s, const Tile *tile, Real *scores)
 {
-    return s->causal ? smaller(tile->columns, tile->t + i + 1 - tile->r) : tile->columns;
+    return (ScoreTile){.scores = scores, .rows = tile->rows, .columns = tile->columns, .ld = KEYS, .causal = s->causal,
+                       .first_seen = tile->t + 1 - tile->r, .scale = s->scale};
 }
 
 // Scores (or dL/dweights) of a tile: a b^T, rows of a and of b being D values.
 static void tile_products(const AttentionSizes *s, const Tile *tile, const Real *a, size_t lda, const Real *b, Real *scores)
 {
     fast_gemm(false, true, (int)tile->rows, (int)tile->columns, (int)s->D, a, (int)lda, b, (int)(3 * s->C), false, scores, KEYS);
-}
-
-// Weights are 0 where a row does not see a column, which keeps out any number. But 0 NaN is NaN, and so is 0 times infinity: where
-// something that is hidden from some rows is not finite, rows are done one by one, each as far as it sees.
-
-// y += weights v, y's rows ldy apart; and dq += slopes k.
-static void add_seen(const AttentionSizes *s, const Tile *tile, bool one_by_one, const Real *weights, const Real *v, Real *y, size_t ldy)
-{
-    int D = (int)s->D;
-    int row = (int)(3 * s->C);
-    if (!one_by_one) {
-        fast_gemm(false, false, (int)tile->rows, D, (int)tile->columns, weights, KEYS, v, row, true, y, (int)ldy);
-        return;
-    }
-    for (size_t i = 0; i < tile->rows; i++) {
-        fast_gemm(false, false, 1, D, (int)seen(s, tile, i), weights + i * KEYS, KEYS, v, row, true, y + i * ldy, (int)ldy);
-    }
-}
-
-// dv += weights^T dy, dy's rows ldy apart; and dk += slopes^T q.
-static void add_to_seen(const AttentionSizes *s, const Tile *tile, bool one_by_one, const Real *weights, const Real *dy, size_t ldy,
-                        Real *dv)
-{
-    int D = (int)s->D;
-    int row = (int)(3 * s->C);
-    if (!one_by_one) {
-        fast_gemm(true, false, (int)tile->columns, D, (int)tile->rows, weights, KEYS, dy, (int)ldy, true, dv, row);
-        return;
-    }
-    for (size_t i = 0; i < tile->rows; i++) {
-        fast_gemm(true, false, (int)seen(s, tile, i), D, 1, weights + i * KEYS, KEYS, dy + i * ldy, (int)ldy, true, dv, row);
-    }
-}
-
-// By their squares; where these overflow, finite numbers are taken for others, which costs time and changes nothing.
-static bool are_finite(const Real *values, size_t n)
-{
-    return isfinite(vector_loops()->dot(values, values, n));
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -121,26 +83,17 @@ static bool are_finite(const Real *values, size_t n)
 typedef struct Streaming {
     Real largest[QUERIES];
     double sum[QUERIES];
+    Real shrink[QUERIES];                          // what that must be multiplied by, as the last tile had a larger one
 } Streaming;
 
-// Turns a row of scores into weights relative to the largest so far, and scales down what was summed up before it.
-static void soften_row(const AttentionSizes *s, Real *scores, size_t n, size_t columns, size_t i, Streaming *so_far, Real *y)
+static void multiply_row(Real factor, Real *y, size_t D)
 {
-    const VectorLoops *loops = vector_loops();
-    Real before = so_far->largest[i];
-    Real here = loops->row_max(scores, n) * s->scale;
-    Real largest = here > before ? here : before;
-    Real shrink = expf(before - largest);                      // 0 the first time
-    double sum = loops->row_exp(s->scale, largest, scores, n);
-    memset(scores + n, 0, (columns - n) * sizeof(Real));
-    so_far->sum[i] = so_far->sum[i] * (double)shrink + sum;
-    so_far->largest[i] = largest;
-    for (size_t d = 0; shrink != 1 && d < s->D; d++) {
-        y[d] *= shrink;
+    for (size_t d = 0; d < D; d++) {
+        y[d] *= factor;
     }
 }
 
-static void attend_queries(const AttentionCall *c, const Head *head, size_t t, bool one_by_one)
+static void attend_queries(const AttentionCall *c, const Head *head, size_t t)
 {
     const AttentionSizes *s = c->s;
     _Alignas(64) Real scores[QUERIES * KEYS];
@@ -152,23 +105,21 @@ static void attend_queries(const AttentionCall *c, const Head *head, size_t t, b
     for (size_t i = 0; i < rows; i++) {
         so_far.largest[i] = -INFINITY;
         so_far.sum[i] = 0;
-        memset(y + i * s->C, 0, s->D * sizeof(Real));
     }
     for (size_t r = 0; r < keys_end(s, t, rows); r += KEYS) {
         Tile tile = tile_at(s, t, r);
+        ScoreTile score = score_tile(s, &tile, scores);
         const Real *k = c->qkv + head->qkv + r * row + s->C;
         const Real *v = k + s->C;
         tile_products(s, &tile, q, row, k, scores);
-        for (size_t i = 0; i < rows; i++) {
-            soften_row(s, scores + i * KEYS, seen(s, &tile, i), tile.columns, i, &so_far, y + i * s->C);
+        vector_loops()->scores_soften(&score, so_far.largest, so_far.sum, so_far.shrink);
+        for (size_t i = 0; r > 0 && i < rows; i++) {
+            multiply_row(so_far.shrink[i], y + i * s->C, s->D);
         }
-        add_seen(s, &tile, one_by_one, scores, v, y, s->C);
+        fast_gemm(false, false, (int)rows, (int)s->D, (int)tile.columns, scores, KEYS, v, (int)row, r > 0, y, (int)s->C);
     }
     for (size_t i = 0; i < rows; i++) {
-        Real factor = (Real)(1 / so_far.sum[i]);
-        for (size_t d = 0; d < s->D; d++) {
-            y[i * s->C + d] *= factor;
-        }
+        multiply_row((Real)(1 / so_far.sum[i]), y + i * s->C, s->D);
         c->z[head->z + t + i] = (double)so_far.largest[i] + log(so_far.sum[i]);
     }
 }
@@ -179,10 +130,7 @@ static void attend_heads(const void *call, size_t start, size_t end)
     for (size_t i = start; i < end; i++) {
         Head head = head_at(c->s, i);
         for (size_t t = 0; t < c->s->T; t += QUERIES) {
-            attend_queries(c, &head, t, false);
-            if (c->s->causal && !are_finite(c->y + head.y + t * c->s->C, c->s->D)) {
-                attend_queries(c, &head, t, true);             // the first row sees least: there, what is hidden has shown
-            }
+            attend_queries(c, &head, t);
         }
     }
 }
@@ -217,13 +165,12 @@ static void attend_cached(const AttentionSizes *s, const Real *q, const Real *ke
         size_t columns = smaller(KEYS, n - r);
         MatvecCall products = {.matrix = keys + r * s->D, .K = s->D, .ld = s->D, .x = q, .y = scores};
         loops->matvec(&products, 0, columns);
-        soften_row(s, scores, columns, columns, 0, &so_far, y);
+        ScoreTile score = {.scores = scores, .rows = 1, .columns = columns, .ld = KEYS, .scale = s->scale};
+        loops->scores_soften(&score, so_far.largest, so_far.sum, so_far.shrink);
+        multiply_row(so_far.shrink[0], y, s->D);
         loops->add_rows(scores, values + r * s->D, columns, s->D, y);
     }
-    Real factor = (Real)(1 / so_far.sum[0]);
-    for (size_t d = 0; d < s->D; d++) {
-        y[d] *= factor;
-    }
+    multiply_row((Real)(1 / so_far.sum[0]), y, s->D);
 }
 
 static void attend_cached_heads(const void *call, size_t start, size_t end)
@@ -252,35 +199,36 @@ void fast_attention_cached(const CachedSizes *s, const Real *qkv, const Real *ke
 // ------------------------------------------------------------------------------------------------------------
 // Backward
 
+// Where it is, nothing has been added to the gradients before.
+static bool one_tile(const AttentionSizes *s)
+{
+    return s->T <= QUERIES;
+}
+
 // A tile's part of all three gradients. mean_dp[i] is sum_r p_r dp_r of row i.
 static void tile_backward(const AttentionCall *c, const Head *head, const Tile *tile, const Real *mean_dp)
 {
     const AttentionSizes *s = c->s;
     _Alignas(64) Real weights[QUERIES * KEYS];
     _Alignas(64) Real slopes[QUERIES * KEYS];
-    size_t row = 3 * s->C;
-    size_t q_at = head->qkv + tile->t * row;
-    size_t k_at = head->qkv + tile->r * row + s->C;
+    int row = (int)(3 * s->C);
+    int rows = (int)tile->rows;
+    int columns = (int)tile->columns;
+    int D = (int)s->D;
+    size_t q_at = head->qkv + tile->t * (size_t)row;
+    size_t k_at = head->qkv + tile->r * (size_t)row + s->C;
     size_t v_at = k_at + s->C;
     const Real *dy = c->dy + head->y + tile->t * s->C;
 
-    tile_products(s, tile, c->qkv + q_at, row, c->qkv + k_at, weights);
+    tile_products(s, tile, c->qkv + q_at, (size_t)row, c->qkv + k_at, weights);
     tile_products(s, tile, dy, s->C, c->qkv + v_at, slopes);
-    size_t seen_by_all = seen(s, tile, 0);                     // what the first row does not see shows in its scores nevertheless
-    bool sound_keys = are_finite(weights + seen_by_all, tile->columns - seen_by_all);
-    bool sound_rows = true;                                    // of q, which y has gone through, and of dy
-    for (size_t i = 0; i < tile->rows; i++) {
-        size_t n = seen(s, tile, i);
-        double z = c->z_kept[head->z + tile->t + i];
-        sound_rows = sound_rows && isfinite(mean_dp[i]);
-        vector_loops()->attention_slopes(s->scale, z, mean_dp[i], weights + i * KEYS, slopes + i * KEYS, n);
-        memset(weights + i * KEYS + n, 0, (tile->columns - n) * sizeof(Real));
-        memset(slopes + i * KEYS + n, 0, (tile->columns - n) * sizeof(Real));
-    }
+    ScoreTile score = score_tile(s, tile, weights);
+    vector_loops()->scores_slopes(&score, slopes, c->z_kept + head->z + tile->t, mean_dp);
     // forward was: y += weights v, with weights from q k^T
-    add_to_seen(s, tile, !sound_rows, weights, dy, s->C, c->dqkv + v_at);
-    add_seen(s, tile, !sound_keys, slopes, c->qkv + k_at, c->dqkv + q_at, row);
-    add_to_seen(s, tile, !sound_rows, slopes, c->qkv + q_at, row, c->dqkv + k_at);
+    bool add = c->accumulate || !one_tile(s);
+    fast_gemm(true, false, columns, D, rows, weights, KEYS, dy, (int)s->C, add, c->dqkv + v_at, row);
+    fast_gemm(false, false, rows, D, columns, slopes, KEYS, c->qkv + k_at, row, add, c->dqkv + q_at, row);
+    fast_gemm(true, false, columns, D, rows, slopes, KEYS, c->qkv + q_at, row, add, c->dqkv + k_at, row);
 }
 
 static void clear_head(const AttentionCall *c, const Head *head)
@@ -298,7 +246,7 @@ static void attend_heads_backward(const void *call, size_t start, size_t end)
     const AttentionSizes *s = c->s;
     for (size_t i = start; i < end; i++) {
         Head head = head_at(s, i);
-        if (!c->accumulate) {
+        if (!c->accumulate && !one_tile(s)) {
             clear_head(c, &head);
         }
         for (size_t t = 0; t < s->T; t += QUERIES) {

@@ -140,26 +140,17 @@ static Matmul *matmul_for(const Shaped *shape)
 // ------------------------------------------------------------------------------------------------------------
 // Rounding
 
-typedef struct Rounded {
-    uint16_t *values;
-    size_t room;
-} Rounded;
-
-static _Thread_local Rounded rounded_a;
-static _Thread_local Rounded rounded_b;
+static _Thread_local Scratch rounded_a;
+static _Thread_local Scratch rounded_b;
 
 // Rows of a matrix, ld apart, one after the other as bfloat16.
-static uint16_t *round_matrix(Rounded *rounded, const Real *x, size_t rows, size_t columns, size_t ld)
+static uint16_t *round_matrix(Scratch *rounded, const Real *x, size_t rows, size_t columns, size_t ld)
 {
     enum { GRAIN = 1 << 15 };                      // values
-    if (rows * columns > rounded->room) {
-        free(rounded->values);
-        rounded->room = rows * columns;
-        rounded->values = memory_allocate(rounded->room * sizeof(uint16_t), "a bf16 matrix product");
-    }
+    uint16_t *values = scratch_of(rounded, rows * columns * sizeof *values, "a bf16 matrix product");
     parallel_for(rows, GRAIN / columns + 1, vector_loops()->round_rows,
-                 &(RoundCall){.x = x, .columns = columns, .ld = ld, .out = rounded->values});
-    return rounded->values;
+                 &(RoundCall){.x = x, .columns = columns, .ld = ld, .out = values});
+    return values;
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@
 #include "tensor/parallel.h"
 #include "tensor/vector/vector.h"
 
+#include <string.h>
+
 // ------------------------------------------------------------------------------------------------------------
 // Our own: blocks that stay in the caches, of tiles that stay in the registers (tensor/vector/tile.h)
 
@@ -22,7 +24,10 @@ typedef struct Product {
     const Real *A, *B;
     Real *C;
     size_t lda, ldb, ldc;
+    const Real *bias;                              // what each row of C is before the products are added to it, or NULL
+    GradTarget sums;                               // of A's columns, if wanted: A is transposed then
     bool by_rows;                                  // what is shared out: rows of C, or columns
+    LoopPart *multiply;                            // makes a part
 } Product;
 
 // Rows m ... m + rows - 1 of op(A), steps k ... k + depth - 1, in panels of as many rows as a tile has; missing rows are 0.
@@ -122,25 +127,66 @@ static const double SMALL_PRODUCT = 2048;
 // A part of a shared product has at least this many: one thread needs some 4 microseconds for them.
 static const double PART_PRODUCT = 2e5;
 
-// Rows or columns of a part are a multiple of this, so that only the last has tiles that are not full.
-enum { PART_GRAIN = 48 };
+// Rows or columns of a part are a multiple of these, so that only the last has tiles that are not full.
+enum { ROW_GRAIN = 16, COLUMN_GRAIN = 64 };
+
+static void begin_with_bias(const Product *c, size_t start, size_t end)
+{
+    size_t row_start = c->by_rows ? start : 0;
+    size_t row_end = c->by_rows ? end : (size_t)c->M;
+    size_t column = c->by_rows ? 0 : start;
+    size_t columns = c->by_rows ? (size_t)c->N : end - start;
+    for (size_t row = row_start; row < row_end; row++) {
+        memcpy(c->C + row * c->ldc + column, c->bias + column, columns * sizeof(Real));
+    }
+}
+
+// C's rows are A's columns. Where columns of C are shared out, each part sums up as large a share of the rows.
+static void sum_columns(const Product *c, size_t start, size_t end)
+{
+    size_t M = (size_t)c->M;
+    size_t N = (size_t)c->N;
+    RowsCall sums = {.x = c->A, .rows = (size_t)c->K, .columns = c->lda, .accumulate = c->sums.accumulate, .out = c->sums.values};
+    vector_loops()->sum_rows(&sums, c->by_rows ? start : M * start / N, c->by_rows ? end : M * end / N);
+}
+
+// What goes along with a product is done by the thread that makes the part, just before: what it reads or writes is then in the
+// cache, and threads need not meet for it.
+static void prepare_part(const void *call, size_t start, size_t end)
+{
+    const Product *c = call;
+    if (c->bias != NULL) {
+        begin_with_bias(c, start, end);
+    }
+    if (c->sums.values != NULL) {
+        sum_columns(c, start, end);
+    }
+}
+
+static void product_part(const void *call, size_t start, size_t end)
+{
+    const Product *c = call;
+    prepare_part(c, start, end);
+    c->multiply(c, start, end);
+}
 
 // What is shared out is the longer side of C: each thread makes rows of it, or columns.
-static void share_product(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
-                          bool accumulate, Real *C, int ldc, LoopPart *part)
+static void share_product(Product *c, LoopPart *part)
 {
-    bool by_rows = M > N;
-    Product call = {transpose_a, transpose_b, accumulate, M, N, K, A, B, C, (size_t)lda, (size_t)ldb, (size_t)ldc, by_rows};
-    size_t n = (size_t)(by_rows ? M : N);
-    double each = (double)M * N * K / (double)n;               // multiplications a row, or a column
-    size_t grains = (size_t)(PART_PRODUCT / each / PART_GRAIN) + 1;
-    parallel_for(n, grains * PART_GRAIN, part, &call);
+    c->by_rows = c->M > c->N;
+    size_t n = (size_t)(c->by_rows ? c->M : c->N);
+    size_t grain = c->by_rows ? ROW_GRAIN : COLUMN_GRAIN;
+    double each = (double)c->M * c->N * c->K / (double)n;      // multiplications a row, or a column
+    size_t grains = (size_t)(PART_PRODUCT / each / (double)grain) + 1;
+    parallel_for(n, grains * grain, part, c);
 }
 
 void blocked_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
                   bool accumulate, Real *C, int ldc)
 {
-    share_product(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, accumulate, C, ldc, multiply_part);
+    Product c = {.transpose_a = transpose_a, .transpose_b = transpose_b, .accumulate = accumulate, .M = M, .N = N, .K = K,
+                 .A = A, .B = B, .C = C, .lda = (size_t)lda, .ldb = (size_t)ldb, .ldc = (size_t)ldc};
+    share_product(&c, multiply_part);
 }
 
 #ifdef GPTAPE_ONEDNN
@@ -178,14 +224,16 @@ static void onednn_part(const void *call, size_t start, size_t end)
     }
 }
 
-static void large_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
-                       bool accumulate, Real *C, int ldc)
+static void large_product(Product *c)
 {
-    if (bf16_can_pay(M, N, K)) {
-        bf16_gemm(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, accumulate, C, ldc);
+    if (bf16_can_pay(c->M, c->N, c->K)) {
+        share_product(c, prepare_part);
+        bf16_gemm(c->transpose_a, c->transpose_b, c->M, c->N, c->K, c->A, (int)c->lda, c->B, (int)c->ldb, c->accumulate, c->C,
+                  (int)c->ldc);
         return;
     }
-    share_product(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, accumulate, C, ldc, onednn_part);
+    c->multiply = onednn_part;
+    share_product(c, product_part);
 }
 
 bool kernels_have_onednn(void)
@@ -195,10 +243,10 @@ bool kernels_have_onednn(void)
 
 #else
 
-static void large_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
-                       bool accumulate, Real *C, int ldc)
+static void large_product(Product *c)
 {
-    blocked_gemm(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, accumulate, C, ldc);
+    c->multiply = multiply_part;
+    share_product(c, product_part);
 }
 
 bool kernels_have_onednn(void)
@@ -223,10 +271,15 @@ static void fast_matvec(int rows, int K, const Real *matrix, int ld, const Real 
 
 // ------------------------------------------------------------------------------------------------------------
 
+static bool is_small(int M, int N, int K)
+{
+    return (double)M * N * K <= SMALL_PRODUCT;
+}
+
 void fast_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
                bool accumulate, Real *C, int ldc)
 {
-    if ((double)M * N * K <= SMALL_PRODUCT) {
+    if (is_small(M, N, K)) {
         kernels_plain.gemm(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, accumulate, C, ldc);
         return;
     }
@@ -234,5 +287,37 @@ void fast_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Re
         fast_matvec(N, K, B, ldb, A, accumulate, C);
         return;
     }
-    large_gemm(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, accumulate, C, ldc);
+    Product c = {.transpose_a = transpose_a, .transpose_b = transpose_b, .accumulate = accumulate, .M = M, .N = N, .K = K,
+                 .A = A, .B = B, .C = C, .lda = (size_t)lda, .ldb = (size_t)ldb, .ldc = (size_t)ldc};
+    large_product(&c);
+}
+
+void fast_linear(const LinearSizes *s, const Real *x, const Real *weight, const Real *bias, Real *y)
+{
+    if (is_small(s->M, s->N, s->K)) {
+        kernels_plain.linear(s, x, weight, bias, y);
+        return;
+    }
+    Product c = {.transpose_b = true, .accumulate = bias != NULL, .M = s->M, .N = s->N, .K = s->K,
+                 .A = x, .B = weight, .C = y, .lda = (size_t)s->K, .ldb = (size_t)s->K, .ldc = (size_t)s->N, .bias = bias};
+    if (s->M > 1) {
+        large_product(&c);
+        return;
+    }
+    if (bias != NULL) {
+        begin_with_bias(&c, 0, (size_t)s->N);
+    }
+    fast_matvec(s->N, s->K, weight, s->K, x, c.accumulate, y);
+}
+
+void fast_linear_dweight(const LinearSizes *s, const Real *x, const Real *dy, GradTarget dweight, GradTarget dbias)
+{
+    if (is_small(s->M, s->N, s->K) || dweight.values == NULL) {
+        kernels_plain.linear_dweight(s, x, dy, dweight, dbias);
+        return;
+    }
+    Product c = {.transpose_a = true, .accumulate = dweight.accumulate, .M = s->N, .N = s->K, .K = s->M,
+                 .A = dy, .B = x, .C = dweight.values, .lda = (size_t)s->N, .ldb = (size_t)s->K, .ldc = (size_t)s->K,
+                 .sums = dbias};
+    large_product(&c);
 }

@@ -48,6 +48,23 @@ static void plain_gemm_batch(const GemmBatch *g)
     }
 }
 
+// Each row of y starts as the bias, and the products are added to it.
+static void plain_linear(const LinearSizes *s, const Real *x, const Real *weight, const Real *bias, Real *y)
+{
+    for (int i = 0; bias != NULL && i < s->M; i++) {
+        memcpy(y + (size_t)i * (size_t)s->N, bias, (size_t)s->N * sizeof(Real));
+    }
+    plain_gemm(false, true, s->M, s->N, s->K, x, s->K, weight, s->K, bias != NULL, y, s->N);
+}
+
+static void plain_linear_dweight(const LinearSizes *s, const Real *x, const Real *dy, GradTarget dweight, GradTarget dbias)
+{
+    if (dweight.values != NULL) {
+        plain_gemm(true, false, s->N, s->K, s->M, dy, s->N, x, s->K, dweight.accumulate, dweight.values, s->K);
+    }
+    plain_sum_rows(dy, (size_t)s->M, (size_t)s->N, dbias);
+}
+
 // ------------------------------------------------------------------------------------------------------------
 // Values one by one
 
@@ -145,18 +162,17 @@ const Kernels kernels_plain = {
     .name = "plain",
     .gemm = plain_gemm,
     .gemm_batch = plain_gemm_batch,
+    .linear = plain_linear,
+    .linear_dweight = plain_linear_dweight,
     .add = plain_add,
     .pass = plain_pass,
     .tanh = plain_tanh,
     .gelu = plain_gelu,
     .gelu_backward = plain_gelu_backward,
-    .repeat_row = plain_repeat_row,
-    .sum_rows = plain_sum_rows,
     .softmax = plain_softmax,
     .softmax_backward = plain_softmax_backward,
     .layernorm = plain_layernorm,
-    .layernorm_dx = plain_layernorm_dx,
-    .layernorm_dweight = plain_layernorm_dweight,
+    .layernorm_backward = plain_layernorm_backward,
     .cross_entropy = plain_cross_entropy,
     .cross_entropy_backward = plain_cross_entropy_backward,
     .attention = plain_attention,

@@ -5,13 +5,11 @@
 
 #include "tensor/kernel.h"
 
-void plain_repeat_row(const Real *row, size_t rows, size_t columns, Real *y);
-void plain_sum_rows(const Real *y, size_t rows, size_t columns, bool accumulate, Real *sum);
+void plain_sum_rows(const Real *y, size_t rows, size_t columns, GradTarget sum);               // sum (columns), if it is wanted
 void plain_softmax(const Real *x, size_t rows, size_t n, Real *y);
 void plain_softmax_backward(const Real *y, const Real *dy, size_t rows, size_t n, bool accumulate, Real *dx);
 void plain_layernorm(const LayernormRows *r, const Real *bias, double eps, RowStats *stats, Real *y);
-void plain_layernorm_dx(const LayernormRows *r, const RowStats *stats, const Real *dy, bool accumulate, Real *dx);
-void plain_layernorm_dweight(const LayernormRows *r, const RowStats *stats, const Real *dy, bool accumulate, Real *dweight);
+void plain_layernorm_backward(const LayernormRows *r, const RowStats *stats, const Real *dy, const LayernormGrads *grads);
 double plain_cross_entropy(const LogitRows *r);
 void plain_cross_entropy_backward(const LogitRows *r, Real dy, bool accumulate, Real *dlogits);
 

@@ -5,21 +5,17 @@
 #include <string.h>
 #include <tgmath.h>
 
-void plain_repeat_row(const Real *row, size_t rows, size_t columns, Real *y)
+void plain_sum_rows(const Real *y, size_t rows, size_t columns, GradTarget sum)
 {
-    for (size_t i = 0; i < rows; i++) {
-        memcpy(y + i * columns, row, columns * sizeof(Real));
+    if (sum.values == NULL) {
+        return;
     }
-}
-
-void plain_sum_rows(const Real *y, size_t rows, size_t columns, bool accumulate, Real *sum)
-{
-    if (!accumulate) {
-        memset(sum, 0, columns * sizeof(Real));
+    if (!sum.accumulate) {
+        memset(sum.values, 0, columns * sizeof(Real));
     }
     for (size_t i = 0; i < rows; i++) {
         for (size_t j = 0; j < columns; j++) {
-            sum[j] += y[i * columns + j];
+            sum.values[j] += y[i * columns + j];
         }
     }
 }
@@ -125,7 +121,7 @@ static void layernorm_row_dx(const Real *x, const Real *weight, const Real *dy, 
     }
 }
 
-void plain_layernorm_dx(const LayernormRows *r, const RowStats *stats, const Real *dy, bool accumulate, Real *dx)
+static void layernorm_dx(const LayernormRows *r, const RowStats *stats, const Real *dy, bool accumulate, Real *dx)
 {
     for (size_t row = 0; row < r->rows; row++) {
         size_t at = row * r->C;
@@ -133,7 +129,7 @@ void plain_layernorm_dx(const LayernormRows *r, const RowStats *stats, const Rea
     }
 }
 
-void plain_layernorm_dweight(const LayernormRows *r, const RowStats *stats, const Real *dy, bool accumulate, Real *dweight)
+static void layernorm_dweight(const LayernormRows *r, const RowStats *stats, const Real *dy, bool accumulate, Real *dweight)
 {
     if (!accumulate) {
         memset(dweight, 0, r->C * sizeof(Real));
@@ -146,6 +142,17 @@ void plain_layernorm_dweight(const LayernormRows *r, const RowStats *stats, cons
             dweight[i] += dy[row * r->C + i] * n;
         }
     }
+}
+
+void plain_layernorm_backward(const LayernormRows *r, const RowStats *stats, const Real *dy, const LayernormGrads *grads)
+{
+    if (grads->dx.values != NULL) {
+        layernorm_dx(r, stats, dy, grads->dx.accumulate, grads->dx.values);
+    }
+    if (grads->dweight.values != NULL) {
+        layernorm_dweight(r, stats, dy, grads->dweight.accumulate, grads->dweight.values);
+    }
+    plain_sum_rows(dy, r->rows, r->C, grads->dbias);
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -79,14 +79,8 @@ Tensor *op_done(const OpCall *call, Tensor *output);
 // What a backward function adds to: the gradient of an input, zero when first asked for; NULL if nobody wants it.
 Real *op_grad(Tensor *input);
 
-// The same for one that writes every value, and so needs no zeros first: it stores where accumulate is false, which it is for
-// the first who writes there, and adds where it is true. Ask for one input's only after the one's before it is written: they
-// may be the same tensor.
-typedef struct GradTarget {
-    Real *values;                                  // NULL if nobody wants it
-    bool accumulate;
-} GradTarget;
-
+// The same for one that writes every value, and so needs no zeros first: what accumulate says is false for the first who writes
+// there. Inputs may be the same tensor, so write in the order in which you ask.
 GradTarget op_grad_target(Tensor *input);
 
 // ------------------------------------------------------------------------------------------------------------

@@ -50,18 +50,11 @@ static void layernorm_backward(TapeNode *node)
     size_t C = (size_t)shape_last(x->shape);
     LayernormRows rows = {x->data, weight->data, tensor_count(x) / C, C};
 
-    GradTarget dx = op_grad_target(x);
-    if (dx.values != NULL) {
-        kernels()->layernorm_dx(&rows, stats, dy, dx.accumulate, dx.values);
-    }
-    GradTarget dweight = op_grad_target(weight);
-    if (dweight.values != NULL) {
-        kernels()->layernorm_dweight(&rows, stats, dy, dweight.accumulate, dweight.values);
-    }
-    GradTarget dbias = op_grad_target(bias);
-    if (dbias.values != NULL) {
-        kernels()->sum_rows(dy, rows.rows, C, dbias.accumulate, dbias.values);
-    }
+    LayernormGrads grads;
+    grads.dx = op_grad_target(x);
+    grads.dweight = op_grad_target(weight);
+    grads.dbias = op_grad_target(bias);
+    kernels()->layernorm_backward(&rows, stats, dy, &grads);
 }
 
 static Tensor *layernorm_case(Tensor **x)

@@ -162,10 +162,7 @@ Tensor *tensor_linear(Tensor *x, Tensor *weight, Tensor *bias, Where where)
     shape.size[shape.ndim - 1] = N;
     Tensor *y = op_output(&call, shape);
 
-    if (has_bias) {
-        kernels()->repeat_row(bias->data, (size_t)M, (size_t)N, y->data);
-    }
-    kernels()->gemm(false, true, M, N, K, x->data, K, weight->data, K, has_bias, y->data, N);
+    kernels()->linear(&(LinearSizes){M, N, K}, x->data, weight->data, has_bias ? bias->data : NULL, y->data);
     return op_done(&call, y);
 }
 
@@ -184,16 +181,11 @@ static void linear_backward(TapeNode *node)
         kernels()->gemm(false, false, M, K, N, dy, N, weight->data, K, dx.accumulate, dx.values, K);
     }
     GradTarget dweight = op_grad_target(weight);   // (N, K)
-    if (dweight.values != NULL) {
-        kernels()->gemm(true, false, N, K, M, dy, N, x->data, K, dweight.accumulate, dweight.values, K);
-    }
     GradTarget dbias = {NULL, false};              // (N)
     if (node->n_inputs == 3) {
         dbias = op_grad_target(node->inputs[2]);
     }
-    if (dbias.values != NULL) {
-        kernels()->sum_rows(dy, (size_t)M, (size_t)N, dbias.accumulate, dbias.values);
-    }
+    kernels()->linear_dweight(&(LinearSizes){M, N, K}, x->data, dy, dweight, dbias);
 }
 
 static Tensor *linear_case(Tensor **x)

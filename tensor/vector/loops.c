@@ -139,24 +139,40 @@ static void squares(const void *call, size_t start, size_t end)
 // One row
 
 // Lane by lane, which every compiler makes a vector's: clang refuses to part the maximum of a row among lanes by itself.
+enum { ROW_LANES = 16 };
+
+static inline void fold_max(float *lanes, size_t half)
+{
+    for (size_t lane = 0; lane < half; lane++) {
+        lanes[lane] = lanes[lane + half] > lanes[lane] ? lanes[lane + half] : lanes[lane];
+    }
+}
+
+static inline void fold_sum(float *lanes, size_t half)
+{
+    for (size_t lane = 0; lane < half; lane++) {
+        lanes[lane] += lanes[lane + half];
+    }
+}
+
 static float row_max(const float *x, size_t n)
 {
-    enum { LANES = 16 };
-    float lanes[LANES];
-    for (size_t lane = 0; lane < LANES; lane++) {
+    float lanes[ROW_LANES];
+    for (size_t lane = 0; lane < ROW_LANES; lane++) {
         lanes[lane] = x[0];
     }
-    size_t whole = n / LANES * LANES;
-    for (size_t i = 0; i < whole; i += LANES) {
+    size_t whole = n / ROW_LANES * ROW_LANES;
+    for (size_t i = 0; i < whole; i += ROW_LANES) {
 #pragma omp simd
-        for (size_t lane = 0; lane < LANES; lane++) {
+        for (size_t lane = 0; lane < ROW_LANES; lane++) {
             lanes[lane] = x[i + lane] > lanes[lane] ? x[i + lane] : lanes[lane];
         }
     }
+    fold_max(lanes, 8);
+    fold_max(lanes, 4);
+    fold_max(lanes, 2);
+    fold_max(lanes, 1);
     float largest = lanes[0];
-    for (size_t lane = 1; lane < LANES; lane++) {
-        largest = lanes[lane] > largest ? lanes[lane] : largest;
-    }
     for (size_t i = whole; i < n; i++) {
         largest = x[i] > largest ? x[i] : largest;
     }
@@ -173,13 +189,11 @@ static double row_sum(const float *restrict x, size_t n)
     return sum;
 }
 
-// First the exponentials, then their sum: a loop over floats and doubles at once makes no good vectors.
-static double row_exp(float factor, float shift, float *restrict x, size_t n)
+static void row_exp(float factor, float shift, float *restrict x, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         x[i] = vector_exp(factor * x[i] - shift);
     }
-    return row_sum(x, n);
 }
 
 enum { SUM_AT_ONCE = 1024 };                       // exponentials that lie in the first cache until they are summed up
@@ -227,28 +241,10 @@ static void add_rows(const float *restrict weights, const float *restrict rows, 
     }
 }
 
-// z is taken away in two floats, which together hold it to its last digits.
-static void attention_slopes(float factor, double z, float mean_dp, float *restrict x, float *restrict dp, size_t n)
-{
-    float z_high = (float)z;
-    float z_low = (float)(z - (double)z_high);
-    for (size_t i = 0; i < n; i++) {
-        float p = vector_exp((factor * x[i] - z_high) - z_low);
-        x[i] = p;
-        dp[i] = p * (dp[i] - mean_dp) * factor;
-    }
-}
+#include "tensor/vector/scores.h"
 
 // ------------------------------------------------------------------------------------------------------------
 // Over rows
-
-static void repeat_row(const void *call, size_t start, size_t end)
-{
-    const RowsCall *c = call;
-    for (size_t row = start; row < end; row++) {
-        memcpy(c->out + row * c->columns, c->x, c->columns * sizeof(float));
-    }
-}
 
 static void put_sum(const MatvecCall *c, size_t row, float sum)
 {
@@ -318,7 +314,8 @@ static void softmax(const void *call, size_t start, size_t end)
     for (size_t row = start; row < end; row++) {
         float *restrict y = c->out + row * n;
         memcpy(y, c->x + row * n, n * sizeof(float));
-        float factor = (float)(1 / row_exp(1, row_max(y, n), y, n));
+        row_exp(1, row_max(y, n), y, n);
+        float factor = (float)(1 / row_sum(y, n));
         for (size_t i = 0; i < n; i++) {
             y[i] *= factor;
         }
@@ -400,32 +397,52 @@ static void layernorm(const void *call, size_t start, size_t end)
 }
 
 // In double: where all dn are nearly equal, little but their rounding would be left of dn - dn_mean.
-static void layernorm_dx(const void *call, size_t start, size_t end)
+static void layernorm_row_dx(const float *restrict x, const float *restrict weight, const float *restrict dy, size_t C,
+                             RowStats stats, bool accumulate, float *restrict dx)
 {
-    const LayernormCall *c = call;
-    size_t C = c->r->C;
-    const float *restrict weight = c->r->weight;
-    for (size_t row = start; row < end; row++) {
-        const float *restrict x = c->r->x + row * C;
-        const float *restrict dy = c->dy + row * C;
-        float *restrict dx = c->out + row * C;
-        RowStats stats = c->stats_kept[row];
-        double dn_sum = 0;
-        double dn_n_sum = 0;
+    double dn_sum = 0;
+    double dn_n_sum = 0;
 #pragma omp simd reduction(+ : dn_sum, dn_n_sum)
-        for (size_t i = 0; i < C; i++) {
-            double n = ((double)x[i] - stats.mean) * stats.rstd;
-            double dn = (double)dy[i] * (double)weight[i];
-            dn_sum += dn;
-            dn_n_sum += dn * n;
-        }
-        double dn_mean = dn_sum / (double)C;
-        double dn_n_mean = dn_n_sum / (double)C;
-        for (size_t i = 0; i < C; i++) {
-            double n = ((double)x[i] - stats.mean) * stats.rstd;
-            double dn = (double)dy[i] * (double)weight[i];
-            float before = c->accumulate ? dx[i] : 0;
-            dx[i] = before + (float)(stats.rstd * (dn - dn_mean - n * dn_n_mean));
+    for (size_t i = 0; i < C; i++) {
+        double n = ((double)x[i] - stats.mean) * stats.rstd;
+        double dn = (double)dy[i] * (double)weight[i];
+        dn_sum += dn;
+        dn_n_sum += dn * n;
+    }
+    double dn_mean = dn_sum / (double)C;
+    double dn_n_mean = dn_n_sum / (double)C;
+    for (size_t i = 0; i < C; i++) {
+        double n = ((double)x[i] - stats.mean) * stats.rstd;
+        double dn = (double)dy[i] * (double)weight[i];
+        float before = accumulate ? dx[i] : 0;
+        dx[i] = before + (float)(stats.rstd * (dn - dn_mean - n * dn_n_mean));
+    }
+}
+
+static void layernorm_row_sums(const float *restrict x, const float *restrict dy, size_t C, FloatStats stats,
+                               float *restrict dweight, float *restrict dbias)
+{
+    for (size_t i = 0; i < C; i++) {
+        dweight[i] += dy[i] * normalized(x[i], stats);
+        dbias[i] += dy[i];
+    }
+}
+
+// A row's x and dy come from memory once, for all three gradients.
+static void layernorm_backward(const void *call, size_t start, size_t end)
+{
+    const LayernormBackwardCall *c = call;
+    size_t C = c->r->C;
+    for (size_t chunk = start; chunk < end; chunk++) {
+        float *sums = c->sums + chunk * 2 * C;
+        memset(sums, 0, 2 * C * sizeof(float));
+        for (size_t row = chunk * LAYERNORM_CHUNK; row < c->r->rows && row < (chunk + 1) * LAYERNORM_CHUNK; row++) {
+            const float *x = c->r->x + row * C;
+            const float *dy = c->dy + row * C;
+            if (c->dx.values != NULL) {
+                layernorm_row_dx(x, c->r->weight, dy, C, c->stats[row], c->dx.accumulate, c->dx.values + row * C);
+            }
+            layernorm_row_sums(x, dy, C, float_stats(c->stats[row]), sums, sums + C);
         }
     }
 }
@@ -482,24 +499,6 @@ static void sum_rows(const void *call, size_t start, size_t end)
     }
 }
 
-static void layernorm_dweight(const void *call, size_t start, size_t end)
-{
-    const LayernormCall *c = call;
-    size_t C = c->r->C;
-    float *restrict dweight = c->out;
-    for (size_t i = start; !c->accumulate && i < end; i++) {
-        dweight[i] = 0;
-    }
-    for (size_t row = 0; row < c->r->rows; row++) {
-        const float *restrict x = c->r->x + row * C;
-        const float *restrict dy = c->dy + row * C;
-        FloatStats stats = float_stats(c->stats_kept[row]);
-        for (size_t i = start; i < end; i++) {
-            dweight[i] += dy[i] * normalized(x[i], stats);
-        }
-    }
-}
-
 const VectorLoops VECTOR_TABLE = {
     .name = VECTOR_NAME,
     .add = add,
@@ -510,19 +509,16 @@ const VectorLoops VECTOR_TABLE = {
     .gelu_backward = gelu_backward,
     .adamw = adamw,
     .squares = squares,
-    .repeat_row = repeat_row,
     .round_rows = round_rows,
     .softmax = softmax,
     .softmax_backward = softmax_backward,
     .layernorm = layernorm,
-    .layernorm_dx = layernorm_dx,
+    .layernorm_backward = layernorm_backward,
     .cross_entropy = cross_entropy,
     .cross_entropy_backward = cross_entropy_backward,
     .sum_rows = sum_rows,
-    .layernorm_dweight = layernorm_dweight,
-    .row_max = row_max,
-    .row_exp = row_exp,
-    .attention_slopes = attention_slopes,
+    .scores_soften = scores_soften,
+    .scores_slopes = scores_slopes,
     .dot = dot,
     .add_rows = add_rows,
     .matvec = matvec,

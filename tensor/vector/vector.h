@@ -53,13 +53,21 @@ enum { MATVEC_ROWS = 4 };                          // that are done together
 
 typedef struct LayernormCall {
     const LayernormRows *r;
-    const Real *bias, *dy;
+    const Real *bias;
     double eps;
     RowStats *stats;
-    const RowStats *stats_kept;                    // the same in backward
-    bool accumulate;
     Real *out;
 } LayernormCall;
+
+enum { LAYERNORM_CHUNK = 32 };                     // rows whose parts of dL/dweight and dL/dbias are summed up into one of each
+
+typedef struct LayernormBackwardCall {
+    const LayernormRows *r;
+    const RowStats *stats;
+    const Real *dy;
+    GradTarget dx;
+    Real *sums;                                    // (chunks, 2, C): of dL/dweight, of dL/dbias
+} LayernormBackwardCall;
 
 typedef struct LogitsCall {
     const LogitRows *r;
@@ -74,6 +82,17 @@ typedef struct RoundCall {
     uint16_t *out;                                 // rows one after the other
 } RoundCall;
 
+enum { SCORES_WHOLE = 16 };                        // a row of a tile has room for a multiple of this
+
+// A part of a head's scores.
+typedef struct ScoreTile {
+    Real *scores;                                  // (rows, columns), rows ld apart
+    size_t rows, columns, ld;
+    bool causal;
+    size_t first_seen;                             // if causal: columns that the first row sees; the next sees one more, up to all
+    Real scale;
+} ScoreTile;
+
 typedef struct VectorLoops {
     const char *name;                              // "avx512"
 
@@ -85,28 +104,28 @@ typedef struct VectorLoops {
     LoopPart *gelu;                                // out = gelu(a)
     LoopPart *gelu_backward;                       // out = b gelu'(a)
     LoopPart *adamw;
-    LoopPart *squares;                             // over chunks
+
+    // Over chunks
+    LoopPart *squares;
+    LoopPart *layernorm_backward;
 
     // Over rows
-    LoopPart *repeat_row;                          // row x
     LoopPart *round_rows;                          // to bfloat16
     LoopPart *softmax;
     LoopPart *softmax_backward;                    // y, and dy in x
     LoopPart *layernorm;
-    LoopPart *layernorm_dx;
     LoopPart *matvec;                              // y = matrix x; in parts of a multiple of MATVEC_ROWS no thread changes a bit
     LoopPart *cross_entropy;                       // z only
     LoopPart *cross_entropy_backward;
 
     // Over columns
     LoopPart *sum_rows;
-    LoopPart *layernorm_dweight;
 
-    // One row of a tile of scores. row_max is its largest; row_exp turns x into exp(factor x - shift) and returns their sum;
-    // attention_slopes turns scores x into weights p = exp(factor x - z), and dp = dL/dp into dL/dx = p (dp - mean_dp) factor.
-    Real (*row_max)(const Real *x, size_t n);
-    double (*row_exp)(Real factor, Real shift, Real *x, size_t n);
-    void (*attention_slopes)(Real factor, double z, Real mean_dp, Real *x, Real *dp, size_t n);
+    // Attention. scores_soften turns scores x into weights exp(scale x - largest), of the largest in a row so far; it adds them to the
+    // row's sum, after what was summed up relative to a smaller one was multiplied by shrink. scores_slopes turns scores x
+    // into weights p = exp(scale x - z), and dp = dL/dp in slopes into dL/dx = p (dp - mean_dp) scale. What a row does not see is 0.
+    void (*scores_soften)(const ScoreTile *tile, Real *largest, double *sum, Real *shrink);
+    void (*scores_slopes)(const ScoreTile *tile, Real *slopes, const double *z, const Real *mean_dp);
     Real (*dot)(const Real *a, const Real *b, size_t n);
     void (*add_rows)(const Real *weights, const Real *rows, size_t n, size_t D, Real *y);           // y (D) += weights (n) rows (n, D)
 

@@ -158,39 +158,6 @@ static const Matrix matrices[] = {{1, 1}, {1, 17}, {3, 5}, {5, 64}, {7, 129}, {3
 
 enum { MATRICES = sizeof matrices / sizeof matrices[0] };
 
-// Column sums keep the rows' order, and so are the same to the bit.
-START_TEST(repeated_and_summed_rows_are_the_same)
-{
-    if (!choose(_i, __func__)) {
-        return;
-    }
-    random_seed(&source, 3);
-    for (int i = 0; i < MATRICES; i++) {
-        Matrix m = matrices[i];
-        size_t n = m.rows * m.columns;
-        float *row = values(m.columns);
-        float *expected = values(n);
-        float *got = values(n);
-        plain->repeat_row(row, m.rows, m.columns, expected);
-        fast->repeat_row(row, m.rows, m.columns, got);
-        assert_same_values("repeat_row", got, expected, n);
-        float *y = values(n);
-        float *expected_sum = copy_of(row, m.columns);
-        for (int accumulate = 0; accumulate <= 1; accumulate++) {
-            spoil(row, m.columns, accumulate);
-            plain->sum_rows(y, m.rows, m.columns, accumulate, expected_sum);
-            fast->sum_rows(y, m.rows, m.columns, accumulate, row);
-            assert_same_values("sum_rows", row, expected_sum, m.columns);
-        }
-        free(row);
-        free(expected);
-        free(got);
-        free(y);
-        free(expected_sum);
-    }
-}
-END_TEST
-
 // exp is off by up to 3 units in both, the sum, in double, by as much; backward's own sum is of products rounded before.
 START_TEST(softmax_is_the_same)
 {
@@ -226,6 +193,34 @@ START_TEST(softmax_is_the_same)
 }
 END_TEST
 
+// With the three gradients, or those of them that are wanted, in one array. What is not wanted must not change.
+static LayernormGrads layernorm_grads(const LayernormRows *rows, int wanted, bool accumulate, float *values)
+{
+    float *dweight = values + rows->rows * rows->C;
+    return (LayernormGrads){
+        .dx = {wanted & 1 ? values : NULL, accumulate},
+        .dweight = {wanted & 2 ? dweight : NULL, accumulate},
+        .dbias = {wanted & 4 ? dweight + rows->C : NULL, accumulate},
+    };
+}
+
+static void check_layernorm_backward(const LayernormRows *rows, const RowStats *stats, const float *dy, int wanted,
+                                     float *expected, float *got)
+{
+    size_t n = rows->rows * rows->C;
+    for (int accumulate = 0; accumulate <= 1; accumulate++) {
+        LayernormGrads expected_grads = layernorm_grads(rows, wanted, accumulate, expected);
+        LayernormGrads got_grads = layernorm_grads(rows, wanted, accumulate, got);
+        spoil(got, wanted & 1 ? n : 0, accumulate);
+        spoil(got + n, wanted & 2 ? rows->C : 0, accumulate);
+        spoil(got + n + rows->C, wanted & 4 ? rows->C : 0, accumulate);
+        plain->layernorm_backward(rows, stats, dy, &expected_grads);
+        fast->layernorm_backward(rows, stats, dy, &got_grads);
+        assert_near_plain("layernorm_backward's dx", got, expected, n, 4);
+        assert_near_plain("layernorm_backward's sums", got + n, expected + n, 2 * rows->C, 2 + 2 * (double)rows->rows);
+    }
+}
+
 // Statistics are sums in double, the same but for double's rounding; y's n, made in float, is off by 2 units, and dweight sums
 // a term for each row. Every other matrix has a mean of a hundred deviations, which a mean in
 // one float would not take away to the last digit.
@@ -245,24 +240,16 @@ START_TEST(layernorm_is_the_same)
         float *dy = values(n);
         float *weight = values(m.columns);
         float *bias = values(m.columns);
-        float *expected = values(n);
-        float *got = copy_of(expected, n);
-        float *dweight = values(m.columns);
-        float *dweight_got = copy_of(dweight, m.columns);
+        float *expected = values(n + 2 * m.columns);           // y or dx, dweight, dbias
+        float *got = copy_of(expected, n + 2 * m.columns);
         RowStats *stats = memory_allocate(m.rows * sizeof *stats, "a test");
         LayernormRows rows = {x, weight, m.rows, m.columns};
         plain->layernorm(&rows, bias, 1e-5, stats, expected);
         fast->layernorm(&rows, bias, 1e-5, stats, got);
         assert_near_plain("layernorm", got, expected, n, 4);
-        for (int accumulate = 0; accumulate <= 1; accumulate++) {
-            spoil(got, n, accumulate);
-            plain->layernorm_dx(&rows, stats, dy, accumulate, expected);
-            fast->layernorm_dx(&rows, stats, dy, accumulate, got);
-            assert_near_plain("layernorm_dx", got, expected, n, 4);
-            spoil(dweight_got, m.columns, accumulate);
-            plain->layernorm_dweight(&rows, stats, dy, accumulate, dweight);
-            fast->layernorm_dweight(&rows, stats, dy, accumulate, dweight_got);
-            assert_near_plain("layernorm_dweight", dweight_got, dweight, m.columns, 2 + 2 * (double)m.rows);
+        memcpy(got, expected, n * sizeof *got);
+        for (int wanted = 1; wanted < 8; wanted++) {
+            check_layernorm_backward(&rows, stats, dy, wanted, expected, got);
         }
         free(x);
         free(dy);
@@ -270,8 +257,6 @@ START_TEST(layernorm_is_the_same)
         free(bias);
         free(expected);
         free(got);
-        free(dweight);
-        free(dweight_got);
         free(stats);
     }
 }
@@ -503,6 +488,58 @@ START_TEST(our_own_products_are_the_same)
 }
 END_TEST
 
+// Sizes for the plain loop, a matrix by a vector, and shares of rows and of columns.
+static const ProductSize linears[] = {{3, 5, 2}, {1, 300, 129}, {1, 5000, 60}, {300, 65, 40}, {70, 530, 33}, {900, 128, 64}};
+
+enum { LINEARS = sizeof linears / sizeof linears[0] };
+
+// Sums of K terms forward, of M terms backward. wanted: 1 for the bias and its gradient, 2 for dweight.
+static void check_linear(ProductSize size, int wanted, bool accumulate)
+{
+    LinearSizes s = {size.M, size.N, size.K};
+    size_t n_y = (size_t)s.M * (size_t)s.N;
+    size_t n_weight = (size_t)s.N * (size_t)s.K;
+    float *x = values((size_t)s.M * (size_t)s.K);
+    float *weight = values(n_weight);
+    float *bias = values((size_t)s.N);
+    float *y = values(n_y);
+    float *y_got = values(n_y);
+    spoil(y_got, n_y, false);
+    plain->linear(&s, x, weight, wanted & 1 ? bias : NULL, y);
+    fast->linear(&s, x, weight, wanted & 1 ? bias : NULL, y_got);
+    assert_near_plain("linear", y_got, y, n_y, 2 + s.K);
+
+    float *bias_got = copy_of(bias, (size_t)s.N);              // now their gradients, by y
+    float *weight_got = copy_of(weight, n_weight);
+    spoil(bias_got, wanted & 1 ? (size_t)s.N : 0, accumulate);
+    spoil(weight_got, wanted & 2 ? n_weight : 0, accumulate);
+    plain->linear_dweight(&s, x, y, (GradTarget){wanted & 2 ? weight : NULL, accumulate},
+                          (GradTarget){wanted & 1 ? bias : NULL, accumulate});
+    fast->linear_dweight(&s, x, y, (GradTarget){wanted & 2 ? weight_got : NULL, accumulate},
+                         (GradTarget){wanted & 1 ? bias_got : NULL, accumulate});
+    assert_near_plain("linear_dweight", weight_got, weight, n_weight, 2 + s.M);
+    assert_near_plain("linear_dweight's bias", bias_got, bias, (size_t)s.N, 2 + s.M);
+    free(x);
+    free(weight);
+    free(bias);
+    free(y);
+    free(y_got);
+    free(bias_got);
+    free(weight_got);
+}
+
+START_TEST(linear_is_the_same)
+{
+    if (!choose(_i, __func__)) {
+        return;
+    }
+    random_seed(&source, 14);
+    for (int i = 0; i < 8 * LINEARS; i++) {
+        check_linear(linears[i / 8], i & 3, i & 4);
+    }
+}
+END_TEST
+
 // Matrices of their own, one B for all, and all products added up in one C.
 START_TEST(batches_of_products_are_the_same)
 {
@@ -607,16 +644,19 @@ START_TEST(one_thread_and_two_give_the_same_bits)
     float *x = values(n);
     float *results[2];
     double squares[2];
+    RowStats stats[ROWS] = {{.mean = 0.1, .rstd = 0.9}};
+    LayernormRows rows = {x, x, ROWS, COLUMNS};
     for (int i = 0; i < 2; i++) {
         kernels_set_threads(i + 1);
-        results[i] = values(3 * n + COLUMNS);
+        results[i] = values(4 * n + 2 * COLUMNS);
         fast->gelu(x, results[i], n);
         fast->softmax(x, ROWS, COLUMNS, results[i] + n);
         fast->gelu_backward(x, x, false, results[i] + 2 * n, n);
-        fast->sum_rows(x, ROWS, COLUMNS, false, results[i] + 3 * n);
+        LayernormGrads grads = layernorm_grads(&rows, 7, false, results[i] + 3 * n);
+        fast->layernorm_backward(&rows, stats, x, &grads);
         squares[i] = fast->sum_of_squares(x, n);
     }
-    assert_same_values("results", results[1], results[0], 3 * n + COLUMNS);
+    assert_same_values("results", results[1], results[0], 4 * n + 2 * COLUMNS);
     ck_assert_int_eq(memcmp(&squares[1], &squares[0], sizeof squares[0]), 0);
     free(x);
     free(results[0]);
@@ -631,7 +671,6 @@ int main(void)
     suite_add_tcase(suite, tcase);
     tcase_add_loop_test(tcase, sums_copies_and_multiples_are_the_same, 0, CASES);
     tcase_add_loop_test(tcase, tanh_and_gelu_are_the_same, 0, CASES);
-    tcase_add_loop_test(tcase, repeated_and_summed_rows_are_the_same, 0, CASES);
     tcase_add_loop_test(tcase, softmax_is_the_same, 0, CASES);
     tcase_add_loop_test(tcase, layernorm_is_the_same, 0, CASES);
     tcase_add_loop_test(tcase, cross_entropy_is_the_same, 0, CASES);
@@ -640,6 +679,7 @@ int main(void)
     tcase_add_loop_test(tcase, the_sum_of_squares_is_the_same, 0, CASES);
     tcase_add_loop_test(tcase, adamw_is_the_same, 0, CASES);
     tcase_add_loop_test(tcase, our_own_products_are_the_same, 0, CASES);
+    tcase_add_loop_test(tcase, linear_is_the_same, 0, CASES);
     tcase_add_loop_test(tcase, batches_of_products_are_the_same, 0, CASES);
     tcase_add_loop_test(tcase, a_nan_goes_through, 0, CASES);
     tcase_add_test(tcase, each_round_of_a_loop_is_done_once);
