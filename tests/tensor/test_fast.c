@@ -489,7 +489,7 @@ START_TEST(our_own_products_are_the_same)
 END_TEST
 
 // Sizes for the plain loop, a matrix by a vector, and shares of rows and of columns.
-static const ProductSize linears[] = {{3, 5, 2}, {1, 300, 129}, {1, 5000, 60}, {300, 65, 40}, {70, 530, 33}, {900, 128, 64}};
+static const ProductSize linears[] = {{3, 5, 2}, {1, 300, 129}, {1, 5000, 60}, {300, 65, 40}, {70, 530, 33}, {300, 40, 200}};
 
 enum { LINEARS = sizeof linears / sizeof linears[0] };
 
