@@ -4,6 +4,8 @@
 // fits into the second cache, and is forgotten when what it is for has been added up. Forward takes the softmax streaming, as
 // the textbook's loop does, but a tile at a time; backward makes each tile again. Heads are shared among the threads, and each
 // writes only its own part of the result: what is added to what, and in which order, no thread can change.
+//
+// The products are those of vector/panel.h, which leave out what is masked.
 
 #include "tensor/kernel_fast.h"
 
@@ -13,7 +15,10 @@
 #include <math.h>
 #include <string.h>
 
-enum { QUERIES = 64, KEYS = 256 };                 // the second is a multiple of the first
+enum { QUERIES = 64, KEYS = 256 };                 // the second is a multiple of the first, and of every tile's width
+
+// Rows of a tile of scores are so far apart that those of one product don't all fall on the same places of the first cache.
+enum { SCORES_LD = KEYS + 16 };
 
 // Multiplications of one head that are worth waking a thread for.
 static const double WORTH_A_THREAD = 1 << 16;
@@ -32,14 +37,15 @@ typedef struct AttentionCall {
 // One head of one sequence: where its parts begin. Rows of q, k, v and their gradients are 3C apart, of y and dy C.
 typedef struct Head {
     const AttentionSizes *s;
-    size_t qkv, y, z;
+    size_t q, k, v, y, z;
 } Head;
 
 static Head head_at(const AttentionSizes *s, size_t i)
 {
     size_t b = i / s->n_head;
     size_t h = i % s->n_head;
-    return (Head){.s = s, .qkv = b * s->T * 3 * s->C + h * s->D, .y = b * s->T * s->C + h * s->D, .z = i * s->T};
+    size_t q = b * s->T * 3 * s->C + h * s->D;
+    return (Head){.s = s, .q = q, .k = q + s->C, .v = q + 2 * s->C, .y = b * s->T * s->C + h * s->D, .z = i * s->T};
 }
 
 // Queries t ... t + rows - 1 by keys r ... r + columns - 1, as far as any of the queries sees.
@@ -64,27 +70,87 @@ static Tile tile_at(const AttentionSizes *s, size_t t, size_t r)
     return (Tile){.t = t, .rows = rows, .r = r, .columns = smaller(KEYS, keys_end(s, t, rows) - r)};
 }
 
-static ScoreTile score_tile(const AttentionSizes *s, const Tile *tile, Real *scores)
+// How many keys of the tile its first query sees, if it doesn't see all: each next query sees one more.
+static size_t first_seen(const Tile *tile)
 {
-    return (ScoreTile){.scores = scores, .rows = tile->rows, .columns = tile->columns, .ld = KEYS, .causal = s->causal,
-                       .first_seen = tile->t + 1 - tile->r, .scale = s->scale};
+    return tile->t + 1 - tile->r;
 }
 
-// Scores (or dL/dweights) of a tile: a b^T, rows of a and of b being D values.
-static void tile_products(const AttentionSizes *s, const Tile *tile, const Real *a, size_t lda, const Real *b, Real *scores)
+static ScoreTile score_tile(const AttentionSizes *s, const Tile *tile, Real *scores)
 {
-    fast_gemm(false, true, (int)tile->rows, (int)tile->columns, (int)s->D, a, (int)lda, b, (int)(3 * s->C), false, scores, KEYS);
+    return (ScoreTile){.scores = scores, .rows = tile->rows, .columns = tile->columns, .ld = SCORES_LD, .causal = s->causal,
+                       .first_seen = first_seen(tile), .scale = s->scale};
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// A head's matrices, packed for products
+
+static size_t filled_up(size_t columns)
+{
+    size_t width = (size_t)vector_loops()->tile_columns;
+    return (columns + width - 1) / width * width;
+}
+
+// T rows of D values as the second matrix of a product, and where the next panels may lie.
+static Real *pack_rows_of_head(const AttentionSizes *s, const Real *x, size_t ld, Real *panels)
+{
+    vector_loops()->pack_rows(x, ld, s->T, s->D, panels);
+    return panels + s->T * filled_up(s->D);
+}
+
+// The same transposed: (D, T).
+static Real *pack_columns_of_head(const AttentionSizes *s, const Real *x, size_t ld, Real *panels)
+{
+    vector_loops()->pack_columns(x, ld, s->T, s->D, panels);
+    return panels + filled_up(s->T) * s->D;
+}
+
+// Memory for the panels of so many matrices.
+static Real *room_for_panels(const AttentionSizes *s, size_t matrices)
+{
+    static _Thread_local Scratch panels;
+    size_t rows = s->T * filled_up(s->D);
+    size_t columns = filled_up(s->T) * s->D;
+    return scratch_of(&panels, matrices * (rows > columns ? rows : columns) * sizeof(Real), "attention");
+}
+
+// Scores of a tile (or dL/dweights): rows of a, which are row apart, by columns of b.
+static void tile_scores(const AttentionSizes *s, const Tile *tile, const Real *a, size_t row, const Real *b, Real *scores)
+{
+    PanelProduct product = {
+        .M = tile->rows, .N = filled_up(tile->columns), .K = s->D,
+        .A = a, .a_row = row, .a_column = 1, .B = b + tile->r * s->D, .b_across = s->D, .C = scores, .ldc = SCORES_LD,
+        .sees = s->causal ? ROWS_SEE_COLUMNS : ALL_SEE_ALL, .first = first_seen(tile),
+    };
+    vector_loops()->panel_product(&product);
+}
+
+// c, a row for each query, = or += weights b, a row for each key that the query sees.
+static void to_queries(const AttentionSizes *s, const Tile *tile, const Real *weights, const Real *b, bool add, Real *c, size_t ldc)
+{
+    PanelProduct product = {
+        .M = tile->rows, .N = s->D, .K = tile->columns,
+        .A = weights, .a_row = SCORES_LD, .a_column = 1,
+        .B = b + tile->r * (size_t)vector_loops()->tile_columns, .b_across = s->T, .C = c, .ldc = ldc, .accumulate = add,
+        .sees = s->causal ? ROWS_SEE_STEPS : ALL_SEE_ALL, .first = first_seen(tile),
+    };
+    vector_loops()->panel_product(&product);
+}
+
+// c, a row for each key, = or += weights^T b, a row for each query that sees the key.
+static void to_keys(const AttentionSizes *s, const Tile *tile, const Real *weights, const Real *b, bool add, Real *c)
+{
+    PanelProduct product = {
+        .M = tile->columns, .N = s->D, .K = tile->rows,
+        .A = weights, .a_row = 1, .a_column = SCORES_LD,
+        .B = b + tile->t * (size_t)vector_loops()->tile_columns, .b_across = s->T, .C = c, .ldc = 3 * s->C, .accumulate = add,
+        .sees = s->causal ? STEPS_SEE_ROWS : ALL_SEE_ALL, .first = first_seen(tile),
+    };
+    vector_loops()->panel_product(&product);
 }
 
 // ------------------------------------------------------------------------------------------------------------
 // Forward
-
-// What has been summed up of the rows of a tile so far: relative to the largest score yet.
-typedef struct Streaming {
-    Real largest[QUERIES];
-    double sum[QUERIES];
-    Real shrink[QUERIES];                          // what that must be multiplied by, as the last tile had a larger one
-} Streaming;
 
 static void multiply_row(Real factor, Real *y, size_t D)
 {
@@ -93,44 +159,47 @@ static void multiply_row(Real factor, Real *y, size_t D)
     }
 }
 
-static void attend_queries(const AttentionCall *c, const Head *head, size_t t)
+// y of the queries from t on. keys and values are all of the head's, packed.
+static void attend_queries(const AttentionCall *c, const Head *head, const Real *keys, const Real *values, size_t t)
 {
     const AttentionSizes *s = c->s;
-    _Alignas(64) Real scores[QUERIES * KEYS];
-    Streaming so_far;
-    size_t row = 3 * s->C;
-    const Real *q = c->qkv + head->qkv + t * row;
-    Real *y = c->y + head->y + t * s->C;
+    _Alignas(64) Real scores[QUERIES * SCORES_LD];
+    Real largest[QUERIES];                         // what has been summed up so far is relative to it,
+    double sum[QUERIES];
+    Real shrink[QUERIES];                          // and must be multiplied by this when there is a larger one
     size_t rows = smaller(QUERIES, s->T - t);
+    Real *y = c->y + head->y + t * s->C;
     for (size_t i = 0; i < rows; i++) {
-        so_far.largest[i] = -INFINITY;
-        so_far.sum[i] = 0;
+        largest[i] = -INFINITY;
+        sum[i] = 0;
     }
     for (size_t r = 0; r < keys_end(s, t, rows); r += KEYS) {
         Tile tile = tile_at(s, t, r);
         ScoreTile score = score_tile(s, &tile, scores);
-        const Real *k = c->qkv + head->qkv + r * row + s->C;
-        const Real *v = k + s->C;
-        tile_products(s, &tile, q, row, k, scores);
-        vector_loops()->scores_soften(&score, so_far.largest, so_far.sum, so_far.shrink);
+        tile_scores(s, &tile, c->qkv + head->q + t * 3 * s->C, 3 * s->C, keys, scores);
+        vector_loops()->scores_soften(&score, largest, sum, shrink);
         for (size_t i = 0; r > 0 && i < rows; i++) {
-            multiply_row(so_far.shrink[i], y + i * s->C, s->D);
+            multiply_row(shrink[i], y + i * s->C, s->D);
         }
-        fast_gemm(false, false, (int)rows, (int)s->D, (int)tile.columns, scores, KEYS, v, (int)row, r > 0, y, (int)s->C);
+        to_queries(s, &tile, scores, values, r > 0, y, s->C);
     }
     for (size_t i = 0; i < rows; i++) {
-        multiply_row((Real)(1 / so_far.sum[i]), y + i * s->C, s->D);
-        c->z[head->z + t + i] = (double)so_far.largest[i] + log(so_far.sum[i]);
+        multiply_row((Real)(1 / sum[i]), y + i * s->C, s->D);
+        c->z[head->z + t + i] = (double)largest[i] + log(sum[i]);
     }
 }
 
 static void attend_heads(const void *call, size_t start, size_t end)
 {
     const AttentionCall *c = call;
+    const AttentionSizes *s = c->s;
+    Real *keys = room_for_panels(s, 2);
     for (size_t i = start; i < end; i++) {
-        Head head = head_at(c->s, i);
-        for (size_t t = 0; t < c->s->T; t += QUERIES) {
-            attend_queries(c, &head, t);
+        Head head = head_at(s, i);
+        Real *values = pack_columns_of_head(s, c->qkv + head.k, 3 * s->C, keys);
+        pack_rows_of_head(s, c->qkv + head.v, 3 * s->C, values);
+        for (size_t t = 0; t < s->T; t += QUERIES) {
+            attend_queries(c, &head, keys, values, t);
         }
     }
 }
@@ -147,6 +216,99 @@ void fast_attention(const AttentionSizes *s, const Real *qkv, double *z, Real *y
 }
 
 // ------------------------------------------------------------------------------------------------------------
+// Backward
+
+// A head's matrices, packed: as they are, or transposed.
+typedef struct HeadPanels {
+    Real *keys_across, *values_across;             // (D, T)
+    Real *keys, *queries, *dy;                     // (T, D)
+} HeadPanels;
+
+static HeadPanels pack_head(const AttentionCall *c, const Head *head)
+{
+    const AttentionSizes *s = c->s;
+    size_t row = 3 * s->C;
+    HeadPanels panels;
+    panels.keys_across = room_for_panels(s, 5);
+    panels.values_across = pack_columns_of_head(s, c->qkv + head->k, row, panels.keys_across);
+    panels.keys = pack_columns_of_head(s, c->qkv + head->v, row, panels.values_across);
+    panels.queries = pack_rows_of_head(s, c->qkv + head->k, row, panels.keys);
+    panels.dy = pack_rows_of_head(s, c->qkv + head->q, row, panels.queries);
+    pack_rows_of_head(s, c->dy + head->y, s->C, panels.dy);
+    return panels;
+}
+
+// Where it is, nothing has been added to the gradients of k and v before.
+static bool one_tile(const AttentionSizes *s)
+{
+    return s->T <= QUERIES;
+}
+
+// A tile's part of all three gradients. mean_dp[i] is sum_r p_r dp_r of row i.
+static void tile_backward(const AttentionCall *c, const Head *head, const HeadPanels *panels, const Tile *tile, const Real *mean_dp)
+{
+    const AttentionSizes *s = c->s;
+    _Alignas(64) Real weights[QUERIES * SCORES_LD];
+    _Alignas(64) Real slopes[QUERIES * SCORES_LD];
+    size_t row = 3 * s->C;
+    ScoreTile score = score_tile(s, tile, weights);
+
+    tile_scores(s, tile, c->qkv + head->q + tile->t * row, row, panels->keys_across, weights);
+    tile_scores(s, tile, c->dy + head->y + tile->t * s->C, s->C, panels->values_across, slopes);
+    vector_loops()->scores_slopes(&score, slopes, c->z_kept + head->z + tile->t, mean_dp);
+    // forward was: y += weights v, with weights from q k^T
+    bool add = c->accumulate || !one_tile(s);
+    to_keys(s, tile, weights, panels->dy, add, c->dqkv + head->v + tile->r * row);
+    to_queries(s, tile, slopes, panels->keys, c->accumulate || tile->r > 0, c->dqkv + head->q + tile->t * row, row);
+    to_keys(s, tile, slopes, panels->queries, add, c->dqkv + head->k + tile->r * row);
+}
+
+static void clear_keys_and_values(const AttentionCall *c, const Head *head)
+{
+    for (size_t t = 0; t < c->s->T; t++) {
+        memset(c->dqkv + head->k + 3 * t * c->s->C, 0, c->s->D * sizeof(Real));
+        memset(c->dqkv + head->v + 3 * t * c->s->C, 0, c->s->D * sizeof(Real));
+    }
+}
+
+static void queries_backward(const AttentionCall *c, const Head *head, const HeadPanels *panels, size_t t)
+{
+    const AttentionSizes *s = c->s;
+    Real mean_dp[QUERIES];
+    size_t rows = smaller(QUERIES, s->T - t);
+    for (size_t i = 0; i < rows; i++) {
+        size_t at = head->y + (t + i) * s->C;
+        mean_dp[i] = vector_loops()->dot(c->dy + at, c->y_kept + at, s->D);
+    }
+    for (size_t r = 0; r < keys_end(s, t, rows); r += KEYS) {
+        Tile tile = tile_at(s, t, r);
+        tile_backward(c, head, panels, &tile, mean_dp);
+    }
+}
+
+static void attend_heads_backward(const void *call, size_t start, size_t end)
+{
+    const AttentionCall *c = call;
+    for (size_t i = start; i < end; i++) {
+        Head head = head_at(c->s, i);
+        HeadPanels panels = pack_head(c, &head);
+        if (!c->accumulate && !one_tile(c->s)) {
+            clear_keys_and_values(c, &head);
+        }
+        for (size_t t = 0; t < c->s->T; t += QUERIES) {
+            queries_backward(c, &head, &panels, t);
+        }
+    }
+}
+
+void fast_attention_backward(const AttentionSizes *s, const Real *qkv, const double *z, const Real *y, const Real *dy,
+                             bool accumulate, Real *dqkv)
+{
+    AttentionCall call = {.s = s, .qkv = qkv, .z_kept = z, .y_kept = y, .dy = dy, .accumulate = accumulate, .dqkv = dqkv};
+    parallel_for(s->B * s->n_head, heads_worth_a_thread(s), attend_heads_backward, &call);
+}
+
+// ------------------------------------------------------------------------------------------------------------
 // Over a cache: a query alone, so scores are a matrix of keys by a vector
 
 typedef struct CachedCall {
@@ -159,18 +321,20 @@ static void attend_cached(const AttentionSizes *s, const Real *q, const Real *ke
 {
     const VectorLoops *loops = vector_loops();
     _Alignas(64) Real scores[KEYS];
-    Streaming so_far = {.largest = {-INFINITY}};
+    Real largest = -INFINITY;
+    double sum = 0;
+    Real shrink;
     memset(y, 0, s->D * sizeof(Real));
     for (size_t r = 0; r < n; r += KEYS) {
         size_t columns = smaller(KEYS, n - r);
         MatvecCall products = {.matrix = keys + r * s->D, .K = s->D, .ld = s->D, .x = q, .y = scores};
         loops->matvec(&products, 0, columns);
         ScoreTile score = {.scores = scores, .rows = 1, .columns = columns, .ld = KEYS, .scale = s->scale};
-        loops->scores_soften(&score, so_far.largest, so_far.sum, so_far.shrink);
-        multiply_row(so_far.shrink[0], y, s->D);
+        loops->scores_soften(&score, &largest, &sum, &shrink);
+        multiply_row(shrink, y, s->D);
         loops->add_rows(scores, values + r * s->D, columns, s->D, y);
     }
-    multiply_row((Real)(1 / so_far.sum[0]), y, s->D);
+    multiply_row((Real)(1 / sum), y, s->D);
 }
 
 static void attend_cached_heads(const void *call, size_t start, size_t end)
@@ -181,7 +345,7 @@ static void attend_cached_heads(const void *call, size_t start, size_t end)
         Head head = head_at(now, i);
         size_t kept = i * c->s->room * now->D;
         for (size_t t = 0; t < now->T; t++) {
-            const Real *q = c->qkv + head.qkv + t * 3 * now->C;
+            const Real *q = c->qkv + head.q + t * 3 * now->C;
             Real *y = c->y + head.y + t * now->C;
             attend_cached(now, q, c->keys + kept, c->values + kept, c->s->past + t + 1, y);
         }
@@ -194,79 +358,4 @@ void fast_attention_cached(const CachedSizes *s, const Real *qkv, const Real *ke
     CachedCall call = {.s = s, .qkv = qkv, .keys = keys, .values = values, .y = y};
     double head = (double)now->T * (double)(s->past + now->T) * (double)now->D;
     parallel_for(now->B * now->n_head, (size_t)(WORTH_A_THREAD / head) + 1, attend_cached_heads, &call);
-}
-
-// ------------------------------------------------------------------------------------------------------------
-// Backward
-
-// Where it is, nothing has been added to the gradients before.
-static bool one_tile(const AttentionSizes *s)
-{
-    return s->T <= QUERIES;
-}
-
-// A tile's part of all three gradients. mean_dp[i] is sum_r p_r dp_r of row i.
-static void tile_backward(const AttentionCall *c, const Head *head, const Tile *tile, const Real *mean_dp)
-{
-    const AttentionSizes *s = c->s;
-    _Alignas(64) Real weights[QUERIES * KEYS];
-    _Alignas(64) Real slopes[QUERIES * KEYS];
-    int row = (int)(3 * s->C);
-    int rows = (int)tile->rows;
-    int columns = (int)tile->columns;
-    int D = (int)s->D;
-    size_t q_at = head->qkv + tile->t * (size_t)row;
-    size_t k_at = head->qkv + tile->r * (size_t)row + s->C;
-    size_t v_at = k_at + s->C;
-    const Real *dy = c->dy + head->y + tile->t * s->C;
-
-    tile_products(s, tile, c->qkv + q_at, (size_t)row, c->qkv + k_at, weights);
-    tile_products(s, tile, dy, s->C, c->qkv + v_at, slopes);
-    ScoreTile score = score_tile(s, tile, weights);
-    vector_loops()->scores_slopes(&score, slopes, c->z_kept + head->z + tile->t, mean_dp);
-    // forward was: y += weights v, with weights from q k^T
-    bool add = c->accumulate || !one_tile(s);
-    fast_gemm(true, false, columns, D, rows, weights, KEYS, dy, (int)s->C, add, c->dqkv + v_at, row);
-    fast_gemm(false, false, rows, D, columns, slopes, KEYS, c->qkv + k_at, row, add, c->dqkv + q_at, row);
-    fast_gemm(true, false, columns, D, rows, slopes, KEYS, c->qkv + q_at, row, add, c->dqkv + k_at, row);
-}
-
-static void clear_head(const AttentionCall *c, const Head *head)
-{
-    for (size_t t = 0; t < c->s->T; t++) {
-        for (size_t part = 0; part < 3; part++) {
-            memset(c->dqkv + head->qkv + (3 * t + part) * c->s->C, 0, c->s->D * sizeof(Real));
-        }
-    }
-}
-
-static void attend_heads_backward(const void *call, size_t start, size_t end)
-{
-    const AttentionCall *c = call;
-    const AttentionSizes *s = c->s;
-    for (size_t i = start; i < end; i++) {
-        Head head = head_at(s, i);
-        if (!c->accumulate && !one_tile(s)) {
-            clear_head(c, &head);
-        }
-        for (size_t t = 0; t < s->T; t += QUERIES) {
-            Real mean_dp[QUERIES];
-            size_t rows = smaller(QUERIES, s->T - t);
-            for (size_t j = 0; j < rows; j++) {
-                size_t at = head.y + (t + j) * s->C;
-                mean_dp[j] = vector_loops()->dot(c->dy + at, c->y_kept + at, s->D);
-            }
-            for (size_t r = 0; r < keys_end(s, t, rows); r += KEYS) {
-                Tile tile = tile_at(s, t, r);
-                tile_backward(c, &head, &tile, mean_dp);
-            }
-        }
-    }
-}
-
-void fast_attention_backward(const AttentionSizes *s, const Real *qkv, const double *z, const Real *y, const Real *dy,
-                             bool accumulate, Real *dqkv)
-{
-    AttentionCall call = {.s = s, .qkv = qkv, .z_kept = z, .y_kept = y, .dy = dy, .accumulate = accumulate, .dqkv = dqkv};
-    parallel_for(s->B * s->n_head, heads_worth_a_thread(s), attend_heads_backward, &call);
 }

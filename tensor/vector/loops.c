@@ -7,6 +7,8 @@
 #include "tensor/vector/math.h"
 #include "tensor/vector/tile.h"
 
+#include "tensor/vector/panel.h"
+
 #include <math.h>
 
 // ------------------------------------------------------------------------------------------------------------
@@ -525,4 +527,7 @@ const VectorLoops VECTOR_TABLE = {
     .tile_rows = TILE_ROWS,
     .tile_columns = TILE_COLUMNS,
     .tile = tile_product,
+    .pack_rows = pack_rows,
+    .pack_columns = pack_columns,
+    .panel_product = panel_product,
 };

@@ -39,8 +39,8 @@ static void scores_soften(const ScoreTile *tile, float *largest, double *sum, fl
         float *scores = tile->scores + row * tile->ld;
         size_t n = scores_seen(tile, row);
         size_t whole = scores_whole(n);
-        for (size_t r = n; r < whole; r++) {
-            scores[r] = -INFINITY;
+        for (size_t r = whole - SCORES_WHOLE; r < whole; r++) {
+            scores[r] = r < n ? scores[r] : -INFINITY;
         }
         float here = row_max(scores, whole) * tile->scale;
         float before = largest[row];
@@ -48,9 +48,6 @@ static void scores_soften(const ScoreTile *tile, float *largest, double *sum, fl
         shrink[row] = vector_exp(before - largest[row]);
         row_exp(tile->scale, largest[row], scores, whole);
         sum[row] = sum[row] * (double)shrink[row] + (double)lanes_sum(scores, whole);
-        for (size_t r = whole; r < tile->columns; r++) {
-            scores[r] = 0;
-        }
     }
 }
 
@@ -73,10 +70,6 @@ static void scores_slopes(const ScoreTile *tile, float *slopes, const double *z,
         float *dscores = slopes + row * tile->ld;
         size_t n = scores_seen(tile, row);
         scores_row_slopes(tile->scale, z[row], mean_dp[row], scores, dscores, scores_whole(n));
-        for (size_t r = n; r < tile->columns; r++) {
-            scores[r] = 0;
-            dscores[r] = 0;
-        }
     }
 }
 

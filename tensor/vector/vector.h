@@ -93,6 +93,29 @@ typedef struct ScoreTile {
     Real scale;
 } ScoreTile;
 
+// Who of a product's rows, columns and steps along K sees whom: all, or of what stands second the first `first` for row (or step) 0,
+// one more for each further one. Attention: y = weights v: queries are rows and see keys, which are steps.
+typedef enum PanelSees {
+    ALL_SEE_ALL,
+    ROWS_SEE_COLUMNS,                              // the other columns' values are undefined
+    ROWS_SEE_STEPS,
+    STEPS_SEE_ROWS
+} PanelSees;
+
+// C (M, N) = or += op(A) B. B is packed in panels of tile_columns columns, in which the rows lie one after the other.
+typedef struct PanelProduct {
+    size_t M, N, K;
+    const Real *A;                                 // op(A)(i, p) = A[i a_row + p a_column]
+    size_t a_row, a_column;
+    const Real *B;                                 // the panel from column j on begins at B + j b_across
+    size_t b_across;
+    Real *C;
+    size_t ldc;
+    bool accumulate;
+    PanelSees sees;
+    size_t first;
+} PanelProduct;
+
 typedef struct VectorLoops {
     const char *name;                              // "avx512"
 
@@ -123,7 +146,7 @@ typedef struct VectorLoops {
 
     // Attention. scores_soften turns scores x into weights exp(scale x - largest), of the largest in a row so far; it adds them to the
     // row's sum, after what was summed up relative to a smaller one was multiplied by shrink. scores_slopes turns scores x
-    // into weights p = exp(scale x - z), and dp = dL/dp in slopes into dL/dx = p (dp - mean_dp) scale. What a row does not see is 0.
+    // into weights p = exp(scale x - z), and dp = dL/dp in slopes into dL/dx = p (dp - mean_dp) scale.
     void (*scores_soften)(const ScoreTile *tile, Real *largest, double *sum, Real *shrink);
     void (*scores_slopes)(const ScoreTile *tile, Real *slopes, const double *z, const Real *mean_dp);
     Real (*dot)(const Real *a, const Real *b, size_t n);
@@ -132,6 +155,11 @@ typedef struct VectorLoops {
     // C (M, N) = or += A (M, K) B (K, N), all packed in panels by gemm.c.
     int tile_rows, tile_columns;
     void (*tile)(int K, const Real *a, const Real *b, Real *c);    // c (tile_rows, tile_columns) = the product of two panels
+
+    // B = x (rows, columns), or x^T, in panels of tile_columns, the last filled up with 0.
+    void (*pack_rows)(const Real *x, size_t ld, size_t rows, size_t columns, Real *panels);
+    void (*pack_columns)(const Real *x, size_t ld, size_t rows, size_t columns, Real *panels);
+    void (*panel_product)(const PanelProduct *p);
 } VectorLoops;
 
 extern const VectorLoops vector_baseline, vector_avx2, vector_avx512;
