@@ -237,6 +237,11 @@ static double groups_limit(void)
     return limit;
 }
 
+const char *plural(double count)
+{
+    return count == 1 ? "" : "s";
+}
+
 const char *bytes_text(double bytes, char text[BYTES_TEXT])
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

@@ -54,7 +54,8 @@ bool gpt_evaluate(GPT *gpt, const Dataset *dataset, size_t first, size_t n_ids, 
     size_t T = (size_t)gpt->config.context_length;
     size_t at_once = (size_t)windows_at_once((int)T);
     if (n_ids < 2) {
-        return error_set(error, "%s: is too short: of %zu tokens nothing can be predicted, 2 are needed", dataset->name, n_ids);
+        return error_set(error, "%s: is too short: of %zu token%s nothing can be predicted, 2 are needed", dataset->name, n_ids,
+                         plural((double)n_ids));
     }
     size_t n = n_ids - 1;                          // token i + 1 is predicted at i
     size_t done = 0;

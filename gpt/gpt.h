@@ -102,6 +102,9 @@ enum { BYTES_TEXT = 32 };
 // "621.83 MiB", written to text and returned. Binary units: 1 MiB = 1024 x 1024 bytes.
 const char *bytes_text(double bytes, char text[BYTES_TEXT]);
 
+// The s of "2 tokens": "s", but "" for 1.
+const char *plural(double count);
+
 // Is there memory for this many bytes? False and a line with both sizes if not.
 bool memory_check(double bytes, const char *what, Error *error);
 
@@ -507,8 +510,12 @@ typedef struct StepDrawing {
     bool backward;                                 // after backward, with the gradients
 } StepDrawing;
 
-// Writes it to an open stream. False and an error if there is no such module, or more of it than a picture can show.
-bool experiment_draw(const ExperimentConfig *config, const StepDrawing *drawing, FILE *file, Error *error);
+enum { STEP_FAULT_TEXT = 2 * NAME_TEXT };
+
+// Writes it to an open stream. False and an error if there is no such module, or more of it than a picture can show. fault is then
+// what in the whole step is NaN or infinite first, "the result of gelu in h.0.mlp", or "".
+bool experiment_draw(const ExperimentConfig *config, const StepDrawing *drawing, FILE *file, char fault[STEP_FAULT_TEXT],
+                     Error *error);
 
 // ------------------------------------------------------------------------------------------------------------
 // 6. Figures: what is read of an experiment, over its seeds
@@ -608,7 +615,8 @@ bool plot_matrix(const MatrixMap *map, const char *path, Error *error);
 char *plot_matrix_terminal(const MatrixMap *map, Error *error);
 
 // The drawing of a step as a picture, .svg, .png or .pdf, by Graphviz, or as the text that it reads, .dot.
-bool plot_step(const ExperimentConfig *config, const StepDrawing *drawing, const char *path, Error *error);
+bool plot_step(const ExperimentConfig *config, const StepDrawing *drawing, const char *path, char fault[STEP_FAULT_TEXT],
+               Error *error);
 bool plot_step_path_check(const char *path, Error *error);
 
 // The experiment's CSV, one row a figure of one tensor; columns as in csv.c. Written to an open stream.

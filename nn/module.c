@@ -162,7 +162,8 @@ void module_print(const Module *root)
     }
     ParameterList list = module_parameters(root);
     print_module(root, 0);
-    printf("%zu values in %d parameters\n", list.values, list.count);
+    printf("%zu value%s in %d parameter%s\n", list.values, list.values == 1 ? "" : "s", list.count,
+           list.count == 1 ? "" : "s");
     fflush(stdout);
     parameter_list_free(&list);
 }

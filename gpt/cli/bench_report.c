@@ -46,7 +46,7 @@ static double overhead_us(const BenchRow *row)
 
 static void peak_row(Table *table, const char *name, const char *unit, int threads, Quartiles rate)
 {
-    table_cell(table, "%s, %d thread%s", name, threads, threads == 1 ? "" : "s");
+    table_cell(table, "%s, %d thread%s", name, threads, plural(threads));
     table_cell(table, "%.1f", rate.median / GIGA);
     table_cell(table, "%.1f to %.1f", rate.low / GIGA, rate.high / GIGA);
     table_cell(table, "%s", unit);

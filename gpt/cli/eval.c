@@ -220,9 +220,9 @@ static int make_tokenizer(const Options *options, const Subject *subject, Tokeni
         return STATUS_FAILED;
     }
     if (tokenizer_vocab_size(*tokenizer) > config->vocab_size) {
-        command_error(options->help->name, "the tokenizer %s has %d tokens, and the model's vocabulary %d; give --ids and "
+        command_error(options->help->name, "the tokenizer %s has %d token%s, and the model's vocabulary %d; give --ids and "
                       "--targets instead", tokenizer_name(tokenizer_kind(*tokenizer)), tokenizer_vocab_size(*tokenizer),
-                      config->vocab_size);
+                      plural(tokenizer_vocab_size(*tokenizer)), config->vocab_size);
         return STATUS_USAGE;
     }
     return STATUS_OK;
@@ -278,8 +278,9 @@ static void print_evaluation(const Options *options, const Subject *subject, con
     printf("loss           %.9g\n"
            "perplexity     %.6g\n"
            "bits per byte  %.6g\n"
-           "tokens         %s, which are %s bytes, in %s window%s of %d\n",
-           evaluation->loss, exp(evaluation->loss), bits, tokens, bytes, windows, evaluation->n_windows == 1 ? "" : "s",
+           "tokens         %s, which %s %s byte%s, in %s window%s of %d\n",
+           evaluation->loss, exp(evaluation->loss), bits, tokens, evaluation->n == 1 ? "is" : "are", bytes,
+           plural((double)n_bytes), windows, plural(evaluation->n_windows),
            subject->gpt->config.context_length);
 }
 

@@ -190,7 +190,7 @@ static void note_after(const Generation *generation, const Pace *pace)
     if (pace->n > 0) {
         snprintf(note, sizeof note, ", then %.4g tokens/s", pace->n / pace->seconds);
     }
-    command_note(options, "%d token%s: the first after %.3g ms%s%s", pace->total, pace->total == 1 ? "" : "s", pace->first * 1e3, note,
+    command_note(options, "%d token%s: the first after %.3g ms%s%s", pace->total, plural(pace->total), pace->first * 1e3, note,
                  slid ? "; beyond the context nothing is kept, every position moves" : "");
 }
 

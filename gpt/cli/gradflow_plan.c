@@ -91,7 +91,7 @@ static bool read_row(const Options *options, int option, int n, float (*rule)(in
             return false;
         }
         *row = values;
-        return count == n || option_error(options, option, "has %d values; the network's has %d", count, n);
+        return count == n || option_error(options, option, "has %d value%s; the network's has %d", count, plural(count), n);
     }
     values = memory_allocate((size_t)n * sizeof *values, "a row of numbers");
     for (int i = 0; i < n; i++) {

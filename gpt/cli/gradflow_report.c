@@ -42,13 +42,14 @@ static const char *origin_text(const ExperimentConfig *config)
 static void print_heading(const ExperimentConfig *config)
 {
     if (config->net == NET_MLP) {
-        printf("Deep network of %d layer%s, ", config->deep.n_layer, config->deep.n_layer == 1 ? "" : "s");
+        printf("Deep network of %d layer%s, ", config->deep.n_layer, plural(config->deep.n_layer));
         print_sizes(&config->deep);
         printf(", %s after each, init %s", activation_name(config->deep.activation), init_name(config->deep.init));
     } else {
         const GPTConfig *gpt = &config->gpt;
-        printf("GPT of %d blocks, %d wide, %d heads, norm %s, causal %s, %s, init %s, batch %d x %d", gpt->n_layer, gpt->n_embd,
-               gpt->n_head, norm_name(gpt->norm), gpt->causal ? "on" : "off", activation_name(gpt->activation),
+        printf("GPT of %d block%s, %d wide, %d head%s, norm %s, causal %s, %s, init %s, batch %d x %d", gpt->n_layer,
+               plural(gpt->n_layer), gpt->n_embd, gpt->n_head, plural(gpt->n_head), norm_name(gpt->norm),
+               gpt->causal ? "on" : "off", activation_name(gpt->activation),
                init_name(gpt->init), config->B, config->T);
     }
     uint64_t last = config->seed + (uint64_t)config->n_seeds - 1;
@@ -232,9 +233,10 @@ static void print_arm(const Experiment *experiment, bool shortcut)
     }
     printf("loss %.9g", experiment_loss(experiment, shortcut, 0).median);
     if (steps > 0) {
-        printf(", after %d steps %.9g", steps, experiment_loss(experiment, shortcut, steps).median);
+        printf(", after %d step%s %.9g", steps, plural(steps), experiment_loss(experiment, shortcut, steps).median);
     }
-    printf("; %d shortcuts; ", experiment_shortcuts(experiment, shortcut));
+    int n_shortcuts = experiment_shortcuts(experiment, shortcut);
+    printf("; %d shortcut%s; ", n_shortcuts, plural(n_shortcuts));
     print_audit(audit_arm(experiment, shortcut));
     printf("\n");
 }
@@ -286,7 +288,7 @@ void gradflow_print_text(const Experiment *experiment, const Sweep *sweep)
         }
     }
     if (experiment->config.n_steps > 0) {
-        printf("\nAfter %d steps of training\n\n", experiment->config.n_steps);
+        printf("\nAfter %d step%s of training\n\n", experiment->config.n_steps, plural(experiment->config.n_steps));
         print_layers(experiment, experiment->config.n_steps);
     }
     if (sweep != NULL) {

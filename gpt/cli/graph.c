@@ -131,11 +131,15 @@ static int run(const GraphPlan *plan, const Options *options)
 {
     const ExperimentConfig *experiment = &plan->network.experiment;
     Error error;
-    bool done = plan->out == NULL ? experiment_draw(experiment, &plan->drawing, stdout, &error)
-                                  : plot_step(experiment, &plan->drawing, plan->out, &error);
+    char fault[STEP_FAULT_TEXT];
+    bool done = plan->out == NULL ? experiment_draw(experiment, &plan->drawing, stdout, fault, &error)
+                                  : plot_step(experiment, &plan->drawing, plan->out, fault, &error);
     if (!done) {
         command_error(options->help->name, "%s", error.message);
         return STATUS_FAILED;
+    }
+    if (fault[0] != '\0') {
+        command_note(options, "not all numbers are finite; the first that are not: %s", fault);
     }
     if (plan->out != NULL) {
         command_note(options, "drew %s", plan->out);

@@ -44,7 +44,8 @@ static void print_config(const GPTPreset *preset, bool changed, const GPTConfig 
     char context[NUMBER_TEXT];
 
     printf("%s%s: %s\n", preset->name, changed ? ", changed" : "", preset->note);
-    printf("%d layers, %d heads, width %d, context %s, vocabulary %s\n", config->n_layer, config->n_head, config->n_embd,
+    printf("%d layer%s, %d head%s, width %d, context %s, vocabulary %s\n", config->n_layer, plural(config->n_layer),
+           config->n_head, plural(config->n_head), config->n_embd,
            thousands_text(config->context_length, context), thousands_text(config->vocab_size, vocabulary));
     printf("tied %s, qkv-bias %s, shortcut %s, norm %s, causal %s, activation %s, init %s, ff-mult %d, dropout %g\n\n",
            config->tied ? "on" : "off", config->qkv_bias ? "on" : "off", config->shortcut ? "on" : "off",
@@ -192,7 +193,7 @@ static void print_presets(int batch)
     table_print(table, stdout);
     table_free(table);
     printf("\n'training' is weights, gradients, AdamW and activations of %d sequence%s as long as the context, in float32;\n"
-           "1 MiB = 1,048,576 bytes. gptape info --config PRESET shows the parts.\n\n", batch, batch == 1 ? "" : "s");
+           "1 MiB = 1,048,576 bytes. gptape info --config PRESET shows the parts.\n\n", batch, plural(batch));
     print_notes();
 }
 

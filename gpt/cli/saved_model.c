@@ -70,7 +70,8 @@ void options_saved_model_note(const Options *options, const GPTConfig *config)
 
     thousands_text((double)gpt_cost(config, 1, 1).parameters, count);
     gpt_difference(config, difference);
-    command_note(options, "%s: %d layers, %d heads, %d wide, context %d, vocabulary %d, %s parameters%s%s",
-                 options->values[OPTION_MODEL], config->n_layer, config->n_head, config->n_embd, config->context_length,
+    command_note(options, "%s: %d layer%s, %d head%s, %d wide, context %d, vocabulary %d, %s parameters%s%s",
+                 options->values[OPTION_MODEL], config->n_layer, plural(config->n_layer), config->n_head, plural(config->n_head),
+                 config->n_embd, config->context_length,
                  config->vocab_size, count, difference[0] == '\0' ? "" : "; unlike any GPT-2: ", difference);
 }

@@ -153,8 +153,9 @@ static void print_notes(const Options *options, const TrainPlan *plan)
     char learned[NUMBER_TEXT];
     char validated[NUMBER_TEXT];
     thousands_text((double)gpt_cost(config, 1, 1).parameters, parameters);
-    command_note(options, "%s: %s parameters, %d layers, %d wide, context %d, vocabulary %d%s", plan->folder, parameters, config->n_layer,
-                 config->n_embd, config->context_length, config->vocab_size, config->shortcut ? "" : ", no shortcuts");
+    command_note(options, "%s: %s parameters, %d layer%s, %d wide, context %d, vocabulary %d%s", plan->folder, parameters,
+                 config->n_layer, plural(config->n_layer), config->n_embd, config->context_length, config->vocab_size,
+                 config->shortcut ? "" : ", no shortcuts");
     if (trainer->data == NULL) {
         return;
     }
@@ -182,8 +183,8 @@ static void note_lost_rows(const Options *options, const TrainPlan *plan)
         free(rows);
     }
     if (kept < made) {
-        command_note(options, "%s/log.csv: has rows of %d of the %d steps that were made; it goes on with step %d", plan->folder, kept, made,
-                     made + 1);
+        command_note(options, "%s/log.csv: has rows of %d of the %d step%s made so far; it goes on with step %d", plan->folder,
+                     kept, made, plural(made), made + 1);
     }
 }
 

@@ -131,7 +131,7 @@ static bool read_fixed_batch(const Options *options, TrainSetup *setup)
     }
     setup->train.batch = rows / setup->train.accumulate;
     return rows % setup->train.accumulate == 0
-        || option_error(options, OPTION_ACCUMULATE, "does not part the %d rows of --ids evenly", rows);
+        || option_error(options, OPTION_ACCUMULATE, "does not part the %d row%s of --ids evenly", rows, plural(rows));
 }
 
 static bool read_numbers(const Options *options, TrainSetup *setup)

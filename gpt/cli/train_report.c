@@ -102,7 +102,7 @@ static void print_comparison(const Trainer *trainer, double val_loss, const Samp
     if (stories) {
         add_share(table, trainer->before.well_formed, trainer->before.sentences);
     }
-    table_cell(table, "after %d steps", trainer->adamw.step);
+    table_cell(table, "after %d step%s", trainer->adamw.step, plural(trainer->adamw.step));
     table_cell(table, "%.9g", val_loss);
     if (stories) {
         add_share(table, samples->stories.well_formed, samples->stories.sentences);

@@ -226,7 +226,7 @@ static bool check_steps(const Options *options, const Trainer *trainer)
         return option_error(options, OPTION_STEPS, "is less than the %d steps that were made already", made);
     }
     if (config->steps == made) {
-        command_note(options, "all %d steps were made; --steps N makes more", made);
+        command_note(options, "no step is left of %d; --steps N makes more", made);
     } else if (config->steps > config->decay_steps) {
         command_note(options, "the learning rate comes down to %g at step %d, as it was set up, and stays there", config->min_lr,
                      config->decay_steps);

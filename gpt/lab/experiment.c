@@ -3,6 +3,7 @@
 #include "gpt/gpt.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -282,9 +283,57 @@ static bool write_drawing(const Tape *tape, const StepDrawing *drawing, FILE *fi
     return true;
 }
 
-bool experiment_draw(const ExperimentConfig *config, const StepDrawing *drawing, FILE *file, Error *error)
+// -inf is taken for a score that is masked.
+static bool is_sound_result(const Tensor *x)
+{
+    size_t n = tensor_count(x);
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(x->data[i]) || x->data[i] == (Real)INFINITY) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_sound_gradient(const Tensor *x)
+{
+    size_t n = x->grad == NULL ? 0 : tensor_count(x);
+    for (size_t i = 0; i < n; i++) {
+        if (!isfinite(x->grad[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void name_fault(char fault[STEP_FAULT_TEXT], const char *what, const TapeNode *node)
+{
+    bool named = node->scope != NULL && node->scope[0] != '\0';
+    snprintf(fault, STEP_FAULT_TEXT, "the %s of %s%s%.*s", what, op_name(node->op), named ? " in " : "", NAME_TEXT - 1,
+             named ? node->scope : "");
+}
+
+// In the order in which they were made: results from the beginning, then gradients from the end.
+static void find_fault(const Tape *tape, char fault[STEP_FAULT_TEXT])
+{
+    fault[0] = '\0';
+    for (int i = 0; i < tape->n_nodes && fault[0] == '\0'; i++) {
+        if (!is_sound_result(tape->nodes[i]->output)) {
+            name_fault(fault, "result", tape->nodes[i]);
+        }
+    }
+    for (int i = tape->n_nodes - 1; i >= 0 && fault[0] == '\0'; i--) {
+        if (!is_sound_gradient(tape->nodes[i]->output)) {
+            name_fault(fault, "gradient", tape->nodes[i]);
+        }
+    }
+}
+
+bool experiment_draw(const ExperimentConfig *config, const StepDrawing *drawing, FILE *file, char fault[STEP_FAULT_TEXT],
+                     Error *error)
 {
     Net net;
+    fault[0] = '\0';
     if (!config_check(config, error) || !net_create(&net, config, config->arms != ARMS_OFF, config->seed, error)) {
         return false;
     }
@@ -297,6 +346,7 @@ bool experiment_draw(const ExperimentConfig *config, const StepDrawing *drawing,
     if (drawing->backward) {
         backward_keeping_all(tape, loss);
     }
+    find_fault(tape, fault);
     bool drawn = write_drawing(tape, drawing, file, error);
     tape_free(tape);
     tape_set_current(before);

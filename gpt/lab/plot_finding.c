@@ -300,7 +300,7 @@ char *plot_training_finding(const Experiment *experiment)
     const char *comma = "";
     PlotText text;
     plot_text_open(&text);
-    fprintf(text.stream, "In %d step%s of training the loss goes ", n_steps, n_steps == 1 ? "" : "s");
+    fprintf(text.stream, "In %d step%s of training the loss goes ", n_steps, plural(n_steps));
     for (int arm = 0; arm < 2; arm++) {
         bool shortcut = arm == 1;
         if (experiment_has(experiment, shortcut)) {

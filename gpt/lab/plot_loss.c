@@ -139,7 +139,7 @@ static char *write_finding(const Panel *panel, int steps)
     double low = lowest(series, &low_step);
     PlotText text;
     plot_text_open(&text);
-    fprintf(text.stream, "In %d step%s the %s loss ", steps, steps == 1 ? "" : "s", panel->n_series == 2 ? "validation" : "training");
+    fprintf(text.stream, "In %d step%s the %s loss ", steps, plural(steps), panel->n_series == 2 ? "validation" : "training");
     if (series->n == 1) {
         fprintf(text.stream, "comes to %.4g", last);
     } else {

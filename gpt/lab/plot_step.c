@@ -42,14 +42,16 @@ static bool draw_and_save(const PlotText *script, const char *path, Error *error
     return saved;
 }
 
-bool plot_step(const ExperimentConfig *config, const StepDrawing *drawing, const char *path, Error *error)
+bool plot_step(const ExperimentConfig *config, const StepDrawing *drawing, const char *path, char fault[STEP_FAULT_TEXT],
+               Error *error)
 {
+    fault[0] = '\0';
     if (!plot_step_path_check(path, error)) {
         return false;
     }
     PlotText script;
     plot_text_open(&script);
-    bool done = experiment_draw(config, drawing, script.stream, error);
+    bool done = experiment_draw(config, drawing, script.stream, fault, error);
     plot_text_close(&script);
     if (done) {
         bool is_script = format_of(path)[0] == '\0';

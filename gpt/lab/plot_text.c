@@ -140,13 +140,13 @@ static void write_network(const ExperimentConfig *config, FILE *out)
         const DeepConfig *deep = &config->deep;
         fprintf(out, "MLP ");
         write_sizes(deep, out);
-        fprintf(out, ", %d layer%s, %s, init %s, %s. ", deep->n_layer, deep->n_layer == 1 ? "" : "s",
+        fprintf(out, ", %d layer%s, %s, init %s, %s. ", deep->n_layer, plural(deep->n_layer),
                 activation_name(deep->activation), init_name(deep->init), number);
         return;
     }
     const GPTConfig *gpt = &config->gpt;
     fprintf(out, "GPT, %d block%s, width %d, %d head%s, batch %d×%d, norm %s, %s, %s, init %s, %s. ", gpt->n_layer,
-            gpt->n_layer == 1 ? "" : "s", gpt->n_embd, gpt->n_head, gpt->n_head == 1 ? "" : "s", config->B, config->T,
+            plural(gpt->n_layer), gpt->n_embd, gpt->n_head, plural(gpt->n_head), config->B, config->T,
             norm_name(gpt->norm), gpt->causal ? "causal" : "not causal", activation_name(gpt->activation), init_name(gpt->init),
             number);
 }

@@ -219,10 +219,12 @@ static void describe(const Trainer *trainer, char *text, size_t n)
 {
     const GPTConfig *gpt = &trainer->setup.gpt;
     const TrainConfig *config = &trainer->setup.train;
-    snprintf(text, n, "%s. GPT, %d block%s, width %d, %d head%s, context %d, %s shortcuts, norm %s. AdamW, %d × %d rows of %d tokens a "
-             "step, learning rate up to %g, weight decay %g. Seed %llu.", trainer->data == NULL ? "A fixed batch" : trainer->data->name,
-             gpt->n_layer, gpt->n_layer == 1 ? "" : "s", gpt->n_embd, gpt->n_head, gpt->n_head == 1 ? "" : "s", gpt->context_length,
-             gpt->shortcut ? "with" : "without", norm_name(gpt->norm), config->accumulate, config->batch, config->length, config->lr,
+    snprintf(text, n, "%s. GPT, %d block%s, width %d, %d head%s, context %d, %s shortcuts, norm %s. AdamW, %d × %d row%s of %d "
+             "token%s a step, learning rate up to %g, weight decay %g. Seed %llu.",
+             trainer->data == NULL ? "A fixed batch" : trainer->data->name,
+             gpt->n_layer, plural(gpt->n_layer), gpt->n_embd, gpt->n_head, plural(gpt->n_head), gpt->context_length,
+             gpt->shortcut ? "with" : "without", norm_name(gpt->norm), config->accumulate, config->batch,
+             plural(config->batch), config->length, plural(config->length), config->lr,
              config->weight_decay, (unsigned long long)trainer->setup.seed);
 }
 

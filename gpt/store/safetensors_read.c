@@ -28,7 +28,8 @@ struct cJSON *json_parse(const char *text, size_t n, const char *file, Error *er
         int code;
         int length = utf8_read(text + at, n - at, &code);
         if (length <= 0 || code == 0) {
-            error_set(error, "%s: byte 0x%02x after %zu bytes of JSON is no UTF-8 text", file, (unsigned char)text[at], at);
+            error_set(error, "%s: byte 0x%02x after %zu byte%s of JSON is no UTF-8 text", file, (unsigned char)text[at], at,
+                      plural((double)at));
             return NULL;
         }
         at += (size_t)length;
@@ -37,7 +38,7 @@ struct cJSON *json_parse(const char *text, size_t n, const char *file, Error *er
     cJSON *json = cJSON_ParseWithLengthOpts(text, n + 1, &stopped, true);
     size_t place = (size_t)(stopped - text);
     if (json == NULL && place >= n) {
-        error_set(error, "%s: its JSON of %zu bytes has no end; is it cut off?", file, n);
+        error_set(error, "%s: its JSON of %zu byte%s has no end; is it cut off?", file, n, plural((double)n));
     } else if (json == NULL) {
         error_set(error, "%s: can't be read as JSON from byte %zu of %zu on", file, place + 1, n);
     }
@@ -122,8 +123,9 @@ static bool read_offsets(const Safetensors *file, const cJSON *json, uint64_t da
                          SHOWN, array->name, (long long)end, (unsigned long long)data);
     }
     if ((uint64_t)(end - begin) != array->bytes) {
-        return error_set(error, "%s: tensor %.*s: has %lld bytes, but %s of %s takes %zu", file->path, SHOWN, array->name,
-                         (long long)(end - begin), stored_shape_text(array, shape), dtype_name(array->dtype), array->bytes);
+        return error_set(error, "%s: tensor %.*s: has %lld byte%s, but %s of %s takes %zu", file->path, SHOWN, array->name,
+                         (long long)(end - begin), plural((double)(end - begin)), stored_shape_text(array, shape),
+                         dtype_name(array->dtype), array->bytes);
     }
     array->place = (uint64_t)begin;
     return true;
@@ -200,7 +202,8 @@ static bool check_places(Safetensors *file, uint64_t data, Error *error)
         last = array->name;
     }
     if (end != data) {
-        return error_set(error, "%s: has %llu bytes behind its last tensor", file->path, (unsigned long long)(data - end));
+        return error_set(error, "%s: has %llu byte%s behind its last tensor", file->path, (unsigned long long)(data - end),
+                         plural((double)(data - end)));
     }
     return true;
 }
@@ -281,16 +284,17 @@ static bool header_length(const Safetensors *file, uint64_t size, uint64_t *leng
 {
     unsigned char bytes[LENGTH_BYTES];
     if (size < LENGTH_BYTES) {
-        return error_set(error, "%s: has %llu bytes; a safetensors file begins with the 8 of its header's length", file->path,
-                         (unsigned long long)size);
+        return error_set(error, "%s: has %llu byte%s; a safetensors file begins with the 8 of its header's length", file->path,
+                         (unsigned long long)size, plural((double)size));
     }
     if (!read_bytes(file, 0, LENGTH_BYTES, bytes, error)) {
         return false;
     }
     memcpy(length, bytes, sizeof *length);
     if (*length > size - LENGTH_BYTES) {
-        return error_set(error, "%s: its header of %llu bytes would go beyond the file's %llu; is it cut off, or no safetensors file?",
-                         file->path, (unsigned long long)*length, (unsigned long long)size);
+        return error_set(error, "%s: its header of %llu byte%s would go beyond the file's %llu; is it cut off, or no "
+                         "safetensors file?", file->path, (unsigned long long)*length, plural((double)*length),
+                         (unsigned long long)size);
     }
     if (*length > LONGEST_HEADER) {
         return error_set(error, "%s: has a header of %llu bytes; at most %d are read", file->path, (unsigned long long)*length,

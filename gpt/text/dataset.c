@@ -219,8 +219,10 @@ bool dataset_check(const Dataset *dataset, int T, Error *error)
     for (DatasetSplit split = SPLIT_TRAIN; split < SPLIT_COUNT; split++) {
         size_t n = dataset_tokens(dataset, split);
         if (n < needed) {
-            return error_set(error, "%.300s: is too short: %zu of its %zu tokens are for %s; a row of %d and the next token "
-                             "need %zu", dataset->name, n, dataset->n_tokens, split == SPLIT_TRAIN ? "training" : "validation", T, needed);
+            return error_set(error, "%.300s: is too short: of its %zu token%s %zu %s for %s; a row of %d and the next token "
+                             "need %zu", dataset->name, dataset->n_tokens,
+                             plural((double)dataset->n_tokens), n, n == 1 ? "is" : "are",
+                             split == SPLIT_TRAIN ? "training" : "validation", T, needed);
         }
     }
     return true;

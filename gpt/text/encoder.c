@@ -17,8 +17,8 @@ static bool order_entries(const Source *source, const cJSON *json, cJSON **entri
             return error_set(error, "%s: token \"%.60s\": its id is no whole number", source->path, entry->string);
         }
         if (!(id >= 0 && id < n)) {
-            return error_set(error, "%s: token \"%.60s\": id %.17g is out of range; %d tokens have ids 0 to %d", source->path,
-                             entry->string, id, n, n - 1);
+            return error_set(error, "%s: token \"%.60s\": id %.17g is out of range; the ids are 0 to %d", source->path,
+                             entry->string, id, n - 1);
         }
         if (entries[(int)id] != NULL) {
             return error_set(error, "%s: tokens \"%.60s\" and \"%.60s\": both have id %d", source->path,
@@ -88,7 +88,8 @@ static bool json_error(const Source *source, const char *stopped, Error *error)
         }
     }
     if (!ends_in_brace(source)) {
-        return error_set(error, "%s: does not end in }; is it cut off? It has %zu bytes", source->path, source->n);
+        return error_set(error, "%s: does not end in }; is it cut off? It has %zu byte%s", source->path, source->n,
+                         plural((double)source->n));
     }
     return error_set(error, "%s: can't be read as JSON from line %d, byte %zu on", source->path, line,
                      (size_t)(stopped - start) + 1);

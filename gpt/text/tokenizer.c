@@ -243,8 +243,8 @@ static bool encode_chars(const Tokenizer *tokenizer, TextPart part, int *ids, si
         int id = tokens_find(&tokenizer->tokens, character, (size_t)length);
         if (id < 0) {
             char alphabet[ALPHABET_TEXT];
-            return error_set(error, "the text's character '%.*s' after %zu bytes is not in the alphabet of %d: %s",
-                             length, character, part.offset + at, tokenizer->tokens.n,
+            return error_set(error, "the text's character '%.*s' after %zu byte%s is not in the alphabet of %d: %s",
+                             length, character, part.offset + at, plural((double)(part.offset + at)), tokenizer->tokens.n,
                              alphabet_text(&tokenizer->tokens, alphabet));
         }
         ids[*n_ids] = id;

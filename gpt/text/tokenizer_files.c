@@ -189,8 +189,8 @@ Tokenizer *tokenizer_load(const char *folder, Error *error)
     }
     Tokenizer *tokenizer = load_for(folder, config.vocab_size, error);
     if (tokenizer != NULL && tokenizer_vocab_size(tokenizer) > config.vocab_size) {
-        error_set(error, "%s: its tokenizer has %d tokens, but config.json's vocab_size is %d", folder,
-                  tokenizer_vocab_size(tokenizer), config.vocab_size);
+        error_set(error, "%s: its tokenizer has %d token%s, but config.json's vocab_size is %d", folder,
+                  tokenizer_vocab_size(tokenizer), plural(tokenizer_vocab_size(tokenizer)), config.vocab_size);
         tokenizer_free(tokenizer);
         tokenizer = NULL;
     }

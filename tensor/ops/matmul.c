@@ -139,8 +139,8 @@ static void linear_check(const OpCall *call, bool has_bias)
         op_fail(call, "x %s, weight %s: x needs at least 1 dimension, the weight exactly 2", x_text, weight_text);
     }
     if (shape_last(x) != shape_last(weight)) {
-        op_fail(call, "x %s, weight %s: x ends in %d values, the weight takes %d", x_text, weight_text, shape_last(x),
-                shape_last(weight));
+        op_fail(call, "x %s, weight %s: x ends in %d value%s, the weight takes %d", x_text, weight_text, shape_last(x),
+                shape_last(x) == 1 ? "" : "s", shape_last(weight));
     }
     if (has_bias && !shape_equal(call->inputs[2]->shape, SHAPE(weight.size[0]))) {
         char bias_text[SHAPE_TEXT];

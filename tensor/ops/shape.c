@@ -39,7 +39,8 @@ Tensor *tensor_reshape(Tensor *x, Shape shape, Where where)
     if (shape_count(shape) != tensor_count(x)) {
         char from[SHAPE_TEXT];
         char to[SHAPE_TEXT];
-        op_fail(&call, "%s to %s: %zu values are not %zu", shape_text(x->shape, from), shape_text(shape, to), tensor_count(x),
+        op_fail(&call, "%s to %s: %zu value%s not %zu", shape_text(x->shape, from), shape_text(shape, to), tensor_count(x),
+                tensor_count(x) == 1 ? " is" : "s are",
                 shape_count(shape));
     }
     return op_done(&call, op_output_view(&call, shape, x->data));
@@ -183,8 +184,8 @@ Tensor *tensor_slice(Tensor *x, int axis, int start, int length, Where where)
     int d = shape_axis(&call, x->shape, axis);
     if (start < 0 || length < 1 || start > x->shape.size[d] - length) {
         char text[SHAPE_TEXT];
-        op_fail(&call, "%d values from %d on: axis %d of %s has %d", length, start, d, shape_text(x->shape, text),
-                x->shape.size[d]);
+        op_fail(&call, "%d value%s from %d on: axis %d of %s has %d", length, length == 1 ? "" : "s", start, d,
+                shape_text(x->shape, text), x->shape.size[d]);
     }
     Shape shape = x->shape;
     shape.size[d] = length;

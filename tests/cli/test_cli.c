@@ -93,6 +93,14 @@ START_TEST(examples_work)
 }
 END_TEST
 
+START_TEST(one_is_no_plural)
+{
+    Run run = run_gptape("info --n-layer 1 --n-head 1");
+    assert_has(&run, run.out, "\n1 layer, 1 head, width ");
+    run_free(&run);
+}
+END_TEST
+
 START_TEST(version)
 {
     Run run = run_gptape("--version");
@@ -572,6 +580,7 @@ static TCase *help_case(void)
     tcase_add_loop_test(tcase, help_of_a_command, 0, COMMAND_COUNT);
     tcase_add_loop_test(tcase, examples_work, 0, HERE_COUNT);
     tcase_add_test(tcase, version);
+    tcase_add_test(tcase, one_is_no_plural);
     return tcase;
 }
 

@@ -341,7 +341,7 @@ static const Wrong wrongs[] = {
      "gptape eval: --seed 1: is for an untrained model; nothing is drawn with --model, leave it out\n"},
     {"eval --model model --data missing.txt", 1, "gptape eval: missing.txt: can't be read: No such file or directory\n"},
     {"eval --model model --data short.txt", 1,
-     "gptape eval: short.txt: is too short: of 1 tokens nothing can be predicted, 2 are needed\n"},
+     "gptape eval: short.txt: is too short: of 1 token nothing can be predicted, 2 are needed\n"},
     {"eval --model model --data empty.txt", 1,
      "gptape eval: empty.txt: is empty\n"},
     {"eval --model chars --data text.txt", 1,
@@ -361,7 +361,7 @@ static const Wrong wrongs[] = {
     {"gradflow --net gpt --vocab model", 2, "gptape gradflow: --vocab model: belongs to --model; leave it out\n"},
     {"gradflow --model missing", 1, "gptape gradflow: missing: there is no such folder; a model is one, with config.json in it\n"},
     {"gradflow --model model --data short.txt", 1,
-     "gptape gradflow: short.txt: is too short: 0 of its 1 tokens are for training; a row of 8 and the next token need 9\n"},
+     "gptape gradflow: short.txt: is too short: of its 1 token 0 are for training; a row of 8 and the next token need 9\n"},
     {"eval --vocab-size 100 --data text.txt", 2,
      "gptape eval: the tokenizer bytes has 256 tokens, and the model's vocabulary 100; give --ids and --targets instead\n"},
 };

@@ -372,6 +372,7 @@ static const struct {
     {"--net gpt --data .", 1, "."},
     {"--net gpt --config 70b --batch 1 --length 8", 1, "memory"},
     {"--depth 100000 --width 65536", 2, "memory"},
+    {"--input 1", 2, "--input 1: has 1 value; the network's has 3"},
     {"--same-dy --steps 3", 2, "--same-dy"},
     {"--plot picture.jpg", 2, ".png"},
     {"--plot picture", 2, ".png"},

@@ -156,6 +156,25 @@ START_TEST(what_cannot_be_drawn_is_told)
 }
 END_TEST
 
+// The square of 1e30 is more than float32 holds.
+START_TEST(numbers_that_are_not_finite_are_noted)
+{
+    static const char note[] = "gptape graph: not all numbers are finite; the first that are not: ";
+    Run run = run_gptape("graph --net mlp --depth 2 --width 1 --shortcut off --target 1e30");
+    assert_succeeded(&run);
+    assert_has(&run, run.err, note);
+    assert_has(&run, run.err, "the result of mse_loss\n");
+    run_free(&run);
+    run = run_gptape("graph --net mlp --depth 2 --width 1 --shortcut off --target 1e30 --quiet");
+    assert_quiet(&run);
+    run_free(&run);
+    run = run_gptape("graph --stepwise on --out masked.dot");
+    assert_succeeded(&run);
+    ck_assert_str_eq(run.err, "gptape graph: drew masked.dot\n");
+    run_free(&run);
+}
+END_TEST
+
 START_TEST(without_graphviz_the_text_is_still_there)
 {
     char command[700];
@@ -181,6 +200,7 @@ int main(void)
     tcase_add_test(tests, the_block_of_the_readme);
     tcase_add_test(tests, pictures_are_drawn);
     tcase_add_test(tests, what_cannot_be_drawn_is_told);
+    tcase_add_test(tests, numbers_that_are_not_finite_are_noted);
     tcase_add_test(tests, without_graphviz_the_text_is_still_there);
     suite_add_tcase(suite, tests);
     return suite_run(suite);

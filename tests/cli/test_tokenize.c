@@ -82,7 +82,7 @@ static const Known knowns[] = {
     {"printf '\\357\\273\\277Hello' > a && printf Hello | gptape tokenize --tokenizer chars --alphabet a", "0 1 2 2 3\n"},
     {"printf '\\357\\273\\277Hi' | gptape tokenize --tokenizer bytes", "239 187 191 72 105\n"},
     {"printf 'Hello' > a && printf 'oh' | gptape tokenize --tokenizer chars --alphabet a 2>&1 || true",
-     "gptape tokenize: stdin: the text's character 'h' after 1 bytes is not in the alphabet of 4: Helo\n"},
+     "gptape tokenize: stdin: the text's character 'h' after 1 byte is not in the alphabet of 4: Helo\n"},
     {"echo 259 261 | gptape tokenize --decode", "hello hello"},
     {"printf '259,261\\n104\\t\\n' | gptape tokenize --decode", "hello helloh"},
     {"printf '  259  ' | gptape tokenize --decode", "hello"},

@@ -86,6 +86,11 @@ START_TEST(a_text_is_shown_as_it_was_named)
     assert_succeeded(&run);
     assert_has(&run, run.err, "gptape train: ./text.txt: ");
     run_free(&run);
+    run = run_gptape("train --config tiny --data text.txt --n-layer 1 --n-head 1 --steps 1 --batch 1 --threads 1 --out one");
+    assert_has(&run, run.err, "gptape train: one: ");
+    assert_has(&run, run.err, " parameters, 1 layer, 32 wide");
+    assert_has(&run, run.out, "\nafter 1 step ");
+    run_free(&run);
     run = run_shell("mkdir below && cd below && \"$GPTAPE_BIN\" train --resume --out ../run --steps 3 --threads 1");
     assert_succeeded(&run);
     assert_has(&run, run.err, "/text.txt: ");
@@ -105,7 +110,7 @@ START_TEST(a_lost_log_is_noted)
     shell_well(": > run/log.csv");
     run = run_gptape("train --resume --out run --steps 10 --threads 1");
     assert_succeeded(&run);
-    assert_has(&run, run.err, "gptape train: run/log.csv: has rows of 0 of the 8 steps that were made; it goes on with step 9\n");
+    assert_has(&run, run.err, "gptape train: run/log.csv: has rows of 0 of the 8 steps made so far; it goes on with step 9\n");
     run_free(&run);
     shell_well("[ \"$(cut -d, -f1 run/log.csv | tr '\\n' ' ')\" = 'step 9 10 ' ]");
 }
@@ -369,7 +374,7 @@ static const Wrong wrongs[] = {
     {"--ids 1,2", 2, "--ids and --targets: give both"},
     {"--ids 1,2 --targets 2", 2, "--targets 2: is 1 x 1, and --ids is 1 x 2"},
     {"--ids 1,2 --targets 2,900", 2, "--targets 2,900: '900' is no whole number from 0 to 64"},
-    {"--ids 1,2 --targets 2,3 --accumulate 2", 2, "--accumulate 2: does not part the 1 rows"},
+    {"--ids 1,2 --targets 2,3 --accumulate 2", 2, "--accumulate 2: does not part the 1 row of --ids evenly"},
     {"--ids 1,2 --targets 2,3 --batch 2", 2, "--batch 2: is about a text"},
     {"--ids 1,2 --targets 2,3 --config tiny --context-length 1", 2, "--ids 1,2: has rows of 2; the model's context length is 1"},
     {"--data text.txt --vocab-size 5", 2, "--vocab-size 5: is too small"},

@@ -436,7 +436,7 @@ START_TEST(a_text_of_one_row_is_enough)
     dataset_batch(dataset, SPLIT_VAL, &random, 1, T, ids, targets);
     dataset_eval_batch(dataset, SPLIT_VAL, 1, 2, 1, T, ids, targets);
     ck_assert(!dataset_check(dataset, T + 1, &error));
-    ck_assert_str_eq(error.message, "counting.txt: is too short: 5 of its 50 tokens are for validation; a row of 5 and the next "
+    ck_assert_str_eq(error.message, "counting.txt: is too short: of its 50 tokens 5 are for validation; a row of 5 and the next "
                                     "token need 6");
     assert_mistake_begins("a row of 5 and the next token are not in the 5 of the data set's split; ask dataset_check first",
                           dataset_batch(dataset, SPLIT_VAL, &random, 1, T + 1, ids, targets));

@@ -102,7 +102,7 @@ START_TEST(one_token_is_no_text)
     GPT *gpt = create_gpt(small_config(), 5);
     Dataset *dataset = dataset_of((int[]){1, 2, 3}, 3);
     ck_assert(!gpt_evaluate(gpt, dataset, 1, 1, NULL, NULL, &evaluation, &error));
-    ck_assert_str_eq(error.message, "text.txt: is too short: of 1 tokens nothing can be predicted, 2 are needed");
+    ck_assert_str_eq(error.message, "text.txt: is too short: of 1 token nothing can be predicted, 2 are needed");
     dataset_free(dataset);
     gpt_free(gpt);
 }
