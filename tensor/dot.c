@@ -226,6 +226,35 @@ static void write_scope(const Drawing *drawing, int s)
 // ------------------------------------------------------------------------------------------------------------
 // The drawing
 
+static bool has_shortcut(const Drawing *drawing)
+{
+    for (int i = 0; i < drawing->tape->n_nodes; i++) {
+        const TapeNode *node = drawing->tape->nodes[i];
+        if (dot_is_drawn(drawing, node) && tape_shortcut_input(node) >= 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Of what the drawing shows: gradients, shortcuts.
+static void write_legend(const Drawing *drawing)
+{
+    bool gradients = drawing->most > 0;
+    bool shortcuts = has_shortcut(drawing);
+    if (!gradients && !shortcuts) {
+        return;
+    }
+    fprintf(drawing->out, "label=<");
+    if (gradients) {
+        fprintf(drawing->out, "Numbers, and the widths of the arrows: L2 norms of the gradients that came back.<br align=\"left\"/>");
+    }
+    if (shortcuts) {
+        fprintf(drawing->out, "<font color=\"%s\">Shortcuts</font><br align=\"left\"/>", SHORTCUT_COLOUR);
+    }
+    fprintf(drawing->out, ">\n");
+}
+
 static void write_head(const Drawing *drawing)
 {
     FILE *out = drawing->out;
@@ -235,10 +264,7 @@ static void write_head(const Drawing *drawing)
                  "node [shape=box, style=\"rounded,filled\", color=\"#868e96\", fontname=\"Helvetica\", fontsize=12, margin=\"0.12,0.05\", "
                  "height=0.3]\n"
                  "edge [fontname=\"Helvetica\", fontsize=9, fontcolor=\"#495057\", arrowsize=0.6]\n");
-    if (drawing->most > 0) {
-        fprintf(out, "label=<Numbers, and the widths of the arrows: L2 norms of the gradients that came back.<br align=\"left\"/>"
-                     "<font color=\"%s\">Shortcuts</font><br align=\"left\"/>>\n", SHORTCUT_COLOUR);
-    }
+    write_legend(drawing);
 }
 
 int tape_write_dot(const Tape *tape, const char *module, FILE *file)

@@ -130,6 +130,30 @@ START_TEST(after_backward_arrows_carry_what_came_back)
 }
 END_TEST
 
+// Each line of the legend stands where there is something that it explains.
+START_TEST(the_legend_is_of_what_is_drawn)
+{
+    Tensor *loss = tensor_sum(compute());
+    char *before = drawn(NULL, 5);
+    ck_assert_ptr_nonnull(strstr(before, ">Shortcuts<"));
+    ck_assert_ptr_null(strstr(before, "L2 norms"));
+    free(before);
+    char *linear = drawn("net.a", 1);
+    ck_assert_ptr_null(strstr(linear, ">Shortcuts<"));
+    ck_assert_ptr_null(strstr(linear, "label=<>"));
+    free(linear);
+    tensor_backward(loss);
+    char *after = drawn(NULL, 5);
+    ck_assert_ptr_nonnull(strstr(after, "L2 norms of the gradients that came back.<br align=\"left\"/><font color="));
+    ck_assert_ptr_nonnull(strstr(after, ">Shortcuts<"));
+    free(after);
+    linear = drawn("net.a", 1);
+    ck_assert_ptr_nonnull(strstr(linear, "L2 norms"));
+    ck_assert_ptr_null(strstr(linear, ">Shortcuts<"));
+    free(linear);
+}
+END_TEST
+
 START_TEST(one_module_has_ellipses_where_it_begins_and_ends)
 {
     static const char *const parts[] = {
@@ -212,6 +236,7 @@ int main(void)
     tcase_add_checked_fixture(tests, start, end);
     tcase_add_test(tests, before_backward_there_are_operations_modules_and_shapes);
     tcase_add_test(tests, after_backward_arrows_carry_what_came_back);
+    tcase_add_test(tests, the_legend_is_of_what_is_drawn);
     tcase_add_test(tests, one_module_has_ellipses_where_it_begins_and_ends);
     tcase_add_test(tests, what_wants_no_gradient_is_pale);
     tcase_add_test(tests, graphviz_reads_it);
