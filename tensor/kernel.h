@@ -80,7 +80,7 @@ typedef struct AdamWFactors {
     Real beta1, new1;                              // beta1, 1 - beta1
     Real beta2, new2;
     Real step_size;                                // lr / (1 - beta1^step)
-    Real root;                                     // sqrt(1 - beta2^step)
+    Real over_root;                                // 1 / sqrt(1 - beta2^step): a division would take as long as all the rest
     Real eps;
     Real keep;                                     // 1 - lr weight_decay
 } AdamWFactors;

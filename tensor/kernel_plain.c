@@ -153,7 +153,7 @@ static void plain_adamw(const AdamWFactors *f, const Real *grad, Real *m, Real *
         Real dp = f->gradient * grad[i];
         m[i] = f->beta1 * m[i] + f->new1 * dp;
         v[i] = f->beta2 * v[i] + f->new2 * dp * dp;
-        Real denominator = (Real)sqrt(v[i]) / f->root + f->eps;
+        Real denominator = (Real)sqrt(v[i]) * f->over_root + f->eps;
         p[i] = f->keep * p[i] - f->step_size * m[i] / denominator;
     }
 }

@@ -116,7 +116,7 @@ static void adamw(const void *call, size_t start, size_t end)
         float dp = f.gradient * grad[i];
         m[i] = f.beta1 * m[i] + f.new1 * dp;
         v[i] = f.beta2 * v[i] + f.new2 * dp * dp;
-        float denominator = sqrtf(v[i]) / f.root + f.eps;
+        float denominator = sqrtf(v[i]) * f.over_root + f.eps;
         p[i] = f.keep * p[i] - f.step_size * m[i] / denominator;
     }
 }

@@ -416,7 +416,7 @@ START_TEST(adamw_is_the_same)
     }
     random_seed(&source, 9);
     AdamWFactors f = {.gradient = 0.5f, .beta1 = 0.9f, .new1 = 0.1f, .beta2 = 0.999f, .new2 = 0.001f, .step_size = 0.01f,
-                      .root = 0.3f, .eps = 1e-8f, .keep = 0.99f};
+                      .over_root = 3, .eps = 1e-8f, .keep = 0.99f};
     for (int i = 0; i < SIZES; i++) {
         size_t n = sizes[i];
         float *grad = values(n);
