@@ -840,6 +840,7 @@ typedef struct BenchPeaks {
 
 typedef struct BenchFigures {
     Quartiles ms;                                  // of one repetition; its n counts them
+    Quartiles f32_ms;                              // where that was with products in bf16: with float32; else n is 0
     double flops;                                  // of one repetition; 0 where they aren't counted
     double bytes;                                  // that one repetition must read from memory at least; 0 where they aren't counted
     double tokens;                                 // of one repetition; 0 where there are none
@@ -853,6 +854,9 @@ typedef struct BenchFigures {
 // is refused or the process ends early.
 bool bench_peaks(const BenchConfig *config, BenchPeaks *peaks, Error *error);
 bool bench_case(const BenchCase *which, const BenchConfig *config, BenchFigures *figures, Error *error);
+
+// How many times as long as in float32 a matrix product takes with the precision that is set; measured in the same way.
+bool bench_precision(double *times, Error *error);
 
 // The fraction of its limit that a case reached; NaN if it has none.
 double bench_fraction(const BenchCase *which, const BenchFigures *figures, const BenchPeaks *peaks);

@@ -72,7 +72,7 @@ static void print_peaks(const BenchPeaks *peaks)
     table_free(table);
     printf("%s vectors, %s kernels; a multiply-add is 2 FLOPs, 1 GB a billion bytes.\n", machine_vectors(), kernels_name());
     if (kernels_precision() == PRECISION_BF16) {
-        printf("Large products take bf16, which may be faster than the multiply-adds in float32 above.\n");
+        printf("Large products take bf16, whose multiply-adds may be more or fewer than those in float32 above.\n");
     }
 }
 
@@ -130,6 +130,11 @@ static void print_meaning(const BenchReport *report)
         if (is_tokenizer(row)) {
             printf("%s: %s, %.1f MB/s of text.\n", row->which->name, tokenizer_name(tokenizer_kind(report->tokenizer)),
                    a_second((double)report->n_text, &row->figures) / MEGA);
+        }
+        if (row->figures.f32_ms.n > 0) {
+            double f32 = row->figures.f32_ms.median;
+            printf("%s: %.3g ms with products in bf16, %.3g ms in float32: bf16 takes %.2f times as long.\n",
+                   row->which->name, row->figures.ms.median, f32, row->figures.ms.median / f32);
         }
         if (row->which->limit == BENCH_KERNEL) {
             printf("%s: %.2f microseconds an operation, forward and back, beyond what its loops take.\n", row->which->name,
@@ -204,6 +209,9 @@ static void add_case(cJSON *cases, const BenchRow *row, const BenchReport *repor
     json_add_number(object, "ms", figures->ms.median);
     json_add_number(object, "ms_low", figures->ms.low);
     json_add_number(object, "ms_high", figures->ms.high);
+    if (figures->f32_ms.n > 0) {
+        json_add_number(object, "f32_ms", figures->f32_ms.median);
+    }
     json_add_count(object, "repetitions", figures->ms.n);
     add_figure(object, "tokens_per_s", a_second(figures->tokens, figures));
     add_figure(object, "gflops", a_second(figures->flops, figures) / GIGA);

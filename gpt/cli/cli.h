@@ -85,6 +85,7 @@ bool options_double(const Options *options, int option, const char *fallback, do
 bool options_switch(const Options *options, int option, const char *fallback, bool *value);            // on, off
 bool options_seed(const Options *options, uint64_t *seed);                                              // --seed
 bool options_precision(const Options *options, int *status);   // --precision: sets it. False with *status what to exit with
+void options_precision_note(const Options *options);              // whether bf16 pays on this machine, where it is asked for
 bool options_threads(const Options *options);                                                           // --threads: sets them
 
 // One of count words; word(i) is the i-th. *value becomes its index.

@@ -99,6 +99,7 @@ static int create_subject(const Options *options, Subject *subject)
 // What it is: once all that was asked for has been read, so that what is wrong with it is told in one line.
 static void note_subject(const Options *options, const Subject *subject)
 {
+    options_precision_note(options);
     if (subject->saved) {
         options_saved_model_note(options, &subject->gpt->config);
     } else {

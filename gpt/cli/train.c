@@ -156,6 +156,7 @@ static void print_notes(const Options *options, const TrainPlan *plan)
     command_note(options, "%s: %s parameters, %d layer%s, %d wide, context %d, vocabulary %d%s", plan->folder, parameters,
                  config->n_layer, plural(config->n_layer), config->n_embd, config->context_length, config->vocab_size,
                  config->shortcut ? "" : ", no shortcuts");
+    options_precision_note(options);
     if (trainer->data == NULL) {
         return;
     }

@@ -94,6 +94,16 @@ Quartiles bench_time(double seconds, void (*once)(void *context), void *context)
     return quartiles(times, n);
 }
 
+void bench_time_case(Bench *bench, void (*once)(void *context), void *context)
+{
+    bench->figures.ms = bench_time(bench->config->seconds, once, context);
+    if (kernels_precision() == PRECISION_BF16) {
+        kernels_set_precision(PRECISION_F32);
+        bench->figures.f32_ms = bench_time(bench->config->seconds, once, context);
+        kernels_set_precision(PRECISION_BF16);
+    }
+}
+
 double bench_cold_bytes(void)
 {
     const double least = 256 << 20;
@@ -297,4 +307,15 @@ bool bench_case(const BenchCase *which, const BenchConfig *config, BenchFigures 
     bool done = in_own_process(which->name, measure_case, config, which, &reply, error);
     *figures = reply.figures;
     return done;
+}
+
+bool bench_precision(double *times, Error *error)
+{
+    const BenchCase product = {.name = "a matrix product", .limit = BENCH_ARITHMETIC, .run = bench_product, .sizes = {256, 768, 768}};
+    BenchFigures figures;
+    if (!bench_case(&product, &(BenchConfig){.seconds = 0.1}, &figures, error)) {
+        return false;
+    }
+    *times = figures.f32_ms.n > 0 ? figures.ms.median / figures.f32_ms.median : 1;
+    return true;
 }

@@ -17,6 +17,9 @@ double bench_clock(void);                          // seconds, of a clock that n
 // all later ones do), as often as there are seconds for. What takes less than a millisecond is timed many at a time.
 Quartiles bench_time(double seconds, void (*once)(void *context), void *context);
 
+// The case's time; where products take in bf16, also with float32.
+void bench_time_case(Bench *bench, void (*once)(void *context), void *context);
+
 // Ends the measurement with an error: the process exits, and the one that waits for it has the message.
 _Noreturn void bench_fail(const Error *error);
 

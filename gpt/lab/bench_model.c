@@ -81,7 +81,7 @@ void bench_step(Bench *bench)
     };
     gpt->recompute = bench->config->recompute;
     module_train(&gpt->module, true);
-    bench->figures.ms = bench_time(bench->config->seconds, step_once, &step);
+    bench_time_case(bench, step_once, &step);
     bench->figures.tokens = (double)B * T;
     bench->figures.flops = 6.0 * (double)cost.parameters * bench->figures.tokens;
     bench->figures.predicted_bytes = bytes;

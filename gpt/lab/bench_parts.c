@@ -51,7 +51,7 @@ void bench_product(Bench *bench)
         product.weights[i] = random_parameter(&random, SHAPE(N, K));
     }
     tape_no_grad_begin();
-    bench->figures.ms = bench_time(bench->config->seconds, product_once, &product);
+    bench_time_case(bench, product_once, &product);
     bench->figures.flops = 2.0 * M * N * K;
     bench->figures.bytes = weight_bytes;
 }

@@ -506,6 +506,33 @@ START_TEST(bench_says_what_it_measured)
 }
 END_TEST
 
+// Where the processor can't do that, there is nothing to compare.
+START_TEST(bf16_is_timed_beside_float32)
+{
+    Run run = run_gptape("bench --seconds 0 --case product-256x768x768 --precision bf16 --json --quiet");
+    if (run.status != 0) {
+        assert_one_line_error(&run, 1, "--precision bf16");
+        skip(__func__, "no bf16 products here");
+        run_free(&run);
+        return;
+    }
+    cJSON *json = run_json(&run);
+    const cJSON *product = cJSON_GetObjectItem(cJSON_GetObjectItem(json, "cases"), "product-256x768x768");
+    double ms = json_number(product, "ms");
+    double f32_ms = json_number(product, "f32_ms");
+    ck_assert_double_gt(f32_ms, 0);
+    ck_assert_double_ne(ms, f32_ms);
+    cJSON_Delete(json);
+    run_free(&run);
+    run = run_gptape("bench --seconds 0 --case product-256x768x768 --precision bf16 --quiet");
+    assert_has(&run, run.out, "ms in float32: bf16 takes");
+    run_free(&run);
+    run = run_gptape("eval --ids 1,2,3 --targets 2,3,4 --precision bf16");
+    assert_has(&run, run.err, "times as long as in f32 on this machine");
+    run_free(&run);
+}
+END_TEST
+
 START_TEST(bench_chooses_cases)
 {
     Run run = run_gptape("bench --list");
@@ -620,6 +647,7 @@ static TCase *gradcheck_case(void)
     tcase_set_timeout(tcase, 300);
     tcase_add_test(tcase, gradcheck_passes_and_says_so);
     tcase_add_test(tcase, bench_says_what_it_measured);
+    tcase_add_test(tcase, bf16_is_timed_beside_float32);
     tcase_add_test(tcase, bench_chooses_cases);
     tcase_add_test(tcase, gradcheck_json);
     return tcase;
