@@ -1,6 +1,7 @@
 // test_cli.c: the gptape program as a user types it, wrong input included.
 
 #include "tests/cli/run.h"
+#include "tests/support/suite.h"
 
 #include <check.h>
 #include <cjson/cJSON.h>
