@@ -1,5 +1,6 @@
 // dataset.c: a text as rows of a batch: its tokens, found or made, in two splits.
 
+#include "gpt/store/folder.h"
 #include "gpt/text/text.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@ const char *split_name(DatasetSplit split)
 // Making the tokens
 
 // From a text to a file of ids.
-typedef struct Tokenising {
+typedef struct Tokenizing {
     const Tokenizer *tokenizer;
     Reader reader;
     CacheHeader header;
@@ -25,14 +26,14 @@ typedef struct Tokenising {
     const char *file_name;                         // for messages
     DatasetProgress *progress;                     // may be NULL
     void *context;
-} Tokenising;
+} Tokenizing;
 
-static bool write_error(const Tokenising *work, Error *error)
+static bool write_error(const Tokenizing *work, Error *error)
 {
     return error_set(error, "%s: can't be written: %s", work->file_name, strerror(errno));
 }
 
-static void report_progress(const Tokenising *work)
+static void report_progress(const Tokenizing *work)
 {
     enum { MIB = 1 << 20 };
     if (work->progress != NULL) {
@@ -41,7 +42,7 @@ static void report_progress(const Tokenising *work)
 }
 
 // The next part; ids has room for an id a byte.
-static bool tokenise_part(Tokenising *work, int *ids, Error *error)
+static bool tokenize_part(Tokenizing *work, int *ids, Error *error)
 {
     Reader *reader = &work->reader;
     TextPart part = {.text = reader->text, .n = reader->n, .offset = reader->offset, .ends = reader->ends};
@@ -60,7 +61,7 @@ static bool tokenise_part(Tokenising *work, int *ids, Error *error)
     return true;
 }
 
-static bool tokenise(Tokenising *work, Error *error)
+static bool tokenize(Tokenizing *work, Error *error)
 {
     size_t room = 0;
     int *ids = NULL;
@@ -72,7 +73,7 @@ static bool tokenise(Tokenising *work, Error *error)
             room = work->reader.capacity;
             ids = memory_allocate(room * sizeof *ids, "the tokens");
         }
-        done = done && tokenise_part(work, ids, error);
+        done = done && tokenize_part(work, ids, error);
     }
     free(ids);
     errno = 0;
@@ -101,7 +102,7 @@ static uint64_t text_fingerprint(const Reader *reader)
 }
 
 // Takes the tokens that are at path. If they are not used, the note says why, unless there are none.
-static bool find_tokens(const Tokenising *work, const char *path, Dataset *dataset)
+static bool find_tokens(const Tokenizing *work, const char *path, Dataset *dataset)
 {
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
@@ -116,7 +117,7 @@ static bool find_tokens(const Tokenising *work, const char *path, Dataset *datas
     return dataset->reused;
 }
 
-static bool map_tokens(const Tokenising *work, FILE *file, Dataset *dataset, Error *error)
+static bool map_tokens(const Tokenizing *work, FILE *file, Dataset *dataset, Error *error)
 {
     Error why;
     return cache_map(file, &work->header, tokenizer_vocab_size(work->tokenizer), dataset, &why) ||
@@ -124,7 +125,7 @@ static bool map_tokens(const Tokenising *work, FILE *file, Dataset *dataset, Err
 }
 
 // Tokens that are kept.
-static bool make_tokens(Tokenising *work, const char *path, Dataset *dataset, Error *error)
+static bool make_tokens(Tokenizing *work, const char *path, Dataset *dataset, Error *error)
 {
     SaveFile save;
     if (!save_begin(&save, path, error)) {
@@ -132,7 +133,7 @@ static bool make_tokens(Tokenising *work, const char *path, Dataset *dataset, Er
     }
     work->file = save.stream;
     work->file_name = path;
-    if (!tokenise(work, error)) {
+    if (!tokenize(work, error)) {
         save_abandon(&save);
         return false;
     }
@@ -149,26 +150,24 @@ static bool make_tokens(Tokenising *work, const char *path, Dataset *dataset, Er
 }
 
 // Tokens for this time only, in a file without a name.
-static bool make_passing_tokens(Tokenising *work, Dataset *dataset, Error *error)
+static bool make_passing_tokens(Tokenizing *work, Dataset *dataset, Error *error)
 {
     work->file_name = "a temporary file";
     work->file = tmpfile();
     if (work->file == NULL) {
         return error_set(error, "%s can't be made: %s", work->file_name, strerror(errno));
     }
-    bool made = tokenise(work, error) && map_tokens(work, work->file, dataset, error);
+    bool made = tokenize(work, error) && map_tokens(work, work->file, dataset, error);
     fclose(work->file);
     return made;
 }
 
-static bool find_or_make_tokens(Tokenising *work, const char *folder, Dataset *dataset, Error *error)
+static bool find_or_make_tokens(Tokenizing *work, const char *folder, Dataset *dataset, Error *error)
 {
     if (folder == NULL) {
         return make_passing_tokens(work, dataset, error);
     }
-    size_t bytes = strlen(folder) + sizeof "/data.bin";
-    char *path = memory_allocate(bytes, "a file's name");
-    snprintf(path, bytes, "%s/data.bin", folder);
+    char *path = path_in(folder, "data.bin");
     bool done = find_tokens(work, path, dataset) || make_tokens(work, path, dataset, error);
     free(path);
     return done;
@@ -177,7 +176,7 @@ static bool find_or_make_tokens(Tokenising *work, const char *folder, Dataset *d
 Dataset *dataset_open(const char *path, const Tokenizer *tokenizer, const char *folder, DatasetProgress *progress, void *context,
                       Error *error)
 {
-    Tokenising work = {.tokenizer = tokenizer, .progress = progress, .context = context};
+    Tokenizing work = {.tokenizer = tokenizer, .progress = progress, .context = context};
     if (!reader_begin(&work.reader, path, error)) {
         return NULL;
     }

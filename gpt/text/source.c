@@ -1,5 +1,6 @@
 // source.c: the files of a vocabulary, as text: where they are, and the letters that they write bytes in.
 
+#include "gpt/store/folder.h"
 #include "gpt/text/text.h"
 
 #include <pwd.h>
@@ -9,15 +10,6 @@
 
 // ------------------------------------------------------------------------------------------------------------
 // Where it is
-
-// "folder/name"; the folder itself if the name is empty.
-static char *joined(const char *folder, const char *name)
-{
-    size_t bytes = strlen(folder) + strlen(name) + 2;
-    char *path = memory_allocate(bytes, "a file's name");
-    snprintf(path, bytes, "%s%s%s", folder, name[0] == '\0' ? "" : "/", name);
-    return path;
-}
 
 // The environment's word, unless it is empty.
 static const char *environment(const char *name)
@@ -37,27 +29,19 @@ char *vocabulary_folder(const char *given)
 {
     const char *folder = given != NULL ? given : environment("GPTAPE_DATA");
     if (folder != NULL) {
-        return joined(folder, "");
+        return memory_copy_text(folder);
     }
     const char *data = environment("XDG_DATA_HOME");
     if (data != NULL && data[0] == '/') {          // its specification wants relative ones ignored
-        return joined(data, "gptape");
+        return path_in(data, "gptape");
     }
-    return joined(home_folder(), ".local/share/gptape");
-}
-
-bool source_is_there(const char *folder, const char *name)
-{
-    char *path = joined(folder, name);
-    bool there = access(path, F_OK) == 0;
-    free(path);
-    return there;
+    return path_in(home_folder(), ".local/share/gptape");
 }
 
 bool vocabulary_found(const char *folder)
 {
-    return source_is_there(folder, "vocab.bpe") || source_is_there(folder, "encoder.json") || source_is_there(folder, "merges.txt")
-        || source_is_there(folder, "vocab.json") || source_is_there(folder, TOKENIZER_JSON);
+    return file_exists(folder, "vocab.bpe") || file_exists(folder, "encoder.json") || file_exists(folder, "merges.txt")
+        || file_exists(folder, "vocab.json") || file_exists(folder, TOKENIZER_JSON);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -167,7 +151,7 @@ bool source_from_text(Source *source, const char *path, const char *text, size_t
 
 bool source_read(Source *source, const char *folder, const char *name, Error *error)
 {
-    *source = source_named(joined(folder, name));
+    *source = source_named(path_in(folder, name));
     if (!file_read(source->path, &source->text, &source->n, error)) {
         source->text = NULL;
         return false;

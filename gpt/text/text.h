@@ -74,7 +74,6 @@ typedef struct Source {
 
 #define TOKENIZER_JSON "tokenizer.json"
 
-bool source_is_there(const char *folder, const char *name);
 bool source_read(Source *source, const char *folder, const char *name, Error *error);  // free with source_free either way
 bool source_from_text(Source *source, const char *path, const char *text, size_t n, Error *error);     // of a file; copies both
 void source_free(Source *source);

@@ -10,6 +10,7 @@
 // Tokens are bytes, and both files write each byte as a letter that can be seen: Ġ is a space. The files are checked against
 // each other before anything is taken from them: a vocabulary that is loaded encodes any bytes, and every merge in it counts.
 
+#include "gpt/store/folder.h"
 #include "gpt/text/text.h"
 
 #include <stdlib.h>
@@ -168,9 +169,9 @@ static bool load(const Source *json, const Source *merges, Tokens *tokens, Bpe *
 // In the first of their forms that is there, if only in part.
 static bool read_sources(const char *folder, Source *json, Source *merges, Error *error)
 {
-    bool published = source_is_there(folder, "vocab.bpe") || source_is_there(folder, "encoder.json");
-    bool renamed = source_is_there(folder, "vocab.json") || source_is_there(folder, "merges.txt");
-    if (!published && !renamed && source_is_there(folder, TOKENIZER_JSON)) {
+    bool published = file_exists(folder, "vocab.bpe") || file_exists(folder, "encoder.json");
+    bool renamed = file_exists(folder, "vocab.json") || file_exists(folder, "merges.txt");
+    if (!published && !renamed && file_exists(folder, TOKENIZER_JSON)) {
         return tokenizer_json_read(folder, json, merges, error);
     }
     renamed = renamed && !published;
