@@ -27,6 +27,12 @@ static ArmState arm_state(const Experiment *experiment, bool shortcut, int step)
     return gradient.median == 0 ? ARM_ALL_ZERO : ARM_MEASURED;
 }
 
+// Was the arm run, and can its layers be compared?
+static bool is_measured(const Experiment *experiment, bool shortcut)
+{
+    return experiment_has(experiment, shortcut) && arm_state(experiment, shortcut, 0) == ARM_MEASURED;
+}
+
 // "the last layer's gradient is 0 in 62 of 100 networks": for an arm that can't be measured.
 static void write_problem(const Experiment *experiment, bool shortcut, FILE *out)
 {
@@ -105,8 +111,7 @@ static bool sweep_tells(const Experiment *experiment, const Sweep *sweep)
         return false;
     }
     for (int arm = 0; arm < 2; arm++) {
-        bool measured = experiment_has(experiment, arm == 1) && arm_state(experiment, arm == 1, 0) == ARM_MEASURED;
-        if (measured && isnan(sweep->decades_per_layer[arm])) {
+        if (is_measured(experiment, arm == 1) && isnan(sweep->decades_per_layer[arm])) {
             return false;
         }
     }
@@ -119,8 +124,7 @@ static bool sweep_tells(const Experiment *experiment, const Sweep *sweep)
 static bool both_stay(const Experiment *experiment, const Sweep *sweep)
 {
     for (int arm = 0; arm < 2; arm++) {
-        bool measured = experiment_has(experiment, arm == 1) && arm_state(experiment, arm == 1, 0) == ARM_MEASURED;
-        if (!measured || !stays(sweep, arm == 1) || zero_depth(sweep, arm == 1) > 0) {
+        if (!is_measured(experiment, arm == 1) || !stays(sweep, arm == 1) || zero_depth(sweep, arm == 1) > 0) {
             return false;
         }
     }
@@ -174,19 +178,10 @@ static void write_ratios(const Experiment *experiment, FILE *out)
     }
 }
 
-static bool any_measured(const Experiment *experiment)
-{
-    for (int arm = 0; arm < 2; arm++) {
-        if (experiment_has(experiment, arm == 1) && arm_state(experiment, arm == 1, 0) == ARM_MEASURED) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void write_deep_finding(const Experiment *experiment, const Sweep *sweep, FILE *out)
 {
-    if (!any_measured(experiment) || sweep_tells(experiment, sweep)) {
+    bool any = is_measured(experiment, false) || is_measured(experiment, true);
+    if (!any || sweep_tells(experiment, sweep)) {
         write_slopes(experiment, sweep, out);
     } else if (experiment->n_layer == 1) {
         fprintf(out, "In a network of one layer the gradient has no way to go");
