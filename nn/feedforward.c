@@ -4,6 +4,7 @@
 
 static const char *const ACTIVATION_NAMES[ACTIVATION_COUNT] = {
     [ACTIVATION_GELU] = "gelu",
+    [ACTIVATION_GELU_ERF] = "gelu_erf",
     [ACTIVATION_RELU] = "relu",
     [ACTIVATION_TANH] = "tanh",
     [ACTIVATION_SIGMOID] = "sigmoid",
@@ -20,6 +21,8 @@ Tensor *activation_forward(Activation activation, Tensor *x)
     switch (activation) {
     case ACTIVATION_GELU:
         return tensor_gelu(x);
+    case ACTIVATION_GELU_ERF:
+        return tensor_gelu_erf(x);
     case ACTIVATION_RELU:
         return tensor_relu(x);
     case ACTIVATION_TANH:

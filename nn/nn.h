@@ -123,9 +123,9 @@ extern const ModuleKind dropout_kind;
 void dropout_init(Dropout *dropout, Module *parent, const char *name, double p, Random *random);
 Tensor *dropout_forward(Dropout *dropout, Tensor *x);
 
-// The nonlinearity between two linear layers.
+// The nonlinearity between two linear layers. GPT-2's GELU is the one by tanh; by erf it is exact: tensor_gelu and tensor_gelu_erf.
 typedef enum Activation {
-    ACTIVATION_GELU, ACTIVATION_RELU, ACTIVATION_TANH, ACTIVATION_SIGMOID, ACTIVATION_IDENTITY,
+    ACTIVATION_GELU, ACTIVATION_GELU_ERF, ACTIVATION_RELU, ACTIVATION_TANH, ACTIVATION_SIGMOID, ACTIVATION_IDENTITY,
     ACTIVATION_COUNT
 } Activation;
 

@@ -22,7 +22,7 @@ struct poptOption model_options[] = {
     {"tied", '\0', POPT_ARG_STRING, NULL, OPTION_TIED, "output head shares the token embedding", "on|off"},
     {"norm", '\0', POPT_ARG_STRING, NULL, OPTION_NORM, "where the LayerNorms are", "pre|post|none"},
     {"causal", '\0', POPT_ARG_STRING, NULL, OPTION_CAUSAL, "a position sees only itself and those before", "on|off"},
-    {"activation", '\0', POPT_ARG_STRING, NULL, OPTION_ACTIVATION, "gelu, relu, tanh, sigmoid or identity", "NAME"},
+    {"activation", '\0', POPT_ARG_STRING, NULL, OPTION_ACTIVATION, "gelu (GPT-2's, by tanh), gelu_erf (the exact one), relu, tanh, sigmoid or identity", "NAME"},
     {"init", '\0', POPT_ARG_STRING, NULL, OPTION_INIT, "torch, gpt2, xavier or kaiming", "NAME"},
     POPT_TABLEEND,
 };

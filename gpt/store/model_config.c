@@ -16,8 +16,8 @@ static const struct {
     Activation activation;
 } ACTIVATIONS[] = {
     {"gelu_new", ACTIVATION_GELU}, {"gelu_pytorch_tanh", ACTIVATION_GELU}, {"gelu_fast", ACTIVATION_GELU},
-    {"relu", ACTIVATION_RELU},     {"tanh", ACTIVATION_TANH},              {"sigmoid", ACTIVATION_SIGMOID},
-    {"linear", ACTIVATION_IDENTITY},
+    {"gelu", ACTIVATION_GELU_ERF}, {"gelu_python", ACTIVATION_GELU_ERF},   {"relu", ACTIVATION_RELU},
+    {"tanh", ACTIVATION_TANH},     {"sigmoid", ACTIVATION_SIGMOID},        {"linear", ACTIVATION_IDENTITY},
 };
 
 enum { ACTIVATION_NAMES = sizeof ACTIVATIONS / sizeof ACTIVATIONS[0] };
@@ -209,8 +209,8 @@ static bool read_activation(const Keys *keys, Activation *activation)
             return true;
         }
     }
-    return error_set(keys->error, "%s: activation_function %.40s: is not supported; gelu_new, relu, tanh, sigmoid and linear are",
-                     keys->path, word);
+    return error_set(keys->error, "%s: activation_function %.40s: is not supported; gelu_new, gelu, relu, tanh, sigmoid and linear "
+                     "are", keys->path, word);
 }
 
 // What some GPT-2 do otherwise, and no GPT here can.

@@ -187,7 +187,7 @@ static const Wrong wrongs[] = {
     {"info --shortcut both", "is neither on nor off"},
     {"info --causal maybe", "is neither on nor off"},
     {"info --norm after", "--norm after: is not known; give pre, post or none"},
-    {"info --activation swish", "--activation swish: is not known; give gelu, relu, tanh, sigmoid or identity"},
+    {"info --activation swish", "--activation swish: is not known; give gelu, gelu_erf, relu, tanh, sigmoid or identity"},
     {"info --init zero", "--init zero: is not known; give torch, gpt2, xavier or kaiming"},
     {"info --config gpt4", "--config gpt4: is not known; give tiny, "},
     {"info --config ''", "--config '': is not known"},

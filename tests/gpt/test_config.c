@@ -309,7 +309,7 @@ static const Bad bad[] = {
     {dropout_negative, "dropout -0.1", "0 or more"},
     {dropout_nan, "dropout nan", "0 or more"},
     {no_such_norm, "norm 3", ""},
-    {no_such_activation, "activation 5", ""},
+    {no_such_activation, "activation 6", ""},
     {no_such_init, "init 4", ""},
     {negative_init, "init -1", ""},
     {too_wide, "n_embd 1073741824", "or less"},
@@ -447,7 +447,7 @@ START_TEST(a_deep_network_of_unknown_switches_is_told)
     Error error = {""};
 
     ck_assert(!deep_config_check(&activation, &error));
-    assert_contains(error.message, "activation 5");
+    assert_contains(error.message, "activation 6");
     ck_assert(!deep_config_check(&init, &error));
     assert_contains(error.message, "init 4");
 }

@@ -1,7 +1,7 @@
 // test_folder.c: models and tokenizers in folders: what is saved loads again, bit for bit, and what transformers saved computes what
 // transformers computes.
 
-#include "gpt/store/safetensors.h"
+#include "gpt/store/folder.h"
 #include "tests/golden/huggingface.h"
 #include "tests/gpt/gpt_test.h"
 #include "tests/support/folder.h"
@@ -97,6 +97,37 @@ START_TEST(every_kind_of_model_comes_back_as_it_was)
     config.init = INIT_GPT2;
     config.n_layer = 12;
     assert_round_trip(config);
+}
+END_TEST
+
+// transformers' gelu is the exact one, and GPT-2's is its gelu_new.
+START_TEST(the_two_gelus_have_the_names_of_transformers)
+{
+    static const struct {
+        const char *name;
+        Activation activation;
+        const char *written;
+    } names[] = {
+        {"gelu_new", ACTIVATION_GELU, "gelu_new"},  {"gelu_fast", ACTIVATION_GELU, "gelu_new"},
+        {"gelu", ACTIVATION_GELU_ERF, "gelu"},      {"gelu_python", ACTIVATION_GELU_ERF, "gelu"},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char text[64];
+        char part[64];
+        char *written;
+        size_t n;
+        GPTConfig config;
+        Error error = {""};
+        snprintf(text, sizeof text, "{\"activation_function\": \"%s\"}", names[i].name);
+        ck_assert_msg(model_config_parse(text, strlen(text), "config.json", &config, &error), "%s", error.message);
+        ck_assert_int_eq(config.activation, names[i].activation);
+        FILE *stream = open_memstream(&written, &n);
+        model_config_write(&(ModelConfigFile){.config = &config, .end_of_text = -1}, stream);
+        fclose(stream);
+        snprintf(part, sizeof part, "\"activation_function\":\t\"%s\"", names[i].written);
+        ck_assert_msg(strstr(written, part) != NULL, "no %s in: %s", part, written);
+        free(written);
+    }
 }
 END_TEST
 
@@ -444,6 +475,7 @@ static Suite *folder_suite(void)
     tcase_add_checked_fixture(round, folder_enter, folder_leave);
     tcase_add_test(round, every_kind_of_model_comes_back_as_it_was);
     tcase_add_test(round, every_digit_of_a_number_comes_back);
+    tcase_add_test(round, the_two_gelus_have_the_names_of_transformers);
     tcase_add_test(round, what_gpt2_lacks_comes_back_too);
     tcase_add_test(round, the_tokenizer_comes_back);
     tcase_add_test(round, gpt2s_vocabulary_comes_back);

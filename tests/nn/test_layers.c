@@ -188,6 +188,8 @@ static double activate(Activation activation, double x)
     switch (activation) {
     case ACTIVATION_GELU:
         return 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
+    case ACTIVATION_GELU_ERF:
+        return 0.5 * x * (1 + erf(x / 1.4142135623730951));
     case ACTIVATION_RELU:
         return x > 0 ? x : 0;
     case ACTIVATION_TANH:
@@ -251,6 +253,7 @@ END_TEST
 START_TEST(activations_are_named)
 {
     ck_assert_str_eq(activation_name(ACTIVATION_GELU), "gelu");
+    ck_assert_str_eq(activation_name(ACTIVATION_GELU_ERF), "gelu_erf");
     ck_assert_str_eq(activation_name(ACTIVATION_RELU), "relu");
     ck_assert_str_eq(activation_name(ACTIVATION_TANH), "tanh");
     ck_assert_str_eq(activation_name(ACTIVATION_SIGMOID), "sigmoid");

@@ -66,6 +66,10 @@ static const Known known[] = {
     {"gelu_erf", tensor_gelu_erf, 0, 0, 0.5},
     {"gelu_erf", tensor_gelu_erf, 1, 0.8413447461, 1.0833154706},
     {"gelu_erf", tensor_gelu_erf, -1, -0.1586552539, -0.0833154706},
+    // PyTorch 1.13: gelu(x, approximate='none') in float64
+    {"gelu_erf", tensor_gelu_erf, -3, -0.0040496941, -0.0119456472},
+    {"gelu_erf", tensor_gelu_erf, -0.5, -0.1542687694, 0.1325048753},
+    {"gelu_erf", tensor_gelu_erf, 2.5, 2.4844758367, 1.0376110859},
     {"gelu_erf", tensor_gelu_erf, 100, 100, 1},
     {"gelu_erf", tensor_gelu_erf, -100, 0, 0},
     {"tanh", tensor_tanh, 0, 0, 1},
