@@ -75,6 +75,10 @@ Tensor *attention_forward(Attention *attention, Tensor *x)
     bool drops_weights = attention->module.training && attention->attn_dropout.p > 0;
     Tensor *qkv = linear_forward(&attention->c_attn, x);               // (B, T, 3C)
     Tensor *y;                                                         // (B, T, C)
+    if (x->shape.ndim != 3) {
+        char text[SHAPE_TEXT];
+        fail_mistake(x->where, "attention_forward: x %s: must be (B, T, C)", shape_text(x->shape, text));
+    }
     if (attention->cache != NULL) {
         y = tensor_attention_cached(qkv, attention->cache);
     } else if (attention->stepwise || drops_weights) {

@@ -136,6 +136,9 @@ static void add_split(GradFlowWatch *watch, const TapeNode *addition, Tensor *st
 
 GradFlowWatch *gradflow_watch(Tape *tape)
 {
+    if (tape == NULL) {
+        fail_mistake(HERE, "gradflow_watch: the tape is NULL");
+    }
     GradFlowWatch *watch = memory_allocate_zeroed(1, sizeof *watch, "a gradient-flow watch");
     watch->tape = tape;
     watch->splits = memory_allocate_zeroed((size_t)tape->n_nodes + 1, sizeof(Split), "a gradient-flow watch");

@@ -122,7 +122,7 @@ static void say_what(Words *words, const Census *census, Shape shape)
     say_index(words, shape, census->first[kind]);
 }
 
-// "; input 1 x (2, 3): finite, -1 to 2"
+// "; input 0 x (2, 3): finite, -1 to 2"; of the output, which has no number, -1
 static void say_tensor(Words *words, const char *role, int number, const Tensor *tensor, const Real *values)
 {
     char name[NAME_TEXT];
@@ -130,7 +130,7 @@ static void say_tensor(Words *words, const char *role, int number, const Tensor 
     Census census = take_census(values, tensor_count(tensor));
     tensor_name(tensor, name);
     say(words, "; %s", role);
-    if (number > 0) {
+    if (number >= 0) {
         say(words, " %d", number);
     }
     say(words, "%s%s %s: ", name[0] == '\0' ? "" : " ", name, shape_text(tensor->shape, shape));
@@ -179,7 +179,7 @@ void nan_check_output(const OpCall *call, const Tensor *output)
     say(&words, "tensor_%s: ", op_name(call->kind));
     say_what(&words, &census, output->shape);
     for (int i = 0; i < call->n_inputs; i++) {
-        say_tensor(&words, "input", i + 1, call->inputs[i], call->inputs[i]->data);
+        say_tensor(&words, "input", i, call->inputs[i], call->inputs[i]->data);
     }
     say_module(&words, tape_current()->scope);
     nan_found(call->where, &words);
@@ -197,10 +197,10 @@ static void check_gradient(const TapeNode *node, int i)
         return;
     }
     Words words = {""};
-    say(&words, "tensor_%s, backward of node %d: gradient of input %d: ", op_name(node->op), node->index, i + 1);
+    say(&words, "tensor_%s, backward of node %d: gradient of input %d: ", op_name(node->op), node->index, i);
     say_what(&words, &census, x->shape);
-    say_tensor(&words, "input", i + 1, x, x->data);
-    say_tensor(&words, "gradient of the output", 0, y, y->grad);
+    say_tensor(&words, "input", i, x, x->data);
+    say_tensor(&words, "gradient of the output", -1, y, y->grad);
     say_module(&words, node->scope);
     nan_found(node->where, &words);
 }

@@ -102,6 +102,9 @@ const char *tape_scope(const char *scope)
 
 void tape_observe(Tape *tape, TapeObserver observer)
 {
+    if (tape == NULL) {
+        fail_mistake(HERE, "tape_observe: the tape is NULL");
+    }
     tape->observer = observer;
 }
 
@@ -135,14 +138,14 @@ void op_check(const OpCall *call)
     for (int i = 0; i < call->n_inputs; i++) {
         const Tensor *input = call->inputs[i];
         if (input == NULL) {
-            op_fail(call, "input %d is NULL", i + 1);
+            op_fail(call, "input %d is NULL", i);
         }
         if (!input->alive) {
-            op_fail(call, "input %d was made at %s:%d and used after its tape was reset", i + 1, input->where.file,
+            op_fail(call, "input %d was made at %s:%d and used after its tape was reset", i, input->where.file,
                     input->where.line);
         }
         if (input->tape != NULL && input->tape != current_tape) {
-            op_fail(call, "input %d, made at %s:%d, is on another tape than the current one", i + 1, input->where.file,
+            op_fail(call, "input %d, made at %s:%d, is on another tape than the current one", i, input->where.file,
                     input->where.line);
         }
     }
@@ -320,6 +323,9 @@ static void backward_check(const char *function, const Tensor *y, Where where)
 void tensor_backward_from(Tensor *y, const Real *dy, Where where)
 {
     backward_check("tensor_backward_from", y, where);
+    if (dy == NULL) {
+        fail_mistake(where, "tensor_backward_from: dy is NULL");
+    }
     Tape *tape = y->tape;
     Real *start = arena_allocate(&tape->arena, grad_bytes(y));
     memcpy(start, dy, grad_bytes(y));              // before anything is forgotten: dy may be y's own gradient of last time

@@ -56,7 +56,7 @@ Tensor *tensor_checkpoint(TapeFunction *function, void *context, Tensor *x, Rand
     Tensor *result = function(context, leaf);
     tape_no_grad_end();
     tape_set_current(tape);
-    if (result == leaf || result->tape != tape->inner) {
+    if (result == NULL || result == leaf || result->tape != tape->inner) {
         op_fail(&call, "the function must return a tensor that it computes");
     }
     Tensor *y = op_output(&call, result->shape);

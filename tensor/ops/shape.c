@@ -235,9 +235,12 @@ void tensor_split(Tensor *x, int axis, int n_parts, Tensor **parts, Where where)
     OpCall call = {OP_SLICE, (Tensor *[]){x}, 1, where};
     op_check(&call);
     int d = shape_axis(&call, x->shape, axis);
+    if (parts == NULL) {
+        fail_mistake(where, "tensor_split: the parts are NULL");
+    }
     if (n_parts < 1 || x->shape.size[d] % n_parts != 0) {
         char text[SHAPE_TEXT];
-        op_fail(&call, "axis %d of %s can't be split in %d equal parts", d, shape_text(x->shape, text), n_parts);
+        fail_mistake(where, "tensor_split: axis %d of %s can't be cut into %d equal slices", d, shape_text(x->shape, text), n_parts);
     }
     int length = x->shape.size[d] / n_parts;
     for (int i = 0; i < n_parts; i++) {

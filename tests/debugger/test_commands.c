@@ -304,14 +304,14 @@ START_TEST(break_nan_stops_on_the_line)
     }
     char *said = gdb_run(_i, SELF " diverge", "break-nan\nrun\ntensor x\n");
     const char *at = said;
-    assert_said(&at, "tensor_log: 2 of 6 values are NaN, first at [0, 2]; input 1 x (2, 3): finite, -2 to 2  [tests/debugger/test_commands.c:");
+    assert_said(&at, "tensor_log: 2 of 6 values are NaN, first at [0, 2]; input 0 x (2, 3): finite, -2 to 2  [tests/debugger/test_commands.c:");
     assert_said(&at, ", diverge()]\n");
     assert_said(&at, "in diverge () at tests/debugger/test_commands.c:");
     assert_said(&at, "    Tensor *bad = tensor_log(x);\n(gdb) x (2, 3)");
     free(said);
     said = gdb_run(_i, SELF " diverge-backward", "break look\nbreak-nan\nrun\n");
     at = said;
-    assert_said(&at, "tensor_pow, backward of node 0: gradient of input 1: 2 of 2 values are inf, first at [0]; ");
+    assert_said(&at, "tensor_pow, backward of node 0: gradient of input 0: 2 of 2 values are inf, first at [0]; ");
     assert_said(&at, ", diverge_backward()]\n");
     assert_said(&at, "in diverge_backward () at tests/debugger/test_commands.c:");
     assert_said(&at, "    tensor_backward(tensor_sum(root));\n");

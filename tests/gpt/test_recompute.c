@@ -113,6 +113,13 @@ static Tensor *give_back(void *context, Tensor *x)
     return x;
 }
 
+static Tensor *give_nothing(void *context, Tensor *x)
+{
+    (void)context;
+    (void)x;
+    return NULL;
+}
+
 static Tensor *twice(void *context, Tensor *x)
 {
     (void)context;
@@ -158,6 +165,7 @@ START_TEST(the_function_must_compute)
     Tensor *x = tensor_full(SHAPE(3), 1);
     const char *told = "tensor_checkpoint: the function must return a tensor that it computes";
     assert_mistake(told, tensor_checkpoint(give_back, NULL, x, NULL));
+    assert_mistake(told, tensor_checkpoint(give_nothing, NULL, x, NULL));
     tape_free(tape);
 }
 END_TEST

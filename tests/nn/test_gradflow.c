@@ -967,6 +967,12 @@ START_TEST(a_second_backward_pass_is_read_like_the_first)
 }
 END_TEST
 
+START_TEST(there_must_be_a_tape_to_watch)
+{
+    ASSERT_MISTAKE(gradflow_watch(NULL), "gradflow_watch: the tape is NULL");
+}
+END_TEST
+
 START_TEST(measuring_again_gives_the_same_bits)
 {
     Net net;
@@ -1028,6 +1034,7 @@ static void add_reading(Suite *suite)
     tcase_add_test(watch, a_pass_over_an_earlier_part_forgets_the_one_before);
     tcase_add_test(watch, a_second_backward_pass_is_read_like_the_first);
     tcase_add_test(watch, measuring_again_gives_the_same_bits);
+    tcase_add_test(watch, there_must_be_a_tape_to_watch);
 }
 
 int main(void)

@@ -517,6 +517,17 @@ START_TEST(heads_that_do_not_fit_are_a_mistake)
 }
 END_TEST
 
+START_TEST(attention_of_what_is_no_batch_of_sequences_is_a_mistake)
+{
+    Attention attention;
+    attention_init(&attention, NULL, "", (AttentionConfig){.n_embd = 4, .n_head = 2, .causal = true});
+    attention.stepwise = _i == 1;
+    Tensor *x = tensor_zeros(SHAPE(3, 4));
+    ASSERT_MISTAKE(attention_forward(&attention, x), "attention_forward: x (3, 4): must be (B, T, C)");
+    module_free(&attention.module);
+}
+END_TEST
+
 // Each module says for its own time that it computes, and puts the name before it back.
 START_TEST(forward_leaves_the_scope_as_it_was)
 {
@@ -576,6 +587,7 @@ int main(void)
     tcase_add_test(attention, dropout_on_the_weights_takes_the_steps);
     tcase_add_test(attention, attention_without_dropout_to_do_is_fused);
     tcase_add_test(attention, heads_that_do_not_fit_are_a_mistake);
+    tcase_add_loop_test(attention, attention_of_what_is_no_batch_of_sequences_is_a_mistake, 0, 2);
     tcase_add_test(attention, forward_leaves_the_scope_as_it_was);
 
     return run_suite(suite);

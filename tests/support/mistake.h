@@ -18,7 +18,7 @@ void mistake_assert_begins(const char *expected);
 void mistake_missing(const char *what);
 
 // On one line (a call on the next one has another number):
-// assert_mistake("tensor_add: input 1 is NULL", tensor_add(NULL, x)): it is told in these words, and as made on this line.
+// assert_mistake("tensor_add: input 0 is NULL", tensor_add(NULL, x)): it is told in these words, and as made on this line.
 #define assert_mistake(expected, ...)                                                                                       \
     do {                                                                                                                   \
         if (setjmp(*mistake_catch()) == 0) {                                                                               \

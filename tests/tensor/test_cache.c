@@ -150,7 +150,7 @@ START_TEST(mistakes_are_told)
     tape_no_grad_begin();
     assert_mistake(fit, tensor_attention_cached(wide, cache));
     assert_mistake(flat_fit, tensor_attention_cached(flat, cache));
-    assert_mistake("tensor_attention: input 1 is NULL", tensor_attention_cached(NULL, cache));
+    assert_mistake("tensor_attention: input 0 is NULL", tensor_attention_cached(NULL, cache));
     assert_mistake("tensor_attention_cached: the cache is NULL", tensor_attention_cached(one, NULL));
     tensor_attention_cached(two, cache);
     assert_mistake("tensor_attention_cached: 2 positions and 2 more, but the cache has room for 3", tensor_attention_cached(two, cache));

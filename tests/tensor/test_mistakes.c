@@ -169,8 +169,8 @@ START_TEST(split_wants_equal_parts)
 {
     Tensor *parts[5];
     Tensor *x = tensor_zeros(SHAPE(2, 5));
-    assert_mistake("tensor_slice: axis 1 of (2, 5) can't be split in 2 equal parts", tensor_split(x, 1, 2, parts));
-    assert_mistake("tensor_slice: axis 1 of (2, 5) can't be split in 0 equal parts", tensor_split(x, 1, 0, parts));
+    assert_mistake("tensor_split: axis 1 of (2, 5) can't be cut into 2 equal slices", tensor_split(x, 1, 2, parts));
+    assert_mistake("tensor_split: axis 1 of (2, 5) can't be cut into 0 equal slices", tensor_split(x, 1, 0, parts));
 }
 END_TEST
 
@@ -362,7 +362,7 @@ START_TEST(a_tensor_used_after_the_reset_is_recognised)
     Tensor *x = random_leaf(SHAPE(1), 1);
     Tensor *y = tensor_scale(x, 2);
     tape_reset(tape);
-    told_of(expected, "tensor_add: input 1 was made at ", y, " and used after its tape was reset");
+    told_of(expected, "tensor_add: input 0 was made at ", y, " and used after its tape was reset");
     assert_mistake(expected, tensor_add(y, y));
     told_of(expected, "tensor_backward: this tensor was made at ", y, " and used after its tape was reset");
     assert_mistake(expected, tensor_backward(y));
@@ -379,7 +379,7 @@ START_TEST(a_tensor_of_the_round_before_is_recognised)
     for (int i = 0; i < 100; i++) {
         young = tensor_scale(young, 1);
     }
-    told_of(expected, "tensor_mul: input 2 was made at ", old, " and used after its tape was reset");
+    told_of(expected, "tensor_mul: input 1 was made at ", old, " and used after its tape was reset");
     assert_mistake(expected, tensor_mul(young, old));
 }
 END_TEST
@@ -422,15 +422,15 @@ START_TEST(a_null_input_is_told_with_its_place)
     Tensor *x = tensor_zeros(SHAPE(2, 2));
     Tensor *parts[] = {x, x, NULL};
     const int ids[] = {0};
-    assert_mistake("tensor_add: input 1 is NULL", tensor_add(NULL, x));
-    assert_mistake("tensor_add: input 2 is NULL", tensor_add(x, NULL));
-    assert_mistake("tensor_gelu: input 1 is NULL", tensor_gelu(NULL));
-    assert_mistake("tensor_matmul: input 2 is NULL", tensor_matmul(x, NULL));
-    assert_mistake("tensor_linear: input 2 is NULL", tensor_linear(x, NULL, NULL));
-    assert_mistake("tensor_layernorm: input 3 is NULL", tensor_layernorm(x, x, NULL, 1e-5));
-    assert_mistake("tensor_concat: input 3 is NULL", tensor_concat(parts, 3, 0));
-    assert_mistake("tensor_embedding: input 1 is NULL", tensor_embedding(NULL, ids, 1, 1));
-    assert_mistake("tensor_cross_entropy: input 1 is NULL", tensor_cross_entropy(NULL, ids));
+    assert_mistake("tensor_add: input 0 is NULL", tensor_add(NULL, x));
+    assert_mistake("tensor_add: input 1 is NULL", tensor_add(x, NULL));
+    assert_mistake("tensor_gelu: input 0 is NULL", tensor_gelu(NULL));
+    assert_mistake("tensor_matmul: input 1 is NULL", tensor_matmul(x, NULL));
+    assert_mistake("tensor_linear: input 1 is NULL", tensor_linear(x, NULL, NULL));
+    assert_mistake("tensor_layernorm: input 2 is NULL", tensor_layernorm(x, x, NULL, 1e-5));
+    assert_mistake("tensor_concat: input 2 is NULL", tensor_concat(parts, 3, 0));
+    assert_mistake("tensor_embedding: input 0 is NULL", tensor_embedding(NULL, ids, 1, 1));
+    assert_mistake("tensor_cross_entropy: input 0 is NULL", tensor_cross_entropy(NULL, ids));
 }
 END_TEST
 
@@ -444,8 +444,20 @@ START_TEST(null_numbers_are_told)
     assert_mistake("tensor_randn: random is NULL", tensor_randn(NULL, SHAPE(1)));
     assert_mistake("tensor_checkpoint: function is NULL", tensor_checkpoint(NULL, NULL, x, NULL));
     assert_mistake("tensor_from: values is NULL", tensor_from(NULL, SHAPE(1)));
-    assert_mistake_begins("tensor_concat: the parts are NULL", tensor_concat(NULL, 2, 0));
+    assert_mistake("tensor_concat: the parts are NULL", tensor_concat(NULL, 2, 0));
+    assert_mistake("tensor_split: the parts are NULL", tensor_split(x, 0, 1, NULL));
+    assert_mistake("tensor_backward_from: dy is NULL", tensor_backward_from(tensor_scale(tensor_require_grad(x), 2), NULL));
     assert_mistake_begins("tape_reset: the tape is NULL", tape_reset(NULL));
+    assert_mistake_begins("tape_observe: the tape is NULL", tape_observe(NULL, (TapeObserver){0}));
+}
+END_TEST
+
+START_TEST(threads_are_at_least_one)
+{
+    int before = kernels_threads();
+    assert_mistake_begins("kernels_set_threads: 0 threads; take 1 or more", kernels_set_threads(0));
+    assert_mistake_begins("kernels_set_threads: -3 threads; take 1 or more", kernels_set_threads(-3));
+    ck_assert_int_eq(kernels_threads(), before);
 }
 END_TEST
 
@@ -479,7 +491,7 @@ START_TEST(a_tensor_of_another_tape_is_told)
     Tape *other = tape_create();
     Tensor *there = tensor_zeros(SHAPE(2));
     tape_set_current(tape);
-    told_of(expected, "tensor_add: input 2, made at ", there, ", is on another tape than the current one");
+    told_of(expected, "tensor_add: input 1, made at ", there, ", is on another tape than the current one");
     assert_mistake(expected, tensor_add(here, there));
     tape_free(other);
 }
@@ -755,6 +767,7 @@ static TCase *lifetime_case(void)
     tcase_add_test(tcase, zero_grad_of_a_dead_tensor_writes_nothing);
     tcase_add_test(tcase, a_null_input_is_told_with_its_place);
     tcase_add_test(tcase, null_numbers_are_told);
+    tcase_add_test(tcase, threads_are_at_least_one);
     tcase_add_test(tcase, an_operation_without_a_row_is_told);
     tcase_add_test(tcase, a_null_tensor_has_no_value_and_no_name);
     tcase_add_test(tcase, a_tensor_of_another_tape_is_told);

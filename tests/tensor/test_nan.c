@@ -44,8 +44,8 @@ END_TEST
 START_TEST(a_result_is_told_with_operation_inputs_and_line)
 {
     nan_watch(true);
-    const char *expected = "tensor_div: 2 of 6 values are NaN, first at [0, 1]; input 1 a (2, 3): finite, -3 to 5; "
-                           "input 2 b (3): finite, 0 to 4; in module h.2.mlp";
+    const char *expected = "tensor_div: 2 of 6 values are NaN, first at [0, 1]; input 0 a (2, 3): finite, -3 to 5; "
+                           "input 1 b (3): finite, 0 to 4; in module h.2.mlp";
     Tensor *a = named((float[]){1, 0, 2, -3, 0, 5}, SHAPE(2, 3), "a");
     Tensor *b = named((float[]){1, 0, 4}, SHAPE(3), "b");
     tape_scope("h.2.mlp");
@@ -57,10 +57,10 @@ START_TEST(infinities_are_told_too)
 {
     nan_watch(true);
     Tensor *x = named((float[]){1, 100, 0, 200}, SHAPE(2, 2), "x");
-    assert_mistake("tensor_exp: 2 of 4 values are inf, first at [0, 1]; input 1 x (2, 2): finite, 0 to 200", tensor_exp(x, HERE));
+    assert_mistake("tensor_exp: 2 of 4 values are inf, first at [0, 1]; input 0 x (2, 2): finite, 0 to 200", tensor_exp(x, HERE));
     assert_mistake_begins("tensor_add: 1 of 2 values is NaN, first at [1];",
                           tensor_add(tensor_from((float[]){INFINITY, 0}, SHAPE(2), HERE), tensor_from((float[]){0, NAN}, SHAPE(2), HERE), HERE));
-    assert_mistake("tensor_log: 1 of 4 values is -inf, first at [1, 0]; input 1 x (2, 2): finite, 0 to 200", tensor_log(x, HERE));
+    assert_mistake("tensor_log: 1 of 4 values is -inf, first at [1, 0]; input 0 x (2, 2): finite, 0 to 200", tensor_log(x, HERE));
 }
 END_TEST
 
@@ -68,7 +68,7 @@ START_TEST(a_scalar_and_an_input_that_was_bad_before)
 {
     nan_watch(true);
     Tensor *x = named((float[]){1, NAN, INFINITY}, SHAPE(3), "x");
-    assert_mistake("tensor_sum: the value is NaN; input 1 x (3): 1 NaN, 1 inf, 0 -inf", tensor_sum(x, HERE));
+    assert_mistake("tensor_sum: the value is NaN; input 0 x (3): 1 NaN, 1 inf, 0 -inf", tensor_sum(x, HERE));
 }
 END_TEST
 
@@ -77,7 +77,7 @@ START_TEST(what_is_not_recorded_is_watched_too)
     nan_watch(true);
     Tensor *x = named((float[]){0}, SHAPE(1), "x");
     tape_no_grad_begin();
-    assert_mistake("tensor_log: 1 of 1 values is -inf, first at [0]; input 1 x (1): finite, 0 to 0", tensor_log(x, HERE));
+    assert_mistake("tensor_log: 1 of 1 values is -inf, first at [0]; input 0 x (1): finite, 0 to 0", tensor_log(x, HERE));
 }
 END_TEST
 
@@ -92,8 +92,8 @@ START_TEST(a_gradient_is_told_with_what_flowed_in)
         tensor_backward(sum, HERE);
         mistake_missing("an infinite slope");
     }
-    mistake_assert_told("tensor_pow, backward of node 0: gradient of input 1: 1 of 3 values is inf, first at [1]; "
-                        "input 1 x (3): finite, 0 to 4; gradient of the output (3): finite, 1 to 1",
+    mistake_assert_told("tensor_pow, backward of node 0: gradient of input 0: 1 of 3 values is inf, first at [1]; "
+                        "input 0 x (3): finite, 0 to 4; gradient of the output (3): finite, 1 to 1",
                         where.file, where.line, where.function);
 }
 END_TEST
