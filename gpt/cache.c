@@ -34,3 +34,12 @@ int gpt_cache_length(const GPT *gpt)
     const KVCache *cache = gpt->h[0].attn.cache;
     return cache == NULL ? 0 : cache->length;
 }
+
+void gpt_cache_select(GPT *gpt, const int *rows, int B)
+{
+    for (int i = 0; i < gpt->config.n_layer && gpt_cache_length(gpt) > 0; i++) {
+        KVCache *kept = gpt->h[i].attn.cache;
+        gpt->h[i].attn.cache = kv_cache_select(kept, rows, B);
+        kv_cache_free(kept);
+    }
+}

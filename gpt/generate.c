@@ -1,8 +1,10 @@
-// generate.c: text one token at a time.
+// generate.c: text one token at a time, one or several samples side by side.
 
 #include "gpt/gpt.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 bool generate_config_check(const GenerateConfig *config, Error *error)
 {
@@ -21,19 +23,57 @@ bool generate_config_check(const GenerateConfig *config, Error *error)
     return true;
 }
 
-// What a generation walks with.
+// What a generation walks with: B samples of one prompt, of which those that have not ended go on side by side.
 typedef struct Walk {
     GPT *gpt;
     const GenerateConfig *config;
-    Random *random;
+    Random *randoms;                               // (B); NULL if nothing is drawn
     Sampler sampler;
+    int *ids;                                      // (B, room): the samples, each with the prompt
+    int room;
+    int *made;                                     // (B): the tokens of each after the prompt
+    int *live;                                     // (n_live): the samples that go on, in order
+    int n_live;
+    int *rows;                                     // (n_live): which row of the logits is that of each
+    int *shown;                                    // (n_live, T): what the model is shown
 } Walk;
 
-// The id chosen to come after the n in ids; -1 if the logits are not finite. The model is shown what it has not seen: with a cache
-// the last token, without one all. Once the context is full, the oldest token is left out each time and every other one moves to
-// another position. Positions are learned vectors added to the tokens, so all keys and values change with them, and a cache is
+static Walk walk_begin(GPT *gpt, const GenerateConfig *config, int B, Random *randoms, int *ids, int n_ids, int *made)
+{
+    size_t room = (size_t)n_ids + (size_t)config->n_new;
+    size_t context = (size_t)gpt->config.context_length;
+    Walk walk = {.gpt = gpt, .config = config, .randoms = randoms, .ids = ids, .room = (int)room, .made = made, .n_live = B};
+    walk.sampler = sampler_create(gpt->config.vocab_size);
+    walk.live = memory_allocate((size_t)B * sizeof(int), "the samples");
+    walk.rows = memory_allocate((size_t)B * sizeof(int), "the samples");
+    walk.shown = memory_allocate((size_t)B * (room < context ? room : context) * sizeof(int), "the tokens");
+    for (int b = 0; b < B; b++) {
+        memmove(ids + (size_t)b * room, ids, (size_t)n_ids * sizeof(int));
+        walk.live[b] = b;
+        walk.rows[b] = 0;
+        made[b] = 0;
+    }
+    return walk;
+}
+
+static void walk_end(Walk *walk)
+{
+    sampler_free(&walk->sampler);
+    free(walk->live);
+    free(walk->rows);
+    free(walk->shown);
+}
+
+static int *token_of(const Walk *walk, int sample, int n)
+{
+    return walk->ids + (size_t)sample * (size_t)walk->room + n;
+}
+
+// The logits of what comes after the first n tokens of n_rows samples, (n_rows, 1, V). The model is shown what it has not seen: with a
+// cache the last token, without one all. Once the context is full, the oldest token is left out each time and every other one moves
+// to another position. Positions are learned vectors added to the tokens, so all keys and values change with them, and a cache is
 // good for nothing any more.
-static int next_token(Walk *walk, const int *ids, int n)
+static const Tensor *next_logits(Walk *walk, int n_rows, int n)
 {
     GPT *gpt = walk->gpt;
     int left_out = n - gpt->config.context_length;
@@ -41,28 +81,73 @@ static int next_token(Walk *walk, const int *ids, int n)
         gpt_cache_end(gpt);
     }
     int start = left_out > 0 ? left_out : gpt_cache_length(gpt);
-    Tensor *logits = gpt_forward_last(gpt, ids + start, 1, n - start);  // (1, 1, V)
-    return sampler_choose(&walk->sampler, logits->data, walk->config, walk->random);
+    int T = n - start;
+    for (int i = 0; i < n_rows; i++) {
+        memcpy(walk->shown + (size_t)i * (size_t)T, token_of(walk, walk->live[i], start), (size_t)T * sizeof(int));
+    }
+    return gpt_forward_last(gpt, walk->shown, n_rows, T);
 }
 
-// Appends tokens to the n in ids; returns how many, -1 if one can't be chosen.
-static int append_tokens(Walk *walk, int *ids, int n)
+// Token n of each sample that goes on. False if one can't be chosen.
+static bool choose_tokens(Walk *walk, const Tensor *logits, int n)
+{
+    size_t V = (size_t)walk->sampler.V;
+    for (int i = 0; i < walk->n_live; i++) {
+        int sample = walk->live[i];
+        Random *random = walk->randoms == NULL ? NULL : &walk->randoms[sample];
+        int id = sampler_choose(&walk->sampler, logits->data + (size_t)walk->rows[i] * V, walk->config, random);
+        if (id == -1) {
+            return false;
+        }
+        *token_of(walk, sample, n) = id;
+    }
+    return true;
+}
+
+// Tells token n of each sample, and keeps those that do not end with it. False if who listens has heard enough.
+static bool tell_tokens(Walk *walk, int n)
 {
     const GenerateConfig *config = walk->config;
-    bool more = true;
-    int made = 0;
-    while (made < config->n_new && more) {
-        int id = next_token(walk, ids, n + made);
-        tape_reset(tape_current());
-        if (id == -1) {
-            return -1;
+    int n_left = 0;
+    for (int i = 0; i < walk->n_live; i++) {
+        int sample = walk->live[i];
+        int id = *token_of(walk, sample, n);
+        walk->made[sample]++;
+        if (config->on_token != NULL && !config->on_token(sample, id, config->context)) {
+            return false;
         }
-        ids[n + made] = id;
-        made++;
-        bool heard = config->on_token == NULL || config->on_token(id, config->context);
-        more = heard && id != config->stop_id;
+        if (id != config->stop_id) {
+            walk->live[n_left] = sample;
+            walk->rows[n_left] = walk->rows[i];
+            n_left++;
+        }
     }
-    return made;
+    walk->n_live = n_left;
+    return true;
+}
+
+// Appends tokens to the n of each sample; false if one can't be chosen. The prompt, which all have in common, is one row; after it each
+// sample that goes on has its own.
+static bool append_tokens(Walk *walk, int n)
+{
+    int n_rows = 1;
+    bool more = true;
+    for (int i = 0; i < walk->config->n_new && more; i++) {
+        bool sound = choose_tokens(walk, next_logits(walk, n_rows, n + i), n + i);
+        tape_reset(tape_current());
+        if (!sound) {
+            return false;
+        }
+        more = tell_tokens(walk, n + i) && walk->n_live > 0;
+        if (more && walk->n_live != n_rows) {
+            gpt_cache_select(walk->gpt, walk->rows, walk->n_live);
+        }
+        n_rows = walk->n_live;
+        for (int row = 0; row < n_rows; row++) {
+            walk->rows[row] = row;
+        }
+    }
+    return true;
 }
 
 // Positions that a cache needs: of all tokens but the last, which is not shown any more, or as many as the context holds. 0 for
@@ -77,42 +162,109 @@ static int cache_room(const GPTConfig *model, const GenerateConfig *config, int 
     return n_ids + (shown < left ? shown : left);
 }
 
-double gpt_generate_bytes(const GPTConfig *model, const GenerateConfig *config, int n_ids)
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+// What a step takes that shows the model T tokens of B samples: all that training keeps, but of the logits only the last positions',
+// whose rows are cut out for the head.
+static double step_bytes(const GPTConfig *model, int B, double T)
+{
+    T = T < model->context_length ? T : model->context_length;
+    double logits = 4.0 * B * (T - 1) * model->vocab_size;
+    double last_rows = 4.0 * B * model->n_embd;
+    return gpt_cost(model, B, (int)T).activation_bytes - logits + last_rows;
+}
+
+double gpt_generate_bytes(const GPTConfig *model, const GenerateConfig *config, int B, int n_ids)
 {
     int room = cache_room(model, config, n_ids);
     double last = (double)n_ids + config->n_new - 1;                    // tokens that the last step sees, or would
     bool whole = room == 0 || last > model->context_length;            // is it all computed anew at the end?
-    double T = whole ? last : n_ids;
-    T = T < model->context_length ? T : model->context_length;
-    double logits = 4.0 * (T - 1) * model->vocab_size;                 // which only the last position has here,
-    double last_row = 4.0 * model->n_embd;                             // cut out for the head
-    return gpt_cost(model, 1, (int)T).activation_bytes - logits + last_row + gpt_cost(model, 1, room).cache_bytes;
+    double cache = gpt_cost(model, B, room).cache_bytes;
+    double selected = B > 1 ? cache / model->n_layer : 0;              // a block's, while samples are copied or left out
+    return larger(step_bytes(model, 1, n_ids), step_bytes(model, B, whole ? last : 1)) + cache + selected;
 }
 
-int gpt_generate(GPT *gpt, const GenerateConfig *config, Random *random, int *ids, int n_ids, Error *error)
+int gpt_generate_together(const GPTConfig *model, const GenerateConfig *config, int n_samples, int n_ids)
+{
+    enum { MOST = 16 };
+    const double bytes = 1024.0 * 1048576;
+    int B = n_samples < MOST ? n_samples : MOST;
+    while (B > 1 && gpt_generate_bytes(model, config, B, n_ids) > bytes) {
+        B--;
+    }
+    return B;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+
+static void check_call(const char *function, const GenerateConfig *config, const Random *random, int n_ids)
 {
     if (n_ids < 1) {
-        fail_mistake(HERE, "gpt_generate: n_ids is %d; there must be a token to go on from", n_ids);
+        fail_mistake(HERE, "%s: n_ids is %d; there must be a token to go on from", function, n_ids);
     }
     if (!config->greedy && random == NULL) {
-        fail_mistake(HERE, "gpt_generate: random is NULL; only greedy generation draws nothing");
+        fail_mistake(HERE, "%s: random is NULL; only greedy generation draws nothing", function);
     }
+}
+
+static bool generate(GPT *gpt, const GenerateConfig *config, int B, Random *randoms, int *ids, int n_ids, int *made, Error *error)
+{
     gpt_cache_end(gpt);
     int room = cache_room(&gpt->config, config, n_ids);
-    if (!generate_config_check(config, error) || (room > 0 && !gpt_cache_begin(gpt, 1, room, error))) {
-        return -1;
+    if (room > 0 && !gpt_cache_begin(gpt, 1, room, error)) {
+        return false;
     }
     bool training = gpt->module.training;
     module_train(&gpt->module, false);
     tape_no_grad_begin();
-    Walk walk = {gpt, config, random, sampler_create(gpt->config.vocab_size)};
-    int made = append_tokens(&walk, ids, n_ids);
-    sampler_free(&walk.sampler);
+    Walk walk = walk_begin(gpt, config, B, randoms, ids, n_ids, made);
+    bool sound = append_tokens(&walk, n_ids);
+    walk_end(&walk);
     tape_no_grad_end();
     module_train(&gpt->module, training);
     gpt_cache_end(gpt);
-    if (made == -1) {
-        error_set(error, "the logits are not finite, so no token can be chosen: the model's weights are broken or too large");
+    return sound
+        || error_set(error, "the logits are not finite, so no token can be chosen: the model's weights are broken or too large");
+}
+
+int gpt_generate(GPT *gpt, const GenerateConfig *config, Random *random, int *ids, int n_ids, Error *error)
+{
+    int made;
+    check_call("gpt_generate", config, random, n_ids);
+    if (!generate_config_check(config, error) || !generate(gpt, config, 1, random, ids, n_ids, &made, error)) {
+        return -1;
     }
     return made;
+}
+
+// Where each sample's numbers begin, and random behind them all.
+static Random *random_of_each(Random *random, int B, int n_new)
+{
+    Random *randoms = memory_allocate((size_t)B * sizeof *randoms, "the samples");
+    for (int b = 0; b < B; b++) {
+        randoms[b] = *random;
+        for (int i = 0; i < n_new; i++) {
+            random_double(random);
+        }
+    }
+    return randoms;
+}
+
+bool gpt_generate_samples(GPT *gpt, const GenerateConfig *config, int B, Random *random, int *ids, int n_ids, int *made, Error *error)
+{
+    check_call("gpt_generate_samples", config, random, n_ids);
+    if (B < 1) {
+        fail_mistake(HERE, "gpt_generate_samples: B is %d; there must be a sample", B);
+    }
+    if (!generate_config_check(config, error)
+        || !memory_check(gpt_generate_bytes(&gpt->config, config, B, n_ids), "generating samples side by side", error)) {
+        return false;
+    }
+    Random *randoms = config->greedy ? NULL : random_of_each(random, B, config->n_new);
+    bool sound = generate(gpt, config, B, randoms, ids, n_ids, made, error);
+    free(randoms);
+    return sound;
 }

@@ -162,6 +162,8 @@ bool gpt_ids_check(const GPTConfig *config, const int *ids, int n, Error *error)
 bool gpt_cache_begin(GPT *gpt, int B, int room, Error *error);
 void gpt_cache_end(GPT *gpt);                      // also where there is none
 int gpt_cache_length(const GPT *gpt);              // positions in it; 0 if there is none
+// From now on its B sequences go on from those that had these numbers; one may be left out, or taken more than once.
+void gpt_cache_select(GPT *gpt, const int *rows, int B);
 
 // ------------------------------------------------------------------------------------------------------------
 // 3. Generation
@@ -177,7 +179,8 @@ typedef struct GenerateConfig {
     double top_p;                                  // only the likeliest, as few as together have this probability; 1: all
     bool cache;                                    // keep keys and values of what was seen: the same tokens, sooner (not causal: never)
     int stop_id;                                   // no token comes after this one; -1: none
-    bool (*on_token)(int id, void *context);       // is told each token as it comes, and returns whether to go on; may be NULL
+    // Is told each token of each sample (0 where there is one) as it comes, and returns whether to go on with any; may be NULL.
+    bool (*on_token)(int sample, int id, void *context);
     void *context;
 } GenerateConfig;
 
@@ -191,8 +194,19 @@ bool generate_config_check(const GenerateConfig *config, Error *error);        /
 // it may be NULL if greedy. Records nothing, and resets the current tape after each token.
 int gpt_generate(GPT *gpt, const GenerateConfig *config, Random *random, int *ids, int n_ids, Error *error);
 
-// What gpt_generate takes at most besides the weights, after a prompt of n_ids: the cache, and what is computed for a token.
-double gpt_generate_bytes(const GPTConfig *model, const GenerateConfig *config, int n_ids);
+// B samples of one prompt side by side: each weight is read once for the next token of all of them. ids is (B, n_ids + n_new), with
+// the prompt at the beginning of its first row; the others get it, too. made (B) counts what was appended to each; one that ends lets
+// the others go on. False and an error as above, or if memory is refused. Sample b draws from random as if each of the b before it had
+// made n_new tokens, and random is left behind B n_new: so sample b is the same however many are made at once, but for rounding. (A
+// product of several rows adds up in another order than that of one, and a draw within rounding of the border between two tokens can
+// take the other one.)
+bool gpt_generate_samples(GPT *gpt, const GenerateConfig *config, int B, Random *random, int *ids, int n_ids, int *made, Error *error);
+
+// How many of n_samples to make at once: 16 at most, where more gain little, and no more than 1 GiB holds. The same on any machine.
+int gpt_generate_together(const GPTConfig *model, const GenerateConfig *config, int n_samples, int n_ids);
+
+// What generating takes at most besides the weights, B samples of a prompt of n_ids: the cache, and what is computed for a token.
+double gpt_generate_bytes(const GPTConfig *model, const GenerateConfig *config, int B, int n_ids);
 
 // What a choice is made with. Free it with sampler_free.
 typedef struct Sampler {
@@ -755,6 +769,8 @@ bool trainer_load(Trainer *trainer, const char *folder, Error *error);
 // n_new tokens of text from the model, as they come after an empty line, drawn at this temperature. The caller frees *text. False and
 // an error if the logits are not finite.
 bool trainer_sample(Trainer *trainer, int n_new, double temperature, Random *random, char **text, size_t *n, Error *error);
+// The same count times, side by side (gpt_generate_samples): texts (count), all the caller's where true is returned, and their bytes n (count).
+bool trainer_samples(Trainer *trainer, int count, int n_new, double temperature, Random *random, char **texts, size_t *n, Error *error);
 
 // A run in its folder:
 //

@@ -311,6 +311,7 @@ typedef struct KVCache {
 
 KVCache *kv_cache_create(int B, int n_head, int room, int D);
 void kv_cache_free(KVCache *cache);
+KVCache *kv_cache_select(const KVCache *cache, const int *rows, int B);        // a new one of B rows: row b is the cache's row rows[b]
 // Causal attention of T positions that follow those in the cache, and join them. qkv (B, T, 3C) -> (B, T, C): the last T rows of what
 // tensor_attention makes of all. It has no backward: it's a mistake to call it while the tape records.
 Tensor *tensor_attention_cached(Tensor *qkv, KVCache *cache, Where where);

@@ -26,7 +26,7 @@ static struct poptOption choice_options[] = {
     {"top-k", '\0', POPT_ARG_STRING, NULL, OPTION_TOP_K, "then draw from the K likeliest only (default: from all)", "K"},
     {"top-p", '\0', POPT_ARG_STRING, NULL, OPTION_TOP_P,
      "then from the likeliest only, as few as have this part of the probability (default 1: from all)", "P"},
-    {"samples", '\0', POPT_ARG_STRING, NULL, OPTION_SAMPLES, "so many continuations, drawn one after another (default 1)", "N"},
+    {"samples", '\0', POPT_ARG_STRING, NULL, OPTION_SAMPLES, "so many continuations, made side by side, up to 16 at once (default 1)", "N"},
     {"no-cache", '\0', POPT_ARG_NONE, NULL, OPTION_NO_CACHE,
      "compute every token of the text again for each new one; for comparison: the tokens are the same", NULL},
     POPT_TABLEEND,
@@ -144,10 +144,16 @@ static int find_model(Generation *generation)
     return STATUS_OK;
 }
 
+int generation_together(const Generation *generation)
+{
+    return gpt_generate_together(&generation->model, &generation->config, generation->n_samples, generation->n_prompt);
+}
+
 // Makes the untrained model, if there is memory for it and for what it will compute. Returns the exit status.
 static int make_model(Generation *generation)
 {
-    double bytes = gpt_generate_bytes(&generation->model, &generation->config, generation->n_prompt);
+    int together = generation_together(generation);
+    double bytes = gpt_generate_bytes(&generation->model, &generation->config, together, generation->n_prompt);
     Error error;
 
     if (generation->gpt == NULL) {

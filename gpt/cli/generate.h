@@ -39,7 +39,9 @@ int generation_prompt(Generation *generation);
 
 bool generation_is_text(const Generation *generation);         // is text printed, or ids, or JSON?
 
+int generation_together(const Generation *generation);         // how many samples are made at once
+
 // Makes the samples and prints them; returns the exit status.
-int generation_speak(Generation *generation);
+int generation_speak(const Generation *generation);
 
 #endif

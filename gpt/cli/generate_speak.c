@@ -8,20 +8,26 @@
 // How long tokens took, over all samples.
 typedef struct Pace {
     double first;                                  // seconds to the first token of the first sample
-    double seconds;                                // for the other tokens of each sample
+    double seconds;                                // for the other tokens of all samples
     int n;                                         // how many those are
     int total;
 } Pace;
 
-// One sample on its way out.
-typedef struct Sample {
+// Samples that are made side by side, on their way out: one is printed as its tokens come, the others when their turn is.
+typedef struct Group {
     const Generation *generation;
+    int first;                                     // the number of its first sample
+    int count;
+    int *ids;                                      // (count, n_prompt + n_new)
+    int *made;                                     // (count): new tokens of each
+    int speaking;                                  // the sample whose turn it is
+    bool begun;                                    // were its heading and prompt printed?
+    int n_said;                                    // and so many of its new tokens
     Speech speech;
-    int n;                                         // tokens so far
     double started;
     double before;                                 // when the token before came
     Pace *pace;
-} Sample;
+} Group;
 
 bool generation_is_text(const Generation *generation)
 {
@@ -34,53 +40,104 @@ bool generation_is_text(const Generation *generation)
 // ------------------------------------------------------------------------------------------------------------
 // Tokens
 
-static void count_time(Sample *sample)
+static const int *new_ids(const Group *group, int sample)
 {
-    Pace *pace = sample->pace;
+    const Generation *generation = group->generation;
+    size_t room = (size_t)generation->n_prompt + (size_t)generation->config.n_new;
+    return group->ids + (size_t)sample * room + generation->n_prompt;
+}
+
+static void count_time(Group *group, int sample)
+{
+    Pace *pace = group->pace;
     double now = clock_seconds();
 
-    if (sample->n > 1) {
-        pace->seconds += now - sample->before;
+    if (group->made[sample] > 1) {
+        pace->seconds += now - group->before;
         pace->n++;
     } else if (pace->total == 0) {
-        pace->first = now - sample->started;
+        pace->first = now - group->started;
     }
     pace->total++;
-    sample->before = now;
+    group->before = now;
+}
+
+static void say_beginning(Group *group)
+{
+    const Generation *generation = group->generation;
+    int number = group->first + group->speaking;
+
+    group->begun = true;
+    if (!generation_is_text(generation)) {
+        return;
+    }
+    if (generation->n_samples > 1) {
+        printf("%s--- sample %d of %d ---\n", number == 0 ? "" : "\n", number + 1, generation->n_samples);
+    }
+    for (int i = 0; i < generation->n_prompt && !generation->prompt_hidden; i++) {
+        speech_token(&group->speech, generation->prompt[i]);
+    }
+}
+
+static void say_token(Group *group, int id)
+{
+    const Generation *generation = group->generation;
+
+    if (!generation_is_text(generation)) {
+        printf("%s%d", group->n_said > 0 ? "," : "", id);
+    } else if (id != generation->config.stop_id) {
+        speech_token(&group->speech, id);
+    }
+    group->n_said++;
+}
+
+static void say_end(Group *group)
+{
+    speech_end(&group->speech);
+    putchar('\n');
+    group->speaking++;
+    group->begun = false;
+    group->n_said = 0;
+}
+
+static bool has_ended(const Group *group, int sample)
+{
+    const GenerateConfig *config = &group->generation->config;
+    int made = group->made[sample];
+    return made == config->n_new || (made > 0 && new_ids(group, sample)[made - 1] == config->stop_id);
+}
+
+// Prints what there is to be said of the sample whose turn it is, and, where that has ended, of the next. At the end nothing more comes.
+static void say(Group *group, bool end)
+{
+    if (options_given(group->generation->options, OPTION_JSON)) {
+        return;
+    }
+    bool more = true;
+    while (more && group->speaking < group->count) {
+        if (!group->begun) {
+            say_beginning(group);
+        }
+        while (group->n_said < group->made[group->speaking]) {
+            say_token(group, new_ids(group, group->speaking)[group->n_said]);
+        }
+        more = end || has_ended(group, group->speaking);
+        if (more) {
+            say_end(group);
+        }
+    }
+    flush_stdout();                                // a large model takes its time for each token
 }
 
 // Goes on until Ctrl-C, or until nobody reads any more.
-static bool on_token(int id, void *context)
+static bool on_token(int sample, int id, void *context)
 {
-    Sample *sample = context;
-    const Generation *generation = sample->generation;
-    const Options *options = generation->options;
+    Group *group = context;
 
-    sample->n++;
-    count_time(sample);
-    if (options_given(options, OPTION_JSON)) {
-        return !interrupted();
-    }
-    if (!generation_is_text(generation)) {
-        printf("%s%d", sample->n > 1 ? "," : "", id);
-    } else if (id != generation->config.stop_id) {
-        speech_token(&sample->speech, id);
-    }
-    flush_stdout();                                // a large model takes its time for each
+    (void)id;
+    count_time(group, sample);
+    say(group, false);
     return !interrupted() && ferror(stdout) == 0;
-}
-
-static void print_prompt(Sample *sample)
-{
-    const Generation *generation = sample->generation;
-
-    if (!generation_is_text(generation) || generation->prompt_hidden) {
-        return;
-    }
-    for (int i = 0; i < generation->n_prompt; i++) {
-        speech_token(&sample->speech, generation->prompt[i]);
-    }
-    flush_stdout();
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -196,64 +253,70 @@ static void note_after(const Generation *generation, const Pace *pace)
 
 // ------------------------------------------------------------------------------------------------------------
 
-static void print_heading(const Generation *generation, int i)
+// Makes samples side by side, from the prompt on. Their JSON is added to samples. False if no token can be chosen.
+static bool speak_together(Group *group, Random *random, cJSON *samples)
 {
-    if (generation->n_samples > 1 && generation_is_text(generation)) {
-        printf("%s--- sample %d of %d ---\n", i == 0 ? "" : "\n", i + 1, generation->n_samples);
-    }
-}
-
-// One sample, from the prompt on, in ids. Its JSON is added to samples. False if no token can be chosen.
-static bool speak_once(Generation *generation, Random *random, int *ids, cJSON *samples, Pace *pace)
-{
-    bool json = options_given(generation->options, OPTION_JSON);
+    const Generation *generation = group->generation;
+    GenerateConfig config = generation->config;
     Error error;
-    Sample sample = {.generation = generation, .speech = {.tokenizer = generation->tokenizer, .out = stdout}, .pace = pace};
 
-    memcpy(ids, generation->prompt, (size_t)generation->n_prompt * sizeof *ids);
-    print_prompt(&sample);
-    generation->config.on_token = on_token;
-    generation->config.context = &sample;
-    sample.started = clock_seconds();
-    int made = gpt_generate(generation->gpt, &generation->config, random, ids, generation->n_prompt, &error);
-    if (json && made != -1) {
+    memcpy(group->ids, generation->prompt, (size_t)generation->n_prompt * sizeof *group->ids);
+    memset(group->made, 0, (size_t)group->count * sizeof *group->made);
+    config.on_token = on_token;
+    config.context = group;
+    say(group, false);
+    group->started = clock_seconds();
+    bool sound = gpt_generate_samples(generation->gpt, &config, group->count, random, group->ids, generation->n_prompt, group->made, &error);
+    say(group, true);
+    for (int i = 0; i < group->count && sound && samples != NULL; i++) {
         cJSON *object = cJSON_CreateObject();
-        add_sample(object, generation, ids + generation->n_prompt, made);
+        add_sample(object, generation, new_ids(group, i), group->made[i]);
         cJSON_AddItemToArray(samples, object);
-    } else if (!json) {
-        speech_end(&sample.speech);
-        putchar('\n');
     }
-    if (made == -1) {
+    if (!sound) {
         command_error(generation->options->help->name, "%s", error.message);
     }
-    return made != -1;
+    return sound;
 }
 
-int generation_speak(Generation *generation)
+// All samples, so many at once as are made together.
+static bool speak_all(const Generation *generation, cJSON *samples, Pace *pace)
 {
-    int *ids = memory_allocate(((size_t)generation->n_prompt + (size_t)generation->config.n_new) * sizeof *ids, "the tokens");
-    cJSON *samples = cJSON_CreateArray();
-    Pace pace = {0};
+    int together = generation_together(generation);
+    size_t room = (size_t)generation->n_prompt + (size_t)generation->config.n_new;
+    int *ids = memory_allocate((size_t)together * room * sizeof *ids, "the tokens");
+    int *made = memory_allocate((size_t)together * sizeof *made, "the tokens");
     Random random;
     bool sound = true;
 
     random_seed(&random, generation->seed);
+    for (int i = 0; i < generation->n_samples && sound && !interrupted(); i += together) {
+        int left = generation->n_samples - i;
+        Group group = {.generation = generation, .first = i, .count = left < together ? left : together, .ids = ids, .made = made,
+                       .speech = {.tokenizer = generation->tokenizer, .out = stdout}, .pace = pace};
+        sound = speak_together(&group, &random, samples);
+    }
+    free(ids);
+    free(made);
+    return sound;
+}
+
+int generation_speak(const Generation *generation)
+{
+    cJSON *samples = options_given(generation->options, OPTION_JSON) ? cJSON_CreateArray() : NULL;
+    Pace pace = {0};
+
     Tape *tape = tape_create();
     note_before(generation);
     interrupt_watch();
-    for (int i = 0; i < generation->n_samples && sound && !interrupted(); i++) {
-        print_heading(generation, i);
-        sound = speak_once(generation, &random, ids, samples, &pace);
-    }
-    if (options_given(generation->options, OPTION_JSON) && cJSON_GetArraySize(samples) > 0) {
+    bool sound = speak_all(generation, samples, &pace);
+    if (cJSON_GetArraySize(samples) > 0) {
         print_json(generation, samples, &pace);
     } else {
         cJSON_Delete(samples);
     }
     note_after(generation, &pace);
     tape_free(tape);
-    free(ids);
     if (interrupted()) {
         return interrupt_status();
     }

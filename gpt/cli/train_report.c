@@ -36,13 +36,11 @@ bool train_samples(Trainer *trainer, int n, Samples *samples, Error *error)
         .texts = memory_allocate((size_t)n * sizeof(char *), "the samples"),
         .n = memory_allocate((size_t)n * sizeof(size_t), "the samples"),
     };
-    for (int i = 0; i < n; i++) {
-        if (!trainer_sample(trainer, SAMPLE_TOKENS, TRAIN_TEMPERATURE, &random, &samples->texts[i], &samples->n[i], error)) {
-            samples_free(samples);
-            return false;
-        }
-        samples->count++;
+    if (!trainer_samples(trainer, n, SAMPLE_TOKENS, TRAIN_TEMPERATURE, &random, samples->texts, samples->n, error)) {
+        samples_free(samples);
+        return false;
     }
+    samples->count = n;
     if (train_learns_stories(trainer)) {
         count_sentences(samples);
     }

@@ -96,8 +96,9 @@ typedef struct Arrivals {
     double last;
 } Arrivals;
 
-static bool on_token(int id, void *context)
+static bool on_token(int sample, int id, void *context)
 {
+    (void)sample;
     (void)id;
     Arrivals *arrivals = context;
     double now = bench_clock();

@@ -43,6 +43,25 @@ void kv_cache_free(KVCache *cache)
     free(cache);
 }
 
+static void select_rows(const Tensor *from, const int *rows, Tensor *to)
+{
+    size_t B = (size_t)to->shape.size[0];
+    size_t row = tensor_count(to) / B;
+    for (size_t b = 0; b < B; b++) {
+        memcpy(to->data + b * row, from->data + (size_t)rows[b] * row, row * sizeof(Real));
+    }
+}
+
+KVCache *kv_cache_select(const KVCache *cache, const int *rows, int B)
+{
+    Shape keys = cache->keys->shape;               // (B, n_head, room, D)
+    KVCache *selected = kv_cache_create(B, keys.size[1], keys.size[2], keys.size[3]);
+    select_rows(cache->keys, rows, selected->keys);
+    select_rows(cache->values, rows, selected->values);
+    selected->length = cache->length;
+    return selected;
+}
+
 // ------------------------------------------------------------------------------------------------------------
 
 static CachedSizes cached_sizes(const Tensor *qkv, const KVCache *cache, Where where)

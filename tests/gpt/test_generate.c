@@ -77,9 +77,10 @@ typedef struct Heard {
 } Heard;
 
 // When it is called the token has been written, and its computation has been given back.
-static bool hear(int id, void *context)
+static bool hear(int sample, int id, void *context)
 {
     Heard *heard = context;
+    (void)sample;
     ck_assert_int_lt(heard->n, NEW);
     ck_assert_int_eq(heard->written[heard->n], id);
     ck_assert_uint_eq(tape_current()->arena.bytes, 0);
@@ -123,8 +124,9 @@ END_TEST
 
 static int recorded;                               // nodes
 
-static bool count_recorded(int id, void *context)
+static bool count_recorded(int sample, int id, void *context)
 {
+    (void)sample;
     (void)id;
     (void)context;
     recorded += tape_current()->n_nodes;
@@ -188,9 +190,10 @@ typedef struct Asked {
     size_t steady;                                 // memory_requests when the context was full
 } Asked;
 
-static bool hear_requests(int id, void *context)
+static bool hear_requests(int sample, int id, void *context)
 {
     Asked *asked = context;
+    (void)sample;
     (void)id;
     asked->n++;
     if (asked->n == 8) {
@@ -340,9 +343,10 @@ typedef struct Kept {
 } Kept;
 
 // What was shown is in the cache: all but the token just chosen. Beyond the context there is none.
-static bool hear_length(int id, void *context)
+static bool hear_length(int sample, int id, void *context)
 {
     Kept *kept = context;
+    (void)sample;
     (void)id;
     kept->n++;
     int shown = kept->n - 1;
@@ -412,7 +416,7 @@ START_TEST(no_more_memory_is_used_than_foretold)
         int shown = cases[i].n_ids + cases[i].n_new - 1;
         bool cached = cases[i].cache && cases[i].n_ids <= 8;
         double used = (double)tape->arena.bytes_peak + (cached ? gpt_cost(&model, 1, shown < 8 ? shown : 8).cache_bytes : 0);
-        double foretold = gpt_generate_bytes(&model, &config, cases[i].n_ids);
+        double foretold = gpt_generate_bytes(&model, &config, 1, cases[i].n_ids);
         ck_assert_msg(used <= 1.03 * foretold && used >= 0.6 * foretold, "case %zu: %.0f bytes, foretold %.0f", i, used, foretold);
         tape_free(tape);
         tape_set_current(outer);
@@ -449,9 +453,10 @@ START_TEST(nothing_comes_after_the_stop_id)
 }
 END_TEST
 
-static bool hear_three(int id, void *context)
+static bool hear_three(int sample, int id, void *context)
 {
     int *n = context;
+    (void)sample;
     (void)id;
     (*n)++;
     return *n < 3;
