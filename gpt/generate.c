@@ -189,7 +189,7 @@ double gpt_generate_bytes(const GPTConfig *model, const GenerateConfig *config, 
 
 int gpt_generate_together(const GPTConfig *model, const GenerateConfig *config, int n_samples, int n_ids)
 {
-    enum { MOST = 16 };
+    enum { MOST = 32 };
     const double bytes = 1024.0 * 1048576;
     int B = n_samples < MOST ? n_samples : MOST;
     while (B > 1 && gpt_generate_bytes(model, config, B, n_ids) > bytes) {

@@ -202,7 +202,7 @@ int gpt_generate(GPT *gpt, const GenerateConfig *config, Random *random, int *id
 // take the other one.)
 bool gpt_generate_samples(GPT *gpt, const GenerateConfig *config, int B, Random *random, int *ids, int n_ids, int *made, Error *error);
 
-// How many of n_samples to make at once: 16 at most, where more gain little, and no more than 1 GiB holds. The same on any machine.
+// How many of n_samples to make at once: 32 at most, where more gain little, and no more than 1 GiB holds. The same on any machine.
 int gpt_generate_together(const GPTConfig *model, const GenerateConfig *config, int n_samples, int n_ids);
 
 // What generating takes at most besides the weights, B samples of a prompt of n_ids: the cache, and what is computed for a token.

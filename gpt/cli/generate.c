@@ -26,7 +26,7 @@ static struct poptOption choice_options[] = {
     {"top-k", '\0', POPT_ARG_STRING, NULL, OPTION_TOP_K, "then draw from the K likeliest only (default: from all)", "K"},
     {"top-p", '\0', POPT_ARG_STRING, NULL, OPTION_TOP_P,
      "then from the likeliest only, as few as have this part of the probability (default 1: from all)", "P"},
-    {"samples", '\0', POPT_ARG_STRING, NULL, OPTION_SAMPLES, "so many continuations, made side by side, up to 16 at once (default 1)", "N"},
+    {"samples", '\0', POPT_ARG_STRING, NULL, OPTION_SAMPLES, "so many continuations, made side by side, up to 32 at once (default 1)", "N"},
     {"no-cache", '\0', POPT_ARG_NONE, NULL, OPTION_NO_CACHE,
      "compute every token of the text again for each new one; for comparison: the tokens are the same", NULL},
     POPT_TABLEEND,

@@ -251,19 +251,24 @@ END_TEST
 // The end
 
 // A program that the shell starts in the background is sent SIGINT once it has said something.
-static const char *const interrupts[] = {
-    "gptape generate --quiet --tokens 1000000",
-    "gptape generate --quiet --tokens 1000000 --ids --samples 5",
+static const struct {
+    const char *command;
+    int lines;
+} interrupts[] = {
+    {"gptape generate --quiet --tokens 1000000", 1},
+    {"gptape generate --quiet --tokens 1000000 --ids --samples 5", 5},
 };
 
 START_TEST(ctrl_c_ends_the_line)
 {
     char command[512];
     snprintf(command, sizeof command, "%s > out & p=$!; while ! [ -s out ]; do sleep 0.02; done; kill -INT $p; wait $p; echo $?; "
-             "tail -c 1 out | od -An -c | tr -d ' '; wc -l < out", interrupts[_i]);
+             "tail -c 1 out | od -An -c | tr -d ' '; wc -l < out", interrupts[_i].command);
+    char expected[64];
+    snprintf(expected, sizeof expected, "130\n\\n\n%d\n", interrupts[_i].lines);
     Run run = run_shell(command);
     ck_assert_str_eq(run.err, "");
-    ck_assert_msg(strcmp(run.out, "130\n\\n\n1\n") == 0, "status, last byte, lines: %s", run.out);
+    ck_assert_msg(strcmp(run.out, expected) == 0, "status, last byte, lines: %s", run.out);
     run_free(&run);
 }
 END_TEST
@@ -352,8 +357,8 @@ START_TEST(a_character_it_never_saw_is_named)
 }
 END_TEST
 
-// The head of this one always finds end of text the likeliest, and sees nothing else.
-static void save_one_that_ends(void)
+// The head of this one always finds end of text the likeliest, with the logit 8 times sure, and sees nothing else.
+static void save_one_that_ends(Real sure)
 {
     GPTConfig config = small_model;
     config.vocab_size = 50257;
@@ -361,19 +366,54 @@ static void save_one_that_ends(void)
     for (int c = 0; c < config.n_embd; c++) {
         gpt->ln_f.weight->data[c] = 0;
         gpt->ln_f.bias->data[c] = 1;
-        gpt->wte.weight->data[50256 * config.n_embd + c] = 1;
+        gpt->wte.weight->data[50256 * config.n_embd + c] = sure;
     }
     save(gpt, NULL);
 }
 
 START_TEST(a_text_ends_at_end_of_text)
 {
-    save_one_that_ends();
+    save_one_that_ends(1);
     Run run = run_shell("gptape generate --model model --prompt-ids 1,2 --ids --greedy");
     assert_succeeded(&run);
     ck_assert_str_eq(run.out, "50256\n");
     assert_has(&run, run.err, "1 token: the first after ");
     run_free(&run);
+}
+END_TEST
+
+// Side by side, but printed one after the other, each to its own end: the same ids as in JSON. Here one token in three is the last.
+START_TEST(each_sample_ends_at_its_own_end_of_text)
+{
+    enum { SAMPLES = 40, TOKENS = 6 };
+    save_one_that_ends(1.25);
+    Run run = run_shell("gptape generate --quiet --model model --prompt-ids 1,2 --ids --samples 40 --tokens 6");
+    Run other = run_shell("gptape generate --quiet --model model --prompt-ids 1,2 --json --samples 40 --tokens 6");
+    assert_quiet(&run);
+    cJSON *json = run_json(&other);
+    const cJSON *sample;
+    const char *line = run.out;
+    int lengths[TOKENS + 1] = {0};
+    cJSON_ArrayForEach(sample, cJSON_GetObjectItemCaseSensitive(json, "samples")) {
+        const cJSON *ids = cJSON_GetObjectItemCaseSensitive(sample, "ids");
+        const cJSON *id;
+        int n = 0;
+        cJSON_ArrayForEach(id, ids) {
+            char expected[16];
+            n++;
+            bool last = id->valueint == 50256 || n == TOKENS;
+            snprintf(expected, sizeof expected, "%d%s", id->valueint, last ? "\n" : ",");
+            ck_assert_msg(strncmp(line, expected, strlen(expected)) == 0, "sample of %d ids, id %d: %.20s", n, id->valueint, line);
+            line += strlen(expected);
+        }
+        lengths[n]++;
+    }
+    ck_assert_str_eq(line, "");
+    ck_assert_int_eq(text_lines(run.out), SAMPLES);
+    ck_assert(lengths[1] > 0 && lengths[2] > 0 && lengths[TOKENS] > 0);
+    cJSON_Delete(json);
+    run_free(&run);
+    run_free(&other);
 }
 END_TEST
 
@@ -486,6 +526,7 @@ int main(void)
     tcase_add_test(tcase, a_saved_model_speaks_in_its_own_characters);
     tcase_add_test(tcase, a_character_it_never_saw_is_named);
     tcase_add_test(tcase, a_text_ends_at_end_of_text);
+    tcase_add_test(tcase, each_sample_ends_at_its_own_end_of_text);
     tcase_add_test(tcase, weights_that_are_no_numbers_are_told);
     tcase_add_test(tcase, a_model_without_tokenizer_takes_ids);
     tcase_add_loop_test(tcase, wrong_input_is_told_in_one_line, 0, sizeof wrong / sizeof wrong[0]);

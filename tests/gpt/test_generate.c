@@ -226,22 +226,6 @@ END_TEST
 // ------------------------------------------------------------------------------------------------------------
 // With a cache
 
-enum { VARIANTS = 24 };
-
-// Every switch in each of its positions, and not always together with the same others.
-static GPTConfig variant_config(int i)
-{
-    GPTConfig config = small_config();
-    config.norm = (Norm)(i % NORM_COUNT);
-    config.shortcut = i / 2 % 2 == 0;
-    config.qkv_bias = i / 3 % 2 == 0;
-    config.tied = i / 5 % 2 == 0;
-    config.activation = (Activation)(i % ACTIVATION_COUNT);
-    config.init = (InitScheme)(i / 4 % INIT_COUNT);
-    config.n_head = i % 4 == 3 ? 1 : i % 4 == 2 ? 16 : 2;
-    return config;
-}
-
 static void assert_same_with_cache(GPT *gpt, const GenerateConfig *config, int n_prompt)
 {
     int with[32];

@@ -299,6 +299,32 @@ START_TEST(watching_disturbs_nothing)
 }
 END_TEST
 
+// More than are made at once. Float32 sums in another order, but no character is drawn that near to the border of two.
+START_TEST(samples_are_the_same_side_by_side)
+{
+    enum { COUNT = 40, NEW = 30 };
+    write_text("text.txt", 2000, 1);
+    Trainer *trainer = create_trainer(text_setup(train_config()));
+    char *texts[COUNT];
+    size_t n[COUNT];
+    Random random;
+    Error error = {""};
+    random_seed(&random, 9);
+    ck_assert_msg(trainer_samples(trainer, COUNT, NEW, 0.8, &random, texts, n, &error), "%s", error.message);
+    random_seed(&random, 9);
+    for (int i = 0; i < COUNT; i++) {
+        char *alone;
+        size_t n_alone;
+        ck_assert(trainer_sample(trainer, NEW, 0.8, &random, &alone, &n_alone, &error));
+        ck_assert_uint_eq(n[i], n_alone);
+        ck_assert_mem_eq(texts[i], alone, n_alone);
+        free(alone);
+        free(texts[i]);
+    }
+    trainer_free(trainer);
+}
+END_TEST
+
 START_TEST(evaluation_is_the_same_each_time)
 {
     Trainer *trainer = create_trainer(text_setup(train_config()));
@@ -721,6 +747,7 @@ int main(void)
     tcase_add_test(tests, accumulated_batches_are_one_large_batch);
     tcase_add_test(tests, it_learns);
     tcase_add_loop_test(tests, watching_disturbs_nothing, 0, 2);
+    tcase_add_test(tests, samples_are_the_same_side_by_side);
     tcase_add_test(tests, evaluation_is_the_same_each_time);
     tcase_add_test(tests, a_loss_that_is_not_finite_stops_with_the_weights_as_they_were);
     tcase_add_test(tests, the_audit_accounts_for_every_parameter);
