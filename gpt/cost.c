@@ -77,7 +77,7 @@ static double step_floats(const GPTConfig *config, double B, double T, double bl
     double x = B * T * C;                          // (B, T, C)
 
     double embeddings = x + B * T;                 // wte[id]; the ids
-    double positions = T * C + T;                  // wpe[t], the same for each sequence
+    double positions = T * C;                      // the first T rows of wpe, the same for each sequence
     double sum = x;
     double dropout = config->dropout > 0.0 ? 2.0 * x : 0.0;
     double blocks = config->n_layer * block;
