@@ -39,7 +39,7 @@ static struct poptOption generate_options[] = {
     INCLUDE_OPTIONS(model_options, "Or an untrained one (default: --config " DEFAULT_CONFIG " --tied off):"),
     INCLUDE_OPTIONS(shortcut_options, "Shortcuts:"),
     INCLUDE_OPTIONS(tokenizer_options, "Its text (with a --vocab-size other than 50257 the default is bytes, and chars has no alphabet):"),
-    INCLUDE_OPTIONS(seed_options, "Random numbers:"),
+    INCLUDE_OPTIONS(seed_options, "Random numbers (the seed also draws the tokens):"),
     INCLUDE_OPTIONS(run_options, "Running:"),
     POPT_TABLEEND,
 };

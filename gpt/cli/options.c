@@ -51,7 +51,7 @@ struct poptOption compute_options[] = {
 };
 
 struct poptOption run_options[] = {
-    {"threads", '\0', POPT_ARG_STRING, NULL, OPTION_THREADS, "for matrix products (default: one a processor)", "N"},
+    {"threads", '\0', POPT_ARG_STRING, NULL, OPTION_THREADS, "to compute with (default: one a processor)", "N"},
     {"json", '\0', POPT_ARG_NONE, NULL, OPTION_JSON, "print the figures as JSON", NULL},
     {"quiet", '\0', POPT_ARG_NONE, NULL, OPTION_QUIET, "no notes and no progress on stderr", NULL},
     {"help", 'h', POPT_ARG_NONE, NULL, OPTION_HELP, "show this page", NULL},

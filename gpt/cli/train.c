@@ -51,7 +51,7 @@ static struct poptOption train_options[] = {
     INCLUDE_OPTIONS(saved_model_options, "Model to start from (only --dropout changes it):"),
     INCLUDE_OPTIONS(model_options, "Model, else (default: --config " DEFAULT_CONFIG ", the vocabulary from the text):"),
     INCLUDE_OPTIONS(shortcut_options, "Shortcuts:"),
-    INCLUDE_OPTIONS(seed_options, "Random numbers:"),
+    INCLUDE_OPTIONS(seed_options, "Random numbers (the seed also draws batches and dropout):"),
     INCLUDE_OPTIONS(compute_options, "Computing (may be another with --resume):"),
     INCLUDE_OPTIONS(run_options, "Running:"),
     POPT_TABLEEND,
