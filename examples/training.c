@@ -1,6 +1,6 @@
 // training.c: a tiny GPT learns one sentence, in one loop with nothing hidden.
 //
-// You learn what a training step is made of, five calls and a reset; how the loss falls from ln V, where nothing is known, to
+// You learn what a training step is made of, six calls and a reset; how the loss falls from ln V, where nothing is known, to
 // nearly 0, where the sentence is; and that what was learned can be said again.
 // Breakpoint: adamw_step. print adamw->parameters->parameters[0]->data[71*32]@3 shows weights of the letter G, finish moves them.
 
@@ -11,7 +11,7 @@
 
 enum { STEPS = 60, SEED = 123 };
 
-// The likeliest 30 bytes after the first of the sentence.
+// The first byte of the sentence, and the n_new that the model takes for the likeliest after it.
 static void speak(GPT *gpt, int first, int n_new)
 {
     int ids[64] = {first};

@@ -10,8 +10,8 @@
 //        | lm_head                              (B, T, V), the token embedding's weight again if tied
 //      logits -> cross_entropy(targets)
 //
-// Read from top to bottom: 1 configuration, 2 the model, 3 generation, 4 the deep network, 5 the experiment, 6 figures, 7 pictures,
-// 8 training, 9 speed.
+// Read from top to bottom: 1 configuration, 2 the model, 3 generation, 4 evaluation, 5 text, 6 data, 7 models in folders, 8 the deep
+// network, 9 the experiment, 10 figures, 11 pictures, 12 training, 13 speed, 14 gradient checks.
 
 #ifndef GPTAPE_GPT_H
 #define GPTAPE_GPT_H
@@ -87,7 +87,7 @@ typedef struct GPTCost {
     double gradient_peak_bytes;                    // the largest set of activation gradients alive at once in backward
     double recompute_activation_bytes;             // the same two where backward computes each block again (GPT's recompute);
     double recompute_peak_bytes;                   // the second with the one block that is computed again
-    double flops_per_token;                        // forward and backward: 6 x parameters in products + attention's 12 n_layer C T (in full)
+    double flops_per_token;                        // forward and backward: 6 x parameters in products, and attention's 12 n_layer C T
 } GPTCost;
 
 GPTCost gpt_cost(const GPTConfig *config, int B, int T);
@@ -156,7 +156,7 @@ bool gpt_ids_check(const GPTConfig *config, const int *ids, int n, Error *error)
 //
 //      gpt_cache_begin(gpt, 1, 32, &error);
 //      gpt_forward(gpt, ids, 1, 5);               // 5 rows of logits, of positions 0 ... 4
-//      gpt_forward(gpt, ids + 5, 1, 1);           // 1 row, of position 5, the same as without a cache: with a fifth of the work
+//      gpt_forward(gpt, ids + 5, 1, 1);           // 1 row, of position 5, the same as without a cache: with a sixth of the work
 //
 // It's a mistake with causal = false, where each new token changes what those before it are. False and an error if memory is refused.
 bool gpt_cache_begin(GPT *gpt, int B, int room, Error *error);
@@ -226,7 +226,7 @@ void sampler_weigh(Sampler *sampler, const Real *logits, const GenerateConfig *c
 int sampler_choose(Sampler *sampler, const Real *logits, const GenerateConfig *config, Random *random);
 
 // ------------------------------------------------------------------------------------------------------------
-// Evaluation: cross-entropy in nats, without dropout. Both compute on the current tape, record nothing, and reset it.
+// 4. Evaluation: cross-entropy in nats, without dropout. Both compute on the current tape, record nothing, and reset it.
 
 // The mean over a batch: what is predicted at each of ids (B, T) against targets (B, T). last (B, V), if not NULL, gets the
 // logits at the last position of each row. T is at most context_length.
@@ -250,7 +250,7 @@ bool gpt_evaluate(GPT *gpt, const Dataset *dataset, size_t first, size_t n_ids, 
 double evaluation_bytes(const GPTConfig *config);  // what that takes: weights, and the values of a few windows at once
 
 // ------------------------------------------------------------------------------------------------------------
-// Text and files
+// 5. Text
 
 // Text as token ids, and back:
 //
@@ -336,7 +336,7 @@ enum { STORIES_BYTES = 1 << 20, STORIES_SEED = 1 };
 char *stories_text(uint64_t seed, size_t bytes);
 
 // ------------------------------------------------------------------------------------------------------------
-// Data: a text as token ids, in two splits, one to learn from and one to look at
+// 6. Data: a text as token ids, in two splits, one to learn from and one to look at
 //
 //      text --part by part--> Tokenizer --> data.bin, memory-mapped:  | train, 90%                    | val, 10% |
 //                                                                        '- T + 1 ids -'
@@ -362,9 +362,9 @@ struct Dataset {
 // Called now and then while a text is made into tokens, with how many of its n MiB are done.
 typedef void DatasetProgress(int done, int n, void *context);
 
-// The UTF-8 text at path (NULL: the built-in stories) in tokens, without a byte order mark. They are kept in folder, as data.bin, and taken from there when
-// the same text is opened again with the same tokenizer; folder NULL keeps them for this time only. The text may be longer
-// than memory. The caller frees the result with dataset_free. NULL and an error if the file can't be read, is empty or not UTF-8,
+// The UTF-8 text at path (NULL: the built-in stories) in tokens, without a byte order mark. They are kept in folder, as data.bin,
+// and taken from there when the same text is opened again with the same tokenizer; folder NULL keeps them for this time only. The
+// text may be longer than memory. The caller frees the result with dataset_free. NULL and an error if the file can't be read, is empty or not UTF-8,
 // if the tokenizer lacks one of its characters, or if the tokens can't be written.
 Dataset *dataset_open(const char *path, const Tokenizer *tokenizer, const char *folder, DatasetProgress *progress, void *context,
                       Error *error);
@@ -399,7 +399,7 @@ void save_abandon(SaveFile *save);
 bool save_path_check(const char *path, Error *error);          // can a file be written there? For asking before long work
 
 // ------------------------------------------------------------------------------------------------------------
-// Models in folders, as Hugging Face's transformers keeps a GPT-2
+// 7. Models in folders, as Hugging Face's transformers keeps a GPT-2
 //
 //      model.safetensors        the weights by GPT-2's names: wte.weight (V, C), h.0.attn.c_attn.weight (C, 3C), ..., float32. The
 //                               matrices inside blocks lie transposed there, (n_in, n_out). A tied head is left out.
@@ -435,7 +435,7 @@ const char *gpt_difference(const GPTConfig *config, char text[DIFFERENCE_TEXT]);
 Tokenizer *tokenizer_load(const char *folder, Error *error);
 
 // ------------------------------------------------------------------------------------------------------------
-// 4. The deep network: the book's example of vanishing gradients
+// 8. The deep network: the book's example of vanishing gradients
 
 // Layers of Linear and activation, the last included; where a layer's input and output have one size, and shortcut is on,
 // x = x + layer(x). Modules are called layers.0, layers.1, ...
@@ -463,7 +463,7 @@ void deep_free(DeepNet *net);
 Tensor *deep_forward(DeepNet *net, Tensor *x);                 // (B, sizes[0]) -> (B, sizes[n_layer])
 
 // ------------------------------------------------------------------------------------------------------------
-// 5. The experiment: the same network with and without shortcuts
+// 9. The experiment: the same network with and without shortcuts
 
 typedef enum NetKind { NET_MLP, NET_GPT } NetKind;
 
@@ -532,7 +532,7 @@ bool experiment_draw(const ExperimentConfig *config, const StepDrawing *drawing,
                      Error *error);
 
 // ------------------------------------------------------------------------------------------------------------
-// 6. Figures: what is read of an experiment, over its seeds
+// 10. Figures: what is read of an experiment, over its seeds
 
 // What is read of each layer.
 typedef enum LayerFigure {
@@ -580,7 +580,7 @@ bool sweep_run(const ExperimentConfig *config, const int *depths, int n_depths, 
 void sweep_free(Sweep *sweep);
 
 // ------------------------------------------------------------------------------------------------------------
-// 7. Pictures, by gnuplot and Graphviz
+// 11. Pictures, by gnuplot and Graphviz
 
 // Writes a picture of the experiment to path, whose ending says what: .png, .svg, .pdf, or .gp for the gnuplot script itself
 // with its data in it. sweep may be NULL. Written beside and renamed, so that there is a whole picture or none.
@@ -639,7 +639,7 @@ extern const char experiment_csv_header[];         // its first line
 bool measurement_csv(const ExperimentConfig *config, const Measurement *measurement, FILE *out);   // and the rows of one measurement
 
 // ------------------------------------------------------------------------------------------------------------
-// 8. Training
+// 12. Training
 //
 //      Dataset --> ids, targets (B, T) --gpt_forward--> logits (B, T, V) --cross_entropy--> loss --backward--> gradients
 //         ^                                                                                                      |
@@ -739,9 +739,9 @@ typedef struct Trainer {
 Trainer *trainer_create(TrainSetup setup, GPT *gpt, Dataset *data, Error *error);
 void trainer_free(Trainer *trainer);
 
-// One step: all of row but val_loss, tokens_per_s and ms. flow, if not NULL, is what reached each layer, before clipping (with
-// accumulate > 1 the activations' are those of the last batch, with recompute nothing inside a block is seen); the caller frees it with gradflow_free. False and an error, and
-// the weights as they were, if loss or gradient is not finite.
+// Makes one step, and fills in row but for val_loss, tokens_per_s and ms. flow, if not NULL, gets what reached each layer, before
+// clipping (with accumulate > 1 activations are those of the last batch, with recompute nothing inside a block is seen); the caller
+// frees it with gradflow_free. False and an error, and the weights as they were, if loss or gradient is not finite.
 bool trainer_step(Trainer *trainer, GradFlow *flow, TrainRow *row, Error *error);
 
 // Mean loss over eval_batches batches that lie evenly in a split, without dropout; of a fixed batch, that one's. Draws nothing.
@@ -749,7 +749,7 @@ double trainer_evaluate(Trainer *trainer, DatasetSplit split);
 
 // What happened to each parameter in the last step: counts by FlowReach, and the name of the first that was not reached.
 typedef struct TrainAudit {
-    int count[4];
+    int count[FLOW_REACH_COUNT];
     char lost[NAME_TEXT];                          // "" if all were reached
     FlowReach how;                                 // what became of that one
 } TrainAudit;
@@ -804,14 +804,13 @@ bool train_run(Trainer *trainer, const char *folder, const TrainWatcher *watcher
 // can't be drawn, as without gnuplot.
 bool train_draw(const Trainer *trainer, const char *folder, Error *error);
 
-// The curve of a training run: training and validation loss against step, of n >= 1 rows of its log. what is said
-// below it, before is its
-// validation loss at step 0, NaN if that was not measured. To a file, and for the terminal as above.
+// The curve of a training run: training and validation loss against step, of n >= 1 rows of its log. what is said below it; before
+// is the validation loss at step 0, NaN if that was not measured. To a file, and for the terminal as above.
 bool plot_loss(const TrainRow *rows, int n, double before, const char *what, const char *path, Error *error);
 char *plot_loss_terminal(const TrainRow *rows, int n, double before, int columns, Error *error);
 
 // ------------------------------------------------------------------------------------------------------------
-// 9. Speed: how near what is computed comes to what this machine can do
+// 13. Speed: how near what is computed comes to what this machine can do
 
 // What a case is held against.
 typedef enum BenchLimit {
@@ -878,7 +877,7 @@ bool bench_precision(double *times, Error *error);
 double bench_fraction(const BenchCase *which, const BenchFigures *figures, const BenchPeaks *peaks);
 
 // ------------------------------------------------------------------------------------------------------------
-// Gradient checks of everything: the table of operations, the modules, and Block, GPT and DeepNet in their variants.
+// 14. Gradient checks of everything: the table of operations, the modules, and Block, GPT and DeepNet in their variants.
 void gradcheck_all(GradCheckReport *report, void *context);
 
 #endif

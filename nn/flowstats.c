@@ -39,6 +39,14 @@ FlowStats flow_stats(const Real *values, size_t n)
     };
 }
 
+FlowReach flow_reach(FlowStats stats)
+{
+    if (!isfinite(stats.l2)) {
+        return FLOW_NAN;
+    }
+    return stats.max_abs == 0 ? FLOW_ALL_ZERO : FLOW_REACHED;
+}
+
 // The mean of u_i . u_j over all pairs i != j of T unit vectors is (|sum u|^2 - T) / (T (T - 1)): no pair has to be formed.
 static double sequence_cosine(const Real *x, size_t T, size_t C, double *sum)
 {

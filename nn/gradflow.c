@@ -2,7 +2,6 @@
 
 #include "nn/gradwatch.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,7 @@ static const char *const KIND_NAMES[FLOW_KIND_COUNT] = {
     [FLOW_BLOCK_GRAD] = "block_grad",
 };
 
-static const char *const REACH_NAMES[] = {
+static const char *const REACH_NAMES[FLOW_REACH_COUNT] = {
     [FLOW_REACHED] = "reached",
     [FLOW_ALL_ZERO] = "all zero",
     [FLOW_NAN] = "not finite",
@@ -93,8 +92,8 @@ static FlowRow *add_row(GradFlow *flow, FlowKind kind, const char *scope, const 
 
 static int compare_pointers(const void *a, const void *b)
 {
-    const Tensor *first = *(const Tensor *const *)a;
-    const Tensor *second = *(const Tensor *const *)b;
+    uintptr_t first = (uintptr_t)*(const Tensor *const *)a;
+    uintptr_t second = (uintptr_t)*(const Tensor *const *)b;
     return (first > second) - (first < second);
 }
 
@@ -127,13 +126,7 @@ static Reached reached_leaves(const GradFlowWatch *watch)
 static FlowReach reach_of(const Reached *reached, const Tensor *parameter, FlowStats stats)
 {
     const void *found = bsearch(&parameter, reached->leaves, reached->n, sizeof(Tensor *), compare_pointers);
-    if (found == NULL || parameter->grad == NULL) {
-        return FLOW_NEVER;
-    }
-    if (!isfinite(stats.l2) || !isfinite(stats.max_abs)) {
-        return FLOW_NAN;
-    }
-    return stats.max_abs == 0 ? FLOW_ALL_ZERO : FLOW_REACHED;
+    return found == NULL || parameter->grad == NULL ? FLOW_NEVER : flow_reach(stats);
 }
 
 static void read_parts(GradFlow *flow, const Module *module, const Tensor *parameter, FlowKind kind, FlowReach reach)

@@ -20,7 +20,7 @@
 // few) and is freed with its whole tree by module_free. A module must not move in memory once it is part of a tree.
 // The values of the parameters are set afterwards by module_initialize, in the order of the tree.
 //
-// Read from top to bottom: 1 the tree, 2 the kinds of modules, 3 initialisation, 4 optimizers, 5 gradient flow.
+// Read from top to bottom: 1 the tree, 2 the kinds of modules, 3 initialisation, 4 optimizers, 5 gradient flow, 6 gradient checks.
 
 #ifndef GPTAPE_NN_H
 #define GPTAPE_NN_H
@@ -59,7 +59,7 @@ Tensor *module_add_parameter(Module *module, const char *label, Shape shape);  /
 void module_free(Module *root);                    // frees names and parameters of the whole tree, not the structs
 void module_train(Module *root, bool training);
 Module *module_next(const Module *root, const Module *module);                 // walks the tree, parents first; NULL at its end
-void module_zero_grad(Module *root);            // tensor_zero_grad of every parameter: each grad is NULL then
+void module_zero_grad(Module *root);               // tensor_zero_grad of every parameter: each grad is NULL then
 
 // All parameters of a tree in tree order. One that is shared (a tied head) is listed once, by identity.
 typedef struct ParameterList {
@@ -185,10 +185,10 @@ Tensor *feedforward_forward(FeedForward *feedforward, Tensor *x);
 // ------------------------------------------------------------------------------------------------------------
 // 3. Initialisation
 
-// U: uniform in plus or minus; N: normal with mean 0 and standard deviation. LayerNorm always starts at weight 1, bias 0.
+// U(a): uniform between -a and a. N(s): normal with mean 0 and standard deviation s. LayerNorm always starts at weight 1, bias 0.
 typedef enum InitScheme {
     INIT_TORCH,            // PyTorch's defaults: Linear weight and bias U(1/sqrt(n_in)), Embedding N(1)
-    INIT_GPT2,             // N(0.02) everywhere, biases 0, residual projections N(0.02 / sqrt(2 n_layer))
+    INIT_GPT2,             // N(0.02) everywhere, biases 0, residual projections N(0.02 / sqrt(2 n_layer))   (Radford et al. 2019)
     INIT_XAVIER,           // Linear U(sqrt(6 / (n_in + n_out))), biases 0, Embedding N(1)   (Glorot and Bengio 2010)
     INIT_KAIMING,          // Linear N(sqrt(2 / n_in)), biases 0, Embedding N(1)             (He et al. 2015)
     INIT_COUNT
@@ -221,7 +221,8 @@ typedef struct AdamWConfig {
 
 #define ADAMW_DEFAULTS ((AdamWConfig){.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01})
 
-// Decoupled weight decay (Loshchilov and Hutter 2019). torch: optim.AdamW with weight_decay 0 for parameters of 1 dimension
+// Adam (Kingma and Ba 2015) with decoupled weight decay (Loshchilov and Hutter 2019). torch: optim.AdamW, with weight_decay 0 for
+// parameters of 1 dimension
 typedef struct AdamW {
     AdamWConfig config;
     const ParameterList *parameters;
@@ -282,10 +283,12 @@ typedef enum FlowReach {
     FLOW_REACHED,                  // a gradient arrived, finite and not all zero
     FLOW_ALL_ZERO,                 // a gradient arrived, and it is 0 everywhere
     FLOW_NAN,                      // it holds a NaN or an infinity
-    FLOW_NEVER                     // the loss does not depend on it: the graph is severed
+    FLOW_NEVER,                    // the loss does not depend on it: the graph is severed
+    FLOW_REACH_COUNT
 } FlowReach;
 
 const char *flow_reach_name(FlowReach reach);      // "never on the tape"
+FlowReach flow_reach(FlowStats stats);             // of a gradient that arrived, by its statistics
 
 typedef struct FlowRow {
     int layer;                                     // the first number in its name; -1 before the first layer, n_layer after the last
@@ -303,7 +306,7 @@ typedef struct GradFlow {
     int capacity;
     int n_layer;
     int n_shortcuts;                               // shortcuts taken, counted on the tape
-    int reach_count[4];                            // parameters by FlowReach
+    int reach_count[FLOW_REACH_COUNT];             // parameters by FlowReach
 } GradFlow;
 
 // One measurement: gradflow_watch after forward (asks the tape to keep named intermediates' gradients and to split what
@@ -316,7 +319,7 @@ const FlowRow *gradflow_find(const GradFlow *flow, FlowKind kind, const char *na
 void gradflow_free(GradFlow *flow);
 
 // ------------------------------------------------------------------------------------------------------------
-// Gradient checks of Linear, LayerNorm, Embedding, Attention (both ways) and FeedForward; see gradcheck_ops.
+// 6. Gradient checks of Linear, LayerNorm, Embedding, Attention (both ways) and FeedForward; see gradcheck_ops.
 void gradcheck_modules(GradCheckReport *report, void *context);
 
 #endif

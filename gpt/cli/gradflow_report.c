@@ -183,7 +183,7 @@ static void print_layers(const Experiment *experiment, int step)
 typedef struct Audit {
     int networks;
     int dead;                                      // networks in which nothing was reached
-    int count[4];                                  // by FlowReach
+    int count[FLOW_REACH_COUNT];                   // by FlowReach
     int total;
 } Audit;
 
@@ -197,7 +197,7 @@ static Audit audit_arm(const Experiment *experiment, bool shortcut)
         }
         audit.networks++;
         audit.dead += measurement->flow.reach_count[FLOW_REACHED] == 0;
-        for (int reach = 0; reach < 4; reach++) {
+        for (int reach = 0; reach < FLOW_REACH_COUNT; reach++) {
             audit.count[reach] += measurement->flow.reach_count[reach];
             audit.total += measurement->flow.reach_count[reach];
         }
@@ -213,7 +213,7 @@ static void print_audit(Audit audit)
         return;
     }
     printf("of %d parameter tensors %d reached", audit.total, audit.count[FLOW_REACHED]);
-    for (int reach = FLOW_ALL_ZERO; reach <= FLOW_NEVER; reach++) {
+    for (int reach = FLOW_ALL_ZERO; reach < FLOW_REACH_COUNT; reach++) {
         if (audit.count[reach] > 0) {
             printf(", %d %s", audit.count[reach], flow_reach_name((FlowReach)reach));
         }
@@ -307,7 +307,7 @@ static const char *const FIGURE_KEYS[FIGURE_COUNT] = {
     [FIGURE_BLOCK] = "block_grad",
 };
 
-static const char *const REACH_KEYS[] = {
+static const char *const REACH_KEYS[FLOW_REACH_COUNT] = {
     [FLOW_REACHED] = "reached",
     [FLOW_ALL_ZERO] = "all_zero",
     [FLOW_NAN] = "not_finite",
@@ -333,7 +333,7 @@ static cJSON *run_json(const Measurement *measurement, int n_layer)
     json_add_count(json, "step", measurement->step);
     json_add_number(json, "loss", measurement->loss);
     json_add_count(json, "shortcuts", measurement->flow.n_shortcuts);
-    for (int reach = 0; reach < 4; reach++) {
+    for (int reach = 0; reach < FLOW_REACH_COUNT; reach++) {
         json_add_count(json, REACH_KEYS[reach], measurement->flow.reach_count[reach]);
     }
     cJSON *layers = cJSON_AddArrayToObject(json, "layers");

@@ -178,11 +178,7 @@ static FlowReach parameter_reach(const Tensor *parameter)
     if (parameter->grad == NULL) {
         return FLOW_NEVER;
     }
-    FlowStats stats = flow_stats(parameter->grad, tensor_count(parameter));
-    if (!isfinite(stats.l2)) {
-        return FLOW_NAN;
-    }
-    return stats.max_abs == 0 ? FLOW_ALL_ZERO : FLOW_REACHED;
+    return flow_reach(flow_stats(parameter->grad, tensor_count(parameter)));
 }
 
 TrainAudit trainer_audit(const Trainer *trainer)
