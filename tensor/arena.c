@@ -55,7 +55,7 @@ static size_t round_up(size_t bytes)
     return (at_least + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-// The power of two below or at size, 0 for ALIGNMENT.
+// How often size / ALIGNMENT can be halved: each class begins at twice the size of the one before.
 static int size_class(size_t size)
 {
     int i = 63 - __builtin_clzll((unsigned long long)(size / ALIGNMENT));
@@ -141,7 +141,7 @@ static void *take_same(Arena *arena, size_t size)
     return NULL;
 }
 
-// The front of one that is many times as large, as the gradient of the logits is, which nothing else in the pass is as large as.
+// The front of one that is much larger, such as the gradient of the logits leaves: nothing else in a pass needs as much.
 static void *take_front(Arena *arena, size_t size)
 {
     int smallest = size_class(size) + MUCH_LARGER;

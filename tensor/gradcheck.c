@@ -45,7 +45,8 @@ static double sum_at(const GradCheck *check, Real *value, Real moved)
     return sum;
 }
 
-// The step actually taken is what x + h rounds to, minus x; with h a power of two times few digits it is h.
+// The step that is taken is what x + h rounds to, minus x. It differs from h by no more than eps |x| / 2, which costs the quotient
+// as many digits as s's own rounding.
 static double difference_quotient(const GradCheck *check, Real *value, double h)
 {
     Real x = *value;

@@ -76,7 +76,7 @@ void random_uniform(Random *random, Real *out, size_t n, double low, double high
     }
 }
 
-// The Box-Muller transform in double: two uniforms make two normals, of which one waits for the next call.
+// The Box-Muller transform (Box and Muller 1958) in double: two uniforms make two normals, of which one waits for the next call.
 static double random_normal_single(Random *random)
 {
     if (random->has_normal) {

@@ -150,7 +150,7 @@ Tensor *tensor_parameter(const char *scope, const char *label, Shape shape);
 void tensor_free(Tensor *parameter);
 
 // Leaves on the current tape, which owns them. They want no gradient until tensor_require_grad says so.
-Tensor *tensor_full(Shape shape, double value, Where where);
+Tensor *tensor_full(Shape shape, double value, Where where);                   // tensor_zeros(shape): the same with 0
 Tensor *tensor_from(const float *values, Shape shape, Where where);            // copies shape_count(shape) values
 Tensor *tensor_rand(Random *random, Shape shape, Where where);                 // torch.rand: uniform in [0, 1)
 Tensor *tensor_randn(Random *random, Shape shape, Where where);                // torch.randn: normal, mean 0, std 1
@@ -410,8 +410,8 @@ void gradcheck_ops(GradCheckReport *report, void *context);
 
 const char *kernels_name(void);                    // "plain" or "fast"
 bool kernels_choose(const char *name);             // false if there is no such set in this build
-bool kernels_have_onednn(void);
-void kernels_set_threads(int threads);             // of the fast kernels; the plain ones run on one
+bool kernels_have_onednn(void);                    // was this build made with oneDNN?
+void kernels_set_threads(int threads);             // of the fast kernels, 1 or more; the plain ones run on one
 int kernels_threads(void);                         // how many those use; 1 with the plain kernels
 
 // What large matrix products take in. Everything is kept in float32 all the same: weights, gradients, the products' results.

@@ -267,7 +267,7 @@ static const OpCase gelu_cases[] = {
 const Op op_gelu = {.name = "gelu", .backward = gelu_backward, OP_CASES(gelu_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
-// y = x P(x), P(x) = (1 + erf(x / sqrt 2)) / 2, the probability that a standard normal is below x
+// y = x P(x), P(x) = (1 + erf(x / sqrt 2)) / 2, the probability that a standard normal is below x (Hendrycks and Gimpel 2016)
 // dy/dx = P(x) + x p(x), p(x) = exp(-x^2 / 2) / sqrt(2 pi)
 
 static Real normal_below(Real x)

@@ -13,7 +13,7 @@
 #define ROUND_SHIFT_BITS 0x4B400000u
 
 #define LOG2_E 1.44269504f
-#define LN_2_HIGH 0.693359375f                     // 10 bits: n times it is exact
+#define LN_2_HIGH 0.693359375f                     // 355 / 512, 9 bits: n times it is exact
 #define LN_2_LOW (-2.12194440e-4f)                 // the rest of ln 2
 
 static inline float nearest_whole(float x)
@@ -33,7 +33,7 @@ static inline float power_of_two(float n)
     return power;
 }
 
-// e^r - 1 by its series; for |r| <= ln 2 / 2 the first term left out, r^8 / 8!, is below 6e-9 of it.
+// e^r - 1 by its series; for |r| <= ln 2 / 2 the first term left out, r^8 / 8!, is below 6e-9.
 static inline float exp_minus_1_series(float r)
 {
     float tail = 1.0f / 720 + r * (1.0f / 5040);

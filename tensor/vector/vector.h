@@ -152,9 +152,9 @@ typedef struct VectorLoops {
     Real (*dot)(const Real *a, const Real *b, size_t n);
     void (*add_rows)(const Real *weights, const Real *rows, size_t n, size_t D, Real *y);           // y (D) += weights (n) rows (n, D)
 
-    // C (M, N) = or += A (M, K) B (K, N), all packed in panels by gemm.c.
+    // What larger products are made of: c (tile_rows, tile_columns) = the product of two panels, packed by kernel_fast_gemm.c.
     int tile_rows, tile_columns;
-    void (*tile)(int K, const Real *a, const Real *b, Real *c);    // c (tile_rows, tile_columns) = the product of two panels
+    void (*tile)(int K, const Real *a, const Real *b, Real *c);
 
     // B = x (rows, columns), or x^T, in panels of tile_columns, the last filled up with 0.
     void (*pack_rows)(const Real *x, size_t ld, size_t rows, size_t columns, Real *panels);
