@@ -1,7 +1,7 @@
 // kernel_fast.c: the engine. Each kernel shares its loop out to the threads; tensor/vector/ has the loops themselves.
 //
 // A loop is shared only where a part is worth waking a thread for, which takes some microseconds: the grains below are the
-// smallest parts, measured so that two threads are never slower than one.
+// smallest parts, measured so that two threads are not slower than one: two need about a microsecond to meet.
 
 #include "tensor/kernel_fast.h"
 
