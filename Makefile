@@ -103,8 +103,9 @@ $(BUILD)/float/%.o: %.c $(BUILD)/flags
 
 $(BUILD)/float/tensor/tape.o: tools/gdb/gptape.py
 
-# Here multiplications and additions may be fused, and how an array lies in memory must not change what is computed.
-VECTOR_FLAGS := -fopenmp-simd -ffp-contract=fast $(if $(findstring clang,$(shell $(CC) --version 2> /dev/null)),,--param=vect-max-peeling-for-alignment=0)
+# Here multiplications and additions may be fused, and how an array lies in memory must not change what is computed. Nobody asks
+# whether an operation raised a flag: only then may gcc do both sides of a condition and choose, without which exp makes no vectors.
+VECTOR_FLAGS := -fopenmp-simd -ffp-contract=fast -fno-trapping-math $(if $(findstring clang,$(shell $(CC) --version 2> /dev/null)),,--param=vect-max-peeling-for-alignment=0)
 $(VECTOR_KINDS:%=$(BUILD)/float/tensor/vector/loops.%.o): $(BUILD)/float/tensor/vector/loops.%.o: tensor/vector/loops.c $(BUILD)/flags
 	$(COMPILE) $(VECTOR_FLAGS) $($*_FLAGS) -DVECTOR_TABLE=vector_$* -DVECTOR_NAME='"$*"'
 

@@ -493,7 +493,17 @@ static void sum_rows(const void *call, size_t start, size_t end)
     for (size_t j = start; !c->accumulate && j < end; j++) {
         sum[j] = 0;
     }
-    for (size_t row = 0; row < c->rows; row++) {
+    size_t row = 0;
+    for (; row + 4 <= c->rows; row += 4) {
+        const float *restrict y_0 = c->x + row * c->columns;
+        const float *restrict y_1 = y_0 + c->columns;
+        const float *restrict y_2 = y_1 + c->columns;
+        const float *restrict y_3 = y_2 + c->columns;
+        for (size_t j = start; j < end; j++) {
+            sum[j] = sum[j] + y_0[j] + y_1[j] + y_2[j] + y_3[j];
+        }
+    }
+    for (; row < c->rows; row++) {
         const float *restrict y = c->x + row * c->columns;
         for (size_t j = start; j < end; j++) {
             sum[j] += y[j];
