@@ -15,7 +15,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { QUERIES = 64, KEYS = 256 };                 // the second is a multiple of the first, and of every tile's width
+enum { QUERIES = 64, KEYS = 256 };                 // the second is a multiple of the first, and of every panel's width
 
 // Rows of a tile of scores are so far apart that those of one product don't all fall on the same places of the first cache.
 enum { SCORES_LD = KEYS + 16 };
@@ -87,7 +87,7 @@ static ScoreTile score_tile(const AttentionSizes *s, const Tile *tile, Real *sco
 
 static size_t filled_up(size_t columns)
 {
-    size_t width = (size_t)vector_loops()->tile_columns;
+    size_t width = vector_loops()->panel_columns;
     return (columns + width - 1) / width * width;
 }
 
@@ -131,7 +131,7 @@ static void to_queries(const AttentionSizes *s, const Tile *tile, const Real *we
     PanelProduct product = {
         .M = tile->rows, .N = s->D, .K = tile->columns,
         .A = weights, .a_row = SCORES_LD, .a_column = 1,
-        .B = b + tile->r * (size_t)vector_loops()->tile_columns, .b_across = s->T, .C = c, .ldc = ldc, .accumulate = add,
+        .B = b + tile->r * vector_loops()->panel_columns, .b_across = s->T, .C = c, .ldc = ldc, .accumulate = add,
         .sees = s->causal ? ROWS_SEE_STEPS : ALL_SEE_ALL, .first = first_seen(tile),
     };
     vector_loops()->panel_product(&product);
@@ -143,7 +143,7 @@ static void to_keys(const AttentionSizes *s, const Tile *tile, const Real *weigh
     PanelProduct product = {
         .M = tile->columns, .N = s->D, .K = tile->rows,
         .A = weights, .a_row = 1, .a_column = SCORES_LD,
-        .B = b + tile->t * (size_t)vector_loops()->tile_columns, .b_across = s->T, .C = c, .ldc = 3 * s->C, .accumulate = add,
+        .B = b + tile->t * vector_loops()->panel_columns, .b_across = s->T, .C = c, .ldc = 3 * s->C, .accumulate = add,
         .sees = s->causal ? STEPS_SEE_ROWS : ALL_SEE_ALL, .first = first_seen(tile),
     };
     vector_loops()->panel_product(&product);

@@ -9,14 +9,9 @@
 #include <string.h>
 
 // ------------------------------------------------------------------------------------------------------------
-// Our own: blocks that stay in the caches, of tiles that stay in the registers (tensor/vector/tile.h)
+// Our own: blocks of B that stay in the caches, times rows of A (tensor/vector/panel.h)
 
-enum {
-    K_BLOCK = 256,
-    N_BLOCK = 256,                                 // a block of B, 256 KB, stays in the second cache
-    M_BLOCK = 96,                                  // a block of A, 96 KB, too
-    TILE_AT_MOST = 12 * 32                         // the largest tile of any kind
-};
+enum { K_BLOCK = 256, N_BLOCK = 256 };             // a block of B, 256 KB, stays in the second cache
 
 typedef struct Product {
     bool transpose_a, transpose_b, accumulate;
@@ -30,90 +25,46 @@ typedef struct Product {
     LoopPart *multiply;                            // makes a part
 } Product;
 
-// Rows m ... m + rows - 1 of op(A), steps k ... k + depth - 1, in panels of as many rows as a tile has; missing rows are 0.
-static void pack_a(const Product *c, int m, int rows, int k, int depth, int panel, Real *to)
-{
-    size_t row_step = c->transpose_a ? 1 : c->lda;
-    size_t column_step = c->transpose_a ? c->lda : 1;
-    for (int i0 = 0; i0 < rows; i0 += panel) {
-        for (int p = 0; p < depth; p++) {
-            for (int i = i0; i < i0 + panel; i++) {
-                size_t at = (size_t)(m + i) * row_step + (size_t)(k + p) * column_step;
-                *to = i < rows ? c->A[at] : 0;
-                to++;
-            }
-        }
-    }
-}
-
-static void pack_b(const Product *c, int n, int columns, int k, int depth, int panel, Real *to)
-{
-    size_t row_step = c->transpose_b ? 1 : c->ldb;
-    size_t column_step = c->transpose_b ? c->ldb : 1;
-    for (int j0 = 0; j0 < columns; j0 += panel) {
-        for (int p = 0; p < depth; p++) {
-            for (int j = j0; j < j0 + panel; j++) {
-                size_t at = (size_t)(k + p) * row_step + (size_t)(n + j) * column_step;
-                *to = j < columns ? c->B[at] : 0;
-                to++;
-            }
-        }
-    }
-}
-
-// Adds a tile to C, or stores it, at (m, n): the part of it that C has.
-static void put_tile(const Product *c, int m, int n, int rows, int columns, int tile_columns, bool add, const Real *tile)
-{
-    for (int i = 0; i < rows; i++) {
-        Real *row = c->C + (size_t)(m + i) * c->ldc + (size_t)n;
-        for (int j = 0; j < columns; j++) {
-            Real before = add ? row[j] : 0;
-            row[j] = before + tile[i * tile_columns + j];
-        }
-    }
-}
-
 static int at_most(int value, int limit)
 {
     return value < limit ? value : limit;
 }
 
-// Block (m, n) of C: the product of a packed block of A and one of B.
-static void multiply_block(const Product *c, int m, int rows, int n, int columns, int depth, bool add, const Real *a,
-                           const Real *b)
+// Steps k ... k + depth - 1 of op(B), columns n ... n + columns - 1.
+static void pack_block(const Product *c, int n, int columns, int k, int depth, Real *panels)
 {
-    const VectorLoops *loops = vector_loops();
-    for (int j = 0; j < columns; j += loops->tile_columns) {
-        for (int i = 0; i < rows; i += loops->tile_rows) {
-            Real tile[TILE_AT_MOST];
-            loops->tile(depth, a + (size_t)i * (size_t)depth, b + (size_t)j * (size_t)depth, tile);
-            put_tile(c, m + i, n + j, at_most(rows - i, loops->tile_rows), at_most(columns - j, loops->tile_columns),
-                     loops->tile_columns, add, tile);
-        }
+    if (c->transpose_b) {
+        const Real *block = c->B + (size_t)n * c->ldb + (size_t)k;
+        vector_loops()->pack_columns(block, c->ldb, (size_t)columns, (size_t)depth, panels);
+    } else {
+        const Real *block = c->B + (size_t)k * c->ldb + (size_t)n;
+        vector_loops()->pack_rows(block, c->ldb, (size_t)depth, (size_t)columns, panels);
     }
 }
 
 static void multiply_part(const void *call, size_t start, size_t end)
 {
     const Product *c = call;
-    const VectorLoops *loops = vector_loops();
-    int m_start = c->by_rows ? (int)start : 0;
+    int m = c->by_rows ? (int)start : 0;
     int m_end = c->by_rows ? (int)end : c->M;
     int n_start = c->by_rows ? 0 : (int)start;
     int n_end = c->by_rows ? c->N : (int)end;
-    _Alignas(64) Real a[(M_BLOCK + 12) * K_BLOCK];
-    _Alignas(64) Real b[(N_BLOCK + 32) * K_BLOCK];
+    size_t a_row = c->transpose_a ? 1 : c->lda;
+    size_t a_column = c->transpose_a ? c->lda : 1;
+    _Alignas(64) Real panels[N_BLOCK * K_BLOCK];
 
     for (int n = n_start; n < n_end; n += N_BLOCK) {
         int columns = at_most(n_end - n, N_BLOCK);
         for (int k = 0; k < c->K; k += K_BLOCK) {
             int depth = at_most(c->K - k, K_BLOCK);
-            pack_b(c, n, columns, k, depth, loops->tile_columns, b);
-            for (int m = m_start; m < m_end; m += M_BLOCK) {
-                int rows = at_most(m_end - m, M_BLOCK);
-                pack_a(c, m, rows, k, depth, loops->tile_rows, a);
-                multiply_block(c, m, rows, n, columns, depth, c->accumulate || k > 0, a, b);
-            }
+            pack_block(c, n, columns, k, depth, panels);
+            PanelProduct product = {
+                .M = (size_t)(m_end - m), .N = (size_t)columns, .K = (size_t)depth,
+                .A = c->A + (size_t)m * a_row + (size_t)k * a_column, .a_row = a_row, .a_column = a_column,
+                .B = panels, .b_across = (size_t)depth,
+                .C = c->C + (size_t)m * c->ldc + (size_t)n, .ldc = c->ldc, .accumulate = c->accumulate || k > 0,
+            };
+            vector_loops()->panel_product(&product);
         }
     }
 }

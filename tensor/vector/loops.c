@@ -5,8 +5,6 @@
 #include "tensor/vector/vector.h"
 
 #include "tensor/vector/math.h"
-#include "tensor/vector/tile.h"
-
 #include "tensor/vector/panel.h"
 
 #include <math.h>
@@ -534,9 +532,7 @@ const VectorLoops VECTOR_TABLE = {
     .dot = dot,
     .add_rows = add_rows,
     .matvec = matvec,
-    .tile_rows = TILE_ROWS,
-    .tile_columns = TILE_COLUMNS,
-    .tile = tile_product,
+    .panel_columns = TILE_COLUMNS,
     .pack_rows = pack_rows,
     .pack_columns = pack_columns,
     .panel_product = panel_product,

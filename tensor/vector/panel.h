@@ -1,13 +1,32 @@
-// panel.h: products of matrices that are small enough for the caches, such as attention's. For loops.c.
+// panel.h: the product that every product of ours is made of (Goto and van de Geijn 2008). For loops.c.
 //
-// As in tile.h a tile of C stays in registers. What differs: only B is packed, in panels; A is read where it is, and rows of C
-// may leave out steps along K. A step that is left out is not multiplied by 0: it is not done, as 0 times a NaN or an infinity
-// is not 0, and what a position does not see must not reach it.
+// A tile of C, TILE_ROWS by TILE_COLUMNS values, stays in registers. Each step along K multiplies a column of A's rows by a row of B's
+// columns and adds that to the tile: for every two vectors loaded there are two multiplications a row, and the memory can
+// keep up. B is packed first: a panel holds TILE_COLUMNS columns of it, row after row, so that what a step needs lies together.
+// A is read where it is.
+//
+// Rows of C may leave out steps along K, as attention does with what is masked. Such a step is not multiplied by 0: it is not
+// done, as 0 times a NaN or an infinity is not 0, and what a position does not see must not reach it.
 
 #ifndef GPTAPE_VECTOR_PANEL_H
 #define GPTAPE_VECTOR_PANEL_H
 
 #include <stddef.h>
+
+// The registers of a kind: 32 of 16 floats (AVX-512), 16 of 8 (AVX2), 16 of 4. Two vectors wide, the tile takes 2 TILE_ROWS.
+#if defined __AVX512F__
+enum { LANES = 16, TILE_ROWS = 12, TILE_COLUMNS = 2 * LANES };
+#elif defined __AVX2__
+enum { LANES = 8, TILE_ROWS = 6, TILE_COLUMNS = 2 * LANES };
+#else
+enum { LANES = 4, TILE_ROWS = 6, TILE_COLUMNS = 2 * LANES };
+#endif
+
+typedef float Lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
+typedef float Four __attribute__((vector_size(4 * sizeof(float)), aligned(4), may_alias));
+
+// ------------------------------------------------------------------------------------------------------------
+// Packing
 
 // A panel of B, row by row: `width` values of the TILE_COLUMNS that it has, the others 0.
 static inline void pack_panel(const float *restrict x, size_t rows, size_t row_step, size_t width, size_t column_step,
@@ -34,16 +53,38 @@ static void pack_rows(const float *restrict x, size_t ld, size_t rows, size_t co
     }
 }
 
+// Four values of each of four rows, as columns.
+static inline void transpose_four(const float *restrict x, size_t row_step, float *restrict to)
+{
+    Four rows[4];
+    for (size_t i = 0; i < 4; i++) {
+        rows[i] = *(const Four *)(x + i * row_step);
+    }
+    for (int i = 0; i < 4; i++) {
+        Four column = {rows[0][i], rows[1][i], rows[2][i], rows[3][i]};
+        *(Four *)(to + i * TILE_COLUMNS) = column;
+    }
+}
+
 static void pack_columns(const float *restrict x, size_t ld, size_t rows, size_t columns, float *restrict panels)
 {
+    size_t fours = columns / 4 * 4;
     size_t j = 0;
     for (; j + TILE_COLUMNS <= rows; j += TILE_COLUMNS) {
-        pack_panel(x + j * ld, columns, 1, TILE_COLUMNS, ld, panels + j * columns);
+        for (size_t p = 0; p < fours; p += 4) {
+            for (size_t k = 0; k < TILE_COLUMNS; k += 4) {
+                transpose_four(x + (j + k) * ld + p, ld, panels + j * columns + p * TILE_COLUMNS + k);
+            }
+        }
+        pack_panel(x + j * ld + fours, columns - fours, 1, TILE_COLUMNS, ld, panels + j * columns + fours * TILE_COLUMNS);
     }
     if (j < rows) {
         pack_panel(x + j * ld, columns, 1, rows - j, ld, panels + j * columns);
     }
 }
+
+// ------------------------------------------------------------------------------------------------------------
+// Multiplying
 
 typedef struct PanelRow {
     Lanes left, right;
@@ -126,8 +167,9 @@ static inline __attribute__((always_inline)) void panel_tile(const PanelProduct 
     }
 }
 
-static inline __attribute__((always_inline)) void panel_columns(const PanelProduct *c, const int rows, const PanelSees sees,
-                                                                size_t i)
+// All columns of some rows: these rows of A stay in the first cache meanwhile, and B comes from the second, panel by panel.
+static inline __attribute__((always_inline)) void panel_row_block(const PanelProduct *c, const int rows, const PanelSees sees,
+                                                                  size_t i)
 {
     size_t end = c->N;
     if (sees == ROWS_SEE_COLUMNS && c->first + i + (size_t)rows - 1 < end) {
@@ -142,13 +184,13 @@ static inline __attribute__((always_inline)) void panel_rows(const PanelProduct 
 {
     size_t i = 0;
     for (; i + TILE_ROWS <= c->M; i += TILE_ROWS) {
-        panel_columns(c, TILE_ROWS, sees, i);
+        panel_row_block(c, TILE_ROWS, sees, i);
     }
     for (; i + 4 <= c->M; i += 4) {
-        panel_columns(c, 4, sees, i);
+        panel_row_block(c, 4, sees, i);
     }
     for (; i < c->M; i++) {
-        panel_columns(c, 1, sees, i);
+        panel_row_block(c, 1, sees, i);
     }
 }
 

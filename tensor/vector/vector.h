@@ -102,7 +102,7 @@ typedef enum PanelSees {
     STEPS_SEE_ROWS
 } PanelSees;
 
-// C (M, N) = or += op(A) B. B is packed in panels of tile_columns columns, in which the rows lie one after the other.
+// C (M, N) = or += op(A) B. B is packed in panels of panel_columns columns, in which the rows lie one after the other.
 typedef struct PanelProduct {
     size_t M, N, K;
     const Real *A;                                 // op(A)(i, p) = A[i a_row + p a_column]
@@ -152,11 +152,8 @@ typedef struct VectorLoops {
     Real (*dot)(const Real *a, const Real *b, size_t n);
     void (*add_rows)(const Real *weights, const Real *rows, size_t n, size_t D, Real *y);           // y (D) += weights (n) rows (n, D)
 
-    // What larger products are made of: c (tile_rows, tile_columns) = the product of two panels, packed by kernel_fast_gemm.c.
-    int tile_rows, tile_columns;
-    void (*tile)(int K, const Real *a, const Real *b, Real *c);
-
-    // B = x (rows, columns), or x^T, in panels of tile_columns, the last filled up with 0.
+    // Products of matrices. pack_rows makes panels of B = x (rows, columns), pack_columns of B = x^T; the last is filled up with 0.
+    size_t panel_columns;
     void (*pack_rows)(const Real *x, size_t ld, size_t rows, size_t columns, Real *panels);
     void (*pack_columns)(const Real *x, size_t ld, size_t rows, size_t columns, Real *panels);
     void (*panel_product)(const PanelProduct *p);
