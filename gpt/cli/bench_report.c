@@ -76,6 +76,11 @@ static void print_peaks(const BenchPeaks *peaks)
     }
 }
 
+static int ms_decimals(double ms)
+{
+    return ms < 1 ? 4 : ms < 100 ? 2 : 0;
+}
+
 // Empty where there is no figure: 0 or NaN.
 static void figure_cell(Table *table, double figure, int decimals)
 {
@@ -89,7 +94,7 @@ static void figure_cell(Table *table, double figure, int decimals)
 static void case_row(Table *table, const BenchRow *row, const BenchPeaks *peaks)
 {
     const BenchFigures *figures = &row->figures;
-    int decimals = figures->ms.median < 1 ? 4 : figures->ms.median < 100 ? 2 : 0;
+    int decimals = ms_decimals(figures->ms.median);
     char tokens[NUMBER_TEXT];
 
     table_cell(table, "%s", row->which->name);
@@ -132,9 +137,10 @@ static void print_meaning(const BenchReport *report)
                    a_second((double)report->n_text, &row->figures) / MEGA);
         }
         if (row->figures.f32_ms.n > 0) {
+            double bf16 = row->figures.ms.median;
             double f32 = row->figures.f32_ms.median;
-            printf("%s: %.3g ms with products in bf16, %.3g ms in float32: bf16 takes %.2f times as long.\n",
-                   row->which->name, row->figures.ms.median, f32, row->figures.ms.median / f32);
+            printf("%s: %.*f ms with products in bf16, %.*f ms in float32: bf16 takes %.2f times as long.\n", row->which->name,
+                   ms_decimals(bf16), bf16, ms_decimals(f32), f32, bf16 / f32);
         }
         if (row->which->limit == BENCH_KERNEL) {
             printf("%s: %.2f microseconds an operation, forward and back, beyond what its loops take.\n", row->which->name,
