@@ -27,7 +27,7 @@ static inline GPTConfig small_config(void)
     };
 }
 
-enum { VARIANTS = 24 };
+enum { GPT_VARIANTS = 24 };
 
 // Every switch in each of its positions, and not always together with the same others.
 static inline GPTConfig variant_config(int i)
@@ -37,7 +37,7 @@ static inline GPTConfig variant_config(int i)
     config.shortcut = i / 2 % 2 == 0;
     config.qkv_bias = i / 3 % 2 == 0;
     config.tied = i / 5 % 2 == 0;
-    config.activation = (Activation)(i % ACTIVATION_COUNT);
+    config.activation = (Activation)((i + i / ACTIVATION_COUNT) % ACTIVATION_COUNT);
     config.init = (InitScheme)(i / 4 % INIT_COUNT);
     config.n_head = i % 4 == 3 ? 1 : i % 4 == 2 ? 16 : 2;
     return config;

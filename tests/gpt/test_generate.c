@@ -786,12 +786,12 @@ int main(void)
     tcase_add_test(greedy, a_steady_token_asks_the_system_for_nothing);
 
     TCase *cache = case_with_tape(suite, "with a cache");
-    tcase_add_loop_test(cache, the_cache_changes_no_token, 0, VARIANTS);
-    tcase_add_loop_test(cache, pieces_have_the_logits_of_the_whole, 0, VARIANTS);
-    tcase_add_loop_test(cache, the_last_logits_alone_are_the_last_of_all, 0, VARIANTS);
+    tcase_add_loop_test(cache, the_cache_changes_no_token, 0, GPT_VARIANTS);
+    tcase_add_loop_test(cache, pieces_have_the_logits_of_the_whole, 0, GPT_VARIANTS);
+    tcase_add_loop_test(cache, the_last_logits_alone_are_the_last_of_all, 0, GPT_VARIANTS);
     tcase_add_test(cache, the_cache_holds_what_was_shown_and_is_given_back);
     tcase_add_test(cache, mistakes_with_a_cache_are_told);
-    tcase_add_loop_test(cache, no_more_memory_is_used_than_foretold, 0, VARIANTS);
+    tcase_add_loop_test(cache, no_more_memory_is_used_than_foretold, 0, GPT_VARIANTS);
 
     TCase *end = case_with_tape(suite, "the end");
     tcase_add_test(end, nothing_comes_after_the_stop_id);

@@ -294,7 +294,7 @@ int main(void)
     Suite *suite = suite_create("samples");
 
     TCase *same = case_with_tape(suite, "side by side as one by one");
-    tcase_add_loop_test(same, each_sample_is_what_it_is_alone, 0, VARIANTS);
+    tcase_add_loop_test(same, each_sample_is_what_it_is_alone, 0, GPT_VARIANTS);
     tcase_add_test(same, one_that_ends_lets_the_others_go_on);
     tcase_add_test(same, random_is_left_behind_all_samples);
 
@@ -302,8 +302,8 @@ int main(void)
     tcase_add_loop_test(listening, each_token_is_told_with_its_sample, 0, 2);
 
     TCase *cache = case_with_tape(suite, "the cache");
-    tcase_add_loop_test(cache, selected_rows_go_on_from_what_they_were, 0, VARIANTS);
-    tcase_add_loop_test(cache, no_more_memory_is_used_than_foretold, 0, VARIANTS);
+    tcase_add_loop_test(cache, selected_rows_go_on_from_what_they_were, 0, GPT_VARIANTS);
+    tcase_add_loop_test(cache, no_more_memory_is_used_than_foretold, 0, GPT_VARIANTS);
     tcase_add_test(cache, as_many_are_made_at_once_as_there_is_reason_for);
 
     TCase *impossible = case_with_tape(suite, "what can't be");
