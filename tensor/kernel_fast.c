@@ -97,6 +97,7 @@ void *scratch_of(Scratch *scratch, size_t bytes, const char *what)
 {
     if (bytes > scratch->bytes) {
         free(scratch->memory);
+        *scratch = (Scratch){NULL, 0};             // if memory is refused, the handler may leave by longjmp
         scratch->memory = memory_allocate(bytes, what);
         scratch->bytes = bytes;
     }

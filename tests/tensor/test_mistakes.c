@@ -1,5 +1,6 @@
 // test_mistakes.c: each programming mistake is told in one line that says what was wrong, with which shapes, and where.
 
+#include "tensor/kernel_fast.h"
 #include "tensor/tensor.h"
 #include "tests/support/capture.h"
 #include "tests/support/mistake.h"
@@ -616,6 +617,26 @@ START_TEST(refused_memory_is_told_to_the_handler)
 }
 END_TEST
 
+// A handler may go on elsewhere: the next kernel must not take the memory that was given back to make room for what was refused.
+START_TEST(memory_kept_for_kernels_is_forgotten_when_more_is_refused)
+{
+    static Scratch scratch;
+    if (HAVE_ASAN) {
+        skip(__func__, "the address sanitizer's malloc does not refuse, it stops");
+        return;
+    }
+    ck_assert_ptr_nonnull(scratch_of(&scratch, 100, "a test"));
+    fail_set_handler(note_refusal);
+    if (setjmp(refused) == 0) {
+        scratch_of(&scratch, (size_t)1 << 60, "a test");
+    }
+    fail_set_handler(NULL);
+    ck_assert_str_eq(message_told, "out of memory: the system refused 1099511627776.0 MiB for a test");
+    ck_assert_ptr_null(scratch.memory);
+    ck_assert_uint_eq(scratch.bytes, 0);
+}
+END_TEST
+
 // ------------------------------------------------------------------------------------------------------------
 // What happens by default, in a child process
 
@@ -785,6 +806,7 @@ static TCase *handler_case(void)
     tcase_add_test(tcase, after_a_mistake_the_tape_goes_on);
     tcase_add_test(tcase, the_handler_before_is_given_back);
     tcase_add_test(tcase, refused_memory_is_told_to_the_handler);
+    tcase_add_test(tcase, memory_kept_for_kernels_is_forgotten_when_more_is_refused);
     tcase_add_test(tcase, by_default_a_mistake_is_printed_and_aborts);
     tcase_add_test(tcase, by_default_refused_memory_is_printed_and_exits_with_1);
     tcase_add_test(tcase, a_handler_that_returns_does_not_let_the_library_go_on);
