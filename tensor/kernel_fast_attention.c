@@ -12,6 +12,7 @@
 #include "tensor/parallel.h"
 #include "tensor/vector/vector.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -19,6 +20,9 @@ enum { QUERIES = 64, KEYS = 256 };                 // the second is a multiple o
 
 // Rows of a tile of scores are so far apart that those of one product don't all fall on the same places of the first cache.
 enum { SCORES_LD = KEYS + 16 };
+
+// What a row's largest score begins with: no larger than any but minus infinity, which minus itself would be NaN.
+static const Real SMALLEST_SCORE = -FLT_MAX;
 
 // Multiplications of one head that are worth waking a thread for.
 static const double WORTH_A_THREAD = 1 << 16;
@@ -170,7 +174,7 @@ static void attend_queries(const AttentionCall *c, const Head *head, const Real 
     size_t rows = smaller(QUERIES, s->T - t);
     Real *y = c->y + head->y + t * s->C;
     for (size_t i = 0; i < rows; i++) {
-        largest[i] = -INFINITY;
+        largest[i] = SMALLEST_SCORE;
         sum[i] = 0;
     }
     for (size_t r = 0; r < keys_end(s, t, rows); r += KEYS) {
@@ -321,7 +325,7 @@ static void attend_cached(const AttentionSizes *s, const Real *q, const Real *ke
 {
     const VectorLoops *loops = vector_loops();
     _Alignas(64) Real scores[KEYS];
-    Real largest = -INFINITY;
+    Real largest = SMALLEST_SCORE;
     double sum = 0;
     Real shrink;
     memset(y, 0, s->D * sizeof(Real));

@@ -33,10 +33,10 @@ static size_t seen(const AttentionSizes *s, size_t t)
 
 // y of one query that sees n keys and values, each step values behind the one before; returns z. The running maximum keeps exp from
 // overflowing: when a larger score comes, what has been summed so far is scaled down to it (the streaming softmax of Milakov and
-// Gimelshein 2018).
+// Gimelshein 2018). It begins with the smallest finite number, as a score may be minus infinity, and that minus itself is NaN.
 static double attend(const AttentionSizes *s, const Real *q, const Real *k, const Real *v, size_t step, size_t n, Real *y)
 {
-    Real largest = (Real)-INFINITY;
+    Real largest = nextafter((Real)-INFINITY, (Real)0);
     Real sum = 0;
     for (size_t d = 0; d < s->D; d++) {
         y[d] = 0;

@@ -226,6 +226,45 @@ START_TEST(weights_of_large_scores_keep_their_digits_in_backward)
 }
 END_TEST
 
+// A product of q and k that is too large for float32 is an infinite score. As softmax has it, minus infinity has a weight of 0,
+// also where a tile of 256 keys, or all that was seen before, has no other score.
+START_TEST(a_score_of_minus_infinity_has_no_weight)
+{
+    enum { T = 300 };
+    static const int hidden[] = {1, 256, 290};
+    if (!choose_kernels(sets[_i], __func__)) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++) {
+        Tensor *qkv = tensor_require_grad(tensor_zeros(SHAPE(1, T, 3)));
+        for (int t = 0; t < T; t++) {
+            qkv->data[3 * t] = 1e30f;
+            qkv->data[3 * t + 1] = t < hidden[i] ? -1e30f : 1e-30f;
+            qkv->data[3 * t + 2] = t < hidden[i] ? 3 : 5;
+        }
+        Tensor *y = tensor_attention(qkv, 1, false);
+        tensor_backward(tensor_sum(y));
+        for (int t = 0; t < T; t++) {
+            assert_near("y", (double)y->data[t], 5, 5 * T * FLOAT_UNIT);
+            double weight = t < hidden[i] ? 0 : 1.0 / (T - hidden[i]);
+            assert_near("gradient of v", (double)qkv->grad[3 * t + 2], T * weight, T * weight * 2 * T * FLOAT_UNIT);
+            ck_assert(isfinite(qkv->grad[3 * t]) && isfinite(qkv->grad[3 * t + 1]));
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_row_of_nothing_but_minus_infinity_is_no_number)
+{
+    if (!choose_kernels(sets[_i], __func__)) {
+        return;
+    }
+    const float values[] = {1e30f, -1e30f, 3, 1e30f, -1e30f, 5};           // q, k, v of two positions
+    Tensor *y = tensor_attention(tensor_from(values, SHAPE(1, 2, 3)), 1, false);
+    ck_assert(isnan(y->data[0]) && isnan(y->data[1]));
+}
+END_TEST
+
 // Two sequences, of two heads; in the first, what one position holds will be spoiled. Within a tile (of 64 queries) and at the end of
 // a part of one, at borders, and past the first 256 keys.
 typedef struct Place {
@@ -354,6 +393,8 @@ static TCase *sets_case(void)
 {
     TCase *tcase = with_tape("both sets");
     tcase_add_loop_test(tcase, weights_of_large_scores_keep_their_digits_in_backward, 0, SETS);
+    tcase_add_loop_test(tcase, a_score_of_minus_infinity_has_no_weight, 0, SETS);
+    tcase_add_loop_test(tcase, a_row_of_nothing_but_minus_infinity_is_no_number, 0, SETS);
     tcase_add_loop_test(tcase, no_number_comes_from_a_later_position, 0, SETS * PLACES);
     tcase_add_loop_test(tcase, no_number_comes_back_to_a_later_position, 0, SETS * PLACES);
     return tcase;

@@ -78,6 +78,30 @@ START_TEST(positions_in_pieces_see_what_they_see_at_once)
 }
 END_TEST
 
+// As without a cache: here all of the first 256 keys have a score of minus infinity for the last position.
+START_TEST(a_kept_key_of_an_infinite_score_has_no_weight)
+{
+    enum { HIDDEN = 290, T = HIDDEN + 2 };
+    if (!choose_kernels(_i == 0 ? "plain" : "fast", __func__)) {
+        return;
+    }
+    tape_no_grad_begin();
+    Tensor *qkv = tensor_zeros(SHAPE(1, T, 3));
+    for (int t = 0; t < T; t++) {
+        qkv->data[3 * t] = 1e30f;
+        qkv->data[3 * t + 1] = t < HIDDEN ? -1e30f : 0;
+        qkv->data[3 * t + 2] = t < HIDDEN ? 3 : 5;
+    }
+    KVCache *cache = kv_cache_create(1, 1, T, 1);
+    tensor_attention_cached(rows(qkv, 0, HIDDEN), cache);
+    const Tensor *y = tensor_attention_cached(rows(qkv, HIDDEN, 2), cache);
+    ck_assert_float_eq(y->data[0], 5);
+    ck_assert_float_eq(y->data[1], 5);
+    tape_no_grad_end();
+    kv_cache_free(cache);
+}
+END_TEST
+
 // Position t of head h lies where keys (B, n_head, room, D) says.
 START_TEST(keys_and_values_lie_head_by_head)
 {
@@ -169,6 +193,7 @@ int main(void)
     TCase *tcase = case_create("cache");
     tcase_add_checked_fixture(tcase, make_tape, free_tape);
     tcase_add_loop_test(tcase, positions_in_pieces_see_what_they_see_at_once, 0, 6 * SIZES_COUNT);
+    tcase_add_loop_test(tcase, a_kept_key_of_an_infinite_score_has_no_weight, 0, 2);
     tcase_add_test(tcase, keys_and_values_lie_head_by_head);
     tcase_add_test(tcase, an_emptied_cache_is_as_new);
     tcase_add_test(tcase, large_scores_do_not_overflow);
