@@ -3,7 +3,7 @@
 // You learn how text becomes ids and ids become text, what generating is (the next token chosen, appended, again), what it costs with
 // and without the keys and values of the tokens before, what temperature, top-k and top-p leave to draw from, and how to see from the
 // loss that a model knows nothing: ln V.
-// Breakpoint: next_token. finish shows which id it chose. Then tensor_attention_cached, where a new token meets those before it.
+// Breakpoint: sampler_choose. finish shows which id it chose. Then tensor_attention_cached, where a new token meets those before it.
 
 #include "gpt/gpt.h"
 

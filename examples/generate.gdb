@@ -3,13 +3,13 @@
 # program behind stop-1.
 
 define stop-1
-  tbreak next_token
+  tbreak next_logits
 end
 document stop-1
 1. A GPT that has learned nothing is asked for the token after "Hello, I am".
 
     print n                     tokens so far
-    print ids[0]@n              a token is a byte here: 72 is H
+    print walk->ids[0]@n        a token is a byte here: 72 is H
     print walk->gpt->config     how large the model is
 
 Then: next-stop
@@ -25,20 +25,21 @@ document stop-2
 
     print logits                how far they lie apart
     tensor logits[0,0,95:100]   byte 97, a, has the largest of all
-    finish                      that one is chosen
+    down                        to where one is chosen
+    finish                      it is that one
 
 Then: next-stop
 end
 
 define stop-3
-  tbreak next_token
+  tbreak next_logits
   continue
 end
 document stop-3
 3. The token has been appended, and the question is asked again.
 
     print n                     one more
-    print ids[11]               the one that was chosen
+    print walk->ids[11]         the one that was chosen
 
 Then: next-stop
 end
