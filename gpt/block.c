@@ -4,6 +4,8 @@
 
 void block_init(Block *block, Module *parent, const char *name, const GPTConfig *config, Random *random)
 {
+    REQUIRE(block);
+    REQUIRE(config);
     *block = (Block){.shortcut = config->shortcut, .norm = config->norm};
     module_init(&block->module, &block_kind, parent, name);
     AttentionConfig attention = {
@@ -36,6 +38,7 @@ void block_init(Block *block, Module *parent, const char *name, const GPTConfig 
 // made of x goes on; its gradient then has no other way back than through the branch.
 Tensor *block_forward(Block *block, Tensor *x)                          // x (B, T, C)
 {
+    REQUIRE(block);
     const char *outer = tape_scope(block->module.name);
 
     Tensor *a = block->norm == NORM_PRE ? layernorm_forward(&block->ln_1, x) : x;
@@ -61,6 +64,7 @@ static Tensor *forward_again(void *block, Tensor *x)
 
 Tensor *block_forward_recomputed(Block *block, Tensor *x)
 {
+    REQUIRE(block);
     return tensor_checkpoint(forward_again, block, x, block->attn.resid_dropout.random);
 }
 

@@ -4,6 +4,7 @@
 
 bool gpt_cache_begin(GPT *gpt, int B, int room, Error *error)
 {
+    REQUIRE(gpt);
     const GPTConfig *config = &gpt->config;
     if (!config->causal) {
         fail_mistake(HERE, "gpt_cache_begin: causal is false, so a new token changes the keys and values of those before it");
@@ -23,6 +24,7 @@ bool gpt_cache_begin(GPT *gpt, int B, int room, Error *error)
 
 void gpt_cache_end(GPT *gpt)
 {
+    REQUIRE(gpt);
     for (int i = 0; i < gpt->config.n_layer; i++) {
         kv_cache_free(gpt->h[i].attn.cache);
         gpt->h[i].attn.cache = NULL;
@@ -31,12 +33,14 @@ void gpt_cache_end(GPT *gpt)
 
 int gpt_cache_length(const GPT *gpt)
 {
+    REQUIRE(gpt);
     const KVCache *cache = gpt->h[0].attn.cache;
     return cache == NULL ? 0 : cache->length;
 }
 
 void gpt_cache_select(GPT *gpt, const int *rows, int B)
 {
+    REQUIRE(gpt);
     for (int i = 0; i < gpt->config.n_layer && gpt_cache_length(gpt) > 0; i++) {
         KVCache *kept = gpt->h[i].attn.cache;
         gpt->h[i].attn.cache = kv_cache_select(kept, rows, B);

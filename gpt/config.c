@@ -53,6 +53,7 @@ const int gpt_preset_count = sizeof gpt_presets / sizeof gpt_presets[0];
 
 const GPTPreset *gpt_preset_find(const char *name)
 {
+    REQUIRE(name);
     for (int i = 0; i < gpt_preset_count; i++) {
         if (strcmp(gpt_presets[i].name, name) == 0) {
             return &gpt_presets[i];
@@ -160,6 +161,7 @@ static bool check_switches(const GPTConfig *config, Error *error)
 
 bool gpt_config_check(const GPTConfig *config, Error *error)
 {
+    REQUIRE(config);
     return check_positive(config, error)
         && check_switches(config, error)
         && check_heads(config, error)

@@ -135,6 +135,7 @@ static void count_step(const GPTConfig *config, double B, double T, GPTCost *cos
 
 GPTCost gpt_cost(const GPTConfig *config, int B, int T)
 {
+    REQUIRE(config);
     GPTCost cost = {0};
     double C = config->n_embd;
     double F = C * config->ff_mult;
@@ -156,6 +157,7 @@ GPTCost gpt_cost(const GPTConfig *config, int B, int T)
 
 double gpt_training_bytes(const GPTCost *cost, bool recompute)
 {
+    REQUIRE(cost);
     double parameters = cost->weight_bytes + cost->gradient_bytes + cost->adamw_bytes;
     double kept = cost->activation_bytes + cost->gradient_peak_bytes;
     double recomputed = cost->recompute_activation_bytes + cost->recompute_peak_bytes;
@@ -244,6 +246,7 @@ const char *plural(double count)
 
 const char *bytes_text(double bytes, char text[BYTES_TEXT])
 {
+    REQUIRE(text);
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
     size_t unit = 0;
 

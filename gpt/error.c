@@ -7,6 +7,7 @@
 
 bool error_set(Error *error, const char *format, ...)
 {
+    REQUIRE(error);
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(error->message, sizeof error->message, format, arguments);

@@ -7,6 +7,7 @@
 
 double gpt_batch_loss(GPT *gpt, const int *ids, const int *targets, int B, int T, Real *last)
 {
+    REQUIRE(gpt);
     size_t V = (size_t)gpt->config.vocab_size;
     bool training = gpt->module.training;
     module_train(&gpt->module, false);
@@ -33,6 +34,7 @@ static int windows_at_once(int T)
 
 double evaluation_bytes(const GPTConfig *config)
 {
+    REQUIRE(config);
     GPTCost cost = gpt_cost(config, windows_at_once(config->context_length), config->context_length);
     return cost.weight_bytes + cost.activation_bytes;
 }
@@ -51,6 +53,8 @@ static double windows_loss(GPT *gpt, const Dataset *dataset, size_t first, size_
 bool gpt_evaluate(GPT *gpt, const Dataset *dataset, size_t first, size_t n_ids, EvaluationProgress *progress, void *context,
                   Evaluation *evaluation, Error *error)
 {
+    REQUIRE(gpt);
+    REQUIRE(dataset);
     size_t T = (size_t)gpt->config.context_length;
     size_t at_once = (size_t)windows_at_once((int)T);
     if (n_ids < 2) {

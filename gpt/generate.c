@@ -8,6 +8,7 @@
 
 bool generate_config_check(const GenerateConfig *config, Error *error)
 {
+    REQUIRE(config);
     if (config->n_new < 0) {
         return error_set(error, "n_new %d: is too small; take 0 or more", config->n_new);
     }
@@ -179,6 +180,8 @@ static double step_bytes(const GPTConfig *model, int B, double T)
 
 double gpt_generate_bytes(const GPTConfig *model, const GenerateConfig *config, int B, int n_ids)
 {
+    REQUIRE(model);
+    REQUIRE(config);
     int room = cache_room(model, config, n_ids);
     double last = (double)n_ids + config->n_new - 1;                    // tokens that the last step sees, or would
     bool whole = room == 0 || last > model->context_length;            // is it all computed anew at the end?
@@ -200,8 +203,11 @@ int gpt_generate_together(const GPTConfig *model, const GenerateConfig *config, 
 
 // ------------------------------------------------------------------------------------------------------------
 
-static void check_call(const char *function, const GenerateConfig *config, const Random *random, int n_ids)
+static void check_call(const char *function, const GPT *gpt, const GenerateConfig *config, const Random *random, const int *ids, int n_ids)
 {
+    if (gpt == NULL || config == NULL || ids == NULL) {
+        fail_mistake(HERE, "%s: %s is NULL", function, gpt == NULL ? "gpt" : config == NULL ? "config" : "ids");
+    }
     if (n_ids < 1) {
         fail_mistake(HERE, "%s: n_ids is %d; there must be a token to go on from", function, n_ids);
     }
@@ -233,7 +239,7 @@ static bool generate(GPT *gpt, const GenerateConfig *config, int B, Random *rand
 int gpt_generate(GPT *gpt, const GenerateConfig *config, Random *random, int *ids, int n_ids, Error *error)
 {
     int made;
-    check_call("gpt_generate", config, random, n_ids);
+    check_call("gpt_generate", gpt, config, random, ids, n_ids);
     if (!generate_config_check(config, error) || !generate(gpt, config, 1, random, ids, n_ids, &made, error)) {
         return -1;
     }
@@ -255,7 +261,8 @@ static Random *random_of_each(Random *random, int B, int n_new)
 
 bool gpt_generate_samples(GPT *gpt, const GenerateConfig *config, int B, Random *random, int *ids, int n_ids, int *made, Error *error)
 {
-    check_call("gpt_generate_samples", config, random, n_ids);
+    REQUIRE(made);
+    check_call("gpt_generate_samples", gpt, config, random, ids, n_ids);
     if (B < 1) {
         fail_mistake(HERE, "gpt_generate_samples: B is %d; there must be a sample", B);
     }

@@ -39,6 +39,7 @@ static void build(GPT *gpt)
 
 GPT *gpt_create_blank(const GPTConfig *config, Error *error)
 {
+    REQUIRE(config);
     if (!gpt_config_check(config, error)) {
         return NULL;
     }
@@ -66,6 +67,7 @@ GPT *gpt_create(const GPTConfig *config, uint64_t seed, Error *error)
 
 void gpt_set_dropout(GPT *gpt, double p)
 {
+    REQUIRE(gpt);
     gpt->config.dropout = p;
     for (Module *module = &gpt->module; module != NULL; module = module_next(&gpt->module, module)) {
         if (module->kind == &dropout_kind) {
@@ -123,6 +125,9 @@ static Tensor *body_forward(GPT *gpt, const int *ids, int B, int T)
 
 static void check_length(const char *function, const GPT *gpt, int T)
 {
+    if (gpt == NULL) {
+        fail_mistake(HERE, "%s: gpt is NULL", function);
+    }
     int cached = gpt_cache_length(gpt);
     if (T > gpt->config.context_length - cached) {
         fail_mistake(HERE, "%s: T = %d tokens, but context_length is %d and the cache holds %d", function, T,
@@ -155,6 +160,8 @@ Tensor *gpt_forward_last(GPT *gpt, const int *ids, int B, int T)
 
 bool gpt_ids_check(const GPTConfig *config, const int *ids, int n, Error *error)
 {
+    REQUIRE(config);
+    REQUIRE(ids);
     for (int i = 0; i < n; i++) {
         if (ids[i] < 0 || ids[i] >= config->vocab_size) {
             return error_set(error, "id %d is not in the vocabulary; ids are 0 to %d", ids[i], config->vocab_size - 1);

@@ -27,6 +27,7 @@ Sampler sampler_create(int V)
 
 void sampler_free(Sampler *sampler)
 {
+    REQUIRE(sampler);
     free(sampler->p);
     free(sampler->order);
     *sampler = (Sampler){0};
@@ -141,6 +142,9 @@ static void keep_top_p(Sampler *sampler, const Real *logits, double top_p)
 
 void sampler_weigh(Sampler *sampler, const Real *logits, const GenerateConfig *config)
 {
+    REQUIRE(sampler);
+    REQUIRE(logits);
+    REQUIRE(config);
     int V = sampler->V;
     bool some = config->top_k > 0 && config->top_k < V;
     Real largest = logits[0];
@@ -197,6 +201,9 @@ static int draw(const double *p, int V, double u)
 
 int sampler_choose(Sampler *sampler, const Real *logits, const GenerateConfig *config, Random *random)
 {
+    REQUIRE(sampler);
+    REQUIRE(logits);
+    REQUIRE(config);
     int best = likeliest(logits, sampler->V);
     if (best == -1 || config->greedy) {
         return best;

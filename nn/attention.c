@@ -71,6 +71,7 @@ static Tensor *attend_stepwise(Attention *attention, Tensor *qkv)
 
 Tensor *attention_forward(Attention *attention, Tensor *x)
 {
+    REQUIRE(attention);
     const char *outer = tape_scope(attention->module.name);
     bool drops_weights = attention->module.training && attention->attn_dropout.p > 0;
     Tensor *qkv = linear_forward(&attention->c_attn, x);               // (B, T, 3C)

@@ -4,12 +4,14 @@
 
 void dropout_init(Dropout *dropout, Module *parent, const char *name, double p, Random *random)
 {
+    REQUIRE(dropout);
     *dropout = (Dropout){.p = p, .random = random};
     module_init(&dropout->module, &dropout_kind, parent, name);
 }
 
 Tensor *dropout_forward(Dropout *dropout, Tensor *x)
 {
+    REQUIRE(dropout);
     if (!dropout->module.training || dropout->p == 0) {
         return x;
     }

@@ -4,6 +4,7 @@
 
 void embedding_init(Embedding *embedding, Module *parent, const char *name, int n_rows, int size)
 {
+    REQUIRE(embedding);
     *embedding = (Embedding){0};
     module_init(&embedding->module, &embedding_kind, parent, name);
     embedding->weight = module_add_parameter(&embedding->module, "weight", SHAPE(n_rows, size));
@@ -11,6 +12,7 @@ void embedding_init(Embedding *embedding, Module *parent, const char *name, int 
 
 Tensor *embedding_forward(Embedding *embedding, const int *ids, int B, int T)
 {
+    REQUIRE(embedding);
     const char *outer = tape_scope(embedding->module.name);
     Tensor *y = tensor_embedding(embedding->weight, ids, B, T);        // (B, T, C)
     tape_scope(outer);

@@ -39,6 +39,7 @@ Tensor *activation_forward(Activation activation, Tensor *x)
 
 void feedforward_init(FeedForward *feedforward, Module *parent, const char *name, FeedForwardConfig config)
 {
+    REQUIRE(feedforward);
     int C = config.n_embd;
     int inner = config.ff_mult * C;
     *feedforward = (FeedForward){.activation = config.activation};
@@ -51,6 +52,7 @@ void feedforward_init(FeedForward *feedforward, Module *parent, const char *name
 
 Tensor *feedforward_forward(FeedForward *feedforward, Tensor *x)
 {
+    REQUIRE(feedforward);
     const char *outer = tape_scope(feedforward->module.name);
     Tensor *inner = linear_forward(&feedforward->c_fc, x);             // (B, T, ff_mult C)
     inner = activation_forward(feedforward->activation, inner);

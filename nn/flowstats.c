@@ -8,6 +8,7 @@
 
 FlowStats flow_stats(const Real *values, size_t n)
 {
+    REQUIRE(values);
     double sum_abs = 0;
     double sum_squares = 0;
     double max_abs = 0;
@@ -74,6 +75,7 @@ static double sequence_cosine(const Real *x, size_t T, size_t C, double *sum)
 
 double flow_token_cosine(const Tensor *x)
 {
+    REQUIRE(x);
     if (x->shape.ndim != 3 || x->shape.size[1] < 2) {
         return NAN;
     }

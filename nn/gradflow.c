@@ -239,6 +239,8 @@ static void sort_by_layer(GradFlow *flow)
 
 GradFlow gradflow_read(GradFlowWatch *watch, const Module *root)
 {
+    REQUIRE(watch);
+    REQUIRE(root);
     GradFlow flow = {.n_layer = count_layers(root, watch->tape), .n_shortcuts = watch->n_shortcuts};
     read_parameters(&flow, watch, root);
     read_splits(&flow, watch);
@@ -250,6 +252,7 @@ GradFlow gradflow_read(GradFlowWatch *watch, const Module *root)
 
 const FlowRow *gradflow_find(const GradFlow *flow, FlowKind kind, const char *name)
 {
+    REQUIRE(flow);
     for (int i = 0; i < flow->n_rows; i++) {
         if (flow->rows[i].kind == kind && strcmp(flow->rows[i].name, name) == 0) {
             return &flow->rows[i];
@@ -260,6 +263,7 @@ const FlowRow *gradflow_find(const GradFlow *flow, FlowKind kind, const char *na
 
 void gradflow_free(GradFlow *flow)
 {
+    REQUIRE(flow);
     free(flow->rows);
     *flow = (GradFlow){0};
 }

@@ -4,6 +4,7 @@
 
 void layernorm_init(LayerNorm *layernorm, Module *parent, const char *name, int size)
 {
+    REQUIRE(layernorm);
     *layernorm = (LayerNorm){0};
     module_init(&layernorm->module, &layernorm_kind, parent, name);
     layernorm->weight = module_add_parameter(&layernorm->module, "weight", SHAPE(size));
@@ -12,6 +13,7 @@ void layernorm_init(LayerNorm *layernorm, Module *parent, const char *name, int 
 
 Tensor *layernorm_forward(LayerNorm *layernorm, Tensor *x)
 {
+    REQUIRE(layernorm);
     const char *outer = tape_scope(layernorm->module.name);
     Tensor *y = tensor_layernorm(x, layernorm->weight, layernorm->bias, LAYERNORM_EPS);
     tape_scope(outer);

@@ -7,6 +7,7 @@
 
 void linear_init(Linear *linear, Module *parent, const char *name, int n_in, int n_out, bool bias)
 {
+    REQUIRE(linear);
     *linear = (Linear){.n_parts = 1};
     module_init(&linear->module, &linear_kind, parent, name);
     linear->weight = module_add_parameter(&linear->module, "weight", SHAPE(n_out, n_in));
@@ -17,6 +18,7 @@ void linear_init(Linear *linear, Module *parent, const char *name, int n_in, int
 
 Tensor *linear_forward(Linear *linear, Tensor *x)
 {
+    REQUIRE(linear);
     const char *outer = tape_scope(linear->module.name);
     Tensor *y = tensor_linear(x, linear->weight, linear->bias);        // (..., n_out)
     tape_scope(outer);

@@ -19,6 +19,7 @@ static char *path_of(const Module *parent, const char *name)
 
 void module_init(Module *module, const ModuleKind *kind, Module *parent, const char *name)
 {
+    REQUIRE(module);
     if (kind == NULL || name == NULL) {
         fail_mistake(HERE, "module_init: the %s is NULL", kind == NULL ? "kind" : "name");
     }
@@ -36,6 +37,7 @@ void module_init(Module *module, const ModuleKind *kind, Module *parent, const c
 
 Tensor *module_add_parameter(Module *module, const char *label, Shape shape)
 {
+    REQUIRE(module);
     if (module->n_parameters == MODULE_PARAMETERS) {
         fail_mistake(HERE, "module_add_parameter: %s %s has its %d parameters already", module->kind->name, module->name,
                      MODULE_PARAMETERS);
@@ -48,6 +50,7 @@ Tensor *module_add_parameter(Module *module, const char *label, Shape shape)
 
 Module *module_next(const Module *root, const Module *module)
 {
+    REQUIRE(module);
     if (module->first_child != NULL) {
         return module->first_child;
     }
@@ -133,6 +136,7 @@ ParameterList module_parameters(const Module *root)
 
 void parameter_list_free(ParameterList *list)
 {
+    REQUIRE(list);
     free(list->parameters);
     *list = (ParameterList){0};
 }

@@ -8,6 +8,7 @@
 
 void sgd_step(const ParameterList *parameters, double lr)
 {
+    REQUIRE(parameters);
     for (int i = 0; i < parameters->count; i++) {
         Tensor *p = parameters->parameters[i];
         size_t n = tensor_count(p);
@@ -19,6 +20,7 @@ void sgd_step(const ParameterList *parameters, double lr)
 
 AdamW adamw_create(const ParameterList *parameters, AdamWConfig config)
 {
+    REQUIRE(parameters);
     AdamW adamw = {.config = config, .parameters = parameters};
     adamw.m = memory_allocate_zeroed(parameters->values, sizeof(Real), "AdamW's first moments");
     adamw.v = memory_allocate_zeroed(parameters->values, sizeof(Real), "AdamW's second moments");
@@ -27,6 +29,7 @@ AdamW adamw_create(const ParameterList *parameters, AdamWConfig config)
 
 void adamw_free(AdamW *adamw)
 {
+    REQUIRE(adamw);
     free(adamw->m);
     free(adamw->v);
     *adamw = (AdamW){0};
@@ -37,6 +40,7 @@ void adamw_free(AdamW *adamw)
 
 double grad_norm(const ParameterList *parameters)
 {
+    REQUIRE(parameters);
     double sum = 0;
     for (int i = 0; i < parameters->count; i++) {
         const Tensor *p = parameters->parameters[i];
@@ -77,6 +81,9 @@ static AdamWFactors adamw_factors(const AdamW *adamw, const Tensor *p)
 
 static void step_with(AdamW *adamw, double gradient_factor)
 {
+    if (adamw == NULL || adamw->parameters == NULL) {
+        fail_mistake(HERE, "adamw_step: %s is NULL", adamw == NULL ? "adamw" : "adamw->parameters");
+    }
     adamw->step++;
     size_t at = 0;
     for (int i = 0; i < adamw->parameters->count; i++) {

@@ -269,6 +269,7 @@ static void write_head(const Drawing *drawing)
 
 int tape_write_dot(const Tape *tape, const char *module, FILE *file)
 {
+    REQUIRE(tape);
     Drawing drawing = {.tape = tape, .module = module == NULL ? "" : module, .out = file};
     int n_drawn = 0;
     for (int i = 0; i < tape->n_nodes; i++) {

@@ -99,6 +99,7 @@ void *memory_allocate_zeroed(size_t count, size_t bytes_each, const char *what)
 
 void *memory_grow(void *list, int n, int *capacity, size_t bytes_each, const char *what)
 {
+    REQUIRE(capacity);
     enum { FIRST_CAPACITY = 64 };
     if (n < *capacity) {
         return list;
@@ -114,6 +115,7 @@ void *memory_grow(void *list, int n, int *capacity, size_t bytes_each, const cha
 
 char *memory_copy_text(const char *text)
 {
+    REQUIRE(text);
     size_t bytes = strlen(text) + 1;
     char *copy = memory_allocate(bytes, "a text");
     memcpy(copy, text, bytes);

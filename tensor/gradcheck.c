@@ -137,6 +137,7 @@ static void check_leaf(const GradCheck *check, int l, GradCheckResult *result)
 
 GradCheckResult gradcheck(const GradCheck *check)
 {
+    REQUIRE(check);
     GradCheckResult result = {.worst = 0, .passed = true};
     tape_gradients(check);
     for (int l = 0; l < check->n_leaves; l++) {

@@ -44,6 +44,7 @@ static bool depends_on(const Tape *tape, const Tensor *long_way, const Tensor *s
 
 int tape_shortcut_input(const TapeNode *node)
 {
+    REQUIRE(node);
     if (node->op != OP_ADD) {
         return -1;
     }

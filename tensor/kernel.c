@@ -19,6 +19,7 @@ static const Kernels *_Atomic chosen;              // NULL until first asked for
 
 bool kernels_choose(const char *name)
 {
+    REQUIRE(name);
     for (size_t i = 0; i < sizeof available / sizeof available[0]; i++) {
         if (strcmp(available[i]->name, name) == 0) {
             chosen = available[i];

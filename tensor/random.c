@@ -14,6 +14,7 @@ static const double PI = 3.14159265358979323846;
 
 void random_seed(Random *random, uint64_t seed)
 {
+    REQUIRE(random);
     random->state[0] = (uint32_t)seed;
     for (uint32_t i = 1; i < WORDS; i++) {
         uint32_t before = random->state[i - 1];
@@ -38,6 +39,7 @@ static void random_twist(uint32_t state[WORDS])
 
 uint32_t random_bits(Random *random)
 {
+    REQUIRE(random);
     if (random->next == WORDS) {
         random_twist(random->state);
         random->next = 0;
@@ -68,6 +70,8 @@ static float random_float(Random *random)
 
 void random_uniform(Random *random, Real *out, size_t n, double low, double high)
 {
+    REQUIRE(random);
+    REQUIRE(out);
     float from = (float)low;
     float range = (float)high - from;
     for (size_t i = 0; i < n; i++) {
@@ -113,6 +117,8 @@ static void random_normal_block(Random *random, Real *out, float mean, float std
 // back over its neighbour and drawn afresh.
 void random_normal(Random *random, Real *out, size_t n, double mean, double std)
 {
+    REQUIRE(random);
+    REQUIRE(out);
     if (n < NORMAL_BLOCK) {
         for (size_t i = 0; i < n; i++) {
             out[i] = (float)(random_normal_single(random) * std + mean);

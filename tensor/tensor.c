@@ -36,6 +36,7 @@ int shape_last(Shape shape)
 
 const char *shape_text(Shape shape, char text[SHAPE_TEXT])
 {
+    REQUIRE(text);
     int used = snprintf(text, SHAPE_TEXT, "(");
     for (int i = 0; i < shape.ndim; i++) {
         const char *separator = i == 0 ? "" : ", ";
@@ -74,9 +75,20 @@ void shape_check(const char *function, Shape shape, Where where)
     fail_mistake(where, "%s: shape %s: too many values", function, shape_text(shape, text));
 }
 
+// A mistake in a parameter's shape names the parameter, "tensor_parameter: h.0.mlp.c_fc.weight", since whoever calls is a module.
+static void parameter_check(const char *scope, const char *label, Shape shape)
+{
+    Tensor parameter = {.scope = scope, .label = label, .alive = true};
+    char name[NAME_TEXT];
+    char what[NAME_TEXT + 32];
+    tensor_name(&parameter, name);
+    snprintf(what, sizeof what, "tensor_parameter%s%s", name[0] == '\0' ? "" : ": ", name);
+    shape_check(what, shape, HERE);
+}
+
 Tensor *tensor_parameter(const char *scope, const char *label, Shape shape)
 {
-    shape_check("tensor_parameter", shape, HERE);
+    parameter_check(scope, label, shape);
     Tensor *parameter = memory_allocate_zeroed(1, sizeof *parameter, "a parameter");
     parameter->data = memory_allocate_zeroed(shape_count(shape), sizeof(Real), "a parameter");
     parameter->shape = shape;
@@ -240,6 +252,7 @@ Real tensor_item(const Tensor *tensor)
 
 const char *tensor_name(const Tensor *tensor, char text[NAME_TEXT])
 {
+    REQUIRE(text);
     tensor_check("tensor_name", tensor);
     const char *scope = tensor->scope == NULL ? "" : tensor->scope;
     const char *label = tensor->label == NULL ? "" : tensor->label;

@@ -89,6 +89,9 @@ FailHandler *fail_set_handler(FailHandler *handler);
 // Reports a mistake as "message  [file:line, function()]" to the handler. Does not return.
 _Noreturn void fail_mistake(Where where, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+// A mistake if this pointer is NULL, "linear_forward: linear is NULL": first of all in functions that can't do without it.
+#define REQUIRE(pointer) ((pointer) != NULL ? (void)0 : fail_mistake(HERE, "%s: %s is NULL", __func__, #pointer))
+
 // Reports that memory for what could not be had. Does not return.
 _Noreturn void fail_memory(size_t bytes, const char *what);
 

@@ -40,6 +40,9 @@ const char *bench_limit_name(BenchLimit limit)
 
 double bench_fraction(const BenchCase *which, const BenchFigures *figures, const BenchPeaks *peaks)
 {
+    REQUIRE(which);
+    REQUIRE(figures);
+    REQUIRE(peaks);
     double seconds = 1e-3 * figures->ms.median;
     switch (which->limit) {
     case BENCH_ARITHMETIC:
@@ -283,6 +286,7 @@ static void measure_peaks(const BenchConfig *config, const BenchCase *which, Rep
 
 bool bench_peaks(const BenchConfig *config, BenchPeaks *peaks, Error *error)
 {
+    REQUIRE(peaks);
     Reply reply;
     bool done = in_own_process("this machine's limits", measure_peaks, config, NULL, &reply, error);
     *peaks = reply.peaks;
@@ -303,6 +307,8 @@ static void measure_case(const BenchConfig *config, const BenchCase *which, Repl
 
 bool bench_case(const BenchCase *which, const BenchConfig *config, BenchFigures *figures, Error *error)
 {
+    REQUIRE(which);
+    REQUIRE(figures);
     Reply reply;
     bool done = in_own_process(which->name, measure_case, config, which, &reply, error);
     *figures = reply.figures;
@@ -311,6 +317,7 @@ bool bench_case(const BenchCase *which, const BenchConfig *config, BenchFigures 
 
 bool bench_precision(double *times, Error *error)
 {
+    REQUIRE(times);
     const BenchCase product = {.name = "a matrix product", .limit = BENCH_ARITHMETIC, .run = bench_product, .sizes = {256, 768, 768}};
     BenchFigures figures;
     if (!bench_case(&product, &(BenchConfig){.seconds = 0.1}, &figures, error)) {

@@ -32,6 +32,9 @@ const char experiment_csv_header[] =
 
 bool measurement_csv(const ExperimentConfig *config, const Measurement *measurement, FILE *out)
 {
+    REQUIRE(config);
+    REQUIRE(measurement);
+    REQUIRE(out);
     bool mlp = config->net == NET_MLP;
     char what[64];                                 // the two columns norm and activation
     snprintf(what, sizeof what, "%s,%s", mlp ? norm_name(NORM_NONE) : norm_name(config->gpt.norm),
@@ -47,6 +50,8 @@ bool measurement_csv(const ExperimentConfig *config, const Measurement *measurem
 
 bool experiment_csv(const Experiment *experiment, FILE *out)
 {
+    REQUIRE(experiment);
+    REQUIRE(out);
     fputs(experiment_csv_header, out);
     for (int i = 0; i < experiment->n_measurements; i++) {
         measurement_csv(&experiment->config, &experiment->measurements[i], out);

@@ -10,6 +10,7 @@ static const ModuleKind deep_kind = {.name = "DeepNet"};
 
 bool deep_config_check(const DeepConfig *config, Error *error)
 {
+    REQUIRE(config);
     if (config->n_layer < 1 || config->n_layer > DEEP_DEPTH_MAX) {
         return error_set(error, "%d layers: must be 1 to %d", config->n_layer, DEEP_DEPTH_MAX);
     }
@@ -29,6 +30,7 @@ bool deep_config_check(const DeepConfig *config, Error *error)
 
 DeepNet *deep_create(const DeepConfig *config, uint64_t seed, Error *error)
 {
+    REQUIRE(config);
     if (!deep_config_check(config, error)) {
         return NULL;
     }
@@ -63,6 +65,7 @@ void deep_free(DeepNet *net)
 
 Tensor *deep_forward(DeepNet *net, Tensor *x)
 {
+    REQUIRE(net);
     for (int i = 0; i < net->config.n_layer; i++) {
         Linear *layer = &net->layers[i];
         const char *outer = tape_scope(layer->module.name);

@@ -229,6 +229,7 @@ static bool config_check(const ExperimentConfig *config, Error *error)
 bool experiment_run(const ExperimentConfig *config, ExperimentProgress *progress, void *context, Experiment *experiment,
                     Error *error)
 {
+    REQUIRE(config);
     if (!config_check(config, error)) {
         return false;
     }
@@ -332,6 +333,8 @@ static void find_fault(const Tape *tape, char fault[STEP_FAULT_TEXT])
 bool experiment_draw(const ExperimentConfig *config, const StepDrawing *drawing, FILE *file, char fault[STEP_FAULT_TEXT],
                      Error *error)
 {
+    REQUIRE(config);
+    REQUIRE(fault);
     Net net;
     fault[0] = '\0';
     if (!config_check(config, error) || !net_create(&net, config, config->arms != ARMS_OFF, config->seed, error)) {
@@ -356,6 +359,7 @@ bool experiment_draw(const ExperimentConfig *config, const StepDrawing *drawing,
 
 void experiment_free(Experiment *experiment)
 {
+    REQUIRE(experiment);
     for (int i = 0; i < experiment->n_measurements; i++) {
         gradflow_free(&experiment->measurements[i].flow);
     }

@@ -46,6 +46,7 @@ static int first_row(const GradFlow *flow, int layer)
 
 double measurement_figure(const Measurement *measurement, int layer, LayerFigure figure)
 {
+    REQUIRE(measurement);
     const GradFlow *flow = &measurement->flow;
     double sum_abs = 0;
     double sum_squares = 0;
@@ -95,6 +96,7 @@ static double quantile(const double *sorted, int n, double p)
 
 Quartiles quartiles(double *values, int n)
 {
+    REQUIRE(values);
     Quartiles result = {.low = NAN, .median = NAN, .high = NAN};
     for (int i = 0; i < n; i++) {
         if (!isnan(values[i])) {
@@ -155,21 +157,25 @@ static Quartiles over_seeds(const Experiment *experiment, bool shortcut, int ste
 
 Quartiles experiment_figure(const Experiment *experiment, bool shortcut, int step, int layer, LayerFigure figure)
 {
+    REQUIRE(experiment);
     return over_seeds(experiment, shortcut, step, layer, figure, plain_value);
 }
 
 Quartiles experiment_relative(const Experiment *experiment, bool shortcut, int step, int layer, LayerFigure figure)
 {
+    REQUIRE(experiment);
     return over_seeds(experiment, shortcut, step, layer, figure, relative_value);
 }
 
 Quartiles experiment_loss(const Experiment *experiment, bool shortcut, int step)
 {
+    REQUIRE(experiment);
     return over_seeds(experiment, shortcut, step, 0, FIGURE_WEIGHT, loss_value);
 }
 
 int experiment_shortcuts(const Experiment *experiment, bool shortcut)
 {
+    REQUIRE(experiment);
     for (int i = 0; i < experiment->n_measurements; i++) {
         if (experiment->measurements[i].shortcut == shortcut) {
             return experiment->measurements[i].flow.n_shortcuts;
@@ -180,5 +186,6 @@ int experiment_shortcuts(const Experiment *experiment, bool shortcut)
 
 bool experiment_has(const Experiment *experiment, bool shortcut)
 {
+    REQUIRE(experiment);
     return experiment->config.arms & (shortcut ? ARMS_ON : ARMS_OFF);
 }

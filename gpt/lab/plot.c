@@ -159,6 +159,7 @@ static void layout_grid(Picture *picture, double bottom, double top)
 
 bool plot_experiment(const Experiment *experiment, const Sweep *sweep, const char *path, Error *error)
 {
+    REQUIRE(path);
     if (!plot_path_check(path, error)) {
         return false;
     }

@@ -122,6 +122,7 @@ static void write_lines(const Chart *chart, FILE *script)
 
 bool plot_chart(const Chart *chart, const char *path, Error *error)
 {
+    REQUIRE(path);
     if (!plot_path_check(path, error) || !chart_check(chart, error)) {
         return false;
     }
@@ -162,6 +163,7 @@ static void write_terminal(const Chart *chart, FILE *script, int columns)
 
 char *plot_chart_terminal(const Chart *chart, int columns, Error *error)
 {
+    REQUIRE(chart);
     if (!chart_check(chart, error)) {
         return NULL;
     }

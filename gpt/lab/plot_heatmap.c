@@ -253,6 +253,7 @@ static Panel loss_panel(const Experiment *experiment, int stride)
 
 bool plot_heatmap(const Experiment *experiment, const char *path, Error *error)
 {
+    REQUIRE(path);
     if (!plot_path_check(path, error)) {
         return false;
     }

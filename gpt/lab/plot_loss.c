@@ -154,6 +154,7 @@ static char *write_finding(const Panel *panel, int steps)
 
 bool plot_loss(const TrainRow *rows, int n, double before, const char *what, const char *path, Error *error)
 {
+    REQUIRE(path);
     enum { POINTS_MOST = 150 };
     if (!plot_path_check(path, error)) {
         return false;
@@ -199,6 +200,7 @@ static void write_script(const Panel *panel, FILE *script, int columns, int step
 
 char *plot_loss_terminal(const TrainRow *rows, int n, double before, int columns, Error *error)
 {
+    REQUIRE(rows);
     columns = dumb_columns(columns);
     Panel panel = loss_panel(rows, n, before, columns - MARGIN_COLUMNS);
     PlotText script;

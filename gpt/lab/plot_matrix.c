@@ -85,6 +85,7 @@ static void write_names(FILE *script, const char *axis, const char *const *names
 
 bool plot_matrix(const MatrixMap *map, const char *path, Error *error)
 {
+    REQUIRE(path);
     if (!plot_path_check(path, error) || !matrix_check(map, error)) {
         return false;
     }
@@ -147,6 +148,7 @@ static void write_row_name(FILE *out, const MatrixMap *map, int row)
 
 char *plot_matrix_terminal(const MatrixMap *map, Error *error)
 {
+    REQUIRE(map);
     if (!matrix_check(map, error)) {
         return NULL;
     }

@@ -51,6 +51,7 @@ const char *page_image(const char *path)
 
 bool plot_path_check(const char *path, Error *error)
 {
+    REQUIRE(path);
     if (find_kind(path) != NULL) {
         return true;
     }

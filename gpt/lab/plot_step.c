@@ -20,6 +20,7 @@ static const char *format_of(const char *path)
 
 bool plot_step_path_check(const char *path, Error *error)
 {
+    REQUIRE(path);
     return format_of(path) != NULL || error_set(error, "%s: a drawing's name ends in .svg, .png, .pdf or .dot", path);
 }
 
@@ -45,6 +46,8 @@ static bool draw_and_save(const PlotText *script, const char *path, Error *error
 bool plot_step(const ExperimentConfig *config, const StepDrawing *drawing, const char *path, char fault[STEP_FAULT_TEXT],
                Error *error)
 {
+    REQUIRE(path);
+    REQUIRE(fault);
     fault[0] = '\0';
     if (!plot_step_path_check(path, error)) {
         return false;

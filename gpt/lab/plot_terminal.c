@@ -139,6 +139,7 @@ static void write_foot(FILE *out, const Experiment *experiment, int columns)
 
 char *plot_terminal(const Experiment *experiment, int columns, Error *error)
 {
+    REQUIRE(experiment);
     columns = dumb_columns(columns);
     Panel panel;
     LayerFigure figure;

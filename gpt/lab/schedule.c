@@ -38,12 +38,16 @@ const int train_field_count = sizeof train_fields / sizeof train_fields[0];
 
 double train_field_get(const TrainConfig *config, const TrainField *field)
 {
+    REQUIRE(config);
+    REQUIRE(field);
     const char *at = (const char *)config + field->offset;
     return field->kind == TRAIN_COUNT ? (double)*(const int *)(const void *)at : *(const double *)(const void *)at;
 }
 
 void train_field_set(TrainConfig *config, const TrainField *field, double value)
 {
+    REQUIRE(config);
+    REQUIRE(field);
     char *at = (char *)config + field->offset;
     if (field->kind == TRAIN_COUNT) {
         *(int *)(void *)at = (int)value;
@@ -54,6 +58,7 @@ void train_field_set(TrainConfig *config, const TrainField *field, double value)
 
 const TrainField *train_field_find(const char *name)
 {
+    REQUIRE(name);
     for (int i = 0; i < train_field_count; i++) {
         if (strcmp(train_fields[i].name, name) == 0) {
             return &train_fields[i];
@@ -79,6 +84,7 @@ static bool check_ranges(const TrainConfig *config, Error *error)
 
 bool train_config_check(const TrainConfig *config, const GPTConfig *gpt, Error *error)
 {
+    REQUIRE(config);
     if (!check_ranges(config, error)) {
         return false;
     }
@@ -100,6 +106,7 @@ bool train_config_check(const TrainConfig *config, const GPTConfig *gpt, Error *
 
 double train_lr(const TrainConfig *config, int step)
 {
+    REQUIRE(config);
     const double pi = 3.14159265358979323846;
     if (step < config->warmup) {
         return config->lr * (step + 1) / (config->warmup + 1);

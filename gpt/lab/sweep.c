@@ -74,6 +74,9 @@ static double slope(const Sweep *sweep, int arm)
 bool sweep_run(const ExperimentConfig *config, const int *depths, int n_depths, ExperimentProgress *progress, void *context,
                Sweep *sweep, Error *error)
 {
+    REQUIRE(config);
+    REQUIRE(depths);
+    REQUIRE(sweep);
     *sweep = (Sweep){.points = memory_allocate_zeroed((size_t)n_depths, sizeof(SweepPoint), "a sweep")};
     for (int i = 0; i < n_depths; i++) {
         if (!run_depth(config, depths[i], progress, context, &sweep->points[i], error)) {
@@ -89,6 +92,7 @@ bool sweep_run(const ExperimentConfig *config, const int *depths, int n_depths, 
 
 void sweep_free(Sweep *sweep)
 {
+    REQUIRE(sweep);
     free(sweep->points);
     *sweep = (Sweep){0};
 }

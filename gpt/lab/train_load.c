@@ -179,6 +179,8 @@ static bool read_setup(const Safetensors *file, const char *folder, TrainSetup *
 
 bool train_setup_load(const char *folder, TrainSetup *setup, Error *error)
 {
+    REQUIRE(folder);
+    REQUIRE(setup);
     Safetensors file;
     bool opened = open_checkpoint(folder, &file, error);
     bool read = false;
@@ -269,6 +271,7 @@ static bool read_state(const Safetensors *file, Trainer *trainer, Error *error)
 
 bool trainer_load(Trainer *trainer, const char *folder, Error *error)
 {
+    REQUIRE(folder);
     Safetensors file;
     if (!open_checkpoint(folder, &file, error)) {
         return false;

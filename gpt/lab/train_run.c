@@ -30,11 +30,13 @@ static double seconds(void)
 
 bool train_folder_has_run(const char *folder)
 {
+    REQUIRE(folder);
     return file_exists(folder, TRAINING_FILE);
 }
 
 bool train_folder_make(const char *folder, Error *error)
 {
+    REQUIRE(folder);
     static const char *const names[] = {LOG_FILE, FLOW_FILE, "model.safetensors", "config.json"};
     if (train_folder_has_run(folder)) {
         return error_set(error, "%s: holds another run; --resume goes on with it, another --out keeps both", folder);
@@ -49,6 +51,7 @@ bool train_folder_make(const char *folder, Error *error)
 
 void train_folder_remove(const char *folder)
 {
+    REQUIRE(folder);
     char *tokens = path_in(folder, "data.bin");
     unlink(tokens);
     rmdir(folder);
@@ -57,6 +60,8 @@ void train_folder_remove(const char *folder)
 
 bool train_log_of(const char *folder, TrainRow **rows, int *n, Error *error)
 {
+    REQUIRE(folder);
+    REQUIRE(n);
     char *log = path_in(folder, LOG_FILE);
     bool read = train_log_read(log, rows, n, error);
     free(log);
@@ -200,6 +205,8 @@ static bool end(Run *run, bool done, Error *error)
 
 bool train_run(Trainer *trainer, const char *folder, const TrainWatcher *watcher, Error *error)
 {
+    REQUIRE(trainer);
+    REQUIRE(folder);
     Run run = {.trainer = trainer, .folder = folder, .watcher = watcher};
     Error why;
     bool done = begin(&run, &why) && make_steps(&run, &why);
@@ -246,6 +253,7 @@ static bool draw_flow(const Trainer *trainer, const char *folder, const TrainRow
 
 bool train_draw(const Trainer *trainer, const char *folder, Error *error)
 {
+    REQUIRE(folder);
     TrainRow *rows;
     int n;
     char what[512];

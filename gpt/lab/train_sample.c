@@ -53,6 +53,10 @@ static bool sample_together(Trainer *trainer, const GenerateConfig *config, int 
 
 bool trainer_samples(Trainer *trainer, int count, int n_new, double temperature, Random *random, char **texts, size_t *n, Error *error)
 {
+    REQUIRE(trainer);
+    REQUIRE(random);
+    REQUIRE(texts);
+    REQUIRE(n);
     size_t n_prompt;
     int *prompt = beginning(trainer->setup.tokenizer, &n_prompt);
     GenerateConfig config = GENERATE_DEFAULTS;

@@ -129,6 +129,8 @@ static void add_fixed_batch(SafetensorsWriter *writer, const TrainSetup *setup)
 
 bool trainer_save(const Trainer *trainer, const char *folder, Error *error)
 {
+    REQUIRE(trainer);
+    REQUIRE(folder);
     char *path = path_in(folder, TRAINING_FILE);
     uint32_t model[RANDOM_WORDS];
     uint32_t batches[RANDOM_WORDS];

@@ -11,6 +11,7 @@
 
 void train_setup_free(TrainSetup *setup)
 {
+    REQUIRE(setup);
     tokenizer_free(setup->tokenizer);
     free(setup->data);
     free(setup->model);
@@ -105,6 +106,8 @@ static bool is_sound(const TrainRow *row, Error *error)
 // gradient of one large batch.
 bool trainer_step(Trainer *trainer, GradFlow *flow, TrainRow *row, Error *error)
 {
+    REQUIRE(trainer);
+    REQUIRE(row);
     const TrainConfig *config = &trainer->setup.train;
     int B = config->batch;
     int T = config->length;
@@ -152,6 +155,7 @@ static double batch_loss(Trainer *trainer)
 
 double trainer_evaluate(Trainer *trainer, DatasetSplit split)
 {
+    REQUIRE(trainer);
     const TrainConfig *config = &trainer->setup.train;
     int n = trainer->data == NULL ? config->accumulate : config->eval_batches;
     double sum = 0;
@@ -183,6 +187,7 @@ static FlowReach parameter_reach(const Tensor *parameter)
 
 TrainAudit trainer_audit(const Trainer *trainer)
 {
+    REQUIRE(trainer);
     TrainAudit audit = {.how = FLOW_REACHED};
     for (int i = 0; i < trainer->parameters.count; i++) {
         const Tensor *parameter = trainer->parameters.parameters[i];

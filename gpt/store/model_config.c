@@ -346,6 +346,8 @@ bool model_config_read(const char *path, GPTConfig *config, Error *error)
 
 const char *gpt_difference(const GPTConfig *config, char text[DIFFERENCE_TEXT])
 {
+    REQUIRE(config);
+    REQUIRE(text);
     const struct {
         bool differs;
         const char *what;

@@ -15,6 +15,8 @@ static void write_weights(const void *writer, FILE *stream)
 // The weights last: a folder that has them has the rest.
 bool gpt_save(const GPT *gpt, const Tokenizer *tokenizer, const char *folder, Error *error)
 {
+    REQUIRE(gpt);
+    REQUIRE(folder);
     FolderFile files[TOKENIZER_FILES + 2];
     float *zeros;
     int end_of_text = tokenizer == NULL ? -1 : tokenizer_end_of_text(tokenizer);
@@ -45,6 +47,8 @@ static bool check_folder(const char *folder, Error *error)
 
 bool gpt_load_config(const char *folder, GPTConfig *config, Error *error)
 {
+    REQUIRE(folder);
+    REQUIRE(config);
     char *path = path_in(folder, "config.json");
     bool read = check_folder(folder, error) && model_config_read(path, config, error);
     free(path);
@@ -53,6 +57,7 @@ bool gpt_load_config(const char *folder, GPTConfig *config, Error *error)
 
 GPT *gpt_load(const char *folder, Error *error)
 {
+    REQUIRE(folder);
     GPTConfig config;
     return gpt_load_config(folder, &config, error) ? model_weights_load(folder, &config, error) : NULL;
 }

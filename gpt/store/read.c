@@ -20,6 +20,7 @@ static const size_t LONGEST = (size_t)1 << 30;
 
 bool stream_read(FILE *stream, const char *name, char **text, size_t *n, Error *error)
 {
+    REQUIRE(stream);
     size_t capacity = 1 << 16;
     size_t used = 0;
     char *content = memory_allocate(capacity + 1, "a text");

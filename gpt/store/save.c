@@ -99,6 +99,7 @@ static bool give_name(SaveFile *save)
 
 char *path_real(const char *path)
 {
+    REQUIRE(path);
     char *place = realpath(path, NULL);
     return place == NULL ? memory_copy_text(path) : place;
 }
@@ -111,6 +112,8 @@ static bool is_replaceable(const char *path)
 
 bool save_begin(SaveFile *save, const char *path, Error *error)
 {
+    REQUIRE(save);
+    REQUIRE(path);
     *save = (SaveFile){.path = path_real(path)};
     save->replaces = is_replaceable(save->path);
     int descriptor = save->replaces ? create_beside(save) : open(save->path, O_WRONLY | O_CLOEXEC);
@@ -127,6 +130,7 @@ bool save_begin(SaveFile *save, const char *path, Error *error)
 
 bool save_sync(SaveFile *save, Error *error)
 {
+    REQUIRE(save);
     bool written = !ferror(save->stream) && fflush(save->stream) == 0;
     if (written && (!save->replaces || fsync(fileno(save->stream)) == 0)) {
         return true;
@@ -148,6 +152,7 @@ static void sync_folder(const char *path)
 
 bool save_commit(SaveFile *save, Error *error)
 {
+    REQUIRE(save);
     if (!save_sync(save, error)) {
         return false;
     }
@@ -168,6 +173,7 @@ bool save_commit(SaveFile *save, Error *error)
 
 void save_abandon(SaveFile *save)
 {
+    REQUIRE(save);
     if (save->stream != NULL) {
         fclose(save->stream);
     }
@@ -181,6 +187,7 @@ void save_abandon(SaveFile *save)
 
 bool save_path_check(const char *path, Error *error)
 {
+    REQUIRE(path);
     SaveFile save;
     struct stat status;
     if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {

@@ -176,6 +176,7 @@ static bool find_or_make_tokens(Tokenizing *work, const char *folder, Dataset *d
 Dataset *dataset_open(const char *path, const Tokenizer *tokenizer, const char *folder, DatasetProgress *progress, void *context,
                       Error *error)
 {
+    REQUIRE(path);
     Tokenizing work = {.tokenizer = tokenizer, .progress = progress, .context = context};
     if (!reader_begin(&work.reader, path, error)) {
         return NULL;
@@ -209,11 +210,13 @@ void dataset_free(Dataset *dataset)
 
 size_t dataset_tokens(const Dataset *dataset, DatasetSplit split)
 {
+    REQUIRE(dataset);
     return dataset->start[split + 1] - dataset->start[split];
 }
 
 bool dataset_check(const Dataset *dataset, int T, Error *error)
 {
+    REQUIRE(dataset);
     size_t needed = (size_t)T + 1;
     for (DatasetSplit split = SPLIT_TRAIN; split < SPLIT_COUNT; split++) {
         size_t n = dataset_tokens(dataset, split);
@@ -250,6 +253,7 @@ static void copy_row(const Dataset *dataset, DatasetSplit split, size_t place, i
 
 void dataset_batch(const Dataset *dataset, DatasetSplit split, Random *random, int B, int T, int *ids, int *targets)
 {
+    REQUIRE(dataset);
     size_t n_rows = count_rows(dataset, split, T);
     for (int b = 0; b < B; b++) {
         size_t place = (size_t)(random_double(random) * (double)n_rows);
@@ -260,6 +264,8 @@ void dataset_batch(const Dataset *dataset, DatasetSplit split, Random *random, i
 
 void dataset_ids(const Dataset *dataset, size_t first, size_t n, int *ids)
 {
+    REQUIRE(dataset);
+    REQUIRE(ids);
     for (size_t i = 0; i < n; i++) {
         ids[i] = (int)cache_id(dataset->ids, dataset->id_bytes, first + i);
     }
@@ -267,6 +273,7 @@ void dataset_ids(const Dataset *dataset, size_t first, size_t n, int *ids)
 
 void dataset_eval_batch(const Dataset *dataset, DatasetSplit split, int batch, int n_batches, int B, int T, int *ids, int *targets)
 {
+    REQUIRE(dataset);
     size_t last = count_rows(dataset, split, T) - 1;
     double n_rows = (double)n_batches * B;
     double apart = n_rows > 1 ? (double)last / (n_rows - 1) : 0;

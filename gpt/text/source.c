@@ -40,6 +40,7 @@ char *vocabulary_folder(const char *given)
 
 bool vocabulary_found(const char *folder)
 {
+    REQUIRE(folder);
     return file_exists(folder, "vocab.bpe") || file_exists(folder, "encoder.json") || file_exists(folder, "merges.txt")
         || file_exists(folder, "vocab.json") || file_exists(folder, TOKENIZER_JSON);
 }

@@ -95,6 +95,8 @@ void stories_free(Stories *stories)
 
 char *stories_tell(const Stories *stories, Random *random)
 {
+    REQUIRE(stories);
+    REQUIRE(random);
     enum { USUAL = 1000 };
     Telling telling = {.grammar = &stories->grammar, .random = random, .roles = roles_none(), .capacity = USUAL};
     telling.text = memory_allocate(telling.capacity, "a story");

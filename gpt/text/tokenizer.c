@@ -33,6 +33,7 @@ static Tokenizer *tokenizer_new(TokenizerKind kind)
 
 Tokenizer *tokenizer_gpt2(const char *folder, Error *error)
 {
+    REQUIRE(folder);
     Tokenizer *tokenizer = tokenizer_new(TOKENIZER_GPT2);
     tokenizer->split = split_create(error);
     if (tokenizer->split == NULL || !vocabulary_load(folder, &tokenizer->tokens, &tokenizer->bpe, error)) {
@@ -97,6 +98,7 @@ static Characters characters_none(void)
 
 Tokenizer *tokenizer_chars(const char *text, size_t n, Error *error)
 {
+    REQUIRE(text);
     Characters characters = characters_none();
     Tokenizer *tokenizer = mark_characters(&characters, text, n, error) ? chars_of(&characters) : NULL;
     free(characters.seen);
@@ -134,16 +136,19 @@ void tokenizer_free(Tokenizer *tokenizer)
 
 TokenizerKind tokenizer_kind(const Tokenizer *tokenizer)
 {
+    REQUIRE(tokenizer);
     return tokenizer->kind;
 }
 
 int tokenizer_vocab_size(const Tokenizer *tokenizer)
 {
+    REQUIRE(tokenizer);
     return tokenizer->tokens.n;
 }
 
 uint64_t tokenizer_fingerprint(const Tokenizer *tokenizer)
 {
+    REQUIRE(tokenizer);
     uint64_t hash = hash_add(HASH_START, (uint64_t)tokenizer->kind);
     hash = hash_add(hash, (uint64_t)tokenizer->bpe.n);
     for (int id = 0; id < tokenizer->tokens.n; id++) {
@@ -159,11 +164,14 @@ uint64_t tokenizer_fingerprint(const Tokenizer *tokenizer)
 
 const char *tokenizer_token(const Tokenizer *tokenizer, int id, size_t *n)
 {
+    REQUIRE(tokenizer);
+    REQUIRE(n);
     return id >= 0 && id < tokenizer->tokens.n ? tokens_get(&tokenizer->tokens, id, n) : NULL;
 }
 
 int tokenizer_end_of_text(const Tokenizer *tokenizer)
 {
+    REQUIRE(tokenizer);
     static const char end_of_text[] = "<|endoftext|>";
     return tokens_find(&tokenizer->tokens, end_of_text, sizeof end_of_text - 1);
 }
@@ -271,6 +279,10 @@ bool tokenizer_encode_part(const Tokenizer *tokenizer, TextPart part, int *ids, 
 
 bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t n, int **ids, size_t *n_ids, Error *error)
 {
+    REQUIRE(tokenizer);
+    REQUIRE(text);
+    REQUIRE(ids);
+    REQUIRE(n_ids);
     TextPart whole = {.text = text, .n = n, .ends = true};
     size_t n_encoded;
     *ids = memory_allocate((n + 1) * sizeof **ids, "the tokens");
@@ -302,6 +314,10 @@ static bool measure(const Tokenizer *tokenizer, const int *ids, size_t n_ids, si
 
 bool tokenizer_decode(const Tokenizer *tokenizer, const int *ids, size_t n_ids, char **text, size_t *n, Error *error)
 {
+    REQUIRE(tokenizer);
+    REQUIRE(ids);
+    REQUIRE(text);
+    REQUIRE(n);
     size_t total = 0;
     *text = NULL;
     *n = 0;

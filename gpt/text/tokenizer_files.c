@@ -183,6 +183,7 @@ static Tokenizer *load_for(const char *folder, int vocab_size, Error *error)
 
 Tokenizer *tokenizer_load(const char *folder, Error *error)
 {
+    REQUIRE(folder);
     GPTConfig config;
     if (!gpt_load_config(folder, &config, error)) {
         return NULL;

@@ -133,7 +133,7 @@ void cell_show_numbers(const char *key, const Real *values, Shape shape)
 void cell_show_tensor(const Tensor *tensor)
 {
     if (tensor == NULL || !tensor->alive) {
-        cell_show_text("%s", tensor == NULL ? "NULL: no tensor" : "a tensor whose tape was reset");
+        cell_show_text("%s", tensor == NULL ? "NULL: no tensor" : "a tensor whose tape was reset or freed");
         return;
     }
     char name[NAME_TEXT];
@@ -155,6 +155,20 @@ void cell_show_tensor(const Tensor *tensor)
     }
     cell_report_end();
 }
+
+// A variable may go on pointing to a tensor of a tape that a cell frees. What tensors are stays where it is, marked dead, so that such a
+// one is known when it is shown or computed with; their values, which take the room, are freed.
+void cell_tape_free(Tape *tape)
+{
+    if (tape != NULL) {
+        tape_reset(tape);
+        tape->headers[0] = (Arena){0};
+        tape->headers[1] = (Arena){0};
+    }
+    tape_free(tape);
+}
+
+#define tape_free cell_tape_free
 
 // ------------------------------------------------------------------------------------------------------------
 // Pictures: what draws one also tells its text, for places that show no pictures

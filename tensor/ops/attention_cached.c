@@ -54,6 +54,8 @@ static void select_rows(const Tensor *from, const int *rows, Tensor *to)
 
 KVCache *kv_cache_select(const KVCache *cache, const int *rows, int B)
 {
+    REQUIRE(cache);
+    REQUIRE(rows);
     Shape keys = cache->keys->shape;               // (B, n_head, room, D)
     KVCache *selected = kv_cache_create(B, keys.size[1], keys.size[2], keys.size[3]);
     select_rows(cache->keys, rows, selected->keys);

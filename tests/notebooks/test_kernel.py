@@ -403,6 +403,10 @@ class OutputTest(KernelCase):
         self.assertIn("...", answer.value)
         self.succeed("tape_reset(large);")
         self.assertIn("reset", self.succeed("wide").value)
+        self.succeed("Tensor *late = tensor_full(SHAPE(2, 2), 0.5);\ntape_free(large);\nTape *next = tape_create();")
+        self.assertEqual(self.succeed("late").value, "a tensor whose tape was reset or freed")
+        self.assertEqual(self.succeed("wide").value, "a tensor whose tape was reset or freed")
+        self.assertIn("used after its tape was reset", self.run_cell("tensor_exp(late)").error)
 
     def test_scalars_and_no_tensor(self):
         self.succeed("Tape *small = tape_create();")

@@ -1,0 +1,97 @@
+// test_null.c: NULL where there must be something is told in one line that names the function, on every floor.
+
+#include "tests/gpt/gpt_test.h"
+
+START_TEST(tensors_and_random_numbers)
+{
+    Real values[2];
+    ASSERT_MISTAKE(random_seed(NULL, 1), "random_seed: random is NULL");
+    ASSERT_MISTAKE(random_bits(NULL), "random_bits: random is NULL");
+    ASSERT_MISTAKE(random_normal(NULL, values, 2, 0, 1), "random_normal: random is NULL");
+    ASSERT_MISTAKE(shape_text(SHAPE(2), NULL), "shape_text: text is NULL");
+    ASSERT_MISTAKE(tape_shortcut_input(NULL), "tape_shortcut_input: node is NULL");
+    ASSERT_MISTAKE(kv_cache_select(NULL, (int[]){0}, 1), "kv_cache_select: cache is NULL");
+    ASSERT_MISTAKE(gradcheck(NULL), "gradcheck: check is NULL");
+    ASSERT_MISTAKE(kernels_choose(NULL), "kernels_choose: name is NULL");
+}
+END_TEST
+
+START_TEST(modules)
+{
+    Tensor *x = tensor_full(SHAPE(1, 1, 2), 1);
+    ASSERT_MISTAKE(module_init(NULL, &linear_kind, NULL, ""), "module_init: module is NULL");
+    ASSERT_MISTAKE(linear_init(NULL, NULL, "", 2, 2, true), "linear_init: linear is NULL");
+    ASSERT_MISTAKE(linear_forward(NULL, x), "linear_forward: linear is NULL");
+    ASSERT_MISTAKE(layernorm_forward(NULL, x), "layernorm_forward: layernorm is NULL");
+    ASSERT_MISTAKE(embedding_forward(NULL, (int[]){0}, 1, 1), "embedding_forward: embedding is NULL");
+    ASSERT_MISTAKE(dropout_forward(NULL, x), "dropout_forward: dropout is NULL");
+    ASSERT_MISTAKE(attention_forward(NULL, x), "attention_forward: attention is NULL");
+    ASSERT_MISTAKE(feedforward_forward(NULL, x), "feedforward_forward: feedforward is NULL");
+    ASSERT_MISTAKE(block_forward(NULL, x), "block_forward: block is NULL");
+}
+END_TEST
+
+START_TEST(optimizers_and_gradient_flow)
+{
+    AdamW none = {0};
+    ASSERT_MISTAKE(sgd_step(NULL, 0.1), "sgd_step: parameters is NULL");
+    ASSERT_MISTAKE(adamw_create(NULL, ADAMW_DEFAULTS), "adamw_create: parameters is NULL");
+    ASSERT_MISTAKE(adamw_step(NULL), "adamw_step: adamw is NULL");
+    ASSERT_MISTAKE(adamw_step(&none), "adamw_step: adamw->parameters is NULL");
+    ASSERT_MISTAKE(grad_norm(NULL), "grad_norm: parameters is NULL");
+    ASSERT_MISTAKE(clip_grad_norm(NULL, 1), "grad_norm: parameters is NULL");
+    ASSERT_MISTAKE(gradflow_read(NULL, NULL), "gradflow_read: watch is NULL");
+    ASSERT_MISTAKE(flow_stats(NULL, 1), "flow_stats: values is NULL");
+}
+END_TEST
+
+START_TEST(models)
+{
+    GPT *gpt = create_gpt(small_config(), 1);
+    GenerateConfig config = GENERATE_DEFAULTS;
+    int ids[2] = {0};
+    Error error;
+    config.n_new = 1;
+    ASSERT_MISTAKE(gpt_create(NULL, 1, &error), "config is NULL");
+    ASSERT_MISTAKE(gpt_forward(NULL, ids, 1, 1), "gpt_forward: gpt is NULL");
+    ASSERT_MISTAKE(gpt_forward_last(NULL, ids, 1, 1), "gpt_forward_last: gpt is NULL");
+    ASSERT_MISTAKE(gpt_forward(gpt, NULL, 1, 1), "ids is NULL");
+    ASSERT_MISTAKE(gpt_generate(NULL, &config, NULL, ids, 1, &error), "gpt_generate: gpt is NULL");
+    ASSERT_MISTAKE(gpt_generate(gpt, NULL, NULL, ids, 1, &error), "gpt_generate: config is NULL");
+    ASSERT_MISTAKE(gpt_generate(gpt, &config, NULL, NULL, 1, &error), "gpt_generate: ids is NULL");
+    ASSERT_MISTAKE(gpt_load(NULL, &error), "gpt_load: folder is NULL");
+    ASSERT_MISTAKE(gpt_save(NULL, NULL, "model", &error), "gpt_save: gpt is NULL");
+    ASSERT_MISTAKE(tokenizer_vocab_size(NULL), "tokenizer_vocab_size: tokenizer is NULL");
+    ASSERT_MISTAKE(deep_forward(NULL, tensor_full(SHAPE(1, 1), 1)), "deep_forward: net is NULL");
+    gpt_free(gpt);
+}
+END_TEST
+
+START_TEST(the_error_that_would_be_told)
+{
+    GPTConfig config = small_config();
+    config.n_head = 3;
+    ASSERT_MISTAKE(gpt_create(&config, 1, NULL), "error_set: error is NULL");
+    ASSERT_MISTAKE(gpt_load("no such folder", NULL), "error_set: error is NULL");
+}
+END_TEST
+
+START_TEST(a_parameter_of_an_impossible_size_is_named)
+{
+    Linear linear;
+    ASSERT_MISTAKE(linear_init(&linear, NULL, "fc", 0, 3, true), "tensor_parameter: fc.weight: shape (3, 0): each size is at least 1");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("NULL");
+    TCase *tests = case_with_tape(suite, "told");
+    tcase_add_test(tests, tensors_and_random_numbers);
+    tcase_add_test(tests, modules);
+    tcase_add_test(tests, optimizers_and_gradient_flow);
+    tcase_add_test(tests, models);
+    tcase_add_test(tests, the_error_that_would_be_told);
+    tcase_add_test(tests, a_parameter_of_an_impossible_size_is_named);
+    return run_suite(suite);
+}
