@@ -20,6 +20,22 @@
 // few) and is freed with its whole tree by module_free. A module must not move in memory once it is part of a tree.
 // The values of the parameters are set afterwards by module_initialize, in the order of the tree.
 //
+// A kind of your own is put together in the same way (torch: a class of nn.Module):
+//
+//      typedef struct Net {
+//          Module module;                         // the first member
+//          Linear first, second;
+//      } Net;
+//
+//      static const ModuleKind net_kind = {.name = "Net"};
+//
+//      module_init(&net.module, &net_kind, NULL, "");
+//      linear_init(&net.first, &net.module, "first", 4, 8, true);
+//      linear_init(&net.second, &net.module, "second", 8, 1, true);
+//      module_initialize(&net.module, (Init){.scheme = INIT_TORCH}, &random);
+//
+//      Tensor *y = linear_forward(&net.second, tensor_tanh(linear_forward(&net.first, x)));        // (B, 4) -> (B, 1)
+//
 // Read from top to bottom: 1 the tree, 2 the kinds of modules, 3 initialisation, 4 optimizers, 5 gradient flow, 6 gradient checks.
 
 #ifndef GPTAPE_NN_H

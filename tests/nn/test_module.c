@@ -263,6 +263,42 @@ START_TEST(a_third_parameter_is_a_mistake)
 }
 END_TEST
 
+// The module that nn.h shows how to make, in its words.
+typedef struct Net {
+    Module module;
+    Linear first, second;
+} Net;
+
+static const ModuleKind net_kind = {.name = "Net"};
+
+START_TEST(a_kind_of_ones_own_is_a_module_like_the_others)
+{
+    Net net;
+    Random random;
+    random_seed(&random, 123);
+    module_init(&net.module, &net_kind, NULL, "");
+    linear_init(&net.first, &net.module, "first", 4, 8, true);
+    linear_init(&net.second, &net.module, "second", 8, 1, true);
+    module_initialize(&net.module, (Init){.scheme = INIT_TORCH}, &random);
+
+    Tensor *x = tensor_full(SHAPE(2, 4), 1);
+    Tensor *y = linear_forward(&net.second, tensor_tanh(linear_forward(&net.first, x)));
+    ck_assert(shape_equal(y->shape, SHAPE(2, 1)));
+    tensor_backward(tensor_sum(y));
+
+    ParameterList list = module_parameters(&net.module);
+    const char *const names[] = {"first.weight", "first.bias", "second.weight", "second.bias"};
+    ck_assert_int_eq(list.count, 4);
+    for (int i = 0; i < list.count; i++) {
+        char name[NAME_TEXT];
+        ck_assert_str_eq(tensor_name(list.parameters[i], name), names[i]);
+        ck_assert(list.parameters[i]->grad != NULL && list.parameters[i]->grad[0] != 0);
+    }
+    parameter_list_free(&list);
+    module_free(&net.module);
+}
+END_TEST
+
 START_TEST(all_gradients_are_forgotten)
 {
     Half half;
@@ -309,6 +345,7 @@ int main(void)
     tcase_add_test(parameters, a_tree_without_parameters_has_an_empty_list);
     tcase_add_test(parameters, a_third_parameter_is_a_mistake);
     tcase_add_test(parameters, all_gradients_are_forgotten);
+    tcase_add_test(parameters, a_kind_of_ones_own_is_a_module_like_the_others);
 
     return run_suite(suite);
 }
