@@ -57,6 +57,11 @@ KVCache *kv_cache_select(const KVCache *cache, const int *rows, int B)
     REQUIRE(cache);
     REQUIRE(rows);
     Shape keys = cache->keys->shape;               // (B, n_head, room, D)
+    for (int b = 0; b < B; b++) {
+        if (rows[b] < 0 || rows[b] >= keys.size[0]) {
+            fail_mistake(HERE, "kv_cache_select: rows[%d] is %d; the cache has rows 0 to %d", b, rows[b], keys.size[0] - 1);
+        }
+    }
     KVCache *selected = kv_cache_create(B, keys.size[1], keys.size[2], keys.size[3]);
     select_rows(cache->keys, rows, selected->keys);
     select_rows(cache->values, rows, selected->values);

@@ -159,6 +159,24 @@ START_TEST(large_scores_do_not_overflow)
 }
 END_TEST
 
+START_TEST(rows_that_a_cache_has_can_be_selected)
+{
+    KVCache *cache = kv_cache_create(2, 1, 3, 1);
+    cache->length = 1;
+    cache->keys->data[0] = 4;                                          // (B, n_head, room, D): rows of 3
+    cache->keys->data[3] = 5;
+    cache->values->data[3] = 6;
+    KVCache *selected = kv_cache_select(cache, (const int[]){1, 0, 1}, 3);
+    ck_assert_int_eq(selected->length, 1);
+    ck_assert(selected->keys->data[0] == 5 && selected->keys->data[3] == 4 && selected->keys->data[6] == 5);
+    ck_assert(selected->values->data[0] == 6 && selected->values->data[3] == 0 && selected->values->data[6] == 6);
+    assert_mistake_begins("kv_cache_select: rows[1] is 2; the cache has rows 0 to 1", kv_cache_select(cache, (const int[]){0, 2}, 2));
+    assert_mistake_begins("kv_cache_select: rows[0] is -1; the cache has rows 0 to 1", kv_cache_select(cache, (const int[]){-1}, 1));
+    kv_cache_free(selected);
+    kv_cache_free(cache);
+}
+END_TEST
+
 START_TEST(mistakes_are_told)
 {
     KVCache *cache = kv_cache_create(1, 2, 3, 2);
@@ -197,6 +215,7 @@ int main(void)
     tcase_add_test(tcase, keys_and_values_lie_head_by_head);
     tcase_add_test(tcase, an_emptied_cache_is_as_new);
     tcase_add_test(tcase, large_scores_do_not_overflow);
+    tcase_add_test(tcase, rows_that_a_cache_has_can_be_selected);
     tcase_add_test(tcase, mistakes_are_told);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
