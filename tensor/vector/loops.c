@@ -1,11 +1,16 @@
 // loops.c: see vector.h. The formulas stand with the ops, the textbook's loops in kernel_plain*.c.
 //
+// Here are the loops over values, rows and columns; the headers below are parts of this file, in rooms of their own.
+//
 // "omp simd reduction" says that the order of a sum may change, which a sum in vectors needs.
 
 #include "tensor/vector/vector.h"
 
+#include "tensor/vector/layernorm.h"
 #include "tensor/vector/math.h"
 #include "tensor/vector/panel.h"
+#include "tensor/vector/row.h"
+#include "tensor/vector/scores.h"
 
 #include <math.h>
 
@@ -136,114 +141,6 @@ static void squares(const void *call, size_t start, size_t end)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// One row
-
-// Lane by lane, which every compiler makes a vector's: clang refuses to part the maximum of a row among lanes by itself.
-enum { ROW_LANES = 16 };
-
-static inline void fold_max(float *lanes, size_t half)
-{
-    for (size_t lane = 0; lane < half; lane++) {
-        lanes[lane] = lanes[lane + half] > lanes[lane] ? lanes[lane + half] : lanes[lane];
-    }
-}
-
-static inline void fold_sum(float *lanes, size_t half)
-{
-    for (size_t lane = 0; lane < half; lane++) {
-        lanes[lane] += lanes[lane + half];
-    }
-}
-
-static float row_max(const float *x, size_t n)
-{
-    float lanes[ROW_LANES];
-    for (size_t lane = 0; lane < ROW_LANES; lane++) {
-        lanes[lane] = x[0];
-    }
-    size_t whole = n / ROW_LANES * ROW_LANES;
-    for (size_t i = 0; i < whole; i += ROW_LANES) {
-#pragma omp simd
-        for (size_t lane = 0; lane < ROW_LANES; lane++) {
-            lanes[lane] = x[i + lane] > lanes[lane] ? x[i + lane] : lanes[lane];
-        }
-    }
-    fold_max(lanes, 8);
-    fold_max(lanes, 4);
-    fold_max(lanes, 2);
-    fold_max(lanes, 1);
-    float largest = lanes[0];
-    for (size_t i = whole; i < n; i++) {
-        largest = x[i] > largest ? x[i] : largest;
-    }
-    return largest;
-}
-
-static double row_sum(const float *restrict x, size_t n)
-{
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (size_t i = 0; i < n; i++) {
-        sum += (double)x[i];
-    }
-    return sum;
-}
-
-static void row_exp(float factor, float shift, float *restrict x, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        x[i] = vector_exp(factor * x[i] - shift);
-    }
-}
-
-enum { SUM_AT_ONCE = 1024 };                       // exponentials that lie in the first cache until they are summed up
-
-static double row_sum_exp(float shift, const float *x, size_t n)
-{
-    double sum = 0;
-    for (size_t start = 0; start < n; start += SUM_AT_ONCE) {
-        size_t count = n - start < SUM_AT_ONCE ? n - start : SUM_AT_ONCE;
-        float powers[SUM_AT_ONCE];
-        for (size_t i = 0; i < count; i++) {
-            powers[i] = vector_exp(x[start + i] - shift);
-        }
-        sum += row_sum(powers, count);
-    }
-    return sum;
-}
-
-static float dot(const float *restrict a, const float *restrict b, size_t n)
-{
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (size_t i = 0; i < n; i++) {
-        sum += a[i] * b[i];
-    }
-    return sum;
-}
-
-// Four rows at a time, so that y is read and written once for all of them.
-static void add_rows(const float *restrict weights, const float *restrict rows, size_t n, size_t D, float *restrict y)
-{
-    size_t i = 0;
-    for (; i + 4 <= n; i += 4) {
-        const float *restrict row = rows + i * D;
-        for (size_t d = 0; d < D; d++) {
-            float first = weights[i] * row[d] + weights[i + 1] * row[D + d];
-            float second = weights[i + 2] * row[2 * D + d] + weights[i + 3] * row[3 * D + d];
-            y[d] += first + second;
-        }
-    }
-    for (; i < n; i++) {
-        for (size_t d = 0; d < D; d++) {
-            y[d] += weights[i] * rows[i * D + d];
-        }
-    }
-}
-
-#include "tensor/vector/scores.h"
-
-// ------------------------------------------------------------------------------------------------------------
 // Over rows
 
 static void put_sum(const MatvecCall *c, size_t row, float sum)
@@ -339,110 +236,6 @@ static void softmax_backward(const void *call, size_t start, size_t end)
         for (size_t i = 0; i < n; i++) {
             float before = c->accumulate ? dx[i] : 0;
             dx[i] = before + y[i] * (dy[i] - mean);
-        }
-    }
-}
-
-static RowStats row_stats(const float *restrict x, size_t C, double eps)
-{
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (size_t i = 0; i < C; i++) {
-        sum += (double)x[i];
-    }
-    double mean = sum / (double)C;
-    double sum_of_squares = 0;
-#pragma omp simd reduction(+ : sum_of_squares)
-    for (size_t i = 0; i < C; i++) {
-        double deviation = (double)x[i] - mean;
-        sum_of_squares += deviation * deviation;
-    }
-    return (RowStats){.mean = mean, .rstd = 1 / sqrt(sum_of_squares / (double)C + eps)};
-}
-
-// n = (x - mean) rstd in float, which has twice as many lanes as double. The mean is taken away in two floats, which together
-// hold it to its last digits: where it is much larger than the deviations, the first takes away all that they do not share.
-typedef struct FloatStats {
-    float mean_high, mean_low;
-    float rstd;
-} FloatStats;
-
-static FloatStats float_stats(RowStats stats)
-{
-    float high = (float)stats.mean;
-    return (FloatStats){high, (float)(stats.mean - (double)high), (float)stats.rstd};
-}
-
-static inline float normalized(float x, FloatStats stats)
-{
-    return ((x - stats.mean_high) - stats.mean_low) * stats.rstd;
-}
-
-static void layernorm(const void *call, size_t start, size_t end)
-{
-    const LayernormCall *c = call;
-    size_t C = c->r->C;
-    const float *restrict weight = c->r->weight;
-    const float *restrict bias = c->bias;
-    for (size_t row = start; row < end; row++) {
-        const float *restrict x = c->r->x + row * C;
-        float *restrict y = c->out + row * C;
-        RowStats stats = row_stats(x, C, c->eps);
-        FloatStats in_float = float_stats(stats);
-        for (size_t i = 0; i < C; i++) {
-            y[i] = normalized(x[i], in_float) * weight[i] + bias[i];
-        }
-        c->stats[row] = stats;
-    }
-}
-
-// In double: where all dn are nearly equal, little but their rounding would be left of dn - dn_mean.
-static void layernorm_row_dx(const float *restrict x, const float *restrict weight, const float *restrict dy, size_t C,
-                             RowStats stats, bool accumulate, float *restrict dx)
-{
-    double dn_sum = 0;
-    double dn_n_sum = 0;
-#pragma omp simd reduction(+ : dn_sum, dn_n_sum)
-    for (size_t i = 0; i < C; i++) {
-        double n = ((double)x[i] - stats.mean) * stats.rstd;
-        double dn = (double)dy[i] * (double)weight[i];
-        dn_sum += dn;
-        dn_n_sum += dn * n;
-    }
-    double dn_mean = dn_sum / (double)C;
-    double dn_n_mean = dn_n_sum / (double)C;
-    for (size_t i = 0; i < C; i++) {
-        double n = ((double)x[i] - stats.mean) * stats.rstd;
-        double dn = (double)dy[i] * (double)weight[i];
-        float before = accumulate ? dx[i] : 0;
-        dx[i] = before + (float)(stats.rstd * (dn - dn_mean - n * dn_n_mean));
-    }
-}
-
-static void layernorm_row_sums(const float *restrict x, const float *restrict dy, size_t C, FloatStats stats,
-                               float *restrict dweight, float *restrict dbias)
-{
-    for (size_t i = 0; i < C; i++) {
-        dweight[i] += dy[i] * normalized(x[i], stats);
-        dbias[i] += dy[i];
-    }
-}
-
-// A row's x and dy come from memory once, for all three gradients.
-static void layernorm_backward(const void *call, size_t start, size_t end)
-{
-    const LayernormBackwardCall *c = call;
-    size_t C = c->r->C;
-    for (size_t chunk = start; chunk < end; chunk++) {
-        float *sums = c->sums + chunk * 2 * C;
-        memset(sums, 0, 2 * C * sizeof(float));
-        for (size_t row = chunk * LAYERNORM_CHUNK; row < c->r->rows && row < (chunk + 1) * LAYERNORM_CHUNK; row++) {
-            const float *x = c->r->x + row * C;
-            const float *dy = c->dy + row * C;
-            if (c->dx.values != NULL) {
-                layernorm_row_dx(x, c->r->weight, dy, C, c->stats[row], c->dx.accumulate, c->dx.values + row * C);
-            }
-            layernorm_row_sums(x, dy, C, float_stats(c->stats[row]), sums, sums + C);
         }
     }
 }

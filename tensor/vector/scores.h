@@ -1,10 +1,13 @@
-// scores.h: a tile of attention's scores, row by row. For loops.c, which has what one row needs.
+// scores.h: a tile of attention's scores, row by row. For loops.c.
 //
 // A row has room for whole vectors, and loops run on to its next multiple of SCORES_WHOLE: what is left over after whole vectors
 // would be done value by value, and in a short row that takes longest.
 
 #ifndef GPTAPE_VECTOR_SCORES_H
 #define GPTAPE_VECTOR_SCORES_H
+
+#include "tensor/vector/row.h"
+#include "tensor/vector/vector.h"
 
 static size_t scores_seen(const ScoreTile *tile, size_t row)
 {
