@@ -102,6 +102,8 @@ enum { BYTES_TEXT = 32 };
 // "621.83 MiB", written to text and returned. Binary units: 1 MiB = 1024 x 1024 bytes.
 const char *bytes_text(double bytes, char text[BYTES_TEXT]);
 
+double clock_seconds(void);                        // of a clock that never goes back
+
 // The s of "2 tokens": "s", but "" for 1.
 const char *plural(double count);
 

@@ -49,9 +49,11 @@ extern struct poptOption tokenizer_options[];      // --tokenizer, --vocab
 extern struct poptOption saved_model_options[];    // --model
 extern struct poptOption ids_options[];            // --ids, --targets
 extern struct poptOption run_options[];            // --threads, --quiet, --json, --help
+extern struct poptOption answer_options[];         // --quiet, --json, --help, of commands that compute nothing
 
 // Defaults are text, so that the help page shows what the parser reads.
 #define DEFAULT_SEED "123"
+#define UNTRAINED_CONFIG "flow"                    // an untrained model's, to be looked at as it is
 
 // A row of a command's table that includes another table under a title.
 #define INCLUDE_OPTIONS(table, title) {NULL, '\0', POPT_ARG_INCLUDE_TABLE, (table), 0, (title), NULL}
@@ -197,8 +199,6 @@ void progress_update(int done, int n, void *progress);
 void progress_detail(Progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void progress_end(Progress *progress);             // takes the line away
 
-double clock_seconds(void);                        // of a clock that never goes back
-
 // From interrupt_watch on, Ctrl-C (SIGINT, SIGTERM or SIGHUP) is a request to stop, which long work asks for with interrupted() and grants
 // at a good place; the program then exits with interrupt_status(), as shells expect. A second one ends it at once.
 void interrupt_watch(void);
@@ -211,6 +211,11 @@ void note_stdout_lost(void);                       // it could not be written, a
 
 // Flushes and closes stdout; false and a line on stderr if anything written to it got lost.
 bool close_stdout(const char *command);
+
+// How wide a terminal stdout is (COLUMNS in the environment says so, too), widest at most; widest where it is a file or a pipe.
+int terminal_columns(int widest);
+enum { CHART_COLUMNS = 96 };                       // of a chart, where there is room
+void terminal_prose(const char *text);             // paragraphs; their lines stay as they are if the terminal is that wide
 
 // ------------------------------------------------------------------------------------------------------------
 // Tokens as text for a terminal, as they come. With bytes all is ASCII, "\x80" where it must be, and a backslash

@@ -7,7 +7,6 @@
 
 enum { MOST_TOKENS = 1000000, MOST_SAMPLES = 1000000 };
 
-#define DEFAULT_CONFIG "flow"
 #define DEFAULT_TOKENS "32"
 
 static struct poptOption prompt_options[] = {
@@ -36,7 +35,7 @@ static struct poptOption generate_options[] = {
     INCLUDE_OPTIONS(prompt_options, "Text:"),
     INCLUDE_OPTIONS(choice_options, "Choosing the next token:"),
     INCLUDE_OPTIONS(saved_model_options, "A saved model:"),
-    INCLUDE_OPTIONS(model_options, "Or an untrained one (default: --config " DEFAULT_CONFIG " --tied off):"),
+    INCLUDE_OPTIONS(model_options, "Or an untrained one (default: --config " UNTRAINED_CONFIG " --tied off):"),
     INCLUDE_OPTIONS(shortcut_options, "Shortcuts:"),
     INCLUDE_OPTIONS(tokenizer_options, "Its text (with a --vocab-size other than 50257 the default is bytes, and chars has no alphabet):"),
     INCLUDE_OPTIONS(seed_options, "Random numbers (the seed also draws the tokens):"),
@@ -121,7 +120,7 @@ static bool read_untrained(Generation *generation)
     const Options *options = generation->options;
     bool any = options_given(options, OPTION_CONFIG) || options_given(options, OPTION_TIED);
 
-    if (!options_config(options, DEFAULT_CONFIG, &generation->preset, &generation->model)) {
+    if (!options_config(options, UNTRAINED_CONFIG, &generation->preset, &generation->model)) {
         return false;
     }
     generation->model.tied = any ? generation->model.tied : false;

@@ -56,7 +56,7 @@ static struct poptOption output_options[] = {
 static struct poptOption gradflow_options[] = {
     INCLUDE_OPTIONS(network_options, "Network:"),
     INCLUDE_OPTIONS(mlp_options, "--net mlp (also --activation, --init):"),
-    INCLUDE_OPTIONS(model_options, "--net gpt (default: --config " DEFAULT_CONFIG "):"),
+    INCLUDE_OPTIONS(model_options, "--net gpt (default: --config " UNTRAINED_CONFIG "):"),
     INCLUDE_OPTIONS(saved_options, "--net gpt, already trained:"),
     INCLUDE_OPTIONS(batch_options, "--net gpt reads:"),
     INCLUDE_OPTIONS(experiment_options, "Experiment:"),
@@ -139,11 +139,10 @@ static bool draw(const GradflowPlan *plan, const Options *options, const Experim
 // The chart is the last thing on the terminal: a script (.gp) and the table need no gnuplot, and are there without it.
 static bool print_chart(const GradflowPlan *plan, const Experiment *experiment, Error *error)
 {
-    enum { COLUMNS = 96 };
     if (!plan->text) {
         return true;
     }
-    char *chart = plot_terminal(experiment, COLUMNS, error);
+    char *chart = plot_terminal(experiment, terminal_columns(CHART_COLUMNS), error);
     if (chart == NULL) {
         return false;
     }

@@ -16,7 +16,6 @@ enum {
 
 enum { MOST_SEEDS = 10000, MOST_STEPS = 1000000, MOST_BATCH = 65536 };
 
-#define DEFAULT_CONFIG "flow"
 #define DEFAULT_DEPTH "20"
 #define DEFAULT_WIDTH "3"
 #define DEFAULT_BATCH "4"

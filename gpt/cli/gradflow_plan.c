@@ -242,7 +242,7 @@ static bool read_untrained(const Options *options, GradflowPlan *plan)
     if (options_given(options, OPTION_VOCAB)) {
         return option_error(options, OPTION_VOCAB, "belongs to --model; leave it out");
     }
-    return options_config(&model, DEFAULT_CONFIG, &plan->preset, &plan->experiment.gpt);
+    return options_config(&model, UNTRAINED_CONFIG, &plan->preset, &plan->experiment.gpt);
 }
 
 static bool read_tokens(const Options *options, ExperimentConfig *config, int *status)

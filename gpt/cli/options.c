@@ -58,6 +58,13 @@ struct poptOption run_options[] = {
     POPT_TABLEEND,
 };
 
+struct poptOption answer_options[] = {
+    {"json", '\0', POPT_ARG_NONE, NULL, OPTION_JSON, "print the result as JSON", NULL},
+    {"quiet", '\0', POPT_ARG_NONE, NULL, OPTION_QUIET, "no notes on stderr", NULL},
+    {"help", 'h', POPT_ARG_NONE, NULL, OPTION_HELP, "show this page", NULL},
+    POPT_TABLEEND,
+};
+
 // The row of option in table or in a table that it includes; NULL if there is none.
 static const struct poptOption *find_option(const struct poptOption *table, int option)
 {
@@ -213,7 +220,9 @@ static void print_help(const CommandHelp *help, poptContext context)
 {
     poptSetOtherOptionHelp(context, "[OPTIONS]");
     poptPrintHelp(context, stdout, 0);
-    printf("\n%s\n\nExamples:\n%s", help->about, help->examples);
+    printf("\n");
+    terminal_prose(help->about);
+    printf("\n\nExamples:\n%s", help->examples);
 }
 
 bool options_parse(Options *options, const CommandHelp *help, int argc, const char **argv, int *status)

@@ -3,19 +3,11 @@
 #include "gpt/cli/cli.h"
 
 #include <stdarg.h>
-#include <time.h>
 #include <unistd.h>
 
 static const double QUIET_START = 1.0;             // seconds: shorter work needs no line
 static const double TERMINAL_INTERVAL = 0.1;
 static const double FILE_INTERVAL = 10.0;
-
-double clock_seconds(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 Progress progress_begin(const Options *options, const char *unit)
 {

@@ -17,9 +17,7 @@ static struct poptOption stories_options[] = {
     {"bytes", '\0', POPT_ARG_STRING, NULL, OPTION_BYTES, "as many stories as this many bytes hold", "N"},
     {"check", '\0', POPT_ARG_NONE, NULL, OPTION_CHECK, "count the well-formed sentences of the text on stdin", NULL},
     {"seed", '\0', POPT_ARG_STRING, NULL, OPTION_SEED, "which stories (default " DEFAULT_SEED ")", "N"},
-    {"json", '\0', POPT_ARG_NONE, NULL, OPTION_JSON, "print the result as JSON", NULL},
-    {"quiet", '\0', POPT_ARG_NONE, NULL, OPTION_QUIET, "no notes on stderr", NULL},
-    {"help", 'h', POPT_ARG_NONE, NULL, OPTION_HELP, "show this page", NULL},
+    INCLUDE_OPTIONS(answer_options, NULL),
     POPT_TABLEEND,
 };
 

@@ -13,9 +13,7 @@ static struct poptOption tokenize_options[] = {
     {"alphabet", '\0', POPT_ARG_STRING, NULL, OPTION_ALPHABET,
      "for chars: the text whose characters are the alphabet (default: the text that is encoded)", "FILE"},
     INCLUDE_OPTIONS(tokenizer_options, "Tokenizer:"),
-    {"json", '\0', POPT_ARG_NONE, NULL, OPTION_JSON, "print the result as JSON", NULL},
-    {"quiet", '\0', POPT_ARG_NONE, NULL, OPTION_QUIET, "no notes on stderr", NULL},
-    {"help", 'h', POPT_ARG_NONE, NULL, OPTION_HELP, "show this page", NULL},
+    INCLUDE_OPTIONS(answer_options, "Running:"),
     POPT_TABLEEND,
 };
 

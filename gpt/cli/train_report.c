@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAMPLES_OF_STORIES = 20, SAMPLE_TOKENS = 250, SHOWN = 3, CHART_COLUMNS = 96 };
+enum { SAMPLES_OF_STORIES = 20, SAMPLE_TOKENS = 250, SHOWN = 3 };
 
 // ------------------------------------------------------------------------------------------------------------
 // Samples
@@ -113,7 +113,7 @@ static void print_comparison(const Trainer *trainer, double val_loss, const Samp
 static void print_chart(const Trainer *trainer, const TrainRow *rows, int n)
 {
     Error error;
-    char *chart = n == 0 ? NULL : plot_loss_terminal(rows, n, trainer->before.val_loss, CHART_COLUMNS, &error);
+    char *chart = n == 0 ? NULL : plot_loss_terminal(rows, n, trainer->before.val_loss, terminal_columns(CHART_COLUMNS), &error);
     if (chart != NULL) {
         printf("%s\n", chart);
         free(chart);

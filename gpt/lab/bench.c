@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 const BenchCase bench_cases[] = {
@@ -66,20 +65,13 @@ enum { FEWEST = 3, MOST = 1000 };                  // repetitions
 
 static const double SHORTEST = 1e-3;               // seconds that one reading of the clock should cover
 
-double bench_clock(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 static double time_many(int many, void (*once)(void *context), void *context)
 {
-    double start = bench_clock();
+    double start = clock_seconds();
     for (int i = 0; i < many; i++) {
         once(context);
     }
-    return (bench_clock() - start) / many;
+    return (clock_seconds() - start) / many;
 }
 
 Quartiles bench_time(double seconds, void (*once)(void *context), void *context)
@@ -89,8 +81,8 @@ Quartiles bench_time(double seconds, void (*once)(void *context), void *context)
     once(context);
     double second = time_many(1, once, context);
     int many = second < SHORTEST ? (int)ceil(SHORTEST / second) : 1;
-    double end = bench_clock() + seconds;
-    while (n < FEWEST || (n < MOST && bench_clock() < end)) {
+    double end = clock_seconds() + seconds;
+    while (n < FEWEST || (n < MOST && clock_seconds() < end)) {
         times[n] = 1e3 * time_many(many, once, context);
         n++;
     }
@@ -223,8 +215,8 @@ static Quartiles rates_of(double seconds, double (*one)(const void *context), co
     double rates[MOST];
     int n = 0;
     one(context);
-    double end = bench_clock() + seconds;
-    while (n < FEWEST || (n < MOST && bench_clock() < end)) {
+    double end = clock_seconds() + seconds;
+    while (n < FEWEST || (n < MOST && clock_seconds() < end)) {
         rates[n] = one(context);
         n++;
     }

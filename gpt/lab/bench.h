@@ -11,8 +11,6 @@ struct Bench {
     BenchFigures figures;                          // what a case's run fills in
 };
 
-double bench_clock(void);                          // seconds, of a clock that never goes back
-
 // Times once(context): after two rounds that don't count (the first asks the system for memory, the second finds the caches as
 // all later ones do), as often as there are seconds for. What takes less than a millisecond is timed many at a time.
 Quartiles bench_time(double seconds, void (*once)(void *context), void *context);

@@ -101,7 +101,7 @@ static bool on_token(int sample, int id, void *context)
     (void)sample;
     (void)id;
     Arrivals *arrivals = context;
-    double now = bench_clock();
+    double now = clock_seconds();
     arrivals->ms[arrivals->n] = 1e3 * (now - arrivals->last);
     arrivals->n++;
     arrivals->last = now;
@@ -124,7 +124,7 @@ void bench_generate(Bench *bench)
     GPTCost cost = gpt_cost(&config, 1, 1);
     GPT *gpt = create(&config, cost.weight_bytes);
     int *ids = random_ids(&config, n_prompt + n_new);
-    Arrivals arrivals = {.ms = memory_allocate((size_t)n_new * sizeof(double), "times"), .last = bench_clock()};
+    Arrivals arrivals = {.ms = memory_allocate((size_t)n_new * sizeof(double), "times"), .last = clock_seconds()};
     GenerateConfig generate = GENERATE_DEFAULTS;
     generate.n_new = n_new;
     generate.greedy = true;

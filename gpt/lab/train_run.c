@@ -6,7 +6,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 static const double SAVE_SECONDS = 600;            // however long a step takes, no more than this is lost
@@ -20,13 +19,6 @@ typedef struct Run {
     int saved_step;
     double saved_at;                               // seconds
 } Run;
-
-static double seconds(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 bool train_folder_has_run(const char *folder)
 {
@@ -85,7 +77,7 @@ static bool save(Run *run, Error *error)
         return false;
     }
     run->saved_step = run->trainer->adamw.step;
-    run->saved_at = seconds();
+    run->saved_at = clock_seconds();
     return true;
 }
 
@@ -115,9 +107,9 @@ static bool make_step(Run *run, TrainRow *row, Error *error)
     int before = trainer->adamw.step;
     GradFlow flow = {0};
     bool measures = is_due(before, config->gradflow_every);
-    double started = seconds();
+    double started = clock_seconds();
     bool made = trainer_step(trainer, measures ? &flow : NULL, row, error);
-    double passed = seconds() - started;
+    double passed = clock_seconds() - started;
     row->ms = 1000 * passed;
     row->tokens_per_s = (double)config->batch * config->length * config->accumulate / passed;
     if (made && measures && !train_flow_write(run->flow, trainer, before, &flow)) {
@@ -161,7 +153,7 @@ static bool make_steps(Run *run, Error *error)
         tell(run, &row);
         stopped = watcher->stop != NULL && watcher->stop(watcher->context);
         bool last = stopped || row.step == config->steps;
-        bool long_ago = seconds() - run->saved_at > SAVE_SECONDS;
+        bool long_ago = clock_seconds() - run->saved_at > SAVE_SECONDS;
         if ((last || long_ago || is_due(row.step, config->save_every)) && !save(run, error)) {
             return false;
         }
@@ -177,7 +169,7 @@ static bool begin(Run *run, Error *error)
     const Trainer *trainer = run->trainer;
     int step = trainer->adamw.step;
     run->saved_step = step;
-    run->saved_at = seconds();
+    run->saved_at = clock_seconds();
     if (!folder_make(run->folder, error) || (!file_exists(run->folder, TRAINING_FILE) && !save(run, error))) {
         return false;
     }

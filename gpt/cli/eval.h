@@ -1,0 +1,27 @@
+// eval.h: what the two files of gptape eval share: eval.c (options, the model, one batch of ids) and eval_text.c.
+
+#ifndef GPTAPE_CLI_EVAL_H
+#define GPTAPE_CLI_EVAL_H
+
+#include "gpt/cli/cli.h"
+
+enum { OPTION_DATA = OPTION_OWN, OPTION_SPLIT };
+
+// The model that is asked for, made or loaded.
+typedef struct Subject {
+    GPT *gpt;
+    const char *name;                              // the preset's, or the folder
+    bool saved;
+    uint64_t seed;                                 // of an untrained model
+} Subject;
+
+void subject_note(const Options *options, const Subject *subject);
+
+// A loss that is no number is no evaluation: weights that are broken make such a one.
+bool subject_check_loss(const Options *options, const Subject *subject, double loss);
+cJSON *subject_json(const Subject *subject, double loss);      // the answer's beginning
+
+// Evaluates a text, and prints what came out. Returns the exit status.
+int eval_text(const Options *options, const Subject *subject);
+
+#endif

@@ -1,0 +1,157 @@
+// eval_text.c: how well a model predicts a text, or one part of it.
+
+#include "gpt/cli/eval.h"
+
+#include <limits.h>
+#include <math.h>
+
+enum { PART_ALL = SPLIT_COUNT };                   // of a text: train, val, or both
+
+static const char *part_word(int i)
+{
+    return i == PART_ALL ? "all" : split_name((DatasetSplit)i);
+}
+
+// The caller frees *tokenizer. Returns the exit status.
+static int make_tokenizer(const Options *options, const Subject *subject, Tokenizer **tokenizer)
+{
+    const GPTConfig *config = &subject->gpt->config;
+    bool asked = options_given(options, OPTION_TOKENIZER) || options_given(options, OPTION_VOCAB);
+    TokenizerKind kind = TOKENIZER_BYTES;
+    Error error;
+
+    *tokenizer = NULL;
+    if (subject->saved) {
+        *tokenizer = options_saved_tokenizer(options, &error);
+    } else {
+        bool chosen = asked || config->vocab_size == GPT2_VOCABULARY;
+        if (chosen && !options_tokenizer_kind(options, TOKENIZER_CHARS, &kind)) {      // those before chars, which has no alphabet
+            return STATUS_USAGE;
+        }
+        *tokenizer = kind == TOKENIZER_GPT2 ? options_gpt2(options, &error) : tokenizer_bytes();
+        if (chosen) {
+            options_tokenizer_note(options, kind);
+        }
+    }
+    if (*tokenizer == NULL) {
+        command_error(options->help->name, "%s", error.message);
+        return STATUS_FAILED;
+    }
+    if (tokenizer_vocab_size(*tokenizer) > config->vocab_size) {
+        command_error(options->help->name, "the tokenizer %s has %d token%s, and the model's vocabulary %d; give --ids and "
+                      "--targets instead", tokenizer_name(tokenizer_kind(*tokenizer)), tokenizer_vocab_size(*tokenizer),
+                      plural(tokenizer_vocab_size(*tokenizer)), config->vocab_size);
+        return STATUS_USAGE;
+    }
+    return STATUS_OK;
+}
+
+// The tokens that are asked for: *n from *first on.
+static bool read_part(const Options *options, const Dataset *dataset, size_t *first, size_t *n)
+{
+    int part = options_given(options, OPTION_DATA) ? PART_ALL : SPLIT_VAL;
+
+    if (!options_word(options, OPTION_SPLIT, NULL, part_word, PART_ALL + 1, &part)) {
+        return false;
+    }
+    *first = part == PART_ALL ? 0 : dataset->start[part];
+    *n = (part == PART_ALL ? dataset->n_tokens : dataset->start[part + 1]) - *first;
+    return true;
+}
+
+// What all but the first of these tokens stand for.
+static size_t count_bytes(const Dataset *dataset, const Tokenizer *tokenizer, size_t first, size_t n)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 1; i < n; i++) {
+        int id;
+        size_t length = 0;
+        dataset_ids(dataset, first + i, 1, &id);
+        tokenizer_token(tokenizer, id, &length);
+        bytes += length;
+    }
+    return bytes;
+}
+
+static void print_evaluation(const Options *options, const Subject *subject, const Evaluation *evaluation, size_t n_bytes)
+{
+    char tokens[NUMBER_TEXT];
+    char bytes[NUMBER_TEXT];
+    char windows[NUMBER_TEXT];
+    double bits = evaluation->loss * (double)evaluation->n / (double)n_bytes / log(2.0);
+
+    if (options_given(options, OPTION_JSON)) {
+        cJSON *json = subject_json(subject, evaluation->loss);
+        json_add_number(json, "bits_per_byte", bits);
+        json_add_count(json, "tokens", (double)evaluation->n);
+        json_add_count(json, "bytes", (double)n_bytes);
+        json_add_count(json, "windows", (double)evaluation->n_windows);
+        json_print(json);
+        return;
+    }
+    thousands_text((double)evaluation->n, tokens);
+    thousands_text((double)n_bytes, bytes);
+    thousands_text((double)evaluation->n_windows, windows);
+    printf("loss           %.9g\n"
+           "perplexity     %.6g\n"
+           "bits per byte  %.6g\n"
+           "tokens         %s, which %s %s byte%s, in %s window%s of %d\n",
+           evaluation->loss, exp(evaluation->loss), bits, tokens, evaluation->n == 1 ? "is" : "are", bytes,
+           plural((double)n_bytes), windows, plural(evaluation->n_windows),
+           subject->gpt->config.context_length);
+}
+
+static int eval_tokens(const Options *options, const Subject *subject, const Tokenizer *tokenizer, const Dataset *dataset)
+{
+    Evaluation evaluation;
+    Error error;
+    size_t first;
+    size_t n;
+
+    if (!read_part(options, dataset, &first, &n)) {
+        return STATUS_USAGE;
+    }
+    subject_note(options, subject);
+    Progress progress = progress_begin(options, "windows");
+    bool done = n <= INT_MAX || error_set(&error, "%s: has more tokens than can be counted", dataset->name);
+    done = done && memory_check(evaluation_bytes(&subject->gpt->config), "evaluating this model", &error)
+        && gpt_evaluate(subject->gpt, dataset, first, n, progress_update, &progress, &evaluation, &error);
+    progress_end(&progress);
+    if (!done) {
+        command_error(options->help->name, "%s", error.message);
+        return STATUS_FAILED;
+    }
+    if (!subject_check_loss(options, subject, evaluation.loss)) {
+        return STATUS_FAILED;
+    }
+    print_evaluation(options, subject, &evaluation, count_bytes(dataset, tokenizer, first, n));
+    return STATUS_OK;
+}
+
+static Dataset *open_text(const Options *options, const Tokenizer *tokenizer)
+{
+    Error error;
+    Progress progress = progress_begin(options, "MiB as tokens");
+    Dataset *dataset = dataset_open(options->values[OPTION_DATA], tokenizer, NULL, progress_update, &progress, &error);
+
+    progress_end(&progress);
+    if (dataset == NULL) {
+        command_error(options->help->name, "%s", error.message);
+    }
+    return dataset;
+}
+
+int eval_text(const Options *options, const Subject *subject)
+{
+    Tokenizer *tokenizer;
+    int status = make_tokenizer(options, subject, &tokenizer);
+
+    if (status == STATUS_OK) {
+        Dataset *dataset = open_text(options, tokenizer);
+        status = dataset == NULL ? STATUS_FAILED : eval_tokens(options, subject, tokenizer, dataset);
+        dataset_free(dataset);
+    }
+    tokenizer_free(tokenizer);
+    return status;
+}
