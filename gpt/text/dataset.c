@@ -176,7 +176,6 @@ static bool find_or_make_tokens(Tokenizing *work, const char *folder, Dataset *d
 Dataset *dataset_open(const char *path, const Tokenizer *tokenizer, const char *folder, DatasetProgress *progress, void *context,
                       Error *error)
 {
-    REQUIRE(path);
     Tokenizing work = {.tokenizer = tokenizer, .progress = progress, .context = context};
     if (!reader_begin(&work.reader, path, error)) {
         return NULL;
