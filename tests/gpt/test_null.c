@@ -72,7 +72,6 @@ START_TEST(the_error_that_would_be_told)
     GPTConfig config = small_config();
     config.n_head = 3;
     ASSERT_MISTAKE(gpt_create(&config, 1, NULL), "error_set: error is NULL");
-    ASSERT_MISTAKE(gpt_load("no such folder", NULL), "error_set: error is NULL");
 }
 END_TEST
 
@@ -80,6 +79,7 @@ START_TEST(a_parameter_of_an_impossible_size_is_named)
 {
     Linear linear;
     ASSERT_MISTAKE(linear_init(&linear, NULL, "fc", 0, 3, true), "tensor_parameter: fc.weight: shape (3, 0): each size is at least 1");
+    module_free(&linear.module);
 }
 END_TEST
 
