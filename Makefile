@@ -71,10 +71,10 @@ avx512_FLAGS := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector
 
 # The numeric sources are built twice, the second time in double, for gradient checks that float's rounding cannot blur.
 LIBRARY_SOURCES := $(sort $(shell find tensor nn gpt -name '*.c' -not -path 'gpt/cli/*'))
-DOUBLE_SOURCES := $(filter-out tensor/kernel_fast% tensor/parallel.c tensor/vector/%,$(filter tensor/% nn/%,$(LIBRARY_SOURCES))) \
-                  $(addprefix gpt/,error.c config.c cost.c block.c gpt.c cache.c generate.c sample.c lab/deep.c lab/gradcheck_models.c)
-LIBRARY_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(filter-out tensor/vector/loops.c,$(LIBRARY_SOURCES))) \
-                   $(VECTOR_KINDS:%=$(BUILD)/float/tensor/vector/loops.%.o)
+DOUBLE_SOURCES := $(filter-out tensor/fast/%,$(filter tensor/% nn/%,$(LIBRARY_SOURCES))) \
+                  $(addprefix gpt/,config.c cost.c block.c gpt.c cache.c generate.c sample.c lab/deep.c lab/gradcheck_models.c)
+LIBRARY_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(filter-out tensor/fast/vector/loops.c,$(LIBRARY_SOURCES))) \
+                   $(VECTOR_KINDS:%=$(BUILD)/float/tensor/fast/vector/loops.%.o)
 DOUBLE_OBJECTS := $(DOUBLE_SOURCES:%.c=$(BUILD)/double/%.o)
 PROGRAM_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(wildcard gpt/cli/*.c))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
@@ -106,7 +106,7 @@ $(BUILD)/float/tensor/tape.o: tools/gdb/gptape.py
 # Here multiplications and additions may be fused, and how an array lies in memory must not change what is computed. Nobody asks
 # whether an operation raised a flag: only then may gcc do both sides of a condition and choose, without which exp makes no vectors.
 VECTOR_FLAGS := -fopenmp-simd -ffp-contract=fast -fno-trapping-math $(if $(findstring clang,$(shell $(CC) --version 2> /dev/null)),,--param=vect-max-peeling-for-alignment=0)
-$(VECTOR_KINDS:%=$(BUILD)/float/tensor/vector/loops.%.o): $(BUILD)/float/tensor/vector/loops.%.o: tensor/vector/loops.c $(BUILD)/flags
+$(VECTOR_KINDS:%=$(BUILD)/float/tensor/fast/vector/loops.%.o): $(BUILD)/float/tensor/fast/vector/loops.%.o: tensor/fast/vector/loops.c $(BUILD)/flags
 	$(COMPILE) $(VECTOR_FLAGS) $($*_FLAGS) -DVECTOR_TABLE=vector_$* -DVECTOR_NAME='"$*"'
 
 $(BUILD)/double/%.o: %.c $(BUILD)/flags
@@ -239,13 +239,14 @@ deps:
 	@tools/packages install $(TEST_NEEDS)
 
 TO = $(DESTDIR)$(PREFIX)
+PUBLIC_HEADERS := tensor/tensor.h tensor/inspect/inspect.h tensor/fast/fast.h nn/nn.h gpt/gpt.h
 VERSION = $(shell sed -n 's/.*GPTAPE_VERSION "\(.*\)"/\1/p' gpt/gpt.h)
 
 install: $(BUILD)/libgptape.a $(BUILD)/libgptape.so $(BUILD)/gptape
 	install -D -t '$(TO)/bin' $(BUILD)/gptape
 	install -D -m 644 -t '$(TO)/lib' $(BUILD)/libgptape.a $(BUILD)/libgptape.so.0
 	ln -sf libgptape.so.0 '$(TO)/lib/libgptape.so'
-	for floor in tensor nn gpt; do install -D -m 644 -t "$(TO)/include/gptape/$$floor" $$floor/$$floor.h; done
+	for header in $(PUBLIC_HEADERS); do install -D -m 644 $$header "$(TO)/include/gptape/$$header"; done
 	mkdir -p '$(TO)/lib/pkgconfig'
 	sed 's|@PREFIX@|$(subst $() ,\\ ,$(PREFIX))|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(strip -lcjson -lpcre2-8 $(ONEDNN) -lm)|' tools/gptape.pc.in \
 	    > '$(TO)/lib/pkgconfig/gptape.pc'

@@ -3,7 +3,7 @@
 // You learn what an operation leaves behind, how backward walks over it, and why nothing has to be sorted first.
 // Breakpoint: add_backward. It stops at node 1, then at node 0; up leads to the one loop that calls every backward.
 
-#include "tensor/tensor.h"
+#include "tensor/inspect/inspect.h"
 
 #include <stdio.h>
 

@@ -19,17 +19,9 @@
 #include <stdio.h>
 
 #include "nn/nn.h"
+#include "tensor/fast/fast.h"
 
 #define GPTAPE_VERSION "0.1.0"
-
-// Functions that read what comes from outside (files, options, sizes) return false and write one line to an Error that says
-// what was wrong and what would be right. They never abort.
-typedef struct Error {
-    char message[512];
-} Error;
-
-// Writes the message and returns false, so that a function can end with: return error_set(error, ...).
-bool error_set(Error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 // ------------------------------------------------------------------------------------------------------------
 // 1. Configuration: one class for every size

@@ -41,7 +41,7 @@
 #ifndef GPTAPE_NN_H
 #define GPTAPE_NN_H
 
-#include "tensor/tensor.h"
+#include "tensor/inspect/inspect.h"
 
 // ------------------------------------------------------------------------------------------------------------
 // 1. The module tree

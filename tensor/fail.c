@@ -58,6 +58,30 @@ void fail_memory(size_t bytes, const char *what)
     hand_over(FAIL_MEMORY, message);
 }
 
+bool error_set(Error *error, const char *format, ...)
+{
+    REQUIRE(error);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
+    error->field[0] = '\0';
+    return false;
+}
+
+bool error_set_field(Error *error, const char *field, const char *format, ...)
+{
+    REQUIRE(error);
+    REQUIRE(field);
+    snprintf(error->field, sizeof error->field, "%s", field);
+    int used = snprintf(error->message, sizeof error->message, "%s: ", error->field);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->message + used, sizeof error->message - (size_t)used, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
 // Large blocks in large pages, where the system has them to give: a processor remembers where some thousand pages lie, and
 // the weights of a GPT in pages of 4 KB are some hundred thousand.
 static void advise_large_pages(void *memory, size_t bytes)

@@ -1,5 +1,6 @@
 // kernel.c: which set of kernels is in use.
 
+#include "tensor/fast/fast.h"
 #include "tensor/kernel.h"
 
 #include <stdio.h>

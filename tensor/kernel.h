@@ -1,6 +1,6 @@
 // kernel.h: the seam between what is computed (ops/) and who does the inner loops.
 //
-// Two sets stand behind it: plain, the textbook (kernel_plain*.c), and fast, the engine (kernel_fast*.c). GPTAPE_KERNELS=
+// Two sets stand behind it: plain, the textbook (kernel_plain*.c), and fast, the engine (fast/). GPTAPE_KERNELS=
 // plain|fast chooses one at run time. A loop moves here from its op when a fast version of it exists; its plain version then is
 // the op's own old loop. The formulas stay with the ops.
 //

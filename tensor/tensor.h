@@ -19,7 +19,7 @@
 // belongs to the tape, and tape_reset takes it all back at once; nobody frees an intermediate by hand.
 //
 // Read from top to bottom: 1 numbers and shapes, 2 mistakes, 3 random numbers, 4 tensors, 5 the tape,
-// 6 operations, 7 backward, 8 looking at things, 9 checking gradients, 10 kernels.
+// 6 operations, 7 backward. Printing, drawing and checking: inspect/inspect.h. Engines, threads and precision: fast/fast.h.
 
 #ifndef GPTAPE_TENSOR_H
 #define GPTAPE_TENSOR_H
@@ -27,7 +27,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 // ------------------------------------------------------------------------------------------------------------
 // 1. Numbers and shapes
@@ -106,6 +105,17 @@ void *memory_grow(void *list, int n, int *capacity, size_t bytes_each, const cha
 
 // How many times gptape has asked the system for memory so far: a steady training step adds nothing to it.
 size_t memory_requests(void);
+
+// An error in external input: files, options, sizes. Functions that read such input return false and fill in an Error; they never abort.
+typedef struct Error {
+    char message[512];                             // one line: what is wrong and what was expected
+    char field[32];                                // the configuration field that is wrong, "n_embd"; "" if it is none
+} Error;
+
+// Each writes the message and returns false, so that a function can end with: return error_set(error, ...).
+bool error_set(Error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// The message becomes "FIELD: text"; a caller that knows the field by another name prints that and message + strlen(field).
+bool error_set_field(Error *error, const char *field, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 // ------------------------------------------------------------------------------------------------------------
 // 3. Random numbers, as PyTorch's CPU generator makes them
@@ -255,10 +265,6 @@ const char *tape_scope(const char *scope);
 
 void tape_observe(Tape *tape, TapeObserver observer);          // an empty observer ends it
 
-// A shortcut is an addition one of whose inputs also reaches the other through longer ways. Returns which input (0 or 1)
-// of this node is the short way, or -1 if the node is no shortcut. Read off the tape; nothing is marked beforehand.
-int tape_shortcut_input(const TapeNode *node);
-
 // ------------------------------------------------------------------------------------------------------------
 // 6. Operations. Each records one node and returns its output, which belongs to the tape. Shapes that do not fit are mistakes.
 // In "torch:" stands the PyTorch call with the same result.
@@ -344,96 +350,6 @@ void tensor_backward(Tensor *loss, Where where);
 
 // The same, from any tensor y and a given dL/dy of its shape (copied). torch: y.backward(dy)
 void tensor_backward_from(Tensor *y, const Real *dy, Where where);
-
-// ------------------------------------------------------------------------------------------------------------
-// 8. Looking at things. These print to stdout and flush it, and may be called from a debugger.
-
-void tensor_print(const Tensor *tensor);           // name, shape, how it was made, and its values; long axes are shortened
-void tape_print(const Tape *tape);                 // one line a node: index, op, name, shape, size of value and gradient, source
-
-// The tape as a drawing for Graphviz: dot -Tsvg makes a picture of it. Modules are frames, operations boxes, tensors arrows with
-// their shapes; shortcuts stand out, and after backward an arrow is as wide as the gradient that came back along it.
-void tape_dot(const Tape *tape);
-
-// The same to a file (NULL: to none), only of one module ("h.0") and what is in it unless module is NULL. Returns how many nodes
-// that are.
-int tape_write_dot(const Tape *tape, const char *module, FILE *file);
-
-// Looks at every result and every gradient as it is made; the first that is NaN or infinite is a mistake (fail_mistake) whose
-// message names the operation, its inputs, and the line that called it. -inf is taken for a masked score, and passes, where
-// causal_mask made it or an input has it already. GPTAPE_NAN=stop in the environment switches it on. Off, it costs nothing.
-void nan_watch(bool on);
-
-// ------------------------------------------------------------------------------------------------------------
-// 9. Checking gradients against differences
-
-// What is checked: how a computation depends on some leaves. forward computes it from the leaves' present values.
-typedef struct GradCheck {
-    const char *name;
-    Tensor **leaves;
-    int n_leaves;
-    Tensor *(*forward)(void *context);
-    void *context;
-    double step;                                   // of the differences; 0: GRADCHECK_STEP
-    double tolerance;                              // 0: GRADCHECK_TOLERANCE
-    double floor;                                  // 0: GRADCHECK_FLOOR
-} GradCheck;
-
-typedef struct GradCheckResult {
-    double worst;                                  // largest relative error of any value of any leaf; NaN counts as failure
-    bool passed;
-    char why[256];                                 // where it fails: leaf, index, value expected and got. Empty if it passes.
-} GradCheckResult;
-
-// The fourth-order difference (8 (s(+h) - s(-h)) - (s(+2h) - s(-2h))) / 12h errs by h^4 / 30 times the fifth derivative, from
-// the formula, and by about eps |s| / h, from rounding. Each STEP h makes the two about equal, 1e-12 in double and 1e-6 in
-// float32; each TOLERANCE, on the relative error, leaves room for large fifth derivatives. Values smaller than FLOOR times the
-// largest gradient of their leaf are compared relative to that: below it the difference has no digits left to compare with.
-#ifdef GPTAPE_DOUBLE
-#define GRADCHECK_STEP 1e-3
-#define GRADCHECK_TOLERANCE 1e-7
-#define GRADCHECK_FLOOR 1e-3
-#else
-#define GRADCHECK_STEP 0.05
-#define GRADCHECK_TOLERANCE 1e-3
-#define GRADCHECK_FLOOR 1e-2
-#endif
-
-// Compares each leaf's gradient with the difference, value by value, of s = sum(w * forward()), w fixed and irregular.
-// Fails on a wrong sign, NaN, an error above the tolerance, and on a leaf all of whose gradients are 0. Resets the
-// current tape, so the leaves must be parameters.
-GradCheckResult gradcheck(const GradCheck *check);
-
-// Checks every case of every row of the table of operations, on a tape of its own. report is called once a case.
-typedef void GradCheckReport(const char *name, GradCheckResult result, void *context);
-void gradcheck_ops(GradCheckReport *report, void *context);
-
-// ------------------------------------------------------------------------------------------------------------
-// 10. Kernels: who does the inner loops
-
-const char *kernels_name(void);                    // "plain" or "fast"
-bool kernels_choose(const char *name);             // false if there is no such set in this build
-bool kernels_have_onednn(void);                    // was this build made with oneDNN?
-void kernels_set_threads(int threads);             // of the fast kernels, 1 or more; the plain ones run on one
-int kernels_threads(void);                         // how many those use; 1 with the plain kernels
-
-// What large matrix products take in. Everything is kept in float32 all the same: weights, gradients, the products' results.
-typedef enum Precision {
-    PRECISION_F32,                                 // the numbers as they are
-    PRECISION_BF16,                                // rounded to bfloat16, 8 bits of mantissa, if the product is large
-    PRECISION_COUNT
-} Precision;
-
-const char *precision_name(Precision precision);   // "f32"
-bool kernels_set_precision(Precision precision);   // false, and nothing changed, if this build or this machine can't
-Precision kernels_precision(void);
-
-// What this machine can do at most, to hold the kernels against; each is measured as it is called, on that many threads.
-// FLOP per second of fused multiply-adds in registers, the widest there are, each counted as two: rounds of some hundred each.
-double machine_flops(int threads, size_t rounds);
-// Bytes per second of reading these n numbers once. From memory only if they are many times as many as the caches hold.
-double machine_bandwidth(int threads, const float *values, size_t n);
-const char *machine_vectors(void);                 // what machine_flops uses: "AVX-512", "AVX2" or "baseline"
 
 // ------------------------------------------------------------------------------------------------------------
 // Every function above that takes a Where is called without it: these macros add the line they stand on. They have the

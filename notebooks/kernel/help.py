@@ -10,7 +10,7 @@ from pieces import CONTROL, QUALIFIERS, TAGGED, TYPE_WORDS, tokenize
 from names import as_in_cell, renamed
 from compiler import CELL_FILE, Kind
 
-HEADERS = ["tensor/tensor.h", "nn/nn.h", "gpt/gpt.h"]
+HEADERS = ["tensor/tensor.h", "tensor/inspect/inspect.h", "tensor/fast/fast.h", "nn/nn.h", "gpt/gpt.h"]
 KEYWORDS = sorted(CONTROL | QUALIFIERS | TAGGED | TYPE_WORDS | {"typedef", "sizeof", "static", "NULL", "true", "false"})
 MEMBER = re.compile(r"([A-Za-z_]\w*(?:\[[^\]]*\]|\([^()]*\)|->|\.|\w)*)(?:->|\.)\s*(\w*)$")
 WORD = re.compile(r"[A-Za-z_]\w*")

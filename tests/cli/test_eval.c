@@ -20,7 +20,7 @@ static const char TEXT[] = "Every effort moves you, and every one of them is a b
 
 static void save_model(const char *folder, GPTConfig config, const Tokenizer *tokenizer)
 {
-    Error error = {""};
+    Error error = {0};
     GPT *gpt = create_gpt(config, 9);
     ck_assert_msg(gpt_save(gpt, tokenizer, folder, &error), "%s", error.message);
     gpt_free(gpt);

@@ -188,7 +188,7 @@ static SafetensorsWriter *small_model(void)
 
 static void save(SafetensorsWriter *writer)
 {
-    Error error = {""};
+    Error error = {0};
     ck_assert_msg(safetensors_save(writer, "m/model.safetensors", &error), "%s", error.message);
     safetensors_writer_free(writer);
 }

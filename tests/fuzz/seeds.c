@@ -106,7 +106,7 @@ static const TrainConfig train_config = {
 // A run of one step, saved in this folder as name. Takes setup.
 static void save_run(TrainSetup setup, const char *name)
 {
-    Error error = {"a step failed"};
+    Error error = {.message = "a step failed"};
     TrainRow row;
     Tape *tape = tape_create();
     setup.train = train_config;

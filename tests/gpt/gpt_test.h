@@ -45,7 +45,7 @@ static inline GPTConfig variant_config(int i)
 
 static inline GPT *create_gpt(GPTConfig config, uint64_t seed)
 {
-    Error error = {""};
+    Error error = {0};
     GPT *gpt = gpt_create(&config, seed, &error);
     ck_assert_msg(gpt != NULL, "%s", error.message);
     return gpt;
@@ -53,7 +53,7 @@ static inline GPT *create_gpt(GPTConfig config, uint64_t seed)
 
 static inline DeepNet *create_deep(DeepConfig config, uint64_t seed)
 {
-    Error error = {""};
+    Error error = {0};
     DeepNet *net = deep_create(&config, seed, &error);
     ck_assert_msg(net != NULL, "%s", error.message);
     return net;
@@ -75,14 +75,14 @@ static inline void generate_greedily(GPT *gpt, int *ids, int n_ids, int n_new)
     GenerateConfig config = GENERATE_DEFAULTS;
     config.n_new = n_new;
     config.greedy = true;
-    Error error = {""};
+    Error error = {0};
     ck_assert_msg(gpt_generate(gpt, &config, NULL, ids, n_ids, &error) == n_new, "%s", error.message);
 }
 
 static inline Experiment run_experiment(const ExperimentConfig *config)
 {
     Experiment experiment;
-    Error error = {""};
+    Error error = {0};
     bool done = experiment_run(config, NULL, NULL, &experiment, &error);
     ck_assert_msg(done, "%s", error.message);
     return experiment;

@@ -93,7 +93,7 @@ START_TEST(decades_are_lost_by_the_layer_without_shortcuts_and_not_with_them)
     int sizes[DEEPEST + 1];
     ExperimentConfig config = deep_config(sizes, 5, first_seeds[_i], 50);
     Sweep sweep;
-    Error error = {""};
+    Error error = {0};
 
     ck_assert_msg(sweep_run(&config, depths, 3, NULL, NULL, &sweep, &error), "%s", error.message);
 

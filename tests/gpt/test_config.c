@@ -46,7 +46,7 @@ START_TEST(every_preset_is_possible_and_found_by_its_name)
 {
     ck_assert_int_ge(gpt_preset_count, 11);
     for (int i = 0; i < gpt_preset_count; i++) {
-        Error error = {""};
+        Error error = {0};
         ck_assert_msg(gpt_config_check(&gpt_presets[i].config, &error), "%s: %s", gpt_presets[i].name, error.message);
         ck_assert_ptr_eq(gpt_preset_find(gpt_presets[i].name), &gpt_presets[i]);
         ck_assert_int_gt((int)strlen(gpt_presets[i].note), 0);
@@ -249,7 +249,7 @@ END_TEST
 
 START_TEST(memory_that_no_machine_has_is_refused_in_one_line)
 {
-    Error error = {""};
+    Error error = {0};
 
     ck_assert(!memory_check(1e18, "the model's weights", &error));
     assert_contains(error.message, "the model's weights");
@@ -323,7 +323,7 @@ START_TEST(an_impossible_configuration_is_told_in_one_line)
 {
     GPTConfig config = small_config();
     bad[_i].spoil(&config);
-    Error error = {""};
+    Error error = {0};
 
     ck_assert(!gpt_config_check(&config, &error));
     assert_contains(error.message, bad[_i].field);
@@ -336,7 +336,7 @@ START_TEST(no_gpt_is_made_of_an_impossible_configuration)
 {
     GPTConfig config = small_config();
     bad[_i].spoil(&config);
-    Error error = {""};
+    Error error = {0};
     size_t requests = memory_requests();
 
     ck_assert_ptr_null(gpt_create(&config, 1, &error));
@@ -350,7 +350,7 @@ START_TEST(no_gpt_is_made_that_no_machine_has_memory_for)
     GPTConfig config = small_config();
     config.n_embd = 1 << 20;
     config.n_layer = 100;
-    Error error = {""};
+    Error error = {0};
     size_t requests = memory_requests();
 
     ck_assert(gpt_config_check(&config, &error));
@@ -363,7 +363,7 @@ END_TEST
 START_TEST(a_good_configuration_leaves_no_message)
 {
     GPTConfig config = small_config();
-    Error error = {""};
+    Error error = {0};
 
     ck_assert(gpt_config_check(&config, &error));
     ck_assert_str_eq(error.message, "");
@@ -376,7 +376,7 @@ START_TEST(ids_outside_the_vocabulary_are_told)
     const int good[] = {0, 10, 5};
     const int high[] = {0, 11, 5};
     const int low[] = {0, 10, -1};
-    Error error = {""};
+    Error error = {0};
 
     ck_assert(gpt_ids_check(&config, good, 3, &error));
     ck_assert(!gpt_ids_check(&config, high, 3, &error));
@@ -426,7 +426,7 @@ enum { BAD_DEEP_COUNT = sizeof bad_deep / sizeof bad_deep[0] };
 START_TEST(an_impossible_deep_network_is_told_in_one_line)
 {
     DeepConfig config = {(int *)bad_deep[_i].sizes, bad_deep[_i].n_layer, ACTIVATION_GELU, INIT_TORCH, false};
-    Error error = {""};
+    Error error = {0};
     size_t requests = memory_requests();
 
     ck_assert(!deep_config_check(&config, &error));
@@ -444,7 +444,7 @@ START_TEST(a_deep_network_of_unknown_switches_is_told)
     int sizes[] = {3, 3, 1};
     DeepConfig activation = {sizes, 2, ACTIVATION_COUNT, INIT_TORCH, false};
     DeepConfig init = {sizes, 2, ACTIVATION_GELU, INIT_COUNT, false};
-    Error error = {""};
+    Error error = {0};
 
     ck_assert(!deep_config_check(&activation, &error));
     assert_contains(error.message, "activation 6");

@@ -22,7 +22,7 @@
 
 static Tokenizer *small_gpt2(void)
 {
-    Error error = {""};
+    Error error = {0};
     vocabulary_write();
     Tokenizer *tokenizer = tokenizer_gpt2(".", &error);
     ck_assert_msg(tokenizer != NULL, "%s", error.message);
@@ -31,7 +31,7 @@ static Tokenizer *small_gpt2(void)
 
 static Tokenizer *chars_of(const char *path)
 {
-    Error error = {""};
+    Error error = {0};
     Tokenizer *tokenizer = tokenizer_chars_of(path, &error);
     ck_assert_msg(tokenizer != NULL, "%s", error.message);
     return tokenizer;
@@ -39,7 +39,7 @@ static Tokenizer *chars_of(const char *path)
 
 static Dataset *opened(const char *path, const Tokenizer *tokenizer, const char *folder)
 {
-    Error error = {""};
+    Error error = {0};
     Dataset *dataset = dataset_open(path, tokenizer, folder, NULL, NULL, &error);
     ck_assert_msg(dataset != NULL, "%s", error.message);
     return dataset;
@@ -53,7 +53,7 @@ static int token_at(const Dataset *dataset, size_t i)
 // The data set has the ids that the text gives when it is encoded as a whole.
 static void assert_tokens_of(const Dataset *dataset, const Tokenizer *tokenizer, const char *text, size_t n)
 {
-    Error error = {""};
+    Error error = {0};
     int *ids;
     size_t n_ids;
     ck_assert_msg(tokenizer_encode(tokenizer, text, n, &ids, &n_ids, &error), "%s", error.message);
@@ -102,7 +102,7 @@ static size_t part_end(const char *text, size_t n, size_t at, size_t most)
 // Encodes a text in parts of at most that many bytes, longer where nothing in them is certain. The caller frees the ids.
 static int *encode_in_parts(const Tokenizer *tokenizer, const char *text, size_t n, size_t most, size_t *n_ids)
 {
-    Error error = {""};
+    Error error = {0};
     int *ids = malloc((n + 1) * sizeof *ids);
     size_t at = 0;
     size_t longer = most;
@@ -123,7 +123,7 @@ static int *encode_in_parts(const Tokenizer *tokenizer, const char *text, size_t
 
 static void assert_parts_are_the_whole(const Tokenizer *tokenizer, const char *text, size_t n, size_t most)
 {
-    Error error = {""};
+    Error error = {0};
     int *whole;
     size_t n_whole;
     size_t n_parts;
@@ -243,7 +243,7 @@ END_TEST
 START_TEST(an_alphabet_is_of_the_whole_file)
 {
     size_t n;
-    Error error = {""};
+    Error error = {0};
     char *text = long_file("long.txt", &n);
     strcpy(text + n, "\u2603");                    // only at the end: there is room
     n += strlen("\u2603");
@@ -427,7 +427,7 @@ START_TEST(a_text_of_one_row_is_enough)
     enum { T = 4 };
     int ids[T];
     int targets[T];
-    Error error = {""};
+    Error error = {0};
     Tokenizer *tokenizer;
     Random random;
     random_seed(&random, 1);
@@ -472,7 +472,7 @@ START_TEST(progress_is_told)
 {
     size_t n;
     int calls = 0;
-    Error error = {""};
+    Error error = {0};
     free(long_file("long.txt", &n));
     Tokenizer *tokenizer = tokenizer_bytes();
     Dataset *dataset = dataset_open("long.txt", tokenizer, NULL, count_calls, &calls, &error);
@@ -582,7 +582,7 @@ START_TEST(an_id_beyond_the_vocabulary_is_refused)
     FILE *file = tmpfile();
     ck_assert(cache_begin(file) && cache_add(file, &header, ids, 3) && cache_end(file, &header));
     Dataset dataset = {.name = NULL};
-    Error error = {""};
+    Error error = {0};
     ck_assert(!cache_map(file, &header, 256, &dataset, &error));
     ck_assert_str_eq(error.message, "is damaged");
     ck_assert(cache_map(file, &header, 257, &dataset, &error));
@@ -599,7 +599,7 @@ START_TEST(a_byte_order_mark_is_left_out)
     static const char text[] = "\xef\xbb\xbf" "ab\xef\xbb\xbf" "ba";
     static const int of_characters[] = {0, 1, 2, 1, 0};
     static const int of_bytes[] = {'a', 'b', 0xef, 0xbb, 0xbf, 'b', 'a'};
-    Error error = {""};
+    Error error = {0};
     int ids[7];
     file_write("marked.txt", text, sizeof text - 1);
     Tokenizer *tokenizers[] = {chars_of("marked.txt"), tokenizer_bytes()};
@@ -621,7 +621,7 @@ END_TEST
 
 static void assert_not_opened(const char *path, const Tokenizer *tokenizer, const char *folder, const char *expected)
 {
-    Error error = {""};
+    Error error = {0};
     Dataset *dataset = dataset_open(path, tokenizer, folder, NULL, NULL, &error);
     ck_assert_msg(dataset == NULL, "it was opened, and not told: %s", expected);
     ck_assert_msg(strstr(error.message, expected) != NULL, "\"%s\" is not in: %s", expected, error.message);
@@ -647,7 +647,7 @@ static const NoText no_texts[] = {
 START_TEST(what_is_no_text_is_refused)
 {
     const NoText *no_text = &no_texts[_i];
-    Error error = {""};
+    Error error = {0};
     Tokenizer *tokenizers[] = {tokenizer_bytes(), small_gpt2()};
     file_write("text", no_text->text, no_text->n);
     for (int i = 0; i < 2; i++) {

@@ -40,7 +40,7 @@ static const char LETTERS[] = "abcdefghijk";       // one for each id of the sma
 
 static Dataset *dataset_of(const int *ids, int n_ids)
 {
-    Error error = {""};
+    Error error = {0};
     FILE *file = fopen("text.txt", "w");
     ck_assert_ptr_nonnull(file);
     for (int i = 0; i < n_ids; i++) {

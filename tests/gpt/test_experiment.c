@@ -173,7 +173,7 @@ START_TEST(progress_is_told_after_each_measurement)
 {
     ExperimentConfig config = deep_config();
     Experiment experiment;
-    Error error = {""};
+    Error error = {0};
     Told told = {0};
 
     ck_assert(experiment_run(&config, tell, &told, &experiment, &error));
@@ -429,7 +429,7 @@ END_TEST
 static void assert_refused(const ExperimentConfig *config, const char *part)
 {
     Experiment experiment;
-    Error error = {""};
+    Error error = {0};
     ck_assert(!experiment_run(config, NULL, NULL, &experiment, &error));
     assert_contains(error.message, part);
     ck_assert_ptr_null(strchr(error.message, '\n'));

@@ -278,7 +278,7 @@ END_TEST
 static Sweep run_sweep(const ExperimentConfig *config, const int *depths, int n_depths)
 {
     Sweep sweep;
-    Error error = {""};
+    Error error = {0};
     bool done = sweep_run(config, depths, n_depths, NULL, NULL, &sweep, &error);
     ck_assert_msg(done, "%s", error.message);
     return sweep;
@@ -386,7 +386,7 @@ static const int bad_depths[] = {0, -1, 2147483647};
 START_TEST(an_impossible_depth_is_told)
 {
     const int depths[] = {3, bad_depths[_i]};
-    Error error = {""};
+    Error error = {0};
     Sweep sweep;
     ExperimentConfig deep = deep_config();
     ExperimentConfig gpt = gpt_experiment();

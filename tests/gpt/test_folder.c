@@ -51,7 +51,7 @@ static void assert_same_config(const GPTConfig *a, const GPTConfig *b)
 
 static GPT *load(const char *folder)
 {
-    Error error = {""};
+    Error error = {0};
     GPT *gpt = gpt_load(folder, &error);
     ck_assert_msg(gpt != NULL, "%s", error.message);
     return gpt;
@@ -59,7 +59,7 @@ static GPT *load(const char *folder)
 
 static void save(const GPT *gpt, const Tokenizer *tokenizer, const char *folder)
 {
-    Error error = {""};
+    Error error = {0};
     ck_assert_msg(gpt_save(gpt, tokenizer, folder, &error), "%s", error.message);
 }
 
@@ -117,7 +117,7 @@ START_TEST(the_two_gelus_have_the_names_of_transformers)
         char *written;
         size_t n;
         GPTConfig config;
-        Error error = {""};
+        Error error = {0};
         snprintf(text, sizeof text, "{\"activation_function\": \"%s\"}", names[i].name);
         ck_assert_msg(model_config_parse(text, strlen(text), "config.json", &config, &error), "%s", error.message);
         ck_assert_int_eq(config.activation, names[i].activation);
@@ -162,7 +162,7 @@ END_TEST
 
 static Tokenizer *load_tokenizer(const char *folder)
 {
-    Error error = {""};
+    Error error = {0};
     Tokenizer *tokenizer = tokenizer_load(folder, &error);
     ck_assert_msg(tokenizer != NULL, "%s", error.message);
     return tokenizer;
@@ -212,7 +212,7 @@ END_TEST
 START_TEST(gpt2s_vocabulary_comes_back)
 {
     static const char text[] = "hello hell aaaaab \xc3\xa9 \"\\\x7f\xff";
-    Error error = {""};
+    Error error = {0};
     int *ids[2];
     size_t n[2];
     vocabulary_write();
@@ -246,7 +246,7 @@ static void limit_files(rlim_t bytes)
 // The weights don't fit on the disk, but the small files do: none of them may be there without the others.
 START_TEST(a_full_disk_leaves_the_old_model)
 {
-    Error error = {""};
+    Error error = {0};
     Tokenizer *bytes = tokenizer_bytes();
     GPTConfig config = small_config();
     config.vocab_size = 256;
@@ -275,7 +275,7 @@ END_TEST
 
 START_TEST(a_place_that_is_no_folder_is_told)
 {
-    Error error = {""};
+    Error error = {0};
     GPT *gpt = create_gpt(small_config(), 1);
     ck_assert_int_eq(system("touch file && mkdir taken taken/config.json"), 0);
     ck_assert(!gpt_save(gpt, NULL, "file", &error));
@@ -322,7 +322,7 @@ static GPTConfig golden_config(void)
 
 static void open_weights(const char *folder, Safetensors *file)
 {
-    Error error = {""};
+    Error error = {0};
     char path[2048];
     snprintf(path, sizeof path, "%s/model.safetensors", folder);
     ck_assert_msg(safetensors_open(file, path, &error), "%s", error.message);
@@ -369,7 +369,7 @@ static cJSON *read_config(const char *folder)
     char path[2048];
     char *text;
     size_t n;
-    Error error = {""};
+    Error error = {0};
     snprintf(path, sizeof path, "%s/config.json", folder);
     ck_assert_msg(file_read(path, &text, &n, &error), "%s", error.message);
     cJSON *json = cJSON_Parse(text);

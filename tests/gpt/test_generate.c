@@ -17,7 +17,7 @@ static GenerateConfig greedy_config(int n_new)
 
 static int generate(GPT *gpt, const GenerateConfig *config, Random *random, int *ids)
 {
-    Error error = {""};
+    Error error = {0};
     int made = gpt_generate(gpt, config, random, ids, PROMPT, &error);
     ck_assert_msg(made >= 0, "%s", error.message);
     return made;
@@ -231,7 +231,7 @@ static void assert_same_with_cache(GPT *gpt, const GenerateConfig *config, int n
     int with[32];
     int without[32];
     Random random;
-    Error error = {""};
+    Error error = {0};
     GenerateConfig uncached = *config;
     uncached.cache = false;
     random_ids(with, n_prompt, V, 3);
@@ -275,7 +275,7 @@ START_TEST(pieces_have_the_logits_of_the_whole)
     static const int pieces[][4] = {{8}, {1, 7}, {5, 1, 1, 1}, {2, 3, 3}};
     GPT *gpt = create_gpt(variant_config(_i), 4);
     int ids[B * T];
-    Error error = {""};
+    Error error = {0};
     random_ids(ids, B * T, V, 5);
     module_train(&gpt->module, false);
     tape_no_grad_begin();
@@ -712,7 +712,7 @@ START_TEST(broken_weights_are_an_error)
     GPT *gpt = create_gpt(small_config(), 2);
     int ids[PROMPT + NEW] = {5, 0, 10};
     GenerateConfig config = greedy_config(NEW);
-    Error error = {""};
+    Error error = {0};
     gpt->ln_f.weight->data[3] = NAN;
 
     ck_assert_int_eq(gpt_generate(gpt, &config, NULL, ids, PROMPT, &error), -1);
@@ -743,7 +743,7 @@ START_TEST(impossible_values_are_an_error)
     GPT *gpt = create_gpt(small_config(), 2);
     int ids[PROMPT + 1] = {5, 0, 10};
     Random random;
-    Error error = {""};
+    Error error = {0};
     random_seed(&random, 1);
 
     ck_assert_int_eq(gpt_generate(gpt, &impossible[_i].config, &random, ids, PROMPT, &error), -1);

@@ -18,14 +18,14 @@ static const char FILE_NAME[] = "a.safetensors";
 static Safetensors open_file(void)
 {
     Safetensors file;
-    Error error = {""};
+    Error error = {0};
     ck_assert_msg(safetensors_open(&file, FILE_NAME, &error), "%s", error.message);
     return file;
 }
 
 static void save(const SafetensorsWriter *writer)
 {
-    Error error = {""};
+    Error error = {0};
     ck_assert_msg(safetensors_save(writer, FILE_NAME, &error), "%s", error.message);
 }
 
@@ -98,7 +98,7 @@ START_TEST(a_checksum_is_of_what_was_added)
     static uint8_t bytes[LONG];
     static const double values[] = {1, 2};
     static const float halves[] = {0.5f};
-    Error error = {""};
+    Error error = {0};
     SafetensorsWriter *writer = safetensors_writer_create();
     for (int i = 0; i < LONG; i++) {
         bytes[i] = (uint8_t)(i * i);
@@ -263,7 +263,7 @@ START_TEST(a_full_disk_leaves_the_old_file)
 {
     static float many[100000];
     struct rlimit limit;
-    Error error = {""};
+    Error error = {0};
     SafetensorsWriter *writer = safetensors_writer_create();
     safetensors_add_text(writer, "which", "old");
     save(writer);
@@ -341,7 +341,7 @@ static void assert_refused(const char *message)
 {
     static const char start[] = "a.safetensors: ";
     Safetensors file;
-    Error error = {""};
+    Error error = {0};
     ck_assert(!safetensors_open(&file, FILE_NAME, &error));
     ck_assert_msg(strncmp(error.message, start, sizeof start - 1) == 0, "%s", error.message);
     if (message != NULL) {

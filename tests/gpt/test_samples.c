@@ -26,7 +26,7 @@ static void assert_same_as_alone(GPT *gpt, const GenerateConfig *config, int n_p
     int together[B * (MOST + NEW)] = {0};
     int made[B];
     Random random;
-    Error error = {""};
+    Error error = {0};
     int room = n_prompt + NEW;
     random_ids(together, n_prompt, V, 3);
     random_seed(&random, 11);
@@ -268,7 +268,7 @@ START_TEST(errors_and_mistakes_are_told)
     int ids[B * (3 + NEW)] = {5, 0, 10};
     int made[B];
     Random random;
-    Error error = {""};
+    Error error = {0};
     GenerateConfig config = drawn_config();
     random_seed(&random, 1);
 

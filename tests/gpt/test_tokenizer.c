@@ -15,7 +15,7 @@
 // GPT-2's tokenizer, or NULL and a line that a test was skipped.
 static Tokenizer *published(const char *function)
 {
-    Error error = {""};
+    Error error = {0};
     char *folder = vocabulary_folder(NULL);
     Tokenizer *tokenizer = NULL;
     if (vocabulary_found(folder)) {
@@ -30,7 +30,7 @@ static Tokenizer *published(const char *function)
 
 static Tokenizer *small(void)
 {
-    Error error = {""};
+    Error error = {0};
     vocabulary_write();
     Tokenizer *tokenizer = tokenizer_gpt2(".", &error);
     ck_assert_msg(tokenizer != NULL, "%s", error.message);
@@ -39,7 +39,7 @@ static Tokenizer *small(void)
 
 static Tokenizer *chars_of(const char *text)
 {
-    Error error = {""};
+    Error error = {0};
     Tokenizer *tokenizer = tokenizer_chars(text, strlen(text), &error);
     ck_assert_msg(tokenizer != NULL, "%s", error.message);
     return tokenizer;
@@ -47,7 +47,7 @@ static Tokenizer *chars_of(const char *text)
 
 static void assert_ids(const Tokenizer *tokenizer, const char *text, size_t n, const int *expected, size_t n_expected)
 {
-    Error error = {""};
+    Error error = {0};
     int *ids;
     size_t n_ids;
     ck_assert_msg(tokenizer_encode(tokenizer, text, n, &ids, &n_ids, &error), "%s", error.message);
@@ -63,7 +63,7 @@ static void assert_ids(const Tokenizer *tokenizer, const char *text, size_t n, c
 
 static void assert_comes_back(const Tokenizer *tokenizer, const char *text, size_t n)
 {
-    Error error = {""};
+    Error error = {0};
     int *ids;
     size_t n_ids;
     char *back;
@@ -359,7 +359,7 @@ static void join_piece(const char *piece, size_t n, void *context)
 
 START_TEST(text_is_split_as_published)
 {
-    Error error = {""};
+    Error error = {0};
     char joined[100] = "";
     Split *split = split_create(&error);
     const char *text = split_cases[_i].text;
@@ -400,7 +400,7 @@ END_TEST
 
 START_TEST(characters_outside_are_told)
 {
-    Error error = {""};
+    Error error = {0};
     int *ids;
     size_t n_ids;
     Tokenizer *tokenizer = chars_of("abc");
@@ -415,7 +415,7 @@ END_TEST
 
 START_TEST(ids_outside_are_told)
 {
-    Error error = {""};
+    Error error = {0};
     char *text;
     size_t n;
     Tokenizer *tokenizer = tokenizer_bytes();

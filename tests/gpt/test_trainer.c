@@ -49,7 +49,7 @@ static void write_text(const char *path, size_t n, uint64_t seed)
 
 static TrainSetup text_setup(TrainConfig config)
 {
-    Error error = {""};
+    Error error = {0};
     TrainSetup setup = {.train = config, .gpt = small_config(), .seed = 5, .data = memory_copy_text("text.txt")};
     setup.tokenizer = tokenizer_chars_of(setup.data, &error);
     ck_assert_msg(setup.tokenizer != NULL, "%s", error.message);
@@ -61,7 +61,7 @@ static TrainSetup text_setup(TrainConfig config)
 
 static Trainer *create_trainer(TrainSetup setup)
 {
-    Error error = {""};
+    Error error = {0};
     Dataset *data = setup.ids == NULL ? dataset_open(setup.data, setup.tokenizer, NULL, NULL, NULL, &error) : NULL;
     ck_assert_msg(setup.ids != NULL || data != NULL, "%s", error.message);
     GPT *gpt = gpt_create(&setup.gpt, setup.seed, &error);
@@ -74,7 +74,7 @@ static Trainer *create_trainer(TrainSetup setup)
 static TrainRow step(Trainer *trainer)
 {
     TrainRow row;
-    Error error = {""};
+    Error error = {0};
     ck_assert_msg(trainer_step(trainer, NULL, &row, &error), "%s", error.message);
     return row;
 }
@@ -165,13 +165,13 @@ START_TEST(impossible_numbers_are_told)
     GPTConfig gpt = small_config();
     for (int i = 0; i < train_field_count; i++) {
         TrainConfig config = train_config();
-        Error error = {""};
+        Error error = {0};
         train_field_set(&config, &train_fields[i], train_fields[i].low - 1);
         ck_assert_msg(!train_config_check(&config, &gpt, &error), "%s %g is accepted", train_fields[i].name, train_fields[i].low - 1);
         ck_assert_ptr_nonnull(strstr(error.message, train_fields[i].name));
     }
     TrainConfig config = train_config();
-    Error error = {""};
+    Error error = {0};
     config.lr = NAN;
     ck_assert(!train_config_check(&config, &gpt, &error));
     config = train_config();
@@ -281,7 +281,7 @@ START_TEST(watching_disturbs_nothing)
     for (int i = 0; i < 6; i++) {
         TrainRow row;
         GradFlow flow;
-        Error error = {""};
+        Error error = {0};
         char *text;
         size_t n;
         step(alone);
@@ -308,7 +308,7 @@ START_TEST(samples_are_the_same_side_by_side)
     char *texts[COUNT];
     size_t n[COUNT];
     Random random;
-    Error error = {""};
+    Error error = {0};
     random_seed(&random, 9);
     ck_assert_msg(trainer_samples(trainer, COUNT, NEW, 0.8, &random, texts, n, &error), "%s", error.message);
     random_seed(&random, 9);
@@ -338,7 +338,7 @@ END_TEST
 START_TEST(a_loss_that_is_not_finite_stops_with_the_weights_as_they_were)
 {
     TrainRow row;
-    Error error = {""};
+    Error error = {0};
     Trainer *trainer = create_trainer(text_setup(train_config()));
     step(trainer);
     trainer->gpt->ln_f.weight->data[0] = NAN;
@@ -399,7 +399,7 @@ END_TEST
 static Trainer *load_trainer(const char *folder)
 {
     TrainSetup setup;
-    Error error = {""};
+    Error error = {0};
     ck_assert_msg(train_setup_load(folder, &setup, &error), "%s", error.message);
     Trainer *trainer = create_trainer(setup);
     ck_assert_msg(trainer_load(trainer, folder, &error), "%s", error.message);
@@ -408,7 +408,7 @@ static Trainer *load_trainer(const char *folder)
 
 static void save_trainer(const Trainer *trainer, const char *folder)
 {
-    Error error = {""};
+    Error error = {0};
     ck_assert(folder_make(folder, &error));
     ck_assert_msg(trainer_save(trainer, folder, &error), "%s", error.message);
 }
@@ -468,7 +468,7 @@ START_TEST(another_text_is_refused)
 {
     Trainer *trainer = create_trainer(text_setup(train_config()));
     TrainSetup setup;
-    Error error = {""};
+    Error error = {0};
     save_trainer(trainer, "run");
     trainer_free(trainer);
     write_text("text.txt", 2000, 2);
@@ -484,7 +484,7 @@ END_TEST
 static bool try_to_load(void)
 {
     TrainSetup setup;
-    Error error = {""};
+    Error error = {0};
     if (!train_setup_load("run", &setup, &error)) {
         ck_assert_str_ne(error.message, "");
         return false;
@@ -510,7 +510,7 @@ START_TEST(a_damaged_checkpoint_is_told)
     enum { TRIES = 150 };
     char *bytes;
     size_t n;
-    Error error = {""};
+    Error error = {0};
     Random random;
     Trainer *trainer = create_trainer(text_setup(train_config()));
     step(trainer);
@@ -538,7 +538,7 @@ END_TEST
 static void assert_told(const char *what)
 {
     TrainSetup setup;
-    Error error = {""};
+    Error error = {0};
     ck_assert_msg(!train_setup_load("run", &setup, &error), "believed: %s", what);
     ck_assert_msg(strstr(error.message, "run/training.safetensors: ") == error.message && strstr(error.message, what) != NULL,
                   "not '%s': %s", what, error.message);
@@ -550,7 +550,7 @@ START_TEST(a_flipped_bit_is_told)
     enum { TRIES = 300 };
     char *bytes;
     size_t n;
-    Error error = {""};
+    Error error = {0};
     Random random;
     Trainer *trainer = create_trainer(text_setup(train_config()));
     save_trainer(trainer, "run");
@@ -590,7 +590,7 @@ START_TEST(a_changed_header_is_told)
     const struct Edit *edit = &edits[_i];
     char *bytes;
     size_t n;
-    Error error = {""};
+    Error error = {0};
     Trainer *trainer = create_trainer(text_setup(train_config()));
     save_trainer(trainer, "run");
     trainer_free(trainer);
@@ -611,7 +611,7 @@ START_TEST(the_log_is_cut_where_the_run_goes_on)
 {
     TrainRow *rows;
     int n;
-    Error error = {""};
+    Error error = {0};
     FILE *log = train_log_append("log.csv", 0, &error);
     ck_assert_msg(log != NULL, "%s", error.message);
     for (int s = 1; s <= 12; s++) {
@@ -643,7 +643,7 @@ START_TEST(a_log_of_others_is_left_alone)
 {
     TrainRow *rows;
     int n;
-    Error error = {""};
+    Error error = {0};
     file_write("log.csv", "my,own,table\n1,2,3\n", 19);
     ck_assert_ptr_null(train_log_append("log.csv", 0, &error));
     ck_assert_ptr_nonnull(strstr(error.message, "log.csv: does not begin with step,loss,"));
@@ -673,7 +673,7 @@ START_TEST(a_run_logs_each_step_once_and_measures_on_its_way)
     TrainWatcher watcher = {.stop = stop_after_five, .context = &steps};
     TrainRow *rows;
     int n;
-    Error error = {""};
+    Error error = {0};
     config.gradflow_every = 2;
     Trainer *trainer = create_trainer(text_setup(config));
     ck_assert_msg(train_run(trainer, "run", &watcher, &error), "%s", error.message);
@@ -713,7 +713,7 @@ START_TEST(the_table_of_gradients_reads_back)
     TrainRow row;
     GradFlow flow;
     Experiment experiment;
-    Error error = {""};
+    Error error = {0};
     config.gradflow_every = 1;
     Trainer *trainer = create_trainer(text_setup(config));
     ck_assert(trainer_step(trainer, &flow, &row, &error));

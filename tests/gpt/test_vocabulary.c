@@ -14,7 +14,7 @@
 
 static void assert_refused(const char *expected)
 {
-    Error error = {""};
+    Error error = {0};
     Tokenizer *tokenizer = tokenizer_gpt2(".", &error);
     ck_assert_msg(tokenizer == NULL, "it was loaded, and not told: %s", expected);
     ck_assert_msg(strstr(error.message, expected) != NULL, "\"%s\" is not in: %s", expected, error.message);
@@ -23,7 +23,7 @@ static void assert_refused(const char *expected)
 
 static void assert_loads(void)
 {
-    Error error = {""};
+    Error error = {0};
     Tokenizer *tokenizer = tokenizer_gpt2(".", &error);
     ck_assert_msg(tokenizer != NULL, "%s", error.message);
     ck_assert_int_eq(tokenizer_vocab_size(tokenizer), SMALL_VOCABULARY);
@@ -127,7 +127,7 @@ END_TEST
 
 START_TEST(missing_files_are_told)
 {
-    Error error = {""};
+    Error error = {0};
     vocabulary_write();
     ck_assert_int_eq(unlink("vocab.bpe"), 0);
     assert_refused("./vocab.bpe: can't be read: No such file or directory");
@@ -267,7 +267,7 @@ static void write_tokenizer_json(bool pairs)
 
 START_TEST(one_file_holds_what_two_do)
 {
-    Error error = {""};
+    Error error = {0};
     vocabulary_write();
     Tokenizer *two = tokenizer_gpt2(".", &error);
     ck_assert_msg(two != NULL, "%s", error.message);

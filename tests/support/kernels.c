@@ -2,6 +2,7 @@
 
 #include "tests/support/kernels.h"
 
+#include "tensor/fast/fast.h"
 #include "tensor/tensor.h"
 #include "tests/support/suite.h"
 

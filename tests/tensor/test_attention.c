@@ -1,6 +1,7 @@
 // test_attention.c: attention in one node, against the definition in double, against the same in steps on the tape, and against
 // itself where something has changed that it must not see.
 
+#include "tensor/fast/fast.h"
 #include "tensor/tensor.h"
 #include "tests/support/kernels.h"
 #include "tests/support/near.h"

@@ -1,5 +1,6 @@
 // test_kernels.c: the two sets of kernels compute the same, within what the order of a sum may change.
 
+#include "tensor/fast/fast.h"
 #include "tensor/kernel.h"
 #include "tests/support/kernels.h"
 #include "tests/support/near.h"

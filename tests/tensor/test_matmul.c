@@ -1,6 +1,7 @@
 // test_matmul.c: matrix products and what is made of them, against sums written out. With the plain kernels: test_kernels.c
 // holds the fast ones against them.
 
+#include "tensor/fast/fast.h"
 #include "tensor/tensor.h"
 #include "tests/support/naive.h"
 #include "tests/support/near.h"

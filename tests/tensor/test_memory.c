@@ -1,6 +1,7 @@
 // test_memory.c: memory has one owner, is given back all at once, and once it is there the system is not asked again.
 
 #include "tensor/arena.h"
+#include "tensor/fast/fast.h"
 #include "tests/support/near.h"
 #include "tests/support/suite.h"
 

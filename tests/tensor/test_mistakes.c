@@ -1,6 +1,7 @@
 // test_mistakes.c: each programming mistake is told in one line that says what was wrong, with which shapes, and where.
 
-#include "tensor/kernel_fast.h"
+#include "tensor/fast/engine.h"
+#include "tensor/fast/fast.h"
 #include "tensor/tensor.h"
 #include "tests/support/capture.h"
 #include "tests/support/mistake.h"

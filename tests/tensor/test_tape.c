@@ -1,6 +1,6 @@
 // test_tape.c: what is recorded, in which order it is walked back, and what is left afterwards.
 
-#include "tensor/tensor.h"
+#include "tensor/inspect/inspect.h"
 #include "tests/support/near.h"
 #include "tests/support/suite.h"
 

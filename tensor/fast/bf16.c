@@ -1,0 +1,203 @@
+// bf16.c: matrix products of numbers rounded to bfloat16: the upper half of a float, with its range and 8 bits of
+// mantissa. Products of two and their sums are float32 again, as C is; only A and B lose digits, about 2^-9 of each value.
+//
+// oneDNN's matmul makes the product, by an instruction that multiplies and adds 32 pairs instead of 16. It is a primitive: code
+// written for one shape, which takes milliseconds, so each shape's is kept. Whether that is faster is up to the processor: some
+// do the instruction as often as a float32 multiply-add, and win; some a quarter as often, and lose. gptape bench tells.
+
+#include "tensor/fast/engine.h"
+
+#ifdef GPTAPE_ONEDNN
+
+#include "tensor/fast/fast.h"
+#include "tensor/fast/parallel.h"
+#include "tensor/fast/vector/vector.h"
+
+#include <dnnl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+void omp_set_num_threads(int threads);             // oneDNN has GNU OpenMP threads of its own
+
+static atomic_bool chosen;                         // bf16 is asked for
+
+bool kernels_set_precision(Precision precision)
+{
+    bool can = false;
+#ifdef __x86_64__
+    can = __builtin_cpu_supports("avx512bf16");
+#endif
+    if (precision == PRECISION_BF16 && (!can || kernels() != &kernels_fast)) {
+        return false;
+    }
+    chosen = precision == PRECISION_BF16;
+    return true;
+}
+
+Precision kernels_precision(void)
+{
+    return chosen ? PRECISION_BF16 : PRECISION_F32;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// One primitive a shape
+
+typedef struct Shaped {
+    bool transpose_a, transpose_b, accumulate;
+    int M, N, K, ldc;
+    int threads;
+} Shaped;
+
+typedef struct Matmul {
+    Shaped shape;
+    dnnl_primitive_t primitive;
+    dnnl_memory_t a, b, c;
+    struct Matmul *next;
+} Matmul;
+
+// Each thread that computes has its own: memory objects are told where the numbers lie before each use.
+static _Thread_local Matmul *matmuls;
+static _Thread_local dnnl_engine_t engine;
+static _Thread_local dnnl_stream_t stream;
+
+static void check(dnnl_status_t status, const char *what)
+{
+    if (status == dnnl_out_of_memory) {
+        fail_memory(0, "a bf16 matrix product");
+    }
+    if (status != dnnl_success) {
+        fail_mistake(HERE, "%s refused a bf16 matrix product: status %d", what, (int)status);
+    }
+}
+
+// (rows, columns), or where transposed stored as (columns, rows), each row of it step long.
+static dnnl_memory_desc_t matrix(dnnl_data_type_t type, int rows, int columns, bool transposed, int step)
+{
+    dnnl_memory_desc_t desc;
+    dnnl_dims_t sizes = {rows, columns};
+    dnnl_dims_t strides = {transposed ? 1 : step, transposed ? step : 1};
+    check(dnnl_memory_desc_init_by_strides(&desc, 2, sizes, type, strides), "dnnl_memory_desc_init_by_strides");
+    return desc;
+}
+
+static dnnl_primitive_attr_t attributes(bool accumulate)
+{
+    dnnl_primitive_attr_t attr;
+    check(dnnl_primitive_attr_create(&attr), "dnnl_primitive_attr_create");
+    if (accumulate) {
+        dnnl_post_ops_t ops;
+        check(dnnl_post_ops_create(&ops), "dnnl_post_ops_create");
+        check(dnnl_post_ops_append_sum(ops, 1), "dnnl_post_ops_append_sum");
+        check(dnnl_primitive_attr_set_post_ops(attr, ops), "dnnl_primitive_attr_set_post_ops");
+        dnnl_post_ops_destroy(ops);
+    }
+    return attr;
+}
+
+static Matmul *create(const Shaped *s)
+{
+    if (engine == NULL) {
+        check(dnnl_engine_create(&engine, dnnl_cpu, 0), "dnnl_engine_create");
+        check(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags), "dnnl_stream_create");
+    }
+    dnnl_memory_desc_t a = matrix(dnnl_bf16, s->M, s->K, s->transpose_a, s->transpose_a ? s->M : s->K);
+    dnnl_memory_desc_t b = matrix(dnnl_bf16, s->K, s->N, s->transpose_b, s->transpose_b ? s->K : s->N);
+    dnnl_memory_desc_t c = matrix(dnnl_f32, s->M, s->N, false, s->ldc);
+    dnnl_matmul_desc_t desc;
+    dnnl_primitive_attr_t attr = attributes(s->accumulate);
+    dnnl_primitive_desc_t details;
+    Matmul *matmul = memory_allocate_zeroed(1, sizeof *matmul, "a matrix product");
+    matmul->shape = *s;
+    check(dnnl_matmul_desc_init(&desc, &a, &b, NULL, &c), "dnnl_matmul_desc_init");
+    check(dnnl_primitive_desc_create(&details, &desc, attr, engine, NULL), "dnnl_primitive_desc_create");
+    check(dnnl_primitive_create(&matmul->primitive, details), "dnnl_primitive_create");
+    check(dnnl_memory_create(&matmul->a, &a, engine, DNNL_MEMORY_NONE), "dnnl_memory_create");
+    check(dnnl_memory_create(&matmul->b, &b, engine, DNNL_MEMORY_NONE), "dnnl_memory_create");
+    check(dnnl_memory_create(&matmul->c, &c, engine, DNNL_MEMORY_NONE), "dnnl_memory_create");
+    dnnl_primitive_desc_destroy(details);
+    dnnl_primitive_attr_destroy(attr);
+    matmul->next = matmuls;
+    matmuls = matmul;
+    return matmul;
+}
+
+static bool same_shape(const Shaped *a, const Shaped *b)
+{
+    return a->transpose_a == b->transpose_a && a->transpose_b == b->transpose_b && a->accumulate == b->accumulate && a->M == b->M
+        && a->N == b->N && a->K == b->K && a->ldc == b->ldc && a->threads == b->threads;
+}
+
+static Matmul *matmul_for(const Shaped *shape)
+{
+    for (Matmul *matmul = matmuls; matmul != NULL; matmul = matmul->next) {
+        if (same_shape(&matmul->shape, shape)) {
+            return matmul;
+        }
+    }
+    return create(shape);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Rounding
+
+static _Thread_local Scratch rounded_a;
+static _Thread_local Scratch rounded_b;
+
+// Rows of a matrix, ld apart, one after the other as bfloat16.
+static uint16_t *round_matrix(Scratch *rounded, const Real *x, size_t rows, size_t columns, size_t ld)
+{
+    enum { GRAIN = 1 << 15 };                      // values
+    uint16_t *values = scratch_of(rounded, rows * columns * sizeof *values, "a bf16 matrix product");
+    parallel_for(rows, GRAIN / columns + 1, vector_loops()->round_rows,
+                 &(RoundCall){.x = x, .columns = columns, .ld = ld, .out = values});
+    return values;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+
+// What rounding costs grows with the matrices, what it can save with the product. Rounding a number takes about as long as a few
+// dozen multiplications: if there are no more than that for each number, nothing can be won.
+static const double LEAST_PRODUCT = 16e6;          // multiplications
+static const double LEAST_REUSE = 48;              // multiplications a number
+
+bool bf16_can_pay(int M, int N, int K)
+{
+    double product = (double)M * N * K;
+    double numbers = (double)M * K + (double)K * N;
+    return chosen && product >= LEAST_PRODUCT && product >= LEAST_REUSE * numbers;
+}
+
+void bf16_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
+               bool accumulate, Real *C, int ldc)
+{
+    Shaped shape = {transpose_a, transpose_b, accumulate, M, N, K, ldc, parallel_threads()};
+    uint16_t *a = round_matrix(&rounded_a, A, (size_t)(transpose_a ? K : M), (size_t)(transpose_a ? M : K), (size_t)lda);
+    uint16_t *b = round_matrix(&rounded_b, B, (size_t)(transpose_b ? N : K), (size_t)(transpose_b ? K : N), (size_t)ldb);
+    omp_set_num_threads(shape.threads);
+    Matmul *matmul = matmul_for(&shape);
+    check(dnnl_memory_set_data_handle(matmul->a, a), "dnnl_memory_set_data_handle");
+    check(dnnl_memory_set_data_handle(matmul->b, b), "dnnl_memory_set_data_handle");
+    check(dnnl_memory_set_data_handle(matmul->c, C), "dnnl_memory_set_data_handle");
+    const dnnl_exec_arg_t arguments[] = {
+        {DNNL_ARG_SRC, matmul->a},
+        {DNNL_ARG_WEIGHTS, matmul->b},
+        {DNNL_ARG_DST, matmul->c},
+    };
+    check(dnnl_primitive_execute(matmul->primitive, stream, 3, arguments), "dnnl_primitive_execute");
+    check(dnnl_stream_wait(stream), "dnnl_stream_wait");
+}
+
+#else
+
+bool kernels_set_precision(Precision precision)
+{
+    return precision == PRECISION_F32;
+}
+
+Precision kernels_precision(void)
+{
+    return PRECISION_F32;
+}
+
+#endif

@@ -1,0 +1,212 @@
+// engine.c: the engine. Each kernel shares its loop out to the threads; tensor/vector/ has the loops themselves.
+//
+// A loop is shared only where a part is worth waking a thread for, which takes some microseconds: the grains below are the
+// smallest parts, measured so that two threads are not slower than one: two need about a microsecond to meet.
+
+#include "tensor/fast/engine.h"
+
+#include "tensor/fast/fast.h"
+#include "tensor/fast/parallel.h"
+#include "tensor/fast/vector/vector.h"
+
+#include <stdlib.h>
+
+enum {
+    CHEAP_VALUES = 1 << 15,                        // values that are added or copied: memory is the limit
+    DEAR_VALUES = 1 << 12                          // values with an exp or a tanh in them
+};
+
+// Multiplications of a batch of products that are worth waking a thread for.
+static const double DEAR_MULTIPLICATIONS = 1 << 18;
+
+static void multiply_batch(const void *call, size_t start, size_t end)
+{
+    const GemmBatch *g = call;
+    int lda = g->transpose_a ? g->M : g->K;
+    int ldb = g->transpose_b ? g->K : g->N;
+    for (size_t i = start; i < end; i++) {
+        bool accumulate = g->accumulate || (g->c_step == 0 && i > 0);
+        fast_gemm(g->transpose_a, g->transpose_b, g->M, g->N, g->K, g->A + i * g->a_step, lda, g->B + i * g->b_step, ldb,
+                  accumulate, g->C + i * g->c_step, g->N);
+    }
+}
+
+// Each product on one thread, and the products shared out; but those that add up in one place one after the other, each shared.
+static void fast_gemm_batch(const GemmBatch *g)
+{
+    double one = (double)g->M * g->N * g->K;
+    if (g->count == 1 || g->c_step == 0) {
+        multiply_batch(g, 0, g->count);
+    } else {
+        parallel_for(g->count, (size_t)(DEAR_MULTIPLICATIONS / one) + 1, multiply_batch, g);
+    }
+}
+
+// Rows, so many that they make up a grain of values.
+static size_t rows_of(size_t values, size_t columns)
+{
+    return values / columns + 1;
+}
+
+static void fast_add(const Real *a, const Real *b, Real *y, size_t n)
+{
+    parallel_for(n, CHEAP_VALUES, vector_loops()->add, &(ValuesCall){.a = a, .b = b, .out = y});
+}
+
+static void fast_pass(const Real *dy, bool accumulate, Real *dx, size_t n)
+{
+    parallel_for(n, CHEAP_VALUES, vector_loops()->pass, &(ValuesCall){.a = dy, .out = dx, .accumulate = accumulate});
+}
+
+static void fast_tanh(const Real *x, Real *y, size_t n)
+{
+    parallel_for(n, DEAR_VALUES, vector_loops()->tanh, &(ValuesCall){.a = x, .out = y});
+}
+
+static void fast_gelu(const Real *x, Real *y, size_t n)
+{
+    parallel_for(n, DEAR_VALUES, vector_loops()->gelu, &(ValuesCall){.a = x, .out = y});
+}
+
+static void fast_gelu_backward(const Real *x, const Real *dy, bool accumulate, Real *dx, size_t n)
+{
+    parallel_for(n, DEAR_VALUES, vector_loops()->gelu_backward,
+                 &(ValuesCall){.a = x, .b = dy, .out = dx, .accumulate = accumulate});
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Rows of a matrix
+
+static void fast_softmax(const Real *x, size_t rows, size_t n, Real *y)
+{
+    parallel_for(rows, rows_of(DEAR_VALUES, n), vector_loops()->softmax, &(RowsCall){.x = x, .columns = n, .out = y});
+}
+
+static void fast_softmax_backward(const Real *y, const Real *dy, size_t rows, size_t n, bool accumulate, Real *dx)
+{
+    parallel_for(rows, rows_of(CHEAP_VALUES, n), vector_loops()->softmax_backward,
+                 &(RowsCall){.x = dy, .y = y, .columns = n, .accumulate = accumulate, .out = dx});
+}
+
+static void fast_layernorm(const LayernormRows *r, const Real *bias, double eps, RowStats *stats, Real *y)
+{
+    parallel_for(r->rows, rows_of(DEAR_VALUES, r->C), vector_loops()->layernorm,
+                 &(LayernormCall){.r = r, .bias = bias, .eps = eps, .stats = stats, .out = y});
+}
+
+void *scratch_of(Scratch *scratch, size_t bytes, const char *what)
+{
+    if (bytes > scratch->bytes) {
+        free(scratch->memory);
+        *scratch = (Scratch){NULL, 0};             // if memory is refused, the handler may leave by longjmp
+        scratch->memory = memory_allocate(bytes, what);
+        scratch->bytes = bytes;
+    }
+    return scratch->memory;
+}
+
+static _Thread_local Scratch layernorm_sums;
+
+// Sums over rows are made a chunk of rows at a time, and then added up in the order of the chunks: the same bits on any number of
+// threads.
+static void fast_layernorm_backward(const LayernormRows *r, const RowStats *stats, const Real *dy, const LayernormGrads *grads)
+{
+    size_t chunks = (r->rows + LAYERNORM_CHUNK - 1) / LAYERNORM_CHUNK;
+    Real *sums = scratch_of(&layernorm_sums, chunks * 2 * r->C * sizeof(Real), "layernorm");       // (chunks, 2, C)
+    parallel_for(chunks, rows_of(DEAR_VALUES, LAYERNORM_CHUNK * r->C), vector_loops()->layernorm_backward,
+                 &(LayernormBackwardCall){.r = r, .stats = stats, .dy = dy, .dx = grads->dx, .sums = sums});
+    GradTarget targets[] = {grads->dweight, grads->dbias};
+    for (size_t i = 0; i < 2; i++) {
+        if (targets[i].values != NULL) {
+            RowsCall columns = {.x = sums + i * r->C, .rows = chunks, .columns = 2 * r->C, .accumulate = targets[i].accumulate,
+                                .out = targets[i].values};
+            vector_loops()->sum_rows(&columns, 0, r->C);
+        }
+    }
+}
+
+static double fast_cross_entropy(const LogitRows *r)
+{
+    parallel_for(r->rows, rows_of(DEAR_VALUES, r->V), vector_loops()->cross_entropy, &(LogitsCall){.r = r});
+    double sum = 0;
+    for (size_t row = 0; row < r->rows; row++) {
+        sum += r->z[row] - (double)r->logits[row * r->V + (size_t)r->targets[row]];
+    }
+    return sum;
+}
+
+static void fast_cross_entropy_backward(const LogitRows *r, Real dy, bool accumulate, Real *dlogits)
+{
+    parallel_for(r->rows, rows_of(DEAR_VALUES, r->V), vector_loops()->cross_entropy_backward,
+                 &(LogitsCall){.r = r, .dy = dy, .accumulate = accumulate, .dlogits = dlogits});
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Optimizers
+
+enum { PARTIAL_SUMS = 64 };                        // at a time
+
+// The partial sums are those of chunks of one size, added up in their order: the same bits on any number of threads.
+static double fast_sum_of_squares(const Real *x, size_t n)
+{
+    double sum = 0;
+    const size_t batch = (size_t)PARTIAL_SUMS * SQUARES_CHUNK;
+    for (size_t start = 0; start < n; start += batch) {
+        double partial[PARTIAL_SUMS];
+        size_t values = n - start < batch ? n - start : batch;
+        size_t chunks = (values + SQUARES_CHUNK - 1) / SQUARES_CHUNK;
+        parallel_for(chunks, 1, vector_loops()->squares, &(SquaresCall){.x = x + start, .n = values, .partial = partial});
+        for (size_t i = 0; i < chunks; i++) {
+            sum += partial[i];
+        }
+    }
+    return sum;
+}
+
+static void fast_scale(Real factor, Real *x, size_t n)
+{
+    parallel_for(n, CHEAP_VALUES, vector_loops()->scale, &(ValuesCall){.out = x, .factor = factor});
+}
+
+static void fast_adamw(const AdamWFactors *f, const Real *grad, Real *m, Real *v, Real *p, size_t n)
+{
+    parallel_for(n, DEAR_VALUES, vector_loops()->adamw, &(AdamWCall){.factors = f, .grad = grad, .m = m, .v = v, .p = p});
+}
+
+const Kernels kernels_fast = {
+    .name = "fast",
+    .gemm = fast_gemm,
+    .gemm_batch = fast_gemm_batch,
+    .linear = fast_linear,
+    .linear_dweight = fast_linear_dweight,
+    .add = fast_add,
+    .pass = fast_pass,
+    .tanh = fast_tanh,
+    .gelu = fast_gelu,
+    .gelu_backward = fast_gelu_backward,
+    .softmax = fast_softmax,
+    .softmax_backward = fast_softmax_backward,
+    .layernorm = fast_layernorm,
+    .layernorm_backward = fast_layernorm_backward,
+    .cross_entropy = fast_cross_entropy,
+    .cross_entropy_backward = fast_cross_entropy_backward,
+    .attention = fast_attention,
+    .attention_backward = fast_attention_backward,
+    .attention_cached = fast_attention_cached,
+    .sum_of_squares = fast_sum_of_squares,
+    .scale = fast_scale,
+    .adamw = fast_adamw,
+};
+
+void kernels_set_threads(int threads)
+{
+    if (threads < 1) {
+        fail_mistake(HERE, "kernels_set_threads: %d threads; take 1 or more", threads);
+    }
+    parallel_set_threads(threads);
+}
+
+int kernels_threads(void)
+{
+    return kernels() == &kernels_plain ? 1 : parallel_threads();
+}

@@ -1,0 +1,289 @@
+// parallel.c: a pool of threads that claim the parts of loops.
+//
+// OpenMP's loops end when each of its threads has done its own part. Where other programs want the processors, too, all then
+// wait, spinning, for the one that the system has put aside: a training step of hundreds of small loops was measured to take
+// twenty times the processor time that way. Here the caller does what nobody has claimed, and waits only for what was begun.
+
+#define _GNU_SOURCE                                // sched_getaffinity
+
+#include "tensor/fast/parallel.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+enum { THREADS_AT_MOST = 256 };
+
+// How often a thread looks whether there is something to do, or whether all is done, before it goes to sleep: for some 100
+// microseconds. In a training step the next loop mostly comes sooner, and waking takes longer.
+static const int LOOKS = 20000;
+
+typedef struct Loop {
+    size_t n;
+    size_t grain;
+    size_t parts;
+    LoopPart *part;
+    const void *call;
+} Loop;
+
+// The one loop that is being shared out. The ticket says, in one word that is changed at once, which loop it is, of how many
+// parts, and which is next: whoever makes it one larger has claimed that part. The loop itself is written only while no part of
+// the one before is left, and is read before claiming: a claim that succeeds proves that what was read belongs to it.
+static struct {
+    _Atomic uint64_t ticket;                       // number of the loop << 32 | parts << 16 | next part
+    _Atomic size_t n;
+    _Atomic size_t grain;
+    LoopPart *_Atomic part;
+    const void *_Atomic call;
+    atomic_int unfinished;                         // parts
+
+    atomic_flag taken;                             // some thread's loop is being shared out
+    int n_helpers;
+    int n_sleeping;                                // helpers; under lock
+    bool caller_sleeps;                            // under lock
+    pthread_mutex_t lock;
+    pthread_cond_t work;                           // there is a new loop
+    pthread_cond_t done;                           // its last part is done
+} pool = {.taken = ATOMIC_FLAG_INIT, .lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER,
+          .done = PTHREAD_COND_INITIALIZER};
+
+static _Thread_local bool inside;                  // this thread is sharing out a loop, or is a helper
+
+static atomic_int chosen_threads;                  // 0 until first needed
+
+static int at_most(int threads)
+{
+    return threads < THREADS_AT_MOST ? threads : THREADS_AT_MOST;
+}
+
+static int default_threads(void)
+{
+    const char *wish = getenv("OMP_NUM_THREADS");
+    int wished = wish == NULL ? 0 : atoi(wish);
+    cpu_set_t allowed;
+    if (wished < 1 && sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
+        wished = CPU_COUNT(&allowed);
+    }
+    return wished < 1 ? 1 : at_most(wished);
+}
+
+int parallel_threads(void)
+{
+    if (chosen_threads == 0) {
+        chosen_threads = default_threads();
+    }
+    return chosen_threads;
+}
+
+void parallel_set_threads(int threads)
+{
+    chosen_threads = at_most(threads);
+}
+
+bool parallel_inside(void)
+{
+    return inside;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Claiming
+
+static size_t part_start(const Loop *loop, size_t i)
+{
+    size_t grains = (loop->n + loop->grain - 1) / loop->grain;
+    size_t start = grains * i / loop->parts * loop->grain;
+    return start < loop->n ? start : loop->n;
+}
+
+static void run_part(const Loop *loop, size_t i)
+{
+    loop->part(loop->call, part_start(loop, i), part_start(loop, i + 1));
+}
+
+static size_t ticket_parts(uint64_t ticket)
+{
+    return (ticket >> 16) & 0xffff;
+}
+
+static size_t ticket_next(uint64_t ticket)
+{
+    return ticket & 0xffff;
+}
+
+static bool has_unclaimed(uint64_t ticket)
+{
+    return ticket_next(ticket) < ticket_parts(ticket);
+}
+
+static void part_finished(void)
+{
+    if (atomic_fetch_sub(&pool.unfinished, 1) > 1) {
+        return;
+    }
+    pthread_mutex_lock(&pool.lock);
+    if (pool.caller_sleeps) {
+        pthread_cond_signal(&pool.done);
+    }
+    pthread_mutex_unlock(&pool.lock);
+}
+
+// Claims parts and does them until none is left.
+static void help(void)
+{
+    uint64_t ticket = pool.ticket;
+    while (has_unclaimed(ticket)) {
+        Loop loop = {pool.n, pool.grain, ticket_parts(ticket), pool.part, pool.call};
+        if (atomic_compare_exchange_strong(&pool.ticket, &ticket, ticket + 1)) {
+            run_part(&loop, ticket_next(ticket));
+            part_finished();
+            ticket = pool.ticket;
+        }
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Helpers
+
+// What a thread does while it looks again and again, to leave its core's other half alone.
+static void pause_briefly(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+}
+
+static void await_loop(void)
+{
+    for (int i = 0; i < LOOKS; i++) {
+        if (has_unclaimed(pool.ticket)) {
+            return;
+        }
+        pause_briefly();
+    }
+    pthread_mutex_lock(&pool.lock);
+    pool.n_sleeping++;
+    while (!has_unclaimed(pool.ticket)) {
+        pthread_cond_wait(&pool.work, &pool.lock);
+    }
+    pool.n_sleeping--;
+    pthread_mutex_unlock(&pool.lock);
+}
+
+static void *helper_run(void *unused)
+{
+    (void)unused;
+    inside = true;
+    for (;;) {
+        await_loop();
+        help();
+    }
+    return NULL;
+}
+
+// A child process has no helpers; it makes its own.
+static void forget_helpers(void)
+{
+    pool.n_helpers = 0;
+    pool.n_sleeping = 0;
+    atomic_flag_clear(&pool.taken);
+    pthread_mutex_init(&pool.lock, NULL);
+    pthread_cond_init(&pool.work, NULL);
+    pthread_cond_init(&pool.done, NULL);
+}
+
+// One more, with all signals blocked: they are the program's own threads' business. False where a thread can't be had.
+static bool make_helper(void)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_t thread;
+    bool made = pthread_create(&thread, NULL, helper_run, NULL) == 0;
+    if (made) {
+        pthread_detach(thread);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return made;
+}
+
+static void make_helpers(int n)
+{
+    static bool forgets;
+    if (!forgets) {
+        pthread_atfork(NULL, NULL, forget_helpers);
+        forgets = true;
+    }
+    while (pool.n_helpers < n && make_helper()) {
+        pool.n_helpers++;
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The caller
+
+static void publish(const Loop *loop)
+{
+    uint64_t number = (pool.ticket >> 32) + 1;
+    pool.n = loop->n;
+    pool.grain = loop->grain;
+    pool.part = loop->part;
+    pool.call = loop->call;
+    pool.unfinished = (int)loop->parts;
+    pool.ticket = number << 32 | (uint64_t)loop->parts << 16;
+
+    pthread_mutex_lock(&pool.lock);
+    if (pool.n_sleeping > 0) {
+        pthread_cond_broadcast(&pool.work);
+    }
+    pthread_mutex_unlock(&pool.lock);
+}
+
+// Parts that others have begun.
+static void await_others(void)
+{
+    for (int i = 0; i < LOOKS && pool.unfinished > 0; i++) {
+        pause_briefly();
+    }
+    if (pool.unfinished == 0) {
+        return;
+    }
+    pthread_mutex_lock(&pool.lock);
+    pool.caller_sleeps = true;
+    while (pool.unfinished > 0) {
+        pthread_cond_wait(&pool.done, &pool.lock);
+    }
+    pool.caller_sleeps = false;
+    pthread_mutex_unlock(&pool.lock);
+}
+
+static void share_out(const Loop *loop)
+{
+    inside = true;
+    make_helpers(parallel_threads() - 1);
+    publish(loop);
+    help();
+    await_others();
+    inside = false;
+}
+
+void parallel_for(size_t n, size_t grain, LoopPart *part, const void *call)
+{
+    size_t threads = (size_t)parallel_threads();
+    size_t worth = n / grain;
+    Loop loop = {.n = n, .grain = grain, .parts = worth < threads ? worth : threads, .part = part, .call = call};
+    if (loop.parts < 2 || inside) {
+        part(call, 0, n);
+        return;
+    }
+    if (atomic_flag_test_and_set(&pool.taken)) {
+        for (size_t i = 0; i < loop.parts; i++) {
+            run_part(&loop, i);
+        }
+        return;
+    }
+    share_out(&loop);
+    atomic_flag_clear(&pool.taken);
+}

@@ -1,0 +1,253 @@
+// peak.c: what this machine can do at most, measured: multiply-adds in registers, and numbers read from memory.
+//
+// A kernel's speed says little by itself. Held against these two it says how much is left to win: a product of large
+// matrices can come near the first, whatever touches each number once only near the second.
+
+#include "tensor/fast/fast.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
+
+// ------------------------------------------------------------------------------------------------------------
+// The two loops, for each width of vector. A multiply-add has to wait about 4 cycles for the one before it in its own sum, and
+// two can start in each cycle: so there are more sums than that, all of them in registers.
+
+typedef struct Loops {
+    const char *vectors;                           // "AVX-512"
+    size_t sums;                                   // numbers that one round of multiply_add multiplies and adds to
+    float (*multiply_add)(size_t rounds);
+    float (*read)(const float *values, size_t n);  // n a multiple of READ_STEP; returns their sum
+} Loops;
+
+enum { READ_STEP = 128 };                          // numbers
+
+static const float FACTOR = 0.999F;                // sums come to rest at ADDEND / (1 - FACTOR): neither overflow nor denormals
+static const float ADDEND = 0.001F;
+
+enum { BASELINE_SUMS = 32 };
+
+static float multiply_add_baseline(size_t rounds)
+{
+    float sums[BASELINE_SUMS] = {0};
+    for (size_t i = 0; i < rounds; i++) {
+        for (int j = 0; j < BASELINE_SUMS; j++) {
+            sums[j] = sums[j] * FACTOR + ADDEND;
+        }
+    }
+    float sum = 0;
+    for (int j = 0; j < BASELINE_SUMS; j++) {
+        sum += sums[j];
+    }
+    return sum;
+}
+
+static float read_baseline(const float *values, size_t n)
+{
+    float sums[BASELINE_SUMS] = {0};
+    for (size_t i = 0; i < n; i += BASELINE_SUMS) {
+        for (size_t j = 0; j < BASELINE_SUMS; j++) {
+            sums[j] += values[i + j];
+        }
+    }
+    float sum = 0;
+    for (int j = 0; j < BASELINE_SUMS; j++) {
+        sum += sums[j];
+    }
+    return sum;
+}
+
+static const Loops baseline = {"baseline", BASELINE_SUMS, multiply_add_baseline, read_baseline};
+
+#ifdef __x86_64__
+
+enum { AVX2_SUMS = 12, AVX512_SUMS = 16, READ_SUMS = 8 };      // vectors; AVX2 has 16 registers, AVX-512 has 32
+
+__attribute__((target("avx2,fma"))) static float multiply_add_avx2(size_t rounds)
+{
+    __m256 factor = _mm256_set1_ps(FACTOR);
+    __m256 addend = _mm256_set1_ps(ADDEND);
+    __m256 sums[AVX2_SUMS];
+    for (int j = 0; j < AVX2_SUMS; j++) {
+        sums[j] = _mm256_setzero_ps();
+    }
+    for (size_t i = 0; i < rounds; i++) {
+        for (int j = 0; j < AVX2_SUMS; j++) {
+            sums[j] = _mm256_fmadd_ps(sums[j], factor, addend);
+        }
+    }
+    for (int j = 1; j < AVX2_SUMS; j++) {
+        sums[0] = _mm256_add_ps(sums[0], sums[j]);
+    }
+    return _mm256_cvtss_f32(sums[0]);
+}
+
+__attribute__((target("avx2,fma"))) static float read_avx2(const float *values, size_t n)
+{
+    __m256 sums[READ_SUMS];
+    for (int j = 0; j < READ_SUMS; j++) {
+        sums[j] = _mm256_setzero_ps();
+    }
+    for (size_t i = 0; i < n; i += 8 * READ_SUMS) {
+        for (size_t j = 0; j < READ_SUMS; j++) {
+            sums[j] = _mm256_add_ps(sums[j], _mm256_loadu_ps(values + i + 8 * j));
+        }
+    }
+    for (int j = 1; j < READ_SUMS; j++) {
+        sums[0] = _mm256_add_ps(sums[0], sums[j]);
+    }
+    return _mm256_cvtss_f32(sums[0]);
+}
+
+__attribute__((target("avx512f"))) static float multiply_add_avx512(size_t rounds)
+{
+    __m512 factor = _mm512_set1_ps(FACTOR);
+    __m512 addend = _mm512_set1_ps(ADDEND);
+    __m512 sums[AVX512_SUMS];
+    for (int j = 0; j < AVX512_SUMS; j++) {
+        sums[j] = _mm512_setzero_ps();
+    }
+    for (size_t i = 0; i < rounds; i++) {
+        for (int j = 0; j < AVX512_SUMS; j++) {
+            sums[j] = _mm512_fmadd_ps(sums[j], factor, addend);
+        }
+    }
+    for (int j = 1; j < AVX512_SUMS; j++) {
+        sums[0] = _mm512_add_ps(sums[0], sums[j]);
+    }
+    return _mm512_cvtss_f32(sums[0]);
+}
+
+__attribute__((target("avx512f"))) static float read_avx512(const float *values, size_t n)
+{
+    __m512 sums[READ_SUMS];
+    for (int j = 0; j < READ_SUMS; j++) {
+        sums[j] = _mm512_setzero_ps();
+    }
+    for (size_t i = 0; i < n; i += 16 * READ_SUMS) {
+        for (size_t j = 0; j < READ_SUMS; j++) {
+            sums[j] = _mm512_add_ps(sums[j], _mm512_loadu_ps(values + i + 16 * j));
+        }
+    }
+    for (int j = 1; j < READ_SUMS; j++) {
+        sums[0] = _mm512_add_ps(sums[0], sums[j]);
+    }
+    return _mm512_cvtss_f32(sums[0]);
+}
+
+static const Loops avx2 = {"AVX2", 8 * AVX2_SUMS, multiply_add_avx2, read_avx2};
+static const Loops avx512 = {"AVX-512", 16 * AVX512_SUMS, multiply_add_avx512, read_avx512};
+
+#endif
+
+// The widest that this processor has.
+static const Loops *widest(void)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx512f")) {
+        return &avx512;
+    }
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+        return &avx2;
+    }
+#endif
+    return &baseline;
+}
+
+const char *machine_vectors(void)
+{
+    return widest()->vectors;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The same work on every thread at once. The clock runs from when all are there until the last is done.
+
+enum { THREADS_AT_MOST = 1024 };
+
+typedef struct Work {
+    pthread_barrier_t *start;
+    size_t rounds;                                 // of multiply-adds; 0: read
+    const float *values;
+    size_t n;
+    float result;                                  // kept, so that the compiler may not leave the loop out
+    struct timespec started;
+    struct timespec ended;
+} Work;
+
+static void *work_run(void *context)
+{
+    Work *work = context;
+    const Loops *loops = widest();
+    pthread_barrier_wait(work->start);
+    clock_gettime(CLOCK_MONOTONIC, &work->started);
+    work->result = work->rounds > 0 ? loops->multiply_add(work->rounds) : loops->read(work->values, work->n);
+    clock_gettime(CLOCK_MONOTONIC, &work->ended);
+    return NULL;
+}
+
+static double seconds_of(struct timespec time)
+{
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+// Does all works, each on a thread of its own, and returns the seconds from the first start to the last end.
+static double run_together(Work *works, int threads)
+{
+    pthread_barrier_t start;
+    pthread_t ids[THREADS_AT_MOST];
+    pthread_barrier_init(&start, NULL, (unsigned)threads);
+    for (int i = 0; i < threads; i++) {
+        works[i].start = &start;
+        if (pthread_create(&ids[i], NULL, work_run, &works[i]) != 0) {
+            fail_memory(sizeof(Work), "a thread");
+        }
+    }
+    double first = 0;
+    double last = 0;
+    for (int i = 0; i < threads; i++) {
+        pthread_join(ids[i], NULL);
+        double started = seconds_of(works[i].started);
+        double ended = seconds_of(works[i].ended);
+        first = i == 0 || started < first ? started : first;
+        last = i == 0 || ended > last ? ended : last;
+    }
+    pthread_barrier_destroy(&start);
+    return last - first;
+}
+
+static void check_threads(const char *function, int threads)
+{
+    if (threads < 1 || threads > THREADS_AT_MOST) {
+        fail_mistake(HERE, "%s: %d threads; must be 1 to %d", function, threads, THREADS_AT_MOST);
+    }
+}
+
+double machine_flops(int threads, size_t rounds)
+{
+    check_threads("machine_flops", threads);
+    Work works[THREADS_AT_MOST];
+    for (int i = 0; i < threads; i++) {
+        works[i] = (Work){.rounds = rounds == 0 ? 1 : rounds};
+    }
+    double seconds = run_together(works, threads);
+    double flops = 2.0 * (double)widest()->sums * (double)works[0].rounds * threads;
+    return flops / seconds;
+}
+
+double machine_bandwidth(int threads, const float *values, size_t n)
+{
+    check_threads("machine_bandwidth", threads);
+    size_t each = n / (size_t)threads / READ_STEP * READ_STEP;
+    if (each == 0) {
+        fail_mistake(HERE, "machine_bandwidth: %zu numbers are too few for %d threads", n, threads);
+    }
+    Work works[THREADS_AT_MOST];
+    for (int i = 0; i < threads; i++) {
+        works[i] = (Work){.values = values + (size_t)i * each, .n = each};
+    }
+    double seconds = run_together(works, threads);
+    return (double)each * threads * sizeof(float) / seconds;
+}

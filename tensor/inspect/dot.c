@@ -1,0 +1,299 @@
+// dot.c: the tape as a drawing, in the language of Graphviz (dot).
+//
+// A node of the tape is a box, a tensor is an arrow from the node that made it to one that uses it, and a module is a frame
+// around its nodes. Parameters are written into the box that uses them. Where backward has been and gradients are still there,
+// the width of an arrow is the size of the gradient that came back along it, on a logarithmic scale.
+
+#include "tensor/op.h"
+
+#include "tensor/inspect/dot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *scope_of(const TapeNode *node)
+{
+    return node->scope == NULL ? "" : node->scope;
+}
+
+// Is scope module itself, or in it?
+static bool lies_in(const char *scope, const char *module)
+{
+    size_t length = strlen(module);
+    return length == 0 || (strncmp(scope, module, length) == 0 && (scope[length] == '\0' || scope[length] == '.'));
+}
+
+bool dot_is_drawn(const Drawing *drawing, const TapeNode *node)
+{
+    return lies_in(scope_of(node), drawing->module);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Modules
+
+static int find_scope(const Drawing *drawing, const char *name)
+{
+    for (int s = 0; s < drawing->n_scopes; s++) {
+        if (strcmp(drawing->scopes[s].name, name) == 0) {
+            return s;
+        }
+    }
+    return -1;
+}
+
+// The innermost of the others that it lies in.
+static int find_parent(const Drawing *drawing, const char *name)
+{
+    int parent = -1;
+    size_t longest = 0;
+    for (int s = 0; s < drawing->n_scopes; s++) {
+        const char *other = drawing->scopes[s].name;
+        size_t length = strlen(other);
+        if (strcmp(other, name) != 0 && length > longest && lies_in(name, other)) {
+            parent = s;
+            longest = length;
+        }
+    }
+    return parent;
+}
+
+static void find_scopes(Drawing *drawing)
+{
+    drawing->scopes = memory_allocate_zeroed((size_t)drawing->tape->n_nodes + 1, sizeof(Scope), "a drawing");
+    for (int i = 0; i < drawing->tape->n_nodes; i++) {
+        const TapeNode *node = drawing->tape->nodes[i];
+        if (!dot_is_drawn(drawing, node) || scope_of(node)[0] == '\0') {
+            continue;
+        }
+        int s = find_scope(drawing, node->scope);
+        if (s < 0) {
+            s = drawing->n_scopes;
+            drawing->scopes[s].name = node->scope;
+            drawing->n_scopes++;
+        }
+        drawing->scopes[s].n_nodes++;
+    }
+    for (int s = 0; s < drawing->n_scopes; s++) {
+        int parent = find_parent(drawing, drawing->scopes[s].name);
+        drawing->scopes[s].parent = parent;
+        if (parent >= 0) {
+            drawing->scopes[parent].n_children++;
+        }
+    }
+}
+
+// One node alone needs no frame: its box bears the module's name.
+static bool has_frame(const Drawing *drawing, int s)
+{
+    return s >= 0 && drawing->scopes[s].n_nodes + drawing->scopes[s].n_children > 1;
+}
+
+// "c_attn" of h.0.attn.c_attn where h.0.attn is drawn around it.
+static const char *name_in_parent(const Drawing *drawing, int s)
+{
+    const Scope *scope = &drawing->scopes[s];
+    return scope->parent < 0 ? scope->name : scope->name + strlen(drawing->scopes[scope->parent].name) + 1;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Boxes
+
+void dot_write_escaped(FILE *out, const char *text)
+{
+    for (const char *c = text; *c != '\0'; c++) {
+        switch (*c) {
+        case '&':
+            fputs("&amp;", out);
+            break;
+        case '<':
+            fputs("&lt;", out);
+            break;
+        case '>':
+            fputs("&gt;", out);
+            break;
+        case '"':
+            fputs("&quot;", out);
+            break;
+        default:
+            fputc(*c, out);
+        }
+    }
+}
+
+// Products, normalisation, nonlinearities, losses, and what only moves values each have a colour.
+static const char *colour_of(OpKind op)
+{
+    switch (op) {
+    case OP_MATMUL:
+    case OP_LINEAR:
+    case OP_EMBEDDING:
+        return "#d0ebff";
+    case OP_ATTENTION:
+    case OP_SOFTMAX:
+    case OP_CAUSAL_MASK:
+        return "#e5dbff";
+    case OP_LAYERNORM:
+        return "#d3f9d8";
+    case OP_RELU:
+    case OP_GELU:
+    case OP_GELU_ERF:
+    case OP_TANH:
+    case OP_SIGMOID:
+        return "#fff3bf";
+    case OP_MSE_LOSS:
+    case OP_CROSS_ENTROPY:
+        return "#ffc9c9";
+    default:
+        return "#f1f3f5";
+    }
+}
+
+static void write_small(FILE *out, const char *text)
+{
+    fprintf(out, "<br/><font point-size=\"9\">");
+    dot_write_escaped(out, text);
+    fprintf(out, "</font>");
+}
+
+// "weight (96, 32) 0.347", the last the size of its gradient
+static void write_parameter(FILE *out, const Tensor *parameter)
+{
+    char text[NAME_TEXT + SHAPE_TEXT];
+    char shape[SHAPE_TEXT];
+    const char *label = parameter->label == NULL ? "" : parameter->label;
+    int used = snprintf(text, sizeof text, "%s %s", label, shape_text(parameter->shape, shape));
+    if (parameter->grad != NULL) {
+        double size = values_l2(parameter->grad, tensor_count(parameter));
+        snprintf(text + used, sizeof text - (size_t)used, "  %.3g", size);
+    }
+    write_small(out, text);
+}
+
+static void write_node(const Drawing *drawing, const TapeNode *node)
+{
+    FILE *out = drawing->out;
+    if (node->op == OP_ADD) {
+        const char *colour = tape_shortcut_input(node) >= 0 ? SHORTCUT_COLOUR : EDGE_COLOUR;
+        fprintf(out, "n%d [label=\"+\", shape=circle, width=0.36, fixedsize=true, fontsize=16, fillcolor=white, color=\"%s\"]\n",
+                node->index, colour);
+        return;
+    }
+    int s = find_scope(drawing, scope_of(node));
+    fprintf(out, "n%d [fillcolor=\"%s\", label=<%s", node->index, colour_of(node->op), op_name(node->op));
+    if (s >= 0 && !has_frame(drawing, s)) {
+        write_small(out, name_in_parent(drawing, s));
+    }
+    for (int i = 0; i < node->n_inputs; i++) {
+        if (node->inputs[i]->tape == NULL) {
+            write_parameter(out, node->inputs[i]);
+        }
+    }
+    if (node->output->shape.ndim == 0) {
+        char value[32];
+        snprintf(value, sizeof value, "%.6g", (double)node->output->data[0]);
+        write_small(out, value);
+    }
+    fprintf(out, ">]\n");
+}
+
+// The nodes of one module, then those inside it: of a module without a frame, its only node.
+static void write_scope(const Drawing *drawing, int s)
+{
+    bool frame = has_frame(drawing, s);
+    if (frame) {
+        fprintf(drawing->out, "subgraph cluster_%d {\nlabel=<", s);
+        dot_write_escaped(drawing->out, name_in_parent(drawing, s));
+        fprintf(drawing->out, ">\n");
+    }
+    const char *name = s < 0 ? "" : drawing->scopes[s].name;
+    for (int i = 0; i < drawing->tape->n_nodes; i++) {
+        const TapeNode *node = drawing->tape->nodes[i];
+        if (dot_is_drawn(drawing, node) && strcmp(scope_of(node), name) == 0) {
+            write_node(drawing, node);
+        }
+    }
+    for (int child = 0; child < drawing->n_scopes; child++) {
+        if (drawing->scopes[child].parent == s) {
+            write_scope(drawing, child);
+        }
+    }
+    if (frame) {
+        fprintf(drawing->out, "}\n");
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The drawing
+
+static bool has_shortcut(const Drawing *drawing)
+{
+    for (int i = 0; i < drawing->tape->n_nodes; i++) {
+        const TapeNode *node = drawing->tape->nodes[i];
+        if (dot_is_drawn(drawing, node) && tape_shortcut_input(node) >= 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Of what the drawing shows: gradients, shortcuts.
+static void write_legend(const Drawing *drawing)
+{
+    bool gradients = drawing->most > 0;
+    bool shortcuts = has_shortcut(drawing);
+    if (!gradients && !shortcuts) {
+        return;
+    }
+    fprintf(drawing->out, "label=<");
+    if (gradients) {
+        fprintf(drawing->out, "Numbers, and the widths of the arrows: L2 norms of the gradients that came back.<br align=\"left\"/>");
+    }
+    if (shortcuts) {
+        fprintf(drawing->out, "<font color=\"%s\">Shortcuts</font><br align=\"left\"/>", SHORTCUT_COLOUR);
+    }
+    fprintf(drawing->out, ">\n");
+}
+
+static void write_head(const Drawing *drawing)
+{
+    FILE *out = drawing->out;
+    fprintf(out, "digraph tape {\n"
+                 "graph [rankdir=TB, nodesep=0.35, ranksep=0.4, fontname=\"Helvetica\", fontsize=11, labeljust=l, style=rounded, "
+                 "color=\"#adb5bd\", fontcolor=\"#495057\", bgcolor=white]\n"
+                 "node [shape=box, style=\"rounded,filled\", color=\"#868e96\", fontname=\"Helvetica\", fontsize=12, margin=\"0.12,0.05\", "
+                 "height=0.3]\n"
+                 "edge [fontname=\"Helvetica\", fontsize=9, fontcolor=\"#495057\", arrowsize=0.6]\n");
+    write_legend(drawing);
+}
+
+int tape_write_dot(const Tape *tape, const char *module, FILE *file)
+{
+    REQUIRE(tape);
+    Drawing drawing = {.tape = tape, .module = module == NULL ? "" : module, .out = file};
+    int n_drawn = 0;
+    for (int i = 0; i < tape->n_nodes; i++) {
+        n_drawn += dot_is_drawn(&drawing, tape->nodes[i]) ? 1 : 0;
+    }
+    if (file == NULL) {
+        return n_drawn;
+    }
+    find_scopes(&drawing);
+    dot_measure_arrows(&drawing);
+    write_head(&drawing);
+    write_scope(&drawing, -1);
+    dot_write_arrows(&drawing);
+    fprintf(file, "}\n");
+    free(drawing.scopes);
+    return n_drawn;
+}
+
+void tape_dot(const Tape *tape)
+{
+    if (tape == NULL) {
+        printf("<no tape>\n");
+    } else {
+        tape_write_dot(tape, NULL, stdout);
+    }
+    fflush(stdout);
+}

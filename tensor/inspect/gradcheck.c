@@ -1,0 +1,202 @@
+// gradcheck.c: is a gradient what the definition of a derivative says it is?
+//
+// A computation y = f(leaves) is made a single number s = sum_i w_i y_i with fixed irregular weights w, so that no error in one
+// y_i can hide behind another. The tape's ds/dx is compared, value by value, with the fourth-order central difference
+//
+//   (8 (s(x + h) - s(x - h)) - (s(x + 2h) - s(x - 2h))) / 12 h
+//
+// s is summed in double from what f computed, so in a float32 build only f itself rounds.
+
+#include "tensor/op.h"
+
+#include "tensor/inspect/inspect.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Irregular numbers between 0.6 and 1.6 whose signs follow no pattern; the same every time.
+static double irregular(size_t i)
+{
+    double value = fmod(0.754877666 * (double)(i + 1) + 0.569840291 * (double)(i * i % 7), 1.0) + 0.6;
+    return (i * 5 + i / 3) % 4 < 2 ? value : -value;
+}
+
+static double weighted_sum(const GradCheck *check)
+{
+    tape_no_grad_begin();
+    const Tensor *y = check->forward(check->context);
+    tape_no_grad_end();
+    double sum = 0;
+    size_t n = tensor_count(y);
+    for (size_t i = 0; i < n; i++) {
+        sum += irregular(i) * (double)y->data[i];
+    }
+    tape_reset(tape_current());
+    return sum;
+}
+
+static double sum_at(const GradCheck *check, Real *value, Real moved)
+{
+    Real before = *value;
+    *value = moved;
+    double sum = weighted_sum(check);
+    *value = before;
+    return sum;
+}
+
+// The step that is taken is what x + h rounds to, minus x. It differs from h by no more than eps |x| / 2, which costs the quotient
+// as many digits as s's own rounding.
+static double difference_quotient(const GradCheck *check, Real *value, double h)
+{
+    Real x = *value;
+    double near = sum_at(check, value, x + (Real)h) - sum_at(check, value, x - (Real)h);
+    double far = sum_at(check, value, x + (Real)(2 * h)) - sum_at(check, value, x - (Real)(2 * h));
+    return (8 * near - far) / (12 * h);
+}
+
+static void tape_gradients(const GradCheck *check)
+{
+    for (int l = 0; l < check->n_leaves; l++) {
+        tensor_zero_grad(check->leaves[l]);
+    }
+    Tensor *y = check->forward(check->context);
+    size_t n = tensor_count(y);
+    Real *dy = memory_allocate(n * sizeof *dy, "a gradient check");
+    for (size_t i = 0; i < n; i++) {
+        dy[i] = (Real)irregular(i);
+    }
+    tensor_backward_from(y, dy, HERE);
+    free(dy);
+    tape_reset(tape_current());
+}
+
+// The first failure is the one that is told.
+static void fail_check(GradCheckResult *result, const Tensor *leaf, int l, const char *format, ...)
+{
+    if (!result->passed) {
+        return;
+    }
+    result->passed = false;
+    char name[NAME_TEXT];
+    int used = snprintf(result->why, sizeof result->why, "leaf %d %s: ", l, tensor_name(leaf, name));
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(result->why + used, sizeof result->why - (size_t)used, format, arguments);
+    va_end(arguments);
+}
+
+static double relative_error(double got, double expected, double smallest_size)
+{
+    if (isnan(got) || isnan(expected)) {
+        return NAN;
+    }
+    double size = fmax(fmax(fabs(got), fabs(expected)), smallest_size);
+    return size == 0 ? 0 : fabs(got - expected) / size;
+}
+
+static double largest_of(const double *values, size_t n)
+{
+    double largest = 0;
+    for (size_t i = 0; i < n; i++) {
+        largest = fmax(largest, fabs(values[i]));
+    }
+    return largest;
+}
+
+static void check_leaf(const GradCheck *check, int l, GradCheckResult *result)
+{
+    Tensor *leaf = check->leaves[l];
+    size_t n = tensor_count(leaf);
+    double h = check->step == 0 ? GRADCHECK_STEP : check->step;
+    double tolerance = check->tolerance == 0 ? GRADCHECK_TOLERANCE : check->tolerance;
+    double floor_part = check->floor == 0 ? GRADCHECK_FLOOR : check->floor;
+    double *expected = memory_allocate(n * sizeof *expected, "a gradient check");
+    for (size_t i = 0; i < n; i++) {
+        expected[i] = difference_quotient(check, &leaf->data[i], h);
+    }
+    double smallest_size = floor_part * largest_of(expected, n);
+    bool any = false;
+    for (size_t i = 0; i < n; i++) {
+        double got = (double)leaf->grad[i];
+        double error = relative_error(got, expected[i], smallest_size);
+        any = any || got != 0;
+        // Not "error > tolerance": that would let NaN pass.
+        if (!(error <= tolerance)) {
+            fail_check(result, leaf, l, "index %zu: expected %.9g, got %.9g", i, expected[i], got);
+        }
+        if (!isnan(result->worst) && !(error <= result->worst)) {
+            result->worst = error;
+        }
+    }
+    if (!any) {
+        fail_check(result, leaf, l, "every gradient is 0");
+    }
+    free(expected);
+}
+
+GradCheckResult gradcheck(const GradCheck *check)
+{
+    REQUIRE(check);
+    GradCheckResult result = {.worst = 0, .passed = true};
+    tape_gradients(check);
+    for (int l = 0; l < check->n_leaves; l++) {
+        if (check->leaves[l]->grad == NULL) {
+            fail_check(&result, check->leaves[l], l, "no gradient arrived");
+            continue;
+        }
+        check_leaf(check, l, &result);
+    }
+    return result;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The cases of the table of operations
+
+typedef struct CaseContext {
+    const OpCase *op_case;
+    Tensor *inputs[OP_CASE_INPUTS];
+} CaseContext;
+
+static Tensor *run_case(void *context)
+{
+    CaseContext *c = context;
+    return c->op_case->forward(c->inputs);
+}
+
+static GradCheckResult check_case(const OpCase *op_case)
+{
+    CaseContext context = {.op_case = op_case};
+    for (int i = 0; i < op_case->n_inputs; i++) {
+        Tensor *input = tensor_parameter(NULL, NULL, op_case->shapes[i]);
+        size_t n = tensor_count(input);
+        for (size_t k = 0; k < n; k++) {
+            double value = irregular(k + 11 * (size_t)i);
+            input->data[k] = (Real)(op_case->positive ? fabs(value) : value);
+        }
+        context.inputs[i] = input;
+    }
+    GradCheck check = {.name = op_case->name, .leaves = context.inputs, .n_leaves = op_case->n_inputs, .forward = run_case,
+                       .context = &context};
+    GradCheckResult result = gradcheck(&check);
+    for (int i = 0; i < op_case->n_inputs; i++) {
+        tensor_free(context.inputs[i]);
+    }
+    return result;
+}
+
+void gradcheck_ops(GradCheckReport *report, void *context)
+{
+    Tape *before = tape_current();
+    Tape *tape = tape_create();
+    for (int kind = 0; kind < OP_COUNT; kind++) {
+        const Op *op = op_row((OpKind)kind);
+        for (int i = 0; i < op->n_cases; i++) {
+            report(op->cases[i].name, check_case(&op->cases[i]), context);
+        }
+    }
+    tape_free(tape);
+    tape_set_current(before);
+}

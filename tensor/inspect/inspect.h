@@ -1,0 +1,77 @@
+// inspect.h: looking at tensors and tapes: printing, drawing, watching for NaN, and checking gradients.
+
+#ifndef GPTAPE_INSPECT_H
+#define GPTAPE_INSPECT_H
+
+#include "tensor/tensor.h"
+
+#include <stdio.h>
+
+// ------------------------------------------------------------------------------------------------------------
+// 1. Printing and drawing. These print to stdout and flush it, and may be called from a debugger.
+
+void tensor_print(const Tensor *tensor);           // name, shape, how it was made, and its values; long axes are shortened
+void tape_print(const Tape *tape);                 // one line a node: index, op, name, shape, size of value and gradient, source
+
+// The tape as a drawing for Graphviz: dot -Tsvg makes a picture of it. Modules are frames, operations boxes, tensors arrows with
+// their shapes; shortcuts stand out, and after backward an arrow is as wide as the gradient that came back along it.
+void tape_dot(const Tape *tape);
+
+// The same to a file (NULL: to none), only of one module ("h.0") and what is in it unless module is NULL. Returns how many nodes
+// that are.
+int tape_write_dot(const Tape *tape, const char *module, FILE *file);
+
+// Looks at every result and every gradient as it is made; the first that is NaN or infinite is a mistake (fail_mistake) whose
+// message names the operation, its inputs, and the line that called it. -inf is taken for a masked score, and passes, where
+// causal_mask made it or an input has it already. GPTAPE_NAN=stop in the environment switches it on. Off, it costs nothing.
+void nan_watch(bool on);
+
+// A shortcut is an addition one of whose inputs also reaches the other through longer ways. Returns which input (0 or 1)
+// of this node is the short way, or -1 if the node is no shortcut. Read off the tape; nothing is marked beforehand.
+int tape_shortcut_input(const TapeNode *node);
+
+// ------------------------------------------------------------------------------------------------------------
+// 2. Checking gradients against differences
+
+// What is checked: how a computation depends on some leaves. forward computes it from the leaves' present values.
+typedef struct GradCheck {
+    const char *name;
+    Tensor **leaves;
+    int n_leaves;
+    Tensor *(*forward)(void *context);
+    void *context;
+    double step;                                   // of the differences; 0: GRADCHECK_STEP
+    double tolerance;                              // 0: GRADCHECK_TOLERANCE
+    double floor;                                  // 0: GRADCHECK_FLOOR
+} GradCheck;
+
+typedef struct GradCheckResult {
+    double worst;                                  // largest relative error of any value of any leaf; NaN counts as failure
+    bool passed;
+    char why[256];                                 // where it fails: leaf, index, value expected and got. Empty if it passes.
+} GradCheckResult;
+
+// The fourth-order difference (8 (s(+h) - s(-h)) - (s(+2h) - s(-2h))) / 12h errs by h^4 / 30 times the fifth derivative, from
+// the formula, and by about eps |s| / h, from rounding. Each STEP h makes the two about equal, 1e-12 in double and 1e-6 in
+// float32; each TOLERANCE, on the relative error, leaves room for large fifth derivatives. Values smaller than FLOOR times the
+// largest gradient of their leaf are compared relative to that: below it the difference has no digits left to compare with.
+#ifdef GPTAPE_DOUBLE
+#define GRADCHECK_STEP 1e-3
+#define GRADCHECK_TOLERANCE 1e-7
+#define GRADCHECK_FLOOR 1e-3
+#else
+#define GRADCHECK_STEP 0.05
+#define GRADCHECK_TOLERANCE 1e-3
+#define GRADCHECK_FLOOR 1e-2
+#endif
+
+// Compares each leaf's gradient with the difference, value by value, of s = sum(w * forward()), w fixed and irregular.
+// Fails on a wrong sign, NaN, an error above the tolerance, and on a leaf all of whose gradients are 0. Resets the
+// current tape, so the leaves must be parameters.
+GradCheckResult gradcheck(const GradCheck *check);
+
+// Checks every case of every row of the table of operations, on a tape of its own. report is called once a case.
+typedef void GradCheckReport(const char *name, GradCheckResult result, void *context);
+void gradcheck_ops(GradCheckReport *report, void *context);
+
+#endif

@@ -1,0 +1,154 @@
+// Loops whose parts run side by side: each round is done once, whoever does it.
+
+#include "tensor/fast/parallel.h"
+#include "tests/support/suite.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ROUNDS = 1000 };
+
+typedef struct Counts {
+    atomic_int done[ROUNDS];
+    atomic_int parts;
+    atomic_int misfits;                            // parts whose start is no multiple of grain
+    size_t grain;
+} Counts;
+
+static void count_rounds(const void *call, size_t start, size_t end)
+{
+    Counts *counts = (Counts *)(uintptr_t)call;
+    counts->parts++;
+    counts->misfits += start % counts->grain == 0 ? 0 : 1;
+    for (size_t i = start; i < end; i++) {
+        counts->done[i]++;
+    }
+}
+
+static void check_each_once(const Counts *counts, size_t n)
+{
+    for (size_t i = 0; i < ROUNDS; i++) {
+        ck_assert_int_eq(counts->done[i], i < n ? 1 : 0);
+    }
+    ck_assert_int_eq(counts->misfits, 0);
+}
+
+static void run_and_check(size_t n, size_t grain, int threads, int parts)
+{
+    Counts counts = {.grain = grain};
+    parallel_set_threads(threads);
+    parallel_for(n, grain, count_rounds, &counts);
+    check_each_once(&counts, n);
+    ck_assert_int_eq(counts.parts, parts);
+}
+
+START_TEST(every_round_is_done_once_in_as_many_parts_as_there_are_threads)
+{
+    run_and_check(1000, 1, 1, 1);
+    run_and_check(1000, 1, 2, 2);
+    run_and_check(1000, 7, 3, 3);
+    run_and_check(5, 1, 8, 5);
+    run_and_check(0, 1, 4, 1);
+}
+END_TEST
+
+START_TEST(a_part_is_a_grain_at_least)
+{
+    run_and_check(100, 60, 4, 1);
+    run_and_check(130, 60, 4, 2);
+    run_and_check(1000, 300, 8, 3);
+}
+END_TEST
+
+// Thousands of loops, so that helpers are found awake, asleep and late.
+START_TEST(loops_follow_each_other_without_a_round_lost)
+{
+    parallel_set_threads(4);
+    for (int i = 0; i < 5000; i++) {
+        size_t n = (size_t)(i % ROUNDS) + 1;
+        Counts counts = {.grain = 1};
+        parallel_for(n, 1, count_rounds, &counts);
+        check_each_once(&counts, n);
+        if (i % 500 == 0) {
+            nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        }
+    }
+}
+END_TEST
+
+static void count_within(const void *call, size_t start, size_t end)
+{
+    (void)start;
+    (void)end;
+    ck_assert(parallel_inside());
+    parallel_for(ROUNDS, 1, count_rounds, call);
+}
+
+START_TEST(a_loop_within_a_part_is_not_shared_again)
+{
+    Counts counts = {.grain = 1};
+    parallel_set_threads(2);
+    parallel_for(2, 1, count_within, &counts);
+    ck_assert_int_eq(counts.parts, 2);
+    ck_assert_int_eq(counts.done[0], 2);
+    ck_assert(!parallel_inside());
+}
+END_TEST
+
+static void *loop_often(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 2000; i++) {
+        Counts counts = {.grain = 1};
+        parallel_for(ROUNDS, 1, count_rounds, &counts);
+        check_each_once(&counts, ROUNDS);
+    }
+    return NULL;
+}
+
+START_TEST(two_threads_may_have_loops_at_once)
+{
+    pthread_t other;
+    parallel_set_threads(3);
+    ck_assert_int_eq(pthread_create(&other, NULL, loop_often, NULL), 0);
+    loop_often(NULL);
+    pthread_join(other, NULL);
+}
+END_TEST
+
+START_TEST(a_child_process_shares_out_its_own_loops)
+{
+    run_and_check(1000, 1, 3, 3);
+    pid_t child = fork();
+    if (child == 0) {
+        Counts counts = {.grain = 1};
+        parallel_for(ROUNDS, 1, count_rounds, &counts);
+        int wrong = counts.parts == 3 ? 0 : 1;
+        for (int i = 0; i < ROUNDS; i++) {
+            wrong += counts.done[i] == 1 ? 0 : 1;
+        }
+        _exit(wrong == 0 ? 0 : 1);
+    }
+    int status = -1;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = case_create("loops");
+    tcase_add_test(tcase, every_round_is_done_once_in_as_many_parts_as_there_are_threads);
+    tcase_add_test(tcase, a_part_is_a_grain_at_least);
+    tcase_add_test(tcase, loops_follow_each_other_without_a_round_lost);
+    tcase_add_test(tcase, a_loop_within_a_part_is_not_shared_again);
+    tcase_add_test(tcase, two_threads_may_have_loops_at_once);
+    tcase_add_test(tcase, a_child_process_shares_out_its_own_loops);
+    Suite *suite = suite_create("parallel");
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}

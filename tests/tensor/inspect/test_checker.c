@@ -1,0 +1,449 @@
+// test_checker.c: the gradient check has teeth. Each backward that is wrong on purpose must be caught, and told where.
+
+#include "tensor/op.h"
+#include "tensor/inspect/inspect.h"
+#include "tests/support/near.h"
+#include "tests/support/suite.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// ------------------------------------------------------------------------------------------------------------
+// Ways to be wrong: what is done to the gradient of one input after the right backward has added it.
+
+typedef void Spoil(Real *grad, size_t n);
+
+static void spoil_nothing(Real *grad, size_t n)
+{
+    (void)grad;
+    (void)n;
+}
+
+static void spoil_sign(Real *grad, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        grad[i] = -grad[i];
+    }
+}
+
+static void spoil_doubled(Real *grad, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        grad[i] *= 2;
+    }
+}
+
+static void spoil_zero(Real *grad, size_t n)
+{
+    memset(grad, 0, n * sizeof *grad);
+}
+
+static void spoil_nan(Real *grad, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        grad[i] = (Real)NAN;
+    }
+}
+
+static void spoil_one_nan(Real *grad, size_t n)
+{
+    grad[n / 2] = (Real)NAN;
+}
+
+static void spoil_one_infinity(Real *grad, size_t n)
+{
+    grad[n / 2] = (Real)INFINITY;
+}
+
+static Real largest_of(const Real *values, size_t n)
+{
+    Real largest = 0;
+    for (size_t i = 0; i < n; i++) {
+        Real size = values[i] < 0 ? -values[i] : values[i];
+        largest = size > largest ? size : largest;
+    }
+    return largest;
+}
+
+// By a hundredth of the largest, ten times the tolerance.
+static void spoil_one_index(Real *grad, size_t n)
+{
+    grad[n / 2] += largest_of(grad, n) / 100;
+}
+
+static void spoil_one_percent(Real *grad, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        grad[i] *= (Real)1.01;
+    }
+}
+
+typedef struct Wrong {
+    const char *name;
+    Spoil *spoil;
+} Wrong;
+
+static const Wrong wrongs[] = {
+    {"sign flipped", spoil_sign},
+    {"doubled", spoil_doubled},
+    {"zero", spoil_zero},
+    {"NaN", spoil_nan},
+    {"NaN at one index", spoil_one_nan},
+    {"infinite at one index", spoil_one_infinity},
+    {"wrong at one index", spoil_one_index},
+    {"one percent too large", spoil_one_percent},
+};
+
+enum { WRONGS = sizeof wrongs / sizeof wrongs[0] };
+
+// ------------------------------------------------------------------------------------------------------------
+// How the wrong backward gets onto the tape: the forward of the check puts it into the node just recorded.
+
+static Spoil *spoil_now;
+static int spoiled_input;
+static Tensor *spoiled_leaf;                       // the case's input of that number, which not every node has among its own
+
+static void spoiled_backward(TapeNode *node)
+{
+    op_table[node->op]->backward(node);
+    Tensor *input = spoiled_input < node->n_inputs ? node->inputs[spoiled_input] : spoiled_leaf;
+    if (input->grad != NULL) {
+        spoil_now(input->grad, tensor_count(input));
+    }
+}
+
+typedef struct Checked {
+    const OpCase *op_case;
+    Tensor *inputs[OP_CASE_INPUTS];
+} Checked;
+
+static Tensor *forward_spoiled(void *context)
+{
+    Checked *checked = context;
+    Tensor *y = checked->op_case->forward(checked->inputs);
+    if (y->node != NULL) {
+        y->node->backward = spoiled_backward;
+    }
+    return y;
+}
+
+static Tensor *parameter(Shape shape, uint64_t seed, bool positive)
+{
+    Tensor *x = tensor_parameter(NULL, "x", shape);
+    Random random;
+    random_seed(&random, seed);
+    // Between 0.5 and 1.5: no difference quotient then crosses the bend of relu or the pole of a logarithm.
+    random_uniform(&random, x->data, tensor_count(x), 0.5, 1.5);
+    size_t n = tensor_count(x);
+    for (size_t i = 0; !positive && i < n; i += 2) {
+        x->data[i] = -x->data[i];
+    }
+    return x;
+}
+
+static GradCheckResult check_spoiled(const OpCase *op_case, Spoil *spoil, int input)
+{
+    spoil_now = spoil;
+    spoiled_input = input;
+    Checked checked = {.op_case = op_case};
+    for (int i = 0; i < op_case->n_inputs; i++) {
+        checked.inputs[i] = parameter(op_case->shapes[i], 100 + (uint64_t)i, op_case->positive);
+    }
+    spoiled_leaf = checked.inputs[input];
+    GradCheck check = {.name = op_case->name, .leaves = checked.inputs, .n_leaves = op_case->n_inputs,
+                       .forward = forward_spoiled, .context = &checked};
+    GradCheckResult result = gradcheck(&check);
+    for (int i = 0; i < op_case->n_inputs; i++) {
+        tensor_free(checked.inputs[i]);
+    }
+    return result;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Every operation, every case, every input, every way to be wrong
+
+static void assert_caught(const OpCase *op_case, const Wrong *wrong, int input)
+{
+    GradCheckResult result = check_spoiled(op_case, wrong->spoil, input);
+    if (result.passed) {
+        ck_abort_msg("%s: gradient of input %d %s, and not caught (error %g)", op_case->name, input + 1, wrong->name,
+                     result.worst);
+    }
+    if (strncmp(result.why, "leaf ", 5) != 0) {
+        ck_abort_msg("%s: caught without a reason: \"%s\"", op_case->name, result.why);
+    }
+}
+
+// The inputs of a case's last node are its leaves, or (the causal mask, under a softmax) lead to one; a checkpoint's second leaf
+// is known to its function only.
+START_TEST(a_wrong_backward_of_any_operation_is_caught)
+{
+    const Op *op = op_table[_i];
+    Tape *tape = tape_create();
+    for (int c = 0; c < op->n_cases; c++) {
+        const OpCase *op_case = &op->cases[c];
+        for (int input = 0; input < op_case->n_inputs; input++) {
+            GradCheckResult right = check_spoiled(op_case, spoil_nothing, input);
+            ck_assert_msg(right.passed, "%s: right, and yet: %s", op_case->name, right.why);
+            for (int w = 0; w < WRONGS; w++) {
+                assert_caught(op_case, &wrongs[w], input);
+            }
+        }
+    }
+    tape_free(tape);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Wrong in ways that one use of a tensor does not show
+
+static void overwriting_backward(TapeNode *node)
+{
+    const Real *dy = node->output->grad;
+    Real *dx = op_grad(node->inputs[0]);
+    size_t n = tensor_count(node->output);
+    for (size_t i = 0; i < n; i++) {
+        dx[i] = 3 * dy[i];                         // must be +=
+    }
+}
+
+static Tensor *scale_twice(void *context)
+{
+    Tensor *x = context;
+    Tensor *a = tensor_scale(x, 3, HERE);
+    Tensor *b = tensor_scale(x, 3, HERE);
+    return tensor_mul(a, b, HERE);
+}
+
+static Tensor *scale_twice_overwriting(void *context)
+{
+    Tensor *y = scale_twice(context);
+    if (y->node != NULL) {
+        y->node->inputs[0]->node->backward = overwriting_backward;
+        y->node->inputs[1]->node->backward = overwriting_backward;
+    }
+    return y;
+}
+
+static GradCheckResult check_one(Tensor *x, Tensor *(*forward)(void *context))
+{
+    GradCheck check = {.name = "one leaf", .leaves = &x, .n_leaves = 1, .forward = forward, .context = x};
+    return gradcheck(&check);
+}
+
+START_TEST(a_backward_that_overwrites_instead_of_adding_is_caught)
+{
+    Tape *tape = tape_create();
+    Tensor *x = parameter(SHAPE(2, 3), 1, false);
+    GradCheckResult right = check_one(x, scale_twice);
+    ck_assert_msg(right.passed, "%s", right.why);
+    ck_assert(!check_one(x, scale_twice_overwriting).passed);
+    tensor_free(x);
+    tape_free(tape);
+}
+END_TEST
+
+// The differences of x^0 are all 0. A gradient of NaN is no nearer to 0 than it is to anything else.
+static void nan_backward(TapeNode *node)
+{
+    Tensor *x = node->inputs[0];
+    spoil_nan(op_grad(x), tensor_count(x));
+}
+
+static Tensor *constant_with_nan_gradient(void *context)
+{
+    Tensor *y = tensor_scale(context, 0, HERE);
+    if (y->node != NULL) {
+        y->node->backward = nan_backward;
+    }
+    return y;
+}
+
+START_TEST(nan_is_caught_even_where_every_difference_is_zero)
+{
+    Tape *tape = tape_create();
+    Tensor *x = parameter(SHAPE(3), 1, false);
+    GradCheckResult result = check_one(x, constant_with_nan_gradient);
+    ck_assert_msg(!result.passed, "a gradient of NaN passed, error %g", result.worst);
+    tensor_free(x);
+    tape_free(tape);
+}
+END_TEST
+
+static Tensor *constant(void *context)
+{
+    return tensor_scale(context, 0, HERE);
+}
+
+START_TEST(a_leaf_all_of_whose_gradients_are_zero_is_refused)
+{
+    Tape *tape = tape_create();
+    Tensor *x = parameter(SHAPE(3), 1, false);
+    GradCheckResult result = check_one(x, constant);
+    ck_assert(!result.passed);
+    ck_assert_str_eq(result.why, "leaf 0 x: every gradient is 0");
+    tensor_free(x);
+    tape_free(tape);
+}
+END_TEST
+
+typedef struct Pair {
+    Tensor *leaves[2];
+} Pair;
+
+static Tensor *first_only(void *context)
+{
+    Pair *pair = context;
+    return tensor_scale(pair->leaves[0], 2, HERE);
+}
+
+START_TEST(a_leaf_that_no_gradient_reaches_is_refused)
+{
+    Tape *tape = tape_create();
+    Pair pair = {{parameter(SHAPE(3), 1, false), parameter(SHAPE(2), 2, false)}};
+    GradCheck check = {.name = "severed", .leaves = pair.leaves, .n_leaves = 2, .forward = first_only, .context = &pair};
+    GradCheckResult result = gradcheck(&check);
+    ck_assert(!result.passed);
+    ck_assert_str_eq(result.why, "leaf 1 x: no gradient arrived");
+    tensor_free(pair.leaves[0]);
+    tensor_free(pair.leaves[1]);
+    tape_free(tape);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// What the check says and leaves behind
+
+static void wrong_at_two(TapeNode *node)
+{
+    op_table[node->op]->backward(node);
+    node->inputs[0]->grad[2] = 5;
+}
+
+static Tensor *scale_wrong_at_two(void *context)
+{
+    Tensor *y = tensor_scale(context, 2, HERE);
+    if (y->node != NULL) {
+        y->node->backward = wrong_at_two;
+    }
+    return y;
+}
+
+START_TEST(a_failure_says_which_leaf_which_index_expected_and_got)
+{
+    Tape *tape = tape_create();
+    Tensor *x = parameter(SHAPE(4), 1, false);
+    GradCheckResult result = check_one(x, scale_wrong_at_two);
+    ck_assert(!result.passed);
+    ck_assert_msg(strncmp(result.why, "leaf 0 x: index 2: expected ", 28) == 0, "\"%s\"", result.why);
+    ck_assert_msg(strstr(result.why, ", got 5") != NULL, "\"%s\"", result.why);
+    ck_assert_double_gt(result.worst, 0.1);
+    tensor_free(x);
+    tape_free(tape);
+}
+END_TEST
+
+// The NaN stands in the middle: what comes after must not cover it up.
+START_TEST(the_worst_error_of_a_nan_is_nan)
+{
+    Tape *tape = tape_create();
+    GradCheckResult result = check_spoiled(&op_scale.cases[0], spoil_one_nan, 0);
+    ck_assert(!result.passed);
+    ck_assert_msg(isnan(result.worst), "worst error %g", result.worst);
+    tape_free(tape);
+}
+END_TEST
+
+START_TEST(the_leaves_values_are_as_before)
+{
+    Tape *tape = tape_create();
+    Tensor *x = parameter(SHAPE(2, 3), 1, false);
+    Tensor *same = parameter(SHAPE(2, 3), 1, false);
+    check_one(x, scale_twice);
+    assert_same_values("x", x->data, same->data, 6);
+    tensor_free(x);
+    tensor_free(same);
+    tape_free(tape);
+}
+END_TEST
+
+// What a leaf has added up before is none of the check's business.
+START_TEST(an_old_gradient_does_not_disturb_the_check)
+{
+    Tape *tape = tape_create();
+    Tensor *x = parameter(SHAPE(2, 3), 1, false);
+    tensor_backward(tensor_sum(tensor_scale(x, 1000, HERE), HERE), HERE);
+    GradCheckResult result = check_one(x, scale_twice);
+    ck_assert_msg(result.passed, "%s", result.why);
+    tensor_free(x);
+    tape_free(tape);
+}
+END_TEST
+
+static GradCheckResult check_with(Tensor *x, double tolerance, double floor)
+{
+    GradCheck check = {.name = "one percent", .leaves = &x, .n_leaves = 1, .forward = scale_wrong_at_two, .context = x,
+                       .tolerance = tolerance, .floor = floor};
+    return gradcheck(&check);
+}
+
+// Every value is wrong; the first is the one to look at.
+START_TEST(of_many_failures_the_first_is_told)
+{
+    Tape *tape = tape_create();
+    GradCheckResult result = check_spoiled(&op_mul.cases[0], spoil_sign, 0);
+    ck_assert_msg(strncmp(result.why, "leaf 0 x: index 0: ", 19) == 0, "\"%s\"", result.why);
+    tape_free(tape);
+}
+END_TEST
+
+START_TEST(a_tolerance_of_ones_own_goes_first)
+{
+    Tape *tape = tape_create();
+    Tensor *x = parameter(SHAPE(4), 1, false);
+    ck_assert(!check_with(x, 0.01, 0).passed);
+    ck_assert(check_with(x, 100, 0).passed);
+    ck_assert(check_with(x, 0.01, 1000).passed);   // 5 off is little beside 1000 times the largest
+    tensor_free(x);
+    tape_free(tape);
+}
+END_TEST
+
+static TCase *table_case(void)
+{
+    TCase *tcase = case_create("table");
+    tcase_add_loop_test(tcase, a_wrong_backward_of_any_operation_is_caught, 0, OP_COUNT);
+    return tcase;
+}
+
+static TCase *subtle_case(void)
+{
+    TCase *tcase = case_create("subtle");
+    tcase_add_test(tcase, a_backward_that_overwrites_instead_of_adding_is_caught);
+    tcase_add_test(tcase, nan_is_caught_even_where_every_difference_is_zero);
+    tcase_add_test(tcase, a_leaf_all_of_whose_gradients_are_zero_is_refused);
+    tcase_add_test(tcase, a_leaf_that_no_gradient_reaches_is_refused);
+    return tcase;
+}
+
+static TCase *result_case(void)
+{
+    TCase *tcase = case_create("result");
+    tcase_add_test(tcase, a_failure_says_which_leaf_which_index_expected_and_got);
+    tcase_add_test(tcase, the_worst_error_of_a_nan_is_nan);
+    tcase_add_test(tcase, the_leaves_values_are_as_before);
+    tcase_add_test(tcase, an_old_gradient_does_not_disturb_the_check);
+    tcase_add_test(tcase, of_many_failures_the_first_is_told);
+    tcase_add_test(tcase, a_tolerance_of_ones_own_goes_first);
+    return tcase;
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("checker");
+    suite_add_tcase(suite, table_case());
+    suite_add_tcase(suite, subtle_case());
+    suite_add_tcase(suite, result_case());
+    return suite_run(suite);
+}

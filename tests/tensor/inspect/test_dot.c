@@ -1,0 +1,246 @@
+// test_dot.c: the tape as a drawing: what stands in it, which arrows are how wide, and that Graphviz can read it.
+
+#include "tensor/inspect/inspect.h"
+#include "tests/cli/run.h"
+#include "tests/support/capture.h"
+#include "tests/support/suite.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static Tape *tape;
+static Tensor *weight;
+
+static void start(void)
+{
+    tape = tape_create();
+    weight = tensor_parameter("net.a", "weight", SHAPE(2, 2));
+    memcpy(weight->data, (Real[]){1, 0, 0, 2}, 4 * sizeof(Real));
+}
+
+static void end(void)
+{
+    tape_free(tape);
+    tensor_free(weight);
+}
+
+// y = x + relu(x W^T) in module net, its linear map in net.a; x made outside of it. Everything keeps its gradient.
+static Tensor *compute(void)
+{
+    Tensor *leaf = tensor_require_grad(tensor_from((float[]){3, 4}, SHAPE(1, 2)));
+    tensor_label(leaf, "a<b>&c");
+    Tensor *x = tensor_scale(leaf, 1.0);
+    tape_scope("net");
+    tape_scope("net.a");
+    Tensor *h = tensor_linear(x, weight, NULL);
+    tape_scope("net");
+    Tensor *r = tensor_relu(h);
+    Tensor *y = tensor_label(tensor_add(x, r), "y");
+    tape_scope(NULL);
+    for (int i = 0; i < tape->n_nodes; i++) {
+        tensor_retain_grad(tape->nodes[i]->output);
+    }
+    return y;
+}
+
+// What tape_write_dot writes. The caller frees it.
+static char *drawn(const char *module, int n)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *file = open_memstream(&text, &bytes);
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(tape_write_dot(tape, module, file), n);
+    ck_assert_int_eq(fclose(file), 0);
+    return text;
+}
+
+// Is each part there, one behind the other?
+static void assert_in_order(const char *text, const char *const *parts, int n)
+{
+    const char *at = text;
+    for (int i = 0; i < n; i++) {
+        const char *found = strstr(at, parts[i]);
+        ck_assert_msg(found != NULL, "\"%s\" is not in: %s", parts[i], at);
+        at = found + strlen(parts[i]);
+    }
+}
+
+static double width_of(const char *text, const char *edge)
+{
+    double width;
+    const char *found = strstr(text, edge);
+    ck_assert_msg(found != NULL, "%s is not in: %s", edge, text);
+    ck_assert_int_eq(sscanf(strstr(found, "penwidth="), "penwidth=%lf", &width), 1);
+    return width;
+}
+
+START_TEST(before_backward_there_are_operations_modules_and_shapes)
+{
+    static const char *const parts[] = {
+        "digraph tape {\n",
+        "n0 [fillcolor=\"#f1f3f5\", label=<scale>]\n",
+        "subgraph cluster_1 {\nlabel=<net>\n",
+        "n2 [fillcolor=\"#fff3bf\", label=<relu>]\n",
+        "n3 [label=\"+\", shape=circle,", "color=\"#d9480f\"]\n",
+        "n1 [fillcolor=\"#d0ebff\", label=<linear<br/><font point-size=\"9\">a</font><br/><font point-size=\"9\">weight (2, 2)</font>>]\n}\n",
+        "in_0_0 [shape=ellipse, fillcolor=white, label=<a&lt;b&gt;&amp;c>]\n",
+        "in_0_0 -> n0 [", "label=<&#160;&#160;&#160;(1, 2)<br",
+        "n0 -> n1 [color=\"#495057\", penwidth=0.80, ",
+        "n1 -> n2 [",
+        "n0 -> n3 [color=\"#d9480f\", penwidth=0.80, fontcolor=\"#d9480f\", weight=0, ",
+        "n2 -> n3 [color=\"#495057\", ",
+        "out_3 [shape=ellipse, fillcolor=white, label=<y>]\n",
+        "n3 -> out_3 [",
+        "\n}\n",
+    };
+    compute();
+    char *text = drawn(NULL, 4);
+    assert_in_order(text, parts, (int)(sizeof parts / sizeof parts[0]));
+    ck_assert_ptr_null(strstr(text, "came back"));         // no gradients yet, so nothing about them
+    free(text);
+}
+END_TEST
+
+// dL/dy = (3, 4). The addition sends 5 both ways; through relu and W comes (3, 8), which is what x has got besides.
+START_TEST(after_backward_arrows_carry_what_came_back)
+{
+    static const char *const parts[] = {
+        "came back", "weight (2, 2)  ",
+        "n0 -> n1 [", "(1, 2)<br align=\"left\"/>&#160;&#160;&#160;8.54<br",
+        "n1 -> n2 [", ";5<br",
+        "n0 -> n3 [", "(1, 2)<br align=\"left\"/>&#160;&#160;&#160;5<br",
+        "n3 -> out_3 [", ";5<br",
+    };
+    Tensor *y = compute();
+    tensor_backward_from(y, (Real[]){3, 4});
+    char *text = drawn(NULL, 4);
+    assert_in_order(text, parts, (int)(sizeof parts / sizeof parts[0]));
+    ck_assert_double_eq_tol(width_of(text, "in_0_0 -> n0 "), 6, 0.005);       // sqrt(6^2 + 12^2), the largest
+    double by_layer = width_of(text, "n0 -> n1 ");
+    double by_shortcut = width_of(text, "n0 -> n3 ");
+    // Two powers of ten below the largest is the thinnest, 0.8: each power of ten is 2.6 wide.
+    ck_assert_double_eq_tol(by_layer, 6 - 2.6 * log10(13.41641 / 8.54400), 0.005);
+    ck_assert_double_eq_tol(by_shortcut, 6 - 2.6 * log10(13.41641 / 5), 0.005);
+    free(text);
+}
+END_TEST
+
+// Each line of the legend stands where there is something that it explains.
+START_TEST(the_legend_is_of_what_is_drawn)
+{
+    Tensor *loss = tensor_sum(compute());
+    char *before = drawn(NULL, 5);
+    ck_assert_ptr_nonnull(strstr(before, ">Shortcuts<"));
+    ck_assert_ptr_null(strstr(before, "L2 norms"));
+    free(before);
+    char *linear = drawn("net.a", 1);
+    ck_assert_ptr_null(strstr(linear, ">Shortcuts<"));
+    ck_assert_ptr_null(strstr(linear, "label=<>"));
+    free(linear);
+    tensor_backward(loss);
+    char *after = drawn(NULL, 5);
+    ck_assert_ptr_nonnull(strstr(after, "L2 norms of the gradients that came back.<br align=\"left\"/><font color="));
+    ck_assert_ptr_nonnull(strstr(after, ">Shortcuts<"));
+    free(after);
+    linear = drawn("net.a", 1);
+    ck_assert_ptr_nonnull(strstr(linear, "L2 norms"));
+    ck_assert_ptr_null(strstr(linear, ">Shortcuts<"));
+    free(linear);
+}
+END_TEST
+
+START_TEST(one_module_has_ellipses_where_it_begins_and_ends)
+{
+    static const char *const parts[] = {
+        "subgraph cluster_1 {\nlabel=<net>\n",
+        "in_1_0 [shape=ellipse, fillcolor=white, label=<scale>]\n", "in_1_0 -> n1 [", "in_1_0 -> n3 [", "n3 -> out_3 [",
+    };
+    compute();
+    char *text = drawn("net", 3);
+    assert_in_order(text, parts, (int)(sizeof parts / sizeof parts[0]));
+    ck_assert_ptr_null(strstr(text, "n0 "));
+    free(text);
+    free(drawn("net.a", 1));
+    ck_assert_int_eq(tape_write_dot(tape, "ne", NULL), 0);                 // a beginning of a name is no module
+    ck_assert_int_eq(tape_write_dot(tape, "", NULL), 4);
+}
+END_TEST
+
+START_TEST(what_wants_no_gradient_is_pale)
+{
+    Tensor *x = tensor_full(SHAPE(2), 1.0);
+    tensor_sum(tensor_add(x, x));
+    char *text = drawn(NULL, 2);
+    const char *const parts[] = {"n1 [", "label=<sum<br/><font point-size=\"9\">4</font>>]", "in_0_0 -> n0 [color=\"#adb5bd\""};
+    assert_in_order(text, parts, 3);
+    ck_assert_ptr_null(strstr(text, "out_1"));             // a scalar's value stands in its box
+    ck_assert_ptr_null(strstr(text, "#d9480f"));           // x + x is no shortcut
+    free(text);
+}
+END_TEST
+
+START_TEST(graphviz_reads_it)
+{
+    Run found = run_shell("command -v dot");
+    bool installed = found.status == 0;
+    run_free(&found);
+    if (!installed) {
+        skip(__func__, "Graphviz is not installed");
+        return;
+    }
+    char path[] = "/tmp/gptape-test-XXXXXX";
+    char command[64];
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    FILE *file = fdopen(fd, "w");
+    Tensor *y = compute();
+    tensor_backward_from(y, (Real[]){3, 4});
+    tape_write_dot(tape, NULL, file);
+    fclose(file);
+    snprintf(command, sizeof command, "dot -Tplain %s", path);
+    Run run = run_shell(command);
+    assert_quiet(&run);
+    ck_assert_ptr_nonnull(strstr(run.out, "\nedge n0 n3 "));
+    run_free(&run);
+    unlink(path);
+}
+END_TEST
+
+START_TEST(tape_dot_writes_to_stdout)
+{
+    compute();
+    char *expected = drawn(NULL, 4);
+    Capture capture = capture_start(STDOUT_FILENO);
+    tape_dot(tape);
+    char *text = capture_end(&capture);
+    ck_assert_str_eq(text, expected);
+    free(text);
+    free(expected);
+    capture = capture_start(STDOUT_FILENO);
+    tape_dot(NULL);
+    text = capture_end(&capture);
+    ck_assert_str_eq(text, "<no tape>\n");
+    free(text);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("drawing");
+    TCase *tests = case_create("dot");
+    tcase_add_checked_fixture(tests, start, end);
+    tcase_add_test(tests, before_backward_there_are_operations_modules_and_shapes);
+    tcase_add_test(tests, after_backward_arrows_carry_what_came_back);
+    tcase_add_test(tests, the_legend_is_of_what_is_drawn);
+    tcase_add_test(tests, one_module_has_ellipses_where_it_begins_and_ends);
+    tcase_add_test(tests, what_wants_no_gradient_is_pale);
+    tcase_add_test(tests, graphviz_reads_it);
+    tcase_add_test(tests, tape_dot_writes_to_stdout);
+    suite_add_tcase(suite, tests);
+    return suite_run(suite);
+}
