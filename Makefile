@@ -30,13 +30,13 @@ MAKEFLAGS += -j$(shell nproc)
 endif
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
-# What it needs, by Debian's names; tools/packages sees whether each is here. oneDNN is wanted, but not needed.
+# What it needs, by Debian's names; .ci/packages sees whether each is here. oneDNN is wanted, but not needed.
 NEEDED := build-essential libpopt-dev libcjson-dev libpcre2-dev
 DEMO_NEEDS := $(NEEDED) libdnnl-dev gnuplot-nox fonts-dejavu-core
 TEST_NEEDS := $(DEMO_NEEDS) check pkg-config gdb graphviz
 FUZZ_NEEDS := $(NEEDED) clang libclang-rt-14-dev
 NOTEBOOK_NEEDS := $(DEMO_NEEDS) clang-tools-19 python3-clang python3-ipykernel python3-nbconvert
-MISSING := $(shell CC='$(CC) $(CFLAGS)' tools/packages missing $(NEEDED) libdnnl-dev)
+MISSING := $(shell CC='$(CC) $(CFLAGS)' .ci/packages missing $(NEEDED) libdnnl-dev)
 LACKING := $(filter $(NEEDED),$(MISSING))
 ONEDNN := $(if $(filter libdnnl-dev,$(MISSING)),,-ldnnl -lgomp)
 
@@ -71,7 +71,7 @@ avx512_FLAGS := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector
 
 # The numeric sources are built twice, the second time in double, for gradient checks that float's rounding cannot blur.
 LIBRARY_SOURCES := $(sort $(shell find tensor nn gpt -name '*.c' -not -path 'gpt/cli/*'))
-DOUBLE_SOURCES := $(filter-out tensor/fast/%,$(filter tensor/% nn/%,$(LIBRARY_SOURCES))) \
+DOUBLE_SOURCES := $(filter-out tensor/fast/% tensor/inspect/gdb.c,$(filter tensor/% nn/%,$(LIBRARY_SOURCES))) \
                   $(addprefix gpt/,config.c cost.c block.c gpt.c cache.c generate.c sample.c lab/deep.c lab/gradcheck_models.c)
 LIBRARY_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(filter-out tensor/fast/vector/loops.c,$(LIBRARY_SOURCES))) \
                    $(VECTOR_KINDS:%=$(BUILD)/float/tensor/fast/vector/loops.%.o)
@@ -101,7 +101,17 @@ $(BUILD)/float/tests/%.o: private FLAGS += $$(pkg-config --cflags check)
 $(BUILD)/float/%.o: %.c $(BUILD)/flags
 	$(COMPILE) $(if $(ONEDNN),-DGPTAPE_ONEDNN)
 
-$(BUILD)/float/tensor/tape.o: tools/gdb/gptape.py
+# What gdb should know of gptape: a loader, and after it each Python module as a text, those that others import first.
+GDB_MODULES := read text tape modules printers look stop flow draw lesson
+$(BUILD)/gptape-gdb.py: tensor/inspect/gdb/load.py $(GDB_MODULES:%=tensor/inspect/gdb/%.py) Makefile
+	@mkdir -p $(@D)
+	@cp $< $@
+	@for name in $(GDB_MODULES); do \
+	    printf "\n\ngptape_module('$$name', r'''" && cat tensor/inspect/gdb/$$name.py && printf "''')\n" || exit 1; \
+	done >> $@
+
+$(BUILD)/float/tensor/inspect/gdb.o: $(BUILD)/gptape-gdb.py
+$(BUILD)/float/tensor/inspect/gdb.o: private FLAGS += -DGPTAPE_GDB_SCRIPT='"$(BUILD)/gptape-gdb.py"'
 
 # Here multiplications and additions may be fused, and how an array lies in memory must not change what is computed. Nobody asks
 # whether an operation raised a flag: only then may gcc do both sides of a condition and choose, without which exp makes no vectors.
@@ -143,8 +153,8 @@ $(TESTS): $(BUILD)/%: $(BUILD)/float/%.o $(TEST_HELPERS) $(BUILD)/gradcheck64.o 
 
 # After installing, make starts itself anew: it looks for oneDNN as it starts.
 demo:
-	@tools/packages install $(DEMO_NEEDS)
-	@tools/vocabulary || $(WITHOUT_VOCABULARY)
+	@.ci/packages install $(DEMO_NEEDS)
+	@gpt/text/vocabulary || $(WITHOUT_VOCABULARY)
 	@$(MAKE) $(BUILD)/gptape
 	@mkdir -p $(BUILD)/demo
 	$(BUILD)/gptape gradflow --plot $(BUILD)/demo/gradflow.png
@@ -158,17 +168,17 @@ demo:
 	@echo 'The pictures: $(BUILD)/demo/gradflow.png and $(BUILD)/demo/gradflow-gpt.png'
 
 test:
-	@tools/packages install $(TEST_NEEDS)
-	@tools/vocabulary || $(WITHOUT_VOCABULARY)
+	@.ci/packages install $(TEST_NEEDS)
+	@gpt/text/vocabulary || $(WITHOUT_VOCABULARY)
 	@$(MAKE) all $(TESTS)
 	@VALGRIND='$(VALGRIND)' GPTAPE_BIN='$(CURDIR)/$(BUILD)/gptape' GPTAPE_EXAMPLES='$(CURDIR)/$(BUILD)/examples' tests/run $(TESTS)
 
-# A lesson is a gdb script beside its example. What gdb is to know of gptape it finds in the program (tools/gdb/gptape.py).
+# A lesson is a gdb script beside its example. gdb finds its commands in the program.
 EX = $(or $(LESSON),tape)
 STEPPED = $(notdir $(basename $(wildcard examples/*$(if $(LESSON),.gdb,.c))))
 debug:
 	$(if $(filter $(EX),$(STEPPED)),,$(error there is no $(if $(LESSON),lesson,example) $(EX); there are $(STEPPED)))
-	@tools/packages install build-essential gdb
+	@.ci/packages install build-essential gdb
 	@$(MAKE) DEBUG=1 debugger
 
 debugger: $(BUILD)/examples/$(EX)
@@ -180,7 +190,7 @@ FUZZ_TARGETS := safetensors json vocabulary training
 FUZZ_CORPUS := $(BUILD)/corpus
 
 fuzz:
-	@tools/packages install $(FUZZ_NEEDS)
+	@.ci/packages install $(FUZZ_NEEDS)
 	@$(MAKE) CC=clang FUZZ=1 ONEDNN= run-fuzz
 
 $(FUZZ_TARGETS:%=$(BUILD)/fuzz_%): $(BUILD)/fuzz_%: $(BUILD)/float/tests/fuzz/fuzz_%.o $(BUILD)/float/tests/fuzz/fuzz.o $(BUILD)/libgptape.a
@@ -213,19 +223,19 @@ $(BUILD)/jupyter/kernels/gptape-c/kernel.json: notebooks/kernel.json.in Makefile
 kernel: $(BUILD)/libgptape.so $(BUILD)/jupyter/kernels/gptape-c/kernel.json
 
 notebooks:
-	@tools/packages install $(NOTEBOOK_NEEDS) jupyter-notebook
+	@.ci/packages install $(NOTEBOOK_NEEDS) jupyter-notebook
 	@$(MAKE) kernel
 	@$(AS_JUPYTER) $(PYTHON) -m notebook --notebook-dir=notebooks $$([ "$$(id -u)" != 0 ] || echo --allow-root)
 
 check-notebooks:
-	@tools/packages install $(NOTEBOOK_NEEDS) python3-jupyter-kernel-test
-	@tools/vocabulary || $(WITHOUT_VOCABULARY)
+	@.ci/packages install $(NOTEBOOK_NEEDS) python3-jupyter-kernel-test
+	@gpt/text/vocabulary || $(WITHOUT_VOCABULARY)
 	@$(MAKE) kernel
 	@$(AS_JUPYTER) tests/run $(sort $(wildcard tests/notebooks/test_*.py))
 
 AS_PAGE = $(PYTHON) -m nbconvert --to html --template pages --TemplateExporter.extra_template_basedirs=notebooks
 notebooks-html:
-	@tools/packages install $(NOTEBOOK_NEEDS)
+	@.ci/packages install $(NOTEBOOK_NEEDS)
 	@$(AS_JUPYTER) $(AS_PAGE) --output-dir $(BUILD)/notebooks notebooks/*.ipynb
 	@$(AS_JUPYTER) $(AS_PAGE) --output-dir $(BUILD)/notebooks/solutions notebooks/solutions/*.ipynb
 
@@ -233,10 +243,10 @@ notebooks-html:
 WITHOUT_VOCABULARY = echo 'Going on with bytes as tokens'
 
 vocab:
-	@tools/vocabulary
+	@gpt/text/vocabulary
 
 deps:
-	@tools/packages install $(TEST_NEEDS)
+	@.ci/packages install $(TEST_NEEDS)
 
 TO = $(DESTDIR)$(PREFIX)
 PUBLIC_HEADERS := tensor/tensor.h tensor/inspect/inspect.h tensor/fast/fast.h nn/nn.h gpt/gpt.h
@@ -245,15 +255,16 @@ VERSION = $(shell sed -n 's/.*GPTAPE_VERSION "\(.*\)"/\1/p' gpt/gpt.h)
 install: $(BUILD)/libgptape.a $(BUILD)/libgptape.so $(BUILD)/gptape
 	install -D -t '$(TO)/bin' $(BUILD)/gptape
 	install -D -m 644 -t '$(TO)/lib' $(BUILD)/libgptape.a $(BUILD)/libgptape.so.0
+	install -m 644 $(BUILD)/float/tensor/inspect/gdb.o '$(TO)/lib/gptape-gdb.o'
 	ln -sf libgptape.so.0 '$(TO)/lib/libgptape.so'
 	for header in $(PUBLIC_HEADERS); do install -D -m 644 $$header "$(TO)/include/gptape/$$header"; done
 	mkdir -p '$(TO)/lib/pkgconfig'
-	sed 's|@PREFIX@|$(subst $() ,\\ ,$(PREFIX))|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(strip -lcjson -lpcre2-8 $(ONEDNN) -lm)|' tools/gptape.pc.in \
+	sed 's|@PREFIX@|$(subst $() ,\\ ,$(PREFIX))|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(strip -lcjson -lpcre2-8 $(ONEDNN) -lm)|' gpt/gptape.pc.in \
 	    > '$(TO)/lib/pkgconfig/gptape.pc'
 	if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
 
 uninstall:
-	rm -rf '$(TO)/include/gptape' '$(TO)/lib/pkgconfig/gptape.pc' '$(TO)'/lib/libgptape.* '$(TO)/bin/gptape'
+	rm -rf '$(TO)/include/gptape' '$(TO)/lib/pkgconfig/gptape.pc' '$(TO)'/lib/libgptape.* '$(TO)/lib/gptape-gdb.o' '$(TO)/bin/gptape'
 
 clean:
 	rm -rf build

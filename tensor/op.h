@@ -107,4 +107,6 @@ AxisView axis_view(Shape shape, int axis);
 
 double values_l2(const Real *values, size_t n);    // sqrt(sum x^2), summed in double
 
+extern const char debugger_script;                 // what gdb should know of gptape; in float programs only
+
 #endif

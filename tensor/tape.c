@@ -348,16 +348,6 @@ void tensor_backward(Tensor *loss, Where where)
     tensor_backward_from(loss, &one, where);
 }
 
-// ------------------------------------------------------------------------------------------------------------
-// For gdb: what it should know of tensors, tapes and modules travels with the program. gdb reads it from this section, which
-// is not loaded when the program runs, once it has been told to trust the file (add-auto-load-safe-path). Here, because there is
-// no program without a tape, and an object that nothing refers to would stay in the archive.
-
-#if defined(__ELF__) && !defined(GPTAPE_DOUBLE)
-__asm__(".pushsection \".debug_gdb_scripts\", \"MS\", %progbits, 1\n"
-        ".byte 4\n"                                // SECTION_SCRIPT_ID_PYTHON_TEXT: a name, a new line, the script, '\0'
-        ".ascii \"gptape.py\\n\"\n"
-        ".incbin \"tools/gdb/gptape.py\"\n"
-        ".byte 0\n"
-        ".popsection");
+#ifndef GPTAPE_DOUBLE
+__attribute__((used)) static const char *const with_debugger_script = &debugger_script;        // see inspect/gdb.c
 #endif

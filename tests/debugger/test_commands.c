@@ -191,7 +191,7 @@ START_TEST(plot_draws_pictures_and_misses_gnuplot)
     if (gdb_missing(__func__)) {
         return;
     }
-    snprintf(commands, sizeof commands, "plot x %s\nplot x[0] %s\npython os.environ['PATH'] = ''\nplot x\n", picture, picture);
+    snprintf(commands, sizeof commands, "plot x %s\nplot x[0] %s\npython import os; os.environ['PATH'] = ''\nplot x\n", picture, picture);
     char *said = typed_at_look(_i, 1, commands);
     const char *at = said;
     snprintf(line, sizeof line, "drew %s\n", picture);

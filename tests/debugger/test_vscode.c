@@ -84,7 +84,7 @@ START_TEST(what_the_configurations_name_is_there)
             char *text = resolved(text_of(command, "text"));
             bool sources = strncmp(text, "source ", 7) == 0;
             ck_assert_msg(!sources || access(text + 7, R_OK) == 0, "there is no %s", text + 7);
-            printers = printers || strstr(text, "/tools/gdb/gptape.py") != NULL;
+            printers = printers || strstr(text, "/gptape-gdb.py") != NULL;
             free(text);
         }
         ck_assert_msg(printers, "%s loads no printers", text_of(configuration, "name"));
