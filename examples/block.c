@@ -18,7 +18,7 @@ int main(void)
     random_seed(&random, 123);
     Block block;
     block_init(&block, NULL, "block", &config, &random);
-    module_initialize(&block.module, (Init){config.init, config.n_layer}, &random);
+    module_initialize(&block.module, (Init){.scheme = config.init, .n_layer = config.n_layer}, &random);
     block.attn.stepwise = true;                             // attention as nodes of its own, to be seen
 
     printf("The modules:\n\n");

@@ -60,7 +60,7 @@ GPT *gpt_create(const GPTConfig *config, uint64_t seed, Error *error)
     GPT *gpt = gpt_create_blank(config, error);
     if (gpt != NULL) {
         random_seed(&gpt->random, seed);
-        module_initialize(&gpt->module, (Init){config->init, config->n_layer}, &gpt->random);
+        module_initialize(&gpt->module, (Init){.scheme = config->init, .n_layer = config->n_layer}, &gpt->random);
     }
     return gpt;
 }

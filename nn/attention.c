@@ -17,8 +17,10 @@ void attention_init(Attention *attention, Module *parent, const char *name, Atte
     linear_init(&attention->c_attn, &attention->module, "c_attn", C, 3 * C, config.qkv_bias);
     attention->c_attn.part_names = QKV;
     attention->c_attn.n_parts = 3;
+    attention->c_attn.value_parts = 1;             // v
     linear_init(&attention->c_proj, &attention->module, "c_proj", C, C, true);
     attention->c_proj.residual = true;
+    attention->c_proj.value_parts = 1;
     dropout_init(&attention->attn_dropout, &attention->module, "attn_dropout", config.dropout, config.random);
     dropout_init(&attention->resid_dropout, &attention->module, "resid_dropout", config.dropout, config.random);
 }

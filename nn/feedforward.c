@@ -47,6 +47,8 @@ void feedforward_init(FeedForward *feedforward, Module *parent, const char *name
     linear_init(&feedforward->c_fc, &feedforward->module, "c_fc", C, inner, true);
     linear_init(&feedforward->c_proj, &feedforward->module, "c_proj", inner, C, true);
     feedforward->c_proj.residual = true;
+    feedforward->c_fc.value_parts = 1;
+    feedforward->c_proj.value_parts = 1;
     dropout_init(&feedforward->dropout, &feedforward->module, "dropout", config.dropout, config.random);
 }
 

@@ -21,7 +21,7 @@ static void check_module(const char *name, ModuleCheck check, GradCheckReport *r
 {
     Random random;
     random_seed(&random, 3);
-    module_initialize(check.module, (Init){INIT_TORCH, 1}, &random);
+    module_initialize(check.module, (Init){.scheme = INIT_TORCH, .n_layer = 1}, &random);
     ParameterList list = module_parameters(check.module);
     Tensor **leaves = memory_allocate((size_t)(list.count + 1) * sizeof(Tensor *), "a gradient check");
     for (int i = 0; i < list.count; i++) {
@@ -63,6 +63,16 @@ static Tensor *run_embedding(Module *module, Tensor *x)
     return embedding_forward((Embedding *)module, ids, 2, 2);
 }
 
+static Tensor *run_rmsnorm(Module *module, Tensor *x)
+{
+    return rmsnorm_forward((RMSNorm *)module, x);
+}
+
+static Tensor *run_dyt(Module *module, Tensor *x)
+{
+    return dyt_forward((DyT *)module, x);
+}
+
 static Tensor *run_attention(Module *module, Tensor *x)
 {
     return attention_forward((Attention *)module, x);
@@ -95,6 +105,14 @@ void gradcheck_modules(GradCheckReport *report, void *context)
     LayerNorm layernorm;
     layernorm_init(&layernorm, NULL, "", 5);
     check_module("LayerNorm", (ModuleCheck){&layernorm.module, input(SHAPE(2, 5)), run_layernorm}, report, context);
+
+    RMSNorm rmsnorm;
+    rmsnorm_init(&rmsnorm, NULL, "", 5);
+    check_module("RMSNorm", (ModuleCheck){&rmsnorm.module, input(SHAPE(2, 5)), run_rmsnorm}, report, context);
+
+    DyT dyt;
+    dyt_init(&dyt, NULL, "", 5);
+    check_module("DyT", (ModuleCheck){&dyt.module, input(SHAPE(2, 5)), run_dyt}, report, context);
 
     Embedding embedding;
     embedding_init(&embedding, NULL, "", 5, 3);

@@ -7,6 +7,7 @@ static const char *const INIT_NAMES[INIT_COUNT] = {
     [INIT_GPT2] = "gpt2",
     [INIT_XAVIER] = "xavier",
     [INIT_KAIMING] = "kaiming",
+    [INIT_DEEPNORM] = "deepnorm",
 };
 
 const char *init_name(InitScheme scheme)

@@ -50,6 +50,17 @@ static double gpt2_std(const Linear *linear, const Init *init)
     return 0.02 / sqrt(2.0 * init->n_layer);
 }
 
+// Xavier's normal form, smaller where values pass: at depth n_layer, updates of the rule deepnorm then stay bounded.
+static double deepnorm_std(const Linear *linear, const Init *init, int part, int n_in, int n_out)
+{
+    bool smaller = part >= linear->n_parts - linear->value_parts;
+    if (smaller && init->n_layer < 1) {
+        fail_mistake(HERE, "module_initialize: INIT_DEEPNORM wants to know n_layer, which is %d", init->n_layer);
+    }
+    double gain = smaller ? pow(8.0 * init->n_layer, -0.25) : 1;
+    return gain * sqrt(2.0 / (n_in + n_out));
+}
+
 static void linear_initialize(Module *module, const Init *init, Random *random)
 {
     Linear *linear = (Linear *)module;
@@ -75,6 +86,9 @@ static void linear_initialize(Module *module, const Init *init, Random *random)
             break;
         case INIT_KAIMING:
             random_normal(random, weight, n_weight, 0.0, sqrt(2.0 / n_in));
+            break;
+        case INIT_DEEPNORM:
+            random_normal(random, weight, n_weight, 0.0, deepnorm_std(linear, init, part, n_in, n_out));
             break;
         case INIT_COUNT:
             break;                                 // refused by module_initialize

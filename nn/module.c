@@ -38,11 +38,9 @@ void module_init(Module *module, const ModuleKind *kind, Module *parent, const c
 Tensor *module_add_parameter(Module *module, const char *label, Shape shape)
 {
     REQUIRE(module);
-    if (module->n_parameters == MODULE_PARAMETERS) {
-        fail_mistake(HERE, "module_add_parameter: %s %s has its %d parameters already", module->kind->name, module->name,
-                     MODULE_PARAMETERS);
-    }
     Tensor *parameter = tensor_parameter(module->name, label, shape);
+    module->parameters = memory_grow(module->parameters, module->n_parameters, &module->parameters_capacity, sizeof(Tensor *),
+                                     "a module's parameters");
     module->parameters[module->n_parameters] = parameter;
     module->n_parameters++;
     return parameter;
@@ -75,6 +73,10 @@ void module_free(Module *root)
     for (int i = 0; i < root->n_parameters; i++) {
         tensor_free(root->parameters[i]);
     }
+    if (root->kind != NULL && root->kind->free != NULL) {
+        root->kind->free(root);
+    }
+    free(root->parameters);
     free(root->name);
     *root = (Module){0};
 }

@@ -53,15 +53,14 @@ typedef struct Init Init;
 typedef struct ModuleKind {
     const char *name;                                                          // "Linear"
     void (*initialize)(Module *module, const Init *init, Random *random);      // NULL: has no parameters of its own
+    void (*free)(Module *module);                  // what it allocated besides parameters; NULL: nothing
 } ModuleKind;
-
-enum { MODULE_PARAMETERS = 2 };
 
 struct Module {
     const ModuleKind *kind;
     char *name;                                    // its path in the tree, "h.0.attn"; "" for the root
-    Tensor *parameters[MODULE_PARAMETERS];         // its own: weight, bias
-    int n_parameters;
+    Tensor **parameters;                           // its own: weight, bias; as many as it likes
+    int n_parameters, parameters_capacity;
     bool training;                                 // dropout drops; set for a whole tree by module_train
     Module *parent;
     Module *first_child;
@@ -99,6 +98,7 @@ typedef struct Linear {
     const char *const *part_names;                 // a weight made of equal parts, stacked: c_attn's {"q", "k", "v"}; or NULL
     int n_parts;                                   // 1: not in parts
     bool residual;                                 // writes into the residual stream: GPT-2 starts these smaller
+    int value_parts;                               // the last so many parts are of the branch's value path: DeepNorm starts these smaller
 } Linear;
 
 extern const ModuleKind linear_kind;
@@ -117,6 +117,28 @@ typedef struct LayerNorm {
 extern const ModuleKind layernorm_kind;
 void layernorm_init(LayerNorm *layernorm, Module *parent, const char *name, int size);
 Tensor *layernorm_forward(LayerNorm *layernorm, Tensor *x);
+
+// y = x / sqrt(mean(x^2) + 1e-5) * weight over the last axis. torch: nn.RMSNorm
+typedef struct RMSNorm {
+    Module module;
+    Tensor *weight;                                // (C), ones at first
+} RMSNorm;
+
+extern const ModuleKind rmsnorm_kind;
+void rmsnorm_init(RMSNorm *rmsnorm, Module *parent, const char *name, int size);
+Tensor *rmsnorm_forward(RMSNorm *rmsnorm, Tensor *x);
+
+// Dynamic Tanh (Zhu et al. 2025, arXiv 2503.10622): y = tanh(alpha x) * weight + bias, in place of a norm, without statistics.
+typedef struct DyT {
+    Module module;
+    Tensor *alpha;                                 // (1), 0.5 at first
+    Tensor *weight;                                // (C), ones at first
+    Tensor *bias;                                  // (C), zeros at first
+} DyT;
+
+extern const ModuleKind dyt_kind;
+void dyt_init(DyT *dyt, Module *parent, const char *name, int size);
+Tensor *dyt_forward(DyT *dyt, Tensor *x);
 
 // Rows of weight by number. torch: nn.Embedding
 typedef struct Embedding {
@@ -207,12 +229,15 @@ typedef enum InitScheme {
     INIT_GPT2,             // N(0.02) everywhere, biases 0, residual projections N(0.02 / sqrt(2 n_layer))   (Radford et al. 2019)
     INIT_XAVIER,           // Linear U(sqrt(6 / (n_in + n_out))), biases 0, Embedding N(1)   (Glorot and Bengio 2010)
     INIT_KAIMING,          // Linear N(sqrt(2 / n_in)), biases 0, Embedding N(1)             (He et al. 2015)
+    INIT_DEEPNORM,         // matrices N(g sqrt(2 / (n_in + n_out))), g = (8 n_layer)^-1/4 in the branch's value path, else 1; biases 0,
+                           // Embedding N(1): for the residual rule deepnorm   (Wang et al. 2022)
     INIT_COUNT
 } InitScheme;
 
 struct Init {
     InitScheme scheme;
-    int n_layer;                                   // for INIT_GPT2
+    int n_layer;                                   // for INIT_GPT2 and INIT_DEEPNORM
+    Random *rules;                                 // where the linears of residual rules draw from; NULL: from random, as the others
 };
 
 const char *init_name(InitScheme scheme);          // "torch"

@@ -39,9 +39,9 @@ typedef struct Op {
 extern const Op op_add, op_sub, op_mul, op_div, op_scale, op_add_scalar;
 extern const Op op_relu, op_gelu, op_gelu_erf, op_tanh, op_sigmoid, op_exp, op_log, op_pow;
 extern const Op op_matmul, op_linear;
-extern const Op op_reshape, op_transpose, op_slice, op_concat;
+extern const Op op_reshape, op_transpose, op_slice, op_concat, op_detach;
 extern const Op op_sum, op_mean, op_sum_axis, op_mean_axis;
-extern const Op op_causal_mask, op_softmax, op_layernorm, op_attention, op_embedding, op_dropout, op_checkpoint;
+extern const Op op_causal_mask, op_softmax, op_layernorm, op_rmsnorm, op_attention, op_embedding, op_dropout, op_checkpoint;
 extern const Op op_mse_loss, op_cross_entropy;
 
 extern const Op *const op_table[OP_COUNT];

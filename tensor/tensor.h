@@ -189,9 +189,9 @@ typedef enum OpKind {
     OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_SCALE, OP_ADD_SCALAR,
     OP_RELU, OP_GELU, OP_GELU_ERF, OP_TANH, OP_SIGMOID, OP_EXP, OP_LOG, OP_POW,
     OP_MATMUL, OP_LINEAR,
-    OP_RESHAPE, OP_TRANSPOSE, OP_SLICE, OP_CONCAT,
+    OP_RESHAPE, OP_TRANSPOSE, OP_SLICE, OP_CONCAT, OP_DETACH,
     OP_SUM, OP_MEAN, OP_SUM_AXIS, OP_MEAN_AXIS,
-    OP_CAUSAL_MASK, OP_SOFTMAX, OP_LAYERNORM, OP_ATTENTION, OP_EMBEDDING, OP_DROPOUT, OP_CHECKPOINT,
+    OP_CAUSAL_MASK, OP_SOFTMAX, OP_LAYERNORM, OP_RMSNORM, OP_ATTENTION, OP_EMBEDDING, OP_DROPOUT, OP_CHECKPOINT,
     OP_MSE_LOSS, OP_CROSS_ENTROPY,
     OP_COUNT
 } OpKind;
@@ -298,6 +298,9 @@ Tensor *tensor_concat(Tensor **parts, int n_parts, int axis, Where where);     /
 // Cuts x into n_parts equal slices along axis and writes them to parts. torch: x.chunk(n_parts, axis)
 void tensor_split(Tensor *x, int axis, int n_parts, Tensor **parts, Where where);
 
+// The same values; no gradient passes. torch: x.detach()
+Tensor *tensor_detach(Tensor *x, Where where);
+
 Tensor *tensor_sum(Tensor *x, Where where);                    // of all values, a scalar
 Tensor *tensor_mean(Tensor *x, Where where);                   // of all values, a scalar
 // An axis may be counted from the end: -1 is the last.
@@ -308,6 +311,8 @@ Tensor *tensor_causal_mask(Tensor *scores, Where where);       // (..., T, T): -
 Tensor *tensor_softmax(Tensor *x, Where where);                // over the last axis: exp(x_i) / sum_j exp(x_j)
 // Over the last axis: (x - mean) / sqrt(var + eps) * weight + bias, biased variance. x (..., C), weight (C), bias (C).
 Tensor *tensor_layernorm(Tensor *x, Tensor *weight, Tensor *bias, double eps, Where where);
+// Over the last axis: x / sqrt(mean(x^2) + eps) * weight. x (..., C), weight (C).
+Tensor *tensor_rmsnorm(Tensor *x, Tensor *weight, double eps, Where where);
 // Multi-head attention in one node. qkv (B, T, 3C): queries, keys and values side by side, n_head heads each -> (B, T, C).
 // Per head: softmax(q k^T / sqrt(C / n_head)) v, causal: position t sees positions 0 ... t. No T x T matrix is kept.
 Tensor *tensor_attention(Tensor *qkv, int n_head, bool causal, Where where);
@@ -382,6 +387,7 @@ void tensor_backward_from(Tensor *y, const Real *dy, Where where);
 #define tensor_slice(...) tensor_slice(__VA_ARGS__, HERE)
 #define tensor_concat(...) tensor_concat(__VA_ARGS__, HERE)
 #define tensor_split(...) tensor_split(__VA_ARGS__, HERE)
+#define tensor_detach(...) tensor_detach(__VA_ARGS__, HERE)
 #define tensor_sum(...) tensor_sum(__VA_ARGS__, HERE)
 #define tensor_mean(...) tensor_mean(__VA_ARGS__, HERE)
 #define tensor_sum_axis(...) tensor_sum_axis(__VA_ARGS__, HERE)
@@ -389,6 +395,7 @@ void tensor_backward_from(Tensor *y, const Real *dy, Where where);
 #define tensor_causal_mask(...) tensor_causal_mask(__VA_ARGS__, HERE)
 #define tensor_softmax(...) tensor_softmax(__VA_ARGS__, HERE)
 #define tensor_layernorm(...) tensor_layernorm(__VA_ARGS__, HERE)
+#define tensor_rmsnorm(...) tensor_rmsnorm(__VA_ARGS__, HERE)
 #define tensor_attention(...) tensor_attention(__VA_ARGS__, HERE)
 #define tensor_attention_cached(...) tensor_attention_cached(__VA_ARGS__, HERE)
 #define tensor_embedding(...) tensor_embedding(__VA_ARGS__, HERE)

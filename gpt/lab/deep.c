@@ -48,7 +48,7 @@ DeepNet *deep_create(const DeepConfig *config, uint64_t seed, Error *error)
     }
     Random random;
     random_seed(&random, seed);
-    module_initialize(&net->module, (Init){config->init, config->n_layer}, &random);
+    module_initialize(&net->module, (Init){.scheme = config->init, .n_layer = config->n_layer}, &random);
     return net;
 }
 

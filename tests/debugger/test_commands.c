@@ -29,7 +29,7 @@ static void prepare_network(void)
     Random random;
     random_seed(&random, 123);
     linear_init(&layer, NULL, "layer", 3, 3, true);
-    module_initialize(&layer.module, (Init){INIT_TORCH, 1}, &random);
+    module_initialize(&layer.module, (Init){.scheme = INIT_TORCH, .n_layer = 1}, &random);
     tape_create();
     x = tensor_label(tensor_require_grad(tensor_from((float[]){1, 0, -1, 2, 0.5F, -2}, SHAPE(2, 3))), "x");
     masked = tensor_causal_mask(tensor_full(SHAPE(3, 3), 1.0));

@@ -159,7 +159,7 @@ START_TEST(logits_of_the_dummy_are_the_chapters)
     embedding_init(&wpe, &root, "wpe", 1024, 768);
     dropout_init(&drop, &root, "drop", 0.1, &random);
     linear_init(&head, &root, "lm_head", 768, 50257, false);
-    module_initialize(&root, (Init){INIT_TORCH, 12}, &random);
+    module_initialize(&root, (Init){.scheme = INIT_TORCH, .n_layer = 12}, &random);
     module_train(&root, true);
 
     Tape *tape = tape_create();

@@ -115,10 +115,10 @@ START_TEST(layer_normalization_as_in_pytorch)
     Tensor *x = tensor_randn(&random, SHAPE(2, 5));
     Linear linear;
     linear_init(&linear, NULL, "", 5, 6, true);
-    module_initialize(&linear.module, (Init){INIT_TORCH, 1}, &random);
+    module_initialize(&linear.module, (Init){.scheme = INIT_TORCH, .n_layer = 1}, &random);
     LayerNorm layernorm;
     layernorm_init(&layernorm, NULL, "", 6);
-    module_initialize(&layernorm.module, (Init){INIT_TORCH, 1}, &random);
+    module_initialize(&layernorm.module, (Init){.scheme = INIT_TORCH, .n_layer = 1}, &random);
 
     Tensor *out = tensor_relu(linear_forward(&linear, x));
     Tensor *y = layernorm_forward(&layernorm, out);

@@ -157,7 +157,7 @@ static inline void initialize(Module *module, InitScheme scheme, uint64_t seed)
 {
     Random random;
     random_seed(&random, seed);
-    module_initialize(module, (Init){scheme, 1}, &random);
+    module_initialize(module, (Init){.scheme = scheme, .n_layer = 1}, &random);
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ static Linear drawn_linear(InitScheme scheme, bool residual, int n_layer)
     memset(linear.bias->data, 0xff, N_OUT * sizeof(Real));             // NaN: whoever reads it without having set it shows
     Random random;
     random_seed(&random, 3);
-    module_initialize(&linear.module, (Init){scheme, n_layer}, &random);
+    module_initialize(&linear.module, (Init){.scheme = scheme, .n_layer = n_layer}, &random);
     return linear;
 }
 
@@ -203,7 +203,7 @@ START_TEST(layernorm_draws_no_random_numbers)
     random_seed(&random, 3);
     Random before = random;
 
-    module_initialize(&layernorm.module, (Init){INIT_TORCH, 1}, &random);
+    module_initialize(&layernorm.module, (Init){.scheme = INIT_TORCH, .n_layer = 1}, &random);
 
     ck_assert_int_eq(random.next, before.next);
     ck_assert_uint_eq(random_bits(&random), random_bits(&before));
@@ -229,7 +229,8 @@ START_TEST(a_joint_weight_is_drawn_part_by_part)
     for (size_t part = 0; part < 3; part++) {
         Linear linear;
         linear_init(&linear, NULL, "", WIDTH, WIDTH, true);
-        module_initialize(&linear.module, (Init){scheme, 1}, &random);
+        linear.value_parts = part == 2;
+        module_initialize(&linear.module, (Init){.scheme = scheme, .n_layer = 1}, &random);
         assert_same_bits(attention.c_attn.weight->data + part * WIDTH * WIDTH, linear.weight->data, WIDTH * WIDTH, "weight");
         assert_same_bits(attention.c_attn.bias->data + part * WIDTH, linear.bias->data, WIDTH, "bias");
         module_free(&linear.module);
@@ -248,8 +249,8 @@ START_TEST(gpt2_scales_the_two_projections_of_a_block_only)
     Random random;
     random_seed(&random, 3);
 
-    module_initialize(&attention.module, (Init){INIT_GPT2, 50}, &random);
-    module_initialize(&feedforward.module, (Init){INIT_GPT2, 50}, &random);
+    module_initialize(&attention.module, (Init){.scheme = INIT_GPT2, .n_layer = 50}, &random);
+    module_initialize(&feedforward.module, (Init){.scheme = INIT_GPT2, .n_layer = 50}, &random);
 
     assert_normal(attention.c_attn.weight->data, 3 * WIDTH * WIDTH, 0.02);
     assert_normal(attention.c_proj.weight->data, WIDTH * WIDTH, 0.002);        // sqrt(2 * 50) = 10

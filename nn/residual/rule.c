@@ -1,0 +1,232 @@
+// rule.c: what is known of rules without parsing or running them: the words, constants, the normal form, near names.
+
+#include "nn/residual/rule.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const RuleWord rule_words[] = {
+    {"h", RULE_H, RULE_STREAM},
+    {"x0", RULE_X0, RULE_STREAM},
+    {"block", RULE_BLOCK, RULE_STREAM},
+    {"l", RULE_l, RULE_CONSTANT},
+    {"L", RULE_L, RULE_CONSTANT},
+    {"s", RULE_s, RULE_CONSTANT},
+    {"S", RULE_S, RULE_CONSTANT},
+    {"f", RULE_F, RULE_STREAM},
+    {"norm", RULE_NORM, RULE_STREAM},
+    {"rms", RULE_RMS, RULE_STREAM},
+    {"dyt", RULE_DYT, RULE_STREAM},
+    {"scalar", RULE_SCALAR, RULE_CONSTANT},
+    {"vector", RULE_VECTOR, RULE_CONSTANT},
+    {"linear", RULE_LINEAR, RULE_STREAM},
+    {"sigmoid", RULE_SIGMOID, RULE_CONSTANT},
+    {"tanh", RULE_TANH, RULE_CONSTANT},
+    {"sqrt", RULE_SQRT, RULE_CONSTANT},
+    {"stop", RULE_STOP, RULE_CONSTANT},
+};
+
+const int rule_words_all = sizeof rule_words / sizeof rule_words[0];
+const int rule_words_values = 7;
+
+const RuleHalf *rule_half(const ResidualRule *rule, int half)
+{
+    return &rule->halves[half < rule->n_halves ? half : 0];
+}
+
+int rule_find(const RuleHalf *half, RuleOp op)
+{
+    for (int i = 0; i < half->n_steps; i++) {
+        if (half->steps[i].op == op) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+double rule_constant(RuleOp op, double a, double b, ResidualPlace place)
+{
+    switch (op) {
+    case RULE_l:
+        return place.l;
+    case RULE_L:
+        return place.L;
+    case RULE_s:
+        return place.s;
+    case RULE_S:
+        return place.S;
+    case RULE_NEGATE:
+        return -a;
+    case RULE_ADD:
+        return a + b;
+    case RULE_SUBTRACT:
+        return a - b;
+    case RULE_MULTIPLY:
+        return a * b;
+    case RULE_DIVIDE:
+        return a / b;
+    case RULE_POWER:
+        return pow(a, b);
+    case RULE_SIGMOID:
+        return 1 / (1 + exp(-a));
+    case RULE_TANH:
+        return tanh(a);
+    case RULE_SQRT:
+        return sqrt(a);
+    default:
+        return a;                                  // stop, and a name that stands for a
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The normal form: spaces around + and - only, no parentheses that are not needed, numbers as short as they can be
+
+typedef struct Printer {
+    const RuleHalf *half;
+    char *text;
+    size_t length, capacity;
+} Printer;
+
+static void put(Printer *printer, const char *text)
+{
+    size_t n = strlen(text);
+    if (printer->length + n + 1 > printer->capacity) {
+        printer->capacity = 2 * (printer->capacity + n + 1);
+        char *larger = memory_allocate(printer->capacity, "a residual rule");
+        memcpy(larger, printer->text == NULL ? "" : printer->text, printer->length);
+        free(printer->text);
+        printer->text = larger;
+    }
+    memcpy(printer->text + printer->length, text, n + 1);
+    printer->length += n;
+}
+
+static void put_number(Printer *printer, double number)
+{
+    char text[32];
+    int digits = 1;
+    do {
+        snprintf(text, sizeof text, "%.*g", digits, number);
+        digits++;
+    } while (strtod(text, NULL) != number);
+    put(printer, text);
+}
+
+enum { LEVEL_SUM, LEVEL_PRODUCT, LEVEL_SIGN, LEVEL_POWER, LEVEL_ATOM };
+
+static int level_of(RuleOp op)
+{
+    switch (op) {
+    case RULE_ADD:
+    case RULE_SUBTRACT:
+        return LEVEL_SUM;
+    case RULE_MULTIPLY:
+    case RULE_DIVIDE:
+        return LEVEL_PRODUCT;
+    case RULE_NEGATE:
+        return LEVEL_SIGN;
+    case RULE_POWER:
+        return LEVEL_POWER;
+    default:
+        return LEVEL_ATOM;
+    }
+}
+
+// In parentheses if it binds less tightly than least.
+static void put_step(Printer *printer, int step, int least)
+{
+    static const char *const between[] = {
+        [RULE_ADD] = " + ", [RULE_SUBTRACT] = " - ", [RULE_MULTIPLY] = "*", [RULE_DIVIDE] = "/", [RULE_POWER] = "^",
+    };
+    const RuleStep *s = &printer->half->steps[step];
+    int level = level_of(s->op);
+    put(printer, level < least ? "(" : "");
+    if (level == LEVEL_SIGN) {
+        put(printer, "-");
+        put_step(printer, s->a, LEVEL_SIGN);
+    } else if (level == LEVEL_POWER) {
+        put_step(printer, s->a, LEVEL_ATOM);
+        put(printer, "^");
+        put_step(printer, s->b, LEVEL_SIGN);
+    } else if (level < LEVEL_ATOM) {
+        put_step(printer, s->a, level);
+        put(printer, between[s->op]);
+        put_step(printer, s->b, level + 1);
+    } else if (s->op == RULE_NUMBER) {
+        put_number(printer, s->number);
+    } else if (s->op == RULE_BOUND) {
+        put(printer, printer->half->bindings[s->binding].name);
+    }
+    for (int i = 0; i < rule_words_all; i++) {
+        if (rule_words[i].op == s->op) {
+            put(printer, rule_words[i].name);
+        }
+    }
+    if (s->op >= RULE_F) {
+        put(printer, "(");
+        put_step(printer, s->a, LEVEL_SUM);
+        put(printer, s->b >= 0 ? ", " : ")");
+    }
+    if (s->op == RULE_LINEAR && s->b >= 0) {
+        put_step(printer, s->b, LEVEL_SUM);
+        put(printer, ")");
+    }
+    put(printer, level < least ? ")" : "");
+}
+
+char *rule_print(const ResidualRule *rule)
+{
+    Printer printer = {.text = NULL};
+    for (int i = 0; i < rule->n_halves; i++) {
+        printer.half = &rule->halves[i];
+        put(&printer, i == 0 ? "" : " | ");
+        for (int k = 0; k < printer.half->n_bindings; k++) {
+            put(&printer, printer.half->bindings[k].name);
+            put(&printer, " = ");
+            put_step(&printer, printer.half->bindings[k].step, LEVEL_SUM);
+            put(&printer, "; ");
+        }
+        put_step(&printer, printer.half->result, LEVEL_SUM);
+    }
+    return printer.text;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Near names
+
+// Letters to insert, delete or replace (Levenshtein).
+static int distance(const char *a, const char *b)
+{
+    int row[RESIDUAL_NAME + 1];
+    int n = (int)strlen(b);
+    for (int j = 0; j <= n; j++) {
+        row[j] = j;
+    }
+    for (int i = 0; a[i] != '\0'; i++) {
+        int diagonal = row[0];
+        row[0] = i + 1;
+        for (int j = 1; j <= n; j++) {
+            int replaced = diagonal + (a[i] != b[j - 1]);
+            int longer = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            diagonal = row[j];
+            row[j] = replaced < longer ? replaced : longer;
+        }
+    }
+    return row[n];
+}
+
+void rule_suggest(const char *word, const char *const *names, int n, size_t stride, char *text, size_t size)
+{
+    int least = (int)strlen(word) / 2 < 1 ? 2 : (int)strlen(word) / 2 + 1;
+    text[0] = '\0';
+    for (int i = 0; i < n; i++) {
+        const char *name = *(const char *const *)((const char *)names + (size_t)i * stride);
+        int away = distance(word, name);
+        if (away < least) {
+            least = away;
+            snprintf(text, size, "; did you mean %s?", name);
+        }
+    }
+}

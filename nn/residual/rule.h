@@ -1,0 +1,75 @@
+// rule.h: a rule as a list of steps. Internal to nn/residual/.
+
+#ifndef GPTAPE_RULE_H
+#define GPTAPE_RULE_H
+
+#include "nn/residual/residual.h"
+
+typedef enum RuleOp {
+    RULE_NUMBER, RULE_l, RULE_L, RULE_s, RULE_S,                       // constants
+    RULE_H, RULE_X0, RULE_BLOCK,                                       // streams
+    RULE_BOUND,                                                        // a name bound before: a is the step it stands for
+    RULE_NEGATE, RULE_ADD, RULE_SUBTRACT, RULE_MULTIPLY, RULE_DIVIDE, RULE_POWER,
+    RULE_F, RULE_NORM, RULE_RMS, RULE_DYT, RULE_SCALAR, RULE_VECTOR, RULE_LINEAR, RULE_SIGMOID, RULE_TANH, RULE_SQRT, RULE_STOP
+} RuleOp;
+
+typedef enum RuleSize { RULE_CONSTANT, RULE_ONE, RULE_WIDTH, RULE_STREAM } RuleSize;       // a number, (1), (C), (..., C)
+
+// Steps come in order of evaluation: a step's operands are before it.
+typedef struct RuleStep {
+    RuleOp op;
+    int column;                                    // in the text, from 1
+    int a, b;                                      // its operands' places in the list; -1: none
+    RuleSize size;                                 // of its result
+    bool varies;                                   // a constant that depends on l, L, s or S
+    double number;                                 // a constant that does not
+    int binding;                                   // RULE_BOUND: which
+} RuleStep;
+
+typedef struct RuleBinding {
+    char name[RESIDUAL_NAME + 1];
+    int column;
+    int step;                                      // the value's
+    bool used;
+} RuleBinding;
+
+typedef struct RuleHalf {
+    RuleStep *steps;
+    int n_steps, capacity;
+    RuleBinding bindings[RESIDUAL_BINDINGS];
+    int n_bindings;
+    int result;                                    // the step whose result is the stream
+} RuleHalf;
+
+struct ResidualRule {
+    RuleHalf halves[2];
+    int n_halves;
+    int bar;                                       // the column of '|'
+    char *text;                                    // the normal form
+    const ResidualRow *row;                        // in the table, or NULL
+    ResidualRule *next;                            // of all that are kept
+};
+
+// A word of the language: a value (h, l), or a function.
+typedef struct RuleWord {
+    const char *name;
+    RuleOp op;
+    RuleSize size;                                 // a value's; what a function takes at least
+} RuleWord;
+
+extern const RuleWord rule_words[];
+extern const int rule_words_values, rule_words_all;                    // values come first
+
+// Not kept anywhere: the caller frees it with rule_free. NULL and an error if text is not a rule.
+ResidualRule *rule_parse(const char *text, Error *error);
+void rule_free(ResidualRule *rule);
+char *rule_print(const ResidualRule *rule);        // the normal form; the caller frees it
+
+const RuleHalf *rule_half(const ResidualRule *rule, int half);         // the only one serves both
+int rule_find(const RuleHalf *half, RuleOp op);    // the first such step; -1: none
+double rule_constant(RuleOp op, double a, double b, ResidualPlace place);      // the value of an operation between constants
+
+// Writes "; did you mean NAME?" if one of the n names is near, else "". They lie stride bytes apart.
+void rule_suggest(const char *word, const char *const *names, int n, size_t stride, char *text, size_t size);
+
+#endif

@@ -1,0 +1,225 @@
+// table.c: the published rules, one row each, and the rules that are in use.
+
+#include "nn/residual/rule.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <string.h>
+
+// The texts are in normal form.
+const ResidualRow residual_table[] = {
+    {"pre", "h + f(norm(h))", "GPT-2; Xiong 2020, arXiv 2002.04745",
+     "The default: the shortcut passes the stream on unchanged, and each sublayer reads a normalized copy."},
+    {"post", "norm(h + f(h))", "Vaswani 2017, arXiv 1706.03762",
+     "The original transformer: every norm lies on the shortcut, so gradients are rescaled at each sublayer."},
+    {"plain", "h + f(h)", "He 2016, arXiv 1512.03385", "The residual connection alone, without norms; the MLP's default with shortcuts."},
+    {"none", "f(norm(h))", "no shortcut (--shortcut off)", "What is left of pre without its shortcut: every gradient passes every sublayer."},
+    {"none-post", "norm(f(h))", "no shortcut (--shortcut off --norm post)", "What is left of post without its shortcut."},
+    {"none-plain", "f(h)", "no shortcut (--shortcut off --norm none)", "Sublayers one after the other; the MLP without shortcuts."},
+    {"rezero", "h + scalar(0)*f(h)", "Bachlechner 2020, arXiv 2003.04887",
+     "A learned gate that starts closed: at first the network is the identity, and deep networks train without norms."},
+    {"layerscale", "h + vector(0.1)*f(norm(h))", "Touvron 2021, arXiv 2103.17239",
+     "A small learned factor for each channel of the branch; the paper takes 1e-5 from 18 layers on, 1e-6 from 24."},
+    {"deepnorm", "norm((2*L)^0.25*h + f(h))", "Wang 2022, arXiv 2203.00555 (decoder)",
+     "A shortcut scaled up with depth keeps post-norm stable to 1,000 layers; use it with --init deepnorm."},
+    {"keel", "norm(S*h + f(norm(h)))", "arXiv 2601.19895", "Post-norm with a shortcut scaled by the number of sublayers and a second norm in the branch."},
+    {"lns", "h + f(norm(h)/sqrt(l))", "LayerNorm Scaling, arXiv 2502.05795",
+     "Damps what deep blocks read, so that the variance of the stream does not grow exponentially with depth."},
+    {"peri", "h + norm(f(norm(h)))", "Peri-LN, arXiv 2502.02732", "Norms before and after each sublayer bound what it adds to the stream."},
+    {"b2t", "norm(h + f(h)) | norm(h + f(h) + block)", "Bottom-to-top, arXiv 2206.00330",
+     "Post-norm with a shortcut around all but the last norm of each block."},
+    {"highway", "t = sigmoid(linear(h, -2)); t*f(h) + (1 - t)*h", "Srivastava 2015, arXiv 1505.00387",
+     "A learned gate divides each value between the sublayer and the shortcut; it starts mostly on the shortcut."},
+    {"x0", "scalar(1)*h + scalar(0.1)*x0 + f(norm(h))", "modded-nanogpt (x0 lambdas)",
+     "Every sublayer is given the embedding again, by a learned factor."},
+    {"half", "0.5*h + f(norm(h))", "He 2016, arXiv 1603.05027 (scaled shortcut)",
+     "A shortcut of less than 1: the gradient along it shrinks by half at each sublayer."},
+    {"sqrt-branch", "h + f(norm(h))/sqrt(S)", "Noci 2022, arXiv 2206.03126; De and Smith 2020, arXiv 2002.10444",
+     "Branches scaled by depth keep the stream's variance bounded, and tokens different."},
+    {"forward-only", "stop(h) + f(norm(h))", "a lesson", "The shortcut carries values, not gradients: at step 0 the loss is that of pre."},
+    {"backward-only", "h - stop(h) + f(norm(h))", "a lesson",
+     "The shortcut carries gradients, not values: at step 0 the loss is that of none."},
+    {"rms", "h + f(rms(h))", "Zhang and Sennrich 2019, arXiv 1910.07467", "pre with RMSNorm: no mean is subtracted, and no bias added."},
+    {"dyt", "h + f(dyt(h))", "Zhu 2025, arXiv 2503.10622", "pre with a learned tanh in place of the norm: no statistics at all."},
+};
+
+const int residual_table_count = sizeof residual_table / sizeof residual_table[0];
+
+// ------------------------------------------------------------------------------------------------------------
+// The rules in use
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static ResidualRule *kept;                         // all of them, for as long as the program runs
+
+static const ResidualRow *find_row(const char *text, bool by_name)
+{
+    for (int i = 0; i < residual_table_count; i++) {
+        if (strcmp(by_name ? residual_table[i].name : residual_table[i].text, text) == 0) {
+            return &residual_table[i];
+        }
+    }
+    return NULL;
+}
+
+// The kept rule of the same text; if there is none, this one is kept from now on.
+static const ResidualRule *keep(ResidualRule *rule)
+{
+    rule->row = find_row(rule->text, false);
+    pthread_mutex_lock(&lock);
+    ResidualRule *same = kept;
+    while (same != NULL && strcmp(same->text, rule->text) != 0) {
+        same = same->next;
+    }
+    if (same == NULL) {
+        rule->next = kept;
+        kept = rule;
+    }
+    pthread_mutex_unlock(&lock);
+    if (same == NULL) {
+        return rule;
+    }
+    rule_free(rule);
+    return same;
+}
+
+const ResidualRule *residual_rule(const char *text, Error *error)
+{
+    REQUIRE(text);
+    REQUIRE(error);
+    const ResidualRow *row = find_row(text, true);
+    ResidualRule *rule = rule_parse(row == NULL ? text : row->text, error);
+    return rule == NULL ? NULL : keep(rule);
+}
+
+const ResidualRow *residual_row(const ResidualRule *rule)
+{
+    REQUIRE(rule);
+    return rule->row;
+}
+
+const char *residual_name(const ResidualRule *rule)
+{
+    REQUIRE(rule);
+    return rule->row == NULL ? rule->text : rule->row->name;
+}
+
+const char *residual_text(const ResidualRule *rule)
+{
+    REQUIRE(rule);
+    return rule->text;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Checks and counts
+
+static bool is_norm(RuleOp op)
+{
+    return op == RULE_NORM || op == RULE_RMS || op == RULE_DYT;
+}
+
+bool residual_final_norm(const ResidualRule *rule)
+{
+    REQUIRE(rule);
+    bool norms = false;
+    for (int half = 0; half < rule->n_halves; half++) {
+        for (int i = 0; i < rule->halves[half].n_steps; i++) {
+            norms |= is_norm(rule->halves[half].steps[i].op);
+        }
+    }
+    const RuleHalf *last = rule_half(rule, 1);
+    int end = last->result;
+    while (last->steps[end].op == RULE_BOUND) {
+        end = last->steps[end].a;
+    }
+    return norms && !is_norm(last->steps[end].op);
+}
+
+bool residual_uses_x0(const ResidualRule *rule)
+{
+    REQUIRE(rule);
+    return rule_find(rule_half(rule, 0), RULE_X0) >= 0 || rule_find(rule_half(rule, 1), RULE_X0) >= 0;
+}
+
+ResidualPlace residual_place(int block, int half, int n_layer)
+{
+    return (ResidualPlace){.half = half, .l = block + 1, .L = n_layer, .s = 2 * block + half + 1, .S = 2 * n_layer};
+}
+
+ResidualPlace residual_place_mlp(int layer, int n_layer)
+{
+    return (ResidualPlace){.half = 0, .l = layer + 1, .L = n_layer, .s = layer + 1, .S = n_layer};
+}
+
+// Are the constants that depend on the place finite there?
+static bool check_place(const ResidualRule *rule, ResidualPlace place, Error *error)
+{
+    const RuleHalf *half = rule_half(rule, place.half);
+    double values[RESIDUAL_LENGTH];
+    for (int i = 0; i < half->n_steps; i++) {
+        const RuleStep *step = &half->steps[i];
+        bool by_constant = step->op == RULE_DIVIDE && half->steps[step->b].size == RULE_CONSTANT;
+        values[i] = step->number;
+        if (step->varies) {
+            values[i] = rule_constant(step->op, step->a < 0 ? 0 : values[step->a], step->b < 0 ? 0 : values[step->b], place);
+        }
+        if ((step->varies && !isfinite(values[i])) || (by_constant && !isfinite(1 / values[step->b]))) {
+            return error_set(error, "column %d: not finite in block %d of %d, sublayer %d (expected a finite constant, and no division by "
+                             "zero)", step->column, place.l, place.L, place.s);
+        }
+    }
+    return true;
+}
+
+bool residual_check(const ResidualRule *rule, int n_layer, Error *error)
+{
+    REQUIRE(rule);
+    REQUIRE(error);
+    for (int i = 0; i < 2 * n_layer; i++) {
+        if (!check_place(rule, residual_place(i / 2, i % 2, n_layer), error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool residual_check_mlp(const ResidualRule *rule, const int *sizes, int n_layer, Error *error)
+{
+    REQUIRE(rule);
+    REQUIRE(sizes);
+    REQUIRE(error);
+    int x0 = rule_find(&rule->halves[0], RULE_X0);
+    if (rule->n_halves == 2) {
+        return error_set(error, "column %d: '|' in an MLP (expected one half: an MLP has no attention)", rule->bar);
+    }
+    for (int i = 0; i < n_layer; i++) {
+        if (sizes[i] != sizes[i + 1]) {
+            continue;                              // f(h) alone
+        }
+        if (x0 >= 0 && sizes[i] != sizes[0]) {
+            return error_set(error, "column %d: x0 is %d wide, and layers.%d is %d wide (expected one width, or a rule without x0)",
+                             rule->halves[0].steps[x0].column, sizes[0], i, sizes[i]);
+        }
+        if (!check_place(rule, residual_place_mlp(i, n_layer), error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+ResidualCost residual_cost(const ResidualRule *rule, int half, int C)
+{
+    REQUIRE(rule);
+    const RuleHalf *steps = rule_half(rule, half);
+    ResidualCost cost = {0};
+    for (int i = 0; i < steps->n_steps; i++) {
+        const RuleStep *step = &steps->steps[i];
+        int64_t wide = C;
+        bool leaf = step->op == RULE_H || step->op == RULE_X0 || step->op == RULE_BLOCK || step->op == RULE_BOUND;
+        cost.norms += step->op == RULE_NORM ? 2 * wide : step->op == RULE_RMS ? wide : step->op == RULE_DYT ? 2 * wide + 1 : 0;
+        cost.others += step->op == RULE_SCALAR ? 1 : step->op == RULE_VECTOR ? wide : step->op == RULE_LINEAR ? wide * wide + wide : 0;
+        cost.linears += step->op == RULE_LINEAR;
+        cost.statistics += step->op == RULE_NORM || step->op == RULE_RMS;
+        cost.streams += step->op == RULE_DYT ? 4 : step->size == RULE_STREAM && !leaf && step->op != RULE_F && step->op != RULE_STOP;
+    }
+    return cost;
+}
