@@ -72,11 +72,11 @@ avx512_FLAGS := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector
 # The numeric sources are built twice, the second time in double, for gradient checks that float's rounding cannot blur.
 LIBRARY_SOURCES := $(sort $(shell find tensor nn gpt -name '*.c' -not -path 'gpt/cli/*'))
 DOUBLE_SOURCES := $(filter-out tensor/fast/% tensor/inspect/gdb.c,$(filter tensor/% nn/%,$(LIBRARY_SOURCES))) \
-                  $(addprefix gpt/,config.c cost.c block.c gpt.c cache.c generate.c sample.c lab/deep.c lab/gradcheck_models.c)
+                  $(addprefix gpt/,base/memory.c config.c cost.c block.c gpt.c kv_cache.c generate.c sample.c lab/deep.c lab/gradcheck_models.c)
 LIBRARY_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(filter-out tensor/fast/vector/loops.c,$(LIBRARY_SOURCES))) \
                    $(VECTOR_KINDS:%=$(BUILD)/float/tensor/fast/vector/loops.%.o)
 DOUBLE_OBJECTS := $(DOUBLE_SOURCES:%.c=$(BUILD)/double/%.o)
-PROGRAM_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(wildcard gpt/cli/*.c))
+PROGRAM_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(wildcard gpt/cli/*.c gpt/cli/kit/*.c))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 
 # Each tests/**/test_*.c is a program; what other .c files there hold is linked to all of them.
@@ -249,8 +249,11 @@ deps:
 	@.ci/packages install $(TEST_NEEDS)
 
 TO = $(DESTDIR)$(PREFIX)
-PUBLIC_HEADERS := tensor/tensor.h tensor/inspect/inspect.h tensor/fast/fast.h nn/nn.h gpt/gpt.h
-VERSION = $(shell sed -n 's/.*GPTAPE_VERSION "\(.*\)"/\1/p' gpt/gpt.h)
+VERSION = $(shell sed -n 's/.*GPTAPE_VERSION "\(.*\)"/\1/p' gpt/base/base.h)
+
+# Each directory's public header, DIR/DIR.h, and the one that includes them all.
+FOLDERS := $(shell find tensor nn gpt -type d -not -path 'gpt/cli*' -not -name vector)
+PUBLIC_HEADERS := $(wildcard $(foreach folder,$(FOLDERS),$(folder)/$(notdir $(folder)).h)) gpt/gptape.h
 
 install: $(BUILD)/libgptape.a $(BUILD)/libgptape.so $(BUILD)/gptape
 	install -D -t '$(TO)/bin' $(BUILD)/gptape

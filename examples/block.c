@@ -4,7 +4,7 @@
 // tape: an addition, one of whose inputs also reaches the other by a longer way.
 // Breakpoint: block_forward. Step with next: a, x and f go from line to line, print a->shape shows their sizes.
 
-#include "gpt/gpt.h"
+#include "gpt/gptape.h"
 
 #include <stdio.h>
 

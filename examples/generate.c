@@ -5,7 +5,7 @@
 // loss that a model knows nothing: ln V.
 // Breakpoint: sampler_choose. finish shows which id it chose. Then tensor_attention_cached, where a new token meets those before it.
 
-#include "gpt/gpt.h"
+#include "gpt/gptape.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -9,8 +9,8 @@ document stop-1
 1. A GPT that has learned nothing is asked for the token after "Hello, I am".
 
     print n                     tokens so far
-    print walk->ids[0]@n        a token is a byte here: 72 is H
-    print walk->gpt->config     how large the model is
+    print state->ids[0]@n        a token is a byte here: 72 is H
+    print state->gpt->config     how large the model is
 
 Then: next-stop
 end
@@ -39,7 +39,7 @@ document stop-3
 3. The token has been appended, and the question is asked again.
 
     print n                     one more
-    print walk->ids[11]         the one that was chosen
+    print state->ids[11]         the one that was chosen
 
 Then: next-stop
 end

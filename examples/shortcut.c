@@ -4,7 +4,7 @@
 // and where the shortcut's gradient comes from: split at each addition, most of it never saw the layer beside it.
 // Breakpoint: add_backward. It stops only in the second network; print node->scope says at whose shortcut.
 
-#include "gpt/gpt.h"
+#include "gpt/gptape.h"
 
 #include <stdio.h>
 

@@ -4,7 +4,7 @@
 // nearly 0, where the sentence is; and that what was learned can be said again.
 // Breakpoint: adamw_step. print adamw->parameters->parameters[0]->data[71*32]@3 shows weights of the letter G, finish moves them.
 
-#include "gpt/gpt.h"
+#include "gpt/gptape.h"
 
 #include <stdio.h>
 #include <string.h>

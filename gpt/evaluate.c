@@ -40,26 +40,25 @@ double evaluation_bytes(const GPTConfig *config)
 }
 
 // The next B windows of length tokens, and one more, which the last is to predict.
-static double windows_loss(GPT *gpt, const Dataset *dataset, size_t first, size_t B, size_t length)
+static double windows_loss(GPT *gpt, TokenReader *read, const void *text, size_t first, size_t B, size_t length)
 {
     size_t n = B * length;
     int *ids = memory_allocate((n + 1) * sizeof *ids, "some windows of a text");
-    dataset_ids(dataset, first, n + 1, ids);
+    read(text, first, n + 1, ids);
     double loss = gpt_batch_loss(gpt, ids, ids + 1, (int)B, (int)length, NULL);
     free(ids);
     return loss;
 }
 
-bool gpt_evaluate(GPT *gpt, const Dataset *dataset, size_t first, size_t n_ids, EvaluationProgress *progress, void *context,
-                  Evaluation *evaluation, Error *error)
+bool gpt_evaluate(GPT *gpt, TokenReader *read, const void *text, size_t first, size_t n_ids, EvaluationProgress *progress,
+                  void *context, Evaluation *evaluation, Error *error)
 {
     REQUIRE(gpt);
-    REQUIRE(dataset);
+    REQUIRE(read);
     size_t T = (size_t)gpt->config.context_length;
     size_t at_once = (size_t)windows_at_once((int)T);
     if (n_ids < 2) {
-        return error_set(error, "%s: is too short: of %zu token%s nothing can be predicted, 2 are needed", dataset->name, n_ids,
-                         plural((double)n_ids));
+        return error_set(error, "the text has %zu token%s (expected at least 2, to predict one)", n_ids, n_ids == 1 ? "" : "s");
     }
     size_t n = n_ids - 1;                          // token i + 1 is predicted at i
     size_t done = 0;
@@ -69,7 +68,7 @@ bool gpt_evaluate(GPT *gpt, const Dataset *dataset, size_t first, size_t n_ids, 
         size_t whole = (n - done) / T;             // windows left, without a shorter one at the end
         size_t B = whole == 0 ? 1 : whole < at_once ? whole : at_once;
         size_t length = whole == 0 ? n - done : T;
-        sum += windows_loss(gpt, dataset, first + done, B, length) * (double)(B * length);
+        sum += windows_loss(gpt, read, text, first + done, B, length) * (double)(B * length);
         done += B * length;
         if (progress != NULL) {
             progress((int)((done + T - 1) / T), (int)evaluation->n_windows, context);

@@ -1,5 +1,6 @@
 // generate.c: text one token at a time, one or several samples side by side.
 
+#include "gpt/base/base.h"
 #include "gpt/gpt.h"
 
 #include <math.h>
@@ -25,7 +26,7 @@ bool generate_config_check(const GenerateConfig *config, Error *error)
 }
 
 // What a generation walks with: B samples of one prompt, of which those that have not ended go on side by side.
-typedef struct Walk {
+typedef struct GenerateState {
     GPT *gpt;
     const GenerateConfig *config;
     Random *randoms;                               // (B); NULL if nothing is drawn
@@ -37,46 +38,46 @@ typedef struct Walk {
     int n_live;
     int *rows;                                     // (n_live): which row of the logits is that of each
     int *shown;                                    // (n_live, T): what the model is shown
-} Walk;
+} GenerateState;
 
-static Walk walk_begin(GPT *gpt, const GenerateConfig *config, int B, Random *randoms, int *ids, int n_ids, int *made)
+static GenerateState state_begin(GPT *gpt, const GenerateConfig *config, int B, Random *randoms, int *ids, int n_ids, int *made)
 {
     size_t room = (size_t)n_ids + (size_t)config->n_new;
     size_t context = (size_t)gpt->config.context_length;
-    Walk walk = {.gpt = gpt, .config = config, .randoms = randoms, .ids = ids, .room = (int)room, .made = made, .n_live = B};
-    walk.sampler = sampler_create(gpt->config.vocab_size);
-    walk.live = memory_allocate((size_t)B * sizeof(int), "the samples");
-    walk.rows = memory_allocate((size_t)B * sizeof(int), "the samples");
-    walk.shown = memory_allocate((size_t)B * (room < context ? room : context) * sizeof(int), "the tokens");
+    GenerateState state = {.gpt = gpt, .config = config, .randoms = randoms, .ids = ids, .room = (int)room, .made = made, .n_live = B};
+    state.sampler = sampler_create(gpt->config.vocab_size);
+    state.live = memory_allocate((size_t)B * sizeof(int), "the samples");
+    state.rows = memory_allocate((size_t)B * sizeof(int), "the samples");
+    state.shown = memory_allocate((size_t)B * (room < context ? room : context) * sizeof(int), "the tokens");
     for (int b = 0; b < B; b++) {
         memmove(ids + (size_t)b * room, ids, (size_t)n_ids * sizeof(int));
-        walk.live[b] = b;
-        walk.rows[b] = 0;
+        state.live[b] = b;
+        state.rows[b] = 0;
         made[b] = 0;
     }
-    return walk;
+    return state;
 }
 
-static void walk_end(Walk *walk)
+static void state_end(GenerateState *state)
 {
-    sampler_free(&walk->sampler);
-    free(walk->live);
-    free(walk->rows);
-    free(walk->shown);
+    sampler_free(&state->sampler);
+    free(state->live);
+    free(state->rows);
+    free(state->shown);
 }
 
-static int *token_of(const Walk *walk, int sample, int n)
+static int *token_of(const GenerateState *state, int sample, int n)
 {
-    return walk->ids + (size_t)sample * (size_t)walk->room + n;
+    return state->ids + (size_t)sample * (size_t)state->room + n;
 }
 
 // The logits of what comes after the first n tokens of n_rows samples, (n_rows, 1, V). The model is shown what it has not seen: with a
 // cache the last token, without one all. Once the context is full, the oldest token is left out each time and every other one moves
 // to another position. Positions are learned vectors added to the tokens, so all keys and values change with them, and a cache is
 // good for nothing any more.
-static const Tensor *next_logits(Walk *walk, int n_rows, int n)
+static const Tensor *next_logits(GenerateState *state, int n_rows, int n)
 {
-    GPT *gpt = walk->gpt;
+    GPT *gpt = state->gpt;
     int left_out = n - gpt->config.context_length;
     if (left_out > 0) {
         gpt_cache_end(gpt);
@@ -84,68 +85,68 @@ static const Tensor *next_logits(Walk *walk, int n_rows, int n)
     int start = left_out > 0 ? left_out : gpt_cache_length(gpt);
     int T = n - start;
     for (int i = 0; i < n_rows; i++) {
-        memcpy(walk->shown + (size_t)i * (size_t)T, token_of(walk, walk->live[i], start), (size_t)T * sizeof(int));
+        memcpy(state->shown + (size_t)i * (size_t)T, token_of(state, state->live[i], start), (size_t)T * sizeof(int));
     }
-    return gpt_forward_last(gpt, walk->shown, n_rows, T);
+    return gpt_forward_last(gpt, state->shown, n_rows, T);
 }
 
 // Token n of each sample that goes on. False if one can't be chosen.
-static bool choose_tokens(Walk *walk, const Tensor *logits, int n)
+static bool choose_tokens(GenerateState *state, const Tensor *logits, int n)
 {
-    size_t V = (size_t)walk->sampler.V;
-    for (int i = 0; i < walk->n_live; i++) {
-        int sample = walk->live[i];
-        Random *random = walk->randoms == NULL ? NULL : &walk->randoms[sample];
-        int id = sampler_choose(&walk->sampler, logits->data + (size_t)walk->rows[i] * V, walk->config, random);
+    size_t V = (size_t)state->sampler.V;
+    for (int i = 0; i < state->n_live; i++) {
+        int sample = state->live[i];
+        Random *random = state->randoms == NULL ? NULL : &state->randoms[sample];
+        int id = sampler_choose(&state->sampler, logits->data + (size_t)state->rows[i] * V, state->config, random);
         if (id == -1) {
             return false;
         }
-        *token_of(walk, sample, n) = id;
+        *token_of(state, sample, n) = id;
     }
     return true;
 }
 
 // Tells token n of each sample, and keeps those that do not end with it. False if who listens has heard enough.
-static bool tell_tokens(Walk *walk, int n)
+static bool tell_tokens(GenerateState *state, int n)
 {
-    const GenerateConfig *config = walk->config;
+    const GenerateConfig *config = state->config;
     int n_left = 0;
-    for (int i = 0; i < walk->n_live; i++) {
-        int sample = walk->live[i];
-        int id = *token_of(walk, sample, n);
-        walk->made[sample]++;
+    for (int i = 0; i < state->n_live; i++) {
+        int sample = state->live[i];
+        int id = *token_of(state, sample, n);
+        state->made[sample]++;
         if (config->on_token != NULL && !config->on_token(sample, id, config->context)) {
             return false;
         }
         if (id != config->stop_id) {
-            walk->live[n_left] = sample;
-            walk->rows[n_left] = walk->rows[i];
+            state->live[n_left] = sample;
+            state->rows[n_left] = state->rows[i];
             n_left++;
         }
     }
-    walk->n_live = n_left;
+    state->n_live = n_left;
     return true;
 }
 
 // Appends tokens to the n of each sample; false if one can't be chosen. The prompt, which all have in common, is one row; after it each
 // sample that goes on has its own.
-static bool append_tokens(Walk *walk, int n)
+static bool append_tokens(GenerateState *state, int n)
 {
     int n_rows = 1;
     bool more = true;
-    for (int i = 0; i < walk->config->n_new && more; i++) {
-        bool sound = choose_tokens(walk, next_logits(walk, n_rows, n + i), n + i);
+    for (int i = 0; i < state->config->n_new && more; i++) {
+        bool sound = choose_tokens(state, next_logits(state, n_rows, n + i), n + i);
         tape_reset(tape_current());
         if (!sound) {
             return false;
         }
-        more = tell_tokens(walk, n + i) && walk->n_live > 0;
-        if (more && walk->n_live != n_rows) {
-            gpt_cache_select(walk->gpt, walk->rows, walk->n_live);
+        more = tell_tokens(state, n + i) && state->n_live > 0;
+        if (more && state->n_live != n_rows) {
+            gpt_cache_select(state->gpt, state->rows, state->n_live);
         }
-        n_rows = walk->n_live;
+        n_rows = state->n_live;
         for (int row = 0; row < n_rows; row++) {
-            walk->rows[row] = row;
+            state->rows[row] = row;
         }
     }
     return true;
@@ -190,7 +191,7 @@ double gpt_generate_bytes(const GPTConfig *model, const GenerateConfig *config, 
     return larger(step_bytes(model, 1, n_ids), step_bytes(model, B, whole ? last : 1)) + cache + selected;
 }
 
-int gpt_generate_together(const GPTConfig *model, const GenerateConfig *config, int n_samples, int n_ids)
+int gpt_generate_batch_size(const GPTConfig *model, const GenerateConfig *config, int n_samples, int n_ids)
 {
     enum { MOST = 32 };
     const double bytes = 1024.0 * 1048576;
@@ -226,9 +227,9 @@ static bool generate(GPT *gpt, const GenerateConfig *config, int B, Random *rand
     bool training = gpt->module.training;
     module_train(&gpt->module, false);
     tape_no_grad_begin();
-    Walk walk = walk_begin(gpt, config, B, randoms, ids, n_ids, made);
-    bool sound = append_tokens(&walk, n_ids);
-    walk_end(&walk);
+    GenerateState state = state_begin(gpt, config, B, randoms, ids, n_ids, made);
+    bool sound = append_tokens(&state, n_ids);
+    state_end(&state);
     tape_no_grad_end();
     module_train(&gpt->module, training);
     gpt_cache_end(gpt);

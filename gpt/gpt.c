@@ -1,5 +1,6 @@
 // gpt.c: the model: embeddings, blocks, head.
 
+#include "gpt/base/base.h"
 #include "gpt/gpt.h"
 
 #include <stdio.h>

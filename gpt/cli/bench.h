@@ -3,7 +3,7 @@
 #ifndef GPTAPE_CLI_BENCH_H
 #define GPTAPE_CLI_BENCH_H
 
-#include "gpt/cli/cli.h"
+#include "gpt/cli/kit/kit.h"
 
 // A case that was run.
 typedef struct BenchRow {

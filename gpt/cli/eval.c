@@ -41,7 +41,7 @@ const CommandHelp eval_help = {
 // ------------------------------------------------------------------------------------------------------------
 // The model
 
-static int load_subject(const Options *options, Subject *subject)
+static int load_subject(const Options *options, EvalModel *model)
 {
     int status = STATUS_USAGE;
 
@@ -49,27 +49,27 @@ static int load_subject(const Options *options, Subject *subject)
         option_error(options, OPTION_SEED, "is for an untrained model; nothing is drawn with --model, leave it out");
         return STATUS_USAGE;
     }
-    subject->saved = true;
-    subject->name = options->values[OPTION_MODEL];
-    subject->gpt = options_saved_model(options, 0, &status);
-    if (subject->gpt == NULL) {
+    model->saved = true;
+    model->name = options->values[OPTION_MODEL];
+    model->gpt = options_saved_model(options, 0, &status);
+    if (model->gpt == NULL) {
         return status;
     }
     return STATUS_OK;
 }
 
-static int create_subject(const Options *options, Subject *subject)
+static int create_subject(const Options *options, EvalModel *model)
 {
     const GPTPreset *preset;
     GPTConfig config;
     Error error;
 
-    if (!options_config(options, UNTRAINED_CONFIG, &preset, &config) || !options_seed(options, &subject->seed)) {
+    if (!options_config(options, UNTRAINED_CONFIG, &preset, &config) || !options_seed(options, &model->seed)) {
         return STATUS_USAGE;
     }
-    subject->name = preset->name;
-    subject->gpt = gpt_create(&config, subject->seed, &error);
-    if (subject->gpt == NULL) {
+    model->name = preset->name;
+    model->gpt = gpt_create(&config, model->seed, &error);
+    if (model->gpt == NULL) {
         command_error(options->help->name, "%s", error.message);
         return STATUS_FAILED;
     }
@@ -77,35 +77,35 @@ static int create_subject(const Options *options, Subject *subject)
 }
 
 // What it is: once all that was asked for has been read, so that what is wrong with it is told in one line.
-void subject_note(const Options *options, const Subject *subject)
+void eval_model_note(const Options *options, const EvalModel *model)
 {
     options_precision_note(options);
-    if (subject->saved) {
-        options_saved_model_note(options, &subject->gpt->config);
+    if (model->saved) {
+        options_saved_model_note(options, &model->gpt->config);
     } else {
-        command_note(options, "%s%s, untrained: random weights from seed %llu", subject->name,
-                     options_any_switch(options) ? " (changed)" : "", (unsigned long long)subject->seed);
+        command_note(options, "%s%s, untrained: random weights from seed %llu", model->name,
+                     options_any_switch(options) ? " (changed)" : "", (unsigned long long)model->seed);
     }
 }
 
-bool subject_check_loss(const Options *options, const Subject *subject, double loss)
+bool eval_model_check_loss(const Options *options, const EvalModel *model, double loss)
 {
     if (!isfinite(loss)) {
-        command_error(options->help->name, "%s: the loss is not finite; its weights may be broken", subject->name);
+        command_error(options->help->name, "%s: the loss is not finite; its weights may be broken", model->name);
     }
     return isfinite(loss);
 }
 
-cJSON *subject_json(const Subject *subject, double loss)
+cJSON *eval_model_json(const EvalModel *model, double loss)
 {
     cJSON *json = cJSON_CreateObject();
 
-    if (subject->saved) {
-        cJSON_AddStringToObject(json, "model", subject->name);
+    if (model->saved) {
+        cJSON_AddStringToObject(json, "model", model->name);
     } else {
-        json_add_count(json, "seed", (double)subject->seed);
+        json_add_count(json, "seed", (double)model->seed);
     }
-    json_add_config(json, "config", &subject->gpt->config);
+    json_add_config(json, "config", &model->gpt->config);
     json_add_number(json, "loss", loss);
     json_add_number(json, "perplexity", exp(loss));
     return json;
@@ -120,10 +120,10 @@ typedef struct Batch {
     int B, T;
 } Batch;
 
-static void print_batch_json(const Subject *subject, const Batch *batch, double loss, const Real *last)
+static void print_batch_json(const EvalModel *model, const Batch *batch, double loss, const Real *last)
 {
-    int V = subject->gpt->config.vocab_size;
-    cJSON *json = subject_json(subject, loss);
+    int V = model->gpt->config.vocab_size;
+    cJSON *json = eval_model_json(model, loss);
 
     json_add_count(json, "tokens", (double)batch->B * batch->T);
     cJSON *rows = cJSON_AddArrayToObject(json, "last_logits");
@@ -133,18 +133,18 @@ static void print_batch_json(const Subject *subject, const Batch *batch, double 
     json_print(json);
 }
 
-static void print_batch(const Options *options, const Subject *subject, const Batch *batch, double loss, const Real *last)
+static void print_batch(const Options *options, const EvalModel *model, const Batch *batch, double loss, const Real *last)
 {
     if (options_given(options, OPTION_JSON)) {
-        print_batch_json(subject, batch, loss, last);
+        print_batch_json(model, batch, loss, last);
     } else {
         printf("loss        %.9g\nperplexity  %.6g\ntokens      %d\n", loss, exp(loss), batch->B * batch->T);
     }
 }
 
-static int eval_batch(const Options *options, const Subject *subject)
+static int eval_batch(const Options *options, const EvalModel *model)
 {
-    const GPTConfig *config = &subject->gpt->config;
+    const GPTConfig *config = &model->gpt->config;
     Batch batch = {0};
     Error error;
     int status = STATUS_USAGE;
@@ -156,11 +156,11 @@ static int eval_batch(const Options *options, const Subject *subject)
         if (!memory_check(cost.activation_bytes + (double)n_last * sizeof(Real), "this batch", &error)) {
             command_error(options->help->name, "%s", error.message);
         } else {
-            subject_note(options, subject);
+            eval_model_note(options, model);
             Real *last = memory_allocate(n_last * sizeof *last, "the logits");
-            double loss = gpt_batch_loss(subject->gpt, batch.ids, batch.targets, batch.B, batch.T, last);
-            if (subject_check_loss(options, subject, loss)) {
-                print_batch(options, subject, &batch, loss, last);
+            double loss = gpt_batch_loss(model->gpt, batch.ids, batch.targets, batch.B, batch.T, last);
+            if (eval_model_check_loss(options, model, loss)) {
+                print_batch(options, model, &batch, loss, last);
                 status = STATUS_OK;
             }
             free(last);
@@ -184,7 +184,7 @@ static bool check_what(const Options *options)
 
 int command_eval(const Options *options)
 {
-    Subject subject = {0};
+    EvalModel model = {0};
     int status = STATUS_USAGE;
 
     if (!options_threads(options) || !check_what(options)) {
@@ -194,11 +194,11 @@ int command_eval(const Options *options)
         return status;
     }
     Tape *tape = tape_create();
-    status = options_given(options, OPTION_MODEL) ? load_subject(options, &subject) : create_subject(options, &subject);
+    status = options_given(options, OPTION_MODEL) ? load_subject(options, &model) : create_subject(options, &model);
     if (status == STATUS_OK) {
-        status = options_by_ids(options) ? eval_batch(options, &subject) : eval_text(options, &subject);
+        status = options_by_ids(options) ? eval_batch(options, &model) : eval_text(options, &model);
     }
-    gpt_free(subject.gpt);
+    gpt_free(model.gpt);
     tape_free(tape);
     return status;
 }

@@ -3,25 +3,25 @@
 #ifndef GPTAPE_CLI_EVAL_H
 #define GPTAPE_CLI_EVAL_H
 
-#include "gpt/cli/cli.h"
+#include "gpt/cli/kit/kit.h"
 
 enum { OPTION_DATA = OPTION_OWN, OPTION_SPLIT };
 
 // The model that is asked for, made or loaded.
-typedef struct Subject {
+typedef struct EvalModel {
     GPT *gpt;
     const char *name;                              // the preset's, or the folder
     bool saved;
     uint64_t seed;                                 // of an untrained model
-} Subject;
+} EvalModel;
 
-void subject_note(const Options *options, const Subject *subject);
+void eval_model_note(const Options *options, const EvalModel *model);
 
 // A loss that is no number is no evaluation: weights that are broken make such a one.
-bool subject_check_loss(const Options *options, const Subject *subject, double loss);
-cJSON *subject_json(const Subject *subject, double loss);      // the answer's beginning
+bool eval_model_check_loss(const Options *options, const EvalModel *model, double loss);
+cJSON *eval_model_json(const EvalModel *model, double loss);      // the answer's beginning
 
 // Evaluates a text, and prints what came out. Returns the exit status.
-int eval_text(const Options *options, const Subject *subject);
+int eval_text(const Options *options, const EvalModel *model);
 
 #endif

@@ -13,15 +13,15 @@ static const char *part_word(int i)
 }
 
 // The caller frees *tokenizer. Returns the exit status.
-static int make_tokenizer(const Options *options, const Subject *subject, Tokenizer **tokenizer)
+static int make_tokenizer(const Options *options, const EvalModel *model, Tokenizer **tokenizer)
 {
-    const GPTConfig *config = &subject->gpt->config;
+    const GPTConfig *config = &model->gpt->config;
     bool asked = options_given(options, OPTION_TOKENIZER) || options_given(options, OPTION_VOCAB);
     TokenizerKind kind = TOKENIZER_BYTES;
     Error error;
 
     *tokenizer = NULL;
-    if (subject->saved) {
+    if (model->saved) {
         *tokenizer = options_saved_tokenizer(options, &error);
     } else {
         bool chosen = asked || config->vocab_size == GPT2_VOCABULARY;
@@ -74,7 +74,7 @@ static size_t count_bytes(const Dataset *dataset, const Tokenizer *tokenizer, si
     return bytes;
 }
 
-static void print_evaluation(const Options *options, const Subject *subject, const Evaluation *evaluation, size_t n_bytes)
+static void print_evaluation(const Options *options, const EvalModel *model, const Evaluation *evaluation, size_t n_bytes)
 {
     char tokens[NUMBER_TEXT];
     char bytes[NUMBER_TEXT];
@@ -82,7 +82,7 @@ static void print_evaluation(const Options *options, const Subject *subject, con
     double bits = evaluation->loss * (double)evaluation->n / (double)n_bytes / log(2.0);
 
     if (options_given(options, OPTION_JSON)) {
-        cJSON *json = subject_json(subject, evaluation->loss);
+        cJSON *json = eval_model_json(model, evaluation->loss);
         json_add_number(json, "bits_per_byte", bits);
         json_add_count(json, "tokens", (double)evaluation->n);
         json_add_count(json, "bytes", (double)n_bytes);
@@ -99,10 +99,10 @@ static void print_evaluation(const Options *options, const Subject *subject, con
            "tokens         %s, which %s %s byte%s, in %s window%s of %d\n",
            evaluation->loss, exp(evaluation->loss), bits, tokens, evaluation->n == 1 ? "is" : "are", bytes,
            plural((double)n_bytes), windows, plural(evaluation->n_windows),
-           subject->gpt->config.context_length);
+           model->gpt->config.context_length);
 }
 
-static int eval_tokens(const Options *options, const Subject *subject, const Tokenizer *tokenizer, const Dataset *dataset)
+static int eval_tokens(const Options *options, const EvalModel *model, const Tokenizer *tokenizer, const Dataset *dataset)
 {
     Evaluation evaluation;
     Error error;
@@ -112,20 +112,20 @@ static int eval_tokens(const Options *options, const Subject *subject, const Tok
     if (!read_part(options, dataset, &first, &n)) {
         return STATUS_USAGE;
     }
-    subject_note(options, subject);
+    eval_model_note(options, model);
     Progress progress = progress_begin(options, "windows");
     bool done = n <= INT_MAX || error_set(&error, "%s: has more tokens than can be counted", dataset->name);
-    done = done && memory_check(evaluation_bytes(&subject->gpt->config), "evaluating this model", &error)
-        && gpt_evaluate(subject->gpt, dataset, first, n, progress_update, &progress, &evaluation, &error);
+    done = done && memory_check(evaluation_bytes(&model->gpt->config), "evaluating this model", &error)
+        && gpt_evaluate(model->gpt, dataset_ids, dataset, first, n, progress_update, &progress, &evaluation, &error);
     progress_end(&progress);
     if (!done) {
         command_error(options->help->name, "%s", error.message);
         return STATUS_FAILED;
     }
-    if (!subject_check_loss(options, subject, evaluation.loss)) {
+    if (!eval_model_check_loss(options, model, evaluation.loss)) {
         return STATUS_FAILED;
     }
-    print_evaluation(options, subject, &evaluation, count_bytes(dataset, tokenizer, first, n));
+    print_evaluation(options, model, &evaluation, count_bytes(dataset, tokenizer, first, n));
     return STATUS_OK;
 }
 
@@ -142,14 +142,14 @@ static Dataset *open_text(const Options *options, const Tokenizer *tokenizer)
     return dataset;
 }
 
-int eval_text(const Options *options, const Subject *subject)
+int eval_text(const Options *options, const EvalModel *model)
 {
     Tokenizer *tokenizer;
-    int status = make_tokenizer(options, subject, &tokenizer);
+    int status = make_tokenizer(options, model, &tokenizer);
 
     if (status == STATUS_OK) {
         Dataset *dataset = open_text(options, tokenizer);
-        status = dataset == NULL ? STATUS_FAILED : eval_tokens(options, subject, tokenizer, dataset);
+        status = dataset == NULL ? STATUS_FAILED : eval_tokens(options, model, tokenizer, dataset);
         dataset_free(dataset);
     }
     tokenizer_free(tokenizer);

@@ -145,7 +145,7 @@ static int find_model(Generation *generation)
 
 int generation_together(const Generation *generation)
 {
-    return gpt_generate_together(&generation->model, &generation->config, generation->n_samples, generation->n_prompt);
+    return gpt_generate_batch_size(&generation->model, &generation->config, generation->n_samples, generation->n_prompt);
 }
 
 // Makes the untrained model, if there is memory for it and for what it will compute. Returns the exit status.

@@ -7,7 +7,7 @@
 #ifndef GPTAPE_CLI_GENERATE_H
 #define GPTAPE_CLI_GENERATE_H
 
-#include "gpt/cli/cli.h"
+#include "gpt/cli/kit/kit.h"
 
 enum {
     OPTION_PROMPT = OPTION_OWN, OPTION_PROMPT_IDS, OPTION_TOKENS, OPTION_PRINT_IDS,

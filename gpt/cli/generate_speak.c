@@ -23,7 +23,7 @@ typedef struct Group {
     int speaking;                                  // the sample whose turn it is
     bool begun;                                    // were its heading and prompt printed?
     int n_said;                                    // and so many of its new tokens
-    Speech speech;
+    TokenPrinter printer;
     double started;
     double before;                                 // when the token before came
     Pace *pace;
@@ -75,7 +75,7 @@ static void say_beginning(Group *group)
         printf("%s--- sample %d of %d ---\n", number == 0 ? "" : "\n", number + 1, generation->n_samples);
     }
     for (int i = 0; i < generation->n_prompt && !generation->prompt_hidden; i++) {
-        speech_token(&group->speech, generation->prompt[i]);
+        token_printer_token(&group->printer, generation->prompt[i]);
     }
 }
 
@@ -86,14 +86,14 @@ static void say_token(Group *group, int id)
     if (!generation_is_text(generation)) {
         printf("%s%d", group->n_said > 0 ? "," : "", id);
     } else if (id != generation->config.stop_id) {
-        speech_token(&group->speech, id);
+        token_printer_token(&group->printer, id);
     }
     group->n_said++;
 }
 
 static void say_end(Group *group)
 {
-    speech_end(&group->speech);
+    token_printer_end(&group->printer);
     putchar('\n');
     group->speaking++;
     group->begun = false;
@@ -158,18 +158,18 @@ static void add_text(cJSON *json, const Generation *generation, const int *ids, 
 {
     char *text = NULL;
     size_t size;
-    Speech speech = {.tokenizer = generation->tokenizer, .out = open_memstream(&text, &size)};
+    TokenPrinter printer = {.tokenizer = generation->tokenizer, .out = open_memstream(&text, &size)};
 
-    if (speech.out == NULL) {
+    if (printer.out == NULL) {
         fail_memory((size_t)n, "the text");
     }
     for (int i = 0; i < n; i++) {
         if (ids[i] != generation->config.stop_id) {
-            speech_token(&speech, ids[i]);
+            token_printer_token(&printer, ids[i]);
         }
     }
-    speech_end(&speech);
-    fclose(speech.out);
+    token_printer_end(&printer);
+    fclose(printer.out);
     cJSON_AddStringToObject(json, "text", text);
     free(text);
 }
@@ -293,7 +293,7 @@ static bool speak_all(const Generation *generation, cJSON *samples, Pace *pace)
     for (int i = 0; i < generation->n_samples && sound && !interrupted(); i += together) {
         int left = generation->n_samples - i;
         Group group = {.generation = generation, .first = i, .count = left < together ? left : together, .ids = ids, .made = made,
-                       .speech = {.tokenizer = generation->tokenizer, .out = stdout}, .pace = pace};
+                       .printer = {.tokenizer = generation->tokenizer, .out = stdout}, .pace = pace};
         sound = speak_together(&group, &random, samples);
     }
     free(ids);

@@ -1,6 +1,6 @@
 // gradcheck.c: gptape gradcheck: every operation's and module's gradient against differences, in float32 and in double.
 
-#include "gpt/cli/cli.h"
+#include "gpt/cli/kit/kit.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #ifndef GPTAPE_CLI_GRADFLOW_H
 #define GPTAPE_CLI_GRADFLOW_H
 
-#include "gpt/cli/cli.h"
+#include "gpt/cli/kit/kit.h"
 
 enum {
     OPTION_NET = OPTION_OWN, OPTION_SIZES, OPTION_DEPTH, OPTION_WIDTH, OPTION_INPUT, OPTION_TARGET,

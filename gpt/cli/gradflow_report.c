@@ -71,28 +71,28 @@ static void print_heading(const ExperimentConfig *config)
 typedef struct Column {
     const char *title;
     bool shortcut;
-    LayerFigure figure;
+    LayerMetric figure;
     bool relative;                                 // to the last layer's
 } Column;
 
 static const Column mlp_columns[] = {
-    {"mean |dL/dW|", false, FIGURE_WEIGHT, false},
-    {"/ last layer's", false, FIGURE_WEIGHT, true},
-    {"mean |dL/dW|", true, FIGURE_WEIGHT, false},
-    {"/ last layer's", true, FIGURE_WEIGHT, true},
-    {"by shortcut", true, FIGURE_SKIP, false},
-    {"by layer", true, FIGURE_BLOCK, false},
+    {"mean |dL/dW|", false, METRIC_WEIGHT, false},
+    {"/ last layer's", false, METRIC_WEIGHT, true},
+    {"mean |dL/dW|", true, METRIC_WEIGHT, false},
+    {"/ last layer's", true, METRIC_WEIGHT, true},
+    {"by shortcut", true, METRIC_SKIP, false},
+    {"by layer", true, METRIC_BLOCK, false},
 };
 
 static const Column gpt_columns[] = {
-    {"mean |dL/dW|", false, FIGURE_WEIGHT, false},
-    {"query, key", false, FIGURE_QUERY_KEY, false},
-    {"token cosine", false, FIGURE_COSINE, false},
-    {"mean |dL/dW|", true, FIGURE_WEIGHT, false},
-    {"query, key", true, FIGURE_QUERY_KEY, false},
-    {"token cosine", true, FIGURE_COSINE, false},
-    {"by shortcut", true, FIGURE_SKIP, false},
-    {"by block", true, FIGURE_BLOCK, false},
+    {"mean |dL/dW|", false, METRIC_WEIGHT, false},
+    {"query, key", false, METRIC_QUERY_KEY, false},
+    {"token cosine", false, METRIC_COSINE, false},
+    {"mean |dL/dW|", true, METRIC_WEIGHT, false},
+    {"query, key", true, METRIC_QUERY_KEY, false},
+    {"token cosine", true, METRIC_COSINE, false},
+    {"by shortcut", true, METRIC_SKIP, false},
+    {"by block", true, METRIC_BLOCK, false},
 };
 
 // The columns of the arms that were run.
@@ -115,10 +115,10 @@ static void figure_cell(Table *table, const Experiment *experiment, const Column
 {
     Quartiles q = column->relative
         ? experiment_relative(experiment, column->shortcut, step, layer, column->figure)
-        : experiment_figure(experiment, column->shortcut, step, layer, column->figure);
+        : experiment_metric(experiment, column->shortcut, step, layer, column->figure);
     if (isnan(q.median)) {
         table_cell(table, "-");
-    } else if (column->figure == FIGURE_COSINE) {
+    } else if (column->figure == METRIC_COSINE) {
         table_cell(table, "%.4f", q.median);
     } else {
         table_cell(table, "%.6g", q.median);
@@ -226,7 +226,7 @@ static void print_audit(Audit audit)
 static void print_arm(const Experiment *experiment, bool shortcut)
 {
     int steps = experiment->config.n_steps;
-    Quartiles first_over_last = experiment_relative(experiment, shortcut, 0, 0, FIGURE_WEIGHT);
+    Quartiles first_over_last = experiment_relative(experiment, shortcut, 0, 0, METRIC_WEIGHT);
     printf("%-18s ", arm_name(shortcut));
     if (first_over_last.n > 0) {
         printf("%sfirst/last %.3g; ", experiment->config.n_seeds > 1 ? "median " : "", first_over_last.median);
@@ -299,12 +299,12 @@ void gradflow_print_text(const Experiment *experiment, const Sweep *sweep)
 // ------------------------------------------------------------------------------------------------------------
 // JSON
 
-static const char *const FIGURE_KEYS[FIGURE_COUNT] = {
-    [FIGURE_WEIGHT] = "weight_grad",
-    [FIGURE_QUERY_KEY] = "query_key_grad",
-    [FIGURE_COSINE] = "token_cosine",
-    [FIGURE_SKIP] = "skip_grad",
-    [FIGURE_BLOCK] = "block_grad",
+static const char *const FIGURE_KEYS[METRIC_COUNT] = {
+    [METRIC_WEIGHT] = "weight_grad",
+    [METRIC_QUERY_KEY] = "query_key_grad",
+    [METRIC_COSINE] = "token_cosine",
+    [METRIC_SKIP] = "skip_grad",
+    [METRIC_BLOCK] = "block_grad",
 };
 
 static const char *const REACH_KEYS[FLOW_REACH_COUNT] = {
@@ -339,8 +339,8 @@ static cJSON *run_json(const Measurement *measurement, int n_layer)
     cJSON *layers = cJSON_AddArrayToObject(json, "layers");
     for (int layer = 0; layer < n_layer; layer++) {
         cJSON *figures = cJSON_CreateObject();
-        for (int figure = 0; figure < FIGURE_COUNT; figure++) {
-            json_add_number(figures, FIGURE_KEYS[figure], measurement_figure(measurement, layer, (LayerFigure)figure));
+        for (int figure = 0; figure < METRIC_COUNT; figure++) {
+            json_add_number(figures, FIGURE_KEYS[figure], measurement_metric(measurement, layer, (LayerMetric)figure));
         }
         cJSON_AddItemToArray(layers, figures);
     }

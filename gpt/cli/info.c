@@ -1,6 +1,6 @@
 // info.c: gptape info: what a model of some configuration costs. It is counted from the sizes; nothing is made.
 
-#include "gpt/cli/cli.h"
+#include "gpt/cli/kit/kit.h"
 
 #include <limits.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // tokenize.c: gptape tokenize: text to token ids, and back.
 
-#include "gpt/cli/cli.h"
+#include "gpt/cli/kit/kit.h"
 
 #include <limits.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #ifndef GPTAPE_CLI_TRAIN_H
 #define GPTAPE_CLI_TRAIN_H
 
-#include "gpt/cli/cli.h"
+#include "gpt/cli/kit/kit.h"
 
 enum {
     OPTION_DATA = OPTION_OWN, OPTION_OUT, OPTION_RESUME,

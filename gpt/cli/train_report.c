@@ -62,9 +62,9 @@ void samples_free(Samples *samples)
 
 void train_print_sample(const Trainer *trainer, const char *text, size_t n)
 {
-    Speech speech = {.tokenizer = trainer->setup.tokenizer, .out = stdout};
-    speech_text(&speech, text, n);
-    speech_end(&speech);
+    TokenPrinter printer = {.tokenizer = trainer->setup.tokenizer, .out = stdout};
+    token_printer_text(&printer, text, n);
+    token_printer_end(&printer);
     printf("%s\n", n > 0 && text[n - 1] == '\n' ? "" : "\n");
 }
 

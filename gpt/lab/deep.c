@@ -1,6 +1,6 @@
 // deep.c: the book's deep network, as deep as you like.
 
-#include "gpt/gpt.h"
+#include "gpt/lab/lab.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // experiment.c: the same network with and without shortcuts, measured before each step of training.
 
-#include "gpt/gpt.h"
+#include "gpt/lab/lab.h"
 
 #include <limits.h>
 #include <math.h>

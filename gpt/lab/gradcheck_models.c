@@ -1,7 +1,7 @@
 // gradcheck_models.c: whole models against differences, every parameter of each. A parameter that every module checks but that is
 // cut off in the assembled model shows here.
 
-#include "gpt/gpt.h"
+#include "gpt/lab/lab.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 // sweep.c: the first layer's gradient over the last layer's, against depth.
 
-#include "gpt/gpt.h"
+#include "gpt/lab/lab.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -38,7 +38,7 @@ static bool run_depth(const ExperimentConfig *config, int depth, ExperimentProgr
     if (done) {
         point->depth = depth;
         for (int arm = 0; arm < 2; arm++) {
-            point->ratio[arm] = experiment_relative(&experiment, arm == 1, 0, 0, FIGURE_WEIGHT);
+            point->ratio[arm] = experiment_relative(&experiment, arm == 1, 0, 0, METRIC_WEIGHT);
         }
         experiment_free(&experiment);
     }

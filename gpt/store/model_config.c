@@ -1,6 +1,6 @@
 // model_config.c: config.json, as transformers' GPT2Config writes it, and what gptape adds.
 
-#include "gpt/store/folder.h"
+#include "gpt/store/model_files.h"
 
 #include <cjson/cJSON.h>
 #include <limits.h>

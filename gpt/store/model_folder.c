@@ -1,6 +1,6 @@
 // model_folder.c: a model and its tokenizer, to a folder and back.
 
-#include "gpt/store/folder.h"
+#include "gpt/store/model_files.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -60,4 +60,11 @@ GPT *gpt_load(const char *folder, Error *error)
     REQUIRE(folder);
     GPTConfig config;
     return gpt_load_config(folder, &config, error) ? model_weights_load(folder, &config, error) : NULL;
+}
+
+Tokenizer *tokenizer_load(const char *folder, Error *error)
+{
+    REQUIRE(folder);
+    GPTConfig config;
+    return gpt_load_config(folder, &config, error) ? tokenizer_from_folder(folder, config.vocab_size, error) : NULL;
 }

@@ -3,6 +3,7 @@
 // The names are those of the module tree. Inside blocks transformers has Conv1D where we have Linear: y = x W + b with W
 // (n_in, n_out), our weight's transpose. The output head is a Linear in both.
 
+#include "gpt/store/model_files.h"
 #include "gpt/store/weights.h"
 
 #include <stdlib.h>

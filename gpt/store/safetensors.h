@@ -12,8 +12,8 @@
 #ifndef GPTAPE_SAFETENSORS_H
 #define GPTAPE_SAFETENSORS_H
 
-#include "gpt/gpt.h"
-#include "gpt/store/hash.h"
+#include "gpt/base/base.h"
+#include "gpt/base/hash.h"
 
 typedef enum Dtype {
     DTYPE_F64, DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_F8_E4M3, DTYPE_F8_E5M2,
@@ -71,11 +71,6 @@ bool safetensors_check(const Safetensors *file, Error *error);
 
 enum { STORED_SHAPE_TEXT = 200 };
 const char *stored_shape_text(const StoredArray *array, char text[STORED_SHAPE_TEXT]); // "(768, 2304)"
-
-// Makes objects' members and arrays' items from text that file names: NULL, and an error that says where it stops, if that is
-// no JSON. n bytes and a '\0' behind them. The caller frees it with cJSON_Delete.
-struct cJSON;
-struct cJSON *json_parse(const char *text, size_t n, const char *file, Error *error);
 
 // ------------------------------------------------------------------------------------------------------------
 // Writing: arrays and texts are collected, then written in one go

@@ -22,29 +22,6 @@ static const double LARGEST_WHOLE = 9007199254740992.0;                // 2^53: 
 // ------------------------------------------------------------------------------------------------------------
 // JSON
 
-struct cJSON *json_parse(const char *text, size_t n, const char *file, Error *error)
-{
-    for (size_t at = 0; at < n; ) {
-        int code;
-        int length = utf8_read(text + at, n - at, &code);
-        if (length <= 0 || code == 0) {
-            error_set(error, "%s: byte 0x%02x after %zu byte%s of JSON is no UTF-8 text", file, (unsigned char)text[at], at,
-                      plural((double)at));
-            return NULL;
-        }
-        at += (size_t)length;
-    }
-    const char *stopped = text;
-    cJSON *json = cJSON_ParseWithLengthOpts(text, n + 1, &stopped, true);
-    size_t place = (size_t)(stopped - text);
-    if (json == NULL && place >= n) {
-        error_set(error, "%s: its JSON of %zu byte%s has no end; is it cut off?", file, n, plural((double)n));
-    } else if (json == NULL) {
-        error_set(error, "%s: can't be read as JSON from byte %zu of %zu on", file, place + 1, n);
-    }
-    return json;
-}
-
 // A whole number from 0 to 2^53, which a double holds exactly; else -1.
 static int64_t whole_number(const cJSON *json)
 {

@@ -3,7 +3,7 @@
 #ifndef GPTAPE_WEIGHTS_H
 #define GPTAPE_WEIGHTS_H
 
-#include "gpt/store/folder.h"
+#include "gpt/store/safetensors.h"
 
 enum { NAME_SHOWN = 80 };                          // of a tensor's name in messages
 

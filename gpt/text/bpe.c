@@ -11,7 +11,7 @@
 //
 // A pair in the heap whose tokens have been merged with others meanwhile is known by its rank: its left token has another now.
 
-#include "gpt/text/text.h"
+#include "gpt/text/encoding.h"
 
 #include <limits.h>
 #include <stdlib.h>

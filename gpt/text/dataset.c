@@ -1,7 +1,6 @@
 // dataset.c: a text as rows of a batch: its tokens, found or made, in two splits.
 
-#include "gpt/store/folder.h"
-#include "gpt/text/text.h"
+#include "gpt/text/encoding.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -261,8 +260,9 @@ void dataset_batch(const Dataset *dataset, DatasetSplit split, Random *random, i
     }
 }
 
-void dataset_ids(const Dataset *dataset, size_t first, size_t n, int *ids)
+void dataset_ids(const void *text, size_t first, size_t n, int *ids)
 {
+    const Dataset *dataset = text;
     REQUIRE(dataset);
     REQUIRE(ids);
     for (size_t i = 0; i < n; i++) {

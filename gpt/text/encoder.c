@@ -1,6 +1,6 @@
 // encoder.c: the tokens of a vocabulary, from its JSON file, encoder.json or vocab.json.
 
-#include "gpt/text/text.h"
+#include "gpt/text/encoding.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>

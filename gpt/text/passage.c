@@ -1,6 +1,6 @@
 // passage.c: a text that is always there, for looking at gradients.
 
-#include "gpt/gpt.h"
+#include "gpt/text/text.h"
 
 // Enough for rows of a few hundred bytes, and true.
 static const char passage[] =

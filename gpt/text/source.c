@@ -1,7 +1,6 @@
 // source.c: the files of a vocabulary, as text: where they are, and the letters that they write bytes in.
 
-#include "gpt/store/folder.h"
-#include "gpt/text/text.h"
+#include "gpt/text/encoding.h"
 
 #include <pwd.h>
 #include <stdlib.h>

@@ -1,168 +1,107 @@
-// text.h: inside gpt/text/: what the tokenizers are made of.
-//
-//      vocabulary.c  files  --> Tokens, Bpe      with source.c and encoder.c
-//      split.c       text   --> pieces, which merges don't cross
-//      bpe.c         piece  --> ids
-//      tokens.c      id    <--> bytes
-//      tokenizer_files.c  a tokenizer  <-->  the files of a model's folder
-//
-// and how a text that is too long for memory comes to them:
-//
-//      reader.c      file  --> parts of whole characters
-//      dataset.c     parts --> ids, kept in a file by cache.c --> rows of a batch
-//
-// The built-in text: story.c is a grammar as data, grammar.c reads it, teller.c tells stories by it, parser.c checks them.
+// text.h: text as token ids, and as batches for training.
 
 #ifndef GPTAPE_TEXT_H
 #define GPTAPE_TEXT_H
 
-#include "gpt/gpt.h"
-#include "gpt/store/hash.h"
+#include "gpt/base/base.h"
 
-// A vocabulary: bytes for each id, and the way back.
-typedef struct Tokens {
-    int n;
-    int capacity;
-    char *bytes;                                   // of all tokens, one after the other
-    size_t *start;                                 // (n + 1) where each begins, and the last one ends
-    int *slots;                                    // (n_slots) hash table: an id, or -1
-    size_t n_slots;                                // a power of two, at least twice the capacity
-} Tokens;
+// ------------------------------------------------------------------------------------------------------------
+// 1. Tokenizers
 
-void tokens_init(Tokens *tokens, int capacity, size_t bytes);          // room for that many, of that many bytes in all
-void tokens_free(Tokens *tokens);
-bool tokens_add(Tokens *tokens, const char *bytes, size_t n);          // as the next id; false if they have one already
-int tokens_find(const Tokens *tokens, const char *bytes, size_t n);    // the id, or -1
-const char *tokens_get(const Tokens *tokens, int id, size_t *n);       // the bytes
+// Text as token ids, and back:
+//
+//      gpt2     "Hello, I am" --split--> "Hello" "," " I" " am" --merge--> 15496 11 314 716
+//      bytes    "Hello"  --------------------------------------------> 72 101 108 108 111      an id is a byte
+//      chars    "Hello"  --------------------------------------------> 0 1 2 2 3              a place in the alphabet H e l o
+//
+// decode(encode(text)) = text, for any bytes at all with gpt2 and bytes, for any UTF-8 of the alphabet with chars.
+typedef enum TokenizerKind { TOKENIZER_GPT2, TOKENIZER_BYTES, TOKENIZER_CHARS, TOKENIZER_COUNT } TokenizerKind;
 
-// Byte-level byte-pair encoding: two neighbours that are a merge become one token, the merge of lowest rank first.
-typedef struct Merge {
-    int left, right;                               // two tokens; left is -1 where a slot is empty
-    int rank;                                      // its place in the file
-    int id;                                        // the token that they become
-} Merge;
+const char *tokenizer_name(TokenizerKind kind);                // "gpt2"
 
-typedef struct Bpe {
-    int byte_id[256];                              // the token of each single byte
-    int n;
-    Merge *merges;                                 // (1 << bits) hash table, at most half full
-    int bits;
-} Bpe;
+enum { GPT2_VOCABULARY = 50257, GPT2_END_OF_TEXT = 50256 };    // GPT-2's tokens, and the last of them, after which no text goes on
 
-void bpe_init(Bpe *bpe, int capacity);             // room for that many merges
-void bpe_free(Bpe *bpe);
-bool bpe_add(Bpe *bpe, int left, int right, int id);                   // with the next rank; false if there is such a merge
-const Merge *bpe_find(const Bpe *bpe, int left, int right);            // NULL if there is none
+typedef struct Tokenizer Tokenizer;
 
-// What encoding a piece works in, kept from one to the next.
-typedef struct BpeWork BpeWork;
+// The caller frees each with tokenizer_free. NULL and an error that names the file if the vocabulary in folder (vocab.bpe and
+// encoder.json, or merges.txt and vocab.json, or tokenizer.json) is not whole and sound, or if the alphabet's text is no UTF-8.
+Tokenizer *tokenizer_gpt2(const char *folder, Error *error);
+Tokenizer *tokenizer_bytes(void);
+Tokenizer *tokenizer_chars(const char *text, size_t n, Error *error);
+Tokenizer *tokenizer_chars_of(const char *path, Error *error); // the alphabet of a file of any length, or of the stories (NULL)
+void tokenizer_free(Tokenizer *tokenizer);
 
-BpeWork *bpe_work_create(void);
-void bpe_work_free(BpeWork *work);
-size_t bpe_work_steps(const BpeWork *work);        // merges looked up and heap places moved so far, for tests
+TokenizerKind tokenizer_kind(const Tokenizer *tokenizer);
+int tokenizer_vocab_size(const Tokenizer *tokenizer);          // ids are 0 ... this - 1
+uint64_t tokenizer_fingerprint(const Tokenizer *tokenizer);    // a number that only tokenizers share which make the same ids
+const char *tokenizer_token(const Tokenizer *tokenizer, int id, size_t *n);    // its n bytes, the tokenizer's; NULL if none
+int tokenizer_end_of_text(const Tokenizer *tokenizer);         // the id of GPT-2's <|endoftext|>; -1 with bytes and chars
 
-// n bytes -> ids (room for n), how many of them is returned.
-size_t bpe_encode(const Bpe *bpe, BpeWork *work, const char *piece, size_t n, int *ids);
+// n bytes of text -> ids, at most one a byte; n_ids ids -> bytes, with a '\0' behind them. The caller frees what is made. An
+// error if a character is not in the alphabet of chars, or an id not in the vocabulary.
+bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t n, int **ids, size_t *n_ids, Error *error);
+bool tokenizer_decode(const Tokenizer *tokenizer, const int *ids, size_t n_ids, char **text, size_t *n, Error *error);
 
-// A file of a vocabulary, in which each byte of a token is a letter.
-typedef struct Source {
-    char *path;
-    char *text;                                    // n bytes of UTF-8, and a '\0'
-    size_t n;
-    int byte_of[0x200];                            // of letters, by code point; -1 if it stands for none
-} Source;
+// Where GPT-2's vocabulary is looked for: given if not NULL, else $GPTAPE_DATA, else $XDG_DATA_HOME/gptape, else
+// ~/.local/share/gptape. The caller frees it.
+char *vocabulary_folder(const char *given);
+bool vocabulary_found(const char *folder);         // is any of its files there?
 
-#define TOKENIZER_JSON "tokenizer.json"
+// B rows of T bytes as ids, and for each the byte that follows as target, from places that lie evenly in a built-in text of about
+// a thousand. The vocabulary must have 256 ids. Both arrays (B, T) are the caller's.
+bool passage_batch(int B, int T, int *ids, int *targets, Error *error);
 
-bool source_read(Source *source, const char *folder, const char *name, Error *error);  // free with source_free either way
-bool source_from_text(Source *source, const char *path, const char *text, size_t n, Error *error);     // of a file; copies both
-void source_free(Source *source);
-bool source_has_version(const Source *source);     // does it begin as merges do?
-int letter_of_byte(int byte);                      // the code point that a byte is written as
+// The tokenizer of a folder whose model has vocab_size tokens, as tokenizer_load finds it (gpt/store/store.h).
+Tokenizer *tokenizer_from_folder(const char *folder, int vocab_size, Error *error);
 
-// Spells letters out as bytes, in place: there are never more. False if there are none, or one stands for no byte.
-bool source_spell(const Source *source, char *letters, size_t n, size_t *n_bytes);
+// What a tokenizer is kept in: at most TOKENIZER_FILES. What they write is the tokenizer's.
+enum { TOKENIZER_FILES = 3 };
+int tokenizer_files(const Tokenizer *tokenizer, FolderFile files[TOKENIZER_FILES]);
 
-// The tokens of a JSON file. Free them with tokens_free either way.
-bool encoder_read(const Source *source, Tokens *tokens, Error *error);
+// ------------------------------------------------------------------------------------------------------------
+// 2. Data: a text as token ids, in two splits, one to train on and one to validate on
+//
+//      text --part by part--> Tokenizer --> data.bin, memory-mapped:  | train, 90%                    | val, 10% |
+//                                                                        '- T + 1 ids -'
+//                                                                           a row: ids 0 ... T-1, targets 1 ... T
 
-// The two files of a vocabulary, taken out of tokenizer.json. Free both with source_free either way; both must be {0} before.
-bool tokenizer_json_read(const char *folder, Source *encoder, Source *merges, Error *error);
+typedef enum DatasetSplit { SPLIT_TRAIN, SPLIT_VAL, SPLIT_COUNT } DatasetSplit;
 
-// Both from the files in folder; false, and nothing to free, if anything in them is wrong.
-bool vocabulary_load(const char *folder, Tokens *tokens, Bpe *bpe, Error *error);
+const char *split_name(DatasetSplit split);        // "train", "val"
 
-// GPT-2's split of text.
-typedef struct Split Split;
-typedef void SplitPiece(const char *piece, size_t n, void *context);
+typedef struct Dataset {
+    char *name;                                    // the text's file, or "stories"
+    size_t n_tokens;
+    size_t start[SPLIT_COUNT + 1];                 // where each split begins, and the last one ends
+    uint64_t fingerprint;                          // a number that depends on every id
+    bool reused;                                   // the tokens were there already
+    Error note;                                    // one line on why those that were there were not used; "" if there is none
+    const void *ids;                               // (n_tokens) uint16_t or uint32_t, memory-mapped
+    int id_bytes;                                  // 2 or 4
+    void *map;                                     // the whole file
+    size_t map_bytes;
+} Dataset;
 
-Split *split_create(Error *error);
-void split_free(Split *split);
+// Called now and then while a text is made into tokens, with how many of its n MiB are done.
+typedef void DatasetProgress(int done, int n, void *context);
 
-// Calls on_piece with each piece of n bytes of text. If the text goes on behind them (ends is false), not with those at the end
-// that might come out otherwise with what follows; *n_split bytes were split.
-bool split_text(const Split *split, const char *text, size_t n, bool ends, SplitPiece *on_piece, void *context, size_t *n_split,
-                Error *error);
+// The UTF-8 text at path (NULL: the built-in stories) in tokens, without a byte order mark. They are kept in folder, as data.bin,
+// and taken from there when the same text is opened again with the same tokenizer; folder NULL keeps them for this time only. The
+// text may be longer than memory. The caller frees the result with dataset_free. NULL and an error if the file can't be read, is empty or not UTF-8,
+// if the tokenizer lacks one of its characters, or if the tokens can't be written.
+Dataset *dataset_open(const char *path, const Tokenizer *tokenizer, const char *folder, DatasetProgress *progress, void *context,
+                      Error *error);
+void dataset_free(Dataset *dataset);
 
-// A part of a text, of whole characters if the text is UTF-8.
-typedef struct TextPart {
-    const char *text;                              // n bytes
-    size_t n;
-    size_t offset;                                 // where it begins in the whole
-    bool ends;                                     // is it the last one?
-} TextPart;
+size_t dataset_tokens(const Dataset *dataset, DatasetSplit split);     // how many the split has
+bool dataset_check(const Dataset *dataset, int T, Error *error);       // has each split the T + 1 tokens of a row?
 
-// The ids of as much of the part as is certain, *n_encoded bytes; all of the last one. Room for n ids. The ids of all parts, each
-// beginning where the one before it was encoded up to, are the whole's.
-bool tokenizer_encode_part(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, Error *error);
+// B rows from random places of a split, each equally likely; ids and targets (B, T) are the caller's.
+void dataset_batch(const Dataset *dataset, DatasetSplit split, Random *random, int B, int T, int *ids, int *targets);
 
-// A text that is read part by part, behind its byte order mark if it has one. It must be UTF-8, and have no zero bytes.
-typedef struct Reader {
-    char *name;                                    // for messages
-    FILE *file;                                    // NULL: all of it is in the buffer
-    char *text;                                    // the part: what has not been taken yet
-    size_t n;                                      // its bytes, of whole characters
-    size_t waiting;                                // behind them, the beginning of a character: 0 to 3 bytes
-    size_t capacity;
-    size_t offset;                                 // where the part begins in the file
-    size_t size;                                   // of the text as the file system has it
-    bool ends;                                     // the part is the last one
-} Reader;
+void dataset_ids(const void *dataset, size_t first, size_t n, int *ids);       // n of its ids, from the first-th on (a TokenReader)
 
-bool reader_begin(Reader *reader, const char *path, Error *error);  // path NULL: the built-in stories
-void reader_end(Reader *reader);
-bool reader_fill(Reader *reader, Error *error); // reads on, behind what was left; into twice the room if nothing was taken
-void reader_take(Reader *reader, size_t n);     // the first n bytes of the part are done with
-bool reader_is_over(const Reader *reader);      // nothing is left
-
-// A text's tokens in a file: what they were made of, and then all ids, in 2 bytes each or 4.
-typedef struct CacheHeader {
-    char magic[16];
-    uint64_t tokenizer;                            // its fingerprint
-    uint64_t text;                                 // a number that changes with the text
-    uint64_t n_tokens;
-    uint64_t id_bytes;                             // 2 if all ids fit, else 4
-    uint64_t fingerprint;                          // of all ids
-    uint64_t check;                                // of the header itself
-} CacheHeader;
-
-CacheHeader cache_header(const Tokenizer *tokenizer, uint64_t text);   // of no tokens so far
-bool cache_begin(FILE *file);                      // leaves room for the header; each returns false if it can't be written
-bool cache_add(FILE *file, CacheHeader *header, int *ids, size_t n);   // ids are scratch afterwards
-bool cache_end(FILE *file, CacheHeader *header);
-
-// Maps a file of tokens into the data set, if it was made as wanted says and every byte of it is as it was written. False and
-// what is wrong with it if not: "is cut off".
-bool cache_map(FILE *file, const CacheHeader *wanted, int vocab_size, Dataset *dataset, Error *error);
-uint32_t cache_id(const void *ids, int id_bytes, size_t i);            // the i-th
-void cache_release(const Dataset *dataset, size_t first, size_t n);   // gives back the memory in which these ids were read
-void cache_unmap(Dataset *dataset);
-
-struct Tokenizer {
-    TokenizerKind kind;
-    Tokens tokens;
-    Split *split;                                  // gpt2
-    Bpe bpe;                                       // gpt2
-};
+// Batch number batch of n_batches that are the same every time: their rows lie evenly in the split.
+void dataset_eval_batch(const Dataset *dataset, DatasetSplit split, int batch, int n_batches, int B, int T, int *ids, int *targets);
 
 #endif

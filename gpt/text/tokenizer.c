@@ -1,6 +1,6 @@
 // tokenizer.c: the three tokenizers behind one interface. All have a table of tokens; they differ in how text is cut into them.
 
-#include "gpt/text/text.h"
+#include "gpt/text/encoding.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -35,7 +35,7 @@ Tokenizer *tokenizer_gpt2(const char *folder, Error *error)
 {
     REQUIRE(folder);
     Tokenizer *tokenizer = tokenizer_new(TOKENIZER_GPT2);
-    tokenizer->split = split_create(error);
+    tokenizer->split = pre_tokenizer_create(error);
     if (tokenizer->split == NULL || !vocabulary_load(folder, &tokenizer->tokens, &tokenizer->bpe, error)) {
         tokenizer_free(tokenizer);
         return NULL;
@@ -130,7 +130,7 @@ void tokenizer_free(Tokenizer *tokenizer)
     }
     tokens_free(&tokenizer->tokens);
     bpe_free(&tokenizer->bpe);
-    split_free(tokenizer->split);
+    pre_tokenizer_free(tokenizer->split);
     free(tokenizer);
 }
 
@@ -195,7 +195,7 @@ static void encode_piece(const char *piece, size_t n, void *context)
 static bool encode_gpt2(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, Error *error)
 {
     Encoding encoding = {.bpe = &tokenizer->bpe, .work = bpe_work_create(), .ids = ids};
-    bool done = split_text(tokenizer->split, part.text, part.n, part.ends, encode_piece, &encoding, n_encoded, error);
+    bool done = pre_tokenizer_split(tokenizer->split, part.text, part.n, part.ends, encode_piece, &encoding, n_encoded, error);
     bpe_work_free(encoding.work);
     *n_ids = encoding.n_ids;
     return done;

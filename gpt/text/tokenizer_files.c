@@ -1,7 +1,6 @@
 // tokenizer_files.c: a tokenizer to the files of a model's folder, and back.
 
-#include "gpt/store/folder.h"
-#include "gpt/text/text.h"
+#include "gpt/text/encoding.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>
@@ -181,17 +180,13 @@ static Tokenizer *load_for(const char *folder, int vocab_size, Error *error)
     return vocabulary_found(folder) ? tokenizer_gpt2(folder, error) : guess(folder, vocab_size, error);
 }
 
-Tokenizer *tokenizer_load(const char *folder, Error *error)
+Tokenizer *tokenizer_from_folder(const char *folder, int vocab_size, Error *error)
 {
     REQUIRE(folder);
-    GPTConfig config;
-    if (!gpt_load_config(folder, &config, error)) {
-        return NULL;
-    }
-    Tokenizer *tokenizer = load_for(folder, config.vocab_size, error);
-    if (tokenizer != NULL && tokenizer_vocab_size(tokenizer) > config.vocab_size) {
+    Tokenizer *tokenizer = load_for(folder, vocab_size, error);
+    if (tokenizer != NULL && tokenizer_vocab_size(tokenizer) > vocab_size) {
         error_set(error, "%s: its tokenizer has %d token%s, but config.json's vocab_size is %d", folder,
-                  tokenizer_vocab_size(tokenizer), plural(tokenizer_vocab_size(tokenizer)), config.vocab_size);
+                  tokenizer_vocab_size(tokenizer), plural(tokenizer_vocab_size(tokenizer)), vocab_size);
         tokenizer_free(tokenizer);
         tokenizer = NULL;
     }

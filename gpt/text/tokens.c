@@ -1,6 +1,6 @@
 // tokens.c: a vocabulary's bytes: of an id, and the id of bytes.
 
-#include "gpt/text/text.h"
+#include "gpt/text/encoding.h"
 
 #include <stdlib.h>
 #include <string.h>

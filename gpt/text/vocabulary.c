@@ -10,8 +10,7 @@
 // Tokens are bytes, and both files write each byte as a letter that can be seen: Ġ is a space. The files are checked against
 // each other before anything is taken from them: a vocabulary that is loaded encodes any bytes, and every merge in it counts.
 
-#include "gpt/store/folder.h"
-#include "gpt/text/text.h"
+#include "gpt/text/encoding.h"
 
 #include <stdlib.h>
 #include <string.h>

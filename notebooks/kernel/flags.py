@@ -1,6 +1,6 @@
 """What cells are compiled with, by libclang and in the engine alike."""
 
-HEADERS = ["stdbool.h", "stdint.h", "stdio.h", "stdlib.h", "string.h", "math.h", "assert.h", "time.h", "unistd.h", "gpt/gpt.h"]
+HEADERS = ["stdbool.h", "stdint.h", "stdio.h", "stdlib.h", "string.h", "math.h", "assert.h", "time.h", "unistd.h", "gpt/gptape.h"]
 INCLUDES = "".join(f"#include <{header}>\n" if "/" not in header else f'#include "{header}"\n' for header in HEADERS)
 COMPILER_FLAGS = ["-xc", "-std=gnu11", "-D_GNU_SOURCE", "-ffp-contract=off"]
 WARNINGS = ["-Wall", "-Wno-unused-function", "-Wno-unused-variable", "-Wno-unused-but-set-variable", "-Wno-missing-braces",

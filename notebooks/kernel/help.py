@@ -10,7 +10,9 @@ from pieces import CONTROL, QUALIFIERS, TAGGED, TYPE_WORDS, tokenize
 from names import as_in_cell, renamed
 from compiler import CELL_FILE, Kind
 
-HEADERS = ["tensor/tensor.h", "tensor/inspect/inspect.h", "tensor/fast/fast.h", "nn/nn.h", "gpt/gpt.h"]
+HEADERS = ["tensor/tensor.h", "tensor/inspect/inspect.h", "tensor/fast/fast.h", "nn/nn.h", "nn/gradflow/gradflow.h",
+           "gpt/base/base.h", "gpt/gpt.h", "gpt/text/text.h", "gpt/stories/stories.h", "gpt/store/store.h", "gpt/lab/lab.h",
+           "gpt/train/train.h", "gpt/plot/plot.h", "gpt/bench/bench.h"]
 KEYWORDS = sorted(CONTROL | QUALIFIERS | TAGGED | TYPE_WORDS | {"typedef", "sizeof", "static", "NULL", "true", "false"})
 MEMBER = re.compile(r"([A-Za-z_]\w*(?:\[[^\]]*\]|\([^()]*\)|->|\.|\w)*)(?:->|\.)\s*(\w*)$")
 WORD = re.compile(r"[A-Za-z_]\w*")

@@ -2,7 +2,7 @@
 
 A cell is ordinary C, except that statements may stand where a program has only declarations:
 
-    #include "gpt/gpt.h"                        DIRECTIVE
+    #include "gpt/gptape.h"                        DIRECTIVE
     typedef struct Pair { int a, b; } Pair;     TYPE
     int twice(int x) { return 2 * x; }          FUNCTION
     Tensor *x = tensor_zeros(SHAPE(2, 3));      VARIABLES

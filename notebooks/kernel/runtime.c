@@ -9,7 +9,7 @@
 
 #include "runtime.h"
 
-#include "gpt/gpt.h"
+#include "gpt/gptape.h"
 
 #include <dlfcn.h>
 #include <errno.h>

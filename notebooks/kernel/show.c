@@ -3,7 +3,7 @@
 
 #include "runtime.h"
 
-#include "gpt/gpt.h"
+#include "gpt/gptape.h"
 
 #include <math.h>
 #include <stdarg.h>

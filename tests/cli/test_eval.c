@@ -341,7 +341,7 @@ static const Wrong wrongs[] = {
      "gptape eval: --seed 1: is for an untrained model; nothing is drawn with --model, leave it out\n"},
     {"eval --model model --data missing.txt", 1, "gptape eval: missing.txt: can't be read: No such file or directory\n"},
     {"eval --model model --data short.txt", 1,
-     "gptape eval: short.txt: is too short: of 1 token nothing can be predicted, 2 are needed\n"},
+     "gptape eval: the text has 1 token (expected at least 2, to predict one)\n"},
     {"eval --model model --data empty.txt", 1,
      "gptape eval: empty.txt: is empty\n"},
     {"eval --model chars --data text.txt", 1,

@@ -1,6 +1,6 @@
 // test_generate.c: gptape generate as a user types it. Each test runs in an empty folder, where gptape is found as a command.
 
-#include "gpt/gpt.h"
+#include "gpt/gptape.h"
 #include "tests/cli/run.h"
 #include "tests/support/folder.h"
 #include "tests/support/suite.h"

@@ -1,7 +1,7 @@
 // test_printers.c: what gdb's print shows of tensors, nodes, tapes, modules and configurations: good ones, and memory that is
 // none of these. With an argument this program is not the test, but what is looked at.
 
-#include "gpt/gpt.h"
+#include "gpt/gptape.h"
 #include "tests/debugger/debugger.h"
 #include "tests/support/suite.h"
 

@@ -1,7 +1,7 @@
 // fuzz_json.c: any bytes as each of the JSON files of a model's folder: config.json, the tokenizer's, gptape's own and transformers',
 // and the index of several files of weights.
 
-#include "gpt/store/folder.h"
+#include "gpt/store/model_files.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // fuzz_safetensors.c: any bytes as model.safetensors: its header, each of its arrays, and the model that its sizes ask for.
 
-#include "gpt/store/folder.h"
+#include "gpt/store/model_files.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

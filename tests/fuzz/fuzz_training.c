@@ -2,7 +2,7 @@
 // The checksum would keep all but sound files away from what reads them, so a file that is sound but for it is saved anew with the
 // checksum that fits.
 
-#include "gpt/lab/train.h"
+#include "gpt/train/run_files.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 // seeds.c: what fuzzing starts from: sound files, of every kind that a target reads. seeds FOLDER writes a folder for each target. The
 // models that transformers saved are added by the Makefile.
 
-#include "gpt/lab/train.h"
-#include "gpt/text/text.h"
+#include "gpt/train/run_files.h"
+#include "gpt/text/encoding.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef GPTAPE_TESTS_GPT_TEST_H
 #define GPTAPE_TESTS_GPT_TEST_H
 
-#include "gpt/gpt.h"
+#include "gpt/gptape.h"
 #include "tests/nn/nn_test.h"
 
 // Small, but with more than one of everything.

@@ -1,6 +1,6 @@
 // test_cost.c: what gpt_cost counts from the sizes against what a training step really puts on its tape.
 
-#include "gpt/gpt.h"
+#include "gpt/gptape.h"
 #include "tests/support/suite.h"
 
 #include <check.h>

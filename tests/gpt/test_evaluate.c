@@ -66,7 +66,7 @@ START_TEST(a_text_is_predicted_token_by_token)
     GPT *gpt = create_gpt(small_config(), 5);
     random_ids(ids, n_ids, gpt->config.vocab_size, 3);
     Dataset *dataset = dataset_of(ids, n_ids);
-    ck_assert(gpt_evaluate(gpt, dataset, 0, (size_t)n_ids, NULL, NULL, &evaluation, &error));
+    ck_assert(gpt_evaluate(gpt, dataset_ids, dataset, 0, (size_t)n_ids, NULL, NULL, &evaluation, &error));
     ck_assert_uint_eq(evaluation.n, (size_t)n_ids - 1);
     ck_assert_uint_eq(evaluation.n_windows, (size_t)(n_ids - 1 + 7) / 8);
     double expected = loss_by_token(gpt, ids, n_ids);
@@ -86,7 +86,7 @@ START_TEST(a_part_of_a_text_is_a_text)
     GPT *gpt = create_gpt(small_config(), 5);
     random_ids(ids, 40, gpt->config.vocab_size, 3);
     Dataset *dataset = dataset_of(ids, 40);
-    ck_assert(gpt_evaluate(gpt, dataset, 13, 21, NULL, NULL, &evaluation, &error));
+    ck_assert(gpt_evaluate(gpt, dataset_ids, dataset, 13, 21, NULL, NULL, &evaluation, &error));
     double expected = loss_by_token(gpt, ids + 13, 21);
     ck_assert_double_le(fabs(evaluation.loss - expected), 1e-6 * expected);
     dataset_free(dataset);
@@ -101,8 +101,8 @@ START_TEST(one_token_is_no_text)
     Error error;
     GPT *gpt = create_gpt(small_config(), 5);
     Dataset *dataset = dataset_of((int[]){1, 2, 3}, 3);
-    ck_assert(!gpt_evaluate(gpt, dataset, 1, 1, NULL, NULL, &evaluation, &error));
-    ck_assert_str_eq(error.message, "text.txt: is too short: of 1 token nothing can be predicted, 2 are needed");
+    ck_assert(!gpt_evaluate(gpt, dataset_ids, dataset, 1, 1, NULL, NULL, &evaluation, &error));
+    ck_assert_str_eq(error.message, "the text has 1 token (expected at least 2, to predict one)");
     dataset_free(dataset);
     gpt_free(gpt);
 }

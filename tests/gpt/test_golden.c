@@ -40,7 +40,7 @@ START_TEST(deep_networks_have_pytorchs_loss_and_gradients)
     const Measurement *measurement = &experiment.measurements[0];
     ASSERT_RELATIVE(measurement->loss, golden->loss, tolerance);
     for (int layer = 0; layer < golden->n_layer; layer++) {
-        double got = measurement_figure(measurement, layer, FIGURE_WEIGHT);
+        double got = measurement_metric(measurement, layer, METRIC_WEIGHT);
         double expected = golden->grad_mean_abs[layer];
         ck_assert_msg(is_near(got, expected, tolerance * expected), "%s, layer %d: %.9g, expected %.9g", golden->id, layer, got,
                       expected);
@@ -60,7 +60,7 @@ START_TEST(dead_networks_have_gradients_of_exactly_zero)
     Experiment experiment = run_experiment(&config);
 
     for (int layer = 0; layer < golden->n_layer; layer++) {
-        Quartiles figure = experiment_figure(&experiment, golden->shortcut, 0, layer, FIGURE_WEIGHT);
+        Quartiles figure = experiment_metric(&experiment, golden->shortcut, 0, layer, METRIC_WEIGHT);
         ck_assert_double_eq(figure.median, golden->grad_mean_abs[layer]);
         ck_assert_int_eq(figure.zeros, golden->grad_mean_abs[layer] == 0);
     }

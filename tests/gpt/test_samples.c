@@ -246,16 +246,16 @@ START_TEST(as_many_are_made_at_once_as_there_is_reason_for)
     GenerateConfig config = drawn_config();
     GPTConfig small = small_config();
     GPTConfig large = gpt_preset_find("gpt2-124m")->config;
-    ck_assert_int_eq(gpt_generate_together(&small, &config, 1, 3), 1);
-    ck_assert_int_eq(gpt_generate_together(&small, &config, 20, 3), 20);
-    ck_assert_int_eq(gpt_generate_together(&small, &config, 1000, 3), 32);
+    ck_assert_int_eq(gpt_generate_batch_size(&small, &config, 1, 3), 1);
+    ck_assert_int_eq(gpt_generate_batch_size(&small, &config, 20, 3), 20);
+    ck_assert_int_eq(gpt_generate_batch_size(&small, &config, 1000, 3), 32);
     config.n_new = 1000;                           // a sample's cache takes 74 MB, and so 13 of them, and a block's more, 1 GiB
-    int together = gpt_generate_together(&large, &config, 1000, 3);
+    int together = gpt_generate_batch_size(&large, &config, 1000, 3);
     ck_assert_int_eq(together, 13);
     ck_assert_double_le(gpt_generate_bytes(&large, &config, together, 3), 1024.0 * 1048576);
     ck_assert_double_gt(gpt_generate_bytes(&large, &config, together + 1, 3), 1024.0 * 1048576);
     config.n_new = 2000;                           // beyond the context each is computed anew
-    ck_assert_int_eq(gpt_generate_together(&large, &config, 1000, 3), 1);
+    ck_assert_int_eq(gpt_generate_batch_size(&large, &config, 1000, 3), 1);
 }
 END_TEST
 

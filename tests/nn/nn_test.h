@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nn/nn.h"
+#include "nn/gradflow/gradflow.h"
 
 // ------------------------------------------------------------------------------------------------------------
 // A tape of its own for each test; a test whose tape had been left in use would not free it, and the sanitizer says so.

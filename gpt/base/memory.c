@@ -1,0 +1,110 @@
+// memory.c: how much memory this process may use, and sizes as text.
+
+#include "gpt/base/base.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// MemAvailable of /proc/meminfo in bytes; -1 if this system does not tell.
+static double system_available(void)
+{
+    FILE *file = fopen("/proc/meminfo", "r");
+    char line[256];
+    double bytes = -1.0;
+
+    if (file == NULL) {
+        return -1.0;
+    }
+    while (fgets(line, sizeof line, file) != NULL) {
+        unsigned long long kib;
+        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1) {
+            bytes = 1024.0 * (double)kib;
+        }
+    }
+    fclose(file);
+    return bytes;
+}
+
+// What one control group's memory.max allows; -1 if it has none ("max", or no such file).
+static double group_limit(const char *group)
+{
+    char path[1024];
+    unsigned long long bytes;
+    bool limited;
+    FILE *file;
+
+    snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", group);
+    file = fopen(path, "r");
+    if (file == NULL) {
+        return -1.0;
+    }
+    limited = fscanf(file, "%llu", &bytes) == 1;
+    fclose(file);
+    return limited ? (double)bytes : -1.0;
+}
+
+static double lower_limit(double a, double b)
+{
+    if (a < 0.0) {
+        return b;
+    }
+    return b >= 0.0 && b < a ? b : a;
+}
+
+// The lowest memory.max of this process's control group (version 2) and of those that it is in; -1 if none.
+static double groups_limit(void)
+{
+    FILE *file = fopen("/proc/self/cgroup", "r");
+    char line[768];
+    double limit = -1.0;
+
+    if (file == NULL) {
+        return -1.0;
+    }
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, "0::/", 4) != 0) {       // 0 is version 2: "0::/user.slice/session"
+            continue;
+        }
+        char *group = line + 3;
+        group[strcspn(group, "\n")] = '\0';
+        for (char *slash = strrchr(group, '/'); slash != NULL; slash = strrchr(group, '/')) {
+            limit = lower_limit(limit, group_limit(group));
+            *slash = '\0';                         // on to the group around it
+        }
+        limit = lower_limit(limit, group_limit(""));
+    }
+    fclose(file);
+    return limit;
+}
+
+const char *plural(double count)
+{
+    return count == 1 ? "" : "s";
+}
+
+const char *bytes_text(double bytes, char text[BYTES_TEXT])
+{
+    REQUIRE(text);
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    size_t unit = 0;
+
+    while (bytes >= 1024.0 && unit + 1 < sizeof units / sizeof units[0]) {
+        bytes /= 1024.0;
+        unit++;
+    }
+    snprintf(text, BYTES_TEXT, unit == 0 ? "%.0f %s" : "%.2f %s", bytes, units[unit]);
+    return text;
+}
+
+bool memory_check(double bytes, const char *what, Error *error)
+{
+    double available = lower_limit(system_available(), groups_limit());
+    char needed_text[BYTES_TEXT];
+    char available_text[BYTES_TEXT];
+
+    if (available < 0.0 || bytes <= available) {
+        return true;
+    }
+    return error_set(error, "%s: needs %s of memory, and this machine has %s available; take a smaller configuration", what,
+                     bytes_text(bytes, needed_text), bytes_text(available, available_text));
+}

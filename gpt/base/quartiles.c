@@ -1,0 +1,46 @@
+// quartiles.c: the spread of a set of numbers.
+
+#include "gpt/base/base.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// The value below which a part p of the sorted values lies, between the two nearest (NumPy's default).
+static double quantile(const double *sorted, int n, double p)
+{
+    double at = p * (n - 1);
+    int below = (int)at;
+    double part = at - below;
+    if (part == 0) {
+        return sorted[below];                      // also where the next is infinite, or there is none
+    }
+    return sorted[below] + part * (sorted[below + 1] - sorted[below]);
+}
+
+Quartiles quartiles(double *values, int n)
+{
+    REQUIRE(values);
+    Quartiles result = {.low = NAN, .median = NAN, .high = NAN};
+    for (int i = 0; i < n; i++) {
+        if (!isnan(values[i])) {
+            values[result.n] = values[i];
+            result.zeros += values[i] == 0;
+            result.n++;
+        }
+    }
+    if (result.n == 0) {
+        return result;
+    }
+    qsort(values, (size_t)result.n, sizeof *values, compare);
+    result.low = quantile(values, result.n, 0.25);
+    result.median = quantile(values, result.n, 0.5);
+    result.high = quantile(values, result.n, 0.75);
+    return result;
+}

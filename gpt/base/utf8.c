@@ -1,0 +1,73 @@
+// utf8.c: characters in bytes.
+
+#include "gpt/base/base.h"
+
+// How many bytes the character has that begins with this one; 0 if none does. 0xc0, 0xc1 would be a longer form of one byte,
+// 0xf5 and above lie beyond the last code point.
+static int length_from_first(unsigned char first)
+{
+    if (first < 0x80) {
+        return 1;
+    }
+    if (first >= 0xc2 && first <= 0xdf) {
+        return 2;
+    }
+    if (first >= 0xe0 && first <= 0xef) {
+        return 3;
+    }
+    return first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+}
+
+// Can this be the second byte? Longer forms than needed, the halves of UTF-16 pairs, and what is above 0x10ffff are no UTF-8.
+static bool second_fits(unsigned char first, unsigned char second)
+{
+    unsigned char low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    unsigned char high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    return second >= low && second <= high;
+}
+
+int utf8_read(const char *text, size_t n, int *code)
+{
+    if (n == 0) {
+        return UTF8_CUT;
+    }
+    unsigned char first = (unsigned char)text[0];
+    int length = length_from_first(first);
+    int value = length == 1 ? first : first & (0x7f >> length);        // 110xxxxx, 1110xxxx, 11110xxx
+
+    for (int i = 1; i < length; i++) {
+        if ((size_t)i == n) {
+            return UTF8_CUT;
+        }
+        unsigned char byte = (unsigned char)text[i];
+        bool fits = i == 1 ? second_fits(first, byte) : byte >= 0x80 && byte <= 0xbf;
+        if (!fits) {
+            return UTF8_BAD;
+        }
+        value = value << 6 | (byte & 0x3f);                            // 10xxxxxx
+    }
+    *code = value;
+    return length;
+}
+
+size_t utf8_mark(const char *text, size_t n)
+{
+    int code;
+    int length = utf8_read(text, n, &code);
+    return length > 0 && code == 0xfeff ? (size_t)length : 0;
+}
+
+int utf8_write(int code, char bytes[4])
+{
+    int length = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    if (length == 1) {
+        bytes[0] = (char)code;
+        return 1;
+    }
+    for (int i = length - 1; i > 0; i--) {
+        bytes[i] = (char)(0x80 | (code & 0x3f));                       // 10xxxxxx
+        code >>= 6;
+    }
+    bytes[0] = (char)((0xf00 >> length & 0xff) | code);                // 110xxxxx, 1110xxxx, 11110xxx
+    return length;
+}

@@ -1,0 +1,320 @@
+// bench.c: what is timed, how it is timed, and this machine's limits.
+
+#include "gpt/bench/measure.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+const BenchCase bench_cases[] = {
+    {"product-64x64x64", "a matrix product, M x N x K", BENCH_ARITHMETIC, bench_product, {64, 64, 64}, NULL},
+    {"product-256x768x768", "GPT-2's attn.c_proj on 256 tokens", BENCH_ARITHMETIC, bench_product, {256, 768, 768}, NULL},
+    {"product-256x3072x768", "its mlp.c_fc", BENCH_ARITHMETIC, bench_product, {256, 3072, 768}, NULL},
+    {"product-256x768x3072", "its mlp.c_proj", BENCH_ARITHMETIC, bench_product, {256, 768, 3072}, NULL},
+    {"product-256x50257x768", "its output head", BENCH_ARITHMETIC, bench_product, {256, 50257, 768}, NULL},
+    {"product-1024x1024x1024", "", BENCH_ARITHMETIC, bench_product, {1024, 1024, 1024}, NULL},
+    {"product-1x768x768", "attn.c_proj on one token, weights not in cache", BENCH_MEMORY, bench_product, {1, 768, 768}, NULL},
+    {"product-1x50257x768", "the output head on one token", BENCH_MEMORY, bench_product, {1, 50257, 768}, NULL},
+    {"step-char", "a training step, 12 x 64 tokens of 65 symbols", BENCH_ARITHMETIC, bench_step, {12, 64}, "char"},
+    {"step-gpt2-124m-4x64", "a training step, 4 x 64 tokens", BENCH_ARITHMETIC, bench_step, {4, 64}, "gpt2-124m"},
+    {"step-gpt2-124m-1x1024", "a training step, 1 x 1024 tokens", BENCH_ARITHMETIC, bench_step, {1, 1024}, "gpt2-124m"},
+    {"generate-gpt2-124m", "a token, batch 1, after the prompt", BENCH_MEMORY, bench_generate, {16, 64}, "gpt2-124m"},
+    {"tokenizer-encode", "text to ids", BENCH_NONE, bench_encode, {0}, NULL},
+    {"tokenizer-decode", "ids to text", BENCH_NONE, bench_decode, {0}, NULL},
+    {"tape-1000", "1,000 additions of 64 numbers on a tape, and back", BENCH_KERNEL, bench_tape, {1000, 64}, NULL},
+    {"mlp-1000x64", "1,000 layers, width 64, batch 1, forward and back", BENCH_MEMORY_ONE, bench_mlp, {1000, 64}, NULL},
+};
+
+const int bench_case_count = sizeof bench_cases / sizeof bench_cases[0];
+
+const char *bench_limit_name(BenchLimit limit)
+{
+    static const char *const names[] = {"FMA peak", "bandwidth", "bandwidth, 1 thread", "the loops alone", ""};
+    return names[limit];
+}
+
+double bench_fraction(const BenchCase *which, const BenchFigures *figures, const BenchPeaks *peaks)
+{
+    REQUIRE(which);
+    REQUIRE(figures);
+    REQUIRE(peaks);
+    double seconds = 1e-3 * figures->ms.median;
+    switch (which->limit) {
+    case BENCH_ARITHMETIC:
+        return figures->flops / seconds / peaks->flops.median;
+    case BENCH_MEMORY:
+        return figures->bytes / seconds / peaks->bandwidth.median;
+    case BENCH_MEMORY_ONE:
+        return figures->bytes / seconds / peaks->bandwidth_one.median;
+    case BENCH_KERNEL:
+        return figures->kernel_ms / figures->ms.median;
+    case BENCH_NONE:
+        return NAN;
+    }
+    fail_mistake(HERE, "bench_fraction: %d is no limit", (int)which->limit);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Timing
+
+enum { FEWEST = 3, MOST = 1000 };                  // repetitions
+
+static const double SHORTEST = 1e-3;               // seconds that one reading of the clock should cover
+
+static double time_many(int many, void (*once)(void *context), void *context)
+{
+    double start = clock_seconds();
+    for (int i = 0; i < many; i++) {
+        once(context);
+    }
+    return (clock_seconds() - start) / many;
+}
+
+Quartiles bench_time(double seconds, void (*once)(void *context), void *context)
+{
+    double times[MOST];
+    int n = 0;
+    once(context);
+    double second = time_many(1, once, context);
+    int many = second < SHORTEST ? (int)ceil(SHORTEST / second) : 1;
+    double end = clock_seconds() + seconds;
+    while (n < FEWEST || (n < MOST && clock_seconds() < end)) {
+        times[n] = 1e3 * time_many(many, once, context);
+        n++;
+    }
+    return quartiles(times, n);
+}
+
+void bench_time_case(Bench *bench, void (*once)(void *context), void *context)
+{
+    bench->figures.ms = bench_time(bench->config->seconds, once, context);
+    if (kernels_precision() == PRECISION_BF16) {
+        kernels_set_precision(PRECISION_F32);
+        bench->figures.f32_ms = bench_time(bench->config->seconds, once, context);
+        kernels_set_precision(PRECISION_BF16);
+    }
+}
+
+double bench_cold_bytes(void)
+{
+    const double least = 256 << 20;
+    double largest_cache = (double)sysconf(_SC_LEVEL3_CACHE_SIZE);     // 0 or -1 where the system does not tell
+    return 4 * largest_cache > least ? 4 * largest_cache : least;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// A process of its own. What it found, or why it could not, comes back through a pipe.
+
+typedef struct Reply {
+    bool done;
+    Error error;
+    BenchPeaks peaks;
+    BenchFigures figures;
+} Reply;
+
+static int reply_pipe = -1;                        // in the child: where its reply goes
+
+_Noreturn static void send_reply(const Reply *reply)
+{
+    const char *bytes = (const char *)reply;
+    size_t sent = 0;
+    while (sent < sizeof *reply) {
+        ssize_t n = write(reply_pipe, bytes + sent, sizeof *reply - sent);
+        if (n < 0 && errno != EINTR) {
+            _exit(1);                              // nobody listens any more
+        }
+        sent += n > 0 ? (size_t)n : 0;
+    }
+    _exit(0);                                      // not exit: what the parent has not yet printed is the parent's to print
+}
+
+void bench_fail(const Error *error)
+{
+    send_reply(&(Reply){.done = false, .error = *error});
+}
+
+static void child_failed(FailKind kind, const char *message)
+{
+    if (kind == FAIL_MISTAKE) {
+        fprintf(stderr, "%s\n", message);
+        abort();                                   // a debugger stops here
+    }
+    Error error;
+    error_set(&error, "%s", message);
+    bench_fail(&error);
+}
+
+static bool read_reply(int from, Reply *reply)
+{
+    char *bytes = (char *)reply;
+    size_t got = 0;
+    while (got < sizeof *reply) {
+        ssize_t n = read(from, bytes + got, sizeof *reply - got);
+        if (n == 0 || (n < 0 && errno != EINTR)) {
+            return false;
+        }
+        got += n > 0 ? (size_t)n : 0;
+    }
+    return true;
+}
+
+// Waits for the child. Its reply counts only if it is whole.
+static bool await(pid_t child, int from, const char *name, Reply *reply, Error *error)
+{
+    int status = 0;
+    bool whole = read_reply(from, reply);
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (!whole && WIFSIGNALED(status)) {
+        return error_set(error, "%s: its process was ended by signal %d (%s)", name, WTERMSIG(status), strsignal(WTERMSIG(status)));
+    }
+    if (!whole) {
+        return error_set(error, "%s: its process ended early, with status %d", name, WEXITSTATUS(status));
+    }
+    if (!reply->done) {
+        return error_set(error, "%s: %s", name, reply->error.message);
+    }
+    return true;
+}
+
+static bool in_own_process(const char *name, void (*measure)(const BenchConfig *config, const BenchCase *which, Reply *reply),
+                           const BenchConfig *config, const BenchCase *which, Reply *reply, Error *error)
+{
+    int ends[2];
+    fflush(NULL);
+    if (pipe(ends) != 0) {
+        return error_set(error, "%s: no pipe: %s", name, strerror(errno));
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        close(ends[0]);
+        reply_pipe = ends[1];
+        fail_set_handler(child_failed);
+        *reply = (Reply){.done = true};
+        measure(config, which, reply);
+        send_reply(reply);
+    }
+    int code = errno;
+    close(ends[1]);
+    bool done = child > 0 ? await(child, ends[0], name, reply, error)
+                          : error_set(error, "%s: no process: %s", name, strerror(code));
+    close(ends[0]);
+    return done;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The limits
+
+// The rates that one(context) returns, for so many seconds; the first, which wakes the processor up, is not among them.
+static Quartiles rates_of(double seconds, double (*one)(const void *context), const void *context)
+{
+    double rates[MOST];
+    int n = 0;
+    one(context);
+    double end = clock_seconds() + seconds;
+    while (n < FEWEST || (n < MOST && clock_seconds() < end)) {
+        rates[n] = one(context);
+        n++;
+    }
+    return quartiles(rates, n);
+}
+
+typedef struct Peak {
+    int threads;
+    size_t rounds;                                 // of multiply-adds
+    const float *values;                           // n numbers to read
+    size_t n;
+} Peak;
+
+static double one_flops(const void *context)
+{
+    const Peak *peak = context;
+    return machine_flops(peak->threads, peak->rounds);
+}
+
+static double one_bandwidth(const void *context)
+{
+    const Peak *peak = context;
+    return machine_bandwidth(peak->threads, peak->values, peak->n);
+}
+
+static float *numbers_to_read(double bytes)
+{
+    Error error;
+    if (!memory_check(bytes, "numbers to read", &error)) {
+        bench_fail(&error);
+    }
+    size_t n = (size_t)bytes / sizeof(float);
+    float *values = memory_allocate(n * sizeof(float), "numbers to read");
+    for (size_t i = 0; i < n; i++) {
+        values[i] = 1;                             // what was never written takes no memory yet
+    }
+    return values;
+}
+
+static void measure_peaks(const BenchConfig *config, const BenchCase *which, Reply *reply)
+{
+    (void)which;
+    enum { ROUNDS = 200000 };                      // some milliseconds
+    double each = 0.25 * config->seconds;
+    double bytes = bench_cold_bytes();
+    float *values = numbers_to_read(bytes);
+    Peak one = {.threads = 1, .rounds = ROUNDS, .values = values, .n = (size_t)bytes / sizeof(float)};
+    Peak all = one;
+    all.threads = kernels_threads();
+    reply->peaks = (BenchPeaks){
+        .threads = all.threads,
+        .flops_one = rates_of(each, one_flops, &one),
+        .flops = rates_of(each, one_flops, &all),
+        .bandwidth_one = rates_of(each, one_bandwidth, &one),
+        .bandwidth = rates_of(each, one_bandwidth, &all),
+    };
+    free(values);
+}
+
+bool bench_peaks(const BenchConfig *config, BenchPeaks *peaks, Error *error)
+{
+    REQUIRE(peaks);
+    Reply reply;
+    bool done = in_own_process("this machine's limits", measure_peaks, config, NULL, &reply, error);
+    *peaks = reply.peaks;
+    return done;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+
+static void measure_case(const BenchConfig *config, const BenchCase *which, Reply *reply)
+{
+    struct rusage usage;
+    Bench bench = {.which = which, .config = config};
+    which->run(&bench);
+    getrusage(RUSAGE_SELF, &usage);
+    bench.figures.peak_bytes = 1024.0 * (double)usage.ru_maxrss;
+    reply->figures = bench.figures;
+}
+
+bool bench_case(const BenchCase *which, const BenchConfig *config, BenchFigures *figures, Error *error)
+{
+    REQUIRE(which);
+    REQUIRE(figures);
+    Reply reply;
+    bool done = in_own_process(which->name, measure_case, config, which, &reply, error);
+    *figures = reply.figures;
+    return done;
+}
+
+bool bench_precision(double *times, Error *error)
+{
+    REQUIRE(times);
+    const BenchCase product = {.name = "a matrix product", .limit = BENCH_ARITHMETIC, .run = bench_product, .sizes = {256, 768, 768}};
+    BenchFigures figures;
+    if (!bench_case(&product, &(BenchConfig){.seconds = 0.1}, &figures, error)) {
+        return false;
+    }
+    *times = figures.f32_ms.n > 0 ? figures.ms.median / figures.f32_ms.median : 1;
+    return true;
+}

@@ -1,0 +1,73 @@
+// bench.h: how close the speed comes to what this machine can reach.
+
+#ifndef GPTAPE_BENCH_H
+#define GPTAPE_BENCH_H
+
+#include "gpt/base/base.h"
+#include "gpt/text/text.h"
+
+// What a case is held against.
+typedef enum BenchLimit {
+    BENCH_ARITHMETIC,                              // multiply-adds on all threads
+    BENCH_MEMORY,                                  // reading from memory on all threads
+    BENCH_MEMORY_ONE,                              // the same on one thread: such a case is run on one, too
+    BENCH_KERNEL,                                  // the same loops without a tape
+    BENCH_NONE
+} BenchLimit;
+
+const char *bench_limit_name(BenchLimit limit);    // "FMA peak"
+
+typedef struct Bench Bench;                        // one measurement under way (gpt/lab/bench.h)
+
+// A thing to be timed. Names begin with its kind: product-, step-, generate-, tokenizer-, tape-, mlp-.
+typedef struct BenchCase {
+    const char *name;                              // "step-gpt2-124m-4x64"
+    const char *about;                             // one line
+    BenchLimit limit;
+    void (*run)(Bench *bench);
+    int sizes[3];                                  // of a product: M, N, K; of a model: B, T
+    const char *preset;                            // the model
+} BenchCase;
+
+extern const BenchCase bench_cases[];
+extern const int bench_case_count;
+
+typedef struct BenchConfig {
+    double seconds;                                // to spend on each case; it is repeated a few times even if that takes longer
+    bool recompute;                                // in training steps: GPT's recompute
+    const Tokenizer *tokenizer;                    // for the tokenizer's cases
+    const char *text;                              // n_text bytes
+    size_t n_text;
+} BenchConfig;
+
+// The limits, over some repetitions. In FLOP and bytes per second, on one thread and on all.
+typedef struct BenchPeaks {
+    int threads;                                   // all: kernels_threads()
+    Quartiles flops_one, flops;
+    Quartiles bandwidth_one, bandwidth;
+} BenchPeaks;
+
+typedef struct BenchFigures {
+    Quartiles ms;                                  // of one repetition; its n counts them
+    Quartiles f32_ms;                              // where that was with products in bf16: with float32; else n is 0
+    double flops;                                  // of one repetition; 0 where they aren't counted
+    double bytes;                                  // that one repetition must read from memory at least; 0 where they aren't counted
+    double tokens;                                 // of one repetition; 0 where there are none
+    double kernel_ms;                              // BENCH_KERNEL: median without a tape
+    double peak_bytes;                             // the most memory that was resident
+    double predicted_bytes;                        // of a training step: what gpt_cost says of it; else 0
+} BenchFigures;
+
+// Each measures in a process of its own (fork), so that its peak of memory is its own and nothing is left over for the next. The
+// calling process must not have computed on several threads before: oneDNN's threads don't survive a fork. An error if memory
+// is refused or the process ends early.
+bool bench_peaks(const BenchConfig *config, BenchPeaks *peaks, Error *error);
+bool bench_case(const BenchCase *which, const BenchConfig *config, BenchFigures *figures, Error *error);
+
+// How many times as long as in float32 a matrix product takes with the precision that is set; measured in the same way.
+bool bench_precision(double *times, Error *error);
+
+// The fraction of its limit that a case reached; NaN if it has none.
+double bench_fraction(const BenchCase *which, const BenchFigures *figures, const BenchPeaks *peaks);
+
+#endif

@@ -1,0 +1,39 @@
+// measure.h: one measurement under way, in its own process. Shared by the bench files of this folder.
+
+#ifndef GPTAPE_BENCH_MEASURE_H
+#define GPTAPE_BENCH_MEASURE_H
+
+#include "gpt/bench/bench.h"
+#include "tensor/fast/fast.h"
+
+struct Bench {
+    const BenchCase *which;
+    const BenchConfig *config;
+    BenchFigures figures;                          // what a case's run fills in
+};
+
+// Times once(context): after two rounds that don't count (the first asks the system for memory, the second finds the caches as
+// all later ones do), as often as there are seconds for. What takes less than a millisecond is timed many at a time.
+Quartiles bench_time(double seconds, void (*once)(void *context), void *context);
+
+// The case's time; where products take in bf16, also with float32.
+void bench_time_case(Bench *bench, void (*once)(void *context), void *context);
+
+// Ends the measurement with an error: the process exits, and the one that waits for it has the message.
+_Noreturn void bench_fail(const Error *error);
+
+// Numbers in bytes many times what the largest cache holds: after as many others have been read, it holds none of those.
+double bench_cold_bytes(void);
+
+// bench_parts.c
+void bench_product(Bench *bench);                  // x (M, K) W (N, K)^T
+void bench_tape(Bench *bench);                     // many small operations, forward and backward
+void bench_mlp(Bench *bench);                      // the deep network, forward and backward
+void bench_encode(Bench *bench);
+void bench_decode(Bench *bench);
+
+// bench_model.c
+void bench_step(Bench *bench);                     // a training step, AdamW included
+void bench_generate(Bench *bench);                 // a token
+
+#endif

@@ -1,0 +1,80 @@
+// json.c: figures as JSON. Numbers are written as text, since cJSON's own would print some with 17 digits.
+
+#include "gpt/cli/kit/kit.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static void *json_allocate(size_t bytes)
+{
+    return memory_allocate(bytes, "JSON");
+}
+
+void json_begin(void)
+{
+    cJSON_Hooks hooks = {.malloc_fn = json_allocate, .free_fn = free};
+    cJSON_InitHooks(&hooks);                       // from here on no cJSON call returns NULL for want of memory
+}
+
+static cJSON *number_json(double value)
+{
+    char text[NUMBER_TEXT];
+
+    if (!isfinite(value)) {
+        return cJSON_CreateNull();
+    }
+    snprintf(text, sizeof text, "%.9g", value);
+    return cJSON_CreateRaw(text);
+}
+
+void json_add_number(cJSON *object, const char *name, double value)
+{
+    cJSON_AddItemToObject(object, name, number_json(value));
+}
+
+cJSON *json_numbers(const Real *values, int n)
+{
+    cJSON *array = cJSON_CreateArray();
+
+    for (int i = 0; i < n; i++) {
+        cJSON_AddItemToArray(array, number_json((double)values[i]));
+    }
+    return array;
+}
+
+void json_add_count(cJSON *object, const char *name, double count)
+{
+    char text[NUMBER_TEXT];
+
+    snprintf(text, sizeof text, "%.0f", count);
+    cJSON_AddRawToObject(object, name, text);
+}
+
+void json_add_config(cJSON *object, const char *name, const GPTConfig *config)
+{
+    cJSON *json = cJSON_AddObjectToObject(object, name);
+
+    json_add_count(json, "vocab_size", config->vocab_size);
+    json_add_count(json, "context_length", config->context_length);
+    json_add_count(json, "n_layer", config->n_layer);
+    json_add_count(json, "n_head", config->n_head);
+    json_add_count(json, "n_embd", config->n_embd);
+    json_add_count(json, "ff_mult", config->ff_mult);
+    json_add_number(json, "dropout", config->dropout);
+    cJSON_AddBoolToObject(json, "qkv_bias", config->qkv_bias);
+    cJSON_AddBoolToObject(json, "tied", config->tied);
+    cJSON_AddBoolToObject(json, "shortcut", config->shortcut);
+    cJSON_AddStringToObject(json, "norm", norm_name(config->norm));
+    cJSON_AddBoolToObject(json, "causal", config->causal);
+    cJSON_AddStringToObject(json, "activation", activation_name(config->activation));
+    cJSON_AddStringToObject(json, "init", init_name(config->init));
+}
+
+void json_print(cJSON *json)
+{
+    char *text = cJSON_Print(json);
+
+    puts(text);
+    free(text);
+    cJSON_Delete(json);
+}

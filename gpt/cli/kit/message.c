@@ -1,0 +1,79 @@
+// message.c: what the program says on stderr, always in one line, and whether what it said on stdout arrived.
+
+#include "gpt/cli/kit/kit.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+// "gptape info: text". Text from the command line may hold anything: control characters, and bytes that are no UTF-8, are shown, not
+// sent to the terminal.
+static void print_line(const char *command, const char *text)
+{
+    fprintf(stderr, "gptape%s%s: ", command == NULL ? "" : " ", command == NULL ? "" : command);
+    for (size_t n = strlen(text); n > 0; ) {
+        int code = 0;
+        int length = utf8_read(text, n, &code);
+        bool shown = length > 0 && code >= 0x20 && !(code >= 0x7f && code < 0xa0);
+        size_t taken = length > 0 ? (size_t)length : 1;
+        for (size_t i = 0; i < taken; i++) {
+            fprintf(stderr, shown ? "%c" : "\\x%02x", (unsigned char)text[i]);
+        }
+        text += taken;
+        n -= taken;
+    }
+    fputc('\n', stderr);
+}
+
+void command_error(const char *command, const char *format, ...)
+{
+    char text[1200];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    print_line(command, text);
+}
+
+void command_note(const Options *options, const char *format, ...)
+{
+    char text[1200];
+    va_list arguments;
+
+    if (options_given(options, OPTION_QUIET)) {
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    print_line(options->help->name, text);
+}
+
+// Why something written to stdout got lost, which only the write that fails can say: errno, or 0.
+static int lost_because;
+
+void note_stdout_lost(void)
+{
+    lost_because = lost_because == 0 ? errno : lost_because;
+}
+
+void flush_stdout(void)
+{
+    errno = 0;
+    if (fflush(stdout) != 0) {
+        note_stdout_lost();
+    }
+}
+
+bool close_stdout(const char *command)
+{
+    flush_stdout();
+    bool lost = ferror(stdout) != 0;
+    if (fclose(stdout) != 0 || lost) {
+        command_error(command, "stdout: not everything could be written: %s",
+                      lost_because != 0 ? strerror(lost_because) : "is the disk full?");
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,60 @@
+// progress.c: how far long work is, on stderr.
+
+#include "gpt/cli/kit/kit.h"
+
+#include <stdarg.h>
+#include <unistd.h>
+
+static const double QUIET_START = 1.0;             // seconds: shorter work needs no line
+static const double TERMINAL_INTERVAL = 0.1;
+static const double FILE_INTERVAL = 10.0;
+
+Progress progress_begin(const Options *options, const char *unit)
+{
+    double started = clock_seconds();
+    return (Progress){
+        .command = options->help->name,
+        .unit = unit,
+        .quiet = options_given(options, OPTION_QUIET),
+        .terminal = isatty(STDERR_FILENO),
+        .started = started,
+        .last = started,
+    };
+}
+
+void progress_update(int done, int n, void *context)
+{
+    Progress *progress = context;
+    double time = clock_seconds();
+    double elapsed = time - progress->started;
+    double interval = progress->terminal ? TERMINAL_INTERVAL : FILE_INTERVAL;
+    if (progress->quiet || elapsed < QUIET_START || time - progress->last < interval) {
+        return;
+    }
+    double rate = (done - progress->done_before) / elapsed;
+    double left = (n - done) / rate;
+    char detail[sizeof progress->detail];
+    snprintf(detail, sizeof detail, "%.3g a second", rate);
+    progress->last = time;
+    progress->shown = true;
+    fprintf(stderr, "%sgptape %s: %d of %d %s, %s, %.0f s left%s", progress->terminal ? "\r" : "", progress->command, done, n,
+            progress->unit, progress->detail[0] != '\0' ? progress->detail : detail, left, progress->terminal ? "\033[K" : "\n");
+    fflush(stderr);
+}
+
+void progress_detail(Progress *progress, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(progress->detail, sizeof progress->detail, format, arguments);
+    va_end(arguments);
+}
+
+void progress_end(Progress *progress)
+{
+    if (progress->shown && progress->terminal) {
+        fprintf(stderr, "\r\033[K");
+        fflush(stderr);
+    }
+    progress->shown = false;
+}

@@ -1,0 +1,71 @@
+// terminal.c: how wide the terminal is, and prose that fits it. Where stdout is a file or a pipe, everything stays as it was written.
+
+#include "gpt/cli/kit/kit.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum { NARROWEST = 20 };
+
+int terminal_columns(int widest)
+{
+    struct winsize size = {0};
+    if (!isatty(STDOUT_FILENO)) {
+        return widest;
+    }
+    const char *wish = getenv("COLUMNS");
+    int columns = wish == NULL ? 0 : atoi(wish);
+    if (columns <= 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) {
+        columns = size.ws_col;
+    }
+    if (columns <= 0 || columns > widest) {
+        return widest;
+    }
+    return columns < NARROWEST ? NARROWEST : columns;
+}
+
+static bool fits(const char *text, size_t columns)
+{
+    while (*text != '\0') {
+        size_t length = strcspn(text, "\n");
+        if (length > columns) {
+            return false;
+        }
+        text += text[length] == '\n' ? length + 1 : length;
+    }
+    return true;
+}
+
+// Prints a word, blanks before it, where the line has room for it, else on the next; returns how much of the line is used then.
+static size_t put_word(const char *word, size_t length, size_t used, size_t columns)
+{
+    bool room = used + 1 + length <= columns;
+    if (used > 0) {
+        putchar(room ? ' ' : '\n');
+    }
+    printf("%.*s", (int)length, word);
+    return (used > 0 && room ? used + 1 : 0) + length;
+}
+
+void terminal_prose(const char *text)
+{
+    enum { WIDEST = 1000 };
+    size_t columns = (size_t)terminal_columns(WIDEST);
+    size_t used = 0;
+    if (fits(text, columns)) {
+        fputs(text, stdout);
+        return;
+    }
+    while (*text != '\0') {
+        size_t length = strcspn(text, " \n");
+        used = put_word(text, length, used, columns);
+        text += length;
+        if (strncmp(text, "\n\n", 2) == 0) {
+            printf("\n\n");
+            used = 0;
+        }
+        text += strspn(text, " \n");
+    }
+}

@@ -1,0 +1,155 @@
+// lab.h: the deep network, the experiment that compares gradients with and without shortcuts, and what is read off it.
+
+#ifndef GPTAPE_LAB_H
+#define GPTAPE_LAB_H
+
+#include "gpt/base/base.h"
+#include "gpt/gpt.h"
+#include "nn/gradflow/gradflow.h"
+
+// ------------------------------------------------------------------------------------------------------------
+// 1. The deep network: the book's example of vanishing gradients
+
+// Layers of Linear and activation, the last included; where a layer's input and output have one size, and shortcut is on,
+// x = x + layer(x). Modules are called layers.0, layers.1, ...
+typedef struct DeepConfig {
+    int *sizes;                                    // of input, between, output: n_layer + 1 of them
+    int n_layer;
+    Activation activation;
+    InitScheme init;
+    bool shortcut;
+} DeepConfig;
+
+enum { DEEP_DEPTH_MAX = 100000, DEEP_WIDTH_MAX = 65536 };      // beyond, a typing error is likelier than a wish
+
+typedef struct DeepNet {
+    Module module;
+    DeepConfig config;                             // sizes: its own copy
+    Linear *layers;
+} DeepNet;
+
+bool deep_config_check(const DeepConfig *config, Error *error);
+
+// The caller frees it with deep_free. NULL and an error if the sizes are impossible or memory is refused.
+DeepNet *deep_create(const DeepConfig *config, uint64_t seed, Error *error);
+void deep_free(DeepNet *net);
+Tensor *deep_forward(DeepNet *net, Tensor *x);                 // (B, sizes[0]) -> (B, sizes[n_layer])
+
+// ------------------------------------------------------------------------------------------------------------
+// 2. The experiment: the same network with and without shortcuts
+
+typedef enum NetKind { NET_MLP, NET_GPT } NetKind;
+
+const char *net_name(NetKind net);                 // "mlp"
+
+// Which of the two networks are run: without shortcuts, with, both.
+typedef enum Arms { ARMS_OFF = 1, ARMS_ON = 2, ARMS_BOTH = 3 } Arms;
+
+typedef struct ExperimentConfig {
+    NetKind net;
+    DeepConfig deep;                               // for NET_MLP; its shortcut is set by arms
+    const float *input;                            // (sizes[0]) the one input row
+    const float *target;                           // (sizes[n_layer])
+    GPTConfig gpt;                                 // for NET_GPT; its shortcut is set by arms
+    const GPT *saved;                              // for NET_GPT: a model of this configuration whose weights to take; NULL: the seed's
+    const int *ids;                                // (B, T)
+    const int *targets;                            // (B, T)
+    int B, T;
+    Arms arms;
+    uint64_t seed;                                 // of the first repetition; the next is seed + 1
+    int n_seeds;
+    int n_steps;                                   // AdamW steps of training; each is measured before it is made, and the end
+    double lr;
+    bool same_dy;                                  // feed both arms the same gradient at the output instead of their loss's
+    const struct TrainConfig *train;               // of a training run that was measured now and then; NULL: steps as above
+} ExperimentConfig;
+
+// One network at one step of training.
+typedef struct Measurement {
+    int run;                                       // counts networks: seed after seed, without shortcuts first
+    uint64_t seed;
+    bool shortcut;
+    int step;
+    double loss;
+    GradFlow flow;
+} Measurement;
+
+typedef struct Experiment {
+    ExperimentConfig config;                       // borrows its arrays
+    Measurement *measurements;                     // in order of run, then step
+    int n_measurements;
+    int n_layer;
+} Experiment;
+
+// Called after each measurement.
+typedef void ExperimentProgress(int done, int n, void *context);
+
+// Builds, runs and measures every network. Both arms of a seed start from the same weights. On a tape of its own. The caller
+// frees the result with experiment_free; where it returns false there is nothing to free.
+bool experiment_run(const ExperimentConfig *config, ExperimentProgress *progress, void *context, Experiment *experiment,
+                    Error *error);
+void experiment_free(Experiment *experiment);
+
+// The tape of one step of the experiment's network (with shortcuts unless arms is ARMS_OFF) as a drawing for Graphviz.
+typedef struct StepDrawing {
+    const char *module;                            // only this one, "h.0"; NULL: the whole network
+    bool stepwise;                                 // attention step by step instead of in one operation
+    bool backward;                                 // after backward, with the gradients
+} StepDrawing;
+
+enum { STEP_FAULT_TEXT = 2 * NAME_TEXT };
+
+// Writes it to an open stream. False and an error if there is no such module, or more of it than a picture can show. fault is then
+// what in the whole step is NaN or infinite first, "the result of gelu in h.0.mlp", or "".
+bool experiment_draw(const ExperimentConfig *config, const StepDrawing *drawing, FILE *file, char fault[STEP_FAULT_TEXT],
+                     Error *error);
+
+// ------------------------------------------------------------------------------------------------------------
+// 3. Metrics: what is read off an experiment, over its seeds
+
+// What is read of each layer.
+typedef enum LayerMetric {
+    METRIC_WEIGHT,                 // mean |dL/dW| over the layer's weight matrices
+    METRIC_QUERY_KEY,              // the same over the query and key parts of c_attn; NaN without attention
+    METRIC_COSINE,                 // token cosine of the layer's output; NaN without tokens
+    METRIC_SKIP,                   // L2 of the gradient that came through the layer's shortcuts; NaN without
+    METRIC_BLOCK,                  // L2 of what came through the blocks beside them; NaN without
+    METRIC_COUNT
+} LayerMetric;
+
+double measurement_metric(const Measurement *measurement, int layer, LayerMetric figure);
+
+Quartiles experiment_metric(const Experiment *experiment, bool shortcut, int step, int layer, LayerMetric figure);
+// The same, each seed's figure divided by that seed's last layer's.
+Quartiles experiment_relative(const Experiment *experiment, bool shortcut, int step, int layer, LayerMetric figure);
+Quartiles experiment_loss(const Experiment *experiment, bool shortcut, int step);
+int experiment_shortcuts(const Experiment *experiment, bool shortcut);         // taken in one network, counted on its tape
+bool experiment_has(const Experiment *experiment, bool shortcut);              // was that arm run?
+
+// First layer over last layer against depth: the headline figure.
+typedef struct SweepPoint {
+    int depth;
+    Quartiles ratio[2];                            // of METRIC_WEIGHT, without and with shortcuts
+} SweepPoint;
+
+typedef struct Sweep {
+    SweepPoint *points;
+    int n_points;
+    double decades_per_layer[2];                   // slope of log10 of the median ratio against depth, by least squares
+} Sweep;
+
+// Runs the experiment at each depth: of the deep network (widths as config's inner layers), or of the GPT's blocks.
+bool sweep_run(const ExperimentConfig *config, const int *depths, int n_depths, ExperimentProgress *progress, void *context,
+               Sweep *sweep, Error *error);
+void sweep_free(Sweep *sweep);
+
+// The experiment's CSV, one row a figure of one tensor; columns as in csv.c. Written to an open stream.
+bool experiment_csv(const Experiment *experiment, FILE *out);
+extern const char experiment_csv_header[];         // its first line
+bool measurement_csv(const ExperimentConfig *config, const Measurement *measurement, FILE *out);   // and the rows of one measurement
+
+// ------------------------------------------------------------------------------------------------------------
+// 4. Gradient checks
+void gradcheck_all(GradCheckReport *report, void *context);
+
+#endif

@@ -1,0 +1,151 @@
+// metrics.c: what is read of an experiment: one number a layer, and its spread over the seeds.
+
+#include "gpt/lab/lab.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+// ------------------------------------------------------------------------------------------------------------
+// One layer of one measurement
+
+static bool belongs_to(const FlowRow *row, LayerMetric figure)
+{
+    bool weight = row->kind == FLOW_WEIGHT_GRAD && row->ndim >= 2;
+    switch (figure) {
+    case METRIC_WEIGHT:
+        return weight && row->part < 0;
+    case METRIC_QUERY_KEY:
+        return weight && (row->part == 0 || row->part == 1);
+    case METRIC_COSINE:
+        return row->kind == FLOW_ACTIVATION;
+    case METRIC_SKIP:
+        return row->kind == FLOW_SKIP_GRAD;
+    case METRIC_BLOCK:
+        return row->kind == FLOW_BLOCK_GRAD;
+    case METRIC_COUNT:
+        break;
+    }
+    return false;
+}
+
+// Rows are sorted by layer: the first that is not before this one.
+static int first_row(const GradFlow *flow, int layer)
+{
+    int low = 0;
+    int high = flow->n_rows;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (flow->rows[middle].layer < layer) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+double measurement_metric(const Measurement *measurement, int layer, LayerMetric figure)
+{
+    REQUIRE(measurement);
+    const GradFlow *flow = &measurement->flow;
+    double sum_abs = 0;
+    double sum_squares = 0;
+    double count = 0;
+    double last_cosine = NAN;                      // the layer's output is the last it names
+    for (int i = first_row(flow, layer); i < flow->n_rows && flow->rows[i].layer == layer; i++) {
+        const FlowRow *row = &flow->rows[i];
+        if (!belongs_to(row, figure)) {
+            continue;
+        }
+        double n = (double)row->stats.count;
+        sum_abs += row->stats.mean_abs * n;
+        sum_squares += row->stats.l2 * row->stats.l2;
+        count += n;
+        last_cosine = row->stats.token_cosine;
+    }
+    if (figure == METRIC_COSINE) {
+        return last_cosine;
+    }
+    if (count == 0) {
+        return NAN;
+    }
+    return figure == METRIC_SKIP || figure == METRIC_BLOCK ? sqrt(sum_squares) : sum_abs / count;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The spread over the seeds
+
+typedef double MeasurementValue(const Experiment *experiment, const Measurement *measurement, int layer, LayerMetric figure);
+
+static double plain_value(const Experiment *experiment, const Measurement *measurement, int layer, LayerMetric figure)
+{
+    (void)experiment;
+    return measurement_metric(measurement, layer, figure);
+}
+
+static double relative_value(const Experiment *experiment, const Measurement *measurement, int layer, LayerMetric figure)
+{
+    double last = measurement_metric(measurement, experiment->n_layer - 1, figure);
+    return measurement_metric(measurement, layer, figure) / last;
+}
+
+static double loss_value(const Experiment *experiment, const Measurement *measurement, int layer, LayerMetric figure)
+{
+    (void)experiment;
+    (void)layer;
+    (void)figure;
+    return measurement->loss;
+}
+
+static Quartiles over_seeds(const Experiment *experiment, bool shortcut, int step, int layer, LayerMetric figure,
+                            MeasurementValue *value)
+{
+    size_t room = (size_t)experiment->config.n_seeds;
+    double *values = memory_allocate(room * sizeof *values, "figures");
+    int n = 0;
+    for (int i = 0; i < experiment->n_measurements; i++) {
+        const Measurement *measurement = &experiment->measurements[i];
+        if (measurement->shortcut == shortcut && measurement->step == step) {
+            values[n] = value(experiment, measurement, layer, figure);
+            n++;
+        }
+    }
+    Quartiles result = quartiles(values, n);
+    free(values);
+    return result;
+}
+
+Quartiles experiment_metric(const Experiment *experiment, bool shortcut, int step, int layer, LayerMetric figure)
+{
+    REQUIRE(experiment);
+    return over_seeds(experiment, shortcut, step, layer, figure, plain_value);
+}
+
+Quartiles experiment_relative(const Experiment *experiment, bool shortcut, int step, int layer, LayerMetric figure)
+{
+    REQUIRE(experiment);
+    return over_seeds(experiment, shortcut, step, layer, figure, relative_value);
+}
+
+Quartiles experiment_loss(const Experiment *experiment, bool shortcut, int step)
+{
+    REQUIRE(experiment);
+    return over_seeds(experiment, shortcut, step, 0, METRIC_WEIGHT, loss_value);
+}
+
+int experiment_shortcuts(const Experiment *experiment, bool shortcut)
+{
+    REQUIRE(experiment);
+    for (int i = 0; i < experiment->n_measurements; i++) {
+        if (experiment->measurements[i].shortcut == shortcut) {
+            return experiment->measurements[i].flow.n_shortcuts;
+        }
+    }
+    return 0;
+}
+
+bool experiment_has(const Experiment *experiment, bool shortcut)
+{
+    REQUIRE(experiment);
+    return experiment->config.arms & (shortcut ? ARMS_ON : ARMS_OFF);
+}

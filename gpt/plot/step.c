@@ -1,0 +1,65 @@
+// step.c: the tape of one step, drawn by Graphviz.
+
+#include "gpt/plot/panel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// What a path's ending asks of dot: "-Tsvg"; "" for the script itself; NULL for anything else.
+static const char *format_of(const char *path)
+{
+    static const char *const formats[][2] = {{".dot", ""}, {".svg", "-Tsvg"}, {".png", "-Tpng"}, {".pdf", "-Tpdf"}};
+    const char *ending = strrchr(path, '.');
+    for (size_t i = 0; ending != NULL && i < sizeof formats / sizeof formats[0]; i++) {
+        if (strcmp(ending, formats[i][0]) == 0) {
+            return formats[i][1];
+        }
+    }
+    return NULL;
+}
+
+bool plot_step_path_check(const char *path, Error *error)
+{
+    REQUIRE(path);
+    return format_of(path) != NULL || error_set(error, "%s: a drawing's name ends in .svg, .png, .pdf or .dot", path);
+}
+
+// "Error: <stdin>: syntax error in line 1"
+static const char *complaint(const char *messages)
+{
+    const char *reason = strstr(messages, "Error: ");
+    return reason == NULL ? messages : reason + strlen("Error: ");
+}
+
+static bool draw_and_save(const PlotText *script, const char *path, Error *error)
+{
+    Filter dot = {.arguments = {"dot", format_of(path)}, .package = "graphviz", .complaint = complaint};
+    PlotText picture;
+    if (!filter_run(&dot, script->bytes, script->n, &picture, error)) {
+        return false;
+    }
+    bool saved = plot_save(path, picture.bytes, picture.n, error);
+    free(picture.bytes);
+    return saved;
+}
+
+bool plot_step(const ExperimentConfig *config, const StepDrawing *drawing, const char *path, char fault[STEP_FAULT_TEXT],
+               Error *error)
+{
+    REQUIRE(path);
+    REQUIRE(fault);
+    fault[0] = '\0';
+    if (!plot_step_path_check(path, error)) {
+        return false;
+    }
+    PlotText script;
+    plot_text_open(&script);
+    bool done = experiment_draw(config, drawing, script.stream, fault, error);
+    plot_text_close(&script);
+    if (done) {
+        bool is_script = format_of(path)[0] == '\0';
+        done = is_script ? plot_save(path, script.bytes, script.n, error) : draw_and_save(&script, path, error);
+    }
+    free(script.bytes);
+    return done;
+}

@@ -1,0 +1,38 @@
+// model_files.h: inside gpt/: the files of a model's folder, and who reads and writes each.
+//
+//      model.safetensors        weights            model_weights.c, which asks weight_files.c; there may be several files
+//      config.json              sizes, switches    model_config.c
+//      gptape_tokenizer.json    which tokenizer    text/tokenizer_files.c; an alphabet is in it, too
+//      vocab.json, merges.txt   GPT-2's vocabulary, where that is the tokenizer
+//
+// model_folder.c puts them together.
+
+#ifndef GPTAPE_MODEL_FILES_H
+#define GPTAPE_MODEL_FILES_H
+
+#include "gpt/store/safetensors.h"
+#include "gpt/store/store.h"
+
+// ------------------------------------------------------------------------------------------------------------
+// The parts
+
+// config.json -> config, and back. GPT2Config's defaults hold for keys that are not there.
+bool model_config_read(const char *path, GPTConfig *config, Error *error);
+bool model_config_parse(const char *text, size_t n, const char *path, GPTConfig *config, Error *error);    // what was read from path
+
+typedef struct ModelConfigFile {
+    const GPTConfig *config;
+    int end_of_text;                               // its id; -1 if there is none
+} ModelConfigFile;
+
+void model_config_write(const void *model_config_file, FILE *stream);
+
+// All arrays of the model, as Hugging Face's GPT-2 names them and lays them out. The writer borrows the model's weights. zeros is
+// for what the model doesn't have, but GPT-2 does; free it after the writer.
+SafetensorsWriter *model_weights_writer(const GPT *gpt, float **zeros);
+
+// The weights in folder, from one file or from several with an index. False if there are none, or they are not what config asks
+// for. Makes the model.
+GPT *model_weights_load(const char *folder, const GPTConfig *config, Error *error);
+
+#endif

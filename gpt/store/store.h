@@ -1,0 +1,43 @@
+// store.h: models in folders, as Hugging Face's transformers saves a GPT-2.
+
+#ifndef GPTAPE_STORE_H
+#define GPTAPE_STORE_H
+
+#include "gpt/gpt.h"
+#include "gpt/text/text.h"
+
+//
+//      model.safetensors        the weights by GPT-2's names: wte.weight (V, C), h.0.attn.c_attn.weight (C, 3C), ..., float32. The
+//                               matrices inside blocks lie transposed there, (n_in, n_out). A tied head is left out.
+//      config.json              GPT2Config's keys. Where the model differs from any GPT-2, in its shortcut, norm, causal, qkv_bias
+//                               or init, the key "gptape" says so: {"gptape": {"shortcut": false}}
+//      gptape_tokenizer.json    {"tokenizer": "gpt2"}, or "bytes", or "chars" with an "alphabet" of code points in the order of ids
+//      vocab.json, merges.txt   GPT-2's vocabulary, if that is the tokenizer
+//
+// transformers reads what gpt_save writes and computes the same, but for the switches under "gptape", which it doesn't know. A
+// missing qkv_bias is no such loss: it is saved as a bias of zeros.
+
+// Makes the folder if need be. Each file appears whole or not at all, the weights last, and only when all can be written: false
+// and an error otherwise (a full disk, for example), with what was in the folder as it was. With tokenizer NULL its files are left
+// alone.
+bool gpt_save(const GPT *gpt, const Tokenizer *tokenizer, const char *folder, Error *error);
+
+// A GPT from a folder, saved here or by transformers: float32, float16, bfloat16 or float64, in one file or in several with an
+// index, names with or without "transformer." before them; what attention masks were saved is left aside. Its dropout is config.json's
+// resid_pdrop, its random state that of seed 0. The caller frees it with gpt_free. NULL and an error that names file and tensor
+// if anything is not as it should be: a tensor too many, too few, or of another shape than config.json says; a config.json
+// that asks for what no GPT has here, another activation for example.
+GPT *gpt_load(const char *folder, Error *error);
+bool gpt_load_config(const char *folder, GPTConfig *config, Error *error);     // only config.json, without a look at the weights
+
+// How a configuration differs from any GPT-2, "no shortcut, norm none", written to text and returned; "" if it doesn't.
+enum { DIFFERENCE_TEXT = 128 };
+const char *gpt_difference(const GPTConfig *config, char text[DIFFERENCE_TEXT]);
+
+// The tokenizer in a model's folder: what gptape_tokenizer.json says, else GPT-2's vocabulary beside it, else what config.json's
+// vocab_size lets expect: 256 bytes, or GPT-2's 50257 (to 50304: some round up), whose vocabulary is then looked for where
+// vocabulary_folder(NULL) says. The caller frees it with tokenizer_free. NULL and an error if there is none, or it has more
+// tokens than the model's vocab_size.
+Tokenizer *tokenizer_load(const char *folder, Error *error);
+
+#endif

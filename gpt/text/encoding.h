@@ -1,0 +1,166 @@
+// encoding.h: internal to gpt/text/: what the tokenizers are made of.
+//
+//      vocabulary.c  files  --> Tokens, Bpe      with source.c and encoder.c
+//      pre_tokenizer.c       text   --> pieces, which merges don't cross
+//      bpe.c         piece  --> ids
+//      tokens.c      id    <--> bytes
+//      tokenizer_files.c  a tokenizer  <-->  the files of a model's folder
+//
+// and how a text that is too long for memory comes to them:
+//
+//      reader.c      file  --> parts of whole characters
+//      dataset.c     parts --> ids, kept in a file by token_file.c --> rows of a batch
+
+#ifndef GPTAPE_ENCODING_H
+#define GPTAPE_ENCODING_H
+
+#include "gpt/base/hash.h"
+#include "gpt/text/text.h"
+
+// A vocabulary: bytes for each id, and the way back.
+typedef struct Tokens {
+    int n;
+    int capacity;
+    char *bytes;                                   // of all tokens, one after the other
+    size_t *start;                                 // (n + 1) where each begins, and the last one ends
+    int *slots;                                    // (n_slots) hash table: an id, or -1
+    size_t n_slots;                                // a power of two, at least twice the capacity
+} Tokens;
+
+void tokens_init(Tokens *tokens, int capacity, size_t bytes);          // room for that many, of that many bytes in all
+void tokens_free(Tokens *tokens);
+bool tokens_add(Tokens *tokens, const char *bytes, size_t n);          // as the next id; false if they have one already
+int tokens_find(const Tokens *tokens, const char *bytes, size_t n);    // the id, or -1
+const char *tokens_get(const Tokens *tokens, int id, size_t *n);       // the bytes
+
+// Byte-level byte-pair encoding: two neighbours that are a merge become one token, the merge of lowest rank first.
+typedef struct Merge {
+    int left, right;                               // two tokens; left is -1 where a slot is empty
+    int rank;                                      // its place in the file
+    int id;                                        // the token that they become
+} Merge;
+
+typedef struct Bpe {
+    int byte_id[256];                              // the token of each single byte
+    int n;
+    Merge *merges;                                 // (1 << bits) hash table, at most half full
+    int bits;
+} Bpe;
+
+void bpe_init(Bpe *bpe, int capacity);             // room for that many merges
+void bpe_free(Bpe *bpe);
+bool bpe_add(Bpe *bpe, int left, int right, int id);                   // with the next rank; false if there is such a merge
+const Merge *bpe_find(const Bpe *bpe, int left, int right);            // NULL if there is none
+
+// What encoding a piece works in, kept from one to the next.
+typedef struct BpeWork BpeWork;
+
+BpeWork *bpe_work_create(void);
+void bpe_work_free(BpeWork *work);
+size_t bpe_work_steps(const BpeWork *work);        // merges looked up and heap places moved so far, for tests
+
+// n bytes -> ids (room for n), how many of them is returned.
+size_t bpe_encode(const Bpe *bpe, BpeWork *work, const char *piece, size_t n, int *ids);
+
+// A file of a vocabulary, in which each byte of a token is a letter.
+typedef struct Source {
+    char *path;
+    char *text;                                    // n bytes of UTF-8, and a '\0'
+    size_t n;
+    int byte_of[0x200];                            // of letters, by code point; -1 if it stands for none
+} Source;
+
+#define TOKENIZER_JSON "tokenizer.json"
+
+bool source_read(Source *source, const char *folder, const char *name, Error *error);  // free with source_free either way
+bool source_from_text(Source *source, const char *path, const char *text, size_t n, Error *error);     // of a file; copies both
+void source_free(Source *source);
+bool source_has_version(const Source *source);     // does it begin as merges do?
+int letter_of_byte(int byte);                      // the code point that a byte is written as
+
+// Spells letters out as bytes, in place: there are never more. False if there are none, or one stands for no byte.
+bool source_spell(const Source *source, char *letters, size_t n, size_t *n_bytes);
+
+// The tokens of a JSON file. Free them with tokens_free either way.
+bool encoder_read(const Source *source, Tokens *tokens, Error *error);
+
+// The two files of a vocabulary, taken out of tokenizer.json. Free both with source_free either way; both must be {0} before.
+bool tokenizer_json_read(const char *folder, Source *encoder, Source *merges, Error *error);
+
+// Both from the files in folder; false, and nothing to free, if anything in them is wrong.
+bool vocabulary_load(const char *folder, Tokens *tokens, Bpe *bpe, Error *error);
+
+// GPT-2's split of text.
+typedef struct PreTokenizer PreTokenizer;
+typedef void PreTokenPiece(const char *piece, size_t n, void *context);
+
+PreTokenizer *pre_tokenizer_create(Error *error);
+void pre_tokenizer_free(PreTokenizer *split);
+
+// Calls on_piece with each piece of n bytes of text. If the text goes on behind them (ends is false), not with those at the end
+// that might come out otherwise with what follows; *n_split bytes were split.
+bool pre_tokenizer_split(const PreTokenizer *split, const char *text, size_t n, bool ends, PreTokenPiece *on_piece, void *context, size_t *n_split,
+                Error *error);
+
+// A part of a text, of whole characters if the text is UTF-8.
+typedef struct TextPart {
+    const char *text;                              // n bytes
+    size_t n;
+    size_t offset;                                 // where it begins in the whole
+    bool ends;                                     // is it the last one?
+} TextPart;
+
+// The ids of as much of the part as is certain, *n_encoded bytes; all of the last one. Room for n ids. The ids of all parts, each
+// beginning where the one before it was encoded up to, are the whole's.
+bool tokenizer_encode_part(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, Error *error);
+
+// A text that is read part by part, behind its byte order mark if it has one. It must be UTF-8, and have no zero bytes.
+typedef struct Reader {
+    char *name;                                    // for messages
+    FILE *file;                                    // NULL: all of it is in the buffer
+    char *text;                                    // the part: what has not been taken yet
+    size_t n;                                      // its bytes, of whole characters
+    size_t waiting;                                // behind them, the beginning of a character: 0 to 3 bytes
+    size_t capacity;
+    size_t offset;                                 // where the part begins in the file
+    size_t size;                                   // of the text as the file system has it
+    bool ends;                                     // the part is the last one
+} Reader;
+
+bool reader_begin(Reader *reader, const char *path, Error *error);  // path NULL: the built-in stories
+void reader_end(Reader *reader);
+bool reader_fill(Reader *reader, Error *error); // reads on, behind what was left; into twice the room if nothing was taken
+void reader_take(Reader *reader, size_t n);     // the first n bytes of the part are done with
+bool reader_is_over(const Reader *reader);      // nothing is left
+
+// A text's tokens in a file: what they were made of, and then all ids, in 2 bytes each or 4.
+typedef struct CacheHeader {
+    char magic[16];
+    uint64_t tokenizer;                            // its fingerprint
+    uint64_t text;                                 // a number that changes with the text
+    uint64_t n_tokens;
+    uint64_t id_bytes;                             // 2 if all ids fit, else 4
+    uint64_t fingerprint;                          // of all ids
+    uint64_t check;                                // of the header itself
+} CacheHeader;
+
+CacheHeader cache_header(const Tokenizer *tokenizer, uint64_t text);   // of no tokens so far
+bool cache_begin(FILE *file);                      // leaves room for the header; each returns false if it can't be written
+bool cache_add(FILE *file, CacheHeader *header, int *ids, size_t n);   // ids are scratch afterwards
+bool cache_end(FILE *file, CacheHeader *header);
+
+// Maps a file of tokens into the data set, if it was made as wanted says and every byte of it is as it was written. False and
+// what is wrong with it if not: "is cut off".
+bool cache_map(FILE *file, const CacheHeader *wanted, int vocab_size, Dataset *dataset, Error *error);
+uint32_t cache_id(const void *ids, int id_bytes, size_t i);            // the i-th
+void cache_release(const Dataset *dataset, size_t first, size_t n);   // gives back the memory in which these ids were read
+void cache_unmap(Dataset *dataset);
+
+struct Tokenizer {
+    TokenizerKind kind;
+    Tokens tokens;
+    PreTokenizer *split;                                  // gpt2
+    Bpe bpe;                                       // gpt2
+};
+
+#endif

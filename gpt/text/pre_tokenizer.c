@@ -1,0 +1,138 @@
+// pre_tokenizer.c: GPT-2's split of text into words, numbers, signs and spaces, which no merge crosses.
+//
+// The pattern as published:
+//
+//      's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+//
+//      "I'll pay  5 €"  -->  "I"  "'ll"  " pay"  " "  " 5"  " €"
+//
+// It was written for text of whole characters. Bytes that are no UTF-8 are cut out first: a run of them is a piece, and the
+// text on either side is split as if it stood alone. So every byte is in exactly one piece, and nothing is lost.
+//
+// A text too long for memory comes in parts, and its pieces are those of the whole. Every class in the pattern takes as many
+// characters as there are, so a match that ends before the part does has seen what ended it: the next character, and for "'l"
+// the one after. Pieces that end so near to the end of a part that this was not there to be seen wait for the next part.
+
+#include "gpt/text/encoding.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include <stdlib.h>
+
+// What the pattern calls \s is Unicode's white space, spelled out: PCRE2's own \s has U+180E in it, which no longer is.
+#define SPACE "\\p{Z}\\x{09}-\\x{0d}\\x{85}"
+
+static const char pattern[] =
+    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^" SPACE "\\p{L}\\p{N}]+|[" SPACE "]+(?![^" SPACE "])|[" SPACE "]+";
+
+struct PreTokenizer {
+    pcre2_code *code;
+};
+
+static bool pcre_error(Error *error, int number)
+{
+    PCRE2_UCHAR text[128];
+    pcre2_get_error_message(number, text, sizeof text);
+    return error_set(error, "text can't be split: PCRE2: %s", (const char *)text);
+}
+
+PreTokenizer *pre_tokenizer_create(Error *error)
+{
+    int number;
+    PCRE2_SIZE offset;
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_ANCHORED, &number, &offset,
+                                     NULL);
+    if (code == NULL) {
+        pcre_error(error, number);
+        return NULL;
+    }
+    pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);   // where that can't be, matching is slower and the same
+    PreTokenizer *split = memory_allocate(sizeof *split, "a pattern");
+    split->code = code;
+    return split;
+}
+
+void pre_tokenizer_free(PreTokenizer *split)
+{
+    if (split != NULL) {
+        pcre2_code_free(split->code);
+        free(split);
+    }
+}
+
+// How many bytes from the start of text are whole characters, or are not, as utf8 says.
+static size_t run_length(const char *text, size_t n, bool utf8)
+{
+    size_t at = 0;
+    int code;
+    while (at < n) {
+        int length = utf8_read(text + at, n - at, &code);
+        if ((length > 0) != utf8) {
+            return at;
+        }
+        at += length > 0 ? (size_t)length : 1;
+    }
+    return n;
+}
+
+// How much of a text has been split, and where to stop.
+typedef struct Splitting {
+    const PreTokenizer *split;
+    pcre2_match_data *match;
+    const char *text;
+    size_t at;                                     // all before it is in pieces
+    size_t certain;                                // a piece that ends behind it may be longer, with what follows text
+    PreTokenPiece *on_piece;
+    void *context;
+} Splitting;
+
+// Gives the piece that ends there, unless that is not certain.
+static bool give_piece(Splitting *splitting, size_t end)
+{
+    if (end > splitting->certain) {
+        return false;
+    }
+    splitting->on_piece(splitting->text + splitting->at, end - splitting->at, splitting->context);
+    splitting->at = end;
+    return true;
+}
+
+// Splits whole characters, up to end. Every character is of one of the pattern's classes, so each match begins where the last
+// one ended. False if it stopped before: with an error, or a piece that is not certain.
+static bool split_characters(Splitting *splitting, size_t end, bool *failed, Error *error)
+{
+    size_t from = splitting->at;
+    PCRE2_SPTR run = (PCRE2_SPTR)splitting->text + from;
+    bool going = true;
+    while (going && splitting->at < end) {
+        int count = pcre2_match(splitting->split->code, run, end - from, splitting->at - from, PCRE2_NO_UTF_CHECK,
+                                splitting->match, NULL);
+        *failed = count < 0;
+        going = count < 0 ? pcre_error(error, count) : give_piece(splitting, from + pcre2_get_ovector_pointer(splitting->match)[1]);
+    }
+    return going;
+}
+
+bool pre_tokenizer_split(const PreTokenizer *split, const char *text, size_t n, bool ends, PreTokenPiece *on_piece, void *context, size_t *n_split,
+                Error *error)
+{
+    enum { LOOK_AHEAD = 16 };                      // bytes: a match's end depends on three characters behind it at most
+    Splitting splitting = {.split = split, .match = pcre2_match_data_create(1, NULL), .text = text, .on_piece = on_piece,
+                           .context = context};
+    if (splitting.match == NULL) {
+        return error_set(error, "text can't be split: there is no memory");
+    }
+    splitting.certain = ends ? n : n < LOOK_AHEAD ? 0 : n - LOOK_AHEAD;
+    bool failed = false;
+    bool going = true;
+    while (going && splitting.at < n) {
+        size_t whole = run_length(text + splitting.at, n - splitting.at, true);
+        going = split_characters(&splitting, splitting.at + whole, &failed, error);
+        size_t broken = going ? run_length(text + splitting.at, n - splitting.at, false) : 0;
+        going = going && (broken == 0 || give_piece(&splitting, splitting.at + broken));
+    }
+    *n_split = splitting.at;
+    pcre2_match_data_free(splitting.match);
+    return !failed;
+}

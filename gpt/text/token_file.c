@@ -1,0 +1,173 @@
+// token_file.c: a text's tokens in a file, made once and memory-mapped from then on.
+//
+//      header, 64 bytes | id 0 | id 1 | ... | id n - 1
+//
+// Numbers are as this machine has them: on one of another kind the header is no longer what was wanted, and the file is made
+// anew. Nothing in it is believed: before it is used, all of it is read once and must be what was written, since an id that
+// no vocabulary has would be found only in the middle of a training run.
+
+#define _DEFAULT_SOURCE                            // for madvise
+
+#include "gpt/text/encoding.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+static const char magic[] = "gptape tokens 1\n";
+
+// Of all of the header that comes before it.
+static uint64_t header_check(const CacheHeader *header)
+{
+    uint64_t hash = HASH_START;
+    for (size_t i = 0; i < sizeof header->magic; i++) {
+        hash = hash_add(hash, (unsigned char)header->magic[i]);
+    }
+    hash = hash_add(hash, header->tokenizer);
+    hash = hash_add(hash, header->text);
+    hash = hash_add(hash, header->n_tokens);
+    hash = hash_add(hash, header->id_bytes);
+    return hash_add(hash, header->fingerprint);
+}
+
+CacheHeader cache_header(const Tokenizer *tokenizer, uint64_t text)
+{
+    CacheHeader header = {.tokenizer = tokenizer_fingerprint(tokenizer), .text = text, .fingerprint = HASH_START};
+    memcpy(header.magic, magic, sizeof header.magic);
+    header.id_bytes = tokenizer_vocab_size(tokenizer) <= UINT16_MAX + 1 ? 2 : 4;
+    return header;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Writing
+
+bool cache_begin(FILE *file)
+{
+    CacheHeader none = {0};
+    return fwrite(&none, sizeof none, 1, file) == 1;
+}
+
+// Narrows the ids in place: the i-th is read before the place is written that holds it afterwards.
+static void narrow(int *ids, size_t n)
+{
+    unsigned char *bytes = (unsigned char *)ids;
+    for (size_t i = 0; i < n; i++) {
+        uint16_t id = (uint16_t)ids[i];
+        memcpy(bytes + i * sizeof id, &id, sizeof id);
+    }
+}
+
+bool cache_add(FILE *file, CacheHeader *header, int *ids, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        header->fingerprint = hash_add(header->fingerprint, (uint64_t)ids[i]);
+    }
+    header->n_tokens += n;
+    if (header->id_bytes == 2) {
+        narrow(ids, n);
+    }
+    return fwrite(ids, header->id_bytes, n, file) == n;
+}
+
+bool cache_end(FILE *file, CacheHeader *header)
+{
+    header->check = header_check(header);
+    return fseek(file, 0, SEEK_SET) == 0 && fwrite(header, sizeof *header, 1, file) == 1 && fflush(file) == 0;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Reading
+
+static bool read_header(FILE *file, const CacheHeader *wanted, CacheHeader *header, Error *error)
+{
+    struct stat status;
+    if (fread(header, sizeof *header, 1, file) != 1 || memcmp(header->magic, magic, sizeof header->magic) != 0) {
+        return error_set(error, "is no file of tokens");
+    }
+    if (header->check != header_check(header) || (header->id_bytes != 2 && header->id_bytes != 4)) {
+        return error_set(error, "is damaged");
+    }
+    if (header->tokenizer != wanted->tokenizer) {
+        return error_set(error, "was made with another tokenizer");
+    }
+    if (header->text != wanted->text) {
+        return error_set(error, "was made from another text, or the text has changed");
+    }
+    if (fstat(fileno(file), &status) != 0 ||
+        (uint64_t)status.st_size != sizeof *header + header->n_tokens * header->id_bytes) {
+        return error_set(error, "is cut off, or has something behind its end");
+    }
+    return true;
+}
+
+uint32_t cache_id(const void *ids, int id_bytes, size_t i)
+{
+    return id_bytes == 2 ? ((const uint16_t *)ids)[i] : ((const uint32_t *)ids)[i];
+}
+
+// Is each id in the vocabulary, and do all of them give the header's fingerprint? Read, not mapped, so that a long file does not
+// fill memory.
+static bool check_ids(FILE *file, const CacheHeader *header, int vocab_size, Error *error)
+{
+    enum { IDS_AT_ONCE = 1 << 16 };
+    void *part = memory_allocate(IDS_AT_ONCE * header->id_bytes, "the tokens");
+    uint64_t hash = HASH_START;
+    bool fits = true;
+    size_t got = fread(part, header->id_bytes, IDS_AT_ONCE, file);
+    while (got > 0) {
+        for (size_t i = 0; i < got; i++) {
+            uint32_t id = cache_id(part, (int)header->id_bytes, i);
+            fits = fits && id < (uint32_t)vocab_size;
+            hash = hash_add(hash, id);
+        }
+        got = fread(part, header->id_bytes, IDS_AT_ONCE, file);
+    }
+    free(part);
+    return (fits && hash == header->fingerprint) || error_set(error, "is damaged");
+}
+
+bool cache_map(FILE *file, const CacheHeader *wanted, int vocab_size, Dataset *dataset, Error *error)
+{
+    CacheHeader header;
+    rewind(file);
+    if (!read_header(file, wanted, &header, error) || !check_ids(file, &header, vocab_size, error)) {
+        return false;
+    }
+    size_t bytes = sizeof header + header.n_tokens * header.id_bytes;
+    void *map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fileno(file), 0);
+    if (map == MAP_FAILED) {
+        return error_set(error, "can't be mapped into memory");
+    }
+    dataset->map = map;
+    dataset->map_bytes = bytes;
+    dataset->ids = (const char *)map + sizeof header;
+    dataset->id_bytes = (int)header.id_bytes;
+    dataset->n_tokens = header.n_tokens;
+    dataset->fingerprint = header.fingerprint;
+    return true;
+}
+
+// The system maps what is around a page that is read, up to 2 MiB of it, so that after some thousand random rows a long file would
+// count as this process's memory. Given back, it stays in the system's cache of files. A short file may stay.
+void cache_release(const Dataset *dataset, size_t first, size_t n)
+{
+    enum { SHORT = 1 << 24 };
+    const uintptr_t around = 1 << 21;              // and addresses that are multiples of it
+    uintptr_t map = (uintptr_t)dataset->map;
+    uintptr_t ids = (uintptr_t)dataset->ids;
+    uintptr_t start = (ids + first * (size_t)dataset->id_bytes) / around * around;
+    uintptr_t end = (ids + (first + n) * (size_t)dataset->id_bytes + around - 1) / around * around;
+    if (dataset->map_bytes > SHORT) {
+        start = start > map ? start : map;
+        end = end < map + dataset->map_bytes ? end : map + dataset->map_bytes;
+        madvise((void *)start, end - start, MADV_DONTNEED);
+    }
+}
+
+void cache_unmap(Dataset *dataset)
+{
+    if (dataset->map != NULL) {
+        munmap(dataset->map, dataset->map_bytes);
+    }
+}

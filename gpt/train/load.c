@@ -1,0 +1,283 @@
+// load.c: from training.safetensors (train_save.c) a run that goes on as if it had never stopped. The file may come from
+// anywhere: what is not as it should be is told.
+
+#include "gpt/store/model_files.h"
+#include "gpt/train/run_files.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Opens folder's checkpoint if it is what was saved, to the last bit. One without a checksum, as an early gptape left it, is refused,
+// too: if it were believed, damage to the checksum's own name would let in everything else.
+static bool open_checkpoint(const char *folder, Safetensors *file, Error *error)
+{
+    char *path = path_in(folder, TRAINING_FILE);
+    bool opened = safetensors_open(file, path, error);
+    free(path);
+    if (opened && !safetensors_check(file, error)) {
+        safetensors_close(file);
+        return false;
+    }
+    return opened;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Reading what determines the run
+
+static bool read_number(const Safetensors *file, const char *key, double *value, Error *error)
+{
+    const char *text = safetensors_text(file, key);
+    char *end = NULL;
+    if (text != NULL) {
+        *value = strtod(text, &end);
+    }
+    return (text != NULL && end != text && *end == '\0')
+        || error_set(error, "%s: its %s is not there or no number: it is no checkpoint of gptape train", file->path, key);
+}
+
+static bool read_count(const Safetensors *file, const char *key, double most, double *value, Error *error)
+{
+    if (!read_number(file, key, value, error)) {
+        return false;
+    }
+    return (*value >= 0 && *value <= most && *value == floor(*value))
+        || error_set(error, "%s: its %s is %g: it is no checkpoint of gptape train", file->path, key, *value);
+}
+
+static bool read_train_config(const Safetensors *file, TrainConfig *config, Error *error)
+{
+    for (int i = 0; i < train_field_count; i++) {
+        const TrainField *field = &train_fields[i];
+        char key[NAME_TEXT];
+        double value;
+        snprintf(key, sizeof key, "train.%s", field->name);
+        bool read = field->kind == TRAIN_COUNT ? read_count(file, key, INT_MAX, &value, error)
+                                               : read_number(file, key, &value, error);
+        if (!read) {
+            return false;
+        }
+        train_field_set(config, field, value);
+    }
+    return true;
+}
+
+static bool read_gpt_config(const Safetensors *file, GPTConfig *config, Error *error)
+{
+    const char *text = safetensors_text(file, "config");
+    return text != NULL ? model_config_parse(text, strlen(text), file->path, config, error)
+                        : error_set(error, "%s: its config is not there: it is no checkpoint of gptape train", file->path);
+}
+
+static const StoredArray *find_array(const Safetensors *file, const char *name, Dtype dtype, Shape shape, Error *error)
+{
+    const StoredArray *array = safetensors_find(file, name);
+    char expected[SHAPE_TEXT];
+    char found[STORED_SHAPE_TEXT];
+    if (array == NULL) {
+        error_set(error, "%s: %s is not there", file->path, name);
+        return NULL;
+    }
+    bool fits = array->dtype == dtype && array->ndim == shape.ndim;
+    for (int i = 0; fits && i < shape.ndim; i++) {
+        fits = array->size[i] == shape.size[i];
+    }
+    if (!fits) {
+        error_set(error, "%s: %s is %s %s, not %s %s", file->path, name, dtype_name(array->dtype), stored_shape_text(array, found),
+                  dtype_name(dtype), shape_text(shape, expected));
+        return NULL;
+    }
+    return array;
+}
+
+static bool read_array(const Safetensors *file, const char *name, Dtype dtype, Shape shape, void *out, Error *error)
+{
+    const StoredArray *array = find_array(file, name, dtype, shape, error);
+    return array != NULL && safetensors_read(file, array, 0, array->count, out, error);
+}
+
+static Tokenizer *read_alphabet(const Safetensors *file, Error *error)
+{
+    const StoredArray *array = safetensors_find(file, "alphabet");
+    if (array == NULL || array->dtype != DTYPE_U8) {
+        error_set(error, "%s: its alphabet is not there", file->path);
+        return NULL;
+    }
+    char *text = memory_allocate(array->bytes + 1, "the alphabet");
+    bool read = safetensors_read(file, array, 0, array->count, text, error);
+    Error why;
+    Tokenizer *tokenizer = read ? tokenizer_chars(text, array->bytes, &why) : NULL;
+    if (read && tokenizer == NULL) {
+        error_set(error, "%s: its alphabet: %.300s", file->path, why.message);
+    }
+    free(text);
+    return tokenizer;
+}
+
+// GPT-2's vocabulary lies beside the checkpoint, unless the run was ended before it could be saved.
+static Tokenizer *read_gpt2(const char *folder, Error *error)
+{
+    char *usual = vocabulary_folder(NULL);
+    Tokenizer *tokenizer = tokenizer_gpt2(vocabulary_found(folder) ? folder : usual, error);
+    free(usual);
+    return tokenizer;
+}
+
+static bool read_tokenizer(const Safetensors *file, const char *folder, Tokenizer **tokenizer, Error *error)
+{
+    const char *name = safetensors_text(file, "tokenizer");
+    *tokenizer = NULL;
+    if (name == NULL) {
+        return true;
+    }
+    if (strcmp(name, tokenizer_name(TOKENIZER_CHARS)) == 0) {
+        *tokenizer = read_alphabet(file, error);
+    } else if (strcmp(name, tokenizer_name(TOKENIZER_BYTES)) == 0) {
+        *tokenizer = tokenizer_bytes();
+    } else if (strcmp(name, tokenizer_name(TOKENIZER_GPT2)) == 0) {
+        *tokenizer = read_gpt2(folder, error);
+    } else {
+        error_set(error, "%s: there is no tokenizer %s", file->path, name);
+    }
+    return *tokenizer != NULL;
+}
+
+static bool read_fixed_batch(const Safetensors *file, TrainSetup *setup, Error *error)
+{
+    const TrainConfig *config = &setup->train;
+    if (safetensors_find(file, "ids") == NULL) {
+        return true;
+    }
+    Shape shape = SHAPE(config->accumulate * config->batch, config->length);
+    if (find_array(file, "ids", DTYPE_I32, shape, error) == NULL || find_array(file, "targets", DTYPE_I32, shape, error) == NULL) {
+        return false;
+    }
+    setup->ids = memory_allocate(shape_count(shape) * sizeof(int), "the batch");
+    setup->targets = memory_allocate(shape_count(shape) * sizeof(int), "the batch");
+    return read_array(file, "ids", DTYPE_I32, shape, setup->ids, error)
+        && read_array(file, "targets", DTYPE_I32, shape, setup->targets, error);
+}
+
+static char *copy_text(const Safetensors *file, const char *key)
+{
+    const char *text = safetensors_text(file, key);
+    return text == NULL ? NULL : memory_copy_text(text);
+}
+
+static bool read_setup(const Safetensors *file, const char *folder, TrainSetup *setup, Error *error)
+{
+    double seed;
+    if (!read_train_config(file, &setup->train, error) || !read_gpt_config(file, &setup->gpt, error) ||
+        !train_config_check(&setup->train, &setup->gpt, error) || !read_count(file, "seed", UINT32_MAX, &seed, error)) {
+        return false;
+    }
+    setup->seed = (uint64_t)seed;
+    setup->data = copy_text(file, "data");
+    setup->model = copy_text(file, "model");
+    return read_tokenizer(file, folder, &setup->tokenizer, error) && read_fixed_batch(file, setup, error);
+}
+
+bool train_setup_load(const char *folder, TrainSetup *setup, Error *error)
+{
+    REQUIRE(folder);
+    REQUIRE(setup);
+    Safetensors file;
+    bool opened = open_checkpoint(folder, &file, error);
+    bool read = false;
+    *setup = (TrainSetup){0};
+    if (opened) {
+        read = read_setup(&file, folder, setup, error);
+        safetensors_close(&file);
+    }
+    if (!read) {
+        train_setup_free(setup);
+    }
+    return read;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Reading where it was
+
+static bool read_values(const Safetensors *file, const char *prefix, const Tensor *parameter, Real *values, Error *error)
+{
+    char name[2 * NAME_TEXT];
+    char own[NAME_TEXT];
+    snprintf(name, sizeof name, "%s%s", prefix, tensor_name(parameter, own));
+    return read_array(file, name, DTYPE_F32, parameter->shape, values, error);
+}
+
+static bool read_parameters(const Safetensors *file, Trainer *trainer, Error *error)
+{
+    size_t at = 0;
+    for (int i = 0; i < trainer->parameters.count; i++) {
+        Tensor *parameter = trainer->parameters.parameters[i];
+        if (!read_values(file, "", parameter, parameter->data, error) ||
+            !read_values(file, "adamw.m.", parameter, trainer->adamw.m + at, error) ||
+            !read_values(file, "adamw.v.", parameter, trainer->adamw.v + at, error)) {
+            return false;
+        }
+        at += tensor_count(parameter);
+    }
+    return true;
+}
+
+static bool random_from_words(Random *random, const uint32_t words[RANDOM_WORDS])
+{
+    memcpy(random->state, words, sizeof random->state);
+    random->next = (int)words[STATE_WORDS];
+    random->has_normal = words[STATE_WORDS + 1] != 0;
+    memcpy(&random->normal, &words[STATE_WORDS + 2], sizeof random->normal);
+    return words[STATE_WORDS] <= STATE_WORDS && words[STATE_WORDS + 1] <= 1;
+}
+
+static bool read_random(const Safetensors *file, const char *name, Random *random, Error *error)
+{
+    uint32_t words[RANDOM_WORDS];
+    if (!read_array(file, name, DTYPE_U32, SHAPE(RANDOM_WORDS), words, error)) {
+        return false;
+    }
+    return random_from_words(random, words) || error_set(error, "%s: %s is no state of the generator", file->path, name);
+}
+
+// Is the text still the one that the run learns from?
+static bool check_data(const Safetensors *file, const Trainer *trainer, Error *error)
+{
+    const char *text = safetensors_text(file, "data_fingerprint");
+    if (trainer->data == NULL) {
+        return true;
+    }
+    return (text != NULL && strtoull(text, NULL, 16) == trainer->data->fingerprint)
+        || error_set(error, "%s: has changed since this run began; put the old text back, or begin a new run", trainer->data->name);
+}
+
+static bool read_state(const Safetensors *file, Trainer *trainer, Error *error)
+{
+    double step;
+    double sentences;
+    double well_formed;
+    if (!check_data(file, trainer, error) || !read_count(file, "step", INT_MAX, &step, error) ||
+        !read_number(file, "before.val_loss", &trainer->before.val_loss, error) ||
+        !read_count(file, "before.sentences", INT_MAX, &sentences, error) ||
+        !read_count(file, "before.well_formed", INT_MAX, &well_formed, error)) {
+        return false;
+    }
+    trainer->adamw.step = (int)step;
+    trainer->before.sentences = (int)sentences;
+    trainer->before.well_formed = (int)well_formed;
+    return read_random(file, "random.model", &trainer->gpt->random, error)
+        && read_random(file, "random.batches", &trainer->random, error)
+        && read_parameters(file, trainer, error);
+}
+
+bool trainer_load(Trainer *trainer, const char *folder, Error *error)
+{
+    REQUIRE(folder);
+    Safetensors file;
+    if (!open_checkpoint(folder, &file, error)) {
+        return false;
+    }
+    bool read = read_state(&file, trainer, error);
+    safetensors_close(&file);
+    return read;
+}

@@ -1,0 +1,264 @@
+// run.c: a run in its folder: step after step, what is logged, measured and saved between them.
+
+#include "gpt/plot/plot.h"
+#include "gpt/store/store.h"
+#include "gpt/train/run_files.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const double SAVE_SECONDS = 600;            // however long a step takes, no more than this is lost
+
+typedef struct Run {
+    Trainer *trainer;
+    const char *folder;
+    const TrainWatcher *watcher;
+    FILE *log;
+    FILE *flow;                                    // NULL without gradflow_every
+    int saved_step;
+    double saved_at;                               // seconds
+} Run;
+
+bool train_folder_has_run(const char *folder)
+{
+    REQUIRE(folder);
+    return file_exists(folder, TRAINING_FILE);
+}
+
+bool train_folder_make(const char *folder, Error *error)
+{
+    REQUIRE(folder);
+    static const char *const names[] = {LOG_FILE, FLOW_FILE, "model.safetensors", "config.json"};
+    if (train_folder_has_run(folder)) {
+        return error_set(error, "%s: holds another run; --resume goes on with it, another --out keeps both", folder);
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (file_exists(folder, names[i])) {
+            return error_set(error, "%s: has a file %s, which would be overwritten; take another --out", folder, names[i]);
+        }
+    }
+    return folder_make(folder, error);
+}
+
+void train_folder_remove(const char *folder)
+{
+    REQUIRE(folder);
+    char *tokens = path_in(folder, "data.bin");
+    unlink(tokens);
+    rmdir(folder);
+    free(tokens);
+}
+
+bool train_log_of(const char *folder, TrainRow **rows, int *n, Error *error)
+{
+    REQUIRE(folder);
+    REQUIRE(n);
+    char *log = path_in(folder, LOG_FILE);
+    bool read = train_log_read(log, rows, n, error);
+    free(log);
+    return read;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// What is done between steps
+
+// How often is every; 0: never.
+static bool is_due(int step, int every)
+{
+    return every > 0 && step % every == 0;
+}
+
+// The state first: whatever moment the program is ended at, a run can be gone on with from one file.
+static bool save(Run *run, Error *error)
+{
+    if (!trainer_save(run->trainer, run->folder, error) ||
+        !gpt_save(run->trainer->gpt, run->trainer->setup.tokenizer, run->folder, error)) {
+        return false;
+    }
+    run->saved_step = run->trainer->adamw.step;
+    run->saved_at = clock_seconds();
+    return true;
+}
+
+static double evaluate(Run *run)
+{
+    Trainer *trainer = run->trainer;
+    double loss[SPLIT_COUNT];
+    for (int split = 0; split < SPLIT_COUNT; split++) {
+        loss[split] = trainer_evaluate(trainer, (DatasetSplit)split);
+    }
+    if (run->watcher->on_evaluation != NULL) {
+        run->watcher->on_evaluation(trainer, loss, run->watcher->context);
+    }
+    return loss[SPLIT_VAL];
+}
+
+static bool write_failed(const Run *run, const char *name, Error *error)
+{
+    return error_set(error, "%s/%s: can't be written: %s", run->folder, name, strerror(errno));
+}
+
+// One step with its measurement and its row of the log.
+static bool make_step(Run *run, TrainRow *row, Error *error)
+{
+    Trainer *trainer = run->trainer;
+    const TrainConfig *config = &trainer->setup.train;
+    int before = trainer->adamw.step;
+    GradFlow flow = {0};
+    bool measures = is_due(before, config->gradflow_every);
+    double started = clock_seconds();
+    bool made = trainer_step(trainer, measures ? &flow : NULL, row, error);
+    double passed = clock_seconds() - started;
+    row->ms = 1000 * passed;
+    row->tokens_per_s = (double)config->batch * config->length * config->accumulate / passed;
+    if (made && measures && !train_flow_write(run->flow, trainer, before, &flow)) {
+        made = write_failed(run, FLOW_FILE, error);
+    }
+    gradflow_free(&flow);
+    if (!made) {
+        return false;
+    }
+    bool last = row->step == config->steps;
+    if (trainer->data != NULL && (last || is_due(row->step, config->eval_every))) {
+        row->val_loss = evaluate(run);
+    }
+    return train_log_write(run->log, row) || write_failed(run, LOG_FILE, error);
+}
+
+static void tell(const Run *run, const TrainRow *row)
+{
+    const TrainWatcher *watcher = run->watcher;
+    if (watcher->on_step != NULL) {
+        watcher->on_step(run->trainer, row, watcher->context);
+    }
+    if (watcher->on_sample != NULL && is_due(row->step, run->trainer->setup.train.sample_every)) {
+        watcher->on_sample(run->trainer, watcher->context);
+    }
+}
+
+static bool make_steps(Run *run, Error *error)
+{
+    const TrainConfig *config = &run->trainer->setup.train;
+    const TrainWatcher *watcher = run->watcher;
+    bool stopped = false;
+    if (run->trainer->adamw.step >= config->steps) {
+        return save(run, error);                   // a kill between the state and the model has left an older model
+    }
+    while (run->trainer->adamw.step < config->steps && !stopped) {
+        TrainRow row;
+        if (!make_step(run, &row, error)) {
+            return false;
+        }
+        tell(run, &row);
+        stopped = watcher->stop != NULL && watcher->stop(watcher->context);
+        bool last = stopped || row.step == config->steps;
+        bool long_ago = clock_seconds() - run->saved_at > SAVE_SECONDS;
+        if ((last || long_ago || is_due(row.step, config->save_every)) && !save(run, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The run
+
+static bool begin(Run *run, Error *error)
+{
+    const Trainer *trainer = run->trainer;
+    int step = trainer->adamw.step;
+    run->saved_step = step;
+    run->saved_at = clock_seconds();
+    if (!folder_make(run->folder, error) || (!file_exists(run->folder, TRAINING_FILE) && !save(run, error))) {
+        return false;
+    }
+    char *log = path_in(run->folder, LOG_FILE);
+    char *flow = path_in(run->folder, FLOW_FILE);
+    run->log = train_log_append(log, step, error);
+    if (run->log != NULL && trainer->setup.train.gradflow_every > 0) {
+        run->flow = train_flow_append(flow, step - 1, error);          // of the steps made; they are counted from 0 there
+    }
+    free(log);
+    free(flow);
+    return run->log != NULL && (run->flow != NULL || trainer->setup.train.gradflow_every == 0);
+}
+
+static bool end(Run *run, bool done, Error *error)
+{
+    if (run->flow != NULL && fclose(run->flow) != 0 && done) {
+        done = write_failed(run, FLOW_FILE, error);
+    }
+    if (run->log != NULL && fclose(run->log) != 0 && done) {
+        done = write_failed(run, LOG_FILE, error);
+    }
+    return done;
+}
+
+bool train_run(Trainer *trainer, const char *folder, const TrainWatcher *watcher, Error *error)
+{
+    REQUIRE(trainer);
+    REQUIRE(folder);
+    Run run = {.trainer = trainer, .folder = folder, .watcher = watcher};
+    Error why;
+    bool done = begin(&run, &why) && make_steps(&run, &why);
+    if (!end(&run, done, &why)) {
+        bool saved = file_exists(folder, TRAINING_FILE);
+        return saved ? error_set(error, "%.350s; %.100s has the checkpoint of step %d", why.message, folder, run.saved_step)
+                     : error_set(error, "%s", why.message);
+    }
+    return true;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Its pictures
+
+// "GPT, 4 blocks, width 128, ...": the small print.
+static void describe(const Trainer *trainer, char *text, size_t n)
+{
+    const GPTConfig *gpt = &trainer->setup.gpt;
+    const TrainConfig *config = &trainer->setup.train;
+    snprintf(text, n, "%s. GPT, %d block%s, width %d, %d head%s, context %d, %s shortcuts, norm %s. AdamW, %d × %d row%s of %d "
+             "token%s a step, learning rate up to %g, weight decay %g. Seed %llu.",
+             trainer->data == NULL ? "A fixed batch" : trainer->data->name,
+             gpt->n_layer, plural(gpt->n_layer), gpt->n_embd, gpt->n_head, plural(gpt->n_head), gpt->context_length,
+             gpt->shortcut ? "with" : "without", norm_name(gpt->norm), config->accumulate, config->batch,
+             plural(config->batch), config->length, plural(config->length), config->lr,
+             config->weight_decay, (unsigned long long)trainer->setup.seed);
+}
+
+static bool draw_flow(const Trainer *trainer, const char *folder, const TrainRow *rows, int n, Error *error)
+{
+    Experiment experiment;
+    char *csv = path_in(folder, FLOW_FILE);
+    char *picture = path_in(folder, "gradflow.png");
+    bool drawn = train_flow_read(trainer, csv, rows, n, &experiment, error);
+    if (drawn) {
+        bool enough = experiment.n_measurements > 1;
+        drawn = !enough || plot_heatmap(&experiment, picture, error);
+        experiment_free(&experiment);
+    }
+    free(csv);
+    free(picture);
+    return drawn;
+}
+
+bool train_draw(const Trainer *trainer, const char *folder, Error *error)
+{
+    REQUIRE(folder);
+    TrainRow *rows;
+    int n;
+    char what[512];
+    char *picture = path_in(folder, "loss.png");
+    bool drawn = train_log_of(folder, &rows, &n, error);
+    if (drawn) {
+        describe(trainer, what, sizeof what);
+        drawn = n == 0 || plot_loss(rows, n, trainer->before.val_loss, what, picture, error);
+        drawn = drawn && (trainer->setup.train.gradflow_every == 0 || draw_flow(trainer, folder, rows, n, error));
+        free(rows);
+    }
+    free(picture);
+    return drawn;
+}

@@ -1,0 +1,153 @@
+// save.c: everything that a run needs to go on as if it had never stopped, in one file, so that whatever moment a run is
+// ended at, what is there fits together:
+//
+//      wte.weight, ...                                  F32     the weights, as the module tree names them and lays them out
+//      adamw.m.wte.weight, adamw.v.wte.weight, ...      F32     AdamW's running means
+//      random.model, random.batches                     U32     two generators: of dropout, and of the rows still to come
+//      alphabet                                         U8      of a tokenizer of characters
+//      ids, targets                                     I32     of a fixed batch
+//      texts                                                    step, seed, data and its fingerprint, the model's config.json,
+//                                                               and every number of TrainConfig: train.lr, ...; and the
+//                                                               checksum of all that is above
+// train_load.c reads it.
+
+#include "gpt/store/model_files.h"
+#include "gpt/train/run_files.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void random_to_words(const Random *random, uint32_t words[RANDOM_WORDS])
+{
+    memcpy(words, random->state, sizeof random->state);
+    words[STATE_WORDS] = (uint32_t)random->next;
+    words[STATE_WORDS + 1] = random->has_normal;
+    memcpy(&words[STATE_WORDS + 2], &random->normal, sizeof random->normal);
+}
+
+static void add_number(SafetensorsWriter *writer, const char *key, double value)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%.17g", value);   // 17 digits hold a double exactly
+    safetensors_add_text(writer, key, text);
+}
+
+static void add_config(SafetensorsWriter *writer, const GPTConfig *config)
+{
+    char *text;
+    size_t n;
+    ModelConfigFile file = {.config = config, .end_of_text = -1};
+    FILE *stream = open_memstream(&text, &n);
+    if (stream == NULL) {
+        fail_memory(0, "the model's configuration");
+    }
+    model_config_write(&file, stream);
+    fclose(stream);
+    safetensors_add_text(writer, "config", text);
+    free(text);
+}
+
+static void add_texts(SafetensorsWriter *writer, const Trainer *trainer)
+{
+    const TrainSetup *setup = &trainer->setup;
+    add_config(writer, &setup->gpt);
+    add_number(writer, "step", trainer->adamw.step);
+    add_number(writer, "seed", (double)setup->seed);
+    for (int i = 0; i < train_field_count; i++) {
+        char key[NAME_TEXT];
+        snprintf(key, sizeof key, "train.%s", train_fields[i].name);
+        add_number(writer, key, train_field_get(&setup->train, &train_fields[i]));
+    }
+    if (setup->data != NULL) {
+        safetensors_add_text(writer, "data", setup->data);
+    }
+    if (setup->model != NULL) {
+        safetensors_add_text(writer, "model", setup->model);
+    }
+    if (trainer->data != NULL) {
+        char text[32];
+        snprintf(text, sizeof text, "%016llx", (unsigned long long)trainer->data->fingerprint);
+        safetensors_add_text(writer, "data_fingerprint", text);
+        safetensors_add_text(writer, "tokenizer", tokenizer_name(tokenizer_kind(setup->tokenizer)));
+    }
+    add_number(writer, "before.val_loss", trainer->before.val_loss);
+    add_number(writer, "before.sentences", trainer->before.sentences);
+    add_number(writer, "before.well_formed", trainer->before.well_formed);
+}
+
+static void add_values(SafetensorsWriter *writer, const char *prefix, const Tensor *parameter, const Real *values)
+{
+    char name[2 * NAME_TEXT];
+    char own[NAME_TEXT];
+    int64_t size[MAX_DIMS];
+    snprintf(name, sizeof name, "%s%s", prefix, tensor_name(parameter, own));
+    for (int i = 0; i < parameter->shape.ndim; i++) {
+        size[i] = parameter->shape.size[i];
+    }
+    safetensors_add(writer, name, DTYPE_F32, parameter->shape.ndim, size, values);
+}
+
+static void add_parameters(SafetensorsWriter *writer, const Trainer *trainer)
+{
+    size_t at = 0;
+    for (int i = 0; i < trainer->parameters.count; i++) {
+        const Tensor *parameter = trainer->parameters.parameters[i];
+        add_values(writer, "", parameter, parameter->data);
+        add_values(writer, "adamw.m.", parameter, trainer->adamw.m + at);
+        add_values(writer, "adamw.v.", parameter, trainer->adamw.v + at);
+        at += tensor_count(parameter);
+    }
+}
+
+// The caller frees it; NULL if the tokenizer is none of characters.
+static char *add_alphabet(SafetensorsWriter *writer, const Tokenizer *tokenizer)
+{
+    if (tokenizer == NULL || tokenizer_kind(tokenizer) != TOKENIZER_CHARS) {
+        return NULL;
+    }
+    enum { LONGEST_CHARACTER = 4 };
+    int V = tokenizer_vocab_size(tokenizer);
+    char *alphabet = memory_allocate((size_t)V * LONGEST_CHARACTER + 1, "the alphabet");
+    size_t used = 0;
+    for (int id = 0; id < V; id++) {
+        size_t n;
+        const char *token = tokenizer_token(tokenizer, id, &n);
+        memcpy(alphabet + used, token, n);
+        used += n;
+    }
+    safetensors_add(writer, "alphabet", DTYPE_U8, 1, (int64_t[]){(int64_t)used}, alphabet);
+    return alphabet;
+}
+
+static void add_fixed_batch(SafetensorsWriter *writer, const TrainSetup *setup)
+{
+    if (setup->ids != NULL) {
+        int64_t size[] = {(int64_t)setup->train.accumulate * setup->train.batch, setup->train.length};
+        safetensors_add(writer, "ids", DTYPE_I32, 2, size, setup->ids);
+        safetensors_add(writer, "targets", DTYPE_I32, 2, size, setup->targets);
+    }
+}
+
+bool trainer_save(const Trainer *trainer, const char *folder, Error *error)
+{
+    REQUIRE(trainer);
+    REQUIRE(folder);
+    char *path = path_in(folder, TRAINING_FILE);
+    uint32_t model[RANDOM_WORDS];
+    uint32_t batches[RANDOM_WORDS];
+    SafetensorsWriter *writer = safetensors_writer_create();
+    random_to_words(&trainer->gpt->random, model);
+    random_to_words(&trainer->random, batches);
+    add_texts(writer, trainer);
+    add_parameters(writer, trainer);
+    safetensors_add(writer, "random.model", DTYPE_U32, 1, (int64_t[]){RANDOM_WORDS}, model);
+    safetensors_add(writer, "random.batches", DTYPE_U32, 1, (int64_t[]){RANDOM_WORDS}, batches);
+    char *alphabet = add_alphabet(writer, trainer->setup.tokenizer);
+    add_fixed_batch(writer, &trainer->setup);
+    safetensors_add_checksum(writer);
+    bool saved = safetensors_save(writer, path, error);
+    safetensors_writer_free(writer);
+    free(alphabet);
+    free(path);
+    return saved;
+}

@@ -1,0 +1,269 @@
+// gradflow.c: what reached each layer, read off the tape and the module tree after a watched backward pass.
+
+#include "nn/gradflow/gradwatch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const KIND_NAMES[FLOW_KIND_COUNT] = {
+    [FLOW_WEIGHT_GRAD] = "weight_grad",
+    [FLOW_BIAS_GRAD] = "bias_grad",
+    [FLOW_ACTIVATION] = "activation",
+    [FLOW_ACTIVATION_GRAD] = "activation_grad",
+    [FLOW_SKIP_GRAD] = "skip_grad",
+    [FLOW_BLOCK_GRAD] = "block_grad",
+};
+
+static const char *const REACH_NAMES[FLOW_REACH_COUNT] = {
+    [FLOW_REACHED] = "reached",
+    [FLOW_ALL_ZERO] = "all zero",
+    [FLOW_NAN] = "not finite",
+    [FLOW_NEVER] = "never on the tape",
+};
+
+const char *flow_kind_name(FlowKind kind)
+{
+    return KIND_NAMES[kind];
+}
+
+const char *flow_reach_name(FlowReach reach)
+{
+    return REACH_NAMES[reach];
+}
+
+enum { LAYER_DIGITS = 6 };                         // a longer number is no layer's
+
+// The first part of a module's name that is a number: 3 of "h.3.attn.c_attn"; -1 if there is none.
+static int layer_in_scope(const char *scope)
+{
+    const char *part = scope;
+    while (part != NULL && *part != '\0') {
+        const char *dot = strchr(part, '.');
+        size_t length = dot == NULL ? strlen(part) : (size_t)(dot - part);
+        size_t digits = strspn(part, "0123456789");
+        if (digits == length && digits > 0 && digits <= LAYER_DIGITS) {
+            return atoi(part);
+        }
+        part = dot == NULL ? NULL : dot + 1;
+    }
+    return -1;
+}
+
+static int larger(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+static int count_layers(const Module *root, const Tape *tape)
+{
+    int last = -1;
+    for (const Module *module = root; module != NULL; module = module_next(root, module)) {
+        last = larger(last, layer_in_scope(module->name));
+    }
+    for (int i = 0; i < tape->n_nodes; i++) {
+        last = larger(last, layer_in_scope(tape->nodes[i]->scope));
+        last = larger(last, layer_in_scope(tape->nodes[i]->output->scope));
+    }
+    return last + 1;
+}
+
+// Among the rows from first on, which are in the order of the network, those of no layer that follow one come after the last.
+static void place_outsiders(GradFlow *flow, int first)
+{
+    bool before = true;
+    for (int i = first; i < flow->n_rows; i++) {
+        FlowRow *row = &flow->rows[i];
+        before = before && row->layer < 0;
+        if (row->layer < 0 && !before) {
+            row->layer = flow->n_layer;
+        }
+    }
+}
+
+static FlowRow *add_row(GradFlow *flow, FlowKind kind, const char *scope, const Real *values, size_t n, int ndim)
+{
+    flow->rows = memory_grow(flow->rows, flow->n_rows, &flow->capacity, sizeof(FlowRow), "gradient flow");
+    FlowRow *row = &flow->rows[flow->n_rows];
+    flow->n_rows++;
+    *row = (FlowRow){.layer = layer_in_scope(scope), .kind = kind, .ndim = ndim, .part = -1, .stats = flow_stats(values, n)};
+    return row;
+}
+
+static int compare_pointers(const void *a, const void *b)
+{
+    uintptr_t first = (uintptr_t)*(const Tensor *const *)a;
+    uintptr_t second = (uintptr_t)*(const Tensor *const *)b;
+    return (first > second) - (first < second);
+}
+
+// The leaves that the backward pass came to, sorted to be looked up. The caller frees the list.
+typedef struct Reached {
+    const Tensor **leaves;
+    size_t n;
+} Reached;
+
+static Reached reached_leaves(const GradFlowWatch *watch)
+{
+    size_t room = 1;
+    for (int i = 0; i < watch->n_marks; i++) {
+        room += (size_t)watch->tape->nodes[i]->n_inputs;
+    }
+    Reached reached = {.leaves = memory_allocate(room * sizeof(Tensor *), "a gradient-flow audit")};
+    for (int i = 0; i < watch->n_marks; i++) {
+        const TapeNode *node = watch->tape->nodes[i];
+        for (int k = 0; watch->marks[i].walked && k < node->n_inputs; k++) {
+            if (node->inputs[k]->node == NULL) {
+                reached.leaves[reached.n] = node->inputs[k];
+                reached.n++;
+            }
+        }
+    }
+    qsort(reached.leaves, reached.n, sizeof(Tensor *), compare_pointers);
+    return reached;
+}
+
+static FlowReach reach_of(const Reached *reached, const Tensor *parameter, FlowStats stats)
+{
+    const void *found = bsearch(&parameter, reached->leaves, reached->n, sizeof(Tensor *), compare_pointers);
+    return found == NULL || parameter->grad == NULL ? FLOW_NEVER : flow_reach(stats);
+}
+
+static void read_parts(GradFlow *flow, const Module *module, const Tensor *parameter, FlowKind kind, FlowReach reach)
+{
+    if (module->kind != &linear_kind) {
+        return;
+    }
+    const Linear *linear = (const Linear *)module;
+    size_t n = tensor_count(parameter) / (size_t)linear->n_parts;
+    for (int part = 0; part < linear->n_parts && linear->n_parts > 1; part++) {
+        FlowRow *row = add_row(flow, kind, module->name, parameter->grad + (size_t)part * n, n, parameter->shape.ndim);
+        row->reach = reach;
+        row->part = part;
+        snprintf(row->name, sizeof row->name, "%s.%s.%s", module->name, parameter->label, linear->part_names[part]);
+    }
+}
+
+static void read_parameter(GradFlow *flow, const Reached *reached, const Module *module, const Tensor *parameter)
+{
+    FlowKind kind = strcmp(parameter->label, "bias") == 0 ? FLOW_BIAS_GRAD : FLOW_WEIGHT_GRAD;
+    size_t n = parameter->grad == NULL ? 0 : tensor_count(parameter);
+    FlowRow *row = add_row(flow, kind, module->name, parameter->grad, n, parameter->shape.ndim);
+    FlowReach reach = reach_of(reached, parameter, row->stats);
+    row->reach = reach;
+    tensor_name(parameter, row->name);
+    flow->reach_count[reach]++;
+    if (parameter->grad != NULL) {
+        read_parts(flow, module, parameter, kind, reach);
+    }
+}
+
+// A tied parameter is read where it comes first.
+static void read_parameters(GradFlow *flow, const GradFlowWatch *watch, const Module *root)
+{
+    int first = flow->n_rows;
+    int n_read = 0;
+    Reached reached = reached_leaves(watch);
+    ParameterList all = module_parameters(root);
+    for (const Module *module = root; module != NULL; module = module_next(root, module)) {
+        for (int i = 0; i < module->n_parameters; i++) {
+            if (n_read < all.count && all.parameters[n_read] == module->parameters[i]) {
+                read_parameter(flow, &reached, module, module->parameters[i]);
+                n_read++;
+            }
+        }
+    }
+    parameter_list_free(&all);
+    free(reached.leaves);
+    place_outsiders(flow, first);
+}
+
+static void read_splits(GradFlow *flow, const GradFlowWatch *watch)
+{
+    int first = flow->n_rows;
+    for (int i = 0; i < watch->n_splits; i++) {
+        const ShortcutSplit *split = &watch->splits[i];
+        const char *scope = split->addition->scope == NULL ? "" : split->addition->scope;
+        const char *dot = scope[0] == '\0' ? "" : ".";
+        size_t n = tensor_count(split->start);
+        int ndim = split->start->shape.ndim;
+        FlowRow *skip = add_row(flow, FLOW_SKIP_GRAD, scope, split->skip, n, ndim);
+        snprintf(skip->name, sizeof skip->name, "%s%sshortcut.%d", scope, dot, split->number);
+        FlowRow *block = add_row(flow, FLOW_BLOCK_GRAD, scope, split->block, n, ndim);
+        snprintf(block->name, sizeof block->name, "%s%sshortcut.%d", scope, dot, split->number);
+    }
+    place_outsiders(flow, first);
+}
+
+static void read_activations(GradFlow *flow, const Tape *tape)
+{
+    int first = flow->n_rows;
+    for (int i = 0; i < tape->n_nodes; i++) {
+        const Tensor *output = tape->nodes[i]->output;
+        if (output->label == NULL) {
+            continue;
+        }
+        size_t n = tensor_count(output);
+        FlowRow *row = add_row(flow, FLOW_ACTIVATION, output->scope, output->data, n, output->shape.ndim);
+        tensor_name(output, row->name);
+        row->stats.token_cosine = flow_token_cosine(output);
+        if (output->grad != NULL) {
+            row = add_row(flow, FLOW_ACTIVATION_GRAD, output->scope, output->grad, n, output->shape.ndim);
+            tensor_name(output, row->name);
+        }
+    }
+    place_outsiders(flow, first);
+}
+
+// By layer, otherwise as they are.
+static void sort_by_layer(GradFlow *flow)
+{
+    FlowRow *sorted = memory_allocate((size_t)flow->n_rows * sizeof *sorted + 1, "gradient flow");
+    size_t *next = memory_allocate_zeroed((size_t)flow->n_layer + 3, sizeof *next, "gradient flow");
+    for (int i = 0; i < flow->n_rows; i++) {
+        next[flow->rows[i].layer + 2]++;           // how many there are of each; from -1 on, and one place further
+    }
+    for (int layer = 1; layer < flow->n_layer + 3; layer++) {
+        next[layer] += next[layer - 1];            // where the first of each goes
+    }
+    for (int i = 0; i < flow->n_rows; i++) {
+        size_t *place = &next[flow->rows[i].layer + 1];
+        sorted[*place] = flow->rows[i];
+        (*place)++;
+    }
+    free(next);
+    free(flow->rows);
+    flow->rows = sorted;
+    flow->capacity = flow->n_rows;
+}
+
+GradFlow gradflow_read(GradFlowWatch *watch, const Module *root)
+{
+    REQUIRE(watch);
+    REQUIRE(root);
+    GradFlow flow = {.n_layer = count_layers(root, watch->tape), .n_shortcuts = watch->n_shortcuts};
+    read_parameters(&flow, watch, root);
+    read_splits(&flow, watch);
+    read_activations(&flow, watch->tape);
+    sort_by_layer(&flow);
+    gradwatch_end(watch);
+    return flow;
+}
+
+const FlowRow *gradflow_find(const GradFlow *flow, FlowKind kind, const char *name)
+{
+    REQUIRE(flow);
+    for (int i = 0; i < flow->n_rows; i++) {
+        if (flow->rows[i].kind == kind && strcmp(flow->rows[i].name, name) == 0) {
+            return &flow->rows[i];
+        }
+    }
+    return NULL;
+}
+
+void gradflow_free(GradFlow *flow)
+{
+    REQUIRE(flow);
+    free(flow->rows);
+    *flow = (GradFlow){0};
+}

@@ -1,0 +1,75 @@
+// gradflow.h: gradient flow: what reached each layer, read off the module tree and the tape.
+
+#ifndef GPTAPE_GRADFLOW_H
+#define GPTAPE_GRADFLOW_H
+
+#include "nn/nn.h"
+
+typedef enum FlowKind {
+    FLOW_WEIGHT_GRAD,              // dL/dW of a parameter with 2 or more dimensions, or of LayerNorm's weight
+    FLOW_BIAS_GRAD,                // dL/db
+    FLOW_ACTIVATION,               // a named intermediate
+    FLOW_ACTIVATION_GRAD,          // dL/d(that)
+    FLOW_SKIP_GRAD,                // of the gradient at a shortcut's start: what came straight through the addition,
+    FLOW_BLOCK_GRAD,               // and what came back through the block beside it. The two add up to the whole.
+    FLOW_KIND_COUNT
+} FlowKind;
+
+const char *flow_kind_name(FlowKind kind);         // "weight_grad"
+
+// The size of a set of numbers. Sums run in double, so that what float32 can hold, the statistics can show.
+typedef struct FlowStats {
+    size_t count;                                  // how many they are
+    double mean_abs;                               // mean |x|
+    double l2;                                     // sqrt(sum x^2)
+    double rms;                                    // sqrt(mean x^2)
+    double max_abs;
+    double zero_fraction;                          // exactly 0
+    double denormal_fraction;                      // not 0, but below the smallest normal float32, 1.18e-38
+    double token_cosine;                           // activations (B, T, C), T > 1: mean cosine between different positions of a
+} FlowStats;                                       // sequence, 1: all tokens have become the same; NaN for anything else
+
+FlowStats flow_stats(const Real *values, size_t n);
+double flow_token_cosine(const Tensor *x);         // x (B, T, C); NaN if it has no two positions to compare
+
+// What happened to a parameter in the last backward pass.
+typedef enum FlowReach {
+    FLOW_REACHED,                  // a gradient arrived, finite and not all zero
+    FLOW_ALL_ZERO,                 // a gradient arrived, and it is 0 everywhere
+    FLOW_NAN,                      // it holds a NaN or an infinity
+    FLOW_NEVER,                    // the loss does not depend on it: the graph is severed
+    FLOW_REACH_COUNT
+} FlowReach;
+
+const char *flow_reach_name(FlowReach reach);      // "never on the tape"
+FlowReach flow_reach(FlowStats stats);             // of a gradient that arrived, by its statistics
+
+typedef struct FlowRow {
+    int layer;                                     // the first number in its name; -1 before the first layer, n_layer after the last
+    char name[NAME_TEXT];                          // "h.3.attn.c_attn.weight.q"
+    FlowKind kind;
+    FlowReach reach;                               // of parameters
+    int ndim;                                      // of the parameter or intermediate
+    int part;                                      // of a joint weight: 0 for q, 1 for k, 2 for v; -1 for all of it
+    FlowStats stats;
+} FlowRow;
+
+typedef struct GradFlow {
+    FlowRow *rows;                                 // in tree order for parameters, then in tape order
+    int n_rows;
+    int capacity;
+    int n_layer;
+    int n_shortcuts;                               // shortcuts taken, counted on the tape
+    int reach_count[FLOW_REACH_COUNT];             // parameters by FlowReach
+} GradFlow;
+
+// One measurement: gradflow_watch after forward (asks the tape to keep named intermediates' gradients and to split what
+// arrives at the shortcuts), tensor_backward, gradflow_read. The tree's gradients must have been zeroed before. The
+// caller frees the result with gradflow_free.
+typedef struct GradFlowWatch GradFlowWatch;
+GradFlowWatch *gradflow_watch(Tape *tape);
+GradFlow gradflow_read(GradFlowWatch *watch, const Module *root);      // ends the watch and frees it
+const FlowRow *gradflow_find(const GradFlow *flow, FlowKind kind, const char *name);   // NULL if there is none
+void gradflow_free(GradFlow *flow);
+
+#endif

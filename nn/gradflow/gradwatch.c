@@ -1,0 +1,172 @@
+// gradwatch.c: watching a backward pass without disturbing it.
+//
+// Nothing in the modules helps. Before the pass the tape is asked to keep the gradients of named intermediates, and an observer
+// is put beside the walk. Where a shortcut starts, at a tensor x that goes both into x + f(x) and into f, the observer sets x's
+// gradient to zero before each node that adds to it and looks at it afterwards: so it holds just that node's part, exactly,
+// and is then added to the parts before. The parts of the addition are the skip gradient, those of all other nodes the
+// block gradient.
+
+#include "nn/gradflow/gradwatch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static ShortcutSplit *find_split(const GradFlowWatch *watch, const Tensor *tensor)
+{
+    if (tensor->node != NULL) {
+        int index = tensor->node->index;
+        int number = index < watch->n_marks ? watch->marks[index].split : -1;
+        return number < 0 ? NULL : &watch->splits[number];
+    }
+    for (int i = 0; i < watch->n_splits; i++) {
+        if (watch->splits[i].start == tensor) {
+            return &watch->splits[i];
+        }
+    }
+    return NULL;
+}
+
+// Room for what has been recorded since the last time, a loss for example.
+static void extend_marks(GradFlowWatch *watch)
+{
+    int n = watch->tape->n_nodes;
+    NodeMark *marks = memory_allocate((size_t)n * sizeof *marks + 1, "a gradient-flow watch");
+    for (int i = 0; i < n; i++) {
+        int split = i < watch->n_marks ? watch->marks[i].split : -1;
+        marks[i] = (NodeMark){.split = split, .walked = false};
+    }
+    free(watch->marks);
+    watch->marks = marks;
+    watch->n_marks = n;
+}
+
+// Each backward pass is measured for itself, as its gradients are.
+static void begin_pass(void *context)
+{
+    GradFlowWatch *watch = context;
+    extend_marks(watch);
+    for (int i = 0; i < watch->n_splits; i++) {
+        ShortcutSplit *split = &watch->splits[i];
+        size_t bytes = tensor_count(split->start) * sizeof(Real);
+        memset(split->skip, 0, bytes);
+        memset(split->block, 0, bytes);
+    }
+}
+
+// A node that takes the same tensor twice adds to it once, in one go.
+static bool first_time(const TapeNode *node, int i)
+{
+    for (int j = 0; j < i; j++) {
+        if (node->inputs[j] == node->inputs[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void before_node(TapeNode *node, void *context)
+{
+    GradFlowWatch *watch = context;
+    watch->marks[node->index].walked = true;
+    for (int i = 0; i < node->n_inputs; i++) {
+        ShortcutSplit *split = find_split(watch, node->inputs[i]);
+        if (split == NULL || !first_time(node, i)) {
+            continue;
+        }
+        Tensor *start = split->start;
+        split->had_grad = start->grad != NULL;
+        if (split->had_grad) {
+            memcpy(split->before, start->grad, tensor_count(start) * sizeof(Real));
+            memset(start->grad, 0, tensor_count(start) * sizeof(Real));
+        }
+    }
+}
+
+static void take_part(ShortcutSplit *split, const TapeNode *node)
+{
+    Tensor *start = split->start;
+    if (start->grad == NULL) {
+        return;
+    }
+    int skip = tape_shortcut_input(node);
+    bool is_skip = skip >= 0 && node->inputs[skip] == start;
+    Real *part = is_skip ? split->skip : split->block;
+    size_t n = tensor_count(start);
+    for (size_t k = 0; k < n; k++) {
+        part[k] += start->grad[k];
+        if (split->had_grad) {
+            start->grad[k] += split->before[k];
+        }
+    }
+}
+
+static void after_node(TapeNode *node, void *context)
+{
+    GradFlowWatch *watch = context;
+    for (int i = 0; i < node->n_inputs; i++) {
+        ShortcutSplit *split = find_split(watch, node->inputs[i]);
+        if (split != NULL && first_time(node, i)) {
+            take_part(split, node);
+        }
+    }
+}
+
+static int number_in_module(const GradFlowWatch *watch, const TapeNode *addition)
+{
+    int number = 1;
+    for (int i = watch->n_splits - 1; i >= 0 && watch->splits[i].addition->scope == addition->scope; i--) {
+        number++;
+    }
+    return number;
+}
+
+static void add_split(GradFlowWatch *watch, const TapeNode *addition, Tensor *start)
+{
+    size_t n = tensor_count(start);
+    ShortcutSplit *split = &watch->splits[watch->n_splits];
+    *split = (ShortcutSplit){.start = start, .addition = addition, .number = number_in_module(watch, addition)};
+    split->skip = memory_allocate_zeroed(n, sizeof(Real), "a shortcut's gradient");
+    split->block = memory_allocate_zeroed(n, sizeof(Real), "a shortcut's gradient");
+    split->before = memory_allocate_zeroed(n, sizeof(Real), "a shortcut's gradient");
+    if (start->node != NULL) {
+        watch->marks[start->node->index].split = watch->n_splits;
+    }
+    watch->n_splits++;
+}
+
+GradFlowWatch *gradflow_watch(Tape *tape)
+{
+    if (tape == NULL) {
+        fail_mistake(HERE, "gradflow_watch: the tape is NULL");
+    }
+    GradFlowWatch *watch = memory_allocate_zeroed(1, sizeof *watch, "a gradient-flow watch");
+    watch->tape = tape;
+    watch->splits = memory_allocate_zeroed((size_t)tape->n_nodes + 1, sizeof(ShortcutSplit), "a gradient-flow watch");
+    extend_marks(watch);
+    for (int i = 0; i < tape->n_nodes; i++) {
+        TapeNode *node = tape->nodes[i];
+        if (node->output->label != NULL) {
+            tensor_retain_grad(node->output);
+        }
+        int skip = tape_shortcut_input(node);
+        watch->n_shortcuts += skip >= 0;
+        if (skip >= 0 && node->inputs[skip]->requires_grad && find_split(watch, node->inputs[skip]) == NULL) {
+            add_split(watch, node, node->inputs[skip]);
+        }
+    }
+    tape_observe(tape, (TapeObserver){.begin = begin_pass, .before = before_node, .after = after_node, .context = watch});
+    return watch;
+}
+
+void gradwatch_end(GradFlowWatch *watch)
+{
+    tape_observe(watch->tape, (TapeObserver){0});
+    for (int i = 0; i < watch->n_splits; i++) {
+        free(watch->splits[i].skip);
+        free(watch->splits[i].block);
+        free(watch->splits[i].before);
+    }
+    free(watch->splits);
+    free(watch->marks);
+    free(watch);
+}

@@ -1,0 +1,37 @@
+// gradwatch.h: what the watch (gradwatch.c) leaves for the reading (gradflow.c).
+
+#ifndef GPTAPE_GRADWATCH_H
+#define GPTAPE_GRADWATCH_H
+
+#include "nn/gradflow/gradflow.h"
+
+// The gradient at the start of a shortcut, in two parts.
+typedef struct ShortcutSplit {
+    Tensor *start;                                 // x, in x + f(x)
+    const TapeNode *addition;
+    int number;                                    // of the shortcut within its module, from 1
+    Real *skip;                                    // both of x's shape
+    Real *block;
+    Real *before;                                  // x's gradient before the node that is running
+    bool had_grad;
+} ShortcutSplit;
+
+// What the watch knows of a node, by its index on the tape.
+typedef struct NodeMark {
+    int split;                                     // of the tensor that it made; -1: no shortcut starts there
+    bool walked;                                   // did the backward pass come by?
+} NodeMark;
+
+// What is known while a backward pass is watched.
+struct GradFlowWatch {
+    Tape *tape;
+    ShortcutSplit *splits;                                 // one for each tensor at which a shortcut starts
+    int n_splits;
+    int n_shortcuts;
+    NodeMark *marks;
+    int n_marks;
+};
+
+void gradwatch_end(GradFlowWatch *watch);          // takes the observer off the tape and frees the watch
+
+#endif

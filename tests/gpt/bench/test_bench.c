@@ -1,0 +1,97 @@
+// test_bench.c: what the measurements say must hang together. How fast this machine is, no test asks.
+
+#include "gpt/gptape.h"
+#include "tests/support/suite.h"
+
+#include <check.h>
+#include <math.h>
+#include <string.h>
+
+static const BenchConfig hasty = {.seconds = 0};
+
+static const BenchCase *find_case(const char *name)
+{
+    for (int i = 0; i < bench_case_count; i++) {
+        if (strcmp(bench_cases[i].name, name) == 0) {
+            return &bench_cases[i];
+        }
+    }
+    ck_abort_msg("there is no case %s", name);
+}
+
+static void check_spread(Quartiles values)
+{
+    ck_assert_int_ge(values.n, 3);
+    ck_assert_double_gt(values.low, 0);
+    ck_assert_double_le(values.low, values.median);
+    ck_assert_double_le(values.median, values.high);
+    ck_assert(isfinite(values.high));
+}
+
+START_TEST(limits_are_measured)
+{
+    BenchPeaks peaks;
+    Error error;
+    ck_assert_msg(bench_peaks(&hasty, &peaks, &error), "%s", error.message);
+    ck_assert_int_eq(peaks.threads, kernels_threads());
+    check_spread(peaks.flops_one);
+    check_spread(peaks.flops);
+    check_spread(peaks.bandwidth_one);
+    check_spread(peaks.bandwidth);
+}
+END_TEST
+
+START_TEST(a_step_counts_six_operations_a_parameter_and_token)
+{
+    const BenchCase *which = find_case("step-char");
+    BenchFigures figures;
+    Error error;
+    GPTConfig config = gpt_preset_find("char")->config;
+    config.vocab_size = 65;
+    ck_assert_msg(bench_case(which, &hasty, &figures, &error), "%s", error.message);
+    check_spread(figures.ms);
+    ck_assert_double_eq(figures.tokens, 12 * 64);
+    ck_assert_double_eq(figures.flops, 6.0 * (double)gpt_cost(&config, 12, 64).parameters * 12 * 64);
+    ck_assert_double_gt(figures.peak_bytes, 1 << 20);
+}
+END_TEST
+
+START_TEST(a_fraction_is_of_its_limit)
+{
+    const BenchCase *which = find_case("product-64x64x64");
+    BenchFigures figures;
+    Error error;
+    ck_assert_msg(bench_case(which, &hasty, &figures, &error), "%s", error.message);
+    check_spread(figures.ms);
+    ck_assert_double_eq(figures.flops, 2.0 * 64 * 64 * 64);
+    double rate = figures.flops / (1e-3 * figures.ms.median);
+    BenchPeaks peaks = {.threads = 1, .flops = {.median = 2 * rate}};
+    ck_assert_double_eq_tol(bench_fraction(which, &figures, &peaks), 0.5, 1e-12);
+}
+END_TEST
+
+// A case in which the tokenizer cannot read its text.
+START_TEST(what_goes_wrong_comes_back_as_an_error)
+{
+    BenchFigures figures;
+    Error error;
+    Tokenizer *tokenizer = tokenizer_chars("ab", 2, &error);
+    BenchConfig config = {.tokenizer = tokenizer, .text = "abc", .n_text = 3};
+    ck_assert(!bench_case(find_case("tokenizer-encode"), &config, &figures, &error));
+    ck_assert_ptr_nonnull(strstr(error.message, "tokenizer-encode: "));
+    tokenizer_free(tokenizer);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("bench");
+    TCase *tcase = tcase_create("bench");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_test(tcase, limits_are_measured);
+    tcase_add_test(tcase, a_step_counts_six_operations_a_parameter_and_token);
+    tcase_add_test(tcase, a_fraction_is_of_its_limit);
+    tcase_add_test(tcase, what_goes_wrong_comes_back_as_an_error);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}

@@ -1,0 +1,255 @@
+// test_chart.c: charts and maps of any numbers: what their scripts hold, what is told of numbers that have no place in them, and
+// that gnuplot draws them.
+
+#include "tests/support/folder.h"
+#include "tests/support/suite.h"
+
+#include "gpt/gptape.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double places[] = {-1, 0.5, 2};
+static const double rising[] = {1, 10, 100};
+static const double gaps[] = {0, -3, 1e-9};
+
+static const ChartLine lines[] = {{"rising", places, rising, 3}, {"with gaps", places, gaps, 3}};
+static const Chart chart = {"A title", "Small print", "place", "size", true, lines, 2};
+
+static const float values[] = {1, 0, 0.5F, 0.25F, -INFINITY, 0.75F};
+static const char *const rows[] = {"first", "\"quoted\""};
+static const MatrixMap map = {"A map", "Small print", "across", "down", values, 2, 3, rows, NULL, 0, 0};
+
+static char *file_text(const char *path)
+{
+    char *text;
+    size_t n;
+    Error error;
+    ck_assert_msg(file_read(path, &text, &n, &error), "%s", error.message);
+    return text;
+}
+
+static void assert_holds(const char *text, const char *part)
+{
+    ck_assert_msg(strstr(text, part) != NULL, "\"%s\" is not in:\n%.2000s", part, text);
+}
+
+START_TEST(a_chart_holds_its_numbers_and_labels)
+{
+    Error error;
+    ck_assert_msg(plot_chart(&chart, "chart.gp", &error), "%s", error.message);
+    char *script = file_text("chart.gp");
+    assert_holds(script, "A title");
+    assert_holds(script, "Small print");
+    assert_holds(script, "-1 1\n0.5 10\n2 100\n");
+    assert_holds(script, "set logscale y");
+    assert_holds(script, "set xlabel \"place\"");
+    assert_holds(script, "set ylabel \"size\"");
+    assert_holds(script, "title \"rising\"");
+    free(script);
+}
+END_TEST
+
+START_TEST(what_a_logarithmic_axis_can_not_show_is_told)
+{
+    Error error;
+    ck_assert(plot_chart(&chart, "chart.gp", &error));
+    char *script = file_text("chart.gp");
+    assert_holds(script, "-1 NaN\n0.5 NaN\n2 1e-09\n");
+    assert_holds(script, "with gaps (2 of 3 points are 0, below 0, or not finite)");
+    free(script);
+    Chart linear = chart;
+    linear.log_y = false;
+    ck_assert(plot_chart(&linear, "chart.gp", &error));
+    script = file_text("chart.gp");
+    assert_holds(script, "-1 0\n0.5 -3\n2 1e-09\n");
+    ck_assert_ptr_null(strstr(script, "of 3 points"));
+    free(script);
+}
+END_TEST
+
+// Few steps hardly move the loss, and would lie along the top of an axis from 0. It spans a fifth of the largest all the same.
+START_TEST(an_axis_of_losses_begins_where_they_are)
+{
+    static const TrainRow few[] = {{.step = 1, .loss = 4, .val_loss = NAN}, {.step = 2, .loss = 3.9, .val_loss = 3.8}};
+    static const TrainRow more[] = {{.step = 1, .loss = 4, .val_loss = NAN}, {.step = 2, .loss = 1.9, .val_loss = NAN}};
+    static const TrainRow nearer[] = {{.step = 1, .loss = 4, .val_loss = NAN}, {.step = 2, .loss = 2.5, .val_loss = NAN}};
+    Error error;
+    ck_assert_msg(plot_loss(few, 2, 4, "Small print", "loss.gp", &error), "%s", error.message);
+    char *script = file_text("loss.gp");
+    assert_holds(script, "set yrange [3.168:4.032]\nset format y \"%g\"\nset ytics 0, 0.1\n");
+    free(script);
+    ck_assert(plot_loss(nearer, 2, NAN, "Small print", "loss.gp", &error));
+    script = file_text("loss.gp");
+    assert_holds(script, "set yrange [2.44:4.06]\nset format y \"%g\"\nset ytics 0, 0.2\n");
+    free(script);
+    ck_assert(plot_loss(more, 2, NAN, "Small print", "loss.gp", &error));
+    script = file_text("loss.gp");
+    assert_holds(script, "set yrange [-0.16:4.16]\nset format y \"%g\"\nset ytics 0, 1\n");
+    free(script);
+}
+END_TEST
+
+START_TEST(places_are_counted_where_none_are_given)
+{
+    Error error;
+    const ChartLine counted = {"counted", NULL, rising, 3};
+    Chart one = chart;
+    one.lines = &counted;
+    one.n_lines = 1;
+    ck_assert(plot_chart(&one, "chart.gp", &error));
+    char *script = file_text("chart.gp");
+    assert_holds(script, "0 1\n1 10\n2 100\n");
+    free(script);
+}
+END_TEST
+
+START_TEST(charts_and_maps_are_drawn)
+{
+    Error error;
+    const double same[] = {3, 3};
+    const double nothing[] = {NAN, 0};
+    const ChartLine level = {"level", NULL, same, 2};
+    const ChartLine empty = {"empty", NULL, nothing, 2};
+    Chart others[3] = {chart, chart, chart};
+    others[1].lines = &level;
+    others[2].lines = &empty;
+    others[1].n_lines = others[2].n_lines = 1;
+    for (int i = 0; i < 3; i++) {
+        ck_assert_msg(plot_chart(&others[i], "chart.svg", &error), "%s", error.message);
+        char *svg = file_text("chart.svg");
+        assert_holds(svg, "</svg>");
+        assert_holds(svg, "A title");
+        free(svg);
+    }
+    MatrixMap narrow = map;
+    narrow.rows = 1;
+    narrow.columns = 1;
+    ck_assert_msg(plot_matrix(&map, "map.svg", &error), "%s", error.message);
+    ck_assert_msg(plot_matrix(&narrow, "map.png", &error), "%s", error.message);
+    char *svg = file_text("map.svg");
+    assert_holds(svg, "first");
+    assert_holds(svg, "\"quoted\"");
+    free(svg);
+}
+END_TEST
+
+START_TEST(quotes_and_markup_are_shown_as_they_are)
+{
+    Error error;
+    const ChartLine strange = {"a \"line\" \\ _1", places, rising, 3};
+    Chart one = {"W_1 of \"x\" {in} ^ \\ @ & ~", "\"small\" \\ print", "x \"label\"", "y_1", false, &strange, 1};
+    ck_assert_msg(plot_chart(&one, "chart.svg", &error), "%s", error.message);
+    char *svg = file_text("chart.svg");
+    assert_holds(svg, "W_1 of \"x\" {in} ^ \\ @ &amp; ~");
+    assert_holds(svg, "\"small\" \\ print");
+    assert_holds(svg, "x \"label\"");
+    assert_holds(svg, "y_1");
+    assert_holds(svg, "a \"line\" \\ _1");
+    free(svg);
+}
+END_TEST
+
+START_TEST(a_chart_as_text)
+{
+    Error error;
+    char *text = plot_chart_terminal(&chart, 60, &error);
+    ck_assert_msg(text != NULL, "%s", error.message);
+    assert_holds(text, "A title\no rising\n# with gaps (2 of 3 points");
+    const char *top = strchr(strchr(text, '|'), 'o');              // the largest value is the first to be drawn, at the right
+    ck_assert_ptr_nonnull(top);
+    ck_assert_int_eq(top[1], '\n');
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        ck_assert_uint_le(strlen(line), 75);
+    }
+    free(text);
+}
+END_TEST
+
+START_TEST(a_map_holds_its_numbers_and_names)
+{
+    Error error;
+    ck_assert(plot_matrix(&map, "map.gp", &error));
+    char *script = file_text("map.gp");
+    assert_holds(script, "0 0 1\n1 0 0\n2 0 0.5\n0 1 0.25\n1 1 NaN\n2 1 0.75\n");
+    assert_holds(script, "set ytics (\"first\" 0, \"\\\"quoted\\\"\" 1)");
+    assert_holds(script, "set cbrange [0:1]");
+    free(script);
+}
+END_TEST
+
+START_TEST(a_map_as_text)
+{
+    Error error;
+    char *text = plot_matrix_terminal(&map, &error);
+    ck_assert_ptr_nonnull(text);
+    assert_holds(text, "     first |██  ▓▓|\n  \"quoted\" |▒▒..██|\n");
+    assert_holds(text, "from 0 (blank) to 1 (█); dots are not finite");
+    free(text);
+}
+END_TEST
+
+START_TEST(the_colours_reach_as_far_as_is_asked_for)
+{
+    Error error;
+    MatrixMap wide = map;
+    wide.low = 0.25;
+    wide.high = 4;
+    ck_assert(plot_matrix(&wide, "map.gp", &error));
+    char *script = file_text("map.gp");
+    assert_holds(script, "set cbrange [0.25:4]");
+    free(script);
+    char *text = plot_matrix_terminal(&wide, &error);
+    assert_holds(text, "     first |░░  ░░|\n  \"quoted\" |  ..░░|\n");
+    free(text);
+    wide.high = 0;
+    ck_assert(!plot_matrix(&wide, "map.gp", &error));
+    ck_assert_str_eq(error.message, "the colours of a map reach from low to high, not from 0.25 to 0");
+}
+END_TEST
+
+START_TEST(nothing_to_draw_is_told)
+{
+    Error error;
+    Chart wrong = chart;
+    wrong.n_lines = 7;
+    ck_assert(!plot_chart(&wrong, "chart.svg", &error));
+    ck_assert_str_eq(error.message, "a chart has 1 to 6 lines, not 7");
+    const ChartLine none = {"none", NULL, rising, 0};
+    wrong.lines = &none;
+    wrong.n_lines = 1;
+    ck_assert_ptr_null(plot_chart_terminal(&wrong, 60, &error));
+    ck_assert_str_eq(error.message, "line 1 of the chart has no points");
+    MatrixMap large = map;
+    large.rows = 257;
+    ck_assert(!plot_matrix(&large, "map.svg", &error));
+    ck_assert_str_eq(error.message, "a map has 1 to 256 rows and columns, not 257 x 3");
+    ck_assert(!plot_matrix(&map, "map.jpg", &error));
+    assert_holds(error.message, "map.jpg");
+    FILE *file = fopen("chart.svg", "r");
+    ck_assert_ptr_null(file);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("charts");
+    TCase *charts = case_create("charts and maps");
+    suite_add_tcase(suite, charts);
+    tcase_add_checked_fixture(charts, folder_enter, folder_leave);
+    tcase_add_test(charts, a_chart_holds_its_numbers_and_labels);
+    tcase_add_test(charts, what_a_logarithmic_axis_can_not_show_is_told);
+    tcase_add_test(charts, places_are_counted_where_none_are_given);
+    tcase_add_test(charts, charts_and_maps_are_drawn);
+    tcase_add_test(charts, quotes_and_markup_are_shown_as_they_are);
+    tcase_add_test(charts, a_chart_as_text);
+    tcase_add_test(charts, a_map_holds_its_numbers_and_names);
+    tcase_add_test(charts, a_map_as_text);
+    tcase_add_test(charts, the_colours_reach_as_far_as_is_asked_for);
+    tcase_add_test(charts, nothing_to_draw_is_told);
+    tcase_add_test(charts, an_axis_of_losses_begins_where_they_are);
+    return suite_run(suite);
+}

@@ -1,0 +1,501 @@
+// test_folder.c: models and tokenizers in folders: what is saved loads again, bit for bit, and what transformers saved computes what
+// transformers computes.
+
+#include "gpt/store/model_files.h"
+#include "tests/golden/huggingface.h"
+#include "tests/gpt/gpt_test.h"
+#include "tests/support/folder.h"
+#include "tests/support/suite.h"
+#include "tests/support/vocabulary.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+static void assert_same_weights(const GPT *a, const GPT *b)
+{
+    ParameterList one = module_parameters(&a->module);
+    ParameterList other = module_parameters(&b->module);
+    ck_assert_int_eq(one.count, other.count);
+    for (int i = 0; i < one.count; i++) {
+        char name[NAME_TEXT];
+        size_t bytes = tensor_count(one.parameters[i]) * sizeof(Real);
+        ck_assert(shape_equal(one.parameters[i]->shape, other.parameters[i]->shape));
+        ck_assert_msg(memcmp(one.parameters[i]->data, other.parameters[i]->data, bytes) == 0, "%s differs",
+                      tensor_name(one.parameters[i], name));
+    }
+    parameter_list_free(&one);
+    parameter_list_free(&other);
+}
+
+static void assert_same_config(const GPTConfig *a, const GPTConfig *b)
+{
+    ck_assert_int_eq(a->vocab_size, b->vocab_size);
+    ck_assert_int_eq(a->context_length, b->context_length);
+    ck_assert_int_eq(a->n_layer, b->n_layer);
+    ck_assert_int_eq(a->n_head, b->n_head);
+    ck_assert_int_eq(a->n_embd, b->n_embd);
+    ck_assert_int_eq(a->ff_mult, b->ff_mult);
+    ck_assert_double_eq(a->dropout, b->dropout);
+    ck_assert_int_eq(a->qkv_bias, b->qkv_bias);
+    ck_assert_int_eq(a->tied, b->tied);
+    ck_assert_int_eq(a->shortcut, b->shortcut);
+    ck_assert_int_eq(a->norm, b->norm);
+    ck_assert_int_eq(a->causal, b->causal);
+    ck_assert_int_eq(a->activation, b->activation);
+    ck_assert_int_eq(a->init, b->init);
+}
+
+static GPT *load(const char *folder)
+{
+    Error error = {0};
+    GPT *gpt = gpt_load(folder, &error);
+    ck_assert_msg(gpt != NULL, "%s", error.message);
+    return gpt;
+}
+
+static void save(const GPT *gpt, const Tokenizer *tokenizer, const char *folder)
+{
+    Error error = {0};
+    ck_assert_msg(gpt_save(gpt, tokenizer, folder, &error), "%s", error.message);
+}
+
+// Weights that no initialisation makes: biases that are not 0, layer norms that are not 1.
+static GPT *create_uneven(GPTConfig config)
+{
+    GPT *gpt = create_gpt(config, 1);
+    ParameterList list = module_parameters(&gpt->module);
+    for (int i = 0; i < list.count; i++) {
+        random_normal(&gpt->random, list.parameters[i]->data, tensor_count(list.parameters[i]), 0, 1);
+    }
+    parameter_list_free(&list);
+    return gpt;
+}
+
+static void assert_round_trip(GPTConfig config)
+{
+    GPT *gpt = create_uneven(config);
+    save(gpt, NULL, "model");
+    GPT *loaded = load("model");
+    assert_same_config(&gpt->config, &loaded->config);
+    assert_same_weights(gpt, loaded);
+    gpt_free(gpt);
+    gpt_free(loaded);
+}
+
+START_TEST(every_kind_of_model_comes_back_as_it_was)
+{
+    GPTConfig config = small_config();
+    assert_round_trip(config);
+    config.tied = false;
+    config.dropout = 0.1;
+    config.ff_mult = 3;
+    assert_round_trip(config);
+    config.init = INIT_GPT2;
+    config.n_layer = 12;
+    assert_round_trip(config);
+}
+END_TEST
+
+// transformers' gelu is the exact one, and GPT-2's is its gelu_new.
+START_TEST(the_two_gelus_have_the_names_of_transformers)
+{
+    static const struct {
+        const char *name;
+        Activation activation;
+        const char *written;
+    } names[] = {
+        {"gelu_new", ACTIVATION_GELU, "gelu_new"},  {"gelu_fast", ACTIVATION_GELU, "gelu_new"},
+        {"gelu", ACTIVATION_GELU_ERF, "gelu"},      {"gelu_python", ACTIVATION_GELU_ERF, "gelu"},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char text[64];
+        char part[64];
+        char *written;
+        size_t n;
+        GPTConfig config;
+        Error error = {0};
+        snprintf(text, sizeof text, "{\"activation_function\": \"%s\"}", names[i].name);
+        ck_assert_msg(model_config_parse(text, strlen(text), "config.json", &config, &error), "%s", error.message);
+        ck_assert_int_eq(config.activation, names[i].activation);
+        FILE *stream = open_memstream(&written, &n);
+        model_config_write(&(ModelConfigFile){.config = &config, .end_of_text = -1}, stream);
+        fclose(stream);
+        snprintf(part, sizeof part, "\"activation_function\":\t\"%s\"", names[i].written);
+        ck_assert_msg(strstr(written, part) != NULL, "no %s in: %s", part, written);
+        free(written);
+    }
+}
+END_TEST
+
+// cJSON alone would write 0.888888888888889, which is another number: found by fuzzing.
+START_TEST(every_digit_of_a_number_comes_back)
+{
+    static const double dropouts[] = {0, 0.1, 8.0 / 9, 1.0 / 3, 0.3, 1e-300};
+    for (int i = 0; i < 6; i++) {
+        GPTConfig config = small_config();
+        config.dropout = dropouts[i];
+        assert_round_trip(config);
+    }
+}
+END_TEST
+
+START_TEST(what_gpt2_lacks_comes_back_too)
+{
+    for (int norm = 0; norm < NORM_COUNT; norm++) {
+        for (int activation = 0; activation < ACTIVATION_COUNT; activation++) {
+            GPTConfig config = small_config();
+            config.norm = (Norm)norm;
+            config.activation = (Activation)activation;
+            config.init = (InitScheme)(activation % INIT_COUNT);
+            config.shortcut = activation % 2 == 0;
+            config.causal = norm == NORM_PRE;
+            config.qkv_bias = activation > 2;
+            assert_round_trip(config);
+        }
+    }
+}
+END_TEST
+
+static Tokenizer *load_tokenizer(const char *folder)
+{
+    Error error = {0};
+    Tokenizer *tokenizer = tokenizer_load(folder, &error);
+    ck_assert_msg(tokenizer != NULL, "%s", error.message);
+    return tokenizer;
+}
+
+static void assert_same_tokenizer(const Tokenizer *a, const Tokenizer *b)
+{
+    ck_assert_int_eq(tokenizer_kind(a), tokenizer_kind(b));
+    ck_assert_int_eq(tokenizer_vocab_size(a), tokenizer_vocab_size(b));
+    for (int id = 0; id < tokenizer_vocab_size(a); id++) {
+        size_t n_a;
+        size_t n_b;
+        const char *token_a = tokenizer_token(a, id, &n_a);
+        const char *token_b = tokenizer_token(b, id, &n_b);
+        ck_assert_uint_eq(n_a, n_b);
+        ck_assert_int_eq(memcmp(token_a, token_b, n_a), 0);
+    }
+}
+
+static void assert_tokenizer_round_trip(const Tokenizer *tokenizer)
+{
+    GPTConfig config = small_config();
+    config.vocab_size = tokenizer_vocab_size(tokenizer);
+    GPT *gpt = create_gpt(config, 1);
+    save(gpt, tokenizer, "model");
+    Tokenizer *loaded = load_tokenizer("model");
+    assert_same_tokenizer(tokenizer, loaded);
+    tokenizer_free(loaded);
+    gpt_free(gpt);
+}
+
+START_TEST(the_tokenizer_comes_back)
+{
+    static const char alphabet[] = "a\0b \"\\\n\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80";     // NUL, quotes, and 2 to 4 bytes
+    Error error;
+    Tokenizer *bytes = tokenizer_bytes();
+    Tokenizer *chars = tokenizer_chars(alphabet, sizeof alphabet - 1, &error);
+    ck_assert_ptr_nonnull(chars);
+    assert_tokenizer_round_trip(bytes);
+    assert_tokenizer_round_trip(chars);
+    tokenizer_free(bytes);
+    tokenizer_free(chars);
+}
+END_TEST
+
+// Also by its merges: the same text becomes the same ids.
+START_TEST(gpt2s_vocabulary_comes_back)
+{
+    static const char text[] = "hello hell aaaaab \xc3\xa9 \"\\\x7f\xff";
+    Error error = {0};
+    int *ids[2];
+    size_t n[2];
+    vocabulary_write();
+    Tokenizer *tokenizer = tokenizer_gpt2(".", &error);
+    ck_assert_msg(tokenizer != NULL, "%s", error.message);
+    assert_tokenizer_round_trip(tokenizer);
+    Tokenizer *loaded = load_tokenizer("model");
+    ck_assert(tokenizer_encode(tokenizer, text, sizeof text - 1, &ids[0], &n[0], &error));
+    ck_assert(tokenizer_encode(loaded, text, sizeof text - 1, &ids[1], &n[1], &error));
+    ck_assert_uint_eq(n[0], n[1]);
+    ck_assert_uint_lt(n[0], sizeof text - 1);
+    ck_assert_mem_eq(ids[0], ids[1], n[0] * sizeof *ids[0]);
+    free(ids[0]);
+    free(ids[1]);
+    tokenizer_free(tokenizer);
+    tokenizer_free(loaded);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Nothing is lost
+
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes == RLIM_INFINITY ? limit.rlim_max : bytes;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+// The weights don't fit on the disk, but the small files do: none of them may be there without the others.
+START_TEST(a_full_disk_leaves_the_old_model)
+{
+    Error error = {0};
+    Tokenizer *bytes = tokenizer_bytes();
+    GPTConfig config = small_config();
+    config.vocab_size = 256;
+    GPT *old = create_gpt(config, 1);
+    config.n_layer = 4;
+    GPT *new = create_gpt(config, 2);
+    save(old, NULL, "model");
+    signal(SIGXFSZ, SIG_IGN);
+    limit_files(20000);
+    ck_assert(!gpt_save(new, bytes, "model", &error));
+    limit_files(RLIM_INFINITY);
+    ck_assert_ptr_nonnull(strstr(error.message, "model/model.safetensors: can't be written: File too large"));
+    ck_assert_int_eq(system("test \"$(ls -A model | tr '\\n' ' ')\" = 'config.json model.safetensors '"), 0);
+    GPT *loaded = load("model");
+    assert_same_weights(old, loaded);
+    gpt_free(loaded);
+    save(new, bytes, "model");
+    loaded = load("model");
+    assert_same_weights(new, loaded);
+    gpt_free(loaded);
+    gpt_free(old);
+    gpt_free(new);
+    tokenizer_free(bytes);
+}
+END_TEST
+
+START_TEST(a_place_that_is_no_folder_is_told)
+{
+    Error error = {0};
+    GPT *gpt = create_gpt(small_config(), 1);
+    ck_assert_int_eq(system("touch file && mkdir taken taken/config.json"), 0);
+    ck_assert(!gpt_save(gpt, NULL, "file", &error));
+    ck_assert_str_eq(error.message, "file: is a file; name a folder");
+    ck_assert(!gpt_save(gpt, NULL, "file/below", &error));
+    ck_assert_str_eq(error.message, "file: is a file; name a folder");
+    ck_assert(!gpt_save(gpt, NULL, "taken", &error));
+    ck_assert_ptr_nonnull(strstr(error.message, "taken/config.json: can't be written: Is a directory"));
+    ck_assert(!gpt_save(gpt, NULL, "", &error));
+    ck_assert_ptr_nonnull(strstr(error.message, "No such file or directory"));
+    save(gpt, NULL, "new//deep/./folder/");
+    GPT *loaded = load("new/deep/folder");
+    assert_same_weights(gpt, loaded);
+    gpt_free(loaded);
+    gpt_free(gpt);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// What transformers saved
+
+// float32 sums in another order: 1e-5 of the largest logit, and of each norm.
+static const double ROUNDING = 1e-5;
+
+static GPT *load_golden(const HuggingFaceModel *golden)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/tests/golden/huggingface/%s", folder_home(), golden->folder);
+    return load(path);
+}
+
+// The sizes of the golden models.
+static GPTConfig golden_config(void)
+{
+    GPTConfig config = small_config();
+    config.vocab_size = HUGGINGFACE_V;
+    config.context_length = 8;
+    config.n_embd = 8;
+    config.n_layer = 2;
+    config.init = INIT_GPT2;
+    config.dropout = 0.1;
+    return config;
+}
+
+static void open_weights(const char *folder, Safetensors *file)
+{
+    Error error = {0};
+    char path[2048];
+    snprintf(path, sizeof path, "%s/model.safetensors", folder);
+    ck_assert_msg(safetensors_open(file, path, &error), "%s", error.message);
+}
+
+// Names, shapes and dtype are those that transformers writes, and no tensor is missing or too many: query, key and value without a
+// bias, which no GPT-2 has, are saved with one of zeros.
+START_TEST(tensors_are_saved_as_transformers_saves_them)
+{
+    char path[1024];
+    Safetensors ours;
+    Safetensors theirs;
+    float bias[24];
+    Error error;
+    GPTConfig config = golden_config();
+    config.qkv_bias = false;
+    GPT *gpt = create_uneven(config);
+    save(gpt, NULL, "model");
+    gpt_free(gpt);
+    snprintf(path, sizeof path, "%s/tests/golden/huggingface/f32", folder_home());
+    open_weights("model", &ours);
+    open_weights(path, &theirs);
+    ck_assert_int_eq(ours.n_arrays, theirs.n_arrays);
+    for (int i = 0; i < theirs.n_arrays; i++) {
+        const StoredArray *their = &theirs.arrays[i];
+        const StoredArray *our = safetensors_find(&ours, their->name + strlen("transformer."));
+        ck_assert_msg(our != NULL, "%s is not there", their->name);
+        ck_assert_int_eq(our->dtype, their->dtype);
+        ck_assert_int_eq(our->ndim, their->ndim);
+        ck_assert_mem_eq(our->size, their->size, sizeof our->size);
+    }
+    ck_assert_str_eq(safetensors_text(&ours, "format"), safetensors_text(&theirs, "format"));
+    ck_assert(safetensors_read_floats(&ours, safetensors_find(&ours, "h.1.attn.c_attn.bias"), 0, 24, bias, &error));
+    for (int i = 0; i < 24; i++) {
+        ck_assert(bias[i] == 0);
+    }
+    safetensors_close(&ours);
+    safetensors_close(&theirs);
+}
+END_TEST
+
+static cJSON *read_config(const char *folder)
+{
+    char path[2048];
+    char *text;
+    size_t n;
+    Error error = {0};
+    snprintf(path, sizeof path, "%s/config.json", folder);
+    ck_assert_msg(file_read(path, &text, &n, &error), "%s", error.message);
+    cJSON *json = cJSON_Parse(text);
+    ck_assert_ptr_nonnull(json);
+    free(text);
+    return json;
+}
+
+// Each key that both write has the same value. n_ctx and torch_dtype are older names, which transformers still reads.
+START_TEST(config_json_is_as_transformers_writes_it)
+{
+    char path[1024];
+    int same = 0;
+    GPT *gpt = create_gpt(golden_config(), 1);
+    save(gpt, NULL, "model");
+    gpt_free(gpt);
+    snprintf(path, sizeof path, "%s/tests/golden/huggingface/f32", folder_home());
+    cJSON *ours = read_config("model");
+    cJSON *theirs = read_config(path);
+    const cJSON *our;
+    cJSON_ArrayForEach(our, ours) {
+        const cJSON *their = cJSON_GetObjectItemCaseSensitive(theirs, our->string);
+        bool older = strcmp(our->string, "n_ctx") == 0 || strcmp(our->string, "torch_dtype") == 0;
+        ck_assert_msg(older || cJSON_Compare(our, their, true), "%s is not the same", our->string);
+        same += !older;
+    }
+    ck_assert_int_eq(same, 17);
+    cJSON_Delete(ours);
+    cJSON_Delete(theirs);
+}
+END_TEST
+
+static void assert_golden_logits(const HuggingFaceModel *golden, const Tensor *logits)
+{
+    double largest = 0;
+    ck_assert_uint_eq(tensor_count(logits), HUGGINGFACE_LOGITS);
+    for (int i = 0; i < HUGGINGFACE_LOGITS; i++) {
+        largest = fmax(largest, fabs((double)golden->logits[i]));
+    }
+    for (int i = 0; i < HUGGINGFACE_LOGITS; i++) {
+        ck_assert_msg(fabs((double)logits->data[i] - (double)golden->logits[i]) <= ROUNDING * largest,
+                      "%s: logit %d is %.9g, not %.9g", golden->folder, i, (double)logits->data[i], (double)golden->logits[i]);
+    }
+}
+
+static void assert_golden_gradients(const HuggingFaceModel *golden, const GPT *gpt)
+{
+    ParameterList list = module_parameters(&gpt->module);
+    int n = 0;
+    for (; golden->grads[n].name != NULL; n++) {
+        const HuggingFaceGrad *grad = &golden->grads[n];
+        const Tensor *parameter = NULL;
+        for (int i = 0; i < list.count; i++) {
+            char name[NAME_TEXT];
+            parameter = strcmp(tensor_name(list.parameters[i], name), grad->name) == 0 ? list.parameters[i] : parameter;
+        }
+        ck_assert_msg(parameter != NULL, "%s: there is no %s", golden->folder, grad->name);
+        double l2 = flow_stats(parameter->grad, tensor_count(parameter)).l2;
+        ck_assert_msg(fabs(l2 - grad->l2) <= ROUNDING * grad->l2, "%s: the gradient of %s has size %.9g, not %.9g", golden->folder,
+                      grad->name, l2, grad->l2);
+    }
+    ck_assert_int_eq(n, list.count);
+    parameter_list_free(&list);
+}
+
+// One file and several, float32 and its halves, with the prefix and without it, masks among the tensors, a head of its own.
+START_TEST(transformers_models_compute_what_they_compute_there)
+{
+    const HuggingFaceModel *golden = &HUGGINGFACE_MODELS[_i];
+    GPT *gpt = load_golden(golden);
+    Tape *tape = tape_create();
+    Tensor *logits = gpt_forward(gpt, HUGGINGFACE_IDS, HUGGINGFACE_B, HUGGINGFACE_T);
+    assert_golden_logits(golden, logits);
+    Tensor *loss = tensor_cross_entropy(logits, HUGGINGFACE_TARGETS);
+    ck_assert_double_le(fabs((double)tensor_item(loss) - golden->loss), ROUNDING * golden->loss);
+    tensor_backward(loss);
+    assert_golden_gradients(golden, gpt);
+    tape_free(tape);
+    gpt_free(gpt);
+}
+END_TEST
+
+START_TEST(one_model_in_three_forms_is_one_model)
+{
+    static const char *const same[] = {"f32", "masks", "sharded"};
+    GPT *models[3];
+    for (int i = 0; i < 3; i++) {
+        HuggingFaceModel named = {.folder = same[i]};
+        models[i] = load_golden(&named);
+    }
+    assert_same_weights(models[0], models[1]);
+    assert_same_weights(models[0], models[2]);
+    for (int i = 0; i < 3; i++) {
+        gpt_free(models[i]);
+    }
+}
+END_TEST
+
+static Suite *folder_suite(void)
+{
+    Suite *suite = suite_create("gpt/folder");
+    TCase *round = case_create("there and back");
+    tcase_add_checked_fixture(round, folder_enter, folder_leave);
+    tcase_add_test(round, every_kind_of_model_comes_back_as_it_was);
+    tcase_add_test(round, every_digit_of_a_number_comes_back);
+    tcase_add_test(round, the_two_gelus_have_the_names_of_transformers);
+    tcase_add_test(round, what_gpt2_lacks_comes_back_too);
+    tcase_add_test(round, the_tokenizer_comes_back);
+    tcase_add_test(round, gpt2s_vocabulary_comes_back);
+    suite_add_tcase(suite, round);
+    TCase *lost = case_create("nothing is lost");
+    tcase_add_checked_fixture(lost, folder_enter, folder_leave);
+    tcase_add_test(lost, a_full_disk_leaves_the_old_model);
+    tcase_add_test(lost, a_place_that_is_no_folder_is_told);
+    suite_add_tcase(suite, lost);
+    TCase *theirs = case_create("transformers");
+    tcase_add_checked_fixture(theirs, folder_enter, folder_leave);
+    tcase_add_loop_test(theirs, transformers_models_compute_what_they_compute_there, 0, HUGGINGFACE_MODEL_COUNT);
+    tcase_add_test(theirs, tensors_are_saved_as_transformers_saves_them);
+    tcase_add_test(theirs, config_json_is_as_transformers_writes_it);
+    tcase_add_test(theirs, one_model_in_three_forms_is_one_model);
+    suite_add_tcase(suite, theirs);
+    return suite;
+}
+
+int main(void)
+{
+    return suite_run(folder_suite());
+}

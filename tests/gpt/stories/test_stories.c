@@ -1,0 +1,563 @@
+// test_stories.c: the stories: what is told is accepted, what is not English of the grammar is refused, and no two are alike.
+
+#include "gpt/stories/grammar.h"
+#include "tests/support/suite.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static Stories *stories;
+
+static void prepare(void)
+{
+    stories = stories_create();
+}
+
+static void finish(void)
+{
+    stories_free(stories);
+}
+
+static StoryCount count_of(const char *text)
+{
+    return stories_check(stories, text, strlen(text), NULL, NULL);
+}
+
+static bool is_well_formed(const char *sentence)
+{
+    StoryCount count = count_of(sentence);
+    return count.sentences == 1 && count.well_formed == 1;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// What is told
+
+static void show_fault(const char *sentence, size_t n, void *context)
+{
+    (void)context;
+    ck_abort_msg("told, but not accepted: %.*s", (int)n, sentence);
+}
+
+START_TEST(what_is_told_is_accepted)
+{
+    enum { STORIES = 10000 };
+    int sentences = 0;
+    Random random;
+    random_seed(&random, (uint64_t)_i);
+    for (int i = 0; i < STORIES; i++) {
+        char *story = stories_tell(stories, &random);
+        StoryCount count = stories_check(stories, story, strlen(story), show_fault, NULL);
+        ck_assert_int_eq(count.sentences, count.well_formed);
+        ck_assert_msg(count.stories == 1 && count.whole == 1, "told, but not accepted as a whole: %s", story);
+        sentences += count.sentences;
+        free(story);
+    }
+    ck_assert_int_gt(sentences, 10 * STORIES);
+}
+END_TEST
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+START_TEST(no_two_are_alike)
+{
+    enum { STORIES = 20000 };
+    char **texts = malloc(STORIES * sizeof *texts);
+    int alike = 0;
+    Random random;
+    random_seed(&random, 3);
+    for (int i = 0; i < STORIES; i++) {
+        texts[i] = stories_tell(stories, &random);
+    }
+    qsort(texts, STORIES, sizeof *texts, compare_texts);
+    for (int i = 1; i < STORIES; i++) {
+        alike += strcmp(texts[i - 1], texts[i]) == 0;
+    }
+    ck_assert_int_eq(alike, 0);                    // of 10^8 stories, equally likely, two of these would be alike once or twice
+    for (int i = 0; i < STORIES; i++) {
+        free(texts[i]);
+    }
+    free(texts);
+}
+END_TEST
+
+START_TEST(the_same_seed_tells_the_same)
+{
+    char *first = stories_text(4, 100000);
+    char *again = stories_text(4, 100000);
+    char *other = stories_text(5, 100000);
+    ck_assert_str_eq(first, again);
+    ck_assert_str_ne(first, other);
+    ck_assert_uint_le(strlen(first), 100000);
+    ck_assert_uint_gt(strlen(first), 99000);
+    StoryCount count = count_of(first);
+    ck_assert_int_gt(count.stories, 200);
+    ck_assert_int_eq(count.whole, count.stories);
+    free(first);
+    free(again);
+    free(other);
+    char *none = stories_text(1, 10);
+    ck_assert_str_eq(none, "");
+    free(none);
+}
+END_TEST
+
+// The beginning is fixed, so that a seed in a lecture's notes stays good, and so that all of this can't change unseen.
+START_TEST(the_first_story)
+{
+    char *text = stories_text(STORIES_SEED, 600);
+    ck_assert_ptr_nonnull(strstr(text, "\n\n"));
+    strstr(text, "\n\n")[1] = '\0';
+    ck_assert_str_eq(text,
+        "Once there was an ant. Then there was a loud noise. It ran away and hid under the bed. The ant was afraid.\n"
+        "Then Nora came by. \"Why are you sad?\" asked Nora. \"There was a loud noise,\" said the ant. \"It was "
+        "only the wind,\" said Nora.\n"
+        "They waited under the bed. \"You are a good friend,\" said the ant. The ant was very happy. They played "
+        "until it was dark.\n");
+    free(text);
+}
+END_TEST
+
+// Whatever grammar, name or noun: the alphabet of the default text has all of it.
+START_TEST(the_default_text_has_every_character)
+{
+    bool seen[256] = {false};
+    char *text = stories_text(STORIES_SEED, STORIES_BYTES);
+    for (const char *at = text; *at != '\0'; at++) {
+        seen[(unsigned char)*at] = true;
+    }
+    free(text);
+    text = stories_text(99, 10 * STORIES_BYTES);
+    for (const char *at = text; *at != '\0'; at++) {
+        ck_assert_msg(seen[(unsigned char)*at], "'%c' is not in the default text", *at);
+    }
+    free(text);
+}
+END_TEST
+
+START_TEST(sentences_are_short)
+{
+    char *text = stories_text(6, 1000000);
+    StoryCount count = count_of(text);
+    ck_assert_int_lt((int)strlen(text) / count.sentences, 35);
+    free(text);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// What is not
+
+typedef struct Pair {
+    const char *right, *wrong;
+} Pair;
+
+static const Pair pairs[] = {
+    // he, she, it
+    {"Anna made a crown with her mother.", "Anna made a crown with his mother."},
+    {"Tom made a crown with his mother.", "Tom made a crown with her mother."},
+    {"The fox made a crown with its mother.", "The fox made a crown with her mother."},
+    {"Only her sister knew about it.", "Only she sister knew about it."},
+    {"Then Zoe went to Tom.", "Then Zoe went to Zoe."},
+    {"Paul ran as fast as he could.", "Paul ran as fast as she could."},
+    {"Mia closed her eyes.", "Mia closed its eyes."},
+    // a, an
+    {"Once there was an owl.", "Once there was a owl."},
+    {"Once there was a fox.", "Once there was an fox."},
+    {"Ben had an old red kite.", "Ben had a old red kite."},
+    {"Ben had an orange kite.", "Ben had a orange kite."},
+    {"Zoe had an apple for lunch.", "Zoe had a apple for lunch."},
+    // subject and verb
+    {"They were both very glad.", "They was both very glad."},
+    {"Anna was very glad.", "Anna were very glad."},
+    {"\"I am sorry,\" said Max.", "\"I is sorry,\" said Max."},
+    {"\"You are very kind,\" said Max.", "\"You is very kind,\" said Max."},
+    // the tense
+    {"Then they went home.", "Then they go home."},
+    {"At last Paul swam very well.", "At last Paul swim very well."},
+    {"\"I can not swim,\" said Paul.", "\"I can not swam,\" said Paul."},
+    // two are two
+    {"Soon Mia danced better than Tom.", "Soon Mia danced better than Mia."},
+    {"First Mia danced, and then Tom.", "First Mia danced, and then Mia."},
+    // quotes, marks, capitals
+    {"\"Is that for me?\" asked the bear.", "\"Is that for me?\" asked the bear"},
+    {"\"Is that for me?\" asked the bear.", "\"Is that for me\" asked the bear."},
+    {"\"Is that for me?\" asked the bear.", "Is that for me?\" asked the bear."},
+    {"\"Is that for me?\" asked the bear.", "\"is that for me?\" asked the bear."},
+    {"\"Thank you so much,\" said Anna.", "\"Thank you so much\" said Anna."},
+    {"The ant was afraid.", "the ant was afraid."},
+    {"The ant was afraid.", "The ant was afraid!"},
+    {"The ant was afraid.", "Ant was afraid."},
+    {"The ant was afraid.", "The Ant was afraid."},
+    {"Anna was afraid.", "anna was afraid."},
+    // words
+    {"Zoe was very upset.", "Zoe was very upsett."},
+    {"Zoe was very upset.", "Zoe was very  upset."},
+    {"Zoe was very upset.", "Zoe was very upset ."},
+    {"Zoe was very upset.", "Zoe was upset very."},
+    {"Zoe was very upset.", "Zoe very upset."},
+    {"Zoe was very upset.", "Zoe was very very upset."},
+    {"Zoe was very upset.", "Zoe was very upset.."},
+    {"Zoe was very upset.", "Zoe was very\nupset."},
+    {"Zoe was very upset.", "Zoey was very upset."},
+};
+
+START_TEST(right_and_wrong)
+{
+    ck_assert_msg(is_well_formed(pairs[_i].right), "refused: %s", pairs[_i].right);
+    ck_assert_msg(!is_well_formed(pairs[_i].wrong), "accepted: %s", pairs[_i].wrong);
+}
+END_TEST
+
+enum { LONGEST = 256, MOST_WORDS = 40 };
+
+// A sentence in words.
+typedef struct Words {
+    char text[LONGEST];
+    char *word[MOST_WORDS];
+    int n;
+} Words;
+
+static void cut_words(Words *words, const char *sentence, size_t n)
+{
+    ck_assert_uint_lt(n, LONGEST);
+    memcpy(words->text, sentence, n);
+    words->text[n] = '\0';
+    words->n = 0;
+    for (char *word = strtok(words->text, " "); word != NULL; word = strtok(NULL, " ")) {
+        ck_assert_int_lt(words->n, MOST_WORDS);
+        words->word[words->n] = word;
+        words->n++;
+    }
+}
+
+// The words of these numbers, as a sentence.
+static const char *join_words(const Words *words, const int *order, int n, char text[2 * LONGEST])
+{
+    text[0] = '\0';
+    for (int i = 0; i < n; i++) {
+        strcat(text, i > 0 ? " " : "");
+        strcat(text, words->word[order[i]]);
+    }
+    return text;
+}
+
+// A word of those without which a sentence may still be one: "Anna had a red hat."
+static bool can_be_left_out(const char *word)
+{
+    static const char *const optional[] = {"so", "red", "blue", "green", "orange", "old", "new", "big", "small"};
+    for (size_t i = 0; i < sizeof optional / sizeof optional[0]; i++) {
+        if (strcmp(word, optional[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void assert_refused(const Words *words, const int *order, int n, const char *what)
+{
+    char text[2 * LONGEST];
+    join_words(words, order, n, text);
+    ck_assert_msg(!is_well_formed(text), "%s: accepted: %s", what, text);
+}
+
+// Every pair of neighbours swapped, every word doubled, every word left out.
+static void check_mutations(const char *sentence, size_t n, int *n_checks)
+{
+    Words words;
+    cut_words(&words, sentence, n);
+    for (int at = 0; at < words.n; at++) {
+        int order[MOST_WORDS + 1];
+        for (int i = 0; i < words.n; i++) {
+            order[i] = i;
+        }
+        if (at + 1 < words.n) {
+            order[at] = at + 1;
+            order[at + 1] = at;
+            assert_refused(&words, order, words.n, "two words swapped");
+        }
+        for (int i = 0; i <= words.n; i++) {
+            order[i] = i <= at ? i : i - 1;
+        }
+        assert_refused(&words, order, words.n + 1, "a word doubled");
+        for (int i = 0; i < words.n - 1; i++) {
+            order[i] = i < at ? i : i + 1;
+        }
+        if (!can_be_left_out(words.word[at])) {
+            assert_refused(&words, order, words.n - 1, "a word left out");
+        }
+        (*n_checks)++;
+    }
+}
+
+static void split_into_sentences(const char *sentence, size_t n, void *context)
+{
+    check_mutations(sentence, n, context);
+}
+
+START_TEST(no_word_can_be_moved)
+{
+    int n_checks = 0;
+    char *text = stories_text(7, 60000);
+    for (char *at = text; *at != '\0'; at++) {     // a story is a line or two, and no sentence is of the grammar without its
+        *at = *at == '\n' ? ' ' : *at;             // own end: what is cut there is a sentence
+    }
+    size_t start = 0;
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        bool mark = strchr(".!?", text[i]) != NULL;
+        size_t end = mark && text[i + 1] == '"' ? i + 2 : i + 1;
+        if (mark && !(text[end] == ' ' && text[end + 1] >= 'a' && text[end + 1] <= 'z')) {
+            split_into_sentences(text + start, end - start, &n_checks);
+            start = end + strspn(text + end, " ");
+        }
+    }
+    ck_assert_int_gt(n_checks, 8000);
+    free(text);
+}
+END_TEST
+
+START_TEST(no_letter_can_be_wrong)
+{
+    enum { SENTENCES = 200 };
+    char *text = stories_text(8, 20000);
+    char *sentence = strtok(text, "\n");
+    int n = 0;
+    while (sentence != NULL) {
+        StoryCount right = count_of(sentence);
+        for (char *at = sentence; *at != '\0'; at++) {
+            char letter = *at;
+            *at = 'q';                             // which no word has
+            StoryCount wrong = count_of(sentence);
+            ck_assert_msg(wrong.well_formed < right.well_formed, "accepted: %s", sentence);
+            *at = letter;
+        }
+        sentence = strtok(NULL, "\n");
+        n++;
+    }
+    ck_assert_int_gt(n, SENTENCES / 2);
+    free(text);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Counting
+
+typedef struct Counted {
+    const char *text;
+    int sentences, well_formed, stories, whole;
+} Counted;
+
+static const Counted counted[] = {
+    {"", 0, 0, 0, 0},
+    {"Anna", 0, 0, 0, 0},
+    {"Anna was afraid", 0, 0, 0, 0},
+    {"Anna was afraid.", 1, 1, 0, 0},
+    {" \n Anna was afraid.\n", 1, 1, 0, 0},
+    {"Anna was afraid. She was afraid. It wa", 2, 2, 0, 0},
+    {"nna smiled. She was afraid.", 2, 1, 0, 0},
+    {"Anna was afraid.She was afraid.", 2, 1, 0, 0},
+    {"\"Is that for me?\" asked Anna.", 1, 1, 0, 0},
+    {"\"Is that for me?\" Anna was afraid.", 2, 1, 0, 0},
+    {"Anna was afraid.\n\n", 1, 1, 1, 0},
+    {"Anna was afraid.\n\n\n\n\nTom was afraid.\n\n", 2, 2, 2, 0},
+    {"Anna was afraid\n\nTom was afraid.\n\n", 2, 1, 2, 0},
+    {"???", 3, 0, 0, 0},
+    {"x.y.z", 2, 0, 0, 0},
+    {"\n\n\n\n", 0, 0, 0, 0},
+    {"\n\n\nAnna was afraid.\n\n\n", 1, 1, 1, 0},
+};
+
+START_TEST(sentences_are_counted)
+{
+    const Counted *expected = &counted[_i];
+    StoryCount count = count_of(expected->text);
+    ck_assert_int_eq(count.sentences, expected->sentences);
+    ck_assert_int_eq(count.well_formed, expected->well_formed);
+    ck_assert_int_eq(count.stories, expected->stories);
+    ck_assert_int_eq(count.whole, expected->whole);
+}
+END_TEST
+
+// A story in which each sentence is well-formed, and which is none.
+static const Pair wholes[] = {
+    {"Zoe had a bun for lunch. She sat down to eat.\n", "Zoe had a bun for lunch. He sat down to eat.\n"},
+    {"Zoe had a bun for lunch. She sat down to eat.\n", "Zoe had a bun for lunch. She wanted to eat the egg.\n"},
+    {"Then Paul came by. Paul was very hungry.", "Then Paul came by. Ben was very hungry."},
+    {"\"I am so hungry,\" said Paul.", "\"I am so hungry,\" said Zoe."},
+    {"Zoe gave Paul half of the bun.", "Paul gave Zoe half of the bun."},
+    {"\"You are very kind,\" said Paul. Now Zoe was glad again. Then they went home.",
+     "Now Zoe was glad again. \"You are very kind,\" said Paul. Then they went home."},
+    {"Then they went home.\n\n", "\n\n"},
+    {"Then they went home.\n\n", "Then they went home. Then they went home.\n\n"},
+};
+
+static const char whole[] =
+    "Once there was a girl named Zoe. Zoe had a bun for lunch. She sat down to eat.\n"
+    "Then Paul came by. Paul was very hungry. \"I am so hungry,\" said Paul. Zoe gave Paul half of the bun. They ate it together.\n"
+    "\"You are very kind,\" said Paul. Now Zoe was glad again. Then they went home.\n\n";
+
+START_TEST(a_whole_story_agrees_with_itself)
+{
+    char text[3 * sizeof whole];
+    const char *place = strstr(whole, wholes[_i].right);
+    ck_assert_ptr_nonnull(place);
+    StoryCount right = count_of(whole);
+    ck_assert_int_eq(right.well_formed, 11);
+    ck_assert_int_eq(right.whole, 1);
+    snprintf(text, sizeof text, "\n\n\n%s\n\n%s", whole, whole);
+    ck_assert_int_eq(count_of(text).whole, 2);
+    snprintf(text, sizeof text, "%.*s%s%s", (int)(place - whole), whole, wholes[_i].wrong, place + strlen(wholes[_i].right));
+    StoryCount wrong = count_of(text);
+    ck_assert_int_eq(wrong.well_formed, wrong.sentences);
+    ck_assert_int_eq(wrong.stories, 1);
+    ck_assert_msg(wrong.whole == 0, "accepted: %s", text);
+}
+END_TEST
+
+static void keep_fault(const char *sentence, size_t n, void *context)
+{
+    char *text = context;
+    strncat(text, sentence, n);
+    strcat(text, "|");
+}
+
+START_TEST(faults_are_shown)
+{
+    char faults[200] = "";
+    const char *text = "Anna was afraid. Anna is afraid.  \"Who?\" she was. Tom was afraid. X";
+    StoryCount count = stories_check(stories, text, strlen(text), keep_fault, faults);
+    ck_assert_int_eq(count.sentences, 4);
+    ck_assert_int_eq(count.well_formed, 2);
+    ck_assert_str_eq(faults, "Anna is afraid.|\"Who?\" she was.|");
+}
+END_TEST
+
+// Any bytes may come, zeros and what is no UTF-8 included.
+START_TEST(any_bytes_are_read)
+{
+    enum { BYTES = 20000 };
+    char *text = malloc(BYTES);
+    Random random;
+    random_seed(&random, 12);
+    for (int i = 0; i < BYTES; i++) {
+        text[i] = (char)random_bits(&random);
+    }
+    StoryCount count = stories_check(stories, text, BYTES, NULL, NULL);
+    ck_assert_int_gt(count.sentences, 100);
+    ck_assert_int_eq(count.well_formed, 0);
+    free(text);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Grammars as they are written down
+
+static const TableText words[] = {
+    {"one", "name/his", "Anna/her|Tom/his"}, {"thing", "name", "apple|boat"}, {NULL, NULL, NULL},
+};
+static const VariableText roles[] = {{"hero", "one"}, {"friend", "one"}, {NULL, NULL}};
+
+static const char *told_by(const RuleText *rules, uint64_t seed, char text[200])
+{
+    Stories own = {.grammar = grammar_create(words, roles, rules)};
+    Random random;
+    random_seed(&random, seed);
+    char *story = stories_tell(&own, &random);
+    strcpy(text, story);
+    free(story);
+    grammar_free(&own.grammar);
+    return text;
+}
+
+START_TEST(roles_stay_and_are_different)
+{
+    const RuleText rules[] = {{"story", "{hero} {hero.his} {friend} {friend.his} {Hero}"}, {NULL, NULL}};
+    int first = 0;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        char text[200];
+        told_by(rules, seed, text);
+        bool anna = strcmp(text, "Anna her Tom his Anna") == 0;
+        ck_assert_msg(anna || strcmp(text, "Tom his Anna her Tom") == 0, "told: %s", text);
+        first += anna;
+    }
+    ck_assert(first > 20 && first < 80);
+}
+END_TEST
+
+START_TEST(words_get_articles_and_capitals)
+{
+    const RuleText rules[] = {{"story", "<Thing> <Thing.a> <thing.a> <more>"}, {"more", "|<thing> <more>"}, {NULL, NULL}};
+    Stories own = {.grammar = grammar_create(words, roles, rules)};
+    ck_assert_int_eq(own.grammar.n_rules, 2);
+    grammar_free(&own.grammar);
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        char text[200];
+        told_by(rules, seed, text);
+        ck_assert_msg(strncmp(text, "Apple A", 7) == 0 || strncmp(text, "Boat A", 6) == 0, "told: %s", text);
+        ck_assert_msg(strstr(text, " an apple ") != NULL || strstr(text, " a boat ") != NULL, "told: %s", text);
+    }
+}
+END_TEST
+
+static const struct {
+    const char *rule, *expected;
+} mistakes[] = {
+    {"{villain} smiled.", "rule story: there is no villain"},
+    {"<animal> smiled.", "rule story: there is no animal"},
+    {"{hero.hat} smiled.", "rule story: hero has no form hat"},
+    {"<thing.his> smiled.", "rule story: thing has no form his"},
+    {"{hero smiled.", "rule story: a bracket is not closed"},
+};
+
+static const char *expected_mistake;
+
+enum { MISTAKE_TOLD = 7 };
+
+// Leaves from where it was made, so that what is half read is not lost.
+static void leave_if_expected(FailKind kind, const char *message)
+{
+    (void)kind;
+    ck_assert_msg(strncmp(message, expected_mistake, strlen(expected_mistake)) == 0, "told: %s", message);
+    _exit(MISTAKE_TOLD);
+}
+
+START_TEST(mistakes_in_a_grammar_are_told)
+{
+    const RuleText rules[] = {{"story", mistakes[_i].rule}, {NULL, NULL}};
+    expected_mistake = mistakes[_i].expected;
+    fail_set_handler(leave_if_expected);
+    grammar_create(words, roles, rules);
+    ck_abort_msg("not taken for a mistake: %s", mistakes[_i].rule);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+
+int main(void)
+{
+    Suite *suite = suite_create("stories");
+    TCase *tests = case_create("stories");
+    tcase_add_checked_fixture(tests, prepare, finish);
+    tcase_add_loop_test(tests, what_is_told_is_accepted, 1, 2);
+    tcase_add_test(tests, no_two_are_alike);
+    tcase_add_test(tests, the_same_seed_tells_the_same);
+    tcase_add_test(tests, the_first_story);
+    tcase_add_test(tests, the_default_text_has_every_character);
+    tcase_add_test(tests, sentences_are_short);
+    tcase_add_loop_test(tests, right_and_wrong, 0, sizeof pairs / sizeof pairs[0]);
+    tcase_add_test(tests, no_word_can_be_moved);
+    tcase_add_test(tests, no_letter_can_be_wrong);
+    tcase_add_loop_test(tests, sentences_are_counted, 0, sizeof counted / sizeof counted[0]);
+    tcase_add_loop_test(tests, a_whole_story_agrees_with_itself, 0, sizeof wholes / sizeof wholes[0]);
+    tcase_add_test(tests, faults_are_shown);
+    tcase_add_test(tests, any_bytes_are_read);
+    tcase_add_test(tests, roles_stay_and_are_different);
+    tcase_add_test(tests, words_get_articles_and_capitals);
+    tcase_add_loop_exit_test(tests, mistakes_in_a_grammar_are_told, MISTAKE_TOLD, 0, sizeof mistakes / sizeof mistakes[0]);
+    suite_add_tcase(suite, tests);
+    return suite_run(suite);
+}
