@@ -1,11 +1,11 @@
-// base.h: what every directory of gpt/ needs and knows nothing about models: time, sizes, statistics, files, UTF-8, JSON.
+// base.h: what every directory of gpt/ needs and knows nothing about models: time, sizes, statistics, files, quoting, JSON.
 
 #ifndef GPTAPE_BASE_H
 #define GPTAPE_BASE_H
 
 #include <stdio.h>
 
-#include "tensor/tensor.h"
+#include "tensor/inspect/inspect.h"
 
 #define GPTAPE_VERSION "0.1.0"
 
@@ -78,16 +78,19 @@ typedef struct FolderFile {
 bool folder_save(const char *folder, const FolderFile *files, int n, Error *error);
 
 // ------------------------------------------------------------------------------------------------------------
-// UTF-8
+// Quoting: text of any origin (a file's name, a label, a token), written for another program, which must take nothing of it for
+// commands or markup. Each function writes text so that its target shows it as it is; characters without a shape (utf8_show) and
+// bytes that are not UTF-8 are shown as C would write them: \n, \u202e, \xff. NULL is "". Graphviz: dot_quote in tensor/inspect/dot.h.
 
-// The UTF-8 character that n bytes begin with: its length, and its code point. UTF8_BAD if they begin with none, UTF8_CUT if
-// they end in its middle.
-enum { UTF8_BAD = 0, UTF8_CUT = -1 };
-int utf8_read(const char *text, size_t n, int *code);
-int utf8_write(int code, char bytes[4]);           // its length
+void quote_terminal(FILE *out, const char *text, size_t n, bool lines);        // n bytes; lines: newlines and tabs are kept
+void quote_gnuplot(FILE *out, const char *text);               // with its quotes, for text that is drawn "noenhanced"
+void quote_gnuplot_enhanced(FILE *out, const char *text);      // for text that is drawn enhanced
+void quote_gnuplot_tic(FILE *out, const char *text);           // for a tic's label, drawn enhanced
+void quote_csv(FILE *out, const char *text);                   // one field, on one line; with quotes if it needs them
+void quote_json(FILE *out, const char *text);                  // with its quotes, exactly; invalid UTF-8 becomes U+FFFD
 
-// How many of n bytes are a byte order mark, U+FEFF, which some editors begin a text with and which is no part of it: 3 or 0.
-size_t utf8_mark(const char *text, size_t n);
+// fprintf in the C locale, for numbers that other programs read: a decimal point is a point, whatever setlocale was given.
+void print_c(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 // ------------------------------------------------------------------------------------------------------------
 // JSON

@@ -1,4 +1,4 @@
-// inspect.h: looking at tensors and tapes: printing, drawing, watching for NaN, and checking gradients.
+// inspect.h: looking at tensors and tapes: printing, drawing, watching for NaN, characters, checking gradients.
 
 #ifndef GPTAPE_INSPECT_H
 #define GPTAPE_INSPECT_H
@@ -31,7 +31,25 @@ void nan_watch(bool on);
 int tape_shortcut_input(const TapeNode *node);
 
 // ------------------------------------------------------------------------------------------------------------
-// 2. Checking gradients against differences
+// 2. Characters
+
+// The UTF-8 character that n bytes begin with: its length, and its code point. UTF8_BAD if they begin with none, UTF8_CUT if
+// they end in its middle.
+enum { UTF8_BAD = 0, UTF8_CUT = -1 };
+int utf8_read(const char *text, size_t n, int *code);
+int utf8_write(int code, char bytes[4]);           // its length
+
+// How many of n bytes are a byte order mark, U+FEFF, which some editors begin a text with and which is no part of it: 3 or 0.
+size_t utf8_mark(const char *text, size_t n);
+
+// The character that n bytes begin with, as it can be shown anywhere: itself, or an escape as in C (\n, \x1b, \u202e, \xff) for
+// one without a shape (control characters, bidirectional controls) and for a byte that is not UTF-8. Returns how many bytes it
+// takes; shown, and shown_length of it, are what to show.
+enum { UTF8_SHOWN = 12 };
+size_t utf8_show(const char *text, size_t n, char shown[UTF8_SHOWN], size_t *shown_length);
+
+// ------------------------------------------------------------------------------------------------------------
+// 3. Checking gradients against differences
 
 // What is checked: how a computation depends on some leaves. forward computes it from the leaves' present values.
 typedef struct GradCheck {

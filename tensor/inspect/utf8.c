@@ -1,6 +1,8 @@
-// utf8.c: characters in bytes.
+// utf8.c: characters in bytes, and how to show them.
 
-#include "gpt/base/base.h"
+#include "tensor/inspect/inspect.h"
+
+#include <string.h>
 
 // How many bytes the character has that begins with this one; 0 if none does. 0xc0, 0xc1 would be a longer form of one byte,
 // 0xf5 and above lie beyond the last code point.
@@ -70,4 +72,32 @@ int utf8_write(int code, char bytes[4])
     }
     bytes[0] = (char)((0xf00 >> length & 0xff) | code);                // 110xxxxx, 1110xxxx, 11110xxx
     return length;
+}
+
+// Characters without a shape: control characters (C0, DEL, C1), bidirectional controls, line and paragraph separators, the byte
+// order mark, and those that are none, which XML forbids.
+static bool is_hidden(int code)
+{
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c || code == 0x200e || code == 0x200f ||
+           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code == 0xfeff || (code & 0xfffe) == 0xfffe;
+}
+
+size_t utf8_show(const char *text, size_t n, char shown[UTF8_SHOWN], size_t *shown_length)
+{
+    static const char names[] = "abtnvfr";         // \a to \r: 7 to 13
+    int code = 0;
+    int length = utf8_read(text, n, &code);
+    if (length <= 0) {
+        length = 1;
+        snprintf(shown, UTF8_SHOWN, "\\x%02x", (unsigned char)text[0]);
+    } else if (code >= 7 && code <= 13) {
+        snprintf(shown, UTF8_SHOWN, "\\%c", names[code - 7]);
+    } else if (is_hidden(code)) {
+        snprintf(shown, UTF8_SHOWN, code < 0x100 ? "\\x%02x" : code < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)code);
+    } else {
+        memcpy(shown, text, (size_t)length);
+        shown[length] = '\0';
+    }
+    *shown_length = strlen(shown);
+    return (size_t)length;
 }

@@ -1,0 +1,168 @@
+// quote.c: text of any origin, written for a program that would take some of its characters for commands or markup.
+
+#include "gpt/base/base.h"
+
+#include <locale.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <string.h>
+
+typedef void WriteByte(FILE *out, char byte);
+
+// Each character as it can be shown (utf8_show), byte by byte. lines: newlines and tabs are kept.
+static void write_shown(FILE *out, const char *text, size_t n, bool lines, WriteByte *write)
+{
+    for (size_t at = 0; at < n; ) {
+        char shown[UTF8_SHOWN];
+        size_t length = 1;
+        size_t shown_length = 1;
+        if (lines && (text[at] == '\n' || text[at] == '\t')) {
+            shown[0] = text[at];
+        } else {
+            length = utf8_show(text + at, n - at, shown, &shown_length);
+        }
+        for (size_t i = 0; i < shown_length; i++) {
+            write(out, shown[i]);
+        }
+        at += length;
+    }
+}
+
+static void write_quoted(FILE *out, const char *text, WriteByte *write)
+{
+    fputc('"', out);
+    write_shown(out, text, text == NULL ? 0 : strlen(text), false, write);
+    fputc('"', out);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The terminal
+
+static void write_byte(FILE *out, char byte)
+{
+    fputc(byte, out);
+}
+
+void quote_terminal(FILE *out, const char *text, size_t n, bool lines)
+{
+    write_shown(out, text, n, lines, write_byte);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// gnuplot: what has a meaning between double quotes, for macros or for comments becomes an octal escape of four digits, which no
+// digit after it can prolong. So not even a backquote, whose contents gnuplot would run as a command, is in the script.
+
+static void write_gnuplot(FILE *out, char byte)
+{
+    if (strchr("\"'\\`@#$", byte) != NULL) {
+        fprintf(out, "\\%04o", (unsigned)byte);
+    } else {
+        fputc(byte, out);
+    }
+}
+
+static void write_enhanced(FILE *out, char byte)
+{
+    if (strchr("\\{}^_@&~", byte) != NULL) {
+        write_gnuplot(out, '\\');
+    }
+    write_gnuplot(out, byte);
+}
+
+// gnuplot takes a tic's label with a % for a format, and cuts it off after 50 bytes. Enhanced text can do without: there \045 is one.
+static void write_tic(FILE *out, char byte)
+{
+    if (byte == '%') {
+        fprintf(out, "\\0134045");
+    } else {
+        write_enhanced(out, byte);
+    }
+}
+
+void quote_gnuplot(FILE *out, const char *text)
+{
+    write_quoted(out, text, write_gnuplot);
+}
+
+void quote_gnuplot_enhanced(FILE *out, const char *text)
+{
+    write_quoted(out, text, write_enhanced);
+}
+
+void quote_gnuplot_tic(FILE *out, const char *text)
+{
+    write_quoted(out, text, write_tic);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Files
+
+void quote_json(FILE *out, const char *text)
+{
+    size_t n = text == NULL ? 0 : strlen(text);
+    fputc('"', out);
+    for (size_t at = 0; at < n; ) {
+        int code = 0xfffd;
+        int length = utf8_read(text + at, n - at, &code);
+        if (length <= 0) {
+            length = 1;
+            code = 0xfffd;
+        }
+        char shown[UTF8_SHOWN];
+        size_t shown_length;
+        utf8_show(text + at, (size_t)length, shown, &shown_length);
+        bool is_itself = shown_length == (size_t)length && code != 0xfffd && code != '"' && code != '\\';
+        if (is_itself) {
+            fwrite(text + at, 1, (size_t)length, out);
+        } else if (code >= 0x10000) {              // as UTF-16
+            fprintf(out, "\\u%04x\\u%04x", 0xd7c0u + ((unsigned)code >> 10), 0xdc00u + ((unsigned)code & 0x3ff));
+        } else {
+            fprintf(out, "\\u%04x", (unsigned)code);
+        }
+        at += (size_t)length;
+    }
+    fputc('"', out);
+}
+
+static void write_csv(FILE *out, char byte)
+{
+    if (byte == '"') {
+        fputc('"', out);
+    }
+    fputc(byte, out);
+}
+
+void quote_csv(FILE *out, const char *text)
+{
+    size_t n = text == NULL ? 0 : strlen(text);
+    if (n > 0 && (strpbrk(text, "\",") != NULL || text[0] == ' ' || text[n - 1] == ' ')) {
+        write_quoted(out, text, write_csv);
+    } else {
+        write_shown(out, text, n, false, write_byte);
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Numbers
+
+static locale_t c_locale;
+
+static void make_c_locale(void)
+{
+    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+}
+
+void print_c(FILE *out, const char *format, ...)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_c_locale);
+    if (c_locale == (locale_t)0) {
+        fail_memory(0, "the C locale");
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    locale_t before = uselocale(c_locale);
+    vfprintf(out, format, arguments);
+    uselocale(before);
+    va_end(arguments);
+}

@@ -1,0 +1,249 @@
+// test_quote.c: quoting of text for other programs: every byte, invalid UTF-8, bidirectional controls, newlines and long texts reach
+// gnuplot, CSV and JSON as text, gnuplot draws what is to be shown, and nothing in it is run.
+
+#include "tests/support/folder.h"
+#include "tests/support/suite.h"
+
+#include "gpt/base/base.h"
+#include "gpt/plot/panel.h"
+
+#include <cjson/cJSON.h>
+#include <check.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef void Quote(FILE *out, const char *text);
+
+static char *quoted(Quote *quote, const char *text)
+{
+    PlotText result;
+    plot_text_open(&result);
+    quote(result.stream, text);
+    plot_text_close(&result);
+    return result.bytes;
+}
+
+// Texts that would be commands, markup or formats, and those that are hard to show.
+static const char *const harmful[] = {
+    "`touch RAN`", "$(touch RAN)", "'`touch RAN`'", "\"`touch RAN`\"", "\\`touch RAN\\`", "\"; system(\"touch RAN\"); \"",
+    "'.system('touch RAN').'", "@ran", "$ran", "50%", "%s %n %d %%", "100 %h", "{/Bold x}_1^2@a&{b}~c{d}", "a_b", "\\", "\\\\n", "'", "\"",
+    "# not a comment", "<b>bold</b> &amp; <", "\\0140touch RAN\\0140", "\\12", "a\\", "",
+    "\xff\xfe", "\xc3", "a\xe2\x82", "\xf0\x9f\x98\x80 \xe2\x82\xac \xc3\xa4", "\xe2\x80\xae" "drow\xe2\x80\xac", "\xd8\x9c", "\xc2\x9b" "31m",
+    "\x1b[31mred\x1b[0m", "two\nlines", "tab\there", "\r\n", "EOD\nsystem \"touch RAN\"\n", "!touch RAN", "\n!touch RAN",
+};
+enum { HARMFUL = sizeof harmful / sizeof harmful[0], LONG = 10000 };
+
+// What is to be shown of text.
+static char *shown(const char *text)
+{
+    PlotText result;
+    plot_text_open(&result);
+    quote_terminal(result.stream, text, strlen(text), false);
+    plot_text_close(&result);
+    return result.bytes;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// gnuplot
+
+// The text between the tags of an SVG, with &, < and > for &amp; and so on.
+static void svg_text(const char *svg, char *text)
+{
+    size_t n = 0;
+    bool tag = false;
+    for (const char *c = svg; *c != '\0'; c++) {
+        if (*c == '<' || (tag && *c == '>')) {
+            tag = *c == '<';
+        } else if (!tag && strncmp(c, "&amp;", 5) == 0) {
+            text[n++] = '&';
+            c += 4;
+        } else if (!tag && (strncmp(c, "&lt;", 4) == 0 || strncmp(c, "&gt;", 4) == 0)) {
+            text[n++] = c[1] == 'l' ? '<' : '>';
+            c += 3;
+        } else if (!tag) {
+            text[n++] = *c;
+        }
+    }
+    text[n] = '\0';
+}
+
+// Draws text as quote and use have it, and compares what the SVG shows with what is to be shown, between two marks.
+static void assert_drawn(Quote *quote, const char *use, const char *text)
+{
+    PlotText script;
+    plot_text_open(&script);
+    fprintf(script.stream, "ran = 'MACRO'\nset encoding utf8\nset terminal svg\nset xrange [0:1]\n");
+    char *marked = memory_allocate(strlen(text) + 5, "a text");
+    sprintf(marked, "[[%s]]", text);
+    char *string = quoted(quote, marked);
+    fprintf(script.stream, use, string);
+    fprintf(script.stream, "\nplot 0 notitle\n");
+    plot_text_close(&script);
+    PlotText svg;
+    Error error;
+    ck_assert_msg(gnuplot_run(script.bytes, script.n, &svg, &error), "%s: %s", text, error.message);
+    char *drawn = memory_allocate(svg.n + 1, "a text");
+    svg_text(svg.bytes, drawn);
+    char *expected = shown(marked);
+    ck_assert_msg(strstr(drawn, expected) != NULL, "'%.200s' is not drawn as '%.200s':\n%.400s\n%.600s", text, expected, strstr(drawn, "[["), script.bytes);
+    ck_assert_ptr_null(fopen("RAN", "r"));
+    free(marked);
+    free(string);
+    free(script.bytes);
+    free(svg.bytes);
+    free(drawn);
+    free(expected);
+}
+
+static const struct {
+    Quote *quote;
+    const char *use;
+} gnuplots[] = {
+    {quote_gnuplot, "set label %s at 0.5,0 noenhanced"},
+    {quote_gnuplot, "set title %s noenhanced"},
+    {quote_gnuplot_enhanced, "set label %s at 0.5,0 enhanced"},
+    {quote_gnuplot_tic, "set xtics enhanced (%s 0.5)"},
+};
+enum { GNUPLOTS = sizeof gnuplots / sizeof gnuplots[0] };
+
+START_TEST(gnuplot_draws_the_text_and_runs_nothing)
+{
+    for (int i = 0; i < HARMFUL; i++) {
+        assert_drawn(gnuplots[_i].quote, gnuplots[_i].use, harmful[i]);
+    }
+}
+END_TEST
+
+// In pieces of 15 bytes, each byte alone between two letters.
+START_TEST(gnuplot_draws_every_byte)
+{
+    for (int first = 1; first < 256; first += 15) {
+        char text[64] = "";
+        for (int byte = first; byte < first + 15; byte++) {
+            char piece[] = {(char)byte, 'x', '\0'};
+            strcat(text, piece);
+        }
+        assert_drawn(gnuplots[_i].quote, gnuplots[_i].use, text);
+    }
+}
+END_TEST
+
+START_TEST(gnuplot_draws_long_texts)
+{
+    char *text = memory_allocate(LONG + 1, "a text");
+    for (int i = 0; i < LONG; i++) {
+        text[i] = "`touch RAN` \"'\\%@{}"[i % 19];
+    }
+    text[LONG] = '\0';
+    assert_drawn(gnuplots[_i].quote, gnuplots[_i].use, text);
+    free(text);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Files
+
+START_TEST(json_holds_the_text)
+{
+    for (int i = 0; i < HARMFUL; i++) {
+        char *string = quoted(quote_json, harmful[i]);
+        cJSON *json = cJSON_Parse(string);
+        ck_assert_msg(cJSON_IsString(json), "%s", string);
+        int code;
+        bool valid = true;
+        for (size_t at = 0; at < strlen(harmful[i]) && valid; ) {
+            int length = utf8_read(harmful[i] + at, strlen(harmful[i]) - at, &code);
+            valid = length > 0;
+            at += (size_t)length;
+        }
+        if (valid) {
+            ck_assert_str_eq(json->valuestring, harmful[i]);
+        } else {
+            ck_assert_ptr_nonnull(strstr(json->valuestring, "\xef\xbf\xbd"));
+        }
+        cJSON_Delete(json);
+        free(string);
+    }
+}
+END_TEST
+
+START_TEST(csv_holds_the_text_in_one_line)
+{
+    static const char *const fields[][2] = {
+        {"plain", "plain"}, {"a,b", "\"a,b\""}, {"say \"x\"", "\"say \"\"x\"\"\""}, {" a", "\" a\""}, {"", ""},
+        {"two\nlines,", "\"two\\nlines,\""}, {"\xff", "\\xff"}, {"50%", "50%"},
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        char *field = quoted(quote_csv, fields[i][0]);
+        ck_assert_str_eq(field, fields[i][1]);
+        free(field);
+    }
+}
+END_TEST
+
+START_TEST(null_is_the_empty_text)
+{
+    static Quote *const quotes[] = {quote_gnuplot, quote_gnuplot_enhanced, quote_gnuplot_tic, quote_json};
+    for (int i = 0; i < 4; i++) {
+        char *string = quoted(quotes[i], NULL);
+        ck_assert_str_eq(string, "\"\"");
+        free(string);
+    }
+}
+END_TEST
+
+START_TEST(characters_without_a_shape_are_shown)
+{
+    static const char *const pairs[][2] = {
+        {"a\nb\t", "a\\nb\\t"}, {"\x1b[1m", "\\x1b[1m"}, {"\x7f", "\\x7f"}, {"\xc2\x9b", "\\x9b"}, {"\xe2\x80\xae", "\\u202e"},
+        {"\xef\xbf\xbe", "\\ufffe"}, {"\xf0\x9f\xbf\xbf", "\\U0001ffff"}, {"\xc0\x80", "\\xc0\\x80"}, {"\xed\xa0\x80", "\\xed\\xa0\\x80"},
+        {"\xe2\x82", "\\xe2\\x82"}, {"\xc3\xa4\xe2\x82\xac", "\xc3\xa4\xe2\x82\xac"},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        char *text = shown(pairs[i][0]);
+        ck_assert_str_eq(text, pairs[i][1]);
+        free(text);
+    }
+    PlotText lines;
+    plot_text_open(&lines);
+    quote_terminal(lines.stream, "a\n\tb\x1b\0c", 7, true);
+    plot_text_close(&lines);
+    ck_assert_str_eq(lines.bytes, "a\n\tb\\x1b\\x00c");
+    free(lines.bytes);
+}
+END_TEST
+
+START_TEST(numbers_have_points_in_every_locale)
+{
+    PlotText number;
+    bool comma = setlocale(LC_ALL, "de_DE.UTF-8") != NULL;
+    plot_text_open(&number);
+    print_c(number.stream, "%.9g", 0.5);
+    plot_text_close(&number);
+    char local[8];
+    snprintf(local, sizeof local, "%g", 0.5);
+    setlocale(LC_ALL, "C");
+    ck_assert_str_eq(number.bytes, "0.5");
+    ck_assert_str_eq(local, comma ? "0,5" : "0.5");            // the caller's locale is in force again
+    free(number.bytes);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("quoting");
+    TCase *tests = case_create("quoting");
+    suite_add_tcase(suite, tests);
+    tcase_add_checked_fixture(tests, folder_enter, folder_leave);
+    tcase_add_loop_test(tests, gnuplot_draws_the_text_and_runs_nothing, 0, GNUPLOTS);
+    tcase_add_loop_test(tests, gnuplot_draws_every_byte, 0, GNUPLOTS);
+    tcase_add_loop_test(tests, gnuplot_draws_long_texts, 0, GNUPLOTS);
+    tcase_add_test(tests, json_holds_the_text);
+    tcase_add_test(tests, csv_holds_the_text_in_one_line);
+    tcase_add_test(tests, null_is_the_empty_text);
+    tcase_add_test(tests, characters_without_a_shape_are_shown);
+    tcase_add_test(tests, numbers_have_points_in_every_locale);
+    return suite_run(suite);
+}
