@@ -31,9 +31,13 @@ FailHandler *fail_set_handler(FailHandler *handler)
     return before;
 }
 
-// A handler that returns would let the library go on with what it can't go on with.
+// The default handler ends the program, and a debugger should then find everything as it was when it failed. No handler may return:
+// the library cannot continue.
 static _Noreturn void hand_over(FailKind kind, const char *message)
 {
+    if (current_handler != default_handler) {
+        fail_unwind();
+    }
     current_handler(kind, message);
     abort();
 }

@@ -92,6 +92,19 @@ int shape_axis(const OpCall *call, Shape shape, int axis);     // axis, counted 
 Tensor *tape_header(Tape *tape, Shape shape, Where where);     // a new tensor of the tape's, without data
 Tape *tape_inner(Tape *tape);                      // its inner tape, empty; made when first asked for
 
+// The state of this thread's current tape (tensor/unwind.h).
+typedef struct TapeMark {
+    Tape *tape;                                    // NULL: there is none
+    const char *scope;
+    int no_grad_depth;
+    int n_nodes;
+    Tensor *tensors;
+    unsigned resets;
+} TapeMark;
+
+TapeMark tape_mark(void);
+void tape_return_to(const TapeMark *mark, bool remove_nodes);  // also makes that tape current again
+
 bool nan_watched(void);                            // is nan_watch on?
 void nan_check_output(const OpCall *call, const Tensor *output);       // a mistake if it holds NaN or inf,
 void nan_check_gradients(const TapeNode *node);                        // or if a gradient of its inputs does, after backward

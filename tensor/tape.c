@@ -1,6 +1,7 @@
 // tape.c: recording operations, walking back over them, and giving everything back.
 
 #include "tensor/op.h"
+#include "tensor/unwind.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@ void tape_free(Tape *tape)
     arena_free(&tape->headers[0]);
     arena_free(&tape->headers[1]);
     free(tape->nodes);
+    free(tape->reached);
     free(tape);
 }
 
@@ -63,11 +65,49 @@ void tape_reset(Tape *tape)
         tensor->alive = false;
     }
     tape->tensors = NULL;
+    tape->resets++;
     tape->round = 1 - tape->round;
     arena_reset(&tape->headers[tape->round]);
     arena_reset(&tape->arena);
     tape->n_nodes = 0;
     tape->scope = NULL;
+}
+
+TapeMark tape_mark(void)
+{
+    Tape *tape = current_tape;
+    if (tape == NULL) {
+        return (TapeMark){0};
+    }
+    return (TapeMark){tape, tape->scope, tape->no_grad_depth, tape->n_nodes, tape->tensors, tape->resets};
+}
+
+// A tape that was reset since then holds nothing from before.
+static void remove_nodes_since(const TapeMark *mark)
+{
+    Tape *tape = mark->tape;
+    if (tape->resets != mark->resets) {
+        tape_reset(tape);
+        return;
+    }
+    while (tape->tensors != mark->tensors) {
+        tape->tensors->alive = false;
+        tape->tensors = tape->tensors->next;
+    }
+    tape->n_nodes = mark->n_nodes;
+}
+
+void tape_return_to(const TapeMark *mark, bool remove_nodes)
+{
+    current_tape = mark->tape;
+    if (mark->tape == NULL) {
+        return;
+    }
+    if (remove_nodes) {
+        remove_nodes_since(mark);
+    }
+    mark->tape->scope = mark->scope;
+    mark->tape->no_grad_depth = mark->no_grad_depth;
 }
 
 static Tape *tape_needed(const char *function)
@@ -235,12 +275,28 @@ static size_t grad_bytes(const Tensor *tensor)
     return tensor_count(tensor) * sizeof(Real);
 }
 
+static _Thread_local Tape *walked_tape;            // the outermost one of which a backward pass is in progress, or NULL
+
+// Leaves of inner tapes (checkpoint.c) end with their walk.
+static void note_reached(Tensor *leaf)
+{
+    Tape *tape = walked_tape;
+    if (tape != NULL && (leaf->tape == NULL || leaf->tape == tape)) {
+        tape->reached = memory_grow(tape->reached, tape->n_reached, &tape->reached_capacity, sizeof(Tensor *), "the list of leaves");
+        tape->reached[tape->n_reached] = leaf;
+        tape->n_reached++;
+    }
+}
+
 GradTarget op_grad_target(Tensor *input)
 {
     if (!input->requires_grad) {
         return (GradTarget){NULL, false};
     }
     bool first = input->grad == NULL;
+    if (first && input->node == NULL) {
+        note_reached(input);
+    }
     if (first && input->tape != NULL) {
         input->grad = arena_allocate(&input->tape->arena, grad_bytes(input));
     } else if (first) {
@@ -303,6 +359,29 @@ static void tape_walk_back(Tape *tape)
     }
 }
 
+static void forget_grads(Tape *tape)
+{
+    for (int i = 0; i < tape->n_nodes; i++) {
+        forget_grad(tape->nodes[i]->output);
+    }
+}
+
+// Undoes a pass that failed.
+static void forget_pass(void *object)
+{
+    Tape *tape = object;
+    forget_grads(tape);
+    for (int i = 0; tape == walked_tape && i < tape->n_reached; i++) {
+        tensor_zero_grad(tape->reached[i]);
+    }
+}
+
+static void end_pass(void *unused)
+{
+    (void)unused;
+    walked_tape = NULL;
+}
+
 static void backward_check(const char *function, const Tensor *y, Where where)
 {
     if (y == NULL) {
@@ -329,11 +408,17 @@ void tensor_backward_from(Tensor *y, const Real *dy, Where where)
     Tape *tape = y->tape;
     Real *start = arena_allocate(&tape->arena, grad_bytes(y));
     memcpy(start, dy, grad_bytes(y));              // before anything is forgotten: dy may be y's own gradient of last time
-    for (int i = 0; i < tape->n_nodes; i++) {
-        forget_grad(tape->nodes[i]->output);
-    }
+    forget_grads(tape);
     y->grad = start;
+    int frame = unwind_begin();
+    if (walked_tape == NULL) {
+        walked_tape = tape;
+        tape->n_reached = 0;
+        unwind_add(end_pass, NULL);
+    }
+    unwind_add_on_failure(forget_pass, tape);
     tape_walk_back(tape);
+    unwind_end(frame);
 }
 
 void tensor_backward(Tensor *loss, Where where)

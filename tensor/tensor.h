@@ -78,7 +78,8 @@ typedef enum FailKind {
     FAIL_MEMORY                                    // the system refused memory
 } FailKind;
 
-// Called with one finished line of text. It must not return: leave by exit, abort or longjmp.
+// Called with one finished line of text. It must not return: leave by exit, abort or longjmp. Before it is called, fail_unwind has put the
+// library back into the state from before the call that failed.
 typedef void FailHandler(FailKind kind, const char *message);
 
 // Replaces the handler and returns the one before; NULL brings back the default, which prints the message to stderr
@@ -87,6 +88,15 @@ FailHandler *fail_set_handler(FailHandler *handler);
 
 // Reports a mistake as "message  [file:line, function()]" to the handler. Does not return.
 _Noreturn void fail_mistake(Where where, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// Undoes what the library calls in progress on this thread have changed for their duration: current tape, recording, scope, training
+// mode, caches, observers, gradients of an unfinished backward pass, objects half built. Leaf gradients that existed before that pass
+// keep what it has added. fail_mistake and fail_memory do this themselves; call it before you leave a callback of a library call, or a
+// signal handler, by longjmp. What you change yourself (tape_no_grad_begin outside of any call) stays.
+void fail_unwind(void);
+
+// For signal handlers: may the code that was interrupted be left by longjmp? False for a moment while threads share a loop.
+bool fail_can_unwind(void);
 
 // A mistake if this pointer is NULL, "linear_forward: linear is NULL": first of all in functions that can't do without it.
 #define REQUIRE(pointer) ((pointer) != NULL ? (void)0 : fail_mistake(HERE, "%s: %s is NULL", __func__, #pointer))
@@ -242,6 +252,10 @@ struct Tape {
     Arena arena;                                   // values, gradients, nodes
     Arena headers[2];                              // Tensor structs, of this round and of the round before the last reset
     int round;                                     // which of the two is in use
+    unsigned resets;                               // how often it was reset
+    Tensor **reached;                              // leaves that got their first gradient in the current backward pass
+    int n_reached;
+    int reached_capacity;
     Tape *inner;                                   // for what is computed again in backward (tensor_checkpoint), or NULL
 };
 

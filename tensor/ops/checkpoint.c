@@ -9,6 +9,7 @@
 // Parameters that f uses get their gradients as always. Random numbers must come again, too: their state before f is kept.
 
 #include "tensor/op.h"
+#include "tensor/unwind.h"
 
 #include <string.h>
 
@@ -16,13 +17,21 @@ typedef struct Checkpoint {
     TapeFunction *function;
     void *context;
     Random *random;                                // NULL: it draws none
-    Random before;                                 // random as it was when forward began
+    Random before;                                 // random as it was when forward began,
+    Random after;                                  // and before backward ran f again
 } Checkpoint;
 
-// What f is given: x's values as a leaf of the inner tape, which is the current one from here on.
+static void empty(void *inner)
+{
+    tape_reset(inner);
+    ((Tape *)inner)->no_grad_depth = 0;
+}
+
+// What f is given: x's values as a leaf of the inner tape. That tape is current, and emptied afterwards, until the frame ends.
 static Tensor *enter(Tape *tape, Tensor *x, const char *scope)
 {
     Tape *inner = tape_inner(tape);
+    unwind_add(empty, inner);
     inner->scope = scope;
     tape_set_current(inner);
     Tensor *leaf = tape_header(inner, x->shape, x->where);
@@ -33,10 +42,16 @@ static Tensor *enter(Tape *tape, Tensor *x, const char *scope)
     return leaf;
 }
 
-static void leave(Tape *tape)
+static void put_draws_back(void *object)
 {
-    tape_reset(tape->inner);
-    tape_set_current(tape);
+    Checkpoint *c = object;
+    *c->random = c->before;
+}
+
+static void put_draws_forward(void *object)
+{
+    Checkpoint *c = object;
+    *c->random = c->after;
 }
 
 Tensor *tensor_checkpoint(TapeFunction *function, void *context, Tensor *x, Random *random, Where where)
@@ -51,10 +66,13 @@ Tensor *tensor_checkpoint(TapeFunction *function, void *context, Tensor *x, Rand
     if (random != NULL) {
         checkpoint.before = *random;
     }
+    int frame = unwind_begin();
+    if (random != NULL) {
+        unwind_add_on_failure(put_draws_back, &checkpoint);
+    }
     Tensor *leaf = enter(tape, x, tape->scope);
     tape_no_grad_begin();
     Tensor *result = function(context, leaf);
-    tape_no_grad_end();
     tape_set_current(tape);
     if (result == NULL || result == leaf || result->tape != tape->inner) {
         op_fail(&call, "the function must return a tensor that it computes");
@@ -68,7 +86,7 @@ Tensor *tensor_checkpoint(TapeFunction *function, void *context, Tensor *x, Rand
         Checkpoint *saved = op_save(y, sizeof checkpoint);
         *saved = checkpoint;
     }
-    leave(tape);
+    unwind_end(frame);
     return op_done(&call, y);
 }
 
@@ -86,12 +104,13 @@ static void add_gradient(Tensor *x, const Real *dx_inner)
 
 static void checkpoint_backward(TapeNode *node)
 {
-    const Checkpoint *c = node->saved;
+    Checkpoint *c = node->saved;
     Tensor *x = node->inputs[0];
     Tape *tape = node->output->tape;
-    Random now;
+    int frame = unwind_begin();
     if (c->random != NULL) {
-        now = *c->random;
+        c->after = *c->random;
+        unwind_add(put_draws_forward, c);
         *c->random = c->before;
     }
     // forward was: y = f(x)
@@ -101,10 +120,7 @@ static void checkpoint_backward(TapeNode *node)
         tensor_backward_from(y, node->output->grad, node->where);
     }
     add_gradient(x, leaf->grad);
-    leave(tape);
-    if (c->random != NULL) {
-        *c->random = now;
-    }
+    unwind_end(frame);
 }
 
 static Tensor *gated(void *context, Tensor *x)

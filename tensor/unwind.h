@@ -1,0 +1,39 @@
+// unwind.h: what a call changes for a while, and how that is undone however the call ends.
+//
+// A call that changes state until it returns, or that builds something in several steps, opens a frame and adds what undoes each step:
+//
+//      int frame = unwind_begin();                  // notes the current tape, its scope and no-grad depth
+//      tape_no_grad_begin();                        // undone by the frame itself
+//      int *ids = memory_allocate(bytes, "ids");
+//      unwind_add(free, ids);
+//      ...                                          // anything here may fail
+//      unwind_end(frame);                           // undoes all of it, the last first
+//
+// The frames of a thread form a stack. When the library fails in one, fail_unwind undoes them all before the handler is called.
+// So a handler that leaves by longjmp finds the state from before the outermost call.
+
+#ifndef GPTAPE_UNWIND_H
+#define GPTAPE_UNWIND_H
+
+#include "tensor/tensor.h"
+
+typedef void Undo(void *object);
+
+// Opens a frame and returns its number. After a failure, nodes recorded since then are also removed from the tape.
+int unwind_begin(void);
+
+// Calls undo(object) when the innermost frame ends, and after a failure. If there is no memory to note it, undo is called at once,
+// and that is the failure. object must live until then.
+void unwind_add(Undo *undo, void *object);
+
+// The same, but only after a failure: for what stays if the call succeeds.
+void unwind_add_on_failure(Undo *undo, void *object);
+
+// Ends this frame.
+void unwind_end(int frame);
+
+// Between the two, fail_can_unwind is false for this thread. They nest.
+void unwind_hold(void);
+void unwind_release(void);
+
+#endif
