@@ -9,6 +9,7 @@
 #include <string.h>
 
 static _Thread_local Tape *current_tape;
+static _Thread_local Tape *walked_tape;            // the outermost one of which a backward pass is in progress, or NULL
 
 Tape *tape_create(void)
 {
@@ -31,6 +32,7 @@ void tape_free(Tape *tape)
     arena_free(&tape->headers[1]);
     free(tape->nodes);
     free(tape->reached);
+    free(tape->observers);
     free(tape);
 }
 
@@ -140,12 +142,77 @@ const char *tape_scope(const char *scope)
     return before;
 }
 
-void tape_observe(Tape *tape, TapeObserver observer)
+// ------------------------------------------------------------------------------------------------------------
+// Observers, from the outermost to the innermost: those that change gradients last
+
+typedef struct TapeObserverEntry {
+    int number;
+    TapeObserver observer;
+} ObserverEntry;
+
+int tape_observer_add(Tape *tape, TapeObserver observer)
 {
-    if (tape == NULL) {
-        fail_mistake(HERE, "tape_observe: the tape is NULL");
+    REQUIRE(tape);
+    tape->observers = memory_grow(tape->observers, tape->n_observers, &tape->observers_capacity, sizeof(ObserverEntry),
+                                  "the tape's observers");
+    int place = tape->n_observers;
+    while (!observer.changes_gradients && place > 0 && tape->observers[place - 1].observer.changes_gradients) {
+        tape->observers[place] = tape->observers[place - 1];
+        place--;
     }
-    tape->observer = observer;
+    tape->last_observer++;
+    tape->observers[place] = (ObserverEntry){tape->last_observer, observer};
+    tape->n_observers++;
+    return tape->last_observer;
+}
+
+void tape_observer_remove(Tape *tape, int number)
+{
+    REQUIRE(tape);
+    int place = 0;
+    while (place < tape->n_observers && tape->observers[place].number != number) {
+        place++;
+    }
+    if (place == tape->n_observers) {
+        fail_mistake(HERE, "tape_observer_remove: the tape has no observer %d", number);
+    }
+    if (tape == walked_tape) {
+        fail_mistake(HERE, "tape_observer_remove: a backward pass is in progress");
+    }
+    tape->n_observers--;
+    for (int i = place; i < tape->n_observers; i++) {
+        tape->observers[i] = tape->observers[i + 1];
+    }
+}
+
+static void observers_begin(const Tape *tape)
+{
+    for (int i = 0; i < tape->n_observers; i++) {
+        const TapeObserver *observer = &tape->observers[i].observer;
+        if (observer->begin != NULL) {
+            observer->begin(observer->context);
+        }
+    }
+}
+
+static void observers_before(const Tape *tape, TapeNode *node)
+{
+    for (int i = 0; i < tape->n_observers; i++) {
+        const TapeObserver *observer = &tape->observers[i].observer;
+        if (observer->before != NULL) {
+            observer->before(node, observer->context);
+        }
+    }
+}
+
+static void observers_after(const Tape *tape, TapeNode *node)
+{
+    for (int i = tape->n_observers - 1; i >= 0; i--) {
+        const TapeObserver *observer = &tape->observers[i].observer;
+        if (observer->after != NULL) {
+            observer->after(node, observer->context);
+        }
+    }
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -275,8 +342,6 @@ static size_t grad_bytes(const Tensor *tensor)
     return tensor_count(tensor) * sizeof(Real);
 }
 
-static _Thread_local Tape *walked_tape;            // the outermost one of which a backward pass is in progress, or NULL
-
 // Leaves of inner tapes (checkpoint.c) end with their walk.
 static void note_reached(Tensor *leaf)
 {
@@ -337,22 +402,15 @@ __attribute__((noinline)) static void node_backward(TapeNode *node)
 // The loop that the whole library is for. A node whose output got no gradient is one that the loss does not depend on.
 static void tape_walk_back(Tape *tape)
 {
-    const TapeObserver *observer = &tape->observer;
-    if (observer->begin != NULL) {
-        observer->begin(observer->context);
-    }
+    observers_begin(tape);
     for (int i = tape->n_nodes - 1; i >= 0; i--) {
         TapeNode *node = tape->nodes[i];
         if (node->output->grad == NULL) {
             continue;
         }
-        if (observer->before != NULL) {
-            observer->before(node, observer->context);
-        }
+        observers_before(tape, node);
         node_backward(node);
-        if (observer->after != NULL) {
-            observer->after(node, observer->context);
-        }
+        observers_after(tape, node);
         if (!node->output->retain_grad) {
             forget_grad(node->output);
         }

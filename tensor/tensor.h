@@ -221,12 +221,13 @@ struct TapeNode {
     Where where;
 };
 
-// Called at the start of a backward pass, and around each node of it.
+// Called at the start of a backward pass, and around each node of it. Each function may be NULL.
 typedef struct TapeObserver {
     void (*begin)(void *context);
     void (*before)(TapeNode *node, void *context);
     void (*after)(TapeNode *node, void *context);
     void *context;
+    bool changes_gradients;                        // between before and after; the other observers do not see that
 } TapeObserver;
 
 // A region of memory that is filled from its start and emptied at once (tensor/arena.c).
@@ -247,7 +248,10 @@ struct Tape {
     int capacity;                                  // of nodes
     int no_grad_depth;                             // how many tape_no_grad_begin are open; 0 records
     const char *scope;                             // the module that is computing now, or NULL
-    TapeObserver observer;                         // unset: all NULL
+    struct TapeObserverEntry *observers;
+    int n_observers;
+    int observers_capacity;
+    int last_observer;                             // the number of the one added last
     Tensor *tensors;                               // every tensor it owns
     Arena arena;                                   // values, gradients, nodes
     Arena headers[2];                              // Tensor structs, of this round and of the round before the last reset
@@ -277,7 +281,10 @@ void tape_no_grad_end(void);
 // Says which module computes from here on; returns the scope before, which the module puts back when it is done.
 const char *tape_scope(const char *scope);
 
-void tape_observe(Tape *tape, TapeObserver observer);          // an empty observer ends it
+// Adds an observer and returns its number, for tape_observer_remove. A tape can have any number of them: begin and before are called in
+// the order in which they were added, after in the reverse order. None can be removed while a backward pass is in progress.
+int tape_observer_add(Tape *tape, TapeObserver observer);
+void tape_observer_remove(Tape *tape, int number);
 
 // ------------------------------------------------------------------------------------------------------------
 // 6. Operations. Each records one node and returns its output, which belongs to the tape. Shapes that do not fit are mistakes.

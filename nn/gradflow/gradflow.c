@@ -246,7 +246,7 @@ GradFlow gradflow_read(GradFlowWatch *watch, const Module *root)
     read_splits(&flow, watch);
     read_activations(&flow, watch->tape);
     sort_by_layer(&flow);
-    gradwatch_end(watch);
+    gradflow_unwatch(watch);
     return flow;
 }
 

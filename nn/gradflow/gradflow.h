@@ -69,6 +69,7 @@ typedef struct GradFlow {
 typedef struct GradFlowWatch GradFlowWatch;
 GradFlowWatch *gradflow_watch(Tape *tape);
 GradFlow gradflow_read(GradFlowWatch *watch, const Module *root);      // ends the watch and frees it
+void gradflow_unwatch(GradFlowWatch *watch);       // the same without reading anything, after a backward pass that failed
 const FlowRow *gradflow_find(const GradFlow *flow, FlowKind kind, const char *name);   // NULL if there is none
 void gradflow_free(GradFlow *flow);
 

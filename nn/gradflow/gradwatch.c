@@ -1,12 +1,13 @@
 // gradwatch.c: watching a backward pass without disturbing it.
 //
-// Nothing in the modules helps. Before the pass the tape is asked to keep the gradients of named intermediates, and an observer
-// is put beside the walk. Where a shortcut starts, at a tensor x that goes both into x + f(x) and into f, the observer sets x's
-// gradient to zero before each node that adds to it and looks at it afterwards: so it holds just that node's part, exactly,
-// and is then added to the parts before. The parts of the addition are the skip gradient, those of all other nodes the
-// block gradient.
+// Modules contain nothing for this. Before the pass the tape is asked to keep the gradients of named intermediates, and an observer
+// is added to it. Where a shortcut starts, at a tensor x that goes both into x + f(x) and into f, the observer sets x's
+// gradient to zero before each node that adds to it and looks at it afterwards: then it holds exactly that node's part, and
+// is added to the parts before. The parts of the addition are the skip gradient, those of all other nodes the block gradient.
 
 #include "nn/gradflow/gradwatch.h"
+
+#include "tensor/unwind.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +19,10 @@ static ShortcutSplit *find_split(const GradFlowWatch *watch, const Tensor *tenso
         int number = index < watch->n_marks ? watch->marks[index].split : -1;
         return number < 0 ? NULL : &watch->splits[number];
     }
-    for (int i = 0; i < watch->n_splits; i++) {
-        if (watch->splits[i].start == tensor) {
-            return &watch->splits[i];
+    for (int i = 0; i < watch->n_leaf_splits; i++) {
+        ShortcutSplit *split = &watch->splits[watch->leaf_splits[i]];
+        if (split->start == tensor) {
+            return split;
         }
     }
     return NULL;
@@ -33,17 +35,26 @@ static void extend_marks(GradFlowWatch *watch)
     NodeMark *marks = memory_allocate((size_t)n * sizeof *marks + 1, "a gradient-flow watch");
     for (int i = 0; i < n; i++) {
         int split = i < watch->n_marks ? watch->marks[i].split : -1;
-        marks[i] = (NodeMark){.split = split, .walked = false};
+        bool retained = i < watch->n_marks && watch->marks[i].retained;
+        marks[i] = (NodeMark){.split = split, .walked = false, .retained = retained};
     }
     free(watch->marks);
     watch->marks = marks;
     watch->n_marks = n;
 }
 
-// Each backward pass is measured for itself, as its gradients are.
+static bool is_over(const GradFlowWatch *watch)
+{
+    return watch->tape->resets != watch->resets;
+}
+
+// Each backward pass is measured separately, like its gradients.
 static void begin_pass(void *context)
 {
     GradFlowWatch *watch = context;
+    if (is_over(watch)) {
+        return;
+    }
     extend_marks(watch);
     for (int i = 0; i < watch->n_splits; i++) {
         ShortcutSplit *split = &watch->splits[i];
@@ -67,6 +78,9 @@ static bool first_time(const TapeNode *node, int i)
 static void before_node(TapeNode *node, void *context)
 {
     GradFlowWatch *watch = context;
+    if (is_over(watch)) {
+        return;
+    }
     watch->marks[node->index].walked = true;
     for (int i = 0; i < node->n_inputs; i++) {
         ShortcutSplit *split = find_split(watch, node->inputs[i]);
@@ -103,7 +117,7 @@ static void take_part(ShortcutSplit *split, const TapeNode *node)
 static void after_node(TapeNode *node, void *context)
 {
     GradFlowWatch *watch = context;
-    for (int i = 0; i < node->n_inputs; i++) {
+    for (int i = 0; !is_over(watch) && i < node->n_inputs; i++) {
         ShortcutSplit *split = find_split(watch, node->inputs[i]);
         if (split != NULL && first_time(node, i)) {
             take_part(split, node);
@@ -123,50 +137,86 @@ static int number_in_module(const GradFlowWatch *watch, const TapeNode *addition
 static void add_split(GradFlowWatch *watch, const TapeNode *addition, Tensor *start)
 {
     size_t n = tensor_count(start);
+    int number = number_in_module(watch, addition);
     ShortcutSplit *split = &watch->splits[watch->n_splits];
-    *split = (ShortcutSplit){.start = start, .addition = addition, .number = number_in_module(watch, addition)};
+    if (start->node != NULL) {
+        watch->marks[start->node->index].split = watch->n_splits;
+    } else {
+        watch->leaf_splits[watch->n_leaf_splits] = watch->n_splits;
+        watch->n_leaf_splits++;
+    }
+    watch->n_splits++;
+    *split = (ShortcutSplit){.start = start, .addition = addition, .number = number};
     split->skip = memory_allocate_zeroed(n, sizeof(Real), "a shortcut's gradient");
     split->block = memory_allocate_zeroed(n, sizeof(Real), "a shortcut's gradient");
     split->before = memory_allocate_zeroed(n, sizeof(Real), "a shortcut's gradient");
-    if (start->node != NULL) {
-        watch->marks[start->node->index].split = watch->n_splits;
+}
+
+static void look_at_node(GradFlowWatch *watch, TapeNode *node)
+{
+    if (node->output->label != NULL && !node->output->retain_grad) {
+        tensor_retain_grad(node->output);
+        watch->marks[node->index].retained = true;
     }
-    watch->n_splits++;
+    int skip = tape_shortcut_input(node);
+    watch->n_shortcuts += skip >= 0;
+    if (skip >= 0 && node->inputs[skip]->requires_grad && find_split(watch, node->inputs[skip]) == NULL) {
+        add_split(watch, node, node->inputs[skip]);
+    }
+}
+
+static void unwatch(void *watch)
+{
+    gradflow_unwatch(watch);
 }
 
 GradFlowWatch *gradflow_watch(Tape *tape)
 {
-    if (tape == NULL) {
-        fail_mistake(HERE, "gradflow_watch: the tape is NULL");
-    }
+    REQUIRE(tape);
+    size_t room = (size_t)tape->n_nodes + 1;
     GradFlowWatch *watch = memory_allocate_zeroed(1, sizeof *watch, "a gradient-flow watch");
+    int frame = unwind_begin();
+    unwind_add_on_failure(unwatch, watch);
     watch->tape = tape;
-    watch->splits = memory_allocate_zeroed((size_t)tape->n_nodes + 1, sizeof(ShortcutSplit), "a gradient-flow watch");
+    watch->resets = tape->resets;
+    watch->splits = memory_allocate_zeroed(room, sizeof(ShortcutSplit), "a gradient-flow watch");
+    watch->leaf_splits = memory_allocate(room * sizeof(int), "a gradient-flow watch");
     extend_marks(watch);
     for (int i = 0; i < tape->n_nodes; i++) {
-        TapeNode *node = tape->nodes[i];
-        if (node->output->label != NULL) {
-            tensor_retain_grad(node->output);
-        }
-        int skip = tape_shortcut_input(node);
-        watch->n_shortcuts += skip >= 0;
-        if (skip >= 0 && node->inputs[skip]->requires_grad && find_split(watch, node->inputs[skip]) == NULL) {
-            add_split(watch, node, node->inputs[skip]);
-        }
+        look_at_node(watch, tape->nodes[i]);
     }
-    tape_observe(tape, (TapeObserver){.begin = begin_pass, .before = before_node, .after = after_node, .context = watch});
+    watch->observer = tape_observer_add(tape, (TapeObserver){.begin = begin_pass, .before = before_node, .after = after_node,
+                                                             .context = watch, .changes_gradients = true});
+    unwind_end(frame);
     return watch;
 }
 
-void gradwatch_end(GradFlowWatch *watch)
+// Intermediates whose gradient only the watch wanted are as before.
+static void release_gradients(const GradFlowWatch *watch)
 {
-    tape_observe(watch->tape, (TapeObserver){0});
+    for (int i = 0; !is_over(watch) && i < watch->n_marks; i++) {
+        if (watch->marks[i].retained) {
+            watch->tape->nodes[i]->output->retain_grad = false;
+        }
+    }
+}
+
+void gradflow_unwatch(GradFlowWatch *watch)
+{
+    if (watch == NULL) {
+        return;
+    }
+    if (watch->observer != 0) {
+        tape_observer_remove(watch->tape, watch->observer);
+    }
+    release_gradients(watch);
     for (int i = 0; i < watch->n_splits; i++) {
         free(watch->splits[i].skip);
         free(watch->splits[i].block);
         free(watch->splits[i].before);
     }
     free(watch->splits);
+    free(watch->leaf_splits);
     free(watch->marks);
     free(watch);
 }

@@ -20,18 +20,21 @@ typedef struct ShortcutSplit {
 typedef struct NodeMark {
     int split;                                     // of the tensor that it made; -1: no shortcut starts there
     bool walked;                                   // did the backward pass come by?
+    bool retained;                                 // the watch asked for its output's gradient
 } NodeMark;
 
 // What is known while a backward pass is watched.
 struct GradFlowWatch {
     Tape *tape;
+    unsigned resets;                               // of the tape, when the watch began: after another one it sees nothing
+    int observer;
     ShortcutSplit *splits;                                 // one for each tensor at which a shortcut starts
     int n_splits;
+    int *leaf_splits;                              // the numbers of those that start at a leaf
+    int n_leaf_splits;
     int n_shortcuts;
     NodeMark *marks;
     int n_marks;
 };
-
-void gradwatch_end(GradFlowWatch *watch);          // takes the observer off the tape and frees the watch
 
 #endif

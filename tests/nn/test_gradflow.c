@@ -899,10 +899,135 @@ START_TEST(the_watch_ends_when_it_is_read)
     net_init(&net);
     GradFlow flow = net_measure(&net);
 
-    ck_assert(tape_current()->observer.before == NULL);
-    ck_assert(tape_current()->observer.after == NULL);
+    ck_assert_int_eq(tape_current()->n_observers, 0);
     gradflow_free(&flow);
     ck_assert_int_eq(flow.n_rows, 0);
+    module_free(&net.module);
+}
+END_TEST
+
+// What an observer found in the gradient at the start of the first shortcut, after each node.
+typedef struct SeenGradient {
+    const Tensor *start;
+    int n;
+    Real value[64];
+} SeenGradient;
+
+static void see_gradient(TapeNode *node, void *context)
+{
+    (void)node;
+    SeenGradient *seen = context;
+    seen->value[seen->n] = seen->start->grad == NULL ? 0 : seen->start->grad[0];
+    seen->n++;
+}
+
+static void watch_twice(Net *net, GradFlow flows[2])
+{
+    Tensor *loss = net_forward(net);
+    GradFlowWatch *first = gradflow_watch(tape_current());
+    GradFlowWatch *second = gradflow_watch(tape_current());
+    tensor_backward(loss);
+    flows[0] = gradflow_read(first, &net->module);
+    flows[1] = gradflow_read(second, &net->module);
+}
+
+START_TEST(two_watches_measure_the_same_as_one)
+{
+    Net net;
+    net_init(&net);
+    GradFlow alone = net_measure(&net);
+    tape_reset(tape_current());
+    module_zero_grad(&net.module);
+    GradFlow both[2];
+    watch_twice(&net, both);
+
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(both[i].n_rows, alone.n_rows);
+        for (int row = 0; row < alone.n_rows; row++) {
+            ck_assert_str_eq(both[i].rows[row].name, alone.rows[row].name);
+            ck_assert_int_eq(both[i].rows[row].kind, alone.rows[row].kind);
+            ck_assert_double_eq(both[i].rows[row].stats.l2, alone.rows[row].stats.l2);
+        }
+        gradflow_free(&both[i]);
+    }
+    gradflow_free(&alone);
+    module_free(&net.module);
+}
+END_TEST
+
+// The watch sets that gradient to zero before each node. Observers before and after it must not see that.
+START_TEST(observers_see_the_same_gradients_beside_a_watch)
+{
+    Net net;
+    net_init(&net);
+    SeenGradient seen[3] = {{0}};
+    Tape *tape = tape_current();
+
+    Tensor *loss = net_forward(&net);
+    tensor_retain_grad(net.starts[0]);
+    for (int i = 0; i < 3; i++) {
+        seen[i].start = net.starts[0];
+    }
+    int alone = tape_observer_add(tape, (TapeObserver){.after = see_gradient, .context = &seen[0]});
+    tensor_backward(loss);
+    tape_observer_remove(tape, alone);
+
+    module_zero_grad(&net.module);
+    int before = tape_observer_add(tape, (TapeObserver){.after = see_gradient, .context = &seen[1]});
+    GradFlowWatch *watch = gradflow_watch(tape);
+    int after = tape_observer_add(tape, (TapeObserver){.after = see_gradient, .context = &seen[2]});
+    tensor_backward(loss);
+    GradFlow flow = gradflow_read(watch, &net.module);
+    ck_assert_int_eq(tape->n_observers, 2);
+    tape_observer_remove(tape, before);
+    tape_observer_remove(tape, after);
+
+    ck_assert_int_gt(seen[0].n, 0);
+    ck_assert_float_ne(seen[0].value[seen[0].n - 1], 0);
+    for (int i = 1; i < 3; i++) {
+        ck_assert_int_eq(seen[i].n, seen[0].n);
+        assert_values_near(seen[i].value, seen[0].value, (size_t)seen[0].n, 2.4e-7, "gradient at the shortcut's start");
+    }
+    gradflow_free(&flow);
+    module_free(&net.module);
+}
+END_TEST
+
+START_TEST(a_watch_restores_which_gradients_are_kept)
+{
+    Net net;
+    net_init(&net);
+    Tensor *loss = net_forward(&net);
+    tensor_retain_grad(net.starts[0]);
+    GradFlowWatch *watch = gradflow_watch(tape_current());
+    ck_assert(net.y->retain_grad);
+    gradflow_unwatch(watch);
+
+    ck_assert(!net.y->retain_grad);
+    ck_assert(net.starts[0]->retain_grad);
+    ck_assert_int_eq(tape_current()->n_observers, 0);
+    tensor_backward(loss);
+    ck_assert_ptr_null(net.y->grad);
+    module_free(&net.module);
+}
+END_TEST
+
+START_TEST(a_watch_sees_nothing_once_its_tape_was_reset)
+{
+    Net net;
+    net_init(&net);
+    net_forward(&net);
+    GradFlowWatch *watch = gradflow_watch(tape_current());
+    tape_reset(tape_current());
+
+    SeenGradient seen = {0};
+    Tensor *loss = net_forward(&net);
+    seen.start = net.starts[0];
+    int observer = tape_observer_add(tape_current(), (TapeObserver){.after = see_gradient, .context = &seen});
+    tensor_backward(loss);
+    ck_assert_float_ne(seen.value[seen.n - 1], 0);
+    tape_observer_remove(tape_current(), observer);
+    gradflow_unwatch(watch);
     module_free(&net.module);
 }
 END_TEST
@@ -969,7 +1094,7 @@ END_TEST
 
 START_TEST(there_must_be_a_tape_to_watch)
 {
-    ASSERT_MISTAKE(gradflow_watch(NULL), "gradflow_watch: the tape is NULL");
+    ASSERT_MISTAKE(gradflow_watch(NULL), "gradflow_watch: tape is NULL");
 }
 END_TEST
 
@@ -1030,6 +1155,10 @@ static void add_reading(Suite *suite)
     TCase *watch = case_with_tape(suite, "watch");
     tcase_add_test(watch, the_watch_changes_no_gradient);
     tcase_add_test(watch, the_watch_ends_when_it_is_read);
+    tcase_add_test(watch, two_watches_measure_the_same_as_one);
+    tcase_add_test(watch, observers_see_the_same_gradients_beside_a_watch);
+    tcase_add_test(watch, a_watch_restores_which_gradients_are_kept);
+    tcase_add_test(watch, a_watch_sees_nothing_once_its_tape_was_reset);
     tcase_add_test(watch, the_loss_may_be_recorded_after_the_watch_has_begun);
     tcase_add_test(watch, a_pass_over_an_earlier_part_forgets_the_one_before);
     tcase_add_test(watch, a_second_backward_pass_is_read_like_the_first);

@@ -382,7 +382,7 @@ static void see_after(TapeNode *node, void *context)
 START_TEST(nodes_are_dispatched_from_the_last_to_the_first)
 {
     Seen seen = {0};
-    tape_observe(tape, (TapeObserver){.before = see_before, .after = see_after, .context = &seen});
+    tape_observer_add(tape, (TapeObserver){.before = see_before, .after = see_after, .context = &seen});
     Tensor *a = wanted(SHAPE_SCALAR, 1);
     Tensor *b = tensor_scale(a, 2);
     Tensor *c = tensor_scale(b, 3);
@@ -399,7 +399,7 @@ END_TEST
 START_TEST(nodes_that_the_loss_does_not_depend_on_are_not_walked)
 {
     Seen seen = {0};
-    tape_observe(tape, (TapeObserver){.before = see_before, .context = &seen});
+    tape_observer_add(tape, (TapeObserver){.before = see_before, .context = &seen});
     Tensor *a = wanted(SHAPE_SCALAR, 1);
     Tensor *b = tensor_scale(a, 2);                // node 0
     tensor_scale(a, 3);                            // node 1: leads nowhere
@@ -416,7 +416,7 @@ END_TEST
 START_TEST(nodes_that_lead_to_no_wanted_gradient_are_not_walked)
 {
     Seen seen = {0};
-    tape_observe(tape, (TapeObserver){.after = see_after, .context = &seen});
+    tape_observer_add(tape, (TapeObserver){.after = see_after, .context = &seen});
     Tensor *a = wanted(SHAPE_SCALAR, 1);
     Tensor *constant = tensor_full(SHAPE_SCALAR, 2);
     Tensor *square = tensor_mul(constant, constant);           // node 0
@@ -426,14 +426,54 @@ START_TEST(nodes_that_lead_to_no_wanted_gradient_are_not_walked)
 }
 END_TEST
 
-START_TEST(an_empty_observer_ends_the_watch)
+typedef struct Called {
+    char *order;                                   // one letter for each call
+    char name;                                     // lower case: before; upper case: after
+} Called;
+
+static void called_before(TapeNode *node, void *context)
+{
+    (void)node;
+    const Called *called = context;
+    strncat(called->order, &called->name, 1);
+}
+
+static void called_after(TapeNode *node, void *context)
+{
+    (void)node;
+    const Called *called = context;
+    char upper = (char)(called->name - 'a' + 'A');
+    strncat(called->order, &upper, 1);
+}
+
+// Those that change gradients are innermost, so that the others see the gradients as they are.
+START_TEST(observers_are_called_in_order_and_nest)
+{
+    char order[32] = "";
+    Called called[] = {{order, 'a'}, {order, 'b'}, {order, 'c'}};
+    int numbers[3];
+    for (int i = 0; i < 3; i++) {
+        numbers[i] = tape_observer_add(tape, (TapeObserver){.before = called_before, .after = called_after, .context = &called[i],
+                                                            .changes_gradients = i == 1});
+    }
+    Tensor *loss = tensor_scale(wanted(SHAPE_SCALAR, 1), 2);
+    tensor_backward(loss);
+    ck_assert_str_eq(order, "acbBCA");
+    tape_observer_remove(tape, numbers[0]);
+    order[0] = '\0';
+    tensor_backward(loss);
+    ck_assert_str_eq(order, "cbBC");
+}
+END_TEST
+
+START_TEST(an_observer_that_was_removed_sees_nothing)
 {
     Seen seen = {0};
-    tape_observe(tape, (TapeObserver){.before = see_before, .after = see_after, .context = &seen});
+    int observer = tape_observer_add(tape, (TapeObserver){.before = see_before, .after = see_after, .context = &seen});
     Tensor *loss = tensor_scale(wanted(SHAPE_SCALAR, 1), 2);
     tensor_backward(loss);
     ck_assert_int_eq(seen.count, 2);
-    tape_observe(tape, (TapeObserver){0});
+    tape_observer_remove(tape, observer);
     tensor_backward(loss);
     ck_assert_int_eq(seen.count, 2);
 }
@@ -780,7 +820,8 @@ static TCase *observer_case(void)
     tcase_add_test(tcase, nodes_are_dispatched_from_the_last_to_the_first);
     tcase_add_test(tcase, nodes_that_the_loss_does_not_depend_on_are_not_walked);
     tcase_add_test(tcase, nodes_that_lead_to_no_wanted_gradient_are_not_walked);
-    tcase_add_test(tcase, an_empty_observer_ends_the_watch);
+    tcase_add_test(tcase, observers_are_called_in_order_and_nest);
+    tcase_add_test(tcase, an_observer_that_was_removed_sees_nothing);
     return tcase;
 }
 
