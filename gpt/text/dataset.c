@@ -21,6 +21,7 @@ typedef struct Tokenizing {
     const Tokenizer *tokenizer;
     Reader reader;
     CacheHeader header;
+    size_t n_special;
     FILE *file;
     const char *file_name;                         // for messages
     DatasetProgress *progress;                     // may be NULL
@@ -48,7 +49,7 @@ static bool tokenize_part(Tokenizing *work, int *ids, Error *error)
     size_t n_ids;
     size_t n_encoded;
     Error why;
-    if (!tokenizer_encode_part(work->tokenizer, part, ids, &n_ids, &n_encoded, &why)) {
+    if (!tokenizer_encode_part(work->tokenizer, part, ids, &n_ids, &n_encoded, &work->n_special, &why)) {
         return error_set(error, "%.200s: %.300s", reader->name, why.message);
     }
     errno = 0;
@@ -184,6 +185,7 @@ Dataset *dataset_open(const char *path, const Tokenizer *tokenizer, const char *
     work.header = cache_header(tokenizer, text_fingerprint(&work.reader));
     bool opened = find_or_make_tokens(&work, folder, dataset, error);
     reader_end(&work.reader);
+    dataset->n_special = work.n_special;
     if (!opened) {
         dataset_free(dataset);
         return NULL;

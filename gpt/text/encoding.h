@@ -28,6 +28,7 @@ typedef struct Tokens {
 } Tokens;
 
 void tokens_init(Tokens *tokens, int capacity, size_t bytes);          // room for that many, of that many bytes in all
+void tokens_make_room(Tokens *tokens, int more, size_t bytes);         // for more tokens, of that many more bytes in all
 void tokens_free(Tokens *tokens);
 bool tokens_add(Tokens *tokens, const char *bytes, size_t n);          // as the next id; false if they have one already
 int tokens_find(const Tokens *tokens, const char *bytes, size_t n);    // the id, or -1
@@ -84,11 +85,57 @@ bool source_spell(const Source *source, char *letters, size_t n, size_t *n_bytes
 // The tokens of a JSON file. Free them with tokens_free either way.
 bool encoder_read(const Source *source, Tokens *tokens, Error *error);
 
+// Is what tokenizer.json says a tokenizer of GPT-2's kind? The error names the key that is not supported.
+bool tokenizer_json_check(const char *path, const struct cJSON *json, Error *error);
+
 // The two files of a vocabulary, taken out of tokenizer.json. Free both with source_free either way; both must be {0} before.
 bool tokenizer_json_read(const char *folder, Source *encoder, Source *merges, Error *error);
 
 // Both from the files in folder; false, and nothing to free, if anything in them is wrong.
 bool vocabulary_load(const char *folder, Tokens *tokens, Bpe *bpe, Error *error);
+
+// ------------------------------------------------------------------------------------------------------------
+// Added tokens, which are found in a text before it is split
+
+#define TOKENIZER_CONFIG "tokenizer_config.json"
+
+// Unicode's White_Space as a PCRE2 class. PCRE2's own \\s has U+180E in it, which no longer is white space.
+#define UNICODE_SPACE "\\p{Z}\\x{09}-\\x{0d}\\x{85}"
+
+typedef struct AddedToken {
+    char *content;                                 // its text, UTF-8
+    int id;
+    bool special;                                  // found only while special tokens are on
+    bool lstrip, rstrip;                           // takes the white space before it, after it
+} AddedToken;
+
+typedef struct AddedTokens {
+    AddedToken *list;
+    int n;
+    int capacity;
+    int n_base;                                    // ids below it are the vocabulary's own
+    bool listed;                                   // does the folder define any?
+    bool off;                                      // does it say that special tokens are ordinary text?
+    bool special;                                  // are special tokens on?
+    struct pcre2_real_code_8 *code;                // the pattern that finds them; NULL if there are none
+} AddedTokens;
+
+// Those that the files of folder define; tokens gets those that it lacks. Free them with added_tokens_free either way.
+bool added_tokens_read(AddedTokens *added, Tokens *tokens, const char *folder, Error *error);
+bool added_tokens_compile(AddedTokens *added, Error *error);
+void added_tokens_free(AddedTokens *added);
+void added_tokens_write(const void *tokenizer, FILE *stream);          // tokenizer_config.json
+
+// The next one in n bytes of text, at from or behind it. start = end = n: none. token NULL and start < n: there may be one at start,
+// depending on what follows the text, which does not end here.
+typedef struct AddedMatch {
+    size_t start, end;
+    const AddedToken *token;
+} AddedMatch;
+
+AddedMatch added_tokens_match(const AddedTokens *added, const char *text, size_t n, size_t from, bool ends);
+
+// ------------------------------------------------------------------------------------------------------------
 
 // GPT-2's split of text.
 typedef struct PreTokenizer PreTokenizer;
@@ -111,8 +158,10 @@ typedef struct TextPart {
 } TextPart;
 
 // The ids of as much of the part as is certain, *n_encoded bytes; all of the last one. Room for n ids. The ids of all parts, each
-// beginning where the one before it was encoded up to, are the whole's.
-bool tokenizer_encode_part(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, Error *error);
+// beginning where the one before it was encoded up to, are the whole's. n_special, if not NULL, gains how many special tokens the text
+// has, as tokens or, where they are off, as ordinary text.
+bool tokenizer_encode_part(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, size_t *n_special,
+                           Error *error);
 
 // A text that is read part by part, behind its byte order mark if it has one. It must be UTF-8, and have no zero bytes.
 typedef struct Reader {
@@ -161,6 +210,7 @@ struct Tokenizer {
     Tokens tokens;
     PreTokenizer *split;                                  // gpt2
     Bpe bpe;                                       // gpt2
+    AddedTokens added;                             // gpt2
 };
 
 #endif

@@ -20,11 +20,8 @@
 
 #include <stdlib.h>
 
-// What the pattern calls \s is Unicode's white space, spelled out: PCRE2's own \s has U+180E in it, which no longer is.
-#define SPACE "\\p{Z}\\x{09}-\\x{0d}\\x{85}"
-
 static const char pattern[] =
-    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^" SPACE "\\p{L}\\p{N}]+|[" SPACE "]+(?![^" SPACE "])|[" SPACE "]+";
+    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^" UNICODE_SPACE "\\p{L}\\p{N}]+|[" UNICODE_SPACE "]+(?![^" UNICODE_SPACE "])|[" UNICODE_SPACE "]+";
 
 struct PreTokenizer {
     pcre2_code *code;

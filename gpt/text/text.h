@@ -37,6 +37,12 @@ uint64_t tokenizer_fingerprint(const Tokenizer *tokenizer);    // a number that 
 const char *tokenizer_token(const Tokenizer *tokenizer, int id, size_t *n);    // its n bytes, the tokenizer's; NULL if none
 int tokenizer_end_of_text(const Tokenizer *tokenizer);         // the id of GPT-2's <|endoftext|>; -1 with bytes and chars
 
+// Special tokens, <|endoftext|> for example: on, their text becomes their id; off, it is ordinary text. On at first where the files of the
+// vocabulary define any (tokenizer.json, tokenizer_config.json, special_tokens_map.json), else off. Other added tokens are always found.
+bool tokenizer_special(const Tokenizer *tokenizer);
+void tokenizer_set_special(Tokenizer *tokenizer, bool on);
+size_t tokenizer_count_special(const Tokenizer *tokenizer, const char *text, size_t n);        // how many a text has, on or off
+
 // n bytes of text -> ids, at most one a byte; n_ids ids -> bytes, with a '\0' behind them. The caller frees what is made. An
 // error if a character is not in the alphabet of chars, or an id not in the vocabulary.
 bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t n, int **ids, size_t *n_ids, Error *error);
@@ -55,7 +61,7 @@ bool passage_batch(int B, int T, int *ids, int *targets, Error *error);
 Tokenizer *tokenizer_from_folder(const char *folder, int vocab_size, Error *error);
 
 // What a tokenizer is kept in: at most TOKENIZER_FILES. What they write is the tokenizer's.
-enum { TOKENIZER_FILES = 3 };
+enum { TOKENIZER_FILES = 4 };
 int tokenizer_files(const Tokenizer *tokenizer, FolderFile files[TOKENIZER_FILES]);
 
 // ------------------------------------------------------------------------------------------------------------
@@ -75,6 +81,7 @@ typedef struct Dataset {
     size_t start[SPLIT_COUNT + 1];                 // where each split begins, and the last one ends
     uint64_t fingerprint;                          // a number that depends on every id
     bool reused;                                   // the tokens were there already
+    size_t n_special;                              // special tokens in the text, found or left as ordinary text (tokenizer_special)
     Error note;                                    // one line on why those that were there were not used; "" if there is none
     const void *ids;                               // (n_tokens) uint16_t or uint32_t, memory-mapped
     int id_bytes;                                  // 2 or 4

@@ -36,7 +36,8 @@ Tokenizer *tokenizer_gpt2(const char *folder, Error *error)
     REQUIRE(folder);
     Tokenizer *tokenizer = tokenizer_new(TOKENIZER_GPT2);
     tokenizer->split = pre_tokenizer_create(error);
-    if (tokenizer->split == NULL || !vocabulary_load(folder, &tokenizer->tokens, &tokenizer->bpe, error)) {
+    if (tokenizer->split == NULL || !vocabulary_load(folder, &tokenizer->tokens, &tokenizer->bpe, error)
+        || !added_tokens_read(&tokenizer->added, &tokenizer->tokens, folder, error)) {
         tokenizer_free(tokenizer);
         return NULL;
     }
@@ -131,6 +132,7 @@ void tokenizer_free(Tokenizer *tokenizer)
     tokens_free(&tokenizer->tokens);
     bpe_free(&tokenizer->bpe);
     pre_tokenizer_free(tokenizer->split);
+    added_tokens_free(&tokenizer->added);
     free(tokenizer);
 }
 
@@ -146,6 +148,23 @@ int tokenizer_vocab_size(const Tokenizer *tokenizer)
     return tokenizer->tokens.n;
 }
 
+bool tokenizer_special(const Tokenizer *tokenizer)
+{
+    REQUIRE(tokenizer);
+    return tokenizer->added.special;
+}
+
+void tokenizer_set_special(Tokenizer *tokenizer, bool on)
+{
+    REQUIRE(tokenizer);
+    tokenizer->added.special = on;
+}
+
+static bool is_found(const Tokenizer *tokenizer, const AddedToken *token)
+{
+    return tokenizer->added.special || !token->special;
+}
+
 uint64_t tokenizer_fingerprint(const Tokenizer *tokenizer)
 {
     REQUIRE(tokenizer);
@@ -157,6 +176,12 @@ uint64_t tokenizer_fingerprint(const Tokenizer *tokenizer)
         hash = hash_add(hash, n);
         for (size_t i = 0; i < n; i++) {
             hash = hash_add(hash, (unsigned char)token[i]);
+        }
+    }
+    for (int i = 0; i < tokenizer->added.n; i++) {
+        const AddedToken *token = &tokenizer->added.list[i];
+        if (is_found(tokenizer, token)) {
+            hash = hash_add(hash, (uint64_t)token->id << 2 | (uint64_t)token->lstrip << 1 | (uint64_t)token->rstrip);
         }
     }
     return hash;
@@ -192,10 +217,48 @@ static void encode_piece(const char *piece, size_t n, void *context)
     encoding->n_ids += bpe_encode(encoding->bpe, encoding->work, piece, n, encoding->ids + encoding->n_ids);
 }
 
-static bool encode_gpt2(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, Error *error)
+// Text without added tokens. *n_encoded: as much of it as is certain.
+static bool encode_ordinary(const Tokenizer *tokenizer, Encoding *encoding, const char *text, size_t n, bool ends, size_t *n_encoded,
+                            Error *error)
+{
+    *n_encoded = 0;
+    return n == 0 || pre_tokenizer_split(tokenizer->split, text, n, ends, encode_piece, encoding, n_encoded, error);
+}
+
+// Added tokens, and the text between them.
+static bool encode_all(const Tokenizer *tokenizer, Encoding *encoding, TextPart part, size_t *n_encoded, size_t *n_special, Error *error)
+{
+    size_t at = 0;                                 // all before it is encoded
+    size_t from = 0;                               // where the next added token is looked for
+    size_t n;
+    bool going = true;
+    bool done = true;
+    while (done && going) {
+        AddedMatch match = added_tokens_match(&tokenizer->added, part.text, part.n, from, part.ends);
+        *n_special += match.token != NULL && match.token->special;
+        from = match.end;
+        if (match.token != NULL && !is_found(tokenizer, match.token)) {
+            continue;                              // ordinary text
+        }
+        bool ends = match.token != NULL || (part.ends && match.start == part.n);
+        done = encode_ordinary(tokenizer, encoding, part.text + at, match.start - at, ends, &n, error);
+        at += n;
+        going = match.token != NULL;
+        if (done && going) {
+            encoding->ids[encoding->n_ids] = match.token->id;
+            encoding->n_ids++;
+            at = match.end;
+        }
+    }
+    *n_encoded = at;
+    return done;
+}
+
+static bool encode_gpt2(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, size_t *n_special,
+                        Error *error)
 {
     Encoding encoding = {.bpe = &tokenizer->bpe, .work = bpe_work_create(), .ids = ids};
-    bool done = pre_tokenizer_split(tokenizer->split, part.text, part.n, part.ends, encode_piece, &encoding, n_encoded, error);
+    bool done = encode_all(tokenizer, &encoding, part, n_encoded, n_special, error);
     bpe_work_free(encoding.work);
     *n_ids = encoding.n_ids;
     return done;
@@ -263,11 +326,13 @@ static bool encode_chars(const Tokenizer *tokenizer, TextPart part, int *ids, si
     return true;
 }
 
-bool tokenizer_encode_part(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, Error *error)
+bool tokenizer_encode_part(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, size_t *n_special,
+                           Error *error)
 {
+    size_t ignored = 0;
     switch (tokenizer->kind) {
     case TOKENIZER_GPT2:
-        return encode_gpt2(tokenizer, part, ids, n_ids, n_encoded, error);
+        return encode_gpt2(tokenizer, part, ids, n_ids, n_encoded, n_special != NULL ? n_special : &ignored, error);
     case TOKENIZER_BYTES:
         return encode_bytes(part, ids, n_ids, n_encoded);
     case TOKENIZER_CHARS:
@@ -286,13 +351,27 @@ bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t n, in
     TextPart whole = {.text = text, .n = n, .ends = true};
     size_t n_encoded;
     *ids = memory_allocate((n + 1) * sizeof **ids, "the tokens");
-    if (!tokenizer_encode_part(tokenizer, whole, *ids, n_ids, &n_encoded, error)) {
+    if (!tokenizer_encode_part(tokenizer, whole, *ids, n_ids, &n_encoded, NULL, error)) {
         free(*ids);
         *ids = NULL;
         *n_ids = 0;
         return false;
     }
     return true;
+}
+
+size_t tokenizer_count_special(const Tokenizer *tokenizer, const char *text, size_t n)
+{
+    REQUIRE(tokenizer);
+    REQUIRE(text);
+    size_t count = 0;
+    size_t at = 0;
+    while (at < n) {
+        AddedMatch match = added_tokens_match(&tokenizer->added, text, n, at, true);
+        count += match.token != NULL && match.token->special;
+        at = match.end;
+    }
+    return count;
 }
 
 // ------------------------------------------------------------------------------------------------------------

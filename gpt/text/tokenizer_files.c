@@ -44,8 +44,9 @@ static void write_letters(const Tokens *tokens, int id, bool escaped, FILE *stre
 
 static void write_vocabulary(const void *what, FILE *stream)
 {
-    const Tokens *tokens = &((const Tokenizer *)what)->tokens;
-    for (int id = 0; id < tokens->n; id++) {
+    const Tokenizer *tokenizer = what;
+    const Tokens *tokens = &tokenizer->tokens;
+    for (int id = 0; id < tokenizer->added.n_base; id++) {
         fputs(id == 0 ? "{\"" : ", \"", stream);
         write_letters(tokens, id, true, stream);
         fprintf(stream, "\": %d", id);
@@ -83,7 +84,8 @@ int tokenizer_files(const Tokenizer *tokenizer, FolderFile files[TOKENIZER_FILES
     }
     files[1] = (FolderFile){"vocab.json", write_vocabulary, tokenizer};
     files[2] = (FolderFile){"merges.txt", write_merges, tokenizer};
-    return 3;
+    files[3] = (FolderFile){TOKENIZER_CONFIG, added_tokens_write, tokenizer};
+    return tokenizer->added.listed || tokenizer->added.special ? 4 : 3;    // transformers knows GPT-2's <|endoftext|> by itself
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -21,16 +21,53 @@ static bool is_text(const cJSON *json, const char *text)
     return cJSON_IsString(json) && strcmp(json->valuestring, text) == 0;
 }
 
-// Anything else would cut text into other tokens.
-static bool check_kind(const char *path, const cJSON *json, Error *error)
+static bool is_absent(const cJSON *json)
 {
+    return json == NULL || cJSON_IsNull(json) || (cJSON_IsString(json) && json->valuestring[0] == '\0');
+}
+
+// Adds nothing to a text: ByteLevel, or a template that is the text alone.
+static bool adds_nothing(const cJSON *post_processor)
+{
+    const cJSON *single = member(post_processor, "single");
+    bool text_alone = cJSON_GetArraySize(single) == 1 && member(cJSON_GetArrayItem(single, 0), "Sequence") != NULL;
+    return is_absent(post_processor) || is_text(member(post_processor, "type"), "ByteLevel") || text_alone;
+}
+
+// A setting that would change the ids.
+static const char *unsupported(const cJSON *json)
+{
+    const cJSON *model = member(json, "model");
     const cJSON *split = member(json, "pre_tokenizer");
-    const cJSON *normalizer = member(json, "normalizer");
-    bool normalizes = normalizer != NULL && !cJSON_IsNull(normalizer);
-    bool as_gpt2 = is_text(member(member(json, "model"), "type"), "BPE") && is_text(member(split, "type"), "ByteLevel")
-                && !normalizes && !cJSON_IsTrue(member(split, "add_prefix_space")) && !cJSON_IsFalse(member(split, "use_regex"));
-    return as_gpt2 || error_set(error, "%s: is another kind of tokenizer than GPT-2's: a BPE model, ByteLevel, no normalizer and no "
-                                "prefix space are supported", path);
+    const struct {
+        const char *what;
+        bool wrong;
+    } settings[] = {
+        {"model.type (expected BPE)", !is_text(member(model, "type"), "BPE")},
+        {"model.dropout", !is_absent(member(model, "dropout"))},
+        {"model.continuing_subword_prefix", !is_absent(member(model, "continuing_subword_prefix"))},
+        {"model.end_of_word_suffix", !is_absent(member(model, "end_of_word_suffix"))},
+        {"model.ignore_merges", cJSON_IsTrue(member(model, "ignore_merges"))},
+        {"normalizer", !is_absent(member(json, "normalizer"))},
+        {"pre_tokenizer.type (expected ByteLevel)", !is_text(member(split, "type"), "ByteLevel")},
+        {"pre_tokenizer.add_prefix_space", cJSON_IsTrue(member(split, "add_prefix_space"))},
+        {"pre_tokenizer.use_regex: false", cJSON_IsFalse(member(split, "use_regex"))},
+        {"post_processor", !adds_nothing(member(json, "post_processor"))},
+        {"truncation", !is_absent(member(json, "truncation"))},
+        {"padding", !is_absent(member(json, "padding"))},
+    };
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        if (settings[i].wrong) {
+            return settings[i].what;
+        }
+    }
+    return NULL;
+}
+
+bool tokenizer_json_check(const char *path, const cJSON *json, Error *error)
+{
+    const char *what = unsupported(json);
+    return what == NULL || error_set(error, "%s: %s is not supported (expected GPT-2's byte-level BPE)", path, what);
 }
 
 static bool take_vocabulary(const char *path, const cJSON *vocabulary, Source *source, Error *error)
@@ -86,7 +123,7 @@ static bool take_merges(const char *path, const cJSON *merges, Source *source, E
 static bool take_both(const Source *whole, const cJSON *json, Source *encoder, Source *merges, Error *error)
 {
     const cJSON *model = member(json, "model");
-    return check_kind(whole->path, json, error) && take_vocabulary(whole->path, member(model, "vocab"), encoder, error)
+    return tokenizer_json_check(whole->path, json, error) && take_vocabulary(whole->path, member(model, "vocab"), encoder, error)
         && take_merges(whole->path, member(model, "merges"), merges, error);
 }
 

@@ -20,6 +20,19 @@ void tokens_init(Tokens *tokens, int capacity, size_t bytes)
     }
 }
 
+void tokens_make_room(Tokens *tokens, int more, size_t bytes)
+{
+    Tokens larger;
+    tokens_init(&larger, tokens->capacity + more, tokens->start[tokens->n] + bytes);
+    for (int id = 0; id < tokens->n; id++) {
+        size_t n;
+        const char *token = tokens_get(tokens, id, &n);
+        tokens_add(&larger, token, n);
+    }
+    tokens_free(tokens);
+    *tokens = larger;
+}
+
 void tokens_free(Tokens *tokens)
 {
     free(tokens->bytes);

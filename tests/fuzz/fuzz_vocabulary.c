@@ -37,7 +37,7 @@ static void assert_saved(const Tokenizer *tokenizer)
 {
     FolderFile files[TOKENIZER_FILES];
     Error error;
-    if (tokenizer_files(tokenizer, files) != TOKENIZER_FILES) {
+    if (tokenizer_files(tokenizer, files) < 3) {
         abort();
     }
     save_file(&files[1], "encoder.json");

@@ -113,7 +113,7 @@ static int *encode_in_parts(const Tokenizer *tokenizer, const char *text, size_t
         size_t n_part;
         size_t n_encoded;
         TextPart part = {.text = text + at, .n = end - at, .offset = at, .ends = end == n};
-        ck_assert_msg(tokenizer_encode_part(tokenizer, part, ids + *n_ids, &n_part, &n_encoded, &error), "%s", error.message);
+        ck_assert_msg(tokenizer_encode_part(tokenizer, part, ids + *n_ids, &n_part, &n_encoded, NULL, &error), "%s", error.message);
         ck_assert(n_encoded <= part.n && (!part.ends || n_encoded == part.n));
         *n_ids += n_part;
         at += n_encoded;

@@ -282,14 +282,18 @@ START_TEST(one_file_holds_what_two_do)
 }
 END_TEST
 
-#define OTHER_KIND "./tokenizer.json: is another kind of tokenizer than GPT-2's"
-
 static const Fault json_faults[] = {
-    {"tokenizer.json", "\"BPE\"", "\"WordPiece\"", OTHER_KIND},
-    {"tokenizer.json", "\"ByteLevel\"", "\"Metaspace\"", OTHER_KIND},
-    {"tokenizer.json", "\"add_prefix_space\": false", "\"add_prefix_space\": true", OTHER_KIND},
-    {"tokenizer.json", "\"use_regex\": true", "\"use_regex\": false", OTHER_KIND},
-    {"tokenizer.json", "\"normalizer\": null", "\"normalizer\": {\"type\": \"NFC\"}", OTHER_KIND},
+    {"tokenizer.json", "\"BPE\"", "\"WordPiece\"", "./tokenizer.json: model.type (expected BPE) is not supported"},
+    {"tokenizer.json", "\"ByteLevel\"", "\"Metaspace\"", "./tokenizer.json: pre_tokenizer.type (expected ByteLevel) is not supported"},
+    {"tokenizer.json", "\"add_prefix_space\": false", "\"add_prefix_space\": true", "./tokenizer.json: pre_tokenizer.add_prefix_space is not supported"},
+    {"tokenizer.json", "\"use_regex\": true", "\"use_regex\": false", "./tokenizer.json: pre_tokenizer.use_regex: false is not supported"},
+    {"tokenizer.json", "\"normalizer\": null", "\"normalizer\": {\"type\": \"NFC\"}", "./tokenizer.json: normalizer is not supported"},
+    {"tokenizer.json", "\"normalizer\": null", "\"padding\": {\"strategy\": {\"Fixed\": 9}}", "padding is not supported"},
+    {"tokenizer.json", "\"normalizer\": null", "\"truncation\": {\"max_length\": 9}", "truncation is not supported"},
+    {"tokenizer.json", "\"BPE\"", "\"BPE\", \"dropout\": 0.1", "model.dropout is not supported"},
+    {"tokenizer.json", "\"BPE\"", "\"BPE\", \"ignore_merges\": true", "model.ignore_merges is not supported"},
+    {"tokenizer.json", "\"normalizer\": null", "\"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": "
+     "\"<|end|>\"}}, {\"Sequence\": {\"id\": \"A\"}}]}", "post_processor is not supported"},
     {"tokenizer.json", "\"vocab\":", "\"words\":", "./tokenizer.json: its model has no vocab"},
     {"tokenizer.json", "\"merges\":", "\"pairs\":", "./tokenizer.json: its model has no merges"},
     {"tokenizer.json", "[\"h\", \"e\"]", "[\"h\", 1]", "./tokenizer.json: its model has no merges"},

@@ -1,0 +1,319 @@
+// added_tokens.c: tokens that are found in a text before GPT-2's pattern splits it, special ones among them:
+//
+//      "Hello <|endoftext|>"  -->  "Hello "  <|endoftext|>            (torch: transformers' AddedToken)
+//
+// Hugging Face's tools list them in several files, of which a folder has some:
+//
+//      tokenizer.json            "added_tokens": [{"id": 50256, "content": "<|endoftext|>", "special": true, ...}]
+//      tokenizer_config.json     "added_tokens_decoder": {"50256": {"content": "<|endoftext|>", "special": true, ...}}
+//      added_tokens.json         {"<|pad|>": 50257}
+//      special_tokens_map.json   {"pad_token": "<|pad|>"}                        which of them are special
+//
+// README.md of this directory says what becomes of every key of these files. Whatever would change ids and is not supported is an error.
+
+#include "gpt/text/encoding.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// A file that is being read.
+typedef struct Listing {
+    AddedTokens *added;
+    const Tokens *tokens;
+    const char *path;
+    Error *error;
+} Listing;
+
+static const cJSON *member(const cJSON *json, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(json, key);
+}
+
+static AddedToken *find(const AddedTokens *added, const char *content)
+{
+    for (int i = 0; i < added->n; i++) {
+        if (strcmp(added->list[i].content, content) == 0) {
+            return &added->list[i];
+        }
+    }
+    return NULL;
+}
+
+// Adds the token, or returns the one of this content that another file listed. NULL and an error if the two have different ids.
+static AddedToken *add(const Listing *listing, const char *content, double id)
+{
+    enum { MOST_IDS = 1 << 24 };
+    AddedTokens *added = listing->added;
+    AddedToken *token = find(added, content);
+    if (content[0] == '\0' || !(id >= 0 && id < MOST_IDS && id == floor(id)) || (token != NULL && token->id != (int)id)) {
+        error_set(listing->error, "%s: added token \"%.60s\": id %g is invalid (expected an integer, the same in every file)", listing->path,
+                  content, id);
+        return NULL;
+    }
+    if (token == NULL) {
+        added->list = memory_grow(added->list, added->n, &added->capacity, sizeof *added->list, "the added tokens");
+        token = &added->list[added->n];
+        added->n++;
+        *token = (AddedToken){.content = memory_copy_text(content), .id = (int)id};
+    }
+    return token;
+}
+
+// {"content": "<|pad|>", "lstrip": false, "rstrip": false, "single_word": false, "special": true}
+static bool add_described(const Listing *listing, const cJSON *json, double id)
+{
+    const cJSON *content = member(json, "content");
+    if (!cJSON_IsString(content)) {
+        return error_set(listing->error, "%s: an added token has no content (expected a string)", listing->path);
+    }
+    if (cJSON_IsTrue(member(json, "single_word"))) {
+        return error_set(listing->error, "%s: added token \"%.60s\": single_word is not supported", listing->path, content->valuestring);
+    }
+    AddedToken *token = add(listing, content->valuestring, id);
+    if (token != NULL) {
+        token->special = cJSON_IsTrue(member(json, "special"));
+        token->lstrip = cJSON_IsTrue(member(json, "lstrip"));
+        token->rstrip = cJSON_IsTrue(member(json, "rstrip"));
+    }
+    return token != NULL;
+}
+
+static double number_or_nan(const cJSON *json)
+{
+    return cJSON_IsNumber(json) ? json->valuedouble : NAN;
+}
+
+static double id_of_key(const char *key)
+{
+    char *end;
+    double id = (double)strtol(key, &end, 10);
+    return *end == '\0' && end != key ? id : NAN;
+}
+
+static bool read_tokenizer_json(const Listing *listing, const cJSON *json)
+{
+    if (!tokenizer_json_check(listing->path, json, listing->error)) {
+        return false;
+    }
+    const cJSON *item;
+    cJSON_ArrayForEach(item, member(json, "added_tokens")) {
+        if (!add_described(listing, item, number_or_nan(member(item, "id")))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_added_tokens(const Listing *listing, const cJSON *json)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, json) {
+        if (item->string == NULL) {
+            return error_set(listing->error, "%s: not an object of tokens and ids", listing->path);
+        }
+        if (add(listing, item->string, number_or_nan(item)) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// A special token by its content. One that no file lists is in the vocabulary, or transformers would add it with an id of its own choice.
+static bool mark_special(const Listing *listing, const cJSON *json)
+{
+    const cJSON *described = cJSON_IsObject(json) ? member(json, "content") : json;
+    if (!cJSON_IsString(described)) {
+        return true;                               // null: there is no such token
+    }
+    const char *content = described->valuestring;
+    AddedToken *token = find(listing->added, content);
+    if (token == NULL) {
+        int id = tokens_find(listing->tokens, content, strlen(content));
+        if (id < 0) {
+            return error_set(listing->error, "%s: special token \"%.60s\": missing in the vocabulary and in the added tokens", listing->path,
+                             content);
+        }
+        token = add(listing, content, id);
+    }
+    if (token != NULL) {
+        token->special = true;
+    }
+    return token != NULL;
+}
+
+static bool read_special_tokens(const Listing *listing, const cJSON *json)
+{
+    static const char *const names[] = {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (!mark_special(listing, member(json, names[i]))) {
+            return false;
+        }
+    }
+    static const char *const lists[] = {"additional_special_tokens", "extra_special_tokens"};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        const cJSON *item;
+        cJSON_ArrayForEach(item, member(json, lists[i])) {
+            if (!mark_special(listing, item)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool is_gpt2_class(const cJSON *json)
+{
+    static const char *const names[] = {"GPT2Tokenizer", "GPT2TokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (cJSON_IsString(json) && strcmp(json->valuestring, names[i]) == 0) {
+            return true;
+        }
+    }
+    return json == NULL || cJSON_IsNull(json);
+}
+
+static bool read_tokenizer_config(const Listing *listing, const cJSON *json)
+{
+    if (!is_gpt2_class(member(json, "tokenizer_class"))) {
+        return error_set(listing->error, "%s: tokenizer_class is not supported (expected GPT2Tokenizer)", listing->path);
+    }
+    static const char *const refused[] = {"add_bos_token", "add_eos_token", "add_prefix_space"};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        if (cJSON_IsTrue(member(json, refused[i]))) {
+            return error_set(listing->error, "%s: \"%s\": true is not supported", listing->path, refused[i]);
+        }
+    }
+    const cJSON *item;
+    cJSON_ArrayForEach(item, member(json, "added_tokens_decoder")) {
+        if (!add_described(listing, item, item->string == NULL ? NAN : id_of_key(item->string))) {
+            return false;
+        }
+    }
+    listing->added->off = listing->added->off || cJSON_IsTrue(member(json, "split_special_tokens"));
+    return read_special_tokens(listing, json);
+}
+
+typedef bool ReadListing(const Listing *listing, const cJSON *json);
+
+static bool read_file(AddedTokens *added, const Tokens *tokens, const char *folder, const char *name, ReadListing *read, Error *error)
+{
+    if (!file_exists(folder, name)) {
+        return true;
+    }
+    char *path = path_in(folder, name);
+    Listing listing = {.added = added, .tokens = tokens, .path = path, .error = error};
+    char *text = NULL;
+    size_t n = 0;
+    cJSON *json = file_read(path, &text, &n, error) ? json_parse(text, n, path, error) : NULL;
+    bool done = json != NULL && read(&listing, json);
+    cJSON_Delete(json);
+    free(text);
+    free(path);
+    return done;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    int x = ((const AddedToken *)a)->id;
+    int y = ((const AddedToken *)b)->id;
+    return (x > y) - (x < y);
+}
+
+// Gives the tokens that the vocabulary lacks the ids behind it, in their order and without a gap.
+static bool extend_vocabulary(AddedTokens *added, Tokens *tokens, const char *folder, Error *error)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < added->n; i++) {
+        bytes += strlen(added->list[i].content);
+    }
+    tokens_make_room(tokens, added->n, bytes);
+    if (added->n > 0) {
+        qsort(added->list, (size_t)added->n, sizeof *added->list, by_id);
+    }
+    for (int i = 0; i < added->n; i++) {
+        const AddedToken *token = &added->list[i];
+        size_t n = strlen(token->content);
+        int id = tokens_find(tokens, token->content, n);
+        if (id < 0 && token->id == tokens->n) {
+            tokens_add(tokens, token->content, n);
+        } else if (id != token->id) {
+            return error_set(error, "%s: added token \"%.60s\" has id %d (expected %d)", folder, token->content, token->id,
+                             id < 0 ? tokens->n : id);
+        }
+    }
+    return true;
+}
+
+// GPT-2's vocabulary as published lists no special tokens, but has this one.
+static void add_end_of_text(AddedTokens *added, const Tokens *tokens)
+{
+    static const char end_of_text[] = "<|endoftext|>";
+    int id = tokens_find(tokens, end_of_text, sizeof end_of_text - 1);
+    bool listed = find(added, end_of_text) != NULL;
+    if (id >= 0 && !listed) {
+        added->list = memory_grow(added->list, added->n, &added->capacity, sizeof *added->list, "the added tokens");
+        added->list[added->n] = (AddedToken){.content = memory_copy_text(end_of_text), .id = id, .special = true};
+        added->n++;
+    }
+}
+
+bool added_tokens_read(AddedTokens *added, Tokens *tokens, const char *folder, Error *error)
+{
+    *added = (AddedTokens){.n_base = tokens->n};
+    bool done = read_file(added, tokens, folder, TOKENIZER_JSON, read_tokenizer_json, error)
+             && read_file(added, tokens, folder, "added_tokens.json", read_added_tokens, error)
+             && read_file(added, tokens, folder, TOKENIZER_CONFIG, read_tokenizer_config, error)
+             && read_file(added, tokens, folder, "special_tokens_map.json", read_special_tokens, error)
+             && extend_vocabulary(added, tokens, folder, error);
+    added->listed = added->n > 0;
+    added->special = added->listed && !added->off;
+    add_end_of_text(added, tokens);
+    return done && added_tokens_compile(added, error);
+}
+
+void added_tokens_free(AddedTokens *added)
+{
+    for (int i = 0; i < added->n; i++) {
+        free(added->list[i].content);
+    }
+    free(added->list);
+    pcre2_code_free(added->code);
+    *added = (AddedTokens){0};
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Saving, as transformers reads it
+
+static void write_token(const AddedToken *token, bool first, FILE *stream)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "content", token->content);
+    cJSON_AddBoolToObject(json, "lstrip", token->lstrip);
+    cJSON_AddBoolToObject(json, "normalized", !token->special);
+    cJSON_AddBoolToObject(json, "rstrip", token->rstrip);
+    cJSON_AddBoolToObject(json, "single_word", false);
+    cJSON_AddBoolToObject(json, "special", token->special);
+    char *text = cJSON_PrintUnformatted(json);
+    cJSON_Delete(json);
+    if (text == NULL) {
+        fail_memory(0, "an added token");
+    }
+    fprintf(stream, "%s\"%d\": %s", first ? "" : ", ", token->id, text);
+    cJSON_free(text);
+}
+
+void added_tokens_write(const void *tokenizer, FILE *stream)
+{
+    const AddedTokens *added = &((const Tokenizer *)tokenizer)->added;
+    fprintf(stream, "{\"tokenizer_class\": \"GPT2Tokenizer\", \"add_prefix_space\": false, \"split_special_tokens\": %s, "
+            "\"added_tokens_decoder\": {", added->special ? "false" : "true");
+    for (int i = 0; i < added->n; i++) {
+        write_token(&added->list[i], i == 0, stream);
+    }
+    fprintf(stream, "}}\n");
+}
