@@ -102,7 +102,7 @@ $(BUILD)/float/%.o: %.c $(BUILD)/flags
 	$(COMPILE) $(if $(ONEDNN),-DGPTAPE_ONEDNN)
 
 # What gdb should know of gptape: a loader, and after it each Python module as a text, those that others import first.
-GDB_MODULES := read text tape modules printers look stop flow draw lesson
+GDB_MODULES := read text tape modules printers look flow draw stop lesson
 $(BUILD)/gptape-gdb.py: tensor/inspect/gdb/load.py $(GDB_MODULES:%=tensor/inspect/gdb/%.py) Makefile
 	@mkdir -p $(@D)
 	@cp $< $@

@@ -93,27 +93,27 @@ typedef struct Script {
 
 static const Script scripts[] = {
     {"tensor x\ntensor x[0]\ntensor x[-1,1]\ntensor x[:,1:]\ntensor *large\n", 1, {
-        "(gdb) x (2, 3) leaf, wants a gradient  [tests/debugger/test_commands.c:",
+        "(gdb) x (2, 3) leaf, requires a gradient  [tests/debugger/test_commands.c:",
         "    min -2  mean 0.08333  max 2  no grad\n[[          1           0          -1]\n [          2         0.5          -2]]\n",
         "(gdb) x[0] (3) of (2, 3)\n[          1           0          -1]\n",
         "(gdb) x[-1,1] () of (2, 3)\n[        0.5]\n",
         "(gdb) x[:,1:] (2, 2) of (2, 3)\n[[          0          -1]\n [        0.5          -2]]\n",
         "(2, 100, 50) leaf",
         "  ...\n  [        0.5         0.5         0.5         0.5   ...         0.5         0.5         0.5         0.5]\n"}},
-    {"tensor\ntensor 1 + 1\ntensor nothing\ntensor x[2]\ntensor x[0,0,0]\ntensor x[1:1]\ntensor x[a]\n", 1, {
-        "(gdb) tensor what? Name a tensor: tensor x, tensor node->inputs[0], tensor x[0,:,3]\n",
-        "(gdb) 1 + 1 is no tensor: its type is int\n",
+    {"tensor\ntensor 1 + 1\ntensor nothing\ntensor x[2]\ntensor x[0,0,0]\ntensor x[1:1]\ntensor x[a]\ntensor x[:,1:4]\n", 1, {
+        "(gdb) tensor: name a tensor, as in tensor x, tensor node->inputs[0], tensor x[0,:,3]\n",
+        "(gdb) 1 + 1 is not a tensor: its type is int\n",
         "(gdb) No symbol \"nothing\" in current context.\n",
-        "(gdb) index 2 is beyond axis 0, whose size is 2\n",
+        "(gdb) [2] is outside axis 0 of size 2\n",
         "(gdb) [0,0,0] has 3 indices; the tensor has 2 dimensions\n",
-        "(gdb) 1:1 chooses nothing of axis 0, or goes beyond its size, 2\n",
-        "(gdb) 'a' is no index: write 3, -1, : or 1:4\n"}},
+        "(gdb) [1:1] selects nothing of axis 0 of size 2\n",
+        "(gdb) 'a' is not an index (expected 3, -1, : or 1:4)\n(gdb) [1:4] is outside axis 1 of size 3\n"}},
     {"grad x\ngrad masked\ngrad layer.weight\n", 1, {
         "(gdb) dL/d(x) (2, 3): none yet: no backward pass has reached it\n",
-        "(gdb) dL/d(masked) (3, 3): wants none: nothing that it was computed from requires a gradient\n",
+        "(gdb) dL/d(masked) (3, 3): no gradient required: nothing it was computed from requires one\n",
         "(gdb) dL/d(layer.weight) (3, 3): none yet"}},
     {"grad y\ngrad layer.bias\ngrad layer.bias[1]\n", 2, {
-        "(gdb) dL/d(y) (2, 3): none now: backward has not reached it, or has passed it on (tensor_retain_grad keeps it)\n",
+        "(gdb) dL/d(y) (2, 3): none now: backward has not reached it, or has already passed it on (tensor_retain_grad keeps it)\n",
         "(gdb) dL/d(layer.bias) (3)\n    mean |grad| ", "  max |grad| ", "  |grad| ", "\n[", "(gdb) dL/d(layer.bias) (3)[1]\n"}},
     {"tape\ntape 4\ntape 5\ntape y\ntape x\ntape 1.5\n", 1, {
         "(gdb) tape of 5 nodes\n",
@@ -124,28 +124,31 @@ static const Script scripts[] = {
         "   3  add          leaf 2          (2, 3)        -  y      tests/debugger/test_commands.c:",
         "(gdb) node 4 mean ()  [tests/debugger/test_commands.c:",
         "input 0  node 3: y (2, 3) = add  [",
-        "(gdb) There is no node 5: the tape has 5, counted from 0.\n(gdb) node 3 add (2, 3)",
-        "(gdb) x is a leaf: no node made it.\n",
-        "(gdb) 1.5 is neither a node's number nor a tape, node or tensor.\n"}},
+        "(gdb) there is no node 5: the tape has 5 nodes, counted from 0\n(gdb) node 3 add (2, 3)",
+        "(gdb) x is a leaf: no node made it\n",
+        "(gdb) 1.5 is not a node's number, a tape, a node or a tensor\n"}},
     {"module layer\nmodule &layer.module\nmodule\nmodule x\n", 1, {
         "(gdb) Linear \"layer\"  weight (3, 3)  bias (3)\n12 values in 2 parameters\n(gdb) Linear \"layer\"",
-        "(gdb) module what? Name a module: module block, module gpt->h[0].attn\n",
-        "(gdb) x is no module: its type is Tensor *\n"}},
+        "(gdb) module: name a module, as in module block, module gpt->h[0].attn\n",
+        "(gdb) x is not a module: its type is Tensor *\n"}},
     {"gradflow\ngradflow all\ngradflow some\n", 1, {
-        "(gdb) layer.weight     not yet\n(gdb) x                not yet\nlayer.weight     not yet\nlayer.bias       not yet\n",
-        "(gdb) gradflow, or gradflow all\n"}},
+        "(gdb) layer.weight  not yet\nEach # is a factor of 3.2; the bars begin at 1e-16.\n"
+        "(gdb) x             not yet\nlayer.weight  not yet\nlayer.bias    not yet\n",
+        "(gdb) gradflow: unknown argument 'some' (expected none, or all)\n"}},
     {"gradflow all\n", 2, {"(gdb) x ", "  ####", "\nlayer.weight ", "  ####", "\nlayer.bias ", "  ####"}},
     {"heat x\nheat masked\nheat large\n", 1, {
         "(gdb) x, 2 rows of 3, from -2 to 2\n =  -=\n @ :-@\n",
         "(gdb) masked, 3 rows of 3, from -1 to 1\n @----\n @ @--\n @ @ @\n",
         "(gdb) large, 200 rows of 50, from -0.5 to 0.5, each block the mean of 7 x 2\n"}},
     {"plot x\nplot x /nowhere/at/all.svg\nplot x picture.gif\n", 1, {
-        "x (2, 3)", "| row 0 ", "(gdb) gnuplot could not draw it: ", "(gdb) "}},
+        "x (2, 3)", "| row 0 ", "(gdb) /nowhere/at/all.svg: No such file or directory\n", "(gdb) "}},
     {"next-stop\nbackward-step 3\nbreak-op\nbreak-op nothing\nbreak-backward\nbreak-nan 3\nnan-found\n", 1, {
-        "(gdb) There is no lesson here: make debug LESSON=shortcut starts one.\n", "(gdb) backward-step takes no argument\n",
-        "(gdb) break-op which? break-op softmax, break-op linear h.3.mlp\n",
-        "(gdb) There is no operation nothing; there are add, sub, mul, ", "(gdb) break-backward which? ",
-        "(gdb) break-nan takes no argument\n", "(gdb) nan-found belongs to break-nan\n"}},
+        "(gdb) there is no lesson here: make debug LESSON=shortcut starts one\n",
+        "(gdb) backward-step: unknown argument '3' (expected none)\n",
+        "(gdb) break-op: name an operation, as in break-op softmax, break-op linear h.3.mlp\n",
+        "(gdb) unknown operation 'nothing' (expected add, add_scalar, attention, ", "(gdb) break-backward: name a node's number, ",
+        "(gdb) break-nan: unknown argument '3' (expected none)\n",
+        "(gdb) nan-found: only break-nan uses it\n"}},
 };
 
 enum { SCRIPT_COUNT = sizeof scripts / sizeof scripts[0] };
@@ -197,7 +200,7 @@ START_TEST(plot_draws_pictures_and_misses_gnuplot)
     snprintf(line, sizeof line, "drew %s\n", picture);
     assert_said(&at, line);
     assert_said(&at, line);
-    assert_said(&at, "gnuplot is not installed; heat T draws without it.\n");
+    assert_said(&at, "gnuplot is not installed (heat draws without it)\n");
     char start[6] = "";
     FILE *file = fopen(picture, "r");
     ck_assert_ptr_nonnull(file);
@@ -282,7 +285,7 @@ START_TEST(backward_step_ends_with_the_program)
     char *said = gdb_run(_i, SELF " walk", "backward-step\nbreak look\nrun\nbackward-step\nbackward-step\nbackward-step\nbackward-step\n"
                          "backward-step\ndelete\nbackward-step\n");
     const char *at = said;
-    assert_said(&at, "(gdb) The program does not run; start it with run or start.\n");
+    assert_said(&at, "(gdb) the program is not running (start it with run or start)\n");
     assert_said(&at, "(gdb) node 4 mean () ");
     assert_said(&at, "(gdb) node 3 add (2, 3) ");
     assert_said(&at, "  to input 0  x (2, 3)          |grad| 0.4082  [0.1667, 0.1667, 0.1667, ...]\n"
@@ -290,9 +293,9 @@ START_TEST(backward_step_ends_with_the_program)
     assert_said(&at, "(gdb) node 2 gelu (2, 3) ");
     assert_said(&at, "(gdb) node 1 linear (2, 3) in layer ");
     assert_said(&at, "  to input 0  x (2, 3) ");
-    assert_said(&at, "] more: |grad| ");
+    assert_said(&at, "], total |grad| ");
     assert_said(&at, "Breakpoint 1, look (at=");
-    assert_said(&at, "The program has ended; there was no other node of a backward walk.\n");
+    assert_said(&at, "The program has ended; the backward pass had no other node.\n");
     free(said);
 }
 END_TEST

@@ -112,7 +112,7 @@ START_TEST(a_tensor_is_shown_with_statistics_and_values)
     }
     char *said = look_with(_i, "print leaf\nprint *made\nprint scalar\nprint cube\nprint wild\nprint/r leaf->shape\n");
     const char *at = said;
-    assert_said(&at, "$1 = 0x_ x (2, 3) leaf, wants a gradient  [tests/debugger/test_printers.c:");
+    assert_said(&at, "$1 = 0x_ x (2, 3) leaf, requires a gradient  [tests/debugger/test_printers.c:");
     assert_said(&at, ", make_good_ones()]\n    min -2  mean 0.6667  max 4  |grad| 1.225\n"
                      "    [[          1           0          -1]\n     [          2           4          -2]]\n");
     assert_said(&at, "$2 = half (2, 3) = scale  [tests/debugger/test_printers.c:");
@@ -164,8 +164,8 @@ START_TEST(what_is_no_tensor_is_said_to_be_none)
         const char *shown;
     } bad[] = {
         {"none", "0x_ <not a tensor: NULL>\n"},
-        {"no_pointer", "0x_ <not a tensor: there is no memory at 0x_>\n"},
-        {"zeros", "<not a tensor: memory of zeros, in which none was made yet>\n"},
+        {"no_pointer", "0x_ <not a tensor: no memory at 0x_>\n"},
+        {"zeros", "<not a tensor: zeroed memory, no tensor made there yet>\n"},
         {"garbage", "<not a tensor: it would have -1515870811 dimensions>\n"},
         {"too_many_dims", "<not a tensor: it would have 7 dimensions>\n"},
         {"negative_size", "<not a tensor: its shape would be (-3, 3)>\n"},
@@ -175,9 +175,9 @@ START_TEST(what_is_no_tensor_is_said_to_be_none)
         {"dead", "0x_ <not a tensor: its tape was reset; it was made at tests/debugger/test_printers.c:"},
         {"dead_node", "0x_ <not a node: its tape was reset>\n"},
         {"(TapeNode *)0", "0x_ <not a node: NULL>\n"},
-        {"*(TapeNode *)&garbage", "<not a node: memory that was never set, or belongs to something else by now>\n"},
+        {"*(TapeNode *)&garbage", "<not a node: uninitialized or reused memory>\n"},
         {"no_tape", "0x_ <not a tape: NULL>\n"},
-        {"*(Tape *)&garbage", "<not a tape: memory that was never set, or it was freed>\n"},
+        {"*(Tape *)&garbage", "<not a tape: uninitialized memory, or it was freed>\n"},
         {"garbage_module", "<not a module: "},
         {"freed_linear", "<not a module: it is not part of a tree, or was freed>\n"},
     };
@@ -282,7 +282,7 @@ START_TEST(a_core_file_is_as_good)
     assert_said(&at, "$3 = LayerNorm \"block.ln_1\"  weight (32)  bias (32)\n64 values in 2 parameters\n");
     assert_said(&at, "tape of 2 nodes");
     assert_said(&at, "   1  sum    0       ()");
-    assert_said(&at, "The program does not run; start it with run or start.\n");
+    assert_said(&at, "the program is not running (start it with run or start)\n");
     remove(core);
     close(file);
     free(said);

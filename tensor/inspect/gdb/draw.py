@@ -7,116 +7,114 @@ import subprocess
 
 import gdb
 
-from .look import Command, tensor_and_slice, view_of
+from .look import command, say, tensor_and_slice, view
 from .printers import FRONT_END
+from .read import printable
 from .text import number
 
-
-# Five steps from the largest negative to the largest positive value, in xterm's 256 colours and in letters.
+# From the largest negative to the largest positive value, in xterm's 256 colors, and from 0 to the largest in letters.
 COOL_TO_WARM = (21, 27, 33, 75, 117, 159, 255, 229, 222, 215, 208, 202, 196)
 SHADES = " .:-=+*#%@"
 HEAT_ROWS, HEAT_COLUMNS = 32, 48
+PLOT_LINES = 8
 
 
-def shrink(view):
-    """The values as at most HEAT_ROWS x HEAT_COLUMNS means of neighbours."""
-    rows, columns = view.as_matrix()
-    tall = -(-rows // HEAT_ROWS)
-    wide = -(-columns // HEAT_COLUMNS)
-    out = []
-    for r in range(0, rows, tall):
-        line = []
-        for c in range(0, columns, wide):
-            cells = [value for i in range(r, min(r + tall, rows))
-                     for value in view.values[i * columns + c:i * columns + min(c + wide, columns)]]
-            finite = [value for value in cells if math.isfinite(value)]
-            line.append(sum(finite) / len(finite) if len(finite) == len(cells) else
-                        (-math.inf if all(value == -math.inf for value in cells) else math.nan))
-        out.append(line)
-    return out, tall, wide
+def matrix_of(argument, name):
+    """Title, values, rows and columns of the tensor asked for; all axes but the last are rows."""
+    tensor, chosen = tensor_and_slice(argument, name)
+    values, shape, label = view(tensor, tensor.values(), chosen)
+    columns = shape[-1] if shape else 1
+    return f"{tensor.called}{label}", values, len(values) // columns, columns
 
 
-def heat_cell(value, most, coloured):
-    """Two columns of the terminal: blue for negative, white for 0, red for positive; a letter where there are no colours."""
-    if math.isnan(value):
-        return "??"
-    if value == -math.inf:
-        return "--"
-    share = 0 if most == 0 else max(-1.0, min(1.0, value / most))
-    if coloured:
-        colour = COOL_TO_WARM[round((share + 1) / 2 * (len(COOL_TO_WARM) - 1))]
-        return f"\033[48;5;{colour}m  \033[0m"
+def largest(values):
+    return max((abs(value) for value in values if math.isfinite(value)), default=0)
+
+
+def mean_of(cells):
+    """Their mean; if not all are finite, -inf if all are, else NaN."""
+    if all(map(math.isfinite, cells)):
+        return sum(cells) / len(cells)
+    return -math.inf if all(value == -math.inf for value in cells) else math.nan
+
+
+def heat_cell(value, most, colored):
+    """Two columns of the terminal: blue for negative, white for 0, red for positive; a letter where there are no colors."""
+    if not math.isfinite(value):
+        return "--" if value == -math.inf else "??"
+    share = 0 if most == 0 else value / most
+    if colored:
+        return f"\033[48;5;{COOL_TO_WARM[round((share + 1) / 2 * (len(COOL_TO_WARM) - 1))]}m  \033[0m"
     letter = SHADES[round(abs(share) * (len(SHADES) - 1))]
     return ("-" if share < 0 and letter != " " else " ") + letter
 
 
-class HeatCommand(Command):
-    """Show a tensor as a picture of coloured blocks: blue is negative, white 0, red positive; -- is -inf, ?? NaN.
-heat T, heat T[0,1]. Axes before the last two are laid below each other; more than 32 x 48 values are shown as means of neighbours.
-Without colours (set style enabled off, or no terminal) the darker letter is the larger, with a - before negative ones."""
-
-    name = "heat"
-
-    def run(self, argument):
-        tensor, chosen = tensor_and_slice(argument, self.name)
-        view = view_of(tensor, tensor.values(), chosen)
-        cells, tall, wide = shrink(view)
-        finite = [abs(value) for line in cells for value in line if math.isfinite(value)]
-        most = max(finite, default=0)
-        coloured = gdb.parameter("style enabled") and os.environ.get("TERM", "dumb") != "dumb" and not FRONT_END
-        rows, columns = view.as_matrix()
-        lines = [f"{tensor.called}{view.label}, {rows} rows of {columns}, from {number(-most)} to {number(most)}"]
-        if tall > 1 or wide > 1:
-            lines[0] += f", each block the mean of {tall} x {wide}"
-        lines += ["".join(heat_cell(value, most, coloured) for value in line) for line in cells]
-        self.say("\n".join(line.rstrip() for line in lines))
+@command("heat")
+def heat(argument):
+    """Show a tensor as colored blocks: blue is negative, white 0, red positive; -- is -inf, ?? NaN.
+Usage: heat T, heat T[0,1]. Of more than 32 x 48 values, each block is the mean of neighbors. All axes but the last are rows.
+Without colors (set style enabled off, or no terminal) a darker letter is a larger value, with a - before negative ones."""
+    title, values, rows, columns = matrix_of(argument, "heat")
+    tall, wide = -(-rows // HEAT_ROWS), -(-columns // HEAT_COLUMNS)
+    cells = [[mean_of([value for i in range(r, min(r + tall, rows))
+                       for value in values[i * columns + c:i * columns + min(c + wide, columns)]])
+              for c in range(0, columns, wide)] for r in range(0, rows, tall)]
+    most = largest(value for line in cells for value in line)
+    colored = gdb.parameter("style enabled") and os.environ.get("TERM", "dumb") != "dumb" and not FRONT_END
+    blocks = f", each block the mean of {tall} x {wide}" if tall > 1 or wide > 1 else ""
+    say(f"{title}, {rows} rows of {columns}, from {number(-most)} to {number(most)}{blocks}")
+    say("\n".join("".join(heat_cell(value, most, colored) for value in line).rstrip() for line in cells))
 
 
-PLOT_LINES = 8
+@command("plot")
+def plot(argument):
+    """Draw a tensor with gnuplot: in the terminal, each row as a line over its columns; or as a picture.
+Usage: plot T, plot T[0]; plot T FILE.png (or .svg, .pdf) draws a matrix in colors, a vector as a line."""
+    match = re.fullmatch(r"(.*?)\s+(\S+\.(png|svg|pdf))", argument, re.DOTALL)
+    expression, path, kind = match.groups() if match else (argument, None, None)
+    title, values, rows, columns = matrix_of(expression, "plot")
+    terminal = {"png": "pngcairo", "svg": "svg", "pdf": "pdfcairo"}.get(kind, "dumb size 78,24")
+    drawn = gnuplot(plot_script(f"{title} ({rows} x {columns})", values, rows, columns, terminal))
+    if path is None:
+        say(drawn.decode(errors="replace").strip("\f\n"))
+        return
+    try:
+        with open(os.path.expanduser(path), "wb") as file:
+            file.write(drawn)
+    except OSError as error:
+        raise gdb.GdbError(f"{path}: {error.strerror}") from None
+    say(f"drew {printable(path)}")
 
 
-class PlotCommand(Command):
-    """Draw a tensor through gnuplot: each row a line over its columns, in the terminal; or a picture.
-plot T, plot T[0]; plot T FILE.png (or .svg, .pdf) draws a matrix as colours, a vector as a line."""
+def gnuplot_text(text):
+    """A string that gnuplot takes as it is: between single quotes only the quote itself is special, and lines must not end."""
+    return "'" + printable(text).replace("'", "''") + "'"
 
-    name = "plot"
 
-    def run(self, argument):
-        match = re.fullmatch(r"(.*?)\s+(\S+\.(png|svg|pdf))", argument, re.DOTALL)
-        expression, path, kind = match.groups() if match else (argument, None, None)
-        tensor, chosen = tensor_and_slice(expression, self.name)
-        view = view_of(tensor, tensor.values(), chosen)
-        title = f"{tensor.called}{view.label} {tensor.shape_text()}"
-        text = self.gnuplot(self.script(view, title, path, kind))
-        self.say(f"drew {path}" if path else text.strip("\f\n"))
+def plot_script(title, values, rows, columns, terminal):
+    """The picture goes to standard output, so no file name is in the script."""
+    heat_map = not terminal.startswith("dumb") and rows > 1
+    drawn = rows if heat_map else min(rows, PLOT_LINES)
+    lines = [" ".join(f"{value:.9g}".replace("nan", "NaN") for value in values[r * columns:(r + 1) * columns]) for r in range(drawn)]
+    script = [f"set terminal {terminal}", f"set title {gnuplot_text(title)} noenhanced", "$values << END", *lines, "END"]
+    if heat_map:
+        most = largest(values) or 1
+        script += [f"set cbrange [{-most}:{most}]", "set palette defined (-1 'blue', 0 'white', 1 'red')",
+                   "set yrange [*:*] reverse", "set autoscale fix", "plot $values matrix with image notitle"]
+    else:
+        script += ["set key outside" if drawn > 1 else "unset key", "set offsets graph 0.02, graph 0.02, 0, 0",
+                   "plot " + ", ".join(f"$values matrix every :::{r}::{r} using 1:3 with linespoints title 'row {r}'"
+                                       for r in range(drawn))]
+    return "\n".join(script) + "\n"
 
-    def script(self, view, title, path, kind):
-        rows, columns = view.as_matrix()
-        picture = path is not None and rows > 1
-        lines = view.values if picture else view.values[:min(rows, PLOT_LINES) * columns]
-        data = "\n".join(" ".join(f"{value:.9g}".replace("nan", "NaN") for value in lines[i:i + columns])
-                         for i in range(0, len(lines), columns))
-        terminal = {"png": "pngcairo", "svg": "svg", "pdf": "pdfcairo"}.get(kind, "dumb size 78,24")
-        quoted = path.replace("'", "''") if path else ""
-        head = [f"set terminal {terminal}", f"set output '{quoted}'" if path else "", f"set title \"{title}\" noenhanced",
-                f"$values << END_OF_VALUES\n{data}\nEND_OF_VALUES"]
-        if picture:
-            most = max((abs(value) for value in lines if math.isfinite(value)), default=0) or 1
-            head += [f"set cbrange [{-most}:{most}]", "set palette defined (-1 'blue', 0 'white', 1 'red')",
-                     "set yrange [*:*] reverse", "set autoscale fix", "plot $values matrix with image notitle"]
-        else:
-            shown_rows = min(rows, PLOT_LINES)
-            head += ["set key outside" if shown_rows > 1 else "unset key", "set offsets graph 0.02, graph 0.02, 0, 0",
-                     "plot " + ", ".join(f"$values matrix every :::{i}::{i} using 1:3 with linespoints title 'row {i}'"
-                                         for i in range(shown_rows))]
-        return "\n".join(head) + "\n"
 
-    def gnuplot(self, script):
-        try:
-            done = subprocess.run(["gnuplot", "-"], input=script, capture_output=True, text=True, timeout=60, check=False)
-        except FileNotFoundError:
-            raise gdb.GdbError("gnuplot is not installed; heat T draws without it.") from None
-        if done.returncode != 0:
-            lines = [line for line in done.stderr.splitlines() if line.strip()]
-            raise gdb.GdbError(f"gnuplot could not draw it: {lines[-1] if lines else done.returncode}")
-        return done.stdout
+def gnuplot(script):
+    """What gnuplot draws to standard output."""
+    try:
+        done = subprocess.run(["gnuplot", "-"], input=script.encode(), capture_output=True, timeout=60, check=False)
+    except FileNotFoundError:
+        raise gdb.GdbError("gnuplot is not installed (heat draws without it)") from None
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
+        raise gdb.GdbError(f"gnuplot failed: {printable(lines[-1]) if lines else done.returncode}")
+    return done.stdout

@@ -6,117 +6,154 @@ import operator
 
 import gdb
 
-from .look import Command
-from .read import where_text
-from .stop import frame_variable, runs
-from .tape import Node, Tensor, current_tape
+from .look import command, frame_variable, is_running, say
+from .read import Invalid, where_text
+from .tape import Node, current_tape, maker_text, tensor_or_invalid
 from .text import l2, l2_text, mean_abs, number, table_text
 
-BAR = 40
+LEAST, MOST, PER_DECADE = -16, 4, 2        # the axis of the bars, in decades: the same for every network
 
 
-def bar_text(value, least, most):
-    """A bar on a logarithmic axis from least to most."""
-    if value <= 0 or not math.isfinite(value):
+def bar_text(value):
+    """A bar on a logarithmic axis. It ends in > if the value is beyond the axis, and has one # if it is before it."""
+    if not math.isfinite(value) or value <= 0:
         return ""
-    if most <= least:
-        return "#" * BAR
-    share = (math.log10(value) - math.log10(least)) / (math.log10(most) - math.log10(least))
-    return "#" * max(1, round(BAR * share))
+    length = max(1, round(PER_DECADE * (math.log10(value) - LEAST)))
+    most = PER_DECADE * (MOST - LEAST)
+    return "#" * length if length <= most else "#" * most + ">"
 
 
-class GradflowCommand(Command):
-    """Show the mean size of each gradient that is there now, as bars: the parameters on the tape, in the order of their use.
-gradflow shows weights; gradflow all also biases, LayerNorm's parameters, and what tensor_retain_grad keeps.
-The bars' axis is logarithmic, each ten-fold the same length, from a tenth of the smallest to the largest."""
-
-    name = "gradflow"
-    completes = gdb.COMPLETE_NONE
-
-    def run(self, argument):
-        if argument not in ("", "all"):
-            raise gdb.GdbError("gradflow, or gradflow all")
-        rows = [(tensor.name() or f"made at {where_text(tensor.struct['where'], False)}", mean_abs(tensor.grad()) if tensor.has_grad() else None)
-                for tensor in self.tensors(current_tape(), argument == "all")]
-        if not rows:
-            raise gdb.GdbError("Nothing on the tape is a weight or keeps its gradient" + (" (try gradflow all)." if not argument else "."))
-        positive = [value for _, value in rows if value and math.isfinite(value)]
-        most = max(positive, default=1)
-        least = min(positive, default=1) / 10
-        width = max(len(name) for name, _ in rows)
-        for name, value in rows:
-            figure = "not yet" if value is None else number(value)
-            self.say(f"{name:{width}}  {figure:>10}  {bar_text(value or 0, least, most)}".rstrip())
-
-    def tensors(self, tape, everything):
-        seen = set()
-        for node in tape.nodes():
-            candidates = [tensor for tensor in node.inputs() if isinstance(tensor, Tensor) and tensor.node() is None]
-            if everything:
-                candidates += [node.output()]
-            for tensor in candidates:
-                weight = tensor.is_parameter() and len(tensor.shape) >= 2
-                kept = everything and tensor.requires_grad and tensor.retain_grad
-                if (weight or kept) and tensor.address not in seen:
-                    seen.add(tensor.address)
-                    yield tensor
+def watched(tape, everything):
+    """The tensors whose gradients are shown, each once: weights, and if everything also other leaves and retained gradients."""
+    seen = set()
+    for node in tape.nodes():
+        leaves = [tensor for tensor in node.inputs() if not isinstance(tensor, Invalid) and tensor.node() is None]
+        for tensor in leaves + ([node.output()] if everything else []):
+            weight = tensor.is_parameter() and len(tensor.shape) >= 2
+            kept = everything and tensor.requires_grad and tensor.retain_grad
+            if (weight or kept) and tensor.address not in seen:
+                seen.add(tensor.address)
+                yield tensor
 
 
-class BackwardStep(Command):
-    """Run to the next node of the backward walk, let it pass its gradient on, and show what flowed where.
-Stops after it, in tape_walk_back. If the walk has not begun, runs to its first node; where break-backward has stopped, that
-node is the next."""
+@command("gradflow", completes=gdb.COMPLETE_NONE)
+def gradflow_command(argument):
+    """Show the mean |gradient| of each parameter that has one now, as bars, in the order of their use on the tape.
+Usage: gradflow for the weights; gradflow all for biases, LayerNorm's parameters and retained gradients, too.
+The axis is logarithmic and always the same, so the bars of two networks can be compared."""
+    if argument not in ("", "all"):
+        raise gdb.GdbError(f"gradflow: unknown argument '{argument}' (expected none, or all)")
+    rows = []
+    for tensor in watched(current_tape(), argument == "all"):
+        name = tensor.name() or f"made at {where_text(tensor.struct['where'], False)}"
+        size = mean_abs(tensor.grad()) if tensor.has_grad else None
+        rows.append((name, "not yet" if size is None else number(size), bar_text(size or 0)))
+    if not rows:
+        raise gdb.GdbError("nothing on the tape is a weight or keeps its gradient" + ("" if argument else " (try gradflow all)"))
+    say(table_text(rows, to_the_right=(1,)))
+    say(f"Each # is a factor of {10 ** (1 / PER_DECADE):.1f}; the bars begin at {10.0 ** LEAST:.0e}.")
 
-    name = "backward-step"
-    kind = gdb.COMMAND_RUNNING
-    completes = gdb.COMPLETE_NONE
 
-    def run(self, argument):
-        if argument:
-            raise gdb.GdbError("backward-step takes no argument")
-        if not runs():
-            raise gdb.GdbError("The program does not run; start it with run or start.")
-        if not self.go_on_to("node_backward", or_be_there=True):
-            return
-        node = Node(frame_variable("node"))
-        before = [tensor.grad() if isinstance(tensor, Tensor) and tensor.has_grad() else None for tensor in node.inputs()]
-        rows = [("  arrived", "", self.size(node.output().grad()))]
-        if self.go_on_to(f"*{gdb.newest_frame().older().pc():#x}"):
-            rows += [self.row(i, tensor, old) for i, (tensor, old) in enumerate(zip(node.inputs(), before))]
-            self.say(f"{node.title()}\n{table_text(rows)}")
+class Uses(gdb.Breakpoint):
+    """Records the gradient of a tensor that a node uses more than once, each time backward is about to add to it."""
 
-    def go_on_to(self, place, or_be_there=False):
-        """Runs to there. False, and told, if something else came first."""
-        gate = gdb.Breakpoint(place, internal=True, temporary=True)
-        gate.silent = True
-        if or_be_there and gdb.newest_frame().pc() in [location.address for location in gate.locations]:
-            gate.delete()
-            return True
-        said = gdb.execute("continue", to_string=True)
-        reached = not gate.is_valid()              # it is gone once it has stopped the program
-        if gate.is_valid():
-            gate.delete()
-        if not runs():
-            self.say("The program has ended; there was no other node of a backward walk.")
-            return False
-        if not reached:
-            self.say(said)
-        return reached
+    def __init__(self, address):
+        super().__init__("op_grad_target", internal=True)
+        self.address = address
+        self.seen = []
 
-    def row(self, i, tensor, old):
-        if not isinstance(tensor, Tensor):
-            return f"  to input {i}", str(tensor), ""
-        maker = tensor.node()
-        name = tensor.name() or (f"of node {maker.index}" if maker else "a leaf")
-        where = f"{name} {tensor.shape_text()}"
-        if not tensor.has_grad():
-            return f"  to input {i}", where, "wants none"
-        new = tensor.grad()
-        if old is None or not any(old):
-            return f"  to input {i}", where, self.size(new)
-        added = array.array("d", map(operator.sub, new, old))
-        return f"  to input {i}", where, f"{self.size(added)} more: |grad| {number(l2(new))}"
+    def stop(self):
+        try:
+            value = frame_variable("input")
+            if int(value) == self.address:
+                self.seen.append(grad_now(value))
+        except (gdb.error, gdb.GdbError, Invalid):
+            pass
+        return False
 
-    def size(self, values):
-        corner = ", ".join(number(value) for value in values[:3]) + (", ..." if len(values) > 3 else "")
-        return f"{l2_text(values)}  [{corner}]"
+
+def grad_now(value):
+    """The gradient of a tensor, zeros if it has none yet; None if it is not a tensor or requires none."""
+    tensor = tensor_or_invalid(value)
+    if isinstance(tensor, Invalid) or not tensor.requires_grad:
+        return None
+    return tensor.grad() if tensor.has_grad else array.array(tensor.values().typecode, bytes(tensor.count * tensor.values().itemsize))
+
+
+class Return(gdb.Breakpoint):
+    """Where the newest frame returns to. A checkpoint's backward walks an inner tape, whose frames lie deeper in the stack."""
+
+    def __init__(self):
+        super().__init__(f"*{gdb.newest_frame().older().pc():#x}", internal=True, temporary=True)
+        self.depth = stack_pointer()
+
+    def stop(self):
+        return stack_pointer() > self.depth
+
+
+def stack_pointer():
+    return int(gdb.parse_and_eval("(unsigned long) $sp"))
+
+
+@command("backward-step", gdb.COMMAND_RUNNING, gdb.COMPLETE_NONE)
+def backward_step(argument):
+    """Run to the next node of the backward pass, let it pass its gradient on, and show what each input received.
+Stops after the node, in tape_walk_back. Where break-backward has stopped, that node is the next. An input that is used twice
+has two rows, each with what that use contributed."""
+    if argument:
+        raise gdb.GdbError(f"backward-step: unknown argument '{argument}' (expected none)")
+    if not is_running():
+        raise gdb.GdbError("the program is not running (start it with run or start)")
+    gate = gdb.Breakpoint("node_backward", internal=True, temporary=True)
+    if gdb.newest_frame().pc() in [location.address for location in gate.locations]:
+        gate.delete()
+    elif not run_to(gate):
+        return
+    node = Node(frame_variable("node"))
+    inputs = [node.struct["inputs"][i] for i in range(node.n_inputs)]
+    before = [grad_now(value) for value in inputs]
+    addresses = list(map(int, inputs))
+    uses = {address: Uses(address) for address in addresses if addresses.count(address) > 1}
+    rows = [("  arrived", "", size_text(node.output().grad()))]
+    reached = run_to(Return())
+    for watch in uses.values():
+        watch.delete()
+    if not reached:
+        return
+    for i, value in enumerate(inputs):
+        now = grad_now(value)
+        steps = [before[i], now]
+        if addresses[i] in uses:
+            steps = (uses[addresses[i]].seen + [now])[addresses[:i].count(addresses[i]):][:2]
+        rows.append((f"  to input {i}", *input_text(value, steps)))
+    say(f"{node.title()}\n{table_text(rows)}")
+
+
+def run_to(gate):
+    """Runs to a temporary breakpoint. If something else stops the program first, says what and returns False."""
+    gate.silent = True
+    said = gdb.execute("continue", to_string=True)
+    reached = not gate.is_valid()          # it is gone once it has stopped the program
+    if not reached:
+        gate.delete()
+        say(said if is_running() else "The program has ended; the backward pass had no other node.")
+    return reached
+
+
+def input_text(value, steps):
+    """Which tensor it is, and what it received: the difference between the two steps."""
+    tensor = tensor_or_invalid(value)
+    if isinstance(tensor, Invalid):
+        return str(tensor), ""
+    where = f"{tensor.name() or maker_text(tensor, 'a leaf', 'of node {}')} {tensor.shape_text()}"
+    if not tensor.requires_grad:
+        return where, "requires none"
+    if len(steps) < 2:
+        return where, "received together with its other use"
+    old, new = steps
+    received = array.array("d", map(operator.sub, new, old)) if any(old) else new
+    return where, size_text(received) + (f", total |grad| {number(l2(new))}" if any(old) else "")
+
+
+def size_text(values):
+    return f"{l2_text(values)}  [{', '.join(map(number, values[:3]))}{', ...' if len(values) > 3 else ''}]"

@@ -1,154 +1,128 @@
-# stop.py: the commands break-op, break-backward and break-nan.
+# stop.py: the commands break-op, break-backward and break-nan, and what step passes over.
+
+import difflib
+import re
 
 import gdb
 
-from .look import Command
-from .read import NotOne, text_at, where_text
+from .look import command, existing_node, frame_variable, is_running, say
+from .read import Invalid, text_at, where_text
 from .tape import Node, current_tape
 
 
-def runs():
-    """Is there a program that can be let go on?"""
-    inferior = gdb.selected_inferior()
-    return inferior.pid != 0 and any(thread.is_valid() for thread in inferior.threads()) and not is_core()
-
-
-def is_core():
-    connection = gdb.selected_inferior().connection
-    return connection is not None and connection.type == "core"
-
-
-def frame_variable(name):
-    """A variable of the newest frame. gdb.GdbError if the compiler took it away."""
-    try:
-        value = gdb.newest_frame().read_var(name)
-        if value.is_optimized_out:
-            raise gdb.GdbError(f"{name} is optimized out here; make debug builds without that.")
-        return value
-    except ValueError:
-        raise gdb.GdbError(f"There is no {name} here.") from None
-
-
-class BreakOp(Command):
-    """Stop where an operation begins: break-op softmax, or only in some module: break-op softmax h.3.attn.
-up then shows the line that called it. info breakpoints lists it, delete takes it away."""
-
-    name = "break-op"
-    kind = gdb.COMMAND_BREAKPOINTS
-    completes = gdb.COMPLETE_SYMBOL
-
-    def run(self, argument):
-        words = argument.split()
-        if not 1 <= len(words) <= 2:
-            raise gdb.GdbError("break-op which? break-op softmax, break-op linear h.3.mlp")
-        name = words[0].replace("tensor_", "", 1)
-        if gdb.lookup_global_symbol(f"tensor_{name}") is None or name not in op_names():
-            raise gdb.GdbError(f"There is no operation {name}; there are {', '.join(op_names())}.")
-        OpBreakpoint(f"tensor_{name}", words[1] if len(words) == 2 else None)
-
-
 def op_names():
-    try:
-        fields = gdb.lookup_type("OpKind").strip_typedefs().fields()
-    except gdb.error:
-        raise gdb.GdbError("This program has no debug information of gptape.") from None
-    return [field.name[3:].lower() for field in fields if field.name != "OP_COUNT"]
+    """Every operation's name, from its row in the table of operations; none while no program or library of gptape is loaded."""
+    return sorted(re.findall(r"\bop_(\w+);", gdb.execute("info variables -q -n -t Op ^op_", to_string=True)))
+
+
+def unknown(kind, name, known):
+    close = difflib.get_close_matches(name, known, 1)
+    return gdb.GdbError(f"unknown {kind} '{name}' ({f'did you mean {close[0]}?' if close else 'expected ' + ', '.join(known)})")
+
+
+def in_module(scope, module):
+    return scope == module or scope.startswith(module + ".")
 
 
 class OpBreakpoint(gdb.Breakpoint):
-    """At the operation, if the module that is computing is, or lies in, the one asked for."""
+    """At the operation; if a module is given, only while it or a module below it computes."""
 
-    def __init__(self, function, scope):
-        self.scope = scope
+    def __init__(self, function, module):
         super().__init__(function)
+        self.module = module
 
     def stop(self):
-        if self.scope is None:
-            return True
         try:
-            scope = text_at(current_tape().struct["scope"]) or ""
-        except (gdb.error, gdb.GdbError, NotOne):
+            return self.module is None or in_module(text_at(current_tape().struct["scope"]) or "", self.module)
+        except (gdb.error, gdb.GdbError, Invalid):
             return False
-        return scope == self.scope or scope.startswith(self.scope + ".")
 
 
-class BreakBackward(Command):
-    """Stop before the backward of a node: break-backward 12, or of all nodes of that name, module or operation:
-break-backward h.3.attn.out, break-backward h.3.attn, break-backward softmax.
-What arrives is node->output's gradient (grad node->output); finish lets it flow on to node->inputs."""
-
-    name = "break-backward"
-    kind = gdb.COMMAND_BREAKPOINTS
-    completes = gdb.COMPLETE_NONE
-
-    def run(self, argument):
-        if len(argument.split()) != 1:
-            raise gdb.GdbError("break-backward which? A node's number, a name, a module or an operation: break-backward 12")
-        BackwardBreakpoint(argument)
+@command("break-op", gdb.COMMAND_BREAKPOINTS, gdb.COMPLETE_SYMBOL)
+def break_op(argument):
+    """Stop where an operation begins.
+Usage: break-op softmax, or in one module only: break-op softmax h.3.attn. up then shows the line that called it.
+info breakpoints lists it, delete removes it."""
+    words = argument.split()
+    if not 1 <= len(words) <= 2:
+        raise gdb.GdbError("break-op: name an operation, as in break-op softmax, break-op linear h.3.mlp")
+    name = words[0].removeprefix("tensor_")
+    known = op_names()
+    if known and name not in known or not name.isidentifier():
+        raise unknown("operation", name, known)
+    if not known:
+        say("gptape's library is not loaded yet: the breakpoint takes effect once it is.")
+    OpBreakpoint(f"tensor_{name}", words[1] if len(words) == 2 else None)
 
 
 class BackwardBreakpoint(gdb.Breakpoint):
-    """At node_backward, which every backward is called from, for the nodes that are wanted."""
+    """At node_backward, which calls every backward, for the nodes that are wanted."""
 
     def __init__(self, wanted):
-        self.wanted = wanted
         super().__init__("node_backward")
+        self.wanted = wanted
 
     def stop(self):
         try:
-            node = Node(frame_variable("node"))
-            if self.wanted.isdigit():
-                return node.index == int(self.wanted)
-            return self.wanted in (node.op, node.scope(), node.output().name())
-        except (NotOne, gdb.error, gdb.GdbError):
+            return self.wanted in names_of(Node(frame_variable("node")))
+        except (Invalid, gdb.error, gdb.GdbError):
             return False
 
 
-class BreakNan(Command):
-    """Stop at the first operation whose result, or whose gradient, is NaN or infinite, on the line that called it.
-Switches on the library's watch (GPTAPE_NAN=stop), now and for the next run; -inf in masked scores does not count."""
-
-    name = "break-nan"
-    kind = gdb.COMMAND_BREAKPOINTS
-    completes = gdb.COMPLETE_NONE
-
-    def run(self, argument):
-        if argument:
-            raise gdb.GdbError("break-nan takes no argument")
-        gdb.execute("set environment GPTAPE_NAN stop", to_string=True)
-        if runs():
-            gdb.execute("call (void) nan_watch(1)", to_string=True)
-        stop = gdb.Breakpoint("nan_found")
-        stop.commands = "silent\nnan-found"
+def names_of(node):
+    return str(node.index), node.op, node.scope, node.output().name()
 
 
-class NanFound(Command):
-    """Tell what break-nan found, and go to the line that called the operation. break-nan calls it."""
+@command("break-backward", gdb.COMMAND_BREAKPOINTS, gdb.COMPLETE_NONE)
+def break_backward(argument):
+    """Stop before the backward of a node.
+Usage: break-backward 12 for a node's number, or a tensor's name, a module or an operation: break-backward h.3.attn.out,
+break-backward h.3.attn, break-backward softmax. grad node->output then shows the gradient that has arrived."""
+    if len(argument.split()) != 1:
+        raise gdb.GdbError("break-backward: name a node's number, a tensor, a module or an operation, as in break-backward 12")
+    try:
+        nodes = list(current_tape().nodes())
+    except gdb.GdbError:
+        nodes = []                         # not running yet: any node may come
+    if nodes and argument.isdigit():
+        existing_node(current_tape(), int(argument))
+    elif nodes:
+        names = {name for node in nodes for name in names_of(node) if name and not name.isdigit()}
+        if argument not in names | set(op_names()):
+            raise unknown("node", argument, sorted(names))
+    BackwardBreakpoint(argument)
 
-    name = "nan-found"
-    kind = gdb.COMMAND_SUPPORT
-    completes = gdb.COMPLETE_NONE
 
-    def run(self, argument):
-        frame = gdb.newest_frame()
-        if frame.name() != "nan_found":
-            raise gdb.GdbError("nan-found belongs to break-nan")
-        where, words = frame_variable("where"), frame_variable("words")
-        self.say(f"{text_at(words['text'].address.cast(gdb.lookup_type('char').pointer()), 400)}  [{where_text(where)}]")
-        caller = frame_of(text_at(where["function"]), int(where["line"]))
-        if caller is not None:
-            caller.select()
-        gdb.execute("frame")
+@command("break-nan", gdb.COMMAND_BREAKPOINTS, gdb.COMPLETE_NONE)
+def break_nan(argument):
+    """Stop at the first operation whose result or gradient is NaN or infinite, on the line that called it.
+Turns on the library's watch (GPTAPE_NAN=stop), now and for the next run. -inf in masked scores does not count."""
+    if argument:
+        raise gdb.GdbError(f"break-nan: unknown argument '{argument}' (expected none)")
+    gdb.execute("set environment GPTAPE_NAN stop", to_string=True)
+    if is_running():
+        gdb.execute("call (void) nan_watch(1)", to_string=True)
+    gdb.Breakpoint("nan_found").commands = "silent\nnan-found"
 
 
-def frame_of(function, line):
-    """The newest frame that is in that function, on that line if there is one."""
-    found = None
+@command("nan-found", gdb.COMMAND_SUPPORT, gdb.COMPLETE_NONE)
+def nan_found(argument):
+    """Say what break-nan found, and go to the line that called the operation. break-nan runs it."""
+    if gdb.newest_frame().name() != "nan_found":
+        raise gdb.GdbError("nan-found: only break-nan uses it")
+    where, words = frame_variable("where"), frame_variable("words")
+    say(f"{text_at(words['text'].address.cast(gdb.lookup_type('char').pointer()))}  [{where_text(where)}]")
+    frames = []
     frame = gdb.newest_frame()
     while frame is not None:
-        if frame.name() == function:
-            if frame.find_sal().line == line:
-                return frame
-            found = found or frame
+        frames += [frame] if frame.name() == text_at(where["function"]) else []
         frame = frame.older()
-    return found
+    if frames:
+        next((frame for frame in frames if frame.find_sal().line == int(where["line"])), frames[0]).select()
+    gdb.execute("frame")
+
+
+# step into an operation reaches its loop: it passes over memory, checks, recording, the table, and the C library.
+for skipped in ("-gfi tensor/arena.c", "-gfi tensor/fail.c", "-gfi tensor/kernel.c", "-gfi tensor/table.c", "-gfi tensor/tensor.c",
+                "-gfi tensor/inspect/*.c", "-rfu ^op_", "-rfu _check$", "-rfu ^__", "-fu tape_header", "-fu tape_inner"):
+    gdb.execute(f"skip {skipped}", to_string=True)

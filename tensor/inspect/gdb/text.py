@@ -1,4 +1,4 @@
-# text.py: numbers, matrices and tables as text. Long axes are shortened, as in tensor_print.
+# text.py: numbers, matrices and tables as text.
 
 import math
 import operator
@@ -7,133 +7,94 @@ import re
 import gdb
 
 
+def number(value):
+    return f"{value:.4g}"
+
+
 def finite_of(values):
-    """The finite ones: values itself if all are, which their sum tells at once."""
+    """The finite values: all of them if their sum is finite."""
     return values if math.isfinite(sum(values)) else [value for value in values if math.isfinite(value)]
 
 
 def l2(values):
-    """sqrt(sum x^2) of the finite ones, summed in double."""
-    total = sum(map(operator.mul, values, values))
-    return math.sqrt(total) if math.isfinite(total) else math.sqrt(sum(value * value for value in finite_of(values)))
-
-
-def bad_text(values):
-    """"2 NaN, 1 inf", or "" if all are finite."""
-    if math.isfinite(sum(values)):
-        return ""
-    counts = ((sum(map(math.isnan, values)), "NaN"), (sum(map(math.isinf, values)), "inf"))
-    return ", ".join(f"{count} {word}" for count, word in counts if count > 0)
+    """sqrt(sum x^2) of the finite values, summed in double."""
+    finite = finite_of(values)
+    return math.sqrt(sum(map(operator.mul, finite, finite)))
 
 
 def mean_abs(values):
     return sum(map(abs, values)) / len(values)
 
 
-def number(value):
-    return f"{value:.4g}"
+def bad_text(values):
+    """"2 NaN, 1 inf", or "" if all are finite."""
+    counts = ((sum(map(math.isnan, values)), "NaN"), (sum(map(math.isinf, values)), "inf"))
+    return "" if math.isfinite(sum(values)) else ", ".join(f"{count} {word}" for count, word in counts if count)
 
 
 def l2_text(values):
-    return "  ".join(word for word in (f"|grad| {number(l2(values))}", bad_text(values)) if word)
+    return f"|grad| {number(l2(values))}  {bad_text(values)}".rstrip()
 
 
-class View:
-    """Some of a tensor's values: a flat list of numbers and a shape. label says which slice it is."""
-
-    def __init__(self, values, shape, label=""):
-        self.values = values
-        self.shape = shape
-        self.label = label
-
-    def sliced(self, text):
-        """The view that "0,:,3" chooses: one number, or start:stop, for each axis from the first on."""
-        strides = [math.prod(self.shape[d + 1:]) for d in range(len(self.shape))]
-        parts = [part.strip() for part in text.split(",")]
-        if len(parts) > len(self.shape):
-            raise gdb.GdbError(f"[{text}] has {len(parts)} indices; the tensor has {len(self.shape)} dimensions")
-        start, shape, steps = 0, [], []
-        for d, size in enumerate(self.shape):
-            chosen = parse_index(parts[d] if d < len(parts) else ":", d, size)
-            start += chosen.start * strides[d]
-            if not isinstance(chosen, Single):
-                shape.append(chosen.stop - chosen.start)
-                steps.append(strides[d])
-        values = gather(self.values, start, shape, steps)
-        return View(values, tuple(shape), f"[{text}]")
-
-    def as_matrix(self):
-        """(rows, columns): all but the last axis together."""
-        columns = self.shape[-1] if self.shape else 1
-        return len(self.values) // columns, columns
+def stats_text(values):
+    """"min -1.2  mean 0.01  max 1.3", of the finite values, and how many are not."""
+    finite = finite_of(values) or [math.nan]
+    return (f"min {number(min(finite))}  mean {number(sum(finite) / len(finite))}  max {number(max(finite))}  "
+            f"{bad_text(values)}").rstrip()
 
 
-class Single:
-    def __init__(self, index):
-        self.start = index
-
-
-def parse_index(text, d, size):
-    """"3", "-1", ":", "1:4" as Single or range; gdb.GdbError if it is none or beyond the axis."""
-    match = re.fullmatch(r"\s*(-?\d+)?\s*(:)?\s*(-?\d+)?\s*", text)
-    if match is None or not (match[1] or match[2]) or (match[3] and not match[2]):
-        raise gdb.GdbError(f"'{text}' is no index: write 3, -1, : or 1:4")
-
-    def place(word, otherwise):
-        index = otherwise if word is None else int(word)
-        return index + size if index < 0 else index
-
-    if match[2] is None:
-        index = place(match[1], 0)
-        if not 0 <= index < size:
-            raise gdb.GdbError(f"index {text} is beyond axis {d}, whose size is {size}")
-        return Single(index)
-    chosen = range(place(match[1], 0), place(match[3], size))
-    if not 0 <= chosen.start < chosen.stop <= size:
-        raise gdb.GdbError(f"{text} chooses nothing of axis {d}, or goes beyond its size, {size}")
-    return chosen
-
-
-def gather(values, start, shape, steps):
-    if not shape:
-        return values[start:start + 1]
-    if steps[-1] == 1 and len(shape) == 1:
-        return values[start:start + shape[0]]
-    out = values[0:0]
-    for i in range(shape[0]):
-        out.extend(gather(values, start + i * steps[0], shape[1:], steps[1:]))
-    return out
-
-
-def shown(size, most):
-    """The indices of an axis that are shown, None where some are left out."""
-    if size <= most:
-        return list(range(size))
-    edge = most // 2
-    return list(range(edge)) + [None] + list(range(size - edge, size))
-
-
-def value_text(value):
-    return f"{value:11.4g}"
-
-
-def block_text(values, shape, rows, columns, depth=0):
-    """Nested brackets, a row a line. rows, columns: how many are shown of a longer axis."""
-    if len(shape) <= 1:
-        parts = ["  ..." if i is None else value_text(values[i]) for i in shown(len(values), columns)]
-        return "[" + " ".join(parts) + "]"
-    inner = len(values) // shape[0]
-    parts = ["..." if i is None else block_text(values[i * inner:(i + 1) * inner], shape[1:], rows, columns, depth + 1)
-             for i in shown(shape[0], rows)]
-    return "[" + ("\n" + " " * (depth + 1)).join(parts) + "]"
+def shape_text(shape):
+    return "(" + ", ".join(map(str, shape)) + ")"
 
 
 def table_text(rows, to_the_right=()):
     """Rows of words as aligned columns."""
-    widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [word.rjust(width) if c in to_the_right else word.ljust(width)
-                 for c, (word, width) in enumerate(zip(row, widths))]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return "\n".join("  ".join(word.rjust(width) if c in to_the_right else word.ljust(width)
+                               for c, (word, width) in enumerate(zip(row, widths))).rstrip() for row in rows)
+
+
+# Matrices: a flat list of values and a shape.
+
+def select(values, shape, text):
+    """The values and the shape that "0,:,3" selects: an index, or start:stop, for each axis from the first on."""
+    words = [word.strip() for word in text.split(",")]
+    if len(words) > len(shape):
+        raise gdb.GdbError(f"[{text}] has {len(words)} indices; the tensor has {len(shape)} dimensions")
+    axes = [axis_range(words[d] if d < len(words) else ":", d, size) for d, size in enumerate(shape)]
+    starts = [0]
+    for d, (axis, _) in enumerate(axes):
+        stride = math.prod(shape[d + 1:])
+        starts = [start + i * stride for start in starts for i in axis]
+    return ([values[start] for start in starts], tuple(len(axis) for axis, kept in axes if kept))
+
+
+def axis_range(text, d, size):
+    """The indices that "3", "-1", ":" or "1:4" selects of an axis, and whether the axis is kept."""
+    match = re.fullmatch(r"(-?\d+)?\s*(:)?\s*(-?\d+)?", text)
+    if match is None or not (match[1] or match[2]) or (match[3] and not match[2]):
+        raise gdb.GdbError(f"'{text}' is not an index (expected 3, -1, : or 1:4)")
+    start = int(match[1] or 0)
+    start += size if start < 0 else 0
+    stop = int(match[3] or size) if match[2] else start + 1
+    stop += size if stop < 0 else 0
+    if not 0 <= start < stop <= size:
+        raise gdb.GdbError(f"[{text}] is outside axis {d} of size {size}" if match[2] is None or stop > size or start < 0 else
+                           f"[{text}] selects nothing of axis {d} of size {size}")
+    return range(start, stop), match[2] is not None
+
+
+def shown(size, most):
+    """The indices of an axis that are shown, None where some are left out."""
+    edge = most // 2
+    return range(size) if size <= most else [*range(edge), None, *range(size - edge, size)]
+
+
+def matrix_text(values, shape, rows=16, columns=8, depth=0):
+    """Nested brackets, one line per row; of longer axes only the first and last rows and columns, as in tensor_print."""
+    if len(shape) <= 1:
+        return "[" + " ".join("  ..." if i is None else f"{values[i]:11.4g}" for i in shown(len(values), columns)) + "]"
+    inner = len(values) // shape[0]
+    parts = ["..." if i is None else matrix_text(values[i * inner:(i + 1) * inner], shape[1:], rows, columns, depth + 1)
+             for i in shown(shape[0], rows)]
+    return "[" + ("\n" + " " * (depth + 1)).join(parts) + "]"
