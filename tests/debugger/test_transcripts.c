@@ -231,7 +231,7 @@ START_TEST(a_lesson_goes_from_stop_to_stop)
         snprintf(title, sizeof title, "\n%d. ", i);
         assert_said(&at, title);
     }
-    assert_said(&at, "that was the last stop:");
+    assert_said(&at, "That was the last stop:");
     assert_said(&at, PROMPT "that was the last stop: continue runs to the end, next-stop 1 begins again\n");
     assert_said(&at, PROMPT "1. ");
     assert_said(&at, PROMPT "next-stop: unknown argument '3' (expected none, or 1 to begin again)\n");

@@ -28,8 +28,7 @@ class Module(Checked):
         self.class_name = text_at(struct["kind"]["name"])
         self.name = text_at(struct["name"])
         self.n_parameters = int(struct["n_parameters"])
-        self.require(self.class_name and self.name is not None and
-                     0 <= self.n_parameters <= struct["parameters"].type.range()[1] + 1)
+        self.require(self.class_name and self.name is not None and 0 <= self.n_parameters <= int(struct["parameters_capacity"]))
 
     def parameters(self):
         """Its own parameters, each a Tensor or the Invalid that says what is wrong with it."""
