@@ -33,7 +33,7 @@ int main(void)
     int shortcuts = 0;
     for (int i = 0; i < tape->n_nodes; i++) {
         const TapeNode *node = tape->nodes[i];
-        const char *op = op_name(node->op);
+        const char *op = node->op->name;
         char shape[SHAPE_TEXT];
         shape_text(node->output->shape, shape);
         int skip = tape_shortcut_input(node);

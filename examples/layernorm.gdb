@@ -18,7 +18,7 @@ Then: next-stop
 end
 
 define stop-2
-  tbreak node_backward if node->op == OP_LAYERNORM
+  tbreak node_backward if node->op == &op_layernorm
   continue
 end
 document stop-2

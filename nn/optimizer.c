@@ -73,9 +73,9 @@ static AdamWFactors adamw_factors(const AdamW *adamw, const Tensor *p)
         .beta2 = (Real)config->beta2,
         .new2 = (Real)(1 - config->beta2),
         .step_size = (Real)config->lr / (Real)(1 - pow(config->beta1, adamw->step)),
-        .over_root = (Real)(1 / sqrt(1 - pow(config->beta2, adamw->step))),
+        .inv_sqrt = (Real)(1 / sqrt(1 - pow(config->beta2, adamw->step))),
         .eps = (Real)config->eps,
-        .keep = decays ? (Real)(1 - config->lr * config->weight_decay) : 1,
+        .decay = decays ? (Real)(1 - config->lr * config->weight_decay) : 1,
     };
 }
 

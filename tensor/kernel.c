@@ -16,6 +16,31 @@ static const Kernels *const available[] = {&kernels_fast, &kernels_plain};
 static const Kernels *const available[] = {&kernels_plain, &kernels_fast};
 #endif
 
+const Kernels kernels_plain = {
+    .name = "plain",
+    .gemm = plain_gemm,
+    .gemm_batch = plain_gemm_batch,
+    .linear = plain_linear,
+    .linear_backward = plain_linear_backward,
+    .add = plain_add,
+    .copy = plain_copy,
+    .tanh = plain_tanh,
+    .gelu = plain_gelu,
+    .gelu_backward = plain_gelu_backward,
+    .softmax = plain_softmax,
+    .softmax_backward = plain_softmax_backward,
+    .layernorm = plain_layernorm,
+    .layernorm_backward = plain_layernorm_backward,
+    .cross_entropy = plain_cross_entropy,
+    .cross_entropy_backward = plain_cross_entropy_backward,
+    .attention = plain_attention,
+    .attention_backward = plain_attention_backward,
+    .attention_cached = plain_attention_cached,
+    .sum_of_squares = plain_sum_of_squares,
+    .scale = plain_scale,
+    .adamw = plain_adamw,
+};
+
 static const Kernels *_Atomic chosen;              // NULL until first asked for
 
 bool kernels_choose(const char *name)

@@ -1,18 +1,22 @@
-// kernel.h: the seam between what is computed (ops/) and who does the inner loops.
+// kernel.h: the inner loops that exist twice: plain (the textbook, next to the formulas in ops/) and fast (fast/).
 //
-// Two sets stand behind it: plain, the textbook (kernel_plain*.c), and fast, the engine (fast/). GPTAPE_KERNELS=
-// plain|fast chooses one at run time. A loop moves here from its op when a fast version of it exists; its plain version then is
-// the op's own old loop. The formulas stay with the ops.
-//
-// Where accumulate is said, results are added to what is there; without it they are stored, and what is there is not read.
+// GPTAPE_KERNELS=plain|fast selects one set at run time. Both compute the same within rounding (tests/tensor/fast/test_fast.c).
+// Where a kernel takes `accumulate`, true adds the results to what is there; false stores them without reading it.
 
 #ifndef GPTAPE_KERNEL_H
 #define GPTAPE_KERNEL_H
 
 #include "tensor/tensor.h"
 
-// Many products of one size: C_i = op(A_i) op(B_i). Matrices have no gaps in them; A_i lies at A + i a_step, and so on. A step of
-// 0 is one matrix for all; where it is C's, the products are added up.
+// Sums run in a type that is wider than Real: more digits, and no overflow.
+#ifdef GPTAPE_DOUBLE
+typedef long double Wide;
+#else
+typedef double Wide;
+#endif
+
+// Many products of one size: C_i = op(A_i) op(B_i). Matrices have no gaps; A_i starts at A + i a_step, and so on. A step of 0 is one
+// matrix for all; if it is C's, the products are added up.
 typedef struct GemmBatch {
     bool transpose_a, transpose_b, accumulate;
     size_t count;
@@ -24,19 +28,19 @@ typedef struct GemmBatch {
 
 // Where a gradient goes.
 typedef struct GradTarget {
-    Real *values;                                  // NULL if nobody wants it
+    Real *values;                                  // NULL if it is not needed
     bool accumulate;
 } GradTarget;
 
-// y = x W^T + b of rows: x (M, K), W (N, K), b (N), y (M, N).
+// y = x W^T + b: x (M, K), W (N, K), b (N), y (M, N).
 typedef struct LinearSizes {
     int M, N, K;
 } LinearSizes;
 
-// The mean of a row of LayerNorm's input, and 1 / its standard deviation. In double: n = (x - mean) rstd shows every digit lost.
+// The mean of a row of LayerNorm's input, and 1 / its standard deviation. Wide, because n = (x - mean) rstd shows every lost digit.
 typedef struct RowStats {
-    double mean;
-    double rstd;
+    Wide mean;
+    Wide rstd;
 } RowStats;
 
 // LayerNorm over rows of C values.
@@ -56,7 +60,7 @@ typedef struct LayernormGrads {
 typedef struct LogitRows {
     const Real *logits;                            // (rows, V)
     const int *targets;                            // (rows)
-    double *z;                                     // (rows); in double, as exp(x - z) shows every digit lost
+    Wide *z;                                       // (rows); Wide, because exp(x - z) shows every lost digit
     size_t rows, V;
 } LogitRows;
 
@@ -67,69 +71,105 @@ typedef struct AttentionSizes {
     Real scale;                                    // 1 / sqrt(D)
 } AttentionSizes;
 
-// Attention of T new positions to themselves and to those of a cache: the first of them sees past + 1 positions, the next one more.
+// Attention of T new positions to themselves and to the `past` positions of a cache: the first one sees past + 1 positions.
 typedef struct CachedSizes {
     AttentionSizes now;
     size_t past;
-    size_t room;                                   // keys and values are (B, n_head, room, D), the new ones' among them
+    size_t room;                                   // keys and values are (B, n_head, room, D) and include the new ones
 } CachedSizes;
 
-// What a step of AdamW needs to know besides the values.
+// The factors of one step of AdamW.
 typedef struct AdamWFactors {
     Real gradient;                                 // multiplies each gradient first
     Real beta1, new1;                              // beta1, 1 - beta1
     Real beta2, new2;
     Real step_size;                                // lr / (1 - beta1^step)
-    Real over_root;                                // 1 / sqrt(1 - beta2^step): a division would take as long as all the rest
+    Real inv_sqrt;                                 // 1 / sqrt(1 - beta2^step): multiplying is faster than dividing
     Real eps;
-    Real keep;                                     // 1 - lr weight_decay
+    Real decay;                                    // 1 - lr weight_decay
 } AdamWFactors;
+
+// C = op(A) op(B). op(A) is (M, K): A[i * lda + p], or A[p * lda + i] if transpose_a; op(B) is (K, N) in the same way. C (M, N) has rows
+// of ldc.
+typedef void GemmKernel(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
+                        bool accumulate, Real *C, int ldc);
+typedef void GemmBatchKernel(const GemmBatch *g);
+// y = x W^T + b; b may be NULL. The second: dL/dW = dL/dy^T x, and dL/db = sum over rows of dL/dy. (dL/dx = dL/dy W is a gemm.)
+typedef void LinearKernel(const LinearSizes *s, const Real *x, const Real *weight, const Real *bias, Real *y);
+typedef void LinearBackwardKernel(const LinearSizes *s, const Real *x, const Real *dy, GradTarget dweight, GradTarget dbias);
+// Value by value, n values
+typedef void AddKernel(const Real *a, const Real *b, Real *y, size_t n);                        // y = a + b
+typedef void CopyKernel(const Real *dy, bool accumulate, Real *dx, size_t n);                   // dx = dy
+typedef void MapKernel(const Real *x, Real *y, size_t n);                                       // y = f(x)
+typedef void MapBackwardKernel(const Real *x, const Real *dy, bool accumulate, Real *dx, size_t n);     // dx = dy f'(x)
+// Rows of n values
+typedef void SoftmaxKernel(const Real *x, size_t rows, size_t n, Real *y);
+typedef void SoftmaxBackwardKernel(const Real *y, const Real *dy, size_t rows, size_t n, bool accumulate, Real *dx);
+typedef void LayernormKernel(const LayernormRows *r, const Real *bias, double eps, RowStats *stats, Real *y);
+typedef void LayernormBackwardKernel(const LayernormRows *r, const RowStats *stats, const Real *dy, const LayernormGrads *grads);
+typedef Wide CrossEntropyKernel(const LogitRows *r);           // writes z; returns the sum of z - x[target]
+typedef void CrossEntropyBackwardKernel(const LogitRows *r, Real dy, bool accumulate, Real *dlogits);
+// z (B, n_head, T) is log sum exp of each row of scores. weights is scratch memory for the plain loops: T values, 2 T in backward.
+typedef void AttentionKernel(const AttentionSizes *s, const Real *qkv, Real *weights, Wide *z, Real *y);
+typedef void AttentionBackwardKernel(const AttentionSizes *s, const Real *qkv, const Wide *z, const Real *y, const Real *dy,
+                                     Real *weights, bool accumulate, Real *dqkv);
+typedef void AttentionCachedKernel(const CachedSizes *s, const Real *qkv, const Real *keys, const Real *values, Real *weights, Real *y);
+// For optimizers
+typedef double SumOfSquaresKernel(const Real *x, size_t n);
+typedef void ScaleKernel(Real factor, Real *x, size_t n);      // x *= factor
+typedef void AdamWKernel(const AdamWFactors *f, const Real *grad, Real *m, Real *v, Real *p, size_t n);
 
 typedef struct Kernels {
     const char *name;
-
-    // C = op(A) op(B), or C += if accumulate. op(A) is (M, K): A[i * lda + p], or A[p * lda + i] if transpose_a; op(B) is (K, N)
-    // in the same way. C (M, N) has rows of ldc.
-    void (*gemm)(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
-                 bool accumulate, Real *C, int ldc);
-    void (*gemm_batch)(const GemmBatch *g);
-
-    // y = x W^T + b; b may be NULL. Backward's other half, dL/dx = dL/dy W, is a gemm; this one is dL/dW = dL/dy^T x, and dL/db, the
-    // sum of dL/dy's rows.
-    void (*linear)(const LinearSizes *s, const Real *x, const Real *weight, const Real *bias, Real *y);
-    void (*linear_dweight)(const LinearSizes *s, const Real *x, const Real *dy, GradTarget dweight, GradTarget dbias);
-
-    // Value by value, n of them
-    void (*add)(const Real *a, const Real *b, Real *y, size_t n);                                   // y = a + b
-    void (*pass)(const Real *dy, bool accumulate, Real *dx, size_t n);                              // dx = dy
-    void (*tanh)(const Real *x, Real *y, size_t n);
-    void (*gelu)(const Real *x, Real *y, size_t n);                                                 // the tanh form
-    void (*gelu_backward)(const Real *x, const Real *dy, bool accumulate, Real *dx, size_t n);
-
-    // Rows of a matrix
-    void (*softmax)(const Real *x, size_t rows, size_t n, Real *y);
-    void (*softmax_backward)(const Real *y, const Real *dy, size_t rows, size_t n, bool accumulate, Real *dx);
-    void (*layernorm)(const LayernormRows *r, const Real *bias, double eps, RowStats *stats, Real *y);
-    void (*layernorm_backward)(const LayernormRows *r, const RowStats *stats, const Real *dy, const LayernormGrads *grads);
-    double (*cross_entropy)(const LogitRows *r);                                                    // z, and sum of z - x[target]
-    void (*cross_entropy_backward)(const LogitRows *r, Real dy, bool accumulate, Real *dlogits);    // dy softmax, - dy at target
-
-    // z (B, n_head, T) is each row's log sum exp of scores
-    void (*attention)(const AttentionSizes *s, const Real *qkv, double *z, Real *y);
-    void (*attention_backward)(const AttentionSizes *s, const Real *qkv, const double *z, const Real *y, const Real *dy,
-                               bool accumulate, Real *dqkv);
-
-    void (*attention_cached)(const CachedSizes *s, const Real *qkv, const Real *keys, const Real *values, Real *y);
-
-    // Optimizers
-    double (*sum_of_squares)(const Real *x, size_t n);
-    void (*scale)(Real factor, Real *x, size_t n);                                                  // x *= factor
-    void (*adamw)(const AdamWFactors *f, const Real *grad, Real *m, Real *v, Real *p, size_t n);
+    GemmKernel *gemm;
+    GemmBatchKernel *gemm_batch;
+    LinearKernel *linear;
+    LinearBackwardKernel *linear_backward;
+    AddKernel *add;
+    CopyKernel *copy;
+    MapKernel *tanh, *gelu;
+    MapBackwardKernel *gelu_backward;
+    SoftmaxKernel *softmax;
+    SoftmaxBackwardKernel *softmax_backward;
+    LayernormKernel *layernorm;
+    LayernormBackwardKernel *layernorm_backward;
+    CrossEntropyKernel *cross_entropy;
+    CrossEntropyBackwardKernel *cross_entropy_backward;
+    AttentionKernel *attention;
+    AttentionBackwardKernel *attention_backward;
+    AttentionCachedKernel *attention_cached;
+    SumOfSquaresKernel *sum_of_squares;
+    ScaleKernel *scale;
+    AdamWKernel *adamw;
 } Kernels;
 
 extern const Kernels kernels_plain;
 extern const Kernels kernels_fast;                 // not in the double build
 
-const Kernels *kernels(void);                      // the set in use
+const Kernels *kernels(void);                      // the selected set
+
+// The plain set, defined in ops/.
+GemmKernel plain_gemm;
+GemmBatchKernel plain_gemm_batch;
+LinearKernel plain_linear;
+LinearBackwardKernel plain_linear_backward;
+AddKernel plain_add;
+CopyKernel plain_copy;
+MapKernel plain_tanh, plain_gelu;
+MapBackwardKernel plain_gelu_backward;
+SoftmaxKernel plain_softmax;
+SoftmaxBackwardKernel plain_softmax_backward;
+LayernormKernel plain_layernorm;
+LayernormBackwardKernel plain_layernorm_backward;
+CrossEntropyKernel plain_cross_entropy;
+CrossEntropyBackwardKernel plain_cross_entropy_backward;
+AttentionKernel plain_attention;
+AttentionBackwardKernel plain_attention_backward;
+AttentionCachedKernel plain_attention_cached;
+SumOfSquaresKernel plain_sum_of_squares;
+ScaleKernel plain_scale;
+AdamWKernel plain_adamw;
+
+void plain_sum_rows(const Real *y, size_t rows, size_t columns, GradTarget sum);               // sum (columns), if it is needed
 
 #endif

@@ -218,9 +218,9 @@ static void observers_after(const Tape *tape, TapeNode *node)
 // ------------------------------------------------------------------------------------------------------------
 // Recording
 
-const char *op_name(OpKind kind)
+const char *op_prefix(const Op *op)
 {
-    return op_row(kind)->name;
+    return op->forward == NULL ? "tensor_" : "";
 }
 
 void op_fail(const OpCall *call, const char *format, ...)
@@ -233,7 +233,7 @@ void op_fail(const OpCall *call, const char *format, ...)
 
     const char *scope = current_tape == NULL ? NULL : current_tape->scope;
     bool in_module = scope != NULL && scope[0] != '\0';
-    fail_mistake(call->where, "tensor_%s: %s%s%s", op_name(call->kind), text, in_module ? ", in module " : "",
+    fail_mistake(call->where, "%s%s: %s%s%s", op_prefix(call->op), call->op->name, text, in_module ? ", in module " : "",
                  in_module ? scope : "");
 }
 
@@ -279,11 +279,11 @@ static void tape_record(Tape *tape, const OpCall *call, Tensor *output)
     size_t input_bytes = (size_t)call->n_inputs * sizeof(Tensor *);
     TapeNode *node = arena_allocate(&tape->arena, sizeof *node + input_bytes);
     *node = (TapeNode){
-        .op = call->kind,
+        .op = call->op,
         .output = output,
         .inputs = (Tensor **)(node + 1),
         .n_inputs = call->n_inputs,
-        .backward = op_row(call->kind)->backward,
+        .backward = call->op->backward,
         .scope = tape->scope,
         .where = call->where,
     };
@@ -310,7 +310,7 @@ Tensor *op_output(const OpCall *call, Shape shape)
 {
     if (!shape_possible(shape)) {
         char function[64];
-        snprintf(function, sizeof function, "tensor_%s", op_name(call->kind));
+        snprintf(function, sizeof function, "%s%s", op_prefix(call->op), call->op->name);
         shape_check(function, shape, call->where);
     }
     Real *data = arena_allocate(&current_tape->arena, shape_count(shape) * sizeof(Real));
@@ -332,6 +332,21 @@ Tensor *op_done(const OpCall *call, Tensor *output)
         nan_check_output(call, output);
     }
     return output;
+}
+
+Tensor *tensor_custom(const Op *op, Tensor **inputs, int n_inputs, Shape shape, const void *options, Where where)
+{
+    if (op == NULL || op->name == NULL || op->forward == NULL || op->backward == NULL) {
+        fail_mistake(where, "tensor_custom: op needs a name, forward and backward");
+    }
+    OpCall call = {op, inputs, n_inputs, where};
+    if (n_inputs < 0 || (n_inputs > 0 && inputs == NULL)) {
+        op_fail(&call, "%d inputs (expected 0 or more, and an array of them)", n_inputs);
+    }
+    op_check(&call);
+    Tensor *y = op_output(&call, shape);
+    op->forward(inputs, y, options);
+    return op_done(&call, y);
 }
 
 // ------------------------------------------------------------------------------------------------------------

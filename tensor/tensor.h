@@ -194,31 +194,33 @@ const char *tensor_name(const Tensor *tensor, char text[NAME_TEXT]);           /
 // ------------------------------------------------------------------------------------------------------------
 // 5. The tape
 
-// Every operation there is; its row in the table (tensor/table.c) has its name, backward and gradient check.
-typedef enum OpKind {
-    OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_SCALE, OP_ADD_SCALAR,
-    OP_RELU, OP_GELU, OP_GELU_ERF, OP_TANH, OP_SIGMOID, OP_EXP, OP_LOG, OP_POW,
-    OP_MATMUL, OP_LINEAR,
-    OP_RESHAPE, OP_TRANSPOSE, OP_SLICE, OP_CONCAT, OP_DETACH,
-    OP_SUM, OP_MEAN, OP_SUM_AXIS, OP_MEAN_AXIS,
-    OP_CAUSAL_MASK, OP_SOFTMAX, OP_LAYERNORM, OP_RMSNORM, OP_ATTENTION, OP_EMBEDDING, OP_DROPOUT, OP_CHECKPOINT,
-    OP_MSE_LOSS, OP_CROSS_ENTROPY,
-    OP_COUNT
-} OpKind;
+// What an operation does, for the colors of drawings.
+typedef enum OpGroup {
+    OP_GROUP_OTHER, OP_GROUP_PRODUCT, OP_GROUP_ATTENTION, OP_GROUP_NORM, OP_GROUP_ACTIVATION, OP_GROUP_LOSS, OP_GROUP_COUNT
+} OpGroup;
 
-const char *op_name(OpKind kind);                  // "softmax"
+// An operation: one of the library's (op.h lists them), or one of your own (tensor_custom).
+typedef struct Op {
+    const char *name;                              // "softmax"
+    OpGroup group;
+    void (*backward)(TapeNode *node);              // adds what the output's gradient contributes to the inputs' gradients (op_grad)
+    const struct OpCase *cases;                    // its gradient checks (gradcheck_op in inspect/inspect.h)
+    int n_cases;
+    // Only your own: computes y, which has its shape, from the inputs; options are those of tensor_custom.
+    void (*forward)(Tensor **inputs, Tensor *y, const void *options);
+} Op;
 
-// One operation that was done: what, on what, and by whom it was called.
+// One operation that was recorded.
 struct TapeNode {
-    OpKind op;
+    const Op *op;
     int index;                                     // its place on the tape
     Tensor *output;
     Tensor **inputs;
     int n_inputs;
-    void *saved;                                   // what forward keeps for backward, in the op's own struct; may be NULL
-    void (*backward)(TapeNode *node);              // inputs' grad += what output's grad makes of them
+    void *saved;                                   // what forward saves for backward, in the op's own struct; may be NULL
+    void (*backward)(TapeNode *node);              // op->backward
     const char *scope;                             // the module that was computing, "h.3.attn", or NULL
-    Where where;
+    Where where;                                   // the line that called it
 };
 
 // Called at the start of a backward pass, and around each node of it. Each function may be NULL.
@@ -366,6 +368,12 @@ Tensor *tensor_mse_loss(Tensor *x, Tensor *target, Where where);       // mean o
 // logits (..., V) and one target in 0 ... V-1 for each row (copied): the mean of -log softmax(logits)[target], a scalar.
 Tensor *tensor_cross_entropy(Tensor *logits, const int *targets, Where where);
 
+// An operation of your own (examples/own_op.c): creates y with that shape, calls op->forward(inputs, y, options), which computes y's values
+// and may save what backward needs, and records a node. Both op and its functions must outlive the tape.
+Tensor *tensor_custom(const Op *op, Tensor **inputs, int n_inputs, Shape shape, const void *options, Where where);
+void *op_save(Tensor *y, size_t bytes);            // for forward: memory that backward finds in node->saved; freed with the tape
+Real *op_grad(Tensor *input);                      // for backward: the gradient to add to, zero at first; NULL if none is needed
+
 // ------------------------------------------------------------------------------------------------------------
 // 7. Backward
 
@@ -424,6 +432,7 @@ void tensor_backward_from(Tensor *y, const Real *dy, Where where);
 #define tensor_checkpoint(...) tensor_checkpoint(__VA_ARGS__, HERE)
 #define tensor_mse_loss(...) tensor_mse_loss(__VA_ARGS__, HERE)
 #define tensor_cross_entropy(...) tensor_cross_entropy(__VA_ARGS__, HERE)
+#define tensor_custom(...) tensor_custom(__VA_ARGS__, HERE)
 #define tensor_backward(...) tensor_backward(__VA_ARGS__, HERE)
 #define tensor_backward_from(...) tensor_backward_from(__VA_ARGS__, HERE)
 #endif

@@ -310,7 +310,7 @@ static bool is_sound_gradient(const Tensor *x)
 static void name_fault(char fault[STEP_FAULT_TEXT], const char *what, const TapeNode *node)
 {
     bool named = node->scope != NULL && node->scope[0] != '\0';
-    snprintf(fault, STEP_FAULT_TEXT, "the %s of %s%s%.*s", what, op_name(node->op), named ? " in " : "", NAME_TEXT - 1,
+    snprintf(fault, STEP_FAULT_TEXT, "the %s of %s%s%.*s", what, node->op->name, named ? " in " : "", NAME_TEXT - 1,
              named ? node->scope : "");
 }
 

@@ -140,7 +140,7 @@ void cell_show_tensor(const Tensor *tensor)
     const TapeNode *node = tensor->node;
     cell_report_begin("tensor");
     cell_report_text("name", tensor_name(tensor, name));
-    cell_report_text("op", node != NULL ? op_name(node->op) : "");
+    cell_report_text("op", node != NULL ? node->op->name : "");
     cell_report_text("file", node != NULL ? node->where.file : "");
     cell_report_text("function", node != NULL ? node->where.function : "");
     fprintf(cell_reports, ", \"line\": %d, \"requires_grad\": %s, \"shape\": [", node != NULL ? node->where.line : 0,

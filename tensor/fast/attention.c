@@ -213,8 +213,9 @@ static size_t heads_worth_a_thread(const AttentionSizes *s)
     return (size_t)(WORTH_A_THREAD / ((double)s->T * (double)s->T * (double)s->D)) + 1;
 }
 
-void fast_attention(const AttentionSizes *s, const Real *qkv, double *z, Real *y)
+void fast_attention(const AttentionSizes *s, const Real *qkv, Real *weights, double *z, Real *y)
 {
+    (void)weights;                                 // the plain loops' scratch memory
     AttentionCall call = {.s = s, .qkv = qkv, .z = z, .y = y};
     parallel_for(s->B * s->n_head, heads_worth_a_thread(s), attend_heads, &call);
 }
@@ -305,9 +306,10 @@ static void attend_heads_backward(const void *call, size_t start, size_t end)
     }
 }
 
-void fast_attention_backward(const AttentionSizes *s, const Real *qkv, const double *z, const Real *y, const Real *dy,
+void fast_attention_backward(const AttentionSizes *s, const Real *qkv, const double *z, const Real *y, const Real *dy, Real *weights,
                              bool accumulate, Real *dqkv)
 {
+    (void)weights;
     AttentionCall call = {.s = s, .qkv = qkv, .z_kept = z, .y_kept = y, .dy = dy, .accumulate = accumulate, .dqkv = dqkv};
     parallel_for(s->B * s->n_head, heads_worth_a_thread(s), attend_heads_backward, &call);
 }
@@ -356,8 +358,9 @@ static void attend_cached_heads(const void *call, size_t start, size_t end)
     }
 }
 
-void fast_attention_cached(const CachedSizes *s, const Real *qkv, const Real *keys, const Real *values, Real *y)
+void fast_attention_cached(const CachedSizes *s, const Real *qkv, const Real *keys, const Real *values, Real *weights, Real *y)
 {
+    (void)weights;
     const AttentionSizes *now = &s->now;
     CachedCall call = {.s = s, .qkv = qkv, .keys = keys, .values = values, .y = y};
     double head = (double)now->T * (double)(s->past + now->T) * (double)now->D;

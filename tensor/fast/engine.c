@@ -53,9 +53,9 @@ static void fast_add(const Real *a, const Real *b, Real *y, size_t n)
     parallel_for(n, CHEAP_VALUES, vector_loops()->add, &(ValuesCall){.a = a, .b = b, .out = y});
 }
 
-static void fast_pass(const Real *dy, bool accumulate, Real *dx, size_t n)
+static void fast_copy(const Real *dy, bool accumulate, Real *dx, size_t n)
 {
-    parallel_for(n, CHEAP_VALUES, vector_loops()->pass, &(ValuesCall){.a = dy, .out = dx, .accumulate = accumulate});
+    parallel_for(n, CHEAP_VALUES, vector_loops()->copy, &(ValuesCall){.a = dy, .out = dx, .accumulate = accumulate});
 }
 
 static void fast_tanh(const Real *x, Real *y, size_t n)
@@ -178,9 +178,9 @@ const Kernels kernels_fast = {
     .gemm = fast_gemm,
     .gemm_batch = fast_gemm_batch,
     .linear = fast_linear,
-    .linear_dweight = fast_linear_dweight,
+    .linear_backward = fast_linear_backward,
     .add = fast_add,
-    .pass = fast_pass,
+    .copy = fast_copy,
     .tanh = fast_tanh,
     .gelu = fast_gelu,
     .gelu_backward = fast_gelu_backward,

@@ -1,11 +1,11 @@
-// engine.h: the fast kernels of the rooms beside engine.c. The functions are kernel.h's.
+// engine.h: what the files of the fast engine share. Its kernels are declared in tensor/kernel.h's types.
 
 #ifndef GPTAPE_KERNEL_FAST_H
 #define GPTAPE_KERNEL_FAST_H
 
 #include "tensor/kernel.h"
 
-// Memory that a kernel needs while it runs, kept for its next run. One a kernel and thread.
+// Memory that a kernel needs while it runs, kept for its next run. Each kernel has one per thread.
 typedef struct Scratch {
     void *memory;
     size_t bytes;
@@ -13,26 +13,20 @@ typedef struct Scratch {
 
 void *scratch_of(Scratch *scratch, size_t bytes, const char *what);
 
-void fast_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
-               bool accumulate, Real *C, int ldc);
+GemmKernel fast_gemm;
+LinearKernel fast_linear;
+LinearBackwardKernel fast_linear_backward;
+AttentionKernel fast_attention;
+AttentionBackwardKernel fast_attention_backward;
+AttentionCachedKernel fast_attention_cached;
 
-void fast_linear(const LinearSizes *s, const Real *x, const Real *weight, const Real *bias, Real *y);
-void fast_linear_dweight(const LinearSizes *s, const Real *x, const Real *dy, GradTarget dweight, GradTarget dbias);
-
-// fast_gemm without oneDNN: what takes its place in a build that has none.
-void blocked_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
-                  bool accumulate, Real *C, int ldc);
+// fast_gemm without oneDNN: what replaces it in a build that has none.
+GemmKernel blocked_gemm;
 
 #ifdef GPTAPE_ONEDNN
-// fast_gemm with A and B rounded to bfloat16, and whether that is asked for and could be faster for a product of this size.
+// fast_gemm with A and B rounded to bfloat16, and whether that is selected and could be faster for a product of this size.
+GemmKernel bf16_gemm;
 bool bf16_can_pay(int M, int N, int K);
-void bf16_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
-               bool accumulate, Real *C, int ldc);
 #endif
-
-void fast_attention(const AttentionSizes *s, const Real *qkv, double *z, Real *y);
-void fast_attention_backward(const AttentionSizes *s, const Real *qkv, const double *z, const Real *y, const Real *dy,
-                             bool accumulate, Real *dqkv);
-void fast_attention_cached(const CachedSizes *s, const Real *qkv, const Real *keys, const Real *values, Real *y);
 
 #endif

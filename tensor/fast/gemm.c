@@ -262,10 +262,10 @@ void fast_linear(const LinearSizes *s, const Real *x, const Real *weight, const 
     fast_matvec(s->N, s->K, weight, s->K, x, c.accumulate, y);
 }
 
-void fast_linear_dweight(const LinearSizes *s, const Real *x, const Real *dy, GradTarget dweight, GradTarget dbias)
+void fast_linear_backward(const LinearSizes *s, const Real *x, const Real *dy, GradTarget dweight, GradTarget dbias)
 {
     if (is_small(s->M, s->N, s->K) || dweight.values == NULL) {
-        kernels_plain.linear_dweight(s, x, dy, dweight, dbias);
+        kernels_plain.linear_backward(s, x, dy, dweight, dbias);
         return;
     }
     Product c = {.transpose_a = true, .accumulate = dweight.accumulate, .M = s->N, .N = s->K, .K = s->M,

@@ -121,33 +121,14 @@ void dot_write_escaped(FILE *out, const char *text)
     }
 }
 
-// Products, normalisation, nonlinearities, losses, and what only moves values each have a colour.
-static const char *colour_of(OpKind op)
-{
-    switch (op) {
-    case OP_MATMUL:
-    case OP_LINEAR:
-    case OP_EMBEDDING:
-        return "#d0ebff";
-    case OP_ATTENTION:
-    case OP_SOFTMAX:
-    case OP_CAUSAL_MASK:
-        return "#e5dbff";
-    case OP_LAYERNORM:
-        return "#d3f9d8";
-    case OP_RELU:
-    case OP_GELU:
-    case OP_GELU_ERF:
-    case OP_TANH:
-    case OP_SIGMOID:
-        return "#fff3bf";
-    case OP_MSE_LOSS:
-    case OP_CROSS_ENTROPY:
-        return "#ffc9c9";
-    default:
-        return "#f1f3f5";
-    }
-}
+static const char *const GROUP_COLORS[OP_GROUP_COUNT] = {
+    [OP_GROUP_OTHER] = "#f1f3f5",
+    [OP_GROUP_PRODUCT] = "#d0ebff",
+    [OP_GROUP_ATTENTION] = "#e5dbff",
+    [OP_GROUP_NORM] = "#d3f9d8",
+    [OP_GROUP_ACTIVATION] = "#fff3bf",
+    [OP_GROUP_LOSS] = "#ffc9c9",
+};
 
 static void write_small(FILE *out, const char *text)
 {
@@ -173,14 +154,14 @@ static void write_parameter(FILE *out, const Tensor *parameter)
 static void write_node(const Drawing *drawing, const TapeNode *node)
 {
     FILE *out = drawing->out;
-    if (node->op == OP_ADD) {
+    if (node->op == &op_add) {
         const char *colour = tape_shortcut_input(node) >= 0 ? SHORTCUT_COLOUR : EDGE_COLOUR;
         fprintf(out, "n%d [label=\"+\", shape=circle, width=0.36, fixedsize=true, fontsize=16, fillcolor=white, color=\"%s\"]\n",
                 node->index, colour);
         return;
     }
     int s = find_scope(drawing, scope_of(node));
-    fprintf(out, "n%d [fillcolor=\"%s\", label=<%s", node->index, colour_of(node->op), op_name(node->op));
+    fprintf(out, "n%d [fillcolor=\"%s\", label=<%s", node->index, GROUP_COLORS[node->op->group], node->op->name);
     if (s >= 0 && !has_frame(drawing, s)) {
         write_small(out, name_in_parent(drawing, s));
     }

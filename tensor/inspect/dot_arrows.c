@@ -16,7 +16,7 @@
 // An addition without repetition hands its gradient on unchanged.
 static bool hands_on(const TapeNode *node)
 {
-    return node->op == OP_ADD && shape_equal(node->inputs[0]->shape, node->inputs[1]->shape) && node->output->grad != NULL;
+    return node->op == &op_add && shape_equal(node->inputs[0]->shape, node->inputs[1]->shape) && node->output->grad != NULL;
 }
 
 // How often x is used in another way, which leaves open how much came back by each.
@@ -133,7 +133,7 @@ static const TapeNode *first_use(const Drawing *drawing, const Tensor *x, int *i
 // What an ellipse is called: by the tensor's name, else by the operation outside the drawing that made it.
 static void write_ellipse(const Drawing *drawing, const char *name, const Tensor *x)
 {
-    const char *maker = x->node == NULL ? "leaf" : op_name(x->node->op);
+    const char *maker = x->node == NULL ? "leaf" : x->node->op->name;
     fprintf(drawing->out, "%s [shape=ellipse, fillcolor=white, label=<", name);
     dot_write_escaped(drawing->out, x->label == NULL ? maker : x->label);
     fprintf(drawing->out, ">]\n");

@@ -47,7 +47,7 @@ static bool depends_on(const Tape *tape, const Tensor *long_way, const Tensor *s
 int tape_shortcut_input(const TapeNode *node)
 {
     REQUIRE(node);
-    if (node->op != OP_ADD) {
+    if (node->op != &op_add) {
         return -1;
     }
     const Tape *tape = node->output->tape;

@@ -88,8 +88,22 @@ typedef struct GradCheckResult {
 // current tape, so the leaves must be parameters.
 GradCheckResult gradcheck(const GradCheck *check);
 
-// Checks every case of every row of the table of operations, on a tape of its own. report is called once a case.
+// One gradient check of an operation: inputs of these shapes, whose values are between 0.6 and 1.6, with irregular signs unless positive,
+// and one of three ways to call it.
+enum { OP_CASE_INPUTS = 3 };
+typedef struct OpCase {
+    const char *name;                              // "add, b repeated"
+    Shape shapes[OP_CASE_INPUTS];
+    int n_inputs;
+    bool positive;                                 // for log and the like
+    Tensor *(*forward)(Tensor **inputs);
+    Tensor *(*unary)(Tensor *x, Where where);
+    Tensor *(*binary)(Tensor *a, Tensor *b, Where where);
+} OpCase;
+
+// Checks every case of an operation, or of all operations of the library, on a tape of its own. report is called once per case.
 typedef void GradCheckReport(const char *name, GradCheckResult result, void *context);
+void gradcheck_op(const Op *op, GradCheckReport *report, void *context);
 void gradcheck_ops(GradCheckReport *report, void *context);
 
 #endif

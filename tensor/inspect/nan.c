@@ -162,7 +162,7 @@ __attribute__((noinline)) static _Noreturn void nan_found(Where where, const Wor
 // Is -inf what it should be?
 static bool is_masked(const OpCall *call)
 {
-    bool masked = call->kind == OP_CAUSAL_MASK;
+    bool masked = call->op == &op_causal_mask;
     for (int i = 0; i < call->n_inputs && !masked; i++) {
         Census census = take_census(call->inputs[i]->data, tensor_count(call->inputs[i]));
         masked = census.count[IS_MINUS_INF] > 0;
@@ -178,7 +178,7 @@ void nan_check_output(const OpCall *call, const Tensor *output)
         return;
     }
     Words words = {""};
-    say(&words, "tensor_%s: ", op_name(call->kind));
+    say(&words, "%s%s: ", op_prefix(call->op), call->op->name);
     say_what(&words, &census, output->shape);
     for (int i = 0; i < call->n_inputs; i++) {
         say_tensor(&words, "input", i, call->inputs[i], call->inputs[i]->data);
@@ -199,7 +199,7 @@ static void check_gradient(const TapeNode *node, int i)
         return;
     }
     Words words = {""};
-    say(&words, "tensor_%s, backward of node %d: gradient of input %d: ", op_name(node->op), node->index, i);
+    say(&words, "%s%s, backward of node %d: gradient of input %d: ", op_prefix(node->op), node->op->name, node->index, i);
     say_what(&words, &census, x->shape);
     say_tensor(&words, "input", i, x, x->data);
     say_tensor(&words, "gradient of the output", -1, y, y->grad);

@@ -63,7 +63,7 @@ static void print_title(const Tensor *tensor)
     printf("%s%s%s", name, name[0] == '\0' ? "" : " ", shape_text(tensor->shape, shape));
     if (tensor->node != NULL) {
         Where where = tensor->node->where;
-        printf(" = %s  [%s:%d, %s()]", op_name(tensor->node->op), where.file, where.line, where.function);
+        printf(" = %s  [%s:%d, %s()]", tensor->node->op->name, where.file, where.line, where.function);
     }
     printf("\n");
 }
@@ -117,7 +117,7 @@ static void write_line(const TapeNode *node, Line *line)
     const Tensor *y = node->output;
     size_t n = tensor_count(y);
     snprintf(line->text[0], COLUMN_TEXT, "%d", node->index);
-    snprintf(line->text[1], COLUMN_TEXT, "%s", op_name(node->op));
+    snprintf(line->text[1], COLUMN_TEXT, "%s", node->op->name);
     write_inputs(node, line->text[2]);
     shape_text(y->shape, line->text[3]);
     snprintf(line->text[4], COLUMN_TEXT, "%.3g", values_l2(y->data, n));

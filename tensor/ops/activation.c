@@ -1,223 +1,157 @@
-// activation.c: functions of one value. The loops are in elementwise.c; here are the formulas and their slopes.
+// activation.c: functions of one value: formulas and derivatives. The loops are in elementwise.c, except those of tanh and gelu, which
+// also exist as fast kernels.
 
 #include "tensor/ops/elementwise.h"
 
 #include <tgmath.h>
 
-static const Real SQRT_1_OVER_2 = (Real)0.70710678118654752440;
-static const Real SQRT_1_OVER_2PI = (Real)0.39894228040143267794;
-
 // ------------------------------------------------------------------------------------------------------------
-// y = max(x, 0)      dy/dx = 1 where x > 0, else 0 (at 0, too, as torch has it); NaN stays NaN.
+// y = max(x, 0)      dy/dx = 1 where x > 0, else 0 (at 0, too, as in torch). NaN stays NaN, and the gradient passes.
 
-static Real relu_value(Real x, double parameter)
+static Real relu_value(UnaryPoint at)
 {
-    (void)parameter;
-    return x < 0 ? 0 : x;
+    return at.x < 0 ? 0 : at.x;
 }
 
-static Real relu_slope(Real x, Real y, double parameter)
+static Real relu_slope(UnaryPoint at)
 {
-    (void)y;
-    (void)parameter;
-    return x > 0 ? 1 : 0;
+    return at.x <= 0 ? 0 : 1;
 }
 
 Tensor *tensor_relu(Tensor *x, Where where)
 {
-    return unary_forward(OP_RELU, x, relu_value, 0.0, where);
-}
-
-static void relu_backward(TapeNode *node)
-{
-    unary_backward(node, relu_slope);
-}
-
-static Tensor *relu_case(Tensor **x)
-{
-    return tensor_relu(x[0], HERE);
+    return unary_forward(&op_relu, x, relu_value, relu_slope, 0, where);
 }
 
 static const OpCase relu_cases[] = {
-    {"relu", {SIZES(3, 4)}, 1, false, relu_case},
+    {"relu", {SIZES(3, 4)}, 1, .unary = tensor_relu},
 };
 
-const Op op_relu = {.name = "relu", .backward = relu_backward, OP_CASES(relu_cases)};
+const Op op_relu = {.name = "relu", .group = OP_GROUP_ACTIVATION, .backward = unary_backward, OP_CASES(relu_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = tanh(x)        dy/dx = 1 - y^2, so backward needs only y
 
-static Real tanh_slope(Real x, Real y, double parameter)
+void plain_tanh(const Real *x, Real *y, size_t n)
 {
-    (void)x;
-    (void)parameter;
-    return 1 - y * y;
+    for (size_t i = 0; i < n; i++) {
+        y[i] = tanh(x[i]);
+    }
+}
+
+static Real tanh_slope(UnaryPoint at)
+{
+    return 1 - at.y * at.y;
 }
 
 Tensor *tensor_tanh(Tensor *x, Where where)
 {
-    OpCall call = {OP_TANH, (Tensor *[]){x}, 1, where};
+    OpCall call = {&op_tanh, (Tensor *[]){x}, 1, where};
     op_check(&call);
     Tensor *y = op_output(&call, x->shape);
-    double *parameter = op_save(y, sizeof *parameter);         // unary_backward reads it; tanh has none
-    *parameter = 0;
-    (kernels()->tanh)(x->data, y->data, tensor_count(x));      // in brackets: tgmath.h has a macro of that name
+    unary_save(y, tanh_slope, 0);
+    (kernels()->tanh)(x->data, y->data, tensor_count(x));      // in parentheses: tgmath.h has a macro of that name
     return op_done(&call, y);
 }
 
-static void tanh_backward(TapeNode *node)
-{
-    unary_backward(node, tanh_slope);
-}
-
-static Tensor *tanh_case(Tensor **x)
-{
-    return tensor_tanh(x[0], HERE);
-}
-
 static const OpCase tanh_cases[] = {
-    {"tanh", {SIZES(3, 4)}, 1, false, tanh_case},
+    {"tanh", {SIZES(3, 4)}, 1, .unary = tensor_tanh},
 };
 
-const Op op_tanh = {.name = "tanh", .backward = tanh_backward, OP_CASES(tanh_cases)};
+const Op op_tanh = {.name = "tanh", .group = OP_GROUP_ACTIVATION, .backward = unary_backward, OP_CASES(tanh_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = 1 / (1 + exp(-x))     dy/dx = y (1 - y)
-// For x far below 0, exp(-x) is infinite and y is 0, which is right.
+// Far below 0, exp(-x) is infinite and y is 0, which is right.
 
-static Real sigmoid_value(Real x, double parameter)
+static Real sigmoid_value(UnaryPoint at)
 {
-    (void)parameter;
-    return 1 / (1 + exp(-x));
+    return 1 / (1 + exp(-at.x));
 }
 
-static Real sigmoid_slope(Real x, Real y, double parameter)
+static Real sigmoid_slope(UnaryPoint at)
 {
-    (void)x;
-    (void)parameter;
-    return y * (1 - y);
+    return at.y * (1 - at.y);
 }
 
 Tensor *tensor_sigmoid(Tensor *x, Where where)
 {
-    return unary_forward(OP_SIGMOID, x, sigmoid_value, 0.0, where);
-}
-
-static void sigmoid_backward(TapeNode *node)
-{
-    unary_backward(node, sigmoid_slope);
-}
-
-static Tensor *sigmoid_case(Tensor **x)
-{
-    return tensor_sigmoid(x[0], HERE);
+    return unary_forward(&op_sigmoid, x, sigmoid_value, sigmoid_slope, 0, where);
 }
 
 static const OpCase sigmoid_cases[] = {
-    {"sigmoid", {SIZES(3, 4)}, 1, false, sigmoid_case},
+    {"sigmoid", {SIZES(3, 4)}, 1, .unary = tensor_sigmoid},
 };
 
-const Op op_sigmoid = {.name = "sigmoid", .backward = sigmoid_backward, OP_CASES(sigmoid_cases)};
+const Op op_sigmoid = {.name = "sigmoid", .group = OP_GROUP_ACTIVATION, .backward = unary_backward, OP_CASES(sigmoid_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = exp(x)         dy/dx = y
 
-static Real exp_value(Real x, double parameter)
+static Real exp_value(UnaryPoint at)
 {
-    (void)parameter;
-    return exp(x);
+    return exp(at.x);
 }
 
-static Real exp_slope(Real x, Real y, double parameter)
+static Real exp_slope(UnaryPoint at)
 {
-    (void)x;
-    (void)parameter;
-    return y;
+    return at.y;
 }
 
 Tensor *tensor_exp(Tensor *x, Where where)
 {
-    return unary_forward(OP_EXP, x, exp_value, 0.0, where);
-}
-
-static void exp_backward(TapeNode *node)
-{
-    unary_backward(node, exp_slope);
-}
-
-static Tensor *exp_case(Tensor **x)
-{
-    return tensor_exp(x[0], HERE);
+    return unary_forward(&op_exp, x, exp_value, exp_slope, 0, where);
 }
 
 static const OpCase exp_cases[] = {
-    {"exp", {SIZES(3, 4)}, 1, false, exp_case},
+    {"exp", {SIZES(3, 4)}, 1, .unary = tensor_exp},
 };
 
-const Op op_exp = {.name = "exp", .backward = exp_backward, OP_CASES(exp_cases)};
+const Op op_exp = {.name = "exp", .backward = unary_backward, OP_CASES(exp_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = log(x)         dy/dx = 1 / x
 
-static Real log_value(Real x, double parameter)
+static Real log_value(UnaryPoint at)
 {
-    (void)parameter;
-    return log(x);
+    return log(at.x);
 }
 
-static Real log_slope(Real x, Real y, double parameter)
+static Real log_slope(UnaryPoint at)
 {
-    (void)y;
-    (void)parameter;
-    return 1 / x;
+    return 1 / at.x;
 }
 
 Tensor *tensor_log(Tensor *x, Where where)
 {
-    return unary_forward(OP_LOG, x, log_value, 0.0, where);
-}
-
-static void log_backward(TapeNode *node)
-{
-    unary_backward(node, log_slope);
-}
-
-static Tensor *log_case(Tensor **x)
-{
-    return tensor_log(x[0], HERE);
+    return unary_forward(&op_log, x, log_value, log_slope, 0, where);
 }
 
 static const OpCase log_cases[] = {
-    {"log", {SIZES(3, 4)}, 1, true, log_case},
+    {"log", {SIZES(3, 4)}, 1, .positive = true, .unary = tensor_log},
 };
 
-const Op op_log = {.name = "log", .backward = log_backward, OP_CASES(log_cases)};
+const Op op_log = {.name = "log", .backward = unary_backward, OP_CASES(log_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = x^p            dy/dx = p x^(p - 1)
 
-static Real pow_value(Real x, double exponent)
+static Real pow_value(UnaryPoint at)
 {
-    return pow(x, (Real)exponent);
+    return pow(at.x, at.parameter);
 }
 
-static Real pow_slope(Real x, Real y, double exponent)
+static Real pow_slope(UnaryPoint at)
 {
-    (void)y;
-    if (exponent == 0) {
+    if (at.parameter == 0) {
         return 0;                                  // also at x = 0, where x^-1 is infinite
     }
-    return (Real)exponent * pow(x, (Real)exponent - 1);
+    return at.parameter * pow(at.x, at.parameter - 1);
 }
 
 Tensor *tensor_pow(Tensor *x, double exponent, Where where)
 {
-    return unary_forward(OP_POW, x, pow_value, exponent, where);
-}
-
-static void pow_backward(TapeNode *node)
-{
-    unary_backward(node, pow_slope);
+    return unary_forward(&op_pow, x, pow_value, pow_slope, exponent, where);
 }
 
 static Tensor *pow_case(Tensor **x)
@@ -226,20 +160,56 @@ static Tensor *pow_case(Tensor **x)
 }
 
 static const OpCase pow_cases[] = {
-    {"pow", {SIZES(3, 4)}, 1, true, pow_case},
+    {"pow", {SIZES(3, 4)}, 1, .positive = true, .forward = pow_case},
 };
 
-const Op op_pow = {.name = "pow", .backward = pow_backward, OP_CASES(pow_cases)};
+const Op op_pow = {.name = "pow", .backward = unary_backward, OP_CASES(pow_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
-// y = x (1 + tanh u) / 2, u = sqrt(2 / pi) (x + 0.044715 x^3)          (Hendrycks and Gimpel 2016, the tanh form)
-// dy/dx = (1 + tanh u) / 2 + x (1 - tanh^2 u) / 2 du/dx, du/dx = sqrt(2 / pi) (1 + 3 0.044715 x^2)
+// y = x g, g = (1 + tanh u) / 2, u = sqrt(2 / pi) (x + 0.044715 x^3)          (Hendrycks and Gimpel 2016, the tanh form)
+// dy/dx = g + x (1 - tanh^2 u) / 2 du/dx, du/dx = sqrt(2 / pi) (1 + 3 0.044715 x^2)
+//
+// Far from 0, u and du/dx may be infinite: g is 0 or 1 there, and tanh is flat. So 0 times an infinity is avoided.
 
-// Both loops are behind kernel.h.
+static const Real SQRT_2_OVER_PI = (Real)0.79788456080286535588;
+static const Real GELU_CUBIC = (Real)0.044715;
+
+static Real gelu_tanh(Real x)
+{
+    return tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x));
+}
+
+void plain_gelu(const Real *x, Real *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        Real gate = (1 + gelu_tanh(x[i])) / 2;
+        y[i] = gate == 0 ? 0 : x[i] * gate;
+    }
+}
+
+static Real gelu_slope(Real x)
+{
+    Real tanh_u = gelu_tanh(x);
+    Real gate = (1 + tanh_u) / 2;
+    Real dtanh_du = 1 - tanh_u * tanh_u;
+    if (dtanh_du == 0) {
+        return gate;
+    }
+    Real du_dx = SQRT_2_OVER_PI * (1 + 3 * GELU_CUBIC * x * x);
+    return gate + x * dtanh_du / 2 * du_dx;
+}
+
+void plain_gelu_backward(const Real *x, const Real *dy, bool accumulate, Real *dx, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        Real before = accumulate ? dx[i] : 0;
+        dx[i] = before + dy[i] * gelu_slope(x[i]);
+    }
+}
 
 Tensor *tensor_gelu(Tensor *x, Where where)
 {
-    OpCall call = {OP_GELU, (Tensor *[]){x}, 1, where};
+    OpCall call = {&op_gelu, (Tensor *[]){x}, 1, where};
     op_check(&call);
     Tensor *y = op_output(&call, x->shape);
     kernels()->gelu(x->data, y->data, tensor_count(x));
@@ -255,57 +225,43 @@ static void gelu_backward(TapeNode *node)
     }
 }
 
-static Tensor *gelu_case(Tensor **x)
-{
-    return tensor_gelu(x[0], HERE);
-}
-
 static const OpCase gelu_cases[] = {
-    {"gelu", {SIZES(3, 4)}, 1, false, gelu_case},
+    {"gelu", {SIZES(3, 4)}, 1, .unary = tensor_gelu},
 };
 
-const Op op_gelu = {.name = "gelu", .backward = gelu_backward, OP_CASES(gelu_cases)};
+const Op op_gelu = {.name = "gelu", .group = OP_GROUP_ACTIVATION, .backward = gelu_backward, OP_CASES(gelu_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = x P(x), P(x) = (1 + erf(x / sqrt 2)) / 2, the probability that a standard normal is below x (Hendrycks and Gimpel 2016)
-// dy/dx = P(x) + x p(x), p(x) = exp(-x^2 / 2) / sqrt(2 pi)
+// dy/dx = P(x) + x p(x), p(x) = exp(-x^2 / 2) / sqrt(2 pi). Where P or p is 0, so is the product, even if x is infinite.
+
+static const Real SQRT_1_OVER_2 = (Real)0.70710678118654752440;
+static const Real SQRT_1_OVER_2PI = (Real)0.39894228040143267794;
 
 static Real normal_below(Real x)
 {
     return (1 + erf(x * SQRT_1_OVER_2)) / 2;
 }
 
-static Real gelu_erf_value(Real x, double parameter)
+static Real gelu_erf_value(UnaryPoint at)
 {
-    (void)parameter;
-    return x * normal_below(x);
+    Real probability = normal_below(at.x);
+    return probability == 0 ? 0 : at.x * probability;
 }
 
-static Real gelu_erf_slope(Real x, Real y, double parameter)
+static Real gelu_erf_slope(UnaryPoint at)
 {
-    (void)y;
-    (void)parameter;
-    Real density = SQRT_1_OVER_2PI * exp(-x * x / 2);
-    return normal_below(x) + x * density;
+    Real density = SQRT_1_OVER_2PI * exp(-at.x * at.x / 2);
+    return normal_below(at.x) + (density == 0 ? 0 : at.x * density);
 }
 
 Tensor *tensor_gelu_erf(Tensor *x, Where where)
 {
-    return unary_forward(OP_GELU_ERF, x, gelu_erf_value, 0.0, where);
-}
-
-static void gelu_erf_backward(TapeNode *node)
-{
-    unary_backward(node, gelu_erf_slope);
-}
-
-static Tensor *gelu_erf_case(Tensor **x)
-{
-    return tensor_gelu_erf(x[0], HERE);
+    return unary_forward(&op_gelu_erf, x, gelu_erf_value, gelu_erf_slope, 0, where);
 }
 
 static const OpCase gelu_erf_cases[] = {
-    {"gelu_erf", {SIZES(3, 4)}, 1, false, gelu_erf_case},
+    {"gelu_erf", {SIZES(3, 4)}, 1, .unary = tensor_gelu_erf},
 };
 
-const Op op_gelu_erf = {.name = "gelu_erf", .backward = gelu_erf_backward, OP_CASES(gelu_erf_cases)};
+const Op op_gelu_erf = {.name = "gelu_erf", .group = OP_GROUP_ACTIVATION, .backward = unary_backward, OP_CASES(gelu_erf_cases)};

@@ -1,6 +1,9 @@
-// arithmetic.c: +, -, *, / of two tensors, and of a tensor and a number. The loops are in elementwise.c.
+// arithmetic.c: +, -, *, / of two tensors, and of a tensor and a number. The loops are in elementwise.c, except those of an addition of
+// equal shapes, which also exist as fast kernels.
 
 #include "tensor/ops/elementwise.h"
+
+#include <string.h>
 
 #define SAME_SHAPE {SIZES(2, 3), SIZES(2, 3)}, 2
 #define B_REPEATED {SIZES(2, 2, 3), SIZES(3)}, 2
@@ -8,7 +11,25 @@
 
 // ------------------------------------------------------------------------------------------------------------
 // y = a + b          dL/da = dL/dy, dL/db = dL/dy
-// The gradient passes an addition unchanged, on both ways: this is what makes a shortcut a shortcut.
+// The gradient passes through an addition unchanged, on both paths: this is what makes a shortcut a shortcut.
+
+void plain_add(const Real *a, const Real *b, Real *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        y[i] = a[i] + b[i];
+    }
+}
+
+void plain_copy(const Real *dy, bool accumulate, Real *dx, size_t n)
+{
+    if (!accumulate) {
+        memcpy(dx, dy, n * sizeof(Real));
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        dx[i] += dy[i];
+    }
+}
 
 static Real add_value(Real a, Real b)
 {
@@ -22,48 +43,37 @@ static BinarySlopes add_slope(Real a, Real b)
     return (BinarySlopes){1, 1};
 }
 
-// Of one shape, as at a shortcut, nothing is repeated and the loop is a kernel's.
 Tensor *tensor_add(Tensor *a, Tensor *b, Where where)
 {
-    OpCall call = {OP_ADD, (Tensor *[]){a, b}, 2, where};
+    OpCall call = {&op_add, (Tensor *[]){a, b}, 2, where};
     op_check(&call);
     if (!shape_equal(a->shape, b->shape)) {
-        return binary_forward(OP_ADD, a, b, add_value, where);
+        return binary_forward(&op_add, a, b, add_value, add_slope, where);
     }
     Tensor *y = op_output(&call, a->shape);
     kernels()->add(a->data, b->data, y->data, tensor_count(y));
     return op_done(&call, y);
 }
 
-static void pass_unchanged(TapeNode *node, Tensor *input)
-{
-    GradTarget target = op_grad_target(input);
-    if (target.values != NULL) {
-        kernels()->pass(node->output->grad, target.accumulate, target.values, tensor_count(input));
-    }
-}
-
 static void add_backward(TapeNode *node)
 {
-    Tensor *a = node->inputs[0];
-    Tensor *b = node->inputs[1];
-    if (!shape_equal(a->shape, b->shape)) {
-        binary_backward(node, add_slope);
+    if (!shape_equal(node->inputs[0]->shape, node->inputs[1]->shape)) {
+        binary_backward(node);
         return;
     }
-    pass_unchanged(node, a);
-    pass_unchanged(node, b);
-}
-
-static Tensor *add_case(Tensor **x)
-{
-    return tensor_add(x[0], x[1], HERE);
+    for (int i = 0; i < 2; i++) {
+        GradTarget dx = op_grad_target(node->inputs[i]);
+        if (dx.values != NULL) {
+            // forward was: y = a + b
+            kernels()->copy(node->output->grad, dx.accumulate, dx.values, tensor_count(node->output));
+        }
+    }
 }
 
 static const OpCase add_cases[] = {
-    {"add", SAME_SHAPE, false, add_case},
-    {"add, b repeated", B_REPEATED, false, add_case},
-    {"add, both repeated", BOTH_REPEATED, false, add_case},
+    {"add", SAME_SHAPE, .binary = tensor_add},
+    {"add, b repeated", B_REPEATED, .binary = tensor_add},
+    {"add, both repeated", BOTH_REPEATED, .binary = tensor_add},
 };
 
 const Op op_add = {.name = "add", .backward = add_backward, OP_CASES(add_cases)};
@@ -85,26 +95,16 @@ static BinarySlopes sub_slope(Real a, Real b)
 
 Tensor *tensor_sub(Tensor *a, Tensor *b, Where where)
 {
-    return binary_forward(OP_SUB, a, b, sub_value, where);
-}
-
-static void sub_backward(TapeNode *node)
-{
-    binary_backward(node, sub_slope);
-}
-
-static Tensor *sub_case(Tensor **x)
-{
-    return tensor_sub(x[0], x[1], HERE);
+    return binary_forward(&op_sub, a, b, sub_value, sub_slope, where);
 }
 
 static const OpCase sub_cases[] = {
-    {"sub", SAME_SHAPE, false, sub_case},
-    {"sub, b repeated", B_REPEATED, false, sub_case},
-    {"sub, both repeated", BOTH_REPEATED, false, sub_case},
+    {"sub", SAME_SHAPE, .binary = tensor_sub},
+    {"sub, b repeated", B_REPEATED, .binary = tensor_sub},
+    {"sub, both repeated", BOTH_REPEATED, .binary = tensor_sub},
 };
 
-const Op op_sub = {.name = "sub", .backward = sub_backward, OP_CASES(sub_cases)};
+const Op op_sub = {.name = "sub", .backward = binary_backward, OP_CASES(sub_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = a b            dL/da = dL/dy b, dL/db = dL/dy a
@@ -121,26 +121,16 @@ static BinarySlopes mul_slope(Real a, Real b)
 
 Tensor *tensor_mul(Tensor *a, Tensor *b, Where where)
 {
-    return binary_forward(OP_MUL, a, b, mul_value, where);
-}
-
-static void mul_backward(TapeNode *node)
-{
-    binary_backward(node, mul_slope);
-}
-
-static Tensor *mul_case(Tensor **x)
-{
-    return tensor_mul(x[0], x[1], HERE);
+    return binary_forward(&op_mul, a, b, mul_value, mul_slope, where);
 }
 
 static const OpCase mul_cases[] = {
-    {"mul", SAME_SHAPE, false, mul_case},
-    {"mul, b repeated", B_REPEATED, false, mul_case},
-    {"mul, both repeated", BOTH_REPEATED, false, mul_case},
+    {"mul", SAME_SHAPE, .binary = tensor_mul},
+    {"mul, b repeated", B_REPEATED, .binary = tensor_mul},
+    {"mul, both repeated", BOTH_REPEATED, .binary = tensor_mul},
 };
 
-const Op op_mul = {.name = "mul", .backward = mul_backward, OP_CASES(mul_cases)};
+const Op op_mul = {.name = "mul", .backward = binary_backward, OP_CASES(mul_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = a / b          dL/da = dL/dy / b, dL/db = -dL/dy a / b^2
@@ -157,50 +147,33 @@ static BinarySlopes div_slope(Real a, Real b)
 
 Tensor *tensor_div(Tensor *a, Tensor *b, Where where)
 {
-    return binary_forward(OP_DIV, a, b, div_value, where);
-}
-
-static void div_backward(TapeNode *node)
-{
-    binary_backward(node, div_slope);
-}
-
-static Tensor *div_case(Tensor **x)
-{
-    return tensor_div(x[0], x[1], HERE);
+    return binary_forward(&op_div, a, b, div_value, div_slope, where);
 }
 
 static const OpCase div_cases[] = {
-    {"div", SAME_SHAPE, false, div_case},
-    {"div, b repeated", B_REPEATED, false, div_case},
-    {"div, both repeated", BOTH_REPEATED, false, div_case},
+    {"div", SAME_SHAPE, .binary = tensor_div},
+    {"div, b repeated", B_REPEATED, .binary = tensor_div},
+    {"div, both repeated", BOTH_REPEATED, .binary = tensor_div},
 };
 
-const Op op_div = {.name = "div", .backward = div_backward, OP_CASES(div_cases)};
+const Op op_div = {.name = "div", .backward = binary_backward, OP_CASES(div_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = factor x       dL/dx = factor dL/dy
 
-static Real scale_value(Real x, double factor)
+static Real scale_value(UnaryPoint at)
 {
-    return (Real)factor * x;
+    return at.parameter * at.x;
 }
 
-static Real scale_slope(Real x, Real y, double factor)
+static Real scale_slope(UnaryPoint at)
 {
-    (void)x;
-    (void)y;
-    return (Real)factor;
+    return at.parameter;
 }
 
 Tensor *tensor_scale(Tensor *x, double factor, Where where)
 {
-    return unary_forward(OP_SCALE, x, scale_value, factor, where);
-}
-
-static void scale_backward(TapeNode *node)
-{
-    unary_backward(node, scale_slope);
+    return unary_forward(&op_scale, x, scale_value, scale_slope, factor, where);
 }
 
 static Tensor *scale_case(Tensor **x)
@@ -209,35 +182,28 @@ static Tensor *scale_case(Tensor **x)
 }
 
 static const OpCase scale_cases[] = {
-    {"scale", {SIZES(3, 4)}, 1, false, scale_case},
+    {"scale", {SIZES(3, 4)}, 1, .forward = scale_case},
 };
 
-const Op op_scale = {.name = "scale", .backward = scale_backward, OP_CASES(scale_cases)};
+const Op op_scale = {.name = "scale", .backward = unary_backward, OP_CASES(scale_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = x + addend     dL/dx = dL/dy
 
-static Real add_scalar_value(Real x, double addend)
+static Real add_scalar_value(UnaryPoint at)
 {
-    return x + (Real)addend;
+    return at.x + at.parameter;
 }
 
-static Real add_scalar_slope(Real x, Real y, double addend)
+static Real add_scalar_slope(UnaryPoint at)
 {
-    (void)x;
-    (void)y;
-    (void)addend;
+    (void)at;
     return 1;
 }
 
 Tensor *tensor_add_scalar(Tensor *x, double addend, Where where)
 {
-    return unary_forward(OP_ADD_SCALAR, x, add_scalar_value, addend, where);
-}
-
-static void add_scalar_backward(TapeNode *node)
-{
-    unary_backward(node, add_scalar_slope);
+    return unary_forward(&op_add_scalar, x, add_scalar_value, add_scalar_slope, addend, where);
 }
 
 static Tensor *add_scalar_case(Tensor **x)
@@ -246,7 +212,7 @@ static Tensor *add_scalar_case(Tensor **x)
 }
 
 static const OpCase add_scalar_cases[] = {
-    {"add_scalar", {SIZES(3, 4)}, 1, false, add_scalar_case},
+    {"add_scalar", {SIZES(3, 4)}, 1, .forward = add_scalar_case},
 };
 
-const Op op_add_scalar = {.name = "add_scalar", .backward = add_scalar_backward, OP_CASES(add_scalar_cases)};
+const Op op_add_scalar = {.name = "add_scalar", .backward = unary_backward, OP_CASES(add_scalar_cases)};

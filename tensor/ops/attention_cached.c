@@ -1,14 +1,11 @@
-// attention_cached.c: attention of new positions to all before them, whose keys and values were kept.
+// attention_cached.c: attention of new positions to themselves and to earlier positions, whose keys and values are in a cache.
 //
-// Under a causal mask no position sees what comes after it, so its key and value stay the same whatever is appended. While text is
-// generated they are kept, and a new token needs one row of every product instead of T rows:
+// Under a causal mask no position sees what follows it, so its key and value stay the same whatever is appended. Generating text
+// keeps them, and a new token needs one row of every product instead of T rows: k_t and v_t are appended to the cache, and q_t attends to
+// all keys and values in it (the loops are in attention.c).
 //
-//   k_t, v_t                                join the cache as number t
-//   a_s = q_t . k_s / sqrt(D)               scores of all s <= t, for one head of size D
-//   p = softmax(a),  y_t = sum_s p_s v_s
-//
-// There is no backward: gradients would have to go on into keys and values whose own tape was reset long ago. Training has no use
-// for a cache anyway, since it computes all T positions at once.
+// There is no backward: gradients would have to reach keys and values whose own tape was reset long ago. Training has no use for a
+// cache anyway, since it computes all T positions at once.
 
 #include "tensor/op.h"
 
@@ -16,20 +13,18 @@
 #include <string.h>
 #include <tgmath.h>
 
-static Tensor *cache_create(int B, int n_head, int T, int D)
+static Tensor *cache_create(const char *label, int B, int n_head, int T, int D)
 {
-    Tensor *kept = tensor_parameter("cache", NULL, SHAPE(B, n_head, T, D));
-    kept->requires_grad = false;
-    return kept;
+    Tensor *cached = tensor_parameter("cache", label, SHAPE(B, n_head, T, D));
+    cached->requires_grad = false;
+    return cached;
 }
 
 KVCache *kv_cache_create(int B, int n_head, int T, int D)
 {
     KVCache *cache = memory_allocate_zeroed(1, sizeof *cache, "a cache");
-    cache->keys = cache_create(B, n_head, T, D);
-    cache->keys->label = "keys";
-    cache->values = cache_create(B, n_head, T, D);
-    cache->values->label = "values";
+    cache->keys = cache_create("keys", B, n_head, T, D);
+    cache->values = cache_create("values", B, n_head, T, D);
     return cache;
 }
 
@@ -93,15 +88,15 @@ static CachedSizes cached_sizes(const Tensor *qkv, const KVCache *cache, Where w
     return (CachedSizes){.now = now, .past = (size_t)cache->length, .room = (size_t)keys.size[2]};
 }
 
-// Copies the keys or values of the new positions, from to them on in each row of 3C, behind those kept.
-static void append(const CachedSizes *s, const Real *from, Real *kept)
+// Copies the keys or values of the new positions behind those in the cache. from points to them in the first row of qkv.
+static void append(const CachedSizes *s, const Real *from, Real *cached)
 {
     const AttentionSizes *now = &s->now;
     for (size_t b = 0; b < now->B; b++) {
         for (size_t t = 0; t < now->T; t++) {
             const Real *row = from + (b * now->T + t) * 3 * now->C;    // (n_head, D)
             for (size_t h = 0; h < now->n_head; h++) {
-                Real *place = kept + ((b * now->n_head + h) * s->room + s->past + t) * now->D;
+                Real *place = cached + ((b * now->n_head + h) * s->room + s->past + t) * now->D;
                 memcpy(place, row + h * now->D, now->D * sizeof(Real));
             }
         }
@@ -110,22 +105,23 @@ static void append(const CachedSizes *s, const Real *from, Real *kept)
 
 Tensor *tensor_attention_cached(Tensor *qkv, KVCache *cache, Where where)
 {
-    OpCall call = {OP_ATTENTION, (Tensor *[]){qkv}, 1, where};
+    OpCall call = {&op_attention, (Tensor *[]){qkv}, 1, where};
     op_check(&call);
     if (cache == NULL) {
         fail_mistake(where, "tensor_attention_cached: the cache is NULL");
     }
     CachedSizes s = cached_sizes(qkv, cache, where);
     if (tape_current()->no_grad_depth == 0) {
-        fail_mistake(where, "tensor_attention_cached: has no backward and can't be recorded; call tape_no_grad_begin() before");
+        fail_mistake(where, "tensor_attention_cached: has no backward and cannot be recorded; call tape_no_grad_begin() first");
     }
     append(&s, qkv->data + s.now.C, cache->keys->data);
     append(&s, qkv->data + 2 * s.now.C, cache->values->data);
     cache->length += (int)s.now.T;
     if (s.past == 0) {
-        return tensor_attention(qkv, (int)s.now.n_head, true, where);  // the new ones are all there is to see
+        return tensor_attention(qkv, (int)s.now.n_head, true, where);  // there are no earlier positions
     }
     Tensor *y = op_output(&call, SHAPE((int)s.now.B, (int)s.now.T, (int)s.now.C));
-    kernels()->attention_cached(&s, qkv->data, cache->keys->data, cache->values->data, y->data);
+    Real *weights = op_save(y, (s.past + s.now.T) * sizeof(Real));
+    kernels()->attention_cached(&s, qkv->data, cache->keys->data, cache->values->data, weights, y->data);
     return op_done(&call, y);
 }

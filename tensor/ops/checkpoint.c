@@ -56,7 +56,7 @@ static void put_draws_forward(void *object)
 
 Tensor *tensor_checkpoint(TapeFunction *function, void *context, Tensor *x, Random *random, Where where)
 {
-    OpCall call = {OP_CHECKPOINT, (Tensor *[]){x}, 1, where};
+    OpCall call = {&op_checkpoint, (Tensor *[]){x}, 1, where};
     op_check(&call);
     if (function == NULL) {
         op_fail(&call, "function is NULL");
@@ -136,7 +136,7 @@ static Tensor *checkpoint_case(Tensor **x)
 }
 
 static const OpCase checkpoint_cases[] = {
-    {"checkpoint", {SIZES(2, 3), SIZES(2, 3)}, 2, false, checkpoint_case},
+    {"checkpoint", {SIZES(2, 3), SIZES(2, 3)}, 2, .forward = checkpoint_case},
 };
 
 const Op op_checkpoint = {.name = "checkpoint", .backward = checkpoint_backward, OP_CASES(checkpoint_cases)};

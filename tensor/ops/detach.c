@@ -6,7 +6,7 @@
 
 Tensor *tensor_detach(Tensor *x, Where where)
 {
-    OpCall call = {OP_DETACH, (Tensor *[]){x}, 1, where};
+    OpCall call = {&op_detach, (Tensor *[]){x}, 1, where};
     op_check(&call);
     Tensor *y = op_output_view(&call, x->shape, x->data);
     y->requires_grad = false;
@@ -27,7 +27,7 @@ static Tensor *detach_case(Tensor **x)
 }
 
 static const OpCase detach_cases[] = {
-    {"detach", {SIZES(2, 3)}, 1, false, detach_case},
+    {"detach", {SIZES(2, 3)}, 1, .forward = detach_case},
 };
 
 const Op op_detach = {.name = "detach", .backward = detach_backward, OP_CASES(detach_cases)};

@@ -6,7 +6,7 @@
 
 Tensor *tensor_dropout(Tensor *x, double p, Random *random, Where where)
 {
-    OpCall call = {OP_DROPOUT, (Tensor *[]){x}, 1, where};
+    OpCall call = {&op_dropout, (Tensor *[]){x}, 1, where};
     op_check(&call);
     if (!(p >= 0 && p < 1)) {
         op_fail(&call, "p = %g: must be at least 0 and below 1", p);
@@ -48,7 +48,7 @@ static Tensor *dropout_case(Tensor **x)
 }
 
 static const OpCase dropout_cases[] = {
-    {"dropout", {SIZES(4, 5)}, 1, false, dropout_case},
+    {"dropout", {SIZES(4, 5)}, 1, .forward = dropout_case},
 };
 
 const Op op_dropout = {.name = "dropout", .backward = dropout_backward, OP_CASES(dropout_cases)};

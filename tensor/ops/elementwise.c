@@ -2,48 +2,60 @@
 
 #include "tensor/ops/elementwise.h"
 
-#include "tensor/ops/broadcast.h"
+typedef struct UnarySaved {
+    UnaryFormula *slope;
+    Real parameter;
+} UnarySaved;
 
-Tensor *unary_forward(OpKind kind, Tensor *x, UnaryValue *value, double parameter, Where where)
+void unary_save(Tensor *y, UnaryFormula *slope, double parameter)
 {
-    OpCall call = {kind, (Tensor *[]){x}, 1, where};
+    UnarySaved *saved = op_save(y, sizeof *saved);
+    *saved = (UnarySaved){slope, (Real)parameter};
+}
+
+Tensor *unary_forward(const Op *op, Tensor *x, UnaryFormula *value, UnaryFormula *slope, double parameter, Where where)
+{
+    OpCall call = {op, (Tensor *[]){x}, 1, where};
     op_check(&call);
     Tensor *y = op_output(&call, x->shape);
-    double *saved = op_save(y, sizeof parameter);
-    *saved = parameter;
+    unary_save(y, slope, parameter);
 
     size_t n = tensor_count(x);
     for (size_t i = 0; i < n; i++) {
-        y->data[i] = value(x->data[i], parameter);
+        y->data[i] = value((UnaryPoint){.x = x->data[i], .parameter = (Real)parameter});
     }
     return op_done(&call, y);
 }
 
-// y = f(x), so dL/dx = dL/dy f'(x). Added, because x may have other uses.
-void unary_backward(TapeNode *node, UnarySlope *slope)
+// y = f(x), so dL/dx += dL/dy f'(x). Added, because x may have other uses.
+void unary_backward(TapeNode *node)
 {
     const Tensor *y = node->output;
     Tensor *x = node->inputs[0];
-    const double *parameter = node->saved;
+    const UnarySaved *saved = node->saved;
     Real *dx = op_grad(x);
     if (dx == NULL) {
         return;
     }
     size_t n = tensor_count(x);
     for (size_t i = 0; i < n; i++) {
-        Real dy_i = y->grad[i];
-        dx[i] += dy_i * slope(x->data[i], y->data[i], *parameter);
+        dx[i] += y->grad[i] * saved->slope((UnaryPoint){x->data[i], y->data[i], saved->parameter});
     }
 }
 
-Tensor *binary_forward(OpKind kind, Tensor *a, Tensor *b, BinaryValue *value, Where where)
+typedef struct BinarySaved {
+    BinarySlope *slope;
+    Broadcast plan;
+} BinarySaved;
+
+Tensor *binary_forward(const Op *op, Tensor *a, Tensor *b, BinaryValue *value, BinarySlope *slope, Where where)
 {
-    OpCall call = {kind, (Tensor *[]){a, b}, 2, where};
+    OpCall call = {op, (Tensor *[]){a, b}, 2, where};
     op_check(&call);
     Broadcast plan = broadcast_plan(&call);
     Tensor *y = op_output(&call, plan.shape);
-    Broadcast *saved = op_save(y, sizeof plan);
-    *saved = plan;
+    BinarySaved *saved = op_save(y, sizeof *saved);
+    *saved = (BinarySaved){slope, plan};
 
     size_t a_step = plan.a_step[MAX_DIMS - 1];
     size_t b_step = plan.b_step[MAX_DIMS - 1];
@@ -58,13 +70,14 @@ Tensor *binary_forward(OpKind kind, Tensor *a, Tensor *b, BinaryValue *value, Wh
     return op_done(&call, y);
 }
 
-// y = f(a, b), so dL/da = dL/dy dy/da and dL/db = dL/dy dy/db.
-void binary_backward(TapeNode *node, BinarySlope *slope)
+// y = f(a, b), so dL/da += dL/dy dy/da and dL/db += dL/dy dy/db.
+void binary_backward(TapeNode *node)
 {
     Tensor *a = node->inputs[0];
     Tensor *b = node->inputs[1];
     const Real *dy = node->output->grad;
-    const Broadcast *plan = node->saved;
+    const BinarySaved *saved = node->saved;
+    const Broadcast *plan = &saved->plan;
     Real *da = op_grad(a);
     Real *db = op_grad(b);
 
@@ -75,7 +88,7 @@ void binary_backward(TapeNode *node, BinarySlope *slope)
         for (size_t j = 0; j < plan->columns; j++) {
             size_t a_j = at.a + j * a_step;
             size_t b_j = at.b + j * b_step;
-            BinarySlopes slopes = slope(a->data[a_j], b->data[b_j]);
+            BinarySlopes slopes = saved->slope(a->data[a_j], b->data[b_j]);
             Real dy_j = dy[at.out + j];
             if (da != NULL) {
                 da[a_j] += dy_j * slopes.a;
@@ -85,4 +98,77 @@ void binary_backward(TapeNode *node, BinarySlope *slope)
             }
         }
     }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Broadcasting
+
+// The sizes padded with ones at the front, and the distance between neighbours along each dimension.
+static void pad(Shape shape, int size[MAX_DIMS], size_t step[MAX_DIMS])
+{
+    int missing = MAX_DIMS - shape.ndim;
+    size_t stride = 1;
+    for (int d = MAX_DIMS - 1; d >= 0; d--) {
+        size[d] = d < missing ? 1 : shape.size[d - missing];
+        step[d] = size[d] == 1 ? 0 : stride;
+        stride *= (size_t)size[d];
+    }
+}
+
+// Joins the last dimensions as far as a and b both move through them without a jump: a few long rows instead of many short ones.
+static void join_rows(Broadcast *plan)
+{
+    const int last = MAX_DIMS - 1;
+    for (int d = MAX_DIMS - 2; d >= 0; d--) {
+        size_t columns = (size_t)plan->size[last];
+        bool a_continues = plan->a_step[d] == columns && plan->a_step[last] == 1;
+        bool b_continues = plan->b_step[d] == columns && plan->b_step[last] == 1;
+        if (plan->size[d] > 1 && !(a_continues && b_continues)) {
+            return;
+        }
+        plan->size[last] *= plan->size[d];
+        plan->size[d] = 1;
+    }
+}
+
+Broadcast broadcast_plan(const OpCall *call)
+{
+    Shape a = call->inputs[0]->shape;
+    Shape b = call->inputs[1]->shape;
+    int a_size[MAX_DIMS];
+    int b_size[MAX_DIMS];
+    Broadcast plan = {.shape = {.ndim = a.ndim > b.ndim ? a.ndim : b.ndim}};
+    pad(a, a_size, plan.a_step);
+    pad(b, b_size, plan.b_step);
+
+    int missing = MAX_DIMS - plan.shape.ndim;
+    for (int d = 0; d < MAX_DIMS; d++) {
+        if (a_size[d] != b_size[d] && a_size[d] != 1 && b_size[d] != 1) {
+            char a_text[SHAPE_TEXT];
+            char b_text[SHAPE_TEXT];
+            op_fail(call, "%s and %s: sizes %d and %d differ, and neither is 1", shape_text(a, a_text), shape_text(b, b_text),
+                    a_size[d], b_size[d]);
+        }
+        plan.size[d] = a_size[d] > b_size[d] ? a_size[d] : b_size[d];
+        if (d >= missing) {
+            plan.shape.size[d - missing] = plan.size[d];
+        }
+    }
+    join_rows(&plan);
+    plan.columns = (size_t)plan.size[MAX_DIMS - 1];
+    plan.rows = shape_count(plan.shape) / plan.columns;
+    return plan;
+}
+
+BroadcastRow broadcast_row(const Broadcast *plan, size_t row)
+{
+    BroadcastRow start = {.out = row * plan->columns};
+    size_t rest = row;
+    for (int d = MAX_DIMS - 2; d >= 0; d--) {
+        size_t i = rest % (size_t)plan->size[d];
+        rest /= (size_t)plan->size[d];
+        start.a += i * plan->a_step[d];
+        start.b += i * plan->b_step[d];
+    }
+    return start;
 }

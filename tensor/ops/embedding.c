@@ -29,7 +29,7 @@ static void embedding_check(const OpCall *call, const int *ids, int B, int T)
 
 Tensor *tensor_embedding(Tensor *weight, const int *ids, int B, int T, Where where)
 {
-    OpCall call = {OP_EMBEDDING, (Tensor *[]){weight}, 1, where};
+    OpCall call = {&op_embedding, (Tensor *[]){weight}, 1, where};
     op_check(&call);
     embedding_check(&call, ids, B, T);
     int C = shape_last(weight->shape);
@@ -71,7 +71,7 @@ static Tensor *embedding_case(Tensor **x)
 }
 
 static const OpCase embedding_cases[] = {
-    {"embedding", {SIZES(4, 3)}, 1, false, embedding_case},
+    {"embedding", {SIZES(4, 3)}, 1, .forward = embedding_case},
 };
 
-const Op op_embedding = {.name = "embedding", .backward = embedding_backward, OP_CASES(embedding_cases)};
+const Op op_embedding = {.name = "embedding", .group = OP_GROUP_PRODUCT, .backward = embedding_backward, OP_CASES(embedding_cases)};

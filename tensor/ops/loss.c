@@ -1,8 +1,9 @@
-// loss.c: the two losses. Both end in one number; sums run in double. Cross-entropy's loops are behind kernel.h.
+// loss.c: the two losses. Each is one number, a mean that is summed in Wide.
 
 #include "tensor/op.h"
 
 #include <string.h>
+#include <tgmath.h>
 
 // ------------------------------------------------------------------------------------------------------------
 // L = sum_i (x_i - target_i)^2 / n          torch: F.mse_loss(x, target)
@@ -10,7 +11,7 @@
 
 Tensor *tensor_mse_loss(Tensor *x, Tensor *target, Where where)
 {
-    OpCall call = {OP_MSE_LOSS, (Tensor *[]){x, target}, 2, where};
+    OpCall call = {&op_mse_loss, (Tensor *[]){x, target}, 2, where};
     op_check(&call);
     if (!shape_equal(x->shape, target->shape)) {
         char x_text[SHAPE_TEXT];
@@ -20,12 +21,12 @@ Tensor *tensor_mse_loss(Tensor *x, Tensor *target, Where where)
     }
     Tensor *y = op_output(&call, SHAPE_SCALAR);
     size_t n = tensor_count(x);
-    double sum = 0;
+    Wide sum = 0;
     for (size_t i = 0; i < n; i++) {
-        double difference = (double)(x->data[i] - target->data[i]);
+        Wide difference = (Wide)(x->data[i] - target->data[i]);
         sum += difference * difference;
     }
-    y->data[0] = (Real)(sum / (double)n);
+    y->data[0] = (Real)(sum / (Wide)n);
     return op_done(&call, y);
 }
 
@@ -39,7 +40,8 @@ static void mse_loss_backward(TapeNode *node)
     size_t n = tensor_count(x);
     Real factor = (Real)(2.0 / (double)n) * dy;
     for (size_t i = 0; i < n; i++) {
-        Real slope = factor * (x->data[i] - target->data[i]);
+        Real difference = x->data[i] - target->data[i];
+        Real slope = isfinite(difference) ? factor * difference : factor * x->data[i] - factor * target->data[i];
         if (dx != NULL) {
             dx[i] += slope;
         }
@@ -49,24 +51,45 @@ static void mse_loss_backward(TapeNode *node)
     }
 }
 
-static Tensor *mse_loss_case(Tensor **x)
-{
-    return tensor_mse_loss(x[0], x[1], HERE);
-}
-
 static const OpCase mse_loss_cases[] = {
-    {"mse_loss", {SIZES(2, 3), SIZES(2, 3)}, 2, false, mse_loss_case},
+    {"mse_loss", {SIZES(2, 3), SIZES(2, 3)}, 2, .binary = tensor_mse_loss},
 };
 
-const Op op_mse_loss = {.name = "mse_loss", .backward = mse_loss_backward, OP_CASES(mse_loss_cases)};
+const Op op_mse_loss = {.name = "mse_loss", .group = OP_GROUP_LOSS, .backward = mse_loss_backward, OP_CASES(mse_loss_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // L = mean over the N rows of  z - x[target],  z = log sum_j exp(x_j)          torch: F.cross_entropy(logits, targets)
-// dL/dx_j = (exp(x_j - z) - 1{j = target}) / N: what the model said, minus what was true
+// dL/dx_j = (exp(x_j - z) - 1{j = target}) / N: the predicted probability minus the true one
+
+Wide plain_cross_entropy(const LogitRows *r)
+{
+    Wide sum = 0;
+    for (size_t row = 0; row < r->rows; row++) {
+        const Real *x = r->logits + row * r->V;
+        r->z[row] = log_sum_exp(x, r->V);
+        sum += r->z[row] - (Wide)x[r->targets[row]];
+    }
+    return sum;
+}
+
+void plain_cross_entropy_backward(const LogitRows *r, Real dy, bool accumulate, Real *dlogits)
+{
+    for (size_t row = 0; row < r->rows; row++) {
+        const Real *x = r->logits + row * r->V;
+        Real *dx = dlogits + row * r->V;
+        for (size_t j = 0; j < r->V; j++) {
+            Real probability = exp((Real)((Wide)x[j] - r->z[row]));
+            Real before = accumulate ? dx[j] : 0;
+            // forward was: loss = z - x[target], with dz/dx_j = exp(x_j - z)
+            dx[j] = before + dy * probability;
+        }
+        dx[r->targets[row]] -= dy;
+    }
+}
 
 typedef struct CrossEntropySaved {
     int *targets;                                  // (N)
-    double *z;                                     // (N)
+    Wide *z;                                       // (N)
 } CrossEntropySaved;
 
 static void cross_entropy_check(const OpCall *call, const int *targets, size_t rows)
@@ -84,7 +107,7 @@ static void cross_entropy_check(const OpCall *call, const int *targets, size_t r
 
 Tensor *tensor_cross_entropy(Tensor *logits, const int *targets, Where where)
 {
-    OpCall call = {OP_CROSS_ENTROPY, (Tensor *[]){logits}, 1, where};
+    OpCall call = {&op_cross_entropy, (Tensor *[]){logits}, 1, where};
     op_check(&call);
     size_t V = (size_t)shape_last(logits->shape);
     size_t rows = tensor_count(logits) / V;
@@ -92,15 +115,14 @@ Tensor *tensor_cross_entropy(Tensor *logits, const int *targets, Where where)
     Tensor *y = op_output(&call, SHAPE_SCALAR);
     CrossEntropySaved *saved = op_save(y, sizeof *saved);
     saved->targets = arena_allocate(&y->tape->arena, rows * sizeof(int));
-    saved->z = arena_allocate(&y->tape->arena, rows * sizeof(double));
+    saved->z = arena_allocate(&y->tape->arena, rows * sizeof(Wide));
     memcpy(saved->targets, targets, rows * sizeof(int));
 
-    double sum = kernels()->cross_entropy(&(LogitRows){logits->data, saved->targets, saved->z, rows, V});
-    y->data[0] = (Real)(sum / (double)rows);
+    Wide sum = kernels()->cross_entropy(&(LogitRows){logits->data, saved->targets, saved->z, rows, V});
+    y->data[0] = (Real)(sum / (Wide)rows);
     return op_done(&call, y);
 }
 
-// One pass: each probability goes straight into the gradient.
 static void cross_entropy_backward(TapeNode *node)
 {
     Tensor *logits = node->inputs[0];
@@ -122,7 +144,7 @@ static Tensor *cross_entropy_case(Tensor **x)
 }
 
 static const OpCase cross_entropy_cases[] = {
-    {"cross_entropy", {SIZES(3, 5)}, 1, false, cross_entropy_case},
+    {"cross_entropy", {SIZES(3, 5)}, 1, .forward = cross_entropy_case},
 };
 
-const Op op_cross_entropy = {.name = "cross_entropy", .backward = cross_entropy_backward, OP_CASES(cross_entropy_cases)};
+const Op op_cross_entropy = {.name = "cross_entropy", .group = OP_GROUP_LOSS, .backward = cross_entropy_backward, OP_CASES(cross_entropy_cases)};

@@ -1,10 +1,83 @@
-// matmul.c: products of matrices. The inner loops are behind kernel.h.
+// matmul.c: products of matrices.
 
 #include "tensor/op.h"
 
+#include <string.h>
+
+// ------------------------------------------------------------------------------------------------------------
+// The plain loops
+
+// Each value of C is the product of a row of op(A) and a column of op(B), summed over p.
+void plain_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
+                bool accumulate, Real *C, int ldc)
+{
+    size_t a_row = transpose_a ? 1 : (size_t)lda;
+    size_t a_column = transpose_a ? (size_t)lda : 1;
+    size_t b_row = transpose_b ? 1 : (size_t)ldb;
+    size_t b_column = transpose_b ? (size_t)ldb : 1;
+
+    for (int i = 0; i < M; i++) {
+        for (int j = 0; j < N; j++) {
+            Real *c = &C[(size_t)i * (size_t)ldc + (size_t)j];
+            Real sum = accumulate ? *c : 0;
+            for (int p = 0; p < K; p++) {
+                Real a = A[(size_t)i * a_row + (size_t)p * a_column];
+                Real b = B[(size_t)p * b_row + (size_t)j * b_column];
+                sum += a * b;
+            }
+            *c = sum;
+        }
+    }
+}
+
+void plain_gemm_batch(const GemmBatch *g)
+{
+    int lda = g->transpose_a ? g->M : g->K;
+    int ldb = g->transpose_b ? g->K : g->N;
+    for (size_t i = 0; i < g->count; i++) {
+        bool accumulate = g->accumulate || (g->c_step == 0 && i > 0);
+        plain_gemm(g->transpose_a, g->transpose_b, g->M, g->N, g->K, g->A + i * g->a_step, lda, g->B + i * g->b_step, ldb, accumulate,
+                   g->C + i * g->c_step, g->N);
+    }
+}
+
+// sum_j = the sum of column j
+void plain_sum_rows(const Real *y, size_t rows, size_t columns, GradTarget sum)
+{
+    if (sum.values == NULL) {
+        return;
+    }
+    if (!sum.accumulate) {
+        memset(sum.values, 0, columns * sizeof(Real));
+    }
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t j = 0; j < columns; j++) {
+            sum.values[j] += y[i * columns + j];
+        }
+    }
+}
+
+// Each row of y starts as the bias, and the products are added to it.
+void plain_linear(const LinearSizes *s, const Real *x, const Real *weight, const Real *bias, Real *y)
+{
+    for (int i = 0; bias != NULL && i < s->M; i++) {
+        memcpy(y + (size_t)i * (size_t)s->N, bias, (size_t)s->N * sizeof(Real));
+    }
+    plain_gemm(false, true, s->M, s->N, s->K, x, s->K, weight, s->K, bias != NULL, y, s->N);
+}
+
+// forward was: y = x W^T + b
+void plain_linear_backward(const LinearSizes *s, const Real *x, const Real *dy, GradTarget dweight, GradTarget dbias)
+{
+    if (dweight.values != NULL) {
+        plain_gemm(true, false, s->N, s->K, s->M, dy, s->N, x, s->K, dweight.accumulate, dweight.values, s->K);
+    }
+    plain_sum_rows(dy, (size_t)s->M, (size_t)s->N, dbias);
+}
+
 // ------------------------------------------------------------------------------------------------------------
 // y = a b            a (..., M, K), b (..., K, N) or (K, N), y (..., M, N)          torch: a @ b
-// dL/da = dL/dy b^T,  dL/db = a^T dL/dy, summed up over the matrices where one b serves all
+// dL/da = dL/dy b^T,  dL/db = a^T dL/dy, summed over the matrices if they share one b
 
 typedef struct MatmulSizes {
     size_t matrices;
@@ -12,7 +85,7 @@ typedef struct MatmulSizes {
     bool b_shared;                                 // one b for all matrices of a
 } MatmulSizes;
 
-// The values of one matrix, and so how far the next is; 0 for a b that is there once for all.
+// The number of values in one matrix, and so the distance to the next; 0 for a shared b.
 static size_t a_matrix(const MatmulSizes *s)
 {
     return (size_t)s->M * (size_t)s->K;
@@ -68,7 +141,7 @@ static MatmulSizes matmul_sizes(const OpCall *call)
 
 Tensor *tensor_matmul(Tensor *a, Tensor *b, Where where)
 {
-    OpCall call = {OP_MATMUL, (Tensor *[]){a, b}, 2, where};
+    OpCall call = {&op_matmul, (Tensor *[]){a, b}, 2, where};
     op_check(&call);
     MatmulSizes s = matmul_sizes(&call);
     Shape shape = a->shape;
@@ -110,18 +183,13 @@ static void matmul_backward(TapeNode *node)
     }
 }
 
-static Tensor *matmul_case(Tensor **x)
-{
-    return tensor_matmul(x[0], x[1], HERE);
-}
-
 static const OpCase matmul_cases[] = {
-    {"matmul", {SIZES(2, 3), SIZES(3, 4)}, 2, false, matmul_case},
-    {"matmul, batched", {SIZES(2, 2, 2, 3), SIZES(2, 2, 3, 2)}, 2, false, matmul_case},
-    {"matmul, b shared", {SIZES(2, 3, 2), SIZES(2, 4)}, 2, false, matmul_case},
+    {"matmul", {SIZES(2, 3), SIZES(3, 4)}, 2, .binary = tensor_matmul},
+    {"matmul, batched", {SIZES(2, 2, 2, 3), SIZES(2, 2, 3, 2)}, 2, .binary = tensor_matmul},
+    {"matmul, b shared", {SIZES(2, 3, 2), SIZES(2, 4)}, 2, .binary = tensor_matmul},
 };
 
-const Op op_matmul = {.name = "matmul", .backward = matmul_backward, OP_CASES(matmul_cases)};
+const Op op_matmul = {.name = "matmul", .group = OP_GROUP_PRODUCT, .backward = matmul_backward, OP_CASES(matmul_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = x W^T + b      x (..., K) seen as (M, K), W (N, K), b (N), y (..., N)         torch: F.linear(x, W, b)
@@ -152,7 +220,7 @@ static void linear_check(const OpCall *call, bool has_bias)
 Tensor *tensor_linear(Tensor *x, Tensor *weight, Tensor *bias, Where where)
 {
     bool has_bias = bias != NULL;
-    OpCall call = {OP_LINEAR, (Tensor *[]){x, weight, bias}, has_bias ? 3 : 2, where};
+    OpCall call = {&op_linear, (Tensor *[]){x, weight, bias}, has_bias ? 3 : 2, where};
     op_check(&call);
     linear_check(&call, has_bias);
     int N = weight->shape.size[0];
@@ -185,7 +253,7 @@ static void linear_backward(TapeNode *node)
     if (node->n_inputs == 3) {
         dbias = op_grad_target(node->inputs[2]);
     }
-    kernels()->linear_dweight(&(LinearSizes){M, N, K}, x->data, dy, dweight, dbias);
+    kernels()->linear_backward(&(LinearSizes){M, N, K}, x->data, dy, dweight, dbias);
 }
 
 static Tensor *linear_case(Tensor **x)
@@ -199,8 +267,8 @@ static Tensor *linear_case_no_bias(Tensor **x)
 }
 
 static const OpCase linear_cases[] = {
-    {"linear", {SIZES(2, 2, 3), SIZES(4, 3), SIZES(4)}, 3, false, linear_case},
-    {"linear, no bias", {SIZES(2, 3), SIZES(4, 3)}, 2, false, linear_case_no_bias},
+    {"linear", {SIZES(2, 2, 3), SIZES(4, 3), SIZES(4)}, 3, .forward = linear_case},
+    {"linear, no bias", {SIZES(2, 3), SIZES(4, 3)}, 2, .forward = linear_case_no_bias},
 };
 
-const Op op_linear = {.name = "linear", .backward = linear_backward, OP_CASES(linear_cases)};
+const Op op_linear = {.name = "linear", .group = OP_GROUP_PRODUCT, .backward = linear_backward, OP_CASES(linear_cases)};

@@ -1,6 +1,6 @@
 // rmsnorm.c: root mean square normalization (Zhang and Sennrich 2019).          torch: F.rms_norm(x, (C,), weight, eps)
 //
-//   r = 1 / sqrt(sum_i x_i^2 / C + eps),   n_i = x_i r,   y_i = weight_i n_i
+//   r = 1 / sqrt(sum_i x_i^2 / C + (Wide)eps),   n_i = x_i r,   y_i = weight_i n_i
 //
 // LayerNorm without its mean and bias: the stream keeps its direction, and only its length changes.
 //
@@ -9,43 +9,43 @@
 //   dL/dx_i = r (dn_i - n_i sum_j dn_j n_j / C)
 //   dL/dweight_i = sum over rows dL/dy_i n_i
 //
-// Forward keeps r of each row, in double: n = x r shows every digit lost.
+// Forward keeps r of each row, in Wide: n = x r shows every digit lost.
 
 #include "tensor/op.h"
 
-#include <math.h>
+#include <tgmath.h>
 
 // One row of C values; returns r.
-static double rmsnorm_row(const Real *x, const Real *weight, size_t C, double eps, Real *y)
+static Wide rmsnorm_row(const Real *x, const Real *weight, size_t C, double eps, Real *y)
 {
-    double squares = 0;
+    Wide squares = 0;
     for (size_t i = 0; i < C; i++) {
-        double x_i = (double)x[i];
+        Wide x_i = (Wide)x[i];
         squares += x_i * x_i;
     }
-    double r = 1 / sqrt(squares / (double)C + eps);
+    Wide r = 1 / sqrt(squares / (Wide)C + (Wide)eps);
     for (size_t i = 0; i < C; i++) {
-        Real n_i = (Real)((double)x[i] * r);
+        Real n_i = (Real)((Wide)x[i] * r);
         y[i] = weight[i] * n_i;
     }
     return r;
 }
 
 // The same row backward. dx and dweight are added to; each may be NULL.
-static void rmsnorm_row_backward(const Real *x, const Real *weight, size_t C, double r, const Real *dy, Real *dx, Real *dweight)
+static void rmsnorm_row_backward(const Real *x, const Real *weight, size_t C, Wide r, const Real *dy, Real *dx, Real *dweight)
 {
-    double dn_n = 0;                               // sum_j dn_j n_j
+    Wide dn_n = 0;                               // sum_j dn_j n_j
     for (size_t i = 0; i < C; i++) {
-        double n_i = (double)x[i] * r;
-        double dn_i = (double)dy[i] * (double)weight[i];
+        Wide n_i = (Wide)x[i] * r;
+        Wide dn_i = (Wide)dy[i] * (Wide)weight[i];
         dn_n += dn_i * n_i;
     }
     for (size_t i = 0; i < C; i++) {
-        double n_i = (double)x[i] * r;
-        double dn_i = (double)dy[i] * (double)weight[i];
+        Wide n_i = (Wide)x[i] * r;
+        Wide dn_i = (Wide)dy[i] * (Wide)weight[i];
         if (dx != NULL) {
             // forward was: n_i = x_i r, and r depends on every x_j
-            dx[i] += (Real)(r * (dn_i - n_i * dn_n / (double)C));
+            dx[i] += (Real)(r * (dn_i - n_i * dn_n / (Wide)C));
         }
         if (dweight != NULL) {
             // forward was: y_i = weight_i n_i
@@ -56,7 +56,7 @@ static void rmsnorm_row_backward(const Real *x, const Real *weight, size_t C, do
 
 Tensor *tensor_rmsnorm(Tensor *x, Tensor *weight, double eps, Where where)
 {
-    OpCall call = {OP_RMSNORM, (Tensor *[]){x, weight}, 2, where};
+    OpCall call = {&op_rmsnorm, (Tensor *[]){x, weight}, 2, where};
     op_check(&call);
     if (x->shape.ndim < 1 || !shape_equal(weight->shape, SHAPE(shape_last(x->shape)))) {
         char x_text[SHAPE_TEXT];
@@ -67,7 +67,7 @@ Tensor *tensor_rmsnorm(Tensor *x, Tensor *weight, double eps, Where where)
     Tensor *y = op_output(&call, x->shape);        // (..., C)
     size_t C = (size_t)shape_last(x->shape);
     size_t rows = tensor_count(x) / C;
-    double *r = op_save(y, rows * sizeof *r);
+    Wide *r = op_save(y, rows * sizeof *r);
     for (size_t row = 0; row < rows; row++) {
         r[row] = rmsnorm_row(x->data + row * C, weight->data, C, eps, y->data + row * C);
     }
@@ -78,7 +78,7 @@ static void rmsnorm_backward(TapeNode *node)
 {
     Tensor *x = node->inputs[0];
     Tensor *weight = node->inputs[1];
-    const double *r = node->saved;
+    const Wide *r = node->saved;
     const Real *dy = node->output->grad;
     size_t C = (size_t)shape_last(x->shape);
     size_t rows = tensor_count(x) / C;
@@ -96,8 +96,8 @@ static Tensor *rmsnorm_case(Tensor **x)
 }
 
 static const OpCase rmsnorm_cases[] = {
-    {"rmsnorm, 1 dimension", {SIZES(5), SIZES(5)}, 2, false, rmsnorm_case},
-    {"rmsnorm, 3 dimensions", {SIZES(2, 2, 4), SIZES(4)}, 2, false, rmsnorm_case},
+    {"rmsnorm, 1 dimension", {SIZES(5), SIZES(5)}, 2, .forward = rmsnorm_case},
+    {"rmsnorm, 3 dimensions", {SIZES(2, 2, 4), SIZES(4)}, 2, .forward = rmsnorm_case},
 };
 
-const Op op_rmsnorm = {.name = "rmsnorm", .backward = rmsnorm_backward, OP_CASES(rmsnorm_cases)};
+const Op op_rmsnorm = {.name = "rmsnorm", .group = OP_GROUP_NORM, .backward = rmsnorm_backward, OP_CASES(rmsnorm_cases)};

@@ -33,7 +33,7 @@ int shape_axis(const OpCall *call, Shape shape, int axis)
 
 Tensor *tensor_reshape(Tensor *x, Shape shape, Where where)
 {
-    OpCall call = {OP_RESHAPE, (Tensor *[]){x}, 1, where};
+    OpCall call = {&op_reshape, (Tensor *[]){x}, 1, where};
     op_check(&call);
     shape_check("tensor_reshape", shape, where);
     if (shape_count(shape) != tensor_count(x)) {
@@ -51,7 +51,7 @@ static void reshape_backward(TapeNode *node)
     Tensor *x = node->inputs[0];
     GradTarget dx = op_grad_target(x);
     if (dx.values != NULL) {
-        kernels()->pass(node->output->grad, dx.accumulate, dx.values, tensor_count(x));
+        kernels()->copy(node->output->grad, dx.accumulate, dx.values, tensor_count(x));
     }
 }
 
@@ -61,7 +61,7 @@ static Tensor *reshape_case(Tensor **x)
 }
 
 static const OpCase reshape_cases[] = {
-    {"reshape", {SIZES(2, 6)}, 1, false, reshape_case},
+    {"reshape", {SIZES(2, 6)}, 1, .forward = reshape_case},
 };
 
 const Op op_reshape = {.name = "reshape", .backward = reshape_backward, OP_CASES(reshape_cases)};
@@ -103,7 +103,7 @@ static size_t transpose_row(const TransposePlan *plan, size_t row)
 
 Tensor *tensor_transpose(Tensor *x, int axis_a, int axis_b, Where where)
 {
-    OpCall call = {OP_TRANSPOSE, (Tensor *[]){x}, 1, where};
+    OpCall call = {&op_transpose, (Tensor *[]){x}, 1, where};
     op_check(&call);
     int a = shape_axis(&call, x->shape, axis_a);
     int b = shape_axis(&call, x->shape, axis_b);
@@ -161,9 +161,9 @@ static Tensor *transpose_case_last(Tensor **x)
 }
 
 static const OpCase transpose_cases[] = {
-    {"transpose", {SIZES(2, 3)}, 1, false, transpose_case},
-    {"transpose, heads", {SIZES(2, 3, 2, 2)}, 1, false, transpose_case_heads},
-    {"transpose, first and last", {SIZES(2, 3, 4)}, 1, false, transpose_case_last},
+    {"transpose", {SIZES(2, 3)}, 1, .forward = transpose_case},
+    {"transpose, heads", {SIZES(2, 3, 2, 2)}, 1, .forward = transpose_case_heads},
+    {"transpose, first and last", {SIZES(2, 3, 4)}, 1, .forward = transpose_case_last},
 };
 
 const Op op_transpose = {.name = "transpose", .backward = transpose_backward, OP_CASES(transpose_cases)};
@@ -179,7 +179,7 @@ typedef struct SliceSaved {
 
 Tensor *tensor_slice(Tensor *x, int axis, int start, int length, Where where)
 {
-    OpCall call = {OP_SLICE, (Tensor *[]){x}, 1, where};
+    OpCall call = {&op_slice, (Tensor *[]){x}, 1, where};
     op_check(&call);
     int d = shape_axis(&call, x->shape, axis);
     if (start < 0 || length < 1 || start > x->shape.size[d] - length) {
@@ -225,14 +225,14 @@ static Tensor *slice_case(Tensor **x)
 }
 
 static const OpCase slice_cases[] = {
-    {"slice", {SIZES(2, 4, 3)}, 1, false, slice_case},
+    {"slice", {SIZES(2, 4, 3)}, 1, .forward = slice_case},
 };
 
 const Op op_slice = {.name = "slice", .backward = slice_backward, OP_CASES(slice_cases)};
 
 void tensor_split(Tensor *x, int axis, int n_parts, Tensor **parts, Where where)
 {
-    OpCall call = {OP_SLICE, (Tensor *[]){x}, 1, where};
+    OpCall call = {&op_slice, (Tensor *[]){x}, 1, where};
     op_check(&call);
     int d = shape_axis(&call, x->shape, axis);
     if (parts == NULL) {
@@ -272,7 +272,7 @@ static Shape concat_shape(const OpCall *call, int axis)
 
 Tensor *tensor_concat(Tensor **parts, int n_parts, int axis, Where where)
 {
-    OpCall call = {OP_CONCAT, parts, n_parts, where};
+    OpCall call = {&op_concat, parts, n_parts, where};
     if (parts == NULL || n_parts < 1) {
         op_fail(&call, parts == NULL ? "the parts are NULL" : "%d parts; at least one is needed", n_parts);
     }
@@ -323,7 +323,7 @@ static Tensor *concat_case(Tensor **x)
 }
 
 static const OpCase concat_cases[] = {
-    {"concat", {SIZES(2, 1, 2), SIZES(2, 3, 2), SIZES(2, 2, 2)}, 3, false, concat_case},
+    {"concat", {SIZES(2, 1, 2), SIZES(2, 3, 2), SIZES(2, 2, 2)}, 3, .forward = concat_case},
 };
 
 const Op op_concat = {.name = "concat", .backward = concat_backward, OP_CASES(concat_cases)};

@@ -6,11 +6,11 @@
 
 // ------------------------------------------------------------------------------------------------------------
 // y[t, s] = x[t, s] where s <= t, else -infinity          torch: x.masked_fill(triu(ones(T, T), 1).bool(), -inf)
-// What was overwritten gets no gradient; the rest passes unchanged.
+// The gradient passes unchanged where s <= t; what was overwritten gets none.
 
 Tensor *tensor_causal_mask(Tensor *scores, Where where)
 {
-    OpCall call = {OP_CAUSAL_MASK, (Tensor *[]){scores}, 1, where};
+    OpCall call = {&op_causal_mask, (Tensor *[]){scores}, 1, where};
     op_check(&call);
     Shape shape = scores->shape;
     if (shape.ndim < 2 || shape.size[shape.ndim - 1] != shape.size[shape.ndim - 2]) {
@@ -46,27 +46,80 @@ static void causal_mask_backward(TapeNode *node)
     }
 }
 
-// The mask's infinities have no difference quotient; a softmax above it makes them 0, as attention does.
+// The mask's infinities have no difference quotient; a softmax turns them into zeros, as in attention.
 static Tensor *causal_mask_case(Tensor **x)
 {
     return tensor_softmax(tensor_causal_mask(x[0], HERE), HERE);
 }
 
 static const OpCase causal_mask_cases[] = {
-    {"causal_mask, with softmax", {SIZES(2, 3, 3)}, 1, false, causal_mask_case},
+    {"causal_mask, with softmax", {SIZES(2, 3, 3)}, 1, .forward = causal_mask_case},
 };
 
-const Op op_causal_mask = {.name = "causal_mask", .backward = causal_mask_backward, OP_CASES(causal_mask_cases)};
+const Op op_causal_mask = {.name = "causal_mask", .group = OP_GROUP_ATTENTION, .backward = causal_mask_backward, OP_CASES(causal_mask_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y_i = exp(x_i) / sum_j exp(x_j) over the last axis          torch: softmax(x, -1)
 // dy_i/dx_j = y_i (1{i = j} - y_j), so  dL/dx_j = y_j (dL/dy_j - sum_i dL/dy_i y_i)
+//
+// Subtracting the largest x_i first changes nothing, since it cancels, and keeps exp from overflowing.
 
-// The loops are behind kernel.h.
+static Real largest_of(const Real *x, size_t n)
+{
+    Real largest = x[0];
+    for (size_t i = 1; i < n; i++) {
+        largest = x[i] > largest ? x[i] : largest;
+    }
+    return largest;
+}
+
+void plain_softmax(const Real *x, size_t rows, size_t n, Real *y)
+{
+    for (size_t row = 0; row < rows; row++) {
+        size_t at = row * n;
+        Real largest = largest_of(x + at, n);
+        Wide sum = 0;
+        for (size_t i = 0; i < n; i++) {
+            y[at + i] = exp(x[at + i] - largest);
+            sum += (Wide)y[at + i];
+        }
+        Real scale = (Real)(1 / sum);
+        for (size_t i = 0; i < n; i++) {
+            y[at + i] *= scale;
+        }
+    }
+}
+
+void plain_softmax_backward(const Real *y, const Real *dy, size_t rows, size_t n, bool accumulate, Real *dx)
+{
+    for (size_t row = 0; row < rows; row++) {
+        size_t at = row * n;
+        Wide sum = 0;                              // sum_i dL/dy_i y_i
+        for (size_t i = 0; i < n; i++) {
+            sum += (Wide)(dy[at + i] * y[at + i]);
+        }
+        for (size_t j = 0; j < n; j++) {
+            Real before = accumulate ? dx[at + j] : 0;
+            // forward was: y_j = exp(x_j) / sum_i exp(x_i)
+            dx[at + j] = before + y[at + j] * (dy[at + j] - (Real)sum);
+        }
+    }
+}
+
+// log sum_i exp(x_i) = largest + log sum_i exp(x_i - largest)
+Wide log_sum_exp(const Real *x, size_t n)
+{
+    Real largest = largest_of(x, n);
+    Wide sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += (Wide)exp(x[i] - largest);
+    }
+    return (Wide)largest + log(sum);
+}
 
 Tensor *tensor_softmax(Tensor *x, Where where)
 {
-    OpCall call = {OP_SOFTMAX, (Tensor *[]){x}, 1, where};
+    OpCall call = {&op_softmax, (Tensor *[]){x}, 1, where};
     op_check(&call);
     Tensor *y = op_output(&call, x->shape);
     size_t n = (size_t)shape_last(x->shape);
@@ -86,13 +139,8 @@ static void softmax_backward(TapeNode *node)
     }
 }
 
-static Tensor *softmax_case(Tensor **x)
-{
-    return tensor_softmax(x[0], HERE);
-}
-
 static const OpCase softmax_cases[] = {
-    {"softmax", {SIZES(3, 4)}, 1, false, softmax_case},
+    {"softmax", {SIZES(3, 4)}, 1, .unary = tensor_softmax},
 };
 
-const Op op_softmax = {.name = "softmax", .backward = softmax_backward, OP_CASES(softmax_cases)};
+const Op op_softmax = {.name = "softmax", .group = OP_GROUP_ATTENTION, .backward = softmax_backward, OP_CASES(softmax_cases)};

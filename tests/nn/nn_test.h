@@ -163,11 +163,11 @@ static inline void initialize(Module *module, InitScheme scheme, uint64_t seed)
 // ------------------------------------------------------------------------------------------------------------
 // The tape
 
-static inline int count_ops(const Tape *tape, OpKind op)
+static inline int count_ops(const Tape *tape, const char *op)
 {
     int count = 0;
     for (int i = 0; i < tape->n_nodes; i++) {
-        count += tape->nodes[i]->op == op;
+        count += strcmp(tape->nodes[i]->op->name, op) == 0;
     }
     return count;
 }

@@ -186,7 +186,7 @@ START_TEST(mistakes_are_told)
     Tensor *flat = tensor_zeros(SHAPE(1, 12));
     const char *fit = "tensor_attention_cached: qkv (1, 1, 24) does not fit keys (1, 2, 3, 2): (B, T, 3 C) and (B, n_head, room, C / n_head)";
     const char *flat_fit = "tensor_attention_cached: qkv (1, 12) does not fit keys (1, 2, 3, 2): (B, T, 3 C) and (B, n_head, room, C / n_head)";
-    const char *recorded = "tensor_attention_cached: has no backward and can't be recorded; call tape_no_grad_begin() before";
+    const char *recorded = "tensor_attention_cached: has no backward and cannot be recorded; call tape_no_grad_begin() first";
     assert_mistake(recorded, tensor_attention_cached(one, cache));
     ck_assert_int_eq(cache->length, 0);
     tape_no_grad_begin();

@@ -13,7 +13,7 @@ START_TEST(detach_has_the_values_and_passes_no_gradient)
     assert_same_bits(x->grad, x->data, 6, "dx");
     ck_assert(!stopped->requires_grad);
     ck_assert_ptr_null(stopped->grad);
-    ck_assert_str_eq(op_name(stopped->node->op), "detach");
+    ck_assert_str_eq(stopped->node->op->name, "detach");
     ck_assert_ptr_eq(stopped->node->inputs[0], x);
 }
 END_TEST

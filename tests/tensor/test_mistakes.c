@@ -465,16 +465,6 @@ START_TEST(threads_are_at_least_one)
 }
 END_TEST
 
-// As one that is named in tensor.h, and forgotten in the table.
-START_TEST(an_operation_without_a_row_is_told)
-{
-    char expected[80];
-    snprintf(expected, sizeof expected, "operation number %d of OpKind has no row in the table of operations", OP_COUNT);
-    assert_mistake_begins(expected, op_name(OP_COUNT));
-    assert_mistake_begins("operation number -1 of OpKind has no row", op_name((OpKind)-1));
-}
-END_TEST
-
 START_TEST(a_null_tensor_has_no_value_and_no_name)
 {
     char name[NAME_TEXT];
@@ -792,7 +782,6 @@ static TCase *lifetime_case(void)
     tcase_add_test(tcase, a_null_input_is_told_with_its_place);
     tcase_add_test(tcase, null_numbers_are_told);
     tcase_add_test(tcase, threads_are_at_least_one);
-    tcase_add_test(tcase, an_operation_without_a_row_is_told);
     tcase_add_test(tcase, a_null_tensor_has_no_value_and_no_name);
     tcase_add_test(tcase, a_tensor_of_another_tape_is_told);
     tcase_add_test(tcase, without_a_tape_nothing_is_computed);

@@ -256,7 +256,7 @@ START_TEST(an_operation_is_recorded_with_all_that_is_known_of_it)
     const TapeNode *node = y->node;
     ck_assert_int_eq(tape->n_nodes, 1);
     ck_assert_ptr_eq(tape->nodes[0], node);
-    ck_assert_int_eq(node->op, OP_ADD);
+    ck_assert_str_eq(node->op->name, "add");
     ck_assert_int_eq(node->index, 0);
     ck_assert_ptr_eq(node->output, y);
     ck_assert_int_eq(node->n_inputs, 2);

@@ -28,7 +28,7 @@ static void add(const void *call, size_t start, size_t end)
     }
 }
 
-static void pass(const void *call, size_t start, size_t end)
+static void copy(const void *call, size_t start, size_t end)
 {
     const ValuesCall *c = call;
     const float *restrict a = c->a;
@@ -119,8 +119,8 @@ static void adamw(const void *call, size_t start, size_t end)
         float dp = f.gradient * grad[i];
         m[i] = f.beta1 * m[i] + f.new1 * dp;
         v[i] = f.beta2 * v[i] + f.new2 * dp * dp;
-        float denominator = sqrtf(v[i]) * f.over_root + f.eps;
-        p[i] = f.keep * p[i] - f.step_size * m[i] / denominator;
+        float denominator = sqrtf(v[i]) * f.inv_sqrt + f.eps;
+        p[i] = f.decay * p[i] - f.step_size * m[i] / denominator;
     }
 }
 
@@ -305,7 +305,7 @@ static void sum_rows(const void *call, size_t start, size_t end)
 const VectorLoops VECTOR_TABLE = {
     .name = VECTOR_NAME,
     .add = add,
-    .pass = pass,
+    .copy = copy,
     .scale = scale,
     .tanh = tanh_loop,
     .gelu = gelu,

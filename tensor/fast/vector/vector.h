@@ -121,7 +121,7 @@ typedef struct VectorLoops {
 
     // Over values
     LoopPart *add;                                 // out = a + b
-    LoopPart *pass;                                // out = a
+    LoopPart *copy;                                // out = a
     LoopPart *scale;                               // out *= factor
     LoopPart *tanh;                                // out = tanh(a)
     LoopPart *gelu;                                // out = gelu(a)

@@ -82,8 +82,16 @@ def flag(value):
     return bool(byte) if byte in (0, 1) else None
 
 
+def op_name(value):
+    """"softmax" for a pointer to op_softmax, None for a pointer to something else."""
+    try:
+        return text_at(value["name"]) or None
+    except gdb.MemoryError:
+        return None
+
+
 def enum_word(value):
-    """"softmax" for OP_SOFTMAX; None for a number that is no constant of the enum."""
+    """"pre" for NORM_PRE; None for a number that is no constant of the enum."""
     for field in value.type.strip_typedefs().fields():
         if field.enumval == int(value) and not field.name.endswith("_COUNT"):
             return field.name.split("_", 1)[1].lower()

@@ -5,7 +5,7 @@ import math
 
 import gdb
 
-from .read import Checked, Invalid, enum_word, flag, is_readable, read_values, struct_name, text_at, where_text
+from .read import Checked, Invalid, flag, is_readable, op_name, read_values, struct_name, text_at, where_text
 from .text import l2_text, shape_text, stats_text
 
 MAX_DIMS = 4
@@ -93,7 +93,7 @@ class Node(Checked):
 
     def check(self):
         struct = self.struct
-        self.op = enum_word(struct["op"])
+        self.op = op_name(struct["op"])
         self.index = int(struct["index"])
         self.n_inputs = int(struct["n_inputs"])
         self.require(self.op and self.index >= 0 and 0 <= self.n_inputs <= 1 << 20)

@@ -97,8 +97,8 @@ START_TEST(sums_copies_and_multiples_are_the_same)
         assert_same_values("add", got, expected, n);
         for (int accumulate = 0; accumulate <= 1; accumulate++) {
             spoil(got, n, accumulate);
-            plain->pass(a, accumulate, expected, n);
-            fast->pass(a, accumulate, got, n);
+            plain->copy(a, accumulate, expected, n);
+            fast->copy(a, accumulate, got, n);
             assert_same_values("pass", got, expected, n);
         }
         plain->scale(0.3f, expected, n);
@@ -328,8 +328,9 @@ static void check_attention(AttentionSizes s)
     float *y = values(n);
     float *y_got = values(n);
     double *z = memory_allocate(2 * rows * sizeof *z, "a test");
-    plain->attention(&s, qkv, z, y);
-    fast->attention(&s, qkv, z + rows, y_got);
+    float *weights = values(2 * s.T);
+    plain->attention(&s, qkv, weights, z, y);
+    fast->attention(&s, qkv, NULL, z + rows, y_got);
     double units = 16 + (double)s.D + (double)s.T / 4;
     assert_near_plain("attention", y_got, y, n, units);
     for (size_t i = 0; i < rows; i++) {
@@ -339,8 +340,8 @@ static void check_attention(AttentionSizes s)
     float *dqkv_got = copy_of(dqkv, 3 * n);
     for (int accumulate = 0; accumulate <= 1; accumulate++) {
         spoil(dqkv_got, 3 * n, accumulate);
-        plain->attention_backward(&s, qkv, z, y, dy, accumulate, dqkv);
-        fast->attention_backward(&s, qkv, z, y, dy, accumulate, dqkv_got);
+        plain->attention_backward(&s, qkv, z, y, dy, weights, accumulate, dqkv);
+        fast->attention_backward(&s, qkv, z, y, dy, NULL, accumulate, dqkv_got);
         assert_near_plain("attention_backward", dqkv_got, dqkv, 3 * n, 2 * units);
     }
     free(qkv);
@@ -348,6 +349,7 @@ static void check_attention(AttentionSizes s)
     free(y);
     free(y_got);
     free(z);
+    free(weights);
     free(dqkv);
     free(dqkv_got);
 }
@@ -383,7 +385,7 @@ START_TEST(attention_with_large_scores_is_finite)
         qkv[3 * t + 1] = (float)t;
         qkv[3 * t + 2] = t == T - 1 ? 5 : 0;
     }
-    fast->attention(&s, qkv, z, y);
+    fast->attention(&s, qkv, NULL, z, y);
     // weights are e^-(T - 1 - t): the last position's is 1 - 1/e of all
     assert_near("y", (double)y[0], 5 * (1 - exp(-1)), 1e-5);
     assert_near("z", z[0], T - 1 - log(1 - exp(-1)), 1e-6);
@@ -417,7 +419,7 @@ START_TEST(adamw_is_the_same)
     }
     random_seed(&source, 9);
     AdamWFactors f = {.gradient = 0.5f, .beta1 = 0.9f, .new1 = 0.1f, .beta2 = 0.999f, .new2 = 0.001f, .step_size = 0.01f,
-                      .over_root = 3, .eps = 1e-8f, .keep = 0.99f};
+                      .inv_sqrt = 3, .eps = 1e-8f, .decay = 0.99f};
     for (int i = 0; i < SIZES; i++) {
         size_t n = sizes[i];
         float *grad = values(n);
@@ -514,12 +516,12 @@ static void check_linear(ProductSize size, int wanted, bool accumulate)
     float *weight_got = copy_of(weight, n_weight);
     spoil(bias_got, wanted & 1 ? (size_t)s.N : 0, accumulate);
     spoil(weight_got, wanted & 2 ? n_weight : 0, accumulate);
-    plain->linear_dweight(&s, x, y, (GradTarget){wanted & 2 ? weight : NULL, accumulate},
+    plain->linear_backward(&s, x, y, (GradTarget){wanted & 2 ? weight : NULL, accumulate},
                           (GradTarget){wanted & 1 ? bias : NULL, accumulate});
-    fast->linear_dweight(&s, x, y, (GradTarget){wanted & 2 ? weight_got : NULL, accumulate},
+    fast->linear_backward(&s, x, y, (GradTarget){wanted & 2 ? weight_got : NULL, accumulate},
                          (GradTarget){wanted & 1 ? bias_got : NULL, accumulate});
-    assert_near_plain("linear_dweight", weight_got, weight, n_weight, 2 + s.M);
-    assert_near_plain("linear_dweight's bias", bias_got, bias, (size_t)s.N, 2 + s.M);
+    assert_near_plain("linear_backward", weight_got, weight, n_weight, 2 + s.M);
+    assert_near_plain("linear_backward's bias", bias_got, bias, (size_t)s.N, 2 + s.M);
     free(x);
     free(weight);
     free(bias);

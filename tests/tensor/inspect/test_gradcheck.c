@@ -62,20 +62,19 @@ END_TEST
 
 START_TEST(every_operation_has_a_name_a_backward_and_a_case)
 {
-    for (int kind = 0; kind < OP_COUNT; kind++) {
+    for (int kind = 0; kind < op_count; kind++) {
         const Op *op = op_table[kind];
         ck_assert_msg(op != NULL, "operation number %d has no row", kind);
         ck_assert_msg(op->name != NULL && op->name[0] != '\0', "operation number %d has no name", kind);
         ck_assert_msg(op->backward != NULL, "%s has no backward", op->name);
         ck_assert_msg(op->n_cases > 0, "%s has no gradient check", op->name);
-        ck_assert_str_eq(op_name((OpKind)kind), op->name);
     }
 }
 END_TEST
 
 START_TEST(no_two_operations_or_cases_share_a_name)
 {
-    for (int i = 0; i < OP_COUNT; i++) {
+    for (int i = 0; i < op_count; i++) {
         for (int k = 0; k < i; k++) {
             ck_assert_str_ne(op_table[i]->name, op_table[k]->name);
         }
@@ -102,7 +101,7 @@ START_TEST(every_case_is_checked_in_both_builds)
 {
     ck_assert_int_le(in_float.count, VERDICTS_MAX);
     ck_assert_int_le(in_double.count, VERDICTS_MAX);
-    for (int kind = 0; kind < OP_COUNT; kind++) {
+    for (int kind = 0; kind < op_count; kind++) {
         for (int i = 0; i < op_table[kind]->n_cases; i++) {
             const char *name = op_table[kind]->cases[i].name;
             ck_assert_msg(is_listed(&in_float, name), "%s is not checked in float32", name);
@@ -162,7 +161,7 @@ static void free_inputs(const OpCase *op_case, Inputs *inputs)
 
 static void backward_of(const OpCase *op_case, Inputs *inputs)
 {
-    Tensor *y = op_case->forward(inputs->tensors);
+    Tensor *y = op_case_run(op_case, inputs->tensors);
     size_t n = tensor_count(y);
     Tensor *dy = random_leaf(SHAPE((int)n), 77);
     tensor_backward_from(y, dy->data, HERE);
@@ -172,7 +171,7 @@ static void backward_of(const OpCase *op_case, Inputs *inputs)
 static void for_every_case(void (*check)(const OpCase *op_case))
 {
     Tape *tape = tape_create();
-    for (int kind = 0; kind < OP_COUNT; kind++) {
+    for (int kind = 0; kind < op_count; kind++) {
         for (int i = 0; i < op_table[kind]->n_cases; i++) {
             check(&op_table[kind]->cases[i]);
             tape_reset(tape);
@@ -256,7 +255,7 @@ static void check_none_wanted(const OpCase *op_case)
     for (int i = 0; i < op_case->n_inputs; i++) {
         inputs.tensors[i]->requires_grad = false;
     }
-    op_case->forward(inputs.tensors);
+    op_case_run(op_case, inputs.tensors);
     for (int i = tape->n_nodes - 1; i >= 0; i--) {
         TapeNode *node = tape->nodes[i];
         node->output->grad = random_leaf(SHAPE((int)tensor_count(node->output)), 77)->data;

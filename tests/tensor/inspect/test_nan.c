@@ -138,9 +138,11 @@ START_TEST(every_operation_is_watched)
     for (int k = 0; k < check->n_inputs; k++) {
         inputs[k] = tensor_full(check->shapes[k], NAN, HERE);
     }
-    snprintf(expected, sizeof expected, "tensor_%s: ", _i == OP_CHECKPOINT ? "tanh" : op->name);      // what it is made of comes first
+    // Two cases begin with another operation, which sees the NaN first.
+    const char *first = op == &op_checkpoint ? "tanh" : op == &op_detach ? "mul" : op->name;
+    snprintf(expected, sizeof expected, "tensor_%s: ", first);
     if (setjmp(*mistake_catch()) == 0) {
-        check->forward(inputs);
+        op_case_run(check, inputs);
         mistake_missing(op->name);
     }
     mistake_assert_begins(expected);
@@ -181,7 +183,7 @@ int main(void)
     tcase_add_test(tests, a_gradient_is_told_with_what_flowed_in);
     tcase_add_test(tests, masked_scores_pass);
     tcase_add_test(tests, a_mask_excuses_neither_nan_nor_inf);
-    tcase_add_loop_test(tests, every_operation_is_watched, 0, OP_COUNT);
+    tcase_add_loop_test(tests, every_operation_is_watched, 0, op_count);
     tcase_add_test(tests, the_environment_switches_it_on);
     tcase_add_test(tests, the_environment_can_say_nothing_else);
     suite_add_tcase(suite, tests);
