@@ -138,6 +138,8 @@ static Dataset *open_text(const Options *options, const Tokenizer *tokenizer)
     progress_end(&progress);
     if (dataset == NULL) {
         command_error(options->help->name, "%s", error.message);
+    } else {
+        options_special_note(options, tokenizer, dataset->n_special);
     }
     return dataset;
 }

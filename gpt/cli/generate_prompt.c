@@ -140,6 +140,7 @@ static int prompt_from_text(Generation *generation)
         option_error(generation->options, OPTION_PROMPT, "%s", error.message);
         return STATUS_USAGE;
     }
+    options_special_note(generation->options, generation->tokenizer, tokenizer_count_special(generation->tokenizer, text, strlen(text)));
     generation->n_prompt = (int)n_ids;             // a command line is shorter than INT_MAX
     return STATUS_OK;
 }

@@ -22,8 +22,8 @@ const CommandHelp tokenize_help = {
     .about = "Reads text from stdin and prints its token ids on one line, separated by spaces. With --decode it reads ids, separated\n"
              "by spaces, commas or lines, and prints their text: the same bytes that were encoded, and nothing after them.\n\n"
              "gpt2 is GPT-2's byte-pair encoding and takes any bytes; it needs the files vocab.bpe and encoder.json (or merges.txt\n"
-             "and vocab.json, or tokenizer.json), which 'make vocab' gets. Special tokens are ordinary text to it: <|endoftext|>\n"
-             "becomes seven ids.\n"
+             "and vocab.json, or tokenizer.json), which 'make vocab' gets. Special tokens such as <|endoftext|> become one\n"
+             "id with --special on, and several with --special off.\n"
              "With bytes each byte is its own id. With chars an id is a character's place in the sorted alphabet of the text\n"
              "itself, which must be UTF-8, a byte order mark left out; to decode, name that text with --alphabet.",
     .examples = "  gptape tokenize < README.md\n"
@@ -143,6 +143,7 @@ static int encode(const Job *job)
     if (!tokenizer_encode(job->tokenizer, job->input, job->n, &ids, &n_ids, &error)) {
         return wrong_text(job, "stdin", &error);
     }
+    options_special_note(job->options, job->tokenizer, tokenizer_count_special(job->tokenizer, job->input, job->n));
     if (options_given(job->options, OPTION_JSON)) {
         print_ids_json(job, ids, n_ids);
     } else {

@@ -263,6 +263,9 @@ static bool make_trainer(const Options *options, TrainSetup *setup, GPT *saved, 
         data = dataset_open(options->values[OPTION_DATA], setup->tokenizer, plan->folder, on_tokens, &progress, &error);
         progress_end(&progress);
         made = data != NULL;
+        if (made) {
+            options_special_note(options, setup->tokenizer, data->n_special);
+        }
     }
     GPT *gpt = made ? make_model(options, setup, saved, &error) : NULL;
     if (gpt == NULL) {

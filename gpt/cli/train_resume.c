@@ -119,6 +119,15 @@ static bool check_tokenizer(const Options *options, const TrainSetup *saved, int
 {
     TokenizerKind kind;
     Error error;
+    if (options_given(options, OPTION_SPECIAL)) {
+        bool on = false;
+        if (!options_switch(options, OPTION_SPECIAL, NULL, &on)) {
+            return false;
+        }
+        if (saved->tokenizer == NULL || on != tokenizer_special(saved->tokenizer)) {
+            return option_error(options, OPTION_SPECIAL, "the run has the other setting");
+        }
+    }
     if (!options_given(options, OPTION_TOKENIZER) && !options_given(options, OPTION_VOCAB)) {
         return true;
     }

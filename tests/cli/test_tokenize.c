@@ -262,8 +262,8 @@ static void assert_published(const GoldenText *golden)
         snprintf(expected + used, sizeof expected - used, "%s%d", i > 0 ? " " : "", golden->ids[i]);
     }
     strcat(expected, "\n");
-    assert_prints(&(Known){"gptape tokenize < text", expected});
-    assert_prints(&(Known){"gptape tokenize < text | gptape tokenize --decode", golden->text});
+    assert_prints(&(Known){"gptape tokenize --quiet < text", expected});
+    assert_prints(&(Known){"gptape tokenize --quiet < text | gptape tokenize --decode", golden->text});
 }
 
 START_TEST(the_command_gives_the_published_ids)
@@ -274,6 +274,31 @@ START_TEST(the_command_gives_the_published_ids)
     for (int i = 0; i < GOLDEN_TEXTS; i++) {
         assert_published(&golden_texts[i]);
     }
+}
+END_TEST
+
+START_TEST(special_tokens_are_found_on_request)
+{
+    static const struct {
+        const char *command, *out, *note;
+    } rows[] = {
+        {"echo 'a<|endoftext|>' | gptape tokenize --special on", "64 50256 198\n", "the text has 1 special token; --special off"},
+        {"echo 'a<|endoftext|>' | gptape tokenize --special off", "64 27 91 437 1659 5239 91 29 198\n", "became several ordinary tokens each"},
+        {"echo 'a<|endoftext|>' | gptape tokenize", "64 27 91 437 1659 5239 91 29 198\n", "--special on makes one id of each"},
+    };
+    if (!published_vocabulary(__func__)) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        Run run = run_shell(rows[i].command);
+        assert_succeeded(&run);
+        ck_assert_str_eq(run.out, rows[i].out);
+        ck_assert_int_eq(text_lines(run.err), 1);
+        assert_has(&run, run.err, rows[i].note);
+        run_free(&run);
+    }
+    assert_fails("echo a | gptape tokenize --special maybe", 2, "--special maybe: is neither on nor off");
+    assert_fails("echo a | gptape tokenize --special on --tokenizer bytes", 2, "only --tokenizer gpt2 has special tokens");
 }
 END_TEST
 
@@ -356,6 +381,7 @@ int main(void)
     tcase_add_test(tcase, json_of_text);
     tcase_add_test(tcase, examples_work);
     tcase_add_test(tcase, the_command_gives_the_published_ids);
+    tcase_add_test(tcase, special_tokens_are_found_on_request);
     tcase_add_loop_test(tcase, generate_speaks_through_the_vocabulary, 0, sizeof spoken / sizeof spoken[0]);
     tcase_add_test(tcase, generate_goes_on_with_bytes);
     tcase_add_test(tcase, generate_decodes_what_it_says);

@@ -32,7 +32,7 @@ enum {
     OPTION_VOCAB_SIZE, OPTION_CONTEXT_LENGTH, OPTION_N_LAYER, OPTION_N_HEAD, OPTION_N_EMBD, OPTION_FF_MULT, OPTION_DROPOUT,
     OPTION_QKV_BIAS, OPTION_TIED, OPTION_SHORTCUT, OPTION_NORM, OPTION_CAUSAL, OPTION_ACTIVATION, OPTION_INIT,
     OPTION_RECOMPUTE, OPTION_PRECISION,
-    OPTION_TOKENIZER, OPTION_VOCAB,
+    OPTION_TOKENIZER, OPTION_VOCAB, OPTION_SPECIAL,
     OPTION_MODEL,
     OPTION_IDS, OPTION_TARGETS,
     OPTION_OWN,                                    // a command numbers its own options from here
@@ -45,7 +45,7 @@ extern struct poptOption shortcut_options[];       // --shortcut
 extern struct poptOption seed_options[];           // --seed
 extern struct poptOption precision_options[];      // --precision
 extern struct poptOption compute_options[];        // --recompute, and those
-extern struct poptOption tokenizer_options[];      // --tokenizer, --vocab
+extern struct poptOption tokenizer_options[];      // --tokenizer, --vocab, --special
 extern struct poptOption saved_model_options[];    // --model
 extern struct poptOption ids_options[];            // --ids, --targets
 extern struct poptOption run_options[];            // --threads, --quiet, --json, --help
@@ -121,6 +121,9 @@ bool options_any_switch(const Options *options);   // was any field of GPTConfig
 bool options_tokenizer_kind(const Options *options, int n_kinds, TokenizerKind *kind);
 void options_tokenizer_note(const Options *options, TokenizerKind kind);
 Tokenizer *options_gpt2(const Options *options, Error *error); // from --vocab or where it is looked for; NULL and an error
+// --special: sets it. False and an error if the tokenizer has no special tokens to turn on.
+bool options_special(const Options *options, Tokenizer *tokenizer, Error *error);
+void options_special_note(const Options *options, const Tokenizer *tokenizer, size_t n);       // what became of the n in a text
 
 // --model DIR, which was given: the model in the folder, for the caller to free. Switches of an untrained model are refused beside
 // it, but for the one allowed (0: none). NULL after one line on stderr, with the exit status.

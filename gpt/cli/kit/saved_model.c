@@ -27,6 +27,9 @@ GPT *options_saved_model(const Options *options, int allowed, int *status)
     if (!refuse_switches(options, allowed)) {
         return NULL;
     }
+    if (options_given(options, OPTION_SPECIAL) && !options_switch(options, OPTION_SPECIAL, NULL, &(bool){false})) {
+        return NULL;
+    }
     if (options_given(options, OPTION_TOKENIZER)) {
         option_error(options, OPTION_TOKENIZER, "--model %s has its own tokenizer; leave it out", options->values[OPTION_MODEL]);
         return NULL;
@@ -60,7 +63,12 @@ Tokenizer *options_saved_tokenizer(const Options *options, Error *error)
     if (options_given(options, OPTION_VOCAB)) {
         return options_gpt2(options, error);
     }
-    return tokenizer_load(options->values[OPTION_MODEL], error);
+    Tokenizer *tokenizer = tokenizer_load(options->values[OPTION_MODEL], error);
+    if (tokenizer != NULL && !options_special(options, tokenizer, error)) {
+        tokenizer_free(tokenizer);
+        tokenizer = NULL;
+    }
+    return tokenizer;
 }
 
 void options_saved_model_note(const Options *options, const GPTConfig *config)

@@ -3,12 +3,15 @@
 #include "gpt/cli/kit/kit.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct poptOption tokenizer_options[] = {
     {"tokenizer", '\0', POPT_ARG_STRING, NULL, OPTION_TOKENIZER,
      "gpt2, bytes or chars (default: gpt2 if its vocabulary is found, else bytes)", "NAME"},
     {"vocab", '\0', POPT_ARG_STRING, NULL, OPTION_VOCAB,
      "where GPT-2's vocabulary is (default: $GPTAPE_DATA, else $XDG_DATA_HOME/gptape, else ~/.local/share/gptape)", "DIR"},
+    {"special", '\0', POPT_ARG_STRING, NULL, OPTION_SPECIAL,
+     "are special tokens such as <|endoftext|> found in texts and prompts? (default: on where the vocabulary's folder defines them)", "on|off"},
     POPT_TABLEEND,
 };
 
@@ -32,6 +35,12 @@ bool options_tokenizer_kind(const Options *options, int n_kinds, TokenizerKind *
 
     if (!options_word(options, OPTION_TOKENIZER, NULL, tokenizer_word, n_kinds, &word)) {
         return false;
+    }
+    if (options_given(options, OPTION_SPECIAL) && !options_switch(options, OPTION_SPECIAL, NULL, &(bool){false})) {
+        return false;
+    }
+    if (options_given(options, OPTION_SPECIAL) && options_given(options, OPTION_TOKENIZER) && word != TOKENIZER_GPT2) {
+        return option_error(options, OPTION_SPECIAL, "only --tokenizer gpt2 has special tokens");
     }
     if (options_given(options, OPTION_VOCAB)) {
         if (word != TOKENIZER_GPT2) {
@@ -58,6 +67,28 @@ void options_tokenizer_note(const Options *options, TokenizerKind kind)
     free(folder);
 }
 
+bool options_special(const Options *options, Tokenizer *tokenizer, Error *error)
+{
+    const char *value = options->values[OPTION_SPECIAL];
+    bool on = value == NULL ? tokenizer_special(tokenizer) : strcmp(value, "on") == 0;
+    if (on && tokenizer_kind(tokenizer) != TOKENIZER_GPT2) {
+        return error_set(error, "--special: tokenizer %s has no special tokens", tokenizer_name(tokenizer_kind(tokenizer)));
+    }
+    tokenizer_set_special(tokenizer, on);
+    return true;
+}
+
+void options_special_note(const Options *options, const Tokenizer *tokenizer, size_t n)
+{
+    if (n > 0 && tokenizer_special(tokenizer)) {
+        command_note(options, "the text has %zu special token%s; --special off makes ordinary text of %s", n, plural((double)n),
+                     n == 1 ? "it" : "them");
+    } else if (n > 0) {
+        command_note(options, "the text has %zu special token%s, which became several ordinary tokens each; --special on makes one id of each", n,
+                     plural((double)n));
+    }
+}
+
 Tokenizer *options_gpt2(const Options *options, Error *error)
 {
     char *folder = vocabulary_folder(options->values[OPTION_VOCAB]);
@@ -65,6 +96,10 @@ Tokenizer *options_gpt2(const Options *options, Error *error)
 
     if (vocabulary_found(folder)) {
         tokenizer = tokenizer_gpt2(folder, error);
+        if (tokenizer != NULL && !options_special(options, tokenizer, error)) {
+            tokenizer_free(tokenizer);
+            tokenizer = NULL;
+        }
     } else {
         error_set(error, "%s: has no vocab.bpe and encoder.json (or merges.txt and vocab.json, or tokenizer.json); 'make vocab' gets them, --vocab "
                   "names another folder", folder);
