@@ -14,6 +14,7 @@ static struct poptOption drawing_options[] = {
     {"module", '\0', POPT_ARG_STRING, NULL, OPTION_MODULE, "only this module and what is in it (default: everything)", "h.0"},
     {"stepwise", '\0', POPT_ARG_STRING, NULL, OPTION_STEPWISE, "attention step by step, not in one operation (default off)", "on|off"},
     {"backward", '\0', POPT_ARG_STRING, NULL, OPTION_BACKWARD, "after backward, with the gradients (default on)", "on|off"},
+    {"direction", '\0', POPT_ARG_STRING, NULL, OPTION_DIRECTION, "from top to bottom or from left to right (default TB)", "TB|LR"},
     {"out", '\0', POPT_ARG_STRING, NULL, OPTION_OUT, "draw to FILE.svg, .png, .pdf or .dot (default: DOT to stdout)", "FILE"},
     POPT_TABLEEND,
 };
@@ -41,7 +42,7 @@ const CommandHelp graph_help = {
              "frame of its module; an arrow for each tensor, with its shape, as wide as the gradient that came back along it. Shortcuts\n"
              "are orange. The numbers are L2 norms. Drawn are at most 400 operations; --module picks some of a large network.",
     .examples = "  gptape graph --out gpt.svg\n"
-                "  gptape graph --n-layer 1 --module h.0 --out block.svg\n"
+                "  gptape graph --n-layer 1 --module h.0 --direction LR --out block.svg\n"
                 "  gptape graph --module h.0.attn --stepwise on --out attention.png\n"
                 "  gptape graph --net mlp --sizes 3,3,3,3,3,1 --out deep.pdf\n"
                 "  gptape graph --net mlp --shortcut off | dot -Tx11\n",
@@ -79,12 +80,21 @@ static Options with_defaults(const Options *given)
     return options;
 }
 
+static bool read_direction(const Options *options, bool *left_to_right)
+{
+    const char *direction = options->values[OPTION_DIRECTION];
+    *left_to_right = direction != NULL && strcmp(direction, "LR") == 0;
+    return direction == NULL || *left_to_right || strcmp(direction, "TB") == 0 ||
+           option_error(options, OPTION_DIRECTION, "expected TB or LR");
+}
+
 static bool read_drawing(const Options *options, GraphPlan *plan)
 {
     StepDrawing *drawing = &plan->drawing;
     drawing->module = options->values[OPTION_MODULE];
     if (!options_switch(options, OPTION_STEPWISE, "off", &drawing->stepwise) ||
-        !options_switch(options, OPTION_BACKWARD, "on", &drawing->backward)) {
+        !options_switch(options, OPTION_BACKWARD, "on", &drawing->backward) ||
+        !read_direction(options, &drawing->left_to_right)) {
         return false;
     }
     if (options_given(options, OPTION_STEPWISE) && plan->network.experiment.net == NET_MLP) {

@@ -71,7 +71,7 @@ static Tensor *net_forward(Net *net)
     if (config->net == NET_GPT) {
         return gpt_forward(net->gpt, config->ids, config->B, config->T);
     }
-    Tensor *x = tensor_from(config->input, SHAPE(1, config->deep.sizes[0]));
+    Tensor *x = tensor_label(tensor_from(config->input, SHAPE(1, config->deep.sizes[0])), "input");
     tensor_require_grad(x);
     return deep_forward(net->deep, x);
 }
@@ -82,7 +82,7 @@ static Tensor *net_loss(const Net *net, Tensor *y)
     if (config->net == NET_GPT) {
         return tensor_cross_entropy(y, config->targets);
     }
-    return tensor_mse_loss(y, tensor_from(config->target, y->shape));
+    return tensor_mse_loss(y, tensor_label(tensor_from(config->target, y->shape), "target"));
 }
 
 // A dL/dy that does not depend on the arm. For the deep network 1 at each output; for the GPT what cross-entropy sends back to a
@@ -270,9 +270,24 @@ static void backward_keeping_all(const Tape *tape, Tensor *loss)
     tensor_backward(loss);
 }
 
-static bool write_drawing(const Tape *tape, const StepDrawing *drawing, FILE *file, Error *error)
+// "GPT, module h.0, with shortcuts: one step forward and backward"
+static void write_title(const ExperimentConfig *config, const StepDrawing *drawing, char *title, size_t n)
 {
-    int n = tape_write_dot(tape, drawing->module, NULL);
+    bool shortcut = config->arms != ARMS_OFF;
+    char module[NAME_TEXT + 16] = "";
+    if (drawing->module != NULL) {
+        snprintf(module, sizeof module, ", module %.*s", NAME_TEXT, drawing->module);
+    }
+    snprintf(title, n, "%s%s, %s shortcuts: %s", config->net == NET_MLP ? "Deep network" : "GPT", module, shortcut ? "with" : "without",
+             drawing->backward ? "one step forward and backward" : "one step forward");
+}
+
+static bool write_drawing(const ExperimentConfig *config, const Tape *tape, const StepDrawing *drawing, FILE *file, Error *error)
+{
+    char title[2 * NAME_TEXT + 128];
+    write_title(config, drawing, title, sizeof title);
+    DotStyle style = {.module = drawing->module, .title = title, .left_to_right = drawing->left_to_right};
+    int n = tape_write_dot(tape, &style, NULL);
     if (n == 0) {
         return error_set(error, "there is no module %s in this network, or it computes nothing", drawing->module);
     }
@@ -280,7 +295,7 @@ static bool write_drawing(const Tape *tape, const StepDrawing *drawing, FILE *fi
         return error_set(error, "%d operations: a drawing of more than %d can't be read; choose one module, or fewer layers", n,
                          DRAWN_NODES_MAX);
     }
-    tape_write_dot(tape, drawing->module, file);
+    tape_write_dot(tape, &style, file);
     return true;
 }
 
@@ -350,7 +365,7 @@ bool experiment_draw(const ExperimentConfig *config, const StepDrawing *drawing,
         backward_keeping_all(tape, loss);
     }
     find_fault(tape, fault);
-    bool drawn = write_drawing(tape, drawing, file, error);
+    bool drawn = write_drawing(config, tape, drawing, file, error);
     tape_free(tape);
     tape_set_current(before);
     net_free(&net);

@@ -95,6 +95,7 @@ typedef struct StepDrawing {
     const char *module;                            // only this one, "h.0"; NULL: the whole network
     bool stepwise;                                 // attention step by step instead of in one operation
     bool backward;                                 // after backward, with the gradients
+    bool left_to_right;                            // instead of top to bottom
 } StepDrawing;
 
 enum { STEP_FAULT_TEXT = 2 * NAME_TEXT };

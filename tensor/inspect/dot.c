@@ -99,25 +99,22 @@ static const char *name_in_parent(const Drawing *drawing, int s)
 // ------------------------------------------------------------------------------------------------------------
 // Boxes
 
-void dot_write_escaped(FILE *out, const char *text)
+// Graphviz reads quotes, backslashes and, even in plain labels, entities like &amp;.
+void dot_quote(FILE *out, const char *text)
 {
-    for (const char *c = text; *c != '\0'; c++) {
-        switch (*c) {
-        case '&':
-            fputs("&amp;", out);
-            break;
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '"':
-            fputs("&quot;", out);
-            break;
-        default:
-            fputc(*c, out);
+    for (size_t n = strlen(text); n > 0; ) {
+        char shown[UTF8_SHOWN];
+        size_t shown_length;
+        size_t length = utf8_show(text, n, shown, &shown_length);
+        for (size_t i = 0; i < shown_length; i++) {
+            if (shown[i] == '&') {
+                fputs("&amp;", out);
+            } else {
+                fprintf(out, "%s%c", shown[i] == '"' || shown[i] == '\\' ? "\\" : "", shown[i]);
+            }
         }
+        text += length;
+        n -= length;
     }
 }
 
@@ -130,11 +127,10 @@ static const char *const GROUP_COLORS[OP_GROUP_COUNT] = {
     [OP_GROUP_LOSS] = "#ffc9c9",
 };
 
-static void write_small(FILE *out, const char *text)
+static void write_line(FILE *out, const char *text)
 {
-    fprintf(out, "<br/><font point-size=\"9\">");
-    dot_write_escaped(out, text);
-    fprintf(out, "</font>");
+    fprintf(out, "\\n");
+    dot_quote(out, text);
 }
 
 // "weight (96, 32) 0.347", the last the size of its gradient
@@ -148,7 +144,7 @@ static void write_parameter(FILE *out, const Tensor *parameter)
         double size = values_l2(parameter->grad, tensor_count(parameter));
         snprintf(text + used, sizeof text - (size_t)used, "  %.3g", size);
     }
-    write_small(out, text);
+    write_line(out, text);
 }
 
 static void write_node(const Drawing *drawing, const TapeNode *node)
@@ -161,9 +157,9 @@ static void write_node(const Drawing *drawing, const TapeNode *node)
         return;
     }
     int s = find_scope(drawing, scope_of(node));
-    fprintf(out, "n%d [fillcolor=\"%s\", label=<%s", node->index, GROUP_COLORS[node->op->group], node->op->name);
+    fprintf(out, "n%d [fillcolor=\"%s\", label=\"%s", node->index, GROUP_COLORS[node->op->group], node->op->name);
     if (s >= 0 && !has_frame(drawing, s)) {
-        write_small(out, name_in_parent(drawing, s));
+        write_line(out, name_in_parent(drawing, s));
     }
     for (int i = 0; i < node->n_inputs; i++) {
         if (node->inputs[i]->tape == NULL) {
@@ -173,9 +169,9 @@ static void write_node(const Drawing *drawing, const TapeNode *node)
     if (node->output->shape.ndim == 0) {
         char value[32];
         snprintf(value, sizeof value, "%.6g", (double)node->output->data[0]);
-        write_small(out, value);
+        write_line(out, value);
     }
-    fprintf(out, ">]\n");
+    fprintf(out, "\"]\n");
 }
 
 // The nodes of one module, then those inside it: of a module without a frame, its only node.
@@ -183,9 +179,9 @@ static void write_scope(const Drawing *drawing, int s)
 {
     bool frame = has_frame(drawing, s);
     if (frame) {
-        fprintf(drawing->out, "subgraph cluster_%d {\nlabel=<", s);
-        dot_write_escaped(drawing->out, name_in_parent(drawing, s));
-        fprintf(drawing->out, ">\n");
+        fprintf(drawing->out, "subgraph cluster_%d {\nlabel=\"", s);
+        dot_quote(drawing->out, name_in_parent(drawing, s));
+        fprintf(drawing->out, "\"\nlabelloc=t\ncolor=\"%s\"\n", FRAME_COLOUR);
     }
     const char *name = s < 0 ? "" : drawing->scopes[s].name;
     for (int i = 0; i < drawing->tape->n_nodes; i++) {
@@ -218,7 +214,7 @@ static bool has_shortcut(const Drawing *drawing)
     return false;
 }
 
-// Of what the drawing shows: gradients, shortcuts.
+// Explains what the drawing shows: gradients, shortcuts. It is below the drawing: the label of an invisible frame around it.
 static void write_legend(const Drawing *drawing)
 {
     bool gradients = drawing->most > 0;
@@ -226,32 +222,45 @@ static void write_legend(const Drawing *drawing)
     if (!gradients && !shortcuts) {
         return;
     }
-    fprintf(drawing->out, "label=<");
+    fprintf(drawing->out, "labelloc=b\nlabel=\"");
     if (gradients) {
-        fprintf(drawing->out, "Numbers, and the widths of the arrows: L2 norms of the gradients that came back.<br align=\"left\"/>");
+        fprintf(drawing->out, "Numbers and arrow widths: L2 norms of the gradients that came back.\\l");
     }
     if (shortcuts) {
-        fprintf(drawing->out, "<font color=\"%s\">Shortcuts</font><br align=\"left\"/>", SHORTCUT_COLOUR);
+        fprintf(drawing->out, "Orange: shortcuts.\\l");
     }
-    fprintf(drawing->out, ">\n");
+    fprintf(drawing->out, "\"\n");
 }
 
-static void write_head(const Drawing *drawing)
+enum { SLIDE_NODES = 16 };                         // so many are scaled to fit a slide; the letters of more would be too small
+
+static void write_head(const Drawing *drawing, int n_drawn)
 {
     FILE *out = drawing->out;
     fprintf(out, "digraph tape {\n"
-                 "graph [rankdir=TB, nodesep=0.35, ranksep=0.4, fontname=\"Helvetica\", fontsize=11, labeljust=l, style=rounded, "
-                 "color=\"#adb5bd\", fontcolor=\"#495057\", bgcolor=white]\n"
-                 "node [shape=box, style=\"rounded,filled\", color=\"#868e96\", fontname=\"Helvetica\", fontsize=12, margin=\"0.12,0.05\", "
+                 "graph [rankdir=%s, nodesep=0.35, ranksep=0.25, fontname=\"DejaVu Sans\", fontsize=11, labeljust=l, style=rounded, "
+                 "color=\"" FRAME_COLOUR "\", fontcolor=\"#495057\", bgcolor=white, dpi=144]\n"
+                 "node [shape=box, style=\"rounded,filled\", color=\"#868e96\", fontname=\"DejaVu Sans\", fontsize=11, margin=\"0.12,0.08\", "
                  "height=0.3]\n"
-                 "edge [fontname=\"Helvetica\", fontsize=9, fontcolor=\"#495057\", arrowsize=0.6]\n");
+                 "edge [fontname=\"DejaVu Sans\", fontsize=10, fontcolor=\"#495057\", arrowsize=0.6]\n",
+            drawing->style.left_to_right ? "LR" : "TB");
+    if (n_drawn <= SLIDE_NODES) {
+        fprintf(out, "size=\"13.33,7.5\"\n");
+    }
+    if (drawing->style.title != NULL) {
+        fprintf(out, "labelloc=t\nfontsize=18\nfontcolor=black\nlabel=\"");
+        dot_quote(out, drawing->style.title);
+        fprintf(out, "\"\n");
+    }
+    fprintf(out, "subgraph cluster_all {\ncolor=white\nfontsize=11\nfontcolor=\"#495057\"\n");
     write_legend(drawing);
 }
 
-int tape_write_dot(const Tape *tape, const char *module, FILE *file)
+int tape_write_dot(const Tape *tape, const DotStyle *style, FILE *file)
 {
     REQUIRE(tape);
-    Drawing drawing = {.tape = tape, .module = module == NULL ? "" : module, .out = file};
+    Drawing drawing = {.tape = tape, .style = style == NULL ? (DotStyle){0} : *style, .out = file};
+    drawing.module = drawing.style.module == NULL ? "" : drawing.style.module;
     int n_drawn = 0;
     for (int i = 0; i < tape->n_nodes; i++) {
         n_drawn += dot_is_drawn(&drawing, tape->nodes[i]) ? 1 : 0;
@@ -261,10 +270,10 @@ int tape_write_dot(const Tape *tape, const char *module, FILE *file)
     }
     find_scopes(&drawing);
     dot_measure_arrows(&drawing);
-    write_head(&drawing);
+    write_head(&drawing, n_drawn);
     write_scope(&drawing, -1);
     dot_write_arrows(&drawing);
-    fprintf(file, "}\n");
+    fprintf(file, "}\n}\n");
     free(drawing.scopes);
     return n_drawn;
 }

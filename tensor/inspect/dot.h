@@ -1,4 +1,4 @@
-// dot.h: what the two rooms of a drawing share: dot.c (modules, boxes, the whole) and dot_arrows.c (arrows).
+// dot.h: what dot.c (modules, boxes, the whole drawing) and dot_arrows.c (arrows) share.
 
 #ifndef GPTAPE_DOT_H
 #define GPTAPE_DOT_H
@@ -7,6 +7,7 @@
 
 #define SHORTCUT_COLOUR "#d9480f"
 #define EDGE_COLOUR "#495057"
+#define FRAME_COLOUR "#adb5bd"
 
 // A module that computed something, and which other it lies in.
 typedef struct Scope {
@@ -19,6 +20,7 @@ typedef struct Scope {
 typedef struct Drawing {
     const Tape *tape;
     const char *module;                            // only this one and what is in it; "": everything
+    DotStyle style;
     FILE *out;
     Scope *scopes;
     int n_scopes;
@@ -28,8 +30,8 @@ typedef struct Drawing {
 // Is the node in the module that is drawn?
 bool dot_is_drawn(const Drawing *drawing, const TapeNode *node);
 
-// Text as Graphviz reads it in labels that look like HTML.
-void dot_write_escaped(FILE *out, const char *text);
+// Text of any origin between the quotes of a label, which Graphviz then shows as it is; hidden characters as escapes (utf8_show).
+void dot_quote(FILE *out, const char *text);
 
 void dot_measure_arrows(Drawing *drawing);         // finds least and most
 void dot_write_arrows(const Drawing *drawing);

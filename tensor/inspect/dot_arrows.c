@@ -100,19 +100,18 @@ static double width_of(const Drawing *drawing, double size)
 // "mid (1, 5, 32)", and below it the gradient; a little to the right, because dot lets labels begin in the middle of the arrow.
 static void write_edge_label(const Drawing *drawing, const Tensor *x, bool named, double size)
 {
-    static const char *const INDENT = "&#160;&#160;&#160;";
+    static const char *const INDENT = "\xc2\xa0\xc2\xa0\xc2\xa0";         // no-break spaces
     char shape[SHAPE_TEXT];
-    fprintf(drawing->out, "label=<%s", INDENT);
+    fprintf(drawing->out, "label=\"%s", INDENT);
     if (named && x->label != NULL) {
-        fprintf(drawing->out, "<b>");
-        dot_write_escaped(drawing->out, x->label);
-        fprintf(drawing->out, "</b> ");
+        dot_quote(drawing->out, x->label);
+        fprintf(drawing->out, " ");
     }
-    fprintf(drawing->out, "%s<br align=\"left\"/>", shape_text(x->shape, shape));
+    fprintf(drawing->out, "%s\\l", shape_text(x->shape, shape));
     if (size > 0) {
-        fprintf(drawing->out, "%s%.3g<br align=\"left\"/>", INDENT, size);
+        fprintf(drawing->out, "%s%.3g\\l", INDENT, size);
     }
-    fprintf(drawing->out, ">");
+    fprintf(drawing->out, drawing->style.left_to_right ? "\\l\"" : "\"");        // lifts the text off an arrow from the left
 }
 
 // The first node of the drawing that uses x, and as which of its inputs; NULL if none does.
@@ -134,9 +133,9 @@ static const TapeNode *first_use(const Drawing *drawing, const Tensor *x, int *i
 static void write_ellipse(const Drawing *drawing, const char *name, const Tensor *x)
 {
     const char *maker = x->node == NULL ? "leaf" : x->node->op->name;
-    fprintf(drawing->out, "%s [shape=ellipse, fillcolor=white, label=<", name);
-    dot_write_escaped(drawing->out, x->label == NULL ? maker : x->label);
-    fprintf(drawing->out, ">]\n");
+    fprintf(drawing->out, "%s [shape=ellipse, fillcolor=white, label=\"", name);
+    dot_quote(drawing->out, x->label == NULL ? maker : x->label);
+    fprintf(drawing->out, "\"]\n");
 }
 
 static void write_edge(const Drawing *drawing, const TapeNode *node, int i)
@@ -183,6 +182,16 @@ static void write_exit(const Drawing *drawing, const TapeNode *node)
     fprintf(drawing->out, "]\n");
 }
 
+// Operations that read integers, which are not tensors of the tape: their names.
+static void write_integers(const Drawing *drawing, const TapeNode *node)
+{
+    const char *name = node->op == &op_embedding ? "token ids" : node->op == &op_cross_entropy ? "targets" : NULL;
+    if (name != NULL) {
+        fprintf(drawing->out, "ids_%d [shape=ellipse, fillcolor=white, label=\"%s\"]\n", node->index, name);
+        fprintf(drawing->out, "ids_%d -> n%d [color=\"%s\"]\n", node->index, node->index, NO_GRAD_COLOUR);
+    }
+}
+
 void dot_write_arrows(const Drawing *drawing)
 {
     for (int i = 0; i < drawing->tape->n_nodes; i++) {
@@ -193,6 +202,7 @@ void dot_write_arrows(const Drawing *drawing)
             }
         }
         if (dot_is_drawn(drawing, node)) {
+            write_integers(drawing, node);
             write_exit(drawing, node);
         }
     }

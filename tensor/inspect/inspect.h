@@ -17,9 +17,15 @@ void tape_print(const Tape *tape);                 // one line a node: index, op
 // their shapes; shortcuts stand out, and after backward an arrow is as wide as the gradient that came back along it.
 void tape_dot(const Tape *tape);
 
-// The same to a file (NULL: to none), only of one module ("h.0") and what is in it unless module is NULL. Returns how many nodes
-// that are.
-int tape_write_dot(const Tape *tape, const char *module, FILE *file);
+// What tape_write_dot draws, and how.
+typedef struct DotStyle {
+    const char *module;                            // only this module ("h.0") and what is in it; NULL: everything
+    const char *title;                             // above the drawing; NULL: none
+    bool left_to_right;                            // instead of top to bottom
+} DotStyle;
+
+// The same to a file (NULL: to none); style may be NULL. Returns the number of operations drawn.
+int tape_write_dot(const Tape *tape, const DotStyle *style, FILE *file);
 
 // Looks at every result and every gradient as it is made; the first that is NaN or infinite is a mistake (fail_mistake) whose
 // message names the operation, its inputs, and the line that called it. -inf is taken for a masked score, and passes, where

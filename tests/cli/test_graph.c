@@ -24,11 +24,13 @@ START_TEST(without_options_a_small_gpt_is_drawn)
     Run run = run_gptape("graph");
     assert_quiet(&run);
     assert_has(&run, run.out, "digraph tape {\n");
-    assert_has(&run, run.out, "label=<h.0>");
-    assert_has(&run, run.out, "label=<h.1>");
+    assert_has(&run, run.out, "label=\"h.0\"");
+    assert_has(&run, run.out, "label=\"h.1\"");
     assert_has(&run, run.out, "weight (96, 32)");
     assert_has(&run, run.out, "(1, 8, 256)");
     assert_has(&run, run.out, "cross_entropy");
+    assert_has(&run, run.out, "label=\"token ids\"");
+    assert_has(&run, run.out, "label=\"targets\"");
     ck_assert_int_eq(occurrences(run.out, "label=\"+\""), 5);          // token + position, and two shortcuts a block
     ck_assert_int_eq(occurrences(run.out, "weight=0"), 4);
     run_free(&run);
@@ -42,13 +44,16 @@ START_TEST(the_deep_network_shows_both_ways)
     assert_quiet(&run);
     ck_assert_int_eq(occurrences(run.out, "weight=0"), 4);
     assert_has(&run, run.out, "0.588184");
-    assert_has(&run, run.out, "(1, 3)<br align=\"left\"/>&#160;&#160;&#160;1.24<");
-    assert_has(&run, run.out, "(1, 3)<br align=\"left\"/>&#160;&#160;&#160;0.0492<");
+    assert_has(&run, run.out, "label=\"input\"");
+    assert_has(&run, run.out, "label=\"target\"");
+    assert_has(&run, run.out, "label=\"Deep network, with shortcuts: one step forward and backward\"");
+    assert_has(&run, run.out, "(1, 3)\\l\u00a0\u00a0\u00a01.24\\l");
+    assert_has(&run, run.out, "(1, 3)\\l\u00a0\u00a0\u00a00.0492\\l");
     run_free(&run);
     run = run_gptape("graph --net mlp --shortcut off --depth 3 --backward off");
     assert_quiet(&run);
     ck_assert_int_eq(occurrences(run.out, "weight=0"), 0);
-    ck_assert_int_eq(occurrences(run.out, "label=<layers."), 3);
+    ck_assert_int_eq(occurrences(run.out, "label=\"layers."), 3);
     ck_assert_ptr_null(strstr(run.out, "came back"));
     run_free(&run);
 }
@@ -58,9 +63,9 @@ START_TEST(a_module_can_be_picked_and_attention_unfolded)
 {
     Run run = run_gptape("graph --module h.1.attn --stepwise on --ids '1,2,3;4,5,6' --targets '2,3,4;5,6,7'");
     assert_quiet(&run);
-    assert_has(&run, run.out, "label=<softmax>");
-    assert_has(&run, run.out, "<b>scores</b> (2, 2, 3, 3)");
-    ck_assert_ptr_null(strstr(run.out, "layernorm>]\nn"));
+    assert_has(&run, run.out, "label=\"softmax\"");
+    assert_has(&run, run.out, "scores (2, 2, 3, 3)");
+    ck_assert_ptr_null(strstr(run.out, "layernorm\"]\nn"));
     ck_assert_ptr_null(strstr(run.out, "h.0"));
     run_free(&run);
 }
@@ -75,9 +80,9 @@ START_TEST(the_block_of_the_readme)
     const char *layer = strstr(run.out, "n7 -> n8 [");
     const char *through = strstr(run.out, "n8 -> n9 [");
     ck_assert(shortcut != NULL && layer != NULL && through != NULL);
-    ck_assert_ptr_nonnull(strstr(shortcut, ";1.66<"));
-    ck_assert_ptr_nonnull(strstr(layer, ";0.527<"));
-    ck_assert_ptr_nonnull(strstr(through, ";0.0151<"));
+    ck_assert_ptr_nonnull(strstr(shortcut, "\u00a01.66\\l"));
+    ck_assert_ptr_nonnull(strstr(layer, "\u00a00.527\\l"));
+    ck_assert_ptr_nonnull(strstr(through, "\u00a00.0151\\l"));
     run_free(&run);
 }
 END_TEST
@@ -137,6 +142,7 @@ START_TEST(what_cannot_be_drawn_is_told)
         {"--n-layer 60", 1, "more than 400 can't be read; choose one module, or fewer layers"},
         {"--stepwise maybe", 2, "--stepwise maybe"},
         {"--backward 3", 2, "--backward 3"},
+        {"--direction up", 2, "--direction up: expected TB or LR"},
         {"--shortcut both", 2, "--shortcut both"},
         {"--net mlp --stepwise on", 2, "belongs to --net gpt"},
         {"--net mlp --config tiny", 2, "belongs to --net gpt"},

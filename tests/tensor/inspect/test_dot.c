@@ -54,7 +54,8 @@ static char *drawn(const char *module, int n)
     size_t bytes = 0;
     FILE *file = open_memstream(&text, &bytes);
     ck_assert_ptr_nonnull(file);
-    ck_assert_int_eq(tape_write_dot(tape, module, file), n);
+    DotStyle style = {.module = module};
+    ck_assert_int_eq(tape_write_dot(tape, &style, file), n);
     ck_assert_int_eq(fclose(file), 0);
     return text;
 }
@@ -83,20 +84,20 @@ START_TEST(before_backward_there_are_operations_modules_and_shapes)
 {
     static const char *const parts[] = {
         "digraph tape {\n",
-        "n0 [fillcolor=\"#f1f3f5\", label=<scale>]\n",
-        "subgraph cluster_1 {\nlabel=<net>\n",
-        "n2 [fillcolor=\"#fff3bf\", label=<relu>]\n",
+        "n0 [fillcolor=\"#f1f3f5\", label=\"scale\"]\n",
+        "subgraph cluster_1 {\nlabel=\"net\"\n",
+        "n2 [fillcolor=\"#fff3bf\", label=\"relu\"]\n",
         "n3 [label=\"+\", shape=circle,", "color=\"#d9480f\"]\n",
-        "n1 [fillcolor=\"#d0ebff\", label=<linear<br/><font point-size=\"9\">a</font><br/><font point-size=\"9\">weight (2, 2)</font>>]\n}\n",
-        "in_0_0 [shape=ellipse, fillcolor=white, label=<a&lt;b&gt;&amp;c>]\n",
-        "in_0_0 -> n0 [", "label=<&#160;&#160;&#160;(1, 2)<br",
+        "n1 [fillcolor=\"#d0ebff\", label=\"linear\\na\\nweight (2, 2)\"]\n}\n",
+        "in_0_0 [shape=ellipse, fillcolor=white, label=\"a<b>&amp;c\"]\n",
+        "in_0_0 -> n0 [", "label=\"\u00a0\u00a0\u00a0(1, 2)\\l",
         "n0 -> n1 [color=\"#495057\", penwidth=0.80, ",
         "n1 -> n2 [",
         "n0 -> n3 [color=\"#d9480f\", penwidth=0.80, fontcolor=\"#d9480f\", weight=0, ",
         "n2 -> n3 [color=\"#495057\", ",
-        "out_3 [shape=ellipse, fillcolor=white, label=<y>]\n",
+        "out_3 [shape=ellipse, fillcolor=white, label=\"y\"]\n",
         "n3 -> out_3 [",
-        "\n}\n",
+        "\n}\n}\n",
     };
     compute();
     char *text = drawn(NULL, 4);
@@ -111,10 +112,10 @@ START_TEST(after_backward_arrows_carry_what_came_back)
 {
     static const char *const parts[] = {
         "came back", "weight (2, 2)  ",
-        "n0 -> n1 [", "(1, 2)<br align=\"left\"/>&#160;&#160;&#160;8.54<br",
-        "n1 -> n2 [", ";5<br",
-        "n0 -> n3 [", "(1, 2)<br align=\"left\"/>&#160;&#160;&#160;5<br",
-        "n3 -> out_3 [", ";5<br",
+        "n0 -> n1 [", "(1, 2)\\l\u00a0\u00a0\u00a08.54\\l",
+        "n1 -> n2 [", "\u00a05\\l",
+        "n0 -> n3 [", "(1, 2)\\l\u00a0\u00a0\u00a05\\l",
+        "n3 -> out_3 [", "\u00a05\\l",
     };
     Tensor *y = compute();
     tensor_backward_from(y, (Real[]){3, 4});
@@ -135,21 +136,21 @@ START_TEST(the_legend_is_of_what_is_drawn)
 {
     Tensor *loss = tensor_sum(compute());
     char *before = drawn(NULL, 5);
-    ck_assert_ptr_nonnull(strstr(before, ">Shortcuts<"));
+    ck_assert_ptr_nonnull(strstr(before, "Orange: shortcuts."));
     ck_assert_ptr_null(strstr(before, "L2 norms"));
     free(before);
     char *linear = drawn("net.a", 1);
-    ck_assert_ptr_null(strstr(linear, ">Shortcuts<"));
-    ck_assert_ptr_null(strstr(linear, "label=<>"));
+    ck_assert_ptr_null(strstr(linear, "Orange: shortcuts."));
+    ck_assert_ptr_null(strstr(linear, "label=\"\""));
     free(linear);
     tensor_backward(loss);
     char *after = drawn(NULL, 5);
-    ck_assert_ptr_nonnull(strstr(after, "L2 norms of the gradients that came back.<br align=\"left\"/><font color="));
-    ck_assert_ptr_nonnull(strstr(after, ">Shortcuts<"));
+    ck_assert_ptr_nonnull(strstr(after, "L2 norms of the gradients that came back.\\lOrange: "));
+    ck_assert_ptr_nonnull(strstr(after, "Orange: shortcuts."));
     free(after);
     linear = drawn("net.a", 1);
     ck_assert_ptr_nonnull(strstr(linear, "L2 norms"));
-    ck_assert_ptr_null(strstr(linear, ">Shortcuts<"));
+    ck_assert_ptr_null(strstr(linear, "Orange: shortcuts."));
     free(linear);
 }
 END_TEST
@@ -157,8 +158,8 @@ END_TEST
 START_TEST(one_module_has_ellipses_where_it_begins_and_ends)
 {
     static const char *const parts[] = {
-        "subgraph cluster_1 {\nlabel=<net>\n",
-        "in_1_0 [shape=ellipse, fillcolor=white, label=<scale>]\n", "in_1_0 -> n1 [", "in_1_0 -> n3 [", "n3 -> out_3 [",
+        "subgraph cluster_1 {\nlabel=\"net\"\n",
+        "in_1_0 [shape=ellipse, fillcolor=white, label=\"scale\"]\n", "in_1_0 -> n1 [", "in_1_0 -> n3 [", "n3 -> out_3 [",
     };
     compute();
     char *text = drawn("net", 3);
@@ -166,8 +167,8 @@ START_TEST(one_module_has_ellipses_where_it_begins_and_ends)
     ck_assert_ptr_null(strstr(text, "n0 "));
     free(text);
     free(drawn("net.a", 1));
-    ck_assert_int_eq(tape_write_dot(tape, "ne", NULL), 0);                 // a beginning of a name is no module
-    ck_assert_int_eq(tape_write_dot(tape, "", NULL), 4);
+    ck_assert_int_eq(tape_write_dot(tape, &(DotStyle){.module = "ne"}, NULL), 0);        // the beginning of a name is no module
+    ck_assert_int_eq(tape_write_dot(tape, &(DotStyle){.module = ""}, NULL), 4);
 }
 END_TEST
 
@@ -176,7 +177,7 @@ START_TEST(what_wants_no_gradient_is_pale)
     Tensor *x = tensor_full(SHAPE(2), 1.0);
     tensor_sum(tensor_add(x, x));
     char *text = drawn(NULL, 2);
-    const char *const parts[] = {"n1 [", "label=<sum<br/><font point-size=\"9\">4</font>>]", "in_0_0 -> n0 [color=\"#adb5bd\""};
+    const char *const parts[] = {"n1 [", "label=\"sum\\n4\"]", "in_0_0 -> n0 [color=\"#adb5bd\""};
     assert_in_order(text, parts, 3);
     ck_assert_ptr_null(strstr(text, "out_1"));             // a scalar's value stands in its box
     ck_assert_ptr_null(strstr(text, "#d9480f"));           // x + x is no shortcut
@@ -184,30 +185,120 @@ START_TEST(what_wants_no_gradient_is_pale)
 }
 END_TEST
 
-START_TEST(graphviz_reads_it)
+static bool graphviz_missing(const char *function)
 {
     Run found = run_shell("command -v dot");
-    bool installed = found.status == 0;
+    bool missing = found.status != 0;
     run_free(&found);
-    if (!installed) {
-        skip(__func__, "Graphviz is not installed");
-        return;
+    if (missing) {
+        skip(function, "Graphviz is not installed");
     }
+    return missing;
+}
+
+// What dot makes of the tape. The caller frees it.
+static Run dot_run(const char *format, const DotStyle *style)
+{
     char path[] = "/tmp/gptape-test-XXXXXX";
     char command[64];
     int fd = mkstemp(path);
     ck_assert_int_ge(fd, 0);
     FILE *file = fdopen(fd, "w");
+    tape_write_dot(tape, style, file);
+    fclose(file);
+    snprintf(command, sizeof command, "dot -T%s %s", format, path);
+    Run run = run_shell(command);
+    unlink(path);
+    return run;
+}
+
+START_TEST(graphviz_reads_it)
+{
+    if (graphviz_missing(__func__)) {
+        return;
+    }
     Tensor *y = compute();
     tensor_backward_from(y, (Real[]){3, 4});
-    tape_write_dot(tape, NULL, file);
-    fclose(file);
-    snprintf(command, sizeof command, "dot -Tplain %s", path);
-    Run run = run_shell(command);
+    Run run = dot_run("plain", NULL);
     assert_quiet(&run);
     ck_assert_ptr_nonnull(strstr(run.out, "\nedge n0 n3 "));
     run_free(&run);
-    unlink(path);
+}
+END_TEST
+
+// From left to right, x of the first operation is less than that of the last; from top to bottom, they are above each other.
+START_TEST(a_drawing_has_a_title_and_a_direction)
+{
+    if (graphviz_missing(__func__)) {
+        return;
+    }
+    compute();
+    for (int left_to_right = 0; left_to_right < 2; left_to_right++) {
+        DotStyle style = {.title = "A \"title\" of <b>", .left_to_right = left_to_right == 1};
+        Run run = dot_run("plain", &style);
+        double first[2];
+        double last[2];
+        ck_assert_int_eq(sscanf(strstr(run.out, "\nnode n0 "), "\nnode n0 %lf %lf", &first[0], &first[1]), 2);
+        ck_assert_int_eq(sscanf(strstr(run.out, "\nnode n2 "), "\nnode n2 %lf %lf", &last[0], &last[1]), 2);
+        ck_assert(left_to_right ? last[0] > first[0] + 1 : last[1] < first[1] - 1);
+        run_free(&run);
+        run = dot_run("svg", &style);
+        ck_assert_ptr_nonnull(strstr(run.out, ">A &quot;title&quot; of &lt;b&gt;<"));
+        run_free(&run);
+    }
+}
+END_TEST
+
+// What a name holds is shown, and neither markup, nor a link, nor more of the drawing.
+START_TEST(graphviz_shows_every_name_as_it_is)
+{
+    static const char *const names[][2] = {
+        {"\" URL=\"http://x\" x=\"", "&quot; URL=&quot;http://x&quot; x=&quot;"}, {"<b>&amp;</b>", "&lt;b&gt;&amp;amp;&lt;/b&gt;"},
+        {"\\N\\G\\l", "\\N\\G\\l"}, {"a\\", "a\\"}, {"two\nlines", "two\\nlines"}, {"\x1b[1m", "\\x1b[1m"}, {"\xff\xc3", "\\xff\\xc3"},
+        {"\xe2\x80\xae" "b", "\\u202eb"}, {"\xc3\xa4\xe2\x82\xac", "\xc3\xa4\xe2\x82\xac"}, {"`touch RAN` $x %s", "`touch RAN` $x %s"},
+        {"\"]; evil [label=\"", "&quot;]; evil [label=&quot;"},
+    };
+    if (graphviz_missing(__func__)) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        Tensor *y = tensor_label(tensor_scale(tensor_label(tensor_full(SHAPE(2), 1.0), names[i][0]), 2.0), names[i][0]);
+        ck_assert_ptr_nonnull(y);
+        Run run = dot_run("svg", &(DotStyle){.title = names[i][0]});
+        char text[128];
+        snprintf(text, sizeof text, ">%s<", names[i][1]);
+        const char *title = strstr(run.out, text);
+        ck_assert_msg(run.status == 0 && run.err[0] == '\0' && title != NULL, "%s: %s%.1500s", names[i][0], run.err, run.out);
+        const char *in = strstr(title + 1, text);
+        ck_assert_msg(in != NULL && strstr(in + 1, text) != NULL, "%s", run.out);
+        ck_assert_ptr_null(strstr(run.out, "<a "));
+        ck_assert_ptr_null(strstr(run.out, ">evil<"));
+        run_free(&run);
+        tape_reset(tape);
+    }
+}
+END_TEST
+
+START_TEST(graphviz_shows_every_byte_and_long_names)
+{
+    enum { LONG = 10000 };
+    if (graphviz_missing(__func__)) {
+        return;
+    }
+    char *title = calloc(LONG + 1, 1);
+    ck_assert_ptr_nonnull(title);
+    for (int i = 0; i < LONG; i++) {
+        title[i] = (char)(1 + i % 255);
+    }
+    compute();
+    Run run = dot_run("svg", &(DotStyle){.title = title});
+    assert_succeeded(&run);
+    ck_assert_str_eq(run.err, "");
+    ck_assert_ptr_nonnull(strstr(run.out, ">\\x01\\x02\\x03\\x04\\x05\\x06\\a\\b\\t\\n"));
+    ck_assert_ptr_nonnull(strstr(run.out, " !&quot;#$%&amp;&#39;()*+,&#45;./0"));
+    ck_assert_ptr_nonnull(strstr(run.out, "\\xfe\\xff\\x01"));
+    run_free(&run);
+    free(title);
 }
 END_TEST
 
@@ -240,6 +331,9 @@ int main(void)
     tcase_add_test(tests, one_module_has_ellipses_where_it_begins_and_ends);
     tcase_add_test(tests, what_wants_no_gradient_is_pale);
     tcase_add_test(tests, graphviz_reads_it);
+    tcase_add_test(tests, a_drawing_has_a_title_and_a_direction);
+    tcase_add_test(tests, graphviz_shows_every_name_as_it_is);
+    tcase_add_test(tests, graphviz_shows_every_byte_and_long_names);
     tcase_add_test(tests, tape_dot_writes_to_stdout);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
