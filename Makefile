@@ -80,7 +80,9 @@ PROGRAM_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(wildcard gpt/cli/*.c gpt/
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 
 # Each tests/**/test_*.c is a program; what other .c files there hold is linked to all of them.
+# Those that end in _double are built in double.
 TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(shell find tests -name 'test_*.c')))
+DOUBLE_TESTS := $(filter %_double,$(TESTS))
 TEST_HELPERS := $(patsubst %.c,$(BUILD)/float/%.o,$(sort $(shell find tests -name '*.c' -not -name 'test_*' -not -path 'tests/fuzz/*')))
 
 all: $(BUILD)/libgptape.a $(BUILD)/libgptape.so $(BUILD)/gptape $(EXAMPLES)
@@ -96,7 +98,7 @@ NO_ONEDNN := without oneDNN (libdnnl-dev): matrix products will be slower
 COMPILE = @echo 'cc $@'; mkdir -p $(@D); $(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 LINK = @echo 'ld $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(LDFLAGS) -o $@ $^
 
-$(BUILD)/float/tests/%.o: private FLAGS += $$(pkg-config --cflags check)
+$(BUILD)/float/tests/%.o $(BUILD)/double/tests/%.o: private FLAGS += $$(pkg-config --cflags check)
 
 $(BUILD)/float/%.o: %.c $(BUILD)/flags
 	$(COMPILE) $(if $(ONEDNN),-DGPTAPE_ONEDNN)
@@ -146,8 +148,11 @@ $(BUILD)/gptape: $(PROGRAM_OBJECTS) $(BUILD)/gradcheck64.o $(BUILD)/libgptape.a
 $(EXAMPLES): $(BUILD)/%: $(BUILD)/float/%.o $(BUILD)/libgptape.a
 	$(LINK) $(PRINTERS) $(LIBS)
 
-$(TESTS): $(BUILD)/%: $(BUILD)/float/%.o $(TEST_HELPERS) $(BUILD)/gradcheck64.o $(BUILD)/libgptape.a
+$(filter-out $(DOUBLE_TESTS),$(TESTS)): $(BUILD)/%: $(BUILD)/float/%.o $(TEST_HELPERS) $(BUILD)/gradcheck64.o $(BUILD)/libgptape.a
 	$(LINK) $$(pkg-config --libs check) $(LIBS)
+
+$(DOUBLE_TESTS): $(BUILD)/%: $(BUILD)/double/%.o $(DOUBLE_OBJECTS)
+	$(LINK) $$(pkg-config --libs check) -lm
 
 -include $(shell find $(BUILD)/float $(BUILD)/double -name '*.d' 2> /dev/null)
 

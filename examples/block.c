@@ -2,7 +2,7 @@
 //
 // You learn how a block is put together, that it gives back the shape it takes, and that a shortcut can be read off the
 // tape: an addition, one of whose inputs also reaches the other by a longer way.
-// Breakpoint: block_forward. Step with next: a, x and f go from line to line, print a->shape shows their sizes.
+// Breakpoint: block_forward. Step with next: in.h goes from line to line, print in.h shows it.
 
 #include "gpt/gptape.h"
 
@@ -17,7 +17,7 @@ int main(void)
     Random random;
     random_seed(&random, 123);
     Block block;
-    block_init(&block, NULL, "block", &config, &random);
+    block_init(&block, NULL, "block", &config, 0, &random);
     module_initialize(&block.module, (Init){.scheme = config.init, .n_layer = config.n_layer}, &random);
     block.attn.stepwise = true;                             // attention as nodes of its own, to be seen
 
@@ -26,7 +26,7 @@ int main(void)
 
     Tape *tape = tape_create();
     Tensor *x = tensor_randn(&random, SHAPE(B, T, C));      // (1, 5, 32)
-    Tensor *y = block_forward(&block, x);                   // (1, 5, 32)
+    Tensor *y = block_forward(&block, x, x);                // (1, 5, 32)
 
     printf("\nThe tape, with B = %d, T = %d, C = %d and %d heads:\n\n", B, T, C, config.n_head);
     printf("  %4s  %-12s %-14s %-18s %s\n", "node", "op", "shape", "module", "shortcut");
@@ -57,16 +57,20 @@ int main(void)
     printf("-> %d shortcuts, one past attention and one past the feed-forward. Nobody marked them.\n", shortcuts);
 
     tape_reset(tape);                                       // x and y are gone; the weights are the block's
-    block.shortcut = false;
+    module_free(&block.module);
+    config.residual = "f(norm(h))";                         // instead of h + f(norm(h)); config.shortcut = false is the same
+    block_init(&block, NULL, "block", &config, 0, &random);
+    module_initialize(&block.module, (Init){.scheme = config.init, .n_layer = config.n_layer}, &random);
+    block.attn.stepwise = true;
     Tensor *other = tensor_randn(&random, SHAPE(B, T, C));  // (1, 5, 32)
-    block_forward(&block, other);
+    block_forward(&block, other, other);
     int shortcuts_off = 0;
     for (int i = 0; i < tape->n_nodes; i++) {
         if (tape_shortcut_input(tape->nodes[i]) >= 0) {
             shortcuts_off++;
         }
     }
-    printf("-> With block.shortcut = false: %d nodes and %d shortcuts.\n", tape->n_nodes, shortcuts_off);
+    printf("-> With the rule f(norm(h)): %d nodes and %d shortcuts.\n", tape->n_nodes, shortcuts_off);
 
     tape_free(tape);
     module_free(&block.module);

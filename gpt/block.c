@@ -1,12 +1,19 @@
-// block.c: one transformer block, and the shortcuts that this project is about.
+// block.c: one transformer block: attention and feed-forward, each with a residual rule around it.
 
 #include "gpt/gpt.h"
 
-void block_init(Block *block, Module *parent, const char *name, const GPTConfig *config, Random *random)
+static void rule_init(Block *block, int half, const GPTConfig *config, int number)
+{
+    static const ResidualNames names[] = {{"ln_1", "res_1"}, {"ln_2", "res_2"}};
+    ResidualPlace place = residual_place(number, half, config->n_layer);
+    residual_init(&block->residual[half], &block->module, names[half], gpt_rule(config), place, config->n_embd);
+}
+
+void block_init(Block *block, Module *parent, const char *name, const GPTConfig *config, int number, Random *random)
 {
     REQUIRE(block);
     REQUIRE(config);
-    *block = (Block){.shortcut = config->shortcut, .norm = config->norm};
+    *block = (Block){0};
     module_init(&block->module, &block_kind, parent, name);
     AttentionConfig attention = {
         .n_embd = config->n_embd,
@@ -23,49 +30,59 @@ void block_init(Block *block, Module *parent, const char *name, const GPTConfig 
         .dropout = config->dropout,
         .random = random,
     };
-    bool has_norm = config->norm != NORM_NONE;
-    if (has_norm) {
-        layernorm_init(&block->ln_1, &block->module, "ln_1", config->n_embd);
-    }
+    rule_init(block, 0, config, number);
     attention_init(&block->attn, &block->module, "attn", attention);
-    if (has_norm) {
-        layernorm_init(&block->ln_2, &block->module, "ln_2", config->n_embd);
-    }
+    rule_init(block, 1, config, number);
     feedforward_init(&block->mlp, &block->module, "mlp", feedforward);
+    block->ln_1 = residual_layernorm(&block->residual[0]);
+    block->ln_2 = residual_layernorm(&block->residual[1]);
 }
 
-// With norm = pre, the two halves are  x + attn(ln_1(x))  and  x + mlp(ln_2(x)).  Without the shortcut only what the branch
-// made of x goes on; its gradient then has no other way back than through the branch.
-Tensor *block_forward(Block *block, Tensor *x)                          // x (B, T, C)
+static Tensor *run_attention(void *attention, Tensor *x)
+{
+    return attention_forward(attention, x);
+}
+
+static Tensor *run_feedforward(void *feedforward, Tensor *x)
+{
+    return feedforward_forward(feedforward, x);
+}
+
+// With the rule h + f(norm(h)), the two halves are  x + attn(ln_1(x))  and  x + mlp(ln_2(x)).
+Tensor *block_forward(Block *block, Tensor *x, Tensor *x0)              // x, x0 (B, T, C)
 {
     REQUIRE(block);
     const char *outer = tape_scope(block->module.name);
+    ResidualStreams in = {.h = x, .x0 = x0, .block = x};
 
-    Tensor *a = block->norm == NORM_PRE ? layernorm_forward(&block->ln_1, x) : x;
-    a = attention_forward(&block->attn, a);                             // (B, T, C)
-    x = block->shortcut ? tensor_add(x, a) : a;
-    x = block->norm == NORM_POST ? layernorm_forward(&block->ln_1, x) : x;
-    tensor_label(x, "mid");
-
-    Tensor *f = block->norm == NORM_PRE ? layernorm_forward(&block->ln_2, x) : x;
-    f = feedforward_forward(&block->mlp, f);                            // (B, T, C)
-    x = block->shortcut ? tensor_add(x, f) : f;
-    x = block->norm == NORM_POST ? layernorm_forward(&block->ln_2, x) : x;
-    tensor_label(x, "out");
+    in.h = residual_forward(&block->residual[0], in, run_attention, &block->attn);         // (B, T, C)
+    tensor_label(in.h, "mid");
+    in.h = residual_forward(&block->residual[1], in, run_feedforward, &block->mlp);        // (B, T, C)
+    tensor_label(in.h, "out");
 
     tape_scope(outer);
-    return x;
+    return in.h;
 }
 
-static Tensor *forward_again(void *block, Tensor *x)
+static Tensor *forward_again(void *block, Tensor **x)
 {
-    return block_forward(block, x);
+    bool uses_x0 = residual_uses_x0(((Block *)block)->residual[0].rule);
+    return block_forward(block, x[0], uses_x0 ? x[1] : NULL);
 }
 
-Tensor *block_forward_recomputed(Block *block, Tensor *x)
+Tensor *block_forward_recomputed(Block *block, Tensor *x, Tensor *x0)
 {
     REQUIRE(block);
-    return tensor_checkpoint(forward_again, block, x, block->attn.resid_dropout.random);
+    Tensor *inputs[] = {x, x0};
+    int n = residual_uses_x0(block->residual[0].rule) ? 2 : 1;
+    return tensor_checkpoint(forward_again, block, inputs, n, block->attn.resid_dropout.random);
 }
 
-const ModuleKind block_kind = {.name = "Block"};
+static void block_free(Module *module)
+{
+    Block *block = (Block *)module;
+    residual_free(&block->residual[0]);
+    residual_free(&block->residual[1]);
+}
+
+const ModuleKind block_kind = {.name = "Block", .free = block_free};

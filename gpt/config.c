@@ -16,6 +16,79 @@ const char *norm_name(Norm norm)
     return names[norm];
 }
 
+const char *final_norm_name(FinalNorm final_norm)
+{
+    static const char *const names[FINAL_NORM_COUNT] = {
+        [FINAL_NORM_AUTO] = "auto",
+        [FINAL_NORM_ON] = "on",
+        [FINAL_NORM_OFF] = "off",
+    };
+
+    return names[final_norm];
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The residual rule
+
+// What shortcut and norm are short for.
+static const char *const SHORTHANDS[2][NORM_COUNT] = {
+    {[NORM_PRE] = "none", [NORM_POST] = "none-post", [NORM_NONE] = "none-plain"},
+    {[NORM_PRE] = "pre", [NORM_POST] = "post", [NORM_NONE] = "plain"},
+};
+
+static const ResidualRule *find_rule(const GPTConfig *config, Error *error)
+{
+    return residual_rule(config->residual != NULL ? config->residual : SHORTHANDS[config->shortcut][config->norm], error);
+}
+
+const ResidualRule *gpt_rule(const GPTConfig *config)
+{
+    REQUIRE(config);
+    Error error;
+    const ResidualRule *rule = find_rule(config, &error);
+    if (rule == NULL) {
+        fail_mistake(HERE, "gpt_rule: residual: %s", error.message);
+    }
+    return rule;
+}
+
+bool gpt_has_final_norm(const GPTConfig *config)
+{
+    REQUIRE(config);
+    return config->final_norm == FINAL_NORM_AUTO ? residual_final_norm(gpt_rule(config)) : config->final_norm == FINAL_NORM_ON;
+}
+
+bool gpt_set_residual(GPTConfig *config, const char *text, Error *error)
+{
+    REQUIRE(config);
+    const ResidualRule *rule = residual_rule(text, error);
+    if (rule == NULL) {
+        return false;
+    }
+    config->residual = residual_name(rule);
+    config->shortcut = true;
+    config->norm = NORM_PRE;
+    for (int i = 0; i < 2 * NORM_COUNT; i++) {
+        if (strcmp(SHORTHANDS[i / NORM_COUNT][i % NORM_COUNT], config->residual) == 0) {
+            config->residual = NULL;
+            config->shortcut = i / NORM_COUNT == 1;
+            config->norm = (Norm)(i % NORM_COUNT);
+            return true;
+        }
+    }
+    return true;
+}
+
+static bool check_rule(const GPTConfig *config, Error *error)
+{
+    Error inner;
+    const ResidualRule *rule = find_rule(config, &inner);
+    if (rule == NULL || !residual_check(rule, config->n_layer, &inner)) {
+        return error_set_field(error, "residual", "%s", inner.message);
+    }
+    return true;
+}
+
 // ------------------------------------------------------------------------------------------------------------
 // Presets
 
@@ -125,7 +198,11 @@ static bool check_countable(const GPTConfig *config, Error *error)
 {
     double C = config->n_embd;
     double F = C * config->ff_mult;
-    double blocks = config->n_layer * (4.0 * C * C + 2.0 * C * F + 9.0 * C + F);       // matrices, biases and LayerNorms
+    double blocks = config->n_layer * (4.0 * C * C + 2.0 * C * F + 5.0 * C + F);       // matrices and biases
+    for (int half = 0; half < 2; half++) {
+        ResidualCost cost = residual_cost(gpt_rule(config), half);
+        blocks += config->n_layer * (cost.linears * (C * C + C) + (cost.vectors + cost.norm_vectors) * C + cost.scalars + cost.norm_scalars);
+    }
     double tokens = 2.0 * C * config->vocab_size;
     double positions = C * config->context_length;
     double parameters = blocks + tokens + positions + 2.0 * C;
@@ -150,6 +227,9 @@ static bool check_switches(const GPTConfig *config, Error *error)
     if ((unsigned)config->norm >= NORM_COUNT) {
         return error_set(error, "norm %d: there is no such norm", (int)config->norm);
     }
+    if ((unsigned)config->final_norm >= FINAL_NORM_COUNT) {
+        return error_set(error, "final_norm %d: there is no such final norm", (int)config->final_norm);
+    }
     if ((unsigned)config->activation >= ACTIVATION_COUNT) {
         return error_set(error, "activation %d: there is no such activation", (int)config->activation);
     }
@@ -164,6 +244,7 @@ bool gpt_config_check(const GPTConfig *config, Error *error)
     REQUIRE(config);
     return check_positive(config, error)
         && check_switches(config, error)
+        && check_rule(config, error)
         && check_heads(config, error)
         && check_widths(config, error)
         && check_countable(config, error);

@@ -13,23 +13,36 @@ static int64_t linear_count(int64_t n_in, int64_t n_out, bool bias)
     return n_out * n_in + (bias ? n_out : 0);
 }
 
+static int64_t norms_count(ResidualCost cost, int64_t C)
+{
+    return cost.norm_vectors * C + cost.norm_scalars;
+}
+
+static int64_t rule_count(ResidualCost cost, int64_t C)
+{
+    return cost.scalars + cost.vectors * C + cost.linears * linear_count(C, C, true);
+}
+
 static void count_parameters(const GPTConfig *config, GPTCost *cost)
 {
+    ResidualCost attn = residual_cost(gpt_rule(config), 0);
+    ResidualCost mlp = residual_cost(gpt_rule(config), 1);
     int64_t C = config->n_embd;
     int64_t F = C * config->ff_mult;
     int64_t V = config->vocab_size;
-    int64_t layernorm = 2 * C;                     // weight and bias
 
     cost->wte = V * C;
     cost->wpe = config->context_length * C;
-    cost->ln_1 = config->norm == NORM_NONE ? 0 : layernorm;
+    cost->ln_1 = norms_count(attn, C);
+    cost->res_1 = rule_count(attn, C);
     cost->c_attn = linear_count(C, 3 * C, config->qkv_bias);
     cost->attn_c_proj = linear_count(C, C, true);
-    cost->ln_2 = config->norm == NORM_NONE ? 0 : layernorm;
+    cost->ln_2 = norms_count(mlp, C);
+    cost->res_2 = rule_count(mlp, C);
     cost->c_fc = linear_count(C, F, true);
     cost->mlp_c_proj = linear_count(F, C, true);
-    cost->block = cost->ln_1 + cost->c_attn + cost->attn_c_proj + cost->ln_2 + cost->c_fc + cost->mlp_c_proj;
-    cost->ln_f = config->norm == NORM_PRE ? layernorm : 0;
+    cost->block = cost->ln_1 + cost->c_attn + cost->attn_c_proj + cost->ln_2 + cost->c_fc + cost->mlp_c_proj + cost->res_1 + cost->res_2;
+    cost->ln_f = gpt_has_final_norm(config) ? 2 * C : 0;                // weight and bias
     cost->lm_head = config->tied ? 0 : linear_count(C, V, false);
     cost->parameters = cost->wte + cost->wpe + config->n_layer * cost->block + cost->ln_f + cost->lm_head;
 }
@@ -54,20 +67,25 @@ static double attention_floats(const GPTConfig *config, double B, double T)
     return 9.0 * x + matrices * matrix;
 }
 
+// What residual_forward records, but for f. A norm keeps its output, and the mean and 1 / deviation of each row, as doubles.
+static double rule_floats(const GPTConfig *config, int half, double B, double T)
+{
+    ResidualCost cost = residual_cost(gpt_rule(config), half);
+    return cost.streams * B * T * config->n_embd + cost.statistics * 4.0 * B * T;
+}
+
 // One block: what block_forward, attention_forward and feedforward_forward record.
 static double block_floats(const GPTConfig *config, double B, double T)
 {
     double x = B * T * config->n_embd;             // (B, T, C)
     double wide = x * config->ff_mult;             // (B, T, ff_mult C)
-    double layernorm = x + 4.0 * B * T;            // output; mean and 1 / deviation of each row, as doubles
     bool identity = config->activation == ACTIVATION_IDENTITY;
 
     double attn = 3.0 * x + attention_floats(config, B, T) + x;        // c_attn; softmax(q k^T) v; c_proj
     double mlp = (identity ? wide : 2.0 * wide) + x;                   // c_fc, activation; c_proj
-    double norms = config->norm == NORM_NONE ? 0.0 : 2.0 * layernorm;  // ln_1, ln_2
-    double shortcuts = config->shortcut ? 2.0 * x : 0.0;               // the two additions
+    double rules = rule_floats(config, 0, B, T) + rule_floats(config, 1, B, T);
     double dropouts = config->dropout > 0.0 ? 4.0 * x : 0.0;           // on both outputs, each with its mask
-    return attn + mlp + norms + shortcuts + dropouts;
+    return attn + mlp + rules + dropouts;
 }
 
 // block: what is kept of each.
@@ -81,7 +99,7 @@ static double step_floats(const GPTConfig *config, double B, double T, double bl
     double sum = x;
     double dropout = config->dropout > 0.0 ? 2.0 * x : 0.0;
     double blocks = config->n_layer * block;
-    double ln_f = config->norm == NORM_PRE ? x + 4.0 * B * T : 0.0;
+    double ln_f = gpt_has_final_norm(config) ? x + 4.0 * B * T : 0.0;
     double logits = B * T * config->vocab_size;    // (B, T, V)
     double loss = 1.0 + 3.0 * B * T;               // targets, and the logarithm of each softmax's sum as a double
     return embeddings + positions + sum + dropout + blocks + ln_f + logits + loss;
@@ -104,7 +122,7 @@ static double block_peak_floats(const GPTConfig *config, double B, double T)
     double x = B * T * config->n_embd;
     double wide = x * config->ff_mult;
     double matrix = B * config->n_head * T * T;
-    double waiting = config->shortcut ? x : 0.0;
+    double waiting = residual_cost(gpt_rule(config), 1).joins ? x : 0.0;
 
     double activation = waiting + wide + (config->activation == ACTIVATION_IDENTITY ? x : wide);       // its output's and input's
     double attention = waiting + x + 3.0 * x;      // output's; queries', keys' and values'
@@ -149,7 +167,8 @@ GPTCost gpt_cost(const GPTConfig *config, int B, int T)
 
     // A weight multiplies and adds once forward and twice backward (for its own gradient, for its input's): 6 FLOPs. The head
     // does so too when tied; embeddings only look up. Attention's q k^T and weights x v are 2 T C multiply-adds forward.
-    double in_products = config->n_layer * (4.0 * C * C + 2.0 * C * F) + C * config->vocab_size;
+    int linears = residual_cost(gpt_rule(config), 0).linears + residual_cost(gpt_rule(config), 1).linears;
+    double in_products = config->n_layer * ((4.0 + linears) * C * C + 2.0 * C * F) + C * config->vocab_size;
     double attention = 12.0 * config->n_layer * C * T;
     cost.flops_per_token = 6.0 * in_products + attention;
     return cost;

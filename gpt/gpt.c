@@ -18,7 +18,7 @@ static void build_blocks(GPT *gpt)
     for (int i = 0; i < config->n_layer; i++) {
         char name[32];
         snprintf(name, sizeof name, "h.%d", i);
-        block_init(&gpt->h[i], &gpt->module, name, config, &gpt->random);
+        block_init(&gpt->h[i], &gpt->module, name, config, i, &gpt->random);
     }
 }
 
@@ -30,7 +30,7 @@ static void build(GPT *gpt)
     embedding_init(&gpt->wpe, &gpt->module, "wpe", config->context_length, config->n_embd);
     dropout_init(&gpt->drop, &gpt->module, "drop", config->dropout, &gpt->random);
     build_blocks(gpt);
-    if (config->norm == NORM_PRE) {
+    if (gpt_has_final_norm(config)) {
         layernorm_init(&gpt->ln_f, &gpt->module, "ln_f", config->n_embd);
     }
     if (!config->tied) {
@@ -51,6 +51,9 @@ GPT *gpt_create_blank(const GPTConfig *config, Error *error)
     }
     GPT *gpt = memory_allocate_zeroed(1, sizeof *gpt, "a GPT");
     gpt->config = *config;
+    if (config->residual != NULL) {
+        gpt_set_residual(&gpt->config, config->residual, error);
+    }
     random_seed(&gpt->random, 0);
     build(gpt);
     return gpt;
@@ -60,8 +63,10 @@ GPT *gpt_create(const GPTConfig *config, uint64_t seed, Error *error)
 {
     GPT *gpt = gpt_create_blank(config, error);
     if (gpt != NULL) {
+        Random rules;
         random_seed(&gpt->random, seed);
-        module_initialize(&gpt->module, (Init){.scheme = config->init, .n_layer = config->n_layer}, &gpt->random);
+        random_seed(&rules, seed + RESIDUAL_SEED);
+        module_initialize(&gpt->module, (Init){.scheme = config->init, .n_layer = config->n_layer, .rules = &rules}, &gpt->random);
     }
     return gpt;
 }
@@ -114,11 +119,12 @@ static Tensor *body_forward(GPT *gpt, const int *ids, int B, int T)
     Tensor *x = tensor_add(tokens, positions_forward(gpt, T));          // (B, T, C)
     x = dropout_forward(&gpt->drop, x);
     tensor_label(x, "embd");
+    Tensor *x0 = x;
     for (int i = 0; i < gpt->config.n_layer; i++) {
         Block *block = &gpt->h[i];
-        x = gpt->recompute ? block_forward_recomputed(block, x) : block_forward(block, x);     // (B, T, C)
+        x = gpt->recompute ? block_forward_recomputed(block, x, x0) : block_forward(block, x, x0);     // (B, T, C)
     }
-    if (gpt->config.norm == NORM_PRE) {
+    if (gpt->ln_f.weight != NULL) {
         x = layernorm_forward(&gpt->ln_f, x);
     }
     return x;

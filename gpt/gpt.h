@@ -16,6 +16,7 @@
 #define GPTAPE_GPT_H
 
 #include "nn/nn.h"
+#include "nn/residual/residual.h"
 
 // ------------------------------------------------------------------------------------------------------------
 // 1. Configuration: one class for every size
@@ -29,6 +30,14 @@ typedef enum Norm {
 
 const char *norm_name(Norm norm);                  // "pre"
 
+typedef enum FinalNorm {
+    FINAL_NORM_AUTO,                               // if the rule norms, unless it ends with a norm
+    FINAL_NORM_ON, FINAL_NORM_OFF,
+    FINAL_NORM_COUNT
+} FinalNorm;
+
+const char *final_norm_name(FinalNorm final_norm); // "auto"
+
 typedef struct GPTConfig {
     int vocab_size;                                // V
     int context_length;                            // the longest T
@@ -39,8 +48,11 @@ typedef struct GPTConfig {
     double dropout;                                // probability; acts while training only
     bool qkv_bias;                                 // have query, key and value a bias?
     bool tied;                                     // does the output head share the token embedding's weight?
+    const char *residual;                          // how a sublayer's result joins the stream (nn/residual/residual.h): "keel",
+                                                   // "h + f(norm(h))"; NULL: the rule that shortcut and norm stand for
     bool shortcut;                                 // are there shortcuts around attention and feed-forward?
     Norm norm;
+    FinalNorm final_norm;                          // is there a ln_f?
     bool causal;                                   // does a position see only itself and those before?
     Activation activation;
     InitScheme init;
@@ -58,11 +70,19 @@ const GPTPreset *gpt_preset_find(const char *name);            // NULL if there 
 
 bool gpt_config_check(const GPTConfig *config, Error *error);  // are the sizes possible, and do they fit together?
 
+// The rule of a configuration: residual's, or what shortcut and norm are short for (on: pre, post, plain; off: none, none-post,
+// none-plain). A mistake if residual is no rule: gpt_config_check tells before.
+const ResidualRule *gpt_rule(const GPTConfig *config);
+bool gpt_has_final_norm(const GPTConfig *config);
+// Sets residual to this rule, or shortcut and norm if they stand for it: one form for each rule. The text is not needed afterwards.
+bool gpt_set_residual(GPTConfig *config, const char *text, Error *error);
+
 // What a model of this configuration costs, counted without making it. Parameters are by part; a tied head counts 0.
 typedef struct GPTCost {
     int64_t wte, wpe;
     int64_t ln_1, c_attn, attn_c_proj, ln_2, c_fc, mlp_c_proj;  // of one block
-    int64_t block;                                 // sum of the line above
+    int64_t block;                                 // sum of the line above and of the next
+    int64_t res_1, res_2;                          // of one block: scalars, vectors and linears of its rule
     int64_t ln_f, lm_head;
     int64_t parameters;                            // all
     double weight_bytes;                           // 4 bytes a parameter
@@ -88,18 +108,18 @@ double gpt_training_bytes(const GPTCost *cost, bool recompute);
 
 typedef struct Block {
     Module module;
-    LayerNorm ln_1;
+    Residual residual[2];                          // around attention, around feed-forward; they own the norms
     Attention attn;
-    LayerNorm ln_2;
     FeedForward mlp;
-    bool shortcut;
-    Norm norm;
+    LayerNorm *ln_1, *ln_2;                        // the first LayerNorm of each; NULL if there is none
 } Block;
 
 extern const ModuleKind block_kind;
-void block_init(Block *block, Module *parent, const char *name, const GPTConfig *config, Random *random);
-Tensor *block_forward(Block *block, Tensor *x);                // (B, T, C) -> (B, T, C)
-Tensor *block_forward_recomputed(Block *block, Tensor *x);     // the same, but the tape keeps x and the result only (tensor_checkpoint)
+// Block `number` of n_layer, from 0.
+void block_init(Block *block, Module *parent, const char *name, const GPTConfig *config, int number, Random *random);
+// (B, T, C) -> (B, T, C). x0 is what the first block got, for rules that use it.
+Tensor *block_forward(Block *block, Tensor *x, Tensor *x0);
+Tensor *block_forward_recomputed(Block *block, Tensor *x, Tensor *x0);         // the same, but the tape keeps x, x0 and the result only
 
 typedef struct GPT {
     Module module;
@@ -108,7 +128,7 @@ typedef struct GPT {
     Embedding wpe;                                 // (context_length, C)
     Dropout drop;                                  // after the embeddings
     Block *h;                                      // n_layer of them
-    LayerNorm ln_f;                                // not with norm = post (each block ends with its own) or none
+    LayerNorm ln_f;                                // if gpt_has_final_norm
     Linear lm_head;                                // no bias; not there if tied
     Random random;                                 // draws the weights, then dropout
     bool recompute;                                // false at first; true: backward computes each block again, for less memory

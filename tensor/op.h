@@ -77,6 +77,7 @@ Tape *tape_inner(Tape *tape);                      // its inner tape, which is e
 typedef struct TapeMark {
     Tape *tape;                                    // NULL: there is none
     const char *scope;
+    int branch;
     int no_grad_depth;
     int n_nodes;
     Tensor *tensors;

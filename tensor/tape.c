@@ -73,6 +73,7 @@ void tape_reset(Tape *tape)
     arena_reset(&tape->arena);
     tape->n_nodes = 0;
     tape->scope = NULL;
+    tape->branch = 0;
 }
 
 TapeMark tape_mark(void)
@@ -81,7 +82,7 @@ TapeMark tape_mark(void)
     if (tape == NULL) {
         return (TapeMark){0};
     }
-    return (TapeMark){tape, tape->scope, tape->no_grad_depth, tape->n_nodes, tape->tensors, tape->resets};
+    return (TapeMark){tape, tape->scope, tape->branch, tape->no_grad_depth, tape->n_nodes, tape->tensors, tape->resets};
 }
 
 // A tape that was reset since then holds nothing from before.
@@ -109,6 +110,7 @@ void tape_return_to(const TapeMark *mark, bool remove_nodes)
         remove_nodes_since(mark);
     }
     mark->tape->scope = mark->scope;
+    mark->tape->branch = mark->branch;
     mark->tape->no_grad_depth = mark->no_grad_depth;
 }
 
@@ -139,6 +141,14 @@ const char *tape_scope(const char *scope)
     Tape *tape = tape_needed("tape_scope");
     const char *before = tape->scope;
     tape->scope = scope;
+    return before;
+}
+
+int tape_branch(int branch)
+{
+    Tape *tape = tape_needed("tape_branch");
+    int before = tape->branch;
+    tape->branch = branch;
     return before;
 }
 
@@ -285,6 +295,7 @@ static void tape_record(Tape *tape, const OpCall *call, Tensor *output)
         .n_inputs = call->n_inputs,
         .backward = call->op->backward,
         .scope = tape->scope,
+        .branch = tape->branch,
         .where = call->where,
     };
     memcpy(node->inputs, call->inputs, input_bytes);

@@ -220,6 +220,7 @@ struct TapeNode {
     void *saved;                                   // what forward saves for backward, in the op's own struct; may be NULL
     void (*backward)(TapeNode *node);              // op->backward
     const char *scope;                             // the module that was computing, "h.3.attn", or NULL
+    int branch;                                    // the sublayer that it is part of (tape_branch), counted from 1; 0: none
     Where where;                                   // the line that called it
 };
 
@@ -250,6 +251,7 @@ struct Tape {
     int capacity;                                  // of nodes
     int no_grad_depth;                             // how many tape_no_grad_begin are open; 0 records
     const char *scope;                             // the module that is computing now, or NULL
+    int branch;                                    // the sublayer that is computing now; 0: none
     struct TapeObserverEntry *observers;
     int n_observers;
     int observers_capacity;
@@ -282,6 +284,10 @@ void tape_no_grad_end(void);
 
 // Says which module computes from here on; returns the scope before, which the module puts back when it is done.
 const char *tape_scope(const char *scope);
+
+// Says that sublayer number `branch` (0: none) computes from here on; returns the one before. Whatever is recorded meanwhile lies on
+// the branch beside a shortcut: gradients by path are told apart by it.
+int tape_branch(int branch);
 
 // Adds an observer and returns its number, for tape_observer_remove. A tape can have any number of them: begin and before are called in
 // the order in which they were added, after in the reverse order. None can be removed while a backward pass is in progress.
@@ -357,12 +363,12 @@ Tensor *tensor_embedding(Tensor *weight, const int *ids, int B, int T, Where whe
 // Each value becomes 0 with probability p, else x / (1 - p). Draws from random as torch.dropout does.
 Tensor *tensor_dropout(Tensor *x, double p, Random *random, Where where);
 
-// function(context, x), of which the tape keeps x and the result only. Backward calls it again for what lies in between, on an
-// inner tape, and takes its gradients there; so memory is spared for time. Of tensors, function may use x and parameters, and it must
-// compute the same each time: random, where its dropout draws from, is set back for it (NULL: it draws none). The result is named
-// as function labels it. torch: utils.checkpoint.checkpoint(function, x)
-typedef Tensor *TapeFunction(void *context, Tensor *x);
-Tensor *tensor_checkpoint(TapeFunction *function, void *context, Tensor *x, Random *random, Where where);
+// function(context, x) of n inputs, of which the tape keeps only the inputs and the result. Backward calls it again, on an inner tape,
+// and takes the gradients there: less memory, more time. Of tensors, function may use x and parameters, and it must compute the same
+// each time: random, which its dropout draws from, is set back for it (NULL: it draws none). The result is named as function
+// labels it. torch: utils.checkpoint.checkpoint(function, *x)
+typedef Tensor *TapeFunction(void *context, Tensor **x);
+Tensor *tensor_checkpoint(TapeFunction *function, void *context, Tensor **x, int n, Random *random, Where where);
 
 Tensor *tensor_mse_loss(Tensor *x, Tensor *target, Where where);       // mean of (x - target)^2, a scalar
 // logits (..., V) and one target in 0 ... V-1 for each row (copied): the mean of -log softmax(logits)[target], a scalar.

@@ -8,6 +8,11 @@
 
 static const ModuleKind deep_kind = {.name = "DeepNet"};
 
+static const char *deep_rule_text(const DeepConfig *config)
+{
+    return config->residual != NULL ? config->residual : config->shortcut ? "plain" : "none-plain";
+}
+
 bool deep_config_check(const DeepConfig *config, Error *error)
 {
     REQUIRE(config);
@@ -24,8 +29,26 @@ bool deep_config_check(const DeepConfig *config, Error *error)
         }
         values += i == 0 ? 0 : (double)(config->sizes[i - 1] + 1) * config->sizes[i];
     }
+    Error inner;
+    const ResidualRule *rule = residual_rule(deep_rule_text(config), &inner);
+    if (rule == NULL || !residual_check_mlp(rule, config->sizes, config->n_layer, &inner)) {
+        return error_set_field(error, "residual", "%s", inner.message);
+    }
     // Weights, their gradients, and AdamW's two moments.
     return memory_check(4 * sizeof(Real) * values, "the network", error);
+}
+
+// A layer whose input and output have one size has a rule around it.
+static void layer_init(DeepNet *net, int i, const ResidualRule *rule)
+{
+    static const ResidualNames names = {"ln", "res"};
+    const int *sizes = net->config.sizes;
+    char name[32];
+    snprintf(name, sizeof name, "layers.%d", i);
+    linear_init(&net->layers[i], &net->module, name, sizes[i], sizes[i + 1], true);
+    if (sizes[i] == sizes[i + 1]) {
+        residual_init(&net->residuals[i], &net->layers[i].module, names, rule, residual_place_mlp(i, net->config.n_layer), sizes[i]);
+    }
 }
 
 DeepNet *deep_create(const DeepConfig *config, uint64_t seed, Error *error)
@@ -40,15 +63,18 @@ DeepNet *deep_create(const DeepConfig *config, uint64_t seed, Error *error)
     net->config.sizes = memory_allocate(size_bytes, "a deep network");
     memcpy(net->config.sizes, config->sizes, size_bytes);
     net->layers = memory_allocate_zeroed((size_t)config->n_layer, sizeof(Linear), "a deep network");
+    net->residuals = memory_allocate_zeroed((size_t)config->n_layer, sizeof(Residual), "a deep network");
     module_init(&net->module, &deep_kind, NULL, "");
+    const ResidualRule *rule = residual_rule(deep_rule_text(config), error);
+    net->config.residual = residual_text(rule);
     for (int i = 0; i < config->n_layer; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "layers.%d", i);
-        linear_init(&net->layers[i], &net->module, name, config->sizes[i], config->sizes[i + 1], true);
+        layer_init(net, i, rule);
     }
     Random random;
+    Random rules;
     random_seed(&random, seed);
-    module_initialize(&net->module, (Init){.scheme = config->init, .n_layer = config->n_layer}, &random);
+    random_seed(&rules, seed + RESIDUAL_SEED);
+    module_initialize(&net->module, (Init){.scheme = config->init, .n_layer = config->n_layer, .rules = &rules}, &random);
     return net;
 }
 
@@ -58,21 +84,41 @@ void deep_free(DeepNet *net)
         return;
     }
     module_free(&net->module);
+    for (int i = 0; i < net->config.n_layer; i++) {
+        residual_free(&net->residuals[i]);
+    }
     free(net->config.sizes);
     free(net->layers);
+    free(net->residuals);
     free(net);
+}
+
+typedef struct DeepLayer {
+    Linear *linear;
+    Activation activation;
+} DeepLayer;
+
+static Tensor *run_layer(void *context, Tensor *x)
+{
+    const DeepLayer *layer = context;
+    return activation_forward(layer->activation, linear_forward(layer->linear, x));
 }
 
 Tensor *deep_forward(DeepNet *net, Tensor *x)
 {
     REQUIRE(net);
+    Tensor *x0 = x;
     for (int i = 0; i < net->config.n_layer; i++) {
-        Linear *layer = &net->layers[i];
-        const char *outer = tape_scope(layer->module.name);
-        Tensor *y = linear_forward(layer, x);                           // (B, sizes[i + 1])
-        y = activation_forward(net->config.activation, y);
-        bool fits = shape_equal(x->shape, y->shape);
-        x = net->config.shortcut && fits ? tensor_add(x, y) : y;
+        DeepLayer layer = {&net->layers[i], net->config.activation};
+        Residual *residual = &net->residuals[i];
+        const char *outer = tape_scope(layer.linear->module.name);
+        if (residual->rule != NULL) {
+            x = residual_forward(residual, (ResidualStreams){.h = x, .x0 = x0, .block = x}, run_layer, &layer);
+        } else {
+            int outside = tape_branch(i + 1);
+            x = run_layer(&layer, x);                                   // (B, sizes[i + 1])
+            tape_branch(outside);
+        }
         tensor_label(x, "out");
         tape_scope(outer);
     }

@@ -10,14 +10,15 @@
 // ------------------------------------------------------------------------------------------------------------
 // 1. The deep network: the book's example of vanishing gradients
 
-// Layers of Linear and activation, the last included; where a layer's input and output have one size, and shortcut is on,
-// x = x + layer(x). Modules are called layers.0, layers.1, ...
+// Layers of Linear and activation, the last included; where a layer's input and output have one size, it has a residual rule around
+// it, x = x + layer(x) for example; elsewhere x = layer(x). Modules are called layers.0, layers.1, ...
 typedef struct DeepConfig {
     int *sizes;                                    // of input, between, output: n_layer + 1 of them
     int n_layer;
     Activation activation;
     InitScheme init;
     bool shortcut;
+    const char *residual;                          // a rule or its name; NULL: plain with shortcut, none-plain without
 } DeepConfig;
 
 enum { DEEP_DEPTH_MAX = 100000, DEEP_WIDTH_MAX = 65536 };      // beyond, a typing error is likelier than a wish
@@ -26,6 +27,7 @@ typedef struct DeepNet {
     Module module;
     DeepConfig config;                             // sizes: its own copy
     Linear *layers;
+    Residual *residuals;                           // around each layer; rule is NULL where sizes differ
 } DeepNet;
 
 bool deep_config_check(const DeepConfig *config, Error *error);

@@ -211,7 +211,9 @@ Tensor *residual_forward(Residual *residual, ResidualStreams in, ResidualFunctio
         if (op == RULE_H || op == RULE_X0 || op == RULE_BLOCK) {
             step->value = op == RULE_H ? in.h : op == RULE_X0 ? in.x0 : in.block;
         } else if (op == RULE_F) {
+            int outer = tape_branch(residual->place.s);
             step->value = f(context, a->value);
+            tape_branch(outer);
         } else if (op >= RULE_ADD && op <= RULE_DIVIDE) {
             bool both = a->value != NULL && b->value != NULL;
             step->value = both ? run_operator(op, a->value, b->value)

@@ -50,16 +50,16 @@ bool residual_check_mlp(const ResidualRule *rule, const int *sizes, int n_layer,
 bool residual_final_norm(const ResidualRule *rule);
 bool residual_uses_x0(const ResidualRule *rule);
 
-// What half 0 (attention; the only one of an MLP) or 1 (feed-forward) is made of, for C values wide streams.
+// What half 0 (attention; the only one of an MLP) or 1 (feed-forward) of a rule is made of, on streams of C values.
 typedef struct ResidualCost {
-    int64_t norms;                                 // parameters of norm, rms, dyt
-    int64_t others;                                // of scalar, vector, linear
-    int linears;
+    int norm_vectors, norm_scalars;                // parameters of norm, rms and dyt: of C values, of 1
+    int vectors, scalars, linears;                 // the other parameters: of C values, of 1; linears have C x C and C
     int streams;                                   // stream-sized results on the tape, f's own not counted
     int statistics;                                // norms that keep a mean or scale of each row besides
+    bool joins;                                    // does a stream go around f and join it again?
 } ResidualCost;
 
-ResidualCost residual_cost(const ResidualRule *rule, int half, int C);
+ResidualCost residual_cost(const ResidualRule *rule, int half);
 
 // ------------------------------------------------------------------------------------------------------------
 // 2. The table of published rules
@@ -77,6 +77,8 @@ const ResidualRow *residual_row(const ResidualRule *rule);     // NULL if it is 
 
 // ------------------------------------------------------------------------------------------------------------
 // 3. A rule at its place in a network
+
+enum { RESIDUAL_SEED = 1000003 };                  // added to a network's seed: what the rules' linears are drawn by (Init.rules)
 
 typedef struct ResidualPlace {
     int half;                                      // 0: attention; 1: feed-forward

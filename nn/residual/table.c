@@ -61,25 +61,21 @@ static const ResidualRow *find_row(const char *text, bool by_name)
     return NULL;
 }
 
-// The kept rule of the same text; if there is none, this one is kept from now on.
-static const ResidualRule *keep(ResidualRule *rule)
+// The kept rule of this text. If there is none, made (which may be NULL) is kept and returned.
+static const ResidualRule *find_or_keep(const char *text, ResidualRule *made)
 {
-    rule->row = find_row(rule->text, false);
     pthread_mutex_lock(&lock);
-    ResidualRule *same = kept;
-    while (same != NULL && strcmp(same->text, rule->text) != 0) {
-        same = same->next;
+    ResidualRule *rule = kept;
+    while (rule != NULL && strcmp(rule->text, text) != 0) {
+        rule = rule->next;
     }
-    if (same == NULL) {
-        rule->next = kept;
-        kept = rule;
+    if (rule == NULL && made != NULL) {
+        made->next = kept;
+        kept = made;
+        rule = made;
     }
     pthread_mutex_unlock(&lock);
-    if (same == NULL) {
-        return rule;
-    }
-    rule_free(rule);
-    return same;
+    return rule;
 }
 
 const ResidualRule *residual_rule(const char *text, Error *error)
@@ -87,8 +83,18 @@ const ResidualRule *residual_rule(const char *text, Error *error)
     REQUIRE(text);
     REQUIRE(error);
     const ResidualRow *row = find_row(text, true);
-    ResidualRule *rule = rule_parse(row == NULL ? text : row->text, error);
-    return rule == NULL ? NULL : keep(rule);
+    const char *wanted = row == NULL ? text : row->text;
+    const ResidualRule *rule = find_or_keep(wanted, NULL);
+    ResidualRule *made = rule == NULL ? rule_parse(wanted, error) : NULL;
+    if (made == NULL) {
+        return rule;
+    }
+    made->row = find_row(made->text, false);
+    rule = find_or_keep(made->text, made);         // wanted may not have been in normal form
+    if (rule != made) {
+        rule_free(made);
+    }
+    return rule;
 }
 
 const ResidualRow *residual_row(const ResidualRule *rule)
@@ -206,20 +212,53 @@ bool residual_check_mlp(const ResidualRule *rule, const int *sizes, int n_layer,
     return true;
 }
 
-ResidualCost residual_cost(const ResidualRule *rule, int half, int C)
+static void count_step(const RuleHalf *half, const RuleStep *step, ResidualCost *cost)
+{
+    bool two_streams = step->size == RULE_STREAM && step->b >= 0 && half->steps[step->a].size == half->steps[step->b].size;
+    switch (step->op) {
+    case RULE_H:
+    case RULE_X0:
+    case RULE_BLOCK:
+    case RULE_BOUND:
+    case RULE_F:
+    case RULE_STOP:
+        return;                                    // makes no stream of its own
+    case RULE_NORM:
+        cost->norm_vectors += 2;
+        cost->statistics++;
+        break;
+    case RULE_RMS:
+        cost->norm_vectors++;
+        cost->statistics++;
+        break;
+    case RULE_DYT:
+        cost->norm_vectors += 2;
+        cost->norm_scalars++;
+        cost->streams += 3;
+        break;
+    case RULE_SCALAR:
+        cost->scalars++;
+        break;
+    case RULE_VECTOR:
+        cost->vectors++;
+        break;
+    case RULE_LINEAR:
+        cost->linears++;
+        break;
+    default:
+        cost->joins |= two_streams;
+        break;
+    }
+    cost->streams += step->size == RULE_STREAM;
+}
+
+ResidualCost residual_cost(const ResidualRule *rule, int half)
 {
     REQUIRE(rule);
     const RuleHalf *steps = rule_half(rule, half);
     ResidualCost cost = {0};
     for (int i = 0; i < steps->n_steps; i++) {
-        const RuleStep *step = &steps->steps[i];
-        int64_t wide = C;
-        bool leaf = step->op == RULE_H || step->op == RULE_X0 || step->op == RULE_BLOCK || step->op == RULE_BOUND;
-        cost.norms += step->op == RULE_NORM ? 2 * wide : step->op == RULE_RMS ? wide : step->op == RULE_DYT ? 2 * wide + 1 : 0;
-        cost.others += step->op == RULE_SCALAR ? 1 : step->op == RULE_VECTOR ? wide : step->op == RULE_LINEAR ? wide * wide + wide : 0;
-        cost.linears += step->op == RULE_LINEAR;
-        cost.statistics += step->op == RULE_NORM || step->op == RULE_RMS;
-        cost.streams += step->op == RULE_DYT ? 4 : step->size == RULE_STREAM && !leaf && step->op != RULE_F && step->op != RULE_STOP;
+        count_step(steps, &steps->steps[i], &cost);
     }
     return cost;
 }

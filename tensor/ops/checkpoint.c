@@ -27,19 +27,22 @@ static void empty(void *inner)
     ((Tape *)inner)->no_grad_depth = 0;
 }
 
-// What f is given: x's values as a leaf of the inner tape. That tape is current, and emptied afterwards, until the frame ends.
-static Tensor *enter(Tape *tape, Tensor *x, const char *scope)
+// What f is given: the inputs' values as leaves of the inner tape. That tape is current, and emptied afterwards, until the frame ends.
+static Tensor **enter(Tape *tape, Tensor **x, int n, const char *scope)
 {
     Tape *inner = tape_inner(tape);
     unwind_add(empty, inner);
     inner->scope = scope;
     tape_set_current(inner);
-    Tensor *leaf = tape_header(inner, x->shape, x->where);
-    leaf->data = x->data;
-    if (x->requires_grad) {
-        tensor_require_grad(leaf);
+    Tensor **leaves = arena_allocate(&inner->arena, (size_t)n * sizeof *leaves);
+    for (int i = 0; i < n; i++) {
+        leaves[i] = tape_header(inner, x[i]->shape, x[i]->where);
+        leaves[i]->data = x[i]->data;
+        if (x[i]->requires_grad) {
+            tensor_require_grad(leaves[i]);
+        }
     }
-    return leaf;
+    return leaves;
 }
 
 static void put_draws_back(void *object)
@@ -54,9 +57,9 @@ static void put_draws_forward(void *object)
     *c->random = c->after;
 }
 
-Tensor *tensor_checkpoint(TapeFunction *function, void *context, Tensor *x, Random *random, Where where)
+Tensor *tensor_checkpoint(TapeFunction *function, void *context, Tensor **x, int n, Random *random, Where where)
 {
-    OpCall call = {&op_checkpoint, (Tensor *[]){x}, 1, where};
+    OpCall call = {&op_checkpoint, x, n, where};
     op_check(&call);
     if (function == NULL) {
         op_fail(&call, "function is NULL");
@@ -70,11 +73,15 @@ Tensor *tensor_checkpoint(TapeFunction *function, void *context, Tensor *x, Rand
     if (random != NULL) {
         unwind_add_on_failure(put_draws_back, &checkpoint);
     }
-    Tensor *leaf = enter(tape, x, tape->scope);
+    Tensor **leaves = enter(tape, x, n, tape->scope);
     tape_no_grad_begin();
-    Tensor *result = function(context, leaf);
+    Tensor *result = function(context, leaves);
     tape_set_current(tape);
-    if (result == NULL || result == leaf || result->tape != tape->inner) {
+    bool computed = result != NULL && result->tape == tape->inner;
+    for (int i = 0; i < n; i++) {
+        computed = computed && result != leaves[i];
+    }
+    if (!computed) {
         op_fail(&call, "the function must return a tensor that it computes");
     }
     Tensor *y = op_output(&call, result->shape);
@@ -105,7 +112,6 @@ static void add_gradient(Tensor *x, const Real *dx_inner)
 static void checkpoint_backward(TapeNode *node)
 {
     Checkpoint *c = node->saved;
-    Tensor *x = node->inputs[0];
     Tape *tape = node->output->tape;
     int frame = unwind_begin();
     if (c->random != NULL) {
@@ -114,29 +120,43 @@ static void checkpoint_backward(TapeNode *node)
         *c->random = c->before;
     }
     // forward was: y = f(x)
-    Tensor *leaf = enter(tape, x, node->scope);
-    Tensor *y = c->function(c->context, leaf);
+    Tensor **leaves = enter(tape, node->inputs, node->n_inputs, node->scope);
+    Tensor *y = c->function(c->context, leaves);
     if (y->requires_grad) {
         tensor_backward_from(y, node->output->grad, node->where);
     }
-    add_gradient(x, leaf->grad);
+    for (int i = 0; i < node->n_inputs; i++) {
+        add_gradient(node->inputs[i], leaves[i]->grad);
+    }
     unwind_end(frame);
 }
 
-static Tensor *gated(void *context, Tensor *x)
+static Tensor *gated(void *context, Tensor **x)
 {
     Tensor *gate = context;
-    return tensor_mul(tensor_tanh(x, HERE), gate, HERE);
+    return tensor_mul(tensor_tanh(x[0], HERE), gate, HERE);
 }
 
 // The second input reaches it as a parameter does.
 static Tensor *checkpoint_case(Tensor **x)
 {
-    return tensor_checkpoint(gated, x[1], x[0], NULL, HERE);
+    return tensor_checkpoint(gated, x[1], &x[0], 1, NULL, HERE);
+}
+
+static Tensor *product(void *context, Tensor **x)
+{
+    (void)context;
+    return tensor_mul(tensor_tanh(x[0], HERE), x[1], HERE);
+}
+
+static Tensor *checkpoint_two_case(Tensor **x)
+{
+    return tensor_checkpoint(product, NULL, x, 2, NULL, HERE);
 }
 
 static const OpCase checkpoint_cases[] = {
     {"checkpoint", {SIZES(2, 3), SIZES(2, 3)}, 2, .forward = checkpoint_case},
+    {"checkpoint of two", {SIZES(2, 3), SIZES(2, 3)}, 2, .forward = checkpoint_two_case},
 };
 
 const Op op_checkpoint = {.name = "checkpoint", .backward = checkpoint_backward, OP_CASES(checkpoint_cases)};

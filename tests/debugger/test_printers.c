@@ -79,7 +79,7 @@ static int be_looked_at(void)
     Random random;
     random_seed(&random, 123);
     config = gpt_preset_find("tiny")->config;
-    block_init(&block, NULL, "block", &config, &random);
+    block_init(&block, NULL, "block", &config, 0, &random);
     tape_create();
     make_good_ones();
     make_bad_ones();
@@ -273,7 +273,7 @@ START_TEST(a_core_file_is_as_good)
     ck_assert_int_ge(file, 0);
     snprintf(script, sizeof script, "break look\nrun\ngcore %s\n", core);
     free(gdb_run(_i, SELF, script));
-    snprintf(script, sizeof script, "core-file %s\nprint *made\nprint node\nprint block.ln_1\ntape\nbackward-step\n", core);
+    snprintf(script, sizeof script, "core-file %s\nprint *made\nprint node\nprint *block.ln_1\ntape\nbackward-step\n", core);
     char *said = gdb_run(_i, "tests/debugger/test_printers", script);
     const char *at = said;
     assert_said(&at, "$1 = half (2, 3) = scale  [tests/debugger/test_printers.c:");

@@ -260,7 +260,7 @@ static void check_block(const Run *run)
     ck_assert_int_eq(shortcuts, 2);
     behind(run->out, "-> (1, 5, 32) in, (1, 5, 32) out");
     behind(run->out, "-> 2 shortcuts");
-    behind(behind(run->out, "-> With block.shortcut = false: "), "and 0 shortcuts");
+    behind(behind(run->out, "-> With the rule f(norm(h)): "), "and 0 shortcuts");
 }
 
 static void check_generate(const Run *run)

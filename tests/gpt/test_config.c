@@ -109,7 +109,7 @@ static int64_t values_of(const Module *module)
 // A module that this configuration does not have was never made.
 static int64_t values_if_made(const Module *module)
 {
-    return module->kind == NULL ? 0 : values_of(module);
+    return module == NULL || module->kind == NULL ? 0 : values_of(module);
 }
 
 static void assert_counted(GPTConfig config)
@@ -121,10 +121,10 @@ static void assert_counted(GPTConfig config)
     Block *block = &gpt->h[0];
     ck_assert_int_eq(cost.wte, values_of(&gpt->wte.module));
     ck_assert_int_eq(cost.wpe, values_of(&gpt->wpe.module));
-    ck_assert_int_eq(cost.ln_1, values_if_made(&block->ln_1.module));
+    ck_assert_int_eq(cost.ln_1, values_if_made((Module *)block->ln_1));
     ck_assert_int_eq(cost.c_attn, values_of(&block->attn.c_attn.module));
     ck_assert_int_eq(cost.attn_c_proj, values_of(&block->attn.c_proj.module));
-    ck_assert_int_eq(cost.ln_2, values_if_made(&block->ln_2.module));
+    ck_assert_int_eq(cost.ln_2, values_if_made((Module *)block->ln_2));
     ck_assert_int_eq(cost.c_fc, values_of(&block->mlp.c_fc.module));
     ck_assert_int_eq(cost.mlp_c_proj, values_of(&block->mlp.c_proj.module));
     ck_assert_int_eq(cost.block, values_of(&block->module));
@@ -161,6 +161,7 @@ END_TEST
 START_TEST(huge_models_are_counted_without_being_made)
 {
     GPTConfig config = gpt_preset_find("70b")->config;
+    gpt_rule(&config);                             // parsed once, and kept
     size_t requests = memory_requests();
 
     GPTCost cost = gpt_cost(&config, 1 << 20, 1 << 20);
@@ -310,7 +311,7 @@ static const Bad bad[] = {
     {dropout_nan, "dropout nan", "0 or more"},
     {no_such_norm, "norm 3", ""},
     {no_such_activation, "activation 6", ""},
-    {no_such_init, "init 4", ""},
+    {no_such_init, "init 5", ""},
     {negative_init, "init -1", ""},
     {too_wide, "n_embd 1073741824", "or less"},
     {too_wide_inside, "n_embd 16", "or less"},
@@ -335,6 +336,7 @@ END_TEST
 START_TEST(no_gpt_is_made_of_an_impossible_configuration)
 {
     GPTConfig config = small_config();
+    gpt_rule(&config);                             // parsed once, and kept
     bad[_i].spoil(&config);
     Error error = {0};
     size_t requests = memory_requests();
@@ -350,6 +352,7 @@ START_TEST(no_gpt_is_made_that_no_machine_has_memory_for)
     GPTConfig config = small_config();
     config.n_embd = 1 << 20;
     config.n_layer = 100;
+    gpt_rule(&config);                             // parsed once, and kept
     Error error = {0};
     size_t requests = memory_requests();
 
@@ -425,7 +428,7 @@ enum { BAD_DEEP_COUNT = sizeof bad_deep / sizeof bad_deep[0] };
 
 START_TEST(an_impossible_deep_network_is_told_in_one_line)
 {
-    DeepConfig config = {(int *)bad_deep[_i].sizes, bad_deep[_i].n_layer, ACTIVATION_GELU, INIT_TORCH, false};
+    DeepConfig config = {.sizes = (int *)bad_deep[_i].sizes, .n_layer = bad_deep[_i].n_layer, .activation = ACTIVATION_GELU, .init = INIT_TORCH, .shortcut = false};
     Error error = {0};
     size_t requests = memory_requests();
 
@@ -442,14 +445,14 @@ END_TEST
 START_TEST(a_deep_network_of_unknown_switches_is_told)
 {
     int sizes[] = {3, 3, 1};
-    DeepConfig activation = {sizes, 2, ACTIVATION_COUNT, INIT_TORCH, false};
-    DeepConfig init = {sizes, 2, ACTIVATION_GELU, INIT_COUNT, false};
+    DeepConfig activation = {.sizes = sizes, .n_layer = 2, .activation = ACTIVATION_COUNT, .init = INIT_TORCH, .shortcut = false};
+    DeepConfig init = {.sizes = sizes, .n_layer = 2, .activation = ACTIVATION_GELU, .init = INIT_COUNT, .shortcut = false};
     Error error = {0};
 
     ck_assert(!deep_config_check(&activation, &error));
     assert_contains(error.message, "activation 6");
     ck_assert(!deep_config_check(&init, &error));
-    assert_contains(error.message, "init 4");
+    assert_contains(error.message, "init 5");
 }
 END_TEST
 

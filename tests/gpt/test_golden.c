@@ -71,7 +71,7 @@ END_TEST
 START_TEST(deep_networks_have_pytorchs_output)
 {
     const GoldenDeep *golden = &golden_deep[_i];
-    DeepConfig config = {(int *)golden->sizes, golden->n_layer, golden->activation, INIT_TORCH, golden->shortcut};
+    DeepConfig config = {.sizes = (int *)golden->sizes, .n_layer = golden->n_layer, .activation = golden->activation, .init = INIT_TORCH, .shortcut = golden->shortcut};
     DeepNet *net = create_deep(config, golden->seed);
 
     Tensor *y = deep_forward(net, tensor_from(golden->x, SHAPE(1, golden->sizes[0])));

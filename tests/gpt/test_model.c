@@ -142,7 +142,7 @@ END_TEST
 START_TEST(the_deep_network_names_its_layers)
 {
     int sizes[] = {3, 5, 2};
-    DeepNet *net = create_deep((DeepConfig){sizes, 2, ACTIVATION_GELU, INIT_TORCH, false}, 1);
+    DeepNet *net = create_deep((DeepConfig){.sizes = sizes, .n_layer = 2, .activation = ACTIVATION_GELU, .init = INIT_TORCH, .shortcut = false}, 1);
     char name[NAME_TEXT];
 
     ck_assert_str_eq(net->layers[1].module.name, "layers.1");
@@ -237,7 +237,7 @@ START_TEST(without_shortcuts_a_block_is_its_branches)
     Block *block = &gpt->h[0];
     Tensor *x = random_leaf(SHAPE(1, 3, 16), 2);
 
-    Tensor *y = block_forward(block, x);
+    Tensor *y = block_forward(block, x, x);
 
     Tensor *expected = feedforward_forward(&block->mlp, attention_forward(&block->attn, x));
     assert_same_bits(y->data, expected->data, 48, "block");
@@ -254,15 +254,15 @@ START_TEST(with_shortcuts_each_branch_is_added)
     Block *block = &gpt->h[0];
     Tensor *x = random_leaf(SHAPE(1, 3, 16), 2);
 
-    Tensor *y = block_forward(block, x);
+    Tensor *y = block_forward(block, x, x);
 
     Tensor *z = x;
     if (config.norm == NORM_PRE) {
-        z = tensor_add(z, attention_forward(&block->attn, layernorm_forward(&block->ln_1, z)));
-        z = tensor_add(z, feedforward_forward(&block->mlp, layernorm_forward(&block->ln_2, z)));
+        z = tensor_add(z, attention_forward(&block->attn, layernorm_forward(block->ln_1, z)));
+        z = tensor_add(z, feedforward_forward(&block->mlp, layernorm_forward(block->ln_2, z)));
     } else if (config.norm == NORM_POST) {
-        z = layernorm_forward(&block->ln_1, tensor_add(z, attention_forward(&block->attn, z)));
-        z = layernorm_forward(&block->ln_2, tensor_add(z, feedforward_forward(&block->mlp, z)));
+        z = layernorm_forward(block->ln_1, tensor_add(z, attention_forward(&block->attn, z)));
+        z = layernorm_forward(block->ln_2, tensor_add(z, feedforward_forward(&block->mlp, z)));
     } else {
         z = tensor_add(z, attention_forward(&block->attn, z));
         z = tensor_add(z, feedforward_forward(&block->mlp, z));
@@ -276,7 +276,7 @@ END_TEST
 START_TEST(the_deep_network_has_shortcuts_where_they_fit)
 {
     int sizes[] = {4, 3, 3, 5, 5, 2};
-    DeepNet *net = create_deep((DeepConfig){sizes, 5, ACTIVATION_TANH, INIT_TORCH, true}, 1);
+    DeepNet *net = create_deep((DeepConfig){.sizes = sizes, .n_layer = 5, .activation = ACTIVATION_TANH, .init = INIT_TORCH, .shortcut = true}, 1);
     Tensor *x = random_leaf(SHAPE(2, 4), 2);
 
     Tensor *y = deep_forward(net, x);
@@ -391,7 +391,7 @@ START_TEST(a_deep_network_of_1000_layers_runs)
     for (int i = 0; i <= DEPTH; i++) {
         sizes[i] = WIDTH;
     }
-    DeepNet *net = create_deep((DeepConfig){sizes, DEPTH, ACTIVATION_GELU, INIT_TORCH, true}, 1);
+    DeepNet *net = create_deep((DeepConfig){.sizes = sizes, .n_layer = DEPTH, .activation = ACTIVATION_GELU, .init = INIT_TORCH, .shortcut = true}, 1);
 
     Tensor *loss = tensor_mean(deep_forward(net, random_leaf(SHAPE(1, WIDTH), 2)));
     GradFlowWatch *watch = gradflow_watch(tape_current());

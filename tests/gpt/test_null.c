@@ -27,7 +27,7 @@ START_TEST(modules)
     ASSERT_MISTAKE(dropout_forward(NULL, x), "dropout_forward: dropout is NULL");
     ASSERT_MISTAKE(attention_forward(NULL, x), "attention_forward: attention is NULL");
     ASSERT_MISTAKE(feedforward_forward(NULL, x), "feedforward_forward: feedforward is NULL");
-    ASSERT_MISTAKE(block_forward(NULL, x), "block_forward: block is NULL");
+    ASSERT_MISTAKE(block_forward(NULL, x, x), "block_forward: block is NULL");
 }
 END_TEST
 

@@ -107,28 +107,28 @@ START_TEST(a_block_is_one_node_with_the_blocks_name)
 }
 END_TEST
 
-static Tensor *give_back(void *context, Tensor *x)
+static Tensor *give_back(void *context, Tensor **x)
 {
     (void)context;
-    return x;
+    return x[0];
 }
 
-static Tensor *give_nothing(void *context, Tensor *x)
+static Tensor *give_nothing(void *context, Tensor **x)
 {
     (void)context;
     (void)x;
     return NULL;
 }
 
-static Tensor *twice(void *context, Tensor *x)
+static Tensor *twice(void *context, Tensor **x)
 {
     (void)context;
-    return tensor_scale(x, 2);
+    return tensor_scale(x[0], 2);
 }
 
-static Tensor *twice_within(void *context, Tensor *x)
+static Tensor *twice_within(void *context, Tensor **x)
 {
-    return tensor_checkpoint(twice, context, x, NULL);
+    return tensor_checkpoint(twice, context, x, 1, NULL);
 }
 
 // Checkpoints nest, and their backward can be walked twice.
@@ -136,7 +136,7 @@ START_TEST(a_checkpoint_within_a_checkpoint)
 {
     Tape *tape = tape_create();
     Tensor *x = tensor_require_grad(tensor_full(SHAPE(3), 1));
-    Tensor *y = tensor_sum(tensor_checkpoint(twice_within, NULL, x, NULL));
+    Tensor *y = tensor_sum(tensor_checkpoint(twice_within, NULL, &x, 1, NULL));
     tensor_backward(y);
     tensor_backward(y);
     ck_assert_double_eq((double)tensor_item(y), 6);
@@ -151,7 +151,7 @@ START_TEST(without_recording_it_is_just_computed)
     Tape *tape = tape_create();
     Tensor *x = tensor_full(SHAPE(3), 1);
     tape_no_grad_begin();
-    Tensor *y = tensor_checkpoint(twice, NULL, x, NULL);
+    Tensor *y = tensor_checkpoint(twice, NULL, &x, 1, NULL);
     tape_no_grad_end();
     ck_assert_double_eq((double)y->data[1], 2);
     ck_assert_int_eq(tape->n_nodes, 0);
@@ -164,8 +164,8 @@ START_TEST(the_function_must_compute)
     Tape *tape = tape_create();
     Tensor *x = tensor_full(SHAPE(3), 1);
     const char *told = "tensor_checkpoint: the function must return a tensor that it computes";
-    assert_mistake(told, tensor_checkpoint(give_back, NULL, x, NULL));
-    assert_mistake(told, tensor_checkpoint(give_nothing, NULL, x, NULL));
+    assert_mistake(told, tensor_checkpoint(give_back, NULL, &x, 1, NULL));
+    assert_mistake(told, tensor_checkpoint(give_nothing, NULL, &x, 1, NULL));
     tape_free(tape);
 }
 END_TEST

@@ -221,7 +221,7 @@ START_TEST(both_arms_start_from_the_same_weights)
     }
     experiment_free(&experiment);
 
-    config.deep = (DeepConfig){sizes, 4, ACTIVATION_GELU, INIT_TORCH, false};
+    config.deep = (DeepConfig){.sizes = sizes, .n_layer = 4, .activation = ACTIVATION_GELU, .init = INIT_TORCH, .shortcut = false};
     DeepNet *off = create_deep(config.deep, 10);
     config.deep.shortcut = true;
     DeepNet *on = create_deep(config.deep, 10);

@@ -9,15 +9,15 @@ static const int ids[B * T] = {3, 0, 10, 7, 7, 1, 5, 2, 9, 9};
 static const int targets[B * T] = {0, 10, 7, 7, 1, 8, 2, 9, 9, 4};
 
 // One residual addition on the tape, and what a measurement said about it.
-typedef struct Residual {
+typedef struct Stream {
     Tensor *start;
     Tensor *sum;
     FlowStats skip;
     FlowStats block;
-} Residual;
+} Stream;
 
 typedef struct Residuals {
-    Residual at[MOST];
+    Stream at[MOST];
     int n;
     GradFlow flow;
 } Residuals;
@@ -34,7 +34,7 @@ static void find_residuals(Residuals *residuals)
             continue;
         }
         ck_assert_int_lt(residuals->n, MOST);
-        residuals->at[residuals->n] = (Residual){.start = node->inputs[skip], .sum = node->output};
+        residuals->at[residuals->n] = (Stream){.start = node->inputs[skip], .sum = node->output};
         residuals->n++;
     }
 }
@@ -67,7 +67,7 @@ static void measure(Residuals *residuals, Tensor *loss, const Module *root)
 
 // The addition passes its gradient on as it is: the same bits. What is left of the whole gradient is the block's; taking it
 // away again leaves the rounding of the sum, which is 6e-8 of it.
-static void assert_parts_add_up(const Residual *residual)
+static void assert_parts_add_up(const Stream *residual)
 {
     size_t n = tensor_count(residual->start);
     assert_same_stats(residual->skip, flow_stats(residual->sum->grad, n), "skip");
@@ -88,7 +88,7 @@ typedef Tensor *Branch(void *network, int i, Tensor *x);
 
 // J^T dy of the branch alone: on another tape, from a copy of x that nothing is attached to, with the dy that arrived. The
 // caller frees it.
-static Real *branch_gradient(const Residual *residual, Branch *branch, void *network, int i)
+static Real *branch_gradient(const Stream *residual, Branch *branch, void *network, int i)
 {
     Tape *before = tape_current();
     Tape *tape = tape_create();
@@ -105,7 +105,7 @@ static Real *branch_gradient(const Residual *residual, Branch *branch, void *net
 static const double BRANCH_TOLERANCE = 5e-7;
 
 // The block part is the branch's gradient; and, value by value, that and the addition's are the whole.
-static void assert_block_is_branch(const Residual *residual, Branch *branch, void *network, int i)
+static void assert_block_is_branch(const Stream *residual, Branch *branch, void *network, int i)
 {
     size_t n = tensor_count(residual->start);
     Real *gradient = branch_gradient(residual, branch, network, i);
@@ -129,8 +129,8 @@ static Tensor *gpt_branch(void *network, int i, Tensor *x)
     GPT *gpt = network;
     Block *block = &gpt->h[i / 2];
     bool first = i % 2 == 0;
-    if (block->norm == NORM_PRE) {
-        x = layernorm_forward(first ? &block->ln_1 : &block->ln_2, x);
+    if (gpt->config.norm == NORM_PRE) {
+        x = layernorm_forward(first ? block->ln_1 : block->ln_2, x);
     }
     return first ? attention_forward(&block->attn, x) : feedforward_forward(&block->mlp, x);
 }
@@ -318,7 +318,7 @@ static void measure_deep(Residuals *residuals, DeepNet *net)
 
 START_TEST(a_deep_network_takes_a_shortcut_where_sizes_fit)
 {
-    DeepNet *net = create_deep((DeepConfig){shapes[_i].sizes, 4, ACTIVATION_GELU, INIT_TORCH, true}, 1);
+    DeepNet *net = create_deep((DeepConfig){.sizes = shapes[_i].sizes, .n_layer = 4, .activation = ACTIVATION_GELU, .init = INIT_TORCH, .shortcut = true}, 1);
     Residuals residuals;
     measure_deep(&residuals, net);
 
@@ -342,7 +342,7 @@ static Tensor *deep_branch(void *network, int i, Tensor *x)
 
 START_TEST(at_every_addition_of_a_deep_network_skip_and_block_are_the_whole)
 {
-    DeepNet *net = create_deep((DeepConfig){shapes[_i].sizes, 4, ACTIVATION_GELU, INIT_TORCH, true}, 1);
+    DeepNet *net = create_deep((DeepConfig){.sizes = shapes[_i].sizes, .n_layer = 4, .activation = ACTIVATION_GELU, .init = INIT_TORCH, .shortcut = true}, 1);
     Residuals residuals;
     measure_deep(&residuals, net);
 

@@ -369,7 +369,7 @@ START_TEST(the_audit_accounts_for_every_parameter)
 
     Tensor *bias = trainer->gpt->h[1].mlp.c_fc.bias;
     memset(bias->grad, 0, tensor_count(bias) * sizeof *bias->grad);
-    trainer->gpt->h[2].ln_1.weight->grad[3] = INFINITY;
+    trainer->gpt->h[2].ln_1->weight->grad[3] = INFINITY;
     audit = trainer_audit(trainer);
     ck_assert_int_eq(audit.count[FLOW_ALL_ZERO], 1);
     ck_assert_int_eq(audit.count[FLOW_NAN], 1);
