@@ -78,6 +78,16 @@ static const ResidualRule *find_or_keep(const char *text, ResidualRule *made)
     return rule;
 }
 
+// When the program ends, so that leak checkers have nothing to report.
+__attribute__((destructor)) static void free_kept(void)
+{
+    while (kept != NULL) {
+        ResidualRule *next = kept->next;
+        rule_free(kept);
+        kept = next;
+    }
+}
+
 const ResidualRule *residual_rule(const char *text, Error *error)
 {
     REQUIRE(text);
