@@ -1,4 +1,4 @@
-"""Starts the kernel:  python3 notebooks/kernel -f CONNECTION_FILE  (Jupyter does that, by the kernelspec that make writes)."""
+"""Starts the kernel:  python3 notebooks/kernel -f CONNECTION_FILE  (as Jupyter does, from the kernelspec that make writes)."""
 
 from kernel import main
 

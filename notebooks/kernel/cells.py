@@ -1,4 +1,4 @@
-"""What is known of a cell once it is translated."""
+"""What is known of a cell after its translation."""
 
 from dataclasses import dataclass, field
 
@@ -23,7 +23,7 @@ class Entity:
 
 @dataclass
 class Cell:
-    """A cell, translated."""
+    """A translated cell."""
     number: int
     problems: list = field(default_factory=list)
     source: str = ""                                    # for the engine

@@ -1,21 +1,27 @@
-"""What libclang is asked about a cell: where something stands, of which type it is, how its value is shown."""
+"""What libclang reports about a cell: its messages, where they belong, and which types are constant."""
 
 import ctypes
+import difflib
 import re
 
 from clang import cindex
 
-from pieces import text_at
+from cells import Problem
+from names import as_in_cell
 
-PROBLEMS_SHOWN = 10
-NOT_CONSTANT = "initializer element is not a compile-time constant"
 CELL_FILE = "cell.c"
+NOT_CONSTANT = "initializer element is not a compile-time constant"
+SHOWN = "cell_shown"            # declared with the type of the cell's last expression
+
+# Clang's messages about the most frequent mistakes of beginners, in plainer words.
+PLAINER = [(r"^expected ';' (?:after|at end of) (?:the )?(.*)", r"missing ';' after the \1"), (r"^expected '([;)\]}])'", r"missing '\1'"),
+           ("top level declarator", "declaration"), (r"^implicit declaration of (function '\w+').*", r"unknown \1"),
+           ("^use of undeclared identifier", "unknown name"), ("^void function 'cell' should not return a value", "return outside of a function"),
+           ("^variable length array declaration not allowed at file scope", "the size of an array must be constant here, as from  enum { N = 3 };"),
+           ("^multi-character character constant", "a text needs double quotes")]
+UNKNOWN = re.compile(r"^unknown [a-z ]*'(\w+)'$")
 
 Kind = cindex.CursorKind
-
-
-def location_in_cell(location):
-    return location.file is not None and location.file.name == CELL_FILE
 
 
 def file_location(location):
@@ -26,79 +32,36 @@ def file_location(location):
     return line.value, column.value
 
 
+def problems(unit, page, known_names):
+    """(problems, places of initializers that are not constant) of a cell that was read as this page."""
+    found = []
+    not_constant = set()
+    for diagnostic in unit.diagnostics:
+        location = diagnostic.location
+        in_cell = location.file is not None and location.file.name == CELL_FILE
+        severity = "error" if diagnostic.severity >= cindex.Diagnostic.Error else "warning"
+        place = page.origin(*file_location(location), severity == "error") if in_cell else (0, 0)
+        if diagnostic.spelling == NOT_CONSTANT and place[0] > 0:
+            not_constant.add(place)                     # right in a cell, whose values are computed as it runs
+        elif severity == "error" or place[0] > 0:
+            elsewhere = f"{location.file.name}:{location.line}: " if location.file is not None and not in_cell else ""
+            found.append(Problem(severity, elsewhere + plainer(as_in_cell(diagnostic.spelling), known_names), *place))
+    found.sort(key=lambda problem: problem.severity != "error")
+    missing = next((i for i, problem in enumerate(found) if problem.message.startswith("missing")), len(found))
+    return found[:missing + 1], not_constant            # what follows something missing is misunderstood
+
+
+def plainer(message, known_names):
+    for pattern, words in PLAINER:
+        message = re.sub(pattern, words, message)
+    unknown = UNKNOWN.match(message)
+    similar = difflib.get_close_matches(unknown.group(1), known_names(), 1) if unknown else []
+    return message + (f"; did you mean '{similar[0]}'?" if similar else "")
+
+
 def is_constant(cursor):
+    """Is it const, or an array of const entries?"""
     kind = cursor.type.get_canonical()
-    while kind.kind in (cindex.TypeKind.CONSTANTARRAY, cindex.TypeKind.INCOMPLETEARRAY):
+    while kind.kind in (cindex.TypeKind.CONSTANTARRAY, cindex.TypeKind.INCOMPLETEARRAY) and not kind.is_const_qualified():
         kind = kind.element_type
     return kind.is_const_qualified()
-
-
-def size_filled_in(declared, cursor):
-    """float x[] = {1, 2}  is declared as  float x[2] ."""
-    size = cursor.type.get_canonical().get_array_size()
-    for i, token in enumerate(declared.tokens):
-        if token.text == "[" and text_at(declared.tokens, i + 1) == "]" and size >= 0:
-            return {token.start: f"[{size}"}
-    return {}
-
-
-SHOWN_INTEGERS = re.compile(r"(signed |unsigned )?(char|short|int|long|long long)$")
-
-
-def showing(cursor):
-    """What stands before and after a cell's last expression, so that show.c shows it; the cursor's variable points to its type."""
-    if cursor is None:
-        return "", ";"
-    value = cursor.type.get_canonical().get_pointee()
-    function = show_function(value)
-    if function is not None:
-        return f"{function}(", ");"
-    members = None
-    if value.kind == cindex.TypeKind.RECORD:
-        members = "__builtin_dump_struct(&cell_value, cell_show_member);"
-    elif value.kind == cindex.TypeKind.CONSTANTARRAY:
-        members = show_entries(value, "cell_value", 0)
-    if members is None:
-        return "", ";"
-    return "{ __auto_type cell_value =", f"; cell_show_members_begin(); {members} cell_show_members_end(); }}"
-
-
-def show_entries(array, name, depth):
-    """C that writes the array as {1, 2, 3}, or None if its entries are neither numbers, texts nor such arrays."""
-    n = array.element_count
-    i = f"cell_{depth}"
-    entry = show_entry(array.element_type.get_canonical(), f"{name}[{i}]", depth)
-    if entry is None or n == 0:
-        return None
-    return (f"for (size_t {i} = 0; {i} < {n}; {i} = cell_show_next({i}, {n})) {{ cell_show_before({i}, {n}); {entry} }} "
-            'cell_show_member("}");')
-
-
-def show_entry(value, name, depth):
-    function = show_function(value)
-    if function is None and value.kind == cindex.TypeKind.CONSTANTARRAY:
-        return show_entries(value, name, depth + 1)
-    if function not in ENTRY_FORMATS:
-        return None
-    form, argument = ENTRY_FORMATS[function]
-    return f'cell_show_member("{form}", {argument.format(name)});'
-
-
-def show_function(value):
-    if value.kind == cindex.TypeKind.CONSTANTARRAY and value.element_type.spelling in ("char", "const char"):
-        return "cell_show_string"
-    spelling = value.spelling.replace("const ", "").replace("volatile ", "").strip()
-    if SHOWN_INTEGERS.match(spelling):
-        return "cell_show_unsigned" if spelling.startswith("unsigned") else "cell_show_integer"
-    if value.kind == cindex.TypeKind.ENUM:
-        return "cell_show_integer"
-    return SHOWN.get(spelling)
-
-
-# How an entry of an array is printed, and what for: as show.c prints one that stands alone.
-ENTRY_FORMATS = {"cell_show_integer": ("%lld", "(long long){}"), "cell_show_unsigned": ("%llu", "(unsigned long long){}"),
-                 "cell_show_real": ("%.9g", "(double){}"), "cell_show_bool": ("%s", '{} ? "true" : "false"'),
-                 "cell_show_string": ('\\"%s\\"', "{}")}
-
-SHOWN = {"_Bool": "cell_show_bool", "float": "cell_show_real", "double": "cell_show_real", "long double": "cell_show_real",
-         "char *": "cell_show_string", "struct Tensor *": "cell_show_tensor", "struct Shape": "cell_show_shape"}

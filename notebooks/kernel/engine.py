@@ -1,7 +1,7 @@
-"""The engine: a clang-repl process that compiles cells and runs them, and what it says.
+"""The engine: a clang-repl process that compiles and runs cells.
 
-Four pipes lead to it: C sources go in; what cells print comes out, on two; and on the last come runtime.c's reports, JSON a line.
-A cell is over when its "end" report has come, or the process has ended.
+Four pipes connect to it: C goes in; what cells print comes out, on two; and the last one carries runtime.c's reports, one line of
+JSON each. A cell has ended when its "end" report arrives, or the process ends.
 """
 
 import json
@@ -15,29 +15,29 @@ import tempfile
 import time
 from pathlib import Path
 
-from names import as_in_cell
 from flags import COMPILER_FLAGS, INCLUDES
+from names import as_in_cell
 
 PROGRAM = "clang-repl-19"
 START_SECONDS = 120
-PATIENCE = 2                    # seconds an interrupted cell has to end by itself
-OUTPUT_LIMIT = 1 << 20          # bytes a cell may print; the rest is counted, not shown
+INTERRUPT_SECONDS = 2           # after which an interrupted cell that does not end is ended with the engine
+OUTPUT_LIMIT = 1 << 20          # bytes that a cell may print; the rest is counted, not shown
 CHUNK = 1 << 16
 
 
 class EngineMissing(Exception):
-    """The engine, or what it needs, is not there; the message says how to get it."""
+    """The engine or something that it needs is missing; the message says how to install it."""
 
 
 class Outcome:
-    """How a cell went."""
+    """How a cell ended."""
 
     def __init__(self):
         self.ran = None         # runtime.c's report: how it ended, and with which message
-        self.crash = None       # its last words
-        self.status = None      # of a process that has ended: as from waitpid, negative for a signal
+        self.crash = None       # runtime.c's report of a crash
+        self.status = None      # exit status of an engine that ended: as from waitpid, negative for a signal
         self.interrupted = False
-        self.compiler = ""      # what the compiler said; usually nothing, as libclang has read the cell before
+        self.compiler = ""      # messages of the compiler; usually none, because libclang has read the cell before
 
 
 class Engine:
@@ -52,49 +52,46 @@ class Engine:
     def start(self):
         program = shutil.which(PROGRAM)
         if program is None:
-            raise EngineMissing(f"The C engine, {PROGRAM}, is not here. It is in Debian's package clang-tools-19: run\n"
+            raise EngineMissing(f"{PROGRAM}, which runs C cells, is not installed (Debian's package clang-tools-19). Run\n"
                                 "    make notebooks\nin gptape's folder, or  apt install clang-tools-19 , then restart the kernel.")
         if not self.library.is_file():
-            raise EngineMissing(f"gptape's library, {self.library}, is not here. Run\n    make\nin gptape's folder, "
+            raise EngineMissing(f"{self.library}: file not found (gptape's library). Run\n    make\nin gptape's folder, "
                                 "then run this cell again.")
         self.folder = tempfile.mkdtemp(prefix="gptape-cells-")
-        reports, reports_in = os.pipe()
-        flags = COMPILER_FLAGS + ["-w", "-fno-caret-diagnostics", f"-I{self.folder}", f"-DCELL_REPORTS={reports_in}"]
-        flags += [f"-I{folder}" for folder in self.include_folders]
-        environment = {"OMP_WAIT_POLICY": "passive", **os.environ}     # threads that wait leave the processor to others
+        self.reports, reports_in = os.pipe()
+        flags = COMPILER_FLAGS + ["-w", "-fno-caret-diagnostics", f"-DCELL_REPORTS={reports_in}"]
+        flags += [f"-I{folder}" for folder in (self.folder, *self.include_folders)]
+        environment = {"OMP_WAIT_POLICY": "passive", **os.environ}     # idle threads leave the processor to others
         self.process = subprocess.Popen([program] + [f"-Xcc={flag}" for flag in flags], env=environment, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=[reports_in],
                                         start_new_session=True)
         os.close(reports_in)
         self.selector = selectors.DefaultSelector()
-        self.open_pipes = set()
-        for pipe, name in ((self.process.stdout.fileno(), "stdout"), (self.process.stderr.fileno(), "stderr"), (reports, "reports")):
+        self.open_pipes = {self.process.stdout.fileno(): "stdout", self.process.stderr.fileno(): "stderr", self.reports: "reports"}
+        for pipe, name in self.open_pipes.items():
             os.set_blocking(pipe, False)
             self.selector.register(pipe, selectors.EVENT_READ, name)
-            self.open_pipes.add(pipe)
-        self.reports = reports
         self.unfinished = b""
-        self.send(f"%lib {self.library}")
         Path(self.folder, "headers.h").write_text(INCLUDES)
-        self.send('#include "headers.h"')
-        for room in ("runtime.c", "show.c"):
-            self.send(f'#include "{Path(__file__).parent / room}"')
-        self.send("cell_start();")
+        kernel = Path(__file__).parent
+        for line in (f"%lib {self.library}", '#include "headers.h"', f'#include "{kernel}/runtime.c"', f'#include "{kernel}/show.c"',
+                     "cell_start();"):
+            self.send(line)
         self.wait_until_ready()
 
     def wait_until_ready(self):
-        said = []
+        messages = []
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             for name, data in self.read(0.1):
                 if name == "reports" and any(report["report"] == "ready" for report in self.split_reports(data)):
                     return
                 if name == "stderr":
-                    said.append(data.decode(errors="replace"))
-            if not self.open_pipes or self.process.poll() is not None:
+                    messages.append(data.decode(errors="replace"))
+            if not self.open_pipes or self.process.poll() is not None or "error:" in "".join(messages):
                 break
         self.stop()
-        raise EngineMissing("The C engine does not start:\n" + "".join(said).strip())
+        raise EngineMissing(f"{PROGRAM} does not start:\n" + "".join(messages).strip())
 
     def running(self):
         return self.process is not None
@@ -108,24 +105,24 @@ class Engine:
             try:
                 pipe.close()
             except OSError:
-                pass                                    # what was still to be written to it is not wanted any more
+                pass                                    # data that was still to be written is of no use any more
         os.close(self.reports)
         self.selector.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         self.process = None
 
     # --------------------------------------------------------------------------------------------------------
-    # Talking
+    # Running cells
 
     def send(self, line):
         try:
             self.process.stdin.write(line.encode() + b"\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            pass                                        # it has ended; whoever waits for its answer will see that
+            pass                                        # it has ended, which the caller notices
 
     def read(self, seconds):
-        """What has come on the pipes: pairs of a pipe's name and bytes."""
+        """What has arrived on the pipes: pairs of a pipe's name and bytes."""
         for key, _ in self.selector.select(seconds):
             try:
                 data = os.read(key.fd, CHUNK)
@@ -135,15 +132,14 @@ class Engine:
                 yield key.data, data
             else:
                 self.selector.unregister(key.fd)
-                self.open_pipes.discard(key.fd)
+                del self.open_pipes[key.fd]
 
     def split_reports(self, data):
-        lines = (self.unfinished + data).split(b"\n")
-        self.unfinished = lines.pop()
+        *lines, self.unfinished = (self.unfinished + data).split(b"\n")
         return [json.loads(line.decode(errors="replace")) for line in lines if line]
 
     def run(self, number, source, on_output, on_report):
-        """Runs a translated cell. on_output(stream, text) is called with what it prints, on_report(report) with results to show."""
+        """Runs a translated cell. Callbacks: on_output(stream, text) for what it prints, on_report(report) for results to show."""
         file = Path(self.folder) / f"cell_{number}.c"
         file.write_text(source)
         self.send(f'#include "{file.name}"')
@@ -163,12 +159,12 @@ class Engine:
                     else:
                         output.take(name, data)
                 if self.reports not in self.open_pipes:
-                    self.process.kill()                 # it has ended, or the cell closed what it would be heard by
+                    self.process.kill()                 # it has ended, or the cell closed the pipe
                 if not heard and outcome.compiler:
-                    self.send(f"cell_end({number});")   # after what can't be compiled or linked, an input or two are lost
+                    self.send(f"cell_end({number});")   # the engine loses an input or two after an error
             except KeyboardInterrupt:
                 outcome.interrupted = True
-                deadline = deadline or time.monotonic() + PATIENCE
+                deadline = deadline or time.monotonic() + INTERRUPT_SECONDS
                 self.process.send_signal(signal.SIGINT)
             if deadline and time.monotonic() > deadline and not done:
                 self.process.kill()
@@ -180,7 +176,7 @@ class Engine:
         return outcome
 
     def take(self, report, number, outcome, on_report):
-        """Returns whether this was the last report of the cell."""
+        """Returns true for the last report of the cell."""
         if report["report"] == "ran":
             outcome.ran = report
         elif report["report"] == "crash":
@@ -190,18 +186,16 @@ class Engine:
         return report["report"] == "end" and report["cell"] == number
 
     def drain(self, output):
-        """Takes what is left in the pipes: all of it was there before the last report was."""
+        """Takes what is left in the pipes: all of it was written before the last report."""
         left = True
         while left:
-            left = False
-            for name, data in self.read(0):
-                if name != "reports":
-                    output.take(name, data)
-                    left = True
+            left = [(name, data) for name, data in self.read(0) if name != "reports"]
+            for name, data in left:
+                output.take(name, data)
 
 
 class Output:
-    """What a cell prints, as text, up to a limit. Lines of the compiler are kept apart from the cell's own."""
+    """What a cell prints, as text, up to a limit. Messages of the compiler are kept apart."""
 
     COMPILER = re.compile(r"^(In file included from|error: |JIT session error: |(?:\S+\.[ch]|cell \d+):\d+:\d+: |input_line_)")
 
@@ -244,7 +238,7 @@ class Output:
 
 
 def unfinished_bytes(data):
-    """How many bytes at the end of some UTF-8 begin a character whose other bytes are still to come."""
+    """The number of bytes at the end of some UTF-8 that begin a character without completing it."""
     for back in range(1, min(4, len(data)) + 1):
         byte = data[-back]
         if byte >= 0xC0:

@@ -1,7 +1,7 @@
-"""What cells are compiled with, by libclang and in the engine alike."""
+"""How cells are compiled, by libclang and in the engine alike."""
 
-HEADERS = ["stdbool.h", "stdint.h", "stdio.h", "stdlib.h", "string.h", "math.h", "assert.h", "time.h", "unistd.h", "gpt/gptape.h"]
-INCLUDES = "".join(f"#include <{header}>\n" if "/" not in header else f'#include "{header}"\n' for header in HEADERS)
+STANDARD_HEADERS = ["stdbool.h", "stdint.h", "stdio.h", "stdlib.h", "string.h", "math.h", "assert.h", "time.h", "unistd.h"]
+INCLUDES = "".join(f"#include <{header}>\n" for header in STANDARD_HEADERS) + '#include "gpt/gptape.h"\n'
 COMPILER_FLAGS = ["-xc", "-std=gnu11", "-D_GNU_SOURCE", "-ffp-contract=off"]
 WARNINGS = ["-Wall", "-Wno-unused-function", "-Wno-unused-variable", "-Wno-unused-but-set-variable", "-Wno-missing-braces",
             "-Wno-main-return-type", "-Wno-gnu-folding-constant", "-Wno-predefined-identifier-outside-function",

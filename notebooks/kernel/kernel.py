@@ -1,30 +1,40 @@
-"""The Jupyter kernel: takes cells from notebooks, has them translated and run, and shows what comes of it.
+"""The Jupyter kernel: has cells translated and run, and shows the results.
 
-    notebook --cell--> kernel.py --> translation.py (libclang: what is wrong? C for the engine) --> engine.py (clang-repl: runs it)
-             <-- text, errors, tables, pictures --------------- show.py <----------------------'
+    notebook --cell--> kernel.py --> translation.py (libclang: errors; C for the engine) --> engine.py (clang-repl: runs it)
+             <-- text, errors, tables, pictures ------------ show.py <-----------------------------'
 """
 
 import os
 import re
 import signal
-import sys
 from pathlib import Path
 
+from ipykernel.kernelapp import IPKernelApp
 from ipykernel.kernelbase import Kernel
 
 import show
 from engine import Engine, EngineMissing
+from names import as_in_cell
+from pieces import CLOSING, OPENING, tokenize
 
 ROOT = Path(os.environ.get("GPTAPE_ROOT", Path(__file__).resolve().parents[2]))
 LIBRARY = Path(os.environ.get("GPTAPE_LIBRARY", ROOT / "build/libgptape.so"))
 
-COMMANDS = """Lines that begin with % are for the kernel, each in a cell of its own:
-  %rerun      starts afresh and runs the cells so far again, up to this one
-  %restart    starts afresh: no variables, functions or types"""
+COMMANDS = """Commands for the kernel, each in a cell of its own:
+  %rerun      restarts the engine and runs the cells so far again
+  %restart    restarts the engine: all variables, functions and types are lost"""
+
+KEPT = "All variables keep the values that they had at that moment."
+
+# How a cell that runtime.c ended early is reported: the error's name and its message.
+ENDINGS = {"mistake": ("Mistake", "{}"), "exit": ("Exit", "The cell ended with exit status {}."),
+           "abort": ("Abort", "The cell was ended by abort, which a failed assert calls."),
+           "division": ("Division", "The cell ended at a division of an integer by zero."),
+           "interrupted": ("Interrupted", "The cell was interrupted.")}
 
 
 class CellError(Exception):
-    """A cell that failed: a word for how, and lines of explanation."""
+    """A cell that failed: the error's name, and lines of explanation."""
 
     def __init__(self, name, lines):
         super().__init__(lines[0])
@@ -50,7 +60,7 @@ class CKernel(Kernel):
         self.folder = None
 
     # --------------------------------------------------------------------------------------------------------
-    # Executing
+    # Running cells
 
     def do_execute(self, code, silent, store_history=True, user_expressions=None, allow_stdin=False):
         self.silent = silent
@@ -65,35 +75,31 @@ class CKernel(Kernel):
         return {"status": "ok", "execution_count": self.execution_count, "payload": [], "user_expressions": {}}
 
     def failed(self, name, lines):
-        content = {"ename": name, "evalue": lines[0], "traceback": lines}
+        """Messages are red; lines of the cell, which are indented, are not."""
+        red = [line if line.startswith("    ") else f"\x1b[31m{line}\x1b[0m" for line in lines]
+        content = {"ename": name, "evalue": lines[0], "traceback": red}
         if not self.silent:
             self.send_response(self.iopub_socket, "error", content)
         return {"status": "error", "execution_count": self.execution_count, **content}
 
     def execute(self, code, label):
         command = code.strip()
-        if command.startswith("%"):
-            self.command(command)
-        elif command:
-            self.prepare()
-            self.run_cell(code, label)
-
-    def command(self, command):
         if command == "%restart":
             self.restart()
         elif command == "%rerun":
             self.rerun()
-        else:
-            raise CellError("Unknown", [f"There is no {command.split()[0]}.", *COMMANDS.split("\n")])
+        elif command.startswith("%"):
+            raise CellError("Unknown", [f"{command.split()[0]}: unknown command", *COMMANDS.split("\n")])
+        elif command:
+            self.prepare()
+            self.run_cell(code, label)
 
     def prepare(self):
-        """Has an engine running, and a session that knows what is in it."""
-        if self.cells is None:
-            self.cells = new_session()
+        """Ensures that an engine is running, and a session that knows what is in it."""
+        self.cells = self.cells or new_session()
         if not self.engine.running():
             self.engine.start()
-        if self.folder is None:
-            self.folder = show.Folder()
+        self.folder = self.folder or show.Folder()
 
     def run_cell(self, code, label):
         self.number += 1
@@ -107,46 +113,35 @@ class CKernel(Kernel):
         self.charts = {}
         outcome = self.engine.run(self.number, cell.source, self.print, self.report)
         self.show_pictures()
-        self.judge(outcome, cell, code, label)
-
-    def judge(self, outcome, cell, code, label):
-        """Keeps what a cell has defined, or tells how it failed."""
         if outcome.status is not None:
-            lost = ending_lines(outcome, label) + self.restart_lines()
-            self.forget()
-            raise CellError("Crash", lost)
+            lines = ending_lines(outcome, label) + self.restart_lines()
+            self.stop()
+            raise CellError("Crash", lines)
         if outcome.ran is None:
             raise CellError("CompileError", engine_lines(outcome.compiler))
         self.cells.keep(cell)
-        end = outcome.ran["end"]
-        message = outcome.ran["message"]
-        if end == "mistake":
-            raise CellError("Mistake", [message, "The cell ended there; all variables are as they were at that moment."])
-        if end == "exit" and message != "0":
-            raise CellError("Exit", [f"exit({message}) ended the cell; all variables are as they were at that moment."])
-        if end == "abort":
-            raise CellError("Abort", ["The cell ended by abort, as a failed assert does; all variables are kept."])
-        if end == "division":
-            raise CellError("Division", ["A whole number was divided by zero; the cell ended there, all variables are kept."])
-        if end == "interrupted":
-            raise CellError("Interrupted", ["The cell was interrupted; all variables are as they were at that moment."])
+        name, message = ENDINGS.get(outcome.ran["end"], (None, ""))
+        if name is not None and (name, outcome.ran["message"]) != ("Exit", "0"):
+            raise CellError(name, [message.format(outcome.ran["message"]), KEPT])
         self.history.append((label, code))
 
     def restart_lines(self):
-        cells = f"the {len(self.history)} cells before this one" if len(self.history) != 1 else "the cell before this one"
-        again = f" A cell with  %rerun  runs {cells} again." if self.history else ""
-        return ["The engine starts afresh with the next cell: variables, functions and types are gone." + again]
+        lines = ["The next cell starts a new engine. All variables, functions and types are lost."]
+        if self.history:
+            n = len(self.history)
+            lines.append(f"To run the {f'{n} cells' if n > 1 else 'cell'} before this one again, run a cell with  %rerun .")
+        return lines
 
-    def forget(self):
+    def stop(self):
         self.engine.stop()
         self.cells = None
 
     def restart(self):
-        self.forget()
+        self.stop()
         self.history.clear()
 
     def rerun(self):
-        """Runs the cells so far again, in a fresh engine."""
+        """Runs the cells so far again, in a new engine."""
         history = list(self.history)
         self.restart()
         self.prepare()
@@ -155,35 +150,34 @@ class CKernel(Kernel):
             self.run_cell(code, label)
 
     # --------------------------------------------------------------------------------------------------------
-    # Showing
+    # Showing results
 
     def print(self, stream, text):
         if not self.silent:
             self.send_response(self.iopub_socket, "stream", {"name": stream, "text": text})
 
+    def show(self, kind, data, **content):
+        if not self.silent:
+            self.send_response(self.iopub_socket, kind, {"data": data, "metadata": {}, **content})
+
     def report(self, report):
         """A result, or the text of a picture that is about to appear."""
         if report["report"] == "chart":
             self.charts[Path(report["path"]).name] = report["text"]
-        elif not self.silent:
-            content = {"execution_count": self.execution_count, "data": show.result(report), "metadata": {}}
-            self.send_response(self.iopub_socket, "execute_result", content)
+        else:
+            self.show("execute_result", show.result(report), execution_count=self.execution_count)
 
     def show_pictures(self):
         for file in self.folder.new_pictures():
-            if not self.silent:
-                content = {"data": show.picture(file, self.charts.get(file.name)), "metadata": {}}
-                self.send_response(self.iopub_socket, "display_data", content)
+            self.show("display_data", show.picture(file, self.charts.get(file.name)))
 
     # --------------------------------------------------------------------------------------------------------
-    # Helping
+    # Tab and Shift-Tab
 
     def help(self):
         from help import Help
-        if self.cells is None:
-            self.cells = new_session()
-        if self.helper is None:
-            self.helper = Help(ROOT)
+        self.cells = self.cells or new_session()
+        self.helper = self.helper or Help(ROOT, self.cells)
         return self.helper
 
     def do_complete(self, code, cursor_pos):
@@ -201,8 +195,7 @@ class CKernel(Kernel):
         return {"status": "ok", "found": bool(text), "data": {"text/plain": text} if text else {}, "metadata": {}}
 
     def do_is_complete(self, code):
-        from pieces import OPENING, tokenize
-        depth = sum((token.text in OPENING) - (token.text in OPENING.values()) for token in tokenize(code) if token.kind == "mark")
+        depth = sum((token.text in OPENING) - (token.text in CLOSING) for token in tokenize(code) if token.kind == "mark")
         return {"status": "incomplete", "indent": "    " * depth} if depth > 0 else {"status": "complete"}
 
     def do_shutdown(self, restart):
@@ -218,7 +211,7 @@ def new_session():
         from session import Session
         return Session([ROOT])
     except ImportError as error:
-        raise EngineMissing(f"A Python module is not here ({error}). It is in Debian's package python3-clang: run\n"
+        raise EngineMissing(f"A Python module is missing ({error}); it is in Debian's package python3-clang. Run\n"
                             "    make notebooks\nin gptape's folder, then restart the kernel.") from error
 
 
@@ -232,29 +225,22 @@ def problem_lines(problem, code, label):
             "    " + line, "    " + mark]
 
 
-def engine_lines(said):
-    """What the engine said about a cell that it did not run."""
-    missing = re.search(r"Symbols not found: \[ (.*?) \]", said)
+def engine_lines(compiler):
+    """The compiler's messages about a cell that the engine did not run."""
+    missing = re.search(r"Symbols not found: \[ (.*?) \]", compiler)
     if missing:
-        from names import as_in_cell
-        return [f"declared, but defined nowhere: {as_in_cell(missing.group(1))}"]
-    return said.strip().split("\n") if said.strip() else ["The engine did not run the cell, and did not say why."]
+        return [f"{as_in_cell(missing.group(1))}: declared, but not defined"]
+    return compiler.strip().split("\n") if compiler.strip() else ["The engine did not run the cell, for an unknown reason."]
 
 
 def ending_lines(outcome, label):
     if outcome.interrupted:
-        return [f"Cell {label} was interrupted. It did not stop by itself, so the engine was ended."]
+        return [f"Cell {label} was interrupted, but did not end, so the engine was ended."]
     if outcome.status >= 0:
         return [f"Cell {label} ended the engine with exit status {outcome.status}."]
     name = signal.strsignal(-outcome.status) or f"signal {-outcome.status}"
-    what = f": memory was used {outcome.crash}" if outcome.crash else ""
-    return [f"{name} in cell {label}{what}"]
+    return [f"{name} in cell {label}" + (f": {outcome.crash}" if outcome.crash else "")]
 
 
 def main():
-    from ipykernel.kernelapp import IPKernelApp
     IPKernelApp.launch_instance(kernel_class=CKernel)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

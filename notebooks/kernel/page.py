@@ -1,4 +1,4 @@
-"""Text for a compiler that is made of pieces of a cell: each line remembers which line and columns of the cell it comes from."""
+"""Text for a compiler that is made of pieces of a cell: each line knows which line and columns of the cell it comes from."""
 
 import bisect
 import re
@@ -18,32 +18,31 @@ class Source:
 
 
 class Page:
-    """Text for a compiler that remembers which of its lines come from which line of the cell."""
-
-    def __init__(self, text, label):
-        self.source = text
+    def __init__(self, source, label):
+        self.source = source
         self.label = label
         self.lines = [""]
         self.origins = [None]                           # of each line: (line of the cell, [(column here, column in the cell)])
 
     def text(self, text):
         """Lines of the kernel's own."""
-        for k, line in enumerate(text.split("\n")):
-            if k > 0:
-                self.lines.append("")
-                self.origins.append(None)
-            self.lines[-1] += line
+        first, *further = text.split("\n")
+        self.lines[-1] += first
+        self.lines += further
+        self.origins += [None] * len(further)
 
     def cell(self, tokens, names):
-        """Tokens of the cell, on lines of their own and in their columns, with what lies between them."""
+        """Tokens of the cell, on lines of their own and in their columns, with the space between them."""
         line, column = self.source.position(tokens[0].start)
         self.text(f'\n#line {line} "cell {self.label}"\n')
         self.lines[-1] = " " * (column - 1)
         self.origins[-1] = (line, [(1, 1)])
-        for k, token in enumerate(tokens):
-            if k > 0:
-                self.between(self.source.text[tokens[k - 1].end:token.start])
+        before = None
+        for token in tokens:
+            if before is not None:                      # comments and left-out tokens as the space that they take
+                self.text(re.sub(r"[^\n]", " ", self.source.text[before.end:token.start]))
             self.token(token, names)
+            before = token
         self.text("\n")
 
     def token(self, token, names):
@@ -51,33 +50,29 @@ class Page:
         if self.origins[-1] is None:
             self.origins[-1] = (line, [])
         self.origins[-1][1].append((len(self.lines[-1]) + 1, column))
-        text = names.get(token.start, token.text).split("\n")
-        self.lines[-1] += text[0]
-        for further in text[1:]:
-            line += 1
-            self.lines.append(further)
-            self.origins.append((line, [(1, 1)]))
-
-    def between(self, text):
-        """What lies between two tokens, comments and left-out tokens as the space that they take."""
-        lines = [" " * len(line) for line in text.split("\n")]
-        self.lines[-1] += lines[0]
-        for line in lines[1:]:
-            self.lines.append(line)
-            self.origins.append(None)
+        first, *further = names.get(token.start, token.text).split("\n")
+        self.lines[-1] += first
+        if not further:                                 # what follows, or is missing, in its own column, too
+            self.origins[-1][1].append((len(self.lines[-1]) + 1, column + len(token.text)))
+        self.lines += further
+        self.origins += [(line + k, [(1, 1)]) for k in range(1, len(further) + 1)]
 
     def append(self, page):
         self.lines += page.lines
         self.origins += page.origins
 
-    def origin(self, line, column):
-        """The line and column in the cell of a place here, whose column counts bytes; (0, 0) for one of the kernel's own."""
+    def origin(self, line, column, nearest):
+        """The line and column in the cell of a place here, whose column counts bytes. Of a place in the kernel's own text: (0, 0)
+        or, if the nearest is wanted, the end of the cell's text before it."""
+        if nearest:
+            while line > 1 and self.origins[line - 1] is None:
+                line -= 1
+                column = len(self.lines[line - 1].encode()) + 1
         if not 1 <= line <= len(self.lines) or self.origins[line - 1] is None:
             return 0, 0
         column = len(self.lines[line - 1].encode()[:column - 1].decode(errors="ignore")) + 1
         cell_line, columns = self.origins[line - 1]
-        before = [pair for pair in columns if pair[0] <= column] or [(column, column)]
-        here, there = before[-1]
+        here, there = max((pair for pair in columns if pair[0] <= column), default=(column, column))
         return cell_line, there + column - here
 
     def __str__(self):

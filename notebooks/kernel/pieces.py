@@ -1,21 +1,22 @@
-"""The C of a cell as tokens, and as the pieces that stand side by side at its top level.
+"""The C of a cell as tokens, and as the pieces at its top level.
 
 A cell is ordinary C, except that statements may stand where a program has only declarations:
 
-    #include "gpt/gptape.h"                        DIRECTIVE
+    #include "gpt/gptape.h"                     DIRECTIVE
     typedef struct Pair { int a, b; } Pair;     TYPE
     int twice(int x) { return 2 * x; }          FUNCTION
     Tensor *x = tensor_zeros(SHAPE(2, 3));      VARIABLES
     tensor_print(x);                            STATEMENT
-    x                                           STATEMENT without a semicolon: its value is shown
+    x                                           EXPRESSION, without a semicolon at the end: its value is shown
 
-Nothing here knows what a name means, only which names are types: that tells  a * b;  from a declaration.
+All that is known of a name here is whether it is a type: that distinguishes  a * b;  from a declaration.
 """
 
 import re
 from dataclasses import dataclass, field
 
-DIRECTIVE, TYPE, FUNCTION, PROTOTYPE, VARIABLES, STATEMENT = "directive type function prototype variables statement".split()
+DIRECTIVE, TYPE, FUNCTION, PROTOTYPE, VARIABLES, STATEMENT, EXPRESSION = (
+    "directive type function prototype variables statement expression".split())
 
 STORAGE = {"static", "extern", "inline", "register", "auto", "_Noreturn", "_Thread_local", "__inline", "__inline__", "__extension__"}
 QUALIFIERS = {"const", "volatile", "restrict", "_Atomic"}
@@ -24,23 +25,24 @@ TYPE_OF = {"typeof", "__typeof__", "__typeof", "__attribute__", "_Alignas"}
 TAGGED = {"struct", "union", "enum"}
 CONTROL = {"if", "else", "for", "while", "do", "switch", "return", "goto", "break", "continue", "case", "default"}
 OPENING = {"(": ")", "[": "]", "{": "}"}
+CLOSING = {closing: opening for opening, closing in OPENING.items()}
 
 TOKEN = re.compile(r"""
     (?P<space>     \s+ | \\\n                                       )
   | (?P<comment>   //[^\n]* | /\*.*?\*/                             )
-  | (?P<directive> (?<![^\n]) \# (?: \\\n | [^\n] )*                )
   | (?P<text>      (?:u8|[uUL])? (?: "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' ) )
   | (?P<number>    \.?[0-9] (?: [eEpP][+-] | [\w.] )*               )
   | (?P<name>      [^\W\d]\w*                                       )
   | (?P<mark>      -> | \.\.\. | (?:<<|>>)=? | [-+*/%&|^!=<>]= | .  )
 """, re.VERBOSE | re.DOTALL)
+DIRECTIVE_TEXT = re.compile(r"#(?:\\\n|[^\n])*")
 
 
 @dataclass
 class Token:
     kind: str           # directive, text, number, name or mark
     text: str
-    start: int          # where it stands in the cell
+    start: int          # its place in the cell
     end: int
 
 
@@ -49,7 +51,7 @@ class Declarator:
     """One of the variables of  T *x = 0, y[2] = {1, 2};"""
     name: Token
     tokens: list        # *x
-    value: list         # what stands behind =, or nothing
+    value: list         # what follows =, or nothing
 
 
 @dataclass
@@ -66,36 +68,58 @@ def tokenize(text):
     tokens = []
     at = 0
     while at < len(text):
-        # A directive begins a line, though spaces may stand before it.
         match = TOKEN.match(text, at)
-        if text[at] == "#" and text[text.rfind("\n", 0, at) + 1:at].strip() == "":
-            match = re.compile(r"#(?:\\\n|[^\n])*").match(text, at)
-            tokens.append(Token("directive", match.group(), at, match.end()))
-        elif match.lastgroup not in ("space", "comment"):
-            tokens.append(Token(match.lastgroup, match.group(), at, match.end()))
+        kind = match.lastgroup
+        if text[at] == "#" and text[text.rfind("\n", 0, at) + 1:at].strip() == "":     # a directive; spaces may precede it
+            match, kind = DIRECTIVE_TEXT.match(text, at), "directive"
+        if kind not in ("space", "comment"):
+            tokens.append(Token(kind, match.group(), at, match.end()))
         at = match.end()
     return tokens
-
-
-def closing(tokens, at):
-    """The place of the bracket that closes the one at this place, or of the last token."""
-    depth = 0
-    for i in range(at, len(tokens)):
-        if tokens[i].kind == "mark" and tokens[i].text in OPENING:
-            depth += 1
-        elif tokens[i].kind == "mark" and tokens[i].text in OPENING.values():
-            depth -= 1
-            if depth == 0:
-                return i
-    return len(tokens) - 1
 
 
 def text_at(tokens, i):
     return tokens[i].text if 0 <= i < len(tokens) else ""
 
 
+def is_opening(token):
+    return token.kind == "mark" and token.text in OPENING
+
+
+def closing(tokens, at):
+    """The index of the bracket that closes the one at this index, or of the last token."""
+    depth = 0
+    for i in range(at, len(tokens)):
+        if tokens[i].kind == "mark":
+            depth += (tokens[i].text in OPENING) - (tokens[i].text in CLOSING)
+            if depth == 0:
+                return i
+    return len(tokens) - 1
+
+
+def find(tokens, i, text):
+    """The index of the next token with this text outside of brackets, or the number of tokens."""
+    while i < len(tokens) and tokens[i].text != text:
+        i = (closing(tokens, i) if is_opening(tokens[i]) else i) + 1
+    return i
+
+
+def split_at_commas(tokens):
+    """The stretches between the commas outside of brackets."""
+    parts = []
+    start = 0
+    while start <= len(tokens):
+        end = find(tokens, start, ",")
+        parts.append(tokens[start:end])
+        start = end + 1
+    return parts
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Declarations
+
 def specifiers_end(tokens, start, types):
-    """The place behind  static const struct Pair ; start itself if there is no type there."""
+    """The index after  static const struct Pair ; start itself if there is no type there."""
     i = start
     found = False
     while i < len(tokens):
@@ -107,9 +131,7 @@ def specifiers_end(tokens, start, types):
             i = closing(tokens, i + 1) + 1
         elif word in TAGGED:
             found = True
-            i += 1
-            if i < len(tokens) and tokens[i].kind == "name":
-                i += 1
+            i += 2 if i + 1 < len(tokens) and tokens[i + 1].kind == "name" else 1
             if text_at(tokens, i) == "{":
                 i = closing(tokens, i) + 1
         elif word in TYPE_WORDS or (not found and tokens[i].kind == "name" and word in types):
@@ -118,23 +140,6 @@ def specifiers_end(tokens, start, types):
         else:
             break
     return i if found else start
-
-
-def split_at_commas(tokens):
-    """The stretches between commas that stand in no bracket."""
-    parts = [[]]
-    i = 0
-    while i < len(tokens):
-        if tokens[i].text in OPENING and tokens[i].kind == "mark":
-            end = closing(tokens, i)
-            parts[-1] += tokens[i:end + 1]
-            i = end
-        elif tokens[i].text == "," and tokens[i].kind == "mark":
-            parts.append([])
-        else:
-            parts[-1].append(tokens[i])
-        i += 1
-    return parts
 
 
 def declarator(tokens):
@@ -156,45 +161,16 @@ def typedef_name(tokens):
         if token.text == "(" and text_at(tokens, i + 1) == "*":
             return tokens[i + 2]
     names = []
-    depth = 0
-    for token in tokens:
-        depth += (token.text in OPENING) - (token.text in OPENING.values())
-        if depth == 0 and token.kind == "name":
-            names.append(token)
+    i = 0
+    while i < len(tokens):
+        if tokens[i].kind == "name":
+            names.append(tokens[i])
+        i = (closing(tokens, i) if is_opening(tokens[i]) else i) + 1
     return names[-1] if names else None
 
 
-def statement_end(tokens, i):
-    """The place behind the statement that begins at i."""
-    word = text_at(tokens, i)
-    if word == "{":
-        return closing(tokens, i) + 1
-    if word in ("if", "for", "while", "switch"):
-        end = statement_end(tokens, closing(tokens, i + 1) + 1)
-        return statement_end(tokens, end + 1) if word == "if" and text_at(tokens, end) == "else" else end
-    if word == "do":
-        i = statement_end(tokens, i + 1)
-    while i < len(tokens) and tokens[i].text != ";":
-        i = (closing(tokens, i) if tokens[i].text in OPENING and tokens[i].kind == "mark" else i) + 1
-    return min(i + 1, len(tokens))
-
-
-def directive_end(tokens, i):
-    """The place behind a directive; #if reaches to its #endif."""
-    depth = 0
-    while i < len(tokens):
-        if tokens[i].kind == "directive":
-            word = tokens[i].text[1:].split(None, 1)[0] if tokens[i].text[1:].split() else ""
-            depth += word.startswith("if")
-            depth -= word == "endif"
-        i += 1
-        if depth <= 0:
-            break
-    return i
-
-
 def function_body(tokens, i, types):
-    """The place of the { of a function definition that begins at i, or None."""
+    """The indices of the name and of the { of a function definition that begins at i, or None."""
     end = specifiers_end(tokens, i, types)
     if end == i:
         return None
@@ -203,27 +179,36 @@ def function_body(tokens, i, types):
     if end >= len(tokens) or tokens[end].kind != "name" or text_at(tokens, end + 1) != "(":
         return None
     body = closing(tokens, end + 1) + 1
-    return body if text_at(tokens, body) == "{" else None
+    return (end, body) if text_at(tokens, body) == "{" else None
 
 
-def declaration(tokens, types):
-    """The piece that a declaration is; tokens with its semicolon."""
-    if tokens[-1].text != ";":
-        return Piece(STATEMENT, tokens)                 # the compiler says that it is missing
-    if tokens[0].text == "typedef":
-        name = typedef_name(tokens[1:-1])
-        if name is not None:
-            types.add(name.text)
-        return Piece(TYPE, tokens)
-    end = specifiers_end(tokens, 0, types)
-    if end >= len(tokens) - 1:
-        return Piece(TYPE, tokens)
-    declarators = [declarator(part) for part in split_at_commas(tokens[end:-1])]
-    if None in declarators:
-        return Piece(STATEMENT, tokens)                 # let the compiler say what is wrong
-    kind = PROTOTYPE if all(is_prototype(d) for d in declarators) or tokens[0].text == "extern" else VARIABLES
-    return Piece(kind, tokens, None, tokens[:end], declarators)
+def statement_end(tokens, i):
+    """The index after the statement that begins at i."""
+    word = text_at(tokens, i)
+    if word == "{":
+        return closing(tokens, i) + 1
+    if word in ("if", "for", "while", "switch"):
+        end = statement_end(tokens, closing(tokens, i + 1) + 1)
+        return statement_end(tokens, end + 1) if word == "if" and text_at(tokens, end) == "else" else end
+    if word == "do":
+        i = statement_end(tokens, i + 1)
+    return min(find(tokens, i, ";") + 1, len(tokens))
 
+
+def directive_end(tokens, i):
+    """The index after a directive; #if reaches to its #endif."""
+    depth = 0
+    while i < len(tokens):
+        word = (tokens[i].text[1:].split() or [""])[0] if tokens[i].kind == "directive" else ""
+        depth += word.startswith("if") - (word == "endif")
+        i += 1
+        if depth <= 0:
+            break
+    return i
+
+
+# ------------------------------------------------------------------------------------------------------------
+# The pieces of a cell
 
 def split(tokens, known_types):
     """The pieces of a cell, in order. known_types are the names that are types before it."""
@@ -232,26 +217,44 @@ def split(tokens, known_types):
     i = 0
     while i < len(tokens):
         token = tokens[i]
-        body = function_body(tokens, i, types)
+        function = function_body(tokens, i, types)
+        end = statement_end(tokens, i)
         if token.kind == "directive":
             end = directive_end(tokens, i)
             pieces.append(Piece(DIRECTIVE, tokens[i:end]))
         elif token.text == "_Static_assert":
-            end = statement_end(tokens, i)
             pieces.append(Piece(DIRECTIVE, tokens[i:end]))
-        elif body is not None:
+        elif function is not None:
+            name, body = function
             end = closing(tokens, body) + 1
-            name = next(t for k, t in enumerate(tokens[i:end]) if t.kind == "name" and tokens[i + k + 1].text == "("
-                        and t.text not in TYPE_OF)
-            pieces.append(Piece(FUNCTION, tokens[i:end], name))
+            pieces.append(Piece(FUNCTION, tokens[i:end], tokens[name]))
         elif token.text == "typedef" or specifiers_end(tokens, i, types) > i:
-            end = statement_end(tokens, i)
-            pieces += with_type_apart(declaration(tokens[i:end], types))
-        else:
-            end = statement_end(tokens, i)
+            pieces += declaration(tokens[i:end], types)
+        elif tokens[end - 1].text == ";" or token.text in CONTROL or token.text == "{":
             pieces.append(Piece(STATEMENT, tokens[i:end]))
+        else:
+            pieces.append(Piece(EXPRESSION, tokens[i:end]))
         i = end
     return pieces
+
+
+def declaration(tokens, types):
+    """The pieces of a declaration; tokens with its semicolon."""
+    wrong = [Piece(STATEMENT, tokens)]                  # the compiler says why
+    if tokens[-1].text != ";":
+        return wrong
+    if tokens[0].text == "typedef":
+        name = typedef_name(tokens[1:-1])
+        types.update({name.text} if name is not None else ())
+        return [Piece(TYPE, tokens)]
+    end = specifiers_end(tokens, 0, types)
+    if end >= len(tokens) - 1:
+        return [Piece(TYPE, tokens)]
+    declarators = [declarator(part) for part in split_at_commas(tokens[end:-1])]
+    if None in declarators:
+        return wrong
+    kind = PROTOTYPE if all(map(is_prototype, declarators)) or tokens[0].text == "extern" else VARIABLES
+    return with_type_apart(Piece(kind, tokens, None, tokens[:end], declarators))
 
 
 def with_type_apart(piece):
@@ -261,6 +264,8 @@ def with_type_apart(piece):
         return [piece]
     opening = words.index("{")
     end = closing(piece.specifiers, opening) + 1
+    if not set(words[end:]) <= QUALIFIERS:              # struct Pair { ... } int x;
+        return [Piece(STATEMENT, piece.tokens)]
     tag = next(i for i, word in enumerate(words) if word in TAGGED)
     semicolon = Token("mark", ";", piece.specifiers[end - 1].end, piece.specifiers[end - 1].end)
     without = piece.specifiers[:opening] + piece.specifiers[end:]
@@ -268,27 +273,25 @@ def with_type_apart(piece):
             Piece(VARIABLES, without + piece.tokens[len(piece.specifiers):], None, without, piece.declarators)]
 
 
-WHOLE, ANNOUNCED, CONSTANT = "whole announced constant".split()
+COMPLETE, INCOMPLETE, CONSTANT = "complete incomplete constant".split()
 
 
 def defined_types(tokens):
-    """The names that a type's piece defines: {name: WHOLE, ANNOUNCED as by  struct Pair;  or an enumerator's CONSTANT}."""
+    """The names that a type's piece defines: {name: COMPLETE, INCOMPLETE as by  struct Pair;  or, of an enumerator, CONSTANT}."""
     names = {}
     if tokens[0].text == "typedef":
         name = typedef_name(tokens[1:-1])
-        if name is not None:
-            names[name.text] = WHOLE
+        names.update({name.text: COMPLETE} if name is not None else {})
     for i, token in enumerate(tokens):
         if token.text in TAGGED and text_at(tokens, i + 2) == "{" and tokens[i + 1].kind == "name":
-            names[tokens[i + 1].text] = WHOLE
+            names[tokens[i + 1].text] = COMPLETE
         if token.text == "enum":
             names.update(dict.fromkeys(enumerators(tokens, i), CONSTANT))
     if len(tokens) == 3 and tokens[0].text in TAGGED:
-        names[tokens[1].text] = ANNOUNCED               # struct Pair;
-    if tokens[0].text == "typedef" and tokens[1].text in TAGGED and tokens[2].kind == "name" and text_at(tokens, 3) != "{":
-        names.setdefault(tokens[2].text, ANNOUNCED)     # typedef struct Pair Pair;
-        if text_at(tokens, 3) == tokens[2].text:
-            names[tokens[2].text] = ANNOUNCED
+        names[tokens[1].text] = INCOMPLETE              # struct Pair;
+    if tokens[0].text == "typedef" and text_at(tokens, 1) in TAGGED and tokens[2].kind == "name" and text_at(tokens, 3) != "{":
+        same = text_at(tokens, 3) == tokens[2].text     # typedef struct Pair Pair;
+        names[tokens[2].text] = INCOMPLETE if same else names.get(tokens[2].text, INCOMPLETE)
     return names
 
 

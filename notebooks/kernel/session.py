@@ -1,15 +1,28 @@
 """What the cells so far have defined, and what the headers declare."""
 
+import re
+from pathlib import Path
+
 from clang import cindex
 
 from compiler import CELL_FILE, Kind
-from flags import COMPILER_FLAGS, INCLUDES, WARNINGS
+from flags import COMPILER_FLAGS, INCLUDES, STANDARD_HEADERS, WARNINGS
 from translation import Translation
+
+
+def declared(unit):
+    """The named declarations of a unit, the constants of enumerations included."""
+    for cursor in unit.cursor.get_children():
+        if cursor.kind.is_declaration() and cursor.spelling:
+            yield cursor
+        if cursor.kind == Kind.ENUM_DECL:
+            yield from cursor.get_children()
 
 
 class Session:
     def __init__(self, include_folders):
-        self.arguments = COMPILER_FLAGS + [f"-I{folder}" for folder in include_folders]
+        self.folders = tuple(map(str, include_folders))
+        self.arguments = COMPILER_FLAGS + [f"-I{folder}" for folder in self.folders]
         self.index = cindex.Index.create()
         self.entities = {}
         self.macros = {}
@@ -20,14 +33,11 @@ class Session:
         self.learn_headers()
 
     def learn_headers(self):
-        """Takes note of what the headers declare."""
-        for cursor in self.parse(self.before()).cursor.get_children():
-            if cursor.kind.is_declaration() and cursor.spelling:
-                self.file_names.add(cursor.spelling)
-                if cursor.kind == Kind.TYPEDEF_DECL:
-                    self.types.add(cursor.spelling)
-                if cursor.kind == Kind.ENUM_DECL:
-                    self.file_names.update(child.spelling for child in cursor.get_children())
+        """Notes what the headers declare."""
+        for cursor in declared(self.parse(self.before())):
+            self.file_names.add(cursor.spelling)
+            if cursor.kind == Kind.TYPEDEF_DECL:
+                self.types.add(cursor.spelling)
 
     def before(self):
         """What a cell is read after: the headers and a summary of the cells so far."""
@@ -42,21 +52,32 @@ class Session:
         self.unit.reparse(files)
         return self.unit
 
+    def standard_names(self):
+        """The names of standard C and POSIX in the headers that every cell includes, without glibc's own."""
+        text = "".join(f"#include <{header}>\n" for header in STANDARD_HEADERS)
+        unit = self.index.parse("standard.c", ["-xc", "-std=c11", "-D_POSIX_C_SOURCE=200809L"], unsaved_files=[("standard.c", text)])
+        return {cursor.spelling for cursor in declared(unit) if not cursor.spelling.startswith("_")}
+
+    def known_names(self):
+        """All names that a cell may use, macros of gptape's headers included."""
+        files = (include.include.name for include in self.unit.get_includes())
+        macros = (re.findall(r"(?m)^#define (\w+)", Path(file).read_text()) for file in files if file.startswith(self.folders))
+        return {*self.file_names, *self.entities, *self.macros, *(name for names in macros for name in names)}
+
     def names(self):
         """{name in cells: name in the engine}"""
         return {name: entity.engine_name for name, entity in self.entities.items()}
 
     def known_types(self):
-        cell_types = {name for name, entity in self.entities.items() if entity.kind == "type"}
-        return (self.types | cell_types) - {name for name, entity in self.entities.items() if entity.kind != "type"}
+        types = {name for name, entity in self.entities.items() if entity.kind == "type"}
+        return (self.types - set(self.entities)) | types
 
     def translate(self, text, number, label):
-        """The cell, ready for the engine, or with the errors that are in it. No two cells have the same number; label is what
-        the cell is called in messages."""
+        """The cell, ready for the engine, or with its errors. Each cell needs a number of its own; messages call it by its label."""
         return Translation(self, text, number, label).cell
 
     def keep(self, cell):
-        """Remembers what a cell defined, once the engine has it."""
+        """Notes what a cell defined, after the engine has compiled it."""
         self.entities.update(cell.entities)
         self.macros.update(cell.macros)
         self.summaries.append(cell.summary)

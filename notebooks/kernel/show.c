@@ -1,94 +1,143 @@
-// show.c: what cells show besides what they print: the value of their last expression, and pictures. show.py makes of it what
-// appears below the cell.
+// show.c: what a cell shows besides what it prints: the value of its last expression, and the text version of plots. values.py
+// writes the calls of the first part into the cell; show.py turns the reports into what appears below it.
 
 #include "runtime.h"
 
 #include "gpt/gptape.h"
 
+#include <dlfcn.h>
+#include <locale.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CELL_EDGE = 3, CELL_AXIS = 8 };             // an axis longer than CELL_AXIS shows its first and last CELL_EDGE entries
+enum { CELL_STRING = 2000 };                       // bytes shown of a string
 
 // ------------------------------------------------------------------------------------------------------------
-// The value of a cell's last expression
+// A value as text: begin, any number of the functions below, end
 
-void cell_show_text(const char *format, ...)
+FILE *cell_shown = NULL;
+char *cell_shown_text = NULL;
+size_t cell_shown_size = 0;
+locale_t cell_locale = NULL;
+
+// Numbers have a decimal point in every locale.
+void cell_show_begin(void)
 {
-    char *text = NULL;
+    cell_locale = uselocale(newlocale(LC_ALL_MASK, "C", NULL));
+    cell_shown = open_memstream(&cell_shown_text, &cell_shown_size);
+}
+
+void cell_show_end(void)
+{
+    fclose(cell_shown);
+    cell_report_begin("text");
+    cell_report_text("text", cell_shown_text);
+    cell_report_end();
+    free(cell_shown_text);
+    freelocale(uselocale(cell_locale));
+}
+
+void cell_show(const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
-    int n = vasprintf(&text, format, arguments);
+    vfprintf(cell_shown, format, arguments);
     va_end(arguments);
-    if (n >= 0) {
-        cell_report_begin("text");
-        cell_report_text("text", text);
-        cell_report_end();
-        free(text);
+}
+
+// May n bytes be read there? The kernel answers without a signal if a pipe is asked to take them.
+bool cell_readable(const void *bytes, size_t n)
+{
+    int ends[2];
+    if (bytes == NULL || pipe(ends) != 0) {
+        return false;
+    }
+    size_t most = n < 4096 ? n : 4096;
+    bool readable = write(ends[1], bytes, most) == (ssize_t)most;
+    close(ends[0]);
+    close(ends[1]);
+    return readable;
+}
+
+void cell_show_pointer(const void *pointer)
+{
+    Dl_info info;
+    if (pointer == NULL) {
+        cell_show("NULL");
+    } else if (dladdr(pointer, &info) != 0 && info.dli_saddr == pointer) {
+        cell_show("%s", info.dli_sname);
+    } else {
+        cell_show("%p", pointer);
     }
 }
 
-void cell_show_integer(long long value) { cell_show_text("%lld", value); }
-void cell_show_unsigned(unsigned long long value) { cell_show_text("%llu", value); }
-void cell_show_real(double value) { cell_show_text("%.9g", value); }
-void cell_show_bool(bool value) { cell_show_text("%s", value ? "true" : "false"); }
-
-void cell_show_string(const char *text)
+void cell_show_character(char c)
 {
-    if (text == NULL) {
-        cell_show_text("NULL");
-    } else {
-        cell_show_text("\"%s\"", text);
+    cell_show(c >= ' ' && c <= '~' ? "%d '%c'" : "%d", c, c);
+}
+
+// A string of at most `room` bytes.
+void cell_show_string(const char *string, size_t room)
+{
+    if (!cell_readable(string, 1)) {
+        cell_show_pointer(string);
+        return;
     }
+    size_t length = strnlen(string, room < CELL_STRING + 1 ? room : CELL_STRING + 1);
+    bool whole = length <= CELL_STRING;
+    cell_show("\"%.*s\"%s", (int)(whole ? length : CELL_STRING), string, whole ? "" : "...");
+}
+
+void cell_show_enum(long long value, int n, const long long values[], const char *const names[])
+{
+    for (int i = 0; i < n; i++) {
+        if (values[i] == value) {
+            cell_show("%s", names[i]);
+            return;
+        }
+    }
+    cell_show("%lld", value);
 }
 
 void cell_show_shape(Shape shape)
 {
     char text[SHAPE_TEXT];
-    cell_show_text("%s", shape_text(shape, text));
+    cell_show("%s", shape_text(shape, text));
 }
 
-// A struct comes member by member, from clang's __builtin_dump_struct.
-FILE *cell_members = NULL;
-char *cell_members_text = NULL;
-size_t cell_members_size = 0;
-
-void cell_show_members_begin(void)
+// A tensor within a struct.
+void cell_show_tensor_line(const Tensor *tensor)
 {
-    cell_members = open_memstream(&cell_members_text, &cell_members_size);
+    char name[NAME_TEXT];
+    if (!cell_readable(tensor, sizeof *tensor) || !tensor->alive) {
+        cell_show(tensor == NULL ? "NULL" : "a tensor whose tape was reset or freed");
+        return;
+    }
+    cell_show_shape(tensor->shape);
+    cell_show("%s%s", tensor_name(tensor, name)[0] == '\0' ? "" : " ", name);
 }
 
-void cell_show_members_end(void)
+// The index after i of an array of n entries, and what stands between the two.
+size_t cell_show_next(size_t i, size_t n, const char *comma)
 {
-    fclose(cell_members);
-    cell_show_text("%s", cell_members_text);
-    free(cell_members_text);
+    bool jump = n > CELL_AXIS && i + 1 == CELL_EDGE;
+    size_t next = jump ? n - CELL_EDGE : i + 1;
+    if (next < n) {
+        cell_show("%s%s%s", comma, jump ? "..." : "", jump ? comma : "");
+    }
+    return next;
 }
 
-int cell_show_member(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    int n = vfprintf(cell_members, format, arguments);
-    va_end(arguments);
-    return n;
-}
+// ------------------------------------------------------------------------------------------------------------
+// Tensors and tapes
 
-enum { CELL_EDGE = 3, CELL_AXIS = 8 };             // an axis longer than CELL_AXIS shows its first and last CELL_EDGE entries
-
-// An array comes entry by entry: the cell loops over it, as it alone knows the type. Writes what stands before entry i of n.
-void cell_show_before(size_t i, size_t n)
-{
-    const char *left_out = n > CELL_AXIS && i == n - CELL_EDGE ? "..., " : "";
-    fprintf(cell_members, "%s%s", i == 0 ? "{" : ", ", left_out);
-}
-
-size_t cell_show_next(size_t i, size_t n)
-{
-    return n > CELL_AXIS && i + 1 == CELL_EDGE ? n - CELL_EDGE : i + 1;
-}
-
-// The values that are shown, row after row; the kernel knows which they are from the shape.
+// The values that are shown, row after row; show.py knows from the shape where each belongs.
 void cell_show_values(const Real *values, Shape shape, int d, size_t *n_written)
 {
     if (d == shape.ndim) {
@@ -109,6 +158,7 @@ void cell_show_values(const Real *values, Shape shape, int d, size_t *n_written)
     }
 }
 
+// , "key": {"statistics": "...", "values": ["1", ...]}
 void cell_show_numbers(const char *key, const Real *values, Shape shape)
 {
     size_t n = shape_count(shape);
@@ -120,44 +170,135 @@ void cell_show_numbers(const char *key, const Real *values, Shape shape)
         low = fmin(low, (double)values[i]);
         high = fmax(high, (double)values[i]);
     }
-    FlowStats stats = flow_stats(values, n);
+    double rms = flow_stats(values, n).rms;
     double mean = sum / (double)n;
-    mean = fabs(mean) < 1e-6 * stats.rms ? 0 : mean;           // less than one value's rounding is nothing
-    fprintf(cell_reports, ", \"%s\": {\"mean\": \"%.4g\", \"rms\": \"%.4g\", \"min\": \"%.4g\", \"max\": \"%.4g\", \"values\": [", key,
-            mean, stats.rms, low, high);
+    mean = fabs(mean) < 1e-6 * rms ? 0 : mean;     // smaller than the rounding of one value: shown as 0
+    fprintf(cell_reports, ", \"%s\": {\"statistics\": \"mean %.4g, rms %.4g, min %.4g, max %.4g\", \"values\": [", key, mean, rms, low,
+            high);
     size_t n_written = 0;
     cell_show_values(values, shape, 0, &n_written);
     fprintf(cell_reports, "]}");
 }
 
-void cell_show_tensor(const Tensor *tensor)
+void cell_show_line(const char *text)
 {
-    if (tensor == NULL || !tensor->alive) {
-        cell_show_text("%s", tensor == NULL ? "NULL: no tensor" : "a tensor whose tape was reset or freed");
-        return;
-    }
+    cell_show_begin();
+    cell_show("%s", text);
+    cell_show_end();
+}
+
+// Begins the report of a tensor, or of one of its two blocks of values, `part`.
+void cell_tensor_begin(const Tensor *tensor, const char *part)
+{
     char name[NAME_TEXT];
-    const TapeNode *node = tensor->node;
+    char shape[SHAPE_TEXT];
+    char where[NAME_TEXT + 64] = "";
+    tensor_name(tensor, name);
+    if (tensor->node != NULL) {
+        snprintf(where, sizeof where, " = %s  [%s:%d]", tensor->node->op->name, tensor->node->where.file, tensor->node->where.line);
+    }
+    bool named = name[0] != '\0';
+    char title[2 * NAME_TEXT + SHAPE_TEXT + 128];
+    snprintf(title, sizeof title, "%s%s%s%s%s%s", part, part[0] != '\0' ? (named ? " of " : " ") : "", name, named ? " " : "",
+             shape_text(tensor->shape, shape), where);
+    cell_locale = uselocale(newlocale(LC_ALL_MASK, "C", NULL));
     cell_report_begin("tensor");
-    cell_report_text("name", tensor_name(tensor, name));
-    cell_report_text("op", node != NULL ? node->op->name : "");
-    cell_report_text("file", node != NULL ? node->where.file : "");
-    cell_report_text("function", node != NULL ? node->where.function : "");
-    fprintf(cell_reports, ", \"line\": %d, \"requires_grad\": %s, \"shape\": [", node != NULL ? node->where.line : 0,
-            tensor->requires_grad ? "true" : "false");
+    cell_report_text("title", title);
+    fprintf(cell_reports, ", \"shape\": [");
     for (int d = 0; d < tensor->shape.ndim; d++) {
         fprintf(cell_reports, "%s%d", d == 0 ? "" : ", ", tensor->shape.size[d]);
     }
     fprintf(cell_reports, "]");
-    cell_show_numbers("data", tensor->data, tensor->shape);
-    if (tensor->grad != NULL) {
-        cell_show_numbers("grad", tensor->grad, tensor->shape);
-    }
-    cell_report_end();
 }
 
-// A variable may go on pointing to a tensor of a tape that a cell frees. What tensors are stays where it is, marked dead, so that such a
-// one is known when it is shown or computed with; their values, which take the room, are freed.
+void cell_tensor_end(void)
+{
+    cell_report_end();
+    freelocale(uselocale(cell_locale));
+}
+
+bool cell_show_no_tensor(const Tensor *tensor)
+{
+    bool missing = tensor == NULL || !cell_readable(tensor, sizeof *tensor) || !tensor->alive;
+    if (missing) {
+        cell_show_line(tensor == NULL ? "NULL: no tensor" : "a tensor whose tape was reset or freed");
+    }
+    return missing;
+}
+
+void cell_show_tensor(const Tensor *tensor)
+{
+    if (cell_show_no_tensor(tensor)) {
+        return;
+    }
+    cell_tensor_begin(tensor, "");
+    cell_show_numbers("data", tensor->data, tensor->shape);
+    if (tensor->grad != NULL) {
+        cell_show_numbers("gradient", tensor->grad, tensor->shape);
+    } else if (tensor->requires_grad) {
+        cell_report_text("note", "gradient: none yet");
+    }
+    cell_tensor_end();
+}
+
+// x->data and x->grad point to numbers; the tensor that they belong to knows how many and in which shape.
+#define cell_tensor_of(member, place) ((const Tensor *)((const char *)&(place) - offsetof(Tensor, member)))
+
+void cell_show_data(const Tensor *tensor)
+{
+    if (!cell_show_no_tensor(tensor)) {
+        cell_tensor_begin(tensor, "data");
+        cell_show_numbers("data", tensor->data, tensor->shape);
+        cell_tensor_end();
+    }
+}
+
+void cell_show_grad(const Tensor *tensor)
+{
+    if (cell_show_no_tensor(tensor)) {
+        return;
+    }
+    if (tensor->grad == NULL) {
+        cell_show_line("NULL: no gradient yet");
+        return;
+    }
+    cell_tensor_begin(tensor, "gradient");
+    cell_show_numbers("data", tensor->grad, tensor->shape);
+    cell_tensor_end();
+}
+
+// tape_print, shown as a value.
+void cell_show_tape(const Tape *tape)
+{
+    if (tape == NULL || tape->n_nodes == 0) {
+        cell_show_line(tape == NULL ? "NULL: no tape" : "an empty tape");
+        return;
+    }
+    cell_show_begin();
+    FILE *out = stdout;
+    stdout = cell_shown;
+    tape_print(tape);
+    stdout = out;
+    cell_show_end();
+}
+
+// The node's line on the tape.
+void cell_show_node(const TapeNode *node)
+{
+    Tape *tape = tape_current();
+    bool recorded = node != NULL && tape != NULL && cell_readable(node, sizeof *node) && node->index < tape->n_nodes && node->index >= 0
+                    && tape->nodes[node->index] == node;
+    if (!recorded) {
+        cell_show_line(node == NULL ? "NULL: no node; no operation made this tensor" : "a node that is not on the current tape");
+        return;
+    }
+    TapeNode *nodes[] = {tape->nodes[node->index]};
+    Tape line = {.nodes = nodes, .n_nodes = 1};
+    cell_show_tape(&line);
+}
+
+// A variable can still point to a tensor of a tape that was freed. Keeping the Tensor structs, marked dead, makes such a tensor
+// recognizable; the values, which are most of the memory, are freed.
 void cell_tape_free(Tape *tape)
 {
     if (tape != NULL) {
@@ -171,12 +312,14 @@ void cell_tape_free(Tape *tape)
 #define tape_free cell_tape_free
 
 // ------------------------------------------------------------------------------------------------------------
-// Pictures: what draws one also tells its text, for places that show no pictures
+// Plots: each that is drawn is also reported as text, for viewers without pictures
 
 enum { CELL_COLUMNS = 78 };
 
-// Frees the text. Where nothing was drawn, a cell that does not look at the error is told nevertheless.
-void cell_report_chart(bool drawn, const char *path, char *text, const Error *error)
+Error cell_ignored = {""};
+
+// Takes ownership of the text. An error is printed, because few cells look at it.
+bool cell_plotted(bool drawn, const char *path, char *text, const Error *error)
 {
     if (!drawn) {
         fprintf(stderr, "%s\n", error->message);
@@ -185,47 +328,38 @@ void cell_report_chart(bool drawn, const char *path, char *text, const Error *er
         cell_report_text("path", path);
         cell_report_text("text", text);
         cell_report_end();
-        free(text);
     }
+    free(text);
+    return drawn;
 }
 
 bool cell_plot_chart(const Chart *chart, const char *path, Error *error)
 {
-    Error ignored;
     bool drawn = plot_chart(chart, path, error);
-    cell_report_chart(drawn, path, drawn ? plot_chart_terminal(chart, CELL_COLUMNS, &ignored) : NULL, error);
-    return drawn;
+    return cell_plotted(drawn, path, drawn ? plot_chart_terminal(chart, CELL_COLUMNS, &cell_ignored) : NULL, error);
 }
 
 bool cell_plot_matrix(const MatrixMap *map, const char *path, Error *error)
 {
-    Error ignored;
     bool drawn = plot_matrix(map, path, error);
-    cell_report_chart(drawn, path, drawn ? plot_matrix_terminal(map, &ignored) : NULL, error);
-    return drawn;
+    return cell_plotted(drawn, path, drawn ? plot_matrix_terminal(map, &cell_ignored) : NULL, error);
 }
 
 bool cell_plot_experiment(const Experiment *experiment, const Sweep *sweep, const char *path, Error *error)
 {
-    Error ignored;
     bool drawn = plot_experiment(experiment, sweep, path, error);
-    cell_report_chart(drawn, path, drawn ? plot_terminal(experiment, CELL_COLUMNS, &ignored) : NULL, error);
-    return drawn;
+    return cell_plotted(drawn, path, drawn ? plot_terminal(experiment, CELL_COLUMNS, &cell_ignored) : NULL, error);
 }
 
 bool cell_plot_heatmap(const Experiment *experiment, const char *path, Error *error)
 {
-    bool drawn = plot_heatmap(experiment, path, error);
-    cell_report_chart(drawn, path, NULL, error);
-    return drawn;
+    return cell_plotted(plot_heatmap(experiment, path, error), path, NULL, error);
 }
 
 bool cell_plot_loss(const TrainRow *rows, int n, double before, const char *what, const char *path, Error *error)
 {
-    Error ignored;
     bool drawn = plot_loss(rows, n, before, what, path, error);
-    cell_report_chart(drawn, path, drawn ? plot_loss_terminal(rows, n, before, CELL_COLUMNS, &ignored) : NULL, error);
-    return drawn;
+    return cell_plotted(drawn, path, drawn ? plot_loss_terminal(rows, n, before, CELL_COLUMNS, &cell_ignored) : NULL, error);
 }
 
 #define plot_chart cell_plot_chart

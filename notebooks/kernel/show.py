@@ -1,4 +1,4 @@
-"""What a cell shows besides text: values, tensors, and the pictures that it has drawn."""
+"""What appears below a cell besides what it prints: values, tensors and the pictures that it has drawn."""
 
 import base64
 import html
@@ -16,114 +16,81 @@ PICTURE_LIMIT = 4 << 20         # bytes
 # ------------------------------------------------------------------------------------------------------------
 # Tensors
 
-def shown_places(size):
-    """The indices of an axis that are shown; None stands for those between."""
-    return list(range(size)) if size <= AXIS else [*range(EDGE), None, *range(size - EDGE, size)]
-
-
 def nested(values, shape):
-    """A flat list of the shown values as nested lists; "..." stands for what lies between."""
+    """The shown values, one after the other, as nested lists; "..." stands for the entries left out."""
     values = iter(values)
 
     def block(axes):
         if not axes:
             return next(values)
-        return ["..." if place is None else block(axes[1:]) for place in shown_places(axes[0])]
+        size, inner = axes[0], axes[1:]
+        if size <= AXIS:
+            return [block(inner) for _ in range(size)]
+        return [*(block(inner) for _ in range(EDGE)), "...", *(block(inner) for _ in range(EDGE))]
 
     return block(shape)
+
+
+def is_row(block):
+    return not any(isinstance(entry, list) for entry in block)
 
 
 def block_text(block, depth, width):
     if not isinstance(block, list):
         return f"{block:>{width}}"
-    if not any(isinstance(entry, list) for entry in block):
-        return "[" + " ".join(f"{entry:>{width}}" if entry != "..." else "..." for entry in block) + "]"
+    if is_row(block):
+        return "[" + " ".join(entry if entry == "..." else f"{entry:>{width}}" for entry in block) + "]"
     return "[" + ("\n" + " " * (depth + 1)).join(block_text(entry, depth + 1, width) for entry in block) + "]"
 
 
-def numbers_text(numbers, shape):
-    width = max((len(value) for value in numbers["values"]), default=1)
-    return block_text(nested(numbers["values"], shape), 0, width)
-
-
-def statistics(numbers):
-    return f"mean {numbers['mean']}, rms {numbers['rms']}, min {numbers['min']}, max {numbers['max']}"
-
-
-def tensor_title(tensor):
-    shape = "(" + ", ".join(map(str, tensor["shape"])) + ")"
-    made = f" = {tensor['op']}  [{tensor['file']}:{tensor['line']}]" if tensor["op"] else ""
-    return (tensor["name"] + " " if tensor["name"] else "") + shape + made
-
-
-def tensor_text(tensor):
-    lines = [tensor_title(tensor), numbers_text(tensor["data"], tensor["shape"]), statistics(tensor["data"])]
-    if "grad" in tensor:
-        lines += ["gradient", numbers_text(tensor["grad"], tensor["shape"]), statistics(tensor["grad"])]
-    elif tensor["requires_grad"]:
-        lines += ["gradient: none yet"]
-    return "\n".join(lines)
-
-
-STYLE = "font-family: monospace; text-align: right; padding: 1px 8px; border: none;"
-
-
-def cell_html(value):
-    return f'<td style="{STYLE}">{html.escape(value)}</td>'
+CELL = '<td style="font-family: monospace; text-align: right; padding: 1px 8px; border: none;">'
+TABLE = '<table style="border-left: 1px solid; border-right: 1px solid; margin: 4px 0;">'
 
 
 def block_html(block):
-    """Rows and columns; blocks of more dimensions one below the other."""
-    if not isinstance(block, list):
-        block = [block]
-    if not any(isinstance(entry, list) for entry in block):
-        block = [block]
-    if any(isinstance(entry, list) and any(isinstance(e, list) for e in entry) for entry in block):
-        return "".join("<div>⋮</div>" if entry == "..." else block_html(entry) for entry in block)
-    width = max(len(row) for row in block if isinstance(row, list))
-    rows = [["⋮"] * width if row == "..." else ["⋯" if value == "..." else value for value in row] for row in block]
-    body = "".join("<tr>" + "".join(map(cell_html, row)) + "</tr>" for row in rows)
-    return f'<table style="border-left: 1px solid; border-right: 1px solid; margin: 4px 0;">{body}</table>'
+    """A table of rows and columns; one below the other for more dimensions."""
+    rows = block if isinstance(block, list) else [block]
+    rows = [rows] if is_row(rows) else rows
+    if not all(row == "..." or is_row(row) for row in rows):
+        return "".join("<div>⋮</div>" if row == "..." else block_html(row) for row in rows)
+    dots = ["⋮"] * max(len(row) for row in rows if row != "...")
+    lines = (dots if row == "..." else ["⋯" if entry == "..." else html.escape(entry) for entry in row] for row in rows)
+    return TABLE + "".join("<tr>" + "".join(f"{CELL}{entry}</td>" for entry in line) + "</tr>" for line in lines) + "</table>"
 
 
-def numbers_html(name, numbers, shape):
-    return (f"<div>{name}</div>{block_html(nested(numbers['values'], shape))}"
-            f'<div style="opacity: 0.7">{html.escape(statistics(numbers))}</div>')
-
-
-def tensor_html(tensor):
-    parts = [f"<div><b>{html.escape(tensor_title(tensor))}</b></div>", numbers_html("", tensor["data"], tensor["shape"])]
-    if "grad" in tensor:
-        parts.append(numbers_html("gradient", tensor["grad"], tensor["shape"]))
-    elif tensor["requires_grad"]:
-        parts.append("<div>gradient: none yet</div>")
-    return "<div>" + "".join(parts) + "</div>"
+def tensor(report):
+    """A tensor's title, values and gradient, as text and as HTML."""
+    text, page = [report["title"]], [f"<b>{html.escape(report['title'])}</b>"]
+    for name in ("data", "gradient"):
+        if name in report:
+            block = nested(report[name]["values"], report["shape"])
+            heading = [] if name == "data" else [name]
+            text += [*heading, block_text(block, 0, max(map(len, report[name]["values"]), default=1)), report[name]["statistics"]]
+            page += [*heading, block_html(block), f'<span style="opacity: 0.7">{report[name]["statistics"]}</span>']
+    if "note" in report:
+        text.append(report["note"])
+        page.append(report["note"])
+    return {"text/plain": "\n".join(text), "text/html": "<div>" + "".join(f"<div>{part}</div>" for part in page) + "</div>"}
 
 
 def result(report):
     """The MIME bundle of a report of show.c."""
-    if report["report"] == "tensor":
-        return {"text/plain": tensor_text(report), "text/html": tensor_html(report)}
-    return {"text/plain": as_in_cell(report["text"]).rstrip()}
+    return tensor(report) if report["report"] == "tensor" else {"text/plain": as_in_cell(report["text"]).rstrip()}
 
 
 # ------------------------------------------------------------------------------------------------------------
 # Pictures
 
 class Folder:
-    """A folder in which pictures may appear."""
+    """A folder in which pictures appear."""
 
     def __init__(self, path="."):
         self.path = Path(path)
         self.seen = self.states()
 
     def states(self):
-        states = {}
-        for file in self.path.iterdir():
-            if file.suffix.lower() in PICTURES and file.is_file():
-                state = file.stat()
-                states[file] = (state.st_mtime_ns, state.st_size, state.st_ino)
-        return states
+        files = (file for file in self.path.iterdir() if file.suffix.lower() in PICTURES and file.is_file())
+        return {file: (state.st_mtime_ns, state.st_size, state.st_ino) for file in files for state in [file.stat()]}
 
     def new_pictures(self):
         """The files that are new or changed since the last call, oldest first."""
@@ -134,15 +101,15 @@ class Folder:
 
 
 def picture(file, chart=None):
-    """The MIME bundle of a picture file; chart is its text for places without pictures."""
+    """The MIME bundle of a picture file; chart is its text, for viewers without pictures."""
     data = file.read_bytes()
     kind = PICTURES[file.suffix.lower()]
     if len(data) > PICTURE_LIMIT:
-        return {"text/plain": f"{file.name}: a picture of {len(data) / 1e6:.0f} MB, too large to be shown here"}
+        return {"text/plain": f"{file.name}: not shown, because it has {len(data) / 1e6:.0f} MB (expected at most {PICTURE_LIMIT >> 20} MiB)"}
     if kind == "image/png":
         return {kind: base64.b64encode(data).decode(), "text/plain": chart or file.name}
     svg = data.decode(errors="replace")
-    svg = svg[max(svg.find("<svg"), 0):]                # within a page an XML declaration has no place
+    svg = svg[max(svg.find("<svg"), 0):]                # an XML declaration is invalid within a page
     return {kind: svg, "text/plain": chart or "\n".join([file.name, *svg_texts(svg)])}
 
 

@@ -4,32 +4,42 @@
     float y = sqrtf(2);          float y__7 = {0};
                                  void cell_7_1(void) {
                                  float y__7_value = sqrtf(2); memcpy(&y__7, &y__7_value, sizeof y__7);
-    half(y)                      cell_show_real(half__now5(y__7));
+    half(y)                      { __auto_type cell_value = half__now5(y__7); ...show it... }
                                  }
                                  cell_run((void (*const[])(void)){cell_7_1}, 1);
 
-Statements become functions, so that they run in order with the declarations' values, and can be ended early. A function is called
-through a pointer: defined again with the same type, the new one also answers the calls from older cells. A variable of the same
-type is the same variable with a new value. Anything else of the same name is a new thing, and what was compiled before keeps the old.
+Statements become functions, so that they run in order with the values of the declarations, and can be ended early. A function is
+called through a pointer: if it is defined again with the same type, calls from older cells reach the new one, too. A variable that
+is declared again with the same type is the same variable with a new value. Anything else of the same name is a new thing, and code
+compiled before uses the old one.
 
-libclang reads a cell first, after a summary of the cells before it: its messages go to the user, and the engine is only given
-what compiles, since after an error it is left with half of a cell.
+libclang reads a cell first, after a summary of the cells before it: its messages go to the user, and the engine is given only what
+compiles, because an error leaves it with half of a cell.
 """
 
 import re
 
-from clang import cindex
-
+from brackets import unclosed
 from cells import Cell, Entity, Problem
-from compiler import (NOT_CONSTANT, PROBLEMS_SHOWN, file_location, is_constant, location_in_cell, showing, size_filled_in)
-from names import as_in_cell, renamed
+from compiler import SHOWN, is_constant, problems
+from names import renamed
 from page import Page, Source
-from pieces import (ANNOUNCED, CONSTANT, DIRECTIVE, FUNCTION, PROTOTYPE, STATEMENT, STORAGE, TYPE, VARIABLES, defined_types,
-                    function_body, split, tokenize)
+from pieces import (CONSTANT, DIRECTIVE, EXPRESSION, FUNCTION, INCOMPLETE, PROTOTYPE, STATEMENT, STORAGE, TYPE, VARIABLES, defined_types,
+                    function_body, split, text_at, tokenize)
+from values import showing
+
+PROBLEMS_SHOWN = 10
+DEFINE = re.compile(r"#\s*define\s+(\w+)")
 
 
 def without_storage(tokens):
     return [token for token in tokens if token.text not in STORAGE]
+
+
+def defined_macro(piece):
+    """The name that a piece consisting of one #define defines, or None."""
+    match = DEFINE.match(piece.tokens[0].text) if piece.kind == DIRECTIVE and len(piece.tokens) == 1 else None
+    return match and match.group(1)
 
 
 class Translation:
@@ -40,13 +50,14 @@ class Translation:
         self.source = Source(text)
         self.label = label
         self.cell = Cell(number)
-        self.pieces = split(tokenize(text), session.known_types())
+        self.tokens = tokenize(text)
+        self.pieces = split(self.tokens, session.known_types())
         self.types = session.known_types() | {name for piece in self.pieces if piece.kind == TYPE
                                               for name, how in defined_types(piece.tokens).items() if how != CONSTANT}
         self.names = session.names()
-        self.drop_what_is_known_already()
+        self.drop_what_is_known()
         self.name_definitions()
-        self.read()
+        self.check()
         if not self.cell.errors:
             self.decide()
             self.write()
@@ -57,20 +68,22 @@ class Translation:
     def own(self, name):
         return f"{name}__{self.cell.number}"
 
-    def type_text(self, piece, names):
-        return " ".join(names.get(token.text, token.text) for token in piece.tokens)
+    def new_page(self):
+        return Page(self.source, self.label)
 
-    def drop_what_is_known_already(self):
-        """A type defined again as it was is the same type; a prototype or extern of what earlier cells defined says nothing new."""
-        for piece in self.pieces:
-            if piece.kind == PROTOTYPE and all(declared.name.text in self.session.entities for declared in piece.declarators):
-                piece.tokens = []
-            if piece.kind == TYPE:
-                defined = [name for name, how in defined_types(piece.tokens).items() if how != ANNOUNCED]
-                known = [self.session.entities.get(name) for name in defined]
-                if known and None not in known and all(e.type == self.type_text(piece, self.names) for e in known):
-                    piece.tokens = []
-        self.pieces = [piece for piece in self.pieces if piece.tokens]
+    def type_text(self, piece):
+        return " ".join(self.names.get(token.text, token.text) for token in piece.tokens)
+
+    def drop_what_is_known(self):
+        """Drops types that are defined again as they were, and prototypes of what earlier cells defined."""
+        self.pieces = [piece for piece in self.pieces if not self.is_known(piece)]
+
+    def is_known(self, piece):
+        if piece.kind == PROTOTYPE:
+            return all(declared.name.text in self.session.entities for declared in piece.declarators)
+        defined = [name for name, how in defined_types(piece.tokens).items() if how != INCOMPLETE] if piece.kind == TYPE else []
+        known = [self.session.entities.get(name) for name in defined]
+        return bool(known) and None not in known and all(entity.type == self.type_text(piece) for entity in known)
 
     def name_definitions(self):
         """Gives everything that the cell defines its name in the engine."""
@@ -81,136 +94,110 @@ class Translation:
             elif piece.kind == FUNCTION:
                 self.names[piece.name.text] = self.own(piece.name.text)
             elif piece.kind == VARIABLES:
-                for declared in piece.declarators:
-                    self.names[declared.name.text] = self.own(declared.name.text)
+                self.names.update((declared.name.text, self.own(declared.name.text)) for declared in piece.declarators)
         for piece in self.pieces:
             if piece.kind == TYPE:
                 for name in defined_types(piece.tokens):
-                    self.cell.entities[name].type = self.type_text(piece, self.names)
+                    self.cell.entities[name].type = self.type_text(piece)
 
     def name_type(self, name, how):
-        known = self.cell.entities.get(name) or self.session.entities.get(name)
-        if known is not None and known.kind == "type" and not known.complete:
-            engine_name = known.engine_name             # it was only announced so far
-        else:
-            engine_name = self.own(name)
         here = self.cell.entities.get(name)
-        complete = how != ANNOUNCED or (here is not None and here.complete)
+        known = here or self.session.entities.get(name)
+        completes = known is not None and known.kind == "type" and not known.complete
+        engine_name = known.engine_name if completes else self.own(name)
+        complete = how != INCOMPLETE or (here is not None and here.complete)
         self.names[name] = engine_name
         self.cell.entities[name] = Entity("constant" if how == CONSTANT else "type", engine_name, complete=complete)
 
     def in_engine(self, piece):
-        """The texts of a piece's tokens that differ in the engine."""
+        """{place: text} of the piece's tokens that have another text in the engine."""
         if piece.kind == TYPE:
             types = {name: entity.engine_name for name, entity in {**self.session.entities, **self.cell.entities}.items()
                      if entity.kind in ("type", "constant")}
             return renamed(piece.tokens, types, set(), set())   # without types no member is taken for a local
         if piece.kind == DIRECTIVE:
             return {token.start: self.directive(token.text) for token in piece.tokens if token.kind == "directive"}
-        return renamed(piece.tokens, self.names, self.session.file_names, self.types)
+        texts = renamed(piece.tokens, self.names, self.session.file_names, self.types)
+        if piece.kind == FUNCTION and piece.name.text == "main" and "int" in (token.text for token in piece.tokens[:2]):
+            texts[piece.tokens[-1].start] = "return 0; }"       # as C adds it to main
+        return texts
 
     def directive(self, text):
         """A macro's text with the names of the engine."""
-        if not re.match(r"#\s*define\b", text):
+        if not DEFINE.match(text):
             return text
-        tokens = tokenize("\n" + text[1:])
-        names = renamed(tokens[2:], self.names, set(), set()) if len(tokens) > 2 else {}
-        for token in reversed(tokens[2:]):
+        tokens = tokenize(" " + text[1:])[2:]
+        names = renamed(tokens, self.names, set(), set())
+        for token in reversed(tokens):
             if token.start in names:
                 text = text[:token.start] + names[token.start] + text[token.end:]
         return text
 
-    # --------------------------------------------------------------------------------------------------------
-    # Reading: libclang says what is wrong, and of which type everything is
-
-    def read(self):
-        page = Page(self.source, self.label)
-        page.text(self.session.before() + self.macros_again())
-        self.write_reading(page)
-        unit = self.session.parse(str(page))
-        self.not_constant = set()
-        for diagnostic in unit.diagnostics:
-            self.note(diagnostic, page)
-        self.cell.problems.sort(key=lambda problem: problem.severity != "error")
-        del self.cell.problems[PROBLEMS_SHOWN:]
-        own = f"__{self.cell.number}"
-        self.cursors = {cursor.spelling: cursor for cursor in unit.cursor.get_children()
-                        if cursor.spelling.endswith(own) or cursor.spelling == "cell_shown"}
-
     def macros_again(self):
-        """The macros of earlier cells, in today's names."""
+        """The macros of earlier cells, with the names of this one."""
         return "".join(f"\n#undef {name}\n{self.directive(text)}\n" for name, text in self.session.macros.items())
 
-    def write_reading(self, page):
-        """The cell as a file: declarations as they are, statements in functions."""
-        statements = []
-        for piece in self.pieces:
-            if piece.kind == STATEMENT and piece.tokens[-1].text not in (";", "}"):
-                self.close_reading(page, statements)
-                page.text("\nextern __typeof__(")
-                page.cell(piece.tokens, self.in_engine(piece))
-                page.text(") *cell_shown;\n")
-            elif piece.kind == STATEMENT:
-                statements.append(piece)
-            else:
-                self.close_reading(page, statements)
-                self.undefine(page, piece)
-                page.cell(piece.tokens, self.in_engine(piece))
-        self.close_reading(page, statements)
+    # --------------------------------------------------------------------------------------------------------
+    # Checking: libclang says what is wrong, and of which type everything is
 
-    def close_reading(self, page, statements):
-        if statements:
-            page.text(f"\nvoid cell_{len(page.lines)}(void)\n{{")
-            for piece in statements:
-                page.cell(piece.tokens, self.in_engine(piece))
-            page.text("\n}\n")
-        statements.clear()
+    def check(self):
+        found, self.not_constant = self.read(typed=True)
+        wrong = [problem for problem in found if problem.severity == "error"]
+        bracket = unclosed(self.source.text, self.tokens) if wrong else None
+        if bracket is not None:
+            found = [Problem("error", bracket[0], *self.source.position(bracket[1]))]
+        elif wrong and any(piece.kind == EXPRESSION for piece in self.pieces):
+            again, _ = self.read(typed=False)
+            found = [problem for problem in again if problem.severity == "error"] or found
+        self.cell.problems = found[:PROBLEMS_SHOWN]
+
+    def read(self, typed):
+        """Has the cell read as a file, its statements in functions. The last expression is written as the declaration of
+        something of its type or, if it is not to be typed, as a statement: only so is a missing semicolon reported as one."""
+        page = self.new_page()
+        page.text(self.session.before() + self.macros_again())
+        inside = False
+        for piece in self.pieces:
+            as_statement = piece.kind == STATEMENT or (piece.kind == EXPRESSION and not typed)
+            if as_statement != inside:
+                page.text(f"\nvoid cell_{len(page.lines)}(void)\n{{" if as_statement else "\n}\n")
+                inside = as_statement
+            self.undefine(page, piece)
+            page.text("\nextern __typeof__(" if piece.kind == EXPRESSION and typed else "")
+            page.cell(piece.tokens, self.in_engine(piece))
+            page.text({EXPRESSION: f") *{SHOWN};\n" if typed else ";"}.get(piece.kind, ""))
+        page.text("\n}\n" if inside else "")
+        unit = self.session.parse(str(page))
+        names = {cursor.spelling: cursor for cursor in unit.cursor.get_children()}
+        self.cursors = {name: cursor for name, cursor in names.items() if name.endswith(self.own("")) or name == SHOWN}
+        return problems(unit, page, self.session.known_names)
 
     def undefine(self, page, piece):
         """A macro may be defined again."""
-        for token in piece.tokens:
-            match = re.match(r"#\s*define\s+(\w+)", token.text) if token.kind == "directive" else None
-            if match and len(piece.tokens) == 1:
-                page.text(f"\n#undef {match.group(1)}\n")
-
-    def note(self, diagnostic, page):
-        severity = "error" if diagnostic.severity >= cindex.Diagnostic.Error else "warning"
-        line, column = file_location(diagnostic.location)
-        where = page.origin(line, column) if location_in_cell(diagnostic.location) else (0, 0)
-        message = as_in_cell(diagnostic.spelling)
-        if diagnostic.spelling == NOT_CONSTANT and where[0] > 0:
-            self.not_constant.add(where)
-            return
-        if where[0] == 0 and diagnostic.location.file is not None and not location_in_cell(diagnostic.location):
-            message = f"{diagnostic.location.file.name}:{diagnostic.location.line}: {message}"
-        if severity == "error" or where[0] > 0:
-            self.cell.problems.append(Problem(severity, message, *where))
+        name = defined_macro(piece)
+        page.text(f"\n#undef {name}\n" if name else "")
 
     # --------------------------------------------------------------------------------------------------------
-    # Deciding: what is new, and what is what it was with another value
+    # Deciding: what is new, and what exists already and only gets another value
 
     def decide(self):
         self.again = set()                              # names that exist already with this type
         for piece in self.pieces:
-            if piece.kind == VARIABLES:
-                for declared in piece.declarators:
-                    self.decide_on(declared.name.text, "variable")
-            elif piece.kind == FUNCTION:
+            if piece.kind == FUNCTION:
                 self.decide_on(piece.name.text, "function")
+            for declared in piece.declarators if piece.kind == VARIABLES else ():
+                self.decide_on(declared.name.text, "variable")
 
     def decide_on(self, name, kind):
         cursor = self.cursors.get(self.own(name))
         if cursor is None:
             return
         spelling = cursor.type.get_canonical().spelling
-        known = self.session.entities.get(name)
-        if known is not None and known.kind == kind and known.type == spelling and not is_constant(cursor):
+        entity = self.session.entities.get(name)
+        if entity is not None and (entity.kind, entity.type) == (kind, spelling) and not is_constant(cursor):
             self.again.add(name)
-            entity = known
-        elif kind == "function":
-            entity = Entity(kind, f"{name}__now{self.cell.number}", spelling)
         else:
-            entity = Entity(kind, self.own(name), spelling)
+            entity = Entity(kind, f"{name}__now{self.cell.number}" if kind == "function" else self.own(name), spelling)
         self.cell.entities[name] = entity
         self.names[name] = entity.engine_name
 
@@ -218,29 +205,32 @@ class Translation:
     # Writing for the engine
 
     def write(self):
-        self.page = Page(self.source, self.label)
-        self.part = Page(self.source, self.label)   # the function that the statements are gathered in
+        self.page = self.new_page()
+        self.part = self.new_page()                     # the function in which statements are gathered
         self.part_used = False
         self.parts = []
-        self.announced = set()                          # functions whose pointer is there already
-        self.summary = Page(self.source, self.label)
+        self.declared = set()                           # functions whose pointer exists
+        self.summary = self.new_page()
         self.page.text(self.macros_again())
         functions = {piece.name.text: piece for piece in self.pieces if piece.kind == FUNCTION}
         for piece in self.pieces:
-            if piece.kind == STATEMENT:
+            if piece.kind in (STATEMENT, EXPRESSION):
                 self.write_statement(piece)
             elif piece.kind == VARIABLES:
                 for declared in piece.declarators:
                     self.write_variable(piece, declared)
             else:
                 self.close_part()
+                names = [declared.name.text for declared in piece.declarators]
                 if piece.kind == FUNCTION:
                     self.write_function(piece)
-                elif piece.kind == PROTOTYPE and all(declared.name.text in functions for declared in piece.declarators):
-                    for declared in piece.declarators:
-                        self.announce(functions[declared.name.text])
+                elif piece.kind == PROTOTYPE and all(name in functions for name in names):
+                    for name in names:
+                        self.declare_function(functions[name])
                 else:
                     self.write_as_it_is(piece)
+        if "main" in functions:
+            self.call_main()
         self.close_part()
         parts = "0" if not self.parts else "(void (*const[])(void)){" + ", ".join(self.parts) + "}"
         self.page.text(f"\ncell_run({parts}, {len(self.parts)});\n")
@@ -254,19 +244,26 @@ class Translation:
             self.page.append(self.part)
             self.page.text("\n}\n#undef __func__\n")
             self.parts.append(name)
-        self.part = Page(self.source, self.label)
+        self.part = self.new_page()
         self.part_used = False
 
     def write_statement(self, piece):
         self.part_used = True
-        shown = piece.tokens[-1].text not in (";", "}")
-        before, after = showing(self.cursors.get("cell_shown")) if shown else ("", "")
+        before, after = showing(self.cursors.get(SHOWN)) if piece.kind == EXPRESSION else ("", "")
         self.part.text("\n" + before)
         self.part.cell(piece.tokens, self.in_engine(piece))
         self.part.text(after)
 
+    def call_main(self):
+        """A cell that defines main is a program: it runs."""
+        main = self.cursors[self.own("main")]
+        arguments = ["1", '(char *[]){"cell", 0}', "environ"][:len(list(main.get_arguments()))]
+        call = f"{self.own('main')}({', '.join(arguments)})"
+        self.part_used = True
+        self.part.text(f"\n{call};" if main.result_type.spelling == "void" else f"\nexit({call});")
+
     def write_variable(self, piece, declared):
-        """The declaration, with a value that is constant in it, and the statement that gives it any other value."""
+        """The declaration, with a constant value, and the statement that gives it any other value."""
         name = declared.name.text
         cursor = self.cursors[self.own(name)]
         names = self.in_engine(piece)
@@ -274,23 +271,29 @@ class Translation:
         constant = is_constant(cursor) and declared.value and not dynamic
         if name not in self.again:
             tokens = without_storage(piece.specifiers)
-            if is_constant(cursor) and not constant:    # its value is computed, and put there later
+            if is_constant(cursor) and not constant:    # its value is computed, and assigned later
                 tokens = [token for token in tokens if token.text != "const"]
-            self.declare(declared, tokens, {**names, **size_filled_in(declared, cursor)}, constant, dynamic)
+            self.declare(declared, tokens, {**names, **self.size(declared, cursor)}, constant, dynamic)
         if dynamic or name in self.again:
             self.give_value(declared, names, dynamic)
 
     def is_dynamic(self, declared):
-        """Has the value to be computed as the cell runs?"""
+        """Is the value computed when the cell runs?"""
         if not declared.value:
             return False
         first = self.source.position(declared.value[0].start)
         last = self.source.position(declared.value[-1].end)
         return any(first <= place <= last for place in self.not_constant)
 
+    def size(self, declared, cursor):
+        """float x[] = {1, 2}  is declared as  float x[2] ."""
+        n = cursor.type.get_canonical().get_array_size()
+        return {token.start: f"[{n}" for i, token in enumerate(declared.tokens)
+                if token.text == "[" and text_at(declared.tokens, i + 1) == "]" and n >= 0}
+
     def declare(self, declared, specifiers, names, constant, dynamic):
-        """A variable that is new, in the engine and, of a constant with its value, for the cells after this one. The engine takes
-        a declaration without a value for one more definition each time, so there is always a value."""
+        """A new variable, in the engine and for the cells after this one, which also learn a constant's value. The engine takes a
+        declaration without a value for another definition each time, so there is always a value."""
         for page in (self.page, self.summary):
             page.text("\n" if page is self.page else "\nstatic " if constant else "\nextern ")
             page.cell(specifiers, names)
@@ -303,7 +306,7 @@ class Translation:
             page.text(";\n")
 
     def give_value(self, declared, names, dynamic):
-        """x = value, for arrays, too. A constant value stands outside the function, where what it points to lasts."""
+        """x = value, for arrays, too. A constant value stands outside of the function, so that what it points to lasts."""
         engine_name = self.names[declared.name.text]
         value = f"{self.own(declared.name.text)}_value"
         self.part_used = True
@@ -320,20 +323,20 @@ class Translation:
         """A function's tokens, and their texts in the engine: its own name is this cell's."""
         names = self.in_engine(piece)
         names[piece.name.start] = self.own(piece.name.text)
-        body = function_body(piece.tokens, 0, self.types)
-        return without_storage(piece.tokens[:body]) + piece.tokens[body:], names
+        _, body = function_body(piece.tokens, 0, self.types)
+        return without_storage(piece.tokens[:body]), piece.tokens[body:], names
 
-    def announce(self, piece):
-        """The prototype of a function, and the pointer that it is called through."""
+    def declare_function(self, piece):
+        """The prototype of a function, and the pointer through which it is called."""
         name = piece.name.text
-        if name in self.announced:
+        if name in self.declared:
             return
-        self.announced.add(name)
+        self.declared.add(name)
         own = self.own(name)
         pointer = self.names[name]
-        tokens, names = self.function_tokens(piece)
-        prototype = Page(self.source, self.label)
-        prototype.cell(tokens[:function_body(tokens, 0, self.types)], names)
+        head, _, names = self.function_tokens(piece)
+        prototype = self.new_page()
+        prototype.cell(head, names)
         prototype.text(";\n")
         self.page.append(prototype)
         if name in self.again:
@@ -345,18 +348,19 @@ class Translation:
         self.summary.text(f"extern __typeof__({own}) *{pointer};\n")
 
     def write_function(self, piece):
-        self.announce(piece)
+        self.declare_function(piece)
+        head, body, names = self.function_tokens(piece)
         self.page.text(f'\n#define __func__ "{piece.name.text}"\n')
-        self.page.cell(*self.function_tokens(piece))
+        self.page.cell(head + body, names)
         self.page.text("\n#undef __func__\n")
 
     def write_as_it_is(self, piece):
-        """Types, prototypes and directives. #define is remembered by itself, to be written again for each cell."""
+        """Types, prototypes and directives. Macros are kept apart, to be written again for each cell."""
         names = self.in_engine(piece)
         self.undefine(self.page, piece)
         self.page.cell(piece.tokens, names)
-        macro = re.match(r"#\s*define\s+(\w+)", piece.tokens[0].text)
-        if macro and len(piece.tokens) == 1:
-            self.cell.macros[macro.group(1)] = piece.tokens[0].text
+        macro = defined_macro(piece)
+        if macro:
+            self.cell.macros[macro] = piece.tokens[0].text
         else:
             self.summary.cell(piece.tokens, names)

@@ -1,7 +1,9 @@
 """A kernel for a test: started as Jupyter starts it, in a folder of its own, asked cell by cell."""
 
 import os
+import re
 import tempfile
+import unittest
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +20,8 @@ class Answer:
     status: str = ""
     stdout: str = ""
     stderr: str = ""
-    error: str = ""                                     # the whole of an error's text
+    traceback: list = field(default_factory=list)       # an error's lines, colored
+    error: str = ""                                     # the same as one text without colors
     name: str = ""                                      # of the error
     data: list = field(default_factory=list)            # MIME bundles, results and pictures
     kinds: list = field(default_factory=list)           # of all messages that show something, in their order
@@ -63,7 +66,8 @@ class Notebook:
                 answer.data.append(content["data"])
             elif kind == "error":
                 answer.name = content["ename"]
-                answer.error = "\n".join(content["traceback"])
+                answer.traceback = content["traceback"]
+                answer.error = re.sub("\x1b\\[[0-9;]*m", "", "\n".join(content["traceback"]))
             if kind in ("stream", "execute_result", "display_data", "error"):
                 answer.kinds.append(kind)
 
@@ -81,3 +85,33 @@ class Notebook:
         """A request that is no cell: complete, inspect."""
         getattr(self.client, request)(*arguments)
         return self.client.get_shell_msg(timeout=SECONDS)["content"]
+
+
+class KernelCase(unittest.TestCase):
+    """Tests that share one kernel; each defines names of its own."""
+    environment = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.notebook = Notebook(**cls.environment).__enter__()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.notebook.__exit__()
+
+    def run_cell(self, code, **options):
+        return self.notebook.run(code, **options)
+
+    def succeed(self, code, **options):
+        answer = self.run_cell(code, **options)
+        self.assertEqual(answer.status, "ok", answer.error)
+        return answer
+
+    def fail_in(self, code, name):
+        answer = self.run_cell(code)
+        self.assertEqual(answer.status, "error")
+        self.assertEqual(answer.name, name, answer.error)
+        return answer
+
+    def shows(self, code, value):
+        self.assertEqual(self.succeed(code).value, value)

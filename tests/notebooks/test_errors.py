@@ -1,0 +1,211 @@
+#!/usr/bin/python3
+"""What the notebooks' kernel says about mistakes, failures and crashes, and what they leave behind."""
+
+import sys
+import threading
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import counts
+from kernels import KernelCase
+
+
+class ErrorTest(KernelCase):
+    def test_a_syntax_error_is_told_with_its_line(self):
+        answer = self.fail_in("int a = 1;\nint b = 2\nint c = 3;", "CompileError")
+        self.assertIn("line 2, column 10", answer.error)
+        self.assertIn("missing ';' after the declaration", answer.error)
+        self.assertIn("    int b = 2\n             ^", answer.error)
+
+    def test_every_kind_of_place_has_its_line(self):
+        for code, place in (("\n\n  undeclared(3);", "line 3, column 3"),
+                            ("int f_broken(int x)\n{\n    return x +;\n}", "line 3, column 15"),
+                            ("struct Broken {\n    int 3;\n};\nint fine = 3;", "line 2, column 9"),
+                            ('printf("a");\nchar *é = "日本"; Tensor *t = 3.5;', "line 2, column 25"),
+                            ("int fine = 3;\nfine->x = 2;", "line 2, column 7"),
+                            ("#include \"no_such_file.h\"", "line 1, column 10"),
+                            ("Tape *t = tape_create();\ntensor_add(t,\n           missing);", "line 3, column 12")):
+            answer = self.fail_in(code, "CompileError")
+            self.assertIn(place, answer.error)
+
+    def test_what_is_missing_is_named_with_its_line(self):
+        for code, place, message in (
+                ('printf("a")\nprintf("b");', "line 1, column 12", "missing ';' after the expression"),
+                ('printf("a")\nprintf("b")', "line 1, column 12", "missing ';' after the expression"),
+                ("int x = 3;\nx\nx + 1", "line 2, column 2", "missing ';' after the expression"),
+                ("int i = 0\ni++", "line 1, column 10", "missing ';' after the declaration"),
+                ("int i = 0\nvoid f(void) { i = 2; }", "line 1, column 10", "missing ';' after the declaration"),
+                ("int f(int x) {\n  return x\n}", "line 2, column 11", "missing ';' after the return statement"),
+                ("int i = 0;\nwhile (i < 3) i++", "line 2, column 18", "missing ';' after the expression"),
+                ("struct P { int a; }\nint b = 2;", "line 1, column 20", "missing ';' after the struct"),
+                ("struct P { int a; }\nint f(void) { return 1; }", "line 1, column 20", "missing ';' after the struct"),
+                ("enum Color { RED, GREEN }\nint b;", "line 1, column 26", "missing ';' after the enum"),
+                ("typedef struct { int a; } Q\nQ q;", "line 1, column 26", "missing ';' after the struct"),
+                ('printf("a"', "line 1, column 7", "missing ')': this '(' is not closed"),
+                ('printf("a";\nint c = 3;', "line 1, column 11", "missing ')'"),
+                ('int c = 3;\nprintf("%d", (c + 1;', "line 2, column 20", "missing ')'"),
+                ("int a[3 = {1, 2, 3};", "line 1, column 20", "missing ']'"),
+                ("for (int i = 0; i < 3; i++) {\n    i;\n\nint d = 5;", "line 1, column 29", "missing '}': this '{' is not closed"),
+                ("int f(void)\n{\n    if (1) {\n        f();\n    return 1;\n}", "line 3, column 12", "missing '}'"),
+                ("int g(void) { return 1; }}", "line 1, column 26", "missing '{' before it"),
+                ('int c = 3;\nprintf("a);', "line 2, column 8", 'missing " at the end of this text'),
+                ("/* open\nint a;", "line 1, column 1", "missing */ at the end of this comment")):
+            error = self.fail_in(code, "CompileError").error
+            self.assertIn(place, error)
+            self.assertIn("error: " + message if "before it" not in message else message, error)
+            self.assertEqual(error.count("error: "), 1, error)
+
+    def test_brackets_that_only_look_unclosed(self):
+        self.succeed("#if 0\nthis isn't C (\n#endif\nint fine = ')' + \")\"[0]; /* ( */ // {\nfor (;;) break;")
+
+    def test_unknown_names_get_a_suggestion(self):
+        for code, message in (('prinf("a");', "unknown function 'prinf'; did you mean 'printf'?"),
+                              ("Tenser *t = NULL;", "unknown name 'Tenser'; did you mean 'Tensor'?"),
+                              ("Tensor *t = tensor_zero(SHAPE(2));", "unknown function 'tensor_zero'; did you mean 'tensor_zeros'?")):
+            self.assertIn(message, self.fail_in(code, "CompileError").error)
+
+    def test_messages_are_red_and_lines_of_the_cell_are_not(self):
+        answer = self.fail_in("int a = 1\nint b;", "CompileError")
+        self.assertEqual(answer.traceback[0][:5] + answer.traceback[0][-4:], "\x1b[31m\x1b[0m")
+        self.assertEqual(answer.traceback[1], "    int a = 1")
+        self.assertIn("\x1b[31m", self.fail_in("tensor_sum(NULL);", "Mistake").traceback[0])
+
+    def test_unclosed_brackets_and_quotes_do_not_hang(self):
+        for code in ("int f(void) {", "printf(\"abc);", "if (1", "}", "/* open", "#if 1\nint x;", "'", "int x[3", "\\", "@", "`$"):
+            self.run_cell(code)
+        self.shows("1 + 1", "2")
+
+    def test_a_failed_cell_defines_nothing(self):
+        self.fail_in("int halfway = 1;\nbroken(;", "CompileError")
+        self.fail_in("halfway", "CompileError")
+
+    def test_names_in_messages_are_the_cells(self):
+        self.succeed("int named = 1;")
+        answer = self.fail_in("named(3);", "CompileError")
+        self.assertNotIn("__", answer.error)
+
+    def test_statements_are_in_the_cell(self):
+        self.assertIn("return outside of a function", self.fail_in("return 3;", "CompileError").error)
+        self.assertIn("unknown name 'cell_2'", self.fail_in("cell_2", "CompileError").error)
+
+    def test_a_warning_is_shown_and_the_cell_runs(self):
+        answer = self.succeed('printf("%d\\n", 2.5);\n5')
+        self.assertIn("line 1, column 16: warning: format specifies type 'int'", answer.stderr)
+        self.assertEqual(answer.value, "5")
+
+    def test_a_function_that_is_defined_nowhere(self):
+        answer = self.fail_in("int nowhere(int x);\nnowhere(3);", "CompileError")
+        self.assertIn("nowhere", answer.error)
+        self.shows("2 + 2", "4")
+
+    def test_a_mistake_keeps_everything(self):
+        self.succeed("Tape *tape = tape_create();\nTensor *a = tensor_zeros(SHAPE(2, 3));\nint reached = 0;")
+        answer = self.fail_in("reached = 1;\ntensor_matmul(a, a);\nreached = 2;", "Mistake")
+        self.assertIn("tensor_matmul: (2, 3) x (2, 3): inner sizes 3 and 2 differ  [cell ", answer.error)
+        self.assertIn(":2, cell()]", answer.error)
+        self.shows("reached", "1")
+        self.shows("a->shape", "(2, 3)")
+
+    def test_a_mistake_within_a_module_leaves_the_tape_usable(self):
+        self.succeed("Tape *taped = tape_create();\nAttention attn;\n"
+                     "attention_init(&attn, NULL, \"attn\", (AttentionConfig){.n_embd = 4, .n_head = 2});")
+        self.fail_in("tape_no_grad_begin();\nattention_forward(&attn, tensor_zeros(SHAPE(1, 2, 3)));", "Mistake")
+        self.shows("taped->no_grad_depth == 0 && taped->scope == NULL", "1")
+
+    def test_assert_and_abort_and_division(self):
+        self.succeed("int kept = 3;")
+        answer = self.fail_in("assert(kept == 4);", "Abort")
+        self.assertIn("kept == 4", answer.stderr)
+        self.fail_in("int zero = 0;\nint quotient = kept / zero;", "Division")
+        self.shows("kept", "3")
+
+    def test_exit_ends_the_cell_and_not_the_engine(self):
+        self.succeed("int before_exit = 3;")
+        answer = self.fail_in("before_exit = 4;\nexit(3);\nbefore_exit = 5;", "Exit")
+        self.assertIn("exit status 3", answer.error)
+        self.shows("before_exit", "4")
+        self.succeed("exit(0);")
+        self.fail_in("_exit(4);", "Crash")
+
+    def test_reading_finds_the_end(self):
+        self.shows("getchar()", "-1")
+
+    def test_100_mb_of_output_are_cut(self):
+        answer = self.succeed('char *block = malloc(1 << 20);\nmemset(block, 120, 1 << 20);\n'
+                              'for (int i = 0; i < 100; i++) fwrite(block, 1, 1 << 20, stdout);\n'
+                              'printf("\\nlast\\n");\nfree(block);')
+        self.assertLess(len(answer.stdout), 2 << 20)
+        self.assertIn("104.9 MB", answer.stderr)
+        self.shows("6 * 7", "42")
+
+    def test_commands(self):
+        self.assertIn("%rerun", self.fail_in("%nonsense", "Unknown").error)
+        self.succeed("int forgotten = 1;")
+        self.succeed("%restart")
+        self.fail_in("forgotten", "CompileError")
+
+
+class CrashTest(KernelCase):
+    def test_a_crash_is_told_and_the_cells_can_be_run_again(self):
+        self.succeed("%restart")
+        self.succeed("int seen = 3;\nint *nothing = NULL;")
+        self.succeed("seen++;")
+        answer = self.fail_in("*nothing = 1;", "Crash")
+        self.assertIn("Segmentation fault", answer.error)
+        self.assertIn("through a NULL pointer", answer.error)
+        self.assertIn("%rerun", answer.error)
+        self.fail_in("seen", "CompileError")
+        self.succeed("%rerun")
+        self.shows("seen", "4")
+
+    def test_endless_recursion(self):
+        answer = self.fail_in("int deeper(int n) { return n + deeper(n + 1); }\ndeeper(0);", "Crash")
+        self.assertIn("the end of the stack", answer.error)
+        self.shows("1 + 2", "3")
+
+    def test_a_forked_child_ends_with_its_cell(self):
+        self.succeed("#include <sys/wait.h>\nint in_parent = 1;\npid_t child = fork();\nif (child == 0) in_parent = 2;")
+        self.shows("in_parent", "1")
+        self.shows("int status = 5;\nbool ended = waitpid(child, &status, 0) == child && status == 0;\nended", "true")
+        self.fail_in("if (fork() == 0) tensor_sum(NULL);\nabort();", "Abort")
+        self.shows("in_parent + 1", "2")
+
+    def test_an_engine_that_cannot_be_heard_is_ended(self):
+        self.fail_in("for (int i = 3; i < 256; i++) close(i);", "Crash")
+        self.shows("1 + 4", "5")
+
+    def test_memory_freed_twice(self):
+        self.run_cell("char *twice_freed = malloc(10);\nfree(twice_freed);\nfree(twice_freed);")
+        self.shows("1 + 3", "4")
+
+    def interrupt_after(self, code, seconds=0.5):
+        timer = threading.Timer(seconds, self.notebook.interrupt)
+        timer.start()
+        return self.run_cell(code)
+
+    def test_an_endless_loop_is_interrupted_and_variables_stay(self):
+        self.succeed("volatile long rounds = 0;")
+        answer = self.interrupt_after("while (1) rounds++;")
+        self.assertEqual((answer.status, answer.name), ("error", "Interrupted"))
+        self.assertGreater(int(self.succeed("rounds").value), 1000)
+
+    def test_a_loop_in_the_library_is_interrupted(self):
+        self.succeed("Tape *looped = tape_create();\nTensor *m = tensor_full(SHAPE(200, 200), 0.001);")
+        answer = self.interrupt_after("while (1) { tensor_matmul(m, m); tape_reset(looped); m = tensor_full(SHAPE(200, 200), 0.001); }")
+        self.assertEqual(answer.status, "error")
+        self.shows("7", "7")
+
+    def test_an_endless_stream_of_output_is_interrupted(self):
+        answer = self.interrupt_after('while (1) printf("on and on\\n");')
+        self.assertEqual(answer.status, "error")
+        self.shows("8", "8")
+
+    def test_sleep_is_interrupted(self):
+        answer = self.interrupt_after("while (1) sleep(100);")
+        self.assertEqual(answer.status, "error")
+        self.shows("9", "9")
+
+
+if __name__ == "__main__":
+    sys.exit(counts.run(ErrorTest, CrashTest))
