@@ -233,7 +233,7 @@ notebooks:
 	@$(AS_JUPYTER) $(PYTHON) -m notebook --notebook-dir=notebooks $$([ "$$(id -u)" != 0 ] || echo --allow-root)
 
 check-notebooks:
-	@.ci/packages install $(NOTEBOOK_NEEDS) python3-jupyter-kernel-test
+	@.ci/packages install $(NOTEBOOK_NEEDS) python3-jupyter-kernel-test locales
 	@gpt/text/vocabulary || $(WITHOUT_VOCABULARY)
 	@$(MAKE) kernel
 	@$(AS_JUPYTER) tests/run $(sort $(wildcard tests/notebooks/test_*.py))

@@ -43,8 +43,7 @@ def block_text(block, depth, width):
     return "[" + ("\n" + " " * (depth + 1)).join(block_text(entry, depth + 1, width) for entry in block) + "]"
 
 
-CELL = '<td style="font-family: monospace; text-align: right; padding: 1px 8px; border: none;">'
-TABLE = '<table style="border-left: 1px solid; border-right: 1px solid; margin: 4px 0;">'
+TABLE = '<table style="border-left: 1px solid; border-right: 1px solid; margin: 4px 0; font-family: monospace; text-align: right;">'
 
 
 def block_html(block):
@@ -52,10 +51,10 @@ def block_html(block):
     rows = block if isinstance(block, list) else [block]
     rows = [rows] if is_row(rows) else rows
     if not all(row == "..." or is_row(row) for row in rows):
-        return "".join("<div>⋮</div>" if row == "..." else block_html(row) for row in rows)
+        return "\n".join("<div>⋮</div>" if row == "..." else block_html(row) for row in rows)
     dots = ["⋮"] * max(len(row) for row in rows if row != "...")
     lines = (dots if row == "..." else ["⋯" if entry == "..." else html.escape(entry) for entry in row] for row in rows)
-    return TABLE + "".join("<tr>" + "".join(f"{CELL}{entry}</td>" for entry in line) + "</tr>" for line in lines) + "</table>"
+    return "\n".join([TABLE, *("<tr>" + "".join(f"<td>{entry}</td>" for entry in line) + "</tr>" for line in lines), "</table>"])
 
 
 def tensor(report):
@@ -70,7 +69,7 @@ def tensor(report):
     if "note" in report:
         text.append(report["note"])
         page.append(report["note"])
-    return {"text/plain": "\n".join(text), "text/html": "<div>" + "".join(f"<div>{part}</div>" for part in page) + "</div>"}
+    return {"text/plain": "\n".join(text), "text/html": "\n".join(f"<div>{part}</div>" for part in page)}
 
 
 def result(report):
