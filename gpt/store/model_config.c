@@ -44,6 +44,12 @@ static void add_own(cJSON *json, const GPTConfig *config)
     if (config->norm != NORM_PRE) {
         cJSON_AddStringToObject(own, "norm", norm_name(config->norm));
     }
+    if (config->residual != NULL) {
+        cJSON_AddStringToObject(own, "residual", config->residual);
+    }
+    if (config->final_norm != FINAL_NORM_AUTO) {
+        cJSON_AddStringToObject(own, "final_norm", final_norm_name(config->final_norm));
+    }
     if (!config->causal) {
         cJSON_AddFalseToObject(own, "causal");
     }
@@ -249,6 +255,11 @@ static const char *norm_word(int i)
     return norm_name((Norm)i);
 }
 
+static const char *final_norm_word(int i)
+{
+    return final_norm_name((FinalNorm)i);
+}
+
 static const char *init_word(int i)
 {
     return init_name((InitScheme)i);
@@ -273,7 +284,7 @@ static bool read_choice(const Keys *keys, const char *key, const char *(*word_of
 // Under "gptape" there is nothing that may be passed over: it changes what the model computes.
 static bool refuse_unknown(const Keys *own)
 {
-    static const char *const known[] = {"shortcut", "norm", "causal", "qkv_bias", "init"};
+    static const char *const known[] = {"shortcut", "norm", "residual", "final_norm", "causal", "qkv_bias", "init"};
     const cJSON *member;
     cJSON_ArrayForEach(member, own->json) {
         bool is_known = false;
@@ -287,23 +298,43 @@ static bool refuse_unknown(const Keys *own)
     return true;
 }
 
+// Beside a rule there are no shorthands for others.
+static bool read_residual(const Keys *own, GPTConfig *config)
+{
+    const char *text;
+    Error inner;
+    if (!read_word(own, "residual", NULL, &text)) {
+        return false;
+    }
+    if (text == NULL) {
+        return true;
+    }
+    if (find(own, "shortcut") != NULL || find(own, "norm") != NULL) {
+        return key_error(own, "residual", "set together with shortcut or norm (expected one of them: they are short for rules)");
+    }
+    return gpt_set_residual(config, text, &inner) || key_error(own, "residual", inner.message);
+}
+
 static bool read_own(const Keys *keys, GPTConfig *config)
 {
     Keys own = {.json = find(keys, OWN_KEY), .path = keys->path, .within = OWN_KEY ": ", .error = keys->error};
     int norm = NORM_PRE;
     int init = INIT_GPT2;
+    int final_norm = FINAL_NORM_AUTO;
     if (own.json != NULL && !cJSON_IsObject(own.json)) {
         return key_error(keys, OWN_KEY, "is no object, like {\"shortcut\": false}");
     }
     if (!refuse_unknown(&own) ||
         !read_switch(&own, "shortcut", true, &config->shortcut) || !read_choice(&own, "norm", norm_word, NORM_COUNT, &norm) ||
         !read_switch(&own, "causal", true, &config->causal) || !read_switch(&own, "qkv_bias", true, &config->qkv_bias) ||
+        !read_choice(&own, "final_norm", final_norm_word, FINAL_NORM_COUNT, &final_norm) ||
         !read_choice(&own, "init", init_word, INIT_COUNT, &init)) {
         return false;
     }
     config->norm = (Norm)norm;
+    config->final_norm = (FinalNorm)final_norm;
     config->init = (InitScheme)init;
-    return true;
+    return read_residual(&own, config);
 }
 
 static bool read_config(const Keys *keys, GPTConfig *config)
@@ -355,6 +386,8 @@ const char *gpt_difference(const GPTConfig *config, char text[DIFFERENCE_TEXT])
     } differences[] = {
         {!config->shortcut, "no shortcut", ""},
         {config->norm != NORM_PRE, "norm ", norm_name(config->norm)},
+        {config->residual != NULL, "residual ", config->residual},
+        {config->final_norm != FINAL_NORM_AUTO, "final norm ", final_norm_name(config->final_norm)},
         {!config->causal, "not causal", ""},
         {!config->qkv_bias, "no query-key-value bias", ""},
     };
@@ -362,7 +395,7 @@ const char *gpt_difference(const GPTConfig *config, char text[DIFFERENCE_TEXT])
     text[0] = '\0';
     for (size_t i = 0; i < sizeof differences / sizeof differences[0]; i++) {
         if (differences[i].differs) {
-            used += (size_t)snprintf(text + used, DIFFERENCE_TEXT - used, "%s%s%s", used == 0 ? "" : ", ", differences[i].what,
+            used += (size_t)snprintf(text + used, DIFFERENCE_TEXT - used, "%s%s%.48s", used == 0 ? "" : ", ", differences[i].what,
                                      differences[i].which);
         }
     }

@@ -12,6 +12,8 @@
 #ifndef GPTAPE_TESTS_GOLDEN_RESIDUAL_H
 #define GPTAPE_TESTS_GOLDEN_RESIDUAL_H
 
+#include <stdbool.h>
+
 // The same number in float32 and in double.
 typedef struct GoldenNumber {
     double f32, f64;
