@@ -52,7 +52,7 @@ static Tensor *run_feedforward(void *feedforward, Tensor *x)
 Tensor *block_forward(Block *block, Tensor *x, Tensor *x0)              // x, x0 (B, T, C)
 {
     REQUIRE(block);
-    const char *outer = tape_scope(block->module.name);
+    int outer = tape_enter(block->module.name);
     ResidualStreams in = {.h = x, .x0 = x0, .block = x};
 
     in.h = residual_forward(&block->residual[0], in, run_attention, &block->attn);         // (B, T, C)
@@ -60,7 +60,7 @@ Tensor *block_forward(Block *block, Tensor *x, Tensor *x0)              // x, x0
     in.h = residual_forward(&block->residual[1], in, run_feedforward, &block->mlp);        // (B, T, C)
     tensor_label(in.h, "out");
 
-    tape_scope(outer);
+    tape_leave(outer);
     return in.h;
 }
 

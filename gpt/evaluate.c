@@ -1,6 +1,9 @@
 // evaluate.c: how well a model predicts: the loss on a batch, or along a text.
 
 #include "gpt/gpt.h"
+#include "gpt/kv_cache.h"
+#include "nn/mode.h"
+#include "tensor/unwind.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +12,9 @@ double gpt_batch_loss(GPT *gpt, const int *ids, const int *targets, int B, int T
 {
     REQUIRE(gpt);
     size_t V = (size_t)gpt->config.vocab_size;
-    bool training = gpt->module.training;
-    module_train(&gpt->module, false);
+    int frame = unwind_begin();
+    module_train_in_frame(&gpt->module, false);
+    gpt_cache_detach_in_frame(gpt);
     tape_no_grad_begin();
     Tensor *logits = gpt_forward(gpt, ids, B, T);                       // (B, T, V)
     double loss = (double)tensor_item(tensor_cross_entropy(logits, targets));
@@ -18,9 +22,8 @@ double gpt_batch_loss(GPT *gpt, const int *ids, const int *targets, int B, int T
         size_t position = (size_t)row * (size_t)T + (size_t)T - 1;
         memcpy(last + (size_t)row * V, logits->data + position * V, V * sizeof *last);
     }
-    tape_no_grad_end();
     tape_reset(tape_current());
-    module_train(&gpt->module, training);
+    unwind_end(frame);
     return loss;
 }
 
@@ -44,9 +47,11 @@ static double windows_loss(GPT *gpt, TokenReader *read, const void *text, size_t
 {
     size_t n = B * length;
     int *ids = memory_allocate((n + 1) * sizeof *ids, "some windows of a text");
+    int frame = unwind_begin();
+    unwind_add(free, ids);
     read(text, first, n + 1, ids);
     double loss = gpt_batch_loss(gpt, ids, ids + 1, (int)B, (int)length, NULL);
-    free(ids);
+    unwind_end(frame);
     return loss;
 }
 

@@ -2,6 +2,9 @@
 
 #include "gpt/base/base.h"
 #include "gpt/gpt.h"
+#include "gpt/kv_cache.h"
+#include "nn/mode.h"
+#include "tensor/unwind.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -40,30 +43,31 @@ typedef struct GenerateState {
     int *shown;                                    // (n_live, T): what the model is shown
 } GenerateState;
 
-static GenerateState state_begin(GPT *gpt, const GenerateConfig *config, int B, Random *randoms, int *ids, int n_ids, int *made)
+static void free_sampler(void *sampler)
+{
+    sampler_free(sampler);
+}
+
+// All of it lasts until the innermost frame ends.
+static void state_begin(GenerateState *state, GPT *gpt, const GenerateConfig *config, int B, Random *randoms, int *ids, int n_ids, int *made)
 {
     size_t room = (size_t)n_ids + (size_t)config->n_new;
     size_t context = (size_t)gpt->config.context_length;
-    GenerateState state = {.gpt = gpt, .config = config, .randoms = randoms, .ids = ids, .room = (int)room, .made = made, .n_live = B};
-    state.sampler = sampler_create(gpt->config.vocab_size);
-    state.live = memory_allocate((size_t)B * sizeof(int), "the samples");
-    state.rows = memory_allocate((size_t)B * sizeof(int), "the samples");
-    state.shown = memory_allocate((size_t)B * (room < context ? room : context) * sizeof(int), "the tokens");
+    *state = (GenerateState){.gpt = gpt, .config = config, .randoms = randoms, .ids = ids, .room = (int)room, .made = made, .n_live = B};
+    state->sampler = sampler_create(gpt->config.vocab_size);
+    unwind_add(free_sampler, &state->sampler);
+    state->live = memory_allocate((size_t)B * sizeof(int), "the samples");
+    unwind_add(free, state->live);
+    state->rows = memory_allocate((size_t)B * sizeof(int), "the samples");
+    unwind_add(free, state->rows);
+    state->shown = memory_allocate((size_t)B * (room < context ? room : context) * sizeof(int), "the tokens");
+    unwind_add(free, state->shown);
     for (int b = 0; b < B; b++) {
         memmove(ids + (size_t)b * room, ids, (size_t)n_ids * sizeof(int));
-        state.live[b] = b;
-        state.rows[b] = 0;
+        state->live[b] = b;
+        state->rows[b] = 0;
         made[b] = 0;
     }
-    return state;
-}
-
-static void state_end(GenerateState *state)
-{
-    sampler_free(&state->sampler);
-    free(state->live);
-    free(state->rows);
-    free(state->shown);
 }
 
 static int *token_of(const GenerateState *state, int sample, int n)
@@ -219,22 +223,20 @@ static void check_call(const char *function, const GPT *gpt, const GenerateConfi
 
 static bool generate(GPT *gpt, const GenerateConfig *config, int B, Random *randoms, int *ids, int n_ids, int *made, Error *error)
 {
-    gpt_cache_end(gpt);
     int room = cache_room(&gpt->config, config, n_ids);
-    if (room > 0 && !gpt_cache_begin(gpt, 1, room, error)) {
-        return false;
-    }
-    bool training = gpt->module.training;
-    module_train(&gpt->module, false);
+    GenerateState state;
+    int frame = unwind_begin();
+    gpt_cache_detach_in_frame(gpt);
+    module_train_in_frame(&gpt->module, false);
     tape_no_grad_begin();
-    GenerateState state = state_begin(gpt, config, B, randoms, ids, n_ids, made);
-    bool sound = append_tokens(&state, n_ids);
-    state_end(&state);
-    tape_no_grad_end();
-    module_train(&gpt->module, training);
-    gpt_cache_end(gpt);
-    return sound
-        || error_set(error, "the logits are not finite, so no token can be chosen: the model's weights are broken or too large");
+    bool done = room == 0 || gpt_cache_begin(gpt, 1, room, error);
+    if (done) {
+        state_begin(&state, gpt, config, B, randoms, ids, n_ids, made);
+        done = append_tokens(&state, n_ids)
+            || error_set(error, "the logits are not finite, so no token can be chosen: the model's weights are broken or too large");
+    }
+    unwind_end(frame);
+    return done;
 }
 
 int gpt_generate(GPT *gpt, const GenerateConfig *config, Random *random, int *ids, int n_ids, Error *error)
@@ -272,7 +274,9 @@ bool gpt_generate_samples(GPT *gpt, const GenerateConfig *config, int B, Random 
         return false;
     }
     Random *randoms = config->greedy ? NULL : random_of_each(random, B, config->n_new);
-    bool sound = generate(gpt, config, B, randoms, ids, n_ids, made, error);
-    free(randoms);
-    return sound;
+    int frame = unwind_begin();
+    unwind_add(free, randoms);
+    bool done = generate(gpt, config, B, randoms, ids, n_ids, made, error);
+    unwind_end(frame);
+    return done;
 }

@@ -2,6 +2,8 @@
 
 #include "gpt/base/base.h"
 #include "gpt/gpt.h"
+#include "gpt/kv_cache.h"
+#include "tensor/unwind.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +40,11 @@ static void build(GPT *gpt)
     }
 }
 
+static void free_gpt(void *gpt)
+{
+    gpt_free(gpt);
+}
+
 GPT *gpt_create_blank(const GPTConfig *config, Error *error)
 {
     REQUIRE(config);
@@ -55,7 +62,10 @@ GPT *gpt_create_blank(const GPTConfig *config, Error *error)
         gpt_set_residual(&gpt->config, config->residual, error);
     }
     random_seed(&gpt->random, 0);
+    int frame = unwind_begin();
+    unwind_add_on_failure(free_gpt, gpt);
     build(gpt);
+    unwind_end(frame);
     return gpt;
 }
 
@@ -66,7 +76,10 @@ GPT *gpt_create(const GPTConfig *config, uint64_t seed, Error *error)
         Random rules;
         random_seed(&gpt->random, seed);
         random_seed(&rules, seed + RESIDUAL_SEED);
+        int frame = unwind_begin();
+        unwind_add_on_failure(free_gpt, gpt);
         module_initialize(&gpt->module, (Init){.scheme = config->init, .n_layer = config->n_layer, .rules = &rules}, &gpt->random);
+        unwind_end(frame);
     }
     return gpt;
 }
@@ -106,9 +119,9 @@ static Tensor *head_forward(GPT *gpt, Tensor *x)
 // Where each token stands, the same for every sequence of the batch: rows 0 ... T-1 of wpe, or those after the cached ones.
 static Tensor *positions_forward(GPT *gpt, int T)
 {
-    const char *outer = tape_scope(gpt->wpe.module.name);
+    int outer = tape_enter(gpt->wpe.module.name);
     Tensor *positions = tensor_slice(gpt->wpe.weight, 0, gpt_cache_length(gpt), T);    // (T, C)
-    tape_scope(outer);
+    tape_leave(outer);
     return positions;
 }
 
@@ -142,27 +155,45 @@ static void check_length(const char *function, const GPT *gpt, int T)
     }
 }
 
+// What a forward pass changes besides the tape: the draws of dropout, and the length of the caches.
+typedef struct ForwardState {
+    GPT *gpt;
+    Random random;
+    int cached;
+} ForwardState;
+
+static void restore(void *object)
+{
+    ForwardState *state = object;
+    state->gpt->random = state->random;
+    gpt_cache_shorten(state->gpt, state->cached);
+}
+
+static Tensor *forward(GPT *gpt, const int *ids, int B, int T, bool last_only)
+{
+    ForwardState state = {gpt, gpt->random, gpt_cache_length(gpt)};
+    int outer = tape_enter(gpt->module.name);
+    unwind_add_on_failure(restore, &state);
+    Tensor *x = body_forward(gpt, ids, B, T);                           // (B, T, C)
+    if (last_only) {
+        x = tensor_slice(x, 1, T - 1, 1);                               // (B, 1, C)
+    }
+    Tensor *logits = head_forward(gpt, x);                              // (B, T or 1, V)
+    tensor_label(logits, "logits");
+    tape_leave(outer);
+    return logits;
+}
+
 Tensor *gpt_forward(GPT *gpt, const int *ids, int B, int T)
 {
     check_length("gpt_forward", gpt, T);
-    const char *outer = tape_scope(gpt->module.name);
-    Tensor *x = body_forward(gpt, ids, B, T);                           // (B, T, C)
-    Tensor *logits = head_forward(gpt, x);                              // (B, T, V)
-    tensor_label(logits, "logits");
-    tape_scope(outer);
-    return logits;
+    return forward(gpt, ids, B, T, false);
 }
 
 Tensor *gpt_forward_last(GPT *gpt, const int *ids, int B, int T)
 {
     check_length("gpt_forward_last", gpt, T);
-    const char *outer = tape_scope(gpt->module.name);
-    Tensor *x = body_forward(gpt, ids, B, T);                           // (B, T, C)
-    Tensor *last = tensor_slice(x, 1, T - 1, 1);                        // (B, 1, C)
-    Tensor *logits = head_forward(gpt, last);                           // (B, 1, V)
-    tensor_label(logits, "logits");
-    tape_scope(outer);
-    return logits;
+    return forward(gpt, ids, B, T, true);
 }
 
 bool gpt_ids_check(const GPTConfig *config, const int *ids, int n, Error *error)

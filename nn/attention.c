@@ -74,7 +74,7 @@ static Tensor *attend_stepwise(Attention *attention, Tensor *qkv)
 Tensor *attention_forward(Attention *attention, Tensor *x)
 {
     REQUIRE(attention);
-    const char *outer = tape_scope(attention->module.name);
+    int outer = tape_enter(attention->module.name);
     bool drops_weights = attention->module.training && attention->attn_dropout.p > 0;
     Tensor *qkv = linear_forward(&attention->c_attn, x);               // (B, T, 3C)
     Tensor *y;                                                         // (B, T, C)
@@ -92,7 +92,7 @@ Tensor *attention_forward(Attention *attention, Tensor *x)
     y = linear_forward(&attention->c_proj, y);
     y = dropout_forward(&attention->resid_dropout, y);
     tensor_label(y, "out");
-    tape_scope(outer);
+    tape_leave(outer);
     return y;
 }
 

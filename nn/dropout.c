@@ -15,9 +15,9 @@ Tensor *dropout_forward(Dropout *dropout, Tensor *x)
     if (!dropout->module.training || dropout->p == 0) {
         return x;
     }
-    const char *outer = tape_scope(dropout->module.name);
+    int outer = tape_enter(dropout->module.name);
     Tensor *y = tensor_dropout(x, dropout->p, dropout->random);
-    tape_scope(outer);
+    tape_leave(outer);
     return y;
 }
 

@@ -17,10 +17,10 @@ void dyt_init(DyT *dyt, Module *parent, const char *name, int size)
 Tensor *dyt_forward(DyT *dyt, Tensor *x)
 {
     REQUIRE(dyt);
-    const char *outer = tape_scope(dyt->module.name);
+    int outer = tape_enter(dyt->module.name);
     Tensor *squashed = tensor_tanh(tensor_mul(x, dyt->alpha));          // (..., C)
     Tensor *y = tensor_add(tensor_mul(squashed, dyt->weight), dyt->bias);
-    tape_scope(outer);
+    tape_leave(outer);
     return y;
 }
 

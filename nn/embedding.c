@@ -13,9 +13,9 @@ void embedding_init(Embedding *embedding, Module *parent, const char *name, int 
 Tensor *embedding_forward(Embedding *embedding, const int *ids, int B, int T)
 {
     REQUIRE(embedding);
-    const char *outer = tape_scope(embedding->module.name);
+    int outer = tape_enter(embedding->module.name);
     Tensor *y = tensor_embedding(embedding->weight, ids, B, T);        // (B, T, C)
-    tape_scope(outer);
+    tape_leave(outer);
     return y;
 }
 

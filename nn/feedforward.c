@@ -55,13 +55,13 @@ void feedforward_init(FeedForward *feedforward, Module *parent, const char *name
 Tensor *feedforward_forward(FeedForward *feedforward, Tensor *x)
 {
     REQUIRE(feedforward);
-    const char *outer = tape_scope(feedforward->module.name);
+    int outer = tape_enter(feedforward->module.name);
     Tensor *inner = linear_forward(&feedforward->c_fc, x);             // (B, T, ff_mult C)
     inner = activation_forward(feedforward->activation, inner);
     Tensor *y = linear_forward(&feedforward->c_proj, inner);           // (B, T, C)
     y = dropout_forward(&feedforward->dropout, y);
     tensor_label(y, "out");
-    tape_scope(outer);
+    tape_leave(outer);
     return y;
 }
 

@@ -1,6 +1,7 @@
 // gradcheck.c: the modules' gradients against differences: of every parameter, and of the input.
 
 #include "nn/nn.h"
+#include "tensor/unwind.h"
 
 #include <stdlib.h>
 
@@ -16,14 +17,25 @@ static Tensor *run_module(void *context)
     return check->forward(check->module, check->x);
 }
 
+static void free_checked(void *object)
+{
+    ModuleCheck *check = object;
+    module_free(check->module);
+    tensor_free(check->x);
+}
+
 // Frees the module and x.
 static void check_module(const char *name, ModuleCheck check, GradCheckReport *report, void *context)
 {
     Random random;
+    int frame = unwind_begin();
+    unwind_add(free_checked, &check);
     random_seed(&random, 3);
     module_initialize(check.module, (Init){.scheme = INIT_TORCH, .n_layer = 1}, &random);
     ParameterList list = module_parameters(check.module);
+    unwind_add(free, list.parameters);
     Tensor **leaves = memory_allocate((size_t)(list.count + 1) * sizeof(Tensor *), "a gradient check");
+    unwind_add(free, leaves);
     for (int i = 0; i < list.count; i++) {
         leaves[i] = list.parameters[i];
     }
@@ -35,10 +47,7 @@ static void check_module(const char *name, ModuleCheck check, GradCheckReport *r
     }
     GradCheck gradient = {.name = name, .leaves = leaves, .n_leaves = n_leaves, .forward = run_module, .context = &check};
     report(name, gradcheck(&gradient), context);
-    free(leaves);
-    parameter_list_free(&list);
-    module_free(check.module);
-    tensor_free(check.x);
+    unwind_end(frame);
 }
 
 static Tensor *input(Shape shape)
@@ -95,8 +104,8 @@ static void check_attention(const char *name, bool causal, bool stepwise, GradCh
 
 void gradcheck_modules(GradCheckReport *report, void *context)
 {
-    Tape *before = tape_current();
-    Tape *tape = tape_create();
+    int frame = unwind_begin();
+    unwind_add_tape();
 
     Linear linear;
     linear_init(&linear, NULL, "", 3, 4, true);
@@ -127,6 +136,5 @@ void gradcheck_modules(GradCheckReport *report, void *context)
     feedforward_init(&feedforward, NULL, "", (FeedForwardConfig){.n_embd = 3, .ff_mult = 4, .activation = ACTIVATION_GELU});
     check_module("FeedForward", (ModuleCheck){&feedforward.module, input(SHAPE(2, 2, 3)), run_feedforward}, report, context);
 
-    tape_free(tape);
-    tape_set_current(before);
+    unwind_end(frame);
 }

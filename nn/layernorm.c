@@ -14,9 +14,9 @@ void layernorm_init(LayerNorm *layernorm, Module *parent, const char *name, int 
 Tensor *layernorm_forward(LayerNorm *layernorm, Tensor *x)
 {
     REQUIRE(layernorm);
-    const char *outer = tape_scope(layernorm->module.name);
+    int outer = tape_enter(layernorm->module.name);
     Tensor *y = tensor_layernorm(x, layernorm->weight, layernorm->bias, LAYERNORM_EPS);
-    tape_scope(outer);
+    tape_leave(outer);
     return y;
 }
 

@@ -1,6 +1,8 @@
 // module.c: the tree that every network is.
 
 #include "nn/nn.h"
+#include "nn/mode.h"
+#include "tensor/unwind.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,9 +40,9 @@ void module_init(Module *module, const ModuleKind *kind, Module *parent, const c
 Tensor *module_add_parameter(Module *module, const char *label, Shape shape)
 {
     REQUIRE(module);
-    Tensor *parameter = tensor_parameter(module->name, label, shape);
     module->parameters = memory_grow(module->parameters, module->n_parameters, &module->parameters_capacity, sizeof(Tensor *),
                                      "a module's parameters");
+    Tensor *parameter = tensor_parameter(module->name, label, shape);
     module->parameters[module->n_parameters] = parameter;
     module->n_parameters++;
     return parameter;
@@ -86,6 +88,40 @@ void module_train(Module *root, bool training)
     for (Module *module = root; module != NULL; module = module_next(root, module)) {
         module->training = training;
     }
+}
+
+// The flags of a tree, in its order.
+typedef struct TrainingMode {
+    Module *root;
+    bool flags[];
+} TrainingMode;
+
+static void restore_mode(void *object)
+{
+    TrainingMode *mode = object;
+    int i = 0;
+    for (Module *module = mode->root; module != NULL; module = module_next(mode->root, module)) {
+        module->training = mode->flags[i];
+        i++;
+    }
+    free(mode);
+}
+
+void module_train_in_frame(Module *root, bool training)
+{
+    size_t n = 0;
+    for (const Module *module = root; module != NULL; module = module_next(root, module)) {
+        n++;
+    }
+    TrainingMode *mode = memory_allocate(sizeof *mode + n * sizeof(bool), "the training mode");
+    mode->root = root;
+    n = 0;
+    for (const Module *module = root; module != NULL; module = module_next(root, module)) {
+        mode->flags[n] = module->training;
+        n++;
+    }
+    unwind_add(restore_mode, mode);
+    module_train(root, training);
 }
 
 void module_zero_grad(Module *root)

@@ -2,6 +2,7 @@
 
 #include "nn/nn.h"
 #include "tensor/kernel.h"
+#include "tensor/unwind.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -23,7 +24,10 @@ AdamW adamw_create(const ParameterList *parameters, AdamWConfig config)
     REQUIRE(parameters);
     AdamW adamw = {.config = config, .parameters = parameters};
     adamw.m = memory_allocate_zeroed(parameters->values, sizeof(Real), "AdamW's first moments");
+    int frame = unwind_begin();
+    unwind_add_on_failure(free, adamw.m);
     adamw.v = memory_allocate_zeroed(parameters->values, sizeof(Real), "AdamW's second moments");
+    unwind_end(frame);
     return adamw;
 }
 

@@ -132,8 +132,9 @@ void *memory_grow(void *list, int n, int *capacity, size_t bytes_each, const cha
     if (n < *capacity) {
         return list;
     }
-    *capacity = *capacity == 0 ? FIRST_CAPACITY : 2 * *capacity;
-    void *larger = memory_allocate((size_t)*capacity * bytes_each, what);
+    int doubled = *capacity == 0 ? FIRST_CAPACITY : 2 * *capacity;
+    void *larger = memory_allocate((size_t)doubled * bytes_each, what);
+    *capacity = doubled;
     if (n > 0) {
         memcpy(larger, list, (size_t)n * bytes_each);
     }

@@ -152,6 +152,19 @@ int tape_branch(int branch)
     return before;
 }
 
+int tape_enter(const char *scope)
+{
+    Tape *tape = tape_needed("tape_enter");
+    int frame = unwind_begin();
+    tape->scope = scope;
+    return frame;
+}
+
+void tape_leave(int entered)
+{
+    unwind_end(entered);
+}
+
 // ------------------------------------------------------------------------------------------------------------
 // Observers, from the outermost to the innermost: those that change gradients last
 

@@ -2,6 +2,7 @@
 
 #define GPTAPE_NO_WHERE_MACROS
 #include "tensor/op.h"
+#include "tensor/unwind.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,7 +91,10 @@ Tensor *tensor_parameter(const char *scope, const char *label, Shape shape)
 {
     parameter_check(scope, label, shape);
     Tensor *parameter = memory_allocate_zeroed(1, sizeof *parameter, "a parameter");
+    int frame = unwind_begin();
+    unwind_add_on_failure(free, parameter);
     parameter->data = memory_allocate_zeroed(shape_count(shape), sizeof(Real), "a parameter");
+    unwind_end(frame);
     parameter->shape = shape;
     parameter->requires_grad = true;
     parameter->retain_grad = true;

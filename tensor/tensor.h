@@ -282,12 +282,17 @@ void tape_reset(Tape *tape);
 void tape_no_grad_begin(void);
 void tape_no_grad_end(void);
 
-// Says which module computes from here on; returns the scope before, which the module puts back when it is done.
+// Sets the scope: the name of the module that computes from here on. Returns the scope before. The name is kept, not copied.
 const char *tape_scope(const char *scope);
 
 // Says that sublayer number `branch` (0: none) computes from here on; returns the one before. Whatever is recorded meanwhile lies on
 // the branch beside a shortcut: gradients by path are told apart by it.
 int tape_branch(int branch);
+
+// What a module computes between the two has this scope. They nest. tape_leave restores the scope, the branch, the current tape and the
+// no-grad depth of its tape_enter, and so does a failure in between.
+int tape_enter(const char *scope);
+void tape_leave(int entered);
 
 // Adds an observer and returns its number, for tape_observer_remove. A tape can have any number of them: begin and before are called in
 // the order in which they were added, after in the reverse order. None can be removed while a backward pass is in progress.

@@ -98,6 +98,18 @@ void unwind_add_on_failure(Undo *undo, void *object)
     push((Entry){.undo = undo, .object = object, .on_failure_only = true});
 }
 
+static void free_tape(void *tape)
+{
+    tape_free(tape);
+}
+
+Tape *unwind_add_tape(void)
+{
+    Tape *tape = tape_create();
+    unwind_add(free_tape, tape);
+    return tape;
+}
+
 // An entry is removed before it is undone: if that fails in turn, the rest follows.
 static void unwind_to(int frame, bool failed)
 {

@@ -29,6 +29,9 @@ void unwind_add(Undo *undo, void *object);
 // The same, but only after a failure: for what stays if the call succeeds.
 void unwind_add_on_failure(Undo *undo, void *object);
 
+// A tape that is current, and exists, until the innermost frame ends.
+Tape *unwind_add_tape(void);
+
 // Ends this frame.
 void unwind_end(int frame);
 

@@ -1,6 +1,7 @@
 // deep.c: the book's deep network, as deep as you like.
 
 #include "gpt/lab/lab.h"
+#include "tensor/unwind.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,11 @@ static void layer_init(DeepNet *net, int i, const ResidualRule *rule)
     }
 }
 
+static void free_net(void *net)
+{
+    deep_free(net);
+}
+
 DeepNet *deep_create(const DeepConfig *config, uint64_t seed, Error *error)
 {
     REQUIRE(config);
@@ -58,10 +64,13 @@ DeepNet *deep_create(const DeepConfig *config, uint64_t seed, Error *error)
         return NULL;
     }
     DeepNet *net = memory_allocate_zeroed(1, sizeof *net, "a deep network");
+    int frame = unwind_begin();
+    unwind_add_on_failure(free_net, net);
     size_t size_bytes = (size_t)(config->n_layer + 1) * sizeof(int);
+    int *sizes = memory_allocate(size_bytes, "a deep network");
+    memcpy(sizes, config->sizes, size_bytes);
     net->config = *config;
-    net->config.sizes = memory_allocate(size_bytes, "a deep network");
-    memcpy(net->config.sizes, config->sizes, size_bytes);
+    net->config.sizes = sizes;
     net->layers = memory_allocate_zeroed((size_t)config->n_layer, sizeof(Linear), "a deep network");
     net->residuals = memory_allocate_zeroed((size_t)config->n_layer, sizeof(Residual), "a deep network");
     module_init(&net->module, &deep_kind, NULL, "");
@@ -75,6 +84,7 @@ DeepNet *deep_create(const DeepConfig *config, uint64_t seed, Error *error)
     random_seed(&random, seed);
     random_seed(&rules, seed + RESIDUAL_SEED);
     module_initialize(&net->module, (Init){.scheme = config->init, .n_layer = config->n_layer, .rules = &rules}, &random);
+    unwind_end(frame);
     return net;
 }
 
@@ -111,7 +121,7 @@ Tensor *deep_forward(DeepNet *net, Tensor *x)
     for (int i = 0; i < net->config.n_layer; i++) {
         DeepLayer layer = {&net->layers[i], net->config.activation};
         Residual *residual = &net->residuals[i];
-        const char *outer = tape_scope(layer.linear->module.name);
+        int outer = tape_enter(layer.linear->module.name);
         if (residual->rule != NULL) {
             x = residual_forward(residual, (ResidualStreams){.h = x, .x0 = x0, .block = x}, run_layer, &layer);
         } else {
@@ -120,7 +130,7 @@ Tensor *deep_forward(DeepNet *net, Tensor *x)
             tape_branch(outside);
         }
         tensor_label(x, "out");
-        tape_scope(outer);
+        tape_leave(outer);
     }
     return x;
 }

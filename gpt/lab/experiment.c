@@ -1,6 +1,7 @@
 // experiment.c: the same network with and without shortcuts, measured before each step of training.
 
 #include "gpt/lab/lab.h"
+#include "tensor/unwind.h"
 
 #include <limits.h>
 #include <math.h>
@@ -57,8 +58,9 @@ static bool net_create(Net *net, const ExperimentConfig *config, bool shortcut, 
     return net->module != NULL;
 }
 
-static void net_free(Net *net)
+static void free_net(void *object)
 {
+    Net *net = object;
     deep_free(net->deep);
     gpt_free(net->gpt);
 }
@@ -108,6 +110,11 @@ static Real *same_dy(const ExperimentConfig *config, const Tensor *y)
     return dy;
 }
 
+static void unwatch(void *watch)
+{
+    gradflow_unwatch(watch);
+}
+
 // Forward, backward and what arrived where. The tape holds one step only.
 static void net_measure(Net *net, Tape *tape, Measurement *measurement)
 {
@@ -116,14 +123,17 @@ static void net_measure(Net *net, Tape *tape, Measurement *measurement)
     Tensor *loss = net_loss(net, y);
     measurement->loss = (double)tensor_item(loss);
     GradFlowWatch *watch = gradflow_watch(tape);
+    int frame = unwind_begin();
+    unwind_add_on_failure(unwatch, watch);
     if (net->config->same_dy) {
         Real *dy = same_dy(net->config, y);
+        unwind_add(free, dy);
         tensor_backward_from(y, dy);
-        free(dy);
     } else {
         tensor_backward(loss);
     }
     measurement->flow = gradflow_read(watch, net->module);
+    unwind_end(frame);
     tape_reset(tape);
 }
 
@@ -141,11 +151,18 @@ static int count_arms(Arms arms)
     return arms == ARMS_BOTH ? 2 : 1;
 }
 
+static void free_adamw(void *adamw)
+{
+    adamw_free(adamw);
+}
+
 // Measures at steps 0 ... n_steps of one network.
 static void run_network(Net *net, Tape *tape, Experiment *experiment, Measurement label, const Progress *progress)
 {
     const ExperimentConfig *config = net->config;
     ParameterList parameters = module_parameters(net->module);
+    int frame = unwind_begin();
+    unwind_add(free, parameters.parameters);
     AdamWConfig adamw_config = ADAMW_DEFAULTS;
     adamw_config.lr = config->lr;
     adamw_config.weight_decay = 0;                 // so that nothing but the gradient moves the weights
@@ -153,6 +170,7 @@ static void run_network(Net *net, Tape *tape, Experiment *experiment, Measuremen
     if (config->n_steps > 0) {
         module_train(net->module, true);
         adamw = adamw_create(&parameters, adamw_config);
+        unwind_add(free_adamw, &adamw);
     }
     for (int step = 0; step <= config->n_steps; step++) {
         Measurement *measurement = &experiment->measurements[experiment->n_measurements];
@@ -167,8 +185,7 @@ static void run_network(Net *net, Tape *tape, Experiment *experiment, Measuremen
             progress->report(experiment->n_measurements, progress->n, progress->context);
         }
     }
-    adamw_free(&adamw);
-    parameter_list_free(&parameters);
+    unwind_end(frame);
 }
 
 static bool run_all(const ExperimentConfig *config, Tape *tape, Experiment *experiment, const Progress *progress, Error *error)
@@ -185,8 +202,10 @@ static bool run_all(const ExperimentConfig *config, Tape *tape, Experiment *expe
             if (!net_create(&net, config, shortcut, seed, error)) {
                 return false;
             }
+            int frame = unwind_begin();
+            unwind_add(free_net, &net);
             run_network(&net, tape, experiment, (Measurement){.run = run, .seed = seed, .shortcut = shortcut}, progress);
-            net_free(&net);
+            unwind_end(frame);
             run++;
         }
     }
@@ -226,6 +245,11 @@ static bool config_check(const ExperimentConfig *config, Error *error)
            gpt_ids_check(&config->gpt, config->targets, n, error);
 }
 
+static void free_experiment(void *experiment)
+{
+    experiment_free(experiment);
+}
+
 bool experiment_run(const ExperimentConfig *config, ExperimentProgress *progress, void *context, Experiment *experiment,
                     Error *error)
 {
@@ -238,12 +262,11 @@ bool experiment_run(const ExperimentConfig *config, ExperimentProgress *progress
     experiment->n_layer = config->net == NET_MLP ? config->deep.n_layer : config->gpt.n_layer;
     experiment->measurements = memory_allocate_zeroed(n, sizeof(Measurement), "the measurements");
 
-    Tape *before = tape_current();
-    Tape *tape = tape_create();
+    int frame = unwind_begin();
+    unwind_add_on_failure(free_experiment, experiment);
     Progress report = {progress, context, (int)n};
-    bool done = run_all(config, tape, experiment, &report, error);
-    tape_free(tape);
-    tape_set_current(before);
+    bool done = run_all(config, unwind_add_tape(), experiment, &report, error);
+    unwind_end(frame);
     if (!done) {
         experiment_free(experiment);
     }
@@ -355,8 +378,9 @@ bool experiment_draw(const ExperimentConfig *config, const StepDrawing *drawing,
     if (!config_check(config, error) || !net_create(&net, config, config->arms != ARMS_OFF, config->seed, error)) {
         return false;
     }
-    Tape *before = tape_current();
-    Tape *tape = tape_create();
+    int frame = unwind_begin();
+    unwind_add(free_net, &net);
+    Tape *tape = unwind_add_tape();
     if (drawing->stepwise) {
         attend_stepwise(net.gpt);
     }
@@ -366,9 +390,7 @@ bool experiment_draw(const ExperimentConfig *config, const StepDrawing *drawing,
     }
     find_fault(tape, fault);
     bool drawn = write_drawing(config, tape, drawing, file, error);
-    tape_free(tape);
-    tape_set_current(before);
-    net_free(&net);
+    unwind_end(frame);
     return drawn;
 }
 

@@ -2,6 +2,7 @@
 // cut off in the assembled model shows here.
 
 #include "gpt/lab/lab.h"
+#include "tensor/unwind.h"
 
 #include <stdlib.h>
 
@@ -27,8 +28,10 @@ static void check_parameters(const char *name, Module *module, Tensor *(*forward
     ParameterList list = module_parameters(module);
     GradCheck check = {.name = name, .leaves = list.parameters, .n_leaves = list.count, .forward = forward, .context = model,
                        .step = MODEL_STEP, .tolerance = MODEL_TOLERANCE, .floor = MODEL_FLOOR};
+    int frame = unwind_begin();
+    unwind_add(free, list.parameters);
     report(name, gradcheck(&check), context);
-    parameter_list_free(&list);
+    unwind_end(frame);
 }
 
 static Tensor *run_gpt(void *context)
@@ -43,6 +46,16 @@ static const GPTConfig small = {
     .shortcut = true, .norm = NORM_PRE, .causal = true, .activation = ACTIVATION_GELU, .init = INIT_TORCH,
 };
 
+static void free_gpt(void *gpt)
+{
+    gpt_free(gpt);
+}
+
+static void free_deep(void *net)
+{
+    deep_free(net);
+}
+
 static void check_gpt(const char *name, GPTConfig config, GradCheckReport *report, void *context)
 {
     Error error;
@@ -50,8 +63,10 @@ static void check_gpt(const char *name, GPTConfig config, GradCheckReport *repor
     if (gpt == NULL) {
         fail_mistake(HERE, "gradcheck: %s", error.message);
     }
+    int frame = unwind_begin();
+    unwind_add(free_gpt, gpt);
     check_parameters(name, &gpt->module, run_gpt, gpt, report, context);
-    gpt_free(gpt);
+    unwind_end(frame);
 }
 
 static Tensor *run_deep(void *context)
@@ -69,8 +84,10 @@ static void check_deep(const char *name, bool shortcut, GradCheckReport *report,
     if (net == NULL) {
         fail_mistake(HERE, "gradcheck: %s", error.message);
     }
+    int frame = unwind_begin();
+    unwind_add(free_deep, net);
     check_parameters(name, &net->module, run_deep, net, report, context);
-    deep_free(net);
+    unwind_end(frame);
 }
 
 static void check_models(GradCheckReport *report, void *context)
@@ -103,9 +120,8 @@ void gradcheck_all(GradCheckReport *report, void *context)
     gradcheck_ops(report, context);
     gradcheck_modules(report, context);
 
-    Tape *before = tape_current();
-    Tape *tape = tape_create();
+    int frame = unwind_begin();
+    unwind_add_tape();
     check_models(report, context);
-    tape_free(tape);
-    tape_set_current(before);
+    unwind_end(frame);
 }

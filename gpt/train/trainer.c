@@ -1,6 +1,8 @@
 // trainer.c: one step of training, as data walks it, and what belongs to it: batches, evaluation, the audit of the gradients.
 
 #include "gpt/train/train.h"
+#include "nn/mode.h"
+#include "tensor/unwind.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -39,6 +41,11 @@ static bool setup_check(const TrainSetup *setup, const GPT *gpt, const Dataset *
     return data == NULL ? ids_check(setup, error) : dataset_check(data, config->length, error);
 }
 
+static void free_trainer(void *trainer)
+{
+    trainer_free(trainer);
+}
+
 Trainer *trainer_create(TrainSetup setup, GPT *gpt, Dataset *data, Error *error)
 {
     Trainer *trainer = memory_allocate_zeroed(1, sizeof *trainer, "a trainer");
@@ -47,6 +54,8 @@ Trainer *trainer_create(TrainSetup setup, GPT *gpt, Dataset *data, Error *error)
         trainer_free(trainer);
         return NULL;
     }
+    int frame = unwind_begin();
+    unwind_add_on_failure(free_trainer, trainer);
     const TrainConfig *config = &setup.train;
     size_t n = (size_t)config->batch * (size_t)config->length;
     trainer->ids = memory_allocate(n * sizeof(int), "the batch");
@@ -55,6 +64,7 @@ Trainer *trainer_create(TrainSetup setup, GPT *gpt, Dataset *data, Error *error)
     AdamWConfig adamw = {config->lr, config->beta1, config->beta2, config->eps, config->weight_decay};
     trainer->adamw = adamw_create(&trainer->parameters, adamw);
     random_seed(&trainer->random, setup.seed + 1);
+    unwind_end(frame);
     return trainer;
 }
 
@@ -102,6 +112,49 @@ static bool is_sound(const TrainRow *row, Error *error)
     return true;
 }
 
+// What a step that fails has changed: gradients, and draws.
+typedef struct StepState {
+    Trainer *trainer;
+    Random rows;
+    Random dropout;
+} StepState;
+
+static void undo_step(void *object)
+{
+    StepState *state = object;
+    module_zero_grad(&state->trainer->gpt->module);
+    state->trainer->random = state->rows;
+    state->trainer->gpt->random = state->dropout;
+}
+
+static void unwatch(void *watch)
+{
+    gradflow_unwatch(watch);
+}
+
+// Forward and backward of part number part, whose loss it returns.
+static double step_part(Trainer *trainer, int part, GradFlow *flow)
+{
+    const TrainConfig *config = &trainer->setup.train;
+    next_batch(trainer, part);                                             // ids, targets (B, T)
+    Tensor *logits = gpt_forward(trainer->gpt, trainer->ids, config->batch, config->length);       // (B, T, V)
+    Tensor *loss = tensor_cross_entropy(logits, trainer->targets);
+    Tensor *share = tensor_scale(loss, 1.0 / config->accumulate);
+    if (flow == NULL) {
+        tensor_backward(share);
+    } else {
+        GradFlowWatch *watch = gradflow_watch(tape_current());
+        int frame = unwind_begin();
+        unwind_add_on_failure(unwatch, watch);
+        tensor_backward(share);
+        *flow = gradflow_read(watch, &trainer->gpt->module);
+        unwind_end(frame);
+    }
+    double value = (double)tensor_item(share);
+    tape_reset(tape_current());
+    return value;
+}
+
 // The gradients of all parts are added up; each part counts as much as its rows are of all rows, so that the sum is the
 // gradient of one large batch.
 bool trainer_step(Trainer *trainer, GradFlow *flow, TrainRow *row, Error *error)
@@ -109,28 +162,19 @@ bool trainer_step(Trainer *trainer, GradFlow *flow, TrainRow *row, Error *error)
     REQUIRE(trainer);
     REQUIRE(row);
     const TrainConfig *config = &trainer->setup.train;
-    int B = config->batch;
-    int T = config->length;
     GPT *gpt = trainer->gpt;
-    Tape *tape = tape_current();
+    StepState before = {trainer, trainer->random, gpt->random};
+    int frame = unwind_begin();
+    unwind_add_on_failure(undo_step, &before);
 
     *row = (TrainRow){.step = trainer->adamw.step + 1, .val_loss = NAN};
-    module_train(&gpt->module, true);
+    module_train_in_frame(&gpt->module, true);
     module_zero_grad(&gpt->module);
     for (int part = 0; part < config->accumulate; part++) {
-        next_batch(trainer, part);                                             // ids, targets (B, T)
-        Tensor *logits = gpt_forward(gpt, trainer->ids, B, T);                 // (B, T, V)
-        Tensor *loss = tensor_cross_entropy(logits, trainer->targets);
-        Tensor *share = tensor_scale(loss, 1.0 / config->accumulate);
-        bool watched = flow != NULL && part == config->accumulate - 1;
-        GradFlowWatch *watch = watched ? gradflow_watch(tape) : NULL;
-        tensor_backward(share);
-        if (watched) {
-            *flow = gradflow_read(watch, &gpt->module);
-        }
-        row->loss += (double)tensor_item(share);
-        tape_reset(tape);
+        bool is_last = part == config->accumulate - 1;
+        row->loss += step_part(trainer, part, is_last ? flow : NULL);
     }
+    unwind_end(frame);
     row->grad_norm = grad_norm(&trainer->parameters);
     if (!is_sound(row, error)) {
         return false;
@@ -159,7 +203,8 @@ double trainer_evaluate(Trainer *trainer, DatasetSplit split)
     const TrainConfig *config = &trainer->setup.train;
     int n = trainer->data == NULL ? config->accumulate : config->eval_batches;
     double sum = 0;
-    module_train(&trainer->gpt->module, false);
+    int frame = unwind_begin();
+    module_train_in_frame(&trainer->gpt->module, false);
     tape_no_grad_begin();
     for (int i = 0; i < n; i++) {
         if (trainer->data == NULL) {
@@ -169,7 +214,7 @@ double trainer_evaluate(Trainer *trainer, DatasetSplit split)
         }
         sum += batch_loss(trainer);
     }
-    tape_no_grad_end();
+    unwind_end(frame);
     return sum / n;
 }
 

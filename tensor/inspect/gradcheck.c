@@ -8,6 +8,7 @@
 // s is summed in double from what f computed, so in a float32 build only f itself rounds.
 
 #include "tensor/op.h"
+#include "tensor/unwind.h"
 
 #include "tensor/inspect/inspect.h"
 
@@ -26,9 +27,10 @@ static double irregular(size_t i)
 
 static double weighted_sum(const GradCheck *check)
 {
+    int frame = unwind_begin();
     tape_no_grad_begin();
     const Tensor *y = check->forward(check->context);
-    tape_no_grad_end();
+    unwind_end(frame);
     double sum = 0;
     size_t n = tensor_count(y);
     for (size_t i = 0; i < n; i++) {
@@ -38,12 +40,26 @@ static double weighted_sum(const GradCheck *check)
     return sum;
 }
 
-static double sum_at(const GradCheck *check, Real *value, Real moved)
+// A value that is moved for a moment.
+typedef struct Moved {
+    Real *value;
+    Real before;
+} Moved;
+
+static void move_back(void *object)
 {
-    Real before = *value;
-    *value = moved;
+    Moved *moved = object;
+    *moved->value = moved->before;
+}
+
+static double sum_at(const GradCheck *check, Real *value, Real x)
+{
+    Moved moved = {value, *value};
+    int frame = unwind_begin();
+    unwind_add(move_back, &moved);
+    *value = x;
     double sum = weighted_sum(check);
-    *value = before;
+    unwind_end(frame);
     return sum;
 }
 
@@ -65,11 +81,13 @@ static void tape_gradients(const GradCheck *check)
     Tensor *y = check->forward(check->context);
     size_t n = tensor_count(y);
     Real *dy = memory_allocate(n * sizeof *dy, "a gradient check");
+    int frame = unwind_begin();
+    unwind_add(free, dy);
     for (size_t i = 0; i < n; i++) {
         dy[i] = (Real)irregular(i);
     }
     tensor_backward_from(y, dy, HERE);
-    free(dy);
+    unwind_end(frame);
     tape_reset(tape_current());
 }
 
@@ -114,6 +132,8 @@ static void check_leaf(const GradCheck *check, int l, GradCheckResult *result)
     double tolerance = check->tolerance == 0 ? GRADCHECK_TOLERANCE : check->tolerance;
     double floor_part = check->floor == 0 ? GRADCHECK_FLOOR : check->floor;
     double *expected = memory_allocate(n * sizeof *expected, "a gradient check");
+    int frame = unwind_begin();
+    unwind_add(free, expected);
     for (size_t i = 0; i < n; i++) {
         expected[i] = difference_quotient(check, &leaf->data[i], h);
     }
@@ -134,13 +154,23 @@ static void check_leaf(const GradCheck *check, int l, GradCheckResult *result)
     if (!any) {
         fail_check(result, leaf, l, "every gradient is 0");
     }
-    free(expected);
+    unwind_end(frame);
+}
+
+static void forget_gradients(void *object)
+{
+    const GradCheck *check = object;
+    for (int l = 0; l < check->n_leaves; l++) {
+        tensor_zero_grad(check->leaves[l]);
+    }
 }
 
 GradCheckResult gradcheck(const GradCheck *check)
 {
     REQUIRE(check);
     GradCheckResult result = {.worst = 0, .passed = true};
+    int frame = unwind_begin();
+    unwind_add_on_failure(forget_gradients, (void *)check);
     tape_gradients(check);
     for (int l = 0; l < check->n_leaves; l++) {
         if (check->leaves[l]->grad == NULL) {
@@ -149,6 +179,7 @@ GradCheckResult gradcheck(const GradCheck *check)
         }
         check_leaf(check, l, &result);
     }
+    unwind_end(frame);
     return result;
 }
 
@@ -166,11 +197,18 @@ static Tensor *run_case(void *context)
     return op_case_run(c->op_case, c->inputs);
 }
 
+static void free_input(void *input)
+{
+    tensor_free(input);
+}
+
 static GradCheckResult check_case(const OpCase *op_case)
 {
     CaseContext context = {.op_case = op_case};
+    int frame = unwind_begin();
     for (int i = 0; i < op_case->n_inputs; i++) {
         Tensor *input = tensor_parameter(NULL, NULL, op_case->shapes[i]);
+        unwind_add(free_input, input);
         size_t n = tensor_count(input);
         for (size_t k = 0; k < n; k++) {
             double value = irregular(k + 11 * (size_t)i);
@@ -181,9 +219,7 @@ static GradCheckResult check_case(const OpCase *op_case)
     GradCheck check = {.name = op_case->name, .leaves = context.inputs, .n_leaves = op_case->n_inputs, .forward = run_case,
                        .context = &context};
     GradCheckResult result = gradcheck(&check);
-    for (int i = 0; i < op_case->n_inputs; i++) {
-        tensor_free(context.inputs[i]);
-    }
+    unwind_end(frame);
     return result;
 }
 
@@ -191,13 +227,12 @@ void gradcheck_op(const Op *op, GradCheckReport *report, void *context)
 {
     REQUIRE(op);
     REQUIRE(report);
-    Tape *before = tape_current();
-    Tape *tape = tape_create();
+    int frame = unwind_begin();
+    unwind_add_tape();
     for (int i = 0; i < op->n_cases; i++) {
         report(op->cases[i].name, check_case(&op->cases[i]), context);
     }
-    tape_free(tape);
-    tape_set_current(before);
+    unwind_end(frame);
 }
 
 void gradcheck_ops(GradCheckReport *report, void *context)

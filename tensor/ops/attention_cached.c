@@ -8,6 +8,7 @@
 // cache anyway, since it computes all T positions at once.
 
 #include "tensor/op.h"
+#include "tensor/unwind.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,11 +21,19 @@ static Tensor *cache_create(const char *label, int B, int n_head, int T, int D)
     return cached;
 }
 
+static void free_cache(void *cache)
+{
+    kv_cache_free(cache);
+}
+
 KVCache *kv_cache_create(int B, int n_head, int T, int D)
 {
     KVCache *cache = memory_allocate_zeroed(1, sizeof *cache, "a cache");
+    int frame = unwind_begin();
+    unwind_add_on_failure(free_cache, cache);
     cache->keys = cache_create("keys", B, n_head, T, D);
     cache->values = cache_create("values", B, n_head, T, D);
+    unwind_end(frame);
     return cache;
 }
 
