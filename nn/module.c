@@ -90,38 +90,24 @@ void module_train(Module *root, bool training)
     }
 }
 
-// The flags of a tree, in its order.
-typedef struct TrainingMode {
-    Module *root;
-    bool flags[];
-} TrainingMode;
-
 static void restore_mode(void *object)
 {
-    TrainingMode *mode = object;
-    int i = 0;
-    for (Module *module = mode->root; module != NULL; module = module_next(mode->root, module)) {
-        module->training = mode->flags[i];
-        i++;
+    Module *root = object;
+    for (Module *module = root; module != NULL; module = module_next(root, module)) {
+        module->training = module->modes_before & 1;
+        module->modes_before >>= 1;
     }
-    free(mode);
 }
 
 void module_train_in_frame(Module *root, bool training)
 {
-    size_t n = 0;
-    for (const Module *module = root; module != NULL; module = module_next(root, module)) {
-        n++;
+    unwind_hold();
+    for (Module *module = root; module != NULL; module = module_next(root, module)) {
+        module->modes_before = module->modes_before << 1 | module->training;
+        module->training = training;
     }
-    TrainingMode *mode = memory_allocate(sizeof *mode + n * sizeof(bool), "the training mode");
-    mode->root = root;
-    n = 0;
-    for (const Module *module = root; module != NULL; module = module_next(root, module)) {
-        mode->flags[n] = module->training;
-        n++;
-    }
-    unwind_add(restore_mode, mode);
-    module_train(root, training);
+    unwind_add(restore_mode, root);
+    unwind_release();
 }
 
 void module_zero_grad(Module *root)

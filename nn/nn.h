@@ -62,6 +62,7 @@ struct Module {
     Tensor **parameters;                           // its own: weight, bias; as many as it likes
     int n_parameters, parameters_capacity;
     bool training;                                 // dropout drops; set for a whole tree by module_train
+    unsigned modes_before;                         // its earlier values, the last in the lowest bit, during a call that changes it
     Module *parent;
     Module *first_child;
     Module *last_child;

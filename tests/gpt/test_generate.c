@@ -363,7 +363,7 @@ START_TEST(mistakes_with_a_cache_are_told)
     Error error;
     ck_assert(gpt_cache_begin(gpt, 1, 6, &error));
 
-    ASSERT_MISTAKE(gpt_forward(gpt, ids, 1, 2), "has no backward and can't be recorded");
+    ASSERT_MISTAKE(gpt_forward(gpt, ids, 1, 2), "has no backward and cannot be recorded");
     tape_no_grad_begin();
     gpt_forward(gpt, ids, 1, 5);
     ASSERT_MISTAKE(gpt_forward(gpt, ids, 1, 4), "T = 4 tokens, but context_length is 8 and the cache holds 5");
