@@ -78,7 +78,6 @@ typedef struct TapeMark {
     Tape *tape;                                    // NULL: there is none
     const char *scope;
     int branch;
-    int branch;
     int no_grad_depth;
     int n_nodes;
     Tensor *tensors;

@@ -94,7 +94,7 @@ void deep_free(DeepNet *net)
         return;
     }
     module_free(&net->module);
-    for (int i = 0; i < net->config.n_layer; i++) {
+    for (int i = 0; net->residuals != NULL && i < net->config.n_layer; i++) {
         residual_free(&net->residuals[i]);
     }
     free(net->config.sizes);
