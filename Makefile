@@ -72,11 +72,11 @@ avx512_FLAGS := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector
 # The numeric sources are built twice, the second time in double, for gradient checks that float's rounding cannot blur.
 LIBRARY_SOURCES := $(sort $(shell find tensor nn gpt -name '*.c' -not -path 'gpt/cli/*'))
 DOUBLE_SOURCES := $(filter-out tensor/fast/% tensor/inspect/gdb.c,$(filter tensor/% nn/%,$(LIBRARY_SOURCES))) \
-                  $(addprefix gpt/,base/memory.c config.c cost.c block.c gpt.c kv_cache.c generate.c sample.c lab/deep.c lab/gradcheck_models.c)
+                  $(addprefix gpt/,base/memory.c config.c config_fields.c cost.c block.c gpt.c kv_cache.c generate.c sample.c lab/deep.c lab/gradcheck_models.c)
 LIBRARY_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(filter-out tensor/fast/vector/loops.c,$(LIBRARY_SOURCES))) \
                    $(VECTOR_KINDS:%=$(BUILD)/float/tensor/fast/vector/loops.%.o)
 DOUBLE_OBJECTS := $(DOUBLE_SOURCES:%.c=$(BUILD)/double/%.o)
-PROGRAM_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(wildcard gpt/cli/*.c gpt/cli/kit/*.c))
+PROGRAM_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(sort $(shell find gpt/cli -name '*.c')))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 
 # Each tests/**/test_*.c is a program; what other .c files there hold is linked to all of them.

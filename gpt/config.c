@@ -1,4 +1,5 @@
-// config.c: the sizes and switches of a GPT: presets, and the check that they are possible. What they cost: cost.c.
+// config.c: the sizes and switches of a GPT: presets, and the check that they fit together. config_fields.c has the table of fields,
+// cost.c what they cost.
 
 #include "gpt/gpt.h"
 
@@ -93,8 +94,9 @@ static bool check_rule(const GPTConfig *config, Error *error)
 // Presets
 
 // What GPT-2 and GPT-3 have in common. GPT-3's sparse attention layers are dense here.
-#define GPT2_LAYOUT \
-    .ff_mult = 4, .dropout = 0.0, .qkv_bias = true, .tied = true, .shortcut = true, .norm = NORM_PRE, .causal = true, \
+#define GPT2_LAYOUT GPT2_LAYOUT_BUT(true)
+#define GPT2_LAYOUT_BUT(tie) \
+    .ff_mult = 4, .dropout = 0.0, .qkv_bias = true, .tied = (tie), .shortcut = true, .norm = NORM_PRE, .causal = true, \
     .activation = ACTIVATION_GELU, .init = INIT_GPT2
 
 // The book's GPT: an output head of its own, no bias on query, key and value, and PyTorch's default weights.
@@ -108,6 +110,8 @@ static bool check_rule(const GPTConfig *config, Error *error)
 const GPTPreset gpt_presets[] = {
     {"tiny", "for stepping; a token is a byte", {MODEL_SIZES(2, 2, 32, 32, 256), GPT2_LAYOUT}},
     {"flow", "for gradient flow: deep and narrow; a token is a byte", {MODEL_SIZES(12, 4, 64, 32, 256), GPT2_LAYOUT}},
+    {"flow-untied", "the same with an output head of its own: untrained, it does not repeat one token",
+     {MODEL_SIZES(12, 4, 64, 32, 256), GPT2_LAYOUT_BUT(false)}},
     {"char", "nanoGPT's CPU recipe; the vocabulary comes from the text (65: tiny Shakespeare)",
      {MODEL_SIZES(4, 4, 128, 64, 65), GPT2_LAYOUT}},
     {"gpt2-124m", "GPT-2 small", {MODEL_SIZES(12, 12, 768, 1024, 50257), GPT2_LAYOUT}},
@@ -138,25 +142,6 @@ const GPTPreset *gpt_preset_find(const char *name)
 // ------------------------------------------------------------------------------------------------------------
 // The check
 
-// Every size is at least 1. Messages name the fields as gpt.h does; a program may show them as its own options.
-static bool check_positive(const GPTConfig *config, Error *error)
-{
-    const struct {
-        const char *name;
-        int value;
-    } sizes[] = {
-        {"vocab_size", config->vocab_size}, {"context_length", config->context_length}, {"n_layer", config->n_layer},
-        {"n_head", config->n_head},         {"n_embd", config->n_embd},                 {"ff_mult", config->ff_mult},
-    };
-
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        if (sizes[i].value < 1) {
-            return error_set(error, "%s %d: is too small; take 1 or more", sizes[i].name, sizes[i].value);
-        }
-    }
-    return true;
-}
-
 // A head is n_embd / n_head wide, so the width must divide evenly; if it does not, name the nearest widths that do.
 static bool check_heads(const GPTConfig *config, Error *error)
 {
@@ -168,11 +153,11 @@ static bool check_heads(const GPTConfig *config, Error *error)
         return true;
     }
     if (below == 0) {
-        return error_set(error, "n_embd %d: is not a multiple of n_head %d; try %d", config->n_embd, config->n_head,
-                         config->n_head);
+        return error_set_field(error, "n_embd", "%d is not a multiple of n_head %d (try %d)", config->n_embd, config->n_head,
+                               config->n_head);
     }
-    return error_set(error, "n_embd %d: is not a multiple of n_head %d; try %d or %lld", config->n_embd, config->n_head,
-                     below, (long long)above);
+    return error_set_field(error, "n_embd", "%d is not a multiple of n_head %d (try %d or %lld)", config->n_embd, config->n_head,
+                           below, (long long)above);
 }
 
 // A tensor's sizes are ints: the widest layer is c_attn with 3 C outputs, or c_fc with ff_mult C.
@@ -185,15 +170,14 @@ static bool check_widths(const GPTConfig *config, Error *error)
         return true;
     }
     if (config->ff_mult > config->n_embd) {
-        return error_set(error, "ff_mult %d: is too large, a layer would have %.0f outputs with n_embd %d; take %d or less",
-                         config->ff_mult, outputs, config->n_embd, INT_MAX / config->n_embd);
+        return error_set_field(error, "ff_mult", "%d is too large: with n_embd %d, a layer has %.0f outputs (expected at most %d)",
+                               config->ff_mult, config->n_embd, outputs, INT_MAX / config->n_embd);
     }
-    return error_set(error, "n_embd %d: is too wide, a layer would have %.0f outputs; take %d or less", config->n_embd, outputs,
-                     INT_MAX / widest);
+    return error_set_field(error, "n_embd", "%d is too large: a layer has %.0f outputs (expected at most %d)", config->n_embd, outputs,
+                           INT_MAX / widest);
 }
 
-// A count of parameters has to be exact as a double: what would overflow is refused here, once, and told by the sizes that most of
-// them come from.
+// The number of parameters must be exact as a double. The error names the sizes that most of them come from.
 static bool check_countable(const GPTConfig *config, Error *error)
 {
     double C = config->n_embd;
@@ -212,39 +196,22 @@ static bool check_countable(const GPTConfig *config, Error *error)
         return true;
     }
     if (blocks > tokens && blocks > positions) {
-        return error_set(error, "n_embd %d with n_layer %d and ff_mult %d: %.3g parameters are more than can be counted; "
-                         "take smaller sizes", config->n_embd, config->n_layer, config->ff_mult, parameters);
+        return error_set_field(error, "n_embd", "%d with n_layer %d and ff_mult %d gives %.3g parameters (expected at most 9e15)",
+                               config->n_embd, config->n_layer, config->ff_mult, parameters);
     }
-    return error_set(error, "n_embd %d with %s %d: %.3g parameters are more than can be counted; take smaller sizes", config->n_embd,
-                     what, tokens > positions ? config->vocab_size : config->context_length, parameters);
-}
-
-static bool check_switches(const GPTConfig *config, Error *error)
-{
-    if (!(config->dropout >= 0.0 && config->dropout < 1.0)) {          // also refuses NaN
-        return error_set(error, "dropout %g: is not a probability; take 0 or more, and less than 1", config->dropout);
-    }
-    if ((unsigned)config->norm >= NORM_COUNT) {
-        return error_set(error, "norm %d: there is no such norm", (int)config->norm);
-    }
-    if ((unsigned)config->final_norm >= FINAL_NORM_COUNT) {
-        return error_set(error, "final_norm %d: there is no such final norm", (int)config->final_norm);
-    }
-    if ((unsigned)config->activation >= ACTIVATION_COUNT) {
-        return error_set(error, "activation %d: there is no such activation", (int)config->activation);
-    }
-    if ((unsigned)config->init >= INIT_COUNT) {
-        return error_set(error, "init %d: there is no such initialisation", (int)config->init);
-    }
-    return true;
+    return error_set_field(error, "n_embd", "%d with %s %d gives %.3g parameters (expected at most 9e15)", config->n_embd, what,
+                           tokens > positions ? config->vocab_size : config->context_length, parameters);
 }
 
 bool gpt_config_check(const GPTConfig *config, Error *error)
 {
     REQUIRE(config);
-    return check_positive(config, error)
-        && check_switches(config, error)
-        && check_rule(config, error)
+    for (int i = 0; i < gpt_field_count; i++) {
+        if (!config_field_check(&gpt_fields[i], config, error)) {
+            return false;
+        }
+    }
+    return check_rule(config, error)
         && check_heads(config, error)
         && check_widths(config, error)
         && check_countable(config, error);

@@ -68,7 +68,47 @@ extern const GPTPreset gpt_presets[];
 extern const int gpt_preset_count;
 const GPTPreset *gpt_preset_find(const char *name);            // NULL if there is none
 
-bool gpt_config_check(const GPTConfig *config, Error *error);  // are the sizes possible, and do they fit together?
+// Checks that each field is in its range and that they fit together. An error names the field (Error.field).
+bool gpt_config_check(const GPTConfig *config, Error *error);
+
+// A field of a configuration struct: one row of a table, which options, messages, config.json, JSON, `gptape info` and the checks of
+// a resumed run read. config_fields.c has the functions, and GPTConfig's table; TrainConfig has one, too (train.h).
+typedef enum FieldKind {
+    FIELD_COUNT,                                   // int, from low to high
+    FIELD_NUMBER,                                  // double, from low to high
+    FIELD_SWITCH,                                  // bool: "on" or "off"
+    FIELD_CHOICE,                                  // enum: one of n_words words
+    FIELD_TEXT                                     // const char *, never freed; NULL as text: ""
+} FieldKind;
+
+typedef struct ConfigField {
+    const char *name;                              // "n_embd"; the option is --n-embd
+    FieldKind kind;
+    size_t offset;                                 // in the struct
+    double low, high;                              // range of a count or number
+    const char *(*word)(int value);                // the word of a choice's value
+    int n_words;
+    bool (*set)(void *config, const char *text, Error *error); // checks a text and sets the field to a copy that stays
+    const char *standard;                          // the default, as text (GPTConfig: GPT-2's value); NULL: depends on other fields
+    const char *key;                               // GPT-2's key in config.json; NULL: stored by its own name, under "gptape"
+    const char *argument;                          // of the option, in the help: "N"
+    const char *help;                              // one line
+} ConfigField;
+
+extern const ConfigField gpt_fields[];
+extern const int gpt_field_count;
+
+enum { FIELD_BUFFER = 32, FIELD_WORDS = 256 };
+const ConfigField *config_field_find(const ConfigField *fields, int count, const char *name);  // NULL if the name is unknown
+// The value as text: "768", "on", "pre"; in buffer or static.
+const char *config_field_text(const ConfigField *field, const void *config, char buffer[FIELD_BUFFER]);
+const char *config_field_words(const ConfigField *field, char text[FIELD_WORDS]);      // of a choice: "pre, post or none"
+// Sets the field from such a text. False and an error, with the field unchanged, if the text is not a value of it.
+bool config_field_read(const ConfigField *field, const char *text, void *config, Error *error);
+bool config_field_check(const ConfigField *field, const void *config, Error *error);   // is the value in its range?
+bool config_field_equal(const ConfigField *field, const void *a, const void *b);
+double config_field_number(const ConfigField *field, const void *config);              // of any kind but FIELD_TEXT
+void config_field_set(const ConfigField *field, void *config, double value);           // the same
 
 // The rule of a configuration: residual's, or what shortcut and norm are short for (on: pre, post, plain; off: none, none-post,
 // none-plain). A mistake if residual is no rule: gpt_config_check tells before.

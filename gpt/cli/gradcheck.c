@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct poptOption gradcheck_options[] = {
-    INCLUDE_OPTIONS(run_options, "Running:"),
-    POPT_TABLEEND,
+static const OptionGroup gradcheck_groups[] = {
+    {.title = "Running:", .rows = run_rows},
+    {0},
 };
 
 const CommandHelp gradcheck_help = {
@@ -19,7 +19,7 @@ const CommandHelp gradcheck_help = {
              "if anything fails.",
     .examples = "  gptape gradcheck\n"
                 "  gptape gradcheck --json\n",
-    .table = gradcheck_options,
+    .groups = gradcheck_groups,
 };
 
 // One check, in both builds.
@@ -167,7 +167,7 @@ int command_gradcheck(const Options *options)
     }
     Rows rows = run_checks();
     int failed = count_failed(&rows);
-    if (options_given(options, OPTION_JSON)) {
+    if (options_given(options, "json")) {
         print_json(&rows, failed);
     } else {
         print_rows(&rows, failed);

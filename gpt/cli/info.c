@@ -5,19 +5,19 @@
 #include <limits.h>
 #include <string.h>
 
-enum { OPTION_BATCH = OPTION_OWN };
-
-#define DEFAULT_BATCH "1"
 #define DEFAULT_CONFIG "gpt2-124m"
 
-static struct poptOption info_options[] = {
-    {"batch", '\0', POPT_ARG_STRING, NULL, OPTION_BATCH, "sequences in a training step (default " DEFAULT_BATCH ")", "B"},
-    INCLUDE_OPTIONS(model_options, "Model (default: the list of presets; with a switch alone, " DEFAULT_CONFIG "):"),
-    INCLUDE_OPTIONS(shortcut_options, "Shortcuts:"),
-    INCLUDE_OPTIONS(saved_model_options, "A saved model:"),
-    INCLUDE_OPTIONS(seed_options, "Random numbers (info draws none):"),
-    INCLUDE_OPTIONS(run_options, "Running:"),
-    POPT_TABLEEND,
+static const OptionRow batch_rows[] = {
+    {"batch", "B", "1", "sequences in a training step"},
+    {0},
+};
+
+static const OptionGroup info_groups[] = {
+    {.title = "Training:", .rows = batch_rows},
+    MODEL_GROUP("Model (default: the list of presets; with a size or switch alone, " DEFAULT_CONFIG "):"),
+    {.title = "A saved model:", .rows = saved_model_rows},
+    {.title = "Running:", .rows = answer_rows},
+    {0},
 };
 
 const CommandHelp info_help = {
@@ -32,7 +32,7 @@ const CommandHelp info_help = {
                 "  gptape info --config 70b --json\n"
                 "  gptape info --n-layer 24 --n-embd 768 --n-head 12 --tied off\n"
                 "  gptape info --model DIR\n",
-    .table = info_options,
+    .groups = info_groups,
 };
 
 // ------------------------------------------------------------------------------------------------------------
@@ -42,15 +42,23 @@ static void print_config(const GPTPreset *preset, bool changed, const GPTConfig 
 {
     char vocabulary[NUMBER_TEXT];
     char context[NUMBER_TEXT];
+    const char *comma = "";
 
     printf("%s%s: %s\n", preset->name, changed ? ", changed" : "", preset->note);
     printf("%d layer%s, %d head%s, width %d, context %s, vocabulary %s\n", config->n_layer, plural(config->n_layer),
            config->n_head, plural(config->n_head), config->n_embd,
            thousands_text(config->context_length, context), thousands_text(config->vocab_size, vocabulary));
-    printf("tied %s, qkv-bias %s, shortcut %s, norm %s, causal %s, activation %s, init %s, ff-mult %d, dropout %g\n\n",
-           config->tied ? "on" : "off", config->qkv_bias ? "on" : "off", config->shortcut ? "on" : "off",
-           norm_name(config->norm), config->causal ? "on" : "off", activation_name(config->activation),
-           init_name(config->init), config->ff_mult, config->dropout);
+    for (int i = 0; i < gpt_field_count; i++) {
+        char buffer[FIELD_BUFFER];
+        char name[32];
+        const char *text = config_field_text(&gpt_fields[i], config, buffer);
+        bool size = gpt_fields[i].kind == FIELD_COUNT && gpt_fields[i].low > 0 && strcmp(gpt_fields[i].name, "ff_mult") != 0;
+        if (!size && text[0] != '\0') {            // the sizes are in the line above
+            printf("%s%s %s", comma, option_name(gpt_fields[i].name, name), text);
+            comma = ", ";
+        }
+    }
+    printf("\n\n");
 }
 
 // One part of the model: how many values one copy has, and how many copies there are.
@@ -267,8 +275,8 @@ static bool read_model(const Options *options, GPTPreset *model, int *status)
     const GPTPreset *preset;
 
     *status = STATUS_USAGE;
-    if (options_given(options, OPTION_MODEL)) {
-        *model = (GPTPreset){.name = options->values[OPTION_MODEL], .note = "a saved model"};
+    if (options_given(options, "model")) {
+        *model = (GPTPreset){.name = options_text(options, "model"), .note = "a saved model"};
         return options_saved_config(options, &model->config, status);
     }
     if (!options_config(options, DEFAULT_CONFIG, &preset, &model->config)) {
@@ -282,20 +290,18 @@ static bool read_model(const Options *options, GPTPreset *model, int *status)
 int command_info(const Options *options)
 {
     GPTPreset model;
-    uint64_t seed;
     int batch;
     int status;
 
     if (!read_model(options, &model, &status)) {
         return status;
     }
-    if (!options_seed(options, &seed) || !options_threads(options)
-        || !options_int(options, OPTION_BATCH, DEFAULT_BATCH, 1, INT_MAX, &batch)) {
+    if (!options_int(options, "batch", 1, INT_MAX, &batch)) {
         return STATUS_USAGE;
     }
-    bool changed = options_any_switch(options);
-    bool one = changed || options_given(options, OPTION_CONFIG) || options_given(options, OPTION_MODEL);
-    bool json = options_given(options, OPTION_JSON);
+    bool changed = options_any_field(options);
+    bool one = changed || options_given(options, "config") || options_given(options, "model");
+    bool json = options_given(options, "json");
     if (one && json) {
         json_print(model_json(&model, changed, &model.config, batch));
     } else if (one) {

@@ -8,32 +8,18 @@
 
 static const Command commands[] = {
     {&gradflow_help, "gradients layer by layer, with and without shortcuts: the main job", command_gradflow},
-    {&graph_help, "a drawing of one step's tape: operations, modules, shapes, shortcuts, gradients", command_graph},
-    {&info_help, "parameters, memory and FLOPs of a model, without making it", command_info},
-    {&train_help, "let a GPT learn a text, watch it, save it, and go on with it", command_train},
+    {&graph_help, "drawing of one step's tape: operations, modules, shapes, shortcuts, gradients", command_graph},
+    {&info_help, "parameters, memory and FLOPs of a model, without creating it", command_info},
+    {&train_help, "train a GPT on a text, with checkpoints and resume", command_train},
     {&generate_help, "text, one token at a time, from a saved or an untrained model", command_generate},
-    {&eval_help, "how well a saved or untrained model predicts a text, or given ids", command_eval},
+    {&eval_help, "loss of a saved or untrained model on a text, or on given ids", command_eval},
     {&tokenize_help, "text to token ids, and back", command_tokenize},
-    {&stories_help, "small stories to learn from, and how many sentences of a text are well-formed", command_stories},
+    {&stories_help, "small stories to train on, and the share of well-formed sentences in a text", command_stories},
     {&gradcheck_help, "analytic against numeric gradient of every operation and module", command_gradcheck},
-    {&bench_help, "what this machine can do at most, and how near to it gptape comes", command_bench},
+    {&bench_help, "benchmark against peak FLOP/s and memory bandwidth", command_bench},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
-enum { OPTION_VERSION = OPTION_OWN };
-
-// Options may also stand before the command; these are the ones that most commands know.
-static struct poptOption leading_options[] = {
-    {"version", '\0', POPT_ARG_NONE, NULL, OPTION_VERSION, "show the version", NULL},
-    INCLUDE_OPTIONS(model_options, "Model:"),
-    INCLUDE_OPTIONS(shortcut_options, "Shortcuts:"),
-    INCLUDE_OPTIONS(seed_options, "Random numbers:"),
-    INCLUDE_OPTIONS(run_options, "Running:"),
-    POPT_TABLEEND,
-};
-
-static const CommandHelp program_help = {.name = NULL, .table = leading_options};
-
 static void print_usage(void)
 {
     printf("Usage: gptape COMMAND [OPTIONS]\n\n"
@@ -44,7 +30,7 @@ static void print_usage(void)
     }
     printf("\n"
            "  gptape help COMMAND (or gptape COMMAND --help) shows a command's options and examples\n"
-           "  gptape --version shows the version\n\n"
+           "  gptape version (or gptape --version) shows the version\n\n"
            "Examples:\n"
            "  gptape gradflow\n"
            "  gptape info\n"
@@ -86,24 +72,31 @@ static int report_unknown_command(const char *name)
     for (int i = 0; i < COMMAND_COUNT; i++) {
         size_t used = strlen(choices);
         if (word_distance(name, commands[i].help->name) <= SIMILAR_WORDS) {
-            command_error(NULL, "%.80s: there is no such command; did you mean %s?", shown, commands[i].help->name);
+            command_error(NULL, "%.80s: unknown command; did you mean %s?", shown, commands[i].help->name);
             return STATUS_USAGE;
         }
         snprintf(choices + used, sizeof choices - used, "%s, ", commands[i].help->name);
     }
-    command_error(NULL, "%.80s: there is no such command; the commands are %shelp", shown, choices);
+    command_error(NULL, "%.80s: unknown command (expected %shelp or version)", shown, choices);
     return STATUS_USAGE;
 }
 
-// gptape help, gptape help COMMAND
+// gptape help, gptape help COMMAND; for make install: gptape help --man, gptape help --completion bash
 static int show_help(int argc, const char **argv)
 {
     if (argc == 1) {
         print_usage();
         return STATUS_OK;
     }
+    if (argc == 2 && strcmp(argv[1], "--man") == 0) {
+        manual_print(commands, COMMAND_COUNT);
+        return STATUS_OK;
+    }
+    if (argc == 3 && strcmp(argv[1], "--completion") == 0) {
+        return completion_print(commands, COMMAND_COUNT, argv[2]) ? STATUS_OK : STATUS_USAGE;
+    }
     if (argc > 2) {
-        command_error("help", "'%.80s': is not expected here; help takes one command", argv[2]);
+        command_error("help", "'%.80s': unexpected (expected one command)", argv[2]);
         return STATUS_USAGE;
     }
     const Command *command = find_command(argv[1]);
@@ -114,58 +107,29 @@ static int show_help(int argc, const char **argv)
     return run_command(command, 2, words);
 }
 
-// Runs the command at argv[n_leading] with the options before it moved behind it: gptape --json info is gptape info --json.
-static int run_named(int argc, const char **argv, int n_leading)
+static bool is_word(const char *text, const char *word)
 {
-    const char *name = argv[n_leading];
-    const Command *command = find_command(name);
-    int n = 0;
-
-    if (strcmp(name, "help") == 0) {
-        return show_help(argc - n_leading, argv + n_leading);
-    }
-    if (command == NULL) {
-        return report_unknown_command(name);
-    }
-    const char **words = memory_allocate(((size_t)argc + 1) * sizeof *words, "the command line");
-    words[n++] = name;
-    for (int i = 1; i < n_leading; i++) {
-        words[n++] = argv[i];
-    }
-    for (int i = n_leading + 1; i < argc; i++) {
-        words[n++] = argv[i];
-    }
-    words[n] = NULL;
-    int status = run_command(command, n, words);
-    free(words);
-    return status;
+    return strcmp(text, word) == 0 || (strncmp(text, "--", 2) == 0 && strcmp(text + 2, word) == 0);
 }
 
 static int run(int argc, const char **argv)
 {
-    Options options;
-    int n_leading;
-    int status = STATUS_USAGE;
-    bool read = options_parse_leading(&options, &program_help, argc, argv, &n_leading);
-
-    if (!read) {
-        status = STATUS_USAGE;                     // it was reported
-    } else if (options_given(&options, OPTION_VERSION)) {
-        printf("gptape %s\n", GPTAPE_VERSION);
-        status = STATUS_OK;
-    } else if (n_leading < argc) {
-        status = run_named(argc, argv, n_leading);
-    } else if (argc == 1 || options_given(&options, OPTION_HELP)) {
-        print_usage();
-        status = STATUS_OK;
-    } else {
-        command_error(NULL, "there is no command; 'gptape help' lists them");
+    if (argc == 1 || is_word(argv[1], "help") || strcmp(argv[1], "-h") == 0) {
+        return show_help(argc == 1 ? 1 : argc - 1, argc == 1 ? argv : argv + 1);
     }
-    options_free(&options);
-    return status;
+    if (is_word(argv[1], "version")) {
+        printf("gptape %s\n", GPTAPE_VERSION);
+        return STATUS_OK;
+    }
+    if (argv[1][0] == '-') {
+        command_error(NULL, "%.80s: unexpected before the command (expected gptape COMMAND [OPTIONS])", argv[1]);
+        return STATUS_USAGE;
+    }
+    const Command *command = find_command(argv[1]);
+    return command != NULL ? run_command(command, argc - 1, argv + 1) : report_unknown_command(argv[1]);
 }
 
-// Too little memory is no mistake of anybody's: one line, and the exit status for what could not be done.
+// Out of memory is not a mistake: one line, and STATUS_FAILED.
 static void on_failure(FailKind kind, const char *message)
 {
     command_error(NULL, "%s", message);

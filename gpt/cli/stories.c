@@ -5,20 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_STORIES = OPTION_OWN, OPTION_BYTES, OPTION_CHECK };
-
 enum { MOST = 1000000000 };
 
-#define DEFAULT_COUNT "3"
-#define MOST_TEXT "1000000000"
+static const OptionRow story_rows[] = {
+    {"count", "N", NULL, "number of stories (default 3; with --bytes as many as fit)"},
+    {"bytes", "N", NULL, "as many stories as fit in N bytes"},
+    {"check", NULL, NULL, "count the well-formed sentences of the text on stdin"},
+    {"seed", "N", "123", "seed that chooses the stories"},
+    {0},
+};
 
-static struct poptOption stories_options[] = {
-    {"count", '\0', POPT_ARG_STRING, NULL, OPTION_STORIES, "how many stories (default " DEFAULT_COUNT ")", "N"},
-    {"bytes", '\0', POPT_ARG_STRING, NULL, OPTION_BYTES, "as many stories as this many bytes hold", "N"},
-    {"check", '\0', POPT_ARG_NONE, NULL, OPTION_CHECK, "count the well-formed sentences of the text on stdin", NULL},
-    {"seed", '\0', POPT_ARG_STRING, NULL, OPTION_SEED, "which stories (default " DEFAULT_SEED ")", "N"},
-    INCLUDE_OPTIONS(answer_options, NULL),
-    POPT_TABLEEND,
+static const OptionGroup stories_groups[] = {
+    {.title = "Stories:", .rows = story_rows},
+    {.title = "Running:", .rows = answer_rows},
+    {0},
 };
 
 const CommandHelp stories_help = {
@@ -32,7 +32,7 @@ const CommandHelp stories_help = {
                 "  gptape stories --bytes 1000000 > stories.txt\n"
                 "  gptape stories | gptape stories --check\n"
                 "  echo 'Anna made a crown with his mother.' | gptape stories --check --json\n",
-    .table = stories_options,
+    .groups = stories_groups,
 };
 
 // ------------------------------------------------------------------------------------------------------------
@@ -46,10 +46,10 @@ typedef struct Wish {
 
 static bool read_wish(const Options *options, Wish *wish)
 {
-    const char *count = options_given(options, OPTION_BYTES) ? MOST_TEXT : DEFAULT_COUNT;
-
-    return options_int(options, OPTION_STORIES, count, 1, MOST, &wish->count) &&
-           options_int(options, OPTION_BYTES, MOST_TEXT, 1, MOST, &wish->bytes) && options_seed(options, &wish->seed);
+    wish->count = options_given(options, "bytes") ? MOST : 3;
+    wish->bytes = MOST;
+    return options_int(options, "count", 1, MOST, &wish->count) && options_int(options, "bytes", 1, MOST, &wish->bytes)
+        && options_seed(options, &wish->seed);
 }
 
 // Prints each story as it comes, or collects it. Returns the bytes of all; *too_long gets those of the one that there was no room for.
@@ -85,10 +85,10 @@ static int tell(const Options *options)
     if (!read_wish(options, &wish)) {
         return STATUS_USAGE;
     }
-    cJSON *collected = options_given(options, OPTION_JSON) ? cJSON_CreateArray() : NULL;
+    cJSON *collected = options_given(options, "json") ? cJSON_CreateArray() : NULL;
     size_t told = tell_stories(&wish, collected, &first);
     if (told == 0) {
-        option_error(options, OPTION_BYTES, "holds no whole story; the first has %zu bytes", first);
+        option_error(options, "bytes", "%s bytes are too few for the first story, of %zu bytes", options_text(options, "bytes"), first);
         cJSON_Delete(collected);
         return STATUS_USAGE;
     }
@@ -195,13 +195,13 @@ static int check(const Options *options)
     Faults faults = {.n = 0};
 
     if (!stream_read(stdin, "stdin", &text, &n, &error)) {
-        command_error(options->help->name, "%s", error.message);
+        report_error(options, &error);
         return STATUS_FAILED;
     }
     Stories *stories = stories_create();
     size_t mark = utf8_mark(text, n);
     StoryCount count = stories_check(stories, text + mark, n - mark, note_fault, &faults);
-    if (options_given(options, OPTION_JSON)) {
+    if (options_given(options, "json")) {
         print_count_json(&count, &faults);
     } else {
         print_count(&count, &faults);
@@ -215,14 +215,9 @@ static int check(const Options *options)
 
 static bool check_options(const Options *options)
 {
-    static const int telling[] = {OPTION_STORIES, OPTION_BYTES, OPTION_SEED};
-
-    for (size_t i = 0; i < sizeof telling / sizeof telling[0]; i++) {
-        if (options_given(options, OPTION_CHECK) && options_given(options, telling[i])) {
-            return option_error(options, telling[i], "tells stories, and --check reads them; leave out one");
-        }
-    }
-    return true;
+    static const char *const telling[] = {"count", "bytes", "seed", NULL};
+    const char *name = options_given(options, "check") ? options_first(options, telling) : NULL;
+    return name == NULL || option_error(options, name, "for telling stories, but --check reads them; leave one out");
 }
 
 int command_stories(const Options *options)
@@ -230,5 +225,5 @@ int command_stories(const Options *options)
     if (!check_options(options)) {
         return STATUS_USAGE;
     }
-    return options_given(options, OPTION_CHECK) ? check(options) : tell(options);
+    return options_given(options, "check") ? check(options) : tell(options);
 }

@@ -6,15 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_DECODE = OPTION_OWN, OPTION_ALPHABET };
+static const OptionRow direction_rows[] = {
+    {"decode", NULL, NULL, "from ids to text"},
+    {"alphabet", "FILE", NULL, "for chars: the text whose characters are the alphabet (default: the text that is encoded)"},
+    {0},
+};
 
-static struct poptOption tokenize_options[] = {
-    {"decode", '\0', POPT_ARG_NONE, NULL, OPTION_DECODE, "from ids to text", NULL},
-    {"alphabet", '\0', POPT_ARG_STRING, NULL, OPTION_ALPHABET,
-     "for chars: the text whose characters are the alphabet (default: the text that is encoded)", "FILE"},
-    INCLUDE_OPTIONS(tokenizer_options, "Tokenizer:"),
-    INCLUDE_OPTIONS(answer_options, "Running:"),
-    POPT_TABLEEND,
+static const OptionGroup tokenize_groups[] = {
+    {.title = "Direction:", .rows = direction_rows},
+    {.title = "Tokenizer:", .rows = tokenizer_rows},
+    {.title = "Running:", .rows = answer_rows},
+    {0},
 };
 
 const CommandHelp tokenize_help = {
@@ -31,7 +33,7 @@ const CommandHelp tokenize_help = {
                 "  gptape tokenize < README.md | gptape tokenize --decode\n"
                 "  gptape tokenize --tokenizer chars < README.md\n"
                 "  gptape tokenize --tokenizer chars --alphabet README.md --decode < ids.txt\n",
-    .table = tokenize_options,
+    .groups = tokenize_groups,
 };
 
 // What is on stdin, and what to do with it.
@@ -144,7 +146,7 @@ static int encode(const Job *job)
         return wrong_text(job, "stdin", &error);
     }
     options_special_note(job->options, job->tokenizer, tokenizer_count_special(job->tokenizer, job->input, job->n));
-    if (options_given(job->options, OPTION_JSON)) {
+    if (options_given(job->options, "json")) {
         print_ids_json(job, ids, n_ids);
     } else {
         for (size_t i = 0; i < n_ids; i++) {
@@ -218,7 +220,7 @@ static int decode(const Job *job)
     } else if (!tokenizer_decode(job->tokenizer, ids, n_ids, &text, &n, &error)) {
         status = failed(job, STATUS_USAGE, &error);
     } else {
-        if (options_given(job->options, OPTION_JSON)) {
+        if (options_given(job->options, "json")) {
             print_text_json(job, ids, n_ids, text, n);
         } else {
             fwrite(text, 1, n, stdout);
@@ -235,7 +237,7 @@ static int decode(const Job *job)
 // The tokenizer of characters: of the file named with --alphabet, else of the text on stdin.
 static int make_chars(Job *job)
 {
-    const char *path = job->options->values[OPTION_ALPHABET];
+    const char *path = options_text(job->options, "alphabet");
     char *text = job->input;
     size_t n = job->n;
     Error error;
@@ -265,13 +267,13 @@ static int make_tokenizer(Job *job)
 // Do the options fit together?
 static bool check_options(const Options *options, TokenizerKind kind)
 {
-    bool alphabet = options_given(options, OPTION_ALPHABET);
+    bool alphabet = options_given(options, "alphabet");
 
     if (alphabet && kind != TOKENIZER_CHARS) {
-        return option_error(options, OPTION_ALPHABET, "only --tokenizer chars has an alphabet; leave it out");
+        return option_error(options, "alphabet", "only --tokenizer chars has an alphabet; leave it out");
     }
-    if (!alphabet && kind == TOKENIZER_CHARS && options_given(options, OPTION_DECODE)) {
-        return option_error(options, OPTION_TOKENIZER, "to decode, name the text that was encoded with --alphabet FILE");
+    if (!alphabet && kind == TOKENIZER_CHARS && options_given(options, "decode")) {
+        return option_error(options, "tokenizer", "to decode, name the text that was encoded with --alphabet FILE");
     }
     return true;
 }
@@ -300,7 +302,7 @@ int command_tokenize(const Options *options)
     }
     int status = make_tokenizer(&job);
     if (status == STATUS_OK) {
-        status = options_given(options, OPTION_DECODE) ? decode(&job) : encode(&job);
+        status = options_given(options, "decode") ? decode(&job) : encode(&job);
     }
     if (status == STATUS_OK) {
         options_tokenizer_note(options, job.kind);

@@ -34,49 +34,49 @@ static const char *activation_in_transformers(Activation activation)
     return ACTIVATIONS[i].name;
 }
 
-// Only what no GPT-2 has.
+// Adds a field as the JSON type of its kind. A number has as many digits as it takes to read the same number; cJSON's own has 15 or 17.
+static void add_field(cJSON *json, const char *key, const ConfigField *field, const GPTConfig *config)
+{
+    char buffer[FIELD_BUFFER];
+    const char *text = config_field_text(field, config, buffer);
+    switch (field->kind) {
+    case FIELD_COUNT:
+    case FIELD_NUMBER:
+        cJSON_AddRawToObject(json, key, text);
+        break;
+    case FIELD_SWITCH:
+        cJSON_AddBoolToObject(json, key, config_field_number(field, config) != 0);
+        break;
+    default:
+        cJSON_AddStringToObject(json, key, text);
+    }
+}
+
+static void add_named(cJSON *json, const char *key, const char *name, const GPTConfig *config)
+{
+    add_field(json, key, config_field_find(gpt_fields, gpt_field_count, name), config);
+}
+
+// Does a field that GPT-2 does not have differ from what GPT-2 always does?
+static bool is_own(const ConfigField *field, const GPTConfig *config)
+{
+    char buffer[FIELD_BUFFER];
+    return field->key == NULL && strcmp(config_field_text(field, config, buffer), field->standard) != 0;
+}
+
 static void add_own(cJSON *json, const GPTConfig *config)
 {
     cJSON *own = cJSON_CreateObject();
-    if (!config->shortcut) {
-        cJSON_AddFalseToObject(own, "shortcut");
-    }
-    if (config->norm != NORM_PRE) {
-        cJSON_AddStringToObject(own, "norm", norm_name(config->norm));
-    }
-    if (config->residual != NULL) {
-        cJSON_AddStringToObject(own, "residual", config->residual);
-    }
-    if (config->final_norm != FINAL_NORM_AUTO) {
-        cJSON_AddStringToObject(own, "final_norm", final_norm_name(config->final_norm));
-    }
-    if (!config->causal) {
-        cJSON_AddFalseToObject(own, "causal");
-    }
-    if (!config->qkv_bias) {
-        cJSON_AddFalseToObject(own, "qkv_bias");
-    }
-    if (config->init != INIT_GPT2) {
-        cJSON_AddStringToObject(own, "init", init_name(config->init));
+    for (int i = 0; i < gpt_field_count; i++) {
+        if (is_own(&gpt_fields[i], config)) {
+            add_field(own, gpt_fields[i].name, &gpt_fields[i], config);
+        }
     }
     if (own->child == NULL) {
         cJSON_Delete(own);
     } else {
         cJSON_AddItemToObject(json, OWN_KEY, own);
     }
-}
-
-// With as many digits as it takes to be read as the same number; cJSON's own would be near it.
-static void add_probability(cJSON *json, const char *key, double value)
-{
-    enum { MOST_DIGITS = 17 };
-    char text[32];
-    int digits = 1;
-    do {
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        digits++;
-    } while (digits <= MOST_DIGITS && strtod(text, NULL) != value);
-    cJSON_AddRawToObject(json, key, text);
 }
 
 static void add_token(cJSON *json, const char *key, int id)
@@ -97,24 +97,24 @@ void model_config_write(const void *model_config_file, FILE *stream)
 
     cJSON_AddStringToObject(json, "activation_function", activation_in_transformers(config->activation));
     cJSON_AddItemToArray(cJSON_AddArrayToObject(json, "architectures"), cJSON_CreateString("GPT2LMHeadModel"));
-    add_probability(json, "attn_pdrop", config->dropout);
+    add_named(json, "attn_pdrop", "dropout", config);
     add_token(json, "bos_token_id", file->end_of_text);
-    add_probability(json, "embd_pdrop", config->dropout);
+    add_named(json, "embd_pdrop", "dropout", config);
     add_token(json, "eos_token_id", file->end_of_text);
     add_own(json, config);
     cJSON_AddNumberToObject(json, "initializer_range", 0.02);
     cJSON_AddNumberToObject(json, "layer_norm_epsilon", LAYERNORM_EPS);
     cJSON_AddStringToObject(json, "model_type", "gpt2");
-    cJSON_AddNumberToObject(json, "n_ctx", config->context_length);
-    cJSON_AddNumberToObject(json, "n_embd", config->n_embd);
-    cJSON_AddNumberToObject(json, "n_head", config->n_head);
+    add_named(json, "n_ctx", "context_length", config);
+    add_named(json, "n_embd", "n_embd", config);
+    add_named(json, "n_head", "n_head", config);
     add_token(json, "n_inner", config->ff_mult == 4 ? -1 : config->ff_mult * config->n_embd);
-    cJSON_AddNumberToObject(json, "n_layer", config->n_layer);
-    cJSON_AddNumberToObject(json, "n_positions", config->context_length);
-    add_probability(json, "resid_pdrop", config->dropout);
-    cJSON_AddBoolToObject(json, "tie_word_embeddings", config->tied);
+    add_named(json, "n_layer", "n_layer", config);
+    add_named(json, "n_positions", "context_length", config);
+    add_named(json, "resid_pdrop", "dropout", config);
+    add_named(json, "tie_word_embeddings", "tied", config);
     cJSON_AddStringToObject(json, "torch_dtype", "float32");
-    cJSON_AddNumberToObject(json, "vocab_size", config->vocab_size);
+    add_named(json, "vocab_size", "vocab_size", config);
 
     char *text = cJSON_Print(json);
     cJSON_Delete(json);
@@ -136,7 +136,7 @@ typedef struct Keys {
     Error *error;
 } Keys;
 
-// The value at a key; NULL if there is none, or null.
+// The value at a key; NULL if it is missing or null.
 static const cJSON *find(const Keys *keys, const char *key)
 {
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(keys->json, key);
@@ -148,59 +148,64 @@ static bool key_error(const Keys *keys, const char *key, const char *what)
     return error_set(keys->error, "%s: %s%s: %s", keys->path, keys->within, key, what);
 }
 
-static bool read_size(const Keys *keys, const char *key, int fallback, int *size)
-{
-    const cJSON *value = find(keys, key);
-    *size = fallback;
-    if (value == NULL) {
-        return true;
-    }
-    double number = cJSON_IsNumber(value) ? value->valuedouble : 0;
-    if (!(number >= 1 && number <= INT_MAX && number == floor(number))) {
-        return key_error(keys, key, "is no whole number from 1 to 2147483647");
-    }
-    *size = (int)number;
-    return true;
-}
-
 static bool read_number(const Keys *keys, const char *key, double fallback, double *number)
 {
     const cJSON *value = find(keys, key);
     *number = value == NULL ? fallback : value->valuedouble;
-    return value == NULL || cJSON_IsNumber(value) || key_error(keys, key, "is no number");
+    return value == NULL || cJSON_IsNumber(value) || key_error(keys, key, "not a number");
 }
 
 static bool read_switch(const Keys *keys, const char *key, bool fallback, bool *on)
 {
     const cJSON *value = find(keys, key);
     *on = value == NULL ? fallback : cJSON_IsTrue(value);
-    return value == NULL || cJSON_IsBool(value) || key_error(keys, key, "is neither true nor false");
+    return value == NULL || cJSON_IsBool(value) || key_error(keys, key, "not true or false");
 }
 
 static bool read_word(const Keys *keys, const char *key, const char *fallback, const char **word)
 {
     const cJSON *value = find(keys, key);
     *word = value == NULL ? fallback : value->valuestring;
-    return value == NULL || cJSON_IsString(value) || key_error(keys, key, "is no text");
+    return value == NULL || cJSON_IsString(value) || key_error(keys, key, "not a string");
 }
 
-static bool read_sizes(const Keys *keys, GPTConfig *config)
+// A missing key means GPT-2's value. The JSON type must be the kind's.
+static bool read_field(const Keys *keys, const char *key, const ConfigField *field, GPTConfig *config)
 {
-    int inner;
-    if (!read_size(keys, "vocab_size", GPT2_VOCABULARY, &config->vocab_size) ||
-        !read_size(keys, "n_positions", 1024, &config->context_length) ||
-        !read_size(keys, "n_layer", 12, &config->n_layer) ||
-        !read_size(keys, "n_head", 12, &config->n_head) ||
-        !read_size(keys, "n_embd", 768, &config->n_embd) ||
-        !read_size(keys, "n_inner", config->n_embd > INT_MAX / 4 ? INT_MAX : 4 * config->n_embd, &inner)) {
-        return false;
+    const cJSON *value = find(keys, key);
+    char number[FIELD_BUFFER];
+    const char *text = field->standard;
+    Error inner;
+    if (cJSON_IsBool(value) && field->kind == FIELD_SWITCH) {
+        text = cJSON_IsTrue(value) ? "on" : "off";
+    } else if (cJSON_IsNumber(value) && (field->kind == FIELD_COUNT || field->kind == FIELD_NUMBER)) {
+        snprintf(number, sizeof number, "%.17g", value->valuedouble);
+        text = number;
+    } else if (cJSON_IsString(value) && (field->kind == FIELD_CHOICE || field->kind == FIELD_TEXT)) {
+        text = value->valuestring;
+    } else if (value != NULL) {
+        const char *expected = field->kind == FIELD_SWITCH ? "true or false" : field->kind <= FIELD_NUMBER ? "a number" : "a string";
+        return error_set(keys->error, "%s: %s%s: wrong type (expected %s)", keys->path, keys->within, key, expected);
     }
-    config->ff_mult = inner / config->n_embd;
-    if (inner % config->n_embd != 0) {
-        return error_set(keys->error, "%s: n_inner %d: is no multiple of n_embd %d; only such feed-forward widths are supported",
-                         keys->path, inner, config->n_embd);
+    return config_field_read(field, text, config, &inner)
+        || error_set(keys->error, "%s: %s%s%s", keys->path, keys->within, key, inner.message + strlen(field->name));
+}
+
+// The feed-forward width: ff_mult times n_embd, which is its default.
+static bool read_inner(const Keys *keys, const ConfigField *ff_mult, GPTConfig *config)
+{
+    const cJSON *value = find(keys, "n_inner");
+    if (value == NULL) {
+        return config_field_read(ff_mult, ff_mult->standard, config, keys->error);
     }
-    return true;
+    double inner = cJSON_IsNumber(value) ? value->valuedouble : 0;
+    if (!(inner >= 1 && inner <= INT_MAX && inner == floor(inner))) {
+        return error_set(keys->error, "%s: n_inner: not an integer between 1 and %d", keys->path, INT_MAX);
+    }
+    config->ff_mult = (int)inner / config->n_embd;
+    return (int)inner % config->n_embd == 0
+        || error_set(keys->error, "%s: n_inner: %.0f is not a multiple of n_embd %d; other feed-forward widths are not supported",
+                     keys->path, inner, config->n_embd);
 }
 
 static bool read_activation(const Keys *keys, Activation *activation)
@@ -219,7 +224,7 @@ static bool read_activation(const Keys *keys, Activation *activation)
                      "are", keys->path, word);
 }
 
-// What some GPT-2 do otherwise, and no GPT here can.
+// What some GPT-2 models do differently and no GPT here can.
 static bool refuse_variants(const Keys *keys)
 {
     static const struct {
@@ -250,103 +255,55 @@ static bool refuse_variants(const Keys *keys)
     return true;
 }
 
-static const char *norm_word(int i)
-{
-    return norm_name((Norm)i);
-}
-
-static const char *final_norm_word(int i)
-{
-    return final_norm_name((FinalNorm)i);
-}
-
-static const char *init_word(int i)
-{
-    return init_name((InitScheme)i);
-}
-
-// *value becomes the index of the word among count; it stays as it is if the key is not there.
-static bool read_choice(const Keys *keys, const char *key, const char *(*word_of)(int), int count, int *value)
-{
-    const char *word;
-    if (!read_word(keys, key, word_of(*value), &word)) {
-        return false;
-    }
-    for (int i = 0; i < count; i++) {
-        if (strcmp(word, word_of(i)) == 0) {
-            *value = i;
-            return true;
-        }
-    }
-    return error_set(keys->error, "%s: %s%s %.40s: is not known", keys->path, keys->within, key, word);
-}
-
-// Under "gptape" there is nothing that may be passed over: it changes what the model computes.
+// An unknown key under "gptape" is an error: it would change what the model computes.
 static bool refuse_unknown(const Keys *own)
 {
-    static const char *const known[] = {"shortcut", "norm", "residual", "final_norm", "causal", "qkv_bias", "init"};
     const cJSON *member;
     cJSON_ArrayForEach(member, own->json) {
-        bool is_known = false;
-        for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-            is_known = is_known || strcmp(member->string, known[i]) == 0;
-        }
-        if (!is_known) {
-            return error_set(own->error, "%s: %s%.40s: is not known to this version of gptape", own->path, own->within, member->string);
+        const ConfigField *field = config_field_find(gpt_fields, gpt_field_count, member->string);
+        if (field == NULL || field->key != NULL) {
+            return error_set(own->error, "%s: %s%.40s: unknown to this version of gptape", own->path, own->within, member->string);
         }
     }
     return true;
 }
 
-// Beside a rule there are no shorthands for others.
-static bool read_residual(const Keys *own, GPTConfig *config)
+static bool read_fields(const Keys *keys, const Keys *own, GPTConfig *config)
 {
-    const char *text;
-    Error inner;
-    if (!read_word(own, "residual", NULL, &text)) {
-        return false;
+    for (int i = 0; i < gpt_field_count; i++) {
+        const ConfigField *field = &gpt_fields[i];
+        bool read;
+        if (field->key == NULL) {
+            read = read_field(own, field->name, field, config);
+        } else if (strcmp(field->name, "ff_mult") == 0) {
+            read = read_inner(keys, field, config);
+        } else if (strcmp(field->name, "activation") == 0) {
+            read = read_activation(keys, &config->activation);
+        } else {
+            read = read_field(keys, field->key, field, config);
+        }
+        if (!read) {
+            return false;
+        }
     }
-    if (text == NULL) {
-        return true;
-    }
-    if (find(own, "shortcut") != NULL || find(own, "norm") != NULL) {
-        return key_error(own, "residual", "set together with shortcut or norm (expected one of them: they are short for rules)");
-    }
-    return gpt_set_residual(config, text, &inner) || key_error(own, "residual", inner.message);
-}
-
-static bool read_own(const Keys *keys, GPTConfig *config)
-{
-    Keys own = {.json = find(keys, OWN_KEY), .path = keys->path, .within = OWN_KEY ": ", .error = keys->error};
-    int norm = NORM_PRE;
-    int init = INIT_GPT2;
-    int final_norm = FINAL_NORM_AUTO;
-    if (own.json != NULL && !cJSON_IsObject(own.json)) {
-        return key_error(keys, OWN_KEY, "is no object, like {\"shortcut\": false}");
-    }
-    if (!refuse_unknown(&own) ||
-        !read_switch(&own, "shortcut", true, &config->shortcut) || !read_choice(&own, "norm", norm_word, NORM_COUNT, &norm) ||
-        !read_switch(&own, "causal", true, &config->causal) || !read_switch(&own, "qkv_bias", true, &config->qkv_bias) ||
-        !read_choice(&own, "final_norm", final_norm_word, FINAL_NORM_COUNT, &final_norm) ||
-        !read_choice(&own, "init", init_word, INIT_COUNT, &init)) {
-        return false;
-    }
-    config->norm = (Norm)norm;
-    config->final_norm = (FinalNorm)final_norm;
-    config->init = (InitScheme)init;
-    return read_residual(&own, config);
+    return true;
 }
 
 static bool read_config(const Keys *keys, GPTConfig *config)
 {
+    Keys own = {.json = find(keys, OWN_KEY), .path = keys->path, .within = OWN_KEY ": ", .error = keys->error};
     Error inner;
     *config = (GPTConfig){0};
     if (!cJSON_IsObject(keys->json)) {
-        return error_set(keys->error, "%s: is no JSON object, like {\"model_type\": \"gpt2\"}", keys->path);
+        return error_set(keys->error, "%s: not a JSON object (expected one like {\"model_type\": \"gpt2\"})", keys->path);
     }
-    if (!refuse_variants(keys) || !read_sizes(keys, config) || !read_activation(keys, &config->activation) ||
-        !read_number(keys, "resid_pdrop", 0.1, &config->dropout) ||
-        !read_switch(keys, "tie_word_embeddings", true, &config->tied) || !read_own(keys, config)) {
+    if (own.json != NULL && !cJSON_IsObject(own.json)) {
+        return key_error(keys, OWN_KEY, "not an object (expected one like {\"shortcut\": false})");
+    }
+    if (find(&own, "residual") != NULL && (find(&own, "shortcut") != NULL || find(&own, "norm") != NULL)) {
+        return key_error(&own, "residual", "set together with shortcut or norm (expected one of them: they are short for rules)");
+    }
+    if (!refuse_variants(keys) || !refuse_unknown(&own) || !read_fields(keys, &own, config)) {
         return false;
     }
     return gpt_config_check(config, &inner) || error_set(keys->error, "%s: %s", keys->path, inner.message);
@@ -379,24 +336,15 @@ const char *gpt_difference(const GPTConfig *config, char text[DIFFERENCE_TEXT])
 {
     REQUIRE(config);
     REQUIRE(text);
-    const struct {
-        bool differs;
-        const char *what;
-        const char *which;
-    } differences[] = {
-        {!config->shortcut, "no shortcut", ""},
-        {config->norm != NORM_PRE, "norm ", norm_name(config->norm)},
-        {config->residual != NULL, "residual ", config->residual},
-        {config->final_norm != FINAL_NORM_AUTO, "final norm ", final_norm_name(config->final_norm)},
-        {!config->causal, "not causal", ""},
-        {!config->qkv_bias, "no query-key-value bias", ""},
-    };
     size_t used = 0;
     text[0] = '\0';
-    for (size_t i = 0; i < sizeof differences / sizeof differences[0]; i++) {
-        if (differences[i].differs) {
-            used += (size_t)snprintf(text + used, DIFFERENCE_TEXT - used, "%s%s%.48s", used == 0 ? "" : ", ", differences[i].what,
-                                     differences[i].which);
+    for (int i = 0; i < gpt_field_count; i++) {
+        const ConfigField *field = &gpt_fields[i];
+        char buffer[FIELD_BUFFER];
+        bool draws_only = strcmp(field->name, "init") == 0;            // a trained model computes the same with any
+        if (is_own(field, config) && !draws_only && used < DIFFERENCE_TEXT) {
+            used += (size_t)snprintf(text + used, DIFFERENCE_TEXT - used, "%s%s %.48s", used == 0 ? "" : ", ", field->name,
+                                     config_field_text(field, config, buffer));
         }
     }
     return text;

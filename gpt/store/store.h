@@ -30,7 +30,7 @@ bool gpt_save(const GPT *gpt, const Tokenizer *tokenizer, const char *folder, Er
 GPT *gpt_load(const char *folder, Error *error);
 bool gpt_load_config(const char *folder, GPTConfig *config, Error *error);     // only config.json, without a look at the weights
 
-// How a configuration differs from any GPT-2, "no shortcut, norm none", written to text and returned; "" if it doesn't.
+// How a configuration differs from any GPT-2, "shortcut off, norm none", written to text and returned; "" if it doesn't.
 enum { DIFFERENCE_TEXT = 128 };
 const char *gpt_difference(const GPTConfig *config, char text[DIFFERENCE_TEXT]);
 

@@ -49,16 +49,16 @@ static bool read_count(const Safetensors *file, const char *key, double most, do
 static bool read_train_config(const Safetensors *file, TrainConfig *config, Error *error)
 {
     for (int i = 0; i < train_field_count; i++) {
-        const TrainField *field = &train_fields[i];
+        const ConfigField *field = &train_fields[i];
         char key[NAME_TEXT];
         double value;
         snprintf(key, sizeof key, "train.%s", field->name);
-        bool read = field->kind == TRAIN_COUNT ? read_count(file, key, INT_MAX, &value, error)
+        bool read = field->kind == FIELD_COUNT ? read_count(file, key, INT_MAX, &value, error)
                                                : read_number(file, key, &value, error);
         if (!read) {
             return false;
         }
-        train_field_set(config, field, value);
+        config_field_set(field, config, value);
     }
     return true;
 }

@@ -56,7 +56,7 @@ static void add_texts(SafetensorsWriter *writer, const Trainer *trainer)
     for (int i = 0; i < train_field_count; i++) {
         char key[NAME_TEXT];
         snprintf(key, sizeof key, "train.%s", train_fields[i].name);
-        add_number(writer, key, train_field_get(&setup->train, &train_fields[i]));
+        add_number(writer, key, config_field_number(&train_fields[i], &setup->train));
     }
     if (setup->data != NULL) {
         safetensors_add_text(writer, "data", setup->data);

@@ -10,93 +10,54 @@
 // ------------------------------------------------------------------------------------------------------------
 // The fields by name
 
-#define COUNT_FIELD(name, field, low) {name, TRAIN_COUNT, offsetof(TrainConfig, field), low, INT_MAX}
-#define NUMBER_FIELD(name, field, low, high) {name, TRAIN_NUMBER, offsetof(TrainConfig, field), low, high}
+#define FIELD(member, type) .name = #member, .kind = (type), .offset = offsetof(TrainConfig, member)
+#define COUNT(member, least) FIELD(member, FIELD_COUNT), .low = (least), .high = INT_MAX, .argument = "N"
+#define NUMBER(member, least, most) FIELD(member, FIELD_NUMBER), .low = (least), .high = (most), .argument = "X"
 
-const TrainField train_fields[] = {
-    COUNT_FIELD("steps", steps, 1),
-    COUNT_FIELD("batch", batch, 1),
-    COUNT_FIELD("length", length, 1),
-    COUNT_FIELD("accumulate", accumulate, 1),
-    NUMBER_FIELD("lr", lr, 0, 1000),
-    NUMBER_FIELD("min_lr", min_lr, 0, 1000),
-    COUNT_FIELD("warmup", warmup, 0),
-    COUNT_FIELD("decay_steps", decay_steps, 0),
-    NUMBER_FIELD("beta1", beta1, 0, 0.999999),
-    NUMBER_FIELD("beta2", beta2, 0, 0.999999),
-    NUMBER_FIELD("eps", eps, 1e-30, 1),
-    NUMBER_FIELD("weight_decay", weight_decay, 0, 1000),
-    NUMBER_FIELD("clip", clip, 0, 1e30),
-    COUNT_FIELD("eval_every", eval_every, 0),
-    COUNT_FIELD("eval_batches", eval_batches, 1),
-    COUNT_FIELD("sample_every", sample_every, 0),
-    COUNT_FIELD("gradflow_every", gradflow_every, 0),
-    COUNT_FIELD("save_every", save_every, 0),
+const ConfigField train_fields[] = {
+    {COUNT(steps, 1), .standard = "3500", .help = "optimizer steps (AdamW), in all"},
+    {COUNT(batch, 1), .standard = "12", .help = "rows of a batch"},
+    {COUNT(length, 1), .help = "tokens of a row (default: the context length, at most 256)"},
+    {COUNT(accumulate, 1), .standard = "1", .help = "batches per step, whose gradients are added up"},
+    {NUMBER(lr, 0, 1000), .help = "learning rate (default 0.003, above width 128 less in proportion; with --model 0.0001)"},
+    {NUMBER(min_lr, 0, 1000), .help = "learning rate at the end of the cosine decay (default: lr / 10)"},
+    {COUNT(warmup, 0), .help = "steps in which the learning rate rises from 0 (default: a tenth of --steps, at most 100)"},
+    {COUNT(decay_steps, 0), .help = "step at which the decay ends (default: --steps)"},
+    {NUMBER(beta1, 0, 0.999999), .standard = "0.9", .help = "AdamW: decay rate of the gradient's mean"},
+    {NUMBER(beta2, 0, 0.999999), .standard = "0.99", .help = "AdamW: decay rate of the squared gradient's mean"},
+    {NUMBER(eps, 1e-30, 1), .standard = "1e-8", .help = "AdamW: added to the root of that mean"},
+    {NUMBER(weight_decay, 0, 1000), .standard = "0.1", .help = "weight decay, of matrices only"},
+    {NUMBER(clip, 0, 1e30), .standard = "1", .help = "largest norm of the gradient; 0: no clipping"},
+    {COUNT(eval_every, 0), .standard = "250", .help = "steps between evaluations; 0: only at the end"},
+    {COUNT(eval_batches, 1), .standard = "20", .help = "batches per evaluation, always the same"},
+    {COUNT(sample_every, 0), .standard = "0", .help = "steps between samples; 0: only at the end"},
+    {COUNT(gradflow_every, 0), .standard = "0",
+     .help = "steps between measurements of each layer's gradients, for gradflow.csv and .png; 0: never; not with --recompute on"},
+    {COUNT(save_every, 0), .standard = "250", .help = "steps between checkpoints; 0: only at the end"},
 };
 
 const int train_field_count = sizeof train_fields / sizeof train_fields[0];
 
-double train_field_get(const TrainConfig *config, const TrainField *field)
-{
-    REQUIRE(config);
-    REQUIRE(field);
-    const char *at = (const char *)config + field->offset;
-    return field->kind == TRAIN_COUNT ? (double)*(const int *)(const void *)at : *(const double *)(const void *)at;
-}
-
-void train_field_set(TrainConfig *config, const TrainField *field, double value)
-{
-    REQUIRE(config);
-    REQUIRE(field);
-    char *at = (char *)config + field->offset;
-    if (field->kind == TRAIN_COUNT) {
-        *(int *)(void *)at = (int)value;
-    } else {
-        *(double *)(void *)at = value;
-    }
-}
-
-const TrainField *train_field_find(const char *name)
-{
-    REQUIRE(name);
-    for (int i = 0; i < train_field_count; i++) {
-        if (strcmp(train_fields[i].name, name) == 0) {
-            return &train_fields[i];
-        }
-    }
-    return NULL;
-}
-
 // ------------------------------------------------------------------------------------------------------------
 // The check
-
-static bool check_ranges(const TrainConfig *config, Error *error)
-{
-    for (int i = 0; i < train_field_count; i++) {
-        const TrainField *field = &train_fields[i];
-        double value = train_field_get(config, field);
-        if (!(value >= field->low && value <= field->high)) {          // also refuses NaN
-            return error_set(error, "%s %.9g: is out of range; take %g to %g", field->name, value, field->low, field->high);
-        }
-    }
-    return true;
-}
 
 bool train_config_check(const TrainConfig *config, const GPTConfig *gpt, Error *error)
 {
     REQUIRE(config);
-    if (!check_ranges(config, error)) {
-        return false;
+    for (int i = 0; i < train_field_count; i++) {
+        if (!config_field_check(&train_fields[i], config, error)) {
+            return false;
+        }
     }
     if (config->min_lr > config->lr) {
-        return error_set(error, "min_lr %g: is more than lr, %g, from which it decays", config->min_lr, config->lr);
+        return error_set_field(error, "min_lr", "%g exceeds lr %g, from which it decays", config->min_lr, config->lr);
     }
     if (config->length > gpt->context_length) {
-        return error_set(error, "length %d: is more than the context length, %d", config->length, gpt->context_length);
+        return error_set_field(error, "length", "%d exceeds the context length %d", config->length, gpt->context_length);
     }
     if (config->batch > INT_MAX / config->length / config->accumulate) {
-        return error_set(error, "batch %d: times length %d and accumulate %d are more tokens than can be counted", config->batch,
-                         config->length, config->accumulate);
+        return error_set_field(error, "batch", "%d times length %d and accumulate %d exceeds %d tokens", config->batch, config->length,
+                               config->accumulate, INT_MAX);
     }
     return true;
 }

@@ -31,23 +31,11 @@ typedef struct TrainConfig {
     int save_every;                                // steps between checkpoints; one is always saved at the end
 } TrainConfig;
 
-// The fields by their names, "min_lr", and what each may be: for programs that read them and files that keep them.
-typedef enum TrainFieldKind { TRAIN_COUNT, TRAIN_NUMBER } TrainFieldKind;
-
-typedef struct TrainField {
-    const char *name;
-    TrainFieldKind kind;                           // an int or a double
-    size_t offset;                                 // of the field in a TrainConfig
-    double low, high;
-} TrainField;
-
-extern const TrainField train_fields[];
+// The fields by name: options, messages and the checkpoint read this table. A standard of NULL depends on other fields.
+extern const ConfigField train_fields[];
 extern const int train_field_count;
-const TrainField *train_field_find(const char *name);          // NULL if there is none
-double train_field_get(const TrainConfig *config, const TrainField *field);
-void train_field_set(TrainConfig *config, const TrainField *field, double value);
 
-// Is each number possible, and do they fit each other and a model of this configuration? Messages name the fields.
+// Checks that each field is in its range, and that they fit together and a model of this configuration. An error names the field.
 bool train_config_check(const TrainConfig *config, const GPTConfig *gpt, Error *error);
 
 // The learning rate of step number step, counted from 0, as nanoGPT has it:

@@ -54,20 +54,19 @@ void json_add_config(cJSON *object, const char *name, const GPTConfig *config)
 {
     cJSON *json = cJSON_AddObjectToObject(object, name);
 
-    json_add_count(json, "vocab_size", config->vocab_size);
-    json_add_count(json, "context_length", config->context_length);
-    json_add_count(json, "n_layer", config->n_layer);
-    json_add_count(json, "n_head", config->n_head);
-    json_add_count(json, "n_embd", config->n_embd);
-    json_add_count(json, "ff_mult", config->ff_mult);
-    json_add_number(json, "dropout", config->dropout);
-    cJSON_AddBoolToObject(json, "qkv_bias", config->qkv_bias);
-    cJSON_AddBoolToObject(json, "tied", config->tied);
-    cJSON_AddBoolToObject(json, "shortcut", config->shortcut);
-    cJSON_AddStringToObject(json, "norm", norm_name(config->norm));
-    cJSON_AddBoolToObject(json, "causal", config->causal);
-    cJSON_AddStringToObject(json, "activation", activation_name(config->activation));
-    cJSON_AddStringToObject(json, "init", init_name(config->init));
+    for (int i = 0; i < gpt_field_count; i++) {
+        const ConfigField *field = &gpt_fields[i];
+        char buffer[FIELD_BUFFER];
+        if (field->kind == FIELD_COUNT) {
+            json_add_count(json, field->name, config_field_number(field, config));
+        } else if (field->kind == FIELD_NUMBER) {
+            json_add_number(json, field->name, config_field_number(field, config));
+        } else if (field->kind == FIELD_SWITCH) {
+            cJSON_AddBoolToObject(json, field->name, config_field_number(field, config) != 0);
+        } else if (config_field_text(field, config, buffer)[0] != '\0') {
+            cJSON_AddStringToObject(json, field->name, config_field_text(field, config, buffer));
+        }
+    }
 }
 
 void json_print(cJSON *json)

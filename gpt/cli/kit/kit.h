@@ -1,11 +1,11 @@
 // kit.h: what the commands of the gptape program share: options, messages, tables, JSON. Nothing here computes.
 //
-// A command is one file with one function and a page of help, a row in main.c's table. It checks its options, calls gpt.h, and
-// prints: figures to stdout, progress and notes to stderr. It returns the program's exit status.
+// A command is one file with one function and its table of options, and a row in main.c's table. It checks its options, calls the
+// library, and prints: results to stdout, progress and notes to stderr. It returns the program's exit status.
 //
 //      argv --popt--> Options: one text each --options_int, options_config, ...--> values, checked
 //                                |
-//                                '-- the first thing wrong: one line on stderr, STATUS_USAGE
+//                                '-- the first error: one line on stderr, STATUS_USAGE
 
 #ifndef GPTAPE_KIT_H
 #define GPTAPE_KIT_H
@@ -13,128 +13,136 @@
 #include "gpt/gptape.h"
 
 #include <cjson/cJSON.h>
-#include <popt.h>
 #include <stdio.h>
 
 enum {
     STATUS_OK = 0,
     STATUS_FAILED = 1,                             // it could not be done: memory, disk, a failed check
-    STATUS_USAGE = 2                               // it was asked for wrongly
+    STATUS_USAGE = 2                               // an error on the command line
 };
 
 // ------------------------------------------------------------------------------------------------------------
-// Options. Every option of a command has a number, popt's val. Numbers below OPTION_OWN are shared.
+// Options: one table a command, read by the parser, the help page, the man page and the shell completions
 
-enum {
-    OPTION_HELP = 1,
-    OPTION_JSON, OPTION_QUIET, OPTION_THREADS, OPTION_SEED,
-    OPTION_CONFIG,
-    OPTION_VOCAB_SIZE, OPTION_CONTEXT_LENGTH, OPTION_N_LAYER, OPTION_N_HEAD, OPTION_N_EMBD, OPTION_FF_MULT, OPTION_DROPOUT,
-    OPTION_QKV_BIAS, OPTION_TIED, OPTION_SHORTCUT, OPTION_NORM, OPTION_CAUSAL, OPTION_ACTIVATION, OPTION_INIT,
-    OPTION_RECOMPUTE, OPTION_PRECISION,
-    OPTION_TOKENIZER, OPTION_VOCAB, OPTION_SPECIAL,
-    OPTION_MODEL,
-    OPTION_IDS, OPTION_TARGETS,
-    OPTION_OWN,                                    // a command numbers its own options from here
-    OPTION_COUNT = 64
-};
+typedef struct OptionRow {
+    const char *name;                              // "seed", without the dashes
+    const char *argument;                          // "N"; NULL: takes no value. FILE and DIR are completed by the shell
+    const char *standard;                          // the default, as text; NULL: none, or it depends on other options (help says how)
+    const char *help;                              // one line
+} OptionRow;
 
-// Tables to be included in a command's own.
-extern struct poptOption model_options[];          // --config and a switch for each field of GPTConfig but the shortcut
-extern struct poptOption shortcut_options[];       // --shortcut
-extern struct poptOption seed_options[];           // --seed
-extern struct poptOption precision_options[];      // --precision
-extern struct poptOption compute_options[];        // --recompute, and those
-extern struct poptOption tokenizer_options[];      // --tokenizer, --vocab, --special
-extern struct poptOption saved_model_options[];    // --model
-extern struct poptOption ids_options[];            // --ids, --targets
-extern struct poptOption run_options[];            // --threads, --quiet, --json, --help
-extern struct poptOption answer_options[];         // --quiet, --json, --help, of commands that compute nothing
+// Rows under a title. A field of a configuration struct (ConfigField) is an option, too: n_embd is --n-embd. A row with the name of a
+// field, in the same group or before it, replaces the field's option.
+typedef struct OptionGroup {
+    const char *title;                             // NULL: continues the group before
+    const OptionRow *rows;                         // ends with {0}
+    const ConfigField *fields;                     // after the rows; NULL: none
+    const int *n_fields;
+    bool show_defaults;                            // of the fields, and read them where an option is not given
+} OptionGroup;
 
-// Defaults are text, so that the help page shows what the parser reads.
-#define DEFAULT_SEED "123"
-#define UNTRAINED_CONFIG "flow"                    // an untrained model's, to be looked at as it is
+// Shared groups and rows.
+#define MODEL_GROUP(heading) {.title = (heading), .rows = config_rows, .fields = gpt_fields, .n_fields = &gpt_field_count}
+extern const OptionRow config_rows[];              // --config
+extern const OptionRow seed_rows[];                // --seed
+extern const OptionRow precision_rows[];           // --precision
+extern const OptionRow compute_rows[];             // --recompute, --precision
+extern const OptionRow tokenizer_rows[];           // --tokenizer, --vocab, --special
+extern const OptionRow saved_model_rows[];         // --model
+extern const OptionRow ids_rows[];                 // --ids, --targets
+extern const OptionRow run_rows[];                 // --threads, and those of answer_rows
+extern const OptionRow answer_rows[];              // --json, --quiet, --help, of commands that compute nothing
 
-// A row of a command's table that includes another table under a title.
-#define INCLUDE_OPTIONS(table, title) {NULL, '\0', POPT_ARG_INCLUDE_TABLE, (table), 0, (title), NULL}
+#define UNTRAINED_CONFIG "flow"                    // preset of an untrained model, where none is named
 
 typedef struct CommandHelp {
     const char *name;                              // "info"
     const char *about;                             // what it does, a few lines
     const char *examples;                          // commands that work, a line each
-    struct poptOption *table;
+    const OptionGroup *groups;                     // ends with {0}
 } CommandHelp;
 
-// What was given on the command line, as text; the last one counts where an option is repeated.
+typedef struct Option {
+    char name[32];
+    const ConfigField *field;                      // that it sets; NULL: none
+    const char *title;                             // of its group, at the group's first option
+    const char *argument;
+    const char *standard;
+    char *help;                                    // with the choices and the default
+    char *value;                                   // as given; "" without an argument; NULL: not given. The last of several counts
+} Option;
+
 typedef struct Options {
     const CommandHelp *help;
-    char *values[OPTION_COUNT];                    // "" for an option that takes no value; NULL for one not given
+    Option *list;
+    int count;
 } Options;
 
-// Reads argv into options. Returns false if the command is to stop here with *status: after help was shown, or after an
-// unknown option, a missing value or a leftover argument was reported. Free with options_free either way.
+// All options of a command, none of them given. Free with options_free.
+Options options_list(const CommandHelp *help);
+// Reads argv into the list. Returns false if the command must stop here with *status: after its help was shown or an error was
+// printed. Free with options_free either way.
 bool options_parse(Options *options, const CommandHelp *help, int argc, const char **argv, int *status);
-
-// The same for the options before the command's name; *n_leading counts the arguments up to it, the program's name included.
-bool options_parse_leading(Options *options, const CommandHelp *help, int argc, const char **argv, int *n_leading);
 void options_free(Options *options);
-bool options_given(const Options *options, int option);
 
-// Each reads one option, or the text fallback if it was not given (NULL: *value stays as it is). False, and one line on
-// stderr that says what is wrong and what would be right, if the text is no such value.
-bool options_int(const Options *options, int option, const char *fallback, int low, int high, int *value);
-bool options_double(const Options *options, int option, const char *fallback, double low, double high, double *value);
-bool options_switch(const Options *options, int option, const char *fallback, bool *value);            // on, off
-bool options_seed(const Options *options, uint64_t *seed);                                              // --seed
-bool options_precision(const Options *options, int *status);   // --precision: sets it. False with *status what to exit with
-void options_precision_note(const Options *options);              // whether bf16 pays on this machine, where it is asked for
-bool options_threads(const Options *options);                                                           // --threads: sets them
+// The name must be one of the command's options, except in options_has.
+bool options_has(const Options *options, const char *name);
+const char *option_name(const char *field, char name[32]);             // "n_embd" -> "n-embd", in name
+bool options_given(const Options *options, const char *name);
+bool options_field_given(const Options *options, const ConfigField *field);
+bool options_changed(const Options *options, const char *name);        // given, and not with its default
+const char *options_text(const Options *options, const char *name);    // as given, else the default; NULL: neither
+// The first of the NULL-terminated names that was given with another value than its default; NULL if none was.
+const char *options_first(const Options *options, const char *const *names);
+void options_replace(Options *options, const char *name, const char *value);   // as if it had been given; NULL: as if it had not
 
-// One of count words; word(i) is the i-th. *value becomes its index.
-bool options_word(const Options *options, int option, const char *fallback, const char *(*word)(int), int count, int *value);
+// Each reads one option, or its default; without either, *value stays as it is. False, and one line on stderr, if the text is not
+// such a value.
+bool options_int(const Options *options, const char *name, int low, int high, int *value);
+bool options_double(const Options *options, const char *name, double low, double high, double *value);
+bool options_switch(const Options *options, const char *name, bool *value);            // on, off
+bool options_word(const Options *options, const char *name, const char *(*word)(int), int count, int *value);  // word(*value)
+bool options_field(const Options *options, const ConfigField *field, void *config);    // if it is an option of the command
+bool options_seed(const Options *options, uint64_t *seed);             // --seed
+bool options_threads(const Options *options);                          // --threads: sets them
+bool options_precision(const Options *options, int *status);           // --precision: sets it. False with the exit status
+void options_precision_note(const Options *options);                   // whether bf16 is faster on this machine, if it is on
 
-// Whole numbers low ... high separated by commas, "1,2,3". The caller frees *values.
-bool options_int_list(const Options *options, int option, const char *fallback, int low, int high, int **values, int *count);
+// Integers low ... high separated by commas, "1,2,3". The caller frees *values.
+bool options_int_list(const Options *options, const char *name, int low, int high, int **values, int *count);
+bool options_ints_of(const Options *options, const char *name, const char *text, int low, int high, int **values, int *count);  // of text
+// Numbers separated by commas, "1,0,-0.5". The caller frees *values.
+bool options_float_list(const Options *options, const char *name, float **values, int *count);
+// Rows of integers low ... high, "1,2,3;4,5,6". The caller frees *values.
+bool options_int_rows(const Options *options, const char *name, int low, int high, int **values, int *n_rows, int *n_columns);
 
-// Numbers separated by commas, "1,0,-0.5", of an option that was given. The caller frees *values.
-bool options_float_list(const Options *options, int option, float **values, int *count);
-
-// Rows of whole numbers low ... high, "1,2,3;4,5,6", of an option that was given. The caller frees *values.
-bool options_int_rows(const Options *options, int option, int low, int high, int **values, int *n_rows, int *n_columns);
-
-// Was a batch given by --ids and --targets, or by one of them?
+// Is a batch given by --ids and --targets, or by one of them?
 bool options_by_ids(const Options *options);
-
-// That batch: rows of the model's ids, no longer than its context, and what follows each. The caller frees both (B, T), which are
-// NULL where they were not read.
+// That batch: rows of token ids, no longer than the context, and the target of each. The caller frees both (B, T); NULL where not read.
 bool options_batch(const Options *options, const GPTConfig *config, int **ids, int **targets, int *B, int *T);
 
-// The preset named by --config, or fallback, changed by the switches given, and checked.
+// The preset named by --config, or fallback, with the fields that were given, and checked.
 bool options_config(const Options *options, const char *fallback, const GPTPreset **preset, GPTConfig *config);
-// Two of the switches that mean something to the deep network, too.
-bool options_activation(const Options *options, const char *fallback, Activation *activation);
-bool options_init(const Options *options, const char *fallback, InitScheme *init);
-bool options_any_switch(const Options *options);   // was any field of GPTConfig given?
+bool options_any_field(const Options *options);    // was any field of GPTConfig given?
 
-// The kind of tokenizer asked for, of the first n_kinds; where nothing is said, gpt2 if its vocabulary is found, else bytes,
-// and then a note says so: once nothing can go wrong any more, so that what goes wrong is told in one line.
+// The kind of tokenizer asked for, of the first n_kinds; the default is gpt2 if its vocabulary is found, else bytes, of which the note
+// tells. The note comes last, so that a command that fails prints one line.
 bool options_tokenizer_kind(const Options *options, int n_kinds, TokenizerKind *kind);
 void options_tokenizer_note(const Options *options, TokenizerKind kind);
-Tokenizer *options_gpt2(const Options *options, Error *error); // from --vocab or where it is looked for; NULL and an error
+bool options_tokenizer_given(const Options *options);  // --tokenizer or --vocab
+Tokenizer *options_gpt2(const Options *options, Error *error);         // from --vocab or the usual places; NULL and an error
 // --special: sets it. False and an error if the tokenizer has no special tokens to turn on.
 bool options_special(const Options *options, Tokenizer *tokenizer, Error *error);
 void options_special_note(const Options *options, const Tokenizer *tokenizer, size_t n);       // what became of the n in a text
 
-// --model DIR, which was given: the model in the folder, for the caller to free. Switches of an untrained model are refused beside
-// it, but for the one allowed (0: none). NULL after one line on stderr, with the exit status.
-GPT *options_saved_model(const Options *options, int allowed, int *status);
-bool options_saved_config(const Options *options, GPTConfig *config, int *status);     // its sizes and switches only
-Tokenizer *options_saved_tokenizer(const Options *options, Error *error);      // the folder's, or from --vocab; NULL and an error
-void options_saved_model_note(const Options *options, const GPTConfig *config);        // its sizes, and what no GPT-2 has
+// --model DIR, which was given: the model in the folder, which the caller frees. Fields of an untrained model are errors beside it,
+// except the one allowed (NULL: none). NULL after one line on stderr, with the exit status.
+GPT *options_saved_model(const Options *options, const char *allowed, int *status);
+bool options_saved_config(const Options *options, GPTConfig *config, int *status);     // the folder's config.json only
+Tokenizer *options_saved_tokenizer(const Options *options, Error *error);              // the folder's, or from --vocab; NULL and an error
+void options_saved_model_note(const Options *options, const GPTConfig *config);        // its sizes, and how it differs from GPT-2
 
-const char *options_name(const Options *options, int option);  // "n-embd"
-
-// How many letters to change to make one word of the other; up to SIMILAR_WORDS it was probably meant.
+// How many letters must change to make one word of the other; up to SIMILAR_WORDS it is suggested.
 enum { SIMILAR_WORDS = 2 };
 int word_distance(const char *a, const char *b);
 
@@ -144,7 +152,7 @@ int word_distance(const char *a, const char *b);
 typedef struct Command {
     const CommandHelp *help;
     const char *summary;                           // one line, for the list of commands
-    int (*run)(const Options *options);            // what was read of argv; returns the exit status
+    int (*run)(const Options *options);            // returns the exit status
 } Command;
 
 extern const CommandHelp info_help;
@@ -172,16 +180,23 @@ int command_train(const Options *options);
 // The checks of gradcheck_all, in the build of the library whose numbers are doubles.
 void gradcheck_all_double(GradCheckReport *report, void *context);
 
+// The manual page (roff), and completions for bash and zsh, made from the commands' tables. Printed by the hidden options
+// `gptape help --man` and `gptape help --completion SHELL`, for `make install`.
+void manual_print(const Command *commands, int count);
+bool completion_print(const Command *commands, int count, const char *shell);  // false: unknown shell
+
 // ------------------------------------------------------------------------------------------------------------
 // Messages: always one line, "gptape info: ...", on stderr. Control characters in it are escaped.
 
 void command_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-// The same for what is not an error, unless --quiet.
+// Prints an error. One about a field that is an option of the command names the option: --n-embd. Returns false.
+bool report_error(const Options *options, const Error *error);
+// The same, and sets *status to STATUS_FAILED.
+bool report_failure(const Options *options, const Error *error, int *status);
+// A note, unless --quiet.
 void command_note(const Options *options, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-// "--n-embd 12x: message". Returns false.
-bool option_error(const Options *options, int option, const char *format, ...) __attribute__((format(printf, 3, 4)));
+// "--n-embd: message". Returns false.
+bool option_error(const Options *options, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 // A line that says how far long work is: on a terminal one that is renewed, with rate and time left, elsewhere a plain line now
 // and then. Nothing for work that ends within a second, nor with --quiet.
@@ -219,6 +234,14 @@ bool close_stdout(const char *command);
 int terminal_columns(int widest);
 enum { CHART_COLUMNS = 96 };                       // of a chart, where there is room
 void terminal_prose(const char *text);             // paragraphs; their lines stay as they are if the terminal is that wide
+
+// --color auto|always|never: sets whether there is color on stdout. Color only repeats what the text says.
+bool terminal_set_color(const Options *options);
+#define COLOR_BOLD "\033[1m"
+#define COLOR_WITHOUT "\033[31m"                   // the first arm
+#define COLOR_WITH "\033[34m"                      // the second
+#define COLOR_END "\033[0m"
+const char *terminal_color(const char *code);      // the code, or "" without color
 
 // ------------------------------------------------------------------------------------------------------------
 // Tokens as text for a terminal, as they come. With bytes all is ASCII, "\x80" where it must be, and a backslash

@@ -1,4 +1,4 @@
-// message.c: what the program says on stderr, always in one line, and whether what it said on stdout arrived.
+// message.c: messages on stderr, always one line, and the check that everything written to stdout arrived.
 
 #include "gpt/cli/kit/kit.h"
 
@@ -36,12 +36,39 @@ void command_error(const char *command, const char *format, ...)
     print_line(command, text);
 }
 
+bool report_error(const Options *options, const Error *error)
+{
+    char name[sizeof error->field];
+    option_name(error->field, name);
+    bool option = name[0] != '\0' && options_has(options, name);
+    command_error(options->help->name, "%s%s%s", option ? "--" : "", option ? name : "", error->message + (option ? strlen(name) : 0));
+    return false;
+}
+
+bool report_failure(const Options *options, const Error *error, int *status)
+{
+    *status = STATUS_FAILED;
+    return report_error(options, error);
+}
+
+bool option_error(const Options *options, const char *name, const char *format, ...)
+{
+    char text[1000];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    command_error(options->help->name, "--%s: %s", name, text);
+    return false;
+}
+
 void command_note(const Options *options, const char *format, ...)
 {
     char text[1200];
     va_list arguments;
 
-    if (options_given(options, OPTION_QUIET)) {
+    if (options_given(options, "quiet")) {
         return;
     }
     va_start(arguments, format);

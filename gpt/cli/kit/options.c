@@ -1,112 +1,209 @@
-// options.c: the options that commands share, and the reading of argv. What the texts mean: values.c.
+// options.c: a command's options: its table as a list, and the parsing of argv by popt. What the texts mean: values.c.
 
 #include "gpt/cli/kit/kit.h"
 
-#include <stdarg.h>
+#include <popt.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { HELP_TEXT = 512 };
+
 // ------------------------------------------------------------------------------------------------------------
-// The shared tables
+// Shared rows
 
-struct poptOption model_options[] = {
-    {"config", '\0', POPT_ARG_STRING, NULL, OPTION_CONFIG, "start from this preset; 'gptape info' lists them", "PRESET"},
-    {"vocab-size", '\0', POPT_ARG_STRING, NULL, OPTION_VOCAB_SIZE, "how many tokens there are", "N"},
-    {"context-length", '\0', POPT_ARG_STRING, NULL, OPTION_CONTEXT_LENGTH, "the longest sequence", "N"},
-    {"n-layer", '\0', POPT_ARG_STRING, NULL, OPTION_N_LAYER, "blocks", "N"},
-    {"n-head", '\0', POPT_ARG_STRING, NULL, OPTION_N_HEAD, "attention heads", "N"},
-    {"n-embd", '\0', POPT_ARG_STRING, NULL, OPTION_N_EMBD, "width, a multiple of the heads", "N"},
-    {"ff-mult", '\0', POPT_ARG_STRING, NULL, OPTION_FF_MULT, "feed-forward width, in widths", "N"},
-    {"dropout", '\0', POPT_ARG_STRING, NULL, OPTION_DROPOUT, "probability, while training", "P"},
-    {"qkv-bias", '\0', POPT_ARG_STRING, NULL, OPTION_QKV_BIAS, "biases on query, key and value", "on|off"},
-    {"tied", '\0', POPT_ARG_STRING, NULL, OPTION_TIED, "output head shares the token embedding", "on|off"},
-    {"norm", '\0', POPT_ARG_STRING, NULL, OPTION_NORM, "where the LayerNorms are", "pre|post|none"},
-    {"causal", '\0', POPT_ARG_STRING, NULL, OPTION_CAUSAL, "a position sees only itself and those before", "on|off"},
-    {"activation", '\0', POPT_ARG_STRING, NULL, OPTION_ACTIVATION, "gelu (GPT-2's, by tanh), gelu_erf (the exact one), relu, tanh, sigmoid or identity", "NAME"},
-    {"init", '\0', POPT_ARG_STRING, NULL, OPTION_INIT, "torch, gpt2, xavier or kaiming", "NAME"},
-    POPT_TABLEEND,
+const OptionRow config_rows[] = {
+    {"config", "PRESET", NULL, "preset to start from; 'gptape info' lists them"},
+    {0},
 };
 
-struct poptOption shortcut_options[] = {
-    {"shortcut", '\0', POPT_ARG_STRING, NULL, OPTION_SHORTCUT, "shortcuts around attention and feed-forward", "on|off"},
-    POPT_TABLEEND,
+const OptionRow seed_rows[] = {
+    {"seed", "N", "123", "seed of the random weights"},
+    {0},
 };
 
-struct poptOption seed_options[] = {
-    {"seed", '\0', POPT_ARG_STRING, NULL, OPTION_SEED, "of the random weights (default " DEFAULT_SEED ")", "N"},
-    POPT_TABLEEND,
+#define PRECISION_ROW {"precision", "NAME", "f32", "operands of large matrix products: f32, or bf16 where the processor has it"}
+
+const OptionRow precision_rows[] = {
+    PRECISION_ROW,
+    {0},
 };
 
-struct poptOption precision_options[] = {
-    {"precision", '\0', POPT_ARG_STRING, NULL, OPTION_PRECISION,
-     "of what large matrix products take in: f32, or bf16 where the processor has it (default f32)", "NAME"},
-    POPT_TABLEEND,
+const OptionRow compute_rows[] = {
+    {"recompute", "on|off", "off", "compute each block again in backward instead of keeping it: same numbers, less memory, more time"},
+    PRECISION_ROW,
+    {0},
 };
 
-struct poptOption compute_options[] = {
-    {"recompute", '\0', POPT_ARG_STRING, NULL, OPTION_RECOMPUTE,
-     "compute each block again in backward instead of keeping it: the same numbers, less memory, more time (default off)", "on|off"},
-    INCLUDE_OPTIONS(precision_options, NULL),
-    POPT_TABLEEND,
+#define ANSWER_ROWS \
+    {"json", NULL, NULL, "print the results as JSON"}, \
+    {"quiet", NULL, NULL, "no notes and no progress on stderr"}, \
+    {"color", "WHEN", "auto", "color in the output: auto (on a terminal, unless NO_COLOR is set), always or never"}, \
+    {"help", NULL, NULL, "show this page"}, \
+    {0}
+
+const OptionRow run_rows[] = {
+    {"threads", "N", NULL, "threads to compute with (default: one per processor)"},
+    ANSWER_ROWS,
 };
 
-struct poptOption run_options[] = {
-    {"threads", '\0', POPT_ARG_STRING, NULL, OPTION_THREADS, "to compute with (default: one a processor)", "N"},
-    {"json", '\0', POPT_ARG_NONE, NULL, OPTION_JSON, "print the figures as JSON", NULL},
-    {"quiet", '\0', POPT_ARG_NONE, NULL, OPTION_QUIET, "no notes and no progress on stderr", NULL},
-    {"help", 'h', POPT_ARG_NONE, NULL, OPTION_HELP, "show this page", NULL},
-    POPT_TABLEEND,
+const OptionRow answer_rows[] = {
+    ANSWER_ROWS,
 };
 
-struct poptOption answer_options[] = {
-    {"json", '\0', POPT_ARG_NONE, NULL, OPTION_JSON, "print the result as JSON", NULL},
-    {"quiet", '\0', POPT_ARG_NONE, NULL, OPTION_QUIET, "no notes on stderr", NULL},
-    {"help", 'h', POPT_ARG_NONE, NULL, OPTION_HELP, "show this page", NULL},
-    POPT_TABLEEND,
-};
+// ------------------------------------------------------------------------------------------------------------
+// The list
 
-// The row of option in table or in a table that it includes; NULL if there is none.
-static const struct poptOption *find_option(const struct poptOption *table, int option)
+const char *option_name(const char *field, char name[32])
 {
-    for (const struct poptOption *row = table; row->longName != NULL || row->arg != NULL; row++) {
-        if (row->argInfo == POPT_ARG_INCLUDE_TABLE) {
-            const struct poptOption *found = find_option(row->arg, option);
-            if (found != NULL) {
-                return found;
-            }
-        } else if (row->val == option) {
-            return row;
+    snprintf(name, 32, "%s", field);
+    for (char *at = name; *at != '\0'; at++) {
+        *at = *at == '_' ? '-' : *at;
+    }
+    return name;
+}
+
+static Option *add_option(Options *options, const char *name)
+{
+    enum { MOST = 96 };
+    if (options->list == NULL) {
+        options->list = memory_allocate_zeroed(MOST, sizeof *options->list, "the options");
+    }
+    Option *option = &options->list[options->count];
+    options->count++;
+    REQUIRE(options->count < MOST ? option : NULL);
+    option_name(name, option->name);
+    return option;
+}
+
+static void describe(Option *option, const char *text, const char *choices)
+{
+    char help[HELP_TEXT];
+    int used = snprintf(help, sizeof help, "%s", text);
+    if (choices[0] != '\0') {
+        used += snprintf(help + used, sizeof help - (size_t)used, ": %s", choices);
+    }
+    if (option->standard != NULL && option->standard[0] != '\0') {
+        snprintf(help + used, sizeof help - (size_t)used, " (default %s)", option->standard);
+    }
+    option->help = memory_copy_text(help);
+}
+
+static Option *find(const Options *options, const char *name)
+{
+    for (int i = 0; i < options->count; i++) {
+        if (strcmp(options->list[i].name, name) == 0) {
+            return &options->list[i];
         }
     }
     return NULL;
 }
 
-const char *options_name(const Options *options, int option)
+bool options_has(const Options *options, const char *name)
 {
-    const struct poptOption *row = find_option(options->help->table, option);
-    return row == NULL ? NULL : row->longName;
+    return find(options, name) != NULL;
+}
+
+static void add_field(Options *options, const OptionGroup *group, const ConfigField *field)
+{
+    char choices[FIELD_WORDS] = "";
+    char name[32];
+    if (options_has(options, option_name(field->name, name))) {
+        return;
+    }
+    Option *option = add_option(options, field->name);
+    option->field = field;
+    option->argument = field->argument;
+    option->standard = group->show_defaults ? field->standard : NULL;
+    if (field->kind == FIELD_CHOICE) {
+        config_field_words(field, choices);
+    }
+    describe(option, field->help, choices);
+}
+
+Options options_list(const CommandHelp *help)
+{
+    Options options = {.help = help};
+    for (const OptionGroup *group = help->groups; group->rows != NULL || group->fields != NULL; group++) {
+        int first = options.count;
+        for (const OptionRow *row = group->rows; row != NULL && row->name != NULL; row++) {
+            Option *option = add_option(&options, row->name);
+            option->argument = row->argument;
+            option->standard = row->standard;
+            describe(option, row->help, "");
+        }
+        for (int i = 0; group->fields != NULL && i < *group->n_fields; i++) {
+            add_field(&options, group, &group->fields[i]);
+        }
+        options.list[first].title = group->title;
+    }
+    return options;
+}
+
+void options_free(Options *options)
+{
+    for (int i = 0; i < options->count; i++) {
+        free(options->list[i].help);
+        free(options->list[i].value);
+    }
+    free(options->list);
+    *options = (Options){0};
+}
+
+static Option *need(const Options *options, const char *name)
+{
+    Option *option = find(options, name);
+    if (option == NULL) {
+        fail_mistake(HERE, "gptape %s has no option --%s", options->help->name, name);
+    }
+    return option;
+}
+
+bool options_given(const Options *options, const char *name)
+{
+    return need(options, name)->value != NULL;
+}
+
+bool options_field_given(const Options *options, const ConfigField *field)
+{
+    char name[32];
+    const Option *option = find(options, option_name(field->name, name));
+    return option != NULL && option->field == field && option->value != NULL;
+}
+
+bool options_changed(const Options *options, const char *name)
+{
+    const Option *option = need(options, name);
+    return option->value != NULL && (option->standard == NULL || strcmp(option->value, option->standard) != 0);
+}
+
+const char *options_text(const Options *options, const char *name)
+{
+    const Option *option = need(options, name);
+    return option->value != NULL ? option->value : option->standard;
+}
+
+const char *options_first(const Options *options, const char *const *names)
+{
+    for (; *names != NULL; names++) {
+        if (options_changed(options, *names)) {
+            return *names;
+        }
+    }
+    return NULL;
+}
+
+void options_replace(Options *options, const char *name, const char *value)
+{
+    Option *option = need(options, name);
+    char *copy = value == NULL ? NULL : memory_copy_text(value);
+    free(option->value);
+    option->value = copy;
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// Reading argv
+// Errors in argv
 
-bool option_error(const Options *options, int option, const char *format, ...)
-{
-    char message[768];
-    const char *value = options->values[option];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
-    if (value == NULL || value[0] == '\0') {
-        value = "''";                              // as it was typed
-    }
-    command_error(options->help->name, "--%s %.80s: %s", options_name(options, option), value, message);
-    return false;
-}
-
-// The edit distance between two words: how many letters to insert, drop or exchange. Long words count as far apart.
+// The edit distance between two words: letters to insert, drop or exchange. Long words count as far apart.
 int word_distance(const char *a, const char *b)
 {
     enum { LONGEST = 32 };
@@ -135,20 +232,16 @@ int word_distance(const char *a, const char *b)
     return row[n_b];
 }
 
-// The option of this command whose name is most like text, "--n-embed"; NULL if none is.
+// The option whose name is most like text, "--n-embed"; NULL if none is.
 static const char *similar_option(const Options *options, const char *text)
 {
     const char *best = NULL;
     int least = SIMILAR_WORDS + 1;
-
     const char *word = text + strspn(text, "-");
     int length = (int)strlen(word);
 
-    for (int option = 1; option < OPTION_COUNT; option++) {
-        const char *name = options_name(options, option);
-        if (name == NULL || length <= SIMILAR_WORDS) {
-            continue;                              // of so short a word nothing would be left
-        }
+    for (int i = 0; i < options->count && length > SIMILAR_WORDS; i++) {
+        const char *name = options->list[i].name;
         bool begun = strncmp(name, word, (size_t)length) == 0;         // --dep
         int distance = begun ? 0 : word_distance(word, name);
         if (distance < least) {
@@ -159,58 +252,82 @@ static const char *similar_option(const Options *options, const char *text)
     return best;
 }
 
-// Says what popt stumbled on.
 static void report_popt_error(const Options *options, poptContext context, int code)
 {
     const char *name = options->help->name;
     const char *given = poptBadOption(context, POPT_BADOPTION_NOALIAS);
     const char *similar = similar_option(options, given);
-    char help[64];
 
-    snprintf(help, sizeof help, "gptape%s%s --help", name == NULL ? "" : " ", name == NULL ? "" : name);
-    if (code == POPT_ERROR_NOARG) {
-        command_error(name, "%.80s: needs a value after it; see '%s'", given, help);
+    if (code == POPT_ERROR_MALLOC) {
+        fail_memory(0, "the command line");
+    } else if (code == POPT_ERROR_NOARG) {
+        command_error(name, "%.80s: missing value; see 'gptape %s --help'", given, name);
     } else if (code == POPT_ERROR_UNWANTEDARG) {
-        command_error(name, "%.80s: takes no value; write %.*s", given, (int)strcspn(given, "="), given);
+        command_error(name, "%.80s: takes no value (expected %.*s)", given, (int)strcspn(given, "="), given);
     } else if (code != POPT_ERROR_BADOPT) {
         command_error(name, "%.80s: %s", given, poptStrerror(code));
     } else if (similar != NULL) {
-        command_error(name, "%.80s: there is no such option; did you mean --%s?", given, similar);
+        command_error(name, "%.80s: unknown option; did you mean --%s?", given, similar);
     } else {
-        command_error(name, "%.80s: there is no such option; see '%s'", given, help);
+        command_error(name, "%.80s: unknown option; see 'gptape %s --help'", given, name);
     }
 }
 
-// Reads options until popt has no more; false after an error was reported.
+// ------------------------------------------------------------------------------------------------------------
+// Parsing
+
+// The list as popt's tables: a table for each title, included by the first. popt's number of an option is its index + 1.
+static struct poptOption *popt_tables(const Options *options)
+{
+    size_t n = (size_t)options->count;
+    struct poptOption *rows = memory_allocate_zeroed(4 * n + 2, sizeof *rows, "the options");
+    struct poptOption *top = rows;
+    struct poptOption *row = rows + n + 1;         // behind the top table, which has at most a row per option
+    for (int i = 0; i < options->count; i++) {
+        const Option *option = &options->list[i];
+        if (option->title != NULL) {
+            row += i > 0;                          // leaves a row of zeros, the end of the table before
+            *top = (struct poptOption){NULL, '\0', POPT_ARG_INCLUDE_TABLE, row, 0, option->title, NULL};
+            top++;
+        }
+        bool help = strcmp(option->name, "help") == 0;
+        *row = (struct poptOption){option->name, help ? 'h' : '\0', option->argument != NULL ? POPT_ARG_STRING : POPT_ARG_NONE, NULL, i + 1,
+                                   option->help, option->argument};
+        row++;
+    }
+    return rows;
+}
+
+// Reads options until popt has no more; false after an error was printed.
 static bool read_values(Options *options, poptContext context)
 {
-    int option = poptGetNextOpt(context);
+    int number = poptGetNextOpt(context);
 
-    while (option > 0) {
+    while (number > 0) {
+        Option *option = &options->list[number - 1];
         char *value = poptGetOptArg(context);
-        free(options->values[option]);             // of an earlier occurrence: the last one counts
-        options->values[option] = value != NULL ? value : memory_copy_text("");
-        option = poptGetNextOpt(context);
+        if (option->argument != NULL && value == NULL) {
+            fail_memory(0, "the command line");    // popt returns NULL when it cannot copy the text
+        }
+        free(option->value);                       // of an earlier occurrence
+        option->value = value != NULL ? value : memory_copy_text("");
+        number = poptGetNextOpt(context);
     }
-    if (option < -1) {
-        report_popt_error(options, context, option);
+    if (number < -1) {
+        report_popt_error(options, context, number);
         return false;
     }
     return true;
 }
 
-// An empty text names no file and no folder. A script whose variable is not set asks for it.
+// An empty text is no file and no folder: a script whose variable is not set passes it.
 static bool check_names(const Options *options)
 {
-    for (int option = 1; option < OPTION_COUNT; option++) {
-        const char *value = options->values[option];
-        const struct poptOption *row = value != NULL && value[0] == '\0' ? find_option(options->help->table, option) : NULL;
-        const char *what = row == NULL || row->argDescrip == NULL ? "" : row->argDescrip;
-        if (strcmp(what, "FILE") == 0) {
-            return option_error(options, option, "is no file's name");
-        }
-        if (strcmp(what, "DIR") == 0) {
-            return option_error(options, option, "is no folder's name");
+    for (int i = 0; i < options->count; i++) {
+        const Option *option = &options->list[i];
+        bool path = option->argument != NULL && (strcmp(option->argument, "FILE") == 0 || strcmp(option->argument, "DIR") == 0);
+        if (path && option->value != NULL && option->value[0] == '\0') {
+            return option_error(options, option->name, "empty name (expected a %s)", option->argument[0] == 'F' ? "file" : "folder");
         }
     }
     return true;
@@ -225,59 +342,42 @@ static void print_help(const CommandHelp *help, poptContext context)
     printf("\n\nExamples:\n%s", help->examples);
 }
 
+static bool parse(Options *options, poptContext context, int *status)
+{
+    const char *name = options->help->name;
+    if (!read_values(options, context)) {
+        return false;
+    }
+    if (options_given(options, "help")) {
+        print_help(options->help, context);
+        *status = STATUS_OK;
+        return false;
+    }
+    const char *leftover = poptGetArg(context);
+    if (leftover != NULL) {
+        command_error(name, "'%.80s': unexpected; %s takes options only, see 'gptape %s --help'", leftover, name, name);
+        return false;
+    }
+    return check_names(options) && terminal_set_color(options);
+}
+
 bool options_parse(Options *options, const CommandHelp *help, int argc, const char **argv, int *status)
 {
     char title[64];
     const char *first = argv[0];
 
-    *options = (Options){.help = help};
+    *options = options_list(help);
     *status = STATUS_USAGE;
     snprintf(title, sizeof title, "gptape %s", help->name);
-    argv[0] = title;                               // popt's help page begins with it
-    poptContext context = poptGetContext(NULL, argc, argv, help->table, POPT_CONTEXT_NO_EXEC);
-    bool go_on = read_values(options, context);
-    if (go_on && options_given(options, OPTION_HELP)) {
-        print_help(help, context);
-        *status = STATUS_OK;
-        go_on = false;
+    argv[0] = title;                               // the first line of popt's help page
+    struct poptOption *tables = popt_tables(options);
+    poptContext context = poptGetContext(NULL, argc, argv, tables, POPT_CONTEXT_NO_EXEC);
+    if (context == NULL) {
+        fail_memory(0, "the command line");
     }
-    const char *leftover = go_on ? poptGetArg(context) : NULL;
-    if (leftover != NULL) {
-        command_error(help->name, "'%.80s': is not expected here; %s takes options only, see 'gptape %s --help'", leftover,
-                      help->name, help->name);
-        go_on = false;
-    }
-    go_on = go_on && check_names(options);
+    bool go_on = parse(options, context, status);
     poptFreeContext(context);
+    free(tables);
     argv[0] = first;
     return go_on;
-}
-
-bool options_parse_leading(Options *options, const CommandHelp *help, int argc, const char **argv, int *n_leading)
-{
-    *options = (Options){.help = help};
-    poptContext context = poptGetContext(NULL, argc, argv, help->table, POPT_CONTEXT_NO_EXEC | POPT_CONTEXT_POSIXMEHARDER);
-    bool read = read_values(options, context);
-    const char **rest = poptGetArgs(context);
-    int n_rest = 0;
-
-    while (rest != NULL && rest[n_rest] != NULL) {
-        n_rest++;
-    }
-    *n_leading = argc - n_rest;
-    poptFreeContext(context);
-    return read;
-}
-
-void options_free(Options *options)
-{
-    for (int option = 0; option < OPTION_COUNT; option++) {
-        free(options->values[option]);
-        options->values[option] = NULL;
-    }
-}
-
-bool options_given(const Options *options, int option)
-{
-    return options->values[option] != NULL;
 }

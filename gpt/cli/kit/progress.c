@@ -15,7 +15,7 @@ Progress progress_begin(const Options *options, const char *unit)
     return (Progress){
         .command = options->help->name,
         .unit = unit,
-        .quiet = options_given(options, OPTION_QUIET),
+        .quiet = options_given(options, "quiet"),
         .terminal = isatty(STDERR_FILENO),
         .started = started,
         .last = started,

@@ -26,6 +26,32 @@ int terminal_columns(int widest)
     return columns < NARROWEST ? NARROWEST : columns;
 }
 
+static bool color;
+
+static const char *when_word(int i)
+{
+    static const char *const words[] = {"auto", "always", "never"};
+    return words[i];
+}
+
+bool terminal_set_color(const Options *options)
+{
+    int when = 0;
+    if (!options_word(options, "color", when_word, 3, &when)) {
+        return false;
+    }
+    const char *no_color = getenv("NO_COLOR");
+    const char *kind = getenv("TERM");
+    bool wanted = (no_color == NULL || no_color[0] == '\0') && isatty(STDOUT_FILENO) && kind != NULL && strcmp(kind, "dumb") != 0;
+    color = when == 1 || (when == 0 && wanted);
+    return true;
+}
+
+const char *terminal_color(const char *code)
+{
+    return color ? code : "";
+}
+
 static bool fits(const char *text, size_t columns)
 {
     while (*text != '\0') {

@@ -5,15 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct poptOption tokenizer_options[] = {
-    {"tokenizer", '\0', POPT_ARG_STRING, NULL, OPTION_TOKENIZER,
-     "gpt2, bytes or chars (default: gpt2 if its vocabulary is found, else bytes)", "NAME"},
-    {"vocab", '\0', POPT_ARG_STRING, NULL, OPTION_VOCAB,
-     "where GPT-2's vocabulary is (default: $GPTAPE_DATA, else $XDG_DATA_HOME/gptape, else ~/.local/share/gptape)", "DIR"},
-    {"special", '\0', POPT_ARG_STRING, NULL, OPTION_SPECIAL,
-     "are special tokens such as <|endoftext|> found in texts and prompts? (default: on where the vocabulary's folder defines them)", "on|off"},
-    POPT_TABLEEND,
+const OptionRow tokenizer_rows[] = {
+    {"tokenizer", "NAME", NULL, "gpt2, bytes or chars (default: gpt2 if its vocabulary is found, else bytes)"},
+    {"vocab", "DIR", NULL,
+     "folder of GPT-2's vocabulary (default: $GPTAPE_DATA, else $XDG_DATA_HOME/gptape, else ~/.local/share/gptape)"},
+    {"special", "on|off", NULL, "recognize special tokens such as <|endoftext|> in texts and prompts (default: on where the vocabulary's folder defines them)"},
+    {0},
 };
+
+bool options_tokenizer_given(const Options *options)
+{
+    return options_given(options, "tokenizer") || options_given(options, "vocab");
+}
 
 static const char *tokenizer_word(int i)
 {
@@ -33,23 +36,24 @@ bool options_tokenizer_kind(const Options *options, int n_kinds, TokenizerKind *
 {
     int word = TOKENIZER_GPT2;
 
-    if (!options_word(options, OPTION_TOKENIZER, NULL, tokenizer_word, n_kinds, &word)) {
+    if (!options_word(options, "tokenizer", tokenizer_word, n_kinds, &word)) {
         return false;
     }
-    if (options_given(options, OPTION_SPECIAL) && !options_switch(options, OPTION_SPECIAL, NULL, &(bool){false})) {
+    bool special = false;
+    if (!options_switch(options, "special", &special)) {
         return false;
     }
-    if (options_given(options, OPTION_SPECIAL) && options_given(options, OPTION_TOKENIZER) && word != TOKENIZER_GPT2) {
-        return option_error(options, OPTION_SPECIAL, "only --tokenizer gpt2 has special tokens");
+    if (special && options_given(options, "tokenizer") && word != TOKENIZER_GPT2) {
+        return option_error(options, "special", "only --tokenizer gpt2 has special tokens; leave one out");
     }
-    if (options_given(options, OPTION_VOCAB)) {
+    if (options_given(options, "vocab")) {
         if (word != TOKENIZER_GPT2) {
-            return option_error(options, OPTION_VOCAB, "only --tokenizer gpt2 reads a vocabulary; leave it out");
+            return option_error(options, "vocab", "only --tokenizer gpt2 reads a vocabulary; leave one out");
         }
         *kind = TOKENIZER_GPT2;
         return true;
     }
-    if (options_given(options, OPTION_TOKENIZER)) {
+    if (options_given(options, "tokenizer")) {
         *kind = (TokenizerKind)word;
     } else {
         *kind = is_found() ? TOKENIZER_GPT2 : TOKENIZER_BYTES;
@@ -61,18 +65,20 @@ void options_tokenizer_note(const Options *options, TokenizerKind kind)
 {
     char *folder = vocabulary_folder(NULL);
 
-    if (kind == TOKENIZER_BYTES && !options_given(options, OPTION_TOKENIZER)) {
-        command_note(options, "GPT-2's vocabulary is not in %s ('make vocab' gets it): going on with bytes as tokens", folder);
+    if (kind == TOKENIZER_BYTES && !options_given(options, "tokenizer")) {
+        command_note(options, "GPT-2's vocabulary is not in %s ('make vocab' gets it): using bytes as tokens", folder);
     }
     free(folder);
 }
 
 bool options_special(const Options *options, Tokenizer *tokenizer, Error *error)
 {
-    const char *value = options->values[OPTION_SPECIAL];
-    bool on = value == NULL ? tokenizer_special(tokenizer) : strcmp(value, "on") == 0;
+    bool on = tokenizer_special(tokenizer);
+    if (options_has(options, "special") && options_given(options, "special")) {
+        on = strcmp(options_text(options, "special"), "on") == 0;
+    }
     if (on && tokenizer_kind(tokenizer) != TOKENIZER_GPT2) {
-        return error_set(error, "--special: tokenizer %s has no special tokens", tokenizer_name(tokenizer_kind(tokenizer)));
+        return error_set_field(error, "special", "tokenizer %s has no special tokens", tokenizer_name(tokenizer_kind(tokenizer)));
     }
     tokenizer_set_special(tokenizer, on);
     return true;
@@ -91,7 +97,7 @@ void options_special_note(const Options *options, const Tokenizer *tokenizer, si
 
 Tokenizer *options_gpt2(const Options *options, Error *error)
 {
-    char *folder = vocabulary_folder(options->values[OPTION_VOCAB]);
+    char *folder = vocabulary_folder(options_text(options, "vocab"));
     Tokenizer *tokenizer = NULL;
 
     if (vocabulary_found(folder)) {
@@ -101,8 +107,8 @@ Tokenizer *options_gpt2(const Options *options, Error *error)
             tokenizer = NULL;
         }
     } else {
-        error_set(error, "%s: has no vocab.bpe and encoder.json (or merges.txt and vocab.json, or tokenizer.json); 'make vocab' gets them, --vocab "
-                  "names another folder", folder);
+        error_set(error, "%s: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); "
+                  "'make vocab' gets it, --vocab names another folder", folder);
     }
     free(folder);
     return tokenizer;

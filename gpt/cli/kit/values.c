@@ -2,125 +2,64 @@
 
 #include "gpt/cli/kit/kit.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-// The text to read: what was given, else the fallback; NULL if there is neither.
-static const char *text_of(const Options *options, int option, const char *fallback)
+// ------------------------------------------------------------------------------------------------------------
+// One value: read like a field of a configuration struct, so that all are checked and refused in the same words
+
+static bool read_field(const Options *options, const char *name, const ConfigField *field, void *config)
 {
-    return options->values[option] != NULL ? options->values[option] : fallback;
+    const char *text = options_text(options, name);
+    Error error;
+    return text == NULL || config_field_read(field, text, config, &error) || report_error(options, &error);
 }
 
-// All of text is one whole number, in plain digits. Overflow gives LLONG_MIN or LLONG_MAX, outside any range asked for.
-static bool parse_whole(const char *text, long long *value)
+bool options_int(const Options *options, const char *name, int low, int high, int *value)
 {
-    const char *digits = text[0] == '-' ? text + 1 : text;
-    size_t n_digits = strspn(digits, "0123456789");
-
-    if (n_digits == 0 || digits[n_digits] != '\0') {
-        return false;
-    }
-    *value = strtoll(text, NULL, 10);
-    return true;
+    ConfigField field = {.name = name, .kind = FIELD_COUNT, .low = low, .high = high};
+    return read_field(options, name, &field, value);
 }
 
-static bool read_whole(const Options *options, int option, const char *text, long long low, long long high, long long *value)
+bool options_double(const Options *options, const char *name, double low, double high, double *value)
 {
-    if (!parse_whole(text, value)) {
-        return option_error(options, option, "is not a whole number; give one from %lld to %lld", low, high);
-    }
-    if (*value < low || *value > high) {
-        return option_error(options, option, "is too %s; give a whole number from %lld to %lld",
-                            *value < low ? "small" : "large", low, high);
-    }
-    return true;
+    ConfigField field = {.name = name, .kind = FIELD_NUMBER, .low = low, .high = high};
+    return read_field(options, name, &field, value);
 }
 
-bool options_int(const Options *options, int option, const char *fallback, int low, int high, int *value)
+bool options_switch(const Options *options, const char *name, bool *value)
 {
-    const char *text = text_of(options, option, fallback);
-    long long whole = 0;
-
-    if (text == NULL) {
-        return true;
-    }
-    if (!read_whole(options, option, text, low, high, &whole)) {
-        return false;
-    }
-    *value = (int)whole;
-    return true;
+    ConfigField field = {.name = name, .kind = FIELD_SWITCH};
+    return read_field(options, name, &field, value);
 }
 
-// All of text is one number in plain digits: no inf, nan, hexadecimal, space. Too large for a double is infinite, too small 0.
-static bool parse_number(const char *text, double *value)
+bool options_word(const Options *options, const char *name, const char *(*word)(int), int count, int *value)
 {
-    char *end;
-
-    *value = strtod(text, &end);
-    return text[0] != '\0' && text[strspn(text, "0123456789.eE+-")] == '\0' && end != text && *end == '\0';
+    ConfigField field = {.name = name, .kind = FIELD_CHOICE, .word = word, .n_words = count};
+    return read_field(options, name, &field, value);
 }
 
-bool options_double(const Options *options, int option, const char *fallback, double low, double high, double *value)
+bool options_field(const Options *options, const ConfigField *field, void *config)
 {
-    const char *text = text_of(options, option, fallback);
-    double number;
-
-    if (text == NULL) {
-        return true;
-    }
-    if (!parse_number(text, &number)) {
-        return option_error(options, option, "is not a number; give one from %g to %g", low, high);
-    }
-    if (number < low || number > high) {
-        return option_error(options, option, "is out of range; give a number from %g to %g", low, high);
-    }
-    *value = number;
-    return true;
-}
-
-bool options_switch(const Options *options, int option, const char *fallback, bool *value)
-{
-    const char *text = text_of(options, option, fallback);
-
-    if (text == NULL) {
-        return true;
-    }
-    if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0) {
-        return option_error(options, option, "is neither on nor off; give one of these");
-    }
-    *value = strcmp(text, "on") == 0;
-    return true;
-}
-
-bool options_word(const Options *options, int option, const char *fallback, const char *(*word)(int), int count, int *value)
-{
-    const char *text = text_of(options, option, fallback);
-    char choices[256] = "";
-
-    if (text == NULL) {
-        return true;
-    }
-    for (int i = 0; i < count; i++) {
-        if (strcmp(text, word(i)) == 0) {
-            *value = i;
-            return true;
+    char name[32];
+    for (int i = 0; i < options->count; i++) {
+        if (options->list[i].field == field) {
+            return read_field(options, option_name(field->name, name), field, config);
         }
-        size_t used = strlen(choices);
-        snprintf(choices + used, sizeof choices - used, "%s%s", i == 0 ? "" : i == count - 1 ? " or " : ", ", word(i));
     }
-    return option_error(options, option, "is not known; give %s", choices);
+    return true;
 }
 
+// A generator is seeded with 32 bits.
 bool options_seed(const Options *options, uint64_t *seed)
 {
-    const char *text = text_of(options, OPTION_SEED, DEFAULT_SEED);
-    long long whole = 0;
-
-    if (!read_whole(options, OPTION_SEED, text, 0, UINT32_MAX, &whole)) {      // the generator is seeded with 32 bits
-        return false;
+    const char *text = options_text(options, "seed");
+    size_t digits = strspn(text, "0123456789");
+    unsigned long long value = digits > 0 && digits < 12 ? strtoull(text, NULL, 10) : UINT64_MAX;
+    if (text[digits] != '\0' || value > UINT32_MAX) {
+        return option_error(options, "seed", "'%.80s' is not an integer between 0 and %u", text, UINT32_MAX);
     }
-    *seed = (uint64_t)whole;
+    *seed = value;
     return true;
 }
 
@@ -133,15 +72,14 @@ bool options_precision(const Options *options, int *status)
 {
     int word = PRECISION_F32;
 
-    if (!options_word(options, OPTION_PRECISION, NULL, precision_word, PRECISION_COUNT, &word)) {
+    if (!options_word(options, "precision", precision_word, PRECISION_COUNT, &word)) {
         *status = STATUS_USAGE;
         return false;
     }
     if (!kernels_set_precision((Precision)word)) {
         *status = STATUS_FAILED;
-        return option_error(options, OPTION_PRECISION, "this %s; leave it out",
-                            kernels_have_onednn() ? "processor has no bf16 products, or the plain kernels are in use"
-                                                  : "build is without oneDNN, which makes them");
+        return option_error(options, "precision", "%s needs %s; leave it out", precision_word(word),
+                            kernels_have_onednn() ? "a processor with bf16 products, and the fast kernels" : "a build with oneDNN");
     }
     return true;
 }
@@ -161,7 +99,7 @@ bool options_threads(const Options *options)
     enum { MOST_THREADS = 1024 };
     int threads = 0;
 
-    if (!options_int(options, OPTION_THREADS, NULL, 1, MOST_THREADS, &threads)) {
+    if (!options_int(options, "threads", 1, MOST_THREADS, &threads)) {
         return false;
     }
     if (threads > 0) {
@@ -170,80 +108,61 @@ bool options_threads(const Options *options)
     return true;
 }
 
-// Splits text at separators and reads each item; false at the first that is none. The caller frees *values.
-typedef bool ReadItem(const char *item, double low, double high, double *value);
+// ------------------------------------------------------------------------------------------------------------
+// Lists
 
-static bool read_list(const char *text, char separator, ReadItem *read, double low, double high, double **values, int *count,
-                      char bad_item[NUMBER_TEXT])
+// Splits text at commas and reads each item like field, whose value is a double. The caller frees *values.
+static bool read_list(const Options *options, const char *text, const ConfigField *field, double **values, int *count)
 {
-    const char separators[] = {separator, '\0'};
+    enum { ITEM = 64 };
+    char item[ITEM];
+    Error error;
     double *list = memory_allocate((strlen(text) / 2 + 1) * sizeof *list, "a list of numbers");
-    int n = 0;
     const char *start = text;
-    size_t length = strcspn(start, separators);
-
-    snprintf(bad_item, NUMBER_TEXT, "%.*s", (int)length, start);
-    while (length < NUMBER_TEXT && read(bad_item, low, high, &list[n])) {
-        n++;
-        if (start[length] == '\0') {
-            *values = list;
-            *count = n;
-            return true;
+    *count = 0;
+    while (start != NULL) {
+        size_t length = strcspn(start, ",");
+        snprintf(item, sizeof item, "%.*s", (int)length, start);
+        int whole = 0;
+        void *value = field->kind == FIELD_COUNT ? (void *)&whole : (void *)&list[*count];
+        if (!config_field_read(field, item, value, &error)) {
+            free(list);
+            return report_error(options, &error);
         }
-        start += length + 1;
-        length = strcspn(start, separators);
-        snprintf(bad_item, NUMBER_TEXT, "%.*s", (int)length, start);
+        list[*count] = field->kind == FIELD_COUNT ? whole : list[*count];
+        (*count)++;
+        start = start[length] == '\0' ? NULL : start + length + 1;
     }
-    free(list);
-    return false;
+    *values = list;
+    return true;
 }
 
-static bool read_whole_item(const char *item, double low, double high, double *value)
+bool options_ints_of(const Options *options, const char *name, const char *text, int low, int high, int **values, int *count)
 {
-    long long whole;
-
-    if (!parse_whole(item, &whole) || (double)whole < low || (double)whole > high) {
+    ConfigField field = {.name = name, .kind = FIELD_COUNT, .low = low, .high = high};
+    double *list;
+    if (!read_list(options, text, &field, &list, count)) {
         return false;
     }
-    *value = (double)whole;
+    *values = memory_allocate((size_t)*count * sizeof **values, "a list of numbers");
+    for (int i = 0; i < *count; i++) {
+        (*values)[i] = (int)list[i];
+    }
+    free(list);
     return true;
 }
 
-static bool read_number_item(const char *item, double low, double high, double *value)
+bool options_int_list(const Options *options, const char *name, int low, int high, int **values, int *count)
 {
-    return parse_number(item, value) && *value >= low && *value <= high;
+    return options_ints_of(options, name, options_text(options, name), low, high, values, count);
 }
 
-static int *as_ints(double *values, int count)
+bool options_float_list(const Options *options, const char *name, float **values, int *count)
 {
-    int *ints = memory_allocate((size_t)count * sizeof *ints, "a list of numbers");
-    for (int i = 0; i < count; i++) {
-        ints[i] = (int)values[i];
-    }
-    free(values);
-    return ints;
-}
-
-bool options_int_list(const Options *options, int option, const char *fallback, int low, int high, int **values, int *count)
-{
-    char item[NUMBER_TEXT];
+    ConfigField field = {.name = name, .kind = FIELD_NUMBER, .low = -1e30, .high = 1e30};
     double *list;
-
-    if (!read_list(text_of(options, option, fallback), ',', read_whole_item, low, high, &list, count, item)) {
-        return option_error(options, option, "'%s' is no whole number from %d to %d; give them like 1,2,3", item, low, high);
-    }
-    *values = as_ints(list, *count);
-    return true;
-}
-
-bool options_float_list(const Options *options, int option, float **values, int *count)
-{
-    const double most = 1e30;
-    char item[NUMBER_TEXT];
-    double *list;
-
-    if (!read_list(options->values[option], ',', read_number_item, -most, most, &list, count, item)) {
-        return option_error(options, option, "'%s' is no number of a size up to %g; give them like 1,0,-0.5", item, most);
+    if (!read_list(options, options_text(options, name), &field, &list, count)) {
+        return false;
     }
     *values = memory_allocate((size_t)*count * sizeof **values, "a list of numbers");
     for (int i = 0; i < *count; i++) {
@@ -253,39 +172,37 @@ bool options_float_list(const Options *options, int option, float **values, int 
     return true;
 }
 
-// Rows of one length: the number of items must be the number of rows times that of the first.
-bool options_int_rows(const Options *options, int option, int low, int high, int **values, int *n_rows, int *n_columns)
+// Counts rows and columns, and makes one list of them: ';' becomes ','. False if the rows differ in length.
+static bool join_rows(char *text, int *n_rows, int *n_columns)
 {
-    char item[NUMBER_TEXT];
-    char *text = memory_copy_text(options->values[option]);
-    double *list;
-    int count;
-    int columns = 1;
     int column = 1;
     bool even = true;
-
     *n_rows = 1;
-    for (char *at = text; *at != '\0'; at++) {
-        if (*at == ',') {
-            column++;
-        } else if (*at == ';') {
-            *at = ',';                             // the items are then one list
-            even = even && (*n_rows == 1 || column == columns);
-            columns = column;
+    *n_columns = 0;
+    for (char *at = text; ; at++) {
+        if (*at == ';' || *at == '\0') {
+            even = even && (*n_columns == 0 || column == *n_columns);
+            *n_columns = column;
             column = 1;
+        } else if (*at == ',') {
+            column++;
+        }
+        if (*at == '\0') {
+            return even;
+        }
+        if (*at == ';') {
+            *at = ',';
             (*n_rows)++;
         }
     }
-    even = even && (*n_rows == 1 || column == columns);
-    bool read = even && read_list(text, ',', read_whole_item, low, high, &list, &count, item);
+}
+
+bool options_int_rows(const Options *options, const char *name, int low, int high, int **values, int *n_rows, int *n_columns)
+{
+    int count;
+    char *text = memory_copy_text(options_text(options, name));
+    bool even = join_rows(text, n_rows, n_columns);
+    bool read = even && options_ints_of(options, name, text, low, high, values, &count);
     free(text);
-    if (!even) {
-        return option_error(options, option, "the rows must be of one length; give them like 1,2,3;4,5,6");
-    }
-    if (!read) {
-        return option_error(options, option, "'%s' is no whole number from %d to %d; give them like 1,2,3;4,5,6", item, low, high);
-    }
-    *values = as_ints(list, count);
-    *n_columns = column;
-    return true;
+    return read || (!even && option_error(options, name, "rows of different lengths (expected rows like 1,2,3;4,5,6)"));
 }

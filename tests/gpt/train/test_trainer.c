@@ -166,7 +166,7 @@ START_TEST(impossible_numbers_are_told)
     for (int i = 0; i < train_field_count; i++) {
         TrainConfig config = train_config();
         Error error = {0};
-        train_field_set(&config, &train_fields[i], train_fields[i].low - 1);
+        config_field_set(&train_fields[i], &config, train_fields[i].low - 1);
         ck_assert_msg(!train_config_check(&config, &gpt, &error), "%s %g is accepted", train_fields[i].name, train_fields[i].low - 1);
         ck_assert_ptr_nonnull(strstr(error.message, train_fields[i].name));
     }

@@ -1,18 +1,13 @@
 // generate.h: what the files of gptape generate share.
 //
 //      generate.c         options; the model, untrained or saved
-//      generate_prompt.c  the tokenizer, and the ids that are continued
-//      generate_speak.c   the samples: text, ids or JSON, as they come
+//      prompt.c           the tokenizer, and the ids that are continued
+//      print.c            the samples: text, ids or JSON, as they come
 
 #ifndef GPTAPE_CLI_GENERATE_H
 #define GPTAPE_CLI_GENERATE_H
 
 #include "gpt/cli/kit/kit.h"
-
-enum {
-    OPTION_PROMPT = OPTION_OWN, OPTION_PROMPT_IDS, OPTION_TOKENS, OPTION_PRINT_IDS,
-    OPTION_GREEDY, OPTION_TEMPERATURE, OPTION_TOP_K, OPTION_TOP_P, OPTION_SAMPLES, OPTION_NO_CACHE
-};
 
 enum { BYTES = 256 };                              // a vocabulary of at least this many can hold any text's bytes
 

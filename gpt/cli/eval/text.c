@@ -1,6 +1,6 @@
 // eval_text.c: how well a model predicts a text, or one part of it.
 
-#include "gpt/cli/eval.h"
+#include "gpt/cli/eval/eval.h"
 
 #include <limits.h>
 #include <math.h>
@@ -16,7 +16,7 @@ static const char *part_word(int i)
 static int make_tokenizer(const Options *options, const EvalModel *model, Tokenizer **tokenizer)
 {
     const GPTConfig *config = &model->gpt->config;
-    bool asked = options_given(options, OPTION_TOKENIZER) || options_given(options, OPTION_VOCAB);
+    bool asked = options_tokenizer_given(options);
     TokenizerKind kind = TOKENIZER_BYTES;
     Error error;
 
@@ -34,7 +34,7 @@ static int make_tokenizer(const Options *options, const EvalModel *model, Tokeni
         }
     }
     if (*tokenizer == NULL) {
-        command_error(options->help->name, "%s", error.message);
+        report_error(options, &error);
         return STATUS_FAILED;
     }
     if (tokenizer_vocab_size(*tokenizer) > config->vocab_size) {
@@ -49,9 +49,9 @@ static int make_tokenizer(const Options *options, const EvalModel *model, Tokeni
 // The tokens that are asked for: *n from *first on.
 static bool read_part(const Options *options, const Dataset *dataset, size_t *first, size_t *n)
 {
-    int part = options_given(options, OPTION_DATA) ? PART_ALL : SPLIT_VAL;
+    int part = options_given(options, "data") ? PART_ALL : SPLIT_VAL;
 
-    if (!options_word(options, OPTION_SPLIT, NULL, part_word, PART_ALL + 1, &part)) {
+    if (!options_word(options, "split", part_word, PART_ALL + 1, &part)) {
         return false;
     }
     *first = part == PART_ALL ? 0 : dataset->start[part];
@@ -81,7 +81,7 @@ static void print_evaluation(const Options *options, const EvalModel *model, con
     char windows[NUMBER_TEXT];
     double bits = evaluation->loss * (double)evaluation->n / (double)n_bytes / log(2.0);
 
-    if (options_given(options, OPTION_JSON)) {
+    if (options_given(options, "json")) {
         cJSON *json = eval_model_json(model, evaluation->loss);
         json_add_number(json, "bits_per_byte", bits);
         json_add_count(json, "tokens", (double)evaluation->n);
@@ -119,7 +119,7 @@ static int eval_tokens(const Options *options, const EvalModel *model, const Tok
         && gpt_evaluate(model->gpt, dataset_ids, dataset, first, n, progress_update, &progress, &evaluation, &error);
     progress_end(&progress);
     if (!done) {
-        command_error(options->help->name, "%s", error.message);
+        report_error(options, &error);
         return STATUS_FAILED;
     }
     if (!eval_model_check_loss(options, model, evaluation.loss)) {
@@ -133,11 +133,11 @@ static Dataset *open_text(const Options *options, const Tokenizer *tokenizer)
 {
     Error error;
     Progress progress = progress_begin(options, "MiB as tokens");
-    Dataset *dataset = dataset_open(options->values[OPTION_DATA], tokenizer, NULL, progress_update, &progress, &error);
+    Dataset *dataset = dataset_open(options_text(options, "data"), tokenizer, NULL, progress_update, &progress, &error);
 
     progress_end(&progress);
     if (dataset == NULL) {
-        command_error(options->help->name, "%s", error.message);
+        report_error(options, &error);
     } else {
         options_special_note(options, tokenizer, dataset->n_special);
     }

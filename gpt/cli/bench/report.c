@@ -1,6 +1,6 @@
 // bench_report.c: what gptape bench prints.
 
-#include "gpt/cli/bench.h"
+#include "gpt/cli/bench/bench.h"
 
 #include <math.h>
 #include <string.h>

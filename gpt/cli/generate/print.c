@@ -1,6 +1,6 @@
 // generate_speak.c: the samples of gptape generate, printed as their tokens come, and what is said about them.
 
-#include "gpt/cli/generate.h"
+#include "gpt/cli/generate/generate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,10 +31,10 @@ typedef struct Group {
 
 bool generation_is_text(const Generation *generation)
 {
-    bool saved = options_given(generation->options, OPTION_MODEL);
+    bool saved = options_given(generation->options, "model");
     bool speechless = !saved && generation->model.vocab_size < BYTES;
 
-    return !options_given(generation->options, OPTION_PRINT_IDS) && !options_given(generation->options, OPTION_JSON) && !speechless;
+    return !options_given(generation->options, "ids") && !options_given(generation->options, "json") && !speechless;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ static bool has_ended(const Group *group, int sample)
 // Prints what there is to be said of the sample whose turn it is, and, where that has ended, of the next. At the end nothing more comes.
 static void say(Group *group, bool end)
 {
-    if (options_given(group->generation->options, OPTION_JSON)) {
+    if (options_given(group->generation->options, "json")) {
         return;
     }
     bool more = true;
@@ -191,7 +191,7 @@ static void print_json(const Generation *generation, cJSON *samples, const Pace 
     json_add_count(json, "seed", (double)generation->seed);
     json_add_count(json, "parameters", (double)gpt_cost(&generation->model, 1, 1).parameters);
     cJSON_AddItemToObject(json, "prompt_ids", ids_json(generation->prompt, generation->n_prompt));
-    if (options_given(generation->options, OPTION_SAMPLES)) {
+    if (options_given(generation->options, "samples")) {
         cJSON_AddItemToObject(json, "samples", samples);
     } else {
         cJSON *sample = cJSON_GetArrayItem(samples, 0);
@@ -218,7 +218,7 @@ static void note_before(const Generation *generation)
     } else {
         thousands_text((double)gpt_cost(model, 1, 1).parameters, count);
         command_note(options, "%s%s, %s parameters, untrained: random weights from seed %llu, so expect nonsense",
-                     generation->preset->name, options_any_switch(options) ? " (changed)" : "", count,
+                     generation->preset->name, options_any_field(options) ? " (changed)" : "", count,
                      (unsigned long long)generation->seed);
     }
     if (generation->preset != NULL && model->vocab_size == GPT2_VOCABULARY && generation->tokenizer != NULL) {
@@ -274,7 +274,7 @@ static bool speak_together(Group *group, Random *random, cJSON *samples)
         cJSON_AddItemToArray(samples, object);
     }
     if (!sound) {
-        command_error(generation->options->help->name, "%s", error.message);
+        report_error(generation->options, &error);
     }
     return sound;
 }
@@ -303,7 +303,7 @@ static bool speak_all(const Generation *generation, cJSON *samples, Pace *pace)
 
 int generation_speak(const Generation *generation)
 {
-    cJSON *samples = options_given(generation->options, OPTION_JSON) ? cJSON_CreateArray() : NULL;
+    cJSON *samples = options_given(generation->options, "json") ? cJSON_CreateArray() : NULL;
     Pace pace = {0};
 
     Tape *tape = tape_create();

@@ -1,86 +1,95 @@
 // gradflow.c: gptape gradflow: the same network with and without shortcuts, and what gradient reaches each layer.
 
-#include "gpt/cli/gradflow.h"
+#include "gpt/cli/gradflow/gradflow.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static struct poptOption network_options[] = {
-    {"net", '\0', POPT_ARG_STRING, NULL, OPTION_NET, "the book's deep network, or a GPT (default mlp)", "mlp|gpt"},
-    {"shortcut", '\0', POPT_ARG_STRING, NULL, OPTION_SHORTCUT, "which networks to run (default both)", "on|off|both"},
-    POPT_TABLEEND,
+static const OptionRow network_rows[] = {
+    {"net", "mlp|gpt", NULL, "mlp, the book's deep network, or a GPT (default mlp; gpt with --model)"},
+    {"shortcut", "on|off|both", NULL, "which networks to run (default both; with --model as it was saved)"},
+    {0},
 };
 
-struct poptOption mlp_options[] = {
-    {"depth", '\0', POPT_ARG_STRING, NULL, OPTION_DEPTH, "layers; the last has one output (default " DEFAULT_DEPTH ")", "N"},
-    {"width", '\0', POPT_ARG_STRING, NULL, OPTION_WIDTH, "values a layer (default " DEFAULT_WIDTH ")", "N"},
-    {"sizes", '\0', POPT_ARG_STRING, NULL, OPTION_SIZES, "sizes of input, layers and output instead", "3,3,3,3,3,1"},
-    {"input", '\0', POPT_ARG_STRING, NULL, OPTION_INPUT, "the input row (default 1,0,-1,1,0,-1,...)", "1,0,-1"},
-    {"target", '\0', POPT_ARG_STRING, NULL, OPTION_TARGET, "what the output should be (default zeros)", "0"},
-    POPT_TABLEEND,
+static const OptionRow depth_rows[] = {
+    {"depth", "N", "20", "number of layers; the last has one output"},
+    {0},
 };
 
-// saved_model_options and tokenizer_options' --vocab, with what they mean here.
-struct poptOption saved_options[] = {
-    {"model", '\0', POPT_ARG_STRING, NULL, OPTION_MODEL,
-     "the saved GPT in this folder; --shortcut is then as it was saved, if not given", "DIR"},
-    {"vocab", '\0', POPT_ARG_STRING, NULL, OPTION_VOCAB, "where GPT-2's vocabulary is, if it is not in the folder", "DIR"},
-    POPT_TABLEEND,
+const OptionRow mlp_rows[] = {
+    {"width", "N", "3", "values per layer"},
+    {"sizes", "3,3,3,3,3,1", NULL, "sizes of the input, the layers and the output, instead of --depth and --width"},
+    {"input", "1,0,-1", NULL, "input row (default 1,0,-1,1,0,-1,...)"},
+    {"target", "0", NULL, "target of the output (default zeros)"},
+    {0},
 };
 
-struct poptOption batch_options[] = {
-    {"data", '\0', POPT_ARG_STRING, NULL, OPTION_DATA,
-     "a text, of which the last tenth is read: in bytes, or in a saved model's own tokens (default: a built-in text; for a saved model the "
-     "stories)", "FILE"},
-    {"batch", '\0', POPT_ARG_STRING, NULL, OPTION_BATCH, "rows of it (default " DEFAULT_BATCH ")", "N"},
-    {"length", '\0', POPT_ARG_STRING, NULL, OPTION_LENGTH, "tokens a row (default: the context length)", "N"},
-    INCLUDE_OPTIONS(ids_options, NULL),
-    POPT_TABLEEND,
+// As saved_model_rows and tokenizer_rows, with what they mean here.
+const OptionRow saved_rows[] = {
+    {"model", "DIR", NULL, "folder of a saved GPT"},
+    {"vocab", "DIR", NULL, "folder of GPT-2's vocabulary, if it is not in the model's"},
+    {0},
 };
 
-static struct poptOption experiment_options[] = {
-    {"seeds", '\0', POPT_ARG_STRING, NULL, OPTION_SEEDS, "repeat with so many seeds: medians and quartiles (default 1)", "N"},
-    {"depths", '\0', POPT_ARG_STRING, NULL, OPTION_DEPTHS, "also compare first with last layer at these depths", SHOW_DEPTHS},
-    {"steps", '\0', POPT_ARG_STRING, NULL, OPTION_STEPS, "train so many AdamW steps, measuring each (default 0)", "N"},
-    {"lr", '\0', POPT_ARG_STRING, NULL, OPTION_LR, "their learning rate (default " DEFAULT_LR ")", "X"},
-    {"same-dy", '\0', POPT_ARG_NONE, NULL, OPTION_SAME_DY, "send a gradient into the output that is the same for both networks, instead of the loss's", NULL},
-    POPT_TABLEEND,
+static const OptionRow batch_rows[] = {
+    {"batch", "N", "4", "rows of the text"},
+    {"length", "N", NULL, "tokens of a row (default: the context length)"},
+    {0},
 };
 
-static struct poptOption output_options[] = {
-    {"plot", '\0', POPT_ARG_STRING, NULL, OPTION_PLOT, "draw to FILE.png, .svg, .pdf, or .gp (gnuplot's script)", "FILE"},
-    {"csv", '\0', POPT_ARG_STRING, NULL, OPTION_CSV, "write every figure of every tensor; - is stdout", "FILE"},
-    POPT_TABLEEND,
+const OptionRow data_rows[] = {
+    {"data", "FILE", NULL, "text; its last tenth is read, as bytes or a saved model's tokens (default: a built-in text; with --model stories)"},
+    {0},
 };
 
-static struct poptOption gradflow_options[] = {
-    INCLUDE_OPTIONS(network_options, "Network:"),
-    INCLUDE_OPTIONS(mlp_options, "--net mlp (also --activation, --init):"),
-    INCLUDE_OPTIONS(model_options, "--net gpt (default: --config " UNTRAINED_CONFIG "):"),
-    INCLUDE_OPTIONS(saved_options, "--net gpt, already trained:"),
-    INCLUDE_OPTIONS(batch_options, "--net gpt reads:"),
-    INCLUDE_OPTIONS(experiment_options, "Experiment:"),
-    INCLUDE_OPTIONS(output_options, "Output:"),
-    INCLUDE_OPTIONS(seed_options, "Random numbers:"),
-    INCLUDE_OPTIONS(run_options, "Running:"),
-    POPT_TABLEEND,
+static const OptionRow experiment_rows[] = {
+    {"seeds", "N", NULL, "number of networks, seed after seed: medians and quartiles (default " SHOW_SEEDS "; with --net gpt 1)"},
+    {"depths", SHOW_DEPTHS, NULL,
+     "also compare the first with the last layer at these depths; none: do not (default " SHOW_DEPTHS "; with --net gpt none)"},
+    {"steps", "N", "0", "train for N AdamW steps and measure each"},
+    {"lr", "X", "0.001", "learning rate of --steps"},
+    {"same-dy", NULL, NULL, "feed the same gradient into the output of all networks, instead of each loss's own"},
+    {0},
+};
+
+static const OptionRow output_rows[] = {
+    {"plot", "FILE", NULL, "draw to FILE.png, .svg, .pdf, or .gp (gnuplot's script); none: do not "
+                           "(default " SHOW_PLOT "; with --net gpt, --json or --csv - none)"},
+    {"csv", "FILE", NULL, "write all values of all tensors; - is stdout, instead of the table"},
+    {0},
+};
+
+static const OptionGroup gradflow_groups[] = {
+    {.title = "Network:", .rows = network_rows},
+    {.title = "--net mlp (also --activation, default gelu, and --init, default torch):", .rows = depth_rows},
+    {.rows = mlp_rows},
+    MODEL_GROUP("--net gpt (default: --config " UNTRAINED_CONFIG "):"),
+    {.title = "--net gpt, already trained:", .rows = saved_rows},
+    {.title = "--net gpt reads:", .rows = data_rows},
+    {.rows = batch_rows},
+    {.rows = ids_rows},
+    {.title = "Experiment:", .rows = experiment_rows},
+    {.title = "Output:", .rows = output_rows},
+    {.title = "Random numbers:", .rows = seed_rows},
+    {.title = "Running:", .rows = run_rows},
+    {0},
 };
 
 const CommandHelp gradflow_help = {
     .name = "gradflow",
     .about = "Builds the same network without and with shortcuts, from the same weights, runs it forward and backward, and shows the\n"
-             "gradient that reaches each layer. With no options: the deep network, " SHOW_SEEDS " seeds, depths " SHOW_DEPTHS
-             ",\nand the picture " SHOW_PLOT ". Dropout acts only in training (--steps). There is no --recompute:\n"
-             "what it would not keep, all that is inside the blocks, is what is measured.",
+             "gradient that reaches each layer. The default is the deep network with " SHOW_SEEDS " seeds, compared at depths " SHOW_DEPTHS ",\n"
+             "and the picture " SHOW_PLOT ". Dropout acts only in training (--steps). There is no --recompute: it would not keep\n"
+             "what is inside the blocks, which is what is measured.",
     .examples = "  gptape gradflow\n"
-                "  gptape gradflow --sizes 3,3,3,3,3,1 --seed 123 --input 1,0,-1 --target 0\n"
+                "  gptape gradflow --sizes 3,3,3,3,3,1 --seeds 1 --input 1,0,-1 --target 0\n"
                 "  gptape gradflow --depth 50 --width 16 --seeds 20 --plot deep.svg\n"
                 "  gptape gradflow --net gpt --seeds 5 --plot gpt.png\n"
                 "  gptape gradflow --net gpt --norm none --causal off\n"
                 "  gptape gradflow --depth 10 --steps 100 --seeds 5 --plot training.png\n"
                 "  gptape gradflow --model run --ids \"1,2,3;4,5,6\" --targets \"2,3,4;5,6,7\" --csv -\n"
                 "  gptape gradflow --net gpt --n-layer 6 --same-dy --csv flow.csv\n",
-    .table = gradflow_options,
+    .groups = gradflow_groups,
 };
 
 // ------------------------------------------------------------------------------------------------------------
@@ -172,7 +181,7 @@ static bool run_sweep(const GradflowPlan *plan, const Options *options, Sweep *s
     if (plan->depths == NULL) {
         return true;
     }
-    Progress progress = progress_begin(options, "networks at this depth");
+    Progress progress = progress_begin(options, "networks of this depth");
     bool done = sweep_run(&plan->experiment, plan->depths, plan->n_depths, progress_update, &progress, sweep, error);
     progress_end(&progress);
     return done;
@@ -194,10 +203,7 @@ static int run(const GradflowPlan *plan, const Options *options)
         }
         experiment_free(&experiment);
     }
-    if (!done) {
-        command_error(options->help->name, "%s", error.message);
-    }
-    return done ? STATUS_OK : STATUS_FAILED;
+    return done || report_error(options, &error) ? STATUS_OK : STATUS_FAILED;
 }
 
 int command_gradflow(const Options *options)

@@ -1,24 +1,12 @@
-// train.h: what the files of the command share: train.c (options, and the run), train_plan.c (a new run, as it is asked for),
-// train_resume.c (one that goes on), train_report.c (what is answered).
+// train.h: what the files of the command share: train.c (options and the run), plan.c (a new run), resume.c (one that is resumed),
+// report.c (text and JSON).
 
 #ifndef GPTAPE_CLI_TRAIN_H
 #define GPTAPE_CLI_TRAIN_H
 
 #include "gpt/cli/kit/kit.h"
 
-enum {
-    OPTION_DATA = OPTION_OWN, OPTION_OUT, OPTION_RESUME,
-    // one for each field of TrainConfig, with its name
-    OPTION_STEPS, OPTION_BATCH, OPTION_LENGTH, OPTION_ACCUMULATE,
-    OPTION_LR, OPTION_MIN_LR, OPTION_WARMUP, OPTION_DECAY_STEPS,
-    OPTION_BETA1, OPTION_BETA2, OPTION_EPS, OPTION_WEIGHT_DECAY, OPTION_CLIP,
-    OPTION_EVAL_EVERY, OPTION_EVAL_BATCHES, OPTION_SAMPLE_EVERY, OPTION_GRADFLOW_EVERY, OPTION_SAVE_EVERY,
-};
-
 #define DEFAULT_CONFIG "char"
-#define DEFAULT_STEPS "3500"
-#define DEFAULT_BATCH "12"
-#define DEFAULT_EVERY "250"
 #define RUNS "runs"                                // where runs go that are given no folder: runs/1, runs/2, ...
 
 // Where a run is, and the trainer that makes it.
@@ -36,10 +24,6 @@ void train_plan_free(TrainPlan *plan);
 
 // What --gradflow-every measures lies inside the blocks, of which --recompute on keeps nothing: only one of them can be had.
 bool train_check_recompute(const Options *options, const TrainPlan *plan, const TrainConfig *config);
-
-// The field of TrainConfig that an option sets; and the option read into it, or the text fallback if it was not given.
-const TrainField *train_option_field(const Options *options, int option);
-bool train_option_read(const Options *options, int option, const char *fallback, TrainConfig *config);
 
 // ------------------------------------------------------------------------------------------------------------
 // What is answered

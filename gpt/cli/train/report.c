@@ -1,7 +1,7 @@
 // train_report.c: what gptape train answers when it is done: losses, samples, their curve, and of stories how many sentences follow
 // the grammar, before and after.
 
-#include "gpt/cli/train.h"
+#include "gpt/cli/train/train.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -198,7 +198,7 @@ bool train_report(const Options *options, Trainer *trainer, const char *folder, 
     bool read = trainer->data == NULL || train_samples(trainer, n, &answer.samples, error);
     if (read) {
         answer.val_loss = trainer->data == NULL ? NAN : trainer_evaluate(trainer, SPLIT_VAL);
-        if (options_given(options, OPTION_JSON)) {
+        if (options_given(options, "json")) {
             print_json(trainer, &answer);
         } else {
             print_text(trainer, &answer);

@@ -1,27 +1,14 @@
-// gradflow.h: what the three files of the command share: gradflow.c (options, and the run), gradflow_plan.c (what is asked),
-// gradflow_report.c (what is answered). graph.c asks for networks in the same words.
+// gradflow.h: what the files of the command share: gradflow.c (options and the run), plan.c (from options to an experiment), report.c
+// (text and JSON). graph.c reads its network with the same functions.
 
 #ifndef GPTAPE_CLI_GRADFLOW_H
 #define GPTAPE_CLI_GRADFLOW_H
 
 #include "gpt/cli/kit/kit.h"
 
-enum {
-    OPTION_NET = OPTION_OWN, OPTION_SIZES, OPTION_DEPTH, OPTION_WIDTH, OPTION_INPUT, OPTION_TARGET,
-    OPTION_DATA, OPTION_BATCH, OPTION_LENGTH,
-    OPTION_SEEDS, OPTION_DEPTHS, OPTION_STEPS, OPTION_LR, OPTION_SAME_DY,
-    OPTION_PLOT, OPTION_CSV,
-    OPTION_MODULE, OPTION_STEPWISE, OPTION_BACKWARD, OPTION_DIRECTION, OPTION_OUT
-};
-
 enum { MOST_SEEDS = 10000, MOST_STEPS = 1000000, MOST_BATCH = 65536 };
 
-#define DEFAULT_DEPTH "20"
-#define DEFAULT_WIDTH "3"
-#define DEFAULT_BATCH "4"
-#define DEFAULT_LR "0.001"
-
-// Without any option that says what to run, many seeds and several depths are run, and a picture is drawn.
+// Of the deep network: many seeds and several depths are run, and a picture is drawn.
 #define SHOW_SEEDS "100"
 #define SHOW_DEPTHS "5,10,20,40"
 #define SHOW_PLOT "gradflow.png"
@@ -29,6 +16,7 @@ enum { MOST_SEEDS = 10000, MOST_STEPS = 1000000, MOST_BATCH = 65536 };
 // What is to be run and where the results go.
 typedef struct GradflowPlan {
     ExperimentConfig experiment;                   // owns the arrays it points to
+    const char *untrained;                         // preset of an untrained GPT where none is named
     const GPTPreset *preset;                       // of an untrained GPT
     GPT *saved;                                    // of --model, whose weights the experiment takes; NULL: none
     int *depths;                                   // of the sweep; NULL: none
@@ -40,9 +28,9 @@ typedef struct GradflowPlan {
 } GradflowPlan;
 
 // How a network and its batch are described.
-extern struct poptOption mlp_options[];
-extern struct poptOption saved_options[];
-extern struct poptOption batch_options[];
+extern const OptionRow mlp_rows[];                 // all but --depth
+extern const OptionRow saved_rows[];
+extern const OptionRow data_rows[];                // --data
 
 // The parts of a plan that say which network it is, in this order; false after one line on stderr.
 bool gradflow_net_read(const Options *options, GradflowPlan *plan);                    // mlp or gpt

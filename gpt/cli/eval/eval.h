@@ -5,8 +5,6 @@
 
 #include "gpt/cli/kit/kit.h"
 
-enum { OPTION_DATA = OPTION_OWN, OPTION_SPLIT };
-
 // The model that is asked for, made or loaded.
 typedef struct EvalModel {
     GPT *gpt;

@@ -1,28 +1,27 @@
 // eval.c: gptape eval: how well a saved or untrained model predicts a text (eval_text.c), or one batch of ids.
 
-#include "gpt/cli/eval.h"
+#include "gpt/cli/eval/eval.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-static struct poptOption text_options[] = {
-    {"data", '\0', POPT_ARG_STRING, NULL, OPTION_DATA, "a text to predict (default: the built-in stories)", "FILE"},
-    {"split", '\0', POPT_ARG_STRING, NULL, OPTION_SPLIT,
-     "all of it, or what 'gptape train' learns from, or the tenth that it doesn't (default all; of the stories val)", "all|train|val"},
-    INCLUDE_OPTIONS(ids_options, NULL),
-    POPT_TABLEEND,
+static const OptionRow text_rows[] = {
+    {"data", "FILE", NULL, "text to predict (default: the built-in stories)"},
+    {"split", "all|train|val", NULL,
+     "all of it, what 'gptape train' trains on, or the tenth that it does not (default all; of the stories val)"},
+    {0},
 };
 
-static struct poptOption eval_options[] = {
-    INCLUDE_OPTIONS(text_options, "What to predict:"),
-    INCLUDE_OPTIONS(saved_model_options, "A saved model:"),
-    INCLUDE_OPTIONS(model_options, "An untrained model (default: --config " UNTRAINED_CONFIG "):"),
-    INCLUDE_OPTIONS(shortcut_options, "Shortcuts:"),
-    INCLUDE_OPTIONS(seed_options, "Random numbers:"),
-    INCLUDE_OPTIONS(tokenizer_options, "Text (a saved model has its own tokenizer):"),
-    INCLUDE_OPTIONS(precision_options, "Computing:"),
-    INCLUDE_OPTIONS(run_options, "Running:"),
-    POPT_TABLEEND,
+static const OptionGroup eval_groups[] = {
+    {.title = "What to predict:", .rows = text_rows},
+    {.rows = ids_rows},
+    {.title = "A saved model:", .rows = saved_model_rows},
+    MODEL_GROUP("An untrained model (default: --config " UNTRAINED_CONFIG "):"),
+    {.title = "Random numbers:", .rows = seed_rows},
+    {.title = "Text (a saved model has its own tokenizer):", .rows = tokenizer_rows},
+    {.title = "Computing:", .rows = precision_rows},
+    {.title = "Running:", .rows = run_rows},
+    {0},
 };
 
 const CommandHelp eval_help = {
@@ -35,7 +34,7 @@ const CommandHelp eval_help = {
                 "  gptape eval --config tiny --seed 7 --data README.md\n"
                 "  gptape eval --model run --data text.txt --split val\n"
                 "  gptape eval --model run --ids \"1,2,3;4,5,6\" --targets \"2,3,4;5,6,7\" --json\n",
-    .table = eval_options,
+    .groups = eval_groups,
 };
 
 // ------------------------------------------------------------------------------------------------------------
@@ -45,12 +44,12 @@ static int load_subject(const Options *options, EvalModel *model)
 {
     int status = STATUS_USAGE;
 
-    if (options_given(options, OPTION_SEED)) {
-        option_error(options, OPTION_SEED, "is for an untrained model; nothing is drawn with --model, leave it out");
+    if (options_changed(options, "seed")) {
+        option_error(options, "seed", "for an untrained model; with --model nothing is drawn, leave one out");
         return STATUS_USAGE;
     }
     model->saved = true;
-    model->name = options->values[OPTION_MODEL];
+    model->name = options_text(options, "model");
     model->gpt = options_saved_model(options, 0, &status);
     if (model->gpt == NULL) {
         return status;
@@ -70,7 +69,7 @@ static int create_subject(const Options *options, EvalModel *model)
     model->name = preset->name;
     model->gpt = gpt_create(&config, model->seed, &error);
     if (model->gpt == NULL) {
-        command_error(options->help->name, "%s", error.message);
+        report_error(options, &error);
         return STATUS_FAILED;
     }
     return STATUS_OK;
@@ -84,7 +83,7 @@ void eval_model_note(const Options *options, const EvalModel *model)
         options_saved_model_note(options, &model->gpt->config);
     } else {
         command_note(options, "%s%s, untrained: random weights from seed %llu", model->name,
-                     options_any_switch(options) ? " (changed)" : "", (unsigned long long)model->seed);
+                     options_any_field(options) ? " (changed)" : "", (unsigned long long)model->seed);
     }
 }
 
@@ -135,7 +134,7 @@ static void print_batch_json(const EvalModel *model, const Batch *batch, double 
 
 static void print_batch(const Options *options, const EvalModel *model, const Batch *batch, double loss, const Real *last)
 {
-    if (options_given(options, OPTION_JSON)) {
+    if (options_given(options, "json")) {
         print_batch_json(model, batch, loss, last);
     } else {
         printf("loss        %.9g\nperplexity  %.6g\ntokens      %d\n", loss, exp(loss), batch->B * batch->T);
@@ -154,7 +153,7 @@ static int eval_batch(const Options *options, const EvalModel *model)
         size_t n_last = (size_t)batch.B * (size_t)config->vocab_size;
         status = STATUS_FAILED;
         if (!memory_check(cost.activation_bytes + (double)n_last * sizeof(Real), "this batch", &error)) {
-            command_error(options->help->name, "%s", error.message);
+            report_error(options, &error);
         } else {
             eval_model_note(options, model);
             Real *last = memory_allocate(n_last * sizeof *last, "the logits");
@@ -175,11 +174,9 @@ static int eval_batch(const Options *options, const EvalModel *model)
 
 static bool check_what(const Options *options)
 {
-    if (options_by_ids(options) && (options_given(options, OPTION_DATA) || options_given(options, OPTION_SPLIT))) {
-        command_error(options->help->name, "--ids and --targets are the whole batch; leave out --data and --split");
-        return false;
-    }
-    return true;
+    static const char *const of_text[] = {"data", "split", NULL};
+    const char *name = options_by_ids(options) ? options_first(options, of_text) : NULL;
+    return name == NULL || option_error(options, name, "for a text, but --ids gives the whole batch; leave one out");
 }
 
 int command_eval(const Options *options)
@@ -194,7 +191,7 @@ int command_eval(const Options *options)
         return status;
     }
     Tape *tape = tape_create();
-    status = options_given(options, OPTION_MODEL) ? load_subject(options, &model) : create_subject(options, &model);
+    status = options_given(options, "model") ? load_subject(options, &model) : create_subject(options, &model);
     if (status == STATUS_OK) {
         status = options_by_ids(options) ? eval_batch(options, &model) : eval_text(options, &model);
     }

@@ -1,6 +1,6 @@
 // gradflow_report.c: an experiment as a table with its conclusions, and as JSON.
 
-#include "gpt/cli/gradflow.h"
+#include "gpt/cli/gradflow/gradflow.h"
 
 #include <math.h>
 

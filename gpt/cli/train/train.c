@@ -1,75 +1,45 @@
 // train.c: gptape train: a model learns a text, in a folder that holds all it needs to go on.
 
-#include "gpt/cli/train.h"
+#include "gpt/cli/train/train.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct poptOption data_options[] = {
-    {"data", '\0', POPT_ARG_STRING, NULL, OPTION_DATA, "a text to learn, UTF-8, a byte order mark left out (default: stories from a grammar)", "FILE"},
-    {"ids", '\0', POPT_ARG_STRING, NULL, OPTION_IDS, "one batch of token ids for every step instead, rows separated by ;", "1,2,3;4,5,6"},
-    {"targets", '\0', POPT_ARG_STRING, NULL, OPTION_TARGETS, "what follows each of them", "2,3,4;5,6,7"},
-    {"out", '\0', POPT_ARG_STRING, NULL, OPTION_OUT, "the run's folder (default: a new one, " RUNS "/1, " RUNS "/2, ...)", "DIR"},
-    {"resume", '\0', POPT_ARG_NONE, NULL, OPTION_RESUME, "go on with the run in --out (default: the last in " RUNS ")", NULL},
-    POPT_TABLEEND,
+static const OptionRow data_rows[] = {
+    {"data", "FILE", NULL, "text to train on, UTF-8, without its byte order mark (default: stories from a grammar)"},
+    {"ids", "1,2,3;4,5,6", NULL, "one batch of token ids for every step instead, rows separated by ;"},
+    {"targets", "2,3,4;5,6,7", NULL, "the token that follows each of them"},
+    {"out", "DIR", NULL, "folder of the run (default: a new one, " RUNS "/1, " RUNS "/2, ...)"},
+    {"resume", NULL, NULL, "resume the run in --out (default: the last in " RUNS ")"},
+    {0},
 };
 
-static struct poptOption step_options[] = {
-    {"steps", '\0', POPT_ARG_STRING, NULL, OPTION_STEPS, "of AdamW, in all (default " DEFAULT_STEPS ")", "N"},
-    {"batch", '\0', POPT_ARG_STRING, NULL, OPTION_BATCH, "rows at once (default " DEFAULT_BATCH ")", "N"},
-    {"length", '\0', POPT_ARG_STRING, NULL, OPTION_LENGTH, "tokens a row (default: the context length, 256 at most)", "N"},
-    {"accumulate", '\0', POPT_ARG_STRING, NULL, OPTION_ACCUMULATE, "batches a step, their gradients added up (default 1)", "N"},
-    {"lr", '\0', POPT_ARG_STRING, NULL, OPTION_LR,
-     "learning rate (default 0.003, beyond a width of 128 less in proportion; with --model 0.0001)", "X"},
-    {"min-lr", '\0', POPT_ARG_STRING, NULL, OPTION_MIN_LR, "what it decays to, along half a cosine (default: lr / 10)", "X"},
-    {"warmup", '\0', POPT_ARG_STRING, NULL, OPTION_WARMUP, "steps in which it rises from 0 (default 100, or a tenth of few steps)", "N"},
-    {"decay-steps", '\0', POPT_ARG_STRING, NULL, OPTION_DECAY_STEPS, "step at which it has decayed (default: the last)", "N"},
-    {"beta1", '\0', POPT_ARG_STRING, NULL, OPTION_BETA1, "AdamW's memory of the gradient (default 0.9)", "X"},
-    {"beta2", '\0', POPT_ARG_STRING, NULL, OPTION_BETA2, "and of its square (default 0.99)", "X"},
-    {"eps", '\0', POPT_ARG_STRING, NULL, OPTION_EPS, "added to its root (default 1e-8)", "X"},
-    {"weight-decay", '\0', POPT_ARG_STRING, NULL, OPTION_WEIGHT_DECAY, "of matrices only (default 0.1)", "X"},
-    {"clip", '\0', POPT_ARG_STRING, NULL, OPTION_CLIP, "largest norm of the gradient (default 1; 0: any)", "X"},
-    POPT_TABLEEND,
-};
-
-static struct poptOption watch_options[] = {
-    {"eval-every", '\0', POPT_ARG_STRING, NULL, OPTION_EVAL_EVERY, "steps between evaluations (default " DEFAULT_EVERY ")", "N"},
-    {"eval-batches", '\0', POPT_ARG_STRING, NULL, OPTION_EVAL_BATCHES, "batches of each split, always the same (default 20)", "N"},
-    {"sample-every", '\0', POPT_ARG_STRING, NULL, OPTION_SAMPLE_EVERY, "steps between samples (default 0: at the end only)", "N"},
-    {"gradflow-every", '\0', POPT_ARG_STRING, NULL, OPTION_GRADFLOW_EVERY,
-     "measure each layer's gradients so often, for gradflow.csv and .png (default 0: never); not with --recompute on", "N"},
-    {"save-every", '\0', POPT_ARG_STRING, NULL, OPTION_SAVE_EVERY, "steps between checkpoints (default " DEFAULT_EVERY ")", "N"},
-    POPT_TABLEEND,
-};
-
-static struct poptOption train_options[] = {
-    INCLUDE_OPTIONS(data_options, "What is learned, and where:"),
-    INCLUDE_OPTIONS(step_options, "Steps:"),
-    INCLUDE_OPTIONS(watch_options, "Watching and saving:"),
-    INCLUDE_OPTIONS(tokenizer_options, "Text (here the default is chars, and gpt2 for a model of 50257 tokens):"),
-    INCLUDE_OPTIONS(saved_model_options, "Model to start from (only --dropout changes it):"),
-    INCLUDE_OPTIONS(model_options, "Model, else (default: --config " DEFAULT_CONFIG ", the vocabulary from the text):"),
-    INCLUDE_OPTIONS(shortcut_options, "Shortcuts:"),
-    INCLUDE_OPTIONS(seed_options, "Random numbers (the seed also draws batches and dropout):"),
-    INCLUDE_OPTIONS(compute_options, "Computing (may be another with --resume):"),
-    INCLUDE_OPTIONS(run_options, "Running:"),
-    POPT_TABLEEND,
+static const OptionGroup train_groups[] = {
+    {.title = "Data and folder:", .rows = data_rows},
+    {.title = "Training:", .fields = train_fields, .n_fields = &train_field_count, .show_defaults = true},
+    {.title = "Text (default: chars, and gpt2 for a model of 50257 tokens):", .rows = tokenizer_rows},
+    {.title = "Model to start from (only --dropout can change):", .rows = saved_model_rows},
+    MODEL_GROUP("Or a new one (default: --config " DEFAULT_CONFIG ", vocabulary from the text):"),
+    {.title = "Random numbers (the seed also draws batches and dropout):", .rows = seed_rows},
+    {.title = "Computing (may differ with --resume):", .rows = compute_rows},
+    {.title = "Running:", .rows = run_rows},
+    {0},
 };
 
 const CommandHelp train_help = {
     .name = "train",
-    .about = "Trains a GPT on a text: 90% of it is learned, 10% is for validation. The run's folder then holds the model as GPT-2's\n"
-             "are kept (model.safetensors, config.json, the tokenizer), log.csv with a row a step, its curve loss.png, and\n"
-             "training.safetensors, with which --resume goes on bit for bit as if there had been no interruption. Ctrl-C finishes\n"
-             "the step and saves. With --resume only --steps and what is computed with may be other than before.",
+    .about = "Trains a GPT on 90% of a text; 10% is for validation. The run's folder then holds the model in GPT-2's file format\n"
+             "(model.safetensors, config.json, the tokenizer), log.csv with a row per step, the loss curve loss.png, and\n"
+             "training.safetensors, from which --resume continues bit for bit as if the run had not been interrupted. Ctrl-C\n"
+             "finishes the step and saves. With --resume only --steps and the options of computing may differ.",
     .examples = "  gptape train\n"
                 "  gptape train --data shakespeare.txt --out shakespeare\n"
                 "  gptape train --out shakespeare --resume\n"
                 "  gptape train --shortcut off --gradflow-every 20 --steps 400\n"
                 "  gptape train --model gpt2 --data mine.txt --out mine --batch 2 --length 128 --steps 100\n"
                 "  gptape train --config tiny --ids \"1,2,3;4,5,6\" --targets \"2,3,4;5,6,7\" --steps 20 --out fixed\n",
-    .table = train_options,
+    .groups = train_groups,
 };
 
 // ------------------------------------------------------------------------------------------------------------
@@ -231,7 +201,7 @@ static int run(const Options *options, TrainPlan *plan)
 {
     Trainer *trainer = plan->trainer;
     Error error;
-    Watch watch = {.options = options, .json = options_given(options, OPTION_JSON), .first_step = trainer->adamw.step};
+    Watch watch = {.options = options, .json = options_given(options, "json"), .first_step = trainer->adamw.step};
     TrainWatcher watcher = {on_step, on_evaluation, on_sample, is_asked_to_stop, &watch};
     Tape *tape = tape_create();
     double started = clock_seconds();
@@ -256,7 +226,7 @@ static int run(const Options *options, TrainPlan *plan)
     } else if (done && train_report(options, trainer, plan->folder, clock_seconds() - started, &error)) {
         status = STATUS_OK;
     } else {
-        command_error(options->help->name, "%s", error.message);
+        report_error(options, &error);
     }
     tape_free(tape);
     return status;
@@ -266,7 +236,7 @@ int command_train(const Options *options)
 {
     TrainPlan plan = {0};
     int status;
-    bool resumes = options_given(options, OPTION_RESUME);
+    bool resumes = options_given(options, "resume");
     if (resumes ? train_plan_resume(options, &plan, &status) : train_plan_new(options, &plan, &status)) {
         status = run(options, &plan);
     }

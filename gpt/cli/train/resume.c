@@ -1,6 +1,6 @@
 // train_resume.c: gptape train --resume: a run that goes on as it was set up. What is said of it again must be the same.
 
-#include "gpt/cli/train.h"
+#include "gpt/cli/train/train.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,87 +8,59 @@
 // ------------------------------------------------------------------------------------------------------------
 // Options that the saved run has otherwise
 
-static bool contradicts(const Options *options, int option, const char *format, double saved)
+static bool contradicts(const Options *options, const char *name, const char *saved)
 {
-    char number[64];
-    snprintf(number, sizeof number, format, saved);
-    return option_error(options, option, "the run began with %s, and goes on with it; leave this out", number);
+    return option_error(options, name, "the run started with %s, which cannot change; leave it out", saved);
 }
 
-// steps is the one number that may be another.
+// Every field given must be as saved, except steps.
 static bool check_numbers(const Options *options, const TrainConfig *saved)
 {
-    for (int option = OPTION_BATCH; option <= OPTION_SAVE_EVERY; option++) {
+    for (int i = 0; i < train_field_count; i++) {
+        const ConfigField *field = &train_fields[i];
         TrainConfig given = *saved;
-        if (!options_given(options, option)) {
+        char name[32];
+        char buffer[FIELD_BUFFER];
+        if (strcmp(field->name, "steps") == 0 || !options_field_given(options, field)) {
             continue;
         }
-        if (!train_option_read(options, option, NULL, &given)) {
+        if (!options_field(options, field, &given)) {
             return false;
         }
-        const TrainField *field = train_option_field(options, option);
-        double value = train_field_get(saved, field);
-        if (train_field_get(&given, field) != value) {
-            return contradicts(options, option, "%.9g", value);
+        if (!config_field_equal(field, &given, saved)) {
+            return contradicts(options, option_name(field->name, name), config_field_text(field, saved, buffer));
         }
     }
     return true;
 }
 
-// Is the field that an option sets the same in both?
-static bool same_field(int option, const GPTConfig *a, const GPTConfig *b)
-{
-    switch (option) {
-    case OPTION_VOCAB_SIZE:
-        return a->vocab_size == b->vocab_size;
-    case OPTION_CONTEXT_LENGTH:
-        return a->context_length == b->context_length;
-    case OPTION_N_LAYER:
-        return a->n_layer == b->n_layer;
-    case OPTION_N_HEAD:
-        return a->n_head == b->n_head;
-    case OPTION_N_EMBD:
-        return a->n_embd == b->n_embd;
-    case OPTION_FF_MULT:
-        return a->ff_mult == b->ff_mult;
-    case OPTION_DROPOUT:
-        return a->dropout == b->dropout;
-    case OPTION_QKV_BIAS:
-        return a->qkv_bias == b->qkv_bias;
-    case OPTION_TIED:
-        return a->tied == b->tied;
-    case OPTION_SHORTCUT:
-        return a->shortcut == b->shortcut;
-    case OPTION_NORM:
-        return a->norm == b->norm;
-    case OPTION_CAUSAL:
-        return a->causal == b->causal;
-    case OPTION_ACTIVATION:
-        return a->activation == b->activation;
-    default:
-        return a->init == b->init;
-    }
-}
-
-// The switches given, and with --config all that are not given: what a preset has of them, the run must have, but for the size of the
-// vocabulary, which is the text's.
+// The fields given, and with --config all of the preset's except the vocabulary size, which is the text's, must be as saved.
 static bool check_model(const Options *options, const GPTConfig *saved)
 {
     const GPTPreset *preset;
     GPTConfig given;
-    bool named = options_given(options, OPTION_CONFIG);
-    if (!named && !options_any_switch(options)) {
+    char name[32];
+    char buffer[FIELD_BUFFER];
+    bool named = options_given(options, "config");
+    if (!named && !options_any_field(options)) {
         return true;
     }
     if (!options_config(options, DEFAULT_CONFIG, &preset, &given)) {
         return false;
     }
-    for (int option = OPTION_VOCAB_SIZE; option <= OPTION_INIT; option++) {
-        bool is_given = options_given(options, option);
-        bool counts = is_given || (named && option != OPTION_VOCAB_SIZE);
-        if (counts && !same_field(option, &given, saved)) {
-            return option_error(options, is_given ? option : OPTION_CONFIG, "the run began with another model, and goes on with it; "
-                                "leave this out");
+    for (int i = 0; i < gpt_field_count; i++) {
+        const ConfigField *field = &gpt_fields[i];
+        bool is_given = options_field_given(options, field);
+        bool counts = is_given || (named && strcmp(field->name, "vocab_size") != 0);
+        if (is_given && field->kind == FIELD_TEXT && gpt_rule(&given) != gpt_rule(saved)) {    // one rule has several spellings
+            return contradicts(options, "residual", residual_name(gpt_rule(saved)));
+        }
+        if (counts && is_given && !config_field_equal(field, &given, saved)) {
+            return contradicts(options, option_name(field->name, name), config_field_text(field, saved, buffer));
+        }
+        if (counts && !config_field_equal(field, &given, saved)) {
+            return option_error(options, "config", "%s has another %s than the run, %s; leave it out", preset->name,
+                                option_name(field->name, name), config_field_text(field, saved, buffer));
         }
     }
     return true;
@@ -110,7 +82,7 @@ static bool check_batch(const Options *options, const TrainSetup *saved)
     free(ids);
     free(targets);
     if (read && !same) {
-        option_error(options, OPTION_IDS, "the run learns from something else, and goes on with it; leave this out");
+        option_error(options, "ids", "the run trains on other data, which cannot change; leave it out");
     }
     return same;
 }
@@ -119,51 +91,48 @@ static bool check_tokenizer(const Options *options, const TrainSetup *saved, int
 {
     TokenizerKind kind;
     Error error;
-    if (options_given(options, OPTION_SPECIAL)) {
-        bool on = false;
-        if (!options_switch(options, OPTION_SPECIAL, NULL, &on)) {
-            return false;
-        }
-        if (saved->tokenizer == NULL || on != tokenizer_special(saved->tokenizer)) {
-            return option_error(options, OPTION_SPECIAL, "the run has the other setting");
-        }
+    bool special = saved->tokenizer != NULL && tokenizer_special(saved->tokenizer);
+    bool given_special = special;
+    if (!options_switch(options, "special", &given_special)) {
+        return false;
     }
-    if (!options_given(options, OPTION_TOKENIZER) && !options_given(options, OPTION_VOCAB)) {
+    if (given_special != special) {
+        return contradicts(options, "special", special ? "on" : "off");
+    }
+    if (!options_tokenizer_given(options)) {
         return true;
     }
-    int option = options_given(options, OPTION_TOKENIZER) ? OPTION_TOKENIZER : OPTION_VOCAB;
+    const char *option = options_given(options, "tokenizer") ? "tokenizer" : "vocab";
     if (!options_tokenizer_kind(options, TOKENIZER_COUNT, &kind)) {
         return false;
     }
     bool same = saved->tokenizer != NULL && kind == tokenizer_kind(saved->tokenizer);
-    if (same && options_given(options, OPTION_VOCAB)) {
+    if (same && options_given(options, "vocab")) {
         Tokenizer *given = options_gpt2(options, &error);
         if (given == NULL) {
-            command_error(options->help->name, "%s", error.message);
-            *status = STATUS_FAILED;
-            return false;
+            return report_failure(options, &error, status);
         }
         same = tokenizer_fingerprint(given) == tokenizer_fingerprint(saved->tokenizer);
         tokenizer_free(given);
     }
-    return same || option_error(options, option, "the run began with another tokenizer, and goes on with it; leave this out");
+    return same || option_error(options, option, "the run started with another tokenizer, which cannot change; leave it out");
 }
 
 // A text that was moved may be named anew: whether it is the same, its tokens tell.
 static bool check_sources(const Options *options, TrainSetup *saved)
 {
-    if (options_given(options, OPTION_DATA) && saved->data == NULL) {
-        return option_error(options, OPTION_DATA, "the run does not learn from a file; leave this out");
+    if (options_given(options, "data") && saved->data == NULL) {
+        return option_error(options, "data", "the run does not train on a file; leave it out");
     }
-    if (options_given(options, OPTION_DATA)) {
+    if (options_given(options, "data")) {
         free(saved->data);
-        saved->data = path_real(options->values[OPTION_DATA]);
+        saved->data = path_real(options_text(options, "data"));
     }
-    if (options_given(options, OPTION_MODEL)) {
-        char *model = path_real(options->values[OPTION_MODEL]);
+    if (options_given(options, "model")) {
+        char *model = path_real(options_text(options, "model"));
         bool same = saved->model != NULL && strcmp(saved->model, model) == 0;
         free(model);
-        return same || option_error(options, OPTION_MODEL, "the run did not start from that model, and goes on with its own; leave this out");
+        return same || option_error(options, "model", "the run did not start from this model; leave it out");
     }
     return true;
 }
@@ -171,17 +140,19 @@ static bool check_sources(const Options *options, TrainSetup *saved)
 static bool check_seed(const Options *options, const TrainSetup *saved)
 {
     uint64_t seed = saved->seed;
-    if (options_given(options, OPTION_SEED) && !options_seed(options, &seed)) {
+    if (options_given(options, "seed") && !options_seed(options, &seed)) {
         return false;
     }
-    return seed == saved->seed || contradicts(options, OPTION_SEED, "%.0f", (double)saved->seed);
+    char number[NUMBER_TEXT];
+    snprintf(number, sizeof number, "%llu", (unsigned long long)saved->seed);
+    return seed == saved->seed || contradicts(options, "seed", number);
 }
 
 static bool check_all(const Options *options, TrainSetup *saved, int *status)
 {
     return check_numbers(options, &saved->train) && check_model(options, &saved->gpt) && check_batch(options, saved)
         && check_tokenizer(options, saved, status) && check_sources(options, saved) && check_seed(options, saved)
-        && (!options_given(options, OPTION_STEPS) || train_option_read(options, OPTION_STEPS, NULL, &saved->train));
+        && (!options_given(options, "steps") || options_field(options, config_field_find(train_fields, train_field_count, "steps"), &saved->train));
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -208,7 +179,7 @@ static Trainer *make_trainer(const Options *options, const TrainPlan *plan, Trai
 {
     Dataset *data = NULL;
     if (setup->ids == NULL) {
-        const char *named = options->values[OPTION_DATA];
+        const char *named = options_text(options, "data");
         data = dataset_open(named != NULL ? named : setup->data, setup->tokenizer, plan->folder, NULL, NULL, error);
     }
     GPT *gpt = data == NULL && setup->ids == NULL ? NULL : gpt_create_blank(&setup->gpt, error);
@@ -232,12 +203,12 @@ static bool check_steps(const Options *options, const Trainer *trainer)
     const TrainConfig *config = &trainer->setup.train;
     int made = trainer->adamw.step;
     if (config->steps < made) {
-        return option_error(options, OPTION_STEPS, "is less than the %d steps that were made already", made);
+        return option_error(options, "steps", "%d is less than the %d steps made so far", config->steps, made);
     }
     if (config->steps == made) {
-        command_note(options, "no step is left of %d; --steps N makes more", made);
+        command_note(options, "all %d steps are made; --steps N makes more", made);
     } else if (config->steps > config->decay_steps) {
-        command_note(options, "the learning rate comes down to %g at step %d, as it was set up, and stays there", config->min_lr,
+        command_note(options, "the learning rate falls to %g at step %d, as set up, and stays there", config->min_lr,
                      config->decay_steps);
     }
     return true;
@@ -247,21 +218,19 @@ bool train_plan_resume(const Options *options, TrainPlan *plan, int *status)
 {
     TrainSetup setup;
     Error error;
-    plan->folder = options_given(options, OPTION_OUT) ? memory_copy_text(options->values[OPTION_OUT]) : last_run();
+    plan->folder = options_given(options, "out") ? memory_copy_text(options_text(options, "out")) : last_run();
     *status = STATUS_USAGE;
-    if (!options_threads(options) || !options_switch(options, OPTION_RECOMPUTE, "off", &plan->recompute)
+    if (!options_threads(options) || !options_switch(options, "recompute", &plan->recompute)
         || !options_precision(options, status)) {
         return false;
     }
     if (!train_folder_has_run(plan->folder)) {
-        command_error(options->help->name, "%s: holds no run that could go on; name its folder with --out", plan->folder);
+        command_error(options->help->name, "%s: no run to resume (expected --out FOLDER)", plan->folder);
         *status = STATUS_FAILED;
         return false;
     }
     if (!train_setup_load(plan->folder, &setup, &error)) {
-        command_error(options->help->name, "%s", error.message);
-        *status = STATUS_FAILED;
-        return false;
+        return report_failure(options, &error, status);
     }
     if (!check_all(options, &setup, status) || !train_check_recompute(options, plan, &setup.train)) {
         train_setup_free(&setup);
@@ -269,9 +238,7 @@ bool train_plan_resume(const Options *options, TrainPlan *plan, int *status)
     }
     plan->trainer = make_trainer(options, plan, &setup, &error);
     if (plan->trainer == NULL) {
-        command_error(options->help->name, "%s", error.message);
-        *status = STATUS_FAILED;
-        return false;
+        return report_failure(options, &error, status);
     }
     return check_steps(options, plan->trainer);
 }

@@ -1,46 +1,42 @@
 // generate.c: gptape generate: text, one token at a time, from an untrained or a saved model.
 
-#include "gpt/cli/generate.h"
+#include "gpt/cli/generate/generate.h"
 
 #include <limits.h>
 #include <stdlib.h>
 
 enum { MOST_TOKENS = 1000000, MOST_SAMPLES = 1000000 };
 
-#define DEFAULT_TOKENS "32"
+// Untied: an untrained model with a tied head finds the embedding of the last token most like itself, and repeats that token.
+#define DEFAULT_CONFIG "flow-untied"
 
-static struct poptOption prompt_options[] = {
-    {"prompt", '\0', POPT_ARG_STRING, NULL, OPTION_PROMPT,
-     "text to continue (default \"" DEFAULT_PROMPT "\", with --model nothing); '' begins a new text", "TEXT"},
-    {"prompt-ids", '\0', POPT_ARG_STRING, NULL, OPTION_PROMPT_IDS, "token ids to continue, instead of text", "1,2,3"},
-    {"tokens", '\0', POPT_ARG_STRING, NULL, OPTION_TOKENS, "how many to add at most (default " DEFAULT_TOKENS ")", "N"},
-    {"ids", '\0', POPT_ARG_NONE, NULL, OPTION_PRINT_IDS, "print the new tokens' ids instead of text, separated by commas", NULL},
-    POPT_TABLEEND,
+static const OptionRow prompt_rows[] = {
+    {"prompt", "TEXT", NULL, "text to continue (default \"" DEFAULT_PROMPT "\"; with --model nothing); '' begins a new text"},
+    {"prompt-ids", "1,2,3", NULL, "token ids to continue, instead of a text"},
+    {"tokens", "N", "32", "most tokens to append"},
+    {"ids", NULL, NULL, "print the ids of the new tokens instead of text, separated by commas"},
+    {0},
 };
 
-static struct poptOption choice_options[] = {
-    {"greedy", '\0', POPT_ARG_NONE, NULL, OPTION_GREEDY, "take the likeliest each time, instead of drawing one", NULL},
-    {"temperature", '\0', POPT_ARG_STRING, NULL, OPTION_TEMPERATURE,
-     "divide the logits by it: below 1 the likely become likelier, above 1 less so (default 1)", "X"},
-    {"top-k", '\0', POPT_ARG_STRING, NULL, OPTION_TOP_K, "then draw from the K likeliest only (default: from all)", "K"},
-    {"top-p", '\0', POPT_ARG_STRING, NULL, OPTION_TOP_P,
-     "then from the likeliest only, as few as have this part of the probability (default 1: from all)", "P"},
-    {"samples", '\0', POPT_ARG_STRING, NULL, OPTION_SAMPLES, "so many continuations, made side by side, up to 32 at once (default 1)", "N"},
-    {"no-cache", '\0', POPT_ARG_NONE, NULL, OPTION_NO_CACHE,
-     "compute every token of the text again for each new one; for comparison: the tokens are the same", NULL},
-    POPT_TABLEEND,
+static const OptionRow choice_rows[] = {
+    {"greedy", NULL, NULL, "take the most likely token each time; draws nothing"},
+    {"temperature", "X", "1", "divides the logits: below 1 likely tokens become more likely, above 1 less"},
+    {"top-k", "K", NULL, "then draw from the K most likely tokens only (default: from all)"},
+    {"top-p", "P", "1", "then from the most likely only, as few as have this part of the probability; 1: from all"},
+    {"samples", "N", "1", "number of continuations, made side by side, up to 32 at once"},
+    {"no-cache", NULL, NULL, "compute every token of the text again for each new one, for comparison: the tokens are the same"},
+    {0},
 };
 
-static struct poptOption generate_options[] = {
-    INCLUDE_OPTIONS(prompt_options, "Text:"),
-    INCLUDE_OPTIONS(choice_options, "Choosing the next token:"),
-    INCLUDE_OPTIONS(saved_model_options, "A saved model:"),
-    INCLUDE_OPTIONS(model_options, "Or an untrained one (default: --config " UNTRAINED_CONFIG " --tied off):"),
-    INCLUDE_OPTIONS(shortcut_options, "Shortcuts:"),
-    INCLUDE_OPTIONS(tokenizer_options, "Its text (with a --vocab-size other than 50257 the default is bytes, and chars has no alphabet):"),
-    INCLUDE_OPTIONS(seed_options, "Random numbers (the seed also draws the tokens):"),
-    INCLUDE_OPTIONS(run_options, "Running:"),
-    POPT_TABLEEND,
+static const OptionGroup generate_groups[] = {
+    {.title = "Text:", .rows = prompt_rows},
+    {.title = "Choosing the next token:", .rows = choice_rows},
+    {.title = "A saved model:", .rows = saved_model_rows},
+    MODEL_GROUP("Or an untrained one (default: --config " DEFAULT_CONFIG "):"),
+    {.title = "Its text (with a --vocab-size other than 50257 the default is bytes; chars has no alphabet):", .rows = tokenizer_rows},
+    {.title = "Random numbers (the seed also draws the tokens):", .rows = seed_rows},
+    {.title = "Running:", .rows = run_rows},
+    {0},
 };
 
 const CommandHelp generate_help = {
@@ -59,41 +55,35 @@ const CommandHelp generate_help = {
                 "  gptape generate --config char --prompt-ids 1,2,3\n"
                 "  gptape generate --config gpt2-124m --tokens 5\n"
                 "  gptape generate --model DIR --prompt \"One day\" --tokens 200\n",
-    .table = generate_options,
+    .groups = generate_groups,
 };
 
 // ------------------------------------------------------------------------------------------------------------
 // Options
 
-// Where nothing is drawn, what bears on drawing would be ignored in silence.
 static bool check_greedy(const Options *options)
 {
-    static const int drawing[] = {OPTION_TEMPERATURE, OPTION_TOP_K, OPTION_TOP_P, OPTION_SAMPLES};
-
-    for (size_t i = 0; i < sizeof drawing / sizeof drawing[0]; i++) {
-        if (options_given(options, OPTION_GREEDY) && options_given(options, drawing[i])) {
-            return option_error(options, drawing[i], "--greedy draws nothing, it takes the likeliest; leave one out");
-        }
-    }
-    return true;
+    static const char *const drawing[] = {"temperature", "top-k", "top-p", "samples", NULL};
+    const char *name = options_given(options, "greedy") ? options_first(options, drawing) : NULL;
+    return name == NULL || option_error(options, name, "for drawing tokens, but --greedy draws none; leave one out");
 }
 
 static bool read_choice(const Options *options, GenerateConfig *config)
 {
     enum { HOTTEST = 1000 };
 
-    config->greedy = options_given(options, OPTION_GREEDY);
-    config->cache = !options_given(options, OPTION_NO_CACHE);
-    if (!options_double(options, OPTION_TEMPERATURE, NULL, 0, HOTTEST, &config->temperature)
-        || !options_int(options, OPTION_TOP_K, NULL, 1, INT_MAX, &config->top_k)
-        || !options_double(options, OPTION_TOP_P, NULL, 0, 1, &config->top_p)) {
+    config->greedy = options_given(options, "greedy");
+    config->cache = !options_given(options, "no-cache");
+    if (!options_double(options, "temperature", 0, HOTTEST, &config->temperature)
+        || !options_int(options, "top-k", 1, INT_MAX, &config->top_k)
+        || !options_double(options, "top-p", 0, 1, &config->top_p)) {
         return false;
     }
     if (config->temperature == 0) {
-        return option_error(options, OPTION_TEMPERATURE, "must be above 0; --greedy takes the likeliest each time");
+        return option_error(options, "temperature", "'0' is too small (expected above 0; --greedy takes the most likely token each time)");
     }
     if (config->top_p == 0) {
-        return option_error(options, OPTION_TOP_P, "must be above 0; --top-k 1 leaves the likeliest only");
+        return option_error(options, "top-p", "'0' is too small (expected above 0; --top-k 1 leaves the most likely token)");
     }
     return check_greedy(options);
 }
@@ -105,35 +95,21 @@ static bool read_options(Generation *generation)
 
     *config = GENERATE_DEFAULTS;
     return options_seed(options, &generation->seed) && options_threads(options)
-        && options_int(options, OPTION_TOKENS, DEFAULT_TOKENS, 1, MOST_TOKENS, &config->n_new)
-        && options_int(options, OPTION_SAMPLES, "1", 1, MOST_SAMPLES, &generation->n_samples)
+        && options_int(options, "tokens", 1, MOST_TOKENS, &config->n_new)
+        && options_int(options, "samples", 1, MOST_SAMPLES, &generation->n_samples)
         && read_choice(options, config);
 }
 
 // ------------------------------------------------------------------------------------------------------------
 // The model
 
-// The untrained model asked for, not yet made. Where nothing is said of it, the head is not tied: an untrained model with a tied head
-// finds the last token's embedding most like itself and repeats it for ever.
-static bool read_untrained(Generation *generation)
-{
-    const Options *options = generation->options;
-    bool any = options_given(options, OPTION_CONFIG) || options_given(options, OPTION_TIED);
-
-    if (!options_config(options, UNTRAINED_CONFIG, &generation->preset, &generation->model)) {
-        return false;
-    }
-    generation->model.tied = any ? generation->model.tied : false;
-    return true;
-}
-
 // The saved model, or the configuration of an untrained one. Returns the exit status.
 static int find_model(Generation *generation)
 {
     int status = STATUS_OK;
 
-    if (!options_given(generation->options, OPTION_MODEL)) {
-        return read_untrained(generation) ? STATUS_OK : STATUS_USAGE;
+    if (!options_given(generation->options, "model")) {
+        return options_config(generation->options, DEFAULT_CONFIG, &generation->preset, &generation->model) ? STATUS_OK : STATUS_USAGE;
     }
     generation->gpt = options_saved_model(generation->options, 0, &status);
     if (generation->gpt == NULL) {
@@ -163,7 +139,7 @@ static int make_model(Generation *generation)
         generation->gpt = gpt_create(&generation->model, generation->seed, &error);
     }
     if (!enough || generation->gpt == NULL) {
-        command_error(generation->options->help->name, "%s", error.message);
+        report_error(generation->options, &error);
         return STATUS_FAILED;
     }
     return STATUS_OK;

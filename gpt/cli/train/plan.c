@@ -1,6 +1,6 @@
 // train_plan.c: what gptape train is asked for: options become a trainer and a folder, or one line that says why not.
 
-#include "gpt/cli/train.h"
+#include "gpt/cli/train/train.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -8,90 +8,60 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static bool failed(const Options *options, const Error *error, int *status)
-{
-    command_error(options->help->name, "%s", error->message);
-    *status = STATUS_FAILED;
-    return false;
-}
-
 // ------------------------------------------------------------------------------------------------------------
 // The numbers
 
-const TrainField *train_option_field(const Options *options, int option)
+static const ConfigField *field_of(const char *name)
 {
-    char name[64];
-    snprintf(name, sizeof name, "%s", options_name(options, option));
-    for (char *at = name; *at != '\0'; at++) {
-        *at = *at == '-' ? '_' : *at;
-    }
-    return train_field_find(name);
+    return config_field_find(train_fields, train_field_count, name);
 }
 
-bool train_option_read(const Options *options, int option, const char *fallback, TrainConfig *config)
+// Reads a field whose default depends on others.
+static bool read_with_default(const Options *options, const char *name, double standard, TrainConfig *config)
 {
-    const TrainField *field = train_option_field(options, option);
-    double value = train_field_get(config, field);
-    int count = 0;
-    bool read = field->kind == TRAIN_COUNT
-                    ? options_int(options, option, fallback, (int)field->low, (int)field->high, &count)
-                    : options_double(options, option, fallback, field->low, field->high, &value);
-    if (read) {
-        train_field_set(config, field, field->kind == TRAIN_COUNT ? count : value);
-    }
-    return read;
+    config_field_set(field_of(name), config, standard);
+    return options_field(options, field_of(name), config);
 }
 
-// An option whose default depends on others.
-static bool read_with_default(const Options *options, int option, double fallback, TrainConfig *config)
+static bool read_field(const Options *options, const char *name, TrainConfig *config)
 {
-    char text[64];
-    snprintf(text, sizeof text, "%.17g", fallback);
-    return train_option_read(options, option, text, config);
+    return options_field(options, field_of(name), config);
 }
 
-// The wider a model, the smaller its steps must be. One that has learned should not forget it in the first of them.
+// The wider a model, the smaller its steps must be; a trained model should not forget what it has learned in the first of them.
 static double default_lr(const Options *options, const GPTConfig *gpt)
 {
     enum { NARROW = 128 };
-    if (options_given(options, OPTION_MODEL)) {
+    if (options_given(options, "model")) {
         return 1e-4;
     }
     return gpt->n_embd <= NARROW ? 3e-3 : 3e-3 * NARROW / gpt->n_embd;
 }
 
+// The learning rate and its schedule.
 static bool read_schedule(const Options *options, const GPTConfig *gpt, TrainConfig *config)
 {
     enum { MOST_WARMUP = 100 };
-    if (!train_option_read(options, OPTION_STEPS, DEFAULT_STEPS, config) ||
-        !read_with_default(options, OPTION_LR, default_lr(options, gpt), config) ||
-        !read_with_default(options, OPTION_MIN_LR, config->lr / 10, config)) {
+    if (!read_field(options, "steps", config) || !read_with_default(options, "lr", default_lr(options, gpt), config) ||
+        !read_with_default(options, "min_lr", config->lr / 10, config)) {
         return false;
     }
-    if (config->min_lr > config->lr) {
-        return option_error(options, OPTION_MIN_LR, "is more than --lr, %g, from which it decays", config->lr);
-    }
     int tenth = config->steps / 10;
-    return read_with_default(options, OPTION_WARMUP, tenth < MOST_WARMUP ? tenth : MOST_WARMUP, config)
-        && read_with_default(options, OPTION_DECAY_STEPS, config->steps, config);
+    return read_with_default(options, "warmup", tenth < MOST_WARMUP ? tenth : MOST_WARMUP, config)
+        && read_with_default(options, "decay_steps", config->steps, config);
 }
 
-static bool read_adamw(const Options *options, TrainConfig *config)
+// Fields with a default of their own.
+static bool read_others(const Options *options, TrainConfig *config)
 {
-    return train_option_read(options, OPTION_BETA1, "0.9", config)
-        && train_option_read(options, OPTION_BETA2, "0.99", config)
-        && train_option_read(options, OPTION_EPS, "1e-8", config)
-        && train_option_read(options, OPTION_WEIGHT_DECAY, "0.1", config)
-        && train_option_read(options, OPTION_CLIP, "1", config);
-}
-
-static bool read_intervals(const Options *options, TrainConfig *config)
-{
-    return train_option_read(options, OPTION_EVAL_EVERY, DEFAULT_EVERY, config)
-        && train_option_read(options, OPTION_EVAL_BATCHES, "20", config)
-        && train_option_read(options, OPTION_SAMPLE_EVERY, "0", config)
-        && train_option_read(options, OPTION_GRADFLOW_EVERY, "0", config)
-        && train_option_read(options, OPTION_SAVE_EVERY, DEFAULT_EVERY, config);
+    static const char *const names[] = {"beta1", "beta2", "eps", "weight_decay", "clip", "eval_every", "eval_batches", "sample_every",
+                                        "gradflow_every", "save_every"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (!read_field(options, names[i], config)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 // B, T and how many of them make a step.
@@ -99,52 +69,40 @@ static bool read_sizes(const Options *options, const GPTConfig *gpt, TrainConfig
 {
     enum { MOST_LENGTH = 256 };
     int length = gpt->context_length < MOST_LENGTH ? gpt->context_length : MOST_LENGTH;
-    if (!train_option_read(options, OPTION_BATCH, DEFAULT_BATCH, config) ||
-        !read_with_default(options, OPTION_LENGTH, length, config) ||
-        !train_option_read(options, OPTION_ACCUMULATE, "1", config)) {
-        return false;
-    }
-    if (config->length > gpt->context_length) {
-        return option_error(options, OPTION_LENGTH, "is more than the context length, %d", gpt->context_length);
-    }
-    if (config->batch > INT_MAX / config->length / config->accumulate) {
-        return option_error(options, OPTION_BATCH, "times --length %d and --accumulate %d are more tokens than can be counted",
-                            config->length, config->accumulate);
-    }
-    return true;
+    return read_field(options, "batch", config) && read_with_default(options, "length", length, config)
+        && read_field(options, "accumulate", config);
 }
 
 // Rows that every step is made of; with --accumulate N in N parts.
 static bool read_fixed_batch(const Options *options, TrainSetup *setup)
 {
-    static const int others[] = {OPTION_DATA, OPTION_BATCH, OPTION_LENGTH, OPTION_TOKENIZER, OPTION_VOCAB, OPTION_EVAL_EVERY,
-                                 OPTION_EVAL_BATCHES, OPTION_SAMPLE_EVERY};
+    static const char *const of_text[] = {"data", "batch", "length", "tokenizer", "vocab", "eval-every", "eval-batches", "sample-every", NULL};
     int rows;
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        if (options_given(options, others[i])) {
-            return option_error(options, others[i], "is about a text, and --ids and --targets are all there is; leave one out");
-        }
+    const char *other = options_first(options, of_text);
+    if (other != NULL) {
+        return option_error(options, other, "for a text, but --ids gives every step's batch; leave one out");
     }
-    if (!train_option_read(options, OPTION_ACCUMULATE, "1", &setup->train) ||
+    if (!read_field(options, "accumulate", &setup->train) ||
         !options_batch(options, &setup->gpt, &setup->ids, &setup->targets, &rows, &setup->train.length)) {
         return false;
     }
     setup->train.batch = rows / setup->train.accumulate;
     return rows % setup->train.accumulate == 0
-        || option_error(options, OPTION_ACCUMULATE, "does not part the %d row%s of --ids evenly", rows, plural(rows));
+        || option_error(options, "accumulate", "%d does not divide the %d row%s of --ids", setup->train.accumulate, rows, plural(rows));
 }
 
 static bool read_numbers(const Options *options, TrainSetup *setup)
 {
     bool sized = options_by_ids(options) ? read_fixed_batch(options, setup) : read_sizes(options, &setup->gpt, &setup->train);
-    return sized && read_schedule(options, &setup->gpt, &setup->train) && read_adamw(options, &setup->train)
-        && read_intervals(options, &setup->train) && options_seed(options, &setup->seed);
+    Error error;
+    return sized && read_schedule(options, &setup->gpt, &setup->train) && read_others(options, &setup->train)
+        && options_seed(options, &setup->seed) && (train_config_check(&setup->train, &setup->gpt, &error) || report_error(options, &error));
 }
 
 bool train_check_recompute(const Options *options, const TrainPlan *plan, const TrainConfig *config)
 {
     return !plan->recompute || config->gradflow_every == 0
-        || option_error(options, OPTION_RECOMPUTE, "keeps nothing that is inside a block, where --gradflow-every %d measures; leave one out",
+        || option_error(options, "recompute", "keeps nothing inside a block, where --gradflow-every %d measures; leave one out",
                         config->gradflow_every);
 }
 
@@ -154,7 +112,7 @@ bool train_check_recompute(const Options *options, const TrainPlan *plan, const 
 // GPT-2's for a model of as many tokens as GPT-2 has; else the text's own characters.
 static bool tokenizer_kind_asked(const Options *options, const GPTConfig *config, TokenizerKind *kind)
 {
-    if (options_given(options, OPTION_TOKENIZER) || options_given(options, OPTION_VOCAB)) {
+    if (options_tokenizer_given(options)) {
         return options_tokenizer_kind(options, TOKENIZER_COUNT, kind);
     }
     *kind = config->vocab_size == GPT2_VOCABULARY ? TOKENIZER_GPT2 : TOKENIZER_CHARS;
@@ -178,22 +136,22 @@ static bool read_tokenizer(const Options *options, TrainSetup *setup, int *statu
 {
     TokenizerKind kind;
     Error error;
-    if (options_given(options, OPTION_MODEL)) {
+    if (options_given(options, "model")) {
         setup->tokenizer = options_saved_tokenizer(options, &error);
     } else if (tokenizer_kind_asked(options, &setup->gpt, &kind)) {
-        setup->tokenizer = make_tokenizer(options, kind, options->values[OPTION_DATA], &error);
+        setup->tokenizer = make_tokenizer(options, kind, options_text(options, "data"), &error);
     } else {
         return false;
     }
     if (setup->tokenizer == NULL) {
-        return failed(options, &error, status);
+        return report_failure(options, &error, status);
     }
     int V = tokenizer_vocab_size(setup->tokenizer);
-    bool given = options_given(options, OPTION_VOCAB_SIZE);
+    bool given = options_given(options, "vocab-size");
     if (given && setup->gpt.vocab_size < V) {
-        return option_error(options, OPTION_VOCAB_SIZE, "is too small for the vocabulary of %d tokens", V);
+        return option_error(options, "vocab-size", "%d is too small for the tokenizer's %d tokens", setup->gpt.vocab_size, V);
     }
-    bool keep = given || options_given(options, OPTION_MODEL);
+    bool keep = given || options_given(options, "model");
     setup->gpt.vocab_size = keep ? setup->gpt.vocab_size : V;
     return true;
 }
@@ -207,7 +165,7 @@ static bool make_numbered(char **folder, Error *error)
     enum { MOST_RUNS = 100000, NAME = 32 };
     *folder = memory_allocate(NAME, "a folder's name");
     if (mkdir(RUNS, 0777) != 0 && errno != EEXIST) {
-        return error_set(error, "%s: can't be made: %s; name a folder with --out", RUNS, strerror(errno));
+        return error_set(error, "%s: cannot be created: %s (expected --out FOLDER)", RUNS, strerror(errno));
     }
     for (int i = 1; i < MOST_RUNS; i++) {
         snprintf(*folder, NAME, "%s/%d", RUNS, i);
@@ -215,20 +173,20 @@ static bool make_numbered(char **folder, Error *error)
             return true;
         }
         if (errno != EEXIST) {
-            return error_set(error, "%s: can't be made: %s; name a folder with --out", *folder, strerror(errno));
+            return error_set(error, "%s: cannot be created: %s (expected --out FOLDER)", *folder, strerror(errno));
         }
     }
-    return error_set(error, "%s: has %d runs; name a folder with --out", RUNS, MOST_RUNS);
+    return error_set(error, "%s: %d runs already (expected --out FOLDER)", RUNS, MOST_RUNS);
 }
 
 static bool make_folder(const Options *options, TrainPlan *plan, Error *error)
 {
     struct stat status;
-    if (!options_given(options, OPTION_OUT)) {
+    if (!options_given(options, "out")) {
         plan->made = make_numbered(&plan->folder, error);
         return plan->made;
     }
-    plan->folder = memory_copy_text(options->values[OPTION_OUT]);
+    plan->folder = memory_copy_text(options_text(options, "out"));
     plan->made = stat(plan->folder, &status) != 0;
     return train_folder_make(plan->folder, error);
 }
@@ -260,7 +218,7 @@ static bool make_trainer(const Options *options, TrainSetup *setup, GPT *saved, 
     bool made = make_folder(options, plan, &error);
     if (made && setup->ids == NULL) {
         Progress progress = progress_begin(options, "MiB of text");
-        data = dataset_open(options->values[OPTION_DATA], setup->tokenizer, plan->folder, on_tokens, &progress, &error);
+        data = dataset_open(options_text(options, "data"), setup->tokenizer, plan->folder, on_tokens, &progress, &error);
         progress_end(&progress);
         made = data != NULL;
         if (made) {
@@ -272,28 +230,28 @@ static bool make_trainer(const Options *options, TrainSetup *setup, GPT *saved, 
         dataset_free(data);
         train_setup_free(setup);
         gpt_free(saved);
-        return failed(options, &error, status);
+        return report_failure(options, &error, status);
     }
     gpt->recompute = plan->recompute;
     plan->trainer = trainer_create(*setup, gpt, data, &error);
-    return plan->trainer != NULL || failed(options, &error, status);
+    return plan->trainer != NULL || report_failure(options, &error, status);
 }
 
 static bool read_model(const Options *options, TrainSetup *setup, GPT **saved, int *status)
 {
     const GPTPreset *preset;
     *saved = NULL;
-    if (!options_given(options, OPTION_MODEL)) {
+    if (!options_given(options, "model")) {
         return options_config(options, DEFAULT_CONFIG, &preset, &setup->gpt);
     }
-    *saved = options_saved_model(options, OPTION_DROPOUT, status);
+    *saved = options_saved_model(options, "dropout", status);
     if (*saved == NULL) {
         return false;
     }
     *status = STATUS_USAGE;
     setup->gpt = (*saved)->config;
-    setup->model = path_real(options->values[OPTION_MODEL]);
-    return options_double(options, OPTION_DROPOUT, NULL, 0, 0.999, &setup->gpt.dropout);
+    setup->model = path_real(options_text(options, "model"));
+    return options_field(options, config_field_find(gpt_fields, gpt_field_count, "dropout"), &setup->gpt);
 }
 
 bool train_plan_new(const Options *options, TrainPlan *plan, int *status)
@@ -301,11 +259,11 @@ bool train_plan_new(const Options *options, TrainPlan *plan, int *status)
     TrainSetup setup = {0};
     GPT *saved = NULL;
     *status = STATUS_USAGE;
-    bool read = options_threads(options) && options_switch(options, OPTION_RECOMPUTE, "off", &plan->recompute)
+    bool read = options_threads(options) && options_switch(options, "recompute", &plan->recompute)
              && options_precision(options, status)
              && read_model(options, &setup, &saved, status) && read_numbers(options, &setup)
              && train_check_recompute(options, plan, &setup.train);
-    setup.data = options_given(options, OPTION_DATA) ? path_real(options->values[OPTION_DATA]) : NULL;  // to resume from anywhere
+    setup.data = options_given(options, "data") ? path_real(options_text(options, "data")) : NULL;  // to resume from anywhere
     read = read && (setup.ids != NULL || read_tokenizer(options, &setup, status));
     if (!read) {
         train_setup_free(&setup);

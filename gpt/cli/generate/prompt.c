@@ -1,11 +1,11 @@
 // generate_prompt.c: what gptape generate continues: text through a tokenizer, or ids.
 
-#include "gpt/cli/generate.h"
+#include "gpt/cli/generate/generate.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static bool given(const Generation *generation, int option)
+static bool given(const Generation *generation, const char *option)
 {
     return options_given(generation->options, option);
 }
@@ -16,11 +16,11 @@ static bool given(const Generation *generation, int option)
 // Is there any text, or are there only ids?
 static bool has_text(const Generation *generation)
 {
-    bool ids = given(generation, OPTION_PRINT_IDS) || given(generation, OPTION_JSON);
-    bool saved = given(generation, OPTION_MODEL);
+    bool ids = given(generation, "ids") || given(generation, "json");
+    bool saved = given(generation, "model");
     bool speechless = !saved && generation->model.vocab_size < BYTES;
 
-    return !given(generation, OPTION_PROMPT_IDS) || !(ids || speechless);
+    return !given(generation, "prompt-ids") || !(ids || speechless);
 }
 
 // An untrained model's tokenizer is one that its vocabulary has room for.
@@ -28,13 +28,11 @@ static bool read_kind(const Generation *generation, TokenizerKind *kind)
 {
     const Options *options = generation->options;
     int V = generation->model.vocab_size;
-    bool asked = given(generation, OPTION_TOKENIZER) || given(generation, OPTION_VOCAB);
+    bool asked = options_tokenizer_given(options);
 
     *kind = TOKENIZER_BYTES;
-    if (!asked && !given(generation, OPTION_PROMPT_IDS) && V < BYTES) {
-        command_error(options->help->name, "--prompt: text needs --vocab-size 256 or more for its bytes, and this model has %d; "
-                      "give --prompt-ids 1,2,3 instead", V);
-        return false;
+    if (!asked && !given(generation, "prompt-ids") && V < BYTES) {
+        return option_error(options, "vocab-size", "%d is too small for a text's bytes (expected at least 256, or --prompt-ids)", V);
     }
     if (!asked && (V != GPT2_VOCABULARY || !has_text(generation))) {
         return true;
@@ -54,12 +52,12 @@ static int untrained_tokenizer(Generation *generation)
     }
     generation->tokenizer = kind == TOKENIZER_GPT2 ? options_gpt2(options, &error) : tokenizer_bytes();
     if (generation->tokenizer == NULL) {
-        command_error(options->help->name, "%s", error.message);
+        report_error(options, &error);
         return STATUS_FAILED;
     }
     int n_tokens = tokenizer_vocab_size(generation->tokenizer);
     if (has_text(generation) && V < n_tokens) {
-        command_error(options->help->name, "--vocab-size %d: is too small for the vocabulary of %d tokens", V, n_tokens);
+        option_error(options, "vocab-size", "%d is too small for the tokenizer's %d tokens", V, n_tokens);
         return STATUS_USAGE;
     }
     if (!has_text(generation)) {
@@ -78,7 +76,7 @@ static int saved_tokenizer(Generation *generation)
     }
     generation->tokenizer = options_saved_tokenizer(generation->options, &error);
     if (generation->tokenizer == NULL) {
-        command_error(generation->options->help->name, "%s", error.message);
+        report_error(generation->options, &error);
         return STATUS_FAILED;
     }
     return STATUS_OK;
@@ -86,11 +84,11 @@ static int saved_tokenizer(Generation *generation)
 
 int generation_tokenizer(Generation *generation)
 {
-    if (given(generation, OPTION_PROMPT) && given(generation, OPTION_PROMPT_IDS)) {
-        command_error(generation->options->help->name, "--prompt and --prompt-ids: only one prompt can be continued; leave one out");
+    if (given(generation, "prompt") && given(generation, "prompt-ids")) {
+        option_error(generation->options, "prompt", "only one of --prompt and --prompt-ids can be continued; leave one out");
         return STATUS_USAGE;
     }
-    return given(generation, OPTION_MODEL) ? saved_tokenizer(generation) : untrained_tokenizer(generation);
+    return given(generation, "model") ? saved_tokenizer(generation) : untrained_tokenizer(generation);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -125,19 +123,19 @@ static void begin_with_nothing(Generation *generation)
 
 static int prompt_from_text(Generation *generation)
 {
-    const char *text = generation->options->values[OPTION_PROMPT];
+    const char *text = options_text(generation->options, "prompt");
     size_t n_ids;
     Error error;
 
     if (text == NULL) {
-        text = given(generation, OPTION_MODEL) ? "" : DEFAULT_PROMPT;
+        text = given(generation, "model") ? "" : DEFAULT_PROMPT;
     }
     if (text[0] == '\0') {
         begin_with_nothing(generation);
         return STATUS_OK;
     }
     if (!tokenizer_encode(generation->tokenizer, text, strlen(text), &generation->prompt, &n_ids, &error)) {
-        option_error(generation->options, OPTION_PROMPT, "%s", error.message);
+        option_error(generation->options, "prompt", "%s", error.message);
         return STATUS_USAGE;
     }
     options_special_note(generation->options, generation->tokenizer, tokenizer_count_special(generation->tokenizer, text, strlen(text)));
@@ -147,10 +145,10 @@ static int prompt_from_text(Generation *generation)
 
 int generation_prompt(Generation *generation)
 {
-    if (!given(generation, OPTION_PROMPT_IDS)) {
+    if (!given(generation, "prompt-ids")) {
         return prompt_from_text(generation);
     }
-    bool read = options_int_list(generation->options, OPTION_PROMPT_IDS, NULL, 0, generation->model.vocab_size - 1,
+    bool read = options_int_list(generation->options, "prompt-ids", 0, generation->model.vocab_size - 1,
                                  &generation->prompt, &generation->n_prompt);
     return read ? STATUS_OK : STATUS_USAGE;
 }

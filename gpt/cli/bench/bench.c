@@ -1,28 +1,26 @@
 // bench.c: gptape bench: how near to this machine's limits matrix products, training and generation come.
 
-#include "gpt/cli/bench.h"
+#include "gpt/cli/bench/bench.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_CASE = OPTION_OWN, OPTION_LIST, OPTION_SECONDS, OPTION_DATA };
-
-#define DEFAULT_SECONDS "4"
-
 static const size_t TEXT_BYTES = 1000000;
 
-static struct poptOption bench_options[] = {
-    {"case", '\0', POPT_ARG_STRING, NULL, OPTION_CASE,
-     "only these, separated by commas; the beginning of a name is enough: step,tape (default: all)", "NAMES"},
-    {"list", '\0', POPT_ARG_NONE, NULL, OPTION_LIST, "list the cases, and time nothing", NULL},
-    {"seconds", '\0', POPT_ARG_STRING, NULL, OPTION_SECONDS,
-     "for each case; a slow one is repeated a few times all the same (default " DEFAULT_SECONDS ")", "S"},
-    {"data", '\0', POPT_ARG_STRING, NULL, OPTION_DATA,
-     "the tokenizer's text (default: stories, 1 MB)", "FILE"},
-    INCLUDE_OPTIONS(compute_options, "Computing:"),
-    INCLUDE_OPTIONS(tokenizer_options, "Tokenizer:"),
-    INCLUDE_OPTIONS(run_options, "Running:"),
-    POPT_TABLEEND,
+static const OptionRow case_rows[] = {
+    {"case", "NAMES", NULL, "only these, separated by commas; the beginning of a name is enough: step,tape (default: all)"},
+    {"list", NULL, NULL, "list the cases without running them"},
+    {"seconds", "S", "4", "seconds for each case; a slow one is repeated a few times anyway"},
+    {"data", "FILE", NULL, "text for the tokenizer (default: stories, 1 MB)"},
+    {0},
+};
+
+static const OptionGroup bench_groups[] = {
+    {.title = "Cases:", .rows = case_rows},
+    {.title = "Computing:", .rows = compute_rows},
+    {.title = "Tokenizer:", .rows = tokenizer_rows},
+    {.title = "Running:", .rows = run_rows},
+    {0},
 };
 
 const CommandHelp bench_help = {
@@ -36,7 +34,7 @@ const CommandHelp bench_help = {
                 "  gptape bench --case step-gpt2-124m-1x1024 --recompute on\n"
                 "  gptape bench --case product,step --precision bf16\n"
                 "  gptape bench --case tokenizer --tokenizer bytes\n",
-    .table = bench_options,
+    .groups = bench_groups,
 };
 
 // ------------------------------------------------------------------------------------------------------------
@@ -68,7 +66,7 @@ static bool is_chosen(const char *names, const BenchCase *which)
 // Each name must choose something.
 static bool check_names(const Options *options)
 {
-    const char *at = options->values[OPTION_CASE];
+    const char *at = options_text(options, "case");
     while (at != NULL) {
         size_t length = strcspn(at, ",");
         bool found = false;
@@ -76,7 +74,7 @@ static bool check_names(const Options *options)
             found |= begins_with(bench_cases[i].name, at, length);
         }
         if (!found) {
-            return option_error(options, OPTION_CASE, "no case begins with '%.*s'; see 'gptape bench --list'",
+            return option_error(options, "case", "'%.*s' is not the beginning of a case; see 'gptape bench --list'",
                                 length < 40 ? (int)length : 40, at);
         }
         at = at[length] == '\0' ? NULL : at + length + 1;
@@ -87,7 +85,7 @@ static bool check_names(const Options *options)
 static bool any_tokenizer_case(const Options *options)
 {
     for (int i = 0; i < bench_case_count; i++) {
-        if (begins_with(bench_cases[i].name, "tokenizer", 9) && is_chosen(options->values[OPTION_CASE], &bench_cases[i])) {
+        if (begins_with(bench_cases[i].name, "tokenizer", 9) && is_chosen(options_text(options, "case"), &bench_cases[i])) {
             return true;
         }
     }
@@ -104,12 +102,12 @@ typedef struct Text {
 
 static bool read_text(const Options *options, Text *text, Error *error)
 {
-    if (!options_given(options, OPTION_DATA)) {
+    if (!options_given(options, "data")) {
         text->bytes = stories_text(STORIES_SEED, TEXT_BYTES);
         text->n = strlen(text->bytes);
         return true;
     }
-    if (!file_read(options->values[OPTION_DATA], &text->bytes, &text->n, error)) {
+    if (!file_read(options_text(options, "data"), &text->bytes, &text->n, error)) {
         return false;
     }
     size_t mark = utf8_mark(text->bytes, text->n);
@@ -118,7 +116,7 @@ static bool read_text(const Options *options, Text *text, Error *error)
     if (text->n == 0) {
         free(text->bytes);
         *text = (Text){0};
-        return error_set(error, "%s: is empty; there is nothing to time", options->values[OPTION_DATA]);
+        return error_set(error, "%s: is empty; there is nothing to time", options_text(options, "data"));
     }
     return true;
 }
@@ -134,7 +132,7 @@ static Tokenizer *make_tokenizer(const Options *options, TokenizerKind kind, con
     Error why;
     Tokenizer *tokenizer = tokenizer_chars(text->bytes, text->n, &why);
     if (tokenizer == NULL) {
-        error_set(error, "%s: %.300s", options->values[OPTION_DATA], why.message);
+        error_set(error, "%s: %.300s", options_text(options, "data"), why.message);
     }
     return tokenizer;
 }
@@ -152,7 +150,7 @@ static int count_chosen(const char *names)
 
 static bool measure(const Options *options, const BenchConfig *config, BenchReport *report, Error *error)
 {
-    const char *names = options->values[OPTION_CASE];
+    const char *names = options_text(options, "case");
     int n = count_chosen(names);
     Progress progress = progress_begin(options, "cases");
     bool done = bench_peaks(config, &report->peaks, error);
@@ -188,7 +186,7 @@ static bool run(const Options *options, TokenizerKind kind, BenchConfig *config,
     };
     bool done = (!tokenizes || tokenizer != NULL) && measure(options, config, &report, error);
     if (done) {
-        (options_given(options, OPTION_JSON) ? bench_print_json : bench_print)(&report);
+        (options_given(options, "json") ? bench_print_json : bench_print)(&report);
     }
     if (done && tokenizes) {
         options_tokenizer_note(options, kind);
@@ -206,21 +204,17 @@ int command_bench(const Options *options)
     Error error;
     int status;
     if (!options_threads(options) || !check_names(options)
-        || !options_double(options, OPTION_SECONDS, DEFAULT_SECONDS, 0.0, 3600.0, &config.seconds)
-        || !options_switch(options, OPTION_RECOMPUTE, "off", &config.recompute)
+        || !options_double(options, "seconds", 0.0, 3600.0, &config.seconds)
+        || !options_switch(options, "recompute", &config.recompute)
         || !options_tokenizer_kind(options, TOKENIZER_COUNT, &kind)) {
         return STATUS_USAGE;
     }
     if (!options_precision(options, &status)) {
         return status;
     }
-    if (options_given(options, OPTION_LIST)) {
+    if (options_given(options, "list")) {
         bench_print_cases();
         return STATUS_OK;
     }
-    if (!run(options, kind, &config, &error)) {
-        command_error(options->help->name, "%s", error.message);
-        return STATUS_FAILED;
-    }
-    return STATUS_OK;
+    return run(options, kind, &config, &error) || report_error(options, &error) ? STATUS_OK : STATUS_FAILED;
 }

@@ -1,0 +1,351 @@
+// gradflow_plan.c: what gptape gradflow is asked for: options become an experiment that can be run, or one line that says why not.
+
+#include "gpt/cli/gradflow/gradflow.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *net_word(int i)
+{
+    return net_name((NetKind)i);
+}
+
+static const char *arms_word(int i)
+{
+    static const char *const words[] = {"both", "on", "off"};
+    return words[i];
+}
+
+// Options of one kind of network are errors with the other.
+static bool refuse_others(const Options *options, NetKind net)
+{
+    static const char *const of_mlp[] = {"depth", "width", "sizes", "input", "target", NULL};
+    static const char *const of_gpt[] = {"config", "data", "batch", "length", "ids", "targets", "model", "vocab", NULL};
+    const char *other = net_name(net == NET_MLP ? NET_GPT : NET_MLP);
+    const char *name = options_first(options, net == NET_MLP ? of_gpt : of_mlp);
+    char field[32];
+    for (int i = 0; net == NET_MLP && name == NULL && i < gpt_field_count; i++) {
+        bool shared = strcmp(gpt_fields[i].name, "activation") == 0 || strcmp(gpt_fields[i].name, "init") == 0;
+        bool given = !shared && options_field_given(options, &gpt_fields[i]);
+        name = given ? option_name(gpt_fields[i].name, field) : NULL;
+    }
+    return name == NULL || option_error(options, name, "for --net %s, but this is --net %s; leave one out", other, net_name(net));
+}
+
+static bool sizes_from_depth(const Options *options, DeepConfig *deep)
+{
+    int width;
+    if (!options_int(options, "depth", 1, DEEP_DEPTH_MAX, &deep->n_layer) ||
+        !options_int(options, "width", 1, DEEP_WIDTH_MAX, &width)) {
+        return false;
+    }
+    deep->sizes = memory_allocate((size_t)(deep->n_layer + 1) * sizeof(int), "the layers' sizes");
+    for (int i = 0; i < deep->n_layer; i++) {
+        deep->sizes[i] = width;
+    }
+    deep->sizes[deep->n_layer] = 1;
+    return true;
+}
+
+static bool read_sizes(const Options *options, DeepConfig *deep)
+{
+    if (!options_given(options, "sizes")) {
+        return sizes_from_depth(options, deep);
+    }
+    if (options_given(options, "depth") || options_given(options, "width")) {
+        return option_error(options, "sizes", "replaces --depth and --width; leave one out");
+    }
+    int n;
+    if (!options_int_list(options, "sizes", 1, DEEP_WIDTH_MAX, &deep->sizes, &n)) {
+        return false;
+    }
+    deep->n_layer = n - 1;
+    return n >= 2 || option_error(options, "sizes", "one size (expected at least two: a layer's input and output)");
+}
+
+// A row of n floats: given, and then of that length, or made by the rule.
+static bool read_row(const Options *options, const char *option, int n, float (*rule)(int), const float **row)
+{
+    float *values;
+    int count = n;
+    if (options_given(options, option)) {
+        if (!options_float_list(options, option, &values, &count)) {
+            return false;
+        }
+        *row = values;
+        return count == n || option_error(options, option, "%d value%s, but the network has %d", count, plural(count), n);
+    }
+    values = memory_allocate((size_t)n * sizeof *values, "a row of numbers");
+    for (int i = 0; i < n; i++) {
+        values[i] = rule(i);
+    }
+    *row = values;
+    return true;
+}
+
+static float input_rule(int i)
+{
+    return (float)(1 - i % 3);
+}
+
+static float target_rule(int i)
+{
+    (void)i;
+    return 0;
+}
+
+static bool read_mlp(const Options *options, ExperimentConfig *config)
+{
+    DeepConfig *deep = &config->deep;
+    GPTConfig gpt = {.activation = ACTIVATION_GELU, .init = INIT_TORCH};       // the defaults of the two fields read here
+    Error error;
+    if (!read_sizes(options, deep) ||
+        !options_field(options, config_field_find(gpt_fields, gpt_field_count, "activation"), &gpt) ||
+        !options_field(options, config_field_find(gpt_fields, gpt_field_count, "init"), &gpt) ||
+        !read_row(options, "input", deep->sizes[0], input_rule, &config->input) ||
+        !read_row(options, "target", deep->sizes[deep->n_layer], target_rule, &config->target)) {
+        return false;
+    }
+    deep->activation = gpt.activation;
+    deep->init = gpt.init;
+    return deep_config_check(deep, &error) || report_error(options, &error);
+}
+
+static bool read_ids(const Options *options, ExperimentConfig *config)
+{
+    int *ids;
+    int *targets;
+    bool read = options_batch(options, &config->gpt, &ids, &targets, &config->B, &config->T);
+    config->ids = ids;
+    config->targets = targets;
+    return read;
+}
+
+// Rows from the part of a text that 'gptape train' doesn't learn from, in the saved model's own tokens or in bytes.
+static bool read_rows(const Options *options, const ExperimentConfig *config, int *ids, int *targets)
+{
+    Error error;
+    Tokenizer *tokenizer = config->saved != NULL ? options_saved_tokenizer(options, &error) : tokenizer_bytes();
+    Dataset *dataset = NULL;
+    if (tokenizer != NULL) {
+        dataset = dataset_open(options_text(options, "data"), tokenizer, NULL, NULL, NULL, &error);
+    }
+    bool read = dataset != NULL && dataset_check(dataset, config->T, &error);
+    if (read) {
+        dataset_eval_batch(dataset, SPLIT_VAL, 0, 1, config->B, config->T, ids, targets);
+    } else {
+        report_error(options, &error);
+    }
+    dataset_free(dataset);
+    tokenizer_free(tokenizer);
+    return read;
+}
+
+static bool read_passage(const Options *options, const ExperimentConfig *config, int *ids, int *targets)
+{
+    Error error;
+    return passage_batch(config->B, config->T, ids, targets, &error) || report_error(options, &error);
+}
+
+static bool read_text(const Options *options, ExperimentConfig *config, int *status)
+{
+    int context_length = config->gpt.context_length;
+    const char *length = options_text(options, "length");
+    config->T = context_length;
+    if (length != NULL && !options_given(options, "length") && atoi(length) > context_length) {
+        length = NULL;                             // a default longer than the context
+    }
+    if (!options_int(options, "batch", 1, MOST_BATCH, &config->B) ||
+        (length != NULL && !options_int(options, "length", 1, context_length, &config->T))) {
+        return false;
+    }
+    if (config->B > INT_MAX / config->T) {
+        return option_error(options, "batch", "%d times --length %d exceeds %d tokens", config->B, config->T, INT_MAX);
+    }
+    if (config->saved == NULL && config->gpt.vocab_size < 256) {
+        return option_error(options, "vocab-size", "%d is too small for a text's bytes (expected at least 256, or --ids and --targets)",
+                            config->gpt.vocab_size);
+    }
+    size_t n = (size_t)config->B * (size_t)config->T;
+    int *ids = memory_allocate(n * sizeof *ids, "the batch");
+    int *targets = memory_allocate(n * sizeof *targets, "the batch");
+    config->ids = ids;
+    config->targets = targets;
+    bool built_in = config->saved == NULL && !options_given(options, "data");
+    bool read = built_in ? read_passage(options, config, ids, targets) : read_rows(options, config, ids, targets);
+    if (!read) {
+        *status = STATUS_FAILED;
+    }
+    return read;
+}
+
+// The weights of --model.
+static bool read_saved(const Options *options, GradflowPlan *plan, int *status)
+{
+    ExperimentConfig *config = &plan->experiment;
+    if (config->n_seeds > 1 || plan->depths != NULL) {
+        return option_error(options, plan->depths != NULL ? "depths" : "seeds", "for untrained networks, but --model %s is saved; leave one out",
+                            options_text(options, "model"));
+    }
+    plan->saved = options_saved_model(options, "shortcut", status);
+    if (plan->saved == NULL) {
+        return false;
+    }
+    *status = STATUS_USAGE;
+    config->saved = plan->saved;
+    config->gpt = plan->saved->config;
+    bool saved_with = config->gpt.shortcut;
+    if (!options_given(options, "shortcut")) {
+        config->arms = saved_with ? ARMS_ON : ARMS_OFF;
+    }
+    return true;
+}
+
+// Printed once all options have been read, so that an error prints one line.
+static void note_saved(const Options *options, const ExperimentConfig *config)
+{
+    bool saved_with = config->gpt.shortcut;
+    options_saved_model_note(options, &config->gpt);
+    if (config->arms & (saved_with ? ARMS_OFF : ARMS_ON)) {
+        command_note(options, "these weights were trained %s shortcuts; %s them it is another network", saved_with ? "with" : "without",
+                     saved_with ? "without" : "with");
+    }
+}
+
+static bool read_untrained(const Options *options, GradflowPlan *plan)
+{
+    if (options_given(options, "vocab")) {
+        return option_error(options, "vocab", "for --model only; leave it out");
+    }
+    return options_config(options, plan->untrained, &plan->preset, &plan->experiment.gpt);
+}
+
+static bool read_tokens(const Options *options, ExperimentConfig *config, int *status)
+{
+    if (!options_by_ids(options)) {
+        return read_text(options, config, status);
+    }
+    static const char *const of_text[] = {"data", "batch", "length", NULL};
+    const char *other = options_first(options, of_text);
+    if (other != NULL) {
+        return option_error(options, other, "for a text, but --ids gives the whole batch; leave one out");
+    }
+    return read_ids(options, config);
+}
+
+static bool read_gpt(const Options *options, GradflowPlan *plan, int *status)
+{
+    ExperimentConfig *config = &plan->experiment;
+    bool made = options_given(options, "model") ? read_saved(options, plan, status) : read_untrained(options, plan);
+    bool read = made && read_tokens(options, config, status);
+    if (read && plan->saved != NULL) {
+        note_saved(options, config);
+    }
+    return read;
+}
+
+// Defaults that depend on the kind of network: a GPT takes longer.
+static bool read_seeds(const Options *options, GradflowPlan *plan)
+{
+    ExperimentConfig *config = &plan->experiment;
+    config->n_seeds = config->net == NET_MLP ? atoi(SHOW_SEEDS) : 1;
+    if (!options_seed(options, &config->seed) || !options_int(options, "seeds", 1, MOST_SEEDS, &config->n_seeds)) {
+        return false;
+    }
+    if (config->seed + (uint64_t)config->n_seeds - 1 > UINT32_MAX) {
+        return option_error(options, "seed", "%llu and the %d seeds after it exceed the largest seed %u", (unsigned long long)config->seed,
+                            config->n_seeds - 1, UINT32_MAX);
+    }
+    const char *depths = options_text(options, "depths");
+    depths = depths != NULL ? depths : config->net == NET_MLP ? SHOW_DEPTHS : "none";
+    return strcmp(depths, "none") == 0
+        || options_ints_of(options, "depths", depths, 1, DEEP_DEPTH_MAX, &plan->depths, &plan->n_depths);
+}
+
+static bool read_experiment(const Options *options, GradflowPlan *plan)
+{
+    static const Arms arms[] = {ARMS_BOTH, ARMS_ON, ARMS_OFF};
+    ExperimentConfig *config = &plan->experiment;
+    int arm = 0;
+    if (!options_word(options, "shortcut", arms_word, 3, &arm) || !read_seeds(options, plan) ||
+        !options_int(options, "steps", 0, MOST_STEPS, &config->n_steps) || !options_double(options, "lr", 0, 1000, &config->lr)) {
+        return false;
+    }
+    config->arms = arms[arm];
+    config->same_dy = options_given(options, "same-dy");
+    if (config->same_dy && config->n_steps > 0) {
+        return option_error(options, "same-dy", "a network trains on its own loss, but --steps is %d; leave one out", config->n_steps);
+    }
+    return config->n_steps > 0 || !options_changed(options, "lr") || option_error(options, "lr", "for training only (expected --steps, too)");
+}
+
+// Checked before the work, so that nobody waits for a file that cannot be written.
+static bool check_outputs(const GradflowPlan *plan, const Options *options, int *status)
+{
+    Error error;
+    if (plan->plot != NULL && !plot_path_check(plan->plot, &error)) {
+        return report_error(options, &error);
+    }
+    bool to_file = plan->csv != NULL && strcmp(plan->csv, "-") != 0;
+    if ((plan->plot != NULL && !save_path_check(plan->plot, &error)) || (to_file && !save_path_check(plan->csv, &error))) {
+        return report_failure(options, &error, status);
+    }
+    return true;
+}
+
+static bool read_outputs(const Options *options, GradflowPlan *plan, int *status)
+{
+    plan->csv = options_text(options, "csv");
+    plan->plot = options_text(options, "plot");
+    plan->json = options_given(options, "json");
+    bool csv_to_stdout = plan->csv != NULL && strcmp(plan->csv, "-") == 0;
+    if (csv_to_stdout && plan->json) {
+        return option_error(options, "csv", "'-' and --json both write to stdout (expected a file)");
+    }
+    plan->text = !plan->json && !csv_to_stdout;
+    if (plan->plot == NULL && plan->text && plan->experiment.net == NET_MLP) {
+        plan->plot = SHOW_PLOT;
+    }
+    if (plan->plot != NULL && strcmp(plan->plot, "none") == 0) {
+        plan->plot = NULL;
+    }
+    if (plan->plot != NULL && plan->csv != NULL && strcmp(plan->plot, plan->csv) == 0) {
+        return option_error(options, "csv", "'%.80s' is --plot's file, too", plan->csv);
+    }
+    return check_outputs(plan, options, status);
+}
+
+bool gradflow_net_read(const Options *options, GradflowPlan *plan)
+{
+    int net = options_given(options, "model") || plan->experiment.net == NET_GPT ? NET_GPT : NET_MLP;
+    if (!options_threads(options) || !options_word(options, "net", net_word, 2, &net)) {
+        return false;
+    }
+    plan->experiment.net = (NetKind)net;
+    return refuse_others(options, plan->experiment.net);
+}
+
+bool gradflow_network_read(const Options *options, GradflowPlan *plan, int *status)
+{
+    return plan->experiment.net == NET_MLP ? read_mlp(options, &plan->experiment) : read_gpt(options, plan, status);
+}
+
+bool gradflow_plan_read(const Options *options, GradflowPlan *plan, int *status)
+{
+    *plan = (GradflowPlan){.untrained = UNTRAINED_CONFIG};
+    *status = STATUS_USAGE;
+    return gradflow_net_read(options, plan) && read_experiment(options, plan) && gradflow_network_read(options, plan, status) &&
+           read_outputs(options, plan, status);
+}
+
+void gradflow_plan_free(GradflowPlan *plan)
+{
+    free(plan->experiment.deep.sizes);
+    free((void *)plan->experiment.input);
+    free((void *)plan->experiment.target);
+    free((void *)plan->experiment.ids);
+    free((void *)plan->experiment.targets);
+    free(plan->depths);
+    gpt_free(plan->saved);
+}
