@@ -295,27 +295,29 @@ static void too_many(GPTConfig *config)
     config->n_layer = INT_MAX;
 }
 
+#define SIZE_RANGE "is not an integer between 1 and 2147483647"
+
 static const Bad bad[] = {
-    {no_vocabulary, "vocab_size 0", "1 or more"},
-    {negative_vocabulary, "vocab_size -2147483648", "1 or more"},
-    {no_context, "context_length 0", "1 or more"},
-    {no_layers, "n_layer 0", "1 or more"},
-    {negative_layers, "n_layer -3", "1 or more"},
-    {no_heads, "n_head 0", "1 or more"},
-    {no_width, "n_embd 0", "1 or more"},
-    {no_ff, "ff_mult 0", "1 or more"},
-    {odd_heads, "n_embd 16: is not a multiple of n_head 5", "try 15 or 20"},
-    {more_heads_than_width, "n_embd 16: is not a multiple of n_head 17", "try 17"},
-    {dropout_1, "dropout 1", "less than 1"},
-    {dropout_negative, "dropout -0.1", "0 or more"},
-    {dropout_nan, "dropout nan", "0 or more"},
-    {no_such_norm, "norm 3", ""},
-    {no_such_activation, "activation 6", ""},
-    {no_such_init, "init 5", ""},
-    {negative_init, "init -1", ""},
-    {too_wide, "n_embd 1073741824", "or less"},
-    {too_wide_inside, "n_embd 16", "or less"},
-    {too_many, "n_layer 2147483647", "smaller"},
+    {no_vocabulary, "vocab_size", "'0' " SIZE_RANGE},
+    {negative_vocabulary, "vocab_size", "'-2147483648' " SIZE_RANGE},
+    {no_context, "context_length", "'0' " SIZE_RANGE},
+    {no_layers, "n_layer", "'0' " SIZE_RANGE},
+    {negative_layers, "n_layer", "'-3' " SIZE_RANGE},
+    {no_heads, "n_head", "'0' " SIZE_RANGE},
+    {no_width, "n_embd", "'0' " SIZE_RANGE},
+    {no_ff, "ff_mult", "'0' " SIZE_RANGE},
+    {odd_heads, "n_embd", "16 is not a multiple of n_head 5 (try 15 or 20)"},
+    {more_heads_than_width, "n_embd", "16 is not a multiple of n_head 17 (try 17)"},
+    {dropout_1, "dropout", "'1' is not a number between 0 and 0.999999"},
+    {dropout_negative, "dropout", "'-0.1' is not a number between 0 and 0.999999"},
+    {dropout_nan, "dropout", "'nan' is not a number between 0 and 0.999999"},
+    {no_such_norm, "norm", "'3' is unknown (expected pre, post or none)"},
+    {no_such_activation, "activation", "'6' is unknown (expected gelu, "},
+    {no_such_init, "init", "'5' is unknown (expected torch, "},
+    {negative_init, "init", "'-1' is unknown (expected torch, "},
+    {too_wide, "n_embd", "1073741824 is too large: a layer has 4294967296 outputs (expected at most 536870911)"},
+    {too_wide_inside, "ff_mult", "2147483647 is too large: with n_embd 16, a layer has "},
+    {too_many, "n_embd", "268435456 with n_layer 2147483647 and ff_mult 4 gives "},
 };
 
 enum { BAD_COUNT = sizeof bad / sizeof bad[0] };
@@ -327,7 +329,9 @@ START_TEST(an_impossible_configuration_is_told_in_one_line)
     Error error = {0};
 
     ck_assert(!gpt_config_check(&config, &error));
-    assert_contains(error.message, bad[_i].field);
+    ck_assert_str_eq(error.field, bad[_i].field);
+    size_t length = strlen(error.field);
+    ck_assert_msg(strncmp(error.message, error.field, length) == 0 && strncmp(error.message + length, ": ", 2) == 0, "%s", error.message);
     assert_contains(error.message, bad[_i].right);
     ck_assert_ptr_null(strchr(error.message, '\n'));
 }
@@ -401,6 +405,97 @@ START_TEST(long_messages_are_cut)
 
     ck_assert(!error_set(&error, "%s", text));
     ck_assert_uint_eq(strlen(error.message), sizeof error.message - 1);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// The table of fields
+
+static const ConfigField *field_named(const char *name)
+{
+    const ConfigField *field = config_field_find(gpt_fields, gpt_field_count, name);
+    ck_assert_msg(field != NULL, "no field %s", name);
+    return field;
+}
+
+START_TEST(each_field_is_written_as_text_and_read_back)
+{
+    GPTConfig config = gpt_preset_find("book-124m")->config;
+    config.dropout = 0.1;
+    config.norm = NORM_POST;
+    config.causal = false;
+    GPTConfig copy = small_config();
+    for (int i = 0; i < gpt_field_count; i++) {
+        char buffer[FIELD_BUFFER];
+        Error error;
+        const char *text = config_field_text(&gpt_fields[i], &config, buffer);
+        ck_assert_msg(config_field_read(&gpt_fields[i], text, &copy, &error), "%s", error.message);
+        ck_assert_msg(config_field_equal(&gpt_fields[i], &config, &copy), "%s: %s", gpt_fields[i].name, text);
+    }
+    ck_assert_int_eq(copy.n_layer, 12);
+    ck_assert_double_eq(copy.dropout, 0.1);
+    ck_assert(!copy.qkv_bias && !copy.tied && copy.shortcut && !copy.causal);
+    ck_assert_int_eq(copy.norm, NORM_POST);
+    ck_assert_int_eq(copy.init, INIT_TORCH);
+}
+END_TEST
+
+START_TEST(fields_have_their_texts)
+{
+    GPTConfig config = small_config();
+    char buffer[FIELD_BUFFER];
+    config.n_embd = INT_MAX;
+    config.dropout = 1.0 / 3;
+    config.tied = true;
+    config.activation = ACTIVATION_GELU_ERF;
+    ck_assert_str_eq(config_field_text(field_named("n_embd"), &config, buffer), "2147483647");
+    ck_assert_double_eq(strtod(config_field_text(field_named("dropout"), &config, buffer), NULL), 1.0 / 3);
+    ck_assert_str_eq(config_field_text(field_named("tied"), &config, buffer), "on");
+    ck_assert_str_eq(config_field_text(field_named("activation"), &config, buffer), "gelu_erf");
+    ck_assert_ptr_null(config_field_find(gpt_fields, gpt_field_count, "n-embd"));
+}
+END_TEST
+
+static const struct {
+    const char *field;
+    const char *text;
+} bad_texts[] = {
+    {"n_embd", ""}, {"n_embd", " 8"}, {"n_embd", "8 "}, {"n_embd", "0x8"}, {"n_embd", "8.0"}, {"n_embd", "1e1"}, {"n_embd", "--8"},
+    {"n_embd", "2147483648"}, {"n_embd", "99999999999999999999"}, {"n_embd", "0"}, {"dropout", ""}, {"dropout", "nan"}, {"dropout", "inf"},
+    {"dropout", "0x0"}, {"dropout", "1e400"}, {"dropout", "-1e-9"}, {"dropout", "0.1x"}, {"tied", "true"}, {"tied", ""}, {"norm", "Pre"},
+    {"norm", ""}, {"activation", "gelu_"},
+};
+
+enum { BAD_TEXTS = sizeof bad_texts / sizeof bad_texts[0] };
+
+START_TEST(a_text_that_is_no_value_changes_nothing)
+{
+    GPTConfig config = small_config();
+    GPTConfig before = config;
+    Error error = {0};
+    ck_assert(!config_field_read(field_named(bad_texts[_i].field), bad_texts[_i].text, &config, &error));
+    ck_assert_str_eq(error.field, bad_texts[_i].field);
+    for (int i = 0; i < gpt_field_count; i++) {
+        ck_assert(config_field_equal(&gpt_fields[i], &config, &before));
+    }
+}
+END_TEST
+
+START_TEST(a_field_may_be_a_text)
+{
+    GPTConfig config = small_config();
+    const ConfigField *field = field_named("residual");
+    char buffer[FIELD_BUFFER];
+    Error error;
+    ck_assert_str_eq(config_field_text(field, &config, buffer), "");
+    ck_assert(config_field_read(field, "keel", &config, &error));
+    ck_assert_str_eq(config_field_text(field, &config, buffer), "keel");
+    ck_assert(!config_field_read(field, "h + g(h)", &config, &error));
+    ck_assert_str_eq(error.field, "residual");
+    assert_contains(error.message, "residual: column");
+    ck_assert_str_eq(config.residual, "keel");
+    ck_assert(config_field_read(field, "", &config, &error));
+    ck_assert_ptr_null(config.residual);
 }
 END_TEST
 
@@ -483,6 +578,12 @@ int main(void)
     tcase_add_test(impossible, a_good_configuration_leaves_no_message);
     tcase_add_test(impossible, ids_outside_the_vocabulary_are_told);
     tcase_add_test(impossible, long_messages_are_cut);
+    TCase *fields = tcase_create("fields");
+    tcase_add_test(fields, each_field_is_written_as_text_and_read_back);
+    tcase_add_test(fields, fields_have_their_texts);
+    tcase_add_loop_test(fields, a_text_that_is_no_value_changes_nothing, 0, BAD_TEXTS);
+    tcase_add_test(fields, a_field_may_be_a_text);
+    suite_add_tcase(suite, fields);
     tcase_add_loop_test(impossible, an_impossible_deep_network_is_told_in_one_line, 0, BAD_DEEP_COUNT);
     tcase_add_test(impossible, a_deep_network_of_unknown_switches_is_told);
 

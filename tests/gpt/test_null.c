@@ -71,7 +71,7 @@ START_TEST(the_error_that_would_be_told)
 {
     GPTConfig config = small_config();
     config.n_head = 3;
-    ASSERT_MISTAKE(gpt_create(&config, 1, NULL), "error_set: error is NULL");
+    ASSERT_MISTAKE(gpt_create(&config, 1, NULL), "error_set_field: error is NULL");
 }
 END_TEST
 

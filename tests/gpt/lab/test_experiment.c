@@ -444,7 +444,7 @@ START_TEST(an_impossible_network_is_refused)
 
     ExperimentConfig gpt = gpt_experiment();
     gpt.gpt.n_head = 3;
-    assert_refused(&gpt, "n_embd 16: is not a multiple of n_head 3");
+    assert_refused(&gpt, "n_embd: 16 is not a multiple of n_head 3");
 }
 END_TEST
 
