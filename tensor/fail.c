@@ -15,10 +15,10 @@ static void default_handler(FailKind kind, const char *message)
 {
     fflush(stdout);
     fprintf(stderr, "%s\n", message);
-    if (kind == FAIL_MEMORY) {
-        exit(EXIT_FAILURE);
+    if (kind == FAIL_MISTAKE) {
+        abort();
     }
-    abort();
+    exit(EXIT_FAILURE);
 }
 
 static FailHandler *current_handler = default_handler;
@@ -47,7 +47,7 @@ void fail_mistake(Where where, const char *format, ...)
     char text[400];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    number_vformat(text, sizeof text, format, arguments);
     va_end(arguments);
 
     char message[640];
@@ -58,8 +58,18 @@ void fail_mistake(Where where, const char *format, ...)
 void fail_memory(size_t bytes, const char *what)
 {
     char message[200];
-    snprintf(message, sizeof message, "out of memory: the system refused %.1f MiB for %s", (double)bytes / (1 << 20), what);
+    number_format(message, sizeof message, "out of memory: the system refused %.1f MiB for %s", (double)bytes / (1 << 20), what);
     hand_over(FAIL_MEMORY, message);
+}
+
+void fail_file(const char *format, ...)
+{
+    char message[640];
+    va_list arguments;
+    va_start(arguments, format);
+    number_vformat(message, sizeof message, format, arguments);
+    va_end(arguments);
+    hand_over(FAIL_FILE, message);
 }
 
 bool error_set(Error *error, const char *format, ...)
@@ -67,7 +77,7 @@ bool error_set(Error *error, const char *format, ...)
     REQUIRE(error);
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
+    number_vformat(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
     error->field[0] = '\0';
     return false;
@@ -81,7 +91,7 @@ bool error_set_field(Error *error, const char *field, const char *format, ...)
     int used = snprintf(error->message, sizeof error->message, "%s: ", error->field);
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(error->message + used, sizeof error->message - (size_t)used, format, arguments);
+    number_vformat(error->message + used, sizeof error->message - (size_t)used, format, arguments);
     va_end(arguments);
     return false;
 }

@@ -251,7 +251,7 @@ void op_fail(const OpCall *call, const char *format, ...)
     char text[320];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    number_vformat(text, sizeof text, format, arguments);
     va_end(arguments);
 
     const char *scope = current_tape == NULL ? NULL : current_tape->scope;

@@ -24,9 +24,11 @@
 #ifndef GPTAPE_TENSOR_H
 #define GPTAPE_TENSOR_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 // ------------------------------------------------------------------------------------------------------------
 // 1. Numbers and shapes
@@ -75,7 +77,8 @@ typedef struct Where {
 
 typedef enum FailKind {
     FAIL_MISTAKE,                                  // a programming mistake: shapes that do not fit, a tensor used too late
-    FAIL_MEMORY                                    // the system refused memory
+    FAIL_MEMORY,                                   // the system refused memory
+    FAIL_FILE                                      // a file that was open and checked can't be read any more
 } FailKind;
 
 // Called with one finished line of text. It must not return: leave by exit, abort or longjmp. Before it is called, fail_unwind has put the
@@ -83,7 +86,7 @@ typedef enum FailKind {
 typedef void FailHandler(FailKind kind, const char *message);
 
 // Replaces the handler and returns the one before; NULL brings back the default, which prints the message to stderr
-// and then aborts on a mistake (a debugger stops on the line) and exits with status 1 when memory is refused.
+// and then aborts on a mistake (a debugger stops on the line) and exits with status 1 otherwise.
 FailHandler *fail_set_handler(FailHandler *handler);
 
 // Reports a mistake as "message  [file:line, function()]" to the handler. Does not return.
@@ -103,6 +106,9 @@ bool fail_can_unwind(void);
 
 // Reports that memory for what could not be had. Does not return.
 _Noreturn void fail_memory(size_t bytes, const char *what);
+
+// Reports that a file in use failed, in one line: it was truncated, say, or its disk is gone. Does not return.
+_Noreturn void fail_file(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 // malloc and calloc that report a refusal through fail_memory. The caller frees with free.
 void *memory_allocate(size_t bytes, const char *what);
@@ -126,6 +132,14 @@ typedef struct Error {
 bool error_set(Error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // The message becomes "FIELD: text"; a caller that knows the field by another name prints that and message + strlen(field).
 bool error_set_field(Error *error, const char *field, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+// Numbers as text, with a decimal point in every locale: fprintf, snprintf, vfprintf, vsnprintf and strtod of the "C" locale. Everything
+// that prints or reads a number with a fraction uses them.
+int number_print(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int number_format(char *text, size_t bytes, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int number_vprint(FILE *out, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
+int number_vformat(char *text, size_t bytes, const char *format, va_list arguments) __attribute__((format(printf, 3, 0)));
+double number_read(const char *text, char **end);
 
 // ------------------------------------------------------------------------------------------------------------
 // 3. Random numbers, as PyTorch's CPU generator makes them

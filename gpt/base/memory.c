@@ -92,7 +92,7 @@ const char *bytes_text(double bytes, char text[BYTES_TEXT])
         bytes /= 1024.0;
         unit++;
     }
-    snprintf(text, BYTES_TEXT, unit == 0 ? "%.0f %s" : "%.2f %s", bytes, units[unit]);
+    number_format(text, BYTES_TEXT, unit == 0 ? "%.0f %s" : "%.2f %s", bytes, units[unit]);
     return text;
 }
 

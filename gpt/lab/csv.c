@@ -5,14 +5,14 @@
 
 #include <math.h>
 
-// Nine digits hold a float32 exactly; in any locale the point is a point, since nothing here calls setlocale.
+// Nine digits hold a float32 exactly; with a decimal point in every locale.
 static void write_number(FILE *out, double value)
 {
     if (isnan(value)) {
         fprintf(out, ",");
         return;
     }
-    fprintf(out, ",%.9g", value);
+    number_print(out, ",%.9g", value);
 }
 
 // A statistic that is NaN because the gradient is, is written so; only a token cosine may be missing.
@@ -21,7 +21,7 @@ static void write_row(FILE *out, const Measurement *measurement, const char *wha
     const FlowStats *stats = &row->stats;
     fprintf(out, "%d,%s,%s,%d,%d,%s,%s", measurement->run, measurement->shortcut ? "on" : "off", what, measurement->step,
             row->layer, row->name, flow_kind_name(row->kind));
-    fprintf(out, ",%.9g,%.9g,%.9g,%.9g,%.9g,%.9g", stats->mean_abs, stats->l2, stats->rms, stats->max_abs, stats->zero_fraction,
+    number_print(out, ",%.9g,%.9g,%.9g,%.9g,%.9g,%.9g", stats->mean_abs, stats->l2, stats->rms, stats->max_abs, stats->zero_fraction,
             stats->denormal_fraction);
     write_number(out, stats->token_cosine);
     fprintf(out, "\n");

@@ -13,7 +13,7 @@ void lex_fail(Parser *p, int column, const char *format, ...)
         char message[440];
         va_list arguments;
         va_start(arguments, format);
-        vsnprintf(message, sizeof message, format, arguments);
+        number_vformat(message, sizeof message, format, arguments);
         va_end(arguments);
         error_set(p->error, "column %d: %s", column, message);
     }

@@ -108,9 +108,9 @@ static void put_number(Printer *printer, double number)
     char text[32];
     int digits = 1;
     do {
-        snprintf(text, sizeof text, "%.*g", digits, number);
+        number_format(text, sizeof text, "%.*g", digits, number);
         digits++;
-    } while (strtod(text, NULL) != number);
+    } while (number_read(text, NULL) != number);
     put(printer, text);
 }
 

@@ -142,7 +142,7 @@ static void write_parameter(FILE *out, const Tensor *parameter)
     int used = snprintf(text, sizeof text, "%s %s", label, shape_text(parameter->shape, shape));
     if (parameter->grad != NULL) {
         double size = values_l2(parameter->grad, tensor_count(parameter));
-        snprintf(text + used, sizeof text - (size_t)used, "  %.3g", size);
+        number_format(text + used, sizeof text - (size_t)used, "  %.3g", size);
     }
     write_line(out, text);
 }
@@ -168,7 +168,7 @@ static void write_node(const Drawing *drawing, const TapeNode *node)
     }
     if (node->output->shape.ndim == 0) {
         char value[32];
-        snprintf(value, sizeof value, "%.6g", (double)node->output->data[0]);
+        number_format(value, sizeof value, "%.6g", (double)node->output->data[0]);
         write_line(out, value);
     }
     fprintf(out, "\"]\n");

@@ -109,7 +109,7 @@ static void write_edge_label(const Drawing *drawing, const Tensor *x, bool named
     }
     fprintf(drawing->out, "%s\\l", shape_text(x->shape, shape));
     if (size > 0) {
-        fprintf(drawing->out, "%s%.3g\\l", INDENT, size);
+        number_print(drawing->out, "%s%.3g\\l", INDENT, size);
     }
     fprintf(drawing->out, drawing->style.left_to_right ? "\\l\"" : "\"");        // lifts the text off an arrow from the left
 }
@@ -156,7 +156,7 @@ static void write_edge(const Drawing *drawing, const TapeNode *node, int i)
         }
     }
     const char *colour = shortcut ? SHORTCUT_COLOUR : x->requires_grad ? EDGE_COLOUR : NO_GRAD_COLOUR;
-    fprintf(drawing->out, "%s -> n%d [color=\"%s\", penwidth=%.2f, ", from, node->index, colour, width_of(drawing, size));
+    number_print(drawing->out, "%s -> n%d [color=\"%s\", penwidth=%.2f, ", from, node->index, colour, width_of(drawing, size));
     if (shortcut) {
         fprintf(drawing->out, "fontcolor=\"%s\", weight=0, ", SHORTCUT_COLOUR);
     }
@@ -177,7 +177,7 @@ static void write_exit(const Drawing *drawing, const TapeNode *node)
     const char *colour = y->requires_grad ? EDGE_COLOUR : NO_GRAD_COLOUR;
     snprintf(name, sizeof name, "out_%d", node->index);
     write_ellipse(drawing, name, y);
-    fprintf(drawing->out, "n%d -> %s [color=\"%s\", penwidth=%.2f, ", node->index, name, colour, width_of(drawing, size));
+    number_print(drawing->out, "n%d -> %s [color=\"%s\", penwidth=%.2f, ", node->index, name, colour, width_of(drawing, size));
     write_edge_label(drawing, y, false, size);
     fprintf(drawing->out, "]\n");
 }

@@ -102,7 +102,7 @@ static void fail_check(GradCheckResult *result, const Tensor *leaf, int l, const
     int used = snprintf(result->why, sizeof result->why, "leaf %d %s: ", l, tensor_name(leaf, name));
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(result->why + used, sizeof result->why - (size_t)used, format, arguments);
+    number_vformat(result->why + used, sizeof result->why - (size_t)used, format, arguments);
     va_end(arguments);
 }
 

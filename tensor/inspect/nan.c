@@ -95,7 +95,7 @@ __attribute__((format(printf, 2, 3))) static void say(Words *words, const char *
     size_t used = strlen(words->text);
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(words->text + used, WORDS - used, format, arguments);
+    number_vformat(words->text + used, WORDS - used, format, arguments);
     va_end(arguments);
 }
 

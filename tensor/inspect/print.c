@@ -27,7 +27,7 @@ static void print_row(const Real *row, int n)
             printf("  ...");
             i = n - EDGE;
         }
-        printf("%s%11.4g", i == 0 ? "" : " ", (double)row[i]);
+        number_print(stdout, "%s%11.4g", i == 0 ? "" : " ", (double)row[i]);
     }
     printf("]");
 }
@@ -120,10 +120,10 @@ static void write_line(const TapeNode *node, Line *line)
     snprintf(line->text[1], COLUMN_TEXT, "%s", node->op->name);
     write_inputs(node, line->text[2]);
     shape_text(y->shape, line->text[3]);
-    snprintf(line->text[4], COLUMN_TEXT, "%.3g", values_l2(y->data, n));
+    number_format(line->text[4], COLUMN_TEXT, "%.3g", values_l2(y->data, n));
     snprintf(line->text[5], COLUMN_TEXT, "-");
     if (y->grad != NULL) {
-        snprintf(line->text[5], COLUMN_TEXT, "%.3g", values_l2(y->grad, n));
+        number_format(line->text[5], COLUMN_TEXT, "%.3g", values_l2(y->grad, n));
     }
     tensor_name(y, line->text[6]);
     snprintf(line->text[7], COLUMN_TEXT, "%s:%d", node->where.file, node->where.line);

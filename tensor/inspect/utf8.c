@@ -59,6 +59,18 @@ size_t utf8_mark(const char *text, size_t n)
     return length > 0 && code == 0xfeff ? (size_t)length : 0;
 }
 
+size_t utf8_whole(const char *text, size_t n)
+{
+    enum { LONGEST = 4 };
+    for (size_t cut = 1; cut < LONGEST && cut <= n; cut++) {
+        int code;
+        if (utf8_read(text + n - cut, cut, &code) == UTF8_CUT) {
+            return n - cut;
+        }
+    }
+    return n;
+}
+
 int utf8_write(int code, char bytes[4])
 {
     int length = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;

@@ -1,0 +1,112 @@
+// test_number.c: numbers as text, the same in every locale. Each test runs in a locale with a decimal comma, which the test makes itself
+// with localedef, so that it needs none of the system's.
+
+#include "tensor/tensor.h"
+#include "tests/support/folder.h"
+#include "tests/support/locale.h"
+#include "tests/support/suite.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void enter(void)
+{
+    folder_enter();
+    locale_enter_comma();
+}
+
+static void leave(void)
+{
+    locale_leave();
+    folder_leave();
+}
+
+START_TEST(the_locale_has_a_comma)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%.2f", 1.5);
+    ck_assert_str_eq(text, "1,50");
+    ck_assert_double_eq(strtod("1.5", NULL), 1);
+}
+END_TEST
+
+START_TEST(numbers_are_written_with_a_point)
+{
+    char text[64];
+    ck_assert_int_eq(number_format(text, sizeof text, "%g %.3f %d %s", 0.25, -1e3, 7, "x"), (int)strlen("0.25 -1000.000 7 x"));
+    ck_assert_str_eq(text, "0.25 -1000.000 7 x");
+    char *printed;
+    size_t n;
+    FILE *stream = open_memstream(&printed, &n);
+    number_print(stream, "%.9g,%a", 0.1, 1.5);
+    fclose(stream);
+    ck_assert_str_eq(printed, "0.1,0x1.8p+0");
+    free(printed);
+}
+END_TEST
+
+START_TEST(numbers_are_read_with_a_point)
+{
+    char *end;
+    ck_assert_double_eq(number_read("1.5,2", &end), 1.5);
+    ck_assert_str_eq(end, ",2");
+    ck_assert_double_eq(number_read("-1e99", NULL), -1e99);
+    ck_assert(isinf(number_read("1e999", NULL)));
+    ck_assert_double_eq(number_read("x", &end), 0);
+    ck_assert_str_eq(end, "x");
+}
+END_TEST
+
+START_TEST(the_program_keeps_its_locale)
+{
+    char text[16];
+    number_format(text, sizeof text, "%g", 1.5);
+    number_read("1.5", NULL);
+    snprintf(text, sizeof text, "%.1f", 1.5);
+    ck_assert_str_eq(text, "1,5");
+}
+END_TEST
+
+START_TEST(messages_have_a_point)
+{
+    Error error;
+    error_set(&error, "x %g", 0.5);
+    ck_assert_str_eq(error.message, "x 0.5");
+}
+END_TEST
+
+// Searches the library's sources for what prints or reads a fraction in another way: a printf whose format has %g, %f, %e or %a, strtod,
+// atof, or a scanf of floats. The command-line program is left out: it never calls setlocale.
+START_TEST(nothing_else_in_the_library_prints_or_reads_numbers)
+{
+    char command[2048];
+    snprintf(command, sizeof command,
+             "cd '%s' && find tensor nn gpt -name '*.c' -not -path 'gpt/cli/*' -not -path 'gpt/plot/*' -not -name number.c -print0 | xargs -0 "
+             "perl -0777 -ne 'while (/\\b(v?f?s?n?printf|sscanf|fscanf|strtod|strtof|atof)\\s*(\\((?:[^()\"]|\"(?:[^\"\\\\]|\\\\.)*\"|(?2))*\\))/g) "
+             "{ my ($f, $c) = ($1, $2); print \"$ARGV: $f$c\\n\" if $f =~ /^(strto|ato)/ || $c =~ /(?<!%%)(%%%%)*%%[-+ #0]*[0-9*]*(\\.[0-9*]+)?l?[gfeGFEaA]/ }' "
+             "> \"$OLDPWD/found\" && cat \"$OLDPWD/found\" && ! test -s \"$OLDPWD/found\"", folder_home());
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
+static Suite *number_suite(void)
+{
+    Suite *suite = suite_create("tensor/number");
+    TCase *tcase = case_create("comma");
+    tcase_add_checked_fixture(tcase, enter, leave);
+    tcase_add_test(tcase, the_locale_has_a_comma);
+    tcase_add_test(tcase, numbers_are_written_with_a_point);
+    tcase_add_test(tcase, numbers_are_read_with_a_point);
+    tcase_add_test(tcase, the_program_keeps_its_locale);
+    tcase_add_test(tcase, messages_have_a_point);
+    tcase_add_test(tcase, nothing_else_in_the_library_prints_or_reads_numbers);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return suite_run(number_suite());
+}
