@@ -100,7 +100,7 @@ static double loss_value(const Experiment *experiment, const Measurement *measur
 static Quartiles over_seeds(const Experiment *experiment, bool shortcut, int step, int layer, LayerMetric figure,
                             MeasurementValue *value)
 {
-    size_t room = (size_t)experiment->config.n_seeds;
+    size_t room = (size_t)experiment->n_measurements + 1;
     double *values = memory_allocate(room * sizeof *values, "figures");
     int n = 0;
     for (int i = 0; i < experiment->n_measurements; i++) {

@@ -1,17 +1,21 @@
-// flow.c: each layer's gradients while a model learns: measured every gradflow_every steps, written to gradflow.csv as they
-// come, in the columns of every experiment, and drawn from there, so that a run that was interrupted draws all of its steps.
+// flow.c: each layer's gradients while a model learns: measured every gradflow_every steps, written to gradflow.csv at once, in the columns
+// of every experiment, and drawn from there, so that a run that was interrupted draws all of its steps.
 
 #include "gpt/train/run_files.h"
 
-#include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { STEP_COLUMN = 4 };
+// The columns of experiment_csv that are read back.
+enum {
+    COLUMN_STEP = 4, COLUMN_LAYER, COLUMN_NAME, COLUMN_KIND, COLUMN_MEAN_ABS, COLUMN_L2, COLUMN_RMS, COLUMN_MAX_ABS, COLUMN_ZERO_FRACTION,
+    COLUMN_DENORMAL_FRACTION, COLUMN_TOKEN_COSINE, LEAST_COLUMNS
+};
 
-FILE *train_flow_append(const char *path, int last_step, Error *error)
+StepTable *train_flow_open(const char *path, int last_step, Error *error)
 {
-    return table_append(path, experiment_csv_header, STEP_COLUMN, last_step, error);
+    return step_table_open(path, experiment_csv_header, COLUMN_STEP, last_step, error);
 }
 
 // The run as an experiment of one network.
@@ -31,11 +35,21 @@ static ExperimentConfig experiment_of(const Trainer *trainer)
     };
 }
 
-bool train_flow_write(FILE *csv, const Trainer *trainer, int step, const GradFlow *flow)
+bool train_flow_add(StepTable *table, const Trainer *trainer, int step, const GradFlow *flow, Error *error)
 {
     ExperimentConfig config = experiment_of(trainer);
     Measurement measurement = {.seed = config.seed, .shortcut = config.gpt.shortcut, .step = step, .flow = *flow};
-    return measurement_csv(&config, &measurement, csv) && fflush(csv) == 0;
+    char *rows = NULL;
+    size_t n;
+    FILE *stream = open_memstream(&rows, &n);
+    bool written = stream != NULL && measurement_csv(&config, &measurement, stream);
+    written = stream != NULL && fclose(stream) == 0 && written;
+    if (!written) {
+        fail_memory(0, "a measurement's rows");
+    }
+    bool added = step_table_add(table, rows, n, error);
+    free(rows);
+    return added;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -73,94 +87,96 @@ static bool read_kind(const char *name, FlowKind *kind)
     return false;
 }
 
-// One line of the table, which lacks what the model knows: how large a parameter is.
-static bool read_row(const char *line, const ParameterList *parameters, int *step, FlowRow *row)
+static bool read_stats(char *const *cells, FlowStats *stats)
 {
-    char kind[32];
-    FlowStats *stats = &row->stats;
+    double *const columns[] = {&stats->mean_abs, &stats->l2, &stats->rms, &stats->max_abs, &stats->zero_fraction, &stats->denormal_fraction,
+                               &stats->token_cosine};
+    bool read = true;
+    for (int i = COLUMN_MEAN_ABS; read && i <= COLUMN_TOKEN_COSINE; i++) {
+        read = cell_number(cells[i], columns[i - COLUMN_MEAN_ABS]);
+    }
+    return read;
+}
+
+// One line of the table, which lacks what the model knows: how large a parameter is.
+static bool read_row(const TableReader *reader, const Trainer *trainer, int *step, FlowRow *row)
+{
+    char *const *cells = reader->cells;
+    int every = trainer->setup.train.gradflow_every;
     *row = (FlowRow){.reach = FLOW_REACHED, .part = -1, .ndim = 3};
-    int got = sscanf(line, "%*d,%*[^,],%*[^,],%*[^,],%d,%d,%127[^,],%31[^,],%lf,%lf,%lf,%lf,%lf,%lf", step, &row->layer, row->name,
-                     kind, &stats->mean_abs, &stats->l2, &stats->rms, &stats->max_abs, &stats->zero_fraction,
-                     &stats->denormal_fraction);
-    if (got != 10 || !read_kind(kind, &row->kind)) {
+    if (reader->n_cells < LEAST_COLUMNS || !cell_count(cells[COLUMN_STEP], 0, trainer->adamw.step, step) || *step % every != 0 ||
+        !cell_count(cells[COLUMN_LAYER], -1, trainer->setup.gpt.n_layer, &row->layer) || strlen(cells[COLUMN_NAME]) >= sizeof row->name ||
+        !read_kind(cells[COLUMN_KIND], &row->kind) || !read_stats(cells, &row->stats)) {
         return false;
     }
-    stats->token_cosine = NAN;
+    strcpy(row->name, cells[COLUMN_NAME]);
     if (row->kind == FLOW_WEIGHT_GRAD || row->kind == FLOW_BIAS_GRAD) {
-        const Tensor *parameter = find_parameter(parameters, row->name, &row->part);
+        const Tensor *parameter = find_parameter(&trainer->parameters, row->name, &row->part);
         if (parameter == NULL) {
             return false;
         }
         row->ndim = parameter->shape.ndim;
-        stats->count = tensor_count(parameter) / (row->part >= 0 ? 3 : 1);
+        row->stats.count = tensor_count(parameter) / (row->part >= 0 ? 3 : 1);
     }
     return true;
 }
 
-static void add_row(Measurement *measurement, const FlowRow *row)
+// Steps increase, and so do the layers of a step: what reads measurements relies on both.
+static bool add_row(Experiment *experiment, int *capacity, int step, const FlowRow *row)
 {
-    GradFlow *flow = &measurement->flow;
+    int n = experiment->n_measurements;
+    Measurement *last = n == 0 ? NULL : &experiment->measurements[n - 1];
+    if (last == NULL || step > last->step) {
+        experiment->measurements = memory_grow(experiment->measurements, n, capacity, sizeof(Measurement), "the measurements");
+        last = &experiment->measurements[n];
+        *last = (Measurement){.shortcut = experiment->config.gpt.shortcut, .step = step};
+        experiment->n_measurements++;
+    }
+    GradFlow *flow = &last->flow;
+    if (step < last->step || (flow->n_rows > 0 && row->layer < flow->rows[flow->n_rows - 1].layer)) {
+        return false;
+    }
     flow->rows = memory_grow(flow->rows, flow->n_rows, &flow->capacity, sizeof *row, "the gradients");
     flow->rows[flow->n_rows] = *row;
     flow->n_rows++;
-}
-
-// The loss of each measured step, from the log: its row number step + 1 has the loss before the step.
-static double loss_at(const TrainRow *rows, int n, int step)
-{
-    for (int i = 0; i < n; i++) {
-        if (rows[i].step == step + 1) {
-            return rows[i].loss;
-        }
-    }
-    return NAN;
-}
-
-static bool read_measurements(const Trainer *trainer, FILE *csv, const char *path, int most, Experiment *experiment,
-                              Error *error)
-{
-    enum { LINE = 1024 };
-    char line[LINE];
-    int number = 1;
-    bool read = fgets(line, LINE, csv) != NULL;
-    while (read && fgets(line, LINE, csv) != NULL) {
-        int step;
-        FlowRow row;
-        number++;
-        int n = experiment->n_measurements;
-        bool is_row = read_row(line, &trainer->parameters, &step, &row);
-        bool is_new = is_row && (n == 0 || experiment->measurements[n - 1].step != step);
-        if (!is_row || (is_new && n == most)) {
-            return error_set(error, "%s: line %d is no measurement of this run", path, number);
-        }
-        if (is_new) {
-            experiment->measurements[n] = (Measurement){.shortcut = trainer->setup.gpt.shortcut, .step = step};
-            experiment->n_measurements++;
-        }
-        add_row(&experiment->measurements[experiment->n_measurements - 1], &row);
-    }
     return true;
 }
 
-bool train_flow_read(const Trainer *trainer, const char *csv_path, const TrainRow *rows, int n_rows, Experiment *experiment,
-                     Error *error)
+// The loss before each measured step, from the log: its row number step + 1 has it. Both are sorted by step.
+static void add_losses(Experiment *experiment, const TrainRow *rows, int n_rows)
 {
-    FILE *csv = fopen(csv_path, "r");
-    if (csv == NULL) {
-        return error_set(error, "%s: can't be read: %s", csv_path, strerror(errno));
-    }
-    int most = trainer->adamw.step / trainer->setup.train.gradflow_every + 2;
-    *experiment = (Experiment){.config = experiment_of(trainer), .n_layer = trainer->setup.gpt.n_layer};
-    experiment->measurements = memory_allocate_zeroed((size_t)most, sizeof(Measurement), "the measurements");
-    bool read = read_measurements(trainer, csv, csv_path, most, experiment, error);
-    fclose(csv);
+    int at = 0;
     for (int i = 0; i < experiment->n_measurements; i++) {
         Measurement *measurement = &experiment->measurements[i];
-        measurement->loss = loss_at(rows, n_rows, measurement->step);
+        while (at < n_rows && rows[at].step <= measurement->step) {
+            at++;
+        }
+        bool logged = at < n_rows && rows[at].step == measurement->step + 1;
+        measurement->loss = logged ? rows[at].loss : NAN;
         experiment->config.n_steps = measurement->step;
     }
+}
+
+bool train_flow_read(const Trainer *trainer, const char *path, const TrainRow *rows, int n_rows, Experiment *experiment, Error *error)
+{
+    TableReader reader;
+    int capacity = 0;
+    bool read = true;
+    *experiment = (Experiment){.config = experiment_of(trainer), .n_layer = trainer->setup.gpt.n_layer};
+    if (!table_reader_open(&reader, path, experiment_csv_header, error)) {
+        return false;
+    }
+    while (read && table_reader_next(&reader)) {
+        int step;
+        FlowRow row;
+        read = read_row(&reader, trainer, &step, &row) && add_row(experiment, &capacity, step, &row);
+    }
+    table_reader_close(&reader);
     if (!read) {
         experiment_free(experiment);
+        return error_set(error, "%s: line %d is not a measurement of this run (expected its columns, steps and layers in order)", path,
+                         reader.line);
     }
-    return read;
+    add_losses(experiment, rows, n_rows);
+    return true;
 }

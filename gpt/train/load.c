@@ -31,7 +31,7 @@ static bool read_number(const Safetensors *file, const char *key, double *value,
     const char *text = safetensors_text(file, key);
     char *end = NULL;
     if (text != NULL) {
-        *value = strtod(text, &end);
+        *value = number_read(text, &end);
     }
     return (text != NULL && end != text && *end == '\0')
         || error_set(error, "%s: its %s is not there or no number: it is no checkpoint of gptape train", file->path, key);

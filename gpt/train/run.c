@@ -4,10 +4,8 @@
 #include "gpt/store/store.h"
 #include "gpt/train/run_files.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 static const double SAVE_SECONDS = 600;            // however long a step takes, no more than this is lost
@@ -16,8 +14,8 @@ typedef struct Run {
     Trainer *trainer;
     const char *folder;
     const TrainWatcher *watcher;
-    FILE *log;
-    FILE *flow;                                    // NULL without gradflow_every
+    StepTable *log;
+    StepTable *flow;                               // NULL without gradflow_every
     int saved_step;
     double saved_at;                               // seconds
 } Run;
@@ -28,9 +26,8 @@ bool train_folder_has_run(const char *folder)
     return file_exists(folder, TRAINING_FILE);
 }
 
-bool train_folder_make(const char *folder, Error *error)
+static bool check_empty(const char *folder, Error *error)
 {
-    REQUIRE(folder);
     static const char *const names[] = {LOG_FILE, FLOW_FILE, "model.safetensors", "config.json"};
     if (train_folder_has_run(folder)) {
         return error_set(error, "%s: holds another run; --resume goes on with it, another --out keeps both", folder);
@@ -40,7 +37,18 @@ bool train_folder_make(const char *folder, Error *error)
             return error_set(error, "%s: has a file %s, which would be overwritten; take another --out", folder, names[i]);
         }
     }
-    return folder_make(folder, error);
+    return true;
+}
+
+int train_folder_make(const char *folder, Error *error)
+{
+    REQUIRE(folder);
+    int lock = folder_make(folder, error) ? folder_lock(folder, error) : -1;
+    if (lock >= 0 && !check_empty(folder, error)) {
+        folder_unlock(lock);
+        return -1;
+    }
+    return lock;
 }
 
 void train_folder_remove(const char *folder)
@@ -96,11 +104,6 @@ static double evaluate(Run *run)
     return loss[SPLIT_VAL];
 }
 
-static bool write_failed(const Run *run, const char *name, Error *error)
-{
-    return error_set(error, "%s/%s: can't be written: %s", run->folder, name, strerror(errno));
-}
-
 // One step with its measurement and its row of the log.
 static bool make_step(Run *run, TrainRow *row, Error *error)
 {
@@ -114,9 +117,7 @@ static bool make_step(Run *run, TrainRow *row, Error *error)
     double passed = clock_seconds() - started;
     row->ms = 1000 * passed;
     row->tokens_per_s = (double)config->batch * config->length * config->accumulate / passed;
-    if (made && measures && !train_flow_write(run->flow, trainer, before, &flow)) {
-        made = write_failed(run, FLOW_FILE, error);
-    }
+    made = made && (!measures || train_flow_add(run->flow, trainer, before, &flow, error));
     gradflow_free(&flow);
     if (!made) {
         return false;
@@ -125,7 +126,7 @@ static bool make_step(Run *run, TrainRow *row, Error *error)
     if (trainer->data != NULL && (last || is_due(row->step, config->eval_every))) {
         row->val_loss = evaluate(run);
     }
-    return train_log_write(run->log, row) || write_failed(run, LOG_FILE, error);
+    return train_log_add(run->log, row, error);
 }
 
 static void tell(const Run *run, const TrainRow *row)
@@ -166,20 +167,29 @@ static bool make_steps(Run *run, Error *error)
 // ------------------------------------------------------------------------------------------------------------
 // The run
 
+// Before anything in the folder is written, unless the caller of train_run has done so already.
+static bool lock(Run *run, Error *error)
+{
+    if (run->trainer->folder_lock < 0) {
+        run->trainer->folder_lock = folder_lock(run->folder, error);
+    }
+    return run->trainer->folder_lock >= 0;
+}
+
 static bool begin(Run *run, Error *error)
 {
     const Trainer *trainer = run->trainer;
     int step = trainer->adamw.step;
     run->saved_step = step;
     run->saved_at = clock_seconds();
-    if (!folder_make(run->folder, error) || (!file_exists(run->folder, TRAINING_FILE) && !save(run, error))) {
+    if (!folder_make(run->folder, error) || !lock(run, error) || (!file_exists(run->folder, TRAINING_FILE) && !save(run, error))) {
         return false;
     }
     char *log = path_in(run->folder, LOG_FILE);
     char *flow = path_in(run->folder, FLOW_FILE);
-    run->log = train_log_append(log, step, error);
+    run->log = train_log_open(log, step, error);
     if (run->log != NULL && trainer->setup.train.gradflow_every > 0) {
-        run->flow = train_flow_append(flow, step - 1, error);          // of the steps made; they are counted from 0 there
+        run->flow = train_flow_open(flow, step - 1, error);          // of the steps made; they are counted from 0 there
     }
     free(log);
     free(flow);
@@ -188,13 +198,8 @@ static bool begin(Run *run, Error *error)
 
 static bool end(Run *run, bool done, Error *error)
 {
-    if (run->flow != NULL && fclose(run->flow) != 0 && done) {
-        done = write_failed(run, FLOW_FILE, error);
-    }
-    if (run->log != NULL && fclose(run->log) != 0 && done) {
-        done = write_failed(run, LOG_FILE, error);
-    }
-    return done;
+    done = step_table_close(run->flow, done ? error : NULL) && done;
+    return step_table_close(run->log, done ? error : NULL) && done;
 }
 
 bool train_run(Trainer *trainer, const char *folder, const TrainWatcher *watcher, Error *error)
@@ -220,7 +225,7 @@ static void describe(const Trainer *trainer, char *text, size_t n)
 {
     const GPTConfig *gpt = &trainer->setup.gpt;
     const TrainConfig *config = &trainer->setup.train;
-    snprintf(text, n, "%s. GPT, %d block%s, width %d, %d head%s, context %d, %s shortcuts, norm %s. AdamW, %d × %d row%s of %d "
+    number_format(text, n, "%s. GPT, %d block%s, width %d, %d head%s, context %d, %s shortcuts, norm %s. AdamW, %d × %d row%s of %d "
              "token%s a step, learning rate up to %g, weight decay %g. Seed %llu.",
              trainer->data == NULL ? "A fixed batch" : trainer->data->name,
              gpt->n_layer, plural(gpt->n_layer), gpt->n_embd, gpt->n_head, plural(gpt->n_head), gpt->context_length,

@@ -87,6 +87,7 @@ typedef struct Trainer {
     int *ids;                                      // (B, T), the batch that goes through the model
     int *targets;
     TrainBefore before;
+    int folder_lock;                               // of the run's folder; -1: train_run locks it. Its own
 } Trainer;
 
 // Takes setup, gpt and data, which may be NULL with a fixed batch, over: also where it fails, with NULL and an error, because numbers
@@ -136,8 +137,9 @@ bool trainer_samples(Trainer *trainer, int count, int n_new, double temperature,
 //      gradflow.csv, .png       with gradflow_every
 
 bool train_folder_has_run(const char *folder);
-// Makes the folder of a new run, if it is not there. False and an error if there is a run or a model in it already.
-bool train_folder_make(const char *folder, Error *error);
+// Makes the folder of a new run, unless it exists, and locks it (folder_lock): the lock is for trainer->folder_lock. -1 and an error if
+// another run is writing to it, or if there is a run or a model in it already.
+int train_folder_make(const char *folder, Error *error);
 void train_folder_remove(const char *folder);                  // of a run that never began, with its tokens; others stay
 bool train_log_of(const char *folder, TrainRow **rows, int *n, Error *error);      // its log's rows, which the caller frees
 

@@ -49,7 +49,7 @@ static void free_trainer(void *trainer)
 Trainer *trainer_create(TrainSetup setup, GPT *gpt, Dataset *data, Error *error)
 {
     Trainer *trainer = memory_allocate_zeroed(1, sizeof *trainer, "a trainer");
-    *trainer = (Trainer){.setup = setup, .gpt = gpt, .data = data, .before = {.val_loss = NAN}};
+    *trainer = (Trainer){.setup = setup, .gpt = gpt, .data = data, .before = {.val_loss = NAN}, .folder_lock = -1};
     if (!setup_check(&setup, gpt, data, error)) {
         trainer_free(trainer);
         return NULL;
@@ -80,6 +80,7 @@ void trainer_free(Trainer *trainer)
     train_setup_free(&trainer->setup);
     free(trainer->ids);
     free(trainer->targets);
+    folder_unlock(trainer->folder_lock);
     free(trainer);
 }
 

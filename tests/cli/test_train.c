@@ -419,7 +419,7 @@ START_TEST(a_folder_has_one_run_at_a_time)
                         "while ! [ -s run/log.csv ] || [ $(wc -l < run/log.csv) -lt 3 ]; do sleep 0.02; done; "
                         "\"$GPTAPE_BIN\" train --out run --resume --threads 1 --quiet; echo $?; kill -9 $p; wait $p 2> /dev/null");
     ck_assert_int_eq(atoi(run.out), 1);
-    assert_has(&run, run.err, "run/log.csv: another run is writing to it");
+    assert_has(&run, run.err, "run: another run is writing to it");
     run_free(&run);
 }
 END_TEST

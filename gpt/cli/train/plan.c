@@ -184,11 +184,14 @@ static bool make_folder(const Options *options, TrainPlan *plan, Error *error)
     struct stat status;
     if (!options_given(options, "out")) {
         plan->made = make_numbered(&plan->folder, error);
-        return plan->made;
+        plan->lock = plan->made ? train_folder_make(plan->folder, error) : -1;
+        return plan->lock >= 0;
     }
     plan->folder = memory_copy_text(options_text(options, "out"));
-    plan->made = stat(plan->folder, &status) != 0;
-    return train_folder_make(plan->folder, error);
+    bool is_new = stat(plan->folder, &status) != 0;
+    plan->lock = train_folder_make(plan->folder, error);
+    plan->made = is_new && plan->lock >= 0;        // another run's folder stays
+    return plan->lock >= 0;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -234,7 +237,12 @@ static bool make_trainer(const Options *options, TrainSetup *setup, GPT *saved, 
     }
     gpt->recompute = plan->recompute;
     plan->trainer = trainer_create(*setup, gpt, data, &error);
-    return plan->trainer != NULL || report_failure(options, &error, status);
+    if (plan->trainer == NULL) {
+        return report_failure(options, &error, status);
+    }
+    plan->trainer->folder_lock = plan->lock;
+    plan->lock = -1;
+    return true;
 }
 
 static bool read_model(const Options *options, TrainSetup *setup, GPT **saved, int *status)
@@ -273,12 +281,13 @@ bool train_plan_new(const Options *options, TrainPlan *plan, int *status)
     return make_trainer(options, &setup, saved, plan, status);
 }
 
-// A folder of which nothing came is taken away again, with the tokens in it, if it was made for them.
+// Removes a folder in which no run began, with the tokens in it, while it is still locked.
 void train_plan_free(TrainPlan *plan)
 {
-    trainer_free(plan->trainer);
     if (plan->made && !train_folder_has_run(plan->folder)) {
         train_folder_remove(plan->folder);
     }
+    trainer_free(plan->trainer);
+    folder_unlock(plan->lock);
     free(plan->folder);
 }

@@ -229,7 +229,8 @@ bool train_plan_resume(const Options *options, TrainPlan *plan, int *status)
         *status = STATUS_FAILED;
         return false;
     }
-    if (!train_setup_load(plan->folder, &setup, &error)) {
+    plan->lock = folder_lock(plan->folder, &error);
+    if (plan->lock < 0 || !train_setup_load(plan->folder, &setup, &error)) {
         return report_failure(options, &error, status);
     }
     if (!check_all(options, &setup, status) || !train_check_recompute(options, plan, &setup.train)) {
@@ -240,5 +241,7 @@ bool train_plan_resume(const Options *options, TrainPlan *plan, int *status)
     if (plan->trainer == NULL) {
         return report_failure(options, &error, status);
     }
+    plan->trainer->folder_lock = plan->lock;
+    plan->lock = -1;
     return check_steps(options, plan->trainer);
 }

@@ -234,7 +234,7 @@ static int run(const Options *options, TrainPlan *plan)
 
 int command_train(const Options *options)
 {
-    TrainPlan plan = {0};
+    TrainPlan plan = {.lock = -1};
     int status;
     bool resumes = options_given(options, "resume");
     if (resumes ? train_plan_resume(options, &plan, &status) : train_plan_new(options, &plan, &status)) {

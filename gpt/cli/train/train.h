@@ -12,7 +12,8 @@
 // Where a run is, and the trainer that makes it.
 typedef struct TrainPlan {
     char *folder;                                  // its own
-    bool made;                                     // by this command: to be taken away again if nothing comes of it
+    bool made;                                     // by this command, which removes it if no run begins
+    int lock;                                      // of the folder, until the trainer has it; -1: none
     bool recompute;                                // blocks in backward
     Trainer *trainer;
 } TrainPlan;

@@ -517,7 +517,7 @@ START_TEST(a_damaged_checkpoint_is_told)
     save_trainer(trainer, "run");
     trainer_free(trainer);
     ck_assert(try_to_load());
-    ck_assert(file_read("run/training.safetensors", &bytes, &n, &error));
+    ck_assert(file_read("run/training.safetensors", MOST_TEXT_BYTES, &bytes, &n, &error));
     random_seed(&random, 1);
     uint64_t header;
     memcpy(&header, bytes, sizeof header);
@@ -555,7 +555,7 @@ START_TEST(a_flipped_bit_is_told)
     Trainer *trainer = create_trainer(text_setup(train_config()));
     save_trainer(trainer, "run");
     trainer_free(trainer);
-    ck_assert(file_read("run/training.safetensors", &bytes, &n, &error));
+    ck_assert(file_read("run/training.safetensors", MOST_TEXT_BYTES, &bytes, &n, &error));
     random_seed(&random, 1);
     uint64_t header;
     memcpy(&header, bytes, sizeof header);
@@ -594,7 +594,7 @@ START_TEST(a_changed_header_is_told)
     Trainer *trainer = create_trainer(text_setup(train_config()));
     save_trainer(trainer, "run");
     trainer_free(trainer);
-    ck_assert(file_read("run/training.safetensors", &bytes, &n, &error));
+    ck_assert(file_read("run/training.safetensors", MOST_TEXT_BYTES, &bytes, &n, &error));
     char *place = strstr(bytes + 8, edit->from);
     ck_assert_msg(place != NULL, "no %s", edit->from);
     memcpy(place, edit->to, strlen(edit->to));
@@ -612,21 +612,21 @@ START_TEST(the_log_is_cut_where_the_run_goes_on)
     TrainRow *rows;
     int n;
     Error error = {0};
-    FILE *log = train_log_append("log.csv", 0, &error);
+    StepTable *log = train_log_open("log.csv", 0, &error);
     ck_assert_msg(log != NULL, "%s", error.message);
     for (int s = 1; s <= 12; s++) {
         TrainRow row = {.step = s, .loss = 1.0 / s, .val_loss = s == 6 ? 0.3 : NAN, .lr = 1e-3, .grad_norm = 2, .tokens_per_s = 3, .ms = 4};
-        ck_assert(train_log_write(log, &row));
+        ck_assert(train_log_add(log, &row, &error));
     }
-    fputs("13,0.07", log);                         // a kill while it was written
-    fclose(log);
+    ck_assert(step_table_add(log, "13,0.07", 7, &error));                      // a kill while it was written
+    ck_assert(step_table_close(log, &error));
 
-    log = train_log_append("log.csv", 9, &error);
+    log = train_log_open("log.csv", 9, &error);
     ck_assert_msg(log != NULL, "%s", error.message);
     ck_assert_ptr_null(strchr(error.message, '\n'));
     TrainRow row = {.step = 10, .loss = 0.5, .val_loss = NAN};
-    ck_assert(train_log_write(log, &row));
-    fclose(log);
+    ck_assert(train_log_add(log, &row, &error));
+    ck_assert(step_table_close(log, &error));
     ck_assert(train_log_read("log.csv", &rows, &n, &error));
     ck_assert_int_eq(n, 10);
     for (int i = 0; i < n; i++) {
@@ -645,12 +645,12 @@ START_TEST(a_log_of_others_is_left_alone)
     int n;
     Error error = {0};
     file_write("log.csv", "my,own,table\n1,2,3\n", 19);
-    ck_assert_ptr_null(train_log_append("log.csv", 0, &error));
+    ck_assert_ptr_null(train_log_open("log.csv", 0, &error));
     ck_assert_ptr_nonnull(strstr(error.message, "log.csv: does not begin with step,loss,"));
     ck_assert(!train_log_read("log.csv", &rows, &n, &error));
     char *text;
     size_t bytes;
-    ck_assert(file_read("log.csv", &text, &bytes, &error));
+    ck_assert(file_read("log.csv", MOST_TEXT_BYTES, &text, &bytes, &error));
     ck_assert_str_eq(text, "my,own,table\n1,2,3\n");
     free(text);
 }
@@ -717,10 +717,10 @@ START_TEST(the_table_of_gradients_reads_back)
     config.gradflow_every = 1;
     Trainer *trainer = create_trainer(text_setup(config));
     ck_assert(trainer_step(trainer, &flow, &row, &error));
-    FILE *csv = train_flow_append("flow.csv", -1, &error);
+    StepTable *csv = train_flow_open("flow.csv", -1, &error);
     ck_assert_ptr_nonnull(csv);
-    ck_assert(train_flow_write(csv, trainer, 0, &flow));
-    fclose(csv);
+    ck_assert(train_flow_add(csv, trainer, 0, &flow, &error));
+    ck_assert(step_table_close(csv, &error));
     ck_assert_msg(train_flow_read(trainer, "flow.csv", &row, 1, &experiment, &error), "%s", error.message);
     Measurement measured = {.flow = flow};
     for (int layer = 0; layer < 3; layer++) {
