@@ -152,9 +152,9 @@ const char *config_field_text(const ConfigField *field, const void *config, char
     }
     int digits = field->kind == FIELD_NUMBER ? 1 : MOST_DIGITS;
     do {                                           // as many digits as it takes to be read as the same number
-        snprintf(buffer, FIELD_BUFFER, "%.*g", digits, value);
+        number_format(buffer, FIELD_BUFFER, "%.*g", digits, value);
         digits++;
-    } while (digits <= MOST_DIGITS && strtod(buffer, NULL) != value);
+    } while (digits <= MOST_DIGITS && number_read(buffer, NULL) != value);
     return buffer;
 }
 
@@ -206,7 +206,7 @@ static bool parse_number(const ConfigField *field, const char *text, double *val
     if (text[0] == '\0' || text[strspn(text, integer ? "0123456789-" : "0123456789.eE+-")] != '\0') {
         return false;
     }
-    *value = integer ? (double)strtoll(text, &end, 10) : strtod(text, &end);
+    *value = integer ? (double)strtoll(text, &end, 10) : number_read(text, &end);
     return end != text && *end == '\0' && *value >= field->low && *value <= field->high;
 }
 

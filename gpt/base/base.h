@@ -1,4 +1,4 @@
-// base.h: what every directory of gpt/ needs and knows nothing about models: time, sizes, statistics, files, quoting, JSON.
+// base.h: what every directory of gpt/ needs and knows nothing about models: time, sizes, statistics, paths, files, quoting, JSON.
 
 #ifndef GPTAPE_BASE_H
 #define GPTAPE_BASE_H
@@ -38,33 +38,53 @@ typedef struct Quartiles {
 Quartiles quartiles(double *values, int n);        // of those that are not NaN; reorders values
 
 // ------------------------------------------------------------------------------------------------------------
-// Files
+// Paths
 
-// All of a file, or of a stream that messages call name, with a '\0' behind it. The caller frees *text.
-bool file_read(const char *path, char **text, size_t *n, Error *error);
-bool stream_read(FILE *stream, const char *name, char **text, size_t *n, Error *error);
+char *path_in(const char *folder, const char *name);           // "folder/name". The caller frees it
+char *path_folder(const char *path);               // the folder that it is in, "." without a slash. The caller frees it
+char *path_real(const char *path);                 // absolute and without links; path itself if there is no such file. The caller frees it
+bool path_same(const char *a, const char *b);      // are they one file, or would they be? Also through links
 
-// A file that appears whole or not at all: write to stream, then commit or abandon. Devices and pipes are written to directly.
-// A file that was committed is on the disk, not only in memory that is to be written there some time.
+bool file_exists(const char *folder, const char *name);
+bool folder_make(const char *folder, Error *error);            // with its parents, unless it exists
+
+// Locks a folder for one writer: others get -1 and an error until folder_unlock(lock), or until the program ends.
+int folder_lock(const char *folder, Error *error);
+void folder_unlock(int lock);                      // -1 is ignored
+
+// ------------------------------------------------------------------------------------------------------------
+// Reading files
+
+// Opens a regular file of at most `most` bytes for reading: everything in the library is opened by these two. -1 or NULL and an error if
+// it is a folder, a device or a pipe, is larger, or can't be read. The caller closes it.
+int file_open(const char *path, double most, Error *error);
+FILE *file_open_stream(const char *path, double most, Error *error);
+
+// The most that is read of a text that must fit in memory, and of a file of settings: 1 GiB, 16 MiB.
+#define MOST_TEXT_BYTES 1073741824.0
+#define MOST_SETTINGS_BYTES 16777216.0
+
+// All of a file, or of a stream that messages call name, followed by '\0'. The caller frees *text.
+bool file_read(const char *path, double most, char **text, size_t *n, Error *error);
+bool stream_read(FILE *stream, const char *name, double most, char **text, size_t *n, Error *error);
+
+// ------------------------------------------------------------------------------------------------------------
+// Writing files
+
+// A file that appears complete or not at all: write to stream, then commit or abandon. It keeps the mode and owner of the file that it
+// replaces. Devices and pipes are written to directly. A committed file is on the disk, not only in the system's memory.
 typedef struct SaveFile {
     FILE *stream;
     char *path;
-    char *temporary;                               // a name beside path that becomes path at the end; NULL while there is none
+    char *temporary;                               // another name in the same folder, renamed to path at the end; NULL: not named yet
     bool replaces;                                 // path is a file, or will be
 } SaveFile;
 
-char *path_real(const char *path);                 // where it really lies, from the root; path if nothing is there. The caller frees it
-
 bool save_begin(SaveFile *save, const char *path, Error *error);
-bool save_sync(SaveFile *save, Error *error);                  // brings to the disk what was written so far; false as below
-bool save_commit(SaveFile *save, Error *error);                // false, and nothing at path changed, if anything was not written
+bool save_sync(SaveFile *save, Error *error);                  // writes to the disk what there is so far; false as below
+bool save_commit(SaveFile *save, Error *error);                // false, with path unchanged, if anything could not be written
 void save_abandon(SaveFile *save);
-bool save_path_check(const char *path, Error *error);          // can a file be written there? For asking before long work
-
-// "folder/name". The caller frees it.
-char *path_in(const char *folder, const char *name);
-bool file_exists(const char *folder, const char *name);
-bool folder_make(const char *folder, Error *error);            // with those above it, if it is not there
+bool save_path_check(const char *path, Error *error);          // can a file be written there? To be asked before long work
 
 // One of several files that are saved together.
 typedef struct FolderFile {
@@ -73,8 +93,8 @@ typedef struct FolderFile {
     const void *what;
 } FolderFile;
 
-// Makes the folder, with those above it, if it is not there. Writes all files beside their places, and when all are whole and
-// on the disk renames one after the other, the last last. False, and every file in the folder as it was, if one can't be written.
+// Makes the folder and its parents if need be. Writes all files under temporary names, and renames them in order when all are complete
+// and on the disk. False, with every file in the folder unchanged, if one can't be written.
 bool folder_save(const char *folder, const FolderFile *files, int n, Error *error);
 
 // ------------------------------------------------------------------------------------------------------------
@@ -89,14 +109,14 @@ void quote_gnuplot_tic(FILE *out, const char *text);           // for a tic's la
 void quote_csv(FILE *out, const char *text);                   // one field, on one line; with quotes if it needs them
 void quote_json(FILE *out, const char *text);                  // with its quotes, exactly; invalid UTF-8 becomes U+FFFD
 
-// fprintf in the C locale, for numbers that other programs read: a decimal point is a point, whatever setlocale was given.
+// number_print (tensor/tensor.h) by another name.
 void print_c(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 // ------------------------------------------------------------------------------------------------------------
 // JSON
 
-// Makes objects' members and arrays' items from text that file names: NULL, and an error that says where it stops, if that is
-// no JSON. n bytes and a '\0' behind them. The caller frees it with cJSON_Delete.
+// Parses n bytes of JSON, followed by '\0'; messages call it file. The caller frees it with cJSON_Delete. NULL and an error that says
+// where it stops if it is not JSON.
 struct cJSON;
 struct cJSON *json_parse(const char *text, size_t n, const char *file, Error *error);
 

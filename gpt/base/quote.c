@@ -2,8 +2,6 @@
 
 #include "gpt/base/base.h"
 
-#include <locale.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -155,24 +153,10 @@ void quote_csv(FILE *out, const char *text)
 // ------------------------------------------------------------------------------------------------------------
 // Numbers
 
-static locale_t c_locale;
-
-static void make_c_locale(void)
-{
-    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-}
-
 void print_c(FILE *out, const char *format, ...)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, make_c_locale);
-    if (c_locale == (locale_t)0) {
-        fail_memory(0, "the C locale");
-    }
     va_list arguments;
     va_start(arguments, format);
-    locale_t before = uselocale(c_locale);
-    vfprintf(out, format, arguments);
-    uselocale(before);
+    number_vprint(out, format, arguments);
     va_end(arguments);
 }

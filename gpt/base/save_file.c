@@ -1,11 +1,12 @@
-// save_file.c: files that appear whole or not at all: written beside under another name, and renamed when complete. What is no file
-// (a device, a pipe) can't be replaced and is written to as it is; a link stays, and the file it points at is replaced.
-// A file is renamed only when its bytes are on the disk, and its folder's entry is brought there, too: whoever was told that it is
-// saved may pull the plug.
+// save_file.c: files that appear complete or not at all: written under another name in the same folder, and renamed when complete. What is
+// not a file (a device, a pipe) can't be replaced and is written to directly; a link stays, and the file it points to is replaced.
+// A file is renamed only when its bytes are on the disk, and then its folder is synced, too: a file that was reported as saved
+// survives a power failure.
 
-#define _GNU_SOURCE                                // for O_TMPFILE, and realpath
+#define _GNU_SOURCE                                // O_TMPFILE
 
 #include "gpt/base/base.h"
+#include "gpt/base/stray.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { ATTEMPTS = 100, SELF_TEXT = 64 };
+
 static bool save_failed(SaveFile *save, Error *error)
 {
     error_set(error, "%s: can't be written: %s", save->path, strerror(errno));
@@ -21,104 +24,107 @@ static bool save_failed(SaveFile *save, Error *error)
     return false;
 }
 
-// A name that nobody has in the folder of path; short, since path's own name may be as long as a name can be.
-static char *name_beside(const char *path, int attempt)
+// Calls make with names that are free in the folder of path until it succeeds; the name is kept in the save. False, and errno, if not.
+static bool with_free_name(SaveFile *save, bool (*make)(const char *name, void *context), void *context)
 {
-    enum { OWN_PART = 64 };
-    const char *slash = strrchr(path, '/');
-    int folder = slash == NULL ? 0 : (int)(slash - path) + 1;
-    size_t bytes = (size_t)folder + OWN_PART;
-    char *name = memory_allocate(bytes, "a file's name");
-    snprintf(name, bytes, "%.*s.gptape-%ld-%d", folder, path, (long)getpid(), attempt);
-    return name;
-}
-
-static char *folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder = memory_copy_text(slash == NULL ? "." : path);
-    if (slash != NULL) {
-        folder[slash == path ? 1 : slash - path] = '\0';
-    }
-    return folder;
-}
-
-// A file in path's folder that has no name yet, so that a program that is killed leaves nothing; -1 if the file system has none.
-static int create_nameless(const char *path)
-{
-    char *folder = folder_of(path);
-    int descriptor = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
-    free(folder);
-    return descriptor;
-}
-
-// The same with a name at once, which is kept in the save.
-static int create_named(SaveFile *save)
-{
-    enum { ATTEMPTS = 100 };
+    char *folder = path_folder(save->path);
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-        char *name = name_beside(save->path, attempt);
-        int descriptor = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (descriptor >= 0) {
-            save->temporary = name;
-            return descriptor;
-        }
-        free(name);
-        if (errno != EEXIST) {
-            return -1;
-        }
-    }
-    return -1;
-}
-
-static int create_beside(SaveFile *save)
-{
-    int descriptor = create_nameless(save->path);
-    return descriptor >= 0 ? descriptor : create_named(save);
-}
-
-// Gives a nameless file a name beside path, just before it is renamed: a link can't replace a file, a rename can.
-static bool give_name(SaveFile *save)
-{
-    enum { ATTEMPTS = 100 };
-    char self[64];
-    snprintf(self, sizeof self, "/proc/self/fd/%d", fileno(save->stream));
-    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-        char *name = name_beside(save->path, attempt);
-        if (linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0) {
+        char *name = stray_name(folder, attempt);
+        if (make(name, context)) {
+            free(folder);
             save->temporary = name;
             return true;
         }
         free(name);
         if (errno != EEXIST) {
-            return false;
+            break;
         }
     }
+    free(folder);
     return false;
 }
 
-char *path_real(const char *path)
+static bool create_file(const char *name, void *descriptor)
 {
-    REQUIRE(path);
-    char *place = realpath(path, NULL);
-    return place == NULL ? memory_copy_text(path) : place;
+    int *result = descriptor;
+    *result = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    return *result >= 0;
 }
 
-static bool is_replaceable(const char *path)
+static bool link_file(const char *name, void *self)
 {
-    struct stat status;
-    return stat(path, &status) != 0 || S_ISREG(status.st_mode);
+    return linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0;
+}
+
+static const char *self_path(int descriptor, char text[SELF_TEXT])
+{
+    snprintf(text, SELF_TEXT, "/proc/self/fd/%d", descriptor);
+    return text;
+}
+
+// A file in path's folder that has no name yet, so that a program that is killed leaves nothing; -1 if the file system has no such files, or
+// if there is no /proc, through which it gets its name.
+static int create_nameless(const char *path)
+{
+    char self[SELF_TEXT];
+    char *folder = path_folder(path);
+    int descriptor = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    free(folder);
+    if (descriptor >= 0 && access(self_path(descriptor, self), F_OK) != 0) {
+        close(descriptor);
+        return -1;
+    }
+    return descriptor;
+}
+
+static int create_beside(SaveFile *save)
+{
+    int descriptor = create_nameless(save->path);
+    if (descriptor < 0) {
+        with_free_name(save, create_file, &descriptor);
+    }
+    if (descriptor >= 0) {
+        stray_hold(descriptor);
+    }
+    return descriptor;
+}
+
+// The new file gets the owner and the mode of the one that it replaces, as far as this user may give them. Without the owner or the group the
+// bits that give a program their rights would mean somebody else's.
+static void keep_owner_and_mode(int descriptor, const struct stat *old)
+{
+    struct stat own;
+    mode_t mode = old->st_mode & 07777;
+    if (fstat(descriptor, &own) != 0) {
+        return;
+    }
+    bool same = own.st_uid == old->st_uid && own.st_gid == old->st_gid;
+    if (!same && fchown(descriptor, old->st_uid, old->st_gid) != 0) {
+        mode &= 0777;
+        if (fchown(descriptor, (uid_t)-1, old->st_gid) != 0) {
+            mode &= 0707;                          // another group: no rights for it
+        }
+    }
+    (void)!fchmod(descriptor, mode);               // a file system without modes has none to keep
 }
 
 bool save_begin(SaveFile *save, const char *path, Error *error)
 {
     REQUIRE(save);
     REQUIRE(path);
+    struct stat status;
     *save = (SaveFile){.path = path_real(path)};
-    save->replaces = is_replaceable(save->path);
+    bool exists = stat(save->path, &status) == 0;
+    save->replaces = !exists || S_ISREG(status.st_mode);
+    if (save->replaces) {
+        stray_sweep(save->path);
+    }
     int descriptor = save->replaces ? create_beside(save) : open(save->path, O_WRONLY | O_CLOEXEC);
     if (descriptor < 0) {
         return save_failed(save, error);
+    }
+    if (exists && save->replaces) {
+        keep_owner_and_mode(descriptor, &status);
     }
     save->stream = fdopen(descriptor, "w");
     if (save->stream == NULL) {
@@ -138,10 +144,10 @@ bool save_sync(SaveFile *save, Error *error)
     return save_failed(save, error);
 }
 
-// A folder whose file system can't sync folders is left as it is: there is nothing that could be done about it.
+// Some file systems can't sync folders; nothing can be done about it.
 static void sync_folder(const char *path)
 {
-    char *folder = folder_of(path);
+    char *folder = path_folder(path);
     int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor >= 0) {
         fsync(descriptor);
@@ -150,15 +156,20 @@ static void sync_folder(const char *path)
     free(folder);
 }
 
+// A nameless file gets a name just before it is renamed: a link can't replace a file, a rename can.
 bool save_commit(SaveFile *save, Error *error)
 {
     REQUIRE(save);
+    char self[SELF_TEXT];
     if (!save_sync(save, error)) {
         return false;
     }
-    bool named = !save->replaces || save->temporary != NULL || give_name(save);
+    bool nameless = save->replaces && save->temporary == NULL;
+    bool named = !nameless || with_free_name(save, link_file, (void *)self_path(fileno(save->stream), self));
+    int why = errno;
     bool closed = fclose(save->stream) == 0;
     save->stream = NULL;
+    errno = named ? errno : why;
     if (!named || !closed || (save->replaces && rename(save->temporary, save->path) != 0)) {
         return save_failed(save, error);
     }
@@ -190,10 +201,11 @@ bool save_path_check(const char *path, Error *error)
     REQUIRE(path);
     SaveFile save;
     struct stat status;
-    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
-        return error_set(error, "%s: is a folder; name a file in it", path);
+    bool exists = stat(path, &status) == 0;
+    if (exists && S_ISDIR(status.st_mode)) {
+        return error_set(error, "%s: is a folder (expected a file)", path);
     }
-    if (!is_replaceable(path)) {
+    if (exists && !S_ISREG(status.st_mode)) {
         return access(path, W_OK) == 0 || error_set(error, "%s: can't be written: %s", path, strerror(errno));
     }
     if (!save_begin(&save, path, error)) {

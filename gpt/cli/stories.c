@@ -194,7 +194,7 @@ static int check(const Options *options)
     Error error;
     Faults faults = {.n = 0};
 
-    if (!stream_read(stdin, "stdin", &text, &n, &error)) {
+    if (!stream_read(stdin, "stdin", MOST_TEXT_BYTES, &text, &n, &error)) {
         report_error(options, &error);
         return STATUS_FAILED;
     }

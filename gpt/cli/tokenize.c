@@ -242,7 +242,7 @@ static int make_chars(Job *job)
     size_t n = job->n;
     Error error;
 
-    if (path != NULL && !file_read(path, &text, &n, &error)) {
+    if (path != NULL && !file_read(path, MOST_TEXT_BYTES, &text, &n, &error)) {
         return failed(job, STATUS_FAILED, &error);
     }
     size_t mark = utf8_mark(text, n);
@@ -294,7 +294,7 @@ int command_tokenize(const Options *options)
     if (!options_tokenizer_kind(options, TOKENIZER_COUNT, &job.kind) || !check_options(options, job.kind)) {
         return STATUS_USAGE;
     }
-    if (!stream_read(stdin, "stdin", &job.input, &job.n, &error)) {
+    if (!stream_read(stdin, "stdin", MOST_TEXT_BYTES, &job.input, &job.n, &error)) {
         return failed(&job, STATUS_FAILED, &error);
     }
     if (job.kind == TOKENIZER_CHARS) {

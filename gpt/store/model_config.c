@@ -322,7 +322,7 @@ bool model_config_read(const char *path, GPTConfig *config, Error *error)
 {
     char *text;
     size_t n;
-    if (!file_read(path, &text, &n, error)) {
+    if (!file_read(path, MOST_SETTINGS_BYTES, &text, &n, error)) {
         return false;
     }
     bool read = model_config_parse(text, n, path, config, error);

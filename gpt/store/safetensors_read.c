@@ -4,7 +4,6 @@
 
 #include <cjson/cJSON.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -305,15 +304,9 @@ static bool read_header(Safetensors *file, uint64_t size, Error *error)
 bool safetensors_open(Safetensors *file, const char *path, Error *error)
 {
     struct stat status;
-    *file = (Safetensors){.path = memory_copy_text(path), .descriptor = open(path, O_RDONLY | O_CLOEXEC)};
-    bool opened = file->descriptor >= 0 && fstat(file->descriptor, &status) == 0;
-    if (!opened) {
-        error_set(error, "%s: can't be read: %s", path, strerror(errno));
-    } else if (!S_ISREG(status.st_mode)) {
-        opened = error_set(error, "%s: is no file", path);
-    } else {
-        opened = read_header(file, (uint64_t)status.st_size, error);
-    }
+    *file = (Safetensors){.path = memory_copy_text(path), .descriptor = file_open(path, INFINITY, error)};
+    bool opened = file->descriptor >= 0 && fstat(file->descriptor, &status) == 0
+               && read_header(file, (uint64_t)status.st_size, error);
     if (!opened) {
         safetensors_close(file);
     }

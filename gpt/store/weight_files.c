@@ -76,7 +76,7 @@ static bool open_index(Weights *weights, Error *error)
     char *path = path_in(weights->folder, INDEX_FILE);
     char *text;
     size_t n;
-    bool opened = file_read(path, &text, &n, error);
+    bool opened = file_read(path, MOST_SETTINGS_BYTES, &text, &n, error);
     if (opened) {
         cJSON *json = json_parse(text, n, path, error);
         opened = json != NULL && open_indexed(weights, path, json, error);

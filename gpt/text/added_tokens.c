@@ -209,7 +209,7 @@ static bool read_file(AddedTokens *added, const Tokens *tokens, const char *fold
     Listing listing = {.added = added, .tokens = tokens, .path = path, .error = error};
     char *text = NULL;
     size_t n = 0;
-    cJSON *json = file_read(path, &text, &n, error) ? json_parse(text, n, path, error) : NULL;
+    cJSON *json = file_read(path, MOST_SETTINGS_BYTES, &text, &n, error) ? json_parse(text, n, path, error) : NULL;
     bool done = json != NULL && read(&listing, json);
     cJSON_Delete(json);
     free(text);

@@ -3,6 +3,7 @@
 #include "gpt/text/encoding.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -104,24 +105,28 @@ static uint64_t text_fingerprint(const Reader *reader)
 // Takes the tokens that are at path. If they are not used, the note says why, unless there are none.
 static bool find_tokens(const Tokenizing *work, const char *path, Dataset *dataset)
 {
-    FILE *file = fopen(path, "rb");
+    Error why;
+    FILE *file = file_open_stream(path, INFINITY, &why);
     if (file == NULL) {
         return false;
     }
-    Error why;
-    dataset->reused = cache_map(file, &work->header, tokenizer_vocab_size(work->tokenizer), dataset, &why);
+    dataset->reused = cache_take(file, &work->header, tokenizer_vocab_size(work->tokenizer), dataset, &why);
     if (!dataset->reused) {
         error_set(&dataset->note, "%.300s: %.150s; it is made anew", path, why.message);
+        fclose(file);
     }
-    fclose(file);
     return dataset->reused;
 }
 
-static bool map_tokens(const Tokenizing *work, FILE *file, Dataset *dataset, Error *error)
+// Takes file.
+static bool take_tokens(const Tokenizing *work, FILE *file, Dataset *dataset, Error *error)
 {
     Error why;
-    return cache_map(file, &work->header, tokenizer_vocab_size(work->tokenizer), dataset, &why) ||
-           error_set(error, "%.300s: was written, and now %.150s", work->file_name, why.message);
+    if (cache_take(file, &work->header, tokenizer_vocab_size(work->tokenizer), dataset, &why)) {
+        return true;
+    }
+    fclose(file);
+    return error_set(error, "%.300s: was written, and now %.150s", work->file_name, why.message);
 }
 
 // Tokens that are kept.
@@ -140,13 +145,8 @@ static bool make_tokens(Tokenizing *work, const char *path, Dataset *dataset, Er
     if (!save_commit(&save, error)) {
         return false;
     }
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        return error_set(error, "%s: can't be read: %s", path, strerror(errno));
-    }
-    bool mapped = map_tokens(work, file, dataset, error);
-    fclose(file);
-    return mapped;
+    FILE *file = file_open_stream(path, INFINITY, error);
+    return file != NULL && take_tokens(work, file, dataset, error);
 }
 
 // Tokens for this time only, in a file without a name.
@@ -157,20 +157,21 @@ static bool make_passing_tokens(Tokenizing *work, Dataset *dataset, Error *error
     if (work->file == NULL) {
         return error_set(error, "%s can't be made: %s", work->file_name, strerror(errno));
     }
-    bool made = tokenize(work, error) && map_tokens(work, work->file, dataset, error);
-    fclose(work->file);
-    return made;
+    if (!tokenize(work, error)) {
+        fclose(work->file);
+        return false;
+    }
+    return take_tokens(work, work->file, dataset, error);
 }
 
 static bool find_or_make_tokens(Tokenizing *work, const char *folder, Dataset *dataset, Error *error)
 {
     if (folder == NULL) {
+        dataset->file_name = memory_copy_text("a temporary file");
         return make_passing_tokens(work, dataset, error);
     }
-    char *path = path_in(folder, "data.bin");
-    bool done = find_tokens(work, path, dataset) || make_tokens(work, path, dataset, error);
-    free(path);
-    return done;
+    dataset->file_name = path_in(folder, "data.bin");
+    return find_tokens(work, dataset->file_name, dataset) || make_tokens(work, dataset->file_name, dataset, error);
 }
 
 Dataset *dataset_open(const char *path, const Tokenizer *tokenizer, const char *folder, DatasetProgress *progress, void *context,
@@ -200,7 +201,10 @@ void dataset_free(Dataset *dataset)
     if (dataset == NULL) {
         return;
     }
-    cache_unmap(dataset);
+    if (dataset->file != NULL) {
+        fclose(dataset->file);
+    }
+    free(dataset->file_name);
     free(dataset->name);
     free(dataset);
 }
@@ -244,11 +248,10 @@ static size_t count_rows(const Dataset *dataset, DatasetSplit split, int T)
 static void copy_row(const Dataset *dataset, DatasetSplit split, size_t place, int T, int *ids, int *targets)
 {
     size_t start = dataset->start[split] + place;
-    for (int t = 0; t < T; t++) {
-        ids[t] = (int)cache_id(dataset->ids, dataset->id_bytes, start + (size_t)t);
-        targets[t] = (int)cache_id(dataset->ids, dataset->id_bytes, start + (size_t)t + 1);
-    }
-    cache_release(dataset, start, (size_t)T + 1);
+    size_t n = (size_t)T;
+    cache_read(dataset, start, n, ids);
+    memcpy(targets, ids + 1, (n - 1) * sizeof *ids);                   // each target is the id that follows
+    cache_read(dataset, start + n, 1, targets + n - 1);
 }
 
 void dataset_batch(const Dataset *dataset, DatasetSplit split, Random *random, int B, int T, int *ids, int *targets)
@@ -267,9 +270,7 @@ void dataset_ids(const void *text, size_t first, size_t n, int *ids)
     const Dataset *dataset = text;
     REQUIRE(dataset);
     REQUIRE(ids);
-    for (size_t i = 0; i < n; i++) {
-        ids[i] = (int)cache_id(dataset->ids, dataset->id_bytes, first + i);
-    }
+    cache_read(dataset, first, n, ids);
 }
 
 void dataset_eval_batch(const Dataset *dataset, DatasetSplit split, int batch, int n_batches, int B, int T, int *ids, int *targets)

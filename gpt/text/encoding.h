@@ -198,12 +198,10 @@ bool cache_begin(FILE *file);                      // leaves room for the header
 bool cache_add(FILE *file, CacheHeader *header, int *ids, size_t n);   // ids are scratch afterwards
 bool cache_end(FILE *file, CacheHeader *header);
 
-// Maps a file of tokens into the data set, if it was made as wanted says and every byte of it is as it was written. False and
-// what is wrong with it if not: "is cut off".
-bool cache_map(FILE *file, const CacheHeader *wanted, int vocab_size, Dataset *dataset, Error *error);
-uint32_t cache_id(const void *ids, int id_bytes, size_t i);            // the i-th
-void cache_release(const Dataset *dataset, size_t first, size_t n);   // gives back the memory in which these ids were read
-void cache_unmap(Dataset *dataset);
+// Gives a file of tokens to the data set, which owns it then, if it was made as wanted says and every byte of it is as it was written.
+// False and what is wrong with it if not: "is cut off".
+bool cache_take(FILE *file, const CacheHeader *wanted, int vocab_size, Dataset *dataset, Error *error);
+void cache_read(const Dataset *dataset, size_t first, size_t n, int *ids);     // n ids, from the first-th on; fail_file if they are gone
 
 struct Tokenizer {
     TokenizerKind kind;

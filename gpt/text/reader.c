@@ -9,6 +9,7 @@
 #include "gpt/text/encoding.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,14 +28,11 @@ static void skip_mark(Reader *reader)
 static bool reader_open(Reader *reader, const char *path, Error *error)
 {
     struct stat status;
-    reader->file = fopen(path, "rb");
-    if (reader->file == NULL || fstat(fileno(reader->file), &status) != 0) {
-        return error_set(error, "%s: can't be read: %s", path, strerror(errno));
+    reader->file = file_open_stream(path, INFINITY, error);
+    if (reader->file == NULL) {
+        return false;
     }
-    if (!S_ISREG(status.st_mode)) {
-        return error_set(error, "%s: is %s, not a file of text", path, S_ISDIR(status.st_mode) ? "a folder" : "a device or a pipe");
-    }
-    reader->size = (size_t)status.st_size;
+    reader->size = fstat(fileno(reader->file), &status) == 0 ? (size_t)status.st_size : 0;
     reader->capacity = PART_BYTES;
     reader->text = memory_allocate(reader->capacity, "a text");
     skip_mark(reader);

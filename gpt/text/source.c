@@ -152,7 +152,7 @@ bool source_from_text(Source *source, const char *path, const char *text, size_t
 bool source_read(Source *source, const char *folder, const char *name, Error *error)
 {
     *source = source_named(path_in(folder, name));
-    if (!file_read(source->path, &source->text, &source->n, error)) {
+    if (!file_read(source->path, MOST_BYTES, &source->text, &source->n, error)) {
         source->text = NULL;
         return false;
     }

@@ -67,9 +67,9 @@ int tokenizer_files(const Tokenizer *tokenizer, FolderFile files[TOKENIZER_FILES
 // ------------------------------------------------------------------------------------------------------------
 // 2. Data: a text as token ids, in two splits, one to train on and one to validate on
 //
-//      text --part by part--> Tokenizer --> data.bin, memory-mapped:  | train, 90%                    | val, 10% |
-//                                                                        '- T + 1 ids -'
-//                                                                           a row: ids 0 ... T-1, targets 1 ... T
+//      text --part by part--> Tokenizer --> data.bin:  | train, 90%                    | val, 10% |
+//                                                        '- T + 1 ids -'
+//                                                           a row: ids 0 ... T-1, targets 1 ... T
 
 typedef enum DatasetSplit { SPLIT_TRAIN, SPLIT_VAL, SPLIT_COUNT } DatasetSplit;
 
@@ -83,10 +83,9 @@ typedef struct Dataset {
     bool reused;                                   // the tokens were there already
     size_t n_special;                              // special tokens in the text, found or left as ordinary text (tokenizer_special)
     Error note;                                    // one line on why those that were there were not used; "" if there is none
-    const void *ids;                               // (n_tokens) uint16_t or uint32_t, memory-mapped
+    FILE *file;                                    // the tokens: a header, and n_tokens uint16_t or uint32_t. Its own
+    char *file_name;                               // for messages
     int id_bytes;                                  // 2 or 4
-    void *map;                                     // the whole file
-    size_t map_bytes;
 } Dataset;
 
 // Called now and then while a text is made into tokens, with how many of its n MiB are done.
@@ -103,7 +102,8 @@ void dataset_free(Dataset *dataset);
 size_t dataset_tokens(const Dataset *dataset, DatasetSplit split);     // how many the split has
 bool dataset_check(const Dataset *dataset, int T, Error *error);       // has each split the T + 1 tokens of a row?
 
-// B rows from random places of a split, each equally likely; ids and targets (B, T) are the caller's.
+// B rows from random places of a split, each equally likely; ids and targets (B, T) are the caller's. A file of tokens that was truncated
+// since is reported by fail_file, here and in the functions below.
 void dataset_batch(const Dataset *dataset, DatasetSplit split, Random *random, int B, int T, int *ids, int *targets);
 
 void dataset_ids(const void *dataset, size_t first, size_t n, int *ids);       // n of its ids, from the first-th on (a TokenReader)

@@ -1,4 +1,5 @@
-// token_file.c: a text's tokens in a file, made once and memory-mapped from then on.
+// token_file.c: a text's tokens in a file, made once and read from then on: not mapped into memory, since a mapped file that another program
+// truncates ends this one with a signal.
 //
 //      header, 64 bytes | id 0 | id 1 | ... | id n - 1
 //
@@ -6,14 +7,13 @@
 // anew. Nothing in it is believed: before it is used, all of it is read once and must be what was written, since an id that
 // no vocabulary has would be found only in the middle of a training run.
 
-#define _DEFAULT_SOURCE                            // for madvise
-
 #include "gpt/text/encoding.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const char magic[] = "gptape tokens 1\n";
 
@@ -94,20 +94,20 @@ static bool read_header(FILE *file, const CacheHeader *wanted, CacheHeader *head
     if (header->text != wanted->text) {
         return error_set(error, "was made from another text, or the text has changed");
     }
-    if (fstat(fileno(file), &status) != 0 ||
-        (uint64_t)status.st_size != sizeof *header + header->n_tokens * header->id_bytes) {
+    bool whole = fstat(fileno(file), &status) == 0 && (uint64_t)status.st_size >= sizeof *header;
+    uint64_t bytes = whole ? (uint64_t)status.st_size - sizeof *header : 0;
+    if (!whole || bytes % header->id_bytes != 0 || bytes / header->id_bytes != header->n_tokens) {
         return error_set(error, "is cut off, or has something behind its end");
     }
     return true;
 }
 
-uint32_t cache_id(const void *ids, int id_bytes, size_t i)
+static uint32_t id_at(const void *ids, int id_bytes, size_t i)
 {
     return id_bytes == 2 ? ((const uint16_t *)ids)[i] : ((const uint32_t *)ids)[i];
 }
 
-// Is each id in the vocabulary, and do all of them give the header's fingerprint? Read, not mapped, so that a long file does not
-// fill memory.
+// Is each id in the vocabulary, and do all of them give the header's fingerprint?
 static bool check_ids(FILE *file, const CacheHeader *header, int vocab_size, Error *error)
 {
     enum { IDS_AT_ONCE = 1 << 16 };
@@ -117,7 +117,7 @@ static bool check_ids(FILE *file, const CacheHeader *header, int vocab_size, Err
     size_t got = fread(part, header->id_bytes, IDS_AT_ONCE, file);
     while (got > 0) {
         for (size_t i = 0; i < got; i++) {
-            uint32_t id = cache_id(part, (int)header->id_bytes, i);
+            uint32_t id = id_at(part, (int)header->id_bytes, i);
             fits = fits && id < (uint32_t)vocab_size;
             hash = hash_add(hash, id);
         }
@@ -127,47 +127,46 @@ static bool check_ids(FILE *file, const CacheHeader *header, int vocab_size, Err
     return (fits && hash == header->fingerprint) || error_set(error, "is damaged");
 }
 
-bool cache_map(FILE *file, const CacheHeader *wanted, int vocab_size, Dataset *dataset, Error *error)
+bool cache_take(FILE *file, const CacheHeader *wanted, int vocab_size, Dataset *dataset, Error *error)
 {
     CacheHeader header;
     rewind(file);
     if (!read_header(file, wanted, &header, error) || !check_ids(file, &header, vocab_size, error)) {
         return false;
     }
-    size_t bytes = sizeof header + header.n_tokens * header.id_bytes;
-    void *map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fileno(file), 0);
-    if (map == MAP_FAILED) {
-        return error_set(error, "can't be mapped into memory");
-    }
-    dataset->map = map;
-    dataset->map_bytes = bytes;
-    dataset->ids = (const char *)map + sizeof header;
+    dataset->file = file;
     dataset->id_bytes = (int)header.id_bytes;
     dataset->n_tokens = header.n_tokens;
     dataset->fingerprint = header.fingerprint;
     return true;
 }
 
-// The system maps what is around a page that is read, up to 2 MiB of it, so that after some thousand random rows a long file would
-// count as this process's memory. Given back, it stays in the system's cache of files. A short file may stay.
-void cache_release(const Dataset *dataset, size_t first, size_t n)
+// Exactly n bytes from offset on. The file was complete when it was opened.
+static void read_exactly(const Dataset *dataset, off_t offset, size_t n, unsigned char *out)
 {
-    enum { SHORT = 1 << 24 };
-    const uintptr_t around = 1 << 21;              // and addresses that are multiples of it
-    uintptr_t map = (uintptr_t)dataset->map;
-    uintptr_t ids = (uintptr_t)dataset->ids;
-    uintptr_t start = (ids + first * (size_t)dataset->id_bytes) / around * around;
-    uintptr_t end = (ids + (first + n) * (size_t)dataset->id_bytes + around - 1) / around * around;
-    if (dataset->map_bytes > SHORT) {
-        start = start > map ? start : map;
-        end = end < map + dataset->map_bytes ? end : map + dataset->map_bytes;
-        madvise((void *)start, end - start, MADV_DONTNEED);
+    for (size_t done = 0; done < n; ) {
+        ssize_t got = pread(fileno(dataset->file), out + done, n - done, offset + (off_t)done);
+        if (got == 0) {
+            fail_file("%s: was truncated while it was in use", dataset->file_name);
+        }
+        if (got < 0 && errno != EINTR) {
+            fail_file("%s: can't be read: %s", dataset->file_name, strerror(errno));
+        }
+        done += got > 0 ? (size_t)got : 0;
     }
 }
 
-void cache_unmap(Dataset *dataset)
+void cache_read(const Dataset *dataset, size_t first, size_t n, int *ids)
 {
-    if (dataset->map != NULL) {
-        munmap(dataset->map, dataset->map_bytes);
+    enum { IDS_AT_ONCE = 1024 };
+    unsigned char part[IDS_AT_ONCE * sizeof(uint32_t)];
+    size_t id_bytes = (size_t)dataset->id_bytes;
+    for (size_t done = 0; done < n; ) {
+        size_t now = n - done < IDS_AT_ONCE ? n - done : IDS_AT_ONCE;
+        read_exactly(dataset, (off_t)(sizeof(CacheHeader) + (first + done) * id_bytes), now * id_bytes, part);
+        for (size_t i = 0; i < now; i++) {
+            ids[done + i] = (int)id_at(part, dataset->id_bytes, i);
+        }
+        done += now;
     }
 }

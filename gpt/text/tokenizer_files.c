@@ -143,7 +143,7 @@ static Tokenizer *read_own(const char *folder, Error *error)
     char *text;
     size_t n;
     Tokenizer *tokenizer = NULL;
-    if (file_read(path, &text, &n, error)) {
+    if (file_read(path, MOST_SETTINGS_BYTES, &text, &n, error)) {
         cJSON *json = json_parse(text, n, path, error);
         tokenizer = json == NULL ? NULL : from_own(folder, path, json, error);
         cJSON_Delete(json);

@@ -81,7 +81,7 @@ void cell_fail(FailKind kind, const char *message)
 {
     if (!cell_running || getpid() != cell_process) {
         fprintf(stderr, "%s\n", message);
-        _exit(kind == FAIL_MEMORY ? 1 : 134);
+        _exit(kind == FAIL_MISTAKE ? 134 : 1);
     }
     snprintf(cell_message, sizeof cell_message, "%s", message);
     cell_leave(CELL_MISTAKE);

@@ -54,7 +54,7 @@ static const Spoiled folders[] = {
     {"mv m/model.safetensors m/pytorch_model.bin",
      "m: has its weights in pytorch_model.bin, a Python pickle, and no model.safetensors; in Python, "
      "GPT2LMHeadModel.from_pretrained(...).save_pretrained(...) writes one"},
-    {"rm m/model.safetensors && mkdir m/model.safetensors", "m/model.safetensors: is no file"},
+    {"rm m/model.safetensors && mkdir m/model.safetensors", "m/model.safetensors: is a folder (expected a file)"},
     {"rm -r m && cp -r hf/sharded m && chmod -R u+w m && rm m/model-00002-of-00003.safetensors",
      "m/model-00002-of-00003.safetensors: can't be read: No such file or directory"},
     {"rm m/model.safetensors && echo '{}' > m/model.safetensors.index.json",
@@ -143,7 +143,7 @@ START_TEST(a_config_that_is_no_object)
     shell("head -c 100000 /dev/zero | tr '\\0' '[' > m/config.json");
     assert_refused(EVAL, "m/config.json: can't be read as JSON from byte 1001 of 100000 on");
     shell("rm m/config.json && mkdir m/config.json");
-    assert_refused(EVAL, "m/config.json: can't be read: Is a directory");
+    assert_refused(EVAL, "m/config.json: is a folder (expected a file)");
 }
 END_TEST
 

@@ -107,7 +107,7 @@ static bool read_text(const Options *options, Text *text, Error *error)
         text->n = strlen(text->bytes);
         return true;
     }
-    if (!file_read(options_text(options, "data"), &text->bytes, &text->n, error)) {
+    if (!file_read(options_text(options, "data"), MOST_TEXT_BYTES, &text->bytes, &text->n, error)) {
         return false;
     }
     size_t mark = utf8_mark(text->bytes, text->n);

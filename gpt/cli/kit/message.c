@@ -31,7 +31,7 @@ void command_error(const char *command, const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    number_vformat(text, sizeof text, format, arguments);
     va_end(arguments);
     print_line(command, text);
 }
@@ -72,7 +72,7 @@ void command_note(const Options *options, const char *format, ...)
         return;
     }
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    number_vformat(text, sizeof text, format, arguments);
     va_end(arguments);
     print_line(options->help->name, text);
 }

@@ -46,7 +46,7 @@ void progress_detail(Progress *progress, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(progress->detail, sizeof progress->detail, format, arguments);
+    number_vformat(progress->detail, sizeof progress->detail, format, arguments);
     va_end(arguments);
 }
 

@@ -34,7 +34,7 @@ void table_cell(Table *table, const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    number_vformat(text, sizeof text, format, arguments);
     va_end(arguments);
     append(table, memory_copy_text(text));
 }

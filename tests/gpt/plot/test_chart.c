@@ -28,7 +28,7 @@ static char *file_text(const char *path)
     char *text;
     size_t n;
     Error error;
-    ck_assert_msg(file_read(path, &text, &n, &error), "%s", error.message);
+    ck_assert_msg(file_read(path, MOST_TEXT_BYTES, &text, &n, &error), "%s", error.message);
     return text;
 }
 

@@ -279,9 +279,9 @@ START_TEST(a_place_that_is_no_folder_is_told)
     GPT *gpt = create_gpt(small_config(), 1);
     ck_assert_int_eq(system("touch file && mkdir taken taken/config.json"), 0);
     ck_assert(!gpt_save(gpt, NULL, "file", &error));
-    ck_assert_str_eq(error.message, "file: is a file; name a folder");
+    ck_assert_str_eq(error.message, "file: is a file (expected a folder)");
     ck_assert(!gpt_save(gpt, NULL, "file/below", &error));
-    ck_assert_str_eq(error.message, "file: is a file; name a folder");
+    ck_assert_str_eq(error.message, "file: is a file (expected a folder)");
     ck_assert(!gpt_save(gpt, NULL, "taken", &error));
     ck_assert_ptr_nonnull(strstr(error.message, "taken/config.json: can't be written: Is a directory"));
     ck_assert(!gpt_save(gpt, NULL, "", &error));
@@ -371,7 +371,7 @@ static cJSON *read_config(const char *folder)
     size_t n;
     Error error = {0};
     snprintf(path, sizeof path, "%s/config.json", folder);
-    ck_assert_msg(file_read(path, &text, &n, &error), "%s", error.message);
+    ck_assert_msg(file_read(path, MOST_TEXT_BYTES, &text, &n, &error), "%s", error.message);
     cJSON *json = cJSON_Parse(text);
     ck_assert_ptr_nonnull(json);
     free(text);

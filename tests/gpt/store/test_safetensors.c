@@ -367,7 +367,7 @@ START_TEST(a_wrong_length_is_refused_in_one_line)
     ck_assert_int_eq(system("printf 1234567 > a.safetensors"), 0);
     assert_refused("has 7 bytes; a safetensors file begins with the 8 of its header's length");
     ck_assert_int_eq(system("rm a.safetensors && mkdir a.safetensors"), 0);
-    assert_refused("is no file");
+    assert_refused("is a folder (expected a file)");
     ck_assert_int_eq(system("rmdir a.safetensors"), 0);
     assert_refused("can't be read: No such file or directory");
 }

@@ -48,7 +48,9 @@ static Dataset *opened(const char *path, const Tokenizer *tokenizer, const char 
 
 static int token_at(const Dataset *dataset, size_t i)
 {
-    return (int)cache_id(dataset->ids, dataset->id_bytes, i);
+    int id;
+    dataset_ids(dataset, i, 1, &id);
+    return id;
 }
 
 // The data set has the ids that the text gives when it is encoded as a whole.
@@ -549,7 +551,7 @@ START_TEST(a_damaged_file_is_made_anew)
     Error error;
     char *sound;
     size_t n;
-    ck_assert_msg(file_read("data.bin", &sound, &n, &error), "%s", error.message);
+    ck_assert_msg(file_read("data.bin", MOST_TEXT_BYTES, &sound, &n, &error), "%s", error.message);
     for (size_t i = 0; i < n; i += 3) {
         char *damaged = malloc(n);
         memcpy(damaged, sound, n);
@@ -584,11 +586,10 @@ START_TEST(an_id_beyond_the_vocabulary_is_refused)
     ck_assert(cache_begin(file) && cache_add(file, &header, ids, 3) && cache_end(file, &header));
     Dataset dataset = {.name = NULL};
     Error error = {0};
-    ck_assert(!cache_map(file, &header, 256, &dataset, &error));
+    ck_assert(!cache_take(file, &header, 256, &dataset, &error));
     ck_assert_str_eq(error.message, "is damaged");
-    ck_assert(cache_map(file, &header, 257, &dataset, &error));
+    ck_assert(cache_take(file, &header, 257, &dataset, &error));
     ck_assert_int_eq(token_at(&dataset, 2), 256);
-    cache_unmap(&dataset);
     fclose(file);
     tokenizer_free(bytes);
 }
@@ -667,8 +668,8 @@ START_TEST(what_is_no_file_is_refused)
     Tokenizer *tokenizer = tokenizer_bytes();
     ck_assert_int_eq(mkdir("folder", 0777), 0);
     assert_not_opened("missing.txt", tokenizer, ".", "missing.txt: can't be read: No such file or directory");
-    assert_not_opened("folder", tokenizer, ".", "folder: is a folder, not a file of text");
-    assert_not_opened("/dev/zero", tokenizer, ".", "/dev/zero: is a device or a pipe, not a file of text");
+    assert_not_opened("folder", tokenizer, ".", "folder: is a folder (expected a file)");
+    assert_not_opened("/dev/zero", tokenizer, ".", "/dev/zero: is a device, a pipe or a socket (expected a file)");
     file_write("letters.txt", letters, sizeof letters - 1);
     assert_not_opened("letters.txt", tokenizer, "nowhere", "nowhere/data.bin: can't be written: No such file or directory");
     tokenizer_free(tokenizer);

@@ -135,7 +135,7 @@ START_TEST(missing_files_are_told)
     ck_assert_int_eq(unlink("encoder.json"), 0);
     assert_refused("./encoder.json: can't be read: No such file or directory");
     ck_assert_int_eq(mkdir("encoder.json", 0777), 0);
-    assert_refused("./encoder.json: can't be read: Is a directory");
+    assert_refused("./encoder.json: is a folder (expected a file)");
     ck_assert_ptr_null(tokenizer_gpt2("nowhere", &error));
     ck_assert_str_eq(error.message, "nowhere/encoder.json: can't be read: No such file or directory");
 }

@@ -1,0 +1,140 @@
+// path.c: names of files and folders, and whether two of them are the same file.
+
+#define _GNU_SOURCE                                // realpath
+
+#include "gpt/base/base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+char *path_in(const char *folder, const char *name)
+{
+    REQUIRE(folder);
+    REQUIRE(name);
+    size_t bytes = strlen(folder) + strlen(name) + 2;
+    char *path = memory_allocate(bytes, "a file's name");
+    snprintf(path, bytes, "%s/%s", folder, name);
+    return path;
+}
+
+char *path_folder(const char *path)
+{
+    REQUIRE(path);
+    const char *slash = strrchr(path, '/');
+    char *folder = memory_copy_text(slash == NULL ? "." : path);
+    if (slash != NULL) {
+        folder[slash == path ? 1 : slash - path] = '\0';
+    }
+    return folder;
+}
+
+char *path_real(const char *path)
+{
+    REQUIRE(path);
+    char *place = realpath(path, NULL);
+    return place == NULL ? memory_copy_text(path) : place;
+}
+
+// Of a file that is not there yet: its folder's real path and its name.
+static char *future_path(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = path_folder(path);
+    char *real = path_real(folder);
+    char *future = path_in(real, slash == NULL ? path : slash + 1);
+    free(folder);
+    free(real);
+    return future;
+}
+
+bool path_same(const char *a, const char *b)
+{
+    REQUIRE(a);
+    REQUIRE(b);
+    struct stat status_a;
+    struct stat status_b;
+    bool there_a = stat(a, &status_a) == 0;
+    bool there_b = stat(b, &status_b) == 0;
+    if (there_a && there_b) {
+        return status_a.st_dev == status_b.st_dev && status_a.st_ino == status_b.st_ino;
+    }
+    if (there_a || there_b) {
+        return false;
+    }
+    char *real_a = future_path(a);
+    char *real_b = future_path(b);
+    bool same = strcmp(real_a, real_b) == 0;
+    free(real_a);
+    free(real_b);
+    return same;
+}
+
+bool file_exists(const char *folder, const char *name)
+{
+    char *path = path_in(folder, name);
+    bool exists = access(path, F_OK) == 0;
+    free(path);
+    return exists;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Folders
+
+static bool make_one_folder(const char *folder, Error *error)
+{
+    struct stat status;
+    if (mkdir(folder, 0777) == 0) {
+        return true;
+    }
+    int why = errno;
+    if (stat(folder, &status) == 0) {
+        return S_ISDIR(status.st_mode) || error_set(error, "%s: is a file (expected a folder)", folder);
+    }
+    return error_set(error, "%s: can't be made: %s", folder, strerror(why));
+}
+
+// Each folder of the path, from the top.
+bool folder_make(const char *folder, Error *error)
+{
+    REQUIRE(folder);
+    char *path = memory_copy_text(folder);
+    bool made = true;
+    for (char *at = path + 1; made && path[0] != '\0' && *at != '\0'; at++) {
+        if (*at == '/' && at[-1] != '/') {
+            *at = '\0';
+            made = make_one_folder(path, error);
+            *at = '/';
+        }
+    }
+    free(path);
+    return made && make_one_folder(folder, error);
+}
+
+// A lock on the folder itself leaves no file behind. Some network file systems have no such locks; there nothing is locked.
+int folder_lock(const char *folder, Error *error)
+{
+    REQUIRE(folder);
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) {
+        error_set(error, "%s: can't be read: %s", folder, strerror(errno));
+        return -1;
+    }
+    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        close(descriptor);
+        error_set(error, "%s: another run is writing to it; wait until it ends, or use another folder", folder);
+        return -1;
+    }
+    return descriptor;
+}
+
+void folder_unlock(int lock)
+{
+    if (lock >= 0) {
+        close(lock);
+    }
+}
