@@ -84,7 +84,7 @@ START_TEST(nothing_else_in_the_library_prints_or_reads_numbers)
     char command[2048];
     snprintf(command, sizeof command,
              "cd '%s' && find tensor nn gpt -name '*.c' -not -path 'gpt/cli/*' -not -path 'gpt/plot/*' -not -name number.c -print0 | xargs -0 "
-             "perl -0777 -ne 'while (/\\b(v?f?s?n?printf|sscanf|fscanf|strtod|strtof|atof)\\s*(\\((?:[^()\"]|\"(?:[^\"\\\\]|\\\\.)*\"|(?2))*\\))/g) "
+             "perl -0777 -ne 'while (/\\b(v?f?s?n?printf|sscanf|fscanf|strtod|strtof|atof)\\s*(\\((?:[^()\"\\x27]|\"(?:[^\"\\\\]|\\\\.)*\"|\\x27(?:[^\\x27\\\\]|\\\\.)+\\x27|(?2))*\\))/g) "
              "{ my ($f, $c) = ($1, $2); print \"$ARGV: $f$c\\n\" if $f =~ /^(strto|ato)/ || $c =~ /(?<!%%)(%%%%)*%%[-+ #0]*[0-9*]*(\\.[0-9*]+)?l?[gfeGFEaA]/ }' "
              "> \"$OLDPWD/found\" && cat \"$OLDPWD/found\" && ! test -s \"$OLDPWD/found\"", folder_home());
     ck_assert_int_eq(system(command), 0);
