@@ -113,14 +113,22 @@ static void advise_large_pages(void *memory, size_t bytes)
 #endif
 }
 
-void *memory_allocate(size_t bytes, const char *what)
+void *memory_try(size_t bytes)
 {
     atomic_fetch_add(&requests, 1);
     void *memory = malloc(bytes);
+    if (memory != NULL) {
+        advise_large_pages(memory, bytes);
+    }
+    return memory;
+}
+
+void *memory_allocate(size_t bytes, const char *what)
+{
+    void *memory = memory_try(bytes);
     if (memory == NULL) {
         fail_memory(bytes, what);
     }
-    advise_large_pages(memory, bytes);
     return memory;
 }
 

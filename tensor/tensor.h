@@ -112,6 +112,7 @@ _Noreturn void fail_file(const char *format, ...) __attribute__((format(printf, 
 
 // malloc and calloc that report a refusal through fail_memory. The caller frees with free.
 void *memory_allocate(size_t bytes, const char *what);
+void *memory_try(size_t bytes);                    // the same, but NULL if it is refused
 void *memory_allocate_zeroed(size_t count, size_t bytes_each, const char *what);
 char *memory_copy_text(const char *text);
 

@@ -71,9 +71,11 @@ volatile sig_atomic_t cell_running = 0;                // between cell_run's sta
 char cell_message[1024] = "";
 pid_t cell_process = 0;
 
+// The library calls that are left undo what they have changed, while their variables still exist.
 _Noreturn void cell_leave(CellEnd end)
 {
     cell_running = 0;
+    fail_unwind();
     siglongjmp(cell_entry, end);
 }
 
@@ -109,14 +111,12 @@ _Noreturn void cell_exit(int status)
 #define CELL_SP(context) ((char *)(context)->uc_mcontext.sp)
 #endif
 
-bool parallel_inside(void);
-
 // May the code that was interrupted be left for good? Not where it may hold a lock or has threads at work: inside libc, or in
 // a loop that threads share. The cells' own code belongs to no file, so dladdr does not know it.
 bool cell_may_leave(const ucontext_t *context)
 {
     Dl_info info;
-    if (parallel_inside()) {
+    if (!fail_can_unwind()) {
         return false;
     }
     return dladdr(CELL_PC(context), &info) == 0 || strstr(info.dli_fname, "libgptape") != NULL

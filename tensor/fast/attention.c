@@ -109,13 +109,18 @@ static Real *pack_columns_of_head(const AttentionSizes *s, const Real *x, size_t
     return panels + filled_up(s->T) * s->D;
 }
 
-// Memory for the panels of so many matrices.
+// Memory for the panels of so many matrices; NULL if it is refused.
 static Real *room_for_panels(const AttentionSizes *s, size_t matrices)
 {
     static _Thread_local Scratch panels;
     size_t rows = s->T * filled_up(s->D);
     size_t columns = filled_up(s->T) * s->D;
-    return scratch_of(&panels, matrices * (rows > columns ? rows : columns) * sizeof(Real), "attention");
+    size_t bytes = matrices * (rows > columns ? rows : columns) * sizeof(Real);
+    Real *room = scratch_try(&panels, bytes);
+    if (room == NULL) {
+        parallel_refuse(bytes, "attention");
+    }
+    return room;
 }
 
 // Scores of a tile (or dL/dweights): rows of a, which are row apart, by columns of b.
@@ -198,7 +203,7 @@ static void attend_heads(const void *call, size_t start, size_t end)
     const AttentionCall *c = call;
     const AttentionSizes *s = c->s;
     Real *keys = room_for_panels(s, 2);
-    for (size_t i = start; i < end; i++) {
+    for (size_t i = start; keys != NULL && i < end; i++) {
         Head head = head_at(s, i);
         Real *values = pack_columns_of_head(s, c->qkv + head.k, 3 * s->C, keys);
         pack_rows_of_head(s, c->qkv + head.v, 3 * s->C, values);
@@ -229,12 +234,12 @@ typedef struct HeadPanels {
     Real *keys, *queries, *dy;                     // (T, D)
 } HeadPanels;
 
-static HeadPanels pack_head(const AttentionCall *c, const Head *head)
+static HeadPanels pack_head(const AttentionCall *c, const Head *head, Real *room)
 {
     const AttentionSizes *s = c->s;
     size_t row = 3 * s->C;
     HeadPanels panels;
-    panels.keys_across = room_for_panels(s, 5);
+    panels.keys_across = room;
     panels.values_across = pack_columns_of_head(s, c->qkv + head->k, row, panels.keys_across);
     panels.keys = pack_columns_of_head(s, c->qkv + head->v, row, panels.values_across);
     panels.queries = pack_rows_of_head(s, c->qkv + head->k, row, panels.keys);
@@ -294,9 +299,10 @@ static void queries_backward(const AttentionCall *c, const Head *head, const Hea
 static void attend_heads_backward(const void *call, size_t start, size_t end)
 {
     const AttentionCall *c = call;
-    for (size_t i = start; i < end; i++) {
+    Real *room = room_for_panels(c->s, 5);
+    for (size_t i = start; room != NULL && i < end; i++) {
         Head head = head_at(c->s, i);
-        HeadPanels panels = pack_head(c, &head);
+        HeadPanels panels = pack_head(c, &head, room);
         if (!c->accumulate && !one_tile(c->s)) {
             clear_keys_and_values(c, &head);
         }

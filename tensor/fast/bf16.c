@@ -10,6 +10,7 @@
 #ifdef GPTAPE_ONEDNN
 
 #include "tensor/fast/fast.h"
+#include "tensor/fast/guard.h"
 #include "tensor/fast/parallel.h"
 #include "tensor/fast/vector/vector.h"
 
@@ -61,62 +62,78 @@ static _Thread_local Matmul *matmuls;
 static _Thread_local dnnl_engine_t engine;
 static _Thread_local dnnl_stream_t stream;
 
-static void check(dnnl_status_t status, const char *what)
-{
-    if (status == dnnl_out_of_memory) {
-        fail_memory(0, "a bf16 matrix product");
-    }
-    if (status != dnnl_success) {
-        fail_mistake(HERE, "%s refused a bf16 matrix product: status %d", what, (int)status);
-    }
-}
-
 // (rows, columns), or where transposed stored as (columns, rows), each row of it step long.
-static dnnl_memory_desc_t matrix(dnnl_data_type_t type, int rows, int columns, bool transposed, int step)
+static bool matrix(dnnl_memory_desc_t *desc, dnnl_data_type_t type, int rows, int columns, bool transposed, int step)
 {
-    dnnl_memory_desc_t desc;
     dnnl_dims_t sizes = {rows, columns};
     dnnl_dims_t strides = {transposed ? 1 : step, transposed ? step : 1};
-    check(dnnl_memory_desc_init_by_strides(&desc, 2, sizes, type, strides), "dnnl_memory_desc_init_by_strides");
-    return desc;
+    return dnnl_memory_desc_init_by_strides(desc, 2, sizes, type, strides) == dnnl_success;
 }
 
-static dnnl_primitive_attr_t attributes(bool accumulate)
+static bool attributes(dnnl_primitive_attr_t *attr, bool accumulate)
 {
-    dnnl_primitive_attr_t attr;
-    check(dnnl_primitive_attr_create(&attr), "dnnl_primitive_attr_create");
-    if (accumulate) {
-        dnnl_post_ops_t ops;
-        check(dnnl_post_ops_create(&ops), "dnnl_post_ops_create");
-        check(dnnl_post_ops_append_sum(ops, 1), "dnnl_post_ops_append_sum");
-        check(dnnl_primitive_attr_set_post_ops(attr, ops), "dnnl_primitive_attr_set_post_ops");
-        dnnl_post_ops_destroy(ops);
+    if (dnnl_primitive_attr_create(attr) != dnnl_success) {
+        return false;
     }
-    return attr;
+    dnnl_post_ops_t ops;
+    if (!accumulate) {
+        return true;
+    }
+    if (dnnl_post_ops_create(&ops) != dnnl_success) {
+        return false;
+    }
+    bool done = dnnl_post_ops_append_sum(ops, 1) == dnnl_success && dnnl_primitive_attr_set_post_ops(*attr, ops) == dnnl_success;
+    dnnl_post_ops_destroy(ops);
+    return done;
 }
 
-static Matmul *create(const Shaped *s)
+typedef struct Creation {
+    const Shaped *shape;
+    Matmul *matmul;
+    bool done;
+} Creation;
+
+// If oneDNN is refused memory, what it has made so far is lost: it is not called again.
+static void create_guarded(void *context)
 {
-    if (engine == NULL) {
-        check(dnnl_engine_create(&engine, dnnl_cpu, 0), "dnnl_engine_create");
-        check(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags), "dnnl_stream_create");
-    }
-    dnnl_memory_desc_t a = matrix(dnnl_bf16, s->M, s->K, s->transpose_a, s->transpose_a ? s->M : s->K);
-    dnnl_memory_desc_t b = matrix(dnnl_bf16, s->K, s->N, s->transpose_b, s->transpose_b ? s->K : s->N);
-    dnnl_memory_desc_t c = matrix(dnnl_f32, s->M, s->N, false, s->ldc);
+    Creation *creation = context;
+    const Shaped *s = creation->shape;
+    Matmul *matmul = creation->matmul;
+    dnnl_memory_desc_t a, b, c;
     dnnl_matmul_desc_t desc;
-    dnnl_primitive_attr_t attr = attributes(s->accumulate);
+    dnnl_primitive_attr_t attr;
     dnnl_primitive_desc_t details;
-    Matmul *matmul = memory_allocate_zeroed(1, sizeof *matmul, "a matrix product");
-    matmul->shape = *s;
-    check(dnnl_matmul_desc_init(&desc, &a, &b, NULL, &c), "dnnl_matmul_desc_init");
-    check(dnnl_primitive_desc_create(&details, &desc, attr, engine, NULL), "dnnl_primitive_desc_create");
-    check(dnnl_primitive_create(&matmul->primitive, details), "dnnl_primitive_create");
-    check(dnnl_memory_create(&matmul->a, &a, engine, DNNL_MEMORY_NONE), "dnnl_memory_create");
-    check(dnnl_memory_create(&matmul->b, &b, engine, DNNL_MEMORY_NONE), "dnnl_memory_create");
-    check(dnnl_memory_create(&matmul->c, &c, engine, DNNL_MEMORY_NONE), "dnnl_memory_create");
+    if (engine == NULL && (dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success
+                           || dnnl_stream_create(&stream, engine, dnnl_stream_default_flags) != dnnl_success)) {
+        return;
+    }
+    if (!matrix(&a, dnnl_bf16, s->M, s->K, s->transpose_a, s->transpose_a ? s->M : s->K)
+        || !matrix(&b, dnnl_bf16, s->K, s->N, s->transpose_b, s->transpose_b ? s->K : s->N)
+        || !matrix(&c, dnnl_f32, s->M, s->N, false, s->ldc)
+        || !attributes(&attr, s->accumulate)
+        || dnnl_matmul_desc_init(&desc, &a, &b, NULL, &c) != dnnl_success
+        || dnnl_primitive_desc_create(&details, &desc, attr, engine, NULL) != dnnl_success
+        || dnnl_primitive_create(&matmul->primitive, details) != dnnl_success
+        || dnnl_memory_create(&matmul->a, &a, engine, DNNL_MEMORY_NONE) != dnnl_success
+        || dnnl_memory_create(&matmul->b, &b, engine, DNNL_MEMORY_NONE) != dnnl_success
+        || dnnl_memory_create(&matmul->c, &c, engine, DNNL_MEMORY_NONE) != dnnl_success) {
+        return;
+    }
     dnnl_primitive_desc_destroy(details);
     dnnl_primitive_attr_destroy(attr);
+    creation->done = true;
+}
+
+// NULL if oneDNN is refused memory.
+static Matmul *create(const Shaped *s)
+{
+    Matmul *matmul = memory_allocate_zeroed(1, sizeof *matmul, "a matrix product");
+    Creation creation = {.shape = s, .matmul = matmul};
+    matmul->shape = *s;
+    if (!guard_call(create_guarded, &creation) || !creation.done) {
+        free(matmul);
+        return NULL;
+    }
     matmul->next = matmuls;
     matmuls = matmul;
     return matmul;
@@ -168,7 +185,7 @@ bool bf16_can_pay(int M, int N, int K)
     return chosen && product >= LEAST_PRODUCT && product >= LEAST_REUSE * numbers;
 }
 
-void bf16_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
+bool bf16_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
                bool accumulate, Real *C, int ldc)
 {
     Shaped shape = {transpose_a, transpose_b, accumulate, M, N, K, ldc, parallel_threads()};
@@ -176,16 +193,18 @@ void bf16_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Re
     uint16_t *b = round_matrix(&rounded_b, B, (size_t)(transpose_b ? N : K), (size_t)(transpose_b ? K : N), (size_t)ldb);
     omp_set_num_threads(shape.threads);
     Matmul *matmul = matmul_for(&shape);
-    check(dnnl_memory_set_data_handle(matmul->a, a), "dnnl_memory_set_data_handle");
-    check(dnnl_memory_set_data_handle(matmul->b, b), "dnnl_memory_set_data_handle");
-    check(dnnl_memory_set_data_handle(matmul->c, C), "dnnl_memory_set_data_handle");
+    if (matmul == NULL || dnnl_memory_set_data_handle(matmul->a, a) != dnnl_success
+        || dnnl_memory_set_data_handle(matmul->b, b) != dnnl_success
+        || dnnl_memory_set_data_handle(matmul->c, C) != dnnl_success) {
+        return false;
+    }
     const dnnl_exec_arg_t arguments[] = {
         {DNNL_ARG_SRC, matmul->a},
         {DNNL_ARG_WEIGHTS, matmul->b},
         {DNNL_ARG_DST, matmul->c},
     };
-    check(dnnl_primitive_execute(matmul->primitive, stream, 3, arguments), "dnnl_primitive_execute");
-    check(dnnl_stream_wait(stream), "dnnl_stream_wait");
+    return dnnl_primitive_execute(matmul->primitive, stream, 3, arguments) == dnnl_success
+        && dnnl_stream_wait(stream) == dnnl_success;
 }
 
 #else

@@ -94,15 +94,23 @@ static void fast_layernorm(const LayernormRows *r, const Real *bias, double eps,
                  &(LayernormCall){.r = r, .bias = bias, .eps = eps, .stats = stats, .out = y});
 }
 
-void *scratch_of(Scratch *scratch, size_t bytes, const char *what)
+void *scratch_try(Scratch *scratch, size_t bytes)
 {
     if (bytes > scratch->bytes) {
         free(scratch->memory);
-        *scratch = (Scratch){NULL, 0};             // if memory is refused, the handler may leave by longjmp
-        scratch->memory = memory_allocate(bytes, what);
-        scratch->bytes = bytes;
+        scratch->memory = memory_try(bytes);
+        scratch->bytes = scratch->memory == NULL ? 0 : bytes;
     }
     return scratch->memory;
+}
+
+void *scratch_of(Scratch *scratch, size_t bytes, const char *what)
+{
+    void *memory = scratch_try(scratch, bytes);
+    if (memory == NULL) {
+        fail_memory(bytes, what);
+    }
+    return memory;
 }
 
 static _Thread_local Scratch layernorm_sums;

@@ -4,6 +4,7 @@
 #include "tensor/fast/engine.h"
 
 #include "tensor/fast/fast.h"
+#include "tensor/fast/guard.h"
 #include "tensor/fast/parallel.h"
 #include "tensor/fast/vector/vector.h"
 
@@ -168,11 +169,8 @@ static void onednn_part(const void *call, size_t start, size_t end)
     dnnl_status_t status = dnnl_sgemm(letter_a, letter_b, M, N, c->K, 1, A, (dnnl_dim_t)c->lda, B, (dnnl_dim_t)c->ldb, beta, C,
                                       (dnnl_dim_t)c->ldc);
     omp_set_num_threads(threads);
-    if (status == dnnl_out_of_memory) {
-        fail_memory(sizeof(Real) * (size_t)M * (size_t)N, "a matrix product");
-    }
-    if (status != dnnl_success) {
-        fail_mistake(HERE, "dnnl_sgemm refused (%d, %d) x (%d, %d): status %d", M, c->K, c->K, N, (int)status);
+    if (status != dnnl_success) {                  // it was refused memory
+        multiply_part(c, start, end);
     }
 }
 
@@ -180,11 +178,13 @@ static void large_product(Product *c)
 {
     if (bf16_can_pay(c->M, c->N, c->K)) {
         share_product(c, prepare_part);
-        bf16_gemm(c->transpose_a, c->transpose_b, c->M, c->N, c->K, c->A, (int)c->lda, c->B, (int)c->ldb, c->accumulate, c->C,
-                  (int)c->ldc);
+        if (!bf16_gemm(c->transpose_a, c->transpose_b, c->M, c->N, c->K, c->A, (int)c->lda, c->B, (int)c->ldb, c->accumulate, c->C,
+                       (int)c->ldc)) {
+            share_product(c, multiply_part);
+        }
         return;
     }
-    c->multiply = onednn_part;
+    c->multiply = guard_onednn_ready() ? onednn_part : multiply_part;
     share_product(c, product_part);
 }
 

@@ -8,6 +8,8 @@
 
 #include "tensor/fast/parallel.h"
 
+#include "tensor/unwind.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -21,12 +23,19 @@ enum { THREADS_AT_MOST = 256 };
 // microseconds. In a training step the next loop mostly comes sooner, and waking takes longer.
 static const int LOOKS = 20000;
 
+// Memory that was refused in a loop: what is NULL if none was.
+typedef struct Refusal {
+    _Atomic size_t bytes;
+    const char *_Atomic what;
+} Refusal;
+
 typedef struct Loop {
     size_t n;
     size_t grain;
     size_t parts;
     LoopPart *part;
     const void *call;
+    Refusal *refusal;
 } Loop;
 
 // The one loop that is being shared out. The ticket says, in one word that is changed at once, which loop it is, of how many
@@ -38,6 +47,7 @@ static struct {
     _Atomic size_t grain;
     LoopPart *_Atomic part;
     const void *_Atomic call;
+    Refusal *_Atomic refusal;
     atomic_int unfinished;                         // parts
 
     atomic_flag taken;                             // some thread's loop is being shared out
@@ -83,11 +93,6 @@ void parallel_set_threads(int threads)
     chosen_threads = at_most(threads);
 }
 
-bool parallel_inside(void)
-{
-    return inside;
-}
-
 // ------------------------------------------------------------------------------------------------------------
 // Claiming
 
@@ -98,8 +103,17 @@ static size_t part_start(const Loop *loop, size_t i)
     return start < loop->n ? start : loop->n;
 }
 
+static _Thread_local Refusal *refusal;             // of the loop that this thread is in
+
+void parallel_refuse(size_t bytes, const char *what)
+{
+    refusal->bytes = bytes;
+    refusal->what = what;
+}
+
 static void run_part(const Loop *loop, size_t i)
 {
+    refusal = loop->refusal;
     loop->part(loop->call, part_start(loop, i), part_start(loop, i + 1));
 }
 
@@ -135,7 +149,7 @@ static void help(void)
 {
     uint64_t ticket = pool.ticket;
     while (has_unclaimed(ticket)) {
-        Loop loop = {pool.n, pool.grain, ticket_parts(ticket), pool.part, pool.call};
+        Loop loop = {pool.n, pool.grain, ticket_parts(ticket), pool.part, pool.call, pool.refusal};
         if (atomic_compare_exchange_strong(&pool.ticket, &ticket, ticket + 1)) {
             run_part(&loop, ticket_next(ticket));
             part_finished();
@@ -231,6 +245,7 @@ static void publish(const Loop *loop)
     pool.grain = loop->grain;
     pool.part = loop->part;
     pool.call = loop->call;
+    pool.refusal = loop->refusal;
     pool.unfinished = (int)loop->parts;
     pool.ticket = number << 32 | (uint64_t)loop->parts << 16;
 
@@ -267,23 +282,42 @@ static void share_out(const Loop *loop)
     help();
     await_others();
     inside = false;
+    atomic_flag_clear(&pool.taken);
+}
+
+static void run_parts(const Loop *loop)
+{
+    for (size_t i = 0; i < loop->parts; i++) {
+        run_part(loop, i);
+    }
+}
+
+// Nobody leaves a loop halfway: helpers are at work in it.
+static void run_loop(const Loop *loop)
+{
+    unwind_hold();
+    if (loop->parts > 1 && !atomic_flag_test_and_set(&pool.taken)) {
+        share_out(loop);
+        unwind_release();
+    } else {
+        unwind_release();
+        run_parts(loop);
+    }
 }
 
 void parallel_for(size_t n, size_t grain, LoopPart *part, const void *call)
 {
-    size_t threads = (size_t)parallel_threads();
-    size_t worth = n / grain;
-    Loop loop = {.n = n, .grain = grain, .parts = worth < threads ? worth : threads, .part = part, .call = call};
-    if (loop.parts < 2 || inside) {
+    if (inside) {
         part(call, 0, n);
         return;
     }
-    if (atomic_flag_test_and_set(&pool.taken)) {
-        for (size_t i = 0; i < loop.parts; i++) {
-            run_part(&loop, i);
-        }
-        return;
+    size_t threads = (size_t)parallel_threads();
+    size_t worth = n / grain;
+    size_t parts = worth < threads ? worth : threads;
+    Refusal refused = {0};
+    Loop loop = {.n = n, .grain = grain, .parts = parts > 0 ? parts : 1, .part = part, .call = call, .refusal = &refused};
+    run_loop(&loop);
+    if (refused.what != NULL) {
+        fail_memory(refused.bytes, refused.what);
     }
-    share_out(&loop);
-    atomic_flag_clear(&pool.taken);
 }

@@ -19,7 +19,9 @@ typedef void LoopPart(const void *call, size_t start, size_t end);
 // is worth waking a thread for. A loop within a loop's part is not shared out again, nor is one while another thread's loop is.
 void parallel_for(size_t n, size_t grain, LoopPart *part, const void *call);
 
-bool parallel_inside(void);                        // is this thread in a loop that is shared out? Such a loop must not be left by longjmp
+// Called by a part that is refused memory and gives up. parallel_for reports it when all parts have ended: a part cannot fail itself, since
+// a handler that leaves by longjmp would leave other threads in the loop.
+void parallel_refuse(size_t bytes, const char *what);
 
 int parallel_threads(void);                        // how many there are: what was set, else OMP_NUM_THREADS, else one a processor
 void parallel_set_threads(int threads);
