@@ -392,7 +392,8 @@ static void note_reached(Tensor *leaf)
     }
 }
 
-GradTarget op_grad_target(Tensor *input)
+// Never inlined: each use of a tensor asks here for its gradient, and gdb's backward-step watches it.
+__attribute__((noinline)) GradTarget op_grad_target(Tensor *input)
 {
     if (!input->requires_grad) {
         return (GradTarget){NULL, false};

@@ -70,31 +70,27 @@ Tensor *binary_forward(const Op *op, Tensor *a, Tensor *b, BinaryValue *value, B
     return op_done(&call, y);
 }
 
-// y = f(a, b), so dL/da += dL/dy dy/da and dL/db += dL/dy dy/db.
+// y = f(a, b), so dL/da += dL/dy dy/da and dL/db += dL/dy dy/db. First a's, then b's, so that a tensor used as both receives one
+// after the other.
 void binary_backward(TapeNode *node)
 {
-    Tensor *a = node->inputs[0];
-    Tensor *b = node->inputs[1];
+    const Real *a = node->inputs[0]->data;
+    const Real *b = node->inputs[1]->data;
     const Real *dy = node->output->grad;
     const BinarySaved *saved = node->saved;
     const Broadcast *plan = &saved->plan;
-    Real *da = op_grad(a);
-    Real *db = op_grad(b);
-
     size_t a_step = plan->a_step[MAX_DIMS - 1];
     size_t b_step = plan->b_step[MAX_DIMS - 1];
-    for (size_t row = 0; row < plan->rows; row++) {
-        BroadcastRow at = broadcast_row(plan, row);
-        for (size_t j = 0; j < plan->columns; j++) {
-            size_t a_j = at.a + j * a_step;
-            size_t b_j = at.b + j * b_step;
-            BinarySlopes slopes = saved->slope(a->data[a_j], b->data[b_j]);
-            Real dy_j = dy[at.out + j];
-            if (da != NULL) {
-                da[a_j] += dy_j * slopes.a;
-            }
-            if (db != NULL) {
-                db[b_j] += dy_j * slopes.b;
+    for (int i = 0; i < 2; i++) {
+        Real *dinput = op_grad(node->inputs[i]);
+        for (size_t row = 0; dinput != NULL && row < plan->rows; row++) {
+            BroadcastRow at = broadcast_row(plan, row);
+            for (size_t j = 0; j < plan->columns; j++) {
+                size_t a_j = at.a + j * a_step;
+                size_t b_j = at.b + j * b_step;
+                BinarySlopes slopes = saved->slope(a[a_j], b[b_j]);
+                Real dy_j = dy[at.out + j];
+                dinput[i == 0 ? a_j : b_j] += dy_j * (i == 0 ? slopes.a : slopes.b);
             }
         }
     }

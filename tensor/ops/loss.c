@@ -32,21 +32,18 @@ Tensor *tensor_mse_loss(Tensor *x, Tensor *target, Where where)
 
 static void mse_loss_backward(TapeNode *node)
 {
-    Tensor *x = node->inputs[0];
-    Tensor *target = node->inputs[1];
+    const Tensor *x = node->inputs[0];
+    const Tensor *target = node->inputs[1];
     Real dy = node->output->grad[0];
-    Real *dx = op_grad(x);
-    Real *dtarget = op_grad(target);
     size_t n = tensor_count(x);
     Real factor = (Real)(2.0 / (double)n) * dy;
-    for (size_t i = 0; i < n; i++) {
-        Real difference = x->data[i] - target->data[i];
-        Real slope = isfinite(difference) ? factor * difference : factor * x->data[i] - factor * target->data[i];
-        if (dx != NULL) {
-            dx[i] += slope;
-        }
-        if (dtarget != NULL) {
-            dtarget[i] -= slope;
+    for (int input = 0; input < 2; input++) {
+        Real *dinput = op_grad(node->inputs[input]);
+        Real sign = input == 0 ? 1 : -1;
+        for (size_t i = 0; dinput != NULL && i < n; i++) {
+            Real difference = x->data[i] - target->data[i];
+            Real slope = isfinite(difference) ? factor * difference : factor * x->data[i] - factor * target->data[i];
+            dinput[i] += sign * slope;
         }
     }
 }

@@ -66,6 +66,45 @@ static int diverge_backward(void)
     return 0;
 }
 
+// A line for each operation that is stepped into.
+static int step_into_operations(void)
+{
+    Tensor *stepped;
+    prepare_network();
+    Tensor *ones = tensor_full(SHAPE(3), 1.0);
+    Tensor *qkv = tensor_full(SHAPE(1, 2, 6), 0.5);
+    look(x);
+    stepped = tensor_layernorm(x, ones, ones, LAYERNORM_EPS);
+    stepped = tensor_gelu(x);
+    stepped = tensor_softmax(x);
+    stepped = tensor_linear(x, layer.weight, layer.bias);
+    stepped = tensor_attention(qkv, 1, true);
+    look(stepped);
+    return 0;
+}
+
+// b and weight are used twice by one node, so each use has its own share of the gradient.
+static int use_twice(void)
+{
+    tape_create();
+    Tensor *b = tensor_label(tensor_require_grad(tensor_from((float[]){1, 2, 3, 4}, SHAPE(2, 2))), "b");
+    Tensor *parts[] = {b, b};
+    Tensor *sums[] = {
+        tensor_sum(tensor_add(b, b)),
+        tensor_sum(tensor_sub(b, b)),
+        tensor_sum(tensor_mul(b, b)),
+        tensor_sum(tensor_div(b, b)),
+        tensor_sum(tensor_matmul(b, b)),
+        tensor_sum(tensor_concat(parts, 2, 0)),
+        tensor_sum(tensor_linear(b, b, NULL)),
+    };
+    for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++) {
+        tensor_backward(sums[i]);
+        tensor_zero_grad(b);
+    }
+    return 0;
+}
+
 // ------------------------------------------------------------------------------------------------------------
 // Typing
 
@@ -300,6 +339,63 @@ START_TEST(backward_step_ends_with_the_program)
 }
 END_TEST
 
+// What b got from each of its two uses, first and second, by node: sums follow the operations on the tape.
+START_TEST(each_use_of_a_tensor_has_its_share)
+{
+    static const struct {
+        const char *op;
+        const char *shares[2];
+    } uses[] = {
+        {"add", {"|grad| 2  [1, 1, 1, ...]\n", "|grad| 2  [1, 1, 1, ...], total |grad| 4\n"}},
+        {"sub", {"|grad| 2  [1, 1, 1, ...]\n", "|grad| 2  [-1, -1, -1, ...], total |grad| 0\n"}},
+        {"mul", {"|grad| 5.477  [1, 2, 3, ...]\n", "|grad| 5.477  [1, 2, 3, ...], total |grad| 10.95\n"}},
+        {"div", {"|grad| 1.193  [1, 0.5, 0.3333, ...]\n", "|grad| 1.193  [-1, -0.5, -0.3333, ...], total |grad| 0\n"}},
+        {"matmul", {"|grad| 10.77  [3, 7, 3, ...]\n", "|grad| 10.2  [4, 4, 6, ...], total |grad| 20.49\n"}},
+        {"concat", {"|grad| 2  [1, 1, 1, ...]\n", "|grad| 2  [1, 1, 1, ...], total |grad| 4\n"}},
+        {"linear", {"|grad| 10.2  [4, 6, 4, ...]\n", "|grad| 10.2  [4, 6, 4, ...], total |grad| 20.4\n"}},
+    };
+    if (gdb_missing(__func__)) {
+        return;
+    }
+    char commands[1024] = "break tensor_backward\nrun\n";
+    for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++) {
+        strcat(commands, "backward-step\nbackward-step\ncontinue\n");
+    }
+    char *said = gdb_run(_i, SELF " use-twice", commands);
+    const char *at = said;
+    for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++) {
+        char title[32];
+        snprintf(title, sizeof title, "(gdb) node %zu %s ", 2 * i, uses[i].op);
+        assert_said(&at, title);
+        assert_said(&at, "  to input 0  b (2, 2)  ");
+        ck_assert_int_eq(strncmp(at, uses[i].shares[0], strlen(uses[i].shares[0])), 0);
+        assert_said(&at, "  to input 1  b (2, 2)  ");
+        ck_assert_int_eq(strncmp(at, uses[i].shares[1], strlen(uses[i].shares[1])), 0);
+    }
+    free(said);
+}
+END_TEST
+
+// DESIGN: stepping into an op reaches its loop in a few steps. Optimized code has no such lines.
+START_TEST(step_reaches_the_loop)
+{
+    static const char *const operations[] = {"layernorm", "gelu", "softmax", "linear", "attention"};
+    if (gdb_missing(__func__)) {
+        return;
+    }
+    char *said = gdb_run(BUILD_DEBUG, SELF " step", "break look\nrun\nsource tests/debugger/steps.py\n");
+    const char *at = said;
+    for (int i = 0; i < 5; i++) {
+        int steps;
+        assert_said(&at, "steps to the loop of ");
+        assert_said(&at, operations[i]);
+        ck_assert_int_eq(sscanf(at, ": %d", &steps), 1);
+        ck_assert_msg(steps >= 1 && steps <= 20, "%s: %d steps", operations[i], steps);
+    }
+    free(said);
+}
+END_TEST
+
 START_TEST(break_nan_stops_on_the_line)
 {
     if (gdb_missing(__func__)) {
@@ -369,10 +465,19 @@ START_TEST(each_command_is_listed_and_has_help)
 }
 END_TEST
 
+static const struct {
+    const char *name;
+    int (*run)(void);
+} programs[] = {
+    {"walk", walk}, {"diverge", diverge}, {"diverge-backward", diverge_backward}, {"step", step_into_operations}, {"use-twice", use_twice},
+};
+
 int main(int argc, char **argv)
 {
-    if (argc > 1) {
-        return strcmp(argv[1], "walk") == 0 ? walk() : strcmp(argv[1], "diverge") == 0 ? diverge() : diverge_backward();
+    for (size_t i = 0; argc > 1 && i < sizeof programs / sizeof programs[0]; i++) {
+        if (strcmp(argv[1], programs[i].name) == 0) {
+            return programs[i].run();
+        }
     }
     Suite *suite = suite_create("commands in gdb");
     TCase *tests = case_create("commands");
@@ -384,6 +489,8 @@ int main(int argc, char **argv)
     tcase_add_loop_test(tests, break_backward_stops_at_the_node, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, backward_step_shows_what_flows, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, backward_step_ends_with_the_program, 0, BUILD_COUNT);
+    tcase_add_loop_test(tests, each_use_of_a_tensor_has_its_share, 0, BUILD_COUNT);
+    tcase_add_test(tests, step_reaches_the_loop);
     tcase_add_loop_test(tests, break_nan_stops_on_the_line, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, the_printers_of_the_library_can_be_called, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, each_command_is_listed_and_has_help, 0, COMMAND_COUNT);

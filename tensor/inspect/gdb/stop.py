@@ -122,7 +122,8 @@ def nan_found(argument):
     gdb.execute("frame")
 
 
-# step into an operation reaches its loop: it passes over memory, checks, recording, the table, and the C library.
+# step into an operation reaches its loop: it passes over memory, checks, recording, the table, and the C library. Of the tape's
+# functions only the backward pass is entered (tensor_backward, tape_walk_back, node_backward).
 for skipped in ("-gfi tensor/arena.c", "-gfi tensor/fail.c", "-gfi tensor/kernel.c", "-gfi tensor/table.c", "-gfi tensor/tensor.c",
-                "-gfi tensor/inspect/*.c", "-rfu ^op_", "-rfu _check$", "-rfu ^__", "-fu tape_header", "-fu tape_inner"):
+                "-gfi tensor/inspect/*.c", "-rfu ^op_", "-rfu ^tape_[^w]", "-rfu _check$", "-rfu _sizes$", "-rfu ^__"):
     gdb.execute(f"skip {skipped}", to_string=True)
