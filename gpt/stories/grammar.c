@@ -1,4 +1,4 @@
-// grammar.c: reads a grammar as it is written down (see grammar.h). What is wrong in one is a mistake of ours, and stops.
+// grammar.c: parses a grammar (see grammar.h). An error in the grammar is a programming mistake and aborts.
 
 #include "gpt/stories/grammar.h"
 
@@ -7,7 +7,7 @@
 #include <string.h>
 
 // ------------------------------------------------------------------------------------------------------------
-// Cutting texts
+// Splitting text
 
 static int count_parts(const char *text, char separator)
 {
@@ -18,7 +18,7 @@ static int count_parts(const char *text, char separator)
     return n;
 }
 
-// A copy of the text's next part; *text moves behind the separator, to its end if there is none. The caller frees it.
+// A copy of the text's next part, which the caller frees. *text moves past the separator, or to the end.
 static char *next_part(const char **text, char separator)
 {
     const char *end = strchr(*text, separator);
@@ -33,7 +33,7 @@ static char *next_part(const char **text, char separator)
 // ------------------------------------------------------------------------------------------------------------
 // Tables
 
-// "a fox", "an owl": by the first letter, which is right for the words of the stories (it would not be for "hour").
+// "a fox", "an owl": by the first letter, which is correct for the words of the stories (but not for "hour").
 static char *with_article(const char *word)
 {
     const char *article = strchr("aeiou", word[0]) != NULL ? "an" : "a";
@@ -54,7 +54,7 @@ static WordTable read_table(const TableText *text)
         char *forms = next_part(&rows, '|');
         const char *rest = forms;
         if (count_parts(forms, '/') != n_written) {
-            fail_mistake(HERE, "table %s: '%s' has not the forms %s", text->name, forms, text->forms);
+            fail_mistake(HERE, "table %s: '%s' does not have the forms %s", text->name, forms, text->forms);
         }
         for (int form = 0; form < n_written; form++) {
             words[form] = next_part(&rest, '/');
@@ -91,7 +91,7 @@ static void read_variables(Grammar *grammar, const VariableText *texts)
         grammar->variable_table[i] = find_table(grammar, texts[i].table);
         grammar->n_variables++;
         if (grammar->variable_table[i] < 0 || grammar->n_variables > MOST_VARIABLES - 1) {
-            fail_mistake(HERE, "variable %s: there is no table %s, or too many variables", texts[i].name, texts[i].table);
+            fail_mistake(HERE, "variable %s: unknown table %s, or too many variables", texts[i].name, texts[i].table);
         }
     }
 }
@@ -99,13 +99,13 @@ static void read_variables(Grammar *grammar, const VariableText *texts)
 // ------------------------------------------------------------------------------------------------------------
 // Rules
 
-// What the names in rules are looked up in.
+// Where names in rules are looked up.
 typedef struct Names {
     const Grammar *grammar;
     const TableText *tables;
     const VariableText *variables;
     const RuleText *rules;
-    const char *rule;                              // that is being read
+    const char *rule;                              // the rule being parsed
 } Names;
 
 static int find_rule(const Names *names, const char *name)
@@ -126,7 +126,7 @@ static int find_variable(const Names *names, const char *name)
     return names->variables[i].name != NULL ? i : -1;
 }
 
-// The number of a table's form: the first if there is no name, the last for a.
+// The index of a table's form: 0 without a name, the last for a.
 static int find_form(const Names *names, int table, const char *name)
 {
     int n_written = names->grammar->tables[table].n_forms - 1;
@@ -150,7 +150,7 @@ char capital_letter(char letter)
     return letter >= 'a' && letter <= 'z' ? (char)(letter - 'a' + 'A') : letter;
 }
 
-// {variable.form} or <table.form>: name is what stands between the brackets.
+// {variable.form} or <table.form>: name is the text between the brackets.
 static Item read_word(const Names *names, bool variable, char *name)
 {
     char *dot = strchr(name, '.');
@@ -162,7 +162,7 @@ static Item read_word(const Names *names, bool variable, char *name)
     name[0] = item.capital ? (char)(name[0] - 'A' + 'a') : name[0];
     item.index = variable ? find_variable(names, name) : find_table(names->grammar, name);
     if (item.index < 0) {
-        fail_mistake(HERE, "rule %s: there is no %s", names->rule, name);
+        fail_mistake(HERE, "rule %s: unknown name %s", names->rule, name);
     }
     item.form = find_form(names, variable ? names->grammar->variable_table[item.index] : item.index, form);
     if (item.form < 0) {
@@ -171,7 +171,7 @@ static Item read_word(const Names *names, bool variable, char *name)
     return item;
 }
 
-// The item that text begins with; *text moves behind it.
+// The item at the start of text; *text moves past it.
 static Item read_item(const Names *names, const char **text)
 {
     char open = **text;
@@ -182,7 +182,7 @@ static Item read_item(const Names *names, const char **text)
     }
     (*text)++;
     if (strchr(*text, open == '{' ? '}' : '>') == NULL) {
-        fail_mistake(HERE, "rule %s: a bracket is not closed", names->rule);
+        fail_mistake(HERE, "rule %s: missing closing bracket", names->rule);
     }
     char *name = next_part(text, open == '{' ? '}' : '>');
     int rule = open == '<' ? find_rule(names, name) : -1;
@@ -191,7 +191,7 @@ static Item read_item(const Names *names, const char **text)
     return item;
 }
 
-// The alternative that text begins with; *text moves to its end, a | or that of all.
+// The alternative at the start of text; *text moves to its end: a | or the end of the text.
 static Alternative read_alternative(const Names *names, const char **text)
 {
     enum { MOST_ITEMS = 64 };

@@ -1,13 +1,12 @@
-// grammar.h: internal to gpt/stories/: the form in which a grammar is written down, and what it is made into.
+// grammar.h: internal to gpt/stories/: how a grammar is written, and what it is parsed into.
 //
-//      table       one         name/he/him/his     "Anna/she/her/her|the fox/it/it/its|..."         words that go together
-//      variable    hero        one                                                                  a row of it, for a whole story
+//      table       one         name/he/him/his     "Anna/she/her/her|the fox/it/it/its|..."         rows of words, one word for each form
+//      variable    hero        one                                                                  stands for one row during a whole story
 //      rule        Loses       "{Hero} lost {hero.his} {thing}.|Then <who> began to cry."           alternatives
 //
-// In a rule {hero} is the first form of the row that hero stands for, {hero.his} another one, {Hero} the first with a capital.
-// The first of them that comes chooses the row, and it stays chosen to the end of the story; no two variables stand for one row.
-// <who> is another rule, <colour> and <colour.a> a word of any row of a table. The form a is always there: "a fox", "an owl". A rule
-// whose name has a capital is a sentence.
+// In a rule, {hero} is the first form of hero's row, {hero.his} another form, and {Hero} the first form with a capital. The first use of a
+// variable chooses its row for the whole story; no two variables have the same row. <who> is another rule; <colour> and <colour.a> are a word of
+// any row of a table. Every table has the form a: "a fox", "an owl". A rule whose name starts with a capital is a sentence.
 
 #ifndef GPTAPE_GRAMMAR_H
 #define GPTAPE_GRAMMAR_H
@@ -16,8 +15,8 @@
 
 typedef struct TableText {
     const char *name;
-    const char *forms;                             // their names, with / between
-    const char *rows;                              // with | between, of forms with / between
+    const char *forms;                             // names of the forms, separated by /
+    const char *rows;                              // separated by |; forms separated by /
 } TableText;
 
 typedef struct VariableText {
@@ -27,16 +26,16 @@ typedef struct VariableText {
 
 typedef struct RuleText {
     const char *name;
-    const char *alternatives;                      // with | between
+    const char *alternatives;                      // separated by |
 } RuleText;
 
-// The stories' (story.c). Each list ends with a name that is NULL.
+// The grammar of the stories (story.c). Each list ends with a NULL name.
 extern const TableText story_tables[];
 extern const VariableText story_variables[];
 extern const RuleText story_rules[];
 
 // ------------------------------------------------------------------------------------------------------------
-// What they are made into
+// What they are parsed into
 
 typedef struct WordTable {
     const char *name;
@@ -74,7 +73,7 @@ typedef struct Grammar {
     int n_tables;
     int variable_table[MOST_VARIABLES];
     int n_variables;
-    Rule *rules;                                   // the first one is a whole story
+    Rule *rules;                                   // the first is a whole story
     int n_rules;
 } Grammar;
 
@@ -85,14 +84,14 @@ struct Stories {
 Grammar grammar_create(const TableText *tables, const VariableText *variables, const RuleText *rules);
 void grammar_free(Grammar *grammar);
 
-// Which row each variable stands for; -1: none so far.
+// The row of each variable; -1: not chosen yet.
 typedef struct Roles {
     int row[MOST_VARIABLES];
 } Roles;
 
 Roles roles_none(void);
-bool role_is_free(const Grammar *grammar, const Roles *roles, int variable, int row);  // does no other variable stand for it?
-const char *grammar_word(const Grammar *grammar, const Item *item, int row);           // of a table, before it gets its capital
+bool role_is_free(const Grammar *grammar, const Roles *roles, int variable, int row);  // does no other variable have this row?
+const char *grammar_word(const Grammar *grammar, const Item *item, int row);           // before its first letter is capitalized
 char capital_letter(char letter);
 
 #endif

@@ -1,12 +1,12 @@
-// parser.c: reads stories by the grammar that they are told by, and counts what is well-formed.
+// parser.c: parses stories by the grammar that tells them, and counts what is well-formed.
 //
-// The parser goes down from a rule: it tries each alternative where it stands, item by item, and goes back where one does not fit.
-// What is still to come after the item at hand is a chain on the C stack, so that going back is returning:
+// A recursive descent with backtracking: each alternative of a rule is tried, item by item. What must follow the current item is a chain on the
+// C stack, so backtracking is returning:
 //
 //      Loses = {Hero} lost {hero.his} {thing}.          text  Anna lost her ball.
 //
-//      {Hero}      Anna: hero stands for her row now                               rest   lost {hero.his} {thing}.
-//      {hero.his}  her: what that row says, nothing else will do                   rest   {thing}.
+//      {Hero}      Anna: hero now has her row                               rest   lost {hero.his} {thing}.
+//      {hero.his}  her: the form of that row, and no other                   rest   {thing}.
 
 #include "gpt/stories/grammar.h"
 
@@ -14,12 +14,12 @@
 
 typedef struct Parsing {
     const Grammar *grammar;
-    const char *text;                              // n bytes, which must be used up
+    const char *text;                              // n bytes, all of which must match
     size_t n;
     Roles roles;
 } Parsing;
 
-// Items that must follow, and after them those of next.
+// Items that must follow, then those of next.
 typedef struct Rest {
     const Item *items;
     int n;
@@ -28,7 +28,7 @@ typedef struct Rest {
 
 static bool parse(Parsing *parsing, const Rest *rest, size_t at);
 
-// Does the text have this word at the place, with its capital if it has to have one?
+// Does the text have this word here, capitalized if required?
 static bool has_word(const Parsing *parsing, size_t at, const char *word, bool capital, size_t *length)
 {
     *length = strlen(word);
@@ -139,8 +139,8 @@ static bool is_space(char letter)
     return letter == ' ' || letter == '\n';
 }
 
-// Where the sentence ends that begins at a place: behind its mark and the quote that closes, unless it goes on in small letters,
-// as in "Can I help?" asked Anna. Also before an empty line. 0 if the text ends first.
+// The end of the sentence that begins at a place: after its mark and a closing quote, unless lowercase letters follow, as in
+// "Can I help?" asked Anna; or before an empty line. 0 if the text ends first.
 static size_t sentence_end(const char *text, size_t n, size_t at)
 {
     for (size_t i = at; i < n; i++) {
@@ -185,7 +185,7 @@ static void count_sentences(const Grammar *grammar, const char *text, size_t n, 
     }
 }
 
-// Stories that are there to their end, an empty line. More empty lines end no more stories.
+// Complete stories: an empty line ends one; further empty lines end nothing.
 static void count_stories(const Grammar *grammar, const char *text, size_t n, StoryCount *count)
 {
     size_t start = 0;

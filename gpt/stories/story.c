@@ -1,7 +1,7 @@
-// story.c: the grammar of the stories, as data. grammar.h says how to read it; stories are told and checked by nothing else.
+// story.c: the grammar of the stories, as data. grammar.h explains its form; it both tells stories and checks them.
 //
-// Every story has a plot with causes and effects: who loses something is sad, is asked, tells, and gets help. Sentences are short,
-// in the past tense, and hold what English demands: a or an, was or were, he, she or it for the right one.
+// Every story has a plot with causes and effects: someone who loses something is sad, is asked why, tells, and gets help. Sentences are short
+// and in the past tense, with the right a or an, was or were, he, she or it.
 
 #include "gpt/stories/grammar.h"
 
@@ -45,7 +45,7 @@ const VariableText story_variables[] = {
 const RuleText story_rules[] = {
     {"story", "<lost>\n\n|<hunger>\n\n|<fear>\n\n|<lesson>\n\n|<quarrel>\n\n|<present>\n\n"},
 
-    // Something is lost, and found with a friend's help.
+    // Something is lost and found with a friend's help.
     {"lost", "<Opening> <Had> <Played> <Lost> <Grieved>\n<Came> <Asked> <ToldLoss> <Looked> <Found>\n"
      "<Cheered> <Thanked> <Closing>"},
     {"Had", "<who> had {thing.a}.|<who> had {colour.a} {thing}.|<who> had {sort.a} {colour} {thing}."},
@@ -56,7 +56,7 @@ const RuleText story_rules[] = {
     {"Looked", "They looked {other_spot}.|They looked for the {thing} together."},
     {"Found", "The {thing} was {spot}.|{Friend} found the {thing} {spot}."},
 
-    // Who is hungry is given something, and does not forget it.
+    // A hungry animal is fed and remembers it.
     {"hunger", "<Opening> <HadFood> <SatDown>\n<Came> <WasHungry> <Begged> <Shared> <Ate>\n<ThankedBack> <Cheered> <Closing>"},
     {"HadFood", "<who> had {food.a} for lunch.|<who> had {food.a}."},
     {"SatDown", "<who> sat down to eat.|<who> wanted to eat the {food}."},
@@ -66,7 +66,7 @@ const RuleText story_rules[] = {
     {"Ate", "They ate it together.|It was a very good {food}."},
     {"ThankedBack", "\"Thank you very much,\" said {friend}.|\"You are very kind,\" said {friend}."},
 
-    // Who is afraid is not left alone.
+    // Someone is afraid and gets company.
     {"fear", "<Opening> <Scared> <Hid> <Trembled>\n<Came> <Asked> <ToldFear> <Comforted>\n<Stayed> <Thanked> <Cheered> <Closing>"},
     {"Scared", "Then there was {noise.a}.|<who> heard {noise.a}."},
     {"Hid", "<who> ran away and hid {spot}.|<who> ran as fast as {hero.he} could."},
@@ -75,7 +75,7 @@ const RuleText story_rules[] = {
     {"Comforted", "\"It was only the wind,\" said {friend}.|\"I will stay with you,\" said {friend}."},
     {"Stayed", "{Friend} took {hero} home.|They waited {spot}."},
 
-    // Who can't do something learns it.
+    // Someone learns to do something.
     {"lesson", "<Opening> <Wanted> <Failed> <Grieved>\n"
      "<Came> <Asked> <ToldFailure> <Taught> <Practised>\n<Managed> <Cheered> <Thanked> <Closing>"},
     {"Wanted", "<who> wanted to {skill}.|<who> wanted to learn to {skill}."},
@@ -85,7 +85,7 @@ const RuleText story_rules[] = {
     {"Practised", "They {skill.did} every day.|First {friend} {skill.did}, and then {hero}."},
     {"Managed", "At last {hero} {skill.did} very well.|Soon {hero} {skill.did} better than {friend}."},
 
-    // Two want one thing, which does not survive it.
+    // Two want the same thing and break it.
     {"quarrel", "<Opening> <Had> <Met> <BothWanted> <Fought> <Broke>\n"
      "<Regretted> <Sorry> <Forgave> <Mended>\n<BothGlad> <Closing>"},
     {"Met", "Then <it> met {friend.new}.|{Friend} was there, too."},
@@ -98,7 +98,7 @@ const RuleText story_rules[] = {
     {"Mended", "They mended the {thing} together.|Then {hero.his} {kin} helped them."},
     {"BothGlad", "They were both very <glad>.|They played with it together."},
 
-    // Something is made for somebody.
+    // Something is made for someone.
     {"present", "<Occasion> <Planned> <Worked> <Secret>\n<Brought> <Opened> <Liked>\n<ThankedBack> <BothGlad> <Closing>"},
     {"Occasion", "<Time> it was the birthday of {friend}.|<Time> {friend} was ill."},
     {"Planned", "{Hero} wanted to make {gift.a} for {friend}.|\"I will make {gift.a},\" said {hero}."},
@@ -108,7 +108,7 @@ const RuleText story_rules[] = {
     {"Opened", "\"This is for you,\" said {hero}.|\"Is that for me?\" asked {friend}."},
     {"Liked", "{Friend} loved the {gift}.|It was the best {gift} of all."},
 
-    // What all have in common.
+    // Shared by all plots.
     {"Opening", "<Time> {hero} went to the {place}.|<Time> {hero} was {place.at}.|Once there was {hero.new}."},
     {"who", "{Hero}|{Hero.he}"},
     {"it", "{hero}|{hero.he}"},

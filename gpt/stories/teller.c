@@ -1,11 +1,11 @@
-// teller.c: tells stories by the grammar: at each rule one of its alternatives, at each word one of its table, by chance.
+// teller.c: tells stories: picks a random alternative of each rule and a random row for each word.
 
 #include "gpt/stories/grammar.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-// A story that is being told.
+// A story in progress.
 typedef struct Telling {
     const Grammar *grammar;
     Random *random;
@@ -14,7 +14,7 @@ typedef struct Telling {
     size_t n, capacity;
 } Telling;
 
-// One of 0 ... n - 1, each equally likely.
+// Uniform in 0 ... n - 1.
 static int choose(Random *random, int n)
 {
     return (int)((uint64_t)random_bits(random) * (uint64_t)n >> 32);
@@ -42,7 +42,7 @@ static void write_word(Telling *telling, const Item *item, int row)
     telling->text[start] = item->capital ? capital_letter(word[0]) : word[0];
 }
 
-// The row that a variable stands for; chosen if it stands for none so far.
+// The row of a variable, chosen on first use.
 static int cast(Telling *telling, int variable)
 {
     const Grammar *grammar = telling->grammar;

@@ -1,15 +1,14 @@
 // bpe.c: byte-pair encoding of one piece of text.
 //
-// Of all neighbours that are a merge, the pair of lowest rank, and of those the leftmost, becomes one token; again and again,
-// until no two neighbours are a merge. The tokens are a linked list, and a heap holds the pairs in it, so that n bytes cost
-// n log n, also where the whole text is a single word:
+// Of all neighbors that can merge, the leftmost pair of the lowest rank becomes one token; this repeats until no two neighbors can merge. The
+// tokens are a linked list, and a heap holds its pairs, so n bytes take n log n steps even if the whole text is a single word:
 //
 //      l o w e r       pairs: lo 5, ow 2, we -, er 1        er has the lowest rank
 //      l o w er        pairs: lo 5, ow 2, wer -             then ow
 //      l ow er         pairs: low 7, ower -                 then low
 //      low er          pairs: lower -                       done
 //
-// A pair in the heap whose tokens have been merged with others meanwhile is known by its rank: its left token has another now.
+// A pair in the heap is stale if one of its tokens has merged since: then its left token has another rank.
 
 #include "gpt/text/encoding.h"
 
@@ -40,7 +39,7 @@ void bpe_free(Bpe *bpe)
     *bpe = (Bpe){0};
 }
 
-// The slot of this pair, or the empty one where it belongs. The upper bits of the product depend on all bits of both ids.
+// The slot of this pair, or the empty slot where it belongs. The upper bits of the product depend on all bits of both ids.
 static Merge *find_slot(const Bpe *bpe, int left, int right)
 {
     uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
@@ -75,19 +74,19 @@ const Merge *bpe_find(const Bpe *bpe, int left, int right)
 // ------------------------------------------------------------------------------------------------------------
 // The work: a list of tokens, and a heap of pairs
 
-enum { NO_MERGE = INT_MAX };                       // a rank behind all others
+enum { NO_MERGE = INT_MAX };                       // a rank after all others
 
-// A token of the piece, at the place of its first byte.
+// A token of the piece, stored at the index of its first byte.
 typedef struct Node {
     int id;
     int rank;                                      // of the merge with the next token, or NO_MERGE
     int merged;                                    // what that merge makes
-    size_t previous, next;                         // places; n at both ends
+    size_t previous, next;                         // indices; n at both ends
 } Node;
 
 typedef struct Pair {
     int rank;
-    size_t left;                                   // the place of its left token
+    size_t left;                                   // the index of its left token
 } Pair;
 
 struct BpeWork {
@@ -117,7 +116,7 @@ size_t bpe_work_steps(const BpeWork *work)
     return work->steps;
 }
 
-// n - 1 pairs at the start; a merge takes one and brings at most two, so there are never 2 n.
+// It starts with n - 1 pairs; a merge removes one and adds at most two, so there are never 2 n.
 static void work_reserve(BpeWork *work, size_t n)
 {
     if (n <= work->capacity) {
@@ -155,7 +154,7 @@ static Pair heap_pop(BpeWork *work)
     Pair *heap = work->heap;
     Pair first = heap[0];
     work->n_heap--;
-    Pair moved = heap[work->n_heap];               // the last one takes the first one's place, and sinks
+    Pair moved = heap[work->n_heap];               // the last one moves to the front and sinks
     size_t at = 0;
     size_t below = 1;
     while (below < work->n_heap) {
@@ -174,7 +173,7 @@ static Pair heap_pop(BpeWork *work)
     return first;
 }
 
-// Looks up the merge of the token at place and the next one, and if there is one puts it on the heap.
+// Looks up the merge of the token at place with the next one, and pushes it to the heap if there is one.
 static void pair_up(const Bpe *bpe, BpeWork *work, size_t place, size_t n)
 {
     Node *node = &work->nodes[place];
@@ -190,7 +189,7 @@ static void pair_up(const Bpe *bpe, BpeWork *work, size_t place, size_t n)
     heap_push(work, (Pair){.rank = merge->rank, .left = place});
 }
 
-// The token at place and the next one become one.
+// Merges the token at place with the next one.
 static void merge_at(const Bpe *bpe, BpeWork *work, size_t place, size_t n)
 {
     Node *node = &work->nodes[place];

@@ -1,4 +1,4 @@
-// dataset.c: a text as rows of a batch: its tokens, found or made, in two splits.
+// dataset.c: a text as rows of a batch: its tokens, read from data.bin or computed, in two splits.
 
 #include "gpt/text/encoding.h"
 
@@ -15,9 +15,9 @@ const char *split_name(DatasetSplit split)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// Making the tokens
+// Computing the tokens
 
-// From a text to a file of ids.
+// From a text to a file of ids, in progress.
 typedef struct Tokenizing {
     const Tokenizer *tokenizer;
     Reader reader;
@@ -42,7 +42,7 @@ static void report_progress(const Tokenizing *work)
     }
 }
 
-// The next part; ids has room for an id a byte.
+// The next part; ids has room for one id per byte.
 static bool tokenize_part(Tokenizing *work, int *ids, Error *error)
 {
     Reader *reader = &work->reader;
@@ -82,9 +82,9 @@ static bool tokenize(Tokenizing *work, Error *error)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// Finding them, or having them made
+// Reading them, or computing them
 
-// A number that changes when the text does: by the file's size, the time it was changed and its number in the file system.
+// A number that changes with the text: a hash of the file's size, modification time and inode number.
 static uint64_t text_fingerprint(const Reader *reader)
 {
     uint64_t hash = HASH_START;
@@ -102,7 +102,7 @@ static uint64_t text_fingerprint(const Reader *reader)
     return hash_add(hash, (uint64_t)status.st_ino);
 }
 
-// Takes the tokens that are at path. If they are not used, the note says why, unless there are none.
+// Uses the tokens at path if they fit. If not, the note says why; a missing file is no reason to note.
 static bool find_tokens(const Tokenizing *work, const char *path, Dataset *dataset)
 {
     Error why;
@@ -129,7 +129,7 @@ static bool take_tokens(const Tokenizing *work, FILE *file, Dataset *dataset, Er
     return error_set(error, "%.300s: was written, and now %.150s", work->file_name, why.message);
 }
 
-// Tokens that are kept.
+// Tokens that are stored.
 static bool make_tokens(Tokenizing *work, const char *path, Dataset *dataset, Error *error)
 {
     SaveFile save;
@@ -149,7 +149,7 @@ static bool make_tokens(Tokenizing *work, const char *path, Dataset *dataset, Er
     return file != NULL && take_tokens(work, file, dataset, error);
 }
 
-// Tokens for this time only, in a file without a name.
+// Tokens that are not stored: a temporary file.
 static bool make_passing_tokens(Tokenizing *work, Dataset *dataset, Error *error)
 {
     work->file_name = "a temporary file";
@@ -234,7 +234,7 @@ bool dataset_check(const Dataset *dataset, int T, Error *error)
     return true;
 }
 
-// The places where a row of T can start in a split.
+// The number of positions where a row of T tokens can start in a split.
 static size_t count_rows(const Dataset *dataset, DatasetSplit split, int T)
 {
     size_t n = dataset_tokens(dataset, split);

@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Puts the JSON object's entries in the order of their ids: entries[id].
+// Sorts the JSON object's entries by id: entries[id].
 static bool order_entries(const Source *source, const cJSON *json, cJSON **entries, int n, Error *error)
 {
     cJSON *entry;
     cJSON_ArrayForEach(entry, json) {
         double id = entry->valuedouble;
         if (!cJSON_IsNumber(entry) || id != floor(id)) {
-            return error_set(error, "%s: token \"%.60s\": its id is no whole number", source->path, entry->string);
+            return error_set(error, "%s: token \"%.60s\": its id is not an integer", source->path, entry->string);
         }
         if (!(id >= 0 && id < n)) {
             return error_set(error, "%s: token \"%.60s\": id %.17g is out of range; the ids are 0 to %d", source->path,
@@ -41,11 +41,11 @@ static bool add_tokens(const Source *source, cJSON **entries, int n, Tokens *tok
         bool added = spelled && tokens_add(tokens, bytes, n_bytes);
         free(bytes);
         if (!spelled) {
-            return error_set(error, "%s: token \"%.60s\" (id %d): is not written in GPT-2's letters for bytes", source->path,
+            return error_set(error, "%s: token \"%.60s\" (id %d): not spelled in GPT-2's letters for bytes", source->path,
                              letters, id);
         }
         if (!added) {
-            return error_set(error, "%s: token \"%.60s\" (id %d): is there twice", source->path, letters, id);
+            return error_set(error, "%s: token \"%.60s\" (id %d): duplicate", source->path, letters, id);
         }
     }
     return true;
@@ -55,7 +55,7 @@ static bool read_entries(const Source *source, const cJSON *json, Tokens *tokens
 {
     int n = cJSON_GetArraySize(json);
     if (!cJSON_IsObject(json) || n == 0) {
-        return error_set(error, "%s: is no JSON object of tokens and ids, like {\"!\": 0}", source->path);
+        return error_set(error, "%s: expected a JSON object of tokens and ids, like {\"!\": 0}", source->path);
     }
     cJSON **entries = memory_allocate_zeroed((size_t)n, sizeof(cJSON *), "the tokens");
     tokens_init(tokens, n, source->n);
@@ -73,7 +73,7 @@ static bool ends_in_brace(const Source *source)
     return n > 0 && source->text[n - 1] == '}';
 }
 
-// Says where cJSON stopped, by line and byte.
+// Reports where cJSON stopped, as line and byte.
 static bool json_error(const Source *source, const char *stopped, Error *error)
 {
     int line = 1;
@@ -91,7 +91,7 @@ static bool json_error(const Source *source, const char *stopped, Error *error)
         return error_set(error, "%s: does not end in }; is it cut off? It has %zu byte%s", source->path, source->n,
                          plural((double)source->n));
     }
-    return error_set(error, "%s: can't be read as JSON from line %d, byte %zu on", source->path, line,
+    return error_set(error, "%s: invalid JSON at line %d, byte %zu", source->path, line,
                      (size_t)(stopped - start) + 1);
 }
 

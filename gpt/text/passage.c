@@ -1,8 +1,8 @@
-// passage.c: a text that is always there, for looking at gradients.
+// passage.c: a built-in text for measuring gradients.
 
 #include "gpt/text/text.h"
 
-// Enough for rows of a few hundred bytes, and true.
+// Long enough for rows of a few hundred bytes.
 static const char passage[] =
     "A gradient is a message that travels backwards. It starts at the loss as the number one, and at every operation on its way "
     "it is multiplied by how much that operation cares about what went in. After a few layers of small numbers little is left of "

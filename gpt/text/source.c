@@ -1,4 +1,4 @@
-// source.c: the files of a vocabulary, as text: where they are, and the letters that they write bytes in.
+// source.c: the files of a vocabulary: where they are, and how they write bytes as letters.
 
 #include "gpt/text/encoding.h"
 
@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 // ------------------------------------------------------------------------------------------------------------
-// Where it is
+// Location
 
-// The environment's word, unless it is empty.
+// An environment variable, or NULL if it is missing or empty.
 static const char *environment(const char *name)
 {
     const char *value = getenv(name);
@@ -31,7 +31,7 @@ char *vocabulary_folder(const char *given)
         return memory_copy_text(folder);
     }
     const char *data = environment("XDG_DATA_HOME");
-    if (data != NULL && data[0] == '/') {          // its specification wants relative ones ignored
+    if (data != NULL && data[0] == '/') {          // the XDG specification says to ignore relative paths
         return path_in(data, "gptape");
     }
     return path_in(home_folder(), ".local/share/gptape");
@@ -47,13 +47,13 @@ bool vocabulary_found(const char *folder)
 // ------------------------------------------------------------------------------------------------------------
 // Bytes as letters
 
-// Printable bytes stand for themselves, as Latin-1 has them; the others, in order, are U+0100 and what follows.
+// A printable Latin-1 byte is its own letter; the other bytes, in order, are U+0100, U+0101, ...
 static bool stands_for_itself(int byte)
 {
     return (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
 }
 
-// The byte that a letter stands for, or -1.
+// The byte of a letter, or -1.
 static int byte_of_letter(int code)
 {
     if (code < 0x100) {
@@ -129,7 +129,7 @@ void source_free(Source *source)
     free(source->text);
 }
 
-// With all but the text. Takes path.
+// Everything but the text. Takes ownership of path.
 static Source source_named(char *path)
 {
     Source source = {.path = path};

@@ -1,4 +1,4 @@
-// tokens.c: a vocabulary's bytes: of an id, and the id of bytes.
+// tokens.c: a vocabulary: the bytes of an id, and the id of bytes.
 
 #include "gpt/text/encoding.h"
 
@@ -50,7 +50,7 @@ static uint64_t hash_bytes(const char *bytes, size_t n)
     return hash ^ hash >> 32;
 }
 
-// The slot that holds these bytes' id, or the empty one where it belongs.
+// The slot that holds the id of these bytes, or the empty slot where it belongs.
 static size_t find_slot(const Tokens *tokens, const char *bytes, size_t n)
 {
     size_t slot = hash_bytes(bytes, n) & (tokens->n_slots - 1);

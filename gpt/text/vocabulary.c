@@ -1,14 +1,14 @@
-// vocabulary.c: GPT-2's vocabulary from its two files, in the forms in which they are about.
+// vocabulary.c: GPT-2's vocabulary from its two files, under either of their usual names:
 //
 //      encoder.json, or vocab.json     {"!": 0, ..., "\u0120the": 262, ...}      id of each token
-//      vocab.bpe, or merges.txt        #version: 0.2                             merges, one a line, lowest rank first
+//      vocab.bpe, or merges.txt        #version: 0.2                             merges, one per line, lowest rank first
 //                                      Ġ t
 //                                      Ġ a
 //
-// or from one that holds both, tokenizer.json (tokenizer_json.c).
+// or from tokenizer.json, which holds both (tokenizer_json.c).
 //
-// Tokens are bytes, and both files write each byte as a letter that can be seen: Ġ is a space. The files are checked against
-// each other before anything is taken from them: a vocabulary that is loaded encodes any bytes, and every merge in it counts.
+// Tokens are bytes, and both files write each byte as a printable letter: Ġ is a space. The files are checked against each other first:
+// a vocabulary that is loaded encodes any bytes, and each of its merges can occur.
 
 #include "gpt/text/encoding.h"
 
@@ -22,7 +22,7 @@ static bool find_bytes(const Source *source, const Tokens *tokens, Bpe *bpe, Err
         char bytes[] = {(char)byte};
         bpe->byte_id[byte] = tokens_find(tokens, bytes, 1);
         if (bpe->byte_id[byte] < 0) {
-            return error_set(error, "%s: byte 0x%02x has no token; each single byte needs one", source->path, byte);
+            return error_set(error, "%s: byte 0x%02x has no token (expected one for every single byte)", source->path, byte);
         }
     }
     return true;
@@ -31,13 +31,13 @@ static bool find_bytes(const Source *source, const Tokens *tokens, Bpe *bpe, Err
 // ------------------------------------------------------------------------------------------------------------
 // Merges
 
-// Reading the merges, a line at a time.
+// Reading the merges, line by line.
 typedef struct Reading {
     const Source *source;
     const Tokens *tokens;
     Bpe *bpe;
-    bool *made;                                    // (tokens->n) is it a byte, or does a line so far make it?
-    char *bytes;                                   // room for a line's
+    bool *made;                                    // (tokens->n) is it a byte, or the result of an earlier line?
+    char *bytes;                                   // scratch space for one line
     int line;                                      // counted from 1
     const char *text;                              // the line, without its end
     size_t length;
@@ -51,7 +51,7 @@ static bool merge_error(const Reading *reading, const char *what)
     return error_set(reading->error, "%s: line %d: \"%.*s\": %s", reading->source->path, reading->line, length, reading->text, what);
 }
 
-// The token that letters are, or -1; its bytes go to bytes.
+// The token that letters spell, or -1; its bytes are written to bytes.
 static int find_token(const Reading *reading, const char *letters, size_t n, char *bytes, size_t *n_bytes)
 {
     memcpy(bytes, letters, n);
@@ -68,17 +68,17 @@ static bool add_merge(const Reading *reading, size_t n_left, size_t n_right)
     int left = find_token(reading, reading->text, n_left, bytes, &left_bytes);
     int right = find_token(reading, reading->text + n_left + 1, n_right, bytes + left_bytes, &right_bytes);
     if (left < 0 || right < 0) {
-        return merge_error(reading, left < 0 ? "its first part is no token" : "its second part is no token");
+        return merge_error(reading, left < 0 ? "its first part is not a token" : "its second part is not a token");
     }
     int id = tokens_find(reading->tokens, bytes, left_bytes + right_bytes);
     if (id < 0) {
-        return merge_error(reading, "what it makes is no token");
+        return merge_error(reading, "its result is not a token");
     }
     if (!reading->made[left] || !reading->made[right]) {
-        return merge_error(reading, "no line before it makes its parts");
+        return merge_error(reading, "its parts are not made by earlier lines");
     }
     if (!bpe_add(reading->bpe, left, right, id)) {
-        return merge_error(reading, "is there twice");
+        return merge_error(reading, "duplicate");
     }
     reading->made[id] = true;
     return true;
@@ -96,7 +96,7 @@ static bool read_merge(const Reading *reading)
     return add_merge(reading, n_left, n_right);
 }
 
-// <|endoftext|> and its like are tokens that no text becomes.
+// Special tokens such as <|endoftext|> are not made by merges.
 static bool is_special(const char *token, size_t n)
 {
     return n > 2 && token[0] == '<' && token[n - 1] == '>';
@@ -165,7 +165,7 @@ static bool load(const Source *json, const Source *merges, Tokens *tokens, Bpe *
     return encoder_read(json, tokens, error) && find_bytes(json, tokens, bpe, error) && read_merges(merges, tokens, bpe, error);
 }
 
-// In the first of their forms that is there, if only in part.
+// Under the first of their names that exists, even if only one of the two does.
 static bool read_sources(const char *folder, Source *json, Source *merges, Error *error)
 {
     bool published = file_exists(folder, "vocab.bpe") || file_exists(folder, "encoder.json");

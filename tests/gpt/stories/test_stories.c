@@ -506,11 +506,11 @@ END_TEST
 static const struct {
     const char *rule, *expected;
 } mistakes[] = {
-    {"{villain} smiled.", "rule story: there is no villain"},
-    {"<animal> smiled.", "rule story: there is no animal"},
+    {"{villain} smiled.", "rule story: unknown name villain"},
+    {"<animal> smiled.", "rule story: unknown name animal"},
     {"{hero.hat} smiled.", "rule story: hero has no form hat"},
     {"<thing.his> smiled.", "rule story: thing has no form his"},
-    {"{hero smiled.", "rule story: a bracket is not closed"},
+    {"{hero smiled.", "rule story: missing closing bracket"},
 };
 
 static const char *expected_mistake;

@@ -45,43 +45,43 @@ static const Fault faults[] = {
     {"vocab.bpe", "hell o\n", " hello\n", "line 5: \" hello\": is not two parts"},
     {"vocab.bpe", "hell o\n", "\n", "line 5: \"\": is not two parts"},
     {"vocab.bpe", "Ã ©\n", "Ã ©\n\n", "line 12: \"\": is not two parts"},
-    {"vocab.bpe", "hell o\n", "hell o\nhell o\n", "line 6: \"hell o\": is there twice"},
-    {"vocab.bpe", "hell o\n", "", "line 6: \"Ġ hello\": no line before it makes its parts"},
+    {"vocab.bpe", "hell o\n", "hell o\nhell o\n", "line 6: \"hell o\": duplicate"},
+    {"vocab.bpe", "hell o\n", "", "line 6: \"Ġ hello\": its parts are not made by earlier lines"},
     {"vocab.bpe", "a b\n", "", "vocab.bpe: no line makes token 264 of the vocabulary; is the file cut off?"},
     {"vocab.bpe", "Ã ©\n", "", "vocab.bpe: no line makes token 265"},
     {"vocab.bpe", "\nÃ ©\n", "\nÃ", "line 11: \"Ã\": is not two parts"},
-    {"vocab.bpe", "he ll\n", "hx ll\n", "line 4: \"hx ll\": its first part is no token"},
-    {"vocab.bpe", "he ll\n", "he lx\n", "line 4: \"he lx\": its second part is no token"},
-    {"vocab.bpe", "he ll\n", "ll he\n", "line 4: \"ll he\": what it makes is no token"},
-    {"vocab.bpe", "h e\nl l\nhe ll\n", "he ll\nh e\nl l\n", "line 2: \"he ll\": no line before it makes its parts"},
-    {"vocab.bpe", "h e\nl l\nhe ll\n", "l l\nhe ll\nh e\n", "line 3: \"he ll\": no line before it makes its parts"},
-    {"vocab.bpe", "l l\nhe ll\n", "he ll\nl l\n", "line 3: \"he ll\": no line before it makes its parts"},
+    {"vocab.bpe", "he ll\n", "hx ll\n", "line 4: \"hx ll\": its first part is not a token"},
+    {"vocab.bpe", "he ll\n", "he lx\n", "line 4: \"he lx\": its second part is not a token"},
+    {"vocab.bpe", "he ll\n", "ll he\n", "line 4: \"ll he\": its result is not a token"},
+    {"vocab.bpe", "h e\nl l\nhe ll\n", "he ll\nh e\nl l\n", "line 2: \"he ll\": its parts are not made by earlier lines"},
+    {"vocab.bpe", "h e\nl l\nhe ll\n", "l l\nhe ll\nh e\n", "line 3: \"he ll\": its parts are not made by earlier lines"},
+    {"vocab.bpe", "l l\nhe ll\n", "he ll\nl l\n", "line 3: \"he ll\": its parts are not made by earlier lines"},
     {"vocab.bpe", "a b\n", "a \xff\n", "vocab.bpe: line 10: byte 0xff is no UTF-8 text"},
     {"vocab.bpe", "a b\n", "a \xe2\x82\n", "vocab.bpe: line 10: byte 0xe2 is no UTF-8 text"},
-    {"vocab.bpe", "a b\n", "a b\r\n", "line 10: \"a b\r\": its second part is no token"},
-    {"vocab.bpe", "a b\n", "a \xe2\x82\xac\n", "its second part is no token"},
-    {"vocab.bpe", "#version", "version", "line 1: \"version: 0.2\": its first part is no token"},
+    {"vocab.bpe", "a b\n", "a b\r\n", "line 10: \"a b\r\": its second part is not a token"},
+    {"vocab.bpe", "a b\n", "a \xe2\x82\xac\n", "its second part is not a token"},
+    {"vocab.bpe", "#version", "version", "line 1: \"version: 0.2\": its first part is not a token"},
     // tokens
     {"encoder.json", "\"ab\": 264", "\"ab\": 263", "encoder.json: tokens \"aaaa\" and \"ab\": both have id 263"},
     {"encoder.json", "\"ab\": 264", "\"ab\": 267", "encoder.json: token \"ab\": id 267 is out of range; the ids are 0 to 266"},
     {"encoder.json", "\"ab\": 264", "\"ab\": -1", "token \"ab\": id -1 is out of range"},
     {"encoder.json", "\"ab\": 264", "\"ab\": 1e99", "token \"ab\": id 9.9999999999999997e+98 is out of range"},
-    {"encoder.json", "\"ab\": 264", "\"ab\": 264.5", "token \"ab\": its id is no whole number"},
-    {"encoder.json", "\"ab\": 264", "\"ab\": \"264\"", "token \"ab\": its id is no whole number"},
-    {"encoder.json", "\"ab\": 264", "\"ab\": null", "token \"ab\": its id is no whole number"},
+    {"encoder.json", "\"ab\": 264", "\"ab\": 264.5", "token \"ab\": its id is not an integer"},
+    {"encoder.json", "\"ab\": 264", "\"ab\": \"264\"", "token \"ab\": its id is not an integer"},
+    {"encoder.json", "\"ab\": 264", "\"ab\": null", "token \"ab\": its id is not an integer"},
     {"encoder.json", "\"ab\": 264, ", "", "token \"<|end|>\": id 266 is out of range; the ids are 0 to 265"},
-    {"encoder.json", "\"ab\": 264", "\"aa\": 264", "encoder.json: token \"aa\" (id 264): is there twice"},
-    {"encoder.json", "\"ab\": 264", "\"a b\": 264", "encoder.json: token \"a b\" (id 264): is not written in GPT-2's letters"},
-    {"encoder.json", "\"ab\": 264", "\"\": 264", "token \"\" (id 264): is not written in GPT-2's letters"},
-    {"encoder.json", "\"ab\": 264", "\"\xe2\x82\xac\": 264", "is not written in GPT-2's letters"},
-    {"encoder.json", "\"\\u0061\": 97", "\"abab\": 97", "encoder.json: byte 0x61 has no token; each single byte needs one"},
+    {"encoder.json", "\"ab\": 264", "\"aa\": 264", "encoder.json: token \"aa\" (id 264): duplicate"},
+    {"encoder.json", "\"ab\": 264", "\"a b\": 264", "encoder.json: token \"a b\" (id 264): not spelled in GPT-2's letters"},
+    {"encoder.json", "\"ab\": 264", "\"\": 264", "token \"\" (id 264): not spelled in GPT-2's letters"},
+    {"encoder.json", "\"ab\": 264", "\"\xe2\x82\xac\": 264", "not spelled in GPT-2's letters"},
+    {"encoder.json", "\"\\u0061\": 97", "\"abab\": 97", "encoder.json: byte 0x61 has no token (expected one for every single byte)"},
     {"encoder.json", "\"ab\": 264", "\"a\xff\": 264", "encoder.json: line 1: byte 0xff is no UTF-8 text"},
     {"encoder.json", "<|end|>", "end", "no line makes token 266"},
     // JSON
     {"encoder.json", "266}", "266", "encoder.json: does not end in }; is it cut off?"},
-    {"encoder.json", "\"ab\": 264", "\"ab\" 264", "encoder.json: can't be read as JSON from line 1, byte "},
-    {"encoder.json", "266}", "266}}", "can't be read as JSON"},
-    {"encoder.json", "{", "[1, {", "can't be read as JSON"},
+    {"encoder.json", "\"ab\": 264", "\"ab\" 264", "encoder.json: invalid JSON at line 1, byte "},
+    {"encoder.json", "266}", "266}}", "invalid JSON"},
+    {"encoder.json", "{", "[1, {", "invalid JSON"},
 };
 
 enum { FAULTS = sizeof faults / sizeof faults[0] };
@@ -168,15 +168,15 @@ START_TEST(other_json_is_refused)
     static char deep[DEEP];
     memset(deep, '[', DEEP - 1);
     deep[DEEP - 1] = '}';
-    assert_json_refused(deep, DEEP, "encoder.json: can't be read as JSON from line 1, byte 1001 on");
+    assert_json_refused(deep, DEEP, "encoder.json: invalid JSON at line 1, byte 1001");
     for (size_t i = 0; i + 6 < DEEP; i += 5) {
         memcpy(deep + i, "{\"a\":", 5);
     }
-    assert_json_refused(deep, DEEP, "encoder.json: can't be read as JSON");
+    assert_json_refused(deep, DEEP, "encoder.json: invalid JSON");
     assert_json_refused("[1]", 3, "encoder.json: is no JSON object");
-    assert_json_refused("{}", 2, "encoder.json: is no JSON object of tokens and ids, like {\"!\": 0}");
+    assert_json_refused("{}", 2, "encoder.json: expected a JSON object of tokens and ids, like {\"!\": 0}");
     assert_json_refused("{\"a\": 0\0}", 9, "encoder.json: line 1: byte 0x00 is no UTF-8 text");
-    assert_json_refused("{\"a\": {\"b\": 0}}", 15, "token \"a\": its id is no whole number");
+    assert_json_refused("{\"a\": {\"b\": 0}}", 15, "token \"a\": its id is not an integer");
 }
 END_TEST
 
@@ -298,7 +298,7 @@ static const Fault json_faults[] = {
     {"tokenizer.json", "\"merges\":", "\"pairs\":", "./tokenizer.json: its model has no merges"},
     {"tokenizer.json", "[\"h\", \"e\"]", "[\"h\", 1]", "./tokenizer.json: its model has no merges"},
     {"tokenizer.json", "[\"h\", \"e\"]", "[\"h\"]", "./tokenizer.json: its model has no merges"},
-    {"tokenizer.json", "[\"h\", \"e\"]", "[\"x\", \"e\"]", "./tokenizer.json: line 2: \"x e\": what it makes is no token"},
+    {"tokenizer.json", "[\"h\", \"e\"]", "[\"x\", \"e\"]", "./tokenizer.json: line 2: \"x e\": its result is not a token"},
     {"tokenizer.json", "\"ab\": 264", "\"ab\": 263", "./tokenizer.json: tokens \"aaaa\" and \"ab\": both have id 263"},
     {"tokenizer.json", "]}}", "]}", "has no end; is it cut off?"},
     {"tokenizer.json", "{", "[", "./tokenizer.json: can't be read as JSON from byte"},
