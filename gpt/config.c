@@ -59,6 +59,18 @@ bool gpt_has_final_norm(const GPTConfig *config)
     return config->final_norm == FINAL_NORM_AUTO ? residual_final_norm(gpt_rule(config)) : config->final_norm == FINAL_NORM_ON;
 }
 
+bool gpt_rule_shorthand(const ResidualRule *rule, bool *shortcut, Norm *norm)
+{
+    for (int i = 0; i < 2 * NORM_COUNT; i++) {
+        *shortcut = i / NORM_COUNT == 1;
+        *norm = (Norm)(i % NORM_COUNT);
+        if (strcmp(SHORTHANDS[*shortcut][*norm], residual_name(rule)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool gpt_set_residual(GPTConfig *config, const char *text, Error *error)
 {
     REQUIRE(config);
@@ -66,17 +78,10 @@ bool gpt_set_residual(GPTConfig *config, const char *text, Error *error)
     if (rule == NULL) {
         return false;
     }
-    config->residual = residual_name(rule);
-    config->shortcut = true;
-    config->norm = NORM_PRE;
-    for (int i = 0; i < 2 * NORM_COUNT; i++) {
-        if (strcmp(SHORTHANDS[i / NORM_COUNT][i % NORM_COUNT], config->residual) == 0) {
-            config->residual = NULL;
-            config->shortcut = i / NORM_COUNT == 1;
-            config->norm = (Norm)(i % NORM_COUNT);
-            return true;
-        }
-    }
+    bool known = gpt_rule_shorthand(rule, &config->shortcut, &config->norm);
+    config->residual = known ? NULL : residual_name(rule);
+    config->shortcut |= !known;
+    config->norm = known ? config->norm : NORM_PRE;
     return true;
 }
 

@@ -113,6 +113,7 @@ void config_field_set(const ConfigField *field, void *config, double value);    
 // The rule of a configuration: residual's, or what shortcut and norm are short for (on: pre, post, plain; off: none, none-post,
 // none-plain). A mistake if residual is no rule: gpt_config_check tells before.
 const ResidualRule *gpt_rule(const GPTConfig *config);
+bool gpt_rule_shorthand(const ResidualRule *rule, bool *shortcut, Norm *norm);         // false if they do not stand for it
 bool gpt_has_final_norm(const GPTConfig *config);
 // Sets residual to this rule, or shortcut and norm if they stand for it: one form for each rule. The text is not needed afterwards.
 bool gpt_set_residual(GPTConfig *config, const char *text, Error *error);

@@ -10,6 +10,7 @@
 static const OptionRow network_rows[] = {
     {"net", "mlp|gpt", "gpt", "a GPT, or mlp, the book's deep network"},
     {"shortcut", "on|off", NULL, "with shortcuts or without (default on; with --model as it was saved)"},
+    {"residual", "RULE", NULL, "residual rule of each sublayer instead, by name or spelled out"},
     {0},
 };
 
@@ -116,7 +117,10 @@ static bool read_plan(const Options *options, GraphPlan *plan, int *status)
     }
     experiment->arms = shortcut ? ARMS_ON : ARMS_OFF;
     experiment->n_seeds = 1;
-    return gradflow_net_read(options, &plan->network) && read_drawing(options, plan) &&
+    if (options_count(options, "residual") > 1) {
+        return option_error(options, "residual", "given %d times (expected one rule)", options_count(options, "residual"));
+    }
+    return gradflow_net_read(options, &plan->network) && gradflow_rules_read(options, &plan->network) && read_drawing(options, plan) &&
            gradflow_network_read(options, &plan->network, status) && read_out(options, plan, status);
 }
 

@@ -15,20 +15,30 @@ static void write_number(FILE *out, double value)
     number_print(out, ",%.9g", value);
 }
 
+// Columns that the row does not have are empty: shortcut and norm of a rule that they do not name, index and value of statistics.
+typedef struct RowContext {
+    int run;
+    const char *shortcut, *norm, *activation, *residual;
+    int step;
+    uint64_t seed;
+} RowContext;
+
 // A statistic that is NaN because the gradient is, is written so; only a token cosine may be missing.
-static void write_row(FILE *out, const Measurement *measurement, const char *what, const FlowRow *row)
+static void write_row(FILE *out, const RowContext *in, const FlowRow *row)
 {
     const FlowStats *stats = &row->stats;
-    fprintf(out, "%d,%s,%s,%d,%d,%s,%s", measurement->run, measurement->shortcut ? "on" : "off", what, measurement->step,
-            row->layer, row->name, flow_kind_name(row->kind));
+    fprintf(out, "%d,%s,%s,%s,%d,%d,%s,%s", in->run, in->shortcut, in->norm, in->activation, in->step, row->layer, row->name,
+            flow_kind_name(row->kind));
     number_print(out, ",%.9g,%.9g,%.9g,%.9g,%.9g,%.9g", stats->mean_abs, stats->l2, stats->rms, stats->max_abs, stats->zero_fraction,
             stats->denormal_fraction);
     write_number(out, stats->token_cosine);
-    fprintf(out, "\n");
+    fputc(',', out);
+    quote_csv(out, in->residual);
+    fprintf(out, ",%llu,,\n", (unsigned long long)in->seed);
 }
 
-const char experiment_csv_header[] =
-    "run,shortcut,norm,activation,step,layer,name,kind,mean_abs,l2,rms,max_abs,zero_fraction,denormal_fraction,token_cosine\n";
+const char experiment_csv_header[] = "run,shortcut,norm,activation,step,layer,name,kind,mean_abs,l2,rms,max_abs,zero_fraction,"
+                                     "denormal_fraction,token_cosine,residual,seed,index,value\n";
 
 bool measurement_csv(const ExperimentConfig *config, const Measurement *measurement, FILE *out)
 {
@@ -36,13 +46,23 @@ bool measurement_csv(const ExperimentConfig *config, const Measurement *measurem
     REQUIRE(measurement);
     REQUIRE(out);
     bool mlp = config->net == NET_MLP;
-    char what[64];                                 // the two columns norm and activation
-    snprintf(what, sizeof what, "%s,%s", mlp ? norm_name(NORM_NONE) : norm_name(config->gpt.norm),
-             activation_name(mlp ? config->deep.activation : config->gpt.activation));
+    const ResidualRule *rule = experiment_rule(config, measurement->arm);
+    bool shortcut;
+    Norm norm;
+    bool short_name = gpt_rule_shorthand(rule, &shortcut, &norm);
+    RowContext in = {
+        .run = measurement->run,
+        .shortcut = !short_name ? "" : shortcut ? "on" : "off",
+        .norm = !short_name ? "" : norm_name(norm),
+        .activation = activation_name(mlp ? config->deep.activation : config->gpt.activation),
+        .residual = residual_name(rule),
+        .step = measurement->step,
+        .seed = measurement->seed,
+    };
     for (int r = 0; r < measurement->flow.n_rows; r++) {
         const FlowRow *row = &measurement->flow.rows[r];
         if (row->reach != FLOW_NEVER) {
-            write_row(out, measurement, what, row);
+            write_row(out, &in, row);
         }
     }
     return !ferror(out);

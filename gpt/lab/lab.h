@@ -44,33 +44,37 @@ typedef enum NetKind { NET_MLP, NET_GPT } NetKind;
 
 const char *net_name(NetKind net);                 // "mlp"
 
-// Which of the two networks are run: without shortcuts, with, both.
+// Which of the two familiar networks are run: without shortcuts, with, both.
 typedef enum Arms { ARMS_OFF = 1, ARMS_ON = 2, ARMS_BOTH = 3 } Arms;
+
+enum { ARMS_MOST = 8 };
 
 typedef struct ExperimentConfig {
     NetKind net;
-    DeepConfig deep;                               // for NET_MLP; its shortcut is set by arms
+    DeepConfig deep;                               // for NET_MLP; its rule is set by arms or rules
     const float *input;                            // (sizes[0]) the one input row
     const float *target;                           // (sizes[n_layer])
-    GPTConfig gpt;                                 // for NET_GPT; its shortcut is set by arms
+    GPTConfig gpt;                                 // for NET_GPT; its rule is set by arms or rules
     const GPT *saved;                              // for NET_GPT: a model of this configuration whose weights to take; NULL: the seed's
     const int *ids;                                // (B, T)
     const int *targets;                            // (B, T)
     int B, T;
-    Arms arms;
+    Arms arms;                                     // if n_rules is 0
+    const char *rules[ARMS_MOST];                  // the residual rules that are compared, one network each
+    int n_rules;
     uint64_t seed;                                 // of the first repetition; the next is seed + 1
     int n_seeds;
     int n_steps;                                   // AdamW steps of training; each is measured before it is made, and the end
     double lr;
-    bool same_dy;                                  // feed both arms the same gradient at the output instead of their loss's
+    bool same_dy;                                  // feed all arms the same gradient at the output instead of their loss's
     const struct TrainConfig *train;               // of a training run that was measured now and then; NULL: steps as above
 } ExperimentConfig;
 
 // One network at one step of training.
 typedef struct Measurement {
-    int run;                                       // counts networks: seed after seed, without shortcuts first
+    int run;                                       // counts networks: seed after seed, in each the arms in order
     uint64_t seed;
-    bool shortcut;
+    int arm;
     int step;
     double loss;
     GradFlow flow;
@@ -86,13 +90,19 @@ typedef struct Experiment {
 // Called after each measurement.
 typedef void ExperimentProgress(int done, int n, void *context);
 
-// Builds, runs and measures every network. Both arms of a seed start from the same weights. On a tape of its own. The caller
+// Arms are numbered from 0: rules in their order; or 0 without shortcuts, 1 with, even if one of them is not run.
+int experiment_arms(const ExperimentConfig *config);
+bool experiment_has(const Experiment *experiment, int arm);    // was that arm run?
+const ResidualRule *experiment_rule(const ExperimentConfig *config, int arm);
+const char *experiment_arm_name(const ExperimentConfig *config, int arm);      // "with shortcuts"; of rules "keel"
+
+// Builds, runs and measures every network. The arms of a seed start from the same weights, as far as they share them. On a tape of its own. The caller
 // frees the result with experiment_free; where it returns false there is nothing to free.
 bool experiment_run(const ExperimentConfig *config, ExperimentProgress *progress, void *context, Experiment *experiment,
                     Error *error);
 void experiment_free(Experiment *experiment);
 
-// The tape of one step of the experiment's network (with shortcuts unless arms is ARMS_OFF) as a drawing for Graphviz.
+// The tape of one step of the experiment's network (of the last arm that is run) as a drawing for Graphviz.
 typedef struct StepDrawing {
     const char *module;                            // only this one, "h.0"; NULL: the whole network
     bool stepwise;                                 // attention step by step instead of in one operation
@@ -116,29 +126,29 @@ typedef enum LayerMetric {
     METRIC_QUERY_KEY,              // the same over the query and key parts of c_attn; NaN without attention
     METRIC_COSINE,                 // token cosine of the layer's output; NaN without tokens
     METRIC_SKIP,                   // L2 of the gradient that came through the layer's shortcuts; NaN without
-    METRIC_BLOCK,                  // L2 of what came through the blocks beside them; NaN without
+    METRIC_BLOCK,                  // L2 of what came through the branches beside them; NaN without
+    METRIC_SHARE,                  // the first over the sum of both; NaN without
     METRIC_COUNT
 } LayerMetric;
 
 double measurement_metric(const Measurement *measurement, int layer, LayerMetric figure);
 
-Quartiles experiment_metric(const Experiment *experiment, bool shortcut, int step, int layer, LayerMetric figure);
+Quartiles experiment_metric(const Experiment *experiment, int arm, int step, int layer, LayerMetric figure);
 // The same, each seed's figure divided by that seed's last layer's.
-Quartiles experiment_relative(const Experiment *experiment, bool shortcut, int step, int layer, LayerMetric figure);
-Quartiles experiment_loss(const Experiment *experiment, bool shortcut, int step);
-int experiment_shortcuts(const Experiment *experiment, bool shortcut);         // taken in one network, counted on its tape
-bool experiment_has(const Experiment *experiment, bool shortcut);              // was that arm run?
+Quartiles experiment_relative(const Experiment *experiment, int arm, int step, int layer, LayerMetric figure);
+Quartiles experiment_loss(const Experiment *experiment, int arm, int step);
+int experiment_shortcuts(const Experiment *experiment, int arm);         // taken in one network, counted on its tape
 
 // First layer over last layer against depth: the headline figure.
 typedef struct SweepPoint {
     int depth;
-    Quartiles ratio[2];                            // of METRIC_WEIGHT, without and with shortcuts
+    Quartiles ratio[ARMS_MOST];                    // of METRIC_WEIGHT, by arm
 } SweepPoint;
 
 typedef struct Sweep {
     SweepPoint *points;
     int n_points;
-    double decades_per_layer[2];                   // slope of log10 of the median ratio against depth, by least squares
+    double decades_per_layer[ARMS_MOST];                   // slope of log10 of the median ratio against depth, by least squares
 } Sweep;
 
 // Runs the experiment at each depth: of the deep network (widths as config's inner layers), or of the GPT's blocks.

@@ -22,6 +22,7 @@ static bool belongs_to(const FlowRow *row, LayerMetric figure)
         return row->kind == FLOW_SKIP_GRAD;
     case METRIC_BLOCK:
         return row->kind == FLOW_BLOCK_GRAD;
+    case METRIC_SHARE:
     case METRIC_COUNT:
         break;
     }
@@ -47,6 +48,10 @@ static int first_row(const GradFlow *flow, int layer)
 double measurement_metric(const Measurement *measurement, int layer, LayerMetric figure)
 {
     REQUIRE(measurement);
+    if (figure == METRIC_SHARE) {
+        double skip = measurement_metric(measurement, layer, METRIC_SKIP);
+        return skip / (skip + measurement_metric(measurement, layer, METRIC_BLOCK));
+    }
     const GradFlow *flow = &measurement->flow;
     double sum_abs = 0;
     double sum_squares = 0;
@@ -97,7 +102,7 @@ static double loss_value(const Experiment *experiment, const Measurement *measur
     return measurement->loss;
 }
 
-static Quartiles over_seeds(const Experiment *experiment, bool shortcut, int step, int layer, LayerMetric figure,
+static Quartiles over_seeds(const Experiment *experiment, int arm, int step, int layer, LayerMetric figure,
                             MeasurementValue *value)
 {
     size_t room = (size_t)experiment->n_measurements + 1;
@@ -105,7 +110,7 @@ static Quartiles over_seeds(const Experiment *experiment, bool shortcut, int ste
     int n = 0;
     for (int i = 0; i < experiment->n_measurements; i++) {
         const Measurement *measurement = &experiment->measurements[i];
-        if (measurement->shortcut == shortcut && measurement->step == step) {
+        if (measurement->arm == arm && measurement->step == step) {
             values[n] = value(experiment, measurement, layer, figure);
             n++;
         }
@@ -115,37 +120,31 @@ static Quartiles over_seeds(const Experiment *experiment, bool shortcut, int ste
     return result;
 }
 
-Quartiles experiment_metric(const Experiment *experiment, bool shortcut, int step, int layer, LayerMetric figure)
+Quartiles experiment_metric(const Experiment *experiment, int arm, int step, int layer, LayerMetric figure)
 {
     REQUIRE(experiment);
-    return over_seeds(experiment, shortcut, step, layer, figure, plain_value);
+    return over_seeds(experiment, arm, step, layer, figure, plain_value);
 }
 
-Quartiles experiment_relative(const Experiment *experiment, bool shortcut, int step, int layer, LayerMetric figure)
+Quartiles experiment_relative(const Experiment *experiment, int arm, int step, int layer, LayerMetric figure)
 {
     REQUIRE(experiment);
-    return over_seeds(experiment, shortcut, step, layer, figure, relative_value);
+    return over_seeds(experiment, arm, step, layer, figure, relative_value);
 }
 
-Quartiles experiment_loss(const Experiment *experiment, bool shortcut, int step)
+Quartiles experiment_loss(const Experiment *experiment, int arm, int step)
 {
     REQUIRE(experiment);
-    return over_seeds(experiment, shortcut, step, 0, METRIC_WEIGHT, loss_value);
+    return over_seeds(experiment, arm, step, 0, METRIC_WEIGHT, loss_value);
 }
 
-int experiment_shortcuts(const Experiment *experiment, bool shortcut)
+int experiment_shortcuts(const Experiment *experiment, int arm)
 {
     REQUIRE(experiment);
     for (int i = 0; i < experiment->n_measurements; i++) {
-        if (experiment->measurements[i].shortcut == shortcut) {
+        if (experiment->measurements[i].arm == arm) {
             return experiment->measurements[i].flow.n_shortcuts;
         }
     }
     return 0;
-}
-
-bool experiment_has(const Experiment *experiment, bool shortcut)
-{
-    REQUIRE(experiment);
-    return experiment->config.arms & (shortcut ? ARMS_ON : ARMS_OFF);
 }

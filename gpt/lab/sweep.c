@@ -37,8 +37,8 @@ static bool run_depth(const ExperimentConfig *config, int depth, ExperimentProgr
     bool done = experiment_run(&at_depth, progress, context, &experiment, error);
     if (done) {
         point->depth = depth;
-        for (int arm = 0; arm < 2; arm++) {
-            point->ratio[arm] = experiment_relative(&experiment, arm == 1, 0, 0, METRIC_WEIGHT);
+        for (int arm = 0; arm < experiment_arms(config); arm++) {
+            point->ratio[arm] = experiment_relative(&experiment, arm, 0, 0, METRIC_WEIGHT);
         }
         experiment_free(&experiment);
     }
@@ -85,8 +85,9 @@ bool sweep_run(const ExperimentConfig *config, const int *depths, int n_depths, 
         }
         sweep->n_points++;
     }
-    sweep->decades_per_layer[0] = slope(sweep, 0);
-    sweep->decades_per_layer[1] = slope(sweep, 1);
+    for (int arm = 0; arm < experiment_arms(config); arm++) {
+        sweep->decades_per_layer[arm] = slope(sweep, arm);
+    }
     return true;
 }
 

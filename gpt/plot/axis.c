@@ -24,19 +24,31 @@ double panel_key_width(const Series *series)
     return KEY_SAMPLE + KEY_GAP + KEY_LETTER * plot_length(series->label);
 }
 
-bool panel_key_is_one_line(const Panel *panel)
+bool panel_key_wraps(const Panel *panel, int series)
 {
-    double width = (panel->n_series - 1) * KEY_BETWEEN;
-    for (int s = 0; s < panel->n_series; s++) {
-        width += panel_key_width(&panel->series[s]);
+    double room = panel->x1 - panel->x0 - TEXT_LEFT - 0.008;
+    double width = 0;
+    bool wraps = false;
+    for (int s = 0; s <= series; s++) {
+        double more = panel_key_width(&panel->series[s]);
+        wraps = s > 0 && width + KEY_BETWEEN + more >= room;
+        width = wraps || s == 0 ? more : width + KEY_BETWEEN + more;
     }
-    return width < panel->x1 - panel->x0 - TEXT_LEFT - 0.008;
+    return wraps;
+}
+
+int panel_key_rows(const Panel *panel)
+{
+    int rows = 1;
+    for (int s = 1; s < panel->n_series; s++) {
+        rows += panel_key_wraps(panel, s);
+    }
+    return rows;
 }
 
 double panel_plot_top(const Panel *panel)
 {
-    int key_lines = panel_key_is_one_line(panel) ? 1 : panel->n_series;
-    return panel->y1 - TITLE_LINE - KEY_LINE * key_lines - 0.012;
+    return panel->y1 - TITLE_LINE - KEY_LINE * panel_key_rows(panel) - 0.012;
 }
 
 double panel_plot_bottom(const Panel *panel)

@@ -145,10 +145,24 @@ static void write_network(const ExperimentConfig *config, FILE *out)
         return;
     }
     const GPTConfig *gpt = &config->gpt;
-    fprintf(out, "GPT, %d block%s, width %d, %d head%s, batch %d×%d, norm %s, %s, %s, init %s, %s. ", gpt->n_layer,
+    fprintf(out, "GPT, %d block%s, width %d, %d head%s, batch %d×%d, %s%s%s%s, %s, init %s, %s. ", gpt->n_layer,
             plural(gpt->n_layer), gpt->n_embd, gpt->n_head, plural(gpt->n_head), config->B, config->T,
-            norm_name(gpt->norm), gpt->causal ? "causal" : "not causal", activation_name(gpt->activation), init_name(gpt->init),
+            config->n_rules > 0 ? "" : "norm ", config->n_rules > 0 ? "" : norm_name(gpt->norm), config->n_rules > 0 ? "" : ", ", gpt->causal ? "causal" : "not causal", activation_name(gpt->activation), init_name(gpt->init),
             number);
+}
+
+// "Rules: keel is norm(S*h + f(norm(h))), ..."
+static void write_rules(const ExperimentConfig *config, FILE *out)
+{
+    const char *begin = "Rules: ";
+    for (int arm = 0; arm < config->n_rules; arm++) {
+        const ResidualRule *rule = experiment_rule(config, arm);
+        if (residual_row(rule) != NULL) {
+            fprintf(out, "%s%s is %s", begin, residual_name(rule), residual_text(rule));
+            begin = ", ";
+        }
+    }
+    fprintf(out, "%s", strcmp(begin, ", ") == 0 ? ". " : "");
 }
 
 static void write_losses(const Experiment *experiment, FILE *out)
@@ -156,16 +170,16 @@ static void write_losses(const Experiment *experiment, FILE *out)
     char number[NUMBER_PLOT_TEXT];
     const char *comma = "";
     fprintf(out, experiment->config.n_steps > 0 ? "Before training: loss " : "Loss ");
-    for (int arm = 0; arm < 2; arm++) {
-        bool shortcut = arm == 1;
-        if (experiment_has(experiment, shortcut)) {
-            double loss = experiment_loss(experiment, shortcut, 0).median;
-            fprintf(out, "%s%s %s", comma, plot_number(loss, number), plot_arm_name(shortcut));
+    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
+        char name[ARM_TEXT];
+        if (experiment_has(experiment, arm)) {
+            double loss = experiment_loss(experiment, arm, 0).median;
+            fprintf(out, "%s%s %s", comma, plot_number(loss, number), plot_with_arm(experiment, arm, name));
             comma = ", ";
         }
     }
-    if (experiment_has(experiment, true)) {
-        fprintf(out, " (%d taken)", experiment_shortcuts(experiment, true));
+    if (experiment->config.n_rules == 0 && experiment_has(experiment, 1)) {
+        fprintf(out, " (%d taken)", experiment_shortcuts(experiment, 1));
     }
     fprintf(out, ". ");
     if (experiment->config.same_dy) {
@@ -184,30 +198,30 @@ static bool is_finite(const Experiment *experiment, const Measurement *measureme
 }
 
 // "62 of 100 networks without shortcuts, 51 with": those for which count[arm] is not 0. False if there are none.
-static bool write_counts(const Experiment *experiment, const int count[2], FILE *out)
+static bool write_counts(const Experiment *experiment, const int count[ARMS_MOST], FILE *out)
 {
-    int n = experiment->config.n_seeds;
-    if (count[0] == 0 && count[1] == 0) {
-        return false;
-    }
-    for (int arm = 0; arm < 2; arm++) {
+    bool any = false;
+    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
+        char name[ARM_TEXT];
         if (count[arm] > 0) {
-            fprintf(out, "%s%d of %d networks %s", arm == 1 && count[0] > 0 ? ", " : "", count[arm], n, plot_arm_name(arm == 1));
+            fprintf(out, "%s%d of %d networks %s", any ? ", " : "", count[arm], experiment->config.n_seeds,
+                    plot_with_arm(experiment, arm, name));
+            any = true;
         }
     }
-    return true;
+    return any;
 }
 
 // Networks that a median passes over, or that would make it mean something else, are told.
 static void write_left_out(const Experiment *experiment, FILE *out)
 {
-    int not_finite[2] = {0, 0};
-    int zero[2] = {0, 0};
+    int not_finite[ARMS_MOST] = {0};
+    int zero[ARMS_MOST] = {0};
     for (int i = 0; i < experiment->n_measurements; i++) {
         const Measurement *measurement = &experiment->measurements[i];
         if (measurement->step == 0) {
-            not_finite[measurement->shortcut] += !is_finite(experiment, measurement);
-            zero[measurement->shortcut] += measurement_metric(measurement, experiment->n_layer - 1, METRIC_WEIGHT) == 0;
+            not_finite[measurement->arm] += !is_finite(experiment, measurement);
+            zero[measurement->arm] += measurement_metric(measurement, experiment->n_layer - 1, METRIC_WEIGHT) == 0;
         }
     }
     if (write_counts(experiment, not_finite, out)) {
@@ -225,11 +239,12 @@ static void write_poorest_point(const Experiment *experiment, const Sweep *sweep
     int n_seeds = experiment->config.n_seeds;
     int least = n_seeds;
     int depth = 0;
-    for (int i = 0; i < 2 * sweep->n_points; i++) {
-        const SweepPoint *point = &sweep->points[i / 2];
-        bool shortcut = i % 2 == 1;
-        if (experiment_has(experiment, shortcut) && point->ratio[shortcut].n < least) {
-            least = point->ratio[shortcut].n;
+    int n_arms = experiment_arms(&experiment->config);
+    for (int i = 0; i < n_arms * sweep->n_points; i++) {
+        const SweepPoint *point = &sweep->points[i / n_arms];
+        int arm = i % n_arms;
+        if (experiment_has(experiment, arm) && point->ratio[arm].n < least) {
+            least = point->ratio[arm].n;
             depth = point->depth;
         }
     }
@@ -245,18 +260,25 @@ char *plot_caption(const Experiment *experiment, const Sweep *sweep)
     plot_text_open(&text);
     write_seeds(config, text.stream);
     write_network(config, text.stream);
-    if (config->arms == ARMS_BOTH) {
+    if (config->n_rules > 1) {
+        fprintf(text.stream, "All networks start from the same weights. ");
+    } else if (plot_is_familiar(experiment)) {
         fprintf(text.stream, "Both networks start from the same weights. ");
     }
+    write_rules(config, text.stream);
     write_losses(experiment, text.stream);
-    if (config->net == NET_GPT && config->arms == ARMS_BOTH) {
+    if (config->net == NET_GPT && plot_is_familiar(experiment)) {
         fprintf(text.stream, "In the title, medians over the blocks. ");
     }
     write_left_out(experiment, text.stream);
     if (sweep != NULL) {
         write_poorest_point(experiment, sweep, text.stream);
     }
-    if (sweep != NULL && (isfinite(sweep->decades_per_layer[0]) || isfinite(sweep->decades_per_layer[1]))) {
+    bool slopes = false;
+    for (int arm = 0; sweep != NULL && arm < experiment_arms(config); arm++) {
+        slopes |= experiment_has(experiment, arm) && isfinite(sweep->decades_per_layer[arm]);
+    }
+    if (slopes) {
         fprintf(text.stream, "Slopes by least squares. ");
     }
     plot_text_close(&text);
@@ -283,7 +305,9 @@ char *plot_training_caption(const Experiment *experiment, const char *note)
     write_seeds(config, text.stream);
     write_network(config, text.stream);
     write_optimizer(config, text.stream);
-    if (config->arms == ARMS_BOTH) {
+    if (config->n_rules > 1) {
+        fprintf(text.stream, "All networks start from the same weights. ");
+    } else if (plot_is_familiar(experiment)) {
         fprintf(text.stream, "Both networks start from the same weights. ");
     }
     if (config->same_dy) {

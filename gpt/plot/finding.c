@@ -9,18 +9,18 @@
 // ------------------------------------------------------------------------------------------------------------
 // One arm
 
-static Quartiles first_ratio(const Experiment *experiment, bool shortcut, int step)
+static Quartiles first_ratio(const Experiment *experiment, int arm, int step)
 {
-    return experiment_relative(experiment, shortcut, step, 0, METRIC_WEIGHT);
+    return experiment_relative(experiment, arm, step, 0, METRIC_WEIGHT);
 }
 
 typedef enum ArmState { ARM_MEASURED, ARM_ALL_ZERO, ARM_NOT_FINITE } ArmState;
 
 // What became of most networks' gradients.
-static ArmState arm_state(const Experiment *experiment, bool shortcut, int step)
+static ArmState arm_state(const Experiment *experiment, int arm, int step)
 {
     int last = experiment->n_layer - 1;
-    Quartiles gradient = experiment_metric(experiment, shortcut, step, last, METRIC_WEIGHT);
+    Quartiles gradient = experiment_metric(experiment, arm, step, last, METRIC_WEIGHT);
     if (2 * gradient.n <= experiment->config.n_seeds || !isfinite(gradient.median)) {
         return ARM_NOT_FINITE;
     }
@@ -28,18 +28,18 @@ static ArmState arm_state(const Experiment *experiment, bool shortcut, int step)
 }
 
 // Was the arm run, and can its layers be compared?
-static bool is_measured(const Experiment *experiment, bool shortcut)
+static bool is_measured(const Experiment *experiment, int arm)
 {
-    return experiment_has(experiment, shortcut) && arm_state(experiment, shortcut, 0) == ARM_MEASURED;
+    return experiment_has(experiment, arm) && arm_state(experiment, arm, 0) == ARM_MEASURED;
 }
 
 // "the last layer's gradient is 0 in 62 of 100 networks": for an arm that can't be measured.
-static void write_problem(const Experiment *experiment, bool shortcut, FILE *out)
+static void write_problem(const Experiment *experiment, int arm, FILE *out)
 {
-    bool zero = arm_state(experiment, shortcut, 0) == ARM_ALL_ZERO;
+    bool zero = arm_state(experiment, arm, 0) == ARM_ALL_ZERO;
     int last = experiment->n_layer - 1;
     int n_seeds = experiment->config.n_seeds;
-    Quartiles gradient = experiment_metric(experiment, shortcut, 0, last, METRIC_WEIGHT);
+    Quartiles gradient = experiment_metric(experiment, arm, 0, last, METRIC_WEIGHT);
     if (zero) {
         fprintf(out, "the last %s's gradient is 0", plot_layer_word(experiment));
     } else {
@@ -67,17 +67,17 @@ static double depth_range(const Sweep *sweep)
 }
 
 // Depth changes the ratio by less than a factor of 3 over the whole sweep.
-static bool stays(const Sweep *sweep, bool shortcut)
+static bool stays(const Sweep *sweep, int arm)
 {
-    return fabs(sweep->decades_per_layer[shortcut]) * depth_range(sweep) < log10(3);
+    return fabs(sweep->decades_per_layer[arm]) * depth_range(sweep) < log10(3);
 }
 
-static int zero_depth(const Sweep *sweep, bool shortcut)
+static int zero_depth(const Sweep *sweep, int arm)
 {
     int found = 0;
     for (int i = 0; i < sweep->n_points; i++) {
         int depth = sweep->points[i].depth;
-        if (sweep->points[i].ratio[shortcut].median == 0 && (found == 0 || depth < found)) {
+        if (sweep->points[i].ratio[arm].median == 0 && (found == 0 || depth < found)) {
             found = depth;
         }
     }
@@ -85,13 +85,13 @@ static int zero_depth(const Sweep *sweep, bool shortcut)
 }
 
 // "shrinks 4.0-fold with each layer added", with the slope's own numbers.
-static void write_slope(const Sweep *sweep, bool shortcut, FILE *out)
+static void write_slope(const Sweep *sweep, int arm, FILE *out)
 {
-    double decades = sweep->decades_per_layer[shortcut];
+    double decades = sweep->decades_per_layer[arm];
     const char *verb = decades < 0 ? "shrinks" : "grows";
     double fold = pow(10, fabs(decades));
     char number[NUMBER_PLOT_TEXT];
-    if (stays(sweep, shortcut)) {
+    if (stays(sweep, arm)) {
         fprintf(out, "hardly changes with depth");
     } else if (fold < 1.5) {
         fprintf(out, "%s %s %% with each layer", verb, plot_number(100 * (decades < 0 ? 1 - 1 / fold : fold - 1), number));
@@ -100,8 +100,8 @@ static void write_slope(const Sweep *sweep, bool shortcut, FILE *out)
     } else {
         fprintf(out, "%s %s-fold with each layer", verb, plot_number(fold, number));
     }
-    if (zero_depth(sweep, shortcut) > 0) {
-        fprintf(out, " (to exactly 0 at depth %d)", zero_depth(sweep, shortcut));
+    if (zero_depth(sweep, arm) > 0) {
+        fprintf(out, " (to exactly 0 at depth %d)", zero_depth(sweep, arm));
     }
 }
 
@@ -110,8 +110,8 @@ static bool sweep_tells(const Experiment *experiment, const Sweep *sweep)
     if (sweep == NULL) {
         return false;
     }
-    for (int arm = 0; arm < 2; arm++) {
-        if (is_measured(experiment, arm == 1) && isnan(sweep->decades_per_layer[arm])) {
+    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
+        if (is_measured(experiment, arm) && isnan(sweep->decades_per_layer[arm])) {
             return false;
         }
     }
@@ -121,10 +121,10 @@ static bool sweep_tells(const Experiment *experiment, const Sweep *sweep)
 // ------------------------------------------------------------------------------------------------------------
 // The deep network's finding
 
-static bool both_stay(const Experiment *experiment, const Sweep *sweep)
+static bool all_stay(const Experiment *experiment, const Sweep *sweep)
 {
-    for (int arm = 0; arm < 2; arm++) {
-        if (!is_measured(experiment, arm == 1) || !stays(sweep, arm == 1) || zero_depth(sweep, arm == 1) > 0) {
+    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
+        if (!is_measured(experiment, arm) || !stays(sweep, arm) || zero_depth(sweep, arm) > 0) {
             return false;
         }
     }
@@ -136,23 +136,24 @@ static void write_slopes(const Experiment *experiment, const Sweep *sweep, FILE 
 {
     const char *subject = "the first layer's share of the gradient";
     const char *begin = "W";
-    if (both_stay(experiment, sweep)) {
-        fprintf(out, "With or without shortcuts %s hardly changes with depth", subject);
+    if (all_stay(experiment, sweep)) {
+        fprintf(out, plot_is_familiar(experiment) ? "With or without shortcuts %s hardly changes with depth" : "With each rule %s hardly changes with depth",
+                subject);
         return;
     }
-    for (int arm = 0; arm < 2; arm++) {
-        bool shortcut = arm == 1;
-        if (!experiment_has(experiment, shortcut)) {
+    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
+        char name[ARM_TEXT];
+        if (!experiment_has(experiment, arm)) {
             continue;
         }
-        ArmState state = arm_state(experiment, shortcut, 0);
-        fprintf(out, "%s%s ", begin, plot_arm_name(shortcut) + 1);
+        ArmState state = arm_state(experiment, arm, 0);
+        fprintf(out, "%s%s ", begin, plot_with_arm(experiment, arm, name) + 1);
         if (state == ARM_MEASURED) {
             fprintf(out, "%s ", subject);
-            write_slope(sweep, shortcut, out);
+            write_slope(sweep, arm, out);
             subject = "it";
         } else {
-            write_problem(experiment, shortcut, out);
+            write_problem(experiment, arm, out);
         }
         begin = "; w";
     }
@@ -160,19 +161,22 @@ static void write_slopes(const Experiment *experiment, const Sweep *sweep, FILE 
 
 static void write_ratios(const Experiment *experiment, FILE *out)
 {
-    const char *begin = "The first layer's gradient relative to the last layer's: ";
-    for (int arm = 0; arm < 2; arm++) {
-        bool shortcut = arm == 1;
-        if (!experiment_has(experiment, shortcut)) {
+    char begin_text[96];
+    const char *begin = begin_text;
+    snprintf(begin_text, sizeof begin_text, "The first %s's gradient relative to the last %s's: ", plot_layer_word(experiment),
+             plot_layer_word(experiment));
+    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
+        char name[ARM_TEXT];
+        if (!experiment_has(experiment, arm)) {
             continue;
         }
         char number[NUMBER_PLOT_TEXT];
         fprintf(out, "%s", begin);
-        if (arm_state(experiment, shortcut, 0) == ARM_MEASURED) {
-            fprintf(out, "%s %s", plot_number(first_ratio(experiment, shortcut, 0).median, number), plot_arm_name(shortcut));
+        if (arm_state(experiment, arm, 0) == ARM_MEASURED) {
+            fprintf(out, "%s %s", plot_number(first_ratio(experiment, arm, 0).median, number), plot_with_arm(experiment, arm, name));
         } else {
-            fprintf(out, "%s ", plot_arm_name(shortcut));
-            write_problem(experiment, shortcut, out);
+            fprintf(out, "%s ", plot_with_arm(experiment, arm, name));
+            write_problem(experiment, arm, out);
         }
         begin = "; ";
     }
@@ -180,7 +184,10 @@ static void write_ratios(const Experiment *experiment, FILE *out)
 
 static void write_deep_finding(const Experiment *experiment, const Sweep *sweep, FILE *out)
 {
-    bool any = is_measured(experiment, false) || is_measured(experiment, true);
+    bool any = false;
+    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
+        any |= is_measured(experiment, arm);
+    }
     if (!any || sweep_tells(experiment, sweep)) {
         write_slopes(experiment, sweep, out);
     } else if (experiment->n_layer == 1) {
@@ -194,11 +201,11 @@ static void write_deep_finding(const Experiment *experiment, const Sweep *sweep,
 // The GPT's finding
 
 // A figure's level: the median over the blocks of the median over the seeds. NaN without any.
-static double level(const Experiment *experiment, bool shortcut, LayerMetric figure)
+static double level(const Experiment *experiment, int arm, LayerMetric figure)
 {
     double *medians = memory_allocate((size_t)experiment->n_layer * sizeof *medians, "a picture's text");
     for (int layer = 0; layer < experiment->n_layer; layer++) {
-        medians[layer] = experiment_metric(experiment, shortcut, 0, layer, figure).median;
+        medians[layer] = experiment_metric(experiment, arm, 0, layer, figure).median;
     }
     double median = quartiles(medians, experiment->n_layer).median;
     free(medians);
@@ -207,9 +214,9 @@ static double level(const Experiment *experiment, bool shortcut, LayerMetric fig
 
 #define ALIKE 0.95                                 // vectors of this cosine, 18 degrees, or more
 
-static double last_cosine(const Experiment *experiment, bool shortcut)
+static double last_cosine(const Experiment *experiment, int arm)
 {
-    return experiment_metric(experiment, shortcut, 0, experiment->n_layer - 1, METRIC_COSINE).median;
+    return experiment_metric(experiment, arm, 0, experiment->n_layer - 1, METRIC_COSINE).median;
 }
 
 // "26 times smaller": without shortcuts, than with.
@@ -252,23 +259,24 @@ static void write_both_gpts(const Experiment *experiment, FILE *out)
     }
 }
 
-static void write_one_gpt(const Experiment *experiment, bool shortcut, FILE *out)
+static void write_one_gpt(const Experiment *experiment, int arm, FILE *out)
 {
-    ArmState state = arm_state(experiment, shortcut, 0);
-    fprintf(out, shortcut ? "With shortcuts " : "Without shortcuts ");
+    ArmState state = arm_state(experiment, arm, 0);
+    char name[ARM_TEXT];
+    fprintf(out, "W%s ", plot_with_arm(experiment, arm, name) + 1);
     if (state != ARM_MEASURED) {
-        write_problem(experiment, shortcut, out);
+        write_problem(experiment, arm, out);
         return;
     }
     char number[NUMBER_PLOT_TEXT];
-    plot_number(first_ratio(experiment, shortcut, 0).median, number);
+    plot_number(first_ratio(experiment, arm, 0).median, number);
     fprintf(out, "the first block's weight gradients are %s times the last's", number);
-    double query_key = experiment_relative(experiment, shortcut, 0, 0, METRIC_QUERY_KEY).median;
+    double query_key = experiment_relative(experiment, arm, 0, 0, METRIC_QUERY_KEY).median;
     if (isfinite(query_key)) {
         fprintf(out, ", its query/key gradients %s times", plot_number(query_key, number));
     }
-    if (!isnan(last_cosine(experiment, shortcut))) {
-        fprintf(out, "; cosine between tokens %.2f", last_cosine(experiment, shortcut));
+    if (!isnan(last_cosine(experiment, arm))) {
+        fprintf(out, "; cosine between tokens %.2f", last_cosine(experiment, arm));
     }
 }
 
@@ -278,10 +286,12 @@ char *plot_finding(const Experiment *experiment, const Sweep *sweep)
     plot_text_open(&text);
     if (experiment->config.net == NET_MLP) {
         write_deep_finding(experiment, sweep, text.stream);
-    } else if (experiment->config.arms == ARMS_BOTH) {
+    } else if (plot_is_familiar(experiment)) {
         write_both_gpts(experiment, text.stream);
+    } else if (experiment->config.n_rules > 1) {
+        write_ratios(experiment, text.stream);
     } else {
-        write_one_gpt(experiment, experiment_has(experiment, true), text.stream);
+        write_one_gpt(experiment, experiment->config.n_rules == 0 && experiment_has(experiment, 1), text.stream);
     }
     plot_text_close(&text);
     return text.bytes;
@@ -296,12 +306,12 @@ char *plot_training_finding(const Experiment *experiment)
     PlotText text;
     plot_text_open(&text);
     fprintf(text.stream, "In %d step%s of training the loss goes ", n_steps, plural(n_steps));
-    for (int arm = 0; arm < 2; arm++) {
-        bool shortcut = arm == 1;
-        if (experiment_has(experiment, shortcut)) {
-            plot_number(experiment_loss(experiment, shortcut, 0).median, before);
-            plot_number(experiment_loss(experiment, shortcut, n_steps).median, after);
-            fprintf(text.stream, "%sfrom %s to %s %s", comma, before, after, plot_arm_name(shortcut));
+    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
+        char name[ARM_TEXT];
+        if (experiment_has(experiment, arm)) {
+            plot_number(experiment_loss(experiment, arm, 0).median, before);
+            plot_number(experiment_loss(experiment, arm, n_steps).median, after);
+            fprintf(text.stream, "%sfrom %s to %s %s", comma, before, after, plot_with_arm(experiment, arm, name));
             comma = ", ";
         }
     }

@@ -18,12 +18,12 @@ typedef struct Map {
 } Map;
 
 // The networks of one arm at one step.
-static int select_step(const Experiment *experiment, bool shortcut, int step, const Measurement **selected)
+static int select_step(const Experiment *experiment, int arm, int step, const Measurement **selected)
 {
     int n = 0;
     for (int i = 0; i < experiment->n_measurements && n < experiment->config.n_seeds; i++) {
         const Measurement *measurement = &experiment->measurements[i];
-        if (measurement->shortcut == shortcut && measurement->step == step) {
+        if (measurement->arm == arm && measurement->step == step) {
             selected[n] = measurement;
             n++;
         }
@@ -51,7 +51,7 @@ static int measured_every(const Experiment *experiment)
     return train == NULL ? 1 : train->gradflow_every;
 }
 
-static Map map_create(const Experiment *experiment, bool shortcut)
+static Map map_create(const Experiment *experiment, int arm)
 {
     size_t n_seeds = (size_t)experiment->config.n_seeds;
     int n_steps = experiment->config.n_steps;
@@ -63,7 +63,7 @@ static Map map_create(const Experiment *experiment, bool shortcut)
     const Measurement **selected = memory_allocate(n_seeds * sizeof *selected, "a picture");
     double *values = memory_allocate(n_seeds * sizeof *values, "a picture");
     for (int column = 0; column < map.n_columns; column++) {
-        int n = select_step(experiment, shortcut, column * map.column_stride, selected);
+        int n = select_step(experiment, arm, column * map.column_stride, selected);
         fill_column(&map, column, selected, n, values);
     }
     free(selected);
@@ -74,12 +74,12 @@ static Map map_create(const Experiment *experiment, bool shortcut)
 // ------------------------------------------------------------------------------------------------------------
 // Colours
 
-// The powers of ten from the smallest to the largest value of both maps.
-static void color_range(const Map maps[2], int *low, int *high)
+// The powers of ten from the smallest to the largest value of all maps.
+static void color_range(const Map *maps, int *low, int *high)
 {
     double least = INFINITY;
     double most = -INFINITY;
-    for (int arm = 0; arm < 2; arm++) {
+    for (int arm = 0; arm < ARMS_MOST; arm++) {
         for (int i = 0; i < maps[arm].n_columns * maps[arm].n_rows; i++) {
             double value = maps[arm].cells[i];
             if (isfinite(value) && value > 0) {
@@ -178,17 +178,20 @@ static void write_share(FILE *out, const char *what, int count, const Map *map, 
     }
 }
 
-// What the colours don't say. The caller frees it.
-static char *write_note(const Map maps[2], int every)
+// What the colors don't say. The caller frees it.
+static char *write_note(const Experiment *experiment, const Map *maps, int every)
 {
+    const Map *any = NULL;
     PlotText text;
     plot_text_open(&text);
     fprintf(text.stream, "Colour: the median. ");
-    for (int arm = 0; arm < 2; arm++) {
-        write_share(text.stream, "Grey is exactly 0", maps[arm].zeros, &maps[arm], plot_arm_name(arm == 1));
-        write_share(text.stream, "Black is NaN or infinite", maps[arm].not_finite, &maps[arm], plot_arm_name(arm == 1));
+    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
+        char name[ARM_TEXT];
+        plot_with_arm(experiment, arm, name);
+        write_share(text.stream, "Grey is exactly 0", maps[arm].zeros, &maps[arm], name);
+        write_share(text.stream, "Black is NaN or infinite", maps[arm].not_finite, &maps[arm], name);
+        any = any == NULL && maps[arm].cells != NULL ? &maps[arm] : any;
     }
-    const Map *any = maps[0].cells != NULL ? &maps[0] : &maps[1];
     if (every > 1) {
         fprintf(text.stream, "Measured every %d steps. ", every);
     }
@@ -202,8 +205,20 @@ static char *write_note(const Map maps[2], int every)
     return text.bytes;
 }
 
-static void write_maps(const Experiment *experiment, const Map maps[2], FILE *script, const char *image, double bottom,
-                       double top)
+// One or two side by side; more in two rows.
+static Place place_of(int i, int n, double bottom, double top)
+{
+    int columns = n <= 2 ? n : (n + 1) / 2;
+    double width = 0.916 / columns;
+    double x0 = width * (i % columns);
+    double middle = (bottom + top) / 2;
+    if (n <= 2) {
+        return (Place){x0, x0 + width, bottom, top};
+    }
+    return (Place){x0, x0 + width, i < columns ? middle + 0.03 : bottom, i < columns ? top : middle - 0.03};
+}
+
+static void write_maps(const Experiment *experiment, const Map *maps, FILE *script, const char *image, double bottom, double top)
 {
     int low;
     int high;
@@ -212,14 +227,21 @@ static void write_maps(const Experiment *experiment, const Map maps[2], FILE *sc
     write_colors(script, low, high, bottom, top);
     fprintf(script, "unset logscale\nset format y \"%%g\"\nset xlabel \"\"\nunset grid\n");
     fprintf(script, "set object 1 rectangle from graph 0,0 to graph 1,1 fc rgb \"#BBBBBB\" fs solid noborder behind\n");
-    bool both = experiment->config.arms == ARMS_BOTH;
-    for (int arm = 0; arm < 2; arm++) {
-        if (maps[arm].cells != NULL) {
-            Place place = {both && arm == 1 ? 0.458 : 0, both && arm == 0 ? 0.458 : 0.916, bottom, top};
-            char title[LABEL_TEXT];
-            snprintf(title, sizeof title, "Mean |dL/dW| by %s, %s", plot_layer_word(experiment), plot_arm_name(arm == 1));
-            write_map(&maps[arm], script, arm + 1, title, image, place);
+    int n = 0;
+    for (int arm = 0; arm < ARMS_MOST; arm++) {
+        n += maps[arm].cells != NULL;
+    }
+    int i = 0;
+    for (int arm = 0; arm < ARMS_MOST; arm++) {
+        if (maps[arm].cells == NULL) {
+            continue;
         }
+        char name[ARM_TEXT];
+        char title[LABEL_TEXT];
+        snprintf(title, sizeof title, n <= 2 ? "Mean |dL/dW| by %s, %s" : "%.0s%s", plot_layer_word(experiment),
+                 plot_arm_name(experiment, arm, name));
+        write_map(&maps[arm], script, arm + 1, title, image, place_of(i, n, bottom, top));
+        i++;
     }
     fprintf(script, "unset object 1\nset grid ytics\n");
 }
@@ -233,12 +255,13 @@ static Panel loss_panel(const Experiment *experiment, int stride)
     Panel panel = {.title = "Loss", .x_label = "step", .axis = AXIS_LINEAR};
     double low = INFINITY;
     double high = 0;
-    for (int arm = 0; arm < 2; arm++) {
-        if (!experiment_has(experiment, arm == 1)) {
+    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
+        char name[ARM_TEXT];
+        if (!experiment_has(experiment, arm)) {
             continue;
         }
-        Series series = series_of_losses(experiment, arm == 1, stride);
-        series_label(&series, plot_arm_name(arm == 1), "step");
+        Series series = series_of_losses(experiment, arm, stride);
+        series_label(&series, plot_arm_name(experiment, arm, name), "step");
         for (int i = 0; i < series.n; i++) {
             low = fmin(low, series.y[i].median);
             high = fmax(high, series.y[i].median);
@@ -260,14 +283,16 @@ bool plot_heatmap(const Experiment *experiment, const char *path, Error *error)
     if (experiment->config.n_steps < 1) {
         return error_set(error, "%s: no two steps were measured, so there is nothing to draw", path);
     }
-    Map maps[2] = {{0}, {0}};
-    for (int arm = 0; arm < 2; arm++) {
-        if (experiment_has(experiment, arm == 1)) {
-            maps[arm] = map_create(experiment, arm == 1);
+    Map maps[ARMS_MOST] = {{0}};
+    int stride = 1;
+    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
+        if (experiment_has(experiment, arm)) {
+            maps[arm] = map_create(experiment, arm);
+            stride = maps[arm].column_stride;
         }
     }
-    Panel loss = loss_panel(experiment, maps[0].cells != NULL ? maps[0].column_stride : maps[1].column_stride);
-    char *note = write_note(maps, measured_every(experiment));
+    Panel loss = loss_panel(experiment, stride);
+    char *note = write_note(experiment, maps, measured_every(experiment));
     char *title = plot_training_finding(experiment);
     char *caption = plot_training_caption(experiment, note);
     PlotText script;
@@ -277,11 +302,12 @@ bool plot_heatmap(const Experiment *experiment, const char *path, Error *error)
     loss.x1 = 1;
     loss.y1 = loss.y0 + 0.36;
     write_maps(experiment, maps, script.stream, page_image(path), loss.y1 + 0.06, top);
-    panel_write(&loss, script.stream, 3);
+    panel_write(&loss, script.stream, ARMS_MOST + 1);
     page_close(script.stream);
     panel_free(&loss);
-    free(maps[0].cells);
-    free(maps[1].cells);
+    for (int arm = 0; arm < ARMS_MOST; arm++) {
+        free(maps[arm].cells);
+    }
     free(note);
     free(title);
     free(caption);

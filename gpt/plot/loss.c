@@ -177,7 +177,7 @@ bool plot_loss(const TrainRow *rows, int n, double before, const char *what, con
 
 enum { MARGIN_COLUMNS = 10 };
 
-static const char letters[PANEL_SERIES] = {'.', 'o'};
+static const char letters[] = {'.', 'o'};
 
 static void write_script(const Panel *panel, FILE *script, int columns, int steps)
 {

@@ -127,6 +127,7 @@ void page_open(FILE *script, const char *path, const char *title, const char *ca
     fprintf(script, "point = %.9g   # points and dashes are to this terminal's measure\n", kind->point);
     fprintf(script, "set dashtype %s (%.9g,%.9g)\n", DASH_LONG, 12 * kind->dash, 6 * kind->dash);
     fprintf(script, "set dashtype %s (%.9g,%.9g)\n", DASH_SHORT, 6 * kind->dash, 5 * kind->dash);
+    fprintf(script, "set dashtype %s (%.9g,%.9g,%.9g,%.9g)\n", DASH_DOT, 12 * kind->dash, 5 * kind->dash, 3 * kind->dash, 5 * kind->dash);
     fprintf(script, "set zero 1e-300   # gradients are small, not nothing\n");
     fprintf(script, "set border 3 lw 2\nset tics nomirror out font \",24\"\n");
     fprintf(script, "set xtics offset 0,0.3\nset ytics offset 0.5,0\nset format x \"%%g\"\n");

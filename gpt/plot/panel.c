@@ -86,9 +86,12 @@ static double font_size(double size, double width, double room)
 
 static void write_key(const Panel *panel, FILE *script, double x, double y)
 {
-    bool one_line = panel_key_is_one_line(panel);
+    double left = x;
     for (int s = 0; s < panel->n_series; s++) {
         const Series *series = &panel->series[s];
+        bool wraps = panel_key_wraps(panel, s);
+        x = wraps ? left : x;
+        y -= wraps ? KEY_LINE : 0;
         const SeriesStyle *style = series->style;
         double text_x = x + KEY_SAMPLE + KEY_GAP;
         fprintf(script, "set arrow from screen %.4f,%.4f to screen %.4f,%.4f nohead lc rgb \"%s\" lw 5 dt %s\n", x, y,
@@ -99,8 +102,7 @@ static void write_key(const Panel *panel, FILE *script, double x, double y)
         }
         fprintf(script, "set label \"%s\" at screen %.4f,%.4f left font \",%.1f\" noenhanced\n", series->label, text_x, y,
                 font_size(23, KEY_LETTER * plot_length(series->label), panel->x1 - text_x));
-        x += one_line ? panel_key_width(series) + KEY_BETWEEN : 0;
-        y -= one_line ? 0 : KEY_LINE;
+        x += panel_key_width(series) + KEY_BETWEEN;
     }
 }
 

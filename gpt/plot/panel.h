@@ -42,7 +42,9 @@ typedef struct SeriesStyle {
 #define DASH_LONG "11"                             // numbers that the page gives a meaning
 #define DASH_SHORT "12"
 
-extern const SeriesStyle style_arm[2];             // without shortcuts, with
+#define DASH_DOT "13"
+
+extern const SeriesStyle style_arm[ARMS_MOST];     // the first two: without shortcuts, with
 extern const SeriesStyle style_skip;
 extern const SeriesStyle style_block;
 
@@ -60,7 +62,7 @@ typedef struct Series {
     const char *missing;                           // what a figure that is not finite is called: "NaN"
 } Series;
 
-enum { PANEL_SERIES = 2 };
+enum { PANEL_SERIES = ARMS_MOST };
 
 typedef enum Axis { AXIS_LOGARITHMIC, AXIS_LINEAR, AXIS_UNIT } Axis;           // AXIS_UNIT: from 0 to 1, or more if need be
 
@@ -78,12 +80,15 @@ typedef struct Panel {
 
 typedef enum FigureScale { SCALE_ABSOLUTE, SCALE_RELATIVE } FigureScale;
 
-const char *plot_arm_name(bool shortcut);                      // "with shortcuts"
+enum { ARM_TEXT = 64 };
+const char *plot_arm_name(const Experiment *experiment, int arm, char text[ARM_TEXT]);         // "with shortcuts", "keel"
+const char *plot_with_arm(const Experiment *experiment, int arm, char text[ARM_TEXT]);         // in a sentence: "with keel"
+bool plot_is_familiar(const Experiment *experiment);           // are both familiar arms run, without shortcuts and with?
 const char *plot_layer_word(const Experiment *experiment);     // "layer"; a GPT's is a "block"
 Series series_create(int n);                                   // of n points, to be filled
-Series series_of_layers(const Experiment *experiment, bool shortcut, int step, LayerMetric figure, FigureScale scale);
-Series series_of_sweep(const Sweep *sweep, bool shortcut);
-Series series_of_losses(const Experiment *experiment, bool shortcut, int stride);              // at each stride-th step
+Series series_of_layers(const Experiment *experiment, int arm, int step, LayerMetric figure, FigureScale scale);
+Series series_of_sweep(const Sweep *sweep, int arm);
+Series series_of_losses(const Experiment *experiment, int arm, int stride);             // at each stride-th step
 
 // What is drawn at one x.
 typedef enum Mark { MARK_VALUE, MARK_ZERO, MARK_NOT_FINITE, MARK_ABSENT } Mark;
@@ -109,7 +114,8 @@ void series_free(Series *series);
 double panel_plot_top(const Panel *panel);
 double panel_plot_bottom(const Panel *panel);
 double panel_key_width(const Series *series);
-bool panel_key_is_one_line(const Panel *panel);
+int panel_key_rows(const Panel *panel);
+bool panel_key_wraps(const Panel *panel, int series);          // does this series begin a new row of the key?
 double panel_zero_row(const Panel *panel);                     // the rows for zeros and for what is not finite, as powers of ten
 double panel_not_finite_row(const Panel *panel);
 void panel_write_axes(const Panel *panel, FILE *script);

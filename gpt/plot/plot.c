@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 // ------------------------------------------------------------------------------------------------------------
 // Panels
@@ -33,11 +34,11 @@ static void add_series(Panel *panel, Series series, const char *name, const char
 // A figure of each layer, in each arm that was run.
 static void add_layers(Panel *panel, const Experiment *experiment, LayerMetric figure, FigureScale scale)
 {
-    for (int arm = 0; arm < 2; arm++) {
-        bool shortcut = arm == 1;
-        if (experiment_has(experiment, shortcut)) {
-            Series series = series_of_layers(experiment, shortcut, 0, figure, scale);
-            add_series(panel, series, plot_arm_name(shortcut), plot_layer_word(experiment));
+    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
+        char name[ARM_TEXT];
+        if (experiment_has(experiment, arm)) {
+            Series series = series_of_layers(experiment, arm, 0, figure, scale);
+            add_series(panel, series, plot_arm_name(experiment, arm, name), plot_layer_word(experiment));
         }
     }
     panel_fit(panel);
@@ -53,28 +54,45 @@ static void add_sweep(Picture *picture, const Experiment *experiment, const Swee
                             : "Weights: first block relative to last, by depth";
     Panel *panel = add_panel(picture, title, mlp ? "" : "number of blocks");
     panel->x_is_data = true;
-    for (int arm = 0; arm < 2; arm++) {
-        bool shortcut = arm == 1;
-        if (!experiment_has(experiment, shortcut)) {
+    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
+        char name[ARM_TEXT];
+        char label[ARM_TEXT + 64];
+        if (!experiment_has(experiment, arm)) {
             continue;
         }
-        char name[64];
-        double slope = sweep->decades_per_layer[shortcut];
-        snprintf(name, sizeof name, isfinite(slope) ? "%s: %s%.2g decades/%s" : "%s", shortcut ? "with" : "without",
-                 slope < 0 ? "−" : "", fabs(slope), plot_layer_word(experiment));
-        add_series(panel, series_of_sweep(sweep, shortcut), name, "depth");
+        plot_arm_name(experiment, arm, name);
+        if (experiment->config.n_rules == 0) {
+            name[strcspn(name, " ")] = '\0';       // "with" and "without" are enough here
+        }
+        double slope = sweep->decades_per_layer[arm];
+        snprintf(label, sizeof label, isfinite(slope) ? "%s: %s%.2g decades/%s" : "%s", name, slope < 0 ? "−" : "", fabs(slope),
+                 plot_layer_word(experiment));
+        add_series(panel, series_of_sweep(sweep, arm), label, "depth");
     }
     panel_fit(panel);
+}
+
+// Of rules, the part of what arrived at each layer's input that came by the shortcut.
+static void add_shares(Picture *picture, const Experiment *experiment, const char *x_label)
+{
+    Panel *panel = add_panel(picture, "Share of |dL/dx| by the shortcut", x_label);
+    panel->axis = AXIS_UNIT;
+    add_layers(panel, experiment, METRIC_SHARE, SCALE_ABSOLUTE);
 }
 
 // What arrived at each layer's input, in two parts. Only where there are shortcuts.
 static void add_split(Picture *picture, const Experiment *experiment, const char *title, const char *x_label, const char *beside)
 {
-    if (!experiment_has(experiment, true)) {
+    if (experiment->config.n_rules > 1) {
+        add_shares(picture, experiment, x_label);
         return;
     }
-    Series skip = series_of_layers(experiment, true, 0, METRIC_SKIP, SCALE_ABSOLUTE);
-    Series block = series_of_layers(experiment, true, 0, METRIC_BLOCK, SCALE_ABSOLUTE);
+    int arm = experiment->config.n_rules == 1 ? 0 : 1;
+    if (!experiment_has(experiment, arm)) {
+        return;
+    }
+    Series skip = series_of_layers(experiment, arm, 0, METRIC_SKIP, SCALE_ABSOLUTE);
+    Series block = series_of_layers(experiment, arm, 0, METRIC_BLOCK, SCALE_ABSOLUTE);
     if (!series_has_data(&skip)) {
         series_free(&skip);
         series_free(&block);

@@ -9,7 +9,7 @@
 
 enum { AXIS_COLUMNS = 12 };
 
-static const char arm_letter[2] = {'o', '#'};
+static const char arm_letter[ARMS_MOST + 1] = "o#x+*@%&";
 
 // A GPT's weight gradients need not vanish without shortcuts; its query and key gradients are what collapses.
 static void chart_of(const Experiment *experiment, Panel *panel, LayerMetric *figure, FigureScale *scale)
@@ -19,12 +19,13 @@ static void chart_of(const Experiment *experiment, Panel *panel, LayerMetric *fi
     *scale = mlp ? SCALE_RELATIVE : SCALE_ABSOLUTE;
     *panel = (Panel){.title = mlp ? "mean |dL/dW| of each layer, relative to the last layer's"
                                   : "mean |dL/dW| of query and key in each block"};
-    for (int arm = 0; arm < 2; arm++) {
-        if (experiment_has(experiment, arm == 1)) {
+    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
+        char name[ARM_TEXT];
+        if (experiment_has(experiment, arm)) {
             Series *series = &panel->series[panel->n_series];
-            *series = series_of_layers(experiment, arm == 1, 0, *figure, *scale);
+            *series = series_of_layers(experiment, arm, 0, *figure, *scale);
             series->spread = SPREAD_NONE;
-            series_label(series, plot_arm_name(arm == 1), plot_layer_word(experiment));
+            series_label(series, plot_arm_name(experiment, arm, name), plot_layer_word(experiment));
             panel->n_series++;
         }
     }
@@ -33,7 +34,7 @@ static void chart_of(const Experiment *experiment, Panel *panel, LayerMetric *fi
 
 static char letter_of(const Series *series)
 {
-    return arm_letter[series->style == &style_arm[1]];
+    return arm_letter[series->style - style_arm];
 }
 
 // ------------------------------------------------------------------------------------------------------------

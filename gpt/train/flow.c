@@ -13,8 +13,36 @@ enum {
     COLUMN_DENORMAL_FRACTION, COLUMN_TOKEN_COSINE, LEAST_COLUMNS
 };
 
-StepTable *train_flow_open(const char *path, int last_step, Error *error)
+// A table of version 0.1 lacks the columns from residual on: they are added. Nothing happens if it has them, or is no such table.
+static bool add_columns(const char *path, const Trainer *trainer, Error *error)
 {
+    size_t old = strstr(experiment_csv_header, ",residual") - experiment_csv_header;
+    char *text;
+    size_t n;
+    Error none;
+    SaveFile save;
+    if (!file_read(path, MOST_TEXT_BYTES, &text, &n, &none)) {
+        return true;
+    }
+    bool lacks = n > old && strncmp(text, experiment_csv_header, old) == 0 && text[old] == '\n';
+    bool done = !lacks || save_begin(&save, path, error);
+    if (lacks && done) {
+        fputs(experiment_csv_header, save.stream);
+        for (char *line = strtok(text + old, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+            fprintf(save.stream, "%s,%s,%llu,,\n", line, residual_name(gpt_rule(&trainer->setup.gpt)),
+                    (unsigned long long)trainer->setup.seed);
+        }
+        done = save_commit(&save, error);
+    }
+    free(text);
+    return done;
+}
+
+StepTable *train_flow_open(const char *path, const Trainer *trainer, int last_step, Error *error)
+{
+    if (!add_columns(path, trainer, error)) {
+        return NULL;
+    }
     return step_table_open(path, experiment_csv_header, COLUMN_STEP, last_step, error);
 }
 
@@ -28,6 +56,8 @@ static ExperimentConfig experiment_of(const Trainer *trainer)
         .B = setup->train.batch,
         .T = setup->train.length,
         .arms = setup->gpt.shortcut ? ARMS_ON : ARMS_OFF,
+        .rules = {setup->gpt.residual},
+        .n_rules = setup->gpt.residual != NULL,
         .seed = setup->seed,
         .n_seeds = 1,
         .lr = setup->train.lr,
@@ -35,10 +65,15 @@ static ExperimentConfig experiment_of(const Trainer *trainer)
     };
 }
 
+static int arm_of(const ExperimentConfig *config)
+{
+    return config->n_rules == 0 && config->arms == ARMS_ON;
+}
+
 bool train_flow_add(StepTable *table, const Trainer *trainer, int step, const GradFlow *flow, Error *error)
 {
     ExperimentConfig config = experiment_of(trainer);
-    Measurement measurement = {.seed = config.seed, .shortcut = config.gpt.shortcut, .step = step, .flow = *flow};
+    Measurement measurement = {.seed = config.seed, .arm = arm_of(&config), .step = step, .flow = *flow};
     char *rows = NULL;
     size_t n;
     FILE *stream = open_memstream(&rows, &n);
@@ -129,7 +164,7 @@ static bool add_row(Experiment *experiment, int *capacity, int step, const FlowR
     if (last == NULL || step > last->step) {
         experiment->measurements = memory_grow(experiment->measurements, n, capacity, sizeof(Measurement), "the measurements");
         last = &experiment->measurements[n];
-        *last = (Measurement){.shortcut = experiment->config.gpt.shortcut, .step = step};
+        *last = (Measurement){.arm = arm_of(&experiment->config), .step = step};
         experiment->n_measurements++;
     }
     GradFlow *flow = &last->flow;

@@ -189,7 +189,7 @@ static bool begin(Run *run, Error *error)
     char *flow = path_in(run->folder, FLOW_FILE);
     run->log = train_log_open(log, step, error);
     if (run->log != NULL && trainer->setup.train.gradflow_every > 0) {
-        run->flow = train_flow_open(flow, step - 1, error);          // of the steps made; they are counted from 0 there
+        run->flow = train_flow_open(flow, trainer, step - 1, error); // of the steps made; they are counted from 0 there
     }
     free(log);
     free(flow);

@@ -22,7 +22,7 @@ bool train_log_add(StepTable *log, const TrainRow *row, Error *error);
 bool train_log_read(const char *path, TrainRow **rows, int *n, Error *error);
 
 // Gradients of each layer, in the columns of experiment_csv; step counts the steps made before the measurement.
-StepTable *train_flow_open(const char *path, int last_step, Error *error);
+StepTable *train_flow_open(const char *path, const Trainer *trainer, int last_step, Error *error);
 bool train_flow_add(StepTable *table, const Trainer *trainer, int step, const GradFlow *flow, Error *error);
 // All of them, with the losses of the log, as an experiment that can be drawn. It borrows the trainer's numbers; the caller frees
 // it with experiment_free.

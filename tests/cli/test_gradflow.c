@@ -77,7 +77,7 @@ END_TEST
 START_TEST(the_csv_has_its_columns_and_order)
 {
     static const char header[] = "run,shortcut,norm,activation,step,layer,name,kind,mean_abs,l2,rms,max_abs,zero_fraction,"
-                                 "denormal_fraction,token_cosine\n";
+                                 "denormal_fraction,token_cosine,residual,seed,index,value\n";
     Run run = run_gptape("gradflow --net gpt --n-layer 2 --seeds 2 --steps 1 --length 8 --csv -");
     assert_quiet(&run);
     ck_assert_msg(strncmp(run.out, header, strlen(header)) == 0, "header: %.160s", run.out);
@@ -89,7 +89,7 @@ START_TEST(the_csv_has_its_columns_and_order)
         for (const char *at = line; *at != '\0'; at++) {
             commas += *at == ',';
         }
-        ck_assert_msg(commas == 14 && read_row(line, &row), "%s", line);
+        ck_assert_msg(commas == 18 && read_row(line, &row), "%s", line);
         long place = (row.run * 10L + row.step) * 10L + row.layer + 1;
         ck_assert_msg(place >= before, "out of order: %s", line);
         before = place;

@@ -8,6 +8,7 @@
 static const OptionRow network_rows[] = {
     {"net", "mlp|gpt", NULL, "mlp, the book's deep network, or a GPT (default mlp; gpt with --model)"},
     {"shortcut", "on|off|both", NULL, "which networks to run (default both; with --model as it was saved)"},
+    {"residual", "RULE", NULL, "network with this residual rule instead, by name or spelled out; give it again, up to 8 times, to compare"},
     {0},
 };
 

@@ -34,6 +34,7 @@ extern const OptionRow data_rows[];                // --data
 
 // The parts of a plan that say which network it is, in this order; false after one line on stderr.
 bool gradflow_net_read(const Options *options, GradflowPlan *plan);                    // mlp or gpt
+bool gradflow_rules_read(const Options *options, GradflowPlan *plan);                  // --residual, any number of times
 bool gradflow_network_read(const Options *options, GradflowPlan *plan, int *status);   // its sizes, its weights, its batch
 
 // From options to a plan that can be run; false after one line on stderr, with the exit status. Free it either way.

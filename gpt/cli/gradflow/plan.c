@@ -195,9 +195,15 @@ static bool read_saved(const Options *options, GradflowPlan *plan, int *status)
     *status = STATUS_USAGE;
     config->saved = plan->saved;
     config->gpt = plan->saved->config;
-    bool saved_with = config->gpt.shortcut;
-    if (!options_given(options, "shortcut")) {
-        config->arms = saved_with ? ARMS_ON : ARMS_OFF;
+    bool by_rule = config->gpt.residual != NULL && config->n_rules == 0;       // saved with one that has no shorthand
+    if (by_rule && options_given(options, "shortcut")) {
+        return option_error(options, "shortcut", "the saved model has the residual rule %.80s (expected --residual)", config->gpt.residual);
+    }
+    if (by_rule) {
+        config->rules[0] = config->gpt.residual;
+        config->n_rules = 1;
+    } else if (!options_given(options, "shortcut")) {
+        config->arms = config->gpt.shortcut ? ARMS_ON : ARMS_OFF;
     }
     return true;
 }
@@ -207,7 +213,14 @@ static void note_saved(const Options *options, const ExperimentConfig *config)
 {
     bool saved_with = config->gpt.shortcut;
     options_saved_model_note(options, &config->gpt);
-    if (config->arms & (saved_with ? ARMS_OFF : ARMS_ON)) {
+    for (int arm = 0; arm < config->n_rules; arm++) {
+        if (experiment_rule(config, arm) != gpt_rule(&config->gpt)) {
+            command_note(options, "these weights were trained with the rule %.80s; with another it is another network",
+                         residual_name(gpt_rule(&config->gpt)));
+            return;
+        }
+    }
+    if (config->n_rules == 0 && config->arms & (saved_with ? ARMS_OFF : ARMS_ON)) {
         command_note(options, "these weights were trained %s shortcuts; %s them it is another network", saved_with ? "with" : "without",
                      saved_with ? "without" : "with");
     }
@@ -326,16 +339,62 @@ bool gradflow_net_read(const Options *options, GradflowPlan *plan)
     return refuse_others(options, plan->experiment.net);
 }
 
+// --shortcut and --norm are short for rules.
+bool gradflow_rules_read(const Options *options, GradflowPlan *plan)
+{
+    static const char *const shorthands[] = {"shortcut", "norm"};
+    ExperimentConfig *config = &plan->experiment;
+    int n = options_count(options, "residual");
+    for (int i = 0; n > 0 && i < 2; i++) {
+        if (options_given(options, shorthands[i])) {
+            return option_error(options, "residual", "replaces --%s; leave one out", shorthands[i]);
+        }
+    }
+    if (n > ARMS_MOST) {
+        return option_error(options, "residual", "given %d times (expected at most %d rules)", n, ARMS_MOST);
+    }
+    for (int i = 0; i < n; i++) {
+        Error error;
+        const ResidualRule *rule = residual_rule(options_text_of(options, "residual", i), &error);
+        if (rule == NULL) {
+            return option_error(options, "residual", "%s", error.message);
+        }
+        for (int k = 0; k < i; k++) {
+            if (experiment_rule(config, k) == rule) {
+                return option_error(options, "residual", "'%.80s' is given twice", residual_name(rule));
+            }
+        }
+        config->rules[i] = residual_name(rule);
+        config->n_rules = i + 1;
+    }
+    return true;
+}
+
+static bool check_rules(const Options *options, const ExperimentConfig *config)
+{
+    Error error;
+    for (int arm = 0; arm < config->n_rules; arm++) {
+        const ResidualRule *rule = experiment_rule(config, arm);
+        bool fits = config->net == NET_MLP ? residual_check_mlp(rule, config->deep.sizes, config->deep.n_layer, &error)
+                                           : residual_check(rule, config->gpt.n_layer, &error);
+        if (!fits) {
+            return option_error(options, "residual", "%s", error.message);
+        }
+    }
+    return true;
+}
+
 bool gradflow_network_read(const Options *options, GradflowPlan *plan, int *status)
 {
-    return plan->experiment.net == NET_MLP ? read_mlp(options, &plan->experiment) : read_gpt(options, plan, status);
+    bool read = plan->experiment.net == NET_MLP ? read_mlp(options, &plan->experiment) : read_gpt(options, plan, status);
+    return read && check_rules(options, &plan->experiment);
 }
 
 bool gradflow_plan_read(const Options *options, GradflowPlan *plan, int *status)
 {
     *plan = (GradflowPlan){.untrained = UNTRAINED_CONFIG};
     *status = STATUS_USAGE;
-    return gradflow_net_read(options, plan) && read_experiment(options, plan) && gradflow_network_read(options, plan, status) &&
+    return gradflow_net_read(options, plan) && gradflow_rules_read(options, plan) && read_experiment(options, plan) && gradflow_network_read(options, plan, status) &&
            read_outputs(options, plan, status);
 }
 

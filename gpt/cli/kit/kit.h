@@ -70,6 +70,8 @@ typedef struct Option {
     const char *standard;
     char *help;                                    // with the choices and the default
     char *value;                                   // as given; "" without an argument; NULL: not given. The last of several counts
+    char **values;                                 // all of them, in order
+    int n_values, values_capacity;
 } Option;
 
 typedef struct Options {
@@ -92,6 +94,8 @@ bool options_given(const Options *options, const char *name);
 bool options_field_given(const Options *options, const ConfigField *field);
 bool options_changed(const Options *options, const char *name);        // given, and not with its default
 const char *options_text(const Options *options, const char *name);    // as given, else the default; NULL: neither
+int options_count(const Options *options, const char *name);           // how often it was given
+const char *options_text_of(const Options *options, const char *name, int i);  // the i-th time
 // The first of the NULL-terminated names that was given with another value than its default; NULL if none was.
 const char *options_first(const Options *options, const char *const *names);
 void options_replace(Options *options, const char *name, const char *value);   // as if it had been given; NULL: as if it had not

@@ -142,8 +142,12 @@ Options options_list(const CommandHelp *help)
 void options_free(Options *options)
 {
     for (int i = 0; i < options->count; i++) {
-        free(options->list[i].help);
-        free(options->list[i].value);
+        Option *option = &options->list[i];
+        for (int k = 0; k < option->n_values; k++) {
+            free(option->values[k]);
+        }
+        free(option->values);
+        free(option->help);
     }
     free(options->list);
     *options = (Options){0};
@@ -192,12 +196,32 @@ const char *options_first(const Options *options, const char *const *names)
     return NULL;
 }
 
+int options_count(const Options *options, const char *name)
+{
+    return need(options, name)->n_values;
+}
+
+const char *options_text_of(const Options *options, const char *name, int i)
+{
+    return need(options, name)->values[i];
+}
+
+static void add_value(Option *option, char *value)
+{
+    option->values = memory_grow(option->values, option->n_values, &option->values_capacity, sizeof(char *), "the options");
+    option->values[option->n_values] = value;
+    option->n_values++;
+    option->value = value;
+}
+
 void options_replace(Options *options, const char *name, const char *value)
 {
     Option *option = need(options, name);
-    char *copy = value == NULL ? NULL : memory_copy_text(value);
-    free(option->value);
-    option->value = copy;
+    if (value == NULL) {
+        option->value = NULL;
+    } else {
+        add_value(option, memory_copy_text(value));
+    }
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -309,8 +333,7 @@ static bool read_values(Options *options, poptContext context)
         if (option->argument != NULL && value == NULL) {
             fail_memory(0, "the command line");    // popt returns NULL when it cannot copy the text
         }
-        free(option->value);                       // of an earlier occurrence
-        option->value = value != NULL ? value : memory_copy_text("");
+        add_value(option, value != NULL ? value : memory_copy_text(""));
         number = poptGetNextOpt(context);
     }
     if (number < -1) {

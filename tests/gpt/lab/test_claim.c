@@ -171,7 +171,7 @@ START_TEST(dead_networks_are_counted_and_not_dropped)
     int dead = 0;                                  // 74 of the 300
     for (int i = 0; i < experiment.n_measurements; i++) {
         const Measurement *measurement = &experiment.measurements[i];
-        dead += measurement->shortcut && measurement_metric(measurement, DEPTH - 1, METRIC_WEIGHT) == 0;
+        dead += measurement->arm && measurement_metric(measurement, DEPTH - 1, METRIC_WEIGHT) == 0;
     }
 
     Quartiles first = experiment_metric(&experiment, true, 0, 0, METRIC_WEIGHT);

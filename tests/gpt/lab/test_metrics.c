@@ -196,7 +196,7 @@ static Quartiles collected(const Experiment *experiment, bool shortcut, int step
     int n = 0;
     for (int i = 0; i < experiment->n_measurements; i++) {
         const Measurement *measurement = &experiment->measurements[i];
-        if (measurement->shortcut != shortcut || measurement->step != step) {
+        if (measurement->arm != shortcut || measurement->step != step) {
             continue;
         }
         ck_assert_int_lt(n, 64);
@@ -402,9 +402,9 @@ END_TEST
 // The CSV
 
 static const char header[] = "run,shortcut,norm,activation,step,layer,name,kind,mean_abs,l2,rms,max_abs,zero_fraction,"
-                             "denormal_fraction,token_cosine\n";
+                             "denormal_fraction,token_cosine,residual,seed,index,value\n";
 
-enum { COLUMNS = 15 };
+enum { COLUMNS = 19 };
 
 // The caller frees it.
 static char *csv_of(const Experiment *experiment)
@@ -466,7 +466,7 @@ static void assert_number(const char *text, double expected)
 static void assert_row(char *columns[COLUMNS], const Measurement *measurement, const FlowRow *row)
 {
     ck_assert_int_eq(atoi(columns[0]), measurement->run);
-    ck_assert_str_eq(columns[1], measurement->shortcut ? "on" : "off");
+    ck_assert_str_eq(columns[1], measurement->arm ? "on" : "off");
     ck_assert_int_eq(atoi(columns[4]), measurement->step);
     ck_assert_int_eq(atoi(columns[5]), row->layer);
     ck_assert_str_eq(columns[6], row->name);
@@ -478,6 +478,9 @@ static void assert_row(char *columns[COLUMNS], const Measurement *measurement, c
     assert_number(columns[12], row->stats.zero_fraction);
     assert_number(columns[13], row->stats.denormal_fraction);
     assert_number(columns[14], row->stats.token_cosine);
+    ck_assert_int_eq(atoi(columns[16]), (int)measurement->seed);
+    ck_assert_str_eq(columns[17], "");             // index and value are of kinds that are single numbers
+    ck_assert_str_eq(columns[18], "");
 }
 
 // Every row of every measurement, in their order, which is that of runs, steps and layers.
@@ -497,6 +500,7 @@ START_TEST(the_csv_has_every_row_in_order)
             assert_row(columns, measurement, &measurement->flow.rows[r]);
             ck_assert_str_eq(columns[2], _i == 0 ? "none" : "pre");
             ck_assert_str_eq(columns[3], _i == 0 ? "tanh" : "gelu");
+            ck_assert_str_eq(columns[15], _i == 0 ? (measurement->arm ? "plain" : "none-plain") : measurement->arm ? "pre" : "none");
             ck_assert_int_ge(atoi(columns[5]), layer);
             layer = atoi(columns[5]);
         }
@@ -512,12 +516,12 @@ START_TEST(numbers_have_nine_digits)
 {
     FlowRow row = {.layer = 0, .name = "x", .kind = FLOW_WEIGHT_GRAD};
     row.stats = (FlowStats){3, (double)0.1f, 1.0 / 3, 1e-45, 123456789012, 0.5, 0, NAN};
-    Measurement measurement = {.run = 3, .shortcut = true, .step = 12, .flow = {.rows = &row, .n_rows = 1}};
+    Measurement measurement = {.run = 3, .arm = 1, .step = 12, .flow = {.rows = &row, .n_rows = 1}};
     Experiment experiment = {.config = deep_config(), .measurements = &measurement, .n_measurements = 1};
     char *text = csv_of(&experiment);
 
     ck_assert_str_eq(text + strlen(header),
-                     "3,on,none,tanh,12,0,x,weight_grad,0.100000001,0.333333333,1e-45,1.23456789e+11,0.5,0,\n");
+                     "3,on,none,tanh,12,0,x,weight_grad,0.100000001,0.333333333,1e-45,1.23456789e+11,0.5,0,,plain,0,,\n");
     free(text);
 }
 END_TEST
@@ -531,8 +535,32 @@ START_TEST(a_nan_is_written_as_nan)
     Experiment experiment = {.config = deep_config(), .measurements = &measurement, .n_measurements = 1};
     char *text = csv_of(&experiment);
 
-    ck_assert_str_eq(text + strlen(header), "0,off,none,tanh,0,0,x,weight_grad,nan,nan,nan,nan,0,0,\n");
+    ck_assert_str_eq(text + strlen(header), "0,off,none,tanh,0,0,x,weight_grad,nan,nan,nan,nan,0,0,,none-plain,0,,\n");
     free(text);
+}
+END_TEST
+
+// shortcut and norm are empty for rules that they do not name; a rule without a name is spelled out, in quotes if it has a comma.
+START_TEST(rules_are_told_by_name_or_text)
+{
+    FlowRow row = {.layer = 0, .name = "x", .kind = FLOW_WEIGHT_GRAD};
+    Experiment experiment = {.config = deep_config(), .n_measurements = 1};
+    experiment.config.n_rules = 3;
+    experiment.config.rules[0] = "keel";
+    experiment.config.rules[1] = "h+f(linear(h,-2))";
+    experiment.config.rules[2] = "norm(h + f(h))";
+    static const char *const begins[] = {"0,,,tanh,", "0,,,tanh,", "0,on,post,tanh,"};
+    static const char *const ends[] = {",,keel,7,,\n", ",,\"h + f(linear(h, -2))\",7,,\n", ",,post,7,,\n"};
+    for (int arm = 0; arm < 3; arm++) {
+        Measurement measurement = {.arm = arm, .seed = 7, .flow = {.rows = &row, .n_rows = 1}};
+        row.stats.token_cosine = NAN;
+        experiment.measurements = &measurement;
+        char *text = csv_of(&experiment);
+        const char *line = text + strlen(header);
+        ck_assert_msg(strncmp(line, begins[arm], strlen(begins[arm])) == 0, "%s", line);
+        ck_assert_str_eq(line + strlen(line) - strlen(ends[arm]), ends[arm]);
+        free(text);
+    }
 }
 END_TEST
 
@@ -610,6 +638,7 @@ int main(void)
 
     TCase *csv = case_with_tape(suite, "csv");
     tcase_add_test(csv, the_csv_begins_with_its_header);
+    tcase_add_test(csv, rules_are_told_by_name_or_text);
     tcase_add_loop_test(csv, the_csv_has_every_row_in_order, 0, 2);
     tcase_add_test(csv, numbers_have_nine_digits);
     tcase_add_test(csv, a_nan_is_written_as_nan);

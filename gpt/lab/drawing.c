@@ -1,0 +1,132 @@
+// drawing.c: one step of an experiment's network as a drawing of its tape.
+
+#include "gpt/lab/net.h"
+
+#include <math.h>
+#include "tensor/unwind.h"
+
+enum { DRAWN_NODES_MAX = 400 };                    // of more, nobody could read the picture
+
+static void attend_stepwise(GPT *gpt)
+{
+    for (int i = 0; gpt != NULL && i < gpt->config.n_layer; i++) {
+        gpt->h[i].attn.stepwise = true;
+    }
+}
+
+static void backward_keeping_all(const Tape *tape, Tensor *loss)
+{
+    for (int i = 0; i < tape->n_nodes; i++) {
+        tensor_retain_grad(tape->nodes[i]->output);
+    }
+    tensor_backward(loss);
+}
+
+static int drawn_arm(const ExperimentConfig *config)
+{
+    int arm = experiment_arms(config) - 1;
+    while (arm > 0 && !arm_is_run(config, arm)) {
+        arm--;
+    }
+    return arm;
+}
+
+// "GPT, module h.0, with shortcuts: one step forward and backward"
+static void write_title(const ExperimentConfig *config, const StepDrawing *drawing, char *title, size_t n)
+{
+    char module[NAME_TEXT + 16] = "";
+    if (drawing->module != NULL) {
+        snprintf(module, sizeof module, ", module %.*s", NAME_TEXT, drawing->module);
+    }
+    snprintf(title, n, "%s%s, %.*s: %s", config->net == NET_MLP ? "Deep network" : "GPT", module, NAME_TEXT,
+             experiment_arm_name(config, drawn_arm(config)), drawing->backward ? "one step forward and backward" : "one step forward");
+}
+
+static bool write_drawing(const ExperimentConfig *config, const Tape *tape, const StepDrawing *drawing, FILE *file, Error *error)
+{
+    char title[3 * NAME_TEXT + 128];
+    write_title(config, drawing, title, sizeof title);
+    DotStyle style = {.module = drawing->module, .title = title, .left_to_right = drawing->left_to_right};
+    int n = tape_write_dot(tape, &style, NULL);
+    if (n == 0) {
+        return error_set(error, "there is no module %s in this network, or it computes nothing", drawing->module);
+    }
+    if (n > DRAWN_NODES_MAX) {
+        return error_set(error, "%d operations: a drawing of more than %d can't be read; choose one module, or fewer layers", n,
+                         DRAWN_NODES_MAX);
+    }
+    tape_write_dot(tape, &style, file);
+    return true;
+}
+
+// -inf is taken for a score that is masked.
+static bool is_sound_result(const Tensor *x)
+{
+    size_t n = tensor_count(x);
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(x->data[i]) || x->data[i] == (Real)INFINITY) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_sound_gradient(const Tensor *x)
+{
+    size_t n = x->grad == NULL ? 0 : tensor_count(x);
+    for (size_t i = 0; i < n; i++) {
+        if (!isfinite(x->grad[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void name_fault(char fault[STEP_FAULT_TEXT], const char *what, const TapeNode *node)
+{
+    bool named = node->scope != NULL && node->scope[0] != '\0';
+    snprintf(fault, STEP_FAULT_TEXT, "the %s of %s%s%.*s", what, node->op->name, named ? " in " : "", NAME_TEXT - 1,
+             named ? node->scope : "");
+}
+
+// In the order in which they were made: results from the beginning, then gradients from the end.
+static void find_fault(const Tape *tape, char fault[STEP_FAULT_TEXT])
+{
+    fault[0] = '\0';
+    for (int i = 0; i < tape->n_nodes && fault[0] == '\0'; i++) {
+        if (!is_sound_result(tape->nodes[i]->output)) {
+            name_fault(fault, "result", tape->nodes[i]);
+        }
+    }
+    for (int i = tape->n_nodes - 1; i >= 0 && fault[0] == '\0'; i--) {
+        if (!is_sound_gradient(tape->nodes[i]->output)) {
+            name_fault(fault, "gradient", tape->nodes[i]);
+        }
+    }
+}
+
+bool experiment_draw(const ExperimentConfig *config, const StepDrawing *drawing, FILE *file, char fault[STEP_FAULT_TEXT],
+                     Error *error)
+{
+    REQUIRE(config);
+    REQUIRE(fault);
+    Net net;
+    fault[0] = '\0';
+    if (!experiment_check(config, error) || !net_create(&net, config, drawn_arm(config), config->seed, error)) {
+        return false;
+    }
+    int frame = unwind_begin();
+    unwind_add(net_free, &net);
+    Tape *tape = unwind_add_tape();
+    if (drawing->stepwise) {
+        attend_stepwise(net.gpt);
+    }
+    Tensor *loss = net_loss(&net, net_forward(&net));
+    if (drawing->backward) {
+        backward_keeping_all(tape, loss);
+    }
+    find_fault(tape, fault);
+    bool drawn = write_drawing(config, tape, drawing, file, error);
+    unwind_end(frame);
+    return drawn;
+}

@@ -1,0 +1,157 @@
+// net.c: see net.h.
+
+#include "gpt/lab/net.h"
+
+#include <string.h>
+
+int experiment_arms(const ExperimentConfig *config)
+{
+    REQUIRE(config);
+    return config->n_rules > 0 ? config->n_rules : 2;
+}
+
+bool arm_is_run(const ExperimentConfig *config, int arm)
+{
+    return config->n_rules > 0 || (config->arms & (arm == 1 ? ARMS_ON : ARMS_OFF)) != 0;
+}
+
+bool experiment_has(const Experiment *experiment, int arm)
+{
+    REQUIRE(experiment);
+    return arm_is_run(&experiment->config, arm);
+}
+
+int arms_run(const ExperimentConfig *config)
+{
+    int n = 0;
+    for (int arm = 0; arm < experiment_arms(config); arm++) {
+        n += arm_is_run(config, arm);
+    }
+    return n;
+}
+
+static GPTConfig gpt_of_arm(const ExperimentConfig *config, int arm)
+{
+    GPTConfig gpt = config->gpt;
+    gpt.shortcut = arm == 1;
+    gpt.residual = config->n_rules > 0 ? config->rules[arm] : NULL;
+    return gpt;
+}
+
+static DeepConfig deep_of_arm(const ExperimentConfig *config, int arm)
+{
+    DeepConfig deep = config->deep;
+    deep.shortcut = arm == 1;
+    deep.residual = config->n_rules > 0 ? config->rules[arm] : NULL;
+    return deep;
+}
+
+bool arm_check(const ExperimentConfig *config, int arm, Error *error)
+{
+    GPTConfig gpt = gpt_of_arm(config, arm);
+    DeepConfig deep = deep_of_arm(config, arm);
+    return config->net == NET_MLP ? deep_config_check(&deep, error) : gpt_config_check(&gpt, error);
+}
+
+const ResidualRule *experiment_rule(const ExperimentConfig *config, int arm)
+{
+    REQUIRE(config);
+    GPTConfig gpt = gpt_of_arm(config, arm);
+    gpt.norm = config->net == NET_MLP ? NORM_NONE : gpt.norm;          // an MLP's shortcuts are h + f(h)
+    return gpt_rule(&gpt);
+}
+
+const char *experiment_arm_name(const ExperimentConfig *config, int arm)
+{
+    REQUIRE(config);
+    if (config->n_rules > 0) {
+        return residual_name(experiment_rule(config, arm));
+    }
+    return arm == 1 ? "with shortcuts" : "without shortcuts";
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Making one
+
+const char *net_name(NetKind net)
+{
+    return net == NET_MLP ? "mlp" : "gpt";
+}
+
+static const Tensor *find_parameter(const ParameterList *list, const Tensor *wanted)
+{
+    char name[NAME_TEXT];
+    tensor_name(wanted, name);
+    for (int i = 0; i < list->count; i++) {
+        char text[NAME_TEXT];
+        if (strcmp(tensor_name(list->parameters[i], text), name) == 0 && shape_equal(list->parameters[i]->shape, wanted->shape)) {
+            return list->parameters[i];
+        }
+    }
+    return NULL;
+}
+
+// A model with the weights of another by their names; parameters that only this one has are the seed's, and dropout draws from it.
+static GPT *copy_gpt(const GPT *saved, const GPTConfig *config, uint64_t seed, Error *error)
+{
+    GPT *gpt = gpt_create(config, seed, error);
+    if (gpt == NULL) {
+        return NULL;
+    }
+    random_seed(&gpt->random, seed);
+    ParameterList from = module_parameters(&saved->module);
+    ParameterList to = module_parameters(&gpt->module);
+    for (int i = 0; i < to.count; i++) {
+        const Tensor *source = find_parameter(&from, to.parameters[i]);
+        if (source != NULL) {
+            memcpy(to.parameters[i]->data, source->data, tensor_count(source) * sizeof(Real));
+        }
+    }
+    parameter_list_free(&from);
+    parameter_list_free(&to);
+    return gpt;
+}
+
+bool net_create(Net *net, const ExperimentConfig *config, int arm, uint64_t seed, Error *error)
+{
+    *net = (Net){.config = config};
+    if (config->net == NET_MLP) {
+        DeepConfig deep = deep_of_arm(config, arm);
+        net->deep = deep_create(&deep, seed, error);
+        net->module = net->deep == NULL ? NULL : &net->deep->module;
+    } else {
+        GPTConfig gpt = gpt_of_arm(config, arm);
+        net->gpt = config->saved == NULL ? gpt_create(&gpt, seed, error) : copy_gpt(config->saved, &gpt, seed, error);
+        net->module = net->gpt == NULL ? NULL : &net->gpt->module;
+    }
+    return net->module != NULL;
+}
+
+void net_free(void *object)
+{
+    Net *net = object;
+    deep_free(net->deep);
+    gpt_free(net->gpt);
+}
+
+// What the network says, before the loss. The deep network's input wants a gradient, too, so that the first layer's
+// shortcut is split like the others.
+Tensor *net_forward(Net *net)
+{
+    const ExperimentConfig *config = net->config;
+    if (config->net == NET_GPT) {
+        return gpt_forward(net->gpt, config->ids, config->B, config->T);
+    }
+    Tensor *x = tensor_label(tensor_from(config->input, SHAPE(1, config->deep.sizes[0])), "input");
+    tensor_require_grad(x);
+    return deep_forward(net->deep, x);
+}
+
+Tensor *net_loss(const Net *net, Tensor *y)
+{
+    const ExperimentConfig *config = net->config;
+    if (config->net == NET_GPT) {
+        return tensor_cross_entropy(y, config->targets);
+    }
+    return tensor_mse_loss(y, tensor_label(tensor_from(config->target, y->shape), "target"));
+}

@@ -1,0 +1,26 @@
+// net.h: the networks that an experiment compares, of either kind. They differ in their residual rule only. Internal to gpt/lab/.
+
+#ifndef GPTAPE_LAB_NET_H
+#define GPTAPE_LAB_NET_H
+
+#include "gpt/lab/lab.h"
+
+bool arm_is_run(const ExperimentConfig *config, int arm);
+int arms_run(const ExperimentConfig *config);      // how many are
+bool arm_check(const ExperimentConfig *config, int arm, Error *error); // can this network be made?
+
+bool experiment_check(const ExperimentConfig *config, Error *error);
+
+typedef struct Net {
+    const ExperimentConfig *config;
+    DeepNet *deep;                                 // one of the two
+    GPT *gpt;
+    Module *module;
+} Net;
+
+bool net_create(Net *net, const ExperimentConfig *config, int arm, uint64_t seed, Error *error);
+void net_free(void *net);                          // a Net
+Tensor *net_forward(Net *net);
+Tensor *net_loss(const Net *net, Tensor *y);
+
+#endif
