@@ -717,7 +717,7 @@ START_TEST(the_table_of_gradients_reads_back)
     config.gradflow_every = 1;
     Trainer *trainer = create_trainer(text_setup(config));
     ck_assert(trainer_step(trainer, &flow, &row, &error));
-    StepTable *csv = train_flow_open("flow.csv", -1, &error);
+    StepTable *csv = train_flow_open("flow.csv", trainer, -1, &error);
     ck_assert_ptr_nonnull(csv);
     ck_assert(train_flow_add(csv, trainer, 0, &flow, &error));
     ck_assert(step_table_close(csv, &error));
@@ -735,6 +735,29 @@ START_TEST(the_table_of_gradients_reads_back)
 }
 END_TEST
 
+// A table begun before there were rules is one with them.
+START_TEST(columns_are_added_to_an_older_table)
+{
+    static const char old[] = "run,shortcut,norm,activation,step,layer,name,kind,mean_abs,l2,rms,max_abs,zero_fraction,"
+                              "denormal_fraction,token_cosine\n0,on,pre,gelu,0,0,x,weight_grad,1,1,1,1,0,0,\n";
+    Error error = {0};
+    Trainer *trainer = create_trainer(text_setup(train_config()));
+    file_write("flow.csv", old, sizeof old - 1);
+    StepTable *csv = train_flow_open("flow.csv", trainer, 5, &error);
+    ck_assert_msg(csv != NULL && step_table_close(csv, &error), "%s", error.message);
+
+    char *text;
+    size_t n;
+    char expected[512];
+    snprintf(expected, sizeof expected, "%s0,on,pre,gelu,0,0,x,weight_grad,1,1,1,1,0,0,,pre,%llu,,\n", experiment_csv_header,
+             (unsigned long long)trainer->setup.seed);
+    ck_assert(file_read("flow.csv", 1e6, &text, &n, &error));
+    ck_assert_str_eq(text, expected);
+    free(text);
+    trainer_free(trainer);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("gpt/trainer");
@@ -744,6 +767,7 @@ int main(void)
     tcase_add_test(tests, the_learning_rate_has_its_edges);
     tcase_add_test(tests, impossible_numbers_are_told);
     tcase_add_test(tests, its_steps_are_pytorchs);
+    tcase_add_test(tests, columns_are_added_to_an_older_table);
     tcase_add_test(tests, accumulated_batches_are_one_large_batch);
     tcase_add_test(tests, it_learns);
     tcase_add_loop_test(tests, watching_disturbs_nothing, 0, 2);
