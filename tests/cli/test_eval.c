@@ -204,10 +204,10 @@ typedef struct Noted {
 
 static const Noted noteds[] = {
     {"eval --model model --data text.txt",
-     "gptape eval: model: 3 layers, 2 heads, 16 wide, context 8, vocabulary 256, 14,096 parameters\n"},
+     "gptape eval: model: 3 layers, 2 heads, width 16, context 8, vocabulary 256, 14,096 parameters\n"},
     {"eval --model other --data text.txt",
-     "gptape eval: other: 3 layers, 2 heads, 16 wide, context 8, vocabulary 256, 13,728 parameters; unlike any GPT-2: no shortcut, "
-     "norm none, not causal, no query-key-value bias\n"},
+     "gptape eval: other: 3 layers, 2 heads, width 16, context 8, vocabulary 256, 13,728 parameters; differs from GPT-2: qkv_bias off, "
+     "shortcut off, norm none, causal off\n"},
     {"eval --config tiny --n-layer 1 --ids 1 --targets 2", "gptape eval: tiny (changed), untrained: random weights from seed 123\n"},
 };
 
@@ -292,9 +292,9 @@ START_TEST(shortcuts_are_those_that_were_saved)
     run_free(&run);
     run = run_gptape("gradflow --model plain --ids 1,2 --targets 2,3 --shortcut both --csv -");
     assert_succeeded(&run);
-    assert_has(&run, run.err, "gptape gradflow: plain: 3 layers, 2 heads, 16 wide, context 8, vocabulary 256, 14,096 parameters; "
-               "unlike any GPT-2: no shortcut\n");
-    assert_has(&run, run.err, "gptape gradflow: these weights have learned without shortcuts; with them it is another network\n");
+    assert_has(&run, run.err, "gptape gradflow: plain: 3 layers, 2 heads, width 16, context 8, vocabulary 256, 14,096 parameters; "
+               "differs from GPT-2: shortcut off\n");
+    assert_has(&run, run.err, "gptape gradflow: these weights were trained without shortcuts; with them it is another network\n");
     assert_has(&run, run.out, "\n1,on,");
     run_free(&run);
 }
@@ -321,24 +321,24 @@ typedef struct Wrong {
 } Wrong;
 
 static const Wrong wrongs[] = {
-    {"eval --data text.txt --split test", 2, "gptape eval: --split test: is not known; give train, val or all\n"},
-    {"eval --ids 1,2", 2, "gptape eval: --ids and --targets: give both, rows of the same length\n"},
-    {"eval --targets 1,2", 2, "gptape eval: --ids and --targets: give both, rows of the same length\n"},
-    {"eval --ids 1,2 --targets 1", 2, "gptape eval: --targets 1: is 1 x 1, and --ids is 1 x 2\n"},
+    {"eval --data text.txt --split test", 2, "gptape eval: --split: 'test' is unknown (expected train, val or all)\n"},
+    {"eval --ids 1,2", 2, "gptape eval: --targets: missing; --ids and --targets go together\n"},
+    {"eval --targets 1,2", 2, "gptape eval: --ids: missing; --ids and --targets go together\n"},
+    {"eval --ids 1,2 --targets 1", 2, "gptape eval: --targets: 1 x 1 tokens, but --ids has 1 x 2\n"},
     {"eval --ids 1,2 --targets 1,2 --data text.txt", 2,
-     "gptape eval: --ids and --targets are the whole batch; leave out --data and --split\n"},
+     "gptape eval: --data: for a text, but --ids gives the whole batch; leave one out\n"},
     {"eval --model model --ids 256 --targets 1", 2,
-     "gptape eval: --ids 256: '256' is no whole number from 0 to 255; give them like 1,2,3;4,5,6\n"},
+     "gptape eval: --ids: '256' is not an integer between 0 and 255\n"},
     {"eval --model model --ids 1,2,3,4,5,6,7,8,9 --targets 1,2,3,4,5,6,7,8,9", 2,
-     "gptape eval: --ids 1,2,3,4,5,6,7,8,9: has rows of 9; the model's context length is 8\n"},
+     "gptape eval: --ids: rows of 9 tokens exceed the context length 8\n"},
     {"eval --model model --n-layer 2 --data text.txt", 2,
-     "gptape eval: --n-layer 2: belongs to an untrained model; --model model has its own, leave one out\n"},
+     "gptape eval: --n-layer: for an untrained model; --model model has its own, leave one out\n"},
     {"eval --model model --shortcut off --data text.txt", 2,
-     "gptape eval: --shortcut off: belongs to an untrained model; --model model has its own, leave one out\n"},
+     "gptape eval: --shortcut: for an untrained model; --model model has its own, leave one out\n"},
     {"eval --model model --tokenizer bytes --data text.txt", 2,
-     "gptape eval: --tokenizer bytes: --model model has its own tokenizer; leave it out\n"},
+     "gptape eval: --tokenizer: --model model has its own tokenizer; leave one out\n"},
     {"eval --model model --seed 1 --data text.txt", 2,
-     "gptape eval: --seed 1: is for an untrained model; nothing is drawn with --model, leave it out\n"},
+     "gptape eval: --seed: for an untrained model; with --model nothing is drawn, leave one out\n"},
     {"eval --model model --data missing.txt", 1, "gptape eval: missing.txt: can't be read: No such file or directory\n"},
     {"eval --model model --data short.txt", 1,
      "gptape eval: the text has 1 token (expected at least 2, to predict one)\n"},
@@ -351,14 +351,14 @@ static const Wrong wrongs[] = {
     {"eval --model hf/f32 --data text.txt", 1,
      "gptape eval: hf/f32: has no tokenizer: no gptape_tokenizer.json, no vocab.json with merges.txt, no tokenizer.json\n"},
     {"info --model model --tied off", 2,
-     "gptape info: --tied off: belongs to an untrained model; --model model has its own, leave one out\n"},
+     "gptape info: --tied: for an untrained model; --model model has its own, leave one out\n"},
     {"info --model text.txt", 1, "gptape info: text.txt: is a file; name the folder that it lies in\n"},
     {"gradflow --model model --seeds 2", 2,
-     "gptape gradflow: --seeds 2: needs untrained networks; --model model is one that is saved\n"},
+     "gptape gradflow: --seeds: for untrained networks, but --model model is saved; leave one out\n"},
     {"gradflow --model model --n-layer 2", 2,
-     "gptape gradflow: --n-layer 2: belongs to an untrained model; --model model has its own, leave one out\n"},
-    {"gradflow --model model --net mlp", 2, "gptape gradflow: --model model: belongs to --net gpt, and this is --net mlp\n"},
-    {"gradflow --net gpt --vocab model", 2, "gptape gradflow: --vocab model: belongs to --model; leave it out\n"},
+     "gptape gradflow: --n-layer: for an untrained model; --model model has its own, leave one out\n"},
+    {"gradflow --model model --net mlp", 2, "gptape gradflow: --model: for --net gpt, but this is --net mlp; leave one out\n"},
+    {"gradflow --net gpt --vocab model", 2, "gptape gradflow: --vocab: for --model only; leave it out\n"},
     {"gradflow --model missing", 1, "gptape gradflow: missing: there is no such folder; a model is one, with config.json in it\n"},
     {"gradflow --model model --data short.txt", 1,
      "gptape gradflow: short.txt: is too short: of its 1 token 0 are for training; a row of 8 and the next token need 9\n"},

@@ -94,29 +94,29 @@ static const Spoiled configs[] = {
     {"s/\"n_inner\": null/\"n_inner\": 16/",
      "m/model.safetensors: tensor transformer.h.1.mlp.c_fc.weight: has shape (8, 32), but config.json asks for (8, 16)"},
     {"s/\"n_inner\": null/\"n_inner\": 20/",
-     "m/config.json: n_inner 20: is no multiple of n_embd 8; only such feed-forward widths are supported"},
+     "m/config.json: n_inner: 20 is not a multiple of n_embd 8; other feed-forward widths are not supported"},
     {"s/\"tie_word_embeddings\": true/\"tie_word_embeddings\": false/",
      "m/model.safetensors: tensor lm_head.weight: is missing, and config.json asks for it"},
-    {"s/\"n_head\": 2/\"n_head\": 3/", "m/config.json: n_embd 8: is not a multiple of n_head 3; try 6 or 9"},
-    {"s/\"n_head\": 2/\"n_head\": 0/", "m/config.json: n_head: is no whole number from 1 to 2147483647"},
-    {"s/\"n_head\": 2/\"n_head\": 2.5/", "m/config.json: n_head: is no whole number from 1 to 2147483647"},
-    {"s/\"n_head\": 2/\"n_head\": \"2\"/", "m/config.json: n_head: is no whole number from 1 to 2147483647"},
+    {"s/\"n_head\": 2/\"n_head\": 3/", "m/config.json: n_embd: 8 is not a multiple of n_head 3 (try 6 or 9)"},
+    {"s/\"n_head\": 2/\"n_head\": 0/", "m/config.json: n_head: '0' is not an integer between 1 and 2147483647"},
+    {"s/\"n_head\": 2/\"n_head\": 2.5/", "m/config.json: n_head: '2.5' is not an integer between 1 and 2147483647"},
+    {"s/\"n_head\": 2/\"n_head\": \"2\"/", "m/config.json: n_head: wrong type (expected a number)"},
     {"s/\"n_embd\": 8/\"n_embd\": 2147483647/",
-     "m/config.json: n_embd 2147483647: is not a multiple of n_head 2; try 2147483646 or 2147483648"},
-    {"s/\"resid_pdrop\": 0.1/\"resid_pdrop\": 1/", "m/config.json: dropout 1: is not a probability; take 0 or more, and less than 1"},
-    {"s/\"resid_pdrop\": 0.1/\"resid_pdrop\": true/", "m/config.json: resid_pdrop: is no number"},
+     "m/config.json: n_embd: 2147483647 is not a multiple of n_head 2 (try 2147483646 or 2147483648)"},
+    {"s/\"resid_pdrop\": 0.1/\"resid_pdrop\": 1/", "m/config.json: resid_pdrop: '1' is not a number between 0 and 0.999999"},
+    {"s/\"resid_pdrop\": 0.1/\"resid_pdrop\": true/", "m/config.json: resid_pdrop: wrong type (expected a number)"},
     {"s/\"gelu_new\"/\"quick_gelu\"/",
      "m/config.json: activation_function quick_gelu: is not supported; gelu_new, gelu, relu, tanh, sigmoid and linear are"},
-    {"s/\"gelu_new\"/1/", "m/config.json: activation_function: is no text"},
+    {"s/\"gelu_new\"/1/", "m/config.json: activation_function: not a string"},
     {"s/\"model_type\": \"gpt2\"/\"model_type\": \"llama\"/", "m/config.json: model_type llama: is not supported; gpt2 is"},
     {"s/1e-05/1e-06/", "m/config.json: layer_norm_epsilon 1e-06: is not supported; 1e-05 is"},
     {"s/\"scale_attn_by_inverse_layer_idx\": false/\"scale_attn_by_inverse_layer_idx\": true/",
      "m/config.json: scale_attn_by_inverse_layer_idx true: is not supported; false is"},
-    {"s/\"tie_word_embeddings\": true/\"tie_word_embeddings\": 1/", "m/config.json: tie_word_embeddings: is neither true nor false"},
-    {"s/\"use_cache\": true/\"gptape\": {\"shortcut\": \"off\"}/", "m/config.json: gptape: shortcut: is neither true nor false"},
-    {"s/\"use_cache\": true/\"gptape\": {\"norm\": \"past\"}/", "m/config.json: gptape: norm past: is not known"},
-    {"s/\"use_cache\": true/\"gptape\": {\"experts\": 8}/", "m/config.json: gptape: experts: is not known to this version of gptape"},
-    {"s/\"use_cache\": true/\"gptape\": 1/", "m/config.json: gptape: is no object, like {\"shortcut\": false}"},
+    {"s/\"tie_word_embeddings\": true/\"tie_word_embeddings\": 1/", "m/config.json: tie_word_embeddings: wrong type (expected true or false)"},
+    {"s/\"use_cache\": true/\"gptape\": {\"shortcut\": \"off\"}/", "m/config.json: gptape: shortcut: wrong type (expected true or false)"},
+    {"s/\"use_cache\": true/\"gptape\": {\"norm\": \"past\"}/", "m/config.json: gptape: norm: 'past' is unknown (expected pre, post or none)"},
+    {"s/\"use_cache\": true/\"gptape\": {\"experts\": 8}/", "m/config.json: gptape: experts: unknown to this version of gptape"},
+    {"s/\"use_cache\": true/\"gptape\": 1/", "m/config.json: gptape: not an object (expected one like {\"shortcut\": false})"},
     {"s/\"use_cache\": true/\"gptape\": {\"norm\": \"none\"}/",
      "m/model.safetensors: tensor transformer.h.0.ln_1.bias and 9 more: are not part of the model that config.json asks for"},
     {"s/\"use_cache\": true/\"gptape\": {\"qkv_bias\": false}/",
@@ -139,7 +139,7 @@ END_TEST
 START_TEST(a_config_that_is_no_object)
 {
     shell("echo '[1]' > m/config.json");
-    assert_refused(EVAL, "m/config.json: is no JSON object, like {\"model_type\": \"gpt2\"}");
+    assert_refused(EVAL, "m/config.json: not a JSON object (expected one like {\"model_type\": \"gpt2\"})");
     shell("head -c 100000 /dev/zero | tr '\\0' '[' > m/config.json");
     assert_refused(EVAL, "m/config.json: can't be read as JSON from byte 1001 of 100000 on");
     shell("rm m/config.json && mkdir m/config.json");

@@ -58,7 +58,7 @@ static int commas(const char *text)
 START_TEST(same_seed_same_ids)
 {
     Run first = run_gptape("generate --ids --tokens 20 --seed 7");
-    Run again = run_gptape("--seed 7 generate --tokens 20 --ids");
+    Run again = run_gptape("generate --seed 7 --tokens 20 --ids");
     Run other = run_gptape("generate --ids --tokens 20 --seed 8");
 
     assert_succeeded(&first);
@@ -349,10 +349,10 @@ START_TEST(a_character_it_never_saw_is_named)
 {
     save(create(&small_model), chars("\nabc"));
     Run run = run_shell("gptape generate --model model --prompt 'caf\xc3\xa9'");
-    assert_one_line_error(&run, 2, "--prompt caf\xc3\xa9: the text's character 'f' after 2 bytes is not in the alphabet of 4: \\x0aabc");
+    assert_one_line_error(&run, 2, "--prompt: the text's character 'f' after 2 bytes is not in the alphabet of 4: \\x0aabc");
     run_free(&run);
     run = run_shell("gptape generate --model model --prompt \"$(printf 'ab\\377')\"");
-    assert_one_line_error(&run, 2, "--prompt ab\\xff: the text is not UTF-8: byte 0xff at 2\n");
+    assert_one_line_error(&run, 2, "--prompt: the text is not UTF-8: byte 0xff at 2\n");
     run_free(&run);
 }
 END_TEST
@@ -443,7 +443,7 @@ START_TEST(a_model_without_tokenizer_takes_ids)
     assert_quiet(&run);
     run_free(&run);
     run = run_shell("gptape generate --model model --prompt-ids 1,4 --ids");
-    assert_one_line_error(&run, 2, "--prompt-ids 1,4: '4' is no whole number from 0 to 3");
+    assert_one_line_error(&run, 2, "--prompt-ids: '4' is not an integer between 0 and 3");
     run_free(&run);
 }
 END_TEST
@@ -452,35 +452,35 @@ END_TEST
 // Wrong input
 
 static const char *const wrong[][2] = {
-    {"gptape generate --tokens 0", "--tokens 0: is too small"},
-    {"gptape generate --tokens 1e3", "--tokens 1e3: is not a whole number"},
-    {"gptape generate --prompt-ids ''", "--prompt-ids '': '' is no whole number from 0 to 255"},
-    {"gptape generate --prompt-ids 1,,2", "'' is no whole number"},
-    {"gptape generate --prompt-ids 1,2,", "'' is no whole number"},
-    {"gptape generate --prompt-ids '1, 2'", "' 2' is no whole number"},
-    {"gptape generate --prompt-ids 1,2x", "'2x' is no whole number"},
-    {"gptape generate --prompt-ids -1", "'-1' is no whole number from 0 to 255"},
-    {"gptape generate --prompt-ids 255,256", "'256' is no whole number from 0 to 255"},
-    {"gptape generate --prompt-ids 99999999999999999999999999999999", "is no whole number from 0 to 255"},
-    {"gptape generate --prompt a --prompt-ids 1", "only one prompt"},
-    {"gptape generate --config char", "--prompt: text needs --vocab-size 256 or more"},
-    {"gptape generate --config char --prompt hello", "give --prompt-ids 1,2,3 instead"},
-    {"gptape generate --samples 0", "--samples 0: is too small"},
-    {"gptape generate --temperature 0", "--temperature 0: must be above 0; --greedy takes the likeliest each time"},
-    {"gptape generate --temperature -1", "--temperature -1: is out of range; give a number from 0 to 1000"},
-    {"gptape generate --temperature nan", "--temperature nan: is not a number"},
-    {"gptape generate --temperature 1e999", "--temperature 1e999: is out of range"},
-    {"gptape generate --temperature ''", "--temperature '': is not a number"},
-    {"gptape generate --top-p 0", "--top-p 0: must be above 0; --top-k 1 leaves the likeliest only"},
-    {"gptape generate --top-p 1.01", "--top-p 1.01: is out of range; give a number from 0 to 1"},
-    {"gptape generate --top-k 0", "--top-k 0: is too small; give a whole number from 1"},
-    {"gptape generate --top-k 1.5", "--top-k 1.5: is not a whole number"},
-    {"gptape generate --greedy --temperature 0.5", "--temperature 0.5: --greedy draws nothing"},
-    {"gptape generate --greedy --top-k 5", "--top-k 5: --greedy draws nothing"},
-    {"gptape generate --top-p 0.5 --greedy", "--top-p 0.5: --greedy draws nothing"},
-    {"gptape generate --samples 2 --greedy", "--samples 2: --greedy draws nothing"},
-    {"gptape generate --model model --config char", "--config char: belongs to an untrained model"},
-    {"gptape generate --model model --n-layer 3", "--n-layer 3: belongs to an untrained model"},
+    {"gptape generate --tokens 0", "--tokens: '0' is not an integer between 1 and 1000000"},
+    {"gptape generate --tokens 1e3", "--tokens: '1e3' is not an integer between 1 and 1000000"},
+    {"gptape generate --prompt-ids ''", "--prompt-ids: '' is not an integer between 0 and 255"},
+    {"gptape generate --prompt-ids 1,,2", "--prompt-ids: '' is not an integer between 0 and 255"},
+    {"gptape generate --prompt-ids 1,2,", "--prompt-ids: '' is not an integer between 0 and 255"},
+    {"gptape generate --prompt-ids '1, 2'", "--prompt-ids: ' 2' is not an integer between 0 and 255"},
+    {"gptape generate --prompt-ids 1,2x", "--prompt-ids: '2x' is not an integer between 0 and 255"},
+    {"gptape generate --prompt-ids -1", "--prompt-ids: '-1' is not an integer between 0 and 255"},
+    {"gptape generate --prompt-ids 255,256", "--prompt-ids: '256' is not an integer between 0 and 255"},
+    {"gptape generate --prompt-ids 99999999999999999999999999999999", "--prompt-ids: '99999999999999999999999999999999' is not an integer between 0 and 255"},
+    {"gptape generate --prompt a --prompt-ids 1", "--prompt: only one of --prompt and --prompt-ids can be continued; leave one out"},
+    {"gptape generate --config char", "--vocab-size: 65 is too small for a text's bytes (expected at least 256, or --prompt-ids)"},
+    {"gptape generate --config char --prompt hello", "--vocab-size: 65 is too small for a text's bytes (expected at least 256, or --prompt-ids)"},
+    {"gptape generate --samples 0", "--samples: '0' is not an integer between 1 and 1000000"},
+    {"gptape generate --temperature 0", "--temperature: '0' is too small (expected above 0; --greedy takes the most likely token each time)"},
+    {"gptape generate --temperature -1", "--temperature: '-1' is not a number between 0 and 1000"},
+    {"gptape generate --temperature nan", "--temperature: 'nan' is not a number between 0 and 1000"},
+    {"gptape generate --temperature 1e999", "--temperature: '1e999' is not a number between 0 and 1000"},
+    {"gptape generate --temperature ''", "--temperature: '' is not a number between 0 and 1000"},
+    {"gptape generate --top-p 0", "--top-p: '0' is too small (expected above 0; --top-k 1 leaves the most likely token)"},
+    {"gptape generate --top-p 1.01", "--top-p: '1.01' is not a number between 0 and 1"},
+    {"gptape generate --top-k 0", "--top-k: '0' is not an integer between 1 and 2147483647"},
+    {"gptape generate --top-k 1.5", "--top-k: '1.5' is not an integer between 1 and 2147483647"},
+    {"gptape generate --greedy --temperature 0.5", "--temperature: for drawing tokens, but --greedy draws none; leave one out"},
+    {"gptape generate --greedy --top-k 5", "--top-k: for drawing tokens, but --greedy draws none; leave one out"},
+    {"gptape generate --top-p 0.5 --greedy", "--top-p: for drawing tokens, but --greedy draws none; leave one out"},
+    {"gptape generate --samples 2 --greedy", "--samples: for drawing tokens, but --greedy draws none; leave one out"},
+    {"gptape generate --model model --config char", "--config: for an untrained model; --model model has its own, leave one out"},
+    {"gptape generate --model model --n-layer 3", "--n-layer: for an untrained model; --model model has its own, leave one out"},
 };
 
 START_TEST(wrong_input_is_told_in_one_line)
@@ -492,7 +492,7 @@ END_TEST
 static const char *const impossible[][2] = {
     {"gptape generate --model nowhere", "nowhere"},
     {"mkdir model; gptape generate --model model", "model"},
-    {"gptape generate --vocab-size 50257 --tokenizer gpt2", "nowhere: has no vocab.bpe"},
+    {"gptape generate --vocab-size 50257 --tokenizer gpt2", "nowhere: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); 'make vocab' gets it, --vocab names another folder"},
 };
 
 START_TEST(what_cannot_be_done_is_told_in_one_line)

@@ -170,7 +170,7 @@ END_TEST
 // However much of it went before, and whatever was asked for.
 START_TEST(a_full_stdout_is_told_why)
 {
-    static const char *const outputs[] = {"--csv -", "--json", ""};
+    static const char *const outputs[] = {"--csv -", "--json", "--plot none"};
     for (int i = 0; i < 3; i++) {
         char command[128];
         snprintf(command, sizeof command, "gradflow --depth 8 %s > /dev/full", outputs[i]);
@@ -215,11 +215,11 @@ END_TEST
 START_TEST(deep_and_long_networks_run)
 {
     static const char *const arguments[] = {
-        "gradflow --depth 1000 --width 64 --init gpt2 --quiet",
-        "gradflow --depth 1000 --width 64 --quiet",
+        "gradflow --depth 1000 --width 64 --init gpt2 --quiet --seeds 1 --plot none --depths none",
+        "gradflow --depth 1000 --width 64 --quiet --seeds 1 --plot none --depths none",
         "gradflow --net gpt --n-layer 48 --n-embd 64 --quiet",
-        "gradflow --depth 1",
-        "gradflow --sizes 2,5,3 --activation sigmoid --init xavier",
+        "gradflow --depth 1 --plot none",
+        "gradflow --sizes 2,5,3 --activation sigmoid --init xavier --plot none",
         "gradflow --net gpt --norm post --causal off --activation relu --init kaiming --batch 1 --length 1",
     };
     Run run = run_gptape(arguments[_i]);
@@ -331,11 +331,11 @@ static const struct {
     int status;
     const char *part;
 } mistakes[] = {
-    {"--depth 0", 2, "from 1"},
-    {"--depth -3", 2, "from 1"},
-    {"--depth 12x", 2, "not a whole number"},
-    {"--depth 1e99", 2, "not a whole number"},
-    {"--width 0", 2, "from 1"},
+    {"--depth 0", 2, "is not an integer between 1 and"},
+    {"--depth -3", 2, "is not an integer between 1 and"},
+    {"--depth 12x", 2, "is not an integer between 1 and 100000"},
+    {"--depth 1e99", 2, "is not an integer between 1 and 100000"},
+    {"--width 0", 2, "is not an integer between 1 and"},
     {"--depth 5 --sizes 3,3,1", 2, "--sizes"},
     {"--sizes 3", 2, "two"},
     {"--sizes 3,,1", 2, "''"},
@@ -346,8 +346,8 @@ static const struct {
     {"--target 1,2", 2, "2 values"},
     {"--net tree", 2, "mlp or gpt"},
     {"--shortcut maybe", 2, "both"},
-    {"--seeds 0", 2, "from 1"},
-    {"--steps -1", 2, "from 0"},
+    {"--seeds 0", 2, "is not an integer between 1 and"},
+    {"--steps -1", 2, "--steps: '-1' is not an integer between 0 and 1000000"},
     {"--lr fast", 2, "not a number"},
     {"--depths 5,0", 2, "'0'"},
     {"--seed x", 2, "--seed"},
@@ -358,21 +358,21 @@ static const struct {
     {"--net gpt --depth 3", 2, "--net mlp"},
     {"--net gpt --n-embd 30 --n-head 4", 2, "multiple"},
     {"--net gpt --ids 1,2", 2, "--targets"},
-    {"--net gpt --ids '1,2;3' --targets '1,2;3'", 2, "one length"},
+    {"--net gpt --ids '1,2;3' --targets '1,2;3'", 2, "--ids: rows of different lengths (expected rows like 1,2,3;4,5,6)"},
     {"--net gpt --ids 1,2 --targets 1,2,3", 2, "1 x 3"},
     {"--net gpt --ids 1,256 --targets 1,2", 2, "'256'"},
     {"--net gpt --ids 1,-1 --targets 1,2", 2, "'-1'"},
     {"--net gpt --ids 1,2 --targets 1,2 --data x", 2, "--data"},
-    {"--net gpt --length 33", 2, "to 32"},
-    {"--net gpt --batch 0", 2, "from 1"},
-    {"--net gpt --context-length 40000 --batch 65536", 2, "times --length 40000 are more tokens than can be counted"},
+    {"--net gpt --length 33", 2, "--length: '33' is not an integer between 1 and 32"},
+    {"--net gpt --batch 0", 2, "is not an integer between 1 and"},
+    {"--net gpt --context-length 40000 --batch 65536", 2, "--batch: 65536 times --length 40000 exceeds 2147483647 tokens"},
     {"--net gpt --vocab-size 65", 2, "256"},
     {"--net gpt --data missing.txt", 1, "missing.txt"},
     {"--net gpt --data /dev/null", 1, "/dev/null"},
     {"--net gpt --data .", 1, "."},
     {"--net gpt --config 70b --batch 1 --length 8", 1, "memory"},
     {"--depth 100000 --width 65536", 2, "memory"},
-    {"--input 1", 2, "--input 1: has 1 value; the network's has 3"},
+    {"--input 1", 2, "--input: 1 value, but the network has 3"},
     {"--same-dy --steps 3", 2, "--same-dy"},
     {"--plot picture.jpg", 2, ".png"},
     {"--plot picture", 2, ".png"},

@@ -140,16 +140,16 @@ START_TEST(what_cannot_be_drawn_is_told)
         {"--out /nowhere/at/all.svg", 1, "/nowhere/at/all.svg"},
         {"--module h.9", 1, "there is no module h.9 in this network"},
         {"--n-layer 60", 1, "more than 400 can't be read; choose one module, or fewer layers"},
-        {"--stepwise maybe", 2, "--stepwise maybe"},
-        {"--backward 3", 2, "--backward 3"},
-        {"--direction up", 2, "--direction up: expected TB or LR"},
-        {"--shortcut both", 2, "--shortcut both"},
-        {"--net mlp --stepwise on", 2, "belongs to --net gpt"},
-        {"--net mlp --config tiny", 2, "belongs to --net gpt"},
-        {"--net rnn", 2, "--net rnn"},
-        {"--depth 3", 2, "belongs to --net mlp"},
+        {"--stepwise maybe", 2, "--stepwise: 'maybe' is not on or off"},
+        {"--backward 3", 2, "--backward: '3' is not on or off"},
+        {"--direction up", 2, "--direction: 'up' is unknown (expected TB or LR)"},
+        {"--shortcut both", 2, "--shortcut: 'both' is not on or off"},
+        {"--net mlp --stepwise on", 2, "for --net gpt, but this is --net mlp; leave one out"},
+        {"--net mlp --config tiny", 2, "for --net gpt, but this is --net mlp; leave one out"},
+        {"--net rnn", 2, "--net: 'rnn' is unknown (expected mlp or gpt)"},
+        {"--depth 3", 2, "for --net mlp, but this is --net gpt; leave one out"},
         {"--json", 2, "--json"},
-        {"--vocab-size 20", 2, "a text's bytes need 256"},
+        {"--vocab-size 20", 2, "--vocab-size: 20 is too small for a text's bytes"},
         {"> /dev/full", 1, "stdout"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -165,7 +165,7 @@ END_TEST
 // The square of 1e30 is more than float32 holds.
 START_TEST(numbers_that_are_not_finite_are_noted)
 {
-    static const char note[] = "gptape graph: not all numbers are finite; the first that are not: ";
+    static const char note[] = "gptape graph: some values are not finite; the first: the result of mse_loss";
     Run run = run_gptape("graph --net mlp --depth 2 --width 1 --shortcut off --target 1e30");
     assert_succeeded(&run);
     assert_has(&run, run.err, note);

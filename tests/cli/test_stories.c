@@ -198,16 +198,16 @@ typedef struct Wrong {
 } Wrong;
 
 static const Wrong wrongs[] = {
-    {"gptape stories --count 0", 2, "--count 0"},
-    {"gptape stories --count x", 2, "--count x"},
-    {"gptape stories --bytes -1", 2, "--bytes -1"},
-    {"gptape stories --bytes 1", 2, "--bytes 1: holds no whole story; the first has "},
-    {"gptape stories --bytes 1 --json", 2, "--bytes 1: holds no whole story; the first has "},
-    {"gptape stories --seed x", 2, "--seed x"},
+    {"gptape stories --count 0", 2, "--count: '0' is not an integer between 1 and 1000000000"},
+    {"gptape stories --count x", 2, "--count: 'x' is not an integer between 1 and 1000000000"},
+    {"gptape stories --bytes -1", 2, "--bytes: '-1' is not an integer between 1 and 1000000000"},
+    {"gptape stories --bytes 1", 2, "--bytes: 1 bytes are too few for the first story, of 322 bytes"},
+    {"gptape stories --bytes 1 --json", 2, "--bytes: 1 bytes are too few for the first story, of 322 bytes"},
+    {"gptape stories --seed x", 2, "--seed: 'x' is not an integer between 0 and 4294967295"},
     {"gptape stories Anna", 2, "Anna"},
-    {"gptape stories --check --seed 3 < /dev/null", 2, "--seed 3: tells stories, and --check reads them; leave out one"},
-    {"gptape stories --check --count 3 < /dev/null", 2, "--count 3: tells stories, and --check reads them"},
-    {"gptape stories --check --bytes 3 < /dev/null", 2, "--bytes 3: tells stories, and --check reads them"},
+    {"gptape stories --check --seed 3 < /dev/null", 2, "--seed: for telling stories, but --check reads them; leave one out"},
+    {"gptape stories --check --count 3 < /dev/null", 2, "--count: for telling stories, but --check reads them; leave one out"},
+    {"gptape stories --check --bytes 3 < /dev/null", 2, "--bytes: for telling stories, but --check reads them; leave one out"},
     {"gptape stories --check < .", 1, "stdin: can't be read"},
     {"gptape stories > /dev/full", 1, "stdout: not everything could be written"},
 };

@@ -114,17 +114,17 @@ static const char *const wrongs[][2] = {
     {"echo 256 | gptape tokenize --decode --tokenizer bytes", "256 is out of range; bytes has ids 0 to 255"},
     {"head -c 100000 /dev/zero | tr '\\0' 7 | gptape tokenize --decode", "is out of range"},
     {"head -c 1000 \"$GPTAPE_BIN\" | gptape tokenize --decode", "is no whole number"},
-    {"gptape tokenize --tokenizer gpt3", "--tokenizer gpt3: is not known; give gpt2, bytes or chars"},
-    {"gptape tokenize --tokenizer bytes --vocab data", "--vocab data: only --tokenizer gpt2 reads a vocabulary"},
+    {"gptape tokenize --tokenizer gpt3", "--tokenizer: 'gpt3' is unknown (expected gpt2, bytes or chars)"},
+    {"gptape tokenize --tokenizer bytes --vocab data", "--vocab: only --tokenizer gpt2 reads a vocabulary; leave one out"},
     {"gptape tokenize --tokenizer chars --decode", "name the text that was encoded with --alphabet FILE"},
-    {"gptape tokenize --alphabet a", "--alphabet a: only --tokenizer chars has an alphabet"},
+    {"gptape tokenize --alphabet a", "--alphabet: only --tokenizer chars has an alphabet; leave it out"},
     {"printf 'a\\377' | gptape tokenize --tokenizer chars", "gptape tokenize: stdin: the text is not UTF-8: byte 0xff at 1\n"},
     {"printf 'a\\377' > a; echo a | gptape tokenize --tokenizer chars --alphabet a", "gptape tokenize: a: the text is not UTF-8: byte 0xff at 1\n"},
     {"printf a > a; printf 'a\\377' | gptape tokenize --tokenizer chars --alphabet a", "gptape tokenize: stdin: the text is not UTF-8: byte 0xff at 1\n"},
-    {"gptape tokenize hello", "'hello': is not expected here"},
-    {"gptape generate --tokenizer chars", "--tokenizer chars: is not known; give gpt2 or bytes"},
+    {"gptape tokenize hello", "'hello': unexpected; tokenize takes options only, see 'gptape tokenize --help'"},
+    {"gptape generate --tokenizer chars", "--tokenizer: 'chars' is unknown (expected gpt2 or bytes)"},
     {"gptape generate --tokenizer bytes --vocab data", "only --tokenizer gpt2 reads a vocabulary"},
-    {"gptape generate --tokenizer gpt2", "--vocab-size 256: is too small for the vocabulary of 267"},
+    {"gptape generate --tokenizer gpt2", "--vocab-size: 256 is too small for the tokenizer's 267 tokens"},
 };
 
 START_TEST(wrong_input_is_told_in_one_line)
@@ -135,18 +135,18 @@ START_TEST(wrong_input_is_told_in_one_line)
 END_TEST
 
 static const char *const impossible[][2] = {
-    {"gptape tokenize --vocab nowhere", "nowhere: has no vocab.bpe and encoder.json (or merges.txt and vocab.json, or tokenizer.json)"},
+    {"gptape tokenize --vocab nowhere", "nowhere: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); 'make vocab' gets it, --vocab names another folder"},
     {"rm data/vocab.bpe; gptape tokenize", "data/vocab.bpe: can't be read: No such file"},
     {"truncate -s 20 data/vocab.bpe; gptape tokenize", "data/vocab.bpe: "},
     {"truncate -s 2000 data/encoder.json; gptape tokenize", "data/encoder.json: does not end in }"},
-    {"rm data/*; gptape tokenize --tokenizer gpt2", "data: has no vocab.bpe"},
+    {"rm data/*; gptape tokenize --tokenizer gpt2", "data: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); 'make vocab' gets it, --vocab names another folder"},
     {"gptape tokenize --tokenizer chars --alphabet nowhere", "nowhere: can't be read"},
     {"gptape tokenize < .", "stdin: can't be read: Is a directory"},
     {"gptape tokenize <&-", "stdin: can't be read"},
     {"echo hello | gptape tokenize > /dev/full", "stdout: not everything could be written"},
     {"echo 104 | gptape tokenize --decode > /dev/full", "stdout: not everything could be written"},
     {"rm data/vocab.bpe; gptape generate --vocab data --vocab-size 267", "data/vocab.bpe: can't be read"},
-    {"gptape generate --vocab nowhere --vocab-size 267", "nowhere: has no vocab.bpe"},
+    {"gptape generate --vocab nowhere --vocab-size 267", "nowhere: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); 'make vocab' gets it, --vocab names another folder"},
 };
 
 START_TEST(what_cannot_be_done_is_told_in_one_line)
@@ -162,7 +162,7 @@ START_TEST(without_a_vocabulary_it_goes_on_with_bytes)
     assert_succeeded(&run);
     ck_assert_str_eq(run.out, "104 101 108 108 111 10\n");
     ck_assert_int_eq(text_lines(run.err), 1);
-    assert_has(&run, run.err, "GPT-2's vocabulary is not in data ('make vocab' gets it): going on with bytes as tokens");
+    assert_has(&run, run.err, "GPT-2's vocabulary is not in data ('make vocab' gets it): using bytes as tokens");
     run_free(&run);
     run = run_shell("echo 256 | gptape tokenize --decode");
     assert_one_line_error(&run, 2, "stdin: id 1: 256 is out of range; bytes has ids 0 to 255");
@@ -297,7 +297,7 @@ START_TEST(special_tokens_are_found_on_request)
         assert_has(&run, run.err, rows[i].note);
         run_free(&run);
     }
-    assert_fails("echo a | gptape tokenize --special maybe", 2, "--special maybe: is neither on nor off");
+    assert_fails("echo a | gptape tokenize --special maybe", 2, "--special: 'maybe' is not on or off");
     assert_fails("echo a | gptape tokenize --special on --tokenizer bytes", 2, "only --tokenizer gpt2 has special tokens");
 }
 END_TEST
@@ -333,7 +333,7 @@ START_TEST(generate_goes_on_with_bytes)
     Run run = run_shell("gptape generate --vocab-size 50257 --prompt hi --tokens 1");
     assert_succeeded(&run);
     ck_assert_int_eq(strncmp(run.out, "hi", 2), 0);
-    assert_has(&run, run.err, "GPT-2's vocabulary is not in data ('make vocab' gets it): going on with bytes as tokens");
+    assert_has(&run, run.err, "GPT-2's vocabulary is not in data ('make vocab' gets it): using bytes as tokens");
     run_free(&run);
     run = run_shell("gptape generate --vocab-size 50257 --prompt-ids 1 --ids --tokens 1");
     assert_succeeded(&run);

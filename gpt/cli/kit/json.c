@@ -73,7 +73,9 @@ void json_print(cJSON *json)
 {
     char *text = cJSON_Print(json);
 
-    puts(text);
+    if (puts(text) == EOF) {
+        note_stdout_lost();
+    }
     free(text);
     cJSON_Delete(json);
 }

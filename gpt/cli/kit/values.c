@@ -123,6 +123,9 @@ static bool read_list(const Options *options, const char *text, const ConfigFiel
     while (start != NULL) {
         size_t length = strcspn(start, ",");
         snprintf(item, sizeof item, "%.*s", (int)length, start);
+        if (length >= sizeof item) {
+            strcpy(item + sizeof item - 4, "...");         // too long for a number: refused below
+        }
         int whole = 0;
         void *value = field->kind == FIELD_COUNT ? (void *)&whole : (void *)&list[*count];
         if (!config_field_read(field, item, value, &error)) {
