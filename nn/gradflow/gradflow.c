@@ -1,6 +1,7 @@
 // gradflow.c: what reached each layer, read off the tape and the module tree after a watched backward pass.
 
 #include "nn/gradflow/gradwatch.h"
+#include "tensor/unwind.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,8 +164,11 @@ static void read_parameters(GradFlow *flow, const GradFlowWatch *watch, const Mo
 {
     int first = flow->n_rows;
     int n_read = 0;
+    int frame = unwind_begin();
     Reached reached = reached_leaves(watch);
+    unwind_add(free, reached.leaves);
     ParameterList all = module_parameters(root);
+    unwind_add(free, all.parameters);
     for (const Module *module = root; module != NULL; module = module_next(root, module)) {
         for (int i = 0; i < module->n_parameters; i++) {
             if (n_read < all.count && all.parameters[n_read] == module->parameters[i]) {
@@ -173,8 +177,7 @@ static void read_parameters(GradFlow *flow, const GradFlowWatch *watch, const Mo
             }
         }
     }
-    parameter_list_free(&all);
-    free(reached.leaves);
+    unwind_end(frame);
     place_outsiders(flow, first);
 }
 
@@ -219,7 +222,10 @@ static void read_activations(GradFlow *flow, const Tape *tape)
 static void sort_by_layer(GradFlow *flow)
 {
     FlowRow *sorted = memory_allocate((size_t)flow->n_rows * sizeof *sorted + 1, "gradient flow");
+    int frame = unwind_begin();
+    unwind_add_on_failure(free, sorted);
     size_t *next = memory_allocate_zeroed((size_t)flow->n_layer + 3, sizeof *next, "gradient flow");
+    unwind_end(frame);
     for (int i = 0; i < flow->n_rows; i++) {
         next[flow->rows[i].layer + 2]++;           // how many there are of each; from -1 on, and one place further
     }
@@ -237,15 +243,23 @@ static void sort_by_layer(GradFlow *flow)
     flow->capacity = flow->n_rows;
 }
 
+static void free_flow(void *flow)
+{
+    gradflow_free(flow);
+}
+
 GradFlow gradflow_read(GradFlowWatch *watch, const Module *root)
 {
     REQUIRE(watch);
     REQUIRE(root);
     GradFlow flow = {.n_layer = count_layers(root, watch->tape), .n_shortcuts = watch->n_shortcuts};
+    int frame = unwind_begin();
+    unwind_add_on_failure(free_flow, &flow);
     read_parameters(&flow, watch, root);
     read_splits(&flow, watch);
     read_activations(&flow, watch->tape);
     sort_by_layer(&flow);
+    unwind_end(frame);
     gradflow_unwatch(watch);
     return flow;
 }

@@ -129,7 +129,7 @@ bool guard_call(void (*call)(void *context), void *context)
 // A little more than oneDNN keeps for its code.
 static const size_t CODE_BYTES = 8 << 20;
 
-// One product of each kind that has code of its own: all transpositions, and vectors.
+// One product of each kind that has its own code: all transpositions of large, narrow and single-row matrices.
 static void write_code(void *unused)
 {
     (void)unused;
@@ -137,9 +137,10 @@ static void write_code(void *unused)
     static float a[N * N];
     static float b[N * N];
     static float c[N * N];
-    static const int sizes[][2] = {{N, N}, {1, N}, {N, 1}};
+    enum { NARROW = 8, SIZES = 5 };
+    static const int sizes[SIZES][2] = {{N, N}, {NARROW, N}, {N, NARROW}, {1, N}, {N, 1}};
     omp_set_num_threads(1);
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < 4 * SIZES; i++) {
         int M = sizes[i / 4][0];
         int columns = sizes[i / 4][1];
         char letter_a = i & 1 ? 'T' : 'N';

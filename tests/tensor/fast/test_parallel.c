@@ -1,6 +1,8 @@
 // Loops whose parts run side by side: each round is done once, whoever does it.
 
 #include "tensor/fast/parallel.h"
+#include "tensor/tensor.h"
+#include "tests/support/mistake.h"
 #include "tests/support/suite.h"
 
 #include <pthread.h>
@@ -84,7 +86,6 @@ static void count_within(const void *call, size_t start, size_t end)
 {
     (void)start;
     (void)end;
-    ck_assert(parallel_inside());
     parallel_for(ROUNDS, 1, count_rounds, call);
 }
 
@@ -95,7 +96,53 @@ START_TEST(a_loop_within_a_part_is_not_shared_again)
     parallel_for(2, 1, count_within, &counts);
     ck_assert_int_eq(counts.parts, 2);
     ck_assert_int_eq(counts.done[0], 2);
-    ck_assert(!parallel_inside());
+}
+END_TEST
+
+// In a loop, the thread that shares it out cannot be left.
+static void look_whether_it_can_be_left(const void *call, size_t start, size_t end)
+{
+    (void)start;
+    (void)end;
+    const pthread_t *caller = call;
+    if (pthread_equal(*caller, pthread_self())) {
+        ck_assert(!fail_can_unwind());
+    }
+}
+
+START_TEST(a_shared_loop_cannot_be_left)
+{
+    pthread_t caller = pthread_self();
+    parallel_set_threads(2);
+    ck_assert(fail_can_unwind());
+    parallel_for(2, 1, look_whether_it_can_be_left, &caller);
+    ck_assert(fail_can_unwind());
+}
+END_TEST
+
+// Every part but the first is refused memory.
+static void refuse_later_parts(const void *call, size_t start, size_t end)
+{
+    count_rounds(call, start, end);
+    if (start > 0) {
+        parallel_refuse(5 << 20, "a part");
+    }
+}
+
+START_TEST(refused_memory_is_reported_when_all_parts_have_ended)
+{
+    for (int threads = 1; threads <= 4; threads++) {
+        Counts counts = {.grain = 1};
+        parallel_set_threads(threads);
+        if (threads == 1) {
+            parallel_for(8, 1, refuse_later_parts, &counts);
+        } else {
+            assert_mistake_begins("out of memory: the system refused 5.0 MiB for a part",
+                                  parallel_for(8, 1, refuse_later_parts, &counts));
+        }
+        check_each_once(&counts, 8);
+        run_and_check(1000, 1, threads, threads);
+    }
 }
 END_TEST
 
@@ -146,6 +193,8 @@ int main(void)
     tcase_add_test(tcase, a_part_is_a_grain_at_least);
     tcase_add_test(tcase, loops_follow_each_other_without_a_round_lost);
     tcase_add_test(tcase, a_loop_within_a_part_is_not_shared_again);
+    tcase_add_test(tcase, a_shared_loop_cannot_be_left);
+    tcase_add_test(tcase, refused_memory_is_reported_when_all_parts_have_ended);
     tcase_add_test(tcase, two_threads_may_have_loops_at_once);
     tcase_add_test(tcase, a_child_process_shares_out_its_own_loops);
     Suite *suite = suite_create("parallel");
