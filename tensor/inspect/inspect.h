@@ -36,6 +36,26 @@ void nan_watch(bool on);
 // of this node is the short way, or -1 if the node is no shortcut. Read off the tape; nothing is marked beforehand.
 int tape_shortcut_input(const TapeNode *node);
 
+// The tensor on the tape that is called name, "h.3.out": of several, the one recorded last; a leaf only if no result has that name.
+// NULL if there is none.
+Tensor *tape_find(const Tape *tape, const char *name);
+
+// The vector-Jacobian product dx = (dy/dx)^T dy, by a walk back over the nodes between x and y only. torch: torch.autograd.grad
+//
+// dy has y's shape; dx has x's shape and is overwritten (all zero if y does not depend on x). x is a leaf, a parameter or a result on y's
+// tape. No parameter gets a gradient, and every gradient on the tape stays as it was. Not through a checkpoint, which is a mistake.
+void tensor_vjp(Tensor *y, const Real *dy, Tensor *x, Real *dx, Where where);
+
+// The same with a callback before the backward of every node between, last first. It may read and replace the gradient that has arrived
+// (node->output->grad, NULL for none; op_grad and tensor_zero_grad), and may not record anything. dy NULL: no gradient starts at y.
+typedef void TapeVisit(TapeNode *node, void *context);
+void tensor_vjp_visit(Tensor *y, const Real *dy, Tensor *x, Real *dx, TapeVisit *visit, void *context, Where where);
+
+#ifndef GPTAPE_NO_WHERE_MACROS
+#define tensor_vjp(...) tensor_vjp(__VA_ARGS__, HERE)
+#define tensor_vjp_visit(...) tensor_vjp_visit(__VA_ARGS__, HERE)
+#endif
+
 // ------------------------------------------------------------------------------------------------------------
 // 2. Characters
 

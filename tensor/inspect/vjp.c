@@ -1,0 +1,173 @@
+// vjp.c: finding tensors, and the vector-Jacobian product from any tensor to an earlier one: a walk back over the nodes between them, and nothing else.
+//
+//      dx = J^T dy,  J = dy/dx                      torch: torch.autograd.grad(y, x, grad_outputs=dy)
+//
+// Nodes between are those that x reaches. While they are walked, only what x reaches requires a gradient, so that no parameter gets one;
+// afterwards every gradient and flag is what it was.
+
+#include "tensor/op.h"
+#include "tensor/unwind.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_called(const Tensor *tensor, const char *name)
+{
+    char text[NAME_TEXT];
+    return strcmp(tensor_name(tensor, text), name) == 0;
+}
+
+Tensor *tape_find(const Tape *tape, const char *name)
+{
+    REQUIRE(tape);
+    REQUIRE(name);
+    for (int i = tape->n_nodes - 1; i >= 0; i--) {
+        if (is_called(tape->nodes[i]->output, name)) {
+            return tape->nodes[i]->output;
+        }
+    }
+    for (int i = tape->n_nodes - 1; i >= 0; i--) {
+        for (int j = 0; j < tape->nodes[i]->n_inputs; j++) {
+            if (is_called(tape->nodes[i]->inputs[j], name)) {
+                return tape->nodes[i]->inputs[j];
+            }
+        }
+    }
+    return NULL;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The walk
+
+// What the walk changes, and its value before.
+typedef struct Before {
+    Tensor *tensor;
+    Real *grad;
+    bool requires_grad;
+} Before;
+
+typedef struct Walk {
+    Tape *tape;
+    Tensor *x;
+    int first, last;                               // nodes
+    bool *between;                                 // (last + 1) does x reach the node's output?
+    Before *before;                                // (n) in the order of the changes
+    int n;
+    int capacity;
+} Walk;
+
+static void restore(void *object)
+{
+    Walk *walk = object;
+    for (int i = walk->n - 1; i >= 0; i--) {
+        Tensor *tensor = walk->before[i].tensor;
+        if (tensor != walk->x && tensor->grad != NULL && tensor->grad != walk->before[i].grad) {
+            tensor_zero_grad(tensor);              // an intermediate's, which the walk allocated
+        }
+        tensor->grad = walk->before[i].grad;
+        tensor->requires_grad = walk->before[i].requires_grad;
+    }
+    free(walk->before);
+    free(walk->between);
+}
+
+static void change(Walk *walk, Tensor *tensor, Real *grad, bool requires_grad)
+{
+    walk->before = memory_grow(walk->before, walk->n, &walk->capacity, sizeof *walk->before, "a walk over the tape");
+    walk->before[walk->n] = (Before){tensor, tensor->grad, tensor->requires_grad};
+    walk->n++;
+    tensor->grad = grad;
+    tensor->requires_grad = requires_grad;
+}
+
+static bool is_between(const Walk *walk, const Tensor *tensor)
+{
+    bool on_tape = tensor->node != NULL && tensor->tape == walk->tape;
+    return tensor == walk->x || (on_tape && tensor->node->index >= walk->first && walk->between[tensor->node->index]);
+}
+
+// Finds the nodes between. Leaves that they read get no gradient.
+static void find_nodes(Walk *walk)
+{
+    for (int i = walk->first; i <= walk->last; i++) {
+        TapeNode *node = walk->tape->nodes[i];
+        for (int j = 0; j < node->n_inputs; j++) {
+            walk->between[i] = walk->between[i] || is_between(walk, node->inputs[j]);
+        }
+        for (int j = 0; walk->between[i] && j < node->n_inputs; j++) {
+            Tensor *input = node->inputs[j];
+            if (!is_between(walk, input) && input->requires_grad) {
+                change(walk, input, input->grad, false);
+            }
+        }
+        if (walk->between[i]) {
+            change(walk, node->output, NULL, true);
+        }
+    }
+}
+
+static void check(const Tensor *y, const Tensor *x, Where where)
+{
+    if (y == NULL || x == NULL) {
+        fail_mistake(where, "tensor_vjp: %s is NULL", y == NULL ? "y" : "x");
+    }
+    if (!y->alive || !x->alive || y->node == NULL) {
+        fail_mistake(where, "tensor_vjp: y and x must be on a tape that has not been reset, and y computed on it");
+    }
+    if (x->tape != NULL && x->tape != y->tape) {
+        fail_mistake(where, "tensor_vjp: x and y are on different tapes");
+    }
+}
+
+static void walk_back(const Walk *walk, TapeVisit *visit, void *context, Where where)
+{
+    for (int i = walk->last; i >= walk->first; i--) {
+        TapeNode *node = walk->tape->nodes[i];
+        if (!walk->between[i]) {
+            continue;
+        }
+        if (visit != NULL) {
+            visit(node, context);
+        }
+        if (node->output->grad == NULL) {
+            continue;
+        }
+        if (node->op == &op_checkpoint) {
+            fail_mistake(where, "tensor_vjp: node %d is a checkpoint, which is recomputed as a whole", i);
+        }
+        node->backward(node);
+        tensor_zero_grad(node->output);
+    }
+}
+
+void tensor_vjp_visit(Tensor *y, const Real *dy, Tensor *x, Real *dx, TapeVisit *visit, void *context, Where where)
+{
+    check(y, x, where);
+    if (dx == NULL) {
+        fail_mistake(where, "tensor_vjp: dx is NULL");
+    }
+    Tape *tape = y->tape;
+    Walk walk = {.tape = tape, .x = x, .first = x->node == NULL ? 0 : x->node->index + 1, .last = y->node->index};
+    walk.between = memory_allocate_zeroed((size_t)walk.last + 1, sizeof *walk.between, "a walk over the tape");
+    int frame = unwind_begin();
+    unwind_add(restore, &walk);
+    memset(dx, 0, tensor_count(x) * sizeof *dx);
+    change(&walk, x, dx, true);
+    find_nodes(&walk);
+    if (y == x && dy != NULL) {
+        memcpy(dx, dy, tensor_count(x) * sizeof *dx);
+    } else if (dy != NULL && is_between(&walk, y)) {
+        Real *start = op_grad(y);
+        memcpy(start, dy, tensor_count(y) * sizeof *dy);
+    }
+    walk_back(&walk, visit, context, where);
+    unwind_end(frame);
+}
+
+void tensor_vjp(Tensor *y, const Real *dy, Tensor *x, Real *dx, Where where)
+{
+    if (dy == NULL) {
+        fail_mistake(where, "tensor_vjp: dy is NULL");
+    }
+    tensor_vjp_visit(y, dy, x, dx, NULL, NULL, where);
+}
