@@ -193,7 +193,7 @@ debugger: $(BUILD)/examples/$(EX)
 
 # Each target for so many seconds, from sound files on; what it finds is left in the folder of its name. A build of its own, FUZZ=1.
 FUZZ_SECONDS ?= 200
-FUZZ_TARGETS := safetensors json vocabulary training
+FUZZ_TARGETS := safetensors json vocabulary training tokens tables text options
 FUZZ_CORPUS := $(BUILD)/corpus
 
 fuzz:
@@ -201,7 +201,10 @@ fuzz:
 	@$(MAKE) CC=clang FUZZ=1 ONEDNN= run-fuzz
 
 $(FUZZ_TARGETS:%=$(BUILD)/fuzz_%): $(BUILD)/fuzz_%: $(BUILD)/float/tests/fuzz/fuzz_%.o $(BUILD)/float/tests/fuzz/fuzz.o $(BUILD)/libgptape.a
-	$(LINK) -fsanitize=fuzzer $(LIBS)
+	$(LINK) -fsanitize=fuzzer -lpopt $(LIBS)
+
+# The command line is the program without its main.c.
+$(BUILD)/fuzz_options: $(filter-out %/main.o,$(PROGRAM_OBJECTS))
 
 $(BUILD)/seeds: $(BUILD)/float/tests/fuzz/seeds.o $(BUILD)/libgptape.a
 	$(LINK) $(LIBS)

@@ -179,7 +179,7 @@ static bool read_field(const Keys *keys, const char *key, const ConfigField *fie
     if (cJSON_IsBool(value) && field->kind == FIELD_SWITCH) {
         text = cJSON_IsTrue(value) ? "on" : "off";
     } else if (cJSON_IsNumber(value) && (field->kind == FIELD_COUNT || field->kind == FIELD_NUMBER)) {
-        snprintf(number, sizeof number, "%.17g", value->valuedouble);
+        number_format(number, sizeof number, "%.17g", value->valuedouble);
         text = number;
     } else if (cJSON_IsString(value) && (field->kind == FIELD_CHOICE || field->kind == FIELD_TEXT)) {
         text = value->valuestring;

@@ -193,6 +193,7 @@ typedef struct CacheHeader {
     uint64_t check;                                // of the header itself
 } CacheHeader;
 
+uint64_t cache_check(const CacheHeader *header);   // what its check must be
 CacheHeader cache_header(const Tokenizer *tokenizer, uint64_t text);   // of no tokens so far
 bool cache_begin(FILE *file);                      // leaves room for the header; each returns false if it can't be written
 bool cache_add(FILE *file, CacheHeader *header, int *ids, size_t n);   // ids are scratch afterwards

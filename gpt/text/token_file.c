@@ -18,7 +18,7 @@
 static const char magic[] = "gptape tokens 1\n";
 
 // Of all of the header that comes before it.
-static uint64_t header_check(const CacheHeader *header)
+uint64_t cache_check(const CacheHeader *header)
 {
     uint64_t hash = HASH_START;
     for (size_t i = 0; i < sizeof header->magic; i++) {
@@ -72,7 +72,7 @@ bool cache_add(FILE *file, CacheHeader *header, int *ids, size_t n)
 
 bool cache_end(FILE *file, CacheHeader *header)
 {
-    header->check = header_check(header);
+    header->check = cache_check(header);
     return fseek(file, 0, SEEK_SET) == 0 && fwrite(header, sizeof *header, 1, file) == 1 && fflush(file) == 0;
 }
 
@@ -85,7 +85,7 @@ static bool read_header(FILE *file, const CacheHeader *wanted, CacheHeader *head
     if (fread(header, sizeof *header, 1, file) != 1 || memcmp(header->magic, magic, sizeof header->magic) != 0) {
         return error_set(error, "is no file of tokens");
     }
-    if (header->check != header_check(header) || (header->id_bytes != 2 && header->id_bytes != 4)) {
+    if (header->check != cache_check(header) || (header->id_bytes != 2 && header->id_bytes != 4)) {
         return error_set(error, "is damaged");
     }
     if (header->tokenizer != wanted->tokenizer) {

@@ -41,9 +41,12 @@ static void read_tokenizer(const uint8_t *data, size_t n)
     fuzz_file("gptape_tokenizer.json", data, n);
     tokenizer_free(tokenizer_load(fuzz_folder(), &error));
     remove_file("gptape_tokenizer.json");
-    fuzz_file("tokenizer.json", data, n);
-    tokenizer_free(tokenizer_load(fuzz_folder(), &error));
-    remove_file("tokenizer.json");
+    static const char *const names[] = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        fuzz_file(names[i], data, n);
+        tokenizer_free(tokenizer_load(fuzz_folder(), &error));
+        remove_file(names[i]);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

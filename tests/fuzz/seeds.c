@@ -1,6 +1,7 @@
 // seeds.c: what fuzzing starts from: sound files, of every kind that a target reads. seeds FOLDER writes a folder for each target. The
 // models that transformers saved are added by the Makefile.
 
+#include "gpt/stories/stories.h"
 #include "gpt/train/run_files.h"
 #include "gpt/text/encoding.h"
 #include "tests/fuzz/fuzz.h"
@@ -138,6 +139,70 @@ static void seed_training(void)
     enter("..");
 }
 
+// A file of tokens, and one that is cut off.
+static void seed_tokens(void)
+{
+    int ids[] = {1, 2, 3, 255};
+    Tokenizer *tokenizer = tokenizer_bytes();
+    CacheHeader header = cache_header(tokenizer, 7);
+    enter("tokens");
+    FILE *file = fopen("sound", "wb");
+    if (file == NULL || !cache_begin(file) || !cache_add(file, &header, ids, 4) || !cache_end(file, &header) || fclose(file) != 0) {
+        exit(EXIT_FAILURE);
+    }
+    write_file("short", (const char *)&header, sizeof header);
+    tokenizer_free(tokenizer);
+    enter("..");
+}
+
+static void seed_tables(void)
+{
+    static const char log[] = "1,3.8,,0.003,2.9,39260,0.8\n2,3.7,3.6,0.002,2.2,1e5,0.2\n3,3.6,,0.0023,1.7,83400.8793,0.38";
+    static const char flow[] = "0,on,pre,gelu,0,-1,wte.weight,weight_grad,0.02,1.4,0.03,0.27,0,0,\n"
+                               "0,on,pre,gelu,0,0,h.0.attn.c_attn.weight.q,weight_grad,0.02,1.4,0.03,0.27,0,0,\n"
+                               "0,on,pre,gelu,0,0,h.0.out,activation,0.02,1.4,0.03,0.27,0,0,0.5\n"
+                               "0,on,pre,gelu,2,-1,wte.weight,weight_grad,0.02,nan,0.03,inf,0,0,\n"
+                               "0,on,pre,gelu,2,2,ln_f.bias,bias_grad,0.02,1.4,0.03,0.27,0,0,\n";
+    enter("tables");
+    write_file("log", log, sizeof log - 1);
+    write_file("flow", flow, sizeof flow - 1);
+    enter("..");
+}
+
+static void seed_text(void)
+{
+    char *stories = stories_text(1, 2000);
+    enter("text");
+    write_file("stories", stories, strlen(stories));
+    write_file("utf8", "\xef\xbb\xbf" "aé€😀 b\r\n\r\n", 19);
+    enter("..");
+    free(stories);
+}
+
+static void seed_options(void)
+{
+    // Words end with a NUL, written as | here; the first character is the command's number, and stdin is behind an empty word.
+    static const char *const lines[] = {
+        "0--decode|--tokenizer|bytes||72 101, 108\n", "0--tokenizer|chars|--json||text", "1--check||The dog ran. \"No!\"\n\n",
+        "2--config|tiny|--n-layer|3|--dropout|0.5|--json|", "2--residual|h + 0.5 * f(norm(h))|--tied|off|",
+        "5--ids|1,2,3;4,5,6|--targets|2,3,4;5,6,7|", "7--depth=20|--seed|7|", "3--lr|1e-3|--steps|7|",
+    };
+    enter("options");
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        char name[16];
+        char text[128];
+        size_t n = strlen(lines[i]);
+        snprintf(name, sizeof name, "%zu", i);
+        snprintf(text, sizeof text, "%s", lines[i]);
+        text[0] = (char)(text[0] - '0');
+        for (size_t at = 0; at < n; at++) {
+            text[at] = text[at] == '|' ? '\0' : text[at];
+        }
+        write_file(name, text, n);
+    }
+    enter("..");
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -149,5 +214,9 @@ int main(int argc, char **argv)
     seed_json();
     seed_safetensors();
     seed_training();
+    seed_tokens();
+    seed_tables();
+    seed_text();
+    seed_options();
     return EXIT_SUCCESS;
 }
