@@ -7,15 +7,12 @@
 
 struct cJSON *json_parse(const char *text, size_t n, const char *file, Error *error)
 {
-    for (size_t at = 0; at < n; ) {
-        int code;
-        int length = utf8_read(text + at, n - at, &code);
-        if (length <= 0 || code == 0) {
-            error_set(error, "%s: byte 0x%02x after %zu byte%s of JSON is no UTF-8 text", file, (unsigned char)text[at], at,
-                      plural((double)at));
-            return NULL;
-        }
-        at += (size_t)length;
+    const char *zero = memchr(text, 0, n);
+    size_t valid = utf8_valid(text, zero == NULL ? n : (size_t)(zero - text));
+    if (valid < n) {
+        error_set(error, "%s: byte 0x%02x after %zu byte%s of JSON is not UTF-8 text", file, (unsigned char)text[valid], valid,
+                  plural((double)valid));
+        return NULL;
     }
     const char *stopped = text;
     cJSON *json = cJSON_ParseWithLengthOpts(text, n + 1, &stopped, true);

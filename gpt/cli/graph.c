@@ -100,6 +100,9 @@ static bool read_out(const Options *options, GraphPlan *plan, int *status)
     if (plan->out == NULL) {
         return true;
     }
+    if (!options_output(options, "out", plan->out)) {
+        return false;
+    }
     if (!plot_step_path_check(plan->out, &error)) {
         return report_error(options, &error);
     }

@@ -48,7 +48,7 @@ static int run_command(const Command *command, int argc, const char **argv)
     int status;
 
     if (options_parse(&options, command->help, argc, argv, &status)) {
-        status = command->run(&options);
+        status = options_stdout(&options) ? command->run(&options) : STATUS_USAGE;
     }
     options_free(&options);
     return status;
@@ -141,6 +141,7 @@ static void on_failure(FailKind kind, const char *message)
 
 int main(int argc, char **argv)
 {
+    streams_begin();
     fail_set_handler(on_failure);
     signal(SIGXFSZ, SIG_IGN);                      // a file that grows beyond the user's limit is then an error like a full disk
     json_begin();

@@ -51,7 +51,7 @@ static bool read_train_config(const Safetensors *file, TrainConfig *config, Erro
     for (int i = 0; i < train_field_count; i++) {
         const ConfigField *field = &train_fields[i];
         char key[NAME_TEXT];
-        double value;
+        double value = 0;
         snprintf(key, sizeof key, "train.%s", field->name);
         bool read = field->kind == FIELD_COUNT ? read_count(file, key, INT_MAX, &value, error)
                                                : read_number(file, key, &value, error);
@@ -159,10 +159,20 @@ static bool read_fixed_batch(const Safetensors *file, TrainSetup *setup, Error *
         && read_array(file, "targets", DTYPE_I32, shape, setup->targets, error);
 }
 
-static char *copy_text(const Safetensors *file, const char *key)
+// The text called key, or the array of bytes; *text is NULL if there is neither. The caller frees it.
+static bool read_path(const Safetensors *file, const char *key, char **text, Error *error)
 {
-    const char *text = safetensors_text(file, key);
-    return text == NULL ? NULL : memory_copy_text(text);
+    const char *saved = safetensors_text(file, key);
+    const StoredArray *array = safetensors_find(file, key);
+    *text = saved == NULL ? NULL : memory_copy_text(saved);
+    if (saved != NULL || array == NULL) {
+        return true;
+    }
+    if (array->dtype != DTYPE_U8 || array->bytes > PATH_MAX) {
+        return error_set(error, "%s: tensor %s: is not a path (expected at most %d bytes, U8)", file->path, key, PATH_MAX);
+    }
+    *text = memory_allocate_zeroed(array->bytes + 1, 1, "a path");
+    return safetensors_read(file, array, 0, array->count, *text, error);
 }
 
 static bool read_setup(const Safetensors *file, const char *folder, TrainSetup *setup, Error *error)
@@ -173,9 +183,8 @@ static bool read_setup(const Safetensors *file, const char *folder, TrainSetup *
         return false;
     }
     setup->seed = (uint64_t)seed;
-    setup->data = copy_text(file, "data");
-    setup->model = copy_text(file, "model");
-    return read_tokenizer(file, folder, &setup->tokenizer, error) && read_fixed_batch(file, setup, error);
+    return read_path(file, "data", &setup->data, error) && read_path(file, "model", &setup->model, error)
+        && read_tokenizer(file, folder, &setup->tokenizer, error) && read_fixed_batch(file, setup, error);
 }
 
 bool train_setup_load(const char *folder, TrainSetup *setup, Error *error)

@@ -5,6 +5,7 @@
 //      adamw.m.wte.weight, adamw.v.wte.weight, ...      F32     AdamW's running means
 //      random.model, random.batches                     U32     two generators: of dropout, and of the rows still to come
 //      alphabet                                         U8      of a tokenizer of characters
+//      data, model                                      U8      paths, if they are not UTF-8 (else they are texts)
 //      ids, targets                                     I32     of a fixed batch
 //      texts                                                    step, seed, data and its fingerprint, the model's config.json,
 //                                                               and every number of TrainConfig: train.lr, ...; and the
@@ -47,6 +48,17 @@ static void add_config(SafetensorsWriter *writer, const GPTConfig *config)
     free(text);
 }
 
+// A path: a text, or an array of bytes if it is not UTF-8, since texts are JSON.
+static void add_path(SafetensorsWriter *writer, const char *key, const char *path)
+{
+    int64_t n = path == NULL ? 0 : (int64_t)strlen(path);
+    if (path != NULL && utf8_valid(path, (size_t)n) == (size_t)n) {
+        safetensors_add_text(writer, key, path);
+    } else if (path != NULL) {
+        safetensors_add(writer, key, DTYPE_U8, 1, &n, path);
+    }
+}
+
 static void add_texts(SafetensorsWriter *writer, const Trainer *trainer)
 {
     const TrainSetup *setup = &trainer->setup;
@@ -58,12 +70,8 @@ static void add_texts(SafetensorsWriter *writer, const Trainer *trainer)
         snprintf(key, sizeof key, "train.%s", train_fields[i].name);
         add_number(writer, key, config_field_number(&train_fields[i], &setup->train));
     }
-    if (setup->data != NULL) {
-        safetensors_add_text(writer, "data", setup->data);
-    }
-    if (setup->model != NULL) {
-        safetensors_add_text(writer, "model", setup->model);
-    }
+    add_path(writer, "data", setup->data);
+    add_path(writer, "model", setup->model);
     if (trainer->data != NULL) {
         char text[32];
         snprintf(text, sizeof text, "%016llx", (unsigned long long)trainer->data->fingerprint);

@@ -69,6 +69,7 @@ int utf8_write(int code, char bytes[4]);           // its length
 size_t utf8_mark(const char *text, size_t n);
 
 size_t utf8_whole(const char *text, size_t n);     // how many of n bytes are before an incomplete character at their end
+size_t utf8_valid(const char *text, size_t n);     // how many are before the first byte that is not UTF-8
 
 // The character that n bytes begin with, as it can be shown anywhere: itself, or an escape as in C (\n, \x1b, \u202e, \xff) for
 // one without a shape (control characters, bidirectional controls) and for a byte that is not UTF-8. Returns how many bytes it

@@ -71,6 +71,18 @@ size_t utf8_whole(const char *text, size_t n)
     return n;
 }
 
+size_t utf8_valid(const char *text, size_t n)
+{
+    size_t at = 0;
+    int code;
+    int length = utf8_read(text, n, &code);
+    while (length > 0) {
+        at += (size_t)length;
+        length = utf8_read(text + at, n - at, &code);
+    }
+    return at;
+}
+
 int utf8_write(int code, char bytes[4])
 {
     int length = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;

@@ -124,7 +124,7 @@ static const Spoiled configs[] = {
     {"s/,/;/", "m/config.json: can't be read as JSON from byte 38 of 820 on"},
     {"s/}//", "m/config.json: its JSON of 819 bytes has no end; is it cut off?"},
     {"s/[^\\n]*//", "m/config.json: its JSON of 34 bytes has no end; is it cut off?"},
-    {"s/gelu_new/\\xff/", "m/config.json: byte 0xff after 28 bytes of JSON is no UTF-8 text"},
+    {"s/gelu_new/\\xff/", "m/config.json: byte 0xff after 28 bytes of JSON is not UTF-8 text"},
 };
 
 START_TEST(a_config_that_disagrees_or_is_none)

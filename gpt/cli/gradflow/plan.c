@@ -297,10 +297,13 @@ static bool read_experiment(const Options *options, GradflowPlan *plan)
 static bool check_outputs(const GradflowPlan *plan, const Options *options, int *status)
 {
     Error error;
+    bool to_file = plan->csv != NULL && strcmp(plan->csv, "-") != 0;
+    if ((plan->plot != NULL && !options_output(options, "plot", plan->plot)) || (to_file && !options_output(options, "csv", plan->csv))) {
+        return false;
+    }
     if (plan->plot != NULL && !plot_path_check(plan->plot, &error)) {
         return report_error(options, &error);
     }
-    bool to_file = plan->csv != NULL && strcmp(plan->csv, "-") != 0;
     if ((plan->plot != NULL && !save_path_check(plan->plot, &error)) || (to_file && !save_path_check(plan->csv, &error))) {
         return report_failure(options, &error, status);
     }
@@ -322,9 +325,6 @@ static bool read_outputs(const Options *options, GradflowPlan *plan, int *status
     }
     if (plan->plot != NULL && strcmp(plan->plot, "none") == 0) {
         plan->plot = NULL;
-    }
-    if (plan->plot != NULL && plan->csv != NULL && strcmp(plan->plot, plan->csv) == 0) {
-        return option_error(options, "csv", "'%.80s' is --plot's file, too", plan->csv);
     }
     return check_outputs(plan, options, status);
 }

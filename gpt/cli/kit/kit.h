@@ -120,6 +120,11 @@ bool options_float_list(const Options *options, const char *name, float **values
 // Rows of integers low ... high, "1,2,3;4,5,6". The caller frees *values.
 bool options_int_rows(const Options *options, const char *name, int low, int high, int **values, int *n_rows, int *n_columns);
 
+// May the command write to path, which the option called name gives or stands for? False, and one line on stderr, if another option names
+// it, too, also through links, or a folder that it is in. To be asked for each output before anything is written.
+bool options_output(const Options *options, const char *name, const char *path);
+bool options_stdout(const Options *options);       // the same for stdout, of every command
+
 // Is a batch given by --ids and --targets, or by one of them?
 bool options_by_ids(const Options *options);
 // That batch: rows of token ids, no longer than the context, and the target of each. The caller frees both (B, T); NULL where not read.
@@ -227,6 +232,12 @@ void interrupt_watch(void);
 bool interrupted(void);
 int interrupt_status(void);                        // 130 after Ctrl-C
 
+// Opens standard streams that are closed, gives stderr whole lines, and escapes what could steer the terminal if stdout is one: control and
+// bidirectional characters, and bytes that are not UTF-8, as quote_terminal does. The first call of the program.
+void streams_begin(void);
+enum { STREAMS_OWN_TEXT = 16 };
+const char *streams_own(const char *code, char text[STREAMS_OWN_TEXT]);        // an escape sequence of ours, to be printed to stdout
+
 // What was written to stdout is to be seen now.
 void flush_stdout(void);
 void note_stdout_lost(void);                       // it could not be written, and errno says why: close_stdout will tell
@@ -286,6 +297,7 @@ void json_add_number(cJSON *object, const char *name, double value);   // 9 sign
 void json_add_count(cJSON *object, const char *name, double count);    // a whole number, all its digits
 cJSON *json_numbers(const Real *values, int n);    // an array of them, 9 significant digits each
 void json_add_config(cJSON *object, const char *name, const GPTConfig *config);
-void json_print(cJSON *json);                      // to stdout; frees it
+// To stdout; frees it. Always valid UTF-8: a byte that is not (of a file's name, say) appears as \xff in the text, "\\xff" in the JSON.
+void json_print(cJSON *json);
 
 #endif

@@ -6,22 +6,11 @@
 #include <stdarg.h>
 #include <string.h>
 
-// "gptape info: text". Text from the command line may hold anything: control characters, and bytes that are no UTF-8, are shown, not
-// sent to the terminal.
+// "gptape info: text", in one write. Names in text may contain anything.
 static void print_line(const char *command, const char *text)
 {
     fprintf(stderr, "gptape%s%s: ", command == NULL ? "" : " ", command == NULL ? "" : command);
-    for (size_t n = strlen(text); n > 0; ) {
-        int code = 0;
-        int length = utf8_read(text, n, &code);
-        bool shown = length > 0 && code >= 0x20 && !(code >= 0x7f && code < 0xa0);
-        size_t taken = length > 0 ? (size_t)length : 1;
-        for (size_t i = 0; i < taken; i++) {
-            fprintf(stderr, shown ? "%c" : "\\x%02x", (unsigned char)text[i]);
-        }
-        text += taken;
-        n -= taken;
-    }
+    quote_terminal(stderr, text, strlen(text), false);
     fputc('\n', stderr);
 }
 

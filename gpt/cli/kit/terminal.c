@@ -49,7 +49,14 @@ bool terminal_set_color(const Options *options)
 
 const char *terminal_color(const char *code)
 {
-    return color ? code : "";
+    static const char *const codes[] = {COLOR_BOLD, COLOR_WITHOUT, COLOR_WITH, COLOR_END};
+    static char own[4][STREAMS_OWN_TEXT];
+    for (int i = 0; color && i < 4; i++) {
+        if (strcmp(code, codes[i]) == 0) {
+            return streams_own(code, own[i]);
+        }
+    }
+    return "";
 }
 
 static bool fits(const char *text, size_t columns)

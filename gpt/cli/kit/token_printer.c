@@ -16,39 +16,13 @@ static void print_byte(FILE *out, int byte)
     }
 }
 
-// Control characters would steer the terminal; lines and tabs are text.
-static bool is_shown(int code)
-{
-    bool control = code < 0x20 || (code >= 0x7f && code < 0xa0);
-    return !control || code == '\n' || code == '\t';
-}
-
-static void print_broken(FILE *out, const char *bytes, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        fprintf(out, "\\x%02x", (unsigned char)bytes[i]);
-    }
-}
-
-// Prints the whole characters of what waits, and keeps one that is cut off.
+// Prints the whole characters of what waits, and keeps an incomplete one.
 static void print_waiting(TokenPrinter *printer)
 {
-    size_t at = 0;
-    int code;
-    int length = utf8_read(printer->waiting, printer->n_waiting, &code);
-
-    while (length != UTF8_CUT) {
-        size_t n = length == UTF8_BAD ? 1 : (size_t)length;
-        if (length != UTF8_BAD && is_shown(code)) {
-            fwrite(printer->waiting + at, 1, n, printer->out);
-        } else {
-            print_broken(printer->out, printer->waiting + at, n);
-        }
-        at += n;
-        length = utf8_read(printer->waiting + at, printer->n_waiting - at, &code);
-    }
-    printer->n_waiting -= at;
-    memmove(printer->waiting, printer->waiting + at, printer->n_waiting);
+    size_t whole = utf8_whole(printer->waiting, printer->n_waiting);
+    quote_terminal(printer->out, printer->waiting, whole, true);
+    printer->n_waiting -= whole;
+    memmove(printer->waiting, printer->waiting + whole, printer->n_waiting);
 }
 
 void token_printer_text(TokenPrinter *printer, const char *text, size_t n)
@@ -77,6 +51,6 @@ void token_printer_token(TokenPrinter *printer, int id)
 
 void token_printer_end(TokenPrinter *printer)
 {
-    print_broken(printer->out, printer->waiting, printer->n_waiting);
+    quote_terminal(printer->out, printer->waiting, printer->n_waiting, true);
     printer->n_waiting = 0;
 }

@@ -271,6 +271,7 @@ bool train_plan_new(const Options *options, TrainPlan *plan, int *status)
              && options_precision(options, status)
              && read_model(options, &setup, &saved, status) && read_numbers(options, &setup)
              && train_check_recompute(options, plan, &setup.train);
+    read = read && (!options_given(options, "out") || options_output(options, "out", options_text(options, "out")));
     setup.data = options_given(options, "data") ? path_real(options_text(options, "data")) : NULL;  // to resume from anywhere
     read = read && (setup.ids != NULL || read_tokenizer(options, &setup, status));
     if (!read) {

@@ -304,7 +304,7 @@ static const Wrong wrongs[] = {
     {"{\"w\": 1}", 0, "tensor w: is no object of dtype, shape and data_offsets, each once"},
     {"{\"w\": {}}", 0, "tensor w: has no dtype, like \"F32\""},
     {"{\"w\"", 0, "its JSON of 4 bytes has no end; is it cut off?"},
-    {"{\"w\": \"\xff\"}", 0, "byte 0xff after 7 bytes of JSON is no UTF-8 text"},
+    {"{\"w\": \"\xff\"}", 0, "byte 0xff after 7 bytes of JSON is not UTF-8 text"},
     {ONE("\"F32\"", "[2]", "[0, 8]") "x", 8, "can't be read as JSON from byte 62 of 62 on"},
     {ONE("\"F99\"", "[2]", "[0, 8]"), 8, "tensor w: dtype F99 is not known"},
     {ONE("7", "[2]", "[0, 8]"), 8, "tensor w: has no dtype, like \"F32\""},

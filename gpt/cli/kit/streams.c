@@ -1,0 +1,122 @@
+// streams.c: the standard streams. They are open, so that no file of ours gets their numbers; stderr passes whole lines, one write each; and
+// where stdout is a terminal, everything written to it passes through here, so that no text can steer the terminal, whoever prints it.
+
+#define _GNU_SOURCE                                // fopencookie
+
+#include "gpt/cli/kit/kit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// A closed stream becomes one that fails, as before, and not one that reads or writes the next file to be opened.
+static void open_descriptors(void)
+{
+    for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {
+        if (fcntl(descriptor, F_GETFD) < 0 && errno == EBADF) {
+            (void)!open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+        }
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The filter before a terminal
+
+// The program's own escape sequences arrive with this instead of the escape character. Text that has it, too, could set a color.
+#define OWN_ESCAPE "\xff\xfe\xfd"
+enum { OWN_LENGTH = sizeof OWN_ESCAPE - 1, LONGEST_COLOR = OWN_LENGTH + 4 };      // "[31m"
+
+typedef struct Filter {
+    FILE *terminal;
+    char waiting[LONGEST_COLOR];                   // the beginning of a character or of an own sequence, which the next write completes
+    size_t n_waiting;
+} Filter;
+
+static Filter filter;
+
+// The length of an own sequence at text, "[0m" to "[99m" after the mark; 0 if there is none.
+static size_t own_sequence(const char *text, size_t n)
+{
+    size_t at = OWN_LENGTH + 1;
+    if (n < OWN_LENGTH + 3 || memcmp(text, OWN_ESCAPE "[", at) != 0) {
+        return 0;
+    }
+    while (at < n && at < LONGEST_COLOR - 1 && text[at] >= '0' && text[at] <= '9') {
+        at++;
+    }
+    return at < n && text[at] == 'm' ? at + 1 : 0;
+}
+
+// How many bytes at the end to keep for the next write.
+static size_t incomplete(const char *text, size_t n)
+{
+    for (size_t length = LONGEST_COLOR - 1; length > 0; length--) {
+        if (length <= n && memcmp(text + n - length, OWN_ESCAPE, length < OWN_LENGTH ? length : OWN_LENGTH) == 0 &&
+            own_sequence(text + n - length, length) == 0) {
+            return length;
+        }
+    }
+    return n - utf8_whole(text, n);
+}
+
+static void show(const char *text, size_t n)
+{
+    size_t from = 0;
+    for (size_t at = 0; at < n; at++) {
+        size_t length = own_sequence(text + at, n - at);
+        if (length > 0) {
+            quote_terminal(filter.terminal, text + from, at - from, true);
+            fprintf(filter.terminal, "\033%.*s", (int)(length - OWN_LENGTH), text + at + OWN_LENGTH);
+            at += length - 1;
+            from = at + 1;
+        }
+    }
+    quote_terminal(filter.terminal, text + from, n - from, true);
+}
+
+static ssize_t filter_write(void *unused, const char *bytes, size_t n)
+{
+    (void)unused;
+    size_t all = filter.n_waiting + n;
+    char *text = memory_allocate(all + 1, "text for the terminal");
+    memcpy(text, filter.waiting, filter.n_waiting);
+    memcpy(text + filter.n_waiting, bytes, n);
+    size_t keep = incomplete(text, all);
+    show(text, all - keep);
+    memcpy(filter.waiting, text + all - keep, keep);
+    filter.n_waiting = keep;
+    free(text);
+    return fflush(filter.terminal) == 0 ? (ssize_t)n : 0;
+}
+
+static int filter_close(void *unused)
+{
+    (void)unused;
+    show(filter.waiting, filter.n_waiting);
+    filter.n_waiting = 0;
+    return fclose(filter.terminal);
+}
+
+void streams_begin(void)
+{
+    enum { LONGEST_LINE = 1 << 14 };
+    open_descriptors();
+    setvbuf(stderr, NULL, _IOLBF, LONGEST_LINE);
+    if (isatty(STDOUT_FILENO)) {
+        FILE *filtered = fopencookie(NULL, "w", (cookie_io_functions_t){.write = filter_write, .close = filter_close});
+        if (filtered == NULL) {
+            fail_memory(0, "stdout");
+        }
+        filter.terminal = stdout;
+        stdout = filtered;
+        setvbuf(stdout, NULL, _IOLBF, LONGEST_LINE);
+    }
+}
+
+const char *streams_own(const char *code, char text[STREAMS_OWN_TEXT])
+{
+    snprintf(text, STREAMS_OWN_TEXT, "%s%s", filter.terminal == NULL ? "\033" : OWN_ESCAPE, code + 1);
+    return text;
+}
