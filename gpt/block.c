@@ -49,10 +49,10 @@ static Tensor *run_feedforward(void *feedforward, Tensor *x)
 }
 
 // With the rule h + f(norm(h)), the two halves are  x + attn(ln_1(x))  and  x + mlp(ln_2(x)).
-Tensor *block_forward(Block *block, Tensor *x, Tensor *x0)              // x, x0 (B, T, C)
+Tensor *(block_forward)(Block *block, Tensor *x, Tensor *x0, Where where)              // x, x0 (B, T, C)
 {
     REQUIRE(block);
-    int outer = tape_enter(block->module.name);
+    int outer = tape_enter(block->module.name, where);
     ResidualStreams in = {.h = x, .x0 = x0, .block = x};
 
     in.h = residual_forward(&block->residual[0], in, run_attention, &block->attn);         // (B, T, C)
@@ -70,12 +70,12 @@ static Tensor *forward_again(void *block, Tensor **x)
     return block_forward(block, x[0], uses_x0 ? x[1] : NULL);
 }
 
-Tensor *block_forward_recomputed(Block *block, Tensor *x, Tensor *x0)
+Tensor *(block_forward_recomputed)(Block *block, Tensor *x, Tensor *x0, Where where)
 {
     REQUIRE(block);
     Tensor *inputs[] = {x, x0};
     int n = residual_uses_x0(block->residual[0].rule) ? 2 : 1;
-    return tensor_checkpoint(forward_again, block, inputs, n, block->attn.resid_dropout.random);
+    return (tensor_checkpoint)(forward_again, block, inputs, n, block->attn.resid_dropout.random, where);
 }
 
 static void block_free(Module *module)

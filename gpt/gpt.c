@@ -119,7 +119,7 @@ static Tensor *head_forward(GPT *gpt, Tensor *x)
 // Where each token stands, the same for every sequence of the batch: rows 0 ... T-1 of wpe, or those after the cached ones.
 static Tensor *positions_forward(GPT *gpt, int T)
 {
-    int outer = tape_enter(gpt->wpe.module.name);
+    int outer = tape_enter(gpt->wpe.module.name, HERE);
     Tensor *positions = tensor_slice(gpt->wpe.weight, 0, gpt_cache_length(gpt), T);    // (T, C)
     tape_leave(outer);
     return positions;
@@ -143,14 +143,14 @@ static Tensor *body_forward(GPT *gpt, const int *ids, int B, int T)
     return x;
 }
 
-static void check_length(const char *function, const GPT *gpt, int T)
+static void check_length(const char *function, const GPT *gpt, int T, Where where)
 {
     if (gpt == NULL) {
-        fail_mistake(HERE, "%s: gpt is NULL", function);
+        fail_mistake(where, "%s: gpt is NULL", function);
     }
     int cached = gpt_cache_length(gpt);
     if (T > gpt->config.context_length - cached) {
-        fail_mistake(HERE, "%s: T = %d tokens, but context_length is %d and the cache holds %d", function, T,
+        fail_mistake(where, "%s: T = %d tokens, but context_length is %d and the cache holds %d", function, T,
                      gpt->config.context_length, cached);
     }
 }
@@ -169,10 +169,10 @@ static void restore(void *object)
     gpt_cache_shorten(state->gpt, state->cached);
 }
 
-static Tensor *forward(GPT *gpt, const int *ids, int B, int T, bool last_only)
+static Tensor *forward(GPT *gpt, const int *ids, int B, int T, bool last_only, Where where)
 {
     ForwardState state = {gpt, gpt->random, gpt_cache_length(gpt)};
-    int outer = tape_enter(gpt->module.name);
+    int outer = tape_enter(gpt->module.name, where);
     unwind_add_on_failure(restore, &state);
     Tensor *x = body_forward(gpt, ids, B, T);                           // (B, T, C)
     if (last_only) {
@@ -184,16 +184,16 @@ static Tensor *forward(GPT *gpt, const int *ids, int B, int T, bool last_only)
     return logits;
 }
 
-Tensor *gpt_forward(GPT *gpt, const int *ids, int B, int T)
+Tensor *(gpt_forward)(GPT *gpt, const int *ids, int B, int T, Where where)
 {
-    check_length("gpt_forward", gpt, T);
-    return forward(gpt, ids, B, T, false);
+    check_length("gpt_forward", gpt, T, where);
+    return forward(gpt, ids, B, T, false, where);
 }
 
-Tensor *gpt_forward_last(GPT *gpt, const int *ids, int B, int T)
+Tensor *(gpt_forward_last)(GPT *gpt, const int *ids, int B, int T, Where where)
 {
-    check_length("gpt_forward_last", gpt, T);
-    return forward(gpt, ids, B, T, true);
+    check_length("gpt_forward_last", gpt, T, where);
+    return forward(gpt, ids, B, T, true, where);
 }
 
 bool gpt_ids_check(const GPTConfig *config, const int *ids, int n, Error *error)

@@ -159,8 +159,9 @@ extern const ModuleKind block_kind;
 // Block `number` of n_layer, from 0.
 void block_init(Block *block, Module *parent, const char *name, const GPTConfig *config, int number, Random *random);
 // (B, T, C) -> (B, T, C). x0 is what the first block got, for rules that use it.
-Tensor *block_forward(Block *block, Tensor *x, Tensor *x0);
-Tensor *block_forward_recomputed(Block *block, Tensor *x, Tensor *x0);         // the same, but the tape keeps x, x0 and the result only
+Tensor *block_forward(Block *block, Tensor *x, Tensor *x0, Where where);
+// The same, but the tape keeps x, x0 and the result only.
+Tensor *block_forward_recomputed(Block *block, Tensor *x, Tensor *x0, Where where);
 
 typedef struct GPT {
     Module module;
@@ -182,9 +183,14 @@ GPT *gpt_create_blank(const GPTConfig *config, Error *error);  // the same with 
 void gpt_free(GPT *gpt);
 void gpt_set_dropout(GPT *gpt, double p);          // of all its Dropout modules, and its config
 
-Tensor *gpt_forward(GPT *gpt, const int *ids, int B, int T);   // ids (B, T) -> logits (B, T, V); T <= context_length
+Tensor *gpt_forward(GPT *gpt, const int *ids, int B, int T, Where where);      // ids (B, T) -> logits (B, T, V); T <= context_length
 // The last position's only -> (B, 1, V): all that generating needs, without the rest of the largest product of a small GPT.
-Tensor *gpt_forward_last(GPT *gpt, const int *ids, int B, int T);
+Tensor *gpt_forward_last(GPT *gpt, const int *ids, int B, int T, Where where);
+// Each is called without its Where (see nn.h).
+#define block_forward(...) block_forward(__VA_ARGS__, HERE)
+#define block_forward_recomputed(...) block_forward_recomputed(__VA_ARGS__, HERE)
+#define gpt_forward(...) gpt_forward(__VA_ARGS__, HERE)
+#define gpt_forward_last(...) gpt_forward_last(__VA_ARGS__, HERE)
 bool gpt_ids_check(const GPTConfig *config, const int *ids, int n, Error *error);      // is each id in 0 ... V-1?
 
 // Between begin and end, gpt_forward keeps every block's keys and values, and takes its ids for those that follow the ones it was given

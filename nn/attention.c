@@ -71,16 +71,16 @@ static Tensor *attend_stepwise(Attention *attention, Tensor *qkv)
     return merge_heads(heads);                                         // (B, T, C)
 }
 
-Tensor *attention_forward(Attention *attention, Tensor *x)
+Tensor *(attention_forward)(Attention *attention, Tensor *x, Where where)
 {
     REQUIRE(attention);
-    int outer = tape_enter(attention->module.name);
+    int outer = tape_enter(attention->module.name, where);
     bool drops_weights = attention->module.training && attention->attn_dropout.p > 0;
     Tensor *qkv = linear_forward(&attention->c_attn, x);               // (B, T, 3C)
     Tensor *y;                                                         // (B, T, C)
     if (x->shape.ndim != 3) {
         char text[SHAPE_TEXT];
-        fail_mistake(x->where, "attention_forward: x %s: must be (B, T, C)", shape_text(x->shape, text));
+        fail_mistake(where, "attention_forward: x %s: must be (B, T, C)", shape_text(x->shape, text));
     }
     if (attention->cache != NULL) {
         y = tensor_attention_cached(qkv, attention->cache);

@@ -14,10 +14,10 @@ void dyt_init(DyT *dyt, Module *parent, const char *name, int size)
     dyt->bias = module_add_parameter(&dyt->module, "bias", SHAPE(size));
 }
 
-Tensor *dyt_forward(DyT *dyt, Tensor *x)
+Tensor *(dyt_forward)(DyT *dyt, Tensor *x, Where where)
 {
     REQUIRE(dyt);
-    int outer = tape_enter(dyt->module.name);
+    int outer = tape_enter(dyt->module.name, where);
     Tensor *squashed = tensor_tanh(tensor_mul(x, dyt->alpha));          // (..., C)
     Tensor *y = tensor_add(tensor_mul(squashed, dyt->weight), dyt->bias);
     tape_leave(outer);

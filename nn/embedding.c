@@ -10,10 +10,10 @@ void embedding_init(Embedding *embedding, Module *parent, const char *name, int 
     embedding->weight = module_add_parameter(&embedding->module, "weight", SHAPE(n_rows, size));
 }
 
-Tensor *embedding_forward(Embedding *embedding, const int *ids, int B, int T)
+Tensor *(embedding_forward)(Embedding *embedding, const int *ids, int B, int T, Where where)
 {
     REQUIRE(embedding);
-    int outer = tape_enter(embedding->module.name);
+    int outer = tape_enter(embedding->module.name, where);
     Tensor *y = tensor_embedding(embedding->weight, ids, B, T);        // (B, T, C)
     tape_leave(outer);
     return y;

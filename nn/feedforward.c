@@ -16,25 +16,25 @@ const char *activation_name(Activation activation)
     return ACTIVATION_NAMES[activation];
 }
 
-Tensor *activation_forward(Activation activation, Tensor *x)
+Tensor *(activation_forward)(Activation activation, Tensor *x, Where where)
 {
     switch (activation) {
     case ACTIVATION_GELU:
-        return tensor_gelu(x);
+        return (tensor_gelu)(x, where);
     case ACTIVATION_GELU_ERF:
-        return tensor_gelu_erf(x);
+        return (tensor_gelu_erf)(x, where);
     case ACTIVATION_RELU:
-        return tensor_relu(x);
+        return (tensor_relu)(x, where);
     case ACTIVATION_TANH:
-        return tensor_tanh(x);
+        return (tensor_tanh)(x, where);
     case ACTIVATION_SIGMOID:
-        return tensor_sigmoid(x);
+        return (tensor_sigmoid)(x, where);
     case ACTIVATION_IDENTITY:
         return x;
     case ACTIVATION_COUNT:
         break;
     }
-    fail_mistake(HERE, "activation_forward: %d is not an activation", (int)activation);
+    fail_mistake(where, "activation_forward: %d is not an activation", (int)activation);
 }
 
 void feedforward_init(FeedForward *feedforward, Module *parent, const char *name, FeedForwardConfig config)
@@ -52,10 +52,10 @@ void feedforward_init(FeedForward *feedforward, Module *parent, const char *name
     dropout_init(&feedforward->dropout, &feedforward->module, "dropout", config.dropout, config.random);
 }
 
-Tensor *feedforward_forward(FeedForward *feedforward, Tensor *x)
+Tensor *(feedforward_forward)(FeedForward *feedforward, Tensor *x, Where where)
 {
     REQUIRE(feedforward);
-    int outer = tape_enter(feedforward->module.name);
+    int outer = tape_enter(feedforward->module.name, where);
     Tensor *inner = linear_forward(&feedforward->c_fc, x);             // (B, T, ff_mult C)
     inner = activation_forward(feedforward->activation, inner);
     Tensor *y = linear_forward(&feedforward->c_proj, inner);           // (B, T, C)

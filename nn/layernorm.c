@@ -11,10 +11,10 @@ void layernorm_init(LayerNorm *layernorm, Module *parent, const char *name, int 
     layernorm->bias = module_add_parameter(&layernorm->module, "bias", SHAPE(size));
 }
 
-Tensor *layernorm_forward(LayerNorm *layernorm, Tensor *x)
+Tensor *(layernorm_forward)(LayerNorm *layernorm, Tensor *x, Where where)
 {
     REQUIRE(layernorm);
-    int outer = tape_enter(layernorm->module.name);
+    int outer = tape_enter(layernorm->module.name, where);
     Tensor *y = tensor_layernorm(x, layernorm->weight, layernorm->bias, LAYERNORM_EPS);
     tape_leave(outer);
     return y;

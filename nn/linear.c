@@ -16,10 +16,10 @@ void linear_init(Linear *linear, Module *parent, const char *name, int n_in, int
     }
 }
 
-Tensor *linear_forward(Linear *linear, Tensor *x)
+Tensor *(linear_forward)(Linear *linear, Tensor *x, Where where)
 {
     REQUIRE(linear);
-    int outer = tape_enter(linear->module.name);
+    int outer = tape_enter(linear->module.name, where);
     Tensor *y = tensor_linear(x, linear->weight, linear->bias);        // (..., n_out)
     tape_leave(outer);
     return y;

@@ -104,7 +104,7 @@ typedef struct Linear {
 
 extern const ModuleKind linear_kind;
 void linear_init(Linear *linear, Module *parent, const char *name, int n_in, int n_out, bool bias);
-Tensor *linear_forward(Linear *linear, Tensor *x);
+Tensor *linear_forward(Linear *linear, Tensor *x, Where where);
 
 // y = (x - mean) / sqrt(var + 1e-5) * weight + bias over the last axis. torch: nn.LayerNorm
 typedef struct LayerNorm {
@@ -117,7 +117,7 @@ typedef struct LayerNorm {
 
 extern const ModuleKind layernorm_kind;
 void layernorm_init(LayerNorm *layernorm, Module *parent, const char *name, int size);
-Tensor *layernorm_forward(LayerNorm *layernorm, Tensor *x);
+Tensor *layernorm_forward(LayerNorm *layernorm, Tensor *x, Where where);
 
 // y = x / sqrt(mean(x^2) + 1e-5) * weight over the last axis. torch: nn.RMSNorm
 typedef struct RMSNorm {
@@ -127,7 +127,7 @@ typedef struct RMSNorm {
 
 extern const ModuleKind rmsnorm_kind;
 void rmsnorm_init(RMSNorm *rmsnorm, Module *parent, const char *name, int size);
-Tensor *rmsnorm_forward(RMSNorm *rmsnorm, Tensor *x);
+Tensor *rmsnorm_forward(RMSNorm *rmsnorm, Tensor *x, Where where);
 
 // Dynamic Tanh (Zhu et al. 2025, arXiv 2503.10622): y = tanh(alpha x) * weight + bias, in place of a norm, without statistics.
 typedef struct DyT {
@@ -139,7 +139,7 @@ typedef struct DyT {
 
 extern const ModuleKind dyt_kind;
 void dyt_init(DyT *dyt, Module *parent, const char *name, int size);
-Tensor *dyt_forward(DyT *dyt, Tensor *x);
+Tensor *dyt_forward(DyT *dyt, Tensor *x, Where where);
 
 // Rows of weight by number. torch: nn.Embedding
 typedef struct Embedding {
@@ -149,7 +149,7 @@ typedef struct Embedding {
 
 extern const ModuleKind embedding_kind;
 void embedding_init(Embedding *embedding, Module *parent, const char *name, int n_rows, int size);
-Tensor *embedding_forward(Embedding *embedding, const int *ids, int B, int T);         // -> (B, T, C)
+Tensor *embedding_forward(Embedding *embedding, const int *ids, int B, int T, Where where);         // -> (B, T, C)
 
 // While training, zeroes each value with probability p and divides the others by 1 - p; else, or with p = 0, gives back x.
 typedef struct Dropout {
@@ -160,7 +160,7 @@ typedef struct Dropout {
 
 extern const ModuleKind dropout_kind;
 void dropout_init(Dropout *dropout, Module *parent, const char *name, double p, Random *random);
-Tensor *dropout_forward(Dropout *dropout, Tensor *x);
+Tensor *dropout_forward(Dropout *dropout, Tensor *x, Where where);
 
 // The nonlinearity between two linear layers. GPT-2's GELU is the one by tanh; by erf it is exact: tensor_gelu and tensor_gelu_erf.
 typedef enum Activation {
@@ -169,7 +169,7 @@ typedef enum Activation {
 } Activation;
 
 const char *activation_name(Activation activation);            // "gelu"
-Tensor *activation_forward(Activation activation, Tensor *x);
+Tensor *activation_forward(Activation activation, Tensor *x, Where where);
 
 // Multi-head attention: c_proj(softmax(q k^T / sqrt(C / n_head)) v), q, k, v = c_attn(x) cut in three.
 // Fused does it in one node and keeps no T x T matrix. Stepwise puts every intermediate on the tape under a name (q, k, v,
@@ -198,7 +198,7 @@ typedef struct AttentionConfig {
 
 extern const ModuleKind attention_kind;
 void attention_init(Attention *attention, Module *parent, const char *name, AttentionConfig config);
-Tensor *attention_forward(Attention *attention, Tensor *x);    // (B, T, C) -> (B, T, C)
+Tensor *attention_forward(Attention *attention, Tensor *x, Where where);    // (B, T, C) -> (B, T, C)
 
 // c_proj(activation(c_fc(x))), ff_mult times as wide inside. (B, T, C) -> (B, T, C)
 typedef struct FeedForward {
@@ -219,7 +219,19 @@ typedef struct FeedForwardConfig {
 
 extern const ModuleKind feedforward_kind;
 void feedforward_init(FeedForward *feedforward, Module *parent, const char *name, FeedForwardConfig config);
-Tensor *feedforward_forward(FeedForward *feedforward, Tensor *x);
+Tensor *feedforward_forward(FeedForward *feedforward, Tensor *x, Where where);
+
+// Each NAME_forward is called without its Where: these macros add the line of the call, which the tape records for all nodes inside.
+// The definitions put the name in parentheses, so that the macro does not apply to them.
+#define linear_forward(...) linear_forward(__VA_ARGS__, HERE)
+#define layernorm_forward(...) layernorm_forward(__VA_ARGS__, HERE)
+#define rmsnorm_forward(...) rmsnorm_forward(__VA_ARGS__, HERE)
+#define dyt_forward(...) dyt_forward(__VA_ARGS__, HERE)
+#define dropout_forward(...) dropout_forward(__VA_ARGS__, HERE)
+#define embedding_forward(...) embedding_forward(__VA_ARGS__, HERE)
+#define attention_forward(...) attention_forward(__VA_ARGS__, HERE)
+#define feedforward_forward(...) feedforward_forward(__VA_ARGS__, HERE)
+#define activation_forward(...) activation_forward(__VA_ARGS__, HERE)
 
 // ------------------------------------------------------------------------------------------------------------
 // 3. Initialisation

@@ -10,10 +10,10 @@ void rmsnorm_init(RMSNorm *rmsnorm, Module *parent, const char *name, int size)
     rmsnorm->weight = module_add_parameter(&rmsnorm->module, "weight", SHAPE(size));
 }
 
-Tensor *rmsnorm_forward(RMSNorm *rmsnorm, Tensor *x)
+Tensor *(rmsnorm_forward)(RMSNorm *rmsnorm, Tensor *x, Where where)
 {
     REQUIRE(rmsnorm);
-    int outer = tape_enter(rmsnorm->module.name);
+    int outer = tape_enter(rmsnorm->module.name, where);
     Tensor *y = tensor_rmsnorm(x, rmsnorm->weight, LAYERNORM_EPS);
     tape_leave(outer);
     return y;

@@ -48,7 +48,7 @@ void op_check(const OpCall *call);
 
 const char *op_prefix(const Op *op);               // "tensor_", or "" for an operation that is not the library's
 
-// Fails with "tensor_NAME: message, in module MODULE  [file:line, function()]".
+// Fails with "tensor_NAME: message, in module MODULE (line in it)  [line of the user's program]".
 _Noreturn void op_fail(const OpCall *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 // The output, with uninitialized values, and its node on the tape (unless recording is off).
@@ -77,6 +77,7 @@ Tape *tape_inner(Tape *tape);                      // its inner tape, which is e
 typedef struct TapeMark {
     Tape *tape;                                    // NULL: there is none
     const char *scope;
+    Where caller;
     int branch;
     int no_grad_depth;
     int n_nodes;
@@ -84,6 +85,7 @@ typedef struct TapeMark {
     unsigned resets;
 } TapeMark;
 
+Where tape_user_line(Where where);                 // the line that called the outermost module, or where if none is computing
 TapeMark tape_mark(void);
 void tape_return_to(const TapeMark *mark, bool remove_nodes);  // also makes that tape current again
 

@@ -73,6 +73,7 @@ void tape_reset(Tape *tape)
     arena_reset(&tape->arena);
     tape->n_nodes = 0;
     tape->scope = NULL;
+    tape->caller.file = NULL;
     tape->branch = 0;
 }
 
@@ -82,7 +83,7 @@ TapeMark tape_mark(void)
     if (tape == NULL) {
         return (TapeMark){0};
     }
-    return (TapeMark){tape, tape->scope, tape->branch, tape->no_grad_depth, tape->n_nodes, tape->tensors, tape->resets};
+    return (TapeMark){tape, tape->scope, tape->caller, tape->branch, tape->no_grad_depth, tape->n_nodes, tape->tensors, tape->resets};
 }
 
 // A tape that was reset since then holds nothing from before.
@@ -110,6 +111,7 @@ void tape_return_to(const TapeMark *mark, bool remove_nodes)
         remove_nodes_since(mark);
     }
     mark->tape->scope = mark->scope;
+    mark->tape->caller = mark->caller;
     mark->tape->branch = mark->branch;
     mark->tape->no_grad_depth = mark->no_grad_depth;
 }
@@ -152,11 +154,17 @@ int tape_branch(int branch)
     return before;
 }
 
-int tape_enter(const char *scope)
+Where tape_user_line(Where where)
+{
+    return current_tape != NULL && current_tape->caller.file != NULL ? current_tape->caller : where;
+}
+
+int tape_enter(const char *scope, Where caller)
 {
     Tape *tape = tape_needed("tape_enter");
     int frame = unwind_begin();
     tape->scope = scope;
+    tape->caller = tape_user_line(caller);
     return frame;
 }
 
@@ -255,9 +263,16 @@ void op_fail(const OpCall *call, const char *format, ...)
     va_end(arguments);
 
     const char *scope = current_tape == NULL ? NULL : current_tape->scope;
-    bool in_module = scope != NULL && scope[0] != '\0';
-    fail_mistake(call->where, "%s%s: %s%s%s", op_prefix(call->op), call->op->name, text, in_module ? ", in module " : "",
-                 in_module ? scope : "");
+    char module[NAME_TEXT] = "";
+    if (scope != NULL && scope[0] != '\0') {
+        snprintf(module, sizeof module, ", in module %s", scope);
+    }
+    Where where = tape_user_line(call->where);
+    char line[160] = "";
+    if (where.file != call->where.file || where.line != call->where.line) {
+        snprintf(line, sizeof line, " (%s:%d)", call->where.file, call->where.line);
+    }
+    fail_mistake(where, "%s%s: %s%s%s", op_prefix(call->op), call->op->name, text, module, line);
 }
 
 void op_check(const OpCall *call)
@@ -311,6 +326,10 @@ static void tape_record(Tape *tape, const OpCall *call, Tensor *output)
         .branch = tape->branch,
         .where = call->where,
     };
+    if (tape->caller.file != NULL) {
+        node->where = tape->caller;
+        node->module_where = call->where;
+    }
     memcpy(node->inputs, call->inputs, input_bytes);
     for (int i = 0; i < call->n_inputs; i++) {
         output->requires_grad |= call->inputs[i]->requires_grad;
@@ -322,7 +341,7 @@ static void tape_record(Tape *tape, const OpCall *call, Tensor *output)
 Tensor *op_output_view(const OpCall *call, Shape shape, Real *data)
 {
     Tape *tape = current_tape;
-    Tensor *output = tape_header(tape, shape, call->where);
+    Tensor *output = tape_header(tape, shape, tape_user_line(call->where));
     output->data = data;
     if (tape->no_grad_depth == 0) {
         tape_record(tape, call, output);

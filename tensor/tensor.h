@@ -236,7 +236,8 @@ struct TapeNode {
     void (*backward)(TapeNode *node);              // op->backward
     const char *scope;                             // the module that was computing, "h.3.attn", or NULL
     int branch;                                    // the sublayer that it is part of (tape_branch), counted from 1; 0: none
-    Where where;                                   // the line that called it
+    Where where;                                   // the line of the user's program that called it, or the outermost module around it
+    Where module_where;                            // the line in the module; its file is NULL if no module called it
 };
 
 // Called at the start of a backward pass, and around each node of it. Each function may be NULL.
@@ -266,6 +267,7 @@ struct Tape {
     int capacity;                                  // of nodes
     int no_grad_depth;                             // how many tape_no_grad_begin are open; 0 records
     const char *scope;                             // the module that is computing now, or NULL
+    Where caller;                                  // the line that called the outermost one; its file is NULL if none is computing
     int branch;                                    // the sublayer that is computing now; 0: none
     struct TapeObserverEntry *observers;
     int n_observers;
@@ -305,8 +307,9 @@ const char *tape_scope(const char *scope);
 int tape_branch(int branch);
 
 // What a module computes between the two has this scope. They nest. tape_leave restores the scope, the branch, the current tape and the
-// no-grad depth of its tape_enter, and so does a failure in between.
-int tape_enter(const char *scope);
+// no-grad depth of its tape_enter, and so does a failure in between. caller is the line that called the module: nodes record that of the
+// outermost module.
+int tape_enter(const char *scope, Where caller);
 void tape_leave(int entered);
 
 // Adds an observer and returns its number, for tape_observer_remove. A tape can have any number of them: begin and before are called in

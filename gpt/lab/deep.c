@@ -114,14 +114,14 @@ static Tensor *run_layer(void *context, Tensor *x)
     return activation_forward(layer->activation, linear_forward(layer->linear, x));
 }
 
-Tensor *deep_forward(DeepNet *net, Tensor *x)
+Tensor *(deep_forward)(DeepNet *net, Tensor *x, Where where)
 {
     REQUIRE(net);
     Tensor *x0 = x;
     for (int i = 0; i < net->config.n_layer; i++) {
         DeepLayer layer = {&net->layers[i], net->config.activation};
         Residual *residual = &net->residuals[i];
-        int outer = tape_enter(layer.linear->module.name);
+        int outer = tape_enter(layer.linear->module.name, where);
         if (residual->rule != NULL) {
             x = residual_forward(residual, (ResidualStreams){.h = x, .x0 = x0, .block = x}, run_layer, &layer);
         } else {

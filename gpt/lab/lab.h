@@ -35,7 +35,8 @@ bool deep_config_check(const DeepConfig *config, Error *error);
 // The caller frees it with deep_free. NULL and an error if the sizes are impossible or memory is refused.
 DeepNet *deep_create(const DeepConfig *config, uint64_t seed, Error *error);
 void deep_free(DeepNet *net);
-Tensor *deep_forward(DeepNet *net, Tensor *x);                 // (B, sizes[0]) -> (B, sizes[n_layer])
+Tensor *deep_forward(DeepNet *net, Tensor *x, Where where);    // (B, sizes[0]) -> (B, sizes[n_layer])
+#define deep_forward(...) deep_forward(__VA_ARGS__, HERE)      // called without its Where (see nn.h)
 
 // ------------------------------------------------------------------------------------------------------------
 // 2. The experiment: the same network with and without shortcuts

@@ -194,10 +194,11 @@ static Tensor *run_call(const ResidualStep *step, RuleOp op, Tensor *x)
     }
 }
 
-Tensor *residual_forward(Residual *residual, ResidualStreams in, ResidualFunction *f, void *context)
+Tensor *(residual_forward)(Residual *residual, ResidualStreams in, ResidualFunction *f, void *context, Where where)
 {
     REQUIRE(residual);
     REQUIRE(f);
+    int outer = tape_enter(tape_current() == NULL ? NULL : tape_current()->scope, where);
     const RuleHalf *half = rule_half(residual->rule, residual->place.half);
     for (int i = 0; i < half->n_steps; i++) {
         const RuleStep *rule_step = &half->steps[i];
@@ -211,9 +212,9 @@ Tensor *residual_forward(Residual *residual, ResidualStreams in, ResidualFunctio
         if (op == RULE_H || op == RULE_X0 || op == RULE_BLOCK) {
             step->value = op == RULE_H ? in.h : op == RULE_X0 ? in.x0 : in.block;
         } else if (op == RULE_F) {
-            int outer = tape_branch(residual->place.s);
+            int outside = tape_branch(residual->place.s);
             step->value = f(context, a->value);
-            tape_branch(outer);
+            tape_branch(outside);
         } else if (op >= RULE_ADD && op <= RULE_DIVIDE) {
             bool both = a->value != NULL && b->value != NULL;
             step->value = both ? run_operator(op, a->value, b->value)
@@ -222,5 +223,6 @@ Tensor *residual_forward(Residual *residual, ResidualStreams in, ResidualFunctio
             step->value = run_call(step, op, a->value);
         }
     }
+    tape_leave(outer);
     return residual->steps[half->result].value;
 }

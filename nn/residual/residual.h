@@ -120,6 +120,7 @@ typedef struct ResidualStreams {
 typedef Tensor *ResidualFunction(void *context, Tensor *x);
 
 // The stream that leaves the sublayer. torch: the rule's text as it stands
-Tensor *residual_forward(Residual *residual, ResidualStreams in, ResidualFunction *f, void *context);
+Tensor *residual_forward(Residual *residual, ResidualStreams in, ResidualFunction *f, void *context, Where where);
+#define residual_forward(...) residual_forward(__VA_ARGS__, HERE)              // called without its Where (see nn.h)
 
 #endif

@@ -143,10 +143,14 @@ static void say_tensor(Words *words, const char *role, int number, const Tensor 
     }
 }
 
-static void say_module(Words *words, const char *scope)
+// "; in module h.0.attn (nn/attention.c:81)"
+static void say_module(Words *words, const char *scope, Where line)
 {
     if (scope != NULL && scope[0] != '\0') {
         say(words, "; in module %s", scope);
+    }
+    if (line.file != NULL) {
+        say(words, " (%s:%d)", line.file, line.line);
     }
 }
 
@@ -183,8 +187,9 @@ void nan_check_output(const OpCall *call, const Tensor *output)
     for (int i = 0; i < call->n_inputs; i++) {
         say_tensor(&words, "input", i, call->inputs[i], call->inputs[i]->data);
     }
-    say_module(&words, tape_current()->scope);
-    nan_found(call->where, &words);
+    bool in_module = tape_current()->caller.file != NULL;
+    say_module(&words, tape_current()->scope, in_module ? call->where : (Where){0});
+    nan_found(tape_user_line(call->where), &words);
 }
 
 static void check_gradient(const TapeNode *node, int i)
@@ -203,7 +208,7 @@ static void check_gradient(const TapeNode *node, int i)
     say_what(&words, &census, x->shape);
     say_tensor(&words, "input", i, x, x->data);
     say_tensor(&words, "gradient of the output", -1, y, y->grad);
-    say_module(&words, node->scope);
+    say_module(&words, node->scope, node->module_where);
     nan_found(node->where, &words);
 }
 

@@ -126,7 +126,10 @@ static void write_line(const TapeNode *node, Line *line)
         number_format(line->text[5], COLUMN_TEXT, "%.3g", values_l2(y->grad, n));
     }
     tensor_name(y, line->text[6]);
-    snprintf(line->text[7], COLUMN_TEXT, "%s:%d", node->where.file, node->where.line);
+    int used = snprintf(line->text[7], COLUMN_TEXT, "%s:%d", node->where.file, node->where.line);
+    if (node->module_where.file != NULL && used < COLUMN_TEXT) {
+        snprintf(line->text[7] + used, (size_t)(COLUMN_TEXT - used), " (%s:%d)", node->module_where.file, node->module_where.line);
+    }
 }
 
 static void widen(int widths[COLUMN_COUNT], const Line *line)

@@ -28,11 +28,12 @@ static void empty(void *inner)
 }
 
 // What f is given: the inputs' values as leaves of the inner tape. That tape is current, and emptied afterwards, until the frame ends.
-static Tensor **enter(Tape *tape, Tensor **x, int n, const char *scope)
+static Tensor **enter(Tape *tape, Tensor **x, int n, const char *scope, Where caller)
 {
     Tape *inner = tape_inner(tape);
     unwind_add(empty, inner);
     inner->scope = scope;
+    inner->caller = caller;
     tape_set_current(inner);
     Tensor **leaves = arena_allocate(&inner->arena, (size_t)n * sizeof *leaves);
     for (int i = 0; i < n; i++) {
@@ -73,7 +74,7 @@ Tensor *tensor_checkpoint(TapeFunction *function, void *context, Tensor **x, int
     if (random != NULL) {
         unwind_add_on_failure(put_draws_back, &checkpoint);
     }
-    Tensor **leaves = enter(tape, x, n, tape->scope);
+    Tensor **leaves = enter(tape, x, n, tape->scope, tape_user_line(where));
     tape_no_grad_begin();
     Tensor *result = function(context, leaves);
     tape_set_current(tape);
@@ -120,7 +121,7 @@ static void checkpoint_backward(TapeNode *node)
         *c->random = c->before;
     }
     // forward was: y = f(x)
-    Tensor **leaves = enter(tape, node->inputs, node->n_inputs, node->scope);
+    Tensor **leaves = enter(tape, node->inputs, node->n_inputs, node->scope, node->where);
     Tensor *y = c->function(c->context, leaves);
     if (y->requires_grad) {
         tensor_backward_from(y, node->output->grad, node->where);

@@ -509,7 +509,7 @@ START_TEST(breakpoint_exists)
     ck_assert_int_eq(strncmp(session, examples[_i].name, strlen(examples[_i].name)), 0);
     free(chapter);
 
-    snprintf(command, sizeof command, "grep -rqE --include='*.c' '^[A-Za-z][^;]*[ *]%s\\([^;]*$' tensor nn gpt", function);
+    snprintf(command, sizeof command, "grep -rqE --include='*.c' '^[A-Za-z][^;]*[ *(]%s\\)?\\([^;]*$' tensor nn gpt", function);
     Run found = run_shell(command);
     ck_assert_msg(found.status == 0, "%s: there is no function %s to break on", path, function);
     run_free(&found);

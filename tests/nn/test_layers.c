@@ -551,6 +551,55 @@ START_TEST(forward_leaves_the_scope_as_it_was)
 }
 END_TEST
 
+static void assert_line(Where where, const char *file, int line)
+{
+    ck_assert_str_eq(where.file, file);
+    ck_assert_int_eq(where.line, line);
+}
+
+// A node shows the line of this program, however many modules deep it was recorded, and the module's line second.
+START_TEST(nodes_know_the_line_of_the_program_and_that_of_the_module)
+{
+    Attention attention;
+    attention_init(&attention, NULL, "attn", (AttentionConfig){.n_embd = 8, .n_head = 2});
+    Tensor *x = random_leaf(SHAPE(1, 2, 8), 3);
+    const int line = __LINE__ + 1;
+    Tensor *y = attention_forward(&attention, x);
+    Tensor *z = tensor_scale(y, 2);
+
+    const Tape *tape = tape_current();
+    ck_assert_int_eq(tape->n_nodes, 4);
+    for (int i = 0; i < 3; i++) {
+        assert_line(tape->nodes[i]->where, __FILE__, line);
+        assert_line(tape->nodes[i]->output->where, __FILE__, line);
+        ck_assert_str_eq(tape->nodes[i]->where.function, __func__);
+    }
+    ck_assert_str_eq(tape->nodes[0]->module_where.file, "nn/linear.c");
+    ck_assert_str_eq(tape->nodes[0]->module_where.function, "linear_forward");
+    ck_assert_str_eq(tape->nodes[1]->module_where.file, "nn/attention.c");
+    assert_line(z->node->where, __FILE__, line + 1);
+    ck_assert_ptr_null(z->node->module_where.file);
+    ck_assert_ptr_null(tape->caller.file);
+    tape_reset(tape_current());
+    module_free(&attention.module);
+}
+END_TEST
+
+// A failure inside a module leaves by longjmp: the next node is not taken for one of the module's.
+START_TEST(a_mistake_in_a_module_is_reported_at_the_line_of_the_program)
+{
+    Attention attention;
+    attention_init(&attention, NULL, "attn", (AttentionConfig){.n_embd = 8, .n_head = 2});
+    Tensor *wrong = tensor_zeros(SHAPE(1, 2, 7));
+    ASSERT_MISTAKE(attention_forward(&attention, wrong), "in module attn.c_attn (nn/linear.c:");
+    ASSERT_MISTAKE(attention_forward(&attention, wrong), "tests/nn/test_layers.c:");
+    Tensor *z = tensor_scale(wrong, 2);
+    assert_line(z->node->where, __FILE__, __LINE__ - 1);
+    ck_assert_ptr_null(z->node->scope);
+    module_free(&attention.module);
+}
+END_TEST
+
 // ------------------------------------------------------------------------------------------------------------
 
 int main(void)
@@ -589,6 +638,8 @@ int main(void)
     tcase_add_test(attention, heads_that_do_not_fit_are_a_mistake);
     tcase_add_loop_test(attention, attention_of_what_is_no_batch_of_sequences_is_a_mistake, 0, 2);
     tcase_add_test(attention, forward_leaves_the_scope_as_it_was);
+    tcase_add_test(attention, nodes_know_the_line_of_the_program_and_that_of_the_module);
+    tcase_add_test(attention, a_mistake_in_a_module_is_reported_at_the_line_of_the_program);
 
     return run_suite(suite);
 }
