@@ -109,9 +109,6 @@ void quote_gnuplot_tic(FILE *out, const char *text);           // for a tic's la
 void quote_csv(FILE *out, const char *text);                   // one field, on one line; with quotes if it needs them
 void quote_json(FILE *out, const char *text);                  // with its quotes, exactly; invalid UTF-8 becomes U+FFFD
 
-// number_print (tensor/tensor.h) by another name.
-void print_c(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
 // ------------------------------------------------------------------------------------------------------------
 // JSON
 

@@ -2,7 +2,6 @@
 
 #include "gpt/base/base.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 typedef void WriteByte(FILE *out, char byte);
@@ -59,9 +58,14 @@ static void write_gnuplot(FILE *out, char byte)
     }
 }
 
+// gnuplot's terminals disagree on an escaped backslash: U+005C is one on all of them.
 static void write_enhanced(FILE *out, char byte)
 {
-    if (strchr("\\{}^_@&~", byte) != NULL) {
+    if (byte == '\\') {
+        fputs("{\\0134U+005C}", out);
+        return;
+    }
+    if (strchr("{}^_@&~", byte) != NULL) {
         write_gnuplot(out, '\\');
     }
     write_gnuplot(out, byte);
@@ -98,7 +102,7 @@ void quote_gnuplot_enhanced(FILE *out, const char *text)
 
 void quote_gnuplot_tic(FILE *out, const char *text)
 {
-    enum { SHORT = 9 };                            // bytes, of which none becomes more than 5 (\\x01)
+    enum { SHORT = 4 };                            // bytes, of which none becomes more than 12
     write_quoted(out, text, text == NULL || strlen(text) <= SHORT ? write_tic : write_long_tic);
 }
 
@@ -148,15 +152,4 @@ void quote_csv(FILE *out, const char *text)
     } else {
         write_shown(out, text, n, false, write_byte);
     }
-}
-
-// ------------------------------------------------------------------------------------------------------------
-// Numbers
-
-void print_c(FILE *out, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    number_vprint(out, format, arguments);
-    va_end(arguments);
 }

@@ -1,111 +1,12 @@
-// caption.c: numbers and lines as people read them, and the small print below a picture.
+// caption.c: the small print below a picture: statistic, network, seeds, initialization, loss, and what a median leaves out.
 
-#include "gpt/plot/panel.h"
+#include "gpt/plot/draw.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-// ------------------------------------------------------------------------------------------------------------
-// Numbers and lines
-
-static void write_exponent(int exponent, FILE *out)
-{
-    static const char *const digits[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
-    char text[16];
-    snprintf(text, sizeof text, "%d", abs(exponent));
-    fputs(exponent < 0 ? "⁻" : "", out);
-    for (const char *c = text; *c != '\0'; c++) {
-        fputs(digits[*c - '0'], out);
-    }
-}
-
-const char *plot_number(double value, char text[NUMBER_PLOT_TEXT])
-{
-    double size = fabs(value);
-    if (!isfinite(value)) {
-        snprintf(text, NUMBER_PLOT_TEXT, isnan(value) ? "NaN" : "infinite");
-        return text;
-    }
-    if (value == 0 || (size >= 0.00095 && size < 99950)) {
-        snprintf(text, NUMBER_PLOT_TEXT, size >= 99.5 ? "%.0f" : "%.2g", value);
-        return text;
-    }
-    int exponent = (int)floor(log10(size));
-    double digits = value / pow(10, exponent);
-    if (fabs(digits) >= 9.95) {                    // would be printed as 10.0
-        digits /= 10;
-        exponent++;
-    }
-    FILE *out = fmemopen(text, NUMBER_PLOT_TEXT, "w");
-    if (out == NULL) {
-        fail_memory(NUMBER_PLOT_TEXT, "a number");
-    }
-    fprintf(out, "%.1f·10", digits);
-    write_exponent(exponent, out);
-    fclose(out);
-    return text;
-}
-
-static int characters(const char *word, size_t bytes)
-{
-    int length = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        length += ((unsigned char)word[i] & 0xC0) != 0x80;
-    }
-    return length;
-}
-
-int plot_length(const char *text)
-{
-    return characters(text, strlen(text));
-}
-
-// Each space becomes a space or a line's end. Returns how many lines that makes.
-static int wrap_at(char *text, int width)
-{
-    int lines = 1;
-    int column = 0;
-    char *word = text;
-    while (*word != '\0') {
-        size_t bytes = strcspn(word, " \n");
-        int length = characters(word, bytes);
-        if (word > text) {
-            bool fits = column + 1 + length <= width;
-            word[-1] = fits ? ' ' : '\n';
-            lines += !fits;
-            column = fits ? column + 1 : 0;
-        }
-        column += length;
-        word += word[bytes] == '\0' ? bytes : bytes + 1;
-    }
-    return lines;
-}
-
-char *plot_wrap(const char *text, int width)
-{
-    size_t n = strlen(text) + 1;
-    char *copy = memory_allocate(n, "a picture's text");
-    memcpy(copy, text, n);
-    while (n > 1 && copy[n - 2] == ' ') {
-        n--;
-        copy[n - 1] = '\0';
-    }
-    int lines = wrap_at(copy, width);
-    int narrow = plot_length(text) / lines;        // as narrow as it can be with no more lines, so that none is a mere word
-    while (narrow < width && wrap_at(copy, narrow) > lines) {
-        narrow++;
-    }
-    if (narrow >= width) {
-        wrap_at(copy, width);
-    }
-    return copy;
-}
-
-// ------------------------------------------------------------------------------------------------------------
-// The small print
-
-static void write_seeds(const ExperimentConfig *config, FILE *out)
+static void write_seeds(FILE *out, const ExperimentConfig *config)
 {
     unsigned long long first = config->seed;
     if (config->saved != NULL) {
@@ -113,18 +14,16 @@ static void write_seeds(const ExperimentConfig *config, FILE *out)
     } else if (config->n_seeds == 1) {
         fprintf(out, "Seed %llu. ", first);
     } else {
-        unsigned long long last = config->seed + (uint64_t)config->n_seeds - 1;
-        fprintf(out, "Median and quartiles of %d seeds (%llu to %llu). ", config->n_seeds, first, last);
+        fprintf(out, "Median and quartiles of %d seeds (%llu to %llu). ", config->n_seeds, first, first + (unsigned)config->n_seeds - 1);
     }
 }
 
-enum { SIZES_SHOWN = 8 };
-
-static void write_sizes(const DeepConfig *deep, FILE *out)
+static void write_sizes(FILE *out, const DeepConfig *deep)
 {
-    int n = deep->n_layer + 1;
+    enum { SHOWN = 8 };
+    int n = deep->sizes == NULL ? 0 : deep->n_layer + 1;
     for (int i = 0; i < n; i++) {
-        bool hidden = n > SIZES_SHOWN && i >= 3 && i < n - 2;
+        bool hidden = n > SHOWN && i >= 3 && i < n - 2;
         if (!hidden) {
             fprintf(out, "%s%d", i == 0 ? "" : "-", deep->sizes[i]);
         } else if (i == 3) {
@@ -133,58 +32,66 @@ static void write_sizes(const DeepConfig *deep, FILE *out)
     }
 }
 
-static void write_network(const ExperimentConfig *config, FILE *out)
+static void write_network(FILE *out, const Experiment *experiment)
 {
+    const ExperimentConfig *config = &experiment->config;
     const char *number = sizeof(Real) == sizeof(float) ? "float32" : "float64";
     if (config->net == NET_MLP) {
         const DeepConfig *deep = &config->deep;
         fprintf(out, "MLP ");
-        write_sizes(deep, out);
-        fprintf(out, ", %d layer%s, %s, init %s, %s. ", deep->n_layer, plural(deep->n_layer),
-                activation_name(deep->activation), init_name(deep->init), number);
-        return;
+        write_sizes(out, deep);
+        fprintf(out, ", %d layer%s, %s, init %s, %s. ", experiment->n_layer, plural(experiment->n_layer), activation_name(deep->activation),
+                init_name(deep->init), number);
+    } else {
+        const GPTConfig *gpt = &config->gpt;
+        fprintf(out, "GPT, %d block%s, width %d, %d head%s, batch %d×%d, ", gpt->n_layer, plural(gpt->n_layer), gpt->n_embd, gpt->n_head,
+                plural(gpt->n_head), config->B, config->T);
+        fprintf(out, config->n_rules > 0 ? "%.0s" : "norm %s, ", norm_name(gpt->norm));
+        fprintf(out, "%s, %s, init %s, %s. ", gpt->causal ? "causal" : "not causal", activation_name(gpt->activation), init_name(gpt->init), number);
     }
-    const GPTConfig *gpt = &config->gpt;
-    fprintf(out, "GPT, %d block%s, width %d, %d head%s, batch %d×%d, %s%s%s%s, %s, init %s, %s. ", gpt->n_layer,
-            plural(gpt->n_layer), gpt->n_embd, gpt->n_head, plural(gpt->n_head), config->B, config->T,
-            config->n_rules > 0 ? "" : "norm ", config->n_rules > 0 ? "" : norm_name(gpt->norm), config->n_rules > 0 ? "" : ", ", gpt->causal ? "causal" : "not causal", activation_name(gpt->activation), init_name(gpt->init),
-            number);
 }
 
-// "Rules: keel is norm(S*h + f(norm(h))), ..."
-static void write_rules(const ExperimentConfig *config, FILE *out)
+// "Rules: keel is norm(S*h + f(norm(h))), ...": of those with a name, and of those that the key cuts.
+static void write_rules(FILE *out, const ExperimentConfig *config)
 {
+    enum { KEY_MOST = 15 };
     const char *begin = "Rules: ";
     for (int arm = 0; arm < config->n_rules; arm++) {
         const ResidualRule *rule = experiment_rule(config, arm);
-        if (residual_row(rule) != NULL) {
-            fprintf(out, "%s%s is %s", begin, residual_name(rule), residual_text(rule));
+        char *name = plot_shorten(residual_name(rule), KEY_MOST);
+        if (strcmp(name, residual_text(rule)) != 0) {
+            fprintf(out, "%s%s is %s", begin, name, residual_text(rule));
             begin = ", ";
         }
+        free(name);
     }
-    fprintf(out, "%s", strcmp(begin, ", ") == 0 ? ". " : "");
+    fprintf(out, "%s", begin[0] == ',' ? ". " : "");
 }
 
-static void write_losses(const Experiment *experiment, FILE *out)
+// How all arms were made comparable.
+static void write_fairness(FILE *out, const Experiment *experiment, const PlotArms *arms)
 {
-    char number[NUMBER_PLOT_TEXT];
-    const char *comma = "";
-    fprintf(out, experiment->config.n_steps > 0 ? "Before training: loss " : "Loss ");
-    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
-        char name[ARM_TEXT];
-        if (experiment_has(experiment, arm)) {
-            double loss = experiment_loss(experiment, arm, 0).median;
-            fprintf(out, "%s%s %s", comma, plot_number(loss, number), plot_with_arm(experiment, arm, name));
-            comma = ", ";
-        }
+    if (arms->n > 1) {
+        fprintf(out, "%s networks start from the same weights. ", arms->n == 2 ? "Both" : "All");
     }
-    if (experiment->config.n_rules == 0 && experiment_has(experiment, 1)) {
-        fprintf(out, " (%d taken)", experiment_shortcuts(experiment, 1));
-    }
-    fprintf(out, ". ");
     if (experiment->config.same_dy) {
         fprintf(out, "The gradient at the output is the same for all. ");
     }
+}
+
+static void write_losses(FILE *out, const Experiment *experiment, const PlotArms *arms)
+{
+    const char *begin = experiment->config.n_steps > 0 ? "Before training: loss" : "Loss";
+    for (int i = 0; i < arms->n && arms->n <= 2; i++) {        // of more, the table has them
+        PlotArm arm = arms->arm[i];
+        char number[NUMBER_PLOT_TEXT];
+        int shortcuts = experiment_shortcuts(experiment, arm.number);
+        fprintf(out, "%s %s ", begin, plot_number(experiment_loss(experiment, arm.number, 0).median, number));
+        plot_write_arm(out, arm);
+        fprintf(out, shortcuts > 0 ? " (%d)" : "%.0d", shortcuts);
+        begin = ",";
+    }
+    fprintf(out, "%s", begin[0] == ',' ? ". " : "");
 }
 
 static bool is_finite(const Experiment *experiment, const Measurement *measurement)
@@ -197,122 +104,102 @@ static bool is_finite(const Experiment *experiment, const Measurement *measureme
     return isfinite(measurement->loss);
 }
 
-// "62 of 100 networks without shortcuts, 51 with": those for which count[arm] is not 0. False if there are none.
-static bool write_counts(const Experiment *experiment, const int count[ARMS_MOST], FILE *out)
+// "62 of 100 networks without shortcuts, 51 of 100 networks with shortcuts have ..."; nothing if there are none.
+static void write_count(FILE *out, const Experiment *experiment, const PlotArms *arms, const int *count, const char *what)
 {
-    bool any = false;
-    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
-        char name[ARM_TEXT];
-        if (count[arm] > 0) {
-            fprintf(out, "%s%d of %d networks %s", any ? ", " : "", count[arm], experiment->config.n_seeds,
-                    plot_with_arm(experiment, arm, name));
-            any = true;
+    const char *comma = "";
+    for (int i = 0; i < arms->n; i++) {
+        if (count[i] > 0) {
+            fprintf(out, "%s%d of %d networks ", comma, count[i], experiment->config.n_seeds);
+            plot_write_arm(out, arms->arm[i]);
+            comma = ", ";
         }
     }
-    return any;
+    if (comma[0] == ',') {
+        fprintf(out, " have %s. ", what);
+    }
 }
 
-// Networks that a median passes over, or that would make it mean something else, are told.
-static void write_left_out(const Experiment *experiment, FILE *out)
+// Networks that a median passes over, or that would make it mean something else, are counted.
+static void write_left_out(FILE *out, const Experiment *experiment, const PlotArms *arms)
 {
-    int not_finite[ARMS_MOST] = {0};
-    int zero[ARMS_MOST] = {0};
+    int not_finite[STYLE_COUNT] = {0};
+    int zero[STYLE_COUNT] = {0};
     for (int i = 0; i < experiment->n_measurements; i++) {
         const Measurement *measurement = &experiment->measurements[i];
-        if (measurement->step == 0) {
-            not_finite[measurement->arm] += !is_finite(experiment, measurement);
-            zero[measurement->arm] += measurement_metric(measurement, experiment->n_layer - 1, METRIC_WEIGHT) == 0;
+        for (int k = 0; k < arms->n && measurement->step == 0; k++) {
+            if (measurement->arm == arms->arm[k].number) {
+                not_finite[k] += !is_finite(experiment, measurement);
+                zero[k] += measurement_metric(measurement, experiment->n_layer - 1, METRIC_WEIGHT) == 0;
+            }
         }
     }
-    if (write_counts(experiment, not_finite, out)) {
-        fprintf(out, " have NaN or infinite values. ");
-    }
-    if (write_counts(experiment, zero, out)) {
-        fprintf(out, " have a last %s's gradient of 0%s. ", plot_layer_word(experiment),
-                experiment->config.net == NET_MLP ? ", so no ratio, and are left out where there is one" : "");
-    }
+    write_count(out, experiment, arms, not_finite, "NaN or infinite values");
+    write_count(out, experiment, arms, zero, experiment->config.net == NET_MLP ? "a last layer's gradient of 0, so no ratio, and are left out"
+                                                                               : "a last block's gradient of 0");
 }
 
-// A sweep's point may rest on fewer networks than the others.
-static void write_poorest_point(const Experiment *experiment, const Sweep *sweep, FILE *out)
+// The slopes of the lines against depth, and the point that rests on the fewest networks.
+static void write_sweep(FILE *out, const Experiment *experiment, const PlotArms *arms, const Sweep *sweep)
 {
-    int n_seeds = experiment->config.n_seeds;
-    int least = n_seeds;
+    int least = experiment->config.n_seeds;
     int depth = 0;
-    int n_arms = experiment_arms(&experiment->config);
-    for (int i = 0; i < n_arms * sweep->n_points; i++) {
-        const SweepPoint *point = &sweep->points[i / n_arms];
-        int arm = i % n_arms;
-        if (experiment_has(experiment, arm) && point->ratio[arm].n < least) {
-            least = point->ratio[arm].n;
-            depth = point->depth;
+    const char *begin = "By depth:";
+    for (int k = 0; k < arms->n; k++) {
+        int arm = arms->arm[k].number;
+        char number[NUMBER_PLOT_TEXT];
+        if (isfinite(sweep->decades_per_layer[arm]) && arms->n <= 2) {
+            fprintf(out, "%s %s decades a layer ", begin, plot_number(sweep->decades_per_layer[arm], number));
+            plot_write_arm(out, arms->arm[k]);
+            begin = ",";
+        }
+        for (int i = 0; i < sweep->n_points; i++) {
+            const SweepPoint *point = &sweep->points[i];
+            depth = point->ratio[arm].n < least ? point->depth : depth;
+            least = point->ratio[arm].n < least ? point->ratio[arm].n : least;
         }
     }
-    if (least < n_seeds) {
-        fprintf(out, "At depth %d only %d of %d have a ratio. ", depth, least, n_seeds);
+    fprintf(out, "%s", begin[0] == ',' ? " (least squares). " : "");
+    if (least < experiment->config.n_seeds) {
+        fprintf(out, "At depth %d only %d of %d have a ratio. ", depth, least, experiment->config.n_seeds);
     }
 }
 
 char *plot_caption(const Experiment *experiment, const Sweep *sweep)
 {
-    const ExperimentConfig *config = &experiment->config;
+    PlotArms arms = plot_arms(experiment);
     PlotText text;
     plot_text_open(&text);
-    write_seeds(config, text.stream);
-    write_network(config, text.stream);
-    if (config->n_rules > 1) {
-        fprintf(text.stream, "All networks start from the same weights. ");
-    } else if (plot_is_familiar(experiment)) {
-        fprintf(text.stream, "Both networks start from the same weights. ");
-    }
-    write_rules(config, text.stream);
-    write_losses(experiment, text.stream);
-    if (config->net == NET_GPT && plot_is_familiar(experiment)) {
+    write_seeds(text.stream, &experiment->config);
+    write_network(text.stream, experiment);
+    write_fairness(text.stream, experiment, &arms);
+    write_rules(text.stream, &experiment->config);
+    write_losses(text.stream, experiment, &arms);
+    if (experiment->config.net == NET_GPT && arms.n > 1) {
         fprintf(text.stream, "In the title, medians over the blocks. ");
     }
-    write_left_out(experiment, text.stream);
+    write_left_out(text.stream, experiment, &arms);
     if (sweep != NULL) {
-        write_poorest_point(experiment, sweep, text.stream);
-    }
-    bool slopes = false;
-    for (int arm = 0; sweep != NULL && arm < experiment_arms(config); arm++) {
-        slopes |= experiment_has(experiment, arm) && isfinite(sweep->decades_per_layer[arm]);
-    }
-    if (slopes) {
-        fprintf(text.stream, "Slopes by least squares. ");
+        write_sweep(text.stream, experiment, &arms, sweep);
     }
     plot_text_close(&text);
     return text.bytes;
 }
 
-static void write_optimizer(const ExperimentConfig *config, FILE *out)
-{
-    const TrainConfig *train = config->train;
-    char number[NUMBER_PLOT_TEXT];
-    if (train == NULL) {
-        fprintf(out, "AdamW, learning rate %s, no weight decay. ", plot_number(config->lr, number));
-        return;
-    }
-    fprintf(out, "AdamW, learning rate up to %s, ", plot_number(train->lr, number));
-    fprintf(out, "weight decay %s. ", plot_number(train->weight_decay, number));
-}
-
 char *plot_training_caption(const Experiment *experiment, const char *note)
 {
     const ExperimentConfig *config = &experiment->config;
+    PlotArms arms = plot_arms(experiment);
+    char number[NUMBER_PLOT_TEXT];
     PlotText text;
     plot_text_open(&text);
-    write_seeds(config, text.stream);
-    write_network(config, text.stream);
-    write_optimizer(config, text.stream);
-    if (config->n_rules > 1) {
-        fprintf(text.stream, "All networks start from the same weights. ");
-    } else if (plot_is_familiar(experiment)) {
-        fprintf(text.stream, "Both networks start from the same weights. ");
-    }
-    if (config->same_dy) {
-        fprintf(text.stream, "The gradient at the output is the same for all. ");
-    }
+    write_seeds(text.stream, config);
+    write_network(text.stream, experiment);
+    fprintf(text.stream, "AdamW, learning rate %s%s, ", config->train == NULL ? "" : "up to ",
+            plot_number(config->train == NULL ? config->lr : config->train->lr, number));
+    fprintf(text.stream, "weight decay %s. ", plot_number(config->train == NULL ? 0 : config->train->weight_decay, number));
+    write_fairness(text.stream, experiment, &arms);
+    write_losses(text.stream, experiment, &arms);
     fprintf(text.stream, "%s", note);
     plot_text_close(&text);
     return text.bytes;

@@ -1,16 +1,13 @@
 // page.c: the page around the panels, and the file it becomes.
 
-#include "gpt/plot/panel.h"
+#include "gpt/plot/draw.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-// ------------------------------------------------------------------------------------------------------------
-// Kinds of picture
-
-// The page is 1920 x 1080, and as PDF a slide of 13.3 x 7.5 inches. Terminals do not agree on how large a point or a font of a
-// given size is: so that all pages look alike, each has its own measure.
+// The page is 1920 x 1080, and as PDF a slide of 13.3 x 7.5 inches. Terminals do not agree on how large points, dashes and fonts
+// of a given size are: so that all pages look alike, each has its own measure.
 typedef struct PictureKind {
     const char *ending;
     const char *terminal;
@@ -19,10 +16,9 @@ typedef struct PictureKind {
     const char *image;                             // how cells of a map are drawn: png's pixels have seams, others blur an image
 } PictureKind;
 
-#define PNG_TERMINAL "pngcairo size 1920,1080 font \"DejaVu Sans,24\""
-#define SVG_TERMINAL "svg size 1920,1080 dynamic background rgb \"white\" font \"DejaVu Sans,Verdana,sans-serif,24\" " \
-                     "fontscale 1.333"
-#define PDF_TERMINAL "pdfcairo size 13.333in,7.5in font \"DejaVu Sans,24\" fontscale 0.5 linewidth 1.2"
+#define PNG_TERMINAL "pngcairo size 1920,1080 font \"DejaVu Sans,22\""
+#define SVG_TERMINAL "svg size 1920,1080 dynamic background rgb \"white\" font \"DejaVu Sans,Verdana,sans-serif,22\" fontscale 1.333"
+#define PDF_TERMINAL "pdfcairo size 13.333in,7.5in font \"DejaVu Sans,22\" fontscale 0.5 linewidth 1.2"
 
 static const PictureKind kinds[] = {
     {".png", PNG_TERMINAL, 1, 1, "image"},
@@ -31,11 +27,16 @@ static const PictureKind kinds[] = {
     {".gp", PNG_TERMINAL, 1, 1, "image"},
 };
 
-static const PictureKind *find_kind(const char *path)
+// The file's ending with its dot; NULL without.
+static const char *ending_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    const char *name = slash == NULL ? path : slash + 1;
-    const char *ending = strrchr(name, '.');
+    return strrchr(slash == NULL ? path : slash + 1, '.');
+}
+
+static const PictureKind *find_kind(const char *path)
+{
+    const char *ending = ending_of(path);
     for (size_t i = 0; ending != NULL && i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strcasecmp(ending, kinds[i].ending) == 0) {
             return &kinds[i];
@@ -52,120 +53,173 @@ const char *page_image(const char *path)
 bool plot_path_check(const char *path, Error *error)
 {
     REQUIRE(path);
-    if (find_kind(path) != NULL) {
-        return true;
-    }
-    const char *slash = strrchr(path, '/');
-    const char *ending = strrchr(slash == NULL ? path : slash, '.');
-    if (ending == NULL || ending[1] == '\0') {
-        return error_set(error, "%s: can't tell what to draw; end its name in .png, .svg, .pdf or .gp", path);
-    }
-    return error_set(error, "%s: can't draw %s; use .png, .svg, .pdf or .gp", path, ending);
+    return find_kind(path) != NULL || error_set(error, "%s: unknown kind of picture (expected a name that ends in .png, .svg, .pdf or .gp)", path);
 }
 
-// Viridis: as dark print and to any eye, more is lighter.
-const char plot_palette[] =
-    "set palette defined (0 \"#440154\", 1 \"#472D7B\", 2 \"#3B528B\", 3 \"#2C728E\", 4 \"#21918C\", "
-    "5 \"#28AE80\", 6 \"#5EC962\", 7 \"#ADDC30\", 8 \"#FDE725\")\n";
+// ------------------------------------------------------------------------------------------------------------
+// Styles: colors of Okabe and Ito, and a grey. In grey print many of them are alike: there dashes and markers tell.
+
+typedef struct Style {
+    const char *color;
+    int dash[6];                                   // lengths of dashes and gaps; none: a solid line
+    int point;                                     // gnuplot's pointtype
+} Style;
+
+static const Style styles[STYLE_COUNT] = {
+    {"#D55E00", {12, 6}, 7}, {"#0072B2", {0}, 5}, {"#009E73", {20, 5}, 13}, {"#CC79A7", {6, 5}, 9},
+    {"#E69F00", {14, 4, 3, 4}, 11}, {"#56B4E9", {3, 4}, 4}, {"#000000", {22, 4, 6, 4}, 6}, {"#777777", {12, 4, 3, 4, 3, 4}, 8},
+};
+
+static void write_styles(FILE *script, const PictureKind *kind)
+{
+    for (int i = 0; i < STYLE_COUNT; i++) {
+        const Style *style = &styles[i];
+        number_print(script, "set linetype %d lc rgb \"%s\" lw 5 pt %d ps %.9g dt ", i + 1, style->color, style->point, 2.4 * kind->point);
+        for (int k = 0; k < 6 && style->dash[k] > 0; k++) {
+            number_print(script, "%s%.9g", k == 0 ? "(" : ",", style->dash[k] * kind->dash);
+        }
+        number_print(script, "%s\n", style->dash[0] > 0 ? ")" : "solid");
+    }
+}
 
 // ------------------------------------------------------------------------------------------------------------
 // The page
 
-enum { TITLE_WIDTH = 80, CAPTION_WIDTH = 142 };    // in characters
+enum { TITLE_WIDTH = 80, TITLE_LINES = 3, CAPTION_WIDTH = 142, CAPTION_LINES = 6, KEY_MOST = 32, MANY_KEY_MOST = 15 };
 
-// Text between double quotes, where gnuplot would read a quote, a backslash and, where text is enhanced, its markup.
-void plot_quote(FILE *script, const char *text, bool enhanced)
-{
-    for (const char *c = text; *c != '\0'; c++) {
-        if (*c == '"') {
-            fputs("\\\"", script);
-        } else if (*c == '\\') {
-            fputs(enhanced ? "\\\\\\\\" : "\\\\", script);
-        } else if (enhanced && strchr("{}^_@&~", *c) != NULL) {
-            fprintf(script, "\\\\%c", *c);
-        } else {
-            fputc(*c == '\n' ? ' ' : *c, script);
-        }
-    }
-}
+#define LEFT 0.022                                 // where title, key and caption begin
+#define TITLE_LINE 0.052                           // heights, as parts of the page's
+#define KEY_LINE 0.034
+#define CAPTION_LINE 0.027
 
-// Writes the lines of text one below the other; returns how many there are.
-static int write_lines(FILE *script, const char *text, int width, double y, double line_height, const char *look, bool bold)
+static int count_lines(const char *text)
 {
-    char *wrapped = plot_wrap(text, width);
-    int lines = 0;
-    char *rest = NULL;
-    for (char *line = strtok_r(wrapped, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-        fprintf(script, bold ? "set label \"{/:Bold " : "set label \"");
-        plot_quote(script, line, bold);
-        fprintf(script, bold ? "}\"" : "\"");
-        fprintf(script, " at screen %.4f,%.4f left %s\n", TEXT_LEFT, y - lines * line_height, look);
-        lines++;
-    }
-    free(wrapped);
-    return lines;
-}
-
-static int count_lines(const char *text, int width)
-{
-    char *wrapped = plot_wrap(text, width);
     int lines = 1;
-    for (const char *c = wrapped; *c != '\0'; c++) {
+    for (const char *c = text; *c != '\0'; c++) {
         lines += *c == '\n';
     }
-    free(wrapped);
     return lines;
 }
 
-void page_open(FILE *script, const char *path, const char *title, const char *caption, double *top, double *bottom)
+// Writes wrapped text, the first line at y. Tears it apart.
+static void write_lines(FILE *script, char *text, double y, double line_height, bool title)
 {
-    fprintf(script, "# %.*s\n#\n", (int)strcspn(title, "\n"), title);
-    fprintf(script, "# Made by gptape %s, with its data in it. To draw it again:  gnuplot FILE.gp > FILE.png\n", GPTAPE_VERSION);
-    fprintf(script, "# or, after \"set terminal\" is changed, as .svg (svg) or .pdf (pdfcairo).\n\n");
+    char *rest = NULL;
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        fprintf(script, "set label ");
+        quote_gnuplot(script, line);
+        number_print(script, " at screen %.4f,%.4f left noenhanced %s\n", LEFT, y,
+                title ? "font \"DejaVu Sans:Bold,31\"" : "font \",18\" tc rgb \"#444444\"");
+        y -= line_height;
+    }
+}
+
+int page_key_columns(int longest, double width)
+{
+    enum { PAGE = 88, SAMPLE = 7 };                // characters
+    int columns = (int)(width * PAGE) / (longest + SAMPLE);
+    return columns < 1 ? 1 : columns > 4 ? 4 : columns;
+}
+
+// Characters of an arm's name in the key: those of many arms must leave room for each other.
+static int key_most(const PlotArms *arms)
+{
+    return arms->n > 4 ? MANY_KEY_MOST : KEY_MOST;
+}
+
+static int columns_of(const PlotArms *arms)
+{
+    int longest = 1;
+    for (int i = 0; i < arms->n; i++) {
+        int length = plot_length(arms->arm[i].name);
+        longest = length > longest ? length : longest;
+    }
+    return page_key_columns(longest < key_most(arms) ? longest : key_most(arms), 1);
+}
+
+// The key of all panels: entries without a plot.
+static void write_key(FILE *script, const PlotArms *arms, double top)
+{
+    number_print(script, "set origin 0,0\nset size 1,1\nunset border\nunset tics\n");
+    number_print(script, "set key at screen %.4f,%.4f left top horizontal Left reverse noenhanced samplen 4 width 1 maxcols %d font \",23\"\n",
+            LEFT, top - 0.008, columns_of(arms));
+    fprintf(script, "plot [0:1] [0:1] ");
+    for (int i = 0; i < arms->n; i++) {
+        char *name = plot_shorten(arms->arm[i].name, key_most(arms));
+        number_print(script, "keyentry with linespoints lt %d title ", arms->arm[i].style + 1);
+        quote_gnuplot(script, name);
+        fprintf(script, ", ");
+        free(name);
+    }
+    fprintf(script, "NaN notitle\nunset key\nunset label\nset border 3 lw 2\nset tics nomirror out\n");
+}
+
+void page_open(Page *page, const char *path, const char *title, const char *caption, const PlotArms *arms)
+{
     const PictureKind *kind = find_kind(path);
+    char *titles = plot_wrap(title, TITLE_WIDTH, TITLE_LINES);
+    char *captions = plot_wrap(caption, CAPTION_WIDTH, CAPTION_LINES);
+    int title_lines = count_lines(titles);
+    int caption_lines = count_lines(captions);
+    int key_lines = arms == NULL || arms->n == 0 ? 0 : (arms->n - 1) / columns_of(arms) + 1;
+    plot_text_open(&page->script);
+    FILE *script = page->script.stream;
+    page->path = path;
+    page->top = 0.935 - TITLE_LINE * (title_lines - 1);
+    page->bottom = 0.02 + CAPTION_LINE * caption_lines;
+    fprintf(script, "# Made by gptape %s, with its data in it. To draw it again:  gnuplot -d FILE.gp > FILE.png\n", GPTAPE_VERSION);
+    fprintf(script, "# or, after \"set terminal\" is changed, as .svg (svg) or .pdf (pdfcairo).\n\n");
     fprintf(script, "reset\nset encoding utf8\nset terminal %s\n", kind->terminal);
-    fprintf(script, "point = %.9g   # points and dashes are to this terminal's measure\n", kind->point);
-    fprintf(script, "set dashtype %s (%.9g,%.9g)\n", DASH_LONG, 12 * kind->dash, 6 * kind->dash);
-    fprintf(script, "set dashtype %s (%.9g,%.9g)\n", DASH_SHORT, 6 * kind->dash, 5 * kind->dash);
-    fprintf(script, "set dashtype %s (%.9g,%.9g,%.9g,%.9g)\n", DASH_DOT, 12 * kind->dash, 5 * kind->dash, 3 * kind->dash, 5 * kind->dash);
     fprintf(script, "set zero 1e-300   # gradients are small, not nothing\n");
-    fprintf(script, "set border 3 lw 2\nset tics nomirror out font \",24\"\n");
-    fprintf(script, "set xtics offset 0,0.3\nset ytics offset 0.5,0\nset format x \"%%g\"\n");
-    fprintf(script, "set grid ytics lt 1 lc rgb \"#DDDDDD\" lw 1.5\nset xlabel font \",24\" offset 0,0.8\n");
-    fprintf(script, "set multiplot\n\n");
-    int title_lines = write_lines(script, title, TITLE_WIDTH, 0.962, 0.052, "font \",31\"", true);
-    double line_height = 0.027;
-    int caption_lines = count_lines(caption, CAPTION_WIDTH);
-    write_lines(script, caption, CAPTION_WIDTH, 0.018 + line_height * (caption_lines - 1), line_height,
-                "noenhanced font \",18\" tc rgb \"#444444\"", false);
-    *top = 0.925 - 0.052 * (title_lines - 1);
-    *bottom = 0.03 + line_height * caption_lines;
+    write_styles(script, kind);
+    fprintf(script, "set border 3 lw 2\nset tics nomirror out\nset xtics offset 0,0.3\nset ytics offset 0.4,0\nset mytics 1\n");
+    fprintf(script, "set grid ytics lt 2 lc rgb \"#DDDDDD\" lw 1.5\nunset key\nset multiplot\n\n");
+    write_lines(script, titles, 0.962, TITLE_LINE, true);
+    write_lines(script, captions, 0.018 + CAPTION_LINE * (caption_lines - 1), CAPTION_LINE, false);
+    if (key_lines > 0) {
+        write_key(script, arms, page->top);
+        page->top -= 0.012 + KEY_LINE * key_lines;
+    }
+    free(titles);
+    free(captions);
 }
 
-void page_labels(FILE *script, const char *x_label, const char *y_label)
+// A label of an axis, or nothing.
+static void write_axis_label(FILE *script, const char *axis, const char *text, int most, const char *look)
 {
-    fprintf(script, "set xlabel \"");
-    plot_quote(script, x_label, false);
-    fprintf(script, "\" noenhanced\nset ylabel \"");
-    plot_quote(script, y_label, false);
-    fprintf(script, "\" noenhanced font \",24\"\n");
+    char *label = plot_shorten(text, most);
+    fprintf(script, "set %slabel ", axis);
+    quote_gnuplot(script, label);
+    fprintf(script, " noenhanced %s\n", look);
+    free(label);
 }
 
-void page_close(FILE *script)
+void page_labels(FILE *script, const char *title, const char *x_label, const char *y_label)
 {
-    fprintf(script, "\nunset multiplot\n");
+    enum { X_MOST = 100, Y_MOST = 50 };
+    write_axis_label(script, "x", x_label, X_MOST, "offset 0,0.7");
+    write_axis_label(script, "y", y_label, Y_MOST, "offset 0.5,0");
+    if (title != NULL) {
+        fprintf(script, "set label 99 ");
+        quote_gnuplot(script, title);
+        fprintf(script, " at graph 0,1 left offset -5,0.9 noenhanced font \",24\"\n");
+    } else {
+        fprintf(script, "unset label 99\n");
+    }
 }
 
-bool page_draw(PlotText *script, const char *path, Error *error)
+bool page_close(Page *page, Error *error)
 {
+    PlotText *script = &page->script;
+    fprintf(script->stream, "\nunset multiplot\n");
     plot_text_close(script);
     bool done;
-    if (strcmp(find_kind(path)->ending, ".gp") == 0) {
-        done = plot_save(path, script->bytes, script->n, error);
+    if (strcmp(find_kind(page->path)->ending, ".gp") == 0) {
+        done = plot_save(page->path, script->bytes, script->n, error);
     } else {
         PlotText picture;
         done = gnuplot_run(script->bytes, script->n, &picture, error);
-        done = done && plot_save(path, picture.bytes, picture.n, error);
+        done = done && plot_save(page->path, picture.bytes, picture.n, error);
         free(picture.bytes);
     }
     free(script->bytes);

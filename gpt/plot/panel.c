@@ -1,163 +1,300 @@
 // panel.c: one pair of axes and the lines in it, as gnuplot commands with the data before them.
+//
+// A logarithmic axis has no place for 0, and gnuplot drops such a point silently. Here it gets one: below the smallest power of ten a
+// row of its own, whose tic says 0; and above the largest, one for what is NaN or infinite.
+//
+//      NaN |          x x          marks
+//     10^2 |  \___
+//     10^0 |      '-----.          values
+//        0 |             \____     values that are 0
 
-#include "gpt/plot/panel.h"
+#include "gpt/plot/draw.h"
 
 #include <math.h>
-#include <string.h>
+#include <stdlib.h>
+
+#define LARGEST 1e300                              // gnuplot computes differences and margins of the ends of an axis
+
+bool panel_can_draw(double value)
+{
+    return isnan(value) || isinf(value) || value == 0 || (fabs(value) < LARGEST && fabs(value) > 1 / LARGEST);
+}
 
 // ------------------------------------------------------------------------------------------------------------
-// Data and lines
+// The range of the y axis
 
-enum { POINTS_MOST = 40, MARKS_MOST = 40 };        // more would hide the line
-
-// Along a row of marks only every so manyth is drawn, and where the row begins and ends; the line joins them.
-static bool mark_is_drawn(const Series *series, int i)
+// The smallest and largest of the finite values; of those above 0 if positive.
+static void find_range(const Panel *panel, bool positive, double *low, double *high)
 {
-    int stride = series->n / MARKS_MOST + 1;
-    Mark mark = series_mark(series, i);
-    bool begins = i == 0 || series_mark(series, i - 1) != mark;
-    bool ends = i == series->n - 1 || series_mark(series, i + 1) != mark;
-    return i % stride == 0 || begins || ends;
-}
-
-static void write_data(const Series *series, FILE *script, int number, int index)
-{
-    fprintf(script, "$data_%d_%d << EOD\n", number, index);
-    fprintf(script, "# x low median high zeros n mark (0 value, 1 zero, 2 not finite, 3 no such figure) drawn\n");
-    for (int i = 0; i < series->n; i++) {
-        const Quartiles *y = &series->y[i];
-        double numbers[3] = {y->low, y->median, y->high};
-        fprintf(script, "%.9g", series->x[i]);
-        for (int k = 0; k < 3; k++) {
-            fprintf(script, isfinite(numbers[k]) ? " %.9g" : " NaN", numbers[k]);
+    *low = INFINITY;
+    *high = -INFINITY;
+    for (int s = 0; s < panel->n_lines; s++) {
+        const Line *line = &panel->lines[s];
+        for (int i = 0; i < line->n; i++) {
+            double values[3] = {line->y[i].median, line->y[i].low, line->y[i].high};
+            for (int k = 0; k < (line->spread == SPREAD_NONE ? 1 : 3); k++) {
+                bool counts = isfinite(values[k]) && (values[k] > 0 || !positive);
+                *low = counts ? fmin(*low, values[k]) : *low;
+                *high = counts ? fmax(*high, values[k]) : *high;
+            }
         }
-        fprintf(script, " %d %d %d %d\n", y->zeros, y->n, series_mark(series, i), mark_is_drawn(series, i));
     }
-    fprintf(script, "EOD\n");
 }
 
-// A quartile of 0 is drawn in the row of zeros.
-static void write_spread(const Series *series, FILE *script, int number, int index)
+static void find_rows(Panel *panel)
 {
-    const char *color = series->style->color;
-    fprintf(script, "     $data_%d_%d ", number, index);
-    if (series->spread == SPREAD_BARS) {
-        fprintf(script, "using 1:(is_value($3, $7)):(on_axis($2)):(on_axis($4)) with yerrorbars "
-                        "lc rgb \"%s\" lw 3 pt 0 notitle, \\\n", color);
+    for (int s = 0; s < panel->n_lines; s++) {
+        const Line *line = &panel->lines[s];
+        for (int i = 0; i < line->n; i++) {
+            bool quartile = line->spread != SPREAD_NONE && line->y[i].low == 0;
+            panel->zeros = panel->zeros || line->y[i].median == 0 || quartile;
+            panel->not_finite = panel->not_finite || !isfinite(line->y[i].median);
+        }
+    }
+}
+
+void panel_fit(Panel *panel)
+{
+    enum { DECADES_LEAST = 2 };                    // less would make a mountain of a small difference
+    double low;
+    double high;
+    find_range(panel, panel->axis == AXIS_LOG, &low, &high);
+    if (low > high) {
+        low = panel->axis == AXIS_LOG ? 0.1 : 0;
+        high = 1;
+    }
+    if (panel->axis == AXIS_LOG) {
+        if (panel->has_rows) {
+            find_rows(panel);
+        }
+        low = floor(log10(low));
+        high = ceil(log10(high));
+        for (int i = 0; high - low < DECADES_LEAST; i++) {
+            low -= i % 2 == 0;
+            high += i % 2 == 1;
+        }
+    } else if (panel->axis == AXIS_UNIT) {
+        low = fmin(low, 0);
+        high = fmax(high, 1);
+    } else if (panel->axis == AXIS_ZERO) {         // less than a fifth of the largest would make a mountain of a small difference
+        low = low > 0.5 * high ? fmin(low, 0.8 * high) : fmin(low, 0);
+    }
+    if (low == high) {                             // gnuplot refuses an axis without a length
+        double margin = fmax(0.5 * fabs(high), 1e-3);
+        low -= margin;
+        high += margin;
+    }
+    panel->low = low;
+    panel->high = high;
+}
+
+void panel_share(Panel *a, Panel *b)
+{
+    a->low = b->low = fmin(a->low, b->low);
+    a->high = b->high = fmax(a->high, b->high);
+    a->zeros = b->zeros = a->zeros || b->zeros;
+    a->not_finite = b->not_finite = a->not_finite || b->not_finite;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Axes
+
+static double row_distance(const Panel *panel)
+{
+    return (panel->height > 0.5 ? 0.08 : 0.16) * (panel->high - panel->low);
+}
+
+static double zero_row(const Panel *panel)
+{
+    return panel->low - row_distance(panel);
+}
+
+static double not_finite_row(const Panel *panel)
+{
+    return panel->high + row_distance(panel);
+}
+
+static void write_log_axis(const Panel *panel, FILE *script)
+{
+    double margin = 0.04 * (panel->high - panel->low);
+    double low = panel->zeros ? zero_row(panel) : panel->low;
+    double high = panel->not_finite ? not_finite_row(panel) : panel->high;
+    int step = plot_tic_step((int)(panel->high - panel->low), (int)(panel->height * (panel->has_key ? 10 : 14)));
+    number_print(script, "set logscale y\nset format y \"10^{%%L}\"\nset yrange [10**(%.6f):10**(%.6f)]\n", low - margin, high + margin);
+    number_print(script, "set ytics 1e%d,1e%d,1e%d\n", (int)ceil(panel->low / step) * step, step, (int)panel->high);
+    if (panel->zeros) {
+        number_print(script, "set ytics add (\"0\" 10**(%.6f))\n", low);
+    }
+    if (panel->not_finite) {
+        number_print(script, "set ytics add (\"NaN\" 10**(%.6f))\n", high);
+    }
+    number_print(script, "on_axis(y) = y > 0 ? y : y == 0 ? 10**(%.6f) : NaN\n", low);
+    number_print(script, "not_finite(y) = y == y ? NaN : 10**(%.6f)\n", high);
+}
+
+static void write_x_axis(const Panel *panel, FILE *script)
+{
+    double low = INFINITY;
+    double high = -INFINITY;
+    for (int s = 0; s < panel->n_lines; s++) {
+        for (int i = 0; i < panel->lines[s].n; i++) {
+            low = fmin(low, panel->lines[s].x[i]);
+            high = fmax(high, panel->lines[s].x[i]);
+        }
+    }
+    if (low > high) {
+        low = high = 0;
+    }
+    double margin = high > low ? 0.03 * (high - low) : 0.5;
+    low = panel->x_low < panel->x_high ? panel->x_low : low - margin;
+    high = panel->x_low < panel->x_high ? panel->x_high : high + margin;
+    number_print(script, "set xrange [%.9g:%.9g]\nset xtics autofreq nomirror\n", low, high);
+    if (panel->x_counts) {
+        number_print(script, "set xtics 0,%d\n", plot_tic_step((int)high, (int)(panel->width * 20)));
+    } else if (panel->x_is_data) {
+        fprintf(script, "set xtics (");
+        for (int i = 0; i < panel->lines[0].n; i++) {
+            number_print(script, "%s%.9g", i == 0 ? "" : ", ", panel->lines[0].x[i]);
+        }
+        fprintf(script, ")\n");
+    }
+}
+
+// 1, 2 or 5 times a power of ten, so that tics have room.
+static double tic_distance(const Panel *panel)
+{
+    double least = (panel->high - panel->low) / fmax(panel->height * 14, 2);
+    double power = pow(10, floor(log10(least)));
+    double digit = least / power;
+    return power * (digit > 5 ? 10 : digit > 2 ? 5 : digit > 1 ? 2 : 1);
+}
+
+void panel_write_axes(const Panel *panel, FILE *script)
+{
+    fprintf(script, "unset logscale\nset ytics autofreq nomirror\n");
+    if (panel->axis == AXIS_LOG) {
+        write_log_axis(panel, script);
     } else {
-        fprintf(script, "using 1:(on_axis($2)):(on_axis($4)) with filledcurves fc rgb \"%s\" "
-                        "fs transparent solid 0.2 noborder notitle, \\\n", color);
+        double margin = 0.04 * (panel->high - panel->low);
+        number_print(script, "set format y \"%%g\"\nset yrange [%.9g:%.9g]\n", panel->low - margin, panel->high + margin);
+        number_print(script, "on_axis(y) = y\nnot_finite(y) = NaN\n");
+        number_print(script, "set ytics %.9g\n", tic_distance(panel));
     }
-}
-
-// One "with" of the plot command. The points are drawn after the line, for dashes would cut them in pieces.
-static void write_layer(FILE *script, int number, int index, const char *value, const char *look)
-{
-    fprintf(script, "     $data_%d_%d using 1:(%s) with %s notitle, \\\n", number, index, value, look);
-}
-
-static void write_lines(const Series *series, FILE *script, int number, int index)
-{
-    const SeriesStyle *style = series->style;
-    char look[128];
-    snprintf(look, sizeof look, "lines lc rgb \"%s\" lw 5 dt %s", style->color, style->dash);
-    write_layer(script, number, index, "is_value($3, $7)", look);
-    if (series->n <= POINTS_MOST) {
-        snprintf(look, sizeof look, "points pt %d ps 2.4*point lc rgb \"%s\"", style->point, style->color);
-        write_layer(script, number, index, "is_value($3, $7)", look);
-    }
-    snprintf(look, sizeof look, "lines lc rgb \"%s\" lw 2", style->color);
-    write_layer(script, number, index, "is_mark(1, $7)", look);
-    double size = strcmp(style->dash, DASH_NONE) == 0 ? 3.2 : 1.8;             // where both have a mark, one is inside the other
-    snprintf(look, sizeof look, "points pt 11 ps %.1f*point lw 4 lc rgb \"%s\"", size, style->color);
-    write_layer(script, number, index, "is_mark(1, $7 * $8)", look);
-    snprintf(look, sizeof look, "points pt 2 ps %.1f*point lw 4 lc rgb \"%s\"", size, style->color);
-    write_layer(script, number, index, "is_mark(2, $7 * $8)", look);
+    write_x_axis(panel, script);
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// The title and the key, which is drawn by hand: gnuplot's own would not know where there is room, nor keep off the lines
+// Lines
 
-// The size of a font that is made smaller where a text would be wider than its room.
-static double font_size(double size, double width, double room)
+static void write_number(FILE *script, double value)
 {
-    return width > room ? size * room / width : size;
-}
-
-static void write_key(const Panel *panel, FILE *script, double x, double y)
-{
-    double left = x;
-    for (int s = 0; s < panel->n_series; s++) {
-        const Series *series = &panel->series[s];
-        bool wraps = panel_key_wraps(panel, s);
-        x = wraps ? left : x;
-        y -= wraps ? KEY_LINE : 0;
-        const SeriesStyle *style = series->style;
-        double text_x = x + KEY_SAMPLE + KEY_GAP;
-        fprintf(script, "set arrow from screen %.4f,%.4f to screen %.4f,%.4f nohead lc rgb \"%s\" lw 5 dt %s\n", x, y,
-                x + KEY_SAMPLE, y, style->color, style->dash);
-        if (series->n <= POINTS_MOST) {
-            fprintf(script, "set label \"\" at screen %.4f,%.4f point pt %d ps 2.4*point lc rgb \"%s\"\n", x + KEY_SAMPLE / 2, y,
-                    style->point, style->color);
-        }
-        fprintf(script, "set label \"%s\" at screen %.4f,%.4f left font \",%.1f\" noenhanced\n", series->label, text_x, y,
-                font_size(23, KEY_LETTER * plot_length(series->label), panel->x1 - text_x));
-        x += panel_key_width(series) + KEY_BETWEEN;
+    if (isfinite(value)) {
+        number_print(script, " %.9g", value);
+    } else {
+        fprintf(script, " NaN");
     }
 }
 
-static void write_frame(const Panel *panel, FILE *script)
+void panel_write_data(const Panel *panel, FILE *script, int number)
 {
-    double left = panel->x0 + TEXT_LEFT;
-    double title_size = font_size(26, TITLE_LETTER * plot_length(panel->title), panel->x1 - left);
-    fprintf(script, "set lmargin at screen %.4f\n", panel->x0 + PLOT_LEFT);
-    fprintf(script, "set rmargin at screen %.4f\n", panel->x1 - PLOT_SIDES + PLOT_LEFT);
-    fprintf(script, "set bmargin at screen %.4f\n", panel_plot_bottom(panel));
-    fprintf(script, "set tmargin at screen %.4f\n", panel_plot_top(panel));
-    fprintf(script, "set label \"%s\" at screen %.4f,%.4f left font \",%.1f\" noenhanced\n", panel->title, left,
-            panel->y1 - TITLE_LINE / 2, title_size);
-    write_key(panel, script, left, panel->y1 - TITLE_LINE - KEY_LINE / 2);
+    for (int s = 0; s < panel->n_lines; s++) {
+        const Line *line = &panel->lines[s];
+        fprintf(script, "$data_%d_%d << EOD\n# x %s\n", number, s, line->spread == SPREAD_NONE ? "y" : "median low high zeros n");
+        for (int i = 0; i < line->n; i++) {
+            number_print(script, "%.9g", line->x[i]);
+            write_number(script, line->y[i].median);
+            if (line->spread != SPREAD_NONE) {
+                write_number(script, line->y[i].low);
+                write_number(script, line->y[i].high);
+                fprintf(script, " %d %d", line->y[i].zeros, line->y[i].n);
+            }
+            fprintf(script, "\n");
+        }
+        fprintf(script, line->n == 0 ? "NaN NaN NaN NaN\nEOD\n" : "EOD\n");        // gnuplot refuses a block without data
+    }
+}
+
+// Characters of a label in the key: those of many lines must leave room for each other.
+static int label_most(const Panel *panel)
+{
+    return panel->n_lines > 4 ? 34 : 76;
+}
+
+// Quartiles behind the lines.
+static void write_spread(const Panel *panel, FILE *script, int number, int s)
+{
+    const Line *line = &panel->lines[s];
+    number_print(script, "     $data_%d_%d using ", number, s);
+    if (line->spread == SPREAD_BARS) {
+        fprintf(script, "1:(on_axis($2)):(on_axis($3)):(on_axis($4)) with yerrorbars lt %d dt solid lw 3 pt 0 notitle, \\\n", line->style + 1);
+    } else {
+        fprintf(script, "1:(on_axis($3)):(on_axis($4)) with filledcurves lt %d fs transparent solid %s noborder notitle, \\\n", line->style + 1,
+                panel->n_lines > 4 ? "0.1" : "0.2");
+    }
+}
+
+static void write_line(const Panel *panel, FILE *script, int number, int s)
+{
+    enum { POINTS = 30 };                          // more would hide the line
+    const Line *line = &panel->lines[s];
+    number_print(script, "     $data_%d_%d using 1:(on_axis($2)) with linespoints lt %d pi %d ", number, s, line->style + 1, line->n / POINTS + 1);
+    if (panel->has_key) {
+        char *label = plot_shorten(line->label, label_most(panel));
+        fprintf(script, "title ");
+        quote_gnuplot(script, label);
+        free(label);
+    } else {
+        fprintf(script, "notitle");
+    }
+    if (panel->not_finite) {
+        number_print(script, ", \\\n     $data_%d_%d using 1:(not_finite($2)) with points lt %d pt 2 lw 3 notitle", number, s, line->style + 1);
+    }
+    fprintf(script, s == panel->n_lines - 1 ? "\n" : ", \\\n");
+}
+
+// The longest label, as far as it is shown.
+static int longest_label(const Panel *panel)
+{
+    int longest = 1;
+    for (int s = 0; s < panel->n_lines; s++) {
+        int length = plot_length(panel->lines[s].label);
+        longest = length > longest ? length : longest;
+    }
+    return longest < label_most(panel) ? longest : label_most(panel);
 }
 
 void panel_write(const Panel *panel, FILE *script, int number)
 {
-    fprintf(script, "\n# Panel %d: %s\n\n", number, panel->title);
-    for (int s = 0; s < panel->n_series; s++) {
-        write_data(&panel->series[s], script, number, s);
+    int columns = page_key_columns(longest_label(panel), panel->width);
+    int key_rows = panel->has_key ? (panel->n_lines - 1) / columns + 1 : 0;
+    bool x_label = panel->x_label != NULL && panel->x_label[0] != '\0';
+    fprintf(script, "\n");
+    panel_write_data(panel, script, number);
+    number_print(script, "set origin %.4f,%.4f\nset size %.4f,%.4f\n", panel->x, panel->y, panel->width, panel->height);
+    number_print(script, "set lmargin %d\nset rmargin 2\nset bmargin %.1f\nset tmargin %.1f\n", panel->y_label == NULL ? 8 : 10, x_label ? 3.2 : 2.0,
+            0.7 + (panel->title != NULL ? 1.5 : 0) + 1.35 * key_rows);
+    page_labels(script, panel->title, panel->x_label, panel->y_label);
+    if (panel->has_key) {
+        number_print(script, "set key at graph 0,1 left bottom horizontal Left reverse noenhanced samplen 3 width 1 maxcols %d font \",22\"\n",
+                columns);
+        number_print(script, "set label 99 offset -5,%.1f\n", 0.9 + 1.35 * key_rows);
     }
-    write_frame(panel, script);
     panel_write_axes(panel, script);
-    double bottom = panel->zeros ? panel_zero_row(panel) : panel->low;
-    double top = panel->not_finite ? panel_not_finite_row(panel) : panel->high;
-    if (panel->axis != AXIS_LOGARITHMIC) {
-        fprintf(script, "is_value(y, mark) = y\non_axis(y) = y\nis_mark(which, mark) = NaN\n");
-    } else {
-        fprintf(script, "row(mark) = mark == 1 ? 10**(%.6f) : 10**(%.6f)\n", bottom, top);
-        fprintf(script, "is_mark(which, mark) = mark == which ? row(mark) : NaN\n");
-        fprintf(script, "is_value(y, mark) = mark == 0 ? y : NaN\n");
-        fprintf(script, "on_axis(y) = y > 0 ? y : y == 0 ? row(1) : NaN\n");
-    }
     fprintf(script, "plot \\\n");
-    for (int s = 0; s < panel->n_series; s++) {
-        if (panel->series[s].spread != SPREAD_NONE) {
-            write_spread(&panel->series[s], script, number, s);
+    for (int s = 0; s < panel->n_lines; s++) {
+        if (panel->lines[s].spread != SPREAD_NONE) {
+            write_spread(panel, script, number, s);
         }
     }
-    for (int dashed = 0; dashed < 2; dashed++) {   // dashes last: the line that is under them shows between them
-        for (int s = 0; s < panel->n_series; s++) {
-            const SeriesStyle *style = panel->series[s].style;
-            if ((strcmp(style->dash, DASH_NONE) != 0) == (dashed == 1)) {
-                write_lines(&panel->series[s], script, number, s);
-            }
-        }
+    for (int s = 0; s < panel->n_lines; s++) {
+        write_line(panel, script, number, s);
     }
-    fprintf(script, "     NaN notitle\n");
-    fprintf(script, "unset label\nunset arrow\n");
+    fprintf(script, "unset key\n");
 }
 
 void panel_free(Panel *panel)
 {
-    for (int s = 0; s < panel->n_series; s++) {
-        series_free(&panel->series[s]);
+    for (int s = 0; s < panel->n_lines; s++) {
+        line_free(&panel->lines[s]);
     }
 }

@@ -1,11 +1,11 @@
 // step.c: the tape of one step, drawn by Graphviz.
 
-#include "gpt/plot/panel.h"
+#include "gpt/plot/draw.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-// What a path's ending asks of dot: "-Tsvg"; "" for the script itself; NULL for anything else.
+// dot's option for a path's ending, "-Tsvg"; "" for the script itself; NULL for anything else.
 static const char *format_of(const char *path)
 {
     static const char *const formats[][2] = {{".dot", ""}, {".svg", "-Tsvg"}, {".png", "-Tpng"}, {".pdf", "-Tpdf"}};
@@ -21,7 +21,7 @@ static const char *format_of(const char *path)
 bool plot_step_path_check(const char *path, Error *error)
 {
     REQUIRE(path);
-    return format_of(path) != NULL || error_set(error, "%s: a drawing's name ends in .svg, .png, .pdf or .dot", path);
+    return format_of(path) != NULL || error_set(error, "%s: unknown kind of drawing (expected a name that ends in .svg, .png, .pdf or .dot)", path);
 }
 
 // "Error: <stdin>: syntax error in line 1"

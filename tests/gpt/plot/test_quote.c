@@ -5,7 +5,7 @@
 #include "tests/support/suite.h"
 
 #include "gpt/base/base.h"
-#include "gpt/plot/panel.h"
+#include "gpt/plot/draw.h"
 
 #include <cjson/cJSON.h>
 #include <check.h>
@@ -220,7 +220,7 @@ START_TEST(numbers_have_points_in_every_locale)
     PlotText number;
     bool comma = setlocale(LC_ALL, "de_DE.UTF-8") != NULL;
     plot_text_open(&number);
-    print_c(number.stream, "%.9g", 0.5);
+    number_print(number.stream, "%.9g", 0.5);
     plot_text_close(&number);
     char local[8];
     snprintf(local, sizeof local, "%g", 0.5);

@@ -1,10 +1,10 @@
-// filter.c: gives a script to another program (gnuplot, dot) and takes back the picture.
+// run.c: gives a script to another program (gnuplot, dot) and takes back the picture.
 //
 // No shell, no pipe and no file name takes part: the program reads the script from an unnamed temporary file, draws to another
 // and complains to a third, and what it drew is written where it belongs by plot_save. So nothing can be left behind, nothing
-// has to be quoted, and neither side can wait for the other.
+// has to be quoted, and neither side can wait for the other. The user's settings for gnuplot and Graphviz are left out.
 
-#include "gpt/plot/panel.h"
+#include "gpt/plot/draw.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,25 +15,6 @@
 #include <unistd.h>
 
 extern char **environ;
-
-void plot_text_open(PlotText *text)
-{
-    *text = (PlotText){0};
-    text->stream = open_memstream(&text->bytes, &text->n);
-    if (text->stream == NULL) {
-        fail_memory(0, "a picture's script");
-    }
-}
-
-void plot_text_close(PlotText *text)
-{
-    bool failed = ferror(text->stream) != 0;
-    failed = fclose(text->stream) != 0 || failed;
-    text->stream = NULL;
-    if (failed) {
-        fail_memory(text->n, "a picture's script");
-    }
-}
 
 // ------------------------------------------------------------------------------------------------------------
 // The three files
@@ -57,71 +38,55 @@ static void streams_close(Streams *streams)
 
 static bool streams_open(Streams *streams, const char *script, size_t n, Error *error)
 {
+    bool open = true;
     *streams = (Streams){.fd = {-1, -1, -1}};
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3 && open; i++) {
         streams->file[i] = tmpfile();
         if (streams->file[i] != NULL) {
             streams->fd[i] = fcntl(fileno(streams->file[i]), F_DUPFD_CLOEXEC, 3);
         }
-        if (streams->fd[i] < 0) {
-            error_set(error, "can't make a temporary file: %s", strerror(errno));
-            streams_close(streams);
-            return false;
-        }
+        open = streams->fd[i] >= 0;
     }
-    bool written = fwrite(script, 1, n, streams->file[0]) == n && fflush(streams->file[0]) == 0;
-    if (!written || lseek(streams->fd[0], 0, SEEK_SET) != 0) {
-        error_set(error, "can't write a temporary file: %s", strerror(errno));
+    open = open && fwrite(script, 1, n, streams->file[0]) == n && fflush(streams->file[0]) == 0 && lseek(streams->fd[0], 0, SEEK_SET) == 0;
+    if (!open) {
+        error_set(error, "cannot write a temporary file: %s", strerror(errno));
         streams_close(streams);
-        return false;
     }
-    return true;
+    return open;
 }
 
-// All that was written to a file, with a '\0' after it. False if it can't be read.
-static bool read_all(FILE *file, PlotText *text)
+// All that the program wrote to one of them.
+static bool read_back(FILE *file, const char *program, PlotText *text, Error *error)
 {
-    *text = (PlotText){0};
-    if (fseeko(file, 0, SEEK_END) != 0) {
-        return false;
-    }
-    off_t size = ftello(file);
-    if (size < 0) {
-        return false;
-    }
     rewind(file);
-    text->n = (size_t)size;
-    text->bytes = memory_allocate(text->n + 1, "a picture");
-    text->bytes[text->n] = '\0';
-    if (fread(text->bytes, 1, text->n, file) != text->n) {
-        free(text->bytes);
-        *text = (PlotText){0};
-        return false;
-    }
-    return true;
+    *text = (PlotText){0};
+    return stream_read(file, program, MOST_TEXT_BYTES, &text->bytes, &text->n, error);
 }
 
 // ------------------------------------------------------------------------------------------------------------
 // The process
 
-// The environment with LC_ALL=C, so that a number's point is a point.
-static char **plain_locale(void)
+// What the program gets of the environment: where programs, libraries and fonts are; and the C locale, for numbers.
+static char **safe_environment(void)
 {
+    static const char *const kept[] = {"PATH=", "LD_LIBRARY_PATH=", "HOME=", "TMPDIR=", "XDG_CACHE_HOME=", "FONTCONFIG_"};
     static char locale[] = "LC_ALL=C";
     size_t n = 0;
     while (environ != NULL && environ[n] != NULL) {
         n++;
     }
     char **result = memory_allocate((n + 2) * sizeof *result, "an environment");
-    size_t kept = 0;
+    size_t n_kept = 0;
     for (size_t i = 0; i < n; i++) {
-        if (strncmp(environ[i], "LC_ALL=", 7) != 0) {
-            result[kept] = environ[i];
-            kept++;
+        for (size_t k = 0; k < sizeof kept / sizeof kept[0]; k++) {
+            if (strncmp(environ[i], kept[k], strlen(kept[k])) == 0) {
+                result[n_kept] = environ[i];
+                n_kept++;
+            }
         }
     }
-    result[kept] = locale;
-    result[kept + 1] = NULL;
+    result[n_kept] = locale;
+    result[n_kept + 1] = NULL;
     return result;
 }
 
@@ -137,7 +102,7 @@ static int start(const Filter *filter, const Streams *streams, pid_t *process)
         failed = posix_spawn_file_actions_adddup2(&actions, streams->fd[i], i);
     }
     if (failed == 0) {
-        char **environment = plain_locale();
+        char **environment = safe_environment();
         char *const *arguments = (char *const *)filter->arguments;
         failed = posix_spawnp(process, arguments[0], &actions, NULL, arguments, environment);
         free(environment);
@@ -153,7 +118,7 @@ static int wait_for(pid_t process)
     do {
         ended = waitpid(process, &status, 0);
     } while (ended < 0 && errno == EINTR);
-    return ended < 0 ? 0 : status;                 // nobody can tell how it ended where the program ignores SIGCHLD
+    return ended < 0 ? 0 : status;                 // unknown where the caller ignores SIGCHLD
 }
 
 static bool not_started(const Filter *filter, int reason, Error *error)
@@ -162,7 +127,7 @@ static bool not_started(const Filter *filter, int reason, Error *error)
     if (reason == ENOENT) {
         return error_set(error, "%s is not installed; on Debian: apt install %s", name, filter->package);
     }
-    return error_set(error, "can't start %s: %s", name, strerror(reason));
+    return error_set(error, "cannot start %s: %s", name, strerror(reason));
 }
 
 // What the program drew, or why it did not.
@@ -172,23 +137,23 @@ static bool collect(const Filter *filter, const Streams *streams, int status, Pl
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
         return not_started(filter, ENOENT, error);
     }
-    PlotText messages;
-    if (!read_all(streams->file[2], &messages) || !read_all(streams->file[1], output)) {
-        free(messages.bytes);
-        return error_set(error, "can't read what %s wrote: %s", name, strerror(errno));
+    if (!read_back(streams->file[1], name, output, error)) {
+        return false;
     }
     bool drawn = WIFEXITED(status) && WEXITSTATUS(status) == 0 && output->n > 0;
-    if (!drawn) {
+    PlotText messages = {0};
+    if (WIFSIGNALED(status)) {
+        error_set(error, "%s was ended by signal %d", name, WTERMSIG(status));
+    } else if (!drawn && read_back(streams->file[2], name, &messages, error)) {
         const char *complaint = filter->complaint(messages.bytes);
         int length = (int)strcspn(complaint, "\r\n");
-        error_set(error, length > 0 ? "%s: %.*s" : "%s failed and did not say why", name, length, complaint);
-        if (WIFSIGNALED(status)) {
-            error_set(error, "%s was ended by signal %d", name, WTERMSIG(status));
-        }
+        error_set(error, length > 0 ? "%s: %.*s" : "%s failed without a message", name, length, complaint);
+    }
+    free(messages.bytes);
+    if (!drawn) {
         free(output->bytes);
         *output = (PlotText){0};
     }
-    free(messages.bytes);
     return drawn;
 }
 
@@ -201,12 +166,7 @@ bool filter_run(const Filter *filter, const char *script, size_t n, PlotText *ou
     }
     pid_t process;
     int failed = start(filter, &streams, &process);
-    bool drawn;
-    if (failed != 0) {
-        drawn = not_started(filter, failed, error);
-    } else {
-        drawn = collect(filter, &streams, wait_for(process), output, error);
-    }
+    bool drawn = failed == 0 ? collect(filter, &streams, wait_for(process), output, error) : not_started(filter, failed, error);
     streams_close(&streams);
     return drawn;
 }
@@ -219,4 +179,31 @@ bool plot_save(const char *path, const char *bytes, size_t n, Error *error)
     }
     fwrite(bytes, 1, n, save.stream);              // what could not be written, the commit reports
     return save_commit(&save, error);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// gnuplot
+
+// gnuplot repeats the line, points at the place with a ^, and then says what is wrong after "line N:"; warnings look the same.
+static const char *gnuplot_complaint(const char *messages)
+{
+    const char *found = NULL;
+    for (const char *line = strstr(messages, "line "); line != NULL && found == NULL; line = strstr(line + 1, "line ")) {
+        size_t digits = strspn(line + 5, "0123456789");
+        const char *said = line + 5 + digits;
+        if (digits > 0 && *said == ':' && strncmp(said, ": warning", 9) != 0) {
+            found = said + 2;                      // the number itself is 0 for a script from standard input
+        }
+    }
+    return found == NULL ? messages + strspn(messages, " \t\r\n") : found;
+}
+
+bool gnuplot_run(const char *script, size_t n, PlotText *output, Error *error)
+{
+    static const Filter gnuplot = {
+        .arguments = {"gnuplot", "-d", "-"},       // -d: without gnuplotrc and ~/.gnuplot
+        .package = "gnuplot-nox",
+        .complaint = gnuplot_complaint,
+    };
+    return filter_run(&gnuplot, script, n, output, error);
 }

@@ -1,0 +1,245 @@
+// experiment.c: the picture of an experiment: which panels it has and where they are; and its chart for the terminal.
+
+#include "gpt/plot/draw.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool plot_experiment_check(const Experiment *experiment, Error *error)
+{
+    const ExperimentConfig *config = &experiment->config;
+    if (experiment->measurements == NULL || experiment->n_measurements < 1 || experiment->n_layer < 1 || config->n_seeds < 1) {
+        return error_set(error, "nothing was measured, so there is nothing to draw");
+    }
+    return true;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Panels
+
+enum { PANELS_MOST = 5 };
+
+typedef struct Picture {
+    const Experiment *experiment;
+    PlotArms arms;
+    Panel panels[PANELS_MOST];
+    int n;
+} Picture;
+
+// A panel of a metric of each layer, in each arm.
+static Panel *add_layers(Picture *picture, const char *title, LayerMetric metric, bool relative, Axis axis)
+{
+    Panel *panel = &picture->panels[picture->n];
+    picture->n++;
+    *panel = (Panel){.title = title, .x_label = plot_layer_word(picture->experiment), .axis = axis, .x_counts = true, .has_rows = true};
+    for (int i = 0; i < picture->arms.n; i++) {
+        panel->lines[i] = line_of_layers(picture->experiment, picture->arms.arm[i], metric, relative);
+    }
+    panel->n_lines = picture->arms.n;
+    panel_fit(panel);
+    return panel;
+}
+
+static void add_sweep(Picture *picture, const Sweep *sweep)
+{
+    if (sweep == NULL || sweep->n_points == 0) {
+        return;
+    }
+    bool mlp = picture->experiment->config.net == NET_MLP;
+    Panel *panel = &picture->panels[picture->n];
+    picture->n++;
+    *panel = (Panel){.title = mlp ? "First layer relative to the last, by depth" : "First block relative to the last, by depth",
+                     .x_label = mlp ? "number of layers" : "number of blocks", .axis = AXIS_LOG, .x_is_data = true, .has_rows = true};
+    for (int i = 0; i < picture->arms.n; i++) {
+        panel->lines[i] = line_of_sweep(sweep, picture->arms.arm[i]);
+    }
+    panel->n_lines = picture->arms.n;
+    panel_fit(panel);
+}
+
+static Line split_line(const Picture *picture, PlotArm arm, LayerMetric metric, const char *label, int style)
+{
+    Line line = line_of_layers(picture->experiment, arm, metric, false);
+    Line named = line_create(label, style, line.n);
+    memcpy(named.x, line.x, (size_t)line.n * sizeof *line.x);
+    memcpy(named.y, line.y, (size_t)line.n * sizeof *line.y);
+    line_free(&line);
+    return named;                                  // without quartiles, whose bands would cover each other
+}
+
+// What arrived at each layer's input, in two parts: of the last arm that has shortcuts. Of rules, the first part's share.
+static void add_split(Picture *picture)
+{
+    if (picture->experiment->config.n_rules > 1) {
+        add_layers(picture, "Share of |dL/dx| by shortcut", METRIC_SHARE, false, AXIS_UNIT);
+        return;
+    }
+    static const char *const TITLE = "|dL/dx| by shortcut and by branch";
+    for (int i = picture->arms.n - 1; i >= 0; i--) {
+        Line shortcut = split_line(picture, picture->arms.arm[i], METRIC_SKIP, "by shortcut", STYLE_SHORTCUT);
+        if (shortcut.n > 0) {
+            Panel *panel = &picture->panels[picture->n];
+            picture->n++;
+            *panel = (Panel){.title = TITLE, .x_label = plot_layer_word(picture->experiment), .x_counts = true, .has_key = true, .has_rows = true,
+                             .axis = AXIS_LOG, .n_lines = 2};
+            panel->lines[0] = shortcut;
+            panel->lines[1] = split_line(picture, picture->arms.arm[i], METRIC_BLOCK, "by branch", STYLE_BRANCH);
+            panel_fit(panel);
+            return;
+        }
+        line_free(&shortcut);
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Layout
+
+static void place(Panel *panel, double x, double y, double width, double height)
+{
+    panel->x = x;
+    panel->y = y;
+    panel->width = width;
+    panel->height = height;
+}
+
+// A large panel on the left, the others beside it.
+static void layout_one_large(Picture *picture, const Page *page)
+{
+    double left = picture->n == 1 ? 1 : 0.53;
+    double height = page->top - page->bottom;
+    place(&picture->panels[0], 0, page->bottom, left, height);
+    for (int i = 1; i < picture->n; i++) {
+        double part = height / (picture->n - 1);
+        place(&picture->panels[i], left, page->top - i * part, 1 - left, part);
+    }
+}
+
+// Two rows, of two columns or, for five panels, three, of which the last then is twice as wide.
+static void layout_grid(Picture *picture, const Page *page)
+{
+    int columns = picture->n == 5 ? 3 : 2;
+    double height = (page->top - page->bottom) / 2;
+    for (int i = 0; i < picture->n; i++) {
+        double x = (double)(i % columns) / columns;
+        place(&picture->panels[i], x, i < columns ? page->bottom + height : page->bottom, i == picture->n - 1 ? 1 - x : 1.0 / columns, height);
+    }
+}
+
+static void add_panels(Picture *picture, const Sweep *sweep)
+{
+    if (picture->experiment->config.net == NET_MLP) {
+        Panel *weights = add_layers(picture, "Mean |dL/dW| of each layer, relative to the last", METRIC_WEIGHT, true, AXIS_LOG);
+        weights->x_label = "layer (the gradient comes from the right)";
+        add_sweep(picture, sweep);
+        add_split(picture);
+        return;
+    }
+    Panel *weights = add_layers(picture, "Mean |dL/dW| of each block", METRIC_WEIGHT, false, AXIS_LOG);
+    Panel *query_key = add_layers(picture, "Mean |dL/dW|, query and key only", METRIC_QUERY_KEY, false, AXIS_LOG);
+    panel_share(weights, query_key);
+    add_layers(picture, "Token cosine after each block", METRIC_COSINE, false, AXIS_UNIT);
+    add_split(picture);
+    add_sweep(picture, sweep);
+}
+
+bool plot_experiment(const Experiment *experiment, const Sweep *sweep, const char *path, Error *error)
+{
+    REQUIRE(experiment);
+    REQUIRE(path);
+    if (!plot_path_check(path, error) || !plot_experiment_check(experiment, error)) {
+        return false;
+    }
+    Picture picture = {.experiment = experiment, .arms = plot_arms(experiment)};
+    char *title = plot_finding(experiment, sweep);
+    char *caption = plot_caption(experiment, sweep);
+    Page page;
+    page_open(&page, path, title, caption, &picture.arms);
+    add_panels(&picture, sweep);
+    if (experiment->config.net == NET_MLP) {
+        layout_one_large(&picture, &page);
+    } else {
+        layout_grid(&picture, &page);
+    }
+    for (int i = 0; i < picture.n; i++) {
+        panel_write(&picture.panels[i], page.script.stream, i + 1);
+        panel_free(&picture.panels[i]);
+    }
+    free(title);
+    free(caption);
+    return page_close(&page, error);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The terminal
+
+// The name of an arm, and in how many layers the median is 0 or not finite.
+static void count_rows(Line *line, const char *word)
+{
+    int zeros = 0;
+    int not_finite = 0;
+    for (int i = 0; i < line->n; i++) {
+        zeros += line->y[i].median == 0;
+        not_finite += !isfinite(line->y[i].median);
+    }
+    if (zeros + not_finite > 0) {
+        PlotText label;
+        plot_text_open(&label);
+        fprintf(label.stream, "%s:", line->label);
+        fprintf(label.stream, zeros > 0 ? " 0 in %d" : "", zeros);
+        fprintf(label.stream, not_finite > 0 ? "%s NaN in %d" : "%s", zeros > 0 && not_finite > 0 ? "," : "", not_finite);
+        fprintf(label.stream, " of %d %ss", line->n, word);
+        plot_text_close(&label);
+        free(line->label);
+        line->label = label.bytes;
+    }
+}
+
+static void write_title(FILE *out, const Experiment *experiment)
+{
+    const ExperimentConfig *config = &experiment->config;
+    fprintf(out, config->net == NET_MLP ? "Mean |dL/dW| of each layer, relative to the last layer's" : "Mean |dL/dW| of query and key in each block");
+    if (config->n_seeds > 1) {
+        fprintf(out, " (median of %d seeds)", config->n_seeds);
+    } else if (config->saved != NULL) {
+        fprintf(out, " (saved weights)");
+    } else {
+        fprintf(out, " (seed %llu)", (unsigned long long)config->seed);
+    }
+}
+
+// A GPT's weight gradients need not vanish without shortcuts; its query and key gradients are what collapses.
+char *plot_terminal(const Experiment *experiment, int columns, Error *error)
+{
+    REQUIRE(experiment);
+    if (!plot_experiment_check(experiment, error)) {
+        return NULL;
+    }
+    bool mlp = experiment->config.net == NET_MLP;
+    Picture picture = {.experiment = experiment, .arms = plot_arms(experiment)};
+    PlotText title;
+    plot_text_open(&title);
+    write_title(title.stream, experiment);
+    plot_text_close(&title);
+    Panel *panel = add_layers(&picture, title.bytes, mlp ? METRIC_WEIGHT : METRIC_QUERY_KEY, mlp, AXIS_LOG);
+    panel->x_label = mlp ? "layer (the gradient comes from the right)" : "block (the gradient comes from the right)";
+    for (int i = 0; i < panel->n_lines; i++) {
+        count_rows(&panel->lines[i], plot_layer_word(experiment));
+    }
+    char *chart = panel_terminal(panel, NULL, columns, error);
+    panel_free(panel);
+    free(title.bytes);
+    if (chart == NULL) {
+        return NULL;
+    }
+    char *finding = plot_finding(experiment, NULL);
+    char *wrapped = plot_wrap(finding, columns < 40 ? 40 : columns, 4);
+    PlotText text;
+    plot_text_open(&text);
+    fprintf(text.stream, "%s\n%s\n", chart, wrapped);
+    plot_text_close(&text);
+    free(chart);
+    free(finding);
+    free(wrapped);
+    return text.bytes;
+}

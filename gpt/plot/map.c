@@ -1,0 +1,47 @@
+// map.c: cells of color.
+
+#include "gpt/plot/draw.h"
+
+#include <math.h>
+
+// Viridis: as dark print and to any eye, more is lighter.
+static const char palette[] = "set palette defined (0 \"#440154\", 1 \"#472D7B\", 2 \"#3B528B\", 3 \"#2C728E\", 4 \"#21918C\", "
+                              "5 \"#28AE80\", 6 \"#5EC962\", 7 \"#ADDC30\", 8 \"#FDE725\")\n";
+
+void map_write_colors(FILE *script, double low, double high)
+{
+    number_print(script, "%sset cbrange [%.9g:%.9g]\n", palette, low, high);
+}
+
+// Returns how many cells are black. gnuplot needs two cells each way: a single row or column is drawn as two of half the size.
+static int write_cells(FILE *script, const Cells *cells)
+{
+    int down = cells->rows == 1 ? 2 : 1;
+    int across = cells->columns == 1 ? 2 : 1;
+    int black = 0;
+    for (int row = 0; row < cells->rows * down; row++) {
+        for (int column = 0; column < cells->columns * across; column++) {
+            double value = cells->values[row / down * cells->columns + column / across];
+            double x = across == 2 ? -0.25 + 0.5 * column : column;
+            double y = down == 2 ? -0.25 + 0.5 * row : row;
+            number_print(script, isfinite(value) ? "%.9g %.9g %.9g\n" : isnan(value) ? "%.9g %.9g NaN\n" : "%.9g %.9g NaN black\n", x * cells->dx,
+                    y * cells->dy, value);
+            black += isinf(value) != 0;
+        }
+    }
+    return black;
+}
+
+void map_write(FILE *script, const Cells *cells, int number, const char *path)
+{
+    fprintf(script, "$map_%d << EOD\n# column row value\n", number);
+    int black = write_cells(script, cells);
+    fprintf(script, "EOD\nunset grid\nunset logscale\nset border 15\n");
+    fprintf(script, "set object 1 rectangle from graph 0,0 to graph 1,1 fc rgb \"#BBBBBB\" fs solid noborder behind\n");
+    fprintf(script, "plot $map_%d using 1:2:3 with %s notitle", number, page_image(path));
+    if (black > 0) {
+        number_print(script, ", \\\n     $map_%d using 1:(strcol(4) eq \"black\" ? $2 : NaN):(%.9g):(%.9g) with boxxyerror fs solid fc rgb \"black\" notitle",
+                number, 0.5 * cells->dx, 0.5 * cells->dy);
+    }
+    fprintf(script, "\nunset object 1\nset border 3\nset grid ytics\n");
+}

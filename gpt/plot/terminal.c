@@ -1,0 +1,98 @@
+// terminal.c: panels for the terminal: gnuplot's terminal called dumb draws axes and points with letters; the lines above and below
+// are written here, where it is known how wide they may be.
+
+#include "gpt/plot/draw.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { COLUMNS_LEAST = 40, COLUMNS_MOST = 200, ROWS = 17, MARGIN = 8, LINES_MOST = 4 };
+
+// Without blanks at the ends of lines, empty lines, and the form feed.
+static void write_trimmed(FILE *out, char *chart)
+{
+    char *rest = NULL;
+    for (char *line = strtok_r(chart, "\n\f", &rest); line != NULL; line = strtok_r(NULL, "\n\f", &rest)) {
+        size_t length = strlen(line);
+        while (length > 0 && line[length - 1] == ' ') {
+            length--;
+        }
+        if (length > 0) {
+            fprintf(out, "%.*s\n", (int)length, line);
+        }
+    }
+}
+
+static void write_script(FILE *script, const Panel *panel, const char *letters, int columns)
+{
+    Panel small = *panel;                          // in which tics are as far apart as on a page of this size
+    small.height = 0.4;
+    small.width = columns / 160.0;
+    number_print(script, "set terminal dumb size %d,%d noenhanced mono\nset encoding utf8\nset zero 1e-300\nset border 3\n", columns, ROWS);
+    number_print(script, "set tics nomirror scale 0\nset mytics 1\nset key off\nset lmargin %d\nset rmargin 3\nset tmargin 0\nset bmargin 2\n", MARGIN);
+    panel_write_data(panel, script, 0);
+    panel_write_axes(&small, script);
+    fprintf(script, "%splot ", panel->axis == AXIS_LOG ? "set format y \"1e%T\"\n" : "");
+    for (int s = 0; s < panel->n_lines; s++) {
+        number_print(script, "%s$data_0_%d using 1:(on_axis($2)) with points pt \"%c\"", s == 0 ? "" : ", ", s, letters[s]);
+        if (panel->not_finite) {
+            number_print(script, ", $data_0_%d using 1:(not_finite($2)) with points pt \"%c\"", s, letters[s]);
+        }
+    }
+    fprintf(script, "\n");
+}
+
+static void write_wrapped(FILE *out, const char *text, int columns)
+{
+    char *wrapped = plot_wrap(text, columns, LINES_MOST);
+    fprintf(out, "%s\n", wrapped);
+    free(wrapped);
+}
+
+static void write_key(FILE *out, const Panel *panel, const char *letters, int columns)
+{
+    for (int s = 0; s < panel->n_lines; s++) {
+        PlotText entry;
+        plot_text_open(&entry);
+        fprintf(entry.stream, "%c %s", letters[s], panel->lines[s].label);
+        plot_text_close(&entry);
+        write_wrapped(out, entry.bytes, columns);
+        free(entry.bytes);
+    }
+}
+
+char *panel_terminal(const Panel *panel, const char *letters, int columns, Error *error)
+{
+    char own[STYLE_COUNT];
+    for (int s = 0; s < panel->n_lines; s++) {
+        own[s] = letters == NULL ? style_letters[panel->lines[s].style] : letters[s];
+    }
+    columns = columns < COLUMNS_LEAST ? COLUMNS_LEAST : columns > COLUMNS_MOST ? COLUMNS_MOST : columns;
+    PlotText script;
+    PlotText drawn;
+    plot_text_open(&script);
+    write_script(script.stream, panel, own, columns);
+    plot_text_close(&script);
+    bool done = gnuplot_run(script.bytes, script.n, &drawn, error);
+    free(script.bytes);
+    if (!done) {
+        return NULL;
+    }
+    PlotText text;
+    plot_text_open(&text);
+    write_wrapped(text.stream, panel->title, columns);
+    write_key(text.stream, panel, own, columns);
+    fprintf(text.stream, "\n");
+    if (panel->y_label != NULL) {
+        write_wrapped(text.stream, panel->y_label, columns);
+    }
+    write_trimmed(text.stream, drawn.bytes);
+    free(drawn.bytes);
+    char *label = plot_shorten(panel->x_label, columns - MARGIN);
+    if (label[0] != '\0') {
+        fprintf(text.stream, "%*s%s\n", MARGIN, "", label);
+    }
+    free(label);
+    plot_text_close(&text);
+    return text.bytes;
+}

@@ -1,0 +1,223 @@
+// training.c: the picture of a training run: layer against step, a map per arm, color for the size of the gradient; and the loss
+// below them on the same axis of steps, which shows what the gradients did.
+
+#include "gpt/plot/draw.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { COLUMNS_MOST = 200, ROWS_MOST = 150 };      // more cells could not be told apart on a slide
+enum { COLOR_LOW = -15, COLOR_HIGH = 0 };          // powers of ten that every picture's colors span, so that pictures can be compared
+
+// One arm's map: log10 of the medians of mean |dL/dW| over the seeds.
+typedef struct FlowMap {
+    Cells cells;
+    int zeros, not_finite;                         // how many of the cells
+} FlowMap;
+
+// The networks of one arm at one step.
+static int select_step(const Experiment *experiment, PlotArm arm, int step, const Measurement **selected)
+{
+    int n = 0;
+    for (int i = 0; i < experiment->n_measurements && n < experiment->config.n_seeds; i++) {
+        const Measurement *measurement = &experiment->measurements[i];
+        if (measurement->arm == arm.number && measurement->step == step) {
+            selected[n] = measurement;
+            n++;
+        }
+    }
+    return n;
+}
+
+// Steps from one measurement to the next.
+static int measured_every(const Experiment *experiment)
+{
+    const TrainConfig *train = experiment->config.train;
+    return train == NULL || train->gradflow_every < 1 ? 1 : train->gradflow_every;
+}
+
+static void fill_column(FlowMap *map, int column, const Measurement **selected, int n, double *values)
+{
+    Cells *cells = &map->cells;
+    for (int row = 0; row < cells->rows; row++) {
+        for (int i = 0; i < n; i++) {
+            values[i] = measurement_metric(selected[i], row * (int)cells->dy, METRIC_WEIGHT);
+        }
+        double median = quartiles(values, n).median;
+        map->zeros += median == 0;
+        map->not_finite += !isfinite(median);
+        cells->values[row * cells->columns + column] = !isfinite(median) ? INFINITY : median == 0 ? NAN : log10(median);
+    }
+}
+
+static FlowMap map_of(const Experiment *experiment, PlotArm arm)
+{
+    int every = measured_every(experiment);
+    int column_stride = (experiment->config.n_steps / every / COLUMNS_MOST + 1) * every;
+    int row_stride = (experiment->n_layer - 1) / ROWS_MOST + 1;
+    FlowMap map = {.cells = {.dx = column_stride, .dy = row_stride}};
+    map.cells.columns = experiment->config.n_steps / column_stride + 1;
+    map.cells.rows = (experiment->n_layer - 1) / row_stride + 1;
+    size_t n_seeds = (size_t)experiment->config.n_seeds;
+    map.cells.values = memory_allocate((size_t)map.cells.columns * (size_t)map.cells.rows * sizeof(double), "a picture");
+    const Measurement **selected = memory_allocate(n_seeds * sizeof *selected, "a picture");
+    double *values = memory_allocate(n_seeds * sizeof *values, "a picture");
+    for (int column = 0; column < map.cells.columns; column++) {
+        int n = select_step(experiment, arm, column * column_stride, selected);
+        fill_column(&map, column, selected, n, values);
+    }
+    free(selected);
+    free(values);
+    return map;
+}
+
+static void write_colors(FILE *script, const FlowMap *maps, int n_maps, double bottom, double top)
+{
+    double low = COLOR_LOW;
+    double high = COLOR_HIGH;
+    for (int m = 0; m < n_maps; m++) {
+        for (int i = 0; i < maps[m].cells.columns * maps[m].cells.rows; i++) {
+            double value = maps[m].cells.values[i];
+            low = isfinite(value) ? fmin(low, floor(value)) : low;
+            high = isfinite(value) ? fmax(high, ceil(value)) : high;
+        }
+    }
+    fprintf(script, "\n# The maps\n\n");
+    map_write_colors(script, low, high);
+    number_print(script, "set colorbox user origin screen 0.922,%.4f size screen 0.015,%.4f border\n", bottom + 0.03, top - bottom - 0.06);
+    number_print(script, "set format cb \"10^{%%g}\"\nset cbtics %d scale 0.5 offset -0.8,0\n", plot_tic_step((int)(high - low), 5));
+}
+
+// What the colors don't say. The caller frees it.
+static char *write_note(const Experiment *experiment, const PlotArms *arms, const FlowMap *maps)
+{
+    PlotText text;
+    plot_text_open(&text);
+    int every = measured_every(experiment);
+    const Cells *cells = &maps[0].cells;
+    for (int i = 0; i < arms->n; i++) {
+        int counts[2] = {maps[i].zeros, maps[i].not_finite};
+        static const char *const what[2] = {"Grey is exactly 0", "Black is NaN or infinite"};
+        for (int k = 0; k < 2; k++) {
+            if (counts[k] > 0) {
+                char number[NUMBER_PLOT_TEXT];
+                plot_number(100.0 * counts[k] / (cells->columns * cells->rows), number);
+                fprintf(text.stream, "%s: %s %% of the cells ", what[k], number);
+                plot_write_arm(text.stream, arms->arm[i]);
+                fprintf(text.stream, ". ");
+            }
+        }
+    }
+    if (every > 1) {
+        fprintf(text.stream, "Measured every %d steps. ", every);
+    }
+    if (cells->dx > every) {
+        fprintf(text.stream, "One %s in %d is shown. ", every > 1 ? "measurement" : "step", (int)cells->dx / every);
+    }
+    if (cells->dy > 1) {
+        fprintf(text.stream, "One layer in %d is shown. ", (int)cells->dy);
+    }
+    plot_text_close(&text);
+    return text.bytes;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The page: columns of at most four maps, and below each the losses of its arms
+
+enum { MAPS_MOST = 4 };
+
+static void write_map(const Page *page, const Experiment *experiment, const FlowMap *map, PlotArm arm, int number, const Panel *place)
+{
+    FILE *script = page->script.stream;
+    const Cells *cells = &map->cells;
+    char title[160];
+    char *name = plot_shorten(arm.name, 24);
+    double last_row = (cells->rows - 1) * cells->dy;
+    snprintf(title, sizeof title, "Mean |dL/dW|, %s", name);
+    free(name);
+    number_print(script, "\nset origin %.4f,%.4f\nset size %.4f,%.4f\n", place->x, place->y, place->width, place->height);
+    fprintf(script, "set lmargin 10\nset rmargin 2\nset bmargin 0.3\nset tmargin 1.8\n");
+    page_labels(script, title, NULL, plot_layer_word(experiment));
+    number_print(script, "set xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\n", place->x_low, place->x_high, -0.5 * cells->dy, last_row + 0.5 * cells->dy);
+    number_print(script, "set format x \"\"\nset format y \"%%g\"\nset xtics nomirror 0,%d\nset ytics nomirror 0,%d\n",
+            plot_tic_step(experiment->config.n_steps, (int)(place->width * 20)), plot_tic_step((int)last_row, (int)(place->height * 16)));
+    map_write(script, cells, number, page->path);
+    fprintf(script, "unset colorbox\n");
+}
+
+// Logarithmic if they span more than a power of ten.
+static Panel loss_panel(const Experiment *experiment, const PlotArms *arms, int first, int n, int stride)
+{
+    Panel panel = {.title = "Loss", .x_label = "step", .y_label = "", .x_counts = true, .has_rows = true, .n_lines = n};
+    double low = INFINITY;
+    double high = 0;
+    for (int i = 0; i < n; i++) {
+        panel.lines[i] = line_of_losses(experiment, arms->arm[first + i], stride);
+        for (int k = 0; k < panel.lines[i].n; k++) {
+            low = fmin(low, panel.lines[i].y[k].median);
+            high = fmax(high, panel.lines[i].y[k].median);
+        }
+    }
+    panel.axis = high > 10 * low ? AXIS_LOG : AXIS_ZERO;
+    panel_fit(&panel);
+    return panel;
+}
+
+static void write_column(const Page *page, const Experiment *experiment, const PlotArms *arms, const FlowMap *maps, int first, int n)
+{
+    const double LOSS_HEIGHT = 0.26;
+    FILE *script = page->script.stream;
+    int columns = arms->n > MAPS_MOST ? 2 : 1;
+    double height = (page->top - page->bottom - LOSS_HEIGHT) / n;
+    Panel loss = loss_panel(experiment, arms, first, n, (int)maps[0].cells.dx);
+    loss.width = 0.91 / columns;
+    loss.x = first == 0 ? 0 : loss.width;
+    loss.y = page->bottom;
+    loss.height = LOSS_HEIGHT;
+    loss.x_low = -0.5 * maps[0].cells.dx;
+    loss.x_high = (maps[0].cells.columns - 0.5) * maps[0].cells.dx;
+    for (int i = 0; i < n; i++) {
+        Panel place = loss;
+        place.y = page->top - (i + 1) * height;
+        place.height = height;
+        write_map(page, experiment, &maps[first + i], arms->arm[first + i], first + i, &place);
+    }
+    fprintf(script, "set format x \"%%g\"\n");
+    panel_write(&loss, script, first + 1);
+    panel_free(&loss);
+}
+
+bool plot_heatmap(const Experiment *experiment, const char *path, Error *error)
+{
+    REQUIRE(experiment);
+    REQUIRE(path);
+    if (!plot_path_check(path, error) || !plot_experiment_check(experiment, error)) {
+        return false;
+    }
+    if (experiment->config.n_steps < 1) {
+        return error_set(error, "%s: no two steps were measured, so there is nothing to draw", path);
+    }
+    PlotArms arms = plot_arms(experiment);
+    FlowMap maps[STYLE_COUNT];
+    for (int i = 0; i < arms.n; i++) {
+        maps[i] = map_of(experiment, arms.arm[i]);
+    }
+    char *note = write_note(experiment, &arms, maps);
+    char *title = plot_training_finding(experiment);
+    char *caption = plot_training_caption(experiment, note);
+    int first_column = arms.n > MAPS_MOST ? (arms.n + 1) / 2 : arms.n;
+    Page page;
+    page_open(&page, path, title, caption, &arms);
+    write_colors(page.script.stream, maps, arms.n, page.bottom, page.top);
+    write_column(&page, experiment, &arms, maps, 0, first_column);
+    if (first_column < arms.n) {
+        write_column(&page, experiment, &arms, maps, first_column, arms.n - first_column);
+    }
+    for (int i = 0; i < arms.n; i++) {
+        free(maps[i].cells.values);
+    }
+    free(note);
+    free(title);
+    free(caption);
+    return page_close(&page, error);
+}
