@@ -1,6 +1,6 @@
-// paths.c: the gradient by path length: see paths.h.
+// paths.c: the gradient by path length: see gradflow.h.
 
-#include "nn/gradflow/paths.h"
+#include "nn/gradflow/gradflow.h"
 
 #include "tensor/unwind.h"
 

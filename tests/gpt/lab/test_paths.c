@@ -1,7 +1,6 @@
 // test_paths.c: the gradient by path length against PyTorch's, and against itself; vector-Jacobian products. Built in float32 and, by
 // test_paths_double.c, in double.
 
-#include "nn/gradflow/paths.h"
 #include "tests/golden/paths.h"
 #include "tests/gpt/gpt_test.h"
 
