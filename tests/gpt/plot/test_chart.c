@@ -5,6 +5,7 @@
 #include "tests/support/suite.h"
 
 #include "gpt/gptape.h"
+#include "gpt/plot/draw.h"
 
 #include <check.h>
 #include <math.h>
@@ -25,7 +26,7 @@ static const MatrixMap map = {"A map", "Small print", "across", "down", values, 
 
 static char *file_text(const char *path)
 {
-    char *text;
+    char *text = NULL;
     size_t n;
     Error error;
     ck_assert_msg(file_read(path, MOST_TEXT_BYTES, &text, &n, &error), "%s", error.message);
@@ -237,6 +238,214 @@ START_TEST(nothing_to_draw_is_told)
 }
 END_TEST
 
+// ------------------------------------------------------------------------------------------------------------
+// Texts from outside
+
+static const char *const harmful[] = {
+    "`touch RAN`", "\"`touch RAN`\"", "'`touch RAN`'", "\"; system(\"touch RAN\"); \"", "$(touch RAN)", "50%", "%s", "@x {a}_1^2 & ~", "\\n",
+};
+enum { HARMFUL = sizeof harmful / sizeof harmful[0] };
+
+// As SVG has it.
+static char *in_svg(const char *text)
+{
+    PlotText result;
+    plot_text_open(&result);
+    for (const char *c = text; *c != '\0'; c++) {
+        fprintf(result.stream, *c == '&' ? "&amp;" : "%c", *c);
+    }
+    plot_text_close(&result);
+    return result.bytes;
+}
+
+static void assert_drawn_times(const char *path, const char *text, int times)
+{
+    char *svg = file_text(path);
+    char *part = in_svg(text);
+    const char *at = svg;
+    for (int i = 0; i < times; i++) {
+        at = strstr(at, part);
+        ck_assert_msg(at != NULL, "'%s' is drawn %d times, not %d", text, i, times);
+        at++;
+    }
+    free(svg);
+    free(part);
+    ck_assert_ptr_null(fopen("RAN", "r"));
+}
+
+START_TEST(texts_are_drawn_as_they_are_and_run_nothing)
+{
+    Error error;
+    const char *text = harmful[_i];
+    const ChartLine line = {text, places, rising, 3};
+    Chart one = {text, text, text, text, true, &line, 1};
+    ck_assert_msg(plot_chart(&one, "chart.svg", &error), "%s", error.message);
+    assert_drawn_times("chart.svg", text, 5);
+    char *terminal = plot_chart_terminal(&one, 60, &error);
+    assert_holds(terminal, text);
+    free(terminal);
+    const char *const names[] = {text, text, text};
+    MatrixMap other = {text, text, text, text, values, 2, 3, NULL, NULL, 0, 0};
+    ck_assert_msg(plot_matrix(&other, "map.svg", &error), "%s", error.message);
+    assert_drawn_times("map.svg", text, 4);
+    other.row_names = other.column_names = names;  // names of tics may be cut, and then are drawn in pieces
+    ck_assert_msg(plot_matrix(&other, "map.svg", &error), "%s", error.message);
+    assert_drawn_times("map.svg", text, strlen(text) <= 4 && text[0] != '\\' ? 9 : 4);
+    terminal = plot_matrix_terminal(&other, &error);
+    assert_holds(terminal, text);
+    free(terminal);
+    static const TrainRow rows_of_log[] = {{.step = 1, .loss = 4, .val_loss = 3}, {.step = 2, .loss = 3, .val_loss = 2}};
+    ck_assert_msg(plot_loss(rows_of_log, 2, 4, text, "loss.svg", &error), "%s", error.message);
+    assert_drawn_times("loss.svg", text, 1);
+}
+END_TEST
+
+// A script with such texts runs nothing either when its user gives it to gnuplot.
+START_TEST(scripts_run_nothing)
+{
+    Error error;
+    ChartLine many[CHART_LINES];
+    for (int i = 0; i < CHART_LINES; i++) {
+        many[i] = (ChartLine){harmful[i], places, rising, 3};
+    }
+    Chart one = {harmful[0], harmful[1], harmful[2], harmful[3], false, many, CHART_LINES};
+    ck_assert(plot_chart(&one, "chart.gp", &error));
+    char *script = file_text("chart.gp");
+    ck_assert_ptr_null(strchr(script, '`'));
+    free(script);
+    ck_assert_int_eq(system("gnuplot -d chart.gp > chart.png 2> messages"), 0);
+    ck_assert_ptr_null(fopen("RAN", "r"));
+}
+END_TEST
+
+// What the user has set up for gnuplot is not read.
+START_TEST(settings_of_the_user_are_left_out)
+{
+    Error error;
+    file_write(".gnuplot", "system \"touch RAN\"\n", strlen("system \"touch RAN\"\n"));
+    ck_assert_int_eq(setenv("HOME", folder_path(), 1), 0);
+    ck_assert_int_eq(setenv("GNUPLOT_DRIVER_DIR", folder_path(), 1), 0);
+    ck_assert_int_eq(setenv("GNUTERM", "dumb", 1), 0);
+    ck_assert_msg(plot_chart(&chart, "chart.svg", &error), "%s", error.message);
+    assert_drawn_times("chart.svg", "A title", 1);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Missing fields and extreme numbers
+
+START_TEST(missing_fields_are_empty)
+{
+    Error error;
+    ChartLine line = {.y = rising, .n = 3};
+    Chart bare = {.lines = &line, .n_lines = 1};
+    const char *const gaps_in_names[] = {NULL, "", "x"};
+    MatrixMap bare_map = {.values = values, .rows = 2, .columns = 3, .row_names = gaps_in_names, .column_names = gaps_in_names};
+    ck_assert_msg(plot_chart(&bare, "chart.svg", &error), "%s", error.message);
+    ck_assert_msg(plot_matrix(&bare_map, "map.svg", &error), "%s", error.message);
+    char *text = plot_chart_terminal(&bare, 60, &error);
+    ck_assert_msg(text != NULL, "%s", error.message);
+    free(text);
+    text = plot_matrix_terminal(&bare_map, &error);
+    assert_holds(text, "down: rows; across: columns;");
+    free(text);
+    bare.lines = NULL;
+    bare_map.values = NULL;
+    line.y = NULL;
+    ck_assert(!plot_chart(&bare, "none.svg", &error));
+    ck_assert_str_eq(error.message, "a chart has 1 to 8 lines, not 0");
+    bare.lines = &line;
+    ck_assert(!plot_chart(&bare, "none.svg", &error));
+    ck_assert_str_eq(error.message, "line 1 of the chart has no points");
+    ck_assert(!plot_matrix(&bare_map, "none.svg", &error));
+    const Experiment nothing = {.n_layer = 1};
+    ck_assert(!plot_experiment(&nothing, NULL, "none.svg", &error));
+    ck_assert_str_eq(error.message, "nothing was measured, so there is nothing to draw");
+    ck_assert(!plot_heatmap(&nothing, "none.svg", &error));
+    ck_assert_ptr_null(plot_terminal(&nothing, 60, &error));
+    ck_assert_ptr_null(fopen("none.svg", "r"));
+}
+END_TEST
+
+// gnuplot computes with differences of the ends of an axis, which must be finite.
+START_TEST(extreme_numbers_are_drawn_or_told)
+{
+    Error error;
+    static const double large[] = {-9e299, 9e299, INFINITY};
+    static const double beyond[] = {-1e308, 1e308};
+    static const double small[] = {2e-300, 5e-324};
+    ChartLine line = {"large", NULL, large, 3};
+    Chart one = {"t", NULL, NULL, NULL, false, &line, 1};
+    ck_assert_msg(plot_chart(&one, "chart.svg", &error), "%s", error.message);
+    line.y = beyond;
+    line.n = 2;
+    ck_assert(!plot_chart(&one, "none.svg", &error));
+    ck_assert_str_eq(error.message, "line 1 of the chart: cannot draw point 0, -1e+308 (expected sizes between 1e-300 and 1e300)");
+    line.y = small;
+    one.log_y = true;
+    ck_assert(!plot_chart(&one, "none.svg", &error));
+    line.n = 1;
+    ck_assert_msg(plot_chart(&one, "chart.svg", &error), "%s", error.message);
+    MatrixMap wide = map;
+    wide.low = -1e308;
+    wide.high = 1e308;
+    ck_assert(!plot_matrix(&wide, "none.svg", &error));
+    assert_holds(error.message, "the colors of a map reach from low to high, not from -1e+308 to 1e+308");
+    ck_assert_ptr_null(fopen("none.svg", "r"));
+}
+END_TEST
+
+// Long labels are cut, and titles take a few lines: there is room for the plot.
+START_TEST(long_texts_leave_room)
+{
+    enum { LONG = 10000 };
+    Error error;
+    char *text = calloc(LONG + 1, 1);
+    ck_assert_ptr_nonnull(text);
+    memset(text, 'x', LONG);
+    ChartLine many[CHART_LINES];
+    for (int i = 0; i < CHART_LINES; i++) {
+        many[i] = (ChartLine){text, places, rising, 3};
+    }
+    Chart one = {text, text, text, text, false, many, CHART_LINES};
+    ck_assert_msg(plot_chart(&one, "chart.svg", &error), "%s", error.message);
+    char *svg = file_text("chart.svg");
+    ck_assert_uint_lt(strlen(svg), 60000);
+    assert_holds(svg, "…");
+    free(svg);
+    free(text);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Styles
+
+// In color, in grey print (dashes) and without lines (markers).
+START_TEST(eight_lines_differ_in_color_dash_and_marker)
+{
+    Error error;
+    ck_assert(plot_chart(&chart, "chart.gp", &error));
+    char *script = file_text("chart.gp");
+    char color[CHART_LINES][16];
+    char dash[CHART_LINES][64];
+    int point[CHART_LINES];
+    for (int i = 0; i < CHART_LINES; i++) {
+        char begin[32];
+        snprintf(begin, sizeof begin, "set linetype %d ", i + 1);
+        const char *line = strstr(script, begin);
+        ck_assert_ptr_nonnull(line);
+        int read = sscanf(line + strlen(begin), "lc rgb \"%15[^\"]\" lw 5 pt %d ps 2.4 dt %63[^\n]", color[i], &point[i], dash[i]);
+        ck_assert_int_eq(read, 3);
+        for (int k = 0; k < i; k++) {
+            ck_assert_str_ne(color[i], color[k]);
+            ck_assert_str_ne(dash[i], dash[k]);
+            ck_assert_int_ne(point[i], point[k]);
+        }
+    }
+    free(script);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("charts");
@@ -254,5 +463,12 @@ int main(void)
     tcase_add_test(charts, the_colours_reach_as_far_as_is_asked_for);
     tcase_add_test(charts, nothing_to_draw_is_told);
     tcase_add_test(charts, an_axis_of_losses_begins_where_they_are);
+    tcase_add_loop_test(charts, texts_are_drawn_as_they_are_and_run_nothing, 0, HARMFUL);
+    tcase_add_test(charts, scripts_run_nothing);
+    tcase_add_test(charts, settings_of_the_user_are_left_out);
+    tcase_add_test(charts, missing_fields_are_empty);
+    tcase_add_test(charts, extreme_numbers_are_drawn_or_told);
+    tcase_add_test(charts, long_texts_leave_room);
+    tcase_add_test(charts, eight_lines_differ_in_color_dash_and_marker);
     return suite_run(suite);
 }
