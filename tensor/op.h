@@ -78,7 +78,8 @@ typedef struct TapeMark {
     Tape *tape;                                    // NULL: there is none
     const char *scope;
     Where caller;
-    int branch;
+    int sublayer;
+    bool branch;
     int no_grad_depth;
     int n_nodes;
     Tensor *tensors;

@@ -31,6 +31,7 @@ void tape_free(Tape *tape)
     arena_free(&tape->headers[0]);
     arena_free(&tape->headers[1]);
     free(tape->nodes);
+    free(tape->streams);
     free(tape->reached);
     free(tape->observers);
     free(tape);
@@ -74,7 +75,9 @@ void tape_reset(Tape *tape)
     tape->n_nodes = 0;
     tape->scope = NULL;
     tape->caller.file = NULL;
-    tape->branch = 0;
+    tape->sublayer = 0;
+    tape->n_sublayers = 0;
+    tape->branch = false;
 }
 
 TapeMark tape_mark(void)
@@ -83,7 +86,7 @@ TapeMark tape_mark(void)
     if (tape == NULL) {
         return (TapeMark){0};
     }
-    return (TapeMark){tape, tape->scope, tape->caller, tape->branch, tape->no_grad_depth, tape->n_nodes, tape->tensors, tape->resets};
+    return (TapeMark){tape, tape->scope, tape->caller, tape->sublayer, tape->branch, tape->no_grad_depth, tape->n_nodes, tape->tensors, tape->resets};
 }
 
 // A tape that was reset since then holds nothing from before.
@@ -112,6 +115,7 @@ void tape_return_to(const TapeMark *mark, bool remove_nodes)
     }
     mark->tape->scope = mark->scope;
     mark->tape->caller = mark->caller;
+    mark->tape->sublayer = mark->sublayer;
     mark->tape->branch = mark->branch;
     mark->tape->no_grad_depth = mark->no_grad_depth;
 }
@@ -146,10 +150,24 @@ const char *tape_scope(const char *scope)
     return before;
 }
 
-int tape_branch(int branch)
+void tape_sublayer_begin(Tensor *stream)
+{
+    Tape *tape = tape_needed("tape_sublayer_begin");
+    tape->streams = memory_grow(tape->streams, tape->n_sublayers, &tape->streams_capacity, sizeof(Tensor *), "the tape's sublayers");
+    tape->streams[tape->n_sublayers] = stream;
+    tape->n_sublayers++;
+    tape->sublayer = tape->n_sublayers;
+}
+
+void tape_sublayer_end(void)
+{
+    tape_needed("tape_sublayer_end")->sublayer = 0;
+}
+
+bool tape_branch(bool branch)
 {
     Tape *tape = tape_needed("tape_branch");
-    int before = tape->branch;
+    bool before = tape->branch;
     tape->branch = branch;
     return before;
 }
@@ -323,6 +341,7 @@ static void tape_record(Tape *tape, const OpCall *call, Tensor *output)
         .n_inputs = call->n_inputs,
         .backward = call->op->backward,
         .scope = tape->scope,
+        .sublayer = tape->sublayer,
         .branch = tape->branch,
         .where = call->where,
     };

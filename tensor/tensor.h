@@ -235,7 +235,8 @@ struct TapeNode {
     void *saved;                                   // what forward saves for backward, in the op's own struct; may be NULL
     void (*backward)(TapeNode *node);              // op->backward
     const char *scope;                             // the module that was computing, "h.3.attn", or NULL
-    int branch;                                    // the sublayer that it is part of (tape_branch), counted from 1; 0: none
+    int sublayer;                                  // that it is part of (tape_sublayer_begin), counted from 1; 0: none
+    bool branch;                                   // is it part of the sublayer's function, beside which shortcuts pass?
     Where where;                                   // the line of the user's program that called it, or the outermost module around it
     Where module_where;                            // the line in the module; its file is NULL if no module called it
 };
@@ -268,7 +269,11 @@ struct Tape {
     int no_grad_depth;                             // how many tape_no_grad_begin are open; 0 records
     const char *scope;                             // the module that is computing now, or NULL
     Where caller;                                  // the line that called the outermost one; its file is NULL if none is computing
-    int branch;                                    // the sublayer that is computing now; 0: none
+    int sublayer;                                  // that is computing now; 0: none
+    bool branch;
+    Tensor **streams;                              // what arrived at each sublayer, the first being number 1
+    int n_sublayers;
+    int streams_capacity;
     struct TapeObserverEntry *observers;
     int n_observers;
     int observers_capacity;
@@ -302,9 +307,12 @@ void tape_no_grad_end(void);
 // Sets the scope: the name of the module that computes from here on. Returns the scope before. The name is kept, not copied.
 const char *tape_scope(const char *scope);
 
-// Says that sublayer number `branch` (0: none) computes from here on; returns the one before. Whatever is recorded meanwhile lies on
-// the branch beside a shortcut: gradients by path are told apart by it.
-int tape_branch(int branch);
+// What is recorded between the two is a sublayer, at which this stream arrives: x + f(norm(x)), for example. Within it, tape_branch says
+// that f computes from here on, or no longer, and returns what it was before. Instruments tell gradients by path with it: those
+// that pass f, the branch, and those that bypass it, through shortcuts.
+void tape_sublayer_begin(Tensor *stream);
+void tape_sublayer_end(void);
+bool tape_branch(bool branch);
 
 // What a module computes between the two has this scope. They nest. tape_leave restores the scope, the branch, the current tape and the
 // no-grad depth of its tape_enter, and so does a failure in between. caller is the line that called the module: nodes record that of the

@@ -125,9 +125,11 @@ Tensor *(deep_forward)(DeepNet *net, Tensor *x, Where where)
         if (residual->rule != NULL) {
             x = residual_forward(residual, (ResidualStreams){.h = x, .x0 = x0, .block = x}, run_layer, &layer);
         } else {
-            int outside = tape_branch(i + 1);
+            tape_sublayer_begin(x);
+            tape_branch(true);
             x = run_layer(&layer, x);                                   // (B, sizes[i + 1])
-            tape_branch(outside);
+            tape_branch(false);
+            tape_sublayer_end();
         }
         tensor_label(x, "out");
         tape_leave(outer);

@@ -186,7 +186,10 @@ static void read_splits(GradFlow *flow, const GradFlowWatch *watch)
     int first = flow->n_rows;
     for (int i = 0; i < watch->n_splits; i++) {
         const ShortcutSplit *split = &watch->splits[i];
-        const char *scope = split->addition->scope == NULL ? "" : split->addition->scope;
+        if (!split->is_start) {
+            continue;
+        }
+        const char *scope = split->join->scope == NULL ? "" : split->join->scope;
         const char *dot = scope[0] == '\0' ? "" : ".";
         size_t n = tensor_count(split->start);
         int ndim = split->start->shape.ndim;

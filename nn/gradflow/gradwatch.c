@@ -1,14 +1,19 @@
 // gradwatch.c: watching a backward pass without disturbing it.
 //
 // Modules contain nothing for this. Before the pass the tape is asked to keep the gradients of named intermediates, and an observer
-// is added to it. Where a shortcut starts, at a tensor x that goes both into x + f(x) and into f, the observer sets x's
-// gradient to zero before each node that adds to it and looks at it afterwards: then it holds exactly that node's part, and
-// is added to the parts before. The parts of the addition are the skip gradient, those of all other nodes the block gradient.
+// is added to it. Where a shortcut starts, at a tensor x that goes both into f and past it, the observer sets x's gradient to zero before
+// each node that adds to it and looks at it afterwards: then it holds exactly that node's part, and is added to the parts before.
+// In x + f(x), the part of the addition is the skip gradient, the parts of all other nodes are the block gradient.
+//
+// Within a sublayer of any other rule, a node's part is block gradient if the node leads to f only, and skip gradient if it leads past f
+// only. One that does both, such as n in n = norm(x); n + f(n), is split in the same way, and then walked once more with its block
+// gradient alone: backward functions are linear, so what comes out is the block gradient of its input.
 
 #include "nn/gradflow/gradwatch.h"
 
 #include "tensor/unwind.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +41,8 @@ static void extend_marks(GradFlowWatch *watch)
     for (int i = 0; i < n; i++) {
         int split = i < watch->n_marks ? watch->marks[i].split : -1;
         bool retained = i < watch->n_marks && watch->marks[i].retained;
-        marks[i] = (NodeMark){.split = split, .walked = false, .retained = retained};
+        unsigned char flags = i < watch->n_marks ? watch->marks[i].flags : 0;
+        marks[i] = (NodeMark){.split = split, .walked = false, .retained = retained, .flags = flags};
     }
     free(watch->marks);
     watch->marks = marks;
@@ -96,22 +102,67 @@ static void before_node(TapeNode *node, void *context)
     }
 }
 
-static void take_part(ShortcutSplit *split, const TapeNode *node)
+// The input's gradient if this node's output had only its block gradient: the node is walked once more, on other gradients. The caller
+// frees it.
+static Real *walk_with_block(TapeNode *node, const ShortcutSplit *output, const Tensor *wanted)
+{
+    size_t n = (size_t)node->n_inputs;
+    Real **grads = memory_allocate(n * sizeof *grads, "a shortcut's gradient");
+    Real *found = NULL;
+    for (size_t i = 0; i < n; i++) {
+        Tensor *input = node->inputs[i];
+        grads[i] = input->grad;
+        if (first_time(node, (int)i)) {
+            input->grad = memory_allocate_zeroed(tensor_count(input), sizeof(Real), "a shortcut's gradient");
+        }
+    }
+    Real *grad = node->output->grad;
+    node->output->grad = output->block;
+    node->backward(node);
+    node->output->grad = grad;
+    for (size_t i = 0; i < n; i++) {
+        Tensor *input = node->inputs[i];
+        if (first_time(node, (int)i)) {
+            Real *made = input->grad;
+            input->grad = grads[i];
+            found = input == wanted ? made : found;
+            free(input == wanted ? NULL : made);
+        }
+    }
+    free(grads);
+    return found;
+}
+
+static bool is_skip(const GradFlowWatch *watch, const ShortcutSplit *split, const TapeNode *node)
+{
+    if (split->join->sublayer == 0) {
+        int skip = tape_shortcut_input(node);
+        return skip >= 0 && node->inputs[skip] == split->start;
+    }
+    bool inside = node->sublayer == split->join->sublayer;
+    return !inside || (!node->branch && !(watch->marks[node->index].flags & PATH_TO_BRANCH));
+}
+
+static void take_part(GradFlowWatch *watch, ShortcutSplit *split, TapeNode *node)
 {
     Tensor *start = split->start;
     if (start->grad == NULL) {
         return;
     }
-    int skip = tape_shortcut_input(node);
-    bool is_skip = skip >= 0 && node->inputs[skip] == start;
-    Real *part = is_skip ? split->skip : split->block;
+    ShortcutSplit *output = node->sublayer == 0 || node->branch ? NULL : find_split(watch, node->output);
+    bool mixed = output != NULL && !output->is_start && node->sublayer == split->join->sublayer;
+    Real *block = mixed ? walk_with_block(node, output, start) : NULL;
+    bool skips = is_skip(watch, split, node);
     size_t n = tensor_count(start);
     for (size_t k = 0; k < n; k++) {
-        part[k] += start->grad[k];
+        Real by_block = mixed ? block[k] : skips ? 0 : start->grad[k];
+        split->block[k] += by_block;
+        split->skip[k] += mixed ? start->grad[k] - by_block : skips ? start->grad[k] : 0;
         if (split->had_grad) {
             start->grad[k] += split->before[k];
         }
     }
+    free(block);
 }
 
 static void after_node(TapeNode *node, void *context)
@@ -120,24 +171,24 @@ static void after_node(TapeNode *node, void *context)
     for (int i = 0; !is_over(watch) && i < node->n_inputs; i++) {
         ShortcutSplit *split = find_split(watch, node->inputs[i]);
         if (split != NULL && first_time(node, i)) {
-            take_part(split, node);
+            take_part(watch, split, node);
         }
     }
 }
 
-static int number_in_module(const GradFlowWatch *watch, const TapeNode *addition)
+static int number_in_module(const GradFlowWatch *watch, const TapeNode *join)
 {
     int number = 1;
-    for (int i = watch->n_splits - 1; i >= 0 && watch->splits[i].addition->scope == addition->scope; i--) {
-        number++;
+    for (int i = watch->n_splits - 1; i >= 0 && watch->splits[i].join->scope == join->scope; i--) {
+        number += watch->splits[i].is_start;
     }
     return number;
 }
 
-static void add_split(GradFlowWatch *watch, const TapeNode *addition, Tensor *start)
+static void add_split(GradFlowWatch *watch, const TapeNode *join, Tensor *start, bool is_start)
 {
     size_t n = tensor_count(start);
-    int number = number_in_module(watch, addition);
+    int number = number_in_module(watch, join);
     ShortcutSplit *split = &watch->splits[watch->n_splits];
     if (start->node != NULL) {
         watch->marks[start->node->index].split = watch->n_splits;
@@ -146,22 +197,48 @@ static void add_split(GradFlowWatch *watch, const TapeNode *addition, Tensor *st
         watch->n_leaf_splits++;
     }
     watch->n_splits++;
-    *split = (ShortcutSplit){.start = start, .addition = addition, .number = number};
+    *split = (ShortcutSplit){.start = start, .join = join, .number = number, .is_start = is_start};
     split->skip = memory_allocate_zeroed(n, sizeof(Real), "a shortcut's gradient");
     split->block = memory_allocate_zeroed(n, sizeof(Real), "a shortcut's gradient");
     split->before = memory_allocate_zeroed(n, sizeof(Real), "a shortcut's gradient");
 }
 
+// A sublayer is looked at once, at its last node.
+static void look_at_sublayer(GradFlowWatch *watch, int last)
+{
+    TapeSublayer sublayer = tape_sublayer(watch->tape, last);
+    watch->n_shortcuts = sublayer.shortcuts > INT_MAX - watch->n_shortcuts ? INT_MAX : watch->n_shortcuts + sublayer.shortcuts;
+    bool split = sublayer.join != NULL && sublayer.stream->requires_grad;
+    if (split && find_split(watch, sublayer.stream) == NULL) {
+        add_split(watch, sublayer.join, sublayer.stream, true);
+    }
+    for (int i = sublayer.first; split && i <= sublayer.last; i++) {
+        const TapeNode *node = watch->tape->nodes[i];
+        unsigned flags = sublayer.flags[i - sublayer.first];
+        bool both = !node->branch && (flags & PATH_TO_RESULT) && (flags & PATH_TO_BRANCH);
+        watch->marks[i].flags = (unsigned char)flags;
+        if (both && node->output->requires_grad) {
+            add_split(watch, sublayer.join, node->output, false);
+        }
+    }
+    free(sublayer.flags);
+}
+
 static void look_at_node(GradFlowWatch *watch, TapeNode *node)
 {
+    const Tape *tape = watch->tape;
     if (node->output->label != NULL && !node->output->retain_grad) {
         tensor_retain_grad(node->output);
         watch->marks[node->index].retained = true;
     }
-    int skip = tape_shortcut_input(node);
+    bool is_last = node->index + 1 == tape->n_nodes || tape->nodes[node->index + 1]->sublayer != node->sublayer;
+    if (node->sublayer > 0 && is_last) {
+        look_at_sublayer(watch, node->index);
+    }
+    int skip = node->sublayer > 0 ? -1 : tape_shortcut_input(node);
     watch->n_shortcuts += skip >= 0;
     if (skip >= 0 && node->inputs[skip]->requires_grad && find_split(watch, node->inputs[skip]) == NULL) {
-        add_split(watch, node, node->inputs[skip]);
+        add_split(watch, node, node->inputs[skip], true);
     }
 }
 

@@ -8,10 +8,11 @@
 // The gradient at the start of a shortcut, in two parts.
 typedef struct ShortcutSplit {
     Tensor *start;                                 // x, in x + f(x)
-    const TapeNode *addition;
+    const TapeNode *join;                          // where the shortcut meets the branch: the addition
     int number;                                    // of the shortcut within its module, from 1
     Real *skip;                                    // both of x's shape
     Real *block;
+    bool is_start;                                 // else a tensor within a sublayer that leads both to f and past it: only block counts
     Real *before;                                  // x's gradient before the node that is running
     bool had_grad;
 } ShortcutSplit;
@@ -21,6 +22,7 @@ typedef struct NodeMark {
     int split;                                     // of the tensor that it made; -1: no shortcut starts there
     bool walked;                                   // did the backward pass come by?
     bool retained;                                 // the watch asked for its output's gradient
+    unsigned char flags;                           // TapeSublayer's
 } NodeMark;
 
 // What is known while a backward pass is watched.
@@ -28,7 +30,7 @@ struct GradFlowWatch {
     Tape *tape;
     unsigned resets;                               // of the tape, when the watch began: after another one it sees nothing
     int observer;
-    ShortcutSplit *splits;                                 // one for each tensor at which a shortcut starts
+    ShortcutSplit *splits;                         // one for each tensor at which a shortcut starts
     int n_splits;
     int *leaf_splits;                              // the numbers of those that start at a leaf
     int n_leaf_splits;

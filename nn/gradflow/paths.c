@@ -72,7 +72,7 @@ static void visit(TapeNode *node, void *context)
             measure(&walk->sublayers[s], node->output->grad, walk->ordinary);
         }
     }
-    int s = node->branch - 1;
+    int s = node->branch ? node->sublayer - 1 : -1;
     if (!walk->ordinary && s >= 0 && s < walk->n && walk->sublayers[s].end == node) {
         exchange(&walk->sublayers[s]);
     }
@@ -81,7 +81,7 @@ static void visit(TapeNode *node, void *context)
 static void find_ends(const Tape *tape, Walk *walk)
 {
     for (int i = 0; i < tape->n_nodes; i++) {
-        int s = tape->nodes[i]->branch - 1;
+        int s = tape->nodes[i]->branch ? tape->nodes[i]->sublayer - 1 : -1;
         if (s >= 0 && s < walk->n) {
             walk->sublayers[s].end = tape->nodes[i];
         }

@@ -200,6 +200,7 @@ Tensor *(residual_forward)(Residual *residual, ResidualStreams in, ResidualFunct
     REQUIRE(f);
     int outer = tape_enter(tape_current() == NULL ? NULL : tape_current()->scope, where);
     const RuleHalf *half = rule_half(residual->rule, residual->place.half);
+    tape_sublayer_begin(in.h);
     for (int i = 0; i < half->n_steps; i++) {
         const RuleStep *rule_step = &half->steps[i];
         ResidualStep *step = &residual->steps[i];
@@ -212,9 +213,9 @@ Tensor *(residual_forward)(Residual *residual, ResidualStreams in, ResidualFunct
         if (op == RULE_H || op == RULE_X0 || op == RULE_BLOCK) {
             step->value = op == RULE_H ? in.h : op == RULE_X0 ? in.x0 : in.block;
         } else if (op == RULE_F) {
-            int outside = tape_branch(residual->place.s);
+            tape_branch(true);
             step->value = f(context, a->value);
-            tape_branch(outside);
+            tape_branch(false);
         } else if (op >= RULE_ADD && op <= RULE_DIVIDE) {
             bool both = a->value != NULL && b->value != NULL;
             step->value = both ? run_operator(op, a->value, b->value)
@@ -223,6 +224,7 @@ Tensor *(residual_forward)(Residual *residual, ResidualStreams in, ResidualFunct
             step->value = run_call(step, op, a->value);
         }
     }
+    tape_sublayer_end();
     tape_leave(outer);
     return residual->steps[half->result].value;
 }

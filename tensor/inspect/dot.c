@@ -147,11 +147,21 @@ static void write_parameter(FILE *out, const Tensor *parameter)
     write_line(out, text);
 }
 
+static bool is_shortcut(const TapeNode *node)
+{
+    for (int i = 0; i < node->n_inputs; i++) {
+        if (tape_is_shortcut(node, i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void write_node(const Drawing *drawing, const TapeNode *node)
 {
     FILE *out = drawing->out;
     if (node->op == &op_add) {
-        const char *colour = tape_shortcut_input(node) >= 0 ? SHORTCUT_COLOUR : EDGE_COLOUR;
+        const char *colour = is_shortcut(node) ? SHORTCUT_COLOUR : EDGE_COLOUR;
         fprintf(out, "n%d [label=\"+\", shape=circle, width=0.36, fixedsize=true, fontsize=16, fillcolor=white, color=\"%s\"]\n",
                 node->index, colour);
         return;
@@ -207,7 +217,7 @@ static bool has_shortcut(const Drawing *drawing)
 {
     for (int i = 0; i < drawing->tape->n_nodes; i++) {
         const TapeNode *node = drawing->tape->nodes[i];
-        if (dot_is_drawn(drawing, node) && tape_shortcut_input(node) >= 0) {
+        if (dot_is_drawn(drawing, node) && is_shortcut(node)) {
             return true;
         }
     }

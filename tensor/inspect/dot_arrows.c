@@ -142,7 +142,7 @@ static void write_edge(const Drawing *drawing, const TapeNode *node, int i)
 {
     const Tensor *x = node->inputs[i];
     bool from_node = x->node != NULL && dot_is_drawn(drawing, x->node);
-    bool shortcut = tape_shortcut_input(node) == i;
+    bool shortcut = tape_is_shortcut(node, i);
     double size = gradient_on(drawing->tape, node, x);
     char from[32];
     if (from_node) {

@@ -36,6 +36,25 @@ void nan_watch(bool on);
 // of this node is the short way, or -1 if the node is no shortcut. Read off the tape; nothing is marked beforehand.
 int tape_shortcut_input(const TapeNode *node);
 
+// The same for what a residual rule records (tape_sublayer_begin), whatever its formula: is this input part of a path from a stream to
+// the sublayer's result that bypasses the branch, before the two meet?
+bool tape_is_shortcut(const TapeNode *node, int input);
+
+// Where a node of a sublayer lies: its values come by a shortcut, by the branch; they lead to the result past the branch, to the branch.
+enum { PATH_SHORT = 1, PATH_BRANCH = 2, PATH_TO_RESULT = 4, PATH_TO_BRANCH = 8 };
+
+typedef struct TapeSublayer {
+    int first, last;                               // its nodes
+    Tensor *stream;                                // that arrives
+    Tensor *result;
+    const TapeNode *join;                          // where a shortcut first meets the branch; NULL: there is no shortcut
+    int shortcuts;                                 // paths from a stream (also from one of before) to the result past the branch
+    unsigned char *flags;                          // of each node; the caller frees them
+} TapeSublayer;
+
+// The sublayer of the node with this index; of a node of none, the node alone.
+TapeSublayer tape_sublayer(const Tape *tape, int index);
+
 // The tensor on the tape that is called name, "h.3.out": of several, the one recorded last; a leaf only if no result has that name.
 // NULL if there is none.
 Tensor *tape_find(const Tape *tape, const char *name);
