@@ -1,6 +1,7 @@
 // test_gradients_double.c: random formulas, generated from the grammar, and every row of the table: gradients against differences, in
 // double (names that end in _double are built with GPTAPE_DOUBLE), for the rule's parameters, f's, and the streams.
 
+#include "nn/gradflow/gradflow.h"
 #include "nn/residual/residual.h"
 #include "tests/nn/nn_test.h"
 
@@ -243,6 +244,112 @@ START_TEST(stop_is_a_constant_to_the_gradient)
 }
 END_TEST
 
+// ------------------------------------------------------------------------------------------------------------
+// The split by shortcut and branch
+
+static Tensor *run_f_stopped(void *context, Tensor *x)
+{
+    return run_f(context, tensor_detach(x));
+}
+
+static void backward_of(Tensor *y)
+{
+    Real *dy = random_values(2 * WIDTH, 3);
+    tensor_backward_from(y, dy);
+    free(dy);
+}
+
+// What came by shortcuts is the gradient where f passes none; the rest came by f. Parts of one number each may be rounded otherwise.
+static void assert_split(const char *text)
+{
+    Subject subject;
+    subject_init(&subject, text);
+    Tensor *streams[3];
+    Real *by_shortcut = NULL;
+    Real *all = NULL;
+    for (int pass = 0; pass < 2; pass++) {
+        tape_reset(tape_current());
+        for (int i = 0; i < 3; i++) {
+            streams[i] = random_leaf(SHAPE(2, WIDTH), (uint64_t)i + 40);
+        }
+        ResidualStreams in = {streams[0], streams[1], streams[2]};
+        Tensor *y = residual_forward(&subject.residual, in, pass == 0 ? run_f_stopped : run_f, &subject.f);
+        if (pass == 0) {
+            if (!y->requires_grad) {
+                continue;
+            }
+            backward_of(y);
+            by_shortcut = streams[0]->grad == NULL ? calloc(2 * WIDTH, sizeof(Real)) : copy_values(streams[0]->grad, 2 * WIDTH);
+            continue;
+        }
+        GradFlowWatch *watch = gradflow_watch(tape_current());
+        backward_of(y);
+        all = copy_values(streams[0]->grad, 2 * WIDTH);
+        GradFlow flow = gradflow_read(watch, &subject.module);
+        for (int k = 0; k < 2 * WIDTH && by_shortcut != NULL; k++) {
+            all[k] -= by_shortcut[k];
+        }
+        const FlowRow *skip = gradflow_find(&flow, FLOW_SKIP_GRAD, "shortcut.1");
+        const FlowRow *block = gradflow_find(&flow, FLOW_BLOCK_GRAD, "shortcut.1");
+        double l2 = by_shortcut == NULL ? 0 : flow_stats(by_shortcut, 2 * WIDTH).l2;
+        ck_assert_msg(skip != NULL || l2 == 0, "%s: no shortcut was found", text);
+        if (skip != NULL) {
+            double size = flow_stats(streams[0]->grad, 2 * WIDTH).l2 + l2;
+            ck_assert_msg(is_near(skip->stats.l2, l2, 1e-13 * size), "%s: skip %.17g, expected %.17g", text, skip->stats.l2, l2);
+            double rest = flow_stats(all, 2 * WIDTH).l2;
+            ck_assert_msg(is_near(block->stats.l2, rest, 1e-13 * size), "%s: block %.17g, expected %.17g", text, block->stats.l2, rest);
+        }
+        gradflow_free(&flow);
+    }
+    free(by_shortcut);
+    free(all);
+    tape_reset(tape_current());
+    subject_free(&subject);
+}
+
+START_TEST(what_came_by_shortcut_and_by_branch_is_split_for_any_formula)
+{
+    Writer writer;
+    write_formula(&writer, (uint64_t)_i + 1);
+    assert_split(writer.text);
+}
+END_TEST
+
+START_TEST(what_came_by_shortcut_and_by_branch_is_split_for_each_row)
+{
+    assert_split(residual_table[_i].text);
+    assert_split("n = norm(h); m = tanh(n)*2; n + m*f(m + n)");
+}
+END_TEST
+
+static int shortcuts_of(const char *text)
+{
+    Subject subject;
+    subject_init(&subject, text);
+    Tensor *h = random_leaf(SHAPE(2, WIDTH), 1);
+    residual_forward(&subject.residual, (ResidualStreams){h, h, h}, run_f, &subject.f);
+    GradFlowWatch *watch = gradflow_watch(tape_current());
+    GradFlow flow = gradflow_read(watch, &subject.module);
+    int n = flow.n_shortcuts;
+    gradflow_free(&flow);
+    tape_reset(tape_current());
+    subject_free(&subject);
+    return n;
+}
+
+START_TEST(every_path_that_bypasses_f_is_a_shortcut)
+{
+    ck_assert_int_eq(shortcuts_of("f(norm(h))"), 0);
+    ck_assert_int_eq(shortcuts_of("h + f(norm(h))"), 1);
+    ck_assert_int_eq(shortcuts_of("norm(h + f(h))"), 1);
+    ck_assert_int_eq(shortcuts_of("0.5*h*scalar(2) + f(h)"), 1);
+    ck_assert_int_eq(shortcuts_of("scalar(1)*h + scalar(0.1)*x0 + f(norm(h))"), 2);
+    ck_assert_int_eq(shortcuts_of("t = sigmoid(linear(h, -2)); t*f(h) + (1 - t)*h"), 3);
+    ck_assert_int_eq(shortcuts_of("h + f(h) | norm(h + f(h) + block)"), 2);
+    ck_assert_int_eq(shortcuts_of("f(h)*tanh(h) + h"), 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("nn/residual: gradients in double");
@@ -250,5 +357,9 @@ int main(void)
     tcase_add_loop_test(tcase, random_formulas_have_the_gradients_of_differences, 0, FORMULAS);
     tcase_add_loop_test(tcase, each_row_of_the_table_has_the_gradients_of_differences, 0, residual_table_count);
     tcase_add_test(tcase, stop_is_a_constant_to_the_gradient);
+    TCase *splits = case_with_tape(suite, "splits");
+    tcase_add_loop_test(splits, what_came_by_shortcut_and_by_branch_is_split_for_any_formula, 0, FORMULAS);
+    tcase_add_loop_test(splits, what_came_by_shortcut_and_by_branch_is_split_for_each_row, 0, residual_table_count);
+    tcase_add_test(splits, every_path_that_bypasses_f_is_a_shortcut);
     return run_suite(suite);
 }
