@@ -10,6 +10,7 @@ static const Command commands[] = {
     {&gradflow_help, "gradients layer by layer, with and without shortcuts: the main job", command_gradflow},
     {&graph_help, "drawing of one step's tape: operations, modules, shapes, shortcuts, gradients", command_graph},
     {&info_help, "parameters, memory and FLOPs of a model, without creating it", command_info},
+    {&rules_help, "residual rules: the named ones, and one with its modules and a drawing", command_rules},
     {&train_help, "train a GPT on a text, with checkpoints and resume", command_train},
     {&generate_help, "text, one token at a time, from a saved or an untrained model", command_generate},
     {&eval_help, "loss of a saved or untrained model on a text, or on given ids", command_eval},

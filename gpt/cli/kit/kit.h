@@ -57,6 +57,7 @@ extern const OptionRow answer_rows[];              // --json, --quiet, --help, o
 
 typedef struct CommandHelp {
     const char *name;                              // "info"
+    const char *operand;                           // what it takes besides options, "[RULE]"; NULL: nothing
     const char *about;                             // what it does, a few lines
     const char *examples;                          // commands that work, a line each
     const OptionGroup *groups;                     // ends with {0}
@@ -78,6 +79,7 @@ typedef struct Options {
     const CommandHelp *help;
     Option *list;
     int count;
+    char *operand;                                 // NULL: not given
 } Options;
 
 // All options of a command, none of them given. Free with options_free.
@@ -173,6 +175,7 @@ extern const CommandHelp graph_help;
 extern const CommandHelp bench_help;
 extern const CommandHelp tokenize_help;
 extern const CommandHelp stories_help;
+extern const CommandHelp rules_help;
 extern const CommandHelp train_help;
 
 int command_info(const Options *options);
@@ -184,6 +187,7 @@ int command_graph(const Options *options);
 int command_bench(const Options *options);
 int command_tokenize(const Options *options);
 int command_stories(const Options *options);
+int command_rules(const Options *options);
 int command_train(const Options *options);
 
 // The checks of gradcheck_all, in the build of the library whose numbers are doubles.

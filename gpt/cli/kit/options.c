@@ -150,6 +150,7 @@ void options_free(Options *options)
         free(option->help);
     }
     free(options->list);
+    free(options->operand);
     *options = (Options){0};
 }
 
@@ -358,7 +359,9 @@ static bool check_names(const Options *options)
 
 static void print_help(const CommandHelp *help, poptContext context)
 {
-    poptSetOtherOptionHelp(context, "[OPTIONS]");
+    char operands[64];
+    snprintf(operands, sizeof operands, "[OPTIONS] %s", help->operand == NULL ? "" : help->operand);
+    poptSetOtherOptionHelp(context, help->operand == NULL ? "[OPTIONS]" : operands);
     poptPrintHelp(context, stdout, 0);
     printf("\n");
     terminal_prose(help->about);
@@ -377,6 +380,14 @@ static bool parse(Options *options, poptContext context, int *status)
         return false;
     }
     const char *leftover = poptGetArg(context);
+    if (leftover != NULL && options->help->operand != NULL) {
+        options->operand = memory_copy_text(leftover);
+        leftover = poptGetArg(context);
+    }
+    if (leftover != NULL && options->help->operand != NULL) {
+        command_error(name, "'%.80s': unexpected (expected one %s)", leftover, options->help->operand);
+        return false;
+    }
     if (leftover != NULL) {
         command_error(name, "'%.80s': unexpected; %s takes options only, see 'gptape %s --help'", leftover, name, name);
         return false;

@@ -1,0 +1,163 @@
+// rules.c: gptape rules: the table of residual rules, and one rule with its modules and a drawing of its tape.
+
+#include "gpt/cli/kit/kit.h"
+
+#include <string.h>
+
+static const OptionRow drawing_rows[] = {
+    {"out", "FILE", NULL, "draw one block with the rule, from its tape, to FILE.svg, .png, .pdf or .dot; shortcuts are orange"},
+    {0},
+};
+
+static const OptionGroup rules_groups[] = {
+    {.title = "Drawing, of one rule:", .rows = drawing_rows},
+    {.title = "Running:", .rows = answer_rows},
+    {0},
+};
+
+const CommandHelp rules_help = {
+    .name = "rules",
+    .operand = "[RULE]",
+    .about = "Lists the residual rules that have a name. With a RULE, by name or spelled out, shows that one: its formula, its source, and the\n"
+             "modules of one block with it. Every command that makes a GPT takes a rule with --residual.",
+    .examples = "  gptape rules\n"
+                "  gptape rules keel --out keel.svg\n"
+                "  gptape rules 'norm(h + scalar(0.5)*f(rms(h)))'\n",
+    .groups = rules_groups,
+};
+
+// ------------------------------------------------------------------------------------------------------------
+// The list
+
+static cJSON *row_json(const ResidualRow *row)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "name", row->name);
+    cJSON_AddStringToObject(json, "rule", row->text);
+    cJSON_AddStringToObject(json, "source", row->source);
+    cJSON_AddStringToObject(json, "purpose", row->purpose);
+    return json;
+}
+
+static void list_rules(const Options *options)
+{
+    if (options_given(options, "json")) {
+        cJSON *json = cJSON_CreateArray();
+        for (int i = 0; i < residual_table_count; i++) {
+            cJSON_AddItemToArray(json, row_json(&residual_table[i]));
+        }
+        json_print(json);
+        return;
+    }
+    for (int i = 0; i < residual_table_count; i++) {
+        const ResidualRow *row = &residual_table[i];
+        char line[512];
+        printf("%s%s%s: %s\n", terminal_color(COLOR_BOLD), row->name, terminal_color(COLOR_END), row->text);
+        snprintf(line, sizeof line, "%s (%s)", row->purpose, row->source);
+        terminal_prose(line);
+        printf("\n\n");
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// One rule
+
+// Two small blocks, of which the second is shown: there h, block and x0 differ.
+static GPTConfig shown_config(const ResidualRule *rule)
+{
+    GPTConfig config = gpt_preset_find("tiny")->config;
+    config.residual = residual_text(rule);
+    return config;
+}
+
+static cJSON *module_json(const Module *root)
+{
+    cJSON *json = cJSON_CreateArray();
+    for (const Module *module = root; module != NULL; module = module_next(root, module)) {
+        for (int i = 0; i < module->n_parameters; i++) {
+            char name[NAME_TEXT];
+            cJSON *parameter = cJSON_CreateObject();
+            cJSON_AddStringToObject(parameter, "name", tensor_name(module->parameters[i], name));
+            cJSON_AddItemToObject(parameter, "shape", cJSON_CreateIntArray(module->parameters[i]->shape.size, module->parameters[i]->shape.ndim));
+            cJSON_AddItemToArray(json, parameter);
+        }
+    }
+    return json;
+}
+
+static void print_rule(const Options *options, const ResidualRule *rule, GPT *gpt)
+{
+    const ResidualRow *row = residual_row(rule);
+    const ResidualRow unnamed = {.name = "", .text = residual_text(rule), .source = "", .purpose = ""};
+    if (options_given(options, "json")) {
+        cJSON *json = row_json(row == NULL ? &unnamed : row);
+        cJSON_AddBoolToObject(json, "final_norm", residual_final_norm(rule));
+        cJSON_AddItemToObject(json, "parameters", module_json(&gpt->h[1].module));
+        json_print(json);
+        return;
+    }
+    printf("%s%s%s\n", row == NULL ? "" : row->name, row == NULL ? "" : ": ", residual_text(rule));
+    if (row != NULL) {
+        terminal_prose(row->purpose);
+        printf("\nSource: %s\n", row->source);
+    }
+    printf("%s\n\n", residual_final_norm(rule) ? "The network ends with a norm of its own, ln_f." : "The network ends without a norm of its own.");
+    module_print(&gpt->h[1].module);
+}
+
+static bool draw(const Options *options, const ResidualRule *rule, Error *error)
+{
+    const int ids[] = {72, 101, 108, 108, 111};
+    const int targets[] = {101, 108, 108, 111, 33};
+    ExperimentConfig experiment = {.net = NET_GPT, .gpt = shown_config(rule), .ids = ids, .targets = targets, .B = 1, .T = 5,
+                                   .rules = {residual_text(rule)}, .n_rules = 1, .seed = 123, .n_seeds = 1};
+    StepDrawing drawing = {.module = "h.1", .backward = true};
+    char fault[STEP_FAULT_TEXT];
+    const char *out = options_text(options, "out");
+    if (!plot_step(&experiment, &drawing, out, fault, error)) {
+        return false;
+    }
+    command_note(options, "drew %s", out);
+    return true;
+}
+
+static int show_rule(const Options *options, const char *text)
+{
+    Error error;
+    int status = STATUS_OK;
+    const ResidualRule *rule = residual_rule(text, &error);
+    if (rule == NULL) {
+        command_error(options->help->name, "%s", error.message);
+        return STATUS_USAGE;
+    }
+    GPTConfig config = shown_config(rule);
+    GPT *gpt = gpt_create(&config, 123, &error);
+    if (gpt == NULL) {
+        command_error(options->help->name, "%s", error.message);
+        return STATUS_USAGE;
+    }
+    print_rule(options, rule, gpt);
+    gpt_free(gpt);
+    if (options_given(options, "out") && !draw(options, rule, &error)) {
+        report_failure(options, &error, &status);
+    }
+    return status;
+}
+
+int command_rules(const Options *options)
+{
+    Error error;
+    if (options->operand == NULL && options_given(options, "out")) {
+        option_error(options, "out", "draws one rule (expected gptape rules RULE)");
+        return STATUS_USAGE;
+    }
+    if (options_given(options, "out") && !plot_step_path_check(options_text(options, "out"), &error)) {
+        report_error(options, &error);
+        return STATUS_USAGE;
+    }
+    if (options->operand == NULL) {
+        list_rules(options);
+        return STATUS_OK;
+    }
+    return show_rule(options, options->operand);
+}
