@@ -86,6 +86,11 @@ static const AddedToken *token_of(const AddedTokens *added, const char *content,
     return NULL;
 }
 
+bool added_token_is_found(const AddedTokens *added, const AddedToken *token)
+{
+    return added->special || !token->special;
+}
+
 AddedMatch added_tokens_match(const AddedTokens *added, const char *text, size_t n, size_t from, bool ends)
 {
     AddedMatch none = {.start = n, .end = n};

@@ -123,6 +123,7 @@ typedef struct AddedTokens {
 // Those that the files of folder define; tokens gets those that it lacks. Free them with added_tokens_free either way.
 bool added_tokens_read(AddedTokens *added, Tokens *tokens, const char *folder, Error *error);
 bool added_tokens_compile(AddedTokens *added, Error *error);
+bool added_token_is_found(const AddedTokens *added, const AddedToken *token);          // a special one only while they are on
 void added_tokens_free(AddedTokens *added);
 void added_tokens_write(const void *tokenizer, FILE *stream);          // tokenizer_config.json
 
@@ -203,6 +204,8 @@ bool cache_end(FILE *file, CacheHeader *header);
 // False and what is wrong with it if not: "is cut off".
 bool cache_take(FILE *file, const CacheHeader *wanted, int vocab_size, Dataset *dataset, Error *error);
 void cache_read(const Dataset *dataset, size_t first, size_t n, int *ids);     // n ids, from the first-th on; fail_file if they are gone
+
+bool tokenizer_not_utf8(char byte, size_t at, Error *error);           // sets the error and returns false
 
 struct Tokenizer {
     TokenizerKind kind;

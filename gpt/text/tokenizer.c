@@ -70,7 +70,7 @@ static Tokenizer *chars_of(const Characters *characters)
     return tokenizer;
 }
 
-static bool not_utf8(char byte, size_t at, Error *error)
+bool tokenizer_not_utf8(char byte, size_t at, Error *error)
 {
     return error_set(error, "the text is not UTF-8: byte 0x%02x at %zu", (unsigned char)byte, at);
 }
@@ -83,7 +83,7 @@ static bool mark_characters(Characters *characters, const char *text, size_t n, 
         int code;
         int length = utf8_read(text + at, n - at, &code);
         if (length <= 0) {
-            return not_utf8(text[at], at, error);
+            return tokenizer_not_utf8(text[at], at, error);
         }
         characters->n += !characters->seen[code];
         characters->seen[code] = true;
@@ -160,11 +160,6 @@ void tokenizer_set_special(Tokenizer *tokenizer, bool on)
     tokenizer->added.special = on;
 }
 
-static bool is_found(const Tokenizer *tokenizer, const AddedToken *token)
-{
-    return tokenizer->added.special || !token->special;
-}
-
 uint64_t tokenizer_fingerprint(const Tokenizer *tokenizer)
 {
     REQUIRE(tokenizer);
@@ -180,7 +175,7 @@ uint64_t tokenizer_fingerprint(const Tokenizer *tokenizer)
     }
     for (int i = 0; i < tokenizer->added.n; i++) {
         const AddedToken *token = &tokenizer->added.list[i];
-        if (is_found(tokenizer, token)) {
+        if (added_token_is_found(&tokenizer->added, token)) {
             hash = hash_add(hash, (uint64_t)token->id << 2 | (uint64_t)token->lstrip << 1 | (uint64_t)token->rstrip);
         }
     }
@@ -199,179 +194,6 @@ int tokenizer_end_of_text(const Tokenizer *tokenizer)
     REQUIRE(tokenizer);
     static const char end_of_text[] = "<|endoftext|>";
     return tokens_find(&tokenizer->tokens, end_of_text, sizeof end_of_text - 1);
-}
-
-// ------------------------------------------------------------------------------------------------------------
-// Encoding: text -> ids. Room for an id a byte is enough.
-
-typedef struct Encoding {
-    const Bpe *bpe;
-    BpeWork *work;
-    int *ids;
-    size_t n_ids;
-} Encoding;
-
-static void encode_piece(const char *piece, size_t n, void *context)
-{
-    Encoding *encoding = context;
-    encoding->n_ids += bpe_encode(encoding->bpe, encoding->work, piece, n, encoding->ids + encoding->n_ids);
-}
-
-// Text without added tokens. *n_encoded: as much of it as is certain.
-static bool encode_ordinary(const Tokenizer *tokenizer, Encoding *encoding, const char *text, size_t n, bool ends, size_t *n_encoded,
-                            Error *error)
-{
-    *n_encoded = 0;
-    return n == 0 || pre_tokenizer_split(tokenizer->split, text, n, ends, encode_piece, encoding, n_encoded, error);
-}
-
-// Added tokens, and the text between them.
-static bool encode_all(const Tokenizer *tokenizer, Encoding *encoding, TextPart part, size_t *n_encoded, size_t *n_special, Error *error)
-{
-    size_t at = 0;                                 // all before it is encoded
-    size_t from = 0;                               // where the next added token is looked for
-    size_t n;
-    bool going = true;
-    bool done = true;
-    while (done && going) {
-        AddedMatch match = added_tokens_match(&tokenizer->added, part.text, part.n, from, part.ends);
-        *n_special += match.token != NULL && match.token->special;
-        from = match.end;
-        if (match.token != NULL && !is_found(tokenizer, match.token)) {
-            continue;                              // ordinary text
-        }
-        bool ends = match.token != NULL || (part.ends && match.start == part.n);
-        done = encode_ordinary(tokenizer, encoding, part.text + at, match.start - at, ends, &n, error);
-        at += n;
-        going = match.token != NULL;
-        if (done && going) {
-            encoding->ids[encoding->n_ids] = match.token->id;
-            encoding->n_ids++;
-            at = match.end;
-        }
-    }
-    *n_encoded = at;
-    return done;
-}
-
-static bool encode_gpt2(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, size_t *n_special,
-                        Error *error)
-{
-    Encoding encoding = {.bpe = &tokenizer->bpe, .work = bpe_work_create(), .ids = ids};
-    bool done = encode_all(tokenizer, &encoding, part, n_encoded, n_special, error);
-    bpe_work_free(encoding.work);
-    *n_ids = encoding.n_ids;
-    return done;
-}
-
-static bool encode_bytes(TextPart part, int *ids, size_t *n_ids, size_t *n_encoded)
-{
-    for (size_t i = 0; i < part.n; i++) {
-        ids[i] = (unsigned char)part.text[i];
-    }
-    *n_ids = part.n;
-    *n_encoded = part.n;
-    return true;
-}
-
-// The alphabet's first characters, as many as a line has room for: what can be written.
-enum { ALPHABET_TEXT = 160 };
-
-static const char *alphabet_text(const Tokens *tokens, char text[ALPHABET_TEXT])
-{
-    static const char more[] = " ...";
-    size_t used = 0;
-    int id = 0;
-    for (; id < tokens->n; id++) {
-        size_t n;
-        const char *character = tokens_get(tokens, id, &n);
-        char control[8];                           // a line's end, say: a message is one line
-        if ((unsigned char)character[0] < 0x20) {
-            n = (size_t)snprintf(control, sizeof control, "\\x%02x", (unsigned char)character[0]);
-            character = control;
-        }
-        if (used + n + sizeof more > ALPHABET_TEXT) {
-            break;
-        }
-        memcpy(text + used, character, n);
-        used += n;
-    }
-    snprintf(text + used, ALPHABET_TEXT - used, "%s", id < tokens->n ? more : "");
-    return text;
-}
-
-static bool encode_chars(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, Error *error)
-{
-    size_t at = 0;
-    *n_ids = 0;
-    while (at < part.n) {
-        const char *character = part.text + at;
-        int code;
-        int length = utf8_read(character, part.n - at, &code);
-        if (length <= 0) {
-            return not_utf8(*character, part.offset + at, error);
-        }
-        int id = tokens_find(&tokenizer->tokens, character, (size_t)length);
-        if (id < 0) {
-            char alphabet[ALPHABET_TEXT];
-            return error_set(error, "the text's character '%.*s' after %zu byte%s is not in the alphabet of %d: %s",
-                             length, character, part.offset + at, plural((double)(part.offset + at)), tokenizer->tokens.n,
-                             alphabet_text(&tokenizer->tokens, alphabet));
-        }
-        ids[*n_ids] = id;
-        (*n_ids)++;
-        at += (size_t)length;
-    }
-    *n_encoded = part.n;
-    return true;
-}
-
-bool tokenizer_encode_part(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, size_t *n_special,
-                           Error *error)
-{
-    size_t ignored = 0;
-    switch (tokenizer->kind) {
-    case TOKENIZER_GPT2:
-        return encode_gpt2(tokenizer, part, ids, n_ids, n_encoded, n_special != NULL ? n_special : &ignored, error);
-    case TOKENIZER_BYTES:
-        return encode_bytes(part, ids, n_ids, n_encoded);
-    case TOKENIZER_CHARS:
-    case TOKENIZER_COUNT:
-        return encode_chars(tokenizer, part, ids, n_ids, n_encoded, error);
-    }
-    return false;
-}
-
-bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t n, int **ids, size_t *n_ids, Error *error)
-{
-    REQUIRE(tokenizer);
-    REQUIRE(text);
-    REQUIRE(ids);
-    REQUIRE(n_ids);
-    TextPart whole = {.text = text, .n = n, .ends = true};
-    size_t n_encoded;
-    *ids = memory_allocate((n + 1) * sizeof **ids, "the tokens");
-    if (!tokenizer_encode_part(tokenizer, whole, *ids, n_ids, &n_encoded, NULL, error)) {
-        free(*ids);
-        *ids = NULL;
-        *n_ids = 0;
-        return false;
-    }
-    return true;
-}
-
-size_t tokenizer_count_special(const Tokenizer *tokenizer, const char *text, size_t n)
-{
-    REQUIRE(tokenizer);
-    REQUIRE(text);
-    size_t count = 0;
-    size_t at = 0;
-    while (at < n) {
-        AddedMatch match = added_tokens_match(&tokenizer->added, text, n, at, true);
-        count += match.token != NULL && match.token->special;
-        at = match.end;
-    }
-    return count;
 }
 
 // ------------------------------------------------------------------------------------------------------------
