@@ -27,5 +27,8 @@ void module_initialize(Module *root, Init init, Random *random)
         if (module->kind->initialize != NULL) {
             module->kind->initialize(module, &init, random);
         }
+        for (int i = 0; i < module->n_parameters; i++) {
+            tensor_changed(module->parameters[i]);
+        }
     }
 }

@@ -13,9 +13,13 @@ void sgd_step(const ParameterList *parameters, double lr)
     for (int i = 0; i < parameters->count; i++) {
         Tensor *p = parameters->parameters[i];
         size_t n = tensor_count(p);
-        for (size_t k = 0; p->grad != NULL && k < n; k++) {
+        if (p->grad == NULL) {
+            continue;
+        }
+        for (size_t k = 0; k < n; k++) {
             p->data[k] -= (Real)lr * p->grad[k];
         }
+        tensor_changed(p);
     }
 }
 
@@ -83,7 +87,7 @@ static AdamWFactors adamw_factors(const AdamW *adamw, const Tensor *p)
     };
 }
 
-static void step_with(AdamW *adamw, double gradient_factor)
+static void step_with(AdamW *adamw, double gradient_factor, Where where)
 {
     if (adamw == NULL || adamw->parameters == NULL) {
         fail_mistake(HERE, "adamw_step: %s is NULL", adamw == NULL ? "adamw" : "adamw->parameters");
@@ -97,6 +101,7 @@ static void step_with(AdamW *adamw, double gradient_factor)
             AdamWFactors factors = adamw_factors(adamw, p);
             factors.gradient = (Real)gradient_factor;
             kernels()->adamw(&factors, p->grad, adamw->m + at, adamw->v + at, p->data, n);
+            (tensor_changed)(p, where);
         }
         at += n;
     }
@@ -104,12 +109,12 @@ static void step_with(AdamW *adamw, double gradient_factor)
 
 void adamw_step(AdamW *adamw)
 {
-    step_with(adamw, 1);
+    step_with(adamw, 1, HERE);
 }
 
 void adamw_step_clipped(AdamW *adamw, double norm, double max_norm)
 {
-    step_with(adamw, clip_factor(norm, max_norm));
+    step_with(adamw, clip_factor(norm, max_norm), HERE);
 }
 
 double clip_grad_norm(const ParameterList *parameters, double max_norm)

@@ -71,6 +71,9 @@ bool shape_possible(Shape shape);
 void shape_check(const char *function, Shape shape, Where where);      // fails unless every size is possible
 int shape_axis(const OpCall *call, Shape shape, int axis);     // a negative axis counts from the end; fails if there is no such axis
 Tensor *tape_header(Tape *tape, Shape shape, Where where);     // a new tensor of the tape, without data
+uint64_t tensor_changes(void);                     // how often tensor_changed was called
+const Tensor *tensor_owner(const Tensor *tensor);  // whose values it shows: its own, or those of the tensor that it shares
+void tensor_share(Tensor *tensor, Tensor *with);   // tensor->data is with->data
 Tape *tape_inner(Tape *tape);                      // its inner tape, which is empty; created on the first call
 
 // The state of this thread's current tape (tensor/unwind.h).

@@ -330,6 +330,8 @@ static void tape_append(Tape *tape, TapeNode *node)
     tape->n_nodes++;
 }
 
+enum { WANTED_ALWAYS = 0x80 };                     // for what backward reads whoever wants a gradient
+
 static void tape_record(Tape *tape, const OpCall *call, Tensor *output)
 {
     size_t input_bytes = (size_t)call->n_inputs * sizeof(Tensor *);
@@ -344,6 +346,8 @@ static void tape_record(Tape *tape, const OpCall *call, Tensor *output)
         .sublayer = tape->sublayer,
         .branch = tape->branch,
         .where = call->where,
+        .recorded = tensor_changes(),
+        .wanted = WANTED_ALWAYS,
     };
     if (tape->caller.file != NULL) {
         node->where = tape->caller;
@@ -351,7 +355,9 @@ static void tape_record(Tape *tape, const OpCall *call, Tensor *output)
     }
     memcpy(node->inputs, call->inputs, input_bytes);
     for (int i = 0; i < call->n_inputs; i++) {
-        output->requires_grad |= call->inputs[i]->requires_grad;
+        bool wants_grad = call->inputs[i]->requires_grad;
+        output->requires_grad |= wants_grad;
+        node->wanted |= wants_grad && i < OP_READS ? 1 << i : 0;
     }
     output->node = node;
     tape_append(tape, node);
@@ -362,6 +368,9 @@ Tensor *op_output_view(const OpCall *call, Shape shape, Real *data)
     Tape *tape = current_tape;
     Tensor *output = tape_header(tape, shape, tape_user_line(call->where));
     output->data = data;
+    if (data == call->inputs[0]->data) {
+        tensor_share(output, call->inputs[0]);
+    }
     if (tape->no_grad_depth == 0) {
         tape_record(tape, call, output);
     }
@@ -477,6 +486,35 @@ __attribute__((noinline)) static void node_backward(TapeNode *node)
     }
 }
 
+static _Noreturn void fail_changed(const TapeNode *node, const char *role, int i, const Tensor *x)
+{
+    char name[NAME_TEXT];
+    char shape[SHAPE_TEXT];
+    const Tensor *owner = tensor_owner(x);
+    tensor_name(x, name);
+    fail_mistake(node->where, "%s%s, backward of node %d: %s %d%s%s %s was changed at %s:%d, %s(), after the operation had read it",
+                 op_prefix(node->op), node->op->name, node->index, role, i, name[0] == '\0' ? "" : " ", name,
+                 shape_text(x->shape, shape), owner->changed_where.file, owner->changed_where.line, owner->changed_where.function);
+}
+
+// Gradients computed from other values than the result was would be gradients of nothing.
+static void check_unchanged(const TapeNode *node)
+{
+    const Op *op = node->op;
+    if (tensor_changes() == node->recorded) {
+        return;
+    }
+    for (int i = 0; i < node->n_inputs; i++) {
+        int read_for = op->reads[i < OP_READS ? i : OP_READS - 1];
+        if ((read_for & node->wanted) != 0 && tensor_owner(node->inputs[i])->changed > node->recorded) {
+            fail_changed(node, "input", i, node->inputs[i]);
+        }
+    }
+    if ((op->reads_output & node->wanted) != 0 && tensor_owner(node->output)->changed > node->recorded) {
+        fail_changed(node, "output", 0, node->output);
+    }
+}
+
 // The loop that the whole library is for. A node whose output got no gradient is one that the loss does not depend on.
 static void tape_walk_back(Tape *tape)
 {
@@ -486,6 +524,7 @@ static void tape_walk_back(Tape *tape)
         if (node->output->grad == NULL) {
             continue;
         }
+        check_unchanged(node);
         observers_before(tape, node);
         node_backward(node);
         observers_after(tape, node);

@@ -4,6 +4,7 @@
 #include "tensor/op.h"
 #include "tensor/unwind.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,6 +214,34 @@ Tensor *tensor_retain_grad(Tensor *tensor)
     tensor_check("tensor_retain_grad", tensor);
     tensor->retain_grad = true;
     return tensor;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Values that change. Changes are numbered through, in all threads, so that one number tells whether a tensor has changed since.
+
+static _Atomic uint64_t changes;
+
+uint64_t tensor_changes(void)
+{
+    return atomic_load_explicit(&changes, memory_order_relaxed);
+}
+
+const Tensor *tensor_owner(const Tensor *tensor)
+{
+    return tensor->shares == NULL ? tensor : tensor->shares;
+}
+
+void tensor_share(Tensor *tensor, Tensor *with)
+{
+    tensor->shares = with->shares == NULL ? with : with->shares;
+}
+
+void tensor_changed(Tensor *tensor, Where where)
+{
+    tensor_check("tensor_changed", tensor);
+    Tensor *owner = tensor->shares == NULL ? tensor : tensor->shares;
+    owner->changed = atomic_fetch_add_explicit(&changes, 1, memory_order_relaxed) + 1;
+    owner->changed_where = where;
 }
 
 void tensor_zero_grad(Tensor *tensor)

@@ -180,6 +180,9 @@ struct Tensor {
     Tensor *next;                                  // the tape's list of all its tensors
     Real *grad_memory;                             // a parameter's, for grad; kept while grad is NULL
     Where where;                                   // where it was made
+    Tensor *shares;                                // the tensor whose values data shows, reshaped; NULL: its own
+    uint64_t changed;                              // the number of the last tensor_changed for it; 0: none
+    Where changed_where;
 };
 
 // A tensor that outlives every tape: a parameter, zero at first, that wants a gradient. scope and label are kept, not
@@ -198,6 +201,11 @@ Tensor *tensor_require_grad(Tensor *leaf);         // x.requires_grad_(): backwa
 Tensor *tensor_retain_grad(Tensor *tensor);        // x.retain_grad(): keep this intermediate's gradient to look at
 Tensor *tensor_label(Tensor *tensor, const char *label);       // names it within the current scope; label is kept, not copied
 
+// Call this after you have written to tensor->data. If an operation has read the old values and its backward needs them again, tensor_backward
+// then reports a mistake, instead of computing a gradient from a mixture of old and new values. Optimizers, module_initialize and
+// functions that load weights do this themselves.
+void tensor_changed(Tensor *tensor, Where where);
+
 void tensor_zero_grad(Tensor *tensor);             // x.grad = None: forgets what has been added up; grad is NULL again
 
 size_t tensor_count(const Tensor *tensor);         // the number of values
@@ -214,11 +222,17 @@ typedef enum OpGroup {
     OP_GROUP_OTHER, OP_GROUP_PRODUCT, OP_GROUP_ATTENTION, OP_GROUP_NORM, OP_GROUP_ACTIVATION, OP_GROUP_LOSS, OP_GROUP_COUNT
 } OpGroup;
 
+enum { OP_READS = 3 };
+
 // An operation: one of the library's (op.h lists them), or one of your own (tensor_custom).
 typedef struct Op {
     const char *name;                              // "softmax"
     OpGroup group;
     void (*backward)(TapeNode *node);              // adds what the output's gradient contributes to the inputs' gradients (op_grad)
+    // Whose values backward reads again. Bit k of reads[i]: it needs those of input i for the gradient of input k. (The last counts for
+    // all later inputs.) reads_output: the same for its own output. tensor_backward fails if such values have changed.
+    unsigned char reads[OP_READS];
+    unsigned char reads_output;
     const struct OpCase *cases;                    // its gradient checks (gradcheck_op in inspect/inspect.h)
     int n_cases;
     // Only your own: computes y, which has its shape, from the inputs; options are those of tensor_custom.
@@ -239,6 +253,8 @@ struct TapeNode {
     bool branch;                                   // is it part of the sublayer's function, beside which shortcuts pass?
     Where where;                                   // the line of the user's program that called it, or the outermost module around it
     Where module_where;                            // the line in the module; its file is NULL if no module called it
+    uint64_t recorded;                             // how many tensor_changed had been called by then
+    unsigned char wanted;                          // bit k: input k wants a gradient
 };
 
 // Called at the start of a backward pass, and around each node of it. Each function may be NULL.
@@ -470,6 +486,7 @@ void tensor_backward_from(Tensor *y, const Real *dy, Where where);
 #define tensor_mse_loss(...) tensor_mse_loss(__VA_ARGS__, HERE)
 #define tensor_cross_entropy(...) tensor_cross_entropy(__VA_ARGS__, HERE)
 #define tensor_custom(...) tensor_custom(__VA_ARGS__, HERE)
+#define tensor_changed(...) tensor_changed(__VA_ARGS__, HERE)
 #define tensor_backward(...) tensor_backward(__VA_ARGS__, HERE)
 #define tensor_backward_from(...) tensor_backward_from(__VA_ARGS__, HERE)
 #endif

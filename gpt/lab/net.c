@@ -105,6 +105,7 @@ static GPT *copy_gpt(const GPT *saved, const GPTConfig *config, uint64_t seed, E
         const Tensor *source = find_parameter(&from, to.parameters[i]);
         if (source != NULL) {
             memcpy(to.parameters[i]->data, source->data, tensor_count(source) * sizeof(Real));
+            tensor_changed(to.parameters[i]);
         }
     }
     parameter_list_free(&from);

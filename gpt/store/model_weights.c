@@ -120,6 +120,7 @@ static bool read_parameter(Weights *weights, const Module *module, Tensor *param
     if (!need_parameter(weights, module, parameter, &found, error)) {
         return false;
     }
+    tensor_changed(parameter);
     if (is_transposed(module, parameter)) {
         return read_transposed(found, parameter, error);
     }

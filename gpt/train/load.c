@@ -221,6 +221,7 @@ static bool read_parameters(const Safetensors *file, Trainer *trainer, Error *er
     size_t at = 0;
     for (int i = 0; i < trainer->parameters.count; i++) {
         Tensor *parameter = trainer->parameters.parameters[i];
+        tensor_changed(parameter);
         if (!read_values(file, "", parameter, parameter->data, error) ||
             !read_values(file, "adamw.m.", parameter, trainer->adamw.m + at, error) ||
             !read_values(file, "adamw.v.", parameter, trainer->adamw.v + at, error)) {

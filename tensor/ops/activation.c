@@ -27,7 +27,7 @@ static const OpCase relu_cases[] = {
     {"relu", {SIZES(3, 4)}, 1, .unary = tensor_relu},
 };
 
-const Op op_relu = {.name = "relu", .group = OP_GROUP_ACTIVATION, .backward = unary_backward, OP_CASES(relu_cases)};
+const Op op_relu = {.name = "relu", .group = OP_GROUP_ACTIVATION, .backward = unary_backward, .reads = {1}, OP_CASES(relu_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = tanh(x)        dy/dx = 1 - y^2, so backward needs only y
@@ -58,7 +58,7 @@ static const OpCase tanh_cases[] = {
     {"tanh", {SIZES(3, 4)}, 1, .unary = tensor_tanh},
 };
 
-const Op op_tanh = {.name = "tanh", .group = OP_GROUP_ACTIVATION, .backward = unary_backward, OP_CASES(tanh_cases)};
+const Op op_tanh = {.name = "tanh", .group = OP_GROUP_ACTIVATION, .backward = unary_backward, .reads_output = 1, OP_CASES(tanh_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = 1 / (1 + exp(-x))     dy/dx = y (1 - y)
@@ -83,7 +83,7 @@ static const OpCase sigmoid_cases[] = {
     {"sigmoid", {SIZES(3, 4)}, 1, .unary = tensor_sigmoid},
 };
 
-const Op op_sigmoid = {.name = "sigmoid", .group = OP_GROUP_ACTIVATION, .backward = unary_backward, OP_CASES(sigmoid_cases)};
+const Op op_sigmoid = {.name = "sigmoid", .group = OP_GROUP_ACTIVATION, .backward = unary_backward, .reads_output = 1, OP_CASES(sigmoid_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = exp(x)         dy/dx = y
@@ -107,7 +107,7 @@ static const OpCase exp_cases[] = {
     {"exp", {SIZES(3, 4)}, 1, .unary = tensor_exp},
 };
 
-const Op op_exp = {.name = "exp", .backward = unary_backward, OP_CASES(exp_cases)};
+const Op op_exp = {.name = "exp", .backward = unary_backward, .reads_output = 1, OP_CASES(exp_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = log(x)         dy/dx = 1 / x
@@ -131,7 +131,7 @@ static const OpCase log_cases[] = {
     {"log", {SIZES(3, 4)}, 1, .positive = true, .unary = tensor_log},
 };
 
-const Op op_log = {.name = "log", .backward = unary_backward, OP_CASES(log_cases)};
+const Op op_log = {.name = "log", .backward = unary_backward, .reads = {1}, OP_CASES(log_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = x^p            dy/dx = p x^(p - 1)
@@ -163,7 +163,7 @@ static const OpCase pow_cases[] = {
     {"pow", {SIZES(3, 4)}, 1, .positive = true, .forward = pow_case},
 };
 
-const Op op_pow = {.name = "pow", .backward = unary_backward, OP_CASES(pow_cases)};
+const Op op_pow = {.name = "pow", .backward = unary_backward, .reads = {1}, OP_CASES(pow_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = x g, g = (1 + tanh u) / 2, u = sqrt(2 / pi) (x + 0.044715 x^3)          (Hendrycks and Gimpel 2016, the tanh form)
@@ -229,7 +229,7 @@ static const OpCase gelu_cases[] = {
     {"gelu", {SIZES(3, 4)}, 1, .unary = tensor_gelu},
 };
 
-const Op op_gelu = {.name = "gelu", .group = OP_GROUP_ACTIVATION, .backward = gelu_backward, OP_CASES(gelu_cases)};
+const Op op_gelu = {.name = "gelu", .group = OP_GROUP_ACTIVATION, .backward = gelu_backward, .reads = {1}, OP_CASES(gelu_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = x P(x), P(x) = (1 + erf(x / sqrt 2)) / 2, the probability that a standard normal is below x (Hendrycks and Gimpel 2016)
@@ -264,4 +264,4 @@ static const OpCase gelu_erf_cases[] = {
     {"gelu_erf", {SIZES(3, 4)}, 1, .unary = tensor_gelu_erf},
 };
 
-const Op op_gelu_erf = {.name = "gelu_erf", .group = OP_GROUP_ACTIVATION, .backward = unary_backward, OP_CASES(gelu_erf_cases)};
+const Op op_gelu_erf = {.name = "gelu_erf", .group = OP_GROUP_ACTIVATION, .backward = unary_backward, .reads = {1}, OP_CASES(gelu_erf_cases)};

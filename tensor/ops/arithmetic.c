@@ -130,7 +130,7 @@ static const OpCase mul_cases[] = {
     {"mul, both repeated", BOTH_REPEATED, .binary = tensor_mul},
 };
 
-const Op op_mul = {.name = "mul", .backward = binary_backward, OP_CASES(mul_cases)};
+const Op op_mul = {.name = "mul", .backward = binary_backward, .reads = {2, 1}, OP_CASES(mul_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = a / b          dL/da = dL/dy / b, dL/db = -dL/dy a / b^2
@@ -156,7 +156,7 @@ static const OpCase div_cases[] = {
     {"div, both repeated", BOTH_REPEATED, .binary = tensor_div},
 };
 
-const Op op_div = {.name = "div", .backward = binary_backward, OP_CASES(div_cases)};
+const Op op_div = {.name = "div", .backward = binary_backward, .reads = {2, 3}, OP_CASES(div_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = factor x       dL/dx = factor dL/dy

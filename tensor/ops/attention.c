@@ -217,4 +217,4 @@ static const OpCase attention_cases[] = {
     {"attention, full", {SIZES(2, 3, 12)}, 1, .forward = attention_case_full},
 };
 
-const Op op_attention = {.name = "attention", .group = OP_GROUP_ATTENTION, .backward = attention_backward, OP_CASES(attention_cases)};
+const Op op_attention = {.name = "attention", .group = OP_GROUP_ATTENTION, .backward = attention_backward, .reads = {1}, .reads_output = 1, OP_CASES(attention_cases)};

@@ -39,6 +39,7 @@ static Tensor **enter(Tape *tape, Tensor **x, int n, const char *scope, Where ca
     for (int i = 0; i < n; i++) {
         leaves[i] = tape_header(inner, x[i]->shape, x[i]->where);
         leaves[i]->data = x[i]->data;
+        tensor_share(leaves[i], x[i]);
         if (x[i]->requires_grad) {
             tensor_require_grad(leaves[i]);
         }
@@ -110,6 +111,23 @@ static void add_gradient(Tensor *x, const Real *dx_inner)
     }
 }
 
+// What f reads besides its inputs must not have changed since forward either.
+static void check_parameters(const TapeNode *node, const Tape *inner)
+{
+    for (int i = 0; i < inner->n_nodes; i++) {
+        const TapeNode *again = inner->nodes[i];
+        for (int k = 0; k < again->n_inputs; k++) {
+            const Tensor *x = tensor_owner(again->inputs[k]);
+            if (x->tape == NULL && x->changed > node->recorded) {
+                char name[NAME_TEXT];
+                fail_mistake(node->where, "tensor_checkpoint, backward of node %d: %s was changed at %s:%d, %s(), after the function had read it",
+                             node->index, tensor_name(x, name), x->changed_where.file, x->changed_where.line,
+                             x->changed_where.function);
+            }
+        }
+    }
+}
+
 static void checkpoint_backward(TapeNode *node)
 {
     Checkpoint *c = node->saved;
@@ -123,6 +141,7 @@ static void checkpoint_backward(TapeNode *node)
     // forward was: y = f(x)
     Tensor **leaves = enter(tape, node->inputs, node->n_inputs, node->scope, node->where);
     Tensor *y = c->function(c->context, leaves);
+    check_parameters(node, tape->inner);
     if (y->requires_grad) {
         tensor_backward_from(y, node->output->grad, node->where);
     }
@@ -160,4 +179,4 @@ static const OpCase checkpoint_cases[] = {
     {"checkpoint of two", {SIZES(2, 3), SIZES(2, 3)}, 2, .forward = checkpoint_two_case},
 };
 
-const Op op_checkpoint = {.name = "checkpoint", .backward = checkpoint_backward, OP_CASES(checkpoint_cases)};
+const Op op_checkpoint = {.name = "checkpoint", .backward = checkpoint_backward, .reads = {0xff, 0xff, 0xff}, OP_CASES(checkpoint_cases)};

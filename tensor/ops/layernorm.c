@@ -147,4 +147,4 @@ static const OpCase layernorm_cases[] = {
     {"layernorm, 4 dimensions", {SIZES(2, 1, 2, 4), SIZES(4), SIZES(4)}, 3, .forward = layernorm_case},
 };
 
-const Op op_layernorm = {.name = "layernorm", .group = OP_GROUP_NORM, .backward = layernorm_backward, OP_CASES(layernorm_cases)};
+const Op op_layernorm = {.name = "layernorm", .group = OP_GROUP_NORM, .backward = layernorm_backward, .reads = {3, 1}, OP_CASES(layernorm_cases)};

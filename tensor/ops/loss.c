@@ -52,7 +52,7 @@ static const OpCase mse_loss_cases[] = {
     {"mse_loss", {SIZES(2, 3), SIZES(2, 3)}, 2, .binary = tensor_mse_loss},
 };
 
-const Op op_mse_loss = {.name = "mse_loss", .group = OP_GROUP_LOSS, .backward = mse_loss_backward, OP_CASES(mse_loss_cases)};
+const Op op_mse_loss = {.name = "mse_loss", .group = OP_GROUP_LOSS, .backward = mse_loss_backward, .reads = {3, 3}, OP_CASES(mse_loss_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // L = mean over the N rows of  z - x[target],  z = log sum_j exp(x_j)          torch: F.cross_entropy(logits, targets)
@@ -144,4 +144,4 @@ static const OpCase cross_entropy_cases[] = {
     {"cross_entropy", {SIZES(3, 5)}, 1, .forward = cross_entropy_case},
 };
 
-const Op op_cross_entropy = {.name = "cross_entropy", .group = OP_GROUP_LOSS, .backward = cross_entropy_backward, OP_CASES(cross_entropy_cases)};
+const Op op_cross_entropy = {.name = "cross_entropy", .group = OP_GROUP_LOSS, .backward = cross_entropy_backward, .reads = {1}, OP_CASES(cross_entropy_cases)};

@@ -189,7 +189,7 @@ static const OpCase matmul_cases[] = {
     {"matmul, b shared", {SIZES(2, 3, 2), SIZES(2, 4)}, 2, .binary = tensor_matmul},
 };
 
-const Op op_matmul = {.name = "matmul", .group = OP_GROUP_PRODUCT, .backward = matmul_backward, OP_CASES(matmul_cases)};
+const Op op_matmul = {.name = "matmul", .group = OP_GROUP_PRODUCT, .backward = matmul_backward, .reads = {2, 1}, OP_CASES(matmul_cases)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = x W^T + b      x (..., K) seen as (M, K), W (N, K), b (N), y (..., N)         torch: F.linear(x, W, b)
@@ -271,4 +271,4 @@ static const OpCase linear_cases[] = {
     {"linear, no bias", {SIZES(2, 3), SIZES(4, 3)}, 2, .forward = linear_case_no_bias},
 };
 
-const Op op_linear = {.name = "linear", .group = OP_GROUP_PRODUCT, .backward = linear_backward, OP_CASES(linear_cases)};
+const Op op_linear = {.name = "linear", .group = OP_GROUP_PRODUCT, .backward = linear_backward, .reads = {2, 1}, OP_CASES(linear_cases)};

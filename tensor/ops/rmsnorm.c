@@ -100,4 +100,4 @@ static const OpCase rmsnorm_cases[] = {
     {"rmsnorm, 3 dimensions", {SIZES(2, 2, 4), SIZES(4)}, 2, .forward = rmsnorm_case},
 };
 
-const Op op_rmsnorm = {.name = "rmsnorm", .group = OP_GROUP_NORM, .backward = rmsnorm_backward, OP_CASES(rmsnorm_cases)};
+const Op op_rmsnorm = {.name = "rmsnorm", .group = OP_GROUP_NORM, .backward = rmsnorm_backward, .reads = {3, 1}, OP_CASES(rmsnorm_cases)};

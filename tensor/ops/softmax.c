@@ -143,4 +143,4 @@ static const OpCase softmax_cases[] = {
     {"softmax", {SIZES(3, 4)}, 1, .unary = tensor_softmax},
 };
 
-const Op op_softmax = {.name = "softmax", .group = OP_GROUP_ATTENTION, .backward = softmax_backward, OP_CASES(softmax_cases)};
+const Op op_softmax = {.name = "softmax", .group = OP_GROUP_ATTENTION, .backward = softmax_backward, .reads_output = 1, OP_CASES(softmax_cases)};

@@ -1,0 +1,311 @@
+// test_changed.c: values that change between forward and backward.
+//
+// PyTorch: "one of the variables needed for gradient computation has been modified by an inplace operation".
+
+#include "tensor/op.h"
+#include "nn/nn.h"
+#include "tests/support/mistake.h"
+#include "tests/support/suite.h"
+
+#include <string.h>
+
+static Tape *tape;
+
+static void begin(void)
+{
+    tape = tape_create();
+}
+
+static void end(void)
+{
+    tape_free(tape);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Does each operation declare what its backward reads? The gradient of input k changes with the values of input i, written over
+// between forward and backward, exactly if bit k of reads[i] is set.
+
+enum { MOST_VALUES = 512 };
+
+typedef struct Probe {
+    const Op *op;
+    Tensor *inputs[3];
+    Tensor *y;
+} Probe;
+
+// False if the case is not one call of the operation on just these inputs.
+static bool probe_begin(Probe *probe, const Op *op, const OpCase *op_case, int wanted)
+{
+    tape_reset(tape);
+    *probe = (Probe){.op = op};
+    for (int i = 0; i < op_case->n_inputs; i++) {
+        Tensor *x = tensor_full(op_case->shapes[i], 0, HERE);
+        for (size_t k = 0; k < tensor_count(x); k++) {
+            double value = 0.6 + (double)((k * 7 + (size_t)i * 3) % 10) / 10;
+            x->data[k] = (Real)(op_case->positive || k % 3 != 0 ? value : -value);
+        }
+        probe->inputs[i] = i == wanted ? tensor_require_grad(x) : x;
+    }
+    probe->y = op_case_run(op_case, probe->inputs);
+    const TapeNode *node = probe->y->node;
+    bool fits = node != NULL && node->op == op && node->n_inputs == op_case->n_inputs;
+    for (int i = 0; fits && i < node->n_inputs; i++) {
+        fits = node->inputs[i] == probe->inputs[i];
+    }
+    return fits;
+}
+
+static void write_over(const Tensor *x)
+{
+    for (size_t k = 0; k < tensor_count(x); k++) {
+        x->data[k] = (Real)(-1.7 * (double)x->data[k]);
+    }
+}
+
+static void gradient_of(const Probe *probe, int k, Real gradient[MOST_VALUES])
+{
+    Real dy[MOST_VALUES];
+    for (size_t i = 0; i < tensor_count(probe->y); i++) {
+        dy[i] = (Real)(1 + i % 4);
+    }
+    tensor_backward_from(probe->y, dy, HERE);
+    ck_assert_ptr_nonnull(probe->inputs[k]->grad);
+    memcpy(gradient, probe->inputs[k]->grad, tensor_count(probe->inputs[k]) * sizeof(Real));
+}
+
+// Does the gradient of input k depend on the values of input i at the time of backward? i = -1: on the output's.
+static bool depends(const Op *op, const OpCase *op_case, int k, int i)
+{
+    Real as_it_is[MOST_VALUES];
+    Real written_over[MOST_VALUES];
+    Probe probe;
+    ck_assert(probe_begin(&probe, op, op_case, k));
+    gradient_of(&probe, k, as_it_is);
+    ck_assert(probe_begin(&probe, op, op_case, k));
+    write_over(i < 0 ? probe.y : probe.inputs[i]);
+    gradient_of(&probe, k, written_over);
+    return memcmp(as_it_is, written_over, tensor_count(probe.inputs[k]) * sizeof(Real)) != 0;
+}
+
+START_TEST(operations_declare_what_their_backward_reads)
+{
+    int probed = 0;
+    for (int o = 0; o < op_count; o++) {
+        const Op *op = op_table[o];
+        for (int c = 0; c < op->n_cases; c++) {
+            const OpCase *op_case = &op->cases[c];
+            for (int k = 0; k < op_case->n_inputs; k++) {
+                Probe probe;
+                if (op == &op_checkpoint || !probe_begin(&probe, op, op_case, k) || !probe.y->requires_grad) {
+                    continue;
+                }
+                for (int i = 0; i < op_case->n_inputs; i++) {
+                    bool declared = (op->reads[i] >> k & 1) != 0;
+                    ck_assert_msg(depends(op, op_case, k, i) == declared, "%s: the gradient of input %d and the values of input %d",
+                                  op_case->name, k, i);
+                }
+                bool declared = (op->reads_output >> k & 1) != 0;
+                ck_assert_msg(depends(op, op_case, k, -1) == declared, "%s: the gradient of input %d and the output", op_case->name, k);
+                probed++;
+            }
+        }
+    }
+    ck_assert_int_gt(probed, 40);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Mistakes, and what is none
+
+static Tensor *parameter(const char *label, Shape shape)
+{
+    Tensor *x = tensor_parameter("m", label, shape);
+    for (size_t i = 0; i < tensor_count(x); i++) {
+        x->data[i] = (Real)(i + 1);
+    }
+    return x;
+}
+
+START_TEST(a_parameter_changed_before_backward_is_a_mistake)
+{
+    Tensor *a = parameter("a", SHAPE(3));
+    Tensor *b = parameter("b", SHAPE(3));
+    Tensor *loss = tensor_sum(tensor_mul(a, b, HERE), HERE);
+    tensor_changed(b, (Where){"user.c", 7, "train"});
+    assert_mistake_begins("tensor_mul, backward of node 0: input 1 m.b (3) was changed at user.c:7, train(), after the operation had read it",
+                          tensor_backward(loss, HERE));
+    ck_assert_ptr_null(a->grad);
+    ck_assert_ptr_null(b->grad);
+    tape_reset(tape);
+    tensor_backward(tensor_sum(tensor_mul(a, b, HERE), HERE), HERE);
+    ck_assert_float_eq(a->grad[2], 3);
+    tensor_free(a);
+    tensor_free(b);
+}
+END_TEST
+
+START_TEST(a_parameter_changed_after_backward_is_none)
+{
+    Tensor *a = parameter("a", SHAPE(3));
+    ParameterList list = {&a, 1, 3};
+    for (int step = 0; step < 3; step++) {
+        tensor_zero_grad(a);
+        tensor_backward(tensor_sum(tensor_mul(a, a, HERE), HERE), HERE);
+        ck_assert_float_eq(a->grad[1], 2 * a->data[1]);
+        sgd_step(&list, 0.1);
+        tape_reset(tape);
+    }
+    tensor_free(a);
+}
+END_TEST
+
+// y = x W^T + b: backward does not read b, and reads W only for dx.
+START_TEST(what_backward_does_not_read_may_change)
+{
+    Tensor *weight = parameter("weight", SHAPE(2, 3));
+    Tensor *bias = parameter("bias", SHAPE(2));
+    Tensor *x = tensor_full(SHAPE(1, 3), 1, HERE);
+    Tensor *loss = tensor_sum(tensor_linear(x, weight, bias, HERE), HERE);
+    tensor_changed(bias, HERE);
+    tensor_changed(weight, HERE);
+    tensor_backward(loss, HERE);
+    ck_assert_float_eq(weight->grad[5], 1);
+    ck_assert_float_eq(bias->grad[1], 1);
+
+    tensor_changed(x, HERE);
+    assert_mistake_begins("tensor_linear, backward of node 0: input 0 (1, 3) was changed at ", tensor_backward(loss, HERE));
+    tensor_free(weight);
+    tensor_free(bias);
+}
+END_TEST
+
+START_TEST(an_output_that_backward_reads_must_not_change)
+{
+    Tensor *x = tensor_require_grad(tensor_full(SHAPE(3), 1, HERE));
+    Tensor *y = tensor_label(tensor_tanh(x, HERE), "y");
+    Tensor *loss = tensor_sum(y, HERE);
+    tensor_changed(y, HERE);
+    assert_mistake_begins("tensor_tanh, backward of node 0: output 0 y (3) was changed at ", tensor_backward(loss, HERE));
+}
+END_TEST
+
+START_TEST(a_view_changes_with_what_it_shows)
+{
+    Tensor *a = parameter("a", SHAPE(2, 3));
+    Tensor *view = tensor_reshape(tensor_reshape(a, SHAPE(3, 2), HERE), SHAPE(6), HERE);
+    Tensor *loss = tensor_sum(tensor_mul(view, view, HERE), HERE);
+    tensor_changed(a, HERE);
+    assert_mistake_begins("tensor_mul, backward of node 2: input 0 (6) was changed at ", tensor_backward(loss, HERE));
+    tensor_free(a);
+}
+END_TEST
+
+// Nothing that this loss depends on has changed.
+START_TEST(what_another_loss_reads_may_change)
+{
+    Tensor *a = parameter("a", SHAPE(3));
+    Tensor *b = parameter("b", SHAPE(3));
+    Tensor *loss = tensor_sum(tensor_mul(a, a, HERE), HERE);
+    tensor_sum(tensor_mul(b, b, HERE), HERE);
+    tensor_changed(b, HERE);
+    tensor_backward(loss, HERE);
+    ck_assert_float_eq(a->grad[2], 6);
+    ck_assert_ptr_null(b->grad);
+    tensor_free(a);
+    tensor_free(b);
+}
+END_TEST
+
+static Tensor *times(void *context, Tensor **x)
+{
+    return tensor_mul(x[0], context, HERE);
+}
+
+// The second run of the function would use the new values.
+START_TEST(a_checkpoint_sees_what_its_function_reads)
+{
+    Tensor *a = parameter("a", SHAPE(3));
+    Tensor *w = parameter("w", SHAPE(3));
+    Tensor *loss = tensor_sum(tensor_checkpoint(times, w, &a, 1, NULL, HERE), HERE);
+    tensor_backward(loss, HERE);
+    ck_assert_float_eq(a->grad[2], 3);
+    tensor_zero_grad(a);
+    tensor_zero_grad(w);
+
+    tensor_changed(w, HERE);
+    assert_mistake_begins("tensor_checkpoint, backward of node 0: m.w was changed at ", tensor_backward(loss, HERE));
+    ck_assert_ptr_null(a->grad);
+    ck_assert_ptr_null(w->grad);
+    ck_assert_ptr_eq(tape_current(), tape);
+
+    tape_reset(tape);
+    loss = tensor_sum(tensor_checkpoint(times, w, &a, 1, NULL, HERE), HERE);
+    tensor_changed(a, HERE);
+    assert_mistake_begins("tensor_checkpoint, backward of node 0: input 0 m.a (3) was changed at ", tensor_backward(loss, HERE));
+    tensor_free(a);
+    tensor_free(w);
+}
+END_TEST
+
+static Linear linear;
+
+static Tensor *linear_loss(void)
+{
+    Tensor *x = tensor_require_grad(tensor_full(SHAPE(2, 3), 0.5, HERE));
+    return tensor_sum(linear_forward(&linear, x), HERE);
+}
+
+// The library's own changes: optimizers and initialization.
+START_TEST(the_library_tells_its_own_changes)
+{
+    static const char *const told[] = {"sgd_step", "adamw_step", "adamw_step_clipped", "module_initialize"};
+    Random random;
+    random_seed(&random, 1);
+    linear_init(&linear, NULL, "", 3, 4, true);
+    module_initialize(&linear.module, (Init){.scheme = INIT_TORCH}, &random);
+    ParameterList list = module_parameters(&linear.module);
+    AdamW adamw = adamw_create(&list, ADAMW_DEFAULTS);
+    tensor_backward(linear_loss(), HERE);
+    for (int i = 0; i < 4; i++) {
+        tape_reset(tape);
+        Tensor *loss = linear_loss();
+        if (i == 0) {
+            sgd_step(&list, 0.1);
+        } else if (i == 1) {
+            adamw_step(&adamw);
+        } else if (i == 2) {
+            adamw_step_clipped(&adamw, 1, 1);
+        } else {
+            module_initialize(&linear.module, (Init){.scheme = INIT_TORCH}, &random);
+        }
+        assert_mistake_begins("tensor_linear, backward of node 0: input 1 weight (4, 3) was changed at nn/", tensor_backward(loss, HERE));
+        ck_assert_str_eq(linear.weight->changed_where.function, told[i]);
+    }
+    adamw_free(&adamw);
+    parameter_list_free(&list);
+    module_free(&linear.module);
+}
+END_TEST
+
+static Suite *changed_suite(void)
+{
+    Suite *suite = suite_create("changed");
+    TCase *tcase = case_create("changed");
+    tcase_add_checked_fixture(tcase, begin, end);
+    tcase_add_test(tcase, operations_declare_what_their_backward_reads);
+    tcase_add_test(tcase, a_parameter_changed_before_backward_is_a_mistake);
+    tcase_add_test(tcase, a_parameter_changed_after_backward_is_none);
+    tcase_add_test(tcase, what_backward_does_not_read_may_change);
+    tcase_add_test(tcase, an_output_that_backward_reads_must_not_change);
+    tcase_add_test(tcase, a_view_changes_with_what_it_shows);
+    tcase_add_test(tcase, what_another_loss_reads_may_change);
+    tcase_add_test(tcase, a_checkpoint_sees_what_its_function_reads);
+    tcase_add_test(tcase, the_library_tells_its_own_changes);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return suite_run(changed_suite());
+}
