@@ -420,26 +420,35 @@ END_TEST
 // ------------------------------------------------------------------------------------------------------------
 // Styles
 
+typedef struct StyleText {
+    char color[16], dash[64];
+    int point;
+} StyleText;
+
+static StyleText style_text(const char *script, int number)
+{
+    StyleText style = {.point = -1};
+    char begin[32];
+    snprintf(begin, sizeof begin, "set linetype %d lc rgb \"", number);
+    const char *line = strstr(script, begin);
+    ck_assert_ptr_nonnull(line);
+    ck_assert_int_eq(sscanf(line + strlen(begin), "%15[^\"]\" lw 5 pt %d ps 2.4 dt %63[^\n]", style.color, &style.point, style.dash), 3);
+    return style;
+}
+
 // In color, in grey print (dashes) and without lines (markers).
 START_TEST(eight_lines_differ_in_color_dash_and_marker)
 {
     Error error;
     ck_assert(plot_chart(&chart, "chart.gp", &error));
     char *script = file_text("chart.gp");
-    char color[CHART_LINES][16];
-    char dash[CHART_LINES][64];
-    int point[CHART_LINES];
     for (int i = 0; i < CHART_LINES; i++) {
-        char begin[32];
-        snprintf(begin, sizeof begin, "set linetype %d ", i + 1);
-        const char *line = strstr(script, begin);
-        ck_assert_ptr_nonnull(line);
-        int read = sscanf(line + strlen(begin), "lc rgb \"%15[^\"]\" lw 5 pt %d ps 2.4 dt %63[^\n]", color[i], &point[i], dash[i]);
-        ck_assert_int_eq(read, 3);
+        StyleText style = style_text(script, i + 1);
         for (int k = 0; k < i; k++) {
-            ck_assert_str_ne(color[i], color[k]);
-            ck_assert_str_ne(dash[i], dash[k]);
-            ck_assert_int_ne(point[i], point[k]);
+            StyleText other = style_text(script, k + 1);
+            ck_assert_str_ne(style.color, other.color);
+            ck_assert_str_ne(style.dash, other.dash);
+            ck_assert_int_ne(style.point, other.point);
         }
     }
     free(script);
