@@ -94,49 +94,22 @@ static void write_losses(FILE *out, const Experiment *experiment, const PlotArms
     fprintf(out, "%s", begin[0] == ',' ? ". " : "");
 }
 
-static bool is_finite(const Experiment *experiment, const Measurement *measurement)
-{
-    for (int layer = 0; layer < experiment->n_layer; layer++) {
-        if (!isfinite(measurement_metric(measurement, layer, METRIC_WEIGHT))) {
-            return false;
-        }
-    }
-    return isfinite(measurement->loss);
-}
-
-// "62 of 100 networks without shortcuts, 51 of 100 networks with shortcuts have ..."; nothing if there are none.
-static void write_count(FILE *out, const Experiment *experiment, const PlotArms *arms, const int *count, const char *what)
-{
-    const char *comma = "";
-    for (int i = 0; i < arms->n; i++) {
-        if (count[i] > 0) {
-            fprintf(out, "%s%d of %d networks ", comma, count[i], experiment->config.n_seeds);
-            plot_write_arm(out, arms->arm[i]);
-            comma = ", ";
-        }
-    }
-    if (comma[0] == ',') {
-        fprintf(out, " have %s. ", what);
-    }
-}
-
-// Networks that a median passes over, or that would make it mean something else, are counted.
+// Networks that a median passes over, or that would make it mean something else: "62 of 100 networks without shortcuts have ...".
 static void write_left_out(FILE *out, const Experiment *experiment, const PlotArms *arms)
 {
-    int not_finite[STYLE_COUNT] = {0};
-    int zero[STYLE_COUNT] = {0};
-    for (int i = 0; i < experiment->n_measurements; i++) {
-        const Measurement *measurement = &experiment->measurements[i];
-        for (int k = 0; k < arms->n && measurement->step == 0; k++) {
-            if (measurement->arm == arms->arm[k].number) {
-                not_finite[k] += !is_finite(experiment, measurement);
-                zero[k] += measurement_metric(measurement, experiment->n_layer - 1, METRIC_WEIGHT) == 0;
+    for (int i = 0; i < arms->n; i++) {
+        Quartiles last = experiment_metric(experiment, arms->arm[i].number, 0, experiment->n_layer - 1, METRIC_WEIGHT);
+        int n_seeds = experiment->config.n_seeds;
+        int counts[2] = {n_seeds - last.n, last.zeros};
+        static const char *const what[2] = {"NaN", "0"};
+        for (int k = 0; k < 2; k++) {
+            if (counts[k] > 0) {
+                fprintf(out, "In %d of %d networks ", counts[k], n_seeds);
+                plot_write_arm(out, arms->arm[i]);
+                fprintf(out, " the last %s's gradient is %s. ", plot_layer_word(experiment), what[k]);
             }
         }
     }
-    write_count(out, experiment, arms, not_finite, "NaN or infinite values");
-    write_count(out, experiment, arms, zero, experiment->config.net == NET_MLP ? "a last layer's gradient of 0, so no ratio, and are left out"
-                                                                               : "a last block's gradient of 0");
 }
 
 // The slopes of the lines against depth, and the point that rests on the fewest networks.

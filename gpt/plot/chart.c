@@ -95,9 +95,7 @@ bool plot_chart(const Chart *chart, const char *path, Error *error)
     Panel panel = panel_of(chart);
     Page page;
     page_open(&page, path, chart->title, chart->caption, NULL);
-    panel.y = page.bottom;
-    panel.width = 1;
-    panel.height = page.top - page.bottom;
+    panel_place(&panel, 0, page.bottom, 1, page.top - page.bottom);
     panel_write(&panel, page.script.stream, 0);
     panel_free(&panel);
     return page_close(&page, error);

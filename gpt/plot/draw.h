@@ -121,6 +121,7 @@ typedef struct Panel {
 // Can gnuplot draw this number? Its own arithmetic overflows before double does.
 bool panel_can_draw(double value);
 void panel_fit(Panel *panel);                                  // sets the y axis from the lines
+void panel_place(Panel *panel, double x, double y, double width, double height);
 void panel_share(Panel *a, Panel *b);                          // gives both the same y axis
 void panel_write(const Panel *panel, FILE *script, int number);
 void panel_free(Panel *panel);

@@ -60,12 +60,10 @@ static void add_sweep(Picture *picture, const Sweep *sweep)
 
 static Line split_line(const Picture *picture, PlotArm arm, LayerMetric metric, const char *label, int style)
 {
-    Line line = line_of_layers(picture->experiment, arm, metric, false);
-    Line named = line_create(label, style, line.n);
-    memcpy(named.x, line.x, (size_t)line.n * sizeof *line.x);
-    memcpy(named.y, line.y, (size_t)line.n * sizeof *line.y);
-    line_free(&line);
-    return named;                                  // without quartiles, whose bands would cover each other
+    PlotArm part = {.number = arm.number, .name = label, .style = style};
+    Line line = line_of_layers(picture->experiment, part, metric, false);
+    line.spread = SPREAD_NONE;                     // their bands would cover each other
+    return line;
 }
 
 // What arrived at each layer's input, in two parts: of the last arm that has shortcuts. Of rules, the first part's share.
@@ -95,23 +93,15 @@ static void add_split(Picture *picture)
 // ------------------------------------------------------------------------------------------------------------
 // Layout
 
-static void place(Panel *panel, double x, double y, double width, double height)
-{
-    panel->x = x;
-    panel->y = y;
-    panel->width = width;
-    panel->height = height;
-}
-
 // A large panel on the left, the others beside it.
 static void layout_one_large(Picture *picture, const Page *page)
 {
     double left = picture->n == 1 ? 1 : 0.53;
     double height = page->top - page->bottom;
-    place(&picture->panels[0], 0, page->bottom, left, height);
+    panel_place(&picture->panels[0], 0, page->bottom, left, height);
     for (int i = 1; i < picture->n; i++) {
         double part = height / (picture->n - 1);
-        place(&picture->panels[i], left, page->top - i * part, 1 - left, part);
+        panel_place(&picture->panels[i], left, page->top - i * part, 1 - left, part);
     }
 }
 
@@ -122,7 +112,7 @@ static void layout_grid(Picture *picture, const Page *page)
     double height = (page->top - page->bottom) / 2;
     for (int i = 0; i < picture->n; i++) {
         double x = (double)(i % columns) / columns;
-        place(&picture->panels[i], x, i < columns ? page->bottom + height : page->bottom, i == picture->n - 1 ? 1 - x : 1.0 / columns, height);
+        panel_place(&picture->panels[i], x, i < columns ? page->bottom + height : page->bottom, i == picture->n - 1 ? 1 - x : 1.0 / columns, height);
     }
 }
 

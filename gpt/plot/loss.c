@@ -118,9 +118,7 @@ bool plot_loss(const TrainRow *rows, int n, double before, const char *what, con
     char *title = write_finding(&panel, rows[n - 1].step);
     Page page;
     page_open(&page, path, title, what, NULL);
-    panel.y = page.bottom;
-    panel.width = 1;
-    panel.height = page.top - page.bottom;
+    panel_place(&panel, 0, page.bottom, 1, page.top - page.bottom);
     panel_write(&panel, page.script.stream, 1);
     loss_panel_free(&panel);
     free(title);

@@ -88,6 +88,14 @@ void panel_fit(Panel *panel)
     panel->high = high;
 }
 
+void panel_place(Panel *panel, double x, double y, double width, double height)
+{
+    panel->x = x;
+    panel->y = y;
+    panel->width = width;
+    panel->height = height;
+}
+
 void panel_share(Panel *a, Panel *b)
 {
     a->low = b->low = fmin(a->low, b->low);
@@ -132,6 +140,17 @@ static void write_log_axis(const Panel *panel, FILE *script)
     number_print(script, "not_finite(y) = y == y ? NaN : 10**(%.6f)\n", high);
 }
 
+// Is there room for a tic at each x of the first line?
+static bool tics_have_room(const Panel *panel, double range)
+{
+    const Line *line = &panel->lines[0];
+    bool room = panel->x_is_data;
+    for (int i = 1; i < line->n; i++) {
+        room = room && fabs(line->x[i] - line->x[i - 1]) > 0.03 * range / panel->width;
+    }
+    return room;
+}
+
 static void write_x_axis(const Panel *panel, FILE *script)
 {
     double low = INFINITY;
@@ -151,7 +170,7 @@ static void write_x_axis(const Panel *panel, FILE *script)
     number_print(script, "set xrange [%.9g:%.9g]\nset xtics autofreq nomirror\n", low, high);
     if (panel->x_counts) {
         number_print(script, "set xtics 0,%d\n", plot_tic_step((int)high, (int)(panel->width * 20)));
-    } else if (panel->x_is_data) {
+    } else if (tics_have_room(panel, high - low)) {
         fprintf(script, "set xtics (");
         for (int i = 0; i < panel->lines[0].n; i++) {
             number_print(script, "%s%.9g", i == 0 ? "" : ", ", panel->lines[0].x[i]);

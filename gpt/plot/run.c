@@ -42,17 +42,12 @@ static bool streams_open(Streams *streams, const char *script, size_t n, Error *
     *streams = (Streams){.fd = {-1, -1, -1}};
     for (int i = 0; i < 3 && open; i++) {
         streams->file[i] = tmpfile();
-        if (streams->file[i] != NULL) {
-            streams->fd[i] = fcntl(fileno(streams->file[i]), F_DUPFD_CLOEXEC, 3);
-        }
+        streams->fd[i] = streams->file[i] == NULL ? -1 : fcntl(fileno(streams->file[i]), F_DUPFD_CLOEXEC, 3);
         open = streams->fd[i] >= 0;
     }
-    open = open && fwrite(script, 1, n, streams->file[0]) == n && fflush(streams->file[0]) == 0 && lseek(streams->fd[0], 0, SEEK_SET) == 0;
-    if (!open) {
-        error_set(error, "cannot write a temporary file: %s", strerror(errno));
-        streams_close(streams);
-    }
-    return open;
+    open = open && fwrite(script, 1, n, streams->file[0]) == n && fflush(streams->file[0]) == 0;
+    open = open && lseek(streams->fd[0], 0, SEEK_SET) == 0;
+    return open || error_set(error, "cannot write a temporary file: %s", strerror(errno));
 }
 
 // All that the program wrote to one of them.
@@ -159,14 +154,14 @@ static bool collect(const Filter *filter, const Streams *streams, int status, Pl
 
 bool filter_run(const Filter *filter, const char *script, size_t n, PlotText *output, Error *error)
 {
-    *output = (PlotText){0};
     Streams streams;
-    if (!streams_open(&streams, script, n, error)) {
-        return false;
-    }
     pid_t process;
-    int failed = start(filter, &streams, &process);
-    bool drawn = failed == 0 ? collect(filter, &streams, wait_for(process), output, error) : not_started(filter, failed, error);
+    bool drawn = false;
+    *output = (PlotText){0};
+    if (streams_open(&streams, script, n, error)) {
+        int failed = start(filter, &streams, &process);
+        drawn = failed == 0 ? collect(filter, &streams, wait_for(process), output, error) : not_started(filter, failed, error);
+    }
     streams_close(&streams);
     return drawn;
 }

@@ -170,10 +170,7 @@ static void write_column(const Page *page, const Experiment *experiment, const P
     int columns = arms->n > MAPS_MOST ? 2 : 1;
     double height = (page->top - page->bottom - LOSS_HEIGHT) / n;
     Panel loss = loss_panel(experiment, arms, first, n, (int)maps[0].cells.dx);
-    loss.width = 0.91 / columns;
-    loss.x = first == 0 ? 0 : loss.width;
-    loss.y = page->bottom;
-    loss.height = LOSS_HEIGHT;
+    panel_place(&loss, first == 0 ? 0 : 0.91 / columns, page->bottom, 0.91 / columns, LOSS_HEIGHT);
     loss.x_low = -0.5 * maps[0].cells.dx;
     loss.x_high = (maps[0].cells.columns - 0.5) * maps[0].cells.dx;
     for (int i = 0; i < n; i++) {
