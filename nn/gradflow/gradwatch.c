@@ -102,35 +102,54 @@ static void before_node(TapeNode *node, void *context)
     }
 }
 
-// The input's gradient if this node's output had only its block gradient: the node is walked once more, on other gradients. The caller
-// frees it.
-static Real *walk_with_block(TapeNode *node, const ShortcutSplit *output, const Tensor *wanted)
+// A node that is walked once more, on other gradients.
+typedef struct SecondWalk {
+    TapeNode *node;
+    Real *output_grad;                             // the gradients before
+    Real **grads;                                  // (n_inputs)
+    Real **made;                                   // (n_inputs) those of the second walk; NULL for an input that came before
+} SecondWalk;
+
+static void second_walk_end(void *object)
+{
+    SecondWalk *walk = object;
+    walk->node->output->grad = walk->output_grad;
+    for (int i = 0; i < walk->node->n_inputs; i++) {
+        walk->node->inputs[i]->grad = walk->grads[i];
+        free(walk->made[i]);
+    }
+    free(walk->grads);
+}
+
+// Keeps the gradients of the node's inputs, and gives them others, until the innermost frame ends.
+static void second_walk_begin(SecondWalk *walk, TapeNode *node)
 {
     size_t n = (size_t)node->n_inputs;
-    Real **grads = memory_allocate(n * sizeof *grads, "a shortcut's gradient");
-    Real *found = NULL;
+    Real **lists = memory_allocate_zeroed(2 * n, sizeof *lists, "a shortcut's gradient");
+    *walk = (SecondWalk){.node = node, .output_grad = node->output->grad, .grads = lists, .made = lists + n};
+    for (size_t i = 0; i < n; i++) {
+        walk->grads[i] = node->inputs[i]->grad;
+    }
+    unwind_add(second_walk_end, walk);
     for (size_t i = 0; i < n; i++) {
         Tensor *input = node->inputs[i];
-        grads[i] = input->grad;
         if (first_time(node, (int)i)) {
-            input->grad = memory_allocate_zeroed(tensor_count(input), sizeof(Real), "a shortcut's gradient");
+            walk->made[i] = memory_allocate_zeroed(tensor_count(input), sizeof(Real), "a shortcut's gradient");
+            input->grad = walk->made[i];
         }
     }
-    Real *grad = node->output->grad;
+}
+
+// Writes to block (input's shape) input's gradient if this node's output had only its block gradient.
+static void walk_with_block(TapeNode *node, const ShortcutSplit *output, const Tensor *input, Real *block)
+{
+    SecondWalk walk;
+    int frame = unwind_begin();
+    second_walk_begin(&walk, node);
     node->output->grad = output->block;
     node->backward(node);
-    node->output->grad = grad;
-    for (size_t i = 0; i < n; i++) {
-        Tensor *input = node->inputs[i];
-        if (first_time(node, (int)i)) {
-            Real *made = input->grad;
-            input->grad = grads[i];
-            found = input == wanted ? made : found;
-            free(input == wanted ? NULL : made);
-        }
-    }
-    free(grads);
-    return found;
+    memcpy(block, input->grad, tensor_count(input) * sizeof *block);
+    unwind_end(frame);
 }
 
 static bool is_skip(const GradFlowWatch *watch, const ShortcutSplit *split, const TapeNode *node)
@@ -151,9 +170,15 @@ static void take_part(GradFlowWatch *watch, ShortcutSplit *split, TapeNode *node
     }
     ShortcutSplit *output = node->sublayer == 0 || node->branch ? NULL : find_split(watch, node->output);
     bool mixed = output != NULL && !output->is_start && node->sublayer == split->join->sublayer;
-    Real *block = mixed ? walk_with_block(node, output, start) : NULL;
     bool skips = is_skip(watch, split, node);
     size_t n = tensor_count(start);
+    int frame = unwind_begin();
+    Real *block = NULL;
+    if (mixed) {
+        block = memory_allocate(n * sizeof *block, "a shortcut's gradient");
+        unwind_add(free, block);
+        walk_with_block(node, output, start, block);
+    }
     for (size_t k = 0; k < n; k++) {
         Real by_block = mixed ? block[k] : skips ? 0 : start->grad[k];
         split->block[k] += by_block;
@@ -162,7 +187,7 @@ static void take_part(GradFlowWatch *watch, ShortcutSplit *split, TapeNode *node
             start->grad[k] += split->before[k];
         }
     }
-    free(block);
+    unwind_end(frame);
 }
 
 static void after_node(TapeNode *node, void *context)
@@ -207,6 +232,8 @@ static void add_split(GradFlowWatch *watch, const TapeNode *join, Tensor *start,
 static void look_at_sublayer(GradFlowWatch *watch, int last)
 {
     TapeSublayer sublayer = tape_sublayer(watch->tape, last);
+    int frame = unwind_begin();
+    unwind_add(free, sublayer.flags);
     watch->n_shortcuts = sublayer.shortcuts > INT_MAX - watch->n_shortcuts ? INT_MAX : watch->n_shortcuts + sublayer.shortcuts;
     bool split = sublayer.join != NULL && sublayer.stream->requires_grad;
     if (split && find_split(watch, sublayer.stream) == NULL) {
@@ -221,7 +248,7 @@ static void look_at_sublayer(GradFlowWatch *watch, int last)
             add_split(watch, sublayer.join, node->output, false);
         }
     }
-    free(sublayer.flags);
+    unwind_end(frame);
 }
 
 static void look_at_node(GradFlowWatch *watch, TapeNode *node)

@@ -1,6 +1,7 @@
 // graph.c: what the tape says about the shape of the computation.
 
 #include "tensor/op.h"
+#include "tensor/unwind.h"
 
 #include "tensor/inspect/inspect.h"
 
@@ -122,10 +123,13 @@ TapeSublayer tape_sublayer(const Tape *tape, int index)
     sublayer.result = tape->nodes[sublayer.last]->output;
     sublayer.flags = memory_allocate_zeroed(n, 1, "a sublayer");
     if (number > 0) {
+        int frame = unwind_begin();
+        unwind_add_on_failure(free, sublayer.flags);
         int *paths = memory_allocate_zeroed(n, sizeof *paths, "a sublayer");
         flow_down(&sublayer, tape, paths);
         flow_up(&sublayer, tape);
         free(paths);
+        unwind_end(frame);
     }
     return sublayer;
 }

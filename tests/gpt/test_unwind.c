@@ -685,14 +685,14 @@ START_TEST(frames_nest_as_deep_as_memory_allows)
     if (setjmp(back) == 0) {
         for (int i = 0; i < 200; i++) {
             snprintf(names[i], sizeof names[i], "m%d", i);
-            tape_enter(names[i]);
+            tape_enter(names[i], HERE);
         }
         ck_assert_str_eq(tape->scope, "m199");
         fail_mistake(HERE, "so deep");
     }
     fail_set_handler(NULL);
     ck_assert_ptr_null(tape->scope);
-    int outer = tape_enter("again");
+    int outer = tape_enter("again", HERE);
     ck_assert_int_eq(outer, 0);
     tape_leave(outer);
     tape_free(tape);
