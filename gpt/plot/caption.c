@@ -122,7 +122,7 @@ static void write_sweep(FILE *out, const Experiment *experiment, const PlotArms 
         int arm = arms->arm[k].number;
         char number[NUMBER_PLOT_TEXT];
         if (isfinite(sweep->decades_per_layer[arm]) && arms->n <= 2) {
-            fprintf(out, "%s %s decades a layer ", begin, plot_number(sweep->decades_per_layer[arm], number));
+            fprintf(out, "%s %s decades a %s ", begin, plot_number(sweep->decades_per_layer[arm], number), plot_layer_word(experiment));
             plot_write_arm(out, arms->arm[k]);
             begin = ",";
         }

@@ -213,7 +213,21 @@ char *plot_finding(const Experiment *experiment, const Sweep *sweep)
     return text.bytes;
 }
 
-// "After 150 steps: loss 2.7 without shortcuts, 0.51 with shortcuts; first block's gradient 1.0·10⁻¹⁵ without shortcuts, ..."
+// "After 600 steps of training without shortcuts: loss 3.1 (before 3.8), first block's gradient 1.4·10⁻¹⁵ (before 0.03)"
+static void write_one_training(FILE *out, const Experiment *experiment, PlotArm arm)
+{
+    int n_steps = experiment->config.n_steps;
+    char numbers[4][NUMBER_PLOT_TEXT];
+    for (int k = 0; k < 2; k++) {
+        plot_number(experiment_loss(experiment, arm.number, k * n_steps).median, numbers[k]);
+        plot_number(experiment_metric(experiment, arm.number, k * n_steps, 0, METRIC_WEIGHT).median, numbers[2 + k]);
+    }
+    plot_write_arm(out, arm);
+    fprintf(out, ": loss %s (before %s), first %s's gradient %s (before %s)", numbers[1], numbers[0], plot_layer_word(experiment), numbers[3],
+            numbers[2]);
+}
+
+// "After 150 steps of training: loss 2.7 without shortcuts, 0.51 with shortcuts; first block's gradient 1.0·10⁻¹⁵ without ..."
 char *plot_training_finding(const Experiment *experiment)
 {
     PlotArms arms = plot_arms(experiment);
@@ -226,10 +240,15 @@ char *plot_training_finding(const Experiment *experiment)
     }
     PlotText text;
     plot_text_open(&text);
-    fprintf(text.stream, "After %d step%s of training: ", n_steps, plural(n_steps));
-    write_values(text.stream, experiment, &arms, "loss", losses);
-    fprintf(text.stream, "; first %s's gradient", plot_layer_word(experiment));
-    write_values(text.stream, experiment, &arms, "", gradients);
+    number_print(text.stream, "After %d step%s of training", n_steps, plural(n_steps));
+    if (arms.n == 1) {
+        fprintf(text.stream, " ");
+        write_one_training(text.stream, experiment, arms.arm[0]);
+    } else {
+        write_values(text.stream, experiment, &arms, ": loss", losses);
+        fprintf(text.stream, "; first %s's gradient", plot_layer_word(experiment));
+        write_values(text.stream, experiment, &arms, "", gradients);
+    }
     plot_text_close(&text);
     return text.bytes;
 }

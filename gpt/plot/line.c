@@ -77,27 +77,6 @@ static Quartiles relative_metric(const Experiment *experiment, PlotArm arm, int 
     return plain.zeros == plain.n ? plain : ratio;
 }
 
-// Does the layer lack what the metric is about (a shortcut), rather than hold a NaN?
-static bool is_absent(const Experiment *experiment, PlotArm arm, int layer, LayerMetric metric)
-{
-    if (metric != METRIC_SKIP && metric != METRIC_BLOCK && metric != METRIC_SHARE) {
-        return false;
-    }
-    for (int i = 0; i < experiment->n_measurements; i++) {
-        const Measurement *measurement = &experiment->measurements[i];
-        for (int r = 0; measurement->arm == arm.number && r < measurement->flow.n_rows; r++) {
-            const FlowRow *row = &measurement->flow.rows[r];
-            if (row->layer == layer && row->kind == FLOW_SKIP_GRAD) {
-                return false;
-            }
-        }
-        if (measurement->arm == arm.number) {
-            return true;
-        }
-    }
-    return true;
-}
-
 Line line_of_layers(const Experiment *experiment, PlotArm arm, LayerMetric metric, bool relative)
 {
     Line line = line_create(arm.name, arm.style, experiment->n_layer);
@@ -105,7 +84,8 @@ Line line_of_layers(const Experiment *experiment, PlotArm arm, LayerMetric metri
     for (int layer = 0; layer < experiment->n_layer; layer++) {
         Quartiles y = relative ? relative_metric(experiment, arm, layer, metric)
                                : experiment_metric(experiment, arm.number, 0, layer, metric);
-        if (y.n > 0 || !is_absent(experiment, arm, layer, metric)) {
+        bool absent = y.n == 0 && metric >= METRIC_SKIP;       // the layer has no shortcut
+        if (!absent) {
             line.x[line.n] = layer;
             line.y[line.n] = y;
             line.n++;

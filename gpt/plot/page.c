@@ -172,7 +172,7 @@ void page_open(Page *page, const char *path, const char *title, const char *capt
     fprintf(script, "reset\nset encoding utf8\nset terminal %s\n", kind->terminal);
     fprintf(script, "set zero 1e-300   # gradients are small, not nothing\n");
     write_styles(script, kind);
-    fprintf(script, "set border 3 lw 2\nset tics nomirror out\nset xtics offset 0,0.3\nset ytics offset 0.4,0\nset mytics 1\n");
+    fprintf(script, "set border 3 lw 2\nset tics nomirror out\nset xtics offset 0,0.3\nset ytics offset 0.4,0\nset mytics 1\nset format x \"%%g\"\n");
     fprintf(script, "set grid ytics lt 2 lc rgb \"#DDDDDD\" lw 1.5\nunset key\nset multiplot\n\n");
     write_lines(script, titles, 0.962, TITLE_LINE, true);
     write_lines(script, captions, 0.018 + CAPTION_LINE * (caption_lines - 1), CAPTION_LINE, false);

@@ -111,7 +111,7 @@ def plot_script(title, values, rows, columns, terminal):
 def gnuplot(script):
     """What gnuplot draws to standard output."""
     try:
-        done = subprocess.run(["gnuplot", "-"], input=script.encode(), capture_output=True, timeout=60, check=False)
+        done = subprocess.run(["gnuplot", "-d", "-"], input=script.encode(), capture_output=True, timeout=60, check=False)
     except FileNotFoundError:
         raise gdb.GdbError("gnuplot is not installed (heat draws without it)") from None
     if done.returncode != 0:
