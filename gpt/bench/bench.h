@@ -17,7 +17,7 @@ typedef enum BenchLimit {
 
 const char *bench_limit_name(BenchLimit limit);    // "FMA peak"
 
-typedef struct Bench Bench;                        // one measurement under way (gpt/lab/bench.h)
+typedef struct Bench Bench;                        // one measurement under way (measure.h)
 
 // A thing to be timed. Names begin with its kind: product-, step-, generate-, tokenizer-, tape-, mlp-.
 typedef struct BenchCase {
@@ -53,6 +53,7 @@ typedef struct BenchFigures {
     double flops;                                  // of one repetition; 0 where they aren't counted
     double bytes;                                  // that one repetition must read from memory at least; 0 where they aren't counted
     double tokens;                                 // of one repetition; 0 where there are none
+    double limit;                                  // FLOP or bytes per second that the machine reached right before or after; 0: no such limit
     double kernel_ms;                              // BENCH_KERNEL: median without a tape
     double peak_bytes;                             // the most memory that was resident
     double predicted_bytes;                        // of a training step: what gpt_cost says of it; else 0
@@ -68,6 +69,6 @@ bool bench_case(const BenchCase *which, const BenchConfig *config, BenchFigures 
 bool bench_precision(double *times, Error *error);
 
 // The fraction of its limit that a case reached; NaN if it has none.
-double bench_fraction(const BenchCase *which, const BenchFigures *figures, const BenchPeaks *peaks);
+double bench_fraction(const BenchCase *which, const BenchFigures *figures);
 
 #endif

@@ -120,14 +120,7 @@ static void error_cell(Table *table, double error)
 
 static void print_rows(const Rows *rows, int failed)
 {
-    Table *table = table_create("lrrll");
-
-    table_cell(table, "check");
-    table_cell(table, "float32");
-    table_cell(table, "double");
-    table_cell(table, "%s", "");
-    table_cell(table, "%s", "");
-    table_line(table);
+    Table *table = table_begin("lrrll", "check|float32|double||");
     for (int i = 0; i < rows->count; i++) {
         const Row *row = &rows->rows[i];
         table_cell(table, "%s", row->name);
@@ -136,8 +129,7 @@ static void print_rows(const Rows *rows, int failed)
         table_cell(table, "%s", row_passed(row) ? "ok" : "FAILED");
         table_cell(table, "%s", row_passed(row) ? "" : why_failed(row));
     }
-    table_print(table, stdout);
-    table_free(table);
+    table_end(table);
     printf("\n%d checked in float32, %d in double: %d failed\n", rows->count, rows->count_double, failed);
 }
 

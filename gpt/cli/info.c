@@ -1,4 +1,4 @@
-// info.c: gptape info: what a model of some configuration costs. It is counted from the sizes; nothing is made.
+// info.c: gptape info: what a model of some configuration costs. It is counted from the sizes; no model is created.
 
 #include "gpt/cli/kit/kit.h"
 
@@ -23,7 +23,7 @@ static const OptionGroup info_groups[] = {
 const CommandHelp info_help = {
     .name = "info",
     .about = "Shows how many parameters a model has, part by part, and what a training step of --batch sequences of\n"
-             "--context-length tokens needs: bytes for weights, gradients, AdamW and activations, and FLOPs a token.\n"
+             "--context-length tokens needs: bytes for weights, gradients, AdamW and activations, and FLOPs per token.\n"
              "Without a model, lists all presets. Nothing is allocated, so any size can be asked about; of a saved model only\n"
              "config.json is read.",
     .examples = "  gptape info\n"
@@ -36,120 +36,156 @@ const CommandHelp info_help = {
 };
 
 // ------------------------------------------------------------------------------------------------------------
+// What is counted, for the tables and for JSON
+
+typedef struct Part {
+    const char *name;
+    size_t offset;                                 // of its int64_t in GPTCost
+    bool of_block;                                 // there is one in each block
+} Part;
+
+static const Part parts[] = {
+    {"wte", offsetof(GPTCost, wte), false},
+    {"wpe", offsetof(GPTCost, wpe), false},
+    {"h.*.ln_1", offsetof(GPTCost, ln_1), true},
+    {"h.*.attn.c_attn", offsetof(GPTCost, c_attn), true},
+    {"h.*.attn.c_proj", offsetof(GPTCost, attn_c_proj), true},
+    {"h.*.res_1", offsetof(GPTCost, res_1), true},
+    {"h.*.ln_2", offsetof(GPTCost, ln_2), true},
+    {"h.*.mlp.c_fc", offsetof(GPTCost, c_fc), true},
+    {"h.*.mlp.c_proj", offsetof(GPTCost, mlp_c_proj), true},
+    {"h.*.res_2", offsetof(GPTCost, res_2), true},
+    {"h.*", offsetof(GPTCost, block), true},
+    {"ln_f", offsetof(GPTCost, ln_f), false},
+    {"lm_head", offsetof(GPTCost, lm_head), false},
+};
+
+enum { PARTS = sizeof parts / sizeof parts[0] };
+
+static double part_values(const GPTCost *cost, const Part *part)
+{
+    return (double)*(const int64_t *)(const void *)((const char *)cost + part->offset);
+}
+
+// A rule without learned parts of its own has no such row.
+static bool is_there(const GPTCost *cost, const Part *part)
+{
+    return strstr(part->name, "res_") == NULL || part_values(cost, part) > 0;
+}
+
+enum { SUMS = 8, FIRST_SUM = 6 };
+
+typedef struct Bytes {
+    const char *name;
+    const char *key;
+    double bytes;
+} Bytes;
+
+static void count_bytes(const GPTCost *cost, Bytes bytes[SUMS])
+{
+    const Bytes counted[SUMS] = {
+        {"weights", "weights", cost->weight_bytes},
+        {"gradients", "gradients", cost->gradient_bytes},
+        {"AdamW", "adamw", cost->adamw_bytes},
+        {"activations", "activations", cost->activation_bytes},
+        {"their gradients, at most", "activation_gradients_peak", cost->gradient_peak_bytes},
+        {"the program", "program", PROGRAM_BYTES},
+        {"all", "training", gpt_training_bytes(cost, false)},
+        {"all with --recompute on", "training_recompute", gpt_training_bytes(cost, true)},
+    };
+    memcpy(bytes, counted, sizeof counted);
+}
+
+// ------------------------------------------------------------------------------------------------------------
 // One model
 
 static void print_config(const GPTPreset *preset, bool changed, const GPTConfig *config)
 {
     char vocabulary[NUMBER_TEXT];
     char context[NUMBER_TEXT];
-    const char *comma = "";
+    char switches[512];
+    size_t used = 0;
 
-    printf("%s%s: %s\n", preset->name, changed ? ", changed" : "", preset->note);
-    printf("%d layer%s, %d head%s, width %d, context %s, vocabulary %s\n", config->n_layer, plural(config->n_layer),
-           config->n_head, plural(config->n_head), config->n_embd,
-           thousands_text(config->context_length, context), thousands_text(config->vocab_size, vocabulary));
-    for (int i = 0; i < gpt_field_count; i++) {
+    for (int i = 0; i < gpt_field_count && used < sizeof switches; i++) {
+        const ConfigField *field = &gpt_fields[i];
         char buffer[FIELD_BUFFER];
         char name[32];
-        const char *text = config_field_text(&gpt_fields[i], config, buffer);
-        bool size = gpt_fields[i].kind == FIELD_COUNT && gpt_fields[i].low > 0 && strcmp(gpt_fields[i].name, "ff_mult") != 0;
-        if (!size && text[0] != '\0') {            // the sizes are in the line above
-            printf("%s%s %s", comma, option_name(gpt_fields[i].name, name), text);
-            comma = ", ";
+        const char *text = config_field_text(field, config, buffer);
+        bool size = field->kind == FIELD_COUNT && strcmp(field->name, "ff_mult") != 0;
+        if (!size && text[0] != '\0') {            // the sizes have a line of their own
+            used += (size_t)snprintf(switches + used, sizeof switches - used, "%s%s %.80s", used == 0 ? "" : ", ",
+                                     option_name(field->name, name), text);
         }
     }
-    printf("\n\n");
+    terminal_print("%s%s: %s", preset->name, changed ? ", changed" : "", preset->note);
+    terminal_print("%d layer%s, %d head%s, width %d, context %s, vocabulary %s", config->n_layer, plural(config->n_layer), config->n_head,
+                   plural(config->n_head), config->n_embd, thousands_text(config->context_length, context),
+                   thousands_text(config->vocab_size, vocabulary));
+    terminal_print("%s\n", switches);
 }
 
-// One part of the model: how many values one copy has, and how many copies there are.
-static void part_row(Table *table, const char *name, int64_t values, int copies, int64_t parameters)
+// How many values one copy of a part has, and all copies together.
+static void part_row(Table *table, const char *name, double values, int copies, double parameters)
 {
     char one[NUMBER_TEXT];
     char all[NUMBER_TEXT];
-    double together = (double)values * copies;
 
     table_cell(table, "%s", name);
-    table_cell(table, "%s", copies == 1 ? "" : thousands_text((double)values, one));
-    table_cell(table, "%s", thousands_text(together, all));
-    table_cell(table, "%.2f %%", 100.0 * together / (double)parameters);
+    table_cell(table, "%s", copies == 1 ? "" : thousands_text(values, one));
+    table_cell(table, "%s", thousands_text(values * copies, all));
+    table_cell(table, "%.2f %%", 100.0 * values * copies / parameters);
 }
 
 static void print_parts(const GPTConfig *config, const GPTCost *cost)
 {
-    Table *table = table_create("lrrr");
-    int n = config->n_layer;
+    Table *table = table_begin("lrrr", "part|in one block|parameters|share");
+    double parameters = (double)cost->parameters;
 
-    table_cell(table, "part");
-    table_cell(table, "in one block");
-    table_cell(table, "parameters");
-    table_cell(table, "share");
+    for (int i = 0; i < PARTS; i++) {
+        bool block = strcmp(parts[i].name, "h.*") == 0;
+        bool head = strcmp(parts[i].name, "lm_head") == 0;
+        if (is_there(cost, &parts[i]) && !block) {
+            part_row(table, head && config->tied ? "lm_head (tied: is wte)" : parts[i].name, part_values(cost, &parts[i]),
+                     parts[i].of_block ? config->n_layer : 1, parameters);
+        }
+    }
     table_line(table);
-    part_row(table, "wte", cost->wte, 1, cost->parameters);
-    part_row(table, "wpe", cost->wpe, 1, cost->parameters);
-    part_row(table, "h.*.ln_1", cost->ln_1, n, cost->parameters);
-    part_row(table, "h.*.attn.c_attn", cost->c_attn, n, cost->parameters);
-    part_row(table, "h.*.attn.c_proj", cost->attn_c_proj, n, cost->parameters);
-    part_row(table, "h.*.ln_2", cost->ln_2, n, cost->parameters);
-    part_row(table, "h.*.mlp.c_fc", cost->c_fc, n, cost->parameters);
-    part_row(table, "h.*.mlp.c_proj", cost->mlp_c_proj, n, cost->parameters);
-    part_row(table, "ln_f", cost->ln_f, 1, cost->parameters);
-    part_row(table, config->tied ? "lm_head (tied: is wte)" : "lm_head", cost->lm_head, 1, cost->parameters);
-    table_line(table);
-    part_row(table, "h.* (the blocks)", cost->block, n, cost->parameters);
-    part_row(table, "all", cost->parameters, 1, cost->parameters);
-    table_print(table, stdout);
-    table_free(table);
-}
-
-static void bytes_row(Table *table, const char *name, double bytes)
-{
-    char exact[NUMBER_TEXT];
-    char human[BYTES_TEXT];
-
-    table_cell(table, "%s", name);
-    table_cell(table, "%s", thousands_text(bytes, exact));
-    table_cell(table, "%s", bytes_text(bytes, human));
+    part_row(table, "h.* (the blocks)", (double)cost->block, config->n_layer, parameters);
+    part_row(table, "all", parameters, 1, parameters);
+    table_end(table);
 }
 
 static void print_bytes(const GPTConfig *config, const GPTCost *cost, int batch)
 {
-    Table *table = table_create("lrr");
+    Bytes bytes[SUMS];
+    char exact[NUMBER_TEXT];
+    char human[BYTES_TEXT];
 
-    printf("\nMemory for a training step of %d x %d tokens (1 MiB = 1,048,576 bytes)\n", batch, config->context_length);
-    table_cell(table, "float32");
-    table_cell(table, "bytes");
-    table_cell(table, "%s", "");
-    table_line(table);
-    bytes_row(table, "weights", cost->weight_bytes);
-    bytes_row(table, "gradients", cost->gradient_bytes);
-    bytes_row(table, "AdamW", cost->adamw_bytes);
-    bytes_row(table, "activations", cost->activation_bytes);
-    bytes_row(table, "their gradients, at most", cost->gradient_peak_bytes);
-    bytes_row(table, "the program", PROGRAM_BYTES);
-    table_line(table);
-    bytes_row(table, "all", gpt_training_bytes(cost, false));
-    bytes_row(table, "all with --recompute on", gpt_training_bytes(cost, true));
-    table_print(table, stdout);
-    table_free(table);
-}
-
-static void print_flops(const GPTConfig *config, const GPTCost *cost, int batch)
-{
-    char a_token[NUMBER_TEXT];
-    double tokens = (double)batch * config->context_length;
-
-    printf("\nFLOPs, forward and backward: %s a token, %.4g a step of %.0f\n", thousands_text(cost->flops_per_token, a_token),
-           cost->flops_per_token * tokens, tokens);
+    count_bytes(cost, bytes);
+    terminal_print("\nMemory for a training step of %d x %d tokens (1 MiB = 1,048,576 bytes)", batch, config->context_length);
+    Table *table = table_begin("lrr", "float32|bytes|");
+    for (int i = 0; i < SUMS; i++) {
+        if (i == FIRST_SUM) {
+            table_line(table);
+        }
+        table_cell(table, "%s", bytes[i].name);
+        table_cell(table, "%s", thousands_text(bytes[i].bytes, exact));
+        table_cell(table, "%s", bytes_text(bytes[i].bytes, human));
+    }
+    table_end(table);
 }
 
 static void print_model(const GPTPreset *preset, bool changed, const GPTConfig *config, int batch)
 {
     GPTCost cost = gpt_cost(config, batch, config->context_length);
+    double tokens = (double)batch * config->context_length;
+    char a_token[NUMBER_TEXT];
 
     print_config(preset, changed, config);
     print_parts(config, &cost);
     print_bytes(config, &cost, batch);
-    print_flops(config, &cost, batch);
+    terminal_print("\nFLOPs, forward and backward: %s a token, %.4g a step of %.0f", thousands_text(cost.flops_per_token, a_token),
+                   cost.flops_per_token * tokens, tokens);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -159,89 +195,43 @@ static void preset_row(Table *table, const GPTPreset *preset, int batch)
 {
     const GPTConfig *config = &preset->config;
     GPTCost cost = gpt_cost(config, batch, config->context_length);
+    const int sizes[] = {config->n_layer, config->n_head, config->n_embd, config->context_length, config->vocab_size};
     char text[NUMBER_TEXT];
     char bytes[BYTES_TEXT];
 
     table_cell(table, "%s", preset->name);
-    table_cell(table, "%d", config->n_layer);
-    table_cell(table, "%d", config->n_head);
-    table_cell(table, "%d", config->n_embd);
-    table_cell(table, "%d", config->context_length);
-    table_cell(table, "%d", config->vocab_size);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        table_cell(table, "%d", sizes[i]);
+    }
     table_cell(table, "%s", thousands_text((double)cost.parameters, text));
     table_cell(table, "%s", bytes_text(cost.weight_bytes, bytes));
     table_cell(table, "%s", bytes_text(gpt_training_bytes(&cost, false), bytes));
 }
 
-static void print_notes(void)
+static void print_presets(int batch)
 {
-    Table *table = table_create("ll");
-
+    Table *table = table_begin("lrrrrrrrr", "preset|layers|heads|width|context|vocabulary|parameters|weights|training");
+    for (int i = 0; i < gpt_preset_count; i++) {
+        preset_row(table, &gpt_presets[i], batch);
+    }
+    table_end(table);
+    terminal_print("\n'training' is weights, gradients, AdamW and activations of %d sequence%s as long as the context, in float32;\n"
+                   "1 MiB = 1,048,576 bytes. gptape info --config PRESET shows the parts.\n", batch, plural(batch));
+    table = table_begin("ll", NULL);
     for (int i = 0; i < gpt_preset_count; i++) {
         table_cell(table, "%s", gpt_presets[i].name);
         table_cell(table, "%s", gpt_presets[i].note);
     }
-    table_print(table, stdout);
-    table_free(table);
-}
-
-static void print_presets(int batch)
-{
-    static const char *const heads[] = {"preset", "layers", "heads", "width", "context", "vocabulary", "parameters", "weights",
-                                        "training"};
-    Table *table = table_create("lrrrrrrrr");
-
-    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
-        table_cell(table, "%s", heads[i]);
-    }
-    table_line(table);
-    for (int i = 0; i < gpt_preset_count; i++) {
-        preset_row(table, &gpt_presets[i], batch);
-    }
-    table_print(table, stdout);
-    table_free(table);
-    printf("\n'training' is weights, gradients, AdamW and activations of %d sequence%s as long as the context, in float32;\n"
-           "1 MiB = 1,048,576 bytes. gptape info --config PRESET shows the parts.\n\n", batch, plural(batch));
-    print_notes();
+    table_end(table);
 }
 
 // ------------------------------------------------------------------------------------------------------------
 // JSON
 
-static void add_parts(cJSON *json, const GPTCost *cost)
-{
-    cJSON *parts = cJSON_AddObjectToObject(json, "parts");     // h.* is what one block has
-
-    json_add_count(parts, "wte", (double)cost->wte);
-    json_add_count(parts, "wpe", (double)cost->wpe);
-    json_add_count(parts, "h.*.ln_1", (double)cost->ln_1);
-    json_add_count(parts, "h.*.attn.c_attn", (double)cost->c_attn);
-    json_add_count(parts, "h.*.attn.c_proj", (double)cost->attn_c_proj);
-    json_add_count(parts, "h.*.ln_2", (double)cost->ln_2);
-    json_add_count(parts, "h.*.mlp.c_fc", (double)cost->c_fc);
-    json_add_count(parts, "h.*.mlp.c_proj", (double)cost->mlp_c_proj);
-    json_add_count(parts, "h.*", (double)cost->block);
-    json_add_count(parts, "ln_f", (double)cost->ln_f);
-    json_add_count(parts, "lm_head", (double)cost->lm_head);
-}
-
-static void add_bytes(cJSON *json, const GPTCost *cost)
-{
-    cJSON *bytes = cJSON_AddObjectToObject(json, "bytes");
-
-    json_add_count(bytes, "weights", cost->weight_bytes);
-    json_add_count(bytes, "gradients", cost->gradient_bytes);
-    json_add_count(bytes, "adamw", cost->adamw_bytes);
-    json_add_count(bytes, "activations", cost->activation_bytes);
-    json_add_count(bytes, "activation_gradients_peak", cost->gradient_peak_bytes);
-    json_add_count(bytes, "program", PROGRAM_BYTES);
-    json_add_count(bytes, "training", gpt_training_bytes(cost, false));
-    json_add_count(bytes, "training_recompute", gpt_training_bytes(cost, true));
-}
-
 static cJSON *model_json(const GPTPreset *preset, bool changed, const GPTConfig *config, int batch)
 {
     GPTCost cost = gpt_cost(config, batch, config->context_length);
+    Bytes bytes[SUMS];
     cJSON *json = cJSON_CreateObject();
 
     cJSON_AddStringToObject(json, "preset", preset->name);
@@ -249,9 +239,18 @@ static cJSON *model_json(const GPTPreset *preset, bool changed, const GPTConfig 
     cJSON_AddBoolToObject(json, "changed", changed);
     json_add_config(json, "config", config);
     json_add_count(json, "parameters", (double)cost.parameters);
-    add_parts(json, &cost);
+    cJSON *object = cJSON_AddObjectToObject(json, "parts");
+    for (int i = 0; i < PARTS; i++) {
+        if (is_there(&cost, &parts[i])) {
+            json_add_count(object, parts[i].name, part_values(&cost, &parts[i]));
+        }
+    }
     json_add_count(json, "batch", batch);
-    add_bytes(json, &cost);
+    count_bytes(&cost, bytes);
+    object = cJSON_AddObjectToObject(json, "bytes");
+    for (int i = 0; i < SUMS; i++) {
+        json_add_count(object, bytes[i].key, bytes[i].bytes);
+    }
     json_add_count(json, "flops_per_token", cost.flops_per_token);
     return json;
 }
@@ -269,7 +268,7 @@ static cJSON *presets_json(int batch)
 
 // ------------------------------------------------------------------------------------------------------------
 
-// The model asked for: saved, which is then a preset of its own, or a preset with what is changed of it.
+// The model asked for: saved, which is then a preset of its own, or a preset with its changes.
 static bool read_model(const Options *options, GPTPreset *model, int *status)
 {
     const GPTPreset *preset;
@@ -301,13 +300,10 @@ int command_info(const Options *options)
     }
     bool changed = options_any_field(options);
     bool one = changed || options_given(options, "config") || options_given(options, "model");
-    bool json = options_given(options, "json");
-    if (one && json) {
-        json_print(model_json(&model, changed, &model.config, batch));
+    if (options_given(options, "json")) {
+        json_print(one ? model_json(&model, changed, &model.config, batch) : presets_json(batch));
     } else if (one) {
         print_model(&model, changed, &model.config, batch);
-    } else if (json) {
-        json_print(presets_json(batch));
     } else {
         print_presets(batch);
     }

@@ -158,14 +158,13 @@ static const char *share_text(int part, int all, char text[NUMBER_TEXT])
 static void print_count(const StoryCount *count, const Faults *faults)
 {
     char share[NUMBER_TEXT];
-    Table *table = table_create("lrr");
+    Table *table = table_begin("lrr", NULL);
 
     add_count(table, "sentences", count->sentences, "");
     add_count(table, "well-formed", count->well_formed, share_text(count->well_formed, count->sentences, share));
     add_count(table, "stories", count->stories, "");
     add_count(table, "whole", count->whole, share_text(count->whole, count->stories, share));
-    table_print(table, stdout);
-    table_free(table);
+    table_end(table);
     for (int i = 0; i < faults->n; i++) {
         printf("%s%s\n", i == 0 ? "\nnot well-formed:\n" : "", faults->texts[i]);
     }

@@ -131,10 +131,56 @@ START_TEST(without_options_it_shows_the_vanishing)
     assert_has(&run, run.out, "decades a layer");
     assert_has(&run, run.err, "gradflow.png");
     assert_folder_holds("gradflow.png ");
-    const char *plain = strstr(run.out, "without shortcuts  -");
+    const char *plain = strstr(run.out, "without shortcuts: -");
     ck_assert_ptr_nonnull(plain);
-    double slope = strtod(plain + strlen("without shortcuts  "), NULL);
+    double slope = strtod(plain + strlen("without shortcuts: "), NULL);
     ck_assert_msg(slope < -0.5 && slope > -0.7, "slope %g", slope);
+    run_free(&run);
+}
+END_TEST
+
+// The conclusion first, then a table, the chart, and the rest.
+START_TEST(the_conclusion_comes_first)
+{
+    Run run = run_gptape("gradflow --depth 12 --seeds 5");
+    static const char *const parts[] = {"The first layer's gradient is, as a fraction of the last layer's, ", "\nlayer ", "\nMean |dL/dW| of each layer",
+                                        "\nDeep network of 12 layers", "by depth"};
+    const char *before = run.out;
+    assert_succeeded(&run);
+    ck_assert_ptr_eq(strstr(run.out, parts[0]), run.out);
+    for (size_t i = 1; i < sizeof parts / sizeof parts[0]; i++) {
+        const char *at = strstr(run.out, parts[i]);
+        ck_assert_msg(at != NULL && at > before, "%s", parts[i]);
+        before = at;
+    }
+    run_free(&run);
+}
+END_TEST
+
+// The rounded ratio of the conclusion is the quotient of the CSV's values.
+START_TEST(the_conclusion_is_right)
+{
+    Run csv = run_gptape(BOOK " --seeds 1 --depths none --csv -");
+    Run run = run_gptape(BOOK " --seeds 1 --depths none --plot none");
+    for (int arm = 0; arm < 2; arm++) {
+        char expected[80];
+        double first = csv_value(csv.out, arm == 1 ? "on" : "off", "layers.0.weight", "weight_grad");
+        double last = csv_value(csv.out, arm == 1 ? "on" : "off", "layers.4.weight", "weight_grad");
+        snprintf(expected, sizeof expected, "%.3g %s shortcuts", first / last, arm == 1 ? "with" : "without");
+        assert_has(&run, run.out, expected);
+    }
+    run_free(&csv);
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(sizes_without_a_shortcut_are_noted)
+{
+    Run run = run_gptape("gradflow --sizes 2,5,3 --plot none --depths none --seeds 1");
+    ck_assert_str_eq(run.err, "gptape gradflow: --sizes: no layer has an input and output of the same size, so no shortcut fits\n");
+    run_free(&run);
+    run = run_gptape("gradflow --sizes 2,5,5,3 --plot none --depths none --seeds 1");
+    assert_quiet(&run);
     run_free(&run);
 }
 END_TEST
@@ -189,13 +235,13 @@ START_TEST(same_dy_enters_both_networks)
     ck_assert_double_eq(csv_value(run.out, "on", "layers.7.out", "activation_grad"), 1);
     run_free(&run);
     run = run_gptape("gradflow --depth 8 --same-dy");
-    assert_has(&run, run.out, "\nThe same gradient dL/dy enters the output of both networks.\n");
+    assert_has(&run, run.out, "The same gradient dL/dy enters the output of all networks.\n");
     run_free(&run);
     run = run_gptape("gradflow --depth 8 --same-dy --shortcut off");
-    assert_has(&run, run.out, "\nThe gradient dL/dy that enters the output is 1, and not the loss's.\n");
+    assert_has(&run, run.out, "The gradient dL/dy that enters the output is 1, and not the loss's.\n");
     run_free(&run);
     run = run_gptape("gradflow --net gpt --n-layer 1 --same-dy --shortcut on");
-    assert_has(&run, run.out, "\nThe gradient dL/dy that enters the output is that of logits which are all the same, and not the loss's.\n");
+    assert_has(&run, run.out, "that of equal logits, and not the loss's.\n");
     run_free(&run);
 }
 END_TEST
@@ -219,7 +265,7 @@ START_TEST(deep_and_long_networks_run)
         "gradflow --depth 1000 --width 64 --quiet --seeds 1 --plot none --depths none",
         "gradflow --net gpt --n-layer 48 --n-embd 64 --quiet",
         "gradflow --depth 1 --plot none",
-        "gradflow --sizes 2,5,3 --activation sigmoid --init xavier --plot none",
+        "gradflow --sizes 2,5,3 --activation sigmoid --init xavier --plot none --quiet",
         "gradflow --net gpt --norm post --causal off --activation relu --init kaiming --batch 1 --length 1",
     };
     Run run = run_gptape(arguments[_i]);
@@ -283,7 +329,8 @@ START_TEST(without_gnuplot_the_table_is_shown_and_the_rest_refused)
 {
     Run run = run_shell("PATH=/nonexistent \"$GPTAPE_BIN\" gradflow --depth 5 --plot p.png");
     ck_assert_int_eq(run.status, 1);
-    assert_has(&run, run.out, "layers.4");
+    assert_has(&run, run.out, "\n4 ");
+    assert_has(&run, run.out, "decades a layer");
     assert_has(&run, run.err, "gnuplot");
     ck_assert_int_eq(text_lines(run.err), 1);
     assert_folder_holds("");
@@ -407,6 +454,9 @@ int main(void)
     tcase_add_test(tests, the_csv_has_its_columns_and_order);
     tcase_add_test(tests, skip_and_block_add_up);
     tcase_add_test(tests, without_options_it_shows_the_vanishing);
+    tcase_add_test(tests, the_conclusion_comes_first);
+    tcase_add_test(tests, the_conclusion_is_right);
+    tcase_add_test(tests, sizes_without_a_shortcut_are_noted);
     tcase_add_test(tests, json_has_every_run);
     tcase_add_test(tests, one_run_has_its_loss_on_top);
     tcase_add_test(tests, same_dy_enters_both_networks);

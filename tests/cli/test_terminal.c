@@ -5,7 +5,9 @@
 #include "tests/support/suite.h"
 
 #include <check.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 // On a terminal that narrow; in a pipe the lines are longer, and the words the same.
@@ -33,13 +35,84 @@ START_TEST(prose_fits_the_terminal)
 }
 END_TEST
 
-START_TEST(a_chart_fits_the_terminal)
+#define LONGEST "awk '{ if (length > most) most = length } END { print most }'"
+
+// Commands whose tables, prose and charts must fit.
+static const struct {
+    const char *command;
+    int columns;
+} fitting[] = {
+    {"gradflow --depth 5 --seeds 3", 60},
+    {"gradflow --depth 5 --seeds 3", 80},
+    {"gradflow --net gpt --n-layer 2 --steps 1", 60},
+    {"gradflow --net gpt --n-layer 2 --residual pre --residual keel --residual post --residual rezero --residual highway", 60},
+    {"info", 80},
+    {"info", 60},
+    {"info --config tiny", 60},
+    {"bench --list", 60},
+    {"gradcheck", 60},
+};
+
+START_TEST(output_fits_the_terminal)
 {
-    Run run = run_shell("script -qc 'stty cols 60; gptape gradflow --quiet --depth 5' /dev/null | tr -d '\\r' | "
-                        "sed -n '/^Mean/,$p' | awk '{ if (length > most) most = length } END { print (most <= 60 && most > 50) }'; "
-                        "gptape gradflow --quiet --depth 5 | sed -n '/^Mean/,$p' | awk '{ if (length > most) most = length } END { print (most > 60) }'");
+    char command[512];
+    snprintf(command, sizeof command, "script -qc 'stty cols %d; gptape %s --quiet --color never' /dev/null | tr -d '\\r' | " LONGEST,
+             fitting[_i].columns, fitting[_i].command);
+    Run run = run_shell(command);
     assert_succeeded(&run);
-    ck_assert_str_eq(run.out, "1\n1\n");
+    int longest = atoi(run.out);
+    ck_assert_msg(longest <= fitting[_i].columns && longest > fitting[_i].columns - 30, "%s: a line of %d characters", fitting[_i].command,
+                  longest);
+    run_free(&run);
+}
+END_TEST
+
+// Nothing is lost where a table does not fit: it has the same words.
+START_TEST(a_table_that_does_not_fit_has_all_its_cells)
+{
+    Run run = run_shell("script -qc 'stty cols 60; gptape info --quiet' /dev/null | tr -s ' \\r\\n-' '\\n' | sort -u > narrow; "
+                        "gptape info | tr -s ' \\n-' '\\n' | sort -u > wide; cmp narrow wide");
+    assert_succeeded(&run);
+    run_free(&run);
+}
+END_TEST
+
+static bool has_color(const char *command)
+{
+    Run run = run_shell(command);
+    bool color = strstr(run.out, "\033[") != NULL;
+    run_free(&run);
+    return color;
+}
+
+#define ON_TERMINAL(before, arguments) "script -qc '" before " gptape gradflow --depth 3 --seeds 1 --quiet --plot none" arguments "' /dev/null"
+
+START_TEST(color_is_for_terminals_that_want_it)
+{
+    ck_assert(has_color(ON_TERMINAL("TERM=xterm", "")));
+    ck_assert(!has_color(ON_TERMINAL("TERM=dumb", "")));
+    ck_assert(!has_color(ON_TERMINAL("TERM=xterm NO_COLOR=1", "")));
+    ck_assert(!has_color(ON_TERMINAL("TERM=xterm", " --color never")));
+    ck_assert(has_color(ON_TERMINAL("TERM=xterm NO_COLOR=1", " --color always")));
+    ck_assert(!has_color("gptape gradflow --depth 3 --seeds 1 --quiet --plot none"));
+    ck_assert(has_color("gptape gradflow --depth 3 --seeds 1 --quiet --plot none --color always"));
+}
+END_TEST
+
+START_TEST(color_says_nothing_that_the_text_does_not)
+{
+    Run run = run_shell("gptape gradflow --depth 3 --seeds 1 --plot none --color always | sed 's/\x1b\\[[0-9]*m//g' > colored; "
+                        "gptape gradflow --depth 3 --seeds 1 --plot none > plain; cmp colored plain");
+    assert_succeeded(&run);
+    run_free(&run);
+}
+END_TEST
+
+// Dumping DOT on a terminal helps nobody.
+START_TEST(graph_on_a_terminal_says_how_to_draw)
+{
+    Run run = run_shell("script -qc 'gptape graph' /dev/null | tr -d '\\r'");
+    ck_assert_str_eq(run.out, "gptape graph: --out: missing (expected FILE.svg, .png or .pdf; without it the drawing goes to a file or a pipe as DOT)\n");
     run_free(&run);
 }
 END_TEST
@@ -59,7 +132,11 @@ int main(void)
     tcase_add_checked_fixture(tcase, enter, folder_leave);
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, prose_fits_the_terminal, 0, 3);
-    tcase_add_test(tcase, a_chart_fits_the_terminal);
+    tcase_add_loop_test(tcase, output_fits_the_terminal, 0, sizeof fitting / sizeof fitting[0]);
+    tcase_add_test(tcase, a_table_that_does_not_fit_has_all_its_cells);
+    tcase_add_test(tcase, color_is_for_terminals_that_want_it);
+    tcase_add_test(tcase, color_says_nothing_that_the_text_does_not);
+    tcase_add_test(tcase, graph_on_a_terminal_says_how_to_draw);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

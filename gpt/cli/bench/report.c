@@ -10,18 +10,13 @@ static const double MEGA = 1e6;
 
 void bench_print_cases(void)
 {
-    Table *table = table_create("lll");
-    table_cell(table, "case");
-    table_cell(table, "what is timed");
-    table_cell(table, "held against");
-    table_line(table);
+    Table *table = table_begin("lll", "case|what is timed|held against");
     for (int i = 0; i < bench_case_count; i++) {
         table_cell(table, "%s", bench_cases[i].name);
         table_cell(table, "%s", bench_cases[i].about);
         table_cell(table, "%s", bench_limit_name(bench_cases[i].limit));
     }
-    table_print(table, stdout);
-    table_free(table);
+    table_end(table);
 }
 
 // amount, done in one repetition, as a rate.
@@ -54,12 +49,7 @@ static void peak_row(Table *table, const char *name, const char *unit, int threa
 
 static void print_peaks(const BenchPeaks *peaks)
 {
-    Table *table = table_create("lrrl");
-    table_cell(table, "limits of this machine");
-    table_cell(table, "median");
-    table_cell(table, "quartiles");
-    table_cell(table, "%s", "");
-    table_line(table);
+    Table *table = table_begin("lrrl", "limits of this machine|median|quartiles|");
     peak_row(table, "fused multiply-adds", "GFLOP/s", 1, peaks->flops_one);
     if (peaks->threads > 1) {
         peak_row(table, "fused multiply-adds", "GFLOP/s", peaks->threads, peaks->flops);
@@ -68,11 +58,10 @@ static void print_peaks(const BenchPeaks *peaks)
     if (peaks->threads > 1) {
         peak_row(table, "reading memory", "GB/s", peaks->threads, peaks->bandwidth);
     }
-    table_print(table, stdout);
-    table_free(table);
-    printf("%s vectors, %s kernels; a multiply-add is 2 FLOPs, 1 GB a billion bytes.\n", machine_vectors(), kernels_name());
+    table_end(table);
+    terminal_print("%s vectors, %s kernels; a multiply-add is 2 FLOPs, 1 GB a billion bytes.", machine_vectors(), kernels_name());
     if (kernels_precision() == PRECISION_BF16) {
-        printf("Large products take bf16, whose multiply-adds may be more or fewer than those in float32 above.\n");
+        terminal_print("Large products take bf16, whose multiply-adds may be faster or slower than those in float32 above.");
     }
 }
 
@@ -91,7 +80,7 @@ static void figure_cell(Table *table, double figure, int decimals)
     }
 }
 
-static void case_row(Table *table, const BenchRow *row, const BenchPeaks *peaks)
+static void case_row(Table *table, const BenchRow *row)
 {
     const BenchFigures *figures = &row->figures;
     int decimals = ms_decimals(figures->ms.median);
@@ -104,66 +93,64 @@ static void case_row(Table *table, const BenchRow *row, const BenchPeaks *peaks)
     table_cell(table, "%s", figures->tokens == 0 ? "" : thousands_text(a_second(figures->tokens, figures), tokens));
     figure_cell(table, a_second(figures->flops, figures) / GIGA, 1);
     figure_cell(table, a_second(figures->bytes, figures) / GIGA, 1);
-    figure_cell(table, bench_fraction(row->which, figures, peaks), 2);
+    figure_cell(table, figures->limit / GIGA, 1);
+    figure_cell(table, bench_fraction(row->which, figures), 2);
     table_cell(table, "%s", bench_limit_name(row->which->limit));
 }
 
 static void print_cases(const BenchReport *report)
 {
-    static const char *const heads[] = {"case", "ms", "quartiles", "n", "tokens/s", "GFLOP/s", "GB/s", "fraction", "of"};
-    Table *table = table_create("lrrrrrrrl");
-    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
-        table_cell(table, "%s", heads[i]);
-    }
-    table_line(table);
-    for (int i = 0; i < report->n_rows; i++) {
-        case_row(table, &report->rows[i], &report->peaks);
-    }
     printf("\n");
-    table_print(table, stdout);
-    table_free(table);
+    Table *table = table_begin("lrrrrrrrrl", "case|ms|quartiles|n|tokens/s|GFLOP/s|GB/s|limit|fraction|of");
+    for (int i = 0; i < report->n_rows; i++) {
+        case_row(table, &report->rows[i]);
+    }
+    table_end(table);
+}
+
+static bool has_steps(const BenchReport *report)
+{
+    bool any = false;
+    for (int i = 0; i < report->n_rows; i++) {
+        any = any || report->rows[i].figures.predicted_bytes > 0;
+    }
+    return any;
 }
 
 // What the figures of the table mean, as far as they are in it.
 static void print_meaning(const BenchReport *report)
 {
-    bool steps = false;
-    printf("ms: the median of n repetitions, and the quartiles around it, after two that do not count.\n");
+    terminal_print("ms: median and quartiles of n repetitions, after two that do not count; limit: what this machine reached right before or "
+                   "after the case, in GFLOP/s or GB/s.");
     for (int i = 0; i < report->n_rows; i++) {
         const BenchRow *row = &report->rows[i];
-        steps |= row->figures.predicted_bytes > 0;
         if (is_tokenizer(row)) {
-            printf("%s: %s, %.1f MB/s of text.\n", row->which->name, tokenizer_name(tokenizer_kind(report->tokenizer)),
+            terminal_print("%s: %s, %.1f MB/s of text.", row->which->name, tokenizer_name(tokenizer_kind(report->tokenizer)),
                    a_second((double)report->n_text, &row->figures) / MEGA);
         }
         if (row->figures.f32_ms.n > 0) {
             double bf16 = row->figures.ms.median;
             double f32 = row->figures.f32_ms.median;
-            printf("%s: %.*f ms with products in bf16, %.*f ms in float32: bf16 takes %.2f times as long.\n", row->which->name,
+            terminal_print("%s: %.*f ms with products in bf16, %.*f ms in float32: bf16 takes %.2f times as long.", row->which->name,
                    ms_decimals(bf16), bf16, ms_decimals(f32), f32, bf16 / f32);
         }
         if (row->which->limit == BENCH_KERNEL) {
-            printf("%s: %.2f microseconds an operation, forward and back, beyond what its loops take.\n", row->which->name,
+            terminal_print("%s: %.2f microseconds an operation, forward and back, beyond what its loops take.", row->which->name,
                    overhead_us(row));
         }
     }
-    if (steps) {
-        printf("A training step counts 6 x parameters x tokens FLOPs: each weight multiplies and adds once forward, twice back. It is\n"
-               "all of forward, backward, clipping and AdamW.%s\n",
+    if (has_steps(report)) {
+        terminal_print("A training step counts 6 x parameters x tokens FLOPs: each weight multiplies and adds once forward, twice back. It is "
+                       "all of forward, backward, clipping and AdamW.%s",
                report->recompute ? " Blocks were computed again in backward, which is not counted." : "");
     }
 }
 
 static void print_memory(const BenchReport *report)
 {
-    Table *table = table_create("lrrr");
-    bool any = false;
     char bytes[BYTES_TEXT];
-    table_cell(table, "memory of a training step");
-    table_cell(table, "resident at most");
-    table_cell(table, "predicted");
-    table_cell(table, "resident / predicted");
-    table_line(table);
+    printf("\n");
+    Table *table = table_begin("lrrr", "memory of a training step|resident at most|predicted|resident / predicted");
     for (int i = 0; i < report->n_rows; i++) {
         const BenchFigures *figures = &report->rows[i].figures;
         if (figures->predicted_bytes > 0) {
@@ -171,14 +158,9 @@ static void print_memory(const BenchReport *report)
             table_cell(table, "%s", bytes_text(figures->peak_bytes, bytes));
             table_cell(table, "%s", bytes_text(figures->predicted_bytes, bytes));
             table_cell(table, "%.2f", figures->peak_bytes / figures->predicted_bytes);
-            any = true;
         }
     }
-    if (any) {
-        printf("\n");
-        table_print(table, stdout);
-    }
-    table_free(table);
+    table_end(table);
 }
 
 void bench_print(const BenchReport *report)
@@ -187,7 +169,9 @@ void bench_print(const BenchReport *report)
     if (report->n_rows > 0) {
         print_cases(report);
         print_meaning(report);
-        print_memory(report);
+        if (has_steps(report)) {
+            print_memory(report);
+        }
     }
 }
 
@@ -222,7 +206,8 @@ static void add_case(cJSON *cases, const BenchRow *row, const BenchReport *repor
     add_figure(object, "tokens_per_s", a_second(figures->tokens, figures));
     add_figure(object, "gflops", a_second(figures->flops, figures) / GIGA);
     add_figure(object, "gbs", a_second(figures->bytes, figures) / GIGA);
-    add_figure(object, "fraction", bench_fraction(row->which, figures, &report->peaks));
+    add_figure(object, "limit", figures->limit / GIGA);
+    add_figure(object, "fraction", bench_fraction(row->which, figures));
     cJSON_AddStringToObject(object, "fraction_of", bench_limit_name(row->which->limit));
     if (is_tokenizer(row)) {
         cJSON_AddStringToObject(object, "tokenizer", tokenizer_name(tokenizer_kind(report->tokenizer)));

@@ -146,19 +146,14 @@ static bool draw(const GradflowPlan *plan, const Options *options, const Experim
     return drawn;
 }
 
-// The chart is the last thing on the terminal: a script (.gp) and the table need no gnuplot, and are there without it.
-static bool print_chart(const GradflowPlan *plan, const Experiment *experiment, Error *error)
+// Where the chart fails, for want of gnuplot, the tables are printed nevertheless.
+static bool print_text(const Experiment *experiment, const Sweep *sweep, Error *error)
 {
-    if (!plan->text) {
-        return true;
-    }
     char *chart = plot_terminal(experiment, terminal_columns(CHART_COLUMNS), error);
-    if (chart == NULL) {
-        return false;
-    }
-    printf("\n%s%s", experiment->config.n_steps > 0 ? "Before training:\n\n" : "", chart);
+    gradflow_print_text(experiment, sweep, chart);
+    bool drawn = chart != NULL;
     free(chart);
-    return true;
+    return drawn;
 }
 
 static bool answer(const GradflowPlan *plan, const Options *options, const Experiment *experiment, const Sweep *sweep, Error *error)
@@ -166,14 +161,12 @@ static bool answer(const GradflowPlan *plan, const Options *options, const Exper
     if (!write_csv(plan, experiment, error)) {
         return false;
     }
+    bool printed = !plan->text || print_text(experiment, sweep, error);
     if (plan->json) {
         gradflow_print_json(experiment, sweep);
     }
-    if (plan->text) {
-        gradflow_print_text(experiment, sweep);
-    }
     flush_stdout();
-    return draw(plan, options, experiment, sweep, error) && print_chart(plan, experiment, error);
+    return printed && draw(plan, options, experiment, sweep, error);
 }
 
 static bool run_sweep(const GradflowPlan *plan, const Options *options, Sweep *sweep, Error *error)

@@ -41,7 +41,7 @@ bool gradflow_network_read(const Options *options, GradflowPlan *plan, int *stat
 bool gradflow_plan_read(const Options *options, GradflowPlan *plan, int *status);
 void gradflow_plan_free(GradflowPlan *plan);
 
-void gradflow_print_text(const Experiment *experiment, const Sweep *sweep);
+void gradflow_print_text(const Experiment *experiment, const Sweep *sweep, const char *chart);     // chart: NULL: none
 void gradflow_print_json(const Experiment *experiment, const Sweep *sweep);
 
 #endif

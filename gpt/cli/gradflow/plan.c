@@ -61,6 +61,13 @@ static bool read_sizes(const Options *options, DeepConfig *deep)
         return false;
     }
     deep->n_layer = n - 1;
+    bool fits = false;
+    for (int i = 0; i + 1 < n; i++) {
+        fits = fits || deep->sizes[i] == deep->sizes[i + 1];
+    }
+    if (!fits && n >= 2) {
+        command_note(options, "--sizes: no layer has an input and output of the same size, so no shortcut fits");
+    }
     return n >= 2 || option_error(options, "sizes", "one size (expected at least two: a layer's input and output)");
 }
 

@@ -1,24 +1,212 @@
-// gradflow_report.c: an experiment as a table with its conclusions, and as JSON.
+// report.c: an experiment as text: its conclusion, a table of layers, a chart, and the rest; and as JSON.
 
 #include "gpt/cli/gradflow/gradflow.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 enum { ROWS_AT_MOST = 50 };                        // a deeper network's table shows every so many-th layer
 
-// ------------------------------------------------------------------------------------------------------------
-// The heading
+static const char *layer_word(const Experiment *experiment)
+{
+    return experiment->config.net == NET_MLP ? "layer" : "block";
+}
 
-static void print_sizes(const DeepConfig *deep)
+// The first arms are told apart by color, too, as in the plots.
+static const char *arm_color(int arm)
+{
+    return arm == 0 ? COLOR_WITHOUT : arm == 1 ? COLOR_WITH : NULL;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The conclusion: what part of the last layer's gradient reaches the first
+
+// "0.332 with shortcuts and 5.21e-06 without shortcuts", written to text (n); empty if no network has both gradients.
+static void ratios_text(const Experiment *experiment, char *text, size_t n)
+{
+    int n_arms = experiment_arms(&experiment->config);
+    size_t used = 0;
+    int last = -1;
+    text[0] = '\0';
+    for (int arm = 0; arm < n_arms; arm++) {
+        last = experiment_has(experiment, arm) && experiment_relative(experiment, arm, 0, 0, METRIC_WEIGHT).n > 0 ? arm : last;
+    }
+    for (int arm = 0; arm <= last && used < n; arm++) {
+        Quartiles ratio = {.n = 0};
+        if (experiment_has(experiment, arm)) {
+            ratio = experiment_relative(experiment, arm, 0, 0, METRIC_WEIGHT);
+        }
+        if (ratio.n > 0) {
+            const char *comma = used == 0 ? "" : arm == last ? " and " : ", ";
+            used += (size_t)snprintf(text + used, n - used, "%s%.3g %s%.40s", comma, ratio.median, experiment->config.n_rules > 0 ? "with " : "",
+                                     experiment_arm_name(&experiment->config, arm));
+        }
+    }
+}
+
+static void print_conclusion(const Experiment *experiment)
+{
+    char ratios[1000];
+    const char *word = layer_word(experiment);
+    ratios_text(experiment, ratios, sizeof ratios);
+    printf("%s", terminal_color(COLOR_BOLD));
+    if (ratios[0] == '\0') {
+        terminal_print("No gradient reaches the last %s.%s", word, terminal_color(COLOR_END));
+    } else {
+        terminal_print("The first %s's gradient is, as a fraction of the last %s's, %s%s.%s", word, word, ratios,
+                    experiment->config.n_seeds > 1 ? " (medians)" : "", terminal_color(COLOR_END));
+    }
+    printf("\n");
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The table of layers
+
+// One column: a metric of one arm.
+typedef struct Column {
+    const char *title;
+    LayerMetric metric;
+    bool relative;                                 // to the last layer's
+    bool split;                                    // by path: only of an arm with shortcuts
+} Column;
+
+static const Column mlp_columns[] = {
+    {"|dL/dW|", METRIC_WEIGHT, false, false},
+    {"/ last", METRIC_WEIGHT, true, false},
+    {"shortcut", METRIC_SKIP, false, true},
+    {"branch", METRIC_BLOCK, false, true},
+};
+
+static const Column gpt_columns[] = {
+    {"|dL/dW|", METRIC_WEIGHT, false, false},
+    {"q, k", METRIC_QUERY_KEY, false, false},
+    {"cosine", METRIC_COSINE, false, false},
+    {"shortcut", METRIC_SKIP, false, true},
+    {"branch", METRIC_BLOCK, false, true},
+};
+
+// More than two arms have one column each: the gradient, of an MLP relative to the last layer's.
+static bool is_shown(const Experiment *experiment, const Column *column, int arm)
+{
+    bool mlp = experiment->config.net == NET_MLP;
+    if (!experiment_has(experiment, arm)) {
+        return false;
+    }
+    if (experiment_arms(&experiment->config) > 2) {
+        return column->metric == METRIC_WEIGHT && column->relative == mlp;
+    }
+    return !column->split || experiment_shortcuts(experiment, arm) > 0;
+}
+
+static void metric_cell(Table *table, const Experiment *experiment, const Column *column, int arm, int step, int layer)
+{
+    Quartiles q = column->relative ? experiment_relative(experiment, arm, step, layer, column->metric)
+                                   : experiment_metric(experiment, arm, step, layer, column->metric);
+    if (isnan(q.median)) {
+        table_cell(table, "-");
+    } else {
+        table_cell(table, column->metric == METRIC_COSINE ? "%.3f" : "%.3g", q.median);
+    }
+}
+
+// Two lines: the arm, above its first column; and the titles.
+static void head_cells(Table *table, const Experiment *experiment, const Column *columns, int n_columns)
+{
+    const ExperimentConfig *config = &experiment->config;
+    table_cell(table, "%s", "");
+    for (int arm = 0; arm < experiment_arms(config); arm++) {
+        const char *name = config->n_rules > 0 ? experiment_arm_name(config, arm) : arm == 1 ? "with:" : "without:";
+        for (int i = 0; i < n_columns; i++) {
+            if (is_shown(experiment, &columns[i], arm)) {
+                table_color(table, arm_color(arm));
+                table_cell(table, "%.14s", name);
+                name = "";
+            }
+        }
+    }
+    table_cell(table, "%s", layer_word(experiment));
+    for (int arm = 0; arm < experiment_arms(config); arm++) {
+        for (int i = 0; i < n_columns; i++) {
+            if (is_shown(experiment, &columns[i], arm)) {
+                table_cell(table, "%s", columns[i].title);
+            }
+        }
+    }
+    table_line(table);
+}
+
+static void print_meaning(const Experiment *experiment, int every)
+{
+    bool mlp = experiment->config.net == NET_MLP;
+    bool many = experiment_arms(&experiment->config) > 2;
+    bool split = false;
+    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
+        split = split || is_shown(experiment, &mlp_columns[2], arm);
+    }
+    terminal_print("|dL/dW|: mean over the weights%s%s%s", mlp ? "; / last: the same over the last layer's" : many ? "" :
+                "; q, k: over those of queries and keys; cosine: of the outputs of different tokens",
+                split ? "; shortcut, branch: L2 of the gradient that reaches the input by each path" : "",
+                every > 1 ? "; some layers only, --csv has them all" : "");
+}
+
+static void print_layers(const Experiment *experiment, int step)
+{
+    bool mlp = experiment->config.net == NET_MLP;
+    const Column *columns = mlp ? mlp_columns : gpt_columns;
+    int n_columns = (int)(mlp ? sizeof mlp_columns / sizeof *columns : sizeof gpt_columns / sizeof *columns);
+    int n_shown = 0;
+    for (int i = 0; i < n_columns * ARMS_MOST; i++) {
+        n_shown += i / n_columns < experiment_arms(&experiment->config) && is_shown(experiment, &columns[i % n_columns], i / n_columns);
+    }
+    char alignments[] = "lrrrrrrrrrr";
+    alignments[n_shown + 1] = '\0';
+    Table *table = table_begin(alignments, NULL);
+    head_cells(table, experiment, columns, n_columns);
+    int n = experiment->n_layer;
+    int every = n <= ROWS_AT_MOST ? 1 : (n + ROWS_AT_MOST - 1) / ROWS_AT_MOST;
+    for (int layer = 0; layer < n; layer++) {
+        if (layer % every != 0 && layer != n - 1) {
+            continue;
+        }
+        table_cell(table, "%d", layer);
+        for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
+            for (int i = 0; i < n_columns; i++) {
+                if (is_shown(experiment, &columns[i], arm)) {
+                    metric_cell(table, experiment, &columns[i], arm, step, layer);
+                }
+            }
+        }
+    }
+    table_end(table);
+    print_meaning(experiment, every);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The rest: what the networks are, and what became of each
+
+static void sizes_text(const DeepConfig *deep, char text[NUMBER_TEXT])
 {
     int n = deep->n_layer;
-    if (n <= 6) {
-        for (int i = 0; i <= n; i++) {
-            printf("%s%d", i == 0 ? "" : "-", deep->sizes[i]);
-        }
+    size_t used = 0;
+    if (n > 6) {
+        snprintf(text, NUMBER_TEXT, "%d-%d-...-%d-%d", deep->sizes[0], deep->sizes[1], deep->sizes[n - 1], deep->sizes[n]);
         return;
     }
-    printf("%d-%d-...-%d-%d", deep->sizes[0], deep->sizes[1], deep->sizes[n - 1], deep->sizes[n]);
+    for (int i = 0; i <= n; i++) {
+        used += (size_t)snprintf(text + used, NUMBER_TEXT - used, "%s%d", i == 0 ? "" : "-", deep->sizes[i]);
+    }
+}
+
+static void seeds_text(const ExperimentConfig *config, char text[NUMBER_TEXT])
+{
+    unsigned long long first = config->seed;
+    if (config->saved != NULL) {
+        snprintf(text, NUMBER_TEXT, "saved weights");
+    } else if (config->n_seeds == 1) {
+        snprintf(text, NUMBER_TEXT, "seed %llu", first);
+    } else {
+        snprintf(text, NUMBER_TEXT, "medians of %d seeds, %llu to %llu", config->n_seeds, first, first + (unsigned)config->n_seeds - 1);
+    }
 }
 
 // Where the gradients come from.
@@ -27,174 +215,38 @@ static const char *origin_text(const ExperimentConfig *config)
     if (!config->same_dy) {
         return "Each network's gradient is that of its own loss.";
     }
-    if (config->n_rules > 1) {
+    if (config->n_rules > 1 || (config->n_rules == 0 && config->arms == ARMS_BOTH)) {
         return "The same gradient dL/dy enters the output of all networks.";
     }
-    if (config->n_rules == 0 && config->arms == ARMS_BOTH) {
-        return "The same gradient dL/dy enters the output of both networks.";
-    }
     return config->net == NET_MLP ? "The gradient dL/dy that enters the output is 1, and not the loss's."
-                                  : "The gradient dL/dy that enters the output is that of logits which are all the same, and not the loss's.";
+                                  : "The gradient dL/dy that enters the output is that of equal logits, and not the loss's.";
 }
 
-static void print_heading(const ExperimentConfig *config)
+static void print_networks(const ExperimentConfig *config)
 {
+    char sizes[NUMBER_TEXT];
+    char seeds[NUMBER_TEXT];
+    seeds_text(config, seeds);
     if (config->net == NET_MLP) {
-        printf("Deep network of %d layer%s, ", config->deep.n_layer, plural(config->deep.n_layer));
-        print_sizes(&config->deep);
-        printf(", %s after each, init %s", activation_name(config->deep.activation), init_name(config->deep.init));
+        sizes_text(&config->deep, sizes);
+        terminal_print("Deep network of %d layer%s, %s, %s after each, init %s; %s. %s", config->deep.n_layer, plural(config->deep.n_layer), sizes,
+                    activation_name(config->deep.activation), init_name(config->deep.init), seeds, origin_text(config));
     } else {
         const GPTConfig *gpt = &config->gpt;
-        printf("GPT of %d block%s, %d wide, %d head%s, %s%s%scausal %s, %s, init %s, batch %d x %d", gpt->n_layer,
-               plural(gpt->n_layer), gpt->n_embd, gpt->n_head, plural(gpt->n_head),
-               config->n_rules > 0 ? "" : "norm ", config->n_rules > 0 ? "" : norm_name(gpt->norm), config->n_rules > 0 ? "" : ", ", gpt->causal ? "on" : "off", activation_name(gpt->activation),
-               init_name(gpt->init), config->B, config->T);
-    }
-    uint64_t last = config->seed + (uint64_t)config->n_seeds - 1;
-    if (config->saved != NULL) {
-        printf("; saved weights\n");
-    } else if (config->n_seeds == 1) {
-        printf("; seed %llu\n", (unsigned long long)config->seed);
-    } else {
-        printf("; medians of %d seeds, %llu to %llu\n", config->n_seeds, (unsigned long long)config->seed,
-               (unsigned long long)last);
+        terminal_print("GPT of %d block%s, width %d, %d head%s, %s%scausal %s, %s, init %s, batch %d x %d; %s. %s", gpt->n_layer,
+                    plural(gpt->n_layer), gpt->n_embd, gpt->n_head, plural(gpt->n_head), config->n_rules > 0 ? "" : "norm ",
+                    config->n_rules > 0 ? "" : gpt->norm == NORM_PRE ? "pre, " : gpt->norm == NORM_POST ? "post, " : "none, ",
+                    gpt->causal ? "on" : "off", activation_name(gpt->activation), init_name(gpt->init), config->B, config->T, seeds,
+                    origin_text(config));
     }
     for (int arm = 0; arm < config->n_rules; arm++) {
         const ResidualRow *row = residual_row(experiment_rule(config, arm));
         if (row != NULL) {
-            printf("%s: %s (%s)\n", row->name, row->text, row->source);
+            terminal_print("%s: %s (%s)", row->name, row->text, row->source);
         }
     }
-    printf("%s\n\n", origin_text(config));
+    printf("\n");
 }
-
-// ------------------------------------------------------------------------------------------------------------
-// The table of layers
-
-// One column: a figure of one arm.
-typedef struct Column {
-    const char *title;
-    int arm;
-    LayerMetric figure;
-    bool relative;                                 // to the last layer's
-} Column;
-
-static const Column mlp_columns[] = {
-    {"mean |dL/dW|", 0, METRIC_WEIGHT, false},
-    {"/ last layer's", 0, METRIC_WEIGHT, true},
-    {"mean |dL/dW|", 1, METRIC_WEIGHT, false},
-    {"/ last layer's", 1, METRIC_WEIGHT, true},
-    {"by shortcut", 1, METRIC_SKIP, false},
-    {"by layer", 1, METRIC_BLOCK, false},
-};
-
-static const Column gpt_columns[] = {
-    {"mean |dL/dW|", 0, METRIC_WEIGHT, false},
-    {"query, key", 0, METRIC_QUERY_KEY, false},
-    {"token cosine", 0, METRIC_COSINE, false},
-    {"mean |dL/dW|", 1, METRIC_WEIGHT, false},
-    {"query, key", 1, METRIC_QUERY_KEY, false},
-    {"token cosine", 1, METRIC_COSINE, false},
-    {"by shortcut", 1, METRIC_SKIP, false},
-    {"by block", 1, METRIC_BLOCK, false},
-};
-
-enum { COLUMNS_MOST = 8 };
-
-// The columns of the arms that were run. Of rules it is one column each, or, if there is one rule only, the second arm's.
-static int choose_columns(const Experiment *experiment, Column columns[COLUMNS_MOST])
-{
-    int n_rules = experiment->config.n_rules;
-    bool mlp = experiment->config.net == NET_MLP;
-    const Column *all = mlp ? mlp_columns : gpt_columns;
-    int n_all = (int)(mlp ? sizeof mlp_columns / sizeof *all : sizeof gpt_columns / sizeof *all);
-    int n = 0;
-    for (int arm = 0; n_rules > 1 && arm < n_rules; arm++) {
-        columns[n] = (Column){"", arm, METRIC_WEIGHT, mlp};
-        n++;
-    }
-    for (int i = 0; n_rules <= 1 && i < n_all; i++) {
-        if (n_rules == 1 ? all[i].arm == 1 : experiment_has(experiment, all[i].arm)) {
-            columns[n] = all[i];
-            columns[n].arm = n_rules == 1 ? 0 : all[i].arm;
-            n++;
-        }
-    }
-    return n;
-}
-
-static void figure_cell(Table *table, const Experiment *experiment, const Column *column, int step, int layer)
-{
-    Quartiles q = column->relative
-        ? experiment_relative(experiment, column->arm, step, layer, column->figure)
-        : experiment_metric(experiment, column->arm, step, layer, column->figure);
-    if (isnan(q.median)) {
-        table_cell(table, "-");
-    } else if (column->figure == METRIC_COSINE) {
-        table_cell(table, "%.4f", q.median);
-    } else {
-        table_cell(table, "%.6g", q.median);
-    }
-}
-
-// What the last two columns are, where they are.
-static void print_split_note(const Experiment *experiment)
-{
-    if (experiment->config.n_rules > 1) {
-        printf("mean |dL/dW| of each %s%s\n", experiment->config.net == NET_MLP ? "layer" : "block",
-               experiment->config.net == NET_MLP ? ", relative to the last layer's" : "");
-    } else if (experiment_shortcuts(experiment, experiment->config.n_rules == 1 ? 0 : 1) > 0) {
-        printf("by shortcut, by %s: L2 of dL/dx where the shortcut starts, by the way it came\n",
-               experiment->config.net == NET_MLP ? "layer" : "block");
-    }
-}
-
-// Two lines: which arm, above its first column; and the figures.
-static void head_cells(Table *table, const Experiment *experiment, const Column *columns, int n_columns)
-{
-    bool rules = experiment->config.n_rules > 0;
-    table_cell(table, "%s", "");
-    for (int i = 0; i < n_columns; i++) {
-        bool first_of_arm = i == 0 || columns[i].arm != columns[i - 1].arm;
-        const char *name = rules ? experiment_arm_name(&experiment->config, columns[i].arm) : columns[i].arm == 1 ? "with:" : "without:";
-        table_cell(table, rules && n_columns > 2 ? "%.14s" : "%.40s", first_of_arm ? name : "");
-    }
-    table_cell(table, "%s", experiment->config.net == NET_MLP ? "layer" : "block");
-    for (int i = 0; i < n_columns; i++) {
-        table_cell(table, "%s", columns[i].title);
-    }
-    table_line(table);
-}
-
-static void print_layers(const Experiment *experiment, int step)
-{
-    Column columns[COLUMNS_MOST];
-    int n_columns = choose_columns(experiment, columns);
-    char alignments[] = "lrrrrrrrr";
-    alignments[n_columns + 1] = '\0';
-    Table *table = table_create(alignments);
-    head_cells(table, experiment, columns, n_columns);
-    int n = experiment->n_layer;
-    int every = n <= ROWS_AT_MOST ? 1 : (n + ROWS_AT_MOST - 1) / ROWS_AT_MOST;
-    for (int layer = 0; layer < n; layer++) {
-        if (layer % every != 0 && layer != n - 1) {
-            continue;
-        }
-        table_cell(table, experiment->config.net == NET_MLP ? "layers.%d" : "h.%d", layer);
-        for (int i = 0; i < n_columns; i++) {
-            figure_cell(table, experiment, &columns[i], step, layer);
-        }
-    }
-    table_print(table, stdout);
-    table_free(table);
-    print_split_note(experiment);
-    if (every > 1) {
-        printf("(one in %d of the %d layers, and the last; --csv has them all)\n", every, n);
-    }
-}
-
-// ------------------------------------------------------------------------------------------------------------
-// Below the table
 
 // How many parameters of all networks of an arm met which fate at step 0.
 typedef struct Audit {
@@ -222,40 +274,55 @@ static Audit audit_arm(const Experiment *experiment, int arm)
     return audit;
 }
 
-static void print_audit(Audit audit)
+// "all 40 parameter tensors reached", written to text (n).
+static void audit_text(Audit audit, char *text, size_t n)
 {
-    int each = audit.total / audit.networks;
     if (audit.count[FLOW_REACHED] == audit.total) {
-        printf("all %d parameter tensors reached", each);
+        snprintf(text, n, "all %d parameter tensors reached", audit.total / audit.networks);
         return;
     }
-    printf("of %d parameter tensors %d reached", audit.total, audit.count[FLOW_REACHED]);
+    int used = snprintf(text, n, "of %d parameter tensors %d reached", audit.total, audit.count[FLOW_REACHED]);
     for (int reach = FLOW_ALL_ZERO; reach < FLOW_REACH_COUNT; reach++) {
         if (audit.count[reach] > 0) {
-            printf(", %d %s", audit.count[reach], flow_reach_name((FlowReach)reach));
+            used += snprintf(text + used, n - (size_t)used, ", %d %s", audit.count[reach], flow_reach_name((FlowReach)reach));
         }
     }
     if (audit.dead > 0 && audit.networks > 1) {
-        printf("; %d of %d networks got no gradient anywhere", audit.dead, audit.networks);
+        snprintf(text + used, n - (size_t)used, "; %d of %d networks got no gradient anywhere", audit.dead, audit.networks);
     }
 }
 
-static void print_arm(const Experiment *experiment, int arm)
+static void arm_row(Table *table, const Experiment *experiment, int arm)
 {
     int steps = experiment->config.n_steps;
-    Quartiles first_over_last = experiment_relative(experiment, arm, 0, 0, METRIC_WEIGHT);
-    printf("%-18s ", experiment_arm_name(&experiment->config, arm));
-    if (first_over_last.n > 0) {
-        printf("%sfirst/last %.3g; ", experiment->config.n_seeds > 1 ? "median " : "", first_over_last.median);
-    }
-    printf("loss %.9g", experiment_loss(experiment, arm, 0).median);
-    if (steps > 0) {
-        printf(", after %d step%s %.9g", steps, plural(steps), experiment_loss(experiment, arm, steps).median);
-    }
     int n_shortcuts = experiment_shortcuts(experiment, arm);
-    printf("; %d shortcut%s; ", n_shortcuts, plural(n_shortcuts));
-    print_audit(audit_arm(experiment, arm));
-    printf("\n");
+    char reached[300];
+    audit_text(audit_arm(experiment, arm), reached, sizeof reached);
+    table_cell(table, "%.40s", experiment_arm_name(&experiment->config, arm));
+    table_cell(table, "%.9g", experiment_loss(experiment, arm, 0).median);
+    if (steps > 0) {
+        table_cell(table, "%.9g", experiment_loss(experiment, arm, steps).median);
+    }
+    table_cell(table, "%d shortcut%s; %s", n_shortcuts, plural(n_shortcuts), reached);
+}
+
+static void print_arms(const Experiment *experiment)
+{
+    int steps = experiment->config.n_steps;
+    Table *table = table_begin(steps > 0 ? "lrrl" : "lrl", NULL);
+    table_cell(table, "%s", "");
+    table_cell(table, "loss");
+    if (steps > 0) {
+        table_cell(table, "after %d step%s", steps, plural(steps));
+    }
+    table_cell(table, "%s", "");
+    table_line(table);
+    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
+        if (experiment_has(experiment, arm)) {
+            arm_row(table, experiment, arm);
+        }
+    }
+    table_end(table);
 }
 
 static void ratio_cells(Table *table, Quartiles ratio)
@@ -273,12 +340,13 @@ static void print_sweep(const Experiment *experiment, const Sweep *sweep)
     const ExperimentConfig *config = &experiment->config;
     int n_arms = experiment_arms(config);
     char alignments[2 * ARMS_MOST + 2] = "rrrrrrrrrrrrrrrrr";
-    printf("\nFirst layer's mean |dL/dW| over the last layer's, by depth: median [quartiles]\n"
-           "of the n networks whose last layer got a gradient\n\n");
+    terminal_print("\nFirst layer's mean |dL/dW| over the last layer's, by depth: median [quartiles] of the n networks whose last layer "
+                   "got a gradient\n");
     alignments[2 * n_arms + 1] = '\0';
-    Table *table = table_create(alignments);
+    Table *table = table_begin(alignments, NULL);
     table_cell(table, "depth");
     for (int arm = 0; arm < n_arms; arm++) {
+        table_color(table, arm_color(arm));
         table_cell(table, "%.40s", experiment_arm_name(config, arm));
         table_cell(table, "n");
     }
@@ -289,29 +357,29 @@ static void print_sweep(const Experiment *experiment, const Sweep *sweep)
             ratio_cells(table, sweep->points[i].ratio[arm]);
         }
     }
-    table_print(table, stdout);
-    table_free(table);
+    table_end(table);
     for (int arm = 0; arm < n_arms; arm++) {
         if (experiment_has(experiment, arm) && isfinite(sweep->decades_per_layer[arm])) {
-            printf("%-18s %+.3f decades a layer (a factor of %.3g)\n", experiment_arm_name(config, arm), sweep->decades_per_layer[arm],
+            printf("%s: %+.3f decades a layer (a factor of %.3g)\n", experiment_arm_name(config, arm), sweep->decades_per_layer[arm],
                    pow(10, sweep->decades_per_layer[arm]));
         }
     }
 }
 
-void gradflow_print_text(const Experiment *experiment, const Sweep *sweep)
+void gradflow_print_text(const Experiment *experiment, const Sweep *sweep, const char *chart)
 {
-    print_heading(&experiment->config);
+    int steps = experiment->config.n_steps;
+    print_conclusion(experiment);
     print_layers(experiment, 0);
-    printf("\n");
-    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
-        if (experiment_has(experiment, arm)) {
-            print_arm(experiment, arm);
-        }
+    if (chart != NULL) {
+        printf("\n%s%s", steps > 0 ? "Before training:\n\n" : "", chart);
     }
-    if (experiment->config.n_steps > 0) {
-        printf("\nAfter %d step%s of training\n\n", experiment->config.n_steps, plural(experiment->config.n_steps));
-        print_layers(experiment, experiment->config.n_steps);
+    printf("\n");
+    print_networks(&experiment->config);
+    print_arms(experiment);
+    if (steps > 0) {
+        printf("\nAfter %d step%s of training\n\n", steps, plural(steps));
+        print_layers(experiment, steps);
     }
     if (sweep != NULL) {
         print_sweep(experiment, sweep);

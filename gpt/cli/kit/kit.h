@@ -253,6 +253,7 @@ bool close_stdout(const char *command);
 int terminal_columns(int widest);
 enum { CHART_COLUMNS = 96 };                       // of a chart, where there is room
 void terminal_prose(const char *text);             // paragraphs; their lines stay as they are if the terminal is that wide
+void terminal_print(const char *format, ...) __attribute__((format(printf, 1, 2)));    // the same, and a newline
 
 // --color auto|always|never: sets whether there is color on stdout. Color only repeats what the text says.
 bool terminal_set_color(const Options *options);
@@ -283,12 +284,13 @@ void token_printer_end(TokenPrinter *printer);                   // shows what s
 
 typedef struct Table Table;
 
-// One letter a column: 'l' or 'r'. Free with table_free.
-Table *table_create(const char *alignments);
+// One letter a column, 'l' or 'r', and the titles of the columns, "part|share", above a rule; NULL: none.
+Table *table_begin(const char *alignments, const char *titles);
 void table_cell(Table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));  // the next cell, row after row
+void table_color(Table *table, const char *color); // of the next cell's column; NULL: none
 void table_line(Table *table);                     // a rule across all columns
-void table_print(const Table *table, FILE *file);
-void table_free(Table *table);
+void table_end(Table *table);                      // prints it, as wide as the terminal at most, and frees it
+enum { TABLE_COLUMNS = 20 };                       // at most
 
 enum { NUMBER_TEXT = 48 };
 const char *thousands_text(double count, char text[NUMBER_TEXT]);      // "124,439,808"

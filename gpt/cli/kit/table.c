@@ -12,14 +12,8 @@ struct Table {
     char **cells;                                  // row after row; a row of NULLs is a rule
     int n_cells;
     int capacity;
+    const char *colors[TABLE_COLUMNS];             // NULL: none
 };
-
-Table *table_create(const char *alignments)
-{
-    Table *table = memory_allocate(sizeof *table, "a table");
-    *table = (Table){.alignments = alignments, .n_columns = (int)strlen(alignments)};
-    return table;
-}
 
 static void append(Table *table, char *cell)
 {
@@ -46,6 +40,23 @@ void table_line(Table *table)
     }
 }
 
+Table *table_begin(const char *alignments, const char *titles)
+{
+    Table *table = memory_allocate_zeroed(1, sizeof *table, "a table");
+    table->alignments = alignments;
+    table->n_columns = (int)strlen(alignments);
+    REQUIRE(table->n_columns <= TABLE_COLUMNS ? table : NULL);
+    for (int i = 0; titles != NULL && i < table->n_columns; i++) {
+        size_t length = strcspn(titles, "|");
+        table_cell(table, "%.*s", (int)length, titles);
+        titles += length + (titles[length] == '|');
+    }
+    if (titles != NULL) {
+        table_line(table);
+    }
+    return table;
+}
+
 static int column_width(const Table *table, int column)
 {
     int width = 0;
@@ -59,36 +70,63 @@ static int column_width(const Table *table, int column)
     return width;
 }
 
-static void print_row(const Table *table, int first, const int *widths, FILE *file)
+void table_color(Table *table, const char *color)
+{
+    table->colors[table->n_cells % table->n_columns] = color;
+}
+
+// Columns first ... end-1 after column 0, which each panel repeats.
+typedef struct Panel {
+    int first, end;
+    int gap;                                       // spaces between columns
+    int room;                                      // for its last column
+} Panel;
+
+// Prints text in lines of at most room characters, the second and later ones after indent spaces.
+static void print_wrapped(const char *text, int room, int indent, FILE *file)
+{
+    size_t most = room < 16 ? 16 : (size_t)room;
+    while (strlen(text) > most) {
+        size_t length = most;
+        while (length > 0 && text[length] != ' ') {
+            length--;
+        }
+        length = length > 0 ? length : most;
+        fprintf(file, "%.*s\n%*s", (int)length, text, indent, "");
+        text += length + (text[length] == ' ');
+    }
+    fputs(text, file);
+}
+
+static void print_row(const Table *table, char *const *cells, const int *widths, const Panel *panel, FILE *file)
 {
     int pending = 0;                               // spaces that are printed only if something follows them
+    int used = 0;                                  // columns of the terminal left of this cell
 
-    for (int column = 0; column < table->n_columns; column++) {
-        const char *cell = table->cells[first + column];
+    for (int column = 0; column < panel->end; column = column == 0 ? panel->first : column + 1) {
+        const char *cell = cells[column];
         int blank = widths[column] - (int)strlen(cell);
         bool right = table->alignments[column] == 'r';
+        const char *color = table->colors[column] == NULL ? "" : terminal_color(table->colors[column]);
         if (cell[0] == '\0') {
-            pending += blank + 2;
-            continue;
+            pending += widths[column] + panel->gap;
+        } else {
+            fprintf(file, "%*s%s", pending + (right && blank > 0 ? blank : 0), "", color);
+            print_wrapped(cell, column == panel->end - 1 && !right ? panel->room : 1000000, used, file);
+            fputs(color[0] == '\0' ? "" : COLOR_END, file);
+            pending = panel->gap + (right || blank < 0 ? 0 : blank);
         }
-        fprintf(file, "%*s%s", pending + (right ? blank : 0), "", cell);
-        pending = 2 + (right ? 0 : blank);
+        used += widths[column] + panel->gap;
     }
     fputc('\n', file);
 }
 
-void table_print(const Table *table, FILE *file)
+// Prints the columns of a panel.
+static void print_panel(const Table *table, const int *widths, const Panel *panel, int total, FILE *file)
 {
-    int *widths = memory_allocate((size_t)table->n_columns * sizeof *widths, "a table");
-    int total = 0;
-
-    for (int column = 0; column < table->n_columns; column++) {
-        widths[column] = column_width(table, column);
-        total += widths[column] + (column == 0 ? 0 : 2);
-    }
     for (int first = 0; first < table->n_cells; first += table->n_columns) {
         if (table->cells[first] != NULL) {
-            print_row(table, first, widths, file);
+            print_row(table, table->cells + first, widths, panel, file);
             continue;
         }
         for (int i = 0; i < total; i++) {
@@ -96,11 +134,47 @@ void table_print(const Table *table, FILE *file)
         }
         fputc('\n', file);
     }
-    free(widths);
 }
 
-void table_free(Table *table)
+// A table that is wider than the terminal is printed with one space between columns, not two; then in panels below each other, each
+// with the first column; and text in the last column of a panel is wrapped.
+static void print_table(const Table *table)
 {
+    FILE *file = stdout;
+    enum { WIDEST = 1000, NARROW = 16 };
+    int columns = terminal_columns(WIDEST);
+    int widths[TABLE_COLUMNS];
+    int total = -2;
+    for (int column = 0; column < table->n_columns; column++) {
+        widths[column] = column_width(table, column);
+        total += widths[column] + 2;
+    }
+    int narrower = total - (table->n_columns - 1);
+    int gap = total > columns && narrower <= columns ? 1 : 2;
+    int first = 1;
+    do {
+        Panel panel = {.first = first, .end = first, .gap = gap};
+        int used = widths[0];
+        bool fits = true;
+        while (panel.end < table->n_columns && fits) {
+            int width = widths[panel.end];
+            bool text = table->alignments[panel.end] == 'l' && panel.end == table->n_columns - 1 && width > NARROW;
+            fits = used + gap + (text ? NARROW : width) <= columns || panel.end == first;
+            if (fits) {
+                panel.room = columns - used - gap;
+                used += gap + width;
+                panel.end++;
+            }
+        }
+        fputs(first > 1 ? "\n" : "", file);
+        print_panel(table, widths, &panel, used > columns ? columns : used, file);
+        first = panel.end;
+    } while (first < table->n_columns);
+}
+
+void table_end(Table *table)
+{
+    print_table(table);
     for (int i = 0; i < table->n_cells; i++) {
         free(table->cells[i]);
     }

@@ -2,6 +2,7 @@
 
 #include "gpt/cli/kit/kit.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -84,7 +85,7 @@ static size_t put_word(const char *word, size_t length, size_t used, size_t colu
 
 void terminal_prose(const char *text)
 {
-    enum { WIDEST = 1000 };
+    enum { WIDEST = 120 };
     size_t columns = (size_t)terminal_columns(WIDEST);
     size_t used = 0;
     if (fits(text, columns)) {
@@ -100,5 +101,26 @@ void terminal_prose(const char *text)
             used = 0;
         }
         text += strspn(text, " \n");
+    }
+}
+
+void terminal_print(const char *format, ...)
+{
+    char text[6000];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    size_t blank = strspn(text, "\n");
+    printf("%.*s", (int)blank, text);
+    size_t end = strlen(text);
+    while (end > blank && text[end - 1] == '\n') {
+        end--;
+    }
+    size_t after = strlen(text) - end;
+    text[end] = '\0';
+    terminal_prose(text + blank);
+    for (size_t i = 0; i <= after; i++) {
+        printf("\n");
     }
 }

@@ -88,7 +88,7 @@ static void add_share(Table *table, int well_formed, int sentences)
 static void print_comparison(const Trainer *trainer, double val_loss, const Samples *samples)
 {
     bool stories = train_learns_stories(trainer);
-    Table *table = table_create(stories ? "lrr" : "lr");
+    Table *table = table_begin(stories ? "lrr" : "lr", NULL);
     table_cell(table, "%s", "");
     table_cell(table, "validation loss");
     if (stories) {
@@ -105,8 +105,7 @@ static void print_comparison(const Trainer *trainer, double val_loss, const Samp
     if (stories) {
         add_share(table, samples->stories.well_formed, samples->stories.sentences);
     }
-    table_print(table, stdout);
-    table_free(table);
+    table_end(table);
 }
 
 // Without gnuplot there is no chart, and a note about the picture has said why.
