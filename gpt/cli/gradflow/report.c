@@ -360,7 +360,7 @@ static void print_sweep(const Experiment *experiment, const Sweep *sweep)
     table_end(table);
     for (int arm = 0; arm < n_arms; arm++) {
         if (experiment_has(experiment, arm) && isfinite(sweep->decades_per_layer[arm])) {
-            printf("%s: %+.3f decades a layer (a factor of %.3g)\n", experiment_arm_name(config, arm), sweep->decades_per_layer[arm],
+            terminal_print("%s: %+.3f decades a layer (a factor of %.3g)", experiment_arm_name(config, arm), sweep->decades_per_layer[arm],
                    pow(10, sweep->decades_per_layer[arm]));
         }
     }
