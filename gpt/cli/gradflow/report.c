@@ -229,16 +229,16 @@ static void print_networks(const ExperimentConfig *config)
     seeds_text(config, seeds);
     if (config->net == NET_MLP) {
         sizes_text(&config->deep, sizes);
-        terminal_print("Deep network of %d layer%s, %s, %s after each, init %s; %s. %s", config->deep.n_layer, plural(config->deep.n_layer), sizes,
-                    activation_name(config->deep.activation), init_name(config->deep.init), seeds, origin_text(config));
+        terminal_print("Deep network of %d layer%s, %s, %s after each, init %s; %s", config->deep.n_layer, plural(config->deep.n_layer), sizes,
+                    activation_name(config->deep.activation), init_name(config->deep.init), seeds);
     } else {
         const GPTConfig *gpt = &config->gpt;
-        terminal_print("GPT of %d block%s, width %d, %d head%s, %s%scausal %s, %s, init %s, batch %d x %d; %s. %s", gpt->n_layer,
+        terminal_print("GPT of %d block%s, width %d, %d head%s, %s%scausal %s, %s, init %s, batch %d x %d; %s", gpt->n_layer,
                     plural(gpt->n_layer), gpt->n_embd, gpt->n_head, plural(gpt->n_head), config->n_rules > 0 ? "" : "norm ",
                     config->n_rules > 0 ? "" : gpt->norm == NORM_PRE ? "pre, " : gpt->norm == NORM_POST ? "post, " : "none, ",
-                    gpt->causal ? "on" : "off", activation_name(gpt->activation), init_name(gpt->init), config->B, config->T, seeds,
-                    origin_text(config));
+                    gpt->causal ? "on" : "off", activation_name(gpt->activation), init_name(gpt->init), config->B, config->T, seeds);
     }
+    terminal_print("%s", origin_text(config));
     for (int arm = 0; arm < config->n_rules; arm++) {
         const ResidualRow *row = residual_row(experiment_rule(config, arm));
         if (row != NULL) {
