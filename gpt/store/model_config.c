@@ -1,4 +1,4 @@
-// model_config.c: config.json, as transformers' GPT2Config writes it, and what gptape adds.
+// model_config.c: reads config.json. Every key of GPT2Config that changes what a model computes is used or refused by name: README.md has all.
 
 #include "gpt/store/model_files.h"
 
@@ -8,126 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OWN_KEY "gptape"
-
-// transformers' names for the activations; where two mean the same, the first is written.
-static const struct {
-    const char *name;
-    Activation activation;
-} ACTIVATIONS[] = {
-    {"gelu_new", ACTIVATION_GELU}, {"gelu_pytorch_tanh", ACTIVATION_GELU}, {"gelu_fast", ACTIVATION_GELU},
-    {"gelu", ACTIVATION_GELU_ERF}, {"gelu_python", ACTIVATION_GELU_ERF},   {"relu", ACTIVATION_RELU},
-    {"tanh", ACTIVATION_TANH},     {"sigmoid", ACTIVATION_SIGMOID},        {"linear", ACTIVATION_IDENTITY},
-};
-
-enum { ACTIVATION_NAMES = sizeof ACTIVATIONS / sizeof ACTIVATIONS[0] };
-
-// ------------------------------------------------------------------------------------------------------------
-// Writing
-
-static const char *activation_in_transformers(Activation activation)
-{
-    int i = 0;
-    while (ACTIVATIONS[i].activation != activation) {
-        i++;
-    }
-    return ACTIVATIONS[i].name;
-}
-
-// Adds a field as the JSON type of its kind. A number has as many digits as it takes to read the same number; cJSON's own has 15 or 17.
-static void add_field(cJSON *json, const char *key, const ConfigField *field, const GPTConfig *config)
-{
-    char buffer[FIELD_BUFFER];
-    const char *text = config_field_text(field, config, buffer);
-    switch (field->kind) {
-    case FIELD_COUNT:
-    case FIELD_NUMBER:
-        cJSON_AddRawToObject(json, key, text);
-        break;
-    case FIELD_SWITCH:
-        cJSON_AddBoolToObject(json, key, config_field_number(field, config) != 0);
-        break;
-    default:
-        cJSON_AddStringToObject(json, key, text);
-    }
-}
-
-static void add_named(cJSON *json, const char *key, const char *name, const GPTConfig *config)
-{
-    add_field(json, key, config_field_find(gpt_fields, gpt_field_count, name), config);
-}
-
-// Does a field that GPT-2 does not have differ from what GPT-2 always does?
-static bool is_own(const ConfigField *field, const GPTConfig *config)
-{
-    char buffer[FIELD_BUFFER];
-    return field->key == NULL && strcmp(config_field_text(field, config, buffer), field->standard) != 0;
-}
-
-static void add_own(cJSON *json, const GPTConfig *config)
-{
-    cJSON *own = cJSON_CreateObject();
-    for (int i = 0; i < gpt_field_count; i++) {
-        if (is_own(&gpt_fields[i], config)) {
-            add_field(own, gpt_fields[i].name, &gpt_fields[i], config);
-        }
-    }
-    if (own->child == NULL) {
-        cJSON_Delete(own);
-    } else {
-        cJSON_AddItemToObject(json, OWN_KEY, own);
-    }
-}
-
-static void add_token(cJSON *json, const char *key, int id)
-{
-    if (id < 0) {
-        cJSON_AddNullToObject(json, key);
-    } else {
-        cJSON_AddNumberToObject(json, key, id);
-    }
-}
-
-// In the order of the alphabet, as transformers writes it.
-void model_config_write(const void *model_config_file, FILE *stream)
-{
-    const ModelConfigFile *file = model_config_file;
-    const GPTConfig *config = file->config;
-    cJSON *json = cJSON_CreateObject();
-
-    cJSON_AddStringToObject(json, "activation_function", activation_in_transformers(config->activation));
-    cJSON_AddItemToArray(cJSON_AddArrayToObject(json, "architectures"), cJSON_CreateString("GPT2LMHeadModel"));
-    add_named(json, "attn_pdrop", "dropout", config);
-    add_token(json, "bos_token_id", file->end_of_text);
-    add_named(json, "embd_pdrop", "dropout", config);
-    add_token(json, "eos_token_id", file->end_of_text);
-    add_own(json, config);
-    cJSON_AddNumberToObject(json, "initializer_range", 0.02);
-    cJSON_AddNumberToObject(json, "layer_norm_epsilon", LAYERNORM_EPS);
-    cJSON_AddStringToObject(json, "model_type", "gpt2");
-    add_named(json, "n_ctx", "context_length", config);
-    add_named(json, "n_embd", "n_embd", config);
-    add_named(json, "n_head", "n_head", config);
-    add_token(json, "n_inner", config->ff_mult == 4 ? -1 : config->ff_mult * config->n_embd);
-    add_named(json, "n_layer", "n_layer", config);
-    add_named(json, "n_positions", "context_length", config);
-    add_named(json, "resid_pdrop", "dropout", config);
-    add_named(json, "tie_word_embeddings", "tied", config);
-    cJSON_AddStringToObject(json, "torch_dtype", "float32");
-    add_named(json, "vocab_size", "vocab_size", config);
-
-    char *text = cJSON_Print(json);
-    cJSON_Delete(json);
-    if (text == NULL) {
-        fail_memory(0, "the model's configuration");
-    }
-    fprintf(stream, "%s\n", text);
-    cJSON_free(text);
-}
-
-// ------------------------------------------------------------------------------------------------------------
-// Reading
-
 // Where keys are looked up: an object, the file's name for messages, and the first thing that was wrong.
 typedef struct Keys {
     const cJSON *json;
@@ -136,11 +16,26 @@ typedef struct Keys {
     Error *error;
 } Keys;
 
-// The value at a key; NULL if it is missing or null.
-static const cJSON *find(const Keys *keys, const char *key)
+static const cJSON *find_exactly(const Keys *keys, const char *key)
 {
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(keys->json, key);
     return cJSON_IsNull(value) ? NULL : value;
+}
+
+// Names that GPT2Config takes for its own.
+static const char *const ALIASES[][2] = {
+    {"n_embd", "hidden_size"}, {"n_positions", "max_position_embeddings"}, {"n_head", "num_attention_heads"}, {"n_layer", "num_hidden_layers"},
+};
+enum { ALIAS_COUNT = sizeof ALIASES / sizeof ALIASES[0] };
+
+// The value at a key or its alias; NULL if it is missing or null.
+static const cJSON *find(const Keys *keys, const char *key)
+{
+    const cJSON *value = find_exactly(keys, key);
+    for (int i = 0; value == NULL && i < ALIAS_COUNT; i++) {
+        value = strcmp(key, ALIASES[i][0]) == 0 ? find_exactly(keys, ALIASES[i][1]) : NULL;
+    }
+    return value;
 }
 
 static bool key_error(const Keys *keys, const char *key, const char *what)
@@ -214,13 +109,8 @@ static bool read_activation(const Keys *keys, Activation *activation)
     if (!read_word(keys, "activation_function", "gelu_new", &word)) {
         return false;
     }
-    for (int i = 0; i < ACTIVATION_NAMES; i++) {
-        if (strcmp(word, ACTIVATIONS[i].name) == 0) {
-            *activation = ACTIVATIONS[i].activation;
-            return true;
-        }
-    }
-    return error_set(keys->error, "%s: activation_function %.40s: is not supported; gelu_new, gelu, relu, tanh, sigmoid and linear "
+    return activation_of_transformers(word, activation) ||
+           error_set(keys->error, "%s: activation_function %.40s: is not supported; gelu_new, gelu, relu, tanh, sigmoid and linear "
                      "are", keys->path, word);
 }
 
@@ -230,7 +120,9 @@ static bool refuse_variants(const Keys *keys)
     static const struct {
         const char *key;
         bool expected;
-    } variants[] = {{"scale_attn_weights", true}, {"scale_attn_by_inverse_layer_idx", false}, {"add_cross_attention", false}};
+    } variants[] = {{"scale_attn_weights", true}, {"scale_attn_by_inverse_layer_idx", false}, {"add_cross_attention", false},
+                  {"is_encoder_decoder", false}};
+    static const char *const empty[] = {"pruned_heads", "quantization_config"};
     const char *type;
     double epsilon;
     if (!read_word(keys, "model_type", "gpt2", &type) || !read_number(keys, "layer_norm_epsilon", LAYERNORM_EPS, &epsilon)) {
@@ -241,6 +133,18 @@ static bool refuse_variants(const Keys *keys)
     }
     if (epsilon != LAYERNORM_EPS) {
         return error_set(keys->error, "%s: layer_norm_epsilon %g: is not supported; %g is", keys->path, epsilon, LAYERNORM_EPS);
+    }
+    for (int i = 0; i < 2; i++) {
+        const cJSON *value = find(keys, empty[i]);
+        if (value != NULL && value->child != NULL) {
+            return key_error(keys, empty[i], "not supported (expected none)");
+        }
+    }
+    for (int i = 0; i < ALIAS_COUNT; i++) {
+        const cJSON *value = find_exactly(keys, ALIASES[i][1]);
+        if (value != NULL && !cJSON_Compare(value, find(keys, ALIASES[i][0]), true)) {
+            return error_set(keys->error, "%s: %s: differs from %s, which means the same", keys->path, ALIASES[i][1], ALIASES[i][0]);
+        }
     }
     for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
         bool on;
@@ -309,43 +213,38 @@ static bool read_config(const Keys *keys, GPTConfig *config)
     return gpt_config_check(config, &inner) || error_set(keys->error, "%s: %s", keys->path, inner.message);
 }
 
-bool model_config_parse(const char *text, size_t n, const char *path, GPTConfig *config, Error *error)
+// Each is a probability like GPTConfig's dropout.
+static bool read_dropouts(const Keys *keys, ModelDropouts *dropouts)
+{
+    const ConfigField *field = config_field_find(gpt_fields, gpt_field_count, "dropout");
+    GPTConfig embd = {0};
+    GPTConfig attn = {0};
+    GPTConfig resid = {0};
+    bool read = read_field(keys, "embd_pdrop", field, &embd) && read_field(keys, "attn_pdrop", field, &attn)
+             && read_field(keys, "resid_pdrop", field, &resid);
+    if (dropouts != NULL) {
+        *dropouts = (ModelDropouts){.embd = embd.dropout, .attn = attn.dropout, .resid = resid.dropout};
+    }
+    return read;
+}
+
+bool model_config_parse(const char *text, size_t n, const char *path, GPTConfig *config, ModelDropouts *dropouts, Error *error)
 {
     cJSON *json = json_parse(text, n, path, error);
     Keys keys = {.json = json, .path = path, .within = "", .error = error};
-    bool read = json != NULL && read_config(&keys, config);
+    bool read = json != NULL && read_config(&keys, config) && read_dropouts(&keys, dropouts);
     cJSON_Delete(json);
     return read;
 }
 
-bool model_config_read(const char *path, GPTConfig *config, Error *error)
+bool model_config_read(const char *path, GPTConfig *config, ModelDropouts *dropouts, Error *error)
 {
     char *text;
     size_t n;
     if (!file_read(path, MOST_SETTINGS_BYTES, &text, &n, error)) {
         return false;
     }
-    bool read = model_config_parse(text, n, path, config, error);
+    bool read = model_config_parse(text, n, path, config, dropouts, error);
     free(text);
     return read;
-}
-
-// ------------------------------------------------------------------------------------------------------------
-
-const char *gpt_difference(const GPTConfig *config, char text[DIFFERENCE_TEXT])
-{
-    REQUIRE(config);
-    REQUIRE(text);
-    size_t used = 0;
-    text[0] = '\0';
-    for (int i = 0; i < gpt_field_count; i++) {
-        const ConfigField *field = &gpt_fields[i];
-        char buffer[FIELD_BUFFER];
-        bool draws_only = strcmp(field->name, "init") == 0;            // a trained model computes the same with any
-        if (is_own(field, config) && !draws_only && used < DIFFERENCE_TEXT) {
-            used += (size_t)snprintf(text + used, DIFFERENCE_TEXT - used, "%s%s %.48s", used == 0 ? "" : ", ", field->name,
-                                     config_field_text(field, config, buffer));
-        }
-    }
-    return text;
 }

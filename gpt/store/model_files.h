@@ -16,12 +16,24 @@
 // ------------------------------------------------------------------------------------------------------------
 // The parts
 
-// config.json -> config, and back. GPT2Config's defaults hold for keys that are not there.
-bool model_config_read(const char *path, GPTConfig *config, Error *error);
-bool model_config_parse(const char *text, size_t n, const char *path, GPTConfig *config, Error *error);    // what was read from path
+// GPT2Config's embd_pdrop, attn_pdrop and resid_pdrop; GPTConfig's dropout is the last.
+typedef struct ModelDropouts {
+    double embd, attn, resid;
+} ModelDropouts;
+
+void model_dropouts_set(GPT *gpt, ModelDropouts dropouts);
+ModelDropouts model_dropouts(const GPT *gpt);
+
+// config.json -> config, and back. A missing key has GPT2Config's default. dropouts may be NULL.
+bool model_config_read(const char *path, GPTConfig *config, ModelDropouts *dropouts, Error *error);
+bool model_config_parse(const char *text, size_t n, const char *path, GPTConfig *config, ModelDropouts *dropouts, Error *error);
+
+#define OWN_KEY "gptape"                           // of the fields that no GPT-2 has
+bool activation_of_transformers(const char *name, Activation *activation);     // "gelu_new"; false if there is none here
 
 typedef struct ModelConfigFile {
     const GPTConfig *config;
+    ModelDropouts dropouts;
     int end_of_text;                               // its id; -1 if there is none
 } ModelConfigFile;
 

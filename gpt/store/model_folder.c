@@ -20,7 +20,7 @@ bool gpt_save(const GPT *gpt, const Tokenizer *tokenizer, const char *folder, Er
     FolderFile files[TOKENIZER_FILES + 2];
     float *zeros;
     int end_of_text = tokenizer == NULL ? -1 : tokenizer_end_of_text(tokenizer);
-    ModelConfigFile config = {.config = &gpt->config, .end_of_text = end_of_text};
+    ModelConfigFile config = {.config = &gpt->config, .dropouts = model_dropouts(gpt), .end_of_text = end_of_text};
     SafetensorsWriter *writer = model_weights_writer(gpt, &zeros);
     int n = tokenizer == NULL ? 0 : tokenizer_files(tokenizer, files);
     files[n] = (FolderFile){"config.json", model_config_write, &config};
@@ -45,21 +45,31 @@ static bool check_folder(const char *folder, Error *error)
         || error_set(error, "%s: has no config.json; a model's folder has it beside model.safetensors", folder);
 }
 
+static bool load_config(const char *folder, GPTConfig *config, ModelDropouts *dropouts, Error *error)
+{
+    char *path = path_in(folder, "config.json");
+    bool read = check_folder(folder, error) && model_config_read(path, config, dropouts, error);
+    free(path);
+    return read;
+}
+
 bool gpt_load_config(const char *folder, GPTConfig *config, Error *error)
 {
     REQUIRE(folder);
     REQUIRE(config);
-    char *path = path_in(folder, "config.json");
-    bool read = check_folder(folder, error) && model_config_read(path, config, error);
-    free(path);
-    return read;
+    return load_config(folder, config, NULL, error);
 }
 
 GPT *gpt_load(const char *folder, Error *error)
 {
     REQUIRE(folder);
     GPTConfig config;
-    return gpt_load_config(folder, &config, error) ? model_weights_load(folder, &config, error) : NULL;
+    ModelDropouts dropouts;
+    GPT *gpt = load_config(folder, &config, &dropouts, error) ? model_weights_load(folder, &config, error) : NULL;
+    if (gpt != NULL) {
+        model_dropouts_set(gpt, dropouts);
+    }
+    return gpt;
 }
 
 Tokenizer *tokenizer_load(const char *folder, Error *error)

@@ -23,12 +23,16 @@
 bool gpt_save(const GPT *gpt, const Tokenizer *tokenizer, const char *folder, Error *error);
 
 // A GPT from a folder, saved here or by transformers: float32, float16, bfloat16 or float64, in one file or in several with an
-// index, names with or without "transformer." before them; what attention masks were saved is left aside. Its dropout is config.json's
-// resid_pdrop, its random state that of seed 0. The caller frees it with gpt_free. NULL and an error that names file and tensor
+// index, names with or without "transformer." before them; what attention masks were saved is left aside. Its config.dropout is
+// config.json's resid_pdrop, and its Dropout modules have embd_pdrop and attn_pdrop, too, its random state that of seed 0. The caller frees it with gpt_free. NULL and an error that names file and tensor
 // if anything is not as it should be: a tensor too many, too few, or of another shape than config.json says; a config.json
 // that asks for what no GPT has here, another activation for example.
 GPT *gpt_load(const char *folder, Error *error);
 bool gpt_load_config(const char *folder, GPTConfig *config, Error *error);     // only config.json, without a look at the weights
+
+// The settings of generation_config.json (without one: of config.json) that would change what the model writes, "temperature 0.7, top_k 50"; ""
+// if there are none. gptape takes them from options instead. An eos_token_id is one if it is not end_of_text. The caller frees *settings.
+bool gpt_generation_settings(const char *folder, int end_of_text, char **settings, Error *error);
 
 // How a configuration differs from any GPT-2, "shortcut off, norm none", written to text and returned; "" if it doesn't.
 enum { DIFFERENCE_TEXT = 128 };

@@ -28,9 +28,11 @@ static bool add_columns(const char *path, const Trainer *trainer, Error *error)
     bool done = !lacks || save_begin(&save, path, error);
     if (lacks && done) {
         fputs(experiment_csv_header, save.stream);
-        for (char *line = strtok(text + old, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-            fprintf(save.stream, "%s,%s,%llu,,\n", line, residual_name(gpt_rule(&trainer->setup.gpt)),
+        char *line = text + old + 1;
+        for (char *end = strchr(line, '\n'); end != NULL; end = strchr(line, '\n')) {             // an incomplete last line is left out
+            fprintf(save.stream, "%.*s,%s,%llu,,\n", (int)(end - line), line, residual_name(gpt_rule(&trainer->setup.gpt)),
                     (unsigned long long)trainer->setup.seed);
+            line = end + 1;
         }
         done = save_commit(&save, error);
     }

@@ -63,10 +63,10 @@ static bool read_train_config(const Safetensors *file, TrainConfig *config, Erro
     return true;
 }
 
-static bool read_gpt_config(const Safetensors *file, GPTConfig *config, Error *error)
+static bool read_gpt_config(const Safetensors *file, GPTConfig *config, ModelDropouts *dropouts, Error *error)
 {
     const char *text = safetensors_text(file, "config");
-    return text != NULL ? model_config_parse(text, strlen(text), file->path, config, error)
+    return text != NULL ? model_config_parse(text, strlen(text), file->path, config, dropouts, error)
                         : error_set(error, "%s: its config is not there: it is no checkpoint of gptape train", file->path);
 }
 
@@ -178,7 +178,7 @@ static bool read_path(const Safetensors *file, const char *key, char **text, Err
 static bool read_setup(const Safetensors *file, const char *folder, TrainSetup *setup, Error *error)
 {
     double seed;
-    if (!read_train_config(file, &setup->train, error) || !read_gpt_config(file, &setup->gpt, error) ||
+    if (!read_train_config(file, &setup->train, error) || !read_gpt_config(file, &setup->gpt, NULL, error) ||
         !train_config_check(&setup->train, &setup->gpt, error) || !read_count(file, "seed", UINT32_MAX, &seed, error)) {
         return false;
     }
@@ -266,12 +266,15 @@ static bool read_state(const Safetensors *file, Trainer *trainer, Error *error)
     double step;
     double sentences;
     double well_formed;
+    GPTConfig config;
+    ModelDropouts dropouts;
     if (!check_data(file, trainer, error) || !read_count(file, "step", INT_MAX, &step, error) ||
-        !read_number(file, "before.val_loss", &trainer->before.val_loss, error) ||
+        !read_gpt_config(file, &config, &dropouts, error) || !read_number(file, "before.val_loss", &trainer->before.val_loss, error) ||
         !read_count(file, "before.sentences", INT_MAX, &sentences, error) ||
         !read_count(file, "before.well_formed", INT_MAX, &well_formed, error)) {
         return false;
     }
+    model_dropouts_set(trainer->gpt, dropouts);
     trainer->adamw.step = (int)step;
     trainer->before.sentences = (int)sentences;
     trainer->before.well_formed = (int)well_formed;

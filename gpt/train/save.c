@@ -33,11 +33,11 @@ static void add_number(SafetensorsWriter *writer, const char *key, double value)
     safetensors_add_text(writer, key, text);
 }
 
-static void add_config(SafetensorsWriter *writer, const GPTConfig *config)
+static void add_config(SafetensorsWriter *writer, const GPT *gpt)
 {
     char *text;
     size_t n;
-    ModelConfigFile file = {.config = config, .end_of_text = -1};
+    ModelConfigFile file = {.config = &gpt->config, .dropouts = model_dropouts(gpt), .end_of_text = -1};
     FILE *stream = open_memstream(&text, &n);
     if (stream == NULL) {
         fail_memory(0, "the model's configuration");
@@ -62,7 +62,7 @@ static void add_path(SafetensorsWriter *writer, const char *key, const char *pat
 static void add_texts(SafetensorsWriter *writer, const Trainer *trainer)
 {
     const TrainSetup *setup = &trainer->setup;
-    add_config(writer, &setup->gpt);
+    add_config(writer, trainer->gpt);
     add_number(writer, "step", trainer->adamw.step);
     add_number(writer, "seed", (double)setup->seed);
     for (int i = 0; i < train_field_count; i++) {

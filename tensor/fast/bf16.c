@@ -6,10 +6,10 @@
 // do the instruction as often as a float32 multiply-add, and win; some a quarter as often, and lose. gptape bench tells.
 
 #include "tensor/fast/engine.h"
+#include "tensor/fast/fast.h"
 
 #ifdef GPTAPE_ONEDNN
 
-#include "tensor/fast/fast.h"
 #include "tensor/fast/guard.h"
 #include "tensor/fast/parallel.h"
 #include "tensor/fast/vector/vector.h"

@@ -20,15 +20,20 @@ static void read_config(const char *path)
 {
     GPTConfig config;
     GPTConfig again;
+    ModelDropouts dropouts;
     Error error;
-    if (!model_config_read(path, &config, &error)) {
+    char *settings;
+    if (gpt_generation_settings(fuzz_folder(), 7, &settings, &error)) {
+        free(settings);
+    }
+    if (!model_config_read(path, &config, &dropouts, &error)) {
         return;
     }
-    ModelConfigFile file = {.config = &config, .end_of_text = -1};
+    ModelConfigFile file = {.config = &config, .dropouts = dropouts, .end_of_text = -1};
     FILE *stream = fopen(path, "w");
     model_config_write(&file, stream);
     fclose(stream);
-    if (!model_config_read(path, &again, &error) || memcmp(&config, &again, sizeof config) != 0) {
+    if (!model_config_read(path, &again, &dropouts, &error) || memcmp(&config, &again, sizeof config) != 0) {
         abort();
     }
 }

@@ -72,7 +72,7 @@ static void read_tables(const char *log, const char *flow)
         abort();
     }
     step_table_close(table, &error);
-    step_table_close(train_flow_open(flow, STEPS / 2, &error), &error);
+    step_table_close(train_flow_open(flow, trainer_of_tables(), STEPS / 2, &error), &error);
 }
 
 static void write_table(const char *name, const char *header, const uint8_t *data, size_t n, char path[256])

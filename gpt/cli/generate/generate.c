@@ -156,6 +156,20 @@ static int stop_id(const Generation *generation)
 
 // ------------------------------------------------------------------------------------------------------------
 
+// What the folder says of generating, and options decide here.
+static void note_settings(const Generation *generation)
+{
+    const char *folder = options_text(generation->options, "model");
+    char *settings;
+    Error error;
+    if (generation->gpt != NULL && folder != NULL && gpt_generation_settings(folder, generation->config.stop_id, &settings, &error)) {
+        if (settings[0] != '\0') {
+            command_note(generation->options, "%s: its settings for generating are not used here, only options are: %.600s", folder, settings);
+        }
+        free(settings);
+    }
+}
+
 // The prompt is read, then an untrained model is made, which may take long, and speaks.
 static int generate(Generation *generation)
 {
@@ -171,6 +185,7 @@ static int generate(Generation *generation)
     }
     if (status == STATUS_OK) {
         generation->config.stop_id = stop_id(generation);
+        note_settings(generation);
         status = make_model(generation);
     }
     if (status == STATUS_OK) {

@@ -207,7 +207,9 @@ static GPT *make_model(const Options *options, const TrainSetup *setup, GPT *sav
     if (saved == NULL) {
         return gpt_create(&setup->gpt, setup->seed, error);
     }
-    gpt_set_dropout(saved, setup->gpt.dropout);
+    if (options_given(options, "dropout")) {
+        gpt_set_dropout(saved, setup->gpt.dropout);                    // else the folder's, which may be three
+    }
     random_seed(&saved->random, setup->seed);
     options_saved_model_note(options, &setup->gpt);
     return saved;

@@ -119,7 +119,7 @@ START_TEST(the_two_gelus_have_the_names_of_transformers)
         GPTConfig config;
         Error error = {0};
         snprintf(text, sizeof text, "{\"activation_function\": \"%s\"}", names[i].name);
-        ck_assert_msg(model_config_parse(text, strlen(text), "config.json", &config, &error), "%s", error.message);
+        ck_assert_msg(model_config_parse(text, strlen(text), "config.json", &config, NULL, &error), "%s", error.message);
         ck_assert_int_eq(config.activation, names[i].activation);
         FILE *stream = open_memstream(&written, &n);
         model_config_write(&(ModelConfigFile){.config = &config, .end_of_text = -1}, stream);
