@@ -85,7 +85,9 @@ static char *write_finding(const Panel *panel, int steps)
     PlotText text;
     plot_text_open(&text);
     number_print(text.stream, "In %d step%s the %s loss ", steps, plural(steps), line->label[0] == 'v' ? "validation" : "training");
-    if (line->n == 1) {
+    if (!isfinite(last)) {
+        fprintf(text.stream, "becomes NaN or infinite");
+    } else if (line->n == 1) {
         number_print(text.stream, "is %.4g", last);
     } else {
         number_print(text.stream, last < first ? "falls from %.4g to %.4g" : "does not fall: from %.4g to %.4g", first, last);

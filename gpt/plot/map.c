@@ -24,8 +24,8 @@ static int write_cells(FILE *script, const Cells *cells)
             double value = cells->values[row / down * cells->columns + column / across];
             double x = across == 2 ? -0.25 + 0.5 * column : column;
             double y = down == 2 ? -0.25 + 0.5 * row : row;
-            number_print(script, isfinite(value) ? "%.9g %.9g %.9g\n" : isnan(value) ? "%.9g %.9g NaN\n" : "%.9g %.9g NaN black\n", x * cells->dx,
-                    y * cells->dy, value);
+            number_print(script, isfinite(value) ? "%.9g %.9g %.9g" : "%.9g %.9g NaN", x * cells->dx, y * cells->dy, value);
+            fprintf(script, isinf(value) ? " 1\n" : " 0\n");
             black += isinf(value) != 0;
         }
     }
@@ -34,14 +34,14 @@ static int write_cells(FILE *script, const Cells *cells)
 
 void map_write(FILE *script, const Cells *cells, int number, const char *path)
 {
-    fprintf(script, "$map_%d << EOD\n# column row value\n", number);
+    fprintf(script, "$map_%d << EOD\n# column row value black\n", number);
     int black = write_cells(script, cells);
     fprintf(script, "EOD\nunset grid\nunset logscale\nset border 15\n");
     fprintf(script, "set object 1 rectangle from graph 0,0 to graph 1,1 fc rgb \"#BBBBBB\" fs solid noborder behind\n");
     fprintf(script, "plot $map_%d using 1:2:3 with %s notitle", number, page_image(path));
     if (black > 0) {
-        number_print(script, ", \\\n     $map_%d using 1:(strcol(4) eq \"black\" ? $2 : NaN):(%.9g):(%.9g) with boxxyerror fs solid fc rgb \"black\" notitle",
-                number, 0.5 * cells->dx, 0.5 * cells->dy);
+        number_print(script, ", \\\n     $map_%d using 1:($4 == 1 ? $2 : NaN):(%.9g):(%.9g) ", number, 0.5 * cells->dx, 0.5 * cells->dy);
+        fprintf(script, "with boxxyerror fs solid fc rgb \"black\" notitle");
     }
     fprintf(script, "\nunset object 1\nset border 3\nset grid ytics\n");
 }

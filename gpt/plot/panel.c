@@ -127,7 +127,7 @@ static void write_log_axis(const Panel *panel, FILE *script)
     double margin = 0.04 * (panel->high - panel->low);
     double low = panel->zeros ? zero_row(panel) : panel->low;
     double high = panel->not_finite ? not_finite_row(panel) : panel->high;
-    int step = plot_tic_step((int)(panel->high - panel->low), (int)(panel->height * (panel->has_key ? 10 : 14)));
+    int step = plot_tic_step((int)(panel->high - panel->low), (int)(panel->height * (panel->has_key || panel->zeros ? 10 : 14)));
     number_print(script, "set logscale y\nset format y \"10^{%%L}\"\nset yrange [10**(%.6f):10**(%.6f)]\n", low - margin, high + margin);
     number_print(script, "set ytics 1e%d,1e%d,1e%d\n", (int)ceil(panel->low / step) * step, step, (int)panel->high);
     if (panel->zeros) {

@@ -46,6 +46,7 @@ static bool draw_and_save(const PlotText *script, const char *path, Error *error
 bool plot_step(const ExperimentConfig *config, const StepDrawing *drawing, const char *path, char fault[STEP_FAULT_TEXT],
                Error *error)
 {
+    REQUIRE(drawing);
     REQUIRE(path);
     REQUIRE(fault);
     fault[0] = '\0';

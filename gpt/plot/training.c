@@ -138,7 +138,8 @@ static void write_map(const Page *page, const Experiment *experiment, const Flow
     number_print(script, "\nset origin %.4f,%.4f\nset size %.4f,%.4f\n", place->x, place->y, place->width, place->height);
     fprintf(script, "set lmargin 10\nset rmargin 2\nset bmargin 0.3\nset tmargin 1.8\n");
     page_labels(script, title, NULL, plot_layer_word(experiment));
-    number_print(script, "set xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\n", place->x_low, place->x_high, -0.5 * cells->dy, last_row + 0.5 * cells->dy);
+    number_print(script, "set xrange [%.9g:%.9g]\n", place->x_low, place->x_high);
+    number_print(script, "set yrange [%.9g:%.9g]\n", -0.5 * cells->dy, last_row + 0.5 * cells->dy);
     number_print(script, "set format x \"\"\nset format y \"%%g\"\nset xtics nomirror 0,%d\nset ytics nomirror 0,%d\n",
             plot_tic_step(experiment->config.n_steps, (int)(place->width * 20)), plot_tic_step((int)last_row, (int)(place->height * 16)));
     map_write(script, cells, number, page->path);

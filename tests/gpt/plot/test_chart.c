@@ -178,7 +178,7 @@ START_TEST(a_map_holds_its_numbers_and_names)
     Error error;
     ck_assert(plot_matrix(&map, "map.gp", &error));
     char *script = file_text("map.gp");
-    assert_holds(script, "0 0 1\n1 0 0\n2 0 0.5\n0 1 0.25\n1 1 NaN\n2 1 0.75\n");
+    assert_holds(script, "0 0 1 0\n1 0 0 0\n2 0 0.5 0\n0 1 0.25 0\n1 1 NaN 0\n2 1 0.75 0\n");
     assert_holds(script, "set ytics enhanced (\"first\" 0, \"\\0042quoted\\0042\" 1)");
     assert_holds(script, "set cbrange [0:1]");
     free(script);
@@ -418,6 +418,91 @@ START_TEST(long_texts_leave_room)
 END_TEST
 
 // ------------------------------------------------------------------------------------------------------------
+// Experiments
+
+static int sizes[] = {3, 3, 3, 3, 1};
+
+static Experiment run_rules(int n_rules, int n_steps)
+{
+    static const char *const rules[ARMS_MOST] = {"pre", "none", "post", "rezero", "highway", "keel", "deepnorm", "h + scalar(0.5)*f(norm(h))/sqrt(2)"};
+    static const float input[] = {1, 0, -1};
+    static const float target[] = {0};
+    ExperimentConfig config = {.net = NET_MLP, .deep = {.sizes = sizes, .n_layer = 4, .activation = ACTIVATION_GELU}, .input = input,
+                               .target = target, .arms = ARMS_BOTH, .n_rules = n_rules, .seed = 1, .n_seeds = 2, .n_steps = n_steps, .lr = 0.01};
+    for (int i = 0; i < n_rules; i++) {
+        config.rules[i] = rules[i];
+    }
+    Experiment experiment;
+    Error error;
+    ck_assert_msg(experiment_run(&config, NULL, NULL, &experiment, &error), "%s", error.message);
+    return experiment;
+}
+
+// Their names are in the key, in the order of the arms.
+START_TEST(up_to_eight_arms_are_drawn)
+{
+    Error error;
+    Experiment experiment = run_rules(_i, 2);
+    const char *names[] = {"without shortcuts", "with shortcuts"};
+    ck_assert_msg(plot_experiment(&experiment, NULL, "flow.svg", &error), "%s", error.message);
+    ck_assert_msg(plot_heatmap(&experiment, "steps.svg", &error), "%s", error.message);
+    for (int arm = 0; arm < (_i == 0 ? 2 : _i); arm++) {
+        char *name = plot_shorten(_i == 0 ? names[arm] : experiment.config.rules[arm], _i > 4 ? 15 : 32);
+        assert_drawn_times("flow.svg", name, 1);
+        assert_drawn_times("steps.svg", name, 2);      // in the key and above its map
+        free(name);
+    }
+    for (int columns = 60; columns <= 80; columns += 20) {
+        char *text = plot_terminal(&experiment, columns, &error);
+        ck_assert_msg(text != NULL, "%s", error.message);
+        for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+            ck_assert_int_le(plot_length(line), columns);
+        }
+        free(text);
+    }
+    experiment_free(&experiment);
+}
+END_TEST
+
+static void set_gradients(Experiment *experiment, int step, double value)
+{
+    for (int i = 0; i < experiment->n_measurements; i++) {
+        Measurement *measurement = &experiment->measurements[i];
+        for (int r = 0; measurement->step == step && r < measurement->flow.n_rows; r++) {
+            measurement->flow.rows[r].stats.mean_abs = value;
+        }
+    }
+}
+
+START_TEST(zeros_and_nan_have_places_of_their_own)
+{
+    Error error;
+    Experiment experiment = run_rules(0, 2);
+    set_gradients(&experiment, 0, 0);
+    set_gradients(&experiment, 1, NAN);
+    ck_assert_msg(plot_heatmap(&experiment, "steps.gp", &error), "%s", error.message);
+    char *script = file_text("steps.gp");
+    assert_holds(script, "Grey is exactly 0: 33 % of the cells with shortcuts");
+    assert_holds(script, "Black is NaN or infinite: 33 % of the cells with shortcuts");
+    assert_holds(script, "\n0 0 NaN 0\n1 0 NaN 1\n2 0 -");
+    free(script);
+    ck_assert_msg(plot_heatmap(&experiment, "steps.svg", &error), "%s", error.message);
+    ck_assert_msg(plot_experiment(&experiment, NULL, "flow.gp", &error), "%s", error.message);
+    script = file_text("flow.gp");
+    assert_holds(script, "set ytics add (\"0\" 10**");
+    free(script);
+    set_gradients(&experiment, 0, NAN);
+    ck_assert_msg(plot_experiment(&experiment, NULL, "flow.gp", &error), "%s", error.message);
+    script = file_text("flow.gp");
+    assert_holds(script, "set ytics add (\"NaN\" 10**");
+    assert_holds(script, "the gradient is NaN or infinite in most networks");
+    free(script);
+    ck_assert_msg(plot_experiment(&experiment, NULL, "flow.svg", &error), "%s", error.message);
+    experiment_free(&experiment);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
 // Styles
 
 typedef struct StyleText {
@@ -478,6 +563,8 @@ int main(void)
     tcase_add_test(charts, missing_fields_are_empty);
     tcase_add_test(charts, extreme_numbers_are_drawn_or_told);
     tcase_add_test(charts, long_texts_leave_room);
+    tcase_add_loop_test(charts, up_to_eight_arms_are_drawn, 0, ARMS_MOST + 1);
+    tcase_add_test(charts, zeros_and_nan_have_places_of_their_own);
     tcase_add_test(charts, eight_lines_differ_in_color_dash_and_marker);
     return suite_run(suite);
 }
