@@ -76,7 +76,7 @@ static void write_values(FILE *out, const Experiment *experiment, const PlotArms
     for (int i = 0; i < (arms->n < 2 ? 1 : 2); i++) {
         PlotArm arm = arms->arm[order[i]];
         char number[NUMBER_PLOT_TEXT];
-        fprintf(out, "%s%s ", i == 0 ? "" : arms->n > 2 ? " to " : ", ", isnan(values[order[i]]) ? "none" : plot_number(values[order[i]], number));
+        fprintf(out, "%s%s ", i == 0 ? "" : arms->n > 2 ? " to " : ", ", plot_number(values[order[i]], number));
         plot_write_arm(out, arm);
         if (isnan(values[order[i]]) && arm_state(experiment, arm) != ARM_MEASURED) {
             fprintf(out, " (");

@@ -122,12 +122,20 @@ static double not_finite_row(const Panel *panel)
     return panel->high + row_distance(panel);
 }
 
+// How many tics have room, without those of the rows.
+static int tic_room(const Panel *panel)
+{
+    double height = panel->height - (panel->has_key ? 0.18 : 0.12);            // without title and labels
+    int room = (int)(18 * height) - panel->zeros - panel->not_finite;
+    return room < 2 ? 2 : room;
+}
+
 static void write_log_axis(const Panel *panel, FILE *script)
 {
     double margin = 0.04 * (panel->high - panel->low);
     double low = panel->zeros ? zero_row(panel) : panel->low;
     double high = panel->not_finite ? not_finite_row(panel) : panel->high;
-    int step = plot_tic_step((int)(panel->high - panel->low), (int)(panel->height * (panel->has_key || panel->zeros ? 10 : 14)));
+    int step = plot_tic_step((int)(panel->high - panel->low), tic_room(panel));
     number_print(script, "set logscale y\nset format y \"10^{%%L}\"\nset yrange [10**(%.6f):10**(%.6f)]\n", low - margin, high + margin);
     number_print(script, "set ytics 1e%d,1e%d,1e%d\n", (int)ceil(panel->low / step) * step, step, (int)panel->high);
     if (panel->zeros) {
@@ -137,7 +145,7 @@ static void write_log_axis(const Panel *panel, FILE *script)
         number_print(script, "set ytics add (\"NaN\" 10**(%.6f))\n", high);
     }
     number_print(script, "on_axis(y) = y > 0 ? y : y == 0 ? 10**(%.6f) : NaN\n", low);
-    number_print(script, "not_finite(y) = y == y ? NaN : 10**(%.6f)\n", high);
+    number_print(script, "not_finite(text) = text eq \"NaN\" ? 10**(%.6f) : NaN\n", high);
 }
 
 // Is there room for a tic at each x of the first line?
@@ -182,7 +190,7 @@ static void write_x_axis(const Panel *panel, FILE *script)
 // 1, 2 or 5 times a power of ten, so that tics have room.
 static double tic_distance(const Panel *panel)
 {
-    double least = (panel->high - panel->low) / fmax(panel->height * 14, 2);
+    double least = (panel->high - panel->low) / tic_room(panel);
     double power = pow(10, floor(log10(least)));
     double digit = least / power;
     return power * (digit > 5 ? 10 : digit > 2 ? 5 : digit > 1 ? 2 : 1);
@@ -196,7 +204,7 @@ void panel_write_axes(const Panel *panel, FILE *script)
     } else {
         double margin = 0.04 * (panel->high - panel->low);
         number_print(script, "set format y \"%%g\"\nset yrange [%.9g:%.9g]\n", panel->low - margin, panel->high + margin);
-        number_print(script, "on_axis(y) = y\nnot_finite(y) = NaN\n");
+        number_print(script, "on_axis(y) = y\nnot_finite(text) = NaN\n");
         number_print(script, "set ytics %.9g\n", tic_distance(panel));
     }
     write_x_axis(panel, script);
@@ -266,7 +274,7 @@ static void write_line(const Panel *panel, FILE *script, int number, int s)
         fprintf(script, "notitle");
     }
     if (panel->not_finite) {
-        number_print(script, ", \\\n     $data_%d_%d using 1:(not_finite($2)) with points lt %d pt 2 lw 3 notitle", number, s, line->style + 1);
+        number_print(script, ", \\\n     $data_%d_%d using 1:(not_finite(strcol(2))) with points lt %d pt 2 lw 3 notitle", number, s, line->style + 1);
     }
     fprintf(script, s == panel->n_lines - 1 ? "\n" : ", \\\n");
 }

@@ -37,7 +37,7 @@ static void write_script(FILE *script, const Panel *panel, const char *letters, 
     for (int s = 0; s < panel->n_lines; s++) {
         number_print(script, "%s$data_0_%d using 1:(on_axis($2)) with points pt \"%c\"", s == 0 ? "" : ", ", s, letters[s]);
         if (panel->not_finite) {
-            number_print(script, ", $data_0_%d using 1:(not_finite($2)) with points pt \"%c\"", s, letters[s]);
+            number_print(script, ", $data_0_%d using 1:(not_finite(strcol(2))) with points pt \"%c\"", s, letters[s]);
         }
     }
     fprintf(script, "\n");
