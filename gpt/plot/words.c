@@ -52,8 +52,8 @@ const char *plot_number(double value, char text[NUMBER_PLOT_TEXT])
         number_print(out, size >= 99.5 ? "%.0f" : "%.2g", value);
     } else {
         char rounded[NUMBER_PLOT_TEXT];            // "1.1e-11": rounding may change the exponent
-        snprintf(rounded, sizeof rounded, "%.1e", value);
-        int exponent = atoi(strchr(rounded, 'e') + 1);
+        number_format(rounded, sizeof rounded, "%.1e", value);
+        int exponent = (int)strtol(strchr(rounded, 'e') + 1, NULL, 10);
         number_print(out, "%.1f·10", value * 1e200 / pow(10, exponent + 200));     // pow(10, -324) would be 0
         write_exponent(exponent, out);
     }

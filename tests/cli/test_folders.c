@@ -244,7 +244,7 @@ static const OneMore too_manys[] = {
     {"transformer.wte.weight", DTYPE_F32, V, C, "tensor transformer.wte.weight: is not part of the model that config.json asks for"},
     {"lm_head.weight", DTYPE_F32, T, C, "tensor lm_head.weight: has shape (4, 2), but config.json asks for (3, 2)"},
     {"lm_head.weight", DTYPE_F16, V, C, "tensor lm_head.weight: differs from wte.weight, but config.json says tie_word_embeddings"},
-    {"a\nb", DTYPE_F32, 1, 0, "tensor a\\x0ab: is not part of the model that config.json asks for"},
+    {"a\nb", DTYPE_F32, 1, 0, "tensor a\\nb: is not part of the model that config.json asks for"},
 };
 
 START_TEST(a_tensor_too_many)

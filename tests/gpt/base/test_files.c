@@ -1,0 +1,208 @@
+// test_files.c: saving and opening files: what a new file keeps of the one that it replaces, what killed programs leave, and which paths are one
+// file.
+
+#include "gpt/base/base.h"
+#include "tests/support/folder.h"
+#include "tests/support/suite.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void save_text(const char *path, const char *text)
+{
+    SaveFile save;
+    Error error = {0};
+    ck_assert_msg(save_begin(&save, path, &error), "%s", error.message);
+    fputs(text, save.stream);
+    ck_assert_msg(save_commit(&save, &error), "%s", error.message);
+}
+
+static void assert_text(const char *path, const char *expected)
+{
+    char *text;
+    size_t n;
+    Error error = {0};
+    ck_assert_msg(file_read(path, 100, &text, &n, &error), "%s", error.message);
+    ck_assert_str_eq(text, expected);
+    free(text);
+}
+
+static int mode_of(const char *path)
+{
+    struct stat status;
+    ck_assert_int_eq(stat(path, &status), 0);
+    return (int)(status.st_mode & 07777);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Saving
+
+START_TEST(a_new_file_keeps_the_mode_of_the_old)
+{
+    static const mode_t modes[] = {0600, 0644, 0664, 0755, 0400};
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        unlink("file");
+        write_text("file", "old");
+        ck_assert_int_eq(chmod("file", modes[i]), 0);
+        save_text("file", "new");
+        ck_assert_int_eq(mode_of("file"), (int)modes[i]);
+        assert_text("file", "new");
+    }
+    umask(027);
+    save_text("fresh", "new");
+    ck_assert_int_eq(mode_of("fresh"), 0640);      // as any new file
+}
+END_TEST
+
+// Only root can give files away.
+START_TEST(a_new_file_keeps_the_owner_of_the_old)
+{
+    struct stat status;
+    write_text("file", "old");
+    if (chown("file", 12345, 54321) != 0) {
+        return;
+    }
+    save_text("file", "new");
+    ck_assert_int_eq(stat("file", &status), 0);
+    ck_assert_int_eq(status.st_uid, 12345);
+    ck_assert_int_eq(status.st_gid, 54321);
+}
+END_TEST
+
+// A process number that is free: of a child that has ended.
+static pid_t ended_process(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+    return child;
+}
+
+START_TEST(temporary_files_of_killed_programs_are_deleted)
+{
+    char stray[64];
+    char held[64];
+    char alive[64];
+    snprintf(stray, sizeof stray, ".gptape-%ld-0", (long)ended_process());
+    snprintf(held, sizeof held, ".gptape-%ld-1", (long)ended_process());
+    snprintf(alive, sizeof alive, ".gptape-%ld-0", (long)getppid());
+    write_text(stray, "x");
+    write_text(held, "x");
+    write_text(alive, "x");
+    write_text(".gptape-notes", "x");
+    int lock = open(held, O_RDONLY);               // as a process of another machine holds it
+    ck_assert_int_eq(flock(lock, LOCK_EX), 0);
+    save_text("file", "text");
+    ck_assert_int_ne(access(stray, F_OK), 0);
+    ck_assert_int_eq(access(held, F_OK), 0);
+    ck_assert_int_eq(access(alive, F_OK), 0);
+    ck_assert_int_eq(access(".gptape-notes", F_OK), 0);
+    close(lock);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Opening
+
+START_TEST(a_file_is_checked_before_it_is_read)
+{
+    Error error = {0};
+    write_text("file", "12345");
+    ck_assert_int_eq(mkfifo("fifo", 0600), 0);
+    ck_assert_int_eq(file_open("fifo", 100, &error), -1);
+    ck_assert_str_eq(error.message, "fifo: is a device, a pipe or a socket (expected a file)");
+    ck_assert_ptr_null(file_open_stream(".", 100, &error));
+    ck_assert_str_eq(error.message, ".: is a folder (expected a file)");
+    ck_assert_int_eq(file_open("file", 4, &error), -1);
+    ck_assert_str_eq(error.message, "file: has 5 B (expected at most 4 B)");
+    ck_assert_int_eq(file_open("none", 4, &error), -1);
+    ck_assert_str_eq(error.message, "none: can't be read: No such file or directory");
+    int descriptor = file_open("file", 5, &error);
+    ck_assert_int_ge(descriptor, 0);
+    close(descriptor);
+}
+END_TEST
+
+// A file that grows while it is read, or that the system gives no size, as those in /proc.
+START_TEST(a_stream_has_a_limit_too)
+{
+    char *text;
+    size_t n;
+    Error error = {0};
+    FILE *zero = fopen("/dev/zero", "r");
+    ck_assert(!stream_read(zero, "zero", 1 << 20, &text, &n, &error));
+    ck_assert_str_eq(error.message, "zero: is too long (expected at most 1.00 MiB)");
+    fclose(zero);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Paths
+
+START_TEST(paths_of_one_file)
+{
+    write_text("a", "x");
+    mkdir("folder", 0777);
+    ck_assert_int_eq(link("a", "hard"), 0);
+    ck_assert_int_eq(symlink("../a", "folder/soft"), 0);
+    ck_assert_int_eq(symlink("folder", "way"), 0);
+    write_text("b", "x");
+    ck_assert(path_same("a", "./a"));
+    ck_assert(path_same("a", "hard"));
+    ck_assert(path_same("way/soft", "hard"));
+    ck_assert(!path_same("a", "b"));
+    ck_assert(!path_same("a", "none"));
+    ck_assert(path_same("none", "./none"));
+    ck_assert(path_same("folder/none", "way/none"));
+    ck_assert(!path_same("folder/none", "none"));
+}
+END_TEST
+
+START_TEST(a_folder_has_one_writer)
+{
+    Error error = {0};
+    mkdir("folder", 0777);
+    int lock = folder_lock("folder", &error);
+    ck_assert_int_ge(lock, 0);
+    ck_assert_int_eq(folder_lock("./folder", &error), -1);
+    ck_assert_str_eq(error.message, "./folder: another run is writing to it; wait until it ends, or use another folder");
+    folder_unlock(lock);
+    lock = folder_lock("folder", &error);
+    ck_assert_int_ge(lock, 0);
+    folder_unlock(lock);
+    folder_unlock(-1);
+    ck_assert_int_eq(rmdir("folder"), 0);          // it is still empty
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("gpt/base/files");
+    TCase *tcase = case_create("files");
+    tcase_add_checked_fixture(tcase, folder_enter, folder_leave);
+    tcase_add_test(tcase, a_new_file_keeps_the_mode_of_the_old);
+    tcase_add_test(tcase, a_new_file_keeps_the_owner_of_the_old);
+    tcase_add_test(tcase, temporary_files_of_killed_programs_are_deleted);
+    tcase_add_test(tcase, a_file_is_checked_before_it_is_read);
+    tcase_add_test(tcase, a_stream_has_a_limit_too);
+    tcase_add_test(tcase, paths_of_one_file);
+    tcase_add_test(tcase, a_folder_has_one_writer);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
