@@ -193,7 +193,7 @@ debugger: $(BUILD)/examples/$(EX)
 
 # Each target for so many seconds, from sound files on; what it finds is left in the folder of its name. A build of its own, FUZZ=1.
 FUZZ_SECONDS ?= 200
-FUZZ_TARGETS := safetensors json vocabulary training tokens tables text options
+FUZZ_TARGETS := safetensors json vocabulary training tokens tables text options rule
 FUZZ_CORPUS := $(BUILD)/corpus
 
 fuzz:
@@ -217,7 +217,7 @@ run-fuzz: $(BUILD)/seeds $(FUZZ_TARGETS:%=$(BUILD)/fuzz_%)
 	@for target in $(FUZZ_TARGETS); do \
 	    echo "== $$target, for $(FUZZ_SECONDS) s"; \
 	    $(BUILD)/fuzz_$$target -max_total_time=$(FUZZ_SECONDS) -max_len=32768 -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 \
-	        -verbosity=0 -dict=tests/fuzz/json.dict -artifact_prefix=$(BUILD)/$$target- $(FUZZ_CORPUS)/$$target || exit 1; \
+	        -verbosity=0 -dict=$$(ls tests/fuzz/$$target.dict 2> /dev/null || echo tests/fuzz/json.dict) -artifact_prefix=$(BUILD)/$$target- $(FUZZ_CORPUS)/$$target || exit 1; \
 	done
 
 # Jupyter finds the kernel through JUPYTER_PATH, and keeps what it writes for itself in the build folder, too.

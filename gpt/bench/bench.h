@@ -35,6 +35,7 @@ extern const int bench_case_count;
 typedef struct BenchConfig {
     double seconds;                                // to spend on each case; it is repeated a few times even if that takes longer
     bool recompute;                                // in training steps: GPT's recompute
+    const char *residual;                          // rule of the models and of the MLP; NULL: as usual
     const Tokenizer *tokenizer;                    // for the tokenizer's cases
     const char *text;                              // n_text bytes
     size_t n_text;

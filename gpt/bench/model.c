@@ -7,9 +7,11 @@
 
 enum { SEED = 1, CHAR_SYMBOLS = 65 };              // as many as the plays of Shakespeare have
 
-static GPTConfig config_of(const BenchCase *which)
+static GPTConfig config_of(const Bench *bench)
 {
+    const BenchCase *which = bench->which;
     GPTConfig config = gpt_preset_find(which->preset)->config;
+    config.residual = bench->config->residual;
     if (config.context_length == 64) {
         config.vocab_size = CHAR_SYMBOLS;
     }
@@ -64,7 +66,7 @@ void bench_step(Bench *bench)
 {
     int B = bench->which->sizes[0];
     int T = bench->which->sizes[1];
-    GPTConfig config = config_of(bench->which);
+    GPTConfig config = config_of(bench);
     GPTCost cost = gpt_cost(&config, B, T);
     double bytes = gpt_training_bytes(&cost, bench->config->recompute);
     GPT *gpt = create(&config, bytes);
@@ -121,7 +123,7 @@ void bench_generate(Bench *bench)
     enum { FIRST = 1 };
     int n_prompt = bench->which->sizes[0];
     int n_new = bench->which->sizes[1];
-    GPTConfig config = config_of(bench->which);
+    GPTConfig config = config_of(bench);
     GPTCost cost = gpt_cost(&config, 1, 1);
     GPT *gpt = create(&config, cost.weight_bytes);
     int *ids = random_ids(&config, n_prompt + n_new);

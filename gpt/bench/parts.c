@@ -161,6 +161,7 @@ void bench_mlp(Bench *bench)
         .activation = ACTIVATION_GELU,
         .init = INIT_GPT2,
         .shortcut = true,
+        .residual = bench->config->residual,
     };
     Error error;
     kernels_set_threads(1);

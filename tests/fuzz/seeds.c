@@ -203,6 +203,15 @@ static void seed_options(void)
     enter("..");
 }
 
+// A file for each row of the table of residual rules.
+static void seed_rules(void)
+{
+    enter("../rule");
+    for (int i = 0; i < residual_table_count; i++) {
+        write_file(residual_table[i].name, residual_table[i].text, strlen(residual_table[i].text));
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -218,5 +227,6 @@ int main(int argc, char **argv)
     seed_tables();
     seed_text();
     seed_options();
+    seed_rules();
     return EXIT_SUCCESS;
 }

@@ -11,6 +11,7 @@ static const OptionRow case_rows[] = {
     {"case", "NAMES", NULL, "only these, separated by commas; the beginning of a name is enough: step,tape (default: all)"},
     {"list", NULL, NULL, "list the cases without running them"},
     {"seconds", "S", "4", "seconds for each case; a slow one is repeated a few times anyway"},
+    {"residual", "RULE", NULL, "residual rule of the models, by name or spelled out (default pre; the MLP's plain)"},
     {"data", "FILE", NULL, "text for the tokenizer (default: stories, 1 MB)"},
     {0},
 };
@@ -209,6 +210,12 @@ int command_bench(const Options *options)
         || !options_tokenizer_kind(options, TOKENIZER_COUNT, &kind)) {
         return STATUS_USAGE;
     }
+    const ResidualRule *rule = options_given(options, "residual") ? residual_rule(options_text(options, "residual"), &error) : NULL;
+    if (options_given(options, "residual") && rule == NULL) {
+        option_error(options, "residual", "%s", error.message);
+        return STATUS_USAGE;
+    }
+    config.residual = rule == NULL ? NULL : residual_text(rule);
     if (!options_precision(options, &status)) {
         return status;
     }
