@@ -206,10 +206,11 @@ static void seed_options(void)
 // A file for each row of the table of residual rules.
 static void seed_rules(void)
 {
-    enter("../rule");
+    enter("rule");
     for (int i = 0; i < residual_table_count; i++) {
         write_file(residual_table[i].name, residual_table[i].text, strlen(residual_table[i].text));
     }
+    enter("..");
 }
 
 int main(int argc, char **argv)

@@ -44,6 +44,11 @@ bool options_field(const Options *options, const ConfigField *field, void *confi
     char name[32];
     for (int i = 0; i < options->count; i++) {
         if (options->list[i].field == field) {
+            const char *given = options->list[i].value;
+            Error error;
+            if (field->kind == FIELD_TEXT && given != NULL && given[0] == '\0' && !field->set(config, given, &error)) {
+                return option_error(options, option_name(field->name, name), "%s", error.message);     // "" means the default elsewhere
+            }
             return read_field(options, option_name(field->name, name), field, config);
         }
     }
