@@ -110,8 +110,8 @@ static bool read_activation(const Keys *keys, Activation *activation)
         return false;
     }
     return activation_of_transformers(word, activation) ||
-           error_set(keys->error, "%s: activation_function %.40s: is not supported; gelu_new, gelu, relu, tanh, sigmoid and linear "
-                     "are", keys->path, word);
+           error_set(keys->error, "%s: activation_function: '%.40s' is not supported (expected gelu_new, gelu, relu, tanh, sigmoid or linear)",
+                     keys->path, word);
 }
 
 // What some GPT-2 models do differently and no GPT here can.
@@ -129,10 +129,10 @@ static bool refuse_variants(const Keys *keys)
         return false;
     }
     if (strcmp(type, "gpt2") != 0) {
-        return error_set(keys->error, "%s: model_type %.40s: is not supported; gpt2 is", keys->path, type);
+        return error_set(keys->error, "%s: model_type: '%.40s' is not supported (expected gpt2)", keys->path, type);
     }
     if (epsilon != LAYERNORM_EPS) {
-        return error_set(keys->error, "%s: layer_norm_epsilon %g: is not supported; %g is", keys->path, epsilon, LAYERNORM_EPS);
+        return error_set(keys->error, "%s: layer_norm_epsilon: %g is not supported (expected %g)", keys->path, epsilon, LAYERNORM_EPS);
     }
     for (int i = 0; i < 2; i++) {
         const cJSON *value = find(keys, empty[i]);
@@ -152,8 +152,7 @@ static bool refuse_variants(const Keys *keys)
             return false;
         }
         if (on != variants[i].expected) {
-            return error_set(keys->error, "%s: %s %s: is not supported; %s is", keys->path, variants[i].key, on ? "true" : "false",
-                             on ? "false" : "true");
+            return key_error(keys, variants[i].key, on ? "true is not supported (expected false)" : "false is not supported (expected true)");
         }
     }
     return true;

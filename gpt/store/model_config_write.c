@@ -120,7 +120,7 @@ void model_config_write(const void *model_config_file, FILE *stream)
     add_token(json, "n_inner", config->ff_mult == 4 ? -1 : config->ff_mult * config->n_embd);
     add_named(json, "n_layer", "n_layer", config);
     add_named(json, "n_positions", "context_length", config);
-    add_named(json, "resid_pdrop", "dropout", config);
+    add_probability(json, "resid_pdrop", file->dropouts.resid);
     add_named(json, "tie_word_embeddings", "tied", config);
     cJSON_AddStringToObject(json, "torch_dtype", "float32");
     add_named(json, "vocab_size", "vocab_size", config);

@@ -16,6 +16,7 @@ static double *probability_of(ModelDropouts *dropouts, const GPT *gpt, const Mod
 
 void model_dropouts_set(GPT *gpt, ModelDropouts dropouts)
 {
+    gpt->config.dropout = dropouts.resid;
     for (Module *module = &gpt->module; module != NULL; module = module_next(&gpt->module, module)) {
         if (module->kind == &dropout_kind) {
             ((Dropout *)module)->p = *probability_of(&dropouts, gpt, module);

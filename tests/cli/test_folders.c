@@ -106,12 +106,21 @@ static const Spoiled configs[] = {
     {"s/\"resid_pdrop\": 0.1/\"resid_pdrop\": 1/", "m/config.json: resid_pdrop: '1' is not a number between 0 and 0.999999"},
     {"s/\"resid_pdrop\": 0.1/\"resid_pdrop\": true/", "m/config.json: resid_pdrop: wrong type (expected a number)"},
     {"s/\"gelu_new\"/\"quick_gelu\"/",
-     "m/config.json: activation_function quick_gelu: is not supported; gelu_new, gelu, relu, tanh, sigmoid and linear are"},
+     "m/config.json: activation_function: 'quick_gelu' is not supported (expected gelu_new, gelu, relu, tanh, sigmoid or linear)"},
     {"s/\"gelu_new\"/1/", "m/config.json: activation_function: not a string"},
-    {"s/\"model_type\": \"gpt2\"/\"model_type\": \"llama\"/", "m/config.json: model_type llama: is not supported; gpt2 is"},
-    {"s/1e-05/1e-06/", "m/config.json: layer_norm_epsilon 1e-06: is not supported; 1e-05 is"},
+    {"s/\"model_type\": \"gpt2\"/\"model_type\": \"llama\"/", "m/config.json: model_type: 'llama' is not supported (expected gpt2)"},
+    {"s/1e-05/1e-06/", "m/config.json: layer_norm_epsilon: 1e-06 is not supported (expected 1e-05)"},
     {"s/\"scale_attn_by_inverse_layer_idx\": false/\"scale_attn_by_inverse_layer_idx\": true/",
-     "m/config.json: scale_attn_by_inverse_layer_idx true: is not supported; false is"},
+     "m/config.json: scale_attn_by_inverse_layer_idx: true is not supported (expected false)"},
+    {"s/\"scale_attn_weights\": true/\"scale_attn_weights\": false/", "m/config.json: scale_attn_weights: false is not supported (expected true)"},
+    {"s/\"add_cross_attention\": false/\"add_cross_attention\": true/", "m/config.json: add_cross_attention: true is not supported (expected false)"},
+    {"s/\"use_cache\": true/\"is_encoder_decoder\": true/", "m/config.json: is_encoder_decoder: true is not supported (expected false)"},
+    {"s/\"use_cache\": true/\"pruned_heads\": {\"0\": [1]}/", "m/config.json: pruned_heads: not supported (expected none)"},
+    {"s/\"use_cache\": true/\"quantization_config\": {\"bits\": 4}/", "m/config.json: quantization_config: not supported (expected none)"},
+    {"s/\"use_cache\": true/\"hidden_size\": 16/", "m/config.json: hidden_size: differs from n_embd, which means the same"},
+    {"s/\"n_layer\": 2/\"num_hidden_layers\": 3/", "m/model.safetensors: tensor h.2.attn.c_attn.weight: is missing, and config.json asks for it"},
+    {"s/\"embd_pdrop\": 0.1/\"embd_pdrop\": 1.5/", "m/config.json: embd_pdrop: '1.5' is not a number between 0 and 0.999999"},
+    {"s/\"attn_pdrop\": 0.1/\"attn_pdrop\": \"0\"/", "m/config.json: attn_pdrop: wrong type (expected a number)"},
     {"s/\"tie_word_embeddings\": true/\"tie_word_embeddings\": 1/", "m/config.json: tie_word_embeddings: wrong type (expected true or false)"},
     {"s/\"use_cache\": true/\"gptape\": {\"shortcut\": \"off\"}/", "m/config.json: gptape: shortcut: wrong type (expected true or false)"},
     {"s/\"use_cache\": true/\"gptape\": {\"norm\": \"past\"}/", "m/config.json: gptape: norm: 'past' is unknown (expected pre, post or none)"},
@@ -144,6 +153,22 @@ START_TEST(a_config_that_is_no_object)
     assert_refused(EVAL, "m/config.json: can't be read as JSON from byte 1001 of 100000 on");
     shell("rm m/config.json && mkdir m/config.json");
     assert_refused(EVAL, "m/config.json: is a folder (expected a file)");
+}
+END_TEST
+
+// What transformers would generate with, and gptape takes from options, is named; what is neutral is not.
+START_TEST(settings_for_generating_are_named)
+{
+    shell("echo '{\"do_sample\": true, \"temperature\": 0.7, \"top_k\": 0, \"top_p\": 1.0, \"eos_token_id\": [5, 6], \"bad_words_ids\": [], "
+          "\"transformers_version\": \"5\"}' > m/generation_config.json");
+    Run run = run_gptape("generate --model m --prompt-ids 1 --tokens 1 --ids");
+    ck_assert_int_eq(run.status, 0);
+    assert_has(&run, run.err, "gptape generate: m: its settings for generating are not used here, only options are: temperature 0.7, eos_token_id [5,6]\n");
+    run_free(&run);
+    shell("echo '{\"do_sample\": true, \"temperature\": 1.0}' > m/generation_config.json");
+    run = run_gptape("generate --model m --prompt-ids 1 --tokens 1 --ids");
+    ck_assert_ptr_null(strstr(run.err, "settings"));
+    run_free(&run);
 }
 END_TEST
 
@@ -305,6 +330,7 @@ static Suite *folders_suite(void)
     tcase_add_loop_test(tcase, a_folder_without_its_files, 0, sizeof folders / sizeof folders[0]);
     tcase_add_loop_test(tcase, a_config_that_disagrees_or_is_none, 0, sizeof configs / sizeof configs[0]);
     tcase_add_test(tcase, a_config_that_is_no_object);
+    tcase_add_test(tcase, settings_for_generating_are_named);
     tcase_add_test(tcase, a_tensor_that_is_missing);
     tcase_add_test(tcase, a_head_may_be_there_if_it_is_the_embedding);
     tcase_add_loop_test(tcase, a_tensor_of_another_kind, 0, sizeof one_mores / sizeof one_mores[0]);

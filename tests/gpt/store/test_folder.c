@@ -131,6 +131,27 @@ START_TEST(the_two_gelus_have_the_names_of_transformers)
 }
 END_TEST
 
+// GPT2Config has three probabilities; a model keeps them in its modules, and when it is saved.
+START_TEST(three_dropouts_come_back)
+{
+    GPTConfig config = small_config();
+    GPT *gpt = create_gpt(config, 1);
+    Error error = {0};
+    model_dropouts_set(gpt, (ModelDropouts){.embd = 0.25, .attn = 0, .resid = 0.5});
+    ck_assert(gpt_save(gpt, NULL, "model", &error));
+    gpt_free(gpt);
+    gpt = load("model");
+    ck_assert_double_eq(gpt->config.dropout, 0.5);
+    ck_assert_double_eq(gpt->drop.p, 0.25);
+    ck_assert_double_eq(gpt->h[0].attn.attn_dropout.p, 0);
+    ck_assert_double_eq(gpt->h[1].attn.resid_dropout.p, 0.5);
+    ck_assert_double_eq(gpt->h[1].mlp.dropout.p, 0.5);
+    gpt_set_dropout(gpt, 0.75);
+    ck_assert_double_eq(model_dropouts(gpt).attn, 0.75);
+    gpt_free(gpt);
+}
+END_TEST
+
 // cJSON alone would write 0.888888888888889, which is another number: found by fuzzing.
 START_TEST(every_digit_of_a_number_comes_back)
 {
@@ -474,6 +495,7 @@ static Suite *folder_suite(void)
     TCase *round = case_create("there and back");
     tcase_add_checked_fixture(round, folder_enter, folder_leave);
     tcase_add_test(round, every_kind_of_model_comes_back_as_it_was);
+    tcase_add_test(round, three_dropouts_come_back);
     tcase_add_test(round, every_digit_of_a_number_comes_back);
     tcase_add_test(round, the_two_gelus_have_the_names_of_transformers);
     tcase_add_test(round, what_gpt2_lacks_comes_back_too);

@@ -1,5 +1,6 @@
 // test_trainer.c: training: the schedule, a step against PyTorch's, accumulation, what must not disturb it, and going on after a stop.
 
+#include "gpt/store/model_files.h"
 #include "gpt/train/run_files.h"
 #include "tests/golden/training.h"
 #include "tests/gpt/gpt_test.h"
@@ -480,6 +481,22 @@ START_TEST(another_text_is_refused)
 }
 END_TEST
 
+// The three dropout probabilities of the model that the run started from.
+START_TEST(three_dropouts_are_in_the_checkpoint)
+{
+    Trainer *trainer = create_trainer(text_setup(train_config()));
+    model_dropouts_set(trainer->gpt, (ModelDropouts){.embd = 0.25, .attn = 0, .resid = 0.5});
+    save_trainer(trainer, "run");
+    trainer_free(trainer);
+    trainer = load_trainer("run");
+    ModelDropouts dropouts = model_dropouts(trainer->gpt);
+    ck_assert_double_eq(dropouts.embd, 0.25);
+    ck_assert_double_eq(dropouts.attn, 0);
+    ck_assert_double_eq(dropouts.resid, 0.5);
+    trainer_free(trainer);
+}
+END_TEST
+
 // Reads what is left of a checkpoint; true if it could still be used.
 static bool try_to_load(void)
 {
@@ -779,6 +796,7 @@ int main(void)
     tcase_add_loop_test(tests, a_run_that_went_on_is_the_run_that_never_stopped, 0, 9);
     tcase_add_test(tests, a_fixed_batch_goes_on_too);
     tcase_add_test(tests, another_text_is_refused);
+    tcase_add_test(tests, three_dropouts_are_in_the_checkpoint);
     tcase_add_test(tests, a_damaged_checkpoint_is_told);
     tcase_add_test(tests, a_flipped_bit_is_told);
     tcase_add_loop_test(tests, a_changed_header_is_told, 0, sizeof edits / sizeof edits[0]);
