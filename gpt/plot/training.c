@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 enum { COLUMNS_MOST = 200, ROWS_MOST = 150 };      // more cells could not be told apart on a slide
-enum { COLOR_LOW = -15, COLOR_HIGH = 0 };          // powers of ten that every picture's colors span, so that pictures can be compared
+enum { COLOR_LOW = -20, COLOR_HIGH = 0 };          // powers of ten that every picture's colors span, so that pictures can be compared
 
 // One arm's map: log10 of the medians of mean |dL/dW| over the seeds.
 typedef struct FlowMap {
