@@ -75,7 +75,7 @@ Tensor *(block_forward_recomputed)(Block *block, Tensor *x, Tensor *x0, Where wh
     REQUIRE(block);
     Tensor *inputs[] = {x, x0};
     int n = residual_uses_x0(block->residual[0].rule) ? 2 : 1;
-    return (tensor_checkpoint)(forward_again, block, inputs, n, block->attn.resid_dropout.random, where);
+    return (tensor_checkpoint_many)(forward_again, block, inputs, n, block->attn.resid_dropout.random, where);
 }
 
 static void block_free(Module *module)

@@ -410,12 +410,14 @@ Tensor *tensor_embedding(Tensor *weight, const int *ids, int B, int T, Where whe
 // Each value becomes 0 with probability p, else x / (1 - p). Draws from random as torch.dropout does.
 Tensor *tensor_dropout(Tensor *x, double p, Random *random, Where where);
 
-// function(context, x) of n inputs, of which the tape keeps only the inputs and the result. Backward calls it again, on an inner tape,
-// and takes the gradients there: less memory, more time. Of tensors, function may use x and parameters, and it must compute the same
-// each time: random, which its dropout draws from, is set back for it (NULL: it draws none). The result is named as function
-// labels it. torch: utils.checkpoint.checkpoint(function, *x)
-typedef Tensor *TapeFunction(void *context, Tensor **x);
-Tensor *tensor_checkpoint(TapeFunction *function, void *context, Tensor **x, int n, Random *random, Where where);
+// function(context, x), of which the tape keeps only x and the result. Backward calls it again on an inner tape and takes the gradients
+// there: less memory, more time. The function may use x and parameters, and must compute the same each time: random, which its dropout
+// draws from, is reset for it (NULL: it draws nothing). The result has the name that the function gives it. torch:
+// utils.checkpoint.checkpoint(function, x)
+typedef Tensor *TapeFunction(void *context, Tensor *x);
+Tensor *tensor_checkpoint(TapeFunction *function, void *context, Tensor *x, Random *random, Where where);
+typedef Tensor *TapeFunctionMany(void *context, Tensor **x);           // the same with n inputs
+Tensor *tensor_checkpoint_many(TapeFunctionMany *function, void *context, Tensor **x, int n, Random *random, Where where);
 
 Tensor *tensor_mse_loss(Tensor *x, Tensor *target, Where where);       // mean of (x - target)^2, a scalar
 // logits (..., V) and one target in 0 ... V-1 for each row (copied): the mean of -log softmax(logits)[target], a scalar.
@@ -483,6 +485,7 @@ void tensor_backward_from(Tensor *y, const Real *dy, Where where);
 #define tensor_embedding(...) tensor_embedding(__VA_ARGS__, HERE)
 #define tensor_dropout(...) tensor_dropout(__VA_ARGS__, HERE)
 #define tensor_checkpoint(...) tensor_checkpoint(__VA_ARGS__, HERE)
+#define tensor_checkpoint_many(...) tensor_checkpoint_many(__VA_ARGS__, HERE)
 #define tensor_mse_loss(...) tensor_mse_loss(__VA_ARGS__, HERE)
 #define tensor_cross_entropy(...) tensor_cross_entropy(__VA_ARGS__, HERE)
 #define tensor_custom(...) tensor_custom(__VA_ARGS__, HERE)

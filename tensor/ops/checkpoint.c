@@ -14,7 +14,8 @@
 #include <string.h>
 
 typedef struct Checkpoint {
-    TapeFunction *function;
+    TapeFunctionMany *function;
+    TapeFunction *of_one;                          // instead of function, or NULL
     void *context;
     Random *random;                                // NULL: it draws none
     Random before;                                 // random as it was when forward began,
@@ -59,15 +60,20 @@ static void put_draws_forward(void *object)
     *c->random = c->after;
 }
 
-Tensor *tensor_checkpoint(TapeFunction *function, void *context, Tensor **x, int n, Random *random, Where where)
+static Tensor *run(const Checkpoint *c, Tensor **x)
+{
+    return c->of_one != NULL ? c->of_one(c->context, x[0]) : c->function(c->context, x);
+}
+
+static Tensor *checkpoint_forward(Checkpoint checkpoint, Tensor **x, int n, Where where)
 {
     OpCall call = {&op_checkpoint, x, n, where};
+    Random *random = checkpoint.random;
     op_check(&call);
-    if (function == NULL) {
+    if (checkpoint.function == NULL && checkpoint.of_one == NULL) {
         op_fail(&call, "function is NULL");
     }
     Tape *tape = tape_current();
-    Checkpoint checkpoint = {.function = function, .context = context, .random = random};
     if (random != NULL) {
         checkpoint.before = *random;
     }
@@ -77,7 +83,7 @@ Tensor *tensor_checkpoint(TapeFunction *function, void *context, Tensor **x, int
     }
     Tensor **leaves = enter(tape, x, n, tape->scope, tape_user_line(where));
     tape_no_grad_begin();
-    Tensor *result = function(context, leaves);
+    Tensor *result = run(&checkpoint, leaves);
     tape_set_current(tape);
     bool computed = result != NULL && result->tape == tape->inner;
     for (int i = 0; i < n; i++) {
@@ -97,6 +103,16 @@ Tensor *tensor_checkpoint(TapeFunction *function, void *context, Tensor **x, int
     }
     unwind_end(frame);
     return op_done(&call, y);
+}
+
+Tensor *tensor_checkpoint(TapeFunction *function, void *context, Tensor *x, Random *random, Where where)
+{
+    return checkpoint_forward((Checkpoint){.of_one = function, .context = context, .random = random}, &x, 1, where);
+}
+
+Tensor *tensor_checkpoint_many(TapeFunctionMany *function, void *context, Tensor **x, int n, Random *random, Where where)
+{
+    return checkpoint_forward((Checkpoint){.function = function, .context = context, .random = random}, x, n, where);
 }
 
 static void add_gradient(Tensor *x, const Real *dx_inner)
@@ -140,7 +156,7 @@ static void checkpoint_backward(TapeNode *node)
     }
     // forward was: y = f(x)
     Tensor **leaves = enter(tape, node->inputs, node->n_inputs, node->scope, node->where);
-    Tensor *y = c->function(c->context, leaves);
+    Tensor *y = run(c, leaves);
     check_parameters(node, tape->inner);
     if (y->requires_grad) {
         tensor_backward_from(y, node->output->grad, node->where);
@@ -151,16 +167,16 @@ static void checkpoint_backward(TapeNode *node)
     unwind_end(frame);
 }
 
-static Tensor *gated(void *context, Tensor **x)
+static Tensor *gated(void *context, Tensor *x)
 {
     Tensor *gate = context;
-    return tensor_mul(tensor_tanh(x[0], HERE), gate, HERE);
+    return tensor_mul(tensor_tanh(x, HERE), gate, HERE);
 }
 
 // The second input reaches it as a parameter does.
 static Tensor *checkpoint_case(Tensor **x)
 {
-    return tensor_checkpoint(gated, x[1], &x[0], 1, NULL, HERE);
+    return tensor_checkpoint(gated, x[1], x[0], NULL, HERE);
 }
 
 static Tensor *product(void *context, Tensor **x)
@@ -171,7 +187,7 @@ static Tensor *product(void *context, Tensor **x)
 
 static Tensor *checkpoint_two_case(Tensor **x)
 {
-    return tensor_checkpoint(product, NULL, x, 2, NULL, HERE);
+    return tensor_checkpoint_many(product, NULL, x, 2, NULL, HERE);
 }
 
 static const OpCase checkpoint_cases[] = {

@@ -128,7 +128,7 @@ static Tensor *twice(void *context, Tensor **x)
 
 static Tensor *twice_within(void *context, Tensor **x)
 {
-    return tensor_checkpoint(twice, context, x, 1, NULL);
+    return tensor_checkpoint_many(twice, context, x, 1, NULL);
 }
 
 // Checkpoints nest, and their backward can be walked twice.
@@ -136,7 +136,7 @@ START_TEST(a_checkpoint_within_a_checkpoint)
 {
     Tape *tape = tape_create();
     Tensor *x = tensor_require_grad(tensor_full(SHAPE(3), 1));
-    Tensor *y = tensor_sum(tensor_checkpoint(twice_within, NULL, &x, 1, NULL));
+    Tensor *y = tensor_sum(tensor_checkpoint_many(twice_within, NULL, &x, 1, NULL));
     tensor_backward(y);
     tensor_backward(y);
     ck_assert_double_eq((double)tensor_item(y), 6);
@@ -151,7 +151,7 @@ START_TEST(without_recording_it_is_just_computed)
     Tape *tape = tape_create();
     Tensor *x = tensor_full(SHAPE(3), 1);
     tape_no_grad_begin();
-    Tensor *y = tensor_checkpoint(twice, NULL, &x, 1, NULL);
+    Tensor *y = tensor_checkpoint_many(twice, NULL, &x, 1, NULL);
     tape_no_grad_end();
     ck_assert_double_eq((double)y->data[1], 2);
     ck_assert_int_eq(tape->n_nodes, 0);
@@ -164,8 +164,8 @@ START_TEST(the_function_must_compute)
     Tape *tape = tape_create();
     Tensor *x = tensor_full(SHAPE(3), 1);
     const char *told = "tensor_checkpoint: the function must return a tensor that it computes";
-    assert_mistake(told, tensor_checkpoint(give_back, NULL, &x, 1, NULL));
-    assert_mistake(told, tensor_checkpoint(give_nothing, NULL, &x, 1, NULL));
+    assert_mistake(told, tensor_checkpoint_many(give_back, NULL, &x, 1, NULL));
+    assert_mistake(told, tensor_checkpoint_many(give_nothing, NULL, &x, 1, NULL));
     tape_free(tape);
 }
 END_TEST

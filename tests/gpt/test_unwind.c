@@ -533,7 +533,7 @@ static void checkpoint_fails_forward(World *world)
     (void)world;
     static Tensor *x;
     x = x == NULL ? parameter() : x;
-    tensor_checkpoint(fail_in_forward, NULL, &x, 1, NULL);
+    tensor_checkpoint_many(fail_in_forward, NULL, &x, 1, NULL);
 }
 
 static const Call leaving[] = {
@@ -576,7 +576,7 @@ START_TEST(a_backward_pass_that_fails_leaves_no_gradients)
     Tape *tape = tape_create();
     Tensor *x = parameter();
     Tensor *other = parameter();
-    Tensor *loss = tensor_sum(tensor_mul(tensor_tanh(x), tensor_checkpoint(square, NULL, &other, 1, NULL)));
+    Tensor *loss = tensor_sum(tensor_mul(tensor_tanh(x), tensor_checkpoint_many(square, NULL, &other, 1, NULL)));
     for (int stop = tape->n_nodes - 1; stop >= 0; stop--) {
         LeaveAt at = {stop};
         int observer = tape_observer_add(tape, (TapeObserver){.after = leave_at_node, .context = &at});
@@ -609,7 +609,7 @@ START_TEST(a_checkpoint_that_fails_in_backward_leaves_no_gradients)
     Tape *tape = tape_create();
     Tensor *x = parameter();
     int runs = 0;
-    Tensor *loss = tensor_sum(tensor_checkpoint(fail_in_backward, &runs, &x, 1, NULL));
+    Tensor *loss = tensor_sum(tensor_checkpoint_many(fail_in_backward, &runs, &x, 1, NULL));
     fail_set_handler(leave);
     if (setjmp(back) == 0) {
         tensor_backward(loss);

@@ -444,7 +444,7 @@ START_TEST(null_numbers_are_told)
     assert_mistake("tensor_dropout: random is NULL", tensor_dropout(x, 0.5, NULL));
     assert_mistake("tensor_rand: random is NULL", tensor_rand(NULL, SHAPE(1)));
     assert_mistake("tensor_randn: random is NULL", tensor_randn(NULL, SHAPE(1)));
-    assert_mistake("tensor_checkpoint: function is NULL", tensor_checkpoint(NULL, NULL, &x, 1, NULL));
+    assert_mistake("tensor_checkpoint: function is NULL", tensor_checkpoint_many(NULL, NULL, &x, 1, NULL));
     assert_mistake("tensor_from: values is NULL", tensor_from(NULL, SHAPE(1)));
     assert_mistake("tensor_concat: the parts are NULL", tensor_concat(NULL, 2, 0));
     assert_mistake("tensor_split: the parts are NULL", tensor_split(x, 0, 1, NULL));
