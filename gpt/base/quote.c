@@ -109,31 +109,32 @@ void quote_gnuplot_tic(FILE *out, const char *text)
 // ------------------------------------------------------------------------------------------------------------
 // Files
 
-void quote_json(FILE *out, const char *text)
+// A character of JSON: as it is, as a \u escape if it has no shape, and a byte that is not UTF-8 as an escape in the text itself.
+static size_t write_json(FILE *out, const char *text, size_t n)
 {
-    size_t n = text == NULL ? 0 : strlen(text);
-    fputc('"', out);
-    for (size_t at = 0; at < n; ) {
-        int code = 0xfffd;
-        int length = utf8_read(text + at, n - at, &code);
-        if (length <= 0) {
-            length = 1;
-            code = 0xfffd;
-        }
-        char shown[UTF8_SHOWN];
-        size_t shown_length;
-        utf8_show(text + at, (size_t)length, shown, &shown_length);
-        bool is_itself = shown_length == (size_t)length && code != 0xfffd && code != '"' && code != '\\';
-        if (is_itself) {
-            fwrite(text + at, 1, (size_t)length, out);
-        } else if (code >= 0x10000) {              // as UTF-16
-            fprintf(out, "\\u%04x\\u%04x", 0xd7c0u + ((unsigned)code >> 10), 0xdc00u + ((unsigned)code & 0x3ff));
-        } else {
-            fprintf(out, "\\u%04x", (unsigned)code);
-        }
-        at += (size_t)length;
+    char shown[UTF8_SHOWN];
+    size_t shown_length;
+    int code = 0;
+    int length = utf8_read(text, n, &code);
+    size_t taken = utf8_show(text, n, shown, &shown_length);
+    if (length <= 0) {
+        fprintf(out, "\\%s", shown);
+    } else if (shown_length == taken || code < 0x20) {                  // the library has escaped control characters: these are lines
+        fwrite(text, 1, taken, out);
+    } else if (code < 0x10000) {
+        fprintf(out, "\\u%04x", (unsigned)code);
+    } else {                                       // as UTF-16
+        fprintf(out, "\\u%04x\\u%04x", 0xd7c0u + ((unsigned)code >> 10), 0xdc00u + ((unsigned)code & 0x3ff));
     }
-    fputc('"', out);
+    return taken;
+}
+
+void quote_json(FILE *out, const char *json)
+{
+    size_t n = strlen(json);
+    for (size_t at = 0; at < n; ) {
+        at += write_json(out, json + at, n - at);
+    }
 }
 
 static void write_csv(FILE *out, char byte)

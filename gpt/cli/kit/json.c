@@ -70,33 +70,10 @@ void json_add_config(cJSON *object, const char *name, const GPTConfig *config)
     }
 }
 
-// A character of JSON text: as it is, as \u escape if it has no shape, and a byte that is not UTF-8 as an escape in the text itself.
-static size_t print_character(const char *text, size_t n)
-{
-    char shown[UTF8_SHOWN];
-    size_t shown_length;
-    int code = 0;
-    int length = utf8_read(text, n, &code);
-    size_t taken = utf8_show(text, n, shown, &shown_length);
-    if (length <= 0) {
-        printf("\\%s", shown);
-    } else if (shown_length == taken || code < 0x20) {                  // cJSON has escaped control characters in texts: these are lines
-        fwrite(text, 1, taken, stdout);
-    } else if (code < 0x10000) {
-        printf("\\u%04x", (unsigned)code);
-    } else {                                       // as UTF-16
-        printf("\\u%04x\\u%04x", 0xd7c0u + ((unsigned)code >> 10), 0xdc00u + ((unsigned)code & 0x3ff));
-    }
-    return taken;
-}
-
 void json_print(cJSON *json)
 {
     char *text = cJSON_Print(json);
-    size_t n = strlen(text);
-    for (size_t at = 0; at < n;) {
-        at += print_character(text + at, n - at);
-    }
+    quote_json(stdout, text);
     if (putchar('\n') == EOF || ferror(stdout)) {
         note_stdout_lost();
     }
