@@ -186,6 +186,41 @@ static void print_count_json(const StoryCount *count, const Faults *faults)
     json_print(json);
 }
 
+static bool is_heading(const char *line, size_t length)
+{
+    char text[64];
+    int number;
+    int count;
+    int used = 0;
+    if (length >= sizeof text || length < 3 || strncmp(line, "---", 3) != 0) {
+        return false;
+    }
+    memcpy(text, line, length);
+    text[length] = '\0';
+    return sscanf(text, SAMPLE_HEADING "%n", &number, &count, &used) == 2 && (size_t)used == length;
+}
+
+// Text as other programs pass it on: CRLF becomes LF, and generate's headings of samples become empty lines. Returns its new length.
+static size_t clean(char *text, size_t n)
+{
+    size_t kept = 0;
+    for (size_t at = 0; at < n; ) {
+        const char *end = memchr(text + at, '\n', n - at);
+        size_t length = end != NULL ? (size_t)(end - (text + at)) : n - at;
+        size_t shown = length > 0 && end != NULL && text[at + length - 1] == '\r' ? length - 1 : length;
+        if (!is_heading(text + at, shown)) {
+            memmove(text + kept, text + at, shown);
+            kept += shown;
+        }
+        at += length + (end != NULL);
+        if (end != NULL) {
+            text[kept] = '\n';
+            kept++;
+        }
+    }
+    return kept;
+}
+
 static int check(const Options *options)
 {
     char *text;
@@ -199,7 +234,8 @@ static int check(const Options *options)
     }
     Stories *stories = stories_create();
     size_t mark = utf8_mark(text, n);
-    StoryCount count = stories_check(stories, text + mark, n - mark, note_fault, &faults);
+    n = clean(text + mark, n - mark);
+    StoryCount count = stories_check(stories, text + mark, n, note_fault, &faults);
     if (options_given(options, "json")) {
         print_count_json(&count, &faults);
     } else {

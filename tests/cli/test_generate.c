@@ -193,7 +193,7 @@ END_TEST
 
 START_TEST(samples_are_set_apart)
 {
-    Run run = run_shell("gptape generate --quiet --samples 2 --tokens 3 --prompt hi");
+    Run run = run_shell("gptape generate --samples 2 --tokens 3 --prompt hi 2> /dev/null");
     assert_quiet(&run);
     const char *first = "--- sample 1 of 2 ---\nhi";
     const char *second = strstr(run.out, "\n\n--- sample 2 of 2 ---\nhi");
@@ -201,6 +201,20 @@ START_TEST(samples_are_set_apart)
     run_free(&run);
 }
 END_TEST
+
+// Nothing but the samples, an empty line between them.
+START_TEST(quiet_samples_have_no_headings)
+{
+    Run quiet = run_shell("gptape generate --quiet --samples 3 --tokens 3 --prompt hi");
+    Run run = run_shell("gptape generate --samples 3 --tokens 3 --prompt hi 2> /dev/null | grep -v '^--- sample [123] of 3 ---$'");
+    assert_quiet(&quiet);
+    ck_assert_ptr_null(strstr(quiet.out, "---"));
+    ck_assert_str_eq(quiet.out, run.out);
+    run_free(&quiet);
+    run_free(&run);
+}
+END_TEST
+
 
 START_TEST(json_has_the_text_that_is_printed)
 {
@@ -512,6 +526,7 @@ int main(void)
     tcase_add_test(tcase, text_is_bytes);
     tcase_add_test(tcase, prints_readable_text);
     tcase_add_test(tcase, beyond_the_context);
+    tcase_add_test(tcase, quiet_samples_have_no_headings);
     tcase_add_test(tcase, one_sample_as_json);
     tcase_add_test(tcase, as_pytorch_does);
     tcase_add_loop_test(tcase, these_print_the_same, 0, sizeof same / sizeof same[0]);

@@ -35,6 +35,28 @@ static cJSON *shell_json(const char *command)
     return json;
 }
 
+// Each is the same text to --check.
+static const char *const same_texts[] = {
+    "gptape stories | sed 's/$/\\r/'",
+    "(printf '\\357\\273\\277'; gptape stories)",
+    // as generate --samples prints it
+    "gptape stories | awk 'BEGIN { RS = \"\"; n = 0 } { n++; if (n > 1) print \"\"; print \"--- sample \" n \" of 3 ---\"; print }'",
+    // as generate --samples --quiet prints it
+    "gptape stories | awk 'BEGIN { RS = \"\"; n = 0 } { n++; if (n > 1) print \"\"; print }'",
+};
+
+START_TEST(texts_from_other_programs_are_checked_alike)
+{
+    char command[512];
+    snprintf(command, sizeof command, "gptape stories | gptape stories --check > expected; %s | gptape stories --check > got; cmp expected got; "
+             "cat got", same_texts[_i]);
+    Run run = run_shell(command);
+    assert_quiet(&run);
+    ck_assert_ptr_nonnull(strstr(run.out, "100.0%"));
+    run_free(&run);
+}
+END_TEST
+
 // ------------------------------------------------------------------------------------------------------------
 // Telling
 
@@ -223,6 +245,7 @@ int main(void)
     Suite *suite = suite_create("gptape stories");
     TCase *tests = case_create("stories");
     tcase_add_checked_fixture(tests, enter, folder_leave);
+    tcase_add_loop_test(tests, texts_from_other_programs_are_checked_alike, 0, sizeof same_texts / sizeof same_texts[0]);
     tcase_add_test(tests, tells_as_many_as_asked_for);
     tcase_add_test(tests, tells_as_much_as_asked_for);
     tcase_add_test(tests, tells_in_json);

@@ -71,8 +71,11 @@ static void say_beginning(Group *group)
     if (!generation_is_text(generation)) {
         return;
     }
-    if (generation->n_samples > 1) {
-        printf("%s--- sample %d of %d ---\n", number == 0 ? "" : "\n", number + 1, generation->n_samples);
+    if (number > 0) {
+        putchar('\n');
+    }
+    if (generation->n_samples > 1 && !options_given(generation->options, "quiet")) {
+        printf(SAMPLE_HEADING "\n", number + 1, generation->n_samples);
     }
     for (int i = 0; i < generation->n_prompt && !generation->prompt_hidden; i++) {
         token_printer_token(&group->printer, generation->prompt[i]);
@@ -182,7 +185,7 @@ static void add_sample(cJSON *json, const Generation *generation, const int *ids
     }
 }
 
-// Figures, and the ids and text of the one sample, or with --samples a list of those of each. Frees samples.
+// The samples, and if there is only one also its ids and text by themselves. Frees samples.
 static void print_json(const Generation *generation, cJSON *samples, const Pace *pace)
 {
     cJSON *json = cJSON_CreateObject();
@@ -191,14 +194,12 @@ static void print_json(const Generation *generation, cJSON *samples, const Pace 
     json_add_count(json, "seed", (double)generation->seed);
     json_add_count(json, "parameters", (double)gpt_cost(&generation->model, 1, 1).parameters);
     cJSON_AddItemToObject(json, "prompt_ids", ids_json(generation->prompt, generation->n_prompt));
-    if (options_given(generation->options, "samples")) {
-        cJSON_AddItemToObject(json, "samples", samples);
-    } else {
-        cJSON *sample = cJSON_GetArrayItem(samples, 0);
-        cJSON_AddItemToObject(json, "ids", cJSON_DetachItemFromObject(sample, "ids"));
-        cJSON_AddItemToObject(json, "text", cJSON_DetachItemFromObject(sample, "text"));       // adds nothing where there is none
-        cJSON_Delete(samples);
+    cJSON *first = cJSON_GetArrayItem(samples, 0);
+    if (generation->n_samples == 1) {
+        cJSON_AddItemToObject(json, "ids", cJSON_Duplicate(cJSON_GetObjectItem(first, "ids"), true));
+        cJSON_AddItemToObject(json, "text", cJSON_Duplicate(cJSON_GetObjectItem(first, "text"), true));        // nothing if there is none
     }
+    cJSON_AddItemToObject(json, "samples", samples);
     json_add_number(json, "first_token_ms", pace->first * 1e3);
     json_add_number(json, "tokens_per_s", pace->n / pace->seconds);    // NaN, and so null, for a single token
     json_print(json);

@@ -20,8 +20,8 @@ static const OptionRow depth_rows[] = {
 const OptionRow mlp_rows[] = {
     {"width", "N", "3", "values per layer"},
     {"sizes", "3,3,3,3,3,1", NULL, "sizes of the input, the layers and the output, instead of --depth and --width"},
-    {"input", "1,0,-1", NULL, "input row (default 1,0,-1,1,0,-1,...)"},
-    {"target", "0", NULL, "target of the output (default zeros)"},
+    {"input", "1,0,-1", NULL, "input row (default: 1,0,-1,1,0,-1,...)"},
+    {"target", "0", NULL, "target of the output (default: zeros)"},
     {0},
 };
 

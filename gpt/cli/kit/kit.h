@@ -275,6 +275,7 @@ typedef struct TokenPrinter {
     size_t n_waiting;
 } TokenPrinter;
 
+#define SAMPLE_HEADING "--- sample %d of %d ---"   // above each of several samples, unless --quiet; stories --check skips it
 void token_printer_token(TokenPrinter *printer, int id);
 void token_printer_text(TokenPrinter *printer, const char *text, size_t n);  // bytes of UTF-8, whatever the tokenizer
 void token_printer_end(TokenPrinter *printer);                   // shows what still waits
