@@ -93,12 +93,9 @@ bool plot_chart(const Chart *chart, const char *path, Error *error)
         return false;
     }
     Panel panel = panel_of(chart);
-    Page page;
-    page_open(&page, path, chart->title, chart->caption, NULL);
-    panel_place(&panel, 0, page.bottom, 1, page.top - page.bottom);
-    panel_write(&panel, page.script.stream, 0);
+    bool drawn = panel_draw(&panel, path, chart->title, chart->caption, error);
     panel_free(&panel);
-    return page_close(&page, error);
+    return drawn;
 }
 
 char *plot_chart_terminal(const Chart *chart, int columns, Error *error)

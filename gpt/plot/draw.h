@@ -124,6 +124,7 @@ void panel_fit(Panel *panel);                                  // sets the y axi
 void panel_place(Panel *panel, double x, double y, double width, double height);
 void panel_share(Panel *a, Panel *b);                          // gives both the same y axis
 void panel_write(const Panel *panel, FILE *script, int number);
+bool panel_draw(Panel *panel, const char *path, const char *title, const char *caption, Error *error);     // alone on a page
 void panel_free(Panel *panel);
 // The panel for a terminal; the caller frees it. NULL and an error without gnuplot. letters: of the lines; NULL: of their styles.
 char *panel_terminal(const Panel *panel, const char *letters, int columns, Error *error);
@@ -157,7 +158,8 @@ typedef struct Page {
 void page_open(Page *page, const char *path, const char *title, const char *caption, const PlotArms *arms);
 void page_labels(FILE *script, const char *title, const char *x_label, const char *y_label);   // of the next panel; may be NULL
 bool page_close(Page *page, Error *error);         // draws it to the path
-int page_key_columns(int longest, double width);   // how many labels of that length fit side by side, as gnuplot estimates it
+// How many of n labels, each cut to `most` characters, fit side by side, as gnuplot estimates it.
+int page_key_columns(const char *const *labels, int n, int most, double width);
 const char *page_image(const char *path);          // how a map is drawn in this kind of picture
 
 // ------------------------------------------------------------------------------------------------------------

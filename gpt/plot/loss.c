@@ -58,7 +58,11 @@ static Panel loss_panel(const TrainRow *rows, int n, double before, int points_m
     Panel panel = {.title = "Cross-entropy loss (nats per token)", .x_label = "step", .x_counts = true, .has_key = true, .has_rows = true};
     panel.lines[0] = training_line(rows, n, points_most);
     panel.lines[1] = validation_line(rows, n, before);
-    panel.n_lines = panel.lines[1].n > 0 ? 2 : 1;
+    panel.n_lines = 2;
+    if (panel.lines[1].n == 0) {
+        line_free(&panel.lines[1]);
+        panel.n_lines = 1;
+    }
     double low = INFINITY;
     double high = 0;
     for (int s = 0; s < panel.n_lines; s++) {
@@ -99,12 +103,6 @@ static char *write_finding(const Panel *panel, int steps)
     return text.bytes;
 }
 
-static void loss_panel_free(Panel *panel)
-{
-    line_free(&panel->lines[0]);
-    line_free(&panel->lines[1]);
-}
-
 bool plot_loss(const TrainRow *rows, int n, double before, const char *what, const char *path, Error *error)
 {
     enum { POINTS_MOST = 150 };
@@ -118,13 +116,10 @@ bool plot_loss(const TrainRow *rows, int n, double before, const char *what, con
     }
     Panel panel = loss_panel(rows, n, before, POINTS_MOST);
     char *title = write_finding(&panel, rows[n - 1].step);
-    Page page;
-    page_open(&page, path, title, what, NULL);
-    panel_place(&panel, 0, page.bottom, 1, page.top - page.bottom);
-    panel_write(&panel, page.script.stream, 1);
-    loss_panel_free(&panel);
+    bool drawn = panel_draw(&panel, path, title, what, error);
+    panel_free(&panel);
     free(title);
-    return page_close(&page, error);
+    return drawn;
 }
 
 char *plot_loss_terminal(const TrainRow *rows, int n, double before, int columns, Error *error)
@@ -136,6 +131,6 @@ char *plot_loss_terminal(const TrainRow *rows, int n, double before, int columns
     }
     Panel panel = loss_panel(rows, n, before, columns);
     char *text = panel_terminal(&panel, ".o", columns, error);
-    loss_panel_free(&panel);
+    panel_free(&panel);
     return text;
 }

@@ -114,9 +114,15 @@ static void write_lines(FILE *script, char *text, double y, double line_height, 
     }
 }
 
-int page_key_columns(int longest, double width)
+int page_key_columns(const char *const *labels, int n, int most, double width)
 {
     enum { PAGE = 88, SAMPLE = 7 };                // characters
+    int longest = 1;
+    for (int i = 0; i < n; i++) {
+        int length = plot_length(labels[i]);
+        length = length < most ? length : most;
+        longest = length > longest ? length : longest;
+    }
     int columns = (int)(width * PAGE) / (longest + SAMPLE);
     return columns < 1 ? 1 : columns > 4 ? 4 : columns;
 }
@@ -129,12 +135,11 @@ static int key_most(const PlotArms *arms)
 
 static int columns_of(const PlotArms *arms)
 {
-    int longest = 1;
+    const char *names[STYLE_COUNT];
     for (int i = 0; i < arms->n; i++) {
-        int length = plot_length(arms->arm[i].name);
-        longest = length > longest ? length : longest;
+        names[i] = arms->arm[i].name;
     }
-    return page_key_columns(longest < key_most(arms) ? longest : key_most(arms), 1);
+    return page_key_columns(names, arms->n, key_most(arms), 1);
 }
 
 // The key of all panels: entries without a plot.

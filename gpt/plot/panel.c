@@ -279,20 +279,13 @@ static void write_line(const Panel *panel, FILE *script, int number, int s)
     fprintf(script, s == panel->n_lines - 1 ? "\n" : ", \\\n");
 }
 
-// The longest label, as far as it is shown.
-static int longest_label(const Panel *panel)
-{
-    int longest = 1;
-    for (int s = 0; s < panel->n_lines; s++) {
-        int length = plot_length(panel->lines[s].label);
-        longest = length > longest ? length : longest;
-    }
-    return longest < label_most(panel) ? longest : label_most(panel);
-}
-
 void panel_write(const Panel *panel, FILE *script, int number)
 {
-    int columns = page_key_columns(longest_label(panel), panel->width);
+    const char *labels[STYLE_COUNT];
+    for (int s = 0; s < panel->n_lines; s++) {
+        labels[s] = panel->lines[s].label;
+    }
+    int columns = page_key_columns(labels, panel->n_lines, label_most(panel), panel->width);
     int key_rows = panel->has_key ? (panel->n_lines - 1) / columns + 1 : 0;
     bool x_label = panel->x_label != NULL && panel->x_label[0] != '\0';
     fprintf(script, "\n");
@@ -317,6 +310,15 @@ void panel_write(const Panel *panel, FILE *script, int number)
         write_line(panel, script, number, s);
     }
     fprintf(script, "unset key\n");
+}
+
+bool panel_draw(Panel *panel, const char *path, const char *title, const char *caption, Error *error)
+{
+    Page page;
+    page_open(&page, path, title, caption, NULL);
+    panel_place(panel, 0, page.bottom, 1, page.top - page.bottom);
+    panel_write(panel, page.script.stream, 0);
+    return page_close(&page, error);
 }
 
 void panel_free(Panel *panel)

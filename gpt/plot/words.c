@@ -105,24 +105,17 @@ static char *shown_text(const char *text, bool lines)
     return shown.bytes;
 }
 
-// Cuts text after so many characters, of which the last becomes "…". It has room for that.
-static void cut(char *text, int most)
-{
-    if (plot_length(text) > most) {
-        size_t bytes = bytes_of(text, most - 1);
-        memcpy(text + bytes, "…", sizeof "…");
-    }
-}
-
 char *plot_shorten(const char *text, int most)
 {
     char *shown = shown_text(text, false);
-    size_t n = strlen(shown) + sizeof "…";
-    char *copy = memory_allocate(n, "a picture's text");
-    snprintf(copy, n, "%s", shown);
-    free(shown);
-    cut(copy, most);
-    return copy;
+    if (plot_length(shown) > most) {
+        size_t kept = bytes_of(shown, most - 1);
+        char *copy = memory_allocate(kept + sizeof "…", "a picture's text");
+        snprintf(copy, kept + sizeof "…", "%.*s…", (int)kept, shown);
+        free(shown);
+        shown = copy;
+    }
+    return shown;
 }
 
 // Writes the lines of text, broken at spaces, in words longer than a line, and at line feeds. Returns their number.
