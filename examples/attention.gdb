@@ -1,17 +1,16 @@
-# attention.gdb: the lesson of attention.c. make debug LESSON=attention starts it, next-stop goes on, next-stop 1 begins again.
-# stop-1, stop-2, ... say where the program goes to; their documents, what there is to see and what to type. next-stop starts the
-# program behind stop-1.
+# attention.gdb: the lesson on attention.c. make debug LESSON=attention starts it, next-stop continues, next-stop 1 starts again.
+# stop-N says where the program goes next, and its document what to look at and type there. next-stop runs the program after stop-1.
 
 define stop-1
   tbreak examples/attention.c:56
 end
 document stop-1
-1. Six words have become queries, keys and values, and each query has met each key.
+1. Six words have become queries, keys and values, and each query has been multiplied with each key.
 
-    print x             six words, a vector of 8 for each
+    print x             six words, a vector of 8 each
     tensor q[0,1]       what "cat" looks for
-    tensor k[0,0]       what "the" has to show
-    tensor scores[0,1]  how well each word's key meets the query of "cat"
+    tensor k[0,0]       what "the" offers
+    tensor scores[0,1]  how well the key of each word matches the query of "cat"
 
 Then: next-stop
 end
@@ -21,10 +20,10 @@ define stop-2
   continue
 end
 document stop-2
-2. The mask is on: what comes later is -inf. The softmax comes next.
+2. The mask is applied: later words have the score -inf. Softmax comes next.
 
-    tensor x[0]         the masked scores, a row for each query
-    heat x              the same in colours; -- is -inf
+    tensor x[0]         the masked scores, one row per query
+    heat x              the same in colors; -- is -inf
 
 Then: next-stop
 end
@@ -34,12 +33,12 @@ define stop-3
   next
 end
 document stop-3
-3. The softmax is done.
+3. Softmax is done.
 
     tensor weights[0]   -inf has become 0, and each row sums to 1
-    heat weights        who looks at whom
+    heat weights        which word attends to which
 
-Row 0 has no choice: "the" can only look at itself. Then: next-stop
+Row 0 has no choice: "the" sees only itself. Then: next-stop
 end
 
 define stop-4
@@ -48,11 +47,11 @@ define stop-4
   up
 end
 document stop-4
-4. The words have been mixed.
+4. The values have been averaged.
 
-    tensor v[0,:2]          what "the" and "cat" hand over
-    tensor weights[0,1,:2]  how much of each
-    tensor y[0,1]           the new vector of "cat": their average, so weighted
+    tensor v[0,:2]          what "the" and "cat" pass on
+    tensor weights[0,1,:2]  the weight of each
+    tensor y[0,1]           the new vector of "cat": their weighted average
 
 That was the last stop: continue runs to the end.
 end

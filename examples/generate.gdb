@@ -1,16 +1,15 @@
-# generate.gdb: the lesson of generate.c. make debug LESSON=generate starts it, next-stop goes on, next-stop 1 begins again.
-# stop-1, stop-2, ... say where the program goes to; their documents, what there is to see and what to type. next-stop starts the
-# program behind stop-1.
+# generate.gdb: the lesson on generate.c. make debug LESSON=generate starts it, next-stop continues, next-stop 1 starts again.
+# stop-N says where the program goes next, and its document what to look at and type there. next-stop runs the program after stop-1.
 
 define stop-1
   tbreak next_logits
 end
 document stop-1
-1. A GPT that has learned nothing is asked for the token after "Hello, I am".
+1. An untrained GPT is asked for the token after "Hello, I am".
 
-    print n                     tokens so far
-    print state->ids[0]@n        a token is a byte here: 72 is H
-    print state->gpt->config     how large the model is
+    print n                     the number of tokens so far
+    print state->ids[0]@n       a token is a byte: 72 is H
+    print state->gpt->config    the size of the model
 
 Then: next-stop
 end
@@ -21,12 +20,12 @@ define stop-2
   up
 end
 document stop-2
-2. It has answered, with a logit for each of the 256 bytes.
+2. The model has computed a logit for each of the 256 bytes.
 
-    print logits                how far they lie apart
+    print logits                their range
     tensor logits[0,0,95:100]   byte 97, a, has the largest of all
-    down                        to where one is chosen
-    finish                      it is that one
+    down                        to the function that chooses
+    finish                      it chooses 97
 
 Then: next-stop
 end
@@ -36,10 +35,10 @@ define stop-3
   continue
 end
 document stop-3
-3. The token has been appended, and the question is asked again.
+3. The token has been appended, and the model is asked for the next one.
 
     print n                     one more
-    print state->ids[11]         the one that was chosen
+    print state->ids[11]        the token that was chosen
 
 Then: next-stop
 end
@@ -49,13 +48,13 @@ define stop-4
   continue
 end
 document stop-4
-4. The model has been shown the new token only, and has come to the attention of its first block.
+4. The model gets only the new token, and has reached the attention of its first block.
 
-    print *qkv                  one query, key and value of 32 numbers each, instead of 12
-    print cache->length         the first 11 tokens have left their keys and values here
-    print *cache->keys          for 2 heads, with room for 30
+    print *qkv                  one query, one key and one value of 32 numbers each, instead of 12
+    print cache->length         the keys and values of the first 11 tokens are in the cache
+    print *cache->keys          for 2 heads, with space for 30
 
-The query meets these 11 keys and its own. Then: next-stop
+The query is multiplied with these 11 keys and its own. Then: next-stop
 end
 
 define stop-5
@@ -64,10 +63,10 @@ define stop-5
   finish
 end
 document stop-5
-5. How bad is it? The loss of its guesses for the prompt itself has been computed.
+5. The loss of the model on the prompt has been computed.
 
     print $             the loss
-    print log(256)      what a model has that thinks all 256 bytes equally likely
+    print log(256)      the loss of a model for which all 256 bytes are equally likely
 
 That was the last stop: continue runs to the end.
 end

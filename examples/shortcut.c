@@ -1,102 +1,49 @@
-// shortcut.c: the book's deep network, without shortcuts and with them.
+// shortcut.c: the gradient of a deep network without shortcuts, x = layer(x), and with them, x = x + layer(x).
 //
-// You learn how much of a gradient is left after five layers, that the raw numbers of two networks are no fair comparison,
-// and where the shortcut's gradient comes from: split at each addition, most of it never saw the layer beside it.
-// Breakpoint: add_backward. It stops only in the second network; print node->scope says at whose shortcut.
+// You learn that the gradient vanishes on its way back through 20 layers, unless each layer is added to its own input.
+// Breakpoint: add_backward, where a gradient takes two paths: the shortcut and the branch (the layer).
 
-#include "gpt/gptape.h"
+#include "nn/nn.h"
 
-#include <stdio.h>
+#include <math.h>
 
-enum { LAYERS = 5, WITHOUT = 0, WITH = 1 };
+// Layers of 3 -> 3 values, the last 3 -> 1; mean_dW[i] becomes the mean |dL/dW| of layer i.
+static void measure(int depth, bool shortcuts, double mean_dW[])
+{
+    Tape *tape = tape_create();
+    Linear layers[20];
+    Random random;
+    random_seed(&random, 123);                                      // the same weights with and without shortcuts
+    Tensor *x = tensor_from((float[]){1, 0, -1}, SHAPE(1, 3));
+    for (int i = 0; i < depth; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "layers.%d", i);
+        linear_init(&layers[i], NULL, name, 3, i < depth - 1 ? 3 : 1, true);
+        module_initialize(&layers[i].module, (Init){.scheme = INIT_TORCH}, &random);
+        Tensor *y = tensor_gelu(linear_forward(&layers[i], x));     // (1, 3), the last (1, 1)
+        x = shortcuts && i < depth - 1 ? tensor_add(x, y) : y;      // the last y has 1 value, which cannot be added to 3
+    }
+    tensor_backward(tensor_mse_loss(x, tensor_zeros(SHAPE(1, 1))));
+    for (int i = 0; i < depth; i++) {
+        mean_dW[i] = 0;
+        for (size_t j = 0, n = tensor_count(layers[i].weight); j < n; j++) {
+            mean_dW[i] += fabs((double)layers[i].weight->grad[j]) / (double)n;
+        }
+        module_free(&layers[i].module);
+    }
+    tape_free(tape);
+}
 
 int main(void)
 {
-    int sizes[LAYERS + 1] = {3, 3, 3, 3, 3, 1};
-    const float input[3] = {1, 0, -1};
-    const float zero[1] = {0};
-    double weight[2][LAYERS] = {{0}};                       // mean |dL/dW| of each layer
-    double arrived[LAYERS] = {0};                           // of the gradient: what reached the layer's output,
-    double skip[LAYERS] = {0};                              // what came from there to its input through the shortcut,
-    double block[LAYERS] = {0};                             // and what came through the layer
-    double loss[2] = {0};
-    Tape *tape = tape_create();
-
-    for (int arm = WITHOUT; arm <= WITH; arm++) {
-        DeepConfig config = {
-            .sizes = sizes,
-            .n_layer = LAYERS,
-            .activation = ACTIVATION_GELU,
-            .init = INIT_TORCH,
-            .shortcut = arm == WITH,
-        };
-        Error error;
-        DeepNet *net = deep_create(&config, 123, &error);   // one seed: both have the same weights
-        if (net == NULL) {
-            fprintf(stderr, "shortcut: %s\n", error.message);
-            tape_free(tape);
-            return 1;
+    for (int depth = 20; depth >= 5; depth -= 15) {                 // 20 layers, then the book's 5
+        double without[20], with[20];
+        measure(depth, false, without);
+        measure(depth, true, with);
+        printf("%2d layers, mean |dL/dW|    without shortcuts    with shortcuts\n", depth);
+        for (int i = 0; i < depth; i++) {
+            printf("layer %-2d %36.4g %17.4g\n", i, without[i], with[i]);
         }
-        Tensor *x = tensor_from(input, SHAPE(1, 3));        // (1, 3)
-        Tensor *target = tensor_from(zero, SHAPE(1, 1));    // (1, 1)
-        tensor_require_grad(x);                             // the first shortcut starts here; its split is wanted, too
-        Tensor *y = deep_forward(net, x);                   // (1, 1)
-        Tensor *mse = tensor_mse_loss(y, target);           // ()
-
-        GradFlowWatch *watch = gradflow_watch(tape);
-        tensor_backward(mse);
-        GradFlow flow = gradflow_read(watch, &net->module);
-        for (int i = 0; i < flow.n_rows; i++) {
-            const FlowRow *row = &flow.rows[i];
-            if (row->kind == FLOW_WEIGHT_GRAD) {
-                weight[arm][row->layer] = row->stats.mean_abs;
-            }
-            if (row->kind == FLOW_ACTIVATION_GRAD) {
-                arrived[row->layer] = row->stats.l2;
-            }
-            if (row->kind == FLOW_SKIP_GRAD) {
-                skip[row->layer] = row->stats.l2;
-            }
-            if (row->kind == FLOW_BLOCK_GRAD) {
-                block[row->layer] = row->stats.l2;
-            }
-        }
-        loss[arm] = (double)tensor_item(mse);
-        printf("%s shortcuts: %d on the tape, loss %.6g\n", arm == WITH ? "With" : "Without", flow.n_shortcuts, loss[arm]);
-        gradflow_free(&flow);
-        tape_reset(tape);
-        deep_free(net);
+        printf("-> first / last %29.2g %17.2g\n\n", without[0] / without[depth - 1], with[0] / with[depth - 1]);
     }
-    tape_free(tape);
-
-    double last_without = weight[WITHOUT][LAYERS - 1];
-    double last_with = weight[WITH][LAYERS - 1];
-    printf("\n%30s %24s\n", "without shortcuts", "with shortcuts");
-    printf("%-7s %12s %9s %14s %9s\n", "layer", "mean |dL/dW|", "/ last", "mean |dL/dW|", "/ last");
-    for (int i = 0; i < LAYERS; i++) {
-        double relative_without = weight[WITHOUT][i] / last_without;
-        double relative_with = weight[WITH][i] / last_with;
-        printf("%-7d %#12.6g %9.4f %#14.6g %9.4f\n", i, weight[WITHOUT][i], relative_without, weight[WITH][i],
-               relative_with);
-    }
-
-    double first_grew = weight[WITH][0] / weight[WITHOUT][0];
-    double last_grew = last_with / last_without;
-    double loss_grew = loss[WITH] / loss[WITHOUT];
-    printf("\n-> With shortcuts the first layer's gradient is %.0f times as large. That is not all the\n", first_grew);
-    printf("   shortcuts' doing: the loss is %.0f times as large, and the last layer, which has no\n", loss_grew);
-    printf("   shortcut, has %.0f times the gradient. Compare within each network:\n", last_grew);
-    printf("   first / last goes from %.4f to %.4f, %.1f-fold.\n\n", weight[WITHOUT][0] / last_without,
-           weight[WITH][0] / last_with, first_grew / last_grew);
-
-    printf("With shortcuts, the gradient (L2 norm) that arrived at each layer's output, and what of it came\n");
-    printf("to the layer's input: past the layer, by the shortcut, and through it:\n\n");
-    printf("%-7s %12s %12s %12s\n", "layer", "arrived", "past it", "through it");
-    for (int i = 0; i < LAYERS - 1; i++) {
-        printf("%-7d %#12.6g %#12.6g %#12.6g\n", i, arrived[i], skip[i], block[i]);
-    }
-    printf("\n-> An addition hands its gradient on unchanged, whatever the layer beside it does: all that\n");
-    printf("   arrived has come past it. Through the layer comes less, and without shortcuts that is all\n");
-    printf("   there is: each layer shrinks again what the one after it has left.\n");
-    return 0;
 }

@@ -1,82 +1,105 @@
-# shortcut.gdb: the lesson of shortcut.c. make debug LESSON=shortcut starts it, next-stop goes on, next-stop 1 begins again.
-# stop-1, stop-2, ... say where the program goes to; their documents, what there is to see and what to type. next-stop starts the
-# program behind stop-1.
+# shortcut.gdb: the lesson on shortcut.c. make debug LESSON=shortcut starts it, next-stop continues, next-stop 1 starts again.
+# stop-N says where the program goes next, and its document what to look at and type there. next-stop runs the program after stop-1.
 
 define stop-1
   tbreak tensor_backward
 end
 document stop-1
-1. The network without shortcuts has computed its loss, and nothing has gone backward yet.
-Five layers, each a linear map and a gelu: 11 nodes with the loss.
+1. The network without shortcuts has computed its loss: 20 layers, each a linear map and a GELU.
+Backward has not started.
 
-    tape                the nodes, in the order in which they were recorded
-    backward-step       the loss hands its gradient to layers.4.out
-    backward-step       through the gelu of layer 4
-    backward-step       through its linear map: to layers.3.out, and to its weight
-    gradflow            which weights have got theirs so far
+    backward-step       the loss passes its gradient to the output of layer 19
+    backward-step       through the GELU of layer 19
+    backward-step       through its linear map: to the output of layer 18, and to its weight
+    gradflow            the only weight that has a gradient so far
 
-|grad| has become smaller from step to step. Then: next-stop
+Then: next-stop
 end
 
 define stop-2
-  tbreak gradflow_read
+  tbreak module_free
   continue
 end
 document stop-2
-2. The walk is over; every weight has its gradient.
+2. The backward pass is complete; every weight has its gradient.
 
-    gradflow            mean |dL/dW| of each layer. Each # is the same factor
+    gradflow            mean |dL/dW| of each layer, on a logarithmic axis
 
-From the last layer to the first it falls to a twenty-fifth: there is no way back but
-through every layer, and each takes its share. Then: next-stop
+It vanishes: layer 0 gets less than a ten-trillionth of the gradient of layer 19. The only path back leads
+through every layer, and each layer shrinks it. Then: next-stop
 end
 
 define stop-3
-  tbreak node_backward if node->index == 11
+  tbreak tensor_backward
+  continue
+  tbreak node_backward if node->index == 56
   continue
 end
 document stop-3
-3. The second network, same weights, with a shortcut around each layer: x + layer(x).
-The walk has come to the addition of layer 3.
+3. The second network has the same weights and x = x + layer(x).
+Backward has reached the addition of layer 18.
 
-    print node          inputs 8 and 10: what went into layer 3, and what came out of it
-    grad node->output   the gradient that arrives here
-    backward-step       it passes the addition
+    print node          inputs 53 and 55: the shortcut (what went into layer 18) and the branch (its result)
+    backward-step       the addition passes the gradient on
 
-Both inputs got the same three numbers that had arrived: 1 is the slope of an addition,
-whatever was added. Then: next-stop
+Shortcut and branch both receive the whole gradient: the derivative of a sum is 1.
+Then: next-stop
 end
 
 define stop-4
-  tbreak node_backward if node->index == 10
+  tbreak node_backward if node->index == 55
   continue
 end
 document stop-4
-4. One of the two ways goes straight to layers.2.out; the other goes through layer 3,
-and here it begins.
+4. This is the start of the branch, layer 18 itself.
 
-    backward-step       through the gelu
-    backward-step       through the linear map, to layers.2.out as well
+    backward-step       through the GELU
+    backward-step       through the linear map, to the input of layer 18, which has the shortcut's already
 
-1.072 had come to layer 3. Past it came 1.072, through it 0.2335: a fifth.
-(L2 norms; shortcut.c has a watch on the tape that keeps the two ways apart.)
+Compare the two: what came through the branch, and the total with the shortcut's part.
 Then: next-stop
 end
 
 define stop-5
-  tbreak gradflow_read
+  tbreak module_free
   continue
 end
 document stop-5
-5. The walk of the second network is over.
+5. The backward pass of the second network is complete.
 
-    gradflow            compare with what you saw at stop 2
-    tape                four additions, and the gradient that came to each
+    gradflow            on the same axis: it no longer vanishes
 
-From the last layer to the first it falls to a sixth now, where it was a twenty-fifth: whatever
-a layer does to the gradient, the one before it also gets what came past it. With 20 layers it
-is a thirteenth against a hundred-billionth (gptape gradflow). That was the last stop: continue
-runs to the end.
+Whatever a layer does to the gradient, the layer before it also gets what came by the shortcut.
+Then: next-stop
+end
+
+define stop-6
+  tbreak tensor_backward
+  continue
+  tbreak module_free
+  continue
+end
+document stop-6
+6. The five layers of the book, without shortcuts.
+
+    gradflow            a factor of 25 from the last layer to the first
+
+Then: next-stop
+end
+
+define stop-7
+  tbreak tensor_backward
+  continue
+  tbreak module_free
+  continue
+end
+document stop-7
+7. The five layers with shortcuts.
+
+    gradflow            a factor of 6
+
+With five layers, the effect is small and all gradients are larger, because the loss is larger, too:
+compare within each network. That was the last stop: continue runs to the end.
 end
 
 next-stop

@@ -1,15 +1,14 @@
-# tape.gdb: the lesson of tape.c. make debug LESSON=tape starts it, next-stop goes on, next-stop 1 begins again.
-# stop-1, stop-2, ... say where the program goes to; their documents, what there is to see and what to type. next-stop starts the
-# program behind stop-1.
+# tape.gdb: the lesson on tape.c. make debug LESSON=tape starts it, next-stop continues, next-stop 1 starts again.
+# stop-N says where the program goes next, and its document what to look at and type there. next-stop runs the program after stop-1.
 
 define stop-1
   tbreak examples/tape.c:31
 end
 document stop-1
-1. b = a + a and c = b + b are computed and recorded; nothing has gone backward yet.
+1. b = a + a and c = b + b are computed and recorded; backward has not started.
 
-    tape                two nodes; a was made by none, it is a leaf
-    print c             name, shape, how and where it was made, its value
+    tape                two nodes; a is a leaf, so it has none
+    print c             name, shape, operation, source line, values
     tape 1              one node with its inputs
     grad a              there is no gradient yet
 
@@ -21,14 +20,14 @@ define stop-2
   continue
 end
 document stop-2
-2. The walk over the tape has begun, at its end. node_backward calls every backward there is.
+2. The backward pass has started, at the end of the tape. node_backward calls every backward.
 
     print node          node 1, c = b + b
-    grad node->output   dc/dc, what the walk starts with
-    backward-step       b is used twice, so it gets c's gradient twice
-    backward-step       a is used twice, so it gets b's gradient twice
+    grad node->output   dc/dc, where the pass starts
+    backward-step       b is used twice: each use contributes c's gradient, 1
+    backward-step       a is used twice: each use contributes b's gradient, 2
 
-Node 0 came last: everything that b had to get had come by then. Nothing was sorted.
+Node 0 came last: by then, b's gradient was complete. Nothing had to be sorted.
 Then: next-stop
 end
 
@@ -38,10 +37,10 @@ define stop-3
   finish
 end
 document stop-3
-3. A second backward from the same c is done.
+3. A second backward from the same c has finished.
 
-    grad b              b is no leaf: it has started afresh, 2 again
-    grad a              a is a leaf, and leaves add up: 4 + 4
+    grad b              b is not a leaf: it started again, and is 2
+    grad a              a is a leaf, and the gradients of leaves add up: 4 + 4
 
 That was the last stop: continue runs to the end.
 end

@@ -1,7 +1,7 @@
 // training.c: a tiny GPT learns one sentence, in one loop with nothing hidden.
 //
-// You learn what a training step is made of, six calls and a reset; how the loss falls from ln V, where nothing is known, to
-// nearly 0, where the sentence is; and that what was learned can be said again.
+// You learn that a training step is six calls and a reset, that the loss falls from ln V (nothing known) to nearly 0 (the sentence
+// memorized), and that the model then generates the sentence.
 // Breakpoint: adamw_step. print adamw->parameters->parameters[0]->data[71*32]@3 shows weights of the letter G, finish moves them.
 
 #include "gpt/gptape.h"
@@ -11,8 +11,8 @@
 
 enum { STEPS = 60, SEED = 123 };
 
-// The first byte of the sentence, and the n_new that the model takes for the likeliest after it.
-static void speak(GPT *gpt, int first, int n_new)
+// Prints the byte first and the n_new most likely bytes after it.
+static void print_generated(GPT *gpt, int first, int n_new)
 {
     int ids[64] = {first};
     Error error;
@@ -30,7 +30,7 @@ static void speak(GPT *gpt, int first, int n_new)
 int main(void)
 {
     const char *sentence = "Gradients flow from end to start";
-    int T = (int)strlen(sentence) - 1;                      // each byte but the last has one that follows it
+    int T = (int)strlen(sentence) - 1;                      // every byte but the last has a next byte to predict
     int ids[64];                                            // (1, T), a token is a byte
     int targets[64];                                        // (1, T)
     for (int t = 0; t < T; t++) {
@@ -51,26 +51,26 @@ int main(void)
     AdamW adamw = adamw_create(&parameters, config);
 
     printf("before  ");
-    speak(gpt, ids[0], T);
+    print_generated(gpt, ids[0], T);
     printf("\nstep   loss   |gradient|\n");
     for (int step = 1; step <= STEPS; step++) {
         module_zero_grad(&gpt->module);
         Tensor *logits = gpt_forward(gpt, ids, 1, T);                   // (1, 31, 256)
         Tensor *loss = tensor_cross_entropy(logits, targets);           // ()
-        tensor_backward(loss);                                          // each parameter now has its gradient
-        double norm = clip_grad_norm(&parameters, 1.0);                 // of all of them together, 1 at most
-        adamw_step(&adamw);                                             // each parameter moves
+        tensor_backward(loss);                                          // every parameter has its gradient now
+        double norm = clip_grad_norm(&parameters, 1.0);                 // L2 norm of all gradients, scaled down to at most 1
+        adamw_step(&adamw);                                             // changes every parameter
         if (step == 1 || step % 10 == 0) {
             printf("%4d  %5.2f  %11.1f\n", step, (double)tensor_item(loss), norm);
         }
         tape_reset(tape);                                               // logits and loss are gone; the weights stay
     }
     printf("\nafter   ");
-    speak(gpt, ids[0], T);
+    print_generated(gpt, ids[0], T);
 
-    printf("\n-> %zu weights learned %d bytes by heart. Of any other sentence they know nothing.\n", parameters.values, T);
-    printf("-> The first loss is about ln 256 = 5.55: each byte seemed as likely as any other.\n");
-    printf("-> gptape train does the same, with a text instead of a sentence.\n");
+    printf("\n-> %zu weights have memorized %d bytes. They know no other sentence.\n", parameters.values, T);
+    printf("-> The first loss is about ln 256 = 5.55: every byte was equally likely.\n");
+    printf("-> gptape train does the same with a text instead of a sentence.\n");
 
     adamw_free(&adamw);
     parameter_list_free(&parameters);

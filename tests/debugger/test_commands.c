@@ -293,25 +293,26 @@ START_TEST(break_backward_stops_at_the_node)
 }
 END_TEST
 
-// The walk of the book's network with shortcuts (the second): what arrived at the addition of layer 3 arrives unchanged at its
-// gelu, and shrinks through it and the linear map.
+// The second network of the example, with shortcuts: what arrived at the addition of layer 18 arrives unchanged at the start of its
+// branch, and the input of the layer receives both paths.
 START_TEST(backward_step_shows_what_flows)
 {
     if (gdb_missing(__func__)) {
         return;
     }
-    char *said = gdb_run(_i, "examples/shortcut", "break-backward layers.3.out\nrun\ncontinue\ninfo breakpoints\ndelete\nfinish\n"
-                         "backward-step\nbackward-step\nbackward-step\n");
+    char *said = gdb_run(_i, "examples/shortcut", "break-backward layers.18\nbreak-backward 56\nrun\ncontinue\ninfo breakpoints\n"
+                         "delete\nbackward-step\nbackward-step\nbackward-step\n");
     const char *at = said;
-    assert_said(&at, "node 7 gelu");                       // without shortcuts, first
-    assert_said(&at, "node 11 add");
-    assert_said(&at, "(gdb) node 10 gelu (1, 3) in layers.3  [nn/feedforward.c:");
-    assert_said(&at, "\n  arrived                       |grad| 1.072  [0.8399, 0.5764, 0.3346]\n");
-    assert_said(&at, "  to input 0  of node 9 (1, 3)  |grad| 0.4881  [0.1771, 0.3369, 0.3055]\n");
-    assert_said(&at, "(gdb) node 9 linear (1, 3) in layers.3");
-    assert_said(&at, "  to input 0  layers.2.out (1, 3)     |grad| 0.2335  [-0.08967, 0.1015, -0.1903]\n");
-    assert_said(&at, "  to input 1  layers.3.weight (3, 3)  |grad| ");
-    assert_said(&at, "(gdb) node 8 add (1, 3) in layers.2");
+    assert_said(&at, "node 36 linear");                    // without shortcuts, first
+    assert_said(&at, "node 56 add");
+    assert_said(&at, "(gdb) node 56 add (1, 3)  [examples/shortcut.c:");
+    assert_said(&at, "\n  arrived                        |grad| 1.346  [1.217, -0.0883, -0.5681]\n");
+    assert_said(&at, "  to input 0  of node 53 (1, 3)  |grad| 1.346  [1.217, -0.0883, -0.5681]\n");
+    assert_said(&at, "  to input 1  of node 55 (1, 3)  |grad| 1.346  [1.217, -0.0883, -0.5681]\n");
+    assert_said(&at, "(gdb) node 55 gelu (1, 3)");
+    assert_said(&at, "(gdb) node 54 linear (1, 3) in layers.18");
+    assert_said(&at, "  to input 0  of node 53 (1, 3)        |grad| 0.4369  [0.2436, -0.3223, -0.1663], total |grad| 1.685\n");
+    assert_said(&at, "  to input 1  layers.18.weight (3, 3)  |grad| ");
     free(said);
 }
 END_TEST

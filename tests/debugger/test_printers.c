@@ -256,7 +256,8 @@ START_TEST(a_configuration_speaks_as_the_command_line)
     char *said = look_with(_i, "print config\n");
     const char *at = said;
     assert_said(&at, "$1 = vocab-size 256, context-length 32, n-layer 2, n-head 2, n-embd 32,\n"
-                     "    ff-mult 4, dropout 0, qkv-bias on, tied on, shortcut on, norm pre,\n    causal on, activation gelu, init gpt2\n");
+                     "    ff-mult 4, dropout 0, qkv-bias on, tied on, residual none, shortcut on,\n"
+                     "    norm pre, final-norm auto, causal on, activation gelu, init gpt2\n");
     free(said);
 }
 END_TEST

@@ -165,9 +165,9 @@ static void check_layernorm(const Run *run)
     }
     for (int j = 0; j < 4; j++) {
         ck_assert_double_ne(dx[0][j], 0);
-        ck_assert_double_eq_tol(dx[1][j], dx[0][j], 1.1e-4);
-        ck_assert_double_eq_tol(dx[3][j], dx[2][j], 1.1e-4);
-        ck_assert_double_eq_tol(10 * dx[2][j], dx[0][j], 1e-3);
+        ck_assert_double_eq_tol(dx[2][j], dx[0][j], 1.1e-4);
+        ck_assert_double_eq_tol(dx[3][j], dx[1][j], 1.1e-4);
+        ck_assert_double_eq_tol(10 * dx[1][j], dx[0][j], 1e-3);
     }
 }
 
@@ -175,36 +175,22 @@ static void check_layernorm(const Run *run)
 static const double book_without[] = {0.000201736, 0.000120112, 0.000715204, 0.001398874, 0.005049645};
 static const double book_with[] = {0.221697927, 0.206941068, 0.328969955, 0.266573220, 1.325854063};
 
+// The five layers are the book's. The twenty before them: the gradient vanishes, or does not.
 static void check_shortcut(const Run *run)
 {
-    ck_assert_double_eq(number_behind(run->out, "Without shortcuts: "), 0);
-    ck_assert_double_eq(number_behind(run->out, "With shortcuts: "), 4);
-    ck_assert_double_eq_tol(number_behind(run->out, "0 on the tape, loss "), 0.0037219, 1e-8);
-    ck_assert_double_eq_tol(number_behind(run->out, "4 on the tape, loss "), 0.588184, 1e-6);
-
-    const char *rows = next_line(behind(run->out, "mean |dL/dW|"));
+    const char *deep = behind(run->out, "20 layers, mean |dL/dW|    without shortcuts    with shortcuts\n");
+    const char *rows = behind(deep, " 5 layers, mean |dL/dW|    without shortcuts    with shortcuts\n");
+    double without;
+    double with;
+    ck_assert_int_eq(sscanf(behind(deep, "-> first / last "), "%lf %lf", &without, &with), 2);
+    ck_assert_double_eq_tol(without / 6.1e-14, 1, 0.01);       // two printed digits
+    ck_assert_double_eq_tol(with, 0.042, 0.0005);
     for (int i = 0; i < 5; i++) {
         int layer;
-        double without;
-        double with;
-        ck_assert_int_eq(sscanf(rows, "%d %lf %*f %lf %*f", &layer, &without, &with), 3);
+        ck_assert_int_eq(sscanf(rows, "layer %d %lf %lf", &layer, &without, &with), 3);
         ck_assert_int_eq(layer, i);
-        ck_assert_double_eq_tol(without / book_without[i], 1, 6e-6);       // six printed digits
-        ck_assert_double_eq_tol(with / book_with[i], 1, 6e-6);
-        rows = next_line(rows);
-    }
-
-    rows = behind(run->out, "through it\n");
-    for (int i = 0; i < 4; i++) {
-        int layer;
-        double arrived;
-        double past;
-        double through;
-        ck_assert_int_eq(sscanf(rows, "%d %lf %lf %lf", &layer, &arrived, &past, &through), 4);
-        ck_assert_int_eq(layer, i);
-        ck_assert_double_eq(past, arrived);
-        ck_assert_double_gt(through, 0);
-        ck_assert_double_lt(through, arrived);
+        ck_assert_double_eq_tol(without / book_without[i], 1, 6e-4);       // four printed digits
+        ck_assert_double_eq_tol(with / book_with[i], 1, 6e-4);
         rows = next_line(rows);
     }
 }
@@ -245,7 +231,7 @@ static void check_block(const Run *run)
 
     behind(run->out, "    c_attn  Linear  weight (96, 32)  bias (96)\n");
     behind(run->out, "\n12704 values in 12 parameters\n");
-    for (const char *at = strstr(run->out, "past nodes "); at != NULL; at = strstr(at + 1, "past nodes ")) {
+    for (const char *at = strstr(run->out, "  nodes "); at != NULL; at = strstr(at + 1, "  nodes ")) {
         const char *line = at;
         int index;
         char op[16];
@@ -281,7 +267,7 @@ static void check_generate(const Run *run)
     ck_assert_int_eq(*at, '\n');
     ck_assert_int_gt(differing, 0);
     behind(at, "\ntext    Hello, I am");
-    behind(at, "-> A second model from seed 123 writes the same nonsense.");
+    behind(at, "-> A second model from seed 123 generates the same nonsense.");
 
     // the same logit, from 12 rows and from 1
     const char *without = behind(at, "  without a cache ");
@@ -298,7 +284,7 @@ static void check_generate(const Run *run)
     behind(with, "-> The two rows of logits differ by less than 1e-5");
 
     // what is left to draw from
-    const char *drawn = behind(with, "the likeliest has\n");
+    const char *drawn = behind(with, "most likely token\n");
     ck_assert_double_eq(number_behind(drawn, "temperature 1 "), 256);
     ck_assert_double_eq(number_behind(drawn, "top_k 5 "), 5);
     ck_assert_double_lt(number_behind(drawn, "top_p 0.5 "), 256);

@@ -6,7 +6,7 @@ import textwrap
 import gdb
 
 from .modules import Module, is_module, tree_text
-from .read import Checked, Invalid, enum_word, flag, struct_name
+from .read import Checked, Invalid, enum_word, flag, struct_name, text_at
 from .tape import Node, Tape, Tensor
 from .text import matrix_text
 
@@ -135,6 +135,8 @@ def field_text(value):
         return {True: "on", False: "off", None: "?"}[flag(value)]
     if code == gdb.TYPE_CODE_ENUM:
         return enum_word(value) or "?"
+    if code == gdb.TYPE_CODE_PTR:
+        return text_at(value) or "none"
     return f"{float(value):g}" if code == gdb.TYPE_CODE_FLT else str(int(value))
 
 

@@ -1,6 +1,7 @@
 # read.py: reads the program's memory. What is there may be uninitialized, freed or wrong, so everything is checked.
 
 import array
+import os
 
 import gdb
 
@@ -91,10 +92,12 @@ def op_name(value):
 
 
 def enum_word(value):
-    """"pre" for NORM_PRE; None for a number that is no constant of the enum."""
+    """"pre" for NORM_PRE: the name without the prefix of its enum; None for a number that is no constant of the enum."""
+    names = [field.name for field in value.type.strip_typedefs().fields()]
+    prefix = os.path.commonprefix(names).rpartition("_")[0]
     for field in value.type.strip_typedefs().fields():
         if field.enumval == int(value) and not field.name.endswith("_COUNT"):
-            return field.name.split("_", 1)[1].lower()
+            return field.name[len(prefix):].lstrip("_").lower()
     return None
 
 
