@@ -127,7 +127,7 @@ static char *typed_at_look(int build, int n, const char *commands)
 typedef struct Script {
     const char *commands;
     int look;
-    const char *said[10];
+    const char *said[12];
 } Script;
 
 static const Script scripts[] = {
@@ -154,18 +154,19 @@ static const Script scripts[] = {
     {"grad y\ngrad layer.bias\ngrad layer.bias[1]\n", 2, {
         "(gdb) dL/d(y) (2, 3): none now: backward has not reached it, or has already passed it on (tensor_retain_grad keeps it)\n",
         "(gdb) dL/d(layer.bias) (3)\n    mean |grad| ", "  max |grad| ", "  |grad| ", "\n[", "(gdb) dL/d(layer.bias) (3)[1]\n"}},
-    {"tape\ntape 4\ntape 5\ntape y\ntape x\ntape 1.5\n", 1, {
+    {"tape\ntape 4\ntape 5\ntape y\ntape x\ntape 1.5\ntape 1\n", 1, {
         "(gdb) tape of 5 nodes\n",
         "node  op           inputs          shape   |dL/dy|  name   source\n"
         "   0  causal_mask  leaf            (3, 3)        -         tests/debugger/test_commands.c:",
-        "   1  linear       leaf leaf leaf  (2, 3)        -  layer  nn/linear.c:",
-        "   2  gelu         1               (2, 3)        -         nn/feedforward.c:",
+        "   1  linear       leaf leaf leaf  (2, 3)        -  layer  tests/debugger/test_commands.c:",
+        "   2  gelu         1               (2, 3)        -         tests/debugger/test_commands.c:",
         "   3  add          leaf 2          (2, 3)        -  y      tests/debugger/test_commands.c:",
         "(gdb) node 4 mean ()  [tests/debugger/test_commands.c:",
         "input 0  node 3: y (2, 3) = add  [",
         "(gdb) there is no node 5: the tape has 5 nodes, counted from 0\n(gdb) node 3 add (2, 3)",
         "(gdb) x is a leaf: no node made it\n",
-        "(gdb) 1.5 is not a node's number, a tape, a node or a tensor\n"}},
+        "(gdb) 1.5 is not a node's number, a tape, a node or a tensor\n",
+        "walk(); nn/linear.c:"}},
     {"module layer\nmodule &layer.module\nmodule\nmodule x\n", 1, {
         "(gdb) Linear \"layer\"  weight (3, 3)  bias (3)\n12 values in 2 parameters\n(gdb) Linear \"layer\"",
         "(gdb) module: name a module, as in module block, module gpt->h[0].attn\n",
@@ -201,7 +202,7 @@ START_TEST(says_what_it_should)
     const Script *script = &scripts[_i / BUILD_COUNT];
     char *said = typed_at_look(_i % BUILD_COUNT, script->look, script->commands);
     const char *at = said;
-    for (int i = 0; i < 10 && script->said[i] != NULL; i++) {
+    for (int i = 0; i < 12 && script->said[i] != NULL; i++) {
         assert_said(&at, script->said[i]);
     }
     assert_not_said(said, "Traceback");

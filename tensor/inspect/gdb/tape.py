@@ -117,10 +117,12 @@ class Node(Checked):
         return where_text(self.struct["where"], function)
 
     def title(self):
+        """With the line of the user's program, then the line of the module, if a module called the operation."""
         output = tensor_or_invalid(self.struct["output"])
         shape = "?" if isinstance(output, Invalid) else output.shape_text()
-        return (f"node {self.index} {self.op} {shape}" + (f" in {self.scope}" if self.scope else "") +
-                (f"  [{self.where()}]" if self.where() else ""))
+        places = "; ".join(place for place in (self.where(), where_text(self.struct["module_where"])) if place)
+        scope = f" in {self.scope}" if self.scope else ""
+        return f"node {self.index} {self.op} {shape}{scope}" + (f"  [{places}]" if places else "")
 
 
 def tensor_or_invalid(value):
