@@ -277,18 +277,25 @@ VERSION = $(shell sed -n 's/.*GPTAPE_VERSION "\(.*\)"/\1/p' gpt/base/base.h)
 FOLDERS := $(shell find tensor nn gpt -type d -not -path 'gpt/cli*' -not -name vector)
 PUBLIC_HEADERS := $(wildcard $(foreach folder,$(FOLDERS),$(folder)/$(notdir $(folder)).h)) gpt/gptape.h
 
+# The manual page and the shells' completions, which the program prints.
+PAGES := man/man1/gptape.1 bash-completion/completions/gptape zsh/site-functions/_gptape
+
 install: $(BUILD)/libgptape.a $(BUILD)/libgptape.so $(BUILD)/gptape
 	install -D -t '$(TO)/bin' $(BUILD)/gptape
 	install -D -m 644 -t '$(TO)/lib' $(BUILD)/libgptape.a $(BUILD)/libgptape.so.0
 	install -m 644 $(BUILD)/float/tensor/inspect/gdb.o '$(TO)/lib/gptape-gdb.o'
 	ln -sf libgptape.so.0 '$(TO)/lib/libgptape.so'
 	for header in $(PUBLIC_HEADERS); do install -D -m 644 $$header "$(TO)/include/gptape/$$header"; done
-	mkdir -p '$(TO)/lib/pkgconfig'
+	mkdir -p '$(TO)/lib/pkgconfig' $(foreach page,$(PAGES),'$(TO)/share/$(dir $(page))')
+	$(BUILD)/gptape help --man > '$(TO)/share/man/man1/gptape.1'
+	$(BUILD)/gptape help --completion bash > '$(TO)/share/bash-completion/completions/gptape'
+	$(BUILD)/gptape help --completion zsh > '$(TO)/share/zsh/site-functions/_gptape'
 	sed 's|@PREFIX@|$(subst $() ,\\ ,$(PREFIX))|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(strip -lcjson -lpcre2-8 $(ONEDNN) -lm)|' gpt/gptape.pc.in \
 	    > '$(TO)/lib/pkgconfig/gptape.pc'
 	if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
 
 uninstall:
+	rm -f $(foreach page,$(PAGES),'$(TO)/share/$(page)')
 	rm -rf '$(TO)/include/gptape' '$(TO)/lib/pkgconfig/gptape.pc' '$(TO)'/lib/libgptape.* '$(TO)/lib/gptape-gdb.o' '$(TO)/bin/gptape'
 
 clean:
