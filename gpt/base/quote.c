@@ -9,7 +9,7 @@ typedef void WriteByte(FILE *out, char byte);
 // Each character as it can be shown (utf8_show), byte by byte. lines: newlines and tabs are kept.
 static void write_shown(FILE *out, const char *text, size_t n, bool lines, WriteByte *write)
 {
-    for (size_t at = 0; at < n; ) {
+    for (size_t at = 0; at < n;) {
         char shown[UTF8_SHOWN];
         size_t length = 1;
         size_t shown_length = 1;
@@ -102,7 +102,7 @@ void quote_gnuplot_enhanced(FILE *out, const char *text)
 
 void quote_gnuplot_tic(FILE *out, const char *text)
 {
-    enum { SHORT = 4 };                            // bytes, of which none becomes more than 12
+    enum { SHORT = 4 }; // bytes, of which none becomes more than 12
     write_quoted(out, text, text == NULL || strlen(text) <= SHORT ? write_tic : write_long_tic);
 }
 
@@ -119,11 +119,11 @@ static size_t write_json(FILE *out, const char *text, size_t n)
     size_t taken = utf8_show(text, n, shown, &shown_length);
     if (length <= 0) {
         fprintf(out, "\\%s", shown);
-    } else if (shown_length == taken || code < 0x20) {                  // the library has escaped control characters: these are lines
+    } else if (shown_length == taken || code < 0x20) { // the library has escaped control characters: these are lines
         fwrite(text, 1, taken, out);
     } else if (code < 0x10000) {
         fprintf(out, "\\u%04x", (unsigned)code);
-    } else {                                       // as UTF-16
+    } else { // as UTF-16
         fprintf(out, "\\u%04x\\u%04x", 0xd7c0u + ((unsigned)code >> 10), 0xdc00u + ((unsigned)code & 0x3ff));
     }
     return taken;
@@ -132,7 +132,7 @@ static size_t write_json(FILE *out, const char *text, size_t n)
 void quote_json(FILE *out, const char *json)
 {
     size_t n = strlen(json);
-    for (size_t at = 0; at < n; ) {
+    for (size_t at = 0; at < n;) {
         at += write_json(out, json + at, n - at);
     }
 }

@@ -21,8 +21,8 @@ static bool line_check(const ChartLine *line, int number, Error *error)
     for (int k = 0; k < line->n; k++) {
         double x = line->x == NULL ? k : line->x[k];
         if (!panel_can_draw(x) || !panel_can_draw(line->y[k])) {
-            return error_set(error, "line %d of the chart: cannot draw point %g, %g (expected sizes between 1e-300 and 1e300)", number, x,
-                             line->y[k]);
+            return error_set(error, "line %d of the chart: cannot draw point %g, %g (expected sizes between 1e-300 and 1e300)",
+                             number, x, line->y[k]);
         }
     }
     return true;
@@ -50,7 +50,8 @@ static char *label_of(const Chart *chart, const ChartLine *line, int hidden)
     fprintf(label.stream, "%s", name);
     free(name);
     if (hidden > 0) {
-        fprintf(label.stream, " (%d of %d points are %s)", hidden, line->n, chart->log_y ? "0, below 0, or not finite" : "not finite");
+        fprintf(label.stream, " (%d of %d points are %s)", hidden, line->n,
+                chart->log_y ? "0, below 0, or not finite" : "not finite");
     }
     plot_text_close(&label);
     return label.bytes;
@@ -75,8 +76,12 @@ static Line line_of(const Chart *chart, const ChartLine *given, int style)
 
 static Panel panel_of(const Chart *chart)
 {
-    Panel panel = {.x_label = chart->x_label, .y_label = chart->y_label == NULL ? "" : chart->y_label,
-                   .axis = chart->log_y ? AXIS_LOG : AXIS_DATA, .x_counts = true, .has_key = true, .n_lines = chart->n_lines};
+    Panel panel = {.x_label = chart->x_label,
+                   .y_label = chart->y_label == NULL ? "" : chart->y_label,
+                   .axis = chart->log_y ? AXIS_LOG : AXIS_DATA,
+                   .x_counts = true,
+                   .has_key = true,
+                   .n_lines = chart->n_lines};
     for (int i = 0; i < chart->n_lines; i++) {
         panel.lines[i] = line_of(chart, &chart->lines[i], styles[i]);
         panel.x_counts = panel.x_counts && chart->lines[i].x == NULL;

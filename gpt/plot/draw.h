@@ -28,22 +28,22 @@ typedef struct PlotText {
 void plot_text_open(PlotText *text);
 void plot_text_close(PlotText *text);
 
-const char *plot_number(double value, char text[NUMBER_PLOT_TEXT]);            // two digits: "0.083", "1.1·10⁻¹¹"
-int plot_length(const char *text);                                             // in characters
+const char *plot_number(double value, char text[NUMBER_PLOT_TEXT]); // two digits: "0.083", "1.1·10⁻¹¹"
+int plot_length(const char *text);                                  // in characters
 // Text as it is shown (utf8_show), of at most so many characters; what is longer ends in "…". The caller frees it.
 char *plot_shorten(const char *text, int most);
 // The same in lines of about one length, at most width, and at most so many; line feeds are kept. The caller frees it.
 char *plot_wrap(const char *text, int width, int most_lines);
-int plot_tic_step(int range, int n);                                           // 1, 2, 5, 10, ...: at most n of them in range
+int plot_tic_step(int range, int n); // 1, 2, 5, 10, ...: at most n of them in range
 
 // ------------------------------------------------------------------------------------------------------------
 // Running other programs
 
 // A program that reads a script from standard input and writes a picture to standard output.
 typedef struct Filter {
-    const char *arguments[4];                      // its name, then its arguments, then NULL
-    const char *package;                           // what Debian calls it
-    const char *(*complaint)(const char *messages);            // the part of its standard error that says what is wrong
+    const char *arguments[4];                       // its name, then its arguments, then NULL
+    const char *package;                            // what Debian calls it
+    const char *(*complaint)(const char *messages); // the part of its standard error that says what is wrong
 } Filter;
 
 // output->bytes, which the caller frees, is what the program wrote.
@@ -54,14 +54,14 @@ bool plot_save(const char *path, const char *bytes, size_t n, Error *error);
 // ------------------------------------------------------------------------------------------------------------
 // Lines
 
-enum { STYLE_COUNT = ARMS_MOST, STYLE_SHORTCUT = 2, STYLE_BRANCH = 3 };        // any two styles differ in color, dash and marker
+enum { STYLE_COUNT = ARMS_MOST, STYLE_SHORTCUT = 2, STYLE_BRANCH = 3 }; // any two styles differ in color, dash and marker
 
-extern const char style_letters[STYLE_COUNT];      // of points on a terminal
+extern const char style_letters[STYLE_COUNT]; // of points on a terminal
 
 // One arm of an experiment.
 typedef struct PlotArm {
-    int number;                                    // in the functions of lab.h
-    const char *name;                              // "with shortcuts", "keel", or a rule's text
+    int number;       // in the functions of lab.h
+    const char *name; // "with shortcuts", "keel", or a rule's text
     int style;
 } PlotArm;
 
@@ -71,13 +71,13 @@ typedef struct PlotArms {
 } PlotArms;
 
 PlotArms plot_arms(const Experiment *experiment);
-void plot_write_arm(FILE *out, PlotArm arm);       // in a sentence: "without shortcuts", "with keel"
-const char *plot_layer_word(const Experiment *experiment);     // "layer"; a GPT's is a "block"
+void plot_write_arm(FILE *out, PlotArm arm);               // in a sentence: "without shortcuts", "with keel"
+const char *plot_layer_word(const Experiment *experiment); // "layer"; a GPT's is a "block"
 
-typedef enum Spread { SPREAD_NONE, SPREAD_BAND, SPREAD_BARS } Spread;          // how quartiles are drawn beside the median
+typedef enum Spread { SPREAD_NONE, SPREAD_BAND, SPREAD_BARS } Spread; // how quartiles are drawn beside the median
 
 typedef struct Line {
-    char *label;                                   // for the key; owned
+    char *label; // for the key; owned
     int style;
     Spread spread;
     int n;
@@ -85,12 +85,12 @@ typedef struct Line {
     Quartiles *y;
 } Line;
 
-Line line_create(const char *label, int style, int n);         // n points, to be filled
-Quartiles line_point(double value);                            // a single value's
+Line line_create(const char *label, int style, int n); // n points, to be filled
+Quartiles line_point(double value);                    // a single value's
 // A metric of each layer that has it; relative: divided by the last layer's.
 Line line_of_layers(const Experiment *experiment, PlotArm arm, LayerMetric metric, bool relative);
 Line line_of_sweep(const Sweep *sweep, PlotArm arm);
-Line line_of_losses(const Experiment *experiment, PlotArm arm, int stride);    // at each stride-th step
+Line line_of_losses(const Experiment *experiment, PlotArm arm, int stride); // at each stride-th step
 void line_free(Line *line);
 
 // ------------------------------------------------------------------------------------------------------------
@@ -98,50 +98,50 @@ void line_free(Line *line);
 
 typedef enum Axis {
     AXIS_LOG,
-    AXIS_DATA,                                     // linear, as far as the data reach
-    AXIS_ZERO,                                     // linear, from 0, or from near the data if they lie far above it
-    AXIS_UNIT,                                     // linear, from 0 to 1 at least
+    AXIS_DATA, // linear, as far as the data reach
+    AXIS_ZERO, // linear, from 0, or from near the data if they lie far above it
+    AXIS_UNIT, // linear, from 0 to 1 at least
 } Axis;
 
 typedef struct Panel {
-    const char *title, *x_label, *y_label;         // may be NULL
+    const char *title, *x_label, *y_label; // may be NULL
     Axis axis;
-    bool x_counts;                                 // x counts something: tics at integers
-    bool x_is_data;                                // tics at the first line's x
-    bool has_key;                                  // of its own
+    bool x_counts;  // x counts something: tics at integers
+    bool x_is_data; // tics at the first line's x
+    bool has_key;   // of its own
     Line lines[STYLE_COUNT];
     int n_lines;
-    double x_low, x_high;                          // of the x axis; both 0: from the lines
-    double low, high;                              // of the y axis; powers of ten if logarithmic
-    bool has_rows;                                 // for zeros and what is not finite, if there are any and the axis is logarithmic
-    bool zeros, not_finite;                        // are there any?
-    double x, y, width, height;                    // on the page, whose lower left corner is 0, 0 and upper right corner 1, 1
+    double x_low, x_high;       // of the x axis; both 0: from the lines
+    double low, high;           // of the y axis; powers of ten if logarithmic
+    bool has_rows;              // for zeros and what is not finite, if there are any and the axis is logarithmic
+    bool zeros, not_finite;     // are there any?
+    double x, y, width, height; // on the page, whose lower left corner is 0, 0 and upper right corner 1, 1
 } Panel;
 
 // Can gnuplot draw this number? Its own arithmetic overflows before double does.
 bool panel_can_draw(double value);
-void panel_fit(Panel *panel);                                  // sets the y axis from the lines
+void panel_fit(Panel *panel); // sets the y axis from the lines
 void panel_place(Panel *panel, double x, double y, double width, double height);
-void panel_share(Panel *a, Panel *b);                          // gives both the same y axis
+void panel_share(Panel *a, Panel *b); // gives both the same y axis
 void panel_write(const Panel *panel, FILE *script, int number);
-bool panel_draw(Panel *panel, const char *path, const char *title, const char *caption, Error *error);     // alone on a page
+bool panel_draw(Panel *panel, const char *path, const char *title, const char *caption, Error *error); // alone on a page
 void panel_free(Panel *panel);
 // The panel for a terminal; the caller frees it. NULL and an error without gnuplot. letters: of the lines; NULL: of their styles.
 char *panel_terminal(const Panel *panel, const char *letters, int columns, Error *error);
 void panel_write_axes(const Panel *panel, FILE *script);
-void panel_write_data(const Panel *panel, FILE *script, int number);           // $data_NUMBER_LINE
+void panel_write_data(const Panel *panel, FILE *script, int number); // $data_NUMBER_LINE
 
 // ------------------------------------------------------------------------------------------------------------
 // Maps
 
 // A matrix as cells of color, dx and dy apart; cell (0, 0) is at 0, 0. NaN is grey, infinity black.
 typedef struct Cells {
-    double *values;                                // (rows, columns)
+    double *values; // (rows, columns)
     int rows, columns;
     double dx, dy;
 } Cells;
 
-void map_write_colors(FILE *script, double low, double high);  // the palette and what it spans
+void map_write_colors(FILE *script, double low, double high); // the palette and what it spans
 // Plots the cells in the axes that were set up for them. number: of the map on the page.
 void map_write(FILE *script, const Cells *cells, int number, const char *path);
 
@@ -156,11 +156,11 @@ typedef struct Page {
 } Page;
 
 void page_open(Page *page, const char *path, const char *title, const char *caption, const PlotArms *arms);
-void page_labels(FILE *script, const char *title, const char *x_label, const char *y_label);   // of the next panel; may be NULL
-bool page_close(Page *page, Error *error);         // draws it to the path
+void page_labels(FILE *script, const char *title, const char *x_label, const char *y_label); // of the next panel; may be NULL
+bool page_close(Page *page, Error *error);                                                   // draws it to the path
 // How many of n labels, each cut to `most` characters, fit side by side, as gnuplot estimates it.
 int page_key_columns(const char *const *labels, int n, int most, double width);
-const char *page_image(const char *path);          // how a map is drawn in this kind of picture
+const char *page_image(const char *path); // how a map is drawn in this kind of picture
 
 // ------------------------------------------------------------------------------------------------------------
 // Titles and captions, computed from the data. The caller frees them.
@@ -169,6 +169,6 @@ char *plot_finding(const Experiment *experiment, const Sweep *sweep);
 char *plot_training_finding(const Experiment *experiment);
 char *plot_caption(const Experiment *experiment, const Sweep *sweep);
 char *plot_training_caption(const Experiment *experiment, const char *note);
-bool plot_experiment_check(const Experiment *experiment, Error *error);        // is there anything to draw?
+bool plot_experiment_check(const Experiment *experiment, Error *error); // is there anything to draw?
 
 #endif

@@ -32,7 +32,8 @@ static Panel *add_layers(Picture *picture, const char *title, LayerMetric metric
 {
     Panel *panel = &picture->panels[picture->n];
     picture->n++;
-    *panel = (Panel){.title = title, .x_label = plot_layer_word(picture->experiment), .axis = axis, .x_counts = true, .has_rows = true};
+    *panel =
+        (Panel){.title = title, .x_label = plot_layer_word(picture->experiment), .axis = axis, .x_counts = true, .has_rows = true};
     for (int i = 0; i < picture->arms.n; i++) {
         panel->lines[i] = line_of_layers(picture->experiment, picture->arms.arm[i], metric, relative);
     }
@@ -50,7 +51,10 @@ static void add_sweep(Picture *picture, const Sweep *sweep)
     Panel *panel = &picture->panels[picture->n];
     picture->n++;
     *panel = (Panel){.title = mlp ? "First layer relative to the last, by depth" : "First block relative to the last, by depth",
-                     .x_label = mlp ? "number of layers" : "number of blocks", .axis = AXIS_LOG, .x_is_data = true, .has_rows = true};
+                     .x_label = mlp ? "number of layers" : "number of blocks",
+                     .axis = AXIS_LOG,
+                     .x_is_data = true,
+                     .has_rows = true};
     for (int i = 0; i < picture->arms.n; i++) {
         panel->lines[i] = line_of_sweep(sweep, picture->arms.arm[i]);
     }
@@ -62,7 +66,7 @@ static Line split_line(const Picture *picture, PlotArm arm, LayerMetric metric, 
 {
     PlotArm part = {.number = arm.number, .name = label, .style = style};
     Line line = line_of_layers(picture->experiment, part, metric, false);
-    line.spread = SPREAD_NONE;                     // their bands would cover each other
+    line.spread = SPREAD_NONE; // their bands would cover each other
     return line;
 }
 
@@ -79,8 +83,13 @@ static void add_split(Picture *picture)
         if (shortcut.n > 0) {
             Panel *panel = &picture->panels[picture->n];
             picture->n++;
-            *panel = (Panel){.title = TITLE, .x_label = plot_layer_word(picture->experiment), .x_counts = true, .has_key = true, .has_rows = true,
-                             .axis = AXIS_LOG, .n_lines = 2};
+            *panel = (Panel){.title = TITLE,
+                             .x_label = plot_layer_word(picture->experiment),
+                             .x_counts = true,
+                             .has_key = true,
+                             .has_rows = true,
+                             .axis = AXIS_LOG,
+                             .n_lines = 2};
             panel->lines[0] = shortcut;
             panel->lines[1] = split_line(picture, picture->arms.arm[i], METRIC_BLOCK, "by branch", STYLE_BRANCH);
             panel_fit(panel);
@@ -112,7 +121,8 @@ static void layout_grid(Picture *picture, const Page *page)
     double height = (page->top - page->bottom) / 2;
     for (int i = 0; i < picture->n; i++) {
         double x = (double)(i % columns) / columns;
-        panel_place(&picture->panels[i], x, i < columns ? page->bottom + height : page->bottom, i == picture->n - 1 ? 1 - x : 1.0 / columns, height);
+        panel_place(&picture->panels[i], x, i < columns ? page->bottom + height : page->bottom,
+                    i == picture->n - 1 ? 1 - x : 1.0 / columns, height);
     }
 }
 
@@ -188,7 +198,8 @@ static void count_rows(Line *line, const char *word)
 static void write_title(FILE *out, const Experiment *experiment)
 {
     const ExperimentConfig *config = &experiment->config;
-    fprintf(out, config->net == NET_MLP ? "Mean |dL/dW| of each layer, relative to the last layer's" : "Mean |dL/dW| of query and key in each block");
+    fprintf(out, config->net == NET_MLP ? "Mean |dL/dW| of each layer, relative to the last layer's"
+                                        : "Mean |dL/dW| of query and key in each block");
     if (config->n_seeds > 1) {
         fprintf(out, " (median of %d seeds)", config->n_seeds);
     } else if (config->saved != NULL) {

@@ -7,16 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALIKE 0.95                                 // vectors of this cosine, 18 degrees, or more
+#define ALIKE 0.95 // vectors of this cosine, 18 degrees, or more
 
 // ------------------------------------------------------------------------------------------------------------
 // Phrases
 
 // What is said of a number that is a factor below or above 1. The number is at %.
 typedef struct FactorPhrase {
-    double fold;                                   // the factor, or 1 over it, is at least this
+    double fold; // the factor, or 1 over it, is at least this
     const char *below, *above;
-    bool percent;                                  // the number is the change in percent, not the fold
+    bool percent; // the number is the change in percent, not the fold
 } FactorPhrase;
 
 static const FactorPhrase per_layer[] = {
@@ -65,7 +65,8 @@ static void write_problem(FILE *out, const Experiment *experiment, PlotArm arm)
 }
 
 // "WHAT: 9.7·10⁻¹² without shortcuts, 0.075 with shortcuts"; of more than two arms, the smallest and the largest.
-static void write_values(FILE *out, const Experiment *experiment, const PlotArms *arms, const char *what, const double values[STYLE_COUNT])
+static void write_values(FILE *out, const Experiment *experiment, const PlotArms *arms, const char *what,
+                         const double values[STYLE_COUNT])
 {
     int order[2] = {0, arms->n - 1};
     for (int i = 0; i < arms->n && arms->n > 2; i++) {
@@ -171,7 +172,7 @@ static void write_two_gpts(FILE *out, const Experiment *experiment, const PlotAr
 
 static void write_gpts(FILE *out, const Experiment *experiment, const PlotArms *arms)
 {
-    double levels[3][STYLE_COUNT] = {{0}};         // of queries and keys, of all weights; cosines
+    double levels[3][STYLE_COUNT] = {{0}}; // of queries and keys, of all weights; cosines
     for (int i = 0; i < arms->n; i++) {
         levels[0][i] = level(experiment, arms->arm[i], METRIC_QUERY_KEY);
         levels[1][i] = level(experiment, arms->arm[i], METRIC_WEIGHT);
@@ -223,8 +224,8 @@ static void write_one_training(FILE *out, const Experiment *experiment, PlotArm 
         plot_number(experiment_metric(experiment, arm.number, k * n_steps, 0, METRIC_WEIGHT).median, numbers[2 + k]);
     }
     plot_write_arm(out, arm);
-    fprintf(out, ": loss %s (before %s), first %s's gradient %s (before %s)", numbers[1], numbers[0], plot_layer_word(experiment), numbers[3],
-            numbers[2]);
+    fprintf(out, ": loss %s (before %s), first %s's gradient %s (before %s)", numbers[1], numbers[0], plot_layer_word(experiment),
+            numbers[3], numbers[2]);
 }
 
 // "After 150 steps of training: loss 2.7 without shortcuts, 0.51 with shortcuts; first block's gradient 1.0·10⁻¹⁵ without ..."

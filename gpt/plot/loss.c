@@ -55,7 +55,11 @@ static Line validation_line(const TrainRow *rows, int n, double before)
 // The y axis is logarithmic if the losses span more than a power of ten.
 static Panel loss_panel(const TrainRow *rows, int n, double before, int points_most)
 {
-    Panel panel = {.title = "Cross-entropy loss (nats per token)", .x_label = "step", .x_counts = true, .has_key = true, .has_rows = true};
+    Panel panel = {.title = "Cross-entropy loss (nats per token)",
+                   .x_label = "step",
+                   .x_counts = true,
+                   .has_key = true,
+                   .has_rows = true};
     panel.lines[0] = training_line(rows, n, points_most);
     panel.lines[1] = validation_line(rows, n, before);
     panel.n_lines = 2;
@@ -96,7 +100,7 @@ static char *write_finding(const Panel *panel, int steps)
     } else {
         number_print(text.stream, last < first ? "falls from %.4g to %.4g" : "does not fall: from %.4g to %.4g", first, last);
     }
-    if (line->y[lowest].median < 0.99 * last) {    // more than noise
+    if (line->y[lowest].median < 0.99 * last) { // more than noise
         number_print(text.stream, "; it was lowest at step %d, %.4g", (int)line->x[lowest], line->y[lowest].median);
     }
     plot_text_close(&text);

@@ -5,13 +5,13 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { CELLS_MOST = 256, NAMES_MOST = 48, NAME_MOST = 14 };    // of an axis: more cells or names could not be told apart
+enum { CELLS_MOST = 256, NAMES_MOST = 48, NAME_MOST = 14 }; // of an axis: more cells or names could not be told apart
 
 static bool matrix_check(const MatrixMap *map, Error *error)
 {
     if (map->values == NULL || map->rows < 1 || map->columns < 1 || map->rows > CELLS_MOST || map->columns > CELLS_MOST) {
-        return error_set(error, "a map has 1 to %d rows and columns%s, not %d x %d", CELLS_MOST, map->values == NULL ? " of values" : "",
-                         map->rows, map->columns);
+        return error_set(error, "a map has 1 to %d rows and columns%s, not %d x %d", CELLS_MOST,
+                         map->values == NULL ? " of values" : "", map->rows, map->columns);
     }
     if (!(map->low <= map->high) || !isfinite(map->low) || !panel_can_draw(map->low) || !panel_can_draw(map->high)) {
         return error_set(error, "the colors of a map reach from low to high, not from %g to %g", map->low, map->high);
@@ -62,11 +62,12 @@ static void write_names(FILE *script, const char *axis, const char *const *names
 static void write_axes(const MatrixMap *map, const Page *page)
 {
     FILE *script = page->script.stream;
-    bool square = map->columns < 2 * map->rows && map->rows < 2 * map->columns;        // else a long row of cells gets all the width
-    double margin = map->column_names == NULL ? 0.1 : 0.22;    // for names that go down to the right
+    bool square = map->columns < 2 * map->rows && map->rows < 2 * map->columns; // else a long row of cells gets all the width
+    double margin = map->column_names == NULL ? 0.1 : 0.22;                     // for names that go down to the right
     number_print(script, "set tmargin at screen %.4f\nset bmargin at screen %.4f\n", page->top, page->bottom + margin);
-    fprintf(script, "%s\n", square ? "set size square\nset lmargin at screen 0.28\nset rmargin at screen 0.86"
-                                   : "set lmargin at screen 0.15\nset rmargin at screen 0.85");
+    fprintf(script, "%s\n",
+            square ? "set size square\nset lmargin at screen 0.28\nset rmargin at screen 0.86"
+                   : "set lmargin at screen 0.15\nset rmargin at screen 0.85");
     number_print(script, "set xrange [-0.5:%.1f]\nset yrange [%.1f:-0.5]\n", map->columns - 0.5, map->rows - 0.5);
     write_names(script, "x", map->column_names, map->columns);
     write_names(script, "y", map->row_names, map->rows);
@@ -166,7 +167,7 @@ char *plot_matrix_terminal(const MatrixMap *map, Error *error)
     fprintf(out, "; across: ");
     write_shown(out, map->x_label == NULL ? "columns" : map->x_label);
     number_print(out, "; from %.*g (blank) to %.*g (%s)%s\n", LEGEND_DIGITS, low, LEGEND_DIGITS, high, shades[SHADES - 1],
-            all_finite ? "" : "; dots are not finite");
+                 all_finite ? "" : "; dots are not finite");
     plot_text_close(&text);
     return text.bytes;
 }

@@ -11,13 +11,14 @@
 typedef struct PictureKind {
     const char *ending;
     const char *terminal;
-    double point;                                  // what a point of size 1 must be, against pngcairo's,
-    double dash;                                   // and a dash of length 1
-    const char *image;                             // how cells of a map are drawn: png's pixels have seams, others blur an image
+    double point;      // what a point of size 1 must be, against pngcairo's,
+    double dash;       // and a dash of length 1
+    const char *image; // how cells of a map are drawn: png's pixels have seams, others blur an image
 } PictureKind;
 
 #define PNG_TERMINAL "pngcairo size 1920,1080 font \"DejaVu Sans,22\""
-#define SVG_TERMINAL "svg size 1920,1080 dynamic background rgb \"white\" font \"DejaVu Sans,Verdana,sans-serif,22\" fontscale 1.333"
+#define SVG_TERMINAL                                                                                                               \
+    "svg size 1920,1080 dynamic background rgb \"white\" font \"DejaVu Sans,Verdana,sans-serif,22\" fontscale 1.333"
 #define PDF_TERMINAL "pdfcairo size 13.333in,7.5in font \"DejaVu Sans,22\" fontscale 0.5 linewidth 1.2"
 
 static const PictureKind kinds[] = {
@@ -53,7 +54,8 @@ const char *page_image(const char *path)
 bool plot_path_check(const char *path, Error *error)
 {
     REQUIRE(path);
-    return find_kind(path) != NULL || error_set(error, "%s: unknown kind of picture (expected a name that ends in .png, .svg, .pdf or .gp)", path);
+    return find_kind(path) != NULL
+           || error_set(error, "%s: unknown kind of picture (expected a name that ends in .png, .svg, .pdf or .gp)", path);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -61,12 +63,12 @@ bool plot_path_check(const char *path, Error *error)
 
 typedef struct Style {
     const char *color;
-    int dash[6];                                   // lengths of dashes and gaps; none: a solid line
-    int point;                                     // gnuplot's pointtype
+    int dash[6]; // lengths of dashes and gaps; none: a solid line
+    int point;   // gnuplot's pointtype
 } Style;
 
 static const Style styles[STYLE_COUNT] = {
-    {"#D55E00", {12, 6}, 7}, {"#0072B2", {0}, 5}, {"#009E73", {20, 5}, 13}, {"#CC79A7", {6, 5}, 9},
+    {"#D55E00", {12, 6}, 7},        {"#0072B2", {0}, 5},    {"#009E73", {20, 5}, 13},      {"#CC79A7", {6, 5}, 9},
     {"#E69F00", {14, 4, 3, 4}, 11}, {"#56B4E9", {3, 4}, 4}, {"#000000", {22, 4, 6, 4}, 6}, {"#777777", {12, 4, 3, 4, 3, 4}, 8},
 };
 
@@ -74,7 +76,8 @@ static void write_styles(FILE *script, const PictureKind *kind)
 {
     for (int i = 0; i < STYLE_COUNT; i++) {
         const Style *style = &styles[i];
-        number_print(script, "set linetype %d lc rgb \"%s\" lw 5 pt %d ps %.9g dt ", i + 1, style->color, style->point, 2.4 * kind->point);
+        number_print(script, "set linetype %d lc rgb \"%s\" lw 5 pt %d ps %.9g dt ", i + 1, style->color, style->point,
+                     2.4 * kind->point);
         for (int k = 0; k < 6 && style->dash[k] > 0; k++) {
             number_print(script, "%s%.9g", k == 0 ? "(" : ",", style->dash[k] * kind->dash);
         }
@@ -87,8 +90,8 @@ static void write_styles(FILE *script, const PictureKind *kind)
 
 enum { TITLE_WIDTH = 80, TITLE_LINES = 3, CAPTION_WIDTH = 142, CAPTION_LINES = 6, KEY_MOST = 32, MANY_KEY_MOST = 15 };
 
-#define LEFT 0.022                                 // where title, key and caption begin
-#define TITLE_LINE 0.052                           // heights, as parts of the page's
+#define LEFT 0.022       // where title, key and caption begin
+#define TITLE_LINE 0.052 // heights, as parts of the page's
 #define KEY_LINE 0.034
 #define CAPTION_LINE 0.027
 
@@ -109,14 +112,14 @@ static void write_lines(FILE *script, char *text, double y, double line_height, 
         fprintf(script, "set label ");
         quote_gnuplot(script, line);
         number_print(script, " at screen %.4f,%.4f left noenhanced %s\n", LEFT, y,
-                title ? "font \"DejaVu Sans:Bold,31\"" : "font \",18\" tc rgb \"#444444\"");
+                     title ? "font \"DejaVu Sans:Bold,31\"" : "font \",18\" tc rgb \"#444444\"");
         y -= line_height;
     }
 }
 
 int page_key_columns(const char *const *labels, int n, int most, double width)
 {
-    enum { PAGE = 88, SAMPLE = 7 };                // characters
+    enum { PAGE = 88, SAMPLE = 7 }; // characters
     int longest = 1;
     for (int i = 0; i < n; i++) {
         int length = plot_length(labels[i]);
@@ -146,8 +149,10 @@ static int columns_of(const PlotArms *arms)
 static void write_key(FILE *script, const PlotArms *arms, double top)
 {
     number_print(script, "set origin 0,0\nset size 1,1\nunset border\nunset tics\n");
-    number_print(script, "set key at screen %.4f,%.4f left top horizontal Left reverse noenhanced samplen 4 width 1 maxcols %d font \",23\"\n",
-            LEFT, top - 0.008, columns_of(arms));
+    number_print(script,
+                 "set key at screen %.4f,%.4f left top horizontal Left reverse noenhanced samplen 4 width 1 maxcols %d font "
+                 "\",23\"\n",
+                 LEFT, top - 0.008, columns_of(arms));
     fprintf(script, "plot [0:1] [0:1] ");
     for (int i = 0; i < arms->n; i++) {
         char *name = plot_shorten(arms->arm[i].name, key_most(arms));
@@ -177,7 +182,8 @@ void page_open(Page *page, const char *path, const char *title, const char *capt
     fprintf(script, "reset\nset encoding utf8\nset terminal %s\n", kind->terminal);
     fprintf(script, "set zero 1e-300   # gradients are small, not nothing\n");
     write_styles(script, kind);
-    fprintf(script, "set border 3 lw 2\nset tics nomirror out\nset xtics offset 0,0.3\nset ytics offset 0.4,0\nset mytics 1\nset format x \"%%g\"\n");
+    fprintf(script, "set border 3 lw 2\nset tics nomirror out\nset xtics offset 0,0.3\nset ytics offset 0.4,0\nset mytics 1\nset "
+                    "format x \"%%g\"\n");
     fprintf(script, "set grid ytics lt 2 lc rgb \"#DDDDDD\" lw 1.5\nunset key\nset multiplot\n\n");
     write_lines(script, titles, 0.962, TITLE_LINE, true);
     write_lines(script, captions, 0.018 + CAPTION_LINE * (caption_lines - 1), CAPTION_LINE, false);

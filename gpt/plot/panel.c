@@ -13,7 +13,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define LARGEST 1e300                              // gnuplot computes differences and margins of the ends of an axis
+#define LARGEST 1e300 // gnuplot computes differences and margins of the ends of an axis
 
 bool panel_can_draw(double value)
 {
@@ -55,7 +55,7 @@ static void find_rows(Panel *panel)
 
 void panel_fit(Panel *panel)
 {
-    enum { DECADES_LEAST = 2 };                    // less would make a mountain of a small difference
+    enum { DECADES_LEAST = 2 }; // less would make a mountain of a small difference
     double low;
     double high;
     find_range(panel, panel->axis == AXIS_LOG, &low, &high);
@@ -76,10 +76,10 @@ void panel_fit(Panel *panel)
     } else if (panel->axis == AXIS_UNIT) {
         low = fmin(low, 0);
         high = fmax(high, 1);
-    } else if (panel->axis == AXIS_ZERO) {         // less than a fifth of the largest would make a mountain of a small difference
+    } else if (panel->axis == AXIS_ZERO) { // less than a fifth of the largest would make a mountain of a small difference
         low = low > 0.5 * high ? fmin(low, 0.8 * high) : fmin(low, 0);
     }
-    if (low == high) {                             // gnuplot refuses an axis without a length
+    if (low == high) { // gnuplot refuses an axis without a length
         double margin = fmax(0.5 * fabs(high), 1e-3);
         low -= margin;
         high += margin;
@@ -125,7 +125,7 @@ static double not_finite_row(const Panel *panel)
 // How many tics have room, without those of the rows.
 static int tic_room(const Panel *panel)
 {
-    double height = panel->height - (panel->has_key ? 0.18 : 0.12);            // without title and labels
+    double height = panel->height - (panel->has_key ? 0.18 : 0.12); // without title and labels
     int room = (int)(18 * height) - panel->zeros - panel->not_finite;
     return room < 2 ? 2 : room;
 }
@@ -136,7 +136,8 @@ static void write_log_axis(const Panel *panel, FILE *script)
     double low = panel->zeros ? zero_row(panel) : panel->low;
     double high = panel->not_finite ? not_finite_row(panel) : panel->high;
     int step = plot_tic_step((int)(panel->high - panel->low), tic_room(panel));
-    number_print(script, "set logscale y\nset format y \"10^{%%L}\"\nset yrange [10**(%.6f):10**(%.6f)]\n", low - margin, high + margin);
+    number_print(script, "set logscale y\nset format y \"10^{%%L}\"\nset yrange [10**(%.6f):10**(%.6f)]\n", low - margin,
+                 high + margin);
     number_print(script, "set ytics 1e%d,1e%d,1e%d\n", (int)ceil(panel->low / step) * step, step, (int)panel->high);
     if (panel->zeros) {
         number_print(script, "set ytics add (\"0\" 10**(%.6f))\n", low);
@@ -237,7 +238,7 @@ void panel_write_data(const Panel *panel, FILE *script, int number)
             }
             fprintf(script, "\n");
         }
-        fprintf(script, line->n == 0 ? "NaN NaN NaN NaN\nEOD\n" : "EOD\n");        // gnuplot refuses a block without data
+        fprintf(script, line->n == 0 ? "NaN NaN NaN NaN\nEOD\n" : "EOD\n"); // gnuplot refuses a block without data
     }
 }
 
@@ -253,18 +254,20 @@ static void write_spread(const Panel *panel, FILE *script, int number, int s)
     const Line *line = &panel->lines[s];
     number_print(script, "     $data_%d_%d using ", number, s);
     if (line->spread == SPREAD_BARS) {
-        fprintf(script, "1:(on_axis($2)):(on_axis($3)):(on_axis($4)) with yerrorbars lt %d dt solid lw 3 pt 0 notitle, \\\n", line->style + 1);
+        fprintf(script, "1:(on_axis($2)):(on_axis($3)):(on_axis($4)) with yerrorbars lt %d dt solid lw 3 pt 0 notitle, \\\n",
+                line->style + 1);
     } else {
-        fprintf(script, "1:(on_axis($3)):(on_axis($4)) with filledcurves lt %d fs transparent solid %s noborder notitle, \\\n", line->style + 1,
-                panel->n_lines > 4 ? "0.1" : "0.2");
+        fprintf(script, "1:(on_axis($3)):(on_axis($4)) with filledcurves lt %d fs transparent solid %s noborder notitle, \\\n",
+                line->style + 1, panel->n_lines > 4 ? "0.1" : "0.2");
     }
 }
 
 static void write_line(const Panel *panel, FILE *script, int number, int s)
 {
-    enum { POINTS = 30 };                          // more would hide the line
+    enum { POINTS = 30 }; // more would hide the line
     const Line *line = &panel->lines[s];
-    number_print(script, "     $data_%d_%d using 1:(on_axis($2)) with linespoints lt %d pi %d ", number, s, line->style + 1, line->n / POINTS + 1);
+    number_print(script, "     $data_%d_%d using 1:(on_axis($2)) with linespoints lt %d pi %d ", number, s, line->style + 1,
+                 line->n / POINTS + 1);
     if (panel->has_key) {
         char *label = plot_shorten(line->label, label_most(panel));
         fprintf(script, "title ");
@@ -274,7 +277,8 @@ static void write_line(const Panel *panel, FILE *script, int number, int s)
         fprintf(script, "notitle");
     }
     if (panel->not_finite) {
-        number_print(script, ", \\\n     $data_%d_%d using 1:(not_finite(strcol(2))) with points lt %d pt 2 lw 3 notitle", number, s, line->style + 1);
+        number_print(script, ", \\\n     $data_%d_%d using 1:(not_finite(strcol(2))) with points lt %d pt 2 lw 3 notitle", number,
+                     s, line->style + 1);
     }
     fprintf(script, s == panel->n_lines - 1 ? "\n" : ", \\\n");
 }
@@ -291,12 +295,14 @@ void panel_write(const Panel *panel, FILE *script, int number)
     fprintf(script, "\n");
     panel_write_data(panel, script, number);
     number_print(script, "set origin %.4f,%.4f\nset size %.4f,%.4f\n", panel->x, panel->y, panel->width, panel->height);
-    number_print(script, "set lmargin %d\nset rmargin 2\nset bmargin %.1f\nset tmargin %.1f\n", panel->y_label == NULL ? 8 : 10, x_label ? 3.2 : 2.0,
-            0.7 + (panel->title != NULL ? 1.5 : 0) + 1.35 * key_rows);
+    number_print(script, "set lmargin %d\nset rmargin 2\nset bmargin %.1f\nset tmargin %.1f\n", panel->y_label == NULL ? 8 : 10,
+                 x_label ? 3.2 : 2.0, 0.7 + (panel->title != NULL ? 1.5 : 0) + 1.35 * key_rows);
     page_labels(script, panel->title, panel->x_label, panel->y_label);
     if (panel->has_key) {
-        number_print(script, "set key at graph 0,1 left bottom horizontal Left reverse noenhanced samplen 3 width 1 maxcols %d font \",22\"\n",
-                columns);
+        number_print(script,
+                     "set key at graph 0,1 left bottom horizontal Left reverse noenhanced samplen 3 width 1 maxcols %d font "
+                     "\",22\"\n",
+                     columns);
         number_print(script, "set label 99 offset -5,%.1f\n", 0.9 + 1.35 * key_rows);
     }
     panel_write_axes(panel, script);

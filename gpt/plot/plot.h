@@ -10,7 +10,7 @@
 #include "gpt/lab/lab.h"
 #include "gpt/train/train.h"
 
-bool plot_path_check(const char *path, Error *error);          // does it end in one of these?
+bool plot_path_check(const char *path, Error *error); // does it end in one of these?
 
 // ------------------------------------------------------------------------------------------------------------
 // 1. Experiments
@@ -30,16 +30,16 @@ char *plot_terminal(const Experiment *experiment, int columns, Error *error);
 enum { CHART_LINES = 8 };
 
 typedef struct ChartLine {
-    const char *label;                             // for the key; may be NULL
-    const double *x;                               // NULL: 0, 1, 2, ...
+    const char *label; // for the key; may be NULL
+    const double *x;   // NULL: 0, 1, 2, ...
     const double *y;
     int n;
 } ChartLine;
 
 typedef struct Chart {
-    const char *title;                             // what the picture shows
-    const char *caption;                           // the small print
-    const char *x_label, *y_label;                 // these four may be NULL
+    const char *title;             // what the picture shows
+    const char *caption;           // the small print
+    const char *x_label, *y_label; // these four may be NULL
     bool log_y;
     const ChartLine *lines;
     int n_lines;
@@ -49,12 +49,12 @@ typedef struct Chart {
 typedef struct MatrixMap {
     const char *title;
     const char *caption;
-    const char *x_label, *y_label;                 // these four may be NULL
-    const Real *values;                            // (rows, columns)
-    int rows, columns;                             // up to 256
-    const char *const *row_names, *const *column_names;        // or NULL: numbers
-    double low, high;                              // what the colors span; both 0: from the smallest value, or 0 if that is
-} MatrixMap;                                       // smaller, to the largest
+    const char *x_label, *y_label;                      // these four may be NULL
+    const Real *values;                                 // (rows, columns)
+    int rows, columns;                                  // up to 256
+    const char *const *row_names, *const *column_names; // or NULL: numbers
+    double low, high;                                   // what the colors span; both 0: from the smallest value, or 0 if that is
+} MatrixMap;                                            // smaller, to the largest
 
 // As a picture, and as text for a terminal, which the caller frees.
 bool plot_chart(const Chart *chart, const char *path, Error *error);

@@ -20,8 +20,8 @@ extern char **environ;
 // The three files
 
 typedef struct Streams {
-    FILE *file[3];                                 // the program's standard input, output and error
-    int fd[3];                                     // the same, under numbers above 2, so that none is in another's place
+    FILE *file[3]; // the program's standard input, output and error
+    int fd[3];     // the same, under numbers above 2, so that none is in another's place
 } Streams;
 
 static void streams_close(Streams *streams)
@@ -113,7 +113,7 @@ static int wait_for(pid_t process)
     do {
         ended = waitpid(process, &status, 0);
     } while (ended < 0 && errno == EINTR);
-    return ended < 0 ? 0 : status;                 // unknown where the caller ignores SIGCHLD
+    return ended < 0 ? 0 : status; // unknown where the caller ignores SIGCHLD
 }
 
 static bool not_started(const Filter *filter, int reason, Error *error)
@@ -172,7 +172,7 @@ bool plot_save(const char *path, const char *bytes, size_t n, Error *error)
     if (!save_begin(&save, path, error)) {
         return false;
     }
-    fwrite(bytes, 1, n, save.stream);              // what could not be written, the commit reports
+    fwrite(bytes, 1, n, save.stream); // what could not be written, the commit reports
     return save_commit(&save, error);
 }
 
@@ -187,7 +187,7 @@ static const char *gnuplot_complaint(const char *messages)
         size_t digits = strspn(line + 5, "0123456789");
         const char *said = line + 5 + digits;
         if (digits > 0 && *said == ':' && strncmp(said, ": warning", 9) != 0) {
-            found = said + 2;                      // the number itself is 0 for a script from standard input
+            found = said + 2; // the number itself is 0 for a script from standard input
         }
     }
     return found == NULL ? messages + strspn(messages, " \t\r\n") : found;
@@ -196,7 +196,7 @@ static const char *gnuplot_complaint(const char *messages)
 bool gnuplot_run(const char *script, size_t n, PlotText *output, Error *error)
 {
     static const Filter gnuplot = {
-        .arguments = {"gnuplot", "-d", "-"},       // -d: without gnuplotrc and ~/.gnuplot
+        .arguments = {"gnuplot", "-d", "-"}, // -d: without gnuplotrc and ~/.gnuplot
         .package = "gnuplot-nox",
         .complaint = gnuplot_complaint,
     };

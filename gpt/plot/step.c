@@ -21,7 +21,8 @@ static const char *format_of(const char *path)
 bool plot_step_path_check(const char *path, Error *error)
 {
     REQUIRE(path);
-    return format_of(path) != NULL || error_set(error, "%s: unknown kind of drawing (expected a name that ends in .svg, .png, .pdf or .dot)", path);
+    return format_of(path) != NULL
+           || error_set(error, "%s: unknown kind of drawing (expected a name that ends in .svg, .png, .pdf or .dot)", path);
 }
 
 // "Error: <stdin>: syntax error in line 1"

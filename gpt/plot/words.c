@@ -51,10 +51,10 @@ const char *plot_number(double value, char text[NUMBER_PLOT_TEXT])
     } else if (value == 0 || (size >= 0.00095 && size < 99950)) {
         number_print(out, size >= 99.5 ? "%.0f" : "%.2g", value);
     } else {
-        char rounded[NUMBER_PLOT_TEXT];            // "1.1e-11": rounding may change the exponent
+        char rounded[NUMBER_PLOT_TEXT]; // "1.1e-11": rounding may change the exponent
         number_format(rounded, sizeof rounded, "%.1e", value);
         int exponent = (int)strtol(strchr(rounded, 'e') + 1, NULL, 10);
-        number_print(out, "%.1f·10", value * 1e200 / pow(10, exponent + 200));     // pow(10, -324) would be 0
+        number_print(out, "%.1f·10", value * 1e200 / pow(10, exponent + 200)); // pow(10, -324) would be 0
         write_exponent(exponent, out);
     }
     fclose(out);
@@ -65,7 +65,7 @@ int plot_tic_step(int range, int n)
 {
     int step = 1;
     for (int i = 0; range / step > (n > 1 ? n : 1); i++) {
-        step = i % 3 == 1 ? step / 2 * 5 : step * 2;           // 1, 2, 5, 10, 20, 50, ...
+        step = i % 3 == 1 ? step / 2 * 5 : step * 2; // 1, 2, 5, 10, 20, 50, ...
     }
     return step;
 }
@@ -159,7 +159,7 @@ char *plot_wrap(const char *text, int width, int most_lines)
     char *wrapped = wrap_at(shown, width, most_lines, &lines);
     int narrow = plot_length(shown) / (lines > 1 ? lines : 1);
     bool fits = false;
-    for (; lines > 1 && lines < most_lines && narrow < width && !fits; narrow++) {         // as narrow as it can be with no more lines
+    for (; lines > 1 && lines < most_lines && narrow < width && !fits; narrow++) { // as narrow as it can be with no more lines
         int narrow_lines;
         char *again = wrap_at(shown, narrow, most_lines, &narrow_lines);
         fits = narrow_lines <= lines;

@@ -35,7 +35,7 @@ int utf8_read(const char *text, size_t n, int *code)
     }
     unsigned char first = (unsigned char)text[0];
     int length = length_from_first(first);
-    int value = length == 1 ? first : first & (0x7f >> length);        // 110xxxxx, 1110xxxx, 11110xxx
+    int value = length == 1 ? first : first & (0x7f >> length); // 110xxxxx, 1110xxxx, 11110xxx
 
     for (int i = 1; i < length; i++) {
         if ((size_t)i == n) {
@@ -46,7 +46,7 @@ int utf8_read(const char *text, size_t n, int *code)
         if (!fits) {
             return UTF8_BAD;
         }
-        value = value << 6 | (byte & 0x3f);                            // 10xxxxxx
+        value = value << 6 | (byte & 0x3f); // 10xxxxxx
     }
     *code = value;
     return length;
@@ -91,10 +91,10 @@ int utf8_write(int code, char bytes[4])
         return 1;
     }
     for (int i = length - 1; i > 0; i--) {
-        bytes[i] = (char)(0x80 | (code & 0x3f));                       // 10xxxxxx
+        bytes[i] = (char)(0x80 | (code & 0x3f)); // 10xxxxxx
         code >>= 6;
     }
-    bytes[0] = (char)((0xf00 >> length & 0xff) | code);                // 110xxxxx, 1110xxxx, 11110xxx
+    bytes[0] = (char)((0xf00 >> length & 0xff) | code); // 110xxxxx, 1110xxxx, 11110xxx
     return length;
 }
 
@@ -102,13 +102,14 @@ int utf8_write(int code, char bytes[4])
 // order mark, and those that are none, which XML forbids.
 static bool is_hidden(int code)
 {
-    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c || code == 0x200e || code == 0x200f ||
-           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code == 0xfeff || (code & 0xfffe) == 0xfffe;
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c || code == 0x200e || code == 0x200f
+           || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code == 0xfeff
+           || (code & 0xfffe) == 0xfffe;
 }
 
 size_t utf8_show(const char *text, size_t n, char shown[UTF8_SHOWN], size_t *shown_length)
 {
-    static const char names[] = "abtnvfr";         // \a to \r: 7 to 13
+    static const char names[] = "abtnvfr"; // \a to \r: 7 to 13
     int code = 0;
     int length = utf8_read(text, n, &code);
     if (length <= 0) {

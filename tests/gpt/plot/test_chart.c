@@ -163,7 +163,7 @@ START_TEST(a_chart_as_text)
     char *text = plot_chart_terminal(&chart, 60, &error);
     ck_assert_msg(text != NULL, "%s", error.message);
     assert_holds(text, "A title\no rising\n# with gaps (2 of 3 points");
-    const char *top = strchr(strchr(text, '|'), 'o');              // the largest value is the first to be drawn, at the right
+    const char *top = strchr(strchr(text, '|'), 'o'); // the largest value is the first to be drawn, at the right
     ck_assert_ptr_nonnull(top);
     ck_assert_int_eq(top[1], '\n');
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
@@ -242,7 +242,8 @@ END_TEST
 // Texts from outside
 
 static const char *const harmful[] = {
-    "`touch RAN`", "\"`touch RAN`\"", "'`touch RAN`'", "\"; system(\"touch RAN\"); \"", "$(touch RAN)", "50%", "%s", "@x {a}_1^2 & ~", "\\n",
+    "`touch RAN`", "\"`touch RAN`\"", "'`touch RAN`'", "\"; system(\"touch RAN\"); \"", "$(touch RAN)", "50%",
+    "%s",          "@x {a}_1^2 & ~",  "\\n",
 };
 enum { HARMFUL = sizeof harmful / sizeof harmful[0] };
 
@@ -288,7 +289,7 @@ START_TEST(texts_are_drawn_as_they_are_and_run_nothing)
     MatrixMap other = {text, text, text, text, values, 2, 3, NULL, NULL, 0, 0};
     ck_assert_msg(plot_matrix(&other, "map.svg", &error), "%s", error.message);
     assert_drawn_times("map.svg", text, 4);
-    other.row_names = other.column_names = names;  // names of tics may be cut, and then are drawn in pieces
+    other.row_names = other.column_names = names; // names of tics may be cut, and then are drawn in pieces
     ck_assert_msg(plot_matrix(&other, "map.svg", &error), "%s", error.message);
     assert_drawn_times("map.svg", text, strlen(text) <= 4 && text[0] != '\\' ? 9 : 4);
     terminal = plot_matrix_terminal(&other, &error);
@@ -424,11 +425,20 @@ static int sizes[] = {3, 3, 3, 3, 1};
 
 static Experiment run_rules(int n_rules, int n_steps)
 {
-    static const char *const rules[ARMS_MOST] = {"pre", "none", "post", "rezero", "highway", "keel", "deepnorm", "h + scalar(0.5)*f(norm(h))/sqrt(2)"};
+    static const char *const rules[ARMS_MOST] = {"pre",     "none", "post",     "rezero",
+                                                 "highway", "keel", "deepnorm", "h + scalar(0.5)*f(norm(h))/sqrt(2)"};
     static const float input[] = {1, 0, -1};
     static const float target[] = {0};
-    ExperimentConfig config = {.net = NET_MLP, .deep = {.sizes = sizes, .n_layer = 4, .activation = ACTIVATION_GELU}, .input = input,
-                               .target = target, .arms = ARMS_BOTH, .n_rules = n_rules, .seed = 1, .n_seeds = 2, .n_steps = n_steps, .lr = 0.01};
+    ExperimentConfig config = {.net = NET_MLP,
+                               .deep = {.sizes = sizes, .n_layer = 4, .activation = ACTIVATION_GELU},
+                               .input = input,
+                               .target = target,
+                               .arms = ARMS_BOTH,
+                               .n_rules = n_rules,
+                               .seed = 1,
+                               .n_seeds = 2,
+                               .n_steps = n_steps,
+                               .lr = 0.01};
     for (int i = 0; i < n_rules; i++) {
         config.rules[i] = rules[i];
     }
@@ -449,7 +459,7 @@ START_TEST(up_to_eight_arms_are_drawn)
     for (int arm = 0; arm < (_i == 0 ? 2 : _i); arm++) {
         char *name = plot_shorten(_i == 0 ? names[arm] : experiment.config.rules[arm], _i > 4 ? 15 : 32);
         assert_drawn_times("flow.svg", name, 1);
-        assert_drawn_times("steps.svg", name, 2);      // in the key and above its map
+        assert_drawn_times("steps.svg", name, 2); // in the key and above its map
         free(name);
     }
     for (int columns = 60; columns <= 80; columns += 20) {
@@ -485,7 +495,7 @@ START_TEST(zeros_and_nan_have_places_of_their_own)
     assert_holds(script, "Grey is exactly 0: 33 % of the cells with shortcuts");
     assert_holds(script, "Black is NaN or infinite: 33 % of the cells with shortcuts");
     assert_holds(script, "\n0 0 NaN 0\n1 0 NaN 1\n2 0 -");
-    assert_holds(script, "set cbrange [-20:0]\n");        // of all runs, so that their maps can be compared
+    assert_holds(script, "set cbrange [-20:0]\n"); // of all runs, so that their maps can be compared
     free(script);
     ck_assert_msg(plot_heatmap(&experiment, "steps.svg", &error), "%s", error.message);
     ck_assert_msg(plot_experiment(&experiment, NULL, "flow.gp", &error), "%s", error.message);
@@ -518,7 +528,9 @@ static StyleText style_text(const char *script, int number)
     snprintf(begin, sizeof begin, "set linetype %d lc rgb \"", number);
     const char *line = strstr(script, begin);
     ck_assert_ptr_nonnull(line);
-    ck_assert_int_eq(sscanf(line + strlen(begin), "%15[^\"]\" lw 5 pt %d ps 2.4 dt %63[^\n]", style.color, &style.point, style.dash), 3);
+    ck_assert_int_eq(sscanf(line + strlen(begin), "%15[^\"]\" lw 5 pt %d ps 2.4 dt %63[^\n]", style.color, &style.point,
+                            style.dash),
+                     3);
     return style;
 }
 

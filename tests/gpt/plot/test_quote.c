@@ -27,11 +27,46 @@ static char *quoted(Quote *quote, const char *text)
 
 // Texts that would be commands, markup or formats, and those that are hard to show.
 static const char *const harmful[] = {
-    "`touch RAN`", "$(touch RAN)", "'`touch RAN`'", "\"`touch RAN`\"", "\\`touch RAN\\`", "\"; system(\"touch RAN\"); \"",
-    "'.system('touch RAN').'", "@ran", "$ran", "50%", "%s %n %d %%", "100 %h", "{/Bold x}_1^2@a&{b}~c{d}", "a_b", "\\", "\\\\n", "'", "\"",
-    "# not a comment", "<b>bold</b> &amp; <", "\\0140touch RAN\\0140", "\\12", "a\\", "",
-    "\xff\xfe", "\xc3", "a\xe2\x82", "\xf0\x9f\x98\x80 \xe2\x82\xac \xc3\xa4", "\xe2\x80\xae" "drow\xe2\x80\xac", "\xd8\x9c", "\xc2\x9b" "31m",
-    "\x1b[31mred\x1b[0m", "two\nlines", "tab\there", "\r\n", "EOD\nsystem \"touch RAN\"\n", "!touch RAN", "\n!touch RAN",
+    "`touch RAN`",
+    "$(touch RAN)",
+    "'`touch RAN`'",
+    "\"`touch RAN`\"",
+    "\\`touch RAN\\`",
+    "\"; system(\"touch RAN\"); \"",
+    "'.system('touch RAN').'",
+    "@ran",
+    "$ran",
+    "50%",
+    "%s %n %d %%",
+    "100 %h",
+    "{/Bold x}_1^2@a&{b}~c{d}",
+    "a_b",
+    "\\",
+    "\\\\n",
+    "'",
+    "\"",
+    "# not a comment",
+    "<b>bold</b> &amp; <",
+    "\\0140touch RAN\\0140",
+    "\\12",
+    "a\\",
+    "",
+    "\xff\xfe",
+    "\xc3",
+    "a\xe2\x82",
+    "\xf0\x9f\x98\x80 \xe2\x82\xac \xc3\xa4",
+    "\xe2\x80\xae"
+    "drow\xe2\x80\xac",
+    "\xd8\x9c",
+    "\xc2\x9b"
+    "31m",
+    "\x1b[31mred\x1b[0m",
+    "two\nlines",
+    "tab\there",
+    "\r\n",
+    "EOD\nsystem \"touch RAN\"\n",
+    "!touch RAN",
+    "\n!touch RAN",
 };
 enum { HARMFUL = sizeof harmful / sizeof harmful[0], LONG = 10000 };
 
@@ -160,7 +195,7 @@ START_TEST(json_holds_the_text)
         ck_assert_msg(cJSON_IsString(read), "%s", json);
         ck_assert_str_eq(visible, json);
         bool valid = true;
-        for (size_t at = 0; at < strlen(harmful[i]) && valid; ) {
+        for (size_t at = 0; at < strlen(harmful[i]) && valid;) {
             int code;
             int length = utf8_read(harmful[i] + at, strlen(harmful[i]) - at, &code);
             valid = length > 0;
@@ -181,8 +216,9 @@ END_TEST
 START_TEST(csv_holds_the_text_in_one_line)
 {
     static const char *const fields[][2] = {
-        {"plain", "plain"}, {"a,b", "\"a,b\""}, {"say \"x\"", "\"say \"\"x\"\"\""}, {" a", "\" a\""}, {"", ""},
-        {"two\nlines,", "\"two\\nlines,\""}, {"\xff", "\\xff"}, {"50%", "50%"},
+        {"plain", "plain"}, {"a,b", "\"a,b\""}, {"say \"x\"", "\"say \"\"x\"\"\""},
+        {" a", "\" a\""},   {"", ""},           {"two\nlines,", "\"two\\nlines,\""},
+        {"\xff", "\\xff"},  {"50%", "50%"},
     };
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         char *field = quoted(quote_csv, fields[i][0]);
@@ -206,9 +242,17 @@ END_TEST
 START_TEST(characters_without_a_shape_are_shown)
 {
     static const char *const pairs[][2] = {
-        {"a\nb\t", "a\\nb\\t"}, {"\x1b[1m", "\\x1b[1m"}, {"\x7f", "\\x7f"}, {"\xc2\x9b", "\\x9b"}, {"\xe2\x80\xae", "\\u202e"},
-        {"\xef\xbf\xbe", "\\ufffe"}, {"\xf0\x9f\xbf\xbf", "\\U0001ffff"}, {"\xc0\x80", "\\xc0\\x80"}, {"\xed\xa0\x80", "\\xed\\xa0\\x80"},
-        {"\xe2\x82", "\\xe2\\x82"}, {"\xc3\xa4\xe2\x82\xac", "\xc3\xa4\xe2\x82\xac"},
+        {"a\nb\t", "a\\nb\\t"},
+        {"\x1b[1m", "\\x1b[1m"},
+        {"\x7f", "\\x7f"},
+        {"\xc2\x9b", "\\x9b"},
+        {"\xe2\x80\xae", "\\u202e"},
+        {"\xef\xbf\xbe", "\\ufffe"},
+        {"\xf0\x9f\xbf\xbf", "\\U0001ffff"},
+        {"\xc0\x80", "\\xc0\\x80"},
+        {"\xed\xa0\x80", "\\xed\\xa0\\x80"},
+        {"\xe2\x82", "\\xe2\\x82"},
+        {"\xc3\xa4\xe2\x82\xac", "\xc3\xa4\xe2\x82\xac"},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         char *text = shown(pairs[i][0]);
@@ -235,7 +279,7 @@ START_TEST(numbers_have_points_in_every_locale)
     snprintf(local, sizeof local, "%g", 0.5);
     setlocale(LC_ALL, "C");
     ck_assert_str_eq(number.bytes, "0.5");
-    ck_assert_str_eq(local, comma ? "0,5" : "0.5");            // the caller's locale is in force again
+    ck_assert_str_eq(local, comma ? "0,5" : "0.5"); // the caller's locale is in force again
     free(number.bytes);
 }
 END_TEST
