@@ -2,8 +2,9 @@
 
 #define _DEFAULT_SOURCE                            // madvise, which POSIX has not
 
-#include "tensor/tensor.h"
+#include "tensor/op.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -70,6 +71,21 @@ void fail_file(const char *format, ...)
     number_vformat(message, sizeof message, format, arguments);
     va_end(arguments);
     hand_over(FAIL_FILE, message);
+}
+
+static _Thread_local volatile sig_atomic_t interrupted;
+
+void fail_interrupt(bool wanted)
+{
+    interrupted = wanted;
+}
+
+void fail_if_interrupted(void)
+{
+    if (interrupted && fail_can_unwind()) {
+        interrupted = false;
+        hand_over(FAIL_INTERRUPTED, "interrupted");
+    }
 }
 
 bool error_set(Error *error, const char *format, ...)

@@ -51,6 +51,9 @@ const char *op_prefix(const Op *op);               // "tensor_", or "" for an op
 // Fails with "tensor_NAME: message, in module MODULE (line in it)  [line of the user's program]".
 _Noreturn void op_fail(const OpCall *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+// Fails if fail_interrupt asked for it.
+void fail_if_interrupted(void);
+
 // The output, with uninitialized values, and its node on the tape (unless recording is off).
 Tensor *op_output(const OpCall *call, Shape shape);
 

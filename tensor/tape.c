@@ -295,6 +295,7 @@ void op_fail(const OpCall *call, const char *format, ...)
 
 void op_check(const OpCall *call)
 {
+    fail_if_interrupted();
     if (current_tape == NULL) {
         op_fail(call, "this thread has no tape; make one with tape_create()");
     }
@@ -524,6 +525,7 @@ static void tape_walk_back(Tape *tape)
         if (node->output->grad == NULL) {
             continue;
         }
+        fail_if_interrupted();
         check_unchanged(node);
         observers_before(tape, node);
         node_backward(node);

@@ -78,7 +78,8 @@ typedef struct Where {
 typedef enum FailKind {
     FAIL_MISTAKE,                                  // a programming mistake: shapes that do not fit, a tensor used too late
     FAIL_MEMORY,                                   // the system refused memory
-    FAIL_FILE                                      // a file that was open and checked can't be read any more
+    FAIL_FILE,                                     // a file that was open and checked can't be read any more
+    FAIL_INTERRUPTED                               // fail_interrupt was called
 } FailKind;
 
 // Called with one finished line of text. It must not return: leave by exit, abort or longjmp. Before it is called, fail_unwind has put the
@@ -100,6 +101,10 @@ void fail_unwind(void);
 
 // For signal handlers: may the code that was interrupted be left by longjmp? False for a moment while threads share a loop.
 bool fail_can_unwind(void);
+
+// For signal handlers, to stop what runs on this thread: its next operation or backward step fails with FAIL_INTERRUPTED, at a place where
+// nothing is half done. false takes that back.
+void fail_interrupt(bool wanted);
 
 // A mistake if this pointer is NULL, "linear_forward: linear is NULL": first of all in functions that can't do without it.
 #define REQUIRE(pointer) ((pointer) != NULL ? (void)0 : fail_mistake(HERE, "%s: %s is NULL", __func__, #pointer))

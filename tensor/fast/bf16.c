@@ -13,6 +13,7 @@
 #include "tensor/fast/guard.h"
 #include "tensor/fast/parallel.h"
 #include "tensor/fast/vector/vector.h"
+#include "tensor/unwind.h"
 
 #include <dnnl.h>
 #include <stdatomic.h>
@@ -203,8 +204,11 @@ bool bf16_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Re
         {DNNL_ARG_WEIGHTS, matmul->b},
         {DNNL_ARG_DST, matmul->c},
     };
-    return dnnl_primitive_execute(matmul->primitive, stream, 3, arguments) == dnnl_success
-        && dnnl_stream_wait(stream) == dnnl_success;
+    unwind_hold();
+    bool done = dnnl_primitive_execute(matmul->primitive, stream, 3, arguments) == dnnl_success
+                && dnnl_stream_wait(stream) == dnnl_success;
+    unwind_release();
+    return done;
 }
 
 #else

@@ -7,6 +7,7 @@
 #include "tensor/fast/guard.h"
 #include "tensor/fast/parallel.h"
 #include "tensor/fast/vector/vector.h"
+#include "tensor/unwind.h"
 
 #include <string.h>
 
@@ -166,8 +167,10 @@ static void onednn_part(const void *call, size_t start, size_t end)
 
     int threads = omp_get_max_threads();
     omp_set_num_threads(1);
+    unwind_hold();                                 // nobody leaves oneDNN by longjmp: it holds memory
     dnnl_status_t status = dnnl_sgemm(letter_a, letter_b, M, N, c->K, 1, A, (dnnl_dim_t)c->lda, B, (dnnl_dim_t)c->ldb, beta, C,
                                       (dnnl_dim_t)c->ldc);
+    unwind_release();
     omp_set_num_threads(threads);
     if (status != dnnl_success) {                  // it was refused memory
         multiply_part(c, start, end);
