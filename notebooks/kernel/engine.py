@@ -20,7 +20,7 @@ from names import as_in_cell
 
 PROGRAM = "clang-repl-19"
 START_SECONDS = 120
-INTERRUPT_SECONDS = 2           # after which an interrupted cell that does not end is ended with the engine
+INTERRUPT_SECONDS = 4           # then an interrupted cell that does not end is ended with the engine
 OUTPUT_LIMIT = 1 << 20          # bytes that a cell may print; the rest is counted, not shown
 CHUNK = 1 << 16
 
@@ -45,6 +45,7 @@ class Engine:
         self.library = Path(library)
         self.include_folders = include_folders
         self.process = None
+        self.interrupted_at = None
 
     # --------------------------------------------------------------------------------------------------------
     # Starting and stopping
@@ -146,34 +147,34 @@ class Engine:
         self.send(f"cell_end({number});")
         outcome = Outcome()
         output = Output(on_output, outcome)
-        deadline = None
         done = False
         while not done and self.open_pipes:
-            try:
-                heard = False
-                for name, data in self.read(0.05 if deadline or outcome.compiler else 1):
-                    heard = True
-                    if name == "reports":
-                        for report in self.split_reports(data):
-                            done = self.take(report, number, outcome, on_report) or done
-                    else:
-                        output.take(name, data)
-                if self.reports not in self.open_pipes:
-                    self.process.kill()                 # it has ended, or the cell closed the pipe
-                if not heard and outcome.compiler:
-                    self.send(f"cell_end({number});")   # the engine loses an input or two after an error
-            except KeyboardInterrupt:
+            heard = False
+            for name, data in self.read(0.05 if self.interrupted_at or outcome.compiler else 0.2):
+                heard = True
+                if name == "reports":
+                    for report in self.split_reports(data):
+                        done = self.take(report, number, outcome, on_report) or done
+                else:
+                    output.take(name, data)
+            if self.reports not in self.open_pipes:
+                self.process.kill()                     # it has ended, or the cell closed the pipe
+            elif not heard and outcome.compiler:
+                self.send(f"cell_end({number});")       # the engine loses an input or two after an error
+            elif self.interrupted_at and not done:      # again and again: the first signal may come before the cell runs
                 outcome.interrupted = True
-                deadline = deadline or time.monotonic() + INTERRUPT_SECONDS
-                self.process.send_signal(signal.SIGINT)
-            if deadline and time.monotonic() > deadline and not done:
-                self.process.kill()
+                late = time.monotonic() > self.interrupted_at + INTERRUPT_SECONDS
+                self.process.send_signal(signal.SIGKILL if late else signal.SIGINT)
         self.drain(output)
         output.close()
         if not done:
             outcome.status = self.process.wait()
             self.stop()
         return outcome
+
+    def interrupt(self, *_):
+        """A signal handler: ends the cell that runs, or is about to."""
+        self.interrupted_at = self.interrupted_at or time.monotonic()
 
     def take(self, report, number, outcome, on_report):
         """Returns true for the last report of the cell."""

@@ -64,14 +64,16 @@ class CKernel(Kernel):
 
     def do_execute(self, code, silent, store_history=True, user_expressions=None, allow_stdin=False):
         self.silent = silent
+        self.engine.interrupted_at = None
+        before = signal.signal(signal.SIGINT, self.engine.interrupt)     # an exception could be lost, in libclang's callbacks say
         try:
             self.execute(code, self.execution_count)
         except CellError as error:
             return self.failed(error.name, error.lines)
         except EngineMissing as missing:
             return self.failed("Missing", str(missing).split("\n"))
-        except KeyboardInterrupt:
-            return self.failed("Interrupted", ["Interrupted before the cell was run."])
+        finally:
+            signal.signal(signal.SIGINT, before)
         return {"status": "ok", "execution_count": self.execution_count, "payload": [], "user_expressions": {}}
 
     def failed(self, name, lines):
@@ -109,6 +111,8 @@ class CKernel(Kernel):
                 self.print("stderr", "\n".join(problem_lines(problem, code, label)) + "\n")
         if cell.errors:
             raise CellError("CompileError", [line for problem in cell.errors for line in problem_lines(problem, code, label)])
+        if self.engine.interrupted_at:
+            raise CellError("Interrupted", ["Interrupted before the cell was run."])
         self.folder.new_pictures()
         self.charts = {}
         outcome = self.engine.run(self.number, cell.source, self.print, self.report)

@@ -1,11 +1,12 @@
-// runtime.c: the kernel's part inside the engine. It runs a cell, ends it early when it fails, and tells the kernel how it went.
+// runtime.c: the kernel's part inside the engine. It runs a cell, ends it early if it fails, and reports how it ended.
 //
 //      kernel (Python)  --- C sources --->  engine (clang-repl), which compiles this file and show.c, then cell after cell
 //                       <-- stdout, stderr: what the cells print
-//                       <-- CELL_REPORTS: one JSON object a line: results to show, how a cell ended
+//                       <-- CELL_REPORTS: one JSON object per line: results to show, how a cell ended
 //
-// A failed check, a failed assert, exit, a division by zero and an interrupt jump back to cell_run: variables, tensors and tape
-// are as they were. After a segmentation fault nothing in memory can be trusted; it is reported, and the kernel starts anew.
+// A failed check, a failed assert, exit, an integer division by zero and an interrupt jump back to cell_run. All variables and tensors are
+// kept, and fail_unwind undoes what library calls had changed for their duration. After a segmentation fault nothing in memory can be
+// trusted: the kernel starts a new engine.
 
 #include "runtime.h"
 
@@ -24,14 +25,14 @@
 #include <unistd.h>
 
 #undef __ASSERT_FUNCTION
-#define __ASSERT_FUNCTION __func__                 // assert's default spells the function's name in the engine
+#define __ASSERT_FUNCTION __func__                 // assert's default is the function's name in the engine
 
 // ------------------------------------------------------------------------------------------------------------
 // Reports
 
 FILE *cell_reports = NULL;
 
-// A JSON string.
+// Writes , "key": "text", with the text as a JSON string.
 void cell_report_text(const char *key, const char *text)
 {
     fprintf(cell_reports, ", \"%s\": \"", key);
@@ -75,6 +76,7 @@ pid_t cell_process = 0;
 _Noreturn void cell_leave(CellEnd end)
 {
     cell_running = 0;
+    fail_interrupt(false);
     fail_unwind();
     siglongjmp(cell_entry, end);
 }
@@ -86,10 +88,10 @@ void cell_fail(FailKind kind, const char *message)
         _exit(kind == FAIL_MISTAKE ? 134 : 1);
     }
     snprintf(cell_message, sizeof cell_message, "%s", message);
-    cell_leave(CELL_MISTAKE);
+    cell_leave(kind == FAIL_INTERRUPTED ? CELL_INTERRUPTED : CELL_MISTAKE);
 }
 
-// What exit is called in cells: it would end the engine and all variables with it. A child process may go.
+// exit in cells: the real one would end the engine and lose all variables. A child process does end.
 _Noreturn void cell_exit(int status)
 {
     fflush(NULL);
@@ -111,36 +113,39 @@ _Noreturn void cell_exit(int status)
 #define CELL_SP(context) ((char *)(context)->uc_mcontext.sp)
 #endif
 
-// May the code that was interrupted be left for good? Not where it may hold a lock or has threads at work: inside libc, or in
-// a loop that threads share. The cells' own code belongs to no file, so dladdr does not know it.
-bool cell_may_leave(const ucontext_t *context)
+// Is this place in the cells' own code, or in a file with this name? dladdr does not know the cells' code, because it is in no file.
+bool cell_is_in(const ucontext_t *context, const char *file)
 {
     Dl_info info;
-    if (!fail_can_unwind()) {
-        return false;
-    }
-    return dladdr(CELL_PC(context), &info) == 0 || strstr(info.dli_fname, "libgptape") != NULL
-           || strstr(info.dli_fname, "/libm.so") != NULL;
+    bool in_file = dladdr(CELL_PC(context), &info) != 0;
+    return file == NULL ? !in_file : in_file && strstr(info.dli_fname, file) != NULL;
 }
 
-// Knocks again in 2 ms. If it goes on like this for too long, the kernel ends the engine.
-void cell_try_again(void)
+// Can the interrupted code be left by longjmp? Not in libc, where it may hold a lock, or while it shares a loop with other threads.
+bool cell_may_leave(const ucontext_t *context)
 {
-    struct itimerval soon = {.it_value = {.tv_usec = 2000}};
-    setitimer(ITIMER_REAL, &soon, NULL);
+    return fail_can_unwind() && (cell_is_in(context, NULL) || cell_is_in(context, "libgptape") || cell_is_in(context, "/libm.so"));
 }
 
+enum { CELL_TRIES = 500, CELL_PAUSE = 2000 };      // microseconds from one try to the next: together a second
+volatile int cell_tries = 0;
+
+// Leaves the cell's own code at once, and the library at its next operation, where nothing is half done. If that does not come for a second
+// the library is left anyway; and if that is impossible for another second, the kernel ends the engine.
 void cell_interrupt(int number, siginfo_t *info, void *context)
 {
     (void)number;
     (void)info;
-    if (!cell_running) {
+    if (!cell_running || gettid() != cell_process) {   // cells run on the main thread, and the kernel repeats its signal
         return;
     }
-    if (cell_may_leave(context)) {
+    if (cell_may_leave(context) && (cell_is_in(context, NULL) || cell_tries > CELL_TRIES)) {
         cell_leave(CELL_INTERRUPTED);
     }
-    cell_try_again();
+    cell_tries++;
+    fail_interrupt(true);
+    struct itimerval soon = {.it_value = {.tv_usec = CELL_PAUSE}};
+    setitimer(ITIMER_REAL, &soon, NULL);
 }
 
 void cell_arithmetic(int number, siginfo_t *info, void *context)
@@ -154,7 +159,7 @@ void cell_arithmetic(int number, siginfo_t *info, void *context)
     raise(number);
 }
 
-// By assert or abort, which are done with their work by then.
+// From assert or abort, after they have printed their message.
 void cell_abort(int number)
 {
     (void)number;
@@ -170,16 +175,16 @@ void cell_write(const char *text)
     }
 }
 
-// Says what was touched, then lets the signal end the engine. Uses nothing that may be broken: no stdio, no malloc.
+// Reports which kind of address was used, then lets the signal end the engine. Uses neither stdio nor malloc, which may be broken.
 void cell_crash(int number, siginfo_t *info, void *context)
 {
     char *address = info->si_addr;
     char *stack = CELL_SP((ucontext_t *)context);
-    const char *what = "that is not the program's";
+    const char *what = "invalid memory address";
     if (address > stack - 65536 && address < stack + 65536) {
-        what = "beyond the end of the stack: does a function call itself without end?";
+        what = "stack overflow (does a function call itself without end?)";
     } else if (address < (char *)65536) {
-        what = "through a NULL pointer";
+        what = "use of a NULL pointer";
     }
     cell_write("{\"report\": \"crash\", \"what\": \"");
     cell_write(what);
@@ -189,33 +194,36 @@ void cell_crash(int number, siginfo_t *info, void *context)
     raise(number);
 }
 
-void cell_catch(int number, void handler(int, siginfo_t *, void *), int flags)
+// On a stack of their own: the usual one may have overflowed, and oneDNN keeps values below its end, where a handler would destroy them.
+void cell_catch(int number, void handler(int, siginfo_t *, void *))
 {
-    struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | flags};
+    struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     sigemptyset(&action.sa_mask);
+    sigaddset(&action.sa_mask, SIGINT);            // a handler is not interrupted: what it interrupted may be anywhere
+    sigaddset(&action.sa_mask, SIGALRM);
     sigaction(number, &action, NULL);
 }
 
-// Called once, before the first cell. The crash handler needs a stack of its own, for when the stack is what overflowed.
+// Called once, before the first cell.
 void cell_start(void)
 {
     cell_process = getpid();
-    program_invocation_short_name = "gptape";      // as whom assert speaks
-    prctl(PR_SET_PDEATHSIG, SIGKILL);              // no engine outlives its kernel
+    program_invocation_short_name = "gptape";      // the name that assert prints
+    prctl(PR_SET_PDEATHSIG, SIGKILL);              // the engine ends with its kernel
     cell_reports = fdopen(CELL_REPORTS, "w");
     setvbuf(stdout, NULL, _IOLBF, 1 << 16);
     setvbuf(stderr, NULL, _IOLBF, 1 << 12);
-    stdin = fopen("/dev/null", "r");               // a cell that reads finds the end, not the next cell
+    stdin = fopen("/dev/null", "r");               // a cell that reads gets end of file, not the next cell
 
-    static char crash_stack[1 << 16];
-    stack_t stack = {.ss_sp = crash_stack, .ss_size = sizeof crash_stack};
+    static char handler_stack[1 << 16];
+    stack_t stack = {.ss_sp = handler_stack, .ss_size = sizeof handler_stack};
     sigaltstack(&stack, NULL);
-    cell_catch(SIGSEGV, cell_crash, SA_ONSTACK);
-    cell_catch(SIGBUS, cell_crash, SA_ONSTACK);
-    cell_catch(SIGILL, cell_crash, SA_ONSTACK);
-    cell_catch(SIGFPE, cell_arithmetic, 0);
-    cell_catch(SIGINT, cell_interrupt, 0);
-    cell_catch(SIGALRM, cell_interrupt, 0);
+    cell_catch(SIGSEGV, cell_crash);
+    cell_catch(SIGBUS, cell_crash);
+    cell_catch(SIGILL, cell_crash);
+    cell_catch(SIGFPE, cell_arithmetic);
+    cell_catch(SIGINT, cell_interrupt);
+    cell_catch(SIGALRM, cell_interrupt);
     signal(SIGABRT, cell_abort);
     fail_set_handler(cell_fail);
     cell_report_begin("ready");
@@ -225,12 +233,12 @@ void cell_start(void)
 // ------------------------------------------------------------------------------------------------------------
 // Running
 
-// Runs the parts of a cell one after the other. However they end, the tape is left in the module and the mode that it was in.
+// Runs the parts of a cell one after another. If they fail, recording is on or off as it was before.
 void cell_run(void (*const parts[])(void), int n_parts)
 {
     Tape *tape = tape_current();
-    const char *scope = tape == NULL ? NULL : tape->scope;
     int depth = tape == NULL ? 0 : tape->no_grad_depth;
+    cell_tries = 0;
     CellEnd end = sigsetjmp(cell_entry, 1);
     if (end == CELL_DONE) {
         cell_running = 1;
@@ -239,14 +247,13 @@ void cell_run(void (*const parts[])(void), int n_parts)
         }
         cell_running = 0;
     }
-    if (getpid() != cell_process) {                    // a child that the cell forked: what it had to do is done, and told by nobody
+    if (getpid() != cell_process) {                    // a child that the cell forked: it ends here, without a report
         fflush(stdout);
         _exit(0);
     }
     struct itimerval never = {{0}};
     setitimer(ITIMER_REAL, &never, NULL);
     if (end != CELL_DONE && tape != NULL && tape_current() == tape) {
-        tape->scope = scope;
         tape->no_grad_depth = depth;
     }
     cell_report_begin("ran");
@@ -256,7 +263,7 @@ void cell_run(void (*const parts[])(void), int n_parts)
     cell_message[0] = '\0';
 }
 
-// The last thing that the engine is given for each cell: everything it printed is in the pipes before the report is.
+// The last input of each cell: everything that the cell printed is in the pipes before this report.
 void cell_end(int cell)
 {
     fflush(stdout);

@@ -1,4 +1,4 @@
-// runtime.h: how the engine's two files report to the kernel: a JSON object a line, begun, filled and ended.
+// runtime.h: how runtime.c and show.c report to the kernel: one JSON object per line, begun, filled and ended.
 
 #ifndef GPTAPE_NOTEBOOKS_RUNTIME_H
 #define GPTAPE_NOTEBOOKS_RUNTIME_H

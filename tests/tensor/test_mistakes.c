@@ -610,6 +610,42 @@ START_TEST(refused_memory_is_told_to_the_handler)
 }
 END_TEST
 
+// An observer that interrupts the backward pass before its second node.
+static void interrupt_pass(TapeNode *node, void *context)
+{
+    (void)context;
+    fail_interrupt(node->index == 1);
+}
+
+START_TEST(an_interrupt_comes_at_the_next_operation_or_backward_step)
+{
+    Tape *tape = tape_create();
+    Tensor *x = tensor_require_grad(tensor_full(SHAPE(2), 3));
+    fail_set_handler(note_refusal);
+    fail_interrupt(true);
+    if (setjmp(refused) == 0) {
+        tensor_mul(x, x);
+        ck_abort_msg("the operation was computed");
+    }
+    ck_assert_int_eq(kind_told, FAIL_INTERRUPTED);
+    ck_assert_int_eq(tape->n_nodes, 0);
+    fail_interrupt(true);
+    fail_interrupt(false);
+    Tensor *y = tensor_sum(tensor_mul(x, x));
+    int observer = tape_observer_add(tape, (TapeObserver){.before = interrupt_pass});
+    if (setjmp(refused) == 0) {
+        tensor_backward(y);
+        ck_abort_msg("the pass was not interrupted");
+    }
+    ck_assert_ptr_null(x->grad);
+    tape_observer_remove(tape, observer);
+    tensor_backward(y);
+    ck_assert_double_eq((double)x->grad[0], 6);
+    fail_set_handler(NULL);
+    tape_free(tape);
+}
+END_TEST
+
 // A handler may go on elsewhere: the next kernel must not take the memory that was given back to make room for what was refused.
 START_TEST(memory_kept_for_kernels_is_forgotten_when_more_is_refused)
 {
@@ -798,6 +834,7 @@ static TCase *handler_case(void)
     tcase_add_test(tcase, after_a_mistake_the_tape_goes_on);
     tcase_add_test(tcase, the_handler_before_is_given_back);
     tcase_add_test(tcase, refused_memory_is_told_to_the_handler);
+    tcase_add_test(tcase, an_interrupt_comes_at_the_next_operation_or_backward_step);
     tcase_add_test(tcase, memory_kept_for_kernels_is_forgotten_when_more_is_refused);
     tcase_add_test(tcase, by_default_a_mistake_is_printed_and_aborts);
     tcase_add_test(tcase, by_default_refused_memory_is_printed_and_exits_with_1);
