@@ -3,7 +3,7 @@
 ## make              the library (static and shared), the program build/gptape, the examples
 ## make demo         gets what is missing, builds, and draws gradients with and without shortcuts
 ## make test         gets what is missing, builds, and runs every test
-## make fuzz         feeds the loaders of files with bytes of all kinds, FUZZ_SECONDS=200 each (needs clang)
+## make fuzz         feeds the loaders of files with bytes of all kinds, FUZZ_SECONDS=300 each (needs clang)
 ## make debug        opens gdb on an example: EX=tape, or on a lesson: LESSON=shortcut
 ## make notebooks    opens the notebooks, whose cells are C, in Jupyter; make notebooks-html writes them as pages
 ## make check-notebooks      runs the notebooks and the tests of their kernel, and compares what comes out
@@ -192,7 +192,7 @@ debugger: $(BUILD)/examples/$(EX)
 	@gdb -q -iex 'add-auto-load-safe-path $(CURDIR)/$(BUILD)' $(if $(LESSON),-x examples/$(LESSON).gdb) $<
 
 # Each target for so many seconds, from sound files on; what it finds is left in the folder of its name. A build of its own, FUZZ=1.
-FUZZ_SECONDS ?= 200
+FUZZ_SECONDS ?= 300
 FUZZ_TARGETS := safetensors json vocabulary training tokens tables text options rule
 FUZZ_CORPUS := $(BUILD)/corpus
 
@@ -201,9 +201,9 @@ fuzz:
 	@$(MAKE) CC=clang FUZZ=1 ONEDNN= run-fuzz
 
 $(FUZZ_TARGETS:%=$(BUILD)/fuzz_%): $(BUILD)/fuzz_%: $(BUILD)/float/tests/fuzz/fuzz_%.o $(BUILD)/float/tests/fuzz/fuzz.o $(BUILD)/libgptape.a
-	$(LINK) -fsanitize=fuzzer -lpopt $(LIBS)
+	$(LINK) $(BUILD)/libgptape.a -fsanitize=fuzzer -lpopt $(LIBS)
 
-# The command line is the program without its main.c.
+# The command line is the program without its main.c. The library comes again on the command line, after what needs it.
 $(BUILD)/fuzz_options: $(filter-out %/main.o,$(PROGRAM_OBJECTS))
 
 $(BUILD)/seeds: $(BUILD)/float/tests/fuzz/seeds.o $(BUILD)/libgptape.a
