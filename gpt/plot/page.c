@@ -104,15 +104,23 @@ static int count_lines(const char *text)
     return lines;
 }
 
-// Writes wrapped text, the first line at y. Tears it apart.
+// Writes wrapped text, the first line at y; a title is bold, by gnuplot's markup, in which terminals draw a backslash in different
+// ways, so that a line with one is not. Tears the text apart.
 static void write_lines(FILE *script, char *text, double y, double line_height, bool title)
 {
     char *rest = NULL;
     for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        bool bold = title && strchr(line, '\\') == NULL;
         fprintf(script, "set label ");
-        quote_gnuplot(script, line);
-        number_print(script, " at screen %.4f,%.4f left noenhanced %s\n", LEFT, y,
-                     title ? "font \"DejaVu Sans:Bold,31\"" : "font \",18\" tc rgb \"#444444\"");
+        if (bold) {
+            fprintf(script, "\"{/:Bold \" . ");
+            quote_gnuplot_enhanced(script, line);
+            fprintf(script, " . \"}\"");
+        } else {
+            quote_gnuplot(script, line);
+        }
+        number_print(script, " at screen %.4f,%.4f left %senhanced %s\n", LEFT, y, bold ? "" : "no",
+                     title ? "font \",31\"" : "font \",18\" tc rgb \"#444444\"");
         y -= line_height;
     }
 }

@@ -82,7 +82,7 @@ START_TEST(an_axis_of_losses_begins_where_they_are)
     ck_assert_msg(plot_loss(few, 2, 4, "Small print", "loss.gp", &error), "%s", error.message);
     char *script = file_text("loss.gp");
     assert_holds(script, "set yrange [3.168:4.032]\n");
-    assert_holds(script, "set label \"In 2 steps the validation loss falls from 4 to 3.8\"");
+    assert_holds(script, " . \"In 2 steps the validation loss falls from 4 to 3.8\" . ");
     free(script);
     ck_assert(plot_loss(nearer, 2, NAN, "Small print", "loss.gp", &error));
     script = file_text("loss.gp");
