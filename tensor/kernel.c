@@ -64,7 +64,7 @@ const Kernels *kernels(void)
             chosen = available[0];
         }
         if (wished && strcmp(kernels_name(), wish) != 0) {
-            fprintf(stderr, "gptape: GPTAPE_KERNELS=%s: there are no such kernels here; taking %s\n", wish, kernels_name());
+            fprintf(stderr, "gptape: GPTAPE_KERNELS=%s: unknown or not in this build; using %s\n", wish, kernels_name());
         }
     }
     return chosen;

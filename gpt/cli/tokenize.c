@@ -171,13 +171,13 @@ static bool read_id(const Job *job, const char *text, size_t length, size_t numb
     bool whole = digits > 0 && digits + (text[0] == '-') == length;
 
     if (!whole) {
-        command_error(job->options->help->name, "stdin: id %zu: '%.*s' is no whole number; --decode reads ids like 15496 11 314",
+        command_error(job->options->help->name, "stdin: id %zu: '%.*s' is not an integer (expected ids like 15496 11 314)",
                       number, length < 40 ? (int)length : 40, text);
         return false;
     }
     long long value = strtoll(text, NULL, 10);     // of too many digits the largest, which no vocabulary has
     if (value < 0 || value >= V) {
-        command_error(job->options->help->name, "stdin: id %zu: %.*s is out of range; %s has ids 0 to %d", number,
+        command_error(job->options->help->name, "stdin: id %zu: '%.*s' is not a %s id between 0 and %d", number,
                       length < 40 ? (int)length : 40, text, tokenizer_name(job->kind), V - 1);
         return false;
     }
@@ -195,7 +195,7 @@ static bool read_ids(const Job *job, int **ids, size_t *n_ids)
     *n_ids = 0;
     at += strspn(at, separators);
     while (at < end) {
-        size_t length = strcspn(at, separators);   // 0 at a zero byte, which is no number either
+        size_t length = strcspn(at, separators);   // 0 at a zero byte, which is not a number either
         if (!read_id(job, at, length, *n_ids + 1, &(*ids)[*n_ids])) {
             return false;
         }
@@ -278,7 +278,7 @@ static bool check_options(const Options *options, TokenizerKind kind)
     return true;
 }
 
-// A byte order mark is no character of the text. The other tokenizers take bytes as they are, and give them back.
+// A byte order mark is not part of the alphabet. The other tokenizers keep all bytes as they are.
 static void skip_mark(Job *job)
 {
     size_t mark = utf8_mark(job->input, job->n);

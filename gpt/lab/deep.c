@@ -21,7 +21,7 @@ bool deep_config_check(const DeepConfig *config, Error *error)
         return error_set(error, "%d layers: must be 1 to %d", config->n_layer, DEEP_DEPTH_MAX);
     }
     if ((unsigned)config->activation >= ACTIVATION_COUNT || (unsigned)config->init >= INIT_COUNT) {
-        return error_set(error, "activation %d, init %d: there is no such", (int)config->activation, (int)config->init);
+        return error_set(error, "activation %d, init %d: unknown", (int)config->activation, (int)config->init);
     }
     double values = 0;
     for (int i = 0; i <= config->n_layer; i++) {

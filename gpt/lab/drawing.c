@@ -49,7 +49,7 @@ static bool write_drawing(const ExperimentConfig *config, const Tape *tape, cons
     DotStyle style = {.module = drawing->module, .title = title, .left_to_right = drawing->left_to_right};
     int n = tape_write_dot(tape, &style, NULL);
     if (n == 0) {
-        return error_set(error, "there is no module %s in this network, or it computes nothing", drawing->module);
+        return error_set(error, "module %s: not in this network, or it computes nothing", drawing->module);
     }
     if (n > DRAWN_NODES_MAX) {
         return error_set(error, "%d operations: a drawing of more than %d can't be read; choose one module, or fewer layers", n,

@@ -10,7 +10,7 @@ bool plot_experiment_check(const Experiment *experiment, Error *error)
 {
     const ExperimentConfig *config = &experiment->config;
     if (experiment->measurements == NULL || experiment->n_measurements < 1 || experiment->n_layer < 1 || config->n_seeds < 1) {
-        return error_set(error, "nothing was measured, so there is nothing to draw");
+        return error_set(error, "nothing to draw (expected measurements)");
     }
     return true;
 }

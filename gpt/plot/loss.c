@@ -116,7 +116,7 @@ bool plot_loss(const TrainRow *rows, int n, double before, const char *what, con
         return false;
     }
     if (n < 1) {
-        return error_set(error, "%s: no steps were made, so there is nothing to draw", path);
+        return error_set(error, "%s: nothing to draw (expected a run with steps)", path);
     }
     Panel panel = loss_panel(rows, n, before, POINTS_MOST);
     char *title = write_finding(&panel, rows[n - 1].step);
@@ -130,7 +130,7 @@ char *plot_loss_terminal(const TrainRow *rows, int n, double before, int columns
 {
     REQUIRE(rows);
     if (n < 1) {
-        error_set(error, "no steps were made, so there is nothing to draw");
+        error_set(error, "nothing to draw (expected a run with steps)");
         return NULL;
     }
     Panel panel = loss_panel(rows, n, before, columns);

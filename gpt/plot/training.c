@@ -198,7 +198,7 @@ bool plot_heatmap(const Experiment *experiment, const char *path, Error *error)
         return false;
     }
     if (experiment->config.n_steps < 1) {
-        return error_set(error, "%s: no two steps were measured, so there is nothing to draw", path);
+        return error_set(error, "%s: nothing to draw (expected two measured steps)", path);
     }
     PlotArms arms = plot_arms(experiment);
     FlowMap maps[STYLE_COUNT];

@@ -77,7 +77,7 @@ void dtype_to_floats(Dtype dtype, const unsigned char *bytes, size_t n, float *o
             out[i] = float_from_bits((uint32_t)half << 16);
             break;
         default:
-            fail_mistake(HERE, "dtype_to_floats: %s is no kind of float that is read", dtype_name(dtype));
+            fail_mistake(HERE, "dtype_to_floats: %s is not a supported float type", dtype_name(dtype));
         }
     }
 }

@@ -35,7 +35,7 @@ static bool check_folder(const char *folder, Error *error)
 {
     struct stat status;
     if (stat(folder, &status) != 0) {
-        return errno == ENOENT ? error_set(error, "%s: there is no such folder; a model is one, with config.json in it", folder)
+        return errno == ENOENT ? error_set(error, "%s: no such folder (expected a model: a folder with config.json)", folder)
                                : error_set(error, "%s: can't be read: %s", folder, strerror(errno));
     }
     if (!S_ISDIR(status.st_mode)) {

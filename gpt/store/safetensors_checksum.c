@@ -63,7 +63,7 @@ bool safetensors_check(const Safetensors *file, Error *error)
     char text[CHECKSUM_TEXT];
     const char *saved = safetensors_text(file, CHECKSUM_KEY);
     if (saved == NULL) {
-        return error_set(error, "%s: has no checksum: it is no checkpoint of gptape train, or an early gptape's", file->path);
+        return error_set(error, "%s: missing checksum; not a gptape checkpoint, or one of an early version", file->path);
     }
     for (int i = 0; i < file->n_texts; i++) {
         checksum += checksum_text(file->texts[2 * i], file->texts[2 * i + 1]);

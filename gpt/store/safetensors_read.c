@@ -63,7 +63,7 @@ static bool read_shape(const Safetensors *file, const cJSON *json, StoredArray *
     cJSON_ArrayForEach(item, json) {
         int64_t size = whole_number(item);
         if (size < 0) {
-            return array_error(file, array, "has a size in its shape that is no whole number from 0 to 2^53", error);
+            return array_error(file, array, "has a size in its shape that is not an integer between 0 and 2^53", error);
         }
         if (array->ndim == STORED_DIMS) {
             return error_set(error, "%s: tensor %.*s: has more than %d dimensions", file->path, SHOWN, array->name, STORED_DIMS);
@@ -127,7 +127,7 @@ static bool read_array(const Safetensors *file, const cJSON *json, uint64_t data
         }
     }
     if (!cJSON_IsObject(json) || known != cJSON_GetArraySize(json)) {
-        return array_error(file, array, "is no object of dtype, shape and data_offsets, each once", error);
+        return array_error(file, array, "not an object with dtype, shape and data_offsets, each once", error);
     }
     return read_dtype(file, dtype, array, error) && read_shape(file, shape, array, error)
         && read_offsets(file, offsets, data, array, error);
@@ -200,12 +200,12 @@ static bool read_texts(Safetensors *file, const cJSON *json, Error *error)
 {
     const cJSON *text;
     if (!cJSON_IsObject(json) || file->texts != NULL) {
-        return error_set(error, "%s: __metadata__ is no object of texts, or is there twice", file->path);
+        return error_set(error, "%s: __metadata__ is not an object of strings, or occurs twice", file->path);
     }
     file->texts = memory_allocate_zeroed(2 * (size_t)cJSON_GetArraySize(json) + 1, sizeof(char *), "the metadata");
     cJSON_ArrayForEach(text, json) {
         if (!cJSON_IsString(text)) {
-            return error_set(error, "%s: __metadata__: %.*s is no text", file->path, SHOWN, text->string);
+            return error_set(error, "%s: __metadata__: %.*s is not a string", file->path, SHOWN, text->string);
         }
         file->texts[2 * file->n_texts] = memory_copy_text(text->string);
         file->texts[2 * file->n_texts + 1] = memory_copy_text(text->valuestring);

@@ -118,7 +118,7 @@ bool pre_tokenizer_split(const PreTokenizer *split, const char *text, size_t n, 
     Splitting splitting = {.split = split, .match = pcre2_match_data_create(1, NULL), .text = text, .on_piece = on_piece,
                            .context = context};
     if (splitting.match == NULL) {
-        return error_set(error, "text can't be split: there is no memory");
+        return error_set(error, "cannot split text: out of memory");
     }
     splitting.certain = ends ? n : n < LOOK_AHEAD ? 0 : n - LOOK_AHEAD;
     bool failed = false;

@@ -118,7 +118,7 @@ static bool source_check_text(const Source *source, Error *error)
         at += (size_t)length;
     }
     if (source->n == 0 || source->n > MOST_BYTES) {
-        return error_set(error, "%s: has %zu byte%s, which is no vocabulary", source->path, source->n, plural((double)source->n));
+        return error_set(error, "%s: not a vocabulary: %zu byte%s", source->path, source->n, plural((double)source->n));
     }
     return true;
 }

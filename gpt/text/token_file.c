@@ -83,7 +83,7 @@ static bool read_header(FILE *file, const CacheHeader *wanted, CacheHeader *head
 {
     struct stat status;
     if (fread(header, sizeof *header, 1, file) != 1 || memcmp(header->magic, magic, sizeof header->magic) != 0) {
-        return error_set(error, "is no file of tokens");
+        return error_set(error, "not a token file");
     }
     if (header->check != cache_check(header) || (header->id_bytes != 2 && header->id_bytes != 4)) {
         return error_set(error, "is damaged");

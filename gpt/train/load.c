@@ -34,7 +34,7 @@ static bool read_number(const Safetensors *file, const char *key, double *value,
         *value = number_read(text, &end);
     }
     return (text != NULL && end != text && *end == '\0')
-        || error_set(error, "%s: its %s is not there or no number: it is no checkpoint of gptape train", file->path, key);
+        || error_set(error, "%s: %s is missing or not a number; not a gptape checkpoint", file->path, key);
 }
 
 static bool read_count(const Safetensors *file, const char *key, double most, double *value, Error *error)
@@ -43,7 +43,7 @@ static bool read_count(const Safetensors *file, const char *key, double most, do
         return false;
     }
     return (*value >= 0 && *value <= most && *value == floor(*value))
-        || error_set(error, "%s: its %s is %g: it is no checkpoint of gptape train", file->path, key, *value);
+        || error_set(error, "%s: %s is %g; not a gptape checkpoint", file->path, key, *value);
 }
 
 static bool read_train_config(const Safetensors *file, TrainConfig *config, Error *error)
@@ -67,7 +67,7 @@ static bool read_gpt_config(const Safetensors *file, GPTConfig *config, ModelDro
 {
     const char *text = safetensors_text(file, "config");
     return text != NULL ? model_config_parse(text, strlen(text), file->path, config, dropouts, error)
-                        : error_set(error, "%s: its config is not there: it is no checkpoint of gptape train", file->path);
+                        : error_set(error, "%s: config is missing; not a gptape checkpoint", file->path);
 }
 
 static const StoredArray *find_array(const Safetensors *file, const char *name, Dtype dtype, Shape shape, Error *error)
@@ -76,7 +76,7 @@ static const StoredArray *find_array(const Safetensors *file, const char *name, 
     char expected[SHAPE_TEXT];
     char found[STORED_SHAPE_TEXT];
     if (array == NULL) {
-        error_set(error, "%s: %s is not there", file->path, name);
+        error_set(error, "%s: %s is missing", file->path, name);
         return NULL;
     }
     bool fits = array->dtype == dtype && array->ndim == shape.ndim;
@@ -101,7 +101,7 @@ static Tokenizer *read_alphabet(const Safetensors *file, Error *error)
 {
     const StoredArray *array = safetensors_find(file, "alphabet");
     if (array == NULL || array->dtype != DTYPE_U8) {
-        error_set(error, "%s: its alphabet is not there", file->path);
+        error_set(error, "%s: the alphabet is missing", file->path);
         return NULL;
     }
     char *text = memory_allocate(array->bytes + 1, "the alphabet");
@@ -138,7 +138,7 @@ static bool read_tokenizer(const Safetensors *file, const char *folder, Tokenize
     } else if (strcmp(name, tokenizer_name(TOKENIZER_GPT2)) == 0) {
         *tokenizer = read_gpt2(folder, error);
     } else {
-        error_set(error, "%s: there is no tokenizer %s", file->path, name);
+        error_set(error, "%s: unknown tokenizer %s", file->path, name);
     }
     return *tokenizer != NULL;
 }
@@ -247,7 +247,7 @@ static bool read_random(const Safetensors *file, const char *name, Random *rando
     if (!read_array(file, name, DTYPE_U32, SHAPE(RANDOM_WORDS), words, error)) {
         return false;
     }
-    return random_from_words(random, words) || error_set(error, "%s: %s is no state of the generator", file->path, name);
+    return random_from_words(random, words) || error_set(error, "%s: %s is not a state of the random number generator", file->path, name);
 }
 
 // Is the text still the one that the run learns from?

@@ -359,7 +359,7 @@ static const Wrong wrongs[] = {
      "gptape gradflow: --n-layer: for an untrained model; --model model has its own, leave one out\n"},
     {"gradflow --model model --net mlp", 2, "gptape gradflow: --model: for --net gpt, but this is --net mlp; leave one out\n"},
     {"gradflow --net gpt --vocab model", 2, "gptape gradflow: --vocab: for --model only; leave it out\n"},
-    {"gradflow --model missing", 1, "gptape gradflow: missing: there is no such folder; a model is one, with config.json in it\n"},
+    {"gradflow --model missing", 1, "gptape gradflow: missing: no such folder (expected a model: a folder with config.json)\n"},
     {"gradflow --model model --data short.txt", 1,
      "gptape gradflow: short.txt: is too short: of its 1 token 0 are for training; a row of 8 and the next token need 9\n"},
     {"eval --vocab-size 100 --data text.txt", 2,

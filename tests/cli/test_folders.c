@@ -47,7 +47,7 @@ static void assert_refused(const char *arguments, const char *line)
 }
 
 static const Spoiled folders[] = {
-    {"rm -r m", "m: there is no such folder; a model is one, with config.json in it"},
+    {"rm -r m", "m: no such folder (expected a model: a folder with config.json)"},
     {"mv m n && mv n/model.safetensors m", "m: is a file; name the folder that it lies in"},
     {"rm m/config.json", "m: has no config.json; a model's folder has it beside model.safetensors"},
     {"rm m/model.safetensors", "m: has no model.safetensors"},

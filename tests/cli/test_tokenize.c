@@ -101,19 +101,19 @@ START_TEST(it_prints_ids_and_text)
 END_TEST
 
 static const char *const wrongs[][2] = {
-    {"echo 1 2x 3 | gptape tokenize --decode", "stdin: id 2: '2x' is no whole number; --decode reads ids like 15496 11 314"},
-    {"echo 1 2 three | gptape tokenize --decode", "stdin: id 3: 'three' is no whole number"},
-    {"echo 1.5 | gptape tokenize --decode", "'1.5' is no whole number"},
-    {"echo +1 | gptape tokenize --decode", "'+1' is no whole number"},
-    {"echo - | gptape tokenize --decode", "'-' is no whole number"},
-    {"printf '1 2\\0003' | gptape tokenize --decode", "id 3: '' is no whole number"},
-    {"echo 1 267 | gptape tokenize --decode", "stdin: id 2: 267 is out of range; gpt2 has ids 0 to 266"},
-    {"echo -1 | gptape tokenize --decode", "stdin: id 1: -1 is out of range"},
-    {"echo 99999999999999999999999999999 | gptape tokenize --decode", "is out of range"},
-    {"echo 4294967296 | gptape tokenize --decode", "is out of range"},
-    {"echo 256 | gptape tokenize --decode --tokenizer bytes", "256 is out of range; bytes has ids 0 to 255"},
-    {"head -c 100000 /dev/zero | tr '\\0' 7 | gptape tokenize --decode", "is out of range"},
-    {"head -c 1000 \"$GPTAPE_BIN\" | gptape tokenize --decode", "is no whole number"},
+    {"echo 1 2x 3 | gptape tokenize --decode", "stdin: id 2: '2x' is not an integer (expected ids like 15496 11 314)"},
+    {"echo 1 2 three | gptape tokenize --decode", "stdin: id 3: 'three' is not an integer"},
+    {"echo 1.5 | gptape tokenize --decode", "'1.5' is not an integer"},
+    {"echo +1 | gptape tokenize --decode", "'+1' is not an integer"},
+    {"echo - | gptape tokenize --decode", "'-' is not an integer"},
+    {"printf '1 2\\0003' | gptape tokenize --decode", "id 3: '' is not an integer"},
+    {"echo 1 267 | gptape tokenize --decode", "stdin: id 2: '267' is not a gpt2 id between 0 and 266"},
+    {"echo -1 | gptape tokenize --decode", "stdin: id 1: '-1' is not a gpt2 id"},
+    {"echo 99999999999999999999999999999 | gptape tokenize --decode", "is not a gpt2 id between 0 and 266"},
+    {"echo 4294967296 | gptape tokenize --decode", "is not a gpt2 id between 0 and 266"},
+    {"echo 256 | gptape tokenize --decode --tokenizer bytes", "'256' is not a bytes id between 0 and 255"},
+    {"head -c 100000 /dev/zero | tr '\\0' 7 | gptape tokenize --decode", "is not a gpt2 id between 0 and 266"},
+    {"head -c 1000 \"$GPTAPE_BIN\" | gptape tokenize --decode", "is not an integer"},
     {"gptape tokenize --tokenizer gpt3", "--tokenizer: 'gpt3' is unknown (expected gpt2, bytes or chars)"},
     {"gptape tokenize --tokenizer bytes --vocab data", "--vocab: only --tokenizer gpt2 reads a vocabulary; leave one out"},
     {"gptape tokenize --tokenizer chars --decode", "name the text that was encoded with --alphabet FILE"},
@@ -165,7 +165,7 @@ START_TEST(without_a_vocabulary_it_goes_on_with_bytes)
     assert_has(&run, run.err, "GPT-2's vocabulary is not in data ('make vocab' gets it): using bytes as tokens");
     run_free(&run);
     run = run_shell("echo 256 | gptape tokenize --decode");
-    assert_one_line_error(&run, 2, "stdin: id 1: 256 is out of range; bytes has ids 0 to 255");
+    assert_one_line_error(&run, 2, "stdin: id 1: '256' is not a bytes id between 0 and 255");
     run_free(&run);
     run = run_shell("echo hello | gptape tokenize --quiet && echo hello | gptape tokenize --tokenizer bytes");
     assert_quiet(&run);

@@ -379,7 +379,7 @@ static const Wrong wrongs[] = {
     {"--ids 1,2 --targets 2,3 --config tiny --context-length 1", 2, "--ids: rows of 2 tokens exceed the context length 1"},
     {"--data text.txt --vocab-size 5", 2, "--vocab-size: 5 is too small for the tokenizer's 31 tokens"},
     {"--data text.txt --tokenizer morse", 2, "--tokenizer: 'morse' is unknown (expected gpt2, bytes or chars)"},
-    {"--model none", 1, "none: there is no such folder"},
+    {"--model none", 1, "none: no such folder"},
     {"--model none --n-layer 3", 2, "--n-layer: for an untrained model; --model none has its own, leave one out"},
     {"--out text.txt", 1, "text.txt: is a file"},
     {"--out run", 1, "run: holds another run; --resume goes on with it, another --out keeps both"},

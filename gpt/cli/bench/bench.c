@@ -117,7 +117,7 @@ static bool read_text(const Options *options, Text *text, Error *error)
     if (text->n == 0) {
         free(text->bytes);
         *text = (Text){0};
-        return error_set(error, "%s: is empty; there is nothing to time", options_text(options, "data"));
+        return error_set(error, "%s: empty file (expected a text to time)", options_text(options, "data"));
     }
     return true;
 }

@@ -15,7 +15,7 @@ typedef struct EvalModel {
 
 void eval_model_note(const Options *options, const EvalModel *model);
 
-// A loss that is no number is no evaluation: weights that are broken make such a one.
+// False, and an error, if the loss is not finite, as broken weights make it.
 bool eval_model_check_loss(const Options *options, const EvalModel *model, double loss);
 cJSON *eval_model_json(const EvalModel *model, double loss);      // the answer's beginning
 

@@ -344,7 +344,7 @@ static bool read_values(Options *options, poptContext context)
     return true;
 }
 
-// An empty text is no file and no folder: a script whose variable is not set passes it.
+// An empty text names no file: a script passes it when its variable is not set.
 static bool check_names(const Options *options)
 {
     for (int i = 0; i < options->count; i++) {

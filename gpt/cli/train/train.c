@@ -182,7 +182,7 @@ static bool look_before(const Options *options, Trainer *trainer, Error *error)
     return true;
 }
 
-// A picture that can't be drawn is no reason to call what was learned a failure.
+// A plot that cannot be drawn does not make the run a failure.
 static void draw(const Options *options, const TrainPlan *plan)
 {
     Error error;

@@ -34,7 +34,7 @@ typedef struct Samples {
     char **texts;
     size_t *n;                                     // their bytes
     int count;
-    StoryCount stories;                            // all 0 if they are no stories
+    StoryCount stories;                            // all 0 for other texts
 } Samples;
 
 bool train_learns_stories(const Trainer *trainer);

@@ -93,7 +93,7 @@ START_TEST(an_axis_of_losses_begins_where_they_are)
     assert_holds(script, "set yrange [-0.16:4.16]\n");
     free(script);
     ck_assert(!plot_loss(more, 0, NAN, "Small print", "loss.svg", &error));
-    ck_assert_str_eq(error.message, "loss.svg: no steps were made, so there is nothing to draw");
+    ck_assert_str_eq(error.message, "loss.svg: nothing to draw (expected a run with steps)");
 }
 END_TEST
 
@@ -361,7 +361,7 @@ START_TEST(missing_fields_are_empty)
     ck_assert(!plot_matrix(&bare_map, "none.svg", &error));
     const Experiment nothing = {.n_layer = 1};
     ck_assert(!plot_experiment(&nothing, NULL, "none.svg", &error));
-    ck_assert_str_eq(error.message, "nothing was measured, so there is nothing to draw");
+    ck_assert_str_eq(error.message, "nothing to draw (expected measurements)");
     ck_assert(!plot_heatmap(&nothing, "none.svg", &error));
     ck_assert_ptr_null(plot_terminal(&nothing, 60, &error));
     ck_assert_ptr_null(fopen("none.svg", "r"));

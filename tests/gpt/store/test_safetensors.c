@@ -111,7 +111,7 @@ START_TEST(a_checksum_is_of_what_was_added)
     save(writer);
     Safetensors file = open_file();
     ck_assert(!safetensors_check(&file, &error));
-    ck_assert_str_eq(error.message, "a.safetensors: has no checksum: it is no checkpoint of gptape train, or an early gptape's");
+    ck_assert_str_eq(error.message, "a.safetensors: missing checksum; not a gptape checkpoint, or one of an early version");
     safetensors_close(&file);
     safetensors_add_checksum(writer);
     save(writer);
@@ -301,7 +301,7 @@ typedef struct Wrong {
 static const Wrong wrongs[] = {
     {"", 0, "its JSON of 0 bytes has no end; is it cut off?"},
     {"[]", 0, "its header is no JSON object of tensors"},
-    {"{\"w\": 1}", 0, "tensor w: is no object of dtype, shape and data_offsets, each once"},
+    {"{\"w\": 1}", 0, "tensor w: not an object with dtype, shape and data_offsets, each once"},
     {"{\"w\": {}}", 0, "tensor w: has no dtype, like \"F32\""},
     {"{\"w\"", 0, "its JSON of 4 bytes has no end; is it cut off?"},
     {"{\"w\": \"\xff\"}", 0, "byte 0xff after 7 bytes of JSON is not UTF-8 text"},
@@ -309,11 +309,11 @@ static const Wrong wrongs[] = {
     {ONE("\"F99\"", "[2]", "[0, 8]"), 8, "tensor w: dtype F99 is not known"},
     {ONE("7", "[2]", "[0, 8]"), 8, "tensor w: has no dtype, like \"F32\""},
     {ONE("\"F32\"", "2", "[0, 8]"), 8, "tensor w: has no shape, like [2, 3]"},
-    {ONE("\"F32\"", "[-2]", "[0, 8]"), 8, "tensor w: has a size in its shape that is no whole number from 0 to 2^53"},
-    {ONE("\"F32\"", "[2.5]", "[0, 8]"), 8, "tensor w: has a size in its shape that is no whole number from 0 to 2^53"},
-    {ONE("\"F32\"", "[1e300]", "[0, 8]"), 8, "tensor w: has a size in its shape that is no whole number from 0 to 2^53"},
+    {ONE("\"F32\"", "[-2]", "[0, 8]"), 8, "tensor w: has a size in its shape that is not an integer between 0 and 2^53"},
+    {ONE("\"F32\"", "[2.5]", "[0, 8]"), 8, "tensor w: has a size in its shape that is not an integer between 0 and 2^53"},
+    {ONE("\"F32\"", "[1e300]", "[0, 8]"), 8, "tensor w: has a size in its shape that is not an integer between 0 and 2^53"},
     {ONE("\"F32\"", "[4294967296, 4294967296]", "[0, 8]"), 8, "tensor w: has a shape of more values than any file can hold"},
-    {ONE("\"F32\"", "[4611686018427387904]", "[0, 8]"), 8, "tensor w: has a size in its shape that is no whole number from 0 to 2^53"},
+    {ONE("\"F32\"", "[4611686018427387904]", "[0, 8]"), 8, "tensor w: has a size in its shape that is not an integer between 0 and 2^53"},
     {ONE("\"F32\"", "[1,1,1,1,1,1,1,1,2]", "[0, 8]"), 8, "tensor w: has more than 8 dimensions"},
     {ONE("\"F32\"", "[3]", "[0, 8]"), 8, "tensor w: has 8 bytes, but (3) of F32 takes 12"},
     {ONE("\"F16\"", "[2]", "[0, 8]"), 8, "tensor w: has 8 bytes, but (2) of F16 takes 4"},
@@ -329,12 +329,12 @@ static const Wrong wrongs[] = {
     {TWO("[0, 8]", "[0, 8]"), 8, NULL},            // which of the two is told is chance
     {TWO("[0, 8]", "[12, 20]"), 20, "tensor b: begins at byte 12 of the data, but a ends at 8: they leave a gap"},
     {"{\"w\": {\"dtype\": \"F32\", \"dtype\": \"F32\", \"shape\": [], \"data_offsets\": [0, 4]}}", 4,
-     "tensor w: is no object of dtype, shape and data_offsets, each once"},
+     "tensor w: not an object with dtype, shape and data_offsets, each once"},
     {"{\"w\": {\"dtype\": \"F32\", \"shape\": [0], \"data_offsets\": [0, 0]}, "
      "\"w\": {\"dtype\": \"F32\", \"shape\": [0], \"data_offsets\": [0, 0]}}", 0, "tensor w: is there twice"},
-    {"{\"__metadata__\": {\"a\": 1}}", 0, "__metadata__: a is no text"},
-    {"{\"__metadata__\": \"a\"}", 0, "__metadata__ is no object of texts, or is there twice"},
-    {"{\"__metadata__\": {}, \"__metadata__\": {}}", 0, "__metadata__ is no object of texts, or is there twice"},
+    {"{\"__metadata__\": {\"a\": 1}}", 0, "__metadata__: a is not a string"},
+    {"{\"__metadata__\": \"a\"}", 0, "__metadata__ is not an object of strings, or occurs twice"},
+    {"{\"__metadata__\": {}, \"__metadata__\": {}}", 0, "__metadata__ is not an object of strings, or occurs twice"},
 };
 
 static void assert_refused(const char *message)

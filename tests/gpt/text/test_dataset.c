@@ -557,9 +557,9 @@ START_TEST(a_damaged_file_is_made_anew)
         memcpy(damaged, sound, n);
         damaged[i] = (char)(damaged[i] ^ 1 << i % 8);
         file_write("data.bin", damaged, n);
-        assert_reopened(tokenizer, i < 16 ? "is no file of tokens" : "is damaged");
+        assert_reopened(tokenizer, i < 16 ? "not a token file" : "is damaged");
         file_write("data.bin", sound, i);
-        assert_reopened(tokenizer, i < 64 ? "is no file of tokens" : "is cut off");
+        assert_reopened(tokenizer, i < 64 ? "not a token file" : "is cut off");
         free(damaged);
     }
     char *longer = malloc(n + 1);
@@ -568,7 +568,7 @@ START_TEST(a_damaged_file_is_made_anew)
     file_write("data.bin", longer, n + 1);
     assert_reopened(tokenizer, "is cut off, or has something behind its end");
     file_write("data.bin", "", 0);
-    assert_reopened(tokenizer, "is no file of tokens");
+    assert_reopened(tokenizer, "not a token file");
     assert_reopened(tokenizer, NULL);
     free(longer);
     free(sound);

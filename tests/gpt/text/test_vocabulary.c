@@ -121,7 +121,7 @@ START_TEST(tokens_cut_off_anywhere_are_refused)
         assert_refused("./encoder.json: does not end in }; is it cut off?");
     }
     ck_assert_int_eq(truncate("encoder.json", 0), 0);
-    assert_refused("./encoder.json: has 0 bytes, which is no vocabulary");
+    assert_refused("./encoder.json: not a vocabulary: 0 bytes");
 }
 END_TEST
 

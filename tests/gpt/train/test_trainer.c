@@ -598,7 +598,7 @@ static const struct Edit {
     {"\"adamw.m.wpe.weight\"", "\"adamw.n.wpe.weight\"", "is damaged: its checksum is "},
     {"\"dtype\":\"U8\"", "\"dtype\":\"I8\"", "is damaged: its checksum is "},
     {"\"checksum\":\"", "\"checksum\":\"_", "is damaged: its checksum is "},
-    {"\"checksum\"", "\"checksun\"", "has no checksum: it is no checkpoint of gptape train, or an early gptape's"},
+    {"\"checksum\"", "\"checksun\"", "missing checksum; not a gptape checkpoint, or one of an early version"},
 };
 
 // Sound JSON that says something else, whose values all lie where they did.
