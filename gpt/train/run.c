@@ -225,11 +225,11 @@ static void describe(const Trainer *trainer, char *text, size_t n)
 {
     const GPTConfig *gpt = &trainer->setup.gpt;
     const TrainConfig *config = &trainer->setup.train;
-    number_format(text, n, "%s. GPT, %d block%s, width %d, %d head%s, context %d, %s shortcuts, norm %s. AdamW, %d × %d row%s of %d "
+    number_format(text, n, "%s. GPT, %d block%s, width %d, %d head%s, context %d, residual rule %s. AdamW, %d × %d row%s of %d "
              "token%s a step, learning rate up to %g, weight decay %g. Seed %llu.",
              trainer->data == NULL ? "A fixed batch" : trainer->data->name,
              gpt->n_layer, plural(gpt->n_layer), gpt->n_embd, gpt->n_head, plural(gpt->n_head), gpt->context_length,
-             gpt->shortcut ? "with" : "without", norm_name(gpt->norm), config->accumulate, config->batch,
+             residual_text(gpt_rule(gpt)), config->accumulate, config->batch,
              plural(config->batch), config->length, plural(config->length), config->lr,
              config->weight_decay, (unsigned long long)trainer->setup.seed);
 }
