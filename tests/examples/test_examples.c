@@ -307,6 +307,33 @@ static void check_training(const Run *run)
     behind(run->out, "\nafter   Gradients flow from end to start\n");
 }
 
+static void check_residual(const Run *run)
+{
+    const char *at = behind(run->out, "t = sigmoid(linear(h, -2)); t*f(h) + (1 - t)*h\nis highway\n");
+    at = behind(at, "   1  sigmoid    block                  \n");
+    at = behind(at, "   3  attention  block.attn             f\n");
+    at = behind(at, "\n6 paths around f, in two sublayers.");
+    double around = number_behind(at, "block.shortcut.1   around f ");
+    double through = number_behind(at, "block.shortcut.1   through f ");
+    ck_assert(through > 0 && around > 10 * through);       // the gate starts mostly on the shortcut
+}
+
+static void check_one_way(const Run *run)
+{
+    double first[4];
+    static const char *const rules[] = {"\npre ", "\nforward-only ", "\nnone ", "\nbackward-only "};
+    for (int i = 0; i < 4; i++) {
+        const char *numbers = strrchr(rules[i], ' ') == NULL ? NULL : behind(run->out, rules[i]);
+        double loss;
+        double last;
+        numbers = behind(numbers, i < 2 ? "+ f(norm(h)) " : "f(norm(h)) ");
+        ck_assert_int_eq(sscanf(numbers, "%lf %lf %lf", &loss, &first[i], &last), 3);
+    }
+    ck_assert(first[1] > 0 && first[1] < 1e-9 * first[0]);
+    ck_assert(first[3] > 100 * first[2]);
+    behind(run->out, "-> The losses are equal to the last bit in pairs");
+}
+
 typedef struct Example {
     const char *name;
     void (*check)(const Run *run);
@@ -321,6 +348,8 @@ static const Example examples[] = {
     {"block", check_block},
     {"generate", check_generate},
     {"training", check_training},
+    {"residual", check_residual},
+    {"one_way", check_one_way},
 };
 
 enum { EXAMPLE_COUNT = sizeof examples / sizeof examples[0] };
