@@ -13,12 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const lessons[] = {"tape", "layernorm", "shortcut", "attention", "block", "generate"};
+static const char *const lessons[] = {"tape", "layernorm", "shortcut", "attention", "block", "generate", "one_way"};
 enum { LESSON_COUNT = sizeof lessons / sizeof lessons[0] };
 
 static void prepare(void)
 {
-    gdb_prepare("examples/tape examples/layernorm examples/shortcut examples/attention examples/block examples/generate");
+    gdb_prepare("examples/tape examples/layernorm examples/shortcut examples/attention examples/block examples/generate examples/one_way");
 }
 
 static cJSON *read_json(const char *path)
