@@ -100,7 +100,6 @@ int options_count(const Options *options, const char *name);           // how of
 const char *options_text_of(const Options *options, const char *name, int i);  // the i-th time
 // The first of the NULL-terminated names that was given with another value than its default; NULL if none was.
 const char *options_first(const Options *options, const char *const *names);
-void options_replace(Options *options, const char *name, const char *value);   // as if it had been given; NULL: as if it had not
 
 // Each reads one option, or its default; without either, *value stays as it is. False, and one line on stderr, if the text is not
 // such a value.

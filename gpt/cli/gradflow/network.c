@@ -1,0 +1,259 @@
+// network.c: the network that options describe, an MLP or a GPT, and its batch. gptape graph reads its network here, too.
+
+#include "gpt/cli/gradflow/gradflow.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool sizes_from_depth(const Options *options, DeepConfig *deep)
+{
+    int width;
+    if (!options_int(options, "depth", 1, DEEP_DEPTH_MAX, &deep->n_layer) ||
+        !options_int(options, "width", 1, DEEP_WIDTH_MAX, &width)) {
+        return false;
+    }
+    deep->sizes = memory_allocate((size_t)(deep->n_layer + 1) * sizeof(int), "the layers' sizes");
+    for (int i = 0; i < deep->n_layer; i++) {
+        deep->sizes[i] = width;
+    }
+    deep->sizes[deep->n_layer] = 1;
+    return true;
+}
+
+static bool read_sizes(const Options *options, DeepConfig *deep)
+{
+    if (!options_given(options, "sizes")) {
+        return sizes_from_depth(options, deep);
+    }
+    if (options_given(options, "depth") || options_given(options, "width")) {
+        return option_error(options, "sizes", "replaces --depth and --width; leave one out");
+    }
+    int n;
+    if (!options_int_list(options, "sizes", 1, DEEP_WIDTH_MAX, &deep->sizes, &n)) {
+        return false;
+    }
+    deep->n_layer = n - 1;
+    bool fits = false;
+    for (int i = 0; i + 1 < n; i++) {
+        fits = fits || deep->sizes[i] == deep->sizes[i + 1];
+    }
+    if (!fits && n >= 2) {
+        command_note(options, "--sizes: no layer has an input and output of the same size, so no shortcut fits");
+    }
+    return n >= 2 || option_error(options, "sizes", "one size (expected at least two: a layer's input and output)");
+}
+
+// A row of n floats: given, and then of that length, or made by the rule.
+static bool read_row(const Options *options, const char *option, int n, float (*rule)(int), const float **row)
+{
+    float *values;
+    int count = n;
+    if (options_given(options, option)) {
+        if (!options_float_list(options, option, &values, &count)) {
+            return false;
+        }
+        *row = values;
+        return count == n || option_error(options, option, "%d value%s, but the network has %d", count, plural(count), n);
+    }
+    values = memory_allocate((size_t)n * sizeof *values, "a row of numbers");
+    for (int i = 0; i < n; i++) {
+        values[i] = rule(i);
+    }
+    *row = values;
+    return true;
+}
+
+static float input_rule(int i)
+{
+    return (float)(1 - i % 3);
+}
+
+static float target_rule(int i)
+{
+    (void)i;
+    return 0;
+}
+
+static bool read_mlp(const Options *options, ExperimentConfig *config)
+{
+    DeepConfig *deep = &config->deep;
+    GPTConfig gpt = {.activation = ACTIVATION_GELU, .init = INIT_TORCH};       // the defaults of the two fields read here
+    Error error;
+    if (!read_sizes(options, deep) ||
+        !options_field(options, config_field_find(gpt_fields, gpt_field_count, "activation"), &gpt) ||
+        !options_field(options, config_field_find(gpt_fields, gpt_field_count, "init"), &gpt) ||
+        !read_row(options, "input", deep->sizes[0], input_rule, &config->input) ||
+        !read_row(options, "target", deep->sizes[deep->n_layer], target_rule, &config->target)) {
+        return false;
+    }
+    deep->activation = gpt.activation;
+    deep->init = gpt.init;
+    return deep_config_check(deep, &error) || report_error(options, &error);
+}
+
+static bool read_ids(const Options *options, ExperimentConfig *config)
+{
+    int *ids;
+    int *targets;
+    bool read = options_batch(options, &config->gpt, &ids, &targets, &config->B, &config->T);
+    config->ids = ids;
+    config->targets = targets;
+    return read;
+}
+
+// Rows from the part of a text that 'gptape train' doesn't learn from, in the saved model's own tokens or in bytes.
+static bool read_rows(const Options *options, const ExperimentConfig *config, int *ids, int *targets)
+{
+    Error error;
+    Tokenizer *tokenizer = config->saved != NULL ? options_saved_tokenizer(options, &error) : tokenizer_bytes();
+    Dataset *dataset = NULL;
+    if (tokenizer != NULL) {
+        dataset = dataset_open(options_text(options, "data"), tokenizer, NULL, NULL, NULL, &error);
+    }
+    bool read = dataset != NULL && dataset_check(dataset, config->T, &error);
+    if (read) {
+        dataset_eval_batch(dataset, SPLIT_VAL, 0, 1, config->B, config->T, ids, targets);
+    } else {
+        report_error(options, &error);
+    }
+    dataset_free(dataset);
+    tokenizer_free(tokenizer);
+    return read;
+}
+
+static bool read_passage(const Options *options, const ExperimentConfig *config, int *ids, int *targets)
+{
+    Error error;
+    return passage_batch(config->B, config->T, ids, targets, &error) || report_error(options, &error);
+}
+
+static bool read_text(const Options *options, ExperimentConfig *config, int *status)
+{
+    int context_length = config->gpt.context_length;
+    const char *length = options_text(options, "length");
+    config->T = context_length;
+    if (length != NULL && !options_given(options, "length") && atoi(length) > context_length) {
+        length = NULL;                             // a default longer than the context
+    }
+    if (!options_int(options, "batch", 1, MOST_BATCH, &config->B) ||
+        (length != NULL && !options_int(options, "length", 1, context_length, &config->T))) {
+        return false;
+    }
+    if (config->B > INT_MAX / config->T) {
+        return option_error(options, "batch", "%d times --length %d exceeds %d tokens", config->B, config->T, INT_MAX);
+    }
+    if (config->saved == NULL && config->gpt.vocab_size < 256) {
+        return option_error(options, "vocab-size", "%d is too small for a text's bytes (expected at least 256, or --ids and --targets)",
+                            config->gpt.vocab_size);
+    }
+    size_t n = (size_t)config->B * (size_t)config->T;
+    int *ids = memory_allocate(n * sizeof *ids, "the batch");
+    int *targets = memory_allocate(n * sizeof *targets, "the batch");
+    config->ids = ids;
+    config->targets = targets;
+    bool built_in = config->saved == NULL && !options_given(options, "data");
+    bool read = built_in ? read_passage(options, config, ids, targets) : read_rows(options, config, ids, targets);
+    if (!read) {
+        *status = STATUS_FAILED;
+    }
+    return read;
+}
+
+// The weights of --model.
+static bool read_saved(const Options *options, GradflowPlan *plan, int *status)
+{
+    ExperimentConfig *config = &plan->experiment;
+    if (config->n_seeds > 1 || plan->depths != NULL) {
+        return option_error(options, plan->depths != NULL ? "depths" : "seeds", "for untrained networks, but --model %s is saved; leave one out",
+                            options_text(options, "model"));
+    }
+    plan->saved = options_saved_model(options, "shortcut", status);
+    if (plan->saved == NULL) {
+        return false;
+    }
+    *status = STATUS_USAGE;
+    config->saved = plan->saved;
+    config->gpt = plan->saved->config;
+    bool by_rule = config->gpt.residual != NULL && config->n_rules == 0;       // saved with one that has no shorthand
+    if (by_rule && options_given(options, "shortcut")) {
+        return option_error(options, "shortcut", "the saved model has the residual rule %.80s (expected --residual)", config->gpt.residual);
+    }
+    if (by_rule) {
+        config->rules[0] = config->gpt.residual;
+        config->n_rules = 1;
+    } else if (!options_given(options, "shortcut")) {
+        config->arms = config->gpt.shortcut ? ARMS_ON : ARMS_OFF;
+    }
+    return true;
+}
+
+// Printed once all options have been read, so that an error prints one line.
+static void note_saved(const Options *options, const ExperimentConfig *config)
+{
+    bool saved_with = config->gpt.shortcut;
+    options_saved_model_note(options, &config->gpt);
+    for (int arm = 0; arm < config->n_rules; arm++) {
+        if (experiment_rule(config, arm) != gpt_rule(&config->gpt)) {
+            command_note(options, "these weights were trained with the rule %.80s; with another it is another network",
+                         residual_name(gpt_rule(&config->gpt)));
+            return;
+        }
+    }
+    if (config->n_rules == 0 && config->arms & (saved_with ? ARMS_OFF : ARMS_ON)) {
+        command_note(options, "these weights were trained %s shortcuts; %s them it is another network", saved_with ? "with" : "without",
+                     saved_with ? "without" : "with");
+    }
+}
+
+static bool read_untrained(const Options *options, GradflowPlan *plan)
+{
+    if (options_given(options, "vocab")) {
+        return option_error(options, "vocab", "for --model only; leave it out");
+    }
+    return options_config(options, plan->untrained, &plan->preset, &plan->experiment.gpt);
+}
+
+static bool read_tokens(const Options *options, ExperimentConfig *config, int *status)
+{
+    if (!options_by_ids(options)) {
+        return read_text(options, config, status);
+    }
+    static const char *const of_text[] = {"data", "batch", "length", NULL};
+    const char *other = options_first(options, of_text);
+    if (other != NULL) {
+        return option_error(options, other, "for a text, but --ids gives the whole batch; leave one out");
+    }
+    return read_ids(options, config);
+}
+
+static bool read_gpt(const Options *options, GradflowPlan *plan, int *status)
+{
+    ExperimentConfig *config = &plan->experiment;
+    bool made = options_given(options, "model") ? read_saved(options, plan, status) : read_untrained(options, plan);
+    bool read = made && read_tokens(options, config, status);
+    if (read && plan->saved != NULL) {
+        note_saved(options, config);
+    }
+    return read;
+}
+
+static bool check_rules(const Options *options, const ExperimentConfig *config)
+{
+    Error error;
+    for (int arm = 0; arm < config->n_rules; arm++) {
+        const ResidualRule *rule = experiment_rule(config, arm);
+        bool fits = config->net == NET_MLP ? residual_check_mlp(rule, config->deep.sizes, config->deep.n_layer, &error)
+                                           : residual_check(rule, config->gpt.n_layer, &error);
+        if (!fits) {
+            return option_error(options, "residual", "%s", error.message);
+        }
+    }
+    return true;
+}
+
+bool gradflow_network_read(const Options *options, GradflowPlan *plan, int *status)
+{
+    bool read = plan->experiment.net == NET_MLP ? read_mlp(options, &plan->experiment) : read_gpt(options, plan, status);
+    return read && check_rules(options, &plan->experiment);
+}
