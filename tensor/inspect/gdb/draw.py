@@ -74,7 +74,8 @@ Usage: plot T, plot T[0]; plot T FILE.png (or .svg, .pdf) draws a matrix in colo
     expression, path, kind = match.groups() if match else (argument, None, None)
     title, values, rows, columns = matrix_of(expression, "plot")
     terminal = {"png": "pngcairo", "svg": "svg", "pdf": "pdfcairo"}.get(kind, "dumb size 78,24")
-    drawn = gnuplot(plot_script(f"{title} ({rows} x {columns})", values, rows, columns, terminal))
+    title = f"{title if path or len(title) < 48 else title[:44] + '...'} ({rows} x {columns})"     # fits the terminal
+    drawn = gnuplot(plot_script(title, values, rows, columns, terminal))
     if path is None:
         say(drawn.decode(errors="replace").strip("\f\n"))
         return
