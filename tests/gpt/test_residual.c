@@ -170,6 +170,27 @@ START_TEST(one_way_shortcuts_compute_what_pre_and_none_do)
 }
 END_TEST
 
+// What the block recorded before there were rules.
+START_TEST(the_block_with_pre_records_ten_operations)
+{
+    static const char *const ops[] = {"layernorm", "linear", "attention", "linear", "add", "layernorm", "linear", "gelu", "linear", "add"};
+    static const char *const scopes[] = {"h.1.ln_1", "h.1.attn.c_attn", "h.1.attn", "h.1.attn.c_proj", "h.1", "h.1.ln_2", "h.1.mlp.c_fc",
+                                         "h.1.mlp", "h.1.mlp.c_proj", "h.1"};
+    GPT *gpt = create_gpt(golden_config("pre"), 123);
+    golden_loss(gpt);
+    const Tape *tape = tape_current();
+    int first = 3 + 10;                            // behind the embeddings and the first block
+    for (int i = 0; i < 10; i++) {
+        ck_assert_str_eq(tape->nodes[first + i]->op->name, ops[i]);
+        ck_assert_str_eq(tape->nodes[first + i]->scope, scopes[i]);
+    }
+    ck_assert_str_eq(tape->nodes[first + 4]->output->label, "mid");
+    ck_assert_str_eq(tape->nodes[first + 9]->output->label, "out");
+    ck_assert_int_eq(tape->n_nodes, 3 + 2 * 10 + 3);                   // ln_f, lm_head, the loss
+    gpt_free(gpt);
+}
+END_TEST
+
 START_TEST(the_shorthands_are_six_rules)
 {
     static const char *const names[2][NORM_COUNT] = {{"none", "none-post", "none-plain"}, {"pre", "post", "plain"}};
@@ -347,6 +368,7 @@ int main(void)
     tcase_add_loop_test(golden, mlps_have_pytorchs_loss_and_gradients, 0, MLP_RULES);
     TCase *bits = case_with_tape(suite, "bits");
     tcase_add_test(bits, one_way_shortcuts_compute_what_pre_and_none_do);
+    tcase_add_test(bits, the_block_with_pre_records_ten_operations);
     tcase_add_test(bits, the_shorthands_are_six_rules);
     tcase_add_test(bits, a_bad_rule_is_an_error_that_names_the_field);
     TCase *rows = case_with_tape(suite, "rows");
