@@ -29,9 +29,6 @@ OPERATIONS(OP_DECLARE)
 extern const Op *const op_table[];                 // all of them; the gradient check and the tests walk over it
 extern const int op_count;
 
-// An array of no cases does not compile: each operation has a gradient check.
-#define OP_CASES(array) .cases = (array), .n_cases = (int)(sizeof(array) / sizeof((array)[0]))
-
 // ------------------------------------------------------------------------------------------------------------
 // What a forward function does, in this order: op_check its inputs, check their shapes (op_fail), create the output with op_output,
 // compute, save what backward needs (op_save, see tensor.h), return op_done.

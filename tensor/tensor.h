@@ -1,8 +1,7 @@
 // tensor.h: tensors, the tape they are recorded on, and the operations between them.
 //
-// A tensor is a block of numbers with a shape. Every operation computes its result at once and writes one
-// node on the current tape; tensor_backward then walks the tape from its end to its start. Here is the tape
-// of  loss = mse_loss(gelu(linear(x, W, b)) + x, target):
+// A tensor is a block of numbers with a shape. Every operation computes its result immediately and records one node on the current tape;
+// tensor_backward then walks the tape from its end to its start. This is the tape of  loss = mse_loss(gelu(linear(x, W, b)) + x, target):
 //
 //      index      0            1           2            3
 //      op      linear  --->  gelu  --->   add  --->  mse_loss           recorded left to right
@@ -11,15 +10,14 @@
 //
 //      backward          <---        <---       <---                    walked right to left
 //
-// A node is recorded after the nodes it needs, so the order of recording already is a topological order and
-// backward is one loop over an array: nothing is sorted, nothing recurses, and however often a tensor is used
-// (b = a + a; c = b + b), every one of its uses has been walked before the node that made it.
+// A node is recorded after the nodes it needs, so the order of recording is a topological order and backward is one loop over an array:
+// no sorting, no recursion. However often a tensor is used (b = a + a; c = b + b), all its uses are walked before the node that made it.
 //
-// Memory has one owner. A parameter belongs to whoever made it (tensor_parameter, tensor_free). Everything else
-// belongs to the tape, and tape_reset takes it all back at once; nobody frees an intermediate by hand.
+// Memory has one owner. A parameter belongs to whoever created it (tensor_parameter, tensor_free). Everything else belongs to the tape,
+// and tape_reset frees it all at once; nobody frees an intermediate result by hand.
 //
-// Read from top to bottom: 1 numbers and shapes, 2 mistakes, 3 random numbers, 4 tensors, 5 the tape,
-// 6 operations, 7 backward. Printing, drawing and checking: inspect/inspect.h. Engines, threads and precision: fast/fast.h.
+// Contents: 1 numbers and shapes, 2 failures, memory and text, 3 random numbers, 4 tensors, 5 the tape, 6 operations, 7 backward.
+// Printing, drawing and checking: inspect/inspect.h. Engines, threads and precision: fast/fast.h.
 
 #ifndef GPTAPE_TENSOR_H
 #define GPTAPE_TENSOR_H
@@ -33,8 +31,8 @@
 // ------------------------------------------------------------------------------------------------------------
 // 1. Numbers and shapes
 
-// The number that tensors hold. The library is float32; the same sources are built a second time with
-// GPTAPE_DOUBLE for the gradient check, where float32's rounding would hide small errors.
+// The numbers in tensors. The library is float32; the same sources are built a second time with GPTAPE_DOUBLE for the gradient check,
+// because float32's rounding would hide small errors.
 #ifdef GPTAPE_DOUBLE
 typedef double Real;
 #else
@@ -43,14 +41,13 @@ typedef float Real;
 
 enum { MAX_DIMS = 4 };
 
-// The sizes of a tensor's dimensions, slowest first: (B, T, C) is {.ndim = 3, .size = {B, T, C}}.
-// A scalar has no dimensions.
+// The sizes of a tensor's dimensions, slowest first: (B, T, C) is {.ndim = 3, .size = {B, T, C}}. A scalar has no dimensions.
 typedef struct Shape {
     int ndim;
     int size[MAX_DIMS];
 } Shape;
 
-// SHAPE(2, 3) is a matrix of 2 rows and 3 columns. SIZES(2, 3) is the same where C wants a constant initializer.
+// SHAPE(2, 3) is a matrix of 2 rows and 3 columns. SIZES(2, 3) is the same where C requires a constant initializer.
 #define SIZES(...) {(int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), {__VA_ARGS__}}
 #define SHAPE(...) ((Shape)SIZES(__VA_ARGS__))
 #define SHAPE_SCALAR ((Shape){0, {0}})
@@ -58,15 +55,14 @@ typedef struct Shape {
 size_t shape_count(Shape shape);                   // the number of values: the product of the sizes, 1 for a scalar
 bool shape_equal(Shape a, Shape b);
 int shape_last(Shape shape);                       // the size of the last dimension, 1 for a scalar
-
 enum { SHAPE_TEXT = 64 };                          // bytes that hold any shape as text
 const char *shape_text(Shape shape, char text[SHAPE_TEXT]);     // "(2, 3)", written to text and returned
 
 // ------------------------------------------------------------------------------------------------------------
-// 2. Mistakes, and where they were made
+// 2. Failures, memory and text
 
-// A place in source code. Every operation is told by whom it was called (HERE is filled in by the macros at the end
-// of this header), so that messages, tape_print and the debugger can show the line of code behind each node.
+// A line of source code. Macros (where.h) pass every operation the line that calls it, so that messages, tape_print and the debugger can
+// show the code behind each node.
 typedef struct Where {
     const char *file;
     int line;
@@ -82,12 +78,12 @@ typedef enum FailKind {
     FAIL_INTERRUPTED                               // fail_interrupt was called
 } FailKind;
 
-// Called with one finished line of text. It must not return: leave by exit, abort or longjmp. Before it is called, fail_unwind has put the
-// library back into the state from before the call that failed.
+// Called with one line of text. It must not return: leave by exit, abort or longjmp. Before it is called, fail_unwind has restored the
+// state from before the call that failed.
 typedef void FailHandler(FailKind kind, const char *message);
 
-// Replaces the handler and returns the one before; NULL brings back the default, which prints the message to stderr
-// and then aborts on a mistake (a debugger stops on the line) and exits with status 1 otherwise.
+// Replaces the handler and returns the previous one. NULL restores the default, which prints the message to stderr, then aborts on a mistake
+// (so that a debugger stops there) and exits with status 1 otherwise.
 FailHandler *fail_set_handler(FailHandler *handler);
 
 // Reports a mistake as "message  [file:line, function()]" to the handler. Does not return.
@@ -99,20 +95,18 @@ _Noreturn void fail_mistake(Where where, const char *format, ...) __attribute__(
 // signal handler, by longjmp. What you change yourself (tape_no_grad_begin outside of any call) stays.
 void fail_unwind(void);
 
-// For signal handlers: may the code that was interrupted be left by longjmp? False for a moment while threads share a loop.
-bool fail_can_unwind(void);
+bool fail_can_unwind(void);                        // for signal handlers: false while leaving by longjmp would break shared loops
 
 // For signal handlers, to stop what runs on this thread: its next operation or backward step fails with FAIL_INTERRUPTED, at a place where
 // nothing is half done. false takes that back.
 void fail_interrupt(bool wanted);
 
-// A mistake if this pointer is NULL, "linear_forward: linear is NULL": first of all in functions that can't do without it.
+// Fails if this pointer is NULL: "linear_forward: linear is NULL".
 #define REQUIRE(pointer) ((pointer) != NULL ? (void)0 : fail_mistake(HERE, "%s: %s is NULL", __func__, #pointer))
 
-// Reports that memory for what could not be had. Does not return.
+// Reports that the system refused memory for `what`. Does not return.
 _Noreturn void fail_memory(size_t bytes, const char *what);
-
-// Reports that a file in use failed, in one line: it was truncated, say, or its disk is gone. Does not return.
+// Reports that a file in use failed: it was truncated, say, or its disk is gone. Does not return.
 _Noreturn void fail_file(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 // malloc and calloc that report a refusal through fail_memory. The caller frees with free.
@@ -121,11 +115,11 @@ void *memory_try(size_t bytes);                    // the same, but NULL if it i
 void *memory_allocate_zeroed(size_t count, size_t bytes_each, const char *what);
 char *memory_copy_text(const char *text);
 
-// Makes room for one more behind the first n of a list (at first NULL, with a capacity of 0): where all *capacity of it are in use, it
-// is moved to a block twice as large. Returns the list, which the caller frees with free.
+// Makes room for one more element after the first n of a list (initially NULL, with a capacity of 0). If the list is full, it moves to a
+// block twice as large. Returns the list, which the caller frees with free.
 void *memory_grow(void *list, int n, int *capacity, size_t bytes_each, const char *what);
 
-// How many times gptape has asked the system for memory so far: a steady training step adds nothing to it.
+// How many times gptape has requested memory from the system so far: a steady-state training step adds nothing.
 size_t memory_requests(void);
 
 // An error in external input: files, options, sizes. Functions that read such input return false and fill in an Error; they never abort.
@@ -190,32 +184,27 @@ struct Tensor {
     Where changed_where;
 };
 
-// A tensor that outlives every tape: a parameter, zero at first, that wants a gradient. scope and label are kept, not
-// copied. The caller frees it with tensor_free. Its grad is made by the first backward pass and then kept.
+// A tensor that outlives every tape: a parameter, initially zero, that requires a gradient. scope and label are kept, not copied. The caller
+// frees it with tensor_free. The first backward pass allocates its grad, which is then kept.
 Tensor *tensor_parameter(const char *scope, const char *label, Shape shape);
 void tensor_free(Tensor *parameter);
-
-// Leaves on the current tape, which owns them. They want no gradient until tensor_require_grad says so.
+// Leaves on the current tape, which owns them. They require no gradient until tensor_require_grad is called.
 Tensor *tensor_full(Shape shape, double value, Where where);                   // tensor_zeros(shape): the same with 0
 Tensor *tensor_from(const float *values, Shape shape, Where where);            // copies shape_count(shape) values
 Tensor *tensor_rand(Random *random, Shape shape, Where where);                 // torch.rand: uniform in [0, 1)
 Tensor *tensor_randn(Random *random, Shape shape, Where where);                // torch.randn: normal, mean 0, std 1
 
 // Each returns its tensor.
-Tensor *tensor_require_grad(Tensor *leaf);         // x.requires_grad_(): backward adds this leaf's gradient up in leaf->grad
+Tensor *tensor_require_grad(Tensor *leaf);         // x.requires_grad_(): backward accumulates this leaf's gradient in leaf->grad
 Tensor *tensor_retain_grad(Tensor *tensor);        // x.retain_grad(): keep this intermediate's gradient to look at
 Tensor *tensor_label(Tensor *tensor, const char *label);       // names it within the current scope; label is kept, not copied
 
-// Call this after you have written to tensor->data. If an operation has read the old values and its backward needs them again, tensor_backward
-// then reports a mistake, instead of computing a gradient from a mixture of old and new values. Optimizers, module_initialize and
-// functions that load weights do this themselves.
+// Call this after you have written to tensor->data. If an operation has read the old values and its backward needs them, tensor_backward
+// then reports a mistake. Optimizers, module_initialize and functions that load weights do this themselves.
 void tensor_changed(Tensor *tensor, Where where);
-
-void tensor_zero_grad(Tensor *tensor);             // x.grad = None: forgets what has been added up; grad is NULL again
-
+void tensor_zero_grad(Tensor *tensor);             // x.grad = None: grad is NULL again
 size_t tensor_count(const Tensor *tensor);         // the number of values
 Real tensor_item(const Tensor *tensor);            // x.item(): the value of a tensor that has just one
-
 enum { NAME_TEXT = 128 };
 const char *tensor_name(const Tensor *tensor, char text[NAME_TEXT]);           // "h.3.attn.out", written to text and returned
 
@@ -280,7 +269,7 @@ typedef struct Arena {
     struct ArenaSpare *spares[ARENA_SIZES];        // blocks handed back early, by size: for the next requests
     uint64_t has_spares;                           // bit i: spares[i] is not empty
     size_t bytes;                                  // in use
-    size_t bytes_peak;                             // in use at most, since the arena was made
+    size_t bytes_peak;                             // the most that was in use since the arena was created
 } Arena;
 
 struct Tape {
@@ -296,8 +285,7 @@ struct Tape {
     int n_sublayers;
     int streams_capacity;
     struct TapeObserverEntry *observers;
-    int n_observers;
-    int observers_capacity;
+    int n_observers, observers_capacity;
     int last_observer;                             // the number of the one added last
     Tensor *tensors;                               // every tensor it owns
     Arena arena;                                   // values, gradients, nodes
@@ -305,27 +293,24 @@ struct Tape {
     int round;                                     // which of the two is in use
     unsigned resets;                               // how often it was reset
     Tensor **reached;                              // leaves that got their first gradient in the current backward pass
-    int n_reached;
-    int reached_capacity;
+    int n_reached, reached_capacity;
     Tape *inner;                                   // for what is computed again in backward (tensor_checkpoint), or NULL
 };
 
-// Makes a tape, and makes it the current one of this thread. Free it with tape_free; where it was current, the thread
-// then has no tape. Tensors can only be computed while a thread has one.
+// Creates a tape and makes it the current one of this thread. Free it with tape_free; if it was current, the thread then has no tape.
+// Tensors can only be computed while the thread has one.
 Tape *tape_create(void);
 void tape_free(Tape *tape);
 Tape *tape_current(void);                          // NULL if this thread has none
-Tape *tape_set_current(Tape *tape);                // returns the one before
-
-// Takes back every tensor and node at once and keeps the memory for the next round: a loop that resets each time round
-// asks the system for nothing after the first. Tensors from before are recognised if used in the next round.
+Tape *tape_set_current(Tape *tape);                // returns the previous one
+// Frees every tensor and node at once and keeps the memory for the next round: a loop that resets the tape in each round requests no memory
+// after the first. Using a tensor of the previous round is recognized and reported.
 void tape_reset(Tape *tape);
 
 // Between the two, operations compute but record nothing (torch.no_grad). They nest.
 void tape_no_grad_begin(void);
 void tape_no_grad_end(void);
-
-// Sets the scope: the name of the module that computes from here on. Returns the scope before. The name is kept, not copied.
+// Sets the scope: the name of the module that computes from here on. Returns the previous one. The name is kept, not copied.
 const char *tape_scope(const char *scope);
 
 // What is recorded between the two is a sublayer, at which this stream arrives: x + f(norm(x)), for example. Within it, tape_branch says
@@ -335,9 +320,8 @@ void tape_sublayer_begin(Tensor *stream);
 void tape_sublayer_end(void);
 bool tape_branch(bool branch);
 
-// What a module computes between the two has this scope. They nest. tape_leave restores the scope, the branch, the current tape and the
-// no-grad depth of its tape_enter, and so does a failure in between. caller is the line that called the module: nodes record that of the
-// outermost module.
+// What a module computes between the two has this scope. They nest. tape_leave, or a failure in between, restores scope, branch, current tape
+// and no-grad depth. caller is the line that called the module: nodes record that of the outermost module.
 int tape_enter(const char *scope, Where caller);
 void tape_leave(int entered);
 
@@ -348,16 +332,15 @@ void tape_observer_remove(Tape *tape, int number);
 
 // ------------------------------------------------------------------------------------------------------------
 // 6. Operations. Each records one node and returns its output, which belongs to the tape. Shapes that do not fit are mistakes.
-// In "torch:" stands the PyTorch call with the same result.
+// "torch:" is followed by the PyTorch call with the same result.
 
-// Element by element; sizes that differ must be 1 or missing at the front and are then repeated (torch's broadcasting).
+// Element by element. Sizes that differ must be 1, or missing at the front; the values are then repeated (torch's broadcasting).
 Tensor *tensor_add(Tensor *a, Tensor *b, Where where);         // a + b
 Tensor *tensor_sub(Tensor *a, Tensor *b, Where where);         // a - b
 Tensor *tensor_mul(Tensor *a, Tensor *b, Where where);         // a * b
 Tensor *tensor_div(Tensor *a, Tensor *b, Where where);         // a / b
 Tensor *tensor_scale(Tensor *x, double factor, Where where);           // factor * x
 Tensor *tensor_add_scalar(Tensor *x, double addend, Where where);      // x + addend
-
 Tensor *tensor_relu(Tensor *x, Where where);                   // max(x, 0)
 Tensor *tensor_gelu(Tensor *x, Where where);                   // torch: gelu(x, approximate="tanh"), as in GPT-2
 Tensor *tensor_gelu_erf(Tensor *x, Where where);               // torch: gelu(x): x * P(Z < x) for a standard normal Z
@@ -366,27 +349,22 @@ Tensor *tensor_sigmoid(Tensor *x, Where where);                // 1 / (1 + exp(-
 Tensor *tensor_exp(Tensor *x, Where where);
 Tensor *tensor_log(Tensor *x, Where where);                    // natural logarithm
 Tensor *tensor_pow(Tensor *x, double exponent, Where where);   // torch: x.pow(exponent); 0.5 is the square root
-
 // (..., M, K) x (..., K, N) -> (..., M, N). The leading sizes agree, or b is one matrix (K, N) for all. torch: a @ b
 Tensor *tensor_matmul(Tensor *a, Tensor *b, Where where);
 // x (..., K), weight (N, K), bias (N) or NULL -> (..., N): x W^T + b. torch: F.linear(x, weight, bias)
 Tensor *tensor_linear(Tensor *x, Tensor *weight, Tensor *bias, Where where);
-
 Tensor *tensor_reshape(Tensor *x, Shape shape, Where where);           // same values, another shape of the same count
 Tensor *tensor_transpose(Tensor *x, int axis_a, int axis_b, Where where);      // swaps two axes; the values move
 Tensor *tensor_slice(Tensor *x, int axis, int start, int length, Where where); // torch: x.narrow(axis, start, length)
 Tensor *tensor_concat(Tensor **parts, int n_parts, int axis, Where where);     // torch: cat(parts, axis)
 // Cuts x into n_parts equal slices along axis and writes them to parts. torch: x.chunk(n_parts, axis)
 void tensor_split(Tensor *x, int axis, int n_parts, Tensor **parts, Where where);
-
-// The same values; no gradient passes. torch: x.detach()
-Tensor *tensor_detach(Tensor *x, Where where);
+Tensor *tensor_detach(Tensor *x, Where where);                         // the same values; no gradient passes. torch: x.detach()
 
 Tensor *tensor_sum(Tensor *x, Where where);                    // of all values, a scalar
 Tensor *tensor_mean(Tensor *x, Where where);                   // of all values, a scalar
-// An axis may be counted from the end: -1 is the last.
 Tensor *tensor_sum_axis(Tensor *x, int axis, Where where);     // torch: x.sum(axis, keepdim=True)
-Tensor *tensor_mean_axis(Tensor *x, int axis, Where where);    // torch: x.mean(axis, keepdim=True)
+Tensor *tensor_mean_axis(Tensor *x, int axis, Where where);    // -1 is the last axis, in all functions
 
 Tensor *tensor_causal_mask(Tensor *scores, Where where);       // (..., T, T): -inf where the column is after the row
 Tensor *tensor_softmax(Tensor *x, Where where);                // over the last axis: exp(x_i) / sum_j exp(x_j)
@@ -397,18 +375,17 @@ Tensor *tensor_rmsnorm(Tensor *x, Tensor *weight, double eps, Where where);
 // Multi-head attention in one node. qkv (B, T, 3C): queries, keys and values side by side, n_head heads each -> (B, T, C).
 // Per head: softmax(q k^T / sqrt(C / n_head)) v, causal: position t sees positions 0 ... t. No T x T matrix is kept.
 Tensor *tensor_attention(Tensor *qkv, int n_head, bool causal, Where where);
-// Keys and values of positions that have been, so that those which follow need not compute them again. The caller frees it.
+// Keys and values of earlier positions, so that later ones need not compute them again. The caller frees it.
 typedef struct KVCache {
-    Tensor *keys;                                  // (B, n_head, room, D): of length positions, with room for so many
+    Tensor *keys;                                  // (B, n_head, room, D): of `length` positions, with room for more
     Tensor *values;                                // (B, n_head, room, D)
     int length;                                    // positions it holds; 0 empties it
 } KVCache;
-
 KVCache *kv_cache_create(int B, int n_head, int room, int D);
 void kv_cache_free(KVCache *cache);
 KVCache *kv_cache_select(const KVCache *cache, const int *rows, int B);        // a new one of B rows: row b is the cache's row rows[b]
-// Causal attention of T positions that follow those in the cache, and join them. qkv (B, T, 3C) -> (B, T, C): the last T rows of what
-// tensor_attention makes of all. It has no backward: it's a mistake to call it while the tape records.
+// Causal attention of T positions that follow those in the cache, and are appended to them. qkv (B, T, 3C) -> (B, T, C): the last T rows
+// of tensor_attention of all positions. It has no backward, so calling it while the tape records is a mistake.
 Tensor *tensor_attention_cached(Tensor *qkv, KVCache *cache, Where where);
 // Rows of weight (V, C) chosen by ids (B*T numbers from 0 to V-1, copied) -> (B, T, C).
 Tensor *tensor_embedding(Tensor *weight, const int *ids, int B, int T, Where where);
@@ -428,8 +405,8 @@ Tensor *tensor_mse_loss(Tensor *x, Tensor *target, Where where);       // mean o
 // logits (..., V) and one target in 0 ... V-1 for each row (copied): the mean of -log softmax(logits)[target], a scalar.
 Tensor *tensor_cross_entropy(Tensor *logits, const int *targets, Where where);
 
-// An operation of your own (examples/own_op.c): creates y with that shape, calls op->forward(inputs, y, options), which computes y's values
-// and may save what backward needs, and records a node. Both op and its functions must outlive the tape.
+// An operation of your own (examples/own_op.c): creates y, records a node and calls op->forward(inputs, y, options), which computes the
+// values of y and may save what backward needs. op must outlive the tape.
 Tensor *tensor_custom(const Op *op, Tensor **inputs, int n_inputs, Shape shape, const void *options, Where where);
 void *op_save(Tensor *y, size_t bytes);            // for forward: memory that backward finds in node->saved; freed with the tape
 Real *op_grad(Tensor *input);                      // for backward: the gradient to add to, zero at first; NULL if none is needed
@@ -438,65 +415,15 @@ Real *op_grad(Tensor *input);                      // for backward: the gradient
 // 7. Backward
 
 // Writes dL/dt to t->grad for every tensor t that the scalar loss was computed from. Leaves (parameters and tensors with
-// tensor_require_grad) add it to what they have; intermediates start afresh at each call, so it may be called twice, and
-// their gradients' memory is reused as the walk passes them unless tensor_retain_grad asked for it.
+// tensor_require_grad) accumulate over calls. Intermediate gradients start from zero at each call, and their memory is reused as soon as
+// the walk has passed them, unless tensor_retain_grad was called.
 void tensor_backward(Tensor *loss, Where where);
-
 // The same, from any tensor y and a given dL/dy of its shape (copied). torch: y.backward(dy)
 void tensor_backward_from(Tensor *y, const Real *dy, Where where);
 
-// ------------------------------------------------------------------------------------------------------------
-// Every function above that takes a Where is called without it: these macros add the line they stand on. They have the
-// functions' own names, so that a debugger's "break tensor_add" and a reader's search both find the function.
-
+// Every function above that takes a Where is called without it: macros of the same name add the line of the call.
 #ifndef GPTAPE_NO_WHERE_MACROS
-#define tensor_full(...) tensor_full(__VA_ARGS__, HERE)
-#define tensor_zeros(shape) (tensor_full)(shape, 0.0, HERE)
-#define tensor_from(...) tensor_from(__VA_ARGS__, HERE)
-#define tensor_rand(...) tensor_rand(__VA_ARGS__, HERE)
-#define tensor_randn(...) tensor_randn(__VA_ARGS__, HERE)
-#define tensor_add(...) tensor_add(__VA_ARGS__, HERE)
-#define tensor_sub(...) tensor_sub(__VA_ARGS__, HERE)
-#define tensor_mul(...) tensor_mul(__VA_ARGS__, HERE)
-#define tensor_div(...) tensor_div(__VA_ARGS__, HERE)
-#define tensor_scale(...) tensor_scale(__VA_ARGS__, HERE)
-#define tensor_add_scalar(...) tensor_add_scalar(__VA_ARGS__, HERE)
-#define tensor_relu(...) tensor_relu(__VA_ARGS__, HERE)
-#define tensor_gelu(...) tensor_gelu(__VA_ARGS__, HERE)
-#define tensor_gelu_erf(...) tensor_gelu_erf(__VA_ARGS__, HERE)
-#define tensor_tanh(...) tensor_tanh(__VA_ARGS__, HERE)
-#define tensor_sigmoid(...) tensor_sigmoid(__VA_ARGS__, HERE)
-#define tensor_exp(...) tensor_exp(__VA_ARGS__, HERE)
-#define tensor_log(...) tensor_log(__VA_ARGS__, HERE)
-#define tensor_pow(...) tensor_pow(__VA_ARGS__, HERE)
-#define tensor_matmul(...) tensor_matmul(__VA_ARGS__, HERE)
-#define tensor_linear(...) tensor_linear(__VA_ARGS__, HERE)
-#define tensor_reshape(...) tensor_reshape(__VA_ARGS__, HERE)
-#define tensor_transpose(...) tensor_transpose(__VA_ARGS__, HERE)
-#define tensor_slice(...) tensor_slice(__VA_ARGS__, HERE)
-#define tensor_concat(...) tensor_concat(__VA_ARGS__, HERE)
-#define tensor_split(...) tensor_split(__VA_ARGS__, HERE)
-#define tensor_detach(...) tensor_detach(__VA_ARGS__, HERE)
-#define tensor_sum(...) tensor_sum(__VA_ARGS__, HERE)
-#define tensor_mean(...) tensor_mean(__VA_ARGS__, HERE)
-#define tensor_sum_axis(...) tensor_sum_axis(__VA_ARGS__, HERE)
-#define tensor_mean_axis(...) tensor_mean_axis(__VA_ARGS__, HERE)
-#define tensor_causal_mask(...) tensor_causal_mask(__VA_ARGS__, HERE)
-#define tensor_softmax(...) tensor_softmax(__VA_ARGS__, HERE)
-#define tensor_layernorm(...) tensor_layernorm(__VA_ARGS__, HERE)
-#define tensor_rmsnorm(...) tensor_rmsnorm(__VA_ARGS__, HERE)
-#define tensor_attention(...) tensor_attention(__VA_ARGS__, HERE)
-#define tensor_attention_cached(...) tensor_attention_cached(__VA_ARGS__, HERE)
-#define tensor_embedding(...) tensor_embedding(__VA_ARGS__, HERE)
-#define tensor_dropout(...) tensor_dropout(__VA_ARGS__, HERE)
-#define tensor_checkpoint(...) tensor_checkpoint(__VA_ARGS__, HERE)
-#define tensor_checkpoint_many(...) tensor_checkpoint_many(__VA_ARGS__, HERE)
-#define tensor_mse_loss(...) tensor_mse_loss(__VA_ARGS__, HERE)
-#define tensor_cross_entropy(...) tensor_cross_entropy(__VA_ARGS__, HERE)
-#define tensor_custom(...) tensor_custom(__VA_ARGS__, HERE)
-#define tensor_changed(...) tensor_changed(__VA_ARGS__, HERE)
-#define tensor_backward(...) tensor_backward(__VA_ARGS__, HERE)
-#define tensor_backward_from(...) tensor_backward_from(__VA_ARGS__, HERE)
+#include "where.h"
 #endif
 
 #endif

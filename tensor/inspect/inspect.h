@@ -149,6 +149,9 @@ typedef struct OpCase {
     Tensor *(*binary)(Tensor *a, Tensor *b, Where where);
 } OpCase;
 
+// For an Op's initializer. An array of no cases does not compile: each operation of the library has a gradient check.
+#define OP_CASES(array) .cases = (array), .n_cases = (int)(sizeof(array) / sizeof((array)[0]))
+
 // Checks every case of an operation, or of all operations of the library, on a tape of its own. report is called once per case.
 typedef void GradCheckReport(const char *name, GradCheckResult result, void *context);
 void gradcheck_op(const Op *op, GradCheckReport *report, void *context);

@@ -286,7 +286,7 @@ START_TEST(break_backward_stops_at_the_node)
         const char *at = said;
         hide_addresses(said);
         assert_said(&at, ", node_backward (node=");
-        assert_said(&at, "0x_ node 3 add) at tensor/tape.c:");
+        assert_said(&at, "0x_ node 3 add) at tensor/backward.c:");
         assert_said(&at, "(gdb) dL/d(y) (2, 3)\n    mean |grad| 0.1667  max |grad| 0.1667  |grad| 0.4082\n");
         assert_said(&at, "exited normally");
         free(said);

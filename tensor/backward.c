@@ -1,0 +1,273 @@
+// backward.c: the walk back over the tape.
+
+#include "tensor/op.h"
+#include "tensor/unwind.h"
+
+#include <string.h>
+
+static _Thread_local Tape *walked_tape;            // the outermost one of which a backward pass is in progress, or NULL
+
+// ------------------------------------------------------------------------------------------------------------
+// Observers, from the outermost to the innermost: those that change gradients last
+
+typedef struct TapeObserverEntry {
+    int number;
+    TapeObserver observer;
+} ObserverEntry;
+
+int tape_observer_add(Tape *tape, TapeObserver observer)
+{
+    REQUIRE(tape);
+    tape->observers = memory_grow(tape->observers, tape->n_observers, &tape->observers_capacity, sizeof(ObserverEntry),
+                                  "the tape's observers");
+    int place = tape->n_observers;
+    while (!observer.changes_gradients && place > 0 && tape->observers[place - 1].observer.changes_gradients) {
+        tape->observers[place] = tape->observers[place - 1];
+        place--;
+    }
+    tape->last_observer++;
+    tape->observers[place] = (ObserverEntry){tape->last_observer, observer};
+    tape->n_observers++;
+    return tape->last_observer;
+}
+
+void tape_observer_remove(Tape *tape, int number)
+{
+    REQUIRE(tape);
+    int place = 0;
+    while (place < tape->n_observers && tape->observers[place].number != number) {
+        place++;
+    }
+    if (place == tape->n_observers) {
+        fail_mistake(HERE, "tape_observer_remove: the tape has no observer %d", number);
+    }
+    if (tape == walked_tape) {
+        fail_mistake(HERE, "tape_observer_remove: a backward pass is in progress");
+    }
+    tape->n_observers--;
+    for (int i = place; i < tape->n_observers; i++) {
+        tape->observers[i] = tape->observers[i + 1];
+    }
+}
+
+static void observers_begin(const Tape *tape)
+{
+    for (int i = 0; i < tape->n_observers; i++) {
+        const TapeObserver *observer = &tape->observers[i].observer;
+        if (observer->begin != NULL) {
+            observer->begin(observer->context);
+        }
+    }
+}
+
+static void observers_before(const Tape *tape, TapeNode *node)
+{
+    for (int i = 0; i < tape->n_observers; i++) {
+        const TapeObserver *observer = &tape->observers[i].observer;
+        if (observer->before != NULL) {
+            observer->before(node, observer->context);
+        }
+    }
+}
+
+static void observers_after(const Tape *tape, TapeNode *node)
+{
+    for (int i = tape->n_observers - 1; i >= 0; i--) {
+        const TapeObserver *observer = &tape->observers[i].observer;
+        if (observer->after != NULL) {
+            observer->after(node, observer->context);
+        }
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Gradients
+
+static size_t grad_bytes(const Tensor *tensor)
+{
+    return tensor_count(tensor) * sizeof(Real);
+}
+
+// Leaves of inner tapes (checkpoint.c) end with their walk.
+static void note_reached(Tensor *leaf)
+{
+    Tape *tape = walked_tape;
+    if (tape != NULL && (leaf->tape == NULL || leaf->tape == tape)) {
+        tape->reached = memory_grow(tape->reached, tape->n_reached, &tape->reached_capacity, sizeof(Tensor *), "the list of leaves");
+        tape->reached[tape->n_reached] = leaf;
+        tape->n_reached++;
+    }
+}
+
+// Never inlined: each use of a tensor asks here for its gradient, and gdb's backward-step watches it.
+__attribute__((noinline)) GradTarget op_grad_target(Tensor *input)
+{
+    if (!input->requires_grad) {
+        return (GradTarget){NULL, false};
+    }
+    bool first = input->grad == NULL;
+    if (first && input->node == NULL) {
+        note_reached(input);
+    }
+    if (first && input->tape != NULL) {
+        input->grad = arena_allocate(&input->tape->arena, grad_bytes(input));
+    } else if (first) {
+        if (input->grad_memory == NULL) {
+            input->grad_memory = memory_allocate(grad_bytes(input), "a parameter's gradient");
+        }
+        input->grad = input->grad_memory;
+    }
+    return (GradTarget){input->grad, !first};
+}
+
+Real *op_grad(Tensor *input)
+{
+    GradTarget target = op_grad_target(input);
+    if (target.values != NULL && !target.accumulate) {
+        memset(target.values, 0, grad_bytes(input));
+    }
+    return target.values;
+}
+
+static void forget_grad(Tensor *intermediate)
+{
+    if (intermediate->grad != NULL) {
+        arena_release(&intermediate->tape->arena, intermediate->grad, grad_bytes(intermediate));
+        intermediate->grad = NULL;
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The walk
+
+// The one place that every backward is called from: break node_backward. Never inlined, so that there is one in each build.
+__attribute__((noinline)) static void node_backward(TapeNode *node)
+{
+    node->backward(node);
+    if (nan_watched()) {
+        nan_check_gradients(node);
+    }
+}
+
+static _Noreturn void fail_changed(const TapeNode *node, const char *role, int i, const Tensor *x)
+{
+    char name[NAME_TEXT];
+    char shape[SHAPE_TEXT];
+    const Tensor *owner = tensor_owner(x);
+    tensor_name(x, name);
+    fail_mistake(node->where, "%s%s, backward of node %d: %s %d%s%s %s was changed at %s:%d, %s(), after the operation had read it",
+                 op_prefix(node->op), node->op->name, node->index, role, i, name[0] == '\0' ? "" : " ", name,
+                 shape_text(x->shape, shape), owner->changed_where.file, owner->changed_where.line, owner->changed_where.function);
+}
+
+// Gradients computed from other values than the result was would be gradients of nothing.
+static void check_unchanged(const TapeNode *node)
+{
+    const Op *op = node->op;
+    if (tensor_changes() == node->recorded) {
+        return;
+    }
+    for (int i = 0; i < node->n_inputs; i++) {
+        int read_for = op->reads[i < OP_READS ? i : OP_READS - 1];
+        if ((read_for & node->wanted) != 0 && tensor_owner(node->inputs[i])->changed > node->recorded) {
+            fail_changed(node, "input", i, node->inputs[i]);
+        }
+    }
+    if ((op->reads_output & node->wanted) != 0 && tensor_owner(node->output)->changed > node->recorded) {
+        fail_changed(node, "output", 0, node->output);
+    }
+}
+
+// The loop that the whole library is for. A node whose output got no gradient is one that the loss does not depend on.
+static void tape_walk_back(Tape *tape)
+{
+    observers_begin(tape);
+    for (int i = tape->n_nodes - 1; i >= 0; i--) {
+        TapeNode *node = tape->nodes[i];
+        if (node->output->grad == NULL) {
+            continue;
+        }
+        fail_if_interrupted();
+        check_unchanged(node);
+        observers_before(tape, node);
+        node_backward(node);
+        observers_after(tape, node);
+        if (!node->output->retain_grad) {
+            forget_grad(node->output);
+        }
+    }
+}
+
+static void forget_grads(Tape *tape)
+{
+    for (int i = 0; i < tape->n_nodes; i++) {
+        forget_grad(tape->nodes[i]->output);
+    }
+}
+
+// Undoes a pass that failed.
+static void forget_pass(void *object)
+{
+    Tape *tape = object;
+    forget_grads(tape);
+    for (int i = 0; tape == walked_tape && i < tape->n_reached; i++) {
+        tensor_zero_grad(tape->reached[i]);
+    }
+}
+
+static void end_pass(void *unused)
+{
+    (void)unused;
+    walked_tape = NULL;
+}
+
+static void backward_check(const char *function, const Tensor *y, Where where)
+{
+    if (y == NULL) {
+        fail_mistake(where, "%s: the tensor is NULL", function);
+    }
+    if (!y->alive) {
+        fail_mistake(where, "%s: this tensor was made at %s:%d and used after its tape was reset", function, y->where.file,
+                     y->where.line);
+    }
+    if (y->node == NULL) {
+        fail_mistake(where, "%s: this tensor was not computed on a tape (it is a leaf, or made with nothing recorded)", function);
+    }
+    if (!y->requires_grad) {
+        fail_mistake(where, "%s: nothing that this tensor was computed from wants a gradient (tensor_require_grad)", function);
+    }
+}
+
+void tensor_backward_from(Tensor *y, const Real *dy, Where where)
+{
+    backward_check("tensor_backward_from", y, where);
+    if (dy == NULL) {
+        fail_mistake(where, "tensor_backward_from: dy is NULL");
+    }
+    Tape *tape = y->tape;
+    Real *start = arena_allocate(&tape->arena, grad_bytes(y));
+    memcpy(start, dy, grad_bytes(y));              // before anything is forgotten: dy may be y's own gradient of last time
+    forget_grads(tape);
+    y->grad = start;
+    int frame = unwind_begin();
+    if (walked_tape == NULL) {
+        walked_tape = tape;
+        tape->n_reached = 0;
+        unwind_add(end_pass, NULL);
+    }
+    unwind_add_on_failure(forget_pass, tape);
+    tape_walk_back(tape);
+    unwind_end(frame);
+}
+
+void tensor_backward(Tensor *loss, Where where)
+{
+    backward_check("tensor_backward", loss, where);
+    if (tensor_count(loss) != 1) {
+        char shape[SHAPE_TEXT];
+        fail_mistake(where, "tensor_backward: the loss has shape %s and must be one number; tensor_backward_from takes a dL/dy",
+                     shape_text(loss->shape, shape));
+    }
+    Real one = 1;
+    tensor_backward_from(loss, &one, where);
+}
