@@ -10,32 +10,32 @@
 #define GPTAPE_VERSION "0.1.0"
 
 // ------------------------------------------------------------------------------------------------------------
-// Time, memory and words for them
+// Time and memory
 
 enum { BYTES_TEXT = 32 };
 
-// "621.83 MiB", written to text and returned. Binary units: 1 MiB = 1024 x 1024 bytes.
+// "621.83 MiB", written to text and returned. 1 MiB = 1024 x 1024 bytes.
 const char *bytes_text(double bytes, char text[BYTES_TEXT]);
 
-double clock_seconds(void);                        // of a clock that never goes back
+double clock_seconds(void);                        // of a monotonic clock
 
-// The s of "2 tokens": "s", but "" for 1.
+// The plural "s" of "2 tokens"; "" for 1.
 const char *plural(double count);
 
-// Is there memory for this many bytes? False and a line with both sizes if not.
+// Checks that this much memory is available; the error has both sizes.
 bool memory_check(double bytes, const char *what, Error *error);
 
 // ------------------------------------------------------------------------------------------------------------
 // Statistics
 
-// The spread of one figure over the seeds; NaN where no seed has one.
+// Quartiles of one value over the seeds; NaN if no seed has it.
 typedef struct Quartiles {
     double low, median, high;                      // 25%, 50%, 75%, interpolated linearly between the sorted values
-    int zeros;                                     // how many of the values are exactly 0
-    int n;                                         // how many values there are
+    int zeros;                                     // values that are exactly 0
+    int n;                                         // number of values
 } Quartiles;
 
-Quartiles quartiles(double *values, int n);        // of those that are not NaN; reorders values
+Quartiles quartiles(double *values, int n);        // ignores NaN; reorders values
 
 // ------------------------------------------------------------------------------------------------------------
 // Paths

@@ -1,4 +1,4 @@
-// clock.c: the time that things take.
+// clock.c: elapsed time.
 
 #include "gpt/base/base.h"
 

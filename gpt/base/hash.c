@@ -1,4 +1,4 @@
-// hash.c: FNV-1a, by Fowler, Noll and Vo: an exclusive or, and a product that carries each bit to those above it.
+// hash.c: FNV-1a, by Fowler, Noll and Vo: an exclusive or, then a product that carries each bit to higher ones.
 
 #include "gpt/base/hash.h"
 

@@ -1,4 +1,4 @@
-// hash.h: inside gpt/: numbers that tell whether bytes are still the same.
+// hash.h: inside gpt/: hashes that detect changed bytes.
 
 #ifndef GPTAPE_HASH_H
 #define GPTAPE_HASH_H
@@ -6,12 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// FNV-1a: a value at a time, multiplied far. Begin with HASH_START. No change of a single value leaves the hash as it was.
+// FNV-1a, one value at a time. Begin with HASH_START. A change of a single value always changes the hash.
 #define HASH_START 0xcbf29ce484222325u
 uint64_t hash_add(uint64_t hash, uint64_t value);
 
-// The same with many bytes. Four of them are a value, and values go to HASH_LANES hashes in turn, so that no product waits for the one
-// before it; what is left at the end goes to the first, a byte at a time.
+// The same for many bytes: each four are a value, and values go to HASH_LANES hashes in turn, so that no product waits for the one before it.
+// Remaining bytes go to the first hash, one at a time.
 enum { HASH_LANES = 4, HASH_STRIDE = HASH_LANES * sizeof(uint32_t) };
 
 typedef struct LongHash {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-// MemAvailable of /proc/meminfo in bytes; -1 if this system does not tell.
+// MemAvailable of /proc/meminfo in bytes; -1 if unknown.
 static double system_available(void)
 {
     FILE *file = fopen("/proc/meminfo", "r");
@@ -25,7 +25,7 @@ static double system_available(void)
     return bytes;
 }
 
-// What one control group's memory.max allows; -1 if it has none ("max", or no such file).
+// The memory.max of a control group; -1 if it has none ("max", or no such file).
 static double group_limit(const char *group)
 {
     char path[1024];
@@ -51,7 +51,7 @@ static double lower_limit(double a, double b)
     return b >= 0.0 && b < a ? b : a;
 }
 
-// The lowest memory.max of this process's control group (version 2) and of those that it is in; -1 if none.
+// The lowest memory.max of this process's control group (version 2) and its parents; -1 if none.
 static double groups_limit(void)
 {
     FILE *file = fopen("/proc/self/cgroup", "r");
@@ -69,7 +69,7 @@ static double groups_limit(void)
         group[strcspn(group, "\n")] = '\0';
         for (char *slash = strrchr(group, '/'); slash != NULL; slash = strrchr(group, '/')) {
             limit = lower_limit(limit, group_limit(group));
-            *slash = '\0';                         // on to the group around it
+            *slash = '\0';                         // the parent group
         }
         limit = lower_limit(limit, group_limit(""));
     }

@@ -1,4 +1,4 @@
-// quartiles.c: the spread of a set of numbers.
+// quartiles.c: median and quartiles.
 
 #include "gpt/base/base.h"
 
@@ -12,14 +12,14 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-// The value below which a part p of the sorted values lies, between the two nearest (NumPy's default).
+// The p-quantile of sorted values, interpolated linearly (NumPy's default).
 static double quantile(const double *sorted, int n, double p)
 {
     double at = p * (n - 1);
     int below = (int)at;
     double part = at - below;
     if (part == 0) {
-        return sorted[below];                      // also where the next is infinite, or there is none
+        return sorted[below];                      // also if the next is infinite or missing
     }
     return sorted[below] + part * (sorted[below + 1] - sorted[below]);
 }

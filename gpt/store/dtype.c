@@ -1,11 +1,11 @@
-// dtype.c: the kinds of numbers that a file may hold, and what they are in float32.
+// dtype.c: the number formats of a file, and their conversion to float32.
 
 #include "gpt/store/safetensors.h"
 
 #include <math.h>
 #include <string.h>
 
-// Files have the lowest byte first, and so has memory here.
+// Files are little-endian, and so must be memory.
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are copied from files as they are");
 
 static const struct {

@@ -1,4 +1,4 @@
-// model_folder.c: a model and its tokenizer, to a folder and back.
+// model_folder.c: saves a model and its tokenizer to a folder, and loads them.
 
 #include "gpt/store/model_files.h"
 
@@ -39,10 +39,10 @@ static bool check_folder(const char *folder, Error *error)
                                : error_set(error, "%s: can't be read: %s", folder, strerror(errno));
     }
     if (!S_ISDIR(status.st_mode)) {
-        return error_set(error, "%s: is a file; name the folder that it lies in", folder);
+        return error_set(error, "%s: is a file (expected the folder that it is in)", folder);
     }
     return file_exists(folder, "config.json")
-        || error_set(error, "%s: has no config.json; a model's folder has it beside model.safetensors", folder);
+        || error_set(error, "%s: has no config.json (expected it beside model.safetensors)", folder);
 }
 
 static bool load_config(const char *folder, GPTConfig *config, ModelDropouts *dropouts, Error *error)

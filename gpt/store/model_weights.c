@@ -11,7 +11,7 @@
 
 #define HEAD_NAME "lm_head.weight"
 
-// Does the file have this parameter of a module transposed?
+// Is this parameter transposed in the file?
 static bool is_transposed(const Module *module, const Tensor *parameter)
 {
     return module->kind == &linear_kind && parameter->shape.ndim == 2 && strcmp(module->name, "lm_head") != 0;
@@ -63,8 +63,7 @@ SafetensorsWriter *model_weights_writer(const GPT *gpt, float **zeros)
 // ------------------------------------------------------------------------------------------------------------
 // Comparing
 
-// The sizes that make a model large are compared first, before a model of that size is made: no config.json can ask for more
-// memory than its weights do.
+// The sizes that determine memory are compared first, before the model is created: no config.json can claim more memory than its weights have.
 static bool check_sizes(Weights *weights, const GPTConfig *config, Error *error)
 {
     int C = config->n_embd;
@@ -127,7 +126,7 @@ static bool read_parameter(Weights *weights, const Module *module, Tensor *param
     return safetensors_read_floats(found.file, found.array, 0, found.array->count, parameter->data, error);
 }
 
-// Are all values of an array those expected (NULL: zeros)?
+// Are all values of an array as expected (NULL: zero)?
 static bool has_values(Found found, const float *expected, bool *equal, Error *error)
 {
     enum { PIECE = 4096 };
@@ -147,7 +146,7 @@ static bool has_values(Found found, const float *expected, bool *equal, Error *e
     return true;
 }
 
-// A tied head may be in the file, if it is tied there, too.
+// The file may have a tied head, if it equals the embedding.
 static bool check_head(Weights *weights, const GPT *gpt, Error *error)
 {
     Found found;
@@ -162,7 +161,7 @@ static bool check_head(Weights *weights, const GPT *gpt, Error *error)
                               found.file->path, NAME_SHOWN, found.array->name);
 }
 
-// A model without bias on query, key and value may have it in the file, as zeros.
+// The file may have a bias for query, key and value that the model lacks, if it is zero.
 static bool check_biases(Weights *weights, const GPT *gpt, Error *error)
 {
     for (int i = 0; !gpt->config.qkv_bias && i < gpt->config.n_layer; i++) {
@@ -184,7 +183,7 @@ static bool check_biases(Weights *weights, const GPT *gpt, Error *error)
     return true;
 }
 
-// First all is compared, which is quick, then all is read.
+// Compares all shapes first, which is fast, then reads the values.
 static bool read_model(Weights *weights, GPT *gpt, Error *error)
 {
     Found found;

@@ -5,9 +5,8 @@
 //                   "wte.weight": {"dtype": "F32", "shape": [50257, 768], "data_offsets": [0, 154389504]}, ...}
 //      the rest    the arrays' values, row after row, one array after the other; the offsets count from here
 //
-// A file that was opened has been checked whole: each array lies inside the file, has just the bytes that its shape and dtype
-// ask for, and begins where the one before it ends; no byte is left over and no name is there twice. Files may come from
-// anywhere, so what is wrong with one is told in a line that names file and array.
+// Opening a file checks all of its header: each array lies inside the file, has exactly the bytes of its shape and dtype, and begins where
+// the one before it ends; no bytes are left over, and names are unique. Errors are one line that names file and array.
 
 #ifndef GPTAPE_SAFETENSORS_H
 #define GPTAPE_SAFETENSORS_H
@@ -23,9 +22,9 @@ typedef enum Dtype {
 
 const char *dtype_name(Dtype dtype);               // "F32"
 size_t dtype_bytes(Dtype dtype);                   // of one value
-bool dtype_is_float(Dtype dtype);                  // F64, F32, F16 or BF16: safetensors_read_floats reads these
+bool dtype_is_float(Dtype dtype);                  // F64, F32, F16 or BF16, which safetensors_read_floats reads
 
-// n values of one of these dtypes, wherever they lie, as float32: exact but for F64, which is rounded.
+// Converts n values of one of these dtypes to float32: exact, except that F64 is rounded. bytes need not be aligned.
 void dtype_to_floats(Dtype dtype, const unsigned char *bytes, size_t n, float *out);
 
 // ------------------------------------------------------------------------------------------------------------
@@ -52,56 +51,55 @@ typedef struct Safetensors {
     int n_texts;
 } Safetensors;
 
-// False, and nothing to close, if it is not whole and sound. Not mapped but read, so that a file that shrinks or a disk that
-// fails while it is read is an error and no signal.
+// False, with nothing to close, if the file is invalid. The file is read, not mapped, so that a truncated file or a disk error is an error
+// and not a signal.
 bool safetensors_open(Safetensors *file, const char *path, Error *error);
 void safetensors_close(Safetensors *file);
 
 const StoredArray *safetensors_find(const Safetensors *file, const char *name);        // NULL if there is none
 const char *safetensors_text(const Safetensors *file, const char *key);                // of the metadata; NULL if there is none
 
-// Values first ... first + n - 1 of an array, as they are in the file, or as float32. Asking beyond the array, or for floats of
-// a dtype that has none, is a mistake.
+// Reads values first ... first + n - 1 of an array, as stored or as float32. A range beyond the array, or floats of a dtype that is not
+// dtype_is_float, is a mistake.
 bool safetensors_read(const Safetensors *file, const StoredArray *array, size_t first, size_t n, void *out, Error *error);
 bool safetensors_read_floats(const Safetensors *file, const StoredArray *array, size_t first, size_t n, float *out, Error *error);
 
-// Is all that counts in the file what was saved? Reads every value. Asks for the text that safetensors_add_checksum adds: a file
-// without it is as wrong as one that it does not fit.
+// Checks the checksum that safetensors_add_checksum added, which must be there. Reads every value.
 bool safetensors_check(const Safetensors *file, Error *error);
 
 enum { STORED_SHAPE_TEXT = 200 };
 const char *stored_shape_text(const StoredArray *array, char text[STORED_SHAPE_TEXT]); // "(768, 2304)"
 
 // ------------------------------------------------------------------------------------------------------------
-// Writing: arrays and texts are collected, then written in one go
+// Writing: arrays and texts are collected, then written at once
 
 typedef struct SafetensorsWriter SafetensorsWriter;
 
 SafetensorsWriter *safetensors_writer_create(void);
 void safetensors_writer_free(SafetensorsWriter *writer);
 
-// Names and texts are copied; data is borrowed until all is written. Each name and key once.
+// Names and texts are copied; data is borrowed until the file is written. Names and keys must be unique.
 void safetensors_add(SafetensorsWriter *writer, const char *name, Dtype dtype, int ndim, const int64_t *size, const void *data);
 void safetensors_add_text(SafetensorsWriter *writer, const char *key, const char *text);
 
-// An F32 matrix that lies here as (rows, columns) and in the file as (columns, rows).
+// An F32 matrix (rows, columns), stored as (columns, rows).
 void safetensors_add_transposed(SafetensorsWriter *writer, const char *name, int rows, int columns, const float *data);
 
-// The last of the texts, "checksum": of everything that was added before it, none of it transposed.
+// Adds the text "checksum", of everything added before it, which must not be transposed.
 void safetensors_add_checksum(SafetensorsWriter *writer);
 
-// To a stream, whose error indicator tells whether all of it arrived; or to a file that appears whole or not at all.
+// To a stream (check ferror), or to a file that appears complete or not at all.
 void safetensors_write(const SafetensorsWriter *writer, FILE *stream);
 bool safetensors_save(const SafetensorsWriter *writer, const char *path, Error *error);
 
 // ------------------------------------------------------------------------------------------------------------
-// What a checksum is the sum of (modulo 2^64)
+// The terms of a checksum (a sum modulo 2^64)
 
 #define CHECKSUM_KEY "checksum"
 enum { CHECKSUM_TEXT = 17 };
 
-uint64_t checksum_text(const char *key, const char *text);     // of a text; 0 of the checksum itself
-LongHash checksum_array_begin(const StoredArray *array);       // the hash of what an array is, to be gone on with by its values
-const char *checksum_format(uint64_t checksum, char text[CHECKSUM_TEXT]);      // 16 digits, as it stands in the file
+uint64_t checksum_text(const char *key, const char *text);     // of a text; 0 for the checksum itself
+LongHash checksum_array_begin(const StoredArray *array);       // of an array's name, dtype and shape; its values are added to it
+const char *checksum_format(uint64_t checksum, char text[CHECKSUM_TEXT]);      // 16 hexadecimal digits, as stored
 
 #endif

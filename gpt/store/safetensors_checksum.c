@@ -1,6 +1,5 @@
-// safetensors_checksum.c: a file that tells whether it is still what was saved. The format has no checksum of its own, so one of
-// everything that counts stands among the texts: the sum of a hash of each array (name, dtype, shape, values) and of each other text,
-// in whatever order they lie.
+// safetensors_checksum.c: detects damage. The format has no checksum, so one is stored among the texts: the sum of a hash of each array (name,
+// dtype, shape, values) and of each other text, in any order.
 
 #include "gpt/store/safetensors.h"
 
@@ -74,5 +73,5 @@ bool safetensors_check(const Safetensors *file, Error *error)
         }
     }
     return strcmp(saved, checksum_format(checksum, text)) == 0
-        || error_set(error, "%s: is damaged: its checksum is %s, and not the %.16s that it was saved with", file->path, text, saved);
+        || error_set(error, "%s: is damaged: its checksum is %s (expected %.16s)", file->path, text, saved);
 }

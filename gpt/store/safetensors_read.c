@@ -1,4 +1,4 @@
-// safetensors_read.c: opens a file of named arrays, and believes nothing in it before it is checked.
+// safetensors_read.c: reads a file of named arrays, and checks everything before it is used.
 
 #include "gpt/store/safetensors.h"
 
@@ -48,7 +48,7 @@ static bool read_dtype(const Safetensors *file, const cJSON *json, StoredArray *
             return true;
         }
     }
-    return error_set(error, "%s: tensor %.*s: dtype %.20s is not known", file->path, SHOWN, array->name, json->valuestring);
+    return error_set(error, "%s: tensor %.*s: dtype '%.20s' is unknown", file->path, SHOWN, array->name, json->valuestring);
 }
 
 // Sizes and their product: no step of it may overflow.
@@ -74,7 +74,7 @@ static bool read_shape(const Safetensors *file, const cJSON *json, StoredArray *
         count *= (double)size;                     // exact up to 2^53, and larger beyond it
     }
     if (!empty && count * (double)dtype_bytes(array->dtype) > LARGEST_WHOLE) {
-        return array_error(file, array, "has a shape of more values than any file can hold", error);
+        return array_error(file, array, "has a shape with too many values for any file", error);
     }
     array->count = empty ? 0 : (size_t)count;
     array->bytes = array->count * dtype_bytes(array->dtype);
@@ -189,7 +189,7 @@ static bool check_names(Safetensors *file, Error *error)
     qsort(file->arrays, (size_t)file->n_arrays, sizeof *file->arrays, by_name);
     for (int i = 1; i < file->n_arrays; i++) {
         if (strcmp(file->arrays[i - 1].name, file->arrays[i].name) == 0) {
-            return array_error(file, &file->arrays[i], "is there twice", error);
+            return array_error(file, &file->arrays[i], "occurs twice", error);
         }
     }
     return true;
@@ -217,7 +217,7 @@ static bool read_texts(Safetensors *file, const cJSON *json, Error *error)
 static bool read_members(Safetensors *file, const cJSON *json, uint64_t data, Error *error)
 {
     if (!cJSON_IsObject(json)) {
-        return error_set(error, "%s: its header is no JSON object of tensors", file->path);
+        return error_set(error, "%s: its header is not a JSON object of tensors", file->path);
     }
     file->arrays = memory_allocate_zeroed((size_t)cJSON_GetArraySize(json) + 1, sizeof *file->arrays, "the tensors' names");
     const cJSON *member;

@@ -1,4 +1,4 @@
-// safetensors_write.c: named arrays into a file.
+// safetensors_write.c: writes named arrays to a file.
 
 #include "gpt/store/safetensors.h"
 

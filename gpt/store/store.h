@@ -14,16 +14,15 @@
 //      gptape_tokenizer.json    {"tokenizer": "gpt2"}, or "bytes", or "chars" with an "alphabet" of code points in the order of ids
 //      vocab.json, merges.txt   GPT-2's vocabulary, if that is the tokenizer
 //
-// transformers reads what gpt_save writes and computes the same, but for the switches under "gptape", which it doesn't know. A
-// missing qkv_bias is no such loss: it is saved as a bias of zeros.
+// transformers reads what gpt_save writes and computes the same, except for the fields under "gptape", which it does not know. A model
+// without qkv_bias is saved with a bias of zeros, which computes the same.
 
-// Makes the folder if need be. Each file appears whole or not at all, the weights last, and only when all can be written: false
-// and an error otherwise (a full disk, for example), with what was in the folder as it was. With tokenizer NULL its files are left
-// alone.
+// Makes the folder if need be. Each file appears complete or not at all, the weights last. False and an error, with the folder unchanged, if
+// any file can't be written (a full disk, for example). With tokenizer NULL its files are left unchanged.
 bool gpt_save(const GPT *gpt, const Tokenizer *tokenizer, const char *folder, Error *error);
 
 // A GPT from a folder, saved here or by transformers: float32, float16, bfloat16 or float64, in one file or in several with an
-// index, names with or without "transformer." before them; what attention masks were saved is left aside. Its config.dropout is
+// index, names with or without "transformer." before them; stored attention masks are ignored. Its config.dropout is
 // config.json's resid_pdrop, and its Dropout modules have embd_pdrop and attn_pdrop, too, its random state that of seed 0. The caller frees it with gpt_free. NULL and an error that names file and tensor
 // if anything is not as it should be: a tensor too many, too few, or of another shape than config.json says; a config.json
 // that asks for what no GPT has here, another activation for example.

@@ -1,4 +1,4 @@
-// weight_files.c: the files that the weights of a folder are in, and finding tensors in them.
+// weight_files.c: the weight files of a folder, and finding tensors in them.
 
 #include "gpt/store/weights.h"
 
@@ -104,7 +104,7 @@ bool weights_open(Weights *weights, const char *folder, Error *error)
     return error_set(error, "%s: has no " WEIGHTS_FILE, folder);
 }
 
-// The array called name, or "transformer." and name; it counts as used from now on.
+// Finds the array called name, or "transformer." and name, and marks it as used.
 bool weights_find(Weights *weights, const char *name, Found *found)
 {
     char longer[NAME_TEXT + sizeof PREFIX];

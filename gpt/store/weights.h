@@ -1,4 +1,4 @@
-// weights.h: inside gpt/store/: what model_weights.c asks weight_files.c for.
+// weights.h: inside gpt/store/: the tensors of a folder, from one file or several (weight_files.c), for model_weights.c.
 
 #ifndef GPTAPE_WEIGHTS_H
 #define GPTAPE_WEIGHTS_H
@@ -16,22 +16,22 @@ typedef struct Found {
 typedef struct Weights {
     const char *folder;
     Safetensors *files;
-    bool **used;                                   // for each file, which of its arrays the model has asked for
+    bool **used;                                   // for each file, which of its arrays were found by name
     int n_files;
 } Weights;
 
-// model.safetensors, or the files that model.safetensors.index.json names. To be closed either way.
+// Opens model.safetensors, or the files that model.safetensors.index.json names. Close it also after a failure.
 bool weights_open(Weights *weights, const char *folder, Error *error);
 void weights_close(Weights *weights);
 
-// The array called name, or "transformer." and name; it counts as used from now on.
+// Finds the array called name, or "transformer." and name, and marks it as used.
 bool weights_find(Weights *weights, const char *name, Found *found);
 
-// Is it of this shape, in numbers that can be read? Errors name the file, the tensor and both shapes.
+// Checks the shape, and that the dtype can be read as floats. Errors name the file, the tensor and both shapes.
 bool weights_check(Found found, int ndim, const int *size, Error *error);
 bool weights_need(Weights *weights, const char *name, int ndim, const int *size, Found *found, Error *error);  // both
 
-// Is there nothing but what was used, and attention masks?
+// Checks that every array was used, except attention masks.
 bool weights_check_no_other(const Weights *weights, Error *error);
 
 #endif

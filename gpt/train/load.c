@@ -1,5 +1,5 @@
-// load.c: from training.safetensors (train_save.c) a run that goes on as if it had never stopped. The file may come from
-// anywhere: what is not as it should be is told.
+// load.c: restores a run from training.safetensors (save.c), so that it continues as if it had never stopped. The file is untrusted: every
+// invalid part is an error that names it.
 
 #include "gpt/store/model_files.h"
 #include "gpt/train/run_files.h"
@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Opens folder's checkpoint if it is what was saved, to the last bit. One without a checksum, as an early gptape left it, is refused,
-// too: if it were believed, damage to the checksum's own name would let in everything else.
+// Opens folder's checkpoint and checks its checksum. A checkpoint without one is refused: otherwise damage to the checksum's own name would
+// hide all other damage.
 static bool open_checkpoint(const char *folder, Safetensors *file, Error *error)
 {
     char *path = path_in(folder, TRAINING_FILE);
@@ -24,7 +24,7 @@ static bool open_checkpoint(const char *folder, Safetensors *file, Error *error)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// Reading what determines the run
+// The setup
 
 static bool read_number(const Safetensors *file, const char *key, double *value, Error *error)
 {
@@ -109,13 +109,13 @@ static Tokenizer *read_alphabet(const Safetensors *file, Error *error)
     Error why;
     Tokenizer *tokenizer = read ? tokenizer_chars(text, array->bytes, &why) : NULL;
     if (read && tokenizer == NULL) {
-        error_set(error, "%s: its alphabet: %.300s", file->path, why.message);
+        error_set(error, "%s: alphabet: %.300s", file->path, why.message);
     }
     free(text);
     return tokenizer;
 }
 
-// GPT-2's vocabulary lies beside the checkpoint, unless the run was ended before it could be saved.
+// GPT-2's vocabulary is beside the checkpoint, unless the run ended before the model was saved.
 static Tokenizer *read_gpt2(const char *folder, Error *error)
 {
     char *usual = vocabulary_folder(NULL);
@@ -206,7 +206,7 @@ bool train_setup_load(const char *folder, TrainSetup *setup, Error *error)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// Reading where it was
+// The state
 
 static bool read_values(const Safetensors *file, const char *prefix, const Tensor *parameter, Real *values, Error *error)
 {
@@ -250,7 +250,7 @@ static bool read_random(const Safetensors *file, const char *name, Random *rando
     return random_from_words(random, words) || error_set(error, "%s: %s is not a state of the random number generator", file->path, name);
 }
 
-// Is the text still the one that the run learns from?
+// Checks that the text has not changed since the run began.
 static bool check_data(const Safetensors *file, const Trainer *trainer, Error *error)
 {
     const char *text = safetensors_text(file, "data_fingerprint");

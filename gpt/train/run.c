@@ -1,4 +1,4 @@
-// run.c: a run in its folder: step after step, what is logged, measured and saved between them.
+// run.c: a run in its folder: its steps, and the logging, measuring and saving between them.
 
 #include "gpt/plot/plot.h"
 #include "gpt/store/store.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const double SAVE_SECONDS = 600;            // however long a step takes, no more than this is lost
+static const double SAVE_SECONDS = 600;            // between checkpoints at most, however long a step takes
 
 typedef struct Run {
     Trainer *trainer;
@@ -30,11 +30,11 @@ static bool check_empty(const char *folder, Error *error)
 {
     static const char *const names[] = {LOG_FILE, FLOW_FILE, "model.safetensors", "config.json"};
     if (train_folder_has_run(folder)) {
-        return error_set(error, "%s: holds another run; --resume goes on with it, another --out keeps both", folder);
+        return error_set(error, "%s: holds another run (expected --resume, or another --out)", folder);
     }
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (file_exists(folder, names[i])) {
-            return error_set(error, "%s: has a file %s, which would be overwritten; take another --out", folder, names[i]);
+            return error_set(error, "%s: has a file %s, which would be overwritten (expected another --out)", folder, names[i]);
         }
     }
     return true;
@@ -71,15 +71,15 @@ bool train_log_of(const char *folder, TrainRow **rows, int *n, Error *error)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// What is done between steps
+// Between steps
 
-// How often is every; 0: never.
+// 0 means never.
 static bool is_due(int step, int every)
 {
     return every > 0 && step % every == 0;
 }
 
-// The state first: whatever moment the program is ended at, a run can be gone on with from one file.
+// The checkpoint first: a run is resumed from this one file.
 static bool save(Run *run, Error *error)
 {
     if (!trainer_save(run->trainer, run->folder, error) ||
@@ -146,7 +146,7 @@ static bool make_steps(Run *run, Error *error)
     const TrainWatcher *watcher = run->watcher;
     bool stopped = false;
     if (run->trainer->adamw.step >= config->steps) {
-        return save(run, error);                   // a kill between the state and the model has left an older model
+        return save(run, error);                   // a kill between checkpoint and model may have left an older model
     }
     while (run->trainer->adamw.step < config->steps && !stopped) {
         TrainRow row;
@@ -189,7 +189,7 @@ static bool begin(Run *run, Error *error)
     char *flow = path_in(run->folder, FLOW_FILE);
     run->log = train_log_open(log, step, error);
     if (run->log != NULL && trainer->setup.train.gradflow_every > 0) {
-        run->flow = train_flow_open(flow, trainer, step - 1, error); // of the steps made; they are counted from 0 there
+        run->flow = train_flow_open(flow, trainer, step - 1, error); // steps are counted from 0 there
     }
     free(log);
     free(flow);
@@ -218,9 +218,9 @@ bool train_run(Trainer *trainer, const char *folder, const TrainWatcher *watcher
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// Its pictures
+// Plots
 
-// "GPT, 4 blocks, width 128, ...": the small print.
+// "GPT, 4 blocks, width 128, ...": the caption.
 static void describe(const Trainer *trainer, char *text, size_t n)
 {
     const GPTConfig *gpt = &trainer->setup.gpt;

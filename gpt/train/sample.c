@@ -1,11 +1,11 @@
-// sample.c: what a model that learns writes.
+// sample.c: samples of a model in training.
 
 #include "gpt/train/train.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-// An empty line, as between two paragraphs; the first token of all where the tokenizer has no such thing. The caller frees it.
+// The prompt: an empty line, or token 0 if the tokenizer has none. The caller frees it.
 static int *beginning(const Tokenizer *tokenizer, size_t *n)
 {
     int *ids;
@@ -17,7 +17,7 @@ static int *beginning(const Tokenizer *tokenizer, size_t *n)
     return ids;
 }
 
-// Only ids that the tokenizer has: a model's vocabulary may be rounded up. Returns how many are left.
+// Keeps only ids of the tokenizer: a model's vocabulary may be rounded up. Returns how many.
 static size_t keep_known(const Tokenizer *tokenizer, int *ids, int n)
 {
     size_t kept = 0;
@@ -37,7 +37,7 @@ static bool text_of(const Tokenizer *tokenizer, int *ids, int n, char **text, si
     return tokenizer_decode(tokenizer, ids, n_known, text, n_text, error);
 }
 
-// Samples that are made side by side, in ids (B, n_prompt + n_new) with the prompt in its first row.
+// Makes B samples at once, in ids (B, n_prompt + n_new) with the prompt in the first row.
 static bool sample_together(Trainer *trainer, const GenerateConfig *config, int B, Random *random, int *ids, int n_prompt,
                             char **texts, size_t *n, Error *error)
 {

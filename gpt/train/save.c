@@ -1,16 +1,15 @@
-// save.c: everything that a run needs to go on as if it had never stopped, in one file, so that whatever moment a run is
-// ended at, what is there fits together:
+// save.c: writes a checkpoint: everything needed to resume a run bit for bit, in one file, so that its parts always belong together:
 //
 //      wte.weight, ...                                  F32     the weights, as the module tree names them and lays them out
 //      adamw.m.wte.weight, adamw.v.wte.weight, ...      F32     AdamW's running means
-//      random.model, random.batches                     U32     two generators: of dropout, and of the rows still to come
+//      random.model, random.batches                     U32     two generators: of dropout, and of the rows
 //      alphabet                                         U8      of a tokenizer of characters
 //      data, model                                      U8      paths, if they are not UTF-8 (else they are texts)
 //      ids, targets                                     I32     of a fixed batch
 //      texts                                                    step, seed, data and its fingerprint, the model's config.json,
 //                                                               and every number of TrainConfig: train.lr, ...; and the
 //                                                               checksum of all that is above
-// train_load.c reads it.
+// load.c reads it.
 
 #include "gpt/store/model_files.h"
 #include "gpt/train/run_files.h"

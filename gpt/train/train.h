@@ -12,20 +12,20 @@
 //         ^                                                                                                      |
 //         '-- next step <-- weights <--adamw_step_clipped-- at most clip in norm <--grad_norm-- added up <-------'
 
-// The numbers of a training run. Counts of 0 in the last five but eval_batches: never.
+// The settings of a training run. 0 in eval_every, sample_every, gradflow_every and save_every means never.
 typedef struct TrainConfig {
-    int steps;                                     // AdamW steps, in all
+    int steps;                                     // AdamW steps in total
     int batch;                                     // B: rows that go through the model at once
     int length;                                    // T: tokens of a row
-    int accumulate;                                // how many such batches' gradients are added up for one step
+    int accumulate;                                // batches whose gradients are summed for one step
     double lr;                                     // learning rate after the warm-up
-    double min_lr;                                 // and from decay_steps on
-    int warmup;                                    // steps in which it rises from 0 to lr in a line
-    int decay_steps;                               // the step at which half a cosine from lr has come down to min_lr
+    double min_lr;                                 // learning rate from decay_steps on
+    int warmup;                                    // steps of linear warm-up from 0 to lr
+    int decay_steps;                               // step at which the cosine decay from lr reaches min_lr
     double beta1, beta2, eps, weight_decay;        // AdamW's
-    double clip;                                   // the gradient's norm is brought down to this; 0: it is left as it is
+    double clip;                                   // largest norm of the gradient; 0: no clipping
     int eval_every;                                // steps between evaluations; the end of the run is always evaluated
-    int eval_batches;                              // batches that are evaluated, the same every time, of each split
+    int eval_batches;                              // batches of each split per evaluation, the same every time
     int sample_every;                              // steps between samples
     int gradflow_every;                            // steps between measurements of each layer's gradients
     int save_every;                                // steps between checkpoints; one is always saved at the end
@@ -44,7 +44,7 @@ bool train_config_check(const TrainConfig *config, const GPTConfig *gpt, Error *
 //      after that                min_lr
 double train_lr(const TrainConfig *config, int step);
 
-// All that determines a run, so that it can be made again.
+// Everything that determines a run, so that it can be repeated.
 typedef struct TrainSetup {
     TrainConfig train;
     GPTConfig gpt;
@@ -69,14 +69,14 @@ typedef struct TrainRow {
     double ms;                                     // of the step alone, without evaluation, samples and checkpoint
 } TrainRow;
 
-// What the model was before its first step, to compare with; NaN and 0 where it was not measured.
+// Measurements before the first step, for comparison; NaN and 0 if not measured.
 typedef struct TrainBefore {
     double val_loss;
     int sentences;                                 // complete ones in its samples of stories,
     int well_formed;                               // and those of them that follow the grammar
 } TrainBefore;
 
-// A model that learns, and where it is in its run. The tape is the caller's current one; each step resets it.
+// A model in training, and the state of its run. It uses the caller's current tape; each step resets it.
 typedef struct Trainer {
     TrainSetup setup;                              // its own
     GPT *gpt;                                      // its own
@@ -90,48 +90,48 @@ typedef struct Trainer {
     int folder_lock;                               // of the run's folder; -1: train_run locks it. Its own
 } Trainer;
 
-// Takes setup, gpt and data, which may be NULL with a fixed batch, over: also where it fails, with NULL and an error, because numbers
-// don't fit each other, the text is too short for a row, or there is no memory. Free it with trainer_free.
+// Takes ownership of setup, gpt and data (NULL with a fixed batch), also on failure. NULL and an error if settings do not fit together, the
+// text is too short for a row, or memory is too small. Free it with trainer_free.
 Trainer *trainer_create(TrainSetup setup, GPT *gpt, Dataset *data, Error *error);
 void trainer_free(Trainer *trainer);
 
-// Makes one step, and fills in row but for val_loss, tokens_per_s and ms. flow, if not NULL, gets what reached each layer, before
-// clipping (with accumulate > 1 activations are those of the last batch, with recompute nothing inside a block is seen); the caller
-// frees it with gradflow_free. False and an error, and the weights as they were, if loss or gradient is not finite.
+// Makes one step and fills in row, except val_loss, tokens_per_s and ms. flow, if not NULL, gets the gradients of each layer before
+// clipping (with accumulate > 1, the activations of the last batch; with recompute, nothing inside a block); the caller frees it with
+// gradflow_free. False and an error, with unchanged weights, if loss or gradient is not finite.
 bool trainer_step(Trainer *trainer, GradFlow *flow, TrainRow *row, Error *error);
 
-// Mean loss over eval_batches batches that lie evenly in a split, without dropout; of a fixed batch, that one's. Draws nothing.
+// Mean loss over eval_batches batches spread evenly over a split (or of the fixed batch), without dropout. Draws no random numbers.
 double trainer_evaluate(Trainer *trainer, DatasetSplit split);
 
 // What happened to each parameter in the last step: counts by FlowReach, and the name of the first that was not reached.
 typedef struct TrainAudit {
     int count[FLOW_REACH_COUNT];
     char lost[NAME_TEXT];                          // "" if all were reached
-    FlowReach how;                                 // what became of that one
+    FlowReach how;                                 // what happened to that one
 } TrainAudit;
 
 TrainAudit trainer_audit(const Trainer *trainer);
 
-// A trainer's whole state, in folder's training.safetensors. What folder says of how the run is set up, for a trainer to be made of
-// by trainer_create and brought to where it was by trainer_load. False and an error that names file and tensor if
-// anything is not as it should be, or the text has changed.
+// Checkpoints, in folder/training.safetensors. trainer_save writes a trainer's whole state. To resume, train_setup_load reads the setup,
+// trainer_create makes a trainer of it, and trainer_load restores its state. False and an error that names file and tensor if the
+// checkpoint is invalid, or if the text has changed.
 bool trainer_save(const Trainer *trainer, const char *folder, Error *error);
 bool train_setup_load(const char *folder, TrainSetup *setup, Error *error);    // the caller frees it with train_setup_free
 bool trainer_load(Trainer *trainer, const char *folder, Error *error);
 
-// The temperature of a run's samples: what is unlikely is written a little less often than the model holds it to come.
+// The temperature of a run's samples: unlikely tokens become a little less likely.
 #define TRAIN_TEMPERATURE 0.8
 
-// n_new tokens of text from the model, as they come after an empty line, drawn at this temperature. The caller frees *text. False and
-// an error if the logits are not finite.
+// Draws n_new tokens at this temperature, as the continuation of an empty line. The caller frees *text. False and an error if the logits
+// are not finite.
 bool trainer_sample(Trainer *trainer, int n_new, double temperature, Random *random, char **text, size_t *n, Error *error);
-// The same count times, side by side (gpt_generate_samples): texts (count), all the caller's where true is returned, and their bytes n (count).
+// The same count times in one batch (gpt_generate_samples): texts (count), which the caller frees if true is returned, and their lengths n (count).
 bool trainer_samples(Trainer *trainer, int count, int n_new, double temperature, Random *random, char **texts, size_t *n, Error *error);
 
 // A run in its folder:
 //
-//      training.safetensors     all it needs to go on; one file that appears whole or not at all, whatever moment it is ended at
-//      model.safetensors, ...   what it has learned, as gpt_save saves it
+//      training.safetensors     everything needed to resume: one file, complete or absent whenever the program is killed
+//      model.safetensors, ...   the trained model, as gpt_save saves it
 //      data.bin                 the text's tokens
 //      log.csv, loss.png        a row a step, and their curve
 //      gradflow.csv, .png       with gradflow_every
@@ -140,25 +140,23 @@ bool train_folder_has_run(const char *folder);
 // Makes the folder of a new run, unless it exists, and locks it (folder_lock): the lock is for trainer->folder_lock. -1 and an error if
 // another run is writing to it, or if there is a run or a model in it already.
 int train_folder_make(const char *folder, Error *error);
-void train_folder_remove(const char *folder);                  // of a run that never began, with its tokens; others stay
+void train_folder_remove(const char *folder);                  // of a run that never began, with its tokens; other files stay
 bool train_log_of(const char *folder, TrainRow **rows, int *n, Error *error);      // its log's rows, which the caller frees
 
-// Who is told what happens; any may be NULL.
+// Callbacks; any may be NULL.
 typedef struct TrainWatcher {
-    void (*on_step)(const Trainer *trainer, const TrainRow *row, void *context);       // when it was logged
+    void (*on_step)(const Trainer *trainer, const TrainRow *row, void *context);       // after it was logged
     void (*on_evaluation)(const Trainer *trainer, const double loss[SPLIT_COUNT], void *context);
     void (*on_sample)(Trainer *trainer, void *context);        // every sample_every steps
-    bool (*stop)(void *context);                               // asked after each step: is this the time to save and stop?
+    bool (*stop)(void *context);                               // called after each step; return true to save and stop
     void *context;
 } TrainWatcher;
 
-// Makes the steps that are left, and saves every save_every steps and at the end; before the first, too, so that a run can be gone on
-// with from its beginning. False and an error, with the last checkpoint as it was, if something can't be written, or
-// loss or gradient is not finite.
+// Makes the remaining steps. Saves before the first step, every save_every steps and at the end. False and an error, with the last
+// checkpoint unchanged, if a file can't be written, or if loss or gradient is not finite.
 bool train_run(Trainer *trainer, const char *folder, const TrainWatcher *watcher, Error *error);
 
-// The pictures of a run that has made a step: loss.png, and gradflow.png if two steps were measured. False and an error where one
-// can't be drawn, as without gnuplot.
+// Draws loss.png, and gradflow.png if at least two steps were measured. False and an error if that fails, for example without gnuplot.
 bool train_draw(const Trainer *trainer, const char *folder, Error *error);
 
 #endif

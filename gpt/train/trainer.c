@@ -1,4 +1,4 @@
-// trainer.c: one step of training, as data walks it, and what belongs to it: batches, evaluation, the audit of the gradients.
+// trainer.c: one training step, in the order of the data: batches, loss, gradients, update; evaluation; the audit of gradients.
 
 #include "gpt/train/train.h"
 #include "nn/mode.h"
@@ -9,7 +9,7 @@
 #include <string.h>
 
 // ------------------------------------------------------------------------------------------------------------
-// Making one
+// Creating
 
 void train_setup_free(TrainSetup *setup)
 {
@@ -87,7 +87,7 @@ void trainer_free(Trainer *trainer)
 // ------------------------------------------------------------------------------------------------------------
 // One step
 
-// The rows of part number part of a step: new ones from the text, or that part of the fixed batch.
+// The rows of one part of a step: new ones from the text, or that part of the fixed batch.
 static void next_batch(Trainer *trainer, int part)
 {
     const TrainConfig *config = &trainer->setup.train;
@@ -103,7 +103,7 @@ static void next_batch(Trainer *trainer, int part)
 static bool is_sound(const TrainRow *row, Error *error)
 {
     if (!isfinite(row->loss)) {
-        return error_set(error, "step %d: the loss is %g: training stops, with the weights of the step before; a smaller lr may help",
+        return error_set(error, "step %d: the loss is %g: training stops with the weights of the step before; a smaller lr may help",
                          row->step, row->loss);
     }
     if (!isfinite(row->grad_norm)) {
@@ -156,8 +156,7 @@ static double step_part(Trainer *trainer, int part, GradFlow *flow)
     return value;
 }
 
-// The gradients of all parts are added up; each part counts as much as its rows are of all rows, so that the sum is the
-// gradient of one large batch.
+// The gradients of all parts are summed, each divided by their number, so that the sum is the gradient of one large batch.
 bool trainer_step(Trainer *trainer, GradFlow *flow, TrainRow *row, Error *error)
 {
     REQUIRE(trainer);
@@ -222,7 +221,7 @@ double trainer_evaluate(Trainer *trainer, DatasetSplit split)
 // ------------------------------------------------------------------------------------------------------------
 // The audit
 
-// A gradient that backward never made was never asked for: the loss does not depend on the parameter.
+// Without a gradient, the loss does not depend on the parameter.
 static FlowReach parameter_reach(const Tensor *parameter)
 {
     if (parameter->grad == NULL) {

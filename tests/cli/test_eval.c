@@ -352,7 +352,7 @@ static const Wrong wrongs[] = {
      "gptape eval: hf/f32: has no tokenizer: no gptape_tokenizer.json, no vocab.json with merges.txt, no tokenizer.json\n"},
     {"info --model model --tied off", 2,
      "gptape info: --tied: for an untrained model; --model model has its own, leave one out\n"},
-    {"info --model text.txt", 1, "gptape info: text.txt: is a file; name the folder that it lies in\n"},
+    {"info --model text.txt", 1, "gptape info: text.txt: is a file (expected the folder that it is in)\n"},
     {"gradflow --model model --seeds 2", 2,
      "gptape gradflow: --seeds: for untrained networks, but --model model is saved; leave one out\n"},
     {"gradflow --model model --n-layer 2", 2,

@@ -48,8 +48,8 @@ static void assert_refused(const char *arguments, const char *line)
 
 static const Spoiled folders[] = {
     {"rm -r m", "m: no such folder (expected a model: a folder with config.json)"},
-    {"mv m n && mv n/model.safetensors m", "m: is a file; name the folder that it lies in"},
-    {"rm m/config.json", "m: has no config.json; a model's folder has it beside model.safetensors"},
+    {"mv m n && mv n/model.safetensors m", "m: is a file (expected the folder that it is in)"},
+    {"rm m/config.json", "m: has no config.json (expected it beside model.safetensors)"},
     {"rm m/model.safetensors", "m: has no model.safetensors"},
     {"mv m/model.safetensors m/pytorch_model.bin",
      "m: has its weights in pytorch_model.bin, a Python pickle, and no model.safetensors; in Python, "

@@ -382,7 +382,7 @@ static const Wrong wrongs[] = {
     {"--model none", 1, "none: no such folder"},
     {"--model none --n-layer 3", 2, "--n-layer: for an untrained model; --model none has its own, leave one out"},
     {"--out text.txt", 1, "text.txt: is a file"},
-    {"--out run", 1, "run: holds another run; --resume goes on with it, another --out keeps both"},
+    {"--out run", 1, "run: holds another run (expected --resume, or another --out)"},
     {"--out model", 1, "model: has a file config.json, which would be overwritten"},
     {"--out /proc/none/run", 1, "/proc/none"},
     {"--resume --out empty", 1, "empty: no run to resume (expected --out FOLDER)"},
