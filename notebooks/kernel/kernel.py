@@ -1,4 +1,4 @@
-"""The Jupyter kernel: has cells translated and run, and shows the results.
+"""The Jupyter kernel, started by  python3 notebooks/kernel/kernel.py -f CONNECTION_FILE : has cells translated and run, and shows the results.
 
     notebook --cell--> kernel.py --> translation.py (libclang: errors; C for the engine) --> engine.py (clang-repl: runs it)
              <-- text, errors, tables, pictures ------------ show.py <-----------------------------'
@@ -246,5 +246,5 @@ def ending_lines(outcome, label):
     return [f"{name} in cell {label}" + (f": {outcome.crash}" if outcome.crash else "")]
 
 
-def main():
+if __name__ == "__main__":
     IPKernelApp.launch_instance(kernel_class=CKernel)

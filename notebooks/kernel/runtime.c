@@ -8,8 +8,6 @@
 // kept, and fail_unwind undoes what library calls had changed for their duration. After a segmentation fault nothing in memory can be
 // trusted: the kernel starts a new engine.
 
-#include "runtime.h"
-
 #include "gpt/gptape.h"
 
 #include <dlfcn.h>

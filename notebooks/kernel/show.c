@@ -1,7 +1,6 @@
 // show.c: what a cell shows besides what it prints: the value of its last expression, and the text version of plots. values.py
-// writes the calls of the first part into the cell; show.py turns the reports into what appears below it.
-
-#include "runtime.h"
+// writes the calls of the first part into the cell; show.py turns the reports into what appears below it. The engine compiles this file after
+// runtime.c.
 
 #include "gpt/gptape.h"
 
@@ -187,8 +186,8 @@ void cell_show_line(const char *text)
     cell_show_end();
 }
 
-// Begins the report of a tensor, or of one of its two blocks of values, `part`.
-void cell_tensor_begin(const Tensor *tensor, const char *part)
+// Reports a tensor or, with the title `part`, one of its blocks of values.
+void cell_report_tensor(const Tensor *tensor, const char *part, const Real *values, const Real *gradient, const char *note)
 {
     char name[NAME_TEXT];
     char shape[SHAPE_TEXT];
@@ -209,36 +208,31 @@ void cell_tensor_begin(const Tensor *tensor, const char *part)
         fprintf(cell_reports, "%s%d", d == 0 ? "" : ", ", tensor->shape.size[d]);
     }
     fprintf(cell_reports, "]");
-}
-
-void cell_tensor_end(void)
-{
+    cell_show_numbers("data", values, tensor->shape);
+    if (gradient != NULL) {
+        cell_show_numbers("gradient", gradient, tensor->shape);
+    }
+    cell_report_text("note", note);
     cell_report_end();
     freelocale(uselocale(cell_locale));
 }
 
-bool cell_show_no_tensor(const Tensor *tensor)
+// Shows a line instead if there is no tensor to be shown.
+bool cell_has_tensor(const Tensor *tensor)
 {
-    bool missing = tensor == NULL || !cell_readable(tensor, sizeof *tensor) || !tensor->alive;
-    if (missing) {
+    bool alive = cell_readable(tensor, sizeof *tensor) && tensor->alive;
+    if (!alive) {
         cell_show_line(tensor == NULL ? "NULL: no tensor" : "a tensor whose tape was reset or freed");
     }
-    return missing;
+    return alive;
 }
 
 void cell_show_tensor(const Tensor *tensor)
 {
-    if (cell_show_no_tensor(tensor)) {
-        return;
+    if (cell_has_tensor(tensor)) {
+        bool waits = tensor->grad == NULL && tensor->requires_grad;
+        cell_report_tensor(tensor, "", tensor->data, tensor->grad, waits ? "gradient: none yet" : "");
     }
-    cell_tensor_begin(tensor, "");
-    cell_show_numbers("data", tensor->data, tensor->shape);
-    if (tensor->grad != NULL) {
-        cell_show_numbers("gradient", tensor->grad, tensor->shape);
-    } else if (tensor->requires_grad) {
-        cell_report_text("note", "gradient: none yet");
-    }
-    cell_tensor_end();
 }
 
 // x->data and x->grad point to numbers; the tensor that they belong to knows how many and in which shape.
@@ -246,25 +240,19 @@ void cell_show_tensor(const Tensor *tensor)
 
 void cell_show_data(const Tensor *tensor)
 {
-    if (!cell_show_no_tensor(tensor)) {
-        cell_tensor_begin(tensor, "data");
-        cell_show_numbers("data", tensor->data, tensor->shape);
-        cell_tensor_end();
+    if (cell_has_tensor(tensor)) {
+        cell_report_tensor(tensor, "data", tensor->data, NULL, "");
     }
 }
 
 void cell_show_grad(const Tensor *tensor)
 {
-    if (cell_show_no_tensor(tensor)) {
-        return;
-    }
-    if (tensor->grad == NULL) {
+    bool alive = cell_has_tensor(tensor);
+    if (alive && tensor->grad != NULL) {
+        cell_report_tensor(tensor, "gradient", tensor->grad, NULL, "");
+    } else if (alive) {
         cell_show_line("NULL: no gradient yet");
-        return;
     }
-    cell_tensor_begin(tensor, "gradient");
-    cell_show_numbers("data", tensor->grad, tensor->shape);
-    cell_tensor_end();
 }
 
 // tape_print, shown as a value.

@@ -66,7 +66,7 @@ def tensor(report):
             heading = [] if name == "data" else [name]
             text += [*heading, block_text(block, 0, max(map(len, report[name]["values"]), default=1)), report[name]["statistics"]]
             page += [*heading, block_html(block), f'<span style="opacity: 0.7">{report[name]["statistics"]}</span>']
-    if "note" in report:
+    if report["note"]:
         text.append(report["note"])
         page.append(report["note"])
     return {"text/plain": "\n".join(text), "text/html": "\n".join(f"<div>{part}</div>" for part in page)}

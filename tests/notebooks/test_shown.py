@@ -7,9 +7,10 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[2] / "notebooks/kernel")]
 
 import counts
+import show
 from kernels import KernelCase
 
 
@@ -167,6 +168,17 @@ class LocaleTest(KernelCase):
         self.shows("tensor_full(SHAPE(2), 0.5)", "(2)\n[0.5 0.5]\nmean 0.5, rms 0.5, min 0.5, max 0.5")
         self.assertIn(" 1.5 ", self.succeed("tensor_scale(tensor_full(SHAPE_SCALAR, 1), 1.5);\ntape").value)
         self.assertEqual(self.succeed('printf("%.1f\\n", 2.5);').stdout, "2,5\n")
+
+    def test_plots_have_points(self):
+        answer = self.succeed("""
+            double ys[] = {0, 0.25, 1};
+            Chart chart = {.title = "t", .x_label = "x", .y_label = "y", .lines = &(ChartLine){"l", NULL, ys, 3}, .n_lines = 1};
+            Error error;
+            plot_chart(&chart, "comma.svg", &error);""")
+        texts = show.svg_texts(answer.data[0]["image/svg+xml"])
+        self.assertIn("0.5", texts)
+        self.assertEqual([text for text in texts if "," in text], [])
+        self.assertNotIn(",", answer.data[0]["text/plain"])
 
 
 class HelpTest(KernelCase):
