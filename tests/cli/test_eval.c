@@ -363,7 +363,7 @@ static const Wrong wrongs[] = {
     {"gradflow --model model --data short.txt", 1,
      "gptape gradflow: short.txt: is too short: of its 1 token 0 are for training; a row of 8 and the next token need 9\n"},
     {"eval --vocab-size 100 --data text.txt", 2,
-     "gptape eval: the tokenizer bytes has 256 tokens, and the model's vocabulary 100; give --ids and --targets instead\n"},
+     "gptape eval: --vocab-size: 100 is too small for the 256 tokens of the tokenizer bytes\n"},
 };
 
 static void prepare_wrongs(void)

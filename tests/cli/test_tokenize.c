@@ -124,7 +124,7 @@ static const char *const wrongs[][2] = {
     {"gptape tokenize hello", "'hello': unexpected; tokenize takes options only, see 'gptape tokenize --help'"},
     {"gptape generate --tokenizer chars", "--tokenizer: 'chars' is unknown (expected gpt2 or bytes)"},
     {"gptape generate --tokenizer bytes --vocab data", "only --tokenizer gpt2 reads a vocabulary"},
-    {"gptape generate --tokenizer gpt2", "--vocab-size: 256 is too small for the tokenizer's 267 tokens"},
+    {"gptape generate --tokenizer gpt2", "--vocab-size: 256 is too small for the 267 tokens of the tokenizer gpt2"},
 };
 
 START_TEST(wrong_input_is_told_in_one_line)

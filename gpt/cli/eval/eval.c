@@ -40,7 +40,7 @@ const CommandHelp eval_help = {
 // ------------------------------------------------------------------------------------------------------------
 // The model
 
-static int load_subject(const Options *options, EvalModel *model)
+static int load_model(const Options *options, EvalModel *model)
 {
     int status = STATUS_USAGE;
 
@@ -50,14 +50,11 @@ static int load_subject(const Options *options, EvalModel *model)
     }
     model->saved = true;
     model->name = options_text(options, "model");
-    model->gpt = options_saved_model(options, 0, &status);
-    if (model->gpt == NULL) {
-        return status;
-    }
-    return STATUS_OK;
+    model->gpt = options_saved_model(options, NULL, &status);
+    return model->gpt == NULL ? status : STATUS_OK;
 }
 
-static int create_subject(const Options *options, EvalModel *model)
+static int create_model(const Options *options, EvalModel *model)
 {
     const GPTPreset *preset;
     GPTConfig config;
@@ -75,7 +72,7 @@ static int create_subject(const Options *options, EvalModel *model)
     return STATUS_OK;
 }
 
-// What it is: once all that was asked for has been read, so that what is wrong with it is told in one line.
+// Printed once all options have been read, so that an error prints one line.
 void eval_model_note(const Options *options, const EvalModel *model)
 {
     options_precision_note(options);
@@ -191,7 +188,7 @@ int command_eval(const Options *options)
         return status;
     }
     Tape *tape = tape_create();
-    status = options_given(options, "model") ? load_subject(options, &model) : create_subject(options, &model);
+    status = options_given(options, "model") ? load_model(options, &model) : create_model(options, &model);
     if (status == STATUS_OK) {
         status = options_by_ids(options) ? eval_batch(options, &model) : eval_text(options, &model);
     }

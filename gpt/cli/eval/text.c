@@ -12,40 +12,6 @@ static const char *part_word(int i)
     return i == PART_ALL ? "all" : split_name((DatasetSplit)i);
 }
 
-// The caller frees *tokenizer. Returns the exit status.
-static int make_tokenizer(const Options *options, const EvalModel *model, Tokenizer **tokenizer)
-{
-    const GPTConfig *config = &model->gpt->config;
-    bool asked = options_tokenizer_given(options);
-    TokenizerKind kind = TOKENIZER_BYTES;
-    Error error;
-
-    *tokenizer = NULL;
-    if (model->saved) {
-        *tokenizer = options_saved_tokenizer(options, &error);
-    } else {
-        bool chosen = asked || config->vocab_size == GPT2_VOCABULARY;
-        if (chosen && !options_tokenizer_kind(options, TOKENIZER_CHARS, &kind)) {      // those before chars, which has no alphabet
-            return STATUS_USAGE;
-        }
-        *tokenizer = kind == TOKENIZER_GPT2 ? options_gpt2(options, &error) : tokenizer_bytes();
-        if (chosen) {
-            options_tokenizer_note(options, kind);
-        }
-    }
-    if (*tokenizer == NULL) {
-        report_error(options, &error);
-        return STATUS_FAILED;
-    }
-    if (tokenizer_vocab_size(*tokenizer) > config->vocab_size) {
-        command_error(options->help->name, "the tokenizer %s has %d token%s, and the model's vocabulary %d; give --ids and "
-                      "--targets instead", tokenizer_name(tokenizer_kind(*tokenizer)), tokenizer_vocab_size(*tokenizer),
-                      plural(tokenizer_vocab_size(*tokenizer)), config->vocab_size);
-        return STATUS_USAGE;
-    }
-    return STATUS_OK;
-}
-
 // The tokens that are asked for: *n from *first on.
 static bool read_part(const Options *options, const Dataset *dataset, size_t *first, size_t *n)
 {
@@ -146,10 +112,14 @@ static Dataset *open_text(const Options *options, const Tokenizer *tokenizer)
 
 int eval_text(const Options *options, const EvalModel *model)
 {
-    Tokenizer *tokenizer;
-    int status = make_tokenizer(options, model, &tokenizer);
+    const GPTConfig *config = &model->gpt->config;
+    int status;
+    Tokenizer *tokenizer = options_model_tokenizer(options, config->vocab_size, &status);
 
-    if (status == STATUS_OK) {
+    if (tokenizer != NULL) {
+        if (!model->saved && (options_tokenizer_given(options) || config->vocab_size == GPT2_VOCABULARY)) {
+            options_tokenizer_note(options, tokenizer_kind(tokenizer));
+        }
         Dataset *dataset = open_text(options, tokenizer);
         status = dataset == NULL ? STATUS_FAILED : eval_tokens(options, model, tokenizer, dataset);
         dataset_free(dataset);

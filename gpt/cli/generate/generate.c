@@ -44,7 +44,7 @@ const CommandHelp generate_help = {
     .about = "Continues a prompt, one token at a time, with a saved model, or with an untrained one whose random weights --seed\n"
              "determines: expect nonsense. Tokens are drawn, and the same --seed draws the same ones; --greedy takes the likeliest.\n"
              "It ends after --tokens, or at the end of the text (GPT-2's <|endoftext|>), or with Ctrl-C.\n"
-             "A model of GPT-2's 50257 tokens speaks through GPT-2's tokenizer, if its vocabulary is found ('make vocab' gets it); a\n"
+             "A model of GPT-2's 50257 tokens uses GPT-2's tokenizer, if its vocabulary is found ('make vocab' gets it); a\n"
              "saved model has its own. With any other untrained model a token is a byte, and one that cannot be printed appears as\n"
              "\\xNN (a backslash as \\\\); a token that the tokenizer does not have appears as its number, <50256>. With a vocabulary\n"
              "below 256 an untrained model has no text: give --prompt-ids, and ids are printed, the new ones only, as with --ids.",
@@ -170,7 +170,7 @@ static void note_settings(const Generation *generation)
     }
 }
 
-// The prompt is read, then an untrained model is made, which may take long, and speaks.
+// The prompt is read, then an untrained model is made, which may take long, and prints its tokens.
 static int generate(Generation *generation)
 {
     if (!read_options(generation)) {
@@ -189,7 +189,7 @@ static int generate(Generation *generation)
         status = make_model(generation);
     }
     if (status == STATUS_OK) {
-        status = generation_speak(generation);
+        status = generation_print(generation);
     }
     return status;
 }

@@ -37,6 +37,6 @@ bool generation_is_text(const Generation *generation);         // is text printe
 int generation_together(const Generation *generation);         // how many samples are made at once
 
 // Makes the samples and prints them; returns the exit status.
-int generation_speak(const Generation *generation);
+int generation_print(const Generation *generation);
 
 #endif

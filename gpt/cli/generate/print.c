@@ -1,4 +1,4 @@
-// generate_speak.c: the samples of gptape generate, printed as their tokens come, and what is said about them.
+// print.c: the samples of gptape generate, printed as their tokens come, and the notes about them.
 
 #include "gpt/cli/generate/generate.h"
 
@@ -20,9 +20,9 @@ typedef struct Group {
     int count;
     int *ids;                                      // (count, n_prompt + n_new)
     int *made;                                     // (count): new tokens of each
-    int speaking;                                  // the sample whose turn it is
+    int printing;                                   // the sample whose turn it is
     bool begun;                                    // were its heading and prompt printed?
-    int n_said;                                    // and so many of its new tokens
+    int n_printed;                                    // and so many of its new tokens
     TokenPrinter printer;
     double started;
     double before;                                 // when the token before came
@@ -32,9 +32,9 @@ typedef struct Group {
 bool generation_is_text(const Generation *generation)
 {
     bool saved = options_given(generation->options, "model");
-    bool speechless = !saved && generation->model.vocab_size < BYTES;
+    bool ids_only = !saved && generation->model.vocab_size < BYTES;
 
-    return !options_given(generation->options, "ids") && !options_given(generation->options, "json") && !speechless;
+    return !options_given(generation->options, "ids") && !options_given(generation->options, "json") && !ids_only;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -62,10 +62,10 @@ static void count_time(Group *group, int sample)
     group->before = now;
 }
 
-static void say_beginning(Group *group)
+static void print_beginning(Group *group)
 {
     const Generation *generation = group->generation;
-    int number = group->first + group->speaking;
+    int number = group->first + group->printing;
 
     group->begun = true;
     if (!generation_is_text(generation)) {
@@ -82,25 +82,25 @@ static void say_beginning(Group *group)
     }
 }
 
-static void say_token(Group *group, int id)
+static void print_token(Group *group, int id)
 {
     const Generation *generation = group->generation;
 
     if (!generation_is_text(generation)) {
-        printf("%s%d", group->n_said > 0 ? "," : "", id);
+        printf("%s%d", group->n_printed > 0 ? "," : "", id);
     } else if (id != generation->config.stop_id) {
         token_printer_token(&group->printer, id);
     }
-    group->n_said++;
+    group->n_printed++;
 }
 
-static void say_end(Group *group)
+static void print_end(Group *group)
 {
     token_printer_end(&group->printer);
     putchar('\n');
-    group->speaking++;
+    group->printing++;
     group->begun = false;
-    group->n_said = 0;
+    group->n_printed = 0;
 }
 
 static bool has_ended(const Group *group, int sample)
@@ -110,23 +110,23 @@ static bool has_ended(const Group *group, int sample)
     return made == config->n_new || (made > 0 && new_ids(group, sample)[made - 1] == config->stop_id);
 }
 
-// Prints what there is to be said of the sample whose turn it is, and, where that has ended, of the next. At the end nothing more comes.
-static void say(Group *group, bool end)
+// Prints the new tokens of the sample whose turn it is, and, if that has ended, of the next. With end, no more tokens come.
+static void print_more(Group *group, bool end)
 {
     if (options_given(group->generation->options, "json")) {
         return;
     }
     bool more = true;
-    while (more && group->speaking < group->count) {
+    while (more && group->printing < group->count) {
         if (!group->begun) {
-            say_beginning(group);
+            print_beginning(group);
         }
-        while (group->n_said < group->made[group->speaking]) {
-            say_token(group, new_ids(group, group->speaking)[group->n_said]);
+        while (group->n_printed < group->made[group->printing]) {
+            print_token(group, new_ids(group, group->printing)[group->n_printed]);
         }
-        more = end || has_ended(group, group->speaking);
+        more = end || has_ended(group, group->printing);
         if (more) {
-            say_end(group);
+            print_end(group);
         }
     }
     flush_stdout();                                // a large model takes its time for each token
@@ -139,7 +139,7 @@ static bool on_token(int sample, int id, void *context)
 
     (void)id;
     count_time(group, sample);
-    say(group, false);
+    print_more(group, false);
     return !interrupted() && ferror(stdout) == 0;
 }
 
@@ -255,7 +255,7 @@ static void note_after(const Generation *generation, const Pace *pace)
 // ------------------------------------------------------------------------------------------------------------
 
 // Makes samples side by side, from the prompt on. Their JSON is added to samples. False if no token can be chosen.
-static bool speak_together(Group *group, Random *random, cJSON *samples)
+static bool generate_group(Group *group, Random *random, cJSON *samples)
 {
     const Generation *generation = group->generation;
     GenerateConfig config = generation->config;
@@ -265,10 +265,10 @@ static bool speak_together(Group *group, Random *random, cJSON *samples)
     memset(group->made, 0, (size_t)group->count * sizeof *group->made);
     config.on_token = on_token;
     config.context = group;
-    say(group, false);
+    print_more(group, false);
     group->started = clock_seconds();
     bool sound = gpt_generate_samples(generation->gpt, &config, group->count, random, group->ids, generation->n_prompt, group->made, &error);
-    say(group, true);
+    print_more(group, true);
     for (int i = 0; i < group->count && sound && samples != NULL; i++) {
         cJSON *object = cJSON_CreateObject();
         add_sample(object, generation, new_ids(group, i), group->made[i]);
@@ -281,7 +281,7 @@ static bool speak_together(Group *group, Random *random, cJSON *samples)
 }
 
 // All samples, so many at once as are made together.
-static bool speak_all(const Generation *generation, cJSON *samples, Pace *pace)
+static bool generate_all(const Generation *generation, cJSON *samples, Pace *pace)
 {
     int together = generation_together(generation);
     size_t room = (size_t)generation->n_prompt + (size_t)generation->config.n_new;
@@ -295,14 +295,14 @@ static bool speak_all(const Generation *generation, cJSON *samples, Pace *pace)
         int left = generation->n_samples - i;
         Group group = {.generation = generation, .first = i, .count = left < together ? left : together, .ids = ids, .made = made,
                        .printer = {.tokenizer = generation->tokenizer, .out = stdout}, .pace = pace};
-        sound = speak_together(&group, &random, samples);
+        sound = generate_group(&group, &random, samples);
     }
     free(ids);
     free(made);
     return sound;
 }
 
-int generation_speak(const Generation *generation)
+int generation_print(const Generation *generation)
 {
     cJSON *samples = options_given(generation->options, "json") ? cJSON_CreateArray() : NULL;
     Pace pace = {0};
@@ -310,7 +310,7 @@ int generation_speak(const Generation *generation)
     Tape *tape = tape_create();
     note_before(generation);
     interrupt_watch();
-    bool sound = speak_all(generation, samples, &pace);
+    bool sound = generate_all(generation, samples, &pace);
     if (cJSON_GetArraySize(samples) > 0) {
         print_json(generation, samples, &pace);
     } else {

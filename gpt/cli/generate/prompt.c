@@ -1,4 +1,4 @@
-// generate_prompt.c: what gptape generate continues: text through a tokenizer, or ids.
+// prompt.c: what gptape generate continues: text through a tokenizer, or ids.
 
 #include "gpt/cli/generate/generate.h"
 
@@ -18,77 +18,31 @@ static bool has_text(const Generation *generation)
 {
     bool ids = given(generation, "ids") || given(generation, "json");
     bool saved = given(generation, "model");
-    bool speechless = !saved && generation->model.vocab_size < BYTES;
+    bool ids_only = !saved && generation->model.vocab_size < BYTES;
 
-    return !given(generation, "prompt-ids") || !(ids || speechless);
-}
-
-// An untrained model's tokenizer is one that its vocabulary has room for.
-static bool read_kind(const Generation *generation, TokenizerKind *kind)
-{
-    const Options *options = generation->options;
-    int V = generation->model.vocab_size;
-    bool asked = options_tokenizer_given(options);
-
-    *kind = TOKENIZER_BYTES;
-    if (!asked && !given(generation, "prompt-ids") && V < BYTES) {
-        return option_error(options, "vocab-size", "%d is too small for a text's bytes (expected at least 256, or --prompt-ids)", V);
-    }
-    if (!asked && (V != GPT2_VOCABULARY || !has_text(generation))) {
-        return true;
-    }
-    return options_tokenizer_kind(options, TOKENIZER_CHARS, kind);     // those before chars, which has no alphabet here
-}
-
-static int untrained_tokenizer(Generation *generation)
-{
-    const Options *options = generation->options;
-    int V = generation->model.vocab_size;
-    TokenizerKind kind;
-    Error error;
-
-    if (!read_kind(generation, &kind)) {
-        return STATUS_USAGE;
-    }
-    generation->tokenizer = kind == TOKENIZER_GPT2 ? options_gpt2(options, &error) : tokenizer_bytes();
-    if (generation->tokenizer == NULL) {
-        report_error(options, &error);
-        return STATUS_FAILED;
-    }
-    int n_tokens = tokenizer_vocab_size(generation->tokenizer);
-    if (has_text(generation) && V < n_tokens) {
-        option_error(options, "vocab-size", "%d is too small for the tokenizer's %d tokens", V, n_tokens);
-        return STATUS_USAGE;
-    }
-    if (!has_text(generation)) {
-        tokenizer_free(generation->tokenizer);
-        generation->tokenizer = NULL;
-    }
-    return STATUS_OK;
-}
-
-static int saved_tokenizer(Generation *generation)
-{
-    Error error;
-
-    if (!has_text(generation)) {
-        return STATUS_OK;
-    }
-    generation->tokenizer = options_saved_tokenizer(generation->options, &error);
-    if (generation->tokenizer == NULL) {
-        report_error(generation->options, &error);
-        return STATUS_FAILED;
-    }
-    return STATUS_OK;
+    return !given(generation, "prompt-ids") || !(ids || ids_only);
 }
 
 int generation_tokenizer(Generation *generation)
 {
+    const Options *options = generation->options;
+    int V = generation->model.vocab_size;
+    bool untrained = !given(generation, "model");
+    bool asked = options_tokenizer_given(options);
+    TokenizerKind kind;
+    int status = STATUS_USAGE;
+
     if (given(generation, "prompt") && given(generation, "prompt-ids")) {
-        option_error(generation->options, "prompt", "only one of --prompt and --prompt-ids can be continued; leave one out");
-        return STATUS_USAGE;
+        option_error(options, "prompt", "only one of --prompt and --prompt-ids can be continued; leave one out");
+    } else if (!has_text(generation)) {
+        status = untrained && asked && !options_tokenizer_kind(options, TOKENIZER_CHARS, &kind) ? STATUS_USAGE : STATUS_OK;
+    } else if (untrained && !asked && V < BYTES) {
+        option_error(options, "vocab-size", "%d is too small for a text's bytes (expected at least 256, or --prompt-ids)", V);
+    } else {
+        generation->tokenizer = options_model_tokenizer(options, V, &status);
+        status = generation->tokenizer != NULL ? STATUS_OK : status;
     }
-    return given(generation, "model") ? saved_tokenizer(generation) : untrained_tokenizer(generation);
+    return status;
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -140,6 +140,9 @@ bool options_any_field(const Options *options);    // was any field of GPTConfig
 bool options_tokenizer_kind(const Options *options, int n_kinds, TokenizerKind *kind);
 void options_tokenizer_note(const Options *options, TokenizerKind kind);
 bool options_tokenizer_given(const Options *options);  // --tokenizer or --vocab
+// The tokenizer of a model with this vocabulary: of --model the folder's; else the one asked for; else gpt2 for GPT-2's size, if its
+// vocabulary is found, and bytes. The caller frees it. NULL after one line on stderr, with the exit status.
+Tokenizer *options_model_tokenizer(const Options *options, int vocab_size, int *status);
 Tokenizer *options_gpt2(const Options *options, Error *error);         // from --vocab or the usual places; NULL and an error
 // --special: sets it. False and an error if the tokenizer has no special tokens to turn on.
 bool options_special(const Options *options, Tokenizer *tokenizer, Error *error);

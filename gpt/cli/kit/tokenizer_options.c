@@ -113,3 +113,27 @@ Tokenizer *options_gpt2(const Options *options, Error *error)
     free(folder);
     return tokenizer;
 }
+
+Tokenizer *options_model_tokenizer(const Options *options, int vocab_size, int *status)
+{
+    bool saved = options_given(options, "model");
+    bool chosen = options_tokenizer_given(options) || vocab_size == GPT2_VOCABULARY;
+    TokenizerKind kind = TOKENIZER_BYTES;
+    Error error;
+
+    *status = STATUS_USAGE;
+    if (!saved && chosen && !options_tokenizer_kind(options, TOKENIZER_CHARS, &kind)) {        // those before chars, which has no alphabet
+        return NULL;
+    }
+    Tokenizer *tokenizer = saved ? options_saved_tokenizer(options, &error) : kind == TOKENIZER_GPT2 ? options_gpt2(options, &error)
+                                                                                                     : tokenizer_bytes();
+    if (tokenizer == NULL) {
+        report_failure(options, &error, status);
+    } else if (tokenizer_vocab_size(tokenizer) > vocab_size) {
+        option_error(options, "vocab-size", "%d is too small for the %d tokens of the tokenizer %s", vocab_size, tokenizer_vocab_size(tokenizer),
+                     tokenizer_name(tokenizer_kind(tokenizer)));
+        tokenizer_free(tokenizer);
+        tokenizer = NULL;
+    }
+    return tokenizer;
+}
