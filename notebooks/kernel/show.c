@@ -255,11 +255,51 @@ void cell_show_grad(const Tensor *tensor)
     }
 }
 
+// A variable can still point to a tape that was freed, or to a tensor of it. So freed tapes are noted, and Tensor structs are kept, marked
+// dead; the values, which are most of the memory, are freed.
+const Tape **cell_freed = NULL;
+size_t cell_n_freed = 0;
+
+bool cell_is_freed(const Tape *tape)
+{
+    for (size_t i = 0; i < cell_n_freed; i++) {
+        if (cell_freed[i] == tape) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Tape *cell_tape_create(void)
+{
+    Tape *tape = tape_create();
+    for (size_t i = 0; i < cell_n_freed; i++) {
+        cell_freed[i] = cell_freed[i] == tape ? NULL : cell_freed[i];
+    }
+    return tape;
+}
+
+void cell_tape_free(Tape *tape)
+{
+    if (tape != NULL) {
+        tape_reset(tape);
+        tape->headers[0] = (Arena){0};
+        tape->headers[1] = (Arena){0};
+        cell_freed = realloc(cell_freed, (cell_n_freed + 1) * sizeof *cell_freed);
+        cell_freed[cell_n_freed++] = tape;
+    }
+    tape_free(tape);
+}
+
+#define tape_create cell_tape_create
+#define tape_free cell_tape_free
+
 // tape_print, shown as a value.
 void cell_show_tape(const Tape *tape)
 {
-    if (tape == NULL || tape->n_nodes == 0) {
-        cell_show_line(tape == NULL ? "NULL: no tape" : "an empty tape");
+    bool freed = cell_is_freed(tape);
+    if (tape == NULL || freed || tape->n_nodes == 0) {
+        cell_show_line(tape == NULL ? "NULL: no tape" : freed ? "a tape that was freed" : "an empty tape");
         return;
     }
     cell_show_begin();
@@ -284,20 +324,6 @@ void cell_show_node(const TapeNode *node)
     Tape line = {.nodes = nodes, .n_nodes = 1};
     cell_show_tape(&line);
 }
-
-// A variable can still point to a tensor of a tape that was freed. Keeping the Tensor structs, marked dead, makes such a tensor
-// recognizable; the values, which are most of the memory, are freed.
-void cell_tape_free(Tape *tape)
-{
-    if (tape != NULL) {
-        tape_reset(tape);
-        tape->headers[0] = (Arena){0};
-        tape->headers[1] = (Arena){0};
-    }
-    tape_free(tape);
-}
-
-#define tape_free cell_tape_free
 
 // ------------------------------------------------------------------------------------------------------------
 // Plots: each that is drawn is also reported as text, for viewers without pictures

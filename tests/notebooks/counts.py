@@ -1,4 +1,4 @@
-"""Runs Python tests and closes with counts in the form of Check's, which tests/run adds up."""
+"""Runs Python tests and prints counts in the form that Check uses, which tests/run adds up."""
 
 import unittest
 

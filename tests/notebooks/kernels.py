@@ -1,4 +1,4 @@
-"""A kernel for a test: started as Jupyter starts it, in a folder of its own, asked cell by cell."""
+"""A kernel for a test: started as Jupyter starts it, in an empty folder, and given cell after cell."""
 
 import os
 import re
@@ -9,22 +9,22 @@ from pathlib import Path
 
 os.environ.setdefault("JUPYTER_PATH", str(Path(__file__).resolve().parents[2] / "build/jupyter"))
 
-from jupyter_client.manager import KernelManager  # it looks at JUPYTER_PATH as it is imported
+from jupyter_client.manager import KernelManager  # it reads JUPYTER_PATH when it is imported
 
-SECONDS = 300                                           # ends what hangs; it judges no speed
+SECONDS = 300                                           # against hanging, not a test of speed
 
 
 @dataclass
 class Answer:
-    """What a cell answered."""
+    """The messages that a cell caused."""
     status: str = ""
     stdout: str = ""
     stderr: str = ""
     traceback: list = field(default_factory=list)       # an error's lines, colored
     error: str = ""                                     # the same as one text without colors
-    name: str = ""                                      # of the error
+    name: str = ""                                      # the error's name
     data: list = field(default_factory=list)            # MIME bundles, results and pictures
-    kinds: list = field(default_factory=list)           # of all messages that show something, in their order
+    kinds: list = field(default_factory=list)           # the kinds of all messages that show something, in order
 
     @property
     def value(self):
@@ -32,7 +32,7 @@ class Answer:
 
 
 class Notebook:
-    """A running kernel. Use it in a with statement. What is given changes the environment that the kernel starts in."""
+    """A running kernel, for a with statement. The arguments are environment variables of the kernel."""
 
     def __init__(self, **environment):
         self.folder = tempfile.TemporaryDirectory()
@@ -82,13 +82,13 @@ class Notebook:
         return Path(self.folder.name) / name
 
     def ask(self, request, *arguments):
-        """A request that is no cell: complete, inspect."""
+        """Another request than running a cell: complete, inspect."""
         getattr(self.client, request)(*arguments)
         return self.client.get_shell_msg(timeout=SECONDS)["content"]
 
 
 class KernelCase(unittest.TestCase):
-    """Tests that share one kernel; each defines names of its own."""
+    """Tests that share one kernel; each defines its own names."""
     environment = {}
 
     @classmethod

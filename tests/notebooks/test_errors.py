@@ -12,7 +12,7 @@ from kernels import KernelCase
 
 
 class ErrorTest(KernelCase):
-    def test_a_syntax_error_is_told_with_its_line(self):
+    def test_a_syntax_error_is_reported_with_its_line(self):
         answer = self.fail_in("int a = 1;\nint b = 2\nint c = 3;", "CompileError")
         self.assertIn("line 2, column 10", answer.error)
         self.assertIn("missing ';' after the declaration", answer.error)
@@ -147,7 +147,7 @@ class ErrorTest(KernelCase):
 
 
 class CrashTest(KernelCase):
-    def test_a_crash_is_told_and_the_cells_can_be_run_again(self):
+    def test_a_crash_is_reported_and_the_cells_can_be_run_again(self):
         self.succeed("%restart")
         self.succeed("int seen = 3;\nint *nothing = NULL;")
         self.succeed("seen++;")

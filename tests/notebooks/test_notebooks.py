@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "notebooks/kernel")]
 
 import counts
-import kernels                                          # sets JUPYTER_PATH before Jupyter looks at it
+import kernels                                          # sets JUPYTER_PATH before Jupyter reads it
 import nbformat
 import show
 from nbconvert.preprocessors import ExecutePreprocessor

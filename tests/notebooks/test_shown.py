@@ -83,6 +83,9 @@ class OutputTest(KernelCase):
         self.shows("z->node", "a node that is not on the current tape")
         self.shows("tape_current() == tape", "1")
         self.shows("(Tape *)NULL", "NULL: no tape")
+        self.shows("tape_free(tape);\ntape", "a tape that was freed")
+        self.shows("Tape *again = tape_create();\nz->node", "a node that is not on the current tape")
+        self.shows("again", "an empty tape")
 
     def test_an_array_shows_its_entries(self):
         self.succeed('double thirds[3] = {1, -1 / 3.0, NAN};\nconst unsigned char bytes[] = {200, 7};\nint grid[2][3] = {{1, 2}, {3}};\n'
