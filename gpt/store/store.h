@@ -21,13 +21,13 @@
 // any file can't be written (a full disk, for example). With tokenizer NULL its files are left unchanged.
 bool gpt_save(const GPT *gpt, const Tokenizer *tokenizer, const char *folder, Error *error);
 
-// A GPT from a folder, saved here or by transformers: float32, float16, bfloat16 or float64, in one file or in several with an
-// index, names with or without "transformer." before them; stored attention masks are ignored. Its config.dropout is
-// config.json's resid_pdrop, and its Dropout modules have embd_pdrop and attn_pdrop, too, its random state that of seed 0. The caller frees it with gpt_free. NULL and an error that names file and tensor
-// if anything is not as it should be: a tensor too many, too few, or of another shape than config.json says; a config.json
-// that asks for what no GPT has here, another activation for example.
+// Loads a GPT from a folder saved by gptape or transformers: float32, float16, bfloat16 or float64, in one file or in several with an index,
+// names with or without "transformer." before them; stored attention masks are ignored. config.dropout is config.json's resid_pdrop; the
+// Dropout modules also have its embd_pdrop and attn_pdrop. The random state is that of seed 0. The caller frees it with gpt_free. NULL and an
+// error that names file and tensor if a tensor is missing, unexpected or of another shape than config.json says, or if config.json has a
+// setting that is not supported, for example another activation (README.md lists all).
 GPT *gpt_load(const char *folder, Error *error);
-bool gpt_load_config(const char *folder, GPTConfig *config, Error *error);     // only config.json, without a look at the weights
+bool gpt_load_config(const char *folder, GPTConfig *config, Error *error);     // only config.json, without the weights
 
 // The settings of generation_config.json (without one: of config.json) that would change what the model writes, "temperature 0.7, top_k 50"; ""
 // if there are none. gptape takes them from options instead. An eos_token_id is one if it is not end_of_text. The caller frees *settings.
