@@ -63,7 +63,7 @@ static Tensor *swish_case(Tensor **inputs)
 static void print_check(const char *name, GradCheckResult result, void *context)
 {
     (void)context;
-    printf("%s: gradient and difference quotient %s\n\n", name, result.passed ? "agree" : result.why);
+    printf("-> %s: gradient and difference quotient %s\n\n", name, result.passed ? "agree" : result.why);
 }
 
 int main(void)
@@ -77,6 +77,7 @@ int main(void)
 
     tensor_print(x);
     tape_print(tape);
+    printf("\n-> The tape shows swish by name. Its gradient reaches x beside the shortcut's 1.\n");
     tape_free(tape);
     return 0;
 }

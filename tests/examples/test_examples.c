@@ -339,6 +339,20 @@ typedef struct Example {
     void (*check)(const Run *run);
 } Example;
 
+// y = x + x sigmoid(x): dy/dx = 1 + s + x s (1 - s).
+static void check_own_op(const Run *run)
+{
+    double slopes[3];
+    behind(run->out, "swish: gradient and difference quotient agree\n");
+    ck_assert_int_eq(sscanf(behind(run->out, "grad\n["), "%lf %lf %lf", &slopes[0], &slopes[1], &slopes[2]), 3);
+    for (int i = 0; i < 3; i++) {
+        double x = 2 * i - 2;
+        double s = 1 / (1 + exp(-x));
+        ck_assert_double_eq_tol(slopes[i], 1 + s + x * s * (1 - s), 6e-4);     // four digits are printed
+    }
+    behind(run->out, "   0  swish  leaf ");
+}
+
 static const Example examples[] = {
     {"tape", check_tape},
     {"by_hand", check_by_hand},
@@ -350,6 +364,7 @@ static const Example examples[] = {
     {"training", check_training},
     {"residual", check_residual},
     {"one_way", check_one_way},
+    {"own_op", check_own_op},
 };
 
 enum { EXAMPLE_COUNT = sizeof examples / sizeof examples[0] };
@@ -524,7 +539,7 @@ START_TEST(breakpoint_exists)
     ck_assert_int_eq(strncmp(session, examples[_i].name, strlen(examples[_i].name)), 0);
     free(chapter);
 
-    snprintf(command, sizeof command, "grep -rqE --include='*.c' '^[A-Za-z][^;]*[ *(]%s\\)?\\([^;]*$' tensor nn gpt", function);
+    snprintf(command, sizeof command, "grep -rqE --include='*.c' '^[A-Za-z][^;]*[ *(]%s\\)?\\([^;]*$' tensor nn gpt examples", function);
     Run found = run_shell(command);
     ck_assert_msg(found.status == 0, "%s: there is no function %s to break on", path, function);
     run_free(&found);
