@@ -60,7 +60,7 @@ BUILD := build$(if $(filter clang%,$(notdir $(CC))),/clang)$(KIND)
 # No -ffast-math, no -march=native, no fused multiply-adds: what the compiler makes of our sources gives the same numbers everywhere.
 # One set of objects, -fPIC, makes both libraries; without semantic interposition calls in it can still be inlined.
 FLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L $(OPTIMIZE) -fno-math-errno -ffp-contract=off -pthread \
-         -fPIC -fno-semantic-interposition -Wall -Wextra -Wpedantic -I. $(CFLAGS)
+         -fPIC -fvisibility=hidden -fno-semantic-interposition -Wall -Wextra -Wpedantic -I. $(CFLAGS)
 LIBS := -lcjson -lpcre2-8 $(ONEDNN) -lm
 
 # What a debugger is asked to call must be in every program, also where nothing in the program calls it.
@@ -130,7 +130,7 @@ $(BUILD)/libgptape.a: $(LIBRARY_OBJECTS)
 	@echo 'ar $@'; rm -f $@; $(AR) rcs $@ $^
 
 $(BUILD)/libgptape.so.0: $(LIBRARY_OBJECTS)
-	$(LINK) -shared -Wl,-soname,libgptape.so.0 $(LIBS)
+	$(LINK) -shared -Wl,-soname,libgptape.so.0,-Bsymbolic-functions $(LIBS)
 
 $(BUILD)/libgptape.so: $(BUILD)/libgptape.so.0
 	@ln -sf libgptape.so.0 $@
@@ -275,7 +275,8 @@ VERSION = $(shell sed -n 's/.*GPTAPE_VERSION "\(.*\)"/\1/p' gpt/base/base.h)
 
 # Each directory's public header, DIR/DIR.h, and the one that includes them all.
 FOLDERS := $(shell find tensor nn gpt -type d -not -path 'gpt/cli*' -not -name vector)
-PUBLIC_HEADERS := $(wildcard $(foreach folder,$(FOLDERS),$(folder)/$(notdir $(folder)).h)) tensor/where.h gpt/gptape.h
+PUBLIC_HEADERS := $(filter-out gpt/base/base.h,$(wildcard $(foreach folder,$(FOLDERS),$(folder)/$(notdir $(folder)).h))) gpt/gptape.h \
+                  $(addprefix tensor/,where.h public_begin.h public_end.h)
 
 # The manual page and the shells' completions, which the program prints.
 PAGES := man/man1/gptape.1 bash-completion/completions/gptape zsh/site-functions/_gptape

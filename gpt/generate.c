@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const GenerateConfig generate_defaults = {.temperature = 1, .top_k = 0, .top_p = 1, .cache = true, .stop_id = -1};
+
 bool generate_config_check(const GenerateConfig *config, Error *error)
 {
     REQUIRE(config);

@@ -18,6 +18,8 @@
 #include "nn/nn.h"
 #include "nn/residual/residual.h"
 
+#include "tensor/public_begin.h"
+
 // ------------------------------------------------------------------------------------------------------------
 // 1. Configuration: one class for every size
 
@@ -227,7 +229,8 @@ typedef struct GenerateConfig {
 } GenerateConfig;
 
 // n_new is to be set.
-#define GENERATE_DEFAULTS ((GenerateConfig){.temperature = 1, .top_k = 0, .top_p = 1, .cache = true, .stop_id = -1})
+extern const GenerateConfig generate_defaults;     // temperature 1, top_k 0, top_p 1, with a cache, no stop_id
+#define GENERATE_DEFAULTS generate_defaults
 
 bool generate_config_check(const GenerateConfig *config, Error *error);        // is each value possible?
 
@@ -292,5 +295,7 @@ typedef void TokenReader(const void *text, size_t first, size_t n, int *ids);
 bool gpt_evaluate(GPT *gpt, TokenReader *read, const void *text, size_t first, size_t n_ids, EvaluationProgress *progress,
                   void *context, Evaluation *evaluation, Error *error);
 double evaluation_bytes(const GPTConfig *config);  // what that takes: weights, and the values of a few windows at once
+
+#include "tensor/public_end.h"
 
 #endif

@@ -43,6 +43,8 @@
 
 #include "tensor/inspect/inspect.h"
 
+#include "tensor/public_begin.h"
+
 // ------------------------------------------------------------------------------------------------------------
 // 1. The module tree
 
@@ -273,7 +275,8 @@ typedef struct AdamWConfig {
     double weight_decay;                           // of parameters with 2 or more dimensions
 } AdamWConfig;
 
-#define ADAMW_DEFAULTS ((AdamWConfig){.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01})
+extern const AdamWConfig adamw_defaults;           // lr 1e-3, beta1 0.9, beta2 0.999, eps 1e-8, weight_decay 0.01: PyTorch's
+#define ADAMW_DEFAULTS adamw_defaults
 
 // Adam (Kingma and Ba 2015) with decoupled weight decay (Loshchilov and Hutter 2019). torch: optim.AdamW, with weight_decay 0 for
 // parameters of 1 dimension
@@ -305,5 +308,7 @@ void adamw_step_clipped(AdamW *adamw, double norm, double max_norm);
 // ------------------------------------------------------------------------------------------------------------
 // 5. Gradient checks of Linear, LayerNorm, Embedding, Attention (both ways) and FeedForward; see gradcheck_ops.
 void gradcheck_modules(GradCheckReport *report, void *context);
+
+#include "tensor/public_end.h"
 
 #endif

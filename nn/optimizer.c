@@ -23,6 +23,8 @@ void sgd_step(const ParameterList *parameters, double lr)
     }
 }
 
+const AdamWConfig adamw_defaults = {.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01};
+
 AdamW adamw_create(const ParameterList *parameters, AdamWConfig config)
 {
     REQUIRE(parameters);

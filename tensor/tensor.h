@@ -28,6 +28,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "tensor/public_begin.h"
+
 // ------------------------------------------------------------------------------------------------------------
 // 1. Numbers and shapes
 
@@ -48,9 +50,19 @@ typedef struct Shape {
 } Shape;
 
 // SHAPE(2, 3) is a matrix of 2 rows and 3 columns. SIZES(2, 3) is the same where C requires a constant initializer.
+#ifndef __cplusplus
 #define SIZES(...) {(int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), {__VA_ARGS__}}
 #define SHAPE(...) ((Shape)SIZES(__VA_ARGS__))
 #define SHAPE_SCALAR ((Shape){0, {0}})
+#else
+extern "C++" template <class... Sizes> Shape shape_of(Sizes... sizes)
+{
+    return Shape{static_cast<int>(sizeof...(Sizes)), {static_cast<int>(sizes)...}};
+}
+#define SIZES(...) shape_of(__VA_ARGS__)
+#define SHAPE(...) shape_of(__VA_ARGS__)
+#define SHAPE_SCALAR (Shape{0, {0}})
+#endif
 
 size_t shape_count(Shape shape);                   // the number of values: the product of the sizes, 1 for a scalar
 bool shape_equal(Shape a, Shape b);
@@ -69,7 +81,11 @@ typedef struct Where {
     const char *function;
 } Where;
 
+#ifndef __cplusplus
 #define HERE ((Where){__FILE__, __LINE__, __func__})
+#else
+#define HERE (Where{__FILE__, __LINE__, __func__})
+#endif
 
 typedef enum FailKind {
     FAIL_MISTAKE,                                  // a programming mistake: shapes that do not fit, a tensor used too late
@@ -87,7 +103,7 @@ typedef void FailHandler(FailKind kind, const char *message);
 FailHandler *fail_set_handler(FailHandler *handler);
 
 // Reports a mistake as "message  [file:line, function()]" to the handler. Does not return.
-_Noreturn void fail_mistake(Where where, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void fail_mistake(Where where, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
 
 // Undoes what the library calls in progress on this thread have changed for their duration: current tape, recording, scope, training
 // mode, caches, observers, gradients of an unfinished backward pass, objects half built. Leaf gradients that existed before that pass
@@ -105,9 +121,9 @@ void fail_interrupt(bool wanted);
 #define REQUIRE(pointer) ((pointer) != NULL ? (void)0 : fail_mistake(HERE, "%s: %s is NULL", __func__, #pointer))
 
 // Reports that the system refused memory for `what`. Does not return.
-_Noreturn void fail_memory(size_t bytes, const char *what);
+void fail_memory(size_t bytes, const char *what) __attribute__((noreturn));
 // Reports that a file in use failed: it was truncated, say, or its disk is gone. Does not return.
-_Noreturn void fail_file(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void fail_file(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 // malloc and calloc that report a refusal through fail_memory. The caller frees with free.
 void *memory_allocate(size_t bytes, const char *what);
@@ -425,5 +441,7 @@ void tensor_backward_from(Tensor *y, const Real *dy, Where where);
 #ifndef GPTAPE_NO_WHERE_MACROS
 #include "where.h"
 #endif
+
+#include "tensor/public_end.h"
 
 #endif

@@ -1,4 +1,4 @@
-// base.h: what every directory of gpt/ needs and knows nothing about models: time, sizes, statistics, paths, files, quoting, JSON.
+// base.h: what every directory of gpt/ needs and knows nothing about models: time, sizes, paths, files, quoting, JSON.
 
 #ifndef GPTAPE_BASE_H
 #define GPTAPE_BASE_H
@@ -12,11 +12,6 @@
 // ------------------------------------------------------------------------------------------------------------
 // Time and memory
 
-enum { BYTES_TEXT = 32 };
-
-// "621.83 MiB", written to text and returned. 1 MiB = 1024 x 1024 bytes.
-const char *bytes_text(double bytes, char text[BYTES_TEXT]);
-
 double clock_seconds(void);                        // of a monotonic clock
 
 // The plural "s" of "2 tokens"; "" for 1.
@@ -24,18 +19,6 @@ const char *plural(double count);
 
 // Checks that this much memory is available; the error has both sizes.
 bool memory_check(double bytes, const char *what, Error *error);
-
-// ------------------------------------------------------------------------------------------------------------
-// Statistics
-
-// Quartiles of one value over the seeds; NaN if no seed has it.
-typedef struct Quartiles {
-    double low, median, high;                      // 25%, 50%, 75%, interpolated linearly between the sorted values
-    int zeros;                                     // values that are exactly 0
-    int n;                                         // number of values
-} Quartiles;
-
-Quartiles quartiles(double *values, int n);        // ignores NaN; reorders values
 
 // ------------------------------------------------------------------------------------------------------------
 // Paths

@@ -82,20 +82,6 @@ const char *plural(double count)
     return count == 1 ? "" : "s";
 }
 
-const char *bytes_text(double bytes, char text[BYTES_TEXT])
-{
-    REQUIRE(text);
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-    size_t unit = 0;
-
-    while (bytes >= 1024.0 && unit + 1 < sizeof units / sizeof units[0]) {
-        bytes /= 1024.0;
-        unit++;
-    }
-    number_format(text, BYTES_TEXT, unit == 0 ? "%.0f %s" : "%.2f %s", bytes, units[unit]);
-    return text;
-}
-
 bool memory_check(double bytes, const char *what, Error *error)
 {
     double available = lower_limit(system_available(), groups_limit());

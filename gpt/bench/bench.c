@@ -1,5 +1,6 @@
 // bench.c: the cases, how they are timed, and this machine's limits.
 
+#include "gpt/base/base.h"
 #include "gpt/bench/measure.h"
 
 #include <errno.h>
@@ -84,7 +85,7 @@ Quartiles bench_time(double seconds, void (*once)(void *context), void *context)
         times[n] = 1e3 * time_many(many, once, context);
         n++;
     }
-    return quartiles(times, n);
+    return quartiles_of(times, n);
 }
 
 void bench_time_case(Bench *bench, void (*once)(void *context), void *context)
@@ -219,7 +220,7 @@ static Quartiles rates_of(double seconds, double (*one)(const void *context), co
         rates[n] = one(context);
         n++;
     }
-    return quartiles(rates, n);
+    return quartiles_of(rates, n);
 }
 
 typedef struct Peak {

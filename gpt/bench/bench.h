@@ -3,8 +3,10 @@
 #ifndef GPTAPE_BENCH_H
 #define GPTAPE_BENCH_H
 
-#include "gpt/base/base.h"
+#include "tensor/inspect/inspect.h"
 #include "gpt/text/text.h"
+
+#include "tensor/public_begin.h"
 
 // What a case is held against.
 typedef enum BenchLimit {
@@ -71,5 +73,7 @@ bool bench_precision(double *times, Error *error);
 
 // The fraction of its limit that a case reached; NaN if it has none.
 double bench_fraction(const BenchCase *which, const BenchFigures *figures);
+
+#include "tensor/public_end.h"
 
 #endif

@@ -1,5 +1,6 @@
 // model.c: timing training and generation of a whole model.
 
+#include "gpt/base/base.h"
 #include "gpt/bench/measure.h"
 #include "gpt/gpt.h"
 
@@ -138,7 +139,7 @@ void bench_generate(Bench *bench)
     if (gpt_generate(gpt, &generate, NULL, ids, n_prompt, &error) < 0) {
         bench_fail(&error);
     }
-    bench->figures.ms = quartiles(arrivals.ms + FIRST, arrivals.n - FIRST);
+    bench->figures.ms = quartiles_of(arrivals.ms + FIRST, arrivals.n - FIRST);
     bench->figures.tokens = 1;
     bench->figures.bytes = bytes_a_token(&config, &cost);
     bench->figures.flops = 2.0 * (double)cost.parameters;

@@ -1,5 +1,6 @@
 // info.c: gptape info: what a model of some configuration costs. It is counted from the sizes; no model is created.
 
+#include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
 
 #include <limits.h>

@@ -1,5 +1,6 @@
 // main.c: the gptape program: finds the command, and hands the rest of the line to it.
 
+#include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
 
 #include <signal.h>

@@ -1,5 +1,6 @@
 // stories.c: gptape stories: the stories that a model learns from where no text is named, and the parser that checks what it says.
 
+#include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 // deep.c: the book's deep network, as deep as you like.
 
+#include "gpt/base/base.h"
 #include "gpt/lab/lab.h"
 #include "tensor/unwind.h"
 

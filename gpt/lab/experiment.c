@@ -1,5 +1,6 @@
 // experiment.c: the same network with one residual rule after the other, measured before each step of training.
 
+#include "gpt/base/base.h"
 #include "gpt/lab/net.h"
 #include "tensor/unwind.h"
 

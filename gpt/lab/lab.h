@@ -3,9 +3,10 @@
 #ifndef GPTAPE_LAB_H
 #define GPTAPE_LAB_H
 
-#include "gpt/base/base.h"
 #include "gpt/gpt.h"
 #include "nn/gradflow/gradflow.h"
+
+#include "tensor/public_begin.h"
 
 // ------------------------------------------------------------------------------------------------------------
 // 1. The deep network: the book's example of vanishing gradients
@@ -165,5 +166,7 @@ bool measurement_csv(const ExperimentConfig *config, const Measurement *measurem
 // ------------------------------------------------------------------------------------------------------------
 // 4. Gradient checks
 void gradcheck_all(GradCheckReport *report, void *context);
+
+#include "tensor/public_end.h"
 
 #endif

@@ -115,7 +115,7 @@ static Quartiles over_seeds(const Experiment *experiment, int arm, int step, int
             n++;
         }
     }
-    Quartiles result = quartiles(values, n);
+    Quartiles result = quartiles_of(values, n);
     free(values);
     return result;
 }

@@ -1,5 +1,6 @@
 // caption.c: the small print below a picture: statistic, network, seeds, initialization, loss, and what a median leaves out.
 
+#include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
 
 #include <math.h>

@@ -1,5 +1,6 @@
 // finding.c: what a picture's title says, put together from phrases by what was measured.
 
+#include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
 
 #include <ctype.h>
@@ -144,7 +145,7 @@ static double level(const Experiment *experiment, PlotArm arm, LayerMetric metri
     for (int layer = 0; layer < experiment->n_layer; layer++) {
         medians[layer] = experiment_metric(experiment, arm.number, 0, layer, metric).median;
     }
-    double median = quartiles(medians, experiment->n_layer).median;
+    double median = quartiles_of(medians, experiment->n_layer).median;
     free(medians);
     return median;
 }

@@ -1,5 +1,6 @@
 // loss.c: the curve of a training run: training and validation loss against step, as a picture and for the terminal.
 
+#include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
 
 #include <math.h>
@@ -25,7 +26,7 @@ static Line training_line(const TrainRow *rows, int n, int points_most)
             losses[k] = rows[first + k].loss;
         }
         line.x[i] = 0.5 * ((double)rows[first].step + rows[first + count - 1].step);
-        line.y[i] = quartiles(losses, count);
+        line.y[i] = quartiles_of(losses, count);
     }
     free(losses);
     return line;

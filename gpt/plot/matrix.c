@@ -1,5 +1,6 @@
 // matrix.c: one matrix as a map of colors, as a picture and as text: attention weights, a mask, a table of gradients.
 
+#include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
 
 #include <math.h>

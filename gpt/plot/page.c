@@ -1,5 +1,6 @@
 // page.c: the page around the panels, and the file it becomes.
 
+#include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
 
 #include <stdlib.h>

@@ -8,6 +8,7 @@
 //     10^0 |      '-----.          values
 //        0 |             \____     values that are 0
 
+#include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
 
 #include <math.h>

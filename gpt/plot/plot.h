@@ -10,6 +10,8 @@
 #include "gpt/lab/lab.h"
 #include "gpt/train/train.h"
 
+#include "tensor/public_begin.h"
+
 bool plot_path_check(const char *path, Error *error); // does it end in one of these?
 
 // ------------------------------------------------------------------------------------------------------------
@@ -77,5 +79,7 @@ bool plot_step_path_check(const char *path, Error *error);
 // step 0, NaN if that was not measured. To a file, and for a terminal as above.
 bool plot_loss(const TrainRow *rows, int n, double before, const char *what, const char *path, Error *error);
 char *plot_loss_terminal(const TrainRow *rows, int n, double before, int columns, Error *error);
+
+#include "tensor/public_end.h"
 
 #endif

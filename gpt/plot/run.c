@@ -4,6 +4,7 @@
 // and complains to a third, and what it drew is written where it belongs by plot_save. So nothing can be left behind, nothing
 // has to be quoted, and neither side can wait for the other. The user's settings for gnuplot and Graphviz are left out.
 
+#include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
 
 #include <errno.h>

@@ -43,7 +43,7 @@ static void fill_column(FlowMap *map, int column, const Measurement **selected, 
         for (int i = 0; i < n; i++) {
             values[i] = measurement_metric(selected[i], row * (int)cells->dy, METRIC_WEIGHT);
         }
-        double median = quartiles(values, n).median;
+        double median = quartiles_of(values, n).median;
         map->zeros += median == 0;
         map->not_finite += !isfinite(median);
         cells->values[row * cells->columns + column] = !isfinite(median) ? INFINITY : median == 0 ? NAN : log10(median);

@@ -1,5 +1,6 @@
 // words.c: numbers and texts as people read them.
 
+#include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
 
 #include <math.h>

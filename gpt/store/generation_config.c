@@ -1,6 +1,7 @@
 // generation_config.c: what a folder says of how its model should generate. gptape takes these settings from options; the ones of the folder
 // that would change the text are named, so that nobody believes they were used.
 
+#include "gpt/base/base.h"
 #include "gpt/store/model_files.h"
 
 #include <cjson/cJSON.h>

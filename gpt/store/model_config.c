@@ -1,5 +1,6 @@
 // model_config.c: reads config.json. Every key of GPT2Config that changes what a model computes is used or refused by name: README.md has all.
 
+#include "gpt/base/base.h"
 #include "gpt/store/model_files.h"
 
 #include <cjson/cJSON.h>

@@ -1,6 +1,8 @@
 // model_folder.c: saves a model and its tokenizer to a folder, and loads them.
 
+#include "gpt/base/base.h"
 #include "gpt/store/model_files.h"
+#include "gpt/text/encoding.h"
 
 #include <errno.h>
 #include <stdlib.h>

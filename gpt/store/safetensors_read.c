@@ -1,5 +1,6 @@
 // safetensors_read.c: reads a file of named arrays, and checks everything before it is used.
 
+#include "gpt/base/base.h"
 #include "gpt/store/safetensors.h"
 
 #include <cjson/cJSON.h>

@@ -1,5 +1,6 @@
 // safetensors_write.c: writes named arrays to a file.
 
+#include "gpt/base/base.h"
 #include "gpt/store/safetensors.h"
 
 #include <cjson/cJSON.h>

@@ -6,6 +6,8 @@
 #include "gpt/gpt.h"
 #include "gpt/text/text.h"
 
+#include "tensor/public_begin.h"
+
 //
 //      model.safetensors        the weights by GPT-2's names: wte.weight (V, C), h.0.attn.c_attn.weight (C, 3C), ..., float32. The
 //                               matrices inside blocks lie transposed there, (n_in, n_out). A tied head is left out.
@@ -42,5 +44,7 @@ const char *gpt_difference(const GPTConfig *config, char text[DIFFERENCE_TEXT]);
 // vocabulary_folder(NULL) says. The caller frees it with tokenizer_free. NULL and an error if there is none, or it has more
 // tokens than the model's vocab_size.
 Tokenizer *tokenizer_load(const char *folder, Error *error);
+
+#include "tensor/public_end.h"
 
 #endif

@@ -1,5 +1,6 @@
 // weight_files.c: the weight files of a folder, and finding tensors in them.
 
+#include "gpt/base/base.h"
 #include "gpt/store/weights.h"
 
 #include <cjson/cJSON.h>

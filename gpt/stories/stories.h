@@ -5,6 +5,8 @@
 
 #include "tensor/tensor.h"
 
+#include "tensor/public_begin.h"
+
 // Small random stories in correct English. The grammar (story.c) also works as a parser: it decides which sentences of a text it could have
 // made, word for word. A sentence ends at . ? or ! and a closing quote, unless lowercase letters follow, as in "Can I help you?" asked
 // Anna. An empty line ends a story.
@@ -31,5 +33,7 @@ enum { STORIES_BYTES = 1 << 20, STORIES_SEED = 1 };
 
 // Stories, about this many bytes and no more. The same seed gives the same text. The caller frees it.
 char *stories_text(uint64_t seed, size_t bytes);
+
+#include "tensor/public_end.h"
 
 #endif

@@ -11,6 +11,7 @@
 //
 // README.md of this directory says what becomes of every key of these files. Whatever would change ids and is not supported is an error.
 
+#include "gpt/base/base.h"
 #include "gpt/text/encoding.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8

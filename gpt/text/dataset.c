@@ -1,5 +1,6 @@
 // dataset.c: a text as rows of a batch: its tokens, read from data.bin or computed, in two splits.
 
+#include "gpt/base/base.h"
 #include "gpt/text/encoding.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 // encode.c: text -> ids, by each of the three tokenizers. Room for one id per byte is enough.
 
+#include "gpt/base/base.h"
 #include "gpt/text/encoding.h"
 
 #include <stdio.h>

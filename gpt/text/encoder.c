@@ -1,5 +1,6 @@
 // encoder.c: the tokens of a vocabulary, from its JSON file, encoder.json or vocab.json.
 
+#include "gpt/base/base.h"
 #include "gpt/text/encoding.h"
 
 #include <cjson/cJSON.h>

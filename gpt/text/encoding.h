@@ -14,8 +14,10 @@
 #ifndef GPTAPE_ENCODING_H
 #define GPTAPE_ENCODING_H
 
+#include "gpt/base/base.h"
 #include "gpt/base/hash.h"
 #include "gpt/text/text.h"
+#include "tensor/inspect/inspect.h"
 
 // A vocabulary: bytes for each id, and the way back.
 typedef struct Tokens {
@@ -214,5 +216,9 @@ struct Tokenizer {
     Bpe bpe;                                       // gpt2
     AddedTokens added;                             // gpt2
 };
+
+// The files that store a tokenizer, at most TOKENIZER_FILES. They borrow the tokenizer.
+enum { TOKENIZER_FILES = 4 };
+int tokenizer_files(const Tokenizer *tokenizer, FolderFile files[TOKENIZER_FILES]);
 
 #endif

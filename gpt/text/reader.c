@@ -5,6 +5,7 @@
 // Who reads takes as much of the front as can be used, and what is left stays for the next part. Where nothing could be taken,
 // because the part is a single word, the next one has twice the room.
 
+#include "gpt/base/base.h"
 #include "gpt/stories/stories.h"
 #include "gpt/text/encoding.h"
 

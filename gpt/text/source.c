@@ -1,5 +1,6 @@
 // source.c: the files of a vocabulary: where they are, and how they write bytes as letters.
 
+#include "gpt/base/base.h"
 #include "gpt/text/encoding.h"
 
 #include <pwd.h>

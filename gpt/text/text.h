@@ -3,7 +3,9 @@
 #ifndef GPTAPE_TEXT_H
 #define GPTAPE_TEXT_H
 
-#include "gpt/base/base.h"
+#include "tensor/tensor.h"
+
+#include "tensor/public_begin.h"
 
 // ------------------------------------------------------------------------------------------------------------
 // 1. Tokenizers
@@ -60,10 +62,6 @@ bool passage_batch(int B, int T, int *ids, int *targets, Error *error);
 // The tokenizer of a folder whose model has vocab_size tokens, as tokenizer_load finds it (gpt/store/store.h).
 Tokenizer *tokenizer_from_folder(const char *folder, int vocab_size, Error *error);
 
-// The files that store a tokenizer, at most TOKENIZER_FILES. They borrow the tokenizer.
-enum { TOKENIZER_FILES = 4 };
-int tokenizer_files(const Tokenizer *tokenizer, FolderFile files[TOKENIZER_FILES]);
-
 // ------------------------------------------------------------------------------------------------------------
 // 2. Data: a text as token ids, in two splits, one to train on and one to validate on
 //
@@ -110,5 +108,7 @@ void dataset_ids(const void *dataset, size_t first, size_t n, int *ids);       /
 
 // Batch number batch of n_batches fixed ones, whose rows are evenly spaced in the split.
 void dataset_eval_batch(const Dataset *dataset, DatasetSplit split, int batch, int n_batches, int B, int T, int *ids, int *targets);
+
+#include "tensor/public_end.h"
 
 #endif

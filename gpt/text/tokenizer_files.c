@@ -1,5 +1,6 @@
 // tokenizer_files.c: a tokenizer to the files of a model's folder, and back.
 
+#include "gpt/base/base.h"
 #include "gpt/text/encoding.h"
 
 #include <cjson/cJSON.h>

@@ -5,6 +5,7 @@
 //       "model": {"type": "BPE", "vocab": {"!": 0, ...}, "merges": [["\u0120", "t"], ...]}, ...}
 //                                         vocab.json               merges.txt: a pair a line (older files have "\u0120 t" already)
 
+#include "gpt/base/base.h"
 #include "gpt/text/encoding.h"
 
 #include <cjson/cJSON.h>

@@ -10,6 +10,7 @@
 // Tokens are bytes, and both files write each byte as a printable letter: Ġ is a space. The files are checked against each other first:
 // a vocabulary that is loaded encodes any bytes, and each of its merges can occur.
 
+#include "gpt/base/base.h"
 #include "gpt/text/encoding.h"
 
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 // flow.c: each layer's gradients while a model learns: measured every gradflow_every steps, written to gradflow.csv at once, in the columns
 // of every experiment, and drawn from there, so that a run that was interrupted draws all of its steps.
 
+#include "gpt/base/base.h"
 #include "gpt/train/run_files.h"
 
 #include <math.h>

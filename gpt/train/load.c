@@ -1,6 +1,7 @@
 // load.c: restores a run from training.safetensors (save.c), so that it continues as if it had never stopped. The file is untrusted: every
 // invalid part is an error that names it.
 
+#include "gpt/base/base.h"
 #include "gpt/store/model_files.h"
 #include "gpt/train/run_files.h"
 

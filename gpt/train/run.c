@@ -1,5 +1,6 @@
 // run.c: a run in its folder: its steps, and the logging, measuring and saving between them.
 
+#include "gpt/base/base.h"
 #include "gpt/plot/plot.h"
 #include "gpt/store/store.h"
 #include "gpt/train/run_files.h"

@@ -11,6 +11,7 @@
 //                                                               checksum of all that is above
 // load.c reads it.
 
+#include "gpt/base/base.h"
 #include "gpt/store/model_files.h"
 #include "gpt/train/run_files.h"
 

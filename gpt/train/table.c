@@ -1,6 +1,7 @@
 // table.c: see table.h.
 
 #include "gpt/train/table.h"
+#include "gpt/base/base.h"
 
 #include <errno.h>
 #include <fcntl.h>

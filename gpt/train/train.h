@@ -7,6 +7,8 @@
 #include "gpt/text/text.h"
 #include "nn/gradflow/gradflow.h"
 
+#include "tensor/public_begin.h"
+
 //
 //      Dataset --> ids, targets (B, T) --gpt_forward--> logits (B, T, V) --cross_entropy--> loss --backward--> gradients
 //         ^                                                                                                      |
@@ -158,5 +160,7 @@ bool train_run(Trainer *trainer, const char *folder, const TrainWatcher *watcher
 
 // Draws loss.png, and gradflow.png if at least two steps were measured. False and an error if that fails, for example without gnuplot.
 bool train_draw(const Trainer *trainer, const char *folder, Error *error);
+
+#include "tensor/public_end.h"
 
 #endif

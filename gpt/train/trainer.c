@@ -1,5 +1,6 @@
 // trainer.c: one training step, in the order of the data: batches, loss, gradients, update; evaluation; the audit of gradients.
 
+#include "gpt/base/base.h"
 #include "gpt/train/train.h"
 #include "nn/mode.h"
 #include "tensor/unwind.h"

@@ -5,6 +5,8 @@
 
 #include "nn/nn.h"
 
+#include "tensor/public_begin.h"
+
 typedef enum FlowKind {
     FLOW_WEIGHT_GRAD,              // dL/dW of a parameter with 2 or more dimensions, or of LayerNorm's weight
     FLOW_BIAS_GRAD,                // dL/db
@@ -100,5 +102,7 @@ void path_lengths_free(PathLengths *paths);
 // At the start of sublayer s, counted from 0: the part of length k in the sum of all lengths' norms, and the mean length, weighted by them.
 double path_share(const PathLengths *paths, int s, int k);
 double path_mean_length(const PathLengths *paths, int s);
+
+#include "tensor/public_end.h"
 
 #endif

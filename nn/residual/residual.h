@@ -22,6 +22,8 @@
 
 #include "nn/nn.h"
 
+#include "tensor/public_begin.h"
+
 // ------------------------------------------------------------------------------------------------------------
 // 1. Rules
 
@@ -122,5 +124,7 @@ typedef Tensor *ResidualFunction(void *context, Tensor *x);
 // The stream that leaves the sublayer. torch: the rule's text as it stands
 Tensor *residual_forward(Residual *residual, ResidualStreams in, ResidualFunction *f, void *context, Where where);
 #define residual_forward(...) residual_forward(__VA_ARGS__, HERE)              // called without its Where (see nn.h)
+
+#include "tensor/public_end.h"
 
 #endif

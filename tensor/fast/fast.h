@@ -5,6 +5,8 @@
 
 #include "tensor/tensor.h"
 
+#include "tensor/public_begin.h"
+
 const char *kernels_name(void);                    // "plain" or "fast"
 bool kernels_choose(const char *name);             // false if there is no such set in this build
 bool kernels_have_onednn(void);                    // was this build made with oneDNN?
@@ -28,5 +30,7 @@ double machine_flops(int threads, size_t rounds);
 // Bytes per second of reading these n numbers once. From memory only if they are many times as many as the caches hold.
 double machine_bandwidth(int threads, const float *values, size_t n);
 const char *machine_vectors(void);                 // what machine_flops uses: "AVX-512", "AVX2" or "baseline"
+
+#include "tensor/public_end.h"
 
 #endif

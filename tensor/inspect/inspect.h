@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+#include "tensor/public_begin.h"
+
 // ------------------------------------------------------------------------------------------------------------
 // 1. Printing and drawing. These print to stdout and flush it, and may be called from a debugger.
 
@@ -156,5 +158,24 @@ typedef struct OpCase {
 typedef void GradCheckReport(const char *name, GradCheckResult result, void *context);
 void gradcheck_op(const Op *op, GradCheckReport *report, void *context);
 void gradcheck_ops(GradCheckReport *report, void *context);
+
+// ------------------------------------------------------------------------------------------------------------
+// Statistics
+
+// Quartiles of one value over the seeds; NaN if no seed has it.
+typedef struct Quartiles {
+    double low, median, high;                      // 25%, 50%, 75%, interpolated linearly between the sorted values
+    int zeros;                                     // values that are exactly 0
+    int n;                                         // number of values
+} Quartiles;
+
+Quartiles quartiles_of(double *values, int n);     // ignores NaN; reorders values
+
+enum { BYTES_TEXT = 32 };
+
+// "621.83 MiB", written to text and returned. Binary units: 1 MiB = 1024 x 1024 bytes.
+const char *bytes_text(double bytes, char text[BYTES_TEXT]);
+
+#include "tensor/public_end.h"
 
 #endif

@@ -1,6 +1,8 @@
 // fuzz_vocabulary.c: any bytes as the two files of a vocabulary, encoder.json up to the first NUL and vocab.bpe behind it. A vocabulary
 // that is loaded encodes any text and decodes it again, and is the same when it was saved and loaded.
 
+#include "gpt/text/encoding.h"
+#include "gpt/base/base.h"
 #include "gpt/store/model_files.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,6 +1,7 @@
 // bench.c: gptape bench: how near to this machine's limits matrix products, training and generation come.
 
 #include "gpt/cli/bench/bench.h"
+#include "gpt/base/base.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 // bench_report.c: what gptape bench prints.
 
+#include "gpt/base/base.h"
 #include "gpt/cli/bench/bench.h"
 
 #include <math.h>

@@ -1,6 +1,7 @@
 // eval.c: gptape eval: how well a saved or untrained model predicts a text (eval_text.c), or one batch of ids.
 
 #include "gpt/cli/eval/eval.h"
+#include "gpt/base/base.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 // eval_text.c: how well a model predicts a text, or one part of it.
 
+#include "gpt/base/base.h"
 #include "gpt/cli/eval/eval.h"
 
 #include <limits.h>

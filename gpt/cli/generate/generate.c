@@ -1,6 +1,7 @@
 // generate.c: gptape generate: text, one token at a time, from an untrained or a saved model.
 
 #include "gpt/cli/generate/generate.h"
+#include "gpt/base/base.h"
 
 #include <limits.h>
 #include <stdlib.h>

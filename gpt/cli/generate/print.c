@@ -1,5 +1,6 @@
 // print.c: the samples of gptape generate, printed as their tokens come, and the notes about them.
 
+#include "gpt/base/base.h"
 #include "gpt/cli/generate/generate.h"
 
 #include <stdlib.h>

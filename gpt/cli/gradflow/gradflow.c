@@ -1,6 +1,7 @@
 // gradflow.c: gptape gradflow: the same network with and without shortcuts, and what gradient reaches each layer.
 
 #include "gpt/cli/gradflow/gradflow.h"
+#include "gpt/base/base.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 // manual.c: the manual page and the shells' completions, made from the commands' tables of options.
 
+#include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
 
 #include <string.h>

@@ -1,5 +1,6 @@
 // paths.c: no command writes to a file that it reads, by whatever name, link or folder.
 
+#include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
 
 #include <dirent.h>

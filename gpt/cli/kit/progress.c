@@ -1,5 +1,6 @@
 // progress.c: how far long work is, on stderr.
 
+#include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
 
 #include <stdarg.h>

@@ -3,6 +3,7 @@
 
 #define _GNU_SOURCE                                // fopencookie
 
+#include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
 
 #include <errno.h>

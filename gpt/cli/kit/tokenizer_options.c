@@ -1,5 +1,6 @@
 // tokenizer_options.c: --tokenizer and --vocab: which tokenizer, and from where.
 
+#include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 // train_plan.c: what gptape train is asked for: options become a trainer and a folder, or one line that says why not.
 
+#include "gpt/base/base.h"
 #include "gpt/cli/train/train.h"
 
 #include <errno.h>

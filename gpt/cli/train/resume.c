@@ -1,5 +1,6 @@
 // train_resume.c: gptape train --resume: a run that goes on as it was set up. What is said of it again must be the same.
 
+#include "gpt/base/base.h"
 #include "gpt/cli/train/train.h"
 
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 // train.c: gptape train: a model learns a text, in a folder that holds all it needs to go on.
 
 #include "gpt/cli/train/train.h"
+#include "gpt/base/base.h"
 
 #include <math.h>
 #include <stdlib.h>

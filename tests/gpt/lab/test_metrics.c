@@ -131,7 +131,7 @@ START_TEST(quartiles_are_numpys)
     double values[8];
     memcpy(values, known[_i].values, sizeof values);
 
-    Quartiles result = quartiles(values, known[_i].n);
+    Quartiles result = quartiles_of(values, known[_i].n);
 
     ASSERT_RELATIVE(result.low, known[_i].low, 1e-15);
     ASSERT_RELATIVE(result.median, known[_i].median, 1e-15);
@@ -144,7 +144,7 @@ START_TEST(nan_is_no_value_and_zero_is_one)
 {
     double values[] = {NAN, 0, 4, NAN, 0, 2, -0.0};
 
-    Quartiles result = quartiles(values, 7);
+    Quartiles result = quartiles_of(values, 7);
 
     ck_assert_int_eq(result.n, 5);
     ck_assert_int_eq(result.zeros, 3);
@@ -157,8 +157,8 @@ END_TEST
 START_TEST(quartiles_of_nothing_are_nan)
 {
     double values[] = {NAN, NAN};
-    Quartiles all_nan = quartiles(values, 2);
-    Quartiles empty = quartiles(values, 0);
+    Quartiles all_nan = quartiles_of(values, 2);
+    Quartiles empty = quartiles_of(values, 0);
 
     ck_assert_double_nan(all_nan.low);
     ck_assert_double_nan(all_nan.median);
@@ -173,7 +173,7 @@ START_TEST(an_infinite_value_is_larger_than_all_others)
 {
     double values[] = {INFINITY, 1, 2, INFINITY, 3};
 
-    Quartiles result = quartiles(values, 5);
+    Quartiles result = quartiles_of(values, 5);
 
     ck_assert_double_eq(result.low, 2);
     ck_assert_double_eq(result.median, 3);
@@ -204,7 +204,7 @@ static Quartiles collected(const Experiment *experiment, bool shortcut, int step
         values[n] /= last_layer < 0 ? 1 : figure_or_loss(measurement, last_layer, figure);
         n++;
     }
-    return quartiles(values, n);
+    return quartiles_of(values, n);
 }
 
 static void assert_same_quartiles(Quartiles got, Quartiles expected)

@@ -1,6 +1,7 @@
 // test_chart.c: charts and maps of any numbers: what their scripts hold, what is told of numbers that have no place in them, and
 // that gnuplot draws them.
 
+#include "gpt/base/base.h"
 #include "tests/support/folder.h"
 #include "tests/support/suite.h"
 

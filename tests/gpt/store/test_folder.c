@@ -1,6 +1,7 @@
 // test_folder.c: models and tokenizers in folders: what is saved loads again, bit for bit, and what transformers saved computes what
 // transformers computes.
 
+#include "gpt/base/base.h"
 #include "gpt/store/model_files.h"
 #include "tests/golden/huggingface.h"
 #include "tests/gpt/gpt_test.h"

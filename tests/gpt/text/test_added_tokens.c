@@ -4,6 +4,7 @@
 //      add_special_tokens({"pad_token": "<|pad|>"})
 //      add_tokens(["gptape", "Δx", AddedToken("left", lstrip=True), AddedToken("right", rstrip=True), "gptapes"])
 
+#include "gpt/base/base.h"
 #include "gpt/gptape.h"
 #include "gpt/text/encoding.h"
 #include "tests/support/folder.h"

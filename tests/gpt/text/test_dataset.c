@@ -1,6 +1,7 @@
 // test_dataset.c: texts of any length as token ids, the file that keeps them, the two splits, and batches. Each test runs in an
 // empty folder of its own.
 
+#include "gpt/base/base.h"
 #include "gpt/stories/stories.h"
 #include "gpt/text/encoding.h"
 #include "tests/support/folder.h"

@@ -1,5 +1,6 @@
 // test_trainer.c: training: the schedule, a step against PyTorch's, accumulation, what must not disturb it, and going on after a stop.
 
+#include "gpt/base/base.h"
 #include "gpt/store/model_files.h"
 #include "gpt/train/run_files.h"
 #include "tests/golden/training.h"

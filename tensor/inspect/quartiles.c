@@ -1,6 +1,6 @@
-// quartiles.c: median and quartiles.
+// quartiles.c: median and quartiles, and a number of bytes as text.
 
-#include "gpt/base/base.h"
+#include "tensor/inspect/inspect.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ static double quantile(const double *sorted, int n, double p)
     return sorted[below] + part * (sorted[below + 1] - sorted[below]);
 }
 
-Quartiles quartiles(double *values, int n)
+Quartiles quartiles_of(double *values, int n)
 {
     REQUIRE(values);
     Quartiles result = {.low = NAN, .median = NAN, .high = NAN};
@@ -43,4 +43,18 @@ Quartiles quartiles(double *values, int n)
     result.median = quantile(values, result.n, 0.5);
     result.high = quantile(values, result.n, 0.75);
     return result;
+}
+
+const char *bytes_text(double bytes, char text[BYTES_TEXT])
+{
+    REQUIRE(text);
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    size_t unit = 0;
+
+    while (bytes >= 1024.0 && unit + 1 < sizeof units / sizeof units[0]) {
+        bytes /= 1024.0;
+        unit++;
+    }
+    number_format(text, BYTES_TEXT, unit == 0 ? "%.0f %s" : "%.2f %s", bytes, units[unit]);
+    return text;
 }
