@@ -1,5 +1,6 @@
 // json.c: figures as JSON. Numbers are written as text, since cJSON's own would print some with 17 digits.
 
+#include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
 
 #include <math.h>
