@@ -43,6 +43,21 @@ static inline float normalized(float x, FloatStats stats)
     return ((x - stats.mean_high) - stats.mean_low) * stats.rstd;
 }
 
+// Are all deviations of a row, and rstd, far enough inside float's range? Else its n are computed in double.
+static bool fits_float(RowStats stats)
+{
+    return stats.rstd > 1e-35 && stats.rstd < 1e37;
+}
+
+static void normalize_row_in_double(const float *restrict x, const float *restrict weight, const float *restrict bias, size_t C,
+                                    RowStats stats, float *restrict y)
+{
+    for (size_t i = 0; i < C; i++) {
+        float n = (float)(((double)x[i] - stats.mean) * stats.rstd);
+        y[i] = n * weight[i] + bias[i];
+    }
+}
+
 static void layernorm(const void *call, size_t start, size_t end)
 {
     const LayernormCall *c = call;
@@ -53,11 +68,15 @@ static void layernorm(const void *call, size_t start, size_t end)
         const float *restrict x = c->r->x + row * C;
         float *restrict y = c->out + row * C;
         RowStats stats = row_stats(x, C, c->eps);
+        c->stats[row] = stats;
+        if (!fits_float(stats)) {
+            normalize_row_in_double(x, weight, bias, C, stats, y);
+            continue;
+        }
         FloatStats in_float = float_stats(stats);
         for (size_t i = 0; i < C; i++) {
             y[i] = normalized(x[i], in_float) * weight[i] + bias[i];
         }
-        c->stats[row] = stats;
     }
 }
 
@@ -84,11 +103,19 @@ static void layernorm_row_dx(const float *restrict x, const float *restrict weig
     }
 }
 
-static void layernorm_row_sums(const float *restrict x, const float *restrict dy, size_t C, FloatStats stats,
-                               float *restrict dweight, float *restrict dbias)
+static void layernorm_row_sums(const float *restrict x, const float *restrict dy, size_t C, RowStats stats, float *restrict dweight,
+                               float *restrict dbias)
 {
+    if (!fits_float(stats)) {
+        for (size_t i = 0; i < C; i++) {
+            dweight[i] += dy[i] * (float)(((double)x[i] - stats.mean) * stats.rstd);
+            dbias[i] += dy[i];
+        }
+        return;
+    }
+    FloatStats in_float = float_stats(stats);
     for (size_t i = 0; i < C; i++) {
-        dweight[i] += dy[i] * normalized(x[i], stats);
+        dweight[i] += dy[i] * normalized(x[i], in_float);
         dbias[i] += dy[i];
     }
 }
@@ -107,7 +134,7 @@ static void layernorm_backward(const void *call, size_t start, size_t end)
             if (c->dx.values != NULL) {
                 layernorm_row_dx(x, c->r->weight, dy, C, c->stats[row], c->dx.accumulate, c->dx.values + row * C);
             }
-            layernorm_row_sums(x, dy, C, float_stats(c->stats[row]), sums, sums + C);
+            layernorm_row_sums(x, dy, C, c->stats[row], sums, sums + C);
         }
     }
 }

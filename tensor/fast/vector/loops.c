@@ -75,7 +75,9 @@ static void gelu(const void *call, size_t start, size_t end)
     const float *restrict x = c->a;
     float *restrict y = c->out;
     for (size_t i = start; i < end; i++) {
-        y[i] = x[i] * (1 + gelu_tanh(x[i])) * 0.5f;
+        float gate = (1 + gelu_tanh(x[i])) * 0.5f;
+        float product = x[i] * gate;
+        y[i] = gate == 0 ? 0 : product;
     }
 }
 
