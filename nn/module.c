@@ -122,14 +122,24 @@ void module_zero_grad(Module *root)
 // ------------------------------------------------------------------------------------------------------------
 // Lists of parameters
 
-static bool list_has(const ParameterList *list, const Tensor *parameter)
+// Tensors seen so far, by address: a table of 2^bits places with linear probing, at most half full.
+typedef struct Seen {
+    const Tensor **places;
+    int bits;
+} Seen;
+
+// Adds a tensor; false if it was there.
+static bool seen_add(Seen *seen, const Tensor *tensor)
 {
-    for (int i = 0; i < list->count; i++) {
-        if (list->parameters[i] == parameter) {
-            return true;
-        }
+    size_t mask = ((size_t)1 << seen->bits) - 1;
+    uint64_t mixed = (uint64_t)(uintptr_t)tensor * 0x9e3779b97f4a7c15u;        // Knuth's multiplicative hash: its high bits count
+    size_t at = (size_t)(mixed >> (64 - seen->bits));
+    while (seen->places[at] != NULL && seen->places[at] != tensor) {
+        at = (at + 1) & mask;
     }
-    return false;
+    bool added = seen->places[at] == NULL;
+    seen->places[at] = tensor;
+    return added;
 }
 
 static int parameters_at_most(const Module *root)
@@ -145,16 +155,22 @@ ParameterList module_parameters(const Module *root)
 {
     size_t room = (size_t)parameters_at_most(root) + 1;
     ParameterList list = {.parameters = memory_allocate(room * sizeof(Tensor *), "a list of parameters")};
+    Seen seen = {.bits = 1};
+    while ((size_t)1 << seen.bits < 2 * room) {
+        seen.bits++;
+    }
+    seen.places = memory_allocate_zeroed((size_t)1 << seen.bits, sizeof(Tensor *), "a list of parameters");
     for (const Module *module = root; module != NULL; module = module_next(root, module)) {
         for (int i = 0; i < module->n_parameters; i++) {
             Tensor *parameter = module->parameters[i];
-            if (!list_has(&list, parameter)) {
+            if (seen_add(&seen, parameter)) {          // a shared parameter counts once
                 list.parameters[list.count] = parameter;
                 list.count++;
                 list.values += tensor_count(parameter);
             }
         }
     }
+    free(seen.places);
     return list;
 }
 
