@@ -25,8 +25,18 @@ void sgd_step(const ParameterList *parameters, double lr)
 
 const AdamWConfig adamw_defaults = {.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01};
 
+// With a rate of 1, the average never forgets its zero start, and the correction divides by 0.
+static void check_rate(const char *name, double rate)
+{
+    if (!(rate >= 0 && rate < 1)) {
+        fail_mistake(HERE, "adamw_create: %s %g (expected at least 0 and below 1)", name, rate);
+    }
+}
+
 AdamW adamw_create(const ParameterList *parameters, AdamWConfig config)
 {
+    check_rate("beta1", config.beta1);
+    check_rate("beta2", config.beta2);
     REQUIRE(parameters);
     AdamW adamw = {.config = config, .parameters = parameters};
     adamw.m = memory_allocate_zeroed(parameters->values, sizeof(Real), "AdamW's first moments");

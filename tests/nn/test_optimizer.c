@@ -364,6 +364,18 @@ END_TEST
 
 // ------------------------------------------------------------------------------------------------------------
 
+START_TEST(decay_rates_of_1_are_refused)
+{
+    AdamWConfig config = ADAMW_DEFAULTS;
+    ParameterList parameters = {0};
+    config.beta1 = 1;
+    ASSERT_MISTAKE(adamw_create(&parameters, config), "adamw_create: beta1 1 (expected at least 0 and below 1)");
+    config.beta1 = 0.9;
+    config.beta2 = 1;
+    ASSERT_MISTAKE(adamw_create(&parameters, config), "adamw_create: beta2 1 (expected at least 0 and below 1)");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("optimizer");
@@ -379,6 +391,7 @@ int main(void)
     tcase_add_test(adamw, only_matrices_decay);
     tcase_add_test(adamw, adamw_leaves_what_has_no_gradient);
     tcase_add_test(adamw, a_freed_adamw_is_empty);
+    tcase_add_test(adamw, decay_rates_of_1_are_refused);
 
     TCase *clipping = case_with_tape(suite, "clipping");
     tcase_add_test(clipping, clipping_scales_all_gradients_to_the_norm);
