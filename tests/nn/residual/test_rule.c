@@ -172,9 +172,11 @@ START_TEST(length_depth_and_names_have_limits)
     char *grown = repeated("f(h)", "+h", 1024, "");
     refused(grown, "column 4097: a rule of 4100 characters in normal form (expected at most 4096)");
 
-    char *deepest = repeated("f(h) + ", "(", 63, repeated("h", ")", 63, ""));
+    char *closing = repeated("h", ")", 64, "");
+    char *deepest = repeated("f(h) + ", "(", 63, closing);
+    deepest[strlen(deepest) - 1] = '\0';           // 63 of them
     rule(deepest);
-    char *deeper = repeated("f(h) + ", "(", 64, repeated("h", ")", 64, ""));
+    char *deeper = repeated("f(h) + ", "(", 64, closing);
     refused(deeper, "column 72: nested too deep (expected at most 64 levels)");
     char *signs = repeated("f(h) + ", "-", 64, "h");
     refused(signs, "column 72: nested too deep (expected at most 64 levels)");
@@ -188,6 +190,7 @@ START_TEST(length_depth_and_names_have_limits)
     free(longest);
     free(longer);
     free(grown);
+    free(closing);
     free(deepest);
     free(deeper);
     free(signs);
