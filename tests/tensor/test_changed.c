@@ -226,7 +226,7 @@ START_TEST(a_checkpoint_sees_what_its_function_reads)
 {
     Tensor *a = parameter("a", SHAPE(3));
     Tensor *w = parameter("w", SHAPE(3));
-    Tensor *loss = tensor_sum(tensor_checkpoint(times, w, &a, 1, NULL, HERE), HERE);
+    Tensor *loss = tensor_sum(tensor_checkpoint_many(times, w, &a, 1, NULL, HERE), HERE);
     tensor_backward(loss, HERE);
     ck_assert_float_eq(a->grad[2], 3);
     tensor_zero_grad(a);
@@ -239,7 +239,7 @@ START_TEST(a_checkpoint_sees_what_its_function_reads)
     ck_assert_ptr_eq(tape_current(), tape);
 
     tape_reset(tape);
-    loss = tensor_sum(tensor_checkpoint(times, w, &a, 1, NULL, HERE), HERE);
+    loss = tensor_sum(tensor_checkpoint_many(times, w, &a, 1, NULL, HERE), HERE);
     tensor_changed(a, HERE);
     assert_mistake_begins("tensor_checkpoint, backward of node 0: input 0 m.a (3) was changed at ", tensor_backward(loss, HERE));
     tensor_free(a);
