@@ -100,7 +100,7 @@ NO_ONEDNN := without oneDNN (libdnnl-dev): matrix products will be slower
 COMPILE = @echo 'cc $@'; mkdir -p $(@D); $(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 LINK = @echo 'ld $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(LDFLAGS) -o $@ $^
 
-$(BUILD)/float/tests/%.o $(BUILD)/double/tests/%.o: private FLAGS += $$(pkg-config --cflags check)
+$(BUILD)/float/tests/%.o $(BUILD)/double/tests/%.o: private FLAGS += -fvisibility=default $$(pkg-config --cflags check)
 
 $(BUILD)/float/%.o: %.c $(BUILD)/flags
 	$(COMPILE) $(if $(ONEDNN),-DGPTAPE_ONEDNN)
