@@ -155,6 +155,8 @@ ParameterList module_parameters(const Module *root)
 {
     size_t room = (size_t)parameters_at_most(root) + 1;
     ParameterList list = {.parameters = memory_allocate(room * sizeof(Tensor *), "a list of parameters")};
+    int frame = unwind_begin();
+    unwind_add_on_failure(free, list.parameters);
     Seen seen = {.bits = 1};
     while ((size_t)1 << seen.bits < 2 * room) {
         seen.bits++;
@@ -171,6 +173,7 @@ ParameterList module_parameters(const Module *root)
         }
     }
     free(seen.places);
+    unwind_end(frame);
     return list;
 }
 
