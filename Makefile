@@ -24,6 +24,10 @@
 ## CFLAGS= LDFLAGS=  more flags, after ours
 
 PREFIX ?= /usr/local
+# gptape.pc needs an absolute path.
+ifeq ($(filter /%,$(firstword $(PREFIX))),)
+override PREFIX := $(CURDIR)/$(PREFIX)
+endif
 OBJCOPY ?= objcopy
 
 # A make started by hand uses every core (a -j of yours goes first); the makes that it starts share them.
