@@ -1,4 +1,4 @@
-// stories.c: gptape stories: the stories that a model learns from where no text is named, and the parser that checks what it says.
+// stories.c: gptape stories: the stories that models are trained on by default, and the parser that checks a text.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
@@ -24,7 +24,7 @@ static const OptionGroup stories_groups[] = {
 
 const CommandHelp stories_help = {
     .name = "stories",
-    .about = "Tells small stories in correct English, by chance, from a grammar: what a model learns from where no text is named.\n\n"
+    .about = "Tells small random stories in correct English, from a grammar: the default training text of gptape train.\n\n"
              "With --check it reads text from stdin and counts how many of its sentences are the grammar's, word for word, with\n"
              "he or she, a or an, was or were as they must be; and how many of its stories (up to an empty line) are the grammar's\n"
              "as a whole, with one plot and the same names from the beginning to the end. The first sentences that are not are shown.",
@@ -39,33 +39,33 @@ const CommandHelp stories_help = {
 // ------------------------------------------------------------------------------------------------------------
 // Telling
 
-typedef struct Wish {
+typedef struct Request {
     uint64_t seed;
     int count;                                     // of stories, at most
     int bytes;                                     // of all of them, at most
-} Wish;
+} Request;
 
-static bool read_wish(const Options *options, Wish *wish)
+static bool read_request(const Options *options, Request *request)
 {
-    wish->count = options_given(options, "bytes") ? MOST : 3;
-    wish->bytes = MOST;
-    return options_int(options, "count", 1, MOST, &wish->count) && options_int(options, "bytes", 1, MOST, &wish->bytes)
-        && options_seed(options, &wish->seed);
+    request->count = options_given(options, "bytes") ? MOST : 3;
+    request->bytes = MOST;
+    return options_int(options, "count", 1, MOST, &request->count) && options_int(options, "bytes", 1, MOST, &request->bytes)
+        && options_seed(options, &request->seed);
 }
 
 // Prints each story as it comes, or collects it. Returns the bytes of all; *too_long gets those of the one that there was no room for.
-static size_t tell_stories(const Wish *wish, cJSON *collected, size_t *too_long)
+static size_t tell_stories(const Request *request, cJSON *collected, size_t *too_long)
 {
     Stories *stories = stories_create();
     Random random;
     size_t told = 0;
     bool room = true;
 
-    random_seed(&random, wish->seed);
-    for (int i = 0; i < wish->count && room; i++) {
+    random_seed(&random, request->seed);
+    for (int i = 0; i < request->count && room; i++) {
         char *story = stories_tell(stories, &random);
         *too_long = strlen(story);
-        room = told + *too_long <= (size_t)wish->bytes;
+        room = told + *too_long <= (size_t)request->bytes;
         if (room && collected == NULL) {
             fputs(story, stdout);
         } else if (room) {
@@ -80,14 +80,14 @@ static size_t tell_stories(const Wish *wish, cJSON *collected, size_t *too_long)
 
 static int tell(const Options *options)
 {
-    Wish wish;
+    Request request;
     size_t first = 0;
 
-    if (!read_wish(options, &wish)) {
+    if (!read_request(options, &request)) {
         return STATUS_USAGE;
     }
     cJSON *collected = options_given(options, "json") ? cJSON_CreateArray() : NULL;
-    size_t told = tell_stories(&wish, collected, &first);
+    size_t told = tell_stories(&request, collected, &first);
     if (told == 0) {
         option_error(options, "bytes", "%s bytes are too few for the first story, of %zu bytes", options_text(options, "bytes"), first);
         cJSON_Delete(collected);
@@ -95,7 +95,7 @@ static int tell(const Options *options)
     }
     if (collected != NULL) {
         cJSON *json = cJSON_CreateObject();
-        json_add_count(json, "seed", (double)wish.seed);
+        json_add_count(json, "seed", (double)request.seed);
         json_add_count(json, "bytes", (double)told);
         cJSON_AddItemToObject(json, "stories", collected);
         json_print(json);

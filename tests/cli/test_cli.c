@@ -124,11 +124,11 @@ typedef struct Wrong {
 static const Wrong wrongs[] = {
     // commands
     {"inof", "gptape: inof: unknown command; did you mean info?"},
-    {"frobnicate", "frobnicate: unknown command (expected gradflow, graph, info, train, generate, eval, tokenize, stories, gradcheck, bench, help or version)"},
-    {"''", "gptape: '': unknown command (expected gradflow, graph, info, train, generate, eval, tokenize, stories, gradcheck, bench, help or version)"},
-    {"help ''", "gptape: '': unknown command (expected gradflow, graph, info, train, generate, eval, tokenize, stories, gradcheck, bench, help or version)"},
+    {"frobnicate", "frobnicate: unknown command (expected gradflow, graph, info, "},
+    {"''", "gptape: '': unknown command (expected gradflow, graph, info, "},
+    {"help ''", "gptape: '': unknown command (expected gradflow, graph, info, "},
     {"--json", "--json: unexpected before the command (expected gptape COMMAND [OPTIONS])"},
-    {"help frobnicate", "frobnicate: unknown command (expected gradflow, graph, info, train, generate, eval, tokenize, stories, gradcheck, bench, help or version)"},
+    {"help frobnicate", "frobnicate: unknown command (expected gradflow, graph, info, "},
     {"help info generate", "'generate': unexpected (expected one command)"},
     // options
     {"info --frobnicate", "gptape info: --frobnicate: unknown option; see 'gptape info --help'"},
@@ -200,8 +200,8 @@ static const Wrong wrongs[] = {
     {"graph --out ''", "gptape graph: --out: empty name (expected a file)"},
     {"bench --data ''", "gptape bench: --data: empty name (expected a file)"},
     // a line stays a line
-    {"info --config \"$(printf 'a\\nb\\033[2J')\"", "--config: 'a\\x0ab\\x1b[2J' is unknown (expected tiny, "},
-    {"\"$(printf 'in\\nfo')\"", "in\\x0afo: unknown command; did you mean info?"},
+    {"info --config \"$(printf 'a\\nb\\033[2J')\"", "--config: 'a\\nb\\x1b[2J' is unknown (expected tiny, "},
+    {"\"$(printf 'in\\nfo')\"", "in\\nfo: unknown command; did you mean info?"},
     // sizes that do not fit together
     {"info --n-embd 30 --n-head 4", "gptape info: --n-embd: 30 is not a multiple of n_head 4 (try 28 or 32)"},
     {"--n-embd 30 info --n-head 4", "gptape: --n-embd: unexpected before the command (expected gptape COMMAND [OPTIONS])"},

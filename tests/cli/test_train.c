@@ -110,7 +110,7 @@ START_TEST(a_lost_log_is_noted)
     shell_well(": > run/log.csv");
     run = run_gptape("train --resume --out run --steps 10 --threads 1");
     assert_succeeded(&run);
-    assert_has(&run, run.err, "gptape train: run/log.csv: has rows of 0 of the 8 steps made so far; it goes on with step 9\n");
+    assert_has(&run, run.err, "gptape train: run/log.csv: has rows of 0 of the 8 steps made so far; it continues with step 9\n");
     run_free(&run);
     shell_well("[ \"$(cut -d, -f1 run/log.csv | tr '\\n' ' ')\" = 'step 9 10 ' ]");
 }
@@ -275,7 +275,7 @@ START_TEST(a_signal_finishes_the_step_saves_and_says_how_to_go_on)
     ck_assert_int_eq(atoi(run.out), _i == 0 ? 130 : 143);
     run_free(&run);
     Run said = run_shell("tail -n 1 err");
-    assert_has(&said, said.out, "of 100000; go on with: gptape train --out run --resume");
+    assert_has(&said, said.out, "of 100000; resume with: gptape train --out run --resume");
     int step = 0;
     ck_assert_int_eq(sscanf(strstr(said.out, "after step"), "after step %d", &step), 1);
     run_free(&said);

@@ -1,4 +1,4 @@
-// bench_report.c: what gptape bench prints.
+// report.c: what gptape bench prints.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/bench/bench.h"

@@ -5,7 +5,7 @@
 
 #include "gpt/cli/kit/kit.h"
 
-// The model that is asked for, made or loaded.
+// The model, created or loaded.
 typedef struct EvalModel {
     GPT *gpt;
     const char *name;                              // the preset's, or the folder

@@ -1,4 +1,4 @@
-// eval_text.c: how well a model predicts a text, or one part of it.
+// text.c: the loss of a model on a text, or on one part of it.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/eval/eval.h"

@@ -21,9 +21,9 @@ typedef struct Group {
     int count;
     int *ids;                                      // (count, n_prompt + n_new)
     int *made;                                     // (count): new tokens of each
-    int printing;                                   // the sample whose turn it is
+    int printing;                                  // the sample whose turn it is
     bool begun;                                    // were its heading and prompt printed?
-    int n_printed;                                    // and so many of its new tokens
+    int n_printed;                                 // of its new tokens
     TokenPrinter printer;
     double started;
     double before;                                 // when the token before came

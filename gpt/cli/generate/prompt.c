@@ -48,7 +48,7 @@ int generation_tokenizer(Generation *generation)
 // ------------------------------------------------------------------------------------------------------------
 // The prompt
 
-// What a text that has not begun goes on from: the end of another one, or of a line.
+// What an empty prompt continues: the end of another text, or of a line.
 static int beginning(const Tokenizer *tokenizer)
 {
     int end_of_text = tokenizer_end_of_text(tokenizer);

@@ -103,7 +103,7 @@ static bool read_ids(const Options *options, ExperimentConfig *config)
     return read;
 }
 
-// Rows from the part of a text that 'gptape train' doesn't learn from, in the saved model's own tokens or in bytes.
+// Rows from the validation part of a text, in the saved model's own tokens or in bytes.
 static bool read_rows(const Options *options, const ExperimentConfig *config, int *ids, int *targets)
 {
     Error error;

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { ROWS_AT_MOST = 50 };                        // a deeper network's table shows every so many-th layer
+enum { ROWS_AT_MOST = 50 };                        // a deeper network's table leaves out layers
 
 static const char *layer_word(const Experiment *experiment)
 {

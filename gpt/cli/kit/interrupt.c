@@ -26,7 +26,7 @@ void interrupt_watch(void)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, NULL, &before);
-    if (before.sa_handler != SIG_IGN) {            // nohup's wish is respected
+    if (before.sa_handler != SIG_IGN) {            // as set by nohup
         sigaction(SIGHUP, &action, NULL);
     }
 }

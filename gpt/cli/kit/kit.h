@@ -224,7 +224,7 @@ typedef struct Progress {
     double started;                                // seconds
     double last;
     int done_before;                               // how much was there at the start: no measure of the rate
-    char detail[64];                               // what is told instead of the rate, if anything
+    char detail[64];                               // shown instead of the rate, if not empty
 } Progress;
 
 Progress progress_begin(const Options *options, const char *unit);
@@ -303,7 +303,7 @@ const char *thousands_text(double count, char text[NUMBER_TEXT]);      // "124,4
 
 void json_begin(void);                             // once, before the others
 void json_add_number(cJSON *object, const char *name, double value);   // 9 significant digits; NaN and infinity are null
-void json_add_count(cJSON *object, const char *name, double count);    // a whole number, all its digits
+void json_add_count(cJSON *object, const char *name, double count);    // an integer, all its digits
 cJSON *json_numbers(const Real *values, int n);    // an array of them, 9 significant digits each
 void json_add_config(cJSON *object, const char *name, const GPTConfig *config);
 // To stdout; frees it. Always valid UTF-8: a byte that is not (of a file's name, say) appears as \xff in the text, "\\xff" in the JSON.

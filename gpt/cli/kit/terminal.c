@@ -16,8 +16,8 @@ int terminal_columns(int widest)
     if (!isatty(STDOUT_FILENO)) {
         return widest;
     }
-    const char *wish = getenv("COLUMNS");
-    int columns = wish == NULL ? 0 : atoi(wish);
+    const char *set = getenv("COLUMNS");
+    int columns = set == NULL ? 0 : atoi(set);
     if (columns <= 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) {
         columns = size.ws_col;
     }

@@ -1,4 +1,4 @@
-// train_plan.c: what gptape train is asked for: options become a trainer and a folder, or one line that says why not.
+// plan.c: a new run: from options to a trainer and a folder, or one line that says why not.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/train/train.h"
@@ -132,7 +132,7 @@ static Tokenizer *make_tokenizer(const Options *options, TokenizerKind kind, con
     }
 }
 
-// The vocabulary is the tokenizer's, unless a larger one is asked for.
+// The vocabulary is the tokenizer's, unless a larger one is given.
 static bool read_tokenizer(const Options *options, TrainSetup *setup, int *status)
 {
     TokenizerKind kind;

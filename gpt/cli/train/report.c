@@ -1,5 +1,5 @@
-// train_report.c: what gptape train answers when it is done: losses, samples, their curve, and of stories how many sentences follow
-// the grammar, before and after.
+// report.c: the results of gptape train: losses, samples, the loss curve, and for stories how many sentences follow the grammar, before
+// and after.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/train/train.h"

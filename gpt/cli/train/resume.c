@@ -1,4 +1,4 @@
-// train_resume.c: gptape train --resume: a run that goes on as it was set up. What is said of it again must be the same.
+// resume.c: gptape train --resume: a run is resumed as it was set up. An option given again must have the same value.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/train/train.h"
@@ -7,7 +7,7 @@
 #include <string.h>
 
 // ------------------------------------------------------------------------------------------------------------
-// Options that the saved run has otherwise
+// Options that contradict the saved run
 
 static bool contradicts(const Options *options, const char *name, const char *saved)
 {
@@ -198,7 +198,7 @@ static Trainer *make_trainer(const Options *options, const TrainPlan *plan, Trai
     return trainer;
 }
 
-// The learning rate's schedule stays what it was: beyond its end the smallest goes on.
+// The learning rate's schedule stays as it was: after its end the learning rate is min_lr.
 static bool check_steps(const Options *options, const Trainer *trainer)
 {
     const TrainConfig *config = &trainer->setup.train;

@@ -1,4 +1,4 @@
-// train.c: gptape train: a model learns a text, in a folder that holds all it needs to go on.
+// train.c: gptape train: trains a GPT on a text, in a folder from which the run can be resumed.
 
 #include "gpt/cli/train/train.h"
 #include "gpt/base/base.h"
@@ -44,7 +44,7 @@ const CommandHelp train_help = {
 };
 
 // ------------------------------------------------------------------------------------------------------------
-// What happens, as it happens
+// Callbacks of the run
 
 typedef struct Watch {
     const Options *options;
@@ -60,13 +60,13 @@ static bool is_asked_to_stop(void *context)
     return interrupted();
 }
 
-// Every parameter is accounted for, once: a severed graph is the commonest bug that nobody sees.
+// Every parameter is counted, once: a graph that is cut somewhere is a common bug that nobody sees.
 static void report_audit(const Options *options, const Trainer *trainer)
 {
     TrainAudit audit = trainer_audit(trainer);
     int n = trainer->parameters.count;
     if (audit.lost[0] == '\0') {
-        command_note(options, "each of the %d parameter tensors got a gradient in the first step", n);
+        command_note(options, "all %d parameter tensors got a gradient in the first step", n);
         return;
     }
     command_note(options, "the first step's gradients of the %d parameter tensors: %d reached, %d all zero, %d not finite, %d never on "
@@ -124,7 +124,7 @@ static void print_notes(const Options *options, const TrainPlan *plan)
     char learned[NUMBER_TEXT];
     char validated[NUMBER_TEXT];
     thousands_text((double)gpt_cost(config, 1, 1).parameters, parameters);
-    command_note(options, "%s: %s parameters, %d layer%s, %d wide, context %d, vocabulary %d%s", plan->folder, parameters,
+    command_note(options, "%s: %s parameters, %d layer%s, width %d, context %d, vocabulary %d%s", plan->folder, parameters,
                  config->n_layer, plural(config->n_layer), config->n_embd, config->context_length, config->vocab_size,
                  config->shortcut ? "" : ", no shortcuts");
     options_precision_note(options);
@@ -133,14 +133,14 @@ static void print_notes(const Options *options, const TrainPlan *plan)
     }
     thousands_text((double)dataset_tokens(trainer->data, SPLIT_TRAIN), learned);
     thousands_text((double)dataset_tokens(trainer->data, SPLIT_VAL), validated);
-    command_note(options, "%s: %s tokens to learn, %s for validation; %s", trainer->data->name, learned, validated,
+    command_note(options, "%s: %s tokens for training, %s for validation; %s", trainer->data->name, learned, validated,
                  tokenizer_name(tokenizer_kind(trainer->setup.tokenizer)));
     if (trainer->data->note.message[0] != '\0') {
         command_note(options, "%s", trainer->data->note.message);
     }
 }
 
-// A log that was emptied or lost begins anew where the run goes on: its curve is not the whole run's.
+// A log that was lost starts again where the run is resumed: its curve is not that of the whole run.
 static void note_lost_rows(const Options *options, const TrainPlan *plan)
 {
     TrainRow *rows;
@@ -155,12 +155,12 @@ static void note_lost_rows(const Options *options, const TrainPlan *plan)
         free(rows);
     }
     if (kept < made) {
-        command_note(options, "%s/log.csv: has rows of %d of the %d step%s made so far; it goes on with step %d", plan->folder,
+        command_note(options, "%s/log.csv: has rows of %d of the %d step%s made so far; it continues with step %d", plan->folder,
                      kept, made, plural(made), made + 1);
     }
 }
 
-// What the model is worth before it learns, to compare with.
+// The model before training, for comparison.
 static bool look_before(const Options *options, Trainer *trainer, Error *error)
 {
     enum { SAMPLES_BEFORE = 5 };                   // their sentences are short
@@ -170,7 +170,7 @@ static bool look_before(const Options *options, Trainer *trainer, Error *error)
     }
     int V = trainer->setup.gpt.vocab_size;
     trainer->before.val_loss = trainer_evaluate(trainer, SPLIT_VAL);
-    command_note(options, "step 0: validation loss %.4f; ln %d = %.4f is that of knowing nothing", trainer->before.val_loss, V, log(V));
+    command_note(options, "step 0: validation loss %.4f; uniform guessing has ln %d = %.4f", trainer->before.val_loss, V, log(V));
     if (!train_learns_stories(trainer)) {
         return true;
     }
@@ -194,7 +194,7 @@ static void draw(const Options *options, const TrainPlan *plan)
         command_note(options, "drew %s/loss.png%s", plan->folder,
                      plan->trainer->setup.train.gradflow_every > 0 ? " and gradflow.png beside it" : "");
     } else {
-        command_note(options, "no picture: %s", error.message);
+        command_note(options, "no plot: %s", error.message);
     }
 }
 
@@ -221,7 +221,7 @@ static int run(const Options *options, TrainPlan *plan)
         draw(options, plan);
     }
     if (done && trainer->adamw.step < trainer->setup.train.steps) {
-        command_note(options, "stopped and saved after step %d of %d; go on with: gptape train --out %s --resume", trainer->adamw.step,
+        command_note(options, "stopped and saved after step %d of %d; resume with: gptape train --out %s --resume", trainer->adamw.step,
                      trainer->setup.train.steps, plan->folder);
         status = interrupt_status();
     } else if (done && train_report(options, trainer, plan->folder, clock_seconds() - started, &error)) {

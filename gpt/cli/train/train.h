@@ -27,7 +27,7 @@ void train_plan_free(TrainPlan *plan);
 bool train_check_recompute(const Options *options, const TrainPlan *plan, const TrainConfig *config);
 
 // ------------------------------------------------------------------------------------------------------------
-// What is answered
+// The results
 
 // Samples of the model, of which the first are shown; of stories the sentences are counted.
 typedef struct Samples {
