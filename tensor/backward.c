@@ -50,6 +50,16 @@ void tape_observer_remove(Tape *tape, int number)
     }
 }
 
+void tape_observe(Tape *tape, TapeObserver observer)
+{
+    REQUIRE(tape);
+    if (tape->observe_number != 0) {
+        tape_observer_remove(tape, tape->observe_number);
+    }
+    bool empty = observer.begin == NULL && observer.before == NULL && observer.after == NULL;
+    tape->observe_number = empty ? 0 : tape_observer_add(tape, observer);
+}
+
 static void observers_begin(const Tape *tape)
 {
     for (int i = 0; i < tape->n_observers; i++) {

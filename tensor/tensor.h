@@ -302,7 +302,7 @@ struct Tape {
     int streams_capacity;
     struct TapeObserverEntry *observers;
     int n_observers, observers_capacity;
-    int last_observer;                             // the number of the one added last
+    int last_observer, observe_number;             // the numbers of the one added last, and of tape_observe's (0: none)
     Tensor *tensors;                               // every tensor it owns
     Arena arena;                                   // values, gradients, nodes
     Arena headers[2];                              // Tensor structs, of this round and of the round before the last reset
@@ -345,6 +345,7 @@ void tape_leave(int entered);
 // the order in which they were added, after in the reverse order. None can be removed while a backward pass is in progress.
 int tape_observer_add(Tape *tape, TapeObserver observer);
 void tape_observer_remove(Tape *tape, int number);
+void tape_observe(Tape *tape, TapeObserver observer);          // for one observer only: replaces the last one set so; an empty one ends it
 
 // ------------------------------------------------------------------------------------------------------------
 // 6. Operations. Each records one node and returns its output, which belongs to the tape. Shapes that do not fit are mistakes.

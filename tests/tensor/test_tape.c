@@ -466,6 +466,25 @@ START_TEST(observers_are_called_in_order_and_nest)
 }
 END_TEST
 
+START_TEST(tape_observe_has_one_observer_beside_the_others)
+{
+    Tape *tape = tape_current();
+    Tensor *x = tensor_require_grad(tensor_from((float[]){1, 2}, SHAPE(2)));
+    Tensor *loss = tensor_sum(tensor_mul(x, x));
+    Seen seen[3] = {0};
+    tape_observer_add(tape, (TapeObserver){.after = see_after, .context = &seen[0]});
+    tape_observe(tape, (TapeObserver){.after = see_after, .context = &seen[1]});
+    tensor_backward(loss);
+    tape_observe(tape, (TapeObserver){.after = see_after, .context = &seen[2]});
+    tensor_backward(loss);
+    tape_observe(tape, (TapeObserver){0});
+    tensor_backward(loss);
+    ck_assert_int_eq(seen[0].count, 6);
+    ck_assert_int_eq(seen[1].count, 2);
+    ck_assert_int_eq(seen[2].count, 2);
+}
+END_TEST
+
 START_TEST(an_observer_that_was_removed_sees_nothing)
 {
     Seen seen = {0};
@@ -821,6 +840,7 @@ static TCase *observer_case(void)
     tcase_add_test(tcase, nodes_that_the_loss_does_not_depend_on_are_not_walked);
     tcase_add_test(tcase, nodes_that_lead_to_no_wanted_gradient_are_not_walked);
     tcase_add_test(tcase, observers_are_called_in_order_and_nest);
+    tcase_add_test(tcase, tape_observe_has_one_observer_beside_the_others);
     tcase_add_test(tcase, an_observer_that_was_removed_sees_nothing);
     return tcase;
 }
