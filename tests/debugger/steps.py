@@ -1,8 +1,8 @@
-# steps.py: for each operation, how many times step is typed from the line of test_commands.c that calls it to its first loop.
+# steps.py: for each operation, how many times step is typed from the line of test_stepping.c that calls it to its first loop.
 
 import gdb
 
-SOURCE = "tests/debugger/test_commands.c"
+SOURCE = "tests/debugger/test_stepping.c"
 
 
 def at_a_loop():
