@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define SOURCES "examples"
-#define README SOURCES "/README.md"
+#define README SOURCES "/*.md"
 
 enum { WIDTH_MAX = 100 };
 
@@ -59,12 +59,12 @@ static const char *next_line(const char *text)
     return behind(text, "\n");
 }
 
-// All of a text file. The caller frees it.
+// All of a text file, or of those that a pattern names. The caller frees it.
 static char *read_text(const char *path)
 {
     char command[256];
 
-    snprintf(command, sizeof command, "cat '%s'", path);
+    snprintf(command, sizeof command, "cat %s", path);
     Run run = run_shell(command);
     assert_quiet(&run);
     free(run.err);
