@@ -20,7 +20,7 @@ enum { TEXT = 1 << 18, SECONDS = 1200 };
 
 static const char *const pages[] = {
     "README.md", "gpt/README.md", "gpt/lab/README.md", "gpt/stories/README.md", "gpt/store/README.md", "gpt/text/README.md",
-    "gpt/train/README.md", "notebooks/README.md", "tensor/inspect/gdb/README.md", "ARCHITECTURE.md", "CONTRIBUTING.md",
+    "gpt/train/README.md", "nn/residual/README.md", "notebooks/README.md", "tensor/inspect/gdb/README.md", "ARCHITECTURE.md", "CONTRIBUTING.md",
 };
 
 enum { PAGES = sizeof pages / sizeof pages[0] };
