@@ -43,21 +43,15 @@ int number_format(char *text, size_t bytes, const char *format, ...)
     return n;
 }
 
-int number_vprint(FILE *out, const char *format, va_list arguments)
+int number_print(FILE *out, const char *format, ...)
 {
     REQUIRE(out);
     REQUIRE(format);
+    va_list arguments;
+    va_start(arguments, format);
     locale_t before = uselocale(get_c_locale());
     int n = vfprintf(out, format, arguments);
     uselocale(before);
-    return n;
-}
-
-int number_print(FILE *out, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    int n = number_vprint(out, format, arguments);
     va_end(arguments);
     return n;
 }

@@ -149,11 +149,10 @@ bool error_set(Error *error, const char *format, ...) __attribute__((format(prin
 // The message becomes "FIELD: text"; a caller that knows the field by another name prints that and message + strlen(field).
 bool error_set_field(Error *error, const char *field, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-// Numbers as text, with a decimal point in every locale: fprintf, snprintf, vfprintf, vsnprintf and strtod of the "C" locale. Everything
+// Numbers as text, with a decimal point in every locale: fprintf, snprintf, vsnprintf and strtod of the "C" locale. Everything
 // that prints or reads a number with a fraction uses them.
 int number_print(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int number_format(char *text, size_t bytes, const char *format, ...) __attribute__((format(printf, 3, 4)));
-int number_vprint(FILE *out, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 int number_vformat(char *text, size_t bytes, const char *format, va_list arguments) __attribute__((format(printf, 3, 0)));
 double number_read(const char *text, char **end);
 
