@@ -55,7 +55,8 @@ bool stream_read(FILE *stream, const char *name, double most, char **text, size_
 // Writing files
 
 // A file that appears complete or not at all: write to stream, then commit or abandon. It keeps the mode and owner of the file that it
-// replaces. Devices and pipes are written to directly. A committed file is on the disk, not only in the system's memory.
+// replaces. Devices and pipes are written to directly; a pipe that nobody reads is an error. A committed file is on the disk, not only in the
+// system's memory.
 typedef struct SaveFile {
     FILE *stream;
     char *path;

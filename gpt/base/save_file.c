@@ -13,9 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { ATTEMPTS = 100, SELF_TEXT = 64 };
+enum { ATTEMPTS = 100, SELF_TEXT = 64, READER_SECONDS = 3 };
 
 static bool save_failed(SaveFile *save, Error *error)
 {
@@ -108,6 +109,22 @@ static void keep_owner_and_mode(int descriptor, const struct stat *old)
     (void)!fchmod(descriptor, mode);               // a file system without modes has none to keep
 }
 
+// A device or a pipe. Without O_NONBLOCK, opening a pipe that nobody reads would wait forever; its reader gets some seconds to start.
+static int open_other(const char *path)
+{
+    double until = clock_seconds() + READER_SECONDS;
+    struct timespec pause = {0, 10000000};
+    int descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    while (descriptor < 0 && errno == ENXIO && clock_seconds() < until) {
+        nanosleep(&pause, NULL);
+        descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    }
+    if (descriptor >= 0) {
+        (void)!fcntl(descriptor, F_SETFL, 0);      // from here on, writing waits
+    }
+    return descriptor;
+}
+
 bool save_begin(SaveFile *save, const char *path, Error *error)
 {
     REQUIRE(save);
@@ -119,7 +136,7 @@ bool save_begin(SaveFile *save, const char *path, Error *error)
     if (save->replaces) {
         stray_sweep(save->path);
     }
-    int descriptor = save->replaces ? create_beside(save) : open(save->path, O_WRONLY | O_CLOEXEC);
+    int descriptor = save->replaces ? create_beside(save) : open_other(save->path);
     if (descriptor < 0) {
         return save_failed(save, error);
     }

@@ -69,6 +69,23 @@ START_TEST(a_new_file_keeps_the_mode_of_the_old)
 END_TEST
 
 // Only root can give files away.
+// A run's folder may come from anywhere: saving to a pipe in it must not wait forever.
+START_TEST(a_pipe_that_nobody_reads_is_an_error)
+{
+    SaveFile save;
+    Error error = {0};
+    ck_assert_int_eq(mkfifo("fifo", 0600), 0);
+    ck_assert(!save_begin(&save, "fifo", &error));
+    ck_assert_msg(strstr(error.message, "fifo: can't be written: ") != NULL, "%s", error.message);
+    int reader = open("fifo", O_RDONLY | O_NONBLOCK);
+    save_text("fifo", "text");
+    char got[8] = "";
+    ck_assert_int_eq(read(reader, got, sizeof got - 1), 4);
+    ck_assert_str_eq(got, "text");
+    close(reader);
+}
+END_TEST
+
 START_TEST(a_new_file_keeps_the_owner_of_the_old)
 {
     struct stat status;
@@ -198,6 +215,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, folder_enter, folder_leave);
     tcase_add_test(tcase, a_new_file_keeps_the_mode_of_the_old);
     tcase_add_test(tcase, a_new_file_keeps_the_owner_of_the_old);
+    tcase_add_test(tcase, a_pipe_that_nobody_reads_is_an_error);
     tcase_add_test(tcase, temporary_files_of_killed_programs_are_deleted);
     tcase_add_test(tcase, a_file_is_checked_before_it_is_read);
     tcase_add_test(tcase, a_stream_has_a_limit_too);
