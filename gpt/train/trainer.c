@@ -108,7 +108,7 @@ static bool is_sound(const TrainRow *row, Error *error)
                          row->step, row->loss);
     }
     if (!isfinite(row->grad_norm)) {
-        return error_set(error, "step %d: the gradient's norm is %g, the loss %g: training stops, with the weights of the step before; "
+        return error_set(error, "step %d: the gradient's norm is %g, the loss %g: training stops with the weights of the step before; "
                          "a smaller lr may help", row->step, row->grad_norm, row->loss);
     }
     return true;

@@ -88,7 +88,7 @@ START_TEST(a_text_is_shown_as_it_was_named)
     run_free(&run);
     run = run_gptape("train --config tiny --data text.txt --n-layer 1 --n-head 1 --steps 1 --batch 1 --threads 1 --out one");
     assert_has(&run, run.err, "gptape train: one: ");
-    assert_has(&run, run.err, " parameters, 1 layer, 32 wide");
+    assert_has(&run, run.err, " parameters, 1 layer, width 32");
     assert_has(&run, run.out, "\nafter 1 step ");
     run_free(&run);
     run = run_shell("mkdir below && cd below && \"$GPTAPE_BIN\" train --resume --out ../run --steps 3 --threads 1");
@@ -430,7 +430,7 @@ START_TEST(without_gnuplot_there_is_no_picture)
     Run run = run_shell("\"$(command -v env)\" PATH=/nowhere \"$GPTAPE_BIN\" train --config tiny --data text.txt --steps 3 --batch 2 --threads 1 "
                         "--out run");
     assert_succeeded(&run);
-    assert_has(&run, run.err, "no picture: gnuplot is not installed");
+    assert_has(&run, run.err, "no plot: gnuplot is not installed");
     assert_has(&run, run.err, "step 0: validation loss ");
     assert_has(&run, run.out, "after 3 steps");
     run_free(&run);
@@ -452,7 +452,7 @@ START_TEST(a_loss_that_explodes_is_told)
 {
     Run run = run_gptape("train --config tiny --data text.txt --steps 200 --batch 2 --lr 1000 --min-lr 1000 --warmup 0 --clip 0 --norm none "
                          "--out run --threads 1 --quiet --save-every 1");
-    assert_one_line_error(&run, 1, "training stops, with the weights of the step before");
+    assert_one_line_error(&run, 1, "training stops with the weights of the step before");
     assert_has(&run, run.err, "run has the checkpoint of step ");
     run_free(&run);
     shell_well("! grep -qi nan run/log.csv");
