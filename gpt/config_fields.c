@@ -132,6 +132,14 @@ static bool is_word(const ConfigField *field, double value)
     return value >= 0 && value < field->n_words;
 }
 
+bool gpt_field_applies(const ConfigField *field, const GPTConfig *config)
+{
+    REQUIRE(field);
+    REQUIRE(config);
+    bool shorthand = strcmp(field->name, "shortcut") == 0 || strcmp(field->name, "norm") == 0;
+    return config->residual == NULL || !shorthand;
+}
+
 // ------------------------------------------------------------------------------------------------------------
 // Text
 

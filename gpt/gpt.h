@@ -108,6 +108,7 @@ const char *config_field_words(const ConfigField *field, char text[FIELD_WORDS])
 // Sets the field from such a text. False and an error, with the field unchanged, if the text is not a value of it.
 bool config_field_read(const ConfigField *field, const char *text, void *config, Error *error);
 bool config_field_check(const ConfigField *field, const void *config, Error *error);   // is the value in its range?
+bool gpt_field_applies(const ConfigField *field, const GPTConfig *config);     // false: shortcut and norm, where residual replaces them
 bool config_field_equal(const ConfigField *field, const void *a, const void *b);
 double config_field_number(const ConfigField *field, const void *config);              // of any kind but FIELD_TEXT
 void config_field_set(const ConfigField *field, void *config, double value);           // the same

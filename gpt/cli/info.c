@@ -113,8 +113,7 @@ static void print_config(const GPTPreset *preset, bool changed, const GPTConfig 
         char name[32];
         const char *text = config_field_text(field, config, buffer);
         bool size = field->kind == FIELD_COUNT && strcmp(field->name, "ff_mult") != 0;
-        bool replaced = config->residual != NULL && (strcmp(field->name, "shortcut") == 0 || strcmp(field->name, "norm") == 0);
-        if (!size && !replaced && text[0] != '\0') {          // the sizes have a line of their own
+        if (!size && gpt_field_applies(field, config) && text[0] != '\0') {          // the sizes have a line of their own
             used += (size_t)snprintf(switches + used, sizeof switches - used, "%s%s %.80s", used == 0 ? "" : ", ",
                                      option_name(field->name, name), text);
         }

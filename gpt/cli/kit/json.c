@@ -59,6 +59,9 @@ void json_add_config(cJSON *object, const char *name, const GPTConfig *config)
     for (int i = 0; i < gpt_field_count; i++) {
         const ConfigField *field = &gpt_fields[i];
         char buffer[FIELD_BUFFER];
+        if (!gpt_field_applies(field, config)) {
+            continue;
+        }
         if (field->kind == FIELD_COUNT) {
             json_add_count(json, field->name, config_field_number(field, config));
         } else if (field->kind == FIELD_NUMBER) {
