@@ -54,7 +54,14 @@ static void multiply_part(const void *call, size_t start, size_t end)
     int n_end = c->by_rows ? c->N : (int)end;
     size_t a_row = c->transpose_a ? 1 : c->lda;
     size_t a_column = c->transpose_a ? c->lda : 1;
-    _Alignas(64) Real panels[N_BLOCK * K_BLOCK];
+    static _Thread_local Scratch room;             // not on the stack: the system may refuse to let it grow
+    size_t bytes = N_BLOCK * K_BLOCK * sizeof(Real) + 64;
+    char *start_of_room = scratch_try(&room, bytes);
+    if (start_of_room == NULL) {
+        parallel_refuse(bytes, "a matrix product");
+        return;
+    }
+    Real *panels = (Real *)(start_of_room + (64 - (uintptr_t)start_of_room % 64) % 64);
 
     for (int n = n_start; n < n_end; n += N_BLOCK) {
         int columns = at_most(n_end - n, N_BLOCK);
