@@ -292,7 +292,7 @@ VERSION = $(shell sed -n 's/.*GPTAPE_VERSION "\(.*\)"/\1/p' gpt/base/base.h)
 # Each directory's public header, DIR/DIR.h, and the one that includes them all.
 FOLDERS := $(shell find tensor nn gpt -type d -not -path 'gpt/cli*' -not -name vector)
 PUBLIC_HEADERS := $(filter-out gpt/base/base.h,$(wildcard $(foreach folder,$(FOLDERS),$(folder)/$(notdir $(folder)).h))) gpt/gptape.h \
-                  $(addprefix tensor/,where.h public_begin.h public_end.h)
+                  $(addprefix tensor/,fail.h where.h public_begin.h public_end.h)
 
 # The manual page and the shells' completions, which the program prints.
 PAGES := man/man1/gptape.1 bash-completion/completions/gptape zsh/site-functions/_gptape

@@ -1,8 +1,9 @@
-// attention.c: attention in tiles (Dao et al. 2022). The formulas stand in ops/attention.c.
+// attention.c: attention in tiles (Dao et al. 2022). The formulas are in ops/attention.c.
 //
 // A head's T x T matrix of scores is done a tile at a time, QUERIES rows by KEYS columns: a tile is a product of matrices,
-// fits into the second cache, and is forgotten when what it is for has been added up. Forward takes the softmax streaming, as
-// the textbook's loop does, but a tile at a time; backward makes each tile again. Heads are shared among the threads, and each
+// fits into the second cache, and is forgotten when what it is for has been added up. Forward computes the softmax in a stream, tile by
+// tile: a larger score scales down what was summed before it (Milakov and Gimelshein 2018). Backward computes each tile again. Heads are
+// shared among the threads, and each
 // writes only its own part of the result: what is added to what, and in which order, no thread can change.
 //
 // The products are those of vector/panel.h, which leave out what is masked.

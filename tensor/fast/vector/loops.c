@@ -1,6 +1,6 @@
-// loops.c: see vector.h. The formulas stand with the ops, the textbook's loops in kernel_plain*.c.
+// loops.c: see vector.h. The formulas and the plain loops are in ops/.
 //
-// Here are the loops over values, rows and columns; the headers below are parts of this file, in rooms of their own.
+// Here are the loops over values, rows and columns; the headers below are parts of this file.
 //
 // "omp simd reduction" says that the order of a sum may change, which a sum in vectors needs.
 
