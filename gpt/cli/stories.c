@@ -229,7 +229,7 @@ static int check(const Options *options)
     Error error;
     Faults faults = {.n = 0};
 
-    if (!stream_read(stdin, "stdin", MOST_TEXT_BYTES, &text, &n, &error)) {
+    if (!stdin_read(&text, &n, &error)) {
         report_error(options, &error);
         return STATUS_FAILED;
     }

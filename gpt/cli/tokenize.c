@@ -295,7 +295,7 @@ int command_tokenize(const Options *options)
     if (!options_tokenizer_kind(options, TOKENIZER_COUNT, &job.kind) || !check_options(options, job.kind)) {
         return STATUS_USAGE;
     }
-    if (!stream_read(stdin, "stdin", MOST_TEXT_BYTES, &job.input, &job.n, &error)) {
+    if (!stdin_read(&job.input, &job.n, &error)) {
         return failed(&job, STATUS_FAILED, &error);
     }
     if (job.kind == TOKENIZER_CHARS) {

@@ -178,6 +178,10 @@ static const Fault overlaps[] = {
      "--csv: 'w.csv' is --model's folder or in it, too", 2},
     {TRAIN "--steps 1 --out m > /dev/null; gptape train --model m --data text.txt --out m --quiet", "--out: 'm' is --model's folder or in it, too", 2},
     {"gptape eval --config tiny --data text.txt --quiet >> text.txt", "--data: 'text.txt' is where stdout goes, too", 2},
+    {TRAIN "--steps 1 --out m > /dev/null; ln -f text.txt m/log.csv; gptape info --model m >> m/log.csv",
+     "--model: 'm' is where stdout goes, too (expected another folder)", 2},
+    {"gptape tokenize --tokenizer bytes < text.txt >> text.txt", "stdin: is where stdout goes, too (expected another file)", 1},
+    {"gptape stories --check < text.txt 1<> text.txt", "stdin: is where stdout goes, too (expected another file)", 1},
 };
 
 START_TEST(an_output_that_is_an_input)

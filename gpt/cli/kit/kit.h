@@ -125,6 +125,7 @@ bool options_int_rows(const Options *options, const char *name, int low, int hig
 // it, too, also through links, or a folder that it is in. To be asked for each output before anything is written.
 bool options_output(const Options *options, const char *name, const char *path);
 bool options_stdout(const Options *options);       // the same for stdout, of every command
+bool stdin_read(char **text, size_t *n, Error *error);         // all of stdin, unless stdout goes there, too. The caller frees *text
 
 // Is a batch given by --ids and --targets, or by one of them?
 bool options_by_ids(const Options *options);

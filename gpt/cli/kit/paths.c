@@ -82,18 +82,27 @@ bool options_output(const Options *options, const char *name, const char *path)
     return true;
 }
 
+// Does stdout go to this file, or to one of this folder's files?
+static bool stdout_is(const char *path)
+{
+    struct stat status;
+    return fstat(STDOUT_FILENO, &status) == 0 && S_ISREG(status.st_mode) && overlap("/dev/stdout", path);
+}
+
 bool options_stdout(const Options *options)
 {
-    struct stat out;
-    struct stat in;
-    if (fstat(STDOUT_FILENO, &out) != 0 || !S_ISREG(out.st_mode)) {
-        return true;
-    }
     for (int i = 0; i < options->count; i++) {
         const Option *option = &options->list[i];
-        if (takes_path(option) && option->value != NULL && stat(option->value, &in) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino) {
-            return option_error(options, option->name, "'%.80s' is where stdout goes, too (expected another file)", option->value);
+        if (takes_path(option) && option->value != NULL && stdout_is(option->value)) {
+            return option_error(options, option->name, "'%.80s' is where stdout goes, too (expected another %s)", option->value,
+                                is_folder(option->value) ? "folder" : "file");
         }
     }
     return true;
+}
+
+bool stdin_read(char **text, size_t *n, Error *error)
+{
+    return stdout_is("/dev/stdin") ? error_set(error, "stdin: is where stdout goes, too (expected another file)")
+                                   : stream_read(stdin, "stdin", MOST_TEXT_BYTES, text, n, error);
 }
