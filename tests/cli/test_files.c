@@ -103,7 +103,7 @@ START_TEST(a_step_that_is_measured_twice)
 {
     assert_prints(RUN "head -1 r/gradflow.csv > x; for s in 0 2 0 2 4; do grep -m3 \",$s,-1,wte.weight,weight_grad\" r/gradflow.csv; done >> x; "
                   "mv x r/gradflow.csv; gptape train --resume --out r --threads 1 --steps 7 2>&1 > /dev/null | "
-                  "grep -c 'no picture: r/gradflow.csv: line 4 is not a measurement of this run'; wc -l < r/log.csv", "1\n8\n");
+                  "grep -c 'no plot: r/gradflow.csv: line 4 is not a measurement of this run'; wc -l < r/log.csv", "1\n8\n");
 }
 END_TEST
 
