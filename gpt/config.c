@@ -31,7 +31,7 @@ const char *final_norm_name(FinalNorm final_norm)
 // ------------------------------------------------------------------------------------------------------------
 // The residual rule
 
-// What shortcut and norm are short for.
+// The rule that shortcut and norm stand for.
 static const char *const SHORTHANDS[2][NORM_COUNT] = {
     {[NORM_PRE] = "none", [NORM_POST] = "none-post", [NORM_NONE] = "none-plain"},
     {[NORM_PRE] = "pre", [NORM_POST] = "post", [NORM_NONE] = "plain"},

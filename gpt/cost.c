@@ -67,7 +67,7 @@ static double attention_floats(const GPTConfig *config, double B, double T)
     return 9.0 * x + matrices * matrix;
 }
 
-// What residual_forward records, but for f. A norm keeps its output, and the mean and 1 / deviation of each row, as doubles.
+// What residual_forward records, except f. A norm stores its output, and the mean and 1 / deviation of each row, as doubles.
 static double rule_floats(const GPTConfig *config, int half, double B, double T)
 {
     ResidualCost cost = residual_cost(gpt_rule(config), half);
@@ -88,7 +88,7 @@ static double block_floats(const GPTConfig *config, double B, double T)
     return attn + mlp + rules + dropouts;
 }
 
-// block: what is kept of each.
+// block: what is stored of each.
 static double step_floats(const GPTConfig *config, double B, double T, double block)
 {
     double C = config->n_embd;

@@ -27,7 +27,7 @@ double gpt_batch_loss(GPT *gpt, const int *ids, const int *targets, int B, int T
     return loss;
 }
 
-// So many windows at once that a batch has about as many tokens.
+// How many windows to evaluate at once, so that a batch has about this many tokens.
 enum { TOKENS_AT_ONCE = 1024 };
 
 static int windows_at_once(int T)

@@ -30,7 +30,7 @@ bool generate_config_check(const GenerateConfig *config, Error *error)
     return true;
 }
 
-// What a generation walks with: B samples of one prompt, of which those that have not ended go on side by side.
+// The state of a generation: B samples of one prompt; those that have not ended continue side by side.
 typedef struct GenerateState {
     GPT *gpt;
     const GenerateConfig *config;
@@ -39,10 +39,10 @@ typedef struct GenerateState {
     int *ids;                                      // (B, room): the samples, each with the prompt
     int room;
     int *made;                                     // (B): the tokens of each after the prompt
-    int *live;                                     // (n_live): the samples that go on, in order
+    int *live;                                     // (n_live): the unfinished samples, in order
     int n_live;
-    int *rows;                                     // (n_live): which row of the logits is that of each
-    int *shown;                                    // (n_live, T): what the model is shown
+    int *rows;                                     // (n_live): the row of the logits that belongs to each
+    int *shown;                                    // (n_live, T): the model's input
 } GenerateState;
 
 static void free_sampler(void *sampler)
@@ -77,10 +77,10 @@ static int *token_of(const GenerateState *state, int sample, int n)
     return state->ids + (size_t)sample * (size_t)state->room + n;
 }
 
-// The logits of what comes after the first n tokens of n_rows samples, (n_rows, 1, V). The model is shown what it has not seen: with a
-// cache the last token, without one all. Once the context is full, the oldest token is left out each time and every other one moves
-// to another position. Positions are learned vectors added to the tokens, so all keys and values change with them, and a cache is
-// good for nothing any more.
+// The logits after the first n tokens of n_rows samples, (n_rows, 1, V). The model's input is what it has not processed yet: with a
+// cache the last token, without one all tokens. Once the context is full, the oldest token is dropped each time and every other one moves
+// to another position. Positions are learned vectors added to the tokens, so all keys and values change, and a cache
+// is no longer of use.
 static const Tensor *next_logits(GenerateState *state, int n_rows, int n)
 {
     GPT *gpt = state->gpt;
@@ -96,7 +96,7 @@ static const Tensor *next_logits(GenerateState *state, int n_rows, int n)
     return gpt_forward_last(gpt, state->shown, n_rows, T);
 }
 
-// Token n of each sample that goes on. False if one can't be chosen.
+// Chooses token n of each unfinished sample. False if one can't be chosen.
 static bool choose_tokens(GenerateState *state, const Tensor *logits, int n)
 {
     size_t V = (size_t)state->sampler.V;
@@ -112,7 +112,7 @@ static bool choose_tokens(GenerateState *state, const Tensor *logits, int n)
     return true;
 }
 
-// Tells token n of each sample, and keeps those that do not end with it. False if who listens has heard enough.
+// Reports token n of each sample, and drops the samples that end with it. False if the callback asks to stop.
 static bool tell_tokens(GenerateState *state, int n)
 {
     const GenerateConfig *config = state->config;
@@ -134,8 +134,8 @@ static bool tell_tokens(GenerateState *state, int n)
     return true;
 }
 
-// Appends tokens to the n of each sample; false if one can't be chosen. The prompt, which all have in common, is one row; after it each
-// sample that goes on has its own.
+// Appends tokens to the first n of each sample; false if one can't be chosen. The prompt, common to all, is one row; after it each
+// unfinished sample has its own.
 static bool append_tokens(GenerateState *state, int n)
 {
     int n_rows = 1;
@@ -158,8 +158,8 @@ static bool append_tokens(GenerateState *state, int n)
     return true;
 }
 
-// Positions that a cache needs: of all tokens but the last, which is not shown any more, or as many as the context holds. 0 for
-// no cache: where it is not wanted, not possible, or of no use as the prompt alone exceeds the context.
+// Positions that a cache needs: all tokens but the last, which is never an input, and at most the context length. 0 for
+// no cache: not wanted, not possible, or useless because the prompt alone exceeds the context.
 static int cache_room(const GPTConfig *model, const GenerateConfig *config, int n_ids)
 {
     if (!config->cache || !model->causal || n_ids > model->context_length) {
@@ -175,7 +175,7 @@ static double larger(double a, double b)
     return a > b ? a : b;
 }
 
-// What a step takes that shows the model T tokens of B samples: all that training keeps, but of the logits only the last positions',
+// The memory of a step on T tokens of B samples: all that training stores, but only the last positions' logits,
 // whose rows are cut out for the head.
 static double step_bytes(const GPTConfig *model, int B, double T)
 {
@@ -191,7 +191,7 @@ double gpt_generate_bytes(const GPTConfig *model, const GenerateConfig *config, 
     REQUIRE(config);
     int room = cache_room(model, config, n_ids);
     double last = (double)n_ids + config->n_new - 1;                    // tokens that the last step sees, or would
-    bool whole = room == 0 || last > model->context_length;            // is it all computed anew at the end?
+    bool whole = room == 0 || last > model->context_length;            // is everything recomputed at the end?
     double cache = gpt_cost(model, B, room).cache_bytes;
     double selected = B > 1 ? cache / model->n_layer : 0;              // a block's, while samples are copied or left out
     return larger(step_bytes(model, 1, n_ids), step_bytes(model, B, whole ? last : 1)) + cache + selected;

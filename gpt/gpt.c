@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-// What a block takes besides its weights: modules, names, tensors. Counts only where weights are tiny and blocks very many.
+// The memory of a block besides its weights: modules, names, tensors. Matters only with tiny weights and very many blocks.
 static const double BLOCK_BYTES = 8192;
 
 static const ModuleKind gpt_kind = {.name = "GPT"};
@@ -116,7 +116,7 @@ static Tensor *head_forward(GPT *gpt, Tensor *x)
     return tensor_linear(x, gpt->wte.weight, NULL);
 }
 
-// Where each token stands, the same for every sequence of the batch: rows 0 ... T-1 of wpe, or those after the cached ones.
+// The tokens' positions, the same for every sequence of the batch: rows 0 ... T-1 of wpe, or those after the cached ones.
 static Tensor *positions_forward(GPT *gpt, int T)
 {
     int outer = tape_enter(gpt->wpe.module.name, HERE);
@@ -125,7 +125,7 @@ static Tensor *positions_forward(GPT *gpt, int T)
     return positions;
 }
 
-// What the head is given: embeddings, blocks, last norm.
+// The input of the head: embeddings, blocks, final norm.
 static Tensor *body_forward(GPT *gpt, const int *ids, int B, int T)
 {
     Tensor *tokens = embedding_forward(&gpt->wte, ids, B, T);           // (B, T, C)
@@ -155,7 +155,7 @@ static void check_length(const char *function, const GPT *gpt, int T, Where wher
     }
 }
 
-// What a forward pass changes besides the tape: the draws of dropout, and the length of the caches.
+// The state that a forward pass changes besides the tape: dropout's random generator, and the length of the caches.
 typedef struct ForwardState {
     GPT *gpt;
     Random random;

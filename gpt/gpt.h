@@ -48,7 +48,7 @@ typedef struct GPTConfig {
     int n_embd;                                    // C
     int ff_mult;                                   // feed-forward width, in C
     double dropout;                                // probability; acts while training only
-    bool qkv_bias;                                 // have query, key and value a bias?
+    bool qkv_bias;                                 // do query, key and value have a bias?
     bool tied;                                     // does the output head share the token embedding's weight?
     const char *residual;                          // how a sublayer's result joins the stream (nn/residual/residual.h): "keel",
                                                    // "h + f(norm(h))"; NULL: the rule that shortcut and norm stand for
@@ -113,8 +113,8 @@ bool config_field_equal(const ConfigField *field, const void *a, const void *b);
 double config_field_number(const ConfigField *field, const void *config);              // of any kind but FIELD_TEXT
 void config_field_set(const ConfigField *field, void *config, double value);           // the same
 
-// The rule of a configuration: residual's, or what shortcut and norm are short for (on: pre, post, plain; off: none, none-post,
-// none-plain). A mistake if residual is no rule: gpt_config_check tells before.
+// The rule of a configuration: residual's, or the one that shortcut and norm stand for (on: pre, post, plain; off: none, none-post,
+// none-plain). A mistake if residual is not a valid rule: call gpt_config_check first.
 const ResidualRule *gpt_rule(const GPTConfig *config);
 bool gpt_rule_shorthand(const ResidualRule *rule, bool *shortcut, Norm *norm);         // false if they do not stand for it
 bool gpt_has_final_norm(const GPTConfig *config);
@@ -142,8 +142,8 @@ typedef struct GPTCost {
 
 GPTCost gpt_cost(const GPTConfig *config, int B, int T);
 
-// The memory of a process that trains it with AdamW: all of the above that are bytes, and PROGRAM_BYTES for the program itself. What is
-// resident was measured to be within a tenth of it, on one thread and on two, for models of 0.8 M and of 124 M parameters.
+// The memory of a process that trains it with AdamW: all byte counts above, and PROGRAM_BYTES for the program itself. The resident
+// memory was measured to be within a tenth of it, on one thread and on two, for models of 0.8 M and of 124 M parameters.
 double gpt_training_bytes(const GPTCost *cost, bool recompute);
 #define PROGRAM_BYTES (24.0 * 1048576)
 
@@ -187,7 +187,7 @@ void gpt_free(GPT *gpt);
 void gpt_set_dropout(GPT *gpt, double p);          // of all its Dropout modules, and its config
 
 Tensor *gpt_forward(GPT *gpt, const int *ids, int B, int T, Where where);      // ids (B, T) -> logits (B, T, V); T <= context_length
-// The last position's only -> (B, 1, V): all that generating needs, without the rest of the largest product of a small GPT.
+// The last position's logits only -> (B, 1, V): enough for generation, and much cheaper in a small GPT.
 Tensor *gpt_forward_last(GPT *gpt, const int *ids, int B, int T, Where where);
 // Each is called without its Where (see nn.h).
 #define block_forward(...) block_forward(__VA_ARGS__, HERE)
@@ -196,8 +196,8 @@ Tensor *gpt_forward_last(GPT *gpt, const int *ids, int B, int T, Where where);
 #define gpt_forward_last(...) gpt_forward_last(__VA_ARGS__, HERE)
 bool gpt_ids_check(const GPTConfig *config, const int *ids, int n, Error *error);      // is each id in 0 ... V-1?
 
-// Between begin and end, gpt_forward keeps every block's keys and values, and takes its ids for those that follow the ones it was given
-// before: B sequences of at most `room` tokens, which context_length must hold. Nothing can be recorded meanwhile (tape_no_grad_begin).
+// Between begin and end, gpt_forward stores every block's keys and values, and treats its ids as the continuation of those it was given
+// before: B sequences of at most `room` tokens; room is at most context_length. Recording must be off (tape_no_grad_begin).
 //
 //      gpt_cache_begin(gpt, 1, 32, &error);
 //      gpt_forward(gpt, ids, 1, 5);               // 5 rows of logits, of positions 0 ... 4
@@ -205,26 +205,26 @@ bool gpt_ids_check(const GPTConfig *config, const int *ids, int n, Error *error)
 //
 // It's a mistake with causal = false, where each new token changes what those before it are. False and an error if memory is refused.
 bool gpt_cache_begin(GPT *gpt, int B, int room, Error *error);
-void gpt_cache_end(GPT *gpt);                      // also where there is none
-int gpt_cache_length(const GPT *gpt);              // positions in it; 0 if there is none
-// From now on its B sequences go on from those that had these numbers; one may be left out, or taken more than once.
+void gpt_cache_end(GPT *gpt);                      // also without a cache
+int gpt_cache_length(const GPT *gpt);              // positions in it; 0 without a cache
+// Makes these rows the cache's B sequences; a row may be left out or repeated.
 void gpt_cache_select(GPT *gpt, const int *rows, int B);
 
 // ------------------------------------------------------------------------------------------------------------
 // 3. Generation
 
-// Each time the model is shown the last tokens, context_length of them at most, and the next one is chosen by the logits of the
+// At each step the model reads the last tokens, at most context_length of them, and the next one is chosen by the logits of the
 // last position and appended: the one with the largest, or one drawn by the probabilities that temperature, top_k and top_p leave,
 // in this order.
 typedef struct GenerateConfig {
     int n_new;                                     // how many tokens to append; fewer if one of them is stop_id
-    bool greedy;                                   // always the largest logit: nothing is drawn, the next three don't matter
+    bool greedy;                                   // always the largest logit: nothing is drawn, and the next three are ignored
     double temperature;                            // the logits are divided by it: towards 0 greedy, towards infinity all alike
-    int top_k;                                     // only that many, the likeliest, can be drawn; 0: all
-    double top_p;                                  // only the likeliest, as few as together have this probability; 1: all
-    bool cache;                                    // keep keys and values of what was seen: the same tokens, sooner (not causal: never)
-    int stop_id;                                   // no token comes after this one; -1: none
-    // Is told each token of each sample (0 where there is one) as it comes, and returns whether to go on with any; may be NULL.
+    int top_k;                                     // only this many of the likeliest can be drawn; 0: all
+    double top_p;                                  // only the fewest likeliest that together have this probability; 1: all
+    bool cache;                                    // store the keys and values of earlier tokens: the same result, faster (only if causal)
+    int stop_id;                                   // generation ends after this token; -1: none
+    // Called for each new token of each sample (0 if there is only one); return false to stop. May be NULL.
     bool (*on_token)(int sample, int id, void *context);
     void *context;
 } GenerateConfig;
@@ -235,26 +235,26 @@ extern const GenerateConfig generate_defaults;     // temperature 1, top_k 0, to
 
 bool generate_config_check(const GenerateConfig *config, Error *error);        // is each value possible?
 
-// Appends to the n_ids >= 1 tokens in ids, where there is room for n_ids + n_new, and returns how many it appended; -1 and an error if
-// a value of config is impossible or the logits are not finite (as broken weights make them). random is drawn from once a token;
-// it may be NULL if greedy. Records nothing, and resets the current tape after each token.
+// Appends to the n_ids >= 1 tokens in ids, which has room for n_ids + n_new, and returns how many it appended; -1 and an error if
+// a value of config is invalid or the logits are not finite (as with broken weights). Draws from random once per token;
+// random may be NULL if greedy. Records nothing, and resets the current tape after each token.
 int gpt_generate(GPT *gpt, const GenerateConfig *config, Random *random, int *ids, int n_ids, Error *error);
 
 // B samples of one prompt side by side: each weight is read once for the next token of all of them. ids is (B, n_ids + n_new), with
-// the prompt at the beginning of its first row; the others get it, too. made (B) counts what was appended to each; one that ends lets
-// the others go on. False and an error as above, or if memory is refused. Sample b draws from random as if each of the b before it had
-// made n_new tokens, and random is left behind B n_new: so sample b is the same however many are made at once, but for rounding. (A
-// product of several rows adds up in another order than that of one, and a draw within rounding of the border between two tokens can
+// the prompt at the beginning of its first row; it is copied to the others. made (B) counts the tokens appended to each; the others
+// continue when one ends. False and an error as above, or if memory is refused. Sample b draws from random as if each of the b before it had
+// made n_new tokens, and random ends after B n_new draws: so sample b does not depend on how many are made at once, except for rounding. (A
+// product of several rows adds up in another order than a product of one, and a draw that is within rounding of the border between two tokens can
 // take the other one.)
 bool gpt_generate_samples(GPT *gpt, const GenerateConfig *config, int B, Random *random, int *ids, int n_ids, int *made, Error *error);
 
-// How many of n_samples to make at once: 32 at most, where more gain little, and no more than 1 GiB holds. The same on any machine.
+// How many of n_samples to make at once: at most 32 (more gain little), and as many as fit in 1 GiB. The same on any machine.
 int gpt_generate_batch_size(const GPTConfig *model, const GenerateConfig *config, int n_samples, int n_ids);
 
-// What generating takes at most besides the weights, B samples of a prompt of n_ids: the cache, and what is computed for a token.
+// The most memory that generation takes besides the weights, for B samples of a prompt of n_ids: the cache, and the values of one step.
 double gpt_generate_bytes(const GPTConfig *model, const GenerateConfig *config, int B, int n_ids);
 
-// What a choice is made with. Free it with sampler_free.
+// The scratch memory of a choice. Free it with sampler_free.
 typedef struct Sampler {
     int V;
     double *p;                                     // (V): the probabilities
@@ -265,7 +265,7 @@ typedef struct Sampler {
 Sampler sampler_create(int V);
 void sampler_free(Sampler *sampler);
 
-// sampler->p becomes what can be drawn, given finite logits (V): softmax(logits / temperature); all but the top_k likeliest 0; of what
+// Sets sampler->p to the probabilities of the draw, given finite logits (V): softmax(logits / temperature); all but the top_k likeliest 0; of what
 // is left all but the likeliest that have top_p of it 0; divided by the sum.
 void sampler_weigh(Sampler *sampler, const Real *logits, const GenerateConfig *config);
 // The token chosen. A draw takes one random_double u: the first id with p[0] + ... + p[id] > u. -1 if the logits are not finite.
@@ -274,7 +274,7 @@ int sampler_choose(Sampler *sampler, const Real *logits, const GenerateConfig *c
 // ------------------------------------------------------------------------------------------------------------
 // 4. Evaluation: cross-entropy in nats, without dropout. Both compute on the current tape, record nothing, and reset it.
 
-// The mean over a batch: what is predicted at each of ids (B, T) against targets (B, T). last (B, V), if not NULL, gets the
+// The mean over a batch: the predictions at ids (B, T) against targets (B, T). last (B, V), if not NULL, gets the
 // logits at the last position of each row. T is at most context_length.
 double gpt_batch_loss(GPT *gpt, const int *ids, const int *targets, int B, int T, Real *last);
 
@@ -289,13 +289,13 @@ typedef void EvaluationProgress(int done, int n, void *context);
 
 // Along n_ids tokens of a text, from first on: each but the first of them is predicted once, from those before it in its window.
 // Windows are context_length long (the last one is shorter) and lie one after the other, so the first predictions of each are
-// made from little. False and an error if there are fewer than 2 tokens.
+// made from few tokens. False and an error if there are fewer than 2 tokens.
 // Reads n token ids of a text, from the first-th on, into ids (n): dataset_ids, for example.
 typedef void TokenReader(const void *text, size_t first, size_t n, int *ids);
 
 bool gpt_evaluate(GPT *gpt, TokenReader *read, const void *text, size_t first, size_t n_ids, EvaluationProgress *progress,
                   void *context, Evaluation *evaluation, Error *error);
-double evaluation_bytes(const GPTConfig *config);  // what that takes: weights, and the values of a few windows at once
+double evaluation_bytes(const GPTConfig *config);  // the memory that takes: weights, and the values of a few windows at once
 
 #include "tensor/public_end.h"
 

@@ -96,7 +96,7 @@ int gpt_cache_length(const GPT *gpt)
     return cache == NULL ? 0 : cache->length;
 }
 
-// There is memory for one block's rows at a time, so after a failure there is no cache.
+// Works on one block's rows at a time, so a failure frees the whole cache.
 static void end_cache(void *gpt)
 {
     gpt_cache_end(gpt);

@@ -78,7 +78,7 @@ static void rank_none(Sampler *sampler, const Real *logits)
     sampler->n_ranked = 0;
 }
 
-// The token that so many are likelier than.
+// The token with this rank in likelihood.
 static int ranked(Sampler *sampler, const Real *logits, int rank)
 {
     int *order = sampler->order;
@@ -171,7 +171,7 @@ void sampler_weigh(Sampler *sampler, const Real *logits, const GenerateConfig *c
 // ------------------------------------------------------------------------------------------------------------
 // The choice
 
-// The place of the largest, -1 if there is none: a NaN among them, plus infinity, or nothing but minus infinity.
+// The index of the largest; -1 if one is NaN or plus infinity, or all are minus infinity.
 static int likeliest(const Real *logits, int V)
 {
     int best = 0;

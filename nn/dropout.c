@@ -1,4 +1,4 @@
-// dropout.c: forgetting at random while training.
+// dropout.c: zeroes random values while training.
 
 #include "nn/nn.h"
 

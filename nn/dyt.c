@@ -1,4 +1,4 @@
-// dyt.c: Dynamic Tanh (Zhu et al. 2025): what a norm does to large values, done by a tanh whose slope is learned.
+// dyt.c: Dynamic Tanh (Zhu et al. 2025): a tanh with a learned slope, which limits large values as a norm does.
 
 #include "nn/nn.h"
 

@@ -1,4 +1,4 @@
-// gradcheck.c: the modules' gradients against differences: of every parameter, and of the input.
+// gradcheck.c: checks the modules' gradients against differences: those of every parameter, and of the input.
 
 #include "nn/nn.h"
 #include "tensor/unwind.h"

@@ -1,4 +1,4 @@
-// init.c: the values that parameters start from. What a scheme means for a kind of module stands with the kind.
+// init.c: the initial values of parameters. Each kind of module defines in its own file what a scheme means for it.
 
 #include "nn/nn.h"
 

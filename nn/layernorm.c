@@ -20,7 +20,7 @@ Tensor *(layernorm_forward)(LayerNorm *layernorm, Tensor *x, Where where)
     return y;
 }
 
-// Whatever the scheme: at the start it only normalises.
+// The same with every scheme: at the start it only normalizes.
 static void layernorm_initialize(Module *module, const Init *init, Random *random)
 {
     (void)init;

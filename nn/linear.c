@@ -26,7 +26,7 @@ Tensor *(linear_forward)(Linear *linear, Tensor *x, Where where)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// Initialisation. A joint weight is as many matrices as it has parts, each drawn with its bias before the next.
+// Initialization. A joint weight is as many matrices as it has parts, each drawn with its bias before the next.
 
 // nn.Linear's kaiming_uniform(a = sqrt 5) is U(1 / sqrt(n_in)), its bias has the same bounds.
 static void draw_torch(Random *random, Real *weight, size_t n_weight, Real *bias, size_t n_bias, int n_in)
@@ -38,7 +38,7 @@ static void draw_torch(Random *random, Real *weight, size_t n_weight, Real *bias
     }
 }
 
-// GPT-2 starts what is written into the residual stream smaller, because 2 n_layer such terms add up in it.
+// GPT-2 starts weights that write into the residual stream smaller, because 2 n_layer such terms add up in it.
 static double gpt2_std(const Linear *linear, const Init *init)
 {
     if (!linear->residual) {

@@ -1,4 +1,4 @@
-// module.c: the tree that every network is.
+// module.c: the tree of modules that makes up a network.
 
 #include "nn/nn.h"
 #include "nn/mode.h"
@@ -188,7 +188,7 @@ static void print_module(const Module *module, int depth)
 {
     const char *last_part = strrchr(module->name, '.');
     bool shortened = depth > 0 && last_part != NULL;
-    const char *name = shortened ? last_part + 1 : module->name;       // the rest stands in the lines above
+    const char *name = shortened ? last_part + 1 : module->name;       // the rest is in the lines above
     printf("%*s%s%s%s", 2 * depth, "", name, name[0] == '\0' ? "" : "  ", module->kind->name);
     for (int i = 0; i < module->n_parameters; i++) {
         char shape[SHAPE_TEXT];

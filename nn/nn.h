@@ -1,7 +1,7 @@
-// nn.h: modules, the parts that a network is built from, and what is done to their parameters.
+// nn.h: modules, the parts that a network is built from, their initialization and their optimizers.
 //
 // A module is a plain struct whose first member is a Module: the node of a tree that knows its name, its parameters and
-// its children, so that anything (initialisation, optimizers, gradient flow, checkpoints) can walk any network.
+// its children, so that anything (initialization, optimizers, gradient flow, checkpoints) can walk any network.
 //
 //      Block "h.0"
 //        |- LayerNorm   "h.0.ln_1"          weight (C)           bias (C)
@@ -36,7 +36,7 @@
 //
 //      Tensor *y = linear_forward(&net.second, tensor_tanh(linear_forward(&net.first, x)));        // (B, 4) -> (B, 1)
 //
-// Read from top to bottom: 1 the tree, 2 the kinds of modules, 3 initialisation, 4 optimizers, 5 gradient checks.
+// Read from top to bottom: 1 the tree, 2 the kinds of modules, 3 initialization, 4 optimizers, 5 gradient checks.
 
 #ifndef GPTAPE_NN_H
 #define GPTAPE_NN_H
@@ -51,7 +51,7 @@
 typedef struct Module Module;
 typedef struct Init Init;
 
-// What all modules of a kind share.
+// Shared by all modules of a kind.
 typedef struct ModuleKind {
     const char *name;                                                          // "Linear"
     void (*initialize)(Module *module, const Init *init, Random *random);      // NULL: has no parameters of its own
@@ -101,7 +101,7 @@ typedef struct Linear {
     const char *const *part_names;                 // a weight made of equal parts, stacked: c_attn's {"q", "k", "v"}; or NULL
     int n_parts;                                   // 1: not in parts
     bool residual;                                 // writes into the residual stream: GPT-2 starts these smaller
-    int value_parts;                               // the last so many parts are of the branch's value path: DeepNorm starts these smaller
+    int value_parts;                               // how many of the last parts are in the branch's value path: DeepNorm starts these smaller
 } Linear;
 
 extern const ModuleKind linear_kind;
@@ -153,7 +153,7 @@ extern const ModuleKind embedding_kind;
 void embedding_init(Embedding *embedding, Module *parent, const char *name, int n_rows, int size);
 Tensor *embedding_forward(Embedding *embedding, const int *ids, int B, int T, Where where);         // -> (B, T, C)
 
-// While training, zeroes each value with probability p and divides the others by 1 - p; else, or with p = 0, gives back x.
+// While training, zeroes each value with probability p and divides the others by 1 - p; else, or with p = 0, returns x.
 typedef struct Dropout {
     Module module;
     double p;
@@ -164,7 +164,7 @@ extern const ModuleKind dropout_kind;
 void dropout_init(Dropout *dropout, Module *parent, const char *name, double p, Random *random);
 Tensor *dropout_forward(Dropout *dropout, Tensor *x, Where where);
 
-// The nonlinearity between two linear layers. GPT-2's GELU is the one by tanh; by erf it is exact: tensor_gelu and tensor_gelu_erf.
+// The nonlinearity between two linear layers. GPT-2's GELU uses tanh (tensor_gelu); the exact one uses erf (tensor_gelu_erf).
 typedef enum Activation {
     ACTIVATION_GELU, ACTIVATION_GELU_ERF, ACTIVATION_RELU, ACTIVATION_TANH, ACTIVATION_SIGMOID, ACTIVATION_IDENTITY,
     ACTIVATION_COUNT
@@ -174,8 +174,8 @@ const char *activation_name(Activation activation);            // "gelu"
 Tensor *activation_forward(Activation activation, Tensor *x, Where where);
 
 // Multi-head attention: c_proj(softmax(q k^T / sqrt(C / n_head)) v), q, k, v = c_attn(x) cut in three.
-// Fused does it in one node and keeps no T x T matrix. Stepwise puts every intermediate on the tape under a name (q, k, v,
-// scores, weights, heads) to be looked at. The results are equal; dropout on the weights takes the stepwise path. With a cache it is
+// Fused, it is one node that stores no T x T matrix. Stepwise, every intermediate is on the tape under a name (q, k, v,
+// scores, weights, heads), to be inspected. The results are equal; dropout on the weights takes the stepwise path. With a cache it is
 // fused, and nothing is recorded.
 typedef struct Attention {
     Module module;
@@ -236,7 +236,7 @@ Tensor *feedforward_forward(FeedForward *feedforward, Tensor *x, Where where);
 #define activation_forward(...) activation_forward(__VA_ARGS__, HERE)
 
 // ------------------------------------------------------------------------------------------------------------
-// 3. Initialisation
+// 3. Initialization
 
 // U(a): uniform between -a and a. N(s): normal with mean 0 and standard deviation s. LayerNorm always starts at weight 1, bias 0.
 typedef enum InitScheme {
@@ -252,7 +252,7 @@ typedef enum InitScheme {
 struct Init {
     InitScheme scheme;
     int n_layer;                                   // for INIT_GPT2 and INIT_DEEPNORM
-    Random *rules;                                 // where the linears of residual rules draw from; NULL: from random, as the others
+    Random *rules;                                 // generator for the linears of residual rules; NULL: random, as for the others
 };
 
 const char *init_name(InitScheme scheme);          // "torch"
@@ -292,17 +292,17 @@ AdamW adamw_create(const ParameterList *parameters, AdamWConfig config);
 void adamw_free(AdamW *adamw);
 
 // m = beta1 m + (1 - beta1) dp; v = beta2 v + (1 - beta2) dp^2; p -= lr weight_decay p;
-// p -= lr m / (1 - beta1^step) / (sqrt(v / (1 - beta2^step)) + eps). A parameter without a gradient stays as it is.
+// p -= lr m / (1 - beta1^step) / (sqrt(v / (1 - beta2^step)) + eps). A parameter without a gradient is unchanged.
 void adamw_step(AdamW *adamw);
 
 // sqrt(sum dp^2) over all gradients, summed in double.
 double grad_norm(const ParameterList *parameters);
 
-// Scales all gradients by max_norm / (norm + 1e-6) if that is below 1; returns the norm before. torch: nn.utils.clip_grad_norm_
+// Scales all gradients by max_norm / (norm + 1e-6) if that is below 1; returns the norm before scaling. torch: nn.utils.clip_grad_norm_
 double clip_grad_norm(const ParameterList *parameters, double max_norm);
 
-// adamw_step after clip_grad_norm, for gradients of which norm is the grad_norm: the same result, but it spares a pass over
-// all gradients. They are scaled as they are read, and stay as they are.
+// clip_grad_norm and adamw_step in one, for gradients whose grad_norm is norm: the same result without the extra pass over
+// all gradients. They are scaled as they are read, and not changed.
 void adamw_step_clipped(AdamW *adamw, double norm, double max_norm);
 
 // ------------------------------------------------------------------------------------------------------------

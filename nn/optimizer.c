@@ -1,4 +1,4 @@
-// optimizer.c: what is done with the gradients.
+// optimizer.c: SGD, AdamW and gradient clipping.
 
 #include "nn/nn.h"
 #include "tensor/kernel.h"
@@ -71,7 +71,7 @@ double grad_norm(const ParameterList *parameters)
     return sqrt(sum);
 }
 
-// What gradients are multiplied by: 1, or less where their norm is above max_norm. A NaN clips nothing, and stays one.
+// The factor for all gradients: 1, or less if their norm is above max_norm. A NaN clips nothing, and stays NaN.
 static double clip_factor(double norm, double max_norm)
 {
     double factor = max_norm / (norm + 1e-6);

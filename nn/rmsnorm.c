@@ -19,7 +19,7 @@ Tensor *(rmsnorm_forward)(RMSNorm *rmsnorm, Tensor *x, Where where)
     return y;
 }
 
-// Whatever the scheme: at first it only normalizes.
+// The same with every scheme: at the start it only normalizes.
 static void rmsnorm_initialize(Module *module, const Init *init, Random *random)
 {
     (void)init;

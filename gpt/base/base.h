@@ -1,4 +1,4 @@
-// base.h: what every directory of gpt/ needs and knows nothing about models: time, sizes, paths, files, quoting, JSON.
+// base.h: helpers for every directory of gpt/, independent of models: time, sizes, paths, files, quoting, JSON.
 
 #ifndef GPTAPE_BASE_H
 #define GPTAPE_BASE_H
@@ -25,7 +25,7 @@ bool memory_check(double bytes, const char *what, Error *error);
 
 char *path_in(const char *folder, const char *name);           // "folder/name". The caller frees it
 char *path_folder(const char *path);               // the folder that it is in, "." without a slash. The caller frees it
-char *path_real(const char *path);                 // absolute and without links; path itself if there is no such file. The caller frees it
+char *path_real(const char *path);                 // absolute and without links; path itself if the file does not exist. The caller frees it
 bool path_same(const char *a, const char *b);      // are they one file, or would they be? Also through links
 
 bool file_exists(const char *folder, const char *name);
@@ -43,7 +43,7 @@ void folder_unlock(int lock);                      // -1 is ignored
 int file_open(const char *path, double most, Error *error);
 FILE *file_open_stream(const char *path, double most, Error *error);
 
-// The most that is read of a text that must fit in memory, and of a file of settings: 1 GiB, 16 MiB.
+// The largest text that is read into memory, and the largest file of settings: 1 GiB and 16 MiB.
 #define MOST_TEXT_BYTES 1073741824.0
 #define MOST_SETTINGS_BYTES 16777216.0
 
@@ -65,10 +65,10 @@ typedef struct SaveFile {
 } SaveFile;
 
 bool save_begin(SaveFile *save, const char *path, Error *error);
-bool save_sync(SaveFile *save, Error *error);                  // writes to the disk what there is so far; false as below
+bool save_sync(SaveFile *save, Error *error);                  // flushes what has been written so far to the disk; false as below
 bool save_commit(SaveFile *save, Error *error);                // false, with path unchanged, if anything could not be written
 void save_abandon(SaveFile *save);
-bool save_path_check(const char *path, Error *error);          // can a file be written there? To be asked before long work
+bool save_path_check(const char *path, Error *error);          // can a file be written there? Call it before long work
 
 // One of several files that are saved together.
 typedef struct FolderFile {
@@ -82,7 +82,7 @@ typedef struct FolderFile {
 bool folder_save(const char *folder, const FolderFile *files, int n, Error *error);
 
 // ------------------------------------------------------------------------------------------------------------
-// Quoting: text of any origin (a file's name, a label, a token), written for another program, which must take nothing of it for
+// Quoting: untrusted text (a file's name, a label, a token), written for another program, which must not take any of it for
 // commands or markup. Each function writes text so that its target shows it as it is; characters without a shape (utf8_show) and
 // bytes that are not UTF-8 are shown as C would write them: \n, \u202e, \xff. NULL is "". Graphviz: dot_quote in tensor/inspect/dot.h.
 

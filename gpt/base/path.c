@@ -40,7 +40,7 @@ char *path_real(const char *path)
     return place == NULL ? memory_copy_text(path) : place;
 }
 
-// Of a file that is not there yet: its folder's real path and its name.
+// For a file that does not exist yet: its folder's real path and its name.
 static char *future_path(const char *path)
 {
     const char *slash = strrchr(path, '/');

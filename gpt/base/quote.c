@@ -1,4 +1,4 @@
-// quote.c: text of any origin, written for a program that would take some of its characters for commands or markup.
+// quote.c: untrusted text, written for a program that would take some of its characters for commands or markup.
 
 #include "gpt/base/base.h"
 

@@ -51,7 +51,7 @@ FILE *file_open_stream(const char *path, double most, Error *error)
     return stream;
 }
 
-// Twice the room, with what is there so far. Takes content.
+// Doubles the room and keeps the contents. Takes content.
 static char *double_room(char *content, size_t used)
 {
     char *larger = memory_allocate(2 * used + 1, "a text");

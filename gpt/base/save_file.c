@@ -25,7 +25,7 @@ static bool save_failed(SaveFile *save, Error *error)
     return false;
 }
 
-// Calls make with names that are free in the folder of path until it succeeds; the name is kept in the save. False, and errno, if not.
+// Calls make with unused names in the folder of path until it succeeds, and stores the name in the save. False, and errno, if it fails.
 static bool with_free_name(SaveFile *save, bool (*make)(const char *name, void *context), void *context)
 {
     char *folder = path_folder(save->path);
@@ -161,7 +161,7 @@ bool save_sync(SaveFile *save, Error *error)
     return save_failed(save, error);
 }
 
-// Some file systems can't sync folders; nothing can be done about it.
+// Some file systems can't sync folders; that is ignored.
 static void sync_folder(const char *path)
 {
     char *folder = path_folder(path);

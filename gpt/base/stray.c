@@ -28,7 +28,7 @@ void stray_hold(int descriptor)
     flock(descriptor, LOCK_EX | LOCK_NB);
 }
 
-// The process number may belong to another machine that shares the folder: the lock tells.
+// The process ID may belong to another machine that shares the folder, so check the lock.
 static void delete_stray(const char *path)
 {
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -65,7 +65,7 @@ static void sweep_folder(const char *folder)
     closedir(entries);
 }
 
-// Is the folder another than the last that was swept?
+// Is this a different folder from the last one cleaned?
 static bool is_new_folder(const char *folder)
 {
     static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;

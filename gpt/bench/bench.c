@@ -106,7 +106,7 @@ double bench_cold_bytes(void)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// A process of its own. What it found, or why it could not, comes back through a pipe.
+// A process of its own. Its result or its error comes back through a pipe.
 
 typedef struct Reply {
     bool done;
@@ -125,7 +125,7 @@ _Noreturn static void send_reply(const Reply *reply)
     while (sent < sizeof *reply) {
         ssize_t n = write(reply_pipe, bytes + sent, sizeof *reply - sent);
         if (n < 0 && errno != EINTR) {
-            _exit(1);                              // nobody listens any more
+            _exit(1);                              // the parent has closed the pipe
         }
         sent += n > 0 ? (size_t)n : 0;
     }
@@ -162,7 +162,7 @@ static bool read_reply(int from, Reply *reply)
     return true;
 }
 
-// Waits for the child. Its reply counts only if it is whole.
+// Waits for the child. Its reply counts only if it is complete.
 static bool await(pid_t child, int from, const char *name, Reply *reply, Error *error)
 {
     int status = 0;
@@ -209,7 +209,7 @@ static bool in_own_process(const char *name, void (*measure)(const BenchConfig *
 // ------------------------------------------------------------------------------------------------------------
 // The limits
 
-// The rates that one(context) returns, for so many seconds; the first, which wakes the processor up, is not among them.
+// Collects the rates that one(context) returns for some seconds, except the first, which wakes the processor up.
 static Quartiles rates_of(double seconds, double (*one)(const void *context), const void *context)
 {
     double rates[MOST];
@@ -251,7 +251,7 @@ static float *numbers_to_read(double bytes)
     size_t n = (size_t)bytes / sizeof(float);
     float *values = memory_allocate(n * sizeof(float), "numbers to read");
     for (size_t i = 0; i < n; i++) {
-        values[i] = 1;                             // what was never written takes no memory yet
+        values[i] = 1;                             // pages that were never written take no memory yet
     }
     return values;
 }

@@ -1,4 +1,4 @@
-// bench.h: how close the speed comes to what this machine can reach.
+// bench.h: speed compared with this machine's limits.
 
 #ifndef GPTAPE_BENCH_H
 #define GPTAPE_BENCH_H
@@ -8,7 +8,7 @@
 
 #include "tensor/public_begin.h"
 
-// What a case is held against.
+// The limit that a case is compared with.
 typedef enum BenchLimit {
     BENCH_ARITHMETIC,                              // multiply-adds on all threads
     BENCH_MEMORY,                                  // reading from memory on all threads
@@ -21,7 +21,7 @@ const char *bench_limit_name(BenchLimit limit);    // "FMA peak"
 
 typedef struct Bench Bench;                        // one measurement under way (measure.h)
 
-// A thing to be timed. Names begin with its kind: product-, step-, generate-, tokenizer-, tape-, mlp-.
+// One case to be timed. Its name begins with its kind: product-, step-, generate-, tokenizer-, tape-, mlp-.
 typedef struct BenchCase {
     const char *name;                              // "step-gpt2-124m-4x64"
     const char *about;                             // one line
@@ -59,7 +59,7 @@ typedef struct BenchFigures {
     double limit;                                  // FLOP or bytes per second that the machine reached right before or after; 0: no such limit
     double kernel_ms;                              // BENCH_KERNEL: median without a tape
     double peak_bytes;                             // the most memory that was resident
-    double predicted_bytes;                        // of a training step: what gpt_cost says of it; else 0
+    double predicted_bytes;                        // of a training step: gpt_cost's prediction; else 0
 } BenchFigures;
 
 // Each measures in a process of its own (fork), so that its peak of memory is its own and nothing is left over for the next. The

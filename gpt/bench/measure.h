@@ -12,14 +12,14 @@ struct Bench {
     BenchFigures figures;                          // what a case's run fills in
 };
 
-// Times once(context): after two rounds that don't count (the first asks the system for memory, the second finds the caches as
-// all later ones do), as often as there are seconds for. What takes less than a millisecond is timed many at a time.
+// Times once(context): after two rounds that don't count (the first allocates memory, the second finds the caches as
+// all later ones do), as often as the seconds allow. Calls shorter than a millisecond are timed many at a time.
 Quartiles bench_time(double seconds, void (*once)(void *context), void *context);
 
-// The case's time; where products take in bf16, also with float32.
+// The case's time; where products use bf16, also with float32.
 void bench_time_case(Bench *bench, void (*once)(void *context), void *context);
 
-// Ends the measurement with an error: the process exits, and the one that waits for it has the message.
+// Ends the measurement with an error: the process exits, and its parent gets the message.
 _Noreturn void bench_fail(const Error *error);
 
 // Numbers in bytes many times what the largest cache holds: after as many others have been read, it holds none of those.

@@ -58,7 +58,7 @@ void bench_product(Bench *bench)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// What recording costs: a chain of additions, each of which is over before a memory access would be, and the same loops without
+// The cost of recording: a chain of additions, each shorter than a memory access, and the same loops without
 // a tape around them.
 
 typedef struct Chain {

@@ -1,4 +1,4 @@
-// info.c: gptape info: what a model of some configuration costs. It is counted from the sizes; no model is created.
+// info.c: gptape info: the cost of a model, counted from its configuration; no model is created.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"

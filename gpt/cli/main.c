@@ -1,4 +1,4 @@
-// main.c: the gptape program: finds the command, and hands the rest of the line to it.
+// main.c: the gptape program: finds the command, and passes the rest of the command line to it.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"

@@ -114,7 +114,7 @@ typedef struct Faults {
     int n;
 } Faults;
 
-// As text that a terminal can show: lines and tabs become spaces, other control characters and bytes that are no UTF-8 "?".
+// As text that a terminal can show: line ends and tabs become spaces, other control characters and bytes that are not UTF-8 "?".
 static void note_fault(const char *sentence, size_t n, void *context)
 {
     Faults *faults = context;
@@ -146,7 +146,7 @@ static void add_count(Table *table, const char *name, int count, const char *sha
     table_cell(table, "%s", share);
 }
 
-// Of a part of something, how much it is; "" of nothing.
+// The share of a part in percent; "" of nothing.
 static const char *share_text(int part, int all, char text[NUMBER_TEXT])
 {
     text[0] = '\0';

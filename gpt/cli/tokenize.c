@@ -37,7 +37,7 @@ const CommandHelp tokenize_help = {
     .groups = tokenize_groups,
 };
 
-// What is on stdin, and what to do with it.
+// The input from stdin, and the direction.
 typedef struct Job {
     const Options *options;
     TokenizerKind kind;
@@ -62,7 +62,7 @@ static int wrong_text(const Job *job, const char *name, const Error *error)
 // ------------------------------------------------------------------------------------------------------------
 // JSON
 
-// A string, or null if the text is no UTF-8 or has a zero byte, which JSON and C can't hold.
+// A string, or null if the text is not UTF-8 or has a zero byte, which JSON and C can't represent.
 static void json_add_text(cJSON *object, const char *name, const char *text, size_t n)
 {
     size_t at = 0;
@@ -176,7 +176,7 @@ static bool read_id(const Job *job, const char *text, size_t length, size_t numb
                       number, length < 40 ? (int)length : 40, text);
         return false;
     }
-    long long value = strtoll(text, NULL, 10);     // of too many digits the largest, which no vocabulary has
+    long long value = strtoll(text, NULL, 10);     // the largest if there are too many digits; no vocabulary has it
     if (value < 0 || value >= V) {
         command_error(job->options->help->name, "stdin: id %zu: '%.*s' is not a %s id between 0 and %d", number,
                       length < 40 ? (int)length : 40, text, tokenizer_name(job->kind), V - 1);
@@ -186,7 +186,7 @@ static bool read_id(const Job *job, const char *text, size_t length, size_t numb
     return true;
 }
 
-// The ids on stdin; false after a line about the first that is none. The caller frees *ids either way.
+// Reads the ids on stdin; false after a message about the first invalid one. The caller frees *ids either way.
 static bool read_ids(const Job *job, int **ids, size_t *n_ids)
 {
     const char *at = job->input;

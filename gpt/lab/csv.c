@@ -1,5 +1,5 @@
 // csv.c: an experiment as a table for other programs: one row a set of numbers, 9 significant digits, sorted by run, step, layer
-// and the order of the modules. A figure that a row does not have is empty; a parameter that the loss does not depend on has no row.
+// and the order of the modules. A value that a row lacks is empty; a parameter that the loss does not depend on has no row.
 
 #include "gpt/base/base.h"
 #include "gpt/lab/lab.h"

@@ -1,4 +1,4 @@
-// deep.c: the book's deep network, as deep as you like.
+// deep.c: the book's deep network, at any depth.
 
 #include "gpt/base/base.h"
 #include "gpt/lab/lab.h"

@@ -5,7 +5,7 @@
 #include <math.h>
 #include "tensor/unwind.h"
 
-enum { DRAWN_NODES_MAX = 400 };                    // of more, nobody could read the picture
+enum { DRAWN_NODES_MAX = 400 };                    // more could not be read
 
 static void attend_stepwise(GPT *gpt)
 {
@@ -59,7 +59,7 @@ static bool write_drawing(const ExperimentConfig *config, const Tape *tape, cons
     return true;
 }
 
-// -inf is taken for a score that is masked.
+// -inf is treated as a masked score.
 static bool is_sound_result(const Tensor *x)
 {
     size_t n = tensor_count(x);

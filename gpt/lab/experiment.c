@@ -37,7 +37,7 @@ static void unwatch(void *watch)
     gradflow_unwatch(watch);
 }
 
-// Forward, backward and what arrived where. The tape holds one step only.
+// Forward, backward and the measurement. The tape holds one step only.
 static void net_measure(Net *net, Tape *tape, Measurement *measurement)
 {
     module_zero_grad(net->module);

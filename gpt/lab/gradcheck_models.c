@@ -9,9 +9,9 @@
 static const int IDS[] = {3, 0, 6, 1, 1, 5};       // (B, T) = (2, 3)
 static const int TARGETS[] = {0, 6, 1, 1, 5, 2};
 
-// A whole model bends more than one operation does, layer normalization of a few values most of all, so its differences are
-// taken closer. In float32 that leaves little: a loss of about 2 is rounded to 1e-7, a difference over h = 0.0125 to about 1e-5,
-// and the largest gradient of a leaf is 1e-3 or more. So there each gradient is held to half a percent of its leaf's largest; the proof is
+// A whole model has more curvature than one operation, layer normalization of a few values most of all, so its differences are
+// taken with a smaller h. In float32 few digits remain: a loss of about 2 is rounded to 1e-7, a difference over h = 0.0125 to about 1e-5,
+// and the largest gradient of a leaf is 1e-3 or more. So the tolerance there is half a percent of the leaf's largest gradient; the proof is
 // the double build, with the same tolerance as everything else.
 static const double MODEL_STEP = GRADCHECK_STEP / 4;
 #ifdef GPTAPE_DOUBLE

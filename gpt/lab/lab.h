@@ -1,4 +1,4 @@
-// lab.h: the deep network, the experiment that compares gradients with and without shortcuts, and what is read off it.
+// lab.h: the deep network, the experiment that compares gradients with and without shortcuts, and its metrics.
 
 #ifndef GPTAPE_LAB_H
 #define GPTAPE_LAB_H
@@ -22,7 +22,7 @@ typedef struct DeepConfig {
     const char *residual;                          // a rule or its name; NULL: plain with shortcut, none-plain without
 } DeepConfig;
 
-enum { DEEP_DEPTH_MAX = 100000, DEEP_WIDTH_MAX = 65536 };      // beyond, a typing error is likelier than a wish
+enum { DEEP_DEPTH_MAX = 100000, DEEP_WIDTH_MAX = 65536 };      // a larger number is most likely a typing error
 
 typedef struct DeepNet {
     Module module;
@@ -69,7 +69,7 @@ typedef struct ExperimentConfig {
     int n_steps;                                   // AdamW steps of training; each is measured before it is made, and the end
     double lr;
     bool same_dy;                                  // feed all arms the same gradient at the output instead of their loss's
-    const struct TrainConfig *train;               // of a training run that was measured now and then; NULL: steps as above
+    const struct TrainConfig *train;               // the measured steps of a training run; NULL: steps as above
 } ExperimentConfig;
 
 // One network at one step of training.
@@ -114,21 +114,21 @@ typedef struct StepDrawing {
 
 enum { STEP_FAULT_TEXT = 2 * NAME_TEXT };
 
-// Writes it to an open stream. False and an error if there is no such module, or more of it than a picture can show. fault is then
-// what in the whole step is NaN or infinite first, "the result of gelu in h.0.mlp", or "".
+// Writes it to an open stream. False and an error if the module does not exist, or is too large to draw. fault then names
+// the first result in the whole step that is NaN or infinite, "the result of gelu in h.0.mlp", or is "".
 bool experiment_draw(const ExperimentConfig *config, const StepDrawing *drawing, FILE *file, char fault[STEP_FAULT_TEXT],
                      Error *error);
 
 // ------------------------------------------------------------------------------------------------------------
-// 3. Metrics: what is read off an experiment, over its seeds
+// 3. Metrics of an experiment, over its seeds
 
-// What is read of each layer.
+// A metric of a layer.
 typedef enum LayerMetric {
     METRIC_WEIGHT,                 // mean |dL/dW| over the layer's weight matrices
     METRIC_QUERY_KEY,              // the same over the query and key parts of c_attn; NaN without attention
     METRIC_COSINE,                 // token cosine of the layer's output; NaN without tokens
-    METRIC_SKIP,                   // L2 of the gradient that came through the layer's shortcuts; NaN without
-    METRIC_BLOCK,                  // L2 of what came through the branches beside them; NaN without
+    METRIC_SKIP,                   // L2 of the gradient that came by the layer's shortcuts; NaN without
+    METRIC_BLOCK,                  // L2 of the gradient that came by the branches beside them; NaN without
     METRIC_SHARE,                  // the first over the sum of both; NaN without
     METRIC_COUNT
 } LayerMetric;
@@ -136,12 +136,12 @@ typedef enum LayerMetric {
 double measurement_metric(const Measurement *measurement, int layer, LayerMetric figure);
 
 Quartiles experiment_metric(const Experiment *experiment, int arm, int step, int layer, LayerMetric figure);
-// The same, each seed's figure divided by that seed's last layer's.
+// The same, each seed's value divided by that seed's last layer's.
 Quartiles experiment_relative(const Experiment *experiment, int arm, int step, int layer, LayerMetric figure);
 Quartiles experiment_loss(const Experiment *experiment, int arm, int step);
 int experiment_shortcuts(const Experiment *experiment, int arm);         // taken in one network, counted on its tape
 
-// First layer over last layer against depth: the headline figure.
+// First layer over last layer against depth: the main result.
 typedef struct SweepPoint {
     int depth;
     Quartiles ratio[ARMS_MOST];                    // of METRIC_WEIGHT, by arm
@@ -158,7 +158,7 @@ bool sweep_run(const ExperimentConfig *config, const int *depths, int n_depths, 
                Sweep *sweep, Error *error);
 void sweep_free(Sweep *sweep);
 
-// The experiment's CSV, one row a figure of one tensor; columns as in csv.c. Written to an open stream.
+// The experiment's CSV, one row per set of numbers; columns as in csv.c. Written to an open stream.
 bool experiment_csv(const Experiment *experiment, FILE *out);
 extern const char experiment_csv_header[];         // its first line
 bool measurement_csv(const ExperimentConfig *config, const Measurement *measurement, FILE *out);   // and the rows of one measurement

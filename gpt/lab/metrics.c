@@ -1,4 +1,4 @@
-// metrics.c: what is read of an experiment: one number a layer, and its spread over the seeds.
+// metrics.c: metrics of an experiment: one number per layer, and its spread over the seeds.
 
 #include "gpt/lab/lab.h"
 

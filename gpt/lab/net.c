@@ -135,7 +135,7 @@ void net_free(void *object)
     gpt_free(net->gpt);
 }
 
-// What the network says, before the loss. The deep network's input wants a gradient, too, so that the first layer's
+// The network's output, before the loss. The deep network's input requires a gradient, too, so that the first layer's
 // shortcut is split like the others.
 Tensor *net_forward(Net *net)
 {

@@ -1,4 +1,4 @@
-// flowstats.c: a set of numbers in a few figures.
+// flowstats.c: statistics of a set of numbers.
 
 #include "nn/gradflow/gradflow.h"
 
@@ -20,7 +20,7 @@ FlowStats flow_stats(const Real *values, size_t n)
         double size = fabs((double)values[i]);
         sum_abs += size;
         sum_squares += size * size;
-        if (!isnan(max_abs) && !(size <= max_abs)) {           // a NaN is taken, and stays
+        if (!isnan(max_abs) && !(size <= max_abs)) {           // a NaN is kept
             max_abs = size;
         }
         if (size == 0) {

@@ -33,7 +33,7 @@ const char *flow_reach_name(FlowReach reach)
     return REACH_NAMES[reach];
 }
 
-enum { LAYER_DIGITS = 6 };                         // a longer number is no layer's
+enum { LAYER_DIGITS = 6 };                         // a longer number is not a layer's
 
 // The first part of a module's name that is a number: 3 of "h.3.attn.c_attn"; -1 if there is none.
 static int layer_in_scope(const char *scope)
@@ -69,7 +69,7 @@ static int count_layers(const Module *root, const Tape *tape)
     return last + 1;
 }
 
-// Among the rows from first on, which are in the order of the network, those of no layer that follow one come after the last.
+// Of the rows from first on, in the order of the network: rows without a layer that follow a layer's come after the last layer.
 static void place_outsiders(GradFlow *flow, int first)
 {
     bool before = true;
@@ -98,7 +98,7 @@ static int compare_pointers(const void *a, const void *b)
     return (first > second) - (first < second);
 }
 
-// The leaves that the backward pass came to, sorted to be looked up. The caller frees the list.
+// The leaves that the backward pass reached, sorted for lookup. The caller frees the list.
 typedef struct Reached {
     const Tensor **leaves;
     size_t n;
@@ -159,7 +159,7 @@ static void read_parameter(GradFlow *flow, const Reached *reached, const Module 
     }
 }
 
-// A tied parameter is read where it comes first.
+// A tied parameter is read at its first place.
 static void read_parameters(GradFlow *flow, const GradFlowWatch *watch, const Module *root)
 {
     int first = flow->n_rows;

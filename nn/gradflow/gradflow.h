@@ -21,7 +21,7 @@ const char *flow_kind_name(FlowKind kind);         // "weight_grad"
 
 // The size of a set of numbers. Sums run in double, so that what float32 can hold, the statistics can show.
 typedef struct FlowStats {
-    size_t count;                                  // how many they are
+    size_t count;                                  // their number
     double mean_abs;                               // mean |x|
     double l2;                                     // sqrt(sum x^2)
     double rms;                                    // sqrt(mean x^2)
@@ -84,7 +84,7 @@ void gradflow_free(GradFlow *flow);
 //      G(z) = sum_k G_k z^k,        G_k: all of the gradient that passed exactly k sublayers
 //
 // Every backward function is linear in the gradient that arrives, so G_k takes one walk over the tape: where it arrives at the output of an
-// f, it is set aside for walk k + 1, and what walk k - 1 set aside there goes on instead. Nothing is sampled (Veit et al. 2016,
+// f, it is set aside for walk k + 1, and what walk k - 1 set aside there continues instead. Nothing is sampled (Veit et al. 2016,
 // arXiv 1605.06431, sample paths). Cost: at most n_sublayers + 1 walks, and one more for the ordinary gradient.
 
 typedef struct PathLengths {

@@ -3,11 +3,11 @@
 // Modules contain nothing for this. Before the pass the tape is asked to keep the gradients of named intermediates, and an observer
 // is added to it. Where a shortcut starts, at a tensor x that goes both into f and past it, the observer sets x's gradient to zero before
 // each node that adds to it and looks at it afterwards: then it holds exactly that node's part, and is added to the parts before.
-// In x + f(x), the part of the addition is the skip gradient, the parts of all other nodes are the block gradient.
+// In x + f(x), the part of the addition came by the shortcut, and the parts of all other nodes came by the branch.
 //
-// Within a sublayer of any other rule, a node's part is block gradient if the node leads to f only, and skip gradient if it leads past f
-// only. One that does both, such as n in n = norm(x); n + f(n), is split in the same way, and then walked once more with its block
-// gradient alone: backward functions are linear, so what comes out is the block gradient of its input.
+// Within a sublayer of any other rule, a node's part came by the branch if the node leads to f only, and by the shortcut if it leads past f
+// only. One that does both, such as n in n = norm(x); n + f(n), is split in the same way, and then walked once more with its branch
+// part alone: backward functions are linear, so the result is the branch part of its input's gradient.
 
 #include "nn/gradflow/gradwatch.h"
 
@@ -33,7 +33,7 @@ static ShortcutSplit *find_split(const GradFlowWatch *watch, const Tensor *tenso
     return NULL;
 }
 
-// Room for what has been recorded since the last time, a loss for example.
+// Makes room for nodes recorded since the last call, a loss for example.
 static void extend_marks(GradFlowWatch *watch)
 {
     int n = watch->tape->n_nodes;
@@ -70,7 +70,7 @@ static void begin_pass(void *context)
     }
 }
 
-// A node that takes the same tensor twice adds to it once, in one go.
+// A node that takes the same tensor twice adds to it once.
 static bool first_time(const TapeNode *node, int i)
 {
     for (int j = 0; j < i; j++) {
@@ -121,7 +121,7 @@ static void second_walk_end(void *object)
     free(walk->grads);
 }
 
-// Keeps the gradients of the node's inputs, and gives them others, until the innermost frame ends.
+// Replaces the gradients of the node's inputs until the innermost frame ends.
 static void second_walk_begin(SecondWalk *walk, TapeNode *node)
 {
     size_t n = (size_t)node->n_inputs;
@@ -140,7 +140,7 @@ static void second_walk_begin(SecondWalk *walk, TapeNode *node)
     }
 }
 
-// Writes to block (input's shape) input's gradient if this node's output had only its block gradient.
+// Writes to block (input's shape) the gradient of input that results from the branch part of this node's output alone.
 static void walk_with_block(TapeNode *node, const ShortcutSplit *output, const Tensor *input, Real *block)
 {
     SecondWalk walk;
@@ -228,7 +228,7 @@ static void add_split(GradFlowWatch *watch, const TapeNode *join, Tensor *start,
     split->before = memory_allocate_zeroed(n, sizeof(Real), "a shortcut's gradient");
 }
 
-// A sublayer is looked at once, at its last node.
+// A sublayer is examined once, at its last node.
 static void look_at_sublayer(GradFlowWatch *watch, int last)
 {
     TapeSublayer sublayer = tape_sublayer(watch->tape, last);
@@ -295,7 +295,7 @@ GradFlowWatch *gradflow_watch(Tape *tape)
     return watch;
 }
 
-// Intermediates whose gradient only the watch wanted are as before.
+// Intermediates whose gradient only the watch wanted no longer retain it.
 static void release_gradients(const GradFlowWatch *watch)
 {
     for (int i = 0; !is_over(watch) && i < watch->n_marks; i++) {

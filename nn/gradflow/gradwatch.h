@@ -1,4 +1,4 @@
-// gradwatch.h: what the watch (gradwatch.c) leaves for the reading (gradflow.c).
+// gradwatch.h: what the watch (gradwatch.c) records and gradflow.c reads.
 
 #ifndef GPTAPE_GRADWATCH_H
 #define GPTAPE_GRADWATCH_H
@@ -17,15 +17,15 @@ typedef struct ShortcutSplit {
     bool had_grad;
 } ShortcutSplit;
 
-// What the watch knows of a node, by its index on the tape.
+// What the watch knows about a node, by its index on the tape.
 typedef struct NodeMark {
     int split;                                     // of the tensor that it made; -1: no shortcut starts there
-    bool walked;                                   // did the backward pass come by?
+    bool walked;                                   // did the backward pass reach it?
     bool retained;                                 // the watch asked for its output's gradient
     unsigned char flags;                           // TapeSublayer's
 } NodeMark;
 
-// What is known while a backward pass is watched.
+// The state while a backward pass is watched.
 struct GradFlowWatch {
     Tape *tape;
     unsigned resets;                               // of the tape, when the watch began: after another one it sees nothing

@@ -12,7 +12,7 @@
 typedef struct Sublayer {
     Tensor *start;
     const TapeNode *end;                           // the last node of f; NULL: not on the tape
-    Real *now;                                     // what the walk before set aside at f's output; all zero if !any_now
+    Real *now;                                     // what the previous walk set aside at f's output; all zero if !any_now
     Real *next;                                    // what this walk sets aside
     bool any_now, any_next;
     double *sum;                                   // of all G_k at start
@@ -46,7 +46,7 @@ static void measure(Sublayer *sublayer, const Real *grad, bool ordinary)
     sublayer->norm = sqrt(squares);
 }
 
-// Sets aside what has arrived at f's output, and lets go on what the walk before set aside.
+// Sets aside what has arrived at f's output, and puts there what the previous walk set aside.
 static void exchange(Sublayer *sublayer)
 {
     Tensor *output = sublayer->end->output;

@@ -1,11 +1,11 @@
-// apply.c: a rule at its place in a network: its modules, and the operations that it records.
+// apply.c: applies a rule at its place in a network: creates its modules and records its operations.
 
 #include "nn/residual/rule.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-// A step at its place.
+// A step of a rule, at the rule's place.
 struct ResidualStep {
     double constant;                               // of a constant
     Module *module;                                // of norm, rms, dyt, linear: allocated, and freed by residual_free

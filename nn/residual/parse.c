@@ -125,7 +125,7 @@ static int parse_number(Parser *p)
         size_t exponent = strspn(end + 1 + sign, digits);
         end += exponent > 0 ? 1 + sign + exponent : 0;
     }
-    double number = number_read(p->at, NULL);           // what is no number in our sense is not used
+    double number = number_read(p->at, NULL);           // used only if it is a number as defined above
     p->at = end;
     if (!is_number || lex_word_length(end) > 0 || *end == '.') {
         lex_fail(p, at, "not a decimal number (expected digits, as in 2, .5 or 1e-4)");
@@ -229,7 +229,7 @@ static int parse_power(Parser *p)
     return lex_accept(p, '^') ? append_operator(p, RULE_POWER, base, parse_unary(p), at) : base;
 }
 
-// Everything that nests comes by here.
+// Every nested expression passes here.
 static int parse_unary(Parser *p)
 {
     int at = lex_column(p);

@@ -1,4 +1,4 @@
-// residual.h: what leaves a sublayer, in one line.
+// residual.h: residual rules: one line that says how a sublayer's result joins the stream.
 //
 // A sublayer f (attention, feed-forward, a layer of an MLP) reads the stream h. A residual rule says what the stream is afterwards:
 //
@@ -27,7 +27,7 @@
 // ------------------------------------------------------------------------------------------------------------
 // 1. Rules
 
-// A parsed rule. Equal rules are one and the same: they can be compared by their pointers, are never changed, and are never freed.
+// A parsed rule. Equal rules are the same object, so compare pointers. Rules never change and are never freed.
 typedef struct ResidualRule ResidualRule;
 
 enum {
@@ -52,7 +52,7 @@ bool residual_check_mlp(const ResidualRule *rule, const int *sizes, int n_layer,
 bool residual_final_norm(const ResidualRule *rule);
 bool residual_uses_x0(const ResidualRule *rule);
 
-// What half 0 (attention; the only one of an MLP) or 1 (feed-forward) of a rule is made of, on streams of C values.
+// What half 0 (attention; an MLP has no other) or 1 (feed-forward) of a rule consists of, on streams of C values.
 typedef struct ResidualCost {
     int norm_vectors, norm_scalars;                // parameters of norm, rms and dyt: of C values, of 1
     int vectors, scalars, linears;                 // the other parameters: of C values, of 1; linears have C x C and C
@@ -80,7 +80,7 @@ const ResidualRow *residual_row(const ResidualRule *rule);     // NULL if it is 
 // ------------------------------------------------------------------------------------------------------------
 // 3. A rule at its place in a network
 
-enum { RESIDUAL_SEED = 1000003 };                  // added to a network's seed: what the rules' linears are drawn by (Init.rules)
+enum { RESIDUAL_SEED = 1000003 };                  // added to a network's seed, for the generator of the rules' linears (Init.rules)
 
 typedef struct ResidualPlace {
     int half;                                      // 0: attention; 1: feed-forward
@@ -121,7 +121,7 @@ typedef struct ResidualStreams {
 // The sublayer: (..., C) -> (..., C).
 typedef Tensor *ResidualFunction(void *context, Tensor *x);
 
-// The stream that leaves the sublayer. torch: the rule's text as it stands
+// The stream that leaves the sublayer. torch: the rule's text, unchanged
 Tensor *residual_forward(Residual *residual, ResidualStreams in, ResidualFunction *f, void *context, Where where);
 #define residual_forward(...) residual_forward(__VA_ARGS__, HERE)              // called without its Where (see nn.h)
 

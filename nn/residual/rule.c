@@ -1,4 +1,4 @@
-// rule.c: what is known of rules without parsing or running them: the words, constants, the normal form, near names.
+// rule.c: the words of the language, constants, the normal form, and similar names.
 
 #include "nn/residual/rule.h"
 
@@ -194,7 +194,7 @@ char *rule_print(const ResidualRule *rule)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// Near names
+// Similar names
 
 // Letters to insert, delete or replace (Levenshtein).
 static int distance(const char *a, const char *b)

@@ -47,7 +47,7 @@ struct ResidualRule {
     int bar;                                       // the column of '|'
     char *text;                                    // the normal form
     const ResidualRow *row;                        // in the table, or NULL
-    ResidualRule *next;                            // of all that are kept
+    ResidualRule *next;                            // in the list of rules in use
 };
 
 // A word of the language: a value (h, l), or a function.
@@ -60,7 +60,7 @@ typedef struct RuleWord {
 extern const RuleWord rule_words[];
 extern const int rule_words_values, rule_words_all;                    // values come first
 
-// Not kept anywhere: the caller frees it with rule_free. NULL and an error if text is not a rule.
+// Parses text. The caller frees the result with rule_free. NULL and an error if text is not a rule.
 ResidualRule *rule_parse(const char *text, Error *error);
 void rule_free(ResidualRule *rule);
 char *rule_print(const ResidualRule *rule);        // the normal form; the caller frees it
@@ -69,7 +69,7 @@ const RuleHalf *rule_half(const ResidualRule *rule, int half);         // the on
 int rule_find(const RuleHalf *half, RuleOp op);    // the first such step; -1: none
 double rule_constant(RuleOp op, double a, double b, ResidualPlace place);      // the value of an operation between constants
 
-// Writes "; did you mean NAME?" if one of the n names is near, else "". They lie stride bytes apart.
+// Writes "; did you mean NAME?" if one of the n names is similar, else "". They are stride bytes apart.
 void rule_suggest(const char *word, const char *const *names, int n, size_t stride, char *text, size_t size);
 
 #endif

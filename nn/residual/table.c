@@ -61,7 +61,7 @@ static const ResidualRow *find_row(const char *text, bool by_name)
     return NULL;
 }
 
-// The kept rule of this text. If there is none, made (which may be NULL) is kept and returned.
+// The stored rule with this text. If there is none, made (which may be NULL) is stored and returned.
 static const ResidualRule *find_or_keep(const char *text, ResidualRule *made)
 {
     pthread_mutex_lock(&lock);
@@ -78,7 +78,7 @@ static const ResidualRule *find_or_keep(const char *text, ResidualRule *made)
     return rule;
 }
 
-// When the program ends, so that leak checkers have nothing to report.
+// At exit, so that leak checkers have nothing to report.
 __attribute__((destructor)) static void free_kept(void)
 {
     while (kept != NULL) {

@@ -1,4 +1,4 @@
-// bench.c: gptape bench: how near to this machine's limits matrix products, training and generation come.
+// bench.c: gptape bench: the speed of matrix products, training and generation against this machine's limits.
 
 #include "gpt/cli/bench/bench.h"
 #include "gpt/base/base.h"

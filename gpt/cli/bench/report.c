@@ -31,7 +31,7 @@ static bool is_tokenizer(const BenchRow *row)
     return strncmp(row->which->name, "tokenizer-", strlen("tokenizer-")) == 0;
 }
 
-// What recording costs one operation: a case of BENCH_KERNEL does sizes[0] of them.
+// The cost of recording one operation: a case of BENCH_KERNEL does sizes[0] of them.
 static double overhead_us(const BenchRow *row)
 {
     return 1e3 * (row->figures.ms.median - row->figures.kernel_ms) / row->which->sizes[0];
@@ -71,7 +71,7 @@ static int ms_decimals(double ms)
     return ms < 1 ? 4 : ms < 100 ? 2 : 0;
 }
 
-// Empty where there is no figure: 0 or NaN.
+// Empty where the value is missing: 0 or NaN.
 static void figure_cell(Table *table, double figure, int decimals)
 {
     if (isnan(figure) || figure == 0) {
@@ -118,7 +118,7 @@ static bool has_steps(const BenchReport *report)
     return any;
 }
 
-// What the figures of the table mean, as far as they are in it.
+// Explains the columns that are in the table.
 static void print_meaning(const BenchReport *report)
 {
     terminal_print("ms: median and quartiles of n repetitions, after two that do not count; limit: what this machine reached right before or "
@@ -187,7 +187,7 @@ static void add_peaks(cJSON *json, const BenchPeaks *peaks)
     json_add_number(json, "bandwidth_gbs_one_thread", peaks->bandwidth_one.median / GIGA);
 }
 
-// null where there is no such figure.
+// null where the value is missing.
 static void add_figure(cJSON *object, const char *name, double figure)
 {
     json_add_number(object, name, figure == 0 ? NAN : figure);

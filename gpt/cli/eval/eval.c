@@ -1,4 +1,4 @@
-// eval.c: gptape eval: how well a saved or untrained model predicts a text (eval_text.c), or one batch of ids.
+// eval.c: gptape eval: how well a saved or untrained model predicts a text (text.c), or one batch of ids.
 
 #include "gpt/cli/eval/eval.h"
 #include "gpt/base/base.h"

@@ -1,4 +1,4 @@
-// eval.h: what the two files of gptape eval share: eval.c (options, the model, one batch of ids) and eval_text.c.
+// eval.h: shared by the two files of gptape eval: eval.c (options, the model, one batch of ids) and text.c.
 
 #ifndef GPTAPE_CLI_EVAL_H
 #define GPTAPE_CLI_EVAL_H
@@ -15,11 +15,11 @@ typedef struct EvalModel {
 
 void eval_model_note(const Options *options, const EvalModel *model);
 
-// False, and an error, if the loss is not finite, as broken weights make it.
+// False, and an error, if the loss is not finite, as with broken weights.
 bool eval_model_check_loss(const Options *options, const EvalModel *model, double loss);
 cJSON *eval_model_json(const EvalModel *model, double loss);      // the answer's beginning
 
-// Evaluates a text, and prints what came out. Returns the exit status.
+// Evaluates a text and prints the result. Returns the exit status.
 int eval_text(const Options *options, const EvalModel *model);
 
 #endif

@@ -26,7 +26,7 @@ static bool read_part(const Options *options, const Dataset *dataset, size_t *fi
     return true;
 }
 
-// What all but the first of these tokens stand for.
+// The number of bytes of all but the first of these tokens.
 static size_t count_bytes(const Dataset *dataset, const Tokenizer *tokenizer, size_t first, size_t n)
 {
     size_t bytes = 0;

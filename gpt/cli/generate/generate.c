@@ -146,7 +146,7 @@ static int make_model(Generation *generation)
     return STATUS_OK;
 }
 
-// The token after which a text ends: the tokenizer's; where only ids are spoken, that of GPT-2 for a vocabulary of its size.
+// The token after which a text ends: the tokenizer's; with ids only, GPT-2's for a vocabulary of its size.
 static int stop_id(const Generation *generation)
 {
     if (generation->tokenizer != NULL) {
@@ -157,7 +157,7 @@ static int stop_id(const Generation *generation)
 
 // ------------------------------------------------------------------------------------------------------------
 
-// What the folder says of generating, and options decide here.
+// Notes the folder's settings for generation, which only options set here.
 static void note_settings(const Generation *generation)
 {
     const char *folder = options_text(generation->options, "model");

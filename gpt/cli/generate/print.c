@@ -14,7 +14,7 @@ typedef struct Pace {
     int total;
 } Pace;
 
-// Samples that are made side by side, on their way out: one is printed as its tokens come, the others when their turn is.
+// Samples that are made side by side: one is printed as its tokens come, the others in turn.
 typedef struct Group {
     const Generation *generation;
     int first;                                     // the number of its first sample
@@ -133,7 +133,7 @@ static void print_more(Group *group, bool end)
     flush_stdout();                                // a large model takes its time for each token
 }
 
-// Goes on until Ctrl-C, or until nobody reads any more.
+// Continues until Ctrl-C, or until stdout is closed.
 static bool on_token(int sample, int id, void *context)
 {
     Group *group = context;
@@ -235,7 +235,7 @@ static void note_before(const Generation *generation)
     }
 }
 
-// Beyond the context all tokens move on by one position with each, so everything is computed anew.
+// Beyond the context each new token moves all others by one position, so everything is recomputed.
 static void note_after(const Generation *generation, const Pace *pace)
 {
     const Options *options = generation->options;
@@ -281,7 +281,7 @@ static bool generate_group(Group *group, Random *random, cJSON *samples)
     return sound;
 }
 
-// All samples, so many at once as are made together.
+// Makes all samples, a batch at a time.
 static bool generate_all(const Generation *generation, cJSON *samples, Pace *pace)
 {
     int together = generation_together(generation);

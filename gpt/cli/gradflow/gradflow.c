@@ -1,4 +1,4 @@
-// gradflow.c: gptape gradflow: the same network with and without shortcuts, and what gradient reaches each layer.
+// gradflow.c: gptape gradflow: the same network with and without shortcuts, and the gradient that reaches each layer.
 
 #include "gpt/cli/gradflow/gradflow.h"
 #include "gpt/base/base.h"
@@ -112,7 +112,7 @@ static bool write_csv(const GradflowPlan *plan, const Experiment *experiment, Er
     if (!save_begin(&save, plan->csv, error)) {
         return false;
     }
-    experiment_csv(experiment, save.stream);       // what could not be written, the commit reports
+    experiment_csv(experiment, save.stream);       // the commit reports write errors
     return save_commit(&save, error);
 }
 
@@ -147,7 +147,7 @@ static bool draw(const GradflowPlan *plan, const Options *options, const Experim
     return drawn;
 }
 
-// Where the chart fails, for want of gnuplot, the tables are printed nevertheless.
+// The tables are printed even if the chart fails because gnuplot is missing.
 static bool print_text(const Experiment *experiment, const Sweep *sweep, Error *error)
 {
     char *chart = plot_terminal(experiment, terminal_columns(CHART_COLUMNS), error);

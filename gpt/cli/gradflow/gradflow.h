@@ -8,7 +8,7 @@
 
 enum { MOST_SEEDS = 10000, MOST_STEPS = 1000000, MOST_BATCH = 65536 };
 
-// Of the deep network: many seeds and several depths are run, and a picture is drawn.
+// Defaults of the deep network: many seeds, several depths, and a plot.
 #define SHOW_SEEDS "100"
 #define SHOW_DEPTHS "5,10,20,40"
 #define SHOW_PLOT "gradflow.png"

@@ -69,7 +69,7 @@ static bool read_experiment(const Options *options, GradflowPlan *plan)
     return config->n_steps > 0 || !options_changed(options, "lr") || option_error(options, "lr", "for training only (expected --steps, too)");
 }
 
-// Checked before the work, so that nobody waits for a file that cannot be written.
+// Checked before the work starts, so that a file that cannot be written is reported at once.
 static bool check_outputs(const GradflowPlan *plan, const Options *options, int *status)
 {
     Error error;

@@ -183,7 +183,7 @@ static void print_layers(const Experiment *experiment, int step)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// The rest: what the networks are, and what became of each
+// The rest: the networks and their parameters
 
 static void sizes_text(const DeepConfig *deep, char text[NUMBER_TEXT])
 {
@@ -249,7 +249,7 @@ static void print_networks(const ExperimentConfig *config)
     printf("\n");
 }
 
-// How many parameters of all networks of an arm met which fate at step 0.
+// Counts the parameters of all networks of an arm by FlowReach, at step 0.
 typedef struct Audit {
     int networks;
     int dead;                                      // networks in which nothing was reached

@@ -1,4 +1,4 @@
-// interrupt.c: Ctrl-C as a request: what runs finishes its step and says so. A second one ends the program at once, as ever.
+// interrupt.c: Ctrl-C as a request: the command finishes its step and says so. A second Ctrl-C ends the program at once.
 
 #define _XOPEN_SOURCE 700                          // for sigaltstack
 

@@ -1,4 +1,4 @@
-// json.c: figures as JSON. Numbers are written as text, since cJSON's own would print some with 17 digits.
+// json.c: results as JSON. Numbers are written as text, because cJSON would print some with 17 digits.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"

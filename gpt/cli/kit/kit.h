@@ -156,7 +156,7 @@ bool options_saved_config(const Options *options, GPTConfig *config, int *status
 Tokenizer *options_saved_tokenizer(const Options *options, Error *error);              // the folder's, or from --vocab; NULL and an error
 void options_saved_model_note(const Options *options, const GPTConfig *config);        // its sizes, and how it differs from GPT-2
 
-// How many letters must change to make one word of the other; up to SIMILAR_WORDS it is suggested.
+// The edit distance of two words; up to SIMILAR_WORDS, one is suggested for the other.
 enum { SIMILAR_WORDS = 2 };
 int word_distance(const char *a, const char *b);
 
@@ -214,7 +214,7 @@ void command_note(const Options *options, const char *format, ...) __attribute__
 // "--n-embd: message". Returns false.
 bool option_error(const Options *options, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-// A line that says how far long work is: on a terminal one that is renewed, with rate and time left, elsewhere a plain line now
+// The progress of long work: on a terminal one line that is updated, with rate and time left, elsewhere a plain line now
 // and then. Nothing for work that ends within a second, nor with --quiet.
 typedef struct Progress {
     const char *command;
@@ -224,7 +224,7 @@ typedef struct Progress {
     bool shown;
     double started;                                // seconds
     double last;
-    int done_before;                               // how much was there at the start: no measure of the rate
+    int done_before;                               // done before the start: not counted in the rate
     char detail[64];                               // shown instead of the rate, if not empty
 } Progress;
 
@@ -239,20 +239,20 @@ void interrupt_watch(void);
 bool interrupted(void);
 int interrupt_status(void);                        // 130 after Ctrl-C
 
-// Opens standard streams that are closed, gives stderr whole lines, and escapes what could steer the terminal if stdout is one: control and
+// Opens standard streams that are closed, makes stderr write whole lines, and escapes what could control the terminal if stdout is one: control and
 // bidirectional characters, and bytes that are not UTF-8, as quote_terminal does. The first call of the program.
 void streams_begin(void);
 enum { STREAMS_OWN_TEXT = 16 };
 const char *streams_own(const char *code, char text[STREAMS_OWN_TEXT]);        // an escape sequence of ours, to be printed to stdout
 
-// What was written to stdout is to be seen now.
+// Shows at once what was written to stdout.
 void flush_stdout(void);
-void note_stdout_lost(void);                       // it could not be written, and errno says why: close_stdout will tell
+void note_stdout_lost(void);                       // a write failed with errno: close_stdout will report it
 
-// Flushes and closes stdout; false and a line on stderr if anything written to it got lost.
+// Flushes and closes stdout; false and a line on stderr if any output was lost.
 bool close_stdout(const char *command);
 
-// How wide a terminal stdout is (COLUMNS in the environment says so, too), widest at most; widest where it is a file or a pipe.
+// The width of the terminal that stdout is (or COLUMNS in the environment), at most widest; widest for a file or a pipe.
 int terminal_columns(int widest);
 enum { CHART_COLUMNS = 96 };                       // of a chart, where there is room
 void terminal_prose(const char *text);             // paragraphs; their lines stay as they are if the terminal is that wide
@@ -267,7 +267,7 @@ bool terminal_set_color(const Options *options);
 const char *terminal_color(const char *code);      // the code, or "" without color
 
 // ------------------------------------------------------------------------------------------------------------
-// Tokens as text for a terminal, as they come. With bytes all is ASCII, "\x80" where it must be, and a backslash
+// Tokens as text for a terminal, as they come. With the bytes tokenizer everything is ASCII, "\x80" where it must be, and a backslash
 // doubled. Else it is UTF-8: a character is shown when its last byte has come; bytes that make none, and control characters
 // other than lines and tabs, appear as "\x80". A token that the tokenizer does not have appears as its number, "<50257>".
 
@@ -280,7 +280,7 @@ typedef struct TokenPrinter {
 
 #define SAMPLE_HEADING "--- sample %d of %d ---"   // above each of several samples, unless --quiet; stories --check skips it
 void token_printer_token(TokenPrinter *printer, int id);
-void token_printer_text(TokenPrinter *printer, const char *text, size_t n);  // bytes of UTF-8, whatever the tokenizer
+void token_printer_text(TokenPrinter *printer, const char *text, size_t n);  // bytes of UTF-8, with any tokenizer
 void token_printer_end(TokenPrinter *printer);                   // shows what still waits
 
 // ------------------------------------------------------------------------------------------------------------

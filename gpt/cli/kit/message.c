@@ -67,7 +67,7 @@ void command_note(const Options *options, const char *format, ...)
     print_line(options->help->name, text);
 }
 
-// Why something written to stdout got lost, which only the write that fails can say: errno, or 0.
+// Why output to stdout was lost, known only from the write that failed: errno, or 0.
 static int lost_because;
 
 void note_stdout_lost(void)

@@ -1,4 +1,4 @@
-// paths.c: no command writes to a file that it reads, by whatever name, link or folder.
+// paths.c: no command writes to a file that it reads, under any name or through any link.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"

@@ -1,4 +1,4 @@
-// progress.c: how far long work is, on stderr.
+// progress.c: the progress of long work, on stderr.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"

@@ -1,5 +1,5 @@
 // streams.c: the standard streams. They are open, so that no file of ours gets their numbers; stderr passes whole lines, one write each; and
-// where stdout is a terminal, everything written to it passes through here, so that no text can steer the terminal, whoever prints it.
+// where stdout is a terminal, everything written to it passes through here, so that no text can control the terminal.
 
 #define _GNU_SOURCE                                // fopencookie
 
@@ -37,7 +37,7 @@ typedef struct Filter {
 
 static Filter filter;
 
-// The length of an own sequence at text, "[0m" to "[99m" after the mark; 0 if there is none.
+// The length of one of our sequences at text, "[0m" to "[99m" after the mark; 0 if none is there.
 static size_t own_sequence(const char *text, size_t n)
 {
     size_t at = OWN_LENGTH + 1;

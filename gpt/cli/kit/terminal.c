@@ -1,4 +1,4 @@
-// terminal.c: how wide the terminal is, and prose that fits it. Where stdout is a file or a pipe, everything stays as it was written.
+// terminal.c: the width of the terminal, and wrapping text to it. Where stdout is a file or a pipe, nothing is wrapped.
 
 #include "gpt/cli/kit/kit.h"
 

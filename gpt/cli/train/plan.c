@@ -74,7 +74,7 @@ static bool read_sizes(const Options *options, const GPTConfig *gpt, TrainConfig
         && read_field(options, "accumulate", config);
 }
 
-// Rows that every step is made of; with --accumulate N in N parts.
+// The rows of every step; with --accumulate N in N parts.
 static bool read_fixed_batch(const Options *options, TrainSetup *setup)
 {
     static const char *const of_text[] = {"data", "batch", "length", "tokenizer", "vocab", "eval-every", "eval-batches", "sample-every", NULL};
@@ -160,7 +160,7 @@ static bool read_tokenizer(const Options *options, TrainSetup *setup, int *statu
 // ------------------------------------------------------------------------------------------------------------
 // The folder
 
-// The first runs/N that nobody has, made.
+// Creates the first unused runs/N.
 static bool make_numbered(char **folder, Error *error)
 {
     enum { MOST_RUNS = 100000, NAME = 32 };

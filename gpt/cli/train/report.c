@@ -109,7 +109,7 @@ static void print_comparison(const Trainer *trainer, double val_loss, const Samp
     table_end(table);
 }
 
-// Without gnuplot there is no chart; a note about the picture has said why.
+// No chart without gnuplot; the note about the plot has said why.
 static void print_chart(const Trainer *trainer, const TrainRow *rows, int n)
 {
     Error error;

@@ -119,7 +119,7 @@ static bool check_tokenizer(const Options *options, const TrainSetup *saved, int
     return same || option_error(options, option, "the run started with another tokenizer, which cannot change; leave it out");
 }
 
-// A text that was moved may be named anew: whether it is the same, its tokens tell.
+// A text that was moved may have a new path: its tokens show whether it is the same.
 static bool check_sources(const Options *options, TrainSetup *saved)
 {
     if (options_given(options, "data") && saved->data == NULL) {
@@ -175,7 +175,7 @@ static char *last_run(void)
     return folder;
 }
 
-// Takes setup. The text is called as it was on this command line, if it was.
+// Takes setup. Messages call the text by the name on this command line, if given.
 static Trainer *make_trainer(const Options *options, const TrainPlan *plan, TrainSetup *setup, Error *error)
 {
     Dataset *data = NULL;

@@ -60,7 +60,7 @@ static bool is_asked_to_stop(void *context)
     return interrupted();
 }
 
-// Every parameter is counted, once: a graph that is cut somewhere is a common bug that nobody sees.
+// Counts every parameter, once: a graph that is cut somewhere is a common bug that goes unnoticed.
 static void report_audit(const Options *options, const Trainer *trainer)
 {
     TrainAudit audit = trainer_audit(trainer);

@@ -7,7 +7,7 @@
 #include "gpt/cli/kit/kit.h"
 
 #define DEFAULT_CONFIG "char"
-#define RUNS "runs"                                // where runs go that are given no folder: runs/1, runs/2, ...
+#define RUNS "runs"                                // where runs without --out go: runs/1, runs/2, ...
 
 // Where a run is, and the trainer that makes it.
 typedef struct TrainPlan {
@@ -23,13 +23,13 @@ bool train_plan_new(const Options *options, TrainPlan *plan, int *status);
 bool train_plan_resume(const Options *options, TrainPlan *plan, int *status);
 void train_plan_free(TrainPlan *plan);
 
-// What --gradflow-every measures lies inside the blocks, of which --recompute on keeps nothing: only one of them can be had.
+// --gradflow-every measures inside the blocks, where --recompute on stores nothing, so the two exclude each other.
 bool train_check_recompute(const Options *options, const TrainPlan *plan, const TrainConfig *config);
 
 // ------------------------------------------------------------------------------------------------------------
 // The results
 
-// Samples of the model, of which the first are shown; of stories the sentences are counted.
+// Samples of the model, the first of which are shown; the sentences of stories are counted.
 typedef struct Samples {
     char **texts;
     size_t *n;                                     // their bytes
