@@ -1,9 +1,9 @@
 // arena.c: a list of chunks from the system, each filled from its start.
 //
-// A training step asks for the same blocks in the same order each time round, so after the first round the chunks that
-// are there are the chunks that are needed, and the system is not asked again.
+// A training step requests the same blocks in the same order every time, so after the first step all needed chunks
+// exist, and no more memory is requested from the system.
 //
-// In sanitizer builds all memory that is not handed out is poisoned, and a poisoned gap lies between neighbours, so that
+// In sanitizer builds all memory that is not handed out is poisoned, and a poisoned gap lies between neighbors, so that
 // a write past the end of one tensor is caught although the next one lies in the same chunk.
 
 #include "tensor/arena.h"
@@ -32,7 +32,7 @@ enum {
     ALIGNMENT = 64,                                // a cache line, and the widest vector register
     FIRST_CHUNK = 256 << 10,
     LARGEST_GROWTH = 64 << 20,                     // chunks double up to here; single larger requests get their own
-    LOOK_AT = 8,                                   // spares of a class: handing out takes the same short time, however many there are
+    LOOK_AT = 8,                                   // spares of a class that are searched: a request takes the same short time, whatever their number
     MUCH_LARGER = 3                                // classes: more than four times as large
 };
 
@@ -127,7 +127,7 @@ static void *unlink_spare(Arena *arena, int i, ArenaSpare **link)
     return spare;
 }
 
-// One of this very size, among the few that were handed back last.
+// A spare of exactly this size, among the few that were handed back last.
 static void *take_same(Arena *arena, size_t size)
 {
     int i = size_class(size);
@@ -141,7 +141,7 @@ static void *take_same(Arena *arena, size_t size)
     return NULL;
 }
 
-// The front of one that is much larger, such as the gradient of the logits leaves: nothing else in a pass needs as much.
+// The front of a much larger spare, such as the former gradient of the logits, the largest block of a pass.
 static void *take_front(Arena *arena, size_t size)
 {
     int smallest = size_class(size) + MUCH_LARGER;

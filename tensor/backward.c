@@ -109,7 +109,7 @@ static void note_reached(Tensor *leaf)
     }
 }
 
-// Never inlined: each use of a tensor asks here for its gradient, and gdb's backward-step watches it.
+// Never inlined: each use of a tensor gets its gradient here, and gdb's backward-step watches it.
 __attribute__((noinline)) GradTarget op_grad_target(Tensor *input)
 {
     if (!input->requires_grad) {
@@ -170,7 +170,7 @@ static _Noreturn void fail_changed(const TapeNode *node, const char *role, int i
                  shape_text(x->shape, shape), owner->changed_where.file, owner->changed_where.line, owner->changed_where.function);
 }
 
-// Gradients computed from other values than the result was would be gradients of nothing.
+// Gradients computed from other values than the result would be wrong.
 static void check_unchanged(const TapeNode *node)
 {
     const Op *op = node->op;
@@ -188,7 +188,7 @@ static void check_unchanged(const TapeNode *node)
     }
 }
 
-// The loop that the whole library is for. A node whose output got no gradient is one that the loss does not depend on.
+// The backward loop. If a node's output has no gradient, the loss does not depend on it.
 static void tape_walk_back(Tape *tape)
 {
     observers_begin(tape);
@@ -256,7 +256,7 @@ void tensor_backward_from(Tensor *y, const Real *dy, Where where)
     }
     Tape *tape = y->tape;
     Real *start = arena_allocate(&tape->arena, grad_bytes(y));
-    memcpy(start, dy, grad_bytes(y));              // before anything is forgotten: dy may be y's own gradient of last time
+    memcpy(start, dy, grad_bytes(y));              // before gradients are cleared: dy may be y's own gradient from the previous pass
     forget_grads(tape);
     y->grad = start;
     int frame = unwind_begin();

@@ -1,6 +1,6 @@
-// fail.c: the two ways in which the library can't go on, and the handler that is told.
+// fail.c: failures from which the library cannot continue, and the handler that receives them.
 
-#define _DEFAULT_SOURCE                            // madvise, which POSIX has not
+#define _DEFAULT_SOURCE                            // madvise, which POSIX lacks
 
 #include "tensor/op.h"
 
@@ -112,7 +112,7 @@ bool error_set_field(Error *error, const char *field, const char *format, ...)
     return false;
 }
 
-// Large blocks in large pages, where the system has them to give: a processor remembers where some thousand pages lie, and
+// Large blocks in large pages, where the system has some: a processor caches the addresses of some thousand pages, and
 // the weights of a GPT in pages of 4 KB are some hundred thousand.
 static void advise_large_pages(void *memory, size_t bytes)
 {

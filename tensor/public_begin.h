@@ -1,4 +1,4 @@
-// public_begin.h: what follows is public, until public_end.h. C++ can call it, and the shared library exports it (everything else in it is
+// public_begin.h: declarations from here to public_end.h are public. C++ can call them, and the shared library exports them (everything else is
 // compiled with -fvisibility=hidden). Included more than once, so without a guard.
 
 #ifdef __cplusplus

@@ -116,7 +116,7 @@ static void random_normal_block(Random *random, Real *out, float mean, float std
 }
 
 // Fewer than 16 numbers are made one at a time; 16 and more in blocks, where the last block, if it isn't whole, is moved
-// back over its neighbour and drawn afresh.
+// back over its neighbor and drawn again.
 void random_normal(Random *random, Real *out, size_t n, double mean, double std)
 {
     REQUIRE(random);

@@ -56,8 +56,8 @@ Tape *tape_inner(Tape *tape)
     return tape->inner;
 }
 
-// Tensor structs live in two arenas by turns: those of the round that ends here stay as they are, marked dead, for the
-// whole next round, so that a tensor used too late is recognised instead of being taken for a new one in its place.
+// Tensor structs live in two arenas in turn: those of the round that ends here remain, marked dead, for the
+// whole next round, so that a tensor used too late is recognized instead of being mistaken for a new one in its place.
 void tape_reset(Tape *tape)
 {
     if (tape == NULL) {
@@ -88,7 +88,7 @@ TapeMark tape_mark(void)
     return (TapeMark){tape, tape->scope, tape->caller, tape->sublayer, tape->branch, tape->no_grad_depth, tape->n_nodes, tape->tensors, tape->resets};
 }
 
-// A tape that was reset since then holds nothing from before.
+// A tape that has been reset since then holds no earlier nodes.
 static void remove_nodes_since(const TapeMark *mark)
 {
     Tape *tape = mark->tape;

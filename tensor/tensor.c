@@ -48,7 +48,7 @@ const char *shape_text(Shape shape, char text[SHAPE_TEXT])
     return text;
 }
 
-// More than any machine holds, and far below where a count of bytes would overflow.
+// More than any machine has, and far below the overflow of a byte count.
 static const double COUNT_LIMIT = 1e15;
 
 bool shape_possible(Shape shape)
@@ -77,7 +77,7 @@ void shape_check(const char *function, Shape shape, Where where)
     fail_mistake(where, "%s: shape %s: too many values", function, shape_text(shape, text));
 }
 
-// A mistake in a parameter's shape names the parameter, "tensor_parameter: h.0.mlp.c_fc.weight", since whoever calls is a module.
+// A mistake in a parameter's shape names the parameter, "tensor_parameter: h.0.mlp.c_fc.weight", because the caller is a module.
 static void parameter_check(const char *scope, const char *label, Shape shape)
 {
     Tensor parameter = {.scope = scope, .label = label, .alive = true};
@@ -105,7 +105,7 @@ Tensor *tensor_parameter(const char *scope, const char *label, Shape shape)
     return parameter;
 }
 
-// Its memory stays; a block that somebody else put there is the parameter's from then on.
+// Its memory stays; a block that the caller put there belongs to the parameter from then on.
 static void forget_parameters_grad(Tensor *parameter)
 {
     if (parameter->grad != NULL && parameter->grad != parameter->grad_memory) {

@@ -1,4 +1,4 @@
-// unwind.c: the stack of what is to be undone (see unwind.h).
+// unwind.c: the stack of undo entries (see unwind.h).
 //
 // A notebook interrupts a cell from a signal handler, at any instruction. So an entry is complete before it is counted, and while
 // entries are being undone the thread says that it cannot be left now (fail_can_unwind).

@@ -1,4 +1,4 @@
-// unwind.h: what a call changes for a while, and how that is undone however the call ends.
+// unwind.h: undoing a call's temporary changes, whether it returns or fails.
 //
 // A call that changes state until it returns, or that builds something in several steps, opens a frame and adds what undoes each step:
 //

@@ -4,7 +4,7 @@
 // fits into the second cache, and is forgotten when what it is for has been added up. Forward computes the softmax in a stream, tile by
 // tile: a larger score scales down what was summed before it (Milakov and Gimelshein 2018). Backward computes each tile again. Heads are
 // shared among the threads, and each
-// writes only its own part of the result: what is added to what, and in which order, no thread can change.
+// writes only its own part of the result, so the order of additions does not depend on the threads.
 //
 // The products are those of vector/panel.h, which leave out what is masked.
 
@@ -19,10 +19,10 @@
 
 enum { QUERIES = 64, KEYS = 256 };                 // the second is a multiple of the first, and of every panel's width
 
-// Rows of a tile of scores are so far apart that those of one product don't all fall on the same places of the first cache.
+// Rows of a tile of scores are spaced so that those of one product don't all map to the same lines of the first-level cache.
 enum { SCORES_LD = KEYS + 16 };
 
-// What a row's largest score begins with: no larger than any but minus infinity, which minus itself would be NaN.
+// The initial largest score of a row: below any finite score, but not minus infinity, because -inf - -inf is NaN.
 static const Real SMALLEST_SCORE = -FLT_MAX;
 
 // Multiplications of one head that are worth waking a thread for.
@@ -96,7 +96,7 @@ static size_t filled_up(size_t columns)
     return (columns + width - 1) / width * width;
 }
 
-// T rows of D values as the second matrix of a product, and where the next panels may lie.
+// Packs T rows of D values as the second matrix of a product; returns the place for the next panels.
 static Real *pack_rows_of_head(const AttentionSizes *s, const Real *x, size_t ld, Real *panels)
 {
     vector_loops()->pack_rows(x, ld, s->T, s->D, panels);
@@ -249,7 +249,7 @@ static HeadPanels pack_head(const AttentionCall *c, const Head *head, Real *room
     return panels;
 }
 
-// Where it is, nothing has been added to the gradients of k and v before.
+// True if nothing has been added to the gradients of k and v before.
 static bool one_tile(const AttentionSizes *s)
 {
     return s->T <= QUERIES;

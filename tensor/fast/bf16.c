@@ -2,8 +2,8 @@
 // mantissa. Products of two and their sums are float32 again, as C is; only A and B lose digits, about 2^-9 of each value.
 //
 // oneDNN's matmul makes the product, by an instruction that multiplies and adds 32 pairs instead of 16. It is a primitive: code
-// written for one shape, which takes milliseconds, so each shape's is kept. Whether that is faster is up to the processor: some
-// do the instruction as often as a float32 multiply-add, and win; some a quarter as often, and lose. gptape bench tells.
+// generated for one shape, which takes milliseconds, so each shape's is cached. Whether that is faster depends on the processor: some
+// execute the instruction as often as a float32 multiply-add, and gain; some a quarter as often, and lose. gptape bench measures it.
 
 #include "tensor/fast/engine.h"
 #include "tensor/fast/fast.h"
@@ -22,7 +22,7 @@
 
 void omp_set_num_threads(int threads);             // oneDNN has GNU OpenMP threads of its own
 
-static atomic_bool chosen;                         // bf16 is asked for
+static atomic_bool chosen;                         // bf16 is selected
 
 bool kernels_set_precision(Precision precision)
 {
@@ -58,7 +58,7 @@ typedef struct Matmul {
     struct Matmul *next;
 } Matmul;
 
-// Each thread that computes has its own: memory objects are told where the numbers lie before each use.
+// Each computing thread has its own: memory objects get the address of their data before each use.
 static _Thread_local Matmul *matmuls;
 static _Thread_local dnnl_engine_t engine;
 static _Thread_local dnnl_stream_t stream;
@@ -174,8 +174,8 @@ static uint16_t *round_matrix(Scratch *rounded, const Real *x, size_t rows, size
 
 // ------------------------------------------------------------------------------------------------------------
 
-// What rounding costs grows with the matrices, what it can save with the product. Rounding a number takes about as long as a few
-// dozen multiplications: if there are no more than that for each number, nothing can be won.
+// The cost of rounding grows with the matrices, the gain with the product. Rounding a number takes about as long as a few
+// dozen multiplications: with fewer multiplications per number there is no gain.
 static const double LEAST_PRODUCT = 16e6;          // multiplications
 static const double LEAST_REUSE = 48;              // multiplications a number
 

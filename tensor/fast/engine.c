@@ -1,7 +1,7 @@
-// engine.c: the engine. Each kernel shares its loop out to the threads; tensor/vector/ has the loops themselves.
+// engine.c: the fast kernels. Each divides its loop among the threads; vector/ has the loops themselves.
 //
-// A loop is shared only where a part is worth waking a thread for, which takes some microseconds: the grains below are the
-// smallest parts, measured so that two threads are not slower than one: two need about a microsecond to meet.
+// A loop is divided only if each part is worth waking a thread, which takes some microseconds: the grains below are the
+// smallest parts, measured so that two threads are not slower than one (synchronizing two takes about a microsecond).
 
 #include "tensor/fast/engine.h"
 
@@ -42,7 +42,7 @@ static void fast_gemm_batch(const GemmBatch *g)
     }
 }
 
-// Rows, so many that they make up a grain of values.
+// The number of rows in a grain of values.
 static size_t rows_of(size_t values, size_t columns)
 {
     return values / columns + 1;

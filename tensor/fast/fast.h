@@ -13,7 +13,7 @@ bool kernels_have_onednn(void);                    // was this build made with o
 void kernels_set_threads(int threads);             // of the fast kernels, 1 or more; the plain ones run on one
 int kernels_threads(void);                         // how many those use; 1 with the plain kernels
 
-// What large matrix products take in. Everything is kept in float32 all the same: weights, gradients, the products' results.
+// The operands of large matrix products. Everything is still stored in float32: weights, gradients, the products' results.
 typedef enum Precision {
     PRECISION_F32,                                 // the numbers as they are
     PRECISION_BF16,                                // rounded to bfloat16, 8 bits of mantissa, if the product is large
@@ -24,7 +24,7 @@ const char *precision_name(Precision precision);   // "f32"
 bool kernels_set_precision(Precision precision);   // false, and nothing changed, if this build or this machine can't
 Precision kernels_precision(void);
 
-// What this machine can do at most, to hold the kernels against; each is measured as it is called, on that many threads.
+// The limits of this machine, to compare the kernels with; each call measures one, on that many threads.
 // FLOP per second of fused multiply-adds in registers, the widest there are, each counted as two: rounds of some hundred each.
 double machine_flops(int threads, size_t rounds);
 // Bytes per second of reading these n numbers once. From memory only if they are many times as many as the caches hold.

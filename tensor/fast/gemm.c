@@ -1,4 +1,4 @@
-// gemm.c: matrix products. oneDNN makes them, which writes code for the machine's vectors while it runs; where there
+// gemm.c: matrix products. oneDNN computes them, with code that it generates for this processor at run time; where there
 // is no oneDNN, and to show how it is done, blocked_gemm.
 
 #include "tensor/fast/engine.h"
@@ -22,10 +22,10 @@ typedef struct Product {
     const Real *A, *B;
     Real *C;
     size_t lda, ldb, ldc;
-    const Real *bias;                              // what each row of C is before the products are added to it, or NULL
+    const Real *bias;                              // the initial value of each row of C, or NULL
     GradTarget sums;                               // of A's columns, if wanted: A is transposed then
-    bool by_rows;                                  // what is shared out: rows of C, or columns
-    LoopPart *multiply;                            // makes a part
+    bool by_rows;                                  // what is divided: rows of C, or columns
+    LoopPart *multiply;                            // computes a part
 } Product;
 
 static int at_most(int value, int limit)
@@ -80,7 +80,7 @@ static void multiply_part(const void *call, size_t start, size_t end)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// Who makes a product
+// Choosing how to compute a product
 
 // Below this many multiplications packing, or a call of oneDNN (about 2 microseconds), costs more than it saves.
 static const double SMALL_PRODUCT = 2048;
@@ -111,8 +111,8 @@ static void sum_columns(const Product *c, size_t start, size_t end)
     vector_loops()->sum_rows(&sums, c->by_rows ? start : M * start / N, c->by_rows ? end : M * end / N);
 }
 
-// What goes along with a product is done by the thread that makes the part, just before: what it reads or writes is then in the
-// cache, and threads need not meet for it.
+// Work that belongs to a product (bias, its gradient) is done by the thread that computes the part, just before: its data is then in the
+// cache, and threads need not synchronize for it.
 static void prepare_part(const void *call, size_t start, size_t end)
 {
     const Product *c = call;
@@ -131,7 +131,7 @@ static void product_part(const void *call, size_t start, size_t end)
     c->multiply(c, start, end);
 }
 
-// What is shared out is the longer side of C: each thread makes rows of it, or columns.
+// Divides the longer side of C: each thread computes some of its rows, or columns.
 static void share_product(Product *c, LoopPart *part)
 {
     c->by_rows = c->M > c->N;
@@ -154,11 +154,11 @@ void blocked_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const
 
 #include <dnnl.h>
 
-// oneDNN's threads are GNU OpenMP's, whose header a compiler without them has not.
+// oneDNN's threads are GNU OpenMP's; a compiler without OpenMP lacks its header.
 int omp_get_max_threads(void);
 void omp_set_num_threads(int threads);
 
-// One thread's share of a product, on this thread alone: oneDNN's own way of sharing ends with all threads waiting for each
+// One thread's share of a product, on this thread alone: oneDNN's own threading ends with all threads waiting for each
 // other (see parallel.c).
 static void onednn_part(const void *call, size_t start, size_t end)
 {
@@ -219,9 +219,9 @@ bool kernels_have_onednn(void)
 #endif
 
 // ------------------------------------------------------------------------------------------------------------
-// A matrix by a vector, where memory sets the pace: generating one token is little else
+// A matrix by a vector, limited by memory: most of the work of generating one token
 
-// Values of the matrix that are worth waking a thread for: it reads them in about 10 microseconds.
+// Values of the matrix that make waking a thread worthwhile: it reads them in about 10 microseconds.
 static const size_t WORTH_A_THREAD = 1 << 15;
 
 static void fast_matvec(int rows, int K, const Real *matrix, int ld, const Real *x, bool accumulate, Real *y)

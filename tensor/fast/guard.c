@@ -4,7 +4,7 @@
 // a C++ exception through C functions, which ends the program by std::terminate, or writes through a NULL pointer. Later
 // products make few requests, and report a refusal in their status.
 //
-// So what may write code runs guarded: while it does, an abort, a segmentation fault and std::terminate in this thread jump back here.
+// So calls that may generate code are guarded: during them, an abort, a segmentation fault and std::terminate in this thread jump back here.
 // oneDNN may then hold locks and half-written code, and is not called again.
 
 #ifdef GPTAPE_ONEDNN

@@ -1,8 +1,8 @@
 // parallel.c: a pool of threads that claim the parts of loops.
 //
-// OpenMP's loops end when each of its threads has done its own part. Where other programs want the processors, too, all then
-// wait, spinning, for the one that the system has put aside: a training step of hundreds of small loops was measured to take
-// twenty times the processor time that way. Here the caller does what nobody has claimed, and waits only for what was begun.
+// OpenMP's loops end when each of its threads has done its own part. If other programs use the processors, too, all then
+// spin, waiting for the thread that the system has preempted: a training step of hundreds of small loops was measured to take
+// twenty times the processor time that way. Here the caller does the unclaimed parts, and waits only for parts already begun.
 
 #define _GNU_SOURCE                                // sched_getaffinity
 
@@ -19,11 +19,11 @@
 
 enum { THREADS_AT_MOST = 256 };
 
-// How often a thread looks whether there is something to do, or whether all is done, before it goes to sleep: for some 100
+// How often a thread checks for work, or for the end of a loop, before it sleeps: for some 100
 // microseconds. In a training step the next loop mostly comes sooner, and waking takes longer.
 static const int LOOKS = 20000;
 
-// Memory that was refused in a loop: what is NULL if none was.
+// Memory that was refused in a loop: what is NULL if none was refused.
 typedef struct Refusal {
     _Atomic size_t bytes;
     const char *_Atomic what;
@@ -38,9 +38,9 @@ typedef struct Loop {
     Refusal *refusal;
 } Loop;
 
-// The one loop that is being shared out. The ticket says, in one word that is changed at once, which loop it is, of how many
-// parts, and which is next: whoever makes it one larger has claimed that part. The loop itself is written only while no part of
-// the one before is left, and is read before claiming: a claim that succeeds proves that what was read belongs to it.
+// The one loop that is being divided. The ticket holds, in one atomic word, the loop's number, its number of
+// parts, and the next part: the thread that increments it has claimed that part. The loop itself is written only while no part of
+// the previous one is left, and is read before claiming: a successful claim proves that what was read belongs to it.
 static struct {
     _Atomic uint64_t ticket;                       // number of the loop << 32 | parts << 16 | next part
     _Atomic size_t n;
@@ -161,7 +161,7 @@ static void help(void)
 // ------------------------------------------------------------------------------------------------------------
 // Helpers
 
-// What a thread does while it looks again and again, to leave its core's other half alone.
+// Executed while spinning, to leave resources to the core's other hardware thread.
 static void pause_briefly(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
@@ -208,7 +208,7 @@ static void forget_helpers(void)
     pthread_cond_init(&pool.done, NULL);
 }
 
-// One more, with all signals blocked: they are the program's own threads' business. False where a thread can't be had.
+// Starts one more, with all signals blocked: the program's own threads handle them. False if a thread can't be created.
 static bool make_helper(void)
 {
     sigset_t all, before;
@@ -292,7 +292,7 @@ static void run_parts(const Loop *loop)
     }
 }
 
-// Nobody leaves a loop halfway: helpers are at work in it.
+// A loop must not be left halfway: helpers are working on it.
 static void run_loop(const Loop *loop)
 {
     unwind_hold();

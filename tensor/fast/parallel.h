@@ -3,8 +3,8 @@
 //      caller   |-- part 0 --|-- part 2 --|                 Parts are claimed, each by whoever is free first. A helper that the
 //      helper      |-- part 1 --|                           system does not run claims nothing, and nobody waits for it.
 //
-// Which rounds a part has depends on the number of threads and on nothing else, so the same threads give the same bits,
-// whoever did what.
+// The rounds of a part depend only on the number of threads, so the same number gives the same bits,
+// no matter which thread does which part.
 
 #ifndef GPTAPE_PARALLEL_H
 #define GPTAPE_PARALLEL_H
@@ -12,18 +12,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// One part of a loop: its rounds start ... end - 1. What else it needs stands in a struct that call points to.
+// One part of a loop: its rounds start ... end - 1. Its other arguments are in a struct that call points to.
 typedef void LoopPart(const void *call, size_t start, size_t end);
 
 // Runs rounds 0 ... n - 1 in at most as many parts as there are threads, each but the last a multiple of grain long: grain is what
-// is worth waking a thread for. A loop within a loop's part is not shared out again, nor is one while another thread's loop is.
+// is worth waking a thread for. Nested loops are not divided again, and only one thread's loop is divided at a time.
 void parallel_for(size_t n, size_t grain, LoopPart *part, const void *call);
 
 // Called by a part that is refused memory and gives up. parallel_for reports it when all parts have ended: a part cannot fail itself, since
 // a handler that leaves by longjmp would leave other threads in the loop.
 void parallel_refuse(size_t bytes, const char *what);
 
-int parallel_threads(void);                        // how many there are: what was set, else OMP_NUM_THREADS, else one a processor
+int parallel_threads(void);                        // the number of threads: as set, else OMP_NUM_THREADS, else one per processor
 void parallel_set_threads(int threads);
 
 #endif

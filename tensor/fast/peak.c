@@ -1,7 +1,7 @@
-// peak.c: what this machine can do at most, measured: multiply-adds in registers, and numbers read from memory.
+// peak.c: measures this machine's limits: multiply-adds in registers, and numbers read from memory.
 //
-// A kernel's speed says little by itself. Held against these two it says how much is left to win: a product of large
-// matrices can come near the first, whatever touches each number once only near the second.
+// A kernel's speed says little by itself. Compared with these two it shows how much can still be gained: a product of large
+// matrices can come close to the first, a loop that touches each number once only to the second.
 
 #include "tensor/fast/fast.h"
 
@@ -172,7 +172,7 @@ typedef struct Work {
     size_t rounds;                                 // of multiply-adds; 0: read
     const float *values;
     size_t n;
-    float result;                                  // kept, so that the compiler may not leave the loop out
+    float result;                                  // stored, so that the compiler cannot remove the loop
     struct timespec started;
     struct timespec ended;
 } Work;

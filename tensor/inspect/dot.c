@@ -1,7 +1,7 @@
 // dot.c: the tape as a drawing, in the language of Graphviz (dot).
 //
 // A node of the tape is a box, a tensor is an arrow from the node that made it to one that uses it, and a module is a frame
-// around its nodes. Parameters are written into the box that uses them. Where backward has been and gradients are still there,
+// around its nodes. Parameters are written into the box that uses them. After backward, if gradients are still stored,
 // the width of an arrow is the size of the gradient that came back along it, on a logarithmic scale.
 
 #include "tensor/op.h"
@@ -242,7 +242,7 @@ static void write_legend(const Drawing *drawing)
     fprintf(drawing->out, "\"\n");
 }
 
-enum { SLIDE_NODES = 16 };                         // so many are scaled to fit a slide; the letters of more would be too small
+enum { SLIDE_NODES = 16 };                         // up to this many are scaled to fit a slide; the text of more would be too small
 
 static void write_head(const Drawing *drawing, int n_drawn)
 {

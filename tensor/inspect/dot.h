@@ -30,7 +30,7 @@ typedef struct Drawing {
 // Is the node in the module that is drawn?
 bool dot_is_drawn(const Drawing *drawing, const TapeNode *node);
 
-// Text of any origin between the quotes of a label, which Graphviz then shows as it is; hidden characters as escapes (utf8_show).
+// Untrusted text between the quotes of a label, which Graphviz then shows unchanged; hidden characters as escapes (utf8_show).
 void dot_quote(FILE *out, const char *text);
 
 void dot_measure_arrows(Drawing *drawing);         // finds least and most

@@ -19,7 +19,7 @@ static bool hands_on(const TapeNode *node)
     return node->op == &op_add && shape_equal(node->inputs[0]->shape, node->inputs[1]->shape) && node->output->grad != NULL;
 }
 
-// How often x is used in another way, which leaves open how much came back by each.
+// How often x is used in another way, so that the part of each use is unknown.
 static int other_uses(const Tape *tape, const Tensor *x)
 {
     int uses = 0;
@@ -31,7 +31,7 @@ static int other_uses(const Tape *tape, const Tensor *x)
     return uses;
 }
 
-// L2 norm of what is left of x's gradient without that which came through additions.
+// L2 norm of x's gradient without the part that came through additions.
 static double rest_of_gradient(const Tape *tape, const Tensor *x)
 {
     size_t n = tensor_count(x);
@@ -56,7 +56,7 @@ static double rest_of_gradient(const Tape *tape, const Tensor *x)
 }
 
 // The size of the gradient that came back from node to its input: exactly, where the tape tells; else of all that came to the
-// input. 0 if none is there.
+// input. 0 if it has none.
 static double gradient_on(const Tape *tape, const TapeNode *node, const Tensor *x)
 {
     if (x->grad == NULL || !x->requires_grad) {

@@ -1,4 +1,4 @@
-// gradcheck.c: is a gradient what the definition of a derivative says it is?
+// gradcheck.c: checks gradients against the definition of the derivative.
 //
 // A computation y = f(leaves) is made a single number s = sum_i w_i y_i with fixed irregular weights w, so that no error in one
 // y_i can hide behind another. The tape's ds/dx is compared, value by value, with the fourth-order central difference
@@ -91,7 +91,7 @@ static void tape_gradients(const GradCheck *check)
     tape_reset(tape_current());
 }
 
-// The first failure is the one that is told.
+// The first failure is reported.
 static void fail_check(GradCheckResult *result, const Tensor *leaf, int l, const char *format, ...)
 {
     if (!result->passed) {

@@ -1,4 +1,4 @@
-// graph.c: what the tape says about the shape of the computation.
+// graph.c: the structure of the computation, read from the tape.
 
 #include "tensor/op.h"
 #include "tensor/unwind.h"
@@ -49,7 +49,7 @@ static bool depends_on(const Tape *tape, const Tensor *long_way, const Tensor *s
 // ------------------------------------------------------------------------------------------------------------
 // Sublayers
 
-// A stream from outside: neither a parameter nor a constant that is smaller.
+// A stream from outside the sublayer: not a parameter, and not a smaller constant.
 static bool is_stream(const Tensor *input, const Tensor *result)
 {
     return input->tape != NULL && shape_equal(input->shape, result->shape);

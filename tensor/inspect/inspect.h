@@ -1,4 +1,4 @@
-// inspect.h: looking at tensors and tapes: printing, drawing, watching for NaN, characters, checking gradients.
+// inspect.h: inspecting tensors and tapes: printing, drawing, watching for NaN, characters, checking gradients.
 
 #ifndef GPTAPE_INSPECT_H
 #define GPTAPE_INSPECT_H
@@ -15,7 +15,7 @@
 void tensor_print(const Tensor *tensor);           // name, shape, how it was made, and its values; long axes are shortened
 void tape_print(const Tape *tape);                 // one line a node: index, op, name, shape, size of value and gradient, source
 
-// The tape as a drawing for Graphviz: dot -Tsvg makes a picture of it. Modules are frames, operations boxes, tensors arrows with
+// The tape as a drawing for Graphviz: dot -Tsvg renders it. Modules are frames, operations boxes, tensors arrows with
 // their shapes; shortcuts stand out, and after backward an arrow is as wide as the gradient that came back along it.
 void tape_dot(const Tape *tape);
 
@@ -29,13 +29,13 @@ typedef struct DotStyle {
 // The same to a file (NULL: to none); style may be NULL. Returns the number of operations drawn.
 int tape_write_dot(const Tape *tape, const DotStyle *style, FILE *file);
 
-// Looks at every result and every gradient as it is made; the first that is NaN or infinite is a mistake (fail_mistake) whose
-// message names the operation, its inputs, and the line that called it. -inf is taken for a masked score, and passes, where
+// Checks every result and every gradient as it is computed; the first that is NaN or infinite is a mistake (fail_mistake) whose
+// message names the operation, its inputs, and the line that called it. -inf counts as a masked score, and is allowed, where
 // causal_mask made it or an input has it already. GPTAPE_NAN=stop in the environment switches it on. Off, it costs nothing.
 void nan_watch(bool on);
 
 // A shortcut is an addition one of whose inputs also reaches the other through longer ways. Returns which input (0 or 1)
-// of this node is the short way, or -1 if the node is no shortcut. Read off the tape; nothing is marked beforehand.
+// of this node is the short way, or -1 if the node is not a shortcut. Read from the tape; nothing is marked beforehand.
 int tape_shortcut_input(const TapeNode *node);
 
 // The same for what a residual rule records (tape_sublayer_begin), whatever its formula: is this input part of a path from a stream to

@@ -18,7 +18,7 @@
 #include <string.h>
 
 enum { UNASKED, OFF, ON };
-static atomic_int state;                           // UNASKED until the environment has been looked at
+static atomic_int state;                           // UNASKED until the environment has been read
 
 void nan_watch(bool on)
 {
@@ -41,7 +41,7 @@ bool nan_watched(void)
 // ------------------------------------------------------------------------------------------------------------
 // Counting
 
-// What is not finite, the worst first.
+// Kinds of values that are not finite, the worst first.
 typedef enum Kind { IS_NAN, IS_INF, IS_MINUS_INF, KIND_COUNT } Kind;
 
 static const char *const KIND_NAMES[KIND_COUNT] = {"NaN", "inf", "-inf"};
@@ -163,7 +163,7 @@ __attribute__((noinline)) static _Noreturn void nan_found(Where where, const Wor
     fail_mistake(where, "%s", words->text);
 }
 
-// Is -inf what it should be?
+// Is -inf expected here?
 static bool is_masked(const OpCall *call)
 {
     bool masked = call->op == &op_causal_mask;

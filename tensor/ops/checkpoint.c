@@ -1,12 +1,12 @@
-// checkpoint.c: computing again instead of keeping (Chen et al. 2016).          torch: utils.checkpoint.checkpoint(f, x)
+// checkpoint.c: recomputing instead of storing (Chen et al. 2016).          torch: utils.checkpoint.checkpoint(f, x)
 //
-// y = f(x), where the tape keeps x and y and nothing in between;  dL/dx += (dL/dy) df/dx, for which f(x) is computed once more
+// y = f(x), where the tape stores x and y and nothing in between;  dL/dx += (dL/dy) df/dx, for which f(x) is computed once more
 //
 // f runs on a tape of its own, the inner one: forward with nothing recorded, and only y is taken from it; backward recorded,
 // walked back from dL/dy, and reset. So the memory for what lies in between is needed for one such f at a time instead of for all,
 // and each of them is computed twice: about a third more work for a training step, since backward is twice as much as forward.
 //
-// Parameters that f uses get their gradients as always. Random numbers must come again, too: their state before f is kept.
+// Parameters that f uses get their gradients as always. Random numbers must be the same again: the generator's state before f is saved.
 
 #include "tensor/op.h"
 #include "tensor/unwind.h"
@@ -28,7 +28,7 @@ static void empty(void *inner)
     ((Tape *)inner)->no_grad_depth = 0;
 }
 
-// What f is given: the inputs' values as leaves of the inner tape. That tape is current, and emptied afterwards, until the frame ends.
+// The arguments of f: the inputs' values as leaves of the inner tape. That tape is current until the frame ends, and is then emptied.
 static Tensor **enter(Tape *tape, Tensor **x, int n, const char *scope, Where caller)
 {
     Tape *inner = tape_inner(tape);

@@ -39,7 +39,7 @@ static void dropout_backward(TapeNode *node)
     }
 }
 
-// Seeded anew each time, so that every evaluation drops the same values.
+// Seeded each time, so that every evaluation drops the same values.
 static Tensor *dropout_case(Tensor **x)
 {
     Random random;

@@ -99,7 +99,7 @@ void binary_backward(TapeNode *node)
 // ------------------------------------------------------------------------------------------------------------
 // Broadcasting
 
-// The sizes padded with ones at the front, and the distance between neighbours along each dimension.
+// The sizes padded with ones at the front, and the distance between neighbors along each dimension.
 static void pad(Shape shape, int size[MAX_DIMS], size_t step[MAX_DIMS])
 {
     int missing = MAX_DIMS - shape.ndim;

@@ -35,7 +35,7 @@ void binary_backward(TapeNode *node);
 typedef struct Broadcast {
     Shape shape;                                   // of the result
     int size[MAX_DIMS];                            // of the result, padded with ones at the front
-    size_t a_step[MAX_DIMS];                       // the distance between neighbours along each dimension, 0 where a is repeated
+    size_t a_step[MAX_DIMS];                       // the distance between neighbors along each dimension, 0 where a is repeated
     size_t b_step[MAX_DIMS];
     size_t rows;                                   // of all dimensions but the last
     size_t columns;                                // of the last

@@ -1,6 +1,6 @@
 // embedding.c: rows of a table, chosen by number.          torch: F.embedding(ids, weight)
 //
-// y[b, t] = weight[ids[b, t]];   dL/dweight[id] = the sum of dL/dy over all places where id stands
+// y[b, t] = weight[ids[b, t]];   dL/dweight[id] = the sum of dL/dy over all positions of id
 
 #include "tensor/op.h"
 

@@ -1,4 +1,4 @@
-// shape.c: operations that move values, and change none.
+// shape.c: operations that move values without changing them.
 //
 // Most of them see a tensor around one axis as (outer, n, inner): value (o, i, k) lies at (o * n + i) * inner + k.
 

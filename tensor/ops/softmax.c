@@ -6,7 +6,7 @@
 
 // ------------------------------------------------------------------------------------------------------------
 // y[t, s] = x[t, s] where s <= t, else -infinity          torch: x.masked_fill(triu(ones(T, T), 1).bool(), -inf)
-// The gradient passes unchanged where s <= t; what was overwritten gets none.
+// The gradient passes unchanged where s <= t; overwritten values get none.
 
 Tensor *tensor_causal_mask(Tensor *scores, Where where)
 {

@@ -1,4 +1,4 @@
-// layernorm.h: LayerNorm, forward and back. For loops.c. The formulas stand in ops/layernorm.c.
+// layernorm.h: LayerNorm, forward and backward. For loops.c. The formulas are in ops/layernorm.c.
 
 #ifndef GPTAPE_VECTOR_LAYERNORM_H
 #define GPTAPE_VECTOR_LAYERNORM_H

@@ -151,7 +151,7 @@ static void put_sum(const MatvecCall *c, size_t row, float sum)
     c->y[row] = before + sum;
 }
 
-// Each value of the matrix is read once and used once, so memory sets the pace. It is faster for having four rows on their way at once.
+// Each value of the matrix is read once and used once, so memory is the limit. Reading four rows at once is faster.
 static void matvec(const void *call, size_t start, size_t end)
 {
     const MatvecCall *c = call;
@@ -277,7 +277,7 @@ static void cross_entropy_backward(const void *call, size_t start, size_t end)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// Over columns: the rows' order is the sum's, whichever thread does it
+// Over columns: sums are in the order of the rows, on any thread
 
 static void sum_rows(const void *call, size_t start, size_t end)
 {

@@ -1,4 +1,4 @@
-// panel.h: the product that every product of ours is made of (Goto and van de Geijn 2008). For loops.c.
+// panel.h: the basic matrix product, of which all our products are made (Goto and van de Geijn 2008). For loops.c.
 //
 // A tile of C, TILE_ROWS by TILE_COLUMNS values, stays in registers. Each step along K multiplies a column of A's rows by a row of B's
 // columns and adds that to the tile: for every two vectors loaded there are two multiplications a row, and the memory can

@@ -1,11 +1,11 @@
-// row.h: what is made of one row of values: its largest, its sum, its exponentials. For loops.c.
+// row.h: loops over one row of values: its maximum, its sum, its exponentials. For loops.c.
 
 #ifndef GPTAPE_VECTOR_ROW_H
 #define GPTAPE_VECTOR_ROW_H
 
 #include "tensor/fast/vector/math.h"
 
-// Lane by lane, which every compiler makes a vector's: clang refuses to part the maximum of a row among lanes by itself.
+// Written lane by lane, which every compiler vectorizes: clang does not vectorize the maximum of a row by itself.
 enum { ROW_LANES = 16 };
 
 static inline void fold_max(float *lanes, size_t half)
@@ -63,7 +63,7 @@ static void row_exp(float factor, float shift, float *restrict x, size_t n)
     }
 }
 
-enum { SUM_AT_ONCE = 1024 };                       // exponentials that lie in the first cache until they are summed up
+enum { SUM_AT_ONCE = 1024 };                       // exponentials that stay in the first-level cache until they are summed
 
 static double row_sum_exp(float shift, const float *x, size_t n)
 {

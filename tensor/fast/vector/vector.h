@@ -1,8 +1,8 @@
 // vector.h: the loops of the fast kernels, compiled once for each kind of processor (the Makefile's VECTOR_KINDS).
 //
 // The loops are written value by value, and the compiler makes vectors of them: 16 values at a time with AVX-512, 8 with AVX2,
-// 4 in the baseline, which every x86-64 has. One program holds all three and takes the best that the processor it runs on can
-// do; GPTAPE_ISA=avx512|avx2|baseline asks for another. Threads are none of this folder's business: a LoopPart does
+// 4 in the baseline, which every x86-64 has. One program contains all three and uses the best that the processor
+// supports; GPTAPE_ISA=avx512|avx2|baseline selects another. This folder knows nothing about threads: a LoopPart does
 // the part of a loop that it is given.
 
 #ifndef GPTAPE_VECTOR_H
@@ -31,7 +31,7 @@ enum { SQUARES_CHUNK = 1 << 15 };                  // values whose squares are s
 typedef struct SquaresCall {
     const Real *x;
     size_t n;
-    double *partial;                               // one for each chunk: the order of the sum knows of no threads
+    double *partial;                               // one for each chunk: the order of the sum does not depend on the threads
 } SquaresCall;
 
 typedef struct RowsCall {
@@ -93,8 +93,8 @@ typedef struct ScoreTile {
     Real scale;
 } ScoreTile;
 
-// Who of a product's rows, columns and steps along K sees whom: all, or of what stands second the first `first` for row (or step) 0,
-// one more for each further one. Attention: y = weights v: queries are rows and see keys, which are steps.
+// Which of a product's rows, columns and steps along K see which: all, or row (or step) 0 sees the first `first` of the second kind,
+// and each further one sees one more. Attention: y = weights v: queries are rows and see keys, which are steps.
 typedef enum PanelSees {
     ALL_SEE_ALL,
     ROWS_SEE_COLUMNS,                              // the other columns' values are undefined
@@ -161,7 +161,7 @@ typedef struct VectorLoops {
 
 extern const VectorLoops vector_baseline, vector_avx2, vector_avx512;
 
-// The best for this processor, or what GPTAPE_ISA says.
+// The best for this processor, or the one that GPTAPE_ISA names.
 const VectorLoops *vector_loops(void);
 
 // For the tests: false if the processor can't do that, or there is no such kind.
