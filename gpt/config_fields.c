@@ -168,6 +168,8 @@ const char *config_field_text(const ConfigField *field, const void *config, char
 
 const char *config_field_words(const ConfigField *field, char text[FIELD_WORDS])
 {
+    REQUIRE(field);
+    REQUIRE(text);
     size_t used = 0;
     text[0] = '\0';
     for (int i = 0; i < field->n_words && used < FIELD_WORDS; i++) {

@@ -104,6 +104,7 @@ static void check_attention(const char *name, bool causal, bool stepwise, GradCh
 
 void gradcheck_modules(GradCheckReport *report, void *context)
 {
+    REQUIRE(report);
     int frame = unwind_begin();
     unwind_add_tape();
 

@@ -132,6 +132,7 @@ __attribute__((noinline)) GradTarget op_grad_target(Tensor *input)
 
 Real *op_grad(Tensor *input)
 {
+    REQUIRE(input);
     GradTarget target = op_grad_target(input);
     if (target.values != NULL && !target.accumulate) {
         memset(target.values, 0, grad_bytes(input));

@@ -226,7 +226,7 @@ void op_check(const OpCall *call)
         op_fail(call, "this thread has no tape; make one with tape_create()");
     }
     for (int i = 0; i < call->n_inputs; i++) {
-        const Tensor *input = call->inputs[i];
+        const Tensor *input = call->inputs == NULL ? NULL : call->inputs[i];
         if (input == NULL) {
             op_fail(call, "input %d is NULL", i);
         }
@@ -317,6 +317,8 @@ Tensor *op_output(const OpCall *call, Shape shape)
 
 void *op_save(Tensor *output, size_t bytes)
 {
+    REQUIRE(output);
+    REQUIRE(output->tape);
     void *saved = arena_allocate(&output->tape->arena, bytes);
     if (output->node != NULL) {
         output->node->saved = saved;

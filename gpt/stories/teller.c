@@ -110,7 +110,7 @@ char *stories_text(uint64_t seed, size_t bytes)
     Random random;
     random_seed(&random, seed);
     Stories *stories = stories_create();
-    char *text = memory_allocate(bytes + 1, "the stories");
+    char *text = memory_allocate(bytes < SIZE_MAX ? bytes + 1 : bytes, "the stories");
     size_t n = 0;
     bool room = true;
     while (room) {

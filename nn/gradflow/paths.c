@@ -198,6 +198,7 @@ double path_share(const PathLengths *paths, int s, int k)
 
 double path_mean_length(const PathLengths *paths, int s)
 {
+    REQUIRE(paths);
     double mean = 0;
     for (int k = 0; k <= paths->n_sublayers; k++) {
         mean += k * path_share(paths, s, k);

@@ -33,6 +33,8 @@ int utf8_read(const char *text, size_t n, int *code)
     if (n == 0) {
         return UTF8_CUT;
     }
+    REQUIRE(text);
+    REQUIRE(code);
     unsigned char first = (unsigned char)text[0];
     int length = length_from_first(first);
     int value = length == 1 ? first : first & (0x7f >> length); // 110xxxxx, 1110xxxx, 11110xxx
@@ -62,6 +64,9 @@ size_t utf8_mark(const char *text, size_t n)
 size_t utf8_whole(const char *text, size_t n)
 {
     enum { LONGEST = 4 };
+    if (n > 0) {
+        REQUIRE(text);
+    }
     for (size_t cut = 1; cut < LONGEST && cut <= n; cut++) {
         int code;
         if (utf8_read(text + n - cut, cut, &code) == UTF8_CUT) {
@@ -85,6 +90,7 @@ size_t utf8_valid(const char *text, size_t n)
 
 int utf8_write(int code, char bytes[4])
 {
+    REQUIRE(bytes);
     int length = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
     if (length == 1) {
         bytes[0] = (char)code;
@@ -110,9 +116,14 @@ static bool is_hidden(int code)
 size_t utf8_show(const char *text, size_t n, char shown[UTF8_SHOWN], size_t *shown_length)
 {
     static const char names[] = "abtnvfr"; // \a to \r: 7 to 13
+    REQUIRE(shown);
+    REQUIRE(shown_length);
     int code = 0;
     int length = utf8_read(text, n, &code);
-    if (length <= 0) {
+    if (n == 0) {
+        length = 0;
+        shown[0] = '\0';
+    } else if (length <= 0) {
         length = 1;
         snprintf(shown, UTF8_SHOWN, "\\x%02x", (unsigned char)text[0]);
     } else if (code >= 7 && code <= 13) {

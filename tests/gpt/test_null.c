@@ -2,6 +2,12 @@
 
 #include "tests/gpt/gpt_test.h"
 
+static Tensor *first_of(void *context, Tensor **x)
+{
+    (void)context;
+    return x[0];
+}
+
 START_TEST(tensors_and_random_numbers)
 {
     Real values[2];
@@ -12,6 +18,13 @@ START_TEST(tensors_and_random_numbers)
     ASSERT_MISTAKE(tape_shortcut_input(NULL), "tape_shortcut_input: node is NULL");
     ASSERT_MISTAKE(kv_cache_select(NULL, (int[]){0}, 1), "kv_cache_select: cache is NULL");
     ASSERT_MISTAKE(gradcheck(NULL), "gradcheck: check is NULL");
+    ASSERT_MISTAKE(op_grad(NULL), "op_grad: input is NULL");
+    ASSERT_MISTAKE(op_save(NULL, 1), "op_save: output is NULL");
+    ASSERT_MISTAKE(tensor_checkpoint_many(first_of, NULL, NULL, 1, NULL), "checkpoint: input 0 is NULL");
+    ASSERT_MISTAKE(utf8_valid(NULL, 1), "utf8_read: text is NULL");
+    ASSERT_MISTAKE(utf8_whole(NULL, 1), "utf8_whole: text is NULL");
+    ASSERT_MISTAKE(utf8_write(65, NULL), "utf8_write: bytes is NULL");
+    ASSERT_MISTAKE(utf8_show("a", 1, NULL, NULL), "utf8_show: shown is NULL");
     ASSERT_MISTAKE(kernels_choose(NULL), "kernels_choose: name is NULL");
 }
 END_TEST
@@ -42,6 +55,8 @@ START_TEST(optimizers_and_gradient_flow)
     ASSERT_MISTAKE(clip_grad_norm(NULL, 1), "grad_norm: parameters is NULL");
     ASSERT_MISTAKE(gradflow_read(NULL, NULL), "gradflow_read: watch is NULL");
     ASSERT_MISTAKE(flow_stats(NULL, 1), "flow_stats: values is NULL");
+    ASSERT_MISTAKE(path_mean_length(NULL, 0), "path_mean_length: paths is NULL");
+    ASSERT_MISTAKE(gradcheck_modules(NULL, NULL), "gradcheck_modules: report is NULL");
 }
 END_TEST
 
@@ -62,6 +77,9 @@ START_TEST(models)
     ASSERT_MISTAKE(gpt_load(NULL, &error), "gpt_load: folder is NULL");
     ASSERT_MISTAKE(gpt_save(NULL, NULL, "model", &error), "gpt_save: gpt is NULL");
     ASSERT_MISTAKE(tokenizer_vocab_size(NULL), "tokenizer_vocab_size: tokenizer is NULL");
+    ASSERT_MISTAKE(gpt_rule_shorthand(NULL, NULL, NULL), "gpt_rule_shorthand: rule is NULL");
+    ASSERT_MISTAKE(config_field_words(NULL, NULL), "config_field_words: field is NULL");
+    ASSERT_MISTAKE(stories_text(1, SIZE_MAX), "the stories");
     ASSERT_MISTAKE(deep_forward(NULL, tensor_full(SHAPE(1, 1), 1)), "deep_forward: net is NULL");
     gpt_free(gpt);
 }
