@@ -1,7 +1,7 @@
 // block.c: one transformer block: its modules, the shapes inside it, and its two shortcuts.
 //
 // You learn what a block consists of, that its output has the shape of its input, and how a shortcut is found on the tape: it is an
-// addition one of whose inputs also reaches the other through a longer path, the branch.
+// addition in which one input also reaches the other through a longer path, the branch.
 // Breakpoint: block_forward. Step with next: in.h is the residual stream; print in.h shows it.
 
 #include "gpt/gptape.h"

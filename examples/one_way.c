@@ -1,8 +1,8 @@
 // one_way.c: shortcuts that carry values only, or gradients only.
 //
 // stop(h) has the value of h and lets no gradient through. So stop(h) + f(norm(h)) computes what h + f(norm(h)) does, and
-// h - stop(h) + f(norm(h)) what f(norm(h)) does, to the last bit. You learn what a shortcut is worth on the way back.
-// Breakpoint: tensor_detach. After finish, print $.requires_grad says why nothing goes back from there.
+// h - stop(h) + f(norm(h)) what f(norm(h)) does, to the last bit. You learn how much a shortcut matters in backward alone.
+// Breakpoint: tensor_detach. After finish, print $.requires_grad shows why no gradient passes there.
 
 #include "gpt/gptape.h"
 
@@ -62,8 +62,8 @@ int main(void)
     bool equal = losses[0] == losses[1] && losses[2] == losses[3];
     printf("\n-> The losses are %s in pairs: forward-only computes what pre does,\n",
            equal ? "equal to the last bit" : "not equal");
-    printf("   and backward-only what none does. Only the gradients (mean |dL/dW|) differ. Without the way\n");
-    printf("   back, next to nothing reaches the first block. With the way back alone, far too much does:\n");
-    printf("   gradients of values that never came.\n");
+    printf("   and backward-only what none does. Only the gradients (mean |dL/dW|) differ. If the gradient\n");
+    printf("   cannot use the shortcut, almost none reaches the first block. If only the gradient can, far\n");
+    printf("   too much does, because the values did not take the shortcut.\n");
     return 0;
 }

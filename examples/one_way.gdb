@@ -21,7 +21,7 @@ document stop-2
 2. Backward has reached the last addition of the last block: stop(h) + f(norm(h)).
 
     print node                  its inputs: what stop(h) returned, and the result of f
-    backward-step               the addition passes the gradient on, to f only: at stop(h) it ends
+    backward-step               the addition passes the gradient to f only: at stop(h) it ends
 
 Then: next-stop
 end
@@ -35,7 +35,7 @@ document stop-3
 
     gradflow                    mean |dL/dW| of each block, on a logarithmic axis
 
-Each block shrinks what is left: the first gets next to nothing, although the loss is that of the network with
+Each block shrinks the gradient: the first gets almost none, although the loss is that of the network with
 shortcuts, to the last bit. That was the last stop: continue runs to the end.
 end
 

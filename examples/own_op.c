@@ -1,6 +1,6 @@
 // own_op.c: an operation of your own: swish, y = x sigmoid(beta x).
 //
-// You learn what an operation consists of: values forward, gradients backward, and a check that the two belong together. The tape, the
+// You learn what an operation consists of: values forward, gradients backward, and a check that the two agree. The tape, the
 // debugger and drawings then treat it like the library's own.
 // Breakpoint: swish_backward. step shows the gradient of each value as it is computed.
 

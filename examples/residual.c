@@ -1,7 +1,7 @@
 // residual.c: a residual rule typed in one line: applied, differentiated and drawn.
 //
-// You learn that a rule is only ordinary operations on the tape, which paths around the sublayer f it has, and what of the gradient
-// comes back along them. Give it a rule of your own, and a file for the drawing: build/examples/residual 'norm(h + 2*f(h))' rule.dot
+// You learn that a rule is just ordinary operations on the tape, how many shortcuts around the sublayer f it has, and how much gradient
+// comes back by each path. Give it a rule of your own, and a file for the drawing: build/examples/residual 'norm(h + 2*f(h))' rule.dot
 // Breakpoint: residual_forward. Step with next: each round of its loop is one step of the formula.
 
 #include "gpt/gptape.h"
@@ -39,14 +39,14 @@ int main(int argc, char **argv)
     GradFlowWatch *watch = gradflow_watch(tape);
     tensor_backward(loss);
     GradFlow flow = gradflow_read(watch, &block.module);
-    printf("\n%d paths around f, in two sublayers. L2 of the gradient where each sublayer begins:\n", flow.n_shortcuts);
+    printf("\n%d shortcuts around f, in two sublayers. L2 of the gradient where each sublayer begins:\n", flow.n_shortcuts);
     for (int i = 0; i < flow.n_rows; i++) {
         const FlowRow *row = &flow.rows[i];
         if (row->kind == FLOW_SKIP_GRAD || row->kind == FLOW_BLOCK_GRAD) {
-            printf("  %-18s %-10s %.4g\n", row->name, row->kind == FLOW_SKIP_GRAD ? "around f" : "through f", row->stats.l2);
+            printf("  %-18s %-10s %.4g\n", row->name, row->kind == FLOW_SKIP_GRAD ? "shortcut" : "branch", row->stats.l2);
         }
     }
-    printf("-> A rule has no backward of its own: all of this is read off the tape.\n");
+    printf("-> A rule needs no backward of its own: all of this is read from the tape.\n");
     FILE *drawing = argc > 2 ? fopen(argv[2], "w") : NULL;  // dot -Tsvg rule.dot > rule.svg
     if (drawing != NULL) {
         tape_write_dot(tape, NULL, drawing);

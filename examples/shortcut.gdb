@@ -54,9 +54,9 @@ document stop-4
 4. This is the start of the branch, layer 18 itself.
 
     backward-step       through the GELU
-    backward-step       through the linear map, to the input of layer 18, which has the shortcut's already
+    backward-step       through the linear map, to the input of layer 18, which already has the shortcut's part
 
-Compare the two: what came through the branch, and the total with the shortcut's part.
+Compare the two: the part that came by the branch, and the total with the shortcut's part.
 Then: next-stop
 end
 
@@ -69,7 +69,7 @@ document stop-5
 
     gradflow            on the same axis: it no longer vanishes
 
-Whatever a layer does to the gradient, the layer before it also gets what came by the shortcut.
+No matter how much a layer shrinks the gradient, the layer before it also gets the shortcut's part.
 Then: next-stop
 end
 

@@ -312,10 +312,10 @@ static void check_residual(const Run *run)
     const char *at = behind(run->out, "t = sigmoid(linear(h, -2)); t*f(h) + (1 - t)*h\nis highway\n");
     at = behind(at, "   1  sigmoid    block                  \n");
     at = behind(at, "   3  attention  block.attn             f\n");
-    at = behind(at, "\n6 paths around f, in two sublayers.");
-    double around = number_behind(at, "block.shortcut.1   around f ");
-    double through = number_behind(at, "block.shortcut.1   through f ");
-    ck_assert(through > 0 && around > 10 * through);       // the gate starts mostly on the shortcut
+    at = behind(at, "\n6 shortcuts around f, in two sublayers.");
+    double shortcut = number_behind(at, "block.shortcut.1   shortcut ");
+    double branch = number_behind(at, "block.shortcut.1   branch ");
+    ck_assert(branch > 0 && shortcut > 10 * branch);          // the gate starts mostly on the shortcut
 }
 
 static void check_one_way(const Run *run)
