@@ -32,7 +32,7 @@ enum { TOKENS_AT_ONCE = 1024 };
 
 static int windows_at_once(int T)
 {
-    return T < TOKENS_AT_ONCE ? TOKENS_AT_ONCE / T : 1;
+    return T > 0 && T < TOKENS_AT_ONCE ? TOKENS_AT_ONCE / T : 1;
 }
 
 double evaluation_bytes(const GPTConfig *config)

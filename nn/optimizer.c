@@ -4,6 +4,7 @@
 #include "tensor/kernel.h"
 #include "tensor/unwind.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -29,14 +30,30 @@ const AdamWConfig adamw_defaults = {.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .e
 static void check_rate(const char *name, double rate)
 {
     if (!(rate >= 0 && rate < 1)) {
-        fail_mistake(HERE, "adamw_create: %s %g (expected at least 0 and below 1)", name, rate);
+        fail_mistake(HERE, "AdamW: %s %g (expected at least 0 and below 1)", name, rate);
     }
+}
+
+static void check_size(const char *name, double size)
+{
+    if (!(size >= 0 && size <= (double)FLT_MAX)) {
+        fail_mistake(HERE, "AdamW: %s %g (expected at least 0 and at most %g)", name, size, (double)FLT_MAX);
+    }
+}
+
+// At each step, because a schedule may have changed it.
+static void check_config(const AdamWConfig *config)
+{
+    check_rate("beta1", config->beta1);
+    check_rate("beta2", config->beta2);
+    check_size("lr", config->lr);
+    check_size("eps", config->eps);
+    check_size("weight_decay", config->weight_decay);
 }
 
 AdamW adamw_create(const ParameterList *parameters, AdamWConfig config)
 {
-    check_rate("beta1", config.beta1);
-    check_rate("beta2", config.beta2);
+    check_config(&config);
     REQUIRE(parameters);
     AdamW adamw = {.config = config, .parameters = parameters};
     adamw.m = memory_allocate_zeroed(parameters->values, sizeof(Real), "AdamW's first moments");
@@ -74,6 +91,9 @@ double grad_norm(const ParameterList *parameters)
 // The factor for all gradients: 1, or less if their norm is above max_norm. A NaN clips nothing, and stays NaN.
 static double clip_factor(double norm, double max_norm)
 {
+    if (!(max_norm >= 0)) {
+        fail_mistake(HERE, "clip_grad_norm: max_norm %g (expected at least 0)", max_norm);
+    }
     double factor = max_norm / (norm + 1e-6);
     return factor < 1 ? factor : 1;
 }
@@ -104,6 +124,7 @@ static void step_with(AdamW *adamw, double gradient_factor, Where where)
     if (adamw == NULL || adamw->parameters == NULL) {
         fail_mistake(HERE, "adamw_step: %s is NULL", adamw == NULL ? "adamw" : "adamw->parameters");
     }
+    check_config(&adamw->config);
     adamw->step++;
     size_t at = 0;
     for (int i = 0; i < adamw->parameters->count; i++) {

@@ -139,12 +139,20 @@ bool experiment_check(const ExperimentConfig *config, Error *error)
     if ((double)ARMS_MOST * config->n_seeds * (config->n_steps + 1.0) > INT_MAX) {
         return error_set(error, "%d seeds of %d steps: more measurements than can be counted", config->n_seeds, config->n_steps);
     }
+    if (config->n_rules > ARMS_MOST) {
+        return error_set(error, "%d residual rules (expected at most %d)", config->n_rules, ARMS_MOST);
+    }
     for (int arm = 0; arm < experiment_arms(config); arm++) {
+        if (config->n_rules > 0) {
+            REQUIRE(config->rules[arm]);
+        }
         if (!arm_check(config, arm, error)) {
             return false;
         }
     }
     if (config->net == NET_MLP) {
+        REQUIRE(config->input);
+        REQUIRE(config->target);
         return true;
     }
     bool countable = config->T >= 1 && config->B >= 1 && config->B <= INT_MAX / config->T;

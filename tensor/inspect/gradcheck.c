@@ -168,6 +168,10 @@ static void forget_gradients(void *object)
 GradCheckResult gradcheck(const GradCheck *check)
 {
     REQUIRE(check);
+    REQUIRE(check->forward);
+    if (check->n_leaves > 0) {
+        REQUIRE(check->leaves);
+    }
     GradCheckResult result = {.worst = 0, .passed = true};
     int frame = unwind_begin();
     unwind_add_on_failure(forget_gradients, (void *)check);

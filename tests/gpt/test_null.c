@@ -18,6 +18,7 @@ START_TEST(tensors_and_random_numbers)
     ASSERT_MISTAKE(tape_shortcut_input(NULL), "tape_shortcut_input: node is NULL");
     ASSERT_MISTAKE(kv_cache_select(NULL, (int[]){0}, 1), "kv_cache_select: cache is NULL");
     ASSERT_MISTAKE(gradcheck(NULL), "gradcheck: check is NULL");
+    ASSERT_MISTAKE(gradcheck(&(GradCheck){0}), "gradcheck: check->forward is NULL");
     ASSERT_MISTAKE(op_grad(NULL), "op_grad: input is NULL");
     ASSERT_MISTAKE(op_save(NULL, 1), "op_save: output is NULL");
     ASSERT_MISTAKE(tensor_checkpoint_many(first_of, NULL, NULL, 1, NULL), "checkpoint: input 0 is NULL");
@@ -85,6 +86,26 @@ START_TEST(models)
 }
 END_TEST
 
+START_TEST(missing_fields)
+{
+    static int sizes[] = {3, 3, 1};
+    static const float row[3];
+    Experiment experiment;
+    Error error;
+    ExperimentConfig config = {.net = NET_MLP, .deep = {.n_layer = 2, .sizes = sizes}, .n_seeds = 1, .arms = ARMS_BOTH};
+    ASSERT_MISTAKE(experiment_run(&config, NULL, NULL, &experiment, &error), "experiment_check: config->input is NULL");
+    config.input = row;
+    ASSERT_MISTAKE(experiment_run(&config, NULL, NULL, &experiment, &error), "experiment_check: config->target is NULL");
+    config.target = row;
+    config.n_rules = 1;
+    ASSERT_MISTAKE(experiment_run(&config, NULL, NULL, &experiment, &error), "experiment_check: config->rules[arm] is NULL");
+    config.n_rules = ARMS_MOST + 1;
+    ck_assert(!experiment_run(&config, NULL, NULL, &experiment, &error));
+    ck_assert_str_eq(error.message, "9 residual rules (expected at most 8)");
+    ck_assert_double_lt(evaluation_bytes(&(GPTConfig){0}), 100);
+}
+END_TEST
+
 START_TEST(the_error_that_would_be_told)
 {
     GPTConfig config = small_config();
@@ -109,6 +130,7 @@ int main(void)
     tcase_add_test(tests, modules);
     tcase_add_test(tests, optimizers_and_gradient_flow);
     tcase_add_test(tests, models);
+    tcase_add_test(tests, missing_fields);
     tcase_add_test(tests, the_error_that_would_be_told);
     tcase_add_test(tests, a_parameter_of_an_impossible_size_is_named);
     return run_suite(suite);

@@ -364,15 +364,32 @@ END_TEST
 
 // ------------------------------------------------------------------------------------------------------------
 
-START_TEST(decay_rates_of_1_are_refused)
+START_TEST(settings_that_make_nan_are_refused)
 {
     AdamWConfig config = ADAMW_DEFAULTS;
     ParameterList parameters = {0};
     config.beta1 = 1;
-    ASSERT_MISTAKE(adamw_create(&parameters, config), "adamw_create: beta1 1 (expected at least 0 and below 1)");
+    ASSERT_MISTAKE(adamw_create(&parameters, config), "AdamW: beta1 1 (expected at least 0 and below 1)");
     config.beta1 = 0.9;
     config.beta2 = 1;
-    ASSERT_MISTAKE(adamw_create(&parameters, config), "adamw_create: beta2 1 (expected at least 0 and below 1)");
+    ASSERT_MISTAKE(adamw_create(&parameters, config), "AdamW: beta2 1 (expected at least 0 and below 1)");
+    config = ADAMW_DEFAULTS;
+    config.lr = 1e308;
+    ASSERT_MISTAKE(adamw_create(&parameters, config), "AdamW: lr 1e+308 (expected at least 0 and at most 3.40282e+38)");
+    config.lr = NAN;
+    ASSERT_MISTAKE(adamw_create(&parameters, config), "AdamW: lr nan (expected at least 0");
+    config = ADAMW_DEFAULTS;
+    config.eps = -1e308;
+    ASSERT_MISTAKE(adamw_create(&parameters, config), "AdamW: eps -1e+308 (expected at least 0");
+    config = ADAMW_DEFAULTS;
+    config.weight_decay = -1;
+    ASSERT_MISTAKE(adamw_create(&parameters, config), "AdamW: weight_decay -1 (expected at least 0");
+    AdamW adamw = adamw_create(&parameters, ADAMW_DEFAULTS);
+    adamw.config.beta1 = 1;                        // a schedule's mistake
+    ASSERT_MISTAKE(adamw_step(&adamw), "AdamW: beta1 1 (expected at least 0 and below 1)");
+    adamw_free(&adamw);
+    ASSERT_MISTAKE(clip_grad_norm(&parameters, -1), "clip_grad_norm: max_norm -1 (expected at least 0)");
+    ASSERT_MISTAKE(clip_grad_norm(&parameters, NAN), "clip_grad_norm: max_norm nan (expected at least 0)");
 }
 END_TEST
 
@@ -391,7 +408,7 @@ int main(void)
     tcase_add_test(adamw, only_matrices_decay);
     tcase_add_test(adamw, adamw_leaves_what_has_no_gradient);
     tcase_add_test(adamw, a_freed_adamw_is_empty);
-    tcase_add_test(adamw, decay_rates_of_1_are_refused);
+    tcase_add_test(adamw, settings_that_make_nan_are_refused);
 
     TCase *clipping = case_with_tape(suite, "clipping");
     tcase_add_test(clipping, clipping_scales_all_gradients_to_the_norm);
