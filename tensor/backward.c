@@ -168,7 +168,7 @@ static _Noreturn void fail_changed(const TapeNode *node, const char *role, int i
     tensor_name(x, name);
     fail_mistake(node->where, "%s%s, backward of node %d: %s %d%s%s %s was changed at %s:%d, %s(), after the operation had read it",
                  op_prefix(node->op), node->op->name, node->index, role, i, name[0] == '\0' ? "" : " ", name,
-                 shape_text(x->shape, shape), owner->changed_where.file, owner->changed_where.line, owner->changed_where.function);
+                 shape_text(x->shape, shape), owner->change->where.file, owner->change->where.line, owner->change->where.function);
 }
 
 // Gradients computed from other values than the result would be wrong.
@@ -180,11 +180,11 @@ static void check_unchanged(const TapeNode *node)
     }
     for (int i = 0; i < node->n_inputs; i++) {
         int read_for = op->reads[i < OP_READS ? i : OP_READS - 1];
-        if ((read_for & node->wanted) != 0 && tensor_owner(node->inputs[i])->changed > node->recorded) {
+        if ((read_for & node->wanted) != 0 && tensor_changed_since(tensor_owner(node->inputs[i]), node->recorded)) {
             fail_changed(node, "input", i, node->inputs[i]);
         }
     }
-    if ((op->reads_output & node->wanted) != 0 && tensor_owner(node->output)->changed > node->recorded) {
+    if ((op->reads_output & node->wanted) != 0 && tensor_changed_since(tensor_owner(node->output), node->recorded)) {
         fail_changed(node, "output", 0, node->output);
     }
 }

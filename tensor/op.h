@@ -71,6 +71,13 @@ bool shape_possible(Shape shape);
 void shape_check(const char *function, Shape shape, Where where);      // fails unless every size is possible
 int shape_axis(const OpCall *call, Shape shape, int axis);     // a negative axis counts from the end; fails if there is no such axis
 Tensor *tape_header(Tape *tape, Shape shape, Where where);     // a new tensor of the tape, without data
+// When and where values were changed. The tensor's: on the heap of a parameter, else in its tape's arena.
+typedef struct TensorChange {
+    uint64_t number;                               // of the call of tensor_changed, counted from 1
+    Where where;
+} TensorChange;
+
+bool tensor_changed_since(const Tensor *tensor, uint64_t number);
 uint64_t tensor_changes(void);                     // how often tensor_changed was called
 const Tensor *tensor_owner(const Tensor *tensor);  // whose values it shows: its own, or those of the tensor that it shares
 void tensor_share(Tensor *tensor, Tensor *with);   // tensor->data is with->data

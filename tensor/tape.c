@@ -244,7 +244,21 @@ void op_check(const OpCall *call)
 Tensor *tape_header(Tape *tape, Shape shape, Where where)
 {
     Tensor *tensor = arena_allocate(&tape->headers[tape->round], sizeof *tensor);
-    *tensor = (Tensor){.shape = shape, .alive = true, .tape = tape, .next = tape->tensors, .where = where};
+    tensor->data = NULL;                           // every field by itself: gcc clears a struct of this size by a slow instruction
+    tensor->grad = NULL;
+    tensor->shape = shape;
+    tensor->requires_grad = false;
+    tensor->retain_grad = false;
+    tensor->alive = true;
+    tensor->scope = NULL;
+    tensor->label = NULL;
+    tensor->node = NULL;
+    tensor->tape = tape;
+    tensor->next = tape->tensors;
+    tensor->grad_memory = NULL;
+    tensor->where = where;
+    tensor->shares = NULL;
+    tensor->change = NULL;
     tape->tensors = tensor;
     return tensor;
 }
@@ -263,23 +277,20 @@ static void tape_record(Tape *tape, const OpCall *call, Tensor *output)
 {
     size_t input_bytes = (size_t)call->n_inputs * sizeof(Tensor *);
     TapeNode *node = arena_allocate(&tape->arena, sizeof *node + input_bytes);
-    *node = (TapeNode){
-        .op = call->op,
-        .output = output,
-        .inputs = (Tensor **)(node + 1),
-        .n_inputs = call->n_inputs,
-        .backward = call->op->backward,
-        .scope = tape->scope,
-        .sublayer = tape->sublayer,
-        .branch = tape->branch,
-        .where = call->where,
-        .recorded = tensor_changes(),
-        .wanted = WANTED_ALWAYS,
-    };
-    if (tape->caller.file != NULL) {
-        node->where = tape->caller;
-        node->module_where = call->where;
-    }
+    bool by_module = tape->caller.file != NULL;
+    node->op = call->op;                           // every field by itself, as in tape_header
+    node->output = output;
+    node->inputs = (Tensor **)(node + 1);
+    node->n_inputs = call->n_inputs;
+    node->saved = NULL;
+    node->backward = call->op->backward;
+    node->scope = tape->scope;
+    node->where = by_module ? tape->caller : call->where;
+    node->module_where = by_module ? call->where : (Where){NULL, 0, NULL};
+    node->recorded = tensor_changes();
+    node->sublayer = tape->sublayer;
+    node->branch = tape->branch;
+    node->wanted = WANTED_ALWAYS;
     memcpy(node->inputs, call->inputs, input_bytes);
     for (int i = 0; i < call->n_inputs; i++) {
         bool wants_grad = call->inputs[i]->requires_grad;

@@ -126,6 +126,7 @@ void tensor_free(Tensor *parameter)
     free(parameter->data);
     forget_parameters_grad(parameter);
     free(parameter->grad_memory);
+    free(parameter->change);
     free(parameter);
 }
 
@@ -240,8 +241,16 @@ void tensor_changed(Tensor *tensor, Where where)
 {
     tensor_check("tensor_changed", tensor);
     Tensor *owner = tensor->shares == NULL ? tensor : tensor->shares;
-    owner->changed = atomic_fetch_add_explicit(&changes, 1, memory_order_relaxed) + 1;
-    owner->changed_where = where;
+    if (owner->change == NULL) {
+        size_t bytes = sizeof *owner->change;
+        owner->change = owner->tape == NULL ? memory_allocate(bytes, "a change") : arena_allocate(&owner->tape->arena, bytes);
+    }
+    *owner->change = (TensorChange){atomic_fetch_add_explicit(&changes, 1, memory_order_relaxed) + 1, where};
+}
+
+bool tensor_changed_since(const Tensor *tensor, uint64_t number)
+{
+    return tensor->change != NULL && tensor->change->number > number;
 }
 
 void tensor_zero_grad(Tensor *tensor)

@@ -109,8 +109,7 @@ struct Tensor {
     Real *grad_memory;                             // a parameter's, for grad; kept while grad is NULL
     Where where;                                   // where it was made
     Tensor *shares;                                // the tensor whose values data shows, reshaped; NULL: its own
-    uint64_t changed;                              // the number of the last tensor_changed for it; 0: none
-    Where changed_where;
+    struct TensorChange *change;                   // the last tensor_changed for it; NULL: none
 };
 
 // A tensor that outlives every tape: a parameter, initially zero, that requires a gradient. scope and label are kept, not copied. The caller
@@ -165,18 +164,18 @@ typedef struct Op {
 // One operation that was recorded.
 struct TapeNode {
     const Op *op;
-    int index;                                     // its place on the tape
     Tensor *output;
     Tensor **inputs;
     int n_inputs;
+    int index;                                     // its place on the tape
     void *saved;                                   // what forward saves for backward, in the op's own struct; may be NULL
     void (*backward)(TapeNode *node);              // op->backward
     const char *scope;                             // the module that was computing, "h.3.attn", or NULL
-    int sublayer;                                  // that it is part of (tape_sublayer_begin), counted from 1; 0: none
-    bool branch;                                   // is it part of the sublayer's function, beside which shortcuts pass?
     Where where;                                   // the line of the user's program that called it, or the outermost module around it
     Where module_where;                            // the line in the module; its file is NULL if no module called it
     uint64_t recorded;                             // how many tensor_changed had been called by then
+    int sublayer;                                  // that it is part of (tape_sublayer_begin), counted from 1; 0: none
+    bool branch;                                   // is it part of the sublayer's function, beside which shortcuts pass?
     unsigned char wanted;                          // bit k: input k wants a gradient
 };
 

@@ -305,12 +305,19 @@ static void run_loop(const Loop *loop)
     }
 }
 
-void parallel_for(size_t n, size_t grain, LoopPart *part, const void *call)
+// Not worth a second thread. Apart from the shared loop, whose stack frame is large: most loops of a small network end here.
+static void run_alone(size_t n, LoopPart *part, const void *call)
 {
-    if (inside) {
-        part(call, 0, n);
-        return;
+    Refusal refused = {0};
+    refusal = &refused;
+    part(call, 0, n);
+    if (refused.what != NULL) {
+        fail_memory(refused.bytes, refused.what);
     }
+}
+
+__attribute__((noinline)) static void run_shared(size_t n, size_t grain, LoopPart *part, const void *call)
+{
     size_t threads = (size_t)parallel_threads();
     size_t worth = n / grain;
     size_t parts = worth < threads ? worth : threads;
@@ -319,5 +326,16 @@ void parallel_for(size_t n, size_t grain, LoopPart *part, const void *call)
     run_loop(&loop);
     if (refused.what != NULL) {
         fail_memory(refused.bytes, refused.what);
+    }
+}
+
+void parallel_for(size_t n, size_t grain, LoopPart *part, const void *call)
+{
+    if (inside) {
+        part(call, 0, n);
+    } else if (n < 2 * grain) {
+        run_alone(n, part, call);
+    } else {
+        run_shared(n, grain, part, call);
     }
 }

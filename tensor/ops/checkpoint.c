@@ -134,11 +134,11 @@ static void check_parameters(const TapeNode *node, const Tape *inner)
         const TapeNode *again = inner->nodes[i];
         for (int k = 0; k < again->n_inputs; k++) {
             const Tensor *x = tensor_owner(again->inputs[k]);
-            if (x->tape == NULL && x->changed > node->recorded) {
+            if (x->tape == NULL && tensor_changed_since(x, node->recorded)) {
                 char name[NAME_TEXT];
                 fail_mistake(node->where, "tensor_checkpoint, backward of node %d: %s was changed at %s:%d, %s(), after the function had read it",
-                             node->index, tensor_name(x, name), x->changed_where.file, x->changed_where.line,
-                             x->changed_where.function);
+                             node->index, tensor_name(x, name), x->change->where.file, x->change->where.line,
+                             x->change->where.function);
             }
         }
     }

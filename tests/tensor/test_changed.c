@@ -279,7 +279,7 @@ START_TEST(the_library_tells_its_own_changes)
             module_initialize(&linear.module, (Init){.scheme = INIT_TORCH}, &random);
         }
         assert_mistake_begins("tensor_linear, backward of node 0: input 1 weight (4, 3) was changed at nn/", tensor_backward(loss, HERE));
-        ck_assert_str_eq(linear.weight->changed_where.function, told[i]);
+        ck_assert_str_eq(linear.weight->change->where.function, told[i]);
     }
     adamw_free(&adamw);
     parameter_list_free(&list);
