@@ -99,7 +99,7 @@ static char *write_note(const Experiment *experiment, const PlotArms *arms, cons
     const Cells *cells = &maps[0].cells;
     for (int i = 0; i < arms->n; i++) {
         int counts[2] = {maps[i].zeros, maps[i].not_finite};
-        static const char *const what[2] = {"Grey is exactly 0", "Black is NaN or infinite"};
+        static const char *const what[2] = {"Gray is exactly 0", "Black is NaN or infinite"};
         for (int k = 0; k < 2; k++) {
             if (counts[k] > 0) {
                 char number[NUMBER_PLOT_TEXT];

@@ -493,7 +493,7 @@ START_TEST(zeros_and_nan_have_places_of_their_own)
     set_gradients(&experiment, 1, NAN);
     ck_assert_msg(plot_heatmap(&experiment, "steps.gp", &error), "%s", error.message);
     char *script = file_text("steps.gp");
-    assert_holds(script, "Grey is exactly 0: 33 % of the cells with shortcuts");
+    assert_holds(script, "Gray is exactly 0: 33 % of the cells with shortcuts");
     assert_holds(script, "Black is NaN or infinite: 33 % of the cells with shortcuts");
     assert_holds(script, "\n0 0 NaN 0\n1 0 NaN 1\n2 0 -");
     assert_holds(script, "set cbrange [-20:0]\n"); // of all runs, so that their maps can be compared
