@@ -16,16 +16,16 @@ bool generate_config_check(const GenerateConfig *config, Error *error)
 {
     REQUIRE(config);
     if (config->n_new < 0) {
-        return error_set(error, "n_new %d: is too small; take 0 or more", config->n_new);
+        return error_set(error, "n_new %d is too small (expected 0 or more)", config->n_new);
     }
     if (!(config->temperature > 0) || isinf(config->temperature)) {
-        return error_set(error, "temperature %g: must be above 0 and finite", config->temperature);
+        return error_set(error, "temperature %g is invalid (expected above 0 and finite)", config->temperature);
     }
     if (config->top_k < 0) {
-        return error_set(error, "top_k %d: is too small; take 1 or more, or 0 for all", config->top_k);
+        return error_set(error, "top_k %d is too small (expected 1 or more, or 0 for all)", config->top_k);
     }
     if (!(config->top_p > 0 && config->top_p <= 1)) {
-        return error_set(error, "top_p %g: must be above 0 and at most 1", config->top_p);
+        return error_set(error, "top_p %g is invalid (expected above 0 and at most 1)", config->top_p);
     }
     return true;
 }
@@ -216,7 +216,7 @@ static void check_call(const char *function, const GPT *gpt, const GenerateConfi
         fail_mistake(HERE, "%s: %s is NULL", function, gpt == NULL ? "gpt" : config == NULL ? "config" : "ids");
     }
     if (n_ids < 1) {
-        fail_mistake(HERE, "%s: n_ids is %d; there must be a token to go on from", function, n_ids);
+        fail_mistake(HERE, "%s: n_ids is %d (expected 1 or more)", function, n_ids);
     }
     if (!config->greedy && random == NULL) {
         fail_mistake(HERE, "%s: random is NULL; only greedy generation draws nothing", function);
@@ -269,7 +269,7 @@ bool gpt_generate_samples(GPT *gpt, const GenerateConfig *config, int B, Random 
     REQUIRE(made);
     check_call("gpt_generate_samples", gpt, config, random, ids, n_ids);
     if (B < 1) {
-        fail_mistake(HERE, "gpt_generate_samples: B is %d; there must be a sample", B);
+        fail_mistake(HERE, "gpt_generate_samples: B is %d (expected 1 or more)", B);
     }
     if (!generate_config_check(config, error)
         || !memory_check(gpt_generate_bytes(&gpt->config, config, B, n_ids), "generating samples side by side", error)) {

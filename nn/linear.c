@@ -45,7 +45,7 @@ static double gpt2_std(const Linear *linear, const Init *init)
         return 0.02;
     }
     if (init->n_layer < 1) {
-        fail_mistake(HERE, "module_initialize: INIT_GPT2 wants to know n_layer, which is %d", init->n_layer);
+        fail_mistake(HERE, "module_initialize: INIT_GPT2 needs n_layer, which is %d", init->n_layer);
     }
     return 0.02 / sqrt(2.0 * init->n_layer);
 }
@@ -55,7 +55,7 @@ static double deepnorm_std(const Linear *linear, const Init *init, int part, int
 {
     bool smaller = part >= linear->n_parts - linear->value_parts;
     if (smaller && init->n_layer < 1) {
-        fail_mistake(HERE, "module_initialize: INIT_DEEPNORM wants to know n_layer, which is %d", init->n_layer);
+        fail_mistake(HERE, "module_initialize: INIT_DEEPNORM needs n_layer, which is %d", init->n_layer);
     }
     double gain = smaller ? pow(8.0 * init->n_layer, -0.25) : 1;
     return gain * sqrt(2.0 / (n_in + n_out));

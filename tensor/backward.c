@@ -245,7 +245,7 @@ static void backward_check(const char *function, const Tensor *y, Where where)
         fail_mistake(where, "%s: this tensor was not computed on a tape (it is a leaf, or made with nothing recorded)", function);
     }
     if (!y->requires_grad) {
-        fail_mistake(where, "%s: nothing that this tensor was computed from wants a gradient (tensor_require_grad)", function);
+        fail_mistake(where, "%s: nothing that this tensor was computed from requires a gradient (tensor_require_grad)", function);
     }
 }
 

@@ -271,7 +271,7 @@ static void tape_append(Tape *tape, TapeNode *node)
     tape->n_nodes++;
 }
 
-enum { WANTED_ALWAYS = 0x80 };                     // for what backward reads whoever wants a gradient
+enum { WANTED_ALWAYS = 0x80 };                     // read by backward for the gradient of any input
 
 static void tape_record(Tape *tape, const OpCall *call, Tensor *output)
 {

@@ -95,7 +95,7 @@ static bool make_one_folder(const char *folder, Error *error)
     if (stat(folder, &status) == 0) {
         return S_ISDIR(status.st_mode) || error_set(error, "%s: is a file (expected a folder)", folder);
     }
-    return error_set(error, "%s: can't be made: %s", folder, strerror(why));
+    return error_set(error, "%s: can't be created: %s", folder, strerror(why));
 }
 
 // Each folder of the path, from the top.

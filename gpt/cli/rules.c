@@ -18,8 +18,8 @@ static const OptionGroup rules_groups[] = {
 const CommandHelp rules_help = {
     .name = "rules",
     .operand = "[RULE]",
-    .about = "Lists the residual rules that have a name. With a RULE, by name or spelled out, shows that one: its formula, its source, and the\n"
-             "modules of one block with it. Every command that makes a GPT takes a rule with --residual.",
+    .about = "Lists the named residual rules. With a RULE, by name or spelled out, shows that one: its formula, its source, and the\n"
+             "modules of one block with it. Every command that creates a GPT takes a rule with --residual.",
     .examples = "  gptape rules\n"
                 "  gptape rules keel --out keel.svg\n"
                 "  gptape rules 'norm(h + scalar(0.5)*f(rms(h)))'\n",

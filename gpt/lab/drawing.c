@@ -52,7 +52,7 @@ static bool write_drawing(const ExperimentConfig *config, const Tape *tape, cons
         return error_set(error, "module %s: not in this network, or it computes nothing", drawing->module);
     }
     if (n > DRAWN_NODES_MAX) {
-        return error_set(error, "%d operations: a drawing of more than %d can't be read; choose one module, or fewer layers", n,
+        return error_set(error, "%d operations are too many to draw (expected at most %d: choose one module, or fewer layers)", n,
                          DRAWN_NODES_MAX);
     }
     tape_write_dot(tape, &style, file);

@@ -1,4 +1,4 @@
-// caption.c: the small print below a picture: statistic, network, seeds, initialization, loss, and what a median leaves out.
+// caption.c: the caption below a plot: statistic, network, seeds, initialization, loss, and the networks that a median omits.
 
 #include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
@@ -54,7 +54,7 @@ static void write_network(FILE *out, const Experiment *experiment)
     }
 }
 
-// "Rules: keel is norm(S*h + f(norm(h))), ...": of those with a name, and of those that the key cuts.
+// "Rules: keel is norm(S*h + f(norm(h))), ...": of the named rules, and of rules that the key truncates.
 static void write_rules(FILE *out, const ExperimentConfig *config)
 {
     enum { KEY_MOST = 15 };
@@ -85,7 +85,7 @@ static void write_fairness(FILE *out, const Experiment *experiment, const PlotAr
 static void write_losses(FILE *out, const Experiment *experiment, const PlotArms *arms)
 {
     const char *begin = experiment->config.n_steps > 0 ? "Before training: loss" : "Loss";
-    for (int i = 0; i < arms->n && arms->n <= 2; i++) { // of more, the table has them
+    for (int i = 0; i < arms->n && arms->n <= 2; i++) { // more are only in the table
         PlotArm arm = arms->arm[i];
         char number[NUMBER_PLOT_TEXT];
         int shortcuts = experiment_shortcuts(experiment, arm.number);
@@ -97,7 +97,7 @@ static void write_losses(FILE *out, const Experiment *experiment, const PlotArms
     fprintf(out, "%s", begin[0] == ',' ? ". " : "");
 }
 
-// Networks that a median passes over, or that would make it mean something else: "62 of 100 networks without shortcuts have ...".
+// Networks that a median omits, or that change its meaning: "62 of 100 networks without shortcuts have ...".
 static void write_left_out(FILE *out, const Experiment *experiment, const PlotArms *arms)
 {
     for (int i = 0; i < arms->n; i++) {

@@ -1,4 +1,4 @@
-// chart.c: any lines in one pair of axes, as a picture and as text.
+// chart.c: any lines in one pair of axes, as a plot and as text.
 
 #include "gpt/plot/draw.h"
 
@@ -41,7 +41,7 @@ static bool chart_check(const Chart *chart, Error *error)
     return true;
 }
 
-// The label, and how many of the line's points have no place on the axes.
+// The label, and how many of the line's points are outside the axes.
 static char *label_of(const Chart *chart, const ChartLine *line, int hidden)
 {
     PlotText label;

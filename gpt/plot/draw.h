@@ -1,9 +1,9 @@
-// draw.h: what the files that draw pictures share. A picture is a gnuplot script with its data in it:
+// draw.h: shared by the files that draw plots. A plot is a gnuplot script with its data in it:
 //
 //      Experiment, Chart, log -> Line (x, quartiles) -> Panel (axes) -> page (title, key, caption) -> script -> gnuplot -> file
 //
 // words.c: numbers and texts as people read them. run.c: running gnuplot and dot. page.c: the page. line.c: lines and their styles.
-// panel.c: axes and what is in them. map.c: maps. finding.c, caption.c: titles and captions. The pictures: experiment.c, training.c,
+// panel.c: axes and their contents. map.c: maps. finding.c, caption.c: titles and captions. The plots: experiment.c, training.c,
 // loss.c, chart.c, matrix.c, step.c; for the terminal: terminal.c.
 //
 // Text from outside reaches a script through quote_gnuplot (base.h) only, and numbers through number_print.
@@ -39,14 +39,14 @@ int plot_tic_step(int range, int n); // 1, 2, 5, 10, ...: at most n of them in r
 // ------------------------------------------------------------------------------------------------------------
 // Running other programs
 
-// A program that reads a script from standard input and writes a picture to standard output.
+// A program that reads a script from standard input and writes an image to standard output.
 typedef struct Filter {
     const char *arguments[4];                       // its name, then its arguments, then NULL
     const char *package;                            // what Debian calls it
     const char *(*complaint)(const char *messages); // the part of its standard error that says what is wrong
 } Filter;
 
-// output->bytes, which the caller frees, is what the program wrote.
+// output->bytes, which the caller frees, has the program's output.
 bool filter_run(const Filter *filter, const char *script, size_t n, PlotText *output, Error *error);
 bool gnuplot_run(const char *script, size_t n, PlotText *output, Error *error);
 bool plot_save(const char *path, const char *bytes, size_t n, Error *error);
@@ -98,7 +98,7 @@ void line_free(Line *line);
 
 typedef enum Axis {
     AXIS_LOG,
-    AXIS_DATA, // linear, as far as the data reach
+    AXIS_DATA, // linear, the range of the data
     AXIS_ZERO, // linear, from 0, or from near the data if they lie far above it
     AXIS_UNIT, // linear, from 0 to 1 at least
 } Axis;
@@ -134,7 +134,7 @@ void panel_write_data(const Panel *panel, FILE *script, int number); // $data_NU
 // ------------------------------------------------------------------------------------------------------------
 // Maps
 
-// A matrix as cells of color, dx and dy apart; cell (0, 0) is at 0, 0. NaN is grey, infinity black.
+// A matrix as cells of color, dx and dy apart; cell (0, 0) is at 0, 0. NaN is gray, infinity black.
 typedef struct Cells {
     double *values; // (rows, columns)
     int rows, columns;
@@ -160,7 +160,7 @@ void page_labels(FILE *script, const char *title, const char *x_label, const cha
 bool page_close(Page *page, Error *error);                                                   // draws it to the path
 // How many of n labels, each cut to `most` characters, fit side by side, as gnuplot estimates it.
 int page_key_columns(const char *const *labels, int n, int most, double width);
-const char *page_image(const char *path); // how a map is drawn in this kind of picture
+const char *page_image(const char *path); // how a map is drawn in this format
 
 // ------------------------------------------------------------------------------------------------------------
 // Titles and captions, computed from the data. The caller frees them.
@@ -169,6 +169,6 @@ char *plot_finding(const Experiment *experiment, const Sweep *sweep);
 char *plot_training_finding(const Experiment *experiment);
 char *plot_caption(const Experiment *experiment, const Sweep *sweep);
 char *plot_training_caption(const Experiment *experiment, const char *note);
-bool plot_experiment_check(const Experiment *experiment, Error *error); // is there anything to draw?
+bool plot_experiment_check(const Experiment *experiment, Error *error); // does it have anything to draw?
 
 #endif

@@ -1,4 +1,4 @@
-// experiment.c: the picture of an experiment: which panels it has and where they are; and its chart for the terminal.
+// experiment.c: the plot of an experiment: its panels and their layout; and its chart for the terminal.
 
 #include "gpt/plot/draw.h"
 
@@ -70,7 +70,7 @@ static Line split_line(const Picture *picture, PlotArm arm, LayerMetric metric, 
     return line;
 }
 
-// What arrived at each layer's input, in two parts: of the last arm that has shortcuts. Of rules, the first part's share.
+// The two parts of the gradient at each layer's input, of the last arm that has shortcuts; with rules, the shortcut's share.
 static void add_split(Picture *picture)
 {
     if (picture->experiment->config.n_rules > 1) {

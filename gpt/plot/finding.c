@@ -1,4 +1,4 @@
-// finding.c: what a picture's title says, put together from phrases by what was measured.
+// finding.c: the title of a plot, assembled from phrases according to the measurements.
 
 #include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
@@ -13,7 +13,7 @@
 // ------------------------------------------------------------------------------------------------------------
 // Phrases
 
-// What is said of a number that is a factor below or above 1. The number is at %.
+// The phrase for a factor below or above 1. The number replaces %.
 typedef struct FactorPhrase {
     double fold; // the factor, or 1 over it, is at least this
     const char *below, *above;
@@ -50,7 +50,7 @@ static const char *const state_phrases[] = {
     [ARM_NOT_FINITE] = "the gradient is NaN or infinite",
 };
 
-// What became of most networks' gradients.
+// The state of most networks' gradients.
 static ArmState arm_state(const Experiment *experiment, PlotArm arm)
 {
     Quartiles last = experiment_metric(experiment, arm.number, 0, experiment->n_layer - 1, METRIC_WEIGHT);
@@ -141,7 +141,7 @@ static void write_slopes(FILE *out, const Experiment *experiment, const PlotArms
 // A metric's level: the median over the blocks of the median over the seeds. NaN without any.
 static double level(const Experiment *experiment, PlotArm arm, LayerMetric metric)
 {
-    double *medians = memory_allocate((size_t)experiment->n_layer * sizeof *medians, "a picture's text");
+    double *medians = memory_allocate((size_t)experiment->n_layer * sizeof *medians, "a plot's title");
     for (int layer = 0; layer < experiment->n_layer; layer++) {
         medians[layer] = experiment_metric(experiment, arm.number, 0, layer, metric).median;
     }

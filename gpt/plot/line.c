@@ -1,4 +1,4 @@
-// line.c: what a line in a picture is made of: a metric's quartiles at each layer, depth or step, of one arm.
+// line.c: the data of a line in a plot: a metric's quartiles at each layer, depth or step, of one arm.
 
 #include "gpt/plot/draw.h"
 
@@ -66,7 +66,7 @@ static Spread spread_of(const Experiment *experiment, int n)
     return experiment->config.n_seeds == 1 ? SPREAD_NONE : n == 1 ? SPREAD_BARS : SPREAD_BAND;
 }
 
-// A layer's gradient relative to the last layer's. Where all are 0 there is no ratio, and 0 is what there is to show.
+// A layer's gradient relative to the last layer's. If all are 0 there is no ratio, and 0 is shown.
 static Quartiles relative_metric(const Experiment *experiment, PlotArm arm, int layer, LayerMetric metric)
 {
     Quartiles ratio = experiment_relative(experiment, arm.number, 0, layer, metric);

@@ -1,4 +1,4 @@
-// loss.c: the curve of a training run: training and validation loss against step, as a picture and for the terminal.
+// loss.c: the curve of a training run: training and validation loss against step, as a plot and for the terminal.
 
 #include "gpt/base/base.h"
 #include "gpt/plot/draw.h"

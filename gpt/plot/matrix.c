@@ -1,4 +1,4 @@
-// matrix.c: one matrix as a map of colors, as a picture and as text: attention weights, a mask, a table of gradients.
+// matrix.c: one matrix as a map of colors, as a plot and as text: attention weights, a mask, a table of gradients.
 
 #include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
@@ -25,7 +25,7 @@ static double value_at(const MatrixMap *map, int row, int column)
     return (double)map->values[row * map->columns + column];
 }
 
-// Low and high, or from the smallest finite value to the largest, 0 among them, so that weights are compared with nothing at all.
+// low and high, or the range of the finite values, extended to include 0, so that weights are compared with 0.
 static void value_range(const MatrixMap *map, double *low, double *high)
 {
     *low = map->low;
@@ -103,7 +103,7 @@ bool plot_matrix(const MatrixMap *map, const char *path, Error *error)
 // ------------------------------------------------------------------------------------------------------------
 // The terminal
 
-// Blank is the smallest value, the others divide what lies above it; '.' is what is not finite.
+// Blank is the smallest value, the others divide the range above it; '.' is a value that is not finite.
 static const char *const shades[] = {" ", "░", "▒", "▓", "█"};
 enum { SHADES = sizeof shades / sizeof shades[0], NAME_COLUMNS = 10, LEGEND_DIGITS = 3 };
 

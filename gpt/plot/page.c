@@ -1,4 +1,4 @@
-// page.c: the page around the panels, and the file it becomes.
+// page.c: the page around the panels, and its file.
 
 #include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
@@ -60,7 +60,7 @@ bool plot_path_check(const char *path, Error *error)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// Styles: colors of Okabe and Ito, and a grey. In grey print many of them are alike: there dashes and markers tell.
+// Styles: colors of Okabe and Ito, and a gray. In grayscale print many look alike, so dashes and markers distinguish them.
 
 typedef struct Style {
     const char *color;

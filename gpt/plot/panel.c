@@ -1,7 +1,7 @@
 // panel.c: one pair of axes and the lines in it, as gnuplot commands with the data before them.
 //
-// A logarithmic axis has no place for 0, and gnuplot drops such a point silently. Here it gets one: below the smallest power of ten a
-// row of its own, whose tic says 0; and above the largest, one for what is NaN or infinite.
+// A logarithmic axis has no place for 0, and gnuplot drops such a point silently. So there is a row for 0 below the smallest power of ten,
+// with the tic label 0, and a row above the largest for NaN and infinities.
 //
 //      NaN |          x x          marks
 //     10^2 |  \___
@@ -56,7 +56,7 @@ static void find_rows(Panel *panel)
 
 void panel_fit(Panel *panel)
 {
-    enum { DECADES_LEAST = 2 }; // less would make a mountain of a small difference
+    enum { DECADES_LEAST = 2 }; // fewer would exaggerate a small difference
     double low;
     double high;
     find_range(panel, panel->axis == AXIS_LOG, &low, &high);
@@ -77,7 +77,7 @@ void panel_fit(Panel *panel)
     } else if (panel->axis == AXIS_UNIT) {
         low = fmin(low, 0);
         high = fmax(high, 1);
-    } else if (panel->axis == AXIS_ZERO) { // less than a fifth of the largest would make a mountain of a small difference
+    } else if (panel->axis == AXIS_ZERO) { // less than a fifth of the largest would exaggerate a small difference
         low = low > 0.5 * high ? fmin(low, 0.8 * high) : fmin(low, 0);
     }
     if (low == high) { // gnuplot refuses an axis without a length

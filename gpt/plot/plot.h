@@ -1,7 +1,7 @@
 // plot.h: plots and drawings, by gnuplot and Graphviz.
 //
-// A path's ending chooses the kind of picture: .png, .svg, .pdf, or .gp for the gnuplot script itself with its data in it. A picture is
-// written whole or not at all. All text is drawn as it is: neither gnuplot nor Graphviz takes any of it for commands or markup.
+// A path's ending chooses the format: .png, .svg, .pdf, or .gp for the gnuplot script itself with its data in it. A plot is
+// written completely or not at all. All text is drawn literally: neither gnuplot nor Graphviz takes any of it for commands or markup.
 // Functions return false (or NULL), and an error, if there is nothing to draw, the program is missing, or the file cannot be written.
 
 #ifndef GPTAPE_PLOT_H
@@ -19,7 +19,7 @@ bool plot_path_check(const char *path, Error *error); // does it end in one of t
 
 // The gradients of each layer in each arm, and with sweep, which may be NULL, those of the first layer by depth.
 bool plot_experiment(const Experiment *experiment, const Sweep *sweep, const char *path, Error *error);
-// The second picture of a training run: layer against step, a map per arm, color for log10 of mean |dL/dW|; and the loss.
+// The second plot of a training run: layer against step, a map per arm, color for log10 of mean |dL/dW|; and the loss.
 bool plot_heatmap(const Experiment *experiment, const char *path, Error *error);
 // The chart for a terminal, as text of that many columns; the caller frees it.
 char *plot_terminal(const Experiment *experiment, int columns, Error *error);
@@ -39,7 +39,7 @@ typedef struct ChartLine {
 } ChartLine;
 
 typedef struct Chart {
-    const char *title;             // what the picture shows
+    const char *title;             // the main statement
     const char *caption;           // the small print
     const char *x_label, *y_label; // these four may be NULL
     bool log_y;
@@ -47,7 +47,7 @@ typedef struct Chart {
     int n_lines;
 } Chart;
 
-// A matrix as a map, row 0 at the top: more is lighter, what is not finite is grey.
+// A matrix as a map, row 0 at the top: more is lighter, values that are not finite are gray.
 typedef struct MatrixMap {
     const char *title;
     const char *caption;
@@ -55,10 +55,10 @@ typedef struct MatrixMap {
     const Real *values;                                 // (rows, columns)
     int rows, columns;                                  // up to 256
     const char *const *row_names, *const *column_names; // or NULL: numbers
-    double low, high;                                   // what the colors span; both 0: from the smallest value, or 0 if that is
+    double low, high;                                   // the range of the colors; both 0: from the smallest value, or 0 if that is
 } MatrixMap;                                            // smaller, to the largest
 
-// As a picture, and as text for a terminal, which the caller frees.
+// To a file, and as text for a terminal, which the caller frees.
 bool plot_chart(const Chart *chart, const char *path, Error *error);
 char *plot_chart_terminal(const Chart *chart, int columns, Error *error);
 bool plot_matrix(const MatrixMap *map, const char *path, Error *error);

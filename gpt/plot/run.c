@@ -1,8 +1,8 @@
-// run.c: gives a script to another program (gnuplot, dot) and takes back the picture.
+// run.c: gives a script to another program (gnuplot, dot) and receives the image.
 //
-// No shell, no pipe and no file name takes part: the program reads the script from an unnamed temporary file, draws to another
-// and complains to a third, and what it drew is written where it belongs by plot_save. So nothing can be left behind, nothing
-// has to be quoted, and neither side can wait for the other. The user's settings for gnuplot and Graphviz are left out.
+// No shell, pipe or file name is involved: the program reads the script from an unnamed temporary file, draws to another
+// and writes errors to a third, and plot_save writes the image to its destination. So no file can be left behind, nothing
+// has to be quoted, and neither side can block the other. The user's settings for gnuplot and Graphviz are ignored.
 
 #include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
@@ -51,7 +51,7 @@ static bool streams_open(Streams *streams, const char *script, size_t n, Error *
     return open || error_set(error, "cannot write a temporary file: %s", strerror(errno));
 }
 
-// All that the program wrote to one of them.
+// Everything that the program wrote to one of them.
 static bool read_back(FILE *file, const char *program, PlotText *text, Error *error)
 {
     rewind(file);
@@ -62,7 +62,7 @@ static bool read_back(FILE *file, const char *program, PlotText *text, Error *er
 // ------------------------------------------------------------------------------------------------------------
 // The process
 
-// What the program gets of the environment: where programs, libraries and fonts are; and the C locale, for numbers.
+// The program's environment: the paths of programs, libraries and fonts; and the C locale, for numbers.
 static char **safe_environment(void)
 {
     static const char *const kept[] = {"PATH=", "LD_LIBRARY_PATH=", "HOME=", "TMPDIR=", "XDG_CACHE_HOME=", "FONTCONFIG_"};
@@ -126,7 +126,7 @@ static bool not_started(const Filter *filter, int reason, Error *error)
     return error_set(error, "cannot start %s: %s", name, strerror(reason));
 }
 
-// What the program drew, or why it did not.
+// The program's image, or its error.
 static bool collect(const Filter *filter, const Streams *streams, int status, PlotText *output, Error *error)
 {
     const char *name = filter->arguments[0];
@@ -173,7 +173,7 @@ bool plot_save(const char *path, const char *bytes, size_t n, Error *error)
     if (!save_begin(&save, path, error)) {
         return false;
     }
-    fwrite(bytes, 1, n, save.stream); // what could not be written, the commit reports
+    fwrite(bytes, 1, n, save.stream); // the commit reports write errors
     return save_commit(&save, error);
 }
 

@@ -1,5 +1,5 @@
-// training.c: the picture of a training run: layer against step, a map per arm, color for the size of the gradient; and the loss
-// below them on the same axis of steps, which shows what the gradients did.
+// training.c: the plot of a training run: layer against step, a map per arm, color for the size of the gradient; and the loss
+// below them on the same axis of steps, to show the effect of the gradients.
 
 #include "gpt/plot/draw.h"
 
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 enum { COLUMNS_MOST = 200, ROWS_MOST = 150 }; // more cells could not be told apart on a slide
-enum { COLOR_LOW = -20, COLOR_HIGH = 0 };     // powers of ten that every picture's colors span, so that pictures can be compared
+enum { COLOR_LOW = -20, COLOR_HIGH = 0 };     // powers of ten that the colors of every plot span, so that plots can be compared
 
 // One arm's map: log10 of the medians of mean |dL/dW| over the seeds.
 typedef struct FlowMap {
@@ -90,7 +90,7 @@ static void write_colors(FILE *script, const FlowMap *maps, int n_maps, double b
                  plot_tic_step((int)(high - low), 5));
 }
 
-// What the colors don't say. The caller frees it.
+// Explains the special colors. The caller frees it.
 static char *write_note(const Experiment *experiment, const PlotArms *arms, const FlowMap *maps)
 {
     PlotText text;

@@ -1,5 +1,5 @@
-// generation_config.c: what a folder says of how its model should generate. gptape takes these settings from options; the ones of the folder
-// that would change the text are named, so that nobody believes they were used.
+// generation_config.c: a folder's settings for generation. gptape takes these settings from options; those of the folder
+// that would change the text are named, so that it is clear that they were not used.
 
 #include "gpt/base/base.h"
 #include "gpt/store/model_files.h"

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Where keys are looked up: an object, the file's name for messages, and the first thing that was wrong.
+// Where keys are looked up: an object, the file's name for messages, and the first error.
 typedef struct Keys {
     const cJSON *json;
     const char *path;
@@ -115,7 +115,7 @@ static bool read_activation(const Keys *keys, Activation *activation)
                      keys->path, word);
 }
 
-// What some GPT-2 models do differently and no GPT here can.
+// Variants of GPT-2 that gptape does not support.
 static bool refuse_variants(const Keys *keys)
 {
     static const struct {

@@ -1,4 +1,4 @@
-// model_files.h: inside gpt/: the files of a model's folder, and who reads and writes each.
+// model_files.h: inside gpt/: the files of a model's folder, and the source files that read and write them.
 //
 //      model.safetensors        weights            model_weights.c, which asks weight_files.c; there may be several files
 //      config.json              sizes, switches    model_config.c
@@ -29,7 +29,7 @@ bool model_config_read(const char *path, GPTConfig *config, ModelDropouts *dropo
 bool model_config_parse(const char *text, size_t n, const char *path, GPTConfig *config, ModelDropouts *dropouts, Error *error);
 
 #define OWN_KEY "gptape"                           // of the fields that no GPT-2 has
-bool activation_of_transformers(const char *name, Activation *activation);     // "gelu_new"; false if there is none here
+bool activation_of_transformers(const char *name, Activation *activation);     // "gelu_new"; false if gptape lacks it
 
 typedef struct ModelConfigFile {
     const GPTConfig *config;
@@ -43,8 +43,8 @@ void model_config_write(const void *model_config_file, FILE *stream);
 // for what the model doesn't have, but GPT-2 does; free it after the writer.
 SafetensorsWriter *model_weights_writer(const GPT *gpt, float **zeros);
 
-// The weights in folder, from one file or from several with an index. False if there are none, or they are not what config asks
-// for. Makes the model.
+// Reads the weights in folder, from one file or from several with an index. False if they are missing, or not those that config
+// requires. Creates the model.
 GPT *model_weights_load(const char *folder, const GPTConfig *config, Error *error);
 
 #endif

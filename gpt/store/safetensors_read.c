@@ -22,7 +22,7 @@ static const double LARGEST_WHOLE = 9007199254740992.0;                // 2^53: 
 // ------------------------------------------------------------------------------------------------------------
 // JSON
 
-// A whole number from 0 to 2^53, which a double holds exactly; else -1.
+// An integer from 0 to 2^53, which a double holds exactly; else -1.
 static int64_t whole_number(const cJSON *json)
 {
     double value = cJSON_IsNumber(json) ? json->valuedouble : -1;
@@ -179,7 +179,7 @@ static bool check_places(Safetensors *file, uint64_t data, Error *error)
         last = array->name;
     }
     if (end != data) {
-        return error_set(error, "%s: has %llu byte%s behind its last tensor", file->path, (unsigned long long)(data - end),
+        return error_set(error, "%s: has %llu byte%s after its last tensor", file->path, (unsigned long long)(data - end),
                          plural((double)(data - end)));
     }
     return true;

@@ -181,7 +181,7 @@ void safetensors_write(const SafetensorsWriter *writer, FILE *stream)
     sort_items(writer, sorted);
     char *header = header_text(writer, sorted);
     write_header(header, stream);
-    for (int i = 0; i < writer->n && !ferror(stream); i++) {           // stops where the disk is full: errno says so
+    for (int i = 0; i < writer->n && !ferror(stream); i++) {           // stops if the disk is full, with errno set
         if (sorted[i]->transposed) {
             write_transposed(sorted[i], stream);
         } else {

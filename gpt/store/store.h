@@ -11,7 +11,7 @@
 //
 //      model.safetensors        the weights by GPT-2's names: wte.weight (V, C), h.0.attn.c_attn.weight (C, 3C), ..., float32. The
 //                               matrices inside blocks lie transposed there, (n_in, n_out). A tied head is left out.
-//      config.json              GPT2Config's keys. Where the model differs from any GPT-2, in its shortcut, norm, causal, qkv_bias
+//      config.json              GPT2Config's keys. If the model differs from any GPT-2, in its shortcut, norm, causal, qkv_bias
 //                               or init, the key "gptape" says so: {"gptape": {"shortcut": false}}
 //      gptape_tokenizer.json    {"tokenizer": "gpt2"}, or "bytes", or "chars" with an "alphabet" of code points in the order of ids
 //      vocab.json, merges.txt   GPT-2's vocabulary, if that is the tokenizer
@@ -40,8 +40,8 @@ enum { DIFFERENCE_TEXT = 128 };
 const char *gpt_difference(const GPTConfig *config, char text[DIFFERENCE_TEXT]);
 
 // The tokenizer in a model's folder: what gptape_tokenizer.json says, else GPT-2's vocabulary beside it, else what config.json's
-// vocab_size lets expect: 256 bytes, or GPT-2's 50257 (to 50304: some round up), whose vocabulary is then looked for where
-// vocabulary_folder(NULL) says. The caller frees it with tokenizer_free. NULL and an error if there is none, or it has more
+// vocab_size implies: 256 bytes, or GPT-2's 50257 (to 50304: some round up), whose vocabulary is then looked for where
+// vocabulary_folder(NULL) says. The caller frees it with tokenizer_free. NULL and an error if none is found, or it has more
 // tokens than the model's vocab_size.
 Tokenizer *tokenizer_load(const char *folder, Error *error);
 

@@ -57,13 +57,13 @@ static bool open_indexed(Weights *weights, const char *path, const cJSON *json, 
     const cJSON *map = cJSON_GetObjectItemCaseSensitive(json, "weight_map");
     const cJSON *entry;
     if (!cJSON_IsObject(map)) {
-        return error_set(error, "%s: has no weight_map, which says which tensor is in which file", path);
+        return error_set(error, "%s: has no weight_map (expected the file of each tensor)", path);
     }
     make_room(weights, (size_t)cJSON_GetArraySize(map));
     cJSON_ArrayForEach(entry, map) {
         const char *name = cJSON_IsString(entry) ? entry->valuestring : "";
         if (name[0] == '\0' || strchr(name, '/') != NULL) {
-            return error_set(error, "%s: tensor %.*s: is in no file of this folder", path, NAME_SHOWN, entry->string);
+            return error_set(error, "%s: tensor %.*s: is in none of this folder's files", path, NAME_SHOWN, entry->string);
         }
         if (!is_open(weights, name) && !open_file(weights, name, error)) {
             return false;

@@ -9,7 +9,7 @@
 //      added_tokens.json         {"<|pad|>": 50257}
 //      special_tokens_map.json   {"pad_token": "<|pad|>"}                        which of them are special
 //
-// README.md of this directory says what becomes of every key of these files. Whatever would change ids and is not supported is an error.
+// README.md of this directory lists how each key of these files is treated. A key that would change ids and is not supported is an error.
 
 #include "gpt/base/base.h"
 #include "gpt/text/encoding.h"
@@ -225,7 +225,7 @@ static int by_id(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-// Gives the tokens that the vocabulary lacks the ids behind it, in their order and without a gap.
+// Gives the tokens that the vocabulary lacks the ids after it, in their order and without a gap.
 static bool extend_vocabulary(AddedTokens *added, Tokens *tokens, const char *folder, Error *error)
 {
     size_t bytes = 0;

@@ -103,7 +103,7 @@ static uint64_t text_fingerprint(const Reader *reader)
     return hash_add(hash, (uint64_t)status.st_ino);
 }
 
-// Uses the tokens at path if they fit. If not, the note says why; a missing file is no reason to note.
+// Uses the tokens at path if they fit. If not, the note says why; a missing file needs no note.
 static bool find_tokens(const Tokenizing *work, const char *path, Dataset *dataset)
 {
     Error why;
@@ -113,7 +113,7 @@ static bool find_tokens(const Tokenizing *work, const char *path, Dataset *datas
     }
     dataset->reused = cache_take(file, &work->header, tokenizer_vocab_size(work->tokenizer), dataset, &why);
     if (!dataset->reused) {
-        error_set(&dataset->note, "%.300s: %.150s; it is made anew", path, why.message);
+        error_set(&dataset->note, "%.300s: %.150s; it is rebuilt", path, why.message);
         fclose(file);
     }
     return dataset->reused;
@@ -127,7 +127,7 @@ static bool take_tokens(const Tokenizing *work, FILE *file, Dataset *dataset, Er
         return true;
     }
     fclose(file);
-    return error_set(error, "%.300s: was written, and now %.150s", work->file_name, why.message);
+    return error_set(error, "%.300s: was written, but now %.150s", work->file_name, why.message);
 }
 
 // Tokens that are stored.
@@ -156,7 +156,7 @@ static bool make_passing_tokens(Tokenizing *work, Dataset *dataset, Error *error
     work->file_name = "a temporary file";
     work->file = tmpfile();
     if (work->file == NULL) {
-        return error_set(error, "%s can't be made: %s", work->file_name, strerror(errno));
+        return error_set(error, "%s can't be created: %s", work->file_name, strerror(errno));
     }
     if (!tokenize(work, error)) {
         fclose(work->file);

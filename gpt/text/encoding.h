@@ -1,4 +1,4 @@
-// encoding.h: internal to gpt/text/: what the tokenizers are made of.
+// encoding.h: internal to gpt/text/: the parts of the tokenizers.
 //
 //      vocabulary.c  files  --> Tokens, Bpe      with source.c and encoder.c
 //      pre_tokenizer.c       text   --> pieces, which merges don't cross
@@ -6,7 +6,7 @@
 //      tokens.c      id    <--> bytes
 //      tokenizer_files.c  a tokenizer  <-->  the files of a model's folder
 //
-// and how a text that is too long for memory comes to them:
+// and how a text that is too long for memory reaches them:
 //
 //      reader.c      file  --> parts of whole characters
 //      dataset.c     parts --> ids, kept in a file by token_file.c --> rows of a batch
@@ -36,7 +36,7 @@ bool tokens_add(Tokens *tokens, const char *bytes, size_t n);          // as the
 int tokens_find(const Tokens *tokens, const char *bytes, size_t n);    // the id, or -1
 const char *tokens_get(const Tokens *tokens, int id, size_t *n);       // the bytes
 
-// Byte-level byte-pair encoding: two neighbours that are a merge become one token, the merge of lowest rank first.
+// Byte-level byte-pair encoding: two neighbors that are a merge become one token, the merge of lowest rank first.
 typedef struct Merge {
     int left, right;                               // two tokens; left is -1 where a slot is empty
     int rank;                                      // its place in the file
@@ -55,7 +55,7 @@ void bpe_free(Bpe *bpe);
 bool bpe_add(Bpe *bpe, int left, int right, int id);                   // with the next rank; false if there is such a merge
 const Merge *bpe_find(const Bpe *bpe, int left, int right);            // NULL if there is none
 
-// What encoding a piece works in, kept from one to the next.
+// Scratch memory for encoding a piece, reused for the next.
 typedef struct BpeWork BpeWork;
 
 BpeWork *bpe_work_create(void);
@@ -78,7 +78,7 @@ typedef struct Source {
 bool source_read(Source *source, const char *folder, const char *name, Error *error);  // free with source_free either way
 bool source_from_text(Source *source, const char *path, const char *text, size_t n, Error *error);     // of a file; copies both
 void source_free(Source *source);
-bool source_has_version(const Source *source);     // does it begin as merges do?
+bool source_has_version(const Source *source);     // does it look like merges?
 int letter_of_byte(int byte);                      // the code point that a byte is written as
 
 // Spells letters out as bytes, in place: there are never more. False if there are none, or one stands for no byte.
@@ -87,7 +87,7 @@ bool source_spell(const Source *source, char *letters, size_t n, size_t *n_bytes
 // The tokens of a JSON file. Free them with tokens_free either way.
 bool encoder_read(const Source *source, Tokens *tokens, Error *error);
 
-// Is what tokenizer.json says a tokenizer of GPT-2's kind? The error names the key that is not supported.
+// Does tokenizer.json describe a tokenizer of GPT-2's kind? The error names the key that is not supported.
 bool tokenizer_json_check(const char *path, const struct cJSON *json, Error *error);
 
 // The two files of a vocabulary, taken out of tokenizer.json. Free both with source_free either way; both must be {0} before.
@@ -148,7 +148,7 @@ PreTokenizer *pre_tokenizer_create(Error *error);
 void pre_tokenizer_free(PreTokenizer *split);
 
 // Calls on_piece with each piece of n bytes of text. If the text goes on behind them (ends is false), not with those at the end
-// that might come out otherwise with what follows; *n_split bytes were split.
+// that might be split differently with the rest; *n_split bytes were split.
 bool pre_tokenizer_split(const PreTokenizer *split, const char *text, size_t n, bool ends, PreTokenPiece *on_piece, void *context, size_t *n_split,
                 Error *error);
 
@@ -166,7 +166,7 @@ typedef struct TextPart {
 bool tokenizer_encode_part(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, size_t *n_special,
                            Error *error);
 
-// A text that is read part by part, behind its byte order mark if it has one. It must be UTF-8, and have no zero bytes.
+// A text that is read part by part, after its byte order mark if it has one. It must be UTF-8, and have no zero bytes.
 typedef struct Reader {
     char *name;                                    // for messages
     FILE *file;                                    // NULL: all of it is in the buffer
@@ -181,8 +181,8 @@ typedef struct Reader {
 
 bool reader_begin(Reader *reader, const char *path, Error *error);  // path NULL: the built-in stories
 void reader_end(Reader *reader);
-bool reader_fill(Reader *reader, Error *error); // reads on, behind what was left; into twice the room if nothing was taken
-void reader_take(Reader *reader, size_t n);     // the first n bytes of the part are done with
+bool reader_fill(Reader *reader, Error *error); // reads more, after what was left; doubles the room if nothing was taken
+void reader_take(Reader *reader, size_t n);     // drops the first n bytes of the part
 bool reader_is_over(const Reader *reader);      // nothing is left
 
 // A text's tokens in a file: what they were made of, and then all ids, in 2 bytes each or 4.
@@ -203,9 +203,9 @@ bool cache_add(FILE *file, CacheHeader *header, int *ids, size_t n);   // ids ar
 bool cache_end(FILE *file, CacheHeader *header);
 
 // Gives a file of tokens to the data set, which owns it then, if it was made as wanted says and every byte of it is as it was written.
-// False and what is wrong with it if not: "is cut off".
+// Otherwise false and an error such as "is cut off".
 bool cache_take(FILE *file, const CacheHeader *wanted, int vocab_size, Dataset *dataset, Error *error);
-void cache_read(const Dataset *dataset, size_t first, size_t n, int *ids);     // n ids, from the first-th on; fail_file if they are gone
+void cache_read(const Dataset *dataset, size_t first, size_t n, int *ids);     // n ids, from index first on; fail_file if they are gone
 
 bool tokenizer_not_utf8(char byte, size_t at, Error *error);           // sets the error and returns false
 

@@ -6,12 +6,12 @@
 //
 //      "I'll pay  5 €"  -->  "I"  "'ll"  " pay"  " "  " 5"  " €"
 //
-// It was written for text of whole characters. Bytes that are no UTF-8 are cut out first: a run of them is a piece, and the
-// text on either side is split as if it stood alone. So every byte is in exactly one piece, and nothing is lost.
+// It was written for text of whole characters. Bytes that are not UTF-8 are cut out first: a run of them is a piece, and the
+// text on either side is split separately. So every byte is in exactly one piece, and nothing is lost.
 //
 // A text too long for memory comes in parts, and its pieces are those of the whole. Every class in the pattern takes as many
 // characters as there are, so a match that ends before the part does has seen what ended it: the next character, and for "'l"
-// the one after. Pieces that end so near to the end of a part that this was not there to be seen wait for the next part.
+// the one after. Pieces too close to the end of a part for that wait for the next part.
 
 #include "gpt/text/encoding.h"
 

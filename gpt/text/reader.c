@@ -2,7 +2,7 @@
 //
 //      text[0 ... n-1]  whole characters        waiting  a character's first bytes        room, up to capacity
 //
-// Who reads takes as much of the front as can be used, and what is left stays for the next part. Where nothing could be taken,
+// The caller takes as much of the front as it can use, and the rest stays for the next part. If nothing could be taken,
 // because the part is a single word, the next one has twice the room.
 
 #include "gpt/base/base.h"

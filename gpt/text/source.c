@@ -112,7 +112,7 @@ static bool source_check_text(const Source *source, Error *error)
         int code;
         int length = utf8_read(source->text + at, source->n - at, &code);
         if (length <= 0 || code == 0) {
-            return error_set(error, "%s: line %d: byte 0x%02x is no UTF-8 text", source->path, line,
+            return error_set(error, "%s: line %d: byte 0x%02x is not UTF-8 text", source->path, line,
                              (unsigned char)source->text[at]);
         }
         line += code == '\n';

@@ -16,7 +16,7 @@
 //      bytes    "Hello"  --------------------------------------------> 72 101 108 108 111      an id is a byte
 //      chars    "Hello"  --------------------------------------------> 0 1 2 2 3              a place in the alphabet H e l o
 //
-// decode(encode(text)) = text, for any bytes at all with gpt2 and bytes, for any UTF-8 of the alphabet with chars.
+// decode(encode(text)) = text, for any bytes with gpt2 and bytes, and for any UTF-8 of the alphabet with chars.
 typedef enum TokenizerKind { TOKENIZER_GPT2, TOKENIZER_BYTES, TOKENIZER_CHARS, TOKENIZER_COUNT } TokenizerKind;
 
 const char *tokenizer_name(TokenizerKind kind);                // "gpt2"
@@ -86,7 +86,7 @@ typedef struct Dataset {
     int id_bytes;                                  // 2 or 4
 } Dataset;
 
-// Called now and then while a text is tokenized: done of n MiB.
+// Called periodically while a text is tokenized: done of n MiB.
 typedef void DatasetProgress(int done, int n, void *context);
 
 // The tokens of the UTF-8 text at path (NULL: the built-in stories), without a byte order mark. They are stored as data.bin in folder and
@@ -104,7 +104,7 @@ bool dataset_check(const Dataset *dataset, int T, Error *error);       // does e
 // since is reported by fail_file, here and in the functions below.
 void dataset_batch(const Dataset *dataset, DatasetSplit split, Random *random, int B, int T, int *ids, int *targets);
 
-void dataset_ids(const void *dataset, size_t first, size_t n, int *ids);       // n of its ids, from the first-th on (a TokenReader)
+void dataset_ids(const void *dataset, size_t first, size_t n, int *ids);       // n of its ids, from index first on (a TokenReader)
 
 // Batch number batch of n_batches fixed ones, whose rows are evenly spaced in the split.
 void dataset_eval_batch(const Dataset *dataset, DatasetSplit split, int batch, int n_batches, int B, int T, int *ids, int *targets);

@@ -3,8 +3,8 @@
 //
 //      header, 64 bytes | id 0 | id 1 | ... | id n - 1
 //
-// Numbers are as this machine has them: on one of another kind the header is no longer what was wanted, and the file is made
-// anew. Nothing in it is believed: before it is used, all of it is read once and must be what was written, since an id that
+// Numbers are in this machine's byte order: on another kind of machine the header does not match, and the file is
+// rebuilt. Nothing in it is trusted: before use, all of it is read once and compared with its hash, since an id that
 // no vocabulary has would be found only in the middle of a training run.
 
 #include "gpt/text/encoding.h"
@@ -97,7 +97,7 @@ static bool read_header(FILE *file, const CacheHeader *wanted, CacheHeader *head
     bool whole = fstat(fileno(file), &status) == 0 && (uint64_t)status.st_size >= sizeof *header;
     uint64_t bytes = whole ? (uint64_t)status.st_size - sizeof *header : 0;
     if (!whole || bytes % header->id_bytes != 0 || bytes / header->id_bytes != header->n_tokens) {
-        return error_set(error, "is cut off, or has something behind its end");
+        return error_set(error, "is cut off, or has data after its end");
     }
     return true;
 }

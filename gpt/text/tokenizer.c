@@ -75,7 +75,7 @@ bool tokenizer_not_utf8(char byte, size_t at, Error *error)
     return error_set(error, "the text is not UTF-8: byte 0x%02x at %zu", (unsigned char)byte, at);
 }
 
-// Marks each character of text; false and an error if text is no UTF-8.
+// Marks each character of text; false and an error if text is not UTF-8.
 static bool mark_characters(Characters *characters, const char *text, size_t n, Error *error)
 {
     size_t at = 0;

@@ -134,7 +134,7 @@ static Tokenizer *from_own(const char *folder, const char *path, const cJSON *js
     if (strcmp(name, tokenizer_name(TOKENIZER_CHARS)) == 0) {
         return chars_from(path, cJSON_GetObjectItemCaseSensitive(json, "alphabet"), error);
     }
-    error_set(error, "%s: names no tokenizer; there are {\"tokenizer\": \"gpt2\"}, \"bytes\" and \"chars\"", path);
+    error_set(error, "%s: unknown tokenizer (expected {\"tokenizer\": \"gpt2\"}, \"bytes\" or \"chars\")", path);
     return NULL;
 }
 
@@ -154,7 +154,7 @@ static Tokenizer *read_own(const char *folder, Error *error)
     return tokenizer;
 }
 
-// Nothing in the folder tells of a tokenizer: what has models of this many tokens?
+// The folder has no tokenizer files: which tokenizer has this many tokens?
 static Tokenizer *guess(const char *folder, int vocab_size, Error *error)
 {
     enum { BYTES = 256, GPT2_ROUNDED = 50304 };

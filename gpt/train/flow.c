@@ -14,7 +14,7 @@ enum {
     COLUMN_DENORMAL_FRACTION, COLUMN_TOKEN_COSINE, LEAST_COLUMNS
 };
 
-// A table of version 0.1 lacks the columns from residual on: they are added. Nothing happens if it has them, or is no such table.
+// A table of version 0.1 lacks the columns from residual on: they are added. Other files are not changed.
 static bool add_columns(const char *path, const Trainer *trainer, Error *error)
 {
     size_t old = strstr(experiment_csv_header, ",residual") - experiment_csv_header;

@@ -17,7 +17,7 @@ static int *beginning(const Tokenizer *tokenizer, size_t *n)
     return ids;
 }
 
-// Keeps only ids of the tokenizer: a model's vocabulary may be rounded up. Returns how many.
+// Keeps only the tokenizer's ids: a model's vocabulary may be rounded up. Returns their number.
 static size_t keep_known(const Tokenizer *tokenizer, int *ids, int n)
 {
     size_t kept = 0;

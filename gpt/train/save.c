@@ -107,7 +107,7 @@ static void add_parameters(SafetensorsWriter *writer, const Trainer *trainer)
     }
 }
 
-// The caller frees it; NULL if the tokenizer is none of characters.
+// The caller frees it; NULL if the tokenizer has no alphabet.
 static char *add_alphabet(SafetensorsWriter *writer, const Tokenizer *tokenizer)
 {
     if (tokenizer == NULL || tokenizer_kind(tokenizer) != TOKENIZER_CHARS) {

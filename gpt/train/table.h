@@ -37,6 +37,6 @@ bool table_reader_next(TableReader *reader);       // the next complete line; fa
 void table_reader_close(TableReader *reader);
 
 bool cell_number(const char *cell, double *value);             // all of the cell is a number; "" is NaN
-bool cell_count(const char *cell, int low, int high, int *value);      // all of it is a whole number in this range
+bool cell_count(const char *cell, int low, int high, int *value);      // all of it is an integer in this range
 
 #endif

@@ -114,7 +114,7 @@ static bool is_sound(const TrainRow *row, Error *error)
     return true;
 }
 
-// What a step that fails has changed: gradients, and draws.
+// The state that a failed step has changed: gradients, and random generators.
 typedef struct StepState {
     Trainer *trainer;
     Random rows;

@@ -9,12 +9,12 @@
 // The texts are in normal form.
 const ResidualRow residual_table[] = {
     {"pre", "h + f(norm(h))", "GPT-2; Xiong 2020, arXiv 2002.04745",
-     "The default: the shortcut passes the stream on unchanged, and each sublayer reads a normalized copy."},
+     "The default: the shortcut passes the stream unchanged, and each sublayer reads a normalized copy."},
     {"post", "norm(h + f(h))", "Vaswani 2017, arXiv 1706.03762",
-     "The original transformer: every norm lies on the shortcut, so gradients are rescaled at each sublayer."},
+     "The original transformer: every norm is on the shortcut, so gradients are rescaled at each sublayer."},
     {"plain", "h + f(h)", "He 2016, arXiv 1512.03385", "The residual connection alone, without norms; the MLP's default with shortcuts."},
-    {"none", "f(norm(h))", "no shortcut (--shortcut off)", "What is left of pre without its shortcut: every gradient passes every sublayer."},
-    {"none-post", "norm(f(h))", "no shortcut (--shortcut off --norm post)", "What is left of post without its shortcut."},
+    {"none", "f(norm(h))", "no shortcut (--shortcut off)", "pre without its shortcut: every gradient passes every sublayer."},
+    {"none-post", "norm(f(h))", "no shortcut (--shortcut off --norm post)", "post without its shortcut."},
     {"none-plain", "f(h)", "no shortcut (--shortcut off --norm none)", "Sublayers one after the other; the MLP without shortcuts."},
     {"rezero", "h + scalar(0)*f(h)", "Bachlechner 2020, arXiv 2003.04887",
      "A learned gate that starts closed: at first the network is the identity, and deep networks train without norms."},
@@ -31,7 +31,7 @@ const ResidualRow residual_table[] = {
     {"highway", "t = sigmoid(linear(h, -2)); t*f(h) + (1 - t)*h", "Srivastava 2015, arXiv 1505.00387",
      "A learned gate divides each value between the sublayer and the shortcut; it starts mostly on the shortcut."},
     {"x0", "scalar(1)*h + scalar(0.1)*x0 + f(norm(h))", "modded-nanogpt (x0 lambdas)",
-     "Every sublayer is given the embedding again, by a learned factor."},
+     "The embedding is added again before every sublayer, with a learned factor."},
     {"half", "0.5*h + f(norm(h))", "He 2016, arXiv 1603.05027 (scaled shortcut)",
      "A shortcut of less than 1: the gradient along it shrinks by half at each sublayer."},
     {"sqrt-branch", "h + f(norm(h))/sqrt(S)", "Noci 2022, arXiv 2206.03126; De and Smith 2020, arXiv 2002.10444",
@@ -40,7 +40,7 @@ const ResidualRow residual_table[] = {
     {"backward-only", "h - stop(h) + f(norm(h))", "a lesson",
      "The shortcut carries gradients, not values: at step 0 the loss is that of none."},
     {"rms", "h + f(rms(h))", "Zhang and Sennrich 2019, arXiv 1910.07467", "pre with RMSNorm: no mean is subtracted, and no bias added."},
-    {"dyt", "h + f(dyt(h))", "Zhu 2025, arXiv 2503.10622", "pre with a learned tanh in place of the norm: no statistics at all."},
+    {"dyt", "h + f(dyt(h))", "Zhu 2025, arXiv 2503.10622", "pre with a learned tanh in place of the norm: no statistics."},
 };
 
 const int residual_table_count = sizeof residual_table / sizeof residual_table[0];

@@ -209,7 +209,7 @@ const Kernels kernels_fast = {
 void kernels_set_threads(int threads)
 {
     if (threads < 1) {
-        fail_mistake(HERE, "kernels_set_threads: %d threads; take 1 or more", threads);
+        fail_mistake(HERE, "kernels_set_threads: %d threads (expected 1 or more)", threads);
     }
     parallel_set_threads(threads);
 }

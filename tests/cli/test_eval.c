@@ -294,7 +294,7 @@ START_TEST(shortcuts_are_those_that_were_saved)
     assert_succeeded(&run);
     assert_has(&run, run.err, "gptape gradflow: plain: 3 layers, 2 heads, width 16, context 8, vocabulary 256, 14,096 parameters; "
                "differs from GPT-2: shortcut off\n");
-    assert_has(&run, run.err, "gptape gradflow: these weights were trained without shortcuts; with them it is another network\n");
+    assert_has(&run, run.err, "gptape gradflow: these weights were trained without shortcuts; with them this is a different network\n");
     assert_has(&run, run.out, "\n1,on,");
     run_free(&run);
 }

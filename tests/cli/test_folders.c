@@ -58,9 +58,9 @@ static const Spoiled folders[] = {
     {"rm -r m && cp -r hf/sharded m && chmod -R u+w m && rm m/model-00002-of-00003.safetensors",
      "m/model-00002-of-00003.safetensors: can't be read: No such file or directory"},
     {"rm m/model.safetensors && echo '{}' > m/model.safetensors.index.json",
-     "m/model.safetensors.index.json: has no weight_map, which says which tensor is in which file"},
+     "m/model.safetensors.index.json: has no weight_map (expected the file of each tensor)"},
     {"rm m/model.safetensors && echo '{\"weight_map\": {\"w\": \"../w\"}}' > m/model.safetensors.index.json",
-     "m/model.safetensors.index.json: tensor w: is in no file of this folder"},
+     "m/model.safetensors.index.json: tensor w: is in none of this folder's files"},
     {"rm m/model.safetensors && echo '[' > m/model.safetensors.index.json",
      "m/model.safetensors.index.json: its JSON of 2 bytes has no end; is it cut off?"},
     {"printf . | dd of=m/model.safetensors bs=1 seek=7 conv=notrunc",
@@ -163,7 +163,7 @@ START_TEST(settings_for_generating_are_named)
           "\"transformers_version\": \"5\"}' > m/generation_config.json");
     Run run = run_gptape("generate --model m --prompt-ids 1 --tokens 1 --ids");
     ck_assert_int_eq(run.status, 0);
-    assert_has(&run, run.err, "gptape generate: m: its settings for generating are not used here, only options are: temperature 0.7, eos_token_id [5,6]\n");
+    assert_has(&run, run.err, "gptape generate: m: its generation settings are ignored (only options apply): temperature 0.7, eos_token_id [5,6]\n");
     run_free(&run);
     shell("echo '{\"do_sample\": true, \"temperature\": 1.0}' > m/generation_config.json");
     run = run_gptape("generate --model m --prompt-ids 1 --tokens 1 --ids");
@@ -290,9 +290,9 @@ END_TEST
 
 static const Spoiled tokenizers[] = {
     {"echo '{\"tokenizer\": \"words\"}' > m/gptape_tokenizer.json",
-     "m/gptape_tokenizer.json: names no tokenizer; there are {\"tokenizer\": \"gpt2\"}, \"bytes\" and \"chars\""},
+     "m/gptape_tokenizer.json: unknown tokenizer (expected {\"tokenizer\": \"gpt2\"}, \"bytes\" or \"chars\")"},
     {"echo '[]' > m/gptape_tokenizer.json",
-     "m/gptape_tokenizer.json: names no tokenizer; there are {\"tokenizer\": \"gpt2\"}, \"bytes\" and \"chars\""},
+     "m/gptape_tokenizer.json: unknown tokenizer (expected {\"tokenizer\": \"gpt2\"}, \"bytes\" or \"chars\")"},
     {"echo '{' > m/gptape_tokenizer.json", "m/gptape_tokenizer.json: its JSON of 2 bytes has no end; is it cut off?"},
     {"echo '{\"tokenizer\": \"bytes\"}' > m/gptape_tokenizer.json",
      "m: its tokenizer has 256 tokens, but config.json's vocab_size is 19"},

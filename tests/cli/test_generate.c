@@ -117,7 +117,7 @@ START_TEST(beyond_the_context)
     Run tail = run_gptape("generate --prompt ' is longer than thirty-two bytes.' --ids --tokens 3");
 
     assert_succeeded(&run);
-    assert_has(&run, run.err, "the last 32 are seen");
+    assert_has(&run, run.err, "the last 32 are used");
     assert_succeeded(&tail);
     ck_assert_str_eq(run.out, tail.out);           // both end in the same 32 bytes
     run_free(&run);
@@ -253,7 +253,7 @@ START_TEST(causal_off_says_that_nothing_is_kept)
 {
     Run run = run_shell("gptape generate --causal off --tokens 2");
     assert_succeeded(&run);
-    assert_has(&run, run.err, "--causal off: each token changes what those before it are, so no keys and values are kept");
+    assert_has(&run, run.err, "--causal off: each new token changes all earlier positions, so no keys and values are cached");
     run_free(&run);
     run = run_shell("gptape generate --causal off --tokens 2 --no-cache");
     ck_assert_ptr_null(strstr(run.err, "--causal"));

@@ -390,7 +390,7 @@ static const Wrong wrongs[] = {
     {"--resume", 1, "runs/1: no run to resume (expected --out FOLDER)"},
     {"--resume --out broken", 1, "broken/training.safetensors: "},
     {"--data text.txt --gradflow-every 5 --recompute on", 2,
-     "--recompute: keeps nothing inside a block, where --gradflow-every 5 measures; leave one out"},
+     "--recompute: stores nothing inside a block, where --gradflow-every 5 measures; leave one out"},
     {"--data text.txt frobnicate", 2, "'frobnicate': unexpected; train takes options only, see 'gptape train --help'"},
 };
 

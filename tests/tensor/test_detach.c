@@ -22,7 +22,7 @@ START_TEST(a_loss_that_is_detached_reaches_nothing)
 {
     Tensor *x = random_leaf(SHAPE(2, 3), 1);
     Tensor *loss = tensor_sum(tensor_detach(x));
-    ASSERT_MISTAKE(tensor_backward(loss), "wants a gradient");
+    ASSERT_MISTAKE(tensor_backward(loss), "requires a gradient");
 }
 END_TEST
 

@@ -329,7 +329,7 @@ START_TEST(backward_wants_something_that_wants_it)
 {
     Tensor *constant = tensor_full(SHAPE(1), 3);
     Tensor *y = tensor_mul(constant, constant);
-    const char *told = "tensor_backward: nothing that this tensor was computed from wants a gradient (tensor_require_grad)";
+    const char *told = "tensor_backward: nothing that this tensor was computed from requires a gradient (tensor_require_grad)";
     assert_mistake(told, tensor_backward(y));
 }
 END_TEST
@@ -459,8 +459,8 @@ END_TEST
 START_TEST(threads_are_at_least_one)
 {
     int before = kernels_threads();
-    assert_mistake_begins("kernels_set_threads: 0 threads; take 1 or more", kernels_set_threads(0));
-    assert_mistake_begins("kernels_set_threads: -3 threads; take 1 or more", kernels_set_threads(-3));
+    assert_mistake_begins("kernels_set_threads: 0 threads (expected 1 or more)", kernels_set_threads(0));
+    assert_mistake_begins("kernels_set_threads: -3 threads (expected 1 or more)", kernels_set_threads(-3));
     ck_assert_int_eq(kernels_threads(), before);
 }
 END_TEST

@@ -27,9 +27,9 @@ static const OptionGroup bench_groups[] = {
 
 const CommandHelp bench_help = {
     .name = "bench",
-    .about = "Measures what this machine can do at most, multiply-adds and reading memory, and then how near to it gptape comes:\n"
+    .about = "Measures this machine's limits, multiply-adds and reading memory, and how close gptape comes to them:\n"
              "matrix products, training steps, generation; and the tokenizer, and what the tape costs. Everything printed is measured\n"
-             "in this run, each case in a process of its own. All cases take some minutes; --case chooses.",
+             "in this run, each case in a process of its own. All cases take some minutes; --case selects some.",
     .examples = "  gptape bench --list\n"
                 "  gptape bench --case product,step-char\n"
                 "  gptape bench --case step --threads 1 --json\n"

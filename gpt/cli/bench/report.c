@@ -11,7 +11,7 @@ static const double MEGA = 1e6;
 
 void bench_print_cases(void)
 {
-    Table *table = table_begin("lll", "case|what is timed|held against");
+    Table *table = table_begin("lll", "case|what is timed|compared with");
     for (int i = 0; i < bench_case_count; i++) {
         table_cell(table, "%s", bench_cases[i].name);
         table_cell(table, "%s", bench_cases[i].about);
@@ -136,7 +136,7 @@ static void print_meaning(const BenchReport *report)
                    ms_decimals(bf16), bf16, ms_decimals(f32), f32, bf16 / f32);
         }
         if (row->which->limit == BENCH_KERNEL) {
-            terminal_print("%s: %.2f microseconds an operation, forward and back, beyond what its loops take.", row->which->name,
+            terminal_print("%s: %.2f microseconds per operation, forward and backward, besides its loops.", row->which->name,
                    overhead_us(row));
         }
     }

@@ -9,7 +9,7 @@
 static const OptionRow text_rows[] = {
     {"data", "FILE", NULL, "text to predict (default: the built-in stories)"},
     {"split", "all|train|val", NULL,
-     "all of it, what 'gptape train' trains on, or the tenth that it does not (default all; of the stories val)"},
+     "all of it, the part that 'gptape train' trains on, or the last tenth (default all; of the stories val)"},
     {0},
 };
 
@@ -28,8 +28,8 @@ static const OptionGroup eval_groups[] = {
 const CommandHelp eval_help = {
     .name = "eval",
     .about = "Prints the loss of a model: the mean cross-entropy of its predictions, in nats, and as perplexity, e^loss. A text is\n"
-             "predicted in windows of the context length, one after the other; its loss is also told in bits for each byte of it,\n"
-             "which models with different tokenizers can be compared by. With --ids and --targets the loss is that of one batch,\n"
+             "predicted in windows of the context length, one after the other; its loss is also printed in bits per byte,\n"
+             "by which models with different tokenizers can be compared. With --ids and --targets the loss is that of one batch,\n"
              "and --json also prints the logits at the last position of each row (last_logits).",
     .examples = "  gptape eval --ids 1,2,3 --targets 2,3,4 --json\n"
                 "  gptape eval --config tiny --seed 7 --data README.md\n"

@@ -23,9 +23,9 @@ static const OptionRow choice_rows[] = {
     {"greedy", NULL, NULL, "take the most likely token each time; draws nothing"},
     {"temperature", "X", "1", "divides the logits: below 1 likely tokens become more likely, above 1 less"},
     {"top-k", "K", NULL, "then draw from the K most likely tokens only (default: from all)"},
-    {"top-p", "P", "1", "then from the most likely only, as few as have this part of the probability; 1: from all"},
+    {"top-p", "P", "1", "then draw from the fewest most likely tokens that together have probability P; 1: from all"},
     {"samples", "N", "1", "number of continuations, made side by side, up to 32 at once"},
-    {"no-cache", NULL, NULL, "compute every token of the text again for each new one, for comparison: the tokens are the same"},
+    {"no-cache", NULL, NULL, "recompute the whole text for each new token, for comparison: the tokens are the same"},
     {0},
 };
 
@@ -43,7 +43,7 @@ static const OptionGroup generate_groups[] = {
 const CommandHelp generate_help = {
     .name = "generate",
     .about = "Continues a prompt, one token at a time, with a saved model, or with an untrained one whose random weights --seed\n"
-             "determines: expect nonsense. Tokens are drawn, and the same --seed draws the same ones; --greedy takes the likeliest.\n"
+             "determines: expect nonsense. The same --seed draws the same tokens; --greedy takes the most likely one each time.\n"
              "It ends after --tokens, or at the end of the text (GPT-2's <|endoftext|>), or with Ctrl-C.\n"
              "A model of GPT-2's 50257 tokens uses GPT-2's tokenizer, if its vocabulary is found ('make vocab' gets it); a\n"
              "saved model has its own. With any other untrained model a token is a byte, and one that cannot be printed appears as\n"
@@ -165,7 +165,7 @@ static void note_settings(const Generation *generation)
     Error error;
     if (generation->gpt != NULL && folder != NULL && gpt_generation_settings(folder, generation->config.stop_id, &settings, &error)) {
         if (settings[0] != '\0') {
-            command_note(generation->options, "%s: its settings for generating are not used here, only options are: %.600s", folder, settings);
+            command_note(generation->options, "%s: its generation settings are ignored (only options apply): %.600s", folder, settings);
         }
         free(settings);
     }

@@ -227,11 +227,11 @@ static void note_before(const Generation *generation)
         options_tokenizer_note(options, tokenizer_kind(generation->tokenizer));
     }
     if (generation->n_prompt > model->context_length) {
-        command_note(options, "the prompt's %d tokens exceed the context: the last %d are seen", generation->n_prompt,
+        command_note(options, "the prompt's %d tokens exceed the context: the last %d are used", generation->n_prompt,
                      model->context_length);
     }
     if (!model->causal && generation->config.cache) {
-        command_note(options, "--causal off: each token changes what those before it are, so no keys and values are kept");
+        command_note(options, "--causal off: each new token changes all earlier positions, so no keys and values are cached");
     }
 }
 

@@ -81,8 +81,8 @@ const CommandHelp gradflow_help = {
     .name = "gradflow",
     .about = "Builds the same network without and with shortcuts, from the same weights, runs it forward and backward, and shows the\n"
              "gradient that reaches each layer. The default is the deep network with " SHOW_SEEDS " seeds, compared at depths " SHOW_DEPTHS ",\n"
-             "and the picture " SHOW_PLOT ". Dropout acts only in training (--steps). There is no --recompute: it would not keep\n"
-             "what is inside the blocks, which is what is measured.",
+             "and the plot " SHOW_PLOT ". Dropout acts only in training (--steps). There is no --recompute: it would not store\n"
+             "the values inside the blocks, which are measured.",
     .examples = "  gptape gradflow\n"
                 "  gptape gradflow --sizes 3,3,3,3,3,1 --seeds 1 --input 1,0,-1 --target 0\n"
                 "  gptape gradflow --depth 50 --width 16 --seeds 20 --plot deep.svg\n"

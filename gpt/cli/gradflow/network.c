@@ -196,13 +196,13 @@ static void note_saved(const Options *options, const ExperimentConfig *config)
     options_saved_model_note(options, &config->gpt);
     for (int arm = 0; arm < config->n_rules; arm++) {
         if (experiment_rule(config, arm) != gpt_rule(&config->gpt)) {
-            command_note(options, "these weights were trained with the rule %.80s; with another it is another network",
+            command_note(options, "these weights were trained with the rule %.80s; with another this is a different network",
                          residual_name(gpt_rule(&config->gpt)));
             return;
         }
     }
     if (config->n_rules == 0 && config->arms & (saved_with ? ARMS_OFF : ARMS_ON)) {
-        command_note(options, "these weights were trained %s shortcuts; %s them it is another network", saved_with ? "with" : "without",
+        command_note(options, "these weights were trained %s shortcuts; %s them this is a different network", saved_with ? "with" : "without",
                      saved_with ? "without" : "with");
     }
 }

@@ -219,8 +219,8 @@ static const char *origin_text(const ExperimentConfig *config)
     if (config->n_rules > 1 || (config->n_rules == 0 && config->arms == ARMS_BOTH)) {
         return "The same gradient dL/dy enters the output of all networks.";
     }
-    return config->net == NET_MLP ? "The gradient dL/dy that enters the output is 1, and not the loss's."
-                                  : "The gradient dL/dy that enters the output is that of equal logits, and not the loss's.";
+    return config->net == NET_MLP ? "The gradient dL/dy that enters the output is 1, instead of the loss's."
+                                  : "The gradient dL/dy that enters the output is that of equal logits, instead of the loss's.";
 }
 
 static void print_networks(const ExperimentConfig *config)

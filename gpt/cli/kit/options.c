@@ -28,7 +28,7 @@ const OptionRow precision_rows[] = {
 };
 
 const OptionRow compute_rows[] = {
-    {"recompute", "on|off", "off", "compute each block again in backward instead of keeping it: same numbers, less memory, more time"},
+    {"recompute", "on|off", "off", "recompute each block in backward instead of storing it: same numbers, less memory, more time"},
     PRECISION_ROW,
     {0},
 };

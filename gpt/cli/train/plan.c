@@ -103,7 +103,7 @@ static bool read_numbers(const Options *options, TrainSetup *setup)
 bool train_check_recompute(const Options *options, const TrainPlan *plan, const TrainConfig *config)
 {
     return !plan->recompute || config->gradflow_every == 0
-        || option_error(options, "recompute", "keeps nothing inside a block, where --gradflow-every %d measures; leave one out",
+        || option_error(options, "recompute", "stores nothing inside a block, where --gradflow-every %d measures; leave one out",
                         config->gradflow_every);
 }
 

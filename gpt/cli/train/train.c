@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const OptionRow data_rows[] = {
-    {"data", "FILE", NULL, "text to train on, UTF-8, without its byte order mark (default: stories from a grammar)"},
+    {"data", "FILE", NULL, "UTF-8 text to train on; a byte order mark is skipped (default: stories from a grammar)"},
     {"ids", "1,2,3;4,5,6", NULL, "one batch of token ids for every step instead, rows separated by ;"},
     {"targets", "2,3,4;5,6,7", NULL, "the token that follows each of them"},
     {"out", "DIR", NULL, "folder of the run (default: a new one, " RUNS "/1, " RUNS "/2, ...)"},

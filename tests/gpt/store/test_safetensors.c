@@ -323,7 +323,7 @@ static const Wrong wrongs[] = {
     {ONE("\"F32\"", "[2]", "[-8, 0]"), 8, "tensor w: has no data_offsets, two whole numbers like [0, 24]"},
     {ONE("\"F32\"", "[2]", "[8, 0]"), 8, "tensor w: ends at 0, before it begins at 8"},
     {ONE("\"F32\"", "[2]", "[0, 8]"), 7, "tensor w: ends at byte 8 of the data, which has 7; is the file cut off?"},
-    {ONE("\"F32\"", "[2]", "[0, 8]"), 9, "has 1 byte behind its last tensor"},
+    {ONE("\"F32\"", "[2]", "[0, 8]"), 9, "has 1 byte after its last tensor"},
     {ONE("\"F32\"", "[2]", "[1, 9]"), 9, "tensor w: begins at byte 1 of the data, but the header ends at 0: they leave a gap"},
     {TWO("[0, 8]", "[4, 12]"), 12, "tensor b: begins at byte 4 of the data, but a ends at 8: they overlap"},
     {TWO("[0, 8]", "[0, 8]"), 8, NULL},            // which of the two is told is chance

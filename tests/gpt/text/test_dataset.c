@@ -534,16 +534,16 @@ START_TEST(another_text_or_tokenizer_is_noticed)
     dataset_free(opened("letters.txt", bytes, "."));
     ck_assert_int_eq(unlink("letters.txt"), 0);
     file_write("letters.txt", letters, sizeof letters - 1);
-    assert_reopened(bytes, "./data.bin: was made from another text, or the text has changed; it is made anew");
+    assert_reopened(bytes, "./data.bin: was made from another text, or the text has changed; it is rebuilt");
     assert_reopened(bytes, NULL);
-    assert_reopened(gpt2, "./data.bin: was made with another tokenizer; it is made anew");
+    assert_reopened(gpt2, "./data.bin: was made with another tokenizer; it is rebuilt");
     assert_reopened(gpt2, NULL);
     tokenizer_free(gpt2);
     tokenizer_free(bytes);
 }
 END_TEST
 
-// Whatever is done to the file: it is made anew, and never believed.
+// Whatever is done to the file: it is rebuilt, and never believed.
 START_TEST(a_damaged_file_is_made_anew)
 {
     Tokenizer *tokenizer = tokenizer_bytes();
@@ -567,7 +567,7 @@ START_TEST(a_damaged_file_is_made_anew)
     memcpy(longer, sound, n);
     longer[n] = 'x';
     file_write("data.bin", longer, n + 1);
-    assert_reopened(tokenizer, "is cut off, or has something behind its end");
+    assert_reopened(tokenizer, "is cut off, or has data after its end");
     file_write("data.bin", "", 0);
     assert_reopened(tokenizer, "not a token file");
     assert_reopened(tokenizer, NULL);

@@ -56,8 +56,8 @@ static const Fault faults[] = {
     {"vocab.bpe", "h e\nl l\nhe ll\n", "he ll\nh e\nl l\n", "line 2: \"he ll\": its parts are not made by earlier lines"},
     {"vocab.bpe", "h e\nl l\nhe ll\n", "l l\nhe ll\nh e\n", "line 3: \"he ll\": its parts are not made by earlier lines"},
     {"vocab.bpe", "l l\nhe ll\n", "he ll\nl l\n", "line 3: \"he ll\": its parts are not made by earlier lines"},
-    {"vocab.bpe", "a b\n", "a \xff\n", "vocab.bpe: line 10: byte 0xff is no UTF-8 text"},
-    {"vocab.bpe", "a b\n", "a \xe2\x82\n", "vocab.bpe: line 10: byte 0xe2 is no UTF-8 text"},
+    {"vocab.bpe", "a b\n", "a \xff\n", "vocab.bpe: line 10: byte 0xff is not UTF-8 text"},
+    {"vocab.bpe", "a b\n", "a \xe2\x82\n", "vocab.bpe: line 10: byte 0xe2 is not UTF-8 text"},
     {"vocab.bpe", "a b\n", "a b\r\n", "line 10: \"a b\r\": its second part is not a token"},
     {"vocab.bpe", "a b\n", "a \xe2\x82\xac\n", "its second part is not a token"},
     {"vocab.bpe", "#version", "version", "line 1: \"version: 0.2\": its first part is not a token"},
@@ -75,7 +75,7 @@ static const Fault faults[] = {
     {"encoder.json", "\"ab\": 264", "\"\": 264", "token \"\" (id 264): not spelled in GPT-2's letters"},
     {"encoder.json", "\"ab\": 264", "\"\xe2\x82\xac\": 264", "not spelled in GPT-2's letters"},
     {"encoder.json", "\"\\u0061\": 97", "\"abab\": 97", "encoder.json: byte 0x61 has no token (expected one for every single byte)"},
-    {"encoder.json", "\"ab\": 264", "\"a\xff\": 264", "encoder.json: line 1: byte 0xff is no UTF-8 text"},
+    {"encoder.json", "\"ab\": 264", "\"a\xff\": 264", "encoder.json: line 1: byte 0xff is not UTF-8 text"},
     {"encoder.json", "<|end|>", "end", "no line makes token 266"},
     // JSON
     {"encoder.json", "266}", "266", "encoder.json: does not end in }; is it cut off?"},
@@ -175,7 +175,7 @@ START_TEST(other_json_is_refused)
     assert_json_refused(deep, DEEP, "encoder.json: invalid JSON");
     assert_json_refused("[1]", 3, "encoder.json: expected a JSON object");
     assert_json_refused("{}", 2, "encoder.json: expected a JSON object of tokens and ids, like {\"!\": 0}");
-    assert_json_refused("{\"a\": 0\0}", 9, "encoder.json: line 1: byte 0x00 is no UTF-8 text");
+    assert_json_refused("{\"a\": 0\0}", 9, "encoder.json: line 1: byte 0x00 is not UTF-8 text");
     assert_json_refused("{\"a\": {\"b\": 0}}", 15, "token \"a\": its id is not an integer");
 }
 END_TEST
