@@ -10,14 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define HAVE_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAVE_ASAN 1
-#endif
-#endif
-
 // ------------------------------------------------------------------------------------------------------------
 // Help and version
 
@@ -269,7 +261,7 @@ END_TEST
 // The system refuses memory although there seems to be enough: still one line, not a crash.
 START_TEST(refused_memory_is_told_in_one_line)
 {
-#ifdef HAVE_ASAN
+#if HAVE_ASAN
     return;                                        // the sanitizer itself needs all addresses
 #else
     Run run = run_shell("ulimit -v 400000; exec \"${GPTAPE_BIN:-build/gptape}\" generate --quiet --config gpt2-355m");
@@ -435,7 +427,7 @@ END_TEST
 
 START_TEST(info_of_70b_allocates_nothing)
 {
-#ifdef HAVE_ASAN
+#if HAVE_ASAN
     Run run = run_gptape("info --config 70b --batch 64");
 #else
     Run run = run_shell("ulimit -v 1000000; exec \"${GPTAPE_BIN:-build/gptape}\" info --config 70b --batch 64");
