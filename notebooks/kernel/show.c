@@ -81,7 +81,7 @@ void cell_show_character(char c)
     cell_show(c >= ' ' && c <= '~' ? "%d '%c'" : "%d", c, c);
 }
 
-// A string of at most `room` bytes.
+// A string of at most `room` bytes. A page would hide its control characters, or obey them.
 void cell_show_string(const char *string, size_t room)
 {
     if (!cell_readable(string, 1)) {
@@ -90,7 +90,15 @@ void cell_show_string(const char *string, size_t room)
     }
     size_t length = strnlen(string, room < CELL_STRING + 1 ? room : CELL_STRING + 1);
     bool whole = length <= CELL_STRING;
-    cell_show("\"%.*s\"%s", (int)(whole ? length : CELL_STRING), string, whole ? "" : "...");
+    length = whole ? length : utf8_whole(string, CELL_STRING);
+    cell_show("\"");
+    for (size_t at = 0; at < length;) {
+        char shown[UTF8_SHOWN];
+        size_t n;
+        at += utf8_show(string + at, length - at, shown, &n);
+        cell_show("%.*s", (int)n, shown);
+    }
+    cell_show("\"%s", whole ? "" : "...");
 }
 
 void cell_show_enum(long long value, int n, const long long values[], const char *const names[])

@@ -31,6 +31,9 @@ class OutputTest(KernelCase):
         self.assertEqual(self.succeed("3 + 4;").data, [])
         self.assertEqual(self.succeed('(void)0').data, [])
 
+    def test_text_shows_what_it_holds(self):
+        self.assertEqual(self.succeed('"caf\u00e9\\n\\x1b[31m\\xff"').value, '"caf\u00e9\\n\\x1b[31m\\xff"')
+
     def test_a_struct_shows_its_members(self):
         self.assertIn("l2 = 5", self.succeed("flow_stats((Real[]){3, -4}, 2)").value)
 
