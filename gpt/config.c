@@ -91,11 +91,14 @@ bool gpt_set_residual(GPTConfig *config, const char *text, Error *error)
 static bool check_rule(const GPTConfig *config, Error *error)
 {
     Error inner;
-    const ResidualRule *rule = find_rule(config, &inner);
-    if (rule == NULL || !residual_check(rule, config->n_layer, &inner)) {
-        return error_set_field(error, "residual", "%s", inner.message);
-    }
-    return true;
+    return find_rule(config, &inner) != NULL || error_set_field(error, "residual", "%s", inner.message);
+}
+
+// Are the rule's constants finite in every block?
+static bool check_places(const GPTConfig *config, Error *error)
+{
+    Error inner;
+    return residual_check(gpt_rule(config), config->n_layer, &inner) || error_set_field(error, "residual", "%s", inner.message);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -222,5 +225,6 @@ bool gpt_config_check(const GPTConfig *config, Error *error)
     return check_rule(config, error)
         && check_heads(config, error)
         && check_widths(config, error)
-        && check_countable(config, error);
+        && check_countable(config, error)
+        && check_places(config, error);
 }

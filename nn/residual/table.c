@@ -190,6 +190,9 @@ bool residual_check(const ResidualRule *rule, int n_layer, Error *error)
 {
     REQUIRE(rule);
     REQUIRE(error);
+    if (n_layer > RESIDUAL_BLOCKS) {
+        return error_set(error, "%d blocks (expected at most %d)", n_layer, RESIDUAL_BLOCKS);
+    }
     for (int i = 0; i < 2 * n_layer; i++) {
         if (!check_place(rule, residual_place(i / 2, i % 2, n_layer), error)) {
             return false;
