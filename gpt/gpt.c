@@ -107,7 +107,7 @@ void gpt_free(GPT *gpt)
 }
 
 // The output head: logit v is the product of the last vector and row v of a (V, C) weight. Tied, that is the token
-// embedding's own weight: what a token looks like going in is what it looks like coming out.
+// embedding's own weight: a token's vector is the same at the input and at the output.
 static Tensor *head_forward(GPT *gpt, Tensor *x)
 {
     if (!gpt->config.tied) {

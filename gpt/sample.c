@@ -2,7 +2,7 @@
 //
 //   temperature   p_v = exp((l_v - max l) / temperature) / sum        softmax of l / temperature, in double
 //   top_k         the top_k likeliest stay, the others' p becomes 0
-//   top_p         of what is left the likeliest stay, as few as have top_p of it: a token stays if those before it have less
+//   top_p         of the rest, the fewest likeliest that together have top_p of it stay: a token stays if those before it have less
 //   draw          u uniform in [0, 1): the first v, in the order of ids, with p_0 + ... + p_v > u
 //
 // In this order, as Hugging Face's generate does; the last line is the inverse of the distribution function. Of equal logits

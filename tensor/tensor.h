@@ -13,7 +13,7 @@
 // A node is recorded after the nodes it needs, so the order of recording is a topological order and backward is one loop over an array:
 // no sorting, no recursion. However often a tensor is used (b = a + a; c = b + b), all its uses are walked before the node that made it.
 //
-// Memory has one owner. A parameter belongs to whoever created it (tensor_parameter, tensor_free). Everything else belongs to the tape,
+// Memory has one owner. A parameter belongs to its creator (tensor_parameter, tensor_free). Everything else belongs to the tape,
 // and tape_reset frees it all at once; nobody frees an intermediate result by hand.
 //
 // Contents: 1 numbers and shapes, 2 random numbers, 3 tensors, 4 the tape, 5 operations, 6 backward. Failures and memory: fail.h.
@@ -222,7 +222,7 @@ struct Tape {
     unsigned resets;                               // how often it was reset
     Tensor **reached;                              // leaves that got their first gradient in the current backward pass
     int n_reached, reached_capacity;
-    Tape *inner;                                   // for what is computed again in backward (tensor_checkpoint), or NULL
+    Tape *inner;                                   // for values that are recomputed in backward (tensor_checkpoint), or NULL
 };
 
 // Creates a tape and makes it the current one of this thread. Free it with tape_free; if it was current, the thread then has no tape.

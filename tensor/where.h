@@ -1,4 +1,4 @@
-// where.h: the end of tensor.h, which includes it: macros that call the function of the same name with the line that they stand on. So a
+// where.h: included at the end of tensor.h: macros that call the function of the same name with the line of the call. So a
 // debugger's "break tensor_add" and a search for the name both find the function.
 
 #define tensor_full(...) tensor_full(__VA_ARGS__, HERE)

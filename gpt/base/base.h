@@ -77,7 +77,7 @@ typedef struct FolderFile {
     const void *what;
 } FolderFile;
 
-// Makes the folder and its parents if need be. Writes all files under temporary names, and renames them in order when all are complete
+// Makes the folder and its parents if necessary. Writes all files under temporary names, and renames them in order when all are complete
 // and on the disk. False, with every file in the folder unchanged, if one can't be written.
 bool folder_save(const char *folder, const FolderFile *files, int n, Error *error);
 

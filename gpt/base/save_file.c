@@ -91,7 +91,7 @@ static int create_beside(SaveFile *save)
 }
 
 // The new file gets the owner and the mode of the one that it replaces, as far as this user may give them. Without the owner or the group the
-// bits that give a program their rights would mean somebody else's.
+// set-user-ID and set-group-ID bits would grant another owner's rights.
 static void keep_owner_and_mode(int descriptor, const struct stat *old)
 {
     struct stat own;

@@ -129,7 +129,7 @@ _Noreturn static void send_reply(const Reply *reply)
         }
         sent += n > 0 ? (size_t)n : 0;
     }
-    _exit(0);                                      // not exit: what the parent has not yet printed is the parent's to print
+    _exit(0);                                      // not exit, which would also flush the parent's unprinted output
 }
 
 void bench_fail(const Error *error)

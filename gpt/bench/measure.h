@@ -22,7 +22,7 @@ void bench_time_case(Bench *bench, void (*once)(void *context), void *context);
 // Ends the measurement with an error: the process exits, and its parent gets the message.
 _Noreturn void bench_fail(const Error *error);
 
-// Numbers in bytes many times what the largest cache holds: after as many others have been read, it holds none of those.
+// Numbers that fill many times the largest cache: after reading as many others, it holds none of them.
 double bench_cold_bytes(void);
 
 // bench_parts.c

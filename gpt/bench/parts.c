@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 // ------------------------------------------------------------------------------------------------------------
-// A matrix product, as tensor_linear does it. Where memory is the limit, each round takes other weights than the one before, so
-// many that the caches have forgotten them when they come again.
+// A matrix product, as tensor_linear computes it. If memory is the limit, each round uses different weights, so
+// many that the caches no longer hold them when they are used again.
 
 typedef struct Product {
     Tape *tape;

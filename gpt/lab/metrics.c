@@ -106,7 +106,7 @@ static Quartiles over_seeds(const Experiment *experiment, int arm, int step, int
                             MeasurementValue *value)
 {
     size_t room = (size_t)experiment->n_measurements + 1;
-    double *values = memory_allocate(room * sizeof *values, "figures");
+    double *values = memory_allocate(room * sizeof *values, "the values of a metric");
     int n = 0;
     for (int i = 0; i < experiment->n_measurements; i++) {
         const Measurement *measurement = &experiment->measurements[i];

@@ -38,11 +38,11 @@ Line line_create(const char *label, int style, int n)
 {
     size_t bytes = strlen(label) + 1;
     Line line = {
-        .label = memory_allocate(bytes, "a picture"),
+        .label = memory_allocate(bytes, "a plot"),
         .style = style,
         .n = n,
-        .x = memory_allocate((size_t)n * sizeof *line.x, "a picture"),
-        .y = memory_allocate((size_t)n * sizeof *line.y, "a picture"),
+        .x = memory_allocate((size_t)n * sizeof *line.x, "a plot"),
+        .y = memory_allocate((size_t)n * sizeof *line.y, "a plot"),
     };
     memcpy(line.label, label, bytes);
     return line;

@@ -17,7 +17,7 @@ static Line training_line(const TrainRow *rows, int n, int points_most)
         snprintf(label, sizeof label, "training (median of %d steps, quartiles)", stride);
     }
     Line line = line_create(label, STYLE_TRAINING, (n - 1) / stride + 1);
-    double *losses = memory_allocate((size_t)stride * sizeof *losses, "a picture");
+    double *losses = memory_allocate((size_t)stride * sizeof *losses, "a plot");
     line.spread = stride > 1 ? SPREAD_BAND : SPREAD_NONE;
     for (int i = 0; i < line.n; i++) {
         int first = i * stride;

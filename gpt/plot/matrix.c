@@ -87,7 +87,7 @@ bool plot_matrix(const MatrixMap *map, const char *path, Error *error)
     value_range(map, &low, &high);
     int n = map->rows * map->columns;
     Cells cells = {.rows = map->rows, .columns = map->columns, .dx = 1, .dy = 1};
-    cells.values = memory_allocate((size_t)n * sizeof *cells.values, "a picture");
+    cells.values = memory_allocate((size_t)n * sizeof *cells.values, "a plot");
     for (int i = 0; i < n; i++) {
         cells.values[i] = isfinite((double)map->values[i]) ? (double)map->values[i] : NAN;
     }

@@ -56,7 +56,7 @@ bool plot_path_check(const char *path, Error *error)
 {
     REQUIRE(path);
     return find_kind(path) != NULL
-           || error_set(error, "%s: unknown kind of picture (expected a name that ends in .png, .svg, .pdf or .gp)", path);
+           || error_set(error, "%s: unknown kind of plot (expected a name that ends in .png, .svg, .pdf or .gp)", path);
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -59,9 +59,9 @@ static FlowMap map_of(const Experiment *experiment, PlotArm arm)
     map.cells.columns = experiment->config.n_steps / column_stride + 1;
     map.cells.rows = (experiment->n_layer - 1) / row_stride + 1;
     size_t n_seeds = (size_t)experiment->config.n_seeds;
-    map.cells.values = memory_allocate((size_t)map.cells.columns * (size_t)map.cells.rows * sizeof(double), "a picture");
-    const Measurement **selected = memory_allocate(n_seeds * sizeof *selected, "a picture");
-    double *values = memory_allocate(n_seeds * sizeof *values, "a picture");
+    map.cells.values = memory_allocate((size_t)map.cells.columns * (size_t)map.cells.rows * sizeof(double), "a plot");
+    const Measurement **selected = memory_allocate(n_seeds * sizeof *selected, "a plot");
+    double *values = memory_allocate(n_seeds * sizeof *values, "a plot");
     for (int column = 0; column < map.cells.columns; column++) {
         int n = select_step(experiment, arm, column * column_stride, selected);
         fill_column(&map, column, selected, n, values);

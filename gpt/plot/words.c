@@ -12,7 +12,7 @@ void plot_text_open(PlotText *text)
     *text = (PlotText){0};
     text->stream = open_memstream(&text->bytes, &text->n);
     if (text->stream == NULL) {
-        fail_memory(0, "a picture");
+        fail_memory(0, "a plot");
     }
 }
 
@@ -22,7 +22,7 @@ void plot_text_close(PlotText *text)
     failed = fclose(text->stream) != 0 || failed;
     text->stream = NULL;
     if (failed) {
-        fail_memory(text->n, "a picture");
+        fail_memory(text->n, "a plot");
     }
 }
 

@@ -129,7 +129,7 @@ bool added_token_is_found(const AddedTokens *added, const AddedToken *token);   
 void added_tokens_free(AddedTokens *added);
 void added_tokens_write(const void *tokenizer, FILE *stream);          // tokenizer_config.json
 
-// The next one in n bytes of text, at from or behind it. start = end = n: none. token NULL and start < n: there may be one at start,
+// The next one in n bytes of text, at from or after it. start = end = n: none. token NULL and start < n: there may be one at start,
 // depending on what follows the text, which does not end here.
 typedef struct AddedMatch {
     size_t start, end;
@@ -147,7 +147,7 @@ typedef void PreTokenPiece(const char *piece, size_t n, void *context);
 PreTokenizer *pre_tokenizer_create(Error *error);
 void pre_tokenizer_free(PreTokenizer *split);
 
-// Calls on_piece with each piece of n bytes of text. If the text goes on behind them (ends is false), not with those at the end
+// Calls on_piece with each piece of n bytes of text. If the text continues after them (ends is false), not with those at the end
 // that might be split differently with the rest; *n_split bytes were split.
 bool pre_tokenizer_split(const PreTokenizer *split, const char *text, size_t n, bool ends, PreTokenPiece *on_piece, void *context, size_t *n_split,
                 Error *error);
@@ -161,7 +161,7 @@ typedef struct TextPart {
 } TextPart;
 
 // The ids of as much of the part as is certain, *n_encoded bytes; all of the last one. Room for n ids. The ids of all parts, each
-// beginning where the one before it was encoded up to, are the whole's. n_special, if not NULL, gains how many special tokens the text
+// beginning where the previous one's encoding ended, are the whole's. n_special, if not NULL, is increased by the number of special tokens in the text
 // has, as tokens or, where they are off, as ordinary text.
 bool tokenizer_encode_part(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, size_t *n_special,
                            Error *error);
@@ -172,7 +172,7 @@ typedef struct Reader {
     FILE *file;                                    // NULL: all of it is in the buffer
     char *text;                                    // the part: what has not been taken yet
     size_t n;                                      // its bytes, of whole characters
-    size_t waiting;                                // behind them, the beginning of a character: 0 to 3 bytes
+    size_t waiting;                                // after them, the beginning of a character: 0 to 3 bytes
     size_t capacity;
     size_t offset;                                 // where the part begins in the file
     size_t size;                                   // of the text as the file system has it
@@ -185,7 +185,7 @@ bool reader_fill(Reader *reader, Error *error); // reads more, after what was le
 void reader_take(Reader *reader, size_t n);     // drops the first n bytes of the part
 bool reader_is_over(const Reader *reader);      // nothing is left
 
-// A text's tokens in a file: what they were made of, and then all ids, in 2 bytes each or 4.
+// A text's tokens in a file: a header about their origin, and then all ids, in 2 bytes each or 4.
 typedef struct CacheHeader {
     char magic[16];
     uint64_t tokenizer;                            // its fingerprint
@@ -196,7 +196,7 @@ typedef struct CacheHeader {
     uint64_t check;                                // of the header itself
 } CacheHeader;
 
-uint64_t cache_check(const CacheHeader *header);   // what its check must be
+uint64_t cache_check(const CacheHeader *header);   // the value that its check must have
 CacheHeader cache_header(const Tokenizer *tokenizer, uint64_t text);   // of no tokens so far
 bool cache_begin(FILE *file);                      // leaves room for the header; each returns false if it can't be written
 bool cache_add(FILE *file, CacheHeader *header, int *ids, size_t n);   // ids are scratch afterwards

@@ -79,7 +79,7 @@ typedef struct Splitting {
     pcre2_match_data *match;
     const char *text;
     size_t at;                                     // all before it is in pieces
-    size_t certain;                                // a piece that ends behind it may be longer, with what follows text
+    size_t certain;                                // a piece that ends after it may be longer, together with the rest of the text
     PreTokenPiece *on_piece;
     void *context;
 } Splitting;
@@ -114,7 +114,7 @@ static bool split_characters(Splitting *splitting, size_t end, bool *failed, Err
 bool pre_tokenizer_split(const PreTokenizer *split, const char *text, size_t n, bool ends, PreTokenPiece *on_piece, void *context, size_t *n_split,
                 Error *error)
 {
-    enum { LOOK_AHEAD = 16 };                      // bytes: a match's end depends on three characters behind it at most
+    enum { LOOK_AHEAD = 16 };                      // bytes: a match's end depends on at most three characters after it
     Splitting splitting = {.split = split, .match = pcre2_match_data_create(1, NULL), .text = text, .on_piece = on_piece,
                            .context = context};
     if (splitting.match == NULL) {

@@ -136,7 +136,7 @@ static bool read_stats(char *const *cells, FlowStats *stats)
     return read;
 }
 
-// One line of the table, which lacks what the model knows: how large a parameter is.
+// One line of the table. It lacks the sizes of parameters, which the model knows.
 static bool read_row(const TableReader *reader, const Trainer *trainer, int *step, FlowRow *row)
 {
     char *const *cells = reader->cells;

@@ -128,7 +128,7 @@ bool step_table_add(StepTable *table, const char *rows, size_t n, Error *error)
     return true;
 }
 
-// How many bytes of the table to keep: the header and the rows up to last_step. A row without a step goes with the one before it.
+// How many bytes of the table to keep: the header and the rows up to last_step. A row without a step belongs to the previous row.
 static size_t bytes_to_keep(TableReader *reader, int step_column, int last_step)
 {
     size_t keep = reader->at;

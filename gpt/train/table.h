@@ -1,4 +1,4 @@
-// table.h: inside gpt/train/: tables of a run, a row a step or more, as CSV files that rows are appended to while the run goes on.
+// table.h: inside gpt/train/: a run's tables, one or more rows per step: CSV files to which rows are appended during the run.
 
 #ifndef GPTAPE_TRAIN_TABLE_H
 #define GPTAPE_TRAIN_TABLE_H

@@ -8,7 +8,7 @@
 //      h + scalar(0)*f(h)              ReZero: a learned gate that starts closed                     "rezero"
 //      t = sigmoid(linear(h, -2)); t*f(h) + (1 - t)*h                                                "highway"
 //
-// Names        h, the stream; x0, what the first sublayer got; block, what this block got; l of L, the block's number; s of S, the
+// Names        h, the stream; x0, the first sublayer's input; block, this block's input; l of L, the block's number; s of S, the
 //              sublayer's
 // Functions    f(x), exactly once; norm, rms, dyt; scalar(v), vector(v), linear(x), linear(x, v), which are learned; sigmoid, tanh, sqrt;
 //              stop(x), which lets no gradient through
@@ -49,7 +49,7 @@ bool residual_check(const ResidualRule *rule, int n_layer, Error *error);
 // The same for an MLP of these layers (sizes: n_layer + 1 of them): '|' is an error, and x0 where its width is not the layer's.
 bool residual_check_mlp(const ResidualRule *rule, const int *sizes, int n_layer, Error *error);
 
-// Does the network end with a norm of its own? Yes if the rule norms at all, unless its last half already ends with one.
+// Does the network end with a norm of its own? Yes if the rule has norms, unless its last half already ends with one.
 bool residual_final_norm(const ResidualRule *rule);
 bool residual_uses_x0(const ResidualRule *rule);
 

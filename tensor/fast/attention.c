@@ -1,12 +1,11 @@
 // attention.c: attention in tiles (Dao et al. 2022). The formulas are in ops/attention.c.
 //
-// A head's T x T matrix of scores is done a tile at a time, QUERIES rows by KEYS columns: a tile is a product of matrices,
-// fits into the second cache, and is forgotten when what it is for has been added up. Forward computes the softmax in a stream, tile by
-// tile: a larger score scales down what was summed before it (Milakov and Gimelshein 2018). Backward computes each tile again. Heads are
-// shared among the threads, and each
-// writes only its own part of the result, so the order of additions does not depend on the threads.
+// A head's T x T matrix of scores is computed a tile at a time, QUERIES rows by KEYS columns: a tile is a product of matrices, fits into
+// the second-level cache, and is discarded after its results have been added up. Forward computes a streaming softmax, tile by tile: a
+// larger score scales down the sum so far (Milakov and Gimelshein 2018). Backward recomputes each tile. Heads are shared among the
+// threads, and each thread writes only its own part of the result, so the order of additions does not depend on the threads.
 //
-// The products are those of vector/panel.h, which leave out what is masked.
+// The products are those of vector/panel.h, which skip masked steps.
 
 #include "tensor/fast/engine.h"
 

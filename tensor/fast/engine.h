@@ -1,4 +1,4 @@
-// engine.h: what the files of the fast engine share. Its kernels are declared in tensor/kernel.h's types.
+// engine.h: shared by the files of the fast kernels, whose types are in tensor/kernel.h.
 
 #ifndef GPTAPE_KERNEL_FAST_H
 #define GPTAPE_KERNEL_FAST_H

@@ -1,4 +1,4 @@
-// fast.h: the engine that computes the inner loops: which one, on how many threads, in what precision, and what the machine can do.
+// fast.h: selecting the kernels of the inner loops, their threads and precision; and the limits of the machine.
 
 #ifndef GPTAPE_FAST_H
 #define GPTAPE_FAST_H
@@ -8,7 +8,7 @@
 #include "tensor/public_begin.h"
 
 const char *kernels_name(void);                    // "plain" or "fast"
-bool kernels_choose(const char *name);             // false if there is no such set in this build
+bool kernels_choose(const char *name);             // false if this build lacks that set
 bool kernels_have_onednn(void);                    // was this build made with oneDNN?
 void kernels_set_threads(int threads);             // of the fast kernels, 1 or more; the plain ones run on one
 int kernels_threads(void);                         // how many those use; 1 with the plain kernels

@@ -1,5 +1,5 @@
 // gemm.c: matrix products. oneDNN computes them, with code that it generates for this processor at run time; where there
-// is no oneDNN, and to show how it is done, blocked_gemm.
+// is no oneDNN, and as an example to read, blocked_gemm.
 
 #include "tensor/fast/engine.h"
 
@@ -174,7 +174,7 @@ static void onednn_part(const void *call, size_t start, size_t end)
 
     int threads = omp_get_max_threads();
     omp_set_num_threads(1);
-    unwind_hold();                                 // nobody leaves oneDNN by longjmp: it holds memory
+    unwind_hold();                                 // oneDNN must not be left by longjmp: it holds memory
     dnnl_status_t status = dnnl_sgemm(letter_a, letter_b, M, N, c->K, 1, A, (dnnl_dim_t)c->lda, B, (dnnl_dim_t)c->ldb, beta, C,
                                       (dnnl_dim_t)c->ldc);
     unwind_release();

@@ -1,7 +1,7 @@
 // parallel.h: loops whose parts run side by side.
 //
-//      caller   |-- part 0 --|-- part 2 --|                 Parts are claimed, each by whoever is free first. A helper that the
-//      helper      |-- part 1 --|                           system does not run claims nothing, and nobody waits for it.
+//      caller   |-- part 0 --|-- part 2 --|                 Each part is claimed by the first free thread. A helper that the
+//      helper      |-- part 1 --|                           system does not run claims nothing, and no thread waits for it.
 //
 // The rounds of a part depend only on the number of threads, so the same number gives the same bits,
 // no matter which thread does which part.

@@ -164,7 +164,7 @@ static void write_edge(const Drawing *drawing, const TapeNode *node, int i)
     fprintf(drawing->out, "]\n");
 }
 
-// What goes out of the drawing ends in an ellipse, too; a scalar's value stands in its box.
+// A tensor that leaves the drawing ends in an ellipse, too; a scalar's value is in its box.
 static void write_exit(const Drawing *drawing, const TapeNode *node)
 {
     const Tensor *y = node->output;

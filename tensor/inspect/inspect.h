@@ -49,7 +49,7 @@ typedef struct TapeSublayer {
     int first, last;                               // its nodes
     Tensor *stream;                                // that arrives
     Tensor *result;
-    const TapeNode *join;                          // where a shortcut first meets the branch; NULL: there is no shortcut
+    const TapeNode *join;                          // where a shortcut first meets the branch; NULL: no shortcut
     int shortcuts;                                 // paths from a stream (also from one of before) to the result past the branch
     unsigned char *flags;                          // of each node; the caller frees them
 } TapeSublayer;
@@ -86,7 +86,7 @@ enum { UTF8_BAD = 0, UTF8_CUT = -1 };
 int utf8_read(const char *text, size_t n, int *code);
 int utf8_write(int code, char bytes[4]);           // its length
 
-// How many of n bytes are a byte order mark, U+FEFF, which some editors begin a text with and which is no part of it: 3 or 0.
+// The length of a byte order mark (U+FEFF, which some editors put before a text) at the start of n bytes: 3 or 0.
 size_t utf8_mark(const char *text, size_t n);
 
 size_t utf8_whole(const char *text, size_t n);     // how many of n bytes are before an incomplete character at their end

@@ -20,7 +20,7 @@ static int length_from_first(unsigned char first)
     return first >= 0xf0 && first <= 0xf4 ? 4 : 0;
 }
 
-// Can this be the second byte? Longer forms than needed, the halves of UTF-16 pairs, and what is above 0x10ffff are no UTF-8.
+// Can this be the second byte? Overlong forms, the halves of UTF-16 pairs, and code points above 0x10ffff are not UTF-8.
 static bool second_fits(unsigned char first, unsigned char second)
 {
     unsigned char low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;

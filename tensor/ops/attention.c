@@ -114,7 +114,7 @@ void plain_attention(const AttentionSizes *s, const Real *qkv, Real *weights, Wi
 void plain_attention_backward(const AttentionSizes *s, const Real *qkv, const Wide *z, const Real *y, const Real *dy, Real *weights,
                               bool accumulate, Real *dqkv)
 {
-    (void)y;                                       // the fast kernel makes use of it
+    (void)y;                                       // used by the fast kernel only
     if (!accumulate) {
         memset(dqkv, 0, s->B * s->T * 3 * s->C * sizeof(Real));
     }

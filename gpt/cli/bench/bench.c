@@ -47,7 +47,7 @@ static bool begins_with(const char *name, const char *beginning, size_t length)
     return length > 0 && strncmp(name, beginning, length) == 0;
 }
 
-// Is this case one of the comma-separated names, or of no names at all?
+// Does this case match one of the comma-separated names? True if there are no names.
 static bool is_chosen(const char *names, const BenchCase *which)
 {
     if (names == NULL) {

@@ -1,4 +1,4 @@
-// bench.h: what gptape bench's two files share.
+// bench.h: shared by the two files of gptape bench.
 
 #ifndef GPTAPE_CLI_BENCH_H
 #define GPTAPE_CLI_BENCH_H

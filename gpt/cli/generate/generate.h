@@ -1,4 +1,4 @@
-// generate.h: what the files of gptape generate share.
+// generate.h: shared by the files of gptape generate.
 //
 //      generate.c         options; the model, untrained or saved
 //      prompt.c           the tokenizer, and the ids that are continued

@@ -1,5 +1,5 @@
-// gradflow.h: what the files of the command share: gradflow.c (options and the run), plan.c (from options to an experiment), network.c
-// (its network and batch), report.c and json.c (what is printed). graph.c reads its network with the same functions.
+// gradflow.h: shared by the command's files: gradflow.c (options and the run), plan.c (from options to an experiment), network.c
+// (its network and batch), report.c and json.c (the output). graph.c reads its network with the same functions.
 
 #ifndef GPTAPE_CLI_GRADFLOW_H
 #define GPTAPE_CLI_GRADFLOW_H

@@ -14,7 +14,7 @@ static void on_signal(int number)
 }
 
 // SA_RESETHAND: the second one finds the default again. SA_ONSTACK: the handler has a stack of its own, since oneDNN's products use
-// the stack pointer for other things, and what the system writes below it for a handler would fall among the heap's numbers.
+// the stack pointer for other purposes, and the handler's frame, written below it, would overwrite the heap.
 void interrupt_watch(void)
 {
     static char stack[1 << 16];

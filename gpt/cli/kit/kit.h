@@ -1,4 +1,4 @@
-// kit.h: what the commands of the gptape program share: options, messages, tables, JSON. Nothing here computes.
+// kit.h: shared by the commands of the gptape program: options, messages, tables, JSON. Nothing here computes.
 //
 // A command is one file with one function and its table of options, and a row in main.c's table. It checks its options, calls the
 // library, and prints: results to stdout, progress and notes to stderr. It returns the program's exit status.

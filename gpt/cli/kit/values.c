@@ -6,7 +6,7 @@
 #include <string.h>
 
 // ------------------------------------------------------------------------------------------------------------
-// One value: read like a field of a configuration struct, so that all are checked and refused in the same words
+// One value: read like a field of a configuration struct, so that checks and messages are the same everywhere
 
 static bool read_field(const Options *options, const char *name, const ConfigField *field, void *config)
 {

@@ -1,4 +1,4 @@
-// train.h: what the files of the command share: train.c (options and the run), plan.c (a new run), resume.c (one that is resumed),
+// train.h: shared by the command's files: train.c (options and the run), plan.c (a new run), resume.c (a resumed run),
 // report.c (text and JSON).
 
 #ifndef GPTAPE_CLI_TRAIN_H

@@ -1,6 +1,6 @@
 // scores.h: a tile of attention's scores, row by row. For loops.c.
 //
-// A row has room for whole vectors, and loops run on to its next multiple of SCORES_WHOLE: what is left over after whole vectors
+// A row has room for whole vectors, and loops run to its next multiple of SCORES_WHOLE: the rest after whole vectors
 // would be done value by value, and in a short row that takes longest.
 
 #ifndef GPTAPE_VECTOR_SCORES_H
