@@ -139,7 +139,7 @@ START_TEST(what_cannot_be_drawn_is_told)
         {"--out picture.gif", 2, "picture.gif: unknown kind of drawing (expected a name that ends in .svg, .png, .pdf or .dot)"},
         {"--out /nowhere/at/all.svg", 1, "/nowhere/at/all.svg"},
         {"--module h.9", 1, "module h.9: not in this network"},
-        {"--n-layer 60", 1, "more than 400 can't be read; choose one module, or fewer layers"},
+        {"--n-layer 60", 1, "too many to draw (expected at most 400: choose one module, or fewer layers)"},
         {"--stepwise maybe", 2, "--stepwise: 'maybe' is not on or off"},
         {"--backward 3", 2, "--backward: '3' is not on or off"},
         {"--direction up", 2, "--direction: 'up' is unknown (expected TB or LR)"},
