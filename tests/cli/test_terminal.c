@@ -14,7 +14,7 @@
 START_TEST(prose_fits_the_terminal)
 {
     static const int columns[] = {40, 60, 80};
-    static const char prose[] = "sed -n '/^Tells small/,/^Examples/p'";
+    static const char prose[] = "sed -n '/^Prints small/,/^Examples/p'";
     char command[512];
     snprintf(command, sizeof command, "script -qc 'stty cols %d; gptape stories --help' /dev/null | tr -d '\\r' | %s > narrow; "
              "gptape stories --help | %s > wide; cat narrow", columns[_i], prose, prose);
