@@ -34,7 +34,7 @@ enum {
     RESIDUAL_LENGTH = 4096,                        // most characters of a rule
     RESIDUAL_DEPTH = 64,                           // most parentheses, minus signs and powers within each other
     RESIDUAL_BINDINGS = 32,                        // most names bound in one half
-    RESIDUAL_BLOCKS = 1 << 20,                     // most blocks of a network
+    RESIDUAL_BLOCKS = 1 << 20,                     // most blocks of a network whose rule has l, L, s or S
     RESIDUAL_NAME = 32,                            // most characters of a name
 };
 

@@ -2,6 +2,7 @@
 
 #include "nn/residual/rule.h"
 
+#include <limits.h>
 #include <math.h>
 #include <pthread.h>
 #include <string.h>
@@ -158,7 +159,8 @@ bool residual_uses_x0(const ResidualRule *rule)
 
 ResidualPlace residual_place(int block, int half, int n_layer)
 {
-    return (ResidualPlace){.half = half, .l = block + 1, .L = n_layer, .s = 2 * block + half + 1, .S = 2 * n_layer};
+    int S = n_layer <= INT_MAX / 2 ? 2 * n_layer : INT_MAX;            // a network so deep is counted, but not made
+    return (ResidualPlace){.half = half, .l = block + 1, .L = n_layer, .s = 2 * block + half + 1, .S = S};
 }
 
 ResidualPlace residual_place_mlp(int layer, int n_layer)
@@ -186,14 +188,27 @@ static bool check_place(const ResidualRule *rule, ResidualPlace place, Error *er
     return true;
 }
 
+// Do its constants depend on the place in the network?
+static bool varies(const ResidualRule *rule)
+{
+    bool any = false;
+    for (int half = 0; half < rule->n_halves; half++) {
+        for (int i = 0; i < rule->halves[half].n_steps; i++) {
+            any = any || rule->halves[half].steps[i].varies;
+        }
+    }
+    return any;
+}
+
 bool residual_check(const ResidualRule *rule, int n_layer, Error *error)
 {
     REQUIRE(rule);
     REQUIRE(error);
-    if (n_layer > RESIDUAL_BLOCKS) {
-        return error_set(error, "%d blocks (expected at most %d)", n_layer, RESIDUAL_BLOCKS);
+    int blocks = varies(rule) ? n_layer : 1;       // else one block is like the others
+    if (blocks > RESIDUAL_BLOCKS) {
+        return error_set(error, "%d blocks with a rule of l, L, s or S (expected at most %d)", n_layer, RESIDUAL_BLOCKS);
     }
-    for (int i = 0; i < 2 * n_layer; i++) {
+    for (int i = 0; i < 2 * blocks; i++) {
         if (!check_place(rule, residual_place(i / 2, i % 2, n_layer), error)) {
             return false;
         }
