@@ -167,14 +167,30 @@ bool filter_run(const Filter *filter, const char *script, size_t n, PlotText *ou
     return drawn;
 }
 
+// XML forbids "]]>" in a text, and gnuplot's SVG does not escape it.
+static void write_svg(FILE *out, const char *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (i >= 2 && memcmp(bytes + i - 2, "]]>", 3) == 0) {
+            fputs("&gt;", out);
+        } else {
+            fputc(bytes[i], out);
+        }
+    }
+}
+
 bool plot_save(const char *path, const char *bytes, size_t n, Error *error)
 {
     SaveFile save;
     if (!save_begin(&save, path, error)) {
         return false;
     }
-    fwrite(bytes, 1, n, save.stream); // the commit reports write errors
-    return save_commit(&save, error);
+    if (n > 5 && memcmp(bytes, "<?xml", 5) == 0) {
+        write_svg(save.stream, bytes, n);
+    } else {
+        fwrite(bytes, 1, n, save.stream);
+    }
+    return save_commit(&save, error); // reports write errors, too
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -268,6 +268,23 @@ START_TEST(characters_without_a_shape_are_shown)
 }
 END_TEST
 
+// XML forbids "]]>" in a text.
+START_TEST(svg_is_xml)
+{
+    double y[] = {1, 2};
+    ChartLine line = {.label = "a[b[0]]>1", .y = y, .n = 2};
+    Chart chart = {.title = "]]>", .caption = "]]>", .x_label = "x]]>", .y_label = "]]>", .lines = &line, .n_lines = 1};
+    char *text;
+    size_t n;
+    Error error = {0};
+    ck_assert_msg(plot_chart(&chart, "chart.svg", &error), "%s", error.message);
+    ck_assert_msg(file_read("chart.svg", MOST_TEXT_BYTES, &text, &n, &error), "%s", error.message);
+    ck_assert_ptr_null(strstr(text, "]]>"));
+    ck_assert_ptr_nonnull(strstr(text, "a[b[0]]&gt;1"));
+    free(text);
+}
+END_TEST
+
 START_TEST(numbers_have_points_in_every_locale)
 {
     PlotText number;
@@ -297,6 +314,7 @@ int main(void)
     tcase_add_test(tests, csv_holds_the_text_in_one_line);
     tcase_add_test(tests, null_is_the_empty_text);
     tcase_add_test(tests, characters_without_a_shape_are_shown);
+    tcase_add_test(tests, svg_is_xml);
     tcase_add_test(tests, numbers_have_points_in_every_locale);
     return suite_run(suite);
 }
