@@ -231,7 +231,7 @@ START_TEST(make_demo_draws_and_speaks)
     Run run = run_shell(command);
     ck_assert_msg(run.status == 0, "make demo: %s", run.err);
     assert_has(&run, run.out, "decades a layer");
-    assert_has(&run, run.out, "cosine:");
+    assert_has(&run, run.out, "token cosine");
     assert_has(&run, run.out, "Hello, I am");
     run_free(&run);
 }

@@ -145,7 +145,7 @@ static void print_meaning(const Experiment *experiment, int every)
         split = split || is_shown(experiment, &mlp_columns[2], arm);
     }
     terminal_print("|dL/dW|: mean over the weights%s%s%s", mlp ? "; / last: the same over the last layer's" : many ? "" :
-                "; q, k: over those of queries and keys; cosine: of the outputs of different tokens",
+                "; q, k: over those of queries and keys; cosine: token cosine, of the outputs of different tokens",
                 split ? "; shortcut, branch: L2 of the gradient that reaches the input by each path" : "",
                 every > 1 ? "; some layers only, --csv has them all" : "");
 }
