@@ -125,7 +125,7 @@ START_TEST(the_shared_library_exports_what_the_headers_declare)
 {
     char command[2048];
     snprintf(command, sizeof command,
-             "headers=$(sed -n 's/^#include \"\\(.*\\)\"$/\\1/p' gpt/gptape.h | grep -v public_); aux=$(mktemp); "
+             "headers=\"tensor/fail.h $(sed -n 's/^#include \"\\(.*\\)\"$/\\1/p' gpt/gptape.h | grep -v public_ | tr '\\n' ' ')\"; aux=$(mktemp); "
              "echo '#include \"gpt/gptape.h\"' | gcc -DGPTAPE_NO_WHERE_MACROS -I. -x c -fsyntax-only -aux-info $aux -; "
              "for h in $headers; do grep -F \"/* ./$h:\" $aux; grep -F \"/* $h:\" $aux; done "
              "| sed 's/^\\([^(]*\\) (\\*/\\1 */' | sed -n 's/^[^(]*[ *]\\([a-z_0-9]*\\) (.*/\\1/p' | sort -u > $aux.declared; "
