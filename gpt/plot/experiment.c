@@ -186,8 +186,12 @@ static void count_rows(Line *line, const char *word)
         PlotText label;
         plot_text_open(&label);
         fprintf(label.stream, "%s:", line->label);
-        fprintf(label.stream, zeros > 0 ? " 0 in %d" : "", zeros);
-        fprintf(label.stream, not_finite > 0 ? "%s NaN in %d" : "%s", zeros > 0 && not_finite > 0 ? "," : "", not_finite);
+        if (zeros > 0) {
+            fprintf(label.stream, " 0 in %d", zeros);
+        }
+        if (not_finite > 0) {
+            fprintf(label.stream, "%s NaN in %d", zeros > 0 ? "," : "", not_finite);
+        }
         fprintf(label.stream, " of %d %ss", line->n, word);
         plot_text_close(&label);
         free(line->label);
