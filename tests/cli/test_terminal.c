@@ -80,6 +80,7 @@ END_TEST
 static bool has_color(const char *command)
 {
     Run run = run_shell(command);
+    ck_assert_msg(strstr(run.out, "\\x1b") == NULL, "%s: its own escape sequences are shown as text", command);
     bool color = strstr(run.out, "\033[") != NULL;
     run_free(&run);
     return color;

@@ -113,7 +113,7 @@ static void print_row(const Table *table, char *const *cells, const int *widths,
         } else {
             fprintf(file, "%*s%s", pending + (right && blank > 0 ? blank : 0), "", color);
             print_wrapped(cell, column == panel->end - 1 && !right ? panel->room : 1000000, used, file);
-            fputs(color[0] == '\0' ? "" : COLOR_END, file);
+            fputs(color[0] == '\0' ? "" : terminal_color(COLOR_END), file);
             pending = panel->gap + (right || blank < 0 ? 0 : blank);
         }
         used += widths[column] + panel->gap;
