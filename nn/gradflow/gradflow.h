@@ -103,6 +103,13 @@ void path_lengths_free(PathLengths *paths);
 double path_share(const PathLengths *paths, int s, int k);
 double path_mean_length(const PathLengths *paths, int s);
 
+// ------------------------------------------------------------------------------------------------------------
+// Singular values and ranks
+
+// The singular values of a matrix (rows, columns), the largest first, to values (the smaller of rows and columns). All NaN if the matrix has a
+// value that is not finite. Their error is a few roundings (1e-16) of the largest. numpy: linalg.svd(matrix, compute_uv=False)
+void singular_values(const double *matrix, int rows, int columns, double *values);
+
 #include "tensor/public_end.h"
 
 #endif

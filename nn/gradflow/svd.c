@@ -1,0 +1,236 @@
+// svd.c: the singular values of a matrix, in double arithmetic.
+//
+//      A = U B V^T, B bidiagonal      by Householder reflections of columns and rows in turn (Golub and Kahan 1965)
+//      B -> diagonal                  by QR sweeps with the shift of the last 2 x 2 block, or without one where a shift would lose the small
+//                                     values (Demmel and Kahan 1990)
+//
+// Each value is within a few roundings of the largest. Cost: 4 (m n^2 - n^3 / 3) operations for m >= n; the sweeps take about n^2 more.
+
+#include "nn/gradflow/gradflow.h"
+#include "tensor/unwind.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
+// ------------------------------------------------------------------------------------------------------------
+// To two diagonals
+
+// Makes v, n values stride apart, the v of the reflection I - scale v v^T that maps it to (result, 0, 0, ...).
+static double reflection(double *v, int n, int stride, double *scale)
+{
+    double squares = 0;
+    for (int i = 0; i < n; i++) {
+        squares += v[(size_t)i * (size_t)stride] * v[(size_t)i * (size_t)stride];
+    }
+    double result = v[0] > 0 ? -sqrt(squares) : sqrt(squares);
+    *scale = squares == 0 ? 0 : 1 / (squares - v[0] * result);
+    v[0] -= result;
+    return result;
+}
+
+// Column k of a (rows, columns) is v: the columns after it are reflected. sums: room for them.
+static void reflect_columns(double *a, int rows, int columns, int k, double scale, double *sums)
+{
+    for (int j = k + 1; j < columns; j++) {
+        sums[j] = 0;
+    }
+    for (int i = k; i < rows; i++) {
+        const double *row = a + (size_t)i * (size_t)columns;
+        for (int j = k + 1; j < columns; j++) {
+            sums[j] += row[k] * row[j];
+        }
+    }
+    for (int i = k; i < rows; i++) {
+        double *row = a + (size_t)i * (size_t)columns;
+        double factor = scale * row[k];
+        for (int j = k + 1; j < columns; j++) {
+            row[j] -= factor * sums[j];
+        }
+    }
+}
+
+// Row k from column k + 1 on is v: the rows after it are reflected.
+static void reflect_rows(double *a, int rows, int columns, int k, double scale)
+{
+    const double *v = a + (size_t)k * (size_t)columns;
+    for (int i = k + 1; i < rows; i++) {
+        double *row = a + (size_t)i * (size_t)columns;
+        double sum = 0;
+        for (int j = k + 1; j < columns; j++) {
+            sum += row[j] * v[j];
+        }
+        for (int j = k + 1; j < columns; j++) {
+            row[j] -= scale * sum * v[j];
+        }
+    }
+}
+
+// a (rows, columns), rows >= columns, to its diagonal (columns) and the one above (columns - 1). above: room for columns.
+static void bidiagonalize(double *a, int rows, int columns, double *diagonal, double *above)
+{
+    for (int k = 0; k < columns; k++) {
+        double scale;
+        double *corner = a + (size_t)k * (size_t)columns + k;
+        diagonal[k] = reflection(corner, rows - k, columns, &scale);
+        reflect_columns(a, rows, columns, k, scale, above);
+        if (k + 1 < columns) {
+            double value = reflection(corner + 1, columns - k - 1, 1, &scale);
+            reflect_rows(a, rows, columns, k, scale);
+            corner[0] = value;                     // read back below: `above` is used for sums until the end
+        }
+    }
+    for (int k = 0; k + 1 < columns; k++) {
+        above[k] = a[(size_t)k * (size_t)columns + (size_t)k];
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// To one
+
+typedef struct Rotation {
+    double c, s, r;                                // c x + s y = r, -s x + c y = 0
+} Rotation;
+
+static Rotation rotation(double x, double y)
+{
+    double r = hypot(x, y);
+    return r == 0 ? (Rotation){1, 0, 0} : (Rotation){x / r, y / r, r};
+}
+
+// The smaller singular value of ((a, b), (0, c)).
+static double smaller_of_two(double a, double b, double c)
+{
+    double larger = 0.5 * (hypot(fabs(a) + fabs(c), b) + hypot(fabs(a) - fabs(c), b));
+    return larger == 0 ? 0 : fabs(a) * (fabs(c) / larger);
+}
+
+// One sweep over the block d[first ... last] without a shift: also where a value of d is 0, which it moves to the end.
+static void sweep_unshifted(double *d, double *e, int first, int last)
+{
+    Rotation right;
+    Rotation left = {1, 0, 0};
+    double c = 1;
+    for (int i = first; i < last; i++) {
+        right = rotation(d[i] * c, e[i]);
+        if (i > first) {
+            e[i - 1] = left.s * right.r;
+        }
+        left = rotation(left.c * right.r, d[i + 1] * right.s);
+        d[i] = left.r;
+        c = right.c;
+    }
+    double end = d[last] * c;
+    e[last - 1] = end * left.s;
+    d[last] = end * left.c;
+}
+
+static void sweep_shifted(double *d, double *e, int first, int last, double shift)
+{
+    double x = (fabs(d[first]) - shift) * (copysign(1, d[first]) + shift / d[first]);
+    double y = e[first];
+    for (int i = first; i < last; i++) {
+        Rotation right = rotation(x, y);
+        if (i > first) {
+            e[i - 1] = right.r;
+        }
+        x = right.c * d[i] + right.s * e[i];
+        e[i] = right.c * e[i] - right.s * d[i];
+        y = right.s * d[i + 1];
+        d[i + 1] = right.c * d[i + 1];
+        Rotation left = rotation(x, y);
+        d[i] = left.r;
+        x = left.c * e[i] + left.s * d[i + 1];
+        d[i + 1] = left.c * d[i + 1] - left.s * e[i];
+        if (i + 1 < last) {
+            y = left.s * e[i + 1];
+            e[i + 1] = left.c * e[i + 1];
+        }
+    }
+    e[last - 1] = x;
+}
+
+static bool is_negligible(double e, double a, double b)
+{
+    return fabs(e) <= DBL_EPSILON * (fabs(a) + fabs(b)) + DBL_MIN;
+}
+
+// d (n) and e (n - 1) until e is 0: the singular values, with signs and in no order.
+static void diagonalize(double *d, double *e, int n)
+{
+    int last = n - 1;
+    while (last > 0) {
+        if (is_negligible(e[last - 1], d[last - 1], d[last])) {
+            last--;
+            continue;
+        }
+        int first = last - 1;
+        bool zero = d[last] == 0 || d[first] == 0;
+        while (first > 0 && !is_negligible(e[first - 1], d[first - 1], d[first])) {
+            first--;
+            zero = zero || d[first] == 0;
+        }
+        double shift = smaller_of_two(d[last - 1], e[last - 1], d[last]);
+        double part = shift / d[first];
+        if (zero || part * part < DBL_EPSILON) {
+            sweep_unshifted(d, e, first, last);
+        } else {
+            sweep_shifted(d, e, first, last, shift);
+        }
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+
+static int compare_descending(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return (x < y) - (x > y);
+}
+
+// The largest |value|; NaN if one is not finite.
+static double largest(const double *values, size_t n)
+{
+    double most = 0;
+    for (size_t i = 0; i < n; i++) {
+        most = isfinite(values[i]) ? fmax(most, fabs(values[i])) : NAN;
+        if (isnan(most)) {
+            return NAN;
+        }
+    }
+    return most;
+}
+
+void singular_values(const double *matrix, int rows, int columns, double *values)
+{
+    REQUIRE(matrix);
+    REQUIRE(values);
+    bool wide = rows < columns;
+    int n = wide ? rows : columns;
+    int m = wide ? columns : rows;
+    size_t count = (size_t)rows * (size_t)columns;
+    double size = largest(matrix, count);
+    for (int i = 0; i < n && !(size > 0); i++) {
+        values[i] = size;
+    }
+    if (!(size > 0)) {
+        return;
+    }
+    int frame = unwind_begin();
+    double *a = memory_allocate((count + (size_t)n) * sizeof *a, "singular values");
+    unwind_add(free, a);
+    double *above = a + count;
+    for (int i = 0; i < rows; i++) {
+        for (int j = 0; j < columns; j++) {
+            a[wide ? (size_t)j * (size_t)n + (size_t)i : (size_t)i * (size_t)n + (size_t)j] = matrix[(size_t)i * (size_t)columns + (size_t)j] / size;
+        }
+    }
+    bidiagonalize(a, m, n, values, above);
+    diagonalize(values, above, n);
+    for (int i = 0; i < n; i++) {
+        values[i] = fabs(values[i]) * size;
+    }
+    qsort(values, (size_t)n, sizeof *values, compare_descending);
+    unwind_end(frame);
+}
