@@ -147,7 +147,7 @@ static int show_rule(const Options *options, const char *text)
 int command_rules(const Options *options)
 {
     Error error;
-    if (options->operand == NULL && options_given(options, "out")) {
+    if (options->n_operands == 0 && options_given(options, "out")) {
         option_error(options, "out", "draws one rule (expected gptape rules RULE)");
         return STATUS_USAGE;
     }
@@ -155,9 +155,9 @@ int command_rules(const Options *options)
         report_error(options, &error);
         return STATUS_USAGE;
     }
-    if (options->operand == NULL) {
+    if (options->n_operands == 0) {
         list_rules(options);
         return STATUS_OK;
     }
-    return show_rule(options, options->operand);
+    return show_rule(options, options->operands[0]);
 }

@@ -41,7 +41,7 @@ static bool add_columns(const char *path, const Trainer *trainer, Error *error)
     return done;
 }
 
-StepTable *train_flow_open(const char *path, const Trainer *trainer, int last_step, Error *error)
+RowTable *train_flow_open(const char *path, const Trainer *trainer, int last_step, Error *error)
 {
     if (!add_columns(path, trainer, error)) {
         return NULL;
@@ -73,7 +73,7 @@ static int arm_of(const ExperimentConfig *config)
     return config->n_rules == 0 && config->arms == ARMS_ON;
 }
 
-bool train_flow_add(StepTable *table, const Trainer *trainer, int step, const GradFlow *flow, Error *error)
+bool train_flow_add(RowTable *table, const Trainer *trainer, int step, const GradFlow *flow, Error *error)
 {
     ExperimentConfig config = experiment_of(trainer);
     Measurement measurement = {.seed = config.seed, .arm = arm_of(&config), .step = step, .flow = *flow};
@@ -85,7 +85,7 @@ bool train_flow_add(StepTable *table, const Trainer *trainer, int step, const Gr
     if (!written) {
         fail_memory(0, "a measurement's rows");
     }
-    bool added = step_table_add(table, rows, n, error);
+    bool added = row_table_add(table, rows, n, error);
     free(rows);
     return added;
 }

@@ -9,12 +9,12 @@
 static const char HEADER[] = "step,loss,val_loss,lr,grad_norm,tokens_per_s,ms\n";
 enum { COLUMNS = 7 };
 
-StepTable *train_log_open(const char *path, int last_step, Error *error)
+RowTable *train_log_open(const char *path, int last_step, Error *error)
 {
     return step_table_open(path, HEADER, 0, last_step, error);
 }
 
-bool train_log_add(StepTable *log, const TrainRow *row, Error *error)
+bool train_log_add(RowTable *log, const TrainRow *row, Error *error)
 {
     char val_loss[32] = "";
     char line[256];
@@ -23,7 +23,7 @@ bool train_log_add(StepTable *log, const TrainRow *row, Error *error)
     }
     int n = number_format(line, sizeof line, "%d,%.9g,%s,%.9g,%.9g,%.9g,%.9g\n", row->step, row->loss, val_loss, row->lr, row->grad_norm,
                           row->tokens_per_s, row->ms);
-    return step_table_add(log, line, (size_t)n, error);
+    return row_table_add(log, line, (size_t)n, error);
 }
 
 // Steps increase from row to row.

@@ -15,8 +15,8 @@ typedef struct Run {
     Trainer *trainer;
     const char *folder;
     const TrainWatcher *watcher;
-    StepTable *log;
-    StepTable *flow;                               // NULL without gradflow_every
+    RowTable *log;
+    RowTable *flow;                               // NULL without gradflow_every
     int saved_step;
     double saved_at;                               // seconds
 } Run;
@@ -199,8 +199,8 @@ static bool begin(Run *run, Error *error)
 
 static bool end(Run *run, bool done, Error *error)
 {
-    done = step_table_close(run->flow, done ? error : NULL) && done;
-    return step_table_close(run->log, done ? error : NULL) && done;
+    done = row_table_close(run->flow, done ? error : NULL) && done;
+    return row_table_close(run->log, done ? error : NULL) && done;
 }
 
 bool train_run(Trainer *trainer, const char *folder, const TrainWatcher *watcher, Error *error)

@@ -67,12 +67,12 @@ static void read_tables(const char *log, const char *flow)
         free(rows);
     }
     TrainRow row = {.step = STEPS};
-    StepTable *table = train_log_open(log, STEPS - 1, &error);
+    RowTable *table = train_log_open(log, STEPS - 1, &error);
     if (table != NULL && !train_log_add(table, &row, &error)) {
         abort();
     }
-    step_table_close(table, &error);
-    step_table_close(train_flow_open(flow, trainer_of_tables(), STEPS / 2, &error), &error);
+    row_table_close(table, &error);
+    row_table_close(train_flow_open(flow, trainer_of_tables(), STEPS / 2, &error), &error);
 }
 
 static void write_table(const char *name, const char *header, const uint8_t *data, size_t n, char path[256])

@@ -169,8 +169,11 @@ static bool parse(Options *options, poptContext context, int *status)
         return false;
     }
     const char *leftover = poptGetArg(context);
-    if (leftover != NULL && options->help->operand != NULL) {
-        options->operand = memory_copy_text(leftover);
+    bool many = options->help->operand != NULL && strstr(options->help->operand, "...") != NULL;
+    while (leftover != NULL && options->help->operand != NULL && (many || options->n_operands == 0)) {
+        options->operands = memory_grow(options->operands, options->n_operands, &options->operands_capacity, sizeof(char *), "the operands");
+        options->operands[options->n_operands] = memory_copy_text(leftover);
+        options->n_operands++;
         leftover = poptGetArg(context);
     }
     if (leftover != NULL && options->help->operand != NULL) {

@@ -39,6 +39,7 @@ typedef struct OptionGroup {
     const ConfigField *fields;                     // after the rows; NULL: none
     const int *n_fields;
     bool show_defaults;                            // of the fields, and read them where an option is not given
+    const struct OptionGroup *groups;              // another command's, instead of rows and fields; rows before them replace theirs
 } OptionGroup;
 
 // Shared groups and rows.
@@ -57,7 +58,7 @@ extern const OptionRow answer_rows[];              // --json, --quiet, --help, o
 
 typedef struct CommandHelp {
     const char *name;                              // "info"
-    const char *operand;                           // what it takes besides options, "[RULE]"; NULL: nothing
+    const char *operand;                           // what it takes besides options, "[RULE]", or "[ID...]" for any number; NULL: nothing
     const char *about;                             // what it does, a few lines
     const char *examples;                          // commands that work, a line each
     const OptionGroup *groups;                     // ends with {0}
@@ -79,7 +80,8 @@ typedef struct Options {
     const CommandHelp *help;
     Option *list;
     int count;
-    char *operand;                                 // NULL: not given
+    char **operands;                               // in order
+    int n_operands, operands_capacity;
 } Options;
 
 // All options of a command, none of them given. Free with options_free.

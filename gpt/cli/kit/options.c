@@ -119,22 +119,35 @@ static void add_field(Options *options, const OptionGroup *group, const ConfigFi
     describe(option, field->help, choices);
 }
 
-Options options_list(const CommandHelp *help)
+// A row of included groups that is an option already is left out.
+static void add_groups(Options *options, const OptionGroup *group, bool included)
 {
-    Options options = {.help = help};
-    for (const OptionGroup *group = help->groups; group->rows != NULL || group->fields != NULL; group++) {
-        int first = options.count;
+    for (; group->rows != NULL || group->fields != NULL || group->groups != NULL; group++) {
+        int first = options->count;
         for (const OptionRow *row = group->rows; row != NULL && row->name != NULL; row++) {
-            Option *option = add_option(&options, row->name);
+            if (included && options_has(options, row->name)) {
+                continue;
+            }
+            Option *option = add_option(options, row->name);
             option->argument = row->argument;
             option->standard = row->standard;
             describe(option, row->help, "");
         }
         for (int i = 0; group->fields != NULL && i < *group->n_fields; i++) {
-            add_field(&options, group, &group->fields[i]);
+            add_field(options, group, &group->fields[i]);
         }
-        options.list[first].title = group->title;
+        if (group->groups != NULL) {
+            add_groups(options, group->groups, true);
+        } else if (options->count > first) {
+            options->list[first].title = group->title;
+        }
     }
+}
+
+Options options_list(const CommandHelp *help)
+{
+    Options options = {.help = help};
+    add_groups(&options, help->groups, false);
     return options;
 }
 
@@ -149,7 +162,10 @@ void options_free(Options *options)
         free(option->help);
     }
     free(options->list);
-    free(options->operand);
+    for (int i = 0; i < options->n_operands; i++) {
+        free(options->operands[i]);
+    }
+    free(options->operands);
     *options = (Options){0};
 }
 

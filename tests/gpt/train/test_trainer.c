@@ -630,21 +630,21 @@ START_TEST(the_log_is_cut_where_the_run_goes_on)
     TrainRow *rows;
     int n;
     Error error = {0};
-    StepTable *log = train_log_open("log.csv", 0, &error);
+    RowTable *log = train_log_open("log.csv", 0, &error);
     ck_assert_msg(log != NULL, "%s", error.message);
     for (int s = 1; s <= 12; s++) {
         TrainRow row = {.step = s, .loss = 1.0 / s, .val_loss = s == 6 ? 0.3 : NAN, .lr = 1e-3, .grad_norm = 2, .tokens_per_s = 3, .ms = 4};
         ck_assert(train_log_add(log, &row, &error));
     }
-    ck_assert(step_table_add(log, "13,0.07", 7, &error));                      // a kill while it was written
-    ck_assert(step_table_close(log, &error));
+    ck_assert(row_table_add(log, "13,0.07", 7, &error));                      // a kill while it was written
+    ck_assert(row_table_close(log, &error));
 
     log = train_log_open("log.csv", 9, &error);
     ck_assert_msg(log != NULL, "%s", error.message);
     ck_assert_ptr_null(strchr(error.message, '\n'));
     TrainRow row = {.step = 10, .loss = 0.5, .val_loss = NAN};
     ck_assert(train_log_add(log, &row, &error));
-    ck_assert(step_table_close(log, &error));
+    ck_assert(row_table_close(log, &error));
     ck_assert(train_log_read("log.csv", &rows, &n, &error));
     ck_assert_int_eq(n, 10);
     for (int i = 0; i < n; i++) {
@@ -735,10 +735,10 @@ START_TEST(the_table_of_gradients_reads_back)
     config.gradflow_every = 1;
     Trainer *trainer = create_trainer(text_setup(config));
     ck_assert(trainer_step(trainer, &flow, &row, &error));
-    StepTable *csv = train_flow_open("flow.csv", trainer, -1, &error);
+    RowTable *csv = train_flow_open("flow.csv", trainer, -1, &error);
     ck_assert_ptr_nonnull(csv);
     ck_assert(train_flow_add(csv, trainer, 0, &flow, &error));
-    ck_assert(step_table_close(csv, &error));
+    ck_assert(row_table_close(csv, &error));
     ck_assert_msg(train_flow_read(trainer, "flow.csv", &row, 1, &experiment, &error), "%s", error.message);
     Measurement measured = {.flow = flow};
     for (int layer = 0; layer < 3; layer++) {
@@ -761,8 +761,8 @@ START_TEST(columns_are_added_to_an_older_table)
     Error error = {0};
     Trainer *trainer = create_trainer(text_setup(train_config()));
     file_write("flow.csv", old, sizeof old - 1);
-    StepTable *csv = train_flow_open("flow.csv", trainer, 5, &error);
-    ck_assert_msg(csv != NULL && step_table_close(csv, &error), "%s", error.message);
+    RowTable *csv = train_flow_open("flow.csv", trainer, 5, &error);
+    ck_assert_msg(csv != NULL && row_table_close(csv, &error), "%s", error.message);
 
     char *text;
     size_t n;

@@ -1,14 +1,14 @@
 // table.c: see table.h.
 
-#include "gpt/train/table.h"
+#include "gpt/base/table.h"
 #include "gpt/base/base.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 // ------------------------------------------------------------------------------------------------------------
@@ -33,18 +33,37 @@ bool cell_count(const char *cell, int low, int high, int *value)
     return is_count;
 }
 
-// Ends each cell of a line that ends in '\n' with '\0'.
+// Ends a cell with '\0' and takes its quotes away. Returns where the next one begins; NULL after the last.
+static char *end_cell(char *cell)
+{
+    char *end = cell;                              // of what was copied
+    bool quoted = *cell == '"';
+    char *from = cell + quoted;
+    while (*from != '\0' && (quoted || *from != ',')) {
+        if (quoted && *from == '"') {
+            quoted = from[1] == '"';               // two are one
+            from += quoted;
+            if (!quoted) {
+                from++;
+                continue;
+            }
+        }
+        *end = *from;
+        end++;
+        from++;
+    }
+    char *next = *from == ',' ? from + 1 : NULL;
+    *end = '\0';
+    return next;
+}
+
 static void split_line(TableReader *reader, char *line)
 {
     reader->n_cells = 0;
     while (line != NULL && reader->n_cells < MOST_CELLS) {
         reader->cells[reader->n_cells] = line;
         reader->n_cells++;
-        line = strchr(line, ',');
-        if (line != NULL) {
-            *line = '\0';
-            line++;
-        }
+        line = end_cell(line);
     }
 }
 
@@ -62,8 +81,7 @@ bool table_reader_next(TableReader *reader)
     return true;
 }
 
-// Takes text.
-static bool begin_reading(TableReader *reader, char *text, const char *path, const char *header, Error *error)
+bool table_reader_begin(TableReader *reader, char *text, const char *name, const char *header, Error *error)
 {
     size_t length = strlen(header);
     *reader = (TableReader){.text = text, .at = length, .line = 1};
@@ -71,14 +89,14 @@ static bool begin_reading(TableReader *reader, char *text, const char *path, con
         return true;
     }
     table_reader_close(reader);
-    return error_set(error, "%s: does not begin with %.*s; move it away", path, (int)strcspn(header, "\n"), header);
+    return error_set(error, "%s: does not begin with %.*s; move it away", name, (int)strcspn(header, "\n"), header);
 }
 
 bool table_reader_open(TableReader *reader, const char *path, const char *header, Error *error)
 {
     char *text;
     size_t n;
-    return file_read(path, MOST_TEXT_BYTES, &text, &n, error) && begin_reading(reader, text, path, header, error);
+    return file_read(path, MOST_TEXT_BYTES, &text, &n, error) && table_reader_begin(reader, text, path, header, error);
 }
 
 void table_reader_close(TableReader *reader)
@@ -90,13 +108,13 @@ void table_reader_close(TableReader *reader)
 // ------------------------------------------------------------------------------------------------------------
 // Writing
 
-struct StepTable {
+struct RowTable {
     char *path;
     int descriptor;
     off_t bytes;                                   // complete lines
 };
 
-static bool write_error(const StepTable *table, Error *error)
+static bool write_error(const RowTable *table, Error *error)
 {
     return error_set(error, "%s: can't be written: %s", table->path, strerror(errno));
 }
@@ -117,65 +135,71 @@ static bool write_all(int descriptor, const char *bytes, size_t n)
     return true;
 }
 
-bool step_table_add(StepTable *table, const char *rows, size_t n, Error *error)
+bool row_table_add(RowTable *table, const char *rows, size_t n, Error *error)
 {
     if (!write_all(table->descriptor, rows, n)) {
         write_error(table, error);
-        (void)!ftruncate(table->descriptor, table->bytes);             // if that fails, too, step_table_open removes the part of a line
+        (void)!ftruncate(table->descriptor, table->bytes);             // if that fails, too, row_table_open removes the part of a line
         return false;
     }
     table->bytes += (off_t)n;
     return true;
 }
 
-// How many bytes of the table to keep: the header and the rows up to last_step. A row without a step belongs to the previous row.
-static size_t bytes_to_keep(TableReader *reader, int step_column, int last_step)
+static bool keep_all(TableReader *reader, void *context, size_t *keep, Error *error)
 {
-    size_t keep = reader->at;
-    int step = last_step;
-    while (step <= last_step && table_reader_next(reader)) {
-        bool has_step = reader->n_cells > step_column && cell_count(reader->cells[step_column], INT_MIN, INT_MAX, &step);
-        step = has_step ? step : last_step;
-        keep = step <= last_step ? reader->at : keep;
+    (void)context;
+    (void)error;
+    while (table_reader_next(reader)) {
     }
-    return keep;
+    *keep = reader->at;
+    return true;
 }
 
-static bool cut(StepTable *table, const char *header, int step_column, int last_step, Error *error)
+static bool cut(RowTable *table, const char *header, RowTableKeep *keep, void *context, Error *error)
 {
     char *text;
     size_t n;
+    size_t bytes = 0;
     TableReader reader;
     if (!file_read(table->path, MOST_TEXT_BYTES, &text, &n, error)) {
         return false;
     }
     if (n == 0) {
         free(text);
-        return step_table_add(table, header, strlen(header), error);
+        return row_table_add(table, header, strlen(header), error);
     }
-    if (!begin_reading(&reader, text, table->path, header, error)) {
+    if (!table_reader_begin(&reader, text, table->path, header, error)) {
         return false;
     }
-    table->bytes = (off_t)bytes_to_keep(&reader, step_column, last_step);
+    bool kept = keep(&reader, context, &bytes, error);
     table_reader_close(&reader);
-    return ftruncate(table->descriptor, table->bytes) == 0 || write_error(table, error);
+    table->bytes = (off_t)bytes;
+    return kept && (ftruncate(table->descriptor, table->bytes) == 0 || write_error(table, error));
 }
 
-StepTable *step_table_open(const char *path, const char *header, int step_column, int last_step, Error *error)
+// Some network file systems have no such locks; there nothing is locked.
+static bool lock(const RowTable *table, Error *error)
 {
-    StepTable *table = memory_allocate(sizeof *table, "a table");
+    return flock(table->descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK ||
+           error_set(error, "%s: another run is writing to it; wait until it ends, or use another file", table->path);
+}
+
+RowTable *row_table_open(const char *path, const char *header, RowTableKeep *keep, void *context, Error *error)
+{
+    RowTable *table = memory_allocate(sizeof *table, "a table");
     int descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
-    *table = (StepTable){.path = memory_copy_text(path), .descriptor = descriptor};
+    *table = (RowTable){.path = memory_copy_text(path), .descriptor = descriptor};
     if (descriptor < 0) {
         write_error(table, error);
-    } else if (cut(table, header, step_column, last_step, error)) {
+    } else if (lock(table, error) && cut(table, header, keep == NULL ? keep_all : keep, context, error)) {
         return table;
     }
-    step_table_close(table, NULL);
+    row_table_close(table, NULL);
     return NULL;
 }
 
-bool step_table_close(StepTable *table, Error *error)
+bool row_table_close(RowTable *table, Error *error)
 {
     if (table == NULL) {
         return true;
