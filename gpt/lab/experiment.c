@@ -128,6 +128,19 @@ static bool run_all(const ExperimentConfig *config, Tape *tape, Experiment *expe
     return true;
 }
 
+// Each layer keeps about three results a row, and a gradient of each.
+static bool check_rows(const ExperimentConfig *config, Error *error)
+{
+    if (config->n_rows < 0 || config->n_rows > DEEP_ROWS_MAX) {
+        return error_set(error, "%d input rows: must be 1 to %d", config->n_rows, DEEP_ROWS_MAX);
+    }
+    double values = 0;
+    for (int i = 0; i <= config->deep.n_layer; i++) {
+        values += config->deep.sizes[i];
+    }
+    return memory_check(6.0 * sizeof(Real) * values * experiment_rows(config), "the experiment", error);
+}
+
 bool experiment_check(const ExperimentConfig *config, Error *error)
 {
     if (config->n_seeds < 1) {
@@ -151,9 +164,11 @@ bool experiment_check(const ExperimentConfig *config, Error *error)
         }
     }
     if (config->net == NET_MLP) {
-        REQUIRE(config->input);
+        if (!config->normal_input) {
+            REQUIRE(config->input);
+        }
         REQUIRE(config->target);
-        return true;
+        return check_rows(config, error);
     }
     bool countable = config->T >= 1 && config->B >= 1 && config->B <= INT_MAX / config->T;
     if (!countable || config->T > config->gpt.context_length) {

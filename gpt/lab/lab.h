@@ -39,6 +39,22 @@ void deep_free(DeepNet *net);
 Tensor *deep_forward(DeepNet *net, Tensor *x, Where where);    // (B, sizes[0]) -> (B, sizes[n_layer])
 #define deep_forward(...) deep_forward(__VA_ARGS__, HERE)      // called without its Where (see nn.h)
 
+// Input rows, and perhaps their targets. Both belong to it; free with deep_rows_free.
+typedef struct DeepRows {
+    Real *input;                                   // (n, n_in)
+    Real *target;                                  // (n, n_target); NULL: not given
+    int n;
+} DeepRows;
+
+enum { DEEP_ROWS_MAX = 65536 };
+
+// n >= 2 points on a line: the first coordinate goes from low to high in equal steps, the others are 0.
+DeepRows deep_rows_grid(double low, double high, int n, int n_in);
+// A CSV file without a title line: n_in numbers a line, or n_in + n_target in all of them. Blank lines are skipped. False and an error with line
+// and column, and nothing to free, if anything else is in it, or it is larger than 16 MiB or DEEP_ROWS_MAX rows.
+bool deep_rows_read(const char *path, int n_in, int n_target, DeepRows *rows, Error *error);
+void deep_rows_free(DeepRows *rows);
+
 // ------------------------------------------------------------------------------------------------------------
 // 2. The experiment: the same network with and without shortcuts
 
@@ -54,8 +70,10 @@ enum { ARMS_MOST = 8 };
 typedef struct ExperimentConfig {
     NetKind net;
     DeepConfig deep;                               // for NET_MLP; its rule is set by arms or rules
-    const float *input;                            // (sizes[0]) the one input row
-    const float *target;                           // (sizes[n_layer])
+    const Real *input;                             // (n_rows, sizes[0])
+    const Real *target;                            // (n_rows, sizes[n_layer])
+    int n_rows;                                    // 0: 1. The loss is the mean over all rows and outputs
+    bool normal_input;                             // instead of input: N(0, 1), drawn anew for each seed; the arms of a seed share the rows
     GPTConfig gpt;                                 // for NET_GPT; its rule is set by arms or rules
     const GPT *saved;                              // for NET_GPT: a model of this configuration whose weights to take; NULL: the seed's
     const int *ids;                                // (B, T)

@@ -2,6 +2,7 @@
 
 #include "gpt/lab/net.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 int experiment_arms(const ExperimentConfig *config)
@@ -113,6 +114,23 @@ static GPT *copy_gpt(const GPT *saved, const GPTConfig *config, uint64_t seed, E
     return gpt;
 }
 
+int experiment_rows(const ExperimentConfig *config)
+{
+    return config->n_rows > 0 ? config->n_rows : 1;
+}
+
+// A generator of its own: the weights of a seed do not depend on the input.
+static Real *draw_input(const ExperimentConfig *config, uint64_t seed)
+{
+    enum { INPUT_SEED = 2000003 };
+    Random random;
+    size_t n = (size_t)experiment_rows(config) * (size_t)config->deep.sizes[0];
+    Real *input = memory_allocate(n * sizeof *input, "the input rows");
+    random_seed(&random, seed + INPUT_SEED);
+    random_normal(&random, input, n, 0, 1);
+    return input;
+}
+
 bool net_create(Net *net, const ExperimentConfig *config, int arm, uint64_t seed, Error *error)
 {
     *net = (Net){.config = config};
@@ -120,6 +138,7 @@ bool net_create(Net *net, const ExperimentConfig *config, int arm, uint64_t seed
         DeepConfig deep = deep_of_arm(config, arm);
         net->deep = deep_create(&deep, seed, error);
         net->module = net->deep == NULL ? NULL : &net->deep->module;
+        net->drawn = net->deep != NULL && config->normal_input ? draw_input(config, seed) : NULL;
     } else {
         GPTConfig gpt = gpt_of_arm(config, arm);
         net->gpt = config->saved == NULL ? gpt_create(&gpt, seed, error) : copy_gpt(config->saved, &gpt, seed, error);
@@ -133,6 +152,7 @@ void net_free(void *object)
     Net *net = object;
     deep_free(net->deep);
     gpt_free(net->gpt);
+    free(net->drawn);
 }
 
 // The network's output, before the loss. The deep network's input requires a gradient, too, so that the first layer's
@@ -143,7 +163,8 @@ Tensor *net_forward(Net *net)
     if (config->net == NET_GPT) {
         return gpt_forward(net->gpt, config->ids, config->B, config->T);
     }
-    Tensor *x = tensor_label(tensor_from(config->input, SHAPE(1, config->deep.sizes[0])), "input");
+    const Real *input = net->drawn != NULL ? net->drawn : config->input;
+    Tensor *x = tensor_label(tensor_from(input, SHAPE(experiment_rows(config), config->deep.sizes[0])), "input");
     tensor_require_grad(x);
     return deep_forward(net->deep, x);
 }

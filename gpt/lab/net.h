@@ -16,7 +16,10 @@ typedef struct Net {
     DeepNet *deep;                                 // one of the two
     GPT *gpt;
     Module *module;
+    Real *drawn;                                   // the input of the deep network, if it is the seed's; else NULL
 } Net;
+
+int experiment_rows(const ExperimentConfig *config);           // of the deep network's input
 
 bool net_create(Net *net, const ExperimentConfig *config, int arm, uint64_t seed, Error *error);
 void net_free(void *net);                          // a Net

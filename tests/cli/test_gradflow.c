@@ -373,6 +373,43 @@ END_TEST
 // ------------------------------------------------------------------------------------------------------------
 // Wrong ways to ask
 
+// Rows of a file, of a grid and of --input that are the same numbers give the same output.
+START_TEST(rows_come_from_a_file_a_grid_or_the_seed)
+{
+#define ROWS "gradflow --sizes 2,4x3,1 --activation tanh --seeds 2 --depths none --plot none --csv - "
+    file_write("one.csv", "0.5,0\n", 6);
+    file_write("line.csv", "-1,0\n0,0\n1,0\n", 13);
+    file_write("targets.csv", "-1,0,1\n0,0,2\n1,0,3\n", 19);
+    static const char *const same[][2] = {
+        {ROWS "--inputs one.csv", ROWS "--input 0.5,0"},
+        {ROWS "--inputs line.csv", ROWS "--inputs grid:-1:1:3"},
+        {ROWS "--inputs line.csv --target 2", ROWS "--inputs grid:-1:1:3 --target 2"},
+    };
+    for (int i = 0; i < 3; i++) {
+        Run a = run_gptape(same[i][0]);
+        Run b = run_gptape(same[i][1]);
+        assert_quiet(&a);
+        ck_assert_str_eq(a.out, b.out);
+        run_free(&a);
+        run_free(&b);
+    }
+    Run targets = run_gptape(ROWS "--inputs targets.csv");
+    Run zeros = run_gptape(ROWS "--inputs line.csv");
+    assert_quiet(&targets);
+    ck_assert_str_ne(targets.out, zeros.out);
+    run_free(&targets);
+    run_free(&zeros);
+    Run twice = run_gptape(ROWS "--inputs targets.csv --target 1");
+    assert_one_line_error(&twice, 2, "--target: targets.csv has the targets, too; leave one out");
+    run_free(&twice);
+    Run json = run_gptape("gradflow --inputs normal:32 --seeds 1 --depths none --json");
+    assert_quiet(&json);
+    ck_assert_ptr_nonnull(strstr(json.out, "\"rows\":\t32"));
+    run_free(&json);
+#undef ROWS
+}
+END_TEST
+
 static const struct {
     const char *arguments;
     int status;
@@ -420,6 +457,21 @@ static const struct {
     {"--net gpt --config 70b --batch 1 --length 8", 1, "memory"},
     {"--depth 100000 --width 65536", 2, "memory"},
     {"--input 1", 2, "--input: 1 value, but the network has 3"},
+    {"--inputs normal", 2, "--inputs: 'normal' is unknown (expected normal:N, grid:LO:HI:N or FILE.csv)"},
+    {"--inputs normal:", 2, "--inputs: '' is not an integer between 1 and 65536"},
+    {"--inputs normal:65537", 2, "--inputs: '65537' is not an integer between 1 and 65536"},
+    {"--inputs grid:-1:1", 2, "--inputs: 'grid:-1:1' is incomplete (expected normal:N, grid:LO:HI:N or FILE.csv)"},
+    {"--inputs grid:-1:one:3", 2, "--inputs: 'one' is not a number"},
+    {"--inputs grid:-1:1:1", 2, "--inputs: '1' is not an integer between 2 and 65536"},
+    {"--inputs grid:1:-1:5", 2, "--inputs: 'grid:1:-1:5' does not go up (expected grid:LO:HI:N with LO below HI)"},
+    {"--inputs grid:0:1:3 --input 1,2,3", 2, "--inputs: replaces --input; leave one out"},
+    {"--inputs missing.csv", 1, "missing.csv: can't be read"},
+    {"--inputs .csv/", 2, "--inputs: '.csv/' is unknown"},
+    {"--net gpt --inputs normal:3", 2, "--inputs: for --net mlp"},
+    {"--sizes 3x", 2, "--sizes: '3x' is not a size and how often it comes (expected 200x3 with at most x100000)"},
+    {"--sizes 1,3x0,1", 2, "--sizes: '3x0' is not a size"},
+    {"--sizes x3", 2, "--sizes: 'x3' is not an integer between 1 and 65536"},
+    {"--width 1 --depth 100000 --inputs normal:65536", 1, "memory"},
     {"--same-dy --steps 3", 2, "--same-dy"},
     {"--plot picture.jpg", 2, ".png"},
     {"--plot picture", 2, ".png"},
@@ -460,6 +512,7 @@ int main(void)
     tcase_add_test(tests, json_has_every_run);
     tcase_add_test(tests, one_run_has_its_loss_on_top);
     tcase_add_test(tests, same_dy_enters_both_networks);
+    tcase_add_test(tests, rows_come_from_a_file_a_grid_or_the_seed);
     tcase_add_test(tests, a_full_stdout_is_told_why);
     tcase_add_test(tests, the_same_seed_gives_the_same_bits);
     tcase_add_loop_test(tests, deep_and_long_networks_run, 0, 6);

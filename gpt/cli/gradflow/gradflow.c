@@ -20,9 +20,10 @@ static const OptionRow depth_rows[] = {
 
 const OptionRow mlp_rows[] = {
     {"width", "N", "3", "values per layer"},
-    {"sizes", "3,3,3,3,3,1", NULL, "sizes of the input, the layers and the output, instead of --depth and --width"},
+    {"sizes", "3,3,3,3,3,1", NULL, "sizes of the input, the layers and the output, instead of --depth and --width; 64x20 repeats 64"},
     {"input", "1,0,-1", NULL, "input row (default: 1,0,-1,1,0,-1,...)"},
-    {"target", "0", NULL, "target of the output (default: zeros)"},
+    {"inputs", "FILE", NULL, "input rows: normal:N, N random ones; grid:LO:HI:N, N points of a line in the first coordinate; or those of FILE.csv"},
+    {"target", "0", NULL, "target of the output, one for all rows (default: FILE.csv's further columns, or zeros)"},
     {0},
 };
 

@@ -1,5 +1,5 @@
 // gradflow.h: shared by the command's files: gradflow.c (options and the run), plan.c (from options to an experiment), network.c
-// (its network and batch), report.c and json.c (the output). graph.c reads its network with the same functions.
+// (its network and batch), rows.c (an MLP's input rows and targets), report.c and json.c (the output). graph.c reads its network with the same functions.
 
 #ifndef GPTAPE_CLI_GRADFLOW_H
 #define GPTAPE_CLI_GRADFLOW_H
@@ -36,6 +36,7 @@ extern const OptionRow data_rows[];                // --data
 bool gradflow_net_read(const Options *options, GradflowPlan *plan);                    // mlp or gpt
 bool gradflow_rules_read(const Options *options, GradflowPlan *plan);                  // --residual, any number of times
 bool gradflow_network_read(const Options *options, GradflowPlan *plan, int *status);   // its sizes, its weights, its batch
+bool gradflow_rows_read(const Options *options, ExperimentConfig *config, int *status);        // the input rows of an MLP, and their targets
 
 // From options to a plan that can be run; false after one line on stderr, with the exit status. Free it either way.
 bool gradflow_plan_read(const Options *options, GradflowPlan *plan, int *status);

@@ -94,6 +94,9 @@ void gradflow_print_json(const Experiment *experiment, const Sweep *sweep)
         cJSON_AddItemToObject(json, "sizes", cJSON_CreateIntArray(config->deep.sizes, config->deep.n_layer + 1));
         cJSON_AddStringToObject(json, "activation", activation_name(config->deep.activation));
         cJSON_AddStringToObject(json, "init", init_name(config->deep.init));
+        if (config->n_rows > 1) {
+            json_add_count(json, "rows", config->n_rows);
+        }
     }
     if (experiment->n_measurements == 1) {
         json_add_number(json, "loss", experiment->measurements[0].loss);

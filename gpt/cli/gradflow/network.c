@@ -22,6 +22,43 @@ static bool sizes_from_depth(const Options *options, DeepConfig *deep)
     return true;
 }
 
+// "200x3" in a list of sizes is short for 200,200,200. The list spelled out, which the caller frees; NULL after one line on stderr.
+static char *repeated_sizes(const Options *options)
+{
+    const char *text = options_text(options, "sizes");
+    char *result = memory_copy_text("");
+    size_t used = 0;
+    for (const char *next = text; text != NULL; text = next) {
+        size_t length = strcspn(text, ",");
+        size_t digits = strspn(text, "0123456789");
+        int times = 1;
+        next = text[length] == '\0' ? NULL : text + length + 1;
+        if (digits > 0 && text[digits] == 'x') {
+            char *end;
+            long given = strtol(text + digits + 1, &end, 10);
+            if (end != text + length || given < 1 || given > DEEP_DEPTH_MAX) {
+                free(result);
+                option_error(options, "sizes", "'%.*s' is not a size and how often it comes (expected 200x3 with at most x%d)",
+                             (int)(length < 80 ? length : 80), text, DEEP_DEPTH_MAX);
+                return NULL;
+            }
+            times = (int)given;
+            length = digits;
+        }
+        char *longer = memory_allocate(used + (size_t)times * (length + 1) + 1, "the layers' sizes");
+        memcpy(longer, result, used);
+        free(result);
+        result = longer;
+        for (int i = 0; i < times; i++) {
+            memcpy(result + used, text, length);
+            result[used + length] = ',';
+            used += length + 1;
+        }
+    }
+    result[used - 1] = '\0';                       // instead of the last comma
+    return result;
+}
+
 static bool read_sizes(const Options *options, DeepConfig *deep)
 {
     if (!options_given(options, "sizes")) {
@@ -31,7 +68,10 @@ static bool read_sizes(const Options *options, DeepConfig *deep)
         return option_error(options, "sizes", "replaces --depth and --width; leave one out");
     }
     int n;
-    if (!options_int_list(options, "sizes", 1, DEEP_WIDTH_MAX, &deep->sizes, &n)) {
+    char *text = repeated_sizes(options);
+    bool read = text != NULL && options_ints_of(options, "sizes", text, 1, DEEP_WIDTH_MAX, &deep->sizes, &n);
+    free(text);
+    if (!read) {
         return false;
     }
     deep->n_layer = n - 1;
@@ -45,52 +85,22 @@ static bool read_sizes(const Options *options, DeepConfig *deep)
     return n >= 2 || option_error(options, "sizes", "one size (expected at least two: a layer's input and output)");
 }
 
-// A row of n floats: given, and then of that length, or made by the rule.
-static bool read_row(const Options *options, const char *option, int n, float (*rule)(int), const float **row)
-{
-    float *values;
-    int count = n;
-    if (options_given(options, option)) {
-        if (!options_float_list(options, option, &values, &count)) {
-            return false;
-        }
-        *row = values;
-        return count == n || option_error(options, option, "%d value%s, but the network has %d", count, plural(count), n);
-    }
-    values = memory_allocate((size_t)n * sizeof *values, "a row of numbers");
-    for (int i = 0; i < n; i++) {
-        values[i] = rule(i);
-    }
-    *row = values;
-    return true;
-}
-
-static float input_rule(int i)
-{
-    return (float)(1 - i % 3);
-}
-
-static float target_rule(int i)
-{
-    (void)i;
-    return 0;
-}
-
-static bool read_mlp(const Options *options, ExperimentConfig *config)
+static bool read_mlp(const Options *options, ExperimentConfig *config, int *status)
 {
     DeepConfig *deep = &config->deep;
     GPTConfig gpt = {.activation = ACTIVATION_GELU, .init = INIT_TORCH};       // the defaults of the two fields read here
     Error error;
     if (!read_sizes(options, deep) ||
         !options_field(options, config_field_find(gpt_fields, gpt_field_count, "activation"), &gpt) ||
-        !options_field(options, config_field_find(gpt_fields, gpt_field_count, "init"), &gpt) ||
-        !read_row(options, "input", deep->sizes[0], input_rule, &config->input) ||
-        !read_row(options, "target", deep->sizes[deep->n_layer], target_rule, &config->target)) {
+        !options_field(options, config_field_find(gpt_fields, gpt_field_count, "init"), &gpt)) {
         return false;
     }
     deep->activation = gpt.activation;
     deep->init = gpt.init;
-    return deep_config_check(deep, &error) || report_error(options, &error);
+    if (!deep_config_check(deep, &error)) {
+        return report_error(options, &error);
+    }
+    return gradflow_rows_read(options, config, status);
 }
 
 static bool read_ids(const Options *options, ExperimentConfig *config)
@@ -255,6 +265,6 @@ static bool check_rules(const Options *options, const ExperimentConfig *config)
 
 bool gradflow_network_read(const Options *options, GradflowPlan *plan, int *status)
 {
-    bool read = plan->experiment.net == NET_MLP ? read_mlp(options, &plan->experiment) : read_gpt(options, plan, status);
+    bool read = plan->experiment.net == NET_MLP ? read_mlp(options, &plan->experiment, status) : read_gpt(options, plan, status);
     return read && check_rules(options, &plan->experiment);
 }

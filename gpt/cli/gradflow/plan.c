@@ -21,7 +21,7 @@ static const char *arms_word(int i)
 // Options of one kind of network are errors with the other.
 static bool refuse_others(const Options *options, NetKind net)
 {
-    static const char *const of_mlp[] = {"depth", "width", "sizes", "input", "target", NULL};
+    static const char *const of_mlp[] = {"depth", "width", "sizes", "input", "inputs", "target", NULL};
     static const char *const of_gpt[] = {"config", "data", "batch", "length", "ids", "targets", "model", "vocab", NULL};
     const char *other = net_name(net == NET_MLP ? NET_GPT : NET_MLP);
     const char *name = options_first(options, net == NET_MLP ? of_gpt : of_mlp);

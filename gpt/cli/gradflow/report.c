@@ -230,8 +230,12 @@ static void print_networks(const ExperimentConfig *config)
     seeds_text(config, seeds);
     if (config->net == NET_MLP) {
         sizes_text(&config->deep, sizes);
-        terminal_print("Deep network of %d layer%s, %s, %s after each, init %s; %s", config->deep.n_layer, plural(config->deep.n_layer), sizes,
-                    activation_name(config->deep.activation), init_name(config->deep.init), seeds);
+        char rows[NUMBER_TEXT] = "";
+        if (config->n_rows > 1) {
+            snprintf(rows, sizeof rows, ", %d input rows", config->n_rows);
+        }
+        terminal_print("Deep network of %d layer%s, %s, %s after each, init %s%s; %s", config->deep.n_layer, plural(config->deep.n_layer), sizes,
+                    activation_name(config->deep.activation), init_name(config->deep.init), rows, seeds);
     } else {
         const GPTConfig *gpt = &config->gpt;
         terminal_print("GPT of %d block%s, width %d, %d head%s, %s%scausal %s, %s, init %s, batch %d x %d; %s", gpt->n_layer,

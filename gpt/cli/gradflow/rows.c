@@ -1,0 +1,135 @@
+// rows.c: the input rows of an MLP, and their targets, from options.
+
+#include "gpt/base/base.h"
+#include "gpt/cli/gradflow/gradflow.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char EXPECTED[] = "(expected normal:N, grid:LO:HI:N or FILE.csv)";
+
+// n numbers, given or made by the rule.
+static bool read_row(const Options *options, const char *option, int n, float (*rule)(int), Real **row)
+{
+    float *given = NULL;
+    int count = n;
+    if (options_given(options, option) && !options_float_list(options, option, &given, &count)) {
+        return false;
+    }
+    if (count == n) {
+        *row = memory_allocate((size_t)n * sizeof **row, "a row of numbers");
+        for (int i = 0; i < n; i++) {
+            (*row)[i] = given != NULL ? given[i] : rule(i);
+        }
+    }
+    free(given);
+    return count == n || option_error(options, option, "%d value%s, but the network has %d", count, plural(count), n);
+}
+
+static float input_rule(int i)
+{
+    return (float)(1 - i % 3);
+}
+
+static float target_rule(int i)
+{
+    (void)i;
+    return 0;
+}
+
+// "-2:2:256" after "grid:", "16" after "normal:": n_numbers separated by colons, the last one a count from least.
+static bool read_numbers(const Options *options, const char *text, int n_numbers, int least, double *numbers)
+{
+    enum { ITEM = 64 };
+    char item[ITEM];
+    for (int i = 0; i < n_numbers; i++) {
+        bool last = i == n_numbers - 1;
+        size_t length = last ? strlen(text) : strcspn(text, ":");
+        if (length >= ITEM || (!last && text[length] != ':')) {
+            return option_error(options, "inputs", "'%.80s' is incomplete %s", options_text(options, "inputs"), EXPECTED);
+        }
+        snprintf(item, sizeof item, "%.*s", (int)length, text);
+        int count;
+        ConfigField field = {.name = "inputs", .kind = last ? FIELD_COUNT : FIELD_NUMBER, .low = last ? least : -1e30,
+                             .high = last ? DEEP_ROWS_MAX : 1e30};
+        Error error;
+        if (!config_field_read(&field, item, last ? (void *)&count : (void *)&numbers[i], &error)) {
+            return report_error(options, &error);
+        }
+        numbers[i] = last ? count : numbers[i];
+        text += length + 1;
+    }
+    return true;
+}
+
+static bool read_file(const Options *options, const char *path, int n_in, int n_target, DeepRows *rows, int *status)
+{
+    const char *ending = strrchr(path, '.');
+    Error error;
+    if (ending == NULL || strcmp(ending, ".csv") != 0) {
+        return option_error(options, "inputs", "'%.80s' is unknown %s", path, EXPECTED);
+    }
+    if (!deep_rows_read(path, n_in, n_target, rows, &error)) {
+        return report_failure(options, &error, status);
+    }
+    if (rows->target != NULL && options_given(options, "target")) {
+        deep_rows_free(rows);
+        return option_error(options, "target", "%s has the targets, too; leave one out", path);
+    }
+    return true;
+}
+
+static bool read_inputs(const Options *options, ExperimentConfig *config, DeepRows *rows, int *status)
+{
+    int n_in = config->deep.sizes[0];
+    const char *text = options_text(options, "inputs");
+    double numbers[3];
+    if (options_given(options, "input")) {
+        return option_error(options, "inputs", "replaces --input; leave one out");
+    }
+    if (strncmp(text, "normal:", 7) == 0) {
+        bool read = read_numbers(options, text + 7, 1, 1, numbers);
+        rows->n = read ? (int)numbers[0] : 0;
+        config->normal_input = true;
+        return read;
+    }
+    if (strncmp(text, "grid:", 5) != 0) {
+        return read_file(options, text, n_in, config->deep.sizes[config->deep.n_layer], rows, status);
+    }
+    if (!read_numbers(options, text + 5, 3, 2, numbers)) {
+        return false;
+    }
+    if (!(numbers[0] < numbers[1])) {
+        return option_error(options, "inputs", "'%.80s' does not go up (expected grid:LO:HI:N with LO below HI)", text);
+    }
+    *rows = deep_rows_grid(numbers[0], numbers[1], (int)numbers[2], n_in);
+    return true;
+}
+
+// One row of targets for all rows.
+static bool read_target(const Options *options, int n_out, DeepRows *rows)
+{
+    Real *row = NULL;
+    if (!read_row(options, "target", n_out, target_rule, &row)) {
+        return false;
+    }
+    rows->target = memory_allocate((size_t)rows->n * (size_t)n_out * sizeof(Real), "the targets");
+    for (int i = 0; i < rows->n; i++) {
+        memcpy(rows->target + (size_t)i * (size_t)n_out, row, (size_t)n_out * sizeof(Real));
+    }
+    free(row);
+    return true;
+}
+
+bool gradflow_rows_read(const Options *options, ExperimentConfig *config, int *status)
+{
+    const DeepConfig *deep = &config->deep;
+    DeepRows rows = {.n = 1};
+    bool read = options_given(options, "inputs") ? read_inputs(options, config, &rows, status)
+                                                 : read_row(options, "input", deep->sizes[0], input_rule, &rows.input);
+    read = read && (rows.target != NULL || read_target(options, deep->sizes[deep->n_layer], &rows));
+    config->input = rows.input;
+    config->target = rows.target;
+    config->n_rows = rows.n;
+    return read;
+}
