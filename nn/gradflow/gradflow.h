@@ -110,6 +110,83 @@ double path_mean_length(const PathLengths *paths, int s);
 // value that is not finite. Their error is a few roundings (1e-16) of the largest. numpy: linalg.svd(matrix, compute_uv=False)
 void singular_values(const double *matrix, int rows, int columns, double *values);
 
+// ------------------------------------------------------------------------------------------------------------
+// Jacobians: J_i = dy/dx[i], of tensors on one tape. Each walk back (tensor_vjp) gives one product J_i^T dy; nothing on the tape changes.
+
+typedef struct JacobianNorm {
+    double mean_square;                            // ||J||_F^2 / its number of singular values (the fewer of its rows and columns)
+    double std_error;                              // of mean_square, if it is an estimate; else 0
+    int n_probes;                                  // random walks it was estimated from; 0: exact
+} JacobianNorm;
+
+// The mean squared singular value of dy/dx[i], for n tensors at once: norms (n). n_probes 0: exactly, by one walk per value of y, each of
+// which gives a row of every J_i. Otherwise from that many walks (at least 2) with random signs dy: E ||J^T dy||^2 = ||J||_F^2 (Hutchinson
+// 1990). Where x[0] leads to the others, a walk costs what one walk from y to x[0] costs.
+void jacobian_norms(Tensor *y, Tensor *const *x, int n, int n_probes, Random *random, JacobianNorm *norms);
+
+// J = dy/dx, (values of y, values of x), by one walk per value of y.
+void jacobian_matrix(Tensor *y, Tensor *x, double *J);
+
+// ------------------------------------------------------------------------------------------------------------
+// The loss as a function of the weights. The functions below compute it again and again on a tape of their own, with other weights in other
+// memory: the parameters' values, gradients and versions, and the current tape, are afterwards what they were.
+
+typedef struct LossFunction {
+    const ParameterList *parameters;               // the weights
+    // Records the loss of one row of a batch on the current tape, from what the parameters are; of all rows if row is -1. The same each time.
+    Tensor *(*forward)(void *context, int row);
+    void *context;
+} LossFunction;
+
+typedef struct SharpnessConfig {
+    double tolerance;                              // of the residual
+    int max_iterations;                            // each takes two gradients
+    uint64_t seed;                                 // of the first vector
+} SharpnessConfig;
+
+typedef struct Sharpness {
+    double value;                                  // lambda = v^T H v
+    double residual;                               // || H v - lambda v || / |lambda|: H has an eigenvalue within this part of lambda
+    int iterations;
+    bool converged;
+} Sharpness;
+
+// The algebraically largest eigenvalue of the Hessian H of the loss over all parameters, by power iteration: v <- (H + shift) v, normalized.
+// H v is a central difference of gradients. The first 20 iterations have no shift, and suffice if the eigenvalue of the largest magnitude is
+// positive and stands out; then the shift is that magnitude, which leaves the algebraically largest the one of the largest magnitude.
+Sharpness sharpness_measure(const LossFunction *loss, const SharpnessConfig *config);
+
+// The simple noise scale B_simple = tr(Sigma) / |G|^2 of McCandlish et al. 2018 (arXiv 1812.06162): the batch size around which larger
+// batches stop making a gradient much more certain. By their appendix A.1, without bias, from the gradients of single rows and of all B:
+//      |G|^2 = (B |G_B|^2 - |G_1|^2) / (B - 1)        tr(Sigma) = (|G_1|^2 - |G_B|^2) / (1 - 1/B)        |G_1|^2: the mean over the rows
+typedef struct NoiseScale {
+    double scale;                                  // NaN where G2 is not positive: the rows are too few to tell the gradient from its noise
+    double G2;
+    double trace;
+} NoiseScale;
+
+NoiseScale noise_scale(const LossFunction *loss, int n_rows);  // the loss of all must be the mean of the rows'; at least 2
+
+// The loss at w + a d1 + b d2 (Li et al. 2018, arXiv 1712.09913): d1 and d2 are normal, drawn one after the other from this seed, and each
+// row of them is scaled to the norm of the weight's row; those of biases and norms (fewer than 2 dimensions) are 0. values (n, n): a
+// from -1 to 1 by row, b by column.
+void loss_plane(const LossFunction *loss, uint64_t seed, int n, double *values);
+double loss_plane_place(int i, int n);             // the a of row i, or the b of column i: -1 + 2 i / (n - 1)
+
+// A copy of weights, and what became of them: ratios (count) gets || now - then || / || then || of each parameter, NaN if it was all zero.
+typedef struct WeightCopy {
+    const ParameterList *parameters;               // borrowed
+    Real *values;                                  // of one parameter after the other
+} WeightCopy;
+
+WeightCopy weight_copy(const ParameterList *parameters);       // the caller frees it with weight_copy_free
+void weight_copy_free(WeightCopy *copy);
+void update_ratios(const WeightCopy *before, double *ratios);
+
+// R(lag) = sum_i (v_i - m)(v_i+lag - m) / sum_i (v_i - m)^2, m the mean of the n values; NaN if all are the same. Of the derivative along a
+// line of inputs: near 1 where gradients of neighbors agree, near 0 where they are white noise (Balduzzi et al. 2017, arXiv 1702.08591).
+double autocorrelation(const double *values, int n, int lag);
+
 #include "tensor/public_end.h"
 
 #endif

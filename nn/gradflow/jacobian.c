@@ -1,0 +1,139 @@
+// jacobian.c: the Jacobian between two tensors of a tape, row by row: see gradflow.h.
+
+#include "nn/gradflow/gradflow.h"
+
+#include "tensor/unwind.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Walk {
+    Tensor *const *x;
+    int n;
+    int *number;                                   // by node: of the first x that it made; -1: none
+    bool *visited;                                 // (n) was x[i] on the way to x[0]?
+    double *squares;                               // (n) || J_i^T dy ||^2 of this walk
+} Walk;
+
+static double squares_of(const Real *values, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; values != NULL && i < n; i++) {
+        sum += (double)values[i] * (double)values[i];
+    }
+    return sum;
+}
+
+static void visit(TapeNode *node, void *context)
+{
+    Walk *walk = context;
+    for (int i = walk->number[node->index]; i >= 0 && i < walk->n && walk->x[i]->node == node; i++) {
+        walk->visited[i] = true;
+        walk->squares[i] = squares_of(node->output->grad, tensor_count(node->output));
+    }
+}
+
+// One walk, from y to x[0], passes the others; those that it misses (x[0] does not lead to them) get a walk of their own.
+static void walk_row(Walk *walk, Tensor *y, const Real *dy, Real *dx)
+{
+    for (int i = 0; i < walk->n; i++) {
+        walk->visited[i] = false;
+    }
+    tensor_vjp_visit(y, dy, walk->x[0], dx, visit, walk);
+    walk->squares[0] = squares_of(dx, tensor_count(walk->x[0]));
+    for (int i = 1; i < walk->n; i++) {
+        if (!walk->visited[i]) {
+            tensor_vjp(y, dy, walk->x[i], dx);
+            walk->squares[i] = squares_of(dx, tensor_count(walk->x[i]));
+        }
+    }
+}
+
+static void *reserve(size_t count, size_t bytes_each)
+{
+    void *memory = memory_allocate_zeroed(count + 1, bytes_each, "a Jacobian");
+    unwind_add(free, memory);
+    return memory;
+}
+
+// The numbers of x by node: tensors of one node are next to each other.
+static void number_nodes(Walk *walk, const Tape *tape)
+{
+    walk->number = reserve((size_t)tape->n_nodes, sizeof *walk->number);
+    for (int i = 0; i < tape->n_nodes; i++) {
+        walk->number[i] = -1;
+    }
+    for (int i = walk->n - 1; i >= 0; i--) {
+        if (walk->x[i]->node != NULL && walk->x[i]->tape == tape) {
+            walk->number[walk->x[i]->node->index] = i;
+        }
+    }
+}
+
+// dy of one walk: a unit vector (a row of J), or signs with equal probability.
+static void set_dy(Real *dy, size_t n, int r, Random *random)
+{
+    for (size_t i = 0; i < n; i++) {
+        dy[i] = random == NULL ? (Real)(i == (size_t)r) : (random_bits(random) & 1) != 0 ? 1 : -1;
+    }
+}
+
+void jacobian_norms(Tensor *y, Tensor *const *x, int n, int n_probes, Random *random, JacobianNorm *norms)
+{
+    REQUIRE(y);
+    REQUIRE(x);
+    REQUIRE(norms);
+    size_t most = 0;
+    for (int i = 0; i < n; i++) {
+        REQUIRE(x[i]);
+        most = tensor_count(x[i]) > most ? tensor_count(x[i]) : most;
+    }
+    int frame = unwind_begin();
+    Walk walk = {.x = x, .n = n, .visited = reserve((size_t)n, sizeof(bool)), .squares = reserve((size_t)n, sizeof(double))};
+    number_nodes(&walk, y->tape);
+    size_t n_y = tensor_count(y);
+    bool exact = n_probes == 0;
+    int n_walks = exact ? (int)n_y : n_probes;
+    Real *dy = reserve(n_y, sizeof *dy);
+    Real *dx = reserve(most, sizeof *dx);
+    double *sum = reserve((size_t)n, sizeof *sum);
+    double *sum_squares = reserve((size_t)n, sizeof *sum_squares);
+    for (int r = 0; r < n_walks; r++) {
+        set_dy(dy, n_y, r, exact ? NULL : random);
+        walk_row(&walk, y, dy, dx);
+        for (int i = 0; i < n; i++) {
+            sum[i] += walk.squares[i];
+            sum_squares[i] += walk.squares[i] * walk.squares[i];
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        double number = (double)(n_y < tensor_count(x[i]) ? n_y : tensor_count(x[i]));         // of singular values
+        double mean = sum[i] / n_walks;
+        double variance = fmax(sum_squares[i] / n_walks - mean * mean, 0) * n_walks / (n_walks - 1);
+        norms[i].mean_square = exact ? sum[i] / number : mean / number;
+        norms[i].std_error = exact ? 0 : sqrt(variance / n_walks) / number;
+        norms[i].n_probes = n_probes;
+    }
+    unwind_end(frame);
+}
+
+void jacobian_matrix(Tensor *y, Tensor *x, double *J)
+{
+    REQUIRE(y);
+    REQUIRE(x);
+    REQUIRE(J);
+    size_t n_y = tensor_count(y);
+    size_t n_x = tensor_count(x);
+    int frame = unwind_begin();
+    Real *dy = reserve(n_y, sizeof *dy);
+    Real *dx = reserve(n_x, sizeof *dx);
+    for (size_t r = 0; r < n_y; r++) {
+        set_dy(dy, n_y, (int)r, NULL);
+        tensor_vjp(y, dy, x, dx);
+        for (size_t i = 0; i < n_x; i++) {
+            J[r * n_x + i] = (double)dx[i];
+        }
+    }
+    unwind_end(frame);
+}
