@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-double autocorrelation(const double *values, int n, int lag)
+double flow_autocorrelation(const double *values, int n, int lag)
 {
     REQUIRE(values);
     double mean = 0;

@@ -185,7 +185,7 @@ void update_ratios(const WeightCopy *before, double *ratios);
 
 // R(lag) = sum_i (v_i - m)(v_i+lag - m) / sum_i (v_i - m)^2, m the mean of the n values; NaN if all are the same. Of the derivative along a
 // line of inputs: near 1 where gradients of neighbors agree, near 0 where they are white noise (Balduzzi et al. 2017, arXiv 1702.08591).
-double autocorrelation(const double *values, int n, int lag);
+double flow_autocorrelation(const double *values, int n, int lag);
 
 #include "tensor/public_end.h"
 

@@ -398,12 +398,12 @@ END_TEST
 START_TEST(autocorrelation_by_hand)
 {
     static const double values[] = {1, 2, 4, 1};                        // less the mean: -1, 0, 2, -1
-    ck_assert(autocorrelation(values, 4, 0) == 1);
-    ck_assert_double_eq_tol(autocorrelation(values, 4, 1), -2.0 / 6, 1e-15);
-    ck_assert_double_eq_tol(autocorrelation(values, 4, 2), -2.0 / 6, 1e-15);
-    ck_assert_double_eq_tol(autocorrelation(values, 4, 3), 1.0 / 6, 1e-15);
-    ck_assert(isnan(autocorrelation((double[]){2, 2, 2}, 3, 1)));
-    ck_assert(isnan(autocorrelation((double[]){2, NAN, 2}, 3, 1)));
+    ck_assert(flow_autocorrelation(values, 4, 0) == 1);
+    ck_assert_double_eq_tol(flow_autocorrelation(values, 4, 1), -2.0 / 6, 1e-15);
+    ck_assert_double_eq_tol(flow_autocorrelation(values, 4, 2), -2.0 / 6, 1e-15);
+    ck_assert_double_eq_tol(flow_autocorrelation(values, 4, 3), 1.0 / 6, 1e-15);
+    ck_assert(isnan(flow_autocorrelation((double[]){2, 2, 2}, 3, 1)));
+    ck_assert(isnan(flow_autocorrelation((double[]){2, NAN, 2}, 3, 1)));
 }
 END_TEST
 
