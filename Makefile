@@ -22,6 +22,7 @@
 ## VALGRIND=1        make test runs each test program under valgrind
 ## CC=clang          with clang, in build/clang (and build/clang/debug, build/clang/san)
 ## ONEDNN=           without oneDNN, even if it is installed
+## PLUGINS=          without MPI, even if it is installed
 ## CFLAGS= LDFLAGS=  more flags, after ours
 
 PREFIX ?= /usr/local
@@ -40,7 +41,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # The packages it needs, by Debian's names; .ci/packages checks whether each is installed. oneDNN is optional.
 NEEDED := build-essential libpopt-dev libcjson-dev libpcre2-dev
 DEMO_NEEDS := $(NEEDED) libdnnl-dev gnuplot-nox fonts-dejavu-core
-TEST_NEEDS := $(DEMO_NEEDS) check pkg-config gdb graphviz
+TEST_NEEDS := $(DEMO_NEEDS) check pkg-config gdb graphviz libopenmpi-dev openmpi-bin
 FUZZ_NEEDS := $(NEEDED) clang libclang-rt-14-dev
 NOTEBOOK_NEEDS := $(DEMO_NEEDS) clang-tools-19 python3-clang python3-ipykernel python3-nbconvert
 MISSING := $(shell CC='$(CC) $(CFLAGS)' .ci/packages missing $(NEEDED) libdnnl-dev)
@@ -77,7 +78,7 @@ avx2_FLAGS := -mavx2 -mfma
 avx512_FLAGS := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512
 
 # The numeric sources are built twice, the second time in double, for gradient checks without float's rounding.
-LIBRARY_SOURCES := $(sort $(shell find tensor nn gpt -name '*.c' -not -path 'gpt/cli/*'))
+LIBRARY_SOURCES := $(sort $(shell find tensor nn gpt -name '*.c' -not -path 'gpt/cli/*' -not -name ranks_mpi.c))
 DOUBLE_SOURCES := $(filter-out tensor/fast/% tensor/inspect/gdb.c,$(filter tensor/% nn/%,$(LIBRARY_SOURCES))) \
                   $(addprefix gpt/,base/memory.c config.c config_fields.c cost.c block.c gpt.c kv_cache.c generate.c sample.c lab/deep.c lab/gradcheck_models.c)
 LIBRARY_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(filter-out tensor/fast/vector/loops.c,$(LIBRARY_SOURCES))) \
@@ -92,7 +93,11 @@ TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(shell find tests -name 'test_*.c')))
 DOUBLE_TESTS := $(filter %_double,$(TESTS))
 TEST_HELPERS := $(patsubst %.c,$(BUILD)/float/%.o,$(sort $(shell find tests -name '*.c' -not -name 'test_*' -not -path 'tests/fuzz/*' -not -path 'tests/faults/*')))
 
-all: $(BUILD)/libgptape.a $(BUILD)/libgptape.so $(BUILD)/gptape $(EXAMPLES)
+# MPI is optional: a plugin for each that pkg-config finds, which the program loads only under its mpirun.
+PLUGINS := $(if $(shell pkg-config --exists ompi-c 2> /dev/null && echo y),$(BUILD)/libgptape-openmpi.so) \
+           $(if $(shell pkg-config --exists mpich 2> /dev/null && echo y),$(BUILD)/libgptape-mpich.so)
+
+all: $(BUILD)/libgptape.a $(BUILD)/libgptape.so $(BUILD)/gptape $(EXAMPLES) $(PLUGINS)
 
 # This file changes only when the compiler or its flags do: then everything is recompiled.
 $(BUILD)/flags: FORCE
@@ -103,7 +108,11 @@ $(BUILD)/flags: FORCE
 NO_ONEDNN := without oneDNN (libdnnl-dev): matrix products will be slower
 
 COMPILE = @echo 'cc $@'; mkdir -p $(@D); $(CC) $(FLAGS) -MMD -MP -c -o $@ $<
-LINK = @echo 'ld $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(LDFLAGS) -o $@ $^
+LINK = @echo 'ld $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(LDFLAGS) $(PLUGIN_PATH) -o $@ $^
+
+# Where programs and the shared library look for MPI's plugins: beside themselves, one folder up (examples), or in the library's folder.
+# Not as RUNPATH, which the sanitizers' dlopen ignores.
+PLUGIN_PATH := -Wl,--disable-new-dtags,-rpath,'$$ORIGIN:$$ORIGIN/..:$$ORIGIN/../lib'
 
 $(BUILD)/float/tests/%.o $(BUILD)/double/tests/%.o: private FLAGS += -fvisibility=default $$(pkg-config --cflags check)
 
@@ -136,6 +145,11 @@ $(BUILD)/libgptape.a: $(LIBRARY_OBJECTS)
 
 $(BUILD)/libgptape.so.0: $(LIBRARY_OBJECTS)
 	$(LINK) -shared -Wl,-soname,libgptape.so.0,-Bsymbolic-functions $(LIBS)
+
+$(BUILD)/libgptape-openmpi.so: MPI := ompi-c
+$(BUILD)/libgptape-mpich.so: MPI := mpich
+$(BUILD)/libgptape-%.so: gpt/base/ranks_mpi.c gpt/base/ranks_mpi.h $(BUILD)/flags
+	@echo 'ld $@'; $(CC) $(FLAGS) $(LDFLAGS) -shared $$(pkg-config --cflags $(MPI)) -o $@ $< $$(pkg-config --libs $(MPI))
 
 $(BUILD)/libgptape.so: $(BUILD)/libgptape.so.0
 	@ln -sf libgptape.so.0 $@
@@ -288,14 +302,14 @@ VERSION = $(shell sed -n 's/.*GPTAPE_VERSION "\(.*\)"/\1/p' gpt/base/base.h)
 # Each directory's public header, DIR/DIR.h, and the one that includes them all.
 FOLDERS := $(shell find tensor nn gpt -type d -not -path 'gpt/cli*' -not -name vector)
 PUBLIC_HEADERS := $(filter-out gpt/base/base.h,$(wildcard $(foreach folder,$(FOLDERS),$(folder)/$(notdir $(folder)).h))) gpt/gptape.h \
-                  $(addprefix tensor/,fail.h where.h public_begin.h public_end.h)
+                  gpt/base/ranks.h $(addprefix tensor/,fail.h where.h public_begin.h public_end.h)
 
 # The manual page and the shells' completions, which the program prints.
 PAGES := man/man1/gptape.1 bash-completion/completions/gptape zsh/site-functions/_gptape
 
-install: $(BUILD)/libgptape.a $(BUILD)/libgptape.so $(BUILD)/gptape
+install: $(BUILD)/libgptape.a $(BUILD)/libgptape.so $(BUILD)/gptape $(PLUGINS)
 	install -D -t '$(TO)/bin' $(BUILD)/gptape
-	install -D -m 644 -t '$(TO)/lib' $(BUILD)/libgptape.a $(BUILD)/libgptape.so.0
+	install -D -m 644 -t '$(TO)/lib' $(BUILD)/libgptape.a $(BUILD)/libgptape.so.0 $(PLUGINS)
 	install -m 644 $(BUILD)/float/tensor/inspect/gdb.o '$(TO)/lib/gptape-gdb.o'
 	ln -sf libgptape.so.0 '$(TO)/lib/libgptape.so'
 	for header in $(PUBLIC_HEADERS); do install -D -m 644 $$header "$(TO)/include/gptape/$$header"; done
@@ -309,7 +323,7 @@ install: $(BUILD)/libgptape.a $(BUILD)/libgptape.so $(BUILD)/gptape
 
 uninstall:
 	rm -f $(foreach page,$(PAGES),'$(TO)/share/$(page)')
-	rm -rf '$(TO)/include/gptape' '$(TO)/lib/pkgconfig/gptape.pc' '$(TO)'/lib/libgptape.* '$(TO)/lib/gptape-gdb.o' '$(TO)/bin/gptape'
+	rm -rf '$(TO)/include/gptape' '$(TO)/lib/pkgconfig/gptape.pc' '$(TO)'/lib/libgptape.* '$(TO)'/lib/libgptape-*.so '$(TO)/lib/gptape-gdb.o' '$(TO)/bin/gptape'
 
 clean:
 	rm -rf build

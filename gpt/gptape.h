@@ -9,6 +9,7 @@
 #include "nn/nn.h"
 #include "nn/residual/residual.h"
 #include "nn/gradflow/gradflow.h"
+#include "gpt/base/ranks.h"
 #include "gpt/gpt.h"
 #include "gpt/text/text.h"
 #include "gpt/stories/stories.h"

@@ -1,0 +1,438 @@
+// ranks.c: how the program was launched, loading the plugin for that MPI, and waiting for other ranks, of which one may be gone.
+
+#define _GNU_SOURCE                                // gethostname, writev, usleep
+
+#include "gpt/base/ranks.h"
+#include "gpt/base/base.h"
+#include "gpt/base/ranks_mpi.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+// A process on a machine.
+typedef struct Place {
+    char host[128];                                // its name, and the kernel's boot id, since names of containers may repeat
+    pid_t process;
+} Place;
+
+struct RanksSum {
+    RanksJob *job;
+    int *sizes;                                    // that the job reads, freed with it; NULL: none
+};
+
+static const RanksMpi *mpi;                        // NULL: one rank
+static int rank, count = 1, local_count = 1;
+static double waited;
+
+// Ranks of this machine, for ranks_end_if_lost: set before the signal handlers that call it.
+static pid_t *local_process;
+static char (*local_line)[64];                     // "gptape: rank 1 (process 123) has ended"
+static const char *loss_note;
+
+// ------------------------------------------------------------------------------------------------------------
+// Launch
+
+// Each launcher's variable for the number of ranks, and the MPI that it launches. srun speaks to Open MPI by PMIx, to MPICH by PMI.
+typedef struct Launcher {
+    const char *variable;
+    const char *also;                              // must be set, too; NULL: nothing
+    const char *plugin;
+    const char *name;
+    const char *package;
+} Launcher;
+
+#define OPEN_MPI "libgptape-openmpi.so", "Open MPI", "libopenmpi-dev"
+#define MPICH "libgptape-mpich.so", "MPICH", "libmpich-dev"
+static const Launcher launchers[] = {
+    {"OMPI_COMM_WORLD_SIZE", NULL, OPEN_MPI},
+    {"PMI_SIZE", NULL, MPICH},
+    {"SLURM_STEP_NUM_TASKS", "PMIX_RANK", OPEN_MPI},
+};
+
+// The launcher, and how many ranks it has started; NULL: none.
+static const Launcher *find_launcher(int *n)
+{
+    for (size_t i = 0; i < sizeof launchers / sizeof launchers[0]; i++) {
+        const char *text = getenv(launchers[i].variable);
+        *n = text == NULL ? 0 : atoi(text);
+        if (*n > 0 && (launchers[i].also == NULL || getenv(launchers[i].also) != NULL)) {
+            return &launchers[i];
+        }
+    }
+    return NULL;
+}
+
+bool ranks_launched(void)
+{
+    int n;
+    return find_launcher(&n) != NULL;
+}
+
+// The linker gives the program and the shared library a search path (rpath) to the plugin: beside them, or in the library's folder.
+// RTLD_GLOBAL: MPI's own plugins need its symbols.
+static const RanksMpi *load(const Launcher *launcher, int n, Error *error)
+{
+    void *plugin = dlopen(launcher->plugin, RTLD_NOW | RTLD_GLOBAL);
+    const RanksMpi *found = plugin == NULL ? NULL : dlsym(plugin, RANKS_MPI_SYMBOL);
+    if (found == NULL) {
+        error_set(error, "launched as %d ranks, but this build has no %s (expected %s when it was built): %.200s", n, launcher->name,
+                  launcher->package, dlerror());
+    }
+    return found;
+}
+
+static Place own_place(void)
+{
+    Place place = {.process = getpid()};
+    char boot[64] = "";
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "r");
+    gethostname(place.host, sizeof place.host - sizeof boot - 1);
+    if (file != NULL) {
+        if (fgets(boot, sizeof boot, file) != NULL) {
+            strcat(place.host, " ");
+            strcat(place.host, boot);
+        }
+        fclose(file);
+    }
+    return place;
+}
+
+static void find_local_ranks(void)
+{
+    Place own = own_place();
+    Place *places = memory_allocate((size_t)count * sizeof *places, "the ranks");
+    pid_t *processes = memory_allocate((size_t)count * sizeof *processes, "the ranks");
+    local_line = memory_allocate((size_t)count * sizeof *local_line, "the ranks");
+    ranks_gather(&own, places, sizeof own);
+    local_count = 0;
+    for (int r = 0; r < count; r++) {
+        if (strcmp(places[r].host, own.host) == 0) {
+            processes[local_count] = places[r].process;
+            snprintf(local_line[local_count], sizeof *local_line, "gptape: rank %d (process %d) has ended", r, (int)places[r].process);
+            local_count++;
+        }
+    }
+    local_process = processes;
+    free(places);
+}
+
+bool ranks_begin(Error *error)
+{
+    int n;
+    const Launcher *launcher = find_launcher(&n);
+    if (mpi != NULL || launcher == NULL || n == 1) {
+        return true;
+    }
+    const RanksMpi *found = load(launcher, n, error);
+    if (found == NULL) {
+        return false;
+    }
+    if (!found->begin(&rank, &count)) {
+        return error_set(error, "%s can't start", launcher->name);
+    }
+    if (count != n) {
+        return error_set(error, "launched as %d ranks, but %s counts %d (expected its own mpirun)", n, launcher->name, count);
+    }
+    mpi = found;
+    find_local_ranks();
+    return true;
+}
+
+void ranks_end(void)
+{
+    if (mpi != NULL) {
+        ranks_barrier();
+        mpi->end();
+        mpi = NULL;
+        count = 1;
+        local_count = 1;
+        free(local_process);
+        free(local_line);
+        local_process = NULL;
+    }
+}
+
+void ranks_abort(int status)
+{
+    if (mpi != NULL) {
+        mpi->abort(status);
+    }
+    _exit(status);
+}
+
+int ranks_rank(void)
+{
+    return rank;
+}
+
+int ranks_count(void)
+{
+    return count;
+}
+
+int ranks_local_count(void)
+{
+    return local_count;
+}
+
+double ranks_waited(void)
+{
+    return waited;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Waiting
+
+void ranks_loss_note(const char *note)
+{
+    loss_note = note;
+}
+
+// Of several ranks that notice, the first tells.
+void ranks_end_if_lost(void)
+{
+    bool first = true;
+    for (int i = 0; local_process != NULL && i < local_count; i++) {
+        if (kill(local_process[i], 0) == 0 || errno != ESRCH) {
+            first = first && local_process[i] == getpid();
+            continue;
+        }
+        const char *parts[] = {local_line[i], loss_note == NULL ? "" : loss_note, "\n"};
+        struct iovec line[3];
+        for (int k = 0; k < 3; k++) {
+            line[k] = (struct iovec){(void *)(size_t)parts[k], strlen(parts[k])};
+        }
+        for (int k = i + 1; first && k < local_count; k++) {
+            first = local_process[k] == getpid() || kill(local_process[k], 0) != 0;
+        }
+        if (first) {
+            (void)!writev(STDERR_FILENO, line, 3);
+        }
+        _exit(EXIT_FAILURE);
+    }
+}
+
+// Called between two tests of a job: yields the processor, which another rank may need, and later sleeps.
+static void pause_before(int try)
+{
+    enum { EAGER = 20000, LOOK = 2048 };
+    if (try % LOOK == LOOK - 1) {
+        ranks_end_if_lost();
+    }
+    if (try < EAGER) {
+        sched_yield();
+    } else {
+        usleep(100);
+    }
+}
+
+static void broken(void)
+{
+    ranks_end_if_lost();
+    const char line[] = "gptape: a transfer between ranks has failed: another rank has ended\n";
+    (void)!write(STDERR_FILENO, line, sizeof line - 1);
+    ranks_abort(EXIT_FAILURE);
+}
+
+static void await(RanksJob *job)
+{
+    double start = clock_seconds();
+    RanksState state = mpi->test(job);
+    for (int try = 0; state == RANKS_UNDER_WAY; try++) {
+        pause_before(try);
+        state = mpi->test(job);
+    }
+    if (state == RANKS_BROKEN) {
+        broken();
+    }
+    waited += clock_seconds() - start;
+}
+
+static int as_int(size_t n)
+{
+    if (n > INT_MAX) {
+        fail_mistake(HERE, "%zu bytes between ranks (expected at most %d)", n, INT_MAX);
+    }
+    return (int)n;
+}
+
+void ranks_barrier(void)
+{
+    if (mpi != NULL) {
+        await(mpi->barrier());
+    }
+}
+
+void ranks_broadcast(void *bytes, size_t n)
+{
+    if (mpi != NULL) {
+        await(mpi->broadcast(bytes, as_int(n)));
+    }
+}
+
+void ranks_gather(const void *own, void *all, size_t n)
+{
+    if (count == 1) {
+        memcpy(all, own, n);
+    } else {
+        await(mpi->gather(own, all, as_int(n)));
+    }
+}
+
+bool ranks_agree(bool ok, Error *error)
+{
+    typedef struct Opinion {
+        bool ok;
+        char message[sizeof error->message];
+    } Opinion;
+    if (mpi == NULL) {
+        return ok;
+    }
+    Opinion own = {.ok = ok};
+    snprintf(own.message, sizeof own.message, "%s", ok ? "" : error->message);
+    Opinion *all = memory_allocate((size_t)count * sizeof *all, "the ranks' opinions");
+    ranks_gather(&own, all, sizeof own);
+    int failed = 0;
+    while (failed < count && all[failed].ok) {
+        failed++;
+    }
+    if (ok && failed < count) {
+        error_set(error, "rank %d: %.480s", failed, all[failed].message);
+    }
+    free(all);
+    return failed == count;
+}
+
+void ranks_send(int to, const void *bytes, size_t n)
+{
+    REQUIRE(mpi);
+    await(mpi->send(to, bytes, as_int(n)));
+}
+
+size_t ranks_receive(int *from, void **bytes)
+{
+    REQUIRE(mpi);
+    int source = from == NULL ? 0 : -1;
+    int n;
+    double start = clock_seconds();
+    for (int try = 0; !mpi->probe(&source, &n); try++) {
+        pause_before(try);
+    }
+    waited += clock_seconds() - start;
+    *bytes = memory_allocate((size_t)n + 1, "a message");
+    await(mpi->receive(source, *bytes, n));
+    if (from != NULL) {
+        *from = source;
+    }
+    return (size_t)n;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Sums
+
+// The sizes of all slices in bytes, and where they start.
+static int *slices_of(size_t n)
+{
+    int *sizes = memory_allocate(4 * (size_t)count * sizeof *sizes, "the slices of a sum");
+    for (int r = 0; r < count; r++) {
+        size_t start;
+        sizes[r] = as_int(ranks_slice(n, r, &start) * sizeof(Real));
+        sizes[count + r] = as_int(start * sizeof(Real));
+    }
+    return sizes;
+}
+
+static RanksSum *sum_of(RanksJob *job, int *sizes)
+{
+    RanksSum *sum = memory_allocate(sizeof *sum, "a sum over ranks");
+    *sum = (RanksSum){job, sizes};
+    if (job == NULL) {
+        broken();
+    }
+    return sum;
+}
+
+RanksSum *ranks_sum_begin(Real *values, size_t n)
+{
+    return mpi == NULL ? NULL : sum_of(mpi->sum(values, as_int(n)), NULL);
+}
+
+bool ranks_is_done(RanksSum *sum)
+{
+    if (sum == NULL || sum->job == NULL) {
+        return true;
+    }
+    RanksState state = mpi->test(sum->job);
+    if (state == RANKS_BROKEN) {
+        broken();
+    }
+    sum->job = state == RANKS_DONE ? NULL : sum->job;
+    return state == RANKS_DONE;
+}
+
+void ranks_wait(RanksSum *sum)
+{
+    if (sum != NULL) {
+        if (sum->job != NULL) {
+            await(sum->job);
+        }
+        free(sum->sizes);
+        free(sum);
+    }
+}
+
+size_t ranks_slice(size_t n, int of_rank, size_t *start)
+{
+    size_t each = (n + (size_t)count - 1) / (size_t)count;
+    *start = (size_t)of_rank * each < n ? (size_t)of_rank * each : n;
+    return *start + each < n ? each : n - *start;
+}
+
+RanksSum *ranks_exchange_begin(const Real *values, size_t n, Real *scratch)
+{
+    if (mpi == NULL) {
+        return NULL;
+    }
+    int *sizes = slices_of(n);
+    int *own_sizes = sizes + 2 * count;            // of what comes in: own slice of each rank
+    for (int r = 0; r < count; r++) {
+        own_sizes[r] = sizes[rank];
+        own_sizes[count + r] = r * sizes[rank];
+    }
+    return sum_of(mpi->exchange(values, sizes, sizes + count, scratch, own_sizes, own_sizes + count), sizes);
+}
+
+// In blocks that stay in the nearest cache.
+void ranks_exchange_end(RanksSum *sum, const Real *values, size_t n, const Real *scratch, const Real *before, Real *out)
+{
+    enum { BLOCK = 4096 };
+    size_t start;
+    size_t own = ranks_slice(n, rank, &start);
+    ranks_wait(sum);
+    for (size_t at = 0; at < own; at += BLOCK) {
+        size_t end = at + BLOCK < own ? at + BLOCK : own;
+        for (int r = 0; r < count; r++) {
+            const Real *of_rank = mpi == NULL ? values : scratch + (size_t)r * own;
+            const Real *so_far = r == 0 ? before : out;
+            for (size_t i = at; i < end; i++) {
+                out[i] = so_far == NULL ? of_rank[i] : so_far[i] + of_rank[i];
+            }
+        }
+    }
+}
+
+RanksSum *ranks_share_begin(Real *values, size_t n)
+{
+    if (mpi == NULL) {
+        return NULL;
+    }
+    int *sizes = slices_of(n);
+    return sum_of(mpi->share(values, sizes, sizes + count), sizes);
+}

@@ -1,0 +1,36 @@
+// ranks_mpi.h: between ranks.c and the plugin ranks_mpi.c, which alone knows MPI and is compiled once for each MPI.
+
+#ifndef GPTAPE_RANKS_MPI_H
+#define GPTAPE_RANKS_MPI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// A transfer that was started; NULL if it could not be.
+typedef struct RanksJob RanksJob;
+
+typedef enum RanksState { RANKS_UNDER_WAY, RANKS_DONE, RANKS_BROKEN } RanksState;
+
+// Sizes and places are in bytes, those of sum in floats.
+typedef struct RanksMpi {
+    bool (*begin)(int *rank, int *count);          // MPI_Init
+    void (*end)(void);
+    void (*abort)(int status);
+    RanksJob *(*barrier)(void);
+    RanksJob *(*broadcast)(void *bytes, int n);
+    RanksJob *(*gather)(const void *own, void *all, int n);
+    // Sends n_out[r] bytes at out + out_at[r] to each rank r, and receives n_in bytes from each, one after the other.
+    RanksJob *(*exchange)(const void *out, const int *n_out, const int *out_at, void *in, const int *n_in, const int *in_at);
+    RanksJob *(*share)(void *all, const int *n, const int *at);        // each rank's part of all, to all ranks
+    RanksJob *(*sum)(float *values, int n);
+    RanksJob *(*send)(int to, const void *bytes, int n);
+    bool (*probe)(int *from, int *n);              // is a message there? *from: from whom; -1: from anyone
+    RanksJob *(*receive)(int from, void *bytes, int n);
+    RanksState (*test)(RanksJob *job);             // frees it unless it is under way
+} RanksMpi;
+
+// What the plugin exports.
+#define RANKS_MPI_SYMBOL "gptape_ranks_mpi"
+extern const RanksMpi gptape_ranks_mpi;
+
+#endif
