@@ -74,6 +74,7 @@ PRINTERS := -Wl,-u,tensor_print,-u,tape_print,-u,tape_dot,-u,module_print
 
 # The vector loops are compiled once for each kind of processor; the program chooses at run time.
 VECTOR_KINDS := baseline $(if $(findstring x86_64,$(shell $(CC) -dumpmachine 2> /dev/null)),avx2 avx512)
+VECTOR_PARTS := loops random
 avx2_FLAGS := -mavx2 -mfma
 avx512_FLAGS := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512
 
@@ -81,8 +82,8 @@ avx512_FLAGS := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector
 LIBRARY_SOURCES := $(sort $(shell find tensor nn gpt -name '*.c' -not -path 'gpt/cli/*' -not -name ranks_mpi.c))
 DOUBLE_SOURCES := $(filter-out tensor/fast/% tensor/inspect/gdb.c,$(filter tensor/% nn/%,$(LIBRARY_SOURCES))) \
                   $(addprefix gpt/,base/memory.c config.c config_fields.c cost.c block.c gpt.c kv_cache.c generate.c sample.c lab/deep.c lab/gradcheck_models.c)
-LIBRARY_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(filter-out tensor/fast/vector/loops.c,$(LIBRARY_SOURCES))) \
-                   $(VECTOR_KINDS:%=$(BUILD)/float/tensor/fast/vector/loops.%.o)
+LIBRARY_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(filter-out $(VECTOR_PARTS:%=tensor/fast/vector/%.c),$(LIBRARY_SOURCES))) \
+                   $(foreach part,$(VECTOR_PARTS),$(VECTOR_KINDS:%=$(BUILD)/float/tensor/fast/vector/$(part).%.o))
 DOUBLE_OBJECTS := $(DOUBLE_SOURCES:%.c=$(BUILD)/double/%.o)
 PROGRAM_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(sort $(shell find gpt/cli -name '*.c')))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
@@ -131,11 +132,14 @@ $(BUILD)/gptape-gdb.py: tensor/inspect/gdb/load.py $(GDB_MODULES:%=tensor/inspec
 $(BUILD)/float/tensor/inspect/gdb.o: $(BUILD)/gptape-gdb.py
 $(BUILD)/float/tensor/inspect/gdb.o: private FLAGS += -DGPTAPE_GDB_SCRIPT='"$(BUILD)/gptape-gdb.py"'
 
-# Here multiplications and additions may be fused, and how an array lies in memory must not change what is computed. Nobody asks
+# In loops.c multiplications and additions may be fused, but not in random.c: its bits are those of the plain loops. How an array lies in memory must not change what is computed. Nobody asks
 # whether an operation raised a flag: only then may gcc do both sides of a condition and choose, without which exp makes no vectors.
-VECTOR_FLAGS := -fopenmp-simd -ffp-contract=fast -fno-trapping-math $(if $(findstring clang,$(shell $(CC) --version 2> /dev/null)),,--param=vect-max-peeling-for-alignment=0)
+VECTOR_FLAGS := -fopenmp-simd -fno-trapping-math $(if $(findstring clang,$(shell $(CC) --version 2> /dev/null)),,--param=vect-max-peeling-for-alignment=0)
+VECTOR_COMPILE = $(COMPILE) $(VECTOR_FLAGS) $($*_FLAGS) -DVECTOR_TABLE=vector_$* -DVECTOR_RANDOM=random_$* -DVECTOR_NAME='"$*"'
 $(VECTOR_KINDS:%=$(BUILD)/float/tensor/fast/vector/loops.%.o): $(BUILD)/float/tensor/fast/vector/loops.%.o: tensor/fast/vector/loops.c $(BUILD)/flags
-	$(COMPILE) $(VECTOR_FLAGS) $($*_FLAGS) -DVECTOR_TABLE=vector_$* -DVECTOR_NAME='"$*"'
+	$(VECTOR_COMPILE) -ffp-contract=fast
+$(VECTOR_KINDS:%=$(BUILD)/float/tensor/fast/vector/random.%.o): $(BUILD)/float/tensor/fast/vector/random.%.o: tensor/fast/vector/random.c $(BUILD)/flags
+	$(VECTOR_COMPILE)
 
 $(BUILD)/double/%.o: %.c $(BUILD)/flags
 	$(COMPILE) -DGPTAPE_DOUBLE

@@ -114,6 +114,13 @@ typedef void AttentionKernel(const AttentionSizes *s, const Real *qkv, Real *wei
 typedef void AttentionBackwardKernel(const AttentionSizes *s, const Real *qkv, const Wide *z, const Real *y, const Real *dy,
                                      Real *weights, bool accumulate, Real *dqkv);
 typedef void AttentionCachedKernel(const CachedSizes *s, const Real *qkv, const Real *keys, const Real *values, Real *weights, Real *y);
+// The words of MT19937: x holds RANDOM_WORDS of them and gets the next n, before tempering.
+enum { RANDOM_WORDS = 624, RANDOM_NORMALS = 16 };
+typedef void RandomWordsKernel(uint32_t *x, size_t n);
+// A number from each of n words: u range + from, u in [0, 1). Normal numbers from each RANDOM_NORMALS words; n is a multiple. All kernels
+// give the same bits.
+typedef void RandomUniformKernel(const uint32_t *words, float from, float range, Real *out, size_t n);
+typedef void RandomNormalKernel(const uint32_t *words, float mean, float std, Real *out, size_t n);
 // For optimizers
 typedef double SumOfSquaresKernel(const Real *x, size_t n);
 typedef void ScaleKernel(Real factor, Real *x, size_t n);      // x *= factor
@@ -138,6 +145,9 @@ typedef struct Kernels {
     AttentionKernel *attention;
     AttentionBackwardKernel *attention_backward;
     AttentionCachedKernel *attention_cached;
+    RandomWordsKernel *random_words;
+    RandomUniformKernel *random_uniform;
+    RandomNormalKernel *random_normal;
     SumOfSquaresKernel *sum_of_squares;
     ScaleKernel *scale;
     AdamWKernel *adamw;
@@ -148,7 +158,7 @@ extern const Kernels kernels_fast;                 // not in the double build
 
 const Kernels *kernels(void);                      // the selected set
 
-// The plain set, defined in ops/.
+// The plain set, defined in ops/ and random.c.
 GemmKernel plain_gemm;
 GemmBatchKernel plain_gemm_batch;
 LinearKernel plain_linear;
@@ -166,6 +176,9 @@ CrossEntropyBackwardKernel plain_cross_entropy_backward;
 AttentionKernel plain_attention;
 AttentionBackwardKernel plain_attention_backward;
 AttentionCachedKernel plain_attention_cached;
+RandomWordsKernel plain_random_words;
+RandomUniformKernel plain_random_uniform;
+RandomNormalKernel plain_random_normal;
 SumOfSquaresKernel plain_sum_of_squares;
 ScaleKernel plain_scale;
 AdamWKernel plain_adamw;

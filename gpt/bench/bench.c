@@ -24,6 +24,8 @@ const BenchCase bench_cases[] = {
     {"step-gpt2-124m-4x64", "a training step, 4 x 64 tokens", BENCH_ARITHMETIC, bench_step, {4, 64}, "gpt2-124m"},
     {"step-gpt2-124m-1x1024", "a training step, 1 x 1024 tokens", BENCH_ARITHMETIC, bench_step, {1, 1024}, "gpt2-124m"},
     {"generate-gpt2-124m", "a token, batch 1, after the prompt", BENCH_MEMORY, bench_generate, {16, 64}, "gpt2-124m"},
+    {"random-normal", "normal numbers, as weights are drawn; tokens are numbers", BENCH_NONE, bench_random, {1 << 24}, NULL},
+    {"random-uniform", "the same, uniform", BENCH_NONE, bench_random, {1 << 24}, NULL},
     {"tokenizer-encode", "text to ids", BENCH_NONE, bench_encode, {0}, NULL},
     {"tokenizer-decode", "ids to text", BENCH_NONE, bench_decode, {0}, NULL},
     {"tape-1000", "1,000 additions of 64 numbers on a tape, and back", BENCH_KERNEL, bench_tape, {1000, 64}, NULL},

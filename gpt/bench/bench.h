@@ -21,13 +21,13 @@ const char *bench_limit_name(BenchLimit limit);    // "FMA peak"
 
 typedef struct Bench Bench;                        // one measurement under way (measure.h)
 
-// One case to be timed. Its name begins with its kind: product-, step-, generate-, tokenizer-, tape-, mlp-.
+// One case to be timed. Its name begins with its kind: product-, step-, generate-, random-, tokenizer-, tape-, mlp-.
 typedef struct BenchCase {
     const char *name;                              // "step-gpt2-124m-4x64"
     const char *about;                             // one line
     BenchLimit limit;
     void (*run)(Bench *bench);
-    int sizes[3];                                  // of a product: M, N, K; of a model: B, T
+    int sizes[3];                                  // of a product: M, N, K; of a model: B, T; of random-: numbers
     const char *preset;                            // the model
 } BenchCase;
 

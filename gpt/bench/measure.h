@@ -29,6 +29,7 @@ double bench_cold_bytes(void);
 void bench_product(Bench *bench);                  // x (M, K) W (N, K)^T
 void bench_tape(Bench *bench);                     // many small operations, forward and backward
 void bench_mlp(Bench *bench);                      // the deep network, forward and backward
+void bench_random(Bench *bench);                   // a large weight
 void bench_encode(Bench *bench);
 void bench_decode(Bench *bench);
 

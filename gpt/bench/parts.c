@@ -1,10 +1,11 @@
-// parts.c: timing matrix products, the tape, the deep network and the tokenizer.
+// parts.c: timing matrix products, the tape, the deep network, random numbers and the tokenizer.
 
 #include "gpt/bench/measure.h"
 #include "gpt/lab/lab.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 // ------------------------------------------------------------------------------------------------------------
 // A matrix product, as tensor_linear computes it. If memory is the limit, each round uses different weights, so
@@ -173,6 +174,35 @@ void bench_mlp(Bench *bench)
     bench->figures.ms = bench_time(bench->config->seconds, deep_once, &deep);
     bench->figures.flops = 6.0 * (double)parameters.values;
     bench->figures.bytes = 4.0 * sizeof(Real) * (double)parameters.values;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Random numbers
+
+typedef struct Draws {
+    Random random;
+    Real *out;
+    size_t n;
+    bool normal;
+} Draws;
+
+static void draw_once(void *context)
+{
+    Draws *draws = context;
+    if (draws->normal) {
+        random_normal(&draws->random, draws->out, draws->n, 0, 0.02);
+    } else {
+        random_uniform(&draws->random, draws->out, draws->n, -0.02, 0.02);
+    }
+}
+
+void bench_random(Bench *bench)
+{
+    Draws draws = {.n = (size_t)bench->which->sizes[0], .normal = strcmp(bench->which->name, "random-normal") == 0};
+    draws.out = memory_allocate(draws.n * sizeof *draws.out, "random numbers");
+    random_seed(&draws.random, 1);
+    bench->figures.ms = bench_time(bench->config->seconds, draw_once, &draws);
+    bench->figures.tokens = (double)draws.n;
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -150,6 +150,24 @@ static void fast_cross_entropy_backward(const LogitRows *r, Real dy, bool accumu
 }
 
 // ------------------------------------------------------------------------------------------------------------
+// Random numbers: words follow from earlier ones, so one thread makes them; numbers follow from their own words only
+
+static void fast_random_words(uint32_t *x, size_t n)
+{
+    vector_loops()->random->words(x, n);
+}
+
+static void fast_random_uniform(const uint32_t *words, float from, float range, Real *out, size_t n)
+{
+    parallel_for(n, CHEAP_VALUES, vector_loops()->random->uniform, &(RandomCall){words, from, range, out});
+}
+
+static void fast_random_normal(const uint32_t *words, float mean, float std, Real *out, size_t n)
+{
+    parallel_for(n / RANDOM_NORMALS, DEAR_VALUES / RANDOM_NORMALS, vector_loops()->random->normal, &(RandomCall){words, mean, std, out});
+}
+
+// ------------------------------------------------------------------------------------------------------------
 // Optimizers
 
 enum { PARTIAL_SUMS = 64 };                        // at a time
@@ -201,6 +219,9 @@ const Kernels kernels_fast = {
     .attention = fast_attention,
     .attention_backward = fast_attention_backward,
     .attention_cached = fast_attention_cached,
+    .random_words = fast_random_words,
+    .random_uniform = fast_random_uniform,
+    .random_normal = fast_random_normal,
     .sum_of_squares = fast_sum_of_squares,
     .scale = fast_scale,
     .adamw = fast_adamw,

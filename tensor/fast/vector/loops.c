@@ -331,4 +331,5 @@ const VectorLoops VECTOR_TABLE = {
     .pack_rows = pack_rows,
     .pack_columns = pack_columns,
     .panel_product = panel_product,
+    .random = &VECTOR_RANDOM,
 };

@@ -82,6 +82,12 @@ typedef struct RoundCall {
     uint16_t *out;                                 // rows one after the other
 } RoundCall;
 
+typedef struct RandomCall {
+    const uint32_t *words;
+    float a, b;                                    // from and range; mean and deviation
+    Real *out;
+} RandomCall;
+
 enum { SCORES_WHOLE = 16 };                        // a row of a tile has room for a multiple of this
 
 // A part of a head's scores.
@@ -115,6 +121,15 @@ typedef struct PanelProduct {
     PanelSees sees;
     size_t first;
 } PanelProduct;
+
+// Random numbers, the same bits on every processor (random.c).
+typedef struct RandomLoops {
+    void (*words)(uint32_t *x, size_t n);
+    LoopPart *uniform;                             // over values
+    LoopPart *normal;                              // over blocks of RANDOM_NORMALS
+} RandomLoops;
+
+extern const RandomLoops random_baseline, random_avx2, random_avx512;
 
 typedef struct VectorLoops {
     const char *name;                              // "avx512"
@@ -157,6 +172,8 @@ typedef struct VectorLoops {
     void (*pack_rows)(const Real *x, size_t ld, size_t rows, size_t columns, Real *panels);
     void (*pack_columns)(const Real *x, size_t ld, size_t rows, size_t columns, Real *panels);
     void (*panel_product)(const PanelProduct *p);
+
+    const RandomLoops *random;
 } VectorLoops;
 
 extern const VectorLoops vector_baseline, vector_avx2, vector_avx512;
