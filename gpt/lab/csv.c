@@ -1,5 +1,5 @@
 // csv.c: an experiment as a table for other programs: one row a set of numbers, 9 significant digits, sorted by run, step, layer
-// and the order of the modules. A value that a row lacks is empty; a parameter that the loss does not depend on has no row.
+// and the order of the modules; after them those of the probes, in the order of their table. A value that a row lacks is empty; a parameter that the loss does not depend on has no row.
 
 #include "gpt/base/base.h"
 #include "gpt/lab/lab.h"
@@ -24,18 +24,43 @@ typedef struct RowContext {
     uint64_t seed;
 } RowContext;
 
+// The columns before a row's statistics.
+static void begin_row(FILE *out, const RowContext *in, int layer, const char *name, const char *kind)
+{
+    fprintf(out, "%d,%s,%s,%s,%d,%d,%s,%s", in->run, in->shortcut, in->norm, in->activation, in->step, layer, name, kind);
+}
+
+static void end_row(FILE *out, const RowContext *in)
+{
+    fputc(',', out);
+    quote_csv(out, in->residual);
+    fprintf(out, ",%llu", (unsigned long long)in->seed);
+}
+
 // A statistic that is NaN because the gradient is, is written so; only a token cosine may be missing.
 static void write_row(FILE *out, const RowContext *in, const FlowRow *row)
 {
     const FlowStats *stats = &row->stats;
-    fprintf(out, "%d,%s,%s,%s,%d,%d,%s,%s", in->run, in->shortcut, in->norm, in->activation, in->step, row->layer, row->name,
-            flow_kind_name(row->kind));
+    begin_row(out, in, row->layer, row->name, flow_kind_name(row->kind));
     number_print(out, ",%.9g,%.9g,%.9g,%.9g,%.9g,%.9g", stats->mean_abs, stats->l2, stats->rms, stats->max_abs, stats->zero_fraction,
             stats->denormal_fraction);
     write_number(out, stats->token_cosine);
-    fputc(',', out);
-    quote_csv(out, in->residual);
-    fprintf(out, ",%llu,,\n", (unsigned long long)in->seed);
+    end_row(out, in);
+    fprintf(out, ",,\n");
+}
+
+// A probe's number: the seven statistics are empty.
+static void write_probe_row(FILE *out, const RowContext *in, const ProbeRow *row)
+{
+    begin_row(out, in, row->layer, row->name, row->kind);
+    fprintf(out, ",,,,,,,");
+    end_row(out, in);
+    if (row->index >= 0) {
+        fprintf(out, ",%d", row->index);
+    } else {
+        fputc(',', out);
+    }
+    number_print(out, ",%.9g\n", row->value);
 }
 
 const char experiment_csv_header[] = "run,shortcut,norm,activation,step,layer,name,kind,mean_abs,l2,rms,max_abs,zero_fraction,"
@@ -64,6 +89,12 @@ bool measurement_csv(const ExperimentConfig *config, const Measurement *measurem
         const FlowRow *row = &measurement->flow.rows[r];
         if (row->reach != FLOW_NEVER) {
             write_row(out, &in, row);
+        }
+    }
+    for (int r = 0; r < measurement->probes.n_rows; r++) {
+        const ProbeRow *row = &measurement->probes.rows[r];
+        if (!probe_kind(row->kind, NULL)->internal) {
+            write_probe_row(out, &in, row);
         }
     }
     return !ferror(out);

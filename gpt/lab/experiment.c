@@ -1,7 +1,7 @@
 // experiment.c: the same network with one residual rule after the other, measured before each step of training.
 
 #include "gpt/base/base.h"
-#include "gpt/lab/net.h"
+#include "gpt/lab/probe.h"
 #include "tensor/unwind.h"
 
 #include <limits.h>
@@ -11,23 +11,19 @@
 
 // A dL/dy that does not depend on the arm. For the deep network 1 at each output; for the GPT what cross-entropy sends back to a
 // model that has no opinion: (1/V - 1{v = target}) / (B T).
-static Real *same_dy(const ExperimentConfig *config, const Tensor *y)
+static Tensor *same_dy(const ExperimentConfig *config, const Tensor *y)
 {
-    size_t n = tensor_count(y);
-    Real *dy = memory_allocate(n * sizeof *dy, "the gradient at the output");
+    Tensor *dy = tensor_full(y->shape, 1);
     if (config->net == NET_MLP) {
-        for (size_t i = 0; i < n; i++) {
-            dy[i] = 1;
-        }
         return dy;
     }
     size_t V = (size_t)shape_last(y->shape);
-    size_t rows = n / V;
-    for (size_t i = 0; i < n; i++) {
-        dy[i] = 1 / (Real)V / (Real)rows;
+    size_t rows = tensor_count(y) / V;
+    for (size_t i = 0; i < rows * V; i++) {
+        dy->data[i] = 1 / (Real)V / (Real)rows;
     }
     for (size_t row = 0; row < rows; row++) {
-        dy[row * V + (size_t)config->targets[row]] -= 1 / (Real)rows;
+        dy->data[row * V + (size_t)config->targets[row]] -= 1 / (Real)rows;
     }
     return dy;
 }
@@ -40,22 +36,22 @@ static void unwatch(void *watch)
 // Forward, backward and the measurement. The tape holds one step only.
 static void net_measure(Net *net, Tape *tape, Measurement *measurement)
 {
+    const ExperimentConfig *config = net->config;
     module_zero_grad(net->module);
     Tensor *y = net_forward(net);
     Tensor *loss = net_loss(net, y);
     measurement->loss = (double)tensor_item(loss);
+    if (config->same_dy) {
+        loss = tensor_sum(tensor_mul(y, same_dy(config, y)));              // whose gradient at y is dy
+    }
     GradFlowWatch *watch = gradflow_watch(tape);
     int frame = unwind_begin();
     unwind_add_on_failure(unwatch, watch);
-    if (net->config->same_dy) {
-        Real *dy = same_dy(net->config, y);
-        unwind_add(free, dy);
-        tensor_backward_from(y, dy);
-    } else {
-        tensor_backward(loss);
-    }
+    tensor_backward(loss);
     measurement->flow = gradflow_read(watch, net->module);
     unwind_end(frame);
+    probes_run(&(ProbeRun){.config = config, .net = net, .seed = measurement->seed, .step = measurement->step, .tape = tape, .output = y,
+                           .loss = loss, .results = &measurement->probes});
     tape_reset(tape);
 }
 
@@ -93,8 +89,8 @@ static void run_network(Net *net, Tape *tape, Experiment *experiment, Measuremen
         Measurement *measurement = &experiment->measurements[experiment->n_measurements];
         *measurement = label;
         measurement->step = step;
+        experiment->n_measurements++;                          // from here on it is freed with the others
         net_measure(net, tape, measurement);
-        experiment->n_measurements++;
         if (step < config->n_steps) {
             adamw_step(&adamw);
         }
@@ -219,6 +215,8 @@ void experiment_free(Experiment *experiment)
     REQUIRE(experiment);
     for (int i = 0; i < experiment->n_measurements; i++) {
         gradflow_free(&experiment->measurements[i].flow);
+        free(experiment->measurements[i].probes.rows);
+        free(experiment->measurements[i].probes.faults);
     }
     free(experiment->measurements);
     *experiment = (Experiment){0};

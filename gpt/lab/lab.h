@@ -65,7 +65,7 @@ const char *net_name(NetKind net);                 // "mlp"
 // Which of the two familiar networks are run: without shortcuts, with, both.
 typedef enum Arms { ARMS_OFF = 1, ARMS_ON = 2, ARMS_BOTH = 3 } Arms;
 
-enum { ARMS_MOST = 8 };
+enum { ARMS_MOST = 8, PROBES_MOST = 16, PROBE_NAME = 64 };
 
 typedef struct ExperimentConfig {
     NetKind net;
@@ -88,7 +88,32 @@ typedef struct ExperimentConfig {
     double lr;
     bool same_dy;                                  // feed all arms the same gradient at the output instead of their loss's
     const struct TrainConfig *train;               // the measured steps of a training run; NULL: steps as above
+    const struct Probe *probes[PROBES_MOST];       // what else is measured at each step (section 4)
+    int n_probes;
+    bool force;                                    // also probes that are estimated to take very long
 } ExperimentConfig;
+
+// One number that a probe measured.
+typedef struct ProbeRow {
+    const char *kind;                              // "path_norm": a name in the probe's table of kinds
+    int layer;                                     // -1: the whole network
+    char name[PROBE_NAME];                         // "h.0.attn"; "": none
+    int index;                                     // counts from 0; -1: none
+    double value;
+} ProbeRow;
+
+// Why a probe has no numbers, or what is wrong with them: "layer 3: stable_rank is not finite".
+typedef struct ProbeFault {
+    const struct Probe *probe;
+    Error error;
+} ProbeFault;
+
+typedef struct ProbeResults {
+    ProbeRow *rows;                                // probe after probe, in the order of the table of probes
+    int n_rows, rows_capacity;
+    ProbeFault *faults;                            // at most one a probe
+    int n_faults, faults_capacity;
+} ProbeResults;
 
 // One network at one step of training.
 typedef struct Measurement {
@@ -98,6 +123,7 @@ typedef struct Measurement {
     int step;
     double loss;
     GradFlow flow;
+    ProbeResults probes;
 } Measurement;
 
 typedef struct Experiment {
@@ -182,7 +208,101 @@ extern const char experiment_csv_header[];         // its first line
 bool measurement_csv(const ExperimentConfig *config, const Measurement *measurement, FILE *out);   // and the rows of one measurement
 
 // ------------------------------------------------------------------------------------------------------------
-// 4. Gradient checks
+// 4. Probes: what else can be measured of a network. Each is one file in probes/ and one row of the table of probes, which the CSV, the tables,
+// the plots and the documentation are made from.
+
+// A kind of number in the CSV.
+typedef struct ProbeKind {
+    const char *name;                              // "path_norm"
+    const char *about;                             // what the value is
+    const char *place;                             // what layer and name are
+    const char *index;                             // what the index counts; NULL: there is none
+    bool internal;                                 // a check of the measurement itself: in text and JSON, not in the CSV
+} ProbeKind;
+
+// One number made of those of one place, in the order of their index.
+typedef double ProbeReduce(const double *values, int n);
+double probe_first(const double *values, int n);
+double probe_last(const double *values, int n);
+double probe_mean(const double *values, int n);
+double probe_largest(const double *values, int n);
+double probe_first_share(const double *values, int n);         // values[0] / sum
+double probe_center(const double *values, int n);              // sum_k k values[k] / sum_k values[k]
+
+// A column of the probe's table, which has a line for each place.
+typedef struct ProbeColumn {
+    const char *title;                             // at most 10 characters
+    const char *kind;
+    ProbeReduce *reduce;                           // NULL: probe_first
+} ProbeColumn;
+
+// How a panel of the probe's plot shows a kind.
+typedef enum ProbeForm {
+    FORM_PLACES = 1,                               // a line for each arm, against the layer or sublayer
+    FORM_INDEX,                                    // a line for each arm, against the index, of the first place
+    FORM_BARS,                                     // the same as bars, as shares of their sum
+    FORM_MAP,                                      // a map for each arm: place against index, each line as shares of its sum
+    FORM_SQUARE,                                   // a map for each arm: of the network's numbers, row by row
+} ProbeForm;
+
+typedef enum ProbeScale { SCALE_LINEAR, SCALE_UNIT, SCALE_LOG } ProbeScale;    // unit: from 0 to 1 at least
+
+typedef struct ProbePanel {
+    const char *title;
+    const char *kind;
+    ProbeForm form;
+    ProbeScale scale;
+    ProbeReduce *reduce;                           // of FORM_PLACES
+    const char *x_label;                           // NULL: "layer", "block" or "sublayer"
+} ProbePanel;
+
+enum { PROBE_MLP = 1, PROBE_GPT = 2 };
+
+typedef struct ProbeRun ProbeRun;                  // what a probe sees: gpt/lab/probe.h
+
+typedef struct Probe {
+    const char *name;                              // "paths"
+    const char *about;                             // one sentence
+    const char *source;
+    const char *cost;                              // "as many backward walks as sublayers"
+    unsigned nets;                                 // that it fits
+    bool passes;                                   // runs further passes or changes the network, which is restored afterwards
+    const ProbeKind *kinds;                        // these three end with {0}
+    const ProbeColumn *columns;
+    const ProbePanel *panels;
+    const char *legend;                            // what the columns are
+    // What is known, and what this experiment says about it, as sentences for text and plot. May be NULL.
+    const char *claim;
+    void (*finding)(const Experiment *experiment, int step, FILE *out);
+    bool (*check)(const ExperimentConfig *config, Error *error);       // does it fit the experiment, too, and can it be afforded? May be NULL
+    bool (*measure)(ProbeRun *run, Error *error);
+} Probe;
+
+extern const Probe *const probe_table[];
+extern const int probe_count;
+const Probe *probe_find(const char *name);         // NULL: there is none
+const ProbeKind *probe_kind(const char *kind, const Probe **probe);    // NULL if no probe has it; probe may be NULL
+
+// A place of a probe's numbers.
+typedef struct ProbePlace {
+    int layer;
+    const char *name;                              // NULL: any
+} ProbePlace;
+
+// The values of a kind at a place, in the order of their index. Returns how many; values: room for n, NULL to count.
+int measurement_probe(const Measurement *measurement, const char *kind, ProbePlace place, double *values, int n);
+
+// Over the seeds: the value with this index (-1: without one), or a number made of all values of the place. With a name, the layer is ignored.
+Quartiles experiment_probe(const Experiment *experiment, int arm, int step, const char *kind, ProbePlace place, int index);
+Quartiles experiment_probe_reduced(const Experiment *experiment, int arm, int step, const char *kind, ProbePlace place, ProbeReduce *reduce);
+
+// The places of a kind in the networks of an arm at a step, in order. The caller frees *places (the names belong to the experiment). Returns how many.
+int experiment_probe_places(const Experiment *experiment, int arm, int step, const char *kind, ProbePlace **places);
+// The faults of a probe over all networks: the first one, and in how many networks. NULL if there is none.
+const ProbeFault *experiment_probe_fault(const Experiment *experiment, const Probe *probe, int *networks);
+
+// ------------------------------------------------------------------------------------------------------------
+// 5. Gradient checks
 void gradcheck_all(GradCheckReport *report, void *context);
 
 #include "tensor/public_end.h"

@@ -1,6 +1,7 @@
 // net.c: see net.h.
 
 #include "gpt/lab/net.h"
+#include "tensor/unwind.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -176,4 +177,77 @@ Tensor *net_loss(const Net *net, Tensor *y)
         return tensor_cross_entropy(y, config->targets);
     }
     return tensor_mse_loss(y, tensor_label(tensor_from(config->target, y->shape), "target"));
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Keeping its state
+
+typedef struct Kept {
+    Net *net;
+    ParameterList parameters;
+    Real **grads;                                  // (count) pointers to the gradients; NULL for none
+    Real *data, *grad_data;                        // the values of all of them
+    bool training;
+    Random random;
+} Kept;
+
+static void restore(void *object)
+{
+    Kept *kept = object;
+    Real *data = kept->data;
+    Real *grad_data = kept->grad_data;
+    for (int i = 0; i < kept->parameters.count; i++) {
+        Tensor *parameter = kept->parameters.parameters[i];
+        size_t n = tensor_count(parameter);
+        if (memcmp(parameter->data, data, n * sizeof *data) != 0) {
+            memcpy(parameter->data, data, n * sizeof *data);
+            tensor_changed(parameter);
+        }
+        parameter->grad = kept->grads[i];
+        if (parameter->grad != NULL) {
+            memcpy(parameter->grad, grad_data, n * sizeof *grad_data);
+        }
+        data += n;
+        grad_data += n;
+    }
+    module_train(kept->net->module, kept->training);
+    if (kept->net->gpt != NULL) {
+        kept->net->gpt->random = kept->random;
+    }
+    parameter_list_free(&kept->parameters);
+    free(kept->grads);
+    free(kept->data);
+    free(kept);
+}
+
+void net_keep(Net *net)
+{
+    Kept *kept = memory_allocate_zeroed(1, sizeof *kept, "a network's state");
+    int frame = unwind_begin();
+    unwind_add_on_failure(free, kept);
+    ParameterList parameters = module_parameters(net->module);
+    unwind_add_on_failure(free, parameters.parameters);
+    Real **grads = memory_allocate((size_t)parameters.count * sizeof *grads + 1, "a network's state");
+    unwind_add_on_failure(free, grads);
+    Real *data = memory_allocate(2 * parameters.values * sizeof *data + 1, "a network's state");
+    unwind_add_on_failure(free, data);
+    unwind_end(frame);
+    *kept = (Kept){.net = net, .parameters = parameters, .grads = grads, .data = data, .grad_data = data + parameters.values,
+                   .training = net->module->training};
+    if (net->gpt != NULL) {
+        kept->random = net->gpt->random;
+    }
+    Real *grad = kept->grad_data;
+    for (int i = 0; i < parameters.count; i++) {
+        const Tensor *parameter = parameters.parameters[i];
+        size_t n = tensor_count(parameter);
+        memcpy(data, parameter->data, n * sizeof *data);
+        grads[i] = parameter->grad;
+        if (grads[i] != NULL) {
+            memcpy(grad, grads[i], n * sizeof *grad);
+        }
+        data += n;
+        grad += n;
+    }
+    unwind_add(restore, kept);
 }

@@ -26,4 +26,7 @@ void net_free(void *net);                          // a Net
 Tensor *net_forward(Net *net);
 Tensor *net_loss(const Net *net, Tensor *y);
 
+// Restores the weights, their gradients, the training mode and the random numbers of dropout when the innermost frame ends (unwind.h).
+void net_keep(Net *net);
+
 #endif

@@ -23,6 +23,7 @@ static bool run_depth(const ExperimentConfig *config, int depth, ExperimentProgr
 {
     ExperimentConfig at_depth = *config;
     at_depth.n_steps = 0;
+    at_depth.n_probes = 0;
     at_depth.gpt.n_layer = depth;
     at_depth.deep.n_layer = depth;
     int *sizes = NULL;

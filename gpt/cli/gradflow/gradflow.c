@@ -51,6 +51,8 @@ static const OptionRow experiment_rows[] = {
      "also compare the first with the last layer at these depths; none: do not (default " SHOW_DEPTHS "; with --net gpt none)"},
     {"steps", "N", "0", "train for N AdamW steps and measure each"},
     {"lr", "X", "0.001", "learning rate of --steps"},
+    {"probe", "NAME,...", NULL, "also measure this in each network: paths, for example; list: explain all of them"},
+    {"force", NULL, NULL, "run probes that are estimated to take more than 10 minutes, too"},
     {"same-dy", NULL, NULL, "feed the same gradient into the output of all networks, instead of each loss's own"},
     {0},
 };
@@ -188,6 +190,7 @@ static int run(const GradflowPlan *plan, const Options *options)
     Experiment experiment;
     Sweep sweep;
     Error error;
+    int status = STATUS_FAILED;
     Progress progress = progress_begin(options, "measurements");
     bool done = experiment_run(&plan->experiment, progress_update, &progress, &experiment, &error);
     progress_end(&progress);
@@ -197,9 +200,13 @@ static int run(const GradflowPlan *plan, const Options *options)
             done = answer(plan, options, &experiment, plan->depths == NULL ? NULL : &sweep, &error);
             sweep_free(&sweep);
         }
+        status = probes_report(options, &experiment) ? STATUS_OK : STATUS_FAILED;
         experiment_free(&experiment);
     }
-    return done || report_error(options, &error) ? STATUS_OK : STATUS_FAILED;
+    if (!done) {
+        report_error(options, &error);
+    }
+    return done ? status : STATUS_FAILED;
 }
 
 int command_gradflow(const Options *options)

@@ -1,5 +1,6 @@
 // gradflow.h: shared by the command's files: gradflow.c (options and the run), plan.c (from options to an experiment), network.c
-// (its network and batch), rows.c (an MLP's input rows and targets), report.c and json.c (the output). graph.c reads its network with the same functions.
+// (its network and batch), rows.c (an MLP's input rows and targets), report.c and json.c (the output), probes.c (--probe, from its option to its
+// output). graph.c reads its network with the same functions.
 
 #ifndef GPTAPE_CLI_GRADFLOW_H
 #define GPTAPE_CLI_GRADFLOW_H
@@ -7,6 +8,8 @@
 #include "gpt/cli/kit/kit.h"
 
 enum { MOST_SEEDS = 10000, MOST_STEPS = 1000000, MOST_BATCH = 65536 };
+
+enum { ROWS_AT_MOST = 50 };                        // a longer table leaves out layers
 
 // Defaults of the deep network: many seeds, several depths, and a plot.
 #define SHOW_SEEDS "100"
@@ -41,6 +44,14 @@ bool gradflow_rows_read(const Options *options, ExperimentConfig *config, int *s
 // From options to a plan that can be run; false after one line on stderr, with the exit status. Free it either way.
 bool gradflow_plan_read(const Options *options, GradflowPlan *plan, int *status);
 void gradflow_plan_free(GradflowPlan *plan);
+
+const char *arm_color(int arm);                    // of its columns
+
+// --probe NAME,...: false after one line on stderr, or after the list of probes was printed. No option: no probe.
+bool probes_read(const Options *options, ExperimentConfig *config, int *status);
+void probes_print(const Experiment *experiment, int step);     // a table each
+void probes_add_json(cJSON *run, const Measurement *measurement);
+bool probes_report(const Options *options, const Experiment *experiment);      // a line on stderr for each that has a fault; false if one has
 
 void gradflow_print_text(const Experiment *experiment, const Sweep *sweep, const char *chart);     // chart: NULL: none
 void gradflow_print_json(const Experiment *experiment, const Sweep *sweep);

@@ -54,6 +54,7 @@ static cJSON *run_json(const ExperimentConfig *config, const Measurement *measur
         }
         cJSON_AddItemToArray(layers, figures);
     }
+    probes_add_json(json, measurement);
     return json;
 }
 

@@ -6,15 +6,13 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { ROWS_AT_MOST = 50 };                        // a deeper network's table leaves out layers
-
 static const char *layer_word(const Experiment *experiment)
 {
     return experiment->config.net == NET_MLP ? "layer" : "block";
 }
 
 // The first arms are told apart by color, too, as in the plots.
-static const char *arm_color(int arm)
+const char *arm_color(int arm)
 {
     return arm == 0 ? COLOR_WITHOUT : arm == 1 ? COLOR_WITH : NULL;
 }
@@ -382,9 +380,11 @@ void gradflow_print_text(const Experiment *experiment, const Sweep *sweep, const
     printf("\n");
     print_networks(&experiment->config);
     print_arms(experiment);
+    probes_print(experiment, 0);
     if (steps > 0) {
         printf("\nAfter %d step%s of training\n\n", steps, plural(steps));
         print_layers(experiment, steps);
+        probes_print(experiment, steps);
     }
     if (sweep != NULL) {
         print_sweep(experiment, sweep);

@@ -1,0 +1,165 @@
+// probes.c: the table of probes, and running them.
+
+#include "gpt/lab/probe.h"
+#include "tensor/unwind.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROBE_ADDRESS(name) &probe_##name,
+const Probe *const probe_table[] = {PROBES(PROBE_ADDRESS)};
+const int probe_count = sizeof probe_table / sizeof probe_table[0];
+
+const Probe *probe_find(const char *name)
+{
+    REQUIRE(name);
+    for (int i = 0; i < probe_count; i++) {
+        if (strcmp(probe_table[i]->name, name) == 0) {
+            return probe_table[i];
+        }
+    }
+    return NULL;
+}
+
+const ProbeKind *probe_kind(const char *kind, const Probe **probe)
+{
+    REQUIRE(kind);
+    for (int i = 0; i < probe_count; i++) {
+        for (const ProbeKind *row = probe_table[i]->kinds; row->name != NULL; row++) {
+            if (strcmp(row->name, kind) == 0) {
+                if (probe != NULL) {
+                    *probe = probe_table[i];
+                }
+                return row;
+            }
+        }
+    }
+    return NULL;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// What probes call
+
+void probe_add(ProbeRun *run, const char *kind, int layer, const char *name, int index, double value)
+{
+    ProbeResults *results = run->results;
+    results->rows = memory_grow(results->rows, results->n_rows, &results->rows_capacity, sizeof *results->rows, "a probe's numbers");
+    ProbeRow *row = &results->rows[results->n_rows];
+    *row = (ProbeRow){.kind = kind, .layer = layer, .index = index, .value = value};
+    snprintf(row->name, sizeof row->name, "%s", name == NULL ? "" : name);
+    results->n_rows++;
+}
+
+int probe_sublayers(const ProbeRun *run)
+{
+    return run->tape->n_sublayers;
+}
+
+int probe_layers(const ProbeRun *run)
+{
+    return run->config->net == NET_MLP ? run->net->deep->config.n_layer : run->net->gpt->config.n_layer;
+}
+
+// The result of the last sublayer: the last tensor that is called "out" in the module of the last layer.
+static Tensor *last_stream(const ProbeRun *run)
+{
+    char name[PROBE_NAME];
+    snprintf(name, sizeof name, run->config->net == NET_MLP ? "layers.%d.out" : "h.%d.out", probe_layers(run) - 1);
+    return tape_find(run->tape, name);
+}
+
+Tensor *probe_stream(const ProbeRun *run, int s)
+{
+    return s < probe_sublayers(run) ? run->tape->streams[s] : last_stream(run);
+}
+
+int probe_sublayer_layer(const ProbeRun *run, int s)
+{
+    return run->config->net == NET_MLP ? s : s / 2;
+}
+
+const char *probe_sublayer_name(const ProbeRun *run, int s, char name[PROBE_NAME])
+{
+    if (run->config->net == NET_MLP) {
+        snprintf(name, PROBE_NAME, "layers.%d", s);
+    } else {
+        snprintf(name, PROBE_NAME, "h.%d.%s", s / 2, s % 2 == 0 ? "attn" : "mlp");
+    }
+    return name;
+}
+
+Tensor *probe_layer_stream(const ProbeRun *run, int layer)
+{
+    return probe_stream(run, run->config->net == NET_MLP ? layer : 2 * layer);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Running them
+
+static bool fits(const Probe *probe, const ExperimentConfig *config, Error *error)
+{
+    unsigned net = config->net == NET_MLP ? PROBE_MLP : PROBE_GPT;
+    if ((probe->nets & net) == 0) {
+        return error_set(error, "not for a network of this kind, %s (expected --net %s)", net_name(config->net),
+                         net_name(config->net == NET_MLP ? NET_GPT : NET_MLP));
+    }
+    return probe->check == NULL || probe->check(config, error);
+}
+
+static void add_fault(ProbeRun *run, Error error)
+{
+    ProbeResults *results = run->results;
+    results->faults = memory_grow(results->faults, results->n_faults, &results->faults_capacity, sizeof *results->faults, "a probe's fault");
+    results->faults[results->n_faults] = (ProbeFault){.probe = run->probe, .error = error};
+    results->n_faults++;
+}
+
+// The first number from `first` on that is not finite.
+static bool check_rows(const ProbeRun *run, int first, Error *error)
+{
+    for (int i = first; i < run->results->n_rows; i++) {
+        const ProbeRow *row = &run->results->rows[i];
+        if (!isfinite(row->value)) {
+            char layer[32] = "the network";
+            if (row->layer >= 0) {
+                snprintf(layer, sizeof layer, "layer %d", row->layer);
+            }
+            return error_set(error, "%s: %s is %s", row->name[0] != '\0' ? row->name : layer, row->kind, isnan(row->value) ? "NaN" : "infinite");
+        }
+    }
+    return true;
+}
+
+static void run_probe(ProbeRun *run)
+{
+    Error error;
+    int first = run->results->n_rows;
+    bool done = fits(run->probe, run->config, &error);
+    if (done) {
+        int frame = unwind_begin();
+        if (run->probe->passes) {
+            net_keep(run->net);
+            unwind_add_tape();
+        }
+        done = run->probe->measure(run, &error);
+        unwind_end(frame);
+    }
+    if (!done || !check_rows(run, first, &error)) {
+        add_fault(run, error);
+    }
+}
+
+void probes_run(ProbeRun *run)
+{
+    for (int i = 0; i < probe_count; i++) {
+        for (int k = 0; k < run->config->n_probes; k++) {
+            if (run->config->probes[k] == probe_table[i]) {
+                run->probe = probe_table[i];
+                run_probe(run);
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+// paths.c: the gradient by path length, exactly.
+//
+//      G(z) = sum_k G_k z^k,      G_k: all of the gradient that passed exactly k sublayers (gradflow.h)
+//
+// Source: Veit et al. 2016 (arXiv 1605.06431), who sample paths; here nothing is sampled. Cost: at most S + 2 backward walks for S sublayers.
+
+#include "gpt/lab/probe.h"
+#include "tensor/unwind.h"
+
+#include <stdlib.h>
+
+static void free_paths(void *paths)
+{
+    path_lengths_free(paths);
+}
+
+static void add_rows(ProbeRun *run, const PathLengths *paths)
+{
+    int S = paths->n_sublayers;
+    for (int s = 0; s < S; s++) {
+        char name[PROBE_NAME];
+        int layer = probe_sublayer_layer(run, s);
+        probe_sublayer_name(run, s, name);
+        for (int k = 0; k <= S - s; k++) {
+            probe_add(run, "path_norm", layer, name, k, paths->norm[(size_t)s * (size_t)(S + 1) + (size_t)k]);
+        }
+        probe_add(run, "path_sum", layer, name, -1, paths->sum[s]);
+    }
+    probe_add(run, "path_error", -1, NULL, -1, paths->error);
+}
+
+static bool measure(ProbeRun *run, Error *error)
+{
+    (void)error;
+    int S = probe_sublayers(run);
+    int frame = unwind_begin();
+    Tensor **start = memory_allocate((size_t)S * sizeof(Tensor *), "the sublayers");
+    unwind_add(free, start);
+    for (int s = 0; s < S; s++) {
+        start[s] = probe_stream(run, s);
+    }
+    PathLengths paths = path_lengths(run->loss, start, S);
+    unwind_add(free_paths, &paths);
+    add_rows(run, &paths);
+    unwind_end(frame);
+    return true;
+}
+
+enum { MOST_NUMBERS = 20000000 };
+
+static bool check(const ExperimentConfig *config, Error *error)
+{
+    double S = config->net == NET_MLP ? config->deep.n_layer : 2.0 * config->gpt.n_layer;
+    double networks = (double)config->n_seeds * arms_run(config) * (config->n_steps + 1.0);
+    double numbers = networks * S * (S + 3) / 2;
+    return numbers <= MOST_NUMBERS || error_set(error, "%.0f sublayers, %.0f times: %.3g numbers (expected at most %d; fewer layers, seeds or steps)",
+                                                S, networks, numbers, MOST_NUMBERS);
+}
+
+static const ProbeKind kinds[] = {
+    {.name = "path_norm", .about = "L2 of the gradient at the start of a sublayer that passed exactly k sublayers", .place = "sublayer",
+     .index = "k"},
+    {.name = "path_sum", .about = "L2 of the sum of all lengths there, the ordinary gradient", .place = "sublayer"},
+    {.name = "path_error", .about = "largest || sum - ordinary gradient || / || ordinary gradient ||", .place = "network", .internal = true},
+    {0},
+};
+
+static const ProbeColumn columns[] = {
+    {"mean k", "path_norm", probe_center},
+    {"k = 0", "path_norm", probe_first_share},
+    {"|dL/dx|", "path_sum", NULL},
+    {0},
+};
+
+static const ProbePanel panels[] = {
+    {.title = "Share of each path length", .kind = "path_norm", .form = FORM_MAP, .x_label = "sublayers passed"},
+    {.title = "Share of each length at the input", .kind = "path_norm", .form = FORM_BARS, .scale = SCALE_UNIT, .x_label = "sublayers passed"},
+    {0},
+};
+
+const Probe probe_paths = {
+    .name = "paths",
+    .about = "Splits the gradient at the start of each sublayer exactly by the number of sublayers that it has passed.",
+    .source = "Veit 2016, arXiv 1605.06431",
+    .cost = "at most two backward walks more than there are sublayers",
+    .nets = PROBE_MLP | PROBE_GPT,
+    .kinds = kinds,
+    .columns = columns,
+    .panels = panels,
+    .legend = "mean k: mean length, weighted by the norms; k = 0: share of the gradient that passed no sublayer; |dL/dx|: L2 of all of it",
+    .claim = "Veit 2016: a residual network works like an ensemble of shallow ones; most of the gradient comes by short paths.",
+    .check = check,
+    .measure = measure,
+};
