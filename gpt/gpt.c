@@ -106,10 +106,14 @@ void gpt_free(GPT *gpt)
     free(gpt);
 }
 
-// The output head: logit v is the product of the last vector and row v of a (V, C) weight. Tied, that is the token
+// After the final norm comes the output head: logit v is the product of the last vector and row v of a (V, C) weight. Tied, that is the token
 // embedding's own weight: a token's vector is the same at the input and at the output.
-static Tensor *head_forward(GPT *gpt, Tensor *x)
+Tensor *gpt_head(GPT *gpt, Tensor *x)
 {
+    REQUIRE(gpt);
+    if (gpt->ln_f.weight != NULL) {
+        x = layernorm_forward(&gpt->ln_f, x);
+    }
     if (!gpt->config.tied) {
         return linear_forward(&gpt->lm_head, x);
     }
@@ -125,7 +129,7 @@ static Tensor *positions_forward(GPT *gpt, int T)
     return positions;
 }
 
-// The input of the head: embeddings, blocks, final norm.
+// Embeddings and blocks.
 static Tensor *body_forward(GPT *gpt, const int *ids, int B, int T)
 {
     Tensor *tokens = embedding_forward(&gpt->wte, ids, B, T);           // (B, T, C)
@@ -136,9 +140,6 @@ static Tensor *body_forward(GPT *gpt, const int *ids, int B, int T)
     for (int i = 0; i < gpt->config.n_layer; i++) {
         Block *block = &gpt->h[i];
         x = gpt->recompute ? block_forward_recomputed(block, x, x0) : block_forward(block, x, x0);     // (B, T, C)
-    }
-    if (gpt->ln_f.weight != NULL) {
-        x = layernorm_forward(&gpt->ln_f, x);
     }
     return x;
 }
@@ -178,7 +179,7 @@ static Tensor *forward(GPT *gpt, const int *ids, int B, int T, bool last_only, W
     if (last_only) {
         x = tensor_slice(x, 1, T - 1, 1);                               // (B, 1, C)
     }
-    Tensor *logits = head_forward(gpt, x);                              // (B, T or 1, V)
+    Tensor *logits = gpt_head(gpt, x);                                  // (B, T or 1, V)
     tensor_label(logits, "logits");
     tape_leave(outer);
     return logits;

@@ -189,6 +189,7 @@ void gpt_set_dropout(GPT *gpt, double p);          // of all its Dropout modules
 Tensor *gpt_forward(GPT *gpt, const int *ids, int B, int T, Where where);      // ids (B, T) -> logits (B, T, V); T <= context_length
 // The last position's logits only -> (B, 1, V): enough for generation, and much cheaper in a small GPT.
 Tensor *gpt_forward_last(GPT *gpt, const int *ids, int B, int T, Where where);
+Tensor *gpt_head(GPT *gpt, Tensor *x);             // its end: x (..., C), the stream after a block -> final norm, if there is one -> logits (..., V)
 // Each is called without its Where (see nn.h).
 #define block_forward(...) block_forward(__VA_ARGS__, HERE)
 #define block_forward_recomputed(...) block_forward_recomputed(__VA_ARGS__, HERE)

@@ -6,13 +6,20 @@
 #ifndef GPTAPE_LAB_PROBE_H
 #define GPTAPE_LAB_PROBE_H
 
+#include "gpt/base/base.h"
 #include "gpt/lab/net.h"
 
 // In this order they run, and their numbers stand in the CSV.
-#define PROBES(ROW) ROW(paths)
+#define PROBES(ROW) ROW(paths) ROW(stream) ROW(branch) ROW(attention) ROW(lens)
 
 #define PROBE_DECLARE(name) extern const Probe probe_##name;
 PROBES(PROBE_DECLARE)
+
+// What the kinds' layer and name are.
+#define PLACE_STREAM "layer: the stream where block i starts; the number of layers: after the last"
+#define PLACE_SUBLAYER "name: h.0.attn, h.0.mlp, layers.3; layer: its number"
+#define PLACE_ATTENTION "name: h.0.attn; layer: its number"
+#define PLACE_NETWORK "layer -1: the whole network"
 
 // With passes, the current tape is an empty one of the probe's own, and the network's weights, gradients, mode and random numbers are
 // restored afterwards, so that measure may run net_forward, tensor_backward and an optimizer. Without, the measured tape is current.
@@ -31,12 +38,15 @@ struct ProbeRun {
 // Appends a number. kind is one of the probe's; name NULL: none; index -1: none.
 void probe_add(ProbeRun *run, const char *kind, int layer, const char *name, int index, double value);
 
+// For findings: a number of a place in each arm, a median over the seeds: "0.23 without shortcuts, 1.4 with shortcuts". Arms that lack it are omitted.
+void probe_write_arms(FILE *out, const Experiment *experiment, int step, const char *kind, ProbePlace place, ProbeReduce *reduce);
+
 // Runs the probes of the experiment. Their faults are noted in run->results.
 void probes_run(ProbeRun *run);
 
-// The sublayers of the measured pass (an MLP's layers), from 0: how many, what arrived at the s-th, its name "h.0.attn" or "layers.3", and its layer.
+// The sublayers of the measured pass (an MLP's layers), from 0: how many, and of the s-th its name "h.0.attn" or "layers.3", and its layer.
+// Their streams and branches: flow_stream, flow_branch.
 int probe_sublayers(const ProbeRun *run);
-Tensor *probe_stream(const ProbeRun *run, int s);  // s = probe_sublayers: what left the last
 const char *probe_sublayer_name(const ProbeRun *run, int s, char name[PROBE_NAME]);
 int probe_sublayer_layer(const ProbeRun *run, int s);
 int probe_layers(const ProbeRun *run);             // blocks or layers

@@ -1,6 +1,6 @@
 // probe_values.c: the numbers of probes, over the seeds.
 
-#include "gpt/lab/lab.h"
+#include "gpt/lab/probe.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -141,6 +141,20 @@ Quartiles experiment_probe_reduced(const Experiment *experiment, int arm, int st
     REQUIRE(experiment);
     REQUIRE(kind);
     return over_seeds(experiment, arm, step, kind, place, reduce == NULL ? probe_first : reduce, -1);
+}
+
+void probe_write_arms(FILE *out, const Experiment *experiment, int step, const char *kind, ProbePlace place, ProbeReduce *reduce)
+{
+    const char *comma = "";
+    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
+        Quartiles q = experiment_probe_reduced(experiment, arm, step, kind, place, reduce);
+        if (q.n > 0) {
+            const char *with = experiment->config.n_rules > 0 ? "with " : "";
+            number_print(out, "%s%.3g %s", comma, q.median, with);
+            fprintf(out, "%.40s", experiment_arm_name(&experiment->config, arm));
+            comma = ", ";
+        }
+    }
 }
 
 int experiment_probe_places(const Experiment *experiment, int arm, int step, const char *kind, ProbePlace **places)

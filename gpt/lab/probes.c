@@ -62,19 +62,6 @@ int probe_layers(const ProbeRun *run)
     return run->config->net == NET_MLP ? run->net->deep->config.n_layer : run->net->gpt->config.n_layer;
 }
 
-// The result of the last sublayer: the last tensor that is called "out" in the module of the last layer.
-static Tensor *last_stream(const ProbeRun *run)
-{
-    char name[PROBE_NAME];
-    snprintf(name, sizeof name, run->config->net == NET_MLP ? "layers.%d.out" : "h.%d.out", probe_layers(run) - 1);
-    return tape_find(run->tape, name);
-}
-
-Tensor *probe_stream(const ProbeRun *run, int s)
-{
-    return s < probe_sublayers(run) ? run->tape->streams[s] : last_stream(run);
-}
-
 int probe_sublayer_layer(const ProbeRun *run, int s)
 {
     return run->config->net == NET_MLP ? s : s / 2;
@@ -92,7 +79,7 @@ const char *probe_sublayer_name(const ProbeRun *run, int s, char name[PROBE_NAME
 
 Tensor *probe_layer_stream(const ProbeRun *run, int layer)
 {
-    return probe_stream(run, run->config->net == NET_MLP ? layer : 2 * layer);
+    return flow_stream(run->tape, run->config->net == NET_MLP ? layer : 2 * layer);
 }
 
 // ------------------------------------------------------------------------------------------------------------

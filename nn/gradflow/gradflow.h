@@ -110,6 +110,39 @@ double path_mean_length(const PathLengths *paths, int s);
 // value that is not finite. Their error is a few roundings (1e-16) of the largest. numpy: linalg.svd(matrix, compute_uv=False)
 void singular_values(const double *matrix, int rows, int columns, double *values);
 
+// How many directions a stream uses, X of one sequence (T, C), s its singular values:
+typedef struct FlowRank {
+    double effective;                              // exp(-sum p ln p), p = s / sum s (Roy and Vetterli 2007)
+    double stable;                                 // ||X||_F^2 / s_1^2
+    double residual;                               // r(X - 1 m^T) / r(X), m the mean over the tokens, r(A) = sqrt(||A||_1 ||A||_inf) with the largest
+} FlowRank;                                        // column sum and row sum of |a|: 0 if all tokens are equal (Dong et al. 2021, arXiv 2103.03404)
+
+// The means over the sequences of x (B, T, C); x (T, C) is one sequence. 0 if X is 0 everywhere. Cost: the singular values of each X.
+FlowRank flow_rank(const Tensor *x);
+
+// ------------------------------------------------------------------------------------------------------------
+// The residual stream on a tape that a forward pass has recorded
+
+// What arrived at sublayer s (tape_sublayer_begin), counted from 0; s = tape->n_sublayers: what left the last. NULL if there is no such sublayer.
+Tensor *flow_stream(const Tape *tape, int s);
+Tensor *flow_branch(const Tape *tape, int s);      // the output of the f of sublayer s (tape_branch); NULL without one
+
+// ------------------------------------------------------------------------------------------------------------
+// Attention weights, computed again in double from queries and keys, of which the tape keeps all: so they can be had from any attention, fused or
+// step by step. Without dropout.
+
+// qkv (B, T, 3C), as tensor_attention takes it -> weights (B, n_head, T, T): p_ts = softmax_s(q_t . k_s / sqrt(C / n_head)), 0 where t must not see s.
+void attention_weights(const Tensor *qkv, int n_head, bool causal, double *weights);
+
+typedef struct AttentionStats {
+    double entropy;                                // mean over positions and sequences of -sum_s p_ts ln p_ts, in nats
+    double largest;                                // mean of the largest weight of a position
+    double first;                                  // mean weight of position 0, over the positions after it; NaN if there are none
+} AttentionStats;
+
+void attention_stats(const Tensor *qkv, int n_head, bool causal, AttentionStats *stats);       // of each head: stats (n_head)
+Tensor *attention_qkv(const Tape *tape, const Attention *attention);   // the last on the tape that this module computed; NULL: none
+
 // ------------------------------------------------------------------------------------------------------------
 // Jacobians: J_i = dy/dx[i], of tensors on one tape. Each walk back (tensor_vjp) gives one product J_i^T dy; nothing on the tape changes.
 

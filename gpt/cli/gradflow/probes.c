@@ -158,14 +158,8 @@ static int find_places(const Experiment *experiment, const Probe *probe, int ste
     return 0;
 }
 
-static void print_table(const Experiment *experiment, const Probe *probe, int step)
+static void print_table(const Experiment *experiment, const Probe *probe, int step, const ProbePlace *places, int n)
 {
-    ProbePlace *places;
-    int n = find_places(experiment, probe, step, &places);
-    if (n == 0) {
-        free(places);
-        return;
-    }
     char alignments[TABLE_COLUMNS + 1] = "lrrrrrrrrrrrrrrrrrrr";
     int n_arms = 0;
     for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
@@ -182,7 +176,6 @@ static void print_table(const Experiment *experiment, const Probe *probe, int st
     }
     table_end(table);
     terminal_print("%s%s", probe->legend, every > 1 ? "; some layers only, --csv has them all" : "");
-    free(places);
 }
 
 static void print_finding(const Experiment *experiment, const Probe *probe, int step)
@@ -205,11 +198,18 @@ void probes_print(const Experiment *experiment, int step)
 {
     for (int i = 0; i < experiment->config.n_probes; i++) {
         const Probe *probe = experiment->config.probes[i];
-        printf("\n%s%s.%s ", terminal_color(COLOR_BOLD), probe->name, terminal_color(COLOR_END));
+        printf("\n%s%s%s\n", terminal_color(COLOR_BOLD), probe->name, terminal_color(COLOR_END));
         terminal_print("%s (%s)", probe->about, probe->source);
-        print_finding(experiment, probe, step);
-        printf("\n");
-        print_table(experiment, probe, step);
+        ProbePlace *places;
+        int n = find_places(experiment, probe, step, &places);
+        if (n > 0) {
+            print_finding(experiment, probe, step);
+            printf("\n");
+            print_table(experiment, probe, step, places, n);
+        } else {
+            printf("No result.\n");
+        }
+        free(places);
     }
 }
 
@@ -250,8 +250,8 @@ bool probes_report(const Options *options, const Experiment *experiment)
         int networks;
         const Probe *probe = experiment->config.probes[i];
         const ProbeFault *fault = experiment_probe_fault(experiment, probe, &networks);
-        if (fault != NULL && networks > 1) {
-            option_error(options, "probe", "%s: %s (and in %d more measurements)", probe->name, fault->error.message, networks - 1);
+        if (fault != NULL && networks < experiment->n_measurements) {
+            option_error(options, "probe", "%s: %s (in %d of %d measurements)", probe->name, fault->error.message, networks, experiment->n_measurements);
         } else if (fault != NULL) {
             option_error(options, "probe", "%s: %s", probe->name, fault->error.message);
         }

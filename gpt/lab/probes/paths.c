@@ -7,6 +7,7 @@
 #include "gpt/lab/probe.h"
 #include "tensor/unwind.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static void free_paths(void *paths)
@@ -37,13 +38,48 @@ static bool measure(ProbeRun *run, Error *error)
     Tensor **start = memory_allocate((size_t)S * sizeof(Tensor *), "the sublayers");
     unwind_add(free, start);
     for (int s = 0; s < S; s++) {
-        start[s] = probe_stream(run, s);
+        start[s] = flow_stream(run->tape, s);
     }
     PathLengths paths = path_lengths(run->loss, start, S);
     unwind_add(free_paths, &paths);
     add_rows(run, &paths);
     unwind_end(frame);
     return true;
+}
+
+// The fewest lengths k = 0 ... K that have 90 % of the sum of all norms: K.
+static double most_lengths(const double *norm, int n)
+{
+    double sum = 0;
+    double total = 0;
+    int k = 0;
+    for (int i = 0; i < n; i++) {
+        total += norm[i];
+    }
+    for (k = 0; k < n - 1; k++) {
+        sum += norm[k];
+        if (sum >= 0.9 * total) {
+            break;
+        }
+    }
+    return total > 0 ? k : NAN;
+}
+
+static void finding(const Experiment *experiment, int step, FILE *out)
+{
+    bool mlp = experiment->config.net == NET_MLP;
+    int S = mlp ? experiment->n_layer : 2 * experiment->n_layer;
+    ProbePlace input = {.name = mlp ? "layers.0" : "h.0.attn"};
+    double error = 0;
+    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
+        Quartiles q = experiment_probe(experiment, arm, step, "path_error", (ProbePlace){.layer = -1}, -1);
+        error = q.n > 0 ? fmax(error, q.high) : error;
+    }
+    fprintf(out, "Measured at the input: of %d sublayers the gradient has passed on average ", S);
+    probe_write_arms(out, experiment, step, "path_norm", input, probe_center);
+    fprintf(out, "; 90 %% of it at most ");
+    probe_write_arms(out, experiment, step, "path_norm", input, most_lengths);
+    number_print(out, ". All lengths add up to the ordinary gradient: relative difference %.1e.", error);
 }
 
 enum { MOST_NUMBERS = 20000000 };
@@ -58,10 +94,10 @@ static bool check(const ExperimentConfig *config, Error *error)
 }
 
 static const ProbeKind kinds[] = {
-    {.name = "path_norm", .about = "L2 of the gradient at the start of a sublayer that passed exactly k sublayers", .place = "sublayer",
+    {.name = "path_norm", .about = "L2 of the gradient at the start of a sublayer that passed exactly k sublayers", .place = PLACE_SUBLAYER,
      .index = "k"},
-    {.name = "path_sum", .about = "L2 of the sum of all lengths there, the ordinary gradient", .place = "sublayer"},
-    {.name = "path_error", .about = "largest || sum - ordinary gradient || / || ordinary gradient ||", .place = "network", .internal = true},
+    {.name = "path_sum", .about = "L2 of the sum of all lengths there, the ordinary gradient", .place = PLACE_SUBLAYER},
+    {.name = "path_error", .about = "largest || sum - ordinary gradient || / || ordinary gradient ||", .place = PLACE_NETWORK, .internal = true},
     {0},
 };
 
@@ -88,7 +124,8 @@ const Probe probe_paths = {
     .columns = columns,
     .panels = panels,
     .legend = "mean k: mean length, weighted by the norms; k = 0: share of the gradient that passed no sublayer; |dL/dx|: L2 of all of it",
-    .claim = "Veit 2016: a residual network works like an ensemble of shallow ones; most of the gradient comes by short paths.",
+    .claim = "Veit 2016: a residual network works like an ensemble of shallow ones; most of its gradient comes by short paths, although most paths pass about half of the sublayers.",
+    .finding = finding,
     .check = check,
     .measure = measure,
 };
