@@ -14,6 +14,7 @@
 #include "gpt/text/text.h"
 #include "gpt/stories/stories.h"
 #include "gpt/store/store.h"
+#include "gpt/lab/claims/claims.h"
 #include "gpt/lab/lab.h"
 #include "gpt/train/train.h"
 #include "gpt/plot/plot.h"

@@ -316,6 +316,13 @@ void ranks_send(int to, const void *bytes, size_t n)
     await(mpi->send(to, bytes, as_int(n)));
 }
 
+bool ranks_has_message(void)
+{
+    int source = -1;
+    int n;
+    return mpi != NULL && mpi->probe(&source, &n);
+}
+
 size_t ranks_receive(int *from, void **bytes)
 {
     REQUIRE(mpi);

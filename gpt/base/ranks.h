@@ -44,6 +44,7 @@ bool ranks_agree(bool ok, Error *error);
 // from == NULL of rank 0; the caller frees *bytes.
 void ranks_send(int to, const void *bytes, size_t n);
 size_t ranks_receive(int *from, void **bytes);
+bool ranks_has_message(void);                      // is one there, of any rank?
 
 // Sums that start now and are finished by ranks_wait, so that the caller can compute meanwhile. The values belong to the sum until then.
 // ranks_is_done does some of their work without waiting. Sums start and are waited for in the same order on all ranks.

@@ -57,17 +57,25 @@ static char *label_of(const Chart *chart, const ChartLine *line, int hidden)
     return label.bytes;
 }
 
-static Line line_of(const Chart *chart, const ChartLine *given, int style)
+static Line line_of(const Chart *chart, int number)
 {
+    const ChartLine *given = &chart->lines[number];
+    const double *low = chart->low == NULL ? NULL : chart->low[number];
+    const double *high = chart->high == NULL ? NULL : chart->high[number];
     int hidden = 0;
     for (int k = 0; k < given->n; k++) {
         hidden += !is_shown(chart, given->x == NULL ? k : given->x[k], given->y[k]);
     }
     char *label = label_of(chart, given, hidden);
-    Line line = line_create(label, style, given->n);
+    Line line = line_create(label, styles[number], given->n);
     for (int k = 0; k < given->n; k++) {
         line.x[k] = given->x == NULL ? k : given->x[k];
         line.y[k] = line_point(is_shown(chart, line.x[k], given->y[k]) ? given->y[k] : NAN);
+        if (low != NULL && high != NULL && isfinite(line.y[k].median)) {
+            line.spread = given->n > 1 ? SPREAD_BAND : SPREAD_BARS;
+            line.y[k].low = is_shown(chart, line.x[k], low[k]) ? low[k] : given->y[k];
+            line.y[k].high = is_shown(chart, line.x[k], high[k]) ? high[k] : given->y[k];
+        }
         line.x[k] = isfinite(line.x[k]) ? line.x[k] : line.x[k > 0 ? k - 1 : 0];
     }
     free(label);
@@ -83,7 +91,7 @@ static Panel panel_of(const Chart *chart)
                    .has_key = true,
                    .n_lines = chart->n_lines};
     for (int i = 0; i < chart->n_lines; i++) {
-        panel.lines[i] = line_of(chart, &chart->lines[i], styles[i]);
+        panel.lines[i] = line_of(chart, i);
         panel.x_counts = panel.x_counts && chart->lines[i].x == NULL;
     }
     panel_fit(&panel);

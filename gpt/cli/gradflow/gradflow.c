@@ -64,7 +64,7 @@ static const OptionRow output_rows[] = {
     {0},
 };
 
-static const OptionGroup gradflow_groups[] = {
+const OptionGroup gradflow_groups[] = {
     {.title = "Network:", .rows = network_rows},
     {.title = "--net mlp (also --activation, default gelu, and --init, default torch):", .rows = depth_rows},
     {.rows = mlp_rows},

@@ -16,6 +16,8 @@ enum { ROWS_AT_MOST = 50 };                        // a longer table leaves out 
 #define SHOW_DEPTHS "5,10,20,40"
 #define SHOW_PLOT "gradflow.png"
 
+extern const OptionGroup gradflow_groups[];        // the options of gptape gradflow
+
 // What is to be run and where the results go.
 typedef struct GradflowPlan {
     ExperimentConfig experiment;                   // owns the arrays it points to
@@ -52,6 +54,16 @@ bool probes_read(const Options *options, ExperimentConfig *config, int *status);
 void probes_print(const Experiment *experiment, int step);     // a table each
 void probes_add_json(cJSON *run, const Measurement *measurement);
 bool probes_report(const Options *options, const Experiment *experiment);      // a line on stderr for each that has a fault; false if one has
+
+// One network of a sweep: settings are gradflow's options without seeds and outputs, quoted as for a shell; messages call the command name.
+// Each returns false after one line on stderr.
+typedef struct GradflowCell {
+    double loss;                                   // at the last step
+    char *rows;                                    // of its CSV, without the header; the caller frees them
+} GradflowCell;
+
+bool gradflow_cell_check(const char *name, const char *settings, uint64_t seed);
+bool gradflow_cell(const char *name, const char *settings, uint64_t seed, GradflowCell *cell);
 
 void gradflow_print_text(const Experiment *experiment, const Sweep *sweep, const char *chart);     // chart: NULL: none
 void gradflow_print_json(const Experiment *experiment, const Sweep *sweep);

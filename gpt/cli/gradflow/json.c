@@ -18,16 +18,6 @@ static const char *const REACH_KEYS[FLOW_REACH_COUNT] = {
     [FLOW_NEVER] = "never",
 };
 
-static void add_quartiles(cJSON *object, const char *name, Quartiles q)
-{
-    cJSON *json = cJSON_AddObjectToObject(object, name);
-    json_add_number(json, "low", q.low);
-    json_add_number(json, "median", q.median);
-    json_add_number(json, "high", q.high);
-    json_add_count(json, "zeros", q.zeros);
-    json_add_count(json, "n", q.n);
-}
-
 static cJSON *run_json(const ExperimentConfig *config, const Measurement *measurement, int n_layer)
 {
     const ResidualRule *rule = experiment_rule(config, measurement->arm);
@@ -78,7 +68,7 @@ static void add_sweep(cJSON *object, const ExperimentConfig *config, const Sweep
         cJSON *point = cJSON_CreateObject();
         json_add_count(point, "depth", sweep->points[i].depth);
         for (int arm = 0; arm < experiment_arms(config); arm++) {
-            add_quartiles(point, arm_key(config, arm), sweep->points[i].ratio[arm]);
+            json_add_quartiles(point, arm_key(config, arm), sweep->points[i].ratio[arm]);
         }
         cJSON_AddItemToArray(points, point);
     }

@@ -34,6 +34,16 @@ void json_add_number(cJSON *object, const char *name, double value)
     cJSON_AddItemToObject(object, name, number_json(value));
 }
 
+void json_add_quartiles(cJSON *object, const char *name, Quartiles q)
+{
+    cJSON *json = cJSON_AddObjectToObject(object, name);
+    json_add_number(json, "low", q.low);
+    json_add_number(json, "median", q.median);
+    json_add_number(json, "high", q.high);
+    json_add_count(json, "zeros", q.zeros);
+    json_add_count(json, "n", q.n);
+}
+
 cJSON *json_numbers(const Real *values, int n)
 {
     cJSON *array = cJSON_CreateArray();

@@ -182,6 +182,7 @@ extern const CommandHelp tokenize_help;
 extern const CommandHelp stories_help;
 extern const CommandHelp rules_help;
 extern const CommandHelp train_help;
+extern const CommandHelp sweep_help;
 
 int command_info(const Options *options);
 int command_generate(const Options *options);
@@ -194,6 +195,7 @@ int command_tokenize(const Options *options);
 int command_stories(const Options *options);
 int command_rules(const Options *options);
 int command_train(const Options *options);
+int command_sweep(const Options *options);
 
 // The checks of gradcheck_all, in the build of the library whose numbers are doubles.
 void gradcheck_all_double(GradCheckReport *report, void *context);
@@ -306,6 +308,7 @@ const char *thousands_text(double count, char text[NUMBER_TEXT]);      // "124,4
 
 void json_begin(void);                             // once, before the others
 void json_add_number(cJSON *object, const char *name, double value);   // 9 significant digits; NaN and infinity are null
+void json_add_quartiles(cJSON *object, const char *name, Quartiles q);
 void json_add_count(cJSON *object, const char *name, double count);    // an integer, all its digits
 cJSON *json_numbers(const Real *values, int n);    // an array of them, 9 significant digits each
 void json_add_config(cJSON *object, const char *name, const GPTConfig *config);

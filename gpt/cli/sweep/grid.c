@@ -1,0 +1,287 @@
+// grid.c: from the options of gptape sweep to its networks: all combinations of the varied values.
+
+#include "gpt/cli/gradflow/gradflow.h"
+#include "gpt/cli/sweep/sweep.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_POINTS = 100000 };
+
+// Options of gradflow that say what is printed, or that a sweep sets itself.
+static const char *const own[] = {"seed", "seeds", "depths", "plot", "csv", "runs", "json", "quiet", "color", "help", "threads", NULL};
+
+static bool is_own(const char *name)
+{
+    for (const char *const *at = own; *at != NULL; at++) {
+        if (strcmp(*at, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// A word as a shell needs it: in quotes if it has other than plain characters.
+static void write_word(FILE *out, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
+    if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
+        fputs(word, out);
+        return;
+    }
+    fputc('\'', out);
+    for (; *word != '\0'; word++) {
+        if (*word == '\'') {
+            fputs("'\\''", out);
+        } else {
+            fputc(*word, out);
+        }
+    }
+    fputc('\'', out);
+}
+
+static void write_option(FILE *out, const char *name, const char *value)
+{
+    fprintf(out, "%s--%s ", ftell(out) > 0 ? " " : "", name);
+    write_word(out, value);
+}
+
+static FILE *text_open(char **text, size_t *n)
+{
+    FILE *stream = open_memstream(text, n);
+    if (stream == NULL) {
+        fail_memory(0, "the options");
+    }
+    return stream;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// --vary NAME=V1,V2,...
+
+static const Option *find_option(const Options *list, const char *name)
+{
+    for (int i = 0; i < list->count; i++) {
+        if (strcmp(list->list[i].name, name) == 0) {
+            return &list->list[i];
+        }
+    }
+    return NULL;
+}
+
+// Can gradflow's option take different values?
+static bool can_vary(const Options *options, const char *option, const char *name)
+{
+    static const char *const lists[] = {"sizes", "input", "target", "ids", "targets", NULL};
+    Options gradflow = options_list(&gradflow_help);
+    const Option *found = find_option(&gradflow, name);
+    bool known = found != NULL;
+    bool takes = known && found->argument != NULL && !is_own(name);
+    for (const char *const *at = lists; *at != NULL; at++) {
+        takes = takes && strcmp(*at, name) != 0;
+    }
+    options_free(&gradflow);
+    if (!known) {
+        return option_error(options, option, "'%.80s': unknown option of gradflow; see 'gptape gradflow --help'", name);
+    }
+    return takes || option_error(options, option, "%.80s cannot be varied (expected an option of gradflow that takes one value)", name);
+}
+
+static Varied *find_varied(Grid *grid, const char *name)
+{
+    for (int i = 0; i < grid->n_varied; i++) {
+        if (strcmp(grid->varied[i].name, name) == 0) {
+            return &grid->varied[i];
+        }
+    }
+    return NULL;
+}
+
+static bool add_value(const Options *options, const char *option, Varied *varied, const char *value, size_t length)
+{
+    char *copy = memory_allocate(length + 1, "a value");
+    snprintf(copy, length + 1, "%s", value);
+    for (int i = 0; i < varied->n; i++) {
+        if (strcmp(varied->values[i], copy) == 0) {
+            option_error(options, option, "%.40s: '%.80s' is given twice", varied->name, copy);
+            free(copy);
+            return false;
+        }
+    }
+    varied->values = memory_grow(varied->values, varied->n, &varied->capacity, sizeof(char *), "the values");
+    varied->values[varied->n] = copy;
+    varied->n++;
+    return length > 0 || option_error(options, option, "%.40s: empty value (expected NAME=V1,V2,...)", varied->name);
+}
+
+// Where the value ends: at a comma that is not in parentheses, as one of a rule's calls is.
+static size_t value_length(const char *text)
+{
+    int depth = 0;
+    size_t n = 0;
+    while (text[n] != '\0' && (text[n] != ',' || depth > 0)) {
+        depth += (text[n] == '(') - (text[n] == ')');
+        n++;
+    }
+    return n;
+}
+
+bool grid_vary(const Options *options, const char *option, const char *text, Grid *grid)
+{
+    char name[32];
+    size_t length = strcspn(text, "=");
+    if (text[length] == '\0' || length == 0 || length >= sizeof name) {
+        return option_error(options, option, "'%.80s' (expected NAME=V1,V2,...)", text);
+    }
+    snprintf(name, sizeof name, "%.*s", (int)length, text);
+    if (!can_vary(options, option, name)) {
+        return false;
+    }
+    Varied *varied = find_varied(grid, name);
+    if (varied == NULL && grid->n_varied == VARIED_MOST) {
+        return option_error(options, option, "more than %d varied options", VARIED_MOST);
+    }
+    if (varied == NULL) {
+        varied = &grid->varied[grid->n_varied];
+        varied->name = memory_copy_text(name);
+        grid->n_varied++;
+    }
+    for (const char *at = text + length; *at != '\0';) {
+        at++;                                      // behind the = or the comma
+        length = value_length(at);
+        if (!add_value(options, option, varied, at, length)) {
+            return false;
+        }
+        at += length;
+    }
+    return true;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// All options
+
+// What was given for gradflow, as text.
+static bool read_settings(const Options *options, Grid *grid)
+{
+    size_t n;
+    FILE *stream = text_open(&grid->settings, &n);
+    Options gradflow = options_list(&gradflow_help);
+    bool read = true;
+    for (int i = 0; i < gradflow.count; i++) {
+        const char *name = gradflow.list[i].name;
+        if (is_own(name) || !options_has(options, name) || !options_given(options, name)) {
+            continue;
+        }
+        if (find_varied(grid, name) != NULL) {
+            read = option_error(options, name, "is varied, too; leave one out");
+            break;
+        }
+        if (options_count(options, name) > 1) {    // a network for each
+            continue;
+        }
+        if (gradflow.list[i].argument == NULL) {
+            fprintf(stream, "%s--%s", ftell(stream) > 0 ? " " : "", name);
+        } else {
+            write_option(stream, name, options_text(options, name));
+        }
+    }
+    fclose(stream);
+    options_free(&gradflow);
+    return read;
+}
+
+// A cell is one network: rules that are given several times, and else both arms, are varied, too.
+static bool vary_arms(const Options *options, Grid *grid)
+{
+    bool rule = options_given(options, "residual") || find_varied(grid, "residual") != NULL;
+    const char *shortcut = options_text(options, "shortcut");
+    bool both = shortcut == NULL || strcmp(shortcut, "both") == 0;
+    for (int i = 0; options_count(options, "residual") > 1 && i < options_count(options, "residual"); i++) {
+        char text[1024];
+        snprintf(text, sizeof text, "residual=%s", options_text_of(options, "residual", i));
+        if (!grid_vary(options, "residual", text, grid)) {
+            return false;
+        }
+    }
+    if (rule || !both || find_varied(grid, "shortcut") != NULL || options_given(options, "model")) {
+        return true;
+    }
+    if (shortcut != NULL) {
+        return option_error(options, "shortcut", "both (expected --vary shortcut=off,on)");
+    }
+    return grid_vary(options, "vary", "shortcut=off,on", grid);
+}
+
+const char *grid_value(const Grid *grid, int point, int varied)
+{
+    for (int i = grid->n_varied - 1; i > varied; i--) {
+        point /= grid->varied[i].n;
+    }
+    return grid->varied[varied].values[point % grid->varied[varied].n];
+}
+
+static bool make_points(const Options *options, Grid *grid)
+{
+    double n = 1;
+    size_t bytes;
+    for (int i = 0; i < grid->n_varied; i++) {
+        n *= grid->varied[i].n;
+    }
+    if (n > MOST_POINTS) {
+        return option_error(options, "vary", "%.0f combinations (expected at most %d)", n, MOST_POINTS);
+    }
+    grid->n_points = (int)n;
+    grid->points = memory_allocate_zeroed((size_t)n, sizeof(char *), "the grid");
+    grid->lines = memory_allocate_zeroed((size_t)n, sizeof(char *), "the grid");
+    for (int i = 0; i < grid->n_points; i++) {
+        FILE *stream = text_open(&grid->points[i], &bytes);
+        for (int k = 0; k < grid->n_varied; k++) {
+            write_option(stream, grid->varied[k].name, grid_value(grid, i, k));
+        }
+        fclose(stream);
+        stream = text_open(&grid->lines[i], &bytes);
+        fprintf(stream, "%s%s%s", grid->settings, grid->settings[0] != '\0' ? " " : "", grid->points[i]);
+        fclose(stream);
+    }
+    return true;
+}
+
+bool grid_read(const Options *options, Grid *grid)
+{
+    *grid = (Grid){0};
+    if (options_count(options, "vary") == 0) {
+        return option_error(options, "vary", "missing (expected NAME=V1,V2,...)");
+    }
+    for (int i = 0; i < options_count(options, "vary"); i++) {
+        if (!grid_vary(options, "vary", options_text_of(options, "vary", i), grid)) {
+            return false;
+        }
+    }
+    if (!read_settings(options, grid) || !vary_arms(options, grid) || !make_points(options, grid) || !options_seed(options, &grid->seed) ||
+        !options_int(options, "seeds", 1, MOST_SEEDS, &grid->n_seeds)) {
+        return false;
+    }
+    if (grid->seed + (uint64_t)grid->n_seeds - 1 > UINT32_MAX) {
+        return option_error(options, "seed", "%llu and the %d seeds after it exceed the largest seed %u", (unsigned long long)grid->seed,
+                            grid->n_seeds - 1, UINT32_MAX);
+    }
+    return true;
+}
+
+void grid_free(Grid *grid)
+{
+    for (int i = 0; i < grid->n_varied; i++) {
+        for (int k = 0; k < grid->varied[i].n; k++) {
+            free(grid->varied[i].values[k]);
+        }
+        free(grid->varied[i].values);
+        free(grid->varied[i].name);
+    }
+    for (int i = 0; i < grid->n_points && grid->lines != NULL; i++) {
+        free(grid->points[i]);
+        free(grid->lines[i]);
+    }
+    free(grid->points);
+    free(grid->lines);
+    free(grid->settings);
+    *grid = (Grid){0};
+}

@@ -1,0 +1,191 @@
+// merge.c: joining the files of shards: each network once, in the order of the files.
+
+#include "gpt/base/base.h"
+#include "gpt/base/table.h"
+#include "gpt/cli/sweep/store.h"
+
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+// The figures of one network.
+typedef struct Figures {
+    char *key;
+    uint64_t seed;
+    int file;                                      // that it is in
+    FILE *stream;
+    char *text;
+    size_t n;
+} Figures;
+
+typedef struct Merge {
+    Store *store;                                  // the result
+    char *sweep;                                   // of the first row; NULL: none was read
+    void *blocks;                                  // a tree
+    const char *path;                              // of the file that is read
+    int file;
+    const char *runs, *csv;
+} Merge;
+
+static int compare_figures(const void *a, const void *b)
+{
+    const Figures *x = a;
+    const Figures *y = b;
+    int order = strcmp(x->key, y->key);
+    return order != 0 ? order : (x->seed > y->seed) - (x->seed < y->seed);
+}
+
+static Figures *find_figures(Merge *merge, char *key, uint64_t seed, bool add)
+{
+    Figures wanted = {.key = key, .seed = seed};
+    Figures *const *found = tfind(&wanted, &merge->blocks, compare_figures);
+    if (found != NULL || !add) {
+        return found == NULL ? NULL : *found;
+    }
+    Figures *block = memory_allocate(sizeof *block, "the figures");
+    *block = (Figures){.key = memory_copy_text(key), .seed = seed, .file = merge->file};
+    block->stream = open_memstream(&block->text, &block->n);
+    if (block->stream == NULL || tsearch(block, &merge->blocks, compare_figures) == NULL) {
+        fail_memory(sizeof *block, "the figures");
+    }
+    return block;
+}
+
+static void free_figures(Merge *merge)
+{
+    while (merge->blocks != NULL) {
+        Figures *block = *(Figures *const *)merge->blocks;
+        tdelete(block, &merge->blocks, compare_figures);
+        fclose(block->stream);
+        free(block->text);
+        free(block->key);
+        free(block);
+    }
+}
+
+// The line that was read, as it was.
+static void write_line(const TableReader *reader, FILE *out)
+{
+    for (int i = 0; i < reader->n_cells; i++) {
+        fputs(i == 0 ? "" : ",", out);
+        quote_csv(out, reader->cells[i]);
+    }
+    fputc('\n', out);
+}
+
+// A network that is in two files is taken from the first.
+static bool take_figures(TableReader *reader, Merge *merge, Error *error)
+{
+    while (table_reader_next(reader)) {
+        uint64_t seed;
+        if (!store_figures_seed(reader, &seed)) {
+            return error_set(error, "%s: line %d is not a row of figures", merge->path, reader->line);
+        }
+        Figures *block = find_figures(merge, reader->cells[0], seed, true);
+        if (block->file == merge->file) {
+            write_line(reader, block->stream);
+        }
+    }
+    return true;
+}
+
+static bool open_result(Merge *merge, const char *sweep, Error *error)
+{
+    if (merge->store == NULL) {
+        merge->sweep = memory_copy_text(sweep);
+        merge->store = store_open(merge->runs, merge->csv, sweep, error);
+    }
+    return merge->store != NULL
+        && (strcmp(sweep, merge->sweep) == 0 || error_set(error, "%s: is of another sweep, '%.120s' (expected '%.120s')", merge->path, sweep,
+                                                          merge->sweep));
+}
+
+static bool add_row(const TableReader *reader, uint64_t seed, Merge *merge, Error *error)
+{
+    char *row = NULL;
+    size_t n;
+    Cell cell = {.seed = seed, .keys = {reader->cells[1]}, .n_statistics = 1};
+    if (store_has(merge->store, &cell)) {
+        return true;
+    }
+    Figures *block = find_figures(merge, reader->cells[1], seed, false);
+    if (merge->csv != NULL && block == NULL) {
+        return error_set(error, "%s: line %d: no --csv file has the figures of this network", merge->path, reader->line);
+    }
+    FILE *stream = open_memstream(&row, &n);
+    if (stream == NULL || (block != NULL && fflush(block->stream) != 0)) {
+        fail_memory(0, "a row");
+    }
+    write_line(reader, stream);
+    fclose(stream);
+    bool added = store_add(merge->store, row, merge->csv == NULL ? "" : block->text, error);
+    free(row);
+    return added;
+}
+
+static bool take_runs(TableReader *reader, Merge *merge, Error *error)
+{
+    while (table_reader_next(reader)) {
+        uint64_t seed;
+        if (!store_row_seed(reader, &seed)) {
+            return error_set(error, "%s: line %d is not a row of a sweep", merge->path, reader->line);
+        }
+        if (!open_result(merge, reader->cells[0], error) || !add_row(reader, seed, merge, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Reads the file if it is of the kind that is read in this round, figures first.
+static bool take_file(Merge *merge, bool figures, Error *error)
+{
+    TableReader reader;
+    char *text;
+    size_t n;
+    char *header = store_figures_header();
+    bool read = file_read(merge->path, MOST_TEXT_BYTES, &text, &n, error);
+    if (read) {
+        bool is_runs = strncmp(text, store_runs_header, strlen(store_runs_header)) == 0;
+        bool is_figures = strncmp(text, header, strlen(header)) == 0;
+        if (is_runs == is_figures) {
+            free(text);
+            read = error_set(error, "%s: not a file of a sweep (expected --runs or --csv of gptape sweep)", merge->path);
+        } else if (is_figures && merge->csv == NULL) {
+            free(text);
+            read = error_set(error, "%s: holds figures (expected --csv for them)", merge->path);
+        } else if (is_figures != figures) {
+            free(text);
+        } else {
+            read = table_reader_begin(&reader, text, merge->path, is_runs ? store_runs_header : header, error)
+                && (figures ? take_figures(&reader, merge, error) : take_runs(&reader, merge, error));
+            table_reader_close(&reader);
+        }
+    }
+    free(header);
+    return read;
+}
+
+bool store_merge(const Options *options, char *const *files, int n, const char *runs, const char *csv)
+{
+    Merge merge = {.runs = runs, .csv = csv};
+    Error error;
+    int status;
+    bool done = true;
+    for (int round = 0; done && round < 2; round++) {
+        for (merge.file = 0; done && merge.file < n; merge.file++) {
+            merge.path = files[merge.file];
+            done = !path_same(merge.path, runs) || error_set(&error, "%s: is the result, too (expected another --runs)", merge.path);
+            done = done && take_file(&merge, round == 0, &error);
+        }
+    }
+    if (done && merge.store == NULL) {
+        done = error_set(&error, "the files have no rows of --runs");
+    }
+    if (!done) {
+        report_failure(options, &error, &status);
+    }
+    free_figures(&merge);
+    free(merge.sweep);
+    return store_close(merge.store, &error) ? done : report_failure(options, &error, &status);
+}

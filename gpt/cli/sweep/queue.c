@@ -1,0 +1,213 @@
+// queue.c: running the cells, on one rank or many.
+//
+//      rank 0: cell 0, 3, 5 ...        rank 1: cell 1, 4, ...        rank 2: cell 2, 6, ...
+//                   '<------ result ----------'      |                      |
+//                   '------- next cell number ------>'                      |
+//
+// Rank 0 looks for results between its own cells, so each of the others has a spare cell to work on meanwhile.
+
+#include "gpt/base/base.h"
+#include "gpt/base/ranks.h"
+#include "gpt/cli/gradflow/gradflow.h"
+#include "gpt/cli/sweep/store.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { AHEAD = 2, NO_CELL = -1 };                  // cells that a rank has at a time
+
+typedef struct Result {
+    int cell;
+    bool failed;
+    char *rows, *figures;                          // texts
+} Result;
+
+static char *figures_of(const Cell *cell, const char *csv)
+{
+    char *text = NULL;
+    size_t n;
+    FILE *stream = open_memstream(&text, &n);
+    if (stream == NULL) {
+        fail_memory(0, "the figures");
+    }
+    for (const char *line = csv; *line != '\0'; line = strchr(line, '\n') + 1) {
+        quote_csv(stream, cell->keys[0]);
+        fprintf(stream, ",%.*s\n", (int)strcspn(line, "\n"), line);
+    }
+    if (fclose(stream) != 0) {
+        fail_memory(0, "the figures");
+    }
+    return text;
+}
+
+static Result run_cell(const Queue *queue, int number)
+{
+    const Cell *cell = &queue->cells[number];
+    Result result = {.cell = number};
+    double start = clock_seconds();
+    double values[CELL_STATISTICS];
+    GradflowCell network;
+    if (!gradflow_cell(queue->options->help->name, cell->settings, cell->seed, &network)) {
+        result.failed = true;
+        return result;
+    }
+    for (int i = 0; i < cell->n_statistics; i++) {
+        values[i] = statistic_value(cell->statistics[i], network.rows, network.loss);
+    }
+    result.figures = queue->figures ? figures_of(cell, network.rows) : memory_copy_text("");
+    result.rows = store_rows(queue->sweep, cell, network.loss, values, clock_seconds() - start);
+    free(network.rows);
+    return result;
+}
+
+static void free_result(Result *result)
+{
+    free(result->rows);
+    free(result->figures);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Other ranks
+
+// A message: cell, failed, then both texts with their '\0'.
+static void send_result(const Result *result)
+{
+    size_t n_rows = result->failed ? 0 : strlen(result->rows) + 1;
+    size_t n_figures = result->failed ? 0 : strlen(result->figures) + 1;
+    int head[2] = {result->cell, result->failed};
+    char *bytes = memory_allocate(sizeof head + n_rows + n_figures, "a message");
+    memcpy(bytes, head, sizeof head);
+    if (!result->failed) {
+        memcpy(bytes + sizeof head, result->rows, n_rows);
+        memcpy(bytes + sizeof head + n_rows, result->figures, n_figures);
+    }
+    ranks_send(0, bytes, sizeof head + n_rows + n_figures);
+    free(bytes);
+}
+
+static Result receive_result(int *from)
+{
+    void *bytes;
+    int head[2];
+    *from = 0;
+    ranks_receive(from, &bytes);
+    memcpy(head, bytes, sizeof head);
+    Result result = {.cell = head[0], .failed = head[1] != 0};
+    if (!result.failed) {
+        const char *rows = (const char *)bytes + sizeof head;
+        result.rows = memory_copy_text(rows);
+        result.figures = memory_copy_text(rows + strlen(rows) + 1);
+    }
+    free(bytes);
+    return result;
+}
+
+static void serve(const Queue *queue)
+{
+    int ended = 0;
+    while (ended < AHEAD) {
+        void *bytes;
+        int cell;
+        ranks_receive(NULL, &bytes);
+        memcpy(&cell, bytes, sizeof cell);
+        free(bytes);
+        if (cell == NO_CELL) {
+            ended++;
+            continue;
+        }
+        Result result = run_cell(queue, cell);
+        send_result(&result);
+        free_result(&result);
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Rank 0
+
+typedef struct Work {
+    const Queue *queue;
+    Progress progress;
+    int next;                                      // the first cell that is not assigned
+    int done, n;                                   // cells that the store did not have
+    int away;                                      // assigned to other ranks
+    bool failed;
+} Work;
+
+static int next_cell(Work *work)
+{
+    const Queue *queue = work->queue;
+    while (work->next < queue->n && store_has(queue->store, &queue->cells[work->next])) {
+        work->next++;
+    }
+    bool stop = work->failed || interrupted() || work->next == queue->n;
+    return stop ? NO_CELL : work->next++;
+}
+
+static void assign(Work *work, int rank)
+{
+    int cell = next_cell(work);
+    work->away += cell != NO_CELL;
+    ranks_send(rank, &cell, sizeof cell);
+}
+
+static void take(Work *work, Result *result)
+{
+    Error error;
+    bool stored = !result->failed && !work->failed && store_add(work->queue->store, result->rows, result->figures, &error);
+    if (!stored && !result->failed && !work->failed) {
+        report_error(work->queue->options, &error);
+    }
+    work->failed = work->failed || !stored;
+    work->done += stored;
+    if (stored && work->queue->done != NULL) {
+        work->queue->done(result->cell, work->queue->context);
+    }
+    progress_update(work->done, work->n, &work->progress);
+    free_result(result);
+}
+
+static void take_from_rank(Work *work)
+{
+    int from;
+    Result result = receive_result(&from);
+    work->away--;
+    take(work, &result);
+    assign(work, from);
+}
+
+static bool lead(const Queue *queue)
+{
+    Work work = {.queue = queue, .progress = progress_begin(queue->options, "networks")};
+    for (int i = 0; i < queue->n; i++) {
+        work.n += !store_has(queue->store, &queue->cells[i]);
+    }
+    for (int i = 0; i < AHEAD; i++) {
+        for (int rank = 1; rank < ranks_count(); rank++) {
+            assign(&work, rank);
+        }
+    }
+    int cell = next_cell(&work);
+    while (cell != NO_CELL || work.away > 0) {
+        while (work.away > 0 && (cell == NO_CELL || ranks_has_message())) {
+            take_from_rank(&work);
+        }
+        if (cell != NO_CELL) {
+            Result result = run_cell(queue, cell);
+            take(&work, &result);
+        }
+        cell = next_cell(&work);
+    }
+    progress_end(&work.progress);
+    return !work.failed;
+}
+
+bool queue_run(const Queue *queue)
+{
+    kernels_set_threads(1);
+    if (ranks_rank() > 0) {
+        serve(queue);
+        return true;
+    }
+    return lead(queue);
+}

@@ -1,0 +1,205 @@
+// report.c: see report.h.
+
+#include "gpt/base/base.h"
+#include "gpt/cli/sweep/report.h"
+#include "gpt/cli/sweep/store.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void sweep_report_make(SweepReport *report, const Grid *grid, const Store *store, const char *statistic)
+{
+    size_t n = (size_t)grid->n_points * (size_t)grid->n_seeds;
+    double *copy = memory_allocate((size_t)grid->n_seeds * sizeof *copy, "the values");
+    *report = (SweepReport){.grid = grid, .statistic = statistic};
+    report->values = memory_allocate(n * sizeof *report->values, "the values");
+    report->quartiles = memory_allocate((size_t)grid->n_points * sizeof *report->quartiles, "the quartiles");
+    for (int point = 0; point < grid->n_points; point++) {
+        for (int s = 0; s < grid->n_seeds; s++) {
+            double seconds;
+            copy[s] = store_value(store, grid->points[point], grid->seed + (uint64_t)s, &seconds);
+            report->values[point * grid->n_seeds + s] = copy[s];
+            report->seconds += seconds;
+        }
+        report->quartiles[point] = quartiles_of(copy, grid->n_seeds);
+    }
+    free(copy);
+}
+
+void sweep_report_free(SweepReport *report)
+{
+    free(report->values);
+    free(report->quartiles);
+    *report = (SweepReport){0};
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Table and JSON
+
+static void print_table(const SweepReport *report)
+{
+    const Grid *grid = report->grid;
+    char alignments[VARIED_MOST + 4] = "";
+    char titles[VARIED_MOST * 40 + 64] = "";
+    for (int i = 0; i < grid->n_varied; i++) {
+        strcat(alignments, "l");
+        strcat(titles, grid->varied[i].name);
+        strcat(titles, "|");
+    }
+    strcat(alignments, "rlr");
+    strcat(titles, "median|quartiles|n");
+    terminal_print("%s", report->statistic);
+    terminal_print("gradflow%s%s, %d seed%s, %llu to %llu\n", grid->settings[0] == '\0' ? "" : " ", grid->settings, grid->n_seeds, plural(grid->n_seeds),
+                   (unsigned long long)grid->seed, (unsigned long long)grid->seed + (unsigned)grid->n_seeds - 1);
+    Table *table = table_begin(alignments, titles);
+    for (int point = 0; point < grid->n_points; point++) {
+        Quartiles q = report->quartiles[point];
+        for (int i = 0; i < grid->n_varied; i++) {
+            table_cell(table, "%.60s", grid_value(grid, point, i));
+        }
+        table_cell(table, q.n == 0 ? "-" : "%.4g", q.median);
+        if (q.n == 0) {
+            table_cell(table, "-");
+        } else {
+            table_cell(table, "%.3g to %.3g", q.low, q.high);
+        }
+        table_cell(table, "%d", q.n);
+    }
+    table_end(table);
+}
+
+static void print_json(const SweepReport *report)
+{
+    const Grid *grid = report->grid;
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "settings", grid->settings);
+    cJSON_AddStringToObject(json, "statistic", report->statistic);
+    json_add_count(json, "seeds", grid->n_seeds);
+    cJSON *points = cJSON_AddArrayToObject(json, "points");
+    for (int point = 0; point < grid->n_points; point++) {
+        cJSON *object = cJSON_CreateObject();
+        for (int i = 0; i < grid->n_varied; i++) {
+            cJSON_AddStringToObject(object, grid->varied[i].name, grid_value(grid, point, i));
+        }
+        json_add_quartiles(object, "value", report->quartiles[point]);
+        cJSON_AddItemToArray(points, object);
+    }
+    json_print(json);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Chart: the statistic against the first varied option, a line for each combination of the others
+
+typedef struct Lines {
+    ChartLine line[CHART_LINES];
+    const double *low[CHART_LINES], *high[CHART_LINES];
+    char *labels[CHART_LINES];
+    double *numbers;                               // x, y, low, high of each line
+    int n;
+    bool by_number;                                // x is the value itself, not its place in the list
+    bool positive;                                 // all medians are
+} Lines;
+
+// A value's number, also of a rule that begins with one: 0.5*h + f(h).
+static double value_number(const char *text)
+{
+    char *end;
+    double number = number_read(text, &end);
+    return end == text ? NAN : number;
+}
+
+// "pre, width 16". The caller frees it.
+static char *line_label(const Grid *grid, int line)
+{
+    char *text = NULL;
+    size_t n;
+    FILE *stream = open_memstream(&text, &n);
+    if (stream == NULL) {
+        fail_memory(0, "a label");
+    }
+    for (int i = 1; i < grid->n_varied; i++) {
+        bool rule = strcmp(grid->varied[i].name, "residual") == 0;
+        fprintf(stream, "%s%s%s%s", i > 1 ? ", " : "", rule ? "" : grid->varied[i].name, rule ? "" : " ", grid_value(grid, line, i));
+    }
+    fprintf(stream, "%s", grid->n_varied == 1 ? "median" : "");
+    fclose(stream);
+    return text;
+}
+
+static Lines lines_of(const SweepReport *report)
+{
+    const Grid *grid = report->grid;
+    int n_x = grid->varied[0].n;
+    Lines lines = {.n = grid->n_points / n_x, .by_number = true, .positive = true};
+    lines.numbers = memory_allocate((size_t)grid->n_points * 4 * sizeof(double), "the lines");
+    for (int i = 0; i < n_x; i++) {
+        lines.by_number = lines.by_number && isfinite(value_number(grid->varied[0].values[i]));
+    }
+    for (int k = 0; k < lines.n && k < CHART_LINES; k++) {
+        double *x = lines.numbers + (size_t)k * 4 * (size_t)n_x;
+        for (int i = 0; i < n_x; i++) {
+            Quartiles q = report->quartiles[i * lines.n + k];
+            x[i] = lines.by_number ? value_number(grid->varied[0].values[i]) : i;
+            x[n_x + i] = q.median;
+            x[2 * n_x + i] = q.low;
+            x[3 * n_x + i] = q.high;
+            lines.positive = lines.positive && (q.median > 0 || q.n == 0);
+        }
+        lines.labels[k] = line_label(grid, k);
+        lines.line[k] = (ChartLine){.label = lines.labels[k], .x = x, .y = x + n_x, .n = n_x};
+        lines.low[k] = x + 2 * n_x;
+        lines.high[k] = x + 3 * n_x;
+    }
+    return lines;
+}
+
+static Chart chart_of(const SweepReport *report, const Lines *lines, char caption[512])
+{
+    const Grid *grid = report->grid;
+    snprintf(caption, 512, "gptape gradflow%s%.300s; medians of %d seeds with quartiles", grid->settings[0] == '\0' ? "" : " ", grid->settings,
+             grid->n_seeds);
+    return (Chart){.title = report->statistic, .caption = caption, .x_label = grid->varied[0].name,
+                   .log_y = lines->positive && strncmp(report->statistic, "slope", 5) != 0 && strncmp(report->statistic, "log10", 5) != 0,
+                   .lines = lines->line, .n_lines = lines->n, .low = lines->low, .high = lines->high};
+}
+
+static bool draw(const Options *options, const SweepReport *report, Error *error)
+{
+    const char *plot = options_text(options, "plot");
+    char caption[512];
+    Lines lines = lines_of(report);
+    bool drawn = true;
+    if (lines.n > CHART_LINES) {
+        command_note(options, "no chart: %d lines (expected at most %d)", lines.n, CHART_LINES);
+    } else {
+        Chart chart = chart_of(report, &lines, caption);
+        char *text = options_given(options, "json") ? NULL : plot_chart_terminal(&chart, terminal_columns(CHART_COLUMNS), error);
+        drawn = text != NULL || options_given(options, "json");
+        if (text != NULL) {
+            printf("\n%s", text);
+            flush_stdout();
+        }
+        free(text);
+        drawn = drawn && (plot == NULL || plot_chart(&chart, plot, error));
+        if (drawn && plot != NULL) {
+            command_note(options, "drew %s", plot);
+        }
+    }
+    for (int k = 0; k < CHART_LINES; k++) {
+        free(lines.labels[k]);
+    }
+    free(lines.numbers);
+    return drawn;
+}
+
+bool sweep_report_print(const Options *options, const SweepReport *report)
+{
+    Error error;
+    if (options_given(options, "json")) {
+        print_json(report);
+    } else {
+        print_table(report);
+    }
+    return draw(options, report, &error) || report_error(options, &error);
+}

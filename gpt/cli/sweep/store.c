@@ -1,0 +1,236 @@
+// store.c: what a sweep has measured: values in memory, and in two tables on disk.
+//
+// A cell's figures are written first, then its row of --runs: the row says that the cell is complete. After a kill the next run removes an incomplete line,
+// and figures without a row, and goes on.
+
+#include "gpt/base/base.h"
+#include "gpt/cli/sweep/store.h"
+
+#include <math.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char store_runs_header[] = "sweep,cell,seed,loss,value,seconds\n";
+enum { COLUMN_SWEEP, COLUMN_CELL, COLUMN_SEED, COLUMN_LOSS, COLUMN_VALUE, COLUMN_SECONDS, RUNS_COLUMNS };
+
+typedef struct Row {
+    char *key;
+    uint64_t seed;
+    double value, seconds;
+} Row;
+
+struct Store {
+    char *sweep;
+    void *rows;                                    // a tree of Row (tsearch)
+    RowTable *runs, *csv;                          // NULL: not kept
+    const char *runs_path, *csv_path;
+    int n_rows;
+};
+
+// ------------------------------------------------------------------------------------------------------------
+// Rows
+
+static int compare_rows(const void *a, const void *b)
+{
+    const Row *x = a;
+    const Row *y = b;
+    int order = strcmp(x->key, y->key);
+    return order != 0 ? order : (x->seed > y->seed) - (x->seed < y->seed);
+}
+
+static const Row *find_row(const Store *store, const char *key, uint64_t seed)
+{
+    Row wanted = {.key = (char *)key, .seed = seed};
+    Row *const *found = tfind(&wanted, &store->rows, compare_rows);
+    return found == NULL ? NULL : *found;
+}
+
+static void free_row(void *object)
+{
+    Row *row = object;
+    free(row->key);
+    free(row);
+}
+
+static bool read_seed(const char *cell, uint64_t *seed)
+{
+    double number;
+    bool read = cell[0] != '\0' && cell_number(cell, &number) && number >= 0 && number <= UINT32_MAX && number == floor(number);
+    *seed = read ? (uint64_t)number : 0;
+    return read;
+}
+
+bool store_row_seed(const TableReader *row, uint64_t *seed)
+{
+    double number;
+    return row->n_cells == RUNS_COLUMNS && read_seed(row->cells[COLUMN_SEED], seed) && cell_number(row->cells[COLUMN_VALUE], &number) &&
+           cell_number(row->cells[COLUMN_SECONDS], &number);
+}
+
+bool store_figures_seed(const TableReader *row, uint64_t *seed)
+{
+    int column = 1;
+    for (const char *at = experiment_csv_header; strncmp(at, "seed", 4) != 0; column++) {
+        at = strchr(at, ',') + 1;
+    }
+    return row->n_cells > column && read_seed(row->cells[column], seed);
+}
+
+// Takes the rows that are read into the store. False and an error at one that is not of this sweep.
+static bool take_rows(TableReader *reader, void *context, size_t *keep, Error *error)
+{
+    Store *store = context;
+    *keep = reader->at;
+    while (table_reader_next(reader)) {
+        Row row;
+        if (!store_row_seed(reader, &row.seed)) {
+            return error_set(error, "%s: line %d is not a row of a sweep; move it away", store->runs_path, reader->line);
+        }
+        if (strcmp(reader->cells[COLUMN_SWEEP], store->sweep) != 0) {
+            return error_set(error, "%s: line %d is of another sweep, '%.120s' (expected '%.120s'); use another file", store->runs_path,
+                             reader->line, reader->cells[COLUMN_SWEEP], store->sweep);
+        }
+        *keep = reader->at;
+        if (find_row(store, reader->cells[COLUMN_CELL], row.seed) == NULL) {
+            Row *copy = memory_allocate(sizeof *copy, "the rows");
+            cell_number(reader->cells[COLUMN_VALUE], &row.value);
+            cell_number(reader->cells[COLUMN_SECONDS], &row.seconds);
+            *copy = row;
+            store->n_rows++;
+            copy->key = memory_copy_text(reader->cells[COLUMN_CELL]);
+            if (tsearch(copy, &store->rows, compare_rows) == NULL) {
+                fail_memory(sizeof *copy, "the rows");
+            }
+        }
+    }
+    return true;
+}
+
+// Figures are kept up to the last row whose cell is complete. Each cell's are together.
+static bool keep_figures(TableReader *reader, void *context, size_t *keep, Error *error)
+{
+    const Store *store = context;
+    const Row *last = NULL;
+    int n = 0;
+    *keep = reader->at;
+    while (table_reader_next(reader)) {
+        uint64_t seed;
+        const Row *row = store_figures_seed(reader, &seed) ? find_row(store, reader->cells[0], seed) : NULL;
+        n += row != NULL && row != last;
+        last = row;
+        *keep = row != NULL ? reader->at : *keep;
+    }
+    return n == store->n_rows || error_set(error, "%s: has the figures of %d of the %d networks in %s; use new files", store->csv_path, n, store->n_rows,
+                                           store->runs_path);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The store
+
+char *store_figures_header(void)
+{
+    size_t bytes = strlen(experiment_csv_header) + sizeof "cell,";
+    char *header = memory_allocate(bytes, "a header");
+    snprintf(header, bytes, "cell,%s", experiment_csv_header);
+    return header;
+}
+
+Store *store_open(const char *runs, const char *csv, const char *sweep, Error *error)
+{
+    Store *store = memory_allocate_zeroed(1, sizeof *store, "the store");
+    store->sweep = memory_copy_text(sweep);
+    store->runs_path = runs == NULL ? "memory" : runs;
+    store->csv_path = csv;
+    char *header = store_figures_header();
+    store->runs = runs == NULL ? NULL : row_table_open(runs, store_runs_header, take_rows, store, error);
+    bool opened = runs == NULL || store->runs != NULL;
+    store->csv = csv == NULL || !opened ? NULL : row_table_open(csv, header, keep_figures, store, error);
+    free(header);
+    if (!opened || (csv != NULL && store->csv == NULL)) {
+        store_close(store, NULL);
+        return NULL;
+    }
+    return store;
+}
+
+bool store_has(const Store *store, const Cell *cell)
+{
+    for (int i = 0; i < cell->n_statistics; i++) {
+        if (find_row(store, cell->keys[i], cell->seed) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+double store_value(const Store *store, const char *key, uint64_t seed, double *seconds)
+{
+    const Row *row = find_row(store, key, seed);
+    *seconds = row == NULL ? 0 : row->seconds;
+    return row == NULL ? NAN : row->value;
+}
+
+// Numbers are written with 9 digits, and a resumed sweep has no more.
+static void write_row(FILE *out, const char *sweep, const char *key, const Cell *cell, double loss, double value, double seconds)
+{
+    quote_csv(out, sweep);
+    fputc(',', out);
+    quote_csv(out, key);
+    fprintf(out, ",%llu", (unsigned long long)cell->seed);
+    number_print(out, ",%.9g,%.9g,%.3f\n", loss, value, seconds);
+}
+
+char *store_rows(const char *sweep, const Cell *cell, double loss, const double *values, double seconds)
+{
+    char *text = NULL;
+    size_t n;
+    FILE *stream = open_memstream(&text, &n);
+    if (stream == NULL) {
+        fail_memory(0, "the rows");
+    }
+    for (int i = 0; i < cell->n_statistics; i++) {
+        write_row(stream, sweep, cell->keys[i], cell, loss, values[i], seconds / cell->n_statistics);
+    }
+    if (fclose(stream) != 0) {
+        fail_memory(0, "the rows");
+    }
+    return text;
+}
+
+bool store_add(Store *store, const char *rows, const char *figures, Error *error)
+{
+    TableReader reader;
+    size_t keep;
+    if (store->csv != NULL && !row_table_add(store->csv, figures, strlen(figures), error)) {
+        return false;
+    }
+    if (store->runs != NULL && !row_table_add(store->runs, rows, strlen(rows), error)) {
+        return false;
+    }
+    bool taken = table_reader_begin(&reader, memory_copy_text(rows), "the rows", "", error) && take_rows(&reader, store, &keep, error);
+    table_reader_close(&reader);
+    return taken;
+}
+
+static void forget(Store *store)
+{
+    while (store->rows != NULL) {
+        Row *row = *(Row *const *)store->rows;
+        tdelete(row, &store->rows, compare_rows);
+        free_row(row);
+    }
+    free(store->sweep);
+    free(store);
+}
+
+bool store_close(Store *store, Error *error)
+{
+    if (store == NULL) {
+        return true;
+    }
+    bool closed = row_table_close(store->runs, error);
+    closed = row_table_close(store->csv, closed ? error : NULL) && closed;
+    forget(store);
+    return closed;
+}

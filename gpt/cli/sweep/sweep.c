@@ -1,0 +1,257 @@
+// sweep.c: gptape sweep: gradflow for all combinations of varied options and many seeds, in files that can be resumed and shared out.
+
+#include "gpt/base/base.h"
+#include "gpt/base/ranks.h"
+#include "gpt/cli/gradflow/gradflow.h"
+#include "gpt/cli/sweep/report.h"
+#include "gpt/cli/sweep/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const OptionRow sweep_rows[] = {
+    {"vary", "NAME=V1,V2,...", NULL, "option of gradflow to vary; again for another: all combinations are run. The first is the plot's x axis"},
+    {"seeds", "N", "20", "networks of each combination, seed after seed"},
+    {"statistic", "TEXT", NULL, "number to take from each network (default: the first layer's gradient over the last layer's); see below"},
+    {"shard", "I/N", NULL, "run only every N-th network, from the I-th: one of N processes that know nothing of each other"},
+    {"merge", NULL, NULL, "join the --runs and --csv files of shards, the operands, in --runs and --csv"},
+    {0},
+};
+
+static const OptionRow sweep_output_rows[] = {
+    {"runs", "FILE", NULL, "append a row per network; networks that it has are not run again"},
+    {"csv", "FILE", NULL, "append all values of all tensors (default for --runs: FILE with -runs)"},
+    {"plot", "FILE", NULL, "draw the statistic against the first varied option to FILE.png, .svg, .pdf or .gp"},
+    {0},
+};
+
+static const OptionGroup sweep_groups[] = {
+    {.title = "Sweep:", .rows = sweep_rows},
+    {.title = "Output:", .rows = sweep_output_rows},
+    {.groups = gradflow_groups},
+    {0},
+};
+
+const CommandHelp sweep_help = {
+    .name = "sweep",
+    .operand = "[FILE...]",
+    .about = "Runs gptape gradflow for all combinations of the values of --vary and for many seeds, and prints the median of a statistic\n"
+             "and its quartiles. Networks without and with shortcuts count as two, as do several --residual.\n\n"
+             "A statistic is OPERATION COLUMN KIND[@LAYER] [NAME], of the rows of gradflow's CSV: 'slope l2 activation_grad layers.#.out'.\n"
+             "# stands for a number, * for anything. Operations: first, last, ratio (first/last), slope (of log10, by layer or index),\n"
+             "mean, median, min, max, sum, center, at:X. 'A / B' divides two, 'log10 A' takes the logarithm, 'loss' is the loss.\n\n"
+             "With --runs a sweep that was stopped continues where it was. It computes with one thread; mpirun -n N gptape sweep ...\n"
+             "uses N processes, and so do N shards, whose files --merge joins. The results are the same.",
+    .examples = "  gptape sweep --vary depth=5,10,20 --seeds 20\n"
+                "  gptape sweep --vary depth=6,12 --vary residual=pre,post,keel --width 16 --seeds 5 --runs runs.csv --plot sweep.svg\n"
+                "  gptape sweep --vary depth=6,12 --seeds 4 --shard 1/2 --runs part1.csv\n"
+                "  gptape sweep --merge part1.csv --runs all.csv\n",
+    .groups = sweep_groups,
+};
+
+// ------------------------------------------------------------------------------------------------------------
+// What is asked for
+
+typedef struct SweepPlan {
+    Grid grid;
+    char *sweep;                                   // what its files' rows belong to
+    const char *statistic;
+    const char *runs;
+    const char *csv;
+    char *default_runs;                            // beside --csv
+    Cell *cells;
+    int n_cells;
+} SweepPlan;
+
+static bool read_shard(const Options *options, int *shard, int *n_shards)
+{
+    const char *text = options_text(options, "shard");
+    char rest;
+    *shard = 1;
+    *n_shards = 1;
+    bool read = text == NULL || (sscanf(text, "%d/%d%c", shard, n_shards, &rest) == 2 && *shard >= 1 && *shard <= *n_shards);
+    return read || option_error(options, "shard", "'%.80s' (expected I/N, with I from 1 to N)", text);
+}
+
+// The first over the last layer's gradient.
+static const char *default_statistic(const Options *options)
+{
+    const char *net = options_text(options, "net");
+    bool gpt = options_given(options, "model") || (net != NULL && strcmp(net, "gpt") == 0);
+    return gpt ? "ratio l2 activation_grad h.#.out" : "ratio mean_abs weight_grad layers.#.weight";
+}
+
+// "flow.csv" -> "flow-runs.csv"
+static char *runs_beside(const char *csv)
+{
+    const char *ending = strrchr(csv, '.');
+    size_t stem = ending == NULL || strchr(ending, '/') != NULL ? strlen(csv) : (size_t)(ending - csv);
+    size_t bytes = strlen(csv) + sizeof "-runs";
+    char *path = memory_allocate(bytes, "a file's name");
+    snprintf(path, bytes, "%.*s-runs%s", (int)stem, csv, csv + stem);
+    return path;
+}
+
+static bool read_outputs(const Options *options, SweepPlan *plan)
+{
+    const char *plot = options_text(options, "plot");
+    Error error;
+    plan->csv = options_text(options, "csv");
+    plan->runs = options_text(options, "runs");
+    if (plan->csv != NULL && plan->runs == NULL) {
+        plan->default_runs = runs_beside(plan->csv);
+        plan->runs = plan->default_runs;
+    }
+    if ((plan->runs != NULL && !options_output(options, plan->default_runs == NULL ? "runs" : "csv", plan->runs)) ||
+        (plan->csv != NULL && !options_output(options, "csv", plan->csv)) || (plot != NULL && !options_output(options, "plot", plot))) {
+        return false;
+    }
+    return plot == NULL || (plot_path_check(plot, &error) && save_path_check(plot, &error)) || report_error(options, &error);
+}
+
+static void make_cells(SweepPlan *plan, int shard, int n_shards)
+{
+    const Grid *grid = &plan->grid;
+    size_t n = (size_t)grid->n_points * (size_t)grid->n_seeds;
+    plan->cells = memory_allocate(n * sizeof(Cell), "the networks");
+    for (int i = shard - 1; i < (int)n; i += n_shards) {
+        int point = i / grid->n_seeds;
+        plan->cells[plan->n_cells] = (Cell){.settings = grid->lines[point], .seed = grid->seed + (uint64_t)(i % grid->n_seeds),
+                                            .keys = {grid->points[point]}, .statistics = {plan->statistic}, .n_statistics = 1};
+        plan->n_cells++;
+    }
+}
+
+static bool read_plan(const Options *options, SweepPlan *plan)
+{
+    Error error;
+    int shard;
+    int n_shards;
+    if (options->n_operands > 0) {
+        command_error("sweep", "'%.80s': unexpected (expected --merge with files)", options->operands[0]);
+        return false;
+    }
+    if (!grid_read(options, &plan->grid) || !read_shard(options, &shard, &n_shards) || !read_outputs(options, plan)) {
+        return false;
+    }
+    plan->statistic = options_text(options, "statistic");
+    plan->statistic = plan->statistic == NULL ? default_statistic(options) : plan->statistic;
+    if (!statistic_check(plan->statistic, &error)) {
+        return option_error(options, "statistic", "%s", error.message);
+    }
+    size_t bytes = strlen(plan->statistic) + strlen(plan->grid.settings) + sizeof " of gradflow ";
+    plan->sweep = memory_allocate(bytes, "the sweep");
+    snprintf(plan->sweep, bytes, "%s of gradflow%s%s", plan->statistic, plan->grid.settings[0] == '\0' ? "" : " ", plan->grid.settings);
+    make_cells(plan, shard, n_shards);
+    return true;
+}
+
+// All settings, before the first network is run.
+static bool check_cells(const Options *options, const SweepPlan *plan)
+{
+    for (int i = 0; i < plan->grid.n_points; i++) {
+        if (!gradflow_cell_check(options->help->name, plan->grid.lines[i], plan->grid.seed)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void free_plan(SweepPlan *plan)
+{
+    grid_free(&plan->grid);
+    free(plan->sweep);
+    free(plan->default_runs);
+    free(plan->cells);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The run
+
+static int report(const Options *options, const SweepPlan *plan, const Store *store)
+{
+    int missing = 0;
+    for (int i = 0; i < plan->n_cells; i++) {
+        missing += !store_has(store, &plan->cells[i]);
+    }
+    if (interrupted()) {
+        command_note(options, "stopped after %d of %d networks%s", plan->n_cells - missing, plan->n_cells,
+                     plan->runs == NULL ? "" : "; the same command continues");
+        return interrupt_status();
+    }
+    if (plan->n_cells < plan->grid.n_points * plan->grid.n_seeds) {
+        command_note(options, "%d networks of this shard are in %s", plan->n_cells, plan->runs == NULL ? "no file (expected --runs)" : plan->runs);
+        return STATUS_OK;
+    }
+    SweepReport summary;
+    sweep_report_make(&summary, &plan->grid, store, plan->statistic);
+    bool printed = sweep_report_print(options, &summary);
+    sweep_report_free(&summary);
+    return printed ? STATUS_OK : STATUS_FAILED;
+}
+
+// On rank 0: everything that can be wrong, before the other ranks start.
+static bool prepare(const Options *options, SweepPlan *plan, Store **store, int *status)
+{
+    Error error;
+    *status = STATUS_USAGE;
+    if (!read_plan(options, plan) || !check_cells(options, plan)) {
+        return false;
+    }
+    *store = store_open(plan->runs, plan->csv, plan->sweep, &error);
+    return *store != NULL || report_failure(options, &error, status);
+}
+
+static int run(const Options *options, SweepPlan *plan)
+{
+    Store *store = NULL;
+    Error error = {0};
+    int status = STATUS_OK;
+    bool first = ranks_rank() == 0;
+    bool ready = !first || prepare(options, plan, &store, &status);
+    if (!ranks_agree(ready, &error)) {
+        return first ? status : STATUS_FAILED;
+    }
+    if (!first && !read_plan(options, plan)) {
+        return STATUS_USAGE;
+    }
+    interrupt_watch();
+    Queue queue = {.options = options, .sweep = plan->sweep, .cells = plan->cells, .n = plan->n_cells, .store = store, .figures = plan->csv != NULL};
+    bool done = queue_run(&queue);
+    if (first) {
+        status = done ? report(options, plan, store) : STATUS_FAILED;
+    }
+    return store_close(store, &error) || report_failure(options, &error, &status) ? status : STATUS_FAILED;
+}
+
+static int merge(const Options *options)
+{
+    const char *runs = options_text(options, "runs");
+    const char *csv = options_text(options, "csv");
+    if (options_count(options, "vary") > 0) {
+        option_error(options, "vary", "not with --merge; the merged file continues a sweep of all networks");
+        return STATUS_USAGE;
+    }
+    if (options->n_operands == 0 || (runs == NULL && csv == NULL)) {
+        option_error(options, "merge", "expected files, and --runs or --csv for the result");
+        return STATUS_USAGE;
+    }
+    return store_merge(options, options->operands, options->n_operands, runs, csv) ? STATUS_OK : STATUS_FAILED;
+}
+
+int command_sweep(const Options *options)
+{
+    Error error;
+    SweepPlan plan = {0};
+    if (options_given(options, "merge")) {
+        return merge(options);
+    }
+    if (!ranks_begin(&error)) {
+        command_error(options->help->name, "%s", error.message);
+        return STATUS_FAILED;
+    }
+    int status = run(options, &plan);
+    free_plan(&plan);
+    ranks_end();
+    return status;
+}

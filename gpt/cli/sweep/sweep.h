@@ -1,0 +1,76 @@
+// sweep.h: a sweep runs gradflow once for each combination of the varied options and each seed. Shared by gptape sweep and gptape claims.
+//
+//      --vary, --seeds --grid.c--> Cell, Cell, ... --queue.c--> rows --store.c--> files, values --report.c--> table, plot
+//                                                    cell.c runs one
+//
+// A cell's result depends on its settings only, so cells can be spread over processes and machines, and a sweep can be resumed.
+
+#ifndef GPTAPE_CLI_SWEEP_H
+#define GPTAPE_CLI_SWEEP_H
+
+#include "gpt/cli/kit/kit.h"
+#include "gpt/lab/claims/claims.h"
+
+typedef struct Store Store;                        // store.h
+
+// ------------------------------------------------------------------------------------------------------------
+// Cells
+
+enum { CELL_STATISTICS = 8 };
+
+typedef struct Cell {
+    const char *settings;                          // gradflow's options, "--width 16 --depth 6 --residual pre"
+    uint64_t seed;
+    const char *keys[CELL_STATISTICS];             // what the files call it, one key for each statistic
+    const char *statistics[CELL_STATISTICS];
+    int n_statistics;
+} Cell;
+
+// ------------------------------------------------------------------------------------------------------------
+// The grid: all combinations of the values of --vary
+
+enum { VARIED_MOST = 8 };
+
+typedef struct Varied {
+    char *name;                                    // "depth"
+    char **values;
+    int n, capacity;
+} Varied;
+
+typedef struct Grid {
+    char *settings;                                // what does not vary, "--width 16"
+    Varied varied[VARIED_MOST];
+    int n_varied;
+    int n_points;                                  // combinations
+    char **points;                                 // of each the varied options, "--depth 6 --residual pre"
+    char **lines;                                  // and all options
+    uint64_t seed;
+    int n_seeds;
+} Grid;
+
+bool grid_read(const Options *options, Grid *grid);            // false after one line on stderr. Free with grid_free either way
+bool grid_vary(const Options *options, const char *name, const char *text, Grid *grid);        // "depth=6,12" of the option called name
+const char *grid_value(const Grid *grid, int point, int varied);
+void grid_free(Grid *grid);
+
+// ------------------------------------------------------------------------------------------------------------
+// The queue
+
+// Over ranks (ranks.h), rank 0 assigns the cells, works on some itself, and has the store; every rank has the same cells, and computes with one
+// thread, so that a result does not depend on the number of ranks.
+typedef struct Queue {
+    const Options *options;
+    const char *sweep;                             // as in store_open
+    const Cell *cells;
+    int n;
+    Store *store;                                  // NULL on other ranks
+    bool figures;                                  // are they kept?
+    void (*done)(int cell, void *context);         // after each cell that was run; NULL: none
+    void *context;
+} Queue;
+
+// Runs all cells that the store does not have; on other ranks those that rank 0 assigns. False after one line on stderr; cells that are done
+// are in the store. Ctrl-C ends it after the cells in progress: true, and interrupted().
+bool queue_run(const Queue *queue);
+
+#endif

@@ -1,0 +1,348 @@
+// statistic.c: one number from the CSV rows of one network (claims.h, section 1).
+
+#include "gpt/base/base.h"
+#include "gpt/base/table.h"
+#include "gpt/lab/claims/claims.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WORD = 80, WORDS_MOST = 4, ANY_LAYER = -1000000 };
+
+typedef enum Operation {
+    OPERATION_FIRST, OPERATION_LAST, OPERATION_RATIO, OPERATION_SLOPE, OPERATION_MEAN, OPERATION_MEDIAN, OPERATION_MIN, OPERATION_MAX,
+    OPERATION_SUM, OPERATION_CENTER, OPERATION_AT, OPERATION_COUNT
+} Operation;
+
+static const char *const operations[OPERATION_AT] = {"first", "last", "ratio", "slope", "mean", "median", "min", "max", "sum", "center"};
+
+typedef struct Term {
+    char words[WORDS_MOST][WORD];                  // operation, column, kind, name
+    Operation operation;
+    int layer;
+    double at;                                     // of at:X
+} Term;
+
+// ------------------------------------------------------------------------------------------------------------
+// Parsing
+
+static int column_of(const char *name)
+{
+    size_t length = strlen(name);
+    int column = 0;
+    for (const char *at = experiment_csv_header; at != NULL; column++) {
+        if (strncmp(at, name, length) == 0 && strchr(",\n", at[length]) != NULL) {
+            return column;
+        }
+        at = strchr(at, ',');
+        at = at == NULL ? NULL : at + 1;
+    }
+    return -1;
+}
+
+static bool read_operation(const char *word, Term *term)
+{
+    bool at = strncmp(word, "at:", 3) == 0;
+    for (int i = 0; !at && i < OPERATION_AT; i++) {
+        if (strcmp(word, operations[i]) == 0) {
+            term->operation = (Operation)i;
+            return true;
+        }
+    }
+    term->operation = OPERATION_AT;
+    return at && word[3] != '\0' && cell_number(word + 3, &term->at);
+}
+
+static bool is_number(const char *column)
+{
+    static const char *const numbers[] = {"mean_abs", "l2", "rms", "max_abs", "zero_fraction", "denormal_fraction", "token_cosine", "value"};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        if (strcmp(column, numbers[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_term(const char *text, Term *term, Error *error)
+{
+    char rest[2];
+    *term = (Term){.layer = ANY_LAYER};
+    int n = sscanf(text, " %79s %79s %79s %79s %1s", term->words[0], term->words[1], term->words[2], term->words[3], rest);
+    if (n < 3 || n > 4) {
+        return error_set(error, "'%.80s' (expected OPERATION COLUMN KIND [NAME])", text);
+    }
+    if (!read_operation(term->words[0], term)) {
+        return error_set(error, "'%.40s': unknown operation (expected first, last, ratio, slope, mean, median, min, max, sum, center or at:X)",
+                         term->words[0]);
+    }
+    if (!is_number(term->words[1])) {
+        return error_set(error, "'%.40s': unknown column (expected mean_abs, l2, rms, max_abs, zero_fraction, denormal_fraction, "
+                                "token_cosine or value)", term->words[1]);
+    }
+    char *layer = strchr(term->words[2], '@');
+    if (layer != NULL) {
+        *layer = '\0';
+        if (!cell_count(layer + 1, -1, DEEP_DEPTH_MAX, &term->layer)) {
+            return error_set(error, "'%.40s': not a layer", layer + 1);
+        }
+    }
+    if (n == 3) {
+        strcpy(term->words[3], "*");
+    }
+    return true;
+}
+
+typedef struct Statistic {
+    bool loss, logarithm, quotient;
+    Term terms[2];
+} Statistic;
+
+static bool parse(const char *text, Statistic *statistic, Error *error)
+{
+    char first[5 * WORD];
+    *statistic = (Statistic){.loss = strcmp(text, "loss") == 0};
+    if (statistic->loss) {
+        return true;
+    }
+    if (strlen(text) >= sizeof first) {
+        return error_set(error, "%zu characters (expected fewer than %zu)", strlen(text), sizeof first);
+    }
+    statistic->logarithm = strncmp(text, "log10 ", 6) == 0;
+    snprintf(first, sizeof first, "%s", text + (statistic->logarithm ? 6 : 0));
+    char *slash = strstr(first, " / ");
+    statistic->quotient = slash != NULL;
+    if (slash != NULL) {
+        *slash = '\0';
+    }
+    return parse_term(first, &statistic->terms[0], error) && (slash == NULL || parse_term(slash + 3, &statistic->terms[1], error));
+}
+
+bool statistic_check(const char *text, Error *error)
+{
+    REQUIRE(text);
+    Statistic statistic;
+    return parse(text, &statistic, error);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The series
+
+// # is a number, * anything.
+static bool matches(const char *pattern, const char *name)
+{
+    for (; *pattern != '\0'; pattern++) {
+        if (*pattern == '*') {
+            for (; !matches(pattern + 1, name); name++) {
+                if (*name == '\0') {
+                    return false;
+                }
+            }
+            return true;
+        }
+        if (*pattern == '#') {
+            if (!isdigit((unsigned char)*name)) {
+                return false;
+            }
+            name += strspn(name, "0123456789");
+        } else if (*pattern != *name) {
+            return false;
+        } else {
+            name++;
+        }
+    }
+    return *name == '\0';
+}
+
+// Where x is in the series; at its end if it is new.
+static int find_x(const Series *series, double x)
+{
+    int i = series->n - 1;
+    while (i >= 0 && series->x[i] != x) {
+        i--;
+    }
+    return i < 0 ? series->n : i;
+}
+
+// A point, or one more value of an x that is there: sums are kept, and counts, of which squares say whether they are roots.
+static void add_point(Series *series, int **counts, int *capacity, double x, double y)
+{
+    int i = find_x(series, x);
+    if (i == series->n) {
+        series->x = memory_grow(series->x, i, &series->capacity, sizeof(double), "a series");
+        series->y = memory_grow(series->y, i, &series->capacity_y, sizeof(double), "a series");
+        *counts = memory_grow(*counts, i, capacity, sizeof(int), "a series");
+        series->x[i] = x;
+        series->y[i] = 0;
+        (*counts)[i] = 0;
+        series->n++;
+    }
+    series->y[i] += y;
+    (*counts)[i]++;
+}
+
+static Series series_of(const Term *term, const char *csv)
+{
+    static const char *const names[] = {"step", "layer", "name", "kind", "index"};
+    enum { STEP, LAYER, NAME, KIND, INDEX, COLUMNS };
+    int columns[COLUMNS];
+    int column = column_of(term->words[1]);
+    bool roots = strcmp(term->words[1], "l2") == 0;
+    int last_step = 0;
+    Series series = {0};
+    int *counts = NULL;
+    int capacity = 0;
+    TableReader reader;
+    Error error;
+    for (int i = 0; i < COLUMNS; i++) {
+        columns[i] = column_of(names[i]);
+    }
+    table_reader_begin(&reader, memory_copy_text(csv), "the rows", "", &error);
+    while (table_reader_next(&reader)) {
+        int layer;
+        int step;
+        double x;
+        double y;
+        if (reader.n_cells <= columns[INDEX] + 1 || strcmp(reader.cells[columns[KIND]], term->words[2]) != 0 ||
+            !matches(term->words[3], reader.cells[columns[NAME]]) || !cell_count(reader.cells[columns[STEP]], 0, 1 << 30, &step) ||
+            !cell_count(reader.cells[columns[LAYER]], -1, DEEP_DEPTH_MAX + 1, &layer) || (term->layer != ANY_LAYER && layer != term->layer) ||
+            !cell_number(reader.cells[columns[INDEX]], &x) || !cell_number(reader.cells[column], &y)) {
+            continue;
+        }
+        if (step > last_step) {
+            series.n = 0;
+        }
+        last_step = step;
+        add_point(&series, &counts, &capacity, isnan(x) ? layer : x, roots ? y * y : y);
+    }
+    for (int i = 0; i < series.n; i++) {
+        series.y[i] = roots ? sqrt(series.y[i]) : series.y[i] / counts[i];
+    }
+    table_reader_close(&reader);
+    free(counts);
+    return series;
+}
+
+Series statistic_series(const char *text, const char *csv)
+{
+    REQUIRE(text);
+    REQUIRE(csv);
+    Statistic statistic;
+    Error error;
+    return parse(text, &statistic, &error) && !statistic.loss ? series_of(&statistic.terms[0], csv) : (Series){0};
+}
+
+void series_free(Series *series)
+{
+    REQUIRE(series);
+    free(series->x);
+    free(series->y);
+    *series = (Series){0};
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The number
+
+double fit_slope(const double *x, const double *y, int n)
+{
+    double count = 0;
+    double mean_x = 0;
+    double mean_y = 0;
+    double xx = 0;
+    double xy = 0;
+    for (int i = 0; i < n; i++) {
+        if (isfinite(x[i]) && isfinite(y[i])) {
+            count++;
+            mean_x += (x[i] - mean_x) / count;
+            mean_y += (y[i] - mean_y) / count;
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        if (isfinite(x[i]) && isfinite(y[i])) {
+            xx += (x[i] - mean_x) * (x[i] - mean_x);
+            xy += (x[i] - mean_x) * (y[i] - mean_y);
+        }
+    }
+    return xx > 0 ? xy / xx : NAN;
+}
+
+static double log_slope(const Series *series)
+{
+    double *logs = memory_allocate((size_t)series->n * sizeof *logs, "a series");
+    for (int i = 0; i < series->n; i++) {
+        logs[i] = series->y[i] > 0 ? log10(series->y[i]) : NAN;
+    }
+    double slope = fit_slope(series->x, logs, series->n);
+    free(logs);
+    return slope;
+}
+
+static double operate(Operation operation, double at, const Series *series)
+{
+    const double *y = series->y;
+    int n = series->n;
+    double sum = 0;
+    double weighted = 0;
+    double low = INFINITY;
+    double high = -INFINITY;
+    for (int i = 0; i < n; i++) {
+        sum += y[i];
+        weighted += series->x[i] * y[i];
+        low = fmin(low, y[i]);
+        high = fmax(high, y[i]);
+    }
+    switch (operation) {
+    case OPERATION_FIRST:
+        return y[0];
+    case OPERATION_LAST:
+        return y[n - 1];
+    case OPERATION_RATIO:
+        return y[0] / y[n - 1];
+    case OPERATION_SLOPE:
+        return log_slope(series);
+    case OPERATION_MEAN:
+        return sum / n;
+    case OPERATION_MEDIAN:
+        return quartiles_of(series->y, n).median;
+    case OPERATION_MIN:
+        return low;
+    case OPERATION_MAX:
+        return high;
+    case OPERATION_SUM:
+        return sum;
+    case OPERATION_CENTER:
+        return weighted / sum;
+    case OPERATION_AT:
+        return find_x(series, at) < n ? y[find_x(series, at)] : NAN;
+    case OPERATION_COUNT:
+        break;
+    }
+    return NAN;
+}
+
+static double term_value(const Term *term, const char *csv)
+{
+    Series series = series_of(term, csv);
+    double value = series.n == 0 ? NAN : operate(term->operation, term->at, &series);
+    series_free(&series);
+    return value;
+}
+
+double statistic_value(const char *text, const char *csv, double loss)
+{
+    REQUIRE(text);
+    REQUIRE(csv);
+    Statistic statistic;
+    Error error;
+    if (!parse(text, &statistic, &error)) {
+        return NAN;
+    }
+    if (statistic.loss) {
+        return loss;
+    }
+    double value = term_value(&statistic.terms[0], csv);
+    value = statistic.quotient ? value / term_value(&statistic.terms[1], csv) : value;
+    return statistic.logarithm ? log10(value) : value;
+}
