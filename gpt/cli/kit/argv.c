@@ -1,81 +1,26 @@
 // argv.c: the parsing of argv by popt, into the list of a command's options.
 
-#include "gpt/cli/kit/kit.h"
+#include "gpt/cli/kit/argv.h"
 
 #include <popt.h>
 #include <stdlib.h>
 #include <string.h>
 
-// ------------------------------------------------------------------------------------------------------------
-// Errors in argv
-
-// The edit distance between two words: letters to insert, drop or exchange. Long words count as far apart.
-int word_distance(const char *a, const char *b)
-{
-    enum { LONGEST = 32 };
-    int row[LONGEST + 1];
-    int n_a = (int)strlen(a);
-    int n_b = (int)strlen(b);
-
-    if (n_a > LONGEST || n_b > LONGEST) {
-        return LONGEST;
-    }
-    for (int j = 0; j <= n_b; j++) {
-        row[j] = j;
-    }
-    for (int i = 1; i <= n_a; i++) {
-        int diagonal = row[0];                     // the distance of a[0..i-1] and b[0..j-1]
-        row[0] = i;
-        for (int j = 1; j <= n_b; j++) {
-            int exchanged = diagonal + (a[i - 1] != b[j - 1]);
-            int dropped = row[j] + 1;
-            int inserted = row[j - 1] + 1;
-            int least = exchanged < dropped ? exchanged : dropped;
-            diagonal = row[j];
-            row[j] = least < inserted ? least : inserted;
-        }
-    }
-    return row[n_b];
-}
-
-// The option whose name is most like text, "--n-embed"; NULL if none is.
-static const char *similar_option(const Options *options, const char *text)
-{
-    const char *best = NULL;
-    int least = SIMILAR_WORDS + 1;
-    const char *word = text + strspn(text, "-");
-    int length = (int)strlen(word);
-
-    for (int i = 0; i < options->count && length > SIMILAR_WORDS; i++) {
-        const char *name = options->list[i].name;
-        bool begun = strncmp(name, word, (size_t)length) == 0;         // --dep
-        int distance = begun ? 0 : word_distance(word, name);
-        if (distance < least) {
-            least = distance;
-            best = name;
-        }
-    }
-    return best;
-}
-
 static void report_popt_error(const Options *options, poptContext context, int code)
 {
     const char *name = options->help->name;
     const char *given = poptBadOption(context, POPT_BADOPTION_NOALIAS);
-    const char *similar = similar_option(options, given);
 
     if (code == POPT_ERROR_MALLOC) {
         fail_memory(0, "the command line");
     } else if (code == POPT_ERROR_NOARG) {
-        command_error(name, "%.80s: missing value; see 'gptape %s --help'", given, name);
+        report_missing_value(options, given);
     } else if (code == POPT_ERROR_UNWANTEDARG) {
-        command_error(name, "%.80s: takes no value (expected %.*s)", given, (int)strcspn(given, "="), given);
+        report_unwanted_value(options, given);
     } else if (code != POPT_ERROR_BADOPT) {
         command_error(name, "%.80s: %s", given, poptStrerror(code));
-    } else if (similar != NULL) {
-        command_error(name, "%.80s: unknown option; did you mean --%s?", given, similar);
     } else {
-        command_error(name, "%.80s: unknown option; see 'gptape %s --help'", given, name);
+        report_unknown_option(options, given);
     }
 }
 
@@ -104,14 +49,6 @@ static struct poptOption *popt_tables(const Options *options)
     return rows;
 }
 
-static void add_value(Option *option, char *value)
-{
-    option->values = memory_grow(option->values, option->n_values, &option->values_capacity, sizeof(char *), "the options");
-    option->values[option->n_values] = value;
-    option->n_values++;
-    option->value = value;
-}
-
 // Reads options until popt has no more; false after an error was printed.
 static bool read_values(Options *options, poptContext context)
 {
@@ -123,25 +60,12 @@ static bool read_values(Options *options, poptContext context)
         if (option->argument != NULL && value == NULL) {
             fail_memory(0, "the command line");    // popt returns NULL when it cannot copy the text
         }
-        add_value(option, value != NULL ? value : memory_copy_text(""));
+        option_add_value(option, value != NULL ? value : memory_copy_text(""));
         number = poptGetNextOpt(context);
     }
     if (number < -1) {
         report_popt_error(options, context, number);
         return false;
-    }
-    return true;
-}
-
-// An empty text names no file: a script passes it when its variable is not set.
-static bool check_names(const Options *options)
-{
-    for (int i = 0; i < options->count; i++) {
-        const Option *option = &options->list[i];
-        bool path = option->argument != NULL && (strcmp(option->argument, "FILE") == 0 || strcmp(option->argument, "DIR") == 0);
-        if (path && option->value != NULL && option->value[0] == '\0') {
-            return option_error(options, option->name, "empty name (expected a %s)", option->argument[0] == 'F' ? "file" : "folder");
-        }
     }
     return true;
 }
@@ -184,7 +108,7 @@ static bool parse(Options *options, poptContext context, int *status)
         command_error(name, "'%.80s': unexpected; %s takes options only, see 'gptape %s --help'", leftover, name, name);
         return false;
     }
-    return check_names(options) && terminal_set_color(options);
+    return options_check_names(options) && terminal_set_color(options);
 }
 
 bool options_parse(Options *options, const CommandHelp *help, int argc, const char **argv, int *status)

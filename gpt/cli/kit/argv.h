@@ -1,0 +1,16 @@
+// argv.h: what the parsers of options share: argv.c, by popt, and the browser's. Internal to gpt/cli/kit/.
+
+#ifndef GPTAPE_CLI_ARGV_H
+#define GPTAPE_CLI_ARGV_H
+
+#include "gpt/cli/kit/kit.h"
+
+// One line on stderr about an argument, "--dpeth=3".
+void report_unknown_option(const Options *options, const char *given);
+void report_missing_value(const Options *options, const char *given);
+void report_unwanted_value(const Options *options, const char *given);
+
+void option_add_value(Option *option, char *value);    // which it frees
+bool options_check_names(const Options *options);      // false, and one line, if a file's name is empty
+
+#endif

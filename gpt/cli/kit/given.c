@@ -1,0 +1,96 @@
+// given.c: what a parser of options does besides parsing: values that were given, and errors in one line.
+
+#include "gpt/cli/kit/argv.h"
+
+#include <string.h>
+
+// The edit distance between two words: letters to insert, drop or exchange. Long words count as far apart.
+int word_distance(const char *a, const char *b)
+{
+    enum { LONGEST = 32 };
+    int row[LONGEST + 1];
+    int n_a = (int)strlen(a);
+    int n_b = (int)strlen(b);
+
+    if (n_a > LONGEST || n_b > LONGEST) {
+        return LONGEST;
+    }
+    for (int j = 0; j <= n_b; j++) {
+        row[j] = j;
+    }
+    for (int i = 1; i <= n_a; i++) {
+        int diagonal = row[0];                     // the distance of a[0..i-1] and b[0..j-1]
+        row[0] = i;
+        for (int j = 1; j <= n_b; j++) {
+            int exchanged = diagonal + (a[i - 1] != b[j - 1]);
+            int dropped = row[j] + 1;
+            int inserted = row[j - 1] + 1;
+            int least = exchanged < dropped ? exchanged : dropped;
+            diagonal = row[j];
+            row[j] = least < inserted ? least : inserted;
+        }
+    }
+    return row[n_b];
+}
+
+// The option whose name is most like text, "--n-embed"; NULL if none is.
+static const char *similar_option(const Options *options, const char *text)
+{
+    const char *best = NULL;
+    int least = SIMILAR_WORDS + 1;
+    const char *word = text + strspn(text, "-");
+    int length = (int)strlen(word);
+
+    for (int i = 0; i < options->count && length > SIMILAR_WORDS; i++) {
+        const char *name = options->list[i].name;
+        bool begun = strncmp(name, word, (size_t)length) == 0;         // --dep
+        int distance = begun ? 0 : word_distance(word, name);
+        if (distance < least) {
+            least = distance;
+            best = name;
+        }
+    }
+    return best;
+}
+
+void report_unknown_option(const Options *options, const char *given)
+{
+    const char *name = options->help->name;
+    const char *similar = similar_option(options, given);
+    if (similar != NULL) {
+        command_error(name, "%.80s: unknown option; did you mean --%s?", given, similar);
+    } else {
+        command_error(name, "%.80s: unknown option; see 'gptape %s --help'", given, name);
+    }
+}
+
+void report_missing_value(const Options *options, const char *given)
+{
+    command_error(options->help->name, "%.80s: missing value; see 'gptape %s --help'", given, options->help->name);
+}
+
+void report_unwanted_value(const Options *options, const char *given)
+{
+    command_error(options->help->name, "%.80s: takes no value (expected %.*s)", given, (int)strcspn(given, "="), given);
+}
+
+void option_add_value(Option *option, char *value)
+{
+    option->values = memory_grow(option->values, option->n_values, &option->values_capacity, sizeof(char *), "the options");
+    option->values[option->n_values] = value;
+    option->n_values++;
+    option->value = value;
+}
+
+// An empty text names no file: a script passes it when its variable is not set.
+bool options_check_names(const Options *options)
+{
+    for (int i = 0; i < options->count; i++) {
+        const Option *option = &options->list[i];
+        bool path = option->argument != NULL && (strcmp(option->argument, "FILE") == 0 || strcmp(option->argument, "DIR") == 0);
+        if (path && option->value != NULL && option->value[0] == '\0') {
+            return option_error(options, option->name, "empty name (expected a %s)", option->argument[0] == 'F' ? "file" : "folder");
+        }
+    }
+    return true;
+}
