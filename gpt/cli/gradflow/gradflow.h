@@ -1,6 +1,6 @@
 // gradflow.h: shared by the command's files: gradflow.c (options and the run), plan.c (from options to an experiment), network.c
-// (its network and batch), rows.c (an MLP's input rows and targets), report.c and json.c (the output), probes.c (--probe, from its option to its
-// output). graph.c reads its network with the same functions.
+// and saved.c (its network and batch), rows.c (an MLP's input rows and targets), report.c and json.c (the output), probes.c (--probe, from its
+// option to its output). graph.c reads its network with the same functions.
 
 #ifndef GPTAPE_CLI_GRADFLOW_H
 #define GPTAPE_CLI_GRADFLOW_H
@@ -42,6 +42,11 @@ bool gradflow_net_read(const Options *options, GradflowPlan *plan);             
 bool gradflow_rules_read(const Options *options, GradflowPlan *plan);                  // --residual, any number of times
 bool gradflow_network_read(const Options *options, GradflowPlan *plan, int *status);   // its sizes, its weights, its batch
 bool gradflow_rows_read(const Options *options, ExperimentConfig *config, int *status);        // the input rows of an MLP, and their targets
+
+// What a network takes from files: the weights of --model; rows of --data, in the saved model's tokens or in bytes.
+bool gradflow_saved_read(const Options *options, GradflowPlan *plan, int *status);
+bool gradflow_text_read(const Options *options, const ExperimentConfig *config, int *ids, int *targets);
+void gradflow_saved_note(const Options *options, const ExperimentConfig *config);      // once all options have been read
 
 // From options to a plan that can be run; false after one line on stderr, with the exit status. Free it either way.
 bool gradflow_plan_read(const Options *options, GradflowPlan *plan, int *status);
