@@ -142,7 +142,7 @@ $(VECTOR_KINDS:%=$(BUILD)/float/tensor/fast/vector/random.%.o): $(BUILD)/float/t
 	$(VECTOR_COMPILE)
 
 $(BUILD)/double/%.o: %.c $(BUILD)/flags
-	$(COMPILE) -DGPTAPE_DOUBLE
+	$(COMPILE) -DGPTAPE_DOUBLE -DGPTAPE_PLAIN
 
 $(BUILD)/libgptape.a: $(LIBRARY_OBJECTS)
 	@echo 'ar $@'; rm -f $@; $(AR) rcs $@ $^
@@ -180,6 +180,8 @@ $(DOUBLE_TESTS): $(BUILD)/%: $(BUILD)/double/%.o $(DOUBLE_OBJECTS)
 	$(LINK) $$(pkg-config --libs check) -lm
 
 -include $(shell find $(BUILD)/float $(BUILD)/double -name '*.d' 2> /dev/null)
+
+include examples/playground/engine/engine.mk
 
 # After installing, make restarts itself, because it looks for oneDNN as it starts.
 demo:

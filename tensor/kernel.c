@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The first is the default. Built for the debugger it is the textbook, in which every step is a line.
-#if defined GPTAPE_DOUBLE
+// GPTAPE_PLAIN: a build without tensor/fast/. The first is the default. Built for the debugger it is the textbook, in which every step is a line.
+#if defined GPTAPE_PLAIN
 static const Kernels *const available[] = {&kernels_plain};
 #elif defined __OPTIMIZE__
 static const Kernels *const available[] = {&kernels_fast, &kernels_plain};
@@ -84,7 +84,7 @@ const char *kernels_name(void)
     return kernels()->name;
 }
 
-#ifdef GPTAPE_DOUBLE
+#ifdef GPTAPE_PLAIN
 // The plain kernels run on one thread.
 void kernels_set_threads(int threads)
 {

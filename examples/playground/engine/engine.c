@@ -1,0 +1,218 @@
+// engine.c: gptape as a WebAssembly module: what the page calls (see README.md).
+//
+// A command's arguments come in as for the program, results leave by stdout, notes and errors by stderr, one line each. A failure
+// ends in exit, which the page makes an exception: it then takes a new instance of the module.
+
+#include "gpt/base/base.h"
+#include "gpt/cli/gradflow/gradflow.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPORT(name) __attribute__((export_name(#name)))
+#define IMPORT(name) __attribute__((import_module("page"), import_name(#name)))
+
+enum { NUMBERS = 4 };                              // of a metric: low, median, high of its quartiles, and how many there are
+
+// Called after each measurement. values: its metrics, (n_layer, METRIC_COUNT), if steps are measured; else NULL.
+IMPORT(progress) void page_progress(int done, int n, int arm, int step, double seed, double loss, const double *values, int n_layer);
+
+// ------------------------------------------------------------------------------------------------------------
+// Arguments
+
+enum { MOST_ARGUMENTS = 256 };
+
+// The page writes n arguments here, each ending with a 0 byte, and calls a function below, which takes them.
+static char *arguments;
+
+EXPORT(engine_arguments) char *engine_arguments(int bytes)
+{
+    free(arguments);
+    arguments = memory_allocate_zeroed((size_t)bytes + 1, 1, "the settings");
+    return arguments;
+}
+
+static bool parse(Options *options, const CommandHelp *help, int n, int *status)
+{
+    const char *argv[MOST_ARGUMENTS + 1] = {help->name};
+    const char *at = arguments;
+    if (n >= MOST_ARGUMENTS) {
+        command_error(help->name, "%d arguments (expected at most %d)", n, MOST_ARGUMENTS - 1);
+        *options = (Options){0};
+        *status = STATUS_USAGE;
+        return false;
+    }
+    for (int i = 0; i < n; i++) {
+        argv[1 + i] = at;
+        at += strlen(at) + 1;
+    }
+    return options_parse(options, help, 1 + n, argv, status);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// JSON
+
+static void put_text(const char *text)
+{
+    putchar('"');
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\') {
+            putchar('\\');
+        }
+        putchar((unsigned char)*text < 0x20 ? ' ' : *text);
+    }
+    putchar('"');
+}
+
+static void put_pair(const char *before, const char *key, const char *text)
+{
+    printf("%s\"%s\": ", before, key);
+    put_text(text);
+}
+
+// The table of rules, as gptape rules --json.
+EXPORT(engine_rules) void engine_rules(void)
+{
+    for (int i = 0; i < residual_table_count; i++) {
+        const ResidualRow *row = &residual_table[i];
+        put_pair(i == 0 ? "[{" : ", {", "name", row->name);
+        put_pair(", ", "rule", row->text);
+        put_pair(", ", "source", row->source);
+        put_pair(", ", "purpose", row->purpose);
+        putchar('}');
+    }
+    printf("]\n");
+    fflush(stdout);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// gradflow
+
+static Experiment experiment;                      // of the last run
+static GradflowPlan plan;
+static double *values;                             // of its metrics
+
+static void forget_run(void)
+{
+    experiment_free(&experiment);
+    gradflow_plan_free(&plan);
+    plan = (GradflowPlan){0};
+    free(values);
+    values = NULL;
+}
+
+static void put_quartiles(double *out, Quartiles q)
+{
+    out[0] = q.low;
+    out[1] = q.median;
+    out[2] = q.high;
+    out[3] = q.n;
+}
+
+static void on_measurement(int done, int n, void *context)
+{
+    (void)context;
+    const Measurement *measurement = &experiment.measurements[done - 1];
+    double *row = NULL;
+    if (experiment.config.n_steps > 0) {
+        size_t count = (size_t)experiment.n_layer * METRIC_COUNT;
+        row = memory_allocate(count * sizeof *row, "a measurement");
+        for (size_t i = 0; i < count; i++) {
+            row[i] = measurement_metric(measurement, (int)(i / METRIC_COUNT), (LayerMetric)(i % METRIC_COUNT));
+        }
+    }
+    page_progress(done, n, measurement->arm, measurement->step, (double)measurement->seed, measurement->loss, row, experiment.n_layer);
+    free(row);
+}
+
+// (arm, step, layer, metric and then metric relative to the last layer, NUMBERS)
+static size_t fill_values(void)
+{
+    int n_arms = experiment_arms(&experiment.config);
+    int n_steps = experiment.config.n_steps + 1;
+    size_t n = (size_t)n_arms * (size_t)n_steps * (size_t)experiment.n_layer * 2 * METRIC_COUNT * NUMBERS;
+    values = memory_allocate(n * sizeof *values, "the metrics");
+    double *at = values;
+    for (int arm = 0; arm < n_arms; arm++) {
+        for (int step = 0; step < n_steps; step++) {
+            for (int layer = 0; layer < experiment.n_layer; layer++) {
+                for (int k = 0; k < 2 * METRIC_COUNT; k++) {
+                    LayerMetric metric = (LayerMetric)(k % METRIC_COUNT);
+                    put_quartiles(at, k < METRIC_COUNT ? experiment_metric(&experiment, arm, step, layer, metric)
+                                                       : experiment_relative(&experiment, arm, step, layer, metric));
+                    at += NUMBERS;
+                }
+            }
+        }
+    }
+    return n;
+}
+
+static void put_arms(void)
+{
+    const ExperimentConfig *config = &experiment.config;
+    for (int arm = 0; arm < experiment_arms(config); arm++) {
+        const ResidualRule *rule = experiment_rule(config, arm);
+        Quartiles loss = experiment_loss(&experiment, arm, 0);
+        put_pair(arm == 0 ? "{" : ", {", "name", experiment_arm_name(config, arm));
+        put_pair(", ", "residual", residual_name(rule));
+        put_pair(", ", "rule", residual_text(rule));
+        printf(", \"run\": %s, \"shortcuts\": %d", experiment_has(&experiment, arm) ? "true" : "false", experiment_shortcuts(&experiment, arm));
+        if (loss.n > 0) {
+            number_print(stdout, ", \"loss\": [%.9g, %.9g, %.9g]", loss.low, loss.median, loss.high);
+        }
+        putchar('}');
+    }
+}
+
+static void put_result(void)
+{
+    size_t n = fill_values();
+    put_pair("{", "net", net_name(experiment.config.net));
+    printf(", \"n_layer\": %d, \"n_seeds\": %d, \"n_steps\": %d, \"n_measurements\": %d, \"arms\": [", experiment.n_layer,
+           experiment.config.n_seeds, experiment.config.n_steps, experiment.n_measurements);
+    put_arms();
+    printf("], \"values\": {\"at\": %zu, \"count\": %zu}}\n", (size_t)values, n);
+}
+
+// The settings of gptape gradflow; the experiment's metrics, as JSON. Returns the program's exit status.
+EXPORT(engine_run) int engine_run(int n_arguments)
+{
+    Options options;
+    int status;
+    Error error;
+    forget_run();
+    if (parse(&options, &gradflow_help, n_arguments, &status) && gradflow_plan_read(&options, &plan, &status)) {
+        bool done = experiment_run(&plan.experiment, on_measurement, NULL, &experiment, &error);
+        status = done || report_error(&options, &error) ? STATUS_OK : STATUS_FAILED;
+    }
+    options_free(&options);
+    if (status == STATUS_OK) {
+        put_result();
+    }
+    fflush(stdout);
+    return status;
+}
+
+// The last run's rows, as gptape gradflow --csv - writes them.
+EXPORT(engine_csv) void engine_csv(void)
+{
+    experiment_csv(&experiment, stdout);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The start
+
+static void on_failure(FailKind kind, const char *message)
+{
+    (void)kind;
+    command_error(NULL, "%s", message);
+    exit(STATUS_FAILED);
+}
+
+EXPORT(engine_begin) void engine_begin(void)
+{
+    static char buffer[1 << 16];
+    setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
+    fail_set_handler(on_failure);
+}

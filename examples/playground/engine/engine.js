@@ -1,0 +1,156 @@
+// engine.js: the module for JavaScript: its imports, its memory, and its functions. README.md describes the interface. Runs in a worker and
+// in node, on one module: a failure leaves the instance as it was in the middle of a call, so the next call takes a new one.
+
+const WASI_OK = 0;
+const WASI_BADF = 8;
+const STDOUT = 1;
+const STDERR = 2;
+
+// Of a layer, in the order of its numbers (LayerMetric in gpt/lab/lab.h); see Engine.run.
+export const METRICS = ["weight", "query_key", "cosine", "skip", "block", "share"];
+
+class Exit extends Error {}
+
+// "--depth 3 --residual 'h + f(h)'" as a shell would split it; an array stays as it is.
+export function splitSettings(settings) {
+    if (Array.isArray(settings)) {
+        return settings;
+    }
+    const words = [];
+    for (const match of settings.matchAll(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g)) {
+        words.push(match[0].replace(/'([^']*)'|"([^"]*)"/g, (_, single, double) => single ?? double));
+    }
+    return words;
+}
+
+// The error of a call: one line, as the command prints it.
+export class EngineError extends Error {}
+
+export class Engine {
+    // bytes: of engine.wasm. Rejects with an EngineError in a browser without SIMD.
+    static async load(bytes) {
+        if (!WebAssembly.validate(bytes)) {
+            throw new EngineError("This browser cannot run the page: it lacks WebAssembly with SIMD (Chrome 91, Firefox 89, Safari 16.4 or newer have it).");
+        }
+        const engine = new Engine();
+        engine.module = await WebAssembly.compile(bytes);
+        return engine;
+    }
+
+    // The experiment of `gptape gradflow SETTINGS`: {net, n_layer, arms, ..., values, notes}. onProgress is called after each measurement.
+    run(settings, onProgress = null) {
+        this.onProgress = onProgress;
+        this.lastRun = null;
+        const answer = JSON.parse(this.#call("engine_run", settings));
+        const { at, count } = answer.values;
+        answer.values = new Float64Array(this.memory.buffer, at, count).slice();
+        answer.notes = this.notes;
+        this.lastRun = JSON.stringify(settings);
+        return answer;
+    }
+
+    // The rows that `gptape gradflow SETTINGS --csv -` writes, as text. Runs the experiment unless it was the last one.
+    csv(settings, onProgress = null) {
+        if (!this.instance || this.lastRun !== JSON.stringify(settings)) {
+            this.run(settings, onProgress);
+        }
+        return this.#call("engine_csv");
+    }
+
+    // The table of rules, as `gptape rules --json`.
+    rules() {
+        return JSON.parse(this.#call("engine_rules"));
+    }
+
+    get bytes() {
+        return this.instance ? this.memory.buffer.byteLength : 0;
+    }
+
+    // --------------------------------------------------------------------------------------------------------
+
+    #start() {
+        const wasi = new Proxy(this.#system(), {
+            get: (system, name) => system[name] ?? (() => { throw new Error(`the engine called ${name}`); }),
+        });
+        this.instance = new WebAssembly.Instance(this.module, { wasi_snapshot_preview1: wasi, page: { progress: (...values) => this.#progress(...values) } });
+        this.memory = this.instance.exports.memory;
+        this.instance.exports._initialize();
+        this.instance.exports.engine_begin();
+    }
+
+    // Calls a function of the module, with settings if it takes some; what it wrote to stdout.
+    #call(name, settings = null) {
+        this.chunks = { [STDOUT]: [], [STDERR]: [] };
+        if (!this.instance) {
+            this.#start();
+        }
+        const status = this.#guarded(() => this.instance.exports[name](settings === null ? 0 : this.#arguments(settings)));
+        const lines = this.#text(STDERR).split("\n").filter((line) => line !== "");
+        if (status) {
+            throw new EngineError(lines.at(-1));
+        }
+        this.notes = lines;
+        return this.#text(STDOUT);
+    }
+
+    // Whatever ends a call early is reported as the module's last line, and ends the instance.
+    #guarded(call) {
+        try {
+            return call();
+        } catch (error) {
+            this.instance = null;
+            if (!(error instanceof Exit)) {
+                this.chunks[STDERR].push(new TextEncoder().encode(`gptape: the engine stopped: ${error.message}\n`));
+            }
+            return 1;
+        }
+    }
+
+    #arguments(settings) {
+        const words = splitSettings(settings);
+        const bytes = new TextEncoder().encode(words.map((word) => word + "\0").join(""));
+        const at = this.instance.exports.engine_arguments(bytes.length);
+        new Uint8Array(this.memory.buffer).set(bytes, at);
+        return words.length;
+    }
+
+    #progress(done, n, arm, step, seed, loss, at, nLayer) {
+        if (this.onProgress) {
+            const values = at === 0 ? null : new Float64Array(this.memory.buffer, at, nLayer * METRICS.length).slice();
+            this.onProgress({ done, n, arm, step, seed, loss, values });
+        }
+    }
+
+    #text(file) {
+        const decoder = new TextDecoder();
+        return this.chunks[file].map((chunk) => decoder.decode(chunk, { stream: true })).join("");
+    }
+
+    // What wasi-libc asks of a system: two files to write to, and nothing else.
+    #system() {
+        const view = () => new DataView(this.memory.buffer);
+        return {
+            fd_write: (file, vectors, n, written) => {
+                let total = 0;
+                for (let i = 0; i < n; i++) {
+                    const at = view().getUint32(vectors + 8 * i, true);
+                    const length = view().getUint32(vectors + 8 * i + 4, true);
+                    this.chunks[file].push(new Uint8Array(this.memory.buffer, at, length).slice());
+                    total += length;
+                }
+                view().setUint32(written, total, true);
+                return WASI_OK;
+            },
+            fd_close: () => WASI_OK,
+            fd_seek: () => WASI_BADF,
+            fd_fdstat_get: () => WASI_BADF,
+            environ_sizes_get: (count, bytes) => {
+                view().setUint32(count, 0, true);
+                view().setUint32(bytes, 0, true);
+                return WASI_OK;
+            },
+            environ_get: () => WASI_OK,
+            proc_exit: () => { throw new Exit(); },
+        };
+    }
+}

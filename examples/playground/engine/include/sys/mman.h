@@ -1,0 +1,1 @@
+// sys/mman.h: WebAssembly maps no memory; without MADV_HUGEPAGE nobody asks for it.

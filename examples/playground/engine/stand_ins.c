@@ -1,0 +1,79 @@
+// stand_ins.c: what the module has instead of the parts of the library that need an operating system.
+
+#include "gpt/base/memory.h"
+#include "gpt/base/base.h"
+#include "gpt/cli/gradflow/gradflow.h"
+
+// The linker's --max-memory, less what the program itself takes.
+double memory_available(void)
+{
+    return ENGINE_MEMORY - 8.0 * (1 << 20);
+}
+
+bool kernels_set_precision(Precision precision)
+{
+    return precision == PRECISION_F32;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Files: never reached, because argv.c refuses options that name one
+
+static bool no_files(void)
+{
+    fail_mistake(HERE, "the page has no files");
+}
+
+bool gradflow_saved_read(const Options *options, GradflowPlan *plan, int *status)
+{
+    (void)options;
+    (void)plan;
+    (void)status;
+    return no_files();
+}
+
+bool gradflow_text_read(const Options *options, const ExperimentConfig *config, int *ids, int *targets)
+{
+    (void)options;
+    (void)config;
+    (void)ids;
+    (void)targets;
+    return no_files();
+}
+
+void gradflow_saved_note(const Options *options, const ExperimentConfig *config)
+{
+    (void)options;
+    (void)config;
+}
+
+bool options_output(const Options *options, const char *name, const char *path)
+{
+    (void)options;
+    (void)name;
+    (void)path;
+    return no_files();
+}
+
+bool plot_path_check(const char *path, Error *error)
+{
+    (void)path;
+    (void)error;
+    return no_files();
+}
+
+bool save_path_check(const char *path, Error *error)
+{
+    (void)path;
+    (void)error;
+    return no_files();
+}
+
+bool file_read(const char *path, double most, char **text, size_t *n, Error *error)
+{
+    (void)path;
+    (void)most;
+    (void)text;
+    (void)n;
+    (void)error;
+    return no_files();
+}
