@@ -118,18 +118,17 @@ static double random_normal_single(Random *random)
     return radius * cos(angle);
 }
 
-// 16 uniforms make 16 normals: number j and number j + 8 are the two of a pair. PyTorch's are float functions; those in double, rounded, are
-// the same in every C library.
+// 16 uniforms make 16 normals: number j and number j + 8 are the two of a pair.
 void plain_random_normal(const uint32_t *words, float mean, float std, Real *out, size_t n)
 {
     for (size_t i = 0; i < n; i += NORMAL_BLOCK) {
         for (size_t j = i; j < i + NORMAL_BLOCK / 2; j++) {
             float u1 = 1.0f - float_of(words[j]);                      // in (0, 1], so that the logarithm is finite
             float u2 = float_of(words[j + NORMAL_BLOCK / 2]);
-            float radius = sqrtf(-2.0f * (float)log((double)u1));
+            float radius = sqrtf(-2.0f * logf(u1));
             float angle = (float)(2.0 * PI * (double)u2);
-            out[j] = radius * (float)cos((double)angle) * std + mean;
-            out[j + NORMAL_BLOCK / 2] = radius * (float)sin((double)angle) * std + mean;
+            out[j] = radius * cosf(angle) * std + mean;
+            out[j + NORMAL_BLOCK / 2] = radius * sinf(angle) * std + mean;
         }
     }
 }

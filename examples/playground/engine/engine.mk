@@ -3,16 +3,17 @@
 ENGINE := examples/playground/engine
 ENGINE_NEEDS := clang-19 lld-19 libclang-rt-19-dev-wasm32 wasi-libc binaryen esbuild nodejs
 ENGINE_SOURCES := $(filter-out tensor/fast/% tensor/inspect/gdb.c,$(filter tensor/% nn/%,$(LIBRARY_SOURCES))) \
-                  $(wildcard gpt/*.c gpt/lab/*.c $(ENGINE)/*.c) \
+                  tensor/fast/vector/random.c $(wildcard gpt/*.c gpt/lab/*.c gpt/lab/probes/*.c $(ENGINE)/*.c) \
                   $(addprefix gpt/,base/clock.c base/memory.c base/quote.c text/passage.c) \
                   $(addprefix gpt/cli/kit/,batch_options.c given.c message.c model_options.c options.c values.c) \
-                  $(addprefix gpt/cli/gradflow/,gradflow.c network.c plan.c rows.c)
+                  $(addprefix gpt/cli/gradflow/,gradflow.c network.c plan.c probes.c rows.c)
 ENGINE_OBJECTS := $(ENGINE_SOURCES:%.c=build/playground/%.o)
 
+# Of /usr/include it takes cJSON's header only: the command's functions that make JSON are not in the module.
 # The page may use 256 MB, of which JavaScript and the charts need some.
 ENGINE_MEMORY := 201326592
 ENGINE_CC := clang-19 --target=wasm32-wasi -flto -msimd128
-ENGINE_FLAGS := -nostdlibinc -isystem $(ENGINE)/include -isystem /usr/include/wasm32-wasi -std=c11 -D_POSIX_C_SOURCE=200809L \
+ENGINE_FLAGS := -nostdlibinc -isystem $(ENGINE)/include -isystem /usr/include/wasm32-wasi -idirafter /usr/include -std=c11 -D_POSIX_C_SOURCE=200809L \
                 -D_WASI_EMULATED_SIGNAL -DGPTAPE_PLAIN -DENGINE_MEMORY=$(ENGINE_MEMORY) -fno-math-errno -ffp-contract=off \
                 -Wall -Wextra -Wpedantic -I.
 ENGINE_WASM_OPT := -O3 --strip-debug --strip-producers --strip-target-features --enable-simd --enable-bulk-memory \
@@ -22,9 +23,11 @@ ENGINE_WASM_OPT := -O3 --strip-debug --strip-producers --strip-target-features -
 build/playground/%.o: %.c $(ENGINE)/engine.mk
 	@echo 'cc $@'; mkdir -p $(@D); $(ENGINE_CC) $(ENGINE_FLAGS) $(if $(filter tensor/ops/%,$<),-O3,-Os) -MMD -MP -c -o $@ $<
 
+build/playground/tensor/fast/vector/random.o: private ENGINE_FLAGS += -DVECTOR_RANDOM=random_baseline
+
 build/playground/engine.wasm: $(ENGINE_OBJECTS)
 	@echo 'ld $@'; $(ENGINE_CC) -mexec-model=reactor -O2 -fuse-ld=/usr/bin/wasm-ld-19 -o $@.raw $^ \
-	    -Wl,--lto-O2,--max-memory=$(ENGINE_MEMORY),-z,stack-size=1048576,--stack-first,--strip-all
+	    -Wl,--lto-O2,--wrap=plain_random_normal,--max-memory=$(ENGINE_MEMORY),-z,stack-size=1048576,--stack-first,--strip-all
 	@wasm-opt $(ENGINE_WASM_OPT) -o $@ $@.raw
 
 build/playground/worker.js: $(ENGINE)/worker.js $(ENGINE)/engine.js build/playground/engine.wasm

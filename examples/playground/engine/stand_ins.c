@@ -3,6 +3,9 @@
 #include "gpt/base/memory.h"
 #include "gpt/base/base.h"
 #include "gpt/cli/gradflow/gradflow.h"
+#include "tensor/fast/vector/vector.h"
+
+#include <stdarg.h>
 
 // The linker's --max-memory, less what the program itself takes.
 double memory_available(void)
@@ -13,6 +16,22 @@ double memory_available(void)
 bool kernels_set_precision(Precision precision)
 {
     return precision == PRECISION_F32;
+}
+
+// A page is no terminal.
+const char *terminal_color(const char *code)
+{
+    (void)code;
+    return "";
+}
+
+void terminal_print(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    putchar('\n');
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -76,4 +95,15 @@ bool file_read(const char *path, double most, char **text, size_t *n, Error *err
     (void)n;
     (void)error;
     return no_files();
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// wasi-libc's sine and cosine round otherwise than glibc's, the vector loops' do not: the same weights as on the command line. (The linker's
+// --wrap calls this for plain_random_normal.)
+
+void __wrap_plain_random_normal(const uint32_t *words, float mean, float std, Real *out, size_t n);
+
+void __wrap_plain_random_normal(const uint32_t *words, float mean, float std, Real *out, size_t n)
+{
+    random_baseline.normal(&(RandomCall){words, mean, std, out}, 0, n / RANDOM_NORMALS);
 }
