@@ -75,9 +75,8 @@ static const char *direction_word(int i)
     return i == 1 ? "LR" : "TB";
 }
 
-static bool read_drawing(const Options *options, GraphPlan *plan)
+static bool read_drawing(const Options *options, NetKind net, StepDrawing *drawing)
 {
-    StepDrawing *drawing = &plan->drawing;
     int direction = 0;
     drawing->module = options_text(options, "module");
     if (!options_switch(options, "stepwise", &drawing->stepwise) ||
@@ -85,7 +84,7 @@ static bool read_drawing(const Options *options, GraphPlan *plan)
         return false;
     }
     drawing->left_to_right = direction == 1;
-    if (options_changed(options, "stepwise") && plan->network.experiment.net == NET_MLP) {
+    if (options_changed(options, "stepwise") && net == NET_MLP) {
         return option_error(options, "stepwise", "for --net gpt, but this is --net mlp; leave one out");
     }
     return !options_given(options, "json") || option_error(options, "json", "a drawing has no JSON form; leave it out");
@@ -110,11 +109,11 @@ static bool read_out(const Options *options, GraphPlan *plan, int *status)
     return save_path_check(plan->out, &error) || report_failure(options, &error, status);
 }
 
-static bool read_plan(const Options *options, GraphPlan *plan, int *status)
+bool graph_step_read(const Options *options, GradflowPlan *plan, StepDrawing *drawing, int *status)
 {
-    ExperimentConfig *experiment = &plan->network.experiment;
+    ExperimentConfig *experiment = &plan->experiment;
     bool shortcut = true;
-    *plan = (GraphPlan){.network.untrained = DRAWN_CONFIG};
+    *plan = (GradflowPlan){.untrained = DRAWN_CONFIG};
     *status = STATUS_USAGE;
     if (!options_switch(options, "shortcut", &shortcut) || !options_seed(options, &experiment->seed)) {
         return false;
@@ -124,8 +123,14 @@ static bool read_plan(const Options *options, GraphPlan *plan, int *status)
     if (options_count(options, "residual") > 1) {
         return option_error(options, "residual", "given %d times (expected one rule)", options_count(options, "residual"));
     }
-    return gradflow_net_read(options, &plan->network) && gradflow_rules_read(options, &plan->network) && read_drawing(options, plan) &&
-           gradflow_network_read(options, &plan->network, status) && read_out(options, plan, status);
+    return gradflow_net_read(options, plan) && gradflow_rules_read(options, plan) && read_drawing(options, plan->experiment.net, drawing) &&
+           gradflow_network_read(options, plan, status);
+}
+
+static bool read_plan(const Options *options, GraphPlan *plan, int *status)
+{
+    *plan = (GraphPlan){0};
+    return graph_step_read(options, &plan->network, &plan->drawing, status) && read_out(options, plan, status);
 }
 
 static int run(const GraphPlan *plan, const Options *options)

@@ -3,14 +3,11 @@
 // A command's arguments come in as for the program, results leave by stdout, notes and errors by stderr, one line each. A failure
 // ends in exit, which the page makes an exception: it then takes a new instance of the module.
 
-#include "gpt/base/base.h"
-#include "gpt/cli/gradflow/gradflow.h"
+#include "examples/playground/engine/engine.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define EXPORT(name) __attribute__((export_name(#name)))
-#define IMPORT(name) __attribute__((import_module("page"), import_name(#name)))
 
 enum { NUMBERS = 4 };                              // of a metric: low, median, high of its quartiles, and how many there are
 
@@ -32,7 +29,7 @@ EXPORT(engine_arguments) char *engine_arguments(int bytes)
     return arguments;
 }
 
-static bool parse(Options *options, const CommandHelp *help, int n, int *status)
+bool engine_options(Options *options, const CommandHelp *help, int n, int *status)
 {
     const char *argv[MOST_ARGUMENTS + 1] = {help->name};
     const char *at = arguments;
@@ -52,7 +49,7 @@ static bool parse(Options *options, const CommandHelp *help, int n, int *status)
 // ------------------------------------------------------------------------------------------------------------
 // JSON
 
-static void put_text(const char *text)
+void put_text(const char *text)
 {
     putchar('"');
     for (; *text != '\0'; text++) {
@@ -64,10 +61,24 @@ static void put_text(const char *text)
     putchar('"');
 }
 
-static void put_pair(const char *before, const char *key, const char *text)
+void put_pair(const char *before, const char *key, const char *text)
 {
     printf("%s\"%s\": ", before, key);
     put_text(text);
+}
+
+void put_number(const char *before, double value)
+{
+    if (isfinite(value)) {
+        number_print(stdout, "%s%.9g", before, value);
+    } else {
+        printf("%snull", before);
+    }
+}
+
+void put_numbers(const char *before, const char *key, const char *type, const void *values, size_t n)
+{
+    printf("%s\"%s\": {\"%s\": %zu, \"count\": %zu}", before, key, type, (size_t)values, n);
 }
 
 // The table of rules, as gptape rules --json.
@@ -158,10 +169,10 @@ static void put_arms(void)
         put_pair(", ", "residual", residual_name(rule));
         put_pair(", ", "rule", residual_text(rule));
         printf(", \"run\": %s, \"shortcuts\": %d", experiment_has(&experiment, arm) ? "true" : "false", experiment_shortcuts(&experiment, arm));
-        if (loss.n > 0) {
-            number_print(stdout, ", \"loss\": [%.9g, %.9g, %.9g]", loss.low, loss.median, loss.high);
-        }
-        putchar('}');
+        put_number(", \"loss\": [", loss.low);
+        put_number(", ", loss.median);
+        put_number(", ", loss.high);
+        printf("]}");
     }
 }
 
@@ -172,7 +183,8 @@ static void put_result(void)
     printf(", \"n_layer\": %d, \"n_seeds\": %d, \"n_steps\": %d, \"n_measurements\": %d, \"arms\": [", experiment.n_layer,
            experiment.config.n_seeds, experiment.config.n_steps, experiment.n_measurements);
     put_arms();
-    printf("], \"values\": {\"at\": %zu, \"count\": %zu}}\n", (size_t)values, n);
+    put_numbers("], ", "values", "f64", values, n);
+    printf("}\n");
 }
 
 // The settings of gptape gradflow; the experiment's metrics, as JSON. Returns the program's exit status.
@@ -182,7 +194,7 @@ EXPORT(engine_run) int engine_run(int n_arguments)
     int status;
     Error error;
     forget_run();
-    if (parse(&options, &gradflow_help, n_arguments, &status) && gradflow_plan_read(&options, &plan, &status)) {
+    if (engine_options(&options, &gradflow_help, n_arguments, &status) && gradflow_plan_read(&options, &plan, &status)) {
         bool done = experiment_run(&plan.experiment, on_measurement, NULL, &experiment, &error);
         status = done || report_error(&options, &error) ? STATUS_OK : STATUS_FAILED;
     }

@@ -41,9 +41,7 @@ export class Engine {
     run(settings, onProgress = null) {
         this.onProgress = onProgress;
         this.lastRun = null;
-        const answer = JSON.parse(this.#call("engine_run", settings));
-        const { at, count } = answer.values;
-        answer.values = new Float64Array(this.memory.buffer, at, count).slice();
+        const answer = this.#parse(this.#call("engine_run", settings));
         answer.notes = this.notes;
         this.lastRun = JSON.stringify(settings);
         return answer;
@@ -55,6 +53,11 @@ export class Engine {
             this.run(settings, onProgress);
         }
         return this.#call("engine_csv");
+    }
+
+    // Forward and backward of one network, with every number; the options of `gptape graph`.
+    step(settings) {
+        return this.#parse(this.#call("engine_step", settings));
     }
 
     // The table of rules, as `gptape rules --json`.
@@ -91,6 +94,13 @@ export class Engine {
         }
         this.notes = lines;
         return this.#text(STDOUT);
+    }
+
+    // JSON in which {f32: address, count} stands for numbers in memory, which are copied.
+    #parse(text) {
+        const copy = (Type, at, count) => new Type(this.memory.buffer, at, count).slice();
+        return JSON.parse(text, (_, value) => value?.f32 !== undefined ? copy(Float32Array, value.f32, value.count)
+            : value?.f64 !== undefined ? copy(Float64Array, value.f64, value.count) : value);
     }
 
     // Whatever ends a call early is reported as the module's last line, and ends the instance.

@@ -6,7 +6,7 @@ ENGINE_SOURCES := $(filter-out tensor/fast/% tensor/inspect/gdb.c,$(filter tenso
                   tensor/fast/vector/random.c $(wildcard gpt/*.c gpt/lab/*.c gpt/lab/probes/*.c $(ENGINE)/*.c) \
                   $(addprefix gpt/,base/clock.c base/memory.c base/quote.c text/passage.c) \
                   $(addprefix gpt/cli/kit/,batch_options.c given.c message.c model_options.c options.c values.c) \
-                  $(addprefix gpt/cli/gradflow/,gradflow.c network.c plan.c probes.c rows.c)
+                  gpt/cli/graph.c $(addprefix gpt/cli/gradflow/,gradflow.c network.c plan.c probes.c rows.c)
 ENGINE_OBJECTS := $(ENGINE_SOURCES:%.c=build/playground/%.o)
 
 # Of /usr/include it takes cJSON's header only: the command's functions that make JSON are not in the module.

@@ -52,6 +52,9 @@ void gradflow_saved_note(const Options *options, const ExperimentConfig *config)
 bool gradflow_plan_read(const Options *options, GradflowPlan *plan, int *status);
 void gradflow_plan_free(GradflowPlan *plan);
 
+// The same from the options of gptape graph: one network, and how its step is drawn. Free the plan either way.
+bool graph_step_read(const Options *options, GradflowPlan *plan, StepDrawing *drawing, int *status);
+
 const char *arm_color(int arm);                    // of its columns
 
 // --probe NAME,...: false after one line on stderr, or after the list of probes was printed. No option: no probe.

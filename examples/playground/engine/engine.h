@@ -1,0 +1,20 @@
+// engine.h: shared by the module's files.
+
+#ifndef GPTAPE_ENGINE_H
+#define GPTAPE_ENGINE_H
+
+#include "gpt/cli/gradflow/gradflow.h"
+
+#define EXPORT(name) __attribute__((export_name(#name)))
+#define IMPORT(name) __attribute__((import_module("page"), import_name(#name)))
+
+// The n arguments that the page has written, as options of a command. False after one line on stderr. Free with options_free either way.
+bool engine_options(Options *options, const CommandHelp *help, int n, int *status);
+
+// JSON on stdout. Numbers that stay in memory are {"f32": address, "count": n} (or f64), which engine.js replaces with an array.
+void put_text(const char *text);
+void put_pair(const char *before, const char *key, const char *text);  // before"key": "text"
+void put_number(const char *before, double value);       // null if it is not finite
+void put_numbers(const char *before, const char *key, const char *type, const void *values, size_t n);
+
+#endif

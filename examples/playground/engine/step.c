@@ -1,0 +1,229 @@
+// step.c: the tape of one network, forward and backward, with every number, for the page's walk over it.
+
+#include "examples/playground/engine/engine.h"
+#include "gpt/lab/net.h"
+#include "nn/gradflow/gradwatch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_NODES = 400 };                         // more could not be followed
+
+// The gradient of a tensor after one node of the walk back.
+typedef struct Arrival {
+    int node;
+    const Tensor *tensor;
+    Real *grad;                                    // a copy
+} Arrival;
+
+// The last step. The page copies its numbers; they are freed with the next call.
+static struct {
+    GradflowPlan plan;
+    Net net;
+    Tape *tape;
+    const Tensor **tensors;                        // all that nodes read or make; their places are the page's numbers
+    int n_tensors, tensors_capacity;
+    Arrival *arrivals;                             // in the order of the walk
+    int n_arrivals, arrivals_capacity;
+    GradFlowWatch *watch;
+} step;
+
+static void forget_step(void)
+{
+    gradflow_unwatch(step.watch);
+    for (int i = 0; i < step.n_arrivals; i++) {
+        free(step.arrivals[i].grad);
+    }
+    free(step.arrivals);
+    free(step.tensors);
+    if (step.tape != NULL) {
+        tape_free(step.tape);
+    }
+    net_free(&step.net);
+    gradflow_plan_free(&step.plan);
+    memset(&step, 0, sizeof step);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Forward and backward
+
+static int find_tensor(const Tensor *tensor)
+{
+    int i = 0;
+    while (i < step.n_tensors && step.tensors[i] != tensor) {
+        i++;
+    }
+    return i;
+}
+
+static void add_tensor(const Tensor *tensor)
+{
+    if (find_tensor(tensor) == step.n_tensors) {
+        step.tensors = memory_grow(step.tensors, step.n_tensors, &step.tensors_capacity, sizeof(Tensor *), "the tensors");
+        step.tensors[step.n_tensors] = tensor;
+        step.n_tensors++;
+    }
+}
+
+static void after_node(TapeNode *node, void *context)
+{
+    (void)context;
+    for (int i = 0; i < node->n_inputs; i++) {
+        const Tensor *input = node->inputs[i];
+        int before = i - 1;
+        while (before >= 0 && node->inputs[before] != input) {
+            before--;
+        }
+        if (input->grad == NULL || before >= 0) {
+            continue;
+        }
+        size_t bytes = tensor_count(input) * sizeof(Real);
+        step.arrivals = memory_grow(step.arrivals, step.n_arrivals, &step.arrivals_capacity, sizeof(Arrival), "the gradients");
+        step.arrivals[step.n_arrivals] = (Arrival){node->index, input, memory_allocate(bytes, "a gradient")};
+        memcpy(step.arrivals[step.n_arrivals].grad, input->grad, bytes);
+        step.n_arrivals++;
+    }
+}
+
+// The one arm that is run: without shortcuts 0, with 1; of a rule 0.
+static int arm_of(const ExperimentConfig *config)
+{
+    return config->n_rules == 0 && config->arms == ARMS_ON ? 1 : 0;
+}
+
+static bool run_step(const StepDrawing *drawing, double *loss, Error *error)
+{
+    const ExperimentConfig *config = &step.plan.experiment;
+    if (!experiment_check(config, error) || !net_create(&step.net, config, arm_of(config), config->seed, error)) {
+        return false;
+    }
+    for (int i = 0; drawing->stepwise && i < config->gpt.n_layer; i++) {
+        step.net.gpt->h[i].attn.stepwise = true;
+    }
+    step.tape = tape_create();
+    Tensor *end = net_loss(&step.net, net_forward(&step.net));
+    if (step.tape->n_nodes > MOST_NODES) {
+        return error_set(error, "%d operations are too many to walk through (expected at most %d: fewer layers)", step.tape->n_nodes, MOST_NODES);
+    }
+    *loss = (double)tensor_item(end);
+    step.watch = gradflow_watch(step.tape);
+    tape_observer_add(step.tape, (TapeObserver){.after = after_node});
+    tensor_backward(end);
+    return true;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// JSON
+
+static const char *const GROUPS[OP_GROUP_COUNT] = {
+    [OP_GROUP_OTHER] = "other",           [OP_GROUP_PRODUCT] = "product", [OP_GROUP_ATTENTION] = "attention", [OP_GROUP_NORM] = "norm",
+    [OP_GROUP_ACTIVATION] = "activation", [OP_GROUP_LOSS] = "loss",
+};
+
+static void put_tensor(const Tensor *tensor, const char *before)
+{
+    char name[NAME_TEXT];
+    put_pair(before, "name", tensor_name(tensor, name));
+    printf(", \"shape\": [");
+    for (int i = 0; i < tensor->shape.ndim; i++) {
+        printf("%s%d", i == 0 ? "" : ", ", tensor->shape.size[i]);
+    }
+    printf("], \"parameter\": %s, \"leaf\": %s, \"requires_grad\": %s, \"node\": %d", tensor->tape == NULL ? "true" : "false",
+           tensor->node == NULL ? "true" : "false", tensor->requires_grad ? "true" : "false", tensor->node == NULL ? -1 : tensor->node->index);
+    put_numbers(", ", "data", "f32", tensor->data, tensor_count(tensor));
+    printf("}");
+}
+
+static void put_node(const TapeNode *node, const char *before)
+{
+    const Where *where = node->module_where.file != NULL ? &node->module_where : &node->where;
+    char line[256];
+    snprintf(line, sizeof line, "%s:%d", where->file, where->line);
+    put_pair(before, "op", node->op->name);
+    put_pair(", ", "group", GROUPS[node->op->group]);
+    put_pair(", ", "module", node->scope == NULL ? "" : node->scope);
+    put_pair(", ", "where", line);
+    printf(", \"inputs\": [");
+    for (int i = 0; i < node->n_inputs; i++) {
+        printf("%s%d", i == 0 ? "" : ", ", find_tensor(node->inputs[i]));
+    }
+    printf("], \"output\": %d, \"sublayer\": %d, \"branch\": %s, \"shortcut\": %d}", find_tensor(node->output), node->sublayer,
+           node->branch ? "true" : "false", tape_shortcut_input(node));
+}
+
+static void put_backward(void)
+{
+    for (int i = 0; i < step.n_arrivals; i++) {
+        const Arrival *arrival = &step.arrivals[i];
+        bool same = i > 0 && step.arrivals[i - 1].node == arrival->node;
+        if (!same) {
+            printf("%s{\"node\": %d, \"gradients\": [", i == 0 ? "" : "]}, ", arrival->node);
+        }
+        printf("%s{\"tensor\": %d", same ? ", " : "", find_tensor(arrival->tensor));
+        put_numbers(", ", "grad", "f32", arrival->grad, tensor_count(arrival->tensor));
+        printf("}");
+    }
+    printf("%s", step.n_arrivals > 0 ? "]}" : "");
+}
+
+static void put_splits(void)
+{
+    const char *before = "{";
+    for (int i = 0; i < step.watch->n_splits; i++) {
+        const ShortcutSplit *split = &step.watch->splits[i];
+        if (split->is_start) {
+            size_t n = tensor_count(split->start);
+            printf("%s\"tensor\": %d, \"join\": %d", before, find_tensor(split->start), split->join->index);
+            put_numbers(", ", "skip", "f32", split->skip, n);
+            put_numbers(", ", "block", "f32", split->block, n);
+            printf("}");
+            before = ", {";
+        }
+    }
+}
+
+static void put_step(double loss)
+{
+    for (int i = 0; i < step.tape->n_nodes; i++) {
+        const TapeNode *node = step.tape->nodes[i];
+        for (int k = 0; k < node->n_inputs; k++) {
+            add_tensor(node->inputs[k]);
+        }
+        add_tensor(node->output);
+    }
+    put_pair("{", "net", net_name(step.plan.experiment.net));
+    put_pair(", ", "residual", residual_name(experiment_rule(&step.plan.experiment, arm_of(&step.plan.experiment))));
+    put_number(", \"loss\": ", loss);
+    printf(", \"tensors\": [");
+    for (int i = 0; i < step.n_tensors; i++) {
+        put_tensor(step.tensors[i], i == 0 ? "{" : ", {");
+    }
+    printf("], \"nodes\": [");
+    for (int i = 0; i < step.tape->n_nodes; i++) {
+        put_node(step.tape->nodes[i], i == 0 ? "{" : ", {");
+    }
+    printf("], \"backward\": [");
+    put_backward();
+    printf("], \"splits\": [");
+    put_splits();
+    printf("]}\n");
+}
+
+EXPORT(engine_step) int engine_step(int n_arguments)
+{
+    Options options;
+    StepDrawing drawing = {0};
+    int status;
+    Error error;
+    double loss;
+    forget_step();
+    if (engine_options(&options, &graph_help, n_arguments, &status) && graph_step_read(&options, &step.plan, &drawing, &status)) {
+        status = run_step(&drawing, &loss, &error) || report_error(&options, &error) ? STATUS_OK : STATUS_FAILED;
+    }
+    options_free(&options);
+    if (status == STATUS_OK) {
+        put_step(loss);
+    }
+    fflush(stdout);
+    return status;
+}
