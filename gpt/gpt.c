@@ -208,3 +208,17 @@ bool gpt_ids_check(const GPTConfig *config, const int *ids, int n, Error *error)
     }
     return true;
 }
+
+bool gpt_targets_check(const GPTConfig *config, const int *targets, int n, Error *error)
+{
+    REQUIRE(config);
+    REQUIRE(targets);
+    int n_counted = 0;
+    for (int i = 0; i < n; i++) {
+        if (targets[i] != TARGET_IGNORED && !gpt_ids_check(config, &targets[i], 1, error)) {
+            return false;
+        }
+        n_counted += targets[i] != TARGET_IGNORED;
+    }
+    return n_counted > 0 || error_set(error, "all %d targets are %d, which are ignored (expected at least one token)", n, TARGET_IGNORED);
+}

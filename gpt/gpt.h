@@ -196,6 +196,7 @@ Tensor *gpt_head(GPT *gpt, Tensor *x);             // its end: x (..., C), the s
 #define gpt_forward(...) gpt_forward(__VA_ARGS__, HERE)
 #define gpt_forward_last(...) gpt_forward_last(__VA_ARGS__, HERE)
 bool gpt_ids_check(const GPTConfig *config, const int *ids, int n, Error *error);      // is each id in 0 ... V-1?
+bool gpt_targets_check(const GPTConfig *config, const int *targets, int n, Error *error);      // the same, or ignored, but not all of them?
 
 // Between begin and end, gpt_forward stores every block's keys and values, and treats its ids as the continuation of those it was given
 // before: B sequences of at most `room` tokens; room is at most context_length. Recording must be off (tape_no_grad_begin).

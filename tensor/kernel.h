@@ -59,7 +59,7 @@ typedef struct LayernormGrads {
 // Rows of V logits, a target for each, and z = log sum_j exp(x_j).
 typedef struct LogitRows {
     const Real *logits;                            // (rows, V)
-    const int *targets;                            // (rows)
+    const int *targets;                            // (rows); a row of TARGET_IGNORED adds nothing and has no z
     Wide *z;                                       // (rows); Wide, because exp(x - z) shows every lost digit
     size_t rows, V;
 } LogitRows;

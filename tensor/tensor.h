@@ -331,7 +331,9 @@ typedef Tensor *TapeFunctionMany(void *context, Tensor **x);           // the sa
 Tensor *tensor_checkpoint_many(TapeFunctionMany *function, void *context, Tensor **x, int n, Random *random, Where where);
 
 Tensor *tensor_mse_loss(Tensor *x, Tensor *target, Where where);       // mean of (x - target)^2, a scalar
-// logits (..., V) and one target in 0 ... V-1 for each row (copied): the mean of -log softmax(logits)[target], a scalar.
+// logits (..., V) and one target in 0 ... V-1 for each row (copied): the mean of -log softmax(logits)[target], a scalar. Rows whose target is
+// TARGET_IGNORED do not count: the mean is over the others, and NaN if there are none; no gradient reaches them.
+enum { TARGET_IGNORED = -1 };
 Tensor *tensor_cross_entropy(Tensor *logits, const int *targets, Where where);
 
 // An operation of your own (examples/own_op.c): creates y, records a node and calls op->forward(inputs, y, options), which computes the

@@ -26,7 +26,7 @@ void train_setup_free(TrainSetup *setup)
 static bool ids_check(const TrainSetup *setup, Error *error)
 {
     int n = setup->train.accumulate * setup->train.batch * setup->train.length;
-    return gpt_ids_check(&setup->gpt, setup->ids, n, error) && gpt_ids_check(&setup->gpt, setup->targets, n, error);
+    return gpt_ids_check(&setup->gpt, setup->ids, n, error) && gpt_targets_check(&setup->gpt, setup->targets, n, error);
 }
 
 static bool setup_check(const TrainSetup *setup, const GPT *gpt, const Dataset *data, Error *error)

@@ -138,7 +138,8 @@ static double fast_cross_entropy(const LogitRows *r)
     parallel_for(r->rows, rows_of(DEAR_VALUES, r->V), vector_loops()->cross_entropy, &(LogitsCall){.r = r});
     double sum = 0;
     for (size_t row = 0; row < r->rows; row++) {
-        sum += r->z[row] - (double)r->logits[row * r->V + (size_t)r->targets[row]];
+        bool counts = r->targets[row] != TARGET_IGNORED;
+        sum += counts ? r->z[row] - (double)r->logits[row * r->V + (size_t)r->targets[row]] : 0;
     }
     return sum;
 }

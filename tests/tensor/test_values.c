@@ -1,6 +1,7 @@
 // test_values.c: what the operations compute, against known values, and that extreme inputs stay harmless, there and back.
 
 #include "tensor/tensor.h"
+#include "tests/support/kernels.h"
 #include "tests/support/naive.h"
 #include "tests/support/near.h"
 #include "tests/support/suite.h"
@@ -405,6 +406,37 @@ START_TEST(cross_entropy_averages_rows_of_any_leading_shape)
 }
 END_TEST
 
+// As F.cross_entropy(logits, targets, ignore_index=-1) computes them; NaN, with no gradient, if nothing counts.
+START_TEST(targets_of_minus_one_do_not_count)
+{
+    const float logits[] = {0, 1, 2, 3, 3, 3, 10000, 10001, 10002, 0, 1, 2};
+    const int targets[] = {2, TARGET_IGNORED, 2, 0};
+    const double third[] = {0.0900305732 / 3, 0.2447284711 / 3, (0.6652409558 - 1) / 3};
+    const double zeros[] = {0, 0, 0};
+    for (int engine = 0; engine < 2; engine++) {
+        if (!choose_kernels(engine == 0 ? "plain" : "fast", __func__)) {
+            return;
+        }
+        Tensor *x = tensor_require_grad(tensor_from(logits, SHAPE(4, 3)));
+        Tensor *loss = tensor_cross_entropy(x, targets);
+        assert_near("loss", (double)tensor_item(loss), (0.4076059644 + 0.4076059644 + 2.4076059644) / 3, 4 * FLOAT_UNIT);
+        tensor_backward(tensor_add(loss, tensor_cross_entropy(x, targets)));           // accumulates
+        for (int i = 0; i < 3; i++) {
+            assert_near("gradient", (double)x->grad[i], 2 * third[i], 4 * FLOAT_UNIT);
+        }
+        assert_values_near("gradient of the ignored row", x->grad + 3, zeros, 3, 0);
+        const int none[] = {TARGET_IGNORED, TARGET_IGNORED, TARGET_IGNORED, TARGET_IGNORED};
+        Tensor *y = tensor_require_grad(tensor_from(logits, SHAPE(4, 3)));
+        Tensor *nothing = tensor_cross_entropy(y, none);
+        ck_assert(isnan((double)tensor_item(nothing)));
+        tensor_backward(nothing);
+        for (int i = 0; i < 12; i++) {
+            ck_assert_float_eq(y->grad[i], 0);
+        }
+    }
+}
+END_TEST
+
 static void check_cross_entropy_gradient(float offset)
 {
     const float logits[] = {offset, offset + 1, offset + 2};
@@ -663,6 +695,7 @@ static TCase *loss_case(void)
     tcase_add_test(tcase, cross_entropy_of_huge_logits_neither_overflows_nor_vanishes);
     tcase_add_test(tcase, a_small_cross_entropy_keeps_its_digits);
     tcase_add_test(tcase, cross_entropy_averages_rows_of_any_leading_shape);
+    tcase_add_test(tcase, targets_of_minus_one_do_not_count);
     tcase_add_test(tcase, the_gradient_of_cross_entropy_does_not_depend_on_a_common_offset);
     tcase_add_test(tcase, the_targets_are_copied);
     tcase_add_test(tcase, mse_loss_is_the_mean_of_squares);

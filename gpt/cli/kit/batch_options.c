@@ -4,7 +4,7 @@
 
 const OptionRow ids_rows[] = {
     {"ids", "1,2,3;4,5,6", NULL, "token ids instead of a text, rows separated by ;"},
-    {"targets", "2,3,4;5,6,7", NULL, "the token that follows each of them"},
+    {"targets", "2,3,4;5,6,7", NULL, "the token that follows each of them; -1: none, it does not count in the loss"},
     {0},
 };
 
@@ -25,7 +25,7 @@ bool options_batch(const Options *options, const GPTConfig *config, int **ids, i
         return option_error(options, options_given(options, "ids") ? "targets" : "ids", "missing; --ids and --targets go together");
     }
     if (!options_int_rows(options, "ids", 0, largest, ids, B, T) ||
-        !options_int_rows(options, "targets", 0, largest, targets, &rows, &columns)) {
+        !options_int_rows(options, "targets", TARGET_IGNORED, largest, targets, &rows, &columns)) {
         return false;
     }
     if (rows != *B || columns != *T) {

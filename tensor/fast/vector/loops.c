@@ -13,6 +13,7 @@
 #include "tensor/fast/vector/scores.h"
 
 #include <math.h>
+#include <string.h>
 
 // ------------------------------------------------------------------------------------------------------------
 // Over values
@@ -248,6 +249,9 @@ static void cross_entropy(const void *call, size_t start, size_t end)
     size_t V = c->r->V;
     for (size_t row = start; row < end; row++) {
         const float *x = c->r->logits + row * V;
+        if (c->r->targets[row] == TARGET_IGNORED) {
+            continue;
+        }
         float largest = row_max(x, V);
         c->r->z[row] = (double)largest + log(row_sum_exp(largest, x, V));
     }
@@ -261,6 +265,12 @@ static void cross_entropy_backward(const void *call, size_t start, size_t end)
     for (size_t row = start; row < end; row++) {
         const float *restrict x = c->r->logits + row * V;
         float *restrict dx = c->dlogits + row * V;
+        if (c->r->targets[row] == TARGET_IGNORED) {
+            if (!c->accumulate) {
+                memset(dx, 0, V * sizeof *dx);
+            }
+            continue;
+        }
         float z_high = (float)c->r->z[row];
         float z_low = (float)(c->r->z[row] - (double)z_high);
         if (c->accumulate) {

@@ -278,7 +278,7 @@ START_TEST(cross_entropy_is_the_same)
         }
         int *targets = memory_allocate(m.rows * sizeof *targets, "a test");
         for (size_t row = 0; row < m.rows; row++) {
-            targets[row] = (int)((row * 7) % m.columns);
+            targets[row] = row % 5 == 3 ? TARGET_IGNORED : (int)((row * 7) % m.columns);
         }
         double *z = memory_allocate(2 * m.rows * sizeof *z, "a test");
         LogitRows expected_rows = {x, targets, z, m.rows, m.columns};
@@ -286,7 +286,9 @@ START_TEST(cross_entropy_is_the_same)
         double sum = plain->cross_entropy(&expected_rows);
         assert_near("cross_entropy", fast->cross_entropy(&got_rows), sum, 8 * FLOAT_UNIT * (double)m.rows);
         for (size_t row = 0; row < m.rows; row++) {
-            assert_near("z", z[m.rows + row], z[row], 8 * FLOAT_UNIT);
+            if (targets[row] != TARGET_IGNORED) {
+                assert_near("z", z[m.rows + row], z[row], 8 * FLOAT_UNIT);
+            }
         }
         float *expected = values(n);
         float *got = copy_of(expected, n);
