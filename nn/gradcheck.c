@@ -72,6 +72,11 @@ static Tensor *run_embedding(Module *module, Tensor *x)
     return embedding_forward((Embedding *)module, ids, 2, 2);
 }
 
+static Tensor *run_batchnorm(Module *module, Tensor *x)
+{
+    return batchnorm_forward((BatchNorm *)module, x);
+}
+
 static Tensor *run_rmsnorm(Module *module, Tensor *x)
 {
     return rmsnorm_forward((RMSNorm *)module, x);
@@ -115,6 +120,10 @@ void gradcheck_modules(GradCheckReport *report, void *context)
     LayerNorm layernorm;
     layernorm_init(&layernorm, NULL, "", 5);
     check_module("LayerNorm", (ModuleCheck){&layernorm.module, input(SHAPE(2, 5)), run_layernorm}, report, context);
+
+    BatchNorm batchnorm;
+    batchnorm_init(&batchnorm, NULL, "", 3);
+    check_module("BatchNorm", (ModuleCheck){&batchnorm.module, input(SHAPE(4, 3)), run_batchnorm}, report, context);
 
     RMSNorm rmsnorm;
     rmsnorm_init(&rmsnorm, NULL, "", 5);

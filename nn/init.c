@@ -8,6 +8,7 @@ static const char *const INIT_NAMES[INIT_COUNT] = {
     [INIT_XAVIER] = "xavier",
     [INIT_KAIMING] = "kaiming",
     [INIT_DEEPNORM] = "deepnorm",
+    [INIT_ORTHOGONAL] = "orthogonal",
 };
 
 const char *init_name(InitScheme scheme)

@@ -1,6 +1,7 @@
 // linear.c: y = x W^T + b.
 
 #include "nn/nn.h"
+#include "nn/orthogonal.h"
 
 #include <math.h>
 #include <string.h>
@@ -28,16 +29,6 @@ Tensor *(linear_forward)(Linear *linear, Tensor *x, Where where)
 // ------------------------------------------------------------------------------------------------------------
 // Initialization. A joint weight is as many matrices as it has parts, each drawn with its bias before the next.
 
-// nn.Linear's kaiming_uniform(a = sqrt 5) is U(1 / sqrt(n_in)), its bias has the same bounds.
-static void draw_torch(Random *random, Real *weight, size_t n_weight, Real *bias, size_t n_bias, int n_in)
-{
-    double bound = 1 / sqrt(n_in);
-    random_uniform(random, weight, n_weight, -bound, bound);
-    if (bias != NULL) {
-        random_uniform(random, bias, n_bias, -bound, bound);
-    }
-}
-
 // GPT-2 starts weights that write into the residual stream smaller, because 2 n_layer such terms add up in it.
 static double gpt2_std(const Linear *linear, const Init *init)
 {
@@ -61,37 +52,59 @@ static double deepnorm_std(const Linear *linear, const Init *init, int part, int
     return gain * sqrt(2.0 / (n_in + n_out));
 }
 
+// A part's weight (n_out, n_in), by the scheme. nn.Linear's kaiming_uniform(a = sqrt 5) is U(1 / sqrt(n_in)).
+static void draw_weight(const Linear *linear, const Init *init, int part, int n_in, int n_out, Random *random)
+{
+    size_t n = (size_t)n_in * (size_t)n_out;
+    Real *weight = linear->weight->data + (size_t)part * n;
+    double gain = init->gain == 0 ? 1 : init->gain;
+    double bound = gain / sqrt(n_in);
+    double xavier = gain * sqrt(6.0 / (n_in + n_out));
+    switch (init->scheme) {
+    case INIT_TORCH:
+        random_uniform(random, weight, n, -bound, bound);
+        break;
+    case INIT_GPT2:
+        random_normal(random, weight, n, 0.0, gain * gpt2_std(linear, init));
+        break;
+    case INIT_XAVIER:
+        random_uniform(random, weight, n, -xavier, xavier);
+        break;
+    case INIT_KAIMING:
+        random_normal(random, weight, n, 0.0, gain * sqrt(2.0 / n_in));
+        break;
+    case INIT_DEEPNORM:
+        random_normal(random, weight, n, 0.0, gain * deepnorm_std(linear, init, part, n_in, n_out));
+        break;
+    case INIT_ORTHOGONAL:
+        draw_orthogonal(random, weight, n_out, n_in, gain);
+        break;
+    case INIT_COUNT:
+        break;                                     // refused by module_initialize
+    }
+}
+
+// Only PyTorch's own scheme has biases; their bounds are those of the weight.
+static void draw_bias(const Init *init, Real *bias, int n_in, int n_out, Random *random)
+{
+    double bound = 1 / sqrt(n_in);
+    memset(bias, 0, (size_t)n_out * sizeof(Real));
+    if (init->own_bias && init->bias_std > 0) {
+        random_normal(random, bias, (size_t)n_out, 0.0, init->bias_std);
+    } else if (!init->own_bias && init->scheme == INIT_TORCH) {
+        random_uniform(random, bias, (size_t)n_out, -bound, bound);
+    }
+}
+
 static void linear_initialize(Module *module, const Init *init, Random *random)
 {
     Linear *linear = (Linear *)module;
     int n_in = linear->weight->shape.size[1];
     int n_out = linear->weight->shape.size[0] / linear->n_parts;       // of one part
-    size_t n_weight = (size_t)n_in * (size_t)n_out;
     for (int part = 0; part < linear->n_parts; part++) {
-        Real *weight = linear->weight->data + (size_t)part * n_weight;
-        Real *bias = linear->bias == NULL ? NULL : linear->bias->data + part * n_out;
-        if (bias != NULL) {
-            memset(bias, 0, (size_t)n_out * sizeof(Real));
-        }
-        double xavier = sqrt(6.0 / (n_in + n_out));
-        switch (init->scheme) {
-        case INIT_TORCH:
-            draw_torch(random, weight, n_weight, bias, (size_t)n_out, n_in);
-            break;
-        case INIT_GPT2:
-            random_normal(random, weight, n_weight, 0.0, gpt2_std(linear, init));
-            break;
-        case INIT_XAVIER:
-            random_uniform(random, weight, n_weight, -xavier, xavier);
-            break;
-        case INIT_KAIMING:
-            random_normal(random, weight, n_weight, 0.0, sqrt(2.0 / n_in));
-            break;
-        case INIT_DEEPNORM:
-            random_normal(random, weight, n_weight, 0.0, deepnorm_std(linear, init, part, n_in, n_out));
-            break;
-        case INIT_COUNT:
-            break;                                 // refused by module_initialize
+        draw_weight(linear, init, part, n_in, n_out, random);
+        if (linear->bias != NULL) {
+            draw_bias(init, linear->bias->data + part * n_out, n_in, n_out, random);
         }
     }
 }

@@ -121,6 +121,18 @@ extern const ModuleKind layernorm_kind;
 void layernorm_init(LayerNorm *layernorm, Module *parent, const char *name, int size);
 Tensor *layernorm_forward(LayerNorm *layernorm, Tensor *x, Where where);
 
+// y = (x - mean) / sqrt(var + 1e-5) * weight + bias, with each column's mean and variance over the N >= 2 rows: LayerNorm of the transposed
+// matrix. Always with the statistics of the batch, through which gradients pass. torch: nn.BatchNorm1d in training
+typedef struct BatchNorm {
+    Module module;
+    Tensor *weight;                                // (C), ones at first
+    Tensor *bias;                                  // (C), zeros at first
+} BatchNorm;
+
+extern const ModuleKind batchnorm_kind;
+void batchnorm_init(BatchNorm *batchnorm, Module *parent, const char *name, int size);
+Tensor *batchnorm_forward(BatchNorm *batchnorm, Tensor *x, Where where);    // (N, C) -> (N, C)
+
 // y = x / sqrt(mean(x^2) + 1e-5) * weight over the last axis. torch: nn.RMSNorm
 typedef struct RMSNorm {
     Module module;
@@ -227,6 +239,7 @@ Tensor *feedforward_forward(FeedForward *feedforward, Tensor *x, Where where);
 // The definitions put the name in parentheses, so that the macro does not apply to them.
 #define linear_forward(...) linear_forward(__VA_ARGS__, HERE)
 #define layernorm_forward(...) layernorm_forward(__VA_ARGS__, HERE)
+#define batchnorm_forward(...) batchnorm_forward(__VA_ARGS__, HERE)
 #define rmsnorm_forward(...) rmsnorm_forward(__VA_ARGS__, HERE)
 #define dyt_forward(...) dyt_forward(__VA_ARGS__, HERE)
 #define dropout_forward(...) dropout_forward(__VA_ARGS__, HERE)
@@ -238,7 +251,7 @@ Tensor *feedforward_forward(FeedForward *feedforward, Tensor *x, Where where);
 // ------------------------------------------------------------------------------------------------------------
 // 3. Initialization
 
-// U(a): uniform between -a and a. N(s): normal with mean 0 and standard deviation s. LayerNorm always starts at weight 1, bias 0.
+// U(a): uniform between -a and a. N(s): normal with mean 0 and standard deviation s. Norms always start at weight 1, bias 0.
 typedef enum InitScheme {
     INIT_TORCH,            // PyTorch's defaults: Linear weight and bias U(1/sqrt(n_in)), Embedding N(1)
     INIT_GPT2,             // N(0.02) everywhere, biases 0, residual projections N(0.02 / sqrt(2 n_layer))   (Radford et al. 2019)
@@ -246,6 +259,7 @@ typedef enum InitScheme {
     INIT_KAIMING,          // Linear N(sqrt(2 / n_in)), biases 0, Embedding N(1)             (He et al. 2015)
     INIT_DEEPNORM,         // matrices N(g sqrt(2 / (n_in + n_out))), g = (8 n_layer)^-1/4 in the branch's value path, else 1; biases 0,
                            // Embedding N(1): for the residual rule deepnorm   (Wang et al. 2022)
+    INIT_ORTHOGONAL,       // Linear: orthonormal rows, or columns if there are fewer; biases 0, Embedding N(1)   (Saxe et al. 2014)
     INIT_COUNT
 } InitScheme;
 
@@ -253,6 +267,9 @@ struct Init {
     InitScheme scheme;
     int n_layer;                                   // for INIT_GPT2 and INIT_DEEPNORM
     Random *rules;                                 // generator for the linears of residual rules; NULL: random, as for the others
+    double gain;                                   // factor on the weights of every Linear; 0: 1
+    bool own_bias;                                 // biases of every Linear are N(bias_std), 0 if that is 0, instead of the scheme's
+    double bias_std;
 };
 
 const char *init_name(InitScheme scheme);          // "torch"
@@ -306,7 +323,7 @@ double clip_grad_norm(const ParameterList *parameters, double max_norm);
 void adamw_step_clipped(AdamW *adamw, double norm, double max_norm);
 
 // ------------------------------------------------------------------------------------------------------------
-// 5. Gradient checks of Linear, LayerNorm, Embedding, Attention (both ways) and FeedForward; see gradcheck_ops.
+// 5. Gradient checks of Linear, the norms, Embedding, Attention (both ways) and FeedForward; see gradcheck_ops.
 void gradcheck_modules(GradCheckReport *report, void *context);
 
 #include "tensor/public_end.h"

@@ -4,6 +4,7 @@
 // k = 1.8 for a uniform and 3 for a normal distribution. Allowed are 5 of these sigmas. The draws are the same at each run, so a
 // test that passes once passes always; one that looked at a wrong scheme would be off by a hundred.
 
+#include "tests/golden/inputs.h"
 #include "tests/nn/nn_test.h"
 
 enum { N_IN = 200, N_OUT = 300, DRAWS = N_IN * N_OUT };
@@ -104,6 +105,106 @@ START_TEST(gpt2_draws_what_writes_into_the_residual_stream_smaller)
     module_free(&linear.module);
 }
 END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Orthogonal
+
+static Linear orthogonal_linear(int n_out, int n_in, double gain)
+{
+    Linear linear;
+    Random random;
+    random_seed(&random, 42);
+    linear_init(&linear, NULL, "", n_in, n_out, false);
+    module_initialize(&linear.module, (Init){.scheme = INIT_ORTHOGONAL, .gain = gain}, &random);
+    return linear;
+}
+
+// The decomposition is unique, so only the rounding differs, PyTorch's in float32: a few units of numbers up to 1.5.
+START_TEST(orthogonal_matrices_are_pytorchs)
+{
+    static const struct {
+        int n_out, n_in;
+        const double *expected;
+    } cases[] = {{3, 5, golden_orthogonal_3_5}, {5, 3, golden_orthogonal_5_3}, {4, 4, golden_orthogonal_4_4}};
+    for (int i = 0; i < 3; i++) {
+        Linear linear = orthogonal_linear(cases[i].n_out, cases[i].n_in, 1.5);
+        for (int k = 0; k < cases[i].n_out * cases[i].n_in; k++) {
+            ck_assert_double_eq_tol((double)linear.weight->data[k], cases[i].expected[k], 2e-6);
+        }
+        module_free(&linear.module);
+    }
+}
+END_TEST
+
+// The product of vector i and vector k, gain^2 or 0.
+START_TEST(rows_or_columns_are_orthonormal_times_the_gain)
+{
+    enum { SMALL = 40, LARGE = 60 };
+    for (int tall = 0; tall < 2; tall++) {
+        Linear linear = orthogonal_linear(tall ? LARGE : SMALL, tall ? SMALL : LARGE, 2);
+        const Real *w = linear.weight->data;
+        for (int i = 0; i < SMALL; i++) {
+            for (int k = 0; k <= i; k++) {
+                double product = 0;
+                for (int j = 0; j < LARGE; j++) {
+                    product += tall ? (double)w[j * SMALL + i] * (double)w[j * SMALL + k] : (double)w[i * LARGE + j] * (double)w[k * LARGE + j];
+                }
+                ck_assert_double_eq_tol(product, i == k ? 4 : 0, 1e-5);        // float's rounding of 60 products
+            }
+        }
+        module_free(&linear.module);
+    }
+    Linear one = orthogonal_linear(1, 1, 0);       // a gain of 0 is 1
+    ck_assert_double_eq(fabs((double)one.weight->data[0]), 1);
+    module_free(&one.module);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Gain and biases
+
+START_TEST(the_gain_scales_the_weights_of_every_scheme_and_no_bias)
+{
+    for (int scheme = 0; scheme < INIT_COUNT; scheme++) {
+        Linear linear[2];
+        for (int i = 0; i < 2; i++) {
+            Random random;
+            random_seed(&random, 3);
+            linear_init(&linear[i], NULL, "", 6, 5, true);
+            module_initialize(&linear[i].module, (Init){.scheme = (InitScheme)scheme, .n_layer = 2, .gain = i == 0 ? 0 : 4}, &random);
+        }
+        for (int k = 0; k < 30; k++) {             // a power of 2 rounds nothing
+            ck_assert_double_eq((double)linear[1].weight->data[k], 4 * (double)linear[0].weight->data[k]);
+        }
+        ck_assert_mem_eq(linear[0].bias->data, linear[1].bias->data, 5 * sizeof(Real));
+        module_free(&linear[0].module);
+        module_free(&linear[1].module);
+    }
+}
+END_TEST
+
+START_TEST(biases_of_ones_own_replace_the_schemes)
+{
+    for (int scheme = 0; scheme < INIT_COUNT; scheme++) {
+        Linear linear;
+        linear_init(&linear, NULL, "", 2, 2000, true);
+        for (int i = 0; i < 2; i++) {
+            Random random;
+            random_seed(&random, 3);
+            module_initialize(&linear.module, (Init){.scheme = (InitScheme)scheme, .n_layer = 2, .own_bias = true, .bias_std = 0.3 * i}, &random);
+            if (i == 0) {
+                assert_all(linear.bias->data, 2000, 0);
+            } else {
+                assert_normal(linear.bias->data, 2000, 0.3);
+            }
+        }
+        module_free(&linear.module);
+    }
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// GPT-2's own
 
 // It is GPT-2's idea only.
 START_TEST(other_schemes_do_not_look_at_what_is_residual)
@@ -312,6 +413,10 @@ int main(void)
     tcase_add_loop_test(linear, other_schemes_do_not_look_at_what_is_residual, 0, 3);
     tcase_add_test(linear, xavier_draws_uniformly_in_the_root_of_6_over_both_sizes);
     tcase_add_test(linear, kaiming_draws_normally_with_the_root_of_2_over_n_in);
+    tcase_add_test(linear, orthogonal_matrices_are_pytorchs);
+    tcase_add_test(linear, rows_or_columns_are_orthonormal_times_the_gain);
+    tcase_add_test(linear, the_gain_scales_the_weights_of_every_scheme_and_no_bias);
+    tcase_add_test(linear, biases_of_ones_own_replace_the_schemes);
     tcase_add_test(linear, a_scheme_that_does_not_exist_is_a_mistake);
     tcase_add_test(linear, what_the_initialisation_needs_and_has_not_is_told);
 

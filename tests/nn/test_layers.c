@@ -1,5 +1,6 @@
 // test_layers.c: what the modules compute, one kind after the other.
 
+#include "tests/golden/inputs.h"
 #include "tests/nn/nn_test.h"
 
 // ------------------------------------------------------------------------------------------------------------
@@ -90,6 +91,34 @@ START_TEST(layernorm_at_first_gives_rows_of_mean_0_and_variance_1)
         ck_assert_double_eq_tol(squares / 64, 1, 1e-5);
     }
     module_free(&layernorm.module);
+}
+END_TEST
+
+// PyTorch's BatchNorm1d in double; float rounds about ten times, and values are up to 4.
+START_TEST(batchnorm_is_pytorchs)
+{
+    BatchNorm batchnorm;
+    batchnorm_init(&batchnorm, NULL, "", 3);
+    memcpy(batchnorm.weight->data, (const Real[]){1.5, -0.5, 2}, 3 * sizeof(Real));
+    memcpy(batchnorm.bias->data, (const Real[]){0.25, 0, -1}, 3 * sizeof(Real));
+    Tensor *x = tensor_require_grad(tensor_from(golden_rows, SHAPE(5, 3)));
+    Tensor *y = batchnorm_forward(&batchnorm, x);
+    Real dy[15];
+    for (int i = 0; i < 15; i++) {
+        dy[i] = (Real)(i + 1) / 8;
+    }
+    tensor_backward_from(y, dy);
+    for (int i = 0; i < 15; i++) {
+        ck_assert_double_eq_tol((double)y->data[i], golden_batchnorm_y[i], 2e-6);
+        ck_assert_double_eq_tol((double)x->grad[i], golden_batchnorm_dx[i], 2e-6);
+    }
+    for (int i = 0; i < 3; i++) {
+        ck_assert_double_eq_tol((double)batchnorm.weight->grad[i], golden_batchnorm_dweight[i], 4e-6);
+        ck_assert_double_eq_tol((double)batchnorm.bias->grad[i], golden_batchnorm_dbias[i], 4e-6);
+    }
+    ASSERT_MISTAKE(batchnorm_forward(&batchnorm, tensor_zeros(SHAPE(1, 3))), "batchnorm_forward: x (1, 3): must be (N, C) with at least 2 rows");
+    ASSERT_MISTAKE(batchnorm_forward(&batchnorm, tensor_zeros(SHAPE(2, 2, 3))), "batchnorm_forward: x (2, 2, 3): must be (N, C)");
+    module_free(&batchnorm.module);
 }
 END_TEST
 
@@ -613,6 +642,7 @@ int main(void)
 
     TCase *layernorm = case_with_tape(suite, "layernorm");
     tcase_add_test(layernorm, layernorm_at_first_gives_rows_of_mean_0_and_variance_1);
+    tcase_add_test(layernorm, batchnorm_is_pytorchs);
     tcase_add_test(layernorm, layernorm_scales_and_shifts_by_its_parameters);
 
     TCase *dropout = case_with_tape(suite, "dropout");
