@@ -43,7 +43,7 @@ static const OptionGroup graph_groups[] = {
     {.title = "--net gpt reads:", .rows = data_rows},
     {.rows = batch_rows},
     {.rows = ids_rows},
-    {.title = "--net mlp (also --activation, default gelu, and --init, default torch):", .rows = depth_rows},
+    {.title = "--net mlp (also --activation, default gelu; --init, default torch; --norm none or batch, default none):", .rows = depth_rows},
     {.rows = mlp_rows},
     {.title = "Random numbers:", .rows = seed_rows},
     {.title = "Running:", .rows = run_rows},

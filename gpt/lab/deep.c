@@ -24,12 +24,22 @@ bool deep_config_check(const DeepConfig *config, Error *error)
     if ((unsigned)config->activation >= ACTIVATION_COUNT || (unsigned)config->init >= INIT_COUNT) {
         return error_set(error, "activation %d, init %d: unknown", (int)config->activation, (int)config->init);
     }
+    if ((unsigned)config->head >= HEAD_COUNT || (unsigned)config->norm >= DEEP_NORM_COUNT || (unsigned)config->loss >= LOSS_COUNT) {
+        return error_set(error, "head %d, norm %d, loss %d: unknown", (int)config->head, (int)config->norm, (int)config->loss);
+    }
+    if (!(config->init_gain >= 0 && config->init_gain <= 1e6 && config->bias_std >= 0 && config->bias_std <= 1e6)) {
+        return error_set(error, "gain %g, standard deviation of the biases %g: must be 0 to 1e6", config->init_gain, config->bias_std);
+    }
+    if (config->loss == LOSS_CE && config->sizes[config->n_layer] < 2) {
+        return error_set_field(error, "loss", "ce needs a value for each class, but the network has one output (expected 2 or more)");
+    }
     double values = 0;
     for (int i = 0; i <= config->n_layer; i++) {
         if (config->sizes[i] < 1 || config->sizes[i] > DEEP_WIDTH_MAX) {
             return error_set(error, "a layer of %d values: must be 1 to %d", config->sizes[i], DEEP_WIDTH_MAX);
         }
-        values += i == 0 ? 0 : (double)(config->sizes[i - 1] + 1) * config->sizes[i];
+        int more = config->norm == DEEP_NORM_BATCH ? 3 : 1;            // biases, and a norm's weights and biases
+        values += i == 0 ? 0 : (double)(config->sizes[i - 1] + more) * config->sizes[i];
     }
     Error inner;
     const ResidualRule *rule = residual_rule(deep_rule_text(config), &inner);
@@ -40,6 +50,11 @@ bool deep_config_check(const DeepConfig *config, Error *error)
     return memory_check(4 * sizeof(Real) * values, "the network", error);
 }
 
+static bool is_linear_head(const DeepConfig *config, int i)
+{
+    return config->head == HEAD_LINEAR && i == config->n_layer - 1;
+}
+
 // A layer whose input and output have one size has a rule around it.
 static void layer_init(DeepNet *net, int i, const ResidualRule *rule)
 {
@@ -48,6 +63,9 @@ static void layer_init(DeepNet *net, int i, const ResidualRule *rule)
     char name[32];
     snprintf(name, sizeof name, "layers.%d", i);
     linear_init(&net->layers[i], &net->module, name, sizes[i], sizes[i + 1], true);
+    if (net->config.norm == DEEP_NORM_BATCH && !is_linear_head(&net->config, i)) {
+        batchnorm_init(&net->norms[i], &net->layers[i].module, "bn", sizes[i + 1]);
+    }
     if (sizes[i] == sizes[i + 1]) {
         residual_init(&net->residuals[i], &net->layers[i].module, names, rule, residual_place_mlp(i, net->config.n_layer), sizes[i]);
     }
@@ -73,6 +91,7 @@ DeepNet *deep_create(const DeepConfig *config, uint64_t seed, Error *error)
     net->config = *config;
     net->config.sizes = sizes;
     net->layers = memory_allocate_zeroed((size_t)config->n_layer, sizeof(Linear), "a deep network");
+    net->norms = memory_allocate_zeroed((size_t)config->n_layer, sizeof(BatchNorm), "a deep network");
     net->residuals = memory_allocate_zeroed((size_t)config->n_layer, sizeof(Residual), "a deep network");
     module_init(&net->module, &deep_kind, NULL, "");
     const ResidualRule *rule = residual_rule(deep_rule_text(config), error);
@@ -84,7 +103,9 @@ DeepNet *deep_create(const DeepConfig *config, uint64_t seed, Error *error)
     Random rules;
     random_seed(&random, seed);
     random_seed(&rules, seed + RESIDUAL_SEED);
-    module_initialize(&net->module, (Init){.scheme = config->init, .n_layer = config->n_layer, .rules = &rules}, &random);
+    Init init = {.scheme = config->init, .n_layer = config->n_layer, .rules = &rules, .gain = config->init_gain,
+                 .own_bias = config->own_bias, .bias_std = config->bias_std};
+    module_initialize(&net->module, init, &random);
     unwind_end(frame);
     return net;
 }
@@ -100,19 +121,36 @@ void deep_free(DeepNet *net)
     }
     free(net->config.sizes);
     free(net->layers);
+    free(net->norms);
     free(net->residuals);
     free(net);
 }
 
 typedef struct DeepLayer {
     Linear *linear;
+    BatchNorm *norm;                               // NULL: none
     Activation activation;
 } DeepLayer;
 
 static Tensor *run_layer(void *context, Tensor *x)
 {
     const DeepLayer *layer = context;
-    return activation_forward(layer->activation, linear_forward(layer->linear, x));
+    Tensor *y = linear_forward(layer->linear, x);                       // (B, sizes[i + 1])
+    if (layer->norm != NULL) {
+        y = batchnorm_forward(layer->norm, y);
+    }
+    return activation_forward(layer->activation, y);
+}
+
+static DeepLayer layer_of(DeepNet *net, int i)
+{
+    const DeepConfig *config = &net->config;
+    bool head = is_linear_head(config, i);
+    return (DeepLayer){
+        .linear = &net->layers[i],
+        .norm = config->norm == DEEP_NORM_BATCH && !head ? &net->norms[i] : NULL,
+        .activation = head ? ACTIVATION_IDENTITY : config->activation,
+    };
 }
 
 Tensor *(deep_forward)(DeepNet *net, Tensor *x, Where where)
@@ -120,7 +158,7 @@ Tensor *(deep_forward)(DeepNet *net, Tensor *x, Where where)
     REQUIRE(net);
     Tensor *x0 = x;
     for (int i = 0; i < net->config.n_layer; i++) {
-        DeepLayer layer = {&net->layers[i], net->config.activation};
+        DeepLayer layer = layer_of(net, i);
         Residual *residual = &net->residuals[i];
         int outer = tape_enter(layer.linear->module.name, where);
         if (residual->rule != NULL) {

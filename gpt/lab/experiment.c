@@ -10,20 +10,23 @@
 #include <string.h>
 
 // A dL/dy that does not depend on the arm. For the deep network 1 at each output; for the GPT what cross-entropy sends back to a
-// model that has no opinion: (1/V - 1{v = target}) / (B T).
+// model that has no opinion: (1/V - 1{v = target}) / (B T), over the rows that count.
 static Tensor *same_dy(const ExperimentConfig *config, const Tensor *y)
 {
-    Tensor *dy = tensor_full(y->shape, 1);
     if (config->net == NET_MLP) {
-        return dy;
+        return tensor_full(y->shape, 1);
     }
+    Tensor *dy = tensor_zeros(y->shape);
     size_t V = (size_t)shape_last(y->shape);
     size_t rows = tensor_count(y) / V;
-    for (size_t i = 0; i < rows * V; i++) {
-        dy->data[i] = 1 / (Real)V / (Real)rows;
+    size_t n_counted = 0;
+    for (size_t row = 0; row < rows; row++) {
+        n_counted += config->targets[row] != TARGET_IGNORED;
     }
     for (size_t row = 0; row < rows; row++) {
-        dy->data[row * V + (size_t)config->targets[row]] -= 1 / (Real)rows;
+        for (size_t v = 0; config->targets[row] != TARGET_IGNORED && v < V; v++) {
+            dy->data[row * V + v] = 1 / (Real)V / (Real)n_counted - (v == (size_t)config->targets[row] ? 1 / (Real)n_counted : 0);
+        }
     }
     return dy;
 }
@@ -130,6 +133,15 @@ static bool check_rows(const ExperimentConfig *config, Error *error)
     if (config->n_rows < 0 || config->n_rows > DEEP_ROWS_MAX) {
         return error_set(error, "%d input rows: must be 1 to %d", config->n_rows, DEEP_ROWS_MAX);
     }
+    if (config->deep.norm == DEEP_NORM_BATCH && experiment_rows(config) < 2) {
+        return error_set_field(error, "norm", "batch normalization of one input row would make it 0 (expected several rows)");
+    }
+    int n_classes = config->deep.sizes[config->deep.n_layer];
+    for (int i = 0; config->deep.loss == LOSS_CE && i < experiment_rows(config); i++) {
+        if (config->targets[i] < TARGET_IGNORED || config->targets[i] >= n_classes) {
+            return error_set_field(error, "target", "class %d of row %d: must be 0 to %d, or -1: ignored", config->targets[i], i + 1, n_classes - 1);
+        }
+    }
     double values = 0;
     for (int i = 0; i <= config->deep.n_layer; i++) {
         values += config->deep.sizes[i];
@@ -163,7 +175,11 @@ bool experiment_check(const ExperimentConfig *config, Error *error)
         if (!config->normal_input) {
             REQUIRE(config->input);
         }
-        REQUIRE(config->target);
+        if (config->deep.loss == LOSS_CE) {
+            REQUIRE(config->targets);
+        } else {
+            REQUIRE(config->target);
+        }
         return check_rows(config, error);
     }
     bool countable = config->T >= 1 && config->B >= 1 && config->B <= INT_MAX / config->T;
@@ -179,7 +195,7 @@ bool experiment_check(const ExperimentConfig *config, Error *error)
     }
     int n = config->B * config->T;
     return gpt_ids_check(&config->gpt, config->ids, n, error) &&
-           gpt_ids_check(&config->gpt, config->targets, n, error);
+           gpt_targets_check(&config->gpt, config->targets, n, error);
 }
 
 static void free_experiment(void *experiment)

@@ -11,8 +11,13 @@
 // ------------------------------------------------------------------------------------------------------------
 // 1. The deep network: the book's example of vanishing gradients
 
-// Layers of Linear and activation, the last included; where a layer's input and output have one size, it has a residual rule around
-// it, x = x + layer(x) for example; elsewhere x = layer(x). Modules are called layers.0, layers.1, ...
+typedef enum DeepHead { HEAD_ACTIVATION, HEAD_LINEAR, HEAD_COUNT } DeepHead;
+typedef enum DeepNorm { DEEP_NORM_NONE, DEEP_NORM_BATCH, DEEP_NORM_COUNT } DeepNorm;
+typedef enum DeepLoss { LOSS_MSE, LOSS_CE, LOSS_COUNT } DeepLoss;
+
+// Layers of Linear and activation, the last included unless the head is linear; where a layer's input and output have one size, it has a
+// residual rule around it, x = x + layer(x) for example; elsewhere x = layer(x). Modules are called layers.0, layers.1, ... With batch
+// normalization a layer is activation(norm(linear(x))), the norm's module is layers.0.bn, and a linear head has none.
 typedef struct DeepConfig {
     int *sizes;                                    // of input, between, output: n_layer + 1 of them
     int n_layer;
@@ -20,7 +25,19 @@ typedef struct DeepConfig {
     InitScheme init;
     bool shortcut;
     const char *residual;                          // a rule or its name; NULL: plain with shortcut, none-plain without
+    DeepHead head;
+    DeepNorm norm;                                 // with batch normalization the input needs at least 2 rows
+    DeepLoss loss;                                 // of an experiment: mean squared error, or cross-entropy of one class for each row
+    double init_gain;                              // factor on the weights that init draws; 0: 1
+    bool own_bias;                                 // biases are N(0, bias_std^2), 0 if that is 0, instead of init's
+    double bias_std;
 } DeepConfig;
+
+// All but sizes, rule and own_bias as a table (see ConfigField), for options and files.
+extern const ConfigField deep_fields[];
+extern const int deep_field_count;
+// Is the field not the default, other than activation and init, which are always told?
+bool deep_field_differs(const ConfigField *field, const DeepConfig *config);
 
 enum { DEEP_DEPTH_MAX = 100000, DEEP_WIDTH_MAX = 65536 };      // a larger number is most likely a typing error
 
@@ -28,6 +45,7 @@ typedef struct DeepNet {
     Module module;
     DeepConfig config;                             // sizes: its own copy
     Linear *layers;
+    BatchNorm *norms;                              // of each layer that has one
     Residual *residuals;                           // around each layer; rule is NULL where sizes differ
 } DeepNet;
 
@@ -71,13 +89,13 @@ typedef struct ExperimentConfig {
     NetKind net;
     DeepConfig deep;                               // for NET_MLP; its rule is set by arms or rules
     const Real *input;                             // (n_rows, sizes[0])
-    const Real *target;                            // (n_rows, sizes[n_layer])
+    const Real *target;                            // (n_rows, sizes[n_layer]); with LOSS_CE targets, instead
     int n_rows;                                    // 0: 1. The loss is the mean over all rows and outputs
     bool normal_input;                             // instead of input: N(0, 1), drawn anew for each seed; the arms of a seed share the rows
     GPTConfig gpt;                                 // for NET_GPT; its rule is set by arms or rules
     const GPT *saved;                              // for NET_GPT: a model of this configuration whose weights to take; NULL: the seed's
     const int *ids;                                // (B, T)
-    const int *targets;                            // (B, T)
+    const int *targets;                            // (B, T); for NET_MLP with LOSS_CE (n_rows), the class of each
     int B, T;
     Arms arms;                                     // if n_rules is 0
     const char *rules[ARMS_MOST];                  // the residual rules that are compared, one network each

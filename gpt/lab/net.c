@@ -173,7 +173,7 @@ Tensor *net_forward(Net *net)
 Tensor *net_loss(const Net *net, Tensor *y)
 {
     const ExperimentConfig *config = net->config;
-    if (config->net == NET_GPT) {
+    if (config->net == NET_GPT || config->deep.loss == LOSS_CE) {
         return tensor_cross_entropy(y, config->targets);
     }
     return tensor_mse_loss(y, tensor_label(tensor_from(config->target, y->shape), "target"));

@@ -399,12 +399,21 @@ START_TEST(rows_come_from_a_file_a_grid_or_the_seed)
     ck_assert_str_ne(targets.out, zeros.out);
     run_free(&targets);
     run_free(&zeros);
+    file_write("classes.csv", "-1,0,1\n0,0,0.5\n", 15);
+    Run class = run_gptape("gradflow --sizes 2,2 --loss ce --inputs classes.csv --plot none");
+    assert_one_line_error(&class, 2, "--inputs: row 2: 0.5 is not a class (expected an integer between 0 and 1, or -1: ignored)");
+    run_free(&class);
     Run twice = run_gptape(ROWS "--inputs targets.csv --target 1");
     assert_one_line_error(&twice, 2, "--target: targets.csv has the targets, too; leave one out");
     run_free(&twice);
-    Run json = run_gptape("gradflow --inputs normal:32 --seeds 1 --depths none --json");
+    Run json = run_gptape("gradflow --sizes 4,8x3,2 --inputs normal:32 --norm batch --head linear --loss ce --init orthogonal --init-gain 1.5"
+                          " --bias-std 0 --residual 'h + f(h)' --seeds 1 --depths none --json");
     assert_quiet(&json);
-    ck_assert_ptr_nonnull(strstr(json.out, "\"rows\":\t32"));
+    static const char *const keys[] = {"\"rows\":\t32", "\"norm\":\t\"batch\"", "\"head\":\t\"linear\"", "\"loss\":\t\"ce\"",
+                                       "\"init\":\t\"orthogonal\"", "\"init_gain\":\t1.5", "\"bias_std\":\t0"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        ck_assert_msg(strstr(json.out, keys[i]) != NULL, "%s: %s", keys[i], json.out);
+    }
     run_free(&json);
 #undef ROWS
 }
@@ -468,6 +477,22 @@ static const struct {
     {"--inputs missing.csv", 1, "missing.csv: can't be read"},
     {"--inputs .csv/", 2, "--inputs: '.csv/' is unknown"},
     {"--net gpt --inputs normal:3", 2, "--inputs: for --net mlp"},
+    {"--loss ce", 2, "--loss: ce needs a value for each class, but the network has one output (expected 2 or more)"},
+    {"--loss mae", 2, "--loss: 'mae' is unknown (expected mse or ce)"},
+    {"--sizes 3,3,2 --loss ce --target 2", 2, "--target: '2' is not an integer between -1 and 1"},
+    {"--sizes 3,3,2 --loss ce --target 0,1", 2, "--target: 2 classes for 1 row (expected one for each, or one for all)"},
+    {"--head square", 2, "--head: 'square' is unknown (expected activation or linear)"},
+    {"--norm pre", 2, "--norm: 'pre' is unknown (expected none or batch)"},
+    {"--norm batch", 2, "--norm: batch normalization of one input row would make it 0 (expected several rows, by --inputs)"},
+    {"--net gpt --norm batch", 2, "--norm: batch normalization is for --net mlp, but this is --net gpt (expected pre, post or none)"},
+    {"--net gpt --init-gain 2", 2, "--init-gain: for --net mlp, but this is --net gpt; leave one out"},
+    {"--net gpt --bias-std 0", 2, "--bias-std: for --net mlp, but this is --net gpt; leave one out"},
+    {"--net gpt --head linear", 2, "--head: for --net mlp"},
+    {"--net gpt --loss ce", 2, "--loss: for --net mlp"},
+    {"--init-gain 0", 2, "--init-gain: '0' is not a number between 1e-06 and 1e+06"},
+    {"--bias-std -1", 2, "--bias-std: '-1' is not a number between 0 and 1e+06"},
+    {"--net gpt --ids 1,2 --targets=-2,1", 2, "'-2'"},
+    {"--net gpt --ids 1,2 --targets=-1,-1", 1, "all 2 targets are -1, which are ignored (expected at least one token)"},
     {"--sizes 3x", 2, "--sizes: '3x' is not a size and how often it comes (expected 200x3 with at most x100000)"},
     {"--sizes 1,3x0,1", 2, "--sizes: '3x0' is not a size"},
     {"--sizes x3", 2, "--sizes: 'x3' is not an integer between 1 and 65536"},

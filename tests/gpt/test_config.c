@@ -314,7 +314,7 @@ static const Bad bad[] = {
     {dropout_nan, "dropout", "'nan' is not a number between 0 and 0.999999"},
     {no_such_norm, "norm", "'3' is unknown (expected pre, post or none)"},
     {no_such_activation, "activation", "'6' is unknown (expected gelu, "},
-    {no_such_init, "init", "'5' is unknown (expected torch, "},
+    {no_such_init, "init", "'6' is unknown (expected torch, "},
     {negative_init, "init", "'-1' is unknown (expected torch, "},
     {too_wide, "n_embd", "1073741824 is too large: a layer has 4294967296 outputs (expected at most 536870911)"},
     {too_wide_inside, "ff_mult", "2147483647 is too large: with n_embd 16, a layer has "},
@@ -548,7 +548,7 @@ START_TEST(a_deep_network_of_unknown_switches_is_told)
     ck_assert(!deep_config_check(&activation, &error));
     assert_contains(error.message, "activation 6");
     ck_assert(!deep_config_check(&init, &error));
-    assert_contains(error.message, "init 5");
+    assert_contains(error.message, "init 6");
 }
 END_TEST
 

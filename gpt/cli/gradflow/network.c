@@ -86,18 +86,30 @@ static bool read_sizes(const Options *options, DeepConfig *deep)
     return n >= 2 || option_error(options, "sizes", "one size (expected at least two: a layer's input and output)");
 }
 
+// DeepConfig's fields, some of which are fields of a GPT, too, with other defaults and words.
+static bool read_fields(const Options *options, DeepConfig *deep)
+{
+    for (int i = 0; i < deep_field_count; i++) {
+        const ConfigField *field = &deep_fields[i];
+        char name[32];
+        bool given = options_given(options, option_name(field->name, name));
+        const char *text = given ? options_text(options, name) : field->standard;
+        Error error;
+        if (text != NULL && !config_field_read(field, text, deep, &error)) {
+            return report_error(options, &error);
+        }
+    }
+    deep->own_bias = options_given(options, "bias-std");
+    return true;
+}
+
 static bool read_mlp(const Options *options, ExperimentConfig *config, int *status)
 {
     DeepConfig *deep = &config->deep;
-    GPTConfig gpt = {.activation = ACTIVATION_GELU, .init = INIT_TORCH};       // the defaults of the two fields read here
     Error error;
-    if (!read_sizes(options, deep) ||
-        !options_field(options, config_field_find(gpt_fields, gpt_field_count, "activation"), &gpt) ||
-        !options_field(options, config_field_find(gpt_fields, gpt_field_count, "init"), &gpt)) {
+    if (!read_sizes(options, deep) || !read_fields(options, deep)) {
         return false;
     }
-    deep->activation = gpt.activation;
-    deep->init = gpt.init;
     if (!deep_config_check(deep, &error)) {
         return report_error(options, &error);
     }

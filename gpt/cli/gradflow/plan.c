@@ -21,15 +21,18 @@ static const char *arms_word(int i)
 // Options of one kind of network are errors with the other.
 static bool refuse_others(const Options *options, NetKind net)
 {
-    static const char *const of_mlp[] = {"depth", "width", "sizes", "input", "inputs", "target", NULL};
+    static const char *const of_mlp[] = {"depth", "width", "sizes", "input", "inputs", "target", "head", "loss", "init-gain", "bias-std", NULL};
     static const char *const of_gpt[] = {"config", "data", "batch", "length", "ids", "targets", "model", "vocab", NULL};
     const char *other = net_name(net == NET_MLP ? NET_GPT : NET_MLP);
     const char *name = options_first(options, net == NET_MLP ? of_gpt : of_mlp);
     char field[32];
     for (int i = 0; net == NET_MLP && name == NULL && i < gpt_field_count; i++) {
-        bool shared = strcmp(gpt_fields[i].name, "activation") == 0 || strcmp(gpt_fields[i].name, "init") == 0;
+        bool shared = config_field_find(deep_fields, deep_field_count, gpt_fields[i].name) != NULL;
         bool given = !shared && options_field_given(options, &gpt_fields[i]);
         name = given ? option_name(gpt_fields[i].name, field) : NULL;
+    }
+    if (net == NET_GPT && options_given(options, "norm") && strcmp(options_text(options, "norm"), "batch") == 0) {
+        return option_error(options, "norm", "batch normalization is for --net mlp, but this is --net gpt (expected pre, post or none)");
     }
     return name == NULL || option_error(options, name, "for --net %s, but this is --net %s; leave one out", other, net_name(net));
 }
@@ -121,7 +124,8 @@ bool gradflow_rules_read(const Options *options, GradflowPlan *plan)
     static const char *const shorthands[] = {"shortcut", "norm"};
     ExperimentConfig *config = &plan->experiment;
     int n = options_count(options, "residual");
-    for (int i = 0; n > 0 && i < 2; i++) {
+    int n_shorthands = config->net == NET_MLP ? 1 : 2;                 // an MLP's norm is another
+    for (int i = 0; n > 0 && i < n_shorthands; i++) {
         if (options_given(options, shorthands[i])) {
             return option_error(options, "residual", "replaces --%s; leave one out", shorthands[i]);
         }

@@ -196,6 +196,23 @@ static void sizes_text(const DeepConfig *deep, char text[NUMBER_TEXT])
     }
 }
 
+// What a deep network has besides what it has by default: ", 256 input rows, norm batch, loss ce".
+static void more_text(const ExperimentConfig *config, char *text, size_t n)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    if (config->n_rows > 1) {
+        used = (size_t)snprintf(text, n, ", %d input rows", config->n_rows);
+    }
+    for (int i = 0; i < deep_field_count && used < n; i++) {
+        char buffer[FIELD_BUFFER];
+        const ConfigField *field = &deep_fields[i];
+        if (deep_field_differs(field, &config->deep)) {
+            used += (size_t)snprintf(text + used, n - used, ", %s %s", field->name, config_field_text(field, &config->deep, buffer));
+        }
+    }
+}
+
 static void seeds_text(const ExperimentConfig *config, char text[NUMBER_TEXT])
 {
     unsigned long long first = config->seed;
@@ -228,12 +245,11 @@ static void print_networks(const ExperimentConfig *config)
     seeds_text(config, seeds);
     if (config->net == NET_MLP) {
         sizes_text(&config->deep, sizes);
-        char rows[NUMBER_TEXT] = "";
-        if (config->n_rows > 1) {
-            snprintf(rows, sizeof rows, ", %d input rows", config->n_rows);
-        }
-        terminal_print("Deep network of %d layer%s, %s, %s after each, init %s%s; %s", config->deep.n_layer, plural(config->deep.n_layer), sizes,
-                    activation_name(config->deep.activation), init_name(config->deep.init), rows, seeds);
+        char more[400];
+        more_text(config, more, sizeof more);
+        terminal_print("Deep network of %d layer%s, %s, %s after each%s, init %s%s; %s", config->deep.n_layer, plural(config->deep.n_layer), sizes,
+                    activation_name(config->deep.activation), config->deep.head == HEAD_LINEAR ? " but the last" : "",
+                    init_name(config->deep.init), more, seeds);
     } else {
         const GPTConfig *gpt = &config->gpt;
         terminal_print("GPT of %d block%s, width %d, %d head%s, %s%scausal %s, %s, init %s, batch %d x %d; %s", gpt->n_layer,

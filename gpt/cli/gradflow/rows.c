@@ -94,7 +94,7 @@ static bool read_inputs(const Options *options, ExperimentConfig *config, DeepRo
         return read;
     }
     if (strncmp(text, "grid:", 5) != 0) {
-        return read_file(options, text, n_in, config->deep.sizes[config->deep.n_layer], rows, status);
+        return read_file(options, text, n_in, config->deep.loss == LOSS_CE ? 1 : config->deep.sizes[config->deep.n_layer], rows, status);
     }
     if (!read_numbers(options, text + 5, 3, 2, numbers)) {
         return false;
@@ -104,6 +104,42 @@ static bool read_inputs(const Options *options, ExperimentConfig *config, DeepRo
     }
     *rows = deep_rows_grid(numbers[0], numbers[1], (int)numbers[2], n_in);
     return true;
+}
+
+// The further column of a file.
+static bool classes_of_file(const Options *options, int n_classes, const DeepRows *rows, int *classes)
+{
+    for (int i = 0; i < rows->n; i++) {
+        double value = (double)rows->target[i];
+        bool valid = value >= TARGET_IGNORED && value < n_classes && value == (int)value;
+        if (!valid) {
+            return option_error(options, "inputs", "row %d: %g is not a class (expected an integer between 0 and %d, or -1: ignored)", i + 1, value,
+                                n_classes - 1);
+        }
+        classes[i] = (int)value;
+    }
+    return true;
+}
+
+// With --loss ce: one class for all rows, one for each, or 0, 1, 2, ... in turn; from a file, the further column.
+static bool read_classes(const Options *options, int n_classes, const DeepRows *rows, ExperimentConfig *config)
+{
+    int count = rows->n;
+    int *given = NULL;
+    if (options_given(options, "target") && !options_int_list(options, "target", TARGET_IGNORED, n_classes - 1, &given, &count)) {
+        return false;
+    }
+    if (count != 1 && count != rows->n) {
+        free(given);
+        return option_error(options, "target", "%d classes for %d row%s (expected one for each, or one for all)", count, rows->n, plural(rows->n));
+    }
+    int *classes = memory_allocate((size_t)rows->n * sizeof *classes, "the classes");
+    config->targets = classes;
+    for (int i = 0; i < rows->n; i++) {
+        classes[i] = given != NULL ? given[count == 1 ? 0 : i] : i % n_classes;
+    }
+    free(given);
+    return rows->target == NULL || classes_of_file(options, n_classes, rows, classes);
 }
 
 // One row of targets for all rows.
@@ -124,12 +160,20 @@ static bool read_target(const Options *options, int n_out, DeepRows *rows)
 bool gradflow_rows_read(const Options *options, ExperimentConfig *config, int *status)
 {
     const DeepConfig *deep = &config->deep;
+    int n_out = deep->sizes[deep->n_layer];
     DeepRows rows = {.n = 1};
     bool read = options_given(options, "inputs") ? read_inputs(options, config, &rows, status)
                                                  : read_row(options, "input", deep->sizes[0], input_rule, &rows.input);
-    read = read && (rows.target != NULL || read_target(options, deep->sizes[deep->n_layer], &rows));
+    if (read && deep->loss == LOSS_CE) {
+        read = read_classes(options, n_out, &rows, config);
+    } else if (read && rows.target == NULL) {
+        read = read_target(options, n_out, &rows);
+    }
     config->input = rows.input;
     config->target = rows.target;
     config->n_rows = rows.n;
+    if (read && deep->norm == DEEP_NORM_BATCH && rows.n < 2) {
+        return option_error(options, "norm", "batch normalization of one input row would make it 0 (expected several rows, by --inputs)");
+    }
     return read;
 }

@@ -456,9 +456,12 @@ START_TEST(ids_that_are_no_tokens_are_refused)
     assert_refused(&config, "id 11");
 
     config = gpt_experiment();
-    wrong[7] = -1;
+    wrong[7] = -2;
     config.targets = wrong;
-    assert_refused(&config, "id -1");
+    assert_refused(&config, "id -2");
+    static const int none[B * T] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    config.targets = none;
+    assert_refused(&config, "all 8 targets are -1, which are ignored (expected at least one token)");
 }
 END_TEST
 

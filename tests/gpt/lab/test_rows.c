@@ -1,5 +1,6 @@
 // test_rows.c: the input rows of the deep network: a grid, a file, random ones, and the gradient of their mean loss.
 
+#include "tests/golden/inputs.h"
 #include "tests/gpt/gpt_test.h"
 #include "tests/support/folder.h"
 #include "tests/support/locale.h"
@@ -96,6 +97,77 @@ START_TEST(random_rows_are_the_seeds_and_leave_the_weights_alone)
     experiment_free(&same);
     experiment_free(&second);
     experiment_free(&both);
+}
+END_TEST
+
+// Batch normalization, a linear head, cross-entropy and an ignored row, against PyTorch's double. Float rounds some dozens of times.
+START_TEST(a_classifier_with_batch_normalization_is_pytorchs)
+{
+    int widths[] = {3, 4, 4, 3};
+    ExperimentConfig config = config_of_rows(golden_rows, NULL, 5);
+    config.deep.sizes = widths;
+    config.deep.head = HEAD_LINEAR;
+    config.deep.norm = DEEP_NORM_BATCH;
+    config.deep.loss = LOSS_CE;
+    config.targets = golden_classes;
+    config.arms = ARMS_OFF;
+    config.seed = 7;
+    config.n_seeds = 1;
+    Experiment experiment = run_experiment(&config);
+    ck_assert_double_eq_tol(experiment.measurements[0].loss, golden_network_loss, 1e-5);
+    for (size_t i = 0; i < sizeof golden_network / sizeof golden_network[0]; i++) {
+        FlowKind kind = strstr(golden_network[i].name, "bias") != NULL ? FLOW_BIAS_GRAD : FLOW_WEIGHT_GRAD;
+        const FlowRow *row = gradflow_find(&experiment.measurements[0].flow, kind, golden_network[i].name);
+        ck_assert_msg(row != NULL, "%s", golden_network[i].name);
+        ck_assert_msg(fabs(row->stats.mean_abs / golden_network[i].mean_abs - 1) < 1e-5, "%s: %.9g", golden_network[i].name, row->stats.mean_abs);
+    }
+    // A bias before a batch normalization does nothing: what float leaves is its rounding.
+    ck_assert_double_lt(gradflow_find(&experiment.measurements[0].flow, FLOW_BIAS_GRAD, "layers.0.bias")->stats.max_abs, 1e-6);
+    experiment_free(&experiment);
+}
+END_TEST
+
+START_TEST(a_linear_head_is_the_last_layer_without_its_activation)
+{
+    static const Real x[] = {1, -2};
+    static const Real y[] = {0};
+    ExperimentConfig config = config_of_rows(x, y, 1);
+    config.arms = ARMS_OFF;
+    config.n_seeds = 1;
+    Experiment bounded = run_experiment(&config);
+    config.deep.head = HEAD_LINEAR;
+    Experiment linear = run_experiment(&config);
+    double out = sqrt(bounded.measurements[0].loss);                    // |tanh(y)|
+    ck_assert_double_eq_tol(sqrt(linear.measurements[0].loss), atanh(out), 1e-5);
+    experiment_free(&bounded);
+    experiment_free(&linear);
+}
+END_TEST
+
+START_TEST(classes_and_norms_that_do_not_fit_are_refused)
+{
+    static const Real x[] = {1, 0, 0, 1};
+    static const int classes[] = {0, 2};
+    int two[] = {2, 2};
+    ExperimentConfig config = config_of_rows(x, NULL, 2);
+    config.targets = classes;
+    config.deep.loss = LOSS_CE;
+    assert_refused(&config, "loss: ce needs a value for each class, but the network has one output (expected 2 or more)");
+    config.deep.sizes = two;
+    config.deep.n_layer = 1;
+    assert_refused(&config, "target: class 2 of row 2: must be 0 to 1, or -1: ignored");
+    config = config_of_rows(x, x, 1);
+    config.deep.norm = DEEP_NORM_BATCH;
+    assert_refused(&config, "norm: batch normalization of one input row would make it 0");
+    config = config_of_rows(x, x, 1);
+    config.deep.init_gain = -1;
+    assert_refused(&config, "gain -1");
+    config.deep.init_gain = 1;
+    config.deep.bias_std = NAN;
+    assert_refused(&config, "standard deviation of the biases nan");
+    config.deep.bias_std = 0;
+    config.deep.head = HEAD_COUNT;
+    assert_refused(&config, "head 2, norm 0, loss 0: unknown");
 }
 END_TEST
 
@@ -240,6 +312,9 @@ int main(void)
     TCase *tests = case_with_tape(suite, "experiments");
     tcase_add_test(tests, the_loss_of_several_rows_is_their_mean);
     tcase_add_test(tests, random_rows_are_the_seeds_and_leave_the_weights_alone);
+    tcase_add_test(tests, a_classifier_with_batch_normalization_is_pytorchs);
+    tcase_add_test(tests, a_linear_head_is_the_last_layer_without_its_activation);
+    tcase_add_test(tests, classes_and_norms_that_do_not_fit_are_refused);
     tcase_add_test(tests, rows_that_cannot_be_run_are_refused);
     tcase_add_test(tests, a_grid_is_a_line_in_the_first_coordinate);
     TCase *files = case_with_tape(suite, "files");
