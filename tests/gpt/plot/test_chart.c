@@ -19,7 +19,7 @@ static const double rising[] = {1, 10, 100};
 static const double gaps[] = {0, -3, 1e-9};
 
 static const ChartLine lines[] = {{"rising", places, rising, 3}, {"with gaps", places, gaps, 3}};
-static const Chart chart = {"A title", "Small print", "place", "size", true, lines, 2};
+static const Chart chart = {"A title", "Small print", "place", "size", true, lines, 2, NULL, NULL};
 
 static const float values[] = {1, 0, 0.5F, 0.25F, -INFINITY, 0.75F};
 static const char *const rows[] = {"first", "\"quoted\""};
@@ -146,7 +146,7 @@ START_TEST(quotes_and_markup_are_shown_as_they_are)
 {
     Error error;
     const ChartLine strange = {"a \"line\" \\ _1", places, rising, 3};
-    Chart one = {"W_1 of \"x\" {in} ^ \\ @ & ~", "\"small\" \\ print", "x \"label\"", "y_1", false, &strange, 1};
+    Chart one = {"W_1 of \"x\" {in} ^ \\ @ & ~", "\"small\" \\ print", "x \"label\"", "y_1", false, &strange, 1, NULL, NULL};
     ck_assert_msg(plot_chart(&one, "chart.svg", &error), "%s", error.message);
     char *svg = file_text("chart.svg");
     assert_holds(svg, "W_1 of \"x\" {in} ^ \\ @ &amp; ~");
@@ -280,7 +280,7 @@ START_TEST(texts_are_drawn_as_they_are_and_run_nothing)
     Error error;
     const char *text = harmful[_i];
     const ChartLine line = {text, places, rising, 3};
-    Chart one = {text, text, text, text, true, &line, 1};
+    Chart one = {text, text, text, text, true, &line, 1, NULL, NULL};
     ck_assert_msg(plot_chart(&one, "chart.svg", &error), "%s", error.message);
     assert_drawn_times("chart.svg", text, 5);
     char *terminal = plot_chart_terminal(&one, 60, &error);
@@ -310,7 +310,7 @@ START_TEST(scripts_run_nothing)
     for (int i = 0; i < CHART_LINES; i++) {
         many[i] = (ChartLine){harmful[i], places, rising, 3};
     }
-    Chart one = {harmful[0], harmful[1], harmful[2], harmful[3], false, many, CHART_LINES};
+    Chart one = {harmful[0], harmful[1], harmful[2], harmful[3], false, many, CHART_LINES, NULL, NULL};
     ck_assert(plot_chart(&one, "chart.gp", &error));
     char *script = file_text("chart.gp");
     ck_assert_ptr_null(strchr(script, '`'));
@@ -377,7 +377,7 @@ START_TEST(extreme_numbers_are_drawn_or_told)
     static const double beyond[] = {-1e308, 1e308};
     static const double small[] = {2e-300, 5e-324};
     ChartLine line = {"large", NULL, large, 3};
-    Chart one = {"t", NULL, NULL, NULL, false, &line, 1};
+    Chart one = {"t", NULL, NULL, NULL, false, &line, 1, NULL, NULL};
     ck_assert_msg(plot_chart(&one, "chart.svg", &error), "%s", error.message);
     line.y = beyond;
     line.n = 2;
@@ -409,7 +409,7 @@ START_TEST(long_texts_leave_room)
     for (int i = 0; i < CHART_LINES; i++) {
         many[i] = (ChartLine){text, places, rising, 3};
     }
-    Chart one = {text, text, text, text, false, many, CHART_LINES};
+    Chart one = {text, text, text, text, false, many, CHART_LINES, NULL, NULL};
     ck_assert_msg(plot_chart(&one, "chart.svg", &error), "%s", error.message);
     char *svg = file_text("chart.svg");
     ck_assert_uint_lt(strlen(svg), 60000);
