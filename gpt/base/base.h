@@ -91,6 +91,7 @@ void quote_gnuplot(FILE *out, const char *text);               // with its quote
 void quote_gnuplot_enhanced(FILE *out, const char *text);      // for text that is drawn enhanced
 void quote_gnuplot_tic(FILE *out, const char *text);           // for a tic's label, drawn enhanced
 void quote_csv(FILE *out, const char *text);                   // one field, on one line; with quotes if it needs them
+void quote_html(FILE *out, const char *text);                  // text of a page, or a value between quotes
 void quote_json(FILE *out, const char *json);                  // JSON as cJSON prints it, made valid UTF-8 without hidden characters
 
 // ------------------------------------------------------------------------------------------------------------

@@ -46,6 +46,23 @@ void quote_terminal(FILE *out, const char *text, size_t n, bool lines)
 }
 
 // ------------------------------------------------------------------------------------------------------------
+// HTML: text and attribute values
+
+static void write_html(FILE *out, char byte)
+{
+    if (strchr("&<>\"'", byte) != NULL) {
+        fprintf(out, "&#%d;", byte);
+    } else {
+        fputc(byte, out);
+    }
+}
+
+void quote_html(FILE *out, const char *text)
+{
+    write_shown(out, text, text == NULL ? 0 : strlen(text), false, write_html);
+}
+
+// ------------------------------------------------------------------------------------------------------------
 // gnuplot: what has a meaning between double quotes, for macros or for comments becomes an octal escape of four digits, which no
 // digit after it can prolong. So not even a backquote, whose contents gnuplot would run as a command, is in the script.
 

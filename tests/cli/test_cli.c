@@ -116,11 +116,11 @@ typedef struct Wrong {
 static const Wrong wrongs[] = {
     // commands
     {"inof", "gptape: inof: unknown command; did you mean info?"},
-    {"frobnicate", "frobnicate: unknown command (expected gradflow, sweep, graph, info, "},
-    {"''", "gptape: '': unknown command (expected gradflow, sweep, graph, info, "},
-    {"help ''", "gptape: '': unknown command (expected gradflow, sweep, graph, info, "},
+    {"frobnicate", "frobnicate: unknown command (expected gradflow, sweep, claims, graph, info, "},
+    {"''", "gptape: '': unknown command (expected gradflow, sweep, claims, graph, info, "},
+    {"help ''", "gptape: '': unknown command (expected gradflow, sweep, claims, graph, info, "},
     {"--json", "--json: unexpected before the command (expected gptape COMMAND [OPTIONS])"},
-    {"help frobnicate", "frobnicate: unknown command (expected gradflow, sweep, graph, info, "},
+    {"help frobnicate", "frobnicate: unknown command (expected gradflow, sweep, claims, graph, info, "},
     {"help info generate", "'generate': unexpected (expected one command)"},
     // options
     {"info --frobnicate", "gptape info: --frobnicate: unknown option; see 'gptape info --help'"},

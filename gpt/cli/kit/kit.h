@@ -183,6 +183,7 @@ extern const CommandHelp stories_help;
 extern const CommandHelp rules_help;
 extern const CommandHelp train_help;
 extern const CommandHelp sweep_help;
+extern const CommandHelp claims_help;
 
 int command_info(const Options *options);
 int command_generate(const Options *options);
@@ -196,6 +197,7 @@ int command_stories(const Options *options);
 int command_rules(const Options *options);
 int command_train(const Options *options);
 int command_sweep(const Options *options);
+int command_claims(const Options *options);
 
 // The checks of gradcheck_all, in the build of the library whose numbers are doubles.
 void gradcheck_all_double(GradCheckReport *report, void *context);

@@ -3,6 +3,7 @@
 #include "gpt/cli/gradflow/gradflow.h"
 #include "gpt/cli/sweep/sweep.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -219,7 +220,15 @@ const char *grid_value(const Grid *grid, int point, int varied)
     return grid->varied[varied].values[point % grid->varied[varied].n];
 }
 
-static bool make_points(const Options *options, Grid *grid)
+double grid_number(const Grid *grid, int point, int varied)
+{
+    const char *text = grid_value(grid, point, varied);
+    char *end;
+    double number = number_read(text, &end);
+    return end == text ? NAN : number;
+}
+
+bool grid_make_points(const Options *options, Grid *grid)
 {
     double n = 1;
     size_t bytes;
@@ -239,7 +248,7 @@ static bool make_points(const Options *options, Grid *grid)
         }
         fclose(stream);
         stream = text_open(&grid->lines[i], &bytes);
-        fprintf(stream, "%s%s%s", grid->settings, grid->settings[0] != '\0' ? " " : "", grid->points[i]);
+        fprintf(stream, "%s%s%s", grid->settings, grid->settings[0] != '\0' && grid->n_varied > 0 ? " " : "", grid->points[i]);
         fclose(stream);
     }
     return true;
@@ -256,7 +265,7 @@ bool grid_read(const Options *options, Grid *grid)
             return false;
         }
     }
-    if (!read_settings(options, grid) || !vary_arms(options, grid) || !make_points(options, grid) || !options_seed(options, &grid->seed) ||
+    if (!read_settings(options, grid) || !vary_arms(options, grid) || !grid_make_points(options, grid) || !options_seed(options, &grid->seed) ||
         !options_int(options, "seeds", 1, MOST_SEEDS, &grid->n_seeds)) {
         return false;
     }

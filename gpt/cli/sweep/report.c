@@ -101,14 +101,6 @@ typedef struct Lines {
     bool positive;                                 // all medians are
 } Lines;
 
-// A value's number, also of a rule that begins with one: 0.5*h + f(h).
-static double value_number(const char *text)
-{
-    char *end;
-    double number = number_read(text, &end);
-    return end == text ? NAN : number;
-}
-
 // "pre, width 16". The caller frees it.
 static char *line_label(const Grid *grid, int line)
 {
@@ -134,13 +126,13 @@ static Lines lines_of(const SweepReport *report)
     Lines lines = {.n = grid->n_points / n_x, .by_number = true, .positive = true};
     lines.numbers = memory_allocate((size_t)grid->n_points * 4 * sizeof(double), "the lines");
     for (int i = 0; i < n_x; i++) {
-        lines.by_number = lines.by_number && isfinite(value_number(grid->varied[0].values[i]));
+        lines.by_number = lines.by_number && isfinite(grid_number(grid, i * lines.n, 0));
     }
     for (int k = 0; k < lines.n && k < CHART_LINES; k++) {
         double *x = lines.numbers + (size_t)k * 4 * (size_t)n_x;
         for (int i = 0; i < n_x; i++) {
             Quartiles q = report->quartiles[i * lines.n + k];
-            x[i] = lines.by_number ? value_number(grid->varied[0].values[i]) : i;
+            x[i] = lines.by_number ? grid_number(grid, i * lines.n, 0) : i;
             x[n_x + i] = q.median;
             x[2 * n_x + i] = q.low;
             x[3 * n_x + i] = q.high;

@@ -37,7 +37,7 @@ const CommandHelp sweep_help = {
     .operand = "[FILE...]",
     .about = "Runs gptape gradflow for all combinations of the values of --vary and for many seeds, and prints the median of a statistic\n"
              "and its quartiles. Networks without and with shortcuts count as two, as do several --residual.\n\n"
-             "A statistic is OPERATION COLUMN KIND[@LAYER] [NAME], of the rows of gradflow's CSV: 'slope l2 activation_grad layers.#.out'.\n"
+             "A statistic is OPERATION COLUMN KIND[:INDEX][@LAYER] [NAME], of the rows of gradflow's CSV: 'slope l2 activation_grad layers.#.out'.\n"
              "# stands for a number, * for anything. Operations: first, last, ratio (first/last), slope (of log10, by layer or index),\n"
              "mean, median, min, max, sum, center, at:X. 'A / B' divides two, 'log10 A' takes the logarithm, 'loss' is the loss.\n\n"
              "With --runs a sweep that was stopped continues where it was. It computes with one thread; mpirun -n N gptape sweep ...\n"

@@ -50,7 +50,9 @@ typedef struct Grid {
 
 bool grid_read(const Options *options, Grid *grid);            // false after one line on stderr. Free with grid_free either way
 bool grid_vary(const Options *options, const char *name, const char *text, Grid *grid);        // "depth=6,12" of the option called name
+bool grid_make_points(const Options *options, Grid *grid);     // from its settings and what varies
 const char *grid_value(const Grid *grid, int point, int varied);
+double grid_number(const Grid *grid, int point, int varied);   // the value's, also of a rule that begins with one: 0.5*h + f(h). NaN: none
 void grid_free(Grid *grid);
 
 // ------------------------------------------------------------------------------------------------------------

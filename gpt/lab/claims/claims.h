@@ -17,10 +17,10 @@
 // 1. A statistic: one number from the CSV of one network, as text
 //
 //      statistic := 'loss' | ['log10'] term ['/' term]
-//      term      := OPERATION COLUMN KIND[@LAYER] [NAME]         separated by blanks
+//      term      := OPERATION COLUMN KIND[:INDEX][@LAYER] [NAME]         separated by blanks
 //
-// KIND, LAYER and NAME choose rows (in NAME, # stands for a number and * for anything; without it, any name), and COLUMN a number in them. That
-// makes a series: y against the row's index, or against its layer if it has none. Where several rows have one x, y is the mean of them,
+// KIND, INDEX, LAYER (or FIRST..LAST) and NAME choose rows (in NAME, # stands for a number and * for anything; without it, any name), and COLUMN a number in them. That
+// makes a series: y against the row's index, or against its layer if it has none or INDEX is given. Where several rows have one x, y is the mean of them,
 // but of COLUMN l2 the root of the sum of squares. Only rows of the last step count. OPERATION makes one number of the series: first, last,
 // ratio (first / last), slope (of log10 y against x), mean, median, min, max, sum, center (sum of x y / sum of y), at:X (y at x = X).
 //

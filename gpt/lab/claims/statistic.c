@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORD = 80, WORDS_MOST = 4, ANY_LAYER = -1000000 };
+enum { WORD = 80, WORDS_MOST = 4, LAYER_MOST = DEEP_DEPTH_MAX + 1 };
 
 typedef enum Operation {
     OPERATION_FIRST, OPERATION_LAST, OPERATION_RATIO, OPERATION_SLOPE, OPERATION_MEAN, OPERATION_MEDIAN, OPERATION_MIN, OPERATION_MAX,
@@ -21,7 +21,8 @@ static const char *const operations[OPERATION_AT] = {"first", "last", "ratio", "
 typedef struct Term {
     char words[WORDS_MOST][WORD];                  // operation, column, kind, name
     Operation operation;
-    int layer;
+    int low, high;                                 // layers
+    int index;                                     // -1: any
     double at;                                     // of at:X
 } Term;
 
@@ -66,10 +67,35 @@ static bool is_number(const char *column)
     return false;
 }
 
+// KIND[:INDEX][@LAYER] or KIND[:INDEX][@FIRST..LAST]: leaves KIND.
+static bool read_places(Term *term, Error *error)
+{
+    char *layer = strchr(term->words[2], '@');
+    if (layer != NULL) {
+        *layer = '\0';
+        char *last = strstr(++layer, "..");
+        if (last != NULL) {
+            *last = '\0';
+            last += 2;
+        }
+        if (!cell_count(layer, -1, LAYER_MOST, &term->low) || !cell_count(last == NULL ? layer : last, -1, LAYER_MOST, &term->high)) {
+            return error_set(error, "'@%.40s': not a layer (expected a number, or FIRST..LAST)", layer);
+        }
+    }
+    char *index = strchr(term->words[2], ':');
+    if (index != NULL) {
+        *index = '\0';
+        if (!cell_count(index + 1, 0, 1 << 30, &term->index)) {
+            return error_set(error, "':%.40s': not an index", index + 1);
+        }
+    }
+    return true;
+}
+
 static bool parse_term(const char *text, Term *term, Error *error)
 {
     char rest[2];
-    *term = (Term){.layer = ANY_LAYER};
+    *term = (Term){.low = -1, .high = LAYER_MOST, .index = -1};
     int n = sscanf(text, " %79s %79s %79s %79s %1s", term->words[0], term->words[1], term->words[2], term->words[3], rest);
     if (n < 3 || n > 4) {
         return error_set(error, "'%.80s' (expected OPERATION COLUMN KIND [NAME])", text);
@@ -82,17 +108,10 @@ static bool parse_term(const char *text, Term *term, Error *error)
         return error_set(error, "'%.40s': unknown column (expected mean_abs, l2, rms, max_abs, zero_fraction, denormal_fraction, "
                                 "token_cosine or value)", term->words[1]);
     }
-    char *layer = strchr(term->words[2], '@');
-    if (layer != NULL) {
-        *layer = '\0';
-        if (!cell_count(layer + 1, -1, DEEP_DEPTH_MAX, &term->layer)) {
-            return error_set(error, "'%.40s': not a layer", layer + 1);
-        }
-    }
     if (n == 3) {
         strcpy(term->words[3], "*");
     }
-    return true;
+    return read_places(term, error);
 }
 
 typedef struct Statistic {
@@ -183,6 +202,12 @@ static void add_point(Series *series, int **counts, int *capacity, double x, dou
     (*counts)[i]++;
 }
 
+static int layer_of(const char *cell)
+{
+    int layer;
+    return cell_count(cell, -1, LAYER_MOST, &layer) ? layer : -1;
+}
+
 static Series series_of(const Term *term, const char *csv)
 {
     static const char *const names[] = {"step", "layer", "name", "kind", "index"};
@@ -207,15 +232,18 @@ static Series series_of(const Term *term, const char *csv)
         double y;
         if (reader.n_cells <= columns[INDEX] + 1 || strcmp(reader.cells[columns[KIND]], term->words[2]) != 0 ||
             !matches(term->words[3], reader.cells[columns[NAME]]) || !cell_count(reader.cells[columns[STEP]], 0, 1 << 30, &step) ||
-            !cell_count(reader.cells[columns[LAYER]], -1, DEEP_DEPTH_MAX + 1, &layer) || (term->layer != ANY_LAYER && layer != term->layer) ||
             !cell_number(reader.cells[columns[INDEX]], &x) || !cell_number(reader.cells[column], &y)) {
+            continue;
+        }
+        layer = layer_of(reader.cells[columns[LAYER]]);
+        if (layer < term->low || layer > term->high || (term->index >= 0 && x != term->index)) {
             continue;
         }
         if (step > last_step) {
             series.n = 0;
         }
         last_step = step;
-        add_point(&series, &counts, &capacity, isnan(x) ? layer : x, roots ? y * y : y);
+        add_point(&series, &counts, &capacity, isnan(x) || term->index >= 0 ? layer : x, roots ? y * y : y);
     }
     for (int i = 0; i < series.n; i++) {
         series.y[i] = roots ? sqrt(series.y[i]) : series.y[i] / counts[i];

@@ -1,7 +1,9 @@
-// table.c: the groups of claims.
+// table.c: the groups of claims, in the order in which they are listed. A group is a file.
 
 #include "gpt/lab/claims/claims.h"
 
 #include <stddef.h>
 
-const Claim *const claim_groups[] = {NULL};
+extern const Claim claims_depth[];
+
+const Claim *const claim_groups[] = {claims_depth, NULL};

@@ -1,0 +1,355 @@
+// claims.c: gptape claims: published claims, each with the networks that it is about, what it predicts, and what comes out here.
+
+#include "gpt/base/base.h"
+#include "gpt/base/ranks.h"
+#include "gpt/cli/claims/claims.h"
+#include "gpt/cli/gradflow/gradflow.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const OptionRow claims_rows[] = {
+    {"list", NULL, NULL, "list the claims and run nothing"},
+    {"quick", NULL, NULL, "leave out the claims that take long"},
+    {"explain", NULL, NULL, "of one claim: what it says, what to look at, the command, and a chart"},
+    {"seeds", "N", NULL, "networks of each claim, instead of the claim's own number"},
+    {0},
+};
+
+static const OptionRow claims_output_rows[] = {
+    {"runs", "FILE", NULL, "append a row per network; networks that it has are not run again"},
+    {"csv", "FILE", NULL, "write the table of claims; - is stdout, instead of the rows"},
+    {"html", "FILE", NULL, "write a page that needs nothing else"},
+    {0},
+};
+
+static const OptionGroup claims_groups[] = {
+    {.title = "Claims:", .rows = claims_rows},
+    {.title = "Output:", .rows = claims_output_rows},
+    {.title = "Random numbers:", .rows = seed_rows},
+    {.title = "Running:", .rows = answer_rows},
+    {0},
+};
+
+const CommandHelp claims_help = {
+    .name = "claims",
+    .operand = "[ID...]",
+    .about = "Measures published claims about residual connections and gradients, and says for each whether it agrees: a claim agrees if\n"
+             "its prediction with its tolerance overlaps the 95 % bootstrap interval of the measurement, over seeds. A claim that differs says\n"
+             "so; its note says what is known about it. Computes with one thread; mpirun -n N gptape claims uses N processes.",
+    .examples = "  gptape claims --list\n"
+                "  gptape claims vanishing-book shortcuts-book\n"
+                "  gptape claims vanishing-book --explain\n"
+                "  gptape claims --quick --runs claims-runs.csv --html claims.html\n",
+    .groups = claims_groups,
+};
+
+// ------------------------------------------------------------------------------------------------------------
+// Which claims
+
+typedef struct Plan {
+    ClaimRun *runs;
+    int n;
+    Cell *cells;
+    int *claims_of_cells;                          // (n_cells, CELL_STATISTICS): the claim of each statistic
+    int n_cells, capacity, capacity_claims;
+    Store *store;
+    bool rows;                                     // are rows printed as they finish?
+} Plan;
+
+static bool unknown_claim(const Options *options, const char *id)
+{
+    const char *best = NULL;
+    int least = 1000;
+    for (int i = 0; i < claim_count(); i++) {
+        int distance = word_distance(id, claim_at(i)->id);
+        if (strstr(claim_at(i)->id, id) != NULL && id[0] != '\0') {
+            distance = 0;
+        }
+        if (distance < least) {
+            least = distance;
+            best = claim_at(i)->id;
+        }
+    }
+    command_error(options->help->name, "'%.80s': unknown claim; did you mean %s? 'gptape claims --list' lists them", id, best);
+    return false;
+}
+
+static bool choose(const Options *options, Plan *plan)
+{
+    int n = options->n_operands == 0 ? claim_count() : options->n_operands;
+    plan->runs = memory_allocate_zeroed((size_t)n, sizeof *plan->runs, "the claims");
+    for (int i = 0; i < n; i++) {
+        const Claim *claim = options->n_operands == 0 ? claim_at(i) : claim_find(options->operands[i]);
+        if (claim == NULL) {
+            return unknown_claim(options, options->operands[i]);
+        }
+        for (int k = 0; k < plan->n; k++) {
+            if (plan->runs[k].claim == claim) {
+                command_error(options->help->name, "%s: given twice", claim->id);
+                return false;
+            }
+        }
+        if (!(options_given(options, "quick") && claim->slow)) {
+            plan->runs[plan->n].claim = claim;
+            plan->n++;
+        }
+    }
+    return true;
+}
+
+static bool make_grid(const Options *options, ClaimRun *run)
+{
+    const Claim *claim = run->claim;
+    Grid *grid = &run->grid;
+    *grid = (Grid){.settings = memory_copy_text(claim->settings), .n_seeds = claim->seeds};
+    if ((claim->vary != NULL && !grid_vary(options, "list", claim->vary, grid)) || !grid_make_points(options, grid) ||
+        !options_seed(options, &grid->seed) || !options_int(options, "seeds", 1, MOST_SEEDS, &grid->n_seeds)) {
+        return false;
+    }
+    size_t n = (size_t)grid->n_points;
+    run->keys = memory_allocate(n * sizeof *run->keys, "the claims");
+    run->x = memory_allocate(n * sizeof *run->x, "the claims");
+    run->values = memory_allocate(n * (size_t)grid->n_seeds * sizeof *run->values, "the claims");
+    for (int i = 0; i < grid->n_points; i++) {
+        size_t bytes = strlen(claim->statistic) + strlen(grid->lines[i]) + sizeof " of gradflow ";
+        run->keys[i] = memory_allocate(bytes, "the claims");
+        snprintf(run->keys[i], bytes, "%s of gradflow %s", claim->statistic, grid->lines[i]);
+        run->x[i] = claim->vary == NULL ? 0 : grid_number(grid, i, 0);
+        run->x[i] = isfinite(run->x[i]) ? run->x[i] : i;
+    }
+    return true;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Their networks. Claims about the same networks share them.
+
+static Cell *find_cell(Plan *plan, const char *settings, uint64_t seed)
+{
+    for (int i = plan->n_cells - 1; i >= 0; i--) {
+        Cell *cell = &plan->cells[i];
+        if (cell->seed == seed && cell->n_statistics < CELL_STATISTICS && strcmp(cell->settings, settings) == 0) {
+            return cell;
+        }
+    }
+    plan->cells = memory_grow(plan->cells, plan->n_cells, &plan->capacity, sizeof(Cell), "the networks");
+    plan->claims_of_cells = memory_grow(plan->claims_of_cells, plan->n_cells, &plan->capacity_claims, CELL_STATISTICS * sizeof(int), "the networks");
+    Cell *cell = &plan->cells[plan->n_cells];
+    *cell = (Cell){.settings = settings, .seed = seed};
+    plan->n_cells++;
+    return cell;
+}
+
+static void add_cells(Plan *plan, int claim)
+{
+    ClaimRun *run = &plan->runs[claim];
+    for (int point = 0; point < run->grid.n_points; point++) {
+        for (int s = 0; s < run->grid.n_seeds; s++) {
+            Cell *cell = find_cell(plan, run->grid.lines[point], run->grid.seed + (uint64_t)s);
+            int k = cell->n_statistics;
+            cell->keys[k] = run->keys[point];
+            cell->statistics[k] = run->claim->statistic;
+            cell->n_statistics++;
+            plan->claims_of_cells[(cell - plan->cells) * CELL_STATISTICS + k] = claim;
+            run->missing++;
+        }
+    }
+}
+
+static void finish(Plan *plan, ClaimRun *run)
+{
+    const Claim *claim = run->claim;
+    Grid *grid = &run->grid;
+    for (int point = 0; point < grid->n_points; point++) {
+        for (int s = 0; s < grid->n_seeds; s++) {
+            double seconds;
+            run->values[point * grid->n_seeds + s] = store_value(plan->store, run->keys[point], grid->seed + (uint64_t)s, &seconds);
+            run->seconds += seconds;
+        }
+    }
+    Sample sample = {run->x, run->values, grid->n_points, grid->n_seeds};
+    run->estimate = sample_estimate(&sample, claim->over, claim->trend);
+    run->verdict = claim_verdict(claim, &run->estimate);
+    run->done = true;
+    if (plan->rows) {
+        claims_print_row(run);
+    }
+}
+
+// One cell is done: a claim without further cells is finished.
+static void count_cell(int number, void *context)
+{
+    Plan *plan = context;
+    for (int k = 0; k < plan->cells[number].n_statistics; k++) {
+        ClaimRun *run = &plan->runs[plan->claims_of_cells[number * CELL_STATISTICS + k]];
+        run->missing--;
+        if (run->missing == 0) {
+            finish(plan, run);
+        }
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The run
+
+static bool make_plan(const Options *options, Plan *plan)
+{
+    if (!choose(options, plan)) {
+        return false;
+    }
+    for (int i = 0; i < plan->n; i++) {
+        if (!make_grid(options, &plan->runs[i])) {
+            return false;
+        }
+        add_cells(plan, i);
+    }
+    return true;
+}
+
+static void free_plan(Plan *plan)
+{
+    for (int i = 0; i < plan->n; i++) {
+        ClaimRun *run = &plan->runs[i];
+        for (int k = 0; run->keys != NULL && k < run->grid.n_points; k++) {
+            free(run->keys[k]);
+        }
+        free(run->keys);
+        free(run->x);
+        free(run->values);
+        grid_free(&run->grid);
+    }
+    free(plan->runs);
+    free(plan->cells);
+    free(plan->claims_of_cells);
+}
+
+static bool check_outputs(const Options *options, int *status)
+{
+    static const char *const files[] = {"runs", "csv", "html"};
+    Error error;
+    const char *csv = options_text(options, "csv");
+    if (csv != NULL && strcmp(csv, "-") == 0 && options_given(options, "json")) {
+        return option_error(options, "csv", "'-' and --json both write to stdout (expected a file)");
+    }
+    for (int i = 0; i < 3; i++) {
+        const char *path = options_text(options, files[i]);
+        if (path == NULL || strcmp(path, "-") == 0) {
+            continue;
+        }
+        if (!options_output(options, files[i], path)) {
+            return false;
+        }
+        if (i > 0 && !save_path_check(path, &error)) {
+            return report_failure(options, &error, status);
+        }
+    }
+    return true;
+}
+
+static bool prepare(const Options *options, Plan *plan, int *status)
+{
+    Error error;
+    *status = STATUS_USAGE;
+    if (!check_outputs(options, status) || !make_plan(options, plan)) {
+        return false;
+    }
+    if (options_given(options, "explain") && plan->n != 1) {
+        return option_error(options, "explain", "%d claims (expected one ID)", plan->n);
+    }
+    plan->store = store_open(options_text(options, "runs"), NULL, "gptape claims", &error);
+    return plan->store != NULL || report_failure(options, &error, status);
+}
+
+static bool save(const Options *options, const char *name, const Plan *plan, void (*write)(FILE *, const ClaimRun *, int), Error *error)
+{
+    SaveFile file;
+    const char *path = options_text(options, name);
+    if (path == NULL) {
+        return true;
+    }
+    if (strcmp(path, "-") == 0) {
+        write(stdout, plan->runs, plan->n);
+        return true;
+    }
+    if (!save_begin(&file, path, error)) {
+        return false;
+    }
+    write(file.stream, plan->runs, plan->n);
+    bool saved = save_commit(&file, error);
+    if (saved) {
+        command_note(options, "wrote %s", path);
+    }
+    return saved;
+}
+
+static int report(const Options *options, const Plan *plan, double seconds)
+{
+    Error error;
+    if (interrupted()) {
+        command_note(options, "stopped%s", options_given(options, "runs") ? "; the same command continues" : "");
+        return interrupt_status();
+    }
+    if (options_given(options, "json")) {
+        claims_print_json(plan->runs, plan->n);
+    } else if (plan->rows) {
+        claims_print_end(plan->runs, plan->n, seconds);
+    }
+    flush_stdout();
+    bool done = (!options_given(options, "explain") || claims_explain(options, &plan->runs[0], &error)) &&
+                save(options, "csv", plan, claims_write_csv, &error) && save(options, "html", plan, claims_write_html, &error);
+    return done || report_error(options, &error) ? STATUS_OK : STATUS_FAILED;
+}
+
+static int run(const Options *options, Plan *plan)
+{
+    Error error = {0};
+    int status = STATUS_OK;
+    bool first = ranks_rank() == 0;
+    double start = clock_seconds();
+    bool ready = !first || prepare(options, plan, &status);
+    if (!ranks_agree(ready, &error)) {
+        return first ? status : STATUS_FAILED;
+    }
+    if (!first && !make_plan(options, plan)) {
+        return STATUS_USAGE;
+    }
+    const char *csv = options_text(options, "csv");
+    plan->rows = first && !options_given(options, "json") && !(csv != NULL && strcmp(csv, "-") == 0);
+    for (int i = 0; first && i < plan->n_cells; i++) {
+        if (store_has(plan->store, &plan->cells[i])) {
+            count_cell(i, plan);
+        }
+    }
+    interrupt_watch();
+    Queue queue = {.options = options, .sweep = "gptape claims", .cells = plan->cells, .n = plan->n_cells, .store = plan->store,
+                   .done = count_cell, .context = plan};
+    bool done = queue_run(&queue);
+    if (first) {
+        status = done ? report(options, plan, clock_seconds() - start) : STATUS_FAILED;
+    }
+    return store_close(plan->store, &error) || report_failure(options, &error, &status) ? status : STATUS_FAILED;
+}
+
+int command_claims(const Options *options)
+{
+    Error error;
+    Plan plan = {0};
+    int status = STATUS_USAGE;
+    if (options_given(options, "list")) {
+        if (choose(options, &plan)) {
+            claims_list(options, plan.runs, plan.n);
+            status = STATUS_OK;
+        }
+        free_plan(&plan);
+        return status;
+    }
+    if (!ranks_begin(&error)) {
+        command_error(options->help->name, "%s", error.message);
+        return STATUS_FAILED;
+    }
+    status = run(options, &plan);
+    free_plan(&plan);
+    ranks_end();
+    return status;
+}

@@ -1,0 +1,36 @@
+// claims.h: shared by the files of gptape claims: claims.c (options and the run), report.c (rows, table, CSV, JSON), explain.c (one claim), html.c (the page).
+
+#ifndef GPTAPE_CLI_CLAIMS_H
+#define GPTAPE_CLI_CLAIMS_H
+
+#include "gpt/cli/sweep/store.h"
+
+// A claim and what was measured.
+typedef struct ClaimRun {
+    const Claim *claim;
+    Grid grid;
+    char **keys;                                   // of each point, in the store
+    double *x;                                     // (n_points)
+    double *values;                                // (n_points, n_seeds)
+    int missing;                                   // cells that are not done
+    bool done;                                     // the estimate and the verdict are there
+    Estimate estimate;
+    Verdict verdict;
+    double seconds;
+} ClaimRun;
+
+// The options of gradflow for the claim's networks, as a command; with vary a sweep. The caller frees it.
+char *claim_command(const ClaimRun *run);
+
+// What the estimate is, in words: "median of ratio l2 activation_grad layers.#.out". The caller frees it.
+char *claim_statistic_text(const Claim *claim);
+
+void claims_list(const Options *options, const ClaimRun *runs, int n);
+void claims_print_row(const ClaimRun *run);
+void claims_print_end(const ClaimRun *runs, int n, double seconds);
+void claims_print_json(const ClaimRun *runs, int n);
+void claims_write_csv(FILE *out, const ClaimRun *runs, int n);
+void claims_write_html(FILE *out, const ClaimRun *runs, int n);
+bool claims_explain(const Options *options, const ClaimRun *run, Error *error);
+
+#endif

@@ -1,0 +1,88 @@
+// explain.c: one claim in detail: what the source says, what to look at, the command, and a chart of what was measured.
+
+#include "gpt/cli/claims/claims.h"
+#include "gpt/cli/gradflow/gradflow.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void print_part(const char *title, const char *text)
+{
+    char line[2048];
+    snprintf(line, sizeof line, "%s: %s", title, text);
+    terminal_prose(line);
+    printf("\n");
+}
+
+// Without a varied option: the series behind the statistic, in the network of the first seed.
+static bool chart_of_series(const ClaimRun *run, char **text, Error *error)
+{
+    GradflowCell cell;
+    *text = NULL;
+    if (!gradflow_cell("claims", run->grid.lines[0], run->grid.seed, &cell)) {
+        return true;                               // it was reported
+    }
+    Series series = statistic_series(run->claim->statistic, cell.rows);
+    free(cell.rows);
+    bool positive = true;
+    bool single = series.n < 2;
+    for (int i = 0; i < series.n; i++) {
+        positive = positive && series.y[i] > 0;
+    }
+    if (!single) {
+        char title[256];
+        ChartLine line = {.label = run->claim->statistic, .x = series.x, .y = series.y, .n = series.n};
+        snprintf(title, sizeof title, "The network of seed %llu: the numbers behind the statistic", (unsigned long long)run->grid.seed);
+        Chart chart = {.title = title, .x_label = "layer, or index", .log_y = positive, .lines = &line, .n_lines = 1};
+        *text = plot_chart_terminal(&chart, terminal_columns(CHART_COLUMNS), error);
+    }
+    series_free(&series);
+    return single || *text != NULL;
+}
+
+// With one: the statistic over the seeds at each of its values.
+static bool chart_of_trend(const ClaimRun *run, char **text, Error *error)
+{
+    const Grid *grid = &run->grid;
+    size_t n = (size_t)grid->n_points;
+    double *y = memory_allocate(n * sizeof *y, "the chart");
+    bool positive = true;
+    for (int i = 0; i < grid->n_points; i++) {
+        y[i] = sample_over(run->values + i * grid->n_seeds, grid->n_seeds, run->claim->over);
+        positive = positive && y[i] > 0;
+    }
+    ChartLine line = {.label = over_name(run->claim->over), .x = run->x, .y = y, .n = grid->n_points};
+    Chart chart = {.title = run->claim->statistic, .x_label = grid->varied[0].name, .log_y = positive, .lines = &line, .n_lines = 1};
+    *text = plot_chart_terminal(&chart, terminal_columns(CHART_COLUMNS), error);
+    free(y);
+    return *text != NULL;
+}
+
+bool claims_explain(const Options *options, const ClaimRun *run, Error *error)
+{
+    const Claim *claim = run->claim;
+    char *chart;
+    char numbers[256];
+    if (options_given(options, "json")) {
+        return true;
+    }
+    char *statistic = claim_statistic_text(claim);
+    char *command = claim_command(run);
+    number_format(numbers, sizeof numbers, "%.4g +- %.2g (%s)", claim->prediction, claim->tolerance, claim->reason);
+    printf("\n");
+    print_part("Source", claim->source);
+    print_part("Claim", claim->sentence);
+    print_part("Statistic", statistic);
+    print_part("Prediction", numbers);
+    print_part("What to look at", claim->note);
+    printf("Command: %s\n\n", command);
+    free(statistic);
+    free(command);
+    bool drawn = claim->vary == NULL ? chart_of_series(run, &chart, error) : chart_of_trend(run, &chart, error);
+    if (chart != NULL) {
+        printf("%s", chart);
+    }
+    free(chart);
+    return drawn;
+}

@@ -1,0 +1,160 @@
+// report.c: claims as rows on a terminal, as a list, as JSON and as CSV.
+
+#include "gpt/base/base.h"
+#include "gpt/cli/claims/claims.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static FILE *text_open(char **text, size_t *n)
+{
+    FILE *stream = open_memstream(text, n);
+    if (stream == NULL) {
+        fail_memory(0, "a text");
+    }
+    return stream;
+}
+
+char *claim_command(const ClaimRun *run)
+{
+    const Claim *claim = run->claim;
+    const Grid *grid = &run->grid;
+    char *text;
+    size_t n;
+    FILE *stream = text_open(&text, &n);
+    if (claim->vary == NULL) {
+        fprintf(stream, "gptape gradflow %s --seeds %d --depths none --plot none --csv -", claim->settings, grid->n_seeds);
+    } else {
+        fprintf(stream, "gptape sweep --vary '%s' %s --seeds %d --statistic '%s'", claim->vary, claim->settings, grid->n_seeds, claim->statistic);
+    }
+    if (grid->seed != 123) {                       // the default
+        fprintf(stream, " --seed %llu", (unsigned long long)grid->seed);
+    }
+    fclose(stream);
+    return text;
+}
+
+char *claim_statistic_text(const Claim *claim)
+{
+    char *text;
+    size_t n;
+    FILE *stream = text_open(&text, &n);
+    if (claim->trend != TREND_NONE) {
+        fprintf(stream, "%s of ", trend_name(claim->trend));
+    }
+    fprintf(stream, "%s over the seeds of %s", over_name(claim->over), claim->statistic);
+    fclose(stream);
+    return text;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Rows and the list
+
+void claims_list(const Options *options, const ClaimRun *runs, int n)
+{
+    if (options_given(options, "json")) {
+        claims_print_json(runs, n);
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        const Claim *claim = runs[i].claim;
+        printf("%s%s%s%s: %s\n", terminal_color(COLOR_BOLD), claim->id, terminal_color(COLOR_END), claim->slow ? " (long)" : "", claim->source);
+        terminal_prose(claim->sentence);
+        printf("\n\n");
+    }
+    terminal_print("%d claims", n);
+}
+
+void claims_print_row(const ClaimRun *run)
+{
+    const Claim *claim = run->claim;
+    const Estimate *estimate = &run->estimate;
+    char measured[160];
+    char expected[80];
+    number_format(expected, sizeof expected, "%.4g +- %.2g", claim->prediction, claim->tolerance);
+    if (estimate->missing != NULL) {
+        snprintf(measured, sizeof measured, "(%s)", estimate->missing);
+    } else {
+        number_format(measured, sizeof measured, "%.4g [%.4g, %.4g]", estimate->value, estimate->low, estimate->high);
+    }
+    number_print(stdout, "%-14s  %-27s  %-34s  expected %-18s  %5.1f s\n", verdict_name(run->verdict), claim->id, measured, expected, run->seconds);
+    flush_stdout();
+}
+
+void claims_print_end(const ClaimRun *runs, int n, double seconds)
+{
+    int counts[3] = {0};
+    for (int i = 0; i < n; i++) {
+        counts[runs[i].verdict]++;
+    }
+    terminal_print("\n%d claim%s: %d agree, %d differ, %d cannot be measured. %.0f s.", n, plural(n), counts[VERDICT_AGREES], counts[VERDICT_DIFFERS],
+                   counts[VERDICT_UNKNOWN], seconds);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Files
+
+static cJSON *claim_json(const ClaimRun *run)
+{
+    const Claim *claim = run->claim;
+    char *statistic = claim_statistic_text(claim);
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "id", claim->id);
+    cJSON_AddStringToObject(json, "source", claim->source);
+    cJSON_AddStringToObject(json, "claim", claim->sentence);
+    cJSON_AddStringToObject(json, "settings", claim->settings);
+    if (claim->vary != NULL) {
+        cJSON_AddStringToObject(json, "vary", claim->vary);
+    }
+    cJSON_AddStringToObject(json, "statistic", statistic);
+    json_add_number(json, "predicted", claim->prediction);
+    json_add_number(json, "tolerance", claim->tolerance);
+    cJSON_AddStringToObject(json, "reason", claim->reason);
+    cJSON_AddStringToObject(json, "note", claim->note);
+    cJSON_AddBoolToObject(json, "long", claim->slow);
+    free(statistic);
+    if (!run->done) {
+        return json;
+    }
+    json_add_number(json, "measured", run->estimate.value);
+    json_add_number(json, "low", run->estimate.low);
+    json_add_number(json, "high", run->estimate.high);
+    json_add_count(json, "n", run->estimate.n);
+    cJSON_AddStringToObject(json, "verdict", verdict_name(run->verdict));
+    if (run->estimate.missing != NULL) {
+        cJSON_AddStringToObject(json, "missing", run->estimate.missing);
+    }
+    json_add_number(json, "seconds", run->seconds);
+    return json;
+}
+
+void claims_print_json(const ClaimRun *runs, int n)
+{
+    cJSON *json = cJSON_CreateArray();
+    for (int i = 0; i < n; i++) {
+        cJSON_AddItemToArray(json, claim_json(&runs[i]));
+    }
+    json_print(json);
+}
+
+void claims_write_csv(FILE *out, const ClaimRun *runs, int n)
+{
+    fprintf(out, "id,source,claim,how,predicted,tolerance,measured,low,high,n,verdict,seconds\n");
+    for (int i = 0; i < n; i++) {
+        const ClaimRun *run = &runs[i];
+        char *command = claim_command(run);
+        const char *texts[] = {run->claim->id, run->claim->source, run->claim->sentence, command};
+        for (int k = 0; k < 4; k++) {
+            quote_csv(out, texts[k]);
+            fputc(',', out);
+        }
+        number_print(out, "%.9g,%.9g,", run->claim->prediction, run->claim->tolerance);
+        if (run->estimate.missing == NULL) {
+            number_print(out, "%.9g,%.9g,%.9g,", run->estimate.value, run->estimate.low, run->estimate.high);
+        } else {
+            fprintf(out, ",,,");
+        }
+        number_print(out, "%d,%s,%.3f\n", run->estimate.n, verdict_name(run->verdict), run->seconds);
+        free(command);
+    }
+}
