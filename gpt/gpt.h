@@ -198,6 +198,10 @@ Tensor *gpt_head(GPT *gpt, Tensor *x);             // its end: x (..., C), the s
 bool gpt_ids_check(const GPTConfig *config, const int *ids, int n, Error *error);      // is each id in 0 ... V-1?
 bool gpt_targets_check(const GPTConfig *config, const int *targets, int n, Error *error);      // the same, or ignored, but not all of them?
 
+// Who looks at whom: weights (n_layer, n_head, T, T): how much position t of ids (T) looks at each position; each row sums to 1. On a tape of its
+// own, without dropout and without a cache; T is at most context_length.
+void gpt_attention_weights(GPT *gpt, const int *ids, int T, Real *weights);
+
 // Between begin and end, gpt_forward stores every block's keys and values, and treats its ids as the continuation of those it was given
 // before: B sequences of at most `room` tokens; room is at most context_length. Recording must be off (tape_no_grad_begin).
 //

@@ -65,6 +65,18 @@ char *plot_chart_terminal(const Chart *chart, int columns, Error *error);
 bool plot_matrix(const MatrixMap *map, const char *path, Error *error);
 char *plot_matrix_terminal(const MatrixMap *map, Error *error);
 
+// The attention weights of a model over a text of T tokens: a map for each head, blocks along one side of the page and heads along the other.
+typedef struct AttentionMaps {
+    const Real *weights;           // (n_layer, n_head, T, T), as gpt_attention_weights gives them
+    int n_layer, n_head, T;
+    bool causal;                   // positions after the one that looks are gray
+    const char *const *tokens;     // (T) as text
+    const char *caption;           // the model
+} AttentionMaps;
+
+bool plot_attention(const AttentionMaps *maps, const char *path, Error *error);
+int plot_attention_tokens(int n_layer, int n_head); // the most tokens that can be told apart on the page
+
 // ------------------------------------------------------------------------------------------------------------
 // 3. The tape
 

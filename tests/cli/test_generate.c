@@ -466,6 +466,10 @@ END_TEST
 // Wrong input
 
 static const char *const wrong[][2] = {
+    {"gptape generate --attention a.png --samples 2", "--attention: draws one text, but --samples is 2; leave one out"},
+    {"gptape generate --attention a.txt", "a.txt: unknown kind of plot"},
+    {"gptape generate --config gpt2-124m --prompt-ids 1 --ids --attention a.png --tokens 300",
+     "--attention: a page has room for 59 tokens in 12 x 12 maps, not for 301 (expected a smaller --tokens or prompt)"},
     {"gptape generate --tokens 0", "--tokens: '0' is not an integer between 1 and 1000000"},
     {"gptape generate --tokens 1e3", "--tokens: '1e3' is not an integer between 1 and 1000000"},
     {"gptape generate --prompt-ids ''", "--prompt-ids: '' is not an integer between 0 and 255"},
@@ -506,12 +510,33 @@ END_TEST
 static const char *const impossible[][2] = {
     {"gptape generate --model nowhere", "nowhere"},
     {"mkdir model; gptape generate --model model", "model"},
+    {"gptape generate --attention nowhere/a.png", "nowhere/a.png: can't be written"},
     {"gptape generate --vocab-size 50257 --tokenizer gpt2", "nowhere: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); 'make vocab' gets it, --vocab names another folder"},
 };
 
 START_TEST(what_cannot_be_done_is_told_in_one_line)
 {
     assert_fails(impossible[_i][0], 1, impossible[_i][1]);
+}
+END_TEST
+
+// The plot shows prompt and new tokens, with and without a cache the same, and changes nothing of what is printed.
+START_TEST(attention_is_drawn)
+{
+    Run run = run_gptape("generate --config tiny --prompt 'a`b' --tokens 5 --ids --attention a.gp");
+    Run without = run_gptape("generate --config tiny --prompt 'a`b' --tokens 5 --ids --no-cache --attention b.gp");
+    assert_succeeded(&run);
+    assert_has(&run, run.err, "gptape generate: drew a.gp\n");
+    ck_assert_str_eq(run.out, without.out);
+    run_free(&run);
+    run_free(&without);
+    Run same = run_shell("cmp a.gp b.gp && grep -c '^plot .map' a.gp && grep -F 'tiny. 8 tokens: a\\0140b' a.gp");
+    assert_succeeded(&same);
+    assert_has(&same, same.out, "4\n");           // 2 blocks of 2 heads
+    run_free(&same);
+    Run json = run_gptape("generate --config tiny --tokens 5 --json --attention a.png");
+    assert_succeeded(&json);
+    run_free(&json);
 }
 END_TEST
 
@@ -542,6 +567,7 @@ int main(void)
     tcase_add_test(tcase, a_character_it_never_saw_is_named);
     tcase_add_test(tcase, a_text_ends_at_end_of_text);
     tcase_add_test(tcase, each_sample_ends_at_its_own_end_of_text);
+    tcase_add_test(tcase, attention_is_drawn);
     tcase_add_test(tcase, weights_that_are_no_numbers_are_told);
     tcase_add_test(tcase, a_model_without_tokenizer_takes_ids);
     tcase_add_loop_test(tcase, wrong_input_is_told_in_one_line, 0, sizeof wrong / sizeof wrong[0]);

@@ -771,6 +771,40 @@ END_TEST
 
 // ------------------------------------------------------------------------------------------------------------
 
+// Each row is softmax(q k^T / sqrt(D)) up to its own position, also while a cache holds positions; nothing of it stays.
+START_TEST(attention_weights_of_every_head)
+{
+    enum { T = 5 };
+    int ids[T];
+    GPTConfig config = variant_config(_i);
+    GPT *gpt = create_gpt(config, 3);
+    size_t each = (size_t)T * T;
+    size_t n = (size_t)(config.n_layer * config.n_head) * each;
+    Real *weights = malloc(n * sizeof *weights);
+    random_ids(ids, T, config.vocab_size, 4);
+    module_train(&gpt->module, true);
+    gpt->recompute = true;
+    gpt_attention_weights(gpt, ids, T, weights);
+    ck_assert(gpt->recompute && gpt->module.training && !gpt->h[0].attn.stepwise);
+    ck_assert_int_eq(tape_current()->n_nodes, 0);
+    gpt->recompute = false;
+    for (size_t row = 0; row < n / T; row++) {
+        double sum = 0;
+        for (size_t s = 0; s < T; s++) {
+            sum += (double)weights[row * T + s];
+            ck_assert(!config.causal || s <= row % T || weights[row * T + s] == 0);
+        }
+        ck_assert_double_eq_tol(sum, 1, 1e-6);
+    }
+    gpt->h[1].attn.stepwise = true;
+    gpt_forward(gpt, ids, 1, T);
+    const Tensor *found = tape_find(tape_current(), "h.1.attn.weights");
+    assert_values_near(weights + (size_t)config.n_head * each, found->data, (size_t)config.n_head * each, 1e-6, "weights of block 1");
+    free(weights);
+    gpt_free(gpt);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("generate");
@@ -792,6 +826,9 @@ int main(void)
     tcase_add_test(cache, the_cache_holds_what_was_shown_and_is_given_back);
     tcase_add_test(cache, mistakes_with_a_cache_are_told);
     tcase_add_loop_test(cache, no_more_memory_is_used_than_foretold, 0, GPT_VARIANTS);
+
+    TCase *attention = case_with_tape(suite, "attention");
+    tcase_add_loop_test(attention, attention_weights_of_every_head, 0, GPT_VARIANTS);
 
     TCase *end = case_with_tape(suite, "the end");
     tcase_add_test(end, nothing_comes_after_the_stop_id);

@@ -15,6 +15,7 @@ static const OptionRow prompt_rows[] = {
     {"prompt", "TEXT", NULL, "text to continue (default \"" DEFAULT_PROMPT "\"; with --model nothing); '' begins a new text"},
     {"prompt-ids", "1,2,3", NULL, "token ids to continue, instead of a text"},
     {"tokens", "N", "32", "most tokens to append"},
+    {"attention", "FILE", NULL, "draw who looks at whom over prompt and new tokens, a map for each head, to FILE.png, .svg, .pdf or .gp"},
     {"ids", NULL, NULL, "print the ids of the new tokens instead of text, separated by commas"},
     {0},
 };
@@ -53,6 +54,7 @@ const CommandHelp generate_help = {
                 "  gptape generate --prompt \"Hello, I am\" --tokens 40 --seed 7\n"
                 "  gptape generate --prompt-ids 72,101,108 --ids --tokens 8 --greedy\n"
                 "  gptape generate --samples 3 --temperature 0.8 --top-k 40 --top-p 0.95\n"
+                "  gptape generate --config tiny --tokens 10 --attention attention.png\n"
                 "  gptape generate --config char --prompt-ids 1,2,3\n"
                 "  gptape generate --config gpt2-124m --tokens 5\n"
                 "  gptape generate --model DIR --prompt \"One day\" --tokens 200\n",
@@ -185,12 +187,18 @@ static int generate(Generation *generation)
         status = generation_prompt(generation);
     }
     if (status == STATUS_OK) {
+        status = generation_attention_check(generation);
+    }
+    if (status == STATUS_OK) {
         generation->config.stop_id = stop_id(generation);
         note_settings(generation);
         status = make_model(generation);
     }
     if (status == STATUS_OK) {
         status = generation_print(generation);
+    }
+    if (status == STATUS_OK) {
+        status = generation_attention(generation);
     }
     return status;
 }
@@ -203,5 +211,6 @@ int command_generate(const Options *options)
     gpt_free(generation.gpt);
     tokenizer_free(generation.tokenizer);
     free(generation.prompt);
+    free(generation.text);
     return status;
 }

@@ -3,6 +3,7 @@
 //      generate.c         options; the model, untrained or saved
 //      prompt.c           the tokenizer, and the ids that are continued
 //      print.c            the samples: text, ids or JSON, as they come
+//      attention.c        the plot of who looked at whom
 
 #ifndef GPTAPE_CLI_GENERATE_H
 #define GPTAPE_CLI_GENERATE_H
@@ -26,6 +27,9 @@ typedef struct Generation {
     bool prompt_hidden;                            // it is empty: begins with a token that is not shown
     GenerateConfig config;
     int n_samples;
+    const char *attention;                         // --attention's file; NULL: none
+    int *text;                                     // (n_text), for it: the prompt and the new tokens; NULL: not made
+    int n_text;
 } Generation;
 
 // Sets the tokenizer, then the prompt. Each returns the exit status, after one line on stderr if that isn't STATUS_OK.
@@ -37,6 +41,10 @@ bool generation_is_text(const Generation *generation);         // is text printe
 int generation_together(const Generation *generation);         // how many samples are made at once
 
 // Makes the samples and prints them; returns the exit status.
-int generation_print(const Generation *generation);
+int generation_print(Generation *generation);
+
+// Checks --attention before anything is made, and draws it at the end. Each returns the exit status.
+int generation_attention_check(Generation *generation);
+int generation_attention(const Generation *generation);
 
 #endif

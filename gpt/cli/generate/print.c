@@ -281,8 +281,16 @@ static bool generate_group(Group *group, Random *random, cJSON *samples)
     return sound;
 }
 
+// Notes prompt and new tokens of the first sample, for the plot.
+static void keep_text(Generation *generation, const int *ids, int made)
+{
+    generation->n_text = generation->n_prompt + made;
+    generation->text = memory_allocate((size_t)generation->n_text * sizeof *ids, "the tokens");
+    memcpy(generation->text, ids, (size_t)generation->n_text * sizeof *ids);
+}
+
 // Makes all samples, a batch at a time.
-static bool generate_all(const Generation *generation, cJSON *samples, Pace *pace)
+static bool generate_all(Generation *generation, cJSON *samples, Pace *pace)
 {
     int together = generation_together(generation);
     size_t room = (size_t)generation->n_prompt + (size_t)generation->config.n_new;
@@ -297,13 +305,16 @@ static bool generate_all(const Generation *generation, cJSON *samples, Pace *pac
         Group group = {.generation = generation, .first = i, .count = left < together ? left : together, .ids = ids, .made = made,
                        .printer = {.tokenizer = generation->tokenizer, .out = stdout}, .pace = pace};
         sound = generate_group(&group, &random, samples);
+        if (sound && generation->attention != NULL) {
+            keep_text(generation, ids, made[0]);
+        }
     }
     free(ids);
     free(made);
     return sound;
 }
 
-int generation_print(const Generation *generation)
+int generation_print(Generation *generation)
 {
     cJSON *samples = options_given(generation->options, "json") ? cJSON_CreateArray() : NULL;
     Pace pace = {0};

@@ -197,6 +197,38 @@ START_TEST(a_map_as_text)
 }
 END_TEST
 
+// Two blocks of one head: the first looks at the token before, the second evenly; the tokens after are gray.
+START_TEST(attention_is_a_map_for_each_head)
+{
+    static const Real weights[] = {1, 0, 0, 0.9F, 0.1F, 0, 0.1F, 0.8F, 0.1F, 1, 0, 0, 0.5F, 0.5F, 0, 0.34F, 0.33F, 0.33F};
+    static const char *const tokens[] = {"One", " day", "\""};
+    AttentionMaps maps = {weights, 2, 1, 3, true, tokens, "A model"};
+    Error error;
+    ck_assert_msg(plot_attention(&maps, "attention.gp", &error), "%s", error.message);
+    char *script = file_text("attention.gp");
+    assert_holds(script, "The most one-sided head, 0 of block 0, gives the");
+    assert_holds(script, "token before 80 % of its attention (evenly: 33 %)");
+    assert_holds(script, "0 0 1 0\n1 0 NaN 0\n2 0 NaN 0\n0 1 0.9");
+    assert_holds(script, "A model. 3 tokens: One day\\0042");
+    assert_holds(script, "(\"One\" 0, \" day\" 1, \"\\0042\" 2)");
+    assert_holds(script, "\"block 1\" at screen");
+    assert_holds(script, "set cbrange [0:0.8]");
+    free(script);
+    maps.weights += 9;
+    maps.n_layer = 1;
+    ck_assert(plot_attention(&maps, "attention.gp", &error));
+    script = file_text("attention.gp");
+    assert_holds(script, "Every head looks at all tokens up to its own nearly evenly");
+    free(script);
+    maps.n_layer = 48;
+    maps.n_head = 25;
+    maps.T = plot_attention_tokens(48, 25) + 1;
+    ck_assert(!plot_attention(&maps, "attention.gp", &error));
+    assert_holds(error.message, "tokens: 48 x 25 maps have room for 1 to ");
+    ck_assert_int_eq(plot_attention_tokens(1, 1), 256);
+}
+END_TEST
+
 START_TEST(the_colours_reach_as_far_as_is_asked_for)
 {
     Error error;
@@ -296,6 +328,10 @@ START_TEST(texts_are_drawn_as_they_are_and_run_nothing)
     terminal = plot_matrix_terminal(&other, &error);
     assert_holds(terminal, text);
     free(terminal);
+    const Real weights[] = {1, 0, 0, 0.5F, 0.5F, 0, 0.25F, 0.25F, 0.5F};
+    AttentionMaps attention = {weights, 1, 1, 3, true, names, text};
+    ck_assert_msg(plot_attention(&attention, "attention.svg", &error), "%s", error.message);
+    assert_drawn_times("attention.svg", text, 1);
     static const TrainRow rows_of_log[] = {{.step = 1, .loss = 4, .val_loss = 3}, {.step = 2, .loss = 3, .val_loss = 2}};
     ck_assert_msg(plot_loss(rows_of_log, 2, 4, text, "loss.svg", &error), "%s", error.message);
     assert_drawn_times("loss.svg", text, 1);
@@ -568,6 +604,7 @@ int main(void)
     tcase_add_test(charts, a_chart_as_text);
     tcase_add_test(charts, a_map_holds_its_numbers_and_names);
     tcase_add_test(charts, a_map_as_text);
+    tcase_add_test(charts, attention_is_a_map_for_each_head);
     tcase_add_test(charts, the_colours_reach_as_far_as_is_asked_for);
     tcase_add_test(charts, nothing_to_draw_is_told);
     tcase_add_test(charts, an_axis_of_losses_begins_where_they_are);

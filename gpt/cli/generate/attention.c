@@ -1,0 +1,94 @@
+// attention.c: the plot of gptape generate --attention: who looked at whom over the text that was generated.
+
+#include "gpt/base/base.h"
+#include "gpt/cli/generate/generate.h"
+
+#include <stdlib.h>
+
+int generation_attention_check(Generation *generation)
+{
+    const Options *options = generation->options;
+    const GPTConfig *model = &generation->model;
+    int most = plot_attention_tokens(model->n_layer, model->n_head);
+    int n = generation->n_prompt + generation->config.n_new;
+    int status = STATUS_USAGE;
+    Error error;
+    generation->attention = options_text(options, "attention");
+    if (generation->attention == NULL) {
+        return STATUS_OK;
+    }
+    n = n < model->context_length ? n : model->context_length;
+    if (generation->n_samples > 1) {
+        option_error(options, "attention", "draws one text, but --samples is %d; leave one out", generation->n_samples);
+    } else if (n > most) {
+        option_error(options, "attention", "a page has room for %d tokens in %d x %d maps, not for %d (expected a smaller --tokens or prompt)", most,
+                     model->n_layer, model->n_head, n);
+    } else if (!plot_path_check(generation->attention, &error)) {
+        report_error(options, &error);
+    } else if (options_output(options, "attention", generation->attention)) {
+        status = save_path_check(generation->attention, &error) || report_failure(options, &error, &status) ? STATUS_OK : status;
+    }
+    return status;
+}
+
+// The text of a token, as the terminal would show it. The caller frees it.
+static char *token_text(const Generation *generation, int id)
+{
+    char *text = NULL;
+    size_t size;
+    TokenPrinter printer = {.tokenizer = generation->tokenizer, .out = open_memstream(&text, &size)};
+    if (printer.out == NULL) {
+        fail_memory(0, "a token's text");
+    }
+    if (generation->tokenizer == NULL) {
+        fprintf(printer.out, "%d ", id);
+    } else {
+        token_printer_token(&printer, id);
+        token_printer_end(&printer);
+    }
+    fclose(printer.out);
+    return text;
+}
+
+static bool draw(const Generation *generation, const int *ids, int T, Error *error)
+{
+    const GPTConfig *model = &generation->model;
+    size_t n = (size_t)model->n_layer * (size_t)model->n_head * (size_t)T * (size_t)T;
+    double bytes = (double)n * sizeof(Real) + gpt_cost(model, 1, T).activation_bytes;
+    if (!memory_check(bytes, "the attention weights", error)) {
+        return false;
+    }
+    Real *weights = memory_allocate(n * sizeof *weights, "the attention weights");
+    char **tokens = memory_allocate((size_t)T * sizeof *tokens, "the tokens");
+    for (int t = 0; t < T; t++) {
+        tokens[t] = token_text(generation, ids[t]);
+    }
+    gpt_attention_weights(generation->gpt, ids, T, weights);
+    AttentionMaps maps = {.weights = weights, .n_layer = model->n_layer, .n_head = model->n_head, .T = T, .causal = model->causal,
+                          .tokens = (const char *const *)tokens,
+                          .caption = generation->preset != NULL ? generation->preset->name : options_text(generation->options, "model")};
+    bool done = plot_attention(&maps, generation->attention, error);
+    for (int t = 0; t < T; t++) {
+        free(tokens[t]);
+    }
+    free(tokens);
+    free(weights);
+    return done;
+}
+
+// The whole text is read again, its last context_length tokens if it is longer.
+int generation_attention(const Generation *generation)
+{
+    int context = generation->model.context_length;
+    int T = generation->n_text < context ? generation->n_text : context;
+    Error error;
+    if (generation->text == NULL) {
+        return STATUS_OK;
+    }
+    if (!draw(generation, generation->text + (generation->n_text - T), T, &error)) {
+        report_error(generation->options, &error);
+        return STATUS_FAILED;
+    }
+    command_note(generation->options, "drew %s", generation->attention);
+    return STATUS_OK;
+}
