@@ -150,7 +150,7 @@ static double highest(const AttentionMaps *maps)
             high = fmax(high, (double)head_weights(maps, 0, i)[k]);
         }
     }
-    return high > 0 ? fmin(ceil(high * 10) / 10, 1) : 1;
+    return high > 0 ? fmin(ceil(high * 10 - 1e-6) / 10, 1) : 1;
 }
 
 static void write_names(const AttentionMaps *maps, FILE *script, const char *axis, double pixels)
