@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "gpt/base/ranks.h"
 #include "tensor/inspect/inspect.h"
 
 #define GPTAPE_VERSION "0.1.0"

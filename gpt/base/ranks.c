@@ -2,7 +2,6 @@
 
 #define _GNU_SOURCE                                // gethostname, writev, usleep
 
-#include "gpt/base/ranks.h"
 #include "gpt/base/base.h"
 #include "gpt/base/ranks_mpi.h"
 
@@ -20,6 +19,7 @@
 typedef struct Place {
     char host[128];                                // its name, and the kernel's boot id, since names of containers may repeat
     pid_t process;
+    cpu_set_t processors;                          // that it may use
 } Place;
 
 struct RanksSum {
@@ -28,8 +28,9 @@ struct RanksSum {
 };
 
 static const RanksMpi *mpi;                        // NULL: one rank
-static int rank, count = 1, local_count = 1;
+static int rank, count = 1, local_count = 1, threads;
 static double waited;
+static bool agreed = true;
 
 // Ranks of this machine, for ranks_end_if_lost: set before the signal handlers that call it.
 static pid_t *local_process;
@@ -42,6 +43,7 @@ static const char *loss_note;
 // Each launcher's variable for the number of ranks, and the MPI that it launches. srun speaks to Open MPI by PMIx, to MPICH by PMI.
 typedef struct Launcher {
     const char *variable;
+    const char *rank;                              // and the one for this rank's number
     const char *also;                              // must be set, too; NULL: nothing
     const char *plugin;
     const char *name;
@@ -51,9 +53,9 @@ typedef struct Launcher {
 #define OPEN_MPI "libgptape-openmpi.so", "Open MPI", "libopenmpi-dev"
 #define MPICH "libgptape-mpich.so", "MPICH", "libmpich-dev"
 static const Launcher launchers[] = {
-    {"OMPI_COMM_WORLD_SIZE", NULL, OPEN_MPI},
-    {"PMI_SIZE", NULL, MPICH},
-    {"SLURM_STEP_NUM_TASKS", "PMIX_RANK", OPEN_MPI},
+    {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", NULL, OPEN_MPI},
+    {"PMI_SIZE", "PMI_RANK", NULL, MPICH},
+    {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "PMIX_RANK", OPEN_MPI},
 };
 
 // The launcher, and how many ranks it has started; NULL: none.
@@ -91,6 +93,7 @@ static const RanksMpi *load(const Launcher *launcher, int n, Error *error)
 static Place own_place(void)
 {
     Place place = {.process = getpid()};
+    sched_getaffinity(0, sizeof place.processors, &place.processors);
     char boot[64] = "";
     FILE *file = fopen("/proc/sys/kernel/random/boot_id", "r");
     gethostname(place.host, sizeof place.host - sizeof boot - 1);
@@ -112,13 +115,17 @@ static void find_local_ranks(void)
     local_line = memory_allocate((size_t)count * sizeof *local_line, "the ranks");
     ranks_gather(&own, places, sizeof own);
     local_count = 0;
+    cpu_set_t together = own.processors;
     for (int r = 0; r < count; r++) {
         if (strcmp(places[r].host, own.host) == 0) {
             processes[local_count] = places[r].process;
             snprintf(local_line[local_count], sizeof *local_line, "gptape: rank %d (process %d) has ended", r, (int)places[r].process);
+            CPU_OR(&together, &together, &places[r].processors);
             local_count++;
         }
     }
+    int share = CPU_COUNT(&together) / local_count;
+    threads = share < 1 ? 1 : share < CPU_COUNT(&own.processors) ? share : CPU_COUNT(&own.processors);
     local_process = processes;
     free(places);
 }
@@ -130,6 +137,8 @@ bool ranks_begin(Error *error)
     if (mpi != NULL || launcher == NULL || n == 1) {
         return true;
     }
+    const char *number = getenv(launcher->rank);
+    rank = number == NULL ? 0 : atoi(number);
     const RanksMpi *found = load(launcher, n, error);
     if (found == NULL) {
         return false;
@@ -180,6 +189,11 @@ int ranks_count(void)
 int ranks_local_count(void)
 {
     return local_count;
+}
+
+int ranks_threads(void)
+{
+    return threads;
 }
 
 double ranks_waited(void)
@@ -307,7 +321,13 @@ bool ranks_agree(bool ok, Error *error)
         error_set(error, "rank %d: %.480s", failed, all[failed].message);
     }
     free(all);
+    agreed = agreed && failed == count;
     return failed == count;
+}
+
+bool ranks_agreed(void)
+{
+    return agreed;
 }
 
 void ranks_send(int to, const void *bytes, size_t n)

@@ -25,9 +25,10 @@ void ranks_end(void);
 void ranks_abort(int status) __attribute__((noreturn));
 
 bool ranks_launched(void);                         // by mpirun, also as a single rank. Known before ranks_begin
-int ranks_rank(void);                              // 0 ... ranks_count() - 1
+int ranks_rank(void);                              // 0 ... ranks_count() - 1; after a ranks_begin that failed, as launched
 int ranks_count(void);                             // 1 before ranks_begin
 int ranks_local_count(void);                       // of them on this machine
+int ranks_threads(void);                           // of each, so that they share this machine's processors: 0 before ranks_begin
 
 // Waits until all ranks have arrived.
 void ranks_barrier(void);
@@ -39,6 +40,7 @@ void ranks_gather(const void *own, void *all, size_t n);
 // Can all ranks continue? Each says whether it can itself, and if not, why. True on all ranks if all can. On rank 0, the error then has the
 // first failed rank's reason, "rank 2: ...", or that of rank 0 as it is; other ranks' error is their own or empty.
 bool ranks_agree(bool ok, Error *error);
+bool ranks_agreed(void);                           // false after a ranks_agree that was false: all ranks are about to end
 
 // Sends n bytes to another rank, and returns when they may be changed. ranks_receive waits for a message of any rank, *from, or with
 // from == NULL of rank 0; the caller frees *bytes.

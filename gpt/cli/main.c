@@ -45,16 +45,34 @@ static void print_usage(void)
            "  gptape gradcheck\n");
 }
 
+// Rank 0 alone writes to stdout.
+static bool join_ranks(const Command *command)
+{
+    Error error;
+    if (!ranks_begin(&error)) {
+        command_error(command->help->name, "%s", error.message);
+        return false;
+    }
+    return ranks_rank() == 0 || streams_no_stdout();
+}
+
 // argv[0] is the command's name.
 static int run_command(const Command *command, int argc, const char **argv)
 {
     Options options;
     int status;
 
+    if (command->help->on_ranks && !join_ranks(command)) {
+        return STATUS_FAILED;
+    }
     if (options_parse(&options, command->help, argc, argv, &status)) {
         status = options_stdout(&options) ? command->run(&options) : STATUS_USAGE;
     }
     options_free(&options);
+    if (ranks_count() > 1) {
+        status = command_end_ranks(command->help, status);
+        ranks_end();
+    }
     return status;
 }
 
@@ -136,9 +154,12 @@ static int run(int argc, const char **argv)
 // Out of memory is not a mistake: one line, and STATUS_FAILED.
 static void on_failure(FailKind kind, const char *message)
 {
-    command_error(NULL, "%s", message);
+    command_failing(message);
     if (kind == FAIL_MISTAKE) {
         abort();                                   // a debugger stops here
+    }
+    if (ranks_count() > 1) {
+        ranks_abort(STATUS_FAILED);
     }
     exit(STATUS_FAILED);
 }

@@ -24,6 +24,7 @@ typedef struct Tokenizing {
     Reader reader;
     CacheHeader header;
     size_t n_special;
+    bool reads_only;                               // writes nothing to the folder
     FILE *file;
     const char *file_name;                         // for messages
     DatasetProgress *progress;                     // may be NULL
@@ -172,22 +173,23 @@ static bool find_or_make_tokens(Tokenizing *work, const char *folder, Dataset *d
         return make_passing_tokens(work, dataset, error);
     }
     dataset->file_name = path_in(folder, "data.bin");
-    return find_tokens(work, dataset->file_name, dataset) || make_tokens(work, dataset->file_name, dataset, error);
+    if (find_tokens(work, dataset->file_name, dataset)) {
+        return true;
+    }
+    return work->reads_only ? make_passing_tokens(work, dataset, error) : make_tokens(work, dataset->file_name, dataset, error);
 }
 
-Dataset *dataset_open(const char *path, const Tokenizer *tokenizer, const char *folder, DatasetProgress *progress, void *context,
-                      Error *error)
+static Dataset *open_dataset(Tokenizing *work, const char *path, const char *folder, Error *error)
 {
-    Tokenizing work = {.tokenizer = tokenizer, .progress = progress, .context = context};
-    if (!reader_begin(&work.reader, path, error)) {
+    if (!reader_begin(&work->reader, path, error)) {
         return NULL;
     }
     Dataset *dataset = memory_allocate(sizeof *dataset, "a data set");
-    *dataset = (Dataset){.name = memory_copy_text(work.reader.name)};
-    work.header = cache_header(tokenizer, text_fingerprint(&work.reader));
-    bool opened = find_or_make_tokens(&work, folder, dataset, error);
-    reader_end(&work.reader);
-    dataset->n_special = work.n_special;
+    *dataset = (Dataset){.name = memory_copy_text(work->reader.name)};
+    work->header = cache_header(work->tokenizer, text_fingerprint(&work->reader));
+    bool opened = find_or_make_tokens(work, folder, dataset, error);
+    reader_end(&work->reader);
+    dataset->n_special = work->n_special;
     if (!opened) {
         dataset_free(dataset);
         return NULL;
@@ -195,6 +197,19 @@ Dataset *dataset_open(const char *path, const Tokenizer *tokenizer, const char *
     dataset->start[SPLIT_VAL] = dataset->n_tokens / 10 * 9 + dataset->n_tokens % 10 * 9 / 10;
     dataset->start[SPLIT_COUNT] = dataset->n_tokens;
     return dataset;
+}
+
+Dataset *dataset_open(const char *path, const Tokenizer *tokenizer, const char *folder, DatasetProgress *progress, void *context,
+                      Error *error)
+{
+    Tokenizing work = {.tokenizer = tokenizer, .progress = progress, .context = context};
+    return open_dataset(&work, path, folder, error);
+}
+
+Dataset *dataset_open_shared(const char *path, const Tokenizer *tokenizer, const char *folder, Error *error)
+{
+    Tokenizing work = {.tokenizer = tokenizer, .reads_only = true};
+    return open_dataset(&work, path, folder, error);
 }
 
 void dataset_free(Dataset *dataset)
@@ -263,6 +278,13 @@ void dataset_batch(const Dataset *dataset, DatasetSplit split, Random *random, i
         size_t place = (size_t)(random_double(random) * (double)n_rows);
         size_t row = (size_t)b * (size_t)T;
         copy_row(dataset, split, place, T, ids + row, targets + row);
+    }
+}
+
+void dataset_skip_batch(Random *random, int B)
+{
+    for (int b = 0; b < B; b++) {
+        random_double(random);                     // as dataset_batch draws a row
     }
 }
 

@@ -95,6 +95,8 @@ typedef void DatasetProgress(int done, int n, void *context);
 // characters, or if the tokens cannot be written.
 Dataset *dataset_open(const char *path, const Tokenizer *tokenizer, const char *folder, DatasetProgress *progress, void *context,
                       Error *error);
+// The same, but nothing is written to folder: if its data.bin doesn't fit, the tokens go to a temporary file.
+Dataset *dataset_open_shared(const char *path, const Tokenizer *tokenizer, const char *folder, Error *error);
 void dataset_free(Dataset *dataset);
 
 size_t dataset_tokens(const Dataset *dataset, DatasetSplit split);     // tokens in a split
@@ -103,6 +105,8 @@ bool dataset_check(const Dataset *dataset, int T, Error *error);       // does e
 // B rows from uniformly random places of a split; ids and targets (B, T) belong to the caller. A file of tokens that was truncated
 // since is reported by fail_file, here and in the functions below.
 void dataset_batch(const Dataset *dataset, DatasetSplit split, Random *random, int B, int T, int *ids, int *targets);
+
+void dataset_skip_batch(Random *random, int B);    // draws as dataset_batch does, and reads nothing
 
 void dataset_ids(const void *dataset, size_t first, size_t n, int *ids);       // n of its ids, from index first on (a TokenReader)
 

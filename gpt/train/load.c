@@ -54,8 +54,9 @@ static bool read_train_config(const Safetensors *file, TrainConfig *config, Erro
         char key[NAME_TEXT];
         double value = 0;
         snprintf(key, sizeof key, "train.%s", field->name);
-        bool read = field->kind == FIELD_COUNT ? read_count(file, key, INT_MAX, &value, error)
-                                               : read_number(file, key, &value, error);
+        bool later = field->kind == FIELD_CHOICE && safetensors_text(file, key) == NULL;       // version 0.1.0 had no choices
+        bool read = later || (field->kind == FIELD_NUMBER ? read_number(file, key, &value, error)
+                                                          : read_count(file, key, INT_MAX, &value, error));
         if (!read) {
             return false;
         }

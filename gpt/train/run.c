@@ -19,6 +19,7 @@ typedef struct Run {
     RowTable *flow;                               // NULL without gradflow_every
     int saved_step;
     double saved_at;                               // seconds
+    bool first;                                    // is this rank 0, which writes?
 } Run;
 
 bool train_folder_has_run(const char *folder)
@@ -83,6 +84,9 @@ static bool is_due(int step, int every)
 // The checkpoint first: a run is resumed from this one file.
 static bool save(Run *run, Error *error)
 {
+    if (!run->first) {
+        return true;
+    }
     if (!trainer_save(run->trainer, run->folder, error) ||
         !gpt_save(run->trainer->gpt, run->trainer->setup.tokenizer, run->folder, error)) {
         return false;
@@ -118,10 +122,10 @@ static bool make_step(Run *run, TrainRow *row, Error *error)
     double passed = clock_seconds() - started;
     row->ms = 1000 * passed;
     row->tokens_per_s = (double)config->batch * config->length * config->accumulate / passed;
-    made = made && (!measures || train_flow_add(run->flow, trainer, before, &flow, error));
+    made = made && (!measures || !run->first || train_flow_add(run->flow, trainer, before, &flow, error));
     gradflow_free(&flow);
-    if (!made) {
-        return false;
+    if (!made || !run->first) {
+        return made;
     }
     bool last = row->step == config->steps;
     if (trainer->data != NULL && (last || is_due(row->step, config->eval_every))) {
@@ -141,28 +145,55 @@ static void tell(const Run *run, const TrainRow *row)
     }
 }
 
+// What a rank says after each step; the highest of all ranks counts.
+typedef enum Verdict { GO_ON, SAVE, STOP, FAILED } Verdict;
+
+static Verdict verdict_of(const Run *run, bool made)
+{
+    const TrainWatcher *watcher = run->watcher;
+    if (made && watcher->stop != NULL && watcher->stop(watcher->context)) {
+        return STOP;
+    }
+    bool long_ago = run->first && clock_seconds() - run->saved_at > SAVE_SECONDS;
+    return !made ? FAILED : long_ago ? SAVE : GO_ON;
+}
+
+// With FAILED, each rank has an error.
+static Verdict settle(Verdict own, Error *error)
+{
+    Verdict *all = memory_allocate((size_t)ranks_count() * sizeof *all, "the ranks' verdicts");
+    Verdict worst = own;
+    ranks_gather(&own, all, sizeof own);
+    for (int i = 0; i < ranks_count(); i++) {
+        worst = all[i] > worst ? all[i] : worst;
+    }
+    free(all);
+    if (worst == FAILED) {
+        ranks_agree(own != FAILED, error);
+    }
+    return worst;
+}
+
 static bool make_steps(Run *run, Error *error)
 {
     const TrainConfig *config = &run->trainer->setup.train;
-    const TrainWatcher *watcher = run->watcher;
-    bool stopped = false;
+    Verdict verdict = GO_ON;
     if (run->trainer->adamw.step >= config->steps) {
-        return save(run, error);                   // a kill between checkpoint and model may have left an older model
+        return ranks_agree(save(run, error), error);           // a kill between checkpoint and model may have left an older model
     }
-    while (run->trainer->adamw.step < config->steps && !stopped) {
+    while (run->trainer->adamw.step < config->steps && verdict < STOP) {
         TrainRow row;
-        if (!make_step(run, &row, error)) {
-            return false;
+        bool made = make_step(run, &row, error);
+        if (made && run->first) {
+            tell(run, &row);
         }
-        tell(run, &row);
-        stopped = watcher->stop != NULL && watcher->stop(watcher->context);
-        bool last = stopped || row.step == config->steps;
-        bool long_ago = clock_seconds() - run->saved_at > SAVE_SECONDS;
-        if ((last || long_ago || is_due(row.step, config->save_every)) && !save(run, error)) {
-            return false;
+        verdict = settle(verdict_of(run, made), error);
+        bool due = verdict != GO_ON || row.step == config->steps || is_due(row.step, config->save_every);
+        if (verdict != FAILED && due && !ranks_agree(save(run, error), error)) {
+            verdict = FAILED;
         }
     }
-    return true;
+    return verdict != FAILED;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -183,6 +214,9 @@ static bool begin(Run *run, Error *error)
     int step = trainer->adamw.step;
     run->saved_step = step;
     run->saved_at = clock_seconds();
+    if (!run->first) {
+        return true;
+    }
     if (!folder_make(run->folder, error) || !lock(run, error) || (!file_exists(run->folder, TRAINING_FILE) && !save(run, error))) {
         return false;
     }
@@ -207,9 +241,9 @@ bool train_run(Trainer *trainer, const char *folder, const TrainWatcher *watcher
 {
     REQUIRE(trainer);
     REQUIRE(folder);
-    Run run = {.trainer = trainer, .folder = folder, .watcher = watcher};
+    Run run = {.trainer = trainer, .folder = folder, .watcher = watcher, .first = ranks_rank() == 0};
     Error why;
-    bool done = begin(&run, &why) && make_steps(&run, &why);
+    bool done = trainer_check_ranks(trainer, &why) && ranks_agree(begin(&run, &why), &why) && make_steps(&run, &why);
     if (!end(&run, done, &why)) {
         bool saved = file_exists(folder, TRAINING_FILE);
         return saved ? error_set(error, "%.350s; %.100s has the checkpoint of step %d", why.message, folder, run.saved_step)

@@ -14,12 +14,25 @@
 //         ^                                                                                                      |
 //         '-- next step <-- weights <--adamw_step_clipped-- at most clip in norm <--grad_norm-- added up <-------'
 
+// How the gradients of a step's parts (accumulate) become one. Under mpirun the ranks share the parts in turn: of n ranks, rank r computes parts
+// r, n + r, 2 n + r, ..., and every rank then makes the same AdamW step.
+typedef enum Reduction {
+    REDUCE_PLAIN,                                  // each operation adds to the gradient of the parts before. One rank only
+    REDUCE_EXACT,                                  // each part's gradient starts from zero; whole gradients are added in the order of the parts, so
+                                                   // the same bits on any number of ranks. Takes a copy of the gradients, divided among the ranks
+    REDUCE_FAST,                                   // each rank adds as in PLAIN, then MPI sums over ranks during the last backward pass
+    REDUCTION_COUNT
+} Reduction;
+
+const char *reduction_name(Reduction reduction);   // "exact"
+
 // The settings of a training run. 0 in eval_every, sample_every, gradflow_every and save_every means never.
 typedef struct TrainConfig {
     int steps;                                     // AdamW steps in total
     int batch;                                     // B: rows that go through the model at once
     int length;                                    // T: tokens of a row
-    int accumulate;                                // batches whose gradients are summed for one step
+    int accumulate;                                // parts of a step: batches whose gradients are summed, on all ranks together
+    Reduction reduce;
     double lr;                                     // learning rate after the warm-up
     double min_lr;                                 // learning rate from decay_steps on
     int warmup;                                    // steps of linear warm-up from 0 to lr
@@ -78,16 +91,26 @@ typedef struct TrainBefore {
     int well_formed;                               // and those of them that follow the grammar
 } TrainBefore;
 
-// A model in training, and the state of its run. It uses the caller's current tape; each step resets it.
+typedef struct Reducer Reducer;
+
+// When what a step does began on this rank, in seconds of a monotonic clock; of its parts the last.
+typedef struct StepTimes {
+    double forward, backward, backward_end;        // then the sum over ranks: the rest of it
+    double update, end;                            // AdamW
+} StepTimes;
+
+// A model in training, and the state of its run. Under mpirun each rank has one, with the same settings (trainer_check_ranks). It uses the caller's current tape; each step resets it.
 typedef struct Trainer {
     TrainSetup setup;                              // its own
     GPT *gpt;                                      // its own
     Dataset *data;                                 // its own; NULL with a fixed batch
     ParameterList parameters;
     AdamW adamw;                                   // adamw.step: steps made so far
+    Reducer *reducer;                              // its own; NULL: REDUCE_PLAIN, or REDUCE_FAST on one rank
     Random random;                                 // draws the rows: its state is the position in the data
     int *ids;                                      // (B, T), the batch that goes through the model
     int *targets;
+    StepTimes times;                               // of the last step
     TrainBefore before;
     int folder_lock;                               // of the run's folder; -1: train_run locks it. Its own
 } Trainer;
@@ -97,8 +120,12 @@ typedef struct Trainer {
 Trainer *trainer_create(TrainSetup setup, GPT *gpt, Dataset *data, Error *error);
 void trainer_free(Trainer *trainer);
 
-// Makes one step and fills in row, except val_loss, tokens_per_s and ms. flow, if not NULL, gets the gradients of each layer before
-// clipping (with accumulate > 1, the activations of the last batch; with recompute, nothing inside a block); the caller frees it with
+// Do all ranks have the same program, kernels, settings, text and weights? Compares fingerprints of them. True on one rank. The error names
+// what differs, and the rank.
+bool trainer_check_ranks(const Trainer *trainer, Error *error);
+
+// Makes one step, together with all ranks, and fills in row, except val_loss, tokens_per_s and ms. flow, if not NULL, gets the gradients of each layer before
+// clipping (with accumulate > 1, the activations of the last part, on rank 0 also if another rank computed it; with recompute, nothing inside a block); the caller frees it with
 // gradflow_free. False and an error, with unchanged weights, if loss or gradient is not finite.
 bool trainer_step(Trainer *trainer, GradFlow *flow, TrainRow *row, Error *error);
 
@@ -155,7 +182,8 @@ typedef struct TrainWatcher {
 } TrainWatcher;
 
 // Makes the remaining steps. Saves before the first step, every save_every steps and at the end. False and an error, with the last
-// checkpoint unchanged, if a file can't be written, or if loss or gradient is not finite.
+// checkpoint unchanged, if a file can't be written, or if loss or gradient is not finite. Of several ranks, all call it, rank 0 writes the files
+// and is watched, and the run stops if any rank's stop returns true.
 bool train_run(Trainer *trainer, const char *folder, const TrainWatcher *watcher, Error *error);
 
 // Draws loss.png, and gradflow.png if at least two steps were measured. False and an error if that fails, for example without gnuplot.

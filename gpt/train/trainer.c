@@ -1,7 +1,8 @@
 // trainer.c: one training step, in the order of the data: batches, loss, gradients, update; evaluation; the audit of gradients.
 
 #include "gpt/base/base.h"
-#include "gpt/train/train.h"
+#include "gpt/base/hash.h"
+#include "gpt/train/reduce.h"
 #include "nn/mode.h"
 #include "tensor/unwind.h"
 
@@ -35,8 +36,17 @@ static bool setup_check(const TrainSetup *setup, const GPT *gpt, const Dataset *
     if (!train_config_check(config, &setup->gpt, error)) {
         return false;
     }
+    if (config->accumulate % ranks_count() != 0) {
+        return error_set(error, "%d ranks can't share the %d batch%s of a step (expected a number of ranks that divides it)", ranks_count(),
+                         config->accumulate, config->accumulate == 1 ? "" : "es");
+    }
+    if (config->reduce == REDUCE_PLAIN && ranks_count() > 1) {
+        return error_set_field(error, "reduce", "plain is for one rank (expected exact or fast)");
+    }
     GPTCost cost = gpt_cost(&setup->gpt, config->batch, config->length);
-    if (!memory_check(gpt_training_bytes(&cost, gpt->recompute) - cost.weight_bytes, "training", error)) {
+    bool copies = config->reduce == REDUCE_EXACT && config->accumulate > ranks_count();
+    double bytes = gpt_training_bytes(&cost, gpt->recompute) + (copies ? cost.gradient_bytes / ranks_count() : 0);
+    if (!memory_check(bytes - cost.weight_bytes, "training", error)) {
         return false;
     }
     return data == NULL ? ids_check(setup, error) : dataset_check(data, config->length, error);
@@ -64,6 +74,9 @@ Trainer *trainer_create(TrainSetup setup, GPT *gpt, Dataset *data, Error *error)
     trainer->parameters = module_parameters(&gpt->module);
     AdamWConfig adamw = {config->lr, config->beta1, config->beta2, config->eps, config->weight_decay};
     trainer->adamw = adamw_create(&trainer->parameters, adamw);
+    if (config->reduce == REDUCE_EXACT || ranks_count() > 1) {
+        trainer->reducer = reducer_create(&trainer->parameters, config->reduce, config->accumulate);
+    }
     random_seed(&trainer->random, setup.seed + 1);
     unwind_end(frame);
     return trainer;
@@ -75,6 +88,7 @@ void trainer_free(Trainer *trainer)
         return;
     }
     adamw_free(&trainer->adamw);
+    reducer_free(trainer->reducer);
     parameter_list_free(&trainer->parameters);
     gpt_free(trainer->gpt);
     dataset_free(trainer->data);
@@ -88,17 +102,29 @@ void trainer_free(Trainer *trainer)
 // ------------------------------------------------------------------------------------------------------------
 // One step
 
-// The rows of one part of a step: new ones from the text, or that part of the fixed batch.
-static void next_batch(Trainer *trainer, int part)
+static void fixed_batch(Trainer *trainer, int part)
 {
     const TrainConfig *config = &trainer->setup.train;
     size_t n = (size_t)config->batch * (size_t)config->length;
-    if (trainer->data != NULL) {
-        dataset_batch(trainer->data, SPLIT_TRAIN, &trainer->random, config->batch, config->length, trainer->ids, trainer->targets);
-        return;
-    }
     memcpy(trainer->ids, trainer->setup.ids + (size_t)part * n, n * sizeof(int));
     memcpy(trainer->targets, trainer->setup.targets + (size_t)part * n, n * sizeof(int));
+}
+
+// The rows of this rank's part of a round: new ones from the text, of which every rank draws those of all ranks, or those of the fixed batch.
+static void next_batch(Trainer *trainer, int round)
+{
+    const TrainConfig *config = &trainer->setup.train;
+    if (trainer->data == NULL) {
+        fixed_batch(trainer, round * ranks_count() + ranks_rank());
+        return;
+    }
+    for (int rank = 0; rank < ranks_count(); rank++) {
+        if (rank == ranks_rank()) {
+            dataset_batch(trainer->data, SPLIT_TRAIN, &trainer->random, config->batch, config->length, trainer->ids, trainer->targets);
+        } else {
+            dataset_skip_batch(&trainer->random, config->batch);
+        }
+    }
 }
 
 static bool is_sound(const TrainRow *row, Error *error)
@@ -134,30 +160,107 @@ static void unwatch(void *watch)
     gradflow_unwatch(watch);
 }
 
-// Forward and backward of part number part, whose loss it returns.
-static double step_part(Trainer *trainer, int part, GradFlow *flow)
+// Dropout of a part that any rank may compute: its generator is seeded for this part alone.
+static void seed_dropout(Trainer *trainer, int part)
+{
+    uint64_t hash = hash_add(hash_add(hash_add(HASH_START, trainer->setup.seed), (uint64_t)trainer->adamw.step), (uint64_t)part);
+    random_seed(&trainer->gpt->random, (uint32_t)(hash ^ hash >> 32));
+}
+
+// The part of round number round that this rank computes: forward, backward, and the sum over ranks. Returns its loss. flow, if not NULL, gets
+// the gradients of each layer.
+static double step_part(Trainer *trainer, int round, GradFlow *flow)
 {
     const TrainConfig *config = &trainer->setup.train;
-    next_batch(trainer, part);                                             // ids, targets (B, T)
+    int part = round * ranks_count() + ranks_rank();
+    bool last = (round + 1) * ranks_count() == config->accumulate;
+    Reducer *exact = config->reduce == REDUCE_EXACT ? trainer->reducer : NULL;
+    Reducer *fast = config->reduce == REDUCE_FAST && last ? trainer->reducer : NULL;
+    next_batch(trainer, round);                                            // ids, targets (B, T)
+    if (trainer->reducer != NULL) {
+        seed_dropout(trainer, part);
+    }
+    if (exact != NULL) {
+        module_zero_grad(&trainer->gpt->module);
+    }
+    trainer->times.forward = clock_seconds();
     Tensor *logits = gpt_forward(trainer->gpt, trainer->ids, config->batch, config->length);       // (B, T, V)
     Tensor *loss = tensor_cross_entropy(logits, trainer->targets);
     Tensor *share = tensor_scale(loss, 1.0 / config->accumulate);
-    if (flow == NULL) {
-        tensor_backward(share);
-    } else {
-        GradFlowWatch *watch = gradflow_watch(tape_current());
-        int frame = unwind_begin();
+    trainer->times.backward = clock_seconds();
+    int frame = unwind_begin();
+    GradFlowWatch *watch = flow == NULL ? NULL : gradflow_watch(tape_current());
+    if (watch != NULL) {
         unwind_add_on_failure(unwatch, watch);
-        tensor_backward(share);
-        *flow = gradflow_read(watch, &trainer->gpt->module);
-        unwind_end(frame);
     }
+    if (fast != NULL && !trainer->gpt->recompute) {                        // else blocks read parameters on tapes of their own
+        reducer_watch(fast, tape_current());
+        unwind_add(reducer_unwatch, fast);
+    }
+    tensor_backward(share);
+    trainer->times.backward_end = clock_seconds();
+    if (exact != NULL) {
+        reducer_add(exact, round == 0, last);
+    } else if (fast != NULL) {
+        reducer_finish(fast);
+    }
+    if (watch != NULL) {
+        *flow = gradflow_read(watch, &trainer->gpt->module);
+    }
+    unwind_end(frame);
     double value = (double)tensor_item(share);
     tape_reset(tape_current());
     return value;
 }
 
-// The gradients of all parts are summed, each divided by their number, so that the sum is the gradient of one large batch.
+// The sum of the ranks' losses, in their order.
+static double sum_of_losses(double own)
+{
+    double sum = 0;
+    double *all = memory_allocate((size_t)ranks_count() * sizeof *all, "the losses");
+    ranks_gather(&own, all, sizeof own);
+    for (int i = 0; i < ranks_count(); i++) {
+        sum += all[i];
+    }
+    free(all);
+    return sum;
+}
+
+// From the rank that computed the last part to rank 0.
+static void move_flow(GradFlow *flow)
+{
+    int last = ranks_count() - 1;
+    if (ranks_rank() == 0 && last > 0) {
+        void *header;
+        void *rows;
+        ranks_receive(&last, &header);
+        ranks_receive(&last, &rows);
+        *flow = *(GradFlow *)header;
+        flow->rows = rows;
+        flow->capacity = flow->n_rows;
+        free(header);
+    } else if (ranks_rank() == last && last > 0) {
+        ranks_send(0, flow, sizeof *flow);
+        ranks_send(0, flow->rows, (size_t)flow->n_rows * sizeof *flow->rows);
+    }
+}
+
+// All parts of a step, each divided by their number, so that the sum is the gradient of one large batch.
+static double step_parts(Trainer *trainer, GradFlow *flow)
+{
+    int rounds = trainer->setup.train.accumulate / ranks_count();
+    bool measures = flow != NULL && ranks_rank() == ranks_count() - 1;
+    double loss = 0;
+    for (int round = 0; round < rounds; round++) {
+        double value = step_part(trainer, round, measures && round == rounds - 1 ? flow : NULL);
+        loss += trainer->reducer == NULL ? value : sum_of_losses(value);
+    }
+    if (flow != NULL) {
+        move_flow(flow);
+    }
+    return loss;
+}
+
 bool trainer_step(Trainer *trainer, GradFlow *flow, TrainRow *row, Error *error)
 {
     REQUIRE(trainer);
@@ -171,18 +274,20 @@ bool trainer_step(Trainer *trainer, GradFlow *flow, TrainRow *row, Error *error)
     *row = (TrainRow){.step = trainer->adamw.step + 1, .val_loss = NAN};
     module_train_in_frame(&gpt->module, true);
     module_zero_grad(&gpt->module);
-    for (int part = 0; part < config->accumulate; part++) {
-        bool is_last = part == config->accumulate - 1;
-        row->loss += step_part(trainer, part, is_last ? flow : NULL);
-    }
+    row->loss = step_parts(trainer, flow);
     unwind_end(frame);
+    if (trainer->reducer != NULL) {
+        gpt->random = before.dropout;              // else it would be as after this rank's last part
+    }
     row->grad_norm = grad_norm(&trainer->parameters);
     if (!is_sound(row, error)) {
         return false;
     }
     row->lr = train_lr(config, trainer->adamw.step);
     trainer->adamw.config.lr = row->lr;
+    trainer->times.update = clock_seconds();
     adamw_step_clipped(&trainer->adamw, row->grad_norm, config->clip > 0 ? config->clip : INFINITY);
+    trainer->times.end = clock_seconds();
     return true;
 }
 
@@ -209,7 +314,7 @@ double trainer_evaluate(Trainer *trainer, DatasetSplit split)
     tape_no_grad_begin();
     for (int i = 0; i < n; i++) {
         if (trainer->data == NULL) {
-            next_batch(trainer, i);
+            fixed_batch(trainer, i);
         } else {
             dataset_eval_batch(trainer->data, split, i, n, config->batch, config->length, trainer->ids, trainer->targets);
         }

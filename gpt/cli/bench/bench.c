@@ -37,6 +37,7 @@ const CommandHelp bench_help = {
                 "  gptape bench --case product,step --precision bf16\n"
                 "  gptape bench --case tokenizer --tokenizer bytes\n",
     .groups = bench_groups,
+    .on_ranks = true,
 };
 
 // ------------------------------------------------------------------------------------------------------------

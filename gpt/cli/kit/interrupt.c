@@ -11,6 +11,7 @@ static volatile sig_atomic_t caught;               // the signal's number; 0: no
 static void on_signal(int number)
 {
     caught = number;
+    ranks_end_if_lost();                           // mpirun's signal: another rank has died
 }
 
 // SA_RESETHAND: the second one finds the default again. SA_ONSTACK: the handler has a stack of its own, since oneDNN's products use
@@ -38,5 +39,5 @@ bool interrupted(void)
 
 int interrupt_status(void)
 {
-    return 128 + caught;
+    return 128 + (caught != 0 ? caught : SIGINT);  // else another rank was interrupted
 }

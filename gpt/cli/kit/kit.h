@@ -62,6 +62,7 @@ typedef struct CommandHelp {
     const char *about;                             // what it does, a few lines
     const char *examples;                          // commands that work, a line each
     const OptionGroup *groups;                     // ends with {0}
+    bool on_ranks;                                 // under mpirun, do all ranks work together? Else each runs the command by itself
 } CommandHelp;
 
 typedef struct Option {
@@ -208,9 +209,15 @@ void manual_print(const Command *commands, int count);
 bool completion_print(const Command *commands, int count, const char *shell);  // false: unknown shell
 
 // ------------------------------------------------------------------------------------------------------------
-// Messages: always one line, "gptape info: ...", on stderr. Control characters in it are escaped.
+// Messages: always one line, "gptape info: ...", on stderr. Control characters in it are escaped. Of several ranks only rank 0 prints; another
+// rank's error is printed there, too, when the command ends (command_end_ranks).
 
 void command_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// The end of a command on all ranks: the status of the rank that failed. command_failing: a failure that no other rank waits for, which is
+// printed on any rank.
+int command_end_ranks(const CommandHelp *help, int status);
+void command_failing(const char *message);
+
 // Prints an error. One about a field that is an option of the command names the option: --n-embd. Returns false.
 bool report_error(const Options *options, const Error *error);
 // The same, and sets *status to STATUS_FAILED.
@@ -248,6 +255,7 @@ int interrupt_status(void);                        // 130 after Ctrl-C
 // Opens standard streams that are closed, makes stderr write whole lines, and escapes what could control the terminal if stdout is one: control and
 // bidirectional characters, and bytes that are not UTF-8, as quote_terminal does. The first call of the program.
 void streams_begin(void);
+bool streams_no_stdout(void);                      // from here on, what is written to stdout is dropped. False if that fails
 enum { STREAMS_OWN_TEXT = 16 };
 const char *streams_own(const char *code, char text[STREAMS_OWN_TEXT]);        // an escape sequence of ours, to be printed to stdout
 

@@ -15,6 +15,8 @@ static void print_line(const char *command, const char *text)
     fputc('\n', stderr);
 }
 
+static Error unprinted;                            // on a rank other than 0
+
 void command_error(const char *command, const char *format, ...)
 {
     char text[1200];
@@ -23,7 +25,38 @@ void command_error(const char *command, const char *format, ...)
     va_start(arguments, format);
     number_vformat(text, sizeof text, format, arguments);
     va_end(arguments);
-    print_line(command, text);
+    if (ranks_rank() == 0) {
+        print_line(command, text);
+    } else {
+        error_set(&unprinted, "%.500s", text);
+    }
+}
+
+int command_end_ranks(const CommandHelp *help, int status)
+{
+    Error error = unprinted;
+    bool done = status == STATUS_OK;
+    if (!ranks_agreed()) {
+        return status == STATUS_OK ? STATUS_FAILED : status;   // each knows already
+    }
+    if (ranks_agree(done, &error)) {
+        return STATUS_OK;
+    }
+    if (done && ranks_rank() == 0) {
+        command_error(help->name, "%s", error.message);
+    }
+    return done ? STATUS_FAILED : status;
+}
+
+void command_failing(const char *message)
+{
+    if (ranks_count() > 1) {
+        char rank[32];
+        snprintf(rank, sizeof rank, "rank %d", ranks_rank());
+        print_line(rank, message);
+    } else {
+        print_line(NULL, message);
+    }
 }
 
 bool report_error(const Options *options, const Error *error)
@@ -58,7 +91,7 @@ void command_note(const Options *options, const char *format, ...)
     char text[1200];
     va_list arguments;
 
-    if (options_given(options, "quiet")) {
+    if (options_given(options, "quiet") || ranks_rank() > 0) {
         return;
     }
     va_start(arguments, format);

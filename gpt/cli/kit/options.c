@@ -41,7 +41,7 @@ const OptionRow compute_rows[] = {
     {0}
 
 const OptionRow run_rows[] = {
-    {"threads", "N", NULL, "threads to compute with (default: one per processor)"},
+    {"threads", "N", NULL, "threads to compute with (default: one per processor; of several ranks on a machine, each its share)"},
     ANSWER_ROWS,
 };
 

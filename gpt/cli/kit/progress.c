@@ -16,7 +16,7 @@ Progress progress_begin(const Options *options, const char *unit)
     return (Progress){
         .command = options->help->name,
         .unit = unit,
-        .quiet = options_given(options, "quiet"),
+        .quiet = options_given(options, "quiet") || ranks_rank() > 0,
         .terminal = isatty(STDERR_FILENO),
         .started = started,
         .last = started,

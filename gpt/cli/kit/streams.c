@@ -116,6 +116,13 @@ void streams_begin(void)
     }
 }
 
+bool streams_no_stdout(void)
+{
+    FILE *nowhere = fopen("/dev/null", "w");
+    stdout = nowhere != NULL ? nowhere : stdout;
+    return nowhere != NULL;
+}
+
 const char *streams_own(const char *code, char text[STREAMS_OWN_TEXT])
 {
     snprintf(text, STREAMS_OWN_TEXT, "%s%s", filter.terminal == NULL ? "\033" : OWN_ESCAPE, code + 1);

@@ -107,6 +107,8 @@ bool options_threads(const Options *options)
     if (!options_int(options, "threads", 1, MOST_THREADS, &threads)) {
         return false;
     }
+    bool chosen = threads > 0 || getenv("OMP_NUM_THREADS") != NULL;
+    threads = chosen ? threads : ranks_threads();
     if (threads > 0) {
         kernels_set_threads(threads);
     }

@@ -65,13 +65,25 @@ static bool read_others(const Options *options, TrainConfig *config)
     return true;
 }
 
+bool train_read_accumulate(const Options *options, TrainConfig *config)
+{
+    if (!read_field(options, "accumulate", config)) {
+        return false;
+    }
+    if (config->accumulate > INT_MAX / ranks_count()) {
+        return option_error(options, "accumulate", "%d on %d ranks exceeds %d batches", config->accumulate, ranks_count(), INT_MAX);
+    }
+    config->accumulate *= ranks_count();
+    return true;
+}
+
 // B, T and how many of them make a step.
 static bool read_sizes(const Options *options, const GPTConfig *gpt, TrainConfig *config)
 {
     enum { MOST_LENGTH = 256 };
     int length = gpt->context_length < MOST_LENGTH ? gpt->context_length : MOST_LENGTH;
     return read_field(options, "batch", config) && read_with_default(options, "length", length, config)
-        && read_field(options, "accumulate", config);
+        && train_read_accumulate(options, config);
 }
 
 // The rows of every step; with --accumulate N in N parts.
@@ -83,12 +95,14 @@ static bool read_fixed_batch(const Options *options, TrainSetup *setup)
     if (other != NULL) {
         return option_error(options, other, "for a text, but --ids gives every step's batch; leave one out");
     }
-    if (!read_field(options, "accumulate", &setup->train) ||
+    if (!train_read_accumulate(options, &setup->train) ||
         !options_batch(options, &setup->gpt, &setup->ids, &setup->targets, &rows, &setup->train.length)) {
         return false;
     }
     setup->train.batch = rows / setup->train.accumulate;
     return rows % setup->train.accumulate == 0
+        || (ranks_count() > 1 && option_error(options, "accumulate", "%d on each of %d ranks does not divide the %d row%s of --ids",
+                                              setup->train.accumulate / ranks_count(), ranks_count(), rows, plural(rows)))
         || option_error(options, "accumulate", "%d does not divide the %d row%s of --ids", setup->train.accumulate, rows, plural(rows));
 }
 
@@ -96,6 +110,7 @@ static bool read_numbers(const Options *options, TrainSetup *setup)
 {
     bool sized = options_by_ids(options) ? read_fixed_batch(options, setup) : read_sizes(options, &setup->gpt, &setup->train);
     Error error;
+    sized = sized && read_with_default(options, "reduce", ranks_launched() ? REDUCE_EXACT : REDUCE_PLAIN, &setup->train);
     return sized && read_schedule(options, &setup->gpt, &setup->train) && read_others(options, &setup->train)
         && options_seed(options, &setup->seed) && (train_config_check(&setup->train, &setup->gpt, &error) || report_error(options, &error));
 }
@@ -221,10 +236,10 @@ static bool make_trainer(const Options *options, TrainSetup *setup, GPT *saved, 
 {
     Error error;
     Dataset *data = NULL;
-    bool made = make_folder(options, plan, &error);
+    bool made = train_share_folder(plan, ranks_rank() > 0 || make_folder(options, plan, &error), &error);
     if (made && setup->ids == NULL) {
         Progress progress = progress_begin(options, "MiB of text");
-        data = dataset_open(options_text(options, "data"), setup->tokenizer, plan->folder, on_tokens, &progress, &error);
+        data = train_open_data(options_text(options, "data"), setup->tokenizer, plan, on_tokens, &progress, &error);
         progress_end(&progress);
         made = data != NULL;
         if (made) {

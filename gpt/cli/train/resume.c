@@ -25,7 +25,8 @@ static bool check_numbers(const Options *options, const TrainConfig *saved)
         if (strcmp(field->name, "steps") == 0 || !options_field_given(options, field)) {
             continue;
         }
-        if (!options_field(options, field, &given)) {
+        bool shared = strcmp(field->name, "accumulate") == 0;
+        if (shared ? !train_read_accumulate(options, &given) : !options_field(options, field, &given)) {
             return false;
         }
         if (!config_field_equal(field, &given, saved)) {
@@ -181,7 +182,7 @@ static Trainer *make_trainer(const Options *options, const TrainPlan *plan, Trai
     Dataset *data = NULL;
     if (setup->ids == NULL) {
         const char *named = options_text(options, "data");
-        data = dataset_open(named != NULL ? named : setup->data, setup->tokenizer, plan->folder, NULL, NULL, error);
+        data = train_open_data(named != NULL ? named : setup->data, setup->tokenizer, plan, NULL, NULL, error);
     }
     GPT *gpt = data == NULL && setup->ids == NULL ? NULL : gpt_create_blank(&setup->gpt, error);
     if (gpt == NULL) {
@@ -215,6 +216,15 @@ static bool check_steps(const Options *options, const Trainer *trainer)
     return true;
 }
 
+static bool lock_run(TrainPlan *plan, Error *error)
+{
+    if (!train_folder_has_run(plan->folder)) {
+        return error_set(error, "%s: no run to resume (expected --out FOLDER)", plan->folder);
+    }
+    plan->lock = folder_lock(plan->folder, error);
+    return plan->lock >= 0;
+}
+
 bool train_plan_resume(const Options *options, TrainPlan *plan, int *status)
 {
     TrainSetup setup;
@@ -225,13 +235,8 @@ bool train_plan_resume(const Options *options, TrainPlan *plan, int *status)
         || !options_precision(options, status)) {
         return false;
     }
-    if (!train_folder_has_run(plan->folder)) {
-        command_error(options->help->name, "%s: no run to resume (expected --out FOLDER)", plan->folder);
-        *status = STATUS_FAILED;
-        return false;
-    }
-    plan->lock = folder_lock(plan->folder, &error);
-    if (plan->lock < 0 || !train_setup_load(plan->folder, &setup, &error)) {
+    bool found = ranks_rank() > 0 || lock_run(plan, &error);
+    if (!train_share_folder(plan, found, &error) || !train_setup_load(plan->folder, &setup, &error)) {
         return report_failure(options, &error, status);
     }
     if (!check_all(options, &setup, status) || !train_check_recompute(options, plan, &setup.train)) {

@@ -41,6 +41,7 @@ const CommandHelp train_help = {
                 "  gptape train --model gpt2 --data mine.txt --out mine --batch 2 --length 128 --steps 100\n"
                 "  gptape train --config tiny --ids \"1,2,3;4,5,6\" --targets \"2,3,4;5,6,7\" --steps 20 --out fixed\n",
     .groups = train_groups,
+    .on_ranks = true,
 };
 
 // ------------------------------------------------------------------------------------------------------------
@@ -209,21 +210,24 @@ static int run(const Options *options, TrainPlan *plan)
     int status = STATUS_FAILED;
 
     random_seed(&watch.random, trainer->setup.seed + 2);
+    train_note_ranks(options, plan);
     print_notes(options, plan);
     note_lost_rows(options, plan);
     interrupt_watch();
-    bool done = look_before(options, trainer, &error);
+    bool done = ranks_agree(ranks_rank() > 0 || look_before(options, trainer, &error), &error);
     watch.progress = progress_begin(options, "steps");
     watch.progress.done_before = watch.first_step;
     done = done && train_run(trainer, plan->folder, &watcher, &error);
     progress_end(&watch.progress);
-    if (done) {
+    if (done && ranks_rank() == 0) {
         draw(options, plan);
     }
     if (done && trainer->adamw.step < trainer->setup.train.steps) {
         command_note(options, "stopped and saved after step %d of %d; resume with: gptape train --out %s --resume", trainer->adamw.step,
                      trainer->setup.train.steps, plan->folder);
         status = interrupt_status();
+    } else if (done && ranks_rank() > 0) {
+        status = STATUS_OK;
     } else if (done && train_report(options, trainer, plan->folder, clock_seconds() - started, &error)) {
         status = STATUS_OK;
     } else {

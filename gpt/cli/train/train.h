@@ -1,5 +1,5 @@
 // train.h: shared by the command's files: train.c (options and the run), plan.c (a new run), resume.c (a resumed run),
-// report.c (text and JSON).
+// ranks.c (several ranks), report.c (text and JSON).
 
 #ifndef GPTAPE_CLI_TRAIN_H
 #define GPTAPE_CLI_TRAIN_H
@@ -23,8 +23,18 @@ bool train_plan_new(const Options *options, TrainPlan *plan, int *status);
 bool train_plan_resume(const Options *options, TrainPlan *plan, int *status);
 void train_plan_free(TrainPlan *plan);
 
+// --accumulate: what it says is of each rank, and config has the sum.
+bool train_read_accumulate(const Options *options, TrainConfig *config);
+
 // --gradflow-every measures inside the blocks, where --recompute on stores nothing, so the two exclude each other.
 bool train_check_recompute(const Options *options, const TrainPlan *plan, const TrainConfig *config);
+
+// Rank 0 has plan->folder, if ok. Gives it to the other ranks, and checks that they see the same folder. False with an error unless all can go on.
+bool train_share_folder(TrainPlan *plan, bool ok, Error *error);
+// dataset_open on all ranks, of which rank 0 writes to the folder.
+Dataset *train_open_data(const char *path, const Tokenizer *tokenizer, const TrainPlan *plan, DatasetProgress *progress, void *context,
+                         Error *error);
+void train_note_ranks(const Options *options, const TrainPlan *plan);
 
 // ------------------------------------------------------------------------------------------------------------
 // The results
