@@ -100,9 +100,11 @@ static bool read_fixed_batch(const Options *options, TrainSetup *setup)
         return false;
     }
     setup->train.batch = rows / setup->train.accumulate;
+    if (rows % setup->train.accumulate != 0 && ranks_count() > 1) {
+        return option_error(options, "accumulate", "%d on each of %d ranks does not divide the %d row%s of --ids",
+                            setup->train.accumulate / ranks_count(), ranks_count(), rows, plural(rows));
+    }
     return rows % setup->train.accumulate == 0
-        || (ranks_count() > 1 && option_error(options, "accumulate", "%d on each of %d ranks does not divide the %d row%s of --ids",
-                                              setup->train.accumulate / ranks_count(), ranks_count(), rows, plural(rows)))
         || option_error(options, "accumulate", "%d does not divide the %d row%s of --ids", setup->train.accumulate, rows, plural(rows));
 }
 
