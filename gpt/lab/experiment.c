@@ -72,8 +72,8 @@ static void free_adamw(void *adamw)
     adamw_free(adamw);
 }
 
-// Measures at steps 0 ... n_steps of one network.
-static void run_network(Net *net, Tape *tape, Experiment *experiment, Measurement label, const Progress *progress)
+// Measures at steps 0 ... n_steps of one network, whose making began at start.
+static void run_network(Net *net, Tape *tape, Experiment *experiment, Measurement label, double start, const Progress *progress)
 {
     const ExperimentConfig *config = net->config;
     ParameterList parameters = module_parameters(net->module);
@@ -97,6 +97,9 @@ static void run_network(Net *net, Tape *tape, Experiment *experiment, Measuremen
         if (step < config->n_steps) {
             adamw_step(&adamw);
         }
+        double now = clock_seconds();
+        measurement->seconds = now - start;
+        start = now;
         if (progress->report != NULL) {
             progress->report(experiment->n_measurements, progress->n, progress->context);
         }
@@ -113,13 +116,14 @@ static bool run_all(const ExperimentConfig *config, Tape *tape, Experiment *expe
                 continue;
             }
             uint64_t seed = config->seed + (uint64_t)s;
+            double start = clock_seconds();
             Net net;
             if (!net_create(&net, config, arm, seed, error)) {
                 return false;
             }
             int frame = unwind_begin();
             unwind_add(net_free, &net);
-            run_network(&net, tape, experiment, (Measurement){.run = run, .seed = seed, .arm = arm}, progress);
+            run_network(&net, tape, experiment, (Measurement){.run = run, .seed = seed, .arm = arm}, start, progress);
             unwind_end(frame);
             run++;
         }

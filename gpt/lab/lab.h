@@ -140,6 +140,7 @@ typedef struct Measurement {
     int arm;
     int step;
     double loss;
+    double seconds;                                // for this measurement, and the step after it; the first's include making the network
     GradFlow flow;
     ProbeResults probes;
 } Measurement;
@@ -223,6 +224,7 @@ void sweep_free(Sweep *sweep);
 // The experiment's CSV, one row per set of numbers; columns as in csv.c. Written to an open stream.
 bool experiment_csv(const Experiment *experiment, FILE *out);
 extern const char experiment_csv_header[];         // its first line
+bool experiment_runs_csv(const Experiment *experiment, FILE *out);     // a row for each network: its settings, the loss of its last step
 bool measurement_csv(const ExperimentConfig *config, const Measurement *measurement, FILE *out);   // and the rows of one measurement
 
 // ------------------------------------------------------------------------------------------------------------

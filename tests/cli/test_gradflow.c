@@ -419,6 +419,113 @@ START_TEST(rows_come_from_a_file_a_grid_or_the_seed)
 }
 END_TEST
 
+// The i-th cell of a line without quotes in it but around sizes; quotes stay.
+static void cell_of(const char *line, int i, char cell[64])
+{
+    bool quoted = false;
+    size_t used = 0;
+    cell[0] = '\0';
+    for (; *line != '\n' && *line != '\0' && i >= 0; line++) {
+        quoted ^= *line == '"';
+        if (*line == ',' && !quoted) {
+            i--;
+        } else if (i == 0 && used < 63) {
+            cell[used] = *line;
+            used++;
+            cell[used] = '\0';
+        }
+    }
+}
+
+static void read_file(const char *path, char *text, size_t n)
+{
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    text[fread(text, 1, n - 1, file)] = '\0';
+    fclose(file);
+}
+
+// The cell of a column of the given row (0: the first network).
+static void assert_cell(const char *table, int row, const char *column, const char *expected)
+{
+    char cell[64] = "";
+    int at = 0;
+    for (cell_of(table, 0, cell); strcmp(cell, column) != 0 && at < 40; cell_of(table, at, cell)) {
+        at++;
+    }
+    ck_assert_msg(at < 40, "no column %s in %s", column, table);
+    const char *line = table;
+    for (int i = 0; i <= row; i++) {
+        line = strchr(line, '\n') + 1;
+    }
+    cell_of(line, at, cell);
+    ck_assert_msg(strcmp(cell, expected) == 0, "%s of row %d is %s, not %s", column, row, cell, expected);
+}
+
+START_TEST(runs_has_a_row_for_each_network)
+{
+    static char table[16384];
+    Run run = run_gptape("gradflow --sizes 2,4x3,2 --inputs normal:3 --norm batch --head linear --loss ce --init kaiming --init-gain 0.5"
+                         " --bias-std 0.1 --residual 'h + f(h)' --residual keel --steps 2 --lr 0.01 --seeds 2 --seed 7 --depths none"
+                         " --plot none --runs runs.csv --json");
+    assert_quiet(&run);
+    read_file("runs.csv", table, sizeof table);
+    static const struct { int row; const char *column, *expected; } cells[] = {
+        {0, "run", "0"}, {3, "run", "3"}, {0, "seed", "7"}, {2, "seed", "8"}, {0, "net", "mlp"}, {0, "residual", "plain"}, {1, "residual", "keel"},
+        {0, "shortcut", "on"}, {1, "shortcut", ""}, {1, "norm", "batch"}, {0, "sizes", "\"2,4x3,2\""}, {0, "rows", "3"}, {0, "inputs", "normal"},
+        {0, "saved", ""}, {0, "batch", ""}, {0, "length", ""}, {0, "steps", "2"}, {0, "lr", "0.01"}, {0, "same_dy", "off"}, {0, "precision", "f32"},
+        {0, "activation", "gelu"}, {0, "head", "linear"}, {0, "loss_function", "ce"}, {0, "init", "kaiming"}, {0, "init_gain", "0.5"},
+        {0, "bias_std", "0.1"}, {0, "n_layer", ""}, {0, "causal", ""}, {0, "not_finite", "0"},
+    };
+    for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++) {
+        assert_cell(table, cells[i].row, cells[i].column, cells[i].expected);
+    }
+    // The loss is that of the last step.
+    cJSON *json = cJSON_Parse(run.out);
+    for (int row = 0; row < 4; row++) {
+        char loss[32];
+        const cJSON *measured = cJSON_GetArrayItem(cJSON_GetObjectItem(json, "runs"), 3 * row + 2);
+        snprintf(loss, sizeof loss, "%.9g", cJSON_GetObjectItem(measured, "loss")->valuedouble);
+        assert_cell(table, row, "loss", loss);
+    }
+    cJSON_Delete(json);
+    run_free(&run);
+    run = run_gptape("gradflow --net gpt --n-layer 2 --length 8 --shortcut on --init orthogonal --runs runs.csv --csv -");
+    assert_quiet(&run);
+    read_file("runs.csv", table, sizeof table);
+    static const char *const gpt[][2] = {
+        {"net", "gpt"}, {"residual", "pre"}, {"norm", "pre"}, {"sizes", ""}, {"rows", ""}, {"saved", "off"}, {"batch", "4"}, {"length", "8"}, {"lr", ""},
+        {"init", "orthogonal"}, {"loss_function", ""}, {"init_gain", ""}, {"bias_std", ""}, {"n_layer", "2"}, {"final_norm", "auto"}, {"causal", "on"},
+    };
+    for (size_t i = 0; i < sizeof gpt / sizeof gpt[0]; i++) {
+        assert_cell(table, 0, gpt[i][0], gpt[i][1]);
+    }
+    run_free(&run);
+}
+END_TEST
+
+// Every column is explained where the documentation explains the CSV.
+START_TEST(every_column_of_runs_is_documented)
+{
+    static char table[16384];
+    static char page[65536];
+    char path[640];
+    Run run = run_gptape("gradflow --seeds 1 --depths none --plot none --runs runs.csv --csv -");
+    assert_quiet(&run);
+    run_free(&run);
+    snprintf(path, sizeof path, "%s/gpt/lab/README.md", folder_home());
+    read_file(path, page, sizeof page);
+    read_file("runs.csv", table, sizeof table);
+    char *section = strstr(page, "`--runs FILE` writes");
+    ck_assert_ptr_nonnull(section);
+    for (char *name = strtok(table, ",\n"); strcmp(name, "0") != 0; name = strtok(NULL, ",\n")) {
+        char quoted[64];
+        snprintf(quoted, sizeof quoted, "`%s`", name);
+        ck_assert_msg(strstr(section, quoted) != NULL, "%s is not explained", quoted);
+    }
+}
+END_TEST
+
 static const struct {
     const char *arguments;
     int status;
@@ -505,6 +612,9 @@ static const struct {
     {"--csv missing/f.csv", 1, "missing/f.csv"},
     {"--csv .", 1, "folder"},
     {"--csv - --json", 2, "stdout"},
+    {"--runs -", 2, "--runs: '-' is not a file's name (expected FILE)"},
+    {"--runs missing/r.csv", 1, "missing/r.csv"},
+    {"--runs a.csv --csv a.csv", 2, "a.csv"},
     {"--depht 5", 2, "--depth"},
     {"extra", 2, "extra"},
 };
@@ -538,6 +648,8 @@ int main(void)
     tcase_add_test(tests, one_run_has_its_loss_on_top);
     tcase_add_test(tests, same_dy_enters_both_networks);
     tcase_add_test(tests, rows_come_from_a_file_a_grid_or_the_seed);
+    tcase_add_test(tests, runs_has_a_row_for_each_network);
+    tcase_add_test(tests, every_column_of_runs_is_documented);
     tcase_add_test(tests, a_full_stdout_is_told_why);
     tcase_add_test(tests, the_same_seed_gives_the_same_bits);
     tcase_add_loop_test(tests, deep_and_long_networks_run, 0, 6);

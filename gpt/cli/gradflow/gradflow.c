@@ -65,6 +65,7 @@ static const OptionRow output_rows[] = {
     {"plot", "FILE", NULL, "draw to FILE.png, .svg, .pdf, or .gp (gnuplot's script); none: do not "
                            "(default " SHOW_PLOT "; with --net gpt, --json or --csv - none)"},
     {"csv", "FILE", NULL, "write all values of all tensors; - is stdout, instead of the table"},
+    {"runs", "FILE", NULL, "write one row for each network: its settings, the loss after the last step, and the time"},
     {0},
 };
 
@@ -104,22 +105,23 @@ const CommandHelp gradflow_help = {
 // ------------------------------------------------------------------------------------------------------------
 // The run
 
-static bool write_csv(const GradflowPlan *plan, const Experiment *experiment, Error *error)
+// path: NULL: nowhere; "-": to stdout.
+static bool write_table(const char *path, bool (*write)(const Experiment *experiment, FILE *out), const Experiment *experiment, Error *error)
 {
-    if (plan->csv == NULL) {
+    if (path == NULL) {
         return true;
     }
-    if (strcmp(plan->csv, "-") == 0) {
-        if (!experiment_csv(experiment, stdout)) {
+    if (strcmp(path, "-") == 0) {
+        if (!write(experiment, stdout)) {
             note_stdout_lost();
         }
         return true;
     }
     SaveFile save;
-    if (!save_begin(&save, plan->csv, error)) {
+    if (!save_begin(&save, path, error)) {
         return false;
     }
-    experiment_csv(experiment, save.stream);       // the commit reports write errors
+    write(experiment, save.stream);                // the commit reports write errors
     return save_commit(&save, error);
 }
 
@@ -166,7 +168,7 @@ static bool print_text(const Experiment *experiment, const Sweep *sweep, Error *
 
 static bool answer(const GradflowPlan *plan, const Options *options, const Experiment *experiment, const Sweep *sweep, Error *error)
 {
-    if (!write_csv(plan, experiment, error)) {
+    if (!write_table(plan->csv, experiment_csv, experiment, error) || !write_table(plan->runs, experiment_runs_csv, experiment, error)) {
         return false;
     }
     bool printed = !plan->text || print_text(experiment, sweep, error);

@@ -27,6 +27,7 @@ typedef struct GradflowPlan {
     int *depths;                                   // of the sweep; NULL: none
     int n_depths;
     const char *csv;                               // a file, "-" for stdout, or NULL
+    const char *runs;                              // a file, or NULL
     const char *plot;                              // a file, or NULL
     bool json;
     bool text;                                     // table and chart on stdout

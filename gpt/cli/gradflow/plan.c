@@ -75,16 +75,22 @@ static bool read_experiment(const Options *options, GradflowPlan *plan)
 // Checked before the work starts, so that a file that cannot be written is reported at once.
 static bool check_outputs(const GradflowPlan *plan, const Options *options, int *status)
 {
+    const char *csv = plan->csv != NULL && strcmp(plan->csv, "-") != 0 ? plan->csv : NULL;
+    const char *const paths[] = {plan->plot, csv, plan->runs};
+    static const char *const names[] = {"plot", "csv", "runs"};
     Error error;
-    bool to_file = plan->csv != NULL && strcmp(plan->csv, "-") != 0;
-    if ((plan->plot != NULL && !options_output(options, "plot", plan->plot)) || (to_file && !options_output(options, "csv", plan->csv))) {
-        return false;
+    for (int i = 0; i < 3; i++) {
+        if (paths[i] != NULL && !options_output(options, names[i], paths[i])) {
+            return false;
+        }
     }
     if (plan->plot != NULL && !plot_path_check(plan->plot, &error)) {
         return report_error(options, &error);
     }
-    if ((plan->plot != NULL && !save_path_check(plan->plot, &error)) || (to_file && !save_path_check(plan->csv, &error))) {
-        return report_failure(options, &error, status);
+    for (int i = 0; i < 3; i++) {
+        if (paths[i] != NULL && !save_path_check(paths[i], &error)) {
+            return report_failure(options, &error, status);
+        }
     }
     return true;
 }
@@ -94,6 +100,10 @@ static bool read_outputs(const Options *options, GradflowPlan *plan, int *status
     plan->csv = options_text(options, "csv");
     plan->plot = options_text(options, "plot");
     plan->json = options_given(options, "json");
+    plan->runs = options_text(options, "runs");
+    if (plan->runs != NULL && strcmp(plan->runs, "-") == 0) {
+        return option_error(options, "runs", "'-' is not a file's name (expected FILE)");
+    }
     bool csv_to_stdout = plan->csv != NULL && strcmp(plan->csv, "-") == 0;
     if (csv_to_stdout && plan->json) {
         return option_error(options, "csv", "'-' and --json both write to stdout (expected a file)");
