@@ -1,6 +1,8 @@
-// depth.c: claims about what the gradient does with depth, without shortcuts and with them.
+// depth.c: claims about what the gradient does with depth, mostly without shortcuts.
 
 #include "gpt/lab/claims/claims.h"
+
+#define GLOROT "--shortcut off --sizes 1000x6,10 --activation tanh --head linear --loss ce --inputs normal:10 --bias-std 0"
 
 const Claim claims_depth[] = {
     {
@@ -10,11 +12,7 @@ const Claim claims_depth[] = {
         .settings = "--shortcut off",
         .vary = "depth=5,10,20,40",
         .statistic = "ratio mean_abs weight_grad layers.#.weight",
-        .over = OVER_MEDIAN,
-        .trend = TREND_DECADES,
-        .seeds = 100,
-        .prediction = -0.61,
-        .tolerance = 0.02,
+        .over = OVER_MEDIAN, .trend = TREND_DECADES, .seeds = 100, .prediction = -0.61, .tolerance = 0.02,
         .reason = "medians of 300 seeds by an independent program, -2.04, -4.98, -10.96 and -23.1 decades, whose slope is -0.60",
         .note = "The book shows one network of five layers; the slope over many depths and seeds is what does not depend on luck.",
     },
@@ -25,13 +23,119 @@ const Claim claims_depth[] = {
         .settings = "--shortcut on",
         .vary = "depth=5,10,20,40",
         .statistic = "ratio mean_abs weight_grad layers.#.weight",
-        .over = OVER_MEDIAN,
-        .trend = TREND_DECADES,
-        .seeds = 100,
-        .prediction = 0,
-        .tolerance = 0.01,
+        .over = OVER_MEDIAN, .trend = TREND_DECADES, .seeds = 100, .prediction = 0, .tolerance = 0.01,
         .reason = "a sixtieth of the slope without shortcuts",
         .note = "Networks whose last GELU received a large negative number have no gradient anywhere and are left out.",
+    },
+    {
+        .id = "glorot-activations",
+        .source = "Glorot and Bengio 2010 (AISTATS), figure 6",
+        .sentence = "With weights drawn from U(-1/sqrt(n), 1/sqrt(n)), n Var W is 1/3, and the standard deviation of the activations "
+              "falls by sqrt(1/3) a layer.",
+        .settings = GLOROT " --init torch",
+        .statistic = "slope rms activation@0..4 layers.#.out",
+        .over = OVER_MEDIAN, .seeds = 10, .prediction = -0.2386, .tolerance = 0.015,
+        .reason = "tanh is linear for small values only: it takes 3 % more in the first layer",
+        .note = "Five hidden layers of 1000 tanh units, ten random rows. The slope is in decades a layer; log10 sqrt(1/3) = "
+              "-0.2386.",
+    },
+    {
+        .id = "glorot-gradients",
+        .source = "Glorot and Bengio 2010 (AISTATS), figure 7",
+        .sentence = "Backward, the standard deviation of the gradient falls by the same sqrt(1/3) a layer.",
+        .settings = GLOROT " --init torch",
+        .statistic = "slope rms activation_grad@0..4 layers.#.out",
+        .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.2386, .tolerance = 0.015,
+        .reason = "as for the activations",
+        .note = "Positive, since the gradient is larger in later layers.",
+    },
+    {
+        .id = "glorot-normalized",
+        .source = "Glorot and Bengio 2010 (AISTATS), figure 7",
+        .sentence = "With the normalized initialization the back-propagated gradient is nearly the same in all layers.",
+        .settings = GLOROT " --init xavier",
+        .statistic = "slope rms activation_grad@0..4 layers.#.out",
+        .over = OVER_MEDIAN, .seeds = 10, .prediction = 0, .tolerance = 0.03,
+        .reason = "an eighth of the slope with the standard initialization",
+        .note = "n Var W is 1 here, but tanh' is below 1, so the gradient still falls, by 0.065 decades (a factor of 0.86) a "
+              "layer: nearly flat, not flat. An independent program that counts the gradient before tanh finds 0.80 a layer.",
+    },
+    {
+        .id = "glorot-weights",
+        .source = "Glorot and Bengio 2010 (AISTATS), figure 8",
+        .sentence = "The gradients of the weights are the same in all layers even so.",
+        .settings = GLOROT " --init torch",
+        .statistic = "slope rms weight_grad@0..4 layers.#.weight",
+        .over = OVER_MEDIAN, .seeds = 10, .prediction = 0, .tolerance = 0.005,
+        .reason = "1 % a layer, against 42 % for the gradient of the activations",
+        .note = "Activations shrink as gradients grow, and a weight's gradient is their product.",
+    },
+    {
+        .id = "fixup-growth",
+        .source = "Zhang 2019 (1901.09321), section 2",
+        .sentence = "With He initialization each residual block multiplies the variance by two, and so the gradient by sqrt(2).",
+        .settings = "--residual 'h + sqrt(0.5)*linear(f(h))' --depth 21 --width 64 --activation relu --init kaiming --bias-std 0 "
+              "--head linear --inputs normal:16",
+        .statistic = "slope l2 activation_grad@0..19 layers.#.out",
+        .over = OVER_MEDIAN, .seeds = 20, .prediction = -0.1505, .tolerance = 0.005,
+        .reason = "finite width: 3 % of the slope",
+        .note = "The branch is linear(relu(linear)), with weights whose gain is exactly 1; log10 sqrt(2) = 0.1505, negative "
+              "because the gradient grows on its way back.",
+    },
+    {
+        .id = "yang-batchnorm",
+        .source = "Yang 2019 (1902.08129), theorem 3.10",
+        .sentence = "Without shortcuts, batch normalization and ReLU let the gradient explode by sqrt(pi/(pi - 1)) = 1.21 a layer.",
+        .settings = "--shortcut off --norm batch --depth 25 --width 256 --activation relu --init kaiming --inputs normal:256",
+        .statistic = "slope l2 activation_grad@4..20 layers.#.out",
+        .over = OVER_MEDIAN, .seeds = 5, .prediction = -0.08319, .tolerance = 0.003,
+        .reason = "the theorem is for infinite width and batch; here both are 256",
+        .note = "log10 1.2111 = 0.0832 decades a layer, negative because the gradient grows on its way back.",
+    },
+    {
+        .id = "hanin-32-16",
+        .source = "Hanin and Nica 2018 (1812.05994), theorem 1",
+        .sentence = "In a ReLU network the logarithm of the squared gradient has a variance of 5 L / n over random weights: here 2.5.",
+        .settings = "--shortcut off --depth 18 --width 32 --activation relu --init kaiming --bias-std 0 --head linear --same-dy "
+              "--inputs normal:1",
+        .statistic = "ratio l2 activation_grad@0..16 layers.#.out",
+        .over = OVER_VARIANCE_LN, .seeds = 300, .prediction = 0.625, .tolerance = 0.0625,
+        .reason = "a tenth: the theorem leaves out terms of order L/n^2",
+        .note = "The statistic is the gradient, not its square, so its logarithm's variance is a quarter of that.",
+    },
+    {
+        .id = "hanin-32-32",
+        .source = "Hanin and Nica 2018 (1812.05994), theorem 1",
+        .sentence = "In a ReLU network the logarithm of the squared gradient has a variance of 5 L / n over random weights: here 5.",
+        .settings = "--shortcut off --depth 34 --width 32 --activation relu --init kaiming --bias-std 0 --head linear --same-dy "
+              "--inputs normal:1",
+        .statistic = "ratio l2 activation_grad@0..32 layers.#.out",
+        .over = OVER_VARIANCE_LN, .seeds = 300, .prediction = 1.25, .tolerance = 0.125,
+        .reason = "a tenth: the theorem leaves out terms of order L/n^2",
+        .note = "The statistic is the gradient, not its square, so its logarithm's variance is a quarter of that.",
+    },
+    {
+        .id = "hanin-64-32",
+        .source = "Hanin and Nica 2018 (1812.05994), theorem 1",
+        .sentence = "In a ReLU network the logarithm of the squared gradient has a variance of 5 L / n over random weights: here 2.5.",
+        .settings = "--shortcut off --depth 34 --width 64 --activation relu --init kaiming --bias-std 0 --head linear --same-dy "
+              "--inputs normal:1",
+        .statistic = "ratio l2 activation_grad@0..32 layers.#.out",
+        .over = OVER_VARIANCE_LN, .seeds = 300, .prediction = 0.625, .tolerance = 0.0625,
+        .reason = "a tenth: the theorem leaves out terms of order L/n^2",
+        .note = "The statistic is the gradient, not its square, so its logarithm's variance is a quarter of that.",
+    },
+    {
+        .id = "hanin-16-32",
+        .source = "Hanin and Nica 2018 (1812.05994), theorem 1",
+        .sentence = "In a ReLU network the logarithm of the squared gradient has a variance of 5 L / n over random weights: here 10.",
+        .settings = "--shortcut off --depth 34 --width 16 --activation relu --init kaiming --bias-std 0 --head linear --same-dy "
+              "--inputs normal:1",
+        .statistic = "ratio l2 activation_grad@0..32 layers.#.out",
+        .over = OVER_VARIANCE_LN, .seeds = 300, .prediction = 2.5, .tolerance = 0.25,
+        .reason = "a tenth: the theorem leaves out terms of order L/n^2",
+        .note = "The statistic is the gradient, not its square, so its logarithm's variance is a quarter of that. At width 16 the "
+              "variance is a quarter larger than the theorem's: finite width.",
     },
     {0},
 };

@@ -1,0 +1,51 @@
+// paths.c: claims about which way the gradient takes, from the exact gradient by path length (--probe paths).
+
+#include "gpt/lab/claims/claims.h"
+
+#define PATHS "--depth 55 --probe paths --width 64 --activation gelu --init kaiming --init-gain 0.70710678 --bias-std 0 --head linear --inputs normal:1"
+
+const Claim claims_paths[] = {
+    {
+        .id = "veit-pre-length",
+        .source = "Veit 2016 (1605.06431), section 4.3",
+        .sentence = "The gradient takes short paths: with 54 blocks most of it passes few of them (the paper: 5 to 17 of 54).",
+        .settings = PATHS " --residual 'h + linear(f(norm(h)))'",
+        .statistic = "center value path_norm@0 layers.0",
+        .over = OVER_MEDIAN, .seeds = 20, .prediction = 11, .tolerance = 6,
+        .reason = "5 to 17, the paper's range of effective paths",
+        .note = "The mean number of branches passed, weighted by the size of each length's gradient. With Pre-LN it is even "
+              "shorter than the paper says.",
+    },
+    {
+        .id = "veit-plain-length",
+        .source = "Veit 2016 (1605.06431), section 4.3",
+        .sentence = "Without normalization the same holds for random weights: 5 to 17 of 54.",
+        .settings = PATHS " --residual 'h + linear(f(h))'",
+        .statistic = "center value path_norm@0 layers.0",
+        .over = OVER_MEDIAN, .seeds = 20, .prediction = 11, .tolerance = 6,
+        .reason = "5 to 17, the paper's range of effective paths",
+        .note = "With branches as strong as the stream the mean is 18: a third of the blocks. How short the paths are is how weak "
+              "the branches are.",
+    },
+    {
+        .id = "veit-weak-length",
+        .source = "Veit 2016 (1605.06431), section 4.3",
+        .sentence = "With branches a tenth as strong the gradient passes hardly any of them.",
+        .settings = PATHS " --residual 'h + 0.1*linear(f(h))'",
+        .statistic = "center value path_norm@0 layers.0",
+        .over = OVER_MEDIAN, .seeds = 20, .prediction = 1.6, .tolerance = 0.2,
+        .reason = "54 w/(1 + w) with a branch gain w of 0.03 on a vector's size",
+        .note = "The mean length is set by the branch's gain, not by the shortcut as such.",
+    },
+    {
+        .id = "veit-none-length",
+        .source = "Veit 2016 (1605.06431), section 3",
+        .sentence = "Without shortcuts there is one path: it passes all layers.",
+        .settings = PATHS " --residual 'linear(f(h))'",
+        .statistic = "center value path_norm@0 layers.0",
+        .over = OVER_MEDIAN, .seeds = 5, .prediction = 55, .tolerance = 0,
+        .reason = "exact; the last layer, without a shortcut, counts as one",
+        .note = "54 blocks and the head.",
+    },
+    {0},
+};

@@ -1,0 +1,255 @@
+// transformer.c: claims about untrained transformers.
+
+#include "gpt/lab/claims/claims.h"
+
+#define XIONG "--net gpt --shortcut on --init xavier --activation relu --tied off"
+#define DONG "--net gpt --n-embd 64 --context-length 128 --batch 1 --init xavier --qkv-bias off --probe stream"
+#define NOCI "--net gpt --n-layer 24 --causal off --init xavier --activation relu --tied off --context-length 32 --batch 1"
+#define KEEL "--net gpt --n-layer 24 --residual post --activation relu --tied off --context-length 32 --batch 1 --probe paths"
+#define COPY "--net gpt --n-layer 16 --n-embd 128 --context-length 64 --batch 8 --activation gelu_erf --tied off"
+
+const Claim claims_transformer[] = {
+    {
+        .id = "xiong-post-last",
+        .source = "Xiong 2020 (2002.04745), theorem 1",
+        .sentence = "In a Post-LN transformer the gradient of the last feed-forward layer does not depend on the number of blocks.",
+        .settings = XIONG " --norm post",
+        .vary = "n-layer=6,8,12,16,20,24",
+        .statistic = "last l2 weight_grad h.#.mlp.c_proj.weight",
+        .over = OVER_MEDIAN, .trend = TREND_POWER, .seeds = 10, .prediction = 0, .tolerance = 0.1,
+        .reason = "a fifth of the power that Pre-LN has",
+        .note = "The slope of log |dL/dW2| against log L.",
+    },
+    {
+        .id = "xiong-pre-last",
+        .source = "Xiong 2020 (2002.04745), theorem 1",
+        .sentence = "In a Pre-LN transformer it falls as 1/sqrt(L).",
+        .settings = XIONG " --norm pre",
+        .vary = "n-layer=6,8,12,16,20,24",
+        .statistic = "last l2 weight_grad h.#.mlp.c_proj.weight",
+        .over = OVER_MEDIAN, .trend = TREND_POWER, .seeds = 10, .prediction = -0.5, .tolerance = 0.1,
+        .reason = "the theorem is a bound for large L; the embeddings' own variance lowers the power at 6 blocks",
+        .note = "The slope of log |dL/dW2| against log L.",
+    },
+    {
+        .id = "xiong-pre-flat",
+        .source = "Xiong 2020 (2002.04745), figure 3a",
+        .sentence = "In a Pre-LN transformer the gradients of the feed-forward layers are almost the same in all blocks.",
+        .settings = XIONG " --norm pre --n-layer 12",
+        .statistic = "slope l2 weight_grad h.#.mlp.c_proj.weight",
+        .over = OVER_MEDIAN, .seeds = 10, .prediction = 0, .tolerance = 0.01,
+        .reason = "a tenth over 12 blocks",
+        .note = "They fall toward the output by 0.03 decades a block, a factor of 2.3 over 12 blocks, as NormFormer (2110.09456) "
+              "states: the claim is about the bound, not about the measured shape.",
+    },
+    {
+        .id = "dong-attention",
+        .source = "Dong 2021 (2103.03404), theorem 2.2",
+        .sentence = "Attention alone makes all tokens equal doubly exponentially: of what distinguishes them, 10^-7.9 is left after "
+              "three layers.",
+        .settings = DONG " --causal off --n-layer 3 --residual 'f(h*0.5^(0.5/l^9)) | h + 0*f(h)'",
+        .statistic = "log10 last value rank_residual",
+        .over = OVER_MEDIAN, .seeds = 10, .prediction = -7.92, .tolerance = 0.2,
+        .reason = "a factor of 1.6 of the value that an independent program found, 1.2e-8",
+        .note = "The second half of each block is the identity, and the first input is scaled to variance 1. In float32 the value "
+              "is 2e-7, the rounding of the mean: hence.",
+    },
+    {
+        .id = "dong-causal",
+        .source = "Dong 2021 (2103.03404), section 2",
+        .sentence = "Rank collapse is doubly exponential with causal attention, too: below 10^-8 after 12 layers.",
+        .settings = DONG " --causal on --n-layer 12 --residual 'f(h*0.5^(0.5/l^9)) | h + 0*f(h)'",
+        .statistic = "log10 last value rank_residual",
+        .over = OVER_MEDIAN, .seeds = 10, .prediction = -8, .tolerance = 1,
+        .reason = "an order of magnitude",
+        .note = "A position sees only earlier ones, and the first sees only itself: about a hundredth of the difference is left "
+              "after 12 layers. The theorem assumes full attention.",
+    },
+    {
+        .id = "dong-shortcuts",
+        .source = "Dong 2021 (2103.03404), section 2.3",
+        .sentence = "With shortcuts the tokens stay different.",
+        .settings = DONG " --causal off --n-layer 12 --residual 'x = h*0.5^(0.5/l^9); x + f(x) | h + 0*f(h)'",
+        .statistic = "last value rank_residual",
+        .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.2, .tolerance = 0.1,
+        .reason = "0.22 and 0.20 by independent programs, whose inputs are normal numbers instead of embedded text",
+        .note = "Embedded text repeats tokens, so the tokens here are more alike from the start, and less is left than in those "
+              "programs.",
+    },
+    {
+        .id = "noci-collapse",
+        .source = "Noci 2022 (2206.03126), section 3",
+        .sentence = "With Post-LN and full attention all tokens become the same: their cosine is 1 after 24 blocks.",
+        .settings = NOCI " --residual post",
+        .statistic = "last token_cosine activation h.#.out",
+        .over = OVER_MEDIAN, .seeds = 10, .prediction = 1, .tolerance = 1e-4,
+        .reason = "rounding",
+        .note = "Read it together with the gradient of queries and keys.",
+    },
+    {
+        .id = "noci-queries",
+        .source = "Noci 2022 (2206.03126), theorem 3.2",
+        .sentence = "Then the gradients of queries and keys vanish, while that of the values does not.",
+        .settings = NOCI " --residual post",
+        .statistic = "last l2 weight_grad h.#.attn.c_attn.weight.q / last l2 weight_grad h.#.attn.c_attn.weight.v",
+        .over = OVER_GEOMETRIC_MEAN, .seeds = 10, .prediction = 0, .tolerance = 1e-4,
+        .reason = "four orders of magnitude",
+        .note = "|dL/dWq| over |dL/dWv| in the last block.",
+    },
+    {
+        .id = "noci-cure-cosine",
+        .source = "Noci 2022 (2206.03126), theorem 3.4",
+        .sentence = "Branches scaled by 1/sqrt(L) prevent the collapse: the cosine stays below 1.",
+        .settings = NOCI " --residual 'norm(h + f(h)/sqrt(L))'",
+        .statistic = "last token_cosine activation h.#.out",
+        .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.25, .tolerance = 0.15,
+        .reason = "the claim is that it stays well below 1; 0.16 with random tokens by an independent program",
+        .note = "The text here repeats tokens, which starts with a higher cosine than random tokens.",
+    },
+    {
+        .id = "noci-cure-queries",
+        .source = "Noci 2022 (2206.03126), theorem 3.4",
+        .sentence = "And queries keep a gradient of the order of that of the values.",
+        .settings = NOCI " --residual 'norm(h + f(h)/sqrt(L))'",
+        .statistic = "last l2 weight_grad h.#.attn.c_attn.weight.q / last l2 weight_grad h.#.attn.c_attn.weight.v",
+        .over = OVER_GEOMETRIC_MEAN, .seeds = 10, .prediction = 0.5, .tolerance = 0.25,
+        .reason = "of the order of 1; 0.48 with random tokens by an independent program",
+        .note = "Compare noci-queries: six orders of magnitude.",
+    },
+    {
+        .id = "keel-shortcut-torch",
+        .source = "Keel 2026 (2601.19895), section 3",
+        .sentence = "In Post-LN the gradient that comes by the shortcuts alone decays with each block, by 1/2 if branch and stream "
+              "are equally large.",
+        .settings = KEEL " --init torch",
+        .statistic = "slope value path_norm:0@1..23 h.#.attn",
+        .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.0244608, .tolerance = 0.002,
+        .reason = "from the branches' measured sizes; LayerNorm's mean and the spread over blocks leave 5 %",
+        .note = "1/2 log10((1 + a^2)(1 + m^2)) decades a block, with a = 0.2389 and m = 0.2425, the branches' sizes over the "
+              "stream's (--probe branch). It is 0.30 only if both are 1.",
+    },
+    {
+        .id = "keel-whole-torch",
+        .source = "Keel 2026 (2601.19895), section 3",
+        .sentence = "In Post-LN the gradient decays by 1/2 a block, 0.30 decades, on its way back.",
+        .settings = KEEL " --init torch",
+        .statistic = "slope l2 activation_grad@1..23 h.#.out",
+        .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.30, .tolerance = 0.03,
+        .reason = "a tenth",
+        .note = "The whole gradient, branches included, does not decay at initialization: what the shortcuts lose, the branches "
+              "add. It decays while the network trains.",
+    },
+    {
+        .id = "keel-shortcut-xavier",
+        .source = "Keel 2026 (2601.19895), section 3",
+        .sentence = "In Post-LN the gradient that comes by the shortcuts alone decays with each block, by 1/2 if branch and stream "
+              "are equally large.",
+        .settings = KEEL " --init xavier",
+        .statistic = "slope value path_norm:0@1..23 h.#.attn",
+        .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.192763, .tolerance = 0.0096,
+        .reason = "from the branches' measured sizes; LayerNorm's mean and the spread over blocks leave 5 %",
+        .note = "1/2 log10((1 + a^2)(1 + m^2)) decades a block, with a = 0.9144 and m = 0.5685, the branches' sizes over the "
+              "stream's (--probe branch). It is 0.30 only if both are 1.",
+    },
+    {
+        .id = "keel-whole-xavier",
+        .source = "Keel 2026 (2601.19895), section 3",
+        .sentence = "In Post-LN the gradient decays by 1/2 a block, 0.30 decades, on its way back.",
+        .settings = KEEL " --init xavier",
+        .statistic = "slope l2 activation_grad@1..23 h.#.out",
+        .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.30, .tolerance = 0.03,
+        .reason = "a tenth",
+        .note = "The whole gradient, branches included, does not decay at initialization: what the shortcuts lose, the branches "
+              "add. It decays while the network trains.",
+    },
+    {
+        .id = "keel-shortcut-gpt2",
+        .source = "Keel 2026 (2601.19895), section 3",
+        .sentence = "In Post-LN the gradient that comes by the shortcuts alone decays with each block, by 1/2 if branch and stream "
+              "are equally large.",
+        .settings = KEEL " --init gpt2",
+        .statistic = "slope value path_norm:0@1..23 h.#.attn",
+        .over = OVER_MEDIAN, .seeds = 10, .prediction = 6.36892e-06, .tolerance = 0.002,
+        .reason = "from the branches' measured sizes; LayerNorm's mean and the spread over blocks leave 5 %",
+        .note = "1/2 log10((1 + a^2)(1 + m^2)) decades a block, with a = 0.001432 and m = 0.005223, the branches' sizes over the "
+              "stream's (--probe branch). It is 0.30 only if both are 1.",
+    },
+    {
+        .id = "keel-whole-gpt2",
+        .source = "Keel 2026 (2601.19895), section 3",
+        .sentence = "In Post-LN the gradient decays by 1/2 a block, 0.30 decades, on its way back.",
+        .settings = KEEL " --init gpt2",
+        .statistic = "slope l2 activation_grad@1..23 h.#.out",
+        .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.30, .tolerance = 0.03,
+        .reason = "a tenth",
+        .note = "The whole gradient, branches included, does not decay at initialization: what the shortcuts lose, the branches "
+              "add. It decays while the network trains.",
+    },
+    {
+        .id = "lns-growth",
+        .source = "LayerNorm Scaling 2025 (2502.05795), section 3",
+        .sentence = "Dividing the norm's output by sqrt(l) slows the growth of the stream from sqrt(L) to almost none.",
+        .settings = "--net gpt --init xavier --residual lns",
+        .vary = "n-layer=6,24,96",
+        .statistic = "last rms activation h.#.out",
+        .over = OVER_MEDIAN, .trend = TREND_POWER, .seeds = 5, .prediction = 0.06, .tolerance = 0.02,
+        .reason = "the variance is 2 + 0.6 (1 + 1/2 + ... + 1/L) if each branch adds 0.6/l to the embeddings' 2: a power of 0.069 "
+              "over these depths",
+        .note = "Compare peri-growth, and --residual pre, whose power is 0.53.",
+    },
+    {
+        .id = "lns-gpt2-init",
+        .source = "LayerNorm Scaling 2025 (2502.05795), section 3",
+        .sentence = "It conflicts with GPT-2's initialization, which scales the same branches by 1/sqrt(2L) already: the last branch "
+              "of 24 is almost five times smaller than without it.",
+        .settings = "--net gpt --init gpt2 --n-layer 24 --probe branch",
+        .vary = "residual=lns,pre",
+        .statistic = "last value branch_ratio h.#.mlp",
+        .over = OVER_MEDIAN, .trend = TREND_RATIO, .seeds = 10, .prediction = 0.24, .tolerance = 0.03,
+        .reason = "1/sqrt(24) times the ratio of the streams, 1.2",
+        .note = "The branch of the last block over its stream. What is scaled twice learns slowly.",
+    },
+    {
+        .id = "peri-growth",
+        .source = "Peri-LN 2025 (2502.02732), section 3",
+        .sentence = "With a norm after each branch the variance of the stream grows linearly with depth.",
+        .settings = "--net gpt --init xavier --residual peri",
+        .vary = "n-layer=6,24,96",
+        .statistic = "last rms activation h.#.out",
+        .over = OVER_MEDIAN, .trend = TREND_POWER, .seeds = 5, .prediction = 0.5, .tolerance = 0.03,
+        .reason = "the embeddings' variance of 2 lowers the power at 6 blocks: sqrt(2 + 2L) gives 0.474",
+        .note = "The power of the size, half of that of the variance.",
+    },
+    {
+        .id = "b2t-gradient",
+        .source = "Takase 2022 (2206.00330), section 4",
+        .sentence = "The bottom-to-top connection keeps the gradient of Post-LN from vanishing toward the input.",
+        .settings = "--net gpt --n-layer 24 --init xavier --residual b2t",
+        .statistic = "slope l2 activation_grad h.#.out",
+        .over = OVER_MEDIAN, .seeds = 10, .prediction = 0, .tolerance = 0.03,
+        .reason = "a tenth of the 0.30 decades a block of Post-LN's shortcuts",
+        .note = "Negative: it grows slightly on its way back. So it does with --residual post, whose gradient does not vanish at "
+              "initialization; while it trains, it does.",
+    },
+    {
+        .id = "copy-post-start",
+        .source = "Transformer-Gradient-Flow (github.com/qwo877), 16 layers",
+        .sentence = "At the start the gradient after the first of 16 blocks is 1.82 times that after the last, with Post-LN.",
+        .settings = COPY " --residual post --init xavier",
+        .statistic = "ratio rms activation_grad h.#.out",
+        .over = OVER_MEDIAN, .seeds = 5, .prediction = 1.82, .tolerance = 0.7,
+        .reason = "their three seeds; 2.1 in an independent program, with a standard error of 0.2",
+        .note = "Embeddings here have variance 2 instead of 0.0008, which changes the first block only.",
+    },
+    {
+        .id = "copy-deepnorm-start",
+        .source = "Transformer-Gradient-Flow (github.com/qwo877), 16 layers",
+        .sentence = "At the start the gradient after the first of 16 blocks is 0.99 times that after the last, with DeepNorm.",
+        .settings = COPY " --residual deepnorm --init deepnorm",
+        .statistic = "ratio rms activation_grad h.#.out",
+        .over = OVER_MEDIAN, .seeds = 5, .prediction = 0.99, .tolerance = 0.02,
+        .reason = "2 %",
+        .note = "DeepNorm's weights are scaled by (8L)^(-1/4).",
+    },
+    {0},
+};
