@@ -174,6 +174,12 @@ GPTCost gpt_cost(const GPTConfig *config, int B, int T)
     return cost;
 }
 
+double gpt_streamed_weight_bytes(const GPTConfig *config)
+{
+    GPTCost cost = gpt_cost(config, 1, 1);
+    return 4.0 * ((double)cost.parameters - (config->n_layer - 1.0) * (double)cost.block);
+}
+
 double gpt_training_bytes(const GPTCost *cost, bool recompute)
 {
     REQUIRE(cost);

@@ -3,6 +3,7 @@
 #include "gpt/base/base.h"
 #include "gpt/gpt.h"
 #include "gpt/kv_cache.h"
+#include "gpt/stream.h"
 #include "tensor/unwind.h"
 
 #include <stdio.h>
@@ -13,7 +14,8 @@ static const double BLOCK_BYTES = 8192;
 
 static const ModuleKind gpt_kind = {.name = "GPT"};
 
-static void build_blocks(GPT *gpt)
+// Memory that nothing was written to costs nothing, so streamed blocks can be made like others, and have theirs taken away.
+static void build_blocks(GPT *gpt, bool streamed)
 {
     const GPTConfig *config = &gpt->config;
     gpt->h = memory_allocate_zeroed((size_t)config->n_layer, sizeof(Block), "the blocks");
@@ -21,17 +23,20 @@ static void build_blocks(GPT *gpt)
         char name[32];
         snprintf(name, sizeof name, "h.%d", i);
         block_init(&gpt->h[i], &gpt->module, name, config, i, &gpt->random);
+        if (streamed) {
+            module_drop_memory(&gpt->h[i].module, false);
+        }
     }
 }
 
-static void build(GPT *gpt)
+static void build(GPT *gpt, bool streamed)
 {
     const GPTConfig *config = &gpt->config;
     module_init(&gpt->module, &gpt_kind, NULL, "");
     embedding_init(&gpt->wte, &gpt->module, "wte", config->vocab_size, config->n_embd);
     embedding_init(&gpt->wpe, &gpt->module, "wpe", config->context_length, config->n_embd);
     dropout_init(&gpt->drop, &gpt->module, "drop", config->dropout, &gpt->random);
-    build_blocks(gpt);
+    build_blocks(gpt, streamed);
     if (gpt_has_final_norm(config)) {
         layernorm_init(&gpt->ln_f, &gpt->module, "ln_f", config->n_embd);
     }
@@ -45,15 +50,15 @@ static void free_gpt(void *gpt)
     gpt_free(gpt);
 }
 
-GPT *gpt_create_blank(const GPTConfig *config, Error *error)
+GPT *gpt_create_unfilled(const GPTConfig *config, bool streamed, Error *error)
 {
     REQUIRE(config);
     if (!gpt_config_check(config, error)) {
         return NULL;
     }
-    GPTCost cost = gpt_cost(config, 1, 1);
+    double bytes = streamed ? gpt_streamed_weight_bytes(config) : gpt_cost(config, 1, 1).weight_bytes;
     double block_bytes = (double)config->n_layer * BLOCK_BYTES;
-    if (!memory_check(cost.weight_bytes + block_bytes, "the model's weights", error)) {
+    if (!memory_check(bytes + block_bytes, streamed ? "one block of the model" : "the model's weights", error)) {
         return NULL;
     }
     GPT *gpt = memory_allocate_zeroed(1, sizeof *gpt, "a GPT");
@@ -64,9 +69,14 @@ GPT *gpt_create_blank(const GPTConfig *config, Error *error)
     random_seed(&gpt->random, 0);
     int frame = unwind_begin();
     unwind_add_on_failure(free_gpt, gpt);
-    build(gpt);
+    build(gpt, streamed);
     unwind_end(frame);
     return gpt;
+}
+
+GPT *gpt_create_blank(const GPTConfig *config, Error *error)
+{
+    return gpt_create_unfilled(config, false, error);
 }
 
 GPT *gpt_create(const GPTConfig *config, uint64_t seed, Error *error)
@@ -101,6 +111,7 @@ void gpt_free(GPT *gpt)
         return;
     }
     gpt_cache_end(gpt);
+    gpt_stream_free(gpt);
     module_free(&gpt->module);
     free(gpt->h);
     free(gpt);
@@ -129,18 +140,28 @@ static Tensor *positions_forward(GPT *gpt, int T)
     return positions;
 }
 
-// Embeddings and blocks.
-static Tensor *body_forward(GPT *gpt, const int *ids, int B, int T)
+Tensor *gpt_embed(GPT *gpt, const int *ids, int B, int T)
 {
+    int outer = tape_enter(gpt->module.name, HERE);
     Tensor *tokens = embedding_forward(&gpt->wte, ids, B, T);           // (B, T, C)
     Tensor *x = tensor_add(tokens, positions_forward(gpt, T));          // (B, T, C)
     x = dropout_forward(&gpt->drop, x);
     tensor_label(x, "embd");
+    tape_leave(outer);
+    return x;
+}
+
+// The blocks. Of a streamed model the values in one of them are in memory at a time, too.
+static Tensor *blocks_forward(GPT *gpt, Tensor *x)
+{
+    bool on_inner_tape = gpt->recompute || gpt->stream != NULL;
     Tensor *x0 = x;
     for (int i = 0; i < gpt->config.n_layer; i++) {
         Block *block = &gpt->h[i];
-        x = gpt->recompute ? block_forward_recomputed(block, x, x0) : block_forward(block, x, x0);     // (B, T, C)
+        gpt_stream_part(gpt, i + 1);
+        x = on_inner_tape ? block_forward_recomputed(block, x, x0) : block_forward(block, x, x0);      // (B, T, C)
     }
+    gpt_stream_part(gpt, gpt->config.n_layer + 1);
     return x;
 }
 
@@ -148,6 +169,9 @@ static void check_length(const char *function, const GPT *gpt, int T, Where wher
 {
     if (gpt == NULL) {
         fail_mistake(where, "%s: gpt is NULL", function);
+    }
+    if (gpt->stream != NULL && tape_current() != NULL && tape_current()->no_grad_depth == 0) {
+        fail_mistake(where, "%s: a streamed model has one block at a time, so recording must be off (tape_no_grad_begin)", function);
     }
     int cached = gpt_cache_length(gpt);
     if (T > gpt->config.context_length - cached) {
@@ -175,7 +199,7 @@ static Tensor *forward(GPT *gpt, const int *ids, int B, int T, bool last_only, W
     ForwardState state = {gpt, gpt->random, gpt_cache_length(gpt)};
     int outer = tape_enter(gpt->module.name, where);
     unwind_add_on_failure(restore, &state);
-    Tensor *x = body_forward(gpt, ids, B, T);                           // (B, T, C)
+    Tensor *x = blocks_forward(gpt, gpt_embed(gpt, ids, B, T));         // (B, T, C)
     if (last_only) {
         x = tensor_slice(x, 1, T - 1, 1);                               // (B, 1, C)
     }

@@ -176,6 +176,7 @@ typedef struct GPT {
     LayerNorm ln_f;                                // if gpt_has_final_norm
     Linear lm_head;                                // no bias; not there if tied
     Random random;                                 // draws the weights, then dropout
+    struct GPTStream *stream;                      // of a streamed model (gpt_create_streamed); NULL: all weights are in memory
     bool recompute;                                // false at first; true: backward computes each block again, for less memory
 } GPT;
 
@@ -183,6 +184,13 @@ typedef struct GPT {
 // impossible or memory is refused.
 GPT *gpt_create(const GPTConfig *config, uint64_t seed, Error *error);
 GPT *gpt_create_blank(const GPTConfig *config, Error *error);  // the same with all weights 0, to be filled by other means
+// The same model for less memory than its weights need: one block's weights are in memory at a time, made again from the seed whenever a
+// pass gets to them, with the same bits. Recording must be off (tape_no_grad_begin) in gpt_forward. The memory of its weights:
+GPT *gpt_create_streamed(const GPTConfig *config, uint64_t seed, Error *error);
+double gpt_streamed_weight_bytes(const GPTConfig *config);
+// Called each time a block of a streamed model, its embeddings or its head were made; nothing for other models.
+typedef void GPTProgress(void *context);
+void gpt_stream_progress(GPT *gpt, GPTProgress *progress, void *context);
 void gpt_free(GPT *gpt);
 void gpt_set_dropout(GPT *gpt, double p);          // of all its Dropout modules, and its config
 

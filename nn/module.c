@@ -48,6 +48,58 @@ Tensor *module_add_parameter(Module *module, const char *label, Shape shape)
     return parameter;
 }
 
+void module_drop_memory(Module *root, bool keep_gradients)
+{
+    for (Module *module = root; module != NULL; module = module_next(root, module)) {
+        for (int i = 0; i < module->n_parameters; i++) {
+            Tensor *parameter = module->parameters[i];
+            free(parameter->data);
+            parameter->data = NULL;
+            if (!keep_gradients) {
+                tensor_zero_grad(parameter);
+                free(parameter->grad_memory);
+                parameter->grad_memory = NULL;
+            }
+        }
+    }
+}
+
+// Parameter after parameter, in tree order: the next after (*module, *i).
+static Tensor *next_parameter(const Module *root, const Module **module, int *i)
+{
+    (*i)++;
+    while (*module != NULL && *i >= (*module)->n_parameters) {
+        *module = module_next(root, *module);
+        *i = 0;
+    }
+    return *module == NULL ? NULL : (*module)->parameters[*i];
+}
+
+void module_take_memory(Module *root, Module *from)
+{
+    REQUIRE(root);
+    const Module *at = root;
+    const Module *from_at = from;
+    int i = -1;
+    int k = -1;
+    for (Tensor *to = next_parameter(root, &at, &i); to != NULL; to = next_parameter(root, &at, &i)) {
+        Tensor *giver = from == NULL ? NULL : next_parameter(from, &from_at, &k);
+        if (to->data != NULL || (from != NULL && (giver == NULL || giver->data == NULL || !shape_equal(giver->shape, to->shape)))) {
+            char name[NAME_TEXT];
+            fail_mistake(HERE, "module_take_memory: %s has memory, or there is none of its shape to take", tensor_name(to, name));
+        }
+        if (giver == NULL) {
+            to->data = memory_allocate(tensor_count(to) * sizeof(Real), "a block's weights");
+        } else {
+            tensor_zero_grad(giver);
+            to->data = giver->data;
+            to->grad_memory = giver->grad_memory;
+            giver->data = NULL;
+            giver->grad_memory = NULL;
+        }
+    }
+}
+
 Module *module_next(const Module *root, const Module *module)
 {
     REQUIRE(module);

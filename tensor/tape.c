@@ -234,6 +234,10 @@ void op_check(const OpCall *call)
             op_fail(call, "input %d was made at %s:%d and used after its tape was reset", i, input->where.file,
                     input->where.line);
         }
+        if (input->data == NULL) {
+            char name[NAME_TEXT];
+            op_fail(call, "input %d, %s, has no memory now", i, tensor_name(input, name));
+        }
         if (input->tape != NULL && input->tape != current_tape) {
             op_fail(call, "input %d, made at %s:%d, is on another tape than the current one", i, input->where.file,
                     input->where.line);

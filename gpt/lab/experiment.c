@@ -31,6 +31,14 @@ static Tensor *same_dy(const ExperimentConfig *config, const Tensor *y)
     return dy;
 }
 
+Tensor *net_start(const Net *net, Tensor *y, Measurement *measurement)
+{
+    const ExperimentConfig *config = net->config;
+    Tensor *loss = net_loss(net, y);
+    measurement->loss = (double)tensor_item(loss);
+    return config->same_dy ? tensor_sum(tensor_mul(y, same_dy(config, y))) : loss;     // whose gradient at y is dy
+}
+
 static void unwatch(void *watch)
 {
     gradflow_unwatch(watch);
@@ -42,11 +50,7 @@ static void net_measure(Net *net, Tape *tape, Measurement *measurement)
     const ExperimentConfig *config = net->config;
     module_zero_grad(net->module);
     Tensor *y = net_forward(net);
-    Tensor *loss = net_loss(net, y);
-    measurement->loss = (double)tensor_item(loss);
-    if (config->same_dy) {
-        loss = tensor_sum(tensor_mul(y, same_dy(config, y)));              // whose gradient at y is dy
-    }
+    Tensor *loss = net_start(net, y, measurement);
     GradFlowWatch *watch = gradflow_watch(tape);
     int frame = unwind_begin();
     unwind_add_on_failure(unwatch, watch);
@@ -64,8 +68,18 @@ static void net_measure(Net *net, Tape *tape, Measurement *measurement)
 typedef struct Progress {
     ExperimentProgress *report;
     void *context;
+    int done;                                      // of n: measurements, or parts of streamed models
     int n;
 } Progress;
+
+static void progress_add(void *context)
+{
+    Progress *progress = context;
+    progress->done++;
+    if (progress->report != NULL) {
+        progress->report(progress->done, progress->n, progress->context);
+    }
+}
 
 static void free_adamw(void *adamw)
 {
@@ -73,7 +87,7 @@ static void free_adamw(void *adamw)
 }
 
 // Measures at steps 0 ... n_steps of one network, whose making began at start.
-static void run_network(Net *net, Tape *tape, Experiment *experiment, Measurement label, double start, const Progress *progress)
+static void run_network(Net *net, Tape *tape, Experiment *experiment, Measurement label, double start, Progress *progress)
 {
     const ExperimentConfig *config = net->config;
     ParameterList parameters = module_parameters(net->module);
@@ -93,21 +107,26 @@ static void run_network(Net *net, Tape *tape, Experiment *experiment, Measuremen
         *measurement = label;
         measurement->step = step;
         experiment->n_measurements++;                          // from here on it is freed with the others
-        net_measure(net, tape, measurement);
+        if (config->streamed) {
+            gpt_stream_progress(net->gpt, progress_add, progress);
+            net_measure_streamed(net, tape, measurement);
+        } else {
+            net_measure(net, tape, measurement);
+        }
         if (step < config->n_steps) {
             adamw_step(&adamw);
         }
         double now = clock_seconds();
         measurement->seconds = now - start;
         start = now;
-        if (progress->report != NULL) {
-            progress->report(experiment->n_measurements, progress->n, progress->context);
+        if (!config->streamed) {
+            progress_add(progress);
         }
     }
     unwind_end(frame);
 }
 
-static bool run_all(const ExperimentConfig *config, Tape *tape, Experiment *experiment, const Progress *progress, Error *error)
+static bool run_all(const ExperimentConfig *config, Tape *tape, Experiment *experiment, Progress *progress, Error *error)
 {
     int run = 0;
     for (int s = 0; s < config->n_seeds; s++) {
@@ -191,10 +210,13 @@ bool experiment_check(const ExperimentConfig *config, Error *error)
         return error_set(error, "%d rows of %d ids: a row must have 1 to %d (the context length)", config->B, config->T,
                          config->gpt.context_length);
     }
+    if (config->streamed && !streamed_check(config, error)) {
+        return false;
+    }
     GPTCost cost = gpt_cost(&config->gpt, config->B, config->T);
     double bytes = cost.weight_bytes + cost.gradient_bytes + cost.activation_bytes + cost.gradient_peak_bytes;
     bytes += config->n_steps > 0 ? cost.adamw_bytes : 0;
-    if (!memory_check(bytes, "the experiment", error)) {
+    if (!config->streamed && !memory_check(bytes, "the experiment", error)) {
         return false;
     }
     int n = config->B * config->T;
@@ -221,7 +243,7 @@ bool experiment_run(const ExperimentConfig *config, ExperimentProgress *progress
 
     int frame = unwind_begin();
     unwind_add_on_failure(free_experiment, experiment);
-    Progress report = {progress, context, (int)n};
+    Progress report = {.report = progress, .context = context, .n = (int)n * (config->streamed ? streamed_parts(config) : 1)};
     bool done = run_all(config, unwind_add_tape(), experiment, &report, error);
     unwind_end(frame);
     if (!done) {

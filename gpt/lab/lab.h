@@ -108,6 +108,7 @@ typedef struct ExperimentConfig {
     const struct TrainConfig *train;               // the measured steps of a training run; NULL: steps as above
     const struct Probe *probes[PROBES_MOST];       // what else is measured at each step (section 4)
     int n_probes;
+    bool streamed;                                 // for NET_GPT: one block's weights in memory at a time (gpt_create_streamed); saved, too
     bool force;                                    // also probes that are estimated to take very long
 } ExperimentConfig;
 
@@ -152,7 +153,7 @@ typedef struct Experiment {
     int n_layer;
 } Experiment;
 
-// Called after each measurement.
+// Called after each measurement; of streamed networks after each part (block, embeddings, head) of each pass.
 typedef void ExperimentProgress(int done, int n, void *context);
 
 // Arms are numbered from 0: rules in their order; or 0 without shortcuts, 1 with, even if one of them is not run.
@@ -166,6 +167,7 @@ const char *experiment_arm_name(const ExperimentConfig *config, int arm);      /
 bool experiment_run(const ExperimentConfig *config, ExperimentProgress *progress, void *context, Experiment *experiment,
                     Error *error);
 void experiment_free(Experiment *experiment);
+double experiment_streamed_bytes(const GPTConfig *config, int B, int T);       // the memory of a process that measures it streamed
 
 // The tape of one step of the experiment's network (of the last arm that is run) as a drawing for Graphviz.
 typedef struct StepDrawing {

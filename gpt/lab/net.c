@@ -1,6 +1,7 @@
 // net.c: see net.h.
 
 #include "gpt/lab/net.h"
+#include "gpt/stream.h"
 #include "tensor/unwind.h"
 
 #include <stdlib.h>
@@ -115,6 +116,16 @@ static GPT *copy_gpt(const GPT *saved, const GPTConfig *config, uint64_t seed, E
     return gpt;
 }
 
+// The same, block by block: each is read from where saved reads it.
+static GPT *stream_gpt(const GPT *saved, const GPTConfig *config, uint64_t seed, Error *error)
+{
+    StreamSource source = {0};
+    if (saved != NULL) {
+        source = gpt_stream_source(saved);
+    }
+    return gpt_create_streamed_from(config, seed, source, error);
+}
+
 int experiment_rows(const ExperimentConfig *config)
 {
     return config->n_rows > 0 ? config->n_rows : 1;
@@ -142,7 +153,9 @@ bool net_create(Net *net, const ExperimentConfig *config, int arm, uint64_t seed
         net->drawn = net->deep != NULL && config->normal_input ? draw_input(config, seed) : NULL;
     } else {
         GPTConfig gpt = gpt_of_arm(config, arm);
-        net->gpt = config->saved == NULL ? gpt_create(&gpt, seed, error) : copy_gpt(config->saved, &gpt, seed, error);
+        net->gpt = config->streamed      ? stream_gpt(config->saved, &gpt, seed, error)
+                 : config->saved == NULL ? gpt_create(&gpt, seed, error)
+                                         : copy_gpt(config->saved, &gpt, seed, error);
         net->module = net->gpt == NULL ? NULL : &net->gpt->module;
     }
     return net->module != NULL;

@@ -25,6 +25,13 @@ bool net_create(Net *net, const ExperimentConfig *config, int arm, uint64_t seed
 void net_free(void *net);                          // a Net
 Tensor *net_forward(Net *net);
 Tensor *net_loss(const Net *net, Tensor *y);
+// Notes the loss of the output y, and returns what backward starts from: the loss, or with same_dy what has that gradient at y.
+Tensor *net_start(const Net *net, Tensor *y, Measurement *measurement);
+
+// The same measurement of a streamed GPT (streamed.c), whether it can be made, and how many parts it makes.
+void net_measure_streamed(Net *net, Tape *tape, Measurement *measurement);
+bool streamed_check(const ExperimentConfig *config, Error *error);
+int streamed_parts(const ExperimentConfig *config);
 
 // Restores the weights, their gradients, the training mode and the random numbers of dropout when the innermost frame ends (unwind.h).
 void net_keep(Net *net);

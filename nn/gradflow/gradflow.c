@@ -56,11 +56,13 @@ static int larger(int a, int b)
     return a > b ? a : b;
 }
 
-static int count_layers(const Module *root, const Tape *tape)
+static int count_layers(const Module *const *roots, int n_roots, const Tape *tape)
 {
     int last = -1;
-    for (const Module *module = root; module != NULL; module = module_next(root, module)) {
-        last = larger(last, layer_in_scope(module->name));
+    for (int i = 0; i < n_roots; i++) {
+        for (const Module *module = roots[i]; module != NULL; module = module_next(roots[i], module)) {
+            last = larger(last, layer_in_scope(module->name));
+        }
     }
     for (int i = 0; i < tape->n_nodes; i++) {
         last = larger(last, layer_in_scope(tape->nodes[i]->scope));
@@ -126,8 +128,9 @@ static Reached reached_leaves(const GradFlowWatch *watch)
 
 static FlowReach reach_of(const Reached *reached, const Tensor *parameter, FlowStats stats)
 {
-    const void *found = bsearch(&parameter, reached->leaves, reached->n, sizeof(Tensor *), compare_pointers);
-    return found == NULL || parameter->grad == NULL ? FLOW_NEVER : flow_reach(stats);
+    bool found = reached == NULL
+              || bsearch(&parameter, reached->leaves, reached->n, sizeof(Tensor *), compare_pointers) != NULL;
+    return !found || parameter->grad == NULL ? FLOW_NEVER : flow_reach(stats);
 }
 
 static void read_parts(GradFlow *flow, const Module *module, const Tensor *parameter, FlowKind kind, FlowReach reach)
@@ -160,24 +163,29 @@ static void read_parameter(GradFlow *flow, const Reached *reached, const Module 
 }
 
 // A tied parameter is read at its first place.
-static void read_parameters(GradFlow *flow, const GradFlowWatch *watch, const Module *root)
+static void read_parameters(GradFlow *flow, const Reached *reached, const Module *root)
 {
-    int first = flow->n_rows;
     int n_read = 0;
     int frame = unwind_begin();
-    Reached reached = reached_leaves(watch);
-    unwind_add(free, reached.leaves);
     ParameterList all = module_parameters(root);
     unwind_add(free, all.parameters);
     for (const Module *module = root; module != NULL; module = module_next(root, module)) {
         for (int i = 0; i < module->n_parameters; i++) {
             if (n_read < all.count && all.parameters[n_read] == module->parameters[i]) {
-                read_parameter(flow, &reached, module, module->parameters[i]);
+                read_parameter(flow, reached, module, module->parameters[i]);
                 n_read++;
             }
         }
     }
     unwind_end(frame);
+}
+
+static void read_trees(GradFlow *flow, const Reached *reached, const Module *const *roots, int n_roots)
+{
+    int first = flow->n_rows;
+    for (int i = 0; i < n_roots; i++) {
+        read_parameters(flow, reached, roots[i]);
+    }
     place_outsiders(flow, first);
 }
 
@@ -251,20 +259,57 @@ static void free_flow(void *flow)
     gradflow_free(flow);
 }
 
-GradFlow gradflow_read(GradFlowWatch *watch, const Module *root)
+// reached: NULL: all that have a gradient.
+static GradFlow read_all(GradFlowWatch *watch, const Reached *reached, const Module *const *roots, int n_roots)
 {
-    REQUIRE(watch);
-    REQUIRE(root);
-    GradFlow flow = {.n_layer = count_layers(root, watch->tape), .n_shortcuts = watch->n_shortcuts};
+    GradFlow flow = {.n_layer = count_layers(roots, n_roots, watch->tape), .n_shortcuts = watch->n_shortcuts};
     int frame = unwind_begin();
     unwind_add_on_failure(free_flow, &flow);
-    read_parameters(&flow, watch, root);
+    read_trees(&flow, reached, roots, n_roots);
     read_splits(&flow, watch);
     read_activations(&flow, watch->tape);
     sort_by_layer(&flow);
     unwind_end(frame);
     gradflow_unwatch(watch);
     return flow;
+}
+
+GradFlow gradflow_read(GradFlowWatch *watch, const Module *root)
+{
+    REQUIRE(watch);
+    REQUIRE(root);
+    int frame = unwind_begin();
+    Reached reached = reached_leaves(watch);
+    unwind_add(free, reached.leaves);
+    GradFlow flow = read_all(watch, &reached, &root, 1);
+    unwind_end(frame);
+    return flow;
+}
+
+GradFlow gradflow_read_trees(GradFlowWatch *watch, const Module *const *roots, int n_roots)
+{
+    REQUIRE(watch);
+    REQUIRE(roots);
+    return read_all(watch, NULL, roots, n_roots);
+}
+
+void gradflow_append(GradFlow *flow, GradFlow *part)
+{
+    REQUIRE(flow);
+    REQUIRE(part);
+    for (int i = 0; i < part->n_rows; i++) {
+        FlowRow *row = &part->rows[i];
+        row->layer = row->layer < 0 && flow->n_layer > 0 ? flow->n_layer : row->layer;        // after the last
+        flow->rows = memory_grow(flow->rows, flow->n_rows, &flow->capacity, sizeof *row, "gradient flow");
+        flow->rows[flow->n_rows] = *row;
+        flow->n_rows++;
+    }
+    for (int i = 0; i < FLOW_REACH_COUNT; i++) {
+        flow->reach_count[i] += part->reach_count[i];
+    }
+    flow->n_layer = larger(flow->n_layer, part->n_layer);
+    flow->n_shortcuts += part->n_shortcuts;
+    gradflow_free(part);
 }
 
 const FlowRow *gradflow_find(const GradFlow *flow, FlowKind kind, const char *name)

@@ -71,6 +71,10 @@ typedef struct GradFlow {
 typedef struct GradFlowWatch GradFlowWatch;
 GradFlowWatch *gradflow_watch(Tape *tape);
 GradFlow gradflow_read(GradFlowWatch *watch, const Module *root);      // ends the watch and frees it
+// The same of a network that is measured in parts: reads the trees that are in this part, where any gradient counts as reached, that of a parameter
+// in two parts, too. gradflow_append adds a part's rows behind those of the parts before it, from the input to the output, and frees the part.
+GradFlow gradflow_read_trees(GradFlowWatch *watch, const Module *const *roots, int n_roots);
+void gradflow_append(GradFlow *flow, GradFlow *part);
 void gradflow_unwatch(GradFlowWatch *watch);       // the same without reading anything, after a backward pass that failed
 const FlowRow *gradflow_find(const GradFlow *flow, FlowKind kind, const char *name);   // NULL if there is none
 void gradflow_free(GradFlow *flow);
