@@ -177,24 +177,41 @@ static double larger(double a, double b)
 
 // The memory of a step on T tokens of B samples: all that training stores, but only the last positions' logits,
 // whose rows are cut out for the head.
-static double step_bytes(const GPTConfig *model, int B, double T)
+static double step_bytes(const GPTConfig *model, bool streamed, int B, double T)
 {
+    if (streamed) {
+        GPTConfig one = *model;
+        one.n_layer = 1;
+        return step_bytes(&one, false, B, T) + (model->n_layer - 1.0) * 4.0 * B * T * model->n_embd;
+    }
     T = T < model->context_length ? T : model->context_length;
     double logits = 4.0 * B * (T - 1) * model->vocab_size;
     double last_rows = 4.0 * B * model->n_embd;
     return gpt_cost(model, B, (int)T).activation_bytes - logits + last_rows;
 }
 
-double gpt_generate_bytes(const GPTConfig *model, const GenerateConfig *config, int B, int n_ids)
+static double generate_bytes(const GPTConfig *model, bool streamed, const GenerateConfig *config, int B, int n_ids)
 {
-    REQUIRE(model);
-    REQUIRE(config);
     int room = cache_room(model, config, n_ids);
     double last = (double)n_ids + config->n_new - 1;                    // tokens that the last step sees, or would
     bool whole = room == 0 || last > model->context_length;            // is everything recomputed at the end?
     double cache = gpt_cost(model, B, room).cache_bytes;
     double selected = B > 1 ? cache / model->n_layer : 0;              // a block's, while samples are copied or left out
-    return larger(step_bytes(model, 1, n_ids), step_bytes(model, B, whole ? last : 1)) + cache + selected;
+    return larger(step_bytes(model, streamed, 1, n_ids), step_bytes(model, streamed, B, whole ? last : 1)) + cache + selected;
+}
+
+double gpt_generate_bytes(const GPTConfig *model, const GenerateConfig *config, int B, int n_ids)
+{
+    REQUIRE(model);
+    REQUIRE(config);
+    return generate_bytes(model, false, config, B, n_ids);
+}
+
+double gpt_streamed_generate_bytes(const GPTConfig *model, const GenerateConfig *config, int B, int n_ids)
+{
+    REQUIRE(model);
+    REQUIRE(config);
+    return generate_bytes(model, true, config, B, n_ids);
 }
 
 int gpt_generate_batch_size(const GPTConfig *model, const GenerateConfig *config, int n_samples, int n_ids)
@@ -272,7 +289,7 @@ bool gpt_generate_samples(GPT *gpt, const GenerateConfig *config, int B, Random 
         fail_mistake(HERE, "gpt_generate_samples: B is %d (expected 1 or more)", B);
     }
     if (!generate_config_check(config, error)
-        || !memory_check(gpt_generate_bytes(&gpt->config, config, B, n_ids), "generating samples side by side", error)) {
+        || !memory_check(generate_bytes(&gpt->config, gpt->stream != NULL, config, B, n_ids), "generating samples side by side", error)) {
         return false;
     }
     Random *randoms = config->greedy ? NULL : random_of_each(random, B, config->n_new);

@@ -57,7 +57,7 @@ GPT *gpt_create_unfilled(const GPTConfig *config, bool streamed, Error *error)
         return NULL;
     }
     double bytes = streamed ? gpt_streamed_weight_bytes(config) : gpt_cost(config, 1, 1).weight_bytes;
-    double block_bytes = (double)config->n_layer * BLOCK_BYTES;
+    double block_bytes = (double)config->n_layer * (BLOCK_BYTES + (streamed ? 2.0 * sizeof(Random) : 0));
     if (!memory_check(bytes + block_bytes, streamed ? "one block of the model" : "the model's weights", error)) {
         return NULL;
     }

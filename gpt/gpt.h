@@ -188,8 +188,8 @@ GPT *gpt_create_blank(const GPTConfig *config, Error *error);  // the same with 
 // pass gets to them, with the same bits. Recording must be off (tape_no_grad_begin) in gpt_forward. The memory of its weights:
 GPT *gpt_create_streamed(const GPTConfig *config, uint64_t seed, Error *error);
 double gpt_streamed_weight_bytes(const GPTConfig *config);
-// Called each time a block of a streamed model, its embeddings or its head were made; nothing for other models.
-typedef void GPTProgress(void *context);
+// Called each time a part of a streamed model was made: 0, the embeddings; 1 ... n_layer, a block; n_layer + 1, the head. Nothing for other models.
+typedef void GPTProgress(int part, void *context);
 void gpt_stream_progress(GPT *gpt, GPTProgress *progress, void *context);
 void gpt_free(GPT *gpt);
 void gpt_set_dropout(GPT *gpt, double p);          // of all its Dropout modules, and its config
@@ -267,6 +267,8 @@ int gpt_generate_batch_size(const GPTConfig *model, const GenerateConfig *config
 
 // The most memory that generation takes besides the weights, for B samples of a prompt of n_ids: the cache, and the values of one step.
 double gpt_generate_bytes(const GPTConfig *model, const GenerateConfig *config, int B, int n_ids);
+// The same of a streamed model, whose step has the values in one block at a time.
+double gpt_streamed_generate_bytes(const GPTConfig *model, const GenerateConfig *config, int B, int n_ids);
 
 // The scratch memory of a choice. Free it with sampler_free.
 typedef struct Sampler {

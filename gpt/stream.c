@@ -105,7 +105,7 @@ void gpt_stream_part(GPT *gpt, int part)
     make_part(gpt, part);
     stream->head = stream->head || part > gpt->config.n_layer;
     if (stream->progress != NULL) {
-        stream->progress(stream->context);
+        stream->progress(part, stream->context);
     }
 }
 
@@ -121,6 +121,13 @@ void gpt_stream_drop(GPT *gpt, int part, bool keep_gradients)
 
 // ------------------------------------------------------------------------------------------------------------
 // Creating one
+
+static void free_source(const StreamSource *source)
+{
+    if (source->free != NULL) {
+        source->free(source->context);
+    }
+}
 
 static void free_gpt(void *gpt)
 {
@@ -138,6 +145,7 @@ GPT *gpt_create_streamed_from(const GPTConfig *config, uint64_t seed, StreamSour
 {
     GPT *gpt = gpt_create_unfilled(config, true, error);
     if (gpt == NULL) {
+        free_source(&source);
         return NULL;
     }
     int n_parts = config->n_layer + 2;
@@ -169,8 +177,8 @@ void gpt_stream_progress(GPT *gpt, GPTProgress *progress, void *context)
 
 void gpt_stream_free(GPT *gpt)
 {
-    if (gpt->stream != NULL && gpt->stream->source.free != NULL) {
-        gpt->stream->source.free(gpt->stream->source.context);
+    if (gpt->stream != NULL) {
+        free_source(&gpt->stream->source);
     }
     free(gpt->stream);
 }

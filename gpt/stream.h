@@ -21,7 +21,7 @@ typedef struct StreamSource {
     void (*free)(void *context);                   // NULL: it is another model's
 } StreamSource;
 
-// A GPT whose blocks have memory one at a time. Weights that the source lacks are the seed's. The model frees the source.
+// A GPT whose blocks have memory one at a time. Weights that the source lacks are the seed's. The model frees the source, also if there is an error.
 GPT *gpt_create_streamed_from(const GPTConfig *config, uint64_t seed, StreamSource source, Error *error);
 StreamSource gpt_stream_source(const GPT *gpt);    // the same, borrowed
 

@@ -18,6 +18,7 @@ double clock_seconds(void);                        // of a monotonic clock
 // The plural "s" of "2 tokens"; "" for 1.
 const char *plural(double count);
 
+double memory_available(void);                     // bytes that this process may still take; below 0 if that is unknown
 // Checks that this much memory is available; the error has both sizes.
 bool memory_check(double bytes, const char *what, Error *error);
 

@@ -8,6 +8,11 @@ const char *plural(double count)
     return count == 1 ? "" : "s";
 }
 
+double memory_available(void)
+{
+    return lower_limit(system_available(), groups_limit());
+}
+
 bool memory_check(double bytes, const char *what, Error *error)
 {
     double available = memory_available();

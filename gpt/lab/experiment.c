@@ -72,13 +72,18 @@ typedef struct Progress {
     int n;
 } Progress;
 
-static void progress_add(void *context)
+static void progress_add(Progress *progress)
 {
-    Progress *progress = context;
     progress->done++;
     if (progress->report != NULL) {
         progress->report(progress->done, progress->n, progress->context);
     }
+}
+
+static void part_made(int part, void *progress)
+{
+    (void)part;
+    progress_add(progress);
 }
 
 static void free_adamw(void *adamw)
@@ -108,7 +113,7 @@ static void run_network(Net *net, Tape *tape, Experiment *experiment, Measuremen
         measurement->step = step;
         experiment->n_measurements++;                          // from here on it is freed with the others
         if (config->streamed) {
-            gpt_stream_progress(net->gpt, progress_add, progress);
+            gpt_stream_progress(net->gpt, part_made, progress);
             net_measure_streamed(net, tape, measurement);
         } else {
             net_measure(net, tape, measurement);
@@ -172,6 +177,22 @@ static bool check_rows(const ExperimentConfig *config, Error *error)
     return memory_check(6.0 * sizeof(Real) * values * experiment_rows(config), "the experiment", error);
 }
 
+double experiment_held_bytes(const GPTConfig *config, int B, int T, bool training)
+{
+    REQUIRE(config);
+    GPTCost cost = gpt_cost(config, B, T);
+    double bytes = cost.weight_bytes + cost.gradient_bytes + cost.activation_bytes + cost.gradient_peak_bytes;
+    return bytes + (training ? cost.adamw_bytes : 0);
+}
+
+static bool held_check(const ExperimentConfig *config, Error *error)
+{
+    if (config->saved != NULL && config->saved->stream != NULL) {
+        return error_set(error, "the saved model is streamed (expected one in memory, as the experiment is)");
+    }
+    return memory_check(experiment_held_bytes(&config->gpt, config->B, config->T, config->n_steps > 0), "the experiment", error);
+}
+
 bool experiment_check(const ExperimentConfig *config, Error *error)
 {
     if (config->n_seeds < 1) {
@@ -210,13 +231,8 @@ bool experiment_check(const ExperimentConfig *config, Error *error)
         return error_set(error, "%d rows of %d ids: a row must have 1 to %d (the context length)", config->B, config->T,
                          config->gpt.context_length);
     }
-    if (config->streamed && !streamed_check(config, error)) {
-        return false;
-    }
-    GPTCost cost = gpt_cost(&config->gpt, config->B, config->T);
-    double bytes = cost.weight_bytes + cost.gradient_bytes + cost.activation_bytes + cost.gradient_peak_bytes;
-    bytes += config->n_steps > 0 ? cost.adamw_bytes : 0;
-    if (!config->streamed && !memory_check(bytes, "the experiment", error)) {
+    bool fits = config->streamed ? streamed_check(config, error) : held_check(config, error);
+    if (!fits) {
         return false;
     }
     int n = config->B * config->T;

@@ -167,6 +167,7 @@ const char *experiment_arm_name(const ExperimentConfig *config, int arm);      /
 bool experiment_run(const ExperimentConfig *config, ExperimentProgress *progress, void *context, Experiment *experiment,
                     Error *error);
 void experiment_free(Experiment *experiment);
+double experiment_held_bytes(const GPTConfig *config, int B, int T, bool training);    // the memory of one network that is held, not streamed
 double experiment_streamed_bytes(const GPTConfig *config, int B, int T);       // the memory of a process that measures it streamed
 
 // The tape of one step of the experiment's network (of the last arm that is run) as a drawing for Graphviz.

@@ -172,7 +172,7 @@ void net_measure_streamed(Net *net, Tape *tape, Measurement *measurement)
 
 int streamed_parts(const ExperimentConfig *config)
 {
-    return 2 * config->gpt.n_layer + 2;
+    return 2 * config->gpt.n_layer;                // the last block and the head once, all others twice; the embeddings before that
 }
 
 static double larger(double a, double b)
@@ -203,6 +203,9 @@ bool streamed_check(const ExperimentConfig *config, Error *error)
     }
     if (config->n_probes > 0) {
         return error_set(error, "--probe %s: needs all blocks at once, but the model is streamed", config->probes[0]->name);
+    }
+    if (config->saved != NULL && config->saved->stream == NULL) {
+        return error_set(error, "the saved model is in memory (expected a streamed one, as the experiment is)");
     }
     return memory_check(experiment_streamed_bytes(&config->gpt, config->B, config->T), "one block of the experiment", error);
 }

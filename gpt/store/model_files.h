@@ -45,6 +45,6 @@ SafetensorsWriter *model_weights_writer(const GPT *gpt, float **zeros);
 
 // Reads the weights in folder, from one file or from several with an index. False if they are missing, or not those that config
 // requires. Creates the model.
-GPT *model_weights_load(const char *folder, const GPTConfig *config, Error *error);
+GPT *model_weights_load(const char *folder, const GPTConfig *config, bool streamed, Error *error);
 
 #endif

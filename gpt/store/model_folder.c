@@ -62,16 +62,27 @@ bool gpt_load_config(const char *folder, GPTConfig *config, Error *error)
     return load_config(folder, config, NULL, error);
 }
 
-GPT *gpt_load(const char *folder, Error *error)
+static GPT *load(const char *folder, bool streamed, Error *error)
 {
-    REQUIRE(folder);
     GPTConfig config;
     ModelDropouts dropouts;
-    GPT *gpt = load_config(folder, &config, &dropouts, error) ? model_weights_load(folder, &config, error) : NULL;
+    GPT *gpt = load_config(folder, &config, &dropouts, error) ? model_weights_load(folder, &config, streamed, error) : NULL;
     if (gpt != NULL) {
         model_dropouts_set(gpt, dropouts);
     }
     return gpt;
+}
+
+GPT *gpt_load(const char *folder, Error *error)
+{
+    REQUIRE(folder);
+    return load(folder, false, error);
+}
+
+GPT *gpt_load_streamed(const char *folder, Error *error)
+{
+    REQUIRE(folder);
+    return load(folder, true, error);
 }
 
 Tokenizer *tokenizer_load(const char *folder, Error *error)

@@ -5,6 +5,8 @@
 
 #include "gpt/store/model_files.h"
 #include "gpt/store/weights.h"
+#include "gpt/stream.h"
+#include "tensor/unwind.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -183,8 +185,8 @@ static bool check_biases(Weights *weights, const GPT *gpt, Error *error)
     return true;
 }
 
-// Compares all shapes first, which is fast, then reads the values.
-static bool read_model(Weights *weights, GPT *gpt, Error *error)
+// Compares all shapes, which is fast.
+static bool check_model(Weights *weights, GPT *gpt, Error *error)
 {
     Found found;
     for (Module *module = &gpt->module; module != NULL; module = module_next(&gpt->module, module)) {
@@ -197,10 +199,12 @@ static bool read_model(Weights *weights, GPT *gpt, Error *error)
     if (!check_biases(weights, gpt, error)) {
         return false;
     }
-    bool has_head = weights_find(weights, HEAD_NAME, &found);
-    if (!weights_check_no_other(weights, error)) {
-        return false;
-    }
+    weights_find(weights, HEAD_NAME, &found);      // compared when the embedding has been read
+    return weights_check_no_other(weights, error);
+}
+
+static bool read_model(Weights *weights, GPT *gpt, Error *error)
+{
     for (Module *module = &gpt->module; module != NULL; module = module_next(&gpt->module, module)) {
         for (int i = 0; i < module->n_parameters; i++) {
             if (!read_parameter(weights, module, module->parameters[i], error)) {
@@ -208,20 +212,64 @@ static bool read_model(Weights *weights, GPT *gpt, Error *error)
             }
         }
     }
-    return !has_head || check_head(weights, gpt, error);
+    return true;
 }
 
-GPT *model_weights_load(const char *folder, const GPTConfig *config, Error *error)
+// ------------------------------------------------------------------------------------------------------------
+// Streaming
+
+static void free_weights(void *context)
+{
+    Weights *weights = context;
+    weights_close(weights);
+    free((char *)weights->folder);
+    free(weights);
+}
+
+// Files are read, not mapped: of a mapped file that is truncated meanwhile the system would end the program.
+static bool read_streamed(void *context, const Module *module, Tensor *parameter)
+{
+    Error error;
+    Found found;
+    char name[NAME_TEXT];
+    tensor_name(parameter, name);
+    if (!weights_find(context, name, &found) || !need_parameter(context, module, parameter, &found, &error)) {
+        return false;
+    }
+    if (!read_parameter(context, module, parameter, &error)) {
+        fail_file("%s", error.message);
+    }
+    return true;
+}
+
+static GPT *create_streamed(const char *folder, const GPTConfig *config, Error *error)
+{
+    Weights *weights = memory_allocate_zeroed(1, sizeof *weights, "a model's files");
+    if (!weights_open(weights, memory_copy_text(folder), error)) {
+        free_weights(weights);
+        return NULL;
+    }
+    return gpt_create_streamed_from(config, 0, (StreamSource){read_streamed, weights, free_weights}, error);
+}
+
+static void close_weights(void *weights)
+{
+    weights_close(weights);
+}
+
+GPT *model_weights_load(const char *folder, const GPTConfig *config, bool streamed, Error *error)
 {
     Weights weights;
+    int frame = unwind_begin();
+    unwind_add(close_weights, &weights);
     GPT *gpt = NULL;
     if (weights_open(&weights, folder, error) && check_sizes(&weights, config, error)) {
-        gpt = gpt_create_blank(config, error);
+        gpt = streamed ? create_streamed(folder, config, error) : gpt_create_blank(config, error);
     }
-    if (gpt != NULL && !read_model(&weights, gpt, error)) {
+    if (gpt != NULL && !(check_model(&weights, gpt, error) && (streamed || read_model(&weights, gpt, error)) && check_head(&weights, gpt, error))) {
         gpt_free(gpt);
         gpt = NULL;
     }
-    weights_close(&weights);
+    unwind_end(frame);
     return gpt;
 }

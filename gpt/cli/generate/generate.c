@@ -35,6 +35,7 @@ static const OptionGroup generate_groups[] = {
     {.title = "Choosing the next token:", .rows = choice_rows},
     {.title = "A saved model:", .rows = saved_model_rows},
     MODEL_GROUP("Or an untrained one (default: --config " DEFAULT_CONFIG "):"),
+    {.title = "In less memory than the weights need:", .rows = stream_rows},
     {.title = "Its text (with a --vocab-size other than 50257 the default is bytes; chars has no alphabet):", .rows = tokenizer_rows},
     {.title = "Random numbers (the seed also draws the tokens):", .rows = seed_rows},
     {.title = "Running:", .rows = run_rows},
@@ -57,6 +58,7 @@ const CommandHelp generate_help = {
                 "  gptape generate --config tiny --tokens 10 --attention attention.png\n"
                 "  gptape generate --config char --prompt-ids 1,2,3\n"
                 "  gptape generate --config gpt2-124m --tokens 5\n"
+                "  gptape generate --config 70b --tokens 1 --greedy\n"
                 "  gptape generate --model DIR --prompt \"One day\" --tokens 200\n",
     .groups = generate_groups,
 };
@@ -114,7 +116,7 @@ static int find_model(Generation *generation)
     if (!options_given(generation->options, "model")) {
         return options_config(generation->options, DEFAULT_CONFIG, &generation->preset, &generation->model) ? STATUS_OK : STATUS_USAGE;
     }
-    generation->gpt = options_saved_model(generation->options, 0, &status);
+    generation->gpt = options_streamed_model(generation->options, NULL, 1, &status);
     if (generation->gpt == NULL) {
         return status;
     }
@@ -127,22 +129,35 @@ int generation_together(const Generation *generation)
     return gpt_generate_batch_size(&generation->model, &generation->config, generation->n_samples, generation->n_prompt);
 }
 
+// The memory of the process, of a streamed or a held model. A saved one has its weights already, or one block's.
+static double bytes_needed(const Generation *generation, bool streamed)
+{
+    const GPTConfig *model = &generation->model;
+    int together = generation_together(generation);
+    int n = generation->n_prompt;
+    double weights = streamed ? gpt_streamed_weight_bytes(model) : gpt_cost(model, 1, 1).weight_bytes;
+    double step = streamed ? gpt_streamed_generate_bytes(model, &generation->config, together, n)
+                           : gpt_generate_bytes(model, &generation->config, together, n);
+    return step + (generation->gpt == NULL ? weights : 0);
+}
+
 // Makes the untrained model, if there is memory for it and for what it will compute. Returns the exit status.
 static int make_model(Generation *generation)
 {
-    int together = generation_together(generation);
-    double bytes = gpt_generate_bytes(&generation->model, &generation->config, together, generation->n_prompt);
+    const Options *options = generation->options;
+    bool streamed = generation->gpt != NULL && generation->gpt->stream != NULL;
     Error error;
 
-    if (generation->gpt == NULL) {
-        bytes += gpt_cost(&generation->model, 1, 1).weight_bytes;
+    if (generation->gpt == NULL && !options_stream(options, bytes_needed(generation, false), &streamed)) {
+        return STATUS_USAGE;
     }
-    bool enough = memory_check(bytes, "generating with this model", &error);
+    bool enough = memory_check(bytes_needed(generation, streamed), "generating with this model", &error);
     if (enough && generation->gpt == NULL) {
-        generation->gpt = gpt_create(&generation->model, generation->seed, &error);
+        generation->gpt = streamed ? gpt_create_streamed(&generation->model, generation->seed, &error)
+                                   : gpt_create(&generation->model, generation->seed, &error);
     }
     if (!enough || generation->gpt == NULL) {
-        report_error(generation->options, &error);
+        report_error(options, &error);
         return STATUS_FAILED;
     }
     return STATUS_OK;

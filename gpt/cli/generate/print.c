@@ -133,6 +133,27 @@ static void print_more(Group *group, bool end)
     flush_stdout();                                // a large model takes its time for each token
 }
 
+// The progress of a streamed model: a line for each token, which is gone when the token is printed.
+typedef struct Blocks {
+    Progress progress;
+    int done;
+    int a_token;                                   // blocks that make one
+    int n;
+} Blocks;
+
+static void part_made(int part, void *context)
+{
+    Blocks *blocks = context;
+    if (part < 1 || part > blocks->a_token) {
+        return;
+    }
+    blocks->done++;
+    progress_until_interrupt(blocks->done, blocks->n, &blocks->progress);
+    if (blocks->done % blocks->a_token == 0) {
+        progress_end(&blocks->progress);
+    }
+}
+
 // Continues until Ctrl-C, or until stdout is closed.
 static bool on_token(int sample, int id, void *context)
 {
@@ -319,6 +340,9 @@ int generation_print(Generation *generation)
     cJSON *samples = options_given(generation->options, "json") ? cJSON_CreateArray() : NULL;
     Pace pace = {0};
 
+    int L = generation->model.n_layer;
+    Blocks blocks = {.progress = progress_begin(generation->options, "blocks"), .a_token = L, .n = L * generation->config.n_new};
+    gpt_stream_progress(generation->gpt, part_made, &blocks);
     Tape *tape = tape_create();
     note_before(generation);
     interrupt_watch();

@@ -78,6 +78,7 @@ const OptionGroup gradflow_groups[] = {
     {.title = "--net gpt reads:", .rows = data_rows},
     {.rows = batch_rows},
     {.rows = ids_rows},
+    {.title = "--net gpt in less memory than its weights need:", .rows = stream_rows},
     {.title = "Experiment:", .rows = experiment_rows},
     {.title = "Output:", .rows = output_rows},
     {.title = "Random numbers:", .rows = seed_rows},
@@ -98,6 +99,7 @@ const CommandHelp gradflow_help = {
                 "  gptape gradflow --net gpt --norm none --causal off\n"
                 "  gptape gradflow --depth 10 --steps 100 --seeds 5 --plot training.png\n"
                 "  gptape gradflow --model run --ids \"1,2,3;4,5,6\" --targets \"2,3,4;5,6,7\" --csv -\n"
+                "  gptape gradflow --net gpt --config 70b --batch 1 --length 16 --shortcut on\n"
                 "  gptape gradflow --net gpt --n-layer 6 --same-dy --csv flow.csv\n",
     .groups = gradflow_groups,
 };
@@ -197,8 +199,12 @@ static int run(const GradflowPlan *plan, const Options *options)
     Sweep sweep;
     Error error;
     int status = STATUS_FAILED;
-    Progress progress = progress_begin(options, "measurements");
-    bool done = experiment_run(&plan->experiment, progress_update, &progress, &experiment, &error);
+    bool streamed = plan->experiment.streamed;
+    Progress progress = progress_begin(options, streamed ? "blocks" : "measurements");
+    if (streamed) {
+        interrupt_watch();
+    }
+    bool done = experiment_run(&plan->experiment, streamed ? progress_until_interrupt : progress_update, &progress, &experiment, &error);
     progress_end(&progress);
     if (done) {
         done = run_sweep(plan, options, &sweep, &error);

@@ -185,11 +185,23 @@ static bool read_tokens(const Options *options, ExperimentConfig *config, int *s
     return read_ids(options, config);
 }
 
+// Options that need all blocks at once are refused beside --stream on, and keep --stream auto from streaming.
+static bool read_stream(const Options *options, ExperimentConfig *config, int *status)
+{
+    *status = STATUS_USAGE;
+    if (config->saved != NULL) {
+        config->streamed = config->saved->stream != NULL;
+        return true;
+    }
+    double bytes = experiment_held_bytes(&config->gpt, config->B, config->T, config->n_steps > 0);
+    return options_stream(options, bytes, &config->streamed);
+}
+
 static bool read_gpt(const Options *options, GradflowPlan *plan, int *status)
 {
     ExperimentConfig *config = &plan->experiment;
     bool made = options_given(options, "model") ? gradflow_saved_read(options, plan, status) : read_untrained(options, plan);
-    bool read = made && read_tokens(options, config, status);
+    bool read = made && read_tokens(options, config, status) && read_stream(options, config, status);
     if (read && plan->saved != NULL) {
         gradflow_saved_note(options, config);
     }

@@ -34,6 +34,9 @@ static bool refuse_others(const Options *options, NetKind net)
     if (net == NET_GPT && options_given(options, "norm") && strcmp(options_text(options, "norm"), "batch") == 0) {
         return option_error(options, "norm", "batch normalization is for --net mlp, but this is --net gpt (expected pre, post or none)");
     }
+    if (net == NET_MLP && name == NULL && options_has(options, "stream") && options_changed(options, "stream")) {
+        name = "stream";
+    }
     return name == NULL || option_error(options, name, "for --net %s, but this is --net %s; leave one out", other, net_name(net));
 }
 

@@ -30,7 +30,7 @@ bool gradflow_saved_read(const Options *options, GradflowPlan *plan, int *status
         return option_error(options, plan->depths != NULL ? "depths" : "seeds", "for untrained networks, but --model %s is saved; leave one out",
                             options_text(options, "model"));
     }
-    plan->saved = options_saved_model(options, "shortcut", status);
+    plan->saved = options_streamed_model(options, "shortcut", 3, status);              // itself, an arm's copy, the gradients
     if (plan->saved == NULL) {
         return false;
     }

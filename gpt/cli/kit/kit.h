@@ -155,6 +155,12 @@ void options_special_note(const Options *options, const Tokenizer *tokenizer, si
 // --model DIR, which was given: the model in the folder, which the caller frees. Fields of an untrained model are errors beside it,
 // except the one allowed (NULL: none). NULL after one line on stderr, with the exit status.
 GPT *options_saved_model(const Options *options, const char *allowed, int *status);
+// The same of a command with --stream, which needs this many times the memory of the weights if they are all held.
+GPT *options_streamed_model(const Options *options, const char *allowed, double copies, int *status);
+// --stream: are weights to be streamed, if holding them all takes this much memory? With auto, if that is not available; never in a command
+// without the option.
+bool options_stream(const Options *options, double bytes, bool *streamed);
+extern const OptionRow stream_rows[];              // --stream
 bool options_saved_config(const Options *options, GPTConfig *config, int *status);     // the folder's config.json only
 Tokenizer *options_saved_tokenizer(const Options *options, Error *error);              // the folder's, or from --vocab; NULL and an error
 void options_saved_model_note(const Options *options, const GPTConfig *config);        // its sizes, and how it differs from GPT-2
@@ -243,6 +249,7 @@ typedef struct Progress {
 
 Progress progress_begin(const Options *options, const char *unit);
 void progress_update(int done, int n, void *progress);
+void progress_until_interrupt(int done, int n, void *progress);        // the same; after Ctrl-C it ends the program, with one line
 void progress_detail(Progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void progress_end(Progress *progress);             // takes the line away
 

@@ -81,9 +81,38 @@ static bool refuse_fields(const Options *options, const char *allowed)
     return option_error(options, name, "for an untrained model; --model %s has its own, leave one out", options_text(options, "model"));
 }
 
+const OptionRow stream_rows[] = {
+    {"stream", "auto|on|off", "auto", "one block's weights in memory at a time, made again from the seed or read again from --model; auto: if there is no room for all"},
+    {0},
+};
+
+static const char *stream_word(int i)
+{
+    static const char *const words[] = {"auto", "on", "off"};
+    return words[i];
+}
+
+bool options_stream(const Options *options, double bytes, bool *streamed)
+{
+    int word = 0;
+    double available = memory_available();
+    if (options_has(options, "stream") && !options_word(options, "stream", stream_word, 3, &word)) {
+        return false;
+    }
+    *streamed = word == 1 || (word == 0 && options_has(options, "stream") && available >= 0 && bytes > available);
+    return true;
+}
+
 GPT *options_saved_model(const Options *options, const char *allowed, int *status)
 {
+    return options_streamed_model(options, allowed, 0, status);
+}
+
+GPT *options_streamed_model(const Options *options, const char *allowed, double copies, int *status)
+{
     Error error;
+    GPTConfig config;
+    bool streamed = false;
 
     *status = STATUS_USAGE;
     if (!refuse_fields(options, allowed)) {
@@ -96,7 +125,12 @@ GPT *options_saved_model(const Options *options, const char *allowed, int *statu
         option_error(options, "tokenizer", "--model %s has its own tokenizer; leave one out", options_text(options, "model"));
         return NULL;
     }
-    GPT *gpt = gpt_load(options_text(options, "model"), &error);
+    const char *folder = options_text(options, "model");
+    if (copies > 0 && options_has(options, "stream") && gpt_load_config(folder, &config, &error)
+        && !options_stream(options, copies * gpt_cost(&config, 1, 1).weight_bytes, &streamed)) {
+        return NULL;
+    }
+    GPT *gpt = streamed ? gpt_load_streamed(folder, &error) : gpt_load(folder, &error);
     if (gpt == NULL) {
         report_failure(options, &error, status);
     }

@@ -4,6 +4,7 @@
 #include "gpt/cli/kit/kit.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static const double QUIET_START = 1.0;             // seconds: shorter work needs no line
@@ -41,6 +42,17 @@ void progress_update(int done, int n, void *context)
     fprintf(stderr, "%sgptape %s: %d of %d %s, %s, %.0f s left%s", progress->terminal ? "\r" : "", progress->command, done, n,
             progress->unit, progress->detail[0] != '\0' ? progress->detail : detail, left, progress->terminal ? "\033[K" : "\n");
     fflush(stderr);
+}
+
+void progress_until_interrupt(int done, int n, void *context)
+{
+    Progress *progress = context;
+    progress_update(done, n, progress);
+    if (interrupted()) {
+        progress_end(progress);
+        command_error(progress->command, "interrupted after %d of %d %s", done, n, progress->unit);
+        exit(interrupt_status());
+    }
 }
 
 void progress_detail(Progress *progress, const char *format, ...)
