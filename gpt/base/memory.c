@@ -1,16 +1,10 @@
 // memory.c: does it fit in the memory that this process may use?
 
 #include "gpt/base/base.h"
-#include "gpt/base/memory.h"
 
 const char *plural(double count)
 {
     return count == 1 ? "" : "s";
-}
-
-double memory_available(void)
-{
-    return lower_limit(system_available(), groups_limit());
 }
 
 bool memory_check(double bytes, const char *what, Error *error)

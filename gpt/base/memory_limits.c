@@ -1,7 +1,6 @@
 // memory_limits.c: how much memory the system and its control groups leave to this process.
 
 #include "gpt/base/base.h"
-#include "gpt/base/memory.h"
 
 #include <stdio.h>
 #include <string.h>

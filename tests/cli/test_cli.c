@@ -241,7 +241,8 @@ END_TEST
 // Memory and disk: status 1
 
 static const char *const too_large[] = {
-    "generate --config 70b",
+    "generate --config 70b --stream off",
+    "generate --stream on --config 70b --n-embd 262144 --n-head 64",
     "generate --n-layer 2000000000",
     "generate --vocab-size 2000000000 --n-embd 1024",
     "generate --context-length 2000000000 --n-embd 4096",

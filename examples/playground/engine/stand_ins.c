@@ -1,6 +1,5 @@
 // stand_ins.c: what the module has instead of the parts of the library that need an operating system.
 
-#include "gpt/base/memory.h"
 #include "gpt/base/base.h"
 #include "gpt/cli/gradflow/gradflow.h"
 #include "tensor/fast/vector/vector.h"

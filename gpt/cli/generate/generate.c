@@ -58,7 +58,7 @@ const CommandHelp generate_help = {
                 "  gptape generate --config tiny --tokens 10 --attention attention.png\n"
                 "  gptape generate --config char --prompt-ids 1,2,3\n"
                 "  gptape generate --config gpt2-124m --tokens 5\n"
-                "  gptape generate --config 70b --tokens 1 --greedy\n"
+                "  gptape generate --stream on --tokens 2 --greedy\n"
                 "  gptape generate --model DIR --prompt \"One day\" --tokens 200\n",
     .groups = generate_groups,
 };

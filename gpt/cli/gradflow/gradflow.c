@@ -99,7 +99,7 @@ const CommandHelp gradflow_help = {
                 "  gptape gradflow --net gpt --norm none --causal off\n"
                 "  gptape gradflow --depth 10 --steps 100 --seeds 5 --plot training.png\n"
                 "  gptape gradflow --model run --ids \"1,2,3;4,5,6\" --targets \"2,3,4;5,6,7\" --csv -\n"
-                "  gptape gradflow --net gpt --config 70b --batch 1 --length 16 --shortcut on\n"
+                "  gptape gradflow --net gpt --stream on --batch 1 --length 16\n"
                 "  gptape gradflow --net gpt --n-layer 6 --same-dy --csv flow.csv\n",
     .groups = gradflow_groups,
 };

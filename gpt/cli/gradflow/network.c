@@ -185,16 +185,22 @@ static bool read_tokens(const Options *options, ExperimentConfig *config, int *s
     return read_ids(options, config);
 }
 
-// Options that need all blocks at once are refused beside --stream on, and keep --stream auto from streaming.
+// Options that need all blocks at once are refused by name.
 static bool read_stream(const Options *options, ExperimentConfig *config, int *status)
 {
-    *status = STATUS_USAGE;
-    if (config->saved != NULL) {
-        config->streamed = config->saved->stream != NULL;
-        return true;
-    }
     double bytes = experiment_held_bytes(&config->gpt, config->B, config->T, config->n_steps > 0);
-    return options_stream(options, bytes, &config->streamed);
+    *status = STATUS_USAGE;
+    config->streamed = config->saved != NULL && config->saved->stream != NULL;
+    if (config->saved == NULL && !options_stream(options, bytes, &config->streamed)) {
+        return false;
+    }
+    if (config->streamed && config->n_steps > 0) {
+        return option_error(options, "steps", "%d: training needs all weights in memory, but the model is streamed (expected 0)", config->n_steps);
+    }
+    if (config->streamed && config->n_probes > 0) {
+        return option_error(options, "probe", "%s: needs all blocks at once, but the model is streamed", config->probes[0]->name);
+    }
+    return true;
 }
 
 static bool read_gpt(const Options *options, GradflowPlan *plan, int *status)
