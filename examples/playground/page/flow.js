@@ -1,0 +1,125 @@
+// flow.js: the gradient of each layer, networks side by side from equal weights, while the settings move.
+
+import {el, fill} from './dom.js';
+import {lineChart} from './chart.js';
+import {Figure} from './figure.js';
+import {metrics} from './result.js';
+import {armNames} from './style.js';
+import {compared, number, plural, sentence} from './words.js';
+import {View} from './view.js';
+
+export class Flow extends View {
+    constructor(page) {
+        super(page, {
+            title: 'Does the gradient reach the first layer?',
+            intro: 'Networks with equal initial weights, one with shortcuts around its layers and one without, run forward and backward. '
+                   + 'Move the depth and watch what is left of the gradient at the first layer.',
+        });
+        this.main = new Figure('gradient-by-layer', '');
+        this.split = new Figure('shortcut-and-branch', 'Which way did it come?');
+        this.choice = el('div.row.choices', {});
+        this.figures.append(this.choice, this.main.node, this.split.node);
+    }
+
+    build() {
+        super.build();
+        const options = Object.entries(metrics).filter(([, metric]) => !metric.net || metric.net === this.state.net);
+        const pick = (label, name, pairs) => el('label', {}, `${label} `, el('select', {onchange: (event) => {
+            this.state[name] = event.target.value;
+            this.page.changed(this.state);
+            this.draw();
+        }}, pairs.map(([value, text]) => el('option', {value, selected: this.state[name] === value}, text))));
+        fill(this.choice, options.length > 1 ? pick('Show', 'metric', options.map(([value, {label}]) => [value, label])) : null,
+             pick('Scale', 'scale', [['relative', 'relative to the last layer'], ['absolute', 'as computed']]));
+    }
+
+    async run(state, progress) {
+        this.result = await this.page.engine.measure(state, progress);
+        this.shown = state;
+        this.draw();
+    }
+
+    get word() {
+        return this.shown.net === 'mlp' ? 'layer' : 'block';
+    }
+
+    draw() {
+        if (!this.result) {
+            return;
+        }
+        const metric = metrics[this.state.metric] ?? metrics.weight;
+        const relative = this.state.scale === 'relative' && metric.relative === true;
+        const names = armNames(this.shown.rules);
+        const series = names.map((_, arm) => this.result.layers(arm, this.state.metric, relative));
+        const axis = relative ? `${metric.axis}, relative to the last` : metric.axis;
+        this.main.title.textContent = relative ? `${metric.label}, relative to the last ${this.word}` : metric.label;
+        this.main.show({
+            alt: `Line chart: ${axis}, by ${this.word}, for ${names.join(' and ')}. ${this.finding.textContent}`,
+            draw: (svg, width) => lineChart(svg, width, {names, series, linear: metric.linear, yLabel: axis,
+                                                         xLabel: `${this.word} (the gradient comes from the right)`}),
+            reader: this.reader(names, series),
+            table: this.table(`${axis}: median, and quartiles in parentheses`, names, series),
+        });
+        this.drawSplit(names);
+        this.conclude(this.words(names), this.notes(names));
+    }
+
+    reader(names, series) {
+        return {
+            label: `Read a ${this.word}`,
+            name: (i) => `${this.word} ${i}`,
+            describe: (i) => names.map((name, arm) => `${name}: ${number(series[arm][i]?.median, 3)}`),
+        };
+    }
+
+    table(caption, names, series) {
+        const cell = ({low, median, high, n}) => (n > 1 ? `${number(median, 3)} (${number(low, 3)} to ${number(high, 3)})` : number(median, 3));
+        return {caption, head: [this.word, ...names], rows: () => series[0].map((_, layer) => [layer, ...series.map((points) => cell(points[layer]))])};
+    }
+
+    // At each shortcut, what came by it and what by the branch beside it: of the first network that has shortcuts.
+    drawSplit(names) {
+        const arm = this.result.arms.findIndex(({shortcuts}) => shortcuts > 0);
+        this.split.node.hidden = arm < 0;
+        if (arm < 0) {
+            return;
+        }
+        const series = ['skip', 'block'].map((metric) => this.result.layers(arm, metric));
+        while (series[0].length > 1 && series.every((points) => Number.isNaN(points.at(-1).median))) {
+            series.forEach((points) => points.pop());
+        }
+        const ways = ['by the shortcut', 'by the branch'];
+        this.split.title.textContent = `Which way did it come? (${names[arm]})`;
+        this.split.show({
+            alt: `Line chart: the gradient that arrived by the shortcut and by the branch, by ${this.word}, ${names[arm]}.`,
+            draw: (svg, width) => lineChart(svg, width, {names: ways, styles: [2, 3], series, bands: false, yLabel: 'size (L2) of dL/dx that arrived',
+                                                         xLabel: `${this.word} (the gradient comes from the right)`}),
+            reader: this.reader(ways, series),
+            table: this.table('L2 norm of the gradient that arrived: median, and quartiles in parentheses', ways, series),
+        });
+    }
+
+    words(names) {
+        const {n_layer: n} = this.result;
+        if (n < 2) {
+            return `A network of one ${this.word}: there is nothing to compare its gradient with.`;
+        }
+        return names.map((name, arm) => {
+            const ratio = compared(this.result.at(arm, 0, 'weight', true).median, `the last ${this.word}'s`);
+            return sentence(`${name}, ${arm === 0 ? `the first ${this.word}'s gradient` : 'it'} ${ratio}.`);
+        }).join(' ');
+    }
+
+    notes(names) {
+        const seeds = this.shown.seeds;
+        const parts = [seeds > 1 ? `Lines are medians of ${plural(seeds, 'network')}, bands reach from the lower to the upper quartile.`
+                                 : 'One network of each kind.'];
+        names.forEach((name, arm) => {
+            const {n} = this.result.at(arm, 0, 'weight', true);
+            if (n < seeds) {
+                parts.push(`In ${seeds - n} of ${seeds} networks ${name}, the last ${this.word}'s gradient is 0: they have no ratio.`);
+            }
+        });
+        return parts.join(' ');
+    }
+}

@@ -1,0 +1,111 @@
+// paths.js: the gradient by path length: how many layers did it pass on its way back?
+
+import {el, fill} from './dom.js';
+import {Figure} from './figure.js';
+import {barChart, heatMap} from './map.js';
+import {armNames} from './style.js';
+import {number, sentence} from './words.js';
+import {View} from './view.js';
+
+// The shares of the lengths 0, 1, ... in the gradient that arrives at sublayer s.
+function sharesOf({norm}, s) {
+    const sum = norm[s].reduce((a, b) => a + b, 0);
+    return norm[0].map((_, k) => (norm[s][k] ?? 0) / sum);
+}
+
+const mean = (shares) => shares.reduce((sum, share, k) => sum + share * k, 0);
+
+// The smallest length that, with all shorter ones, has at least half.
+function middle(shares) {
+    let sum = 0;
+    return shares.findIndex((share) => {
+        sum += share;
+        return sum >= 0.5;
+    });
+}
+
+const percent = (share) => `${number(100 * share)} %`;
+
+export class Paths extends View {
+    constructor(page) {
+        super(page, {
+            title: 'Which way did the gradient take?',
+            intro: 'At each shortcut the gradient takes two ways: past the layer, and through it. So it arrives at the input by many paths, '
+                   + 'and a path\u2019s length is the number of layers that it passes. Here the gradient is taken apart by that length, exactly: nothing is sampled.',
+        });
+        this.bars = new Figure('paths-at-the-input', 'What arrives at the input, by path length');
+        this.maps = el('div.pair', {});
+        this.figures.append(this.bars.node, this.maps);
+    }
+
+    async run(state) {
+        this.paths = await this.page.engine.paths(state);
+        this.shown = state;
+        this.maplist = state.rules.map((_, i) => this.maplist?.[i] ?? new Figure(`paths-by-layer-${i + 1}`, ''));
+        fill(this.maps, this.maplist.map(({node}) => node));
+        this.draw();
+    }
+
+    get word() {
+        return this.shown.net === 'mlp' ? 'layer' : 'sublayer';
+    }
+
+    draw() {
+        if (!this.paths) {
+            return;
+        }
+        const names = armNames(this.shown.rules);
+        const atInput = this.paths.map((arm) => sharesOf(arm, 0));
+        this.bars.show({
+            alt: `Bars: the share of each path length in the gradient at the input, for ${names.join(' and ')}.`,
+            draw: (svg, width) => barChart(svg, width, {names, series: atInput, xLabel: `path length: ${this.word}s passed`, yLabel: 'share of the gradient'}),
+            reader: {label: 'Read a length', name: (k) => `length ${k}`, describe: (k) => names.map((name, arm) => `${name}: ${percent(atInput[arm][k] ?? 0)}`)},
+            table: {caption: 'Share of each path length in the gradient at the input', head: ['length', ...names],
+                    rows: () => atInput[0].map((_, k) => [k, ...atInput.map((shares) => percent(shares[k] ?? 0))])},
+        });
+        this.paths.forEach((arm, i) => this.drawMap(arm, names[i], this.maplist[i]));
+        this.conclude(this.words(names, atInput), this.notes());
+    }
+
+    drawMap(arm, name, figure) {
+        const n = arm.names.length;
+        const shares = Array.from({length: n}, (_, s) => sharesOf(arm, s));
+        const most = Math.max(...shares.flat().filter(Number.isFinite));
+        const describe = (s) => {
+            const longest = shares[s].reduce((best, share, k) => (share > shares[s][best] ? k : best), 0);
+            return [`mean length ${number(mean(shares[s]), 3)} of at most ${n - s}`, `most by length ${longest}: ${percent(shares[s][longest])}`];
+        };
+        figure.title.textContent = sentence(name);
+        figure.show({
+            alt: `Heat map: the share of each path length at each ${this.word}, ${name}.`,
+            draw: (svg, width) => heatMap(svg, width, {columns: n, rows: n + 1, cell: (s, k) => (k > n - s ? NaN : shares[s][k] / most), xLabel: `${this.word} where it arrives`,
+                                                       yLabel: 'path length', ends: ['0 %', percent(most)]}),
+            reader: {label: `Read a ${this.word}`, name: (s) => arm.names[s], describe},
+            table: {caption: `${sentence(name)}: share of each path length, by ${this.word}`, head: [this.word, ...shares[0].map((_, k) => `length ${k}`)],
+                    rows: () => shares.map((row, s) => [arm.names[s], ...row.map((share, k) => (k > n - s ? '' : percent(share)))])},
+        });
+    }
+
+    meanAtInput(arm) {
+        return mean(sharesOf(this.paths[arm], 0));
+    }
+
+    words(names, atInput) {
+        const n = this.paths[0].names.length;
+        return names.map((name, arm) => {
+            const shares = atInput[arm];
+            if (shares.some(Number.isNaN)) {
+                return sentence(`${name}, no gradient reaches the input.`);
+            }
+            if (shares[n] > 0.9995) {
+                return sentence(`${name}, all of the gradient passed all ${n} ${this.word}s.`);
+            }
+            return sentence(`${name}, half of it took paths of at most ${middle(shares)} of ${n} ${this.word}s; the mean length is ${number(mean(shares), 3)}.`);
+        }).join(' ');
+    }
+
+    notes() {
+        return `One network of each kind, from equal weights. A length's share is its size (L2) over the sum of all lengths' sizes; `
+               + `as vectors, all lengths add up to the ordinary gradient. The last ${this.word} has no shortcut if its output has another size.`;
+    }
+}

@@ -1,0 +1,38 @@
+// result.js: what a run of the experiment measured, as the engine returns it: quartiles over the seeds.
+
+import {METRICS} from '../engine/engine.js';
+
+const NUMBERS = 4; // low, median, high, and how many networks have the value
+
+export const metrics = {
+    weight: {label: 'Weight gradients', axis: 'mean |dL/dW| of each layer', relative: true},
+    query_key: {label: 'Query and key gradients', axis: 'mean |dL/dW| of queries and keys', relative: true, net: 'gpt'},
+    cosine: {label: 'Likeness of the tokens', axis: 'mean cosine between tokens (1: all the same)', linear: true, net: 'gpt'},
+};
+
+export class Result {
+    // What the engine answers. values: (arm, step, layer, metric, plain and then relative to the last layer, NUMBERS)
+    constructor(answer) {
+        Object.assign(this, answer);
+    }
+
+    at(arm, layer, metric, relative = false, step = 0) {
+        const row = (arm * (this.n_steps + 1) + step) * this.n_layer + layer;
+        const start = (row * 2 * METRICS.length + (relative ? METRICS.length : 0) + METRICS.indexOf(metric)) * NUMBERS;
+        const [low, median, high, n] = this.values.subarray(start, start + NUMBERS);
+        return {low, median, high, n};
+    }
+
+    layers(arm, metric, relative, step) {
+        return Array.from({length: this.n_layer}, (_, layer) => this.at(arm, layer, metric, relative, step));
+    }
+}
+
+// Of one measurement, as a training run reports it: values (layer, metric).
+export function metricOf(row, layer, metric) {
+    return row[layer * METRICS.length + METRICS.indexOf(metric)];
+}
+
+export function layersOf(row) {
+    return row.length / METRICS.length;
+}

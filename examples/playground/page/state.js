@@ -1,0 +1,227 @@
+// state.js: what the page shows, as settings named like the command line's options. The address after # holds those that differ
+// from the defaults; the command and the engine's settings string are written from the same table.
+
+export const views = ['flow', 'paths', 'step', 'train'];
+export const MOST_ARMS = 4;
+
+const layers = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 50, 64, 80, 100, 150, 200, 300, 500, 700, 1000];
+const widths = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128];
+const activations = ['gelu', 'gelu_erf', 'relu', 'tanh', 'sigmoid', 'identity'];
+const inits = ['torch', 'gpt2', 'xavier', 'kaiming', 'deepnorm'];
+
+// One row per setting. default: by view where it is an object. in: the views that have it; net: the network that has it.
+export const fields = {
+    net: {kind: 'choice', label: 'Network', choices: ['mlp', 'gpt'], default: {flow: 'mlp', paths: 'mlp', step: 'mlp', train: 'gpt'}},
+    depth: {kind: 'count', label: 'Depth', unit: 'layer', stops: layers, most: 1000, net: 'mlp', default: {flow: 20, paths: 12, step: 4, train: 12},
+            least: 2, limit: {step: 12, paths: 100, train: 60}},
+    width: {kind: 'count', label: 'Width', unit: 'value', stops: widths, most: 1024, net: 'mlp', default: 3, limit: {step: 8}},
+    'n-layer': {kind: 'count', label: 'Blocks', unit: 'block', stops: [1, 2, 3, 4, 6, 8, 10, 12, 16, 24, 32, 48], most: 48, net: 'gpt',
+                default: {flow: 6, paths: 4, step: 1, train: 8}, limit: {step: 3, paths: 12, train: 16}},
+    'n-embd': {kind: 'count', label: 'Width', unit: 'value', stops: [8, 16, 32, 48, 64, 96, 128], most: 256, multiple: 'n-head', net: 'gpt',
+               default: {flow: 32, paths: 32, step: 8, train: 32}, limit: {step: 16}},
+    'n-head': {kind: 'count', label: 'Heads', unit: 'head', stops: [1, 2, 4, 8], most: 16, net: 'gpt', default: {flow: 4, paths: 4, step: 2, train: 4}},
+    length: {kind: 'count', options: (state) => (state.view === 'train' ? [] : ['--length', String(state.length)]), label: 'Tokens', unit: 'token', stops: [2, 4, 8, 16, 32], most: 32, net: 'gpt', default: {flow: 16, paths: 8, step: 4, train: 16},
+             limit: {step: 8}},
+    seeds: {kind: 'count', label: 'Seeds', unit: 'network', stops: [1, 2, 3, 5, 10, 20, 30, 50, 100, 200], most: 500, in: ['flow'],
+            default: {mlp: 20, gpt: 3}},
+    seed: {kind: 'count', label: 'First seed', most: 4294967295, least: 0, default: 123},
+    activation: {kind: 'choice', label: 'Activation', choices: activations, default: 'gelu'},
+    init: {kind: 'choice', label: 'Initial weights', choices: inits, default: {mlp: 'torch', gpt: 'gpt2'}},
+    causal: {kind: 'switch', label: 'Causal mask', net: 'gpt', default: 'on'},
+    'same-dy': {kind: 'flag', label: 'Same gradient at every output', in: ['flow'], default: ''},
+    steps: {kind: 'count', label: 'Steps', unit: 'step', stops: [20, 50, 100, 150, 200, 300, 500], most: 1000, in: ['train'], default: 150},
+    task: {kind: 'choice', label: 'It learns', choices: ['the built-in text', 'to copy', 'my text'], net: 'gpt', in: ['train'], default: 'the built-in text', options: taskOptions},
+    text: {kind: 'text', label: 'My text', net: 'gpt', in: ['train'], default: 'To be, or not to be, that is the question: ', when: ['task', 'my text'], options: () => []},
+    lr: {kind: 'number', label: 'Learning rate', least: 1e-6, most: 1, in: ['train'], default: 0.003},
+};
+
+// Shown, but not computed with: they are in the address only.
+const shown = {
+    metric: {choices: ['weight', 'query_key', 'cosine'], default: 'weight'},
+    scale: {choices: ['relative', 'absolute'], default: 'relative'},
+};
+
+function defaultOf(field, view, net) {
+    const value = field.default;
+    return typeof value === 'object' ? value[net] ?? value[view] : value;
+}
+
+export function defaultRules(view, net) {
+    return net === 'mlp' ? view === 'step' ? ['plain'] : ['none-plain', 'plain'] : view === 'step' ? ['pre'] : ['none', 'pre'];
+}
+
+export function defaults(view, net = fields.net.default[view]) {
+    const state = {view, net, rules: defaultRules(view, net)};
+    for (const [name, field] of Object.entries(fields)) {
+        if (name !== 'net') {
+            state[name] = defaultOf(field, view, net);
+        }
+    }
+    for (const [name, field] of Object.entries(shown)) {
+        state[name] = field.default;
+    }
+    return state;
+}
+
+// Rows of tokens as --ids and --targets have them: each token's target is the next one.
+function rowsOptions(rows) {
+    const text = (from) => rows.map((row) => row.slice(from, row.length - 1 + from).join(',')).join(';');
+    return ['--ids', text(0), '--targets', text(1)];
+}
+
+const BATCH = 4;
+
+// To copy: each row is some letters twice; the second time they can be known. My text: its bytes, repeated as often as needed.
+function taskOptions(state) {
+    const n = state.length + 1;
+    if (state.task === 'to copy') {
+        let letter = state.seed % 26;
+        const draw = () => {
+            letter = (letter * 5 + 11) % 26 + (letter % 7 === 3 ? 1 : 0);
+            return 97 + letter % 26;
+        };
+        const half = Math.ceil(n / 2);
+        return rowsOptions(Array.from({length: BATCH}, () => {
+            const first = Array.from({length: half}, draw);
+            return [...first, ...first].slice(0, n);
+        }));
+    }
+    if (state.task === 'my text' && state.text !== '') {
+        const bytes = new TextEncoder().encode(state.text);
+        return rowsOptions(Array.from({length: BATCH}, (_, row) => Array.from({length: n}, (__, i) => bytes[(row * state.length + i) % bytes.length])));
+    }
+    return ['--batch', String(BATCH), '--length', String(state.length)];
+}
+
+// The settings that this view and network have, in the table's order.
+export function settingsOf(state) {
+    return Object.entries(fields).filter(([name, field]) => name !== 'net' && (!field.in || field.in.includes(state.view))
+                                                            && (!field.net || field.net === state.net)
+                                                            && (!field.when || state[field.when[0]] === field.when[1]));
+}
+
+export function limitOf(field, view) {
+    return field.limit?.[view] ?? field.most;
+}
+
+// The value that a text stands for, or an error: {value} or {error}.
+export function parse(name, text, state) {
+    const field = fields[name];
+    if (field.kind === 'choice' && !field.choices.includes(text)) {
+        return {error: `${field.label}: '${text}' is unknown (expected ${field.choices.join(', ')})`};
+    }
+    if (field.kind === 'switch' && text !== 'on' && text !== 'off') {
+        return {error: `${field.label}: '${text}' is unknown (expected on or off)`};
+    }
+    if (field.kind !== 'count' && field.kind !== 'number') {
+        return {value: text};
+    }
+    const value = Number(text);
+    const least = field.least ?? 1;
+    const most = limitOf(field, state.view);
+    const whole = field.kind === 'number' || Number.isInteger(value);
+    if (text.trim() === '' || !whole || !(value >= least && value <= most)) {
+        return {error: `${field.label}: '${text}' is not ${field.kind === 'number' ? 'a number' : 'an integer'} between ${least} and ${most}`};
+    }
+    if (field.multiple && value % state[field.multiple] !== 0) {
+        return {error: `${field.label}: ${value} is not a multiple of ${state[field.multiple]}, the number of heads`};
+    }
+    return {value};
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The address
+
+export function toFragment(state) {
+    const base = defaults(state.view, state.net);
+    const parts = new URLSearchParams();
+    parts.set('view', state.view);
+    if (state.net !== fields.net.default[state.view]) {
+        parts.set('net', state.net);
+    }
+    for (const [name] of [...settingsOf(state), ...Object.entries(shown)]) {
+        if (state[name] !== base[name]) {
+            parts.set(name, state[name] === '' ? 'off' : state[name]);
+        }
+    }
+    if (state.rules.join('\n') !== base.rules.join('\n')) {
+        state.rules.forEach((rule) => parts.append('residual', rule));
+    }
+    if (state.tour) {
+        parts.set('tour', state.tour);
+    }
+    return `#${parts}`;
+}
+
+function readNames(parts, notes) {
+    const view = parts.get('view') ?? 'flow';
+    const net = parts.get('net') ?? fields.net.default[view];
+    if (!views.includes(view)) {
+        notes.push(`view: '${view}' is unknown (expected ${views.join(', ')})`);
+        return defaults('flow');
+    }
+    if (!fields.net.choices.includes(net)) {
+        notes.push(`net: '${net}' is unknown (expected mlp or gpt)`);
+        return defaults(view);
+    }
+    return defaults(view, net);
+}
+
+// {state, notes}: what cannot be used keeps its default, and a note says so.
+export function fromFragment(fragment) {
+    const notes = [];
+    const parts = new URLSearchParams(fragment.replace(/^#/, ''));
+    const state = readNames(parts, notes);
+    for (const [name, text] of parts) {
+        if (name in fields && name !== 'net') {
+            const {value, error} = parse(name, text, {...state, 'n-head': Number(parts.get('n-head') ?? state['n-head'])});
+            state[name] = error ? state[name] : value;
+            if (error) {
+                notes.push(error);
+            }
+        } else if (name in shown) {
+            state[name] = shown[name].choices.includes(text) ? text : state[name];
+        } else if (name === 'tour') {
+            state.tour = /^\d+$/.test(text) ? Number(text) : undefined;
+        } else if (!['view', 'net', 'residual'].includes(name)) {
+            notes.push(`'${name}' is not a setting of this page`);
+        }
+    }
+    const rules = parts.getAll('residual').filter((rule) => rule.trim() !== '');
+    if (rules.length > MOST_ARMS) {
+        notes.push(`${rules.length} rules are too many (expected at most ${MOST_ARMS})`);
+    }
+    state.rules = rules.length > 0 ? rules.slice(0, MOST_ARMS) : state.rules;
+    return {state, notes};
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The command line
+
+const quote = (text) => (/^[\w.,:+/-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+// ['--net', 'mlp', '--depth', '20', ...]: as after `gptape gradflow`.
+export function toOptions(state) {
+    const options = ['--net', state.net];
+    for (const [name, field] of settingsOf(state)) {
+        if (field.options) {
+            options.push(...field.options(state));
+        } else if (field.kind === 'flag') {
+            options.push(...(state[name] === 'on' ? [`--${name}`] : []));
+        } else {
+            options.push(`--${name}`, String(state[name]));
+        }
+    }
+    if (state.view !== 'flow') {
+        options.push('--seeds', '1');
+    }
+    for (const rule of state.rules) {
+        options.push('--residual', rule);
+    }
+    return state.view === 'paths' ? [...options, '--probe', 'paths'] : options;
+}
+
+// The command whose CSV the page offers.
+export function toCommand(state) {
+    return ['gptape', 'gradflow', ...toOptions(state), '--depths', 'none', '--csv', '-'].map(quote).join(' ');
+}

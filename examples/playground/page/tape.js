@@ -1,0 +1,98 @@
+// tape.js: a tape as the Step view walks it: rows of operations under the modules they belong to, and the arrows between them.
+
+// A tape is what the engine's step() answers (engine/README.md): nodes, tensors, backward, splits. Here each tensor has besides
+// grad: its whole gradient, and wholeAt: the node of the walk after which it is whole; users: the nodes that read it; split.
+export function tapeOf(answer) {
+    answer.tensors.forEach((tensor) => {
+        tensor.users = [];
+    });
+    answer.nodes.forEach((node, index) => node.inputs.forEach((tensor) => answer.tensors[tensor].users.push(index)));
+    for (const {node, gradients} of answer.backward) {
+        for (const {tensor, grad} of gradients) {
+            answer.tensors[tensor].grad = grad;
+            answer.tensors[tensor].wholeAt = node;
+        }
+    }
+    const {output} = answer.nodes.at(-1);
+    Object.assign(answer.tensors[output], {grad: Float32Array.of(1), wholeAt: answer.nodes.length});
+    for (const split of answer.splits) {
+        answer.tensors[split.tensor].split = split;
+    }
+    return answer;
+}
+
+// A tensor's gradient when the walk has passed a node: null if nothing has arrived yet.
+export function gradientAt(tape, tensor, index) {
+    const walked = tape.backward.filter(({node, gradients}) => node >= index && gradients.some((g) => g.tensor === tensor));
+    return walked.at(-1)?.gradients.find((g) => g.tensor === tensor).grad ?? (tape.tensors[tensor].wholeAt === tape.nodes.length ? tape.tensors[tensor].grad : null);
+}
+
+export function norm(values) {
+    return values ? Math.sqrt(values.reduce((sum, value) => sum + value * value, 0)) : NaN;
+}
+
+// The group of an operation: a layer or a block.
+function groupOf({module}) {
+    const match = /^((?:layers|h)\.\d+)/.exec(module ?? '');
+    return match ? match[1] : null;
+}
+
+// Rows from top to bottom: {kind: 'group', name, first, last} and {kind: 'node', index, group}.
+export function rowsOf(tape, collapsed) {
+    const rows = [];
+    let current = null;
+    tape.nodes.forEach((node, index) => {
+        const group = groupOf(node);
+        if (group !== null && group !== current?.name) {
+            current = {kind: 'group', name: group, first: index, last: index};
+            rows.push(current);
+        } else if (group === null) {
+            current = null;
+        }
+        if (current) {
+            current.last = index;
+        }
+        if (!current || !collapsed.has(group)) {
+            rows.push({kind: 'node', index, group});
+        }
+    });
+    return rows;
+}
+
+// Which row shows an operation: its own, or its group's.
+export function rowOfNode(rows, index) {
+    const own = rows.findIndex((row) => row.kind === 'node' && row.index === index);
+    return own >= 0 ? own : rows.findIndex((row) => row.kind === 'group' && row.first <= index && index <= row.last);
+}
+
+// Arrows between rows: {from, to, tensor, shortcut}; what stays inside a collapsed group is left out.
+export function arrowsOf(tape, rows) {
+    const arrows = [];
+    tape.nodes.forEach((node, index) => {
+        node.inputs.forEach((tensor, k) => {
+            const from = tape.tensors[tensor].node;
+            const to = rowOfNode(rows, index);
+            const start = from < 0 ? -1 : rowOfNode(rows, from);
+            if (start !== to && (start >= 0 || node.shortcut === k)) {
+                arrows.push({from: start, to, tensor, shortcut: node.shortcut === k, source: from, target: index});
+            }
+        });
+    });
+    return arrows;
+}
+
+// Moves: operations forward, then backward. {phase: 'start' | 'forward' | 'backward', index}
+export function moveAt(tape, position) {
+    const n = tape.nodes.length;
+    return position === 0 ? {phase: 'start', index: -1} : position <= n ? {phase: 'forward', index: position - 1} : {phase: 'backward', index: 2 * n - position};
+}
+
+// Has the walk computed this tensor's value by now? Its whole gradient?
+export function isKnown(tape, tensor, move) {
+    return tape.tensors[tensor].node < 0 || move.phase === 'backward' || tape.tensors[tensor].node <= move.index;
+}
+
+// Has everything arrived at this tensor by now?
+export function hasGradient(tape, tensor, move) {
+    return move.phase === 'backward' && tape.tensors[tensor].wholeAt >= move.index;
+}
