@@ -1,5 +1,6 @@
 // attention.c: attention weights, computed again from queries and keys: see gradflow.h.
 
+#include "nn/gradflow/dot.h"
 #include "nn/gradflow/gradflow.h"
 #include "tensor/unwind.h"
 
@@ -11,23 +12,19 @@
 typedef struct AttentionRow {
     double log_sum;                                // log sum_s exp(a_s), a_s the scores relative to the largest
     double mean;                                   // sum_s p_s a_s
-    int n;                                         // positions that it sees
+    double largest;                                // p_s
 } AttentionRow;
 
 // Writes p (T): the weights of position t. qkv: one sequence (T, 3C); channels first ... first + D - 1 are the head's.
 static AttentionRow attend(const Real *qkv, size_t T, size_t C, size_t first, size_t D, size_t t, bool causal, double *p)
 {
-    AttentionRow row = {.n = (int)(causal ? t + 1 : T)};
-    size_t n = (size_t)row.n;
+    AttentionRow row = {.mean = 0};
+    size_t n = causal ? t + 1 : T;                 // positions that it sees
     const Real *q = qkv + t * 3 * C + first;
     double largest = -INFINITY;
     for (size_t s = 0; s < n; s++) {
         const Real *k = qkv + s * 3 * C + C + first;
-        double sum = 0;
-        for (size_t d = 0; d < D; d++) {
-            sum += (double)q[d] * (double)k[d];
-        }
-        p[s] = sum / sqrt((double)D);
+        p[s] = dot_real(q, k, D) / sqrt((double)D);
         largest = p[s] > largest ? p[s] : largest;
     }
     double total = 0;
@@ -42,6 +39,7 @@ static AttentionRow attend(const Real *qkv, size_t T, size_t C, size_t first, si
     }
     row.log_sum = log(total);
     row.mean /= total;
+    row.largest = 1 / total;
     return row;
 }
 
@@ -78,12 +76,8 @@ static void add_head(AttentionStats *stats, const Real *qkv, size_t T, size_t C,
 {
     for (size_t t = 0; t < T; t++) {
         AttentionRow row = attend(qkv, T, C, first, D, t, causal, p);
-        double largest = 0;
-        for (int s = 0; s < row.n; s++) {
-            largest = p[s] > largest ? p[s] : largest;
-        }
         stats->entropy += row.log_sum - row.mean;              // -sum p log p, with log p = a - log sum
-        stats->largest += isnan(row.mean) ? NAN : largest;
+        stats->largest += row.largest;
         stats->first += t > 0 ? p[0] : 0;
     }
 }

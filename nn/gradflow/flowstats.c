@@ -1,43 +1,87 @@
 // flowstats.c: statistics of a set of numbers.
 
+#include "nn/gradflow/dot.h"
 #include "nn/gradflow/gradflow.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
+// Sums of every LANES-th value, side by side, in loops so simple that the compiler can put them into vectors.
+enum { LANES = 8, BLOCK = 512 };
+
+typedef struct Sums {
+    double abs[LANES], squares[LANES], largest[LANES];
+    size_t zeros, below;                           // values that are 0; that are below the smallest normal float32, zeros included
+} Sums;
+
+// sizes (n): |x|, filled up with zeros to a multiple of LANES.
+static void add_sizes(Sums *sums, const double *sizes, int n)
+{
+    for (int i = 0; i < n; i += LANES) {
+        for (int lane = 0; lane < LANES; lane++) {
+            sums->abs[lane] += sizes[i + lane];
+        }
+    }
+    for (int i = 0; i < n; i += LANES) {
+        for (int lane = 0; lane < LANES; lane++) {
+            sums->squares[lane] += sizes[i + lane] * sizes[i + lane];
+        }
+    }
+    for (int i = 0; i < n; i += LANES) {
+        for (int lane = 0; lane < LANES; lane++) {
+            sums->largest[lane] = sizes[i + lane] > sums->largest[lane] ? sizes[i + lane] : sums->largest[lane];
+        }
+    }
+    double smallest[LANES] = {1, 1, 1, 1, 1, 1, 1, 1};
+    for (int i = 0; i < n; i += LANES) {
+        for (int lane = 0; lane < LANES; lane++) {
+            smallest[lane] = sizes[i + lane] < smallest[lane] ? sizes[i + lane] : smallest[lane];
+        }
+    }
+    for (int lane = 1; lane < LANES; lane++) {
+        smallest[0] = fmin(smallest[0], smallest[lane]);
+    }
+    for (int i = 0; i < n && smallest[0] < (double)FLT_MIN; i++) {             // rarely, so it is no loop of vectors
+        sums->zeros += sizes[i] == 0;
+        sums->below += sizes[i] < (double)FLT_MIN;
+    }
+}
+
 FlowStats flow_stats(const Real *values, size_t n)
 {
     if (n > 0) {                                   // none: a parameter that no gradient has reached
         REQUIRE(values);
     }
-    double sum_abs = 0;
-    double sum_squares = 0;
-    double max_abs = 0;
-    size_t zeros = 0;
-    size_t denormals = 0;
-    for (size_t i = 0; i < n; i++) {
-        double size = fabs((double)values[i]);
-        sum_abs += size;
-        sum_squares += size * size;
-        if (!isnan(max_abs) && !(size <= max_abs)) {           // a NaN is kept
-            max_abs = size;
+    Sums sums = {.zeros = 0};
+    double sizes[BLOCK];
+    for (size_t first = 0; first < n; first += BLOCK) {
+        int count = n - first < BLOCK ? (int)(n - first) : BLOCK;
+        int filled = (count + LANES - 1) / LANES * LANES;
+        for (int i = 0; i < count; i++) {
+            sizes[i] = fabs((double)values[first + (size_t)i]);
         }
-        if (size == 0) {
-            zeros++;
-        } else if (size < (double)FLT_MIN) {
-            denormals++;
+        for (int i = count; i < filled; i++) {
+            sizes[i] = 0;
         }
+        add_sizes(&sums, sizes, filled);
+        sums.zeros -= (size_t)(filled - count);
+        sums.below -= (size_t)(filled - count);
+    }
+    for (int lane = 1; lane < LANES; lane++) {
+        sums.abs[0] += sums.abs[lane];
+        sums.squares[0] += sums.squares[lane];
+        sums.largest[0] = fmax(sums.largest[0], sums.largest[lane]);
     }
     double count = (double)n;
     return (FlowStats){
         .count = n,
-        .mean_abs = sum_abs / count,
-        .l2 = sqrt(sum_squares),
-        .rms = sqrt(sum_squares / count),
-        .max_abs = max_abs,
-        .zero_fraction = (double)zeros / count,
-        .denormal_fraction = (double)denormals / count,
+        .mean_abs = sums.abs[0] / count,
+        .l2 = sqrt(sums.squares[0]),
+        .rms = sqrt(sums.squares[0] / count),
+        .max_abs = isnan(sums.abs[0]) ? sums.abs[0] : sums.largest[0],         // a NaN is kept
+        .zero_fraction = (double)sums.zeros / count,
+        .denormal_fraction = (double)(sums.below - sums.zeros) / count,
         .token_cosine = NAN,
     };
 }
@@ -58,21 +102,13 @@ static double sequence_cosine(const Real *x, size_t T, size_t C, double *sum)
     }
     for (size_t t = 0; t < T; t++) {
         const Real *row = x + t * C;
-        double squares = 0;
-        for (size_t c = 0; c < C; c++) {
-            squares += (double)row[c] * (double)row[c];
-        }
-        double length = sqrt(squares);             // of a zero vector 0, and the result is NaN: it has no direction
+        double length = sqrt(dot_real(row, row, C));           // of a zero vector 0, and the result is NaN: it has no direction
         for (size_t c = 0; c < C; c++) {
             sum[c] += (double)row[c] / length;
         }
     }
-    double squares = 0;
-    for (size_t c = 0; c < C; c++) {
-        squares += sum[c] * sum[c];
-    }
     double n = (double)T;
-    return (squares - n) / (n * (n - 1));
+    return (dot_double(sum, sum, C) - n) / (n * (n - 1));
 }
 
 double flow_token_cosine(const Tensor *x)

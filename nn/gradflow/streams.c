@@ -69,11 +69,11 @@ static double size_of(const double *x, int rows, int columns, double *sums)
         sums[j] = 0;
     }
     for (int i = 0; i < rows; i++) {
+        const double *row = x + (size_t)i * (size_t)columns;
         double sum = 0;
         for (int j = 0; j < columns; j++) {
-            double value = fabs(x[(size_t)i * (size_t)columns + (size_t)j]);
-            sum += value;
-            sums[j] += value;
+            sums[j] += fabs(row[j]);
+            sum += fabs(row[j]);
         }
         most_in_row = fmax(most_in_row, sum);
     }
@@ -83,15 +83,22 @@ static double size_of(const double *x, int rows, int columns, double *sums)
     return sqrt(most_in_row) * sqrt(most_in_column);
 }
 
-static void subtract_mean_row(double *x, int rows, int columns)
+static void subtract_mean_row(double *x, int rows, int columns, double *mean)
 {
     for (int j = 0; j < columns; j++) {
-        double sum = 0;
-        for (int i = 0; i < rows; i++) {
-            sum += x[(size_t)i * (size_t)columns + (size_t)j];
+        mean[j] = 0;
+    }
+    for (int i = 0; i < rows; i++) {
+        for (int j = 0; j < columns; j++) {
+            mean[j] += x[(size_t)i * (size_t)columns + (size_t)j];
         }
-        for (int i = 0; i < rows; i++) {
-            x[(size_t)i * (size_t)columns + (size_t)j] -= sum / rows;
+    }
+    for (int j = 0; j < columns; j++) {
+        mean[j] /= rows;
+    }
+    for (int i = 0; i < rows; i++) {
+        for (int j = 0; j < columns; j++) {
+            x[(size_t)i * (size_t)columns + (size_t)j] -= mean[j];
         }
     }
 }
@@ -111,7 +118,7 @@ static FlowRank matrix_rank(const Real *values, int rows, int columns, double *s
     }
     FlowRank rank = {.effective = effective_rank(more, count), .stable = stable_rank(more, count)};
     double whole = size_of(scratch, rows, columns, more);
-    subtract_mean_row(scratch, rows, columns);
+    subtract_mean_row(scratch, rows, columns, more);
     rank.residual = size_of(scratch, rows, columns, more) / whole;
     return rank;
 }

@@ -4,8 +4,10 @@
 //      B -> diagonal                  by QR sweeps with the shift of the last 2 x 2 block, or without one where a shift would lose the small
 //                                     values (Demmel and Kahan 1990)
 //
-// Each value is within a few roundings of the largest. Cost: 4 (m n^2 - n^3 / 3) operations for m >= n; the sweeps take about n^2 more.
+// Each value is within a few roundings of the largest. Cost: 4 (n m^2 - m^3 / 3) operations for m rows and n >= m columns; the sweeps take about
+// 100 m^2 more.
 
+#include "nn/gradflow/dot.h"
 #include "nn/gradflow/gradflow.h"
 #include "tensor/unwind.h"
 
@@ -29,19 +31,33 @@ static double reflection(double *v, int n, int stride, double *scale)
     return result;
 }
 
-// Column k of a (rows, columns) is v: the columns after it are reflected. sums: room for them.
+// Row k from column k on is v: the rows after it are reflected.
+static void reflect_rows(double *a, int rows, int columns, int k, double scale)
+{
+    const double *v = a + (size_t)k * (size_t)columns;
+    for (int i = k + 1; i < rows; i++) {
+        double *row = a + (size_t)i * (size_t)columns;
+        double factor = scale * dot_double(row + k, v + k, (size_t)(columns - k));
+        for (int j = k; j < columns; j++) {
+            row[j] -= factor * v[j];
+        }
+    }
+}
+
+// Column k from row k + 1 on is v: the columns after it are reflected. sums: room for them.
 static void reflect_columns(double *a, int rows, int columns, int k, double scale, double *sums)
 {
     for (int j = k + 1; j < columns; j++) {
         sums[j] = 0;
     }
-    for (int i = k; i < rows; i++) {
+    for (int i = k + 1; i < rows; i++) {
         const double *row = a + (size_t)i * (size_t)columns;
+        double v = row[k];
         for (int j = k + 1; j < columns; j++) {
-            sums[j] += row[k] * row[j];
+            sums[j] += v * row[j];
         }
     }
-    for (int i = k; i < rows; i++) {
+    for (int i = k + 1; i < rows; i++) {
         double *row = a + (size_t)i * (size_t)columns;
         double factor = scale * row[k];
         for (int j = k + 1; j < columns; j++) {
@@ -50,38 +66,19 @@ static void reflect_columns(double *a, int rows, int columns, int k, double scal
     }
 }
 
-// Row k from column k + 1 on is v: the rows after it are reflected.
-static void reflect_rows(double *a, int rows, int columns, int k, double scale)
+// a (rows, columns), rows <= columns, to its diagonal (rows) and the one below (rows - 1). All inner loops run along the rows, which are the
+// longer side. sums: room for columns.
+static void bidiagonalize(double *a, int rows, int columns, double *diagonal, double *below, double *sums)
 {
-    const double *v = a + (size_t)k * (size_t)columns;
-    for (int i = k + 1; i < rows; i++) {
-        double *row = a + (size_t)i * (size_t)columns;
-        double sum = 0;
-        for (int j = k + 1; j < columns; j++) {
-            sum += row[j] * v[j];
-        }
-        for (int j = k + 1; j < columns; j++) {
-            row[j] -= scale * sum * v[j];
-        }
-    }
-}
-
-// a (rows, columns), rows >= columns, to its diagonal (columns) and the one above (columns - 1). above: room for columns.
-static void bidiagonalize(double *a, int rows, int columns, double *diagonal, double *above)
-{
-    for (int k = 0; k < columns; k++) {
+    for (int k = 0; k < rows; k++) {
         double scale;
         double *corner = a + (size_t)k * (size_t)columns + k;
-        diagonal[k] = reflection(corner, rows - k, columns, &scale);
-        reflect_columns(a, rows, columns, k, scale, above);
-        if (k + 1 < columns) {
-            double value = reflection(corner + 1, columns - k - 1, 1, &scale);
-            reflect_rows(a, rows, columns, k, scale);
-            corner[0] = value;                     // read back below: `above` is used for sums until the end
+        diagonal[k] = reflection(corner, columns - k, 1, &scale);
+        reflect_rows(a, rows, columns, k, scale);
+        if (k + 1 < rows) {
+            below[k] = reflection(corner + columns, rows - k - 1, columns, &scale);
+            reflect_columns(a, rows, columns, k, scale, sums);
         }
-    }
-    for (int k = 0; k + 1 < columns; k++) {
-        above[k] = a[(size_t)k * (size_t)columns + (size_t)k];
     }
 }
 
@@ -94,8 +91,9 @@ typedef struct Rotation {
 
 static Rotation rotation(double x, double y)
 {
-    double r = hypot(x, y);
-    return r == 0 ? (Rotation){1, 0, 0} : (Rotation){x / r, y / r, r};
+    double r = sqrt(x * x + y * y);                // the matrix was scaled: neither overflows, and what underflows is negligible
+    double factor = 1 / r;
+    return r == 0 ? (Rotation){1, 0, 0} : (Rotation){x * factor, y * factor, r};
 }
 
 // The smaller singular value of ((a, b), (0, c)).
@@ -152,7 +150,7 @@ static void sweep_shifted(double *d, double *e, int first, int last, double shif
 
 static bool is_negligible(double e, double a, double b)
 {
-    return fabs(e) <= DBL_EPSILON * (fabs(a) + fabs(b)) + DBL_MIN;
+    return fabs(e) <= DBL_EPSILON * (fabs(a) + fabs(b)) + 1e-150;
 }
 
 // d (n) and e (n - 1) until e is 0: the singular values, with signs and in no order.
@@ -193,44 +191,44 @@ static int compare_descending(const void *a, const void *b)
 static double largest(const double *values, size_t n)
 {
     double most = 0;
+    double zero = 0;                               // NaN if a value is not finite
     for (size_t i = 0; i < n; i++) {
-        most = isfinite(values[i]) ? fmax(most, fabs(values[i])) : NAN;
-        if (isnan(most)) {
-            return NAN;
-        }
+        most = fabs(values[i]) > most ? fabs(values[i]) : most;
+        zero += 0 * values[i];
     }
-    return most;
+    return isnan(zero) ? NAN : most;
 }
 
 void singular_values(const double *matrix, int rows, int columns, double *values)
 {
     REQUIRE(matrix);
     REQUIRE(values);
-    bool wide = rows < columns;
-    int n = wide ? rows : columns;
-    int m = wide ? columns : rows;
+    bool tall = rows > columns;                    // then its transpose is taken
+    int m = tall ? columns : rows;
+    int n = tall ? rows : columns;
     size_t count = (size_t)rows * (size_t)columns;
     double size = largest(matrix, count);
-    for (int i = 0; i < n && !(size > 0); i++) {
+    for (int i = 0; i < m && !(size > 0); i++) {
         values[i] = size;
     }
     if (!(size > 0)) {
         return;
     }
     int frame = unwind_begin();
-    double *a = memory_allocate((count + (size_t)n) * sizeof *a, "singular values");
+    double *a = memory_allocate((count + (size_t)m + (size_t)n) * sizeof *a, "singular values");
     unwind_add(free, a);
-    double *above = a + count;
+    double *below = a + count;
     for (int i = 0; i < rows; i++) {
         for (int j = 0; j < columns; j++) {
-            a[wide ? (size_t)j * (size_t)n + (size_t)i : (size_t)i * (size_t)n + (size_t)j] = matrix[(size_t)i * (size_t)columns + (size_t)j] / size;
+            size_t place = tall ? (size_t)j * (size_t)n + (size_t)i : (size_t)i * (size_t)n + (size_t)j;
+            a[place] = matrix[(size_t)i * (size_t)columns + (size_t)j] / size;
         }
     }
-    bidiagonalize(a, m, n, values, above);
-    diagonalize(values, above, n);
-    for (int i = 0; i < n; i++) {
+    bidiagonalize(a, m, n, values, below, below + m);
+    diagonalize(values, below, m);
+    for (int i = 0; i < m; i++) {
         values[i] = fabs(values[i]) * size;
     }
-    qsort(values, (size_t)n, sizeof *values, compare_descending);
+    qsort(values, (size_t)m, sizeof *values, compare_descending);
     unwind_end(frame);
 }
