@@ -169,6 +169,13 @@ void net_free(void *object)
     free(net->drawn);
 }
 
+static Tensor *copy_rows(const Real *values, Shape shape, const char *label)
+{
+    Tensor *copy = tensor_label(tensor_zeros(shape), label);
+    memcpy(copy->data, values, tensor_count(copy) * sizeof *values);
+    return copy;
+}
+
 // The network's output, before the loss. The deep network's input requires a gradient, too, so that the first layer's
 // shortcut is split like the others.
 Tensor *net_forward(Net *net)
@@ -178,7 +185,7 @@ Tensor *net_forward(Net *net)
         return gpt_forward(net->gpt, config->ids, config->B, config->T);
     }
     const Real *input = net->drawn != NULL ? net->drawn : config->input;
-    Tensor *x = tensor_label(tensor_from(input, SHAPE(experiment_rows(config), config->deep.sizes[0])), "input");
+    Tensor *x = copy_rows(input, SHAPE(experiment_rows(config), config->deep.sizes[0]), "input");
     tensor_require_grad(x);
     return deep_forward(net->deep, x);
 }
@@ -189,7 +196,7 @@ Tensor *net_loss(const Net *net, Tensor *y)
     if (config->net == NET_GPT || config->deep.loss == LOSS_CE) {
         return tensor_cross_entropy(y, config->targets);
     }
-    return tensor_mse_loss(y, tensor_label(tensor_from(config->target, y->shape), "target"));
+    return tensor_mse_loss(y, copy_rows(config->target, y->shape, "target"));
 }
 
 // ------------------------------------------------------------------------------------------------------------
