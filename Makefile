@@ -82,7 +82,6 @@ avx512_FLAGS := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector
 # The numeric sources are built twice, the second time in double, for gradient checks without float's rounding.
 LIBRARY_SOURCES := $(sort $(shell find tensor nn gpt -name '*.c' -not -path 'gpt/cli/*' -not -name ranks_mpi.c))
 DOUBLE_SOURCES := $(filter-out tensor/fast/% tensor/inspect/gdb.c gpt/lab/claims/%,$(filter tensor/% nn/% gpt/lab/%,$(LIBRARY_SOURCES))) \
-DOUBLE_SOURCES := $(filter-out tensor/fast/% tensor/inspect/gdb.c gpt/lab/claims/%,$(filter tensor/% nn/% gpt/lab/%,$(LIBRARY_SOURCES))) \
                   $(addprefix gpt/,base/clock.c base/memory.c base/memory_limits.c base/quote.c base/read_file.c config.c config_fields.c cost.c block.c gpt.c stream.c kv_cache.c generate.c sample.c)
 LIBRARY_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(filter-out $(VECTOR_PARTS:%=tensor/fast/vector/%.c),$(LIBRARY_SOURCES))) \
                    $(foreach part,$(VECTOR_PARTS),$(VECTOR_KINDS:%=$(BUILD)/float/tensor/fast/vector/$(part).%.o))
