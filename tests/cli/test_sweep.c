@@ -1,0 +1,328 @@
+// test_sweep.c: gptape sweep and gptape claims: cells that do not depend on how they are run, files that survive what happens to them.
+
+#include "tests/cli/run.h"
+#include "tests/support/folder.h"
+#include "tests/support/suite.h"
+
+#include <check.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SWEEP "sweep --vary depth=4,6 --vary residual=plain,keel --width 8 --seeds 3 --quiet "
+#define MPIRUN "mpirun --allow-run-as-root --oversubscribe "
+
+// What a command prints must be quiet, and equal to this.
+static void assert_prints(const char *command, const char *expected)
+{
+    Run run = run_shell(command);
+    assert_succeeded(&run);
+    ck_assert_msg(strcmp(run.out, expected) == 0, "%s: %s instead of %s", command, run.out, expected);
+    run_free(&run);
+}
+
+static void succeed(const char *arguments)
+{
+    Run run = run_gptape(arguments);
+    assert_succeeded(&run);
+    run_free(&run);
+}
+
+static void refuse(const char *arguments, int status, const char *part)
+{
+    Run run = run_gptape(arguments);
+    assert_one_line_error(&run, status, part);
+    run_free(&run);
+}
+
+// Files with the same rows, but for their order and the seconds.
+static void assert_same_runs(const char *a, const char *b)
+{
+    char command[512];
+    snprintf(command, sizeof command, "for f in %s %s; do sed 's/,[^,]*$//' $f | sort > $f.sorted; done; cmp %s.sorted %s.sorted && echo same", a, b, a, b);
+    assert_prints(command, "same\n");
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Sweeps
+
+// One cell's value is that of the same gradflow: the first layer's mean |dL/dW| over the last layer's.
+START_TEST(a_cell_is_a_gradflow_command)
+{
+    succeed(SWEEP "--runs runs.csv --csv figures.csv --plot sweep.svg");
+    assert_prints("grep -c . runs.csv", "13\n");
+    assert_prints("head -1 runs.csv", "sweep,cell,seed,loss,value,seconds\n");
+    assert_prints("grep -c 'svg' sweep.svg > count; test $(cat count) -gt 0 && echo drawn", "drawn\n");
+    Run run = run_gptape("gradflow --width 8 --depth 6 --residual keel --seed 124 --seeds 1 --depths none --plot none --csv - > one.csv");
+    assert_succeeded(&run);
+    run_free(&run);
+    assert_prints("grep '^--depth 6 --residual keel,.*,keel,124,' figures.csv | cut -d, -f2- > figures; tail -n +2 one.csv | cmp - figures && echo same", "same\n");
+    assert_prints("awk -F, '/layers.0.weight,weight_grad/ {a = $9} /layers.5.weight,weight_grad/ {printf \"%.6g\\n\", a / $9}' one.csv > ratio; "
+                  "awk -F, '$2 == \"--depth 6 --residual keel\" && $3 == 124 {printf \"%.6g\\n\", $5}' runs.csv | cmp - ratio && echo same", "same\n");
+}
+END_TEST
+
+START_TEST(the_table_has_the_quartiles)
+{
+    Run run = run_gptape(SWEEP "--statistic 'max l2 activation_grad' --json");
+    assert_quiet(&run);
+    cJSON *json = run_json(&run);
+    const cJSON *points = cJSON_GetObjectItem(json, "points");
+    ck_assert_int_eq(cJSON_GetArraySize(points), 4);
+    const cJSON *last = cJSON_GetArrayItem(points, 3);
+    ck_assert_str_eq(cJSON_GetObjectItem(last, "residual")->valuestring, "keel");
+    ck_assert_str_eq(cJSON_GetObjectItem(last, "depth")->valuestring, "6");
+    ck_assert_double_eq(json_number(last, "value/n"), 3);
+    cJSON_Delete(json);
+    run_free(&run);
+    run = run_gptape("sweep --vary depth=3,5 --seeds 2 --quiet");
+    assert_quiet(&run);
+    assert_has(&run, run.out, "depth  shortcut");              // both arms, as gradflow runs them
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(existing_cells_are_not_run_again)
+{
+    succeed(SWEEP "--runs a.csv --csv af.csv");
+    assert_prints("cp a.csv b.csv; cp af.csv bf.csv; cksum < a.csv > before; cksum < af.csv >> before; echo done", "done\n");
+    succeed(SWEEP "--runs a.csv --csv af.csv");
+    assert_prints("(cksum < a.csv; cksum < af.csv) | cmp - before && echo same", "same\n");
+    succeed("sweep --vary depth=4,6,8 --vary residual=plain,keel --width 8 --seeds 4 --quiet --runs a.csv --csv af.csv");      // more of the same
+    assert_prints("grep -c . a.csv; head -13 a.csv | cmp - b.csv && echo kept", "25\nkept\n");
+}
+END_TEST
+
+// As a kill leaves them: half a row, and figures of a cell that has no row.
+START_TEST(a_torn_file_is_continued)
+{
+    succeed(SWEEP "--runs a.csv --csv af.csv");
+    assert_prints("head -c -20 a.csv > b.csv; cp af.csv bf.csv; tail -3 af.csv | head -c 30 >> bf.csv; echo torn", "torn\n");
+    succeed(SWEEP "--runs b.csv --csv bf.csv");
+    assert_same_runs("a.csv", "b.csv");
+    assert_prints("cmp af.csv bf.csv && echo same", "same\n");
+}
+END_TEST
+
+START_TEST(shards_are_merged)
+{
+    succeed(SWEEP "--runs all.csv --csv allf.csv");
+    succeed(SWEEP "--shard 1/3 --runs 1.csv --csv 1f.csv");
+    succeed(SWEEP "--shard 2/3 --runs 2.csv --csv 2f.csv");
+    succeed(SWEEP "--shard 3/3 --runs 3.csv --csv 3f.csv");
+    assert_prints("cat 1.csv 2.csv 3.csv | grep -c depth", "12\n");
+    succeed("sweep --merge 1.csv 2.csv 3.csv 1f.csv 2f.csv 3f.csv --runs merged.csv --csv mergedf.csv");
+    assert_same_runs("all.csv", "merged.csv");
+    assert_prints("for f in allf mergedf; do sort $f.csv > $f.sorted; done; cmp allf.sorted mergedf.sorted && echo same", "same\n");
+    succeed("sweep --merge 1.csv 2.csv 3.csv 1f.csv 2f.csv 3f.csv --runs merged.csv --csv mergedf.csv");         // again: nothing is new
+    assert_same_runs("all.csv", "merged.csv");
+    succeed(SWEEP "--runs merged.csv --csv mergedf.csv");       // nothing is left to run
+    assert_same_runs("all.csv", "merged.csv");
+    refuse("sweep --merge 1.csv nothing.csv --runs m.csv", 1, "nothing.csv: can't be read");
+    refuse("sweep --merge one.txt --runs m.csv", 1, "one.txt: can't be read");
+    refuse("sweep --merge 1.csv 1f.csv --runs m.csv", 1, "1f.csv: holds figures (expected --csv for them)");
+}
+END_TEST
+
+static const struct {
+    const char *options;
+    int status;
+    const char *part;
+} refused[] = {
+    {"", 2, "--vary: missing (expected NAME=V1,V2,...)"},
+    {"--vary depth", 2, "--vary: 'depth' (expected NAME=V1,V2,...)"},
+    {"--vary dpeth=3", 2, "--vary: 'dpeth': unknown option of gradflow"},
+    {"--vary seeds=1,2", 2, "--vary: seeds cannot be varied"},
+    {"--vary sizes=1,2", 2, "--vary: sizes cannot be varied"},
+    {"--vary csv=a,b", 2, "--vary: csv cannot be varied"},
+    {"--vary same-dy=on", 2, "--vary: same-dy cannot be varied"},
+    {"--vary depth=3,3", 2, "--vary: depth: '3' is given twice"},
+    {"--vary depth=3,,4", 2, "--vary: depth: empty value"},
+    {"--vary depth=3 --depth 4", 2, "--depth: is varied, too"},
+    {"--vary depth=3,x", 2, "--depth: 'x' is not an integer"},
+    {"--vary 'residual=plain,f(g)'", 2, "--residual: column 3: unknown name 'g'"},
+    {"--vary depth=3 --shard 0/2", 2, "--shard: '0/2' (expected I/N, with I from 1 to N)"},
+    {"--vary depth=3 --statistic 'frist l2 loss'", 2, "--statistic: 'frist': unknown operation"},
+    {"--vary depth=3 x.csv", 2, "'x.csv': unexpected (expected --merge with files)"},
+    {"--merge", 2, "--merge: expected files, and --runs or --csv"},
+    {"--vary depth=3 --runs other.csv", 1, "other.csv: does not begin with sweep,cell,seed,loss,value,seconds"},
+    {"--vary depth=3 --width 5 --runs runs.csv", 1, "runs.csv: line 2 is of another sweep, "},
+    {"--vary depth=3 --statistic loss --runs runs.csv", 1, "runs.csv: line 2 is of another sweep, "},
+    {"--vary depth=3 --runs runs.csv --csv runs.csv", 2, "--runs: 'runs.csv' is --csv's file, too"},
+    {"--vary depth=3 --runs none/runs.csv", 1, "none/runs.csv: can't be written: No such file or directory"},
+};
+
+START_TEST(wrong_sweeps_are_told_in_one_line)
+{
+    char command[256];
+    succeed("sweep --vary depth=3 --seeds 1 --quiet --runs runs.csv");
+    assert_prints("cksum < runs.csv > before; echo a,b > other.csv", "");
+    snprintf(command, sizeof command, "sweep %s", refused[_i].options);
+    refuse(command, refused[_i].status, refused[_i].part);
+    assert_prints("cksum < runs.csv | cmp - before; cat other.csv", "a,b\n");           // what was measured is kept
+}
+END_TEST
+
+START_TEST(two_sweeps_on_one_file_are_told)
+{
+    succeed(SWEEP "--runs a.csv");
+    Run run = run_shell("exec 9>>a.csv; flock -n 9 && \"$GPTAPE_BIN\" " SWEEP "--runs a.csv");
+    assert_one_line_error(&run, 1, "a.csv: another run is writing to it; wait until it ends, or use another file");
+    run_free(&run);
+}
+END_TEST
+
+// The file may grow to 4 blocks of 512 bytes; what does not fit is not torn.
+START_TEST(a_full_disk_is_told_and_keeps_what_was_measured)
+{
+    Run run = run_shell("ulimit -f 2; exec \"$GPTAPE_BIN\" sweep --vary depth=4,6 --width 8 --seeds 20 --quiet --runs a.csv");
+    assert_one_line_error(&run, 1, "a.csv: can't be written: File too large");
+    run_free(&run);
+    assert_prints("test $(wc -c < a.csv) -le 2048 && test $(tail -c 1 a.csv | od -An -c | tr -d ' ') = '\\n' && awk -F, 'NF != 6' a.csv && echo whole", "whole\n");
+    succeed("sweep --vary depth=4,6 --width 8 --seeds 20 --quiet --runs a.csv");
+    assert_prints("grep -c . a.csv", "81\n");
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Ranks
+
+static bool have_mpi(const char *function)
+{
+    Run run = run_shell("command -v mpirun && ls $(dirname \"$GPTAPE_BIN\")/libgptape-openmpi.so");
+    bool have = run.status == 0;
+    run_free(&run);
+    if (!have) {
+        skip(function, "no mpirun, or this build has no Open MPI");
+    }
+    return have;
+}
+
+START_TEST(results_do_not_depend_on_the_ranks)
+{
+    if (!have_mpi(__func__)) {
+        return;
+    }
+    succeed(SWEEP "--runs 1.csv --csv 1f.csv > 1.txt");
+    Run run = run_shell(MPIRUN "-n 3 \"$GPTAPE_BIN\" " SWEEP "--runs 3.csv --csv 3f.csv > 3.txt");
+    assert_succeeded(&run);
+    run_free(&run);
+    assert_same_runs("1.csv", "3.csv");
+    assert_prints("for f in 1f 3f; do sort $f.csv > $f.sorted; done; cmp 1f.sorted 3f.sorted && cmp 1.txt 3.txt && echo same", "same\n");
+}
+END_TEST
+
+// kill -9 of the second rank: MPI ends the others; the same command continues.
+START_TEST(a_killed_rank_loses_cells_in_progress_only)
+{
+    if (!have_mpi(__func__)) {
+        return;
+    }
+    static const char sweep[] = "sweep --net gpt --vary n-layer=2,3 --config tiny --seeds 40 --quiet --runs k.csv --csv kf.csv";
+    char command[512];
+    snprintf(command, sizeof command,
+             MPIRUN "-n 2 sh -c 'if [ $OMPI_COMM_WORLD_RANK = 1 ]; then \"$GPTAPE_BIN\" %s & p=$!; "
+             "until [ $(grep -c . k.csv) -gt 6 ]; do sleep 0.02; done; kill -9 $p; wait $p; else exec \"$GPTAPE_BIN\" %s; fi' > /dev/null 2>&1", sweep, sweep);
+    Run run = run_shell(command);
+    ck_assert_int_ne(run.status, 0);
+    run_free(&run);
+    assert_prints("test $(grep -c . k.csv) -gt 6 && cp k.csv part.csv && echo kept", "kept\n");
+    succeed(sweep);
+    assert_prints("n=$(grep -c '$' part.csv); head -c $(head -$n part.csv | wc -c) k.csv | cmp - part.csv; grep -c . k.csv", "161\n");
+    succeed("sweep --net gpt --vary n-layer=2,3 --config tiny --seeds 40 --quiet --runs w.csv --csv wf.csv");
+    assert_same_runs("k.csv", "w.csv");
+    assert_prints("for f in kf wf; do sort $f.csv > $f.sorted; done; cmp kf.sorted wf.sorted && echo same", "same\n");
+}
+END_TEST
+
+START_TEST(bad_input_over_ranks_is_one_line)
+{
+    if (!have_mpi(__func__)) {
+        return;
+    }
+    Run run = run_shell(MPIRUN "-n 2 \"$GPTAPE_BIN\" sweep --vary depth=x 2>&1 | grep -c '^gptape'");
+    ck_assert_str_eq(run.out, "1\n");
+    run_free(&run);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
+// Claims
+
+START_TEST(claims_are_listed_and_run)
+{
+    Run run = run_gptape("claims --list");
+    assert_quiet(&run);
+    assert_has(&run, run.out, "xiong-pre-flat: Xiong 2020 (2002.04745), figure 3a\n");
+    run_free(&run);
+    run = run_gptape("claims rezero-160 rezero-weights he-gain-0.5 --seeds 3 --quiet --csv c.csv --html c.html --runs r.csv");
+    assert_quiet(&run);
+    assert_has(&run, run.out, "agrees          rezero-160                   1 [1, 1] ");
+    assert_has(&run, run.out, "3 claims: 3 agree, 0 differ, 0 cannot be measured.");
+    run_free(&run);
+    assert_prints("head -1 c.csv; grep -c . c.csv; grep -c '' r.csv", "id,source,claim,how,predicted,tolerance,measured,low,high,n,verdict,seconds\n4\n10\n");
+    assert_prints("grep -c '<tr id=' c.html; grep -o '<svg' c.html | grep -c .; grep -c 'src=\\|href=' c.html || true", "3\n6\n0\n");
+    run = run_gptape("claims rezero-160 rezero-weights he-gain-0.5 --seeds 3 --quiet --json --runs r.csv");
+    assert_quiet(&run);
+    cJSON *json = run_json(&run);
+    ck_assert_str_eq(cJSON_GetObjectItem(cJSON_GetArrayItem(json, 2), "verdict")->valuestring, "agrees");
+    ck_assert_double_eq_tol(json_number(cJSON_GetArrayItem(json, 2), "measured"), 0.299, 0.003);
+    cJSON_Delete(json);
+    run_free(&run);
+    assert_prints("grep -c '' r.csv", "10\n");                  // nothing was run again
+}
+END_TEST
+
+START_TEST(a_claim_is_explained)
+{
+    Run run = run_gptape("claims he-gain-0.5 --explain --seeds 3 --quiet");
+    assert_quiet(&run);
+    assert_has(&run, run.out, "Source: He 2016 (1603.05027)");
+    assert_has(&run, run.out, "Command: gptape gradflow --width 64 ");
+    assert_has(&run, run.out, "The network of seed 123");
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(wrong_claims_are_told_in_one_line)
+{
+    refuse("claims xiong-post-lst", 2, "'xiong-post-lst': unknown claim; did you mean xiong-post-last?");
+    refuse("claims rezero-160 rezero-160", 2, "rezero-160: given twice");
+    refuse("claims --explain", 2, "--explain: ");
+    refuse("claims rezero-160 --csv - --json", 2, "--csv: '-' and --json both write to stdout (expected a file)");
+    succeed("sweep --vary depth=3 --seeds 1 --quiet --runs s.csv");
+    refuse("claims rezero-160 --runs s.csv", 1, "s.csv: line 2 is of another sweep, ");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("sweep");
+    TCase *sweep = case_create("sweeps");
+    tcase_add_checked_fixture(sweep, folder_enter, folder_leave);
+    tcase_add_test(sweep, a_cell_is_a_gradflow_command);
+    tcase_add_test(sweep, the_table_has_the_quartiles);
+    tcase_add_test(sweep, existing_cells_are_not_run_again);
+    tcase_add_test(sweep, a_torn_file_is_continued);
+    tcase_add_test(sweep, shards_are_merged);
+    tcase_add_loop_test(sweep, wrong_sweeps_are_told_in_one_line, 0, sizeof refused / sizeof refused[0]);
+    tcase_add_test(sweep, two_sweeps_on_one_file_are_told);
+    tcase_add_test(sweep, a_full_disk_is_told_and_keeps_what_was_measured);
+    suite_add_tcase(suite, sweep);
+
+    TCase *ranks = case_create("ranks");
+    tcase_add_checked_fixture(ranks, folder_enter, folder_leave);
+    tcase_add_test(ranks, results_do_not_depend_on_the_ranks);
+    tcase_add_test(ranks, a_killed_rank_loses_cells_in_progress_only);
+    tcase_add_test(ranks, bad_input_over_ranks_is_one_line);
+    suite_add_tcase(suite, ranks);
+
+    TCase *claims = case_create("claims");
+    tcase_add_checked_fixture(claims, folder_enter, folder_leave);
+    tcase_add_test(claims, claims_are_listed_and_run);
+    tcase_add_test(claims, a_claim_is_explained);
+    tcase_add_test(claims, wrong_claims_are_told_in_one_line);
+    suite_add_tcase(suite, claims);
+    return suite_run(suite);
+}
