@@ -45,7 +45,7 @@ static void unwatch(void *watch)
 }
 
 // Forward, backward and the measurement. The tape holds one step only.
-static void net_measure(Net *net, Tape *tape, Measurement *measurement)
+static void net_measure(Net *net, Tape *tape, const AdamW *adamw, Measurement *measurement)
 {
     const ExperimentConfig *config = net->config;
     module_zero_grad(net->module);
@@ -58,7 +58,7 @@ static void net_measure(Net *net, Tape *tape, Measurement *measurement)
     measurement->flow = gradflow_read(watch, net->module);
     unwind_end(frame);
     probes_run(&(ProbeRun){.config = config, .net = net, .seed = measurement->seed, .step = measurement->step, .tape = tape, .output = y,
-                           .loss = loss, .results = &measurement->probes});
+                           .loss = loss, .adamw = adamw, .results = &measurement->probes});
     tape_reset(tape);
 }
 
@@ -116,7 +116,7 @@ static void run_network(Net *net, Tape *tape, Experiment *experiment, Measuremen
             gpt_stream_progress(net->gpt, part_made, progress);
             net_measure_streamed(net, tape, measurement);
         } else {
-            net_measure(net, tape, measurement);
+            net_measure(net, tape, config->n_steps > 0 ? &adamw : NULL, measurement);
         }
         if (step < config->n_steps) {
             adamw_step(&adamw);

@@ -290,6 +290,7 @@ typedef struct Probe {
     const char *cost;                              // "as many backward walks as sublayers"
     unsigned nets;                                 // that it fits
     bool passes;                                   // runs further passes or changes the network, which is restored afterwards
+    int losses, gradients;                         // how many it computes at other weights, at most: for an estimate of its time
     const ProbeKind *kinds;                        // these three end with {0}
     const ProbeColumn *columns;
     const ProbePanel *panels;
@@ -303,6 +304,9 @@ typedef struct Probe {
 
 extern const Probe *const probe_table[];
 extern const int probe_count;
+enum { PROBE_SECONDS = 600 };                      // that it may take without ExperimentConfig's force
+// How long it will take at most, in all networks, from losses and gradients of one of them, which is made for that. 0 if it is always fast.
+bool probe_estimate(const ExperimentConfig *config, const Probe *probe, double *seconds, Error *error);
 const Probe *probe_find(const char *name);         // NULL: there is none
 const ProbeKind *probe_kind(const char *kind, const Probe **probe);    // NULL if no probe has it; probe may be NULL
 

@@ -10,7 +10,9 @@
 #include "gpt/lab/net.h"
 
 // In this order they run, and their numbers stand in the CSV.
-#define PROBES(ROW) ROW(paths) ROW(stream) ROW(branch) ROW(attention) ROW(lens)
+#define PROBES(ROW) \
+    ROW(paths) ROW(stream) ROW(branch) ROW(attention) ROW(jacobian) ROW(spectrum) ROW(update) ROW(sharpness) ROW(noise) ROW(lens) \
+    ROW(autocorrelation) ROW(plane)
 
 #define PROBE_DECLARE(name) extern const Probe probe_##name;
 PROBES(PROBE_DECLARE)
@@ -31,6 +33,7 @@ struct ProbeRun {
     Tape *tape;                                    // of the measured pass, after forward and backward; no gradient of an intermediate is left
     Tensor *output;                                // of the network, on it
     Tensor *loss;                                  // one value on it, of which the gradients are
+    const AdamW *adamw;                            // that makes the next step; NULL: no step follows
     const Probe *probe;                            // that is running
     ProbeResults *results;
 };
@@ -51,5 +54,13 @@ const char *probe_sublayer_name(const ProbeRun *run, int s, char name[PROBE_NAME
 int probe_sublayer_layer(const ProbeRun *run, int s);
 int probe_layers(const ProbeRun *run);             // blocks or layers
 Tensor *probe_layer_stream(const ProbeRun *run, int layer);            // where block `layer` starts; the number of layers: after the last
+
+// The loss of the measured network, and of single rows of its batch, without dropout, as a function of its weights. For probes with passes;
+// *parameters is freed when the innermost frame ends.
+LossFunction probe_loss(ProbeRun *run, ParameterList *parameters);
+int probe_rows(const ExperimentConfig *config);    // of the batch
+
+// At most, for the running probe in all networks of the experiment, estimated from one loss and one gradient; 0 if it is always fast.
+double probe_seconds(ProbeRun *run);
 
 #endif

@@ -95,6 +95,13 @@ static bool fits(const Probe *probe, const ExperimentConfig *config, Error *erro
     return probe->check == NULL || probe->check(config, error);
 }
 
+static bool is_affordable(ProbeRun *run, Error *error)
+{
+    double seconds = run->config->force ? 0 : probe_seconds(run);
+    return seconds <= PROBE_SECONDS ||
+           error_set(error, "may take %.0f minutes (expected at most %d; --force runs it)", seconds / 60, PROBE_SECONDS / 60);
+}
+
 static void add_fault(ProbeRun *run, Error error)
 {
     ProbeResults *results = run->results;
@@ -130,7 +137,7 @@ static void run_probe(ProbeRun *run)
             net_keep(run->net);
             unwind_add_tape();
         }
-        done = run->probe->measure(run, &error);
+        done = is_affordable(run, &error) && run->probe->measure(run, &error);
         unwind_end(frame);
     }
     if (!done || !check_rows(run, first, &error)) {

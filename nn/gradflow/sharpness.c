@@ -13,7 +13,7 @@
 #ifdef GPTAPE_DOUBLE
 static const double STEP = 1e-5;
 #else
-static const double STEP = 1e-2;
+static const double STEP = 3e-4;
 #endif
 
 enum { UNSHIFTED = 20 };                           // iterations, at most, that look for the eigenvalue of the largest magnitude

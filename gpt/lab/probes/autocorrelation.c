@@ -1,0 +1,109 @@
+// autocorrelation.c: do inputs next to each other get similar gradients, or has depth shattered them to white noise?
+//
+//      g(x) = d(sum of the outputs) / dx along a line of inputs;  R(lag) = sum_i (g_i - m)(g_i+lag - m) / sum_i (g_i - m)^2
+//
+// Source: Balduzzi et al. 2017 (arXiv 1702.08591). For --inputs grid:LO:HI:N. Cost: one backward walk.
+
+#include "gpt/lab/probe.h"
+#include "tensor/unwind.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+// The first coordinate rises by equal steps, the others are 0.
+static bool is_grid(const ExperimentConfig *config)
+{
+    int n = config->n_rows;
+    size_t width = (size_t)config->deep.sizes[0];
+    if (config->normal_input || n < 3) {
+        return false;
+    }
+    double low = (double)config->input[0];
+    double step = ((double)config->input[(size_t)(n - 1) * width] - low) / (n - 1);
+    bool is = step > 0;
+    for (size_t i = 0; is && i < (size_t)n * width; i++) {
+        double expected = i % width == 0 ? low + step * (double)(i / width) : 0;
+        is = fabs((double)config->input[i] - expected) <= 0.01 * step;
+    }
+    return is;
+}
+
+static bool check(const ExperimentConfig *config, Error *error)
+{
+    return is_grid(config) || error_set(error, "the inputs are no line of points (expected --inputs grid:LO:HI:N)");
+}
+
+static bool measure(ProbeRun *run, Error *error)
+{
+    (void)error;
+    int n = run->config->n_rows;
+    size_t width = (size_t)run->config->deep.sizes[0];
+    size_t n_y = tensor_count(run->output);
+    int frame = unwind_begin();
+    Real *dy = memory_allocate(n_y * sizeof *dy, "gradients along a line");
+    unwind_add(free, dy);
+    Real *dx = memory_allocate((size_t)n * width * sizeof *dx, "gradients along a line");
+    unwind_add(free, dx);
+    double *slopes = memory_allocate((size_t)n * sizeof *slopes, "gradients along a line");
+    unwind_add(free, slopes);
+    for (size_t i = 0; i < n_y; i++) {
+        dy[i] = 1;
+    }
+    tensor_vjp(run->output, dy, probe_layer_stream(run, 0), dx);
+    for (int i = 0; i < n; i++) {
+        slopes[i] = (double)dx[(size_t)i * width];
+    }
+    for (int lag = 0; lag < n; lag++) {
+        probe_add(run, "autocorrelation", -1, NULL, lag, flow_autocorrelation(slopes, n, lag));
+    }
+    unwind_end(frame);
+    return true;
+}
+
+enum { NEAR = 1, FAR = 16 };
+
+static double at_near(const double *values, int n)
+{
+    return n > NEAR ? values[NEAR] : NAN;
+}
+
+static double at_far(const double *values, int n)
+{
+    return n > FAR ? values[FAR] : NAN;
+}
+
+static void finding(const Experiment *experiment, int step, FILE *out)
+{
+    fprintf(out, "Measured: at lag %d ", NEAR);
+    probe_write_arms(out, experiment, step, "autocorrelation", (ProbePlace){.layer = -1}, at_near);
+    fprintf(out, ".");
+}
+
+static const ProbeKind kinds[] = {
+    {.name = "autocorrelation", .about = "autocorrelation of d(output) / d(input) along the line of inputs", .place = PLACE_NETWORK, .index = "lag"},
+    {0},
+};
+
+static const ProbeColumn columns[] = {{"lag 1", "autocorrelation", at_near}, {"lag 16", "autocorrelation", at_far}, {0}};
+
+static const ProbePanel panels[] = {
+    {.title = "Autocorrelation of d(output) / d(input) along the line of inputs", .kind = "autocorrelation", .form = FORM_INDEX, .scale = SCALE_UNIT,
+     .x_label = "lag"},
+    {0},
+};
+
+const Probe probe_autocorrelation = {
+    .name = "autocorrelation",
+    .about = "Compares the gradients of inputs along a line with each other: does the slope at one point say anything about the next?",
+    .source = "Balduzzi 2017, arXiv 1702.08591",
+    .cost = "one backward walk",
+    .nets = PROBE_MLP,
+    .kinds = kinds,
+    .columns = columns,
+    .panels = panels,
+    .legend = "lag 1, lag 16: autocorrelation between points so far apart; near 1: similar gradients, near 0: white noise",
+    .claim = "Balduzzi 2017: without shortcuts gradients become white noise with depth (they shatter); with shortcuts far less.",
+    .finding = finding,
+    .check = check,
+    .measure = measure,
+};

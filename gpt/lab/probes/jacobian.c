@@ -1,0 +1,77 @@
+// jacobian.c: how the gradient grows or shrinks from the end back to each block.
+//
+//      mean squared singular value of J = d(stream at the end) / d(stream where block i starts):  ||J||_F^2 / (values of the stream)
+//
+// 1: on average, what comes back is as large as what was sent. Source: Saxe et al. 2013 (arXiv 1312.6120), Pennington et al. 2017 (arXiv
+// 1711.04735). Cost: exactly, one backward walk per value of the stream, up to 1,024 of them; beyond that 64 walks with random signs, which
+// give an estimate with its standard error.
+
+#include "gpt/lab/probe.h"
+#include "tensor/unwind.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { EXACT_MOST = 1024, RANDOM_WALKS = 64 };
+
+static const uint64_t WALK_SEED = 3000017;         // apart from the seeds of weights and inputs
+
+static bool measure(ProbeRun *run, Error *error)
+{
+    (void)error;
+    int n = probe_layers(run) + 1;
+    int frame = unwind_begin();
+    Tensor **streams = memory_allocate((size_t)n * sizeof(Tensor *), "the streams");
+    unwind_add(free, streams);
+    JacobianNorm *norms = memory_allocate((size_t)n * sizeof *norms, "the Jacobians");
+    unwind_add(free, norms);
+    for (int i = 0; i < n; i++) {
+        streams[i] = probe_layer_stream(run, i);
+    }
+    Random random;
+    random_seed(&random, run->seed + WALK_SEED);
+    bool exact = tensor_count(streams[n - 1]) <= EXACT_MOST;
+    jacobian_norms(streams[n - 1], streams, n, exact ? 0 : RANDOM_WALKS, &random, norms);
+    for (int i = 0; i < n; i++) {
+        probe_add(run, "jacobian", i, NULL, -1, norms[i].mean_square);
+        probe_add(run, "jacobian_error", i, NULL, -1, norms[i].std_error);
+    }
+    unwind_end(frame);
+    return true;
+}
+
+static void finding(const Experiment *experiment, int step, FILE *out)
+{
+    fprintf(out, "Measured: from the input to the end ");
+    probe_write_arms(out, experiment, step, "jacobian", (ProbePlace){.layer = 0}, NULL);
+    fprintf(out, ".");
+}
+
+static const ProbeKind kinds[] = {
+    {.name = "jacobian", .about = "mean squared singular value of d(stream at the end) / d(stream where the layer starts)",
+     .place = PLACE_STREAM},
+    {.name = "jacobian_error", .about = "standard error of jacobian; 0: it is exact", .place = "layer", .internal = true},
+    {0},
+};
+
+static const ProbeColumn columns[] = {{"|J|^2/n", "jacobian", NULL}, {"+-", "jacobian_error", NULL}, {0}};
+
+static const ProbePanel panels[] = {
+    {.title = "Mean squared singular value from each layer to the end", .kind = "jacobian", .form = FORM_PLACES, .scale = SCALE_LOG},
+    {0},
+};
+
+const Probe probe_jacobian = {
+    .name = "jacobian",
+    .about = "Measures by how much the gradient grows on the way from the end of the stream back to each block: the mean squared singular value.",
+    .source = "Saxe 2013, arXiv 1312.6120",
+    .cost = "one backward walk per value of the stream, at most 1024; of larger streams an estimate from 64 walks",
+    .nets = PROBE_MLP | PROBE_GPT,
+    .kinds = kinds,
+    .columns = columns,
+    .panels = panels,
+    .legend = "|J|^2/n: mean squared singular value, 1 keeps the size of gradients; +-: its standard error, 0 where it is exact",
+    .claim = "Saxe 2013: gradients keep their size through any depth where the squared singular values are 1 on average.",
+    .finding = finding,
+    .measure = measure,
+};

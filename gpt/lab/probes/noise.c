@@ -1,0 +1,74 @@
+// noise.c: how uncertain the gradient of a batch is.
+//
+//      B_simple = tr(Sigma) / |G|^2,   Sigma: covariance of the gradients of single rows, G: the true gradient
+//
+// estimated from the gradients of the rows of the batch and of all of it (noise_scale in gradflow.h), without dropout. Source: McCandlish et al. 2018
+// (arXiv 1812.06162), appendix A.1. Cost: one gradient per row, and one of the batch.
+
+#include "gpt/lab/probe.h"
+#include "tensor/unwind.h"
+
+#include <math.h>
+
+static bool check(const ExperimentConfig *config, Error *error)
+{
+    int n = probe_rows(config);
+    return n >= 2 || error_set(error, "a batch of %d row (expected at least 2)", n);
+}
+
+static bool measure(ProbeRun *run, Error *error)
+{
+    ParameterList parameters;
+    int n = probe_rows(run->config);
+    int frame = unwind_begin();
+    LossFunction loss = probe_loss(run, &parameters);
+    NoiseScale noise = noise_scale(&loss, n);
+    unwind_end(frame);
+    if (noise.G2 <= 0) {
+        return error_set(error, "the network: %d rows are too few to tell the gradient from its noise, |G|^2 is estimated as %.2g", n, noise.G2);
+    }
+    probe_add(run, "noise_scale", -1, NULL, -1, noise.scale);
+    probe_add(run, "noise_trace", -1, NULL, -1, noise.trace);
+    probe_add(run, "noise_gradient", -1, NULL, -1, noise.G2);
+    return true;
+}
+
+static void finding(const Experiment *experiment, int step, FILE *out)
+{
+    fprintf(out, "Measured: ");
+    probe_write_arms(out, experiment, step, "noise_scale", (ProbePlace){.layer = -1}, NULL);
+    fprintf(out, ".");
+}
+
+static const ProbeKind kinds[] = {
+    {.name = "noise_scale", .about = "simple gradient noise scale tr(Sigma) / |G|^2, in rows", .place = PLACE_NETWORK},
+    {.name = "noise_trace", .about = "tr(Sigma), the variance of a row's gradient", .place = PLACE_NETWORK, .internal = true},
+    {.name = "noise_gradient", .about = "|G|^2, of the true gradient", .place = PLACE_NETWORK, .internal = true},
+    {0},
+};
+
+static const ProbeColumn columns[] = {
+    {"scale", "noise_scale", NULL},
+    {"tr(Sigma)", "noise_trace", NULL},
+    {"|G|^2", "noise_gradient", NULL},
+    {0},
+};
+
+static const ProbePanel panels[] = {{.title = "Gradient noise scale, in rows", .kind = "noise_scale", .form = FORM_PLACES, .scale = SCALE_LOG}, {0}};
+
+const Probe probe_noise = {
+    .name = "noise",
+    .about = "Estimates the gradient noise scale: the number of rows around which a larger batch stops making the gradient more certain.",
+    .source = "McCandlish 2018, arXiv 1812.06162, appendix A.1",
+    .cost = "one gradient per row of the batch",
+    .nets = PROBE_MLP | PROBE_GPT,
+    .passes = true,
+    .kinds = kinds,
+    .columns = columns,
+    .panels = panels,
+    .legend = "scale: tr(Sigma) / |G|^2; tr(Sigma): variance of a row's gradient; |G|^2: square of the true gradient",
+    .claim = "McCandlish 2018: batches much larger than this scale waste work, much smaller ones waste steps.",
+    .finding = finding,
+    .check = check,
+    .measure = measure,
+};

@@ -1,0 +1,70 @@
+// sharpness.c: how steeply the slope of the loss changes, in the worst direction.
+//
+//      the algebraically largest eigenvalue of the Hessian of the loss over all parameters
+//
+// by power iteration on differences of gradients (sharpness_measure in gradflow.h), without dropout. Gradient descent with learning rate lr is unstable
+// where it exceeds 2 / lr. Source: Cohen et al. 2021 (arXiv 2103.00065). Cost: two gradients per iteration, at most 500 of them.
+
+#include "gpt/lab/probe.h"
+#include "tensor/unwind.h"
+
+#include <math.h>
+
+enum { MAX_ITERATIONS = 500 };
+
+static const SharpnessConfig config = {.tolerance = 0.003, .max_iterations = MAX_ITERATIONS, .seed = 1};
+
+static bool measure(ProbeRun *run, Error *error)
+{
+    ParameterList parameters;
+    int frame = unwind_begin();
+    LossFunction loss = probe_loss(run, &parameters);
+    Sharpness sharpness = sharpness_measure(&loss, &config);
+    unwind_end(frame);
+    probe_add(run, "sharpness", -1, NULL, -1, sharpness.value);
+    probe_add(run, "sharpness_residual", -1, NULL, -1, sharpness.residual);
+    probe_add(run, "sharpness_iterations", -1, NULL, -1, sharpness.iterations);
+    return sharpness.converged || !isfinite(sharpness.value) ||
+           error_set(error, "the network: not converged after %d iterations, residual %.2g (expected at most %g)", sharpness.iterations,
+                     sharpness.residual, config.tolerance);
+}
+
+static void finding(const Experiment *experiment, int step, FILE *out)
+{
+    fprintf(out, "Measured: ");
+    probe_write_arms(out, experiment, step, "sharpness", (ProbePlace){.layer = -1}, NULL);
+    fprintf(out, ".");
+}
+
+static const ProbeKind kinds[] = {
+    {.name = "sharpness", .about = "algebraically largest eigenvalue of the Hessian of the loss over all parameters", .place = PLACE_NETWORK},
+    {.name = "sharpness_residual", .about = "|| H v - sharpness v || / |sharpness|", .place = PLACE_NETWORK, .internal = true},
+    {.name = "sharpness_iterations", .about = "iterations until it converged", .place = PLACE_NETWORK, .internal = true},
+    {0},
+};
+
+static const ProbeColumn columns[] = {
+    {"sharpness", "sharpness", NULL},
+    {"residual", "sharpness_residual", NULL},
+    {"iterations", "sharpness_iterations", NULL},
+    {0},
+};
+
+static const ProbePanel panels[] = {{.title = "Largest eigenvalue of the Hessian", .kind = "sharpness", .form = FORM_PLACES, .scale = SCALE_LOG}, {0}};
+
+const Probe probe_sharpness = {
+    .name = "sharpness",
+    .about = "Finds the largest eigenvalue of the Hessian of the loss: how sharp the loss is in its sharpest direction.",
+    .source = "Cohen 2021, arXiv 2103.00065",
+    .cost = "two gradients per iteration, at most 500 iterations; more than ten minutes need --force",
+    .nets = PROBE_MLP | PROBE_GPT,
+    .passes = true,
+    .kinds = kinds,
+    .columns = columns,
+    .panels = panels,
+    .legend = "residual: || H v - sharpness v || / |sharpness|, how far it has converged; iterations: how many that took",
+    .claim = "Cohen 2021: gradient descent is unstable where the sharpness exceeds 2 / learning rate, and trains at that edge.",
+    .finding = finding,
+    .gradients = 2 * MAX_ITERATIONS,
+    .measure = measure,
+};

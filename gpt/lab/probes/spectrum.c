@@ -1,0 +1,108 @@
+// spectrum.c: every direction on its way from each block to the end.
+//
+//      all singular values of J = d(stream at the end) / d(stream where block i starts)
+//
+// All near 1 (dynamical isometry): gradients keep their size whatever their direction; a few large among many that are almost 0: one direction
+// is all that comes back. Source: Pennington et al. 2017 (arXiv 1711.04735). Cost: for a stream of n values n backward walks and a singular value
+// decomposition of 8/3 n^3 operations, for each block; n is at most 1,024.
+
+#include "gpt/lab/probe.h"
+#include "tensor/unwind.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { VALUES_MOST = 1024 };
+
+static bool check(const ExperimentConfig *config, Error *error)
+{
+    double most = (double)config->B * config->T * config->gpt.n_embd;
+    if (config->net == NET_MLP) {
+        most = 0;
+        for (int i = 0; i <= config->deep.n_layer; i++) {
+            most = fmax(most, (double)probe_rows(config) * config->deep.sizes[i]);
+        }
+    }
+    return most <= VALUES_MOST || error_set(error, "a stream of %.0f values (expected at most %d: fewer rows, tokens or channels)", most, VALUES_MOST);
+}
+
+static bool measure(ProbeRun *run, Error *error)
+{
+    (void)error;
+    int n = probe_layers(run);
+    Tensor *end = probe_layer_stream(run, n);
+    int rows = (int)tensor_count(end);
+    int frame = unwind_begin();
+    double *J = memory_allocate((size_t)rows * VALUES_MOST * sizeof *J, "a Jacobian");
+    unwind_add(free, J);
+    double *values = memory_allocate((size_t)rows * sizeof *values, "singular values");
+    unwind_add(free, values);
+    for (int layer = 0; layer < n; layer++) {
+        Tensor *start = probe_layer_stream(run, layer);
+        int columns = (int)tensor_count(start);
+        jacobian_matrix(end, start, J);
+        singular_values(J, rows, columns, values);
+        for (int i = 0; i < (rows < columns ? rows : columns); i++) {
+            probe_add(run, "singular_value", layer, NULL, i, values[i]);
+        }
+    }
+    unwind_end(frame);
+    return true;
+}
+
+// Mean of the squares, relative to the square of the largest: 1 where all are the same.
+static double flatness(const double *values, int n)
+{
+    double squares = 0;
+    for (int i = 0; i < n; i++) {
+        squares += values[i] * values[i] / n;
+    }
+    return squares / (values[0] * values[0]);
+}
+
+static void finding(const Experiment *experiment, int step, FILE *out)
+{
+    fprintf(out, "Measured: from the input to the end, the largest is ");
+    probe_write_arms(out, experiment, step, "singular_value", (ProbePlace){.layer = 0}, probe_first);
+    fprintf(out, "; the smallest ");
+    probe_write_arms(out, experiment, step, "singular_value", (ProbePlace){.layer = 0}, probe_last);
+    fprintf(out, ".");
+}
+
+static const ProbeKind kinds[] = {
+    {.name = "singular_value", .about = "singular values of d(stream at the end) / d(stream where the layer starts)", .place = "layer",
+     .index = "number, largest first"},
+    {0},
+};
+
+static const ProbeColumn columns[] = {
+    {"largest", "singular_value", probe_first},
+    {"smallest", "singular_value", probe_last},
+    {"flatness", "singular_value", flatness},
+    {0},
+};
+
+static const ProbePanel panels[] = {
+    {.title = "Singular values from the input to the end", .kind = "singular_value", .form = FORM_INDEX, .scale = SCALE_LOG, .x_label = "number"},
+    {.title = "Largest singular value from each layer to the end", .kind = "singular_value", .form = FORM_PLACES, .scale = SCALE_LOG,
+     .reduce = probe_first},
+    {.title = "Smallest singular value from each layer to the end", .kind = "singular_value", .form = FORM_PLACES, .scale = SCALE_LOG,
+     .reduce = probe_last},
+    {0},
+};
+
+const Probe probe_spectrum = {
+    .name = "spectrum",
+    .about = "Computes all singular values of the Jacobian from each block to the end: by how much each direction of the gradient grows.",
+    .source = "Pennington 2017, arXiv 1711.04735",
+    .cost = "one backward walk per value of the stream (at most 1024) and a singular value decomposition, for each block",
+    .nets = PROBE_MLP | PROBE_GPT,
+    .kinds = kinds,
+    .columns = columns,
+    .panels = panels,
+    .legend = "largest, smallest: singular values; flatness: mean square over the square of the largest, 1 where all are the same",
+    .claim = "Pennington 2017: networks whose singular values are all near 1 (dynamical isometry) train fastest.",
+    .finding = finding,
+    .check = check,
+    .measure = measure,
+};

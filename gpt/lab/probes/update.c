@@ -1,0 +1,106 @@
+// update.c: how far the optimizer's next step moves each parameter, against its size.
+//
+//      || new - old || / || old ||,  both L2
+//
+// of the step that is made next: with --steps by the experiment's AdamW, in a training run by the run's, and otherwise by a first AdamW step as
+// gptape train makes it (beta1 0.9, beta2 0.95, eps 1e-8, weight decay 0.1 on matrices, no clipping) with --lr. Source: Karpathy 2022 (nn-zero-to-hero),
+// where about 1e-3 is right. Cost: one optimizer step.
+
+#include "gpt/lab/probe.h"
+#include "tensor/unwind.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void free_adamw(void *adamw)
+{
+    adamw_free(adamw);
+}
+
+static void free_copy(void *copy)
+{
+    weight_copy_free(copy);
+}
+
+// A copy of the optimizer, or one that has made no step yet.
+static AdamW copy_adamw(const ProbeRun *run, const ParameterList *parameters)
+{
+    const AdamW *adamw = run->adamw;
+    if (adamw == NULL) {
+        return adamw_create(parameters, (AdamWConfig){run->config->lr, 0.9, 0.95, 1e-8, 0.1});
+    }
+    AdamW copy = adamw_create(parameters, adamw->config);
+    memcpy(copy.m, adamw->m, parameters->values * sizeof *copy.m);
+    memcpy(copy.v, adamw->v, parameters->values * sizeof *copy.v);
+    copy.step = adamw->step;
+    return copy;
+}
+
+// The first number in its name; -1 before the first layer, the number of layers after the last.
+static int layer_of(const char *name, int n_layer, bool *after)
+{
+    const char *dot = strchr(name, '.');
+    if (dot != NULL && isdigit((unsigned char)dot[1])) {
+        *after = true;
+        return atoi(dot + 1);
+    }
+    return *after ? n_layer : -1;
+}
+
+static bool measure(ProbeRun *run, Error *error)
+{
+    (void)error;
+    bool after = false;
+    int frame = unwind_begin();
+    ParameterList parameters = module_parameters(run->net->module);
+    unwind_add(free, parameters.parameters);
+    double *ratios = memory_allocate((size_t)parameters.count * sizeof *ratios + 1, "the updates");
+    unwind_add(free, ratios);
+    AdamW adamw = copy_adamw(run, &parameters);
+    unwind_add(free_adamw, &adamw);
+    WeightCopy before = weight_copy(&parameters);
+    unwind_add(free_copy, &before);
+    adamw_step(&adamw);
+    update_ratios(&before, ratios);
+    for (int i = 0; i < parameters.count; i++) {
+        char name[NAME_TEXT];
+        tensor_name(parameters.parameters[i], name);
+        int layer = layer_of(name, probe_layers(run), &after);
+        if (!isnan(ratios[i])) {                   // of a parameter that starts at 0 there is no ratio
+            probe_add(run, "update_ratio", layer, name, -1, ratios[i]);
+        }
+    }
+    unwind_end(frame);
+    return true;
+}
+
+static const ProbeKind kinds[] = {
+    {.name = "update_ratio", .about = "||new - old|| / ||old|| of the next optimizer step; no row for a parameter that is all 0",
+     .place = "name: the parameter; layer: the first number in it"},
+    {0},
+};
+
+static const ProbeColumn columns[] = {{"update", "update_ratio", NULL}, {0}};
+
+static const ProbePanel panels[] = {
+    {.title = "Update of each parameter, relative to its size", .kind = "update_ratio", .form = FORM_PLACES, .scale = SCALE_LOG,
+     .x_label = "parameter, in the order of the network"},
+    {0},
+};
+
+const Probe probe_update = {
+    .name = "update",
+    .about = "Measures how far the next optimizer step moves each parameter, relative to its size.",
+    .source = "Karpathy 2022, nn-zero-to-hero",
+    .cost = "one optimizer step",
+    .nets = PROBE_MLP | PROBE_GPT,
+    .passes = true,
+    .kinds = kinds,
+    .columns = columns,
+    .panels = panels,
+    .legend = "update: ||new - old|| / ||old||",
+    .claim = "Karpathy 2022: about 1e-3 is right; much less learns slowly, much more is unstable.",
+    .measure = measure,
+};
