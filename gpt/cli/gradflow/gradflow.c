@@ -200,11 +200,12 @@ static int run(const GradflowPlan *plan, const Options *options)
     Error error;
     int status = STATUS_FAILED;
     bool streamed = plan->experiment.streamed;
+    bool done = probes_note_time(options, &plan->experiment, &error);
     Progress progress = progress_begin(options, streamed ? "blocks" : "measurements");
     if (streamed) {
         interrupt_watch();
     }
-    bool done = experiment_run(&plan->experiment, streamed ? progress_until_interrupt : progress_update, &progress, &experiment, &error);
+    done = done && experiment_run(&plan->experiment, streamed ? progress_until_interrupt : progress_update, &progress, &experiment, &error);
     progress_end(&progress);
     if (done) {
         done = run_sweep(plan, options, &sweep, &error);

@@ -60,6 +60,7 @@ const char *arm_color(int arm);                    // of its columns
 
 // --probe NAME,...: false after one line on stderr, or after the list of probes was printed. No option: no probe.
 bool probes_read(const Options *options, ExperimentConfig *config, int *status);
+bool probes_note_time(const Options *options, const ExperimentConfig *config, Error *error);   // a line for each slow one: an estimate
 void probes_print(const Experiment *experiment, int step);     // a table each
 void probes_add_json(cJSON *run, const Measurement *measurement);
 bool probes_report(const Options *options, const Experiment *experiment);      // a line on stderr for each that has a fault; false if one has

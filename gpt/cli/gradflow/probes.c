@@ -79,6 +79,22 @@ bool probes_read(const Options *options, ExperimentConfig *config, int *status)
     return read;
 }
 
+// Work of less than a second needs no line.
+bool probes_note_time(const Options *options, const ExperimentConfig *config, Error *error)
+{
+    for (int i = 0; i < config->n_probes; i++) {
+        double seconds;
+        if (!probe_estimate(config, config->probes[i], &seconds, error)) {
+            return false;
+        }
+        if (seconds >= 1) {
+            command_note(options, "%s may take %.3g %s", config->probes[i]->name, seconds < 120 ? seconds : seconds / 60,
+                         seconds < 120 ? "seconds" : "minutes");
+        }
+    }
+    return true;
+}
+
 // ------------------------------------------------------------------------------------------------------------
 // The tables
 
