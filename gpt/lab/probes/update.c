@@ -10,7 +10,6 @@
 #include "tensor/unwind.h"
 
 #include <ctype.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,13 +63,15 @@ static bool measure(ProbeRun *run, Error *error)
     unwind_add(free_copy, &before);
     adamw_step(&adamw);
     update_ratios(&before, ratios);
+    size_t at = 0;
     for (int i = 0; i < parameters.count; i++) {
         char name[NAME_TEXT];
-        tensor_name(parameters.parameters[i], name);
-        int layer = layer_of(name, probe_layers(run), &after);
-        if (!isnan(ratios[i])) {                   // of a parameter that starts at 0 there is no ratio
+        size_t n = tensor_count(parameters.parameters[i]);
+        int layer = layer_of(tensor_name(parameters.parameters[i], name), probe_layers(run), &after);
+        if (flow_stats(before.values + at, n).l2 != 0) {               // of a parameter that is all 0 there is no ratio
             probe_add(run, "update_ratio", layer, name, -1, ratios[i]);
         }
+        at += n;
     }
     unwind_end(frame);
     return true;

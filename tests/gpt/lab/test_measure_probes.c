@@ -200,14 +200,14 @@ START_TEST(noise_is_of_the_rows)
 }
 END_TEST
 
-// A linear network has the same slope everywhere, a deep ReLU network has not.
+// A linear network has the same slope everywhere, a deep one has not.
 START_TEST(autocorrelation_is_along_the_grid)
 {
     enum { N = 40 };
     int sizes[] = {2, 16, 16, 16, 1};
     DeepRows grid = deep_rows_grid(-2, 2, N, 2);
     Real target[N] = {0};
-    ExperimentConfig config = {.net = NET_MLP, .deep = {.sizes = sizes, .n_layer = 4, .activation = ACTIVATION_RELU, .init = INIT_KAIMING},
+    ExperimentConfig config = {.net = NET_MLP, .deep = {.sizes = sizes, .n_layer = 4, .activation = ACTIVATION_GELU, .init = INIT_KAIMING},
                                .input = grid.input, .target = target, .n_rows = N, .rules = {"plain"}, .n_rules = 1, .seed = 4, .n_seeds = 1};
     config = with_probes(config, "autocorrelation");
     Experiment experiment = run_experiment(&config);
