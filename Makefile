@@ -3,6 +3,7 @@
 ## make              the library (static and shared), the program build/gptape, the examples
 ## make demo         installs missing packages, builds, and draws gradients with and without shortcuts
 ## make test         installs missing packages, builds, and runs every test
+## make claims       measures the published claims (all but the long ones), and writes a page and a table to build/claims/
 ## make fuzz         feeds the loaders of files with bytes of all kinds, FUZZ_SECONDS=300 each (needs clang)
 ## make debug        opens gdb on an example: EX=tape, or on a lesson: LESSON=shortcut
 ## make notebooks    opens the notebooks, whose cells are C, in Jupyter; make notebooks-html writes them as pages
@@ -42,7 +43,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # The packages it needs, by Debian's names; .ci/packages checks whether each is installed. oneDNN is optional.
 NEEDED := build-essential libpopt-dev libcjson-dev libpcre2-dev
 DEMO_NEEDS := $(NEEDED) libdnnl-dev gnuplot-nox fonts-dejavu-core
-TEST_NEEDS := $(DEMO_NEEDS) check pkg-config gdb graphviz libopenmpi-dev openmpi-bin
+TEST_NEEDS := $(DEMO_NEEDS) check pkg-config gdb graphviz libopenmpi-dev openmpi-bin parallel
 FUZZ_NEEDS := $(NEEDED) clang libclang-rt-14-dev
 NOTEBOOK_NEEDS := $(DEMO_NEEDS) clang-tools-19 python3-clang python3-ipykernel python3-nbconvert
 MISSING := $(shell CC='$(CC) $(CFLAGS)' .ci/packages missing $(NEEDED) libdnnl-dev)
@@ -201,6 +202,11 @@ demo:
 	@echo
 	@echo 'The plots: $(BUILD)/demo/gradflow.png and $(BUILD)/demo/gradflow-gpt.png'
 
+claims: $(BUILD)/gptape
+	@mkdir -p $(BUILD)/claims
+	@[ $(BUILD)/claims/runs.csv -nt $(BUILD)/gptape ] || rm -f $(BUILD)/claims/runs.csv
+	$(BUILD)/gptape claims --quick --runs $(BUILD)/claims/runs.csv --csv $(BUILD)/claims/claims.csv --html $(BUILD)/claims/claims.html
+
 test:
 	@.ci/packages install $(TEST_NEEDS)
 	@gpt/text/vocabulary || $(WITHOUT_VOCABULARY)
@@ -339,5 +345,5 @@ clean:
 help:
 	@sed -n 's/^## \?//p' Makefile
 
-.PHONY: all check-faults demo test fuzz run-fuzz debug debugger kernel notebooks check-notebooks notebooks-html vocab deps deps-all format install uninstall clean help FORCE
+.PHONY: all claims check-faults demo test fuzz run-fuzz debug debugger kernel notebooks check-notebooks notebooks-html vocab deps deps-all format install uninstall clean help FORCE
 .DELETE_ON_ERROR:

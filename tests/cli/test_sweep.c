@@ -120,6 +120,8 @@ START_TEST(shards_are_merged)
     succeed(SWEEP "--runs merged.csv --csv mergedf.csv");       // nothing is left to run
     assert_same_runs("all.csv", "merged.csv");
     refuse("sweep --merge 1.csv nothing.csv --runs m.csv", 1, "nothing.csv: can't be read");
+    refuse("sweep --merge 1.csv 1f.csv --csv m.csv", 2, "--merge: --runs is missing");
+    refuse("sweep --merge 1.csv --runs 1.csv", 1, "1.csv: is a file to merge and the result, too");
     refuse("sweep --merge one.txt --runs m.csv", 1, "one.txt: can't be read");
     refuse("sweep --merge 1.csv 1f.csv --runs m.csv", 1, "1f.csv: holds figures (expected --csv for them)");
 }
@@ -145,7 +147,7 @@ static const struct {
     {"--vary depth=3 --shard 0/2", 2, "--shard: '0/2' (expected I/N, with I from 1 to N)"},
     {"--vary depth=3 --statistic 'frist l2 loss'", 2, "--statistic: 'frist': unknown operation"},
     {"--vary depth=3 x.csv", 2, "'x.csv': unexpected (expected --merge with files)"},
-    {"--merge", 2, "--merge: expected files, and --runs or --csv"},
+    {"--merge", 2, "--merge: --runs is missing (expected --merge FILE... --runs FILE)"},
     {"--vary depth=3 --runs other.csv", 1, "other.csv: does not begin with sweep,cell,seed,loss,value,seconds"},
     {"--vary depth=3 --width 5 --runs runs.csv", 1, "runs.csv: line 2 is of another sweep, "},
     {"--vary depth=3 --statistic loss --runs runs.csv", 1, "runs.csv: line 2 is of another sweep, "},

@@ -158,9 +158,8 @@ static void write_row(FILE *out, const ClaimRun *run)
     }
     number_print(out, "predicted %.4g &#177; %.2g: ", claim->prediction, claim->tolerance);
     quote_html(out, claim->reason);
-    fprintf(out, "<br>");
-    quote_html(out, statistic);
-    fprintf(out, "</div>");
+    fprintf(out, "</div>\n");
+    write_part(out, "p class=\"small\"", statistic);
     write_points(out, run);
     fprintf(out, "</td></tr>\n");
     free(command);

@@ -24,6 +24,7 @@ typedef struct Merge {
     void *blocks;                                  // a tree
     const char *path;                              // of the file that is read
     int file;
+    int added, found;                              // networks that the result did not have, and had
     const char *runs, *csv;
 } Merge;
 
@@ -106,6 +107,7 @@ static bool add_row(const TableReader *reader, uint64_t seed, Merge *merge, Erro
     size_t n;
     Cell cell = {.seed = seed, .keys = {reader->cells[1]}, .n_statistics = 1};
     if (store_has(merge->store, &cell)) {
+        merge->found++;
         return true;
     }
     Figures *block = find_figures(merge, reader->cells[1], seed, false);
@@ -120,6 +122,7 @@ static bool add_row(const TableReader *reader, uint64_t seed, Merge *merge, Erro
     fclose(stream);
     bool added = store_add(merge->store, row, merge->csv == NULL ? "" : block->text, error);
     free(row);
+    merge->added += added;
     return added;
 }
 
@@ -175,7 +178,8 @@ bool store_merge(const Options *options, char *const *files, int n, const char *
     for (int round = 0; done && round < 2; round++) {
         for (merge.file = 0; done && merge.file < n; merge.file++) {
             merge.path = files[merge.file];
-            done = !path_same(merge.path, runs) || error_set(&error, "%s: is the result, too (expected another --runs)", merge.path);
+            done = !(path_same(merge.path, runs) || (csv != NULL && path_same(merge.path, csv)))
+                || error_set(&error, "%s: is a file to merge and the result, too (expected another)", merge.path);
             done = done && take_file(&merge, round == 0, &error);
         }
     }
@@ -184,6 +188,9 @@ bool store_merge(const Options *options, char *const *files, int n, const char *
     }
     if (!done) {
         report_failure(options, &error, &status);
+    }
+    if (done) {
+        command_note(options, "%d network%s added to %s, which had %d of these files already", merge.added, plural(merge.added), runs, merge.found);
     }
     free_figures(&merge);
     free(merge.sweep);

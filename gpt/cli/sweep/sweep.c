@@ -232,8 +232,11 @@ static int merge(const Options *options)
         option_error(options, "vary", "not with --merge; the merged file continues a sweep of all networks");
         return STATUS_USAGE;
     }
-    if (options->n_operands == 0 || (runs == NULL && csv == NULL)) {
-        option_error(options, "merge", "expected files, and --runs or --csv for the result");
+    if (options->n_operands == 0 || runs == NULL) {
+        option_error(options, "merge", "%s missing (expected --merge FILE... --runs FILE)", runs == NULL ? "--runs is" : "files are");
+        return STATUS_USAGE;
+    }
+    if (!options_output(options, "runs", runs) || (csv != NULL && !options_output(options, "csv", csv))) {
         return STATUS_USAGE;
     }
     return store_merge(options, options->operands, options->n_operands, runs, csv) ? STATUS_OK : STATUS_FAILED;

@@ -58,7 +58,7 @@ typedef enum Trend {
 } Trend;
 
 const char *over_name(Over over);                  // "median"
-const char *trend_name(Trend trend);               // "decades per unit"; "" for none
+const char *trend_name(Trend trend);               // "power"; "" for none
 
 // Networks: a value for each x and each seed.
 typedef struct Sample {

@@ -20,7 +20,7 @@ const char *over_name(Over over)
 
 const char *trend_name(Trend trend)
 {
-    static const char *const names[TREND_COUNT] = {"", "decades per unit", "power", "ratio of the first to the last"};
+    static const char *const names[TREND_COUNT] = {"", "slope of the logarithm", "power", "ratio of the first to the last"};
     return names[trend];
 }
 
