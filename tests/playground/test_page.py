@@ -274,6 +274,7 @@ class TourTest(PageCase):
 
     def test_by_keyboard_only_from_first_to_last_step(self):
         self.load()
+        self.js("localStorage.clear()")
         self.tab_to("#tour-start").send_keys(Keys.ENTER)
         for number in range(1, 9):
             self.wait(lambda: f"Step {number} of 8" in self.one("#tour h2").text, f"step {number}")

@@ -56,7 +56,7 @@ export class Flow extends View {
         this.main.show({
             alt: `Line chart: ${axis}, by ${this.word}, for ${names.join(' and ')}. ${this.finding.textContent}`,
             draw: (svg, width) => lineChart(svg, width, {names, series, linear: metric.linear, yLabel: axis,
-                                                         xLabel: `${this.word} (the gradient comes from the right)`}),
+                                                         xLabel: `${this.word} (← the gradient's way)`}),
             reader: this.reader(names, series),
             table: this.table(`${axis}: median, and quartiles in parentheses`, names, series),
         });
@@ -93,7 +93,7 @@ export class Flow extends View {
         this.split.show({
             alt: `Line chart: the gradient that arrived by the shortcut and by the branch, by ${this.word}, ${names[arm]}.`,
             draw: (svg, width) => lineChart(svg, width, {names: ways, styles: [2, 3], series, bands: false, yLabel: 'size (L2) of dL/dx that arrived',
-                                                         xLabel: `${this.word} (the gradient comes from the right)`}),
+                                                         xLabel: `${this.word} (← the gradient's way)`}),
             reader: this.reader(ways, series),
             table: this.table('L2 norm of the gradient that arrived: median, and quartiles in parentheses', ways, series),
         });

@@ -96,6 +96,7 @@ function show(next, byUser = false) {
     opened[state?.view]?.stop();
     opened[next.view] ??= new makers[next.view](page);
     const view = opened[next.view];
+    view.node.classList.add(`view-${next.view}`);
     state = next;
     if (view.node.parentNode !== content) {
         fill(content, view.node);

@@ -7,7 +7,7 @@ export const MOST_ARMS = 4;
 const layers = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 50, 64, 80, 100, 150, 200, 300, 500, 700, 1000];
 const widths = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128];
 const activations = ['gelu', 'gelu_erf', 'relu', 'tanh', 'sigmoid', 'identity'];
-const inits = ['torch', 'gpt2', 'xavier', 'kaiming', 'deepnorm'];
+const inits = ['torch', 'gpt2', 'xavier', 'kaiming', 'deepnorm', 'orthogonal'];
 
 // One row per setting. default: by view where it is an object. in: the views that have it; net: the network that has it.
 export const fields = {
@@ -27,6 +27,7 @@ export const fields = {
     seed: {kind: 'count', label: 'First seed', most: 4294967295, least: 0, default: 123},
     activation: {kind: 'choice', label: 'Activation', choices: activations, default: 'gelu'},
     init: {kind: 'choice', label: 'Initial weights', choices: inits, default: {mlp: 'torch', gpt: 'gpt2'}},
+    'init-gain': {kind: 'number', label: 'Gain', least: 0.01, most: 100, net: 'mlp', default: 1},
     causal: {kind: 'switch', label: 'Causal mask', net: 'gpt', default: 'on'},
     'same-dy': {kind: 'flag', label: 'Same gradient at every output', in: ['flow'], default: ''},
     steps: {kind: 'count', label: 'Steps', unit: 'step', stops: [20, 50, 100, 150, 200, 300, 500], most: 1000, in: ['train'], default: 150},

@@ -92,7 +92,7 @@ export class TapeList {
 
     focus(i) {
         if (i >= 0 && i < this.rows.length) {
-            this.tree.children[this.focused].tabIndex = -1;
+            this.tree.querySelector('[tabindex="0"]').tabIndex = -1;
             this.focused = i;
             this.tree.children[i].tabIndex = 0;
             this.tree.children[i].focus();
@@ -100,8 +100,11 @@ export class TapeList {
     }
 
     key(event) {
-        const i = this.focused;
+        const i = [...this.tree.children].indexOf(event.target);
         const row = this.rows[i];
+        if (!row) {
+            return;
+        }
         const opens = row.kind === 'group' && this.collapsed.has(row.name);
         const keys = {
             ArrowDown: () => this.focus(i + 1), ArrowUp: () => this.focus(i - 1), Home: () => this.focus(0), End: () => this.focus(this.rows.length - 1),
