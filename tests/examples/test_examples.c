@@ -353,6 +353,19 @@ static void check_own_op(const Run *run)
     behind(run->out, "   0  swish  leaf ");
 }
 
+// On one rank; tests/cli/test_ranks.c runs it on several.
+static void check_data_parallel(const Run *run)
+{
+    double norms[6];
+    const char *numbers = behind(run->out, "rank 0 of 1, |gradient| of row ");
+    int n = sscanf(numbers, " 0: %lf 1: %lf 2: %lf 3: %lf 4: %lf 5: %lf", &norms[0], &norms[1], &norms[2], &norms[3], &norms[4], &norms[5]);
+    ck_assert_int_eq(n, 6);
+    for (int i = 0; i < 6; i++) {
+        ck_assert(norms[i] > 0.1 && norms[i] < 10);
+    }
+    behind(run->out, "-> The sum on 1 rank(s) has the same bits as that of one process\n");
+}
+
 static const Example examples[] = {
     {"tape", check_tape},
     {"by_hand", check_by_hand},
@@ -365,6 +378,7 @@ static const Example examples[] = {
     {"residual", check_residual},
     {"one_way", check_one_way},
     {"own_op", check_own_op},
+    {"data_parallel", check_data_parallel},
 };
 
 enum { EXAMPLE_COUNT = sizeof examples / sizeof examples[0] };
