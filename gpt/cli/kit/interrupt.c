@@ -26,6 +26,7 @@ void interrupt_watch(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL);             // mpirun and batch systems pass it on, and leave the program its time
     sigaction(SIGHUP, NULL, &before);
     if (before.sa_handler != SIG_IGN) {            // as set by nohup
         sigaction(SIGHUP, &action, NULL);

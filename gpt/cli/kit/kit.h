@@ -253,7 +253,7 @@ void progress_until_interrupt(int done, int n, void *progress);        // the sa
 void progress_detail(Progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void progress_end(Progress *progress);             // takes the line away
 
-// From interrupt_watch on, Ctrl-C (SIGINT, SIGTERM or SIGHUP) is a request to stop, which long work asks for with interrupted() and grants
+// From interrupt_watch on, Ctrl-C (SIGINT, SIGTERM, SIGHUP or SIGUSR1) is a request to stop, which long work asks for with interrupted() and grants
 // at a good place; the program then exits with interrupt_status(), as shells expect. A second one ends it at once.
 void interrupt_watch(void);
 bool interrupted(void);
