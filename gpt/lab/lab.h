@@ -325,6 +325,7 @@ Quartiles experiment_probe_reduced(const Experiment *experiment, int arm, int st
 
 // The places of a kind in the networks of an arm at a step, in order. The caller frees *places (the names belong to the experiment). Returns how many.
 int experiment_probe_places(const Experiment *experiment, int arm, int step, const char *kind, ProbePlace **places);
+bool probe_has_numbers(const Experiment *experiment, const Probe *probe);
 // The faults of a probe over all networks: the first one, and in how many networks. NULL if there is none.
 const ProbeFault *experiment_probe_fault(const Experiment *experiment, const Probe *probe, int *networks);
 

@@ -179,6 +179,23 @@ int experiment_probe_places(const Experiment *experiment, int arm, int step, con
     return n;
 }
 
+bool probe_has_numbers(const Experiment *experiment, const Probe *probe)
+{
+    REQUIRE(experiment);
+    REQUIRE(probe);
+    for (int i = 0; i < experiment->n_measurements; i++) {
+        const ProbeResults *results = &experiment->measurements[i].probes;
+        for (int k = 0; k < results->n_rows; k++) {
+            const Probe *owner = NULL;
+            probe_kind(results->rows[k].kind, &owner);
+            if (owner == probe) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 const ProbeFault *experiment_probe_fault(const Experiment *experiment, const Probe *probe, int *networks)
 {
     REQUIRE(experiment);

@@ -142,16 +142,22 @@ static void write_sweep(FILE *out, const Experiment *experiment, const PlotArms 
     }
 }
 
+void plot_write_settings(FILE *out, const Experiment *experiment)
+{
+    PlotArms arms = plot_arms(experiment);
+    write_seeds(out, &experiment->config);
+    write_network(out, experiment);
+    write_fairness(out, experiment, &arms);
+    write_rules(out, &experiment->config);
+    write_losses(out, experiment, &arms);
+}
+
 char *plot_caption(const Experiment *experiment, const Sweep *sweep)
 {
     PlotArms arms = plot_arms(experiment);
     PlotText text;
     plot_text_open(&text);
-    write_seeds(text.stream, &experiment->config);
-    write_network(text.stream, experiment);
-    write_fairness(text.stream, experiment, &arms);
-    write_rules(text.stream, &experiment->config);
-    write_losses(text.stream, experiment, &arms);
+    plot_write_settings(text.stream, experiment);
     if (experiment->config.net == NET_GPT && arms.n > 1) {
         fprintf(text.stream, "In the title, medians over the blocks. ");
     }

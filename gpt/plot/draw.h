@@ -4,7 +4,7 @@
 //
 // words.c: numbers and texts as people read them. run.c: running gnuplot and dot. page.c: the page. line.c: lines and their styles.
 // panel.c: axes and their contents. map.c: maps. finding.c, caption.c: titles and captions. The plots: experiment.c, training.c,
-// loss.c, chart.c, matrix.c, attention.c, step.c; for the terminal: terminal.c.
+// probe.c, loss.c, chart.c, matrix.c, attention.c, step.c; for the terminal: terminal.c.
 //
 // Text from outside reaches a script through quote_gnuplot (base.h) only, and numbers through number_print.
 
@@ -165,6 +165,7 @@ const char *page_image(const char *path); // how a map is drawn in this format
 // ------------------------------------------------------------------------------------------------------------
 // Titles and captions, computed from the data. The caller frees them.
 
+void plot_write_settings(FILE *out, const Experiment *experiment); // what was run, for a caption
 char *plot_finding(const Experiment *experiment, const Sweep *sweep);
 char *plot_training_finding(const Experiment *experiment);
 char *plot_caption(const Experiment *experiment, const Sweep *sweep);

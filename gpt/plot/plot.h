@@ -21,6 +21,8 @@ bool plot_path_check(const char *path, Error *error); // does it end in one of t
 bool plot_experiment(const Experiment *experiment, const Sweep *sweep, const char *path, Error *error);
 // The second plot of a training run: layer against step, a map per arm, color for log10 of mean |dL/dW|; and the loss.
 bool plot_heatmap(const Experiment *experiment, const char *path, Error *error);
+// The plot of a probe, at the last measured step. False and an error if it has no numbers.
+bool plot_probe(const Experiment *experiment, const Probe *probe, const char *path, Error *error);
 // The chart for a terminal, as text of that many columns; the caller frees it.
 char *plot_terminal(const Experiment *experiment, int columns, Error *error);
 

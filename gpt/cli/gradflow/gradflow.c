@@ -128,13 +128,25 @@ static bool write_table(const char *path, bool (*write)(const Experiment *experi
 }
 
 // flow.png -> flow-steps.png. The caller frees it.
-static char *steps_path(const char *path)
+static char *path_beside(const char *path, const char *what)
 {
     const char *ending = strrchr(path, '.');
-    size_t bytes = strlen(path) + sizeof "-steps";
+    size_t bytes = strlen(path) + strlen(what) + sizeof "-";
     char *result = memory_allocate(bytes, "a file's name");
-    snprintf(result, bytes, "%.*s-steps%s", (int)(ending - path), path, ending);
+    snprintf(result, bytes, "%.*s-%s%s", (int)(ending - path), path, what, ending);
     return result;
+}
+
+// Draws the steps of training, or, if probe is not NULL, a probe that has numbers.
+static bool draw_beside(const GradflowPlan *plan, const Options *options, const Experiment *experiment, const Probe *probe, Error *error)
+{
+    char *path = path_beside(plan->plot, probe == NULL ? "steps" : probe->name);
+    bool drawn = probe == NULL ? plot_heatmap(experiment, path, error) : plot_probe(experiment, probe, path, error);
+    if (drawn) {
+        command_note(options, "drew %s", path);
+    }
+    free(path);
+    return drawn;
 }
 
 static bool draw(const GradflowPlan *plan, const Options *options, const Experiment *experiment, const Sweep *sweep, Error *error)
@@ -146,15 +158,11 @@ static bool draw(const GradflowPlan *plan, const Options *options, const Experim
         return false;
     }
     command_note(options, "drew %s", plan->plot);
-    if (experiment->config.n_steps == 0) {
-        return true;
+    bool drawn = experiment->config.n_steps == 0 || draw_beside(plan, options, experiment, NULL, error);
+    for (int i = 0; drawn && i < experiment->config.n_probes; i++) {
+        const Probe *probe = experiment->config.probes[i];
+        drawn = !probe_has_numbers(experiment, probe) || draw_beside(plan, options, experiment, probe, error);
     }
-    char *path = steps_path(plan->plot);
-    bool drawn = plot_heatmap(experiment, path, error);
-    if (drawn) {
-        command_note(options, "drew %s", path);
-    }
-    free(path);
     return drawn;
 }
 

@@ -62,9 +62,9 @@ static void finding(const Experiment *experiment, int step, FILE *out)
     snprintf(last, sizeof last, "h.%d.attn", experiment->n_layer - 1);
     fprintf(out, "Measured in the last block: entropy ");
     probe_write_arms(out, experiment, step, "attention_entropy", (ProbePlace){.name = last}, probe_mean);
-    fprintf(out, "; weight of the first token ");
+    fprintf(out, ". The first token gets ");
     probe_write_arms(out, experiment, step, "attention_first", (ProbePlace){.name = last}, probe_mean);
-    number_print(out, " (even weights: entropy %.3g, first token %.3g).", even_entropy(&experiment->config), even_first(&experiment->config));
+    number_print(out, ". Even weights would give an entropy of %.3g, and the first token %.3g.", even_entropy(&experiment->config), even_first(&experiment->config));
 }
 
 static const ProbeKind kinds[] = {
@@ -82,9 +82,9 @@ static const ProbeColumn columns[] = {
 };
 
 static const ProbePanel panels[] = {
-    {.title = "Entropy of attention, mean over the heads", .kind = "attention_entropy", .form = FORM_PLACES, .reduce = probe_mean},
-    {.title = "Largest weight", .kind = "attention_max", .form = FORM_PLACES, .scale = SCALE_UNIT, .reduce = probe_mean},
-    {.title = "Weight of the first token", .kind = "attention_first", .form = FORM_PLACES, .scale = SCALE_UNIT, .reduce = probe_mean},
+    {.title = "Entropy, mean over heads", .kind = "attention_entropy", .form = FORM_PLACES, .reduce = probe_mean},
+    {.title = "Largest weight", .kind = "attention_max", .form = FORM_PLACES, .reduce = probe_mean},
+    {.title = "Weight of the first token", .kind = "attention_first", .form = FORM_PLACES, .reduce = probe_mean},
     {0},
 };
 

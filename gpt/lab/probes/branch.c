@@ -22,11 +22,11 @@ static void finding(const Experiment *experiment, int step, FILE *out)
     bool mlp = experiment->config.net == NET_MLP;
     char last[PROBE_NAME];
     snprintf(last, sizeof last, mlp ? "layers.%d" : "h.%d.mlp", experiment->n_layer - 1);
-    fprintf(out, "Measured: rms of f over rms of the stream is ");
-    probe_write_arms(out, experiment, step, "branch_ratio", (ProbePlace){.name = mlp ? "layers.0" : "h.0.mlp"}, NULL);
-    fprintf(out, " in the first %s; ", mlp ? "layer" : "feed-forward layer");
+    fprintf(out, "Measured: in the last %s, rms of f over rms of the stream is ", mlp ? "layer" : "feed-forward layer");
     probe_write_arms(out, experiment, step, "branch_ratio", (ProbePlace){.name = last}, NULL);
-    fprintf(out, " in the last.");
+    fprintf(out, ". In the first, it is ");
+    probe_write_arms(out, experiment, step, "branch_ratio", (ProbePlace){.name = mlp ? "layers.0" : "h.0.mlp"}, NULL);
+    fprintf(out, ".");
 }
 
 static const ProbeKind kinds[] = {

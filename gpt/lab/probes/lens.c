@@ -20,11 +20,11 @@ static bool measure(ProbeRun *run, Error *error)
 
 static void finding(const Experiment *experiment, int step, FILE *out)
 {
-    fprintf(out, "Measured: the loss is ");
+    fprintf(out, "Measured: before the first block, the loss is ");
     probe_write_arms(out, experiment, step, "lens", (ProbePlace){.layer = 0}, NULL);
-    fprintf(out, " before the first block; ");
+    fprintf(out, ". After the last, it is ");
     probe_write_arms(out, experiment, step, "lens", (ProbePlace){.layer = experiment->n_layer}, NULL);
-    fprintf(out, " after the last.");
+    fprintf(out, ".");
 }
 
 static const ProbeKind kinds[] = {

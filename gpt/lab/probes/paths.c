@@ -77,7 +77,7 @@ static void finding(const Experiment *experiment, int step, FILE *out)
     }
     fprintf(out, "Measured at the input: of %d sublayers the gradient has passed on average ", S);
     probe_write_arms(out, experiment, step, "path_norm", input, probe_center);
-    fprintf(out, "; 90 %% of it at most ");
+    fprintf(out, ". 90 %% of it has passed at most ");
     probe_write_arms(out, experiment, step, "path_norm", input, most_lengths);
     number_print(out, ". All lengths add up to the ordinary gradient: relative difference %.1e.", error);
 }

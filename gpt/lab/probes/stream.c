@@ -27,7 +27,7 @@ static void finding(const Experiment *experiment, int step, FILE *out)
     ProbePlace end = {.layer = experiment->n_layer};
     fprintf(out, "Measured after the last block: effective rank ");
     probe_write_arms(out, experiment, step, "effective_rank", end, NULL);
-    fprintf(out, "; rank residual ");
+    fprintf(out, ". Rank residual ");
     probe_write_arms(out, experiment, step, "rank_residual", end, NULL);
     fprintf(out, ".");
 }

@@ -1,0 +1,361 @@
+// probe.c: the plot of a probe: its panels as the table of probes describes them. Maps, one for each arm, are above the lines and bars.
+
+#include "gpt/base/base.h"
+#include "gpt/plot/draw.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PANELS_MOST = 8, MAPS_ACROSS = 4, CELLS_MOST = 150 }; // more rows of cells could not be told apart
+
+// A panel of lines or bars.
+typedef struct Graph {
+    Panel panel;
+    bool bars;
+} Graph;
+
+// The maps of one row of the table, in the order of the arms; they share their colors.
+typedef struct MapRow {
+    const ProbePanel *panel;
+    Cells cells[STYLE_COUNT];
+    const char *y_label;
+    double low, high;
+} MapRow;
+
+typedef struct Sheet {
+    const Experiment *experiment;
+    const Probe *probe;
+    int step;
+    PlotArms arms;
+    Graph graphs[PANELS_MOST];
+    int n_graphs;
+    MapRow maps[PANELS_MOST];
+    int n_maps;
+} Sheet;
+
+// ------------------------------------------------------------------------------------------------------------
+// From numbers to lines and cells
+
+static ProbePlace named(ProbePlace place)
+{
+    place.name = place.name == NULL || place.name[0] == '\0' ? NULL : place.name;
+    return place;
+}
+
+// What a panel's places are, as the label of an axis.
+static const char *place_word(const Sheet *sheet, const ProbePlace *places, int n)
+{
+    const char *layer = plot_layer_word(sheet->experiment);
+    if (n == 0 || places[0].layer < 0) {
+        return "";
+    }
+    return n <= sheet->experiment->n_layer + 1 ? layer : n == 2 * sheet->experiment->n_layer ? "sublayer" : "parameter";
+}
+
+static Spread spread_of(const Sheet *sheet, int n)
+{
+    return sheet->experiment->config.n_seeds == 1 ? SPREAD_NONE : n == 1 ? SPREAD_BARS : SPREAD_BAND;
+}
+
+static Line line_of_places(const Sheet *sheet, const ProbePanel *panel, PlotArm arm, const char **word)
+{
+    ProbePlace *places;
+    int n = experiment_probe_places(sheet->experiment, arm.number, sheet->step, panel->kind, &places);
+    Line line = line_create(arm.name, arm.style, n);
+    line.spread = spread_of(sheet, n);
+    for (int i = 0; i < n; i++) {
+        line.x[i] = i;
+        line.y[i] = experiment_probe_reduced(sheet->experiment, arm.number, sheet->step, panel->kind, named(places[i]), panel->reduce);
+    }
+    *word = n > 0 ? place_word(sheet, places, n) : *word;
+    free(places);
+    return line;
+}
+
+// How many numbers the first network of an arm has at a place.
+static int count_indices(const Sheet *sheet, const char *kind, PlotArm arm, ProbePlace place)
+{
+    for (int i = 0; i < sheet->experiment->n_measurements; i++) {
+        const Measurement *measurement = &sheet->experiment->measurements[i];
+        if (measurement->arm == arm.number && measurement->step == sheet->step) {
+            return measurement_probe(measurement, kind, place, NULL, 0);
+        }
+    }
+    return 0;
+}
+
+// Medians of the numbers of a place, to values (n), as shares of their sum if wanted.
+static void place_values(const Sheet *sheet, const char *kind, PlotArm arm, ProbePlace place, bool shares, double *values, int n)
+{
+    double sum = 0;
+    for (int k = 0; k < n; k++) {
+        values[k] = experiment_probe(sheet->experiment, arm.number, sheet->step, kind, place, k).median;
+        sum += values[k];
+    }
+    for (int k = 0; k < n && shares; k++) {
+        values[k] /= sum;
+    }
+}
+
+static Line line_of_indices(const Sheet *sheet, const ProbePanel *panel, PlotArm arm)
+{
+    ProbePlace *places;
+    int n_places = experiment_probe_places(sheet->experiment, arm.number, sheet->step, panel->kind, &places);
+    ProbePlace place = n_places > 0 ? named(places[0]) : (ProbePlace){.layer = -1};
+    int n = n_places > 0 ? count_indices(sheet, panel->kind, arm, place) : 0;
+    Line line = line_create(arm.name, arm.style, n);
+    double *values = memory_allocate((size_t)n * sizeof *values + 1, "a plot");
+    place_values(sheet, panel->kind, arm, place, panel->form == FORM_BARS, values, n);
+    line.spread = panel->form == FORM_BARS ? SPREAD_NONE : spread_of(sheet, n);
+    for (int k = 0; k < n; k++) {
+        line.x[k] = k;
+        line.y[k] = panel->form == FORM_BARS ? line_point(values[k])
+                                             : experiment_probe(sheet->experiment, arm.number, sheet->step, panel->kind, place, k);
+    }
+    free(values);
+    free(places);
+    return line;
+}
+
+static void add_graph(Sheet *sheet, const ProbePanel *panel)
+{
+    static const Axis axes[] = {[SCALE_LINEAR] = AXIS_ZERO, [SCALE_UNIT] = AXIS_UNIT, [SCALE_LOG] = AXIS_LOG};
+    Graph *graph = &sheet->graphs[sheet->n_graphs];
+    const char *word = "";
+    sheet->n_graphs++;
+    *graph = (Graph){.bars = panel->form == FORM_BARS};
+    graph->panel = (Panel){.title = panel->title, .axis = axes[panel->scale], .x_counts = true, .has_rows = true};
+    for (int i = 0; i < sheet->arms.n; i++) {
+        graph->panel.lines[i] = panel->form == FORM_PLACES ? line_of_places(sheet, panel, sheet->arms.arm[i], &word)
+                                                           : line_of_indices(sheet, panel, sheet->arms.arm[i]);
+    }
+    graph->panel.n_lines = sheet->arms.n;
+    graph->panel.x_label = panel->x_label != NULL ? panel->x_label : panel->form == FORM_PLACES ? word : "";
+    panel_fit(&graph->panel);
+}
+
+// Rows are places and columns indices; of a square, both are the indices of one place.
+static Cells cells_of(const Sheet *sheet, const ProbePanel *panel, PlotArm arm, const char **word)
+{
+    ProbePlace *places;
+    int n = experiment_probe_places(sheet->experiment, arm.number, sheet->step, panel->kind, &places);
+    int most = 0;
+    int stride = n / CELLS_MOST + 1;
+    for (int i = 0; i < n; i++) {
+        int count = count_indices(sheet, panel->kind, arm, named(places[i]));
+        most = count > most ? count : most;
+    }
+    bool square = panel->form == FORM_SQUARE;
+    int side = (int)(sqrt(most) + 0.5);
+    Cells cells = {.rows = square ? side : (n + stride - 1) / stride, .columns = square ? side : most, .dx = 1, .dy = square ? 1 : stride};
+    size_t count = (size_t)cells.rows * (size_t)cells.columns;
+    cells.values = memory_allocate(count * sizeof(double) + 1, "a plot");
+    for (size_t i = 0; i < count; i++) {
+        cells.values[i] = NAN;
+    }
+    for (int row = 0; row < (square && n > 0 ? 1 : cells.rows); row++) {
+        ProbePlace place = named(places[row * stride]);
+        place_values(sheet, panel->kind, arm, place, !square, cells.values + row * cells.columns,
+                     square ? (int)count : count_indices(sheet, panel->kind, arm, place));
+    }
+    *word = square || n == 0 ? *word : place_word(sheet, places, n);
+    free(places);
+    return cells;
+}
+
+static void add_maps(Sheet *sheet, const ProbePanel *panel)
+{
+    MapRow *row = &sheet->maps[sheet->n_maps];
+    sheet->n_maps++;
+    *row = (MapRow){.panel = panel, .y_label = "", .low = INFINITY, .high = -INFINITY};
+    for (int i = 0; i < sheet->arms.n; i++) {
+        Cells *cells = &row->cells[i];
+        *cells = cells_of(sheet, panel, sheet->arms.arm[i], &row->y_label);
+        for (int k = 0; k < cells->rows * cells->columns; k++) {
+            bool finite = isfinite(cells->values[k]);
+            row->low = finite ? fmin(row->low, cells->values[k]) : row->low;
+            row->high = finite ? fmax(row->high, cells->values[k]) : row->high;
+        }
+    }
+    row->low = panel->form == FORM_MAP ? 0 : row->low;
+    row->high = panel->form == FORM_MAP && !(row->high > 0) ? 1 : row->high;
+    if (!(row->low < row->high)) { // all the same, or none
+        row->low = isfinite(row->low) ? row->low - 0.5 : 0;
+        row->high = row->low + 1;
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Writing
+
+static void write_map(FILE *script, const Sheet *sheet, const MapRow *row, int arm, int number, const char *path)
+{
+    const Cells *cells = &row->cells[arm];
+    bool square = row->panel->form == FORM_SQUARE;
+    char *name = plot_shorten(sheet->arms.arm[arm].name, 30);
+    double last_row = (cells->rows - 1) * cells->dy;
+    fprintf(script, "set lmargin 8\nset rmargin 1\nset bmargin 3.2\nset tmargin 1.8\n");
+    page_labels(script, name, row->panel->x_label, row->y_label);
+    free(name);
+    number_print(script, "set xrange [-0.5:%.1f]\nset yrange [-0.5:%.9g]\n", cells->columns - 0.5, last_row + 0.5 * cells->dy);
+    if (square) {
+        number_print(script, "set xtics (\"-1\" 0, \"0\" %.9g, \"1\" %d)\nset ytics (\"-1\" 0, \"0\" %.9g, \"1\" %d)\n", 0.5 * (cells->columns - 1),
+                     cells->columns - 1, 0.5 * (cells->rows - 1), cells->rows - 1);
+    } else {
+        number_print(script, "set format x \"%%g\"\nset format y \"%%g\"\nset xtics nomirror 0,%d\nset ytics nomirror 0,%d\n",
+                     plot_tic_step(cells->columns - 1, 24 / (sheet->arms.n < MAPS_ACROSS ? sheet->arms.n : MAPS_ACROSS)),
+                     plot_tic_step((int)last_row, 8));
+    }
+    map_write(script, cells, number, path);
+    fprintf(script, "unset colorbox\nunset label 98\n");
+}
+
+// The maps of one panel in a part of the page, and their colors beside them.
+static void write_map_row(FILE *script, const Sheet *sheet, const MapRow *row, int first_number, double top, double height, const char *path)
+{
+    int n = sheet->arms.n;
+    int across = n < MAPS_ACROSS ? n : MAPS_ACROSS;
+    int down = (n + across - 1) / across;
+    map_write_colors(script, row->low, row->high);
+    number_print(script, "set colorbox user origin screen 0.945,%.4f size screen 0.012,%.4f border\n", top - height + 0.09, height - 0.15);
+    number_print(script, "set format cb \"%%g\"\nset cbtics autofreq scale 0.5 offset -0.8,0 font \",18\"\n");
+    number_print(script, "set label 98 \"%s\" at screen 0.985,%.4f right font \",18\"\n", row->panel->form == FORM_MAP ? "share" : "", top - 0.02);
+    for (int i = 0; i < n; i++) {
+        bool drawn = row->cells[i].rows > 0 && row->cells[i].columns > 0;
+        number_print(script, "\nset origin %.4f,%.4f\nset size %.4f,%.4f\n", 0.935 * (i % across) / across, top - (i / across + 1) * height / down,
+                     0.935 / across, height / down);
+        if (drawn) {
+            write_map(script, sheet, row, i, first_number + i, path);
+        }
+    }
+    fprintf(script, "set xtics autofreq\nset ytics autofreq\n");
+}
+
+static int gnuplot_pattern(int line)
+{
+    static const int patterns[STYLE_COUNT] = {3, 1, 4, 2, 5, 6, 7, 0}; // so that bars differ without color, too
+    return patterns[line];
+}
+
+// The bars of the arms stand side by side at each index.
+static void write_bars(FILE *script, const Panel *panel, int number)
+{
+    fprintf(script, "\n");
+    panel_write_data(panel, script, number);
+    number_print(script, "set origin %.4f,%.4f\nset size %.4f,%.4f\nset lmargin 8\nset rmargin 2\nset bmargin 3.2\nset tmargin 2.2\n", panel->x,
+                 panel->y, panel->width, panel->height);
+    page_labels(script, panel->title, panel->x_label, NULL);
+    panel_write_axes(panel, script);
+    number_print(script, "set yrange [0:*]\nset boxwidth %.9g\nset key at graph 1,1.02 right bottom horizontal Right noreverse noenhanced samplen 2 font \",18\"\nplot ",
+                 0.8 / panel->n_lines);
+    for (int s = 0; s < panel->n_lines; s++) {
+        char *name = plot_shorten(panel->lines[s].label, 24);
+        number_print(script, "%s$data_%d_%d using ($1 + %.9g):2 with boxes lt %d dt solid lw 2 fs pattern %d title ", s == 0 ? "" : ", \\\n     ",
+                     number, s, 0.8 * ((s + 0.5) / panel->n_lines - 0.5), panel->lines[s].style + 1, gnuplot_pattern(s));
+        quote_gnuplot(script, name);
+        free(name);
+    }
+    fprintf(script, "\nunset key\n");
+}
+
+// One to three graphs side by side, four in two rows.
+static void write_graphs(FILE *script, Sheet *sheet, int number, double top, double bottom)
+{
+    int columns = sheet->n_graphs == 4 ? 2 : sheet->n_graphs < 3 ? sheet->n_graphs : 3;
+    int rows = sheet->n_graphs == 0 ? 1 : (sheet->n_graphs + columns - 1) / columns;
+    double height = (top - bottom) / rows;
+    for (int i = 0; i < sheet->n_graphs; i++) {
+        Panel *panel = &sheet->graphs[i].panel;
+        panel_place(panel, (double)(i % columns) / columns, top - (i / columns + 1) * height, 1.0 / columns, height);
+        if (sheet->graphs[i].bars) {
+            write_bars(script, panel, number + i);
+        } else {
+            panel_write(panel, script, number + i);
+        }
+    }
+}
+
+// The finding's first sentence is the title; the rest, what was known, and the experiment are the small print.
+static void write_texts(const Sheet *sheet, char **title, char **caption)
+{
+    PlotText finding;
+    PlotText small;
+    plot_text_open(&finding);
+    if (sheet->probe->finding != NULL) {
+        sheet->probe->finding(sheet->experiment, sheet->step, finding.stream);
+    } else {
+        fprintf(finding.stream, "%s", sheet->probe->about);
+    }
+    plot_text_close(&finding);
+    char *rest = strstr(finding.bytes, ". ");
+    plot_text_open(&small);
+    fprintf(small.stream, "%s%s%s ", rest == NULL ? "" : rest + 2, rest == NULL ? "" : " ", sheet->probe->claim == NULL ? "" : sheet->probe->claim);
+    if (rest != NULL) {
+        rest[0] = '\0';
+    }
+    if (sheet->step > 0) {
+        fprintf(small.stream, "After %d steps of training. ", sheet->step);
+    }
+    plot_write_settings(small.stream, sheet->experiment);
+    plot_text_close(&small);
+    static const char measured[] = "Measured";
+    size_t skipped = strncmp(finding.bytes, measured, strlen(measured)) == 0 ? strlen(measured) : 0;
+    char *begin = finding.bytes + skipped + strspn(finding.bytes + skipped, ": ");
+    size_t length = strlen(begin);
+    begin[0] = (char)toupper((unsigned char)begin[0]);
+    begin[length > 0 && begin[length - 1] == '.' ? length - 1 : length] = '\0';
+    memmove(finding.bytes, begin, strlen(begin) + 1);
+    *title = finding.bytes;
+    *caption = small.bytes;
+}
+
+static bool write_page(Sheet *sheet, const char *path, Error *error)
+{
+    Page page;
+    char *title;
+    char *caption;
+    write_texts(sheet, &title, &caption);
+    page_open(&page, path, title, caption, &sheet->arms);
+    FILE *script = page.script.stream;
+    double map_height = sheet->n_maps == 0 ? 0 : (page.top - page.bottom) * (sheet->n_graphs > 0 ? 0.56 : 1) / sheet->n_maps;
+    for (int i = 0; i < sheet->n_maps; i++) {
+        write_map_row(script, sheet, &sheet->maps[i], i * STYLE_COUNT, page.top - i * map_height, map_height, path);
+    }
+    write_graphs(script, sheet, sheet->n_maps * STYLE_COUNT, page.top - sheet->n_maps * map_height, page.bottom);
+    free(title);
+    free(caption);
+    return page_close(&page, error);
+}
+
+bool plot_probe(const Experiment *experiment, const Probe *probe, const char *path, Error *error)
+{
+    REQUIRE(experiment);
+    REQUIRE(probe);
+    REQUIRE(path);
+    if (!plot_path_check(path, error) || !plot_experiment_check(experiment, error)) {
+        return false;
+    }
+    Sheet sheet = {.experiment = experiment, .probe = probe, .step = experiment->config.n_steps, .arms = plot_arms(experiment)};
+    if (!probe_has_numbers(experiment, probe)) {
+        return error_set(error, "%s: nothing to draw (expected numbers of the probe %s)", path, probe->name);
+    }
+    for (const ProbePanel *panel = probe->panels; panel->title != NULL; panel++) {
+        if (panel->form == FORM_MAP || panel->form == FORM_SQUARE) {
+            add_maps(&sheet, panel);
+        } else {
+            add_graph(&sheet, panel);
+        }
+    }
+    bool drawn = write_page(&sheet, path, error);
+    for (int i = 0; i < sheet.n_graphs; i++) {
+        panel_free(&sheet.graphs[i].panel);
+    }
+    for (int i = 0; i < sheet.n_maps; i++) {
+        for (int arm = 0; arm < sheet.arms.n; arm++) {
+            free(sheet.maps[i].cells[arm].values);
+        }
+    }
+    return drawn;
+}
