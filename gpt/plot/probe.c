@@ -169,7 +169,7 @@ static void add_maps(Sheet *sheet, const ProbePanel *panel)
 {
     MapRow *row = &sheet->maps[sheet->n_maps];
     sheet->n_maps++;
-    *row = (MapRow){.panel = panel, .y_label = "", .low = INFINITY, .high = -INFINITY};
+    *row = (MapRow){.panel = panel, .y_label = panel->form == FORM_SQUARE ? "a" : "", .low = INFINITY, .high = -INFINITY};
     for (int i = 0; i < sheet->arms.n; i++) {
         Cells *cells = &row->cells[i];
         *cells = cells_of(sheet, panel, sheet->arms.arm[i], &row->y_label);
@@ -260,15 +260,17 @@ static void write_bars(FILE *script, const Panel *panel, int number)
     fprintf(script, "\nunset key\n");
 }
 
-// One to three graphs side by side, four in two rows.
+// In two columns; of an odd number, the first is as high as two.
 static void write_graphs(FILE *script, Sheet *sheet, int number, double top, double bottom)
 {
-    int columns = sheet->n_graphs == 4 ? 2 : sheet->n_graphs < 3 ? sheet->n_graphs : 3;
-    int rows = sheet->n_graphs == 0 ? 1 : (sheet->n_graphs + columns - 1) / columns;
-    double height = (top - bottom) / rows;
-    for (int i = 0; i < sheet->n_graphs; i++) {
+    int n = sheet->n_graphs;
+    double width = n == 1 ? 1 : 0.5;
+    double height = (top - bottom) / (n < 3 ? 1 : (n + 1) / 2);
+    for (int i = 0; i < n; i++) {
         Panel *panel = &sheet->graphs[i].panel;
-        panel_place(panel, (double)(i % columns) / columns, top - (i / columns + 1) * height, 1.0 / columns, height);
+        bool high = i == 0 && n > 1 && n % 2 == 1;
+        int place = i + (i > 1 && n % 2 == 1); // a cell, counted along the rows; the first panel then fills cells 0 and 2
+        panel_place(panel, place % 2 * width, top - (place / 2 + (high ? 2 : 1)) * height, width, high ? 2 * height : height);
         if (sheet->graphs[i].bars) {
             write_bars(script, panel, number + i);
         } else {
@@ -277,46 +279,63 @@ static void write_graphs(FILE *script, Sheet *sheet, int number, double top, dou
     }
 }
 
-// The finding's first sentence is the title; the rest, what was known, and the experiment are the small print.
-static void write_texts(const Sheet *sheet, char **title, char **caption)
+// The finding as sentences. The caller frees it.
+static char *write_finding(const Sheet *sheet)
 {
-    PlotText finding;
-    PlotText small;
-    plot_text_open(&finding);
+    PlotText text;
+    plot_text_open(&text);
     if (sheet->probe->finding != NULL) {
-        sheet->probe->finding(sheet->experiment, sheet->step, finding.stream);
+        sheet->probe->finding(sheet->experiment, sheet->step, text.stream);
     } else {
-        fprintf(finding.stream, "%s", sheet->probe->about);
+        fprintf(text.stream, "%s", sheet->probe->about);
     }
-    plot_text_close(&finding);
-    char *rest = strstr(finding.bytes, ". ");
-    plot_text_open(&small);
-    fprintf(small.stream, "%s%s%s ", rest == NULL ? "" : rest + 2, rest == NULL ? "" : " ", sheet->probe->claim == NULL ? "" : sheet->probe->claim);
-    if (rest != NULL) {
-        rest[0] = '\0';
-    }
-    if (sheet->step > 0) {
-        fprintf(small.stream, "After %d steps of training. ", sheet->step);
-    }
-    plot_write_settings(small.stream, sheet->experiment);
-    plot_text_close(&small);
+    plot_text_close(&text);
+    return text.bytes;
+}
+
+// Its first sentence, without "Measured". The caller frees it.
+static char *write_title(const Sheet *sheet, const char *finding)
+{
     static const char measured[] = "Measured";
-    size_t skipped = strncmp(finding.bytes, measured, strlen(measured)) == 0 ? strlen(measured) : 0;
-    char *begin = finding.bytes + skipped + strspn(finding.bytes + skipped, ": ");
-    size_t length = strlen(begin);
-    begin[0] = (char)toupper((unsigned char)begin[0]);
-    begin[length > 0 && begin[length - 1] == '.' ? length - 1 : length] = '\0';
-    memmove(finding.bytes, begin, strlen(begin) + 1);
-    *title = finding.bytes;
-    *caption = small.bytes;
+    PlotText text;
+    size_t skipped = strncmp(finding, measured, strlen(measured)) == 0 ? strlen(measured) : 0;
+    const char *begin = finding + skipped + strspn(finding + skipped, ": ");
+    const char *end = strstr(begin, ". ");
+    size_t length = end == NULL ? strlen(begin) : (size_t)(end - begin);
+    length -= length > 0 && begin[length - 1] == '.';
+    plot_text_open(&text);
+    if (isdigit((unsigned char)begin[0])) {
+        fprintf(text.stream, "%s: ", sheet->probe->panels[0].title);
+    }
+    for (size_t i = 0; i < length; i++) {
+        fputc(i == 0 ? toupper((unsigned char)begin[0]) : begin[i], text.stream);
+    }
+    plot_text_close(&text);
+    return text.bytes;
+}
+
+// The other sentences, what was known, and the experiment. The caller frees it.
+static char *write_caption(const Sheet *sheet, const char *finding)
+{
+    PlotText text;
+    const char *rest = strstr(finding, ". ");
+    plot_text_open(&text);
+    fprintf(text.stream, "%s%s", rest == NULL ? "" : rest + 2, rest == NULL ? "" : " ");
+    fprintf(text.stream, "%s ", sheet->probe->claim == NULL ? "" : sheet->probe->claim);
+    if (sheet->step > 0) {
+        fprintf(text.stream, "After %d steps of training. ", sheet->step);
+    }
+    plot_write_settings(text.stream, sheet->experiment);
+    plot_text_close(&text);
+    return text.bytes;
 }
 
 static bool write_page(Sheet *sheet, const char *path, Error *error)
 {
     Page page;
-    char *title;
-    char *caption;
-    write_texts(sheet, &title, &caption);
+    char *finding = write_finding(sheet);
+    char *title = write_title(sheet, finding);
+    char *caption = write_caption(sheet, finding);
     page_open(&page, path, title, caption, &sheet->arms);
     FILE *script = page.script.stream;
     double map_height = sheet->n_maps == 0 ? 0 : (page.top - page.bottom) * (sheet->n_graphs > 0 ? 0.56 : 1) / sheet->n_maps;
@@ -324,6 +343,7 @@ static bool write_page(Sheet *sheet, const char *path, Error *error)
         write_map_row(script, sheet, &sheet->maps[i], i * STYLE_COUNT, page.top - i * map_height, map_height, path);
     }
     write_graphs(script, sheet, sheet->n_maps * STYLE_COUNT, page.top - sheet->n_maps * map_height, page.bottom);
+    free(finding);
     free(title);
     free(caption);
     return page_close(&page, error);
