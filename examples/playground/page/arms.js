@@ -27,11 +27,12 @@ export class Arms {
         this.boxes = rules.map((rule, i) => new RuleBox({rules: this.table, value: rule, name: this.most === 1 ? 'Rule' : `Rule ${i + 1}`,
                                                          change: (text) => this.set(i, text)}));
         this.notes = rules.map(() => el('div.arm-note', {}));
+        this.names = armNames(rules).map((name) => el('span.arm-name', {}, name));
         const cards = rules.map((rule, i) => {
             const picture = el('span.swatch', {'aria-hidden': 'true'});
             swatch(select(picture).append('svg').attr('width', 36).attr('height', 16), i, 1, 8);
             const remove = rules.length < 2 ? null : button('Remove', () => this.replace(rules.filter((_, k) => k !== i)), {class: 'quiet', 'aria-label': `Remove rule ${i + 1}`});
-            return el('li.arm', {}, el('div.arm-head', {}, this.most === 1 ? null : picture, el('span.arm-name', {}, armNames(rules)[i]), remove), this.boxes[i].node, this.notes[i]);
+            return el('li.arm', {}, el('div.arm-head', {}, this.most === 1 ? null : picture, this.names[i], remove), this.boxes[i].node, this.notes[i]);
         });
         const add = rules.length >= this.most ? null : button('Add a network', () => this.replace([...rules, next.find((rule) => !rules.includes(rule))]));
         fill(this.node, el('h3', {}, this.most === 1 ? 'Residual rule' : 'Residual rules'), el('ol.arm-list', {}, cards), el('div.row', {}, add, this.normControl()));
@@ -58,7 +59,11 @@ export class Arms {
 
     set(i, text) {
         this.describe(i);
-        this.change(this.state.rules.map((rule, k) => (k === i ? text : rule)));
+        const rules = this.state.rules.map((rule, k) => (k === i ? text : rule));
+        armNames(rules).forEach((name, k) => {
+            this.names[k].textContent = name;
+        });
+        this.change(rules);
     }
 
     replace(rules) {

@@ -104,10 +104,20 @@ export class Flow extends View {
         if (n < 2) {
             return `A network of one ${this.word}: there is nothing to compare its gradient with.`;
         }
+        const alike = this.shown.net === 'gpt' && names.length === 2 ? ` ${this.gptWords(names)}` : '';
         return names.map((name, arm) => {
             const ratio = compared(this.result.at(arm, 0, 'weight', true).median, `the last ${this.word}'s`);
             return sentence(`${name}, ${arm === 0 ? `the first ${this.word}'s gradient` : 'it'} ${ratio}.`);
-        }).join(' ');
+        }).join(' ') + alike;
+    }
+
+    // In a GPT, norms enlarge what is small: what vanishes is the difference between tokens, and with it the gradients of queries and keys.
+    gptWords(names) {
+        const middle = Math.floor(this.result.n_layer / 2);
+        const [first, second] = names.map((_, arm) => this.result.at(arm, middle, 'query_key').median);
+        const [one, other] = names.map((_, arm) => this.result.at(arm, this.result.n_layer - 1, 'cosine').median);
+        return `Halfway, the query and key gradients ${names[0]} are ${compared(first / second, `those ${names[1]}`).replace(/^is /, '')}; `
+               + `the tokens' cosine at the end is ${number(one)} against ${number(other)}.`;
     }
 
     notes(names) {

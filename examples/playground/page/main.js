@@ -130,7 +130,6 @@ async function start() {
     page.engine = new Engine();
     page.rules = await page.engine.rules();
     window.addEventListener('popstate', fromAddress);
-    window.addEventListener('hashchange', fromAddress);
     fromAddress();
 }
 

@@ -52,7 +52,7 @@ export const steps = [
     },
     {
         title: 'Many paths',
-        text: 'With shortcuts the gradient has a choice at each layer: past it, or through it. Twelve layers make 4,096 paths to the input.',
+        text: 'With shortcuts the gradient has a choice at each layer: past it, or through it. Twelve layers, eleven of them with a shortcut, make 2,048 paths to the input.',
         state: {view: 'paths', net: 'mlp', depth: 12},
         question: 'How many of the 12 layers did the gradient at the input pass, on average?',
         answers: ['Fewer than 4', 'About 6', 'More than 8'],

@@ -57,6 +57,9 @@ export class Train extends View {
             this.arrived[arm][now.step] = now;
             this.redrawSoon();
         })));
+        [this.loss, ...this.figuresOf].forEach((figure) => {
+            figure.at = state.steps;
+        });
         this.draw();
         this.conclude(this.words());
     }
@@ -68,8 +71,9 @@ export class Train extends View {
     }
 
     stop() {
-        super.stop();
-        this.engines.forEach((engine) => engine.cancel());
+        if (this.busy) {
+            this.engines.forEach((engine) => engine.cancel());
+        }
     }
 
     draw() {

@@ -114,6 +114,7 @@ export class View {
                 this.bar.value = done / n;
             });
             this.succeeded();
+            performance.measure('follow', {start: this.since});
         } catch (problem) {
             await this.failed(problem, state);
         }
@@ -134,6 +135,7 @@ export class View {
 
     async failed(problem, state) {
         if (problem === null) {
+            this.note.textContent = this.again ? '' : 'Stopped.';
             return;
         }
         if (!(problem instanceof Error) || problem.constructor !== Error) {
@@ -157,7 +159,9 @@ export class View {
 
     stop() {
         this.again = false;
-        this.page.engine.cancel();
+        if (this.busy) {
+            this.page.engine.cancel();
+        }
     }
 
     // The conclusion, for eyes at once and for screen readers when it has settled.

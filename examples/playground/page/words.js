@@ -41,7 +41,7 @@ export function count(value) {
 // A ratio to something that is 1: "13 times smaller than the last layer's".
 export function compared(ratio, reference) {
     if (Number.isNaN(ratio)) {
-        return 'cannot be compared: the last is 0';
+        return 'cannot be compared';
     }
     if (ratio === 0) {
         return `is 0: nothing is left of ${reference}`;
