@@ -22,13 +22,9 @@ typedef struct Place {
     cpu_set_t processors;                          // that it may use
 } Place;
 
-struct RanksSum {
-    RanksJob *job;
-    int *sizes;                                    // that the job reads, freed with it; NULL: none
-};
-
-static const RanksMpi *mpi;                        // NULL: one rank
+const RanksMpi *ranks_mpi;                         // NULL: one rank
 static int rank, count = 1, local_count = 1, threads;
+static cpu_set_t machine;                          // the processors of this machine's ranks
 static double waited;
 static bool agreed = true;
 
@@ -115,16 +111,16 @@ static void find_local_ranks(void)
     local_line = memory_allocate((size_t)count * sizeof *local_line, "the ranks");
     ranks_gather(&own, places, sizeof own);
     local_count = 0;
-    cpu_set_t together = own.processors;
+    machine = own.processors;
     for (int r = 0; r < count; r++) {
         if (strcmp(places[r].host, own.host) == 0) {
             processes[local_count] = places[r].process;
             snprintf(local_line[local_count], sizeof *local_line, "gptape: rank %d (process %d) has ended", r, (int)places[r].process);
-            CPU_OR(&together, &together, &places[r].processors);
+            CPU_OR(&machine, &machine, &places[r].processors);
             local_count++;
         }
     }
-    int share = CPU_COUNT(&together) / local_count;
+    int share = CPU_COUNT(&machine) / local_count;
     threads = share < 1 ? 1 : share < CPU_COUNT(&own.processors) ? share : CPU_COUNT(&own.processors);
     local_process = processes;
     free(places);
@@ -134,7 +130,7 @@ bool ranks_begin(Error *error)
 {
     int n;
     const Launcher *launcher = find_launcher(&n);
-    if (mpi != NULL || launcher == NULL || n == 1) {
+    if (ranks_mpi != NULL || launcher == NULL || n == 1) {
         return true;
     }
     const char *number = getenv(launcher->rank);
@@ -149,19 +145,19 @@ bool ranks_begin(Error *error)
     if (count != n) {
         return error_set(error, "launched as %d ranks, but %s counts %d (expected its own mpirun)", n, launcher->name, count);
     }
-    mpi = found;
+    ranks_mpi = found;
     find_local_ranks();
     return true;
 }
 
 void ranks_end(void)
 {
-    if (mpi != NULL) {
+    if (ranks_mpi != NULL) {
         ranks_barrier();
         pid_t *processes = local_process;
         local_process = NULL;                      // from here on, a rank that is gone is none that was lost
-        mpi->end();
-        mpi = NULL;
+        ranks_mpi->end();
+        ranks_mpi = NULL;
         count = 1;
         local_count = 1;
         free(processes);
@@ -171,8 +167,8 @@ void ranks_end(void)
 
 void ranks_abort(int status)
 {
-    if (mpi != NULL) {
-        mpi->abort(status);
+    if (ranks_mpi != NULL) {
+        ranks_mpi->abort(status);
     }
     _exit(status);
 }
@@ -195,6 +191,13 @@ int ranks_local_count(void)
 int ranks_threads(void)
 {
     return threads;
+}
+
+void ranks_unbind(void)
+{
+    if (count > 1) {
+        sched_setaffinity(0, sizeof machine, &machine);
+    }
 }
 
 double ranks_waited(void)
@@ -248,7 +251,7 @@ static void pause_before(int try)
     }
 }
 
-static void broken(void)
+void ranks_broken(void)
 {
     ranks_end_if_lost();
     const char line[] = "gptape: a transfer between ranks has failed: another rank has ended\n";
@@ -256,21 +259,21 @@ static void broken(void)
     ranks_abort(EXIT_FAILURE);
 }
 
-static void await(RanksJob *job)
+void ranks_await(RanksJob *job)
 {
     double start = clock_seconds();
-    RanksState state = mpi->test(job);
+    RanksState state = ranks_mpi->test(job);
     for (int try = 0; state == RANKS_UNDER_WAY; try++) {
         pause_before(try);
-        state = mpi->test(job);
+        state = ranks_mpi->test(job);
     }
     if (state == RANKS_BROKEN) {
-        broken();
+        ranks_broken();
     }
     waited += clock_seconds() - start;
 }
 
-static int as_int(size_t n)
+int ranks_int(size_t n)
 {
     if (n > INT_MAX) {
         fail_mistake(HERE, "%zu bytes between ranks (expected at most %d)", n, INT_MAX);
@@ -280,15 +283,15 @@ static int as_int(size_t n)
 
 void ranks_barrier(void)
 {
-    if (mpi != NULL) {
-        await(mpi->barrier());
+    if (ranks_mpi != NULL) {
+        ranks_await(ranks_mpi->barrier());
     }
 }
 
 void ranks_broadcast(void *bytes, size_t n)
 {
-    if (mpi != NULL) {
-        await(mpi->broadcast(bytes, as_int(n)));
+    if (ranks_mpi != NULL) {
+        ranks_await(ranks_mpi->broadcast(bytes, ranks_int(n)));
     }
 }
 
@@ -297,7 +300,7 @@ void ranks_gather(const void *own, void *all, size_t n)
     if (count == 1) {
         memcpy(all, own, n);
     } else {
-        await(mpi->gather(own, all, as_int(n)));
+        ranks_await(ranks_mpi->gather(own, all, ranks_int(n)));
     }
 }
 
@@ -307,7 +310,7 @@ bool ranks_agree(bool ok, Error *error)
         bool ok;
         char message[sizeof error->message];
     } Opinion;
-    if (mpi == NULL) {
+    if (ranks_mpi == NULL) {
         return ok;
     }
     Opinion own = {.ok = ok};
@@ -333,134 +336,31 @@ bool ranks_agreed(void)
 
 void ranks_send(int to, const void *bytes, size_t n)
 {
-    REQUIRE(mpi);
-    await(mpi->send(to, bytes, as_int(n)));
+    REQUIRE(ranks_mpi);
+    ranks_await(ranks_mpi->send(to, bytes, ranks_int(n)));
 }
 
 bool ranks_has_message(void)
 {
     int source = -1;
     int n;
-    return mpi != NULL && mpi->probe(&source, &n);
+    return ranks_mpi != NULL && ranks_mpi->probe(&source, &n);
 }
 
 size_t ranks_receive(int *from, void **bytes)
 {
-    REQUIRE(mpi);
+    REQUIRE(ranks_mpi);
     int source = from == NULL ? 0 : -1;
     int n;
     double start = clock_seconds();
-    for (int try = 0; !mpi->probe(&source, &n); try++) {
+    for (int try = 0; !ranks_mpi->probe(&source, &n); try++) {
         pause_before(try);
     }
     waited += clock_seconds() - start;
     *bytes = memory_allocate((size_t)n + 1, "a message");
-    await(mpi->receive(source, *bytes, n));
+    ranks_await(ranks_mpi->receive(source, *bytes, n));
     if (from != NULL) {
         *from = source;
     }
     return (size_t)n;
-}
-
-// ------------------------------------------------------------------------------------------------------------
-// Sums
-
-// The sizes of all slices in bytes, and where they start.
-static int *slices_of(size_t n)
-{
-    int *sizes = memory_allocate(4 * (size_t)count * sizeof *sizes, "the slices of a sum");
-    for (int r = 0; r < count; r++) {
-        size_t start;
-        sizes[r] = as_int(ranks_slice(n, r, &start) * sizeof(Real));
-        sizes[count + r] = as_int(start * sizeof(Real));
-    }
-    return sizes;
-}
-
-static RanksSum *sum_of(RanksJob *job, int *sizes)
-{
-    RanksSum *sum = memory_allocate(sizeof *sum, "a sum over ranks");
-    *sum = (RanksSum){job, sizes};
-    if (job == NULL) {
-        broken();
-    }
-    return sum;
-}
-
-RanksSum *ranks_sum_begin(Real *values, size_t n)
-{
-    return mpi == NULL ? NULL : sum_of(mpi->sum(values, as_int(n)), NULL);
-}
-
-bool ranks_is_done(RanksSum *sum)
-{
-    if (sum == NULL || sum->job == NULL) {
-        return true;
-    }
-    RanksState state = mpi->test(sum->job);
-    if (state == RANKS_BROKEN) {
-        broken();
-    }
-    sum->job = state == RANKS_DONE ? NULL : sum->job;
-    return state == RANKS_DONE;
-}
-
-void ranks_wait(RanksSum *sum)
-{
-    if (sum != NULL) {
-        if (sum->job != NULL) {
-            await(sum->job);
-        }
-        free(sum->sizes);
-        free(sum);
-    }
-}
-
-size_t ranks_slice(size_t n, int of_rank, size_t *start)
-{
-    size_t each = (n + (size_t)count - 1) / (size_t)count;
-    *start = (size_t)of_rank * each < n ? (size_t)of_rank * each : n;
-    return *start + each < n ? each : n - *start;
-}
-
-RanksSum *ranks_exchange_begin(const Real *values, size_t n, Real *scratch)
-{
-    if (mpi == NULL) {
-        return NULL;
-    }
-    int *sizes = slices_of(n);
-    int *own_sizes = sizes + 2 * count;            // of what comes in: own slice of each rank
-    for (int r = 0; r < count; r++) {
-        own_sizes[r] = sizes[rank];
-        own_sizes[count + r] = r * sizes[rank];
-    }
-    return sum_of(mpi->exchange(values, sizes, sizes + count, scratch, own_sizes, own_sizes + count), sizes);
-}
-
-// In blocks that stay in the nearest cache.
-void ranks_exchange_end(RanksSum *sum, const Real *values, size_t n, const Real *scratch, const Real *before, Real *out)
-{
-    enum { BLOCK = 4096 };
-    size_t start;
-    size_t own = ranks_slice(n, rank, &start);
-    ranks_wait(sum);
-    for (size_t at = 0; at < own; at += BLOCK) {
-        size_t end = at + BLOCK < own ? at + BLOCK : own;
-        for (int r = 0; r < count; r++) {
-            const Real *of_rank = mpi == NULL ? values : scratch + (size_t)r * own;
-            const Real *so_far = r == 0 ? before : out;
-            for (size_t i = at; i < end; i++) {
-                out[i] = so_far == NULL ? of_rank[i] : so_far[i] + of_rank[i];
-            }
-        }
-    }
-}
-
-RanksSum *ranks_share_begin(Real *values, size_t n)
-{
-    if (mpi == NULL) {
-        return NULL;
-    }
-    int *sizes = slices_of(n);
-    return sum_of(mpi->share(values, sizes, sizes + count), sizes);
 }

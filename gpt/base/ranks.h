@@ -29,6 +29,7 @@ int ranks_rank(void);                              // 0 ... ranks_count() - 1; a
 int ranks_count(void);                             // 1 before ranks_begin
 int ranks_local_count(void);                       // of them on this machine
 int ranks_threads(void);                           // of each, so that they share this machine's processors: 0 before ranks_begin
+void ranks_unbind(void);                           // lets this process use all processors of this machine's ranks, not only those it is bound to
 
 // Waits until all ranks have arrived.
 void ranks_barrier(void);

@@ -1,4 +1,4 @@
-// ranks_mpi.h: between ranks.c and the plugin ranks_mpi.c, which alone knows MPI and is compiled once for each MPI.
+// ranks_mpi.h: inside ranks.h's sources: ranks.c, ranks_sum.c, and the plugin ranks_mpi.c, which alone knows MPI and is compiled once for each MPI.
 
 #ifndef GPTAPE_RANKS_MPI_H
 #define GPTAPE_RANKS_MPI_H
@@ -28,6 +28,12 @@ typedef struct RanksMpi {
     RanksJob *(*receive)(int from, void *bytes, int n);
     RanksState (*test)(RanksJob *job);             // frees it unless it is under way
 } RanksMpi;
+
+// Between ranks.c and ranks_sum.c: the plugin in use, NULL on one rank; waiting for a job; the end, if one is broken; n as an int, which it must be.
+extern const RanksMpi *ranks_mpi;
+void ranks_await(RanksJob *job);
+void ranks_broken(void);
+int ranks_int(size_t n);
 
 // What the plugin exports.
 #define RANKS_MPI_SYMBOL "gptape_ranks_mpi"

@@ -74,7 +74,7 @@ static bool is_there(const GPTCost *cost, const Part *part)
     return strstr(part->name, "res_") == NULL || part_values(cost, part) > 0;
 }
 
-enum { SUMS = 8, FIRST_SUM = 6 };
+enum { SUMS = 9, FIRST_SUM = 6 };
 
 typedef struct Bytes {
     const char *name;
@@ -93,6 +93,7 @@ static void count_bytes(const GPTCost *cost, Bytes bytes[SUMS])
         {"the program", "program", PROGRAM_BYTES},
         {"all", "training", gpt_training_bytes(cost, false)},
         {"all with --recompute on", "training_recompute", gpt_training_bytes(cost, true)},
+        {"all with --reduce exact", "training_reduce_exact", gpt_training_bytes(cost, false) + cost->gradient_bytes},
     };
     memcpy(bytes, counted, sizeof counted);
 }

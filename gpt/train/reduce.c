@@ -32,6 +32,7 @@ struct Reducer {
     Tape *tape;                                    // fast: that is watched, or NULL
     int observer;
     int n_sent;                                    // buckets, in this sum
+    double seconds;
 };
 
 // ------------------------------------------------------------------------------------------------------------
@@ -99,6 +100,11 @@ void reducer_free(Reducer *reducer)
     free(reducer->scratch[0]);
     free(reducer->scratch[1]);
     free(reducer);
+}
+
+double reducer_seconds(const Reducer *reducer)
+{
+    return reducer->seconds;
 }
 
 int reducer_spans(const Reducer *reducer, ReducerSpan **spans)
@@ -182,6 +188,7 @@ static void end_bucket(Bucket *bucket)
 
 void reducer_add(Reducer *reducer, bool first, bool last)
 {
+    double start = clock_seconds();
     begin_exchange(reducer, 0);
     for (int i = 0; i < reducer->n_buckets; i++) {
         begin_exchange(reducer, i + 1);
@@ -190,6 +197,7 @@ void reducer_add(Reducer *reducer, bool first, bool last)
     for (int i = 0; last && i < reducer->n_buckets; i++) {
         end_bucket(&reducer->buckets[i]);
     }
+    reducer->seconds += clock_seconds() - start;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -232,6 +240,7 @@ static void send_next(Reducer *reducer)
 static void send_final(TapeNode *node, void *context)
 {
     Reducer *reducer = context;
+    double start = clock_seconds();
     while (reducer->n_sent < reducer->n_buckets && reducer->buckets[reducer->n_sent].final_at >= node->index) {
         send_next(reducer);
     }
@@ -240,6 +249,7 @@ static void send_final(TapeNode *node, void *context)
             note_end(&reducer->buckets[i]);
         }
     }
+    reducer->seconds += clock_seconds() - start;
 }
 
 void reducer_watch(Reducer *reducer, Tape *tape)
@@ -259,6 +269,7 @@ void reducer_unwatch(void *object)
 
 void reducer_finish(Reducer *reducer)
 {
+    double start = clock_seconds();
     while (reducer->n_sent < reducer->n_buckets) {
         send_next(reducer);
     }
@@ -266,4 +277,5 @@ void reducer_finish(Reducer *reducer)
         end_bucket(&reducer->buckets[i]);
     }
     reducer->n_sent = 0;
+    reducer->seconds += clock_seconds() - start;
 }

@@ -19,6 +19,9 @@ void reducer_watch(Reducer *reducer, Tape *tape);
 void reducer_unwatch(void *reducer);               // an Undo; nothing if it does not watch
 void reducer_finish(Reducer *reducer);
 
+// Seconds spent on sums since the start, waiting for other ranks included; what happened during a backward pass counts as far as it delayed it.
+double reducer_seconds(const Reducer *reducer);
+
 // When each transfer of the last sum began and ended, in seconds of clock_seconds. Returns how many; the caller frees them.
 typedef struct ReducerSpan {
     double begin, end;
