@@ -22,6 +22,7 @@ const BenchCase bench_cases[] = {
     {"product-1x50257x768", "the output head on one token", BENCH_MEMORY, bench_product, {1, 50257, 768}, NULL},
     {"step-char", "a training step, 12 x 64 tokens of 65 symbols", BENCH_ARITHMETIC, bench_step, {12, 64}, "char"},
     {"step-gpt2-124m-4x64", "a training step, 4 x 64 tokens", BENCH_ARITHMETIC, bench_step, {4, 64}, "gpt2-124m"},
+    {"step-gpt2-124m-8x128", "a training step, 8 x 128 tokens", BENCH_ARITHMETIC, bench_step, {8, 128}, "gpt2-124m"},
     {"step-gpt2-124m-1x1024", "a training step, 1 x 1024 tokens", BENCH_ARITHMETIC, bench_step, {1, 1024}, "gpt2-124m"},
     {"generate-gpt2-124m", "a token, batch 1, after the prompt", BENCH_MEMORY, bench_generate, {16, 64}, "gpt2-124m"},
     {"random-normal", "normal numbers, as weights are drawn; tokens are numbers", BENCH_NONE, bench_random, {1 << 24}, NULL},

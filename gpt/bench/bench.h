@@ -4,7 +4,7 @@
 #define GPTAPE_BENCH_H
 
 #include "tensor/inspect/inspect.h"
-#include "gpt/text/text.h"
+#include "gpt/train/train.h"
 
 #include "tensor/public_begin.h"
 
@@ -37,6 +37,7 @@ extern const int bench_case_count;
 typedef struct BenchConfig {
     double seconds;                                // to spend on each case; it is repeated a few times even if that takes longer
     bool recompute;                                // in training steps: GPT's recompute
+    Reduction reduce;                              // of several ranks
     const char *residual;                          // rule of the models and of the MLP; NULL: as usual
     const Tokenizer *tokenizer;                    // for the tokenizer's cases
     const char *text;                              // n_text bytes
@@ -70,6 +71,21 @@ bool bench_case(const BenchCase *which, const BenchConfig *config, BenchFigures 
 
 // How many times as long as in float32 a matrix product takes with the precision that is set; measured in the same way.
 bool bench_precision(double *times, Error *error);
+
+// A training step of several ranks, which share its rows, compared with the same step on one rank; measured on rank 0, in milliseconds.
+typedef struct BenchScaling {
+    int threads, all_threads;                      // of each rank; of all ranks of the machine
+    Quartiles ranks;                               // all ranks, with their threads
+    Quartiles one;                                 // one rank computes all rows, with the threads of one
+    Quartiles all;                                 // the same, with the threads of all ranks of the machine
+    double communication;                          // the part of the ranks' step in which gradients were summed
+    double tokens;                                 // of a step
+    double peak_bytes;                             // the most memory that was resident on a rank
+    double predicted_bytes;                        // of a rank: gpt_cost's prediction, and the reducer's buffers
+} BenchScaling;
+
+// All ranks call it; the case is a training step. An error if the ranks can't share its rows, or memory is refused.
+bool bench_scaling(const BenchCase *which, const BenchConfig *config, BenchScaling *scaling, Error *error);
 
 // The fraction of its limit that a case reached; NaN if it has none.
 double bench_fraction(const BenchCase *which, const BenchFigures *figures);

@@ -43,52 +43,70 @@ static int *random_ids(const GPTConfig *config, int n)
 // ------------------------------------------------------------------------------------------------------------
 // A training step
 
-typedef struct Step {
-    Tape *tape;
-    GPT *gpt;
-    const ParameterList *parameters;
-    AdamW adamw;
-    const int *ids;                                // (B, T)
-    const int *targets;                            // (B, T)
-    int B, T;
-} Step;
-
-static void step_once(void *context)
+bool bench_step_create(BenchStep *step, const Bench *bench, int B, Reduction reduce, Error *error)
 {
-    Step *step = context;
+    int T = bench->which->sizes[1];
+    GPTConfig config = config_of(bench);
+    GPTCost cost = gpt_cost(&config, B, T);
+    *step = (BenchStep){.B = B, .T = T, .reduce = reduce, .tape = tape_current(), .bytes = gpt_training_bytes(&cost, bench->config->recompute)};
+    step->parameter_count = (double)cost.parameters;
+    step->gpt = memory_check(step->bytes, "the model", error) ? gpt_create(&config, SEED, error) : NULL;
+    if (step->gpt == NULL) {
+        return false;
+    }
+    step->ids = random_ids(&config, B * T + 1);
+    step->parameters = module_parameters(&step->gpt->module);
+    step->adamw = adamw_create(&step->parameters, ADAMW_DEFAULTS);
+    step->gpt->recompute = bench->config->recompute;
+    step->reducer = reduce == REDUCE_PLAIN ? NULL : reducer_create(&step->parameters, reduce, ranks_count());
+    module_train(&step->gpt->module, true);
+    return true;
+}
+
+void bench_step_free(BenchStep *step)
+{
+    adamw_free(&step->adamw);
+    reducer_free(step->reducer);
+    parameter_list_free(&step->parameters);
+    gpt_free(step->gpt);
+    free(step->ids);
+}
+
+void bench_step_once(void *context)
+{
+    BenchStep *step = context;
+    bool overlaps = step->reduce == REDUCE_FAST && !step->gpt->recompute;
     module_zero_grad(&step->gpt->module);
     Tensor *logits = gpt_forward(step->gpt, step->ids, step->B, step->T);              // (B, T, V)
-    tensor_backward(tensor_cross_entropy(logits, step->targets));
-    adamw_step_clipped(&step->adamw, grad_norm(step->parameters), 1.0);
+    Tensor *loss = tensor_cross_entropy(logits, step->ids + 1);
+    if (overlaps) {
+        reducer_watch(step->reducer, step->tape);
+    }
+    tensor_backward(loss);
+    if (overlaps) {
+        reducer_unwatch(step->reducer);
+    }
+    if (step->reduce == REDUCE_EXACT) {
+        reducer_add(step->reducer, true, true);
+    } else if (step->reduce == REDUCE_FAST) {
+        reducer_finish(step->reducer);
+    }
+    adamw_step_clipped(&step->adamw, grad_norm(&step->parameters), 1.0);
     tape_reset(step->tape);
 }
 
 void bench_step(Bench *bench)
 {
-    int B = bench->which->sizes[0];
-    int T = bench->which->sizes[1];
-    GPTConfig config = config_of(bench);
-    GPTCost cost = gpt_cost(&config, B, T);
-    double bytes = gpt_training_bytes(&cost, bench->config->recompute);
-    GPT *gpt = create(&config, bytes);
-    int *ids = random_ids(&config, B * T + 1);
-    ParameterList parameters = module_parameters(&gpt->module);
-    Step step = {
-        .tape = tape_create(),
-        .gpt = gpt,
-        .parameters = &parameters,
-        .adamw = adamw_create(&parameters, ADAMW_DEFAULTS),
-        .ids = ids,
-        .targets = ids + 1,
-        .B = B,
-        .T = T,
-    };
-    gpt->recompute = bench->config->recompute;
-    module_train(&gpt->module, true);
-    bench_time_case(bench, step_once, &step);
-    bench->figures.tokens = (double)B * T;
-    bench->figures.flops = 6.0 * (double)cost.parameters * bench->figures.tokens;
-    bench->figures.predicted_bytes = bytes;
+    BenchStep step;
+    Error error;
+    tape_create();
+    if (!bench_step_create(&step, bench, bench->which->sizes[0], REDUCE_PLAIN, &error)) {
+        bench_fail(&error);
+    }
+    bench_time_case(bench, bench_step_once, &step);
+    bench->figures.tokens = (double)step.B * step.T;
+    bench->figures.flops = 6.0 * step.parameter_count * bench->figures.tokens;
+    bench->figures.predicted_bytes = step.bytes;
 }
 
 // ------------------------------------------------------------------------------------------------------------

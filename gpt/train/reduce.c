@@ -32,6 +32,7 @@ struct Reducer {
     Tape *tape;                                    // fast: that is watched, or NULL
     int observer;
     int n_sent;                                    // buckets, in this sum
+    double bytes;                                  // of all the buffers
     double seconds;
 };
 
@@ -60,6 +61,12 @@ static void add_parameter(Reducer *reducer, Tensor **parameter)
     }
 }
 
+static Real *allocate(Reducer *reducer, size_t n, const char *what)
+{
+    reducer->bytes += (double)(n * sizeof(Real));
+    return memory_allocate(n * sizeof(Real), what);
+}
+
 Reducer *reducer_create(const ParameterList *parameters, Reduction reduction, int parts)
 {
     Reducer *reducer = memory_allocate_zeroed(1, sizeof *reducer, "a reducer");
@@ -75,13 +82,13 @@ Reducer *reducer_create(const ParameterList *parameters, Reduction reduction, in
         size_t start;
         bucket->total_at = total;
         total += ranks_slice(bucket->count, ranks_rank(), &start);
-        bucket->packed = bucket->n == 1 ? NULL : memory_allocate(bucket->count * sizeof(Real), "small gradients");
+        bucket->packed = bucket->n == 1 ? NULL : allocate(reducer, bucket->count, "small gradients");
     }
     if (reduction == REDUCE_EXACT && parts > ranks_count()) {
-        reducer->total = memory_allocate(total * sizeof(Real), "the sum of gradients");
+        reducer->total = allocate(reducer, total, "the sum of gradients");
     }
     for (int i = 0; i < 2 && reduction == REDUCE_EXACT && ranks_count() > 1; i++) {
-        reducer->scratch[i] = memory_allocate((PIECE + (size_t)ranks_count()) * sizeof(Real), "other ranks' gradients");
+        reducer->scratch[i] = allocate(reducer, PIECE + (size_t)ranks_count(), "other ranks' gradients");
     }
     return reducer;
 }
@@ -105,6 +112,11 @@ void reducer_free(Reducer *reducer)
 double reducer_seconds(const Reducer *reducer)
 {
     return reducer->seconds;
+}
+
+double reducer_bytes(const Reducer *reducer)
+{
+    return reducer->bytes;
 }
 
 int reducer_spans(const Reducer *reducer, ReducerSpan **spans)

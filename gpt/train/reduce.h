@@ -22,6 +22,8 @@ void reducer_finish(Reducer *reducer);
 // Seconds spent on sums since the start, waiting for other ranks included; what happened during a backward pass counts as far as it delayed it.
 double reducer_seconds(const Reducer *reducer);
 
+double reducer_bytes(const Reducer *reducer);      // of its buffers
+
 // When each transfer of the last sum began and ended, in seconds of clock_seconds. Returns how many; the caller frees them.
 typedef struct ReducerSpan {
     double begin, end;

@@ -13,6 +13,7 @@ static const OptionRow case_rows[] = {
     {"list", NULL, NULL, "list the cases without running them"},
     {"seconds", "S", "4", "seconds for each case; a slow one is repeated a few times anyway"},
     {"residual", "RULE", NULL, "residual rule of the models, by name or spelled out (default pre; the MLP's plain)"},
+    {"reduce", "NAME", "exact", "under mpirun: how the ranks' gradients are summed, exact or fast"},
     {"data", "FILE", NULL, "text for the tokenizer (default: stories, 1 MB)"},
     {0},
 };
@@ -29,12 +30,14 @@ const CommandHelp bench_help = {
     .name = "bench",
     .about = "Measures this machine's limits, multiply-adds and reading memory, and how close gptape comes to them:\n"
              "matrix products, training steps, generation; and the tokenizer, and what the tape costs. Everything printed is measured\n"
-             "in this run, each case in a process of its own. All cases take some minutes; --case selects some.",
+             "in this run, each case in a process of its own. All cases take some minutes; --case selects some. Under mpirun, training\n"
+             "steps (--case step-...) are timed on all ranks, which share the rows, and on one.",
     .examples = "  gptape bench --list\n"
                 "  gptape bench --case product,step-char\n"
                 "  gptape bench --case step --threads 1 --json\n"
                 "  gptape bench --case step-gpt2-124m-1x1024 --recompute on\n"
                 "  gptape bench --case product,step --precision bf16\n"
+                "  mpirun -n 2 gptape bench --case step-char --reduce fast\n"
                 "  gptape bench --case tokenizer --tokenizer bytes\n",
     .groups = bench_groups,
     .on_ranks = true,
@@ -81,6 +84,28 @@ static bool check_names(const Options *options)
                                 length < 40 ? (int)length : 40, at);
         }
         at = at[length] == '\0' ? NULL : at + length + 1;
+    }
+    return true;
+}
+
+static const char *reduction_word(int i)
+{
+    return reduction_name((Reduction)(REDUCE_EXACT + i));
+}
+
+// How several ranks sum, and that they have only training steps to make.
+static bool read_ranks(const Options *options, BenchConfig *config)
+{
+    int word = 0;
+    if (!options_word(options, "reduce", reduction_word, REDUCTION_COUNT - REDUCE_EXACT, &word)) {
+        return false;
+    }
+    config->reduce = (Reduction)(REDUCE_EXACT + word);
+    for (int i = 0; ranks_count() > 1 && i < bench_case_count; i++) {
+        const char *name = bench_cases[i].name;
+        if (is_chosen(options_text(options, "case"), &bench_cases[i]) && !begins_with(name, "step-", 5)) {
+            return option_error(options, "case", "several ranks make training steps only, not %s (expected --case step-...)", name);
+        }
     }
     return true;
 }
@@ -208,7 +233,7 @@ int command_bench(const Options *options)
     int status;
     if (!options_threads(options) || !check_names(options)
         || !options_double(options, "seconds", 0.0, 3600.0, &config.seconds)
-        || !options_switch(options, "recompute", &config.recompute)
+        || !options_switch(options, "recompute", &config.recompute) || !read_ranks(options, &config)
         || !options_tokenizer_kind(options, TOKENIZER_COUNT, &kind)) {
         return STATUS_USAGE;
     }
@@ -224,6 +249,9 @@ int command_bench(const Options *options)
     if (options_given(options, "list")) {
         bench_print_cases();
         return STATUS_OK;
+    }
+    if (ranks_count() > 1) {
+        return bench_on_ranks(options, &config, is_chosen, &error) || report_error(options, &error) ? STATUS_OK : STATUS_FAILED;
     }
     return run(options, kind, &config, &error) || report_error(options, &error) ? STATUS_OK : STATUS_FAILED;
 }

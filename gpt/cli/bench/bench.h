@@ -1,4 +1,4 @@
-// bench.h: shared by the two files of gptape bench.
+// bench.h: shared by the files of gptape bench.
 
 #ifndef GPTAPE_CLI_BENCH_H
 #define GPTAPE_CLI_BENCH_H
@@ -22,6 +22,8 @@ typedef struct BenchReport {
 
 void bench_print(const BenchReport *report);       // tables
 void bench_print_json(const BenchReport *report);
+// Under mpirun: the chosen cases, which are training steps, on all ranks.
+bool bench_on_ranks(const Options *options, const BenchConfig *config, bool (*is_chosen)(const char *names, const BenchCase *which), Error *error);
 void bench_print_cases(void);                      // for --list
 
 #endif
