@@ -4,7 +4,7 @@ import {el, fill} from './dom.js';
 import {lineChart} from './chart.js';
 import {Figure} from './figure.js';
 import {metrics} from './result.js';
-import {armNames} from './style.js';
+import {armNames, phrase} from './style.js';
 import {compared, number, plural, sentence} from './words.js';
 import {View} from './view.js';
 
@@ -107,7 +107,7 @@ export class Flow extends View {
         const alike = this.shown.net === 'gpt' && names.length === 2 ? ` ${this.gptWords(names)}` : '';
         return names.map((name, arm) => {
             const ratio = compared(this.result.at(arm, 0, 'weight', true).median, `the last ${this.word}'s`);
-            return sentence(`${name}, ${arm === 0 ? `the first ${this.word}'s gradient` : 'it'} ${ratio}.`);
+            return sentence(`${phrase(name)}, ${arm === 0 ? `the first ${this.word}'s gradient` : 'it'} ${ratio}.`);
         }).join(' ') + alike;
     }
 
@@ -116,7 +116,7 @@ export class Flow extends View {
         const middle = Math.floor(this.result.n_layer / 2);
         const [first, second] = names.map((_, arm) => this.result.at(arm, middle, 'query_key').median);
         const [one, other] = names.map((_, arm) => this.result.at(arm, this.result.n_layer - 1, 'cosine').median);
-        return `Halfway, the query and key gradients ${names[0]} are ${compared(first / second, `those ${names[1]}`).replace(/^is /, '')}; `
+        return `Halfway, the query and key gradients ${phrase(names[0])} are ${compared(first / second, `those ${phrase(names[1])}`).replace(/^is /, '')}; `
                + `the tokens' cosine at the end is ${number(one)} against ${number(other)}.`;
     }
 
@@ -127,7 +127,7 @@ export class Flow extends View {
         names.forEach((name, arm) => {
             const {n} = this.result.at(arm, 0, 'weight', true);
             if (n < seeds) {
-                parts.push(`In ${seeds - n} of ${seeds} networks ${name}, the last ${this.word}'s gradient is 0: they have no ratio.`);
+                parts.push(`In ${seeds - n} of ${seeds} networks ${phrase(name)}, the last ${this.word}'s gradient is 0: they have no ratio.`);
             }
         });
         return parts.join(' ');

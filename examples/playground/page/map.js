@@ -2,7 +2,8 @@
 
 import {scaleLinear} from 'd3-scale';
 import {canvas, drawAxes, label, legend, wholeTicks} from './chart.js';
-import {armStyle} from './style.js';
+import {newId} from './dom.js';
+import {armStyle, color} from './style.js';
 
 const stops = ['440154', '472d7b', '3b528b', '2c728e', '21918c', '28ae80', '5ec962', 'addc30', 'fde725'].map((hex) => [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16)));
 
@@ -13,7 +14,7 @@ export function viridis(share) {
     return stops[below].map((part, i) => Math.round(part + (place - below) * (stops[below + 1][i] - part)));
 }
 
-// The cells as a picture of one dot each, which the browser enlarges. cell(column, row): a share, or NaN for none.
+// The cells as a picture of one dot each, which the browser enlarges. cell(column, row): a share, or NaN for none: the hatching shows.
 function picture(columns, rows, cell) {
     const board = document.createElement('canvas');
     board.width = columns;
@@ -23,12 +24,21 @@ function picture(columns, rows, cell) {
     for (let row = 0; row < rows; row++) {
         for (let column = 0; column < columns; column++) {
             const share = cell(column, row);
-            dots.data.set(Number.isNaN(share) ? [128, 128, 128, 70] : [...viridis(share), 255], 4 * (row * columns + column));
+            dots.data.set(Number.isNaN(share) ? [0, 0, 0, 0] : [...viridis(share), 255], 4 * (row * columns + column));
         }
     }
     context.putImageData(dots, 0, 0);
     return board.toDataURL();
 }
+
+// Fills a rectangle with lines. Returns the pattern's address.
+function hatch(svg, id, path, ink) {
+    const pattern = svg.append('defs').append('pattern').attr('id', id).attr('width', 6).attr('height', 6).attr('patternUnits', 'userSpaceOnUse');
+    pattern.append('path').attr('d', path).attr('stroke', ink).attr('stroke-width', 2).attr('fill', 'none');
+    return `url(#${id})`;
+}
+
+const DIAGONAL = 'M-1,5 l2,2 M0,0 l6,6 M5,-1 l2,2';
 
 function colorBar(svg, x, y, width, [low, high]) {
     const address = picture(64, 1, (column) => column / 63);
@@ -48,6 +58,8 @@ export function heatMap(svg, width, map) {
     const x = scaleLinear([-0.5, map.columns - 0.5], [frame.left, frame.right]);
     const y = scaleLinear([-0.5, map.rows - 0.5], map.down ? [frame.top, frame.bottom] : [frame.bottom, frame.top]);
     const cell = (column, row) => map.cell(column, map.down ? row : map.rows - 1 - row);
+    svg.append('rect').attr('x', frame.left).attr('y', frame.top).attr('width', frame.right - frame.left).attr('height', frame.bottom - frame.top)
+        .attr('fill', hatch(svg, newId('none'), DIAGONAL, color('grid')));
     svg.append('image').attr('href', picture(map.columns, map.rows, cell)).attr('x', frame.left).attr('y', frame.top)
         .attr('width', frame.right - frame.left).attr('height', frame.bottom - frame.top).attr('preserveAspectRatio', 'none')
         .attr('style', 'image-rendering: pixelated');
@@ -73,11 +85,9 @@ export function barChart(svg, width, bars) {
     const room = 0.8 * (x(1) - x(0)) / bars.series.length;
     bars.series.forEach((values, arm) => {
         const {color: ink, hatching} = armStyle(arm);
-        const id = `hatching-${arm}`;
-        const pattern = svg.append('defs').append('pattern').attr('id', id).attr('width', 6).attr('height', 6).attr('patternUnits', 'userSpaceOnUse');
-        pattern.append('path').attr('d', hatching ?? 'M0,0h6v6h-6z').attr('stroke', ink).attr('stroke-width', 2).attr('fill', hatching ? 'none' : ink);
+        const fill = hatching ? hatch(svg, newId('arm'), hatching, ink) : ink;
         svg.append('g').selectAll('rect').data(values).join('rect').attr('x', (_, k) => x(k) - 0.4 * (x(1) - x(0)) + arm * room).attr('width', Math.max(1, room - 1))
-            .attr('y', (value) => y(value)).attr('height', (value) => frame.bottom - y(value)).attr('fill', `url(#${id})`).attr('stroke', ink)
+            .attr('y', (value) => y(value)).attr('height', (value) => frame.bottom - y(value)).attr('fill', fill).attr('stroke', ink)
             .attr('stroke-width', room > 4 ? 1.2 : 0);
     });
     return {x, frame, count: n, indexAt: (px) => Math.round(x.invert(px))};

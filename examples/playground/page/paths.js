@@ -3,7 +3,7 @@
 import {el, fill} from './dom.js';
 import {Figure} from './figure.js';
 import {barChart, heatMap} from './map.js';
-import {armNames} from './style.js';
+import {armNames, phrase} from './style.js';
 import {number, sentence} from './words.js';
 import {View} from './view.js';
 
@@ -95,17 +95,20 @@ export class Paths extends View {
         return names.map((name, arm) => {
             const shares = atInput[arm];
             if (shares.some(Number.isNaN)) {
-                return sentence(`${name}, no gradient reaches the input.`);
+                return sentence(`${phrase(name)}, no gradient reaches the input.`);
             }
             if (shares[n] > 0.9995) {
-                return sentence(`${name}, all of the gradient passed all ${n} ${this.word}s.`);
+                return sentence(`${phrase(name)}, all of the gradient passed all ${n} ${this.word}s.`);
             }
-            return sentence(`${name}, half of it took paths of at most ${middle(shares)} of ${n} ${this.word}s; the mean length is ${number(mean(shares), 3)}.`);
+            if (shares[0] >= 0.5) {
+                return sentence(`${phrase(name)}, ${percent(shares[0])} of it passed no ${this.word} at all: it came by shortcuts alone.`);
+            }
+            return sentence(`${phrase(name)}, half of it took paths of at most ${middle(shares)} of ${n} ${this.word}s; the mean length is ${number(mean(shares), 3)}.`);
         }).join(' ');
     }
 
     notes() {
         return `One network of each kind, from equal weights. A length's share is its size (L2) over the sum of all lengths' sizes; `
-               + `as vectors, all lengths add up to the ordinary gradient. The last ${this.word} has no shortcut if its output has another size.`;
+               + `as vectors, all lengths add up to the ordinary gradient.${this.shown.net === 'mlp' ? ' The last layer has another size and no shortcut.' : ''}`;
     }
 }

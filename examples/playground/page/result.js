@@ -5,7 +5,7 @@ import {METRICS} from '../engine/engine.js';
 const NUMBERS = 4; // low, median, high, and how many networks have the value
 
 export const metrics = {
-    weight: {label: 'Weight gradients', axis: 'mean |dL/dW| of each layer', relative: true},
+    weight: {label: 'Weight gradients', axis: 'mean |dL/dW|', relative: true},
     query_key: {label: 'Query and key gradients', axis: 'mean |dL/dW| of queries and keys', relative: true, net: 'gpt'},
     cosine: {label: 'Likeness of the tokens', axis: 'mean cosine between tokens (1: all the same)', linear: true, net: 'gpt'},
 };

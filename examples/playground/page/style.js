@@ -30,10 +30,16 @@ export function swatch(node, index, x, y) {
 }
 
 // The names of the arms: of the familiar two "without shortcuts" and "with shortcuts", of others the rule.
+const familiarNames = ['without shortcuts', 'with shortcuts'];
 const without = ['none', 'none-plain', 'none-post'];
 const familiar = ['pre', 'plain', 'post'];
 
 export function armNames(rules) {
-    const names = rules.map((rule) => (without.includes(rule) ? 'without shortcuts' : familiar.includes(rule) ? 'with shortcuts' : rule));
+    const names = rules.map((rule) => (without.includes(rule) ? familiarNames[0] : familiar.includes(rule) ? familiarNames[1] : rule));
     return names.map((name, i) => (names.filter((other) => other === name).length > 1 ? rules[i] : name));
+}
+
+// An arm as the subject of a sentence: "with shortcuts", "with keel".
+export function phrase(name) {
+    return familiarNames.includes(name) ? name : `with ${name}`;
 }

@@ -1,12 +1,12 @@
 // train.js: a small network learns, with and without shortcuts; loss and gradients while it does.
 
 import {lineChart} from './chart.js';
-import {announce, button, el, fill, perFrame} from './dom.js';
+import {button, el, fill, perFrame} from './dom.js';
 import {Engine} from './engine.js';
 import {Figure} from './figure.js';
 import {heatMap} from './map.js';
 import {layersOf, metricOf} from './result.js';
-import {armNames} from './style.js';
+import {armNames, phrase} from './style.js';
 import {number, power, sentence} from './words.js';
 import {View} from './view.js';
 
@@ -45,7 +45,7 @@ export class Train extends View {
         this.figuresOf = this.state.rules.map((_, i) => this.figuresOf?.[i] ?? new Figure(`gradient-by-step-${i + 1}`, ''));
         this.loss.node.hidden = false;
         fill(this.maps, this.figuresOf.map(({node}) => node));
-        announce('Training has started.');
+        this.conclude('Training: watch which loss stops falling.');
         await super.follow();
     }
 
@@ -116,7 +116,7 @@ export class Train extends View {
         const word = this.shown.net === 'mlp' ? 'layer' : 'block';
         const parts = names.map((name, arm) => {
             const steps = this.arrived[arm];
-            return `${name}, the loss went from ${number(steps[0].loss)} to ${number(steps.at(-1).loss)}, and the first ${word}'s gradient from `
+            return `${phrase(name)}, the loss went from ${number(steps[0].loss)} to ${number(steps.at(-1).loss)}, and the first ${word}'s gradient from `
                    + `${number(metricOf(steps[0].values, 0, 'weight'))} to ${number(metricOf(steps.at(-1).values, 0, 'weight'))}`;
         });
         return `After ${this.shown.steps} steps: ${parts.join('; ')}.`;
