@@ -19,7 +19,7 @@ static void print_list(void)
         terminal_print("%s Source: %s. Cost: %s.", probe->about, probe->source, probe->cost);
         for (const ProbeKind *kind = probe->kinds; kind->name != NULL; kind++) {
             if (!kind->internal) {
-                terminal_print("%s: %s; by %s%s%s", kind->name, kind->about, kind->place, kind->index == NULL ? "" : ", index: ",
+                terminal_print("%s: %s (%s%s%s)", kind->name, kind->about, kind->place, kind->index == NULL ? "" : "; index: ",
                                kind->index == NULL ? "" : kind->index);
             }
         }
