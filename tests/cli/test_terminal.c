@@ -47,7 +47,7 @@ static const struct {
     {"gradflow --net gpt --n-layer 2 --steps 1", 60},
     {"gradflow --net gpt --n-layer 2 --residual pre --residual keel --residual post --residual rezero --residual highway", 60},
     {"gradflow --net gpt --n-layer 2 --probe paths,stream,branch,attention,lens", 80},
-    {"gradflow --net gpt --n-layer 2 --probe paths,stream,branch,attention,lens --shortcut on", 60},
+    {"gradflow --depth 5 --seeds 3 --probe paths,stream,branch --plot none", 60},
     {"gradflow --probe list", 60},
     {"info", 80},
     {"info", 60},
