@@ -81,14 +81,13 @@ VECTOR_PARTS := loops random
 avx2_FLAGS := -mavx2 -mfma
 avx512_FLAGS := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512
 
-# The numeric sources are built twice, the second time in double, for gradient checks without float's rounding.
+# The sources are built twice: in float, and in double (libgptape64, the program gptape64), which has the plain kernels only.
 LIBRARY_SOURCES := $(sort $(shell find tensor nn gpt -name '*.c' -not -path 'gpt/cli/*' -not -name ranks_mpi.c))
-DOUBLE_SOURCES := $(filter-out tensor/fast/% tensor/inspect/gdb.c gpt/lab/claims/%,$(filter tensor/% nn/% gpt/lab/%,$(LIBRARY_SOURCES))) \
-                  $(addprefix gpt/,base/clock.c base/memory.c base/memory_limits.c base/quote.c base/read_file.c config.c config_fields.c cost.c block.c gpt.c stream.c kv_cache.c generate.c sample.c)
+PROGRAM_SOURCES := $(sort $(shell find gpt/cli -name '*.c'))
 LIBRARY_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(filter-out $(VECTOR_PARTS:%=tensor/fast/vector/%.c),$(LIBRARY_SOURCES))) \
                    $(foreach part,$(VECTOR_PARTS),$(VECTOR_KINDS:%=$(BUILD)/float/tensor/fast/vector/$(part).%.o))
-DOUBLE_OBJECTS := $(DOUBLE_SOURCES:%.c=$(BUILD)/double/%.o)
-PROGRAM_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(sort $(shell find gpt/cli -name '*.c')))
+DOUBLE_OBJECTS := $(patsubst %.c,$(BUILD)/double/%.o,$(filter-out tensor/fast/%,$(LIBRARY_SOURCES)) tensor/fast/peak.c)
+PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/float/%.o)
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 
 # Each tests/**/test_*.c is a program; what other .c files there hold is linked to all of them.
@@ -101,7 +100,9 @@ TEST_HELPERS := $(patsubst %.c,$(BUILD)/float/%.o,$(sort $(shell find tests -nam
 PLUGINS := $(if $(shell pkg-config --exists ompi-c 2> /dev/null && echo y),$(BUILD)/libgptape-openmpi.so) \
            $(if $(shell pkg-config --exists mpich 2> /dev/null && echo y),$(BUILD)/libgptape-mpich.so)
 
-all: $(BUILD)/libgptape.a $(BUILD)/libgptape.so $(BUILD)/gptape $(EXAMPLES) $(PLUGINS)
+LIBRARIES := $(foreach name,gptape gptape64,$(BUILD)/lib$(name).a $(BUILD)/lib$(name).so)
+PROGRAMS := $(BUILD)/gptape $(BUILD)/gptape64
+all: $(LIBRARIES) $(PROGRAMS) $(EXAMPLES) $(PLUGINS)
 
 # This file changes only when the compiler or its flags do: then everything is recompiled.
 $(BUILD)/flags: FORCE
@@ -132,8 +133,9 @@ $(BUILD)/gptape-gdb.py: tensor/inspect/gdb/load.py $(GDB_MODULES:%=tensor/inspec
 	    printf "\n\ngptape_module('$$name', r'''" && cat tensor/inspect/gdb/$$name.py && printf "''')\n" || exit 1; \
 	done >> $@
 
-$(BUILD)/float/tensor/inspect/gdb.o: $(BUILD)/gptape-gdb.py
-$(BUILD)/float/tensor/inspect/gdb.o: private FLAGS += -DGPTAPE_GDB_SCRIPT='"$(BUILD)/gptape-gdb.py"'
+GDB_OBJECTS := $(BUILD)/float/tensor/inspect/gdb.o $(BUILD)/double/tensor/inspect/gdb.o
+$(GDB_OBJECTS): $(BUILD)/gptape-gdb.py
+$(GDB_OBJECTS): private FLAGS += -DGPTAPE_GDB_SCRIPT='"$(BUILD)/gptape-gdb.py"'
 
 # In loops.c multiplications and additions may be fused, but not in random.c: its bits are those of the plain loops. How an array lies in memory must not change what is computed. Nobody asks
 # whether an operation raised a flag: only then may gcc do both sides of a condition and choose, without which exp makes no vectors.
@@ -147,30 +149,34 @@ $(VECTOR_KINDS:%=$(BUILD)/float/tensor/fast/vector/random.%.o): $(BUILD)/float/t
 $(BUILD)/double/%.o: %.c $(BUILD)/flags
 	$(COMPILE) -DGPTAPE_DOUBLE -DGPTAPE_PLAIN
 
-$(BUILD)/libgptape.a: $(LIBRARY_OBJECTS)
+$(BUILD)/libgptape.a $(BUILD)/libgptape.so.0: $(LIBRARY_OBJECTS)
+$(BUILD)/libgptape64.a $(BUILD)/libgptape64.so.0: $(DOUBLE_OBJECTS)
+
+$(BUILD)/lib%.a:
 	@echo 'ar $@'; rm -f $@; $(AR) rcs $@ $^
 
-$(BUILD)/libgptape.so.0: $(LIBRARY_OBJECTS)
-	$(LINK) -shared -Wl,-soname,libgptape.so.0,-Bsymbolic-functions $(LIBS)
+$(BUILD)/lib%.so.0:
+	$(LINK) -shared -Wl,-soname,$(@F),-Bsymbolic-functions $(LIBS)
 
 $(BUILD)/libgptape-openmpi.so: MPI := ompi-c
 $(BUILD)/libgptape-mpich.so: MPI := mpich
 $(BUILD)/libgptape-%.so: gpt/base/ranks_mpi.c gpt/base/ranks_mpi.h $(BUILD)/flags
 	@echo 'ld $@'; $(CC) $(FLAGS) $(LDFLAGS) -shared $$(pkg-config --cflags $(MPI)) -o $@ $< $$(pkg-config --libs $(MPI))
 
-$(BUILD)/libgptape.so: $(BUILD)/libgptape.so.0
-	@ln -sf libgptape.so.0 $@
+$(BUILD)/lib%.so: $(BUILD)/lib%.so.0
+	@ln -sf $(<F) $@
 
-# The double build, as one object that shows a single name, gradcheck_all_double, so that it can live in one program with
-# the float build. Section groups would be shared between the two by name, so they are dissolved. Linked alone, it proves
-# that it takes nothing from the float library: what is undefined there is missing in DOUBLE_SOURCES.
-$(BUILD)/gradcheck64.o: $(DOUBLE_OBJECTS)
-	@echo 'ld $@'; $(LD) -r --force-group-allocation -o $(BUILD)/double/joined.o $^
+# The gradient check in double, as one object that shows a single name, gradcheck_all_double, so that it can live in one program with
+# the float build. Section groups would be shared between the two by name, so they are dissolved.
+$(BUILD)/gradcheck64.o: $(BUILD)/libgptape64.a
+	@echo 'ld $@'; $(LD) -r --force-group-allocation -u gradcheck_all -o $(BUILD)/double/joined.o $<
 	@$(OBJCOPY) --redefine-sym gradcheck_all=gradcheck_all_double --keep-global-symbol=gradcheck_all_double \
 	    $(BUILD)/double/joined.o $@
-	@echo 'int main(void) { return 0; }' | $(CC) $(FLAGS) $(LDFLAGS) -o $(BUILD)/double/alone -x c - -x none $@ -lm
 
 $(BUILD)/gptape: $(PROGRAM_OBJECTS) $(BUILD)/gradcheck64.o $(BUILD)/libgptape.a
+	$(LINK) $(PRINTERS) -lpopt $(LIBS)
+
+$(BUILD)/gptape64: $(PROGRAM_SOURCES:%.c=$(BUILD)/double/%.o) $(BUILD)/gradcheck64.o $(BUILD)/libgptape64.a
 	$(LINK) $(PRINTERS) -lpopt $(LIBS)
 
 $(EXAMPLES): $(BUILD)/%: $(BUILD)/float/%.o $(BUILD)/libgptape.a
@@ -179,8 +185,8 @@ $(EXAMPLES): $(BUILD)/%: $(BUILD)/float/%.o $(BUILD)/libgptape.a
 $(filter-out $(DOUBLE_TESTS),$(TESTS)): $(BUILD)/%: $(BUILD)/float/%.o $(TEST_HELPERS) $(BUILD)/gradcheck64.o $(BUILD)/libgptape.a
 	$(LINK) $$(pkg-config --libs check) $(LIBS)
 
-$(DOUBLE_TESTS): $(BUILD)/%: $(BUILD)/double/%.o $(DOUBLE_OBJECTS)
-	$(LINK) $$(pkg-config --libs check) -lm
+$(DOUBLE_TESTS): $(BUILD)/%: $(BUILD)/double/%.o $(BUILD)/libgptape64.a
+	$(LINK) $$(pkg-config --libs check) $(LIBS)
 
 -include $(shell find $(BUILD)/float $(BUILD)/double -name '*.d' 2> /dev/null)
 
@@ -325,23 +331,27 @@ PUBLIC_HEADERS := $(filter-out gpt/base/base.h,$(wildcard $(foreach folder,$(FOL
 # The manual page and the shells' completions, which the program prints.
 PAGES := man/man1/gptape.1 bash-completion/completions/gptape zsh/site-functions/_gptape
 
-install: $(BUILD)/libgptape.a $(BUILD)/libgptape.so $(BUILD)/gptape $(PLUGINS)
-	install -D -t '$(TO)/bin' $(BUILD)/gptape
-	install -D -m 644 -t '$(TO)/lib' $(BUILD)/libgptape.a $(BUILD)/libgptape.so.0 $(PLUGINS)
+# What is different for the users of the two libraries: in pkg-config's file.
+gptape_PC := s|@CFLAGS@||; s|@LIBS@|$(strip -lcjson -lpcre2-8 $(ONEDNN) -lm)|
+gptape64_PC := s|@CFLAGS@|-DGPTAPE_DOUBLE|; s|@LIBS@|-lcjson -lpcre2-8 -lm|
+
+install: $(LIBRARIES) $(PROGRAMS) $(PLUGINS)
+	install -D -t '$(TO)/bin' $(PROGRAMS)
+	install -D -m 644 -t '$(TO)/lib' $(filter %.a,$(LIBRARIES)) $(patsubst %.so,%.so.0,$(filter %.so,$(LIBRARIES))) $(PLUGINS)
 	install -m 644 $(BUILD)/float/tensor/inspect/gdb.o '$(TO)/lib/gptape-gdb.o'
-	ln -sf libgptape.so.0 '$(TO)/lib/libgptape.so'
 	for header in $(PUBLIC_HEADERS); do install -D -m 644 $$header "$(TO)/include/gptape/$$header"; done
 	mkdir -p '$(TO)/lib/pkgconfig' $(foreach page,$(PAGES),'$(TO)/share/$(dir $(page))')
 	$(BUILD)/gptape help --man > '$(TO)/share/man/man1/gptape.1'
 	$(BUILD)/gptape help --completion bash > '$(TO)/share/bash-completion/completions/gptape'
 	$(BUILD)/gptape help --completion zsh > '$(TO)/share/zsh/site-functions/_gptape'
-	sed 's|@PREFIX@|$(subst $() ,\\ ,$(PREFIX))|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(strip -lcjson -lpcre2-8 $(ONEDNN) -lm)|' gpt/gptape.pc.in \
-	    > '$(TO)/lib/pkgconfig/gptape.pc'
+	$(foreach name,gptape gptape64,ln -sf lib$(name).so.0 '$(TO)/lib/lib$(name).so' && sed '$($(name)_PC); s|@NAME@|$(name)|; \
+	    s|@PREFIX@|$(subst $() ,\\ ,$(PREFIX))|; s|@VERSION@|$(VERSION)|' gpt/gptape.pc.in > '$(TO)/lib/pkgconfig/$(name).pc' && ):
 	if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
 
 uninstall:
 	rm -f $(foreach page,$(PAGES),'$(TO)/share/$(page)')
-	rm -rf '$(TO)/include/gptape' '$(TO)/lib/pkgconfig/gptape.pc' '$(TO)'/lib/libgptape.* '$(TO)'/lib/libgptape-*.so '$(TO)/lib/gptape-gdb.o' '$(TO)/bin/gptape'
+	rm -rf '$(TO)/include/gptape' '$(TO)/lib/gptape-gdb.o' '$(TO)'/lib/libgptape-*.so \
+	    $(foreach name,gptape gptape64,'$(TO)/bin/$(name)' '$(TO)/lib/pkgconfig/$(name).pc' '$(TO)'/lib/lib$(name).*)
 
 clean:
 	rm -rf build

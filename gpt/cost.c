@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define REAL_BYTES ((double)sizeof(Real))
+
 // ------------------------------------------------------------------------------------------------------------
 // Parameters
 
@@ -142,13 +144,13 @@ static void count_step(const GPTConfig *config, double B, double T, GPTCost *cos
     double block_peak = block_peak_floats(config, B, T);
     double embeddings = 2.0 * x + T * config->n_embd;
 
-    cost->activation_bytes = 4.0 * step_floats(config, B, T, block);
-    cost->gradient_peak_bytes = 4.0 * larger(head_peak, block_peak);
+    cost->activation_bytes = REAL_BYTES * step_floats(config, B, T, block);
+    cost->gradient_peak_bytes = REAL_BYTES * larger(head_peak, block_peak);
     // Recomputed, a block leaves its output and what tensor_checkpoint saves. The outer tape has a block's output's and input's
     // gradients at a time, last those of the embeddings' sum, tokens and positions; the inner one, which keeps its memory for the
     // next block, has one block and its gradients.
-    cost->recompute_activation_bytes = 4.0 * step_floats(config, B, T, x) + config->n_layer * 2.0 * (double)sizeof(Random);
-    cost->recompute_peak_bytes = 4.0 * (larger(head_peak, embeddings) + block + block_peak);
+    cost->recompute_activation_bytes = REAL_BYTES * step_floats(config, B, T, x) + config->n_layer * 2.0 * (double)sizeof(Random);
+    cost->recompute_peak_bytes = REAL_BYTES * (larger(head_peak, embeddings) + block + block_peak);
 }
 
 GPTCost gpt_cost(const GPTConfig *config, int B, int T)
@@ -159,11 +161,11 @@ GPTCost gpt_cost(const GPTConfig *config, int B, int T)
     double F = C * config->ff_mult;
 
     count_parameters(config, &cost);
-    cost.weight_bytes = 4.0 * (double)cost.parameters;
-    cost.gradient_bytes = 4.0 * (double)cost.parameters;
-    cost.adamw_bytes = 8.0 * (double)cost.parameters;
+    cost.weight_bytes = REAL_BYTES * (double)cost.parameters;
+    cost.gradient_bytes = REAL_BYTES * (double)cost.parameters;
+    cost.adamw_bytes = 2 * REAL_BYTES * (double)cost.parameters;
     count_step(config, B, T, &cost);
-    cost.cache_bytes = 4.0 * 2.0 * (double)B * T * C * config->n_layer;
+    cost.cache_bytes = REAL_BYTES * 2.0 * (double)B * T * C * config->n_layer;
 
     // A weight multiplies and adds once forward and twice backward (for its own gradient, for its input's): 6 FLOPs. The head
     // does so too when tied; embeddings only look up. Attention's q k^T and weights x v are 2 T C multiply-adds forward.

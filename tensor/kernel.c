@@ -75,7 +75,7 @@ const Kernels *kernels(void)
 
 const char *precision_name(Precision precision)
 {
-    static const char *const names[PRECISION_COUNT] = {"f32", "bf16"};
+    static const char *const names[PRECISION_COUNT] = {"f32", "bf16", "f64"};
     return names[precision];
 }
 
@@ -99,5 +99,15 @@ int kernels_threads(void)
 bool kernels_have_onednn(void)
 {
     return false;
+}
+
+bool kernels_set_precision(Precision precision)
+{
+    return precision == kernels_precision();
+}
+
+Precision kernels_precision(void)
+{
+    return sizeof(Real) == sizeof(double) ? PRECISION_F64 : PRECISION_F32;
 }
 #endif

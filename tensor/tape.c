@@ -364,6 +364,6 @@ Tensor *tensor_custom(const Op *op, Tensor **inputs, int n_inputs, Shape shape, 
     return op_done(&call, y);
 }
 
-#ifndef GPTAPE_PLAIN
+#ifdef __ELF__
 __attribute__((used)) static const char *const with_debugger_script = &debugger_script;        // see inspect/gdb.c
 #endif

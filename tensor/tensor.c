@@ -152,7 +152,7 @@ Tensor *tensor_full(Shape shape, double value, Where where)
     return tensor;
 }
 
-Tensor *tensor_from(const float *values, Shape shape, Where where)
+Tensor *tensor_from(const Real *values, Shape shape, Where where)
 {
     if (values == NULL) {
         fail_mistake(where, "tensor_from: values is NULL");

@@ -33,12 +33,17 @@
 // ------------------------------------------------------------------------------------------------------------
 // 1. Numbers and shapes
 
-// The numbers in tensors. The library is float32; the same sources are built a second time with GPTAPE_DOUBLE for the gradient check,
-// because float32's rounding would hide small errors.
+// The numbers in tensors: float32 in libgptape. The same sources are built a second time in double, as libgptape64, for what float32's
+// rounding would hide: gradient checks, small singular values, tokens that become the same. A program for it is compiled with
+// GPTAPE_DOUBLE (pkg-config gptape64 says so); a program can be linked with one of the two. In double only the plain kernels exist.
 #ifdef GPTAPE_DOUBLE
 typedef double Real;
+#define REAL_NAME "float64"
+#define REAL_FORMAT "%.17g"                        // all its digits
 #else
 typedef float Real;
+#define REAL_NAME "float32"
+#define REAL_FORMAT "%.9g"
 #endif
 
 enum { MAX_DIMS = 4 };
@@ -118,7 +123,7 @@ Tensor *tensor_parameter(const char *scope, const char *label, Shape shape);
 void tensor_free(Tensor *parameter);
 // Leaves on the current tape, which owns them. They require no gradient until tensor_require_grad is called.
 Tensor *tensor_full(Shape shape, double value, Where where);                   // tensor_zeros(shape): the same with 0
-Tensor *tensor_from(const float *values, Shape shape, Where where);            // copies shape_count(shape) values
+Tensor *tensor_from(const Real *values, Shape shape, Where where);            // copies shape_count(shape) values
 Tensor *tensor_rand(Random *random, Shape shape, Where where);                 // torch.rand: uniform in [0, 1)
 Tensor *tensor_randn(Random *random, Shape shape, Where where);                // torch.randn: normal, mean 0, std 1
 

@@ -73,10 +73,10 @@ static RanksJob *share(void *all, const int *n, const int *at)
     return started(code, request);
 }
 
-static RanksJob *sum(float *values, int n)
+static RanksJob *sum(void *values, int n, bool wide)
 {
     MPI_Request request;
-    int code = MPI_Iallreduce(MPI_IN_PLACE, values, n, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD, &request);
+    int code = MPI_Iallreduce(MPI_IN_PLACE, values, n, wide ? MPI_DOUBLE : MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD, &request);
     return started(code, request);
 }
 

@@ -11,7 +11,7 @@ typedef struct RanksJob RanksJob;
 
 typedef enum RanksState { RANKS_UNDER_WAY, RANKS_DONE, RANKS_BROKEN } RanksState;
 
-// Sizes and places are in bytes, those of sum in floats.
+// Sizes and places are in bytes, those of sum in numbers.
 typedef struct RanksMpi {
     bool (*begin)(int *rank, int *count);          // MPI_Init
     void (*end)(void);
@@ -22,7 +22,7 @@ typedef struct RanksMpi {
     // Sends n_out[r] bytes at out + out_at[r] to each rank r, and receives n_in bytes from each, one after the other.
     RanksJob *(*exchange)(const void *out, const int *n_out, const int *out_at, void *in, const int *n_in, const int *in_at);
     RanksJob *(*share)(void *all, const int *n, const int *at);        // each rank's part of all, to all ranks
-    RanksJob *(*sum)(float *values, int n);
+    RanksJob *(*sum)(void *values, int n, bool wide);                    // wide: doubles
     RanksJob *(*send)(int to, const void *bytes, int n);
     bool (*probe)(int *from, int *n);              // is a message there? *from: from whom; -1: from anyone
     RanksJob *(*receive)(int from, void *bytes, int n);

@@ -34,7 +34,7 @@ static RanksSum *sum_of(RanksJob *job, int *sizes)
 
 RanksSum *ranks_sum_begin(Real *values, size_t n)
 {
-    return ranks_mpi == NULL ? NULL : sum_of(ranks_mpi->sum(values, ranks_int(n)), NULL);
+    return ranks_mpi == NULL ? NULL : sum_of(ranks_mpi->sum(values, ranks_int(n), sizeof *values == sizeof(double)), NULL);
 }
 
 bool ranks_is_done(RanksSum *sum)

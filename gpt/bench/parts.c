@@ -131,7 +131,7 @@ void bench_tape(Bench *bench)
 typedef struct Deep {
     Tape *tape;
     DeepNet *net;
-    float *input;
+    Real *input;
 } Deep;
 
 static void deep_once(void *context)
@@ -149,7 +149,7 @@ void bench_mlp(Bench *bench)
     int n_layer = bench->which->sizes[0];
     int width = bench->which->sizes[1];
     int *sizes = memory_allocate((size_t)(n_layer + 1) * sizeof(int), "sizes");
-    float *input = memory_allocate((size_t)width * sizeof(float), "an input");
+    Real *input = memory_allocate((size_t)width * sizeof(Real), "an input");
     for (int i = 0; i <= n_layer; i++) {
         sizes[i] = width;
     }

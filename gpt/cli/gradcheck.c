@@ -120,7 +120,7 @@ static void error_cell(Table *table, double error)
 
 static void print_rows(const Rows *rows, int failed)
 {
-    Table *table = table_begin("lrrll", "check|float32|double||");
+    Table *table = table_begin("lrrll", "check|" REAL_NAME "|double||");
     for (int i = 0; i < rows->count; i++) {
         const Row *row = &rows->rows[i];
         table_cell(table, "%s", row->name);
@@ -130,7 +130,7 @@ static void print_rows(const Rows *rows, int failed)
         table_cell(table, "%s", row_passed(row) ? "" : why_failed(row));
     }
     table_end(table);
-    printf("\n%d checked in float32, %d in double: %d failed\n", rows->count, rows->count_double, failed);
+    printf("\n%d checked in " REAL_NAME ", %d in double: %d failed\n", rows->count, rows->count_double, failed);
 }
 
 static void print_json(const Rows *rows, int failed)

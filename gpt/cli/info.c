@@ -165,7 +165,7 @@ static void print_bytes(const GPTConfig *config, const GPTCost *cost, int batch)
 
     count_bytes(cost, bytes);
     terminal_print("\nMemory for a training step of %d x %d tokens (1 MiB = 1,048,576 bytes)", batch, config->context_length);
-    Table *table = table_begin("lrr", "float32|bytes|");
+    Table *table = table_begin("lrr", REAL_NAME "|bytes|");
     for (int i = 0; i < SUMS; i++) {
         if (i == FIRST_SUM) {
             table_line(table);
@@ -217,7 +217,7 @@ static void print_presets(int batch)
         preset_row(table, &gpt_presets[i], batch);
     }
     table_end(table);
-    terminal_print("\n'training' is weights, gradients, AdamW and activations of %d sequence%s as long as the context, in float32;\n"
+    terminal_print("\n'training' is weights, gradients, AdamW and activations of %d sequence%s as long as the context, in " REAL_NAME ";\n"
                    "1 MiB = 1,048,576 bytes. gptape info --config PRESET shows the parts.\n", batch, plural(batch));
     table = table_begin("ll", NULL);
     for (int i = 0; i < gpt_preset_count; i++) {

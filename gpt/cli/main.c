@@ -170,7 +170,7 @@ int main(int argc, char **argv)
     fail_set_handler(on_failure);
     signal(SIGXFSZ, SIG_IGN);                      // a file that grows beyond the user's limit is then an error like a full disk
     json_begin();
-    int status = run(argc, (const char **)argv);
+    int status = precision_restart(argv) ? run(argc, (const char **)argv) : STATUS_FAILED;
     if (!close_stdout(NULL) && status == STATUS_OK) {
         status = STATUS_FAILED;
     }

@@ -1,4 +1,4 @@
-// csv.c: an experiment as a table for other programs: one row a set of numbers, 9 significant digits, sorted by run, step, layer
+// csv.c: an experiment as a table for other programs: one row a set of numbers, sorted by run, step, layer
 // and the order of the modules; after them those of the probes, in the order of their table. A value that a row lacks is empty; a parameter that the loss does not depend on has no row.
 
 #include "gpt/base/base.h"
@@ -6,14 +6,14 @@
 
 #include <math.h>
 
-// Nine digits hold a float32 exactly; with a decimal point in every locale.
+// Enough digits to hold a Real exactly, 9 for float32; with a decimal point in every locale.
 static void write_number(FILE *out, double value)
 {
     if (isnan(value)) {
         fprintf(out, ",");
         return;
     }
-    number_print(out, ",%.9g", value);
+    number_print(out, "," REAL_FORMAT, value);
 }
 
 // Columns that the row does not have are empty: shortcut and norm of a rule that they do not name, index and value of statistics.
@@ -42,8 +42,10 @@ static void write_row(FILE *out, const RowContext *in, const FlowRow *row)
 {
     const FlowStats *stats = &row->stats;
     begin_row(out, in, row->layer, row->name, flow_kind_name(row->kind));
-    number_print(out, ",%.9g,%.9g,%.9g,%.9g,%.9g,%.9g", stats->mean_abs, stats->l2, stats->rms, stats->max_abs, stats->zero_fraction,
-            stats->denormal_fraction);
+    const double numbers[] = {stats->mean_abs, stats->l2, stats->rms, stats->max_abs, stats->zero_fraction, stats->denormal_fraction};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        number_print(out, "," REAL_FORMAT, numbers[i]);
+    }
     write_number(out, stats->token_cosine);
     end_row(out, in);
     fprintf(out, ",,\n");
@@ -60,7 +62,7 @@ static void write_probe_row(FILE *out, const RowContext *in, const ProbeRow *row
     } else {
         fputc(',', out);
     }
-    number_print(out, ",%.9g\n", row->value);
+    number_print(out, "," REAL_FORMAT "\n", row->value);
 }
 
 const char experiment_csv_header[] = "run,shortcut,norm,activation,step,layer,name,kind,mean_abs,l2,rms,max_abs,zero_fraction,"

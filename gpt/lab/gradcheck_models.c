@@ -71,7 +71,7 @@ static void check_gpt(const char *name, GPTConfig config, GradCheckReport *repor
 
 static Tensor *run_deep(void *context)
 {
-    const float x[] = {1, 0, -1};
+    const Real x[] = {1, 0, -1};
     return deep_forward(context, tensor_from(x, SHAPE(1, 3)));
 }
 

@@ -37,20 +37,19 @@ static void write_sizes(FILE *out, const DeepConfig *deep)
 static void write_network(FILE *out, const Experiment *experiment)
 {
     const ExperimentConfig *config = &experiment->config;
-    const char *number = sizeof(Real) == sizeof(float) ? "float32" : "float64";
     if (config->net == NET_MLP) {
         const DeepConfig *deep = &config->deep;
         fprintf(out, "MLP ");
         write_sizes(out, deep);
         fprintf(out, ", %d layer%s, %s, init %s, %s. ", experiment->n_layer, plural(experiment->n_layer),
-                activation_name(deep->activation), init_name(deep->init), number);
+                activation_name(deep->activation), init_name(deep->init), REAL_NAME);
     } else {
         const GPTConfig *gpt = &config->gpt;
         fprintf(out, "GPT, %d block%s, width %d, %d head%s, batch %d×%d, ", gpt->n_layer, plural(gpt->n_layer), gpt->n_embd,
                 gpt->n_head, plural(gpt->n_head), config->B, config->T);
         fprintf(out, config->n_rules > 0 ? "%.0s" : "norm %s, ", norm_name(gpt->norm));
         fprintf(out, "%s, %s, init %s, %s. ", gpt->causal ? "causal" : "not causal", activation_name(gpt->activation),
-                init_name(gpt->init), number);
+                init_name(gpt->init), REAL_NAME);
     }
 }
 

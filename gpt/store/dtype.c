@@ -1,4 +1,4 @@
-// dtype.c: the number formats of a file, and their conversion to float32.
+// dtype.c: the number formats of a file, and their conversion to Real.
 
 #include "gpt/store/safetensors.h"
 
@@ -55,18 +55,20 @@ static float float_from_half(uint16_t half)
     return float_from_bits(sign | exponent << 23 | fraction << 13);
 }
 
-void dtype_to_floats(Dtype dtype, const unsigned char *bytes, size_t n, float *out)
+void dtype_to_reals(Dtype dtype, const unsigned char *bytes, size_t n, Real *out)
 {
     for (size_t i = 0; i < n; i++) {
         uint16_t half;
+        float single;
         double number;
         switch (dtype) {
         case DTYPE_F64:
             memcpy(&number, bytes + i * sizeof number, sizeof number);
-            out[i] = (float)number;
+            out[i] = (Real)number;
             break;
         case DTYPE_F32:
-            memcpy(&out[i], bytes + i * sizeof out[i], sizeof out[i]);
+            memcpy(&single, bytes + i * sizeof single, sizeof single);
+            out[i] = single;
             break;
         case DTYPE_F16:
             memcpy(&half, bytes + i * sizeof half, sizeof half);
@@ -77,7 +79,7 @@ void dtype_to_floats(Dtype dtype, const unsigned char *bytes, size_t n, float *o
             out[i] = float_from_bits((uint32_t)half << 16);
             break;
         default:
-            fail_mistake(HERE, "dtype_to_floats: %s is not a supported float type", dtype_name(dtype));
+            fail_mistake(HERE, "dtype_to_reals: %s is not a supported float type", dtype_name(dtype));
         }
     }
 }

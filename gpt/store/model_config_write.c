@@ -122,7 +122,7 @@ void model_config_write(const void *model_config_file, FILE *stream)
     add_named(json, "n_positions", "context_length", config);
     add_probability(json, "resid_pdrop", file->dropouts.resid);
     add_named(json, "tie_word_embeddings", "tied", config);
-    cJSON_AddStringToObject(json, "torch_dtype", "float32");
+    cJSON_AddStringToObject(json, "torch_dtype", REAL_NAME);
     add_named(json, "vocab_size", "vocab_size", config);
 
     char *text = cJSON_Print(json);

@@ -41,7 +41,7 @@ void model_config_write(const void *model_config_file, FILE *stream);
 
 // All arrays of the model, as Hugging Face's GPT-2 names them and lays them out. The writer borrows the model's weights. zeros is
 // for what the model doesn't have, but GPT-2 does; free it after the writer.
-SafetensorsWriter *model_weights_writer(const GPT *gpt, float **zeros);
+SafetensorsWriter *model_weights_writer(const GPT *gpt, Real **zeros);
 
 // Reads the weights in folder, from one file or from several with an index. False if they are missing, or not those that config
 // requires. Creates the model.

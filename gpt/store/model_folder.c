@@ -20,7 +20,7 @@ bool gpt_save(const GPT *gpt, const Tokenizer *tokenizer, const char *folder, Er
     REQUIRE(gpt);
     REQUIRE(folder);
     FolderFile files[TOKENIZER_FILES + 2];
-    float *zeros;
+    Real *zeros;
     int end_of_text = tokenizer == NULL ? -1 : tokenizer_end_of_text(tokenizer);
     ModelConfigFile config = {.config = &gpt->config, .dropouts = model_dropouts(gpt), .end_of_text = end_of_text};
     SafetensorsWriter *writer = model_weights_writer(gpt, &zeros);

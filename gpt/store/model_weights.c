@@ -40,10 +40,10 @@ static void add_parameter(SafetensorsWriter *writer, const Module *module, const
     for (int i = 0; i < parameter->shape.ndim; i++) {
         size[i] = parameter->shape.size[i];
     }
-    safetensors_add(writer, name, DTYPE_F32, parameter->shape.ndim, size, parameter->data);
+    safetensors_add(writer, name, DTYPE_REAL, parameter->shape.ndim, size, parameter->data);
 }
 
-SafetensorsWriter *model_weights_writer(const GPT *gpt, float **zeros)
+SafetensorsWriter *model_weights_writer(const GPT *gpt, Real **zeros)
 {
     SafetensorsWriter *writer = safetensors_writer_create();
     int64_t n = 3 * (int64_t)gpt->config.n_embd;
@@ -57,7 +57,7 @@ SafetensorsWriter *model_weights_writer(const GPT *gpt, float **zeros)
     for (int i = 0; !gpt->config.qkv_bias && i < gpt->config.n_layer; i++) {
         char name[NAME_TEXT];
         bias_name(&gpt->h[i], name);
-        safetensors_add(writer, name, DTYPE_F32, 1, &n, *zeros);
+        safetensors_add(writer, name, DTYPE_REAL, 1, &n, *zeros);
     }
     return writer;
 }
@@ -100,11 +100,11 @@ static bool read_transposed(Found found, Tensor *weight, Error *error)
     enum { AT_ONCE = 16 };
     size_t n_out = (size_t)weight->shape.size[0];
     size_t n_in = (size_t)weight->shape.size[1];
-    float *rows = memory_allocate(AT_ONCE * n_out * sizeof *rows, "a matrix's rows");          // (AT_ONCE, n_out)
+    Real *rows = memory_allocate(AT_ONCE * n_out * sizeof *rows, "a matrix's rows");          // (AT_ONCE, n_out)
     bool read = true;
     for (size_t first = 0; read && first < n_in; first += AT_ONCE) {
         size_t n = n_in - first < AT_ONCE ? n_in - first : AT_ONCE;
-        read = safetensors_read_floats(found.file, found.array, first * n_out, n * n_out, rows, error);
+        read = safetensors_read_reals(found.file, found.array, first * n_out, n * n_out, rows, error);
         for (size_t out = 0; read && out < n_out; out++) {
             for (size_t i = 0; i < n; i++) {
                 weight->data[out * n_in + first + i] = rows[i * n_out + out];
@@ -125,19 +125,19 @@ static bool read_parameter(Weights *weights, const Module *module, Tensor *param
     if (is_transposed(module, parameter)) {
         return read_transposed(found, parameter, error);
     }
-    return safetensors_read_floats(found.file, found.array, 0, found.array->count, parameter->data, error);
+    return safetensors_read_reals(found.file, found.array, 0, found.array->count, parameter->data, error);
 }
 
 // Are all values of an array as expected (NULL: zero)?
-static bool has_values(Found found, const float *expected, bool *equal, Error *error)
+static bool has_values(Found found, const Real *expected, bool *equal, Error *error)
 {
     enum { PIECE = 4096 };
-    float values[PIECE];
+    Real values[PIECE];
     *equal = true;
     for (size_t done = 0; *equal && done < found.array->count; ) {
         size_t left = found.array->count - done;
         size_t n = left < PIECE ? left : PIECE;
-        if (!safetensors_read_floats(found.file, found.array, done, n, values, error)) {
+        if (!safetensors_read_reals(found.file, found.array, done, n, values, error)) {
             return false;
         }
         for (size_t i = 0; i < n; i++) {

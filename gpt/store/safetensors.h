@@ -22,10 +22,16 @@ typedef enum Dtype {
 
 const char *dtype_name(Dtype dtype);               // "F32"
 size_t dtype_bytes(Dtype dtype);                   // of one value
-bool dtype_is_float(Dtype dtype);                  // F64, F32, F16 or BF16, which safetensors_read_floats reads
+bool dtype_is_float(Dtype dtype);                  // F64, F32, F16 or BF16, which safetensors_read_reals reads
 
-// Converts n values of one of these dtypes to float32: exact, except that F64 is rounded. bytes need not be aligned.
-void dtype_to_floats(Dtype dtype, const unsigned char *bytes, size_t n, float *out);
+#ifdef GPTAPE_DOUBLE
+#define DTYPE_REAL DTYPE_F64
+#else
+#define DTYPE_REAL DTYPE_F32
+#endif
+
+// Converts n values of one of these dtypes to Real: exact, except that F64 is rounded to float32. bytes need not be aligned.
+void dtype_to_reals(Dtype dtype, const unsigned char *bytes, size_t n, Real *out);
 
 // ------------------------------------------------------------------------------------------------------------
 // Reading
@@ -59,10 +65,10 @@ void safetensors_close(Safetensors *file);
 const StoredArray *safetensors_find(const Safetensors *file, const char *name);        // NULL if there is none
 const char *safetensors_text(const Safetensors *file, const char *key);                // of the metadata; NULL if there is none
 
-// Reads values first ... first + n - 1 of an array, as stored or as float32. A range beyond the array, or floats of a dtype that is not
+// Reads values first ... first + n - 1 of an array, as stored or as Real. A range beyond the array, or Real of a dtype that is not
 // dtype_is_float, is a mistake.
 bool safetensors_read(const Safetensors *file, const StoredArray *array, size_t first, size_t n, void *out, Error *error);
-bool safetensors_read_floats(const Safetensors *file, const StoredArray *array, size_t first, size_t n, float *out, Error *error);
+bool safetensors_read_reals(const Safetensors *file, const StoredArray *array, size_t first, size_t n, Real *out, Error *error);
 
 // Checks the checksum that safetensors_add_checksum added, which must be there. Reads every value.
 bool safetensors_check(const Safetensors *file, Error *error);
@@ -82,8 +88,8 @@ void safetensors_writer_free(SafetensorsWriter *writer);
 void safetensors_add(SafetensorsWriter *writer, const char *name, Dtype dtype, int ndim, const int64_t *size, const void *data);
 void safetensors_add_text(SafetensorsWriter *writer, const char *key, const char *text);
 
-// An F32 matrix (rows, columns), stored as (columns, rows).
-void safetensors_add_transposed(SafetensorsWriter *writer, const char *name, int rows, int columns, const float *data);
+// A DTYPE_REAL matrix (rows, columns), stored as (columns, rows).
+void safetensors_add_transposed(SafetensorsWriter *writer, const char *name, int rows, int columns, const Real *data);
 
 // Adds the text "checksum", of everything added before it, which must not be transposed.
 void safetensors_add_checksum(SafetensorsWriter *writer);

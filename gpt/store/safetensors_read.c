@@ -370,12 +370,12 @@ bool safetensors_read(const Safetensors *file, const StoredArray *array, size_t 
 }
 
 // Through a buffer, since a file's arrays may begin at any byte.
-bool safetensors_read_floats(const Safetensors *file, const StoredArray *array, size_t first, size_t n, float *out, Error *error)
+bool safetensors_read_reals(const Safetensors *file, const StoredArray *array, size_t first, size_t n, Real *out, Error *error)
 {
     enum { PIECE = 1 << 16 };
     unsigned char bytes[PIECE];
     size_t at_once = PIECE / dtype_bytes(array->dtype);
-    if (array->dtype == DTYPE_F32) {
+    if (array->dtype == DTYPE_REAL) {
         return safetensors_read(file, array, first, n, out, error);
     }
     for (size_t done = 0; done < n; ) {
@@ -383,7 +383,7 @@ bool safetensors_read_floats(const Safetensors *file, const StoredArray *array, 
         if (!safetensors_read(file, array, first + done, piece, bytes, error)) {
             return false;
         }
-        dtype_to_floats(array->dtype, bytes, piece, out + done);
+        dtype_to_reals(array->dtype, bytes, piece, out + done);
         done += piece;
     }
     return true;

@@ -58,9 +58,9 @@ void safetensors_add(SafetensorsWriter *writer, const char *name, Dtype dtype, i
     item->array.bytes = item->array.count * dtype_bytes(dtype);
 }
 
-void safetensors_add_transposed(SafetensorsWriter *writer, const char *name, int rows, int columns, const float *data)
+void safetensors_add_transposed(SafetensorsWriter *writer, const char *name, int rows, int columns, const Real *data)
 {
-    safetensors_add(writer, name, DTYPE_F32, 2, (int64_t[]){columns, rows}, data);
+    safetensors_add(writer, name, DTYPE_REAL, 2, (int64_t[]){columns, rows}, data);
     writer->items[writer->n - 1].transposed = true;
 }
 
@@ -161,8 +161,8 @@ static void write_transposed(const Item *item, FILE *stream)
     enum { AT_ONCE = 16 };
     size_t rows = (size_t)item->array.size[1];
     size_t columns = (size_t)item->array.size[0];
-    const float *data = item->data;                // (rows, columns)
-    float *turned = memory_allocate(AT_ONCE * rows * sizeof *turned, "a matrix's columns");    // (AT_ONCE, rows)
+    const Real *data = item->data;                // (rows, columns)
+    Real *turned = memory_allocate(AT_ONCE * rows * sizeof *turned, "a matrix's columns");    // (AT_ONCE, rows)
     for (size_t first = 0; first < columns && !ferror(stream); first += AT_ONCE) {
         size_t n = columns - first < AT_ONCE ? columns - first : AT_ONCE;
         for (size_t row = 0; row < rows; row++) {

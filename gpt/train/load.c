@@ -215,7 +215,7 @@ static bool read_values(const Safetensors *file, const char *prefix, const Tenso
     char name[2 * NAME_TEXT];
     char own[NAME_TEXT];
     snprintf(name, sizeof name, "%s%s", prefix, tensor_name(parameter, own));
-    return read_array(file, name, DTYPE_F32, parameter->shape, values, error);
+    return read_array(file, name, DTYPE_REAL, parameter->shape, values, error);
 }
 
 static bool read_parameters(const Safetensors *file, Trainer *trainer, Error *error)

@@ -92,7 +92,7 @@ static void add_values(SafetensorsWriter *writer, const char *prefix, const Tens
     for (int i = 0; i < parameter->shape.ndim; i++) {
         size[i] = parameter->shape.size[i];
     }
-    safetensors_add(writer, name, DTYPE_F32, parameter->shape.ndim, size, values);
+    safetensors_add(writer, name, DTYPE_REAL, parameter->shape.ndim, size, values);
 }
 
 static void add_parameters(SafetensorsWriter *writer, const Trainer *trainer)

@@ -30,7 +30,7 @@ bool kernels_set_precision(Precision precision)
 #ifdef __x86_64__
     can = __builtin_cpu_supports("avx512bf16");
 #endif
-    if (precision == PRECISION_BF16 && (!can || kernels() != &kernels_fast)) {
+    if (precision == PRECISION_F64 || (precision == PRECISION_BF16 && (!can || kernels() != &kernels_fast))) {
         return false;
     }
     chosen = precision == PRECISION_BF16;

@@ -13,10 +13,11 @@ bool kernels_have_onednn(void);                    // was this build made with o
 void kernels_set_threads(int threads);             // of the fast kernels, 1 or more; the plain ones run on one
 int kernels_threads(void);                         // how many those use; 1 with the plain kernels
 
-// The operands of large matrix products. Everything is still stored in float32: weights, gradients, the products' results.
+// The operands of large matrix products. Everything is still stored as Real: weights, gradients, the products' results.
 typedef enum Precision {
-    PRECISION_F32,                                 // the numbers as they are
+    PRECISION_F32,                                 // the numbers as they are in libgptape
     PRECISION_BF16,                                // rounded to bfloat16, 8 bits of mantissa, if the product is large
+    PRECISION_F64,                                 // the numbers as they are in libgptape64, its only precision
     PRECISION_COUNT
 } Precision;
 

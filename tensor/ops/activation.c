@@ -35,7 +35,7 @@ const Op op_relu = {.name = "relu", .group = OP_GROUP_ACTIVATION, .backward = un
 void plain_tanh(const Real *x, Real *y, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        y[i] = (Real)tanh((Wide)x[i]);
+        y[i] = (Real)tanh((double)x[i]);
     }
 }
 
@@ -176,7 +176,7 @@ static const Real GELU_CUBIC = (Real)0.044715;
 
 static Real gelu_tanh(Real x)
 {
-    return (Real)tanh((Wide)(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+    return (Real)tanh((double)(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
 }
 
 void plain_gelu(const Real *x, Real *y, size_t n)
@@ -240,7 +240,7 @@ static const Real SQRT_1_OVER_2PI = (Real)0.39894228040143267794;
 
 static Real normal_below(Real x)
 {
-    return (1 + (Real)erf((Wide)(x * SQRT_1_OVER_2))) / 2;
+    return (1 + (Real)erf((double)(x * SQRT_1_OVER_2))) / 2;
 }
 
 static Real gelu_erf_value(UnaryPoint at)

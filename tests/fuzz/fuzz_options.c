@@ -60,7 +60,7 @@ static void read_values(const Options *options)
         if (options_int_list(options, name, 0, 99, &wholes, &count)) {
             free(wholes);
         }
-        if (options_float_list(options, name, &numbers, &count)) {
+        if (options_real_list(options, name, &numbers, &count)) {
             free(numbers);
         }
         if (options_int_rows(options, name, 0, 99, &wholes, &count, &columns)) {

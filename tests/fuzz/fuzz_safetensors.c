@@ -17,7 +17,7 @@ static void read_array(const Safetensors *file, const StoredArray *array)
     free(bytes);
     if (dtype_is_float(array->dtype)) {
         float *floats = memory_allocate(array->count * sizeof *floats + 1, "an array");
-        if (!safetensors_read_floats(file, array, 0, array->count, floats, &error)) {
+        if (!safetensors_read_reals(file, array, 0, array->count, floats, &error)) {
             abort();
         }
         free(floats);

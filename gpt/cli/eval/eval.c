@@ -135,7 +135,7 @@ static void print_batch(const Options *options, const EvalModel *model, const Ba
     if (options_given(options, "json")) {
         print_batch_json(model, batch, loss, last);
     } else {
-        printf("loss        %.9g\nperplexity  %.6g\ntokens      %d\n", loss, exp(loss), batch->B * batch->T);
+        printf("loss        " REAL_FORMAT "\nperplexity  %.6g\ntokens      %d\n", loss, exp(loss), batch->B * batch->T);
     }
 }
 

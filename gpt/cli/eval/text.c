@@ -60,7 +60,7 @@ static void print_evaluation(const Options *options, const EvalModel *model, con
     thousands_text((double)evaluation->n, tokens);
     thousands_text((double)n_bytes, bytes);
     thousands_text((double)evaluation->n_windows, windows);
-    printf("loss           %.9g\n"
+    printf("loss           " REAL_FORMAT "\n"
            "perplexity     %.6g\n"
            "bits per byte  %.6g\n"
            "tokens         %s, which %s %s byte%s, in %s window%s of %d\n",

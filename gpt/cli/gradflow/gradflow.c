@@ -81,6 +81,7 @@ const OptionGroup gradflow_groups[] = {
     {.title = "--net gpt in less memory than its weights need:", .rows = stream_rows},
     {.title = "Experiment:", .rows = experiment_rows},
     {.title = "Output:", .rows = output_rows},
+    {.title = "Computing:", .rows = precision_rows},
     {.title = "Random numbers:", .rows = seed_rows},
     {.title = "Running:", .rows = run_rows},
     {0},

@@ -106,6 +106,7 @@ void gradflow_print_json(const Experiment *experiment, const Sweep *sweep)
         }
         add_fields(json, &config->deep);
     }
+    cJSON_AddStringToObject(json, "precision", precision_name(kernels_precision()));
     if (experiment->n_measurements == 1) {
         json_add_number(json, "loss", experiment->measurements[0].loss);
     }

@@ -167,7 +167,8 @@ bool gradflow_plan_read(const Options *options, GradflowPlan *plan, int *status)
 {
     *plan = (GradflowPlan){.untrained = UNTRAINED_CONFIG};
     *status = STATUS_USAGE;
-    return probes_read(options, &plan->experiment, status) && gradflow_net_read(options, plan) && gradflow_rules_read(options, plan) && read_experiment(options, plan) && gradflow_network_read(options, plan, status) &&
+    return options_precision(options, status) && probes_read(options, &plan->experiment, status) && gradflow_net_read(options, plan)
+           && gradflow_rules_read(options, plan) && read_experiment(options, plan) && gradflow_network_read(options, plan, status) &&
            read_outputs(options, plan, status);
 }
 

@@ -257,7 +257,7 @@ static void print_networks(const ExperimentConfig *config)
                     config->n_rules > 0 ? "" : gpt->norm == NORM_PRE ? "pre, " : gpt->norm == NORM_POST ? "post, " : "none, ",
                     gpt->causal ? "on" : "off", activation_name(gpt->activation), init_name(gpt->init), config->B, config->T, seeds);
     }
-    terminal_print("%s", origin_text(config));
+    terminal_print("%s%s", origin_text(config), kernels_precision() == PRECISION_F64 ? " Everything is computed in float64." : "");
     for (int arm = 0; arm < config->n_rules; arm++) {
         const ResidualRow *row = residual_row(experiment_rule(config, arm));
         if (row != NULL) {
@@ -318,9 +318,9 @@ static void arm_row(Table *table, const Experiment *experiment, int arm)
     char reached[300];
     audit_text(audit_arm(experiment, arm), reached, sizeof reached);
     table_cell(table, "%.40s", experiment_arm_name(&experiment->config, arm));
-    table_cell(table, "%.9g", experiment_loss(experiment, arm, 0).median);
+    table_cell(table, REAL_FORMAT, experiment_loss(experiment, arm, 0).median);
     if (steps > 0) {
-        table_cell(table, "%.9g", experiment_loss(experiment, arm, steps).median);
+        table_cell(table, REAL_FORMAT, experiment_loss(experiment, arm, steps).median);
     }
     table_cell(table, "%d shortcut%s; %s", n_shortcuts, plural(n_shortcuts), reached);
 }

@@ -9,11 +9,11 @@
 static const char EXPECTED[] = "(expected normal:N, grid:LO:HI:N or FILE.csv)";
 
 // n numbers, given or made by the rule.
-static bool read_row(const Options *options, const char *option, int n, float (*rule)(int), Real **row)
+static bool read_row(const Options *options, const char *option, int n, Real (*rule)(int), Real **row)
 {
-    float *given = NULL;
+    Real *given = NULL;
     int count = n;
-    if (options_given(options, option) && !options_float_list(options, option, &given, &count)) {
+    if (options_given(options, option) && !options_real_list(options, option, &given, &count)) {
         return false;
     }
     if (count == n) {
@@ -26,12 +26,12 @@ static bool read_row(const Options *options, const char *option, int n, float (*
     return count == n || option_error(options, option, "%d value%s, but the network has %d", count, plural(count), n);
 }
 
-static float input_rule(int i)
+static Real input_rule(int i)
 {
-    return (float)(1 - i % 3);
+    return (Real)(1 - i % 3);
 }
 
-static float target_rule(int i)
+static Real target_rule(int i)
 {
     (void)i;
     return 0;

@@ -25,7 +25,7 @@ static cJSON *number_json(double value)
     if (!isfinite(value)) {
         return cJSON_CreateNull();
     }
-    snprintf(text, sizeof text, "%.9g", value);
+    snprintf(text, sizeof text, REAL_FORMAT, value);
     return cJSON_CreateRaw(text);
 }
 

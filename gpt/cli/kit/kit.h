@@ -113,6 +113,7 @@ bool options_word(const Options *options, const char *name, const char *(*word)(
 bool options_field(const Options *options, const ConfigField *field, void *config);    // if it is an option of the command
 bool options_seed(const Options *options, uint64_t *seed);             // --seed
 bool options_threads(const Options *options);                          // --threads: sets them
+bool precision_restart(char **argv);               // for --precision f64 becomes gptape64; false, and one line on stderr, if that fails
 bool options_precision(const Options *options, int *status);           // --precision: sets it. False with the exit status
 void options_precision_note(const Options *options);                   // whether bf16 is faster on this machine, if it is on
 
@@ -120,7 +121,7 @@ void options_precision_note(const Options *options);                   // whethe
 bool options_int_list(const Options *options, const char *name, int low, int high, int **values, int *count);
 bool options_ints_of(const Options *options, const char *name, const char *text, int low, int high, int **values, int *count);  // of text
 // Numbers separated by commas, "1,0,-0.5". The caller frees *values.
-bool options_float_list(const Options *options, const char *name, float **values, int *count);
+bool options_real_list(const Options *options, const char *name, Real **values, int *count);
 // Rows of integers low ... high, "1,2,3;4,5,6". The caller frees *values.
 bool options_int_rows(const Options *options, const char *name, int low, int high, int **values, int *n_rows, int *n_columns);
 

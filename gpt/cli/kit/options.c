@@ -20,7 +20,12 @@ const OptionRow seed_rows[] = {
     {0},
 };
 
-#define PRECISION_ROW {"precision", "NAME", "f32", "operands of large matrix products: f32, or bf16 where the processor has it"}
+#ifdef GPTAPE_DOUBLE
+#define PRECISION_DEFAULT "f64"
+#else
+#define PRECISION_DEFAULT "f32"
+#endif
+#define PRECISION_ROW {"precision", "NAME", PRECISION_DEFAULT, "f32; bf16: operands of large matrix products, where the processor has it; f64: everything in double"}
 
 const OptionRow precision_rows[] = {
     PRECISION_ROW,

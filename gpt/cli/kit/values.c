@@ -68,37 +68,6 @@ bool options_seed(const Options *options, uint64_t *seed)
     return true;
 }
 
-static const char *precision_word(int i)
-{
-    return precision_name((Precision)i);
-}
-
-bool options_precision(const Options *options, int *status)
-{
-    int word = PRECISION_F32;
-
-    if (!options_word(options, "precision", precision_word, PRECISION_COUNT, &word)) {
-        *status = STATUS_USAGE;
-        return false;
-    }
-    if (!kernels_set_precision((Precision)word)) {
-        *status = STATUS_FAILED;
-        return option_error(options, "precision", "%s needs %s; leave it out", precision_word(word),
-                            kernels_have_onednn() ? "a processor with bf16 products, and the fast kernels" : "a build with oneDNN");
-    }
-    return true;
-}
-
-void options_precision_note(const Options *options)
-{
-    double times;
-    Error error;
-    if (kernels_precision() == PRECISION_BF16 && bench_precision(&times, &error)) {
-        command_note(options, "bf16: a matrix product takes %.2f times as long as in f32 on this machine%s", times,
-                     times > 1 ? ", so --precision f32 is faster" : "");
-    }
-}
-
 bool options_threads(const Options *options)
 {
     enum { MOST_THREADS = 1024 };
@@ -167,7 +136,7 @@ bool options_int_list(const Options *options, const char *name, int low, int hig
     return options_ints_of(options, name, options_text(options, name), low, high, values, count);
 }
 
-bool options_float_list(const Options *options, const char *name, float **values, int *count)
+bool options_real_list(const Options *options, const char *name, Real **values, int *count)
 {
     ConfigField field = {.name = name, .kind = FIELD_NUMBER, .low = -1e30, .high = 1e30};
     double *list;
@@ -176,7 +145,7 @@ bool options_float_list(const Options *options, const char *name, float **values
     }
     *values = memory_allocate((size_t)*count * sizeof **values, "a list of numbers");
     for (int i = 0; i < *count; i++) {
-        (*values)[i] = (float)list[i];
+        (*values)[i] = (Real)list[i];
     }
     free(list);
     return true;

@@ -97,12 +97,12 @@ static void print_comparison(const Trainer *trainer, double val_loss, const Samp
     }
     table_line(table);
     table_cell(table, trainer->setup.model == NULL ? "untrained" : "before");
-    table_cell(table, "%.9g", trainer->before.val_loss);
+    table_cell(table, REAL_FORMAT, trainer->before.val_loss);
     if (stories) {
         add_share(table, trainer->before.well_formed, trainer->before.sentences);
     }
     table_cell(table, "after %d step%s", trainer->adamw.step, plural(trainer->adamw.step));
-    table_cell(table, "%.9g", val_loss);
+    table_cell(table, REAL_FORMAT, val_loss);
     if (stories) {
         add_share(table, samples->stories.well_formed, samples->stories.sentences);
     }
@@ -179,7 +179,7 @@ static void print_text(const Trainer *trainer, const Answer *answer)
     print_samples(trainer, &answer->samples);
     print_chart(trainer, answer->rows, answer->n);
     if (answer->n > 0) {
-        printf("loss of step %d  %.9g\n", answer->rows[answer->n - 1].step, answer->rows[answer->n - 1].loss);
+        printf("loss of step %d  " REAL_FORMAT "\n", answer->rows[answer->n - 1].step, answer->rows[answer->n - 1].loss);
     }
     if (trainer->data != NULL) {
         printf("\n");

@@ -377,7 +377,7 @@ START_TEST(tensors_are_saved_as_transformers_saves_them)
         ck_assert_mem_eq(our->size, their->size, sizeof our->size);
     }
     ck_assert_str_eq(safetensors_text(&ours, "format"), safetensors_text(&theirs, "format"));
-    ck_assert(safetensors_read_floats(&ours, safetensors_find(&ours, "h.1.attn.c_attn.bias"), 0, 24, bias, &error));
+    ck_assert(safetensors_read_reals(&ours, safetensors_find(&ours, "h.1.attn.c_attn.bias"), 0, 24, bias, &error));
     for (int i = 0; i < 24; i++) {
         ck_assert(bias[i] == 0);
     }

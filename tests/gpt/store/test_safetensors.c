@@ -80,7 +80,7 @@ START_TEST(arrays_and_texts_come_back)
     ck_assert_mem_eq(numbers, counts, sizeof counts);
     ck_assert(safetensors_read(&file, safetensors_find(&file, "bytes"), 0, 3, got, &error));
     ck_assert_mem_eq(got, bytes, sizeof bytes);
-    ck_assert(safetensors_read_floats(&file, safetensors_find(&file, "one"), 0, 1, values, &error));
+    ck_assert(safetensors_read_reals(&file, safetensors_find(&file, "one"), 0, 1, values, &error));
     ck_assert(values[0] == 6.5f);
     ck_assert_uint_eq(safetensors_find(&file, "none")->count, 0);
     ck_assert_int_eq(safetensors_find(&file, "one")->ndim, 0);
@@ -156,7 +156,7 @@ START_TEST(transposed_is_transposed)
     const StoredArray *array = safetensors_find(&file, "w");
     ck_assert_int_eq(array->size[0], COLUMNS);
     ck_assert_int_eq(array->size[1], ROWS);
-    ck_assert(safetensors_read_floats(&file, array, 0, array->count, turned, &error));
+    ck_assert(safetensors_read_reals(&file, array, 0, array->count, turned, &error));
     for (int row = 0; row < ROWS; row++) {
         for (int column = 0; column < COLUMNS; column++) {
             ck_assert(turned[column * ROWS + row] == matrix[row * COLUMNS + column]);
@@ -203,7 +203,7 @@ START_TEST(what_others_write_is_read)
     Error error;
     write_by_hand(sizeof header - 1, header, 9);
     Safetensors file = open_file();
-    ck_assert(safetensors_read_floats(&file, safetensors_find(&file, "x"), 0, 2, values, &error));
+    ck_assert(safetensors_read_reals(&file, safetensors_find(&file, "x"), 0, 2, values, &error));
     ck_assert(values[0] == 0 && values[1] == 0);
     ck_assert_int_eq(safetensors_find(&file, "a")->ndim, 2);
     safetensors_close(&file);
@@ -237,7 +237,7 @@ START_TEST(every_half_is_read_exactly)
         uint16_t half = (uint16_t)bits;
         float value;
         double expected = dtypes[_i] == DTYPE_F16 ? float_of_bits(bits, 5, 10) : float_of_bits(bits, 8, 7);
-        dtype_to_floats(dtypes[_i], (const unsigned char *)&half, 1, &value);
+        dtype_to_reals(dtypes[_i], (const unsigned char *)&half, 1, &value);
         bool equal = isnan(expected) ? isnan(value) : (double)value == expected && !signbit(value) == !signbit(expected);
         if (!equal) {
             ck_abort_msg("%s 0x%04x: is read as %.9g, not %.9g", dtype_name(dtypes[_i]), bits, (double)value, expected);
@@ -250,7 +250,7 @@ START_TEST(doubles_are_rounded)
 {
     const double doubles[] = {0.1, -1e300, 1e-300};
     float values[3];
-    dtype_to_floats(DTYPE_F64, (const unsigned char *)doubles, 3, values);
+    dtype_to_reals(DTYPE_F64, (const unsigned char *)doubles, 3, values);
     ck_assert(values[0] == 0.1f && isinf(values[1]) && values[2] == 0);
 }
 END_TEST

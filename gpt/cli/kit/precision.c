@@ -1,0 +1,89 @@
+// precision.c: --precision. bf16 is a switch of the kernels; f64 is another program, gptape64, the same sources in double.
+
+#include "gpt/base/base.h"
+#include "gpt/cli/kit/kit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PROGRAM_64 "gptape64"
+
+// The path of gptape64 beside the running program. The caller frees it; NULL if the system does not tell where that is.
+static char *path_64(void)
+{
+    enum { LONGEST = 4096 };
+    char path[LONGEST];
+    ssize_t length = readlink("/proc/self/exe", path, LONGEST - 1);
+    if (length <= 0) {
+        return NULL;
+    }
+    path[length] = '\0';
+    char *name = strrchr(path, '/');
+    if (name == NULL) {
+        return NULL;
+    }
+    *name = '\0';
+    return path_in(path, PROGRAM_64);
+}
+
+// Looks at argv before it is parsed: afterwards the process may have joined others, and must not become another program.
+static bool asks_for_64(char **argv)
+{
+    bool asks = false;
+    for (int i = 1; argv[0] != NULL && argv[i] != NULL; i++) {
+        if (strcmp(argv[i], "--precision") == 0 && argv[i + 1] != NULL) {
+            i++;
+            asks = strcmp(argv[i], "f64") == 0;
+        } else if (strncmp(argv[i], "--precision=", 12) == 0) {
+            asks = strcmp(argv[i] + 12, "f64") == 0;
+        }
+    }
+    return asks;
+}
+
+bool precision_restart(char **argv)
+{
+    if (kernels_precision() == PRECISION_F64 || !asks_for_64(argv)) {
+        return true;
+    }
+    char *path = path_64();
+    execvp(path == NULL ? PROGRAM_64 : path, argv);                    // returns only if it fails
+    command_error(NULL, "--precision: f64 needs the program " PROGRAM_64 ", which did not start: %s", strerror(errno));
+    free(path);
+    return false;
+}
+
+static const char *precision_word(int i)
+{
+    return precision_name((Precision)i);
+}
+
+bool options_precision(const Options *options, int *status)
+{
+    int word = PRECISION_F32;
+
+    if (!options_word(options, "precision", precision_word, PRECISION_COUNT, &word)) {
+        *status = STATUS_USAGE;
+        return false;
+    }
+    if (!kernels_set_precision((Precision)word)) {
+        *status = STATUS_FAILED;
+        return option_error(options, "precision", "%s needs %s; leave it out", precision_word(word),
+                            kernels_precision() == PRECISION_F64 ? "the program gptape"
+                            : kernels_have_onednn()              ? "a processor with bf16 products, and the fast kernels"
+                                                                 : "a build with oneDNN");
+    }
+    return true;
+}
+
+void options_precision_note(const Options *options)
+{
+    double times;
+    Error error;
+    if (kernels_precision() == PRECISION_BF16 && bench_precision(&times, &error)) {
+        command_note(options, "bf16: a matrix product takes %.2f times as long as in f32 on this machine%s", times,
+                     times > 1 ? ", so --precision f32 is faster" : "");
+    }
+}
