@@ -168,7 +168,7 @@ END_TEST
 // y = tanh(x)^2 + 3 x: dy/dx = 2 tanh(x) (1 - tanh(x)^2) + 3.
 START_TEST(it_is_the_derivative)
 {
-    Tensor *x = tensor_from((float[]){0.5f, -1, 2}, SHAPE(3));         // wants no gradient
+    Tensor *x = tensor_from((Real[]){0.5F, -1, 2}, SHAPE(3));         // wants no gradient
     Tensor *t = tensor_tanh(x);
     Tensor *y = tensor_add(tensor_mul(t, t), tensor_scale(x, 3));
     tensor_label(y, "y");
