@@ -176,7 +176,7 @@ static const Wrong wrongs[] = {
     {"info --causal maybe", "--causal: 'maybe' is not on or off"},
     {"info --norm after", "--norm: 'after' is unknown (expected pre, post or none)"},
     {"info --activation swish", "--activation: 'swish' is unknown (expected gelu, gelu_erf, relu, tanh, sigmoid or identity)"},
-    {"info --init zero", "--init: 'zero' is unknown (expected torch, gpt2, xavier, kaiming or deepnorm)"},
+    {"info --init zero", "--init: 'zero' is unknown (expected torch, gpt2, xavier, kaiming, deepnorm or orthogonal)"},
     {"info --config gpt4", "--config: 'gpt4' is unknown (expected tiny, "},
     {"info --config ''", "--config: '' is unknown (expected tiny, "},
     // names of nothing
@@ -540,7 +540,7 @@ START_TEST(bench_chooses_cases)
     assert_has(&run, run.out, "\"recompute\":\ttrue");
     run_free(&run);
     run = run_gptape("bench --precision fp8");
-    assert_one_line_error(&run, 2, "f32 or bf16");
+    assert_one_line_error(&run, 2, "f32, bf16 or f64");
     run_free(&run);
     run = run_shell("GPTAPE_KERNELS=plain \"${GPTAPE_BIN:-build/gptape}\" bench --case product-64 --precision bf16");
     assert_one_line_error(&run, 1, "--precision: bf16 needs a processor with bf16 products, and the fast kernels; leave it out");

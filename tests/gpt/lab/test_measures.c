@@ -99,10 +99,10 @@ END_TEST
 // y = x W^T, whose Jacobian is W; z does not lead to y, and u leads to it past x.
 START_TEST(a_jacobian_by_hand)
 {
-    Tensor *x = tensor_from((float[]){1, 2, 3}, SHAPE(1, 3));
-    Tensor *u = tensor_scale(tensor_from((float[]){1, 1}, SHAPE(1, 2)), 2);
+    Tensor *x = tensor_from((Real[]){1, 2, 3}, SHAPE(1, 3));
+    Tensor *u = tensor_scale(tensor_from((Real[]){1, 1}, SHAPE(1, 2)), 2);
     Tensor *z = tensor_scale(x, 7);
-    Tensor *w = tensor_from((float[]){1, 2, 3, 4, 5, 6}, SHAPE(2, 3));
+    Tensor *w = tensor_from((Real[]){1, 2, 3, 4, 5, 6}, SHAPE(2, 3));
     Tensor *y = tensor_add(tensor_linear(x, w, NULL), tensor_scale(u, 3));
     double J[6];
     jacobian_matrix(y, x, J);
@@ -175,8 +175,8 @@ END_TEST
 // L = sum_i c_i w_i^2 / 2, by rows: each row r has a target t_r, L_r = mean (w - t_r)^2.
 typedef struct Quadratic {
     Tensor *w;                                     // (4)
-    const float *c;                                // (4), or NULL
-    const float (*targets)[4];                     // (3)
+    const Real *c;                                // (4), or NULL
+    const Real (*targets)[4];                     // (3)
 } Quadratic;
 
 static Tensor *quadratic_loss(void *context, int row)
@@ -194,7 +194,7 @@ static Tensor *quadratic_loss(void *context, int row)
 
 static Tensor *create_w(void)
 {
-    static const float values[] = {0.5f, -1, 2, 3};
+    static const Real values[] = {0.5f, -1, 2, 3};
     Tensor *w = tensor_parameter("net", "w", SHAPE(4));
     for (int i = 0; i < 4; i++) {
         w->data[i] = (Real)values[i];
@@ -205,7 +205,7 @@ static Tensor *create_w(void)
 // The algebraically largest one, not that of the largest magnitude; also where all are negative, or 0.
 START_TEST(the_largest_eigenvalue)
 {
-    static const float curvatures[][4] = {{1, -8, 3, 0}, {8, -7.9f, 3, 0}, {-1, -2, -8, -4}, {2, 2, 2, 2}, {0, 0, 0, 0}};
+    static const Real curvatures[][4] = {{1, -8, 3, 0}, {8, -7.9f, 3, 0}, {-1, -2, -8, -4}, {2, 2, 2, 2}, {0, 0, 0, 0}};
     static const double largest[] = {3, 8, -1, 2, 0};
     Quadratic q = {.w = create_w(), .c = curvatures[_i]};
     ParameterList list = {&q.w, 1, 4};
@@ -220,7 +220,7 @@ END_TEST
 // By hand: g_r = (w - t_r) / 2.
 START_TEST(noise_by_hand)
 {
-    static const float targets[3][4] = {{0, 0, 0, 0}, {1, 0, -1, 0}, {0, 2, 0, 1}};
+    static const Real targets[3][4] = {{0, 0, 0, 0}, {1, 0, -1, 0}, {0, 2, 0, 1}};
     Quadratic q = {.w = create_w(), .targets = targets};
     ParameterList list = {&q.w, 1, 4};
     NoiseScale noise = noise_scale(&(LossFunction){&list, quadratic_loss, &q}, 3);
@@ -239,7 +239,7 @@ START_TEST(noise_by_hand)
     assert_near("trace", noise.trace, trace, 1e-5 * trace);
     assert_near("G2", noise.G2, all - trace / 3, 1e-5 * all);
     assert_near("scale", noise.scale, trace / (all - trace / 3), 1e-5 * noise.scale);
-    static const float around[3][4] = {{0.5f, 0, 2, 3}, {0.5f, -2, 2, 3}, {0.5f, -1, 2, 3}};       // the gradients cancel
+    static const Real around[3][4] = {{0.5f, 0, 2, 3}, {0.5f, -2, 2, 3}, {0.5f, -1, 2, 3}};       // the gradients cancel
     q.targets = around;
     ck_assert(isnan(noise_scale(&(LossFunction){&list, quadratic_loss, &q}, 3).scale));
     ASSERT_MISTAKE(noise_scale(&(LossFunction){&list, quadratic_loss, &q}, 1), "noise_scale: 1 rows (expected at least 2)");
