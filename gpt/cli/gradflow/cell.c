@@ -1,33 +1,61 @@
 // cell.c: one network of a sweep: gptape gradflow with given options, one seed and one arm, whose CSV is kept as text.
+//
+// --precision f64 is another program: such a network is run as a child process.
 
+#include "gpt/base/base.h"
 #include "gpt/cli/gradflow/gradflow.h"
 
+#include <errno.h>
+#include <math.h>
 #include <popt.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-// The plan of the settings; messages call the command name. False after one line on stderr.
-static bool read_plan(const char *name, const char *settings, uint64_t seed, Options *options, GradflowPlan *plan)
+extern char **environ;
+
+// The settings as arguments of gradflow, with one seed and the CSV on stdout. The caller frees them (one block); NULL after one line on stderr.
+static const char **arguments_of(const char *name, const char *settings, uint64_t seed, int *n)
 {
-    CommandHelp help = gradflow_help;
-    int argc;
-    const char **argv;
-    int status;
+    const char **arguments;
     size_t bytes = strlen(settings) + 128;
     char *line = memory_allocate(bytes, "a network's options");
     snprintf(line, bytes, "gradflow %s --seed %llu --seeds 1 --depths none --plot none --csv - --quiet", settings, (unsigned long long)seed);
-    int code = poptParseArgvString(line, &argc, &argv);
+    int code = poptParseArgvString(line, n, &arguments);
     free(line);
-    *options = (Options){0};
-    *plan = (GradflowPlan){0};
     if (code != 0) {
         command_error(name, "'%.200s': %s", settings, poptStrerror(code));
-        return false;
+        return NULL;
     }
+    return arguments;
+}
+
+// Is it for the program that computes in double? Then the option is taken away, as that program's own default.
+static bool take_double(const char **arguments, int *n)
+{
+    bool found = false;
+    for (int i = 0; sizeof(Real) == sizeof(float) && i + 1 < *n; i++) {
+        if (strcmp(arguments[i], "--precision") == 0 && strcmp(arguments[i + 1], "f64") == 0) {
+            memmove(arguments + i, arguments + i + 2, (size_t)(*n - i - 1) * sizeof *arguments);      // with the NULL at the end
+            *n -= 2;
+            found = true;
+        }
+    }
+    return found;
+}
+
+// The plan of the arguments; messages call the command name. False after one line on stderr.
+static bool read_plan(const char *name, const char **arguments, int n, Options *options, GradflowPlan *plan)
+{
+    CommandHelp help = gradflow_help;
+    int status;
+    *options = (Options){0};
+    *plan = (GradflowPlan){0};
     help.name = name;
-    bool read = options_parse(options, &help, argc, argv, &status) && gradflow_plan_read(options, plan, &status);
+    bool read = options_parse(options, &help, n, arguments, &status) && gradflow_plan_read(options, plan, &status);
     options->help = NULL;                          // it is a variable of this function
-    free(argv);
     return read;
 }
 
@@ -41,14 +69,24 @@ bool gradflow_cell_check(const char *name, const char *settings, uint64_t seed)
 {
     Options options;
     GradflowPlan plan;
-    bool read = read_plan(name, settings, seed, &options, &plan);
+    int n;
+    const char **arguments = arguments_of(name, settings, seed, &n);
+    if (arguments == NULL) {
+        return false;
+    }
+    take_double(arguments, &n);
+    bool read = read_plan(name, arguments, n, &options, &plan);
     int arms = plan.experiment.n_rules > 0 ? plan.experiment.n_rules : plan.experiment.arms == ARMS_BOTH ? 2 : 1;
     if (read && arms != 1) {
         command_error(name, "'%.200s': %d arms (expected one: --residual or --shortcut on)", settings, arms);
     }
     free_plan(&options, &plan);
+    free(arguments);
     return read && arms == 1;
 }
+
+// ------------------------------------------------------------------------------------------------------------
+// In this process
 
 // The rows without the header.
 static char *csv_rows(const Experiment *experiment)
@@ -68,20 +106,95 @@ static char *csv_rows(const Experiment *experiment)
     return text;
 }
 
-bool gradflow_cell(const char *name, const char *settings, uint64_t seed, GradflowCell *cell)
+static bool run_here(const char *name, const char **arguments, int n, GradflowCell *cell)
 {
     Options options;
     GradflowPlan plan;
     Experiment experiment;
     Error error;
-    bool read = read_plan(name, settings, seed, &options, &plan);
+    bool read = read_plan(name, arguments, n, &options, &plan);
     bool done = read && experiment_run(&plan.experiment, NULL, NULL, &experiment, &error);
     if (done) {
         *cell = (GradflowCell){.loss = experiment.measurements[experiment.n_measurements - 1].loss, .rows = csv_rows(&experiment)};
         experiment_free(&experiment);
     } else if (read) {
-        command_error(name, "'%.200s --seed %llu': %s", settings, (unsigned long long)seed, error.message);
+        command_error(name, "%s", error.message);
     }
     free_plan(&options, &plan);
+    return done;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// In a child
+
+// gptape gradflow ..., with its stdout in the stream.
+static bool spawn(const char **arguments, int n, pid_t *child, FILE **stream)
+{
+    int ends[2];
+    posix_spawn_file_actions_t actions;
+    const char **all = memory_allocate((size_t)(n + 4) * sizeof *all, "a network's options");
+    if (pipe(ends) != 0) {
+        free(all);
+        return false;
+    }
+    all[0] = "gptape";
+    memcpy(all + 1, arguments, (size_t)n * sizeof *all);
+    all[n + 1] = "--precision";
+    all[n + 2] = "f64";
+    all[n + 3] = NULL;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    posix_spawn_file_actions_addclose(&actions, ends[0]);
+    posix_spawn_file_actions_addclose(&actions, ends[1]);
+    errno = posix_spawn(child, "/proc/self/exe", &actions, NULL, (char *const *)all, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    free(all);
+    *stream = errno == 0 ? fdopen(ends[0], "r") : NULL;
+    if (*stream == NULL) {
+        close(ends[0]);
+    }
+    return *stream != NULL;
+}
+
+static bool run_child(const char *name, const char **arguments, int n, GradflowCell *cell)
+{
+    pid_t child;
+    FILE *stream;
+    Error error;
+    char *text;
+    size_t bytes;
+    int status;
+    if (!spawn(arguments, n, &child, &stream)) {
+        command_error(name, "gptape gradflow can't be started: %s", strerror(errno));
+        return false;
+    }
+    bool read = stream_read(stream, "the rows", MOST_TEXT_BYTES, &text, &bytes, &error);
+    fclose(stream);
+    waitpid(child, &status, 0);
+    if (!read || status != 0) {
+        if (!read) {
+            command_error(name, "%s", error.message);
+        } else {
+            free(text);
+        }
+        return false;                              // the child has said why
+    }
+    size_t header = strcspn(text, "\n") + 1;
+    *cell = (GradflowCell){.loss = NAN, .rows = memory_copy_text(bytes < header ? "" : text + header)};
+    free(text);
+    return true;
+}
+
+bool gradflow_cell(const char *name, const char *settings, uint64_t seed, GradflowCell *cell)
+{
+    int n;
+    const char **arguments = arguments_of(name, settings, seed, &n);
+    if (arguments == NULL) {
+        return false;
+    }
+    bool wide = take_double(arguments, &n);
+    bool done = wide ? run_child(name, arguments, n, cell) : run_here(name, arguments, n, cell);
+    free(arguments);
     return done;
 }

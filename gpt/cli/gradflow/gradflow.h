@@ -68,7 +68,7 @@ bool probes_report(const Options *options, const Experiment *experiment);      /
 // One network of a sweep: settings are gradflow's options without seeds and outputs, quoted as for a shell; messages call the command name.
 // Each returns false after one line on stderr.
 typedef struct GradflowCell {
-    double loss;                                   // at the last step
+    double loss;                                   // at the last step; NaN with --precision f64
     char *rows;                                    // of its CSV, without the header; the caller frees them
 } GradflowCell;
 

@@ -178,7 +178,9 @@ static void write_row(FILE *out, const char *sweep, const char *key, const Cell 
     fputc(',', out);
     quote_csv(out, key);
     fprintf(out, ",%llu", (unsigned long long)cell->seed);
-    number_print(out, ",%.9g,%.9g,%.3f\n", loss, value, seconds);
+    number_print(out, isnan(loss) ? "," : ",%.9g", loss);
+    number_print(out, isnan(value) ? "," : ",%.9g", value);
+    number_print(out, ",%.3f\n", seconds);
 }
 
 char *store_rows(const char *sweep, const Cell *cell, double loss, const double *values, double seconds)
