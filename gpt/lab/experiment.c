@@ -102,8 +102,11 @@ static void run_network(Net *net, Tape *tape, Experiment *experiment, Measuremen
     adamw_config.lr = config->lr;
     adamw_config.weight_decay = 0;                 // so that nothing but the gradient moves the weights
     AdamW adamw = {0};
+    bool by_adamw = config->n_steps > 0 && !config->sgd;
     if (config->n_steps > 0) {
         module_train(net->module, true);
+    }
+    if (by_adamw) {
         adamw = adamw_create(&parameters, adamw_config);
         unwind_add(free_adamw, &adamw);
     }
@@ -116,9 +119,11 @@ static void run_network(Net *net, Tape *tape, Experiment *experiment, Measuremen
             gpt_stream_progress(net->gpt, part_made, progress);
             net_measure_streamed(net, tape, measurement);
         } else {
-            net_measure(net, tape, config->n_steps > 0 ? &adamw : NULL, measurement);
+            net_measure(net, tape, by_adamw ? &adamw : NULL, measurement);
         }
-        if (step < config->n_steps) {
+        if (step < config->n_steps && config->sgd) {
+            sgd_step(&parameters, config->lr);
+        } else if (step < config->n_steps) {
             adamw_step(&adamw);
         }
         double now = clock_seconds();

@@ -104,6 +104,7 @@ typedef struct ExperimentConfig {
     int n_seeds;
     int n_steps;                                   // AdamW steps of training; each is measured before it is made, and the end
     double lr;
+    bool sgd;                                      // plain gradient descent instead of AdamW
     bool same_dy;                                  // feed all arms the same gradient at the output instead of their loss's
     const struct TrainConfig *train;               // the measured steps of a training run; NULL: steps as above
     const struct Probe *probes[PROBES_MOST];       // what else is measured at each step (section 4)

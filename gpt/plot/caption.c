@@ -177,7 +177,7 @@ char *plot_training_caption(const Experiment *experiment, const char *note)
     plot_text_open(&text);
     write_seeds(text.stream, config);
     write_network(text.stream, experiment);
-    fprintf(text.stream, "AdamW, learning rate %s%s, ", config->train == NULL ? "" : "up to ",
+    fprintf(text.stream, "%s, learning rate %s%s, ", config->sgd ? "gradient descent" : "AdamW", config->train == NULL ? "" : "up to ",
             plot_number(config->train == NULL ? config->lr : config->train->lr, number));
     fprintf(text.stream, "weight decay %s. ", plot_number(config->train == NULL ? 0 : config->train->weight_decay, number));
     write_fairness(text.stream, experiment, &arms);

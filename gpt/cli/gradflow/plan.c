@@ -18,6 +18,11 @@ static const char *arms_word(int i)
     return words[i];
 }
 
+static const char *optimizer_word(int i)
+{
+    return i == 0 ? "adamw" : "sgd";
+}
+
 // Options of one kind of network are errors with the other.
 static bool refuse_others(const Options *options, NetKind net)
 {
@@ -63,11 +68,16 @@ static bool read_experiment(const Options *options, GradflowPlan *plan)
     static const Arms arms[] = {ARMS_BOTH, ARMS_ON, ARMS_OFF};
     ExperimentConfig *config = &plan->experiment;
     int arm = 0;
-    if (!options_word(options, "shortcut", arms_word, 3, &arm) || !read_seeds(options, plan) ||
+    int optimizer = 0;
+    if (!options_word(options, "shortcut", arms_word, 3, &arm) || !options_word(options, "optimizer", optimizer_word, 2, &optimizer) || !read_seeds(options, plan) ||
         !options_int(options, "steps", 0, MOST_STEPS, &config->n_steps) || !options_double(options, "lr", 0, 1000, &config->lr)) {
         return false;
     }
     config->arms = arms[arm];
+    config->sgd = optimizer == 1;
+    if (config->sgd && config->n_steps == 0) {
+        return option_error(options, "optimizer", "for training only (expected --steps, too)");
+    }
     config->same_dy = options_given(options, "same-dy");
     if (config->same_dy && config->n_steps > 0) {
         return option_error(options, "same-dy", "a network trains on its own loss, but --steps is %d; leave one out", config->n_steps);

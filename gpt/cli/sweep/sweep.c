@@ -39,7 +39,7 @@ const CommandHelp sweep_help = {
              "and its quartiles. Networks without and with shortcuts count as two, as do several --residual.\n\n"
              "A statistic is OPERATION COLUMN KIND[:INDEX][@LAYER] [NAME], of the rows of gradflow's CSV: 'slope l2 activation_grad layers.#.out'.\n"
              "# stands for a number, * for anything. Operations: first, last, ratio (first/last), slope (of log10, by layer or index),\n"
-             "mean, median, min, max, sum, center, at:X. 'A / B' divides two, 'log10 A' takes the logarithm, 'loss' is the loss.\n\n"
+             "mean, median, min, max, sum, center, rough, at:X. 'A / B' divides two, 'log10 A' takes the logarithm, 'loss' is the loss.\n\n"
              "With --runs a sweep that was stopped continues where it was. It computes with one thread; mpirun -n N gptape sweep ...\n"
              "uses N processes, and so do N shards, whose files --merge joins. The results are the same.",
     .examples = "  gptape sweep --vary depth=5,10,20 --seeds 20\n"

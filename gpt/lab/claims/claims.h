@@ -22,7 +22,7 @@
 // KIND, INDEX, LAYER (or FIRST..LAST) and NAME choose rows (in NAME, # stands for a number and * for anything; without it, any name), and COLUMN a number in them. That
 // makes a series: y against the row's index, or against its layer if it has none or INDEX is given. Where several rows have one x, y is the mean of them,
 // but of COLUMN l2 the root of the sum of squares. Only rows of the last step count. OPERATION makes one number of the series: first, last,
-// ratio (first / last), slope (of log10 y against x), mean, median, min, max, sum, center (sum of x y / sum of y), at:X (y at x = X).
+// ratio (first / last), slope (of log10 y against x), mean, median, min, max, sum, center (sum of x y / sum of y), at:X (y at x = X), rough (of a square map: its bends over its height).
 //
 //      ratio l2 activation_grad layers.#.out             |dL/dx| of the first layer over that of the last
 //      slope l2 activation_grad layers.#.out             decades a layer: least squares of log10 y against x

@@ -2,7 +2,7 @@
 
 #include "gpt/base/base.h"
 #include "gpt/base/table.h"
-#include "gpt/lab/claims/claims.h"
+#include "gpt/lab/claims/operation.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -11,12 +11,7 @@
 
 enum { WORD = 80, WORDS_MOST = 4, LAYER_MOST = DEEP_DEPTH_MAX + 1 };
 
-typedef enum Operation {
-    OPERATION_FIRST, OPERATION_LAST, OPERATION_RATIO, OPERATION_SLOPE, OPERATION_MEAN, OPERATION_MEDIAN, OPERATION_MIN, OPERATION_MAX,
-    OPERATION_SUM, OPERATION_CENTER, OPERATION_AT, OPERATION_COUNT
-} Operation;
-
-static const char *const operations[OPERATION_AT] = {"first", "last", "ratio", "slope", "mean", "median", "min", "max", "sum", "center"};
+static const char *const operations[OPERATION_AT] = {"first", "last", "ratio", "slope", "mean", "median", "min", "max", "sum", "center", "rough"};
 
 typedef struct Term {
     char words[WORDS_MOST][WORD];                  // operation, column, kind, name
@@ -101,7 +96,7 @@ static bool parse_term(const char *text, Term *term, Error *error)
         return error_set(error, "'%.80s' (expected OPERATION COLUMN KIND [NAME])", text);
     }
     if (!read_operation(term->words[0], term)) {
-        return error_set(error, "'%.40s': unknown operation (expected first, last, ratio, slope, mean, median, min, max, sum, center or at:X)",
+        return error_set(error, "'%.40s': unknown operation (expected first, last, ratio, slope, mean, median, min, max, sum, center, rough or at:X)",
                          term->words[0]);
     }
     if (!is_number(term->words[1])) {
@@ -175,20 +170,10 @@ static bool matches(const char *pattern, const char *name)
     return *name == '\0';
 }
 
-// Where x is in the series; at its end if it is new.
-static int find_x(const Series *series, double x)
-{
-    int i = series->n - 1;
-    while (i >= 0 && series->x[i] != x) {
-        i--;
-    }
-    return i < 0 ? series->n : i;
-}
-
 // A point, or one more value of an x that is there: sums are kept, and counts, of which squares say whether they are roots.
 static void add_point(Series *series, int **counts, int *capacity, double x, double y)
 {
-    int i = find_x(series, x);
+    int i = series_find(series, x);
     if (i == series->n) {
         series->x = memory_grow(series->x, i, &series->capacity, sizeof(double), "a series");
         series->y = memory_grow(series->y, i, &series->capacity_y, sizeof(double), "a series");
@@ -273,87 +258,10 @@ void series_free(Series *series)
 // ------------------------------------------------------------------------------------------------------------
 // The number
 
-double fit_slope(const double *x, const double *y, int n)
-{
-    double count = 0;
-    double mean_x = 0;
-    double mean_y = 0;
-    double xx = 0;
-    double xy = 0;
-    for (int i = 0; i < n; i++) {
-        if (isfinite(x[i]) && isfinite(y[i])) {
-            count++;
-            mean_x += (x[i] - mean_x) / count;
-            mean_y += (y[i] - mean_y) / count;
-        }
-    }
-    for (int i = 0; i < n; i++) {
-        if (isfinite(x[i]) && isfinite(y[i])) {
-            xx += (x[i] - mean_x) * (x[i] - mean_x);
-            xy += (x[i] - mean_x) * (y[i] - mean_y);
-        }
-    }
-    return xx > 0 ? xy / xx : NAN;
-}
-
-static double log_slope(const Series *series)
-{
-    double *logs = memory_allocate((size_t)series->n * sizeof *logs, "a series");
-    for (int i = 0; i < series->n; i++) {
-        logs[i] = series->y[i] > 0 ? log10(series->y[i]) : NAN;
-    }
-    double slope = fit_slope(series->x, logs, series->n);
-    free(logs);
-    return slope;
-}
-
-static double operate(Operation operation, double at, const Series *series)
-{
-    const double *y = series->y;
-    int n = series->n;
-    double sum = 0;
-    double weighted = 0;
-    double low = INFINITY;
-    double high = -INFINITY;
-    for (int i = 0; i < n; i++) {
-        sum += y[i];
-        weighted += series->x[i] * y[i];
-        low = fmin(low, y[i]);
-        high = fmax(high, y[i]);
-    }
-    switch (operation) {
-    case OPERATION_FIRST:
-        return y[0];
-    case OPERATION_LAST:
-        return y[n - 1];
-    case OPERATION_RATIO:
-        return y[0] / y[n - 1];
-    case OPERATION_SLOPE:
-        return log_slope(series);
-    case OPERATION_MEAN:
-        return sum / n;
-    case OPERATION_MEDIAN:
-        return quartiles_of(series->y, n).median;
-    case OPERATION_MIN:
-        return low;
-    case OPERATION_MAX:
-        return high;
-    case OPERATION_SUM:
-        return sum;
-    case OPERATION_CENTER:
-        return weighted / sum;
-    case OPERATION_AT:
-        return find_x(series, at) < n ? y[find_x(series, at)] : NAN;
-    case OPERATION_COUNT:
-        break;
-    }
-    return NAN;
-}
-
 static double term_value(const Term *term, const char *csv)
 {
     Series series = series_of(term, csv);
-    double value = series.n == 0 ? NAN : operate(term->operation, term->at, &series);
+    double value = series.n == 0 ? NAN : series_operate(&series, term->operation, term->at);
     series_free(&series);
     return value;
 }

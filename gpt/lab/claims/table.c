@@ -4,6 +4,6 @@
 
 #include <stddef.h>
 
-extern const Claim claims_depth[], claims_mean_field[], claims_rules[], claims_transformer[], claims_paths[];
+extern const Claim claims_depth[], claims_mean_field[], claims_rules[], claims_transformer[], claims_paths[], claims_landscape[];
 
-const Claim *const claim_groups[] = {claims_depth, claims_mean_field, claims_rules, claims_transformer, claims_paths, NULL};
+const Claim *const claim_groups[] = {claims_depth, claims_mean_field, claims_rules, claims_transformer, claims_paths, claims_landscape, NULL};

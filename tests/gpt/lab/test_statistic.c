@@ -34,6 +34,11 @@ static void make_rows(void)
     add_row(3, 0, "layers.0", "path_norm", 0, "1", "6");
     add_row(3, 1, "layers.1", "path_norm", 0, "0", "20");
     add_row(3, -1, "", "sharpness", 0, "", "5");
+    for (int i = 0; i < 9; i++) {
+        char index[4];
+        snprintf(index, sizeof index, "%d", i);
+        add_row(3, -1, "", "plane", 0, index, i == 4 ? "2" : "3");
+    }
 }
 
 static const struct {
@@ -60,6 +65,7 @@ static const struct {
     {"slope value path_norm:0 layers.#", 1},
     {"first value sharpness@-1", 5},
     {"first value sharpness", 5},
+    {"rough value plane", 4},                                  // 2 each way at the center, 1 above which is the edge
 };
 
 START_TEST(statistics_have_these_values)

@@ -1,0 +1,16 @@
+// operation.h: the operations that make one number of a series. Internal to gpt/lab/claims/.
+
+#ifndef GPTAPE_CLAIMS_OPERATION_H
+#define GPTAPE_CLAIMS_OPERATION_H
+
+#include "gpt/lab/claims/claims.h"
+
+typedef enum Operation {
+    OPERATION_FIRST, OPERATION_LAST, OPERATION_RATIO, OPERATION_SLOPE, OPERATION_MEAN, OPERATION_MEDIAN, OPERATION_MIN, OPERATION_MAX,
+    OPERATION_SUM, OPERATION_CENTER, OPERATION_ROUGH, OPERATION_AT, OPERATION_COUNT
+} Operation;
+
+int series_find(const Series *series, double x);               // the place of x; n if it is not there
+double series_operate(const Series *series, Operation operation, double at);    // of at least one point
+
+#endif
