@@ -121,6 +121,7 @@ bool experiment_draw(const ExperimentConfig *config, const StepDrawing *drawing,
     if (drawing->stepwise) {
         attend_stepwise(net.gpt);
     }
+    net_next_batch(&net);
     Tensor *loss = net_loss(&net, net_forward(&net));
     if (drawing->backward) {
         backward_keeping_all(tape, loss);

@@ -47,6 +47,7 @@ static void unwatch(void *watch)
 // Forward, backward and the measurement. The tape holds one step only.
 static void net_measure(Net *net, Tape *tape, const AdamW *adamw, Measurement *measurement)
 {
+    net_next_batch(net);
     const ExperimentConfig *config = net->config;
     module_zero_grad(net->module);
     Tensor *y = net_forward(net);
@@ -241,6 +242,9 @@ bool experiment_check(const ExperimentConfig *config, Error *error)
         return false;
     }
     int n = config->B * config->T;
+    if (config->batches.fill != NULL) {
+        return true;
+    }
     return gpt_ids_check(&config->gpt, config->ids, n, error) &&
            gpt_targets_check(&config->gpt, config->targets, n, error);
 }

@@ -4,6 +4,7 @@
 #define GPTAPE_LAB_H
 
 #include "gpt/gpt.h"
+#include "gpt/text/text.h"
 #include "nn/gradflow/gradflow.h"
 
 #include "tensor/public_begin.h"
@@ -97,6 +98,7 @@ typedef struct ExperimentConfig {
     const int *ids;                                // (B, T)
     const int *targets;                            // (B, T); for NET_MLP with LOSS_CE (n_rows), the class of each
     int B, T;
+    BatchSource batches;                           // for NET_GPT: instead of ids and targets a new batch for each step, the same in all arms of a seed
     Arms arms;                                     // if n_rules is 0
     const char *rules[ARMS_MOST];                  // the residual rules that are compared, one network each
     int n_rules;

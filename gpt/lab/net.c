@@ -143,9 +143,26 @@ static Real *draw_input(const ExperimentConfig *config, uint64_t seed)
     return input;
 }
 
+void net_next_batch(Net *net)
+{
+    ExperimentConfig *own = &net->own;
+    size_t n = (size_t)own->B * (size_t)own->T;
+    if (own->batches.fill == NULL) {
+        return;
+    }
+    if (net->config != own) {                      // the first
+        own->ids = memory_allocate(n * sizeof(int), "the batch");
+        own->targets = memory_allocate(n * sizeof(int), "the batch");
+        net->config = own;
+    }
+    batch_draw(&own->batches, &net->batches, own->B, own->T, (int *)own->ids, (int *)own->targets);
+}
+
 bool net_create(Net *net, const ExperimentConfig *config, int arm, uint64_t seed, Error *error)
 {
-    *net = (Net){.config = config};
+    enum { BATCH_SEED = 3000017 };
+    *net = (Net){.config = config, .own = *config};
+    random_seed(&net->batches, seed + BATCH_SEED);
     if (config->net == NET_MLP) {
         DeepConfig deep = deep_of_arm(config, arm);
         net->deep = deep_create(&deep, seed, error);
@@ -167,6 +184,10 @@ void net_free(void *object)
     deep_free(net->deep);
     gpt_free(net->gpt);
     free(net->drawn);
+    if (net->config == &net->own) {
+        free((int *)net->own.ids);
+        free((int *)net->own.targets);
+    }
 }
 
 static Tensor *copy_rows(const Real *values, Shape shape, const char *label)

@@ -17,12 +17,15 @@ typedef struct Net {
     GPT *gpt;
     Module *module;
     Real *drawn;                                   // the input of the deep network, if it is the seed's; else NULL
+    ExperimentConfig own;                          // config with the batch of this step, where batches are drawn
+    Random batches;                                // draws them
 } Net;
 
 int experiment_rows(const ExperimentConfig *config);           // of the deep network's input
 
 bool net_create(Net *net, const ExperimentConfig *config, int arm, uint64_t seed, Error *error);
 void net_free(void *net);                          // a Net
+void net_next_batch(Net *net);                     // draws the batch of a step, where batches are drawn. The net must not move any more
 Tensor *net_forward(Net *net);
 Tensor *net_loss(const Net *net, Tensor *y);
 // Notes the loss of the output y, and returns what backward starts from: the loss, or with same_dy what has that gradient at y.

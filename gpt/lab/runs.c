@@ -37,7 +37,7 @@ static void write_sizes(FILE *out, const DeepConfig *deep)
     fputc('"', out);
 }
 
-static const char before[] = "run,seed,net,residual,shortcut,norm,sizes,rows,inputs,saved,batch,length,steps,lr,same_dy,precision";
+static const char before[] = "run,seed,net,residual,shortcut,norm,sizes,rows,inputs,saved,task,batch,length,steps,lr,same_dy,precision";
 static const char after[] = ",loss,not_finite,seconds\n";
 
 static void write_before(FILE *out, const Run *run)
@@ -55,9 +55,11 @@ static void write_before(FILE *out, const Run *run)
     fprintf(out, ",%s,", mlp ? config_field_text(deep_norm, &config->deep, norm_text) : short_name ? norm_name(norm) : "");
     if (mlp) {
         write_sizes(out, &config->deep);
-        fprintf(out, ",%d,%s,,,", experiment_rows(config), config->normal_input ? "normal" : "given");
+        fprintf(out, ",%d,%s,,,,", experiment_rows(config), config->normal_input ? "normal" : "given");
     } else {
-        fprintf(out, ",,,%s,%d,%d", config->saved != NULL ? "on" : "off", config->B, config->T);
+        fprintf(out, ",,,%s,", config->saved != NULL ? "on" : "off");
+        quote_csv(out, config->batches.fill != NULL ? config->batches.name : "");
+        fprintf(out, ",%d,%d", config->B, config->T);
     }
     fprintf(out, ",%d,", config->n_steps);
     if (config->n_steps > 0) {

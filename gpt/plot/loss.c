@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { STYLE_TRAINING = 1, STYLE_VALIDATION = 0 };
+enum { STYLE_TRAINING = 1, STYLE_VALIDATION = 0, STYLE_GUESS = 2 };
 
 // One batch's loss is noisy: many steps are drawn in groups, as median and quartiles.
 static Line training_line(const TrainRow *rows, int n, int points_most)
@@ -53,8 +53,21 @@ static Line validation_line(const TrainRow *rows, int n, double before)
     return line;
 }
 
-// The y axis is logarithmic if the losses span more than a power of ten.
-static Panel loss_panel(const TrainRow *rows, int n, double before, int points_most)
+// The loss of guessing, at each step.
+static Line guess_line(const TrainRow *rows, int n, double guess)
+{
+    char label[80];
+    number_format(label, sizeof label, "guessing, %.4g", guess);
+    Line line = line_create(label, STYLE_GUESS, 2);
+    line.x[0] = 0;
+    line.x[1] = rows[n - 1].step;
+    line.y[0] = line_point(guess);
+    line.y[1] = line_point(guess);
+    return line;
+}
+
+// guess: NaN: not drawn. The y axis is logarithmic if the losses span more than a power of ten.
+static Panel loss_panel(const TrainRow *rows, int n, double before, double guess, int points_most)
 {
     Panel panel = {.title = "Cross-entropy loss (nats per token)",
                    .x_label = "step",
@@ -67,6 +80,10 @@ static Panel loss_panel(const TrainRow *rows, int n, double before, int points_m
     if (panel.lines[1].n == 0) {
         line_free(&panel.lines[1]);
         panel.n_lines = 1;
+    }
+    if (isfinite(guess)) {
+        panel.lines[panel.n_lines] = guess_line(rows, n, guess);
+        panel.n_lines++;
     }
     double low = INFINITY;
     double high = 0;
@@ -84,7 +101,7 @@ static Panel loss_panel(const TrainRow *rows, int n, double before, int points_m
 // "In 2000 steps the validation loss falls from 4.18 to 1.86". The caller frees it.
 static char *write_finding(const Panel *panel, int steps)
 {
-    const Line *line = &panel->lines[panel->n_lines - 1];
+    const Line *line = &panel->lines[panel->lines[1].style == STYLE_VALIDATION && panel->n_lines > 1 ? 1 : 0];
     double first = line->y[0].median;
     double last = line->y[line->n - 1].median;
     int lowest = 0;
@@ -110,6 +127,11 @@ static char *write_finding(const Panel *panel, int steps)
 
 bool plot_loss(const TrainRow *rows, int n, double before, const char *what, const char *path, Error *error)
 {
+    return plot_loss_guess(rows, n, before, NAN, what, path, error);
+}
+
+bool plot_loss_guess(const TrainRow *rows, int n, double before, double guess, const char *what, const char *path, Error *error)
+{
     enum { POINTS_MOST = 150 };
     REQUIRE(rows);
     REQUIRE(path);
@@ -119,7 +141,7 @@ bool plot_loss(const TrainRow *rows, int n, double before, const char *what, con
     if (n < 1) {
         return error_set(error, "%s: nothing to draw (expected a run with steps)", path);
     }
-    Panel panel = loss_panel(rows, n, before, POINTS_MOST);
+    Panel panel = loss_panel(rows, n, before, guess, POINTS_MOST);
     char *title = write_finding(&panel, rows[n - 1].step);
     bool drawn = panel_draw(&panel, path, title, what, error);
     panel_free(&panel);
@@ -134,7 +156,7 @@ char *plot_loss_terminal(const TrainRow *rows, int n, double before, int columns
         error_set(error, "nothing to draw (expected a run with steps)");
         return NULL;
     }
-    Panel panel = loss_panel(rows, n, before, columns);
+    Panel panel = loss_panel(rows, n, before, NAN, columns);
     char *text = panel_terminal(&panel, ".o", columns, error);
     panel_free(&panel);
     return text;

@@ -113,6 +113,47 @@ void dataset_ids(const void *dataset, size_t first, size_t n, int *ids);       /
 // Batch number batch of n_batches fixed ones, whose rows are evenly spaced in the split.
 void dataset_eval_batch(const Dataset *dataset, DatasetSplit split, int batch, int n_batches, int B, int T, int *ids, int *targets);
 
+// ------------------------------------------------------------------------------------------------------------
+// 3. Data without a text: batches from a function
+
+// Fills B rows of T ids below the model's vocabulary size, and the target of each, TARGET_IGNORED where nothing is to be predicted (but not everywhere).
+// All that is random is drawn from random, which is seeded anew for each batch, and nothing is remembered between calls: so a resumed run, and
+// each of several ranks, gets the batches that it would have got. An example is in gpt/train/train.h.
+typedef void BatchFunction(void *context, Random *random, int B, int T, int *ids, int *targets);
+
+typedef struct BatchSource {
+    const char *name;                              // for messages and plots
+    BatchFunction *fill;                           // NULL: there is none
+    void *context;
+    double guess_loss;                             // of guessing among all possible answers; 0: unknown
+} BatchSource;
+
+// The next batch: one number is drawn from random, and seeds the generator that the function gets.
+void batch_draw(const BatchSource *source, Random *random, int B, int T, int *ids, int *targets);
+
+// Synthetic tasks, s the symbols 0 ... n_symbols - 1, each drawn uniformly:
+//
+//      copy          s1 s2 ... sh s1 s2 ...      the next token, from the second half on, h = (T + 2) / 2, rounded down
+//      shift:K       s1 s2 ... sT                at position t the token of position t - K
+//      modular:K     a b = c a b = c ...         at each "=", which is token K, the sum c = (a + b) mod K; a and b below K
+//
+// All other targets are ignored. guess_loss is log(n_symbols).
+typedef enum TaskKind { TASK_COPY, TASK_SHIFT, TASK_MODULAR, TASK_COUNT } TaskKind;
+enum { TASK_MOST = 65535, TASK_NAME = 32 };
+
+typedef struct Task {
+    TaskKind kind;
+    int k;
+    int n_symbols;                                 // set by task_fit
+    char name[TASK_NAME];                          // "shift:3"
+} Task;
+
+bool task_read(const char *text, Task *task, Error *error);
+int task_vocabulary(const Task *task);             // that it takes where none is given: 64, or K + 1
+// For rows of T tokens of a model: copy and shift use its whole vocabulary. False and an error if the vocabulary or the rows are too small.
+bool task_fit(Task *task, int vocab_size, int T, Error *error);
+BatchSource task_source(const Task *task);         // borrows the task
+
 #include "tensor/public_end.h"
 
 #endif

@@ -161,6 +161,17 @@ static bool read_fixed_batch(const Safetensors *file, TrainSetup *setup, Error *
         && read_array(file, "targets", DTYPE_I32, shape, setup->targets, error);
 }
 
+static bool read_task(const Safetensors *file, TrainSetup *setup, Error *error)
+{
+    const char *text = safetensors_text(file, "task");
+    Error why;
+    if (text == NULL) {
+        return true;
+    }
+    setup->task = memory_allocate(sizeof *setup->task, "a task");
+    return task_read(text, setup->task, &why) || error_set(error, "%s: task: %.300s", file->path, why.message);
+}
+
 // The text called key, or the array of bytes; *text is NULL if there is neither. The caller frees it.
 static bool read_path(const Safetensors *file, const char *key, char **text, Error *error)
 {
@@ -186,7 +197,7 @@ static bool read_setup(const Safetensors *file, const char *folder, TrainSetup *
     }
     setup->seed = (uint64_t)seed;
     return read_path(file, "data", &setup->data, error) && read_path(file, "model", &setup->model, error)
-        && read_tokenizer(file, folder, &setup->tokenizer, error) && read_fixed_batch(file, setup, error);
+        && read_tokenizer(file, folder, &setup->tokenizer, error) && read_task(file, setup, error) && read_fixed_batch(file, setup, error);
 }
 
 bool train_setup_load(const char *folder, TrainSetup *setup, Error *error)

@@ -128,7 +128,7 @@ static bool make_step(Run *run, TrainRow *row, Error *error)
         return made;
     }
     bool last = row->step == config->steps;
-    if (trainer->data != NULL && (last || is_due(row->step, config->eval_every))) {
+    if (trainer_validates(trainer) && (last || is_due(row->step, config->eval_every))) {
         row->val_loss = evaluate(run);
     }
     return train_log_add(run->log, row, error);
@@ -255,6 +255,12 @@ bool train_run(Trainer *trainer, const char *folder, const TrainWatcher *watcher
 // ------------------------------------------------------------------------------------------------------------
 // Plots
 
+static const char *data_name(const Trainer *trainer)
+{
+    const BatchSource *source = &trainer->setup.batches;
+    return trainer->data != NULL ? trainer->data->name : source->fill == NULL ? "A fixed batch" : source->name != NULL ? source->name : "Made batches";
+}
+
 // "GPT, 4 blocks, width 128, ...": the caption.
 static void describe(const Trainer *trainer, char *text, size_t n)
 {
@@ -262,7 +268,7 @@ static void describe(const Trainer *trainer, char *text, size_t n)
     const TrainConfig *config = &trainer->setup.train;
     number_format(text, n, "%s. GPT, %d block%s, width %d, %d head%s, context %d, residual rule %s. AdamW, %d × %d row%s of %d "
              "token%s a step, learning rate up to %g, weight decay %g. Seed %llu.",
-             trainer->data == NULL ? "A fixed batch" : trainer->data->name,
+             data_name(trainer),
              gpt->n_layer, plural(gpt->n_layer), gpt->n_embd, gpt->n_head, plural(gpt->n_head), gpt->context_length,
              residual_text(gpt_rule(gpt)), config->accumulate, config->batch,
              plural(config->batch), config->length, plural(config->length), config->lr,
@@ -295,7 +301,8 @@ bool train_draw(const Trainer *trainer, const char *folder, Error *error)
     bool drawn = train_log_of(folder, &rows, &n, error);
     if (drawn) {
         describe(trainer, what, sizeof what);
-        drawn = n == 0 || plot_loss(rows, n, trainer->before.val_loss, what, picture, error);
+        double guess = trainer->setup.batches.guess_loss > 0 ? trainer->setup.batches.guess_loss : NAN;
+        drawn = n == 0 || plot_loss_guess(rows, n, trainer->before.val_loss, guess, what, picture, error);
         drawn = drawn && (trainer->setup.train.gradflow_every == 0 || draw_flow(trainer, folder, rows, n, error));
         free(rows);
     }

@@ -78,6 +78,9 @@ static uint64_t hash_data(const Trainer *trainer)
 {
     enum { PART = 1 << 16 };
     const TrainSetup *setup = &trainer->setup;
+    if (trainer->data == NULL && setup->ids == NULL) {
+        return hash_text(HASH_START, setup->batches.name == NULL ? "" : setup->batches.name);
+    }
     if (trainer->data == NULL) {
         size_t bytes = (size_t)setup->train.accumulate * (size_t)setup->train.batch * (size_t)setup->train.length * sizeof(int);
         return hash_bytes(hash_bytes(HASH_START, setup->ids, bytes), setup->targets, bytes);

@@ -6,7 +6,7 @@
 //      alphabet                                         U8      of a tokenizer of characters
 //      data, model                                      U8      paths, if they are not UTF-8 (else they are texts)
 //      ids, targets                                     I32     of a fixed batch
-//      texts                                                    step, seed, data and its fingerprint, the model's config.json,
+//      texts                                                    step, seed, data and its fingerprint or the task, the model's config.json,
 //                                                               and every number of TrainConfig: train.lr, ...; and the
 //                                                               checksum of all that is above
 // load.c reads it.
@@ -72,6 +72,9 @@ static void add_texts(SafetensorsWriter *writer, const Trainer *trainer)
     }
     add_path(writer, "data", setup->data);
     add_path(writer, "model", setup->model);
+    if (setup->task != NULL) {
+        safetensors_add_text(writer, "task", setup->task->name);
+    }
     if (trainer->data != NULL) {
         char text[32];
         snprintf(text, sizeof text, "%016llx", (unsigned long long)trainer->data->fingerprint);

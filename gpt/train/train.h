@@ -13,6 +13,25 @@
 //      Dataset --> ids, targets (B, T) --gpt_forward--> logits (B, T, V) --cross_entropy--> loss --backward--> gradients
 //         ^                                                                                                      |
 //         '-- next step <-- weights <--adamw_step_clipped-- at most clip in norm <--grad_norm-- added up <-------'
+//
+// Instead of a Dataset a function may make the batches (BatchSource in gpt/text/text.h), for example of numbers to be sorted:
+//
+//      static void sort_batch(void *context, Random *random, int B, int T, int *ids, int *targets)
+//      {
+//          int half = T / 2;                      // T / 2 numbers below 16, then T / 2 times a sign, at each of which the next larger one is due
+//          for (int i = 0; i < B * T; i++) {
+//              ids[i] = i % T < half ? (int)(random_bits(random) % 16) : 16;
+//              targets[i] = TARGET_IGNORED;
+//          }
+//          for (int row = 0; row < B; row++) {
+//              memcpy(targets + row * T + half, ids + row * T, half * sizeof(int));
+//              qsort(targets + row * T + half, half, sizeof(int), compare_ints);
+//          }
+//      }
+//
+//      setup.batches = (BatchSource){.name = "sorting", .fill = sort_batch, .guess_loss = log(16)};
+//      Trainer *trainer = trainer_create(setup, gpt, NULL, &error);
+//      bool done = train_run(trainer, "run", &watcher, &error);
 
 // How the gradients of a step's parts (accumulate) become one. Under mpirun the ranks share the parts in turn: of n ranks, rank r computes parts
 // r, n + r, 2 n + r, ..., and every rank then makes the same AdamW step.
@@ -64,12 +83,14 @@ typedef struct TrainSetup {
     TrainConfig train;
     GPTConfig gpt;
     uint64_t seed;                                 // of weights and dropout; seed + 1 of the batches
-    char *data;                                    // the text's absolute path; NULL: the stories, or a fixed batch
+    char *data;                                    // the text's absolute path; NULL: the stories, or no text
     char *model;                                   // the folder whose weights it started from; NULL: random ones
-    Tokenizer *tokenizer;                          // NULL with a fixed batch
+    Tokenizer *tokenizer;                          // NULL without a text
     int *ids;                                      // (accumulate * batch, length): a fixed batch, every step's; NULL: from the text
     int *targets;                                  // the same
-} TrainSetup;
+    Task *task;                                    // batches are its; NULL: none
+    BatchSource batches;                           // a function that makes the batches; trainer_create sets a task's. A checkpoint does not have it:
+} TrainSetup;                                      // set it again after train_setup_load
 
 void train_setup_free(TrainSetup *setup);
 
@@ -103,7 +124,7 @@ typedef struct StepTimes {
 typedef struct Trainer {
     TrainSetup setup;                              // its own
     GPT *gpt;                                      // its own
-    Dataset *data;                                 // its own; NULL with a fixed batch
+    Dataset *data;                                 // its own; NULL without a text
     ParameterList parameters;
     AdamW adamw;                                   // adamw.step: steps made so far
     Reducer *reducer;                              // its own; NULL: REDUCE_PLAIN, or REDUCE_FAST on one rank
@@ -115,7 +136,7 @@ typedef struct Trainer {
     int folder_lock;                               // of the run's folder; -1: train_run locks it. Its own
 } Trainer;
 
-// Takes ownership of setup, gpt and data (NULL with a fixed batch), also on failure. NULL and an error if settings do not fit together, the
+// Takes ownership of setup, gpt and data (NULL without a text), also on failure. NULL and an error if settings do not fit together, the
 // text is too short for a row, or memory is too small. Free it with trainer_free.
 Trainer *trainer_create(TrainSetup setup, GPT *gpt, Dataset *data, Error *error);
 void trainer_free(Trainer *trainer);
@@ -129,7 +150,9 @@ bool trainer_check_ranks(const Trainer *trainer, Error *error);
 // gradflow_free. False and an error, with unchanged weights, if loss or gradient is not finite.
 bool trainer_step(Trainer *trainer, GradFlow *flow, TrainRow *row, Error *error);
 
-// Mean loss over eval_batches batches spread evenly over a split (or of the fixed batch), without dropout. Draws no random numbers.
+// Mean loss over eval_batches batches spread evenly over a split (or of the fixed batch), without dropout. Draws no random numbers: batches of
+// a function are drawn by generators of their own, the same every time.
+bool trainer_validates(const Trainer *trainer);    // is there something to evaluate on besides the fixed batch?
 double trainer_evaluate(Trainer *trainer, DatasetSplit split);
 
 // What happened to each parameter in the last step: counts by FlowReach, and the name of the first that was not reached.

@@ -21,6 +21,7 @@ void train_setup_free(TrainSetup *setup)
     free(setup->model);
     free(setup->ids);
     free(setup->targets);
+    free(setup->task);
     *setup = (TrainSetup){0};
 }
 
@@ -49,7 +50,16 @@ static bool setup_check(const TrainSetup *setup, const GPT *gpt, const Dataset *
     if (!memory_check(bytes - cost.weight_bytes, "training", error)) {
         return false;
     }
-    return data == NULL ? ids_check(setup, error) : dataset_check(data, config->length, error);
+    if (data != NULL) {
+        return dataset_check(data, config->length, error);
+    }
+    if (setup->task != NULL && !task_fit(setup->task, setup->gpt.vocab_size, config->length, error)) {
+        return false;
+    }
+    if (setup->task == NULL && setup->batches.fill == NULL && setup->ids == NULL) {
+        return error_set(error, "no data (expected a text, a fixed batch, a task or a function that makes batches)");
+    }
+    return setup->ids == NULL || ids_check(setup, error);
 }
 
 static void free_trainer(void *trainer)
@@ -64,6 +74,9 @@ Trainer *trainer_create(TrainSetup setup, GPT *gpt, Dataset *data, Error *error)
     if (!setup_check(&setup, gpt, data, error)) {
         trainer_free(trainer);
         return NULL;
+    }
+    if (setup.task != NULL) {
+        trainer->setup.batches = task_source(setup.task);
     }
     int frame = unwind_begin();
     unwind_add_on_failure(free_trainer, trainer);
@@ -114,12 +127,17 @@ static void fixed_batch(Trainer *trainer, int part)
 static void next_batch(Trainer *trainer, int round)
 {
     const TrainConfig *config = &trainer->setup.train;
-    if (trainer->data == NULL) {
+    const BatchSource *source = &trainer->setup.batches;
+    if (trainer->data == NULL && source->fill == NULL) {
         fixed_batch(trainer, round * ranks_count() + ranks_rank());
         return;
     }
     for (int rank = 0; rank < ranks_count(); rank++) {
-        if (rank == ranks_rank()) {
+        if (source->fill != NULL && rank == ranks_rank()) {
+            batch_draw(source, &trainer->random, config->batch, config->length, trainer->ids, trainer->targets);
+        } else if (source->fill != NULL) {
+            random_bits(&trainer->random);
+        } else if (rank == ranks_rank()) {
             dataset_batch(trainer->data, SPLIT_TRAIN, &trainer->random, config->batch, config->length, trainer->ids, trainer->targets);
         } else {
             dataset_skip_batch(&trainer->random, config->batch);
@@ -303,21 +321,39 @@ static double batch_loss(Trainer *trainer)
     return loss;
 }
 
+bool trainer_validates(const Trainer *trainer)
+{
+    REQUIRE(trainer);
+    return trainer->data != NULL || trainer->setup.batches.fill != NULL;
+}
+
+// Batch number i of n of a split; what is drawn is drawn by a generator for this batch.
+static void eval_batch(Trainer *trainer, DatasetSplit split, int i, int n)
+{
+    const TrainConfig *config = &trainer->setup.train;
+    if (trainer->setup.batches.fill != NULL) {
+        Random random;
+        uint64_t hash = hash_add(hash_add(hash_add(HASH_START, trainer->setup.seed), (uint64_t)split + 1), (uint64_t)i);
+        random_seed(&random, (uint32_t)(hash ^ hash >> 32));
+        batch_draw(&trainer->setup.batches, &random, config->batch, config->length, trainer->ids, trainer->targets);
+    } else if (trainer->data != NULL) {
+        dataset_eval_batch(trainer->data, split, i, n, config->batch, config->length, trainer->ids, trainer->targets);
+    } else {
+        fixed_batch(trainer, i);
+    }
+}
+
 double trainer_evaluate(Trainer *trainer, DatasetSplit split)
 {
     REQUIRE(trainer);
     const TrainConfig *config = &trainer->setup.train;
-    int n = trainer->data == NULL ? config->accumulate : config->eval_batches;
+    int n = trainer_validates(trainer) ? config->eval_batches : config->accumulate;
     double sum = 0;
     int frame = unwind_begin();
     module_train_in_frame(&trainer->gpt->module, false);
     tape_no_grad_begin();
     for (int i = 0; i < n; i++) {
-        if (trainer->data == NULL) {
-            fixed_batch(trainer, i);
-        } else {
-            dataset_eval_batch(trainer->data, split, i, n, config->batch, config->length, trainer->ids, trainer->targets);
-        }
+        eval_batch(trainer, split, i, n);
         sum += batch_loss(trainer);
     }
     unwind_end(frame);

@@ -189,7 +189,7 @@ START_TEST(examples_on_its_help_page_work)
         tried++;
         line = strtok(NULL, "\n");
     }
-    ck_assert_int_eq(tried, 4);
+    ck_assert_int_eq(tried, 5);
     run_free(&help);
 }
 END_TEST
@@ -323,6 +323,11 @@ typedef struct Wrong {
 static const Wrong wrongs[] = {
     {"eval --data text.txt --split test", 2, "gptape eval: --split: 'test' is unknown (expected train, val or all)\n"},
     {"eval --ids 1,2", 2, "gptape eval: --targets: missing; --ids and --targets go together\n"},
+    {"eval --task copy --data text.txt", 2, "gptape eval: --data: --task draws the batch; leave one out\n"},
+    {"eval --task copy --ids 1", 2, "gptape eval: --ids: --task draws the batch; leave one out\n"},
+    {"eval --length 4", 2, "gptape eval: --length: for --task only; leave it out\n"},
+    {"eval --task sort", 2, "gptape eval: --task: 'sort' is unknown (expected copy, shift:K or modular:K with K up to 65535)\n"},
+    {"eval --task modular:300", 2, "gptape eval: --task: modular:300 needs a vocabulary of at least 301 tokens, but the model has 256\n"},
     {"eval --targets 1,2", 2, "gptape eval: --ids: missing; --ids and --targets go together\n"},
     {"eval --ids 1,2 --targets 1", 2, "gptape eval: --targets: 1 x 1 tokens, but --ids has 1 x 2\n"},
     {"eval --ids 1,2 --targets 1,2 --data text.txt", 2,

@@ -334,6 +334,7 @@ static const Wrong contradictions[] = {
     {"--tokenizer bytes", 2, "--tokenizer: the run started with another tokenizer"},
     {"--model run", 2, "--model: the run did not start from this model"},
     {"--ids 1,2 --targets 2,3", 2, "--ids: the run trains on other data"},
+    {"--task copy", 2, "--task: the run trains on other data, which cannot change; leave it out"},
     {"--data other.txt", 1, "other.txt: has changed since this run began"},
     {"--data none.txt", 1, "none.txt: can't be read"},
 };
@@ -351,6 +352,34 @@ START_TEST(contradictions_are_refused)
         run_free(&run);
     }
     shell_well("rm run/data.bin kept/data.bin; diff -r run kept");
+}
+END_TEST
+
+// A run of a task in two pieces is the run in one; evaluation is of the task, too, and a picture shows the loss of guessing.
+START_TEST(a_task_is_trained_resumed_and_evaluated)
+{
+#define TASK "train --config tiny --task shift:1 --length 16 --batch 4 --decay-steps 6 --warmup 2 --eval-every 2 --eval-batches 2 --threads 1 "
+    run_well(TASK "--steps 6 --out whole --quiet");
+    run_well(TASK "--steps 3 --out parts --quiet");
+    run_well("train --resume --out parts --task shift:1 --steps 6 --threads 1 --quiet");
+    shell_well("cmp whole/model.safetensors parts/model.safetensors");
+    shell_well("cut -d, -f1,2,4,5 whole/log.csv > a; cut -d, -f1,2,4,5 parts/log.csv > b; cmp a b");
+    Run run = run_gptape("train --resume --out parts --task shift:2");
+    assert_one_line_error(&run, 2, "--task: the run started with shift:1, which cannot change; leave it out");
+    run_free(&run);
+    run = run_gptape("train --resume --out parts --json");
+    assert_has(&run, run.out, "\"task\":\t\"shift:1\"");
+    assert_has(&run, run.out, "\"guess_loss\":\t4.15888308");
+    assert_has(&run, run.out, "\"val_loss\":");
+    run_free(&run);
+    run = run_gptape("eval --model whole --task shift:1 --length 16");
+    assert_has(&run, run.out, "guessing    4.15888308");
+    run_free(&run);
+    run = run_gptape("gradflow --model whole --task shift:1 --length 16 --runs runs.csv");
+    assert_has(&run, run.out, "Each step draws a batch of the task shift:1; guessing has the loss 4.1589");
+    run_free(&run);
+    shell_well("grep -q ',gpt,pre,on,pre,,,,on,shift:1,4,16,' runs.csv");
+#undef TASK
 }
 END_TEST
 
@@ -373,10 +402,17 @@ static const Wrong wrongs[] = {
     {"--batch 20000000", 1, "training: needs "},
     {"--ids 1,2", 2, "--targets: missing; --ids and --targets go together"},
     {"--ids 1,2 --targets 2", 2, "--targets: 1 x 1 tokens, but --ids has 1 x 2"},
-    {"--ids 1,2 --targets 2,900", 2, "--targets: '900' is not an integer between 0 and 64"},
+    {"--ids 1,2 --targets 2,900", 2, "--targets: '900' is not an integer between -1 and 64"},
     {"--ids 1,2 --targets 2,3 --accumulate 2", 2, "--accumulate: 2 does not divide the 1 row of --ids"},
     {"--ids 1,2 --targets 2,3 --batch 2", 2, "--batch: for a text, but --ids gives every step's batch; leave one out"},
     {"--ids 1,2 --targets 2,3 --config tiny --context-length 1", 2, "--ids: rows of 2 tokens exceed the context length 1"},
+    {"--task sort", 2, "--task: 'sort' is unknown (expected copy, shift:K or modular:K with K up to 65535)"},
+    {"--task copy --data text.txt", 2, "--data: --task draws the batches; leave one out"},
+    {"--task copy --ids 1,2 --targets 2,3", 2, "--ids: --task draws the batches; leave one out"},
+    {"--task copy --tokenizer bytes", 2, "--tokenizer: --task draws the batches; leave one out"},
+    {"--task copy --sample-every 5", 2, "--sample-every: --task draws the batches; leave one out"},
+    {"--task shift:64 --length 64", 2, "--task: shift:64 needs rows of at least 65 tokens, but they have 64"},
+    {"--task modular:97 --vocab-size 97", 2, "--task: modular:97 needs a vocabulary of at least 98 tokens, but the model has 97"},
     {"--data text.txt --vocab-size 5", 2, "--vocab-size: 5 is too small for the tokenizer's 31 tokens"},
     {"--data text.txt --tokenizer morse", 2, "--tokenizer: 'morse' is unknown (expected gpt2, bytes or chars)"},
     {"--model none", 1, "none: no such folder"},
@@ -480,6 +516,7 @@ int main(void)
     tcase_add_test(tests, a_full_disk_is_told_and_the_checkpoint_stays);
     tcase_add_test(tests, what_was_said_may_be_said_again);
     tcase_add_test(tests, contradictions_are_refused);
+    tcase_add_test(tests, a_task_is_trained_resumed_and_evaluated);
     tcase_add_loop_test(tests, wrong_input_is_told_in_one_line, 0, sizeof wrongs / sizeof wrongs[0]);
     tcase_add_test(tests, a_folder_has_one_run_at_a_time);
     tcase_add_test(tests, without_gnuplot_there_is_no_picture);

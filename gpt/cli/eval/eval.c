@@ -3,6 +3,7 @@
 #include "gpt/cli/eval/eval.h"
 #include "gpt/base/base.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -13,12 +14,20 @@ static const OptionRow text_rows[] = {
     {0},
 };
 
+static const OptionRow task_rows[] = {
+    {"task", "NAME", NULL, "synthetic rows: copy, shift:K or modular:K, drawn by --seed"},
+    {"batch", "N", "64", "rows of --task"},
+    {"length", "N", NULL, "tokens of a row of --task (default: the context length)"},
+    {0},
+};
+
 static const OptionGroup eval_groups[] = {
     {.title = "What to predict:", .rows = text_rows},
     {.rows = ids_rows},
+    {.rows = task_rows},
     {.title = "A saved model:", .rows = saved_model_rows},
     MODEL_GROUP("An untrained model (default: --config " UNTRAINED_CONFIG "):"),
-    {.title = "Random numbers:", .rows = seed_rows},
+    {.title = "Random numbers (of an untrained model, and of --task):", .rows = seed_rows},
     {.title = "Text (a saved model has its own tokenizer):", .rows = tokenizer_rows},
     {.title = "Computing:", .rows = precision_rows},
     {.title = "Running:", .rows = run_rows},
@@ -30,10 +39,12 @@ const CommandHelp eval_help = {
     .about = "Prints the loss of a model: the mean cross-entropy of its predictions, in nats, and as perplexity, e^loss. A text is\n"
              "predicted in windows of the context length, one after the other; its loss is also printed in bits per byte,\n"
              "by which models with different tokenizers can be compared. With --ids and --targets the loss is that of one batch,\n"
-             "and --json also prints the logits at the last position of each row (last_logits).",
+             "with --task that of one batch of a synthetic task, which is printed beside the loss of guessing. For one batch\n"
+             "--json also prints the logits at the last position of each row (last_logits).",
     .examples = "  gptape eval --ids 1,2,3 --targets 2,3,4 --json\n"
                 "  gptape eval --config tiny --seed 7 --data README.md\n"
                 "  gptape eval --model run --data text.txt --split val\n"
+                "  gptape eval --config tiny --task copy\n"
                 "  gptape eval --model run --ids \"1,2,3;4,5,6\" --targets \"2,3,4;5,6,7\" --json\n",
     .groups = eval_groups,
 };
@@ -45,13 +56,13 @@ static int load_model(const Options *options, EvalModel *model)
 {
     int status = STATUS_USAGE;
 
-    if (options_changed(options, "seed")) {
+    if (options_changed(options, "seed") && !options_given(options, "task")) {
         option_error(options, "seed", "for an untrained model; with --model nothing is drawn, leave one out");
         return STATUS_USAGE;
     }
     model->saved = true;
     model->name = options_text(options, "model");
-    model->gpt = options_saved_model(options, NULL, &status);
+    model->gpt = options_seed(options, &model->seed) ? options_saved_model(options, NULL, &status) : NULL;
     return model->gpt == NULL ? status : STATUS_OK;
 }
 
@@ -115,7 +126,36 @@ typedef struct Batch {
     int *ids;                                      // (B, T)
     int *targets;                                  // (B, T)
     int B, T;
+    Task *task;                                    // that it is of; NULL: none
 } Batch;
+
+// Of a task, by a generator for it alone.
+static bool draw_batch(const Options *options, const EvalModel *model, Batch *batch)
+{
+    enum { MOST_ROWS = 65536, BATCH_SEED = 3000017 };
+    const GPTConfig *config = &model->gpt->config;
+    Error error;
+    batch->T = config->context_length;
+    batch->task = options_task(options);
+    if (batch->task == NULL || !options_int(options, "batch", 1, MOST_ROWS, &batch->B) ||
+        !options_int(options, "length", 1, config->context_length, &batch->T)) {
+        return false;
+    }
+    if (batch->B > INT_MAX / batch->T) {
+        return option_error(options, "batch", "%d times --length %d exceeds %d tokens", batch->B, batch->T, INT_MAX);
+    }
+    if (!task_fit(batch->task, config->vocab_size, batch->T, &error)) {
+        return option_error(options, "task", "%s", error.message);
+    }
+    Random random;
+    BatchSource source = task_source(batch->task);
+    size_t n = (size_t)batch->B * (size_t)batch->T;
+    batch->ids = memory_allocate(n * sizeof(int), "the batch");
+    batch->targets = memory_allocate(n * sizeof(int), "the batch");
+    random_seed(&random, model->seed + BATCH_SEED);
+    batch_draw(&source, &random, batch->B, batch->T, batch->ids, batch->targets);
+    return true;
+}
 
 static void print_batch_json(const EvalModel *model, const Batch *batch, double loss, const Real *last)
 {
@@ -123,6 +163,10 @@ static void print_batch_json(const EvalModel *model, const Batch *batch, double 
     cJSON *json = eval_model_json(model, loss);
 
     json_add_count(json, "tokens", (double)batch->B * batch->T);
+    if (batch->task != NULL) {
+        cJSON_AddStringToObject(json, "task", batch->task->name);
+        json_add_number(json, "guess_loss", task_source(batch->task).guess_loss);
+    }
     cJSON *rows = cJSON_AddArrayToObject(json, "last_logits");
     for (int row = 0; row < batch->B; row++) {
         cJSON_AddItemToArray(rows, json_numbers(last + (size_t)row * (size_t)V, V));
@@ -136,6 +180,9 @@ static void print_batch(const Options *options, const EvalModel *model, const Ba
         print_batch_json(model, batch, loss, last);
     } else {
         printf("loss        " REAL_FORMAT "\nperplexity  %.6g\ntokens      %d\n", loss, exp(loss), batch->B * batch->T);
+        if (batch->task != NULL) {
+            printf("guessing    %.9g\n", task_source(batch->task).guess_loss);
+        }
     }
 }
 
@@ -146,7 +193,9 @@ static int eval_batch(const Options *options, const EvalModel *model)
     Error error;
     int status = STATUS_USAGE;
 
-    if (options_batch(options, config, &batch.ids, &batch.targets, &batch.B, &batch.T)) {
+    bool read = options_given(options, "task") ? draw_batch(options, model, &batch)
+                                               : options_batch(options, config, &batch.ids, &batch.targets, &batch.B, &batch.T);
+    if (read) {
         GPTCost cost = gpt_cost(config, batch.B, batch.T);
         size_t n_last = (size_t)batch.B * (size_t)config->vocab_size;
         status = STATUS_FAILED;
@@ -165,6 +214,7 @@ static int eval_batch(const Options *options, const EvalModel *model)
     }
     free(batch.ids);
     free(batch.targets);
+    free(batch.task);
     return status;
 }
 
@@ -173,8 +223,16 @@ static int eval_batch(const Options *options, const EvalModel *model)
 static bool check_what(const Options *options)
 {
     static const char *const of_text[] = {"data", "split", NULL};
-    const char *name = options_by_ids(options) ? options_first(options, of_text) : NULL;
-    return name == NULL || option_error(options, name, "for a text, but --ids gives the whole batch; leave one out");
+    static const char *const of_others[] = {"data", "split", "ids", "targets", NULL};
+    static const char *const of_task[] = {"batch", "length", NULL};
+    bool task = options_given(options, "task");
+    const char *name = task ? options_first(options, of_others) : options_by_ids(options) ? options_first(options, of_text) : NULL;
+    const char *extra = task ? NULL : options_first(options, of_task);
+    if (extra != NULL) {
+        return option_error(options, extra, "for --task only; leave it out");
+    }
+    return name == NULL || option_error(options, name, "%s; leave one out", task ? "--task draws the batch" :
+                                        "for a text, but --ids gives the whole batch");
 }
 
 int command_eval(const Options *options)
@@ -191,7 +249,7 @@ int command_eval(const Options *options)
     Tape *tape = tape_create();
     status = options_given(options, "model") ? load_model(options, &model) : create_model(options, &model);
     if (status == STATUS_OK) {
-        status = options_by_ids(options) ? eval_batch(options, &model) : eval_text(options, &model);
+        status = options_by_ids(options) || options_given(options, "task") ? eval_batch(options, &model) : eval_text(options, &model);
     }
     gpt_free(model.gpt);
     tape_free(tape);

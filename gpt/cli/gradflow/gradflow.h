@@ -23,6 +23,7 @@ typedef struct GradflowPlan {
     ExperimentConfig experiment;                   // owns the arrays it points to
     const char *untrained;                         // preset of an untrained GPT where none is named
     const GPTPreset *preset;                       // of an untrained GPT
+    Task *task;                                    // of --task, whose batches the experiment draws; NULL: none
     GPT *saved;                                    // of --model, whose weights the experiment takes; NULL: none
     int *depths;                                   // of the sweep; NULL: none
     int n_depths;

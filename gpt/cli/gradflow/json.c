@@ -97,6 +97,10 @@ void gradflow_print_json(const Experiment *experiment, const Sweep *sweep)
     cJSON_AddStringToObject(json, "net", net_name(config->net));
     if (config->net == NET_GPT) {
         json_add_config(json, "config", &config->gpt);
+        if (config->batches.fill != NULL) {
+            cJSON_AddStringToObject(json, "task", config->batches.name);
+            json_add_number(json, "guess_loss", config->batches.guess_loss);
+        }
     } else {
         cJSON_AddItemToObject(json, "sizes", cJSON_CreateIntArray(config->deep.sizes, config->deep.n_layer + 1));
         cJSON_AddStringToObject(json, "activation", activation_name(config->deep.activation));

@@ -132,7 +132,8 @@ static bool read_passage(const Options *options, const ExperimentConfig *config,
     return passage_batch(config->B, config->T, ids, targets, &error) || report_error(options, &error);
 }
 
-static bool read_text(const Options *options, ExperimentConfig *config, int *status)
+// Rows, and tokens of a row.
+static bool read_batch_sizes(const Options *options, ExperimentConfig *config)
 {
     int context_length = config->gpt.context_length;
     const char *length = options_text(options, "length");
@@ -146,6 +147,14 @@ static bool read_text(const Options *options, ExperimentConfig *config, int *sta
     }
     if (config->B > INT_MAX / config->T) {
         return option_error(options, "batch", "%d times --length %d exceeds %d tokens", config->B, config->T, INT_MAX);
+    }
+    return true;
+}
+
+static bool read_text(const Options *options, ExperimentConfig *config, int *status)
+{
+    if (!read_batch_sizes(options, config)) {
+        return false;
     }
     if (config->saved == NULL && config->gpt.vocab_size < 256) {
         return option_error(options, "vocab-size", "%d is too small for a text's bytes (expected at least 256, or --ids and --targets)",
@@ -169,11 +178,49 @@ static bool read_untrained(const Options *options, GradflowPlan *plan)
     if (options_given(options, "vocab")) {
         return option_error(options, "vocab", "for --model only; leave it out");
     }
-    return options_config(options, plan->untrained, &plan->preset, &plan->experiment.gpt);
+    if (!options_config(options, plan->untrained, &plan->preset, &plan->experiment.gpt)) {
+        return false;
+    }
+    if (plan->task != NULL && !options_given(options, "vocab-size")) {
+        plan->experiment.gpt.vocab_size = task_vocabulary(plan->task);
+    }
+    return true;
 }
 
-static bool read_tokens(const Options *options, ExperimentConfig *config, int *status)
+static bool read_task(const Options *options, GradflowPlan *plan)
 {
+    static const char *const of_others[] = {"data", "ids", "targets", NULL};
+    if (!options_given(options, "task")) {
+        return true;
+    }
+    const char *other = options_first(options, of_others);
+    if (other != NULL) {
+        return option_error(options, other, "--task draws the batch; leave one out");
+    }
+    plan->task = options_task(options);
+    return plan->task != NULL;
+}
+
+static bool read_task_batch(const Options *options, GradflowPlan *plan)
+{
+    ExperimentConfig *config = &plan->experiment;
+    Error error;
+    if (!read_batch_sizes(options, config)) {
+        return false;
+    }
+    if (!task_fit(plan->task, config->gpt.vocab_size, config->T, &error)) {
+        return option_error(options, "task", "%s", error.message);
+    }
+    config->batches = task_source(plan->task);
+    return true;
+}
+
+static bool read_tokens(const Options *options, GradflowPlan *plan, int *status)
+{
+    ExperimentConfig *config = &plan->experiment;
+    if (plan->task != NULL) {
+        return read_task_batch(options, plan);
+    }
     if (!options_by_ids(options)) {
         return read_text(options, config, status);
     }
@@ -206,8 +253,11 @@ static bool read_stream(const Options *options, ExperimentConfig *config, int *s
 static bool read_gpt(const Options *options, GradflowPlan *plan, int *status)
 {
     ExperimentConfig *config = &plan->experiment;
+    if (!read_task(options, plan)) {
+        return false;
+    }
     bool made = options_given(options, "model") ? gradflow_saved_read(options, plan, status) : read_untrained(options, plan);
-    bool read = made && read_tokens(options, config, status) && read_stream(options, config, status);
+    bool read = made && read_tokens(options, plan, status) && read_stream(options, config, status);
     if (read && plan->saved != NULL) {
         gradflow_saved_note(options, config);
     }

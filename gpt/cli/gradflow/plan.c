@@ -27,7 +27,7 @@ static const char *optimizer_word(int i)
 static bool refuse_others(const Options *options, NetKind net)
 {
     static const char *const of_mlp[] = {"depth", "width", "sizes", "input", "inputs", "target", "head", "loss", "init-gain", "bias-std", NULL};
-    static const char *const of_gpt[] = {"config", "data", "batch", "length", "ids", "targets", "model", "vocab", NULL};
+    static const char *const of_gpt[] = {"config", "data", "task", "batch", "length", "ids", "targets", "model", "vocab", NULL};
     const char *other = net_name(net == NET_MLP ? NET_GPT : NET_MLP);
     const char *name = options_first(options, net == NET_MLP ? of_gpt : of_mlp);
     char field[32];
@@ -190,5 +190,6 @@ void gradflow_plan_free(GradflowPlan *plan)
     free((void *)plan->experiment.ids);
     free((void *)plan->experiment.targets);
     free(plan->depths);
+    free(plan->task);
     gpt_free(plan->saved);
 }

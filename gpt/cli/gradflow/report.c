@@ -257,6 +257,9 @@ static void print_networks(const ExperimentConfig *config)
                     config->n_rules > 0 ? "" : gpt->norm == NORM_PRE ? "pre, " : gpt->norm == NORM_POST ? "post, " : "none, ",
                     gpt->causal ? "on" : "off", activation_name(gpt->activation), init_name(gpt->init), config->B, config->T, seeds);
     }
+    if (config->batches.fill != NULL) {
+        terminal_print("Each step draws a batch of the task %s; guessing has the loss %.4f", config->batches.name, config->batches.guess_loss);
+    }
     terminal_print("%s%s", origin_text(config), kernels_precision() == PRECISION_F64 ? " Everything is computed in float64." : "");
     for (int arm = 0; arm < config->n_rules; arm++) {
         const ResidualRow *row = residual_row(experiment_rule(config, arm));

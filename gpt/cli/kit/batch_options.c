@@ -2,11 +2,25 @@
 
 #include "gpt/cli/kit/kit.h"
 
+#include <stdlib.h>
+
 const OptionRow ids_rows[] = {
     {"ids", "1,2,3;4,5,6", NULL, "token ids instead of a text, rows separated by ;"},
     {"targets", "2,3,4;5,6,7", NULL, "the token that follows each of them; -1: none, it does not count in the loss"},
     {0},
 };
+
+Task *options_task(const Options *options)
+{
+    Task *task = memory_allocate(sizeof *task, "a task");
+    Error error;
+    if (task_read(options_text(options, "task"), task, &error)) {
+        return task;
+    }
+    option_error(options, "task", "%s", error.message);
+    free(task);
+    return NULL;
+}
 
 bool options_by_ids(const Options *options)
 {

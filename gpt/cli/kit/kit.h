@@ -131,6 +131,9 @@ bool options_output(const Options *options, const char *name, const char *path);
 bool options_stdout(const Options *options);       // the same for stdout, of every command
 bool stdin_read(char **text, size_t *n, Error *error);         // all of stdin, unless stdout goes there, too. The caller frees *text
 
+// --task, which was given; the caller frees it. NULL after one line on stderr.
+Task *options_task(const Options *options);
+
 // Is a batch given by --ids and --targets, or by one of them?
 bool options_by_ids(const Options *options);
 // That batch: rows of token ids, no longer than the context, and the target of each. The caller frees both (B, T); NULL where not read.

@@ -108,6 +108,31 @@ static bool read_fixed_batch(const Options *options, TrainSetup *setup)
         || option_error(options, "accumulate", "%d does not divide the %d row%s of --ids", setup->train.accumulate, rows, plural(rows));
 }
 
+// --task: the vocabulary is the task's, unless one is given or the model has one.
+static bool read_task(const Options *options, TrainSetup *setup)
+{
+    static const char *const of_text[] = {"data", "ids", "targets", "tokenizer", "vocab", "sample-every", NULL};
+    if (!options_given(options, "task")) {
+        return true;
+    }
+    const char *other = options_first(options, of_text);
+    if (other != NULL) {
+        return option_error(options, other, "--task draws the batches; leave one out");
+    }
+    setup->task = options_task(options);
+    if (setup->task != NULL && !options_given(options, "model") && !options_given(options, "vocab-size")) {
+        setup->gpt.vocab_size = task_vocabulary(setup->task);
+    }
+    return setup->task != NULL;
+}
+
+static bool fit_task(const Options *options, TrainSetup *setup)
+{
+    Error error;
+    return setup->task == NULL || task_fit(setup->task, setup->gpt.vocab_size, setup->train.length, &error)
+        || option_error(options, "task", "%s", error.message);
+}
+
 static bool read_numbers(const Options *options, TrainSetup *setup)
 {
     bool sized = options_by_ids(options) ? read_fixed_batch(options, setup) : read_sizes(options, &setup->gpt, &setup->train);
@@ -239,7 +264,7 @@ static bool make_trainer(const Options *options, TrainSetup *setup, GPT *saved, 
     Error error;
     Dataset *data = NULL;
     bool made = train_share_folder(plan, ranks_rank() > 0 || make_folder(options, plan, &error), &error);
-    if (made && setup->ids == NULL) {
+    if (made && setup->ids == NULL && setup->task == NULL) {
         Progress progress = progress_begin(options, "MiB of text");
         data = train_open_data(options_text(options, "data"), setup->tokenizer, plan, on_tokens, &progress, &error);
         progress_end(&progress);
@@ -289,11 +314,12 @@ bool train_plan_new(const Options *options, TrainPlan *plan, int *status)
     *status = STATUS_USAGE;
     bool read = options_threads(options) && options_switch(options, "recompute", &plan->recompute)
              && options_precision(options, status)
-             && read_model(options, &setup, &saved, status) && read_numbers(options, &setup)
+             && read_model(options, &setup, &saved, status) && read_task(options, &setup) && read_numbers(options, &setup)
+             && fit_task(options, &setup)
              && train_check_recompute(options, plan, &setup.train);
     read = read && (!options_given(options, "out") || options_output(options, "out", options_text(options, "out")));
     setup.data = options_given(options, "data") ? path_real(options_text(options, "data")) : NULL;  // to resume from anywhere
-    read = read && (setup.ids != NULL || read_tokenizer(options, &setup, status));
+    read = read && (setup.ids != NULL || setup.task != NULL || read_tokenizer(options, &setup, status));
     if (!read) {
         train_setup_free(&setup);
         gpt_free(saved);

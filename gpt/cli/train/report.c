@@ -106,6 +106,10 @@ static void print_comparison(const Trainer *trainer, double val_loss, const Samp
     if (stories) {
         add_share(table, samples->stories.well_formed, samples->stories.sentences);
     }
+    if (trainer->setup.task != NULL) {
+        table_cell(table, "guessing");
+        table_cell(table, "%.9g", trainer->setup.batches.guess_loss);
+    }
     table_end(table);
 }
 
@@ -131,10 +135,8 @@ static void add_stories(cJSON *json, const char *name, int sentences, int well_f
     json_add_number(object, "share", sentences == 0 ? NAN : (double)well_formed / sentences);
 }
 
-static void add_text(cJSON *json, const Trainer *trainer, double val_loss, const Samples *samples)
+static void add_text(cJSON *json, const Trainer *trainer, const Samples *samples)
 {
-    json_add_number(json, "val_loss_before", trainer->before.val_loss);
-    json_add_number(json, "val_loss", val_loss);
     json_add_number(json, "temperature", TRAIN_TEMPERATURE);
     cJSON *texts = cJSON_AddArrayToObject(json, "samples");
     for (int i = 0; i < samples->count; i++) {
@@ -155,7 +157,7 @@ typedef struct Answer {
     TrainRow *rows;                                // of the log
     int n;
     double val_loss;                               // NaN with a fixed batch
-    Samples samples;                               // none with a fixed batch
+    Samples samples;                               // none without a text
 } Answer;
 
 static void print_json(const Trainer *trainer, const Answer *answer)
@@ -168,8 +170,16 @@ static void print_json(const Trainer *trainer, const Answer *answer)
     json_add_count(json, "steps", trainer->adamw.step);
     json_add_number(json, "seconds", answer->seconds);
     json_add_number(json, "loss", answer->n == 0 ? NAN : answer->rows[answer->n - 1].loss);
+    if (trainer->setup.task != NULL) {
+        cJSON_AddStringToObject(json, "task", trainer->setup.task->name);
+        json_add_number(json, "guess_loss", trainer->setup.batches.guess_loss);
+    }
+    if (trainer_validates(trainer)) {
+        json_add_number(json, "val_loss_before", trainer->before.val_loss);
+        json_add_number(json, "val_loss", answer->val_loss);
+    }
     if (trainer->data != NULL) {
-        add_text(json, trainer, answer->val_loss, &answer->samples);
+        add_text(json, trainer, &answer->samples);
     }
     json_print(json);
 }
@@ -181,7 +191,7 @@ static void print_text(const Trainer *trainer, const Answer *answer)
     if (answer->n > 0) {
         printf("loss of step %d  " REAL_FORMAT "\n", answer->rows[answer->n - 1].step, answer->rows[answer->n - 1].loss);
     }
-    if (trainer->data != NULL) {
+    if (trainer_validates(trainer)) {
         printf("\n");
         print_comparison(trainer, answer->val_loss, &answer->samples);
     }
@@ -197,7 +207,7 @@ bool train_report(const Options *options, Trainer *trainer, const char *folder, 
     int n = train_learns_stories(trainer) ? SAMPLES_OF_STORIES : SHOWN;
     bool read = trainer->data == NULL || train_samples(trainer, n, &answer.samples, error);
     if (read) {
-        answer.val_loss = trainer->data == NULL ? NAN : trainer_evaluate(trainer, SPLIT_VAL);
+        answer.val_loss = trainer_validates(trainer) ? trainer_evaluate(trainer, SPLIT_VAL) : NAN;
         if (options_given(options, "json")) {
             print_json(trainer, &answer);
         } else {

@@ -139,6 +139,21 @@ static bool check_sources(const Options *options, TrainSetup *saved)
     return true;
 }
 
+static bool check_task(const Options *options, const TrainSetup *saved)
+{
+    if (!options_given(options, "task")) {
+        return true;
+    }
+    if (saved->task == NULL) {
+        return option_error(options, "task", "the run trains on other data, which cannot change; leave it out");
+    }
+    Task *given = options_task(options);
+    bool same = given != NULL && given->kind == saved->task->kind && given->k == saved->task->k;
+    bool read = given != NULL;
+    free(given);
+    return same || (read && contradicts(options, "task", saved->task->name));
+}
+
 static bool check_seed(const Options *options, const TrainSetup *saved)
 {
     uint64_t seed = saved->seed;
@@ -153,7 +168,7 @@ static bool check_seed(const Options *options, const TrainSetup *saved)
 static bool check_all(const Options *options, TrainSetup *saved, int *status)
 {
     return check_numbers(options, &saved->train) && check_model(options, &saved->gpt) && check_batch(options, saved)
-        && check_tokenizer(options, saved, status) && check_sources(options, saved) && check_seed(options, saved)
+        && check_task(options, saved) && check_tokenizer(options, saved, status) && check_sources(options, saved) && check_seed(options, saved)
         && (!options_given(options, "steps") || options_field(options, config_field_find(train_fields, train_field_count, "steps"), &saved->train));
 }
 
@@ -180,11 +195,12 @@ static char *last_run(void)
 static Trainer *make_trainer(const Options *options, const TrainPlan *plan, TrainSetup *setup, Error *error)
 {
     Dataset *data = NULL;
-    if (setup->ids == NULL) {
+    bool reads = setup->ids == NULL && setup->task == NULL;
+    if (reads) {
         const char *named = options_text(options, "data");
         data = train_open_data(named != NULL ? named : setup->data, setup->tokenizer, plan, NULL, NULL, error);
     }
-    GPT *gpt = data == NULL && setup->ids == NULL ? NULL : gpt_create_blank(&setup->gpt, error);
+    GPT *gpt = data == NULL && reads ? NULL : gpt_create_blank(&setup->gpt, error);
     if (gpt == NULL) {
         dataset_free(data);
         train_setup_free(setup);

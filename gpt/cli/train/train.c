@@ -11,6 +11,7 @@ static const OptionRow data_rows[] = {
     {"data", "FILE", NULL, "UTF-8 text to train on; a byte order mark is skipped (default: stories from a grammar)"},
     {"ids", "1,2,3;4,5,6", NULL, "one batch of token ids for every step instead, rows separated by ;"},
     {"targets", "2,3,4;5,6,7", NULL, "the token that follows each of them"},
+    {"task", "NAME", NULL, "synthetic rows instead of a text: copy, shift:K or modular:K, drawn anew for each step"},
     {"out", "DIR", NULL, "folder of the run (default: a new one, " RUNS "/1, " RUNS "/2, ...)"},
     {"resume", NULL, NULL, "resume the run in --out (default: the last in " RUNS ")"},
     {0},
@@ -39,6 +40,7 @@ const CommandHelp train_help = {
                 "  gptape train --out shakespeare --resume\n"
                 "  gptape train --shortcut off --gradflow-every 20 --steps 400\n"
                 "  gptape train --model gpt2 --data mine.txt --out mine --batch 2 --length 128 --steps 100\n"
+                "  gptape train --config flow --task shift:1 --length 32 --steps 300 --out shift\n"
                 "  gptape train --config tiny --ids \"1,2,3;4,5,6\" --targets \"2,3,4;5,6,7\" --steps 20 --out fixed\n",
     .groups = train_groups,
     .on_ranks = true,
@@ -129,6 +131,9 @@ static void print_notes(const Options *options, const TrainPlan *plan)
                  config->n_layer, plural(config->n_layer), config->n_embd, config->context_length, config->vocab_size,
                  config->shortcut ? "" : ", no shortcuts");
     options_precision_note(options);
+    if (trainer->setup.task != NULL) {
+        command_note(options, "%s: %d symbols", trainer->setup.task->name, trainer->setup.task->n_symbols);
+    }
     if (trainer->data == NULL) {
         return;
     }
@@ -166,10 +171,10 @@ static bool look_before(const Options *options, Trainer *trainer, Error *error)
 {
     enum { SAMPLES_BEFORE = 5 };                   // their sentences are short
     Samples samples;
-    if (trainer->data == NULL || trainer->adamw.step > 0) {
+    if (!trainer_validates(trainer) || trainer->adamw.step > 0) {
         return true;
     }
-    int V = trainer->setup.gpt.vocab_size;
+    int V = trainer->setup.task != NULL ? trainer->setup.task->n_symbols : trainer->setup.gpt.vocab_size;
     trainer->before.val_loss = trainer_evaluate(trainer, SPLIT_VAL);
     command_note(options, "step 0: validation loss %.4f; uniform guessing has ln %d = %.4f", trainer->before.val_loss, V, log(V));
     if (!train_learns_stories(trainer)) {

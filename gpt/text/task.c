@@ -1,0 +1,130 @@
+// task.c: synthetic tasks, batches of which are drawn instead of read.
+
+#include "gpt/text/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COPIED_SYMBOLS = 64 };                      // where no vocabulary is given
+
+// "shift:3" -> 3. False if text is not name, a colon and an integer from least to TASK_MOST.
+static bool read_number(const char *text, const char *name, int least, int *number)
+{
+    size_t n = strlen(name);
+    if (strncmp(text, name, n) != 0 || text[n] != ':') {
+        return false;
+    }
+    const char *digits = text + n + 1;
+    size_t count = strspn(digits, "0123456789");
+    long value = count > 0 && count < 8 && digits[count] == '\0' ? strtol(digits, NULL, 10) : -1;
+    *number = (int)value;
+    return value >= least && value <= TASK_MOST;
+}
+
+bool task_read(const char *text, Task *task, Error *error)
+{
+    REQUIRE(text);
+    REQUIRE(task);
+    *task = (Task){.kind = TASK_COPY};
+    bool read = strcmp(text, "copy") == 0;
+    if (!read && read_number(text, "shift", 1, &task->k)) {
+        task->kind = TASK_SHIFT;
+        read = true;
+    } else if (!read && read_number(text, "modular", 2, &task->k)) {
+        task->kind = TASK_MODULAR;
+        read = true;
+    }
+    if (!read) {
+        return error_set(error, "'%.80s' is unknown (expected copy, shift:K or modular:K with K up to %d)", text, TASK_MOST);
+    }
+    snprintf(task->name, sizeof task->name, "%s", text);
+    return true;
+}
+
+int task_vocabulary(const Task *task)
+{
+    REQUIRE(task);
+    return task->kind == TASK_MODULAR ? task->k + 1 : COPIED_SYMBOLS;
+}
+
+bool task_fit(Task *task, int vocab_size, int T, Error *error)
+{
+    REQUIRE(task);
+    int least_vocabulary = task->kind == TASK_MODULAR ? task->k + 1 : 2;
+    int least_length = task->kind == TASK_COPY ? 2 : task->kind == TASK_SHIFT ? task->k + 1 : 3;
+    if (vocab_size < least_vocabulary) {
+        return error_set(error, "%s needs a vocabulary of at least %d tokens, but the model has %d", task->name, least_vocabulary, vocab_size);
+    }
+    if (T < least_length) {
+        return error_set(error, "%s needs rows of at least %d tokens, but they have %d", task->name, least_length, T);
+    }
+    task->n_symbols = task->kind == TASK_MODULAR ? task->k : vocab_size;
+    return true;
+}
+
+static int draw(Random *random, int n)
+{
+    return (int)(random_bits(random) % (uint32_t)n);
+}
+
+// A text of T + 1 tokens whose second half repeats the first; each token of it is to be predicted from those before.
+static void copy_row(const Task *task, Random *random, int T, int *ids, int *targets)
+{
+    int half = (T + 2) / 2;
+    for (int t = 0; t < T; t++) {
+        ids[t] = t < half ? draw(random, task->n_symbols) : ids[t - half];
+        targets[t] = t + 1 < half ? TARGET_IGNORED : ids[t + 1 - half];
+    }
+}
+
+static void shift_row(const Task *task, Random *random, int T, int *ids, int *targets)
+{
+    for (int t = 0; t < T; t++) {
+        ids[t] = draw(random, task->n_symbols);
+        targets[t] = t < task->k ? TARGET_IGNORED : ids[t - task->k];
+    }
+}
+
+// a b = c, a b = c, ...: the sign is token k, and only c is to be predicted.
+static void modular_row(const Task *task, Random *random, int T, int *ids, int *targets)
+{
+    enum { A, B, SIGN, SUM, TOKENS };
+    int problem[TOKENS];
+    for (int t = 0; t < T; t++) {
+        if (t % TOKENS == A) {
+            problem[A] = draw(random, task->k);
+            problem[B] = draw(random, task->k);
+            problem[SIGN] = task->k;
+            problem[SUM] = (problem[A] + problem[B]) % task->k;
+        }
+        ids[t] = problem[t % TOKENS];
+        targets[t] = t % TOKENS == SIGN ? problem[SUM] : TARGET_IGNORED;
+    }
+}
+
+static void fill_batch(void *context, Random *random, int B, int T, int *ids, int *targets)
+{
+    static void (*const rows[TASK_COUNT])(const Task *task, Random *random, int T, int *ids, int *targets) = {
+        [TASK_COPY] = copy_row, [TASK_SHIFT] = shift_row, [TASK_MODULAR] = modular_row,
+    };
+    const Task *task = context;
+    for (int b = 0; b < B; b++) {
+        size_t row = (size_t)b * (size_t)T;
+        rows[task->kind](task, random, T, ids + row, targets + row);
+    }
+}
+
+BatchSource task_source(const Task *task)
+{
+    REQUIRE(task);
+    return (BatchSource){.name = task->name, .fill = fill_batch, .context = (void *)task, .guess_loss = log(task->n_symbols)};
+}
+
+void batch_draw(const BatchSource *source, Random *random, int B, int T, int *ids, int *targets)
+{
+    REQUIRE(source);
+    Random own;
+    random_seed(&own, random_bits(random));
+    source->fill(source->context, &own, B, T, ids, targets);
+}
