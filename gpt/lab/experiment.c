@@ -47,7 +47,6 @@ static void unwatch(void *watch)
 // Forward, backward and the measurement. The tape holds one step only.
 static void net_measure(Net *net, Tape *tape, const AdamW *adamw, Measurement *measurement)
 {
-    net_next_batch(net);
     const ExperimentConfig *config = net->config;
     module_zero_grad(net->module);
     Tensor *y = net_forward(net);
@@ -116,6 +115,7 @@ static void run_network(Net *net, Tape *tape, Experiment *experiment, Measuremen
         *measurement = label;
         measurement->step = step;
         experiment->n_measurements++;                          // from here on it is freed with the others
+        net_next_batch(net);
         if (config->streamed) {
             gpt_stream_progress(net->gpt, part_made, progress);
             net_measure_streamed(net, tape, measurement);

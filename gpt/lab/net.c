@@ -160,7 +160,7 @@ void net_next_batch(Net *net)
 
 bool net_create(Net *net, const ExperimentConfig *config, int arm, uint64_t seed, Error *error)
 {
-    enum { BATCH_SEED = 3000017 };
+    enum { BATCH_SEED = 4000037 };
     *net = (Net){.config = config, .own = *config};
     random_seed(&net->batches, seed + BATCH_SEED);
     if (config->net == NET_MLP) {
