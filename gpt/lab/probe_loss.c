@@ -10,14 +10,14 @@
 static ExperimentConfig one_row(const ExperimentConfig *all, int row)
 {
     ExperimentConfig one = *all;
-    size_t ids = (size_t)row * (size_t)all->T;
+    size_t ids = (size_t)row * (size_t)(all->net == NET_GPT ? all->T : 1);     // an MLP has one class a row
     one.B = 1;
     one.ids = all->ids == NULL ? NULL : all->ids + ids;
     one.targets = all->targets == NULL ? NULL : all->targets + ids;
     if (all->net == NET_MLP) {
         one.n_rows = 1;
         one.input = all->input == NULL ? NULL : all->input + (size_t)row * (size_t)all->deep.sizes[0];
-        one.target = all->target + (size_t)row * (size_t)all->deep.sizes[all->deep.n_layer];
+        one.target = all->target == NULL ? NULL : all->target + (size_t)row * (size_t)all->deep.sizes[all->deep.n_layer];
     }
     return one;
 }
@@ -108,7 +108,8 @@ bool probe_estimate(const ExperimentConfig *config, const Probe *probe, double *
     }
     int frame = unwind_begin();
     unwind_add(net_free, &net);
-    *seconds = probe_seconds(&(ProbeRun){.config = config, .net = &net, .probe = probe});
+    net_next_batch(&net);
+    *seconds = probe_seconds(&(ProbeRun){.config = net.config, .net = &net, .probe = probe});
     unwind_end(frame);
     return true;
 }

@@ -13,6 +13,9 @@
 static bool check(const ExperimentConfig *config, Error *error)
 {
     int n = probe_rows(config);
+    if (config->net == NET_MLP && config->deep.norm == DEEP_NORM_BATCH) {
+        return error_set(error, "with batch normalization a row has no gradient of its own (expected --norm none)");
+    }
     return n >= 2 || error_set(error, "a batch of %d row (expected at least 2)", n);
 }
 

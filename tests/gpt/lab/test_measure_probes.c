@@ -200,6 +200,40 @@ START_TEST(noise_is_of_the_rows)
 }
 END_TEST
 
+// The same of a classifier, whose rows have a class each.
+START_TEST(noise_is_of_the_rows_and_their_classes)
+{
+    static const Real input[] = {1, 2, 1.5, 1, 2, 0.5};
+    static const int classes[] = {0, 0, 0, 0, 1, 0};
+    enum { N = 6, VALUES = 4 };
+    int sizes[] = {1, 2};
+    ExperimentConfig config = {.net = NET_MLP, .deep = {.sizes = sizes, .n_layer = 1, .head = HEAD_LINEAR, .loss = LOSS_CE}, .input = input,
+                               .targets = classes, .n_rows = N, .rules = {"none-plain"}, .n_rules = 1, .seed = 1, .n_seeds = 1};
+    config = with_probes(config, "noise");
+    Experiment experiment = run_experiment(&config);
+    DeepConfig deep = config.deep;
+    deep.residual = "none-plain";
+    DeepNet *net = create_deep(deep, 1);
+    double one = 0;
+    double mean[VALUES] = {0};
+    for (int r = 0; r < N; r++) {
+        module_zero_grad(&net->module);
+        tensor_backward(tensor_cross_entropy(deep_forward(net, tensor_from(input + r, SHAPE(1, 1))), classes + r));
+        for (int i = 0; i < VALUES; i++) {
+            double g = (double)(i < 2 ? net->layers[0].weight->grad[i] : net->layers[0].bias->grad[i - 2]);
+            one += g * g / N;
+            mean[i] += g / N;
+        }
+    }
+    double all = mean[0] * mean[0] + mean[1] * mean[1] + mean[2] * mean[2] + mean[3] * mean[3];
+    double trace = (one - all) * N / (N - 1);
+    assert_no_faults(&experiment);
+    ASSERT_RELATIVE(number_of(&experiment.measurements[0], "noise_scale", -1, NULL, -1), trace / (all - trace / N), 1e-5);
+    deep_free(net);
+    experiment_free(&experiment);
+}
+END_TEST
+
 // A linear network has the same slope everywhere, a deep one has not.
 START_TEST(autocorrelation_is_along_the_grid)
 {
@@ -244,6 +278,15 @@ START_TEST(what_does_not_fit_is_told)
     assert_fault(&experiment, "noise", "a batch of 1 row (expected at least 2)");
     assert_fault(&experiment, "attention", "mlp");
     ck_assert_int_eq(measurement_probe(&experiment.measurements[0], "jacobian", (ProbePlace){.layer = 0}, NULL, 0), 1);
+    experiment_free(&experiment);
+
+    static const Real rows[] = {1, 2};
+    int one[] = {1, 1};
+    ExperimentConfig batch = {.net = NET_MLP, .deep = {.sizes = one, .n_layer = 1, .norm = DEEP_NORM_BATCH}, .input = rows, .target = rows, .n_rows = 2,
+                              .arms = ARMS_OFF, .n_seeds = 1};
+    batch = with_probes(batch, "noise");
+    experiment = run_experiment(&batch);
+    assert_fault(&experiment, "noise", "with batch normalization a row has no gradient of its own (expected --norm none)");
     experiment_free(&experiment);
 
     config = with_probes(golden_gpt("pre"), "spectrum,jacobian");
@@ -308,6 +351,7 @@ int main(void)
     tcase_add_test(tcase, updates_are_those_of_the_steps);
     tcase_add_loop_test(tcase, sharpness_and_plane_are_those_of_the_loss, 0, SHARPNESSES);
     tcase_add_test(tcase, noise_is_of_the_rows);
+    tcase_add_test(tcase, noise_is_of_the_rows_and_their_classes);
     tcase_add_test(tcase, autocorrelation_is_along_the_grid);
     tcase_add_test(tcase, what_does_not_fit_is_told);
     tcase_add_test(tcase, nan_is_told);
