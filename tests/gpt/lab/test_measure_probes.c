@@ -203,9 +203,9 @@ END_TEST
 // The same of a classifier, whose rows have a class each.
 START_TEST(noise_is_of_the_rows_and_their_classes)
 {
-    static const Real input[] = {1, 2, 1.5, 1, 2, 0.5};
-    static const int classes[] = {0, 0, 0, 0, 1, 0};
-    enum { N = 6, VALUES = 4 };
+    static const Real input[] = {1, 2, 1.5, 1, 2, 0.5, 1, 1, 2, 1, 1.5, 1};
+    static const int classes[] = {0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0};
+    enum { N = 12, VALUES = 4 };
     int sizes[] = {1, 2};
     ExperimentConfig config = {.net = NET_MLP, .deep = {.sizes = sizes, .n_layer = 1, .head = HEAD_LINEAR, .loss = LOSS_CE}, .input = input,
                                .targets = classes, .n_rows = N, .rules = {"none-plain"}, .n_rules = 1, .seed = 1, .n_seeds = 1};
