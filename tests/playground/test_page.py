@@ -189,7 +189,7 @@ class RuleTest(PageCase):
         self.settle()
         self.assertEqual(box.get_attribute("value"), "rezero")
         self.assertEqual(box.get_attribute("aria-expanded"), "false")
-        self.wait(lambda: "Rezero" in self.finding(), "its conclusion")
+        self.wait(lambda: "With rezero" in self.finding(), "its conclusion")
 
     def test_escape_closes_the_list(self):
         self.load()
@@ -216,7 +216,8 @@ class FileTest(PageCase):
         print(f"{fragment}: {len(page)} rows, {unequal} numbers differ in some digit")
 
     def test_csv_is_the_commands(self):
-        for fragment in ["#view=flow", "#view=flow&net=gpt&seeds=2", "#view=paths&residual=keel&residual=h+%2B+0.5*f(h)", "#view=train&net=mlp&depth=5&steps=20"]:
+        for fragment in ["#view=flow", "#view=flow&net=gpt&seeds=2", "#view=paths&residual=keel&residual=h+%2B+0.5*f(h)", "#view=train&net=mlp&depth=5&steps=20",
+                         "#view=train&steps=5&n-layer=2&task=to+copy", "#view=train&steps=5&n-layer=2&task=my+text&text=%C3%9Cber+'uns'"]:
             with self.subTest(fragment):
                 self.compare(fragment)
 

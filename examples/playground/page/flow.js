@@ -8,6 +8,15 @@ import {armNames, phrase} from './style.js';
 import {compared, number, plural, sentence} from './words.js';
 import {View} from './view.js';
 
+const tries = [
+    ['100 layers', '#view=flow&depth=100'],
+    ['a thousand layers with tanh', '#view=flow&depth=1000&width=16&seeds=5&activation=tanh'],
+    ['half a shortcut', '#view=flow&residual=plain&residual=0.9*h+%2B+f(h)&residual=0.5*h+%2B+f(h)'],
+    ['shortcuts for values, or for gradients', '#view=flow&residual=stop(h)+%2B+f(h)&residual=h+-+stop(h)+%2B+f(h)'],
+    ['norms before or after', '#view=flow&net=gpt&n-layer=12&seeds=1&residual=pre&residual=post&residual=peri'],
+    ['a GPT\u2019s tokens become alike', '#view=flow&net=gpt&n-layer=12&seeds=1&metric=cosine'],
+];
+
 export class Flow extends View {
     constructor(page) {
         super(page, {
@@ -15,6 +24,7 @@ export class Flow extends View {
             intro: 'Networks with equal initial weights, one with shortcuts around its layers and one without, run forward and backward. '
                    + 'Move the depth and watch what is left of the gradient at the first layer.',
         });
+        this.node.querySelector('.intro').after(el('p.tries', {}, 'Try: ', tries.map(([text, fragment]) => el('a', {href: fragment}, text))));
         this.main = new Figure('gradient-by-layer', '');
         this.split = new Figure('shortcut-and-branch', 'Which way did it come?');
         this.choice = el('div.row.choices', {});

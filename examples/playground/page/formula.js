@@ -19,5 +19,10 @@ export function formula(text, display = false) {
     const span = document.createElement('span');
     span.className = 'formula';
     katex.render(text, span, {output: 'mathml', throwOnError: false, displayMode: display});
+    requestAnimationFrame(() => {
+        if (span.scrollWidth > span.clientWidth) {
+            span.tabIndex = 0;  // so that the keyboard can scroll it
+        }
+    });
     return span;
 }

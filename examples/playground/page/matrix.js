@@ -3,7 +3,7 @@
 import {el} from './dom.js';
 import {number, shape} from './words.js';
 
-const MOST = 24; // rows and columns that are shown
+const MOST = 32; // rows and columns that are shown
 
 function cellsOf(sizes) {
     const columns = sizes.length === 0 ? 1 : sizes.at(-1);

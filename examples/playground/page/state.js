@@ -76,10 +76,10 @@ const BATCH = 4;
 function taskOptions(state) {
     const n = state.length + 1;
     if (state.task === 'to copy') {
-        let letter = state.seed % 26;
+        let random = state.seed;
         const draw = () => {
-            letter = (letter * 5 + 11) % 26 + (letter % 7 === 3 ? 1 : 0);
-            return 97 + letter % 26;
+            random = (Math.imul(random, 1664525) + 1013904223) >>> 0;  // Numerical Recipes' generator
+            return 97 + (random >>> 24) % 26;                          // 'a' to 'z'
         };
         const half = Math.ceil(n / 2);
         return rowsOptions(Array.from({length: BATCH}, () => {

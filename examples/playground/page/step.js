@@ -36,7 +36,6 @@ export class Step extends View {
         this.tape = await this.page.engine.tape(state);
         this.list.load(this.tape);
         this.slider.max = 2 * this.tape.nodes.length;
-        this.figures.hidden = false;
         this.go(wasAtEnd ? 2 * this.tape.nodes.length : this.position);
     }
 

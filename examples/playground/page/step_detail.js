@@ -46,7 +46,7 @@ export class StepDetail {
         }
         const node = tape.nodes[move.index];
         const grids = move.phase === 'forward' ? this.forward(node) : this.backward(node, move.index);
-        fill(this.detail, el('h3', {}, `${node.op}, ${move.phase}`), formula(opOf(node.op)[move.phase], true), el('div.grids', {}, grids));
+        fill(this.detail, el('h3', {}, `${node.op}, ${move.phase}`), el('div.formulas', {}, opOf(node.op)[move.phase].split(', \\quad ').map((part) => formula(part))), el('div.grids', {}, grids));
     }
 
     grid(title, tensor, values) {

@@ -16,14 +16,14 @@ export class Train extends View {
     constructor(page) {
         super(page, {
             title: 'What happens during training?',
-            intro: 'The networks start from equal weights and learn the same thing. Above: the loss. Below: the gradient of every layer at every step; dark means that nothing arrives.',
+            intro: 'The networks start from equal weights and learn the same four rows of text, all of them at every step. Above: the loss. Below: the gradient of every layer at every step; dark means that nothing arrives.',
         });
         this.startButton = button('Train', () => this.train(), {class: 'primary'});
         this.loss = new Figure('loss', 'Loss');
         this.maps = el('div.pair', {});
         this.figures.append(el('div.row', {}, this.startButton), this.loss.node, this.maps);
         this.redrawSoon = perFrame(() => this.draw());
-        this.figures.hidden = false;
+        this.figures.classList.remove('empty');
         this.arrived = [];
         this.engines = [this.page.engine];
     }

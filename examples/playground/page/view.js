@@ -22,7 +22,7 @@ export class View {
         this.settings = el('div.settings', {});
         this.rules = el('div', {});
         this.command = el('code', {});
-        this.figures = el('div.figures', {hidden: true});
+        this.figures = el('div.figures.empty', {});
         const panel = el('aside.panel', {'aria-label': 'Settings'}, el('h3', {}, 'Settings'), this.settings, this.rules, this.shareNode());
         this.node = el('div.view', {}, el('header.view-head', {}, el('h2', {tabindex: -1}, title), el('p.intro', {}, intro)),
                        el('div.result', {}, this.finding, this.note, this.error, this.running, this.figures), panel);
@@ -128,8 +128,7 @@ export class View {
 
     succeeded() {
         this.error.hidden = true;
-        this.figures.hidden = false;
-        this.figures.classList.remove('stale');
+        this.figures.classList.remove('stale', 'empty');
         this.arms.showError(null);
     }
 
