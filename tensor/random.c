@@ -136,7 +136,7 @@ void plain_random_normal(const uint32_t *words, float mean, float std, Real *out
 // ------------------------------------------------------------------------------------------------------------
 // Batches
 
-enum { BATCH = 1 << 16 };                          // numbers; their words stay in the second-level cache
+enum { BATCH = 1 << 18 };                          // numbers: so many that threads meet seldom, so few that their words stay in a cache
 
 typedef void WordsTransform(const uint32_t *words, float a, float b, Real *out, size_t n);
 

@@ -97,7 +97,7 @@ START_TEST(every_size_gives_the_same_numbers)
     if (!choose_kernels("fast", __func__)) {
         return;
     }
-    static const size_t around[] = {0, 16, 32, 624, 1248, 4096, 65536, 131072, 200000};
+    static const size_t around[] = {0, 16, 32, 624, 1248, 4096, 65536, 262144, 600000};
     kernels_set_threads(2);
     for (int kind = 0; kind < KINDS; kind++) {
         if (!vector_choose(kinds[kind])) {

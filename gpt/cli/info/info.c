@@ -1,7 +1,7 @@
 // info.c: gptape info: the cost of a model, counted from its configuration; no model is created.
 
 #include "gpt/base/base.h"
-#include "gpt/cli/kit/kit.h"
+#include "gpt/cli/info/info.h"
 
 #include <limits.h>
 #include <string.h>
@@ -24,8 +24,9 @@ static const OptionGroup info_groups[] = {
 const CommandHelp info_help = {
     .name = "info",
     .about = "Shows how many parameters a model has, part by part, and what a training step of --batch sequences of\n"
-             "--context-length tokens needs: bytes for weights, gradients, AdamW and activations, and FLOPs per token.\n"
-             "Without a model, lists all presets. Nothing is allocated, so any size can be asked about; of a saved model only\n"
+             "--context-length tokens needs: bytes for weights, gradients, AdamW and activations, and FLOPs per token; and\n"
+             "whether an untrained one is held in memory here or streamed, in how much memory, and about how long that takes.\n"
+             "Without a model, lists all presets. No model is made, so any size can be asked about; of a saved model only\n"
              "config.json is read.",
     .examples = "  gptape info\n"
                 "  gptape info --config gpt2-124m\n"
@@ -186,6 +187,7 @@ static void print_model(const GPTPreset *preset, bool changed, const GPTConfig *
     print_config(preset, changed, config);
     print_parts(config, &cost);
     print_bytes(config, &cost, batch);
+    info_print_running(config);
     terminal_print("\nFLOPs, forward and backward: %s a token, %.4g a step of %.0f", thousands_text(cost.flops_per_token, a_token),
                    cost.flops_per_token * tokens, tokens);
 }
@@ -225,6 +227,8 @@ static void print_presets(int batch)
         table_cell(table, "%s", gpt_presets[i].note);
     }
     table_end(table);
+    printf("\n");
+    info_print_running_presets();
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -253,6 +257,7 @@ static cJSON *model_json(const GPTPreset *preset, bool changed, const GPTConfig 
     for (int i = 0; i < SUMS; i++) {
         json_add_count(object, bytes[i].key, bytes[i].bytes);
     }
+    info_add_running(json, config);
     json_add_count(json, "flops_per_token", cost.flops_per_token);
     return json;
 }
