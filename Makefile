@@ -73,7 +73,7 @@ FLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L $(OPTIMIZE) -fno-math-errno -ffp-con
 LIBS := -lcjson -lpcre2-8 $(ONEDNN) -lm
 
 # Functions that are called from a debugger must be in every program, even if the program does not call them.
-PRINTERS := -Wl,-u,tensor_print,-u,tape_print,-u,tape_dot,-u,module_print
+PRINTERS := -Wl,-u,tensor_print,-u,tape_print,-u,tape_dot,-u,module_print,-u,path_lengths,-u,jacobian_norm,-u,flow_stream
 
 # The vector loops are compiled once for each kind of processor; the program chooses at run time.
 VECTOR_KINDS := baseline $(if $(findstring x86_64,$(shell $(CC) -dumpmachine 2> /dev/null)),avx2 avx512)
@@ -125,7 +125,7 @@ $(BUILD)/float/%.o: %.c $(BUILD)/flags
 	$(COMPILE) $(if $(ONEDNN),-DGPTAPE_ONEDNN)
 
 # gptape's Python code for gdb: a loader, then each module as a text, those that others import first.
-GDB_MODULES := read text tape modules printers look flow draw stop lesson
+GDB_MODULES := read text tape modules printers look flow paths draw stop lesson
 $(BUILD)/gptape-gdb.py: tensor/inspect/gdb/load.py $(GDB_MODULES:%=tensor/inspect/gdb/%.py) Makefile
 	@mkdir -p $(@D)
 	@cp $< $@

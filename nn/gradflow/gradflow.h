@@ -161,6 +161,10 @@ typedef struct JacobianNorm {
 // 1990). Where x[0] leads to the others, a walk costs what one walk from y to x[0] costs.
 void jacobian_norms(Tensor *y, Tensor *const *x, int n, int n_probes, Random *random, JacobianNorm *norms);
 
+// The same of one: exactly for a y of up to JACOBIAN_EXACT values, otherwise from JACOBIAN_WALKS walks, always with the same signs.
+enum { JACOBIAN_EXACT = 1024, JACOBIAN_WALKS = 64 };
+JacobianNorm jacobian_norm(Tensor *y, Tensor *x);
+
 // J = dy/dx, (values of y, values of x), by one walk per value of y.
 void jacobian_matrix(Tensor *y, Tensor *x, double *J);
 

@@ -1,5 +1,6 @@
 // test_commands.c: the commands that look at tensors, tapes and modules, on the program in test_stepping.c.
 
+#include "tests/cli/run.h"
 #include "tests/debugger/debugger.h"
 #include "tests/support/suite.h"
 
@@ -13,7 +14,7 @@
 
 static void prepare(void)
 {
-    gdb_prepare("tests/debugger/test_stepping examples/attention");
+    gdb_prepare("tests/debugger/test_stepping examples/attention examples/residual");
 }
 
 // What is said to commands given at the n-th look(). First the program's own answers are passed over.
@@ -173,7 +174,53 @@ START_TEST(the_printers_of_the_library_can_be_called)
 }
 END_TEST
 
-static const char *const commands[] = {"tensor", "grad", "tape", "module", "gradflow", "heat", "plot", "break-nan", "break-op",
+// Before and within a backward pass, with the same numbers, which change nothing: the program prints what it prints alone.
+START_TEST(paths_and_jacobians)
+{
+    if (gdb_missing(__func__)) {
+        return;
+    }
+    char *said = gdb_run(_i, "examples/residual",
+                         "break tensor_backward\nrun\npaths\njacobian\npaths loss->node->inputs[0]\njacobian loss\njacobian loss, nothing\n"
+                         "jacobian loss->node->inputs[0], loss->node->inputs[0]->node->inputs[0]\njacobian loss, loss\n"
+                         "break node_backward if node->index == 5\ncontinue\npaths\njacobian\ndelete\ncontinue\n");
+    const char *at = said;
+    for (int round = 0; round < 2; round++) {
+        assert_said(&at, "start       |dL/dx|  mean k    k=0    k=1     k=2\nsublayer 0  0.09945    0.05  94.9%  4.93%  0.144%\n");
+        assert_said(&at, "block.mid    0.1137    0.03  97.2%  2.85%\n");
+        assert_said(&at, "k: sublayers passed, of 2. All lengths together differ from the ordinary gradient by ");
+        assert_said(&at, "from        to block.out\nsublayer 0  0.5875\nblock.mid   0.7712\nMean squared singular values.\n");
+        if (round == 0) {
+            assert_said(&at, "(gdb) loss->node->inputs[0] has 160 values (expected a loss, a single value)\n");
+            assert_said(&at, "(gdb) jacobian: name two tensors, as in jacobian y, x\n");
+            assert_said(&at, "(gdb) No symbol \"nothing\" in current context.\n");
+            assert_said(&at, "(gdb) d(loss->node->inputs[0])/d(block.out): ");    // of y^2: (2 y)^2, on average
+            assert_said(&at, "(gdb) d(loss)/d(loss): 1\n");
+        }
+    }
+    assert_said(&at, "shortcuts around f, in two sublayers.");
+    assert_not_said(said, "Python Exception");
+    Run alone = run_shell("\"$GPTAPE_EXAMPLES\"/residual");
+    const char *flow = strstr(alone.out, "shortcuts around f");
+    ck_assert_ptr_nonnull(flow);
+    char *end = strstr(flow, "->");
+    ck_assert_ptr_nonnull(end);
+    *end = '\0';
+    if (_i == BUILD_TESTED) {
+        ck_assert_ptr_nonnull(strstr(said, flow));
+    }
+    run_free(&alone);
+    free(said);
+    said = gdb_run(_i, PROGRAM " walk", "paths\nbreak look\nrun\npaths\njacobian\n");
+    at = said;
+    assert_said(&at, "(gdb) the program is not running (start it with run or start): it has to compute this\n");
+    assert_said(&at, "(gdb) no sublayers on the tape: residual rules mark them (residual_forward), or tape_sublayer_begin\n");
+    assert_said(&at, "(gdb) no sublayers on the tape");
+    free(said);
+}
+END_TEST
+
+static const char *const commands[] = {"tensor", "grad", "tape", "module", "gradflow", "paths", "jacobian", "heat", "plot", "break-nan", "break-op",
                                        "break-backward", "backward-step", "next-stop"};
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
@@ -211,6 +258,7 @@ int main(void)
     tcase_add_loop_test(tests, heat_has_colours_where_there_are_some, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, plot_draws_pictures_and_misses_gnuplot, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, the_printers_of_the_library_can_be_called, 0, BUILD_COUNT);
+    tcase_add_loop_test(tests, paths_and_jacobians, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, each_command_is_listed_and_has_help, 0, COMMAND_COUNT);
     suite_add_tcase(suite, tests);
     return suite_run(suite);

@@ -19,7 +19,7 @@
 
 #define PROMPT "(gdb) "
 
-static const char *const lessons[] = {"tape", "layernorm", "shortcut", "attention", "block", "generate", "one_way"};
+static const char *const lessons[] = {"tape", "layernorm", "shortcut", "attention", "block", "generate", "one_way", "residual"};
 enum { LESSON_COUNT = sizeof lessons / sizeof lessons[0] };
 
 static void prepare(void)
@@ -285,7 +285,7 @@ START_TEST(a_lesson_or_example_that_is_not_there_is_told_with_those_that_are)
 {
     Run lesson = run_shell("env -u MAKEFLAGS -u MAKELEVEL make debug LESSON=by_hand");
     ck_assert_int_eq(lesson.status, 2);
-    ck_assert_ptr_nonnull(strstr(lesson.err, "there is no lesson by_hand; there are attention block generate layernorm one_way shortcut tape."));
+    ck_assert_ptr_nonnull(strstr(lesson.err, "there is no lesson by_hand; there are attention block generate layernorm one_way residual shortcut tape."));
     run_free(&lesson);
     Run example = run_shell("env -u MAKEFLAGS -u MAKELEVEL make debug EX=tape.c");
     ck_assert_int_eq(example.status, 2);

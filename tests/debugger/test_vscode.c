@@ -13,12 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const lessons[] = {"tape", "layernorm", "shortcut", "attention", "block", "generate", "one_way"};
+static const char *const lessons[] = {"tape", "layernorm", "shortcut", "attention", "block", "generate", "one_way", "residual"};
 enum { LESSON_COUNT = sizeof lessons / sizeof lessons[0] };
 
 static void prepare(void)
 {
-    gdb_prepare("examples/tape examples/layernorm examples/shortcut examples/attention examples/block examples/generate examples/one_way");
+    gdb_prepare("examples/tape examples/layernorm examples/shortcut examples/attention examples/block examples/generate examples/one_way "
+                "examples/residual");
 }
 
 static cJSON *read_json(const char *path)

@@ -12,8 +12,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { EXACT_MOST = 1024, RANDOM_WALKS = 64 };
-
 static const uint64_t WALK_SEED = 3000017;         // apart from the seeds of weights and inputs
 
 static bool measure(ProbeRun *run, Error *error)
@@ -30,8 +28,8 @@ static bool measure(ProbeRun *run, Error *error)
     }
     Random random;
     random_seed(&random, run->seed + WALK_SEED);
-    bool exact = tensor_count(streams[n - 1]) <= EXACT_MOST;
-    jacobian_norms(streams[n - 1], streams, n, exact ? 0 : RANDOM_WALKS, &random, norms);
+    bool exact = tensor_count(streams[n - 1]) <= JACOBIAN_EXACT;
+    jacobian_norms(streams[n - 1], streams, n, exact ? 0 : JACOBIAN_WALKS, &random, norms);
     for (int i = 0; i < n; i++) {
         probe_add(run, "jacobian", i, NULL, -1, norms[i].mean_square);
         probe_add(run, "jacobian_error", i, NULL, -1, norms[i].std_error);
