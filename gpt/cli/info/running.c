@@ -65,7 +65,7 @@ typedef struct Machine {
 static Machine measure_machine(void)
 {
     enum { MANY = 1 << 22 };
-    float *values = memory_allocate(MANY * sizeof *values, "random numbers");
+    Real *values = memory_allocate(MANY * sizeof *values, "random numbers");
     Machine machine = {.available = memory_available()};
     Random random;
     random_seed(&random, 1);
@@ -73,7 +73,7 @@ static Machine measure_machine(void)
     double start = clock_seconds();
     random_normal(&random, values, MANY, 0, 1);
     machine.draws = MANY / (clock_seconds() - start);
-    machine.bandwidth = machine_bandwidth(kernels_threads(), values, MANY);
+    machine.bandwidth = machine_bandwidth(kernels_threads(), (const float *)(const void *)values, MANY);
     free(values);
     return machine;
 }
