@@ -67,6 +67,30 @@ char *plot_chart_terminal(const Chart *chart, int columns, Error *error);
 bool plot_matrix(const MatrixMap *map, const char *path, Error *error);
 char *plot_matrix_terminal(const MatrixMap *map, Error *error);
 
+// One training step on several ranks: bars, of what each rank computed and sent when.
+typedef enum TimelineKind {
+    TIMELINE_FORWARD,
+    TIMELINE_BACKWARD,
+    TIMELINE_WAITING, // for the sum of gradients
+    TIMELINE_UPDATE,
+    TIMELINE_TRANSFER, // of a part of the gradients
+    TIMELINE_KINDS
+} TimelineKind;
+
+typedef struct TimelineBar {
+    int rank;
+    TimelineKind kind;
+    double begin, end; // seconds, from 0 on
+} TimelineBar;
+
+typedef struct Timeline {
+    const char *title, *caption;
+    const TimelineBar *bars;
+    int n, n_ranks;
+} Timeline;
+
+bool plot_timeline(const Timeline *timeline, const char *path, Error *error);
+
 // The attention weights of a model over a text of T tokens: a map for each head, blocks along one side of the page and heads along the other.
 typedef struct AttentionMaps {
     const Real *weights;           // (n_layer, n_head, T, T), as gpt_attention_weights gives them

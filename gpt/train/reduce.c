@@ -10,6 +10,7 @@
 #include <string.h>
 
 enum { PIECE = 1 << 20, SMALL = 1 << 14, PACK = 1 << 16 };             // values: of a piece; of parameters that are packed; of a pack, about
+enum { IN_FLIGHT = 8 };                            // MPI sums at a time: it has a copy of each
 
 typedef struct Bucket {
     Tensor **parameters;                           // n of them
@@ -86,6 +87,9 @@ Reducer *reducer_create(const ParameterList *parameters, Reduction reduction, in
     }
     if (reduction == REDUCE_EXACT && parts > ranks_count()) {
         reducer->total = allocate(reducer, total, "the sum of gradients");
+    }
+    if (reduction == REDUCE_FAST) {
+        reducer->bytes += (double)IN_FLIGHT * PIECE * sizeof(Real);
     }
     for (int i = 0; i < 2 && reduction == REDUCE_EXACT && ranks_count() > 1; i++) {
         reducer->scratch[i] = allocate(reducer, PIECE + (size_t)ranks_count(), "other ranks' gradients");
@@ -241,6 +245,9 @@ static void find_final_nodes(void *context)
 static void send_next(Reducer *reducer)
 {
     Bucket *bucket = &reducer->buckets[reducer->n_sent];
+    if (reducer->n_sent >= IN_FLIGHT) {
+        end_bucket(bucket - IN_FLIGHT);
+    }
     reducer->n_sent++;
     if (bucket_values(bucket) != NULL) {
         copy_pack(bucket, true);

@@ -211,6 +211,8 @@ bool train_run(Trainer *trainer, const char *folder, const TrainWatcher *watcher
 
 // Draws loss.png, and gradflow.png if at least two steps were measured. False and an error if that fails, for example without gnuplot.
 bool train_draw(const Trainer *trainer, const char *folder, Error *error);
+// Draws the last step on all ranks, which all call it: what each computed and sent when. Rank 0 writes the file.
+bool train_draw_timeline(const Trainer *trainer, const char *path, Error *error);
 
 #include "tensor/public_end.h"
 

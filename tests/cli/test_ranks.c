@@ -280,6 +280,47 @@ START_TEST(the_first_line_tells_ranks_and_threads)
 }
 END_TEST
 
+// Two ranks, and for each of them bars of what it computes and of every transfer.
+START_TEST(a_timeline_shows_what_each_rank_does)
+{
+    if (have_mpi(__func__)) {
+        shell_well(RANKS(2) SMALL " --reduce fast --steps 3 --out run --timeline timeline.gp");
+        shell_well("grep -q '\"rank 0\" 1.5, \"rank 1\" 0.5' timeline.gp");
+        Run run = run_shell("awk '/^\\$bars_/ {kind = $1} /^[0-9]/ {n[kind]++; if ($3 > $4) exit 1} END {print n[\"$bars_0\"], n[\"$bars_1\"], n[\"$bars_4\"]}' "
+                            "timeline.gp");
+        int forward;
+        int backward;
+        int transfers;
+        ck_assert_msg(sscanf(run.out, "%d %d %d", &forward, &backward, &transfers) == 3, "%s%s", run.out, run.err);
+        ck_assert_int_eq(forward, 2);
+        ck_assert_int_eq(backward, 2);
+        ck_assert_int_ge(transfers, 2);
+        run_free(&run);
+    }
+}
+END_TEST
+
+START_TEST(bench_compares_ranks_with_one)
+{
+    if (have_mpi(__func__)) {
+        Run run = run_shell(RANKS(2) "bench --case step-char --seconds 0 --json --quiet");
+        ck_assert_msg(run.status == 0, "%s", run.err);
+        cJSON *json = run_json(&run);
+        ck_assert_double_eq(json_number(json, "ranks"), 2);
+        double ms = json_number(json, "cases/step-char/ms");
+        ck_assert_double_gt(ms, 0);
+        ck_assert_double_eq_tol(json_number(json, "cases/step-char/tokens_per_s") * ms, 1000 * 12 * 64, 1);
+        ck_assert_double_eq_tol(json_number(json, "cases/step-char/faster_than_one_rank") * ms, json_number(json, "cases/step-char/ms_one_rank"), 1e-5 * ms);
+        double share = json_number(json, "cases/step-char/communication");
+        ck_assert(share > 0 && share < 1);
+        cJSON_Delete(json);
+        run_free(&run);
+        assert_ends_with(RANKS(2) "bench --case tape --quiet", "--case: several ranks make training steps only, not tape-1000");
+        assert_ends_with(RANKS(5) "bench --case step-char --quiet", "step-char: 5 ranks can't share 12 rows");
+    }
+}
+END_TEST
+
 START_TEST(the_lesson_holds_on_several_ranks)
 {
     if (have_mpi(__func__)) {
@@ -309,6 +350,8 @@ int main(void)
     tcase_add_test(tcase, wrong_ways_to_ask_are_told_once);
     tcase_add_test(tcase, closed_streams_are_no_obstacle);
     tcase_add_test(tcase, the_first_line_tells_ranks_and_threads);
+    tcase_add_test(tcase, a_timeline_shows_what_each_rank_does);
+    tcase_add_test(tcase, bench_compares_ranks_with_one);
     tcase_add_test(tcase, the_lesson_holds_on_several_ranks);
     return suite_run(suite);
 }

@@ -87,7 +87,7 @@ static void keep_output(const Run *run)
 static Run run_line(const char *line)
 {
     char command[512];
-    bool trains = strncmp(line, "build/gptape train", strlen("build/gptape train")) == 0 && strstr(line, "--resume") == NULL;
+    bool trains = strstr(line, "build/gptape train") != NULL && strstr(line, "--resume") == NULL;
     snprintf(command, sizeof command, "%s%s", line, trains ? " --steps 12" : "");
     return run_shell(command);
 }

@@ -13,6 +13,7 @@ static const OptionRow data_rows[] = {
     {"targets", "2,3,4;5,6,7", NULL, "the token that follows each of them"},
     {"task", "NAME", NULL, "synthetic rows instead of a text: copy, shift:K or modular:K, drawn anew for each step"},
     {"out", "DIR", NULL, "folder of the run (default: a new one, " RUNS "/1, " RUNS "/2, ...)"},
+    {"timeline", "FILE", NULL, "plot of the last step: what each rank computes and sends when (.png, .svg, .pdf or .gp)"},
     {"resume", NULL, NULL, "resume the run in --out (default: the last in " RUNS ")"},
     {0},
 };
@@ -204,6 +205,24 @@ static void draw(const Options *options, const TrainPlan *plan)
     }
 }
 
+// On all ranks.
+static void draw_timeline(const Options *options, const TrainPlan *plan)
+{
+    Error error;
+    const char *path = options_text(options, "timeline");
+    if (path != NULL && plan->trainer->times.end > 0 && !train_draw_timeline(plan->trainer, path, &error)) {
+        command_note(options, "no timeline: %s", error.message);
+    }
+}
+
+static bool check_timeline(const Options *options)
+{
+    Error error;
+    const char *path = options_text(options, "timeline");
+    return path == NULL || ((plot_path_check(path, &error) || option_error(options, "timeline", "%s", error.message))
+                            && options_output(options, "timeline", path));
+}
+
 static int run(const Options *options, TrainPlan *plan)
 {
     Trainer *trainer = plan->trainer;
@@ -224,6 +243,9 @@ static int run(const Options *options, TrainPlan *plan)
     watch.progress.done_before = watch.first_step;
     done = done && train_run(trainer, plan->folder, &watcher, &error);
     progress_end(&watch.progress);
+    if (done) {
+        draw_timeline(options, plan);
+    }
     if (done && ranks_rank() == 0) {
         draw(options, plan);
     }
@@ -247,6 +269,9 @@ int command_train(const Options *options)
     TrainPlan plan = {.lock = -1};
     int status;
     bool resumes = options_given(options, "resume");
+    if (!check_timeline(options)) {
+        return STATUS_USAGE;
+    }
     if (resumes ? train_plan_resume(options, &plan, &status) : train_plan_new(options, &plan, &status)) {
         status = run(options, &plan);
     }
