@@ -37,7 +37,7 @@ static void write_sizes(FILE *out, const DeepConfig *deep)
     fputc('"', out);
 }
 
-static const char before[] = "run,seed,net,residual,shortcut,norm,sizes,rows,inputs,saved,task,batch,length,steps,lr,same_dy,precision";
+static const char before[] = "run,seed,net,residual,shortcut,norm,sizes,rows,inputs,saved,task,batch,length,steps,optimizer,lr,same_dy,precision";
 static const char after[] = ",loss,not_finite,seconds\n";
 
 static void write_before(FILE *out, const Run *run)
@@ -63,7 +63,9 @@ static void write_before(FILE *out, const Run *run)
     }
     fprintf(out, ",%d,", config->n_steps);
     if (config->n_steps > 0) {
-        number_print(out, "%.9g", config->lr);
+        number_print(out, "%s,%.9g", config->sgd ? "sgd" : "adamw", config->lr);
+    } else {
+        fputc(',', out);
     }
     fprintf(out, ",%s,%s", config->same_dy ? "on" : "off", sizeof(Real) == sizeof(double) ? "f64" : "f32");
 }

@@ -473,7 +473,7 @@ START_TEST(runs_has_a_row_for_each_network)
     static const struct { int row; const char *column, *expected; } cells[] = {
         {0, "run", "0"}, {3, "run", "3"}, {0, "seed", "7"}, {2, "seed", "8"}, {0, "net", "mlp"}, {0, "residual", "plain"}, {1, "residual", "keel"},
         {0, "shortcut", "on"}, {1, "shortcut", ""}, {1, "norm", "batch"}, {0, "sizes", "\"2,4x3,2\""}, {0, "rows", "3"}, {0, "inputs", "normal"},
-        {0, "saved", ""}, {0, "batch", ""}, {0, "length", ""}, {0, "steps", "2"}, {0, "lr", "0.01"}, {0, "same_dy", "off"}, {0, "precision", "f32"},
+        {0, "saved", ""}, {0, "batch", ""}, {0, "length", ""}, {0, "steps", "2"}, {0, "optimizer", "adamw"}, {0, "lr", "0.01"}, {0, "same_dy", "off"}, {0, "precision", "f32"},
         {0, "activation", "gelu"}, {0, "head", "linear"}, {0, "loss_function", "ce"}, {0, "init", "kaiming"}, {0, "init_gain", "0.5"},
         {0, "bias_std", "0.1"}, {0, "n_layer", ""}, {0, "causal", ""}, {0, "not_finite", "0"},
     };
@@ -494,7 +494,7 @@ START_TEST(runs_has_a_row_for_each_network)
     assert_quiet(&run);
     read_file("runs.csv", table, sizeof table);
     static const char *const gpt[][2] = {
-        {"net", "gpt"}, {"residual", "pre"}, {"norm", "pre"}, {"sizes", ""}, {"rows", ""}, {"saved", "off"}, {"batch", "4"}, {"length", "8"}, {"lr", ""},
+        {"net", "gpt"}, {"residual", "pre"}, {"norm", "pre"}, {"sizes", ""}, {"rows", ""}, {"saved", "off"}, {"batch", "4"}, {"length", "8"}, {"optimizer", ""}, {"lr", ""},
         {"init", "orthogonal"}, {"loss_function", ""}, {"init_gain", ""}, {"bias_std", ""}, {"n_layer", "2"}, {"final_norm", "auto"}, {"causal", "on"},
     };
     for (size_t i = 0; i < sizeof gpt / sizeof gpt[0]; i++) {
