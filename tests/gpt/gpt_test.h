@@ -51,6 +51,34 @@ static inline GPT *create_gpt(GPTConfig config, uint64_t seed)
     return gpt;
 }
 
+// Golden weights are float32 numbers, in double too.
+static inline void round_weights(const Module *root)
+{
+    ParameterList list = module_parameters(root);
+    for (int i = 0; i < list.count; i++) {
+        for (size_t k = 0; k < tensor_count(list.parameters[i]); k++) {
+            list.parameters[i]->data[k] = (Real)(float)list.parameters[i]->data[k];
+        }
+    }
+    parameter_list_free(&list);
+}
+
+// The GPT of golden/paths.h, probes.h and measures.h, with this residual rule.
+static inline GPTConfig golden_config(const char *rule)
+{
+    return (GPTConfig){
+        .vocab_size = 37, .context_length = 16, .n_layer = 3, .n_head = 3, .n_embd = 24, .ff_mult = 4, .qkv_bias = false, .tied = false,
+        .residual = rule, .causal = true, .activation = ACTIVATION_GELU, .init = INIT_TORCH,
+    };
+}
+
+static inline GPT *golden_gpt(const char *rule, uint64_t seed)
+{
+    GPT *gpt = create_gpt(golden_config(rule), seed);
+    round_weights(&gpt->module);
+    return gpt;
+}
+
 static inline DeepNet *create_deep(DeepConfig config, uint64_t seed)
 {
     Error error = {0};

@@ -53,7 +53,7 @@ static bool measure(ProbeRun *run, Error *error)
     for (int i = 0; i < n; i++) {
         slopes[i] = (double)dx[(size_t)i * width];
     }
-    for (int lag = 0; lag < n; lag++) {
+    for (int lag = 0; lag <= n / 2; lag++) {           // larger ones have too few pairs
         probe_add(run, "autocorrelation", -1, NULL, lag, flow_autocorrelation(slopes, n, lag));
     }
     unwind_end(frame);
@@ -74,7 +74,7 @@ static double at_far(const double *values, int n)
 
 static void finding(const Experiment *experiment, int step, FILE *out)
 {
-    fprintf(out, "Measured: at lag %d ", NEAR);
+    fprintf(out, "Measured: the autocorrelation of gradients at lag %d is ", NEAR);
     probe_write_arms(out, experiment, step, "autocorrelation", (ProbePlace){.layer = -1}, at_near);
     fprintf(out, ".");
 }

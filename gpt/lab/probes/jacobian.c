@@ -40,7 +40,7 @@ static bool measure(ProbeRun *run, Error *error)
 
 static void finding(const Experiment *experiment, int step, FILE *out)
 {
-    fprintf(out, "Measured: from the input to the end ");
+    fprintf(out, "Measured: the mean squared singular value from the input to the end is ");
     probe_write_arms(out, experiment, step, "jacobian", (ProbePlace){.layer = 0}, NULL);
     fprintf(out, ".");
 }

@@ -31,7 +31,7 @@ static bool measure(ProbeRun *run, Error *error)
 
 static void finding(const Experiment *experiment, int step, FILE *out)
 {
-    fprintf(out, "Measured: ");
+    fprintf(out, "Measured: the sharpness is ");
     probe_write_arms(out, experiment, step, "sharpness", (ProbePlace){.layer = -1}, NULL);
     fprintf(out, ".");
 }

@@ -62,9 +62,9 @@ static double flatness(const double *values, int n)
 
 static void finding(const Experiment *experiment, int step, FILE *out)
 {
-    fprintf(out, "Measured: from the input to the end, the largest is ");
+    fprintf(out, "Measured: from the input to the end, the largest singular value is ");
     probe_write_arms(out, experiment, step, "singular_value", (ProbePlace){.layer = 0}, probe_first);
-    fprintf(out, "; the smallest ");
+    fprintf(out, "; the smallest is ");
     probe_write_arms(out, experiment, step, "singular_value", (ProbePlace){.layer = 0}, probe_last);
     fprintf(out, ".");
 }

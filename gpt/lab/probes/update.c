@@ -10,6 +10,7 @@
 #include "tensor/unwind.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,11 +49,25 @@ static int layer_of(const char *name, int n_layer, bool *after)
     return *after ? n_layer : -1;
 }
 
+// Of all weights of a layer: squares of their update and of their size.
+typedef struct LayerUpdate {
+    double change;
+    double size;
+} LayerUpdate;
+
+static void add_to_layer(LayerUpdate *layer, double ratio, double size)
+{
+    layer->change += ratio * ratio * size * size;
+    layer->size += size * size;
+}
+
 static bool measure(ProbeRun *run, Error *error)
 {
     (void)error;
     bool after = false;
     int frame = unwind_begin();
+    LayerUpdate *layers = memory_allocate_zeroed((size_t)probe_layers(run) + 2, sizeof *layers, "the updates");
+    unwind_add(free, layers);
     ParameterList parameters = module_parameters(run->net->module);
     unwind_add(free, parameters.parameters);
     double *ratios = memory_allocate((size_t)parameters.count * sizeof *ratios + 1, "the updates");
@@ -67,25 +82,43 @@ static bool measure(ProbeRun *run, Error *error)
     for (int i = 0; i < parameters.count; i++) {
         char name[NAME_TEXT];
         size_t n = tensor_count(parameters.parameters[i]);
+        double size = flow_stats(before.values + at, n).l2;
         int layer = layer_of(tensor_name(parameters.parameters[i], name), probe_layers(run), &after);
-        if (flow_stats(before.values + at, n).l2 != 0) {               // of a parameter that is all 0 there is no ratio
+        if (size != 0) {                           // of a parameter that is all 0 there is no ratio
             probe_add(run, "update_ratio", layer, name, -1, ratios[i]);
+            add_to_layer(&layers[layer + 1], ratios[i], size);
         }
         at += n;
+    }
+    for (int layer = 0; layer < probe_layers(run); layer++) {
+        if (layers[layer + 1].size > 0) {
+            probe_add(run, "update_layer", layer, NULL, -1, sqrt(layers[layer + 1].change / layers[layer + 1].size));
+        }
     }
     unwind_end(frame);
     return true;
 }
 
+static void finding(const Experiment *experiment, int step, FILE *out)
+{
+    fprintf(out, "Measured: relative to its size, the first layer moves by ");
+    probe_write_arms(out, experiment, step, "update_layer", (ProbePlace){.layer = 0}, NULL);
+    fprintf(out, "; the last by ");
+    probe_write_arms(out, experiment, step, "update_layer", (ProbePlace){.layer = experiment->n_layer - 1}, NULL);
+    fprintf(out, ".");
+}
+
 static const ProbeKind kinds[] = {
     {.name = "update_ratio", .about = "||new - old|| / ||old|| of the next optimizer step; no row for a parameter that is all 0",
      .place = "name: the parameter; layer: the first number in it"},
+    {.name = "update_layer", .about = "the same of all parameters of a layer together", .place = "layer", .internal = true},
     {0},
 };
 
 static const ProbeColumn columns[] = {{"update", "update_ratio", NULL}, {0}};
 
 static const ProbePanel panels[] = {
+    {.title = "Update of each layer, relative to its size", .kind = "update_layer", .form = FORM_PLACES, .scale = SCALE_LOG},
     {.title = "Update of each parameter, relative to its size", .kind = "update_ratio", .form = FORM_PLACES, .scale = SCALE_LOG,
      .x_label = "parameter, in the order of the network"},
     {0},
@@ -103,5 +136,6 @@ const Probe probe_update = {
     .panels = panels,
     .legend = "update: ||new - old|| / ||old||",
     .claim = "Karpathy 2022: about 1e-3 is right; much less learns slowly, much more is unstable.",
+    .finding = finding,
     .measure = measure,
 };

@@ -22,29 +22,6 @@ static void assert_near(const char *what, double got, double expected, double to
     ck_assert_msg(is_near(got, expected, tolerance), "%s: %.9g, expected %.9g, tolerance %.2g", what, got, expected, tolerance);
 }
 
-// The golden weights are float32 numbers, in double too.
-static void round_weights(const Module *root)
-{
-    ParameterList list = module_parameters(root);
-    for (int i = 0; i < list.count; i++) {
-        for (size_t k = 0; k < tensor_count(list.parameters[i]); k++) {
-            list.parameters[i]->data[k] = (Real)(float)list.parameters[i]->data[k];
-        }
-    }
-    parameter_list_free(&list);
-}
-
-static GPT *golden_gpt(const char *rule)
-{
-    GPTConfig config = {
-        .vocab_size = 37, .context_length = 16, .n_layer = 3, .n_head = 3, .n_embd = 24, .ff_mult = 4, .qkv_bias = false, .tied = false,
-        .residual = rule, .causal = true, .activation = ACTIVATION_GELU, .init = INIT_TORCH,
-    };
-    GPT *gpt = create_gpt(config, 123);
-    round_weights(&gpt->module);
-    return gpt;
-}
-
 // ------------------------------------------------------------------------------------------------------------
 // Jacobians
 
@@ -61,7 +38,7 @@ static void find_streams(Tensor *stream[STREAMS])
 START_TEST(jacobians_are_pytorchs)
 {
     const GoldenJacobian *golden = &golden_jacobians[_i];
-    GPT *gpt = golden_gpt(golden->rule);
+    GPT *gpt = golden_gpt(golden->rule, 123);
     gpt_forward(gpt, golden_paths_ids, B, T);
     Tensor *stream[STREAMS];
     JacobianNorm norm[STREAMS];
@@ -78,7 +55,7 @@ END_TEST
 // 400 random walks come within four standard errors, which are small; at the end every walk gives exactly 1.
 START_TEST(random_walks_estimate_them)
 {
-    GPT *gpt = golden_gpt("h + f(norm(h))");
+    GPT *gpt = golden_gpt("h + f(norm(h))", 123);
     gpt_forward(gpt, golden_paths_ids, B, T);
     Tensor *stream[STREAMS];
     JacobianNorm norm[STREAMS];
@@ -324,7 +301,7 @@ static void measure_all(const LossFunction *loss)
 // Weights and gradients keep their bits and their memory, and a tape that was recorded before can still be walked: also after a failure.
 START_TEST(everything_is_restored)
 {
-    GPT *gpt = golden_gpt("h + f(norm(h))");
+    GPT *gpt = golden_gpt("h + f(norm(h))", 123);
     ParameterList list = module_parameters(&gpt->module);
     GPTLoss context = {.gpt = gpt};
     LossFunction loss = {&list, gpt_loss, &context};
@@ -366,7 +343,7 @@ END_TEST
 START_TEST(updates_are_pytorchs)
 {
     const GoldenJacobian *golden = &golden_jacobians[_i];
-    GPT *gpt = golden_gpt(golden->rule);
+    GPT *gpt = golden_gpt(golden->rule, 123);
     GPTLoss context = {.gpt = gpt};
     tensor_backward(gpt_loss(&context, -1));
     ParameterList list = module_parameters(&gpt->module);

@@ -15,18 +15,6 @@ static const double TOLERANCE = 1e-4;
 static const double AGREEMENT = 1e-5;
 #endif
 
-// The golden weights are float32 numbers, in double too.
-static void round_weights(const Module *root)
-{
-    ParameterList list = module_parameters(root);
-    for (int i = 0; i < list.count; i++) {
-        for (size_t k = 0; k < tensor_count(list.parameters[i]); k++) {
-            list.parameters[i]->data[k] = (Real)(float)list.parameters[i]->data[k];
-        }
-    }
-    parameter_list_free(&list);
-}
-
 static void assert_golden(const GoldenPaths *golden, const PathLengths *paths)
 {
     int S = golden->n_sublayers;
@@ -59,19 +47,10 @@ static PathLengths paths_of_gpt(GPT *gpt, Tensor **loss)
     return path_lengths(*loss, start, 6);
 }
 
-static GPTConfig golden_config(const char *rule)
-{
-    return (GPTConfig){
-        .vocab_size = 37, .context_length = 16, .n_layer = 3, .n_head = 3, .n_embd = 24, .ff_mult = 4, .qkv_bias = false, .tied = false,
-        .residual = rule, .causal = true, .activation = ACTIVATION_GELU, .init = INIT_TORCH,
-    };
-}
-
 static void check_gpt(const GoldenPaths *golden)
 {
     Tensor *loss;
-    GPT *gpt = create_gpt(golden_config(golden->rule), golden->seed);
-    round_weights(&gpt->module);
+    GPT *gpt = golden_gpt(golden->rule, golden->seed);
     PathLengths paths = paths_of_gpt(gpt, &loss);
     assert_golden(golden, &paths);
     path_lengths_free(&paths);

@@ -27,24 +27,6 @@ static void assert_near(const char *what, double got, double expected)
     ck_assert_msg(is_near(got, expected, TOLERANCE * fabs(expected)), "%s: %.9g, expected %.9g", what, got, expected);
 }
 
-// The golden weights are float32 numbers, in double too.
-static GPT *golden_gpt(const char *rule)
-{
-    GPTConfig config = {
-        .vocab_size = 37, .context_length = 16, .n_layer = LAYERS, .n_head = HEADS, .n_embd = 24, .ff_mult = 4, .qkv_bias = false, .tied = false,
-        .residual = rule, .causal = true, .activation = ACTIVATION_GELU, .init = INIT_TORCH,
-    };
-    GPT *gpt = create_gpt(config, 123);
-    ParameterList list = module_parameters(&gpt->module);
-    for (int i = 0; i < list.count; i++) {
-        for (size_t k = 0; k < tensor_count(list.parameters[i]); k++) {
-            list.parameters[i]->data[k] = (Real)(float)list.parameters[i]->data[k];
-        }
-    }
-    parameter_list_free(&list);
-    return gpt;
-}
-
 static Experiment measure(const GPT *gpt, const char *const *rules, int n_rules, const char *const *probes, int n_probes)
 {
     ExperimentConfig config = {
@@ -94,7 +76,7 @@ START_TEST(they_are_pytorchs)
 {
     static const char *const probes[] = {"lens", "stream", "branch", "attention"};              // whatever the order
     const GoldenProbes *golden = &golden_probes[_i];
-    GPT *gpt = golden_gpt(golden->rule);
+    GPT *gpt = golden_gpt(golden->rule, 123);
     Experiment experiment = measure(gpt, &golden->rule, 1, probes, 4);
     check_streams(&experiment, golden);
     check_attention(&experiment, golden);
@@ -118,7 +100,7 @@ START_TEST(paths_are_pytorchs)
     if (golden->sizes[0] != 0) {
         return;
     }
-    GPT *gpt = golden_gpt(golden->rule);
+    GPT *gpt = golden_gpt(golden->rule, 123);
     Experiment experiment = measure(gpt, &golden->rule, 1, probes, 1);
     for (int s = 0; s < 6; s++) {
         char name[32];
@@ -211,7 +193,7 @@ END_TEST
 // Fused, and step by step, whose weights are on the tape.
 START_TEST(attention_weights_are_those_of_the_network)
 {
-    GPT *gpt = golden_gpt("pre");
+    GPT *gpt = golden_gpt("pre", 123);
     double weights[B * HEADS * T * T];
     AttentionStats fused[HEADS];
     AttentionStats stepwise[HEADS];
@@ -238,7 +220,7 @@ END_TEST
 
 START_TEST(streams_are_on_the_tape)
 {
-    GPT *gpt = golden_gpt("keel");
+    GPT *gpt = golden_gpt("keel", 123);
     gpt_forward(gpt, golden_paths_ids, B, T);
     const Tape *tape = tape_current();
     ck_assert_int_eq(tape->n_sublayers, 2 * LAYERS);
