@@ -97,6 +97,7 @@ typedef struct Lines {
     char *labels[CHART_LINES];
     double *numbers;                               // x, y, low, high of each line
     int n;
+    double *law;                                   // y of the law, if there is one
     bool by_number;                                // x is the value itself, not its place in the list
     bool positive;                                 // all medians are
 } Lines;
@@ -146,6 +147,24 @@ static Lines lines_of(const SweepReport *report)
     return lines;
 }
 
+// The law of theory as one more line, where one is known.
+static void add_law(const SweepReport *report, Lines *lines)
+{
+    const Grid *grid = report->grid;
+    int n_x = grid->varied[0].n;
+    if (lines->n >= CHART_LINES || !lines->by_number) {
+        return;
+    }
+    lines->law = memory_allocate((size_t)n_x * sizeof *lines->law, "the law");
+    const ChartLine *first = &lines->line[0];
+    const char *text = law_values(grid->settings, grid->varied[0].name, report->statistic, first->x, n_x, first->y[0], lines->law);
+    if (text != NULL) {
+        lines->labels[lines->n] = memory_copy_text(text);
+        lines->line[lines->n] = (ChartLine){.label = lines->labels[lines->n], .x = first->x, .y = lines->law, .n = n_x};
+        lines->n++;
+    }
+}
+
 static Chart chart_of(const SweepReport *report, const Lines *lines, char caption[512])
 {
     const Grid *grid = report->grid;
@@ -165,6 +184,7 @@ static bool draw(const Options *options, const SweepReport *report, Error *error
     if (lines.n > CHART_LINES) {
         command_note(options, "no chart: %d lines (expected at most %d)", lines.n, CHART_LINES);
     } else {
+        add_law(report, &lines);
         Chart chart = chart_of(report, &lines, caption);
         char *text = options_given(options, "json") ? NULL : plot_chart_terminal(&chart, terminal_columns(CHART_COLUMNS), error);
         drawn = text != NULL || options_given(options, "json");
@@ -181,6 +201,7 @@ static bool draw(const Options *options, const SweepReport *report, Error *error
     for (int k = 0; k < CHART_LINES; k++) {
         free(lines.labels[k]);
     }
+    free(lines.law);
     free(lines.numbers);
     return drawn;
 }

@@ -76,6 +76,10 @@ typedef struct Estimate {
 double sample_over(const double *values, int n, Over over);            // NaN without values
 Estimate sample_estimate(const Sample *sample, Over over, Trend trend);
 
+// A law of theory for what was swept, if one is known: fills y (n) with its values at x, and returns its name; NULL if there is none. settings:
+// what did not vary; y_first: what was measured at the first x, for laws that only say how a number grows.
+const char *law_values(const char *settings, const char *varied, const char *statistic, const double *x, int n, double y_first, double *y);
+
 // ------------------------------------------------------------------------------------------------------------
 // 3. Claims
 

@@ -47,7 +47,7 @@ const Claim claims_transformer[] = {
         .source = "Dong 2021 (2103.03404), theorem 2.2",
         .sentence = "Attention alone makes all tokens equal doubly exponentially: of what distinguishes them, 10^-7.9 is left after "
               "three layers.",
-        .settings = DONG " --causal off --n-layer 3 --residual 'f(h*0.5^(0.5/l^9)) | h + 0*f(h)'",
+        .settings = DONG " --causal off --n-layer 3 --precision f64 --residual 'f(h*0.5^(0.5/l^9)) | h + 0*f(h)'",
         .statistic = "log10 last value rank_residual",
         .over = OVER_MEDIAN, .seeds = 10, .prediction = -7.92, .tolerance = 0.2,
         .reason = "a factor of 1.6 of the value that an independent program found, 1.2e-8",
