@@ -276,6 +276,18 @@ START_TEST(claims_are_listed_and_run)
 }
 END_TEST
 
+// Ten claims, of which three differ, on two disjoint sets of seeds: the verdicts are the same.
+START_TEST(verdicts_do_not_depend_on_the_seeds)
+{
+#define STABLE "vanishing-book shortcuts-book glorot-weights glorot-normalized fixup-growth he-gain-0.25 he-gain-0.9 rezero-160 xiong-pre-flat veit-plain-length " \
+               "noci-collapse --quiet "
+    succeed("claims " STABLE "--csv a.csv");
+    succeed("claims " STABLE "--seed 20000 --csv b.csv");
+    assert_prints("for f in a b; do awk -F, 'NR > 1 {print $1, $(NF - 1)}' $f.csv > $f.verdicts; done; cmp a.verdicts b.verdicts && grep -c agrees a.verdicts; "
+                  "grep -c differs a.verdicts; cut -d, -f7- a.csv | cmp -s - b.csv || echo measured", "8\n3\nmeasured\n");
+}
+END_TEST
+
 START_TEST(a_claim_is_explained)
 {
     Run run = run_gptape("claims he-gain-0.5 --explain --seeds 3 --quiet");
@@ -323,6 +335,7 @@ int main(void)
     TCase *claims = case_create("claims");
     tcase_add_checked_fixture(claims, folder_enter, folder_leave);
     tcase_add_test(claims, claims_are_listed_and_run);
+    tcase_add_test(claims, verdicts_do_not_depend_on_the_seeds);
     tcase_add_test(claims, a_claim_is_explained);
     tcase_add_test(claims, wrong_claims_are_told_in_one_line);
     suite_add_tcase(suite, claims);

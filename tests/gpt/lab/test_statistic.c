@@ -209,6 +209,33 @@ START_TEST(what_cannot_be_measured_says_why)
 END_TEST
 
 // ------------------------------------------------------------------------------------------------------------
+// Laws
+
+// chi_1 at bias variance 0.05: integrated by an independent program (Python, 4000 steps).
+START_TEST(laws_have_these_values)
+{
+    static const char slope[] = "slope l2 activation_grad@0..39 layers.#.out";
+    const double gains[] = {0.5, 1, 1.1};
+    const double init_gains[] = {0.70710678, 1, 1.41421356};
+    const double depths[] = {10, 40, 160};
+    const double widths[] = {16, 64};
+    double y[3];
+    ck_assert_ptr_nonnull(law_values("", "residual", slope, gains, 3, 0, y));
+    ck_assert_double_eq_tol(y[0], 0.30103, 1e-5);
+    ck_assert_double_eq(y[1], 0);
+    ck_assert_ptr_nonnull(law_values("--shortcut off --bias-std 0.2236068 --activation tanh --init kaiming", "init-gain", slope, init_gains, 3, 0, y));
+    ck_assert_double_eq_tol(y[0], -log10(0.75903) / 2, 1e-5);
+    ck_assert_double_eq_tol(y[1], -log10(1.04767) / 2, 1e-5);
+    ck_assert_double_eq_tol(y[2], -log10(1.34240) / 2, 1e-5);
+    ck_assert_ptr_nonnull(law_values("--residual pre", "depth", "max rms activation", depths, 3, 2, y));
+    ck_assert_double_eq_tol(y[2], 8, 1e-12);
+    ck_assert_ptr_nonnull(law_values("--shortcut off --activation relu --init kaiming", "width", "ratio l2 activation_grad@0..16", widths, 2, 1, y));
+    ck_assert_double_eq_tol(y[0], exp(-1.25), 1e-12);
+    ck_assert_ptr_null(law_values("", "width", slope, widths, 2, 1, y));       // nothing is known
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
 // The table
 
 START_TEST(every_claim_is_complete)
@@ -244,6 +271,7 @@ int main(void)
     tcase_add_test(estimates, the_interval_is_that_of_a_mean);
     tcase_add_test(estimates, verdicts_are_mechanical);
     tcase_add_test(estimates, what_cannot_be_measured_says_why);
+    tcase_add_test(estimates, laws_have_these_values);
     tcase_add_test(estimates, every_claim_is_complete);
     suite_add_tcase(suite, estimates);
     return suite_run(suite);
