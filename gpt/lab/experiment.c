@@ -282,8 +282,7 @@ void experiment_free(Experiment *experiment)
     REQUIRE(experiment);
     for (int i = 0; i < experiment->n_measurements; i++) {
         gradflow_free(&experiment->measurements[i].flow);
-        free(experiment->measurements[i].probes.rows);
-        free(experiment->measurements[i].probes.faults);
+        probe_results_free(&experiment->measurements[i].probes);
     }
     free(experiment->measurements);
     *experiment = (Experiment){0};

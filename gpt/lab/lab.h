@@ -313,6 +313,12 @@ bool probe_estimate(const ExperimentConfig *config, const Probe *probe, double *
 const Probe *probe_find(const char *name);         // NULL: there is none
 const ProbeKind *probe_kind(const char *kind, const Probe **probe);    // NULL if no probe has it; probe may be NULL
 
+// Runs the probes of config on a GPT after forward and backward on the current tape: config's ids, targets, B and T are those of the pass, output
+// and loss its results, and adamw (NULL: none) makes the next step. Appends to results; free with probe_results_free.
+void probes_measure(const ExperimentConfig *config, GPT *gpt, const AdamW *adamw, int step, Tensor *output, Tensor *loss,
+                    ProbeResults *results);
+void probe_results_free(ProbeResults *results);
+
 // A place of a probe's numbers.
 typedef struct ProbePlace {
     int layer;

@@ -157,3 +157,22 @@ void probes_run(ProbeRun *run)
         }
     }
 }
+
+void probes_measure(const ExperimentConfig *config, GPT *gpt, const AdamW *adamw, int step, Tensor *output, Tensor *loss,
+                    ProbeResults *results)
+{
+    REQUIRE(config);
+    REQUIRE(gpt);
+    REQUIRE(output);
+    Net net = {.config = config, .gpt = gpt, .module = &gpt->module};
+    probes_run(&(ProbeRun){.config = config, .net = &net, .seed = config->seed, .step = step, .tape = output->tape, .output = output,
+                           .loss = loss, .adamw = adamw, .results = results});
+}
+
+void probe_results_free(ProbeResults *results)
+{
+    REQUIRE(results);
+    free(results->rows);
+    free(results->faults);
+    *results = (ProbeResults){0};
+}

@@ -4,6 +4,7 @@
 #include "gpt/base/base.h"
 #include "gpt/train/run_files.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 // The columns of experiment_csv that are read back.
 enum {
     COLUMN_STEP = 4, COLUMN_LAYER, COLUMN_NAME, COLUMN_KIND, COLUMN_MEAN_ABS, COLUMN_L2, COLUMN_RMS, COLUMN_MAX_ABS, COLUMN_ZERO_FRACTION,
-    COLUMN_DENORMAL_FRACTION, COLUMN_TOKEN_COSINE, LEAST_COLUMNS
+    COLUMN_DENORMAL_FRACTION, COLUMN_TOKEN_COSINE, LEAST_COLUMNS, COLUMN_INDEX = LEAST_COLUMNS + 2, COLUMN_VALUE, ALL_COLUMNS
 };
 
 // A table of version 0.1 lacks the columns from residual on: they are added. Other files are not changed.
@@ -73,10 +74,43 @@ static int arm_of(const ExperimentConfig *config)
     return config->n_rules == 0 && config->arms == ARMS_ON;
 }
 
+// Of each probe, the first fault of the run is kept.
+static void keep_faults(ProbeResults *probed, const ProbeResults *before)
+{
+    for (int i = 0; i < before->n_faults; i++) {
+        bool again = false;
+        for (int k = 0; k < probed->n_faults; k++) {
+            if (probed->faults[k].probe == before->faults[i].probe) {
+                probed->faults[k] = before->faults[i];
+                again = true;
+            }
+        }
+        if (!again) {
+            probed->faults = memory_grow(probed->faults, probed->n_faults, &probed->faults_capacity, sizeof *probed->faults, "a probe's fault");
+            probed->faults[probed->n_faults] = before->faults[i];
+            probed->n_faults++;
+        }
+    }
+}
+
+void train_probe(Trainer *trainer, Tensor *logits, Tensor *loss)
+{
+    ExperimentConfig config = experiment_of(trainer);
+    config.ids = trainer->ids;
+    config.targets = trainer->targets;
+    config.n_probes = trainer->n_probes;
+    memcpy(config.probes, trainer->probes, sizeof config.probes);
+    ProbeResults before = trainer->probed;
+    trainer->probed = (ProbeResults){0};
+    probes_measure(&config, trainer->gpt, &trainer->adamw, trainer->adamw.step, logits, loss, &trainer->probed);
+    keep_faults(&trainer->probed, &before);
+    probe_results_free(&before);
+}
+
 bool train_flow_add(RowTable *table, const Trainer *trainer, int step, const GradFlow *flow, Error *error)
 {
     ExperimentConfig config = experiment_of(trainer);
-    Measurement measurement = {.seed = config.seed, .arm = arm_of(&config), .step = step, .flow = *flow};
+    Measurement measurement = {.seed = config.seed, .arm = arm_of(&config), .step = step, .flow = *flow, .probes = trainer->probed};
     char *rows = NULL;
     size_t n;
     FILE *stream = open_memstream(&rows, &n);
@@ -136,14 +170,20 @@ static bool read_stats(char *const *cells, FlowStats *stats)
     return read;
 }
 
+// What all rows have.
+static bool read_place(const TableReader *reader, const Trainer *trainer, int *step, int *layer)
+{
+    char *const *cells = reader->cells;
+    return reader->n_cells >= LEAST_COLUMNS && cell_count(cells[COLUMN_STEP], 0, trainer->adamw.step, step) &&
+           *step % trainer->setup.train.gradflow_every == 0 && cell_count(cells[COLUMN_LAYER], -1, trainer->setup.gpt.n_layer, layer);
+}
+
 // One line of the table. It lacks the sizes of parameters, which the model knows.
 static bool read_row(const TableReader *reader, const Trainer *trainer, int *step, FlowRow *row)
 {
     char *const *cells = reader->cells;
-    int every = trainer->setup.train.gradflow_every;
     *row = (FlowRow){.reach = FLOW_REACHED, .part = -1, .ndim = 3};
-    if (reader->n_cells < LEAST_COLUMNS || !cell_count(cells[COLUMN_STEP], 0, trainer->adamw.step, step) || *step % every != 0 ||
-        !cell_count(cells[COLUMN_LAYER], -1, trainer->setup.gpt.n_layer, &row->layer) || strlen(cells[COLUMN_NAME]) >= sizeof row->name ||
+    if (!read_place(reader, trainer, step, &row->layer) || strlen(cells[COLUMN_NAME]) >= sizeof row->name ||
         !read_kind(cells[COLUMN_KIND], &row->kind) || !read_stats(cells, &row->stats)) {
         return false;
     }
@@ -156,6 +196,31 @@ static bool read_row(const TableReader *reader, const Trainer *trainer, int *ste
         row->ndim = parameter->shape.ndim;
         row->stats.count = tensor_count(parameter) / (row->part >= 0 ? 3 : 1);
     }
+    return true;
+}
+
+// The line of a probe's number, if it is one.
+static bool is_probe_row(const TableReader *reader)
+{
+    return reader->n_cells >= ALL_COLUMNS && probe_kind(reader->cells[COLUMN_KIND], NULL) != NULL;
+}
+
+// It is added to the measurement of the step, whose other rows come before.
+static bool add_probe_row(const TableReader *reader, const Trainer *trainer, Experiment *experiment)
+{
+    char *const *cells = reader->cells;
+    Measurement *last = experiment->n_measurements == 0 ? NULL : &experiment->measurements[experiment->n_measurements - 1];
+    ProbeRow row = {.kind = probe_kind(cells[COLUMN_KIND], NULL)->name, .index = -1};
+    int step;
+    if (!read_place(reader, trainer, &step, &row.layer) || strlen(cells[COLUMN_NAME]) >= sizeof row.name || last == NULL || last->step != step ||
+        (cells[COLUMN_INDEX][0] != '\0' && !cell_count(cells[COLUMN_INDEX], 0, INT_MAX, &row.index)) || !cell_number(cells[COLUMN_VALUE], &row.value)) {
+        return false;
+    }
+    strcpy(row.name, cells[COLUMN_NAME]);
+    ProbeResults *probes = &last->probes;
+    probes->rows = memory_grow(probes->rows, probes->n_rows, &probes->rows_capacity, sizeof row, "a probe's numbers");
+    probes->rows[probes->n_rows] = row;
+    probes->n_rows++;
     return true;
 }
 
@@ -207,7 +272,8 @@ bool train_flow_read(const Trainer *trainer, const char *path, const TrainRow *r
     while (read && table_reader_next(&reader)) {
         int step;
         FlowRow row;
-        read = read_row(&reader, trainer, &step, &row) && add_row(experiment, &capacity, step, &row);
+        read = is_probe_row(&reader) ? add_probe_row(&reader, trainer, experiment)
+                                     : read_row(&reader, trainer, &step, &row) && add_row(experiment, &capacity, step, &row);
     }
     table_reader_close(&reader);
     if (!read) {

@@ -275,6 +275,16 @@ static void describe(const Trainer *trainer, char *text, size_t n)
              config->weight_decay, (unsigned long long)trainer->setup.seed);
 }
 
+static bool draw_probe(const Experiment *experiment, const Probe *probe, const char *folder, Error *error)
+{
+    char name[PROBE_NAME];
+    snprintf(name, sizeof name, "gradflow-%s.png", probe->name);
+    char *picture = path_in(folder, name);
+    bool drawn = plot_probe(experiment, probe, picture, error);
+    free(picture);
+    return drawn;
+}
+
 static bool draw_flow(const Trainer *trainer, const char *folder, const TrainRow *rows, int n, Error *error)
 {
     Experiment experiment;
@@ -284,6 +294,9 @@ static bool draw_flow(const Trainer *trainer, const char *folder, const TrainRow
     if (drawn) {
         bool enough = experiment.n_measurements > 1;
         drawn = !enough || plot_heatmap(&experiment, picture, error);
+        for (int i = 0; drawn && i < probe_count; i++) {
+            drawn = !probe_has_numbers(&experiment, probe_table[i]) || draw_probe(&experiment, probe_table[i], folder, error);
+        }
         experiment_free(&experiment);
     }
     free(csv);

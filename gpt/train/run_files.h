@@ -27,6 +27,8 @@ bool train_log_read(const char *path, TrainRow **rows, int *n, Error *error);
 // Gradients of each layer, in the columns of experiment_csv; step counts the steps made before the measurement.
 RowTable *train_flow_open(const char *path, const Trainer *trainer, int last_step, Error *error);
 bool train_flow_add(RowTable *table, const Trainer *trainer, int step, const GradFlow *flow, Error *error);
+// Runs the trainer's probes after forward and backward, into trainer->probed.
+void train_probe(Trainer *trainer, Tensor *logits, Tensor *loss);
 // All of them, with the losses of the log, as an experiment that can be drawn. It borrows the trainer's numbers; the caller frees
 // it with experiment_free.
 bool train_flow_read(const Trainer *trainer, const char *path, const TrainRow *rows, int n_rows, Experiment *experiment, Error *error);

@@ -3,9 +3,8 @@
 #ifndef GPTAPE_TRAIN_H
 #define GPTAPE_TRAIN_H
 
-#include "gpt/gpt.h"
+#include "gpt/lab/lab.h"
 #include "gpt/text/text.h"
-#include "nn/gradflow/gradflow.h"
 
 #include "tensor/public_begin.h"
 
@@ -133,6 +132,9 @@ typedef struct Trainer {
     int *targets;
     StepTimes times;                               // of the last step
     TrainBefore before;
+    const Probe *probes[PROBES_MOST];              // what else a step measures that measures gradients; on one rank only
+    int n_probes;
+    ProbeResults probed;                           // their numbers at the last such step, and of each probe the first fault of the run. Its own
     int folder_lock;                               // of the run's folder; -1: train_run locks it. Its own
 } Trainer;
 

@@ -2,6 +2,7 @@
 
 #include "gpt/base/base.h"
 #include "gpt/base/hash.h"
+#include "gpt/train/run_files.h"
 #include "gpt/train/reduce.h"
 #include "nn/mode.h"
 #include "tensor/unwind.h"
@@ -101,6 +102,7 @@ void trainer_free(Trainer *trainer)
         return;
     }
     adamw_free(&trainer->adamw);
+    probe_results_free(&trainer->probed);
     reducer_free(trainer->reducer);
     parameter_list_free(&trainer->parameters);
     gpt_free(trainer->gpt);
@@ -224,6 +226,7 @@ static double step_part(Trainer *trainer, int round, GradFlow *flow)
     }
     if (watch != NULL) {
         *flow = gradflow_read(watch, &trainer->gpt->module);
+        train_probe(trainer, logits, share);
     }
     unwind_end(frame);
     double value = (double)tensor_item(share);

@@ -136,6 +136,40 @@ START_TEST(they_measure_each_step)
 }
 END_TEST
 
+#define TRAIN "train --config tiny --tokenizer bytes --data text --steps 4 --gradflow-every 2 --quiet "
+
+// The run is the same with probes; its table has their rows, which are drawn from there, also after it was resumed.
+START_TEST(a_training_run_is_probed)
+{
+    Run run = run_shell("for i in 1 2 3 4 5 6 7 8; do echo 'The gradient goes back by the shortcut, number after number.'; done > text");
+    assert_quiet(&run);
+    run_free(&run);
+    run = run_gptape(TRAIN "--out plain");
+    assert_quiet(&run);
+    run_free(&run);
+    run = run_gptape(TRAIN "--out probed --probe paths,update,lens");
+    assert_quiet(&run);
+    run_free(&run);
+    run = run_shell("cmp plain/model.safetensors probed/model.safetensors && grep -c ',lens,' probed/gradflow.csv && ls probed/gradflow-*");
+    assert_quiet(&run);
+    ck_assert_str_eq(run.out, "6\nprobed/gradflow-lens.png\nprobed/gradflow-paths.png\nprobed/gradflow-update.png\n");         // 2 steps of 3 streams
+    run_free(&run);
+    run = run_shell("rm probed/gradflow-*.png && \"$GPTAPE_BIN\" train --out probed --resume --steps 6 --quiet --probe paths > /dev/null && "
+                    "ls probed/gradflow-*.png && grep -c ',path_sum,' probed/gradflow.csv");
+    assert_quiet(&run);
+    assert_has(&run, run.out, "probed/gradflow-paths.png\n");
+    assert_has(&run, run.out, "\n12\n");                          // 3 steps of 4 sublayers
+    run_free(&run);
+    run = run_gptape(TRAIN "--out other --probe autocorrelation,lens");
+    ck_assert_int_eq(run.status, 1);
+    ck_assert_str_eq(run.err, "gptape train: --probe: autocorrelation: not for a network of this kind, gpt (expected --net mlp)\n");
+    run_free(&run);
+    run = run_gptape("train --config tiny --probe lens --out none");
+    assert_one_line_error(&run, 2, "--probe: measured every --gradflow-every steps (expected that, too)");
+    run_free(&run);
+}
+END_TEST
+
 // One line that names the probe; the others' results are kept.
 START_TEST(a_probe_that_does_not_fit_is_told_in_one_line)
 {
@@ -249,6 +283,7 @@ int main(void)
     tcase_add_test(tests, each_probe_has_a_table);
     tcase_add_loop_test(tests, each_probe_has_a_plot, 0, 3);
     tcase_add_test(tests, they_measure_each_step);
+    tcase_add_test(tests, a_training_run_is_probed);
     tcase_add_test(tests, a_probe_that_does_not_fit_is_told_in_one_line);
     tcase_add_loop_test(tests, a_wrong_request_is_told_in_one_line, 0, MISTAKES);
     tcase_add_test(tests, every_column_and_kind_of_the_csv_is_documented);

@@ -1,4 +1,4 @@
-// probes.c: the probes of gptape gradflow: their option, their list, their tables and their faults.
+// probes.c: the probes of gptape gradflow: their tables and their faults.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/gradflow/gradflow.h"
@@ -7,76 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-// ------------------------------------------------------------------------------------------------------------
-// The option
-
-static void print_list(void)
-{
-    for (int i = 0; i < probe_count; i++) {
-        const Probe *probe = probe_table[i];
-        printf("%s%s%s%s%s\n", i == 0 ? "" : "\n", terminal_color(COLOR_BOLD), probe->name, terminal_color(COLOR_END),
-               probe->nets == PROBE_MLP ? " (--net mlp)" : probe->nets == PROBE_GPT ? " (--net gpt)" : "");
-        terminal_print("%s Source: %s. Cost: %s.", probe->about, probe->source, probe->cost);
-        for (const ProbeKind *kind = probe->kinds; kind->name != NULL; kind++) {
-            if (!kind->internal) {
-                terminal_print("%s: %s (%s%s%s)", kind->name, kind->about, kind->place, kind->index == NULL ? "" : "; index: ",
-                               kind->index == NULL ? "" : kind->index);
-            }
-        }
-    }
-}
-
-static bool unknown_probe(const Options *options, const char *name)
-{
-    char known[400] = "";
-    size_t used = 0;
-    const char *similar = NULL;
-    for (int i = 0; i < probe_count; i++) {
-        used += (size_t)snprintf(known + used, sizeof known - used, "%s, ", probe_table[i]->name);
-        similar = word_distance(name, probe_table[i]->name) <= SIMILAR_WORDS ? probe_table[i]->name : similar;
-    }
-    if (similar != NULL) {
-        return option_error(options, "probe", "unknown probe '%.80s'; did you mean %s?", name, similar);
-    }
-    return option_error(options, "probe", "unknown probe '%.80s' (expected %slist)", name, known);
-}
-
-static bool add_probe(const Options *options, ExperimentConfig *config, const char *name)
-{
-    const Probe *probe = probe_find(name);
-    for (int i = 0; probe != NULL && i < config->n_probes; i++) {
-        if (config->probes[i] == probe) {
-            return option_error(options, "probe", "%s is given twice", name);
-        }
-    }
-    if (probe == NULL) {
-        return unknown_probe(options, name);
-    }
-    config->probes[config->n_probes] = probe;
-    config->n_probes++;
-    return true;
-}
-
 bool probes_read(const Options *options, ExperimentConfig *config, int *status)
 {
-    bool read = true;
-    for (int i = 0; read && i < options_count(options, "probe"); i++) {
-        const char *text = options_text_of(options, "probe", i);
-        if (strcmp(text, "list") == 0) {
-            print_list();
-            *status = STATUS_OK;
-            return false;
-        }
-        while (read && text != NULL) {
-            size_t length = strcspn(text, ",");
-            char name[PROBE_NAME];
-            snprintf(name, sizeof name, "%.*s", length < sizeof name ? (int)length : (int)sizeof name, text);
-            read = add_probe(options, config, name);
-            text = text[length] == ',' ? text + length + 1 : NULL;
-        }
-    }
     config->force = options_given(options, "force");
-    return read;
+    return options_probes(options, config->probes, &config->n_probes, status);
 }
 
 // Work of less than a second needs no line.
@@ -264,14 +198,13 @@ bool probes_report(const Options *options, const Experiment *experiment)
     bool sound = true;
     for (int i = 0; i < experiment->config.n_probes; i++) {
         int networks;
-        const Probe *probe = experiment->config.probes[i];
-        const ProbeFault *fault = experiment_probe_fault(experiment, probe, &networks);
-        if (fault != NULL && networks < experiment->n_measurements) {
-            option_error(options, "probe", "%s: %s (in %d of %d measurements)", probe->name, fault->error.message, networks, experiment->n_measurements);
-        } else if (fault != NULL) {
-            option_error(options, "probe", "%s: %s", probe->name, fault->error.message);
+        const ProbeFault *fault = experiment_probe_fault(experiment, experiment->config.probes[i], &networks);
+        bool some = networks < experiment->n_measurements;
+        char in[64] = "";
+        if (some) {
+            snprintf(in, sizeof in, " (in %d of %d measurements)", networks, experiment->n_measurements);
         }
-        sound = sound && fault == NULL;
+        sound = (fault == NULL || options_probe_fault(options, fault, in)) && sound;
     }
     return sound;
 }

@@ -50,6 +50,7 @@ extern const OptionRow precision_rows[];           // --precision
 extern const OptionRow compute_rows[];             // --recompute, --precision
 extern const OptionRow tokenizer_rows[];           // --tokenizer, --vocab, --special
 extern const OptionRow saved_model_rows[];         // --model
+extern const OptionRow probe_option_rows[];               // --probe
 extern const OptionRow ids_rows[];                 // --ids, --targets
 extern const OptionRow run_rows[];                 // --threads, and those of answer_rows
 extern const OptionRow answer_rows[];              // --json, --quiet, --help, of commands that compute nothing
@@ -133,6 +134,9 @@ bool stdin_read(char **text, size_t *n, Error *error);         // all of stdin, 
 
 // --task, which was given; the caller frees it. NULL after one line on stderr.
 Task *options_task(const Options *options);
+// --probe NAME,...: probes[0 ... *n - 1]. False after one line on stderr, or, with *status 0, after the list of probes was printed.
+bool options_probes(const Options *options, const Probe *probes[PROBES_MOST], int *n, int *status);
+bool options_probe_fault(const Options *options, const ProbeFault *fault, const char *where);  // one line on stderr. Returns false
 
 // Is a batch given by --ids and --targets, or by one of them?
 bool options_by_ids(const Options *options);

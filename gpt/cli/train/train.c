@@ -21,6 +21,7 @@ static const OptionRow data_rows[] = {
 static const OptionGroup train_groups[] = {
     {.title = "Data and folder:", .rows = data_rows},
     {.title = "Training:", .fields = train_fields, .n_fields = &train_field_count, .show_defaults = true},
+    {.rows = probe_option_rows},
     {.title = "Text (default: chars, and gpt2 for a model of 50257 tokens):", .rows = tokenizer_rows},
     {.title = "Model to start from (only --dropout can change):", .rows = saved_model_rows},
     MODEL_GROUP("Or a new one (default: --config " DEFAULT_CONFIG ", vocabulary from the text):"),
@@ -264,16 +265,39 @@ static int run(const Options *options, TrainPlan *plan)
     return status;
 }
 
+// Probes measure what --gradflow-every measures.
+static bool set_probes(const Options *options, Trainer *trainer, const Probe *probes[PROBES_MOST], int n)
+{
+    trainer->n_probes = n;
+    memcpy(trainer->probes, probes, (size_t)n * sizeof *probes);
+    if (n > 0 && trainer->setup.train.gradflow_every == 0) {
+        return option_error(options, "probe", "measured every --gradflow-every steps (expected that, too)");
+    }
+    return n == 0 || ranks_count() == 1 || option_error(options, "probe", "measures on one rank only, not on %d", ranks_count());
+}
+
+static bool report_faults(const Options *options, const Trainer *trainer)
+{
+    for (int i = 0; i < trainer->probed.n_faults; i++) {
+        options_probe_fault(options, &trainer->probed.faults[i], "");
+    }
+    return trainer->probed.n_faults == 0;
+}
+
 int command_train(const Options *options)
 {
     TrainPlan plan = {.lock = -1};
-    int status;
+    const Probe *probes[PROBES_MOST];
+    int n_probes = 0;
+    int status = STATUS_USAGE;
     bool resumes = options_given(options, "resume");
     if (!check_timeline(options)) {
         return STATUS_USAGE;
     }
-    if (resumes ? train_plan_resume(options, &plan, &status) : train_plan_new(options, &plan, &status)) {
-        status = run(options, &plan);
+    if (options_probes(options, probes, &n_probes, &status) &&
+        (resumes ? train_plan_resume(options, &plan, &status) : train_plan_new(options, &plan, &status))) {
+        status = set_probes(options, plan.trainer, probes, n_probes) ? run(options, &plan) : STATUS_USAGE;
+        status = plan.trainer->n_probes == 0 || report_faults(options, plan.trainer) || status != STATUS_OK ? status : STATUS_FAILED;
     }
     train_plan_free(&plan);
     return status;

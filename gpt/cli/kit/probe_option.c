@@ -1,0 +1,83 @@
+// probe_option.c: --probe: its list, the probes that it names, and what went wrong with them.
+
+#include "gpt/cli/kit/kit.h"
+
+#include <string.h>
+
+const OptionRow probe_option_rows[] = {
+    {"probe", "NAME,...", NULL, "also measure this: paths, for example; list: explain all of them"},
+    {0},
+};
+
+static void print_list(void)
+{
+    for (int i = 0; i < probe_count; i++) {
+        const Probe *probe = probe_table[i];
+        printf("%s%s%s%s%s\n", i == 0 ? "" : "\n", terminal_color(COLOR_BOLD), probe->name, terminal_color(COLOR_END),
+               probe->nets == PROBE_MLP ? " (--net mlp)" : probe->nets == PROBE_GPT ? " (--net gpt)" : "");
+        terminal_print("%s Source: %s. Cost: %s.", probe->about, probe->source, probe->cost);
+        for (const ProbeKind *kind = probe->kinds; kind->name != NULL; kind++) {
+            if (!kind->internal) {
+                terminal_print("%s: %s (%s%s%s)", kind->name, kind->about, kind->place, kind->index == NULL ? "" : "; index: ",
+                               kind->index == NULL ? "" : kind->index);
+            }
+        }
+    }
+}
+
+static bool unknown_probe(const Options *options, const char *name)
+{
+    char known[400] = "";
+    size_t used = 0;
+    const char *similar = NULL;
+    for (int i = 0; i < probe_count; i++) {
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s, ", probe_table[i]->name);
+        similar = word_distance(name, probe_table[i]->name) <= SIMILAR_WORDS ? probe_table[i]->name : similar;
+    }
+    if (similar != NULL) {
+        return option_error(options, "probe", "unknown probe '%.80s'; did you mean %s?", name, similar);
+    }
+    return option_error(options, "probe", "unknown probe '%.80s' (expected %slist)", name, known);
+}
+
+static bool add_probe(const Options *options, const Probe **probes, int *n, const char *name)
+{
+    const Probe *probe = probe_find(name);
+    for (int i = 0; probe != NULL && i < *n; i++) {
+        if (probes[i] == probe) {
+            return option_error(options, "probe", "%s is given twice", name);
+        }
+    }
+    if (probe == NULL) {
+        return unknown_probe(options, name);
+    }
+    probes[*n] = probe;
+    (*n)++;
+    return true;
+}
+
+bool options_probes(const Options *options, const Probe *probes[PROBES_MOST], int *n, int *status)
+{
+    bool read = true;
+    for (int i = 0; read && i < options_count(options, "probe"); i++) {
+        const char *text = options_text_of(options, "probe", i);
+        if (strcmp(text, "list") == 0) {
+            print_list();
+            *status = STATUS_OK;
+            return false;
+        }
+        while (read && text != NULL) {
+            size_t length = strcspn(text, ",");
+            char name[PROBE_NAME];
+            snprintf(name, sizeof name, "%.*s", length < sizeof name ? (int)length : (int)sizeof name, text);
+            read = add_probe(options, probes, n, name);
+            text = text[length] == ',' ? text + length + 1 : NULL;
+        }
+    }
+    return read;
+}
+
+bool options_probe_fault(const Options *options, const ProbeFault *fault, const char *where)
+{
+    return option_error(options, "probe", "%s: %s%s", fault->probe->name, fault->error.message, where);
+}
