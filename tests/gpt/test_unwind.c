@@ -474,13 +474,13 @@ static void step_with_wrong_target(World *world)
 {
     TrainRow row;
     Error error;
-    world->trainer->setup.targets[B * T - 1] = -1;
+    world->trainer->setup.targets[B * T - 1] = -2;
     trainer_step(world->trainer, NULL, &row, &error);
 }
 
 static void evaluate_with_wrong_target(World *world)
 {
-    world->trainer->setup.targets[B * T - 1] = -1;
+    world->trainer->setup.targets[B * T - 1] = -2;
     trainer_evaluate(world->trainer, SPLIT_VAL);
 }
 
