@@ -272,7 +272,7 @@ END_TEST
 
 int main(void)
 {
-    enum { MISTAKES = sizeof mistakes / sizeof mistakes[0], SECONDS = 60 };
+    enum { MISTAKES = sizeof mistakes / sizeof mistakes[0], SECONDS = 300 };
     Suite *suite = suite_create("gptape gradflow --probe");
     TCase *tests = tcase_create("as a user types it");
     tcase_set_timeout(tests, SECONDS);
