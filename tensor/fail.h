@@ -54,8 +54,10 @@ bool fail_can_unwind(void);                        // for signal handlers: false
 // nothing is half done. false takes that back.
 void fail_interrupt(bool wanted);
 
-// Fails if this pointer is NULL: "linear_forward: linear is NULL".
+// Fails if this pointer is NULL: "linear_forward: linear is NULL". (A build may leave out these checks, for size.)
+#ifndef REQUIRE
 #define REQUIRE(pointer) ((pointer) != NULL ? (void)0 : fail_mistake(HERE, "%s: %s is NULL", __func__, #pointer))
+#endif
 
 // Reports that the system refused memory for `what`. Does not return.
 void fail_memory(size_t bytes, const char *what) __attribute__((noreturn));

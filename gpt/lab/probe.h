@@ -9,10 +9,12 @@
 #include "gpt/base/base.h"
 #include "gpt/lab/net.h"
 
-// In this order they run, and their numbers stand in the CSV.
+// In this order they run, and their numbers stand in the CSV. (The browser's module has only some.)
+#ifndef PROBES
 #define PROBES(ROW) \
     ROW(paths) ROW(stream) ROW(branch) ROW(attention) ROW(jacobian) ROW(spectrum) ROW(update) ROW(sharpness) ROW(noise) ROW(lens) \
     ROW(autocorrelation) ROW(plane)
+#endif
 
 #define PROBE_DECLARE(name) extern const Probe probe_##name;
 PROBES(PROBE_DECLARE)

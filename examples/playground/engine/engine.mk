@@ -3,7 +3,7 @@
 ENGINE := examples/playground/engine
 ENGINE_NEEDS := clang-19 lld-19 libclang-rt-19-dev-wasm32 wasi-libc binaryen esbuild nodejs
 ENGINE_SOURCES := $(filter-out tensor/fast/% tensor/inspect/gdb.c,$(filter tensor/% nn/%,$(LIBRARY_SOURCES))) \
-                  tensor/fast/vector/random.c $(wildcard gpt/*.c gpt/lab/*.c gpt/lab/probes/*.c $(ENGINE)/*.c) \
+                  tensor/fast/vector/random.c $(wildcard gpt/*.c gpt/lab/*.c gpt/lab/probes/paths.c $(ENGINE)/*.c) \
                   $(addprefix gpt/,base/clock.c base/memory.c base/quote.c text/passage.c) \
                   $(addprefix gpt/cli/kit/,batch_options.c given.c message.c model_options.c options.c values.c) \
                   gpt/cli/graph.c $(addprefix gpt/cli/gradflow/,gradflow.c network.c plan.c probes.c rows.c)
@@ -15,15 +15,20 @@ ENGINE_MEMORY := 201326592
 ENGINE_CC := clang-19 --target=wasm32-wasi -flto -msimd128
 ENGINE_FLAGS := -nostdlibinc -isystem $(ENGINE)/include -isystem /usr/include/wasm32-wasi -idirafter /usr/include -std=c11 -D_POSIX_C_SOURCE=200809L \
                 -D_WASI_EMULATED_SIGNAL -DGPTAPE_PLAIN -DENGINE_MEMORY=$(ENGINE_MEMORY) -fno-math-errno -ffp-contract=off \
-                -Wall -Wextra -Wpedantic -I.
-ENGINE_WASM_OPT := -O3 --strip-debug --strip-producers --strip-target-features --enable-simd --enable-bulk-memory \
+                '-DOP_CASES(array)=.cases = 0 ? (array) : 0' '-DPROBES(ROW)=ROW(paths)' '-DREQUIRE(pointer)=((void)(pointer))' -Wall -Wextra -Wpedantic -I.
+ENGINE_WASM_OPT := -Oz --strip-debug --strip-producers --strip-target-features --enable-simd --enable-bulk-memory \
                    --enable-mutable-globals --enable-sign-ext --enable-nontrapping-float-to-int
 
+HOT := -Os
+COLD := -Oz
 # The loops of the operations for speed, everything else for size.
 build/playground/%.o: %.c $(ENGINE)/engine.mk
-	@echo 'cc $@'; mkdir -p $(@D); $(ENGINE_CC) $(ENGINE_FLAGS) $(if $(filter tensor/ops/%,$<),-O3,-Os) -MMD -MP -c -o $@ $<
+	@echo 'cc $@'; mkdir -p $(@D); $(ENGINE_CC) $(ENGINE_FLAGS) $(if $(filter tensor/ops/%,$<),$(HOT),$(COLD)) -MMD -MP -c -o $@ $<
 
 build/playground/tensor/fast/vector/random.o: private ENGINE_FLAGS += -DVECTOR_RANDOM=random_baseline
+
+# Without link-time optimization, because the C library calls it, too.
+build/playground/$(ENGINE)/stand_ins.o: private ENGINE_FLAGS += -fno-lto
 
 build/playground/engine.wasm: $(ENGINE_OBJECTS)
 	@echo 'ld $@'; $(ENGINE_CC) -mexec-model=reactor -O2 -fuse-ld=/usr/bin/wasm-ld-19 -o $@.raw $^ \

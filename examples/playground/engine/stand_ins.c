@@ -1,6 +1,7 @@
 // stand_ins.c: what the module has instead of the parts of the library that need an operating system.
 
 #include "gpt/base/base.h"
+#include "gpt/base/ranks.h"
 #include "gpt/cli/gradflow/gradflow.h"
 #include "tensor/fast/vector/vector.h"
 
@@ -10,6 +11,17 @@
 double memory_available(void)
 {
     return ENGINE_MEMORY - 8.0 * (1 << 20);
+}
+
+// One process.
+int ranks_rank(void)
+{
+    return 0;
+}
+
+int ranks_threads(void)
+{
+    return 0;
 }
 
 bool kernels_set_precision(Precision precision)
@@ -105,4 +117,17 @@ void __wrap_plain_random_normal(const uint32_t *words, float mean, float std, Re
 void __wrap_plain_random_normal(const uint32_t *words, float mean, float std, Real *out, size_t n)
 {
     random_baseline.normal(&(RandomCall){words, mean, std, out}, 0, n / RANDOM_NORMALS);
+}
+
+// Of sine and cosine in double the part for large angles, which would take 7 kB: angles here are at most 2 pi.
+int __rem_pio2_large(double *x, double *y, int exponent, int n, int precision);
+
+int __rem_pio2_large(double *x, double *y, int exponent, int n, int precision)
+{
+    (void)x;
+    (void)y;
+    (void)exponent;
+    (void)n;
+    (void)precision;
+    fail_mistake(HERE, "an angle is too large");
 }
