@@ -160,6 +160,10 @@ export class Engine {
                 return WASI_OK;
             },
             environ_get: () => WASI_OK,
+            clock_time_get: (clock, precision, at) => {
+                view().setBigUint64(at, BigInt(Math.round(performance.now() * 1e6)), true);
+                return WASI_OK;
+            },
             proc_exit: () => { throw new Exit(); },
         };
     }

@@ -12,23 +12,22 @@ ENGINE_OBJECTS := $(ENGINE_SOURCES:%.c=build/playground/%.o)
 # Of /usr/include it takes cJSON's header only: the command's functions that make JSON are not in the module.
 # The page may use 256 MB, of which JavaScript and the charts need some.
 ENGINE_MEMORY := 201326592
-ENGINE_CC := clang-19 --target=wasm32-wasi -flto -msimd128
+ENGINE_CC := clang-19 --target=wasm32-wasi -flto -msimd128 -mbulk-memory
 ENGINE_FLAGS := -nostdlibinc -isystem $(ENGINE)/include -isystem /usr/include/wasm32-wasi -idirafter /usr/include -std=c11 -D_POSIX_C_SOURCE=200809L \
                 -D_WASI_EMULATED_SIGNAL -DGPTAPE_PLAIN -DENGINE_MEMORY=$(ENGINE_MEMORY) -fno-math-errno -ffp-contract=off \
                 '-DOP_CASES(array)=.cases = 0 ? (array) : 0' '-DPROBES(ROW)=ROW(paths)' '-DREQUIRE(pointer)=((void)(pointer))' -Wall -Wextra -Wpedantic -I.
 ENGINE_WASM_OPT := -Oz --strip-debug --strip-producers --strip-target-features --enable-simd --enable-bulk-memory \
                    --enable-mutable-globals --enable-sign-ext --enable-nontrapping-float-to-int
 
-HOT := -Os
-COLD := -Oz
-# The loops of the operations for speed, everything else for size.
+# The loops of the operations for speed, those of products and sums as vectors, everything else for size.
+ENGINE_SPEED = $(if $(filter tensor/ops/matmul.c tensor/ops/arithmetic.c,$<),-O2,$(if $(filter tensor/ops/%,$<),-Os,-Oz))
 build/playground/%.o: %.c $(ENGINE)/engine.mk
-	@echo 'cc $@'; mkdir -p $(@D); $(ENGINE_CC) $(ENGINE_FLAGS) $(if $(filter tensor/ops/%,$<),$(HOT),$(COLD)) -MMD -MP -c -o $@ $<
+	@echo 'cc $@'; mkdir -p $(@D); $(ENGINE_CC) $(ENGINE_FLAGS) $(ENGINE_SPEED) -MMD -MP -c -o $@ $<
 
 build/playground/tensor/fast/vector/random.o: private ENGINE_FLAGS += -DVECTOR_RANDOM=random_baseline
 
-# Without link-time optimization, because the C library calls it, too.
-build/playground/$(ENGINE)/stand_ins.o: private ENGINE_FLAGS += -fno-lto
+# Without link-time optimization, because the C library calls them, too.
+build/playground/$(ENGINE)/stand_ins.o build/playground/$(ENGINE)/allocate.o: private ENGINE_FLAGS += -fno-lto
 
 build/playground/engine.wasm: $(ENGINE_OBJECTS)
 	@echo 'ld $@'; $(ENGINE_CC) -mexec-model=reactor -O2 -fuse-ld=/usr/bin/wasm-ld-19 -o $@.raw $^ \
