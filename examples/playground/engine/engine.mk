@@ -3,7 +3,7 @@
 ENGINE := examples/playground/engine
 ENGINE_NEEDS := clang-19 lld-19 libclang-rt-19-dev-wasm32 wasi-libc binaryen esbuild nodejs
 ENGINE_SOURCES := $(filter-out tensor/fast/% tensor/inspect/gdb.c,$(filter tensor/% nn/%,$(LIBRARY_SOURCES))) \
-                  tensor/fast/vector/random.c $(wildcard gpt/*.c gpt/lab/*.c gpt/lab/probes/paths.c $(ENGINE)/*.c) \
+                  tensor/fast/vector/random.c $(filter-out gpt/lab/streamed.c,$(wildcard gpt/*.c gpt/lab/*.c)) gpt/lab/probes/paths.c $(wildcard $(ENGINE)/*.c) \
                   $(addprefix gpt/,base/clock.c base/memory.c base/quote.c text/passage.c) \
                   $(addprefix gpt/cli/kit/,batch_options.c given.c message.c model_options.c options.c values.c) \
                   gpt/cli/graph.c $(addprefix gpt/cli/gradflow/,gradflow.c network.c plan.c probes.c rows.c)
@@ -16,11 +16,11 @@ ENGINE_CC := clang-19 --target=wasm32-wasi -flto -msimd128 -mbulk-memory
 ENGINE_FLAGS := -nostdlibinc -isystem $(ENGINE)/include -isystem /usr/include/wasm32-wasi -idirafter /usr/include -std=c11 -D_POSIX_C_SOURCE=200809L \
                 -D_WASI_EMULATED_SIGNAL -DGPTAPE_PLAIN -DENGINE_MEMORY=$(ENGINE_MEMORY) -fno-math-errno -ffp-contract=off \
                 '-DOP_CASES(array)=.cases = 0 ? (array) : 0' '-DPROBES(ROW)=ROW(paths)' '-DREQUIRE(pointer)=((void)(pointer))' -Wall -Wextra -Wpedantic -I.
-ENGINE_WASM_OPT := -Oz --strip-debug --strip-producers --strip-target-features --enable-simd --enable-bulk-memory \
+ENGINE_WASM_OPT := --low-memory-unused --zero-filled-memory -Oz --strip-debug --strip-producers --strip-target-features --enable-simd --enable-bulk-memory \
                    --enable-mutable-globals --enable-sign-ext --enable-nontrapping-float-to-int
 
-# The loops of the operations for speed, those of products and sums as vectors, everything else for size.
-ENGINE_SPEED = $(if $(filter tensor/ops/matmul.c tensor/ops/arithmetic.c,$<),-O2,$(if $(filter tensor/ops/%,$<),-Os,-Oz))
+# The loops of the operations for speed, those of products as vectors, everything else for size.
+ENGINE_SPEED = $(if $(filter tensor/ops/matmul.c,$<),-O2,$(if $(filter tensor/ops/%,$<),-Os,-Oz))
 build/playground/%.o: %.c $(ENGINE)/engine.mk
 	@echo 'cc $@'; mkdir -p $(@D); $(ENGINE_CC) $(ENGINE_FLAGS) $(ENGINE_SPEED) -MMD -MP -c -o $@ $<
 

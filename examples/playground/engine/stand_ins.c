@@ -3,6 +3,7 @@
 #include "gpt/base/base.h"
 #include "gpt/base/ranks.h"
 #include "gpt/cli/gradflow/gradflow.h"
+#include "gpt/lab/net.h"
 #include "tensor/fast/vector/vector.h"
 
 #include <stdarg.h>
@@ -24,9 +25,10 @@ int ranks_threads(void)
     return 0;
 }
 
-bool kernels_set_precision(Precision precision)
+bool options_precision(const Options *options, int *status)
 {
-    return precision == PRECISION_F32;
+    *status = STATUS_USAGE;
+    return !options_changed(options, "precision") || option_error(options, "precision", "the page has f32 only; leave it out");
 }
 
 // A page is no terminal.
@@ -43,6 +45,28 @@ void terminal_print(const char *format, ...)
     vprintf(format, arguments);
     va_end(arguments);
     putchar('\n');
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Models larger than memory
+
+bool streamed_check(const ExperimentConfig *config, Error *error)
+{
+    (void)config;
+    return error_set_field(error, "stream", "the page has no streamed models; leave it out");
+}
+
+int streamed_parts(const ExperimentConfig *config)
+{
+    (void)config;
+    return 1;
+}
+
+void net_measure_streamed(Net *net, Tape *tape, Measurement *measurement)
+{
+    (void)net;
+    (void)tape;
+    (void)measurement;
 }
 
 // ------------------------------------------------------------------------------------------------------------
