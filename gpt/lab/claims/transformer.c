@@ -3,10 +3,11 @@
 #include "gpt/lab/claims/claims.h"
 
 #define XIONG "--net gpt --shortcut on --init xavier --activation relu --tied off"
-#define DONG "--net gpt --n-embd 64 --context-length 128 --batch 1 --init xavier --qkv-bias off --probe stream"
-#define NOCI "--net gpt --n-layer 24 --causal off --init xavier --activation relu --tied off --context-length 32 --batch 1"
+#define DONG "--net gpt --n-embd 64 --context-length 128 --batch 1 --init xavier --qkv-bias off --task copy --vocab-size 4096 " \
+             "--probe stream"
+#define NOCI "--net gpt --n-layer 24 --causal off --init xavier --activation relu --tied off --context-length 32 --batch 1 --task copy"
 #define KEEL "--net gpt --n-layer 24 --residual post --activation relu --tied off --context-length 32 --batch 1 --probe paths"
-#define COPY "--net gpt --n-layer 16 --n-embd 128 --context-length 64 --batch 8 --activation gelu_erf --tied off"
+#define COPY "--net gpt --n-layer 16 --n-embd 128 --context-length 64 --batch 8 --vocab-size 64 --task copy --activation gelu_erf --tied off"
 
 const Claim claims_transformer[] = {
     {
@@ -50,9 +51,9 @@ const Claim claims_transformer[] = {
         .settings = DONG " --causal off --n-layer 3 --precision f64 --residual 'f(h*0.5^(0.5/l^9)) | h + 0*f(h)'",
         .statistic = "log10 last value rank_residual",
         .over = OVER_MEDIAN, .seeds = 10, .prediction = -7.92, .tolerance = 0.2,
-        .reason = "a factor of 1.6 of the value that an independent program found, 1.2e-8",
-        .note = "The second half of each block is the identity, and the first input is scaled to variance 1. In float32 the value "
-              "is 2e-7, the rounding of the mean: hence.",
+        .reason = "a factor of 1.6; 1.1e-8 and 1.2e-8 by independent programs",
+        .note = "The second half of each block is the identity, random tokens, and the first input is scaled to variance 1. In float32 the value is 2e-7, "
+                "the rounding of the mean: hence --precision f64.",
     },
     {
         .id = "dong-causal",
@@ -71,10 +72,9 @@ const Claim claims_transformer[] = {
         .sentence = "With shortcuts the tokens stay different.",
         .settings = DONG " --causal off --n-layer 12 --residual 'x = h*0.5^(0.5/l^9); x + f(x) | h + 0*f(h)'",
         .statistic = "last value rank_residual",
-        .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.2, .tolerance = 0.1,
-        .reason = "0.22 and 0.20 by independent programs, whose inputs are normal numbers instead of embedded text",
-        .note = "Embedded text repeats tokens, so the tokens here are more alike from the start, and less is left than in those "
-              "programs.",
+        .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.21, .tolerance = 0.04,
+        .reason = "0.22 and 0.20 by independent programs",
+        .note = "The same network as dong-attention, with shortcuts around the attention, at layer 12.",
     },
     {
         .id = "noci-collapse",
@@ -102,9 +102,9 @@ const Claim claims_transformer[] = {
         .sentence = "Branches scaled by 1/sqrt(L) prevent the collapse: the cosine stays below 1.",
         .settings = NOCI " --residual 'norm(h + f(h)/sqrt(L))'",
         .statistic = "last token_cosine activation h.#.out",
-        .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.25, .tolerance = 0.15,
-        .reason = "the claim is that it stays well below 1; 0.16 with random tokens by an independent program",
-        .note = "The text here repeats tokens, which starts with a higher cosine than random tokens.",
+        .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.16, .tolerance = 0.1,
+        .reason = "the claim is that it stays well below 1; 0.16 by an independent program",
+        .note = "Random tokens. A text, which repeats tokens, starts with a higher cosine and ends with one of 0.25.",
     },
     {
         .id = "noci-cure-queries",
@@ -113,7 +113,7 @@ const Claim claims_transformer[] = {
         .settings = NOCI " --residual 'norm(h + f(h)/sqrt(L))'",
         .statistic = "last l2 weight_grad h.#.attn.c_attn.weight.q / last l2 weight_grad h.#.attn.c_attn.weight.v",
         .over = OVER_GEOMETRIC_MEAN, .seeds = 10, .prediction = 0.5, .tolerance = 0.25,
-        .reason = "of the order of 1; 0.48 with random tokens by an independent program",
+        .reason = "of the order of 1; 0.48 by an independent program",
         .note = "Compare noci-queries: six orders of magnitude.",
     },
     {
@@ -234,22 +234,32 @@ const Claim claims_transformer[] = {
     {
         .id = "copy-post-start",
         .source = "Transformer-Gradient-Flow (github.com/qwo877), 16 layers",
-        .sentence = "At the start the gradient after the first of 16 blocks is 1.82 times that after the last, with Post-LN.",
-        .settings = COPY " --residual post --init xavier",
+        .sentence = "At the start of a copy task the gradient after the first of 16 blocks is 1.82 times that after the last, with Post-LN.",
+        .settings = COPY " --init xavier --residual 'x = h*0.02^(1/s^12); norm(x + f(x))'",
         .statistic = "ratio rms activation_grad h.#.out",
-        .over = OVER_MEDIAN, .seeds = 5, .prediction = 1.82, .tolerance = 0.7,
-        .reason = "their three seeds; 2.1 in an independent program, with a standard error of 0.2",
-        .note = "Embeddings here have variance 2 instead of 0.0008, which changes the first block only.",
+        .over = OVER_MEDIAN, .seeds = 5, .prediction = 1.82, .tolerance = 0.6,
+        .reason = "a third: three seeds there, whose spread is not stated; 2.1 by an independent program",
+        .note = "The rule multiplies the embeddings by 0.02, as that program does. The ratio is of the order of 1, so the gradient does not vanish before training.",
+    },
+    {
+        .id = "copy-pre-start",
+        .source = "Transformer-Gradient-Flow (github.com/qwo877), 16 layers",
+        .sentence = "At the start of a copy task the gradient after the first of 16 blocks is 4.71 times that after the last, with Pre-LN.",
+        .settings = COPY " --init xavier --residual 'x = h*0.02^(1/s^12); x + f(norm(x))'",
+        .statistic = "ratio rms activation_grad h.#.out",
+        .over = OVER_MEDIAN, .seeds = 5, .prediction = 4.71, .tolerance = 0.7,
+        .reason = "15 %; 4.5 by an independent program",
+        .note = "The rule multiplies the embeddings by 0.02, as that program does. With embeddings of variance 1 the ratio is 2.1: the stream then grows less.",
     },
     {
         .id = "copy-deepnorm-start",
         .source = "Transformer-Gradient-Flow (github.com/qwo877), 16 layers",
-        .sentence = "At the start the gradient after the first of 16 blocks is 0.99 times that after the last, with DeepNorm.",
-        .settings = COPY " --residual deepnorm --init deepnorm",
+        .sentence = "At the start of a copy task the gradient after the first of 16 blocks is 0.99 times that after the last, with DeepNorm.",
+        .settings = COPY " --init deepnorm --residual 'x = h*0.02^(1/s^12); norm((2*L)^0.25*x + f(x))'",
         .statistic = "ratio rms activation_grad h.#.out",
         .over = OVER_MEDIAN, .seeds = 5, .prediction = 0.99, .tolerance = 0.02,
         .reason = "2 %",
-        .note = "DeepNorm's weights are scaled by (8L)^(-1/4).",
+        .note = "The rule multiplies the embeddings by 0.02, as that program does. DeepNorm's weights are scaled by (8L)^(-1/4).",
     },
     {0},
 };
