@@ -117,10 +117,11 @@ export class View {
             performance.measure('follow', {start: this.since});
         } catch (problem) {
             await this.failed(problem, state);
+        } finally {
+            clearTimeout(slow);
+            this.running.hidden = true;
+            this.setBusy(false);
         }
-        clearTimeout(slow);
-        this.running.hidden = true;
-        this.setBusy(false);
         if (this.again && this.node.isConnected) {
             this.follow();
         }
