@@ -5,7 +5,7 @@ ENGINE_NEEDS := clang-19 lld-19 libclang-rt-19-dev-wasm32 wasi-libc binaryen esb
 ENGINE_SOURCES := $(filter-out tensor/fast/% tensor/inspect/gdb.c,$(filter tensor/% nn/%,$(LIBRARY_SOURCES))) \
                   tensor/fast/vector/random.c $(filter-out gpt/lab/streamed.c,$(wildcard gpt/*.c gpt/lab/*.c)) gpt/lab/probes/paths.c $(wildcard $(ENGINE)/*.c) \
                   $(addprefix gpt/,base/clock.c base/memory.c base/quote.c text/passage.c text/task.c) \
-                  $(addprefix gpt/cli/kit/,batch_options.c given.c message.c model_options.c options.c values.c) \
+                  $(addprefix gpt/cli/kit/,batch_options.c given.c message.c model_options.c options.c probe_option.c values.c) \
                   gpt/cli/graph.c $(addprefix gpt/cli/gradflow/,gradflow.c network.c plan.c probes.c rows.c)
 ENGINE_OBJECTS := $(ENGINE_SOURCES:%.c=build/playground/%.o)
 
