@@ -208,7 +208,7 @@ bool gpt_targets_check(const GPTConfig *config, const int *targets, int n, Error
 
 // Who looks at whom: weights (n_layer, n_head, T, T): how much position t of ids (T) looks at each position; each row sums to 1. On a tape of its
 // own, without dropout and without a cache; T is at most context_length.
-void gpt_attention_weights(GPT *gpt, const int *ids, int T, Real *weights);
+void gpt_attention_weights(GPT *gpt, const int *ids, int T, double *weights);
 
 // Between begin and end, gpt_forward stores every block's keys and values, and treats its ids as the continuation of those it was given
 // before: B sequences of at most `room` tokens; room is at most context_length. Recording must be off (tape_no_grad_begin).

@@ -50,7 +50,7 @@ int plot_attention_tokens(int n_layer, int n_head)
     return most > TOKENS_MOST ? TOKENS_MOST : most;
 }
 
-static const Real *head_weights(const AttentionMaps *maps, int block, int head)
+static const double *head_weights(const AttentionMaps *maps, int block, int head)
 {
     return maps->weights + (size_t)(block * maps->n_head + head) * (size_t)maps->T * (size_t)maps->T;
 }
@@ -69,13 +69,13 @@ typedef struct Look {
 static void look_at(const AttentionMaps *maps, int block, int head, int kind, Look *best)
 {
     static const char *const at[] = {"the first token", "the token before", "itself"};
-    const Real *weights = head_weights(maps, block, head);
+    const double *weights = head_weights(maps, block, head);
     int T = maps->T;
     double sum = 0;
     double uniform = 0;
     for (int t = 2; t < T; t++) {
         int s = kind == 0 ? 0 : kind == 1 ? t - 1 : t;
-        sum += (double)weights[(size_t)t * (size_t)T + (size_t)s] / (T - 2);
+        sum += weights[(size_t)t * (size_t)T + (size_t)s] / (T - 2);
         uniform += 1.0 / (maps->causal ? t + 1 : T) / (T - 2);
     }
     if (sum > best->weight) {
@@ -147,7 +147,7 @@ static double highest(const AttentionMaps *maps)
     int T = maps->T;
     for (int i = 0; i < maps->n_layer * maps->n_head; i++) {
         for (int k = T > 2 ? 2 * T : 0; k < T * T; k++) {
-            high = fmax(high, (double)head_weights(maps, 0, i)[k]);
+            high = fmax(high, head_weights(maps, 0, i)[k]);
         }
     }
     return high > 0 ? fmin(ceil(high * 10 - 1e-6) / 10, 1) : 1;
@@ -201,11 +201,11 @@ static void write_map(const AttentionMaps *maps, const Grid *grid, int row, int 
     }
     int block = grid->blocks_across ? column : row;
     int head = grid->blocks_across ? row : column;
-    const Real *weights = head_weights(maps, block, head);
+    const double *weights = head_weights(maps, block, head);
     Cells cells = {.rows = T, .columns = T, .dx = 1, .dy = 1};
     cells.values = memory_allocate((size_t)T * (size_t)T * sizeof *cells.values, "a plot");
     for (int i = 0; i < T * T; i++) {
-        double value = (double)weights[i];
+        double value = weights[i];
         cells.values[i] = maps->causal && i % T > i / T ? NAN : isfinite(value) ? value : INFINITY;
     }
     map_write(script, &cells, row * grid->across + column, page->path);

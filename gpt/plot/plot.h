@@ -93,7 +93,7 @@ bool plot_timeline(const Timeline *timeline, const char *path, Error *error);
 
 // The attention weights of a model over a text of T tokens: a map for each head, blocks along one side of the page and heads along the other.
 typedef struct AttentionMaps {
-    const Real *weights;           // (n_layer, n_head, T, T), as gpt_attention_weights gives them
+    const double *weights;         // (n_layer, n_head, T, T), as gpt_attention_weights gives them
     int n_layer, n_head, T;
     bool causal;                   // positions after the one that looks are gray
     const char *const *tokens;     // (T) as text

@@ -26,7 +26,7 @@ NoiseScale noise_scale(const LossFunction *loss, int n_rows)
         one += pow(gradient_norm(gradient, w.n), 2) / B;
     }
     unwind_end(frame);
-    NoiseScale noise = {.G2 = (B * all - one) / (B - 1), .trace = (one - all) / (1 - 1 / B)};
+    NoiseScale noise = {.G2 = (B * all - one) / (B - 1), .trace = fmax(one - all, 0) / (1 - 1 / B)};
     noise.scale = noise.G2 > 0 ? noise.trace / noise.G2 : NAN;
     return noise;
 }

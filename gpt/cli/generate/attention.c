@@ -54,11 +54,11 @@ static bool draw(const Generation *generation, const int *ids, int T, Error *err
 {
     const GPTConfig *model = &generation->model;
     size_t n = (size_t)model->n_layer * (size_t)model->n_head * (size_t)T * (size_t)T;
-    double bytes = (double)n * sizeof(Real) + gpt_cost(model, 1, T).activation_bytes;
+    double bytes = (double)n * sizeof(double) + gpt_cost(model, 1, T).activation_bytes;
     if (!memory_check(bytes, "the attention weights", error)) {
         return false;
     }
-    Real *weights = memory_allocate(n * sizeof *weights, "the attention weights");
+    double *weights = memory_allocate(n * sizeof *weights, "the attention weights");
     char **tokens = memory_allocate((size_t)T * sizeof *tokens, "the tokens");
     for (int t = 0; t < T; t++) {
         tokens[t] = token_text(generation, ids[t]);

@@ -38,9 +38,9 @@ static bool measure(ProbeRun *run, Error *error)
 
 static void finding(const Experiment *experiment, int step, FILE *out)
 {
-    fprintf(out, "Measured: the noise scale is ");
+    fprintf(out, "Measured: the noise scale, in rows, is ");
     probe_write_arms(out, experiment, step, "noise_scale", (ProbePlace){.layer = -1}, NULL);
-    fprintf(out, " rows.");
+    fprintf(out, ".");
 }
 
 static const ProbeKind kinds[] = {

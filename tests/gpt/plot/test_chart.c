@@ -200,7 +200,7 @@ END_TEST
 // Two blocks of one head: the first looks at the token before, the second evenly; the tokens after are gray.
 START_TEST(attention_is_a_map_for_each_head)
 {
-    static const Real weights[] = {1, 0, 0, 0.9F, 0.1F, 0, 0.1F, 0.8F, 0.1F, 1, 0, 0, 0.5F, 0.5F, 0, 0.34F, 0.33F, 0.33F};
+    static const double weights[] = {1, 0, 0, 0.9, 0.1, 0, 0.1, 0.8, 0.1, 1, 0, 0, 0.5, 0.5, 0, 0.34, 0.33, 0.33};
     static const char *const tokens[] = {"One", " day", "\""};
     AttentionMaps maps = {weights, 2, 1, 3, true, tokens, "A model"};
     Error error;
@@ -208,7 +208,7 @@ START_TEST(attention_is_a_map_for_each_head)
     char *script = file_text("attention.gp");
     assert_holds(script, "The most one-sided head, 0 of block 0, gives the");
     assert_holds(script, "token before 80 % of its attention (evenly: 33 %)");
-    assert_holds(script, "0 0 1 0\n1 0 NaN 0\n2 0 NaN 0\n0 1 0.89999");
+    assert_holds(script, "0 0 1 0\n1 0 NaN 0\n2 0 NaN 0\n0 1 0.9 0\n1 1 0.1 0\n");
     assert_holds(script, "A model. 3 tokens: One day\\0042");
     assert_holds(script, "(\"One\" 0, \" day\" 1, \"\\0042\" 2)");
     assert_holds(script, "\"block 1\" at screen");
@@ -328,7 +328,7 @@ START_TEST(texts_are_drawn_as_they_are_and_run_nothing)
     terminal = plot_matrix_terminal(&other, &error);
     assert_holds(terminal, text);
     free(terminal);
-    const Real weights[] = {1, 0, 0, 0.5F, 0.5F, 0, 0.25F, 0.25F, 0.5F};
+    const double weights[] = {1, 0, 0, 0.5, 0.5, 0, 0.25, 0.25, 0.5};
     AttentionMaps attention = {weights, 1, 1, 3, true, names, text};
     ck_assert_msg(plot_attention(&attention, "attention.svg", &error), "%s", error.message);
     assert_drawn_times("attention.svg", text, 1);
