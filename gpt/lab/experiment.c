@@ -199,6 +199,15 @@ static bool held_check(const ExperimentConfig *config, Error *error)
     return memory_check(experiment_held_bytes(&config->gpt, config->B, config->T, config->n_steps > 0), "the experiment", error);
 }
 
+// What is kept of all measurements: a row for each parameter, named intermediate and shortcut, in lists that double as they grow.
+static bool check_results(const ExperimentConfig *config, Error *error)
+{
+    enum { DEEP_ROWS = 12, GPT_ROWS = 40 };        // of a layer, of a block: at most
+    double layers = config->net == NET_MLP ? (double)DEEP_ROWS * config->deep.n_layer : (double)GPT_ROWS * config->gpt.n_layer;
+    double measurements = (double)config->n_seeds * arms_run(config) * (config->n_steps + 1.0);
+    return memory_check(sizeof(FlowRow) * layers * measurements, "what is measured", error);
+}
+
 bool experiment_check(const ExperimentConfig *config, Error *error)
 {
     if (config->n_seeds < 1) {
@@ -230,7 +239,7 @@ bool experiment_check(const ExperimentConfig *config, Error *error)
         } else {
             REQUIRE(config->target);
         }
-        return check_rows(config, error);
+        return check_rows(config, error) && check_results(config, error);
     }
     bool countable = config->T >= 1 && config->B >= 1 && config->B <= INT_MAX / config->T;
     if (!countable || config->T > config->gpt.context_length) {
@@ -238,7 +247,7 @@ bool experiment_check(const ExperimentConfig *config, Error *error)
                          config->gpt.context_length);
     }
     bool fits = config->streamed ? streamed_check(config, error) : held_check(config, error);
-    if (!fits) {
+    if (!fits || !check_results(config, error)) {
         return false;
     }
     int n = config->B * config->T;
