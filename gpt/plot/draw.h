@@ -3,7 +3,7 @@
 //      Experiment, Chart, log -> Line (x, quartiles) -> Panel (axes) -> page (title, key, caption) -> script -> gnuplot -> file
 //
 // words.c: numbers and texts as people read them. run.c: running gnuplot and dot. page.c: the page. line.c: lines and their styles.
-// panel.c: axes and their contents. map.c: maps. finding.c, caption.c: titles and captions. The plots: experiment.c, training.c,
+// panel.c: axes and their contents. map.c: maps. finding.c, caption.c: titles and captions. The plots: experiment.c, sizes.c, training.c,
 // probe.c, loss.c, chart.c, matrix.c, attention.c, timeline.c, step.c; for the terminal: terminal.c.
 //
 // Text from outside reaches a script through quote_gnuplot (base.h) only, and numbers through number_print.

@@ -23,6 +23,13 @@ bool plot_experiment(const Experiment *experiment, const Sweep *sweep, const cha
 bool plot_heatmap(const Experiment *experiment, const char *path, Error *error);
 // The plot of a probe, at the last measured step. False and an error if it has no numbers.
 bool plot_probe(const Experiment *experiment, const Probe *probe, const char *path, Error *error);
+// The same experiment on several sizes of GPT: a panel of the gradients of each block for each size, all with one y axis.
+enum { PLOT_SIZES_MOST = 6 };
+typedef struct PlotSize {
+    const char *name; // "70b"
+    const Experiment *experiment;
+} PlotSize;
+bool plot_sizes(const PlotSize *sizes, int n, const char *path, Error *error);
 // The chart for a terminal, as text of that many columns; the caller frees it.
 char *plot_terminal(const Experiment *experiment, int columns, Error *error);
 

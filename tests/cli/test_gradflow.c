@@ -504,6 +504,42 @@ START_TEST(runs_has_a_row_for_each_network)
 }
 END_TEST
 
+// Block by block, the same table and the same numbers.
+START_TEST(a_streamed_network_is_told_as_one_in_memory)
+{
+    static const char *const more[] = {"", " --residual keel --residual 'h + f(norm(h)) + 0.1*x0'", " --same-dy --seeds 2 --tied off"};
+    char arguments[256];
+    snprintf(arguments, sizeof arguments, "gradflow --net gpt --batch 2 --csv flow.csv --plot none%s", more[_i]);
+    Run held = run_gptape(arguments);
+    assert_quiet(&held);
+    snprintf(arguments, sizeof arguments, "gradflow --net gpt --batch 2 --csv streamed.csv --plot none --stream on%s", more[_i]);
+    Run streamed = run_gptape(arguments);
+    assert_quiet(&streamed);
+    ck_assert_str_eq(streamed.out, held.out);
+    run_free(&streamed);
+    run_free(&held);
+    Run run = run_shell("cmp flow.csv streamed.csv");
+    assert_quiet(&run);
+    run_free(&run);
+}
+END_TEST
+
+// A row of the table, a panel of the plot and a file for each size.
+START_TEST(several_sizes_are_compared)
+{
+    Run run = run_gptape("gradflow --net gpt --configs tiny,flow --batch 1 --length 8 --stream on --csv all.csv --plot sizes.gp");
+    assert_succeeded(&run);
+    assert_has(&run, run.out, "\ntiny          34,688  streamed");
+    assert_has(&run, run.out, "\nflow         618,368  streamed");
+    run_free(&run);
+    run = run_gptape("gradflow --net gpt --config flow --batch 1 --length 8 --csv flow.csv --quiet");
+    run_free(&run);
+    run = run_shell("cmp flow.csv all-flow.csv && test -s all-tiny.csv && grep -c 'plot ' sizes.gp");
+    ck_assert_str_eq(run.out, "2\n");
+    run_free(&run);
+}
+END_TEST
+
 // Every column is explained where the documentation explains the CSV.
 START_TEST(every_column_of_runs_is_documented)
 {
@@ -576,6 +612,12 @@ static const struct {
     {"--net gpt --stream on --probe paths", 2, "--probe: paths: needs all blocks"},
     {"--net mlp --stream on", 2, "--stream: for --net gpt"},
     {"--net gpt --stream maybe", 2, "--stream: 'maybe'"},
+    {"--net gpt --configs tiny,nope", 2, "--configs: 'nope' is not a preset"},
+    {"--net gpt --configs ,", 2, "--configs: no preset"},
+    {"--net gpt --configs tiny,tiny,tiny,tiny,tiny,tiny,tiny", 2, "--configs: more than 6 presets"},
+    {"--net gpt --configs tiny --config flow", 2, "--configs: not beside --config"},
+    {"--net gpt --configs tiny --csv -", 2, "--csv: '-' is not a name for several files"},
+    {"--configs tiny", 2, "--configs: for --net gpt"},
     {"--depth 100000 --width 65536", 2, "memory"},
     {"--input 1", 2, "--input: 1 value, but the network has 3"},
     {"--inputs normal", 2, "--inputs: 'normal' is unknown (expected normal:N, grid:LO:HI:N or FILE.csv)"},
@@ -658,6 +700,8 @@ int main(void)
     tcase_add_test(tests, one_run_has_its_loss_on_top);
     tcase_add_test(tests, same_dy_enters_both_networks);
     tcase_add_test(tests, rows_come_from_a_file_a_grid_or_the_seed);
+    tcase_add_loop_test(tests, a_streamed_network_is_told_as_one_in_memory, 0, 3);
+    tcase_add_test(tests, several_sizes_are_compared);
     tcase_add_test(tests, runs_has_a_row_for_each_network);
     tcase_add_test(tests, every_column_of_runs_is_documented);
     tcase_add_test(tests, a_full_stdout_is_told_why);

@@ -151,6 +151,10 @@ static int make_model(Generation *generation)
     if (generation->gpt == NULL && !options_stream(options, bytes_needed(generation, false), &streamed)) {
         return STATUS_USAGE;
     }
+    if (streamed && generation->attention != NULL) {
+        option_error(options, "attention", "needs all blocks at once, but the model is streamed");
+        return STATUS_USAGE;
+    }
     bool enough = memory_check(bytes_needed(generation, streamed), "generating with this model", &error);
     if (enough && generation->gpt == NULL) {
         generation->gpt = streamed ? gpt_create_streamed(&generation->model, generation->seed, &error)

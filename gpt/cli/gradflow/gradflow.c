@@ -38,6 +38,11 @@ const OptionRow saved_rows[] = {
     {0},
 };
 
+static const OptionRow configs_rows[] = {
+    {"configs", "PRESET,...", NULL, "several sizes, one after another, instead of --config: a table, and a plot with a panel for each; --csv: a file for each"},
+    {0},
+};
+
 static const OptionRow batch_rows[] = {
     {"batch", "N", "4", "rows of the text"},
     {"length", "N", NULL, "tokens of a row (default: the context length)"},
@@ -75,6 +80,7 @@ const OptionGroup gradflow_groups[] = {
     {.title = "--net mlp (also --activation, default gelu; --init, default torch; --norm none or batch, default none):", .rows = depth_rows},
     {.rows = mlp_rows},
     MODEL_GROUP("--net gpt (default: --config " UNTRAINED_CONFIG "):"),
+    {.rows = configs_rows},
     {.title = "--net gpt, already trained:", .rows = saved_rows},
     {.title = "--net gpt reads:", .rows = data_rows},
     {.rows = batch_rows},
@@ -103,6 +109,7 @@ const CommandHelp gradflow_help = {
                 "  gptape gradflow --depth 10 --steps 100 --seeds 5 --plot training.png\n"
                 "  gptape gradflow --model run --ids \"1,2,3;4,5,6\" --targets \"2,3,4;5,6,7\" --csv -\n"
                 "  gptape gradflow --net gpt --stream on --batch 1 --length 16\n"
+                "  gptape gradflow --net gpt --configs tiny,flow --batch 1 --length 16 --plot sizes.png\n"
                 "  gptape gradflow --net gpt --n-layer 6 --same-dy --csv flow.csv\n",
     .groups = gradflow_groups,
 };
@@ -110,8 +117,7 @@ const CommandHelp gradflow_help = {
 // ------------------------------------------------------------------------------------------------------------
 // The run
 
-// path: NULL: nowhere; "-": to stdout.
-static bool write_table(const char *path, bool (*write)(const Experiment *experiment, FILE *out), const Experiment *experiment, Error *error)
+bool gradflow_write_table(const char *path, bool (*write)(const Experiment *experiment, FILE *out), const Experiment *experiment, Error *error)
 {
     if (path == NULL) {
         return true;
@@ -130,8 +136,7 @@ static bool write_table(const char *path, bool (*write)(const Experiment *experi
     return save_commit(&save, error);
 }
 
-// flow.png -> flow-steps.png. The caller frees it.
-static char *path_beside(const char *path, const char *what)
+char *gradflow_path_beside(const char *path, const char *what)
 {
     const char *ending = strrchr(path, '.');
     size_t bytes = strlen(path) + strlen(what) + sizeof "-";
@@ -143,7 +148,7 @@ static char *path_beside(const char *path, const char *what)
 // Draws the steps of training, or, if probe is not NULL, a probe that has numbers.
 static bool draw_beside(const GradflowPlan *plan, const Options *options, const Experiment *experiment, const Probe *probe, Error *error)
 {
-    char *path = path_beside(plan->plot, probe == NULL ? "steps" : probe->name);
+    char *path = gradflow_path_beside(plan->plot, probe == NULL ? "steps" : probe->name);
     bool drawn = probe == NULL ? plot_heatmap(experiment, path, error) : plot_probe(experiment, probe, path, error);
     if (drawn) {
         command_note(options, "drew %s", path);
@@ -181,7 +186,7 @@ static bool print_text(const Experiment *experiment, const Sweep *sweep, Error *
 
 static bool answer(const GradflowPlan *plan, const Options *options, const Experiment *experiment, const Sweep *sweep, Error *error)
 {
-    if (!write_table(plan->csv, experiment_csv, experiment, error) || !write_table(plan->runs, experiment_runs_csv, experiment, error)) {
+    if (!gradflow_write_table(plan->csv, experiment_csv, experiment, error) || !gradflow_write_table(plan->runs, experiment_runs_csv, experiment, error)) {
         return false;
     }
     bool printed = !plan->text || print_text(experiment, sweep, error);
@@ -238,7 +243,7 @@ int command_gradflow(const Options *options)
     GradflowPlan plan;
     int status;
     if (gradflow_plan_read(options, &plan, &status)) {
-        status = run(&plan, options);
+        status = plan.n_sizes > 0 ? gradflow_run_sizes(&plan, options) : run(&plan, options);
     }
     gradflow_plan_free(&plan);
     return status;

@@ -1,6 +1,6 @@
 // gradflow.h: shared by the command's files: gradflow.c (options and the run), plan.c (from options to an experiment), network.c
 // and saved.c (its network and batch), describe.c (the same in words), rows.c (an MLP's input rows and targets), report.c and json.c (the output), probes.c (--probe, from its
-// option to its output). graph.c reads its network with the same functions.
+// option to its output), sizes.c (--configs). graph.c reads its network with the same functions.
 
 #ifndef GPTAPE_CLI_GRADFLOW_H
 #define GPTAPE_CLI_GRADFLOW_H
@@ -25,6 +25,8 @@ typedef struct GradflowPlan {
     const GPTPreset *preset;                       // of an untrained GPT
     Task *task;                                    // of --task, whose batches the experiment draws; NULL: none
     GPT *saved;                                    // of --model, whose weights the experiment takes; NULL: none
+    const char *sizes[PLOT_SIZES_MOST];            // of --configs: presets that are run one after another
+    int n_sizes;                                   // 0: one network, as above
     int *depths;                                   // of the sweep; NULL: none
     int n_depths;
     const char *csv;                               // a file, "-" for stdout, or NULL
@@ -53,6 +55,14 @@ void gradflow_saved_note(const Options *options, const ExperimentConfig *config)
 // From options to a plan that can be run; false after one line on stderr, with the exit status. Free it either way.
 bool gradflow_plan_read(const Options *options, GradflowPlan *plan, int *status);
 void gradflow_plan_free(GradflowPlan *plan);
+
+// --configs (sizes.c): reads the option, and runs such a plan.
+bool gradflow_sizes_read(const Options *options, GradflowPlan *plan);
+int gradflow_run_sizes(const GradflowPlan *plan, const Options *options);
+// flow.png, "steps" -> flow-steps.png. The caller frees it.
+char *gradflow_path_beside(const char *path, const char *what);
+// path: NULL: nowhere; "-": to stdout.
+bool gradflow_write_table(const char *path, bool (*write)(const Experiment *experiment, FILE *out), const Experiment *experiment, Error *error);
 
 // The same from the options of gptape graph: one network, and how its step is drawn. Free the plan either way.
 bool graph_step_read(const Options *options, GradflowPlan *plan, StepDrawing *drawing, int *status);

@@ -117,6 +117,9 @@ static bool read_outputs(const Options *options, GradflowPlan *plan, int *status
     if (plan->runs != NULL && strcmp(plan->runs, "-") == 0) {
         return option_error(options, "runs", "'-' is not a file's name (expected FILE)");
     }
+    if (plan->n_sizes > 0 && plan->csv != NULL && (strcmp(plan->csv, "-") == 0 || strrchr(plan->csv, '.') == NULL)) {
+        return option_error(options, "csv", "'%.80s' is not a name for several files (expected flow.csv for flow-70b.csv)", plan->csv);
+    }
     bool csv_to_stdout = plan->csv != NULL && strcmp(plan->csv, "-") == 0;
     if (csv_to_stdout && plan->json) {
         return option_error(options, "csv", "'-' and --json both write to stdout (expected a file)");
@@ -178,7 +181,7 @@ bool gradflow_plan_read(const Options *options, GradflowPlan *plan, int *status)
     *plan = (GradflowPlan){.untrained = UNTRAINED_CONFIG};
     *status = STATUS_USAGE;
     return options_precision(options, status) && probes_read(options, &plan->experiment, status) && gradflow_net_read(options, plan)
-           && gradflow_rules_read(options, plan) && read_experiment(options, plan) && gradflow_network_read(options, plan, status) &&
+           && gradflow_rules_read(options, plan) && gradflow_sizes_read(options, plan) && read_experiment(options, plan) && gradflow_network_read(options, plan, status) &&
            read_outputs(options, plan, status);
 }
 

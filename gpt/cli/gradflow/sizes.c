@@ -1,0 +1,185 @@
+// sizes.c: --configs: the same experiment on several sizes of GPT, one after another: a table of them, a plot with a panel for each.
+
+#include "gpt/base/base.h"
+#include "gpt/cli/gradflow/gradflow.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// ------------------------------------------------------------------------------------------------------------
+// The option
+
+static bool add_size(const Options *options, GradflowPlan *plan, const char *name)
+{
+    const GPTPreset *preset = gpt_preset_find(name);
+    if (preset == NULL) {
+        return option_error(options, "configs", "'%.40s' is not a preset (gptape info lists them)", name);
+    }
+    if (plan->n_sizes == PLOT_SIZES_MOST) {
+        return option_error(options, "configs", "more than %d presets", PLOT_SIZES_MOST);
+    }
+    plan->sizes[plan->n_sizes] = preset->name;
+    plan->n_sizes++;
+    return true;
+}
+
+// The first size stands for all while the other options are read.
+bool gradflow_sizes_read(const Options *options, GradflowPlan *plan)
+{
+    static const char *const others[] = {"config", "model", "depths", "probe", "runs", "json", NULL};
+    const char *text = options_has(options, "configs") ? options_text(options, "configs") : NULL;
+    if (text == NULL) {
+        return true;
+    }
+    if (plan->experiment.net == NET_MLP) {
+        return option_error(options, "configs", "for --net gpt, but this is --net mlp; leave one out");
+    }
+    for (int i = 0; others[i] != NULL; i++) {
+        if (options_given(options, others[i])) {
+            return option_error(options, "configs", "not beside --%s; leave one out", others[i]);
+        }
+    }
+    char *names = memory_copy_text(text);
+    char *rest = NULL;
+    bool read = true;
+    for (char *name = strtok_r(names, ",", &rest); name != NULL && read; name = strtok_r(NULL, ",", &rest)) {
+        read = add_size(options, plan, name);
+    }
+    free(names);
+    if (read && plan->n_sizes == 0) {
+        return option_error(options, "configs", "no preset (expected gpt2-124m,gpt3-1.3b for example)");
+    }
+    plan->untrained = read ? plan->sizes[0] : plan->untrained;
+    return read;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The runs
+
+typedef struct SizeRun {
+    Experiment experiment;
+    bool done;
+    double bytes;                                  // of the process, predicted
+    double seconds;
+} SizeRun;
+
+static bool config_of_size(const GradflowPlan *plan, const Options *options, int i, ExperimentConfig *config)
+{
+    const GPTPreset *preset;
+    *config = plan->experiment;
+    if (!options_config(options, plan->sizes[i], &preset, &config->gpt)) {
+        return false;
+    }
+    double held = experiment_held_bytes(&config->gpt, config->B, config->T, false);
+    return options_stream(options, PROGRAM_BYTES + held, &config->streamed);
+}
+
+static bool run_size(const GradflowPlan *plan, const Options *options, int i, SizeRun *run, Error *error)
+{
+    ExperimentConfig config;
+    if (!config_of_size(plan, options, i, &config)) {
+        return error_set(error, "%s: not possible with these options", plan->sizes[i]);
+    }
+    char unit[64];
+    snprintf(unit, sizeof unit, "%s of %s", config.streamed ? "blocks" : "measurements", plan->sizes[i]);
+    Progress progress = progress_begin(options, unit);
+    double start = clock_seconds();
+    run->done = experiment_run(&config, progress_until_interrupt, &progress, &run->experiment, error);
+    progress_end(&progress);
+    run->seconds = clock_seconds() - start;
+    run->bytes = config.streamed ? experiment_streamed_bytes(&config.gpt, config.B, config.T)
+                                 : PROGRAM_BYTES + experiment_held_bytes(&config.gpt, config.B, config.T, false);
+    if (!run->done || plan->csv == NULL) {
+        return run->done;
+    }
+    char *path = gradflow_path_beside(plan->csv, plan->sizes[i]);
+    bool written = gradflow_write_table(path, experiment_csv, &run->experiment, error);
+    free(path);
+    return written;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The output
+
+static void size_row(Table *table, const GradflowPlan *plan, int i, const SizeRun *run)
+{
+    const Experiment *experiment = &run->experiment;
+    char text[NUMBER_TEXT];
+    char bytes[BYTES_TEXT];
+    table_cell(table, "%s", plan->sizes[i]);
+    table_cell(table, "%s", thousands_text((double)gpt_cost(&experiment->config.gpt, 1, 1).parameters, text));
+    table_cell(table, "%s", experiment->config.streamed ? "streamed" : "held");
+    table_cell(table, "%s", bytes_text(run->bytes, bytes));
+    table_cell(table, "%.0f s", run->seconds);
+    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
+        if (experiment_has(experiment, arm)) {
+            table_cell(table, "%.3g", experiment_relative(experiment, arm, 0, 0, METRIC_WEIGHT).median);
+        }
+    }
+}
+
+static void print_sizes(const GradflowPlan *plan, const SizeRun *runs)
+{
+    char alignments[6 + ARMS_MOST] = "lrlrrrrrrrrrr";
+    const ExperimentConfig *config = &runs[0].experiment.config;
+    int n_arms = 0;
+    for (int arm = 0; arm < experiment_arms(config); arm++) {
+        n_arms += experiment_has(&runs[0].experiment, arm);
+    }
+    alignments[5 + n_arms] = '\0';
+    Table *table = table_begin(alignments, NULL);
+    static const char *const titles[] = {"size", "parameters", "weights", "memory", "time"};
+    for (int i = 0; i < 5; i++) {
+        table_cell(table, "%s", titles[i]);
+    }
+    for (int arm = 0; arm < experiment_arms(config); arm++) {
+        if (experiment_has(&runs[0].experiment, arm)) {
+            table_color(table, arm_color(arm));
+            table_cell(table, "%.40s", experiment_arm_name(config, arm));
+        }
+    }
+    table_line(table);
+    for (int i = 0; i < plan->n_sizes; i++) {
+        size_row(table, plan, i, &runs[i]);
+    }
+    table_end(table);
+    terminal_print("The last columns: mean |dL/dW| of the first block over the last block's. Batch %d x %d.", config->B, config->T);
+}
+
+static bool draw_sizes(const GradflowPlan *plan, const Options *options, const SizeRun *runs, Error *error)
+{
+    PlotSize sizes[PLOT_SIZES_MOST];
+    if (plan->plot == NULL) {
+        return true;
+    }
+    for (int i = 0; i < plan->n_sizes; i++) {
+        sizes[i] = (PlotSize){plan->sizes[i], &runs[i].experiment};
+    }
+    if (!plot_sizes(sizes, plan->n_sizes, plan->plot, error)) {
+        return false;
+    }
+    command_note(options, "drew %s", plan->plot);
+    return true;
+}
+
+int gradflow_run_sizes(const GradflowPlan *plan, const Options *options)
+{
+    SizeRun runs[PLOT_SIZES_MOST] = {0};
+    Error error;
+    bool done = true;
+    interrupt_watch();
+    for (int i = 0; i < plan->n_sizes && done; i++) {
+        done = run_size(plan, options, i, &runs[i], &error);
+    }
+    if (done) {
+        print_sizes(plan, runs);
+        flush_stdout();
+        done = draw_sizes(plan, options, runs, &error);
+    }
+    for (int i = 0; i < plan->n_sizes; i++) {
+        if (runs[i].done) {
+            experiment_free(&runs[i].experiment);
+        }
+    }
+    return done || report_error(options, &error) ? STATUS_OK : STATUS_FAILED;
+}
