@@ -529,8 +529,8 @@ START_TEST(several_sizes_are_compared)
 {
     Run run = run_gptape("gradflow --net gpt --configs tiny,flow --batch 1 --length 8 --stream on --csv all.csv --plot sizes.gp");
     assert_succeeded(&run);
-    assert_has(&run, run.out, "\ntiny          34,688  streamed");
-    assert_has(&run, run.out, "\nflow         618,368  streamed");
+    assert_has(&run, run.out, "\ntiny      34,688  streamed");
+    assert_has(&run, run.out, "\nflow     618,368  streamed");
     run_free(&run);
     run = run_gptape("gradflow --net gpt --config flow --batch 1 --length 8 --csv flow.csv --quiet");
     run_free(&run);
