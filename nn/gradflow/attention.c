@@ -10,36 +10,29 @@
 
 // One position of one head.
 typedef struct AttentionRow {
-    double log_sum;                                // log sum_s exp(a_s), a_s the scores relative to the largest
+    size_t n;                                      // positions that it sees
+    double sum;                                    // sum_s exp(a_s), a_s the scores relative to the largest
     double mean;                                   // sum_s p_s a_s
-    double largest;                                // p_s
 } AttentionRow;
 
-// Writes p (T): the weights of position t. qkv: one sequence (T, 3C); channels first ... first + D - 1 are the head's.
-static AttentionRow attend(const Real *qkv, size_t T, size_t C, size_t first, size_t D, size_t t, bool causal, double *p)
+// Writes e (n): exp(a_s) of position t, p_s = e_s / sum. qkv: one sequence (T, 3C); channels first ... first + D - 1 are the head's.
+static AttentionRow attend(const Real *qkv, size_t T, size_t C, size_t first, size_t D, size_t t, bool causal, double *e)
 {
-    AttentionRow row = {.mean = 0};
-    size_t n = causal ? t + 1 : T;                 // positions that it sees
+    AttentionRow row = {.n = causal ? t + 1 : T};
     const Real *q = qkv + t * 3 * C + first;
+    double scale = 1 / sqrt((double)D);
     double largest = -INFINITY;
-    for (size_t s = 0; s < n; s++) {
-        const Real *k = qkv + s * 3 * C + C + first;
-        p[s] = dot_real(q, k, D) / sqrt((double)D);
-        largest = p[s] > largest ? p[s] : largest;
+    for (size_t s = 0; s < row.n; s++) {
+        e[s] = scale * dot_real(q, qkv + s * 3 * C + C + first, D);
+        largest = e[s] > largest ? e[s] : largest;
     }
-    double total = 0;
-    for (size_t s = 0; s < n; s++) {
-        double score = p[s] - largest;
-        p[s] = exp(score);
-        total += p[s];
-        row.mean += p[s] * score;
+    for (size_t s = 0; s < row.n; s++) {
+        double score = e[s] - largest;
+        e[s] = exp(score);
+        row.sum += e[s];
+        row.mean += e[s] * score;
     }
-    for (size_t s = 0; s < T; s++) {
-        p[s] = s < n ? p[s] / total : 0;
-    }
-    row.log_sum = log(total);
-    row.mean /= total;
-    row.largest = 1 / total;
+    row.mean /= row.sum;
     return row;
 }
 
@@ -64,21 +57,24 @@ void attention_weights(const Tensor *qkv, int n_head, bool causal, double *weigh
     for (size_t b = 0; b < B; b++) {
         for (size_t head = 0; head < (size_t)n_head; head++) {
             for (size_t t = 0; t < T; t++) {
-                attend(qkv->data + b * T * 3 * C, T, C, head * D, D, t, causal, weights);
+                AttentionRow row = attend(qkv->data + b * T * 3 * C, T, C, head * D, D, t, causal, weights);
+                for (size_t s = 0; s < T; s++) {
+                    weights[s] = s < row.n ? weights[s] / row.sum : 0;
+                }
                 weights += T;
             }
         }
     }
 }
 
-// One head of one sequence is added. p (T): room.
-static void add_head(AttentionStats *stats, const Real *qkv, size_t T, size_t C, size_t first, size_t D, bool causal, double *p)
+// One head of one sequence is added. e (T): room.
+static void add_head(AttentionStats *stats, const Real *qkv, size_t T, size_t C, size_t first, size_t D, bool causal, double *e)
 {
     for (size_t t = 0; t < T; t++) {
-        AttentionRow row = attend(qkv, T, C, first, D, t, causal, p);
-        stats->entropy += row.log_sum - row.mean;              // -sum p log p, with log p = a - log sum
-        stats->largest += row.largest;
-        stats->first += t > 0 ? p[0] : 0;
+        AttentionRow row = attend(qkv, T, C, first, D, t, causal, e);
+        stats->entropy += log(row.sum) - row.mean;             // -sum p log p, with log p = a - log sum
+        stats->largest += 1 / row.sum;
+        stats->first += t > 0 ? e[0] / row.sum : 0;
     }
 }
 
@@ -91,16 +87,16 @@ void attention_stats(const Tensor *qkv, int n_head, bool causal, AttentionStats 
     size_t T = (size_t)qkv->shape.size[1];
     size_t C = (size_t)qkv->shape.size[2] / 3;
     size_t D = C / (size_t)n_head;
-    double *p = memory_allocate(T * sizeof *p, "attention weights");
+    double *e = memory_allocate(T * sizeof *e, "attention weights");
     for (size_t head = 0; head < (size_t)n_head; head++) {
         AttentionStats sum = {0, 0, 0};
         for (size_t b = 0; b < B; b++) {
-            add_head(&sum, qkv->data + b * T * 3 * C, T, C, head * D, D, causal, p);
+            add_head(&sum, qkv->data + b * T * 3 * C, T, C, head * D, D, causal, e);
         }
         double rows = (double)B * (double)T;
         stats[head] = (AttentionStats){sum.entropy / rows, sum.largest / rows, sum.first / (rows - (double)B)};
     }
-    free(p);
+    free(e);
 }
 
 Tensor *attention_qkv(const Tape *tape, const Attention *attention)

@@ -102,9 +102,9 @@ static double sequence_cosine(const Real *x, size_t T, size_t C, double *sum)
     }
     for (size_t t = 0; t < T; t++) {
         const Real *row = x + t * C;
-        double length = sqrt(dot_real(row, row, C));           // of a zero vector 0, and the result is NaN: it has no direction
+        double factor = 1 / sqrt(dot_real(row, row, C));       // of a zero vector infinite, and the result is NaN: it has no direction
         for (size_t c = 0; c < C; c++) {
-            sum[c] += (double)row[c] / length;
+            sum[c] += (double)row[c] * factor;
         }
     }
     double n = (double)T;

@@ -91,9 +91,10 @@ typedef struct Rotation {
 
 static Rotation rotation(double x, double y)
 {
-    double r = sqrt(x * x + y * y);                // the matrix was scaled: neither overflows, and what underflows is negligible
-    double factor = 1 / r;
-    return r == 0 ? (Rotation){1, 0, 0} : (Rotation){x * factor, y * factor, r};
+    double square = x * x + y * y;                 // the matrix was scaled: it does not overflow, and what underflows is negligible
+    double r = sqrt(square);
+    double factor = r * (1 / square);              // 1 / r, without waiting for r before the division
+    return square == 0 ? (Rotation){1, 0, 0} : (Rotation){x * factor, y * factor, r};
 }
 
 // The smaller singular value of ((a, b), (0, c)).
