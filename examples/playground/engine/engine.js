@@ -5,6 +5,7 @@ const WASI_OK = 0;
 const WASI_BADF = 8;
 const STDOUT = 1;
 const STDERR = 2;
+const MOST_KEPT = 64e6;                            // bytes
 
 // Of a layer, in the order of its numbers (LayerMetric in gpt/lab/lab.h); see Engine.run.
 export const METRICS = ["weight", "query_key", "cosine", "skip", "block", "share"];
@@ -84,6 +85,9 @@ export class Engine {
     // Calls a function of the module, with settings if it takes some; what it wrote to stdout.
     #call(name, settings = null) {
         this.chunks = { [STDOUT]: [], [STDERR]: [] };
+        if (settings !== null && this.bytes > MOST_KEPT) {
+            this.instance = null;                  // a module's memory never shrinks
+        }
         if (!this.instance) {
             this.#start();
         }
