@@ -128,7 +128,12 @@ async function start() {
     }
     document.getElementById('tour-start').addEventListener('click', () => tour.resume());
     page.engine = new Engine();
-    page.rules = await page.engine.rules();
+    try {
+        page.rules = await page.engine.rules();
+    } catch (problem) {
+        fill(content, el('p.error', {}, `The engine does not start: ${problem.message}`));
+        return;
+    }
     window.addEventListener('popstate', fromAddress);
     fromAddress();
 }

@@ -72,26 +72,15 @@ function rowsOptions(rows) {
 
 const BATCH = 4;
 
-// To copy: each row is some letters twice; the second time they can be known. My text: its bytes, repeated as often as needed.
+// My text: its bytes, repeated as often as needed.
 function taskOptions(state) {
-    const n = state.length + 1;
-    if (state.task === 'to copy') {
-        let random = state.seed;
-        const draw = () => {
-            random = (Math.imul(random, 1664525) + 1013904223) >>> 0;  // Numerical Recipes' generator
-            return 97 + (random >>> 24) % 26;                          // 'a' to 'z'
-        };
-        const half = Math.ceil(n / 2);
-        return rowsOptions(Array.from({length: BATCH}, () => {
-            const first = Array.from({length: half}, draw);
-            return [...first, ...first].slice(0, n);
-        }));
-    }
     if (state.task === 'my text' && state.text !== '') {
+        const n = state.length + 1;
         const bytes = new TextEncoder().encode(state.text);
         return rowsOptions(Array.from({length: BATCH}, (_, row) => Array.from({length: n}, (__, i) => bytes[(row * state.length + i) % bytes.length])));
     }
-    return ['--batch', String(BATCH), '--length', String(state.length)];
+    const task = state.task === 'to copy' ? ['--task', 'copy'] : [];
+    return [...task, '--batch', String(BATCH), '--length', String(state.length)];
 }
 
 // The settings that this view and network have, in the table's order.

@@ -16,7 +16,7 @@ export class Train extends View {
     constructor(page) {
         super(page, {
             title: 'What happens during training?',
-            intro: 'The networks start from equal weights and learn the same four rows of text, all of them at every step. Above: the loss. Below: the gradient of every layer at every step; dark means that nothing arrives.',
+            intro: 'The networks start from equal weights and learn the same: four rows of text at every step, or rows to copy, new ones at every step. Above: the loss. Below: the gradient of every layer at every step; dark means that nothing arrives.',
         });
         this.startButton = button('Train', () => this.train(), {class: 'primary'});
         this.loss = new Figure('loss', 'Loss');
