@@ -2,11 +2,14 @@
 
 ENGINE := examples/playground/engine
 ENGINE_NEEDS := clang-19 lld-19 libclang-rt-19-dev-wasm32 wasi-libc binaryen esbuild nodejs
+# What needs files, a terminal, cJSON or popt.
+ENGINE_WITHOUT := $(addprefix gpt/cli/gradflow/,cell.c json.c report.c saved.c) \
+                  $(addprefix gpt/cli/kit/,argv.c interrupt.c json.c manual.c paths.c precision.c progress.c streams.c table.c terminal.c \
+                                           token_printer.c tokenizer_options.c)
 ENGINE_SOURCES := $(filter-out tensor/fast/% tensor/inspect/gdb.c,$(filter tensor/% nn/%,$(LIBRARY_SOURCES))) \
                   tensor/fast/vector/random.c $(filter-out gpt/lab/streamed.c,$(wildcard gpt/*.c gpt/lab/*.c)) gpt/lab/probes/paths.c $(wildcard $(ENGINE)/*.c) \
                   $(addprefix gpt/,base/clock.c base/memory.c base/quote.c text/passage.c text/task.c) \
-                  $(addprefix gpt/cli/kit/,batch_options.c given.c message.c model_options.c options.c probe_option.c values.c) \
-                  gpt/cli/graph.c $(addprefix gpt/cli/gradflow/,gradflow.c network.c plan.c probes.c rows.c)
+                  gpt/cli/graph.c $(filter-out $(ENGINE_WITHOUT),$(wildcard gpt/cli/kit/*.c gpt/cli/gradflow/*.c))
 ENGINE_OBJECTS := $(ENGINE_SOURCES:%.c=build/playground/%.o)
 
 # Of /usr/include it takes cJSON's header only: the command's functions that make JSON are not in the module.
