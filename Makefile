@@ -233,7 +233,7 @@ debugger: $(BUILD)/examples/$(EX)
 
 # Runs each target for FUZZ_SECONDS, starting from valid files; findings are left in the folder of its name. A build of its own, FUZZ=1.
 FUZZ_SECONDS ?= 300
-FUZZ_TARGETS := safetensors json vocabulary training tokens tables text options rule
+FUZZ_TARGETS := safetensors json vocabulary training tokens tables rows text options rule
 FUZZ_CORPUS := $(BUILD)/corpus
 
 fuzz:

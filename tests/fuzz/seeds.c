@@ -169,6 +169,18 @@ static void seed_tables(void)
     enter("..");
 }
 
+static void seed_rows(void)
+{
+    static const char numbers[] = "1,-0.5,2e3,.25,7\n\n 3 ,\t4,5, 6,-7\r\n";
+    enter("rows");
+    write_file("numbers", numbers, sizeof numbers - 1);
+    write_file("column", "1\n2\n-3\n", 8);
+    write_file("copy", "copy", 4);
+    write_file("shift", "shift:3", 7);
+    write_file("modular", "modular:97", 10);
+    enter("..");
+}
+
 static void seed_text(void)
 {
     char *stories = stories_text(1, 2000);
@@ -226,6 +238,7 @@ int main(int argc, char **argv)
     seed_training();
     seed_tokens();
     seed_tables();
+    seed_rows();
     seed_text();
     seed_options();
     seed_rules();
