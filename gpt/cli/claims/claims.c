@@ -43,6 +43,7 @@ const CommandHelp claims_help = {
                 "  gptape claims vanishing-book --explain\n"
                 "  gptape claims --quick --runs claims-runs.csv --html claims.html\n",
     .groups = claims_groups,
+    .on_ranks = true,
 };
 
 // ------------------------------------------------------------------------------------------------------------
@@ -324,16 +325,16 @@ static int run(const Options *options, Plan *plan)
     interrupt_watch();
     Queue queue = {.options = options, .sweep = "gptape claims", .cells = plan->cells, .n = plan->n_cells, .store = plan->store,
                    .done = count_cell, .context = plan};
-    bool done = queue_run(&queue);
-    if (first) {
-        status = done ? report(options, plan, clock_seconds() - start) : STATUS_FAILED;
+    QueueEnd end = queue_run(&queue);
+    status = end == QUEUE_FAILED ? STATUS_FAILED : STATUS_OK;
+    if (first && end == QUEUE_DONE) {
+        status = report(options, plan, clock_seconds() - start);
     }
     return store_close(plan->store, &error) || report_failure(options, &error, &status) ? status : STATUS_FAILED;
 }
 
 int command_claims(const Options *options)
 {
-    Error error;
     Plan plan = {0};
     int status = STATUS_USAGE;
     if (options_given(options, "list")) {
@@ -344,12 +345,7 @@ int command_claims(const Options *options)
         free_plan(&plan);
         return status;
     }
-    if (!ranks_begin(&error)) {
-        command_error(options->help->name, "%s", error.message);
-        return STATUS_FAILED;
-    }
     status = run(options, &plan);
     free_plan(&plan);
-    ranks_end();
     return status;
 }

@@ -103,9 +103,10 @@ static Result receive_result(int *from)
     return result;
 }
 
-static void serve(const Queue *queue)
+static QueueEnd serve(const Queue *queue)
 {
     int ended = 0;
+    QueueEnd end = QUEUE_DONE;
     while (ended < AHEAD) {
         void *bytes;
         int cell;
@@ -117,9 +118,11 @@ static void serve(const Queue *queue)
             continue;
         }
         Result result = run_cell(queue, cell);
+        end = result.failed ? QUEUE_FAILED : end;
         send_result(&result);
         free_result(&result);
     }
+    return end;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -131,7 +134,7 @@ typedef struct Work {
     int next;                                      // the first cell that is not assigned
     int done, n;                                   // cells that the store did not have
     int away;                                      // assigned to other ranks
-    bool failed;
+    bool failed, elsewhere;                        // elsewhere: the first failure was another rank's
 } Work;
 
 static int next_cell(Work *work)
@@ -172,11 +175,12 @@ static void take_from_rank(Work *work)
     int from;
     Result result = receive_result(&from);
     work->away--;
+    work->elsewhere = work->elsewhere || (result.failed && !work->failed);
     take(work, &result);
     assign(work, from);
 }
 
-static bool lead(const Queue *queue)
+static QueueEnd lead(const Queue *queue)
 {
     Work work = {.queue = queue, .progress = progress_begin(queue->options, "networks")};
     for (int i = 0; i < queue->n; i++) {
@@ -199,15 +203,11 @@ static bool lead(const Queue *queue)
         cell = next_cell(&work);
     }
     progress_end(&work.progress);
-    return !work.failed;
+    return work.elsewhere ? QUEUE_ELSEWHERE : work.failed ? QUEUE_FAILED : QUEUE_DONE;
 }
 
-bool queue_run(const Queue *queue)
+QueueEnd queue_run(const Queue *queue)
 {
     kernels_set_threads(1);
-    if (ranks_rank() > 0) {
-        serve(queue);
-        return true;
-    }
-    return lead(queue);
+    return ranks_rank() > 0 ? serve(queue) : lead(queue);
 }

@@ -47,6 +47,7 @@ const CommandHelp sweep_help = {
                 "  gptape sweep --vary depth=6,12 --seeds 4 --shard 1/2 --runs part1.csv\n"
                 "  gptape sweep --merge part1.csv --runs all.csv\n",
     .groups = sweep_groups,
+    .on_ranks = true,
 };
 
 // ------------------------------------------------------------------------------------------------------------
@@ -217,9 +218,10 @@ static int run(const Options *options, SweepPlan *plan)
     }
     interrupt_watch();
     Queue queue = {.options = options, .sweep = plan->sweep, .cells = plan->cells, .n = plan->n_cells, .store = store, .figures = plan->csv != NULL};
-    bool done = queue_run(&queue);
-    if (first) {
-        status = done ? report(options, plan, store) : STATUS_FAILED;
+    QueueEnd end = queue_run(&queue);
+    status = end == QUEUE_FAILED ? STATUS_FAILED : STATUS_OK;
+    if (first && end == QUEUE_DONE) {
+        status = report(options, plan, store);
     }
     return store_close(store, &error) || report_failure(options, &error, &status) ? status : STATUS_FAILED;
 }
@@ -244,17 +246,11 @@ static int merge(const Options *options)
 
 int command_sweep(const Options *options)
 {
-    Error error;
     SweepPlan plan = {0};
     if (options_given(options, "merge")) {
         return merge(options);
     }
-    if (!ranks_begin(&error)) {
-        command_error(options->help->name, "%s", error.message);
-        return STATUS_FAILED;
-    }
     int status = run(options, &plan);
     free_plan(&plan);
-    ranks_end();
     return status;
 }

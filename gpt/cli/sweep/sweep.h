@@ -71,8 +71,11 @@ typedef struct Queue {
     void *context;
 } Queue;
 
-// Runs all cells that the store does not have; on other ranks those that rank 0 assigns. False after one line on stderr; cells that are done
-// are in the store. Ctrl-C ends it after the cells in progress: true, and interrupted().
-bool queue_run(const Queue *queue);
+// QUEUE_FAILED: after one line on stderr. QUEUE_ELSEWHERE: another rank failed, whose line is printed when the command ends.
+typedef enum QueueEnd { QUEUE_DONE, QUEUE_FAILED, QUEUE_ELSEWHERE } QueueEnd;
+
+// Runs all cells that the store does not have; on other ranks those that rank 0 assigns. After a failure, the cells that are done are in the
+// store. Ctrl-C ends it after the cells in progress: done, and interrupted().
+QueueEnd queue_run(const Queue *queue);
 
 #endif
