@@ -35,7 +35,8 @@ struct ProbeRun {
     Tape *tape;                                    // of the measured pass, after forward and backward; no gradient of an intermediate is left
     Tensor *output;                                // of the network, on it
     Tensor *loss;                                  // one value on it, of which the gradients are
-    const AdamW *adamw;                            // that makes the next step; NULL: no step follows
+    const AdamW *adamw;                            // that makes the next step; NULL: no step follows, or one by SGD
+    double clip;                                   // to which that step clips the norm of all gradients; 0: not
     const Probe *probe;                            // that is running
     ProbeResults *results;
 };

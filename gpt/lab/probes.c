@@ -158,7 +158,7 @@ void probes_run(ProbeRun *run)
     }
 }
 
-void probes_measure(const ExperimentConfig *config, GPT *gpt, const AdamW *adamw, int step, Tensor *output, Tensor *loss,
+void probes_measure(const ExperimentConfig *config, GPT *gpt, const AdamW *adamw, double clip, int step, Tensor *output, Tensor *loss,
                     ProbeResults *results)
 {
     REQUIRE(config);
@@ -166,7 +166,7 @@ void probes_measure(const ExperimentConfig *config, GPT *gpt, const AdamW *adamw
     REQUIRE(output);
     Net net = {.config = config, .gpt = gpt, .module = &gpt->module};
     probes_run(&(ProbeRun){.config = config, .net = &net, .seed = config->seed, .step = step, .tape = output->tape, .output = output,
-                           .loss = loss, .adamw = adamw, .results = results});
+                           .loss = loss, .adamw = adamw, .clip = clip, .results = results});
 }
 
 void probe_results_free(ProbeResults *results)

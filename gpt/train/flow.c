@@ -101,8 +101,10 @@ void train_probe(Trainer *trainer, Tensor *logits, Tensor *loss)
     config.n_probes = trainer->n_probes;
     memcpy(config.probes, trainer->probes, sizeof config.probes);
     ProbeResults before = trainer->probed;
+    AdamW next = trainer->adamw;
+    next.config.lr = train_lr(&trainer->setup.train, next.step);
     trainer->probed = (ProbeResults){0};
-    probes_measure(&config, trainer->gpt, &trainer->adamw, trainer->adamw.step, logits, loss, &trainer->probed);
+    probes_measure(&config, trainer->gpt, &next, trainer->setup.train.clip, next.step, logits, loss, &trainer->probed);
     keep_faults(&trainer->probed, &before);
     probe_results_free(&before);
 }

@@ -2,8 +2,8 @@
 //
 //      || new - old || / || old ||,  both L2
 //
-// of the step that is made next: with --steps by the experiment's AdamW, in a training run by the run's, and otherwise by a first AdamW step as
-// gptape train makes it (beta1 0.9, beta2 0.95, eps 1e-8, weight decay 0.1 on matrices, no clipping) with --lr. Source: Karpathy 2022 (nn-zero-to-hero),
+// of the step that is made next: with --steps by the experiment's optimizer, in a training run by the run's with its clipping, and otherwise by
+// a first AdamW step as gptape train makes it (beta1 0.9, beta2 0.95, eps 1e-8, weight decay 0.1 on matrices, no clipping) with --lr. Source: Karpathy 2022 (nn-zero-to-hero),
 // where about 1e-3 is right. Cost: one optimizer step.
 
 #include "gpt/lab/probe.h"
@@ -24,7 +24,7 @@ static void free_copy(void *copy)
     weight_copy_free(copy);
 }
 
-// A copy of the optimizer, or one that has made no step yet.
+// A copy of AdamW, or one that has made no step yet.
 static AdamW copy_adamw(const ProbeRun *run, const ParameterList *parameters)
 {
     const AdamW *adamw = run->adamw;
@@ -36,6 +36,19 @@ static AdamW copy_adamw(const ProbeRun *run, const ParameterList *parameters)
     memcpy(copy.v, adamw->v, parameters->values * sizeof *copy.v);
     copy.step = adamw->step;
     return copy;
+}
+
+static void make_step(const ProbeRun *run, const ParameterList *parameters)
+{
+    if (run->config->sgd) {
+        sgd_step(parameters, run->config->lr);
+        return;
+    }
+    int frame = unwind_begin();
+    AdamW adamw = copy_adamw(run, parameters);
+    unwind_add(free_adamw, &adamw);
+    adamw_step_clipped(&adamw, grad_norm(parameters), run->clip > 0 ? run->clip : INFINITY);
+    unwind_end(frame);
 }
 
 // The first number in its name; -1 before the first layer, the number of layers after the last.
@@ -72,11 +85,9 @@ static bool measure(ProbeRun *run, Error *error)
     unwind_add(free, parameters.parameters);
     double *ratios = memory_allocate((size_t)parameters.count * sizeof *ratios + 1, "the updates");
     unwind_add(free, ratios);
-    AdamW adamw = copy_adamw(run, &parameters);
-    unwind_add(free_adamw, &adamw);
     WeightCopy before = weight_copy(&parameters);
     unwind_add(free_copy, &before);
-    adamw_step(&adamw);
+    make_step(run, &parameters);
     update_ratios(&before, ratios);
     size_t at = 0;
     for (int i = 0; i < parameters.count; i++) {

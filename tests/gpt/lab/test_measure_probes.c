@@ -93,15 +93,16 @@ START_TEST(jacobians_and_updates_are_pytorchs)
 }
 END_TEST
 
-// With --steps, the ratio is that of the step which the experiment makes.
+// With --steps, the ratio is that of the step which the experiment makes, by AdamW or SGD.
 START_TEST(updates_are_those_of_the_steps)
 {
     ExperimentConfig config = with_probes(golden_experiment("pre"), "update");
+    config.sgd = _i == 1;
     config.n_steps = 2;
     config.lr = 0.01;
     Experiment experiment = run_experiment(&config);
     for (int step = 0; step < 3; step++) {
-        ck_assert(number_of(&experiment.measurements[step], "update_ratio", 0, "h.0.mlp.c_fc.weight", -1) > 0.01);
+        ck_assert(number_of(&experiment.measurements[step], "update_ratio", 0, "h.0.mlp.c_fc.weight", -1) > 0);
     }
     GPTConfig gpt = config.gpt;
     gpt.residual = "pre";
@@ -116,7 +117,11 @@ START_TEST(updates_are_those_of_the_steps)
         module_zero_grad(&model->module);
         tensor_backward(tensor_cross_entropy(gpt_forward(model, config.ids, 2, 9), config.targets));
         WeightCopy before = weight_copy(&list);
-        adamw_step(&adamw);
+        if (config.sgd) {
+            sgd_step(&list, 0.01);
+        } else {
+            adamw_step(&adamw);
+        }
         update_ratios(&before, ratios);
         weight_copy_free(&before);
         for (int i = 0; i < list.count; i++) {
@@ -360,7 +365,7 @@ int main(void)
     Suite *suite = suite_create("measures as probes");
     TCase *tcase = case_with_tape(suite, "probes");
     tcase_add_loop_test(tcase, jacobians_and_updates_are_pytorchs, 0, JACOBIANS);
-    tcase_add_test(tcase, updates_are_those_of_the_steps);
+    tcase_add_loop_test(tcase, updates_are_those_of_the_steps, 0, 2);
     tcase_add_loop_test(tcase, sharpness_and_plane_are_those_of_the_loss, 0, SHARPNESSES);
     tcase_add_test(tcase, noise_is_of_the_rows);
     tcase_add_test(tcase, noise_is_of_the_rows_and_their_classes);

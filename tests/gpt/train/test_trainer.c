@@ -302,6 +302,45 @@ START_TEST(watching_disturbs_nothing)
 END_TEST
 
 // More than are made at once. Float32 sums in another order, but no character is drawn that near to the border of two.
+// The probe update foretells the step that follows, with its learning rate, momentum and clipping.
+START_TEST(the_update_is_that_of_the_step)
+{
+    TrainConfig config = train_config();
+    config.clip = 0.01;
+    config.warmup = 3;
+    config.weight_decay = 0.1;
+    Trainer *trainer = create_trainer(text_setup(config));
+    trainer->probes[0] = probe_find("update");
+    trainer->n_probes = 1;
+    for (int k = 0; k < 3; k++) {
+        GradFlow flow;
+        TrainRow row;
+        Error error;
+        double ratios[200];
+        int checked = 0;
+        WeightCopy before = weight_copy(&trainer->parameters);
+        ck_assert_int_le(trainer->parameters.count, 200);
+        ck_assert_msg(trainer_step(trainer, &flow, &row, &error), "%s", error.message);
+        ck_assert(row.grad_norm > config.clip);
+        update_ratios(&before, ratios);
+        for (int i = 0; i < trainer->parameters.count; i++) {
+            for (int r = 0; r < trainer->probed.n_rows; r++) {
+                char name[NAME_TEXT];
+                const ProbeRow *probed = &trainer->probed.rows[r];
+                if (strcmp(probed->kind, "update_ratio") == 0 && strcmp(probed->name, tensor_name(trainer->parameters.parameters[i], name)) == 0) {
+                    ck_assert(probed->value == ratios[i]);
+                    checked++;
+                }
+            }
+        }
+        ck_assert_int_gt(checked, 10);
+        gradflow_free(&flow);
+        weight_copy_free(&before);
+    }
+    trainer_free(trainer);
+}
+END_TEST
+
 START_TEST(samples_are_the_same_side_by_side)
 {
     enum { COUNT = 40, NEW = 30 };
@@ -781,6 +820,7 @@ int main(void)
     Suite *suite = suite_create("gpt/trainer");
     TCase *tests = case_create("trainer");
     tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, the_update_is_that_of_the_step);
     tcase_add_test(tests, the_learning_rate_is_nanogpts);
     tcase_add_test(tests, the_learning_rate_has_its_edges);
     tcase_add_test(tests, impossible_numbers_are_told);
