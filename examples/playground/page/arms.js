@@ -31,11 +31,15 @@ export class Arms {
         const cards = rules.map((rule, i) => {
             const picture = el('span.swatch', {'aria-hidden': 'true'});
             swatch(select(picture).append('svg').attr('width', 36).attr('height', 16), i, 1, 8);
-            const remove = rules.length < 2 ? null : button('Remove', () => this.replace(rules.filter((_, k) => k !== i)), {class: 'quiet', 'aria-label': `Remove rule ${i + 1}`});
-            return el('li.arm', {}, el('div.arm-head', {}, this.most === 1 ? null : picture, this.names[i], remove), this.boxes[i].node, this.notes[i]);
+            const others = rules.filter((_, k) => k !== i);
+            const remove = button('Remove', () => this.replace(others), {class: 'quiet', 'aria-label': `Remove rule ${i + 1}`});
+            const head = [this.most === 1 ? null : picture, this.names[i], others.length === 0 ? null : remove];
+            return el('li.arm', {}, el('div.arm-head', {}, head), this.boxes[i].node, this.notes[i]);
         });
-        const add = rules.length >= this.most ? null : button('Add a network', () => this.replace([...rules, next.find((rule) => !rules.includes(rule))]));
-        fill(this.node, el('h3', {}, this.most === 1 ? 'Residual rule' : 'Residual rules'), el('ol.arm-list', {}, cards), el('div.row', {}, add, this.normControl()));
+        const another = next.find((rule) => !rules.includes(rule));
+        const add = rules.length >= this.most ? null : button('Add a network', () => this.replace([...rules, another]));
+        fill(this.node, el('h3', {}, this.most === 1 ? 'Residual rule' : 'Residual rules'), el('ol.arm-list', {}, cards),
+             el('div.row', {}, add, this.normControl()));
         rules.forEach((_, i) => this.describe(i));
     }
 

@@ -88,7 +88,8 @@ function linearScale(values, top, bottom) {
     const low = Math.min(0, ...sound);
     const high = Math.max(low + 1e-9, ...sound);
     const scale = scaleLinear([low, high], [bottom, top]).nice();
-    return {y: scale, ticks: scale.ticks(Math.max(3, (bottom - top) / 50)).map((tick) => ({y: scale(tick), text: String(tick).replace('-', '−')}))};
+    const ticks = scale.ticks(Math.max(3, (bottom - top) / 50));
+    return {y: scale, ticks: ticks.map((tick) => ({y: scale(tick), text: String(tick).replace('-', '−')}))};
 }
 
 export function drawAxes(svg, frame, yTicks, xTicks, x, xLabel) {
@@ -140,7 +141,8 @@ export function lineChart(svg, width, chart) {
     const first = chart.first ?? 0;
     const x = scaleLinear([0, n - 1], [frame.left + 10, frame.right - 8]);
     const hasBand = chart.bands !== false;
-    const values = chart.series.flatMap((points) => points.flatMap((p) => (hasBand ? [p.low, p.median, p.high] : [p.median]))).filter(isThere);
+    const heights = (p) => (hasBand ? [p.low, p.median, p.high] : [p.median]);
+    const values = chart.series.flatMap((points) => points.flatMap(heights)).filter(isThere);
     const {y, ticks} = (chart.linear ? linearScale : logScale)(values, frame.top, frame.bottom);
     const xTicks = wholeTicks(first, first + n - 1, Math.max(2, (frame.right - frame.left) / 60));
     drawAxes(svg, frame, ticks, xTicks, (tick) => x(tick - first), chart.xLabel);

@@ -45,13 +45,15 @@ export function matrix({title, name, sizes, values, point}) {
     const {rows, columns} = cellsOf(sizes);
     const largest = values.reduce((most, value) => (Number.isFinite(value) ? Math.max(most, Math.abs(value)) : most), 1e-45);
     const say = (i) => point(`${title}${place(i, sizes)} = ${number(values[i], 6)}`);
-    const body = Array.from({length: Math.min(rows, MOST)}, (_, r) => el('tr', {}, Array.from({length: Math.min(columns, MOST)}, (__, c) => {
-        const i = r * columns + c;
+    const cell = (i) => {
         const tint = Number.isFinite(values[i]) ? Math.round(30 * Math.abs(values[i]) / largest) : 0;
-        return el('td', {tabindex: i === 0 ? 0 : -1, style: `--tint-part: ${tint}%`, class: values[i] < 0 ? 'minus' : 'plus', onfocus: () => say(i), onpointerenter: () => say(i)},
-                  number(values[i], 3));
-    })));
-    const table = el('table', {role: 'grid', 'aria-label': `${title}, ${name ?? ''} ${shape(sizes)}`, onkeydown: (event) => keyMove(event, table)}, el('tbody', {}, body));
-    const cut = rows > MOST || columns > MOST ? el('p.muted', {}, `The first ${Math.min(rows, MOST)} × ${Math.min(columns, MOST)} are shown.`) : null;
+        return el(`td.${values[i] < 0 ? 'minus' : 'plus'}`, {tabindex: i === 0 ? 0 : -1, style: `--tint-part: ${tint}%`,
+                                                             onfocus: () => say(i), onpointerenter: () => say(i)}, number(values[i], 3));
+    };
+    const [shownRows, shownColumns] = [Math.min(rows, MOST), Math.min(columns, MOST)];
+    const row = (r) => el('tr', {}, Array.from({length: shownColumns}, (_, c) => cell(r * columns + c)));
+    const table = el('table', {role: 'grid', 'aria-label': `${title}, ${name ?? ''} ${shape(sizes)}`, onkeydown: (event) => keyMove(event, table)},
+                     el('tbody', {}, Array.from({length: shownRows}, (_, r) => row(r))));
+    const cut = rows > MOST || columns > MOST ? el('p.muted', {}, `The first ${shownRows} × ${shownColumns} are shown.`) : null;
     return el('div.matrix', {}, head, el('div.cells', {}, table), cut);
 }

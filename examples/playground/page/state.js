@@ -9,7 +9,8 @@ const widths = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128];
 const activations = ['gelu', 'gelu_erf', 'relu', 'tanh', 'sigmoid', 'identity'];
 const inits = ['torch', 'gpt2', 'xavier', 'kaiming', 'deepnorm', 'orthogonal'];
 
-// One row per setting. default: by view where it is an object. in: the views that have it; net: the network that has it.
+// One row per setting. default: by view or network where it is an object. in: the views that have it; net: the network that has it; limit: the
+// most that a view shows; multiple: of that other setting; when: only if that setting has this value; options: in place of --NAME VALUE.
 export const fields = {
     net: {kind: 'choice', label: 'Network', choices: ['mlp', 'gpt'], default: {flow: 'mlp', paths: 'mlp', step: 'mlp', train: 'gpt'}},
     depth: {kind: 'count', label: 'Depth', unit: 'layer', stops: layers, most: 1000, net: 'mlp', default: {flow: 20, paths: 12, step: 4, train: 12},
@@ -20,8 +21,8 @@ export const fields = {
     'n-embd': {kind: 'count', label: 'Width', unit: 'value', stops: [8, 16, 32, 48, 64, 96, 128], most: 256, multiple: 'n-head', net: 'gpt',
                default: {flow: 32, paths: 32, step: 8, train: 32}, limit: {step: 16}},
     'n-head': {kind: 'count', label: 'Heads', unit: 'head', stops: [1, 2, 4, 8], most: 16, net: 'gpt', default: {flow: 4, paths: 4, step: 2, train: 4}},
-    length: {kind: 'count', options: (state) => (state.view === 'train' ? [] : ['--length', String(state.length)]), label: 'Tokens', unit: 'token', stops: [2, 4, 8, 16, 32], most: 32, net: 'gpt', default: {flow: 16, paths: 8, step: 4, train: 16},
-             limit: {step: 8}},
+    length: {kind: 'count', label: 'Tokens', unit: 'token', stops: [2, 4, 8, 16, 32], most: 32, net: 'gpt', default: {flow: 16, paths: 8, step: 4, train: 16},
+             limit: {step: 8}, options: (state) => (state.view === 'train' ? [] : ['--length', String(state.length)])},
     seeds: {kind: 'count', label: 'Seeds', unit: 'network', stops: [1, 2, 3, 5, 10, 20, 30, 50, 100, 200], most: 500, in: ['flow'],
             default: {mlp: 20, gpt: 3}},
     seed: {kind: 'count', label: 'First seed', most: 4294967295, least: 0, default: 123},
@@ -31,8 +32,10 @@ export const fields = {
     causal: {kind: 'switch', label: 'Causal mask', net: 'gpt', default: 'on'},
     'same-dy': {kind: 'flag', label: 'Same gradient at every output', in: ['flow'], default: ''},
     steps: {kind: 'count', label: 'Steps', unit: 'step', stops: [20, 50, 100, 150, 200, 300, 500], most: 1000, in: ['train'], default: 150},
-    task: {kind: 'choice', label: 'It learns', choices: ['the built-in text', 'to copy', 'my text'], net: 'gpt', in: ['train'], default: 'the built-in text', options: taskOptions},
-    text: {kind: 'text', label: 'My text', net: 'gpt', in: ['train'], default: 'To be, or not to be, that is the question: ', when: ['task', 'my text'], options: () => []},
+    task: {kind: 'choice', label: 'It learns', choices: ['the built-in text', 'to copy', 'my text'], net: 'gpt', in: ['train'],
+           default: 'the built-in text', options: taskOptions},
+    text: {kind: 'text', label: 'My text', net: 'gpt', in: ['train'], default: 'To be, or not to be, that is the question: ',
+           when: ['task', 'my text'], options: () => []},
     lr: {kind: 'number', label: 'Learning rate', least: 1e-6, most: 1, in: ['train'], default: 0.003},
 };
 
