@@ -22,8 +22,8 @@ ENGINE_FLAGS := -nostdlibinc -isystem $(ENGINE)/include -isystem /usr/include/wa
 ENGINE_WASM_OPT := --low-memory-unused --zero-filled-memory -Oz --strip-debug --strip-producers --strip-target-features --enable-simd --enable-bulk-memory \
                    --enable-mutable-globals --enable-sign-ext --enable-nontrapping-float-to-int
 
-# The loops of the operations for speed, those of products as vectors, everything else for size.
-ENGINE_SPEED = $(if $(filter tensor/ops/matmul.c,$<),-O2,$(if $(filter tensor/ops/%,$<),-Os,-Oz))
+# The loops of products for speed, as vectors; everything else for size, which is as fast within a tenth.
+ENGINE_SPEED = $(if $(filter tensor/ops/matmul.c,$<),-O2,-Oz)
 build/playground/%.o: %.c $(ENGINE)/engine.mk
 	@echo 'cc $@'; mkdir -p $(@D); $(ENGINE_CC) $(ENGINE_FLAGS) $(ENGINE_SPEED) -MMD -MP -c -o $@ $<
 
