@@ -20,6 +20,7 @@ enum { AHEAD = 2, NO_CELL = -1 };                  // cells that a rank has at a
 typedef struct Result {
     int cell;
     bool failed;
+    double seconds;
     char *rows, *figures;                          // texts
 } Result;
 
@@ -56,7 +57,8 @@ static Result run_cell(const Queue *queue, int number)
         values[i] = statistic_value(cell->statistics[i], network.rows, network.loss);
     }
     result.figures = queue->figures ? figures_of(cell, network.rows) : memory_copy_text("");
-    result.rows = store_rows(queue->sweep, cell, network.loss, values, clock_seconds() - start);
+    result.seconds = clock_seconds() - start;
+    result.rows = store_rows(queue->sweep, cell, network.loss, values, result.seconds);
     free(network.rows);
     return result;
 }
@@ -70,14 +72,20 @@ static void free_result(Result *result)
 // ------------------------------------------------------------------------------------------------------------
 // Other ranks
 
-// A message: cell, failed, then both texts with their '\0'.
+typedef struct Head {
+    int cell;
+    int failed;
+    double seconds;
+} Head;
+
+// A message: the head, then both texts with their '\0'.
 static void send_result(const Result *result)
 {
     size_t n_rows = result->failed ? 0 : strlen(result->rows) + 1;
     size_t n_figures = result->failed ? 0 : strlen(result->figures) + 1;
-    int head[2] = {result->cell, result->failed};
+    Head head = {result->cell, result->failed, result->seconds};
     char *bytes = memory_allocate(sizeof head + n_rows + n_figures, "a message");
-    memcpy(bytes, head, sizeof head);
+    memcpy(bytes, &head, sizeof head);
     if (!result->failed) {
         memcpy(bytes + sizeof head, result->rows, n_rows);
         memcpy(bytes + sizeof head + n_rows, result->figures, n_figures);
@@ -89,11 +97,11 @@ static void send_result(const Result *result)
 static Result receive_result(int *from)
 {
     void *bytes;
-    int head[2];
+    Head head;
     *from = 0;
     ranks_receive(from, &bytes);
-    memcpy(head, bytes, sizeof head);
-    Result result = {.cell = head[0], .failed = head[1] != 0};
+    memcpy(&head, bytes, sizeof head);
+    Result result = {.cell = head.cell, .failed = head.failed != 0, .seconds = head.seconds};
     if (!result.failed) {
         const char *rows = (const char *)bytes + sizeof head;
         result.rows = memory_copy_text(rows);
@@ -133,6 +141,7 @@ typedef struct Work {
     Progress progress;
     int next;                                      // the first cell that is not assigned
     int done, n;                                   // cells that the store did not have
+    double seconds;                                // of the cells that are done, one after the other
     int away;                                      // assigned to other ranks
     bool failed, elsewhere;                        // elsewhere: the first failure was another rank's
 } Work;
@@ -163,6 +172,7 @@ static void take(Work *work, Result *result)
     }
     work->failed = work->failed || !stored;
     work->done += stored;
+    work->seconds += result->seconds;
     if (stored && work->queue->done != NULL) {
         work->queue->done(result->cell, work->queue->context);
     }
@@ -203,6 +213,11 @@ static QueueEnd lead(const Queue *queue)
         cell = next_cell(&work);
     }
     progress_end(&work.progress);
+    if (ranks_count() > 1 && work.done > 0) {
+        double wall = clock_seconds() - work.progress.started;
+        command_note(queue->options, "%d networks on %d ranks in %.1f s, %.2f times as fast as one after the other", work.done, ranks_count(), wall,
+                     work.seconds / wall);
+    }
     return work.elsewhere ? QUEUE_ELSEWHERE : work.failed ? QUEUE_FAILED : QUEUE_DONE;
 }
 
