@@ -24,7 +24,7 @@ const OptionRow mlp_rows[] = {
     {"input", "1,0,-1", NULL, "input row (default: 1,0,-1,1,0,-1,...)"},
     {"inputs", "FILE", NULL, "input rows: normal:N, N random ones; grid:LO:HI:N, N points of a line in the first coordinate; or those of FILE.csv"},
     {"target", "0", NULL, "target of the output, one for all rows (default: FILE.csv's further columns, or zeros)"},
-    {"loss", "mse|ce", "mse", "mean squared error, or cross-entropy; then --target has a class for each row or one for all (default 0,1,2,...)"},
+    {"loss", "mse|ce", "mse", "mean squared error, or cross-entropy of the classes in --target: one for each row, or one for all"},
     {"head", "NAME", "activation", "last layer: with an activation like the others, or linear"},
     {"init-gain", "G", "1", "factor on the weights that --init draws"},
     {"bias-std", "S", NULL, "standard deviation of the initial biases, 0: all are 0 (default: as --init says)"},
