@@ -85,6 +85,9 @@ void jacobian_norms(Tensor *y, Tensor *const *x, int n, int n_probes, Random *ra
     REQUIRE(x);
     REQUIRE(norms);
     size_t most = 0;
+    if (n_probes < 0 || n_probes == 1) {
+        fail_mistake(HERE, "jacobian_norms: %d probes (expected 0 or at least 2)", n_probes);
+    }
     for (int i = 0; i < n; i++) {
         REQUIRE(x[i]);
         most = tensor_count(x[i]) > most ? tensor_count(x[i]) : most;

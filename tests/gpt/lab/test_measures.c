@@ -93,6 +93,9 @@ START_TEST(a_jacobian_by_hand)
     ck_assert(norm[2].mean_square == 0);
     ck_assert(norm[3].mean_square == 1);
     ck_assert(x->grad == NULL && !x->requires_grad && y->grad == NULL);
+    JacobianNorm one = jacobian_norm(y, x);
+    ck_assert(one.mean_square == 91.0 / 2 && one.std_error == 0);
+    ASSERT_MISTAKE(jacobian_norms(y, &x, 1, 1, NULL, norm), "jacobian_norms: 1 probes (expected 0 or at least 2)");
 }
 END_TEST
 
