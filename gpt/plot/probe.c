@@ -239,6 +239,15 @@ static int gnuplot_pattern(int line)
     return patterns[line];
 }
 
+static double last_x(const Panel *panel)
+{
+    double last = 0;
+    for (int s = 0; s < panel->n_lines; s++) {
+        last = fmax(last, panel->lines[s].n - 1);
+    }
+    return last;
+}
+
 // The bars of the arms stand side by side at each index.
 static void write_bars(FILE *script, const Panel *panel, int number)
 {
@@ -248,6 +257,7 @@ static void write_bars(FILE *script, const Panel *panel, int number)
                  panel->y, panel->width, panel->height);
     page_labels(script, panel->title, panel->x_label, NULL);
     panel_write_axes(panel, script);
+    number_print(script, "set xrange [-0.5:%.1f]\n", last_x(panel) + 0.5);
     number_print(script, "set yrange [0:*]\nset boxwidth %.9g\nset key at graph 1,1.02 right bottom horizontal Right noreverse noenhanced samplen 2 font \",18\"\nplot ",
                  0.8 / panel->n_lines);
     for (int s = 0; s < panel->n_lines; s++) {

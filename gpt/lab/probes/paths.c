@@ -70,7 +70,7 @@ static void finding(const Experiment *experiment, int step, FILE *out)
     bool mlp = experiment->config.net == NET_MLP;
     int S = mlp ? experiment->n_layer : 2 * experiment->n_layer;
     ProbePlace input = {.name = mlp ? "layers.0" : "h.0.attn"};
-    double error = 0;
+    double error = NAN;                            // unknown where the numbers were read from a CSV
     for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
         Quartiles q = experiment_probe(experiment, arm, step, "path_error", (ProbePlace){.layer = -1}, -1);
         error = q.n > 0 ? fmax(error, q.high) : error;
@@ -79,7 +79,10 @@ static void finding(const Experiment *experiment, int step, FILE *out)
     probe_write_arms(out, experiment, step, "path_norm", input, probe_center);
     fprintf(out, ". 90 %% of it has passed at most ");
     probe_write_arms(out, experiment, step, "path_norm", input, most_lengths);
-    number_print(out, ". All lengths add up to the ordinary gradient: relative difference %.1e.", error);
+    fprintf(out, ".");
+    if (!isnan(error)) {
+        number_print(out, " All lengths add up to the ordinary gradient: relative difference %.1e.", error);
+    }
 }
 
 enum { MOST_NUMBERS = 20000000 };
