@@ -157,6 +157,12 @@ class LimitsTest(unittest.TestCase):
         self.assertLess(len(module), 250_000)
         self.assertLess(packed, 100 * 1024)
 
+    def test_calls_free_what_they_take(self):
+        calls = [["run", "--depth 20 --seeds 20" + ALONE], ["step", "--n-layer 1"], ["run", "--net gpt --config tiny --steps 2" + ALONE],
+                 ["run", "--residual 'h + g(h)'"], ["rules", None], ["csv", "--depth 5 --probe paths --seeds 3" + ALONE]]
+        answers = call(*calls * 12)
+        self.assertEqual(answers[3 * len(calls) - 1]["bytes"], answers[-1]["bytes"])
+
     # Printed, not asserted. Each in milliseconds of the processor; the native program's start is subtracted.
     def test_speed(self):
         def seconds(settings):
