@@ -38,6 +38,7 @@ SETTINGS = [
     "--net gpt --config tiny --residual keel --residual highway --residual pre --residual dyt",
     "--net gpt --config tiny --init gpt2 --same-dy --causal off --probe paths",
     "--net gpt --config tiny --steps 3",
+    "--net gpt --n-layer 2 --task copy --steps 3 --lr 0.01",
 ]
 
 
