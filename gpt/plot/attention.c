@@ -97,7 +97,7 @@ static char *write_title(const AttentionMaps *maps)
     } else if (best.weight < ONE_SIDED * best.uniform) {
         fprintf(text.stream, "Every head looks at all tokens%s nearly evenly", maps->causal ? " up to its own" : "");
     } else {
-        fprintf(text.stream, "The most one-sided head, %d of block %d, gives %s %.0f %% of its attention (evenly: %.0f %%)", best.head,
+        number_print(text.stream, "The most one-sided head, %d of block %d, gives %s %.0f %% of its attention (evenly: %.0f %%)", best.head,
                 best.block, best.at, 100 * best.weight, 100 * best.uniform);
     }
     plot_text_close(&text);
