@@ -48,7 +48,7 @@ static bool setup_check(const TrainSetup *setup, const GPT *gpt, const Dataset *
     GPTCost cost = gpt_cost(&setup->gpt, config->batch, config->length);
     bool copies = config->reduce == REDUCE_EXACT && config->accumulate > ranks_count();
     double bytes = gpt_training_bytes(&cost, gpt->recompute) + (copies ? cost.gradient_bytes / ranks_count() : 0);
-    if (!memory_check(bytes - cost.weight_bytes, "training", error)) {
+    if (!memory_check(ranks_local_count() * (bytes - cost.weight_bytes), "training", error)) {     // ranks of a machine ask at the same time
         return false;
     }
     if (data != NULL) {

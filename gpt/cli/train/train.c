@@ -36,10 +36,12 @@ const CommandHelp train_help = {
     .about = "Trains a GPT on 90% of a text; 10% is for validation. The run's folder then holds the model in GPT-2's file format\n"
              "(model.safetensors, config.json, the tokenizer), log.csv with a row per step, the loss curve loss.png, and\n"
              "training.safetensors, from which --resume continues bit for bit as if the run had not been interrupted. Ctrl-C\n"
-             "finishes the step and saves. With --resume only --steps and the options of computing may differ.",
+             "finishes the step and saves. With --resume only --steps and the options of computing may differ. Under mpirun, several\n"
+             "processes share each step, and rank 0 writes.",
     .examples = "  gptape train\n"
                 "  gptape train --data shakespeare.txt --out shakespeare\n"
                 "  gptape train --out shakespeare --resume\n"
+                "  mpirun -n 4 gptape train --data shakespeare.txt --out shared\n"
                 "  gptape train --shortcut off --gradflow-every 20 --steps 400\n"
                 "  gptape train --model gpt2 --data mine.txt --out mine --batch 2 --length 128 --steps 100\n"
                 "  gptape train --config flow --task shift:1 --length 32 --steps 300 --out shift\n"
