@@ -462,6 +462,23 @@ static void assert_cell(const char *table, int row, const char *column, const ch
     ck_assert_msg(strcmp(cell, expected) == 0, "%s of row %d is %s, not %s", column, row, cell, expected);
 }
 
+// Of (w + b)^2 the gradient is 2 (w + b), for w and for b: a step of 1/4 down it makes the loss 0.
+START_TEST(plain_gradient_descent_makes_its_step)
+{
+    Run run = run_gptape("gradflow --quiet --sizes 1,1 --head linear --input 1 --target 0 --shortcut off --steps 1 --optimizer sgd --lr 0.25 --seeds 1 "
+                         "--depths none --plot none --csv figures.csv --runs runs.csv");
+    assert_quiet(&run);
+    run_free(&run);
+    run = run_shell("tail -1 runs.csv");
+    assert_has(&run, run.out, ",1,sgd,0.25,off,f32,");
+    assert_has(&run, run.out, ",0,0,");                        // the loss, and how many numbers are not finite
+    run_free(&run);
+    run = run_gptape("gradflow --optimizer sgd --depths none --plot none");
+    assert_one_line_error(&run, 2, "--optimizer: for training only (expected --steps, too)");
+    run_free(&run);
+}
+END_TEST
+
 START_TEST(runs_has_a_row_for_each_network)
 {
     static char table[16384];
@@ -711,6 +728,7 @@ int main(void)
     tcase_add_loop_test(tests, pictures_are_written_whole, 0, 4);
     tcase_add_test(tests, a_training_run_draws_two_pictures);
     tcase_add_test(tests, without_gnuplot_the_table_is_shown_and_the_rest_refused);
+    tcase_add_test(tests, plain_gradient_descent_makes_its_step);
     tcase_add_test(tests, only_files_are_replaced);
     tcase_add_test(tests, a_full_device_is_told_and_stays);
     tcase_add_test(tests, a_full_disk_leaves_no_part_of_a_table);
