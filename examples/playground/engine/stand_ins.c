@@ -4,6 +4,7 @@
 #include "gpt/base/ranks.h"
 #include "gpt/cli/gradflow/gradflow.h"
 #include "gpt/lab/net.h"
+#include "gpt/stream.h"
 #include "tensor/fast/vector/vector.h"
 
 #include <stdarg.h>
@@ -60,6 +61,40 @@ int streamed_parts(const ExperimentConfig *config)
 {
     (void)config;
     return 1;
+}
+
+GPT *gpt_create_streamed_from(const GPTConfig *config, uint64_t seed, StreamSource source, Error *error)
+{
+    (void)config;
+    (void)seed;
+    (void)source;
+    error_set(error, "the page has no streamed models");
+    return NULL;
+}
+
+StreamSource gpt_stream_source(const GPT *gpt)
+{
+    (void)gpt;
+    return (StreamSource){0};
+}
+
+// Of models that are not streamed nothing has to be made, or freed.
+void gpt_stream_part(GPT *gpt, int part)
+{
+    (void)gpt;
+    (void)part;
+}
+
+void gpt_stream_free(GPT *gpt)
+{
+    (void)gpt;
+}
+
+void gpt_stream_progress(GPT *gpt, GPTProgress *progress, void *context)
+{
+    (void)gpt;
+    (void)progress;
+    (void)context;
 }
 
 void net_measure_streamed(Net *net, Tape *tape, Measurement *measurement)
