@@ -293,6 +293,7 @@ typedef struct Probe {
     const char *cost;                              // "as many backward walks as sublayers"
     unsigned nets;                                 // that it fits
     bool passes;                                   // runs further passes or changes the network, which is restored afterwards
+    bool by_block;                                 // measures each block by itself: of a streamed GPT, too
     int losses, gradients;                         // how many it computes at other weights, at most: for an estimate of its time
     const ProbeKind *kinds;                        // these three end with {0}
     const ProbeColumn *columns;

@@ -35,6 +35,7 @@ struct ProbeRun {
     Tape *tape;                                    // of the measured pass, after forward and backward; no gradient of an intermediate is left
     Tensor *output;                                // of the network, on it
     Tensor *loss;                                  // one value on it, of which the gradients are
+    int block;                                     // of a streamed GPT: the only one on the tape; a probe by_block is run for each. Else 0
     const AdamW *adamw;                            // that makes the next step; NULL: no step follows, or one by SGD
     double clip;                                   // to which that step clips the norm of all gradients; 0: not
     const Probe *probe;                            // that is running
@@ -56,6 +57,7 @@ int probe_sublayers(const ProbeRun *run);
 const char *probe_sublayer_name(const ProbeRun *run, int s, char name[PROBE_NAME]);
 int probe_sublayer_layer(const ProbeRun *run, int s);
 int probe_layers(const ProbeRun *run);             // blocks or layers
+bool probe_has_layer(const ProbeRun *run, int layer);          // is it on the tape? Of a streamed GPT, this block, and after the last its end
 Tensor *probe_layer_stream(const ProbeRun *run, int layer);            // where block `layer` starts; the number of layers: after the last
 
 // The loss of the measured network, and of single rows of its batch, without dropout, as a function of its weights. For probes with passes;

@@ -64,7 +64,7 @@ int probe_layers(const ProbeRun *run)
 
 int probe_sublayer_layer(const ProbeRun *run, int s)
 {
-    return run->config->net == NET_MLP ? s : s / 2;
+    return run->config->net == NET_MLP ? s : run->block + s / 2;
 }
 
 const char *probe_sublayer_name(const ProbeRun *run, int s, char name[PROBE_NAME])
@@ -72,14 +72,20 @@ const char *probe_sublayer_name(const ProbeRun *run, int s, char name[PROBE_NAME
     if (run->config->net == NET_MLP) {
         snprintf(name, PROBE_NAME, "layers.%d", s);
     } else {
-        snprintf(name, PROBE_NAME, "h.%d.%s", s / 2, s % 2 == 0 ? "attn" : "mlp");
+        snprintf(name, PROBE_NAME, "h.%d.%s", run->block + s / 2, s % 2 == 0 ? "attn" : "mlp");
     }
     return name;
 }
 
+bool probe_has_layer(const ProbeRun *run, int layer)
+{
+    bool is_end = layer == probe_layers(run) && layer == run->block + 1;
+    return !run->config->streamed || layer == run->block || is_end;
+}
+
 Tensor *probe_layer_stream(const ProbeRun *run, int layer)
 {
-    return flow_stream(run->tape, run->config->net == NET_MLP ? layer : 2 * layer);
+    return flow_stream(run->tape, run->config->net == NET_MLP ? layer : 2 * (layer - run->block));
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -105,6 +111,11 @@ static bool is_affordable(ProbeRun *run, Error *error)
 static void add_fault(ProbeRun *run, Error error)
 {
     ProbeResults *results = run->results;
+    for (int i = 0; i < results->n_faults; i++) {
+        if (results->faults[i].probe == run->probe) {
+            return;                                // in another block, too
+        }
+    }
     results->faults = memory_grow(results->faults, results->n_faults, &results->faults_capacity, sizeof *results->faults, "a probe's fault");
     results->faults[results->n_faults] = (ProbeFault){.probe = run->probe, .error = error};
     results->n_faults++;

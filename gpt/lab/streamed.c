@@ -104,7 +104,7 @@ static void measure_head(Pass *pass, const Net *net, Tape *tape, Measurement *me
 }
 
 // A rule may use x0 in every block: the gradients of all add up in it, from the last block to the first.
-static void measure_block(Pass *pass, int i, Tape *tape)
+static void measure_block(Pass *pass, int i, Tape *tape, Net *net, Measurement *measurement)
 {
     Block *block = &pass->gpt->h[i];
     bool uses_x0 = residual_uses_x0(block->residual[0].rule);
@@ -119,11 +119,13 @@ static void measure_block(Pass *pass, int i, Tape *tape)
     if (uses_x0 && x0->grad != NULL) {
         memcpy(pass->dy + pass->n, x0->grad, pass->n * sizeof(Real));
     }
+    probes_run(&(ProbeRun){.config = net->config, .net = net, .seed = measurement->seed, .tape = tape, .block = i,
+                           .results = &measurement->probes});
     tape_reset(tape);
 }
 
 // Forward from embd, the embeddings' sum, and back to it.
-static void run_blocks(Pass *pass, const Net *net, const Tensor *embd, Measurement *measurement)
+static void run_blocks(Pass *pass, Net *net, const Tensor *embd, Measurement *measurement)
 {
     GPT *gpt = pass->gpt;
     int frame = unwind_begin();
@@ -143,10 +145,46 @@ static void run_blocks(Pass *pass, const Net *net, const Tensor *embd, Measureme
     gpt_stream_drop(gpt, pass->L + 1, false);
     for (int i = pass->L - 1; i >= 0; i--) {
         gpt_stream_part(gpt, i + 1);
-        measure_block(pass, i, tape);
+        measure_block(pass, i, tape, net, measurement);
     }
     gpt_stream_drop(gpt, 1, false);
     unwind_end(frame);
+}
+
+static int probe_of(const ProbeRow *row)
+{
+    const Probe *probe = NULL;
+    int i = 0;
+    probe_kind(row->kind, &probe);
+    while (probe_table[i] != probe) {
+        i++;
+    }
+    return i;
+}
+
+// Probe after probe and then from the first layer to the last, instead of from the last block to the first; else as they are.
+static void sort_probe_rows(ProbeResults *results)
+{
+    int n = results->n_rows;
+    ProbeRow *sorted = memory_allocate((size_t)n * sizeof *sorted + 1, "a probe's numbers");
+    int done = 0;
+    for (int probe = 0; probe < probe_count; probe++) {
+        int last = -1;                             // layer; -1 is the whole network
+        for (int i = 0; i < n; i++) {
+            last = probe_of(&results->rows[i]) == probe && results->rows[i].layer > last ? results->rows[i].layer : last;
+        }
+        for (int layer = -1; layer <= last; layer++) {
+            for (int i = 0; i < n; i++) {
+                if (results->rows[i].layer == layer && probe_of(&results->rows[i]) == probe) {
+                    sorted[done] = results->rows[i];
+                    done++;
+                }
+            }
+        }
+    }
+    free(results->rows);
+    results->rows = sorted;
+    results->rows_capacity = n;
 }
 
 void net_measure_streamed(Net *net, Tape *tape, Measurement *measurement)
@@ -164,6 +202,7 @@ void net_measure_streamed(Net *net, Tape *tape, Measurement *measurement)
     for (int part = 0; part < pass.L + 2; part++) {
         gradflow_append(&measurement->flow, &pass.flows[part]);
     }
+    sort_probe_rows(&measurement->probes);
     unwind_end(frame);
     tape_reset(tape);
 }
@@ -201,8 +240,10 @@ bool streamed_check(const ExperimentConfig *config, Error *error)
     if (config->n_steps > 0) {
         return error_set(error, "--steps: training needs all weights in memory, but the model is streamed (expected 0)");
     }
-    if (config->n_probes > 0) {
-        return error_set(error, "--probe %s: needs all blocks at once, but the model is streamed", config->probes[0]->name);
+    for (int i = 0; i < config->n_probes; i++) {
+        if (!config->probes[i]->by_block) {
+            return error_set(error, "--probe %s: needs all blocks at once, but the model is streamed", config->probes[i]->name);
+        }
     }
     if (config->saved != NULL && config->saved->stream == NULL) {
         return error_set(error, "the saved model is in memory (expected a streamed one, as the experiment is)");

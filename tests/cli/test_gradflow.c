@@ -524,7 +524,8 @@ END_TEST
 // Block by block, the same table and the same numbers.
 START_TEST(a_streamed_network_is_told_as_one_in_memory)
 {
-    static const char *const more[] = {"", " --residual keel --residual 'h + f(norm(h)) + 0.1*x0'", " --same-dy --seeds 2 --tied off"};
+    static const char *const more[] = {"", " --residual keel --residual 'h + f(norm(h)) + 0.1*x0'", " --same-dy --seeds 2 --tied off",
+                                       " --probe branch,stream,attention"};
     char arguments[256];
     snprintf(arguments, sizeof arguments, "gradflow --net gpt --batch 2 --csv flow.csv --plot none%s", more[_i]);
     Run held = run_gptape(arguments);
@@ -717,7 +718,7 @@ int main(void)
     tcase_add_test(tests, one_run_has_its_loss_on_top);
     tcase_add_test(tests, same_dy_enters_both_networks);
     tcase_add_test(tests, rows_come_from_a_file_a_grid_or_the_seed);
-    tcase_add_loop_test(tests, a_streamed_network_is_told_as_one_in_memory, 0, 3);
+    tcase_add_loop_test(tests, a_streamed_network_is_told_as_one_in_memory, 0, 4);
     tcase_add_test(tests, several_sizes_are_compared);
     tcase_add_test(tests, runs_has_a_row_for_each_network);
     tcase_add_test(tests, every_column_of_runs_is_documented);

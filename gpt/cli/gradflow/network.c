@@ -244,8 +244,10 @@ static bool read_stream(const Options *options, ExperimentConfig *config, int *s
     if (config->streamed && config->n_steps > 0) {
         return option_error(options, "steps", "%d: training needs all weights in memory, but the model is streamed (expected 0)", config->n_steps);
     }
-    if (config->streamed && config->n_probes > 0) {
-        return option_error(options, "probe", "%s: needs all blocks at once, but the model is streamed", config->probes[0]->name);
+    for (int i = 0; config->streamed && i < config->n_probes; i++) {
+        if (!config->probes[i]->by_block) {
+            return option_error(options, "probe", "%s: needs all blocks at once, but the model is streamed", config->probes[i]->name);
+        }
     }
     return true;
 }

@@ -37,12 +37,15 @@ static bool measure(ProbeRun *run, Error *error)
     unwind_add(free, stats);
     bool found = true;
     for (int layer = 0; found && layer < config->n_layer; layer++) {
+        if (!probe_has_layer(run, layer)) {
+            continue;
+        }
         char name[PROBE_NAME];
         const Tensor *qkv = attention_qkv(run->tape, &run->net->gpt->h[layer].attn);
         found = qkv != NULL || error_set(error, "layer %d: no attention on the tape", layer);
         if (found) {
             attention_stats(qkv, config->n_head, config->causal, stats);
-            probe_sublayer_name(run, 2 * layer, name);
+            probe_sublayer_name(run, 2 * (layer - run->block), name);
         }
         for (int head = 0; found && head < config->n_head; head++) {
             probe_add(run, "attention_entropy", layer, name, head, stats[head].entropy);
@@ -94,6 +97,7 @@ const Probe probe_attention = {
     .source = "Zhai 2023, arXiv 2303.06296; Xiao 2023, arXiv 2309.17453",
     .cost = "scores and softmax once more",
     .nets = PROBE_GPT,
+    .by_block = true,
     .kinds = kinds,
     .columns = columns,
     .panels = panels,

@@ -47,6 +47,7 @@ const Probe probe_branch = {
     .source = "De and Smith 2020, arXiv 2002.10444",
     .cost = "one reading of the values",
     .nets = PROBE_MLP | PROBE_GPT,
+    .by_block = true,
     .kinds = kinds,
     .columns = columns,
     .panels = panels,

@@ -12,6 +12,9 @@ static bool measure(ProbeRun *run, Error *error)
 {
     (void)error;
     for (int layer = 0; layer <= probe_layers(run); layer++) {
+        if (!probe_has_layer(run, layer)) {
+            continue;
+        }
         const Tensor *x = probe_layer_stream(run, layer);
         FlowRank rank = flow_rank(x);
         probe_add(run, "effective_rank", layer, NULL, -1, rank.effective);
@@ -58,6 +61,7 @@ const Probe probe_stream = {
     .source = "Roy and Vetterli 2007; Dong 2021, arXiv 2103.03404",
     .cost = "the singular values of one matrix a block and sequence",
     .nets = PROBE_MLP | PROBE_GPT,
+    .by_block = true,
     .kinds = kinds,
     .columns = columns,
     .panels = panels,
