@@ -1,4 +1,4 @@
-// attention_weights.c: who looks at whom: the attention weights of every head over a text.
+// attention_weights.c: the attention weights of every head over a text.
 
 #include "gpt/gpt.h"
 #include "gpt/kv_cache.h"

@@ -18,7 +18,7 @@ double clock_seconds(void);                        // of a monotonic clock
 // The plural "s" of "2 tokens"; "" for 1.
 const char *plural(double count);
 
-double memory_available(void);                     // bytes that this process may still take; below 0 if that is unknown
+double memory_available(void);                     // bytes this process can still allocate; negative if unknown
 // Checks that this much memory is available; the error has both sizes.
 bool memory_check(double bytes, const char *what, Error *error);
 
@@ -93,7 +93,7 @@ void quote_gnuplot(FILE *out, const char *text);               // with its quote
 void quote_gnuplot_enhanced(FILE *out, const char *text);      // for text that is drawn enhanced
 void quote_gnuplot_tic(FILE *out, const char *text);           // for a tic's label, drawn enhanced
 void quote_csv(FILE *out, const char *text);                   // one field, on one line; with quotes if it needs them
-void quote_html(FILE *out, const char *text);                  // text of a page, or a value between quotes
+void quote_html(FILE *out, const char *text);                  // for element text and quoted attribute values
 void quote_json(FILE *out, const char *json);                  // JSON as cJSON prints it, made valid UTF-8 without hidden characters
 
 // ------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-// memory.c: does it fit in the memory that this process may use?
+// memory.c: checks whether an allocation fits in this process's memory.
 
 #include "gpt/base/base.h"
 

@@ -1,4 +1,4 @@
-// ranks.c: how the program was launched, loading the plugin for that MPI, and waiting for other ranks, of which one may be gone.
+// ranks.c: detects the launcher, loads the plugin for its MPI, and waits for other ranks, one of which may have died.
 
 #define _GNU_SOURCE                                // gethostname, writev, usleep
 
@@ -17,9 +17,9 @@
 
 // A process on a machine.
 typedef struct Place {
-    char host[128];                                // its name, and the kernel's boot id, since names of containers may repeat
+    char host[128];                                // host name and the kernel's boot id, since container names may repeat
     pid_t process;
-    cpu_set_t processors;                          // that it may use
+    cpu_set_t processors;                          // those it may use
 } Place;
 
 const RanksMpi *ranks_mpi;                         // NULL: one rank
@@ -40,7 +40,7 @@ static const char *loss_note;
 typedef struct Launcher {
     const char *variable;
     const char *rank;                              // and the one for this rank's number
-    const char *also;                              // must be set, too; NULL: nothing
+    const char *also;                              // must also be set; NULL: nothing
     const char *plugin;
     const char *name;
     const char *package;
@@ -155,7 +155,7 @@ void ranks_end(void)
     if (ranks_mpi != NULL) {
         ranks_barrier();
         pid_t *processes = local_process;
-        local_process = NULL;                      // from here on, a rank that is gone is none that was lost
+        local_process = NULL;                      // from here on, a rank that ends is not an error
         ranks_mpi->end();
         ranks_mpi = NULL;
         count = 1;
@@ -213,7 +213,7 @@ void ranks_loss_note(const char *note)
     loss_note = note;
 }
 
-// Of several ranks that notice, the first tells.
+// If several ranks notice, only the first prints.
 void ranks_end_if_lost(void)
 {
     bool first = true;

@@ -16,10 +16,10 @@
 
 #include "tensor/public_begin.h"
 
-// Joins the other ranks; a second call does nothing. False and an error if the program was launched as several ranks, but the build has no
-// plugin for that MPI, or MPI counts another number of ranks.
+// Joins the other ranks; a second call does nothing. Returns false and an error if the program was launched as several ranks, but the build has no
+// plugin for that MPI, or MPI reports a different number of ranks.
 bool ranks_begin(Error *error);
-// Leaves them, after all have called it. The program must not use ranks any more. Nothing if ranks_begin was not called.
+// Leaves MPI once all ranks have called it; no rank function may be called after it. Does nothing if ranks_begin was not called.
 void ranks_end(void);
 // Ends all ranks at once, without waiting for them.
 void ranks_abort(int status) __attribute__((noreturn));
@@ -27,8 +27,8 @@ void ranks_abort(int status) __attribute__((noreturn));
 bool ranks_launched(void);                         // by mpirun, also as a single rank. Known before ranks_begin
 int ranks_rank(void);                              // 0 ... ranks_count() - 1; after a ranks_begin that failed, as launched
 int ranks_count(void);                             // 1 before ranks_begin
-int ranks_local_count(void);                       // of them on this machine
-int ranks_threads(void);                           // of each, so that they share this machine's processors: 0 before ranks_begin
+int ranks_local_count(void);                       // ranks on this machine
+int ranks_threads(void);                           // threads per rank, so that the ranks share this machine's processors; 0 before ranks_begin
 void ranks_unbind(void);                           // lets this process use all processors of this machine's ranks, not only those it is bound to
 
 // Waits until all ranks have arrived.
@@ -38,7 +38,7 @@ void ranks_broadcast(void *bytes, size_t n);
 // Copies n bytes of each rank to all ranks, in rank order: all has ranks_count() n bytes.
 void ranks_gather(const void *own, void *all, size_t n);
 
-// Can all ranks continue? Each says whether it can itself, and if not, why. True on all ranks if all can. On rank 0, the error then has the
+// Can all ranks continue? Each rank passes whether it can, and if not, why. True on all ranks if all can. On rank 0, the error then has the
 // first failed rank's reason, "rank 2: ...", or that of rank 0 as it is; other ranks' error is their own or empty.
 bool ranks_agree(bool ok, Error *error);
 bool ranks_agreed(void);                           // false after a ranks_agree that was false: all ranks are about to end
@@ -47,7 +47,7 @@ bool ranks_agreed(void);                           // false after a ranks_agree 
 // from == NULL of rank 0; the caller frees *bytes.
 void ranks_send(int to, const void *bytes, size_t n);
 size_t ranks_receive(int *from, void **bytes);
-bool ranks_has_message(void);                      // is one there, of any rank?
+bool ranks_has_message(void);                      // is a message from any rank waiting?
 
 // Sums that start now and are finished by ranks_wait, so that the caller can compute meanwhile. The values belong to the sum until then.
 // ranks_is_done does some of their work without waiting. Sums start and are waited for in the same order on all ranks.
@@ -60,14 +60,14 @@ void ranks_wait(RanksSum *sum);
 // The exact sum: added up in rank order, so that the result does not depend on how many ranks share the work. Rank r adds up its slice of the
 // n values, ranks_slice(n, r, &start), only:
 //      out[i] = ((before[i] + values[start + i] of rank 0) + values[start + i] of rank 1) + ...; before may be NULL, and out be values + start.
-// Between begin and end, the transfer is under way; scratch has room for ranks_count() slices, and is not used on one rank.
+// Between begin and end, the transfer is under way; scratch has room for ranks_count() slices, and is unused on one rank.
 size_t ranks_slice(size_t n, int rank, size_t *start);
 RanksSum *ranks_exchange_begin(const Real *values, size_t n, Real *scratch);
 void ranks_exchange_end(RanksSum *sum, const Real *values, size_t n, const Real *scratch, const Real *before, Real *out);
 // Copies each rank's slice of values to all ranks.
 RanksSum *ranks_share_begin(Real *values, size_t n);
 
-// Seconds spent waiting in the functions above since the start: communication that no computation hid.
+// Seconds spent waiting in the functions above since the start: communication not hidden by computation.
 double ranks_waited(void);
 
 // Ends the process with one line if a rank of this machine is gone. Called by whatever waits; also for signal handlers, since mpirun ends

@@ -28,7 +28,7 @@ static void abort_all(int status)
     MPI_Abort(MPI_COMM_WORLD, status);
 }
 
-// A job for a request that was just started with this code.
+// A job for a request just started; code is what MPI returned.
 static RanksJob *started(int code, MPI_Request request)
 {
     RanksJob *job = code == MPI_SUCCESS ? malloc(sizeof *job) : NULL;

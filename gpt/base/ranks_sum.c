@@ -1,4 +1,4 @@
-// ranks_sum.c: sums over ranks: MPI's, and the exact one, of which each rank adds up a slice.
+// ranks_sum.c: sums over ranks: MPI's, and the exact sum, of which each rank computes a slice.
 
 #include "gpt/base/base.h"
 #include "gpt/base/ranks_mpi.h"
@@ -7,7 +7,7 @@
 
 struct RanksSum {
     RanksJob *job;
-    int *sizes;                                    // that the job reads, freed with it; NULL: none
+    int *sizes;                                    // read by the job, freed with it; NULL: none
 };
 
 // The sizes of all slices in bytes, and where they start.
@@ -74,7 +74,7 @@ RanksSum *ranks_exchange_begin(const Real *values, size_t n, Real *scratch)
         return NULL;
     }
     int *sizes = slices_of(n);
-    int *own_sizes = sizes + 2 * ranks_count();    // of what comes in: this rank's slice of each rank
+    int *own_sizes = sizes + 2 * ranks_count();    // of the incoming data: this rank's slice from each rank
     for (int r = 0; r < ranks_count(); r++) {
         own_sizes[r] = sizes[ranks_rank()];
         own_sizes[ranks_count() + r] = r * sizes[ranks_rank()];
@@ -82,7 +82,7 @@ RanksSum *ranks_exchange_begin(const Real *values, size_t n, Real *scratch)
     return sum_of(ranks_mpi->exchange(values, sizes, sizes + ranks_count(), scratch, own_sizes, own_sizes + ranks_count()), sizes);
 }
 
-// In blocks that stay in the nearest cache.
+// In blocks that stay in the L1 cache.
 void ranks_exchange_end(RanksSum *sum, const Real *values, size_t n, const Real *scratch, const Real *before, Real *out)
 {
     enum { BLOCK = 4096 };

@@ -33,7 +33,7 @@ bool cell_count(const char *cell, int low, int high, int *value)
     return is_count;
 }
 
-// Ends a cell with '\0' and takes its quotes away. Returns where the next one begins; NULL after the last.
+// Terminates a cell with '\0' and removes its quotes. Returns the start of the next cell; NULL after the last.
 static char *end_cell(char *cell)
 {
     char *end = cell;                              // of what was copied
@@ -41,7 +41,7 @@ static char *end_cell(char *cell)
     char *from = cell + quoted;
     while (*from != '\0' && (quoted || *from != ',')) {
         if (quoted && *from == '"') {
-            quoted = from[1] == '"';               // two are one
+            quoted = from[1] == '"';               // "" is an escaped quote
             from += quoted;
             if (!quoted) {
                 from++;
@@ -139,7 +139,7 @@ bool row_table_add(RowTable *table, const char *rows, size_t n, Error *error)
 {
     if (!write_all(table->descriptor, rows, n)) {
         write_error(table, error);
-        (void)!ftruncate(table->descriptor, table->bytes);             // if that fails, too, row_table_open removes the part of a line
+        (void)!ftruncate(table->descriptor, table->bytes);             // if this fails too, row_table_open removes the incomplete line
         return false;
     }
     table->bytes += (off_t)n;
@@ -178,7 +178,7 @@ static bool cut(RowTable *table, const char *header, RowTableKeep *keep, void *c
     return kept && (ftruncate(table->descriptor, table->bytes) == 0 || write_error(table, error));
 }
 
-// Some network file systems have no such locks; there nothing is locked.
+// Some network file systems do not support locks; the file is then left unlocked.
 static bool lock(const RowTable *table, Error *error)
 {
     return flock(table->descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK ||

@@ -20,7 +20,7 @@ typedef struct TableReader {
 
 // The whole file, which must begin with header; at most MOST_TEXT_BYTES. To be closed if true is returned.
 bool table_reader_open(TableReader *reader, const char *path, const char *header, Error *error);
-// The same of a text, which the reader frees; messages call it name.
+// The same for a text, which the reader frees; messages call it name.
 bool table_reader_begin(TableReader *reader, char *text, const char *name, const char *header, Error *error);
 bool table_reader_next(TableReader *reader);       // the next complete line; false if there is none
 void table_reader_close(TableReader *reader);
@@ -37,7 +37,7 @@ typedef struct RowTable RowTable;
 // the table must not be continued.
 typedef bool RowTableKeep(TableReader *reader, void *context, size_t *keep, Error *error);
 
-// Opens the table at path, which is created with its header if need be, and locks it for one writer until it is closed. Removes what keep
+// Opens the table at path, creating it with its header if it is missing, and locks it for one writer until it is closed. Removes what keep
 // leaves out (NULL: nothing but an incomplete line at the end). NULL and an error, with the file unchanged, if it begins otherwise, is locked, or
 // can't be written.
 RowTable *row_table_open(const char *path, const char *header, RowTableKeep *keep, void *context, Error *error);

@@ -78,10 +78,10 @@ typedef struct BenchScaling {
     Quartiles ranks;                               // all ranks, with their threads
     Quartiles one;                                 // one rank computes all rows, with the threads of one
     Quartiles all;                                 // the same, with the threads of all ranks of the machine
-    double communication;                          // the part of the ranks' step in which gradients were summed
+    double communication;                          // the part of the step spent summing gradients
     double tokens;                                 // of a step
-    double peak_bytes;                             // the most memory that was resident on a rank
-    double predicted_bytes;                        // of a rank: gpt_cost's prediction, and the reducer's buffers
+    double peak_bytes;                             // peak resident memory of a rank
+    double predicted_bytes;                        // for a rank: gpt_cost's prediction plus the reducer's buffers
 } BenchScaling;
 
 // All ranks call it; the case is a training step. An error if the ranks can't share its rows, or memory is refused.

@@ -33,7 +33,7 @@ typedef struct BenchStep {
     GPT *gpt;
     ParameterList parameters;
     double parameter_count;
-    AdamW adamw;                                   // it points to parameters: a step can't be copied
+    AdamW adamw;                                   // holds pointers to parameters, so a step can't be copied
     Reduction reduce;
     Reducer *reducer;                              // NULL: REDUCE_PLAIN
     int *ids;                                      // (B, T) and one more: each target is the next id

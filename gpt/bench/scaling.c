@@ -8,7 +8,7 @@
 
 enum { FEWEST = 3, MOST = 200 };                   // repetitions
 
-// Times steps of ranks together, or of rank 0 alone while the others wait. The first does not count.
+// Times steps of ranks together, or of rank 0 alone while the others wait. The first is a warm-up.
 static Quartiles time_steps(BenchStep *step, double seconds, bool together)
 {
     double times[MOST];

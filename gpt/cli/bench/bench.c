@@ -93,7 +93,7 @@ static const char *reduction_word(int i)
     return reduction_name((Reduction)(REDUCE_EXACT + i));
 }
 
-// How several ranks sum, and that they have only training steps to make.
+// The reduction over several ranks, and that only training steps can run on them.
 static bool read_ranks(const Options *options, BenchConfig *config)
 {
     int word = 0;

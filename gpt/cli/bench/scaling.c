@@ -16,7 +16,7 @@ static double tokens_per_s(const BenchScaling *scaling, Quartiles ms)
     return scaling->tokens / (1e-3 * ms.median);
 }
 
-// How many times as fast all ranks are as one.
+// Speedup of all ranks over one.
 static double times(const BenchScaling *scaling, Quartiles one)
 {
     return one.median / scaling->ranks.median;

@@ -1,4 +1,4 @@
-// claims.c: gptape claims: published claims, each with the networks that it is about, what it predicts, and what comes out here.
+// claims.c: gptape claims: published claims: for each, the networks to run, the prediction, and the measured value.
 
 #include "gpt/base/base.h"
 #include "gpt/base/ranks.h"
@@ -124,7 +124,7 @@ static bool make_grid(const Options *options, ClaimRun *run)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// Their networks. Claims about the same networks share them.
+// Their networks, shared by claims about the same networks.
 
 static Cell *find_cell(Plan *plan, const char *settings, uint64_t seed)
 {
@@ -178,7 +178,7 @@ static void finish(Plan *plan, ClaimRun *run)
     }
 }
 
-// One cell is done: a claim without further cells is finished.
+// One cell is done; a claim with no cells left is finished.
 static void count_cell(int number, void *context)
 {
     Plan *plan = context;

@@ -9,11 +9,11 @@
 typedef struct ClaimRun {
     const Claim *claim;
     Grid grid;
-    char **keys;                                   // of each point, in the store
+    char **keys;                                   // the store's key for each point
     double *x;                                     // (n_points)
     double *values;                                // (n_points, n_seeds)
     int missing;                                   // cells that are not done
-    bool done;                                     // the estimate and the verdict are there
+    bool done;                                     // the estimate and the verdict are available
     Estimate estimate;
     Verdict verdict;
     double seconds;
@@ -22,7 +22,7 @@ typedef struct ClaimRun {
 // The options of gradflow for the claim's networks, as a command; with vary a sweep. The caller frees it.
 char *claim_command(const ClaimRun *run);
 
-// What the estimate is, in words: "median of ratio l2 activation_grad layers.#.out". The caller frees it.
+// Describes the estimate: "median of ratio l2 activation_grad layers.#.out". The caller frees it.
 char *claim_statistic_text(const Claim *claim);
 
 void claims_list(const Options *options, const ClaimRun *runs, int n);

@@ -15,7 +15,7 @@ static void print_part(const char *title, const char *text)
     printf("\n");
 }
 
-// Without a varied option: the series behind the statistic, in the network of the first seed.
+// Without --vary: the series behind the statistic, for the first seed.
 static bool chart_of_series(const ClaimRun *run, char **text, Error *error)
 {
     GradflowCell cell;
@@ -41,7 +41,7 @@ static bool chart_of_series(const ClaimRun *run, char **text, Error *error)
     return single || *text != NULL;
 }
 
-// With one: the statistic over the seeds at each of its values.
+// With --vary: the statistic over the seeds at each value.
 static bool chart_of_trend(const ClaimRun *run, char **text, Error *error)
 {
     const Grid *grid = &run->grid;

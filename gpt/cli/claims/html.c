@@ -1,5 +1,5 @@
-// html.c: the claims as one page that needs no other file: a row each, with the interval drawn against the prediction. What a color says, a shape
-// and a word say, too.
+// html.c: the claims as one self-contained page: a row each, with the interval drawn against the prediction. Whatever a color means, a shape
+// and a word mean too.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/claims/claims.h"

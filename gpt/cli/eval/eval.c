@@ -126,10 +126,10 @@ typedef struct Batch {
     int *ids;                                      // (B, T)
     int *targets;                                  // (B, T)
     int B, T;
-    Task *task;                                    // that it is of; NULL: none
+    Task *task;                                    // --task; NULL: none
 } Batch;
 
-// Of a task, by a generator for it alone.
+// For a task: drawn by its own generator.
 static bool draw_batch(const Options *options, const EvalModel *model, Batch *batch)
 {
     enum { MOST_ROWS = 65536, BATCH_SEED = 4000037 };

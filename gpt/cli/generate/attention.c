@@ -1,4 +1,4 @@
-// attention.c: the plot of gptape generate --attention: who looked at whom over the text that was generated.
+// attention.c: the plot of gptape generate --attention: attention weights over the prompt and the generated text.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/generate/generate.h"
@@ -76,7 +76,7 @@ static bool draw(const Generation *generation, const int *ids, int T, Error *err
     return done;
 }
 
-// The whole text is read again, its last context_length tokens if it is longer.
+// Runs the whole text again, or its last context_length tokens if it is longer.
 int generation_attention(const Generation *generation)
 {
     int context = generation->model.context_length;

@@ -28,7 +28,7 @@ typedef struct Generation {
     GenerateConfig config;
     int n_samples;
     const char *attention;                         // --attention's file; NULL: none
-    int *text;                                     // (n_text), for it: the prompt and the new tokens; NULL: not made
+    int *text;                                     // (n_text), for the plot: prompt and new tokens; NULL: none
     int n_text;
 } Generation;
 
@@ -43,7 +43,7 @@ int generation_together(const Generation *generation);         // how many sampl
 // Makes the samples and prints them; returns the exit status.
 int generation_print(Generation *generation);
 
-// Checks --attention before anything is made, and draws it at the end. Each returns the exit status.
+// Checks --attention before the model is created, and draws it at the end. Each returns the exit status.
 int generation_attention_check(Generation *generation);
 int generation_attention(const Generation *generation);
 

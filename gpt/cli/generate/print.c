@@ -133,11 +133,11 @@ static void print_more(Group *group, bool end)
     flush_stdout();                                // a large model takes its time for each token
 }
 
-// The progress of a streamed model: a line for each token, which is gone when the token is printed.
+// The progress of a streamed model: a line for each token, erased when the token is printed.
 typedef struct Blocks {
     Progress progress;
     int done;
-    int a_token;                                   // blocks that make one
+    int a_token;                                   // block passes per token
     int n;
 } Blocks;
 
@@ -302,7 +302,7 @@ static bool generate_group(Group *group, Random *random, cJSON *samples)
     return sound;
 }
 
-// Notes prompt and new tokens of the first sample, for the plot.
+// Keeps the prompt and the new tokens of the first sample for the plot.
 static void keep_text(Generation *generation, const int *ids, int made)
 {
     generation->n_text = generation->n_prompt + made;

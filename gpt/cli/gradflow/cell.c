@@ -1,6 +1,6 @@
 // cell.c: one network of a sweep: gptape gradflow with given options, one seed and one arm, whose CSV is kept as text.
 //
-// --precision f64 is another program: such a network is run as a child process.
+// --precision f64 is a separate program, so such a network runs in a child process.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/gradflow/gradflow.h"
@@ -32,7 +32,7 @@ static const char **arguments_of(const char *name, const char *settings, uint64_
     return arguments;
 }
 
-// Is it for the program that computes in double? Then the option is taken away, as that program's own default.
+// Must it run in the double program? If so, removes the option, which is that program's default.
 static bool take_double(const char **arguments, int *n)
 {
     bool found = false;
@@ -55,7 +55,7 @@ static bool read_plan(const char *name, const char **arguments, int n, Options *
     *plan = (GradflowPlan){0};
     help.name = name;
     bool read = options_parse(options, &help, n, arguments, &status) && gradflow_plan_read(options, plan, &status);
-    options->help = NULL;                          // it is a variable of this function
+    options->help = NULL;                          // points to a local variable
     return read;
 }
 
@@ -178,7 +178,7 @@ static bool run_child(const char *name, const char **arguments, int n, GradflowC
         } else {
             free(text);
         }
-        return false;                              // the child has said why
+        return false;                              // the child has printed the error
     }
     size_t header = strcspn(text, "\n") + 1;
     *cell = (GradflowCell){.loss = NAN, .rows = memory_copy_text(bytes < header ? "" : text + header)};

@@ -1,4 +1,4 @@
-// describe.c: what an experiment's networks are, in words.
+// describe.c: an experiment's networks in words.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/gradflow/gradflow.h"
@@ -16,7 +16,7 @@ static void sizes_text(const DeepConfig *deep, char text[NUMBER_TEXT])
     }
 }
 
-// What a deep network has besides what it has by default: ", 256 input rows, norm batch, loss ce".
+// The settings of a deep network that differ from the defaults: ", 256 input rows, norm batch, loss ce".
 static void more_text(const ExperimentConfig *config, char *text, size_t n)
 {
     size_t used = 0;

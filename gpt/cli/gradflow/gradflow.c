@@ -145,7 +145,7 @@ char *gradflow_path_beside(const char *path, const char *what)
     return result;
 }
 
-// Draws the steps of training, or, if probe is not NULL, a probe that has numbers.
+// Draws the training steps, or, if probe is not NULL, that probe if it has values.
 static bool draw_beside(const GradflowPlan *plan, const Options *options, const Experiment *experiment, const Probe *probe, Error *error)
 {
     char *path = gradflow_path_beside(plan->plot, probe == NULL ? "steps" : probe->name);

@@ -9,7 +9,7 @@
 
 enum { MOST_SEEDS = 10000, MOST_STEPS = 1000000, MOST_BATCH = 65536 };
 
-enum { ROWS_AT_MOST = 50 };                        // a longer table leaves out layers
+enum { ROWS_AT_MOST = 50 };                        // longer tables omit layers
 
 // Defaults of the deep network: many seeds, several depths, and a plot.
 #define SHOW_SEEDS "100"
@@ -25,7 +25,7 @@ typedef struct GradflowPlan {
     const GPTPreset *preset;                       // of an untrained GPT
     Task *task;                                    // of --task, whose batches the experiment draws; NULL: none
     GPT *saved;                                    // of --model, whose weights the experiment takes; NULL: none
-    const char *sizes[PLOT_SIZES_MOST];            // of --configs: presets that are run one after another
+    const char *sizes[PLOT_SIZES_MOST];            // presets of --configs
     int n_sizes;                                   // 0: one network, as above
     int *depths;                                   // of the sweep; NULL: none
     int n_depths;
@@ -50,7 +50,7 @@ bool gradflow_rows_read(const Options *options, ExperimentConfig *config, int *s
 // What a network takes from files: the weights of --model; rows of --data, in the saved model's tokens or in bytes.
 bool gradflow_saved_read(const Options *options, GradflowPlan *plan, int *status);
 bool gradflow_text_read(const Options *options, const ExperimentConfig *config, int *ids, int *targets);
-void gradflow_saved_note(const Options *options, const ExperimentConfig *config);      // once all options have been read
+void gradflow_saved_note(const Options *options, const ExperimentConfig *config);      // call it after all options have been read
 
 // From options to a plan that can be run; false after one line on stderr, with the exit status. Free it either way.
 bool gradflow_plan_read(const Options *options, GradflowPlan *plan, int *status);
@@ -61,7 +61,7 @@ bool gradflow_sizes_read(const Options *options, GradflowPlan *plan);
 int gradflow_run_sizes(const GradflowPlan *plan, const Options *options);
 // flow.png, "steps" -> flow-steps.png. The caller frees it.
 char *gradflow_path_beside(const char *path, const char *what);
-// path: NULL: nowhere; "-": to stdout.
+// path: NULL: not written; "-": stdout.
 bool gradflow_write_table(const char *path, bool (*write)(const Experiment *experiment, FILE *out), const Experiment *experiment, Error *error);
 
 // The same from the options of gptape graph: one network, and how its step is drawn. Free the plan either way.
@@ -74,7 +74,7 @@ bool probes_read(const Options *options, ExperimentConfig *config, int *status);
 bool probes_note_time(const Options *options, const ExperimentConfig *config, Error *error);   // a line for each slow one: an estimate
 void probes_print(const Experiment *experiment, int step);     // a table each
 void probes_add_json(cJSON *run, const Measurement *measurement);
-bool probes_report(const Options *options, const Experiment *experiment);      // a line on stderr for each that has a fault; false if one has
+bool probes_report(const Options *options, const Experiment *experiment);      // prints each probe's fault on stderr; false if there is one
 
 // One network of a sweep: settings are gradflow's options without seeds and outputs, quoted as for a shell; messages call the command name.
 // Each returns false after one line on stderr.

@@ -86,7 +86,7 @@ static bool read_sizes(const Options *options, DeepConfig *deep)
     return n >= 2 || option_error(options, "sizes", "one size (expected at least two: a layer's input and output)");
 }
 
-// DeepConfig's fields, some of which are fields of a GPT, too, with other defaults and words.
+// DeepConfig's fields. Some are also fields of a GPT, with other defaults and words.
 static bool read_fields(const Options *options, DeepConfig *deep)
 {
     for (int i = 0; i < deep_field_count; i++) {

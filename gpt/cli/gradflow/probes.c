@@ -1,4 +1,4 @@
-// probes.c: the probes of gptape gradflow: their tables and their faults.
+// probes.c: tables and faults of the probes of gptape gradflow.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/gradflow/gradflow.h"
@@ -13,7 +13,7 @@ bool probes_read(const Options *options, ExperimentConfig *config, int *status)
     return options_probes(options, config->probes, &config->n_probes, status);
 }
 
-// Work of less than a second needs no line.
+// Estimates under a second are not printed.
 bool probes_note_time(const Options *options, const ExperimentConfig *config, Error *error)
 {
     for (int i = 0; i < config->n_probes; i++) {
@@ -164,7 +164,7 @@ void probes_print(const Experiment *experiment, int step)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// JSON, and what went wrong
+// JSON and faults
 
 void probes_add_json(cJSON *run, const Measurement *measurement)
 {

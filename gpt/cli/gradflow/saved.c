@@ -1,4 +1,4 @@
-// saved.c: the weights of --model and the text of --data: what a network takes from files.
+// saved.c: what a network reads from files: the weights of --model and the text of --data.
 
 #include "gpt/cli/gradflow/gradflow.h"
 
@@ -37,7 +37,7 @@ bool gradflow_saved_read(const Options *options, GradflowPlan *plan, int *status
     *status = STATUS_USAGE;
     config->saved = plan->saved;
     config->gpt = plan->saved->config;
-    bool by_rule = config->gpt.residual != NULL && config->n_rules == 0;       // saved with one that has no shorthand
+    bool by_rule = config->gpt.residual != NULL && config->n_rules == 0;       // saved with a rule that --shortcut and --norm can't express
     if (by_rule && options_given(options, "shortcut")) {
         return option_error(options, "shortcut", "the saved model has the residual rule %.80s (expected --residual)", config->gpt.residual);
     }

@@ -1,4 +1,4 @@
-// sizes.c: --configs: the same experiment on several sizes of GPT, one after another: a table of them, a plot with a panel for each.
+// sizes.c: --configs: the same experiment on several sizes of GPT in turn, as one table, and one plot with a panel for each.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/gradflow/gradflow.h"
@@ -23,7 +23,7 @@ static bool add_size(const Options *options, GradflowPlan *plan, const char *nam
     return true;
 }
 
-// The first size stands for all while the other options are read.
+// The other options are read with the first size.
 bool gradflow_sizes_read(const Options *options, GradflowPlan *plan)
 {
     static const char *const others[] = {"config", "model", "depths", "probe", "runs", "json", NULL};

@@ -6,9 +6,9 @@
 #include "gpt/cli/kit/kit.h"
 
 // Whether the weights are held or streamed, how much memory that takes and about how long: gptape generate --tokens 1, and one arm of gptape
-// gradflow --batch 1 --length 16. The times follow from the speed of this machine, which is measured for a moment first.
+// gradflow --batch 1 --length 16. The times are estimated from a short measurement of this machine's speed.
 void info_print_running(const GPTConfig *config);
-void info_print_running_presets(void);             // of all presets
+void info_print_running_presets(void);             // for all presets
 void info_add_running(cJSON *json, const GPTConfig *config);   // the memory only
 
 #endif

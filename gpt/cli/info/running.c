@@ -1,4 +1,4 @@
-// running.c: what running an untrained model takes on this machine.
+// running.c: memory and time to run an untrained model on this machine.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/info/info.h"
@@ -69,7 +69,7 @@ static Machine measure_machine(void)
     Machine machine = {.available = memory_available()};
     Random random;
     random_seed(&random, 1);
-    random_normal(&random, values, MANY, 0, 1);    // the first time, memory is given out
+    random_normal(&random, values, MANY, 0, 1);    // warm-up: the first call touches the memory
     double start = clock_seconds();
     random_normal(&random, values, MANY, 0, 1);
     machine.draws = MANY / (clock_seconds() - start);

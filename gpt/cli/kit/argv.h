@@ -1,4 +1,4 @@
-// argv.h: what the parsers of options share: argv.c, by popt, and the browser's. Internal to gpt/cli/kit/.
+// argv.h: shared by the option parsers: argv.c (popt) and the browser's. Internal to gpt/cli/kit/.
 
 #ifndef GPTAPE_CLI_ARGV_H
 #define GPTAPE_CLI_ARGV_H

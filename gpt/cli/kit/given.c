@@ -1,10 +1,10 @@
-// given.c: what a parser of options does besides parsing: values that were given, and errors in one line.
+// given.c: the parts common to all option parsers: values given on the command line, and one-line errors.
 
 #include "gpt/cli/kit/argv.h"
 
 #include <string.h>
 
-// The edit distance between two words: letters to insert, drop or exchange. Long words count as far apart.
+// The edit distance between two words: insertions, deletions and substitutions. Long words count as far apart.
 int word_distance(const char *a, const char *b)
 {
     enum { LONGEST = 32 };
@@ -33,7 +33,7 @@ int word_distance(const char *a, const char *b)
     return row[n_b];
 }
 
-// The option whose name is most like text, "--n-embed"; NULL if none is.
+// The option whose name is closest to text, "--n-embed"; NULL if none is close.
 static const char *similar_option(const Options *options, const char *text)
 {
     const char *best = NULL;
@@ -82,7 +82,7 @@ void option_add_value(Option *option, char *value)
     option->value = value;
 }
 
-// An empty text names no file: a script passes it when its variable is not set.
+// An empty file name usually comes from an unset variable in a script.
 bool options_check_names(const Options *options)
 {
     for (int i = 0; i < options->count; i++) {

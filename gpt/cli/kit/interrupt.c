@@ -26,7 +26,7 @@ void interrupt_watch(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGUSR1, &action, NULL);             // mpirun and batch systems pass it on, and leave the program its time
+    sigaction(SIGUSR1, &action, NULL);             // mpirun and batch systems forward it, and give the program time to save
     sigaction(SIGHUP, NULL, &before);
     if (before.sa_handler != SIG_IGN) {            // as set by nohup
         sigaction(SIGHUP, &action, NULL);
@@ -40,5 +40,5 @@ bool interrupted(void)
 
 int interrupt_status(void)
 {
-    return 128 + (caught != 0 ? caught : SIGINT);  // else another rank was interrupted
+    return 128 + (caught != 0 ? caught : SIGINT);  // otherwise another rank was interrupted
 }

@@ -39,7 +39,7 @@ typedef struct OptionGroup {
     const ConfigField *fields;                     // after the rows; NULL: none
     const int *n_fields;
     bool show_defaults;                            // of the fields, and read them where an option is not given
-    const struct OptionGroup *groups;              // another command's, instead of rows and fields; rows before them replace theirs
+    const struct OptionGroup *groups;              // groups of another command, instead of rows and fields; earlier rows replace theirs
 } OptionGroup;
 
 // Shared groups and rows.
@@ -59,11 +59,11 @@ extern const OptionRow answer_rows[];              // --json, --quiet, --help, o
 
 typedef struct CommandHelp {
     const char *name;                              // "info"
-    const char *operand;                           // what it takes besides options, "[RULE]", or "[ID...]" for any number; NULL: nothing
+    const char *operand;                           // what it takes besides options, "[RULE]", or "[ID...]" for any number; NULL: none
     const char *about;                             // what it does, a few lines
     const char *examples;                          // commands that work, a line each
     const OptionGroup *groups;                     // ends with {0}
-    bool on_ranks;                                 // under mpirun, do all ranks work together? Else each runs the command by itself
+    bool on_ranks;                                 // under mpirun: do all ranks work together? Otherwise each runs the command separately
 } CommandHelp;
 
 typedef struct Option {
@@ -163,7 +163,7 @@ void options_special_note(const Options *options, const Tokenizer *tokenizer, si
 // --model DIR, which was given: the model in the folder, which the caller frees. Fields of an untrained model are errors beside it,
 // except the one allowed (NULL: none). NULL after one line on stderr, with the exit status.
 GPT *options_saved_model(const Options *options, const char *allowed, int *status);
-// The same of a command with --stream, which needs this many times the memory of the weights if they are all held.
+// The same for a command with --stream, which needs this many times the memory of the weights if all are held.
 GPT *options_streamed_model(const Options *options, const char *allowed, double copies, int *status);
 // --stream: are weights to be streamed, if holding them all takes this much memory? With auto, if that is not available; never in a command
 // without the option.
@@ -227,7 +227,7 @@ bool completion_print(const Command *commands, int count, const char *shell);  /
 // rank's error is printed there, too, when the command ends (command_end_ranks).
 
 void command_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
-// The end of a command on all ranks: the status of the rank that failed. command_failing: a failure that no other rank waits for, which is
+// Ends a command on all ranks and returns the status of the rank that failed. command_failing: a failure that no other rank waits for, which is
 // printed on any rank.
 int command_end_ranks(const CommandHelp *help, int status);
 void command_failing(const char *message);
@@ -270,7 +270,7 @@ int interrupt_status(void);                        // 130 after Ctrl-C
 // Opens standard streams that are closed, makes stderr write whole lines, and escapes what could control the terminal if stdout is one: control and
 // bidirectional characters, and bytes that are not UTF-8, as quote_terminal does. The first call of the program.
 void streams_begin(void);
-bool streams_no_stdout(void);                      // from here on, what is written to stdout is dropped. False if that fails
+bool streams_no_stdout(void);                      // discards all later output to stdout. False on failure
 enum { STREAMS_OWN_TEXT = 16 };
 const char *streams_own(const char *code, char text[STREAMS_OWN_TEXT]);        // an escape sequence of ours, to be printed to stdout
 

@@ -37,7 +37,7 @@ int command_end_ranks(const CommandHelp *help, int status)
     Error error = unprinted;
     bool done = status == STATUS_OK;
     if (!ranks_agreed()) {
-        return status == STATUS_OK ? STATUS_FAILED : status;   // each knows already
+        return status == STATUS_OK ? STATUS_FAILED : status;   // each rank already knows
     }
     if (ranks_agree(done, &error)) {
         return STATUS_OK;

@@ -124,7 +124,7 @@ static void add_field(Options *options, const OptionGroup *group, const ConfigFi
     describe(option, field->help, choices);
 }
 
-// A row of included groups that is an option already is left out.
+// A row of an included group is skipped if the option already exists.
 static void add_groups(Options *options, const OptionGroup *group, bool included)
 {
     for (; group->rows != NULL || group->fields != NULL || group->groups != NULL; group++) {

@@ -10,7 +10,7 @@
 
 #define PROGRAM_64 "gptape64"
 
-// The path of gptape64 beside the running program. The caller frees it; NULL if the system does not tell where that is.
+// The path of gptape64 beside the running program. The caller frees it; NULL if its own path is unknown.
 static char *path_64(void)
 {
     enum { LONGEST = 4096 };
@@ -28,7 +28,7 @@ static char *path_64(void)
     return path_in(path, PROGRAM_64);
 }
 
-// Looks at argv before it is parsed: afterwards the process may have joined others, and must not become another program.
+// Reads argv before it is parsed: later the process may have joined MPI, and must not exec.
 static bool asks_for_64(char **argv)
 {
     bool asks = false;

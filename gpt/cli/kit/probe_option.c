@@ -1,4 +1,4 @@
-// probe_option.c: --probe: its list, the probes that it names, and what went wrong with them.
+// probe_option.c: --probe: the list of probes, the selected probes, and their faults.
 
 #include "gpt/cli/kit/kit.h"
 

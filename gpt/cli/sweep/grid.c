@@ -22,7 +22,7 @@ static bool is_own(const char *name)
     return false;
 }
 
-// A word as a shell needs it: in quotes if it has other than plain characters.
+// Quotes a word for a shell if it has special characters.
 static void write_word(FILE *out, const char *word)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
@@ -114,7 +114,7 @@ static bool add_value(const Options *options, const char *option, Varied *varied
     return length > 0 || option_error(options, option, "%.40s: empty value (expected NAME=V1,V2,...)", varied->name);
 }
 
-// Where the value ends: at a comma that is not in parentheses, as one of a rule's calls is.
+// The end of the value: a comma outside parentheses (a rule may contain calls).
 static size_t value_length(const char *text)
 {
     int depth = 0;
@@ -160,7 +160,7 @@ bool grid_vary(const Options *options, const char *option, const char *text, Gri
 // ------------------------------------------------------------------------------------------------------------
 // All options
 
-// What was given for gradflow, as text.
+// The options given for gradflow, as text.
 static bool read_settings(const Options *options, Grid *grid)
 {
     size_t n;
@@ -176,7 +176,7 @@ static bool read_settings(const Options *options, Grid *grid)
             read = option_error(options, name, "is varied, too; leave one out");
             break;
         }
-        if (options_count(options, name) > 1) {    // a network for each
+        if (options_count(options, name) > 1) {    // one network for each
             continue;
         }
         if (gradflow.list[i].argument == NULL) {
@@ -190,7 +190,7 @@ static bool read_settings(const Options *options, Grid *grid)
     return read;
 }
 
-// A cell is one network: rules that are given several times, and else both arms, are varied, too.
+// A cell is one network, so repeated rules, or both arms, are varied as well.
 static bool vary_arms(const Options *options, Grid *grid)
 {
     bool rule = options_given(options, "residual") || find_varied(grid, "residual") != NULL;

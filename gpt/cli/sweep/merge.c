@@ -12,7 +12,7 @@
 typedef struct Figures {
     char *key;
     uint64_t seed;
-    int file;                                      // that it is in
+    int file;                                      // index of the file it is in
     FILE *stream;
     char *text;
     size_t n;
@@ -24,7 +24,7 @@ typedef struct Merge {
     void *blocks;                                  // a tree
     const char *path;                              // of the file that is read
     int file;
-    int added, found;                              // networks that the result did not have, and had
+    int added, found;                              // networks new to the result, and already in it
     const char *runs, *csv;
 } Merge;
 
@@ -64,7 +64,7 @@ static void free_figures(Merge *merge)
     }
 }
 
-// The line that was read, as it was.
+// The line as it was read.
 static void write_line(const TableReader *reader, FILE *out)
 {
     for (int i = 0; i < reader->n_cells; i++) {
@@ -74,7 +74,7 @@ static void write_line(const TableReader *reader, FILE *out)
     fputc('\n', out);
 }
 
-// A network that is in two files is taken from the first.
+// If two files have a network, the first one counts.
 static bool take_figures(TableReader *reader, Merge *merge, Error *error)
 {
     while (table_reader_next(reader)) {
@@ -140,7 +140,7 @@ static bool take_runs(TableReader *reader, Merge *merge, Error *error)
     return true;
 }
 
-// Reads the file if it is of the kind that is read in this round, figures first.
+// Reads the file if it is of this round's kind; figures come first.
 static bool take_file(Merge *merge, bool figures, Error *error)
 {
     TableReader reader;

@@ -4,7 +4,7 @@
 //                   '<------ result ----------'      |                      |
 //                   '------- next cell number ------>'                      |
 //
-// Rank 0 looks for results between its own cells, so each of the others has a spare cell to work on meanwhile.
+// Rank 0 checks for results between its own cells, so each other rank has a spare cell to work on meanwhile.
 
 #include "gpt/base/base.h"
 #include "gpt/base/ranks.h"
@@ -140,10 +140,10 @@ typedef struct Work {
     const Queue *queue;
     Progress progress;
     int next;                                      // the first cell that is not assigned
-    int done, n;                                   // cells that the store did not have
-    double seconds;                                // of the cells that are done, one after the other
+    int done, n;                                   // cells missing from the store
+    double seconds;                                // sum over the finished cells
     int away;                                      // assigned to other ranks
-    bool failed, elsewhere;                        // elsewhere: the first failure was another rank's
+    bool failed, elsewhere;                        // elsewhere: another rank failed first
 } Work;
 
 static int next_cell(Work *work)

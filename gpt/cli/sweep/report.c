@@ -98,7 +98,7 @@ typedef struct Lines {
     double *numbers;                               // x, y, low, high of each line
     int n;
     double *law;                                   // y of the law, if there is one
-    bool by_number;                                // x is the value itself, not its place in the list
+    bool by_number;                                // x is the value itself, not its index in the list
     bool positive;                                 // all medians are
 } Lines;
 
@@ -147,7 +147,7 @@ static Lines lines_of(const SweepReport *report)
     return lines;
 }
 
-// The law of theory as one more line, where one is known.
+// The theoretical law as one more line, where known.
 static void add_law(const SweepReport *report, Lines *lines)
 {
     const Grid *grid = report->grid;

@@ -1,7 +1,7 @@
-// store.c: what a sweep has measured: values in memory, and in two tables on disk.
+// store.c: a sweep's results: values in memory, and two tables on disk.
 //
-// A cell's figures are written first, then its row of --runs: the row says that the cell is complete. After a kill the next run removes an incomplete line,
-// and figures without a row, and goes on.
+// A cell's figures are written first, then its row of --runs: the row says that the cell is complete. After a kill the next run removes incomplete lines
+// and figures without a row, and continues.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/sweep/store.h"
@@ -77,7 +77,7 @@ bool store_figures_seed(const TableReader *row, uint64_t *seed)
     return row->n_cells > column && read_seed(row->cells[column], seed);
 }
 
-// Takes the rows that are read into the store. False and an error at one that is not of this sweep.
+// Adds the rows to the store. False and an error at a row of another sweep.
 static bool take_rows(TableReader *reader, void *context, size_t *keep, Error *error)
 {
     Store *store = context;
@@ -171,7 +171,7 @@ double store_value(const Store *store, const char *key, uint64_t seed, double *s
     return row == NULL ? NAN : row->value;
 }
 
-// Numbers are written with 9 digits, and a resumed sweep has no more.
+// Numbers are written with 9 digits.
 static void write_row(FILE *out, const char *sweep, const char *key, const Cell *cell, double loss, double value, double seconds)
 {
     quote_csv(out, sweep);

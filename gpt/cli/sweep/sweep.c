@@ -1,4 +1,4 @@
-// sweep.c: gptape sweep: gradflow for all combinations of varied options and many seeds, in files that can be resumed and shared out.
+// sweep.c: gptape sweep: gradflow for all combinations of varied options and many seeds, with files to resume from, and shards.
 
 #include "gpt/base/base.h"
 #include "gpt/base/ranks.h"
@@ -51,11 +51,11 @@ const CommandHelp sweep_help = {
 };
 
 // ------------------------------------------------------------------------------------------------------------
-// What is asked for
+// Options
 
 typedef struct SweepPlan {
     Grid grid;
-    char *sweep;                                   // what its files' rows belong to
+    char *sweep;                                   // identifies the sweep in its files
     const char *statistic;
     const char *runs;
     const char *csv;
@@ -74,7 +74,7 @@ static bool read_shard(const Options *options, int *shard, int *n_shards)
     return read || option_error(options, "shard", "'%.80s' (expected I/N, with I from 1 to N)", text);
 }
 
-// The first over the last layer's gradient.
+// The first layer's gradient over the last layer's.
 static const char *default_statistic(const Options *options)
 {
     const char *net = options_text(options, "net");
@@ -191,7 +191,7 @@ static int report(const Options *options, const SweepPlan *plan, const Store *st
     return printed ? STATUS_OK : STATUS_FAILED;
 }
 
-// On rank 0: everything that can be wrong, before the other ranks start.
+// On rank 0: all checks, before the other ranks start.
 static bool prepare(const Options *options, SweepPlan *plan, Store **store, int *status)
 {
     Error error;

@@ -21,7 +21,7 @@ enum { CELL_STATISTICS = 8 };
 typedef struct Cell {
     const char *settings;                          // gradflow's options, "--width 16 --depth 6 --residual pre"
     uint64_t seed;
-    const char *keys[CELL_STATISTICS];             // what the files call it, one key for each statistic
+    const char *keys[CELL_STATISTICS];             // its names in the files, one for each statistic
     const char *statistics[CELL_STATISTICS];
     int n_statistics;
 } Cell;
@@ -38,11 +38,11 @@ typedef struct Varied {
 } Varied;
 
 typedef struct Grid {
-    char *settings;                                // what does not vary, "--width 16"
+    char *settings;                                // the fixed options, "--width 16"
     Varied varied[VARIED_MOST];
     int n_varied;
     int n_points;                                  // combinations
-    char **points;                                 // of each the varied options, "--depth 6 --residual pre"
+    char **points;                                 // the varied options of each, "--depth 6 --residual pre"
     char **lines;                                  // and all options
     uint64_t seed;
     int n_seeds;
@@ -50,7 +50,7 @@ typedef struct Grid {
 
 bool grid_read(const Options *options, Grid *grid);            // false after one line on stderr. Free with grid_free either way
 bool grid_vary(const Options *options, const char *name, const char *text, Grid *grid);        // "depth=6,12" of the option called name
-bool grid_make_points(const Options *options, Grid *grid);     // from its settings and what varies
+bool grid_make_points(const Options *options, Grid *grid);     // from its settings and varied options
 const char *grid_value(const Grid *grid, int point, int varied);
 double grid_number(const Grid *grid, int point, int varied);   // the value's, also of a rule that begins with one: 0.5*h + f(h). NaN: none
 void grid_free(Grid *grid);
@@ -66,7 +66,7 @@ typedef struct Queue {
     const Cell *cells;
     int n;
     Store *store;                                  // NULL on other ranks
-    bool figures;                                  // are they kept?
+    bool figures;                                  // keep them?
     void (*done)(int cell, void *context);         // after each cell that was run; NULL: none
     void *context;
 } Queue;

@@ -1,4 +1,4 @@
-// ranks.c: what several ranks share when a run begins: the folder, in which only rank 0 writes, and the text.
+// ranks.c: what ranks share when a run begins: the folder, to which only rank 0 writes, and the text.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/train/train.h"
@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-// A file that shows whether the folder is the same on every machine. Each run's name is new, since network file systems remember for some
-// seconds what is missing.
+// A file that shows whether the folder is the same on every machine. Each run uses a new name, since network file systems cache for some
+// seconds that a file is missing.
 static bool make_probe(const char *path, Error *error)
 {
     int file = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);

@@ -23,13 +23,13 @@ bool train_plan_new(const Options *options, TrainPlan *plan, int *status);
 bool train_plan_resume(const Options *options, TrainPlan *plan, int *status);
 void train_plan_free(TrainPlan *plan);
 
-// --accumulate: what it says is of each rank, and config has the sum.
+// --accumulate is per rank; config has the total.
 bool train_read_accumulate(const Options *options, TrainConfig *config);
 
 // --gradflow-every measures inside the blocks, where --recompute on stores nothing, so the two exclude each other.
 bool train_check_recompute(const Options *options, const TrainPlan *plan, const TrainConfig *config);
 
-// Rank 0 has plan->folder, if ok. Gives it to the other ranks, and checks that they see the same folder. False with an error unless all can go on.
+// Rank 0 has plan->folder, if ok. Gives it to the other ranks, and checks that they see the same folder. False with an error unless all ranks can continue.
 bool train_share_folder(TrainPlan *plan, bool ok, Error *error);
 // dataset_open on all ranks, of which rank 0 writes to the folder.
 Dataset *train_open_data(const char *path, const Tokenizer *tokenizer, const TrainPlan *plan, DatasetProgress *progress, void *context,
