@@ -96,7 +96,8 @@ export function drawAxes(svg, frame, yTicks, xTicks, x, xLabel) {
     const {left, right, top, bottom} = frame;
     const axes = svg.append('g');
     for (const {y, text, plain} of yTicks) {
-        axes.append('line').attr('x1', plain ? left - 4 : left).attr('x2', plain ? left : right).attr('y1', y).attr('y2', y).attr('stroke', color(plain ? 'axis' : 'grid'));
+        axes.append('line').attr('x1', plain ? left - 4 : left).attr('x2', plain ? left : right).attr('y1', y).attr('y2', y)
+            .attr('stroke', color(plain ? 'axis' : 'grid'));
         label(axes, text, left - 8, y + 4.5, 'end', 'muted');
     }
     axes.append('path').attr('d', `M${left},${top}V${bottom}H${right}`).attr('fill', 'none').attr('stroke', color('axis'));
@@ -128,8 +129,8 @@ function drawSeries(svg, series, index, x, y, hasBand) {
         .attr('d', style.marker(points.length > 30 ? 36 : 62)).attr('transform', (p) => `translate(${x(p.i)},${y(p.median)})`);
 }
 
-// chart: {names, series: per arm [{low, median, high, n}], styles: other than 0, 1, ..., linear, yLabel, xLabel, bands: false for none, first: number of the first point,
-// count: of points, if more are to come}
+// chart: {names, series: per arm [{low, median, high, n}], styles: other than 0, 1, ..., linear, yLabel, xLabel, bands: false for none,
+// first: number of the first point, count: of points, if more are to come}
 // Returns where its points are, for a cursor.
 export function lineChart(svg, width, chart) {
     const height = Math.round(Math.max(270, Math.min(520, width * 0.52)));

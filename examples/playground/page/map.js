@@ -5,7 +5,8 @@ import {canvas, drawAxes, label, legend, wholeTicks} from './chart.js';
 import {newId} from './dom.js';
 import {armStyle, color} from './style.js';
 
-const stops = ['440154', '472d7b', '3b528b', '2c728e', '21918c', '28ae80', '5ec962', 'addc30', 'fde725'].map((hex) => [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16)));
+const stops = ['440154', '472d7b', '3b528b', '2c728e', '21918c', '28ae80', '5ec962', 'addc30', 'fde725']
+    .map((hex) => [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16)));
 
 // share: 0 (dark) to 1 (light).
 export function viridis(share) {

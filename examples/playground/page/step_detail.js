@@ -46,7 +46,8 @@ export class StepDetail {
         }
         const node = tape.nodes[move.index];
         const grids = move.phase === 'forward' ? this.forward(node) : this.backward(node, move.index);
-        fill(this.detail, el('h3', {}, `${node.op}, ${move.phase}`), el('div.formulas', {}, opOf(node.op)[move.phase].split(', \\quad ').map((part) => formula(part))), el('div.grids', {}, grids));
+        const formulas = opOf(node.op)[move.phase].split(', \\quad ').map((part) => formula(part));
+        fill(this.detail, el('h3', {}, `${node.op}, ${move.phase}`), el('div.formulas', {}, formulas), el('div.grids', {}, grids));
     }
 
     grid(title, tensor, values) {
@@ -57,7 +58,8 @@ export class StepDetail {
     forward(node) {
         const {tensors} = this.tape;
         const result = tensors[node.output];
-        return [...node.inputs.map((tensor, k) => this.grid(letterOf(node, k), tensor, tensors[tensor].data)), this.grid(result.shape.length === 0 ? 'L' : 'y', node.output, result.data)];
+        const inputs = node.inputs.map((tensor, k) => this.grid(letterOf(node, k), tensor, tensors[tensor].data));
+        return [...inputs, this.grid(result.shape.length === 0 ? 'L' : 'y', node.output, result.data)];
     }
 
     backward(node, index) {
@@ -66,13 +68,14 @@ export class StepDetail {
         node.inputs.forEach((tensor, k) => {
             const now = gradientAt(this.tape, tensor, index);
             const {split, wholeAt} = tensors[tensor];
+            const name = `d${letterOf(node, k)}`;
             if (now === null) {
                 return;
             }
             if (split && wholeAt === index) {
-                grids.push(this.grid(`d${letterOf(node, k)} by the shortcut`, tensor, split.skip), this.grid(`d${letterOf(node, k)} by the branch`, tensor, split.block));
+                grids.push(this.grid(`${name} by the shortcut`, tensor, split.skip), this.grid(`${name} by the branch`, tensor, split.block));
             }
-            grids.push(this.grid(wholeAt < index ? `d${letterOf(node, k)}, until now` : `d${letterOf(node, k)}`, tensor, now));
+            grids.push(this.grid(wholeAt < index ? `${name}, until now` : name, tensor, now));
         });
         return grids;
     }

@@ -24,7 +24,8 @@ export function tapeOf(answer) {
 // A tensor's gradient when the walk has passed a node: null if nothing has arrived yet.
 export function gradientAt(tape, tensor, index) {
     const walked = tape.backward.filter(({node, gradients}) => node >= index && gradients.some((g) => g.tensor === tensor));
-    return walked.at(-1)?.gradients.find((g) => g.tensor === tensor).grad ?? (tape.tensors[tensor].wholeAt === tape.nodes.length ? tape.tensors[tensor].grad : null);
+    const {grad, wholeAt} = tape.tensors[tensor];
+    return walked.at(-1)?.gradients.find((g) => g.tensor === tensor).grad ?? (wholeAt === tape.nodes.length ? grad : null);
 }
 
 export function norm(values) {

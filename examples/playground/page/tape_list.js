@@ -54,8 +54,9 @@ export class TapeList {
         const focusable = {role: 'treeitem', tabindex: i === this.focused ? 0 : -1, 'aria-level': row.kind === 'group' || row.group === null ? 1 : 2};
         if (row.kind === 'group') {
             const open = !this.collapsed.has(row.name);
-            return el('div.tape-row.tape-group', {...focusable, 'aria-expanded': String(open), 'aria-selected': 'false', onclick: () => this.toggle(row.name, i)},
-                      el('span.mark', {'aria-hidden': 'true'}, open ? '▾' : '▸'), el('strong', {}, row.name), el('span.muted', {}, open ? '' : plural(row.last - row.first + 1, 'operation')));
+            const attributes = {...focusable, 'aria-expanded': String(open), 'aria-selected': 'false', onclick: () => this.toggle(row.name, i)};
+            return el('div.tape-row.tape-group', attributes, el('span.mark', {'aria-hidden': 'true'}, open ? '▾' : '▸'), el('strong', {}, row.name),
+                      el('span.muted', {}, open ? '' : plural(row.last - row.first + 1, 'operation')));
         }
         const node = this.tape.nodes[row.index];
         const isCurrent = row.index === this.move.index;
@@ -105,11 +106,12 @@ export class TapeList {
         if (!row) {
             return;
         }
+        const groupAt = this.rows.findIndex(({kind, name}) => kind === 'group' && name === row.group);
         const opens = row.kind === 'group' && this.collapsed.has(row.name);
         const keys = {
             ArrowDown: () => this.focus(i + 1), ArrowUp: () => this.focus(i - 1), Home: () => this.focus(0), End: () => this.focus(this.rows.length - 1),
             ArrowRight: () => (opens ? this.toggle(row.name, i) : this.focus(i + 1)),
-            ArrowLeft: () => (row.kind === 'group' && !opens ? this.toggle(row.name, i) : this.focus(this.rows.findIndex((other) => other.kind === 'group' && other.name === row.group))),
+            ArrowLeft: () => (row.kind === 'group' && !opens ? this.toggle(row.name, i) : this.focus(groupAt)),
             Enter: () => this.act(row, i), ' ': () => this.act(row, i),
         };
         if (keys[event.key]) {
@@ -137,7 +139,7 @@ export class TapeList {
         const svg = select(this.arrows).selectAll('svg').data([0]).join('svg').attr('width', width).attr('height', this.tree.offsetHeight + 8);
         svg.selectAll('*').remove();
         const lanes = [];
-        const arrows = arrowsOf(this.tape, this.rows).filter(({from, to}) => from !== to).sort((a, b) => Number(a.shortcut) - Number(b.shortcut) || (a.to - a.from) - (b.to - b.from));
+        const arrows = arrowsOf(this.tape, this.rows).sort((a, b) => Number(a.shortcut) - Number(b.shortcut) || (a.to - a.from) - (b.to - b.from));
         for (const arrow of arrows) {
             const between = this.rows.slice(arrow.from + 1, arrow.to).some(({kind}) => kind === 'node') || arrow.to - arrow.from > 2;
             let lane = between || arrow.shortcut ? 1 : 0;
@@ -158,8 +160,10 @@ export class TapeList {
         const end = walked ? y0 + 3 : y1 - 3;
         const path = `M${x},${y0 + 3}C${x - out * 1.34},${y0 + 3} ${x - out * 1.34},${y1 - 3} ${x},${y1 - 3}`;
         const ink = arrow.shortcut ? color('shortcut') : known ? color('ink') : color('axis');
-        svg.append('path').attr('d', path).attr('fill', 'none').attr('stroke', ink).attr('stroke-width', size).attr('stroke-dasharray', arrow.shortcut ? '7 3' : null)
-            .attr('opacity', known ? 1 : 0.35);
-        svg.append('path').attr('d', walked ? `M${x - 4},${end + 6}l4,-6l4,6z` : `M${x - 4},${end - 6}l4,6l4,-6z`).attr('fill', ink).attr('opacity', known ? 1 : 0.35);
+        const head = walked ? `M${x - 4},${end + 6}l4,-6l4,6z` : `M${x - 4},${end - 6}l4,6l4,-6z`;
+        const both = svg.append('g').attr('opacity', known ? 1 : 0.35);
+        both.append('path').attr('d', path).attr('fill', 'none').attr('stroke', ink).attr('stroke-width', size)
+            .attr('stroke-dasharray', arrow.shortcut ? '7 3' : null);
+        both.append('path').attr('d', head).attr('fill', ink);
     }
 }

@@ -16,7 +16,8 @@ export class Train extends View {
     constructor(page) {
         super(page, {
             title: 'What happens during training?',
-            intro: 'The networks start from equal weights and learn the same: four rows of text at every step, or rows to copy, new ones at every step. Above: the loss. Below: the gradient of every layer at every step; dark means that nothing arrives.',
+            intro: 'The networks start from equal weights and learn the same: four rows of text at every step, or rows to copy, new ones at every step. '
+                   + 'Above: the loss. Below: the gradient of every layer at every step; dark means that nothing arrives.',
         });
         this.startButton = button('Train', () => this.train(), {class: 'primary'});
         this.loss = new Figure('loss', 'Loss');
@@ -33,7 +34,8 @@ export class Train extends View {
         this.figures.classList.toggle('stale', this.arrived.length > 0);
         this.loss.node.hidden = this.arrived.length === 0;
         if (!this.busy) {
-            this.conclude(this.arrived.length > 0 ? 'The settings have changed: train again.' : 'Which of the networks will learn, and what will their gradients do? Press Train.');
+            this.conclude(this.arrived.length > 0 ? 'The settings have changed: train again.'
+                                                  : 'Which of the networks will learn, and what will their gradients do? Press Train.');
         }
     }
 
