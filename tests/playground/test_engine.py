@@ -154,7 +154,7 @@ class LimitsTest(unittest.TestCase):
     def test_size(self):
         module = MODULE.read_bytes()
         packed = len(gzip.compress(module, 9))
-        print(f"engine: {len(module):,} bytes, {packed:,} gzipped (below 250,000 and 100,000)")
+        print(f"measured: engine: {len(module):,} bytes, {packed:,} gzipped (below 250,000 and 100,000)")
         self.assertLess(len(module), 250_000)
         self.assertLess(packed, 100_000)
 
@@ -178,7 +178,7 @@ class LimitsTest(unittest.TestCase):
             engine = min(answer["milliseconds"] for answer in answers)
             plain = min(seconds(f"{settings} --quiet --csv -{ALONE}") - start for _ in range(2))
             ratio = f"{engine / plain:.1f} times the native plain kernels'" if plain > 20 else "too short to compare with the native"
-            print(f"{settings}: {engine:.0f} ms, {ratio}; {answers[-1]['bytes'] / 1e6:.0f} MB")
+            print(f"measured: {settings}: {engine:.0f} ms, {ratio}; {answers[-1]['bytes'] / 1e6:.0f} MB")
             self.assertLess(answers[-1]["bytes"], 256e6)
 
 

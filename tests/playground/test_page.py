@@ -51,7 +51,7 @@ class ViewTest(PageCase):
         for _ in range(3):
             self.load()
             mark = self.js("return performance.getEntriesByName('first-plot')[0].startTime")
-            print(f"first plot after {mark:.0f} ms (the target is 1,000 ms)")
+            print(f"measured: first plot after {mark:.0f} ms (the target is 1,000 ms)")
         self.assertGreater(mark, 0)
 
     def test_redraw(self):
@@ -62,7 +62,7 @@ class ViewTest(PageCase):
             self.js("const box = arguments[0]; box.value = arguments[1]; box.dispatchEvent(new Event('input'))", self.labelled("Depth"), depth)
             self.settle()
             times = self.js("return performance.getEntriesByName('follow').map((entry) => entry.duration)")
-            print(f"{depth} layers, {seeds} seeds redrawn after {times[-1]:.0f} ms (the target is {target:,} ms)")
+            print(f"measured: {depth} layers, {seeds} seeds redrawn after {times[-1]:.0f} ms (the target is {target:,} ms)")
             self.assertGreater(len(times), 0)
 
     def test_one_file_of_less_than_a_megabyte_that_loads_nothing(self):
@@ -213,7 +213,7 @@ class FileTest(PageCase):
                 if a != b:
                     unequal += 1
                     self.assertTrue(math.isclose(float(a), float(b), rel_tol=RELATIVE), f"{ours}\n{theirs}")
-        print(f"{fragment}: {len(page)} rows, {unequal} numbers differ in some digit")
+        print(f"measured: {fragment}: {len(page)} rows, {unequal} numbers differ in some digit")
 
     def test_csv_is_the_commands(self):
         for fragment in ["#view=flow", "#view=flow&net=gpt&seeds=2", "#view=paths&residual=keel&residual=h+%2B+0.5*f(h)", "#view=train&net=mlp&depth=5&steps=20",
