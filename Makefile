@@ -210,7 +210,7 @@ demo:
 	@echo
 	@echo 'The plots: $(BUILD)/demo/gradflow.png and $(BUILD)/demo/gradflow-gpt.png'
 
-claims: $(BUILD)/gptape
+claims: $(PROGRAMS)
 	@mkdir -p $(BUILD)/claims
 	@[ $(BUILD)/claims/runs.csv -nt $(BUILD)/gptape ] || rm -f $(BUILD)/claims/runs.csv
 	$(BUILD)/gptape claims --quick --runs $(BUILD)/claims/runs.csv --csv $(BUILD)/claims/claims.csv --html $(BUILD)/claims/claims.html

@@ -1,6 +1,6 @@
 // sweep.c: the first layer's gradient over the last layer's, against depth.
 
-#include "gpt/lab/lab.h"
+#include "gpt/lab/claims/claims.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -47,29 +47,19 @@ static bool run_depth(const ExperimentConfig *config, int depth, ExperimentProgr
     return done;
 }
 
-// The line of least squares through (depth, log10 ratio), of the medians that are not 0.
+// By least squares through (depth, log10 ratio), of the medians that are not 0.
 static double slope(const Sweep *sweep, int arm)
 {
-    double n = 0;
-    double sum_x = 0;
-    double sum_y = 0;
-    double sum_xx = 0;
-    double sum_xy = 0;
-    for (int i = 0; i < sweep->n_points; i++) {
-        double median = sweep->points[i].ratio[arm].median;
-        if (!(median > 0)) {
-            continue;
-        }
-        double x = sweep->points[i].depth;
-        double y = log10(median);
-        n += 1;
-        sum_x += x;
-        sum_y += y;
-        sum_xx += x * x;
-        sum_xy += x * y;
+    size_t n = (size_t)sweep->n_points;
+    double *x = memory_allocate((2 * n + 1) * sizeof *x, "a sweep");
+    double *y = x + n;
+    for (size_t i = 0; i < n; i++) {
+        x[i] = sweep->points[i].depth;
+        y[i] = log10(sweep->points[i].ratio[arm].median);      // not finite for 0, and then left out
     }
-    double spread = n * sum_xx - sum_x * sum_x;
-    return spread > 0 ? (n * sum_xy - sum_x * sum_y) / spread : NAN;
+    double result = fit_slope(x, y, sweep->n_points);
+    free(x);
+    return result;
 }
 
 bool sweep_run(const ExperimentConfig *config, const int *depths, int n_depths, ExperimentProgress *progress, void *context,

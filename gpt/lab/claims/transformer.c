@@ -59,14 +59,13 @@ const Claim claims_transformer[] = {
     },
     {
         .id = "dong-causal",
-        .source = "Dong 2021 (2103.03404), section 2",
-        .sentence = "Rank collapse is doubly exponential with causal attention, too: below 10^-8 after 12 layers.",
+        .source = "an independent program; compare Dong 2021 (2103.03404), theorem 2.2",
+        .sentence = "Causal attention collapses far more slowly than full attention: after 12 layers 10^-1.8 of the difference is left.",
         .settings = DONG " --causal on --n-layer 12 --residual 'f(h*0.5^(0.5/l^9)) | h + 0*f(h)'",
         .statistic = "log10 last value rank_residual",
-        .over = OVER_MEDIAN, .seeds = 10, .prediction = -8, .tolerance = 1,
-        .reason = "an order of magnitude",
-        .note = "A position sees only earlier ones, and the first sees only itself: about a hundredth of the difference is left "
-              "after 12 layers. The theorem assumes full attention.",
+        .over = OVER_MEDIAN, .seeds = 10, .prediction = -1.77, .tolerance = 0.15,
+        .reason = "0.017, measured once by that program; a factor of 1.4",
+        .note = "A position sees only earlier ones, and the first sees only itself. The theorem assumes full attention: compare dong-attention.",
     },
     {
         .id = "dong-shortcuts",
