@@ -49,11 +49,12 @@ static bool draw(const Trainer *trainer, TimelineBar *bars, int n, const char *p
         bars[i].begin -= start;
         bars[i].end -= start;
     }
-    number_format(title, sizeof title, "Of %.3g ms, a step on %d rank%s waits %.3g ms for the sum of gradients", 1e3 * (times->end - times->forward),
-                  ranks_count(), plural(ranks_count()), 1e3 * (times->update - times->backward_end));
-    number_format(caption, sizeof caption, "The last step of a run, its last part. Gradients are summed by --reduce %s. GPT, %d block%s, width %d; each "
-                  "rank computes %d row%s of %d tokens at a time, with %d thread%s. Times of rank 0 in the title.", reduction_name(config->reduce), gpt->n_layer,
-                  plural(gpt->n_layer), gpt->n_embd, config->batch, plural(config->batch), config->length, kernels_threads(), plural(kernels_threads()));
+    number_format(title, sizeof title, "Of %.3g ms, a step on %d rank%s waits %.3g ms for the sum of gradients",
+                  1e3 * (times->end - times->forward), ranks_count(), plural(ranks_count()), 1e3 * (times->update - times->backward_end));
+    number_format(caption, sizeof caption, "The last step of a run, its last part. Gradients are summed by --reduce %s. GPT, %d block%s, width %d; "
+                  "each rank computes %d row%s of %d tokens at a time, with %d thread%s. Times of rank 0 in the title.",
+                  reduction_name(config->reduce), gpt->n_layer, plural(gpt->n_layer), gpt->n_embd, config->batch, plural(config->batch),
+                  config->length, kernels_threads(), plural(kernels_threads()));
     Timeline timeline = {.title = title, .caption = caption, .bars = bars, .n = n, .n_ranks = ranks_count()};
     return plot_timeline(&timeline, path, error);
 }

@@ -119,7 +119,8 @@ typedef struct StepTimes {
     double update, end;                            // AdamW
 } StepTimes;
 
-// A model in training, and the state of its run. Under mpirun each rank has one, with the same settings (trainer_check_ranks). It uses the caller's current tape; each step resets it.
+// A model in training, and the state of its run. Under mpirun each rank has one, with the same settings (trainer_check_ranks). It uses the
+// caller's current tape; each step resets it.
 typedef struct Trainer {
     TrainSetup setup;                              // its own
     GPT *gpt;                                      // its own
@@ -147,9 +148,10 @@ void trainer_free(Trainer *trainer);
 // what differs, and the rank.
 bool trainer_check_ranks(const Trainer *trainer, Error *error);
 
-// Makes one step, together with all ranks, and fills in row, except val_loss, tokens_per_s and ms. flow, if not NULL, gets the gradients of each layer before
-// clipping (with accumulate > 1, the activations of the last part, on rank 0 also if another rank computed it; with recompute, nothing inside a block); the caller frees it with
-// gradflow_free. False and an error, with unchanged weights, if loss or gradient is not finite.
+// Makes one step, together with all ranks, and fills in row, except val_loss, tokens_per_s and ms. flow, if not NULL, gets the gradients of
+// each layer before clipping (with accumulate > 1, the activations of the last part, on rank 0 also if another rank computed it; with
+// recompute, nothing inside a block); the caller frees it with gradflow_free. False and an error, with unchanged weights, if loss or gradient
+// is not finite.
 bool trainer_step(Trainer *trainer, GradFlow *flow, TrainRow *row, Error *error);
 
 // Mean loss over eval_batches batches spread evenly over a split (or of the fixed batch), without dropout. Draws no random numbers: batches of
