@@ -34,6 +34,7 @@ void weights_replace(Weights *w, const LossFunction *loss)
 {
     REQUIRE(loss);
     REQUIRE(loss->parameters);
+    REQUIRE(loss->forward);
     *w = (Weights){.loss = loss, .n = loss->parameters->values};
     w->values = memory_allocate((w->n + 1) * sizeof *w->values, "other weights");
     unwind_add(free, w->values);
