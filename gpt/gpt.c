@@ -14,7 +14,7 @@ static const double BLOCK_BYTES = 8192;
 
 static const ModuleKind gpt_kind = {.name = "GPT"};
 
-// Memory that nothing was written to costs nothing, so streamed blocks can be made like others, and have theirs taken away.
+// Untouched memory costs nothing, so streamed blocks are created like others, and their memory is then freed.
 static void build_blocks(GPT *gpt, bool streamed)
 {
     const GPTConfig *config = &gpt->config;
@@ -151,7 +151,7 @@ Tensor *gpt_embed(GPT *gpt, const int *ids, int B, int T)
     return x;
 }
 
-// The blocks. Of a streamed model the values in one of them are in memory at a time, too.
+// The blocks. A streamed model also has the values of only one block in memory at a time.
 static Tensor *blocks_forward(GPT *gpt, Tensor *x)
 {
     bool on_inner_tape = gpt->recompute || gpt->stream != NULL;

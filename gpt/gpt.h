@@ -176,7 +176,7 @@ typedef struct GPT {
     LayerNorm ln_f;                                // if gpt_has_final_norm
     Linear lm_head;                                // no bias; not there if tied
     Random random;                                 // draws the weights, then dropout
-    struct GPTStream *stream;                      // of a streamed model (gpt_create_streamed); NULL: all weights are in memory
+    struct GPTStream *stream;                      // NULL unless streamed (gpt_create_streamed): all weights are in memory
     bool recompute;                                // false at first; true: backward computes each block again, for less memory
 } GPT;
 
@@ -188,7 +188,7 @@ GPT *gpt_create_blank(const GPTConfig *config, Error *error);  // the same with 
 // pass gets to them, with the same bits. Recording must be off (tape_no_grad_begin) in gpt_forward. The memory of its weights:
 GPT *gpt_create_streamed(const GPTConfig *config, uint64_t seed, Error *error);
 double gpt_streamed_weight_bytes(const GPTConfig *config);
-// Called each time a part of a streamed model was made: 0, the embeddings; 1 ... n_layer, a block; n_layer + 1, the head. Nothing for other models.
+// Called after each part of a streamed model is loaded: 0, the embeddings; 1 ... n_layer, a block; n_layer + 1, the head. Never for other models.
 typedef void GPTProgress(int part, void *context);
 void gpt_stream_progress(GPT *gpt, GPTProgress *progress, void *context);
 void gpt_free(GPT *gpt);
@@ -197,7 +197,7 @@ void gpt_set_dropout(GPT *gpt, double p);          // of all its Dropout modules
 Tensor *gpt_forward(GPT *gpt, const int *ids, int B, int T, Where where);      // ids (B, T) -> logits (B, T, V); T <= context_length
 // The last position's logits only -> (B, 1, V): enough for generation, and much cheaper in a small GPT.
 Tensor *gpt_forward_last(GPT *gpt, const int *ids, int B, int T, Where where);
-Tensor *gpt_head(GPT *gpt, Tensor *x);             // its end: x (..., C), the stream after a block -> final norm, if there is one -> logits (..., V)
+Tensor *gpt_head(GPT *gpt, Tensor *x);             // the output head: x (..., C), the stream after a block -> final norm, if there is one -> logits (..., V)
 // Each is called without its Where (see nn.h).
 #define block_forward(...) block_forward(__VA_ARGS__, HERE)
 #define block_forward_recomputed(...) block_forward_recomputed(__VA_ARGS__, HERE)
@@ -206,7 +206,7 @@ Tensor *gpt_head(GPT *gpt, Tensor *x);             // its end: x (..., C), the s
 bool gpt_ids_check(const GPTConfig *config, const int *ids, int n, Error *error);      // is each id in 0 ... V-1?
 bool gpt_targets_check(const GPTConfig *config, const int *targets, int n, Error *error);      // the same, or ignored, but not all of them?
 
-// Who looks at whom: weights (n_layer, n_head, T, T): how much position t of ids (T) looks at each position; each row sums to 1. On a tape of its
+// Attention weights (n_layer, n_head, T, T): how much position t of ids (T) attends to each position; each row sums to 1. On a tape of its
 // own, without dropout and without a cache; T is at most context_length.
 void gpt_attention_weights(GPT *gpt, const int *ids, int T, double *weights);
 
@@ -267,7 +267,7 @@ int gpt_generate_batch_size(const GPTConfig *model, const GenerateConfig *config
 
 // The most memory that generation takes besides the weights, for B samples of a prompt of n_ids: the cache, and the values of one step.
 double gpt_generate_bytes(const GPTConfig *model, const GenerateConfig *config, int B, int n_ids);
-// The same of a streamed model, whose step has the values in one block at a time.
+// The same for a streamed model, whose step has the values of one block in memory at a time.
 double gpt_streamed_generate_bytes(const GPTConfig *model, const GenerateConfig *config, int B, int n_ids);
 
 // The scratch memory of a choice. Free it with sampler_free.

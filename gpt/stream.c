@@ -14,7 +14,7 @@ typedef struct PartStart {
 
 typedef struct GPTStream {
     StreamSource source;
-    int resident;                                  // the block that has the memory, as a part; 0: none yet
+    int resident;                                  // part number of the block in memory; 0: none yet
     bool head;                                     // is the last part there?
     int n_known;
     GPTProgress *progress;
@@ -57,7 +57,7 @@ static bool read_module(const StreamSource *source, const Module *module)
     return read;
 }
 
-// Large weights are not drawn if the source has them. All others are drawn first, so that the rules' linears are always drawn in order.
+// Large weights that the source has are not drawn. All others are drawn first, to keep the draws of the rules' linears in order.
 static void make_module(const StreamSource *source, Module *module, const Init *init, Random *random)
 {
     bool large = module->kind == &linear_kind || module->kind == &embedding_kind;

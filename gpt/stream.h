@@ -11,22 +11,22 @@
 
 #include "gpt/gpt.h"
 
-// Where weights are stored, if they are: reads the parameter's values into its memory; false if there is no such parameter there. Fails
-// (fail_file) if the file can't be read any more.
+// Stored weights: reads the parameter's values into its memory; false if the parameter is missing. Fails
+// (fail_file) if the file can no longer be read.
 typedef bool StreamRead(void *context, const Module *module, Tensor *parameter);
 
 typedef struct StreamSource {
-    StreamRead *read;                              // NULL: all weights are the seed's
+    StreamRead *read;                              // NULL: all weights come from the seed
     void *context;
-    void (*free)(void *context);                   // NULL: it is another model's
+    void (*free)(void *context);                   // NULL: borrowed from another model
 } StreamSource;
 
-// A GPT whose blocks have memory one at a time. Weights that the source lacks are the seed's. The model frees the source, also if there is an error.
+// A GPT whose blocks have memory one at a time. Weights missing from the source come from the seed. The model frees the source, also on error.
 GPT *gpt_create_streamed_from(const GPTConfig *config, uint64_t seed, StreamSource source, Error *error);
 StreamSource gpt_stream_source(const GPT *gpt);    // the same, borrowed
 
-// Makes a part's weights. Blocks take the memory of the block before. The parts before it must have been made. Does nothing if the weights are
-// there, or the model is not streamed.
+// Loads or draws a part's weights. Blocks reuse the memory of the block before; earlier parts must have been drawn. Does nothing if the weights are
+// in memory, or the model is not streamed.
 void gpt_stream_part(GPT *gpt, int part);
 void gpt_stream_drop(GPT *gpt, int part, bool keep_gradients);         // frees a part's memory (module_drop_memory)
 

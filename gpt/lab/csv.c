@@ -1,5 +1,6 @@
-// csv.c: an experiment as a table for other programs: one row a set of numbers, sorted by run, step, layer
-// and the order of the modules; after them those of the probes, in the order of their table. A value that a row lacks is empty; a parameter that the loss does not depend on has no row.
+// csv.c: an experiment as a table for other programs: one row per set of numbers, sorted by run, step, layer
+// and module order, then the rows of probes in the order of their table. A missing value is an empty cell; a parameter that the loss does
+// not depend on has no row.
 
 #include "gpt/base/base.h"
 #include "gpt/lab/lab.h"

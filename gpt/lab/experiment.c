@@ -36,7 +36,7 @@ Tensor *net_start(const Net *net, Tensor *y, Measurement *measurement)
     const ExperimentConfig *config = net->config;
     Tensor *loss = net_loss(net, y);
     measurement->loss = (double)tensor_item(loss);
-    return config->same_dy ? tensor_sum(tensor_mul(y, same_dy(config, y))) : loss;     // whose gradient at y is dy
+    return config->same_dy ? tensor_sum(tensor_mul(y, same_dy(config, y))) : loss;     // its gradient at y is dy
 }
 
 static void unwatch(void *watch)
@@ -91,7 +91,7 @@ static void free_adamw(void *adamw)
     adamw_free(adamw);
 }
 
-// Measures at steps 0 ... n_steps of one network, whose making began at start.
+// Measures steps 0 ... n_steps of one network. start: when its creation began.
 static void run_network(Net *net, Tape *tape, Experiment *experiment, Measurement label, double start, Progress *progress)
 {
     const ExperimentConfig *config = net->config;
@@ -114,7 +114,7 @@ static void run_network(Net *net, Tape *tape, Experiment *experiment, Measuremen
         Measurement *measurement = &experiment->measurements[experiment->n_measurements];
         *measurement = label;
         measurement->step = step;
-        experiment->n_measurements++;                          // from here on it is freed with the others
+        experiment->n_measurements++;                          // now freed with the others
         net_next_batch(net);
         if (config->streamed) {
             gpt_stream_progress(net->gpt, part_made, progress);
@@ -161,7 +161,7 @@ static bool run_all(const ExperimentConfig *config, Tape *tape, Experiment *expe
     return true;
 }
 
-// Each layer keeps about three results a row, and a gradient of each.
+// Each layer keeps about three results per row, and the gradient of each.
 static bool check_rows(const ExperimentConfig *config, Error *error)
 {
     if (config->n_rows < 0 || config->n_rows > DEEP_ROWS_MAX) {
@@ -199,10 +199,10 @@ static bool held_check(const ExperimentConfig *config, Error *error)
     return memory_check(experiment_held_bytes(&config->gpt, config->B, config->T, config->n_steps > 0), "the experiment", error);
 }
 
-// What is kept of all measurements: a row for each parameter, named intermediate and shortcut, in lists that double as they grow.
+// Memory of the measurements: a row for each parameter, named intermediate and shortcut, in lists that double as they grow.
 static bool check_results(const ExperimentConfig *config, Error *error)
 {
-    enum { DEEP_ROWS = 12, GPT_ROWS = 40 };        // of a layer, of a block: at most
+    enum { DEEP_ROWS = 12, GPT_ROWS = 40 };        // upper bounds per layer and per block
     double layers = config->net == NET_MLP ? (double)DEEP_ROWS * config->deep.n_layer : (double)GPT_ROWS * config->gpt.n_layer;
     double measurements = (double)config->n_seeds * arms_run(config) * (config->n_steps + 1.0);
     return memory_check(sizeof(FlowRow) * layers * measurements, "what is measured", error);

@@ -28,7 +28,7 @@ typedef struct DeepConfig {
     const char *residual;                          // a rule or its name; NULL: plain with shortcut, none-plain without
     DeepHead head;
     DeepNorm norm;                                 // with batch normalization the input needs at least 2 rows
-    DeepLoss loss;                                 // of an experiment: mean squared error, or cross-entropy of one class for each row
+    DeepLoss loss;                                 // mean squared error, or cross-entropy with one class per row
     double init_gain;                              // factor on the weights that init draws; 0: 1
     bool own_bias;                                 // biases are N(0, bias_std^2), 0 if that is 0, instead of init's
     double bias_std;
@@ -37,7 +37,7 @@ typedef struct DeepConfig {
 // All but sizes, rule and own_bias as a table (see ConfigField), for options and files.
 extern const ConfigField deep_fields[];
 extern const int deep_field_count;
-// Is the field not the default, other than activation and init, which are always told?
+// Does the field, other than activation and init (always printed), differ from its default?
 bool deep_field_differs(const ConfigField *field, const DeepConfig *config);
 
 enum { DEEP_DEPTH_MAX = 100000, DEEP_WIDTH_MAX = 65536 };      // a larger number is most likely a typing error
@@ -69,7 +69,7 @@ enum { DEEP_ROWS_MAX = 65536 };
 
 // n >= 2 points on a line: the first coordinate goes from low to high in equal steps, the others are 0.
 DeepRows deep_rows_grid(double low, double high, int n, int n_in);
-// A CSV file without a title line: n_in numbers a line, or n_in + n_target in all of them. Blank lines are skipped. False and an error with line
+// A CSV file without a header line: n_in numbers a line, or n_in + n_target in all of them. Blank lines are skipped. False and an error with line
 // and column, and nothing to free, if anything else is in it, or it is larger than 16 MiB or DEEP_ROWS_MAX rows.
 bool deep_rows_read(const char *path, int n_in, int n_target, DeepRows *rows, Error *error);
 void deep_rows_free(DeepRows *rows);
@@ -92,7 +92,7 @@ typedef struct ExperimentConfig {
     const Real *input;                             // (n_rows, sizes[0])
     const Real *target;                            // (n_rows, sizes[n_layer]); with LOSS_CE targets, instead
     int n_rows;                                    // 0: 1. The loss is the mean over all rows and outputs
-    bool normal_input;                             // instead of input: N(0, 1), drawn anew for each seed; the arms of a seed share the rows
+    bool normal_input;                             // instead of input: N(0, 1), drawn again for each seed; all arms of a seed get the same rows
     GPTConfig gpt;                                 // for NET_GPT; its rule is set by arms or rules
     const GPT *saved;                              // for NET_GPT: a model of this configuration whose weights to take; NULL: the seed's
     const int *ids;                                // (B, T)
@@ -107,15 +107,15 @@ typedef struct ExperimentConfig {
     int n_steps;                                   // AdamW steps of training; each is measured before it is made, and the end
     double lr;
     bool sgd;                                      // plain gradient descent instead of AdamW
-    bool same_dy;                                  // feed all arms the same gradient at the output instead of their loss's
+    bool same_dy;                                  // feed the same gradient into the output of all arms instead of each loss's own
     const struct TrainConfig *train;               // the measured steps of a training run; NULL: steps as above
-    const struct Probe *probes[PROBES_MOST];       // what else is measured at each step (section 4)
+    const struct Probe *probes[PROBES_MOST];       // also measured at each step (section 4)
     int n_probes;
-    bool streamed;                                 // for NET_GPT: one block's weights in memory at a time (gpt_create_streamed); saved, too
-    bool force;                                    // also probes that are estimated to take very long
+    bool streamed;                                 // for NET_GPT: one block's weights in memory at a time (gpt_create_streamed), also with saved
+    bool force;                                    // also run probes estimated to take longer than PROBE_SECONDS
 } ExperimentConfig;
 
-// One number that a probe measured.
+// One value that a probe measured.
 typedef struct ProbeRow {
     const char *kind;                              // "path_norm": a name in the probe's table of kinds
     int layer;                                     // -1: the whole network
@@ -124,7 +124,7 @@ typedef struct ProbeRow {
     double value;
 } ProbeRow;
 
-// Why a probe has no numbers, or what is wrong with them: "layer 3: stable_rank is not finite".
+// Why a probe has no values, or what is wrong with them: "layer 3: stable_rank is not finite".
 typedef struct ProbeFault {
     const struct Probe *probe;
     Error error;
@@ -133,7 +133,7 @@ typedef struct ProbeFault {
 typedef struct ProbeResults {
     ProbeRow *rows;                                // probe after probe, in the order of the table of probes
     int n_rows, rows_capacity;
-    ProbeFault *faults;                            // at most one a probe
+    ProbeFault *faults;                            // at most one per probe
     int n_faults, faults_capacity;
 } ProbeResults;
 
@@ -144,7 +144,7 @@ typedef struct Measurement {
     int arm;
     int step;
     double loss;
-    double seconds;                                // for this measurement, and the step after it; the first's include making the network
+    double seconds;                                // for this measurement and the step after it; the first includes creating the network
     GradFlow flow;
     ProbeResults probes;
 } Measurement;
@@ -156,7 +156,7 @@ typedef struct Experiment {
     int n_layer;
 } Experiment;
 
-// Called after each measurement; of streamed networks after each part (block, embeddings, head) of each pass.
+// Called after each measurement; for streamed networks, after each part (block, embeddings, head) of each pass.
 typedef void ExperimentProgress(int done, int n, void *context);
 
 // Arms are numbered from 0: rules in their order; or 0 without shortcuts, 1 with, even if one of them is not run.
@@ -165,12 +165,12 @@ bool experiment_has(const Experiment *experiment, int arm);    // was that arm r
 const ResidualRule *experiment_rule(const ExperimentConfig *config, int arm);
 const char *experiment_arm_name(const ExperimentConfig *config, int arm);      // "with shortcuts"; of rules "keel"
 
-// Builds, runs and measures every network. The arms of a seed start from the same weights, as far as they share them. On a tape of its own. The caller
-// frees the result with experiment_free; where it returns false there is nothing to free.
+// Builds, runs and measures every network. The arms of a seed share the initial weights of the parameters they have in common. Uses its own tape. The caller
+// frees the result with experiment_free; if it returns false there is nothing to free.
 bool experiment_run(const ExperimentConfig *config, ExperimentProgress *progress, void *context, Experiment *experiment,
                     Error *error);
 void experiment_free(Experiment *experiment);
-double experiment_held_bytes(const GPTConfig *config, int B, int T, bool training);    // the memory of one network that is held, not streamed
+double experiment_held_bytes(const GPTConfig *config, int B, int T, bool training);    // the memory of one network that is not streamed
 double experiment_streamed_bytes(const GPTConfig *config, int B, int T);       // the memory of a process that measures it streamed
 
 // The tape of one step of the experiment's network (of the last arm that is run) as a drawing for Graphviz.
@@ -234,19 +234,19 @@ bool experiment_runs_csv(const Experiment *experiment, FILE *out);     // a row 
 bool measurement_csv(const ExperimentConfig *config, const Measurement *measurement, FILE *out);   // and the rows of one measurement
 
 // ------------------------------------------------------------------------------------------------------------
-// 4. Probes: what else can be measured of a network. Each is one file in probes/ and one row of the table of probes, which the CSV, the tables,
-// the plots and the documentation are made from.
+// 4. Probes: additional measurements of a network. Each is one file in probes/ and one row of the table of probes, from which the CSV, the tables,
+// the plots and the documentation are generated.
 
 // A kind of number in the CSV.
 typedef struct ProbeKind {
     const char *name;                              // "path_norm"
-    const char *about;                             // what the value is
-    const char *place;                             // what layer and name are
+    const char *about;                             // the value in words
+    const char *place;                             // the meaning of layer and name
     const char *index;                             // what the index counts; NULL: there is none
     bool internal;                                 // a check of the measurement itself: in text and JSON, not in the CSV
 } ProbeKind;
 
-// One number made of those of one place, in the order of their index.
+// Reduces the values of one place, in index order, to one number.
 typedef double ProbeReduce(const double *values, int n);
 double probe_first(const double *values, int n);
 double probe_last(const double *values, int n);
@@ -262,7 +262,7 @@ typedef struct ProbeColumn {
     ProbeReduce *reduce;                           // NULL: probe_first
 } ProbeColumn;
 
-// How a panel of the probe's plot shows a kind.
+// How a panel of the probe's plot draws a kind.
 typedef enum ProbeForm {
     FORM_PLACES = 1,                               // a line for each arm, against the layer or sublayer
     FORM_INDEX,                                    // a line for each arm, against the index, of the first place
@@ -291,52 +291,52 @@ typedef struct Probe {
     const char *about;                             // one sentence
     const char *source;
     const char *cost;                              // "as many backward walks as sublayers"
-    unsigned nets;                                 // that it fits
-    bool passes;                                   // runs further passes or changes the network, which is restored afterwards
+    unsigned nets;                                 // the networks it supports
+    bool passes;                                   // runs more passes or changes the network, which is restored afterwards
     bool by_block;                                 // measures each block by itself: of a streamed GPT, too
-    int losses, gradients;                         // how many it computes at other weights, at most: for an estimate of its time
-    const ProbeKind *kinds;                        // these three end with {0}
+    int losses, gradients;                         // upper bounds on evaluations at other weights, for the time estimate
+    const ProbeKind *kinds;                        // these three arrays end with {0}
     const ProbeColumn *columns;
     const ProbePanel *panels;
-    const char *legend;                            // what the columns are
-    // What is known, and what this experiment says about it, as sentences for text and plot. May be NULL.
+    const char *legend;                            // explains the columns
+    // The known result and what this experiment shows, as sentences for text and plot. May be NULL.
     const char *claim;
     void (*finding)(const Experiment *experiment, int step, FILE *out);
-    bool (*check)(const ExperimentConfig *config, Error *error);       // does it fit the experiment, too, and can it be afforded? May be NULL
+    bool (*check)(const ExperimentConfig *config, Error *error);       // does it support this experiment, at an acceptable cost? May be NULL
     bool (*measure)(ProbeRun *run, Error *error);
 } Probe;
 
 extern const Probe *const probe_table[];
 extern const int probe_count;
-enum { PROBE_SECONDS = 600 };                      // that it may take without ExperimentConfig's force
-// How long it will take at most, in all networks, from losses and gradients of one of them, which is made for that. 0 if it is always fast.
+enum { PROBE_SECONDS = 600 };                      // limit without ExperimentConfig's force
+// Upper bound of its time for all networks, from a loss and a gradient timed on one of them, created for this. 0 if it is always fast.
 bool probe_estimate(const ExperimentConfig *config, const Probe *probe, double *seconds, Error *error);
-const Probe *probe_find(const char *name);         // NULL: there is none
+const Probe *probe_find(const char *name);         // NULL if unknown
 const ProbeKind *probe_kind(const char *kind, const Probe **probe);    // NULL if no probe has it; probe may be NULL
 
 // Runs the probes of config on a GPT after forward and backward on the current tape: config's ids, targets, B and T are those of the pass, output
-// and loss its results; adamw (NULL: none) makes the next step, of gradients clipped to clip (0: not). Appends to results; free with probe_results_free.
+// and loss its results; adamw (NULL: none) makes the next step, with gradients clipped to clip (0: no clipping). Appends to results; free with probe_results_free.
 void probes_measure(const ExperimentConfig *config, GPT *gpt, const AdamW *adamw, double clip, int step, Tensor *output, Tensor *loss,
                     ProbeResults *results);
 void probe_results_free(ProbeResults *results);
 
-// A place of a probe's numbers.
+// Where a probe's values belong.
 typedef struct ProbePlace {
     int layer;
     const char *name;                              // NULL: any
 } ProbePlace;
 
-// The values of a kind at a place, in the order of their index. Returns how many; values: room for n, NULL to count.
+// The values of a kind at a place, in index order. Returns how many; values has room for n, or is NULL to count.
 int measurement_probe(const Measurement *measurement, const char *kind, ProbePlace place, double *values, int n);
 
-// Over the seeds: the value with this index (-1: without one), or a number made of all values of the place. With a name, the layer is ignored.
+// Over the seeds: the value with this index (-1: no index), or all values of the place, reduced. With a name, the layer is ignored.
 Quartiles experiment_probe(const Experiment *experiment, int arm, int step, const char *kind, ProbePlace place, int index);
 Quartiles experiment_probe_reduced(const Experiment *experiment, int arm, int step, const char *kind, ProbePlace place, ProbeReduce *reduce);
 
 // The places of a kind in the networks of an arm at a step, in order. The caller frees *places (the names belong to the experiment). Returns how many.
 int experiment_probe_places(const Experiment *experiment, int arm, int step, const char *kind, ProbePlace **places);
 bool probe_has_numbers(const Experiment *experiment, const Probe *probe);
-// The faults of a probe over all networks: the first one, and in how many networks. NULL if there is none.
+// The first fault of a probe over all networks, and the number of networks with a fault. NULL if there is none.
 const ProbeFault *experiment_probe_fault(const Experiment *experiment, const Probe *probe, int *networks);
 
 // ------------------------------------------------------------------------------------------------------------

@@ -131,7 +131,7 @@ int experiment_rows(const ExperimentConfig *config)
     return config->n_rows > 0 ? config->n_rows : 1;
 }
 
-// A generator of its own: the weights of a seed do not depend on the input.
+// Uses a separate generator, so that a seed's weights do not depend on the input.
 static Real *draw_input(const ExperimentConfig *config, uint64_t seed)
 {
     enum { INPUT_SEED = 2000003 };
@@ -227,7 +227,7 @@ typedef struct Kept {
     Net *net;
     ParameterList parameters;
     Real **grads;                                  // (count) pointers to the gradients; NULL for none
-    Real *data, *grad_data;                        // the values of all of them
+    Real *data, *grad_data;                        // the values of all parameters
     bool training;
     Random random;
 } Kept;

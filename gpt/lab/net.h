@@ -16,7 +16,7 @@ typedef struct Net {
     DeepNet *deep;                                 // one of the two
     GPT *gpt;
     Module *module;
-    Real *drawn;                                   // the input of the deep network, if it is the seed's; else NULL
+    Real *drawn;                                   // the deep network's input, if drawn from the seed; else NULL
     ExperimentConfig own;                          // config with the batch of this step, where batches are drawn
     Random batches;                                // draws them
 } Net;
@@ -25,13 +25,13 @@ int experiment_rows(const ExperimentConfig *config);           // of the deep ne
 
 bool net_create(Net *net, const ExperimentConfig *config, int arm, uint64_t seed, Error *error);
 void net_free(void *net);                          // a Net
-void net_next_batch(Net *net);                     // draws the batch of a step, where batches are drawn. The net must not move any more
+void net_next_batch(Net *net);                     // draws the batch of a step, if batches are drawn. The net must not be moved afterwards
 Tensor *net_forward(Net *net);
 Tensor *net_loss(const Net *net, Tensor *y);
-// Notes the loss of the output y, and returns what backward starts from: the loss, or with same_dy what has that gradient at y.
+// Records the loss of the output y, and returns the tensor that backward starts from: the loss, or with same_dy one whose gradient at y is dy.
 Tensor *net_start(const Net *net, Tensor *y, Measurement *measurement);
 
-// The same measurement of a streamed GPT (streamed.c), whether it can be made, and how many parts it makes.
+// The same for a streamed GPT (streamed.c): the measurement, whether it is possible, and how many parts it loads.
 void net_measure_streamed(Net *net, Tape *tape, Measurement *measurement);
 bool streamed_check(const ExperimentConfig *config, Error *error);
 int streamed_parts(const ExperimentConfig *config);

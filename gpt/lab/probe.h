@@ -1,4 +1,4 @@
-// probe.h: what a probe is made of. Internal to gpt/lab/.
+// probe.h: the interface of a probe. Internal to gpt/lab/.
 //
 // A probe is one file in probes/: formula, source and cost in its header comment, a check, a measure function, its kinds, and how its table and
 // plot look, in `const Probe probe_NAME`; and one row in PROBES below. It is called after forward and backward of each measured step.
@@ -9,7 +9,7 @@
 #include "gpt/base/base.h"
 #include "gpt/lab/net.h"
 
-// In this order they run, and their numbers stand in the CSV. (The browser's module has only some.)
+// In the order in which they run and appear in the CSV. (The browser's module has only some.)
 #ifndef PROBES
 #define PROBES(ROW) \
     ROW(paths) ROW(stream) ROW(branch) ROW(attention) ROW(jacobian) ROW(spectrum) ROW(update) ROW(sharpness) ROW(noise) ROW(lens) \
@@ -19,14 +19,14 @@
 #define PROBE_DECLARE(name) extern const Probe probe_##name;
 PROBES(PROBE_DECLARE)
 
-// What the kinds' layer and name are.
+// The meaning of the kinds' layer and name.
 #define PLACE_STREAM "layer: the stream where block i starts; the number of layers: after the last"
 #define PLACE_SUBLAYER "name: h.0.attn, h.0.mlp, layers.3; layer: its number"
 #define PLACE_ATTENTION "name: h.0.attn; layer: its number"
 #define PLACE_NETWORK "layer -1: the whole network"
 
-// With passes, the current tape is an empty one of the probe's own, and the network's weights, gradients, mode and random numbers are
-// restored afterwards, so that measure may run net_forward, tensor_backward and an optimizer. Without, the measured tape is current.
+// With passes, the current tape is an empty one for the probe, and the network's weights, gradients, mode and random numbers are
+// restored afterwards, so measure may run net_forward, tensor_backward and an optimizer. Otherwise the measured tape is current.
 struct ProbeRun {
     const ExperimentConfig *config;
     Net *net;
@@ -34,10 +34,10 @@ struct ProbeRun {
     int step;
     Tape *tape;                                    // of the measured pass, after forward and backward; no gradient of an intermediate is left
     Tensor *output;                                // of the network, on it
-    Tensor *loss;                                  // one value on it, of which the gradients are
+    Tensor *loss;                                  // one value on it, whose gradients were computed
     int block;                                     // of a streamed GPT: the only one on the tape; a probe by_block is run for each. Else 0
-    const AdamW *adamw;                            // that makes the next step; NULL: no step follows, or one by SGD
-    double clip;                                   // to which that step clips the norm of all gradients; 0: not
+    const AdamW *adamw;                            // makes the next step; NULL: no step follows, or an SGD step
+    double clip;                                   // clipping norm of that step; 0: none
     const Probe *probe;                            // that is running
     ProbeResults *results;
 };
@@ -45,10 +45,10 @@ struct ProbeRun {
 // Appends a number. kind is one of the probe's; name NULL: none; index -1: none.
 void probe_add(ProbeRun *run, const char *kind, int layer, const char *name, int index, double value);
 
-// For findings: a number of a place in each arm, a median over the seeds: "0.23 without shortcuts, 1.4 with shortcuts". Arms that lack it are omitted.
+// For findings: a place's median over the seeds in each arm: "0.23 without shortcuts, 1.4 with shortcuts". Arms without a value are omitted.
 void probe_write_arms(FILE *out, const Experiment *experiment, int step, const char *kind, ProbePlace place, ProbeReduce *reduce);
 
-// Runs the probes of the experiment. Their faults are noted in run->results.
+// Runs the probes of the experiment. Their faults are stored in run->results.
 void probes_run(ProbeRun *run);
 
 // The sublayers of the measured pass (an MLP's layers), from 0: how many, and of the s-th its name "h.0.attn" or "layers.3", and its layer.
@@ -65,7 +65,7 @@ Tensor *probe_layer_stream(const ProbeRun *run, int layer);            // where 
 LossFunction probe_loss(ProbeRun *run, ParameterList *parameters);
 int probe_rows(const ExperimentConfig *config);    // of the batch
 
-// At most, for the running probe in all networks of the experiment, estimated from one loss and one gradient; 0 if it is always fast.
+// Upper bound for the running probe in all networks of the experiment, estimated from one loss and one gradient; 0 if it is always fast.
 double probe_seconds(ProbeRun *run);
 
 #endif

@@ -1,4 +1,4 @@
-// probe_loss.c: the loss of the measured network as a function of its weights, for probes that compute it at other weights.
+// probe_loss.c: the loss of the measured network as a function of its weights, for probes that evaluate it at other weights.
 
 #include "gpt/base/base.h"
 #include "gpt/lab/probe.h"
@@ -48,7 +48,7 @@ LossFunction probe_loss(ProbeRun *run, ParameterList *parameters)
     return (LossFunction){parameters, forward, run};
 }
 
-// The fastest of two: the first one also prepares memory and kernels.
+// The faster of two runs: the first one is also the warm-up.
 static double seconds_of(const LossFunction *loss, bool gradient)
 {
     double fastest = 1e300;

@@ -33,7 +33,7 @@ DeepRows deep_rows_grid(double low, double high, int n, int n_in)
 typedef struct Reader {
     const char *path;
     const char *at;                                // the rest of the text
-    int line;                                      // that it begins with, from 1
+    int line;                                      // its first line, counted from 1
     int n_in, n_target;
     int columns;                                   // of each line: n_in, or n_in + n_target; 0: not known yet
 } Reader;
@@ -63,7 +63,7 @@ static bool read_number(const Reader *reader, const char *text, size_t n, int co
     if (n >= ITEM) {
         strcpy(item + ITEM - 4, "...");            // too long for a number: refused below
     } else if (strlen(item) < n) {
-        strcpy(item, "\\0");                       // so is a zero byte
+        strcpy(item, "\\0");                       // a zero byte is refused too
     }
     snprintf(place, sizeof place, "line %d, column %d", reader->line, column);
     return config_field_read(&field, item, value, &inner) || error_set(error, "%s: %s", reader->path, inner.message);

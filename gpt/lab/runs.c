@@ -1,7 +1,7 @@
-// runs.c: an experiment as a table of its networks: a row each, with every setting, and what came out.
+// runs.c: an experiment as a table with a row per network: every setting, and the results.
 //
-// The settings of both kinds of network are columns, named like their options; those that a network does not have are empty. What else is a
-// column is in the table below; gpt/lab/README.md explains all of them.
+// The settings of both kinds of network are columns, named like their options; those that a network does not have are empty. The other
+// columns are in the table below; gpt/lab/README.md explains all of them.
 
 #include "gpt/base/base.h"
 #include "gpt/lab/net.h"
@@ -78,7 +78,7 @@ static bool has_own_column(const ConfigField *field)
     return strcmp(field->name, "norm") == 0 || strcmp(field->name, "shortcut") == 0 || strcmp(field->name, "residual") == 0;
 }
 
-// The loss itself is a column, too.
+// The loss value has a column of its own.
 static const char *column_name(const ConfigField *field)
 {
     return strcmp(field->name, "loss") == 0 ? "loss_function" : field->name;
@@ -97,7 +97,7 @@ static void write_deep_field(FILE *out, const ConfigField *field, const Run *run
     }
 }
 
-// Of a run, or the titles if it is NULL.
+// The cells of a run, or the column names if it is NULL.
 static void write_fields(FILE *out, const Run *run)
 {
     for (int i = 0; i < deep_field_count; i++) {

@@ -1,8 +1,8 @@
 // streamed.c: the measurement of a GPT that is larger than memory, part by part.
 //
-//      forward     embeddings, h.0, h.1, ..., h.L-1, head         keeps what arrives at each block, nothing else
-//      backward    head, h.L-1, ..., h.1, h.0, embeddings         makes each block's weights again, runs it, walks back from the gradient of its
-//                                                                 output, and measures its gradients before the next block takes their memory
+//      forward     embeddings, h.0, h.1, ..., h.L-1, head         keeps only the input of each block
+//      backward    head, h.L-1, ..., h.1, h.0, embeddings         loads each block's weights again, runs it, walks back from the gradient of its
+//                                                                 output, and measures its gradients before the next block reuses their memory
 //
 // The values and gradients are those of one tape over all parts, bit for bit: each part has the same operations in the same order.
 
@@ -19,8 +19,8 @@ typedef struct Pass {
     int L;                                         // blocks
     Shape shape;                                   // (B, T, C), of the stream
     size_t n;                                      // its values
-    Real *streams;                                 // (L + 1, n): what arrives at each block, and at the head
-    Real *dy;                                      // (2, n): of the part's output; of x0, as far as later blocks have added to it
+    Real *streams;                                 // (L + 1, n): the input of each block, and of the head
+    Real *dy;                                      // (2, n): of the part's output; of x0, summed over the later blocks
     bool reached;                                  // does a gradient arrive at the part's output?
     GradFlow *flows;                               // (L + 2) of each part
 } Pass;
@@ -47,7 +47,7 @@ static void begin_pass(Pass *pass, const Net *net)
     pass->flows = memory_allocate_zeroed((size_t)pass->L + 2, sizeof(GradFlow), "gradient flow");
 }
 
-// What arrives at block i, or at the head (i = L), as a leaf of the current tape.
+// The input of block i, or of the head (i = L), as a leaf of the current tape.
 static Tensor *stream_leaf(const Pass *pass, int i)
 {
     Tensor *x = tensor_full(pass->shape, 0);
@@ -60,7 +60,7 @@ static void unwatch(void *watch)
     gradflow_unwatch(watch);
 }
 
-// Walks back from y, whose gradient is dy (NULL: 1), and reads what reached the part.
+// Walks back from y, whose gradient is dy (NULL: 1), and reads the part's gradients.
 static void measure_part(Pass *pass, int part, Tape *tape, Tensor *y, const Real *dy)
 {
     const Module *roots[4];
@@ -141,7 +141,7 @@ static void run_blocks(Pass *pass, Net *net, const Tensor *embd, Measurement *me
     tape_no_grad_end();
     gpt_stream_part(gpt, pass->L + 1);
     measure_head(pass, net, tape, measurement);
-    gpt_stream_drop(gpt, 0, true);                 // a tied head's gradient is added to later
+    gpt_stream_drop(gpt, 0, true);                 // a tied head adds to its gradient later
     gpt_stream_drop(gpt, pass->L + 1, false);
     for (int i = pass->L - 1; i >= 0; i--) {
         gpt_stream_part(gpt, i + 1);

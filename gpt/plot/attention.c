@@ -1,4 +1,4 @@
-// attention.c: who looks at whom: a map of attention weights for each head, on one page.
+// attention.c: a map of attention weights for each head, on one page.
 
 #include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
@@ -11,7 +11,7 @@
 typedef struct Grid {
     bool blocks_across;
     int across, down;
-    double left, width, bottom, height; // of all maps, as parts of the page
+    double left, width, bottom, height; // of all maps, as fractions of the page
 } Grid;
 
 enum { PAGE_WIDTH = 1920, PAGE_HEIGHT = 1080, TOKENS_MOST = 256, GAP = 4 }; // pixels
@@ -56,13 +56,13 @@ static const double *head_weights(const AttentionMaps *maps, int block, int head
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// The title: the head that is the most one-sided
+// The title: the least uniform head
 
 typedef struct Look {
     const char *at;
     int block, head;
     double weight;  // mean
-    double uniform; // of a head that looks at all positions alike
+    double uniform; // of a head that attends to all positions equally
 } Look;
 
 // Positions from 2 on, for which first, before and itself are different ones.
@@ -123,7 +123,7 @@ static char *write_caption(const AttentionMaps *maps)
 // ------------------------------------------------------------------------------------------------------------
 // The maps
 
-enum { NAMES_HEIGHT = 10, NAME_MOST = 12 }; // pixels of a row that has room for a token's text; its characters
+enum { NAMES_HEIGHT = 10, NAME_MOST = 12 }; // pixels that a row needs for a token's text; its characters
 
 static int longest_name(const AttentionMaps *maps)
 {

@@ -66,7 +66,7 @@ static Line guess_line(const TrainRow *rows, int n, double guess)
     return line;
 }
 
-// guess: NaN: not drawn. The y axis is logarithmic if the losses span more than a power of ten.
+// guess is not drawn if NaN. The y axis is logarithmic if the losses span more than a power of ten.
 static Panel loss_panel(const TrainRow *rows, int n, double before, double guess, int points_most)
 {
     Panel panel = {.title = "Cross-entropy loss (nats per token)",

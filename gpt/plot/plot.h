@@ -21,7 +21,7 @@ bool plot_path_check(const char *path, Error *error); // does it end in one of t
 bool plot_experiment(const Experiment *experiment, const Sweep *sweep, const char *path, Error *error);
 // The second plot of a training run: layer against step, a map per arm, color for log10 of mean |dL/dW|; and the loss.
 bool plot_heatmap(const Experiment *experiment, const char *path, Error *error);
-// The plot of a probe, at the last measured step. False and an error if it has no numbers.
+// The plot of a probe, at the last measured step. False and an error if it has no values.
 bool plot_probe(const Experiment *experiment, const Probe *probe, const char *path, Error *error);
 // The same experiment on several sizes of GPT: a panel of the gradients of each block for each size, all with one y axis.
 enum { PLOT_SIZES_MOST = 6 };
@@ -74,7 +74,7 @@ char *plot_chart_terminal(const Chart *chart, int columns, Error *error);
 bool plot_matrix(const MatrixMap *map, const char *path, Error *error);
 char *plot_matrix_terminal(const MatrixMap *map, Error *error);
 
-// One training step on several ranks: bars, of what each rank computed and sent when.
+// One training step on several ranks: bars show what each rank computed and sent, and when.
 typedef enum TimelineKind {
     TIMELINE_FORWARD,
     TIMELINE_BACKWARD,
@@ -102,13 +102,13 @@ bool plot_timeline(const Timeline *timeline, const char *path, Error *error);
 typedef struct AttentionMaps {
     const double *weights;         // (n_layer, n_head, T, T), as gpt_attention_weights gives them
     int n_layer, n_head, T;
-    bool causal;                   // positions after the one that looks are gray
+    bool causal;                   // future positions are gray
     const char *const *tokens;     // (T) as text
     const char *caption;           // the model
 } AttentionMaps;
 
 bool plot_attention(const AttentionMaps *maps, const char *path, Error *error);
-int plot_attention_tokens(int n_layer, int n_head); // the most tokens that can be told apart on the page
+int plot_attention_tokens(int n_layer, int n_head); // most tokens that remain distinguishable on the page
 
 // ------------------------------------------------------------------------------------------------------------
 // 3. The tape

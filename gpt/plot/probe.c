@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PANELS_MOST = 8, MAPS_ACROSS = 4, CELLS_MOST = 150 }; // more rows of cells could not be told apart
+enum { PANELS_MOST = 8, MAPS_ACROSS = 4, CELLS_MOST = 150 }; // more rows would be indistinguishable
 
 // A panel of lines or bars.
 typedef struct Graph {
@@ -235,7 +235,7 @@ static void write_map_row(FILE *script, const Sheet *sheet, const MapRow *row, i
 
 static int gnuplot_pattern(int line)
 {
-    static const int patterns[STYLE_COUNT] = {3, 1, 4, 2, 5, 6, 7, 0}; // so that bars differ without color, too
+    static const int patterns[STYLE_COUNT] = {3, 1, 4, 2, 5, 6, 7, 0}; // so that bars also differ without color
     return patterns[line];
 }
 
@@ -270,7 +270,7 @@ static void write_bars(FILE *script, const Panel *panel, int number)
     fprintf(script, "\nunset key\n");
 }
 
-// In two columns; of an odd number, the first is as high as two.
+// Two columns; with an odd number of panels, the first is twice as high.
 static void write_graphs(FILE *script, Sheet *sheet, int number, double top, double bottom)
 {
     int n = sheet->n_graphs;
@@ -303,7 +303,7 @@ static char *write_finding(const Sheet *sheet)
     return text.bytes;
 }
 
-// Its first sentence, without "Measured". The caller frees it.
+// The finding's first sentence, without "Measured". The caller frees it.
 static char *write_title(const Sheet *sheet, const char *finding)
 {
     static const char measured[] = "Measured";
@@ -324,7 +324,7 @@ static char *write_title(const Sheet *sheet, const char *finding)
     return text.bytes;
 }
 
-// The other sentences, what was known, and the experiment. The caller frees it.
+// The other sentences, the known result, and the experiment. The caller frees it.
 static char *write_caption(const Sheet *sheet, const char *finding)
 {
     PlotText text;

@@ -1,4 +1,4 @@
-// timeline.c: one training step on several ranks: what each computes and sends when, a lane of bars for each.
+// timeline.c: one training step on several ranks: what each computes and sends, and when, one lane of bars per rank.
 
 #include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
@@ -28,7 +28,7 @@ static void write_bars(FILE *script, const Timeline *timeline)
 {
     for (int kind = 0; kind < TIMELINE_KINDS; kind++) {
         int place = 0;
-        fprintf(script, "$bars_%d << EOD\nNaN NaN NaN NaN NaN NaN\n", kind); // no block is empty
+        fprintf(script, "$bars_%d << EOD\nNaN NaN NaN NaN NaN NaN\n", kind); // keeps the block from being empty
         for (int i = 0; i < timeline->n; i++) {
             if (timeline->bars[i].kind == (TimelineKind)kind) {
                 write_bar(script, timeline, &timeline->bars[i], place);

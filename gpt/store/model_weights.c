@@ -226,7 +226,7 @@ static void free_weights(void *context)
     free(weights);
 }
 
-// Files are read, not mapped: of a mapped file that is truncated meanwhile the system would end the program.
+// Files are read, not mapped: if a mapped file were truncated meanwhile, SIGBUS would end the program.
 static bool read_streamed(void *context, const Module *module, Tensor *parameter)
 {
     Error error;

@@ -29,8 +29,8 @@ bool gpt_save(const GPT *gpt, const Tokenizer *tokenizer, const char *folder, Er
 // error that names file and tensor if a tensor is missing, unexpected or of another shape than config.json says, or if config.json has a
 // setting that is not supported, for example another activation (README.md lists all).
 GPT *gpt_load(const char *folder, Error *error);
-// The same, one block's weights in memory at a time, read and converted again whenever a pass gets to it (gpt_create_streamed). The files stay open
-// until gpt_free; a model that borrows them (a lab's arm) must be freed before.
+// The same, with one block's weights in memory at a time, read and converted each time a pass reaches it (gpt_create_streamed). The files stay open
+// until gpt_free; a model that borrows them (an experiment's arm) must be freed first.
 GPT *gpt_load_streamed(const char *folder, Error *error);
 bool gpt_load_config(const char *folder, GPTConfig *config, Error *error);     // only config.json, without the weights
 

@@ -24,7 +24,7 @@ typedef struct Tokenizing {
     Reader reader;
     CacheHeader header;
     size_t n_special;
-    bool reads_only;                               // writes nothing to the folder
+    bool reads_only;                               // does not write to the folder
     FILE *file;
     const char *file_name;                         // for messages
     DatasetProgress *progress;                     // may be NULL

@@ -1,4 +1,4 @@
-// task.c: synthetic tasks, batches of which are drawn instead of read.
+// task.c: synthetic tasks, whose batches are drawn from a seed.
 
 #include "gpt/text/text.h"
 
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COPIED_SYMBOLS = 64 };                      // where no vocabulary is given
+enum { COPIED_SYMBOLS = 64 };                      // default vocabulary
 
 // "shift:3" -> 3. False if text is not name, a colon and an integer from least to TASK_MOST.
 static bool read_number(const char *text, const char *name, int least, int *number)

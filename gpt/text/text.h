@@ -106,7 +106,7 @@ bool dataset_check(const Dataset *dataset, int T, Error *error);       // does e
 // since is reported by fail_file, here and in the functions below.
 void dataset_batch(const Dataset *dataset, DatasetSplit split, Random *random, int B, int T, int *ids, int *targets);
 
-void dataset_skip_batch(Random *random, int B);    // draws as dataset_batch does, and reads nothing
+void dataset_skip_batch(Random *random, int B);    // advances random as dataset_batch does, without reading
 
 void dataset_ids(const void *dataset, size_t first, size_t n, int *ids);       // n of its ids, from index first on (a TokenReader)
 
@@ -117,18 +117,18 @@ void dataset_eval_batch(const Dataset *dataset, DatasetSplit split, int batch, i
 // 3. Data without a text: batches from a function
 
 // Fills B rows of T ids below the model's vocabulary size, and the target of each, TARGET_IGNORED where nothing is to be predicted (but not everywhere).
-// All that is random is drawn from random, which is seeded anew for each batch, and nothing is remembered between calls: so a resumed run, and
-// each of several ranks, gets the batches that it would have got. An example is in gpt/train/train.h.
+// Draw only from random, which is seeded again for each batch, and keep no state between calls: then a resumed run, and
+// each of several ranks, gets the same batches. gpt/train/train.h has an example.
 typedef void BatchFunction(void *context, Random *random, int B, int T, int *ids, int *targets);
 
 typedef struct BatchSource {
     const char *name;                              // for messages and plots
-    BatchFunction *fill;                           // NULL: there is none
+    BatchFunction *fill;                           // NULL: no source
     void *context;
-    double guess_loss;                             // of guessing among all possible answers; 0: unknown
+    double guess_loss;                             // of a uniform guess among the possible answers; 0: unknown
 } BatchSource;
 
-// The next batch: one number is drawn from random, and seeds the generator that the function gets.
+// The next batch: draws one number from random to seed the function's generator.
 void batch_draw(const BatchSource *source, Random *random, int B, int T, int *ids, int *targets);
 
 // Synthetic tasks, s the symbols 0 ... n_symbols - 1, each drawn uniformly:
@@ -149,7 +149,7 @@ typedef struct Task {
 } Task;
 
 bool task_read(const char *text, Task *task, Error *error);
-int task_vocabulary(const Task *task);             // that it takes where none is given: 64, or K + 1
+int task_vocabulary(const Task *task);             // the default: 64, or K + 1
 // For rows of T tokens of a model: copy and shift use its whole vocabulary. False and an error if the vocabulary or the rows are too small.
 bool task_fit(Task *task, int vocab_size, int T, Error *error);
 BatchSource task_source(const Task *task);         // borrows the task

@@ -74,7 +74,7 @@ static int arm_of(const ExperimentConfig *config)
     return config->n_rules == 0 && config->arms == ARMS_ON;
 }
 
-// Of each probe, the first fault of the run is kept.
+// Keeps each probe's first fault in the run.
 static void keep_faults(ProbeResults *probed, const ProbeResults *before)
 {
     for (int i = 0; i < before->n_faults; i++) {
@@ -172,7 +172,7 @@ static bool read_stats(char *const *cells, FlowStats *stats)
     return read;
 }
 
-// What all rows have.
+// The columns of all rows.
 static bool read_place(const TableReader *reader, const Trainer *trainer, int *step, int *layer)
 {
     char *const *cells = reader->cells;
@@ -201,13 +201,13 @@ static bool read_row(const TableReader *reader, const Trainer *trainer, int *ste
     return true;
 }
 
-// The line of a probe's number, if it is one.
+// Reads a line if it is a probe's.
 static bool is_probe_row(const TableReader *reader)
 {
     return reader->n_cells >= ALL_COLUMNS && probe_kind(reader->cells[COLUMN_KIND], NULL) != NULL;
 }
 
-// It is added to the measurement of the step, whose other rows come before.
+// Adds it to the measurement of its step, whose other rows come before.
 static bool add_probe_row(const TableReader *reader, const Trainer *trainer, Experiment *experiment)
 {
     char *const *cells = reader->cells;

@@ -1,5 +1,5 @@
 // reduce.c: the sum of gradients over parts and ranks, in buckets. A bucket is a piece of a large parameter's gradient, in place, or several
-// small ones, copied side by side, since a transfer costs some microseconds however small it is. Buckets are in reverse order of the tree,
+// small ones, copied side by side, since even a small transfer costs some microseconds. Buckets are in reverse order of the tree,
 // about the order in which backward finishes them, and every rank sends them in this order.
 
 #include "gpt/train/reduce.h"
@@ -191,7 +191,7 @@ static void note_end(Bucket *bucket)
     bucket->span.end = bucket->span.end == 0 ? clock_seconds() : bucket->span.end;
 }
 
-// Waits for a bucket of which the gradients are now the sums.
+// Waits for a bucket, whose gradients are then the sums.
 static void end_bucket(Bucket *bucket)
 {
     if (bucket_values(bucket) != NULL) {
@@ -219,7 +219,7 @@ void reducer_add(Reducer *reducer, bool first, bool last)
 // ------------------------------------------------------------------------------------------------------------
 // The fast sum, during the backward pass
 
-// The walk back adds to a parameter's gradient for the last time at the first node that reads it.
+// Backward last adds to a parameter's gradient at the first node that reads it.
 static void find_final_nodes(void *context)
 {
     Reducer *reducer = context;

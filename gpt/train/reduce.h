@@ -5,7 +5,7 @@
 
 #include "gpt/train/train.h"
 
-// For parameters, which must live as long; parts: of a step. Free with reducer_free.
+// parameters must outlive the reducer; parts: per step. Free with reducer_free.
 Reducer *reducer_create(const ParameterList *parameters, Reduction reduction, int parts);
 void reducer_free(Reducer *reducer);
 
@@ -14,15 +14,15 @@ void reducer_free(Reducer *reducer);
 void reducer_add(Reducer *reducer, bool first, bool last);
 
 // REDUCE_FAST, around the step's last backward pass: from reducer_watch on, each bucket is sent as soon as no node of the tape will add to its
-// gradients. reducer_finish sends the others and waits for all. Without reducer_watch, all are sent then.
+// gradients. reducer_finish sends the rest and waits for all; without reducer_watch, it sends all.
 void reducer_watch(Reducer *reducer, Tape *tape);
 void reducer_unwatch(void *reducer);               // an Undo; nothing if it does not watch
 void reducer_finish(Reducer *reducer);
 
-// Seconds spent on sums since the start, waiting for other ranks included; what happened during a backward pass counts as far as it delayed it.
+// Seconds spent on sums since the start, including waiting for other ranks; during a backward pass, only the time that delayed it.
 double reducer_seconds(const Reducer *reducer);
 
-double reducer_bytes(const Reducer *reducer);      // of its buffers
+double reducer_bytes(const Reducer *reducer);      // size of its buffers
 
 // When each transfer of the last sum began and ended, in seconds of clock_seconds. Returns how many; the caller frees them.
 typedef struct ReducerSpan {

@@ -19,7 +19,7 @@ typedef struct Run {
     RowTable *flow;                               // NULL without gradflow_every
     int saved_step;
     double saved_at;                               // seconds
-    bool first;                                    // is this rank 0, which writes?
+    bool first;                                    // is this rank 0, the only writer?
 } Run;
 
 bool train_folder_has_run(const char *folder)
@@ -145,7 +145,7 @@ static void tell(const Run *run, const TrainRow *row)
     }
 }
 
-// What a rank says after each step; the highest of all ranks counts.
+// A rank's state after each step; the maximum over all ranks counts.
 typedef enum Verdict { GO_ON, SAVE, STOP, FAILED } Verdict;
 
 static Verdict verdict_of(const Run *run, bool made)

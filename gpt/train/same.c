@@ -1,4 +1,4 @@
-// same.c: whether all ranks are about to make the same run. Ranks that differ would compute something, but no one could say what.
+// same.c: checks that all ranks are about to make the same run; otherwise the result would be undefined.
 
 #include "gpt/base/base.h"
 #include "gpt/base/hash.h"
@@ -34,7 +34,7 @@ static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t n)
     return long_hash_end(&sum);
 }
 
-// Of the program's own file, which has the library in it.
+// The program file, which contains the library.
 static uint64_t hash_build(void)
 {
     Error none;
@@ -73,7 +73,7 @@ static uint64_t hash_settings(const Trainer *trainer)
     return hash_add(hash, setup->seed);
 }
 
-// The tokens, not the file's date or number: machines may have copies.
+// The tokens, not the file's date or inode: machines may have copies.
 static uint64_t hash_data(const Trainer *trainer)
 {
     enum { PART = 1 << 16 };

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// This rank's bars; the caller frees them. Clocks of machines differ: times are relative to a moment at which all ranks were at one place.
+// This rank's bars; the caller frees them. The machines' clocks differ, so times are relative to a barrier of all ranks.
 static TimelineBar *own_bars(const Trainer *trainer, int *n)
 {
     const StepTimes *times = &trainer->times;

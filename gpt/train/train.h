@@ -13,11 +13,11 @@
 //         ^                                                                                                      |
 //         '-- next step <-- weights <--adamw_step_clipped-- at most clip in norm <--grad_norm-- added up <-------'
 //
-// Instead of a Dataset a function may make the batches (BatchSource in gpt/text/text.h), for example of numbers to be sorted:
+// A function can make the batches instead of a Dataset (BatchSource in gpt/text/text.h), here numbers to be sorted:
 //
 //      static void sort_batch(void *context, Random *random, int B, int T, int *ids, int *targets)
 //      {
-//          int half = T / 2;                      // T / 2 numbers below 16, then T / 2 times a sign, at each of which the next larger one is due
+//          int half = T / 2;                      // T / 2 numbers below 16, then T / 2 separators, each to predict the next larger
 //          for (int i = 0; i < B * T; i++) {
 //              ids[i] = i % T < half ? (int)(random_bits(random) % 16) : 16;
 //              targets[i] = TARGET_IGNORED;
@@ -87,8 +87,8 @@ typedef struct TrainSetup {
     Tokenizer *tokenizer;                          // NULL without a text
     int *ids;                                      // (accumulate * batch, length): a fixed batch, every step's; NULL: from the text
     int *targets;                                  // the same
-    Task *task;                                    // batches are its; NULL: none
-    BatchSource batches;                           // a function that makes the batches; trainer_create sets a task's. A checkpoint does not have it:
+    Task *task;                                    // draws the batches; NULL: none
+    BatchSource batches;                           // a function that makes the batches; trainer_create sets a task's. Not stored in checkpoints:
 } TrainSetup;                                      // set it again after train_setup_load
 
 void train_setup_free(TrainSetup *setup);
@@ -113,9 +113,9 @@ typedef struct TrainBefore {
 
 typedef struct Reducer Reducer;
 
-// When what a step does began on this rank, in seconds of a monotonic clock; of its parts the last.
+// When each phase of a step began on this rank, in seconds of a monotonic clock; with several parts, of the last.
 typedef struct StepTimes {
-    double forward, backward, backward_end;        // then the sum over ranks: the rest of it
+    double forward, backward, backward_end;        // backward_end: start of the remaining sum over ranks
     double update, end;                            // AdamW
 } StepTimes;
 
@@ -133,9 +133,9 @@ typedef struct Trainer {
     int *targets;
     StepTimes times;                               // of the last step
     TrainBefore before;
-    const Probe *probes[PROBES_MOST];              // what else a step measures that measures gradients; on one rank only
+    const Probe *probes[PROBES_MOST];              // run by steps that measure gradients; on one rank only
     int n_probes;
-    ProbeResults probed;                           // their numbers at the last such step, and of each probe the first fault of the run. Its own
+    ProbeResults probed;                           // their values at the last such step, and each probe's first fault in the run. Its own
     int folder_lock;                               // of the run's folder; -1: train_run locks it. Its own
 } Trainer;
 
@@ -209,13 +209,13 @@ typedef struct TrainWatcher {
 } TrainWatcher;
 
 // Makes the remaining steps. Saves before the first step, every save_every steps and at the end. False and an error, with the last
-// checkpoint unchanged, if a file can't be written, or if loss or gradient is not finite. Of several ranks, all call it, rank 0 writes the files
-// and is watched, and the run stops if any rank's stop returns true.
+// checkpoint unchanged, if a file can't be written, or if loss or gradient is not finite. With several ranks, all call it, rank 0 writes the files
+// and calls the watcher, and the run stops if any rank's stop returns true.
 bool train_run(Trainer *trainer, const char *folder, const TrainWatcher *watcher, Error *error);
 
 // Draws loss.png, and gradflow.png if at least two steps were measured. False and an error if that fails, for example without gnuplot.
 bool train_draw(const Trainer *trainer, const char *folder, Error *error);
-// Draws the last step on all ranks, which all call it: what each computed and sent when. Rank 0 writes the file.
+// Draws what each rank computed and sent in the last step, and when. All ranks call it; rank 0 writes the file.
 bool train_draw_timeline(const Trainer *trainer, const char *path, Error *error);
 
 #include "tensor/public_end.h"

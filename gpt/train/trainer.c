@@ -180,7 +180,7 @@ static void unwatch(void *watch)
     gradflow_unwatch(watch);
 }
 
-// Dropout of a part that any rank may compute: its generator is seeded for this part alone.
+// Any rank may compute a part, so dropout has a generator seeded per part.
 static void seed_dropout(Trainer *trainer, int part)
 {
     uint64_t hash = hash_add(hash_add(hash_add(HASH_START, trainer->setup.seed), (uint64_t)trainer->adamw.step), (uint64_t)part);
@@ -213,7 +213,7 @@ static double step_part(Trainer *trainer, int round, GradFlow *flow)
     if (watch != NULL) {
         unwind_add_on_failure(unwatch, watch);
     }
-    if (fast != NULL && !trainer->gpt->recompute) {                        // else blocks read parameters on tapes of their own
+    if (fast != NULL && !trainer->gpt->recompute) {                        // with recompute, blocks read parameters on inner tapes
         reducer_watch(fast, tape_current());
         unwind_add(reducer_unwatch, fast);
     }
@@ -234,7 +234,7 @@ static double step_part(Trainer *trainer, int round, GradFlow *flow)
     return value;
 }
 
-// The sum of the ranks' losses, in their order.
+// The sum of the ranks' losses, in rank order.
 static double sum_of_losses(double own)
 {
     double sum = 0;
@@ -298,7 +298,7 @@ bool trainer_step(Trainer *trainer, GradFlow *flow, TrainRow *row, Error *error)
     row->loss = step_parts(trainer, flow);
     unwind_end(frame);
     if (trainer->reducer != NULL) {
-        gpt->random = before.dropout;              // else it would be as after this rank's last part
+        gpt->random = before.dropout;              // not the state after this rank's last part
     }
     row->grad_norm = grad_norm(&trainer->parameters);
     if (!is_sound(row, error)) {
@@ -330,7 +330,7 @@ bool trainer_validates(const Trainer *trainer)
     return trainer->data != NULL || trainer->setup.batches.fill != NULL;
 }
 
-// Batch number i of n of a split; what is drawn is drawn by a generator for this batch.
+// Batch i of n of a split, drawn by its own generator.
 static void eval_batch(Trainer *trainer, DatasetSplit split, int i, int n)
 {
     const TrainConfig *config = &trainer->setup.train;

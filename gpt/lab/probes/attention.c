@@ -10,7 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-// What a head measures that gives all positions it sees one weight.
+// The values of a head that weights all visible positions equally.
 static double even_entropy(const ExperimentConfig *config)
 {
     double sum = 0;

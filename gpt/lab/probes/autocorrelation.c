@@ -1,4 +1,4 @@
-// autocorrelation.c: do inputs next to each other get similar gradients, or has depth shattered them to white noise?
+// autocorrelation.c: do neighboring inputs get similar gradients, or does depth shatter them into white noise?
 //
 //      g(x) = d(sum of the outputs) / dx along a line of inputs;  R(lag) = sum_i (g_i - m)(g_i+lag - m) / sum_i (g_i - m)^2
 //
@@ -53,7 +53,7 @@ static bool measure(ProbeRun *run, Error *error)
     for (int i = 0; i < n; i++) {
         slopes[i] = (double)dx[(size_t)i * width];
     }
-    for (int lag = 0; lag <= n / 2; lag++) {           // larger ones have too few pairs
+    for (int lag = 0; lag <= n / 2; lag++) {           // larger lags have too few pairs
         probe_add(run, "autocorrelation", -1, NULL, lag, flow_autocorrelation(slopes, n, lag));
     }
     unwind_end(frame);

@@ -1,6 +1,6 @@
-// branch.c: the output of each sublayer's f over the stream that arrived: rms(f) / rms(h), each over the whole batch.
+// branch.c: the size of each sublayer's f relative to its input stream: rms(f) / rms(h), each over the whole batch.
 //
-// Source: De and Smith 2020 (arXiv 2002.10444): at initialization, normalized branches grow small beside the stream. Cost: one reading of both.
+// Source: De and Smith 2020 (arXiv 2002.10444): at initialization, normalized branches become small relative to the stream. Cost: one read of both.
 
 #include "gpt/lab/probe.h"
 

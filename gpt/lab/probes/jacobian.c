@@ -12,7 +12,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const uint64_t WALK_SEED = 3000017;         // apart from the seeds of weights and inputs
+static const uint64_t WALK_SEED = 3000017;         // independent of the seeds of weights and inputs
 
 static bool measure(ProbeRun *run, Error *error)
 {

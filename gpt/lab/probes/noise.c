@@ -1,4 +1,4 @@
-// noise.c: how uncertain the gradient of a batch is.
+// noise.c: the gradient noise scale: how uncertain the gradient of a batch is.
 //
 //      B_simple = tr(Sigma) / |G|^2,   Sigma: covariance of the gradients of single rows, G: the true gradient
 //

@@ -70,7 +70,7 @@ static void finding(const Experiment *experiment, int step, FILE *out)
     bool mlp = experiment->config.net == NET_MLP;
     int S = mlp ? experiment->n_layer : 2 * experiment->n_layer;
     ProbePlace input = {.name = mlp ? "layers.0" : "h.0.attn"};
-    double error = NAN;                            // unknown where the numbers were read from a CSV
+    double error = NAN;                            // unknown if the values were read from a CSV
     for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
         Quartiles q = experiment_probe(experiment, arm, step, "path_error", (ProbePlace){.layer = -1}, -1);
         error = q.n > 0 ? fmax(error, q.high) : error;

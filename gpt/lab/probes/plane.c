@@ -1,4 +1,4 @@
-// plane.c: what the loss looks like around the weights.
+// plane.c: the loss on a plane through the weights.
 //
 //      loss(w + a d1 + b d2),  a, b in [-1, 1],  25 x 25
 //
@@ -13,7 +13,7 @@
 
 enum { SIDE = 25 };
 
-static const uint64_t PLANE_SEED = 4000037;        // apart from the seeds of weights and inputs
+static const uint64_t PLANE_SEED = 4000037;        // independent of the seeds of weights and inputs
 
 static bool measure(ProbeRun *run, Error *error)
 {

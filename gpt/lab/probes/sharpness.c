@@ -1,4 +1,4 @@
-// sharpness.c: how steeply the slope of the loss changes, in the worst direction.
+// sharpness.c: the curvature of the loss in the sharpest direction.
 //
 //      the algebraically largest eigenvalue of the Hessian of the loss over all parameters
 //

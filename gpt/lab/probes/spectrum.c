@@ -1,9 +1,9 @@
-// spectrum.c: every direction on its way from each block to the end.
+// spectrum.c: how much each direction grows or shrinks from each block to the end.
 //
 //      all singular values of J = d(stream at the end) / d(stream where block i starts)
 //
-// All near 1 (dynamical isometry): gradients keep their size whatever their direction; a few large among many that are almost 0: one direction
-// is all that comes back. Source: Pennington et al. 2017 (arXiv 1711.04735). Cost: for a stream of n values n backward walks and a singular value
+// All near 1 (dynamical isometry): gradients keep their size whatever their direction; a few large values and many near 0: almost
+// only those directions come back. Source: Pennington et al. 2017 (arXiv 1711.04735). Cost: for a stream of n values n backward walks and a singular value
 // decomposition of 8/3 n^3 operations, for each block; n is at most 1,024.
 
 #include "gpt/lab/probe.h"

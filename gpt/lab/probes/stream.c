@@ -4,7 +4,7 @@
 //      rank residual   r(X - 1 m^T) / r(X), m the mean token                                rms  sqrt(mean x^2) over the batch
 //
 // X of one sequence is (T, C), and ranks are means over sequences. The rows of an MLP's batch are one sequence. Sources: Roy and Vetterli 2007
-// (effective rank), Dong et al. 2021 (arXiv 2103.03404, rank residual). Cost: the singular values of every X, 4 T^2 C operations for T < C.
+// (effective rank), Dong et al. 2021 (arXiv 2103.03404, rank residual). Cost: an SVD of each X, 4 T^2 C operations for T < C.
 
 #include "gpt/lab/probe.h"
 

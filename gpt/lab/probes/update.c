@@ -1,10 +1,11 @@
-// update.c: how far the optimizer's next step moves each parameter, against its size.
+// update.c: how far the optimizer's next step moves each parameter, relative to its size.
 //
 //      || new - old || / || old ||,  both L2
 //
-// of the step that is made next: with --steps by the experiment's optimizer, in a training run by the run's with its clipping, and otherwise by
-// a first AdamW step as gptape train makes it (beta1 0.9, beta2 0.95, eps 1e-8, weight decay 0.1 on matrices, no clipping) with --lr. Source: Karpathy 2022 (nn-zero-to-hero),
-// where about 1e-3 is right. Cost: one optimizer step.
+// for the next step: with --steps by the experiment's optimizer, in a training run by that run's with its clipping, otherwise by
+// a first AdamW step as gptape train makes it (beta1 0.9, beta2 0.95, eps 1e-8, weight decay 0.1 on matrices, no clipping) with
+// --lr. Source: Karpathy 2022 (nn-zero-to-hero),
+// which recommends about 1e-3. Cost: one optimizer step.
 
 #include "gpt/lab/probe.h"
 #include "tensor/unwind.h"
@@ -24,7 +25,7 @@ static void free_copy(void *copy)
     weight_copy_free(copy);
 }
 
-// A copy of AdamW, or one that has made no step yet.
+// A copy of AdamW, or a new one.
 static AdamW copy_adamw(const ProbeRun *run, const ParameterList *parameters)
 {
     const AdamW *adamw = run->adamw;
@@ -62,7 +63,7 @@ static int layer_of(const char *name, int n_layer, bool *after)
     return *after ? n_layer : -1;
 }
 
-// Of all weights of a layer: squares of their update and of their size.
+// Sums over all weights of a layer: squared update and squared size.
 typedef struct LayerUpdate {
     double change;
     double size;
@@ -95,7 +96,7 @@ static bool measure(ProbeRun *run, Error *error)
         size_t n = tensor_count(parameters.parameters[i]);
         double size = flow_stats(before.values + at, n).l2;
         int layer = layer_of(tensor_name(parameters.parameters[i], name), probe_layers(run), &after);
-        if (size != 0) {                           // of a parameter that is all 0 there is no ratio
+        if (size != 0) {                           // the ratio is undefined if all values are 0
             probe_add(run, "update_ratio", layer, name, -1, ratios[i]);
             add_to_layer(&layers[layer + 1], ratios[i], size);
         }
