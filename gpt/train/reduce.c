@@ -30,7 +30,7 @@ struct Reducer {
     int n_buckets, capacity;
     Real *total;                                   // exact: this rank's slices of the sum of the parts so far; NULL with one part a rank
     Real *scratch[2];                              // exact, several ranks: two transfers at a time
-    Tape *tape;                                    // fast: that is watched, or NULL
+    Tape *tape;                                    // fast: the watched tape, or NULL
     int observer;
     int n_sent;                                    // buckets, in this sum
     double bytes;                                  // of all the buffers
@@ -135,7 +135,7 @@ int reducer_spans(const Reducer *reducer, ReducerSpan **spans)
 // ------------------------------------------------------------------------------------------------------------
 // Packing
 
-// Between a pack and the gradients. A parameter without a gradient counts as zeros, and stays without one.
+// Between a pack and the gradients. A parameter without a gradient counts as zeros; its gradient stays NULL.
 static void copy_pack(const Bucket *bucket, bool pack)
 {
     Real *at = bucket->packed;
