@@ -210,6 +210,9 @@ Quartiles experiment_relative(const Experiment *experiment, int arm, int step, i
 Quartiles experiment_loss(const Experiment *experiment, int arm, int step);
 int experiment_shortcuts(const Experiment *experiment, int arm);         // taken in one network, counted on its tape
 
+// The line of least squares through the points whose x and y are finite: its slope; NaN with fewer than two different x.
+double fit_slope(const double *x, const double *y, int n);
+
 // First layer over last layer against depth: the main result.
 typedef struct SweepPoint {
     int depth;

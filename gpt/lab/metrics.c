@@ -148,3 +148,29 @@ int experiment_shortcuts(const Experiment *experiment, int arm)
     }
     return 0;
 }
+
+// ------------------------------------------------------------------------------------------------------------
+// A line through points
+
+double fit_slope(const double *x, const double *y, int n)
+{
+    double count = 0;
+    double mean_x = 0;
+    double mean_y = 0;
+    double xx = 0;
+    double xy = 0;
+    for (int i = 0; i < n; i++) {
+        if (isfinite(x[i]) && isfinite(y[i])) {
+            count++;
+            mean_x += (x[i] - mean_x) / count;
+            mean_y += (y[i] - mean_y) / count;
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        if (isfinite(x[i]) && isfinite(y[i])) {
+            xx += (x[i] - mean_x) * (x[i] - mean_x);
+            xy += (x[i] - mean_x) * (y[i] - mean_y);
+        }
+    }
+    return xx > 0 ? xy / xx : NAN;
+}

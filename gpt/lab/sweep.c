@@ -1,6 +1,6 @@
 // sweep.c: the first layer's gradient over the last layer's, against depth.
 
-#include "gpt/lab/claims/claims.h"
+#include "gpt/lab/lab.h"
 
 #include <math.h>
 #include <stdlib.h>

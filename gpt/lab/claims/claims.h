@@ -39,9 +39,6 @@ double statistic_value(const char *statistic, const char *csv, double loss);
 Series statistic_series(const char *statistic, const char *csv);       // of its first term; empty for the loss. Free with series_free
 void series_free(Series *series);
 
-// The line of least squares through the points whose x and y are finite: its slope; NaN with fewer than two different x.
-double fit_slope(const double *x, const double *y, int n);
-
 // ------------------------------------------------------------------------------------------------------------
 // 2. An estimate: one number from many networks, and its interval
 

@@ -14,29 +14,6 @@ int series_find(const Series *series, double x)
     return i < 0 ? series->n : i;
 }
 
-double fit_slope(const double *x, const double *y, int n)
-{
-    double count = 0;
-    double mean_x = 0;
-    double mean_y = 0;
-    double xx = 0;
-    double xy = 0;
-    for (int i = 0; i < n; i++) {
-        if (isfinite(x[i]) && isfinite(y[i])) {
-            count++;
-            mean_x += (x[i] - mean_x) / count;
-            mean_y += (y[i] - mean_y) / count;
-        }
-    }
-    for (int i = 0; i < n; i++) {
-        if (isfinite(x[i]) && isfinite(y[i])) {
-            xx += (x[i] - mean_x) * (x[i] - mean_x);
-            xy += (x[i] - mean_x) * (y[i] - mean_y);
-        }
-    }
-    return xx > 0 ? xy / xx : NAN;
-}
-
 static double log_slope(const Series *series)
 {
     double *logs = memory_allocate((size_t)series->n * sizeof *logs, "a series");
