@@ -30,7 +30,7 @@ Tensor *(batchnorm_forward)(BatchNorm *batchnorm, Tensor *x, Where where)
     return y;
 }
 
-// The same with every scheme: at the start it only normalizes.
+// Every scheme starts it as plain normalization.
 static void batchnorm_initialize(Module *module, const Init *init, Random *random)
 {
     (void)init;

@@ -64,7 +64,7 @@ void module_drop_memory(Module *root, bool keep_gradients)
     }
 }
 
-// Parameter after parameter, in tree order: the next after (*module, *i).
+// Iterates over the parameters in tree order: moves (*module, *i) to the next.
 static Tensor *next_parameter(const Module *root, const Module **module, int *i)
 {
     (*i)++;

@@ -76,9 +76,9 @@ void module_init(Module *module, const ModuleKind *kind, Module *parent, const c
 Tensor *module_add_parameter(Module *module, const char *label, Shape shape);  // zero; belongs to the module
 void module_free(Module *root);                    // frees names and parameters of the whole tree, not the structs
 void module_train(Module *root, bool training);
-// For models whose weights do not fit in memory all at once. Frees the values of a tree's parameters, and their gradients too unless those are
-// kept: their data is NULL, and an operation on them a mistake, until module_take_memory gives them memory again: that of another tree with
-// the same shapes in the same order, which then has none; or new memory if from is NULL. The values are undefined.
+// For models whose weights do not all fit in memory. Frees the values of a tree's parameters, and their gradients unless those are
+// kept. Their data is then NULL and must not be used until module_take_memory gives them memory again: that of another tree with
+// the same shapes in the same order, which then has none, or new memory if from is NULL. The values are undefined.
 void module_drop_memory(Module *root, bool keep_gradients);
 void module_take_memory(Module *root, Module *from);
 Module *module_next(const Module *root, const Module *module);                 // walks the tree, parents first; NULL at its end

@@ -54,7 +54,7 @@ bool fail_can_unwind(void);                        // for signal handlers: false
 // nothing is half done. false takes that back.
 void fail_interrupt(bool wanted);
 
-// Fails if this pointer is NULL: "linear_forward: linear is NULL". (A build may leave out these checks, for size.)
+// Fails if this pointer is NULL: "linear_forward: linear is NULL". (A build may omit these checks to save space.)
 #ifndef REQUIRE
 #define REQUIRE(pointer) ((pointer) != NULL ? (void)0 : fail_mistake(HERE, "%s: %s is NULL", __func__, #pointer))
 #endif

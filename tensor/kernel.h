@@ -117,7 +117,7 @@ typedef void AttentionCachedKernel(const CachedSizes *s, const Real *qkv, const 
 // The words of MT19937: x holds RANDOM_WORDS of them and gets the next n, before tempering.
 enum { RANDOM_WORDS = 624, RANDOM_NORMALS = 16 };
 typedef void RandomWordsKernel(uint32_t *x, size_t n);
-// A number from each of n words: u range + from, u in [0, 1). Normal numbers from each RANDOM_NORMALS words; n is a multiple. All kernels
+// One number from each of n words: u range + from, u in [0, 1). Normal numbers from each RANDOM_NORMALS words; n is a multiple. All kernels
 // give the same bits.
 typedef void RandomUniformKernel(const uint32_t *words, float from, float range, Real *out, size_t n);
 typedef void RandomNormalKernel(const uint32_t *words, float mean, float std, Real *out, size_t n);

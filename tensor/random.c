@@ -4,8 +4,8 @@
 // uniform and normal numbers follows torch's DistributionsHelper.h and DistributionTemplates.h (plain C++ kernels), so
 // that one seed gives one network in both systems. Numbers are made as float32 and widened in a double build.
 //
-// Many numbers are made in batches: the words of a batch one after the other, since each follows from earlier ones, then the
-// numbers, each from its own words, in any order. Here are the plain loops; fast/ has the same for vectors and threads, with equal bits.
+// Large counts are made in batches: first the words of a batch in sequence, since each depends on earlier ones, then the
+// numbers, each from its own words, in any order. These are the plain loops; fast/ has them for vectors and threads, with the same bits.
 
 #include "tensor/kernel.h"
 
@@ -136,7 +136,7 @@ void plain_random_normal(const uint32_t *words, float mean, float std, Real *out
 // ------------------------------------------------------------------------------------------------------------
 // Batches
 
-enum { BATCH = 1 << 18 };                          // numbers: so many that threads meet seldom, so few that their words stay in a cache
+enum { BATCH = 1 << 18 };                          // numbers: enough to amortize thread synchronization, few enough to stay in cache
 
 typedef void WordsTransform(const uint32_t *words, float a, float b, Real *out, size_t n);
 

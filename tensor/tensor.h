@@ -33,13 +33,13 @@
 // ------------------------------------------------------------------------------------------------------------
 // 1. Numbers and shapes
 
-// The numbers in tensors: float32 in libgptape. The same sources are built a second time in double, as libgptape64, for what float32's
+// The numbers in tensors: float32 in libgptape. The same sources are also built in double, as libgptape64, for what float32's
 // rounding would hide: gradient checks, small singular values, tokens that become the same. A program for it is compiled with
-// GPTAPE_DOUBLE (pkg-config gptape64 says so); a program can be linked with one of the two. In double only the plain kernels exist.
+// GPTAPE_DOUBLE (pkg-config gptape64 sets it) and links one of the two. In double only the plain kernels exist.
 #ifdef GPTAPE_DOUBLE
 typedef double Real;
 #define REAL_NAME "float64"
-#define REAL_FORMAT "%.17g"                        // all its digits
+#define REAL_FORMAT "%.17g"                        // exact
 #else
 typedef float Real;
 #define REAL_NAME "float32"

@@ -293,7 +293,7 @@ typedef struct Probe {
     const char *name;                              // "paths"
     const char *about;                             // one sentence
     const char *source;
-    const char *cost;                              // "as many backward walks as sublayers"
+    const char *cost;                              // "as many backward passes as sublayers"
     unsigned nets;                                 // the networks it supports
     bool passes;                                   // runs more passes or changes the network, which is restored afterwards
     bool by_block;                                 // measures each block by itself: of a streamed GPT, too

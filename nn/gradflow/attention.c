@@ -1,4 +1,4 @@
-// attention.c: attention weights, computed again from queries and keys: see gradflow.h.
+// attention.c: attention weights, recomputed from queries and keys: see gradflow.h.
 
 #include "nn/gradflow/dot.h"
 #include "nn/gradflow/gradflow.h"
@@ -10,7 +10,7 @@
 
 // One position of one head.
 typedef struct AttentionRow {
-    size_t n;                                      // positions that it sees
+    size_t n;                                      // positions it attends to
     double sum;                                    // sum_s exp(a_s), a_s the scores relative to the largest
     double mean;                                   // sum_s p_s a_s
 } AttentionRow;
@@ -67,7 +67,7 @@ void attention_weights(const Tensor *qkv, int n_head, bool causal, double *weigh
     }
 }
 
-// One head of one sequence is added. e (T): room.
+// Adds one head of one sequence. e (T): scratch.
 static void add_head(AttentionStats *stats, const Real *qkv, size_t T, size_t C, size_t first, size_t D, bool causal, double *e)
 {
     for (size_t t = 0; t < T; t++) {

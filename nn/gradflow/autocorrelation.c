@@ -1,4 +1,4 @@
-// autocorrelation.c: how similar a sequence is to itself, shifted: see gradflow.h.
+// autocorrelation.c: the autocorrelation of a sequence: see gradflow.h.
 
 #include "nn/gradflow/gradflow.h"
 

@@ -5,7 +5,7 @@
 
 #include "tensor/tensor.h"
 
-enum { DOT_LANES = 8 };                            // sums side by side, which the compiler can put into vectors
+enum { DOT_LANES = 8 };                            // independent sums, for vectorization
 
 static inline double dot_total(const double sums[DOT_LANES])
 {

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-// Sums of every LANES-th value, side by side, in loops so simple that the compiler can put them into vectors.
+// Sums of every LANES-th value, side by side, in loops simple enough for the compiler to vectorize.
 enum { LANES = 8, BLOCK = 512 };
 
 typedef struct Sums {
@@ -15,7 +15,7 @@ typedef struct Sums {
     size_t zeros, below;                           // values that are 0; that are below the smallest normal float32, zeros included
 } Sums;
 
-// sizes (n): |x|, filled up with zeros to a multiple of LANES.
+// sizes (n): |x|, padded with zeros to a multiple of LANES.
 static void add_sizes(Sums *sums, const double *sizes, int n)
 {
     for (int i = 0; i < n; i += LANES) {
@@ -42,7 +42,7 @@ static void add_sizes(Sums *sums, const double *sizes, int n)
     for (int lane = 1; lane < LANES; lane++) {
         smallest[0] = fmin(smallest[0], smallest[lane]);
     }
-    for (int i = 0; i < n && smallest[0] < (double)FLT_MIN; i++) {             // rarely, so it is no loop of vectors
+    for (int i = 0; i < n && smallest[0] < (double)FLT_MIN; i++) {             // rare, so not vectorized
         sums->zeros += sizes[i] == 0;
         sums->below += sizes[i] < (double)FLT_MIN;
     }
@@ -102,7 +102,7 @@ static double sequence_cosine(const Real *x, size_t T, size_t C, double *sum)
     }
     for (size_t t = 0; t < T; t++) {
         const Real *row = x + t * C;
-        double factor = 1 / sqrt(dot_real(row, row, C));       // of a zero vector infinite, and the result is NaN: it has no direction
+        double factor = 1 / sqrt(dot_real(row, row, C));       // infinite for a zero vector, which has no direction: NaN
         for (size_t c = 0; c < C; c++) {
             sum[c] += (double)row[c] * factor;
         }

@@ -259,7 +259,7 @@ static void free_flow(void *flow)
     gradflow_free(flow);
 }
 
-// reached: NULL: all that have a gradient.
+// reached may be NULL: then all with a gradient.
 static GradFlow read_all(GradFlowWatch *watch, const Reached *reached, const Module *const *roots, int n_roots)
 {
     GradFlow flow = {.n_layer = count_layers(roots, n_roots, watch->tape), .n_shortcuts = watch->n_shortcuts};

@@ -71,8 +71,8 @@ typedef struct GradFlow {
 typedef struct GradFlowWatch GradFlowWatch;
 GradFlowWatch *gradflow_watch(Tape *tape);
 GradFlow gradflow_read(GradFlowWatch *watch, const Module *root);      // ends the watch and frees it
-// The same of a network that is measured in parts: reads the trees that are in this part, where any gradient counts as reached, that of a parameter
-// in two parts, too. gradflow_append adds a part's rows behind those of the parts before it, from the input to the output, and frees the part.
+// The same for a network measured in parts: reads this part's trees, where any gradient counts as reached, including that of a parameter
+// in two parts. gradflow_append appends a part's rows, in order from the input to the output, and frees the part.
 GradFlow gradflow_read_trees(GradFlowWatch *watch, const Module *const *roots, int n_roots);
 void gradflow_append(GradFlow *flow, GradFlow *part);
 void gradflow_unwatch(GradFlowWatch *watch);       // the same without reading anything, after a backward pass that failed
@@ -110,8 +110,8 @@ double path_mean_length(const PathLengths *paths, int s);
 // ------------------------------------------------------------------------------------------------------------
 // Singular values and ranks
 
-// The singular values of a matrix (rows, columns), the largest first, to values (the smaller of rows and columns). All NaN if the matrix has a
-// value that is not finite. Their error is a few roundings (1e-16) of the largest. numpy: linalg.svd(matrix, compute_uv=False)
+// The singular values of a matrix (rows, columns), the largest first, to values (the smaller of rows and columns). All are NaN if the matrix has a
+// value that is not finite. The error is a few units of rounding (1e-16) of the largest. numpy: linalg.svd(matrix, compute_uv=False)
 void singular_values(const double *matrix, int rows, int columns, double *values);
 
 // How many directions a stream uses, X of one sequence (T, C), s its singular values:
@@ -132,10 +132,10 @@ Tensor *flow_stream(const Tape *tape, int s);
 Tensor *flow_branch(const Tape *tape, int s);      // the output of the f of sublayer s (tape_branch); NULL without one
 
 // ------------------------------------------------------------------------------------------------------------
-// Attention weights, computed again in double from queries and keys, of which the tape keeps all: so they can be had from any attention, fused or
+// Attention weights, recomputed in double from the queries and keys on the tape, so they are available for any attention, fused or
 // step by step. Without dropout.
 
-// qkv (B, T, 3C), as tensor_attention takes it -> weights (B, n_head, T, T): p_ts = softmax_s(q_t . k_s / sqrt(C / n_head)), 0 where t must not see s.
+// qkv (B, T, 3C), as tensor_attention takes it -> weights (B, n_head, T, T): p_ts = softmax_s(q_t . k_s / sqrt(C / n_head)), 0 where t may not attend to s.
 void attention_weights(const Tensor *qkv, int n_head, bool causal, double *weights);
 
 typedef struct AttentionStats {
@@ -153,7 +153,7 @@ Tensor *attention_qkv(const Tape *tape, const Attention *attention);   // the la
 typedef struct JacobianNorm {
     double mean_square;                            // ||J||_F^2 / its number of singular values (the fewer of its rows and columns)
     double std_error;                              // of mean_square, if it is an estimate; else 0
-    int n_probes;                                  // random walks it was estimated from; 0: exact
+    int n_probes;                                  // random vectors used for the estimate; 0: exact
 } JacobianNorm;
 
 // The mean squared singular value of dy/dx[i], for n tensors at once: norms (n). n_probes 0: exactly, by one walk per value of y, each of
@@ -174,39 +174,39 @@ void jacobian_matrix(Tensor *y, Tensor *x, double *J);
 
 typedef struct LossFunction {
     const ParameterList *parameters;               // the weights
-    // Records the loss of one row of a batch on the current tape, from what the parameters are; of all rows if row is -1. The same each time.
+    // Records the loss of one row of a batch (all rows if row is -1) on the current tape, for the current parameters. Must be deterministic.
     Tensor *(*forward)(void *context, int row);
     void *context;
 } LossFunction;
 
 typedef struct SharpnessConfig {
-    double tolerance;                              // of the residual
-    int max_iterations;                            // each takes two gradients
+    double tolerance;                              // on the residual
+    int max_iterations;                            // of two gradients each
     uint64_t seed;                                 // of the first vector
 } SharpnessConfig;
 
 typedef struct Sharpness {
     double value;                                  // lambda = v^T H v
-    double residual;                               // || H v - lambda v || / |lambda|: H has an eigenvalue within this part of lambda
+    double residual;                               // || H v - lambda v || / |lambda|: H has an eigenvalue within this relative distance of lambda
     int iterations;
     bool converged;
 } Sharpness;
 
 // The algebraically largest eigenvalue of the Hessian H of the loss over all parameters, by power iteration: v <- (H + shift) v, normalized.
-// H v is a central difference of gradients. The first 20 iterations have no shift, and suffice if the eigenvalue of the largest magnitude is
-// positive and stands out; then the shift is that magnitude, which leaves the algebraically largest the one of the largest magnitude.
+// H v is a central difference of gradients. The first 20 iterations use no shift, which is enough if the eigenvalue of largest magnitude is
+// positive and well separated; later ones shift by that magnitude, which makes the algebraically largest the one of largest magnitude.
 Sharpness sharpness_measure(const LossFunction *loss, const SharpnessConfig *config);
 
 // The simple noise scale B_simple = tr(Sigma) / |G|^2 of McCandlish et al. 2018 (arXiv 1812.06162): the batch size around which larger
-// batches stop making a gradient much more certain. By their appendix A.1, without bias, from the gradients of single rows and of all B:
+// batches hardly make a gradient more accurate. Estimated without bias, as in their appendix A.1, from the gradients of single rows and of all B:
 //      |G|^2 = (B |G_B|^2 - |G_1|^2) / (B - 1)        tr(Sigma) = (|G_1|^2 - |G_B|^2) / (1 - 1/B)        |G_1|^2: the mean over the rows
 typedef struct NoiseScale {
-    double scale;                                  // NaN where G2 is not positive: the rows are too few to tell the gradient from its noise
+    double scale;                                  // NaN where G2 is not positive: too few rows to separate the gradient from its noise
     double G2;
     double trace;
 } NoiseScale;
 
-NoiseScale noise_scale(const LossFunction *loss, int n_rows);  // the loss of all must be the mean of the rows'; at least 2
+NoiseScale noise_scale(const LossFunction *loss, int n_rows);  // the batch loss must be the mean of the row losses; n_rows >= 2
 
 // The loss at w + a d1 + b d2 (Li et al. 2018, arXiv 1712.09913): d1 and d2 are normal, drawn one after the other from this seed, and each
 // row of them is scaled to the norm of the weight's row; those of biases and norms (fewer than 2 dimensions) are 0. values (n, n): a
@@ -214,7 +214,7 @@ NoiseScale noise_scale(const LossFunction *loss, int n_rows);  // the loss of al
 void loss_plane(const LossFunction *loss, uint64_t seed, int n, double *values);
 double loss_plane_place(int i, int n);             // the a of row i, or the b of column i: -1 + 2 i / (n - 1)
 
-// A copy of weights, and what became of them: ratios (count) gets || now - then || / || then || of each parameter, NaN if it was all zero.
+// A copy of the weights, and how far they have moved since: ratios (count) gets || now - then || / || then || per parameter, NaN if it was all 0.
 typedef struct WeightCopy {
     const ParameterList *parameters;               // borrowed
     Real *values;                                  // of one parameter after the other

@@ -11,8 +11,8 @@
 typedef struct Walk {
     Tensor *const *x;
     int n;
-    int *number;                                   // by node: of the first x that it made; -1: none
-    bool *visited;                                 // (n) was x[i] on the way to x[0]?
+    int *number;                                   // by node: index of the first x it made; -1: none
+    bool *visited;                                 // (n) was x[i] on a path to x[0]?
     double *squares;                               // (n) || J_i^T dy ||^2 of this walk
 } Walk;
 

@@ -18,7 +18,7 @@ static void scale_rows(const Real *weight, Real *d, size_t n_rows, size_t n)
     }
 }
 
-// (n) normal, row by row as long as the weights; 0 for biases and norms.
+// (n) normal numbers, each row scaled to the norm of the weight's row; 0 for biases and norms.
 static Real *make_direction(const Weights *w, Random *random)
 {
     Real *d = memory_allocate_zeroed(w->n + 1, sizeof *d, "a direction in the space of the weights");

@@ -16,7 +16,7 @@ static const double STEP = 1e-5;
 static const double STEP = 3e-4;
 #endif
 
-enum { UNSHIFTED = 20 };                           // iterations, at most, that look for the eigenvalue of the largest magnitude
+enum { UNSHIFTED = 20 };                           // most iterations that look for the eigenvalue of largest magnitude
 
 typedef struct Iteration {
     Weights weights;
@@ -105,13 +105,13 @@ Sharpness sharpness_measure(const LossFunction *loss, const SharpnessConfig *con
     REQUIRE(config);
     Sharpness sharpness = {0};
     Iteration it;
-    double largest = 0;                            // || H v || so far: from below, the largest magnitude of an eigenvalue
+    double largest = 0;                            // largest || H v || so far: a lower bound on the largest magnitude of an eigenvalue
     int frame = unwind_begin();
     begin(&it, loss, config->seed);
     while (sharpness.iterations < config->max_iterations && !sharpness.converged) {
         if (sharpness.iterations == UNSHIFTED) {
             it.shift = largest;
-            draw_v(&it);                           // little is left in v of what is sought now
+            draw_v(&it);                           // v has little left of the eigenvector wanted now
         }
         largest = fmax(largest, iterate(&it, &sharpness));
         bool is_largest = it.shift > 0 || sharpness.value >= 0;

@@ -66,8 +66,8 @@ static void reflect_columns(double *a, int rows, int columns, int k, double scal
     }
 }
 
-// a (rows, columns), rows <= columns, to its diagonal (rows) and the one below (rows - 1). All inner loops run along the rows, which are the
-// longer side. sums: room for columns.
+// Reduces a (rows, columns), rows <= columns, to its diagonal (rows) and subdiagonal (rows - 1). All inner loops run along the rows, which are the
+// longer side. sums: scratch for columns.
 static void bidiagonalize(double *a, int rows, int columns, double *diagonal, double *below, double *sums)
 {
     for (int k = 0; k < rows; k++) {
@@ -91,7 +91,7 @@ typedef struct Rotation {
 
 static Rotation rotation(double x, double y)
 {
-    double square = x * x + y * y;                 // the matrix was scaled: it does not overflow, and what underflows is negligible
+    double square = x * x + y * y;                 // the matrix was scaled: no overflow, and underflow is negligible
     double r = sqrt(square);
     double factor = r * (1 / square);              // 1 / r, without waiting for r before the division
     return square == 0 ? (Rotation){1, 0, 0} : (Rotation){x * factor, y * factor, r};

@@ -1,4 +1,4 @@
-// update.c: how far an optimizer step moved each parameter: see gradflow.h.
+// update.c: how far an optimizer step moves each parameter: see gradflow.h.
 
 #include "nn/gradflow/gradflow.h"
 

@@ -1,16 +1,16 @@
-// weights.h: a loss as a function of the weights: other weights for a while, its value and its gradient there. Internal to nn/gradflow/.
+// weights.h: a loss as a function of the weights: its value and gradient at temporary weights. Internal to nn/gradflow/.
 
 #ifndef GPTAPE_GRADFLOW_WEIGHTS_H
 #define GPTAPE_GRADFLOW_WEIGHTS_H
 
 #include "nn/gradflow/gradflow.h"
 
-// The parameters of a loss, with memory of our own in place of theirs.
+// The parameters of a loss, with temporary memory in place of their own.
 typedef struct Weights {
     const LossFunction *loss;
     size_t n;                                      // values of all parameters
     Real *values;                                  // (n) the values that the parameters now have, one parameter after the other
-    struct OwnMemory *own;                         // of each parameter: what it had before
+    struct OwnMemory *own;                         // of each parameter: its original memory
     Tape *tape;                                    // for the forward passes
 } Weights;
 

@@ -151,7 +151,7 @@ static void fast_cross_entropy_backward(const LogitRows *r, Real dy, bool accumu
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// Random numbers: words follow from earlier ones, so one thread makes them; numbers follow from their own words only
+// Random numbers: each word depends on earlier ones, so one thread makes the words; each number depends only on its own words
 
 static void fast_random_words(uint32_t *x, size_t n)
 {

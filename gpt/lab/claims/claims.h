@@ -1,5 +1,5 @@
-// claims.h: published claims about shortcuts and gradients as a table: what the source says, the network to run, the number to take from
-// it, and what that number should be. And what a sweep needs, too: a number from a network's CSV, and its spread over networks.
+// claims.h: published claims about shortcuts and gradients as a table: what the source says, the network to run, the number to compute from
+// it, and the prediction. Also what a sweep needs: a number from a network's CSV, and its spread over networks.
 //
 //      gradflow's options --run--> CSV rows --statistic--> one value a network --estimate--> one number and its interval --verdict
 //                                                            (x, seed)
@@ -20,8 +20,8 @@
 //      term      := OPERATION COLUMN KIND[:INDEX][@LAYER] [NAME]         separated by blanks
 //
 // KIND, INDEX, LAYER (or FIRST..LAST) and NAME choose rows (in NAME, # stands for a number and * for anything; without it, any name), and COLUMN a number in them. That
-// makes a series: y against the row's index, or against its layer if it has none or INDEX is given. Where several rows have one x, y is the mean of them,
-// but of COLUMN l2 the root of the sum of squares. Only rows of the last step count. OPERATION makes one number of the series: first, last,
+// makes a series: y against the row's index, or against its layer if it has none or INDEX is given. If several rows have the same x, y is their mean,
+// but of COLUMN l2 the root of the sum of squares. Only rows of the last step count. OPERATION reduces the series to one number: first, last,
 // ratio (first / last), slope (of log10 y against x), mean, median, min, max, sum, center (sum of x y / sum of y), at:X (y at x = X), rough (of a square map: its bends over its height).
 //
 //      ratio l2 activation_grad layers.#.out             |dL/dx| of the first layer over that of the last
@@ -42,15 +42,15 @@ void series_free(Series *series);
 // ------------------------------------------------------------------------------------------------------------
 // 2. An estimate: one number from many networks, and its interval
 
-// Over the networks at one x.
+// How the networks at one x are combined.
 typedef enum Over { OVER_MEDIAN, OVER_MEAN, OVER_GEOMETRIC_MEAN, OVER_VARIANCE_LN, OVER_COUNT } Over;
 
-// Over the x, if they are several.
+// How several x are combined.
 typedef enum Trend {
     TREND_NONE,                                    // there is one x
     TREND_DECADES,                                 // slope of log10 y against x
     TREND_POWER,                                   // slope of log y against log x
-    TREND_RATIO,                                   // y at the first x over y at the last
+    TREND_RATIO,                                   // y at the first x divided by y at the last
     TREND_COUNT
 } Trend;
 
@@ -67,14 +67,14 @@ typedef struct Sample {
 typedef struct Estimate {
     double value, low, high;                       // the 95 % interval: percentiles of resamplings of the seeds (bootstrap)
     int n;                                         // networks with a value
-    const char *missing;                           // why there is no estimate; NULL: there is one
+    const char *missing;                           // why there is no estimate; NULL if there is one
 } Estimate;
 
 double sample_over(const double *values, int n, Over over);            // NaN without values
 Estimate sample_estimate(const Sample *sample, Over over, Trend trend);
 
-// A law of theory for what was swept, if one is known: fills y (n) with its values at x, and returns its name; NULL if there is none. settings:
-// what did not vary; y_first: what was measured at the first x, for laws that only say how a number grows.
+// A theoretical law for the sweep, if one is known: fills y (n) with its values at x, and returns its name; NULL if there is none. settings:
+// the fixed options; y_first: the measurement at the first x, for laws that predict only the growth.
 const char *law_values(const char *settings, const char *varied, const char *statistic, const double *x, int n, double y_first, double *y);
 
 // ------------------------------------------------------------------------------------------------------------

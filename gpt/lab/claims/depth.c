@@ -1,4 +1,4 @@
-// depth.c: claims about what the gradient does with depth, mostly without shortcuts.
+// depth.c: claims about how the gradient depends on depth, mostly without shortcuts.
 
 #include "gpt/lab/claims/claims.h"
 
@@ -14,7 +14,7 @@ const Claim claims_depth[] = {
         .statistic = "ratio mean_abs weight_grad layers.#.weight",
         .over = OVER_MEDIAN, .trend = TREND_DECADES, .seeds = 100, .prediction = -0.61, .tolerance = 0.02,
         .reason = "medians of 300 seeds by an independent program, -2.04, -4.98, -10.96 and -23.1 decades, whose slope is -0.60",
-        .note = "The book shows one network of five layers; the slope over many depths and seeds is what does not depend on luck.",
+        .note = "The book shows one network of five layers; the slope over many depths and seeds does not depend on luck.",
     },
     {
         .id = "shortcuts-book",
@@ -63,7 +63,7 @@ const Claim claims_depth[] = {
     {
         .id = "glorot-weights",
         .source = "Glorot and Bengio 2010 (AISTATS), figure 8",
-        .sentence = "The gradients of the weights are the same in all layers even so.",
+        .sentence = "Even so, the gradients of the weights are the same in all layers.",
         .settings = GLOROT " --init torch",
         .statistic = "slope rms weight_grad@0..4 layers.#.weight",
         .over = OVER_MEDIAN, .seeds = 10, .prediction = 0, .tolerance = 0.005,

@@ -67,7 +67,7 @@ double sample_over(const double *values, int n, Over over)
     return result;
 }
 
-// With the seeds of pick (n_seeds); NULL: all.
+// Uses the seeds in pick (n_seeds); NULL: all.
 static double number_of(const Sample *sample, Over over, Trend trend, const int *pick)
 {
     int n_x = sample->n_x;
@@ -92,7 +92,7 @@ static double number_of(const Sample *sample, Over over, Trend trend, const int 
 // ------------------------------------------------------------------------------------------------------------
 // The interval
 
-// At a fraction of sorted values, interpolated.
+// Interpolated quantile of sorted values.
 static double quantile(const double *sorted, int n, double fraction)
 {
     double place = fraction * (n - 1);
@@ -129,7 +129,7 @@ static void bootstrap(const Sample *sample, Over over, Trend trend, Estimate *es
     free(pick);
 }
 
-// Why there is no number: what most of the networks have instead of a value.
+// Why there is no estimate.
 static const char *why_missing(const Sample *sample)
 {
     int zeros = 0;

@@ -1,4 +1,4 @@
-// landscape.c: claims about the function that a network is, and about its loss: autocorrelation, singular values, planes, sharpness.
+// landscape.c: claims about a network's function and its loss: autocorrelation, singular values, planes, sharpness.
 
 #include "gpt/lab/claims/claims.h"
 
@@ -11,8 +11,8 @@ const Claim claims_landscape[] = {
     {
         .id = "shattered-plain",
         .source = "Balduzzi 2017 (1702.08591), section 2",
-        .sentence = "Without shortcuts, and with batch normalization, the gradient by the input is white noise after 24 layers: "
-              "neighbours on a line have nothing in common.",
+        .sentence = "Without shortcuts, and with batch normalization, the gradient with respect to the input is white noise after "
+              "24 layers: neighbors on a line have nothing in common.",
         .settings = SHATTERED " --sizes 1,200x25,1 --norm batch --shortcut off --bias-std 1",
         .statistic = "at:1 value autocorrelation",
         .over = OVER_MEDIAN, .seeds = 20, .prediction = 0, .tolerance = 0.07,
@@ -54,7 +54,7 @@ const Claim claims_landscape[] = {
     {
         .id = "isometry-tanh",
         .source = "Saxe 2014 (1312.6120), Pennington 2017 (1711.04735)",
-        .sentence = "With tanh and orthogonal weights at criticality it is nearly one.",
+        .sentence = "With tanh and orthogonal weights at criticality the network is nearly an isometry.",
         .settings = ISOMETRY " --init orthogonal --activation tanh --residual 'f(h*0.1^(1/l^9))'",
         .statistic = "log10 first value singular_value@0 / median value singular_value@0",
         .over = OVER_MEDIAN, .seeds = 5, .prediction = 0, .tolerance = 0.06,
@@ -64,13 +64,14 @@ const Claim claims_landscape[] = {
     {
         .id = "isometry-gaussian",
         .source = "Saxe 2014 (1312.6120), Pennington 2017 (1711.04735)",
-        .sentence = "With normal weights of the same variance it is not: the singular values spread over ten decades in 64 layers.",
+        .sentence = "With normal weights of the same variance the network is no isometry: the singular values spread over "
+              "ten decades in 64 layers.",
         .settings = ISOMETRY " --precision f64 --init kaiming --init-gain 0.70710678 --activation tanh --residual 'f(h*0.1^(1/l^9))'",
         .statistic = "log10 first value singular_value@0 / median value singular_value@0",
         .over = OVER_MEDIAN, .seeds = 5, .prediction = 10.7, .tolerance = 0.5,
         .reason = "10.72 by an independent program, and the spread over seeds",
-        .note = "The mean squared singular value is 1 all the same: --probe jacobian cannot tell the two apart. In float32 the "
-              "small ones drown at seven decades.",
+        .note = "The mean squared singular value is still 1, so --probe jacobian cannot distinguish them. In float32 the "
+              "small ones are lost beyond seven decades.",
     },
     {
         .id = "landscape-shortcuts",
@@ -88,7 +89,7 @@ const Claim claims_landscape[] = {
     {
         .id = "landscape-branches",
         .source = "Li 2018 (1712.09913), section 6",
-        .sentence = "It is mostly the size of the branches that makes it smooth: a tenth does.",
+        .sentence = "Mostly the size of the branches makes the landscape smooth: a tenth is enough.",
         .settings = "--depth 40 --width 16 --activation tanh --init xavier --inputs normal:50 --target 1 --head linear --probe plane",
         .vary = "residual=h + 0.1*f(h),f(h)",
         .statistic = "rough value plane",
@@ -105,7 +106,7 @@ const Claim claims_landscape[] = {
         .statistic = "last value sharpness",
         .over = OVER_MEDIAN, .seeds = 5, .prediction = 10, .tolerance = 1, .slow = true,
         .reason = "a tenth: it hovers",
-        .note = "After 400 steps on six points of a line with alternating classes. Long: it measures the sharpness before each "
+        .note = "After 400 steps on six points of a line with alternating classes. Slow: it measures the sharpness before each "
               "step.",
     },
     {
@@ -117,7 +118,7 @@ const Claim claims_landscape[] = {
         .statistic = "last value sharpness",
         .over = OVER_MEDIAN, .seeds = 5, .prediction = 6.667, .tolerance = 0.667, .slow = true,
         .reason = "a tenth: it hovers",
-        .note = "After 400 steps on six points of a line with alternating classes. Long: it measures the sharpness before each "
+        .note = "After 400 steps on six points of a line with alternating classes. Slow: it measures the sharpness before each "
               "step.",
     },
     {
@@ -129,7 +130,7 @@ const Claim claims_landscape[] = {
         .statistic = "last value sharpness",
         .over = OVER_MEDIAN, .seeds = 5, .prediction = 5, .tolerance = 0.5, .slow = true,
         .reason = "a tenth: it hovers",
-        .note = "After 400 steps on six points of a line with alternating classes. Long: it measures the sharpness before each "
+        .note = "After 400 steps on six points of a line with alternating classes. Slow: it measures the sharpness before each "
               "step.",
     },
     {0},

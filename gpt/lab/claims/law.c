@@ -1,4 +1,4 @@
-// law.c: laws that a sweep's plot draws over the measurement, where one is known for what is varied.
+// law.c: theoretical laws that a sweep's plot draws over the measurement, if one is known for the varied option.
 //
 //      shortcut times g:   |dL/dx| is multiplied by g a block: the slope is -log10 g (He 2016, 1603.05027)
 //      mean field:         by chi_1 a layer, squared: -log10(chi_1)/2; chi_1 = s E[tanh'(sqrt(q) z)^2], q = s E[tanh(sqrt(q) z)^2] + b, z normal,
@@ -25,7 +25,7 @@ typedef struct Law {
     double (*y)(const Swept *swept, double x);
 } Law;
 
-// The number after an option in the settings, "--bias-std 0.2"; otherwise what is given.
+// The number after an option in the settings, "--bias-std 0.2", or a default.
 static double option_number(const char *settings, const char *option, double otherwise)
 {
     const char *found = strstr(settings, option);
@@ -63,7 +63,7 @@ static bool mean_field_applies(const Swept *swept)
            has(swept->settings, "--init kaiming") && has(swept->settings, "--shortcut off");
 }
 
-// Of a function of tanh(sqrt(q) z), z normal, by the trapezoidal rule.
+// Mean of tanh(sqrt(q) z)^2, or of the squared slope of tanh, z normal, by the trapezoidal rule.
 static double normal_mean(double q, bool slope)
 {
     enum { STEPS = 2000 };

@@ -11,91 +11,98 @@ const Claim claims_mean_field[] = {
     {
         .id = "schoenholz-chi-1",
         .source = "Schoenholz 2017 (1611.01232), section 3",
-        .sentence = "Back through a layer of tanh the squared gradient is multiplied by chi_1, which the mean field gives: 0.759 at "
+        .sentence = "Backward through a tanh layer, the squared gradient is multiplied by chi_1, which mean-field theory predicts: 0.759 at "
               "weight variance 1.",
         .settings = MEAN_FIELD " --init-gain 0.7071068",
         .statistic = "slope l2 activation_grad@10..59 layers.#.out",
         .over = OVER_MEAN, .seeds = 10, .prediction = 0.05987, .tolerance = 0.001,
         .reason = "finite width: 0.5 % of chi_1",
-        .note = "50 layers of 512 tanh units, after ten in which the variance finds its fixed point, bias variance 0.05. The slope is -log10(chi_1)/2 decades a layer.",
+        .note = "50 layers of 512 tanh units, after ten in which the variance reaches its fixed point; bias variance 0.05. "
+              "The slope is -log10(chi_1)/2 decades a layer.",
     },
     {
         .id = "schoenholz-chi-1.3",
         .source = "Schoenholz 2017 (1611.01232), section 3",
-        .sentence = "Back through a layer of tanh the squared gradient is multiplied by chi_1, which the mean field gives: 0.8802 at "
+        .sentence = "Backward through a tanh layer, the squared gradient is multiplied by chi_1, which mean-field theory predicts: 0.8802 at "
               "weight variance 1.3.",
         .settings = MEAN_FIELD " --init-gain 0.8062258",
         .statistic = "slope l2 activation_grad@10..59 layers.#.out",
         .over = OVER_MEAN, .seeds = 10, .prediction = 0.02772, .tolerance = 0.001,
         .reason = "finite width: 0.5 % of chi_1",
-        .note = "50 layers of 512 tanh units, after ten in which the variance finds its fixed point, bias variance 0.05. The slope is -log10(chi_1)/2 decades a layer.",
+        .note = "50 layers of 512 tanh units, after ten in which the variance reaches its fixed point; bias variance 0.05. "
+              "The slope is -log10(chi_1)/2 decades a layer.",
     },
     {
         .id = "schoenholz-chi-1.5",
         .source = "Schoenholz 2017 (1611.01232), section 3",
-        .sentence = "Back through a layer of tanh the squared gradient is multiplied by chi_1, which the mean field gives: 0.9386 at "
+        .sentence = "Backward through a tanh layer, the squared gradient is multiplied by chi_1, which mean-field theory predicts: 0.9386 at "
               "weight variance 1.5.",
         .settings = MEAN_FIELD " --init-gain 0.8660254",
         .statistic = "slope l2 activation_grad@10..59 layers.#.out",
         .over = OVER_MEAN, .seeds = 10, .prediction = 0.01375, .tolerance = 0.001,
         .reason = "finite width: 0.5 % of chi_1",
-        .note = "50 layers of 512 tanh units, after ten in which the variance finds its fixed point, bias variance 0.05. The slope is -log10(chi_1)/2 decades a layer.",
+        .note = "50 layers of 512 tanh units, after ten in which the variance reaches its fixed point; bias variance 0.05. "
+              "The slope is -log10(chi_1)/2 decades a layer.",
     },
     {
         .id = "schoenholz-chi-1.76",
         .source = "Schoenholz 2017 (1611.01232), section 3",
-        .sentence = "Back through a layer of tanh the squared gradient is multiplied by chi_1, which the mean field gives: 0.9998 at "
+        .sentence = "Backward through a tanh layer, the squared gradient is multiplied by chi_1, which mean-field theory predicts: 0.9998 at "
               "weight variance 1.76.",
         .settings = MEAN_FIELD " --init-gain 0.9380832",
         .statistic = "slope l2 activation_grad@10..59 layers.#.out",
         .over = OVER_MEAN, .seeds = 10, .prediction = 4e-05, .tolerance = 0.001,
         .reason = "finite width: 0.5 % of chi_1",
-        .note = "50 layers of 512 tanh units, after ten in which the variance finds its fixed point, bias variance 0.05. The slope is -log10(chi_1)/2 decades a layer; chi_1 = 1 is the "
+        .note = "50 layers of 512 tanh units, after ten in which the variance reaches its fixed point; bias variance 0.05. The slope is -log10(chi_1)/2 decades a layer; chi_1 = 1 is the "
               "edge of chaos, where the gradient neither vanishes nor explodes.",
     },
     {
         .id = "schoenholz-chi-2",
         .source = "Schoenholz 2017 (1611.01232), section 3",
-        .sentence = "Back through a layer of tanh the squared gradient is multiplied by chi_1, which the mean field gives: 1.048 at "
+        .sentence = "Backward through a tanh layer, the squared gradient is multiplied by chi_1, which mean-field theory predicts: 1.048 at "
               "weight variance 2.",
         .settings = MEAN_FIELD " --init-gain 1",
         .statistic = "slope l2 activation_grad@10..59 layers.#.out",
         .over = OVER_MEAN, .seeds = 10, .prediction = -0.01011, .tolerance = 0.001,
         .reason = "finite width: 0.5 % of chi_1",
-        .note = "50 layers of 512 tanh units, after ten in which the variance finds its fixed point, bias variance 0.05. The slope is -log10(chi_1)/2 decades a layer.",
+        .note = "50 layers of 512 tanh units, after ten in which the variance reaches its fixed point; bias variance 0.05. "
+              "The slope is -log10(chi_1)/2 decades a layer.",
     },
     {
         .id = "schoenholz-chi-2.5",
         .source = "Schoenholz 2017 (1611.01232), section 3",
-        .sentence = "Back through a layer of tanh the squared gradient is multiplied by chi_1, which the mean field gives: 1.134 at "
+        .sentence = "Backward through a tanh layer, the squared gradient is multiplied by chi_1, which mean-field theory predicts: 1.134 at "
               "weight variance 2.5.",
         .settings = MEAN_FIELD " --init-gain 1.1180340",
         .statistic = "slope l2 activation_grad@10..59 layers.#.out",
         .over = OVER_MEAN, .seeds = 10, .prediction = -0.02721, .tolerance = 0.001,
         .reason = "finite width: 0.5 % of chi_1",
-        .note = "50 layers of 512 tanh units, after ten in which the variance finds its fixed point, bias variance 0.05. The slope is -log10(chi_1)/2 decades a layer.",
+        .note = "50 layers of 512 tanh units, after ten in which the variance reaches its fixed point; bias variance 0.05. "
+              "The slope is -log10(chi_1)/2 decades a layer.",
     },
     {
         .id = "schoenholz-chi-3",
         .source = "Schoenholz 2017 (1611.01232), section 3",
-        .sentence = "Back through a layer of tanh the squared gradient is multiplied by chi_1, which the mean field gives: 1.209 at "
+        .sentence = "Backward through a tanh layer, the squared gradient is multiplied by chi_1, which mean-field theory predicts: 1.209 at "
               "weight variance 3.",
         .settings = MEAN_FIELD " --init-gain 1.2247449",
         .statistic = "slope l2 activation_grad@10..59 layers.#.out",
         .over = OVER_MEAN, .seeds = 10, .prediction = -0.0412, .tolerance = 0.001,
         .reason = "finite width: 0.5 % of chi_1",
-        .note = "50 layers of 512 tanh units, after ten in which the variance finds its fixed point, bias variance 0.05. The slope is -log10(chi_1)/2 decades a layer.",
+        .note = "50 layers of 512 tanh units, after ten in which the variance reaches its fixed point; bias variance 0.05. "
+              "The slope is -log10(chi_1)/2 decades a layer.",
     },
     {
         .id = "schoenholz-chi-4",
         .source = "Schoenholz 2017 (1611.01232), section 3",
-        .sentence = "Back through a layer of tanh the squared gradient is multiplied by chi_1, which the mean field gives: 1.342 at "
+        .sentence = "Backward through a tanh layer, the squared gradient is multiplied by chi_1, which mean-field theory predicts: 1.342 at "
               "weight variance 4.",
         .settings = MEAN_FIELD " --init-gain 1.4142136",
         .statistic = "slope l2 activation_grad@10..59 layers.#.out",
         .over = OVER_MEAN, .seeds = 10, .prediction = -0.06394, .tolerance = 0.001,
         .reason = "finite width: 0.5 % of chi_1",
-        .note = "50 layers of 512 tanh units, after ten in which the variance finds its fixed point, bias variance 0.05. The slope is -log10(chi_1)/2 decades a layer.",
+        .note = "50 layers of 512 tanh units, after ten in which the variance reaches its fixed point; bias variance 0.05. "
+              "The slope is -log10(chi_1)/2 decades a layer.",
     },
     {0},
 };

@@ -1,4 +1,4 @@
-// operation.h: the operations that make one number of a series. Internal to gpt/lab/claims/.
+// operation.h: the operations that reduce a series to one number. Internal to gpt/lab/claims/.
 
 #ifndef GPTAPE_CLAIMS_OPERATION_H
 #define GPTAPE_CLAIMS_OPERATION_H
@@ -10,7 +10,7 @@ typedef enum Operation {
     OPERATION_SUM, OPERATION_CENTER, OPERATION_ROUGH, OPERATION_AT, OPERATION_COUNT
 } Operation;
 
-int series_find(const Series *series, double x);               // the place of x; n if it is not there
-double series_operate(const Series *series, Operation operation, double at);    // of at least one point
+int series_find(const Series *series, double x);               // the index of x; n if it is missing
+double series_operate(const Series *series, Operation operation, double at);    // needs at least one point
 
 #endif

@@ -1,4 +1,4 @@
-// paths.c: claims about which way the gradient takes, from the exact gradient by path length (--probe paths).
+// paths.c: claims about the paths that the gradient takes, from the exact gradient by path length (--probe paths).
 
 #include "gpt/lab/claims/claims.h"
 
@@ -24,13 +24,13 @@ const Claim claims_paths[] = {
         .statistic = "center value path_norm@0 layers.0",
         .over = OVER_MEDIAN, .seeds = 20, .prediction = 11, .tolerance = 6,
         .reason = "5 to 17, the paper's range of effective paths",
-        .note = "With branches as strong as the stream the mean is 18: a third of the blocks. How short the paths are is how weak "
-              "the branches are.",
+        .note = "With branches as strong as the stream the mean is 18: a third of the blocks. The weaker "
+              "the branches, the shorter the paths.",
     },
     {
         .id = "veit-weak-length",
         .source = "Veit 2016 (1605.06431), section 4.3",
-        .sentence = "With branches a tenth as strong the gradient passes hardly any of them.",
+        .sentence = "With branches a tenth as strong, the gradient passes almost none of them.",
         .settings = PATHS " --residual 'h + 0.1*linear(f(h))'",
         .statistic = "center value path_norm@0 layers.0",
         .over = OVER_MEDIAN, .seeds = 20, .prediction = 1.6, .tolerance = 0.2,

@@ -77,7 +77,7 @@ const Claim claims_rules[] = {
         .settings = BRANCH " --depth 161 --residual 'h + scalar(0)*linear(f(h))'",
         .statistic = "ratio l2 activation_grad@0..159 layers.#.out",
         .over = OVER_MEDIAN, .seeds = 5, .prediction = 1, .tolerance = 1e-6,
-        .reason = "exact but for rounding",
+        .reason = "exact up to rounding",
         .note = "The gradient after the first of 160 blocks over that after the last.",
     },
     {

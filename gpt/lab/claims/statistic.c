@@ -170,7 +170,7 @@ static bool matches(const char *pattern, const char *name)
     return *name == '\0';
 }
 
-// A point, or one more value of an x that is there: sums are kept, and counts, of which squares say whether they are roots.
+// Adds a point, or another value at an existing x. Stores sums and counts; squares: sums of squares, whose root is taken later.
 static void add_point(Series *series, int **counts, int *capacity, double x, double y)
 {
     int i = series_find(series, x);

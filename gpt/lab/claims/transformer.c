@@ -65,7 +65,8 @@ const Claim claims_transformer[] = {
         .statistic = "log10 last value rank_residual",
         .over = OVER_MEDIAN, .seeds = 10, .prediction = -1.77, .tolerance = 0.15,
         .reason = "0.017, measured once by that program; a factor of 1.4",
-        .note = "A position sees only earlier ones, and the first sees only itself. The theorem assumes full attention: compare dong-attention.",
+        .note = "A position sees only earlier ones, and the first sees only itself. The theorem assumes full attention: "
+              "compare dong-attention.",
     },
     {
         .id = "dong-shortcuts",
@@ -208,7 +209,7 @@ const Claim claims_transformer[] = {
         .statistic = "last value branch_ratio h.#.mlp",
         .over = OVER_MEDIAN, .trend = TREND_RATIO, .seeds = 10, .prediction = 0.24, .tolerance = 0.03,
         .reason = "1/sqrt(24) times the ratio of the streams, 1.2",
-        .note = "The branch of the last block over its stream. What is scaled twice learns slowly.",
+        .note = "The branch of the last block over its stream. A branch scaled twice learns slowly.",
     },
     {
         .id = "peri-growth",
@@ -235,12 +236,14 @@ const Claim claims_transformer[] = {
     {
         .id = "copy-post-start",
         .source = "Transformer-Gradient-Flow (github.com/qwo877), 16 layers",
-        .sentence = "At the start of a copy task the gradient after the first of 16 blocks is 1.82 times that after the last, with Post-LN.",
+        .sentence = "At the start of a copy task the gradient after the first of 16 blocks is 1.82 times that after the "
+              "last, with Post-LN.",
         .settings = COPY " --init xavier --residual 'x = h*0.02^(1/s^12); norm(x + f(x))'",
         .statistic = "ratio rms activation_grad h.#.out",
         .over = OVER_MEDIAN, .seeds = 5, .prediction = 1.82, .tolerance = 0.6,
         .reason = "a third: three seeds there, whose spread is not stated; 2.1 by an independent program",
-        .note = "The rule multiplies the embeddings by 0.02, as that program does. The ratio is of the order of 1, so the gradient does not vanish before training.",
+        .note = "The rule multiplies the embeddings by 0.02, as that program does. The ratio is of the order of 1, so the "
+              "gradient does not vanish before training.",
     },
     {
         .id = "copy-pre-start",
@@ -250,12 +253,14 @@ const Claim claims_transformer[] = {
         .statistic = "ratio rms activation_grad h.#.out",
         .over = OVER_MEDIAN, .seeds = 5, .prediction = 4.71, .tolerance = 0.7,
         .reason = "15 %; 4.5 by an independent program",
-        .note = "The rule multiplies the embeddings by 0.02, as that program does. With embeddings of variance 1 the ratio is 2.1: the stream then grows less.",
+        .note = "The rule multiplies the embeddings by 0.02, as that program does. With embeddings of variance 1 the ratio "
+              "is 2.1: the stream then grows less.",
     },
     {
         .id = "copy-deepnorm-start",
         .source = "Transformer-Gradient-Flow (github.com/qwo877), 16 layers",
-        .sentence = "At the start of a copy task the gradient after the first of 16 blocks is 0.99 times that after the last, with DeepNorm.",
+        .sentence = "At the start of a copy task the gradient after the first of 16 blocks is 0.99 times that after the "
+              "last, with DeepNorm.",
         .settings = COPY " --init deepnorm --residual 'x = h*0.02^(1/s^12); norm((2*L)^0.25*x + f(x))'",
         .statistic = "ratio rms activation_grad h.#.out",
         .over = OVER_MEDIAN, .seeds = 5, .prediction = 0.99, .tolerance = 0.02,
@@ -270,7 +275,8 @@ const Claim claims_transformer[] = {
         .statistic = "loss",
         .over = OVER_MEDIAN, .seeds = 3, .prediction = 0, .tolerance = 0.1, .slow = true,
         .reason = "4 % of the loss of guessing, ln 16",
-        .note = "A smaller task than the source's: 16 tokens, width 32, 250 AdamW steps on 8 new rows each, learning rate 0.003 without warmup.",
+        .note = "A smaller task than the source's: 16 tokens, width 32, 250 AdamW steps on 8 new rows each, learning rate "
+              "0.003 without warmup.",
     },
     {
         .id = "copy-post-train",

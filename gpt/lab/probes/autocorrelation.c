@@ -2,7 +2,7 @@
 //
 //      g(x) = d(sum of the outputs) / dx along a line of inputs;  R(lag) = sum_i (g_i - m)(g_i+lag - m) / sum_i (g_i - m)^2
 //
-// Source: Balduzzi et al. 2017 (arXiv 1702.08591). For --inputs grid:LO:HI:N. Cost: one backward walk.
+// Source: Balduzzi et al. 2017 (arXiv 1702.08591). For --inputs grid:LO:HI:N. Cost: one backward pass.
 
 #include "gpt/lab/probe.h"
 #include "tensor/unwind.h"
@@ -30,7 +30,7 @@ static bool is_grid(const ExperimentConfig *config)
 
 static bool check(const ExperimentConfig *config, Error *error)
 {
-    return is_grid(config) || error_set(error, "the inputs are no line of points (expected --inputs grid:LO:HI:N)");
+    return is_grid(config) || error_set(error, "the inputs are not points on a line (expected --inputs grid:LO:HI:N)");
 }
 
 static bool measure(ProbeRun *run, Error *error)
@@ -94,15 +94,15 @@ static const ProbePanel panels[] = {
 
 const Probe probe_autocorrelation = {
     .name = "autocorrelation",
-    .about = "Compares the gradients of inputs along a line with each other: does the slope at one point say anything about the next?",
+    .about = "Measures how similar the gradients of inputs along a line are: does the slope at one point predict the next?",
     .source = "Balduzzi 2017, arXiv 1702.08591",
-    .cost = "one backward walk",
+    .cost = "one backward pass",
     .nets = PROBE_MLP,
     .kinds = kinds,
     .columns = columns,
     .panels = panels,
-    .legend = "lag 1, lag 16: autocorrelation between points so far apart; near 1: similar gradients, near 0: white noise",
-    .claim = "Balduzzi 2017: without shortcuts gradients become white noise with depth (they shatter); with shortcuts far less.",
+    .legend = "lag 1, lag 16: autocorrelation at that distance; near 1: similar gradients, near 0: white noise",
+    .claim = "Balduzzi 2017: without shortcuts gradients become white noise with depth (they shatter); with shortcuts much less.",
     .finding = finding,
     .check = check,
     .measure = measure,

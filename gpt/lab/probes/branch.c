@@ -30,7 +30,7 @@ static void finding(const Experiment *experiment, int step, FILE *out)
 }
 
 static const ProbeKind kinds[] = {
-    {.name = "branch_ratio", .about = "rms of the output of f over the rms of the stream that arrived", .place = PLACE_SUBLAYER},
+    {.name = "branch_ratio", .about = "rms of the output of f over the rms of its input stream", .place = PLACE_SUBLAYER},
     {0},
 };
 
@@ -43,16 +43,16 @@ static const ProbePanel panels[] = {
 
 const Probe probe_branch = {
     .name = "branch",
-    .about = "Compares the output of each sublayer's function with the stream that it is added to.",
+    .about = "Compares the size of each sublayer's output with that of the stream it is added to.",
     .source = "De and Smith 2020, arXiv 2002.10444",
-    .cost = "one reading of the values",
+    .cost = "one read of the values",
     .nets = PROBE_MLP | PROBE_GPT,
     .by_block = true,
     .kinds = kinds,
     .columns = columns,
     .panels = panels,
-    .legend = "rms f / h: rms of the branch's output over the rms of the stream that arrived",
-    .claim = "De and Smith 2020: with normalized branches the stream grows with depth, so that deep branches count for less and less.",
+    .legend = "rms f / h: rms of the branch's output over the rms of its input stream",
+    .claim = "De and Smith 2020: with normalized branches the stream grows with depth, so deep branches contribute less and less.",
     .finding = finding,
     .measure = measure,
 };

@@ -3,7 +3,7 @@
 //      mean squared singular value of J = d(stream at the end) / d(stream where block i starts):  ||J||_F^2 / (values of the stream)
 //
 // 1: on average, what comes back is as large as what was sent. Source: Saxe et al. 2013 (arXiv 1312.6120), Pennington et al. 2017 (arXiv
-// 1711.04735). Cost: exactly, one backward walk per value of the stream, up to 1,024 of them; beyond that 64 walks with random signs, which
+// 1711.04735). Cost: exactly, one backward pass per value of the stream, up to 1,024 of them; beyond that 64 passes with random signs, which
 // give an estimate with its standard error.
 
 #include "gpt/lab/probe.h"
@@ -48,7 +48,7 @@ static void finding(const Experiment *experiment, int step, FILE *out)
 static const ProbeKind kinds[] = {
     {.name = "jacobian", .about = "mean squared singular value of d(stream at the end) / d(stream where the layer starts)",
      .place = PLACE_STREAM},
-    {.name = "jacobian_error", .about = "standard error of jacobian; 0: it is exact", .place = "layer", .internal = true},
+    {.name = "jacobian_error", .about = "standard error of jacobian; 0: exact", .place = "layer", .internal = true},
     {0},
 };
 
@@ -63,13 +63,13 @@ const Probe probe_jacobian = {
     .name = "jacobian",
     .about = "Measures by how much the gradient grows on the way from the end of the stream back to each block: the mean squared singular value.",
     .source = "Saxe 2013, arXiv 1312.6120",
-    .cost = "one backward walk per value of the stream, at most 1024; of larger streams an estimate from 64 walks",
+    .cost = "one backward pass per value of the stream, at most 1024; larger streams are estimated from 64 passes",
     .nets = PROBE_MLP | PROBE_GPT,
     .kinds = kinds,
     .columns = columns,
     .panels = panels,
-    .legend = "|J|^2/n: mean squared singular value, 1 keeps the size of gradients; +-: its standard error, 0 where it is exact",
-    .claim = "Saxe 2013: gradients keep their size through any depth where the squared singular values are 1 on average.",
+    .legend = "|J|^2/n: mean squared singular value, 1 keeps the size of gradients; +-: its standard error, 0 if exact",
+    .claim = "Saxe 2013: gradients keep their size through any depth if the squared singular values are 1 on average.",
     .finding = finding,
     .measure = measure,
 };

@@ -14,7 +14,7 @@ static bool check(const ExperimentConfig *config, Error *error)
 {
     int n = probe_rows(config);
     if (config->net == NET_MLP && config->deep.norm == DEEP_NORM_BATCH) {
-        return error_set(error, "with batch normalization a row has no gradient of its own (expected --norm none)");
+        return error_set(error, "with batch normalization a single row has no gradient (expected --norm none)");
     }
     return n >= 2 || error_set(error, "a batch of %d row (expected at least 2)", n);
 }
@@ -61,7 +61,7 @@ static const ProbePanel panels[] = {{.title = "Gradient noise scale, in rows", .
 
 const Probe probe_noise = {
     .name = "noise",
-    .about = "Estimates the gradient noise scale: the number of rows around which a larger batch stops making the gradient more certain.",
+    .about = "Estimates the gradient noise scale: the batch size, in rows, beyond which a larger batch hardly makes the gradient more accurate.",
     .source = "McCandlish 2018, arXiv 1812.06162, appendix A.1",
     .cost = "one gradient per row of the batch",
     .nets = PROBE_MLP | PROBE_GPT,

@@ -2,7 +2,7 @@
 //
 //      G(z) = sum_k G_k z^k,      G_k: all of the gradient that passed exactly k sublayers (gradflow.h)
 //
-// Source: Veit et al. 2016 (arXiv 1605.06431), who sample paths; here nothing is sampled. Cost: at most S + 2 backward walks for S sublayers.
+// Source: Veit et al. 2016 (arXiv 1605.06431), who sample paths; here nothing is sampled. Cost: at most S + 2 backward passes for S sublayers.
 
 #include "gpt/lab/probe.h"
 #include "tensor/unwind.h"
@@ -119,15 +119,16 @@ static const ProbePanel panels[] = {
 
 const Probe probe_paths = {
     .name = "paths",
-    .about = "Splits the gradient at the start of each sublayer exactly by the number of sublayers that it has passed.",
+    .about = "Splits the gradient at the start of each sublayer exactly by the number of sublayers it has passed.",
     .source = "Veit 2016, arXiv 1605.06431",
-    .cost = "at most two backward walks more than there are sublayers",
+    .cost = "at most S + 2 backward passes for S sublayers",
     .nets = PROBE_MLP | PROBE_GPT,
     .kinds = kinds,
     .columns = columns,
     .panels = panels,
     .legend = "mean k: mean length, weighted by the norms; k = 0: share of the gradient that passed no sublayer; |dL/dx|: L2 of all of it",
-    .claim = "Veit 2016: a residual network works like an ensemble of shallow ones; most of its gradient comes by short paths, although most paths pass about half of the sublayers.",
+    .claim = "Veit 2016: a residual network works like an ensemble of shallow ones; most of its gradient comes by short "
+              "paths, although most paths pass through about half of the sublayers.",
     .finding = finding,
     .check = check,
     .measure = measure,

@@ -68,7 +68,7 @@ static double not_convex(const double *values, int n)
 
 static void finding(const Experiment *experiment, int step, FILE *out)
 {
-    fprintf(out, "Measured: the part of the plane that is not convex is ");
+    fprintf(out, "Measured: the share of the plane that is not convex is ");
     probe_write_arms(out, experiment, step, "plane", (ProbePlace){.layer = -1}, not_convex);
     fprintf(out, ".");
 }
@@ -84,7 +84,7 @@ static const ProbePanel panels[] = {{.title = "Loss at w + a d1 + b d2", .kind =
 
 const Probe probe_plane = {
     .name = "plane",
-    .about = "Draws the loss on a plane of two random directions around the weights, whose rows are as long as the weights' rows.",
+    .about = "Plots the loss on a plane through the weights, along two random directions whose rows have the norms of the weights' rows.",
     .source = "Li 2018, arXiv 1712.09913",
     .cost = "625 forward passes; more than ten minutes need --force",
     .nets = PROBE_MLP | PROBE_GPT,
@@ -92,7 +92,7 @@ const Probe probe_plane = {
     .kinds = kinds,
     .columns = columns,
     .panels = panels,
-    .legend = "center: loss; edge: median loss on the edge; not convex: part of the cells with a curvature that is clearly negative",
+    .legend = "center: loss; edge: median loss on the edge; not convex: share of cells with clearly negative curvature",
     .claim = "Li 2018: without shortcuts the surface around a deep network's weights is chaotic; with them it is smooth and nearly convex.",
     .finding = finding,
     .losses = SIDE * SIDE,

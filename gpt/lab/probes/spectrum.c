@@ -3,7 +3,7 @@
 //      all singular values of J = d(stream at the end) / d(stream where block i starts)
 //
 // All near 1 (dynamical isometry): gradients keep their size whatever their direction; a few large values and many near 0: almost
-// only those directions come back. Source: Pennington et al. 2017 (arXiv 1711.04735). Cost: for a stream of n values n backward walks and a singular value
+// only those directions come back. Source: Pennington et al. 2017 (arXiv 1711.04735). Cost: for a stream of n values n backward passes and a singular value
 // decomposition of 8/3 n^3 operations, for each block; n is at most 1,024.
 
 #include "gpt/lab/probe.h"
@@ -50,7 +50,7 @@ static bool measure(ProbeRun *run, Error *error)
     return true;
 }
 
-// Mean of the squares, relative to the square of the largest: 1 where all are the same.
+// Mean of the squares, relative to the square of the largest: 1 if all are equal.
 static double flatness(const double *values, int n)
 {
     double squares = 0;
@@ -93,14 +93,14 @@ static const ProbePanel panels[] = {
 
 const Probe probe_spectrum = {
     .name = "spectrum",
-    .about = "Computes all singular values of the Jacobian from each block to the end: by how much each direction of the gradient grows.",
+    .about = "Computes all singular values of the Jacobian from each block to the end: how much each direction of the gradient grows.",
     .source = "Pennington 2017, arXiv 1711.04735",
-    .cost = "one backward walk per value of the stream (at most 1024) and a singular value decomposition, for each block",
+    .cost = "one backward pass per value of the stream (at most 1024) and a singular value decomposition, for each block",
     .nets = PROBE_MLP | PROBE_GPT,
     .kinds = kinds,
     .columns = columns,
     .panels = panels,
-    .legend = "largest, smallest: singular values; flatness: mean square over the square of the largest, 1 where all are the same",
+    .legend = "largest, smallest: singular values; flatness: mean square over the square of the largest, 1 if all are equal",
     .claim = "Pennington 2017: networks whose singular values are all near 1 (dynamical isometry) train fastest.",
     .finding = finding,
     .check = check,

@@ -57,9 +57,9 @@ static const ProbePanel panels[] = {
 
 const Probe probe_stream = {
     .name = "stream",
-    .about = "Measures in how many directions the tokens still differ in the residual stream, and how large the stream is.",
+    .about = "Measures how many directions the tokens of the residual stream still span, and how large the stream is.",
     .source = "Roy and Vetterli 2007; Dong 2021, arXiv 2103.03404",
-    .cost = "the singular values of one matrix a block and sequence",
+    .cost = "the singular values of one matrix per block and sequence",
     .nets = PROBE_MLP | PROBE_GPT,
     .by_block = true,
     .kinds = kinds,

@@ -123,7 +123,7 @@ static void finding(const Experiment *experiment, int step, FILE *out)
 static const ProbeKind kinds[] = {
     {.name = "update_ratio", .about = "||new - old|| / ||old|| of the next optimizer step; no row for a parameter that is all 0",
      .place = "name: the parameter; layer: the first number in it"},
-    {.name = "update_layer", .about = "the same of all parameters of a layer together", .place = "layer", .internal = true},
+    {.name = "update_layer", .about = "the same for all parameters of a layer together", .place = "layer", .internal = true},
     {0},
 };
 

@@ -11,7 +11,7 @@
 
 enum { SHIFT = 397, PAIRS = RANDOM_NORMALS / 2 };
 
-// x[i] is read before and written after it is needed; vectors of up to 227 words at a time give the same.
+// x[i] is read before it is overwritten, so vectors of up to 227 words give the same result.
 static void words(uint32_t *x, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -63,7 +63,7 @@ static const double LOGARITHM[16] = {
     0x1.526e57720db08p-3, 0x1.bc2860d22477p-3, 0x1.1058bc8a07ee1p-2, 0x1.4043057b6ee09p-2,
 };
 
-// Which of the 16 belongs to u: bits 19 to 22 of this; above them is k.
+// Bits 19 to 22 select one of the 16 numbers; the bits above are k.
 static inline uint32_t above_offset(float u)
 {
     uint32_t bits;
@@ -124,10 +124,10 @@ static inline void sine_cosine(float y, float *sine, float *cosine)
     *cosine = ((n + 1) & 2) != 0 ? -c_turned : c_turned;
 }
 
-// Blocks that are done together, so that each loop is one over many pairs.
+// Blocks processed together, so that each loop runs over many pairs.
 enum { TOGETHER = 16, MOST_PAIRS = TOGETHER * PAIRS };
 
-// radius = sqrt(-2 log(1 - u)): 1 - u is in (0, 1]. Vectors of the baseline can't look up, so that is a loop of its own.
+// radius = sqrt(-2 log(1 - u)): 1 - u is in (0, 1]. Baseline vectors have no table lookup, so it is a separate loop.
 static void radii(const float *restrict u, float *restrict radius, size_t n)
 {
     double inverse[MOST_PAIRS];

@@ -281,7 +281,7 @@ START_TEST(what_does_not_fit_is_told)
     int sizes[8];
     ExperimentConfig config = with_probes(golden_mlp(&golden_sharpness[0], sizes), "autocorrelation,noise,attention,jacobian");
     Experiment experiment = run_experiment(&config);
-    assert_fault(&experiment, "autocorrelation", "the inputs are no line of points (expected --inputs grid:LO:HI:N)");
+    assert_fault(&experiment, "autocorrelation", "the inputs are not points on a line (expected --inputs grid:LO:HI:N)");
     assert_fault(&experiment, "noise", "a batch of 1 row (expected at least 2)");
     assert_fault(&experiment, "attention", "mlp");
     ck_assert_int_eq(measurement_probe(&experiment.measurements[0], "jacobian", (ProbePlace){.layer = 0}, NULL, 0), 1);
@@ -293,7 +293,7 @@ START_TEST(what_does_not_fit_is_told)
                               .arms = ARMS_OFF, .n_seeds = 1};
     batch = with_probes(batch, "noise");
     experiment = run_experiment(&batch);
-    assert_fault(&experiment, "noise", "with batch normalization a row has no gradient of its own (expected --norm none)");
+    assert_fault(&experiment, "noise", "with batch normalization a single row has no gradient (expected --norm none)");
     experiment_free(&experiment);
 
     static const Real two[] = {1, 0, -1, 1, 0, 0, 1, 1};
@@ -303,7 +303,7 @@ START_TEST(what_does_not_fit_is_told)
     config.n_rows = 2;
     config.deep.norm = DEEP_NORM_BATCH;
     experiment = run_experiment(&config);
-    assert_fault(&experiment, "noise", "with batch normalization a row has no gradient of its own");
+    assert_fault(&experiment, "noise", "with batch normalization a single row has no gradient");
     experiment_free(&experiment);
 
     config = with_probes(golden_experiment("pre"), "spectrum,jacobian");
