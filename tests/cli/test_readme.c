@@ -2,8 +2,9 @@
 // output that a page shows is found in what its commands print.
 //
 // A block that begins with ```sh holds commands, one per line; ```c a program; ```python a program for transformers, which is run where that
-// is installed; ```text output. The commands at the top of README.md are in a block without a name: one of them is running this
-// test, the last test here runs make demo, and make check-playground does what make playground does. Blocks of gdb sessions are checked by tests/debugger/test_transcripts.c.
+// is installed; ```text output. The commands at the top of README.md are in a block without a name: the
+// last test here runs make demo, and make check-playground covers make playground. Blocks of gdb sessions are checked by
+// tests/debugger/test_transcripts.c.
 
 #include "tests/cli/run.h"
 #include "tests/support/folder.h"
