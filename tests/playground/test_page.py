@@ -250,7 +250,7 @@ class StepTest(PageCase):
             notes.append(self.one(".note").text)
         passing = [note for note in notes if "arrived. The addition passes it on to both" in note]
         self.assertGreater(len(passing), 1)
-        self.assertEqual(sum("Here the two ways meet again" in note for note in notes), len(passing))
+        self.assertEqual(sum("Here the two paths meet again" in note for note in notes), len(passing))
 
     def test_graph_and_numbers_by_keyboard(self):
         self.load("#view=step&net=gpt")
@@ -390,7 +390,7 @@ class OldBrowserTest(PageCase):
         self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
         self.driver.get("about:blank")
         self.driver.get(PAGE.as_uri())
-        self.assertIn("please allow JavaScript", self.one("noscript").text)
+        self.assertIn("needs JavaScript", self.one("noscript").text)
         self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
 

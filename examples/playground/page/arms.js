@@ -1,4 +1,4 @@
-// arms.js: the networks that are compared: a rule each, as a box with its formula, up to four.
+// arms.js: the compared networks, up to four: a rule each, as a box with its formula.
 
 import {select} from 'd3-selection';
 import {button, el, fill} from './dom.js';
@@ -76,7 +76,7 @@ export class Arms {
         this.build();
     }
 
-    // The engine's message goes under the rule that it is about, if it is about one. Returns whether it was.
+    // Shows the engine's message under the rule it refers to. Returns false if it refers to none.
     showError(message, i) {
         this.boxes.forEach((box, k) => box.showError(k === i ? message : null));
         return i !== undefined && i >= 0;

@@ -1,10 +1,10 @@
-// controls.js: the settings of a view as labelled inputs, from the table in state.js.
+// controls.js: the settings of a view as labeled inputs, from the table in state.js.
 
 import {fields, limitOf, parse, settingsOf} from './state.js';
 import {el, newId} from './dom.js';
 import {plural} from './words.js';
 
-// A slider over a few good values, with a box for any other.
+// A slider over typical values, with a box for any other.
 function countControl(name, field, state, change) {
     const stops = (field.stops ?? []).filter((stop) => stop <= limitOf(field, state.view) && stop >= (field.least ?? 1));
     const id = newId(name);
@@ -74,7 +74,7 @@ function textControl(name, field, state, change) {
 
 const makers = {text: textControl, count: countControl, choice: choiceControl, switch: switchControl, flag: switchControl, number: numberControl};
 
-// A pair of radio buttons for the network, then everything it has. change(name, value)
+// Two radio buttons for the network, then its settings. change(name, value)
 export function controls(state, change) {
     const group = newId('net');
     const names = {mlp: 'Deep network', gpt: 'GPT'};

@@ -1,4 +1,4 @@
-// dom.js: making elements, and saying things to screen readers.
+// dom.js: creating elements, and announcements for screen readers.
 
 // el('p.note', {id: 'x', onclick: f}, 'text', child, ...): attributes are set as such, functions become listeners, null is left out.
 export function el(tag, attributes = {}, ...children) {
@@ -32,7 +32,7 @@ export function newId(prefix) {
     return `${prefix}-${counter}`;
 }
 
-// Text for screen readers, once it has been the same for a moment: a moving slider would otherwise read out every step.
+// Announces text to screen readers once it is stable; otherwise a moving slider would announce every step.
 let waiting = 0;
 
 export function announce(text) {

@@ -1,4 +1,4 @@
-// figure.js: a chart with all that belongs to it: a slider that reads it point by point, a table of its numbers, saving.
+// figure.js: a chart with a slider that reads it point by point, a table of its values, and saving.
 
 import {select} from 'd3-selection';
 import {color} from './style.js';

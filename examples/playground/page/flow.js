@@ -1,4 +1,4 @@
-// flow.js: the gradient of each layer, networks side by side from equal weights, while the settings move.
+// flow.js: the gradient of each layer of several networks, updated as settings change.
 
 import {el, fill} from './dom.js';
 import {lineChart} from './chart.js';
@@ -21,8 +21,8 @@ export class Flow extends View {
     constructor(page) {
         super(page, {
             title: 'Does the gradient reach the first layer?',
-            intro: 'Networks with equal initial weights, one with shortcuts around its layers and one without, run forward and backward. '
-                   + 'Move the depth and watch what is left of the gradient at the first layer.',
+            intro: 'Two networks with the same initial weights, one with shortcuts and one without, run forward and backward. '
+                   + 'Change the depth and watch what is left of the gradient at the first layer.',
         });
         this.node.querySelector('.intro').after(el('p.tries', {}, 'Try: ', tries.map(([text, fragment]) => el('a', {href: fragment}, text))));
         this.main = new Figure('gradient-by-layer', '');
@@ -87,7 +87,7 @@ export class Flow extends View {
         return {caption, head: [this.word, ...names], rows: () => series[0].map((_, layer) => [layer, ...series.map((points) => cell(points[layer]))])};
     }
 
-    // At each shortcut, what came by it and what by the branch beside it: of the first network that has shortcuts.
+    // At each shortcut of the first network that has any: the gradient by the shortcut and by the branch.
     drawSplit(names) {
         const arm = this.result.arms.findIndex(({shortcuts}) => shortcuts > 0);
         this.split.node.hidden = arm < 0;
@@ -121,7 +121,7 @@ export class Flow extends View {
         }).join(' ') + alike;
     }
 
-    // In a GPT, norms enlarge what is small: what vanishes is the difference between tokens, and with it the gradients of queries and keys.
+    // In a GPT, norms enlarge small values: what vanishes is the difference between tokens, and with it the gradients of queries and keys.
     gptWords(names) {
         const middle = Math.floor(this.result.n_layer / 2);
         const [first, second] = names.map((_, arm) => this.result.at(arm, middle, 'query_key').median);

@@ -27,7 +27,7 @@ function notify(...lines) {
     fill(notice, lines.map((line) => el('p', {}, line)));
 }
 
-// localStorage may be refused, for example in a file that a browser does not trust.
+// localStorage may be unavailable, for example for a local file.
 function remember(key, value) {
     try {
         if (value !== undefined) {
@@ -77,7 +77,7 @@ function writeLinks() {
         }}, title)));
 }
 
-// In the tour a result stays hidden until it has been predicted.
+// In the tour, a result stays hidden until the user has made a prediction.
 function curtain(isDown) {
     page.hidden = isDown;
     main.classList.toggle('curtain', isDown);
@@ -111,7 +111,7 @@ function show(next, byUser = false) {
 
 function fromAddress() {
     const {state: next, notes} = fromFragment(location.hash);
-    notify(...(notes.length > 0 ? ['Some of the link could not be used; the page shows its defaults for that:', ...notes] : []));
+    notify(...(notes.length > 0 ? ['Parts of the link are invalid; the page uses its defaults instead:', ...notes] : []));
     show(next);
 }
 
@@ -122,8 +122,8 @@ async function start() {
         main.focus();
     });
     if (!hasVectors()) {
-        fill(content, el('p.error', {}, 'This browser is too old for this page: it has no WebAssembly with SIMD. Firefox 89, Chrome 91 and Safari 16.4, '
-                                     + 'and anything newer, will do.'));
+        fill(content, el('p.error', {}, 'This browser is too old for this page: it has no WebAssembly with SIMD (expected Firefox 89, Chrome 91, Safari 16.4, '
+                                     + 'or later).'));
         return;
     }
     document.getElementById('tour-start').addEventListener('click', () => tour.resume());
@@ -131,7 +131,7 @@ async function start() {
     try {
         page.rules = await page.engine.rules();
     } catch (problem) {
-        fill(content, el('p.error', {}, `The engine does not start: ${problem.message}`));
+        fill(content, el('p.error', {}, `The engine failed to start: ${problem.message}`));
         return;
     }
     window.addEventListener('popstate', fromAddress);

@@ -1,4 +1,4 @@
-// map.js: cells of color, viridis, whose lightness grows with the value: it reads in gray, too.
+// map.js: heat maps in viridis, whose lightness grows with the value, so that they work in gray too.
 
 import {scaleLinear} from 'd3-scale';
 import {canvas, drawAxes, label, legend, wholeTicks} from './chart.js';

@@ -1,4 +1,4 @@
-// matrix.js: the values of a tensor as a grid of numbers, each of which can be pointed at, by mouse or arrow keys.
+// matrix.js: the values of a tensor as a grid of numbers, each selectable by mouse or arrow keys.
 
 import {el} from './dom.js';
 import {number, shape} from './words.js';
@@ -36,7 +36,7 @@ function keyMove(event, table) {
     }
 }
 
-// title: "dL/dy"; values may be null, if they are not known yet. point(text): called with what is pointed at.
+// title: "dL/dy"; values: null if not known yet. point(text): called with the value pointed at.
 export function matrix({title, name, sizes, values, point}) {
     const head = el('p.matrix-title', {}, el('strong', {}, title), name ? ` ${name}` : '', el('span.muted', {}, ` ${shape(sizes)}`));
     if (!values) {

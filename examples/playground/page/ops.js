@@ -1,4 +1,4 @@
-// ops.js: what each operation computes, forward and backward, as formulas. dx is short for dL/dx; the sources are in tensor/ops/.
+// ops.js: the formulas of each operation, forward and backward. dx is short for dL/dx; the sources are in tensor/ops/.
 
 const elementwise = (name, slope) => ({forward: `y = ${name}(x)`, backward: `dx = ${slope} \\odot dy`});
 const gelu = elementwise('\\mathrm{gelu}', '\\mathrm{gelu}\'(x)');
@@ -7,7 +7,7 @@ export const ops = {
     linear: {forward: 'y = x W^{\\mathsf T} + b', backward: 'dx = dy\\,W, \\quad dW = dy^{\\mathsf T} x, \\quad db = \\textstyle\\sum dy',
              words: 'A weighted sum of the inputs for each output.'},
     matmul: {forward: 'y = a b', backward: 'da = dy\\,b^{\\mathsf T}, \\quad db = a^{\\mathsf T} dy'},
-    add: {forward: 'y = a + b', backward: 'da = dy, \\quad db = dy', words: 'An addition passes what arrives to both inputs, unchanged. That is why a shortcut carries the gradient.'},
+    add: {forward: 'y = a + b', backward: 'da = dy, \\quad db = dy', words: 'An addition passes its gradient to both inputs, unchanged. This is why a shortcut carries the gradient.'},
     sub: {forward: 'y = a - b', backward: 'da = dy, \\quad db = -dy'},
     mul: {forward: 'y = a \\odot b', backward: 'da = b \\odot dy, \\quad db = a \\odot dy'},
     div: {forward: 'y = a / b', backward: 'da = dy / b, \\quad db = -\\,dy \\odot y / b'},
@@ -24,7 +24,7 @@ export const ops = {
                 words: 'Each row gets mean 0 and variance 1; its gradient is divided by the old standard deviation.'},
     rmsnorm: {forward: 'y = \\frac{x}{\\sqrt{\\mathrm{mean}(x^2) + \\varepsilon}}\\,w', backward: 'dx = \\frac{1}{r}\\left(d\\hat x - \\hat x\\,\\mathrm{mean}(d\\hat x\\,\\hat x)\\right)'},
     attention: {forward: 'y = \\mathrm{softmax}\\left(\\frac{q k^{\\mathsf T}}{\\sqrt{d}}\\right) v', backward: 'dq, dk, dv \\text{ from } dy',
-                words: 'Each token takes a weighted mean of the values of the tokens that it may see.'},
+                words: 'Each token gets a weighted mean of the values of the tokens it attends to.'},
     softmax: {forward: 'y_i = e^{x_i} / \\textstyle\\sum_j e^{x_j}', backward: 'dx = y \\odot (dy - \\textstyle\\sum dy \\odot y)'},
     causal_mask: {forward: 'y_{ij} = x_{ij} \\text{ for } j \\le i, \\text{ else } -\\infty', backward: 'dx_{ij} = dy_{ij} \\text{ for } j \\le i, \\text{ else } 0'},
     embedding: {forward: 'y_t = W_{\\mathrm{id}_t}', backward: 'dW_{\\mathrm{id}_t} \\mathrel{+}= dy_t', words: 'Takes a row of the table for each token.'},

@@ -15,7 +15,7 @@ function sharesOf({norm}, s) {
 
 const mean = (shares) => shares.reduce((sum, share, k) => sum + share * k, 0);
 
-// The smallest length that, with all shorter ones, has at least half.
+// The median length.
 function middle(shares) {
     let sum = 0;
     return shares.findIndex((share) => {
@@ -29,9 +29,9 @@ const percent = (share) => `${number(100 * share)} %`;
 export class Paths extends View {
     constructor(page) {
         super(page, {
-            title: 'Which way did the gradient take?',
-            intro: 'At each shortcut the gradient takes two ways: past the layer, and through it. So it arrives at the input by many paths, '
-                   + 'and a path\u2019s length is the number of layers that it passes. Here the gradient is taken apart by that length, exactly: nothing is sampled.',
+            title: 'Which paths did the gradient take?',
+            intro: 'At each shortcut the gradient splits: part goes past the layer, part through it. It arrives at the input along many paths; '
+                   + 'a path\u2019s length is the number of layers it passes through. This view splits the gradient by length, exactly: nothing is sampled.',
         });
         this.bars = new Figure('paths-at-the-input', 'What arrives at the input, by path length');
         this.maps = el('div.pair', {});
@@ -101,14 +101,14 @@ export class Paths extends View {
                 return sentence(`${phrase(name)}, all of the gradient passed all ${n} ${this.word}s.`);
             }
             if (shares[0] >= 0.5) {
-                return sentence(`${phrase(name)}, ${percent(shares[0])} of it passed no ${this.word} at all: it came by shortcuts alone.`);
+                return sentence(`${phrase(name)}, ${percent(shares[0])} of it passed no ${this.word}: it came by shortcuts alone.`);
             }
             return sentence(`${phrase(name)}, half of it took paths of at most ${middle(shares)} of ${n} ${this.word}s; the mean length is ${number(mean(shares), 3)}.`);
         }).join(' ');
     }
 
     notes() {
-        return `One network of each kind, from equal weights. A length's share is its size (L2) over the sum of all lengths' sizes; `
-               + `as vectors, all lengths add up to the ordinary gradient.${this.shown.net === 'mlp' ? ' The last layer has another size and no shortcut.' : ''}`;
+        return `One network of each kind, with the same initial weights. A length's share is its size (L2) over the sum of all lengths' sizes; `
+               + `as vectors, all lengths add up to the ordinary gradient.${this.shown.net === 'mlp' ? ' The last layer has a different size and no shortcut.' : ''}`;
     }
 }

@@ -1,4 +1,4 @@
-// result.js: what a run of the experiment measured, as the engine returns it: quartiles over the seeds.
+// result.js: the result of an experiment as the engine returns it: quartiles over the seeds.
 
 import {METRICS} from '../engine/engine.js';
 
@@ -7,7 +7,7 @@ const NUMBERS = 4; // low, median, high, and how many networks have the value
 export const metrics = {
     weight: {label: 'Weight gradients', axis: 'mean |dL/dW|', relative: true},
     query_key: {label: 'Query and key gradients', axis: 'mean |dL/dW| of queries and keys', relative: true, net: 'gpt'},
-    cosine: {label: 'Likeness of the tokens', axis: 'mean cosine between tokens (1: all the same)', linear: true, net: 'gpt'},
+    cosine: {label: 'Similarity of the tokens', axis: 'mean cosine between tokens (1: all the same)', linear: true, net: 'gpt'},
 };
 
 export class Result {

@@ -12,7 +12,7 @@ export class Step extends View {
         super(page, {
             title: 'Step through forward and backward',
             intro: 'Each operation is recorded on the tape as it is computed, from top to bottom. Backward walks the same tape from bottom to top. '
-                   + 'Point at any number. Dashed arches are shortcuts; on the way back, an arrow is as wide as the gradient is large.',
+                   + 'Point at any number. Dashed arcs are shortcuts; in the backward pass, the width of an arrow shows the size of the gradient.',
             most: 1,
         });
         this.position = 0;

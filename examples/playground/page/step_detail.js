@@ -1,4 +1,4 @@
-// step_detail.js: one operation of the walk: its formula, and the numbers it reads and makes.
+// step_detail.js: one operation of the walk: its formula, inputs and results.
 
 import {el, fill} from './dom.js';
 import {formula} from './formula.js';
@@ -13,19 +13,19 @@ function letterOf({op, inputs}, k) {
     return letters[k] ?? `x${k + 1}`;
 }
 
-// What to say of a move, in a sentence.
+// Describes a move in one sentence.
 export function explain(tape, {phase, index}) {
     const node = tape.nodes[index];
     if (phase === 'start') {
-        return 'Press Next. Shortcuts are dashed and arch around their layer.';
+        return 'Press Next. Dashed arcs are shortcuts around a layer.';
     }
     if (phase === 'backward' && node.shortcut >= 0) {
         const size = number(norm(tape.tensors[node.output].grad), 3);
-        return `${size} arrived. The addition passes it on to both: ${size} goes by the shortcut, ${size} by the branch.`;
+        return `${size} arrived. The addition passes it to both inputs: ${size} to the shortcut, ${size} to the branch.`;
     }
     const meeting = phase === 'backward' ? tape.splits.find(({tensor}) => node.inputs.includes(tensor) && tape.tensors[tensor].wholeAt === index) : null;
     if (meeting) {
-        return `Here the two ways meet again: ${number(norm(meeting.skip), 3)} came by the shortcut, ${number(norm(meeting.block), 3)} by the branch; `
+        return `Here the two paths meet again: ${number(norm(meeting.skip), 3)} came by the shortcut, ${number(norm(meeting.block), 3)} by the branch; `
                + `together ${number(norm(tape.tensors[meeting.tensor].grad), 3)}.`;
     }
     return opOf(node.op).words ?? '';
@@ -41,7 +41,7 @@ export class StepDetail {
     show(tape, move) {
         this.tape = tape;
         if (move.phase === 'start') {
-            fill(this.detail, el('h3', {}, 'Nothing is computed yet'), el('p.muted', {}, 'The tape is a list. Next computes its first operation.'));
+            fill(this.detail, el('h3', {}, 'Nothing computed yet'), el('p.muted', {}, 'The tape is a list. Next computes its first operation.'));
             return;
         }
         const node = tape.nodes[move.index];

@@ -29,7 +29,7 @@ export function swatch(node, index, x, y) {
     return group;
 }
 
-// The names of the arms: of the familiar two "without shortcuts" and "with shortcuts", of others the rule.
+// The names of the arms: "without shortcuts" and "with shortcuts", or the rule.
 const familiarNames = ['without shortcuts', 'with shortcuts'];
 const without = ['none', 'none-plain', 'none-post'];
 const familiar = ['pre', 'plain', 'post'];

@@ -1,4 +1,4 @@
-// tour.js: the guided tour's panel: text, question, reveal, Back and Next. The place is kept in the address and in the browser.
+// tour.js: the guided tour's panel: text, question, reveal, Back and Next. The current step is kept in the address and in the browser.
 
 import {announce, button, el, fill, newId} from './dom.js';
 import {defaults} from './state.js';

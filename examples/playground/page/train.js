@@ -1,4 +1,4 @@
-// train.js: a small network learns, with and without shortcuts; loss and gradients while it does.
+// train.js: loss and gradients of small networks during training, with and without shortcuts.
 
 import {lineChart} from './chart.js';
 import {button, el, fill, perFrame} from './dom.js';
@@ -16,8 +16,8 @@ export class Train extends View {
     constructor(page) {
         super(page, {
             title: 'What happens during training?',
-            intro: 'The networks start from equal weights and learn the same: four rows of text at every step, or rows to copy, new ones at every step. '
-                   + 'Above: the loss. Below: the gradient of every layer at every step; dark means that nothing arrives.',
+            intro: 'The networks start from the same weights and train on the same data: four new rows of text, or rows to copy, at every step. '
+                   + 'Above: the loss. Below: the gradient of every layer at every step; dark means no gradient.',
         });
         this.startButton = button('Train', () => this.train(), {class: 'primary'});
         this.loss = new Figure('loss', 'Loss');
@@ -35,7 +35,7 @@ export class Train extends View {
         this.loss.node.hidden = this.arrived.length === 0;
         if (!this.busy) {
             this.conclude(this.arrived.length > 0 ? 'The settings have changed: train again.'
-                                                  : 'Which of the networks will learn, and what will their gradients do? Press Train.');
+                                                  : 'Which networks will learn, and what happens to their gradients? Press Train.');
         }
     }
 
@@ -66,7 +66,7 @@ export class Train extends View {
         this.conclude(this.words());
     }
 
-    // One per network, so that they learn side by side.
+    // One per network, so that they train in parallel.
     engineOf(arm) {
         this.engines[arm] ??= new Engine();
         return this.engines[arm];

@@ -1,4 +1,4 @@
-// view.js: what every view has: controls, rules, a conclusion in words, its figures, and a run that follows the settings.
+// view.js: the base of all views: controls, rules, a conclusion in words, figures, and a run that follows the settings.
 
 import {announce, button, el, fill} from './dom.js';
 import {Arms} from './arms.js';
@@ -29,7 +29,7 @@ export class View {
     }
 
     shareNode() {
-        return el('section.share', {}, el('h3', {}, 'Take it with you'),
+        return el('section.share', {}, el('h3', {}, 'Reproduce or save'),
                   el('pre.command', {tabindex: 0, role: 'region', 'aria-label': 'The same as a command'}, this.command),
                   el('div.row', {}, button('Copy as command', () => this.copy(toCommand(this.state), 'The command')), this.csvButton(),
                      button('Copy link', () => this.copy(location.href, 'The link'))));
@@ -45,7 +45,7 @@ export class View {
             announce(`${name} was copied`);
             this.page.notify(`${name} was copied.`);
         } catch {
-            this.page.notify(`This browser does not let the page copy. ${name}: ${text}`);
+            this.page.notify(`This browser does not allow copying. ${name}: ${text}`);
         }
     }
 
@@ -164,7 +164,7 @@ export class View {
         }
     }
 
-    // The conclusion, for eyes at once and for screen readers when it has settled.
+    // The conclusion: shown at once, announced to screen readers when it is stable.
     conclude(text, note = '') {
         this.finding.textContent = text;
         this.note.textContent = note;

@@ -1,4 +1,4 @@
-// words.js: numbers and conclusions as people read them, in the forms of the command line's plots.
+// words.js: numbers and conclusions in words, in the same form as the command line's plots.
 
 const superscripts = {'-': '⁻', 0: '⁰', 1: '¹', 2: '²', 3: '³', 4: '⁴', 5: '⁵', 6: '⁶', 7: '⁷', 8: '⁸', 9: '⁹'};
 
@@ -44,10 +44,10 @@ export function compared(ratio, reference) {
         return 'cannot be compared';
     }
     if (ratio === 0) {
-        return `is 0: nothing is left of ${reference}`;
+        return `is 0`;
     }
     if (!Number.isFinite(ratio)) {
-        return `is infinite times ${reference}`;
+        return `is infinitely larger than ${reference}`;
     }
     const fold = ratio < 1 ? 1 / ratio : ratio;
     if (fold < 1.5) {
