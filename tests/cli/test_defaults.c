@@ -58,7 +58,9 @@ static void record(const char *command, const char *more, const char *file)
 {
     char line[TEXT + 200];
     snprintf(line, sizeof line, "rm -rf r gradflow.png; gptape %s %s > %s 2>&1; echo status $? >> %s; ls | grep -v '^[ab]$' >> %s; "
-             "[ ! -d r ] || (cut -d, -f1-5 r/log.csv; cksum < r/model.safetensors) >> %s", command, more, file, file, file, file);
+             "[ ! -d r ] || (cut -d, -f1-5 r/log.csv; cksum < r/model.safetensors) >> %s; "
+             "sed -i -E 's/(below )?[0-9.]+ (ms|s|min)( |$)/TIME\\3/g; s/[0-9.]+ GiB are available/MEMORY/; s/ +/ /g; s/--+/--/g' %s",      // of this moment
+             command, more, file, file, file, file, file);
     Run run = run_shell(line);
     assert_succeeded(&run);
     run_free(&run);
