@@ -10,7 +10,7 @@
 static const Command commands[] = {
     {&gradflow_help, "gradients layer by layer, with and without shortcuts: the main experiment", command_gradflow},
     {&sweep_help, "gradflow for many settings and seeds, resumable, over many processes", command_sweep},
-    {&claims_help, "published claims about shortcuts and gradients, measured here, with a verdict", command_claims},
+    {&claims_help, "published claims about shortcuts and gradients, measured, with a verdict", command_claims},
     {&graph_help, "drawing of one step's tape: operations, modules, shapes, shortcuts, gradients", command_graph},
     {&info_help, "parameters, memory and FLOPs of a model, without creating it", command_info},
     {&rules_help, "residual rules: the named ones, and one with its modules and a drawing", command_rules},

@@ -93,7 +93,7 @@ static char *write_title(const AttentionMaps *maps)
     PlotText text;
     plot_text_open(&text);
     if (best.at == NULL) {
-        fprintf(text.stream, "Who looks at whom: the attention weights of every head");
+        fprintf(text.stream, "The attention weights of every head");
     } else if (best.weight < ONE_SIDED * best.uniform) {
         fprintf(text.stream, "Every head looks at all tokens%s nearly evenly", maps->causal ? " up to its own" : "");
     } else {

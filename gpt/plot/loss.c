@@ -53,7 +53,7 @@ static Line validation_line(const TrainRow *rows, int n, double before)
     return line;
 }
 
-// The loss of guessing, at each step.
+// The loss of a uniform guess, at each step.
 static Line guess_line(const TrainRow *rows, int n, double guess)
 {
     char label[80];

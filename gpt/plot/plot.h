@@ -125,7 +125,7 @@ bool plot_step_path_check(const char *path, Error *error);
 // step 0, NaN if that was not measured. To a file, and for a terminal as above.
 bool plot_loss(const TrainRow *rows, int n, double before, const char *what, const char *path, Error *error);
 char *plot_loss_terminal(const TrainRow *rows, int n, double before, int columns, Error *error);
-// The same with a line at the loss of guessing, for tasks.
+// The same with a line at the loss of a uniform guess, for tasks.
 bool plot_loss_guess(const TrainRow *rows, int n, double before, double guess, const char *what, const char *path, Error *error);
 
 #include "tensor/public_end.h"

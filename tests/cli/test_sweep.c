@@ -141,7 +141,7 @@ static const struct {
     {"--vary same-dy=on", 2, "--vary: same-dy cannot be varied"},
     {"--vary depth=3,3", 2, "--vary: depth: '3' is given twice"},
     {"--vary depth=3,,4", 2, "--vary: depth: empty value"},
-    {"--vary depth=3 --depth 4", 2, "--depth: is varied, too"},
+    {"--vary depth=3 --depth 4", 2, "--depth: is also in --vary"},
     {"--vary depth=3,x", 2, "--depth: 'x' is not an integer"},
     {"--vary 'residual=plain,f(g)'", 2, "--residual: column 3: unknown name 'g'"},
     {"--vary depth=3 --shard 0/2", 2, "--shard: '0/2' (expected I/N, with I from 1 to N)"},
@@ -149,8 +149,8 @@ static const struct {
     {"--vary depth=3 x.csv", 2, "'x.csv': unexpected (expected --merge with files)"},
     {"--merge", 2, "--merge: --runs is missing (expected --merge FILE... --runs FILE)"},
     {"--vary depth=3 --runs other.csv", 1, "other.csv: does not begin with sweep,cell,seed,loss,value,seconds"},
-    {"--vary depth=3 --width 5 --runs runs.csv", 1, "runs.csv: line 2 is of another sweep, "},
-    {"--vary depth=3 --statistic loss --runs runs.csv", 1, "runs.csv: line 2 is of another sweep, "},
+    {"--vary depth=3 --width 5 --runs runs.csv", 1, "runs.csv: line 2 belongs to another sweep, "},
+    {"--vary depth=3 --statistic loss --runs runs.csv", 1, "runs.csv: line 2 belongs to another sweep, "},
     {"--vary depth=3 --runs runs.csv --csv runs.csv", 2, "--runs: 'runs.csv' is --csv's file, too"},
     {"--vary depth=3 --runs none/runs.csv", 1, "none/runs.csv: can't be written: No such file or directory"},
 };
@@ -306,7 +306,7 @@ START_TEST(wrong_claims_are_told_in_one_line)
     refuse("claims --explain", 2, "--explain: ");
     refuse("claims rezero-160 --csv - --json", 2, "--csv: '-' and --json both write to stdout (expected a file)");
     succeed("sweep --vary depth=3 --seeds 1 --quiet --runs s.csv");
-    refuse("claims rezero-160 --runs s.csv", 1, "s.csv: line 2 is of another sweep, ");
+    refuse("claims rezero-160 --runs s.csv", 1, "s.csv: line 2 belongs to another sweep, ");
 }
 END_TEST
 

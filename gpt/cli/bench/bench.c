@@ -28,9 +28,9 @@ static const OptionGroup bench_groups[] = {
 
 const CommandHelp bench_help = {
     .name = "bench",
-    .about = "Measures this machine's limits, multiply-adds and reading memory, and how close gptape comes to them:\n"
-             "matrix products, training steps, generation; and the tokenizer, and what the tape costs. Everything printed is measured\n"
-             "in this run, each case in a process of its own. All cases take some minutes; --case selects some. Under mpirun, training\n"
+    .about = "Measures this machine's peak FLOP/s and memory bandwidth, and how close gptape comes to them in\n"
+             "matrix products, training steps and generation; also the tokenizer, and the overhead of the tape. All numbers are measured\n"
+             "in this run, each case in its own process. All cases take some minutes; --case selects some. Under mpirun, training\n"
              "steps (--case step-...) are timed on all ranks, which share the rows, and on one.",
     .examples = "  gptape bench --list\n"
                 "  gptape bench --case product,step-char\n"

@@ -11,16 +11,16 @@
 
 static const OptionRow claims_rows[] = {
     {"list", NULL, NULL, "list the claims and run nothing"},
-    {"quick", NULL, NULL, "leave out the claims that take long"},
-    {"explain", NULL, NULL, "of one claim: what it says, what to look at, the command, and a chart"},
-    {"seeds", "N", NULL, "networks of each claim, instead of the claim's own number"},
+    {"quick", NULL, NULL, "skip slow claims"},
+    {"explain", NULL, NULL, "explain one claim: what it says, what to look at, the command, and a chart"},
+    {"seeds", "N", NULL, "networks per claim, instead of the claim's own number"},
     {0},
 };
 
 static const OptionRow claims_output_rows[] = {
-    {"runs", "FILE", NULL, "append a row per network; networks that it has are not run again"},
+    {"runs", "FILE", NULL, "append a row per network; networks already in it are not run again"},
     {"csv", "FILE", NULL, "write the table of claims; - is stdout, instead of the rows"},
-    {"html", "FILE", NULL, "write a page that needs nothing else"},
+    {"html", "FILE", NULL, "write a self-contained page"},
     {0},
 };
 
@@ -35,9 +35,9 @@ static const OptionGroup claims_groups[] = {
 const CommandHelp claims_help = {
     .name = "claims",
     .operand = "[ID...]",
-    .about = "Measures published claims about residual connections and gradients, and says for each whether it agrees: a claim agrees if\n"
-             "its prediction with its tolerance overlaps the 95 % bootstrap interval of the measurement, over seeds. A claim that differs says\n"
-             "so; its note says what is known about it. Computes with one thread; mpirun -n N gptape claims uses N processes.",
+    .about = "Measures published claims about residual connections and gradients, and prints a verdict for each: a claim agrees if\n"
+             "its prediction, with its tolerance, overlaps the 95 % bootstrap interval of the measurement over seeds. The note of a claim\n"
+             "explains known differences. Uses one thread; mpirun -n N gptape claims uses N processes.",
     .examples = "  gptape claims --list\n"
                 "  gptape claims vanishing-book shortcuts-book\n"
                 "  gptape claims vanishing-book --explain\n"

@@ -37,9 +37,9 @@ static const OptionGroup eval_groups[] = {
 const CommandHelp eval_help = {
     .name = "eval",
     .about = "Prints the loss of a model: the mean cross-entropy of its predictions, in nats, and as perplexity, e^loss. A text is\n"
-             "predicted in windows of the context length, one after the other; its loss is also printed in bits per byte,\n"
-             "by which models with different tokenizers can be compared. With --ids and --targets the loss is that of one batch,\n"
-             "with --task that of one batch of a synthetic task, which is printed beside the loss of guessing. For one batch\n"
+             "predicted in consecutive windows of the context length; its loss is also printed in bits per byte,\n"
+             "to compare models with different tokenizers. With --ids and --targets the loss is that of one batch,\n"
+             "with --task that of one batch of a synthetic task, printed beside the loss of a uniform guess. For one batch,\n"
              "--json also prints the logits at the last position of each row (last_logits).",
     .examples = "  gptape eval --ids 1,2,3 --targets 2,3,4 --json\n"
                 "  gptape eval --config tiny --seed 7 --data README.md\n"

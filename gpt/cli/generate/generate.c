@@ -15,7 +15,7 @@ static const OptionRow prompt_rows[] = {
     {"prompt", "TEXT", NULL, "text to continue (default \"" DEFAULT_PROMPT "\"; with --model nothing); '' begins a new text"},
     {"prompt-ids", "1,2,3", NULL, "token ids to continue, instead of a text"},
     {"tokens", "N", "32", "most tokens to append"},
-    {"attention", "FILE", NULL, "draw who looks at whom over prompt and new tokens, a map for each head, to FILE.png, .svg, .pdf or .gp"},
+    {"attention", "FILE", NULL, "draw the attention weights over prompt and new tokens, a map for each head, to FILE.png, .svg, .pdf or .gp"},
     {"ids", NULL, NULL, "print the ids of the new tokens instead of text, separated by commas"},
     {0},
 };
@@ -25,7 +25,7 @@ static const OptionRow choice_rows[] = {
     {"temperature", "X", "1", "divides the logits: below 1 likely tokens become more likely, above 1 less"},
     {"top-k", "K", NULL, "then draw from the K most likely tokens only (default: from all)"},
     {"top-p", "P", "1", "then draw from the fewest most likely tokens that together have probability P; 1: from all"},
-    {"samples", "N", "1", "number of continuations, made side by side, up to 32 at once"},
+    {"samples", "N", "1", "number of continuations, generated in batches of up to 32"},
     {"no-cache", NULL, NULL, "recompute the whole text for each new token, for comparison: the tokens are the same"},
     {0},
 };
@@ -44,13 +44,13 @@ static const OptionGroup generate_groups[] = {
 
 const CommandHelp generate_help = {
     .name = "generate",
-    .about = "Continues a prompt, one token at a time, with a saved model, or with an untrained one whose random weights --seed\n"
-             "determines: expect nonsense. The same --seed draws the same tokens; --greedy takes the most likely one each time.\n"
-             "It ends after --tokens, or at the end of the text (GPT-2's <|endoftext|>), or with Ctrl-C.\n"
+    .about = "Continues a prompt, one token at a time, with a saved model, or with an untrained one whose random weights follow\n"
+             "from --seed: expect nonsense. The same --seed draws the same tokens; --greedy takes the most likely one each time.\n"
+             "Stops after --tokens, at the end of the text (GPT-2's <|endoftext|>), or on Ctrl-C.\n"
              "A model of GPT-2's 50257 tokens uses GPT-2's tokenizer, if its vocabulary is found ('make vocab' gets it); a\n"
-             "saved model has its own. With any other untrained model a token is a byte, and one that cannot be printed appears as\n"
-             "\\xNN (a backslash as \\\\); a token that the tokenizer does not have appears as its number, <50256>. With a vocabulary\n"
-             "below 256 an untrained model has no text: give --prompt-ids, and ids are printed, the new ones only, as with --ids.",
+             "saved model has its own. With any other untrained model a token is a byte; unprintable bytes appear as\n"
+             "\\xNN (a backslash as \\\\); tokens unknown to the tokenizer appear as their number, <50256>. With a vocabulary\n"
+             "below 256, an untrained model has no text: give --prompt-ids; only the ids of new tokens are printed, as with --ids.",
     .examples = "  gptape generate\n"
                 "  gptape generate --prompt \"Hello, I am\" --tokens 40 --seed 7\n"
                 "  gptape generate --prompt-ids 72,101,108 --ids --tokens 8 --greedy\n"

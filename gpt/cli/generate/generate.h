@@ -3,7 +3,7 @@
 //      generate.c         options; the model, untrained or saved
 //      prompt.c           the tokenizer, and the ids that are continued
 //      print.c            the samples: text, ids or JSON, as they come
-//      attention.c        the plot of who looked at whom
+//      attention.c        the plot of the attention weights
 
 #ifndef GPTAPE_CLI_GENERATE_H
 #define GPTAPE_CLI_GENERATE_H

@@ -14,7 +14,7 @@ typedef struct Pace {
     int total;
 } Pace;
 
-// Samples that are made side by side: one is printed as its tokens come, the others in turn.
+// Samples generated in one batch: the first is printed as its tokens arrive, the others after it.
 typedef struct Group {
     const Generation *generation;
     int first;                                     // the number of its first sample

@@ -9,7 +9,7 @@
 static const OptionRow network_rows[] = {
     {"net", "mlp|gpt", NULL, "mlp, the book's deep network, or a GPT (default mlp; gpt with --model)"},
     {"shortcut", "on|off|both", NULL, "which networks to run (default both; with --model as it was saved)"},
-    {"residual", "RULE", NULL, "network with this residual rule instead, by name or spelled out; give it again, up to 8 times, to compare"},
+    {"residual", "RULE", NULL, "network with this residual rule instead, by name or as a formula; repeat it, up to 8 times, to compare"},
     {0},
 };
 
@@ -22,24 +22,24 @@ const OptionRow mlp_rows[] = {
     {"width", "N", "3", "values per layer"},
     {"sizes", "3,3,3,3,3,1", NULL, "sizes of the input, the layers and the output, instead of --depth and --width; 64x20 repeats 64"},
     {"input", "1,0,-1", NULL, "input row (default: 1,0,-1,1,0,-1,...)"},
-    {"inputs", "FILE", NULL, "input rows: normal:N, N random ones; grid:LO:HI:N, N points of a line in the first coordinate; or those of FILE.csv"},
-    {"target", "0", NULL, "target of the output, one for all rows (default: FILE.csv's further columns, or zeros)"},
-    {"loss", "mse|ce", "mse", "mean squared error, or cross-entropy of the classes in --target: one for each row, or one for all"},
+    {"inputs", "FILE", NULL, "input rows: normal:N, N random rows; grid:LO:HI:N, N points on a line along the first coordinate; or the rows of FILE.csv"},
+    {"target", "0", NULL, "target of the output, one for all rows (default: FILE.csv's additional columns, or zeros)"},
+    {"loss", "mse|ce", "mse", "mean squared error, or cross-entropy with the classes in --target: one per row, or one for all"},
     {"head", "NAME", "activation", "last layer: with an activation like the others, or linear"},
-    {"init-gain", "G", "1", "factor on the weights that --init draws"},
-    {"bias-std", "S", NULL, "standard deviation of the initial biases, 0: all are 0 (default: as --init says)"},
+    {"init-gain", "G", "1", "factor on the weights drawn by --init"},
+    {"bias-std", "S", NULL, "standard deviation of the initial biases; 0: they start at 0 (default: as --init says)"},
     {0},
 };
 
 // As saved_model_rows and tokenizer_rows, with what they mean here.
 const OptionRow saved_rows[] = {
     {"model", "DIR", NULL, "folder of a saved GPT"},
-    {"vocab", "DIR", NULL, "folder of GPT-2's vocabulary, if it is not in the model's"},
+    {"vocab", "DIR", NULL, "folder of GPT-2's vocabulary, if the model's folder has none"},
     {0},
 };
 
 static const OptionRow configs_rows[] = {
-    {"configs", "PRESET,...", NULL, "several sizes, one after another, instead of --config: a table, and a plot with a panel for each; --csv: a file for each"},
+    {"configs", "PRESET,...", NULL, "several sizes in turn, instead of --config: a table, and a plot with a panel for each; --csv: a file for each"},
     {0},
 };
 
@@ -50,19 +50,19 @@ static const OptionRow batch_rows[] = {
 };
 
 const OptionRow data_rows[] = {
-    {"task", "NAME", NULL, "synthetic rows instead: copy, shift:K or modular:K, drawn anew for each seed and step"},
+    {"task", "NAME", NULL, "synthetic rows instead: copy, shift:K or modular:K, drawn for each seed and step"},
     {"data", "FILE", NULL, "text; its last tenth is read, as bytes or a saved model's tokens (default: a built-in text; with --model stories)"},
     {0},
 };
 
 static const OptionRow experiment_rows[] = {
-    {"seeds", "N", NULL, "number of networks, seed after seed: medians and quartiles (default " SHOW_SEEDS "; with --net gpt 1)"},
+    {"seeds", "N", NULL, "number of networks, with consecutive seeds, for medians and quartiles (default " SHOW_SEEDS "; with --net gpt 1)"},
     {"depths", SHOW_DEPTHS, NULL,
      "also compare the first with the last layer at these depths; none: do not (default " SHOW_DEPTHS "; with --net gpt none)"},
     {"steps", "N", "0", "train for N steps and measure each"},
-    {"optimizer", "adamw|sgd", "adamw", "that makes the steps; sgd: w - lr dL/dw"},
+    {"optimizer", "adamw|sgd", "adamw", "optimizer of --steps; sgd: w - lr dL/dw"},
     {"lr", "X", "0.001", "learning rate of --steps"},
-    {"force", NULL, NULL, "run probes that are estimated to take more than 10 minutes, too"},
+    {"force", NULL, NULL, "also run probes estimated to take more than 10 minutes"},
     {"same-dy", NULL, NULL, "feed the same gradient into the output of all networks, instead of each loss's own"},
     {0},
 };
@@ -99,8 +99,8 @@ const CommandHelp gradflow_help = {
     .name = "gradflow",
     .about = "Builds the same network without and with shortcuts, from the same weights, runs it forward and backward, and shows the\n"
              "gradient that reaches each layer. The default is the deep network with " SHOW_SEEDS " seeds, compared at depths " SHOW_DEPTHS ",\n"
-             "and the plot " SHOW_PLOT ". Dropout acts only in training (--steps). There is no --recompute: it would not store\n"
-             "the values inside the blocks, which are measured.",
+             "and the plot " SHOW_PLOT ". Dropout acts only in training (--steps). There is no --recompute, since the\n"
+             "experiment measures values inside the blocks.",
     .examples = "  gptape gradflow\n"
                 "  gptape gradflow --sizes 3,3,3,3,3,1 --seeds 1 --input 1,0,-1 --target 0\n"
                 "  gptape gradflow --depth 50 --width 16 --seeds 20 --plot deep.svg\n"

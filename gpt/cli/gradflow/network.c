@@ -39,7 +39,7 @@ static char *repeated_sizes(const Options *options)
             long given = strtol(text + digits + 1, &end, 10);
             if (end != text + length || given < 1 || given > DEEP_DEPTH_MAX) {
                 free(result);
-                option_error(options, "sizes", "'%.*s' is not a size and how often it comes (expected 200x3 with at most x%d)",
+                option_error(options, "sizes", "'%.*s' is not a size and a count (expected 200x3 with at most x%d)",
                              (int)(length < 80 ? length : 80), text, DEEP_DEPTH_MAX);
                 return NULL;
             }

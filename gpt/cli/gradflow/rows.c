@@ -100,7 +100,7 @@ static bool read_inputs(const Options *options, ExperimentConfig *config, DeepRo
         return false;
     }
     if (!(numbers[0] < numbers[1])) {
-        return option_error(options, "inputs", "'%.80s' does not go up (expected grid:LO:HI:N with LO below HI)", text);
+        return option_error(options, "inputs", "'%.80s' does not increase (expected grid:LO:HI:N with LO below HI)", text);
     }
     *rows = deep_rows_grid(numbers[0], numbers[1], (int)numbers[2], n_in);
     return true;

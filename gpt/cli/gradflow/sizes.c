@@ -36,7 +36,7 @@ bool gradflow_sizes_read(const Options *options, GradflowPlan *plan)
     }
     for (int i = 0; others[i] != NULL; i++) {
         if (options_given(options, others[i])) {
-            return option_error(options, "configs", "not beside --%s; leave one out", others[i]);
+            return option_error(options, "configs", "can't be combined with --%s; leave one out", others[i]);
         }
     }
     char *names = memory_copy_text(text);

@@ -24,9 +24,9 @@ static const OptionGroup info_groups[] = {
 const CommandHelp info_help = {
     .name = "info",
     .about = "Shows how many parameters a model has, part by part, and what a training step of --batch sequences of\n"
-             "--context-length tokens needs: bytes for weights, gradients, AdamW and activations, and FLOPs per token; and\n"
-             "whether an untrained one is held in memory here or streamed, in how much memory, and about how long that takes.\n"
-             "Without a model, lists all presets. No model is made, so any size can be asked about; of a saved model only\n"
+             "--context-length tokens needs: bytes for weights, gradients, AdamW and activations, and FLOPs per token; also\n"
+             "whether this machine holds an untrained model in memory or streams it, with estimates of memory and time.\n"
+             "Without a model, lists all presets. No model is created, so any size is possible; for a saved model, only\n"
              "config.json is read.",
     .examples = "  gptape info\n"
                 "  gptape info --config gpt2-124m\n"

@@ -46,7 +46,7 @@ const OptionRow compute_rows[] = {
     {0}
 
 const OptionRow run_rows[] = {
-    {"threads", "N", NULL, "threads to compute with (default: one per processor; of several ranks on a machine, each its share)"},
+    {"threads", "N", NULL, "threads to compute with (default: one per processor, divided among the ranks of a machine)"},
     ANSWER_ROWS,
 };
 

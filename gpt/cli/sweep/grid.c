@@ -173,7 +173,7 @@ static bool read_settings(const Options *options, Grid *grid)
             continue;
         }
         if (find_varied(grid, name) != NULL) {
-            read = option_error(options, name, "is varied, too; leave one out");
+            read = option_error(options, name, "is also in --vary; leave one out");
             break;
         }
         if (options_count(options, name) > 1) {    // one network for each

@@ -97,7 +97,7 @@ static bool open_result(Merge *merge, const char *sweep, Error *error)
         merge->store = store_open(merge->runs, merge->csv, sweep, error);
     }
     return merge->store != NULL
-        && (strcmp(sweep, merge->sweep) == 0 || error_set(error, "%s: is of another sweep, '%.120s' (expected '%.120s')", merge->path, sweep,
+        && (strcmp(sweep, merge->sweep) == 0 || error_set(error, "%s: belongs to another sweep, '%.120s' (expected '%.120s')", merge->path, sweep,
                                                           merge->sweep));
 }
 

@@ -88,7 +88,7 @@ static bool take_rows(TableReader *reader, void *context, size_t *keep, Error *e
             return error_set(error, "%s: line %d is not a row of a sweep; move it away", store->runs_path, reader->line);
         }
         if (strcmp(reader->cells[COLUMN_SWEEP], store->sweep) != 0) {
-            return error_set(error, "%s: line %d is of another sweep, '%.120s' (expected '%.120s'); use another file", store->runs_path,
+            return error_set(error, "%s: line %d belongs to another sweep, '%.120s' (expected '%.120s'); use another file", store->runs_path,
                              reader->line, reader->cells[COLUMN_SWEEP], store->sweep);
         }
         *keep = reader->at;

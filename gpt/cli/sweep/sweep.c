@@ -10,16 +10,16 @@
 #include <string.h>
 
 static const OptionRow sweep_rows[] = {
-    {"vary", "NAME=V1,V2,...", NULL, "option of gradflow to vary; again for another: all combinations are run. The first is the plot's x axis"},
-    {"seeds", "N", "20", "networks of each combination, seed after seed"},
-    {"statistic", "TEXT", NULL, "number to take from each network (default: the first layer's gradient over the last layer's); see below"},
-    {"shard", "I/N", NULL, "run only every N-th network, from the I-th: one of N processes that know nothing of each other"},
-    {"merge", NULL, NULL, "join the --runs and --csv files of shards, the operands, in --runs and --csv"},
+    {"vary", "NAME=V1,V2,...", NULL, "option of gradflow to vary; repeat it to run all combinations. The first is the plot's x axis"},
+    {"seeds", "N", "20", "networks per combination, with consecutive seeds"},
+    {"statistic", "TEXT", NULL, "number to compute for each network (default: the first layer's gradient over the last layer's); see below"},
+    {"shard", "I/N", NULL, "run only every N-th network, from the I-th, for N independent processes"},
+    {"merge", NULL, NULL, "join the --runs and --csv files of shards, given as operands, into --runs and --csv"},
     {0},
 };
 
 static const OptionRow sweep_output_rows[] = {
-    {"runs", "FILE", NULL, "append a row per network; networks that it has are not run again"},
+    {"runs", "FILE", NULL, "append a row per network; networks already in it are not run again"},
     {"csv", "FILE", NULL, "append all values of all tensors (default for --runs: FILE with -runs)"},
     {"plot", "FILE", NULL, "draw the statistic against the first varied option to FILE.png, .svg, .pdf or .gp"},
     {0},
@@ -35,13 +35,13 @@ static const OptionGroup sweep_groups[] = {
 const CommandHelp sweep_help = {
     .name = "sweep",
     .operand = "[FILE...]",
-    .about = "Runs gptape gradflow for all combinations of the values of --vary and for many seeds, and prints the median of a statistic\n"
-             "and its quartiles. Networks without and with shortcuts count as two, as do several --residual.\n\n"
-             "A statistic is OPERATION COLUMN KIND[:INDEX][@LAYER] [NAME], of the rows of gradflow's CSV: 'slope l2 activation_grad layers.#.out'.\n"
-             "# stands for a number, * for anything. Operations: first, last, ratio (first/last), slope (of log10, by layer or index),\n"
+    .about = "Runs gptape gradflow for all combinations of the values of --vary and for many seeds, and prints the median and\n"
+             "the quartiles of a statistic. Networks without and with shortcuts count as two, as do several --residual.\n\n"
+             "A statistic has the form OPERATION COLUMN KIND[:INDEX][@LAYER] [NAME], on rows of gradflow's CSV: 'slope l2 activation_grad layers.#.out'.\n"
+             "In NAME, # stands for a number and * for anything. Operations: first, last, ratio (first/last), slope (of log10, by layer or index),\n"
              "mean, median, min, max, sum, center, rough, at:X. 'A / B' divides two, 'log10 A' takes the logarithm, 'loss' is the loss.\n\n"
-             "With --runs a sweep that was stopped continues where it was. It computes with one thread; mpirun -n N gptape sweep ...\n"
-             "uses N processes, and so do N shards, whose files --merge joins. The results are the same.",
+             "With --runs, an interrupted sweep can be resumed. A sweep uses one thread per process; mpirun -n N gptape sweep ...\n"
+             "uses N processes, as do N shards, whose files --merge joins. The results are the same.",
     .examples = "  gptape sweep --vary depth=5,10,20 --seeds 20\n"
                 "  gptape sweep --vary depth=6,12 --vary residual=pre,post,keel --width 16 --seeds 5 --runs runs.csv --plot sweep.svg\n"
                 "  gptape sweep --vary depth=6,12 --seeds 4 --shard 1/2 --runs part1.csv\n"

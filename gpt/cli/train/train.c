@@ -11,9 +11,9 @@ static const OptionRow data_rows[] = {
     {"data", "FILE", NULL, "UTF-8 text to train on; a byte order mark is skipped (default: stories from a grammar)"},
     {"ids", "1,2,3;4,5,6", NULL, "one batch of token ids for every step instead, rows separated by ;"},
     {"targets", "2,3,4;5,6,7", NULL, "the token that follows each of them"},
-    {"task", "NAME", NULL, "synthetic rows instead of a text: copy, shift:K or modular:K, drawn anew for each step"},
+    {"task", "NAME", NULL, "synthetic rows instead of a text: copy, shift:K or modular:K, drawn for each step"},
     {"out", "DIR", NULL, "folder of the run (default: a new one, " RUNS "/1, " RUNS "/2, ...)"},
-    {"timeline", "FILE", NULL, "plot of the last step: what each rank computes and sends when (.png, .svg, .pdf or .gp)"},
+    {"timeline", "FILE", NULL, "plot of the last step: what each rank computes and sends, and when (.png, .svg, .pdf or .gp)"},
     {"resume", NULL, NULL, "resume the run in --out (default: the last in " RUNS ")"},
     {0},
 };
@@ -35,9 +35,8 @@ const CommandHelp train_help = {
     .name = "train",
     .about = "Trains a GPT on 90% of a text; 10% is for validation. The run's folder then holds the model in GPT-2's file format\n"
              "(model.safetensors, config.json, the tokenizer), log.csv with a row per step, the loss curve loss.png, and\n"
-             "training.safetensors, from which --resume continues bit for bit as if the run had not been interrupted. Ctrl-C\n"
-             "finishes the step and saves. With --resume only --steps and the options of computing may differ. Under mpirun, several\n"
-             "processes share each step, and rank 0 writes.",
+             "training.safetensors, from which --resume continues bit for bit. Ctrl-C finishes the step and saves. With --resume only\n"
+             "--steps and the options of computing may differ. Under mpirun, several processes share each step, and rank 0 writes.",
     .examples = "  gptape train\n"
                 "  gptape train --data shakespeare.txt --out shakespeare\n"
                 "  gptape train --out shakespeare --resume\n"
