@@ -138,7 +138,7 @@ END_TEST
 // ------------------------------------------------------------------------------------------------------------
 // A tiny GPT
 
-static GPT *golden_gpt(void)
+static GPT *book_gpt(void)
 {
     GPTConfig config = {
         .vocab_size = GOLDEN_V,
@@ -211,7 +211,7 @@ static double weight_tolerance(const char *name)
 
 START_TEST(the_weights_are_pytorchs)
 {
-    GPT *gpt = golden_gpt();
+    GPT *gpt = book_gpt();
     const GoldenParameter *golden = &golden_parameters[_i];
     double tolerance = weight_tolerance(golden->name);
     Values values = values_called(gpt, golden->name);
@@ -229,7 +229,7 @@ END_TEST
 
 START_TEST(the_gpt_has_as_many_parameters)
 {
-    GPT *gpt = golden_gpt();
+    GPT *gpt = book_gpt();
     ParameterList list = module_parameters(&gpt->module);
 
     ck_assert_uint_eq(list.values, GOLDEN_VALUES);
@@ -242,7 +242,7 @@ END_TEST
 // PyTorch's own float32 logits, of a size of about 1, miss the exact ones by 3.8e-7; ours may do so to the other side, and more.
 START_TEST(the_logits_are_pytorchs)
 {
-    GPT *gpt = golden_gpt();
+    GPT *gpt = book_gpt();
 
     Tensor *logits = gpt_forward(gpt, golden_ids, GOLDEN_B, GOLDEN_T);
 
@@ -267,7 +267,7 @@ static const double GRADIENT_TOLERANCE = 1e-6;
 
 START_TEST(the_loss_and_all_gradients_are_pytorchs)
 {
-    GPT *gpt = golden_gpt();
+    GPT *gpt = book_gpt();
 
     Tensor *loss = golden_loss_of(gpt);
     tensor_backward(loss);
@@ -289,7 +289,7 @@ END_TEST
 // The joint c_attn's three parts are the book's three projections: gradient flow reports them as such.
 START_TEST(gradient_flow_reads_the_same_gradients)
 {
-    GPT *gpt = golden_gpt();
+    GPT *gpt = book_gpt();
     Tensor *loss = golden_loss_of(gpt);
     GradFlowWatch *watch = gradflow_watch(tape_current());
     tensor_backward(loss);
@@ -309,7 +309,7 @@ END_TEST
 
 START_TEST(the_tokens_generated_are_pytorchs)
 {
-    GPT *gpt = golden_gpt();
+    GPT *gpt = book_gpt();
     int ids[GOLDEN_T + GOLDEN_NEW];
     memcpy(ids, golden_ids, GOLDEN_T * sizeof(int));
 
@@ -330,7 +330,7 @@ static const double TRAINING_TOLERANCE = 2e-6;
 
 START_TEST(twenty_steps_of_training_are_pytorchs)
 {
-    GPT *gpt = golden_gpt();
+    GPT *gpt = book_gpt();
     ParameterList list = module_parameters(&gpt->module);
     AdamW adamw = adamw_create(&list, golden_adamw);
 

@@ -330,7 +330,7 @@ static GPT *load_golden(const HuggingFaceModel *golden)
 }
 
 // The sizes of the golden models.
-static GPTConfig golden_config(void)
+static GPTConfig huggingface_config(void)
 {
     GPTConfig config = small_config();
     config.vocab_size = HUGGINGFACE_V;
@@ -359,7 +359,7 @@ START_TEST(tensors_are_saved_as_transformers_saves_them)
     Safetensors theirs;
     float bias[24];
     Error error;
-    GPTConfig config = golden_config();
+    GPTConfig config = huggingface_config();
     config.qkv_bias = false;
     GPT *gpt = create_uneven(config);
     save(gpt, NULL, "model");
@@ -405,7 +405,7 @@ START_TEST(config_json_is_as_transformers_writes_it)
 {
     char path[1024];
     int same = 0;
-    GPT *gpt = create_gpt(golden_config(), 1);
+    GPT *gpt = create_gpt(huggingface_config(), 1);
     save(gpt, NULL, "model");
     gpt_free(gpt);
     snprintf(path, sizeof path, "%s/tests/golden/huggingface/f32", folder_home());
