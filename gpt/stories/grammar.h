@@ -5,7 +5,7 @@
 //      rule        Loses       "{Hero} lost {hero.his} {thing}.|Then <who> began to cry."           alternatives
 //
 // In a rule, {hero} is the first form of hero's row, {hero.his} another form, and {Hero} the first form with a capital. The first use of a
-// variable chooses its row for the whole story; no two variables have the same row. <who> is another rule; <colour> and <colour.a> are a word of
+// variable chooses its row for the whole story; no two variables have the same row. <who> is another rule; <color> and <color.a> are a word of
 // any row of a table. Every table has the form a: "a fox", "an owl". A rule whose name starts with a capital is a sentence.
 
 #ifndef GPTAPE_GRAMMAR_H

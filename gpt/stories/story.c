@@ -24,7 +24,7 @@ const TableText story_tables[] = {
     {"place", "name/at", "park/in the park|garden/in the garden|forest/in the forest|hill/on the hill|"
      "river/at the river|lake/at the lake"},
     {"spot", "name", "under the bed|behind the door|in the grass|in a box|under a tree"},
-    {"colour", "name", "red|blue|green|orange"},
+    {"color", "name", "red|blue|green|orange"},
     {"sort", "name", "old|new|big|small"},
     {"time", "name", "one day|one morning|one evening"},
     {"glad", "name", "happy|glad"},
@@ -38,7 +38,7 @@ const TableText story_tables[] = {
 
 const VariableText story_variables[] = {
     {"hero", "one"}, {"friend", "one"}, {"thing", "thing"}, {"food", "food"}, {"place", "place"}, {"spot", "spot"},
-    {"other_spot", "spot"}, {"colour", "colour"}, {"sort", "sort"}, {"skill", "skill"}, {"noise", "noise"}, {"kin", "kin"},
+    {"other_spot", "spot"}, {"color", "color"}, {"sort", "sort"}, {"skill", "skill"}, {"noise", "noise"}, {"kin", "kin"},
     {"gift", "gift"}, {NULL, NULL},
 };
 
@@ -48,7 +48,7 @@ const RuleText story_rules[] = {
     // Something is lost and found with a friend's help.
     {"lost", "<Opening> <Had> <Played> <Lost> <Grieved>\n<Came> <Asked> <ToldLoss> <Looked> <Found>\n"
      "<Cheered> <Thanked> <Closing>"},
-    {"Had", "<who> had {thing.a}.|<who> had {colour.a} {thing}.|<who> had {sort.a} {colour} {thing}."},
+    {"Had", "<who> had {thing.a}.|<who> had {color.a} {thing}.|<who> had {sort.a} {color} {thing}."},
     {"Played", "<who> played with the {thing} all day.|The {thing} was {sort}."},
     {"Lost", "But then the {thing} was gone.|But then <it> lost the {thing}."},
     {"Grieved", "<who> was very <sad>.|<who> sat down and cried."},

@@ -161,9 +161,9 @@ static void write_node(const Drawing *drawing, const TapeNode *node)
 {
     FILE *out = drawing->out;
     if (node->op == &op_add) {
-        const char *colour = is_shortcut(node) ? SHORTCUT_COLOUR : EDGE_COLOUR;
+        const char *color = is_shortcut(node) ? SHORTCUT_COLOR : EDGE_COLOR;
         fprintf(out, "n%d [label=\"+\", shape=circle, width=0.36, fixedsize=true, fontsize=16, fillcolor=white, color=\"%s\"]\n",
-                node->index, colour);
+                node->index, color);
         return;
     }
     int s = find_scope(drawing, scope_of(node));
@@ -191,7 +191,7 @@ static void write_scope(const Drawing *drawing, int s)
     if (frame) {
         fprintf(drawing->out, "subgraph cluster_%d {\nlabel=\"", s);
         dot_quote(drawing->out, name_in_parent(drawing, s));
-        fprintf(drawing->out, "\"\nlabelloc=t\ncolor=\"%s\"\n", FRAME_COLOUR);
+        fprintf(drawing->out, "\"\nlabelloc=t\ncolor=\"%s\"\n", FRAME_COLOR);
     }
     const char *name = s < 0 ? "" : drawing->scopes[s].name;
     for (int i = 0; i < drawing->tape->n_nodes; i++) {
@@ -249,7 +249,7 @@ static void write_head(const Drawing *drawing, int n_drawn)
     FILE *out = drawing->out;
     fprintf(out, "digraph tape {\n"
                  "graph [rankdir=%s, nodesep=0.35, ranksep=0.25, fontname=\"DejaVu Sans\", fontsize=11, labeljust=l, style=rounded, "
-                 "color=\"" FRAME_COLOUR "\", fontcolor=\"#495057\", bgcolor=white, dpi=144]\n"
+                 "color=\"" FRAME_COLOR "\", fontcolor=\"#495057\", bgcolor=white, dpi=144]\n"
                  "node [shape=box, style=\"rounded,filled\", color=\"#868e96\", fontname=\"DejaVu Sans\", fontsize=11, margin=\"0.12,0.08\", "
                  "height=0.3]\n"
                  "edge [fontname=\"DejaVu Sans\", fontsize=10, fontcolor=\"#495057\", arrowsize=0.6]\n",

@@ -5,9 +5,9 @@
 
 #include "tensor/inspect/inspect.h"
 
-#define SHORTCUT_COLOUR "#d9480f"
-#define EDGE_COLOUR "#495057"
-#define FRAME_COLOUR "#adb5bd"
+#define SHORTCUT_COLOR "#d9480f"
+#define EDGE_COLOR "#495057"
+#define FRAME_COLOR "#adb5bd"
 
 // A module that computed something, and which other it lies in.
 typedef struct Scope {

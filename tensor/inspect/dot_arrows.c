@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NO_GRAD_COLOUR "#adb5bd"
+#define NO_GRAD_COLOR "#adb5bd"
 
 // ------------------------------------------------------------------------------------------------------------
 // Gradients
@@ -155,10 +155,10 @@ static void write_edge(const Drawing *drawing, const TapeNode *node, int i)
             write_ellipse(drawing, from, x);
         }
     }
-    const char *colour = shortcut ? SHORTCUT_COLOUR : x->requires_grad ? EDGE_COLOUR : NO_GRAD_COLOUR;
-    number_print(drawing->out, "%s -> n%d [color=\"%s\", penwidth=%.2f, ", from, node->index, colour, width_of(drawing, size));
+    const char *color = shortcut ? SHORTCUT_COLOR : x->requires_grad ? EDGE_COLOR : NO_GRAD_COLOR;
+    number_print(drawing->out, "%s -> n%d [color=\"%s\", penwidth=%.2f, ", from, node->index, color, width_of(drawing, size));
     if (shortcut) {
-        fprintf(drawing->out, "fontcolor=\"%s\", weight=0, ", SHORTCUT_COLOUR);
+        fprintf(drawing->out, "fontcolor=\"%s\", weight=0, ", SHORTCUT_COLOR);
     }
     write_edge_label(drawing, x, from_node && !shortcut, size);
     fprintf(drawing->out, "]\n");
@@ -174,10 +174,10 @@ static void write_exit(const Drawing *drawing, const TapeNode *node)
     }
     char name[32];
     double size = y->grad == NULL ? 0 : values_l2(y->grad, tensor_count(y));
-    const char *colour = y->requires_grad ? EDGE_COLOUR : NO_GRAD_COLOUR;
+    const char *color = y->requires_grad ? EDGE_COLOR : NO_GRAD_COLOR;
     snprintf(name, sizeof name, "out_%d", node->index);
     write_ellipse(drawing, name, y);
-    number_print(drawing->out, "n%d -> %s [color=\"%s\", penwidth=%.2f, ", node->index, name, colour, width_of(drawing, size));
+    number_print(drawing->out, "n%d -> %s [color=\"%s\", penwidth=%.2f, ", node->index, name, color, width_of(drawing, size));
     write_edge_label(drawing, y, false, size);
     fprintf(drawing->out, "]\n");
 }
@@ -188,7 +188,7 @@ static void write_integers(const Drawing *drawing, const TapeNode *node)
     const char *name = node->op == &op_embedding ? "token ids" : node->op == &op_cross_entropy ? "targets" : NULL;
     if (name != NULL) {
         fprintf(drawing->out, "ids_%d [shape=ellipse, fillcolor=white, label=\"%s\"]\n", node->index, name);
-        fprintf(drawing->out, "ids_%d -> n%d [color=\"%s\"]\n", node->index, node->index, NO_GRAD_COLOUR);
+        fprintf(drawing->out, "ids_%d -> n%d [color=\"%s\"]\n", node->index, node->index, NO_GRAD_COLOR);
     }
 }
 

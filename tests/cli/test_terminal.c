@@ -70,11 +70,11 @@ START_TEST(output_fits_the_terminal)
 }
 END_TEST
 
-// Nothing is lost where a table does not fit: it has the same words.
+// A table that does not fit keeps all its words. (Plain numbers differ from run to run: info estimates times and available memory.)
 START_TEST(a_table_that_does_not_fit_has_all_its_cells)
 {
-    Run run = run_shell("script -qc 'stty cols 60; gptape info --quiet' /dev/null | tr -s ' \\r\\n-' '\\n' | sort -u > narrow; "
-                        "gptape info | tr -s ' \\n-' '\\n' | sort -u > wide; cmp narrow wide");
+    Run run = run_shell("script -qc 'stty cols 60; gptape info --quiet' /dev/null | tr -s ' \\r\\n-' '\\n' | grep -vE '^[(0-9.]+$' | sort -u > narrow; "
+                        "gptape info | tr -s ' \\n-' '\\n' | grep -vE '^[(0-9.]+$' | sort -u > wide; cmp narrow wide");
     assert_succeeded(&run);
     run_free(&run);
 }

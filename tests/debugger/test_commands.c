@@ -119,7 +119,7 @@ START_TEST(says_what_it_should)
 }
 END_TEST
 
-START_TEST(heat_has_colours_where_there_are_some)
+START_TEST(heat_has_colors_where_there_are_some)
 {
     if (gdb_missing(__func__)) {
         return;
@@ -255,7 +255,7 @@ int main(void)
     TCase *tests = case_create("commands");
     tcase_add_unchecked_fixture(tests, prepare, NULL);
     tcase_add_loop_test(tests, says_what_it_should, 0, SCRIPT_COUNT * BUILD_COUNT);
-    tcase_add_loop_test(tests, heat_has_colours_where_there_are_some, 0, BUILD_COUNT);
+    tcase_add_loop_test(tests, heat_has_colors_where_there_are_some, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, plot_draws_pictures_and_misses_gnuplot, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, the_printers_of_the_library_can_be_called, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, paths_and_jacobians, 0, BUILD_COUNT);

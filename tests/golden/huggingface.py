@@ -28,7 +28,7 @@ SIZES = dict(vocab_size=19, n_positions=8, n_embd=8, n_layer=2, n_head=2, bos_to
 
 
 def model(**changes):
-    """A GPT-2 none of whose weights is as it was initialised."""
+    """A GPT-2 none of whose weights is as it was initialized."""
     torch.manual_seed(7)
     made = GPT2LMHeadModel(GPT2Config(**{**SIZES, **changes}))
     with torch.no_grad():

@@ -83,12 +83,12 @@ class PageCase(unittest.TestCase):
         self.assertEqual(len(found), 1, f"buttons called {name!r}")
         return found[0]
 
-    def labelled(self, name):
+    def labeled(self, name):
         """The input that a visible label belongs to."""
         for label in self.all("label"):
             if label.is_displayed() and label.text.strip() == name:
                 return self.driver.find_element(By.ID, label.get_attribute("for"))
-        self.fail(f"no input is labelled {name!r}")
+        self.fail(f"no input is labeled {name!r}")
 
     def wait(self, condition, what):
         end = time.monotonic() + PATIENCE

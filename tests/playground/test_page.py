@@ -57,9 +57,9 @@ class ViewTest(PageCase):
     def test_redraw(self):
         for depth, seeds, target in [(20, 20, 100), (1000, 20, 2000)]:
             self.load(f"#view=flow&depth={depth - 1}&seeds={seeds}")
-            self.type(self.labelled("First seed"), "1")
+            self.type(self.labeled("First seed"), "1")
             self.js("performance.clearMeasures()")
-            self.js("const box = arguments[0]; box.value = arguments[1]; box.dispatchEvent(new Event('input'))", self.labelled("Depth"), depth)
+            self.js("const box = arguments[0]; box.value = arguments[1]; box.dispatchEvent(new Event('input'))", self.labeled("Depth"), depth)
             self.settle()
             times = self.js("return performance.getEntriesByName('follow').map((entry) => entry.duration)")
             print(f"measured: {depth} layers, {seeds} seeds redrawn after {times[-1]:.0f} ms (the target is {target:,} ms)")
@@ -110,32 +110,32 @@ class SettingTest(PageCase):
         slider = self.one("input[aria-label='Depth, slider']")
         slider.send_keys(Keys.ARROW_RIGHT)
         self.settle()
-        depth = self.labelled("Depth").get_attribute("value")
+        depth = self.labeled("Depth").get_attribute("value")
         self.assertGreater(int(depth), 20)
         self.assertIn(f"depth={depth}", self.driver.current_url)
         self.wait(lambda: self.finding() != before, "another conclusion")
 
     def test_link_reproduces_the_view(self):
         self.load()
-        self.type(self.labelled("Depth"), "9")
-        self.type(self.labelled("Rule 2"), "h + 0.5*f(h)")
+        self.type(self.labeled("Depth"), "9")
+        self.type(self.labeled("Rule 2"), "h + 0.5*f(h)")
         self.wait(lambda: "0.5*f(h)" in self.finding(), "the rule")
         finding = self.finding()
         self.load(self.js("return location.hash"))
         self.assertEqual(self.finding(), finding)
-        self.assertEqual(self.labelled("Depth").get_attribute("value"), "9")
+        self.assertEqual(self.labeled("Depth").get_attribute("value"), "9")
 
     def test_invalid_link_shows_defaults_and_a_note(self):
         self.load("#view=flow&depth=minus&net=cnn&bogus=1")
         note = self.one("#notice").text
         for part in ["'minus' is not an integer between 2 and 1000", "'cnn' is unknown", "'bogus' is not a setting"]:
             self.assertIn(part, note)
-        self.assertEqual(self.labelled("Depth").get_attribute("value"), "20")
+        self.assertEqual(self.labeled("Depth").get_attribute("value"), "20")
 
     def test_number_out_of_range_says_so_and_changes_nothing(self):
         self.load()
         before = self.finding()
-        box = self.labelled("Depth")
+        box = self.labeled("Depth")
         self.type(box, "0")
         self.assertEqual(box.get_attribute("aria-invalid"), "true")
         self.assertIn("between 2 and 1000", self.driver.find_element(By.ID, box.get_attribute("aria-describedby")).text)
@@ -144,7 +144,7 @@ class SettingTest(PageCase):
     def test_too_large_a_network_is_refused_with_its_size(self):
         self.load("#view=flow&depth=1000&width=1024")
         self.assertRegex(self.wait(lambda: self.one(".run-error").text, "the refusal"), r"\d (M|G)iB")
-        self.type(self.labelled("Width"), "3")
+        self.type(self.labeled("Width"), "3")
         self.wait(lambda: "Without shortcuts" in self.finding(), "a result afterwards")
 
     def test_four_networks_and_no_more(self):
@@ -163,7 +163,7 @@ class RuleTest(PageCase):
     def test_invalid_rule_is_explained_under_its_column(self):
         self.load()
         before = self.finding()
-        box = self.labelled("Rule 2")
+        box = self.labeled("Rule 2")
         self.type(box, "h + g(h)")
         error = self.driver.find_element(By.ID, box.get_attribute("aria-describedby"))
         self.wait(error.is_displayed, "the error")
@@ -178,7 +178,7 @@ class RuleTest(PageCase):
 
     def test_rule_is_chosen_by_keyboard(self):
         self.load()
-        box = self.labelled("Rule 2")
+        box = self.labeled("Rule 2")
         box.send_keys(Keys.CONTROL, "a")
         box.send_keys("rezero")
         self.assertEqual(box.get_attribute("aria-expanded"), "true")
@@ -193,7 +193,7 @@ class RuleTest(PageCase):
 
     def test_escape_closes_the_list(self):
         self.load()
-        box = self.labelled("Rule 1")
+        box = self.labeled("Rule 1")
         box.click()
         self.assertTrue(self.one(".options").is_displayed())
         self.assertGreaterEqual(len(self.all(".options:not([hidden]) [role=option]")), 21)
@@ -248,7 +248,7 @@ class StepTest(PageCase):
         for _ in range(int(slider.get_attribute("max"))):
             slider.send_keys(Keys.ARROW_RIGHT)
             notes.append(self.one(".note").text)
-        passing = [note for note in notes if "arrived. The addition passes it on to both" in note]
+        passing = [note for note in notes if "arrived. The addition passes it to both inputs" in note]
         self.assertGreater(len(passing), 1)
         self.assertEqual(sum("Here the two paths meet again" in note for note in notes), len(passing))
 

@@ -19,7 +19,7 @@ void assert_values_near(const char *what, const Real *got, const double *expecte
 // Equal in every bit, save that -0 is 0.
 void assert_same_values(const char *what, const Real *got, const Real *expected, size_t n);
 
-// How many float32 numbers lie between the two, counting one end: 0 for equal ones, 1 for neighbours.
+// How many float32 numbers lie between the two, counting one end: 0 for equal ones, 1 for neighbors.
 uint32_t ulps_between(float a, float b);
 
 // A leaf on the current tape that wants a gradient, normally distributed; the same values for the same seed.

@@ -549,7 +549,7 @@ START_TEST(layernorm_of_equal_values_is_the_bias)
 }
 END_TEST
 
-// In float32, the squares of 10000 and its neighbours would leave no digit of a variance of 2/3.
+// In float32, the squares of 10000 and its neighbors would leave no digit of a variance of 2/3.
 START_TEST(layernorm_far_from_zero_keeps_its_digits)
 {
     const float values[] = {10001, 10002, 10003};

@@ -229,7 +229,7 @@ START_TEST(attention_is_a_map_for_each_head)
 }
 END_TEST
 
-START_TEST(the_colours_reach_as_far_as_is_asked_for)
+START_TEST(the_colors_reach_as_far_as_is_asked_for)
 {
     Error error;
     MatrixMap wide = map;
@@ -605,7 +605,7 @@ int main(void)
     tcase_add_test(charts, a_map_holds_its_numbers_and_names);
     tcase_add_test(charts, a_map_as_text);
     tcase_add_test(charts, attention_is_a_map_for_each_head);
-    tcase_add_test(charts, the_colours_reach_as_far_as_is_asked_for);
+    tcase_add_test(charts, the_colors_reach_as_far_as_is_asked_for);
     tcase_add_test(charts, nothing_to_draw_is_told);
     tcase_add_test(charts, an_axis_of_losses_begins_where_they_are);
     tcase_add_loop_test(charts, texts_are_drawn_as_they_are_and_run_nothing, 0, HARMFUL);

@@ -64,7 +64,7 @@ static void save(const GPT *gpt, const Tokenizer *tokenizer, const char *folder)
     ck_assert_msg(gpt_save(gpt, tokenizer, folder, &error), "%s", error.message);
 }
 
-// Weights that no initialisation makes: biases that are not 0, layer norms that are not 1.
+// Weights that no initialization makes: biases that are not 0, layer norms that are not 1.
 static GPT *create_uneven(GPTConfig config)
 {
     GPT *gpt = create_gpt(config, 1);

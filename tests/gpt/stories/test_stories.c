@@ -265,7 +265,7 @@ static void assert_refused(const Words *words, const int *order, int n, const ch
     ck_assert_msg(!is_well_formed(text), "%s: accepted: %s", what, text);
 }
 
-// Every pair of neighbours swapped, every word doubled, every word left out.
+// Every pair of neighbors swapped, every word doubled, every word left out.
 static void check_mutations(const char *sentence, size_t n, int *n_checks)
 {
     Words words;

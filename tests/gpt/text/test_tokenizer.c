@@ -168,7 +168,7 @@ START_TEST(each_byte_comes_back)
 END_TEST
 
 // ------------------------------------------------------------------------------------------------------------
-// Against the algorithm as it was published: of all neighbours find the pair of lowest rank, merge it wherever it is, again
+// Against the algorithm as it was published: of all neighbors find the pair of lowest rank, merge it wherever it is, again
 
 static size_t encode_slowly(const Bpe *bpe, const char *piece, size_t n, int *ids)
 {
