@@ -82,7 +82,7 @@ START_TEST(examples_work)
 }
 END_TEST
 
-START_TEST(one_is_no_plural)
+START_TEST(one_is_singular)
 {
     Run run = run_gptape("info --n-layer 1 --n-head 1");
     assert_has(&run, run.out, "\n1 layer, 1 head, width ");
@@ -211,7 +211,7 @@ static const Wrong wrongs[] = {
 
 enum { WRONG_COUNT = sizeof wrongs / sizeof wrongs[0] };
 
-START_TEST(wrong_input_is_told_in_one_line)
+START_TEST(invalid_input_is_a_one_line_error)
 {
     Run run = run_gptape(wrongs[_i].arguments);
 
@@ -226,7 +226,7 @@ static const char *const huge_arguments[] = {
 };
 
 // Longer than any buffer in the program: still one line, and no crash.
-START_TEST(a_huge_argument_is_told_in_one_line)
+START_TEST(a_huge_argument_is_a_one_line_error)
 {
     char command[256];
 
@@ -260,7 +260,7 @@ START_TEST(a_model_too_large_is_refused)
 END_TEST
 
 // The system refuses memory although there seems to be enough: still one line, not a crash.
-START_TEST(refused_memory_is_told_in_one_line)
+START_TEST(refused_memory_is_a_one_line_error)
 {
 #if HAVE_ASAN
     return;                                        // the sanitizer itself needs all addresses
@@ -278,7 +278,7 @@ static const char *const printing[] = {
     "generate --quiet --json", "gradcheck --quiet",
 };
 
-START_TEST(a_full_disk_is_told_in_one_line)
+START_TEST(a_full_disk_is_a_one_line_error)
 {
     char arguments[128];
 
@@ -596,7 +596,7 @@ static TCase *help_case(void)
     tcase_add_loop_test(tcase, help_of_a_command, 0, COMMAND_COUNT);
     tcase_add_loop_test(tcase, examples_work, 0, HERE_COUNT);
     tcase_add_test(tcase, version);
-    tcase_add_test(tcase, one_is_no_plural);
+    tcase_add_test(tcase, one_is_singular);
     return tcase;
 }
 
@@ -605,12 +605,12 @@ static TCase *wrong_case(void)
     TCase *tcase = tcase_create("wrong input");
 
     tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, wrong_input_is_told_in_one_line, 0, WRONG_COUNT);
-    tcase_add_loop_test(tcase, a_huge_argument_is_told_in_one_line, 0,
+    tcase_add_loop_test(tcase, invalid_input_is_a_one_line_error, 0, WRONG_COUNT);
+    tcase_add_loop_test(tcase, a_huge_argument_is_a_one_line_error, 0,
                         sizeof huge_arguments / sizeof huge_arguments[0]);
     tcase_add_loop_test(tcase, a_model_too_large_is_refused, 0, sizeof too_large / sizeof too_large[0]);
-    tcase_add_test(tcase, refused_memory_is_told_in_one_line);
-    tcase_add_loop_test(tcase, a_full_disk_is_told_in_one_line, 0, sizeof printing / sizeof printing[0]);
+    tcase_add_test(tcase, refused_memory_is_a_one_line_error);
+    tcase_add_loop_test(tcase, a_full_disk_is_a_one_line_error, 0, sizeof printing / sizeof printing[0]);
     return tcase;
 }
 

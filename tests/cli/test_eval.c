@@ -93,7 +93,7 @@ START_TEST(an_untrained_model_has_gradflows_loss)
 }
 END_TEST
 
-START_TEST(a_text_is_told_in_nats_and_bits)
+START_TEST(the_loss_of_a_text_is_in_nats_and_bits)
 {
     cJSON *json = json_of("eval --model model --data text.txt --json");
     double n = sizeof TEXT - 2;
@@ -383,7 +383,7 @@ static void prepare_wrongs(void)
     file_write("binary.txt", "\xff\xfe", 2);
 }
 
-START_TEST(wrong_input_is_told_in_one_line)
+START_TEST(invalid_input_is_a_one_line_error)
 {
     const Wrong *wrong = &wrongs[_i];
     prepare_wrongs();
@@ -397,7 +397,7 @@ START_TEST(wrong_input_is_told_in_one_line)
 }
 END_TEST
 
-START_TEST(weights_that_are_no_numbers_are_told)
+START_TEST(weights_that_are_not_finite_are_reported)
 {
     Error error;
     Tokenizer *bytes = tokenizer_bytes();
@@ -425,7 +425,7 @@ static Suite *eval_suite(void)
     tcase_add_checked_fixture(figures, enter, folder_leave);
     tcase_add_loop_test(figures, a_model_of_transformers_has_its_loss_and_logits, 0, HUGGINGFACE_MODEL_COUNT);
     tcase_add_test(figures, an_untrained_model_has_gradflows_loss);
-    tcase_add_test(figures, a_text_is_told_in_nats_and_bits);
+    tcase_add_test(figures, the_loss_of_a_text_is_in_nats_and_bits);
     tcase_add_test(figures, a_part_of_a_text);
     tcase_add_test(figures, bytes_are_those_that_are_predicted);
     tcase_add_test(figures, what_is_printed_without_json);
@@ -444,8 +444,8 @@ static Suite *eval_suite(void)
     suite_add_tcase(suite, flow);
     TCase *wrong = case_create("wrong input");
     tcase_add_checked_fixture(wrong, enter, folder_leave);
-    tcase_add_loop_test(wrong, wrong_input_is_told_in_one_line, 0, sizeof wrongs / sizeof wrongs[0]);
-    tcase_add_test(wrong, weights_that_are_no_numbers_are_told);
+    tcase_add_loop_test(wrong, invalid_input_is_a_one_line_error, 0, sizeof wrongs / sizeof wrongs[0]);
+    tcase_add_test(wrong, weights_that_are_not_finite_are_reported);
     suite_add_tcase(suite, wrong);
     return suite;
 }

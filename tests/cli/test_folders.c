@@ -145,7 +145,7 @@ START_TEST(a_config_that_disagrees_or_is_none)
 }
 END_TEST
 
-START_TEST(a_config_that_is_no_object)
+START_TEST(a_config_must_be_an_object)
 {
     shell("echo '[1]' > m/config.json");
     assert_refused(EVAL, "m/config.json: not a JSON object (expected one like {\"model_type\": \"gpt2\"})");
@@ -329,7 +329,7 @@ static Suite *folders_suite(void)
     tcase_add_checked_fixture(tcase, enter, folder_leave);
     tcase_add_loop_test(tcase, a_folder_without_its_files, 0, sizeof folders / sizeof folders[0]);
     tcase_add_loop_test(tcase, a_config_that_disagrees_or_is_none, 0, sizeof configs / sizeof configs[0]);
-    tcase_add_test(tcase, a_config_that_is_no_object);
+    tcase_add_test(tcase, a_config_must_be_an_object);
     tcase_add_test(tcase, settings_for_generating_are_named);
     tcase_add_test(tcase, a_tensor_that_is_missing);
     tcase_add_test(tcase, a_head_may_be_there_if_it_is_the_embedding);

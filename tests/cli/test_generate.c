@@ -431,7 +431,7 @@ START_TEST(each_sample_ends_at_its_own_end_of_text)
 }
 END_TEST
 
-START_TEST(weights_that_are_no_numbers_are_told)
+START_TEST(weights_that_are_not_finite_are_reported)
 {
     GPT *gpt = create(&small_model);
     gpt->ln_f.bias->data[0] = NAN;
@@ -501,7 +501,7 @@ static const char *const wrong[][2] = {
     {"gptape generate --model model --n-layer 3", "--n-layer: for an untrained model; --model model has its own, leave one out"},
 };
 
-START_TEST(wrong_input_is_told_in_one_line)
+START_TEST(invalid_input_is_a_one_line_error)
 {
     assert_fails(wrong[_i][0], 2, wrong[_i][1]);
 }
@@ -514,7 +514,7 @@ static const char *const impossible[][2] = {
     {"gptape generate --vocab-size 50257 --tokenizer gpt2", "nowhere: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); 'make vocab' gets it, --vocab names another folder"},
 };
 
-START_TEST(what_cannot_be_done_is_told_in_one_line)
+START_TEST(impossible_requests_are_one_line_errors)
 {
     assert_fails(impossible[_i][0], 1, impossible[_i][1]);
 }
@@ -568,10 +568,10 @@ int main(void)
     tcase_add_test(tcase, a_text_ends_at_end_of_text);
     tcase_add_test(tcase, each_sample_ends_at_its_own_end_of_text);
     tcase_add_test(tcase, attention_is_drawn);
-    tcase_add_test(tcase, weights_that_are_no_numbers_are_told);
+    tcase_add_test(tcase, weights_that_are_not_finite_are_reported);
     tcase_add_test(tcase, a_model_without_tokenizer_takes_ids);
-    tcase_add_loop_test(tcase, wrong_input_is_told_in_one_line, 0, sizeof wrong / sizeof wrong[0]);
-    tcase_add_loop_test(tcase, what_cannot_be_done_is_told_in_one_line, 0, sizeof impossible / sizeof impossible[0]);
+    tcase_add_loop_test(tcase, invalid_input_is_a_one_line_error, 0, sizeof wrong / sizeof wrong[0]);
+    tcase_add_loop_test(tcase, impossible_requests_are_one_line_errors, 0, sizeof impossible / sizeof impossible[0]);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -214,7 +214,7 @@ START_TEST(one_run_has_its_loss_on_top)
 END_TEST
 
 // However much of it went before, and whatever was asked for.
-START_TEST(a_full_stdout_is_told_why)
+START_TEST(a_full_stdout_is_reported_with_the_reason)
 {
     static const char *const outputs[] = {"--csv -", "--json", "--plot none"};
     for (int i = 0; i < 3; i++) {
@@ -359,7 +359,7 @@ START_TEST(only_files_are_replaced)
 }
 END_TEST
 
-START_TEST(a_full_device_is_told_and_stays)
+START_TEST(a_full_device_is_reported_and_kept)
 {
     Run run = run_gptape("gradflow --depth 3 --csv /dev/full");
     assert_one_line_error(&run, 1, "/dev/full");
@@ -522,7 +522,7 @@ START_TEST(runs_has_a_row_for_each_network)
 END_TEST
 
 // Block by block, the same table and the same numbers.
-START_TEST(a_streamed_network_is_told_as_one_in_memory)
+START_TEST(a_streamed_network_prints_the_same_as_one_in_memory)
 {
     static const char *const more[] = {"", " --residual keel --residual 'h + f(norm(h)) + 0.1*x0'", " --same-dy --seeds 2 --tied off",
                                        " --probe branch,stream,attention"};
@@ -689,7 +689,7 @@ static const struct {
     {"extra", 2, "extra"},
 };
 
-START_TEST(a_wrong_request_is_told_in_one_line)
+START_TEST(a_wrong_request_is_a_one_line_error)
 {
     char arguments[256];
     snprintf(arguments, sizeof arguments, "gradflow %s", mistakes[_i].arguments);
@@ -718,11 +718,11 @@ int main(void)
     tcase_add_test(tests, one_run_has_its_loss_on_top);
     tcase_add_test(tests, same_dy_enters_both_networks);
     tcase_add_test(tests, rows_come_from_a_file_a_grid_or_the_seed);
-    tcase_add_loop_test(tests, a_streamed_network_is_told_as_one_in_memory, 0, 4);
+    tcase_add_loop_test(tests, a_streamed_network_prints_the_same_as_one_in_memory, 0, 4);
     tcase_add_test(tests, several_sizes_are_compared);
     tcase_add_test(tests, runs_has_a_row_for_each_network);
     tcase_add_test(tests, every_column_of_runs_is_documented);
-    tcase_add_test(tests, a_full_stdout_is_told_why);
+    tcase_add_test(tests, a_full_stdout_is_reported_with_the_reason);
     tcase_add_test(tests, the_same_seed_gives_the_same_bits);
     tcase_add_loop_test(tests, deep_and_long_networks_run, 0, 6);
     tcase_add_test(tests, layer_normalization_hides_it_but_queries_and_keys_collapse);
@@ -731,9 +731,9 @@ int main(void)
     tcase_add_test(tests, without_gnuplot_the_table_is_shown_and_the_rest_refused);
     tcase_add_test(tests, plain_gradient_descent_makes_its_step);
     tcase_add_test(tests, only_files_are_replaced);
-    tcase_add_test(tests, a_full_device_is_told_and_stays);
+    tcase_add_test(tests, a_full_device_is_reported_and_kept);
     tcase_add_test(tests, a_full_disk_leaves_no_part_of_a_table);
-    tcase_add_loop_test(tests, a_wrong_request_is_told_in_one_line, 0, MISTAKES);
+    tcase_add_loop_test(tests, a_wrong_request_is_a_one_line_error, 0, MISTAKES);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

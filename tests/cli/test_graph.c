@@ -129,7 +129,7 @@ START_TEST(pictures_are_drawn)
 }
 END_TEST
 
-START_TEST(what_cannot_be_drawn_is_told)
+START_TEST(impossible_drawings_are_reported)
 {
     static const struct {
         const char *arguments;
@@ -205,7 +205,7 @@ int main(void)
     tcase_add_test(tests, a_module_can_be_picked_and_attention_unfolded);
     tcase_add_test(tests, the_block_of_the_readme);
     tcase_add_test(tests, pictures_are_drawn);
-    tcase_add_test(tests, what_cannot_be_drawn_is_told);
+    tcase_add_test(tests, impossible_drawings_are_reported);
     tcase_add_test(tests, numbers_that_are_not_finite_are_noted);
     tcase_add_test(tests, without_graphviz_the_text_is_still_there);
     suite_add_tcase(suite, tests);

@@ -171,7 +171,7 @@ START_TEST(a_training_run_is_probed)
 END_TEST
 
 // One line that names the probe; the others' results are kept.
-START_TEST(a_probe_that_does_not_fit_is_told_in_one_line)
+START_TEST(a_probe_that_does_not_fit_is_a_one_line_error)
 {
     Run run = run_gptape(SMALL_MLP "--probe attention,branch --csv -");
     ck_assert_int_eq(run.status, 1);
@@ -201,7 +201,7 @@ static const struct {
     {"--probe paths --probe paths", "--probe: paths is given twice"},
 };
 
-START_TEST(a_wrong_request_is_told_in_one_line)
+START_TEST(a_wrong_request_is_a_one_line_error)
 {
     char arguments[256];
     snprintf(arguments, sizeof arguments, "gradflow %s", mistakes[_i].arguments);
@@ -284,8 +284,8 @@ int main(void)
     tcase_add_loop_test(tests, each_probe_has_a_plot, 0, 3);
     tcase_add_test(tests, they_measure_each_step);
     tcase_add_test(tests, a_training_run_is_probed);
-    tcase_add_test(tests, a_probe_that_does_not_fit_is_told_in_one_line);
-    tcase_add_loop_test(tests, a_wrong_request_is_told_in_one_line, 0, MISTAKES);
+    tcase_add_test(tests, a_probe_that_does_not_fit_is_a_one_line_error);
+    tcase_add_loop_test(tests, a_wrong_request_is_a_one_line_error, 0, MISTAKES);
     tcase_add_test(tests, every_column_and_kind_of_the_csv_is_documented);
     suite_add_tcase(suite, tests);
     return suite_run(suite);

@@ -247,7 +247,7 @@ START_TEST(ranks_that_differ_end_with_one_line)
 }
 END_TEST
 
-START_TEST(wrong_ways_to_ask_are_told_once)
+START_TEST(usage_errors_are_reported_once)
 {
     if (!have_mpi(__func__)) {
         return;
@@ -262,7 +262,7 @@ START_TEST(wrong_ways_to_ask_are_told_once)
 END_TEST
 
 // A rank may find its standard streams closed.
-START_TEST(closed_streams_are_no_obstacle)
+START_TEST(closed_streams_are_handled)
 {
     if (have_mpi(__func__)) {
         assert_ends_with(MPIRUN " -n 2 sh -c 'exec \"$GPTAPE_BIN\" " SMALL " --steps 6 --out run <&- >&-'", "stdout: not everything could be written");
@@ -350,8 +350,8 @@ int main(void)
     tcase_add_test(tcase, a_killed_rank_leaves_a_run_to_resume);
     tcase_add_test(tcase, an_interrupted_run_is_saved);
     tcase_add_test(tcase, ranks_that_differ_end_with_one_line);
-    tcase_add_test(tcase, wrong_ways_to_ask_are_told_once);
-    tcase_add_test(tcase, closed_streams_are_no_obstacle);
+    tcase_add_test(tcase, usage_errors_are_reported_once);
+    tcase_add_test(tcase, closed_streams_are_handled);
     tcase_add_test(tcase, the_first_line_tells_ranks_and_threads);
     tcase_add_test(tcase, a_timeline_shows_what_each_rank_does);
     tcase_add_test(tcase, bench_compares_ranks_with_one);

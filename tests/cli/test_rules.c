@@ -105,7 +105,7 @@ static const struct {
     {"bench --residual h", "--residual: column 1: f is missing"},
 };
 
-START_TEST(what_is_wrong_with_a_rule_is_told_in_one_line)
+START_TEST(invalid_rules_are_one_line_errors)
 {
     Run run = run_gptape(refused[_i].command);
     assert_one_line_error(&run, 2, refused[_i].part);
@@ -139,7 +139,7 @@ int main(void)
     tcase_add_test(tests, the_table_is_listed);
     tcase_add_test(tests, a_rule_is_shown_and_drawn);
     tcase_add_loop_test(tests, every_command_takes_a_rule, 0, sizeof takers / sizeof takers[0]);
-    tcase_add_loop_test(tests, what_is_wrong_with_a_rule_is_told_in_one_line, 0, sizeof refused / sizeof refused[0]);
+    tcase_add_loop_test(tests, invalid_rules_are_one_line_errors, 0, sizeof refused / sizeof refused[0]);
     tcase_add_test(tests, a_saved_rule_is_kept_and_checked);
     suite_add_tcase(suite, tests);
     return suite_run(suite);

@@ -60,7 +60,7 @@ END_TEST
 // ------------------------------------------------------------------------------------------------------------
 // Telling
 
-START_TEST(tells_as_many_as_asked_for)
+START_TEST(generates_the_given_number_of_stories)
 {
     Run three = run_shell("gptape stories");
     Run one = run_shell("gptape stories --count 1");
@@ -76,7 +76,7 @@ START_TEST(tells_as_many_as_asked_for)
 }
 END_TEST
 
-START_TEST(tells_as_much_as_asked_for)
+START_TEST(generates_the_given_length)
 {
     Run run = run_shell("gptape stories --bytes 5000");
     assert_quiet(&run);
@@ -109,7 +109,7 @@ END_TEST
 // ------------------------------------------------------------------------------------------------------------
 // Checking
 
-START_TEST(accepts_what_it_tells)
+START_TEST(generated_stories_are_well_formed)
 {
     Run run = run_shell("gptape stories --count 100 | gptape stories --check");
     assert_quiet(&run);
@@ -169,7 +169,7 @@ START_TEST(counts_in_json)
 }
 END_TEST
 
-START_TEST(nothing_is_no_sentence)
+START_TEST(an_empty_text_is_not_a_sentence)
 {
     Run run = run_shell("gptape stories --check < /dev/null");
     assert_quiet(&run);
@@ -234,7 +234,7 @@ static const Wrong wrongs[] = {
     {"gptape stories > /dev/full", 1, "stdout: not everything could be written"},
 };
 
-START_TEST(wrong_input_is_told)
+START_TEST(wrong_input_is_reported)
 {
     assert_fails(wrongs[_i].command, wrongs[_i].status, wrongs[_i].part);
 }
@@ -246,16 +246,16 @@ int main(void)
     TCase *tests = case_create("stories");
     tcase_add_checked_fixture(tests, enter, folder_leave);
     tcase_add_loop_test(tests, texts_from_other_programs_are_checked_alike, 0, sizeof same_texts / sizeof same_texts[0]);
-    tcase_add_test(tests, tells_as_many_as_asked_for);
-    tcase_add_test(tests, tells_as_much_as_asked_for);
+    tcase_add_test(tests, generates_the_given_number_of_stories);
+    tcase_add_test(tests, generates_the_given_length);
     tcase_add_test(tests, tells_in_json);
-    tcase_add_test(tests, accepts_what_it_tells);
+    tcase_add_test(tests, generated_stories_are_well_formed);
     tcase_add_test(tests, shows_what_is_not_well_formed);
     tcase_add_test(tests, shows_the_first_ten_and_no_endless_ones);
     tcase_add_test(tests, counts_in_json);
-    tcase_add_test(tests, nothing_is_no_sentence);
+    tcase_add_test(tests, an_empty_text_is_not_a_sentence);
     tcase_add_test(tests, examples_work);
-    tcase_add_loop_test(tests, wrong_input_is_told, 0, sizeof wrongs / sizeof wrongs[0]);
+    tcase_add_loop_test(tests, wrong_input_is_reported, 0, sizeof wrongs / sizeof wrongs[0]);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

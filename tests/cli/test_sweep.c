@@ -155,7 +155,7 @@ static const struct {
     {"--vary depth=3 --runs none/runs.csv", 1, "none/runs.csv: can't be written: No such file or directory"},
 };
 
-START_TEST(wrong_sweeps_are_told_in_one_line)
+START_TEST(invalid_sweeps_are_one_line_errors)
 {
     char command[256];
     succeed("sweep --vary depth=3 --seeds 1 --quiet --runs runs.csv");
@@ -166,7 +166,7 @@ START_TEST(wrong_sweeps_are_told_in_one_line)
 }
 END_TEST
 
-START_TEST(two_sweeps_on_one_file_are_told)
+START_TEST(two_sweeps_on_one_file_are_reported)
 {
     succeed(SWEEP "--runs a.csv");
     Run run = run_shell("exec 9>>a.csv; flock -n 9 && \"$GPTAPE_BIN\" " SWEEP "--runs a.csv");
@@ -176,7 +176,7 @@ START_TEST(two_sweeps_on_one_file_are_told)
 END_TEST
 
 // The file may grow to 4 blocks of 512 bytes; what does not fit is not torn.
-START_TEST(a_full_disk_is_told_and_keeps_what_was_measured)
+START_TEST(a_full_disk_is_reported_and_keeps_the_results)
 {
     Run run = run_shell("ulimit -f 2; exec \"$GPTAPE_BIN\" sweep --vary depth=4,6 --width 8 --seeds 20 --quiet --runs a.csv");
     assert_one_line_error(&run, 1, "a.csv: can't be written: File too large");
@@ -299,7 +299,7 @@ START_TEST(a_claim_is_explained)
 }
 END_TEST
 
-START_TEST(wrong_claims_are_told_in_one_line)
+START_TEST(invalid_claims_are_one_line_errors)
 {
     refuse("claims xiong-post-lst", 2, "'xiong-post-lst': unknown claim; did you mean xiong-post-last?");
     refuse("claims rezero-160 rezero-160", 2, "rezero-160: given twice");
@@ -320,9 +320,9 @@ int main(void)
     tcase_add_test(sweep, existing_cells_are_not_run_again);
     tcase_add_test(sweep, a_torn_file_is_continued);
     tcase_add_test(sweep, shards_are_merged);
-    tcase_add_loop_test(sweep, wrong_sweeps_are_told_in_one_line, 0, sizeof refused / sizeof refused[0]);
-    tcase_add_test(sweep, two_sweeps_on_one_file_are_told);
-    tcase_add_test(sweep, a_full_disk_is_told_and_keeps_what_was_measured);
+    tcase_add_loop_test(sweep, invalid_sweeps_are_one_line_errors, 0, sizeof refused / sizeof refused[0]);
+    tcase_add_test(sweep, two_sweeps_on_one_file_are_reported);
+    tcase_add_test(sweep, a_full_disk_is_reported_and_keeps_the_results);
     suite_add_tcase(suite, sweep);
 
     TCase *ranks = case_create("ranks");
@@ -337,7 +337,7 @@ int main(void)
     tcase_add_test(claims, claims_are_listed_and_run);
     tcase_add_test(claims, verdicts_do_not_depend_on_the_seeds);
     tcase_add_test(claims, a_claim_is_explained);
-    tcase_add_test(claims, wrong_claims_are_told_in_one_line);
+    tcase_add_test(claims, invalid_claims_are_one_line_errors);
     suite_add_tcase(suite, claims);
     return suite_run(suite);
 }

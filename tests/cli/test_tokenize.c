@@ -127,7 +127,7 @@ static const char *const wrongs[][2] = {
     {"gptape generate --tokenizer gpt2", "--vocab-size: 256 is too small for the 267 tokens of the tokenizer gpt2"},
 };
 
-START_TEST(wrong_input_is_told_in_one_line)
+START_TEST(invalid_input_is_a_one_line_error)
 {
     provide_vocabulary();
     assert_fails(wrongs[_i][0], 2, wrongs[_i][1]);
@@ -149,14 +149,14 @@ static const char *const impossible[][2] = {
     {"gptape generate --vocab nowhere --vocab-size 267", "nowhere: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); 'make vocab' gets it, --vocab names another folder"},
 };
 
-START_TEST(what_cannot_be_done_is_told_in_one_line)
+START_TEST(impossible_requests_are_one_line_errors)
 {
     provide_vocabulary();
     assert_fails(impossible[_i][0], 1, impossible[_i][1]);
 }
 END_TEST
 
-START_TEST(without_a_vocabulary_it_goes_on_with_bytes)
+START_TEST(without_a_vocabulary_it_falls_back_to_bytes)
 {
     Run run = run_shell("echo hello | gptape tokenize");
     assert_succeeded(&run);
@@ -176,7 +176,7 @@ END_TEST
 static const char *const ways[] = {"", "--tokenizer bytes", "--vocab data"};
 
 // A megabyte of anything goes in and comes back, byte for byte.
-START_TEST(bytes_come_back)
+START_TEST(bytes_round_trip)
 {
     char command[400];
     provide_vocabulary();
@@ -328,7 +328,7 @@ START_TEST(generate_speaks_through_the_vocabulary)
 END_TEST
 
 // A vocabulary of GPT-2's size where none is found: bytes, and a note that says so.
-START_TEST(generate_goes_on_with_bytes)
+START_TEST(generate_falls_back_to_bytes)
 {
     Run run = run_shell("gptape generate --vocab-size 50257 --prompt hi --tokens 1");
     assert_succeeded(&run);
@@ -373,17 +373,17 @@ int main(void)
     TCase *tcase = case_create("tokenize");
     tcase_add_checked_fixture(tcase, enter, folder_leave);
     tcase_add_loop_test(tcase, it_prints_ids_and_text, 0, sizeof knowns / sizeof knowns[0]);
-    tcase_add_loop_test(tcase, wrong_input_is_told_in_one_line, 0, sizeof wrongs / sizeof wrongs[0]);
-    tcase_add_loop_test(tcase, what_cannot_be_done_is_told_in_one_line, 0, sizeof impossible / sizeof impossible[0]);
-    tcase_add_test(tcase, without_a_vocabulary_it_goes_on_with_bytes);
-    tcase_add_loop_test(tcase, bytes_come_back, 0, sizeof ways / sizeof ways[0]);
+    tcase_add_loop_test(tcase, invalid_input_is_a_one_line_error, 0, sizeof wrongs / sizeof wrongs[0]);
+    tcase_add_loop_test(tcase, impossible_requests_are_one_line_errors, 0, sizeof impossible / sizeof impossible[0]);
+    tcase_add_test(tcase, without_a_vocabulary_it_falls_back_to_bytes);
+    tcase_add_loop_test(tcase, bytes_round_trip, 0, sizeof ways / sizeof ways[0]);
     tcase_add_test(tcase, json_of_ids);
     tcase_add_test(tcase, json_of_text);
     tcase_add_test(tcase, examples_work);
     tcase_add_test(tcase, the_command_gives_the_published_ids);
     tcase_add_test(tcase, special_tokens_are_found_on_request);
     tcase_add_loop_test(tcase, generate_speaks_through_the_vocabulary, 0, sizeof spoken / sizeof spoken[0]);
-    tcase_add_test(tcase, generate_goes_on_with_bytes);
+    tcase_add_test(tcase, generate_falls_back_to_bytes);
     tcase_add_test(tcase, generate_decodes_what_it_says);
     tcase_add_test(tcase, generate_prints_what_the_book_prints);
     suite_add_tcase(suite, tcase);

@@ -290,7 +290,7 @@ START_TEST(a_signal_finishes_the_step_saves_and_says_how_to_go_on)
 END_TEST
 
 // Where there is no room the checkpoint stays what it was, and the run goes on from there.
-START_TEST(a_full_disk_is_told_and_the_checkpoint_stays)
+START_TEST(a_full_disk_is_reported_and_keeps_the_checkpoint)
 {
     run_well(SMALL " --out whole --steps 20 --decay-steps 20 --warmup 2");
     run_well(SMALL " --out run --steps 10 --decay-steps 20 --warmup 2");
@@ -430,7 +430,7 @@ static const Wrong wrongs[] = {
     {"--data text.txt frobnicate", 2, "'frobnicate': unexpected; train takes options only, see 'gptape train --help'"},
 };
 
-START_TEST(wrong_input_is_told_in_one_line)
+START_TEST(invalid_input_is_a_one_line_error)
 {
     char arguments[256];
     run_well(SMALL " --out run --steps 2");
@@ -475,7 +475,7 @@ START_TEST(without_gnuplot_there_is_no_picture)
 END_TEST
 
 // A run that could not even begin leaves nothing.
-START_TEST(a_disk_that_is_full_from_the_start_is_told)
+START_TEST(a_disk_that_is_full_from_the_start_is_reported)
 {
     Run run = run_shell("ulimit -f 200; exec \"$GPTAPE_BIN\" train --config tiny --data text.txt --steps 3 --batch 2 --threads 1 --quiet");
     assert_one_line_error(&run, 1, "runs/1/training.safetensors: can't be written: ");
@@ -484,7 +484,7 @@ START_TEST(a_disk_that_is_full_from_the_start_is_told)
 }
 END_TEST
 
-START_TEST(a_loss_that_explodes_is_told)
+START_TEST(a_loss_that_explodes_is_reported)
 {
     Run run = run_gptape("train --config tiny --data text.txt --steps 200 --batch 2 --lr 1000 --min-lr 1000 --warmup 0 --clip 0 --norm none "
                          "--out run --threads 1 --quiet --save-every 1");
@@ -513,15 +513,15 @@ int main(void)
     tcase_add_test(tests, kill_9_at_any_moment_loses_nothing);
     tcase_add_test(tests, the_model_is_that_of_the_checkpoint);
     tcase_add_loop_test(tests, a_signal_finishes_the_step_saves_and_says_how_to_go_on, 0, 2);
-    tcase_add_test(tests, a_full_disk_is_told_and_the_checkpoint_stays);
+    tcase_add_test(tests, a_full_disk_is_reported_and_keeps_the_checkpoint);
     tcase_add_test(tests, what_was_said_may_be_said_again);
     tcase_add_test(tests, contradictions_are_refused);
     tcase_add_test(tests, a_task_is_trained_resumed_and_evaluated);
-    tcase_add_loop_test(tests, wrong_input_is_told_in_one_line, 0, sizeof wrongs / sizeof wrongs[0]);
+    tcase_add_loop_test(tests, invalid_input_is_a_one_line_error, 0, sizeof wrongs / sizeof wrongs[0]);
     tcase_add_test(tests, a_folder_has_one_run_at_a_time);
     tcase_add_test(tests, without_gnuplot_there_is_no_picture);
-    tcase_add_test(tests, a_disk_that_is_full_from_the_start_is_told);
-    tcase_add_test(tests, a_loss_that_explodes_is_told);
+    tcase_add_test(tests, a_disk_that_is_full_from_the_start_is_reported);
+    tcase_add_test(tests, a_loss_that_explodes_is_reported);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -157,7 +157,7 @@ START_TEST(arguments_are_shown_in_brief)
 }
 END_TEST
 
-START_TEST(what_is_no_tensor_is_said_to_be_none)
+START_TEST(other_values_are_reported_as_no_tensor)
 {
     static const struct {
         const char *what;
@@ -202,7 +202,7 @@ START_TEST(what_is_no_tensor_is_said_to_be_none)
 END_TEST
 
 // What malloc leaves behind in freed memory is its own affair: only that it is no tensor can be said. The sanitizer keeps it.
-START_TEST(freed_memory_is_no_tensor)
+START_TEST(freed_memory_is_not_a_tensor)
 {
     if (HAVE_ASAN || gdb_missing(__func__)) {
         return;
@@ -217,7 +217,7 @@ START_TEST(freed_memory_is_no_tensor)
 }
 END_TEST
 
-START_TEST(nodes_and_tapes_are_told)
+START_TEST(nodes_and_tapes_are_reported)
 {
     if (gdb_missing(__func__)) {
         return;
@@ -291,7 +291,7 @@ START_TEST(a_core_file_is_as_good)
 END_TEST
 
 // Without trust gdb loads nothing and says which line would give it.
-START_TEST(trust_is_asked_for)
+START_TEST(trust_is_required)
 {
     if (gdb_missing(__func__)) {
         return;
@@ -319,13 +319,13 @@ int main(int argc, char **argv)
     tcase_add_loop_test(tests, a_tensor_is_shown_with_statistics_and_values, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, a_large_one_is_shortened, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, arguments_are_shown_in_brief, 0, BUILD_COUNT);
-    tcase_add_loop_test(tests, what_is_no_tensor_is_said_to_be_none, 0, BUILD_COUNT);
-    tcase_add_loop_test(tests, freed_memory_is_no_tensor, 0, BUILD_COUNT);
-    tcase_add_loop_test(tests, nodes_and_tapes_are_told, 0, BUILD_COUNT);
+    tcase_add_loop_test(tests, other_values_are_reported_as_no_tensor, 0, BUILD_COUNT);
+    tcase_add_loop_test(tests, freed_memory_is_not_a_tensor, 0, BUILD_COUNT);
+    tcase_add_loop_test(tests, nodes_and_tapes_are_reported, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, modules_are_trees, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, a_configuration_speaks_as_the_command_line, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, a_core_file_is_as_good, 0, BUILD_COUNT);
-    tcase_add_loop_test(tests, trust_is_asked_for, 0, BUILD_COUNT);
+    tcase_add_loop_test(tests, trust_is_required, 0, BUILD_COUNT);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

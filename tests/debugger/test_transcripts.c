@@ -281,7 +281,7 @@ START_TEST(what_a_lesson_says_to_type_works)
 }
 END_TEST
 
-START_TEST(a_lesson_or_example_that_is_not_there_is_told_with_those_that_are)
+START_TEST(an_unknown_lesson_or_example_is_reported_with_the_existing_ones)
 {
     Run lesson = run_shell("env -u MAKEFLAGS -u MAKELEVEL make debug LESSON=by_hand");
     ck_assert_int_eq(lesson.status, 2);
@@ -303,7 +303,7 @@ int main(void)
     tcase_add_test(tests, the_gdb_page_shows_real_sessions);
     tcase_add_loop_test(tests, a_lesson_goes_from_stop_to_stop, 0, LESSON_COUNT * BUILD_COUNT);
     tcase_add_loop_test(tests, what_a_lesson_says_to_type_works, 0, LESSON_COUNT);
-    tcase_add_test(tests, a_lesson_or_example_that_is_not_there_is_told_with_those_that_are);
+    tcase_add_test(tests, an_unknown_lesson_or_example_is_reported_with_the_existing_ones);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

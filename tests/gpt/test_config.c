@@ -249,7 +249,7 @@ START_TEST(so_they_do_with_dropout)
 }
 END_TEST
 
-START_TEST(memory_that_no_machine_has_is_refused_in_one_line)
+START_TEST(absurd_memory_is_a_one_line_error)
 {
     Error error = {0};
 
@@ -323,7 +323,7 @@ static const Bad bad[] = {
 
 enum { BAD_COUNT = sizeof bad / sizeof bad[0] };
 
-START_TEST(an_impossible_configuration_is_told_in_one_line)
+START_TEST(an_impossible_configuration_is_a_one_line_error)
 {
     GPTConfig config = small_config();
     bad[_i].spoil(&config);
@@ -352,7 +352,7 @@ START_TEST(no_gpt_is_made_of_an_impossible_configuration)
 }
 END_TEST
 
-START_TEST(no_gpt_is_made_that_no_machine_has_memory_for)
+START_TEST(a_gpt_larger_than_any_memory_is_not_created)
 {
     GPTConfig config = small_config();
     config.n_embd = 1 << 20;
@@ -378,7 +378,7 @@ START_TEST(a_good_configuration_leaves_no_message)
 }
 END_TEST
 
-START_TEST(ids_outside_the_vocabulary_are_told)
+START_TEST(ids_outside_the_vocabulary_are_reported)
 {
     GPTConfig config = small_config();
     const int good[] = {0, 10, 5};
@@ -522,7 +522,7 @@ static const BadDeep bad_deep[] = {
 
 enum { BAD_DEEP_COUNT = sizeof bad_deep / sizeof bad_deep[0] };
 
-START_TEST(an_impossible_deep_network_is_told_in_one_line)
+START_TEST(an_impossible_deep_network_is_a_one_line_error)
 {
     DeepConfig config = {.sizes = (int *)bad_deep[_i].sizes, .n_layer = bad_deep[_i].n_layer, .activation = ACTIVATION_GELU, .init = INIT_TORCH, .shortcut = false};
     Error error = {0};
@@ -538,7 +538,7 @@ START_TEST(an_impossible_deep_network_is_told_in_one_line)
 END_TEST
 
 // As gpt_config_check refuses them.
-START_TEST(a_deep_network_of_unknown_switches_is_told)
+START_TEST(a_deep_network_of_unknown_switches_is_reported)
 {
     int sizes[] = {3, 3, 1};
     DeepConfig activation = {.sizes = sizes, .n_layer = 2, .activation = ACTIVATION_COUNT, .init = INIT_TORCH, .shortcut = false};
@@ -570,14 +570,14 @@ int main(void)
     tcase_add_test(cost, huge_models_are_counted_without_being_made);
     tcase_add_test(cost, activations_and_gradients_take_the_memory_that_was_counted);
     tcase_add_test(cost, so_they_do_with_dropout);
-    tcase_add_test(cost, memory_that_no_machine_has_is_refused_in_one_line);
+    tcase_add_test(cost, absurd_memory_is_a_one_line_error);
 
     TCase *impossible = case_with_tape(suite, "impossible");
-    tcase_add_loop_test(impossible, an_impossible_configuration_is_told_in_one_line, 0, BAD_COUNT);
+    tcase_add_loop_test(impossible, an_impossible_configuration_is_a_one_line_error, 0, BAD_COUNT);
     tcase_add_loop_test(impossible, no_gpt_is_made_of_an_impossible_configuration, 0, BAD_COUNT);
-    tcase_add_test(impossible, no_gpt_is_made_that_no_machine_has_memory_for);
+    tcase_add_test(impossible, a_gpt_larger_than_any_memory_is_not_created);
     tcase_add_test(impossible, a_good_configuration_leaves_no_message);
-    tcase_add_test(impossible, ids_outside_the_vocabulary_are_told);
+    tcase_add_test(impossible, ids_outside_the_vocabulary_are_reported);
     tcase_add_test(impossible, long_messages_are_cut);
     TCase *fields = tcase_create("fields");
     tcase_add_test(fields, each_field_is_written_as_text_and_read_back);
@@ -585,8 +585,8 @@ int main(void)
     tcase_add_loop_test(fields, a_text_that_is_no_value_changes_nothing, 0, BAD_TEXTS);
     tcase_add_test(fields, a_field_may_be_a_text);
     suite_add_tcase(suite, fields);
-    tcase_add_loop_test(impossible, an_impossible_deep_network_is_told_in_one_line, 0, BAD_DEEP_COUNT);
-    tcase_add_test(impossible, a_deep_network_of_unknown_switches_is_told);
+    tcase_add_loop_test(impossible, an_impossible_deep_network_is_a_one_line_error, 0, BAD_DEEP_COUNT);
+    tcase_add_test(impossible, a_deep_network_of_unknown_switches_is_reported);
 
     return run_suite(suite);
 }

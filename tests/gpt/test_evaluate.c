@@ -95,7 +95,7 @@ START_TEST(a_part_of_a_text_is_a_text)
 }
 END_TEST
 
-START_TEST(one_token_is_no_text)
+START_TEST(one_token_is_not_a_text)
 {
     Evaluation evaluation;
     Error error;
@@ -146,7 +146,7 @@ static Suite *evaluate_suite(void)
     tcase_add_checked_fixture(tcase, folder_enter, folder_leave);
     tcase_add_loop_test(tcase, a_text_is_predicted_token_by_token, 0, 6);
     tcase_add_test(tcase, a_part_of_a_text_is_a_text);
-    tcase_add_test(tcase, one_token_is_no_text);
+    tcase_add_test(tcase, one_token_is_not_a_text);
     tcase_add_test(tcase, evaluation_disturbs_nothing);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -356,7 +356,7 @@ START_TEST(the_cache_holds_what_was_shown_and_is_given_back)
 }
 END_TEST
 
-START_TEST(mistakes_with_a_cache_are_told)
+START_TEST(mistakes_with_a_cache_are_reported)
 {
     GPT *gpt = create_gpt(small_config(), 2);
     int ids[9] = {0};
@@ -379,7 +379,7 @@ END_TEST
 
 // What is foretold is what is used, but for blocks' ends (each takes a multiple of 64 bytes), which count little in a model as wide as
 // this, and for the tape of training that has more in it than that of generation.
-START_TEST(no_more_memory_is_used_than_foretold)
+START_TEST(memory_stays_within_the_prediction)
 {
     static const struct {
         int n_ids, n_new;
@@ -611,7 +611,7 @@ START_TEST(a_draw_inverts_the_distribution_function)
 END_TEST
 
 // 20000 draws: each count is binomial, and six of its standard deviations are exceeded once in 5e8.
-START_TEST(tokens_come_as_often_as_they_are_likely)
+START_TEST(tokens_are_drawn_by_their_probability)
 {
     enum { DRAWS = 20000 };
     GenerateConfig config = GENERATE_DEFAULTS;
@@ -753,7 +753,7 @@ START_TEST(impossible_values_are_an_error)
 }
 END_TEST
 
-START_TEST(mistakes_are_told)
+START_TEST(mistakes_are_reported)
 {
     GPT *gpt = create_gpt(small_config(), 2);
     int ids[PROMPT + 1] = {5, 0, 10};
@@ -826,8 +826,8 @@ int main(void)
     tcase_add_loop_test(cache, pieces_have_the_logits_of_the_whole, 0, GPT_VARIANTS);
     tcase_add_loop_test(cache, the_last_logits_alone_are_the_last_of_all, 0, GPT_VARIANTS);
     tcase_add_test(cache, the_cache_holds_what_was_shown_and_is_given_back);
-    tcase_add_test(cache, mistakes_with_a_cache_are_told);
-    tcase_add_loop_test(cache, no_more_memory_is_used_than_foretold, 0, GPT_VARIANTS);
+    tcase_add_test(cache, mistakes_with_a_cache_are_reported);
+    tcase_add_loop_test(cache, memory_stays_within_the_prediction, 0, GPT_VARIANTS);
 
     TCase *attention = case_with_tape(suite, "attention");
     tcase_add_loop_test(attention, attention_weights_of_every_head, 0, GPT_VARIANTS);
@@ -844,7 +844,7 @@ int main(void)
 
     TCase *draw = case_with_tape(suite, "the draw");
     tcase_add_test(draw, a_draw_inverts_the_distribution_function);
-    tcase_add_test(draw, tokens_come_as_often_as_they_are_likely);
+    tcase_add_test(draw, tokens_are_drawn_by_their_probability);
     tcase_add_test(draw, the_same_seed_draws_the_same_tokens);
     tcase_add_loop_test(draw, one_token_to_draw_from_is_the_likeliest, 0, 3);
 
@@ -853,7 +853,7 @@ int main(void)
     tcase_add_loop_test(impossibles, minus_infinity_is_never_drawn, 0, 3);
     tcase_add_test(impossibles, broken_weights_are_an_error);
     tcase_add_loop_test(impossibles, impossible_values_are_an_error, 0, sizeof impossible / sizeof impossible[0]);
-    tcase_add_test(impossibles, mistakes_are_told);
+    tcase_add_test(impossibles, mistakes_are_reported);
 
     return run_suite(suite);
 }

@@ -106,7 +106,7 @@ START_TEST(missing_fields)
 }
 END_TEST
 
-START_TEST(the_error_that_would_be_told)
+START_TEST(the_error_that_would_be_printed)
 {
     GPTConfig config = small_config();
     config.n_head = 3;
@@ -131,7 +131,7 @@ int main(void)
     tcase_add_test(tests, optimizers_and_gradient_flow);
     tcase_add_test(tests, models);
     tcase_add_test(tests, missing_fields);
-    tcase_add_test(tests, the_error_that_would_be_told);
+    tcase_add_test(tests, the_error_that_would_be_printed);
     tcase_add_test(tests, a_parameter_of_an_impossible_size_is_named);
     return run_suite(suite);
 }

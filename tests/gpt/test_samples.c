@@ -69,7 +69,7 @@ START_TEST(each_sample_is_what_it_is_alone)
 END_TEST
 
 // With one token or another as the last, some end early, and others go on beside them.
-START_TEST(one_that_ends_lets_the_others_go_on)
+START_TEST(an_ended_sample_lets_the_others_continue)
 {
     GPT *gpt = create_gpt(small_config(), 2);
     int n_ended = 0;
@@ -144,7 +144,7 @@ static bool hear(int sample, int id, void *context)
     return heard->total < heard->most;
 }
 
-START_TEST(each_token_is_told_with_its_sample)
+START_TEST(each_token_is_reported_with_its_sample)
 {
     GPT *gpt = create_gpt(small_config(), 2);
     int ids[B * (3 + NEW)] = {5, 0, 10};
@@ -178,7 +178,7 @@ END_TEST
 // Float32 sums in another order, as in test_generate.c.
 static const double LOGITS_TOLERANCE = 1e-5;
 
-START_TEST(selected_rows_go_on_from_what_they_were)
+START_TEST(selected_rows_continue_from_their_state)
 {
     enum { T = 6, ROWS = 3 };
     static const int rows[ROWS] = {2, 0, 2};
@@ -211,7 +211,7 @@ START_TEST(selected_rows_go_on_from_what_they_were)
 END_TEST
 
 // As in test_generate.c, where it is of one sample.
-START_TEST(no_more_memory_is_used_than_foretold)
+START_TEST(memory_stays_within_the_prediction)
 {
     static const struct {
         int n_ids, n_new;
@@ -262,7 +262,7 @@ END_TEST
 // ------------------------------------------------------------------------------------------------------------
 // What can't be
 
-START_TEST(errors_and_mistakes_are_told)
+START_TEST(errors_and_mistakes_are_reported)
 {
     GPT *gpt = create_gpt(small_config(), 2);
     int ids[B * (3 + NEW)] = {5, 0, 10};
@@ -295,18 +295,18 @@ int main(void)
 
     TCase *same = case_with_tape(suite, "side by side as one by one");
     tcase_add_loop_test(same, each_sample_is_what_it_is_alone, 0, GPT_VARIANTS);
-    tcase_add_test(same, one_that_ends_lets_the_others_go_on);
+    tcase_add_test(same, an_ended_sample_lets_the_others_continue);
     tcase_add_test(same, random_is_left_behind_all_samples);
 
     TCase *listening = case_with_tape(suite, "who listens");
-    tcase_add_loop_test(listening, each_token_is_told_with_its_sample, 0, 2);
+    tcase_add_loop_test(listening, each_token_is_reported_with_its_sample, 0, 2);
 
     TCase *cache = case_with_tape(suite, "the cache");
-    tcase_add_loop_test(cache, selected_rows_go_on_from_what_they_were, 0, GPT_VARIANTS);
-    tcase_add_loop_test(cache, no_more_memory_is_used_than_foretold, 0, GPT_VARIANTS);
+    tcase_add_loop_test(cache, selected_rows_continue_from_their_state, 0, GPT_VARIANTS);
+    tcase_add_loop_test(cache, memory_stays_within_the_prediction, 0, GPT_VARIANTS);
     tcase_add_test(cache, as_many_are_made_at_once_as_there_is_reason_for);
 
     TCase *impossible = case_with_tape(suite, "what can't be");
-    tcase_add_test(impossible, errors_and_mistakes_are_told);
+    tcase_add_test(impossible, errors_and_mistakes_are_reported);
     return run_suite(suite);
 }

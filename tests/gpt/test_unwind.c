@@ -373,7 +373,7 @@ static bool fail_at(const Call *call, World *world, long n)
     return failed;
 }
 
-START_TEST(a_call_that_is_refused_memory_changes_nothing)
+START_TEST(a_call_without_memory_changes_nothing)
 {
     const Call *call = &calls[_i];
     double expected[MODULES];
@@ -546,7 +546,7 @@ static const Call leaving[] = {
 };
 enum { LEAVING = sizeof leaving / sizeof leaving[0] };
 
-START_TEST(a_call_that_is_left_changes_nothing)
+START_TEST(a_call_left_by_longjmp_changes_nothing)
 {
     const Call *call = &leaving[_i];
     double expected[MODULES];
@@ -704,8 +704,8 @@ Suite *unwind_suite(void)
 {
     Suite *suite = suite_create("unwind");
     TCase *tcase = case_create("unwind");
-    tcase_add_loop_test(tcase, a_call_that_is_refused_memory_changes_nothing, 0, CALLS);
-    tcase_add_loop_test(tcase, a_call_that_is_left_changes_nothing, 0, LEAVING);
+    tcase_add_loop_test(tcase, a_call_without_memory_changes_nothing, 0, CALLS);
+    tcase_add_loop_test(tcase, a_call_left_by_longjmp_changes_nothing, 0, LEAVING);
     tcase_add_test(tcase, a_backward_pass_that_fails_leaves_no_gradients);
     tcase_add_test(tcase, a_checkpoint_that_fails_in_backward_leaves_no_gradients);
     tcase_add_test(tcase, a_gradient_check_that_fails_moves_the_value_back);

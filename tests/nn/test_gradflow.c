@@ -202,7 +202,7 @@ START_TEST(a_shortcut_may_start_at_a_leaf)
 }
 END_TEST
 
-START_TEST(twice_the_same_tensor_is_no_shortcut)
+START_TEST(the_same_tensor_twice_is_not_a_shortcut)
 {
     Tensor *leaf = random_leaf(SHAPE(3), 1);
     Tensor *computed = tensor_exp(leaf);
@@ -213,7 +213,7 @@ START_TEST(twice_the_same_tensor_is_no_shortcut)
 END_TEST
 
 // Two branches from one place are no shortcut, if neither is that place.
-START_TEST(two_branches_are_no_shortcut)
+START_TEST(two_branches_are_not_a_shortcut)
 {
     Tensor *x = tensor_exp(random_leaf(SHAPE(3), 1));
 
@@ -223,7 +223,7 @@ START_TEST(two_branches_are_no_shortcut)
 END_TEST
 
 // Token and position embeddings: two leaves' descendants.
-START_TEST(embeddings_added_are_no_shortcut)
+START_TEST(added_embeddings_are_not_a_shortcut)
 {
     Embedding wte;
     Embedding wpe;
@@ -1187,9 +1187,9 @@ int main(void)
     TCase *shortcuts = case_with_tape(suite, "shortcuts on the tape");
     tcase_add_test(shortcuts, the_short_way_of_a_shortcut_is_found_on_either_side);
     tcase_add_test(shortcuts, a_shortcut_may_start_at_a_leaf);
-    tcase_add_test(shortcuts, twice_the_same_tensor_is_no_shortcut);
-    tcase_add_test(shortcuts, two_branches_are_no_shortcut);
-    tcase_add_test(shortcuts, embeddings_added_are_no_shortcut);
+    tcase_add_test(shortcuts, the_same_tensor_twice_is_not_a_shortcut);
+    tcase_add_test(shortcuts, two_branches_are_not_a_shortcut);
+    tcase_add_test(shortcuts, added_embeddings_are_not_a_shortcut);
     tcase_add_test(shortcuts, only_an_addition_is_a_shortcut);
     tcase_add_test(shortcuts, a_shortcut_may_be_long_and_have_others_in_it);
     tcase_add_test(shortcuts, a_shortcut_may_be_repeated_over_a_batch);

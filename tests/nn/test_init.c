@@ -250,7 +250,7 @@ START_TEST(a_scheme_that_does_not_exist_is_a_mistake)
 }
 END_TEST
 
-START_TEST(what_the_initialization_needs_and_has_not_is_told)
+START_TEST(missing_inputs_of_the_initialization_are_reported)
 {
     Linear linear;
     linear_init(&linear, NULL, "", 2, 2, true);
@@ -418,7 +418,7 @@ int main(void)
     tcase_add_test(linear, the_gain_scales_the_weights_of_every_scheme_and_no_bias);
     tcase_add_test(linear, biases_of_ones_own_replace_the_schemes);
     tcase_add_test(linear, a_scheme_that_does_not_exist_is_a_mistake);
-    tcase_add_test(linear, what_the_initialization_needs_and_has_not_is_told);
+    tcase_add_test(linear, missing_inputs_of_the_initialization_are_reported);
 
     TCase *others = case_with_tape(suite, "other kinds");
     tcase_add_loop_test(others, embeddings_are_drawn_normally, 0, INIT_COUNT);

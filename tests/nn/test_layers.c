@@ -192,7 +192,7 @@ START_TEST(dropout_zeroes_its_share_and_scales_the_rest_forward_and_backward)
 }
 END_TEST
 
-START_TEST(dropout_draws_anew_each_time)
+START_TEST(dropout_draws_again_each_time)
 {
     Random random;
     random_seed(&random, 1);
@@ -648,7 +648,7 @@ int main(void)
     TCase *dropout = case_with_tape(suite, "dropout");
     tcase_add_test(dropout, dropout_gives_x_itself_unless_it_trains);
     tcase_add_test(dropout, dropout_zeroes_its_share_and_scales_the_rest_forward_and_backward);
-    tcase_add_test(dropout, dropout_draws_anew_each_time);
+    tcase_add_test(dropout, dropout_draws_again_each_time);
 
     TCase *feedforward = case_with_tape(suite, "feedforward");
     tcase_add_loop_test(feedforward, feedforward_is_two_linear_layers_with_the_activation_between, 0, ACTIVATION_COUNT);

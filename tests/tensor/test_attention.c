@@ -112,7 +112,7 @@ static void widen(const Real *values, size_t n, double *wide)
     }
 }
 
-START_TEST(attention_in_one_node_is_attention_in_steps_there_and_back)
+START_TEST(fused_attention_equals_stepwise_attention_forward_and_backward)
 {
     Sizes s = attentions[_i / 2];
     bool causal = _i % 2 == 0;
@@ -255,7 +255,7 @@ START_TEST(a_score_of_minus_infinity_has_no_weight)
 }
 END_TEST
 
-START_TEST(a_row_of_nothing_but_minus_infinity_is_no_number)
+START_TEST(a_row_of_minus_infinity_is_nan)
 {
     if (!choose_kernels(sets[_i], __func__)) {
         return;
@@ -383,7 +383,7 @@ static TCase *definition_case(void)
 {
     TCase *tcase = with_tape("definition");
     tcase_add_loop_test(tcase, attention_is_the_weighted_mean_of_what_is_seen, 0, 2 * ATTENTIONS);
-    tcase_add_loop_test(tcase, attention_in_one_node_is_attention_in_steps_there_and_back, 0, 2 * ATTENTIONS);
+    tcase_add_loop_test(tcase, fused_attention_equals_stepwise_attention_forward_and_backward, 0, 2 * ATTENTIONS);
     tcase_add_test(tcase, a_position_does_not_see_later_ones);
     tcase_add_test(tcase, a_single_position_attends_to_itself);
     tcase_add_test(tcase, huge_scores_choose_one_position);
@@ -395,7 +395,7 @@ static TCase *sets_case(void)
     TCase *tcase = with_tape("both sets");
     tcase_add_loop_test(tcase, weights_of_large_scores_keep_their_digits_in_backward, 0, SETS);
     tcase_add_loop_test(tcase, a_score_of_minus_infinity_has_no_weight, 0, SETS);
-    tcase_add_loop_test(tcase, a_row_of_nothing_but_minus_infinity_is_no_number, 0, SETS);
+    tcase_add_loop_test(tcase, a_row_of_minus_infinity_is_nan, 0, SETS);
     tcase_add_loop_test(tcase, no_number_comes_from_a_later_position, 0, SETS * PLACES);
     tcase_add_loop_test(tcase, no_number_comes_back_to_a_later_position, 0, SETS * PLACES);
     return tcase;

@@ -177,7 +177,7 @@ START_TEST(rows_that_a_cache_has_can_be_selected)
 }
 END_TEST
 
-START_TEST(mistakes_are_told)
+START_TEST(mistakes_are_reported)
 {
     KVCache *cache = kv_cache_create(1, 2, 3, 2);
     Tensor *one = tensor_zeros(SHAPE(1, 1, 12));
@@ -216,7 +216,7 @@ int main(void)
     tcase_add_test(tcase, an_emptied_cache_is_as_new);
     tcase_add_test(tcase, large_scores_do_not_overflow);
     tcase_add_test(tcase, rows_that_a_cache_has_can_be_selected);
-    tcase_add_test(tcase, mistakes_are_told);
+    tcase_add_test(tcase, mistakes_are_reported);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

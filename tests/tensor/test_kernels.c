@@ -36,7 +36,7 @@ START_TEST(without_a_wish_the_builds_default_is_chosen)
 }
 END_TEST
 
-START_TEST(a_wish_for_what_there_is_not_is_ignored)
+START_TEST(an_unknown_kernel_is_ignored)
 {
     setenv("GPTAPE_KERNELS", "magic", 1);
     ck_assert_str_eq(kernels_name(), DEFAULT_KERNELS);
@@ -404,7 +404,7 @@ static TCase *choice_case(void)
     TCase *tcase = case_create("choice");
     tcase_add_test(tcase, the_environment_chooses_the_kernels);
     tcase_add_test(tcase, without_a_wish_the_builds_default_is_chosen);
-    tcase_add_test(tcase, a_wish_for_what_there_is_not_is_ignored);
+    tcase_add_test(tcase, an_unknown_kernel_is_ignored);
     tcase_add_test(tcase, kernels_are_chosen_by_name);
     return tcase;
 }

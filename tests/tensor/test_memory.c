@@ -267,7 +267,7 @@ START_TEST(everything_is_given_back)
 }
 END_TEST
 
-START_TEST(memory_allocate_gives_what_was_asked_for)
+START_TEST(memory_allocate_gives_the_requested_size)
 {
     size_t before = memory_requests();
     char *block = memory_allocate(10, "a test");
@@ -582,7 +582,7 @@ START_TEST(a_freed_arena_can_be_used_again)
 }
 END_TEST
 
-START_TEST(a_request_for_nothing_gets_a_block_of_its_own)
+START_TEST(a_request_for_0_bytes_gets_its_own_block)
 {
     Arena arena = {0};
     void *first = arena_allocate(&arena, 0);
@@ -663,7 +663,7 @@ static TCase *steady_case(void)
     tcase_add_test(tcase, a_steady_round_without_recording_does_not_call_malloc);
     tcase_add_test(tcase, every_request_is_counted);
     tcase_add_test(tcase, everything_is_given_back);
-    tcase_add_test(tcase, memory_allocate_gives_what_was_asked_for);
+    tcase_add_test(tcase, memory_allocate_gives_the_requested_size);
     tcase_add_test(tcase, a_list_grows_and_keeps_what_is_in_it);
     return tcase;
 }
@@ -691,7 +691,7 @@ static TCase *arena_case(void)
     tcase_add_test(tcase, many_blocks_of_many_sizes_do_not_overlap_when_handed_back_and_forth);
     tcase_add_test(tcase, a_reset_forgets_the_blocks_handed_back);
     tcase_add_test(tcase, a_freed_arena_can_be_used_again);
-    tcase_add_test(tcase, a_request_for_nothing_gets_a_block_of_its_own);
+    tcase_add_test(tcase, a_request_for_0_bytes_gets_its_own_block);
     return tcase;
 }
 

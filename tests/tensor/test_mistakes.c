@@ -186,7 +186,7 @@ START_TEST(concat_says_which_part_differs)
 }
 END_TEST
 
-START_TEST(an_axis_outside_is_told_with_those_there_are)
+START_TEST(an_axis_outside_is_reported_with_those_there_are)
 {
     Tensor *x = tensor_zeros(SHAPE(2, 3));
     Tensor *parts[] = {x, x};
@@ -277,7 +277,7 @@ START_TEST(a_tensor_has_4_dimensions_at_most)
 }
 END_TEST
 
-START_TEST(a_product_of_sizes_beyond_any_memory_is_told)
+START_TEST(a_product_of_sizes_beyond_any_memory_is_reported)
 {
     Shape absurd = SHAPE(INT_MAX, INT_MAX, INT_MAX, INT_MAX);
     Tensor *x = tensor_zeros(SHAPE(1));
@@ -334,7 +334,7 @@ START_TEST(backward_wants_something_that_wants_it)
 }
 END_TEST
 
-START_TEST(backward_of_nothing_is_told)
+START_TEST(backward_of_nothing_is_reported)
 {
     const Real one = 1;
     assert_mistake("tensor_backward: the tensor is NULL", tensor_backward(NULL));
@@ -419,7 +419,7 @@ END_TEST
 // ------------------------------------------------------------------------------------------------------------
 // Nothing, another tape, no tape
 
-START_TEST(a_null_input_is_told_with_its_place)
+START_TEST(a_null_input_is_reported_with_its_place)
 {
     Tensor *x = tensor_zeros(SHAPE(2, 2));
     Tensor *parts[] = {x, x, NULL};
@@ -436,7 +436,7 @@ START_TEST(a_null_input_is_told_with_its_place)
 }
 END_TEST
 
-START_TEST(null_numbers_are_told)
+START_TEST(null_numbers_are_reported)
 {
     Tensor *x = tensor_full(SHAPE(1, 1), 1);
     assert_mistake("tensor_embedding: ids is NULL", tensor_embedding(x, NULL, 1, 1));
@@ -478,7 +478,7 @@ START_TEST(a_null_tensor_has_no_value_and_no_name)
 }
 END_TEST
 
-START_TEST(a_tensor_of_another_tape_is_told)
+START_TEST(a_tensor_of_another_tape_is_reported)
 {
     char expected[300];
     Tensor *here = tensor_zeros(SHAPE(2));
@@ -508,7 +508,7 @@ START_TEST(without_a_tape_nothing_is_computed)
 }
 END_TEST
 
-START_TEST(a_label_without_a_tape_is_told)
+START_TEST(a_label_without_a_tape_is_reported)
 {
     Tensor *parameter = tensor_parameter(NULL, "weight", SHAPE(1));
     tape_set_current(NULL);
@@ -518,7 +518,7 @@ START_TEST(a_label_without_a_tape_is_told)
 }
 END_TEST
 
-START_TEST(no_grad_end_without_begin_is_told)
+START_TEST(no_grad_end_without_begin_is_reported)
 {
     assert_mistake_begins("tape_no_grad_end: there is no open tape_no_grad_begin", tape_no_grad_end());
 }
@@ -546,7 +546,7 @@ START_TEST(the_module_that_was_computing_is_named)
 END_TEST
 
 // A notebook goes on after a mistake: the tape must be as if nothing had been tried.
-START_TEST(after_a_mistake_the_tape_goes_on)
+START_TEST(after_a_mistake_the_tape_still_works)
 {
     Tensor *a = random_leaf(SHAPE(2, 3), 1);
     Tensor *b = tensor_zeros(SHAPE(4, 5));
@@ -586,7 +586,7 @@ static void note_refusal(FailKind kind, const char *message)
 }
 
 // More than the address space has, but no overflow. (The address sanitizer's malloc ends the program itself.)
-START_TEST(refused_memory_is_told_to_the_handler)
+START_TEST(refused_memory_is_reported_to_the_handler)
 {
     if (HAVE_ASAN) {
         skip(__func__, "the address sanitizer's malloc does not refuse, it stops");
@@ -778,7 +778,7 @@ static TCase *shape_case(void)
     tcase_add_test(tcase, slice_says_what_the_axis_has);
     tcase_add_test(tcase, split_wants_equal_parts);
     tcase_add_test(tcase, concat_says_which_part_differs);
-    tcase_add_test(tcase, an_axis_outside_is_told_with_those_there_are);
+    tcase_add_test(tcase, an_axis_outside_is_reported_with_those_there_are);
     tcase_add_test(tcase, a_scalar_has_no_axis);
     tcase_add_test(tcase, mse_loss_wants_equal_shapes);
     return tcase;
@@ -792,7 +792,7 @@ static TCase *range_case(void)
     tcase_add_test(tcase, dropout_wants_a_probability_below_1);
     tcase_add_test(tcase, a_size_below_1_makes_no_tensor);
     tcase_add_test(tcase, a_tensor_has_4_dimensions_at_most);
-    tcase_add_test(tcase, a_product_of_sizes_beyond_any_memory_is_told);
+    tcase_add_test(tcase, a_product_of_sizes_beyond_any_memory_is_reported);
     tcase_add_test(tcase, item_wants_a_tensor_of_one_value);
     return tcase;
 }
@@ -803,7 +803,7 @@ static TCase *backward_case(void)
     tcase_add_test(tcase, backward_wants_one_number);
     tcase_add_test(tcase, backward_wants_something_computed);
     tcase_add_test(tcase, backward_wants_something_that_wants_it);
-    tcase_add_test(tcase, backward_of_nothing_is_told);
+    tcase_add_test(tcase, backward_of_nothing_is_reported);
     tcase_add_test(tcase, only_a_leaf_is_asked_to_require_a_gradient);
     return tcase;
 }
@@ -815,14 +815,14 @@ static TCase *lifetime_case(void)
     tcase_add_test(tcase, a_tensor_of_the_round_before_is_recognised);
     tcase_add_test(tcase, a_dead_tensor_is_not_read_or_changed);
     tcase_add_test(tcase, zero_grad_of_a_dead_tensor_writes_nothing);
-    tcase_add_test(tcase, a_null_input_is_told_with_its_place);
-    tcase_add_test(tcase, null_numbers_are_told);
+    tcase_add_test(tcase, a_null_input_is_reported_with_its_place);
+    tcase_add_test(tcase, null_numbers_are_reported);
     tcase_add_test(tcase, threads_are_at_least_one);
     tcase_add_test(tcase, a_null_tensor_has_no_value_and_no_name);
-    tcase_add_test(tcase, a_tensor_of_another_tape_is_told);
+    tcase_add_test(tcase, a_tensor_of_another_tape_is_reported);
     tcase_add_test(tcase, without_a_tape_nothing_is_computed);
-    tcase_add_test(tcase, a_label_without_a_tape_is_told);
-    tcase_add_test(tcase, no_grad_end_without_begin_is_told);
+    tcase_add_test(tcase, a_label_without_a_tape_is_reported);
+    tcase_add_test(tcase, no_grad_end_without_begin_is_reported);
     tcase_add_test(tcase, what_belongs_to_a_tape_is_not_freed_by_hand);
     return tcase;
 }
@@ -831,9 +831,9 @@ static TCase *handler_case(void)
 {
     TCase *tcase = with_tape("handlers");
     tcase_add_test(tcase, the_module_that_was_computing_is_named);
-    tcase_add_test(tcase, after_a_mistake_the_tape_goes_on);
+    tcase_add_test(tcase, after_a_mistake_the_tape_still_works);
     tcase_add_test(tcase, the_handler_before_is_given_back);
-    tcase_add_test(tcase, refused_memory_is_told_to_the_handler);
+    tcase_add_test(tcase, refused_memory_is_reported_to_the_handler);
     tcase_add_test(tcase, an_interrupt_comes_at_the_next_operation_or_backward_step);
     tcase_add_test(tcase, memory_kept_for_kernels_is_forgotten_when_more_is_refused);
     tcase_add_test(tcase, by_default_a_mistake_is_printed_and_aborts);

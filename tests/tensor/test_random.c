@@ -243,7 +243,7 @@ START_TEST(uniform_numbers_lie_between_low_and_high)
 }
 END_TEST
 
-START_TEST(normal_numbers_have_the_mean_and_deviation_asked_for)
+START_TEST(normal_numbers_have_the_given_mean_and_deviation)
 {
     static Real values[MANY];
     Random random;
@@ -272,7 +272,7 @@ START_TEST(few_normal_numbers_take_mean_and_deviation_too)
 }
 END_TEST
 
-START_TEST(no_numbers_asked_for_none_drawn)
+START_TEST(zero_numbers_draw_nothing)
 {
     Random random;
     Random untouched;
@@ -311,9 +311,9 @@ static TCase *statistics_case(void)
 {
     TCase *tcase = case_create("statistics");
     tcase_add_test(tcase, uniform_numbers_lie_between_low_and_high);
-    tcase_add_test(tcase, normal_numbers_have_the_mean_and_deviation_asked_for);
+    tcase_add_test(tcase, normal_numbers_have_the_given_mean_and_deviation);
     tcase_add_test(tcase, few_normal_numbers_take_mean_and_deviation_too);
-    tcase_add_test(tcase, no_numbers_asked_for_none_drawn);
+    tcase_add_test(tcase, zero_numbers_draw_nothing);
     return tcase;
 }
 

@@ -274,7 +274,7 @@ START_TEST(what_split_cuts_concat_joins)
 }
 END_TEST
 
-START_TEST(concat_puts_parts_one_after_the_other)
+START_TEST(concat_joins_parts_in_order)
 {
     Tensor *parts[] = {counting_leaf(SHAPE(2, 1, 2), 1), counting_leaf(SHAPE(2, 3, 2), 7),
                        counting_leaf(SHAPE(2, 2, 2), 13)};
@@ -298,7 +298,7 @@ START_TEST(one_part_is_joined_to_itself)
 }
 END_TEST
 
-START_TEST(a_part_that_comes_twice_gets_both_gradients)
+START_TEST(a_part_used_twice_gets_both_gradients)
 {
     Tensor *x = counting_leaf(SHAPE(2), 1);
     Tensor *parts[] = {x, x};
@@ -439,9 +439,9 @@ static TCase *cut_case(void)
     tcase_add_loop_test(tcase, slice_takes_any_part_of_any_axis, 0, 4);
     tcase_add_test(tcase, overlapping_slices_add_their_gradients);
     tcase_add_test(tcase, what_split_cuts_concat_joins);
-    tcase_add_test(tcase, concat_puts_parts_one_after_the_other);
+    tcase_add_test(tcase, concat_joins_parts_in_order);
     tcase_add_test(tcase, one_part_is_joined_to_itself);
-    tcase_add_test(tcase, a_part_that_comes_twice_gets_both_gradients);
+    tcase_add_test(tcase, a_part_used_twice_gets_both_gradients);
     tcase_add_test(tcase, split_records_a_slice_for_each_part);
     return tcase;
 }

@@ -578,7 +578,7 @@ START_TEST(reset_takes_back_tensors_nodes_and_scope)
 }
 END_TEST
 
-START_TEST(after_a_reset_all_begins_anew)
+START_TEST(after_a_reset_recording_starts_again)
 {
     for (int round = 0; round < 5; round++) {
         Tensor *a = wanted(SHAPE(3), round);
@@ -762,7 +762,7 @@ START_TEST(a_shortcut_may_go_around_a_single_operation)
 }
 END_TEST
 
-START_TEST(other_additions_are_no_shortcuts)
+START_TEST(other_additions_are_not_shortcuts)
 {
     Tensor *x = wanted(SHAPE(2), 1);
     Tensor *bias = wanted(SHAPE(2), 1);
@@ -859,7 +859,7 @@ static TCase *reset_case(void)
 {
     TCase *tcase = with_tape("reset");
     tcase_add_test(tcase, reset_takes_back_tensors_nodes_and_scope);
-    tcase_add_test(tcase, after_a_reset_all_begins_anew);
+    tcase_add_test(tcase, after_a_reset_recording_starts_again);
     tcase_add_test(tcase, no_grad_stays_open_over_a_reset);
     return tcase;
 }
@@ -882,7 +882,7 @@ static TCase *shortcut_case(void)
     tcase_add_test(tcase, an_addition_of_x_and_something_made_of_x_is_a_shortcut);
     tcase_add_test(tcase, a_shortcut_may_start_at_a_computed_tensor);
     tcase_add_test(tcase, a_shortcut_may_go_around_a_single_operation);
-    tcase_add_test(tcase, other_additions_are_no_shortcuts);
+    tcase_add_test(tcase, other_additions_are_not_shortcuts);
     tcase_add_test(tcase, only_additions_are_shortcuts);
     return tcase;
 }

@@ -632,7 +632,7 @@ START_TEST(dropout_from_one_seed_is_the_same)
 }
 END_TEST
 
-START_TEST(dropout_goes_on_in_the_stream)
+START_TEST(dropout_continues_the_random_sequence)
 {
     Random random;
     random_seed(&random, 8);
@@ -719,7 +719,7 @@ static TCase *dropout_case(void)
     tcase_add_loop_test(tcase, dropout_keeps_the_fraction_it_should_and_scales_it, 0, 3);
     tcase_add_test(tcase, dropout_gives_the_gradient_the_same_mask);
     tcase_add_test(tcase, dropout_from_one_seed_is_the_same);
-    tcase_add_test(tcase, dropout_goes_on_in_the_stream);
+    tcase_add_test(tcase, dropout_continues_the_random_sequence);
     tcase_add_test(tcase, dropout_with_probability_0_changes_nothing);
     return tcase;
 }

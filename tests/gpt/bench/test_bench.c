@@ -72,7 +72,7 @@ START_TEST(a_fraction_is_of_its_limit)
 END_TEST
 
 // A case in which the tokenizer cannot read its text.
-START_TEST(what_goes_wrong_comes_back_as_an_error)
+START_TEST(failures_are_returned_as_errors)
 {
     BenchFigures figures;
     Error error;
@@ -92,7 +92,7 @@ int main(void)
     tcase_add_test(tcase, limits_are_measured);
     tcase_add_test(tcase, a_step_counts_six_operations_a_parameter_and_token);
     tcase_add_test(tcase, a_fraction_is_of_its_limit);
-    tcase_add_test(tcase, what_goes_wrong_comes_back_as_an_error);
+    tcase_add_test(tcase, failures_are_returned_as_errors);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

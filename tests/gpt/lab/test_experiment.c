@@ -169,7 +169,7 @@ static void tell(int done, int n, void *context)
     told->n = n;
 }
 
-START_TEST(progress_is_told_after_each_measurement)
+START_TEST(progress_is_reported_after_each_measurement)
 {
     ExperimentConfig config = deep_config();
     Experiment experiment;
@@ -448,7 +448,7 @@ START_TEST(an_impossible_network_is_refused)
 }
 END_TEST
 
-START_TEST(ids_that_are_no_tokens_are_refused)
+START_TEST(ids_outside_the_vocabulary_are_invalid)
 {
     int wrong[B * T] = {0, 1, 2, 3, 4, 5, 6, 11};
     ExperimentConfig config = gpt_experiment();
@@ -479,7 +479,7 @@ START_TEST(rows_that_do_not_fit_the_context_are_refused)
 }
 END_TEST
 
-START_TEST(a_network_that_no_machine_has_memory_for_is_refused)
+START_TEST(a_network_larger_than_any_memory_is_refused)
 {
     ExperimentConfig config = gpt_experiment();
     config.gpt.n_embd = 1 << 20;
@@ -523,7 +523,7 @@ int main(void)
     tcase_add_loop_test(order, one_arm_alone_is_run_alone, 0, 2);
     tcase_add_loop_test(order, an_arm_gives_the_same_bits_alone_and_beside_the_other, 0, 2);
     tcase_add_loop_test(order, the_same_experiment_gives_the_same_bits, 0, 2);
-    tcase_add_test(order, progress_is_told_after_each_measurement);
+    tcase_add_test(order, progress_is_reported_after_each_measurement);
     tcase_add_loop_test(order, the_current_tape_is_not_touched, 0, 2);
 
     TCase *measured = case_with_tape(suite, "measured");
@@ -544,9 +544,9 @@ int main(void)
 
     TCase *refused = case_with_tape(suite, "refused");
     tcase_add_test(refused, an_impossible_network_is_refused);
-    tcase_add_test(refused, ids_that_are_no_tokens_are_refused);
+    tcase_add_test(refused, ids_outside_the_vocabulary_are_invalid);
     tcase_add_test(refused, rows_that_do_not_fit_the_context_are_refused);
-    tcase_add_test(refused, a_network_that_no_machine_has_memory_for_is_refused);
+    tcase_add_test(refused, a_network_larger_than_any_memory_is_refused);
     tcase_add_test(refused, a_batch_too_large_to_count_is_refused);
     tcase_add_loop_test(refused, fewer_than_one_seed_and_less_than_no_steps_are_refused, 0, 2);
 

@@ -276,7 +276,7 @@ START_TEST(autocorrelation_is_along_the_grid)
 END_TEST
 
 // Each in one line that says what is wrong; the other probes have their numbers.
-START_TEST(what_does_not_fit_is_told)
+START_TEST(invalid_combinations_are_reported)
 {
     int sizes[8];
     ExperimentConfig config = with_probes(golden_mlp(&golden_sharpness[0], sizes), "autocorrelation,noise,attention,jacobian");
@@ -316,7 +316,7 @@ START_TEST(what_does_not_fit_is_told)
 END_TEST
 
 // NaN weights: each probe that needs them says where.
-START_TEST(nan_is_told)
+START_TEST(nan_is_reported)
 {
     int sizes[] = {3, 3, 3};
     static const Real bad[] = {NAN, 0, 1, 1, 0, 1};
@@ -370,8 +370,8 @@ int main(void)
     tcase_add_test(tcase, noise_is_of_the_rows);
     tcase_add_test(tcase, noise_is_of_the_rows_and_their_classes);
     tcase_add_test(tcase, autocorrelation_is_along_the_grid);
-    tcase_add_test(tcase, what_does_not_fit_is_told);
-    tcase_add_test(tcase, nan_is_told);
+    tcase_add_test(tcase, invalid_combinations_are_reported);
+    tcase_add_test(tcase, nan_is_reported);
     tcase_add_test(tcase, probes_change_nothing);
     return run_suite(suite);
 }

@@ -383,7 +383,7 @@ END_TEST
 
 static const int bad_depths[] = {0, -1, 2147483647};
 
-START_TEST(an_impossible_depth_is_told)
+START_TEST(an_impossible_depth_is_reported)
 {
     const int depths[] = {3, bad_depths[_i]};
     Error error = {0};
@@ -541,7 +541,7 @@ START_TEST(a_nan_is_written_as_nan)
 END_TEST
 
 // shortcut and norm are empty for rules that they do not name; a rule without a name is spelled out, in quotes if it has a comma.
-START_TEST(rules_are_told_by_name_or_text)
+START_TEST(rules_are_reported_by_name_or_text)
 {
     FlowRow row = {.layer = 0, .name = "x", .kind = FLOW_WEIGHT_GRAD};
     Experiment experiment = {.config = deep_config(), .n_measurements = 1};
@@ -592,7 +592,7 @@ START_TEST(a_run_is_one_network)
 END_TEST
 
 // A file in memory with room for the header and a few rows, as a disk that fills up.
-START_TEST(a_full_disk_is_told)
+START_TEST(a_full_disk_is_reported)
 {
     char room[1000];
     FILE *full = fmemopen(room, sizeof room, "w");
@@ -634,16 +634,16 @@ int main(void)
     tcase_add_test(sweep, the_slope_is_that_of_least_squares);
     tcase_add_test(sweep, one_depth_has_no_slope);
     tcase_add_test(sweep, an_arm_that_is_not_run_has_no_points);
-    tcase_add_loop_test(sweep, an_impossible_depth_is_told, 0, sizeof bad_depths / sizeof bad_depths[0]);
+    tcase_add_loop_test(sweep, an_impossible_depth_is_reported, 0, sizeof bad_depths / sizeof bad_depths[0]);
 
     TCase *csv = case_with_tape(suite, "csv");
     tcase_add_test(csv, the_csv_begins_with_its_header);
-    tcase_add_test(csv, rules_are_told_by_name_or_text);
+    tcase_add_test(csv, rules_are_reported_by_name_or_text);
     tcase_add_loop_test(csv, the_csv_has_every_row_in_order, 0, 2);
     tcase_add_test(csv, numbers_have_nine_digits);
     tcase_add_test(csv, a_nan_is_written_as_nan);
     tcase_add_test(csv, a_run_is_one_network);
-    tcase_add_test(csv, a_full_disk_is_told);
+    tcase_add_test(csv, a_full_disk_is_reported);
 
     return run_suite(suite);
 }

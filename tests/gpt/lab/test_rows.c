@@ -265,14 +265,14 @@ static void assert_not_read(const char *message)
     ck_assert_ptr_null(rows.target);
 }
 
-START_TEST(a_bad_file_is_told_with_line_and_column)
+START_TEST(a_bad_file_is_reported_with_line_and_column)
 {
     write_text(bad_files[_i].text);
     assert_not_read(bad_files[_i].message);
 }
 END_TEST
 
-START_TEST(a_zero_byte_is_no_end)
+START_TEST(a_zero_byte_does_not_end_the_text)
 {
     file_write("rows.csv", "1\0junk,2\n", 9);
     assert_not_read("rows.csv: line 1, column 1: '\\0' is not a number between -1e+30 and 1e+30");
@@ -321,8 +321,8 @@ int main(void)
     tcase_add_checked_fixture(files, folder_enter, folder_leave);
     tcase_add_test(files, a_file_has_inputs_and_perhaps_targets);
     tcase_add_test(files, a_decimal_comma_in_the_locale_changes_nothing);
-    tcase_add_loop_test(files, a_bad_file_is_told_with_line_and_column, 0, BAD_FILES);
-    tcase_add_test(files, a_zero_byte_is_no_end);
+    tcase_add_loop_test(files, a_bad_file_is_reported_with_line_and_column, 0, BAD_FILES);
+    tcase_add_test(files, a_zero_byte_does_not_end_the_text);
     tcase_add_test(files, a_file_beyond_the_limits_is_refused);
     return run_suite(suite);
 }

@@ -55,7 +55,7 @@ START_TEST(a_chart_holds_its_numbers_and_labels)
 }
 END_TEST
 
-START_TEST(what_a_logarithmic_axis_can_not_show_is_told)
+START_TEST(values_below_a_logarithmic_axis_are_reported)
 {
     Error error;
     ck_assert(plot_chart(&chart, "chart.gp", &error));
@@ -98,7 +98,7 @@ START_TEST(an_axis_of_losses_begins_where_they_are)
 }
 END_TEST
 
-START_TEST(places_are_counted_where_none_are_given)
+START_TEST(x_defaults_to_the_index)
 {
     Error error;
     const ChartLine counted = {"counted", NULL, rising, 3};
@@ -229,7 +229,7 @@ START_TEST(attention_is_a_map_for_each_head)
 }
 END_TEST
 
-START_TEST(the_colors_reach_as_far_as_is_asked_for)
+START_TEST(the_colors_span_the_given_range)
 {
     Error error;
     MatrixMap wide = map;
@@ -248,7 +248,7 @@ START_TEST(the_colors_reach_as_far_as_is_asked_for)
 }
 END_TEST
 
-START_TEST(nothing_to_draw_is_told)
+START_TEST(nothing_to_draw_is_reported)
 {
     Error error;
     Chart wrong = chart;
@@ -406,7 +406,7 @@ START_TEST(missing_fields_are_empty)
 END_TEST
 
 // gnuplot computes with differences of the ends of an axis, which must be finite.
-START_TEST(extreme_numbers_are_drawn_or_told)
+START_TEST(extreme_numbers_are_drawn_or_reported)
 {
     Error error;
     static const double large[] = {-9e299, 9e299, INFINITY};
@@ -597,22 +597,22 @@ int main(void)
     suite_add_tcase(suite, charts);
     tcase_add_checked_fixture(charts, folder_enter, folder_leave);
     tcase_add_test(charts, a_chart_holds_its_numbers_and_labels);
-    tcase_add_test(charts, what_a_logarithmic_axis_can_not_show_is_told);
-    tcase_add_test(charts, places_are_counted_where_none_are_given);
+    tcase_add_test(charts, values_below_a_logarithmic_axis_are_reported);
+    tcase_add_test(charts, x_defaults_to_the_index);
     tcase_add_test(charts, charts_and_maps_are_drawn);
     tcase_add_test(charts, quotes_and_markup_are_shown_as_they_are);
     tcase_add_test(charts, a_chart_as_text);
     tcase_add_test(charts, a_map_holds_its_numbers_and_names);
     tcase_add_test(charts, a_map_as_text);
     tcase_add_test(charts, attention_is_a_map_for_each_head);
-    tcase_add_test(charts, the_colors_reach_as_far_as_is_asked_for);
-    tcase_add_test(charts, nothing_to_draw_is_told);
+    tcase_add_test(charts, the_colors_span_the_given_range);
+    tcase_add_test(charts, nothing_to_draw_is_reported);
     tcase_add_test(charts, an_axis_of_losses_begins_where_they_are);
     tcase_add_loop_test(charts, texts_are_drawn_as_they_are_and_run_nothing, 0, HARMFUL);
     tcase_add_test(charts, scripts_run_nothing);
     tcase_add_test(charts, settings_of_the_user_are_left_out);
     tcase_add_test(charts, missing_fields_are_empty);
-    tcase_add_test(charts, extreme_numbers_are_drawn_or_told);
+    tcase_add_test(charts, extreme_numbers_are_drawn_or_reported);
     tcase_add_test(charts, long_texts_leave_room);
     tcase_add_loop_test(charts, up_to_eight_arms_are_drawn, 0, ARMS_MOST + 1);
     tcase_add_test(charts, zeros_and_nan_have_places_of_their_own);

@@ -87,7 +87,7 @@ static void assert_round_trip(GPTConfig config)
     gpt_free(loaded);
 }
 
-START_TEST(every_kind_of_model_comes_back_as_it_was)
+START_TEST(every_kind_of_model_round_trips)
 {
     GPTConfig config = small_config();
     assert_round_trip(config);
@@ -133,7 +133,7 @@ START_TEST(the_two_gelus_have_the_names_of_transformers)
 END_TEST
 
 // GPT2Config has three probabilities; a model keeps them in its modules, and when it is saved.
-START_TEST(three_dropouts_come_back)
+START_TEST(three_dropouts_round_trip)
 {
     GPTConfig config = small_config();
     GPT *gpt = create_gpt(config, 1);
@@ -154,7 +154,7 @@ START_TEST(three_dropouts_come_back)
 END_TEST
 
 // cJSON alone would write 0.888888888888889, which is another number: found by fuzzing.
-START_TEST(every_digit_of_a_number_comes_back)
+START_TEST(every_digit_of_a_number_round_trips)
 {
     static const double dropouts[] = {0, 0.1, 8.0 / 9, 1.0 / 3, 0.3, 1e-300};
     for (int i = 0; i < 6; i++) {
@@ -165,7 +165,7 @@ START_TEST(every_digit_of_a_number_comes_back)
 }
 END_TEST
 
-START_TEST(what_gpt2_lacks_comes_back_too)
+START_TEST(settings_that_gpt2_lacks_round_trip_too)
 {
     for (int norm = 0; norm < NORM_COUNT; norm++) {
         for (int activation = 0; activation < ACTIVATION_COUNT; activation++) {
@@ -216,7 +216,7 @@ static void assert_tokenizer_round_trip(const Tokenizer *tokenizer)
     gpt_free(gpt);
 }
 
-START_TEST(the_tokenizer_comes_back)
+START_TEST(the_tokenizer_round_trips)
 {
     static const char alphabet[] = "a\0b \"\\\n\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80";     // NUL, quotes, and 2 to 4 bytes
     Error error;
@@ -231,7 +231,7 @@ START_TEST(the_tokenizer_comes_back)
 END_TEST
 
 // Also by its merges: the same text becomes the same ids.
-START_TEST(gpt2s_vocabulary_comes_back)
+START_TEST(gpt2s_vocabulary_round_trips)
 {
     static const char text[] = "hello hell aaaaab \xc3\xa9 \"\\\x7f\xff";
     Error error = {0};
@@ -295,7 +295,7 @@ START_TEST(a_full_disk_leaves_the_old_model)
 }
 END_TEST
 
-START_TEST(a_place_that_is_no_folder_is_told)
+START_TEST(a_path_that_is_not_a_folder_is_reported)
 {
     Error error = {0};
     GPT *gpt = create_gpt(small_config(), 1);
@@ -495,18 +495,18 @@ static Suite *folder_suite(void)
     Suite *suite = suite_create("gpt/folder");
     TCase *round = case_create("there and back");
     tcase_add_checked_fixture(round, folder_enter, folder_leave);
-    tcase_add_test(round, every_kind_of_model_comes_back_as_it_was);
-    tcase_add_test(round, three_dropouts_come_back);
-    tcase_add_test(round, every_digit_of_a_number_comes_back);
+    tcase_add_test(round, every_kind_of_model_round_trips);
+    tcase_add_test(round, three_dropouts_round_trip);
+    tcase_add_test(round, every_digit_of_a_number_round_trips);
     tcase_add_test(round, the_two_gelus_have_the_names_of_transformers);
-    tcase_add_test(round, what_gpt2_lacks_comes_back_too);
-    tcase_add_test(round, the_tokenizer_comes_back);
-    tcase_add_test(round, gpt2s_vocabulary_comes_back);
+    tcase_add_test(round, settings_that_gpt2_lacks_round_trip_too);
+    tcase_add_test(round, the_tokenizer_round_trips);
+    tcase_add_test(round, gpt2s_vocabulary_round_trips);
     suite_add_tcase(suite, round);
     TCase *lost = case_create("nothing is lost");
     tcase_add_checked_fixture(lost, folder_enter, folder_leave);
     tcase_add_test(lost, a_full_disk_leaves_the_old_model);
-    tcase_add_test(lost, a_place_that_is_no_folder_is_told);
+    tcase_add_test(lost, a_path_that_is_not_a_folder_is_reported);
     suite_add_tcase(suite, lost);
     TCase *theirs = case_create("transformers");
     tcase_add_checked_fixture(theirs, folder_enter, folder_leave);

@@ -46,7 +46,7 @@ static void write_by_hand(uint64_t length, const char *header, size_t n)
 // There and back
 
 // Of every kind that a trainer keeps: matrices, counts, raw bytes of an odd number, a single number, nothing, and texts.
-START_TEST(arrays_and_texts_come_back)
+START_TEST(arrays_and_texts_round_trip)
 {
     static const float matrix[] = {1, 2, 3, 4, 5, 6.5f};
     static const int64_t counts[] = {-1, INT64_MAX, 0};
@@ -92,7 +92,7 @@ START_TEST(arrays_and_texts_come_back)
 END_TEST
 
 // Values of each size, more than are read at once, and an odd number of bytes.
-START_TEST(a_checksum_is_of_what_was_added)
+START_TEST(a_checksum_covers_the_added_bytes)
 {
     enum { LONG = 100003 };
     static uint8_t bytes[LONG];
@@ -392,8 +392,8 @@ static Suite *safetensors_suite(void)
     Suite *suite = suite_create("gpt/safetensors");
     TCase *round = case_create("there and back");
     tcase_add_checked_fixture(round, folder_enter, folder_leave);
-    tcase_add_test(round, arrays_and_texts_come_back);
-    tcase_add_test(round, a_checksum_is_of_what_was_added);
+    tcase_add_test(round, arrays_and_texts_round_trip);
+    tcase_add_test(round, a_checksum_covers_the_added_bytes);
     tcase_add_test(round, a_checksum_of_transposed_values_is_a_mistake);
     tcase_add_test(round, transposed_is_transposed);
     tcase_add_test(round, the_file_is_as_the_format_says);

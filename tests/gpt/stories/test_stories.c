@@ -41,7 +41,7 @@ static void show_fault(const char *sentence, size_t n, void *context)
     ck_abort_msg("told, but not accepted: %.*s", (int)n, sentence);
 }
 
-START_TEST(what_is_told_is_accepted)
+START_TEST(what_is_generated_is_accepted)
 {
     enum { STORIES = 10000 };
     int sentences = 0;
@@ -525,7 +525,7 @@ static void leave_if_expected(FailKind kind, const char *message)
     _exit(MISTAKE_TOLD);
 }
 
-START_TEST(mistakes_in_a_grammar_are_told)
+START_TEST(mistakes_in_a_grammar_are_reported)
 {
     const RuleText rules[] = {{"story", mistakes[_i].rule}, {NULL, NULL}};
     expected_mistake = mistakes[_i].expected;
@@ -542,7 +542,7 @@ int main(void)
     Suite *suite = suite_create("stories");
     TCase *tests = case_create("stories");
     tcase_add_checked_fixture(tests, prepare, finish);
-    tcase_add_loop_test(tests, what_is_told_is_accepted, 1, 2);
+    tcase_add_loop_test(tests, what_is_generated_is_accepted, 1, 2);
     tcase_add_test(tests, no_two_are_alike);
     tcase_add_test(tests, the_same_seed_tells_the_same);
     tcase_add_test(tests, the_first_story);
@@ -557,7 +557,7 @@ int main(void)
     tcase_add_test(tests, any_bytes_are_read);
     tcase_add_test(tests, roles_stay_and_are_different);
     tcase_add_test(tests, words_get_articles_and_capitals);
-    tcase_add_loop_exit_test(tests, mistakes_in_a_grammar_are_told, MISTAKE_TOLD, 0, sizeof mistakes / sizeof mistakes[0]);
+    tcase_add_loop_exit_test(tests, mistakes_in_a_grammar_are_reported, MISTAKE_TOLD, 0, sizeof mistakes / sizeof mistakes[0]);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -472,7 +472,7 @@ static void count_calls(int done, int n, void *context)
     (*calls)++;
 }
 
-START_TEST(progress_is_told)
+START_TEST(progress_is_reported)
 {
     size_t n;
     int calls = 0;
@@ -544,7 +544,7 @@ START_TEST(another_text_or_tokenizer_is_noticed)
 END_TEST
 
 // Whatever is done to the file: it is rebuilt, and never believed.
-START_TEST(a_damaged_file_is_made_anew)
+START_TEST(a_damaged_file_is_written_again)
 {
     Tokenizer *tokenizer = tokenizer_bytes();
     file_write("letters.txt", letters, sizeof letters - 1);
@@ -647,7 +647,7 @@ static const NoText no_texts[] = {
     {"\xed\xa0\x80", 3, "text: is not UTF-8 text: byte 0xed at 0"},
 };
 
-START_TEST(what_is_no_text_is_refused)
+START_TEST(what_is_not_text_is_refused)
 {
     const NoText *no_text = &no_texts[_i];
     Error error = {0};
@@ -664,7 +664,7 @@ START_TEST(what_is_no_text_is_refused)
 }
 END_TEST
 
-START_TEST(what_is_no_file_is_refused)
+START_TEST(what_is_not_a_file_is_refused)
 {
     Tokenizer *tokenizer = tokenizer_bytes();
     ck_assert_int_eq(mkdir("folder", 0777), 0);
@@ -677,7 +677,7 @@ START_TEST(what_is_no_file_is_refused)
 }
 END_TEST
 
-START_TEST(a_fault_behind_the_first_part_is_told_by_its_place)
+START_TEST(a_fault_after_the_first_part_is_reported_with_its_position)
 {
     size_t n;
     char *text = long_file("long.txt", &n);
@@ -703,7 +703,7 @@ START_TEST(a_fault_behind_the_first_part_is_told_by_its_place)
 }
 END_TEST
 
-START_TEST(a_word_of_many_megabytes_is_no_text)
+START_TEST(a_word_of_many_megabytes_is_refused)
 {
     size_t n = 17000000;
     char *text = malloc(n);
@@ -717,7 +717,7 @@ START_TEST(a_word_of_many_megabytes_is_no_text)
 END_TEST
 
 // A limit on the size of files stands for the full disk. What was kept before is still there.
-START_TEST(a_full_disk_is_told)
+START_TEST(a_full_disk_is_reported)
 {
     size_t n;
     Tokenizer *tokenizer = tokenizer_bytes();
@@ -756,17 +756,17 @@ int main(void)
     tcase_add_loop_test(tests, evaluation_rows_lie_evenly, 0, SPLIT_COUNT);
     tcase_add_test(tests, a_text_of_one_row_is_enough);
     tcase_add_test(tests, stories_are_the_data_where_none_is_named);
-    tcase_add_test(tests, progress_is_told);
+    tcase_add_test(tests, progress_is_reported);
     tcase_add_test(tests, tokens_are_kept);
     tcase_add_test(tests, another_text_or_tokenizer_is_noticed);
-    tcase_add_test(tests, a_damaged_file_is_made_anew);
+    tcase_add_test(tests, a_damaged_file_is_written_again);
     tcase_add_test(tests, an_id_beyond_the_vocabulary_is_refused);
     tcase_add_test(tests, a_byte_order_mark_is_left_out);
-    tcase_add_loop_test(tests, what_is_no_text_is_refused, 0, sizeof no_texts / sizeof no_texts[0]);
-    tcase_add_test(tests, what_is_no_file_is_refused);
-    tcase_add_test(tests, a_fault_behind_the_first_part_is_told_by_its_place);
-    tcase_add_test(tests, a_word_of_many_megabytes_is_no_text);
-    tcase_add_test(tests, a_full_disk_is_told);
+    tcase_add_loop_test(tests, what_is_not_text_is_refused, 0, sizeof no_texts / sizeof no_texts[0]);
+    tcase_add_test(tests, what_is_not_a_file_is_refused);
+    tcase_add_test(tests, a_fault_after_the_first_part_is_reported_with_its_position);
+    tcase_add_test(tests, a_word_of_many_megabytes_is_refused);
+    tcase_add_test(tests, a_full_disk_is_reported);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

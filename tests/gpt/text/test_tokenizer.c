@@ -133,7 +133,7 @@ START_TEST(merges_go_by_rank)
 }
 END_TEST
 
-START_TEST(any_bytes_come_back)
+START_TEST(any_bytes_round_trip)
 {
     enum { LONGEST = 20000 };
     static char bytes[LONGEST];
@@ -152,7 +152,7 @@ START_TEST(any_bytes_come_back)
 }
 END_TEST
 
-START_TEST(each_byte_comes_back)
+START_TEST(each_byte_round_trips)
 {
     Tokenizer *tokenizers[] = {small(), tokenizer_bytes(), published(__func__)};
     for (int t = 0; t < 3; t++) {
@@ -293,7 +293,7 @@ START_TEST(a_long_word_is_not_quadratic)
 }
 END_TEST
 
-START_TEST(a_long_text_of_any_kind_comes_back)
+START_TEST(a_long_text_of_any_kind_round_trips)
 {
     enum { N = 1 << 20 };
     static const char *const patterns[] = {"a", " ", "\n ", "1", "\xff", "\xe2\x82", "a\xff", "'s", "hello ", "\xe2\x82\xac", "-"};
@@ -398,7 +398,7 @@ START_TEST(characters_are_places_in_the_alphabet)
 }
 END_TEST
 
-START_TEST(characters_outside_are_told)
+START_TEST(characters_outside_are_reported)
 {
     Error error = {0};
     int *ids;
@@ -413,7 +413,7 @@ START_TEST(characters_outside_are_told)
 }
 END_TEST
 
-START_TEST(ids_outside_are_told)
+START_TEST(ids_outside_are_reported)
 {
     Error error = {0};
     char *text;
@@ -456,7 +456,7 @@ static const char *const no_utf8[] = {
     "\xc3(", "\xe2\x82(", "\xe2(\x82", "\xf0\x9f\x91(", "\xc3\xc3",
 };
 
-START_TEST(what_is_no_utf8_is_not_read)
+START_TEST(invalid_utf8_is_not_read)
 {
     int code;
     ck_assert_int_eq(utf8_read(no_utf8[_i], strlen(no_utf8[_i]), &code), UTF8_BAD);
@@ -473,18 +473,18 @@ int main(void)
     tcase_add_test(tcase, gpt2_gives_the_published_ids);
     tcase_add_test(tcase, gpt2_has_the_published_size);
     tcase_add_test(tcase, merges_go_by_rank);
-    tcase_add_test(tcase, any_bytes_come_back);
-    tcase_add_test(tcase, each_byte_comes_back);
+    tcase_add_test(tcase, any_bytes_round_trip);
+    tcase_add_test(tcase, each_byte_round_trips);
     tcase_add_loop_test(tcase, it_merges_as_published, 0, 20);
     tcase_add_test(tcase, a_long_word_is_not_quadratic);
-    tcase_add_test(tcase, a_long_text_of_any_kind_comes_back);
+    tcase_add_test(tcase, a_long_text_of_any_kind_round_trips);
     tcase_add_loop_test(tcase, text_is_split_as_published, 0, SPLIT_CASES);
     tcase_add_test(tcase, bytes_are_their_own_ids);
     tcase_add_test(tcase, characters_are_places_in_the_alphabet);
-    tcase_add_test(tcase, characters_outside_are_told);
-    tcase_add_test(tcase, ids_outside_are_told);
+    tcase_add_test(tcase, characters_outside_are_reported);
+    tcase_add_test(tcase, ids_outside_are_reported);
     tcase_add_test(tcase, every_code_point_is_written_and_read);
-    tcase_add_loop_test(tcase, what_is_no_utf8_is_not_read, 0, sizeof no_utf8 / sizeof no_utf8[0]);
+    tcase_add_loop_test(tcase, invalid_utf8_is_not_read, 0, sizeof no_utf8 / sizeof no_utf8[0]);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

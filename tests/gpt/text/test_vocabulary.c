@@ -86,7 +86,7 @@ static const Fault faults[] = {
 
 enum { FAULTS = sizeof faults / sizeof faults[0] };
 
-START_TEST(a_fault_is_told_in_one_line)
+START_TEST(a_fault_is_a_one_line_error)
 {
     const Fault *fault = &faults[_i];
     vocabulary_write();
@@ -125,7 +125,7 @@ START_TEST(tokens_cut_off_anywhere_are_refused)
 }
 END_TEST
 
-START_TEST(missing_files_are_told)
+START_TEST(missing_files_are_reported)
 {
     Error error = {0};
     vocabulary_write();
@@ -141,7 +141,7 @@ START_TEST(missing_files_are_told)
 }
 END_TEST
 
-START_TEST(swapped_files_are_told)
+START_TEST(swapped_files_are_reported)
 {
     vocabulary_write();
     ck_assert_int_eq(rename("vocab.bpe", "other"), 0);
@@ -318,11 +318,11 @@ int main(void)
     Suite *suite = suite_create("vocabulary");
     TCase *tcase = case_create("vocabulary");
     tcase_add_checked_fixture(tcase, folder_enter, folder_leave);
-    tcase_add_loop_test(tcase, a_fault_is_told_in_one_line, 0, FAULTS);
+    tcase_add_loop_test(tcase, a_fault_is_a_one_line_error, 0, FAULTS);
     tcase_add_test(tcase, merges_cut_off_anywhere_are_refused);
     tcase_add_test(tcase, tokens_cut_off_anywhere_are_refused);
-    tcase_add_test(tcase, missing_files_are_told);
-    tcase_add_test(tcase, swapped_files_are_told);
+    tcase_add_test(tcase, missing_files_are_reported);
+    tcase_add_test(tcase, swapped_files_are_reported);
     tcase_add_test(tcase, other_json_is_refused);
     tcase_add_test(tcase, hugging_faces_names_are_read);
     tcase_add_test(tcase, it_is_looked_for_where_the_user_says);

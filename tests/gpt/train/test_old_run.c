@@ -34,7 +34,7 @@ static Trainer *load(void)
     return trainer;
 }
 
-START_TEST(a_run_of_an_earlier_version_goes_on)
+START_TEST(a_run_of_an_earlier_version_resumes)
 {
     char command[1200];
     TrainWatcher watcher = {0};
@@ -72,7 +72,7 @@ int main(void)
     Suite *suite = suite_create("gpt/old run");
     TCase *tcase = case_create("old run");
     tcase_add_checked_fixture(tcase, folder_enter, folder_leave);
-    tcase_add_test(tcase, a_run_of_an_earlier_version_goes_on);
+    tcase_add_test(tcase, a_run_of_an_earlier_version_resumes);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -162,7 +162,7 @@ START_TEST(the_learning_rate_has_its_edges)
 }
 END_TEST
 
-START_TEST(impossible_numbers_are_told)
+START_TEST(impossible_numbers_are_reported)
 {
     GPTConfig gpt = small_config();
     for (int i = 0; i < train_field_count; i++) {
@@ -486,7 +486,7 @@ START_TEST(a_run_that_went_on_is_the_run_that_never_stopped)
 }
 END_TEST
 
-START_TEST(a_fixed_batch_goes_on_too)
+START_TEST(a_fixed_batch_resumes_too)
 {
     Trainer *whole = golden_trainer();
     for (int i = 0; i < 6; i++) {
@@ -562,7 +562,7 @@ static bool try_to_load(void)
 }
 
 // Every part of the header damaged in turn, and the file cut off anywhere: told, or harmless, but never a crash.
-START_TEST(a_damaged_checkpoint_is_told)
+START_TEST(a_damaged_checkpoint_is_reported)
 {
     enum { TRIES = 150 };
     char *bytes;
@@ -602,7 +602,7 @@ static void assert_told(const char *what)
 }
 
 // A single bit anywhere behind the header, which no value shows: weights and means are as good with another last digit.
-START_TEST(a_flipped_bit_is_told)
+START_TEST(a_flipped_bit_is_reported)
 {
     enum { TRIES = 300 };
     char *bytes;
@@ -642,7 +642,7 @@ static const struct Edit {
 };
 
 // Sound JSON that says something else, whose values all lie where they did.
-START_TEST(a_changed_header_is_told)
+START_TEST(a_changed_header_is_reported)
 {
     const struct Edit *edit = &edits[_i];
     char *bytes;
@@ -664,7 +664,7 @@ END_TEST
 // ------------------------------------------------------------------------------------------------------------
 // The log
 
-START_TEST(the_log_is_cut_where_the_run_goes_on)
+START_TEST(the_log_is_cut_where_the_run_resumes)
 {
     TrainRow *rows;
     int n;
@@ -823,7 +823,7 @@ int main(void)
     tcase_add_test(tests, the_update_is_that_of_the_step);
     tcase_add_test(tests, the_learning_rate_is_nanogpts);
     tcase_add_test(tests, the_learning_rate_has_its_edges);
-    tcase_add_test(tests, impossible_numbers_are_told);
+    tcase_add_test(tests, impossible_numbers_are_reported);
     tcase_add_test(tests, its_steps_are_pytorchs);
     tcase_add_test(tests, columns_are_added_to_an_older_table);
     tcase_add_test(tests, accumulated_batches_are_one_large_batch);
@@ -835,13 +835,13 @@ int main(void)
     tcase_add_test(tests, the_audit_accounts_for_every_parameter);
     tcase_add_test(tests, a_steady_step_asks_the_system_for_nothing);
     tcase_add_loop_test(tests, a_run_that_went_on_is_the_run_that_never_stopped, 0, 9);
-    tcase_add_test(tests, a_fixed_batch_goes_on_too);
+    tcase_add_test(tests, a_fixed_batch_resumes_too);
     tcase_add_test(tests, another_text_is_refused);
     tcase_add_test(tests, three_dropouts_are_in_the_checkpoint);
-    tcase_add_test(tests, a_damaged_checkpoint_is_told);
-    tcase_add_test(tests, a_flipped_bit_is_told);
-    tcase_add_loop_test(tests, a_changed_header_is_told, 0, sizeof edits / sizeof edits[0]);
-    tcase_add_test(tests, the_log_is_cut_where_the_run_goes_on);
+    tcase_add_test(tests, a_damaged_checkpoint_is_reported);
+    tcase_add_test(tests, a_flipped_bit_is_reported);
+    tcase_add_loop_test(tests, a_changed_header_is_reported, 0, sizeof edits / sizeof edits[0]);
+    tcase_add_test(tests, the_log_is_cut_where_the_run_resumes);
     tcase_add_test(tests, a_log_of_others_is_left_alone);
     tcase_add_test(tests, a_run_logs_each_step_once_and_measures_on_its_way);
     tcase_add_test(tests, the_table_of_gradients_reads_back);

@@ -42,7 +42,7 @@ START_TEST(a_kind_that_is_chosen_is_taken)
 }
 END_TEST
 
-START_TEST(a_wish_for_what_there_is_not_gets_the_best_there_is)
+START_TEST(an_unknown_isa_falls_back_to_the_best)
 {
     unsetenv("GPTAPE_ISA");
     const VectorLoops *best = vector_loops();
@@ -243,7 +243,7 @@ int main(void)
     suite_add_tcase(suite, choice);
     tcase_add_test(choice, every_processor_has_the_baseline);
     tcase_add_loop_test(choice, a_kind_that_is_chosen_is_taken, 0, KINDS);
-    tcase_add_test(choice, a_wish_for_what_there_is_not_gets_the_best_there_is);
+    tcase_add_test(choice, an_unknown_isa_falls_back_to_the_best);
 
     TCase *math = case_create("math");
     suite_add_tcase(suite, math);

@@ -389,7 +389,7 @@ static GradCheckResult check_with(Tensor *x, double tolerance, double floor)
 }
 
 // Every value is wrong; the first is the one to look at.
-START_TEST(of_many_failures_the_first_is_told)
+START_TEST(of_many_failures_the_first_is_reported)
 {
     Tape *tape = tape_create();
     GradCheckResult result = check_spoiled(&op_mul.cases[0], spoil_sign, 0);
@@ -398,7 +398,7 @@ START_TEST(of_many_failures_the_first_is_told)
 }
 END_TEST
 
-START_TEST(a_tolerance_of_ones_own_goes_first)
+START_TEST(a_given_tolerance_takes_precedence)
 {
     Tape *tape = tape_create();
     Tensor *x = parameter(SHAPE(4), 1, false);
@@ -434,8 +434,8 @@ static TCase *result_case(void)
     tcase_add_test(tcase, the_worst_error_of_a_nan_is_nan);
     tcase_add_test(tcase, the_leaves_values_are_as_before);
     tcase_add_test(tcase, an_old_gradient_does_not_disturb_the_check);
-    tcase_add_test(tcase, of_many_failures_the_first_is_told);
-    tcase_add_test(tcase, a_tolerance_of_ones_own_goes_first);
+    tcase_add_test(tcase, of_many_failures_the_first_is_reported);
+    tcase_add_test(tcase, a_given_tolerance_takes_precedence);
     return tcase;
 }
 

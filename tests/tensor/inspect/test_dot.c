@@ -172,7 +172,7 @@ START_TEST(one_module_has_ellipses_where_it_begins_and_ends)
 }
 END_TEST
 
-START_TEST(what_wants_no_gradient_is_pale)
+START_TEST(tensors_without_gradient_are_pale)
 {
     Tensor *x = tensor_full(SHAPE(2), 1.0);
     tensor_sum(tensor_add(x, x));
@@ -329,7 +329,7 @@ int main(void)
     tcase_add_test(tests, after_backward_arrows_carry_what_came_back);
     tcase_add_test(tests, the_legend_is_of_what_is_drawn);
     tcase_add_test(tests, one_module_has_ellipses_where_it_begins_and_ends);
-    tcase_add_test(tests, what_wants_no_gradient_is_pale);
+    tcase_add_test(tests, tensors_without_gradient_are_pale);
     tcase_add_test(tests, graphviz_reads_it);
     tcase_add_test(tests, a_drawing_has_a_title_and_a_direction);
     tcase_add_test(tests, graphviz_shows_every_name_as_it_is);

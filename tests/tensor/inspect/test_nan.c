@@ -42,7 +42,7 @@ START_TEST(off_it_lets_everything_pass)
 }
 END_TEST
 
-START_TEST(a_result_is_told_with_operation_inputs_and_line)
+START_TEST(a_result_is_reported_with_operation_inputs_and_line)
 {
     nan_watch(true);
     const char *expected = "tensor_div: 2 of 6 values are NaN, first at [0, 1]; input 0 a (2, 3): finite, -3 to 5; "
@@ -54,7 +54,7 @@ START_TEST(a_result_is_told_with_operation_inputs_and_line)
 }
 END_TEST
 
-START_TEST(infinities_are_told_too)
+START_TEST(infinities_are_reported_too)
 {
     nan_watch(true);
     Tensor *x = named((float[]){1, 100, 0, 200}, SHAPE(2, 2), "x");
@@ -82,7 +82,7 @@ START_TEST(what_is_not_recorded_is_watched_too)
 }
 END_TEST
 
-START_TEST(a_gradient_is_told_with_what_flowed_in)
+START_TEST(a_gradient_is_shown_with_its_incoming_gradients)
 {
     Where where = HERE;
     nan_watch(true);
@@ -176,11 +176,11 @@ int main(void)
     TCase *tests = case_create("watch");
     tcase_add_checked_fixture(tests, start, end);
     tcase_add_test(tests, off_it_lets_everything_pass);
-    tcase_add_test(tests, a_result_is_told_with_operation_inputs_and_line);
-    tcase_add_test(tests, infinities_are_told_too);
+    tcase_add_test(tests, a_result_is_reported_with_operation_inputs_and_line);
+    tcase_add_test(tests, infinities_are_reported_too);
     tcase_add_test(tests, a_scalar_and_an_input_that_was_bad_before);
     tcase_add_test(tests, what_is_not_recorded_is_watched_too);
-    tcase_add_test(tests, a_gradient_is_told_with_what_flowed_in);
+    tcase_add_test(tests, a_gradient_is_shown_with_its_incoming_gradients);
     tcase_add_test(tests, masked_scores_pass);
     tcase_add_test(tests, a_mask_excuses_neither_nan_nor_inf);
     tcase_add_loop_test(tests, every_operation_is_watched, 0, op_count);

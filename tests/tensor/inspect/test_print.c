@@ -122,14 +122,14 @@ START_TEST(six_values_are_not_shortened)
 }
 END_TEST
 
-START_TEST(values_that_are_no_numbers_are_shown)
+START_TEST(infinite_values_are_shown)
 {
     const float values[] = {INFINITY, -INFINITY};
     assert_text(printed_tensor(tensor_from(values, SHAPE(2))), "(2)\n[        inf        -inf]\n");
 }
 END_TEST
 
-START_TEST(a_computed_tensor_says_how_and_where_and_shows_its_gradient)
+START_TEST(a_computed_tensor_shows_its_origin_and_gradient)
 {
     Tensor *x = tensor_require_grad(numbers(SHAPE(2)));
     tape_scope("h.0.mlp");
@@ -163,7 +163,7 @@ START_TEST(the_line_shown_is_the_one_of_the_call)
 }
 END_TEST
 
-START_TEST(what_is_no_tensor_is_said_to_be_none)
+START_TEST(other_values_are_reported_as_no_tensor)
 {
     Tensor *x = numbers(SHAPE(2));
     tape_reset(tape);
@@ -221,7 +221,7 @@ START_TEST(an_empty_tape_has_only_its_head)
 }
 END_TEST
 
-START_TEST(no_tape_is_said_to_be_none)
+START_TEST(no_tape_is_printed_as_such)
 {
     assert_text(printed_tape(NULL), "<no tape>\n");
 }
@@ -242,11 +242,11 @@ static TCase *tensor_case(void)
     tcase_add_test(tcase, more_dimensions_are_nested);
     tcase_add_test(tcase, long_axes_show_three_at_each_end);
     tcase_add_test(tcase, six_values_are_not_shortened);
-    tcase_add_test(tcase, values_that_are_no_numbers_are_shown);
-    tcase_add_test(tcase, a_computed_tensor_says_how_and_where_and_shows_its_gradient);
+    tcase_add_test(tcase, infinite_values_are_shown);
+    tcase_add_test(tcase, a_computed_tensor_shows_its_origin_and_gradient);
     tcase_add_test(tcase, without_a_gradient_only_values_are_shown);
     tcase_add_test(tcase, the_line_shown_is_the_one_of_the_call);
-    tcase_add_test(tcase, what_is_no_tensor_is_said_to_be_none);
+    tcase_add_test(tcase, other_values_are_reported_as_no_tensor);
     tcase_add_test(tcase, a_parameter_can_be_printed_without_a_tape);
     return tcase;
 }
@@ -257,7 +257,7 @@ static TCase *tape_case(void)
     tcase_add_test(tcase, a_tape_has_a_node_a_line);
     tcase_add_test(tcase, many_inputs_are_cut_short);
     tcase_add_test(tcase, an_empty_tape_has_only_its_head);
-    tcase_add_test(tcase, no_tape_is_said_to_be_none);
+    tcase_add_test(tcase, no_tape_is_printed_as_such);
     return tcase;
 }
 
