@@ -318,7 +318,8 @@ const Probe *probe_find(const char *name);         // NULL if unknown
 const ProbeKind *probe_kind(const char *kind, const Probe **probe);    // NULL if no probe has it; probe may be NULL
 
 // Runs the probes of config on a GPT after forward and backward on the current tape: config's ids, targets, B and T are those of the pass, output
-// and loss its results; adamw (NULL: none) makes the next step, with gradients clipped to clip (0: no clipping). Appends to results; free with probe_results_free.
+// and loss its results; adamw (NULL: none) makes the next step, with gradients clipped to clip (0: none). Appends to results; free
+// with probe_results_free.
 void probes_measure(const ExperimentConfig *config, GPT *gpt, const AdamW *adamw, double clip, int step, Tensor *output, Tensor *loss,
                     ProbeResults *results);
 void probe_results_free(ProbeResults *results);

@@ -1,4 +1,4 @@
-// test_probes.c: gptape gradflow --probe as a user types it: list, tables, CSV, JSON, plots, and what does not fit.
+// test_probes.c: gptape gradflow --probe as a user types it: list, tables, CSV, JSON, plots, and unsupported combinations.
 
 #include "tests/cli/run.h"
 #include "tests/support/folder.h"

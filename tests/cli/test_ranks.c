@@ -42,7 +42,7 @@ static void shell_well(const char *command)
     run_free(&run);
 }
 
-// False, and says so, where the build has no Open MPI, or the machine no mpirun.
+// False, with a note, if the build has no Open MPI or the machine no mpirun.
 static bool have_mpi(const char *function)
 {
     Run run = run_shell("command -v mpirun.openmpi && [ -e \"$(dirname \"$GPTAPE_BIN\")\"/libgptape-openmpi.so ]");
@@ -159,7 +159,7 @@ START_TEST(a_fixed_batch_is_shared)
 END_TEST
 
 // ------------------------------------------------------------------------------------------------------------
-// Accidents
+// Failures
 
 START_TEST(a_killed_rank_leaves_a_run_to_resume)
 {
@@ -169,7 +169,7 @@ START_TEST(a_killed_rank_leaves_a_run_to_resume)
         return;
     }
     shell_well("\"$GPTAPE_BIN\" " SMALL " --accumulate 2 --reduce exact --steps 60 --out whole");
-    // Each time kills one of two ranks after some tenths of a second, and says on stdout how many of gptape's lines came. The run may be over.
+    // Each time kills one of two ranks after some tenths of a second, and prints the number of gptape's error lines. The run may have ended already.
     snprintf(command, sizeof command,
              "for i in $(seq %s); do "
              "  if [ -e run/training.safetensors ]; then set -- --resume --quiet --out run; else set -- %s --steps 60 --out run; shift; fi; "
@@ -206,7 +206,7 @@ static int steps_until(const char *signal)
     return step;
 }
 
-// After Ctrl-C, mpirun waits for this many seconds, sends SIGTERM, waits as long, and kills. SIGUSR1 it passes on, and does no more.
+// After Ctrl-C, mpirun waits for this many seconds, sends SIGTERM, waits again, and kills. SIGUSR1 is only forwarded.
 START_TEST(an_interrupted_run_is_saved)
 {
     static const char *const signals[] = {"INT", "USR1"};

@@ -1,4 +1,4 @@
-// test_sweep.c: gptape sweep and gptape claims: cells that do not depend on how they are run, files that survive what happens to them.
+// test_sweep.c: gptape sweep and gptape claims: results that do not depend on how cells are run, files that survive kills and full disks.
 
 #include "tests/cli/run.h"
 #include "tests/support/folder.h"
@@ -94,7 +94,7 @@ START_TEST(existing_cells_are_not_run_again)
 }
 END_TEST
 
-// As a kill leaves them: half a row, and figures of a cell that has no row.
+// As after a kill: half a row, and figures of a cell without a row.
 START_TEST(a_torn_file_is_continued)
 {
     succeed(SWEEP "--runs a.csv --csv af.csv");
@@ -117,7 +117,7 @@ START_TEST(shards_are_merged)
     assert_prints("for f in allf mergedf; do sort $f.csv > $f.sorted; done; cmp allf.sorted mergedf.sorted && echo same", "same\n");
     succeed("sweep --merge 1.csv 2.csv 3.csv 1f.csv 2f.csv 3f.csv --runs merged.csv --csv mergedf.csv");         // again: nothing is new
     assert_same_runs("all.csv", "merged.csv");
-    succeed(SWEEP "--runs merged.csv --csv mergedf.csv");       // nothing is left to run
+    succeed(SWEEP "--runs merged.csv --csv mergedf.csv");       // nothing left to run
     assert_same_runs("all.csv", "merged.csv");
     refuse("sweep --merge 1.csv nothing.csv --runs m.csv", 1, "nothing.csv: can't be read");
     refuse("sweep --merge 1.csv 1f.csv --csv m.csv", 2, "--merge: --runs is missing");
@@ -175,7 +175,7 @@ START_TEST(two_sweeps_on_one_file_are_reported)
 }
 END_TEST
 
-// The file may grow to 4 blocks of 512 bytes; what does not fit is not torn.
+// The file may grow to 4 blocks of 512 bytes; no row is written partially.
 START_TEST(a_full_disk_is_reported_and_keeps_the_results)
 {
     Run run = run_shell("ulimit -f 2; exec \"$GPTAPE_BIN\" sweep --vary depth=4,6 --width 8 --seeds 20 --quiet --runs a.csv");

@@ -234,7 +234,7 @@ END_TEST
 // ------------------------------------------------------------------------------------------------------------
 // Going on
 
-// Killed at any moment, as often as one likes: begun anew if there was no checkpoint yet, and else gone on with.
+// Killed at any moment, repeatedly: restarted if there was no checkpoint yet, otherwise resumed.
 START_TEST(kill_9_at_any_moment_loses_nothing)
 {
     static const char script[] =
@@ -355,7 +355,7 @@ START_TEST(contradictions_are_refused)
 }
 END_TEST
 
-// A run of a task in two pieces is the run in one; evaluation is of the task, too, and a picture shows the loss of guessing.
+// A run of a task resumed once equals the run without interruption; evaluation uses the task too, and the plot shows the loss of a uniform guess.
 START_TEST(a_task_is_trained_resumed_and_evaluated)
 {
 #define TASK "train --config tiny --task shift:1 --length 16 --batch 4 --decay-steps 6 --warmup 2 --eval-every 2 --eval-batches 2 --threads 1 "

@@ -1,5 +1,5 @@
 // fuzz_training.c: any bytes as training.safetensors, the checkpoint of a run: how the run was set up, its trainer, and one step of it.
-// The checksum would keep all but sound files away from what reads them, so a file that is sound but for it is saved anew with the
+// The checksum would reject most mutated files before they are parsed, so a file that is valid except for it is saved again with the
 // checksum that fits.
 
 #include "gpt/train/run_files.h"

@@ -2,7 +2,7 @@
 """Makes tests/golden/huggingface/ and tests/golden/huggingface.h: small GPT-2s as Hugging Face's transformers saves them, and
 what it computes with them. No test needs Python; this needs `pip install torch transformers safetensors`.
 
-    tests/golden/huggingface.py make            the folders and the header, anew
+    tests/golden/huggingface.py make            generates the folders and the header
     tests/golden/huggingface.py check GPTAPE    the other direction: what gptape saves, transformers computes the same with
 
 The header names the versions that made it.
@@ -28,7 +28,7 @@ SIZES = dict(vocab_size=19, n_positions=8, n_embd=8, n_layer=2, n_head=2, bos_to
 
 
 def model(**changes):
-    """A GPT-2 none of whose weights is as it was initialized."""
+    """A GPT-2 whose weights all differ from their initial values."""
     torch.manual_seed(7)
     made = GPT2LMHeadModel(GPT2Config(**{**SIZES, **changes}))
     with torch.no_grad():

@@ -100,7 +100,7 @@ class PageCase(unittest.TestCase):
         self.fail(f"waited {PATIENCE} s for {what}")
 
     def settle(self):
-        """Waits until nothing runs."""
+        """Waits until no run is in progress."""
         self.wait(lambda: self.js("return document.querySelector('.view')?.dataset.state !== 'busy'"), "the run")
 
     def finding(self):
@@ -123,6 +123,6 @@ class PageCase(unittest.TestCase):
 
 
 def native(words):
-    """What the command line writes, computed by the plain kernels, as in the page."""
+    """The output of the command line with the plain kernels, which the page uses."""
     environment = {**os.environ, "GPTAPE_KERNELS": "plain"}
     return subprocess.run([str(GPTAPE), *words[1:], "--quiet"], env=environment, capture_output=True, text=True, check=True).stdout

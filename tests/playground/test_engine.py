@@ -24,7 +24,7 @@ GPTAPE = os.environ.get("GPTAPE_BIN", ROOT / "build/gptape")
 METRICS = 6
 ALONE = " --depths none"
 
-# On x86-64 with glibc the numbers are the same bits. Another C library's exp or log may round otherwise in the last of 53 bits, which is
+# On x86-64 with glibc the numbers are the same bits. Another C library's exp or log may round the last of 53 bits differently, which is
 # seen in a float after 1 rounding in 10^8, and amplified by what follows.
 RELATIVE = 1e-6
 

@@ -17,7 +17,7 @@ LEAST = 100 * 2**20                                # bytes; below, the program i
 
 
 def run(command):
-    """Standard output, resident bytes at most, seconds of processor time, seconds."""
+    """Standard output, peak resident bytes, processor seconds, wall seconds."""
     read, write = os.pipe()
     start = os.times()
     child = subprocess.Popen(command, stdout=write)

@@ -1,6 +1,6 @@
 // gradflow.h: shared by the command's files: gradflow.c (options and the run), plan.c (from options to an experiment), network.c
-// and saved.c (its network and batch), describe.c (the same in words), rows.c (an MLP's input rows and targets), report.c and json.c (the output), probes.c (--probe, from its
-// option to its output), sizes.c (--configs). graph.c reads its network with the same functions.
+// and saved.c (its network and batch), describe.c (the same in words), rows.c (an MLP's input rows and targets), report.c and json.c (the
+// output), probes.c (--probe), sizes.c (--configs). graph.c reads its network with the same functions.
 
 #ifndef GPTAPE_CLI_GRADFLOW_H
 #define GPTAPE_CLI_GRADFLOW_H

@@ -69,7 +69,8 @@ static bool read_experiment(const Options *options, GradflowPlan *plan)
     ExperimentConfig *config = &plan->experiment;
     int arm = 0;
     int optimizer = 0;
-    if (!options_word(options, "shortcut", arms_word, 3, &arm) || !options_word(options, "optimizer", optimizer_word, 2, &optimizer) || !read_seeds(options, plan) ||
+    if (!options_word(options, "shortcut", arms_word, 3, &arm) || !options_word(options, "optimizer", optimizer_word, 2, &optimizer) ||
+        !read_seeds(options, plan) ||
         !options_int(options, "steps", 0, MOST_STEPS, &config->n_steps) || !options_double(options, "lr", 0, 1000, &config->lr)) {
         return false;
     }

@@ -44,7 +44,7 @@ static void count_needs(const GPTConfig *config, Need needs[NEEDS])
         .streamed = experiment_streamed_bytes(config, 1, T),
         .draws_held = 1,
         .draws_streamed = 2,
-        .passes = 8,                               // both passes draw them and read them; gradients of inputs read them, too; their own are written and measured
+        .passes = 8,                               // drawn and read by both passes, read for input gradients; their own gradients are written and measured
     };
 }
 

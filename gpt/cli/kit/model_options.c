@@ -82,7 +82,8 @@ static bool refuse_fields(const Options *options, const char *allowed)
 }
 
 const OptionRow stream_rows[] = {
-    {"stream", "auto|on|off", "auto", "keep one block's weights in memory at a time, drawn again from the seed or read again from --model; auto: if they do not all fit"},
+    {"stream", "auto|on|off", "auto",
+     "keep one block's weights in memory at a time, drawn again from the seed or read again from --model; auto: if they do not all fit"},
     {0},
 };
 

@@ -25,7 +25,8 @@ const OptionRow seed_rows[] = {
 #else
 #define PRECISION_DEFAULT "f32"
 #endif
-#define PRECISION_ROW {"precision", "NAME", PRECISION_DEFAULT, "f32; bf16: operands of large matrix products, where the processor has it; f64: everything in double"}
+#define PRECISION_ROW \
+    {"precision", "NAME", PRECISION_DEFAULT, "f32; bf16: operands of large matrix products, if the processor supports it; f64: everything in double"}
 
 const OptionRow precision_rows[] = {
     PRECISION_ROW,

@@ -1,7 +1,7 @@
 // mean_field.c: claims of the mean-field theory of random networks.
 //
-// chi_1 = s E[tanh'(sqrt(q) z)^2], z normal, where q = s E[tanh(sqrt(q) z)^2] + b is the fixed point of the variance; s: variance of the weights times
-// n, b = 0.05: of the biases. The predictions are these integrals by the trapezoidal rule. --init kaiming draws variance 2/n, so the gain is sqrt(s/2).
+// chi_1 = s E[tanh'(sqrt(q) z)^2], z normal, where q = s E[tanh(sqrt(q) z)^2] + b is the fixed point of the variance; s: n times the variance of
+// the weights; b = 0.05: the variance of the biases. The predictions are these integrals by the trapezoidal rule. --init kaiming draws variance 2/n, so the gain is sqrt(s/2).
 
 #include "gpt/lab/claims/claims.h"
 
@@ -53,8 +53,8 @@ const Claim claims_mean_field[] = {
         .statistic = "slope l2 activation_grad@10..59 layers.#.out",
         .over = OVER_MEAN, .seeds = 10, .prediction = 4e-05, .tolerance = 0.001,
         .reason = "finite width: 0.5 % of chi_1",
-        .note = "50 layers of 512 tanh units, after ten in which the variance reaches its fixed point; bias variance 0.05. The slope is -log10(chi_1)/2 decades a layer; chi_1 = 1 is the "
-              "edge of chaos, where the gradient neither vanishes nor explodes.",
+        .note = "50 layers of 512 tanh units, after ten in which the variance reaches its fixed point; bias variance 0.05. "
+              "The slope is -log10(chi_1)/2 decades a layer; chi_1 = 1 is the edge of chaos, where the gradient neither vanishes nor explodes.",
     },
     {
         .id = "schoenholz-chi-2",

@@ -11,7 +11,7 @@ LENGTHS = 8                        # columns of lengths
 
 
 def function(name, real_size):
-    """The program's function of that name that takes tensors of numbers of this size: a program can hold one for float and one for double."""
+    """The program's function of this name for numbers of this size: a program can contain both a float and a double version."""
     try:
         places = gdb.decode_line(name)[1] or ()
     except gdb.error:
@@ -31,7 +31,7 @@ def item_size_of(symbol):
 
 
 class Stream:
-    """What arrived at each sublayer of a tape, and what left the last."""
+    """The input of each sublayer of a tape, and the output of the last."""
 
     def __init__(self, tape):
         self.tape = tape
@@ -59,7 +59,7 @@ def require_running():
 
 
 def pointer_to(argument):
-    """The pointer to a Tensor that an expression is."""
+    """The expression as a pointer to a Tensor."""
     value = gdb.parse_and_eval(argument)
     tensor = Tensor(value)
     pointer = value if value.type.strip_typedefs().code == gdb.TYPE_CODE_PTR else value.address
@@ -73,12 +73,12 @@ def last_loss(tape):
     for node in reversed(list(tape.nodes())):
         if node.output().count == 1:
             return node.struct["output"], node.output()
-    raise gdb.GdbError("there is no loss on the tape yet: name a tensor of one value, as in paths loss")
+    raise gdb.GdbError("no loss on the tape yet (expected a tensor of one value, as in paths loss)")
 
 
 @command("paths")
 def paths_command(argument):
-    """Split the gradient at the start of each sublayer exactly by the number of sublayers that it has passed.
+    """Split the gradient at the start of each sublayer exactly by the number of sublayers it has passed.
 Usage: paths for the last single value on the tape, or paths LOSS. Each row is a start: the L2 norm of the gradient there, its mean length, and
 the share of each length k, of the sum of their norms. The program walks back over its tape once per length; no gradient changes."""
     require_running()

@@ -241,7 +241,7 @@ START_TEST(noise_is_of_the_rows_and_their_classes)
 }
 END_TEST
 
-// A linear network has the same slope everywhere, a deep one has not.
+// A linear network has the same slope everywhere; a deep one does not.
 START_TEST(autocorrelation_is_along_the_grid)
 {
     enum { N = 40 };
@@ -275,7 +275,7 @@ START_TEST(autocorrelation_is_along_the_grid)
 }
 END_TEST
 
-// Each in one line that says what is wrong; the other probes have their numbers.
+// Each prints a one-line error; the other probes still have values.
 START_TEST(invalid_combinations_are_reported)
 {
     int sizes[8];

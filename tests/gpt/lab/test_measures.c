@@ -1,4 +1,4 @@
-// test_measures.c: Jacobians, sharpness, noise scale, planes and updates, against PyTorch and against what they are by hand. Built in float32
+// test_measures.c: Jacobians, sharpness, noise scale, planes and updates, against PyTorch and values computed by hand. Built in float32
 // and, by test_measures_double.c, in double.
 
 #include "tests/golden/measures.h"
@@ -182,7 +182,7 @@ static Tensor *create_w(void)
     return w;
 }
 
-// The algebraically largest one, not that of the largest magnitude; also where all are negative, or 0.
+// The algebraically largest eigenvalue, not the one of largest magnitude; also if all are negative, or 0.
 START_TEST(the_largest_eigenvalue)
 {
     static const Real curvatures[][4] = {{1, -8, 3, 0}, {8, -7.9f, 3, 0}, {-1, -2, -8, -4}, {2, 2, 2, 2}, {0, 0, 0, 0}};
@@ -278,7 +278,7 @@ END_TEST
 typedef struct GPTLoss {
     GPT *gpt;
     int calls;
-    int fail_at;                                   // this call leaves by a mistake; 0: none
+    int fail_at;                                   // this call fails with a mistake; 0: none
 } GPTLoss;
 
 static Tensor *gpt_loss(void *context, int row)

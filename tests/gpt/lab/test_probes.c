@@ -1,5 +1,5 @@
-// test_probes.c: the cheap probes of an experiment against PyTorch; ranks, streams and attention weights against what they are by hand; probes
-// that do not fit. Built in float32 and, by test_probes_double.c, in double.
+// test_probes.c: the cheap probes of an experiment against PyTorch; ranks, streams and attention weights against values computed by hand; probes
+// that are not supported. Built in float32 and, by test_probes_double.c, in double.
 
 #include "gpt/lab/probe.h"
 #include "tests/golden/paths.h"
@@ -284,7 +284,7 @@ START_TEST(numbers_that_are_not_finite_are_a_fault)
 }
 END_TEST
 
-// Weights, gradients, mode and random numbers are what they were; the loss of another pass is the same.
+// Weights, gradients, mode and random numbers are restored; another pass has the same loss.
 START_TEST(a_network_is_restored)
 {
     GPTConfig gpt = small_config();

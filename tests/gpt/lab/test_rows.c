@@ -81,7 +81,7 @@ START_TEST(random_rows_are_the_seeds_and_leave_the_weights_alone)
         ck_assert_double_eq(second.measurements[arm].loss, both.measurements[2 + arm].loss);
         ck_assert_double_ne(both.measurements[arm].loss, both.measurements[2 + arm].loss);
     }
-    // The rows are those of a generator of their own, and the weights those of an experiment whose rows are given.
+    // The rows come from a separate generator, and the weights equal those of an experiment with given rows.
     Real x[32];
     Random random;
     random_seed(&random, 6 + 2000003);

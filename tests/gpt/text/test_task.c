@@ -1,4 +1,4 @@
-// test_task.c: synthetic tasks: what is in a row, what is to be predicted, what repeats, and what is refused.
+// test_task.c: synthetic tasks: rows, targets, reproducibility, and invalid input.
 
 #include "tests/gpt/gpt_test.h"
 
@@ -28,7 +28,7 @@ static Rows drawn(const Task *task, uint64_t seed, int T)
     return rows;
 }
 
-// Every symbol comes up, and none other.
+// Every symbol occurs, and no other.
 static void assert_symbols(const Rows *rows, int n, int n_symbols)
 {
     int count[64] = {0};
@@ -111,7 +111,7 @@ START_TEST(a_seed_gives_a_batch_and_the_next_is_another)
     Rows other = drawn(&task, 4, 10);
     ck_assert_mem_eq(&first, &same, sizeof(int) * B * 10);
     ck_assert(memcmp(&first, &other, sizeof(int) * B * 10) != 0);
-    // However much a batch draws, the generator goes on by one number.
+    // However much a batch draws, the generator advances by one number.
     Random a;
     Random b;
     random_seed(&a, 3);

@@ -1,4 +1,4 @@
-// test_batches.c: training on batches that a function makes, and on tasks: every step another batch, evaluation the same one, and a resumed run the
+// test_batches.c: training on batches from a function, and on tasks: a new batch for each step, the same one for evaluation, and a resumed run the
 // same as one that was not interrupted.
 
 #include "gpt/base/base.h"
@@ -9,7 +9,7 @@
 
 enum { BATCH = 3, LENGTH = 6 };
 
-// What the function was asked for.
+// The calls of the function.
 typedef struct Calls {
     int n;
     int first[64];                                 // the first id of each batch

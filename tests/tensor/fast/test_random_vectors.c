@@ -114,7 +114,7 @@ START_TEST(every_size_gives_the_same_numbers)
 }
 END_TEST
 
-// A batch is drawn from the words that random_bits gives one after the other.
+// A batch is drawn from consecutive words of random_bits.
 START_TEST(a_batch_is_drawn_from_the_words_in_order)
 {
     enum { MANY = 2000 };
