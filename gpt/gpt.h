@@ -304,7 +304,7 @@ typedef struct Evaluation {
 typedef void EvaluationProgress(int done, int n, void *context);
 
 // Along n_ids tokens of a text, from first on: each but the first of them is predicted once, from those before it in its window.
-// Windows are context_length long (the last one is shorter) and lie one after the other, so the first predictions of each are
+// Windows are context_length long (the last one is shorter) and consecutive, so the first predictions of each are
 // made from few tokens. False and an error if there are fewer than 2 tokens.
 // Reads n token ids of a text, from the first-th on, into ids (n): dataset_ids, for example.
 typedef void TokenReader(const void *text, size_t first, size_t n, int *ids);

@@ -61,7 +61,7 @@ typedef struct ModuleKind {
 struct Module {
     const ModuleKind *kind;
     char *name;                                    // its path in the tree, "h.0.attn"; "" for the root
-    Tensor **parameters;                           // its own: weight, bias; as many as it likes
+    Tensor **parameters;                           // its own: weight, bias; any number
     int n_parameters, parameters_capacity;
     bool training;                                 // dropout drops; set for a whole tree by module_train
     unsigned modes_before;                         // its earlier values, the last in the lowest bit, during a call that changes it

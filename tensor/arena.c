@@ -4,7 +4,7 @@
 // exist, and no more memory is requested from the system.
 //
 // In sanitizer builds all memory that is not handed out is poisoned, and a poisoned gap lies between neighbors, so that
-// a write past the end of one tensor is caught although the next one lies in the same chunk.
+// a write past the end of one tensor is caught although the next one is in the same chunk.
 
 #include "tensor/arena.h"
 

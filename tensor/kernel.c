@@ -44,7 +44,7 @@ const Kernels kernels_plain = {
     .adamw = plain_adamw,
 };
 
-static const Kernels *_Atomic chosen;              // NULL until first asked for
+static const Kernels *_Atomic chosen;              // NULL until first used
 
 bool kernels_choose(const char *name)
 {
@@ -61,13 +61,13 @@ bool kernels_choose(const char *name)
 const Kernels *kernels(void)
 {
     if (chosen == NULL) {
-        const char *wish = getenv("GPTAPE_KERNELS");
-        bool wished = wish != NULL && wish[0] != '\0';
-        if (!wished || !kernels_choose(wish)) {
+        const char *setting = getenv("GPTAPE_KERNELS");
+        bool given = setting != NULL && setting[0] != '\0';
+        if (!given || !kernels_choose(setting)) {
             chosen = available[0];
         }
-        if (wished && strcmp(kernels_name(), wish) != 0) {
-            fprintf(stderr, "gptape: GPTAPE_KERNELS=%s: unknown or not in this build; using %s\n", wish, kernels_name());
+        if (given && strcmp(kernels_name(), setting) != 0) {
+            fprintf(stderr, "gptape: GPTAPE_KERNELS=%s: unknown or not in this build; using %s\n", setting, kernels_name());
         }
     }
     return chosen;

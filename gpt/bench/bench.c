@@ -109,7 +109,7 @@ double bench_cold_bytes(void)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// A process of its own. Its result or its error comes back through a pipe.
+// Runs in a child process, which returns its result or error through a pipe.
 
 typedef struct Reply {
     bool done;

@@ -63,7 +63,7 @@ typedef struct BenchFigures {
     double predicted_bytes;                        // of a training step: gpt_cost's prediction; else 0
 } BenchFigures;
 
-// Each measures in a process of its own (fork), so that its peak of memory is its own and nothing is left over for the next. The
+// Each measures in its own process (fork), so that peak memory and state do not carry over. The
 // calling process must not have computed on several threads before: oneDNN's threads don't survive a fork. An error if memory
 // is refused or the process ends early.
 bool bench_peaks(const BenchConfig *config, BenchPeaks *peaks, Error *error);

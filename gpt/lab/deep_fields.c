@@ -48,9 +48,9 @@ bool deep_field_differs(const ConfigField *field, const DeepConfig *config)
 {
     REQUIRE(field);
     REQUIRE(config);
-    bool told = strcmp(field->name, "activation") == 0 || strcmp(field->name, "init") == 0;
+    bool always = strcmp(field->name, "activation") == 0 || strcmp(field->name, "init") == 0;
     if (field->kind == FIELD_CHOICE) {
-        return !told && config_field_number(field, config) != 0;
+        return !always && config_field_number(field, config) != 0;
     }
     double value = config_field_number(field, config);
     return strcmp(field->name, "bias_std") == 0 ? config->own_bias : value != 0 && value != 1;

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-// One row of the batch, as an experiment of its own.
+// One row of the batch, as a separate experiment.
 static ExperimentConfig one_row(const ExperimentConfig *all, int row)
 {
     ExperimentConfig one = *all;

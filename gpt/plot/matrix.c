@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { CELLS_MOST = 256, NAMES_MOST = 48, NAME_MOST = 14 }; // of an axis: more cells or names could not be told apart
+enum { CELLS_MOST = 256, NAMES_MOST = 48, NAME_MOST = 14 }; // of an axis: more cells or names would be indistinguishable
 
 static bool matrix_check(const MatrixMap *map, Error *error)
 {

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { COLUMNS_MOST = 200, ROWS_MOST = 150 }; // more cells could not be told apart on a slide
+enum { COLUMNS_MOST = 200, ROWS_MOST = 150 }; // more cells would be indistinguishable on a slide
 enum { COLOR_LOW = -20, COLOR_HIGH = 0 };     // powers of ten that the colors of every plot span, so that plots can be compared
 
 // One arm's map: log10 of the medians of mean |dL/dW| over the seeds.

@@ -23,7 +23,7 @@
 typedef struct Tokens {
     int n;
     int capacity;
-    char *bytes;                                   // of all tokens, one after the other
+    char *bytes;                                   // of all tokens, concatenated
     size_t *start;                                 // (n + 1) where each begins, and the last one ends
     int *slots;                                    // (n_slots) hash table: an id, or -1
     size_t n_slots;                                // a power of two, at least twice the capacity

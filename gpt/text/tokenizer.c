@@ -197,7 +197,7 @@ int tokenizer_end_of_text(const Tokenizer *tokenizer)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// Decoding: ids -> text: the tokens' bytes, one after the other
+// Decoding: ids -> text: the tokens' bytes, concatenated
 
 static bool measure(const Tokenizer *tokenizer, const int *ids, size_t n_ids, size_t *n, Error *error)
 {

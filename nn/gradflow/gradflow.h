@@ -208,7 +208,7 @@ typedef struct NoiseScale {
 
 NoiseScale noise_scale(const LossFunction *loss, int n_rows);  // the batch loss must be the mean of the row losses; n_rows >= 2
 
-// The loss at w + a d1 + b d2 (Li et al. 2018, arXiv 1712.09913): d1 and d2 are normal, drawn one after the other from this seed, and each
+// The loss at w + a d1 + b d2 (Li et al. 2018, arXiv 1712.09913): d1 and d2 are normal, drawn in this order from this seed, and each
 // row of them is scaled to the norm of the weight's row; those of biases and norms (fewer than 2 dimensions) are 0. values (n, n): a
 // from -1 to 1 by row, b by column.
 void loss_plane(const LossFunction *loss, uint64_t seed, int n, double *values);

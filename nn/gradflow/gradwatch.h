@@ -21,7 +21,7 @@ typedef struct ShortcutSplit {
 typedef struct NodeMark {
     int split;                                     // of the tensor that it made; -1: no shortcut starts there
     bool walked;                                   // did the backward pass reach it?
-    bool retained;                                 // the watch asked for its output's gradient
+    bool retained;                                 // the watch retains its output's gradient
     unsigned char flags;                           // TapeSublayer's
 } NodeMark;
 

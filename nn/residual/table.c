@@ -16,7 +16,7 @@ const ResidualRow residual_table[] = {
     {"plain", "h + f(h)", "He 2016, arXiv 1512.03385", "The residual connection alone, without norms; the MLP's default with shortcuts."},
     {"none", "f(norm(h))", "no shortcut (--shortcut off)", "pre without its shortcut: every gradient passes every sublayer."},
     {"none-post", "norm(f(h))", "no shortcut (--shortcut off --norm post)", "post without its shortcut."},
-    {"none-plain", "f(h)", "no shortcut (--shortcut off --norm none)", "Sublayers one after the other; the MLP without shortcuts."},
+    {"none-plain", "f(h)", "no shortcut (--shortcut off --norm none)", "Sublayers in sequence; the MLP without shortcuts."},
     {"rezero", "h + scalar(0)*f(h)", "Bachlechner 2020, arXiv 2003.04887",
      "A learned gate that starts closed: at first the network is the identity, and deep networks train without norms."},
     {"layerscale", "h + vector(0.1)*f(norm(h))", "Touvron 2021, arXiv 2103.17239",

@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void omp_set_num_threads(int threads);             // oneDNN has GNU OpenMP threads of its own
+void omp_set_num_threads(int threads);             // oneDNN has its own GNU OpenMP threads
 
 static atomic_bool chosen;                         // bf16 is selected
 
@@ -162,7 +162,7 @@ static Matmul *matmul_for(const Shaped *shape)
 static _Thread_local Scratch rounded_a;
 static _Thread_local Scratch rounded_b;
 
-// Rows of a matrix, ld apart, one after the other as bfloat16.
+// Rows of a matrix, ld apart, as contiguous bfloat16.
 static uint16_t *round_matrix(Scratch *rounded, const Real *x, size_t rows, size_t columns, size_t ld)
 {
     enum { GRAIN = 1 << 15 };                      // values

@@ -31,7 +31,7 @@ static void multiply_batch(const void *call, size_t start, size_t end)
     }
 }
 
-// Each product on one thread, and the products shared out; but those that add up in one place one after the other, each shared.
+// Distributes the products over the threads; products that add to the same matrix run in sequence, each on all threads.
 static void fast_gemm_batch(const GemmBatch *g)
 {
     double one = (double)g->M * g->N * g->K;

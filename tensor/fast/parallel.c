@@ -71,13 +71,13 @@ static int at_most(int threads)
 
 static int default_threads(void)
 {
-    const char *wish = getenv("OMP_NUM_THREADS");
-    int wished = wish == NULL ? 0 : atoi(wish);
+    const char *setting = getenv("OMP_NUM_THREADS");
+    int n = setting == NULL ? 0 : atoi(setting);
     cpu_set_t allowed;
-    if (wished < 1 && sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
-        wished = CPU_COUNT(&allowed);
+    if (n < 1 && sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
+        n = CPU_COUNT(&allowed);
     }
-    return wished < 1 ? 1 : at_most(wished);
+    return n < 1 ? 1 : at_most(n);
 }
 
 int parallel_threads(void)

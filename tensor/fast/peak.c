@@ -193,7 +193,7 @@ static double seconds_of(struct timespec time)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-// Does all works, each on a thread of its own, and returns the seconds from the first start to the last end.
+// Runs all works, one thread each, and returns the seconds from the first start to the last end.
 static double run_together(Work *works, int threads)
 {
     pthread_barrier_t start;

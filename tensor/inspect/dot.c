@@ -42,7 +42,7 @@ static int find_scope(const Drawing *drawing, const char *name)
     return -1;
 }
 
-// The innermost of the others that it lies in.
+// The innermost module that contains it.
 static int find_parent(const Drawing *drawing, const char *name)
 {
     int parent = -1;

@@ -9,7 +9,7 @@
 #define EDGE_COLOR "#495057"
 #define FRAME_COLOR "#adb5bd"
 
-// A module that computed something, and which other it lies in.
+// A module that computed something, and the module that contains it.
 typedef struct Scope {
     const char *name;
     int parent;                                    // in the list; -1: in none

@@ -156,7 +156,7 @@ typedef struct OpCase {
 #define OP_CASES(array) .cases = (array), .n_cases = (int)(sizeof(array) / sizeof((array)[0]))
 #endif
 
-// Checks every case of an operation, or of all operations of the library, on a tape of its own. report is called once per case.
+// Checks every case of an operation, or of all operations of the library, on a separate tape. report is called once per case.
 typedef void GradCheckReport(const char *name, GradCheckResult result, void *context);
 void gradcheck_op(const Op *op, GradCheckReport *report, void *context);
 void gradcheck_ops(GradCheckReport *report, void *context);

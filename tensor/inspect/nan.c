@@ -28,11 +28,11 @@ void nan_watch(bool on)
 bool nan_watched(void)
 {
     if (state == UNASKED) {
-        const char *wish = getenv("GPTAPE_NAN");
-        bool wished = wish != NULL && wish[0] != '\0';
-        nan_watch(wished && strcmp(wish, "stop") == 0);
-        if (wished && state == OFF) {
-            fprintf(stderr, "gptape: GPTAPE_NAN=%s: it can only be stop; not watching for NaN\n", wish);
+        const char *setting = getenv("GPTAPE_NAN");
+        bool given = setting != NULL && setting[0] != '\0';
+        nan_watch(given && strcmp(setting, "stop") == 0);
+        if (given && state == OFF) {
+            fprintf(stderr, "gptape: GPTAPE_NAN=%s: unknown (expected stop); not watching for NaN\n", setting);
         }
     }
     return state == ON;

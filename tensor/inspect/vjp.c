@@ -1,4 +1,4 @@
-// vjp.c: finding tensors, and the vector-Jacobian product from any tensor to an earlier one: a walk back over the nodes between them, and nothing else.
+// vjp.c: finding tensors, and the vector-Jacobian product from any tensor to an earlier one: a walk back over only the nodes between them.
 //
 //      dx = J^T dy,  J = dy/dx                      torch: torch.autograd.grad(y, x, grad_outputs=dy)
 //

@@ -140,7 +140,7 @@ export class Engine {
         return this.chunks[file].map((chunk) => decoder.decode(chunk, { stream: true })).join("");
     }
 
-    // What wasi-libc asks of a system: two files to write to, and nothing else.
+    // What wasi-libc needs of a system: two files to write to.
     #system() {
         const view = () => new DataView(this.memory.buffer);
         return {

@@ -32,7 +32,7 @@ bool options_precision(const Options *options, int *status)
     return !options_changed(options, "precision") || option_error(options, "precision", "the page has f32 only; leave it out");
 }
 
-// A page is no terminal.
+// A page is not a terminal.
 const char *terminal_color(const char *code)
 {
     (void)code;

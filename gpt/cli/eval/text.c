@@ -13,7 +13,7 @@ static const char *part_word(int i)
     return i == PART_ALL ? "all" : split_name((DatasetSplit)i);
 }
 
-// The tokens that are asked for: *n from *first on.
+// The requested tokens: *n, starting at *first.
 static bool read_part(const Options *options, const Dataset *dataset, size_t *first, size_t *n)
 {
     int part = options_given(options, "data") ? PART_ALL : SPLIT_VAL;

@@ -11,7 +11,7 @@ static const char *layer_word(const Experiment *experiment)
     return experiment->config.net == NET_MLP ? "layer" : "block";
 }
 
-// The first arms are told apart by color, too, as in the plots.
+// The first arms also differ in color, as in the plots.
 const char *arm_color(int arm)
 {
     return arm == 0 ? COLOR_WITHOUT : arm == 1 ? COLOR_WITH : NULL;

@@ -275,7 +275,7 @@ static cJSON *presets_json(int batch)
 
 // ------------------------------------------------------------------------------------------------------------
 
-// The model asked for: saved, which is then a preset of its own, or a preset with its changes.
+// The requested model: a saved one, treated as a preset, or a preset with its changes.
 static bool read_model(const Options *options, GPTPreset *model, int *status)
 {
     const GPTPreset *preset;

@@ -112,7 +112,7 @@ static void print_meaning(const Machine *machine)
 {
     char bytes[BYTES_TEXT];
     terminal_print("'a token' is generate --tokens 1, 'gradflow' gradflow --batch 1 --length %d; weights that do not fit in memory (here %s are "
-                   "available) are streamed, block by block. Times are rough, for a machine with nothing else to do.",
+                   "available) are streamed, block by block. Times are rough estimates for an idle machine.",
                    TOKENS, machine->available < 0 ? "unknown" : bytes_text(machine->available, bytes));
 }
 

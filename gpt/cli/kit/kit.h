@@ -127,7 +127,7 @@ bool options_real_list(const Options *options, const char *name, Real **values, 
 bool options_int_rows(const Options *options, const char *name, int low, int high, int **values, int *n_rows, int *n_columns);
 
 // May the command write to path, which the option called name gives or stands for? False, and one line on stderr, if another option names
-// it, too, also through links, or a folder that it is in. To be asked for each output before anything is written.
+// it, too, also through links, or a folder that it is in. Call it for each output before anything is written.
 bool options_output(const Options *options, const char *name, const char *path);
 bool options_stdout(const Options *options);       // the same for stdout, of every command
 bool stdin_read(char **text, size_t *n, Error *error);         // all of stdin, unless stdout goes there, too. The caller frees *text
@@ -147,12 +147,12 @@ bool options_batch(const Options *options, const GPTConfig *config, int **ids, i
 bool options_config(const Options *options, const char *fallback, const GPTPreset **preset, GPTConfig *config);
 bool options_any_field(const Options *options);    // was any field of GPTConfig given?
 
-// The kind of tokenizer asked for, of the first n_kinds; the default is gpt2 if its vocabulary is found, else bytes, of which the note
+// The requested kind of tokenizer, of the first n_kinds; the default is gpt2 if its vocabulary is found, else bytes, of which the note
 // tells. The note comes last, so that a command that fails prints one line.
 bool options_tokenizer_kind(const Options *options, int n_kinds, TokenizerKind *kind);
 void options_tokenizer_note(const Options *options, TokenizerKind kind);
 bool options_tokenizer_given(const Options *options);  // --tokenizer or --vocab
-// The tokenizer of a model with this vocabulary: of --model the folder's; else the one asked for; else gpt2 for GPT-2's size, if its
+// The tokenizer of a model with this vocabulary: of --model the folder's; else the requested one; else gpt2 for GPT-2's size, if its
 // vocabulary is found, and bytes. The caller frees it. NULL after one line on stderr, with the exit status.
 Tokenizer *options_model_tokenizer(const Options *options, int vocab_size, int *status);
 Tokenizer *options_gpt2(const Options *options, Error *error);         // from --vocab or the usual places; NULL and an error

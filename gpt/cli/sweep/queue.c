@@ -215,7 +215,7 @@ static QueueEnd lead(const Queue *queue)
     progress_end(&work.progress);
     if (ranks_count() > 1 && work.done > 0) {
         double wall = clock_seconds() - work.progress.started;
-        command_note(queue->options, "%d networks on %d ranks in %.1f s, %.2f times as fast as one after the other", work.done, ranks_count(), wall,
+        command_note(queue->options, "%d networks on %d ranks in %.1f s, %.2f times as fast as in sequence", work.done, ranks_count(), wall,
                      work.seconds / wall);
     }
     return work.elsewhere ? QUEUE_ELSEWHERE : work.failed ? QUEUE_FAILED : QUEUE_DONE;

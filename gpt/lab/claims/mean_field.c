@@ -1,7 +1,8 @@
 // mean_field.c: claims of the mean-field theory of random networks.
 //
 // chi_1 = s E[tanh'(sqrt(q) z)^2], z normal, where q = s E[tanh(sqrt(q) z)^2] + b is the fixed point of the variance; s: n times the variance of
-// the weights; b = 0.05: the variance of the biases. The predictions are these integrals by the trapezoidal rule. --init kaiming draws variance 2/n, so the gain is sqrt(s/2).
+// the weights; b = 0.05: the variance of the biases. The predictions are these integrals by the trapezoidal rule. --init kaiming draws
+// variance 2/n, so the gain is sqrt(s/2).
 
 #include "gpt/lab/claims/claims.h"
 

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-// A float of this size has no bits left below 1, so adding it rounds to a whole number, which its lowest bits then hold.
+// A float of this size has no bits left below 1, so adding it rounds to an integer, stored in its lowest bits.
 #define ROUND_SHIFT 12582912.0f                    // 1.5 * 2^23
 #define ROUND_SHIFT_BITS 0x4B400000u
 
@@ -21,7 +21,7 @@ static inline float nearest_whole(float x)
     return (x + ROUND_SHIFT) - ROUND_SHIFT;
 }
 
-// 2^n of a whole number n from -126 to 127: its bits, but for the exponent, are 0.
+// 2^n for an integer n from -126 to 127: all bits outside the exponent are 0.
 static inline float power_of_two(float n)
 {
     float shifted = n + ROUND_SHIFT;

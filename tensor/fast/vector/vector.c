@@ -28,7 +28,7 @@ static const VectorLoops *const available[] = {&vector_baseline};
 
 enum { KINDS = sizeof available / sizeof available[0] };
 
-static const VectorLoops *_Atomic chosen;          // NULL until first asked for
+static const VectorLoops *_Atomic chosen;          // NULL until first used
 
 bool vector_choose(const char *name)
 {
@@ -53,13 +53,13 @@ static const VectorLoops *best(void)
 const VectorLoops *vector_loops(void)
 {
     if (chosen == NULL) {
-        const char *wish = getenv("GPTAPE_ISA");
-        bool wished = wish != NULL && wish[0] != '\0';
-        if (!wished || !vector_choose(wish)) {
+        const char *setting = getenv("GPTAPE_ISA");
+        bool given = setting != NULL && setting[0] != '\0';
+        if (!given || !vector_choose(setting)) {
             chosen = best();
         }
-        if (wished && strcmp(chosen->name, wish) != 0) {
-            fprintf(stderr, "gptape: GPTAPE_ISA=%s: this processor has no such vector code; taking %s\n", wish, chosen->name);
+        if (given && strcmp(chosen->name, setting) != 0) {
+            fprintf(stderr, "gptape: GPTAPE_ISA=%s: this processor has no such vector code; using %s\n", setting, chosen->name);
         }
     }
     return chosen;

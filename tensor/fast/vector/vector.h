@@ -79,7 +79,7 @@ typedef struct LogitsCall {
 typedef struct RoundCall {
     const Real *x;                                 // rows ld apart
     size_t columns, ld;
-    uint16_t *out;                                 // rows one after the other
+    uint16_t *out;                                 // contiguous rows
 } RoundCall;
 
 typedef struct RandomCall {
@@ -108,7 +108,7 @@ typedef enum PanelSees {
     STEPS_SEE_ROWS
 } PanelSees;
 
-// C (M, N) = or += op(A) B. B is packed in panels of panel_columns columns, in which the rows lie one after the other.
+// C (M, N) = or += op(A) B. B is packed in panels of panel_columns columns, in which rows are contiguous.
 typedef struct PanelProduct {
     size_t M, N, K;
     const Real *A;                                 // op(A)(i, p) = A[i a_row + p a_column]

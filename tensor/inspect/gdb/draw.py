@@ -20,7 +20,7 @@ PLOT_LINES = 8
 
 
 def matrix_of(argument, name):
-    """Title, values, rows and columns of the tensor asked for; all axes but the last are rows."""
+    """Title, values, rows and columns of the requested tensor; all axes but the last are rows."""
     tensor, chosen = tensor_and_slice(argument, name)
     values, shape, label = view(tensor, tensor.values(), chosen)
     columns = shape[-1] if shape else 1

@@ -5,7 +5,7 @@
 #
 #     add-auto-load-safe-path /where/gptape/or/your/program/is
 #
-# Elsewhere `source gptape-gdb.py` does the same. It needs gdb 13 with Python, and nothing else. The Makefile joins it from
+# Elsewhere `source gptape-gdb.py` does the same. It needs only gdb 13 with Python. The Makefile joins it from
 # tensor/inspect/gdb/: this loader first, then each module as a text.
 
 import sys
