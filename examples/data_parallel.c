@@ -1,6 +1,6 @@
-// data_parallel.c: several processes share one training step, and get the gradient of one process, bit for bit.
+// data_parallel.c: several processes share one training step; their gradient equals that of a single process, bit for bit.
 //
-// You learn that data parallelism is one sum: each rank computes the gradients of its rows (mpirun -n 3, or 1, 2, 6), and all add them up.
+// You learn that data parallelism is one sum: each rank computes the gradients of its rows (mpirun -n 3, or 1, 2, 6), and the gradients are summed.
 // Float addition rounds, so the bits are equal only if both add whole gradients in the same order: row 0, row 1, ...
 // Breakpoint: ranks_exchange_end. finish, then print sum[0] shows the first value of the sum grow, row by row.
 
@@ -53,7 +53,7 @@ int main(void)
         }
     }
     char line[LINE] = "";
-    size_t start;                                           // this rank adds up a slice of the values, from start on
+    size_t start;                                           // this rank sums a slice of the values, from start on
     ranks_slice(n, ranks_rank(), &start);
     for (int row = ranks_rank(); row < ROWS; row += ranks) {            // in parallel: each rank computes its rows
         double norm = row_gradient(gpt, &parameters, row, own);

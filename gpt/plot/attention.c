@@ -95,9 +95,9 @@ static char *write_title(const AttentionMaps *maps)
     if (best.at == NULL) {
         fprintf(text.stream, "The attention weights of every head");
     } else if (best.weight < ONE_SIDED * best.uniform) {
-        fprintf(text.stream, "Every head looks at all tokens%s nearly evenly", maps->causal ? " up to its own" : "");
+        fprintf(text.stream, "Every head attends to all tokens%s nearly evenly", maps->causal ? " up to its own" : "");
     } else {
-        number_print(text.stream, "The most one-sided head, %d of block %d, gives %s %.0f %% of its attention (evenly: %.0f %%)", best.head,
+        number_print(text.stream, "The least uniform head, %d of block %d, gives %s %.0f %% of its attention (uniform: %.0f %%)", best.head,
                 best.block, best.at, 100 * best.weight, 100 * best.uniform);
     }
     plot_text_close(&text);
@@ -108,9 +108,9 @@ static char *write_caption(const AttentionMaps *maps)
 {
     PlotText text;
     plot_text_open(&text);
-    fprintf(text.stream, "Each row is a token, from top to bottom, and its colors are how much it looks at each token, from left to right. ");
+    fprintf(text.stream, "Each row is a token, from top to bottom, and its colors show how much it attends to each token, from left to right. ");
     if (maps->causal) {
-        fprintf(text.stream, "Gray: tokens after it, which it cannot see. ");
+        fprintf(text.stream, "Gray: later tokens, which are masked. ");
     }
     fprintf(text.stream, "%s%s%d tokens: ", maps->caption == NULL ? "" : maps->caption, maps->caption == NULL ? "" : ". ", maps->T);
     for (int t = 0; t < maps->T; t++) {

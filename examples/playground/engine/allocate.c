@@ -1,6 +1,6 @@
 // allocate.c: malloc in 1 kB of code, where wasi-libc's takes 12. Each block has the size of a class, 4 classes from one power of two to the
-// next; a block that was freed waits for the next request of its class. Nothing is joined: the library asks for the same sizes again and
-// again, and the page takes a new instance when the memory has grown.
+// next; a freed block is reused by the next request of its class. Free blocks are not merged: the library requests the same sizes again and
+// again, and the page starts a new instance when memory has grown.
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -80,7 +80,7 @@ void *calloc(size_t count, size_t bytes)
     return memory == NULL ? NULL : memset(memory, 0, all);
 }
 
-// wasi-libc's atexit asks by this name.
+// wasi-libc's atexit uses this name.
 void *__libc_calloc(size_t count, size_t bytes) __attribute__((alias("calloc")));
 
 void *realloc(void *memory, size_t bytes)

@@ -26,7 +26,7 @@ export class EngineClient {
         return this.#call("rules");
     }
 
-    // Ends whatever runs: the promises of all calls in progress are rejected with a null. The next call finds a new worker.
+    // Stops all calls in progress, whose promises are rejected with null. The next call starts a new worker.
     cancel() {
         this.worker.terminate();
         for (const { reject } of this.waiting.values()) {

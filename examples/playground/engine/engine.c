@@ -1,7 +1,7 @@
 // engine.c: gptape as a WebAssembly module: what the page calls (see README.md).
 //
-// A command's arguments come in as for the program, results leave by stdout, notes and errors by stderr, one line each. A failure
-// ends in exit, which the page makes an exception: it then takes a new instance of the module.
+// Arguments are those of the command line; results go to stdout, notes and errors to stderr, one line each. A failure
+// calls exit, which the page turns into an exception; it then creates a new instance of the module.
 
 #include "examples/playground/engine/engine.h"
 

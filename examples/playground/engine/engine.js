@@ -1,5 +1,5 @@
 // engine.js: the module for JavaScript: its imports, its memory, and its functions. README.md describes the interface. Runs in a worker and
-// in node, on one module: a failure leaves the instance as it was in the middle of a call, so the next call takes a new one.
+// in node, on one module: a failure leaves the instance in the middle of a call, so the next call creates a new one.
 
 const WASI_OK = 0;
 const WASI_BADF = 8;
@@ -31,7 +31,7 @@ export class Engine {
     // bytes: of engine.wasm. Rejects with an EngineError in a browser without SIMD.
     static async load(bytes) {
         if (!WebAssembly.validate(bytes)) {
-            throw new EngineError("This browser cannot run the page: it lacks WebAssembly with SIMD (Chrome 91, Firefox 89, Safari 16.4 or newer have it).");
+            throw new EngineError("This browser has no WebAssembly with SIMD (expected Chrome 91, Firefox 89, Safari 16.4 or later).");
         }
         const engine = new Engine();
         engine.module = await WebAssembly.compile(bytes);
@@ -107,7 +107,7 @@ export class Engine {
             : value?.f64 !== undefined ? copy(Float64Array, value.f64, value.count) : value);
     }
 
-    // Whatever ends a call early is reported as the module's last line, and ends the instance.
+    // An exception is reported as the module's last line, and ends the instance.
     #guarded(call) {
         try {
             return call();

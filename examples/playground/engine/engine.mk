@@ -2,7 +2,7 @@
 
 ENGINE := examples/playground/engine
 ENGINE_NEEDS := clang-19 lld-19 libclang-rt-19-dev-wasm32 wasi-libc binaryen esbuild nodejs
-# What needs files, a terminal, cJSON or popt.
+# Sources that need files, a terminal, cJSON or popt.
 ENGINE_WITHOUT := $(addprefix gpt/cli/gradflow/,cell.c json.c report.c saved.c) \
                   $(addprefix gpt/cli/kit/,argv.c interrupt.c json.c manual.c paths.c precision.c progress.c streams.c table.c terminal.c \
                                            token_printer.c tokenizer_options.c)
@@ -12,7 +12,7 @@ ENGINE_SOURCES := $(filter-out tensor/fast/% tensor/inspect/gdb.c,$(filter tenso
                   gpt/cli/graph.c $(filter-out $(ENGINE_WITHOUT),$(wildcard gpt/cli/kit/*.c gpt/cli/gradflow/*.c))
 ENGINE_OBJECTS := $(ENGINE_SOURCES:%.c=build/playground/%.o)
 
-# Of /usr/include it takes cJSON's header only: the command's functions that make JSON are not in the module.
+# Only cJSON's header is used: the functions that make JSON are not in the module.
 # The page may use 256 MB, of which JavaScript and the charts need some.
 ENGINE_MEMORY := 201326592
 ENGINE_CC := clang-19 --target=wasm32-wasi -flto -msimd128 -mbulk-memory
@@ -22,14 +22,14 @@ ENGINE_FLAGS := -nostdlibinc -isystem $(ENGINE)/include -isystem /usr/include/wa
 ENGINE_WASM_OPT := --low-memory-unused --zero-filled-memory -Oz --strip-debug --strip-producers --strip-target-features --enable-simd --enable-bulk-memory \
                    --enable-mutable-globals --enable-sign-ext --enable-nontrapping-float-to-int
 
-# The loops of products for speed, as vectors; everything else for size, which is as fast within a tenth.
+# The loops of products are compiled for speed, everything else for size, which is within 10 % as fast.
 ENGINE_SPEED = $(if $(filter tensor/ops/matmul.c,$<),-O2,-Oz)
 build/playground/%.o: %.c $(ENGINE)/engine.mk
 	@echo 'cc $@'; mkdir -p $(@D); $(ENGINE_CC) $(ENGINE_FLAGS) $(ENGINE_SPEED) -MMD -MP -c -o $@ $<
 
 build/playground/tensor/fast/vector/random.o: private ENGINE_FLAGS += -DVECTOR_RANDOM=random_baseline
 
-# Without link-time optimization, because the C library calls them, too.
+# Without link-time optimization, because the C library also calls them.
 build/playground/$(ENGINE)/stand_ins.o build/playground/$(ENGINE)/allocate.o: private ENGINE_FLAGS += -fno-lto
 
 build/playground/engine.wasm: $(ENGINE_OBJECTS)

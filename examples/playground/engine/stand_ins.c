@@ -1,4 +1,4 @@
-// stand_ins.c: what the module has instead of the parts of the library that need an operating system.
+// stand_ins.c: replacements for the parts of the library that need an operating system.
 
 #include "gpt/base/base.h"
 #include "gpt/base/ranks.h"

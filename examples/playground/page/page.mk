@@ -12,7 +12,7 @@ playground:
 
 check-playground:
 	@.ci/packages install $(PAGE_TEST_NEEDS)
-	@tests/playground/axe || echo 'Going on without axe'
+	@tests/playground/axe || echo 'Continuing without axe'
 	@$(MAKE) build/playground.html $(BUILD)/gptape
 	@GPTAPE_BIN='$(CURDIR)/$(BUILD)/gptape' tests/run $(PAGE_TESTS)
 

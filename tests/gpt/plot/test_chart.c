@@ -197,7 +197,7 @@ START_TEST(a_map_as_text)
 }
 END_TEST
 
-// Two blocks of one head: the first looks at the token before, the second evenly; the tokens after are gray.
+// Two blocks of one head: the first attends to the previous token, the second evenly; later tokens are gray.
 START_TEST(attention_is_a_map_for_each_head)
 {
     static const double weights[] = {1, 0, 0, 0.9, 0.1, 0, 0.1, 0.8, 0.1, 1, 0, 0, 0.5, 0.5, 0, 0.34, 0.33, 0.33};
@@ -206,8 +206,8 @@ START_TEST(attention_is_a_map_for_each_head)
     Error error;
     ck_assert_msg(plot_attention(&maps, "attention.gp", &error), "%s", error.message);
     char *script = file_text("attention.gp");
-    assert_holds(script, "The most one-sided head, 0 of block 0, gives the");
-    assert_holds(script, "token before 80 % of its attention (evenly: 33 %)");
+    assert_holds(script, "The least uniform head, 0 of block 0, gives the");
+    assert_holds(script, "token before 80 % of its attention (uniform: 33 %)");
     assert_holds(script, "0 0 1 0\n1 0 NaN 0\n2 0 NaN 0\n0 1 0.9 0\n1 1 0.1 0\n");
     assert_holds(script, "A model. 3 tokens: One day\\0042");
     assert_holds(script, "(\"One\" 0, \" day\" 1, \"\\0042\" 2)");
@@ -218,7 +218,7 @@ START_TEST(attention_is_a_map_for_each_head)
     maps.n_layer = 1;
     ck_assert(plot_attention(&maps, "attention.gp", &error));
     script = file_text("attention.gp");
-    assert_holds(script, "Every head looks at all tokens up to its own nearly evenly");
+    assert_holds(script, "Every head attends to all tokens up to its own nearly evenly");
     free(script);
     maps.n_layer = 48;
     maps.n_head = 25;
