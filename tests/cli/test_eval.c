@@ -277,7 +277,7 @@ START_TEST(gradients_of_a_saved_model_are_pytorchs)
 }
 END_TEST
 
-// As it was saved; both ways only if asked for, and then a note says what that is.
+// As it was saved; both ways only if requested, with a note.
 START_TEST(shortcuts_are_those_that_were_saved)
 {
     GPTConfig config = byte_config();

@@ -99,7 +99,7 @@ START_TEST(a_table_that_is_damaged)
 }
 END_TEST
 
-// A step that occurs again, which once overflowed the heap: the picture is not drawn, and the run goes on.
+// A repeated step, which once overflowed the heap: the picture is not drawn, and the run continues.
 START_TEST(a_step_that_is_measured_twice)
 {
     assert_prints(RUN "head -1 r/gradflow.csv > x; for s in 0 2 0 2 4; do grep -m3 \",$s,-1,wte.weight,weight_grad\" r/gradflow.csv; done >> x; "

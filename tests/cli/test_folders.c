@@ -1,4 +1,4 @@
-// test_folders.c: folders of models that are not as they should be: each is told in one line that names the file and the tensor.
+// test_folders.c: invalid model folders: each is a one-line error that names the file and the tensor.
 // Each test runs in an empty folder with m, a copy of a model that transformers saved, which is then spoiled.
 
 #include "gpt/store/safetensors.h"

@@ -213,7 +213,7 @@ START_TEST(one_run_has_its_loss_on_top)
 }
 END_TEST
 
-// However much of it went before, and whatever was asked for.
+// For any amount of earlier output, and any options.
 START_TEST(a_full_stdout_is_reported_with_the_reason)
 {
     static const char *const outputs[] = {"--csv -", "--json", "--plot none"};
@@ -346,7 +346,7 @@ START_TEST(a_full_disk_leaves_no_part_of_a_table)
 }
 END_TEST
 
-// A device is written to, never replaced; mkfifo stands for one here. A link stays a link.
+// A device is written to, never replaced; here a fifo is used as one. A link stays a link.
 START_TEST(only_files_are_replaced)
 {
     Run pipe = run_shell("mkfifo p.csv && (cat p.csv > got &) && \"$GPTAPE_BIN\" gradflow --depth 3 --csv p.csv && test -p p.csv");

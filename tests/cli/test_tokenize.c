@@ -175,7 +175,7 @@ END_TEST
 
 static const char *const ways[] = {"", "--tokenizer bytes", "--vocab data"};
 
-// A megabyte of anything goes in and comes back, byte for byte.
+// A megabyte of arbitrary bytes round-trips.
 START_TEST(bytes_round_trip)
 {
     char command[400];

@@ -43,7 +43,7 @@ static void shell_well(const char *command)
     run_free(&run);
 }
 
-// All that a run has learned, all it needs to go on, and all it measured, but for the times.
+// Everything a run has learned, needs to resume, and measured, except the times.
 static void assert_same_run(const char *a, const char *b)
 {
     char command[1024];
@@ -57,7 +57,7 @@ static void assert_same_run(const char *a, const char *b)
 // ------------------------------------------------------------------------------------------------------------
 // What a run leaves
 
-START_TEST(a_run_leaves_what_it_should)
+START_TEST(a_run_writes_the_expected_files)
 {
     static const char *const names[] = {"model.safetensors", "config.json", "gptape_tokenizer.json", "training.safetensors", "data.bin",
                                         "log.csv", "loss.png", "gradflow.csv", "gradflow.png"};
@@ -263,7 +263,7 @@ START_TEST(the_model_is_that_of_the_checkpoint)
 }
 END_TEST
 
-START_TEST(a_signal_finishes_the_step_saves_and_says_how_to_go_on)
+START_TEST(a_signal_finishes_the_step_saves_and_prints_how_to_resume)
 {
     static const char *const signals[] = {"INT", "TERM"};
     char command[1024];
@@ -289,7 +289,7 @@ START_TEST(a_signal_finishes_the_step_saves_and_says_how_to_go_on)
 }
 END_TEST
 
-// Where there is no room the checkpoint stays what it was, and the run goes on from there.
+// On a full disk the checkpoint is unchanged, and the run resumes from it.
 START_TEST(a_full_disk_is_reported_and_keeps_the_checkpoint)
 {
     run_well(SMALL " --out whole --steps 20 --decay-steps 20 --warmup 2");
@@ -306,7 +306,7 @@ START_TEST(a_full_disk_is_reported_and_keeps_the_checkpoint)
 }
 END_TEST
 
-START_TEST(what_was_said_may_be_said_again)
+START_TEST(resume_accepts_the_same_options_again)
 {
     run_well(SMALL " --out run --steps 6");
     run_well(SMALL " --out run --steps 8 --resume");
@@ -500,7 +500,7 @@ int main(void)
     Suite *suite = suite_create("train");
     TCase *tests = case_create("runs");
     tcase_add_checked_fixture(tests, enter, folder_leave);
-    tcase_add_test(tests, a_run_leaves_what_it_should);
+    tcase_add_test(tests, a_run_writes_the_expected_files);
     tcase_add_test(tests, a_text_is_shown_as_it_was_named);
     tcase_add_test(tests, a_lost_log_is_noted);
     tcase_add_test(tests, the_log_has_a_row_a_step);
@@ -512,9 +512,9 @@ int main(void)
     tcase_add_test(tests, a_saved_model_is_tuned_on);
     tcase_add_test(tests, kill_9_at_any_moment_loses_nothing);
     tcase_add_test(tests, the_model_is_that_of_the_checkpoint);
-    tcase_add_loop_test(tests, a_signal_finishes_the_step_saves_and_says_how_to_go_on, 0, 2);
+    tcase_add_loop_test(tests, a_signal_finishes_the_step_saves_and_prints_how_to_resume, 0, 2);
     tcase_add_test(tests, a_full_disk_is_reported_and_keeps_the_checkpoint);
-    tcase_add_test(tests, what_was_said_may_be_said_again);
+    tcase_add_test(tests, resume_accepts_the_same_options_again);
     tcase_add_test(tests, contradictions_are_refused);
     tcase_add_test(tests, a_task_is_trained_resumed_and_evaluated);
     tcase_add_loop_test(tests, invalid_input_is_a_one_line_error, 0, sizeof wrongs / sizeof wrongs[0]);

@@ -201,7 +201,7 @@ START_TEST(other_values_are_reported_as_no_tensor)
 }
 END_TEST
 
-// What malloc leaves behind in freed memory is its own affair: only that it is no tensor can be said. The sanitizer keeps it.
+// The contents of freed memory are unspecified: the test only checks that it is not shown as a tensor. The sanitizer keeps it.
 START_TEST(freed_memory_is_not_a_tensor)
 {
     if (HAVE_ASAN || gdb_missing(__func__)) {

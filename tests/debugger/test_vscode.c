@@ -97,7 +97,7 @@ START_TEST(what_the_configurations_name_is_there)
 }
 END_TEST
 
-// What VS Code sends: the setup commands, those that are no commands of the machine interface as commands of the console.
+// What VS Code sends: the setup commands, with those outside the machine interface as console commands.
 static void write_session(const cJSON *configuration, char typed[4096])
 {
     const cJSON *command;

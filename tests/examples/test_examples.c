@@ -35,7 +35,7 @@ static Run run_example(const char *name)
     return run_example_after("exec", name);
 }
 
-// Where text goes on behind the next part; part has to be there.
+// The position after the next occurrence of part, which must exist.
 static const char *behind(const char *text, const char *part)
 {
     const char *found = strstr(text, part);

@@ -82,7 +82,7 @@ static void read_config(const Options *options)
     }
 }
 
-// Starting a thousand threads takes long, and tells of no reader; the files that other options name are this machine's.
+// Starting a thousand threads is slow, and tests no parser; the files that other options name are this machine's.
 static bool is_harmless(const Options *options)
 {
     return !(options_has(options, "threads") && options_given(options, "threads")) &&

@@ -183,7 +183,7 @@ typedef struct TapeUse {
     int n_nodes;
 } TapeUse;
 
-// On a tape of its own, since the most that was ever in use is a tape's, not a step's.
+// On a separate tape, since peak memory is recorded per tape, not per step.
 static TapeUse measure_step(const GPTConfig *config, int B, int T)
 {
     tape_free(tape_current());
@@ -469,7 +469,7 @@ static const struct {
 
 enum { BAD_TEXTS = sizeof bad_texts / sizeof bad_texts[0] };
 
-START_TEST(a_text_that_is_no_value_changes_nothing)
+START_TEST(an_invalid_value_changes_nothing)
 {
     GPTConfig config = small_config();
     GPTConfig before = config;
@@ -582,7 +582,7 @@ int main(void)
     TCase *fields = tcase_create("fields");
     tcase_add_test(fields, each_field_is_written_as_text_and_read_back);
     tcase_add_test(fields, fields_have_their_texts);
-    tcase_add_loop_test(fields, a_text_that_is_no_value_changes_nothing, 0, BAD_TEXTS);
+    tcase_add_loop_test(fields, an_invalid_value_changes_nothing, 0, BAD_TEXTS);
     tcase_add_test(fields, a_field_may_be_a_text);
     suite_add_tcase(suite, fields);
     tcase_add_loop_test(impossible, an_impossible_deep_network_is_a_one_line_error, 0, BAD_DEEP_COUNT);

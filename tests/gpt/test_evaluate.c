@@ -108,7 +108,7 @@ START_TEST(one_token_is_not_a_text)
 }
 END_TEST
 
-// Dropout stays out, the tape is left empty, and training goes on as it was.
+// Dropout is off, the tape is left empty, and training is unaffected.
 START_TEST(evaluation_disturbs_nothing)
 {
     int ids[16];

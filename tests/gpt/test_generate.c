@@ -164,7 +164,7 @@ START_TEST(no_new_tokens_change_nothing)
 }
 END_TEST
 
-// Tokens are written without dropout; a model that was being trained goes on being trained.
+// Tokens are written without dropout; a model in training mode stays in training mode.
 START_TEST(a_sample_during_training_leaves_training_on)
 {
     GPTConfig config = small_config();
@@ -377,7 +377,7 @@ START_TEST(mistakes_with_a_cache_are_reported)
 }
 END_TEST
 
-// What is foretold is what is used, but for blocks' ends (each takes a multiple of 64 bytes), which count little in a model as wide as
+// The prediction equals the use, except for blocks' ends (each takes a multiple of 64 bytes), which count little in a model as wide as
 // this, and for the tape of training that has more in it than that of generation.
 START_TEST(memory_stays_within_the_prediction)
 {
@@ -565,7 +565,7 @@ START_TEST(of_equal_logits_the_first_stay)
 END_TEST
 
 // Temperatures at both ends: one token has everything, or all have the same.
-START_TEST(extreme_temperatures_do_no_harm)
+START_TEST(extreme_temperatures_are_safe)
 {
     const Real logits[3] = {1e38f, 0, -1e38f};
     GenerateConfig config = GENERATE_DEFAULTS;
@@ -840,7 +840,7 @@ int main(void)
     tcase_add_loop_test(weigh, probabilities_are_those_of_pytorch, 0, sizeof golden_sampling / sizeof golden_sampling[0]);
     tcase_add_loop_test(weigh, those_stay_that_sorting_would_keep, 0, 5);
     tcase_add_test(weigh, of_equal_logits_the_first_stay);
-    tcase_add_test(weigh, extreme_temperatures_do_no_harm);
+    tcase_add_test(weigh, extreme_temperatures_are_safe);
 
     TCase *draw = case_with_tape(suite, "the draw");
     tcase_add_test(draw, a_draw_inverts_the_distribution_function);

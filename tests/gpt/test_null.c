@@ -1,4 +1,4 @@
-// test_null.c: NULL where there must be something is told in one line that names the function, on every floor.
+// test_null.c: an invalid NULL is a one-line error that names the function, in every directory.
 
 #include "tests/gpt/gpt_test.h"
 

@@ -1,4 +1,4 @@
-// test_samples.c: several samples of one prompt, made side by side.
+// test_samples.c: several samples of one prompt, generated in one batch.
 
 #include "tests/gpt/gpt_test.h"
 
@@ -68,7 +68,7 @@ START_TEST(each_sample_is_what_it_is_alone)
 }
 END_TEST
 
-// With one token or another as the last, some end early, and others go on beside them.
+// With one token or another as the last, some end early while others continue.
 START_TEST(an_ended_sample_lets_the_others_continue)
 {
     GPT *gpt = create_gpt(small_config(), 2);

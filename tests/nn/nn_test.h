@@ -13,7 +13,7 @@
 #include "nn/gradflow/gradflow.h"
 
 // ------------------------------------------------------------------------------------------------------------
-// A tape of its own for each test; a test whose tape had been left in use would not free it, and the sanitizer says so.
+// A separate tape for each test; the sanitizer reports a test that does not free its tape.
 
 static inline void tape_setup(void)
 {
@@ -47,7 +47,7 @@ static inline int run_suite(Suite *suite)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// Mistakes. The handler leaves by longjmp, so that a test works in a process of its own and without (CK_FORK=no).
+// Mistakes. The handler leaves by longjmp, so that a test works with and without its own process (CK_FORK=no).
 
 static jmp_buf mistake_jump;
 static char mistake_text[640];
@@ -59,7 +59,7 @@ static inline void mistake_handler(FailKind kind, const char *message)
     longjmp(mistake_jump, 1);
 }
 
-// The statement is told as a mistake whose message holds part.
+// The statement is a mistake whose message contains part.
 #define ASSERT_MISTAKE(statement, part)                                                               \
     do {                                                                                              \
         FailHandler *handler_before = fail_set_handler(mistake_handler);                              \

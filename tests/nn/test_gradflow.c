@@ -212,7 +212,7 @@ START_TEST(the_same_tensor_twice_is_not_a_shortcut)
 }
 END_TEST
 
-// Two branches from one place are no shortcut, if neither is that place.
+// Two branches from one tensor are not a shortcut, unless one is that tensor.
 START_TEST(two_branches_are_not_a_shortcut)
 {
     Tensor *x = tensor_exp(random_leaf(SHAPE(3), 1));

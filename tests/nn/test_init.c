@@ -183,7 +183,7 @@ START_TEST(the_gain_scales_the_weights_of_every_scheme_and_no_bias)
 }
 END_TEST
 
-START_TEST(biases_of_ones_own_replace_the_schemes)
+START_TEST(given_biases_replace_the_schemes)
 {
     for (int scheme = 0; scheme < INIT_COUNT; scheme++) {
         Linear linear;
@@ -416,7 +416,7 @@ int main(void)
     tcase_add_test(linear, orthogonal_matrices_are_pytorchs);
     tcase_add_test(linear, rows_or_columns_are_orthonormal_times_the_gain);
     tcase_add_test(linear, the_gain_scales_the_weights_of_every_scheme_and_no_bias);
-    tcase_add_test(linear, biases_of_ones_own_replace_the_schemes);
+    tcase_add_test(linear, given_biases_replace_the_schemes);
     tcase_add_test(linear, a_scheme_that_does_not_exist_is_a_mistake);
     tcase_add_test(linear, missing_inputs_of_the_initialization_are_reported);
 

@@ -546,7 +546,7 @@ START_TEST(heads_that_do_not_fit_are_a_mistake)
 }
 END_TEST
 
-START_TEST(attention_of_what_is_no_batch_of_sequences_is_a_mistake)
+START_TEST(attention_needs_a_batch_of_sequences)
 {
     Attention attention;
     attention_init(&attention, NULL, "", (AttentionConfig){.n_embd = 4, .n_head = 2, .causal = true});
@@ -666,7 +666,7 @@ int main(void)
     tcase_add_test(attention, dropout_on_the_weights_takes_the_steps);
     tcase_add_test(attention, attention_without_dropout_to_do_is_fused);
     tcase_add_test(attention, heads_that_do_not_fit_are_a_mistake);
-    tcase_add_loop_test(attention, attention_of_what_is_no_batch_of_sequences_is_a_mistake, 0, 2);
+    tcase_add_loop_test(attention, attention_needs_a_batch_of_sequences, 0, 2);
     tcase_add_test(attention, forward_leaves_the_scope_as_it_was);
     tcase_add_test(attention, nodes_know_the_line_of_the_program_and_that_of_the_module);
     tcase_add_test(attention, a_mistake_in_a_module_is_reported_at_the_line_of_the_program);

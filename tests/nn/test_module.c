@@ -50,7 +50,7 @@ START_TEST(modules_are_walked_parents_first_and_named_by_their_path)
 }
 END_TEST
 
-START_TEST(names_go_on_below_a_root_that_has_one)
+START_TEST(names_continue_below_a_named_root)
 {
     Half half;
     half_init(&half, NULL, "h.3");
@@ -278,7 +278,7 @@ typedef struct Net {
 
 static const ModuleKind net_kind = {.name = "Net"};
 
-START_TEST(a_kind_of_ones_own_is_a_module_like_the_others)
+START_TEST(a_custom_module_works_like_the_others)
 {
     Net net;
     Random random;
@@ -336,7 +336,7 @@ int main(void)
 
     TCase *tree = case_with_tape(suite, "tree");
     tcase_add_test(tree, modules_are_walked_parents_first_and_named_by_their_path);
-    tcase_add_test(tree, names_go_on_below_a_root_that_has_one);
+    tcase_add_test(tree, names_continue_below_a_named_root);
     tcase_add_test(tree, every_module_knows_its_parent_and_its_kind);
     tcase_add_test(tree, a_walk_of_a_part_does_not_leave_it);
     tcase_add_test(tree, a_walk_of_a_last_child_does_not_go_on_beside_its_parent);
@@ -352,7 +352,7 @@ int main(void)
     tcase_add_test(parameters, a_tree_without_parameters_has_an_empty_list);
     tcase_add_test(parameters, a_module_may_have_any_number_of_parameters);
     tcase_add_test(parameters, all_gradients_are_forgotten);
-    tcase_add_test(parameters, a_kind_of_ones_own_is_a_module_like_the_others);
+    tcase_add_test(parameters, a_custom_module_works_like_the_others);
 
     return run_suite(suite);
 }

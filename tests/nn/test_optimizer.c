@@ -147,7 +147,7 @@ START_TEST(adamw_is_the_papers_formula)
 }
 END_TEST
 
-// At the usual beta2 of 0.999, 1 - beta2 is no difference to be left to float32: 1 - 0.999f is off by 5e-5 of itself.
+// At the usual beta2 of 0.999, 1 - beta2 must not be computed in float32: 1 - 0.999f has a relative error of 5e-5.
 START_TEST(the_first_moments_are_right_at_the_usual_betas)
 {
     Three three;

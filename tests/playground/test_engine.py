@@ -102,7 +102,7 @@ class NumbersTest(unittest.TestCase):
 
 
 class StepTest(unittest.TestCase):
-    def test_gradient_at_a_shortcut_is_the_sum_of_both_ways(self):
+    def test_gradient_at_a_shortcut_is_the_sum_of_both_paths(self):
         for settings, n_splits in [("--net mlp --depth 5 --width 4", 4), ("--n-layer 1", 2), ("--n-layer 1 --residual keel --stepwise on", 2),
                                    ("--net mlp --shortcut off", 0)]:
             with self.subTest(settings):

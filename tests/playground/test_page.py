@@ -221,7 +221,7 @@ class FileTest(PageCase):
             with self.subTest(fragment):
                 self.compare(fragment)
 
-    def test_svg_is_a_drawing_of_its_own(self):
+    def test_svg_is_self_contained(self):
         self.load()
         text = self.download(self.all(".figure-head button")[0], "svg")
         root = xml.etree.ElementTree.fromstring(text)
@@ -241,7 +241,7 @@ class StepTest(PageCase):
         self.button("← Back").click()
         self.assertIn(f"{moves - 1} of {moves}", self.finding())
 
-    def test_addition_passes_all_to_both_and_the_ways_meet_again(self):
+    def test_addition_passes_gradient_to_both_inputs_and_the_paths_meet(self):
         self.load("#view=step")
         slider = self.one(".walk input")
         notes = []
@@ -380,13 +380,13 @@ class AccessTest(PageCase):
 
 
 class OldBrowserTest(PageCase):
-    def test_without_vectors_there_is_a_sentence(self):
+    def test_without_simd_a_message_is_shown(self):
         script = self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": "WebAssembly.validate = () => false"})
         self.driver.get(PAGE.as_uri())
         self.assertIn("too old for this page: it has no WebAssembly with SIMD", self.wait(lambda: self.one("#content").text, "the sentence"))
         self.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
 
-    def test_without_scripts_there_is_a_sentence(self):
+    def test_without_javascript_a_message_is_shown(self):
         self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
         self.driver.get("about:blank")
         self.driver.get(PAGE.as_uri())

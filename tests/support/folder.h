@@ -1,4 +1,4 @@
-// folder.h: a test in an empty folder of its own, so that what it leaves behind shows, and files in it.
+// folder.h: a test in its own empty folder, so that leftover files are detected.
 
 #ifndef GPTAPE_TESTS_FOLDER_H
 #define GPTAPE_TESTS_FOLDER_H

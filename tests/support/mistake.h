@@ -1,4 +1,4 @@
-// mistake.h: a mistake made on purpose, and the words in which it is told.
+// mistake.h: deliberate mistakes and their messages.
 
 #ifndef GPTAPE_TESTS_MISTAKE_H
 #define GPTAPE_TESTS_MISTAKE_H
@@ -18,7 +18,7 @@ void mistake_assert_begins(const char *expected);
 void mistake_missing(const char *what);
 
 // On one line (a call on the next one has another number):
-// assert_mistake("tensor_add: input 0 is NULL", tensor_add(NULL, x)): it is told in these words, and as made on this line.
+// assert_mistake("tensor_add: input 0 is NULL", tensor_add(NULL, x)): checks the message and the source line.
 #define assert_mistake(expected, ...)                                                                                       \
     do {                                                                                                                   \
         if (setjmp(*mistake_catch()) == 0) {                                                                               \

@@ -5,7 +5,7 @@
 
 #include <check.h>
 
-// 1 where the address sanitizer watches memory: it has a malloc of its own, which refuses loudly.
+// 1 where the address sanitizer watches memory: its own malloc reports failures.
 #if defined(__SANITIZE_ADDRESS__)
 #define HAVE_ASAN 1
 #elif defined(__has_feature)

@@ -345,8 +345,8 @@ START_TEST(no_number_comes_from_a_later_position)
 }
 END_TEST
 
-// What comes back from a position goes to itself and to earlier ones. Nobody else sees its query and the gradient of its result.
-START_TEST(no_number_comes_back_to_a_later_position)
+// The gradient of a position goes to itself and to earlier positions; no others depend on its query or the gradient of its result.
+START_TEST(no_gradient_reaches_a_later_position)
 {
     const Place *place = &places[_i % PLACES];
     if (!choose_kernels(sets[_i / PLACES], __func__)) {
@@ -397,7 +397,7 @@ static TCase *sets_case(void)
     tcase_add_loop_test(tcase, a_score_of_minus_infinity_has_no_weight, 0, SETS);
     tcase_add_loop_test(tcase, a_row_of_minus_infinity_is_nan, 0, SETS);
     tcase_add_loop_test(tcase, no_number_comes_from_a_later_position, 0, SETS * PLACES);
-    tcase_add_loop_test(tcase, no_number_comes_back_to_a_later_position, 0, SETS * PLACES);
+    tcase_add_loop_test(tcase, no_gradient_reaches_a_later_position, 0, SETS * PLACES);
     return tcase;
 }
 

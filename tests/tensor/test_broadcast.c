@@ -87,7 +87,7 @@ static const Operation operations[] = {
 enum { OPERATIONS = sizeof operations / sizeof operations[0] };
 
 // ------------------------------------------------------------------------------------------------------------
-// The rule, as NumPy's manual tells it: sizes are aligned at the end, and must be equal or 1 or missing
+// The rule, as in NumPy's manual: sizes are aligned at the end, and must be equal or 1 or missing
 
 static int size_from_end(Shape shape, int from_end)
 {

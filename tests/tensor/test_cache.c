@@ -102,7 +102,7 @@ START_TEST(a_kept_key_of_an_infinite_score_has_no_weight)
 }
 END_TEST
 
-// Position t of head h lies where keys (B, n_head, room, D) says.
+// The offset of position t of head h in keys (B, n_head, room, D).
 START_TEST(keys_and_values_lie_head_by_head)
 {
     enum { B = 2, T = 3, HEADS = 2, D = 4, C = HEADS * D, ROOM = 5 };

@@ -12,7 +12,7 @@
 #include <string.h>
 
 // ------------------------------------------------------------------------------------------------------------
-// Choosing. What the environment says is read when kernels are first asked for: these tests, each in a process of its own,
+// Choosing. The environment is read when kernels are first used: these tests, each in its own process,
 // do that.
 
 // A build for the debugger (DEBUG=1, not optimized) steps through the textbook.
@@ -29,7 +29,7 @@ START_TEST(the_environment_chooses_the_kernels)
 }
 END_TEST
 
-START_TEST(without_a_wish_the_builds_default_is_chosen)
+START_TEST(without_a_setting_the_builds_default_is_used)
 {
     unsetenv("GPTAPE_KERNELS");
     ck_assert_str_eq(kernels_name(), DEFAULT_KERNELS);
@@ -403,14 +403,14 @@ static TCase *choice_case(void)
 {
     TCase *tcase = case_create("choice");
     tcase_add_test(tcase, the_environment_chooses_the_kernels);
-    tcase_add_test(tcase, without_a_wish_the_builds_default_is_chosen);
+    tcase_add_test(tcase, without_a_setting_the_builds_default_is_used);
     tcase_add_test(tcase, an_unknown_kernel_is_ignored);
     tcase_add_test(tcase, kernels_are_chosen_by_name);
     return tcase;
 }
 
 // oneDNN makes its code when first called; made here, on one thread, it is there in every test's process. The tests of the
-// choice come before: after this, kernels have been asked for.
+// choice come before: after this, kernels have been used.
 static void warm_up(void)
 {
     static Real values[32 * 32];

@@ -100,7 +100,7 @@ static void compute_product(const Tensor *a, const Tensor *b, const Real *dy, Ex
     }
 }
 
-START_TEST(matmul_is_the_sum_of_products_there_and_back)
+START_TEST(matmul_is_the_sum_of_products_forward_and_backward)
 {
     const Product *product = &products[_i];
     static Expected expected;
@@ -183,7 +183,7 @@ static TCase *with_tape(const char *name)
 static TCase *product_case(void)
 {
     TCase *tcase = with_tape("products");
-    tcase_add_loop_test(tcase, matmul_is_the_sum_of_products_there_and_back, 0, PRODUCTS);
+    tcase_add_loop_test(tcase, matmul_is_the_sum_of_products_forward_and_backward, 0, PRODUCTS);
     tcase_add_test(tcase, linear_is_x_times_the_weight_transposed_plus_bias);
     return tcase;
 }

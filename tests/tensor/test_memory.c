@@ -340,7 +340,7 @@ START_TEST(backward_reuses_the_gradients_it_has_passed)
 }
 END_TEST
 
-START_TEST(backward_over_and_over_takes_no_more_memory)
+START_TEST(repeated_backward_takes_no_more_memory)
 {
     Tape *tape = tape_create();
     Tensor *x = tensor_full(SHAPE(VALUES), 1);
@@ -594,7 +594,7 @@ START_TEST(a_request_for_0_bytes_gets_its_own_block)
 END_TEST
 
 // ------------------------------------------------------------------------------------------------------------
-// What the address sanitizer is told
+// Poisoning for the address sanitizer
 
 #if HAVE_ASAN
 static bool poisoned(const void *block, size_t at)
@@ -672,7 +672,7 @@ static TCase *gradient_case(void)
 {
     TCase *tcase = case_create("gradients");
     tcase_add_test(tcase, backward_reuses_the_gradients_it_has_passed);
-    tcase_add_test(tcase, backward_over_and_over_takes_no_more_memory);
+    tcase_add_test(tcase, repeated_backward_takes_no_more_memory);
     tcase_add_test(tcase, a_reshape_takes_no_memory_for_its_values);
     return tcase;
 }

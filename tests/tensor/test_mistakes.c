@@ -1,4 +1,4 @@
-// test_mistakes.c: each programming mistake is told in one line that says what was wrong, with which shapes, and where.
+// test_mistakes.c: each programming mistake prints one line with the problem, the shapes and the source line.
 
 #include "tensor/fast/engine.h"
 #include "tensor/fast/fast.h"
@@ -342,7 +342,7 @@ START_TEST(backward_of_nothing_is_reported)
 }
 END_TEST
 
-START_TEST(only_a_leaf_is_asked_to_require_a_gradient)
+START_TEST(only_a_leaf_can_require_a_gradient)
 {
     Tensor *y = tensor_scale(tensor_zeros(SHAPE(1)), 2);
     assert_mistake_begins("tensor_require_grad: this tensor is computed, not a leaf; tensor_retain_grad keeps its gradient",
@@ -532,7 +532,7 @@ START_TEST(what_belongs_to_a_tape_is_not_freed_by_hand)
 END_TEST
 
 // ------------------------------------------------------------------------------------------------------------
-// How it is told
+// Messages
 
 START_TEST(the_module_that_was_computing_is_named)
 {
@@ -545,7 +545,7 @@ START_TEST(the_module_that_was_computing_is_named)
 }
 END_TEST
 
-// A notebook goes on after a mistake: the tape must be as if nothing had been tried.
+// A notebook continues after a mistake: the tape must be unchanged.
 START_TEST(after_a_mistake_the_tape_still_works)
 {
     Tensor *a = random_leaf(SHAPE(2, 3), 1);
@@ -646,7 +646,7 @@ START_TEST(an_interrupt_comes_at_the_next_operation_or_backward_step)
 }
 END_TEST
 
-// A handler may go on elsewhere: the next kernel must not take the memory that was given back to make room for what was refused.
+// A handler may continue elsewhere: the next kernel must not take the memory that was freed for the failed request.
 START_TEST(memory_kept_for_kernels_is_forgotten_when_more_is_refused)
 {
     static Scratch scratch;
@@ -735,7 +735,7 @@ START_TEST(by_default_refused_memory_is_printed_and_exits_with_1)
 }
 END_TEST
 
-START_TEST(a_handler_that_returns_does_not_let_the_library_go_on)
+START_TEST(a_handler_that_returns_ends_the_program)
 {
     char *text;
     int status = run_child(make_mistake_with_returning_handler, &text);
@@ -804,7 +804,7 @@ static TCase *backward_case(void)
     tcase_add_test(tcase, backward_wants_something_computed);
     tcase_add_test(tcase, backward_wants_something_that_wants_it);
     tcase_add_test(tcase, backward_of_nothing_is_reported);
-    tcase_add_test(tcase, only_a_leaf_is_asked_to_require_a_gradient);
+    tcase_add_test(tcase, only_a_leaf_can_require_a_gradient);
     return tcase;
 }
 
@@ -838,7 +838,7 @@ static TCase *handler_case(void)
     tcase_add_test(tcase, memory_kept_for_kernels_is_forgotten_when_more_is_refused);
     tcase_add_test(tcase, by_default_a_mistake_is_printed_and_aborts);
     tcase_add_test(tcase, by_default_refused_memory_is_printed_and_exits_with_1);
-    tcase_add_test(tcase, a_handler_that_returns_does_not_let_the_library_go_on);
+    tcase_add_test(tcase, a_handler_that_returns_ends_the_program);
     tcase_add_test_raise_signal(tcase, a_mistake_aborts_so_that_a_debugger_stops, SIGABRT);
     return tcase;
 }

@@ -94,7 +94,7 @@ static void make_uniform(Random *random, Real *out, const GoldenDraw *draw, int 
     random_uniform(random, out, (size_t)draw->n, -bound, bound);
 }
 
-// Draws what the call says. The names begin alike, so the longer ones are asked for first.
+// Draws what the call says. The names begin alike, so the longer ones are compared first.
 static void make(Random *random, Real *out, const GoldenDraw *draw)
 {
     if (strncmp(draw->call, "Linear(5,", 9) == 0) {

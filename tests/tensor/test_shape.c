@@ -187,7 +187,7 @@ START_TEST(one_value_takes_any_number_of_dimensions)
 }
 END_TEST
 
-// Two reshapes of one tensor show the same values, but each has a gradient of its own.
+// Two reshapes of one tensor show the same values, but each has its own gradient.
 START_TEST(two_views_of_a_tensor_add_their_gradients)
 {
     Tensor *x = counting_leaf(SHAPE(2, 3), 1);

@@ -140,7 +140,7 @@ START_TEST(every_layer_without_shortcuts_loses_some)
 }
 END_TEST
 
-// Losses differ between the arms; with the same dL/dy for both that is no excuse.
+// Losses differ between the arms; the same dL/dy for both rules that out as the cause.
 START_TEST(it_is_not_the_loss)
 {
     int sizes[DEEPEST + 1];

@@ -406,7 +406,7 @@ START_TEST(the_same_dy_is_1_or_that_of_a_gpt_without_opinion)
 }
 END_TEST
 
-// The loss that is told is the network's own all the same.
+// The reported loss is still the network's own.
 START_TEST(the_same_dy_changes_no_loss)
 {
     ExperimentConfig config = config_of(_i);

@@ -140,7 +140,7 @@ START_TEST(quartiles_are_numpys)
 }
 END_TEST
 
-START_TEST(nan_is_no_value_and_zero_is_one)
+START_TEST(nan_is_not_a_value_and_zero_is)
 {
     double values[] = {NAN, 0, 4, NAN, 0, 2, -0.0};
 
@@ -619,7 +619,7 @@ int main(void)
 
     TCase *spread = case_with_tape(suite, "quartiles");
     tcase_add_loop_test(spread, quartiles_are_numpys, 0, sizeof known / sizeof known[0]);
-    tcase_add_test(spread, nan_is_no_value_and_zero_is_one);
+    tcase_add_test(spread, nan_is_not_a_value_and_zero_is);
     tcase_add_test(spread, quartiles_of_nothing_are_nan);
     tcase_add_test(spread, an_infinite_value_is_larger_than_all_others);
 

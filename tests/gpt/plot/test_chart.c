@@ -1,4 +1,4 @@
-// test_chart.c: charts and maps of any numbers: what their scripts hold, what is told of numbers that have no place in them, and
+// test_chart.c: charts and maps of any numbers: the contents of their scripts, errors for numbers that cannot be drawn, and
 // that gnuplot draws them.
 
 #include "gpt/base/base.h"

@@ -104,7 +104,7 @@ static void svg_text(const char *svg, char *text)
     text[n] = '\0';
 }
 
-// Draws n texts, each in a plot of its own, as quote and use have it, and compares what the SVG shows with what is to be shown.
+// Draws n texts, each in a separate plot, as quote and use have it, and compares what the SVG shows with what is to be shown.
 static void assert_drawn(Quote *quote, const char *use, const char *const *texts, int n)
 {
     PlotText script;

@@ -1,4 +1,4 @@
-// test_stories.c: the stories: what is told is accepted, what is not English of the grammar is refused, and no two are alike.
+// test_stories.c: generated stories are accepted, text outside the grammar is refused, and no two stories are alike.
 
 #include "gpt/stories/grammar.h"
 #include "tests/support/suite.h"
@@ -33,7 +33,7 @@ static bool is_well_formed(const char *sentence)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// What is told
+// Generating
 
 static void show_fault(const char *sentence, size_t n, void *context)
 {

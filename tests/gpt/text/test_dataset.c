@@ -492,7 +492,7 @@ END_TEST
 
 static const char letters[] = "To be, or not to be, that is the question: Whether 'tis nobler in the mind to suffer\n";
 
-// Opens the letters again and checks that they are as they must be: reused with an empty note, or made anew with this one in it.
+// Opens the letters again and checks them: reused with an empty note, or written again with this note.
 static void assert_reopened(const Tokenizer *tokenizer, const char *note)
 {
     Dataset *dataset = opened("letters.txt", tokenizer, ".");
@@ -716,7 +716,7 @@ START_TEST(a_word_of_many_megabytes_is_refused)
 }
 END_TEST
 
-// A limit on the size of files stands for the full disk. What was kept before is still there.
+// A limit on file sizes simulates a full disk. Earlier files are unchanged.
 START_TEST(a_full_disk_is_reported)
 {
     size_t n;

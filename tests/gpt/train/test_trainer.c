@@ -302,7 +302,7 @@ START_TEST(watching_disturbs_nothing)
 END_TEST
 
 // More than are made at once. Float32 sums in another order, but no character is drawn that near to the border of two.
-// The probe update foretells the step that follows, with its learning rate, momentum and clipping.
+// The probe update predicts the next step, with its learning rate, momentum and clipping.
 START_TEST(the_update_is_that_of_the_step)
 {
     TrainConfig config = train_config();
@@ -561,7 +561,7 @@ static bool try_to_load(void)
     return loaded;
 }
 
-// Every part of the header damaged in turn, and the file cut off anywhere: told, or harmless, but never a crash.
+// Every part of the header damaged in turn, and the file truncated anywhere: an error or harmless, never a crash.
 START_TEST(a_damaged_checkpoint_is_reported)
 {
     enum { TRIES = 150 };

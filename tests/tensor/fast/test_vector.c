@@ -23,7 +23,7 @@ static bool choose(int kind, const char *function)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// Choosing. What the environment says is read when loops are first asked for: each test is in a process of its own.
+// Choosing. The environment is read when loops are first used, so each test has its own process.
 
 START_TEST(every_processor_has_the_baseline)
 {
@@ -78,7 +78,7 @@ static float vector_tanh_of(float x)
     return results[0];
 }
 
-// From -110 to 95 in steps that are no round numbers: past both ends of what float32 holds, denormals and all.
+// From -110 to 95 in odd steps, past both ends of float32's range, including denormals.
 START_TEST(exp_is_right_to_3_units_in_the_last_place)
 {
     if (!choose(_i, __func__)) {

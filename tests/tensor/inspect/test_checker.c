@@ -1,4 +1,4 @@
-// test_checker.c: the gradient check has teeth. Each backward that is wrong on purpose must be caught, and told where.
+// test_checker.c: the gradient check catches each deliberately wrong backward, and reports where.
 
 #include "tensor/op.h"
 #include "tensor/inspect/inspect.h"

@@ -13,7 +13,7 @@
 void gradcheck_all_double(GradCheckReport *report, void *context);
 
 // ------------------------------------------------------------------------------------------------------------
-// The verdicts, gathered once in main, so that each case can be a check of its own and a failure hides no other.
+// The verdicts, gathered once in main, so that each case is a separate check and no failure hides another.
 
 enum { VERDICTS_MAX = 500 };
 

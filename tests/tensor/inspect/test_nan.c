@@ -127,7 +127,7 @@ START_TEST(a_mask_excuses_neither_nan_nor_inf)
 }
 END_TEST
 
-// Each operation tells a NaN that it is handed: none forgets to say that it is done, and none swallows it.
+// Each operation reports a NaN input, and none swallows it.
 START_TEST(every_operation_is_watched)
 {
     char expected[64];
