@@ -11,15 +11,15 @@ enum { BUILD_TESTED, BUILD_DEBUG, BUILD_COUNT };
 // A gdb with Python is needed: says on stdout that the test is skipped, and returns true, where there is none.
 bool gdb_missing(const char *function);
 
-// Builds the debugger's build of these programs ("examples/tape tests/debugger/test_printers"). A fixture calls it.
+// Builds these programs for the debugger ("examples/tape tests/debugger/test_printers"). A fixture calls it.
 void gdb_prepare(const char *programs);
 
-// What gdb and the program said, to stdout or stderr, when these commands, a line each, were typed, with program ("examples/tape",
-// and arguments behind it) of a build. Each answer stands behind its "(gdb) ". Built programs are trusted, so gdb has loaded what travels with them; the user's own
+// The output of gdb and the program, on stdout and stderr, for these commands, one per line, with program ("examples/tape", and arguments
+// after it) of a build. Each answer follows its "(gdb) ". Built programs are trusted, so gdb loads their commands; the user's own
 // configuration is not read. The caller frees it.
 char *gdb_run(int build, const char *program, const char *commands);
 
-// The same with more options of gdb's own in front of the program.
+// The same with gdb options before the program.
 char *gdb_run_with(const char *options, int build, const char *program, const char *commands);
 
 // Fails unless part is in *text, which then moves behind it, so that a row of them is a row in the text, too.
