@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TEXT = 1 << 18, SECONDS = 1200 };
+enum { TEXT = 1 << 19, SECONDS = 1200 };
 
 static const char *const pages[] = {
     "README.md", "gpt/README.md", "gpt/lab/README.md", "gpt/lab/claims/README.md", "gpt/stories/README.md", "gpt/store/README.md", "gpt/text/README.md",
