@@ -420,6 +420,27 @@ START_TEST(every_source_is_tested)
 }
 END_TEST
 
+// The same text, in which the last of a number's four digits may differ: other kernels round differently.
+static void assert_same_numbers(const char *got, const char *expected)
+{
+    while (*got != '\0' && *expected != '\0') {
+        char *got_end;
+        char *expected_end;
+        double number = strtod(got, &got_end);
+        double other = strtod(expected, &expected_end);
+        if (got_end == got || expected_end == expected) {
+            ck_assert_msg(*got == *expected, "'%.40s', expected '%.40s'", got, expected);
+            got_end = (char *)got + 1;
+            expected_end = (char *)expected + 1;
+        } else {
+            ck_assert_msg(number == other || fabs(number - other) <= 1e-3 * fabs(other), "'%.40s', expected '%.40s'", got, expected);
+        }
+        got = got_end;
+        expected = expected_end;
+    }
+    ck_assert_str_eq(got, expected);
+}
+
 START_TEST(says_the_same_again)
 {
     const char *name = examples[_i].name;
@@ -431,8 +452,8 @@ START_TEST(says_the_same_again)
     assert_quiet(&plain);
     assert_quiet(&fast);
     ck_assert_str_eq(second.out, first.out);
-    ck_assert_str_eq(plain.out, first.out);
-    ck_assert_str_eq(fast.out, first.out);
+    assert_same_numbers(plain.out, first.out);
+    assert_same_numbers(fast.out, first.out);
     run_free(&first);
     run_free(&second);
     run_free(&plain);
