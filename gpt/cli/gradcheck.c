@@ -13,6 +13,7 @@ static const OptionGroup gradcheck_groups[] = {
 
 const CommandHelp gradcheck_help = {
     .name = "gradcheck",
+    .summary = "analytic against numeric gradient of every operation and module",
     .about = "Compares the gradient that each operation and module computes with the difference quotient of its forward, value\n"
              "by value, in float32 and in a second build of the same sources in double, where rounding hides nothing. A line\n"
              "shows the largest relative error of each; a wrong sign, NaN or gradients that are all 0 fail too. Exits with 1\n"

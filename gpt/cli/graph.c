@@ -52,6 +52,7 @@ static const OptionGroup graph_groups[] = {
 
 const CommandHelp graph_help = {
     .name = "graph",
+    .summary = "drawing of one step's tape: operations, modules, shapes, shortcuts, gradients",
     .about = "Draws the tape of one step, forward and backward, through Graphviz: a box for each operation, with its parameters, in the\n"
              "frame of its module; an arrow for each tensor, with its shape, as wide as the gradient that came back along it. Shortcuts\n"
              "are orange. The numbers are L2 norms. Drawn are at most 400 operations; --module picks some of a large network.",

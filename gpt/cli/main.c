@@ -7,30 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const Command commands[] = {
-    {&gradflow_help, "gradients layer by layer, with and without shortcuts: the main experiment", command_gradflow},
-    {&sweep_help, "gradflow for many settings and seeds, resumable, over many processes", command_sweep},
-    {&claims_help, "published claims about shortcuts and gradients, measured, with a verdict", command_claims},
-    {&graph_help, "drawing of one step's tape: operations, modules, shapes, shortcuts, gradients", command_graph},
-    {&info_help, "parameters, memory and FLOPs of a model, without creating it", command_info},
-    {&rules_help, "residual rules: the named ones, and one with its modules and a drawing", command_rules},
-    {&train_help, "train a GPT on a text, with checkpoints and resume", command_train},
-    {&generate_help, "text, one token at a time, from a saved or an untrained model", command_generate},
-    {&eval_help, "loss of a saved or untrained model on a text, or on given ids", command_eval},
-    {&tokenize_help, "text to token ids, and back", command_tokenize},
-    {&stories_help, "small stories to train on, and the share of well-formed sentences in a text", command_stories},
-    {&gradcheck_help, "analytic against numeric gradient of every operation and module", command_gradcheck},
-    {&bench_help, "benchmark against peak FLOP/s and memory bandwidth", command_bench},
-};
+#define COMMAND_ENTRY(name) {&name##_help, command_##name},
+static const Command commands[] = {COMMANDS(COMMAND_ENTRY)};
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
 static void print_usage(void)
 {
     printf("Usage: gptape COMMAND [OPTIONS]\n\n"
            "A GPT on a tape: watch gradients flow through it.\n\n"
            "Commands:\n");
     for (int i = 0; i < COMMAND_COUNT; i++) {
-        printf("  %-12s%s\n", commands[i].help->name, commands[i].summary);
+        printf("  %-12s%s\n", commands[i].help->name, commands[i].help->summary);
     }
     printf("\n"
            "  gptape help COMMAND (or gptape COMMAND --help) shows a command's options and examples\n"

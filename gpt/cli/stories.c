@@ -24,6 +24,7 @@ static const OptionGroup stories_groups[] = {
 
 const CommandHelp stories_help = {
     .name = "stories",
+    .summary = "small stories to train on, and the share of well-formed sentences in a text",
     .about = "Prints small random stories in correct English, from a grammar: the default training text of gptape train.\n\n"
              "With --check it reads text from stdin and counts how many of its sentences are the grammar's, word for word, with\n"
              "he or she, a or an, was or were as they must be; and how many of its stories (up to an empty line) are the grammar's\n"

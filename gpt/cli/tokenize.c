@@ -22,6 +22,7 @@ static const OptionGroup tokenize_groups[] = {
 
 const CommandHelp tokenize_help = {
     .name = "tokenize",
+    .summary = "text to token ids, and back",
     .about = "Reads text from stdin and prints its token ids on one line, separated by spaces. With --decode it reads ids, separated\n"
              "by spaces, commas or lines, and prints their text: the same bytes that were encoded, and nothing after them.\n\n"
              "gpt2 is GPT-2's byte-pair encoding and takes any bytes; it needs the files vocab.bpe and encoder.json (or merges.txt\n"

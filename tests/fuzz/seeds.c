@@ -1,6 +1,7 @@
 // seeds.c: what fuzzing starts from: sound files, of every kind that a target reads. seeds FOLDER writes a folder for each target. The
 // models that transformers saved are added by the Makefile.
 
+#include "gpt/cli/kit/kit.h"
 #include "gpt/stories/stories.h"
 #include "gpt/train/run_files.h"
 #include "gpt/text/encoding.h"
@@ -169,7 +170,7 @@ static void seed_tables(void)
     enter("..");
 }
 
-static void seed_rows(void)
+static void seed_result_rows(void)
 {
     static const char numbers[] = "1,-0.5,2e3,.25,7\n\n 3 ,\t4,5, 6,-7\r\n";
     enter("rows");
@@ -191,22 +192,29 @@ static void seed_text(void)
     free(stories);
 }
 
+#define COMMAND_NUMBER(name) COMMAND_##name,
+enum { COMMANDS(COMMAND_NUMBER) };
+
 static void seed_options(void)
 {
-    // Words end with a NUL, written as | here; the first character is the command's number, and stdin is behind an empty word.
-    static const char *const lines[] = {
-        "0--decode|--tokenizer|bytes||72 101, 108\n", "0--tokenizer|chars|--json||text", "1--check||The dog ran. \"No!\"\n\n",
-        "2--config|tiny|--n-layer|3|--dropout|0.5|--json|", "2--residual|h + 0.5 * f(norm(h))|--tied|off|",
-        "5--ids|1,2,3;4,5,6|--targets|2,3,4;5,6,7|", "7--depth=20|--seed|7|", "3--lr|1e-3|--steps|7|",
+    // Words end with a NUL, written as | here; the first character is replaced by the command's number, and stdin is behind an empty word.
+    static const struct {
+        char command;
+        const char *words;
+    } lines[] = {
+        {COMMAND_tokenize, ".--decode|--tokenizer|bytes||72 101, 108\n"}, {COMMAND_tokenize, ".--tokenizer|chars|--json||text"},
+        {COMMAND_stories, ".--check||The dog ran. \"No!\"\n\n"}, {COMMAND_info, ".--config|tiny|--n-layer|3|--dropout|0.5|--json|"},
+        {COMMAND_info, ".--residual|h + 0.5 * f(norm(h))|--tied|off|"}, {COMMAND_eval, ".--ids|1,2,3;4,5,6|--targets|2,3,4;5,6,7|"},
+        {COMMAND_gradflow, ".--depth=20|--seed|7|"}, {COMMAND_train, ".--lr|1e-3|--steps|7|"},
     };
     enter("options");
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         char name[16];
         char text[128];
-        size_t n = strlen(lines[i]);
+        size_t n = strlen(lines[i].words);
         snprintf(name, sizeof name, "%zu", i);
-        snprintf(text, sizeof text, "%s", lines[i]);
-        text[0] = (char)(text[0] - '0');
+        snprintf(text, sizeof text, "%s", lines[i].words);
+        text[0] = lines[i].command;
         for (size_t at = 0; at < n; at++) {
             text[at] = text[at] == '|' ? '\0' : text[at];
         }
@@ -238,7 +246,7 @@ int main(int argc, char **argv)
     seed_training();
     seed_tokens();
     seed_tables();
-    seed_rows();
+    seed_result_rows();
     seed_text();
     seed_options();
     seed_rules();

@@ -28,6 +28,7 @@ static const OptionGroup bench_groups[] = {
 
 const CommandHelp bench_help = {
     .name = "bench",
+    .summary = "benchmark against peak FLOP/s and memory bandwidth",
     .about = "Measures this machine's peak FLOP/s and memory bandwidth, and how close gptape comes to them in\n"
              "matrix products, training steps and generation; also the tokenizer, and the overhead of the tape. All numbers are measured\n"
              "in this run, each case in its own process. All cases take some minutes; --case selects some. Under mpirun, training\n"

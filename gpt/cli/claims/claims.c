@@ -34,6 +34,7 @@ static const OptionGroup claims_groups[] = {
 
 const CommandHelp claims_help = {
     .name = "claims",
+    .summary = "published claims about shortcuts and gradients, measured, with a verdict",
     .operand = "[ID...]",
     .about = "Measures published claims about residual connections and gradients, and prints a verdict for each: a claim agrees if\n"
              "its prediction, with its tolerance, overlaps the 95 % bootstrap interval of the measurement over seeds. The note of a claim\n"

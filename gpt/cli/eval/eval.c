@@ -36,6 +36,7 @@ static const OptionGroup eval_groups[] = {
 
 const CommandHelp eval_help = {
     .name = "eval",
+    .summary = "loss of a saved or untrained model on a text, or on given ids",
     .about = "Prints the loss of a model: the mean cross-entropy of its predictions, in nats, and as perplexity, e^loss. A text is\n"
              "predicted in consecutive windows of the context length; its loss is also printed in bits per byte,\n"
              "to compare models with different tokenizers. With --ids and --targets the loss is that of one batch,\n"

@@ -44,6 +44,7 @@ static const OptionGroup generate_groups[] = {
 
 const CommandHelp generate_help = {
     .name = "generate",
+    .summary = "text, one token at a time, from a saved or an untrained model",
     .about = "Continues a prompt, one token at a time, with a saved model, or with an untrained one whose random weights follow\n"
              "from --seed: expect nonsense. The same --seed draws the same tokens; --greedy takes the most likely one each time.\n"
              "Stops after --tokens, at the end of the text (GPT-2's <|endoftext|>), or on Ctrl-C.\n"

@@ -97,6 +97,7 @@ const OptionGroup gradflow_groups[] = {
 
 const CommandHelp gradflow_help = {
     .name = "gradflow",
+    .summary = "gradients layer by layer, with and without shortcuts: the main experiment",
     .about = "Builds the same network without and with shortcuts, from the same weights, runs it forward and backward, and shows the\n"
              "gradient that reaches each layer. The default is the deep network with " SHOW_SEEDS " seeds, compared at depths " SHOW_DEPTHS ",\n"
              "and the plot " SHOW_PLOT ". Dropout acts only in training (--steps). There is no --recompute, since the\n"

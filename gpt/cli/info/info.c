@@ -23,6 +23,7 @@ static const OptionGroup info_groups[] = {
 
 const CommandHelp info_help = {
     .name = "info",
+    .summary = "parameters, memory and FLOPs of a model, without creating it",
     .about = "Shows how many parameters a model has, part by part, and what a training step of --batch sequences of\n"
              "--context-length tokens needs: bytes for weights, gradients, AdamW and activations, and FLOPs per token; also\n"
              "whether this machine holds an untrained model in memory or streams it, with estimates of memory and time.\n"

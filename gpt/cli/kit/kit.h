@@ -59,6 +59,7 @@ extern const OptionRow answer_rows[];              // --json, --quiet, --help, o
 
 typedef struct CommandHelp {
     const char *name;                              // "info"
+    const char *summary;                           // one line, for the list of commands
     const char *operand;                           // what it takes besides options, "[RULE]", or "[ID...]" for any number; NULL: none
     const char *about;                             // what it does, a few lines
     const char *examples;                          // commands that work, a line each
@@ -182,37 +183,16 @@ int word_distance(const char *a, const char *b);
 
 typedef struct Command {
     const CommandHelp *help;
-    const char *summary;                           // one line, for the list of commands
     int (*run)(const Options *options);            // returns the exit status
 } Command;
 
-extern const CommandHelp info_help;
-extern const CommandHelp generate_help;
-extern const CommandHelp eval_help;
-extern const CommandHelp gradcheck_help;
-extern const CommandHelp gradflow_help;
-extern const CommandHelp graph_help;
-extern const CommandHelp bench_help;
-extern const CommandHelp tokenize_help;
-extern const CommandHelp stories_help;
-extern const CommandHelp rules_help;
-extern const CommandHelp train_help;
-extern const CommandHelp sweep_help;
-extern const CommandHelp claims_help;
+// In the order of gptape help. Each is a file or folder of its name, with NAME_help and command_NAME.
+#define COMMANDS(ROW) \
+    ROW(gradflow) ROW(sweep) ROW(claims) ROW(graph) ROW(info) ROW(rules) ROW(train) ROW(generate) ROW(eval) ROW(tokenize) ROW(stories) \
+    ROW(gradcheck) ROW(bench)
 
-int command_info(const Options *options);
-int command_generate(const Options *options);
-int command_eval(const Options *options);
-int command_gradcheck(const Options *options);
-int command_gradflow(const Options *options);
-int command_graph(const Options *options);
-int command_bench(const Options *options);
-int command_tokenize(const Options *options);
-int command_stories(const Options *options);
-int command_rules(const Options *options);
-int command_train(const Options *options);
-int command_sweep(const Options *options);
-int command_claims(const Options *options);
+#define COMMAND_DECLARE(name) extern const CommandHelp name##_help; int command_##name(const Options *options);
+COMMANDS(COMMAND_DECLARE)
 
 // The checks of gradcheck_all, in the build of the library whose numbers are doubles.
 void gradcheck_all_double(GradCheckReport *report, void *context);

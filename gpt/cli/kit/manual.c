@@ -90,7 +90,7 @@ void manual_print(const Command *commands, int count)
         printf(".TP\n.B ");
         roff(commands[i].help->name);
         printf("\n");
-        roff(commands[i].summary);
+        roff(commands[i].help->summary);
         printf("\n");
     }
     printf(".SH COMMANDS\n");
@@ -229,7 +229,7 @@ static void print_zsh(const Command *commands, int count)
            "if ((CURRENT == 2)) || [[ ${words[2]} == help ]]; then\n    local -a commands=(");
     for (int i = 0; i < count; i++) {
         printf("\n        '%s:", commands[i].help->name);
-        zsh_text(commands[i].summary);
+        zsh_text(commands[i].help->summary);
         printf("'");
     }
     printf("\n        'help:options and examples of a command'\n        'version:show the version'\n    )\n"

@@ -34,6 +34,7 @@ static const OptionGroup sweep_groups[] = {
 
 const CommandHelp sweep_help = {
     .name = "sweep",
+    .summary = "gradflow for many settings and seeds, resumable, over many processes",
     .operand = "[FILE...]",
     .about = "Runs gptape gradflow for all combinations of the values of --vary and for many seeds, and prints the median and\n"
              "the quartiles of a statistic. Networks without and with shortcuts count as two, as do several --residual.\n\n"

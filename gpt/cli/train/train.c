@@ -33,6 +33,7 @@ static const OptionGroup train_groups[] = {
 
 const CommandHelp train_help = {
     .name = "train",
+    .summary = "train a GPT on a text, with checkpoints and resume",
     .about = "Trains a GPT on 90% of a text; 10% is for validation. The run's folder then holds the model in GPT-2's file format\n"
              "(model.safetensors, config.json, the tokenizer), log.csv with a row per step, the loss curve loss.png, and\n"
              "training.safetensors, from which --resume continues bit for bit. Ctrl-C finishes the step and saves. With --resume only\n"
