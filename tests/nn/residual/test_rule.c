@@ -25,7 +25,6 @@ static void refused(const char *text, const char *expected)
 
 START_TEST(each_row_of_the_table_is_in_normal_form_and_has_all_its_columns)
 {
-    ck_assert_int_eq(residual_table_count, 21);
     for (int i = 0; i < residual_table_count; i++) {
         const ResidualRow *row = &residual_table[i];
         ck_assert_str_eq(residual_text(rule(row->name)), row->text);
