@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <ctype.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,28 @@ bool gdb_missing(const char *function)
         skip(function, "there is no gdb with Python");
     }
     return !here;
+}
+
+static const glob_t *lesson_files(void)
+{
+    static glob_t files;
+    if (files.gl_pathc == 0 && glob("examples/*.gdb", 0, NULL, &files) != 0) {
+        abort();                                   // not in a test yet, so Check cannot report it
+    }
+    return &files;
+}
+
+int gdb_lesson_count(void)
+{
+    return (int)lesson_files()->gl_pathc;
+}
+
+const char *gdb_lesson(int i)
+{
+    static char name[64];
+    const char *path = lesson_files()->gl_pathv[i] + strlen("examples/");
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(path, "."), path);
+    return name;
 }
 
 // The folder of the build that is tested: the one that its examples lie in.

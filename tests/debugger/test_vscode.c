@@ -13,13 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const lessons[] = {"tape", "layernorm", "shortcut", "attention", "block", "generate", "one_way", "residual"};
-enum { LESSON_COUNT = sizeof lessons / sizeof lessons[0] };
-
 static void prepare(void)
 {
-    gdb_prepare("examples/tape examples/layernorm examples/shortcut examples/attention examples/block examples/generate examples/one_way "
-                "examples/residual");
+    gdb_prepare(GDB_LESSONS);
 }
 
 static cJSON *read_json(const char *path)
@@ -91,7 +87,7 @@ START_TEST(what_the_configurations_name_is_there)
         ck_assert_msg(printers, "%s loads no printers", text_of(configuration, "name"));
         n++;
     }
-    ck_assert_int_ge(n, LESSON_COUNT + 1);
+    ck_assert_int_ge(n, gdb_lesson_count() + 1);
     cJSON_Delete(launch);
     cJSON_Delete(tasks);
 }
@@ -124,7 +120,7 @@ START_TEST(a_lesson_starts_in_the_machine_interface)
         return;
     }
     cJSON *launch = read_json(".vscode/launch.json");
-    snprintf(name, sizeof name, "lesson: %s", lessons[_i]);
+    snprintf(name, sizeof name, "lesson: %s", gdb_lesson(_i));
     const cJSON *configuration = find_named(cJSON_GetObjectItem(launch, "configurations"), "name", name);
     ck_assert_msg(configuration != NULL, "there is no %s", name);
     write_session(configuration, typed);
@@ -175,7 +171,7 @@ int main(void)
     TCase *tests = case_create("configurations");
     tcase_add_unchecked_fixture(tests, prepare, NULL);
     tcase_add_test(tests, what_the_configurations_name_is_there);
-    tcase_add_loop_test(tests, a_lesson_starts_in_the_machine_interface, 0, LESSON_COUNT);
+    tcase_add_loop_test(tests, a_lesson_starts_in_the_machine_interface, 0, gdb_lesson_count());
     tcase_add_test(tests, variables_are_shown);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
