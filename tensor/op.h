@@ -1,7 +1,7 @@
 // op.h: what an operation is made of. Included by tensor/ only.
 //
 // To add an operation: one file in ops/ (formula, plain loops, wrapper, gradient-check cases, and `const Op op_NAME`) and one row in
-// OPERATIONS below. What users call is declared in tensor.h, with a macro that adds the line of the call.
+// OPERATIONS below. What users call is declared in tensor.h, with a macro in where.h that adds the line of the call.
 
 #ifndef GPTAPE_OP_H
 #define GPTAPE_OP_H
