@@ -109,8 +109,8 @@ char *stories_text(uint64_t seed, size_t bytes)
 {
     Random random;
     random_seed(&random, seed);
+    char *text = memory_allocate(bytes < SIZE_MAX ? bytes + 1 : bytes, "the stories");     // first, so that a refusal leaves nothing behind
     Stories *stories = stories_create();
-    char *text = memory_allocate(bytes < SIZE_MAX ? bytes + 1 : bytes, "the stories");
     size_t n = 0;
     bool room = true;
     while (room) {
