@@ -147,27 +147,28 @@ bool statistic_check(const char *text, Error *error)
 // # is a number, * anything.
 static bool matches(const char *pattern, const char *name)
 {
-    for (; *pattern != '\0'; pattern++) {
+    const char *after_star = NULL;                 // the pattern after the last *
+    const char *rest = NULL;                       // the name after what this * stands for
+    while (*pattern != '\0' || *name != '\0') {
         if (*pattern == '*') {
-            for (; !matches(pattern + 1, name); name++) {
-                if (*name == '\0') {
-                    return false;
-                }
-            }
-            return true;
-        }
-        if (*pattern == '#') {
-            if (!isdigit((unsigned char)*name)) {
-                return false;
-            }
+            pattern++;
+            after_star = pattern;
+            rest = name;
+        } else if (*pattern == '#' && isdigit((unsigned char)*name)) {
+            pattern++;
             name += strspn(name, "0123456789");
-        } else if (*pattern != *name) {
-            return false;
-        } else {
+        } else if (*pattern == *name && *pattern != '#') {
+            pattern++;
             name++;
+        } else if (after_star != NULL && *rest != '\0') {             // the last * stands for one character more; others need not change
+            rest++;
+            name = rest;
+            pattern = after_star;
+        } else {
+            return false;
         }
     }
-    return *name == '\0';
+    return true;
 }
 
 // Adds a point, or another value at an existing x. Stores sums and counts; squares: sums of squares, whose root is taken later.
@@ -209,7 +210,7 @@ static Series series_of(const Term *term, const char *csv)
     for (int i = 0; i < COLUMNS; i++) {
         columns[i] = column_of(names[i]);
     }
-    table_reader_begin(&reader, memory_copy_text(csv), "the rows", "", &error);
+    table_reader_begin(&reader, memory_copy_text(csv), strlen(csv), "the rows", "", &error);
     while (table_reader_next(&reader)) {
         int layer;
         int step;

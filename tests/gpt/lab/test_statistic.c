@@ -58,6 +58,7 @@ static const struct {
     {"at:1 l2 activation_grad", 10},
     {"at:1 l2 weight_grad h.#.*.weight", 5},                  // sqrt(3^2 + 4^2)
     {"at:1 rms weight_grad h.#.*.weight", 0.875},             // the mean
+    {"at:1 l2 weight_grad *#*.c_attn.*t", 3},
     {"last l2 weight_grad h.#.mlp.c_fc.weight / last l2 weight_grad h.#.attn.c_attn.weight", 4. / 3},
     {"log10 last l2 activation_grad", 2},
     {"center value path_norm@0", 0.75},
@@ -85,6 +86,7 @@ START_TEST(what_is_not_there_is_not_a_number)
     ck_assert(isnan(statistic_value("at:9 l2 activation_grad", rows, 0.25)));
     ck_assert(isnan(statistic_value("slope l2 activation_grad@1", rows, 0.25)));       // one point has no slope
     ck_assert(isnan(statistic_value("first l2 activation_grad", "", 0.25)));
+    ck_assert(isnan(statistic_value("first l2 weight_grad **************************************************x", rows, 0.25)));    // soon
 }
 END_TEST
 
