@@ -70,7 +70,7 @@ static void split_line(TableReader *reader, char *line)
 bool table_reader_next(TableReader *reader)
 {
     char *line = reader->text + reader->at;
-    char *end = strchr(line, '\n');
+    char *end = memchr(line, '\n', reader->n - reader->at);
     if (end == NULL) {
         return false;                              // a kill or a full disk cut it off
     }
@@ -81,10 +81,10 @@ bool table_reader_next(TableReader *reader)
     return true;
 }
 
-bool table_reader_begin(TableReader *reader, char *text, const char *name, const char *header, Error *error)
+bool table_reader_begin(TableReader *reader, char *text, size_t n, const char *name, const char *header, Error *error)
 {
     size_t length = strlen(header);
-    *reader = (TableReader){.text = text, .at = length, .line = 1};
+    *reader = (TableReader){.text = text, .n = n, .at = length, .line = 1};
     if (strncmp(text, header, length) == 0) {
         return true;
     }
@@ -96,7 +96,7 @@ bool table_reader_open(TableReader *reader, const char *path, const char *header
 {
     char *text;
     size_t n;
-    return file_read(path, MOST_TEXT_BYTES, &text, &n, error) && table_reader_begin(reader, text, path, header, error);
+    return file_read(path, MOST_TEXT_BYTES, &text, &n, error) && table_reader_begin(reader, text, n, path, header, error);
 }
 
 void table_reader_close(TableReader *reader)
@@ -169,7 +169,7 @@ static bool cut(RowTable *table, const char *header, RowTableKeep *keep, void *c
         free(text);
         return row_table_add(table, header, strlen(header), error);
     }
-    if (!table_reader_begin(&reader, text, table->path, header, error)) {
+    if (!table_reader_begin(&reader, text, n, table->path, header, error)) {
         return false;
     }
     bool kept = keep(&reader, context, &bytes, error);

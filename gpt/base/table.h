@@ -12,6 +12,7 @@ enum { MOST_CELLS = 32 };
 
 typedef struct TableReader {
     char *text;
+    size_t n;                                      // bytes; a zero byte ends its cell and its line, whose rest is skipped
     size_t at;                                     // where the next line begins
     int line;                                      // its number, counted from 1
     char *cells[MOST_CELLS];                       // of the line that was read last, each ending in '\0'
@@ -20,8 +21,8 @@ typedef struct TableReader {
 
 // The whole file, which must begin with header; at most MOST_TEXT_BYTES. To be closed if true is returned.
 bool table_reader_open(TableReader *reader, const char *path, const char *header, Error *error);
-// The same for a text, which the reader frees; messages call it name.
-bool table_reader_begin(TableReader *reader, char *text, const char *name, const char *header, Error *error);
+// The same for a text of n bytes with a zero byte behind them, which the reader frees; messages call it name.
+bool table_reader_begin(TableReader *reader, char *text, size_t n, const char *name, const char *header, Error *error);
 bool table_reader_next(TableReader *reader);       // the next complete line; false if there is none
 void table_reader_close(TableReader *reader);
 

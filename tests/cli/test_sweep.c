@@ -112,6 +112,9 @@ START_TEST(shards_are_merged)
     succeed(SWEEP "--shard 2/3 --runs 2.csv --csv 2f.csv");
     succeed(SWEEP "--shard 3/3 --runs 3.csv --csv 3f.csv");
     assert_prints("cat 1.csv 2.csv 3.csv | grep -c depth", "12\n");
+    succeed(SWEEP "--shard 2147483647/2147483647");             // more processes than networks
+    succeed(SWEEP "--shard 2/2147483647 --runs one.csv");
+    assert_prints("grep -c depth one.csv", "1\n");
     succeed("sweep --merge 1.csv 2.csv 3.csv 1f.csv 2f.csv 3f.csv --runs merged.csv --csv mergedf.csv");
     assert_same_runs("all.csv", "merged.csv");
     assert_prints("for f in allf mergedf; do sort $f.csv > $f.sorted; done; cmp allf.sorted mergedf.sorted && echo same", "same\n");
@@ -145,6 +148,9 @@ static const struct {
     {"--vary depth=3,x", 2, "--depth: 'x' is not an integer"},
     {"--vary 'residual=plain,f(g)'", 2, "--residual: column 3: unknown name 'g'"},
     {"--vary depth=3 --shard 0/2", 2, "--shard: '0/2' (expected I/N, with I from 1 to N)"},
+    {"--vary depth=3 --statistic \"max l2$(printf '\\t')weight_grad\"", 2, "a control character (expected spaces)"},
+    {"--vary depth=3 --vary \"residual=$(printf 'h +\\tf(h)')\"", 2, "a control character (expected spaces)"},
+    {"--vary depth=3 --runs zeros.csv", 1, "zeros.csv: line 2 is not a row of a sweep"},
     {"--vary depth=3 --statistic 'frist l2 loss'", 2, "--statistic: 'frist': unknown operation"},
     {"--vary depth=3 x.csv", 2, "'x.csv': unexpected (expected --merge with files)"},
     {"--merge", 2, "--merge: --runs is missing (expected --merge FILE... --runs FILE)"},
@@ -159,10 +165,24 @@ START_TEST(invalid_sweeps_are_one_line_errors)
 {
     char command[256];
     succeed("sweep --vary depth=3 --seeds 1 --quiet --runs runs.csv");
-    assert_prints("cksum < runs.csv > before; echo a,b > other.csv", "");
+    assert_prints("cksum < runs.csv > before; echo a,b > other.csv; (head -1 runs.csv; printf '\\0\\n'; tail -1 runs.csv) > zeros.csv", "");
     snprintf(command, sizeof command, "sweep %s", refused[_i].options);
     refuse(command, refused[_i].status, refused[_i].part);
     assert_prints("cksum < runs.csv | cmp - before; cat other.csv", "a,b\n");           // what was measured is kept
+}
+END_TEST
+
+// Much longer than most rules: the whole rule is used, twice.
+START_TEST(long_rules_are_not_cut)
+{
+    char rule[2100] = "f(h)";
+    for (int i = 0; i < 500; i++) {
+        strcat(rule, " + h");
+    }
+    FILE *file = fopen("rule", "w");
+    ck_assert(fputs(rule, file) >= 0 && fclose(file) == 0);
+    succeed("sweep --vary depth=2 --width 2 --seeds 1 --quiet --json --residual 'h + f(h)' --residual \"$(cat rule)\" --runs long.csv");
+    assert_prints("grep -c -F -e \"$(cat rule)\" long.csv", "1\n");
 }
 END_TEST
 
@@ -321,6 +341,7 @@ int main(void)
     tcase_add_test(sweep, a_torn_file_is_continued);
     tcase_add_test(sweep, shards_are_merged);
     tcase_add_loop_test(sweep, invalid_sweeps_are_one_line_errors, 0, sizeof refused / sizeof refused[0]);
+    tcase_add_test(sweep, long_rules_are_not_cut);
     tcase_add_test(sweep, two_sweeps_on_one_file_are_reported);
     tcase_add_test(sweep, a_full_disk_is_reported_and_keeps_the_results);
     suite_add_tcase(suite, sweep);

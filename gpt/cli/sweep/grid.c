@@ -197,9 +197,13 @@ static bool vary_arms(const Options *options, Grid *grid)
     const char *shortcut = options_text(options, "shortcut");
     bool both = shortcut == NULL || strcmp(shortcut, "both") == 0;
     for (int i = 0; options_count(options, "residual") > 1 && i < options_count(options, "residual"); i++) {
-        char text[1024];
-        snprintf(text, sizeof text, "residual=%s", options_text_of(options, "residual", i));
-        if (!grid_vary(options, "residual", text, grid)) {
+        const char *one = options_text_of(options, "residual", i);
+        size_t bytes = strlen(one) + sizeof "residual=";
+        char *text = memory_allocate(bytes, "a rule");
+        snprintf(text, bytes, "residual=%s", one);
+        bool added = grid_vary(options, "residual", text, grid);
+        free(text);
+        if (!added) {
             return false;
         }
     }

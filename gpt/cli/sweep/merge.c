@@ -160,7 +160,7 @@ static bool take_file(Merge *merge, bool figures, Error *error)
         } else if (is_figures != figures) {
             free(text);
         } else {
-            read = table_reader_begin(&reader, text, merge->path, is_runs ? store_runs_header : header, error)
+            read = table_reader_begin(&reader, text, n, merge->path, is_runs ? store_runs_header : header, error)
                 && (figures ? take_figures(&reader, merge, error) : take_runs(&reader, merge, error));
             table_reader_close(&reader);
         }

@@ -210,7 +210,7 @@ bool store_add(Store *store, const char *rows, const char *figures, Error *error
     if (store->runs != NULL && !row_table_add(store->runs, rows, strlen(rows), error)) {
         return false;
     }
-    bool taken = table_reader_begin(&reader, memory_copy_text(rows), "the rows", "", error) && take_rows(&reader, store, &keep, error);
+    bool taken = table_reader_begin(&reader, memory_copy_text(rows), strlen(rows), "the rows", "", error) && take_rows(&reader, store, &keep, error);
     table_reader_close(&reader);
     return taken;
 }

@@ -116,12 +116,31 @@ static void make_cells(SweepPlan *plan, int shard, int n_shards)
     const Grid *grid = &plan->grid;
     size_t n = (size_t)grid->n_points * (size_t)grid->n_seeds;
     plan->cells = memory_allocate(n * sizeof(Cell), "the networks");
-    for (int i = shard - 1; i < (int)n; i += n_shards) {
-        int point = i / grid->n_seeds;
-        plan->cells[plan->n_cells] = (Cell){.settings = grid->lines[point], .seed = grid->seed + (uint64_t)(i % grid->n_seeds),
+    for (size_t i = (size_t)shard - 1; i < n; i += (size_t)n_shards) {
+        size_t point = i / (size_t)grid->n_seeds;
+        plan->cells[plan->n_cells] = (Cell){.settings = grid->lines[point], .seed = grid->seed + i % (size_t)grid->n_seeds,
                                             .keys = {grid->points[point]}, .statistics = {plan->statistic}, .n_statistics = 1};
         plan->n_cells++;
     }
+}
+
+// Cells are found again by their text, so it must be the same when it is read from a file.
+static bool check_text(const char *text)
+{
+    char *cell = NULL;
+    size_t n;
+    FILE *stream = open_memstream(&cell, &n);
+    if (stream == NULL) {
+        fail_memory(0, "a cell");
+    }
+    quote_terminal(stream, text, strlen(text), false);
+    fclose(stream);
+    bool same = strcmp(cell, text) == 0;
+    free(cell);
+    if (!same) {
+        command_error("sweep", "'%.120s': a control character (expected spaces), or not UTF-8", text);
+    }
+    return same;
 }
 
 static bool read_plan(const Options *options, SweepPlan *plan)
@@ -145,7 +164,12 @@ static bool read_plan(const Options *options, SweepPlan *plan)
     plan->sweep = memory_allocate(bytes, "the sweep");
     snprintf(plan->sweep, bytes, "%s of gradflow%s%s", plan->statistic, plan->grid.settings[0] == '\0' ? "" : " ", plan->grid.settings);
     make_cells(plan, shard, n_shards);
-    return true;
+    for (int i = 0; i < plan->grid.n_points; i++) {
+        if (!check_text(plan->grid.points[i])) {
+            return false;
+        }
+    }
+    return check_text(plan->sweep);
 }
 
 // All settings, before the first network is run.
