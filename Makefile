@@ -114,11 +114,7 @@ $(BUILD)/flags: FORCE
 NO_ONEDNN := without oneDNN (libdnnl-dev): matrix products will be slower
 
 COMPILE = @echo 'cc $@'; mkdir -p $(@D); $(CC) $(FLAGS) -MMD -MP -c -o $@ $<
-LINK = @echo 'ld $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(LDFLAGS) $(PLUGIN_PATH) -o $@ $^
-
-# Where programs and the shared library look for MPI's plugins: beside themselves, one folder up (examples), or in the library's folder.
-# Not as RUNPATH, which the sanitizers' dlopen ignores.
-PLUGIN_PATH := -Wl,--disable-new-dtags,-rpath,'$$ORIGIN:$$ORIGIN/..:$$ORIGIN/../lib'
+LINK = @echo 'ld $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(LDFLAGS) -o $@ $^
 
 $(BUILD)/float/tests/%.o $(BUILD)/double/tests/%.o: private FLAGS += -fvisibility=default $$(pkg-config --cflags check)
 

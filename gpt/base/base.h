@@ -26,6 +26,7 @@ bool memory_check(double bytes, const char *what, Error *error);
 // Paths
 
 char *path_in(const char *folder, const char *name);           // "folder/name". The caller frees it
+char *program_folder(void);                       // the running program's. The caller frees it; NULL if it is unknown
 char *path_folder(const char *path);               // the folder that it is in, "." without a slash. The caller frees it
 char *path_real(const char *path);                 // absolute and without links; path itself if the file does not exist. The caller frees it
 bool path_same(const char *a, const char *b);      // are they one file, or would they be? Also through links

@@ -22,6 +22,18 @@ char *path_in(const char *folder, const char *name)
     return path;
 }
 
+char *program_folder(void)
+{
+    enum { LONGEST = 4096 };
+    char path[LONGEST];
+    ssize_t length = readlink("/proc/self/exe", path, LONGEST - 1);
+    if (length <= 0 || length == LONGEST - 1) {
+        return NULL;
+    }
+    path[length] = '\0';
+    return path_folder(path);
+}
+
 char *path_folder(const char *path)
 {
     REQUIRE(path);

@@ -1,6 +1,6 @@
 // ranks.c: detects the launcher, loads the plugin for its MPI, and waits for other ranks, one of which may have died.
 
-#define _GNU_SOURCE                                // gethostname, writev, usleep
+#define _GNU_SOURCE                                // dladdr1, gethostname, writev, usleep
 
 #include "gpt/base/base.h"
 #include "gpt/base/ranks_mpi.h"
@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
+#include <link.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -39,7 +40,7 @@ static const char *loss_note;
 // Each launcher's variable for the number of ranks, and the MPI that it launches. srun speaks to Open MPI by PMIx, to MPICH by PMI.
 typedef struct Launcher {
     const char *variable;
-    const char *rank;                              // and the one for this rank's number
+    const char *rank;                              // and one for this rank's number, which only the launcher sets
     const char *also;                              // must also be set; NULL: nothing
     const char *plugin;
     const char *name;
@@ -49,9 +50,9 @@ typedef struct Launcher {
 #define OPEN_MPI "libgptape-openmpi.so", "Open MPI", "libopenmpi-dev"
 #define MPICH "libgptape-mpich.so", "MPICH", "libmpich-dev"
 static const Launcher launchers[] = {
-    {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", NULL, OPEN_MPI},
+    {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", NULL, OPEN_MPI},
     {"PMI_SIZE", "PMI_RANK", NULL, MPICH},
-    {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "PMIX_RANK", OPEN_MPI},
+    {"SLURM_STEP_NUM_TASKS", "PMIX_RANK", "PMIX_RANK", OPEN_MPI},
 };
 
 // The launcher, and how many ranks it has started; NULL: none.
@@ -73,15 +74,41 @@ bool ranks_launched(void)
     return find_launcher(&n) != NULL;
 }
 
-// The linker gives the program and the shared library a search path (rpath) to the plugin: beside them, or in the library's folder.
+// The folder of the program or shared library that holds this code. The caller frees it; NULL if it is unknown.
+static char *own_folder(void)
+{
+    Dl_info info;
+    struct link_map *map = NULL;
+    bool found = dladdr1(&ranks_mpi, &info, (void **)&map, RTLD_DL_LINKMAP) != 0 && map != NULL;
+    return !found ? NULL : map->l_name[0] == '\0' ? program_folder() : path_folder(map->l_name);
+}
+
+// The plugin is in that folder, one folder up (examples), or in the lib beside it, and nowhere else: never where LD_LIBRARY_PATH says.
 // RTLD_GLOBAL: MPI's own plugins need its symbols.
+static void *open_plugin(const char *name)
+{
+    static const char *const places[] = {".", "..", "../lib"};
+    char *folder = own_folder();
+    void *plugin = NULL;
+    for (int i = 0; i < 3 && plugin == NULL && folder != NULL; i++) {
+        char *place = path_in(folder, places[i]);
+        char *path = path_in(place, name);
+        plugin = access(path, F_OK) == 0 ? dlopen(path, RTLD_NOW | RTLD_GLOBAL) : NULL;
+        free(place);
+        free(path);
+    }
+    free(folder);
+    return plugin;
+}
+
 static const RanksMpi *load(const Launcher *launcher, int n, Error *error)
 {
-    void *plugin = dlopen(launcher->plugin, RTLD_NOW | RTLD_GLOBAL);
+    void *plugin = open_plugin(launcher->plugin);
     const RanksMpi *found = plugin == NULL ? NULL : dlsym(plugin, RANKS_MPI_SYMBOL);
     if (found == NULL) {
-        error_set(error, "launched as %d ranks, but this build has no %s (expected %s when it was built): %.200s", n, launcher->name,
-                  launcher->package, dlerror());
+        const char *why = dlerror();               // NULL: there is no such file
+        error_set(error, "launched as %d ranks, but this build has no %s (expected %s when it was built)%s%.200s", n, launcher->name,
+                  launcher->package, why == NULL ? "" : ": ", why == NULL ? "" : why);
     }
     return found;
 }
@@ -134,7 +161,7 @@ bool ranks_begin(Error *error)
         return true;
     }
     const char *number = getenv(launcher->rank);
-    rank = number == NULL ? 0 : atoi(number);
+    rank = number == NULL ? 0 : atoi(number);      // rank 0 speaks for all; found->begin corrects it
     const RanksMpi *found = load(launcher, n, error);
     if (found == NULL) {
         return false;

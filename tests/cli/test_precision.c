@@ -71,6 +71,9 @@ START_TEST(precision_is_named_and_mismatches_are_refused)
     run = run_shell("cp \"$GPTAPE_BIN\" gptape && ./gptape gradflow --precision f64");
     assert_one_line_error(&run, 1, "--precision: f64 needs the program gptape64, which did not start: No such file or directory");
     run_free(&run);
+    run = run_shell("ln -s gptape gptape64 && timeout 20 ./gptape gradflow --precision f64");
+    assert_one_line_error(&run, 1, "gptape64 is not gptape64");
+    run_free(&run);
 }
 END_TEST
 

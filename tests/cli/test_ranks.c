@@ -257,6 +257,8 @@ START_TEST(usage_errors_are_reported_once)
     assert_ends_with(RANKS(2) "train --resume --out nowhere", "nowhere: no run to resume");
     shell_well("mkdir -p alone/bin && cp \"$GPTAPE_BIN\" alone/bin/gptape");
     assert_ends_with(MPIRUN " -n 2 alone/bin/gptape " SMALL " --steps 3 --out run", "launched as 2 ranks, but this build has no Open MPI");
+    shell_well("echo x > libgptape-openmpi.so");   // not ours: loading it would be an error of its own
+    assert_ends_with("LD_LIBRARY_PATH=.: OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=1 alone/bin/gptape " SMALL " --out run", "when it was built)\n");
     shell_well(MPIRUN " -n 1 alone/bin/gptape " SMALL " --steps 3 --out run");          // one rank needs none
 }
 END_TEST

@@ -10,24 +10,6 @@
 
 #define PROGRAM_64 "gptape64"
 
-// The path of gptape64 beside the running program. The caller frees it; NULL if its own path is unknown.
-static char *path_64(void)
-{
-    enum { LONGEST = 4096 };
-    char path[LONGEST];
-    ssize_t length = readlink("/proc/self/exe", path, LONGEST - 1);
-    if (length <= 0) {
-        return NULL;
-    }
-    path[length] = '\0';
-    char *name = strrchr(path, '/');
-    if (name == NULL) {
-        return NULL;
-    }
-    *name = '\0';
-    return path_in(path, PROGRAM_64);
-}
-
 // Reads argv before it is parsed: later the process may have joined MPI, and must not exec.
 static bool asks_for_64(char **argv)
 {
@@ -48,9 +30,21 @@ bool precision_restart(char **argv)
     if (kernels_precision() == PRECISION_F64 || !asks_for_64(argv)) {
         return true;
     }
-    char *path = path_64();
-    execvp(path == NULL ? PROGRAM_64 : path, argv);                    // returns only if it fails
-    command_error(NULL, "--precision: f64 needs the program " PROGRAM_64 ", which did not start: %s", strerror(errno));
+    char *folder = program_folder();
+    if (folder == NULL) {
+        command_error(NULL, "--precision: f64 needs the program " PROGRAM_64 " beside this one, whose folder is unknown");
+        return false;
+    }
+    char *path = path_in(folder, PROGRAM_64);      // never one found by PATH
+    const char *own = argv[0];
+    argv[0] = path;
+    if (strcmp(own, path) == 0) {
+        command_error(NULL, "--precision: %.400s is not " PROGRAM_64, path);
+    } else {
+        execv(path, argv);                         // returns only if it fails
+        command_error(NULL, "--precision: f64 needs the program " PROGRAM_64 ", which did not start: %s", strerror(errno));
+    }
+    free(folder);
     free(path);
     return false;
 }
