@@ -166,13 +166,13 @@ export function fromFragment(fragment) {
     const parts = new URLSearchParams(fragment.replace(/^#/, ''));
     const state = readNames(parts, notes);
     for (const [name, text] of parts) {
-        if (name in fields && name !== 'net') {
+        if (Object.hasOwn(fields, name) && name !== 'net') {
             const {value, error} = parse(name, text, {...state, 'n-head': Number(parts.get('n-head') ?? state['n-head'])});
             state[name] = error ? state[name] : value;
             if (error) {
                 notes.push(error);
             }
-        } else if (name in shown) {
+        } else if (Object.hasOwn(shown, name)) {
             state[name] = shown[name].choices.includes(text) ? text : state[name];
         } else if (name === 'tour') {
             state.tour = /^\d+$/.test(text) ? Number(text) : undefined;
