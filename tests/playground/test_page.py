@@ -126,9 +126,9 @@ class SettingTest(PageCase):
         self.assertEqual(self.labeled("Depth").get_attribute("value"), "9")
 
     def test_invalid_link_shows_defaults_and_a_note(self):
-        self.load("#view=flow&depth=minus&net=cnn&bogus=1")
+        self.load("#view=flow&depth=minus&net=cnn&bogus=1&constructor=1")
         note = self.one("#notice").text
-        for part in ["'minus' is not an integer between 2 and 1000", "'cnn' is unknown", "'bogus' is not a setting"]:
+        for part in ["'minus' is not an integer between 2 and 1000", "'cnn' is unknown", "'bogus' is not a setting", "'constructor' is not a setting"]:
             self.assertIn(part, note)
         self.assertEqual(self.labeled("Depth").get_attribute("value"), "20")
 
