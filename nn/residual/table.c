@@ -157,6 +157,65 @@ bool residual_uses_x0(const ResidualRule *rule)
     return rule_find(rule_half(rule, 0), RULE_X0) >= 0 || rule_find(rule_half(rule, 1), RULE_X0) >= 0;
 }
 
+// A step's result as constant + shortcut*h + branch*f(...); NaN: it is no such sum.
+typedef struct Terms {
+    double constant, shortcut, branch;
+} Terms;
+
+static Terms terms_of(const RuleStep *step, Terms a, Terms b, const RuleHalf *half, ResidualPlace place)
+{
+    const Terms other = {NAN, NAN, NAN};
+    if (step->size == RULE_CONSTANT) {
+        return (Terms){.constant = step->op == RULE_NUMBER ? step->number : rule_constant(step->op, a.constant, b.constant, place)};
+    }
+    switch (step->op) {
+    case RULE_H:
+        return (Terms){.shortcut = 1};
+    case RULE_F:
+        return (Terms){.branch = 1};
+    case RULE_BOUND:
+        return a;
+    case RULE_NEGATE:
+        return (Terms){-a.constant, -a.shortcut, -a.branch};
+    case RULE_ADD:
+        return (Terms){a.constant + b.constant, a.shortcut + b.shortcut, a.branch + b.branch};
+    case RULE_SUBTRACT:
+        return (Terms){a.constant - b.constant, a.shortcut - b.shortcut, a.branch - b.branch};
+    case RULE_MULTIPLY:
+    case RULE_DIVIDE:
+        if (half->steps[step->b].size == RULE_CONSTANT) {
+            double times = step->op == RULE_DIVIDE ? 1 / b.constant : b.constant;
+            return (Terms){a.constant * times, a.shortcut * times, a.branch * times};
+        }
+        return step->op == RULE_MULTIPLY && half->steps[step->a].size == RULE_CONSTANT
+             ? (Terms){a.constant * b.constant, a.constant * b.shortcut, a.constant * b.branch} : other;
+    default:
+        return other;
+    }
+}
+
+bool residual_norm_gains(const ResidualRule *rule, ResidualPlace place, double *shortcut, double *branch)
+{
+    REQUIRE(rule);
+    REQUIRE(shortcut);
+    REQUIRE(branch);
+    const RuleHalf *half = rule_half(rule, place.half);
+    Terms terms[RESIDUAL_LENGTH];
+    int end = half->result;
+    for (int i = 0; i < half->n_steps; i++) {
+        const RuleStep *step = &half->steps[i];
+        terms[i] = terms_of(step, step->a < 0 ? (Terms){0} : terms[step->a], step->b < 0 ? (Terms){0} : terms[step->b], half, place);
+    }
+    while (half->steps[end].op == RULE_BOUND) {
+        end = half->steps[end].a;
+    }
+    bool is_outer = half->steps[end].op == RULE_NORM || half->steps[end].op == RULE_RMS;
+    Terms inside = is_outer ? terms[half->steps[end].a] : (Terms){NAN, NAN, NAN};
+    *shortcut = inside.shortcut;
+    *branch = inside.branch;
+    return inside.constant == 0 && inside.shortcut != 0 && isfinite(inside.shortcut) && isfinite(inside.branch);
+}
+
 ResidualPlace residual_place(int block, int half, int n_layer)
 {
     int S = n_layer <= INT_MAX / 2 ? 2 * n_layer : INT_MAX;            // a network so deep is counted, but not made

@@ -83,6 +83,17 @@ START_TEST(the_table_has_the_quartiles)
 }
 END_TEST
 
+// Keel's product over the part of the gradient that comes by shortcuts alone, in two arms. Finite width and LayerNorm's mean leave 5 %.
+START_TEST(a_law_is_drawn_over_the_measurement)
+{
+    succeed("sweep --vary depth=6,24 --vary residual=post,keel --width 64 --activation tanh --init xavier --inputs normal:16 --probe paths "
+            "--statistic 'ratio value path_norm:1 layers.#' --seeds 3 --quiet --plot law.gp");
+    assert_prints("grep -c 'keel, theory: Keel.*product of measured sizes' law.gp", "1\n");
+    assert_prints("awk '/^\\$data/ {line = $1} /^(6|24) / {y[line $1] = $2} END {for (x = 6; x <= 24; x += 18) for (k = 0; k < 2; k++) "
+                  "print y[\"$data_0_\" k + 2 x] / y[\"$data_0_\" k x]}' law.gp | awk '$1 > 0.95 && $1 < 1.05' | grep -c .", "4\n");
+}
+END_TEST
+
 START_TEST(existing_cells_are_not_run_again)
 {
     succeed(SWEEP "--runs a.csv --csv af.csv");
@@ -143,6 +154,9 @@ static const struct {
     {"--vary csv=a,b", 2, "--vary: csv cannot be varied"},
     {"--vary same-dy=on", 2, "--vary: same-dy cannot be varied"},
     {"--vary depth=3,3", 2, "--vary: depth: '3' is given twice"},
+    {"--vary depth=2,02", 2, "--vary: depth: '02' is the same as '2'"},
+    {"--vary init-gain=0.5,1,5e-1", 2, "--vary: init-gain: '5e-1' is the same as '0.5'"},
+    {"--vary 'residual=pre,h+f(norm(h))'", 2, "--vary: residual: 'h+f(norm(h))' is the same as 'pre'"},
     {"--vary depth=3,,4", 2, "--vary: depth: empty value"},
     {"--vary depth=3 --depth 4", 2, "--depth: is also in --vary"},
     {"--vary depth=3,x", 2, "--depth: 'x' is not an integer"},
@@ -337,6 +351,7 @@ int main(void)
     tcase_add_checked_fixture(sweep, folder_enter, folder_leave);
     tcase_add_test(sweep, a_cell_is_a_gradflow_command);
     tcase_add_test(sweep, the_table_has_the_quartiles);
+    tcase_add_test(sweep, a_law_is_drawn_over_the_measurement);
     tcase_add_test(sweep, existing_cells_are_not_run_again);
     tcase_add_test(sweep, a_torn_file_is_continued);
     tcase_add_test(sweep, shards_are_merged);

@@ -97,13 +97,35 @@ static Varied *find_varied(Grid *grid, const char *name)
     return NULL;
 }
 
+static bool is_number(const char *text, double *number)
+{
+    char *end;
+    *number = number_read(text, &end);
+    return end != text && *end == '\0';
+}
+
+// Do both values mean the same network? 2 and 02 do, as do pre and its rule.
+static bool same_value(const char *name, const char *a, const char *b)
+{
+    double x;
+    double y;
+    Error error;
+    if (strcmp(name, "residual") == 0) {
+        const ResidualRule *rule = residual_rule(a, &error);
+        return strcmp(a, b) == 0 || (rule != NULL && rule == residual_rule(b, &error));
+    }
+    return strcmp(a, b) == 0 || (strcmp(name, "model") != 0 && is_number(a, &x) && is_number(b, &y) && x == y);
+}
+
 static bool add_value(const Options *options, const char *option, Varied *varied, const char *value, size_t length)
 {
     char *copy = memory_allocate(length + 1, "a value");
     snprintf(copy, length + 1, "%s", value);
     for (int i = 0; i < varied->n; i++) {
-        if (strcmp(varied->values[i], copy) == 0) {
-            option_error(options, option, "%.40s: '%.80s' is given twice", varied->name, copy);
+        if (same_value(varied->name, varied->values[i], copy)) {
+            bool equal = strcmp(varied->values[i], copy) == 0;
+            option_error(options, option, "%.40s: '%.80s' %s%.80s%s", varied->name, copy, equal ? "is given twice" : "is the same as '",
+                         equal ? "" : varied->values[i], equal ? "" : "'");
             free(copy);
             return false;
         }

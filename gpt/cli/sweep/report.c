@@ -1,6 +1,7 @@
 // report.c: see report.h.
 
 #include "gpt/base/base.h"
+#include "gpt/cli/gradflow/gradflow.h"
 #include "gpt/cli/sweep/report.h"
 #include "gpt/cli/sweep/store.h"
 
@@ -97,7 +98,8 @@ typedef struct Lines {
     char *labels[CHART_LINES];
     double *numbers;                               // x, y, low, high of each line
     int n;
-    double *law;                                   // y of the law, if there is one
+    int measured;                                  // lines before those of laws
+    double *laws;                                  // their y
     bool by_number;                                // x is the value itself, not its index in the list
     bool positive;                                 // all medians are
 } Lines;
@@ -124,7 +126,7 @@ static Lines lines_of(const SweepReport *report)
 {
     const Grid *grid = report->grid;
     int n_x = grid->varied[0].n;
-    Lines lines = {.n = grid->n_points / n_x, .by_number = true, .positive = true};
+    Lines lines = {.n = grid->n_points / n_x, .measured = grid->n_points / n_x, .by_number = true, .positive = true};
     lines.numbers = memory_allocate((size_t)grid->n_points * 4 * sizeof(double), "the lines");
     for (int i = 0; i < n_x; i++) {
         lines.by_number = lines.by_number && isfinite(grid_number(grid, i * lines.n, 0));
@@ -147,22 +149,60 @@ static Lines lines_of(const SweepReport *report)
     return lines;
 }
 
-// The theoretical law as one more line, where known.
-static void add_law(const SweepReport *report, Lines *lines)
+// The law of a line; false after one line on stderr.
+static bool law_of_line(const SweepReport *report, const Lines *lines, int line, const LawSweep *sweep, double *y)
 {
     const Grid *grid = report->grid;
-    int n_x = grid->varied[0].n;
-    if (lines->n >= CHART_LINES || !lines->by_number) {
-        return;
+    const char *probes = law_probes(sweep);
+    for (int i = 0; i < grid->varied[0].n; i++) {
+        GradflowCell cell = {0};
+        if (probes != NULL) {
+            const char *settings = grid->lines[i * lines->measured + line];
+            size_t bytes = strlen(settings) + strlen(probes) + sizeof " --probe ";
+            char *all = memory_allocate(bytes, "a network's options");
+            snprintf(all, bytes, "%s --probe %s", settings, probes);
+            bool done = gradflow_cell("sweep", all, grid->seed, &cell);
+            free(all);
+            if (!done) {
+                return false;
+            }
+        }
+        y[i] = law_value(sweep, lines->line[line].x[i], cell.rows);
+        free(cell.rows);
     }
-    lines->law = memory_allocate((size_t)n_x * sizeof *lines->law, "the law");
-    const ChartLine *first = &lines->line[0];
-    const char *text = law_values(grid->settings, grid->varied[0].name, report->statistic, first->x, n_x, first->y[0], lines->law);
-    if (text != NULL) {
-        lines->labels[lines->n] = memory_copy_text(text);
-        lines->line[lines->n] = (ChartLine){.label = lines->labels[lines->n], .x = first->x, .y = lines->law, .n = n_x};
+    return true;
+}
+
+// Known theoretical laws as more lines, each different one once. False after one line on stderr.
+static bool add_laws(const SweepReport *report, Lines *lines)
+{
+    const Grid *grid = report->grid;
+    size_t n_x = (size_t)grid->varied[0].n;
+    const char *names[CHART_LINES];
+    int of[CHART_LINES];                           // the line that the law is about
+    int n = 0;
+    lines->laws = memory_allocate(CHART_LINES * n_x * sizeof *lines->laws, "the laws");
+    for (int k = 0; lines->by_number && k < lines->measured && lines->measured + n < CHART_LINES; k++) {
+        const ChartLine *line = &lines->line[k];
+        double *y = lines->laws + (size_t)n * n_x;
+        LawSweep sweep = {grid->lines[k], grid->varied[0].name, report->statistic, line->x[0], line->y[0]};
+        names[n] = law_name(&sweep);
+        of[n] = k;
+        if (names[n] != NULL && !law_of_line(report, lines, k, &sweep, y)) {
+            return false;
+        }
+        n += names[n] != NULL && (n == 0 || memcmp(y, y - n_x, n_x * sizeof *y) != 0);
+    }
+    for (int k = 0; k < n; k++) {
+        char **label = &lines->labels[lines->n];
+        const char *line = n > 1 ? lines->labels[of[k]] : "";
+        size_t bytes = strlen(line) + strlen(names[k]) + sizeof ", theory: ";
+        *label = memory_allocate(bytes, "a label");
+        snprintf(*label, bytes, "%s%stheory: %s", line, n > 1 ? ", " : "", names[k]);
+        lines->line[lines->n] = (ChartLine){.label = *label, .x = lines->line[0].x, .y = lines->laws + (size_t)k * n_x, .n = (int)n_x};
         lines->n++;
     }
+    return true;
 }
 
 static Chart chart_of(const SweepReport *report, const Lines *lines, char caption[512])
@@ -175,25 +215,28 @@ static Chart chart_of(const SweepReport *report, const Lines *lines, char captio
                    .lines = lines->line, .n_lines = lines->n, .low = lines->low, .high = lines->high};
 }
 
-static bool draw(const Options *options, const SweepReport *report, Error *error)
+// False after one line on stderr.
+static bool draw(const Options *options, const SweepReport *report)
 {
     const char *plot = options_text(options, "plot");
     char caption[512];
     Lines lines = lines_of(report);
+    Error error;
     bool drawn = true;
     if (lines.n > CHART_LINES) {
         command_note(options, "no chart: %d lines (expected at most %d)", lines.n, CHART_LINES);
+    } else if (!add_laws(report, &lines)) {
+        drawn = false;
     } else {
-        add_law(report, &lines);
         Chart chart = chart_of(report, &lines, caption);
-        char *text = options_given(options, "json") ? NULL : plot_chart_terminal(&chart, terminal_columns(CHART_COLUMNS), error);
+        char *text = options_given(options, "json") ? NULL : plot_chart_terminal(&chart, terminal_columns(CHART_COLUMNS), &error);
         drawn = text != NULL || options_given(options, "json");
         if (text != NULL) {
             printf("\n%s", text);
             flush_stdout();
         }
         free(text);
-        drawn = drawn && (plot == NULL || plot_chart(&chart, plot, error));
+        drawn = (drawn && (plot == NULL || plot_chart(&chart, plot, &error))) || report_error(options, &error);
         if (drawn && plot != NULL) {
             command_note(options, "drew %s", plot);
         }
@@ -201,18 +244,17 @@ static bool draw(const Options *options, const SweepReport *report, Error *error
     for (int k = 0; k < CHART_LINES; k++) {
         free(lines.labels[k]);
     }
-    free(lines.law);
+    free(lines.laws);
     free(lines.numbers);
     return drawn;
 }
 
 bool sweep_report_print(const Options *options, const SweepReport *report)
 {
-    Error error;
     if (options_given(options, "json")) {
         print_json(report);
     } else {
         print_table(report);
     }
-    return draw(options, report, &error) || report_error(options, &error);
+    return draw(options, report);
 }

@@ -74,9 +74,17 @@ typedef struct Estimate {
 double sample_over(const double *values, int n, Over over);            // NaN without values
 Estimate sample_estimate(const Sample *sample, Over over, Trend trend);
 
-// A theoretical law for the sweep, if one is known: fills y (n) with its values at x, and returns its name; NULL if there is none. settings:
-// the fixed options; y_first: the measurement at the first x, for laws that predict only the growth.
-const char *law_values(const char *settings, const char *varied, const char *statistic, const double *x, int n, double y_first, double *y);
+// What a sweep varies and measures, for a theoretical law about it.
+typedef struct LawSweep {
+    const char *settings;                          // the networks' options, "--width 16 --residual keel"; may have the varied one, too
+    const char *varied, *statistic;
+    double x_first, y_first;                       // the first measured point, for laws that predict only the growth
+} LawSweep;
+
+const char *law_name(const LawSweep *sweep);       // "mean field, -log10(chi_1)/2"; NULL if no law is known
+const char *law_probes(const LawSweep *sweep);     // the --probe that the law's values need; NULL: none
+// The law at x. rows: the CSV, with law_probes, of a network at x; may be NULL without probes. NaN if there is no law.
+double law_value(const LawSweep *sweep, double x, const char *rows);
 
 // ------------------------------------------------------------------------------------------------------------
 // 3. Claims

@@ -6,23 +6,23 @@
 //      random ReLU:        ln of the squared gradient after L layers is normal with mean -B/2 and variance B = 5 L / n (Hanin and Nica 2018,
 //                          1812.05994): the median of the gradient is exp(-B/4)
 //      Pre-LN stream:      its size grows as the square root of the depth (De and Smith 2020, 2002.10444); drawn through the first point
+//      Keel's product:     a rule norm(a h + b f(...)) multiplies the gradient that comes by shortcuts alone by a / |a h + b f| in each sublayer, where
+//                          |x| is the rms, and |a h + b f|^2 = a^2 |h|^2 + b^2 |f|^2, since f is random: 1/2 a block if a = b = 1 and both are as
+//                          large, (1 + 1/S^2)^(-1/2) a sublayer in Keel (Chen and Wei 2026, 2601.19895). The sizes are measured in one network
 
 #include "gpt/base/base.h"
 #include "gpt/lab/claims/claims.h"
 
+#include <ctype.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
-
-// What was swept.
-typedef struct Swept {
-    const char *settings, *varied, *statistic;
-    double x_first, y_first;
-} Swept;
 
 typedef struct Law {
     const char *text;
-    bool (*applies)(const Swept *swept);
-    double (*y)(const Swept *swept, double x);
+    const char *probes;                            // what its values need of a network at each x; NULL: nothing
+    bool (*applies)(const LawSweep *sweep);
+    double (*y)(const LawSweep *sweep, double x, const char *rows);
 } Law;
 
 // The number after an option in the settings, "--bias-std 0.2", or a default.
@@ -38,29 +38,30 @@ static bool has(const char *text, const char *part)
     return strstr(text, part) != NULL;
 }
 
-static bool is_gradient_slope(const Swept *swept)
+static bool is_gradient_slope(const LawSweep *sweep)
 {
-    return has(swept->statistic, "slope ") && has(swept->statistic, " activation_grad");
+    return has(sweep->statistic, "slope ") && has(sweep->statistic, " activation_grad");
 }
 
 // ------------------------------------------------------------------------------------------------------------
 // The laws
 
-static bool gain_applies(const Swept *swept)
+static bool gain_applies(const LawSweep *sweep)
 {
-    return strcmp(swept->varied, "residual") == 0 && is_gradient_slope(swept);
+    return strcmp(sweep->varied, "residual") == 0 && is_gradient_slope(sweep);
 }
 
-static double gain_y(const Swept *swept, double x)
+static double gain_y(const LawSweep *sweep, double x, const char *rows)
 {
-    (void)swept;
+    (void)rows;
+    (void)sweep;
     return -log10(x);
 }
 
-static bool mean_field_applies(const Swept *swept)
+static bool mean_field_applies(const LawSweep *sweep)
 {
-    return strcmp(swept->varied, "init-gain") == 0 && is_gradient_slope(swept) && has(swept->settings, "--activation tanh") &&
-           has(swept->settings, "--init kaiming") && has(swept->settings, "--shortcut off");
+    return strcmp(sweep->varied, "init-gain") == 0 && is_gradient_slope(sweep) && has(sweep->settings, "--activation tanh") &&
+           has(sweep->settings, "--init kaiming") && has(sweep->settings, "--shortcut off");
 }
 
 // Mean of tanh(sqrt(q) z)^2, or of the squared slope of tanh, z normal, by the trapezoidal rule.
@@ -78,10 +79,11 @@ static double normal_mean(double q, bool slope)
     return sum * 2 * FAR / STEPS / sqrt(2 * acos(-1));
 }
 
-static double mean_field_y(const Swept *swept, double x)
+static double mean_field_y(const LawSweep *sweep, double x, const char *rows)
 {
+    (void)rows;
     enum { ITERATIONS = 200 };
-    double bias = option_number(swept->settings, "--bias-std ", 0);
+    double bias = option_number(sweep->settings, "--bias-std ", 0);
     double s = 2 * x * x;                          // --init kaiming draws variance 2/n
     double q = 1;
     for (int i = 0; i < ITERATIONS; i++) {
@@ -90,48 +92,152 @@ static double mean_field_y(const Swept *swept, double x)
     return -log10(s * normal_mean(q, true)) / 2;
 }
 
-static bool relu_applies(const Swept *swept)
+static bool relu_applies(const LawSweep *sweep)
 {
-    return strcmp(swept->varied, "width") == 0 && strncmp(swept->statistic, "ratio l2 activation_grad@0..", 28) == 0 &&
-           has(swept->settings, "--activation relu") && has(swept->settings, "--init kaiming") && has(swept->settings, "--shortcut off");
+    return strcmp(sweep->varied, "width") == 0 && strncmp(sweep->statistic, "ratio l2 activation_grad@0..", 28) == 0 &&
+           has(sweep->settings, "--activation relu") && has(sweep->settings, "--init kaiming") && has(sweep->settings, "--shortcut off");
 }
 
-static double relu_y(const Swept *swept, double x)
+static double relu_y(const LawSweep *sweep, double x, const char *rows)
 {
-    return exp(-5 * option_number(swept->statistic, "@0..", 0) / x / 4);
+    (void)rows;
+    return exp(-5 * option_number(sweep->statistic, "@0..", 0) / x / 4);
 }
 
-static bool stream_applies(const Swept *swept)
+static bool stream_applies(const LawSweep *sweep)
 {
-    bool depth = strcmp(swept->varied, "depth") == 0 || strcmp(swept->varied, "n-layer") == 0;
-    return depth && (has(swept->statistic, "rms activation") || has(swept->statistic, "stream_rms")) && swept->x_first > 0;
+    bool depth = strcmp(sweep->varied, "depth") == 0 || strcmp(sweep->varied, "n-layer") == 0;
+    return depth && (has(sweep->statistic, "rms activation") || has(sweep->statistic, "stream_rms")) && sweep->x_first > 0;
 }
 
-static double stream_y(const Swept *swept, double x)
+static double stream_y(const LawSweep *sweep, double x, const char *rows)
 {
-    return swept->y_first * sqrt(x / swept->x_first);
+    (void)rows;
+    return sweep->y_first * sqrt(x / sweep->x_first);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Keel's product
+
+enum { RULE_TEXT = RESIDUAL_LENGTH + 1 };
+
+// The rule, if its word can be read from the settings as a shell does.
+static const ResidualRule *rule_of(const char *settings)
+{
+    char text[RULE_TEXT] = "";
+    Error error;
+    const char *found = strstr(settings, "--residual ");
+    if (found != NULL) {
+        found += strlen("--residual ");
+        bool quoted = *found == '\'';
+        snprintf(text, sizeof text, "%.*s", (int)strcspn(found + quoted, quoted ? "'" : " "), found + quoted);
+    } else if (has(settings, "--norm post") && !has(settings, "--shortcut off")) {
+        snprintf(text, sizeof text, "post");
+    }
+    return residual_rule(text, &error);
+}
+
+// Sublayers without a shortcut: the last layer of an MLP, unless --sizes gives it the width of the others. Each path passes them.
+static int heads_of(const LawSweep *sweep)
+{
+    return has(sweep->settings, "--net gpt") || has(sweep->settings, "--sizes") ? 0 : 1;
+}
+
+static bool keel_applies(const LawSweep *sweep)
+{
+    const ResidualRule *rule = rule_of(sweep->settings);
+    const char *paths = strstr(sweep->statistic, " path_norm:");
+    double gain;
+    return rule != NULL && paths != NULL && paths[11] == '0' + heads_of(sweep) && !isdigit((unsigned char)paths[12]) &&
+           (has(sweep->statistic, "slope") || has(sweep->statistic, "ratio")) && residual_norm_gains(rule, residual_place(0, 0, 1), &gain, &gain) &&
+           residual_norm_gains(rule, residual_place(0, 1, 1), &gain, &gain);
+}
+
+// The product from the start of each sublayer to the end: y (halves L), from the measured sizes.
+static void fill_products(const LawSweep *sweep, const char *rows, const Series branch[2], int halves, double *product)
+{
+    const ResidualRule *rule = rule_of(sweep->settings);
+    int L = branch[0].n;
+    int S = halves * L;
+    double first = statistic_value("first value stream_rms", rows, NAN);
+    double y = 1;
+    for (int s = S - 1; s >= 0; s--) {
+        double a;
+        double b;
+        residual_norm_gains(rule, halves == 2 ? residual_place(s / 2, s % 2, L) : residual_place_mlp(s, L), &a, &b);
+        if (s < S - heads_of(sweep)) {
+            double h = s == 0 ? first : 1;         // every other stream is the output of a norm
+            y *= a / h / hypot(a, b * branch[s % halves].y[s / halves]);
+        }
+        product[s] = y;
+    }
+}
+
+// The statistic of the products, written as rows.
+static double keel_y(const LawSweep *sweep, double x, const char *rows)
+{
+    (void)x;
+    static const char *const names[] = {"attn", "mlp"};
+    bool gpt = has(sweep->settings, "--net gpt");
+    int halves = gpt ? 2 : 1;
+    Series branch[2] = {statistic_series(gpt ? "mean value branch_ratio h.#.attn" : "mean value branch_ratio", rows),
+                        statistic_series("mean value branch_ratio h.#.mlp", rows)};
+    int S = halves * branch[0].n;
+    double *product = memory_allocate((size_t)(S + 1) * sizeof *product, "the law");
+    char *text;
+    size_t bytes;
+    FILE *stream = open_memstream(&text, &bytes);
+    if (stream == NULL) {
+        fail_memory(0, "the law");
+    }
+    fill_products(sweep, rows, branch, halves, product);
+    for (int s = 0; s < S; s++) {
+        int layer = s / halves;
+        fprintf(stream, gpt ? "0,,,,0,%d,h.%d.%s" : "0,,,,0,%d,layers.%d", layer, layer, names[s % halves]);
+        number_print(stream, ",path_norm,,,,,,,,,,%d,%.17g\n", heads_of(sweep), product[s]);
+    }
+    fclose(stream);
+    double y = statistic_value(sweep->statistic, text, NAN);
+    free(text);
+    free(product);
+    series_free(&branch[0]);
+    series_free(&branch[1]);
+    return y;
 }
 
 static const Law laws[] = {
-    {"theory: -log10 of the shortcut's gain", gain_applies, gain_y},
-    {"theory: mean field, -log10(chi_1)/2", mean_field_applies, mean_field_y},
-    {"theory: exp(-5 L / 4 n)", relu_applies, relu_y},
-    {"theory: the square root of the depth, through the first point", stream_applies, stream_y},
+    {"-log10 of the shortcut's gain", NULL, gain_applies, gain_y},
+    {"mean field, -log10(chi_1)/2", NULL, mean_field_applies, mean_field_y},
+    {"exp(-5 L / 4 n)", NULL, relu_applies, relu_y},
+    {"the square root of the depth, through the first point", NULL, stream_applies, stream_y},
+    {"Keel's product of measured sizes", "branch,stream", keel_applies, keel_y},
 };
 
-const char *law_values(const char *settings, const char *varied, const char *statistic, const double *x, int n, double y_first, double *y)
+static const Law *find_law(const LawSweep *sweep)
 {
-    REQUIRE(settings);
-    REQUIRE(varied);
-    REQUIRE(statistic);
-    Swept swept = {settings, varied, statistic, n > 0 ? x[0] : 0, y_first};
+    REQUIRE(sweep);
     for (size_t k = 0; k < sizeof laws / sizeof laws[0]; k++) {
-        if (laws[k].applies(&swept)) {
-            for (int i = 0; i < n; i++) {
-                y[i] = laws[k].y(&swept, x[i]);
-            }
-            return laws[k].text;
+        if (laws[k].applies(sweep)) {
+            return &laws[k];
         }
     }
     return NULL;
+}
+
+const char *law_name(const LawSweep *sweep)
+{
+    const Law *law = find_law(sweep);
+    return law == NULL ? NULL : law->text;
+}
+
+const char *law_probes(const LawSweep *sweep)
+{
+    const Law *law = find_law(sweep);
+    return law == NULL ? NULL : law->probes;
+}
+
+double law_value(const LawSweep *sweep, double x, const char *rows)
+{
+    const Law *law = find_law(sweep);
+    return law == NULL || (law->probes != NULL && rows == NULL) ? NAN : law->y(sweep, x, rows);
 }

@@ -214,26 +214,77 @@ END_TEST
 // Laws
 
 // chi_1 at bias variance 0.05: integrated by an independent program (Python, 4000 steps).
+#define SLOPE "slope l2 activation_grad@0..39 layers.#.out"
+#define MEAN_FIELD "--shortcut off --bias-std 0.2236068 --activation tanh --init kaiming"
+
+static const struct {
+    LawSweep sweep;
+    double x, y;
+} laws[] = {
+    {{"", "residual", SLOPE, 0, 0}, 0.5, 0.301029996},
+    {{"", "residual", SLOPE, 0, 0}, 1, 0},
+    {{MEAN_FIELD, "init-gain", SLOPE, 0, 0}, 0.70710678, 0.0598701},
+    {{MEAN_FIELD, "init-gain", SLOPE, 0, 0}, 1, -0.0101118},
+    {{MEAN_FIELD, "init-gain", SLOPE, 0, 0}, 1.41421356, -0.0639413},
+    {{"--residual pre", "depth", "max rms activation", 10, 2}, 160, 8},
+    {{"--shortcut off --activation relu --init kaiming", "width", "ratio l2 activation_grad@0..16", 16, 1}, 16, 0.286504797},    // exp(-1.25)
+};
+
 START_TEST(laws_have_these_values)
 {
-    static const char slope[] = "slope l2 activation_grad@0..39 layers.#.out";
-    const double gains[] = {0.5, 1, 1.1};
-    const double init_gains[] = {0.70710678, 1, 1.41421356};
-    const double depths[] = {10, 40, 160};
-    const double widths[] = {16, 64};
-    double y[3];
-    ck_assert_ptr_nonnull(law_values("", "residual", slope, gains, 3, 0, y));
-    ck_assert_double_eq_tol(y[0], 0.30103, 1e-5);
-    ck_assert_double_eq(y[1], 0);
-    ck_assert_ptr_nonnull(law_values("--shortcut off --bias-std 0.2236068 --activation tanh --init kaiming", "init-gain", slope, init_gains, 3, 0, y));
-    ck_assert_double_eq_tol(y[0], -log10(0.75903) / 2, 1e-5);
-    ck_assert_double_eq_tol(y[1], -log10(1.04767) / 2, 1e-5);
-    ck_assert_double_eq_tol(y[2], -log10(1.34240) / 2, 1e-5);
-    ck_assert_ptr_nonnull(law_values("--residual pre", "depth", "max rms activation", depths, 3, 2, y));
-    ck_assert_double_eq_tol(y[2], 8, 1e-12);
-    ck_assert_ptr_nonnull(law_values("--shortcut off --activation relu --init kaiming", "width", "ratio l2 activation_grad@0..16", widths, 2, 1, y));
-    ck_assert_double_eq_tol(y[0], exp(-1.25), 1e-12);
-    ck_assert_ptr_null(law_values("", "width", slope, widths, 2, 1, y));       // nothing is known
+    ck_assert_ptr_nonnull(law_name(&laws[_i].sweep));
+    ck_assert_ptr_null(law_probes(&laws[_i].sweep));
+    ck_assert_double_eq_tol(law_value(&laws[_i].sweep, laws[_i].x, NULL), laws[_i].y, 1e-6);               // their rounding
+}
+END_TEST
+
+// Keel's product, from branches as large as given here: post, keel and deepnorm in a GPT of 2 blocks and in an MLP of 2 blocks and a head.
+#define GPT_SLOPE "slope value path_norm:0 h.#.attn"
+#define MLP_RATIO "log10 ratio value path_norm:1 layers.#"
+
+static const struct {
+    LawSweep sweep;
+    double y;
+} products[] = {
+    {{"--net gpt --n-layer 2 --residual post --probe paths", "n-layer", GPT_SLOPE, 0, 0}, 0.301029996},        // from the second block's start to the first's: 1/2
+    {{"--net gpt --n-layer 2 --norm post --probe paths", "n-layer", GPT_SLOPE, 0, 0}, 0.301029996},
+    {{"--net gpt --n-layer 2 --residual keel", "n-layer", GPT_SLOPE, 0, 0}, 0.026328939},                      // log10(1 + 1/4^2)
+    {{"--net gpt --n-layer 2 --residual 'norm(h + 2*f(h))'", "n-layer", GPT_SLOPE, 0, 0}, 0.698970004},        // log10 5
+    {{"--residual post --probe paths", "depth", MLP_RATIO, 0, 0}, -0.301029996},                               // both blocks, sqrt(1/2) each
+    {{"--residual deepnorm --probe paths", "depth", MLP_RATIO, 0, 0}, -0.148679233},                           // (1 + 6^-0.5)^(-1/2) each
+};
+
+START_TEST(keels_product_has_these_values)
+{
+    bool gpt = strstr(products[_i].sweep.settings, "gpt") != NULL;
+    rows[0] = '\0';
+    for (int layer = 0; layer < 3 - gpt; layer++) {
+        char name[16];
+        snprintf(name, sizeof name, gpt ? "h.%d.attn" : "layers.%d", layer);
+        add_row(0, layer, name, "branch_ratio", 0, "", "1");
+        snprintf(name, sizeof name, "h.%d.mlp", layer);
+        add_row(0, layer, gpt ? name : "", gpt ? "branch_ratio" : "path_sum", 0, "", "1");
+        add_row(0, layer, "", "stream_rms", 0, "", "1");
+    }
+    ck_assert_str_eq(law_probes(&products[_i].sweep), "branch,stream");
+    ck_assert_double_eq_tol(law_value(&products[_i].sweep, 2, rows), products[_i].y, 1e-8);
+    ck_assert(isnan(law_value(&products[_i].sweep, 2, NULL)));
+}
+END_TEST
+
+static const LawSweep lawless[] = {
+    {"", "width", SLOPE, 1, 1},
+    {"--net gpt --residual pre", "n-layer", GPT_SLOPE, 1, 1},              // no norm around the sum
+    {"--net gpt --residual 'norm(h + linear(f(h)))'", "n-layer", GPT_SLOPE, 1, 1},      // the size of linear's output is not measured
+    {"--net gpt --residual b2t", "n-layer", GPT_SLOPE, 1, 1},
+    {"--residual post", "depth", "ratio value path_norm:0 layers.#", 1, 1},             // the last layer has no shortcut
+    {"--residual post", "depth", "first value path_norm:1 layers.#", 1, 1},             // an absolute size
+};
+
+START_TEST(other_sweeps_have_no_law)
+{
+    ck_assert_ptr_null(law_name(&lawless[_i]));
+    ck_assert(isnan(law_value(&lawless[_i], 2, "")));
 }
 END_TEST
 
@@ -273,7 +324,9 @@ int main(void)
     tcase_add_test(estimates, the_interval_is_that_of_a_mean);
     tcase_add_test(estimates, verdicts_are_mechanical);
     tcase_add_test(estimates, what_cannot_be_measured_says_why);
-    tcase_add_test(estimates, laws_have_these_values);
+    tcase_add_loop_test(estimates, laws_have_these_values, 0, sizeof laws / sizeof laws[0]);
+    tcase_add_loop_test(estimates, keels_product_has_these_values, 0, sizeof products / sizeof products[0]);
+    tcase_add_loop_test(estimates, other_sweeps_have_no_law, 0, sizeof lawless / sizeof lawless[0]);
     tcase_add_test(estimates, every_claim_is_complete);
     suite_add_tcase(suite, estimates);
     return suite_run(suite);

@@ -241,6 +241,26 @@ START_TEST(a_final_norm_comes_unless_the_last_half_ends_with_one)
 }
 END_TEST
 
+START_TEST(a_norm_around_the_sum_has_two_gains)
+{
+    const struct {
+        const char *text;
+        double shortcut, branch;                   // NaN: the rule is no such norm. At block 2 of 8, sublayer 3
+    } rules[] = {
+        {"norm(h + f(h))", 1, 1}, {"keel", 16, 1}, {"deepnorm", 2, 1}, {"rms(f(h)/4 - h*l)", -2, 0.25}, {"x = h - h/2; y = norm(-(x - S*f(x))); y", -0.5, 16},
+        {"norm(2*(h + f(h)) + h)", 3, 2}, {"h + f(norm(h))", NAN, NAN}, {"norm(f(h))", NAN, NAN}, {"norm(h + f(h) + block)", NAN, NAN},
+        {"norm(h + f(h) + 1)", NAN, NAN}, {"norm(h + linear(f(h)))", NAN, NAN}, {"norm(h + scalar(2)*f(h))", NAN, NAN}, {"norm(h + stop(h) + f(h))", NAN, NAN},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        double shortcut;
+        double branch;
+        bool is_norm = residual_norm_gains(rule(rules[i].text), residual_place(1, 0, 8), &shortcut, &branch);
+        ck_assert_msg(is_norm == !isnan(rules[i].shortcut), "%s", rules[i].text);
+        ck_assert_msg(!is_norm || (shortcut == rules[i].shortcut && branch == rules[i].branch), "%s: %g, %g", rules[i].text, shortcut, branch);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("nn/residual: the language");
@@ -255,5 +275,6 @@ int main(void)
     tcase_add_test(places, constants_are_checked_at_every_place);
     tcase_add_test(places, an_mlp_takes_one_half_and_x0_of_its_width);
     tcase_add_test(places, a_final_norm_comes_unless_the_last_half_ends_with_one);
+    tcase_add_test(places, a_norm_around_the_sum_has_two_gains);
     return run_suite(suite);
 }
