@@ -4,18 +4,22 @@
 //                   '<------ result ----------'      |                      |
 //                   '------- next cell number ------>'                      |
 //
-// Rank 0 checks for results between its own cells, so each other rank has a spare cell to work on meanwhile.
+// Rank 0 checks for results between its own cells, so each other rank has spare cells to work on meanwhile; near the end it has none, so that all
+// ranks end at about the same time.
 
 #include "gpt/base/base.h"
 #include "gpt/base/ranks.h"
 #include "gpt/cli/gradflow/gradflow.h"
 #include "gpt/cli/sweep/store.h"
 
-#include <math.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
-enum { AHEAD = 2, NO_CELL = -1 };                  // cells that a rank has at a time
+enum { AHEAD = 4, NO_CELL = -1 };                  // the most cells that a rank has at a time; the end of the work
 
 typedef struct Result {
     int cell;
@@ -113,28 +117,27 @@ static Result receive_result(int *from)
 
 static QueueEnd serve(const Queue *queue)
 {
-    int ended = 0;
     QueueEnd end = QUEUE_DONE;
-    while (ended < AHEAD) {
+    while (true) {
         void *bytes;
         int cell;
         ranks_receive(NULL, &bytes);
         memcpy(&cell, bytes, sizeof cell);
         free(bytes);
         if (cell == NO_CELL) {
-            ended++;
-            continue;
+            return end;
         }
         Result result = run_cell(queue, cell);
         end = result.failed ? QUEUE_FAILED : end;
         send_result(&result);
         free_result(&result);
     }
-    return end;
 }
 
 // ------------------------------------------------------------------------------------------------------------
 // Rank 0
+
+enum { ENDED = AHEAD + 1 };
 
 typedef struct Work {
     const Queue *queue;
@@ -142,7 +145,9 @@ typedef struct Work {
     int next;                                      // the first cell that is not assigned
     int done, n;                                   // cells missing from the store
     double seconds;                                // sum over the finished cells
-    int away;                                      // assigned to other ranks
+    int ranks;
+    int *held;                                     // cells that each rank has; ENDED: it was told that there are no more
+    int away;                                      // sum of held
     bool failed, elsewhere;                        // elsewhere: another rank failed first
 } Work;
 
@@ -156,11 +161,17 @@ static int next_cell(Work *work)
     return stop ? NO_CELL : work->next++;
 }
 
+// Assigns cells to a rank until it has its share, or tells it that there are none.
 static void assign(Work *work, int rank)
 {
-    int cell = next_cell(work);
-    work->away += cell != NO_CELL;
-    ranks_send(rank, &cell, sizeof cell);
+    int left = (work->n - work->done - work->away) / (2 * work->ranks);
+    int share = left < 1 ? 1 : left < AHEAD ? left : AHEAD;
+    while (work->held[rank] < share) {
+        int cell = next_cell(work);
+        ranks_send(rank, &cell, sizeof cell);
+        work->away += cell != NO_CELL;
+        work->held[rank] = cell == NO_CELL ? ENDED : work->held[rank] + 1;
+    }
 }
 
 static void take(Work *work, Result *result)
@@ -185,6 +196,7 @@ static void take_from_rank(Work *work)
     int from;
     Result result = receive_result(&from);
     work->away--;
+    work->held[from] -= work->held[from] != ENDED;
     work->elsewhere = work->elsewhere || (result.failed && !work->failed);
     take(work, &result);
     assign(work, from);
@@ -192,14 +204,13 @@ static void take_from_rank(Work *work)
 
 static QueueEnd lead(const Queue *queue)
 {
-    Work work = {.queue = queue, .progress = progress_begin(queue->options, "networks")};
+    Work work = {.queue = queue, .progress = progress_begin(queue->options, "networks"), .ranks = queue->alone ? 1 : ranks_count()};
+    work.held = memory_allocate_zeroed((size_t)work.ranks, sizeof *work.held, "the ranks");
     for (int i = 0; i < queue->n; i++) {
         work.n += !store_has(queue->store, &queue->cells[i]);
     }
-    for (int i = 0; i < AHEAD; i++) {
-        for (int rank = 1; rank < ranks_count(); rank++) {
-            assign(&work, rank);
-        }
+    for (int rank = 1; rank < work.ranks; rank++) {
+        assign(&work, rank);
     }
     int cell = next_cell(&work);
     while (cell != NO_CELL || work.away > 0) {
@@ -213,16 +224,27 @@ static QueueEnd lead(const Queue *queue)
         cell = next_cell(&work);
     }
     progress_end(&work.progress);
-    if (ranks_count() > 1 && work.done > 0) {
+    free(work.held);
+    if (work.ranks > 1 && work.done > 0) {
         double wall = clock_seconds() - work.progress.started;
-        command_note(queue->options, "%d networks on %d ranks in %.1f s, %.2f times as fast as in sequence", work.done, ranks_count(), wall,
+        command_note(queue->options, "%d networks on %d ranks in %.1f s, %.2f times as fast as in sequence", work.done, work.ranks, wall,
                      work.seconds / wall);
     }
     return work.elsewhere ? QUEUE_ELSEWHERE : work.failed ? QUEUE_FAILED : QUEUE_DONE;
 }
 
+// The next cell takes the memory that the last one returned: asking the system for it again costs a tenth of a sweep.
+static void keep_memory(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);           // the largest that it takes
+    mallopt(M_TRIM_THRESHOLD, INT_MAX);
+#endif
+}
+
 QueueEnd queue_run(const Queue *queue)
 {
     kernels_set_threads(1);
+    keep_memory();
     return ranks_rank() > 0 ? serve(queue) : lead(queue);
 }

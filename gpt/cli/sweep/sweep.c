@@ -116,7 +116,8 @@ static void make_cells(SweepPlan *plan, int shard, int n_shards)
     const Grid *grid = &plan->grid;
     size_t n = (size_t)grid->n_points * (size_t)grid->n_seeds;
     plan->cells = memory_allocate(n * sizeof(Cell), "the networks");
-    for (size_t i = (size_t)shard - 1; i < n; i += (size_t)n_shards) {
+    for (size_t k = (size_t)shard - 1; k < n; k += (size_t)n_shards) {
+        size_t i = ranks_count() == 1 ? k : n - 1 - k;           // backward: often the largest first, so that ranks end at about the same time
         size_t point = i / (size_t)grid->n_seeds;
         plan->cells[plan->n_cells] = (Cell){.settings = grid->lines[point], .seed = grid->seed + i % (size_t)grid->n_seeds,
                                             .keys = {grid->points[point]}, .statistics = {plan->statistic}, .n_statistics = 1};
