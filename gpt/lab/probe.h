@@ -11,9 +11,11 @@
 
 // In the order in which they run and appear in the CSV. (The browser's module has only some.)
 #ifndef PROBES
+// clang-format off
 #define PROBES(ROW) \
     ROW(paths) ROW(stream) ROW(branch) ROW(attention) ROW(jacobian) ROW(spectrum) ROW(update) ROW(sharpness) ROW(noise) ROW(lens) \
     ROW(autocorrelation) ROW(plane)
+// clang-format on
 #endif
 
 #define PROBE_DECLARE(name) extern const Probe probe_##name;

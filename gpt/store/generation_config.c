@@ -15,6 +15,7 @@ static const struct {
     const char *key;
     double neutral;
 } SETTINGS[] = {
+    // clang-format off
     {"do_sample", 1}, {"temperature", 1}, {"top_k", 0}, {"top_p", 1}, {"min_p", 0}, {"typical_p", 1}, {"epsilon_cutoff", 0}, {"eta_cutoff", 0},
     {"repetition_penalty", 1}, {"encoder_repetition_penalty", 1}, {"no_repeat_ngram_size", 0}, {"encoder_no_repeat_ngram_size", 0},
     {"num_beams", 1}, {"num_beam_groups", 1}, {"diversity_penalty", 0}, {"length_penalty", 1}, {"early_stopping", 0}, {"penalty_alpha", 0},
@@ -23,6 +24,7 @@ static const struct {
     {"begin_suppress_tokens", -1}, {"forced_bos_token_id", -1}, {"forced_eos_token_id", -1}, {"forced_decoder_ids", -1}, {"sequence_bias", -1},
     {"exponential_decay_length_penalty", -1}, {"watermarking_config", -1}, {"dola_layers", -1}, {"token_healing", 0},
     {"renormalize_logits", 0}, {"remove_invalid_values", 0},
+    // clang-format on
 };
 
 static bool is_neutral(const cJSON *value, double neutral)

@@ -14,11 +14,13 @@
 #include "gpt/base/base.h"
 #include "gpt/base/hash.h"
 
+// clang-format off
 typedef enum Dtype {
     DTYPE_F64, DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_F8_E4M3, DTYPE_F8_E5M2,
     DTYPE_I64, DTYPE_I32, DTYPE_I16, DTYPE_I8, DTYPE_U64, DTYPE_U32, DTYPE_U16, DTYPE_U8, DTYPE_BOOL,
     DTYPE_COUNT
 } Dtype;
+// clang-format on
 
 const char *dtype_name(Dtype dtype);               // "F32"
 size_t dtype_bytes(Dtype dtype);                   // of one value

@@ -10,10 +10,12 @@
 #include <string.h>
 
 // The columns of experiment_csv that are read back.
+// clang-format off
 enum {
     COLUMN_STEP = 4, COLUMN_LAYER, COLUMN_NAME, COLUMN_KIND, COLUMN_MEAN_ABS, COLUMN_L2, COLUMN_RMS, COLUMN_MAX_ABS, COLUMN_ZERO_FRACTION,
     COLUMN_DENORMAL_FRACTION, COLUMN_TOKEN_COSINE, LEAST_COLUMNS, COLUMN_INDEX = LEAST_COLUMNS + 2, COLUMN_VALUE, ALL_COLUMNS
 };
+// clang-format on
 
 // A table of version 0.1 lacks the columns from residual on: they are added. Other files are not changed.
 static bool add_columns(const char *path, const Trainer *trainer, Error *error)

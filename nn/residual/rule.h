@@ -5,6 +5,7 @@
 
 #include "nn/residual/residual.h"
 
+// clang-format off
 typedef enum RuleOp {
     RULE_NUMBER, RULE_l, RULE_L, RULE_s, RULE_S,                       // constants
     RULE_H, RULE_X0, RULE_BLOCK,                                       // streams
@@ -12,6 +13,7 @@ typedef enum RuleOp {
     RULE_NEGATE, RULE_ADD, RULE_SUBTRACT, RULE_MULTIPLY, RULE_DIVIDE, RULE_POWER,
     RULE_F, RULE_NORM, RULE_RMS, RULE_DYT, RULE_SCALAR, RULE_VECTOR, RULE_LINEAR, RULE_SIGMOID, RULE_TANH, RULE_SQRT, RULE_STOP
 } RuleOp;
+// clang-format on
 
 typedef enum RuleSize { RULE_CONSTANT, RULE_ONE, RULE_WIDTH, RULE_STREAM } RuleSize;       // a number, (1), (C), (..., C)
 

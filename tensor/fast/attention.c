@@ -123,6 +123,8 @@ static Real *room_for_panels(const AttentionSizes *s, size_t matrices)
     return room;
 }
 
+// clang-format off: a line for each matrix
+
 // Scores of a tile (or dL/dweights): rows of a, which are row apart, by columns of b.
 static void tile_scores(const AttentionSizes *s, const Tile *tile, const Real *a, size_t row, const Real *b, Real *scores)
 {
@@ -157,6 +159,8 @@ static void to_keys(const AttentionSizes *s, const Tile *tile, const Real *weigh
     };
     vector_loops()->panel_product(&product);
 }
+
+// clang-format on
 
 // ------------------------------------------------------------------------------------------------------------
 // Forward

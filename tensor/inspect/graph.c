@@ -81,7 +81,9 @@ static void flow_down(TapeSublayer *sublayer, const Tape *tape, int *paths)
             unsigned from = flags_of(sublayer, input);
             flags |= from & (PATH_SHORT | PATH_BRANCH);
             bool inside = input->node != NULL && input->node->index >= sublayer->first;
-            by_shortcut = add_up(by_shortcut, from & PATH_BRANCH ? 0 : inside ? paths[input->node->index - sublayer->first] : (from & PATH_SHORT) != 0);
+            if (!(from & PATH_BRANCH)) {
+                by_shortcut = add_up(by_shortcut, inside ? paths[input->node->index - sublayer->first] : (from & PATH_SHORT) != 0);
+            }
         }
         sublayer->flags[i - sublayer->first] |= (unsigned char)flags;
         paths[i - sublayer->first] = by_shortcut;

@@ -270,6 +270,7 @@ typedef struct Bad {
     const char *right;
 } Bad;
 
+// clang-format off
 static void no_vocabulary(GPTConfig *config) { config->vocab_size = 0; }
 static void negative_vocabulary(GPTConfig *config) { config->vocab_size = INT_MIN; }
 static void no_context(GPTConfig *config) { config->context_length = 0; }
@@ -289,6 +290,7 @@ static void no_such_init(GPTConfig *config) { config->init = INIT_COUNT; }
 static void negative_init(GPTConfig *config) { config->init = (InitScheme)-1; }
 static void too_wide(GPTConfig *config) { config->n_embd = 1 << 30; }
 static void too_wide_inside(GPTConfig *config) { config->ff_mult = INT_MAX; }
+// clang-format on
 
 static void too_many(GPTConfig *config)
 {

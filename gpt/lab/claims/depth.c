@@ -2,6 +2,8 @@
 
 #include "gpt/lab/claims/claims.h"
 
+// clang-format off: rows with a line for each group of fields
+
 #define GLOROT "--shortcut off --sizes 1000x6,10 --activation tanh --head linear --loss ce --inputs normal:10 --bias-std 0"
 
 const Claim claims_depth[] = {

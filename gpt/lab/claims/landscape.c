@@ -2,6 +2,8 @@
 
 #include "gpt/lab/claims/claims.h"
 
+// clang-format off: rows with a line for each group of fields
+
 #define SHATTERED "--inputs grid:-2:2:256 --activation relu --init kaiming --head linear --probe autocorrelation"
 #define ISOMETRY "--sizes 64x65 --probe spectrum --bias-std 0 --inputs normal:1"
 #define EDGE "--optimizer sgd --steps 400 --probe sharpness --sizes 1,50,50,2 --activation tanh --init xavier --init-gain 2 --head linear --loss ce " \

@@ -6,6 +6,8 @@
 
 #include "gpt/lab/claims/claims.h"
 
+// clang-format off: rows with a line for each group of fields
+
 #define MEAN_FIELD "--shortcut off --sizes 512x62 --activation tanh --init kaiming --bias-std 0.2236068 --inputs normal:1"
 
 const Claim claims_mean_field[] = {

@@ -2,6 +2,8 @@
 
 #include "gpt/lab/claims/claims.h"
 
+// clang-format off: rows with a line for each group of fields
+
 #define BRANCH "--width 64 --activation gelu --init kaiming --init-gain 0.70710678 --bias-std 0 --head linear --inputs normal:16"
 
 const Claim claims_rules[] = {

@@ -2,6 +2,8 @@
 
 #include "gpt/lab/claims/claims.h"
 
+// clang-format off: rows with a line for each group of fields
+
 #define XIONG "--net gpt --shortcut on --init xavier --activation relu --tied off"
 #define DONG "--net gpt --n-embd 64 --context-length 128 --batch 1 --init xavier --qkv-bias off --task copy --vocab-size 4096 " \
              "--probe stream"
