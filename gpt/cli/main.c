@@ -22,7 +22,9 @@ static void print_usage(void)
     }
     printf("\n"
            "  gptape help COMMAND (or gptape COMMAND --help) shows a command's options and examples\n"
-           "  gptape version (or gptape --version) shows the version\n\n"
+           "  gptape version (or gptape --version) shows the version\n"
+           "  of an option given several times the last counts, except for --residual, --probe and --vary,\n"
+           "  which make lists where several are possible\n\n"
            "Examples:\n"
            "  gptape gradflow\n"
            "  gptape info\n"
@@ -54,7 +56,7 @@ static int run_command(const Command *command, int argc, const char **argv)
         return STATUS_FAILED;
     }
     if (options_parse(&options, command->help, argc, argv, &status)) {
-        status = options_stdout(&options) ? command->run(&options) : STATUS_USAGE;
+        status = options_streams(&options) ? command->run(&options) : STATUS_USAGE;
     }
     options_free(&options);
     if (ranks_count() > 1) {

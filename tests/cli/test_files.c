@@ -198,6 +198,46 @@ START_TEST(an_output_that_is_an_input)
 }
 END_TEST
 
+// A message would damage the file that stderr is appended to, so it goes to stdout, and nowhere if that is appended, too.
+START_TEST(stderr_that_is_an_input_or_an_output)
+{
+#define STDERR_IS(file) file "' is where stderr goes, too (expected another file)\n"
+    static const char *const expected[][2] = {
+        {TRAIN "--steps 1 --out r --data text.txt 2>> text.txt", "gptape train: --data: '" STDERR_IS("text.txt")},
+        {"gptape eval --config tiny --data text.txt >> text.txt 2>&1", ""},
+        {"gptape tokenize --tokenizer bytes < text.txt 2>> text.txt", "gptape tokenize: stdin: is where stderr goes, too (expected another file)\n"},
+        {"gptape gradflow --csv a 2>> a", "gptape gradflow: --csv: '" STDERR_IS("a")},
+        {"gptape gradflow 2>> gradflow.png", "gptape gradflow: --plot: '" STDERR_IS("gradflow.png")},
+        {"gptape sweep --vary depth=2 --seeds 1 --csv a.csv --quiet > /dev/null; gptape sweep --vary depth=3 --csv a.csv 2>> a-runs.csv",
+         "gptape sweep: --csv: '" STDERR_IS("a-runs.csv")},
+        {"gptape sweep --merge text.txt --runs b 2>> text.txt", "gptape sweep: '" STDERR_IS("text.txt")},
+        {TRAIN "--steps 1 > /dev/null; gptape train --resume --steps 2 2>> runs/1/log.csv",
+         "gptape train: --out: 'runs/1' is where stderr goes, too (expected another folder)\n"},
+        {"GPTAPE_DATA=v; export GPTAPE_DATA; mkdir v; gptape tokenize < text.txt 2>> v/vocab.bpe",
+         "gptape tokenize: --vocab: 'v' is where stderr goes, too (expected another folder)\n"},
+    };
+    char command[1024];
+    char output[512];
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        snprintf(command, sizeof command, "[ -e copy ] || cp text.txt copy; %s; cmp text.txt copy; [ $(cat a-runs.csv runs/1/log.csv a v/vocab.bpe 2> /dev/null | "
+                 "grep -c gptape) = 0 ] && echo same", expected[i][0]);
+        snprintf(output, sizeof output, "%ssame\n", expected[i][1]);
+        assert_prints(command, output);
+    }
+}
+END_TEST
+
+// What a command writes beside the file that it is given.
+START_TEST(outputs_with_names_of_their_own)
+{
+    assert_fails("cp text.txt a-tiny.csv; gptape gradflow --net gpt --configs tiny --data a-tiny.csv --csv a.csv --quiet", 2,
+                 "--csv: 'a-tiny.csv' is --data's file, too");
+    assert_fails("mv text.txt a-steps.svg; gptape gradflow --net gpt --config tiny --steps 1 --data a-steps.svg --plot a.svg --quiet", 2,
+                 "--plot: 'a-steps.svg' is --data's file, too");
+    assert_fails("gptape gradflow --probe paths --csv a-paths.gp --plot a.gp --quiet", 2, "--plot: 'a-paths.gp' is --csv's file, too");
+}
+END_TEST
+
 START_TEST(outputs_beside_inputs_are_fine)
 {
     assert_prints(TRAIN "--steps 1 --out m > /dev/null; gptape gradflow --model m --data text.txt --csv m/flow.csv --plot m/flow.png --quiet > m/out; "
@@ -274,6 +314,8 @@ int main(void)
     tcase_add_test(tcase, two_trainers_started_at_once);
     tcase_add_test(tcase, saving_works_without_proc);
     tcase_add_loop_test(tcase, an_output_that_is_an_input, 0, sizeof overlaps / sizeof overlaps[0]);
+    tcase_add_test(tcase, stderr_that_is_an_input_or_an_output);
+    tcase_add_test(tcase, outputs_with_names_of_their_own);
     tcase_add_test(tcase, outputs_beside_inputs_are_fine);
     tcase_add_loop_test(tcase, closed_streams_damage_nothing, 0, 7);
     tcase_add_test(tcase, names_that_are_not_utf8);

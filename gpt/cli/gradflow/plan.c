@@ -86,6 +86,28 @@ static bool read_experiment(const Options *options, GradflowPlan *plan)
     return config->n_steps > 0 || !options_changed(options, "lr") || option_error(options, "lr", "for training only (expected --steps, too)");
 }
 
+// May the files beside path be written, too?
+static bool check_beside(const Options *options, const char *name, const char *path, const char *what)
+{
+    char *beside = gradflow_path_beside(path, what);
+    bool may = options_output(options, name, beside);
+    free(beside);
+    return may;
+}
+
+static bool check_all_beside(const GradflowPlan *plan, const Options *options, const char *csv)
+{
+    const ExperimentConfig *config = &plan->experiment;
+    bool may = plan->plot == NULL || config->n_steps == 0 || check_beside(options, "plot", plan->plot, "steps");
+    for (int i = 0; may && plan->plot != NULL && i < config->n_probes; i++) {
+        may = check_beside(options, "plot", plan->plot, config->probes[i]->name);
+    }
+    for (int i = 0; may && csv != NULL && i < plan->n_sizes; i++) {
+        may = check_beside(options, "csv", csv, plan->sizes[i]);
+    }
+    return may;
+}
+
 // Checked before the work starts, so that a file that cannot be written is reported at once.
 static bool check_outputs(const GradflowPlan *plan, const Options *options, int *status)
 {
@@ -100,6 +122,9 @@ static bool check_outputs(const GradflowPlan *plan, const Options *options, int 
     }
     if (plan->plot != NULL && !plot_path_check(plan->plot, &error)) {
         return report_error(options, &error);
+    }
+    if (!check_all_beside(plan, options, csv)) {
+        return false;
     }
     for (int i = 0; i < 3; i++) {
         if (paths[i] != NULL && !save_path_check(paths[i], &error)) {

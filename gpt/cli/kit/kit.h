@@ -130,8 +130,8 @@ bool options_int_rows(const Options *options, const char *name, int low, int hig
 // May the command write to path, which the option called name gives or stands for? False, and one line on stderr, if another option names
 // it, too, also through links, or a folder that it is in. Call it for each output before anything is written.
 bool options_output(const Options *options, const char *name, const char *path);
-bool options_stdout(const Options *options);       // the same for stdout, of every command
-bool stdin_read(char **text, size_t *n, Error *error);         // all of stdin, unless stdout goes there, too. The caller frees *text
+bool options_streams(const Options *options);      // the same for stdout and stderr, of every command
+bool stdin_read(char **text, size_t *n, Error *error);         // all of stdin, unless stdout or stderr goes there, too. The caller frees *text
 
 // --task, which was given; the caller frees it. NULL after one line on stderr.
 Task *options_task(const Options *options);

@@ -4,6 +4,7 @@
 #include "gpt/cli/kit/kit.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -64,6 +65,78 @@ static bool takes_path(const Option *option)
     return option->argument != NULL && (strcmp(option->argument, "FILE") == 0 || strcmp(option->argument, "DIR") == 0);
 }
 
+// The folder of GPT-2's vocabulary, if it is an input of the command that no option gives; NULL: it is not. The caller frees it.
+static char *usual_vocabulary(const Options *options)
+{
+    return options_has(options, "vocab") && !options_given(options, "vocab") ? vocabulary_folder(NULL) : NULL;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Files that stdout or stderr go to
+
+static const char *const stream_names[] = {"stdout", "stderr"};
+static const char *const stream_files[] = {"/dev/stdout", "/dev/stderr"};
+
+static bool is_file(int stream)
+{
+    struct stat status;
+    return fstat(STDOUT_FILENO + stream, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+// The stream that goes to this file, or to one of this folder's files; NULL: none. If stderr does, nothing more is written to it, since a message
+// would damage the file; it is then what stdout is, unless that goes there, too.
+static const char *stream_to(const char *path)
+{
+    bool goes[2];
+    for (int i = 0; i < 2; i++) {
+        goes[i] = is_file(i) && overlap(stream_files[i], path);
+    }
+    if (goes[1]) {
+        int other = goes[0] ? open("/dev/null", O_WRONLY) : STDOUT_FILENO;
+        dup2(other, STDERR_FILENO);
+    }
+    return goes[0] ? stream_names[0] : goes[1] ? stream_names[1] : NULL;
+}
+
+static bool refuse_stream(const Options *options, const char *name, const char *path)
+{
+    const char *stream = stream_to(path);
+    return stream != NULL && !option_error(options, name, "'%.80s' is where %s goes, too (expected another %s)", path, stream,
+                                           is_folder(path) ? "folder" : "file");
+}
+
+bool options_streams(const Options *options)
+{
+    for (int i = 0; i < options->count; i++) {
+        const Option *option = &options->list[i];
+        if (takes_path(option) && option->value != NULL && refuse_stream(options, option->name, option->value)) {
+            return false;
+        }
+    }
+    char *vocabulary = usual_vocabulary(options);
+    bool refused = vocabulary != NULL && refuse_stream(options, "vocab", vocabulary);
+    free(vocabulary);
+    bool files = options->help->operand != NULL && strcmp(options->help->operand, "[FILE...]") == 0;
+    for (int i = 0; files && !refused && i < options->n_operands; i++) {
+        const char *stream = stream_to(options->operands[i]);
+        if (stream != NULL) {
+            command_error(options->help->name, "'%.80s' is where %s goes, too (expected another file)", options->operands[i], stream);
+            refused = true;
+        }
+    }
+    return !refused;
+}
+
+bool stdin_read(char **text, size_t *n, Error *error)
+{
+    const char *stream = stream_to("/dev/stdin");
+    return stream != NULL ? error_set(error, "stdin: is where %s goes, too (expected another file)", stream)
+                          : stream_read(stdin, "stdin", MOST_TEXT_BYTES, text, n, error);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Files that a command writes
+
 bool options_output(const Options *options, const char *name, const char *path)
 {
     for (int i = 0; i < options->count; i++) {
@@ -73,36 +146,11 @@ bool options_output(const Options *options, const char *name, const char *path)
                                 is_folder(other->value) ? "folder or in it" : "file");
         }
     }
-    if (options_has(options, "vocab") && !options_given(options, "vocab")) {
-        char *usual = vocabulary_folder(NULL);
-        bool overlaps = overlap(path, usual);
-        free(usual);
-        return !overlaps || option_error(options, name, "'%.80s' is part of GPT-2's vocabulary (expected another)", path);
+    char *vocabulary = usual_vocabulary(options);
+    bool overlaps = vocabulary != NULL && overlap(path, vocabulary);
+    free(vocabulary);
+    if (overlaps) {
+        return option_error(options, name, "'%.80s' is part of GPT-2's vocabulary (expected another)", path);
     }
-    return true;
-}
-
-// Does stdout go to this file, or to one of this folder's files?
-static bool stdout_is(const char *path)
-{
-    struct stat status;
-    return fstat(STDOUT_FILENO, &status) == 0 && S_ISREG(status.st_mode) && overlap("/dev/stdout", path);
-}
-
-bool options_stdout(const Options *options)
-{
-    for (int i = 0; i < options->count; i++) {
-        const Option *option = &options->list[i];
-        if (takes_path(option) && option->value != NULL && stdout_is(option->value)) {
-            return option_error(options, option->name, "'%.80s' is where stdout goes, too (expected another %s)", option->value,
-                                is_folder(option->value) ? "folder" : "file");
-        }
-    }
-    return true;
-}
-
-bool stdin_read(char **text, size_t *n, Error *error)
-{
-    return stdout_is("/dev/stdin") ? error_set(error, "stdin: is where stdout goes, too (expected another file)")
-                                   : stream_read(stdin, "stdin", MOST_TEXT_BYTES, text, n, error);
+    return !refuse_stream(options, name, path);
 }
