@@ -170,6 +170,7 @@ static const struct {
     {"--merge", 2, "--merge: --runs is missing (expected --merge FILE... --runs FILE)"},
     {"--vary depth=3 --runs other.csv", 1, "other.csv: does not begin with sweep,cell,seed,loss,value,seconds"},
     {"--vary depth=3 --width 5 --runs runs.csv", 1, "runs.csv: line 2 belongs to another sweep, "},
+    {"--vary depth=3 --width 3 --width 5 --runs runs.csv", 1, "runs.csv: line 2 belongs to another sweep, "},
     {"--vary depth=3 --statistic loss --runs runs.csv", 1, "runs.csv: line 2 belongs to another sweep, "},
     {"--vary depth=3 --runs runs.csv --csv runs.csv", 2, "--runs: 'runs.csv' is --csv's file, too"},
     {"--vary depth=3 --runs none/runs.csv", 1, "none/runs.csv: can't be written: No such file or directory"},

@@ -45,7 +45,11 @@ bool options_field(const Options *options, const ConfigField *field, void *confi
     for (int i = 0; i < options->count; i++) {
         if (options->list[i].field == field) {
             const char *given = options->list[i].value;
+            int times = options->list[i].n_values;
             Error error;
+            if (field->kind == FIELD_TEXT && times > 1) {              // a list elsewhere, of which nothing may be ignored here
+                return option_error(options, option_name(field->name, name), "given %d times (expected one)", times);
+            }
             if (field->kind == FIELD_TEXT && given != NULL && given[0] == '\0' && !field->set(config, given, &error)) {
                 return option_error(options, option_name(field->name, name), "%s", error.message);     // "" means the default elsewhere
             }

@@ -198,13 +198,15 @@ static bool read_settings(const Options *options, Grid *grid)
             read = option_error(options, name, "is also in --vary; leave one out");
             break;
         }
-        if (options_count(options, name) > 1) {    // one network for each
+        int n = options_count(options, name);      // the last counts, except of probes
+        if (n > 1 && strcmp(name, "residual") == 0) {          // one network for each
             continue;
         }
         if (gradflow.list[i].argument == NULL) {
             fprintf(stream, "%s--%s", ftell(stream) > 0 ? " " : "", name);
-        } else {
-            write_option(stream, name, options_text(options, name));
+        }
+        for (int k = strcmp(name, "probe") == 0 ? 0 : n - 1; k < n && gradflow.list[i].argument != NULL; k++) {
+            write_option(stream, name, options_text_of(options, name, k));
         }
     }
     fclose(stream);
