@@ -98,15 +98,29 @@ static size_t grad_bytes(const Tensor *tensor)
     return tensor_count(tensor) * sizeof(Real);
 }
 
-// Leaves of inner tapes (checkpoint.c) end with their walk.
+// A leaf of the pass in progress, with its gradient from before.
+typedef struct TapeReached {
+    Tensor *leaf;
+    Real *grad;                                    // NULL: it had none
+    Real *values;                                  // a copy of grad, in the tape's arena
+} TapeReached;
+
+// Before a leaf's gradient is first changed in a pass. Leaves of inner tapes (checkpoint.c) end with their walk.
 static void note_reached(Tensor *leaf)
 {
     Tape *tape = walked_tape;
-    if (tape != NULL && (leaf->tape == NULL || leaf->tape == tape)) {
-        tape->reached = memory_grow(tape->reached, tape->n_reached, &tape->reached_capacity, sizeof(Tensor *), "the list of leaves");
-        tape->reached[tape->n_reached] = leaf;
-        tape->n_reached++;
+    if (tape == NULL || (leaf->tape != NULL && leaf->tape != tape)) {
+        return;
     }
+    tape->reached = memory_grow(tape->reached, tape->n_reached, &tape->reached_capacity, sizeof *tape->reached, "the list of leaves");
+    TapeReached reached = {.leaf = leaf, .grad = leaf->grad};
+    if (leaf->grad != NULL) {
+        reached.values = arena_allocate(&tape->arena, grad_bytes(leaf));
+        memcpy(reached.values, leaf->grad, grad_bytes(leaf));
+    }
+    tape->reached[tape->n_reached] = reached;
+    tape->n_reached++;
+    leaf->reached = true;
 }
 
 // Never inlined: each use of a tensor gets its gradient here, and gdb's backward-step watches it.
@@ -116,7 +130,7 @@ __attribute__((noinline)) GradTarget op_grad_target(Tensor *input)
         return (GradTarget){NULL, false};
     }
     bool first = input->grad == NULL;
-    if (first && input->node == NULL) {
+    if (input->node == NULL && !input->reached) {
         note_reached(input);
     }
     if (first && input->tape != NULL) {
@@ -171,6 +185,8 @@ static _Noreturn void fail_changed(const TapeNode *node, const char *role, int i
                  shape_text(x->shape, shape), owner->change->where.file, owner->change->where.line, owner->change->where.function);
 }
 
+enum { READS_FOR_ALL = 0xff };
+
 // Gradients computed from other values than the result would be wrong.
 static void check_unchanged(const TapeNode *node)
 {
@@ -178,13 +194,14 @@ static void check_unchanged(const TapeNode *node)
     if (tensor_changes() == node->recorded) {
         return;
     }
+    bool undeclared = op->forward != NULL && (op->reads[0] | op->reads[1] | op->reads[2] | op->reads_output) == 0;
     for (int i = 0; i < node->n_inputs; i++) {
-        int read_for = op->reads[i < OP_READS ? i : OP_READS - 1];
+        int read_for = undeclared ? READS_FOR_ALL : op->reads[i < OP_READS ? i : OP_READS - 1];
         if ((read_for & node->wanted) != 0 && tensor_changed_since(tensor_owner(node->inputs[i]), node->recorded)) {
             fail_changed(node, "input", i, node->inputs[i]);
         }
     }
-    if ((op->reads_output & node->wanted) != 0 && tensor_changed_since(tensor_owner(node->output), node->recorded)) {
+    if (((undeclared ? READS_FOR_ALL : op->reads_output) & node->wanted) != 0 && tensor_changed_since(tensor_owner(node->output), node->recorded)) {
         fail_changed(node, "output", 0, node->output);
     }
 }
@@ -222,13 +239,27 @@ static void forget_pass(void *object)
     Tape *tape = object;
     forget_grads(tape);
     for (int i = 0; tape == walked_tape && i < tape->n_reached; i++) {
-        tensor_zero_grad(tape->reached[i]);
+        const TapeReached *reached = &tape->reached[i];
+        if (reached->grad == NULL) {
+            tensor_zero_grad(reached->leaf);
+        } else {
+            reached->leaf->grad = reached->grad;
+            memcpy(reached->grad, reached->values, grad_bytes(reached->leaf));
+        }
     }
 }
 
-static void end_pass(void *unused)
+static void end_pass(void *object)
 {
-    (void)unused;
+    Tape *tape = object;
+    for (int i = 0; i < tape->n_reached; i++) {
+        const TapeReached *reached = &tape->reached[i];
+        reached->leaf->reached = false;
+        if (reached->values != NULL) {
+            arena_release(&tape->arena, reached->values, grad_bytes(reached->leaf));
+        }
+    }
+    tape->n_reached = 0;
     walked_tape = NULL;
 }
 
@@ -263,8 +294,7 @@ void tensor_backward_from(Tensor *y, const Real *dy, Where where)
     int frame = unwind_begin();
     if (walked_tape == NULL) {
         walked_tape = tape;
-        tape->n_reached = 0;
-        unwind_add(end_pass, NULL);
+        unwind_add(end_pass, tape);
     }
     unwind_add_on_failure(forget_pass, tape);
     tape_walk_back(tape);

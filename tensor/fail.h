@@ -43,9 +43,9 @@ FailHandler *fail_set_handler(FailHandler *handler);
 void fail_mistake(Where where, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
 
 // Undoes what the library calls in progress on this thread have changed for their duration: current tape, recording, scope, training
-// mode, caches, observers, gradients of an unfinished backward pass, objects half built. Leaf gradients that existed before that pass
-// keep what it has added. fail_mistake and fail_memory do this themselves; call it before you leave a callback of a library call, or a
-// signal handler, by longjmp. What you change yourself (tape_no_grad_begin outside of any call) stays.
+// mode, caches, observers, gradients of an unfinished backward pass, objects half built. fail_mistake and fail_memory do this themselves;
+// call it before you leave a callback of a library call, or a signal handler, by longjmp. What you change yourself (tape_no_grad_begin
+// outside of any call) stays.
 void fail_unwind(void);
 
 bool fail_can_unwind(void);                        // for signal handlers: false while leaving by longjmp would break shared loops

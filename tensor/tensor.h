@@ -108,6 +108,7 @@ struct Tensor {
     bool requires_grad;                            // does a gradient have to reach this tensor, or pass through it?
     bool retain_grad;                              // keep grad after backward although this is not a leaf
     bool alive;                                    // false once its tape was reset
+    bool reached;                                  // a leaf: the backward pass in progress has added to its gradient
     const char *scope;                             // the module it belongs to, "h.3.attn", or NULL
     const char *label;                             // its name there, "weight" or "out", or NULL
     TapeNode *node;                                // the node that made it; NULL for a leaf
@@ -151,7 +152,7 @@ typedef enum OpGroup {
     OP_GROUP_OTHER, OP_GROUP_PRODUCT, OP_GROUP_ATTENTION, OP_GROUP_NORM, OP_GROUP_ACTIVATION, OP_GROUP_LOSS, OP_GROUP_COUNT
 } OpGroup;
 
-enum { OP_READS = 3 };
+enum { OP_READS = 3, OP_READS_NONE = 0x40 };
 
 // An operation: one of the library's (op.h lists them), or one of your own (tensor_custom).
 typedef struct Op {
@@ -159,7 +160,8 @@ typedef struct Op {
     OpGroup group;
     void (*backward)(TapeNode *node);              // adds what the output's gradient contributes to the inputs' gradients (op_grad)
     // Whose values backward reads again. Bit k of reads[i]: it needs those of input i for the gradient of input k. (The last counts for
-    // all later inputs.) reads_output: the same for its own output. tensor_backward fails if such values have changed.
+    // all later inputs.) reads_output: the same for its own output. tensor_backward fails if such values have changed. Of your own operation
+    // that leaves both at 0, it is assumed to read everything; OP_READS_NONE in reads[0] says that it reads nothing.
     unsigned char reads[OP_READS];
     unsigned char reads_output;
     const struct OpCase *cases;                    // its gradient checks (gradcheck_op in inspect/inspect.h)
@@ -227,7 +229,7 @@ struct Tape {
     Arena headers[2];                              // Tensor structs, of this round and of the round before the last reset
     int round;                                     // which of the two is in use
     unsigned resets;                               // how often it was reset
-    Tensor **reached;                              // leaves that got their first gradient in the current backward pass
+    struct TapeReached *reached;                   // leaves that the backward pass in progress has reached
     int n_reached, reached_capacity;
     Tape *inner;                                   // for values that are recomputed in backward (tensor_checkpoint), or NULL
 };

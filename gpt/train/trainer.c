@@ -46,8 +46,8 @@ static bool setup_check(const TrainSetup *setup, const GPT *gpt, const Dataset *
         return error_set_field(error, "reduce", "plain is for one rank (expected exact or fast)");
     }
     GPTCost cost = gpt_cost(&setup->gpt, config->batch, config->length);
-    bool copies = config->reduce == REDUCE_EXACT && config->accumulate > ranks_count();
-    double bytes = gpt_training_bytes(&cost, gpt->recompute) + (copies ? cost.gradient_bytes / ranks_count() : 0);
+    double copies = config->accumulate == ranks_count() ? 0 : config->reduce == REDUCE_EXACT ? 1.0 / ranks_count() : 1;     // of the gradients
+    double bytes = gpt_training_bytes(&cost, gpt->recompute) + copies * cost.gradient_bytes;
     if (!memory_check(ranks_local_count() * (bytes - cost.weight_bytes), "training", error)) {     // ranks of a machine ask at the same time
         return false;
     }

@@ -604,6 +604,44 @@ START_TEST(a_backward_pass_that_fails_leaves_no_gradients)
 }
 END_TEST
 
+// Gradients from before, of a parameter and of a leaf on the tape, are what they were, wherever the pass fails, and each is used twice.
+START_TEST(a_backward_pass_that_fails_keeps_the_gradients_from_before)
+{
+    Tape *tape = tape_create();
+    Tensor *x = parameter();
+    Tensor *leaf = tensor_require_grad(tensor_from((Real[]){4, 5, 6}, SHAPE(3)));
+    Tensor *loss = tensor_sum(tensor_mul(tensor_mul(x, leaf), tensor_add(tensor_checkpoint_many(square, NULL, &x, 1, NULL), leaf)));
+    tensor_backward(loss);
+    Real before[2][3];
+    memcpy(before[0], x->grad, sizeof before[0]);
+    memcpy(before[1], leaf->grad, sizeof before[1]);
+    Real *place = x->grad;
+    for (int stop = tape->n_nodes - 1; stop >= 0; stop--) {
+        LeaveAt at = {stop};
+        int observer = tape_observer_add(tape, (TapeObserver){.after = leave_at_node, .context = &at});
+        fail_set_handler(leave);
+        if (setjmp(back) == 0) {
+            tensor_backward(loss);
+            ck_abort_msg("the pass did not fail");
+        }
+        fail_set_handler(NULL);
+        tape_observer_remove(tape, observer);
+        ck_assert(memcmp(x->grad, before[0], sizeof before[0]) == 0 && memcmp(leaf->grad, before[1], sizeof before[1]) == 0);
+        ck_assert_ptr_eq(x->grad, place);
+    }
+    size_t bytes = tape->arena.bytes;
+    for (int pass = 2; pass < 4; pass++) {
+        tensor_backward(loss);
+        for (int i = 0; i < 3; i++) {
+            ck_assert(x->grad[i] == (Real)pass * before[0][i] && leaf->grad[i] == (Real)pass * before[1][i]);
+        }
+        ck_assert_uint_eq(tape->arena.bytes, bytes);               // the copies are handed back
+    }
+    tensor_free(x);
+    tape_free(tape);
+}
+END_TEST
+
 START_TEST(a_checkpoint_that_fails_in_backward_leaves_no_gradients)
 {
     Tape *tape = tape_create();
@@ -707,6 +745,7 @@ Suite *unwind_suite(void)
     tcase_add_loop_test(tcase, a_call_without_memory_changes_nothing, 0, CALLS);
     tcase_add_loop_test(tcase, a_call_left_by_longjmp_changes_nothing, 0, LEAVING);
     tcase_add_test(tcase, a_backward_pass_that_fails_leaves_no_gradients);
+    tcase_add_test(tcase, a_backward_pass_that_fails_keeps_the_gradients_from_before);
     tcase_add_test(tcase, a_checkpoint_that_fails_in_backward_leaves_no_gradients);
     tcase_add_test(tcase, a_gradient_check_that_fails_moves_the_value_back);
     tcase_add_test(tcase, recording_that_the_caller_switched_off_stays_off);

@@ -218,6 +218,47 @@ START_TEST(what_another_loss_reads_may_change)
 }
 END_TEST
 
+// y = x^2, of which backward reads x, and may say so.
+static void square_forward(Tensor **inputs, Tensor *y, const void *options)
+{
+    (void)options;
+    for (size_t i = 0; i < tensor_count(y); i++) {
+        y->data[i] = inputs[0]->data[i] * inputs[0]->data[i];
+    }
+}
+
+static void square_backward(TapeNode *node)
+{
+    Real *dx = op_grad(node->inputs[0]);
+    for (size_t i = 0; i < tensor_count(node->output); i++) {
+        dx[i] += 2 * node->inputs[0]->data[i] * node->output->grad[i];
+    }
+}
+
+START_TEST(an_operation_of_the_users_own_reads_all_unless_it_says_otherwise)
+{
+    static const char *const expected[] = {"square, backward of node 0: input 0 m.a (3) was changed at user.c:7, train(), after the operation had read it",
+                                           "square, backward of node 0: output 0 (3) was changed at user.c:7, train(), after the operation had read it"};
+    Op square = {.name = "square", .forward = square_forward, .backward = square_backward};
+    Where where = {"user.c", 7, "train"};
+    Tensor *a = parameter("a", SHAPE(3));
+    for (int i = 0; i < 2; i++) {
+        Tensor *y = tensor_custom(&square, &a, 1, SHAPE(3), NULL, HERE);
+        Tensor *loss = tensor_sum(y, HERE);
+        tensor_changed(i == 0 ? a : y, where);
+        assert_mistake_begins(expected[i], tensor_backward(loss, HERE));
+        ck_assert_ptr_null(a->grad);
+        tape_reset(tape);
+    }
+    square.reads[0] = OP_READS_NONE;
+    Tensor *loss = tensor_sum(tensor_custom(&square, &a, 1, SHAPE(3), NULL, HERE), HERE);
+    tensor_changed(a, where);
+    tensor_backward(loss, HERE);
+    ck_assert_float_eq(a->grad[2], 6);
+    tensor_free(a);
+}
+END_TEST
+
 static Tensor *times(void *context, Tensor **x)
 {
     return tensor_mul(x[0], context, HERE);
@@ -301,6 +342,7 @@ static Suite *changed_suite(void)
     tcase_add_test(tcase, an_output_that_backward_reads_must_not_change);
     tcase_add_test(tcase, a_view_changes_with_what_it_shows);
     tcase_add_test(tcase, what_another_loss_reads_may_change);
+    tcase_add_test(tcase, an_operation_of_the_users_own_reads_all_unless_it_says_otherwise);
     tcase_add_test(tcase, a_checkpoint_sees_what_its_function_reads);
     tcase_add_test(tcase, the_library_tells_its_own_changes);
     suite_add_tcase(suite, tcase);
