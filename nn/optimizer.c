@@ -8,9 +8,17 @@
 #include <math.h>
 #include <stdlib.h>
 
+static void check_size(const char *what, const char *name, double size)
+{
+    if (!(size >= 0 && size <= (double)FLT_MAX)) {
+        fail_mistake(HERE, "%s: %s %g (expected at least 0 and at most %g)", what, name, size, (double)FLT_MAX);
+    }
+}
+
 void sgd_step(const ParameterList *parameters, double lr)
 {
     REQUIRE(parameters);
+    check_size("sgd_step", "lr", lr);
     for (int i = 0; i < parameters->count; i++) {
         Tensor *p = parameters->parameters[i];
         size_t n = tensor_count(p);
@@ -34,21 +42,16 @@ static void check_rate(const char *name, double rate)
     }
 }
 
-static void check_size(const char *name, double size)
-{
-    if (!(size >= 0 && size <= (double)FLT_MAX)) {
-        fail_mistake(HERE, "AdamW: %s %g (expected at least 0 and at most %g)", name, size, (double)FLT_MAX);
-    }
-}
-
 // At each step, because a schedule may have changed it.
 static void check_config(const AdamWConfig *config)
 {
     check_rate("beta1", config->beta1);
     check_rate("beta2", config->beta2);
-    check_size("lr", config->lr);
-    check_size("eps", config->eps);
-    check_size("weight_decay", config->weight_decay);
+    check_size("AdamW", "lr", config->lr);
+    check_size("AdamW", "eps", config->eps);
+    check_size("AdamW", "weight_decay", config->weight_decay);
+    check_size("AdamW", "lr / (1 - beta1)", config->lr / (1 - config->beta1));
+    check_size("AdamW", "lr weight_decay", config->lr * config->weight_decay);
 }
 
 AdamW adamw_create(const ParameterList *parameters, AdamWConfig config)

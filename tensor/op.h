@@ -71,6 +71,8 @@ GradTarget op_grad_target(Tensor *input);
 
 bool shape_possible(Shape shape);
 void shape_check(const char *function, Shape shape, Where where);      // fails unless every size is possible
+bool real_holds(double value);                     // false: it is finite, but becomes infinite as a Real
+void op_check_eps(const OpCall *call, double eps); // fails unless it is at least 0
 int shape_axis(const OpCall *call, Shape shape, int axis);     // a negative axis counts from the end; fails if there is no such axis
 Tensor *tape_header(Tape *tape, Shape shape, Where where);     // a new tensor of the tape, without data
 // When and where values were changed. The tensor's: on the heap of a parameter, else in its tape's arena.

@@ -162,6 +162,9 @@ void random_uniform(Random *random, Real *out, size_t n, double low, double high
     }
     float from = (float)low;
     float range = (float)high - from;
+    if (!isfinite(range)) {
+        fail_mistake(HERE, "random_uniform: %g to %g (expected numbers, and a distance, within float32)", low, high);
+    }
     make_numbers(random, kernels()->random_uniform, from, range, out, n);
 }
 
@@ -172,6 +175,9 @@ void random_normal(Random *random, Real *out, size_t n, double mean, double std)
     REQUIRE(random);
     if (n > 0) {
         REQUIRE(out);
+    }
+    if (!isfinite((float)mean) || !isfinite((float)std)) {
+        fail_mistake(HERE, "random_normal: mean %g, std %g (expected numbers within float32)", mean, std);
     }
     if (n < NORMAL_BLOCK) {
         for (size_t i = 0; i < n; i++) {

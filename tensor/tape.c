@@ -253,6 +253,13 @@ void op_check(const OpCall *call)
     }
 }
 
+void op_check_eps(const OpCall *call, double eps)
+{
+    if (!(eps >= 0)) {
+        op_fail(call, "eps %g (expected at least 0)", eps);
+    }
+}
+
 Tensor *tape_header(Tape *tape, Shape shape, Where where)
 {
     Tensor *tensor = arena_allocate(&tape->headers[tape->round], sizeof *tensor);
@@ -262,6 +269,7 @@ Tensor *tape_header(Tape *tape, Shape shape, Where where)
     tensor->requires_grad = false;
     tensor->retain_grad = false;
     tensor->alive = true;
+    tensor->reached = false;
     tensor->scope = NULL;
     tensor->label = NULL;
     tensor->node = NULL;

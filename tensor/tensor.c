@@ -4,6 +4,7 @@
 #include "tensor/op.h"
 #include "tensor/unwind.h"
 
+#include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,11 @@ const char *shape_text(Shape shape, char text[SHAPE_TEXT])
     }
     snprintf(text + used, SHAPE_TEXT - (size_t)used, ")");
     return text;
+}
+
+bool real_holds(double value)
+{
+    return !isfinite(value) || isfinite((double)(Real)value);
 }
 
 // More than any machine has, and far below the overflow of a byte count.
@@ -144,6 +150,9 @@ static Tensor *leaf(const char *function, Shape shape, Where where)
 
 Tensor *tensor_full(Shape shape, double value, Where where)
 {
+    if (!real_holds(value)) {
+        fail_mistake(where, "tensor_full: value %g (expected a number within " REAL_NAME ")", value);
+    }
     Tensor *tensor = leaf("tensor_full", shape, where);
     size_t n = shape_count(shape);
     for (size_t i = 0; i < n; i++) {

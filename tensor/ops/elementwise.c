@@ -17,6 +17,9 @@ Tensor *unary_forward(const Op *op, Tensor *x, UnaryFormula *value, UnaryFormula
 {
     OpCall call = {op, (Tensor *[]){x}, 1, where};
     op_check(&call);
+    if (!real_holds(parameter)) {
+        op_fail(&call, "%g (expected a number within " REAL_NAME ")", parameter);
+    }
     Tensor *y = op_output(&call, x->shape);
     unary_save(y, slope, parameter);
 

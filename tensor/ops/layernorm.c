@@ -109,6 +109,7 @@ Tensor *tensor_layernorm(Tensor *x, Tensor *weight, Tensor *bias, double eps, Wh
     OpCall call = {&op_layernorm, (Tensor *[]){x, weight, bias}, 3, where};
     op_check(&call);
     layernorm_check(&call);
+    op_check_eps(&call, eps);
     Tensor *y = op_output(&call, x->shape);        // (..., C)
     size_t C = (size_t)shape_last(x->shape);
     size_t rows = tensor_count(x) / C;

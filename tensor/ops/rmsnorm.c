@@ -64,6 +64,7 @@ Tensor *tensor_rmsnorm(Tensor *x, Tensor *weight, double eps, Where where)
         op_fail(&call, "x %s, weight %s: weight must have shape (%d)", shape_text(x->shape, x_text),
                 shape_text(weight->shape, weight_text), shape_last(x->shape));
     }
+    op_check_eps(&call, eps);
     Tensor *y = op_output(&call, x->shape);        // (..., C)
     size_t C = (size_t)shape_last(x->shape);
     size_t rows = tensor_count(x) / C;

@@ -8,6 +8,7 @@
 #include "tests/support/near.h"
 #include "tests/support/suite.h"
 
+#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <setjmp.h>
@@ -204,6 +205,27 @@ START_TEST(a_scalar_has_no_axis)
     Tensor *scalar = tensor_zeros(SHAPE_SCALAR);
     assert_mistake_begins("tensor_sum_axis: axis 0: shape ()", tensor_sum_axis(scalar, 0));
     assert_mistake_begins("tensor_transpose: axis -1: shape ()", tensor_transpose(scalar, -1, -1));
+}
+END_TEST
+
+// What would become infinite as a float, or make NaN of a square root.
+START_TEST(numbers_must_be_within_range)
+{
+    Random random = {{0}, 0, false, 0};
+    Real out[3];
+    Tensor *x = tensor_zeros(SHAPE(2, 3));
+    Tensor *vector = tensor_zeros(SHAPE(3));
+    assert_mistake("tensor_scale: 1e+308 (expected a number within float32)", tensor_scale(x, 1e308));
+    assert_mistake("tensor_add_scalar: -1e+308 (expected a number within float32)", tensor_add_scalar(x, -1e308));
+    assert_mistake("tensor_pow: 1e+39 (expected a number within float32)", tensor_pow(x, 1e39));
+    assert_mistake("tensor_full: value 1e+308 (expected a number within float32)", tensor_full(SHAPE(2), 1e308));
+    ck_assert(tensor_scale(x, 3e38)->data[0] == 0 && tensor_full(SHAPE(1), INFINITY)->data[0] > FLT_MAX);
+    assert_mistake("tensor_layernorm: eps -1 (expected at least 0)", tensor_layernorm(x, vector, vector, -1));
+    assert_mistake("tensor_rmsnorm: eps nan (expected at least 0)", tensor_rmsnorm(x, vector, fabs((double)NAN)));
+    assert_mistake_begins("random_uniform: -1e+308 to 1e+308 (expected numbers, and a distance, within float32)",
+                          random_uniform(&random, out, 3, -1e308, 1e308));
+    assert_mistake_begins("random_uniform: -3e+38 to 3e+38 (expected", random_uniform(&random, out, 3, -3e38, 3e38));
+    assert_mistake_begins("random_normal: mean 0, std 1e+308 (expected numbers within float32)", random_normal(&random, out, 3, 0, 1e308));
 }
 END_TEST
 
@@ -780,6 +802,7 @@ static TCase *shape_case(void)
     tcase_add_test(tcase, concat_says_which_part_differs);
     tcase_add_test(tcase, an_axis_outside_is_reported_with_those_there_are);
     tcase_add_test(tcase, a_scalar_has_no_axis);
+    tcase_add_test(tcase, numbers_must_be_within_range);
     tcase_add_test(tcase, mse_loss_wants_equal_shapes);
     return tcase;
 }
