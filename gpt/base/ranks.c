@@ -40,7 +40,8 @@ static const char *loss_note;
 // Each launcher's variable for the number of ranks, and the MPI that it launches. srun speaks to Open MPI by PMIx, to MPICH by PMI.
 typedef struct Launcher {
     const char *variable;
-    const char *rank;                              // and one for this rank's number, which only the launcher sets
+    const char *rank;                              // and one for this rank's number,
+    const char *proof;                             // which counts if this is set, too, as only the launcher does
     const char *also;                              // must also be set; NULL: nothing
     const char *plugin;
     const char *name;
@@ -50,9 +51,9 @@ typedef struct Launcher {
 #define OPEN_MPI "libgptape-openmpi.so", "Open MPI", "libopenmpi-dev"
 #define MPICH "libgptape-mpich.so", "MPICH", "libmpich-dev"
 static const Launcher launchers[] = {
-    {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", NULL, OPEN_MPI},
-    {"PMI_SIZE", "PMI_RANK", NULL, MPICH},
-    {"SLURM_STEP_NUM_TASKS", "PMIX_RANK", "PMIX_RANK", OPEN_MPI},
+    {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMIX_NAMESPACE", NULL, OPEN_MPI},
+    {"PMI_SIZE", "PMI_RANK", "PMI_FD", NULL, MPICH},
+    {"SLURM_STEP_NUM_TASKS", "PMIX_RANK", "PMIX_NAMESPACE", "PMIX_RANK", OPEN_MPI},
 };
 
 // The launcher, and how many ranks it has started; NULL: none.
@@ -160,7 +161,7 @@ bool ranks_begin(Error *error)
     if (ranks_mpi != NULL || launcher == NULL || n == 1) {
         return true;
     }
-    const char *number = getenv(launcher->rank);
+    const char *number = getenv(launcher->proof) == NULL ? NULL : getenv(launcher->rank);
     rank = number == NULL ? 0 : atoi(number);      // rank 0 speaks for all; found->begin corrects it
     const RanksMpi *found = load(launcher, n, error);
     if (found == NULL) {

@@ -259,6 +259,9 @@ START_TEST(usage_errors_are_reported_once)
     assert_ends_with(MPIRUN " -n 2 alone/bin/gptape " SMALL " --steps 3 --out run", "launched as 2 ranks, but this build has no Open MPI");
     shell_well("echo x > libgptape-openmpi.so");   // not ours: loading it would be an error of its own
     assert_ends_with("LD_LIBRARY_PATH=.: OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=1 alone/bin/gptape " SMALL " --out run", "when it was built)\n");
+    // A rank's number set by hand: there is no rank 0 that reports it.
+    assert_ends_with("PMI_SIZE=2 PMI_RANK=1 alone/bin/gptape " SMALL " --out run", "launched as 2 ranks, but this build has no MPICH");
+    assert_ends_with("OMPI_COMM_WORLD_SIZE=2 PMIX_RANK=1 alone/bin/gptape " SMALL " --out run", "launched as 2 ranks, but this build has no Open MPI");
     shell_well(MPIRUN " -n 1 alone/bin/gptape " SMALL " --steps 3 --out run");          // one rank needs none
 }
 END_TEST
