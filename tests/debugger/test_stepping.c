@@ -162,6 +162,28 @@ START_TEST(break_backward_stops_at_the_node)
 }
 END_TEST
 
+// Before the program runs nothing can be checked; its first backward pass then shows what does not exist.
+START_TEST(break_backward_is_checked_once_there_is_a_tape)
+{
+    if (gdb_missing(__func__)) {
+        return;
+    }
+    char *said = gdb_run(_i, SELF " walk", "break-backward 99\nbreak-backward layr\nbreak-backward y\nbreak-backward gelu\nrun\ncontinue\ncontinue\n");
+    const char *at = said;
+    assert_said(&at, "(gdb) no nodes yet: the first backward pass will show whether there is a node 99.\nBreakpoint 1 at ");
+    assert_said(&at, "(gdb) no nodes yet: the first backward pass will show whether there is a node layr.\nBreakpoint 2 at ");
+    assert_said(&at, "(gdb) no nodes yet: the first backward pass will show whether there is a node y.\nBreakpoint 3 at ");
+    assert_said(&at, "(gdb) Breakpoint 4 at ");
+    assert_said(&at, "break-backward 99, in the first backward pass: there is no node 99: the tape has 5 nodes, counted from 0\n");
+    assert_said(&at, "break-backward layr, in the first backward pass: unknown node 'layr' (did you mean layer?)\n");
+    assert_said(&at, "node 3 add");
+    assert_said(&at, "node 2 gelu");
+    assert_said(&at, "exited normally");
+    assert_not_said(said, "break-backward y, in");
+    free(said);
+}
+END_TEST
+
 // The second network of the example, with shortcuts: what arrived at the addition of layer 18 arrives unchanged at the start of its
 // branch, and the input of the layer receives both paths.
 START_TEST(backward_step_shows_what_flows)
@@ -304,6 +326,7 @@ int main(int argc, char **argv)
     tcase_add_unchecked_fixture(tests, prepare, NULL);
     tcase_add_loop_test(tests, break_op_stops_where_it_begins, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, break_backward_stops_at_the_node, 0, BUILD_COUNT);
+    tcase_add_loop_test(tests, break_backward_is_checked_once_there_is_a_tape, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, backward_step_shows_what_flows, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, backward_step_ends_with_the_program, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, each_use_of_a_tensor_has_its_share, 0, BUILD_COUNT);

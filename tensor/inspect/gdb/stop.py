@@ -58,15 +58,31 @@ info breakpoints lists it, delete removes it."""
 class BackwardBreakpoint(gdb.Breakpoint):
     """At node_backward, which calls every backward, for the nodes that are wanted."""
 
-    def __init__(self, wanted):
+    def __init__(self, wanted, is_known):
         super().__init__("node_backward")
         self.wanted = wanted
+        self.is_known = is_known           # or reported
 
     def stop(self):
+        try:
+            if not self.is_known:
+                self.is_known = True
+                check_wanted(self.wanted, current_tape())
+        except (Invalid, gdb.error, gdb.GdbError) as error:
+            say(f"break-backward {self.wanted}, in the first backward pass: {error}")
         try:
             return self.wanted in names_of(Node(frame_variable("node")))
         except (Invalid, gdb.error, gdb.GdbError):
             return False
+
+
+def check_wanted(wanted, tape):
+    if wanted.isdigit():
+        existing_node(tape, int(wanted))
+        return
+    names = {name for node in tape.nodes() for name in names_of(node) if name and not name.isdigit()}
+    if wanted not in names | set(op_names()):
+        raise unknown("node", wanted, sorted(names))
 
 
 def names_of(node):
@@ -81,16 +97,16 @@ break-backward h.3.attn, break-backward softmax. grad node->output then shows th
     if len(argument.split()) != 1:
         raise gdb.GdbError("break-backward: name a node's number, a tensor, a module or an operation, as in break-backward 12")
     try:
-        nodes = list(current_tape().nodes())
+        tape = current_tape()
     except gdb.GdbError:
-        nodes = []                         # not running yet: any node may come
-    if nodes and argument.isdigit():
-        existing_node(current_tape(), int(argument))
-    elif nodes:
-        names = {name for node in nodes for name in names_of(node) if name and not name.isdigit()}
-        if argument not in names | set(op_names()):
-            raise unknown("node", argument, sorted(names))
-    BackwardBreakpoint(argument)
+        tape = None
+    is_known = argument in op_names()
+    if not is_known and tape and tape.n_nodes > 0:
+        check_wanted(argument, tape)
+        is_known = True
+    elif not is_known:
+        say(f"no nodes yet: the first backward pass will show whether there is a node {argument}.")
+    BackwardBreakpoint(argument, is_known)
 
 
 @command("break-nan", gdb.COMMAND_BREAKPOINTS, gdb.COMPLETE_NONE)
