@@ -26,8 +26,8 @@ typedef struct BenchCase {
     const char *name;                              // "step-gpt2-124m-4x64"
     const char *about;                             // one line
     BenchLimit limit;
-    void (*run)(Bench *bench);
-    int sizes[3];                                  // of a product: M, N, K; of a model: B, T; of random-: numbers
+    void (*run)(Bench *bench);                     // NULL: a sweep, which needs several ranks (gpt/cli/bench)
+    int sizes[3];                                  // of a product: M, N, K; of a model: B, T; of random-: numbers; of a sweep: networks
     const char *preset;                            // the model
 } BenchCase;
 

@@ -323,7 +323,15 @@ START_TEST(bench_compares_ranks_with_one)
         ck_assert(share > 0 && share < 1);
         cJSON_Delete(json);
         run_free(&run);
-        assert_ends_with(RANKS(2) "bench --case tape --quiet", "--case: several ranks make training steps only, not tape-1000");
+        run = run_shell(RANKS(2) "bench --case sweep --seconds 0 --json --quiet");
+        ck_assert_msg(run.status == 0, "%s", run.err);
+        json = run_json(&run);
+        ms = json_number(json, "cases/sweep-100/ms");
+        ck_assert_double_eq_tol(json_number(json, "cases/sweep-100/faster_than_one_rank") * ms, json_number(json, "cases/sweep-100/ms_one_rank"), 1e-5 * ms);
+        cJSON_Delete(json);
+        run_free(&run);
+        assert_ends_with("\"$GPTAPE_BIN\" bench --case step-char,sweep --quiet", "--case: sweep-100 needs several ranks (expected mpirun -n N gptape bench)");
+        assert_ends_with(RANKS(2) "bench --case tape --quiet", "--case: several ranks make training steps and sweeps only, not tape-1000");
         assert_ends_with(RANKS(5) "bench --case step-char --quiet", "step-char: 5 ranks can't share 12 rows");
     }
 }

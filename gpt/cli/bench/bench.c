@@ -32,13 +32,14 @@ const CommandHelp bench_help = {
     .about = "Measures this machine's peak FLOP/s and memory bandwidth, and how close gptape comes to them in\n"
              "matrix products, training steps and generation; also the tokenizer, and the overhead of the tape. All numbers are measured\n"
              "in this run, each case in its own process. All cases take some minutes; --case selects some. Under mpirun, training\n"
-             "steps (--case step-...) are timed on all ranks, which share the rows, and on one.",
+             "steps (--case step-...), whose rows the ranks share, and sweeps (--case sweep) are timed on all ranks and on one.",
     .examples = "  gptape bench --list\n"
                 "  gptape bench --case product,step-char\n"
                 "  gptape bench --case step --threads 1 --json\n"
                 "  gptape bench --case step-gpt2-124m-1x1024 --recompute on\n"
                 "  gptape bench --case product,step --precision bf16\n"
                 "  mpirun -n 2 gptape bench --case step-char --reduce fast\n"
+                "  mpirun -n 2 gptape bench --case sweep\n"
                 "  gptape bench --case tokenizer --tokenizer bytes\n",
     .groups = bench_groups,
     .on_ranks = true,
@@ -52,11 +53,11 @@ static bool begins_with(const char *name, const char *beginning, size_t length)
     return length > 0 && strncmp(name, beginning, length) == 0;
 }
 
-// Does this case match one of the comma-separated names? True if there are no names.
+// Does this case match one of the comma-separated names? Without names, all that one rank can run do.
 static bool is_chosen(const char *names, const BenchCase *which)
 {
     if (names == NULL) {
-        return true;
+        return which->run != NULL;
     }
     for (const char *at = names; ; ) {
         size_t length = strcspn(at, ",");
@@ -94,18 +95,23 @@ static const char *reduction_word(int i)
     return reduction_name((Reduction)(REDUCE_EXACT + i));
 }
 
-// The reduction over several ranks, and that only training steps can run on them.
+// The reduction over several ranks, and that only training steps and sweeps can run on them.
 static bool read_ranks(const Options *options, BenchConfig *config)
 {
     int word = 0;
+    for (int i = 0; ranks_count() == 1 && i < bench_case_count; i++) {
+        if (is_chosen(options_text(options, "case"), &bench_cases[i]) && bench_cases[i].run == NULL) {
+            return option_error(options, "case", "%s needs several ranks (expected mpirun -n N gptape bench)", bench_cases[i].name);
+        }
+    }
     if (!options_word(options, "reduce", reduction_word, REDUCTION_COUNT - REDUCE_EXACT, &word)) {
         return false;
     }
     config->reduce = (Reduction)(REDUCE_EXACT + word);
     for (int i = 0; ranks_count() > 1 && i < bench_case_count; i++) {
         const char *name = bench_cases[i].name;
-        if (is_chosen(options_text(options, "case"), &bench_cases[i]) && !begins_with(name, "step-", 5)) {
-            return option_error(options, "case", "several ranks make training steps only, not %s (expected --case step-...)", name);
+        if (is_chosen(options_text(options, "case"), &bench_cases[i]) && bench_cases[i].run != NULL && !begins_with(name, "step-", 5)) {
+            return option_error(options, "case", "several ranks make training steps and sweeps only, not %s (expected --case step-... or sweep)", name);
         }
     }
     return true;

@@ -1,4 +1,4 @@
-// scaling.c: gptape bench under mpirun: training steps on several ranks, and what the sum of gradients costs.
+// scaling.c: gptape bench under mpirun: training steps on several ranks, and what the sum of gradients costs; sweeps.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/bench/bench.h"
@@ -30,7 +30,7 @@ static void measurement_row(Table *table, const char *name, int ranks, int threa
     table_cell(table, "%.2f", ms.median);
     table_cell(table, "%.2f to %.2f", ms.low, ms.high);
     table_cell(table, "%d", ms.n);
-    table_cell(table, "%s", thousands_text(tokens_per_s(scaling, ms), tokens));
+    table_cell(table, "%s", scaling->tokens == 0 ? "" : thousands_text(tokens_per_s(scaling, ms), tokens));
     table_cell(table, "%.2f", times(scaling, ms));
 }
 
@@ -43,11 +43,17 @@ static void print_scaling(const ScalingRow *rows, int n, Reduction reduce)
         const BenchScaling *scaling = &rows[i].scaling;
         measurement_row(table, rows[i].which->name, ranks_count(), scaling->threads, scaling, scaling->ranks);
         measurement_row(table, "", 1, scaling->threads, scaling, scaling->one);
-        measurement_row(table, "", 1, scaling->all_threads, scaling, scaling->all);
+        if (scaling->tokens > 0) {
+            measurement_row(table, "", 1, scaling->all_threads, scaling, scaling->all);
+        }
     }
     table_end(table);
     for (int i = 0; i < n; i++) {
         const BenchScaling *scaling = &rows[i].scaling;
+        if (scaling->tokens == 0) {
+            terminal_print("%s: %d networks, timed without the start of MPI.", rows[i].which->name, rows[i].which->sizes[0]);
+            continue;
+        }
         terminal_print("%s: %.1f %% of the ranks' step is the sum of gradients (--reduce %s); a rank's resident memory is at most %s, predicted %s.",
                        rows[i].which->name, 100 * scaling->communication, reduction_name(reduce), bytes_text(scaling->peak_bytes, resident),
                        bytes_text(scaling->predicted_bytes, predicted));
@@ -66,9 +72,12 @@ static void print_json(const ScalingRow *rows, int n, Reduction reduce)
         json_add_count(object, "threads", scaling->threads);
         json_add_number(object, "ms", scaling->ranks.median);
         json_add_number(object, "ms_one_rank", scaling->one.median);
+        json_add_number(object, "faster_than_one_rank", times(scaling, scaling->one));
+        if (scaling->tokens == 0) {
+            continue;                              // a sweep
+        }
         json_add_number(object, "ms_one_rank_all_threads", scaling->all.median);
         json_add_number(object, "tokens_per_s", tokens_per_s(scaling, scaling->ranks));
-        json_add_number(object, "faster_than_one_rank", times(scaling, scaling->one));
         json_add_number(object, "faster_than_all_threads", times(scaling, scaling->all));
         json_add_number(object, "communication", scaling->communication);
         json_add_count(object, "peak_bytes", scaling->peak_bytes);
@@ -85,7 +94,8 @@ bool bench_on_ranks(const Options *options, const BenchConfig *config, bool (*is
     for (int i = 0; done && i < bench_case_count; i++) {
         if (is_chosen(options_text(options, "case"), &bench_cases[i])) {
             rows[n].which = &bench_cases[i];
-            done = bench_scaling(rows[n].which, config, &rows[n].scaling, error);
+            done = rows[n].which->run == NULL ? bench_sweep(options, rows[n].which, config->seconds, &rows[n].scaling, error)
+                                              : bench_scaling(rows[n].which, config, &rows[n].scaling, error);
             n++;
         }
     }

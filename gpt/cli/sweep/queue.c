@@ -205,6 +205,7 @@ static void take_from_rank(Work *work)
 static QueueEnd lead(const Queue *queue)
 {
     Work work = {.queue = queue, .progress = progress_begin(queue->options, "networks"), .ranks = queue->alone ? 1 : ranks_count()};
+    work.progress.quiet = work.progress.quiet || queue->silent;
     work.held = memory_allocate_zeroed((size_t)work.ranks, sizeof *work.held, "the ranks");
     for (int i = 0; i < queue->n; i++) {
         work.n += !store_has(queue->store, &queue->cells[i]);
@@ -225,7 +226,7 @@ static QueueEnd lead(const Queue *queue)
     }
     progress_end(&work.progress);
     free(work.held);
-    if (work.ranks > 1 && work.done > 0) {
+    if (work.ranks > 1 && work.done > 0 && !queue->silent) {
         double wall = clock_seconds() - work.progress.started;
         command_note(queue->options, "%d networks on %d ranks in %.1f s, %.2f times as fast as in sequence", work.done, work.ranks, wall,
                      work.seconds / wall);

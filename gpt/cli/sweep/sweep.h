@@ -67,7 +67,8 @@ typedef struct Queue {
     int n;
     Store *store;                                  // NULL on other ranks
     bool figures;                                  // keep them?
-    bool alone;                                    // only rank 0 works and calls queue_run
+    bool alone;                                    // only rank 0 works, and calls queue_run
+    bool silent;                                   // no progress line
     void (*done)(int cell, void *context);         // after each cell that was run; NULL: none
     void *context;
 } Queue;
