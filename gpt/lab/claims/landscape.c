@@ -6,13 +6,22 @@
 
 #define SHATTERED "--inputs grid:-2:2:256 --activation relu --init kaiming --head linear --probe autocorrelation"
 #define ISOMETRY "--sizes 64x65 --probe spectrum --bias-std 0 --inputs normal:1"
-#define EDGE "--optimizer sgd --steps 400 --probe sharpness --sizes 1,50,50,2 --activation tanh --init xavier --init-gain 2 --head linear --loss ce " \
-             "--inputs grid:-1:1:6 --shortcut off"
+#define EDGE(LR, TEXT, PREDICTION) { \
+        .id = "edge-of-stability-" LR, \
+        .source = "Cohen 2021 (2103.00065)", \
+        .sentence = "Full-batch gradient descent sharpens the loss until the largest eigenvalue of its Hessian is 2/lr, here " TEXT ", and hovers there.", \
+        .settings = "--optimizer sgd --steps 400 --probe sharpness --sizes 1,50,50,2 --activation tanh --init xavier --init-gain 2 --head linear --loss ce " \
+                    "--inputs grid:-1:1:6 --shortcut off --lr " LR, \
+        .statistic = "last value sharpness", \
+        .over = OVER_MEDIAN, .seeds = 5, .prediction = PREDICTION, .tolerance = PREDICTION / 10., .slow = true, \
+        .reason = "a tenth: it hovers", \
+        .note = "After 400 steps on six points of a line with alternating classes. Slow: it measures the sharpness before each step.", \
+    }
 
 const Claim claims_landscape[] = {
     {
         .id = "shattered-plain",
-        .source = "Balduzzi 2017 (1702.08591), section 2",
+        .source = "Balduzzi 2017 (1702.08591)",
         .sentence = "Without shortcuts, and with batch normalization, the gradient with respect to the input is white noise after "
               "24 layers: neighbors on a line have nothing in common.",
         .settings = SHATTERED " --sizes 1,200x25,1 --norm batch --shortcut off --bias-std 1",
@@ -33,7 +42,7 @@ const Claim claims_landscape[] = {
     },
     {
         .id = "shattered-shortcuts",
-        .source = "Balduzzi 2017 (1702.08591), section 3",
+        .source = "Balduzzi 2017 (1702.08591)",
         .sentence = "With shortcuts and branches a tenth as strong the gradient stays correlated through 50 layers.",
         .settings = SHATTERED " --sizes 1,200x51,1 --norm batch --residual 'h + 0.1*linear(f(h))' --bias-std 1",
         .statistic = "at:1 value autocorrelation",
@@ -77,7 +86,7 @@ const Claim claims_landscape[] = {
     },
     {
         .id = "landscape-shortcuts",
-        .source = "Li 2018 (1712.09913), section 6",
+        .source = "Li 2018 (1712.09913)",
         .sentence = "Shortcuts make the loss landscape of a deep network smooth.",
         .settings = "--depth 40 --width 16 --activation tanh --init xavier --inputs normal:50 --target 1 --head linear --probe plane",
         .vary = "residual=h + f(h),f(h)",
@@ -90,7 +99,7 @@ const Claim claims_landscape[] = {
     },
     {
         .id = "landscape-branches",
-        .source = "Li 2018 (1712.09913), section 6",
+        .source = "Li 2018 (1712.09913)",
         .sentence = "Mostly the size of the branches makes the landscape smooth: a tenth is enough.",
         .settings = "--depth 40 --width 16 --activation tanh --init xavier --inputs normal:50 --target 1 --head linear --probe plane",
         .vary = "residual=h + 0.1*f(h),f(h)",
@@ -99,41 +108,8 @@ const Claim claims_landscape[] = {
         .reason = "at most a fifth as rough",
         .note = "Not the paper's own wording, but what its networks, whose branches are normalized, have in common.",
     },
-    {
-        .id = "edge-of-stability-0.2",
-        .source = "Cohen 2021 (2103.00065), section 3",
-        .sentence = "Full-batch gradient descent sharpens the loss until the largest eigenvalue of its Hessian is 2/lr, here 10, and "
-              "hovers there.",
-        .settings = EDGE " --lr 0.2",
-        .statistic = "last value sharpness",
-        .over = OVER_MEDIAN, .seeds = 5, .prediction = 10, .tolerance = 1, .slow = true,
-        .reason = "a tenth: it hovers",
-        .note = "After 400 steps on six points of a line with alternating classes. Slow: it measures the sharpness before each "
-              "step.",
-    },
-    {
-        .id = "edge-of-stability-0.3",
-        .source = "Cohen 2021 (2103.00065), section 3",
-        .sentence = "Full-batch gradient descent sharpens the loss until the largest eigenvalue of its Hessian is 2/lr, here 6.67, "
-              "and hovers there.",
-        .settings = EDGE " --lr 0.3",
-        .statistic = "last value sharpness",
-        .over = OVER_MEDIAN, .seeds = 5, .prediction = 6.667, .tolerance = 0.667, .slow = true,
-        .reason = "a tenth: it hovers",
-        .note = "After 400 steps on six points of a line with alternating classes. Slow: it measures the sharpness before each "
-              "step.",
-    },
-    {
-        .id = "edge-of-stability-0.4",
-        .source = "Cohen 2021 (2103.00065), section 3",
-        .sentence = "Full-batch gradient descent sharpens the loss until the largest eigenvalue of its Hessian is 2/lr, here 5, and "
-              "hovers there.",
-        .settings = EDGE " --lr 0.4",
-        .statistic = "last value sharpness",
-        .over = OVER_MEDIAN, .seeds = 5, .prediction = 5, .tolerance = 0.5, .slow = true,
-        .reason = "a tenth: it hovers",
-        .note = "After 400 steps on six points of a line with alternating classes. Slow: it measures the sharpness before each "
-              "step.",
-    },
+    EDGE("0.2", "10", 10),
+    EDGE("0.3", "6.67", 2 / 0.3),
+    EDGE("0.4", "5", 5),
     {0},
 };

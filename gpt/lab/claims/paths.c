@@ -9,7 +9,7 @@
 const Claim claims_paths[] = {
     {
         .id = "veit-pre-length",
-        .source = "Veit 2016 (1605.06431), section 4.3",
+        .source = "Veit 2016 (1605.06431)",
         .sentence = "The gradient takes short paths: with 54 blocks most of it passes few of them (the paper: 5 to 17 of 54).",
         .settings = PATHS " --residual 'h + linear(f(norm(h)))'",
         .statistic = "center value path_norm@0 layers.0",
@@ -20,7 +20,7 @@ const Claim claims_paths[] = {
     },
     {
         .id = "veit-plain-length",
-        .source = "Veit 2016 (1605.06431), section 4.3",
+        .source = "Veit 2016 (1605.06431)",
         .sentence = "Without normalization the same holds for random weights: 5 to 17 of 54.",
         .settings = PATHS " --residual 'h + linear(f(h))'",
         .statistic = "center value path_norm@0 layers.0",
@@ -31,7 +31,7 @@ const Claim claims_paths[] = {
     },
     {
         .id = "veit-weak-length",
-        .source = "Veit 2016 (1605.06431), section 4.3",
+        .source = "Veit 2016 (1605.06431)",
         .sentence = "With branches a tenth as strong, the gradient passes almost none of them.",
         .settings = PATHS " --residual 'h + 0.1*linear(f(h))'",
         .statistic = "center value path_norm@0 layers.0",
@@ -41,7 +41,7 @@ const Claim claims_paths[] = {
     },
     {
         .id = "veit-none-length",
-        .source = "Veit 2016 (1605.06431), section 3",
+        .source = "Veit 2016 (1605.06431)",
         .sentence = "Without shortcuts there is one path: it passes all layers.",
         .settings = PATHS " --residual 'linear(f(h))'",
         .statistic = "center value path_norm@0 layers.0",

@@ -5,13 +5,49 @@
 // clang-format off: rows with a line for each group of fields
 
 #define XIONG "--net gpt --shortcut on --init xavier --activation relu --tied off"
-#define DONG "--net gpt --n-embd 64 --context-length 128 --batch 1 --init xavier --qkv-bias off --task copy --vocab-size 4096 " \
+#define DONG "--net gpt --n-embd 64 --context-length 128 --batch 1 --init xavier --qkv-bias off --task shift:1 --vocab-size 4096 " \
              "--probe stream"
-#define NOCI "--net gpt --n-layer 24 --causal off --init xavier --activation relu --tied off --context-length 32 --batch 1 --task copy"
+#define NOCI "--net gpt --n-layer 24 --causal off --init xavier --activation relu --tied off --context-length 32 --batch 1 --task shift:1"
 #define KEEL "--net gpt --n-layer 24 --residual post --activation relu --tied off --context-length 32 --batch 1 --probe paths"
-#define COPY_TRAIN "--net gpt --n-layer 16 --n-embd 32 --context-length 16 --vocab-size 16 --batch 8 --tied off --task copy --init xavier --steps 250 " \
+#define COPY_TRAIN "--net gpt --n-layer 16 --n-embd 32 --context-length 16 --vocab-size 16 --batch 8 --tied off --task shift:1 --init xavier --steps 250 " \
                    "--lr 0.003"
-#define COPY "--net gpt --n-layer 16 --n-embd 128 --context-length 64 --batch 8 --vocab-size 64 --task copy --activation gelu_erf --tied off"
+#define COPY "--net gpt --n-layer 16 --n-embd 128 --context-length 64 --batch 8 --vocab-size 64 --task shift:1 --activation gelu_erf --tied off"
+
+// The part of the gradient that comes by shortcuts alone, for an init: a and m, the branches' measured sizes, and the slope that they predict.
+#define KEEL_SHORTCUT(INIT, A, M, PREDICTION, TOLERANCE) { \
+        .id = "keel-shortcut-" INIT, \
+        .source = "Chen and Wei 2026 (2601.19895)", \
+        .sentence = "In Post-LN the gradient that comes by the shortcuts alone decays with each block, by 1/2 if branch and stream are equally large.", \
+        .settings = KEEL " --init " INIT, \
+        .statistic = "slope value path_norm:0@1..23 h.#.attn", \
+        .over = OVER_MEDIAN, .seeds = 10, .prediction = PREDICTION, .tolerance = TOLERANCE, \
+        .reason = "from the branches' measured sizes; LayerNorm's mean and the spread over blocks leave 5 %", \
+        .note = "1/2 log10((1 + a^2)(1 + m^2)) decades a block, with a = " A " and m = " M ", the branches' sizes over the stream's (--probe branch). " \
+                "It is 0.30 only if both are 1.", \
+    }
+
+#define KEEL_WHOLE(INIT) { \
+        .id = "keel-whole-" INIT, \
+        .source = "Chen and Wei 2026 (2601.19895)", \
+        .sentence = "In Post-LN the gradient decays by 1/2 a block, 0.30 decades, on its way back.", \
+        .settings = KEEL " --init " INIT, \
+        .statistic = "slope l2 activation_grad@1..23 h.#.out", \
+        .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.30, .tolerance = 0.03, \
+        .reason = "a tenth", \
+        .note = "The whole gradient, branches included, does not decay at initialization: what the shortcuts lose, the branches add. It decays while the " \
+                "network trains.", \
+    }
+
+#define COPY_START(NAME, INIT, RULE, NORM, RATIO, PREDICTION, TOLERANCE, REASON, NOTE) { \
+        .id = "copy-" NAME "-start", \
+        .source = "Transformer-Gradient-Flow (github.com/qwo877), 16 layers", \
+        .sentence = "At the start of a copy task the gradient after the first of 16 blocks is " RATIO " times that after the last, with " NORM ".", \
+        .settings = COPY " --init " INIT " --residual 'x = h*0.02^(1/s^12); " RULE "'", \
+        .statistic = "ratio rms activation_grad h.#.out", \
+        .over = OVER_MEDIAN, .seeds = 5, .prediction = PREDICTION, .tolerance = TOLERANCE, \
+        .reason = REASON, \
+        .note = "Each token is to be copied from one position before. The rule multiplies the embeddings by 0.02, as that program does. " NOTE, \
+    }
 
 const Claim claims_transformer[] = {
     {
@@ -49,7 +85,7 @@ const Claim claims_transformer[] = {
     },
     {
         .id = "dong-attention",
-        .source = "Dong 2021 (2103.03404), theorem 2.2",
+        .source = "Dong 2021 (2103.03404)",
         .sentence = "Attention alone makes all tokens equal doubly exponentially: of what distinguishes them, 10^-7.9 is left after "
               "three layers.",
         .settings = DONG " --causal off --n-layer 3 --precision f64 --residual 'f(h*0.5^(0.5/l^9)) | h + 0*f(h)'",
@@ -61,7 +97,7 @@ const Claim claims_transformer[] = {
     },
     {
         .id = "dong-causal",
-        .source = "an independent program; compare Dong 2021 (2103.03404), theorem 2.2",
+        .source = "an independent program; compare Dong 2021 (2103.03404)",
         .sentence = "Causal attention collapses far more slowly than full attention: after 12 layers 10^-1.8 of the difference is left.",
         .settings = DONG " --causal on --n-layer 12 --residual 'f(h*0.5^(0.5/l^9)) | h + 0*f(h)'",
         .statistic = "log10 last value rank_residual",
@@ -72,7 +108,7 @@ const Claim claims_transformer[] = {
     },
     {
         .id = "dong-shortcuts",
-        .source = "Dong 2021 (2103.03404), section 2.3",
+        .source = "Dong 2021 (2103.03404)",
         .sentence = "With shortcuts the tokens stay different.",
         .settings = DONG " --causal off --n-layer 12 --residual 'x = h*0.5^(0.5/l^9); x + f(x) | h + 0*f(h)'",
         .statistic = "last value rank_residual",
@@ -82,7 +118,7 @@ const Claim claims_transformer[] = {
     },
     {
         .id = "noci-collapse",
-        .source = "Noci 2022 (2206.03126), section 3",
+        .source = "Noci 2022 (2206.03126)",
         .sentence = "With Post-LN and full attention all tokens become the same: their cosine is 1 after 24 blocks.",
         .settings = NOCI " --residual post",
         .statistic = "last token_cosine activation h.#.out",
@@ -92,7 +128,7 @@ const Claim claims_transformer[] = {
     },
     {
         .id = "noci-queries",
-        .source = "Noci 2022 (2206.03126), theorem 3.2",
+        .source = "Noci 2022 (2206.03126)",
         .sentence = "Then the gradients of queries and keys vanish, while that of the values does not.",
         .settings = NOCI " --residual post",
         .statistic = "last l2 weight_grad h.#.attn.c_attn.weight.q / last l2 weight_grad h.#.attn.c_attn.weight.v",
@@ -102,7 +138,7 @@ const Claim claims_transformer[] = {
     },
     {
         .id = "noci-cure-cosine",
-        .source = "Noci 2022 (2206.03126), theorem 3.4",
+        .source = "Noci 2022 (2206.03126)",
         .sentence = "Branches scaled by 1/sqrt(L) prevent the collapse: the cosine stays below 1.",
         .settings = NOCI " --residual 'norm(h + f(h)/sqrt(L))'",
         .statistic = "last token_cosine activation h.#.out",
@@ -112,7 +148,7 @@ const Claim claims_transformer[] = {
     },
     {
         .id = "noci-cure-queries",
-        .source = "Noci 2022 (2206.03126), theorem 3.4",
+        .source = "Noci 2022 (2206.03126)",
         .sentence = "And queries keep a gradient of the order of that of the values.",
         .settings = NOCI " --residual 'norm(h + f(h)/sqrt(L))'",
         .statistic = "last l2 weight_grad h.#.attn.c_attn.weight.q / last l2 weight_grad h.#.attn.c_attn.weight.v",
@@ -120,78 +156,15 @@ const Claim claims_transformer[] = {
         .reason = "of the order of 1; 0.48 by an independent program",
         .note = "Compare noci-queries: six orders of magnitude.",
     },
-    {
-        .id = "keel-shortcut-torch",
-        .source = "Keel 2026 (2601.19895), section 3",
-        .sentence = "In Post-LN the gradient that comes by the shortcuts alone decays with each block, by 1/2 if branch and stream "
-              "are equally large.",
-        .settings = KEEL " --init torch",
-        .statistic = "slope value path_norm:0@1..23 h.#.attn",
-        .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.0244608, .tolerance = 0.002,
-        .reason = "from the branches' measured sizes; LayerNorm's mean and the spread over blocks leave 5 %",
-        .note = "1/2 log10((1 + a^2)(1 + m^2)) decades a block, with a = 0.2389 and m = 0.2425, the branches' sizes over the "
-              "stream's (--probe branch). It is 0.30 only if both are 1.",
-    },
-    {
-        .id = "keel-whole-torch",
-        .source = "Keel 2026 (2601.19895), section 3",
-        .sentence = "In Post-LN the gradient decays by 1/2 a block, 0.30 decades, on its way back.",
-        .settings = KEEL " --init torch",
-        .statistic = "slope l2 activation_grad@1..23 h.#.out",
-        .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.30, .tolerance = 0.03,
-        .reason = "a tenth",
-        .note = "The whole gradient, branches included, does not decay at initialization: what the shortcuts lose, the branches "
-              "add. It decays while the network trains.",
-    },
-    {
-        .id = "keel-shortcut-xavier",
-        .source = "Keel 2026 (2601.19895), section 3",
-        .sentence = "In Post-LN the gradient that comes by the shortcuts alone decays with each block, by 1/2 if branch and stream "
-              "are equally large.",
-        .settings = KEEL " --init xavier",
-        .statistic = "slope value path_norm:0@1..23 h.#.attn",
-        .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.192763, .tolerance = 0.0096,
-        .reason = "from the branches' measured sizes; LayerNorm's mean and the spread over blocks leave 5 %",
-        .note = "1/2 log10((1 + a^2)(1 + m^2)) decades a block, with a = 0.9144 and m = 0.5685, the branches' sizes over the "
-              "stream's (--probe branch). It is 0.30 only if both are 1.",
-    },
-    {
-        .id = "keel-whole-xavier",
-        .source = "Keel 2026 (2601.19895), section 3",
-        .sentence = "In Post-LN the gradient decays by 1/2 a block, 0.30 decades, on its way back.",
-        .settings = KEEL " --init xavier",
-        .statistic = "slope l2 activation_grad@1..23 h.#.out",
-        .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.30, .tolerance = 0.03,
-        .reason = "a tenth",
-        .note = "The whole gradient, branches included, does not decay at initialization: what the shortcuts lose, the branches "
-              "add. It decays while the network trains.",
-    },
-    {
-        .id = "keel-shortcut-gpt2",
-        .source = "Keel 2026 (2601.19895), section 3",
-        .sentence = "In Post-LN the gradient that comes by the shortcuts alone decays with each block, by 1/2 if branch and stream "
-              "are equally large.",
-        .settings = KEEL " --init gpt2",
-        .statistic = "slope value path_norm:0@1..23 h.#.attn",
-        .over = OVER_MEDIAN, .seeds = 10, .prediction = 6.36892e-06, .tolerance = 0.002,
-        .reason = "from the branches' measured sizes; LayerNorm's mean and the spread over blocks leave 5 %",
-        .note = "1/2 log10((1 + a^2)(1 + m^2)) decades a block, with a = 0.001432 and m = 0.005223, the branches' sizes over the "
-              "stream's (--probe branch). It is 0.30 only if both are 1.",
-    },
-    {
-        .id = "keel-whole-gpt2",
-        .source = "Keel 2026 (2601.19895), section 3",
-        .sentence = "In Post-LN the gradient decays by 1/2 a block, 0.30 decades, on its way back.",
-        .settings = KEEL " --init gpt2",
-        .statistic = "slope l2 activation_grad@1..23 h.#.out",
-        .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.30, .tolerance = 0.03,
-        .reason = "a tenth",
-        .note = "The whole gradient, branches included, does not decay at initialization: what the shortcuts lose, the branches "
-              "add. It decays while the network trains.",
-    },
+    KEEL_SHORTCUT("torch", "0.2389", "0.2425", 0.0244608, 0.002),
+    KEEL_WHOLE("torch"),
+    KEEL_SHORTCUT("xavier", "0.9144", "0.5685", 0.192763, 0.0096),
+    KEEL_WHOLE("xavier"),
+    KEEL_SHORTCUT("gpt2", "0.001432", "0.005223", 6.36892e-06, 0.002),
+    KEEL_WHOLE("gpt2"),
     {
         .id = "lns-growth",
-        .source = "LayerNorm Scaling 2025 (2502.05795), section 3",
+        .source = "Sun 2025 (2502.05795)",
         .sentence = "Dividing the norm's output by sqrt(l) slows the growth of the stream from sqrt(L) to almost none.",
         .settings = "--net gpt --init xavier --residual lns",
         .vary = "n-layer=6,24,96",
@@ -203,7 +176,7 @@ const Claim claims_transformer[] = {
     },
     {
         .id = "lns-gpt2-init",
-        .source = "LayerNorm Scaling 2025 (2502.05795), section 3",
+        .source = "Sun 2025 (2502.05795)",
         .sentence = "It conflicts with GPT-2's initialization, which scales the same branches by 1/sqrt(2L) already: the last branch "
               "of 24 is almost five times smaller than without it.",
         .settings = "--net gpt --init gpt2 --n-layer 24 --probe branch",
@@ -215,7 +188,7 @@ const Claim claims_transformer[] = {
     },
     {
         .id = "peri-growth",
-        .source = "Peri-LN 2025 (2502.02732), section 3",
+        .source = "Kim 2025 (2502.02732)",
         .sentence = "With a norm after each branch the variance of the stream grows linearly with depth.",
         .settings = "--net gpt --init xavier --residual peri",
         .vary = "n-layer=6,24,96",
@@ -226,7 +199,7 @@ const Claim claims_transformer[] = {
     },
     {
         .id = "b2t-gradient",
-        .source = "Takase 2022 (2206.00330), section 4",
+        .source = "Takase 2022 (2206.00330)",
         .sentence = "The bottom-to-top connection keeps the gradient of Post-LN from vanishing toward the input.",
         .settings = "--net gpt --n-layer 24 --init xavier --residual b2t",
         .statistic = "slope l2 activation_grad h.#.out",
@@ -235,40 +208,13 @@ const Claim claims_transformer[] = {
         .note = "Negative: it grows slightly on its way back. So it does with --residual post, whose gradient does not vanish at "
               "initialization; while it trains, it does.",
     },
-    {
-        .id = "copy-post-start",
-        .source = "Transformer-Gradient-Flow (github.com/qwo877), 16 layers",
-        .sentence = "At the start of a copy task the gradient after the first of 16 blocks is 1.82 times that after the "
-              "last, with Post-LN.",
-        .settings = COPY " --init xavier --residual 'x = h*0.02^(1/s^12); norm(x + f(x))'",
-        .statistic = "ratio rms activation_grad h.#.out",
-        .over = OVER_MEDIAN, .seeds = 5, .prediction = 1.82, .tolerance = 0.6,
-        .reason = "a third: three seeds there, whose spread is not stated; 2.1 by an independent program",
-        .note = "The rule multiplies the embeddings by 0.02, as that program does. The ratio is of the order of 1, so the "
-              "gradient does not vanish before training.",
-    },
-    {
-        .id = "copy-pre-start",
-        .source = "Transformer-Gradient-Flow (github.com/qwo877), 16 layers",
-        .sentence = "At the start of a copy task the gradient after the first of 16 blocks is 4.71 times that after the last, with Pre-LN.",
-        .settings = COPY " --init xavier --residual 'x = h*0.02^(1/s^12); x + f(norm(x))'",
-        .statistic = "ratio rms activation_grad h.#.out",
-        .over = OVER_MEDIAN, .seeds = 5, .prediction = 4.71, .tolerance = 0.7,
-        .reason = "15 %; 4.5 by an independent program",
-        .note = "The rule multiplies the embeddings by 0.02, as that program does. With embeddings of variance 1 the ratio "
-              "is 2.1: the stream then grows less.",
-    },
-    {
-        .id = "copy-deepnorm-start",
-        .source = "Transformer-Gradient-Flow (github.com/qwo877), 16 layers",
-        .sentence = "At the start of a copy task the gradient after the first of 16 blocks is 0.99 times that after the "
-              "last, with DeepNorm.",
-        .settings = COPY " --init deepnorm --residual 'x = h*0.02^(1/s^12); norm((2*L)^0.25*x + f(x))'",
-        .statistic = "ratio rms activation_grad h.#.out",
-        .over = OVER_MEDIAN, .seeds = 5, .prediction = 0.99, .tolerance = 0.02,
-        .reason = "2 %",
-        .note = "The rule multiplies the embeddings by 0.02, as that program does. DeepNorm's weights are scaled by (8L)^(-1/4).",
-    },
+    COPY_START("post", "xavier", "norm(x + f(x))", "Post-LN", "1.82", 1.82, 0.6,
+               "a third: three seeds there, whose spread is not stated; 2.1 by an independent program, between 1.7 and 2.5",
+               "The ratio is of the order of 1, so the gradient does not vanish before training."),
+    COPY_START("pre", "xavier", "x + f(norm(x))", "Pre-LN", "4.71", 4.71, 0.7, "15 %; 4.5 by an independent program",
+               "With embeddings of variance 1 the ratio is smaller: the stream then grows less."),
+    COPY_START("deepnorm", "deepnorm", "norm((2*L)^0.25*x + f(x))", "DeepNorm", "0.99", 0.99, 0.02, "2 %",
+               "DeepNorm's weights are scaled by (8L)^(-1/4)."),
     {
         .id = "copy-pre-train",
         .source = "Transformer-Gradient-Flow (github.com/qwo877), 16 layers",
