@@ -23,6 +23,7 @@
 ## Add to any of them:
 ## DEBUG=1           for the debugger, in build/debug
 ## SAN=1             with AddressSanitizer and UBSan, in build/san
+## TSAN=1            with ThreadSanitizer, in build/tsan; without oneDNN and MPI, whose threads it cannot follow
 ## VALGRIND=1        make test runs each test program under valgrind
 ## CC=clang          with clang, in build/clang (and build/clang/debug, build/clang/san)
 ## ONEDNN=           without oneDNN, even if it is installed
@@ -56,6 +57,11 @@ ONEDNN := $(if $(filter libdnnl-dev,$(MISSING)),,-ldnnl -lgomp)
 ifeq ($(SAN),1)
 KIND := /san
 OPTIMIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+else ifeq ($(TSAN),1)
+KIND := /tsan
+OPTIMIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+override ONEDNN :=
+override PLUGINS :=
 else ifeq ($(FUZZ),1)
 KIND := /fuzz
 OPTIMIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all

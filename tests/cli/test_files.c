@@ -63,7 +63,7 @@ START_TEST(a_file_of_another_kind_or_size)
 {
     char command[512];
     snprintf(command, sizeof command, "%salias gptape='timeout 60 gptape'; %s",
-             HAVE_ASAN ? "" : "ulimit -v 4000000; ", odd_files[_i].command);       // the sanitizer itself needs all addresses
+             memory_is_watched() ? "" : "ulimit -v 4000000; ", odd_files[_i].command);
     assert_fails(command, odd_files[_i].status, odd_files[_i].line);
 }
 END_TEST
@@ -154,8 +154,8 @@ END_TEST
 // Open files have no names under /proc then, so that a file without a name could not get one. Needs a namespace of one's own.
 START_TEST(saving_works_without_proc)
 {
-    if (HAVE_ASAN) {
-        skip(__func__, "the address sanitizer needs /proc");
+    if (memory_is_watched()) {
+        skip(__func__, "a sanitizer or valgrind itself needs /proc");
         return;
     }
     Run run = run_shell("unshare -rm true 2> /dev/null || exit 77; unshare -rm sh -c 'mount -t tmpfs none /proc; " TRAIN "--steps 2 --out r > /dev/null && "

@@ -64,7 +64,7 @@ static void folder_of(int build, char folder[COMMAND])
 void gdb_prepare(const char *programs)
 {
     char command[COMMAND];
-    snprintf(command, sizeof command, "env -u MAKEFLAGS -u MAKELEVEL -u SAN -u CC -u CFLAGS flock Makefile make DEBUG=1 "
+    snprintf(command, sizeof command, "env -u MAKEFLAGS -u MAKELEVEL -u SAN -u TSAN -u CC -u CFLAGS flock Makefile make DEBUG=1 "
              "$(for program in %s; do echo build/debug/$program; done) 2>&1", programs);
     Run run = run_shell(command);
     ck_assert_msg(run.status == 0, "make DEBUG=1: %s", run.out);

@@ -204,7 +204,7 @@ END_TEST
 // The contents of freed memory are unspecified: the test only checks that it is not shown as a tensor. The sanitizer keeps it.
 START_TEST(freed_memory_is_not_a_tensor)
 {
-    if (HAVE_ASAN || gdb_missing(__func__)) {
+    if (HAVE_SANITIZER || gdb_missing(__func__)) {
         return;
     }
     char *said = look_with(_i, "print freed\nprint freed_tape\ntensor freed\n");
@@ -267,7 +267,7 @@ START_TEST(a_core_file_is_as_good)
 {
     char core[] = "/tmp/gptape-test-core-XXXXXX";
     char script[256];
-    if (HAVE_ASAN || gdb_missing(__func__)) {      // its shadow memory makes a core of terabytes
+    if (HAVE_SANITIZER || gdb_missing(__func__)) {      // its shadow memory makes a core of terabytes
         return;
     }
     int file = mkstemp(core);

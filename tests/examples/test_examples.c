@@ -488,8 +488,8 @@ START_TEST(loses_no_memory)
     bool installed = found.status == 0;
 
     run_free(&found);
-    if (HAVE_ASAN || !installed) {
-        skip(__func__, HAVE_ASAN ? "programs with AddressSanitizer do not run under valgrind" : "valgrind is not installed");
+    if (HAVE_SANITIZER || !installed) {
+        skip(__func__, HAVE_SANITIZER ? "programs with a sanitizer do not run under valgrind" : "valgrind is not installed");
         return;
     }
     // All memory is to be given back, also what something still points to at the end, as long as it is ours.

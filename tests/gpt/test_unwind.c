@@ -13,12 +13,12 @@
 #include <stdatomic.h>
 
 // ------------------------------------------------------------------------------------------------------------
-// A malloc that refuses the n-th request. The address sanitizer and valgrind have a malloc of their own in its place.
+// A malloc that refuses the n-th request. The sanitizers and valgrind have a malloc of their own in its place.
 
 static atomic_long requests_left;                  // until one is refused; 0: none is
 static atomic_long blocks;                         // allocated and not freed
 
-#if defined(__GLIBC__) && !HAVE_ASAN
+#if defined(__GLIBC__) && !HAVE_SANITIZER
 void *__libc_malloc(size_t bytes);
 void *__libc_calloc(size_t count, size_t bytes);
 void *__libc_realloc(void *block, size_t bytes);

@@ -22,6 +22,12 @@ int suite_run(Suite *suite)
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+bool memory_is_watched(void)
+{
+    const char *valgrind = getenv("VALGRIND");
+    return HAVE_SANITIZER || (valgrind != NULL && strcmp(valgrind, "1") == 0);
+}
+
 // START_TEST(name) makes a function name_fn.
 void skip(const char *function, const char *why)
 {

@@ -4,18 +4,30 @@
 #define GPTAPE_TESTS_SUITE_H
 
 #include <check.h>
+#include <stdbool.h>
 
-// 1 where the address sanitizer watches memory: its own malloc reports failures.
-#if defined(__SANITIZE_ADDRESS__)
-#define HAVE_ASAN 1
-#elif defined(__has_feature)
+// 1 under AddressSanitizer (make SAN=1) or ThreadSanitizer (make TSAN=1). Each has its own malloc, which does not refuse, and needs all addresses.
+#ifdef __has_feature                               // clang
 #if __has_feature(address_sanitizer)
 #define HAVE_ASAN 1
+#elif __has_feature(thread_sanitizer)
+#define HAVE_TSAN 1
 #endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define HAVE_ASAN 1
+#elif defined(__SANITIZE_THREAD__)
+#define HAVE_TSAN 1
 #endif
 #ifndef HAVE_ASAN
 #define HAVE_ASAN 0
 #endif
+#ifndef HAVE_TSAN
+#define HAVE_TSAN 0
+#endif
+#define HAVE_SANITIZER (HAVE_ASAN || HAVE_TSAN)
+
+// With a sanitizer or under valgrind (VALGRIND=1): memory cannot be limited, and long computations take far too long.
+bool memory_is_watched(void);
 
 // A test case whose tests are ended after five minutes. That ends those that hang; it judges no speed, valgrind's included.
 TCase *case_create(const char *name);

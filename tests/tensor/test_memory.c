@@ -20,7 +20,7 @@
 static atomic_size_t system_requests;
 static atomic_long blocks_out;                     // given out and not given back
 
-#if defined(__GLIBC__) && !HAVE_ASAN
+#if defined(__GLIBC__) && !HAVE_SANITIZER
 void *__libc_malloc(size_t bytes);
 void *__libc_calloc(size_t count, size_t bytes);
 void *__libc_realloc(void *block, size_t bytes);

@@ -607,11 +607,11 @@ static void note_refusal(FailKind kind, const char *message)
     longjmp(refused, 1);
 }
 
-// More than the address space has, but no overflow. (The address sanitizer's malloc ends the program itself.)
+// More than the address space has, but no overflow. (The sanitizers' malloc ends the program itself.)
 START_TEST(refused_memory_is_reported_to_the_handler)
 {
-    if (HAVE_ASAN) {
-        skip(__func__, "the address sanitizer's malloc does not refuse, it stops");
+    if (HAVE_SANITIZER) {
+        skip(__func__, "the sanitizers' malloc does not refuse, it stops");
         return;
     }
     fail_set_handler(note_refusal);
@@ -672,8 +672,8 @@ END_TEST
 START_TEST(memory_kept_for_kernels_is_forgotten_when_more_is_refused)
 {
     static Scratch scratch;
-    if (HAVE_ASAN) {
-        skip(__func__, "the address sanitizer's malloc does not refuse, it stops");
+    if (HAVE_SANITIZER) {
+        skip(__func__, "the sanitizers' malloc does not refuse, it stops");
         return;
     }
     ck_assert_ptr_nonnull(scratch_of(&scratch, 100, "a test"));
@@ -744,8 +744,8 @@ END_TEST
 
 START_TEST(by_default_refused_memory_is_printed_and_exits_with_1)
 {
-    if (HAVE_ASAN) {
-        skip(__func__, "the address sanitizer's malloc does not refuse, it stops");
+    if (HAVE_SANITIZER) {
+        skip(__func__, "the sanitizers' malloc does not refuse, it stops");
         return;
     }
     char *text;

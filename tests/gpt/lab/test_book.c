@@ -20,8 +20,7 @@ static const double TOLERANCE = 4e-6;
 
 static bool too_heavy(const char *test)
 {
-    const char *valgrind = getenv("VALGRIND");
-    bool heavy = HAVE_ASAN || (valgrind != NULL && strcmp(valgrind, "1") == 0);
+    bool heavy = memory_is_watched();
     if (heavy) {
         skip(test, "too much for a sanitizer or valgrind");
     }
