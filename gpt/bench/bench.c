@@ -138,7 +138,9 @@ _Noreturn static void send_reply(const Reply *reply)
 
 void bench_fail(const Error *error)
 {
-    send_reply(&(Reply){.done = false, .error = *error});
+    Reply reply = {.done = false};
+    error_set(&reply.error, "%s", error->message);
+    send_reply(&reply);
 }
 
 static void child_failed(FailKind kind, const char *message)

@@ -99,7 +99,7 @@ void bench_step(Bench *bench)
 {
     BenchStep step;
     Error error;
-    tape_create();
+    Tape *tape = tape_create();
     if (!bench_step_create(&step, bench, bench->which->sizes[0], REDUCE_PLAIN, &error)) {
         bench_fail(&error);
     }
@@ -107,6 +107,8 @@ void bench_step(Bench *bench)
     bench->figures.tokens = (double)step.B * step.T;
     bench->figures.flops = 6.0 * step.parameter_count * bench->figures.tokens;
     bench->figures.predicted_bytes = step.bytes;
+    bench_step_free(&step);
+    tape_free(tape);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -153,7 +155,7 @@ void bench_generate(Bench *bench)
     generate.on_token = on_token;
     generate.context = &arrivals;
     Error error;
-    tape_create();
+    Tape *tape = tape_create();
     if (gpt_generate(gpt, &generate, NULL, ids, n_prompt, &error) < 0) {
         bench_fail(&error);
     }
@@ -161,4 +163,8 @@ void bench_generate(Bench *bench)
     bench->figures.tokens = 1;
     bench->figures.bytes = bytes_a_token(&config, &cost);
     bench->figures.flops = 2.0 * (double)cost.parameters;
+    free(arrivals.ms);
+    free(ids);
+    gpt_free(gpt);
+    tape_free(tape);
 }

@@ -56,6 +56,12 @@ void bench_product(Bench *bench)
     bench_time_case(bench, product_once, &product);
     bench->figures.flops = 2.0 * M * N * K;
     bench->figures.bytes = weight_bytes;
+    for (int i = 0; i < product.n_weights; i++) {
+        tensor_free(product.weights[i]);
+    }
+    free(product.weights);
+    tensor_free(product.x);
+    tape_free(product.tape);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -122,6 +128,10 @@ void bench_tape(Bench *bench)
     };
     bench->figures.ms = bench_time(bench->config->seconds, chain_on_tape, &chain);
     bench->figures.kernel_ms = bench_time(bench->config->seconds, chain_alone, &chain).median;
+    free(chain.values);
+    free(chain.grads);
+    tensor_free(chain.x);
+    tape_free(chain.tape);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -174,6 +184,11 @@ void bench_mlp(Bench *bench)
     bench->figures.ms = bench_time(bench->config->seconds, deep_once, &deep);
     bench->figures.flops = 6.0 * (double)parameters.values;
     bench->figures.bytes = 4.0 * sizeof(Real) * (double)parameters.values;
+    parameter_list_free(&parameters);
+    deep_free(deep.net);
+    free(input);
+    free(sizes);
+    tape_free(deep.tape);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -203,6 +218,7 @@ void bench_random(Bench *bench)
     random_seed(&draws.random, 1);
     bench->figures.ms = bench_time(bench->config->seconds, draw_once, &draws);
     bench->figures.tokens = (double)draws.n;
+    free(draws.out);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -243,6 +259,7 @@ void bench_encode(Bench *bench)
     Tokenize tokenize = {.config = bench->config};
     bench->figures.ms = bench_time(bench->config->seconds, encode_once, &tokenize);
     bench->figures.tokens = (double)tokenize.n_ids;
+    free(tokenize.ids);
 }
 
 void bench_decode(Bench *bench)
@@ -251,4 +268,5 @@ void bench_decode(Bench *bench)
     encode_once(&tokenize);
     bench->figures.ms = bench_time(bench->config->seconds, decode_once, &tokenize);
     bench->figures.tokens = (double)tokenize.n_ids;
+    free(tokenize.ids);
 }
