@@ -16,8 +16,15 @@ static const Kernels *const available[] = {&kernels_fast, &kernels_plain};
 static const Kernels *const available[] = {&kernels_plain, &kernels_fast};
 #endif
 
+static void plain_divide(size_t n, size_t grain, LoopPart *part, const void *call)
+{
+    (void)grain;
+    part(call, 0, n);
+}
+
 const Kernels kernels_plain = {
     .name = "plain",
+    .divide = plain_divide,
     .gemm = plain_gemm,
     .gemm_batch = plain_gemm_batch,
     .linear = plain_linear,

@@ -89,6 +89,12 @@ typedef struct AdamWFactors {
     Real decay;                                    // 1 - lr weight_decay
 } AdamWFactors;
 
+// One part of a loop: its rounds start ... end - 1. Its other arguments are in a struct that call points to.
+typedef void LoopPart(const void *call, size_t start, size_t end);
+
+// Runs rounds 0 ... n - 1 of a loop: in parts of at least grain rounds, on the threads of these kernels.
+typedef void DivideKernel(size_t n, size_t grain, LoopPart *part, const void *call);
+
 // C = op(A) op(B). op(A) is (M, K): A[i * lda + p], or A[p * lda + i] if transpose_a; op(B) is (K, N) in the same way. C (M, N) has rows
 // of ldc.
 typedef void GemmKernel(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
@@ -128,6 +134,7 @@ typedef void AdamWKernel(const AdamWFactors *f, const Real *grad, Real *m, Real 
 
 typedef struct Kernels {
     const char *name;
+    DivideKernel *divide;                          // for loops that are not kernels
     GemmKernel *gemm;
     GemmBatchKernel *gemm_batch;
     LinearKernel *linear;

@@ -202,6 +202,7 @@ static void fast_adamw(const AdamWFactors *f, const Real *grad, Real *m, Real *v
 
 const Kernels kernels_fast = {
     .name = "fast",
+    .divide = parallel_for,
     .gemm = fast_gemm,
     .gemm_batch = fast_gemm_batch,
     .linear = fast_linear,

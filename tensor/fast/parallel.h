@@ -9,11 +9,7 @@
 #ifndef GPTAPE_PARALLEL_H
 #define GPTAPE_PARALLEL_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
-// One part of a loop: its rounds start ... end - 1. Its other arguments are in a struct that call points to.
-typedef void LoopPart(const void *call, size_t start, size_t end);
+#include "tensor/kernel.h"
 
 // Runs rounds 0 ... n - 1 in at most as many parts as there are threads, each but the last a multiple of grain long: grain is what
 // is worth waking a thread for. Nested loops are not divided again, and only one thread's loop is divided at a time.
