@@ -127,6 +127,9 @@ $(BUILD)/float/tests/%.o $(BUILD)/double/tests/%.o: private FLAGS += -fvisibilit
 $(BUILD)/float/%.o: %.c $(BUILD)/flags
 	$(COMPILE) $(if $(ONEDNN),-DGPTAPE_ONEDNN)
 
+# Lets gcc compute both sides of a condition and select, which it needs to vectorize exp.
+$(BUILD)/float/nn/gradflow/%.o $(BUILD)/double/nn/gradflow/%.o: private FLAGS += -fno-trapping-math
+
 # gptape's Python code for gdb: a loader, then each module as a text, those that others import first.
 GDB_MODULES := read text tape modules printers look flow paths draw stop lesson
 $(BUILD)/gptape-gdb.py: tensor/inspect/gdb/load.py $(GDB_MODULES:%=tensor/inspect/gdb/%.py) Makefile
@@ -141,7 +144,7 @@ $(GDB_OBJECTS): $(BUILD)/gptape-gdb.py
 $(GDB_OBJECTS): private FLAGS += -DGPTAPE_GDB_SCRIPT='"$(BUILD)/gptape-gdb.py"'
 
 # In loops.c multiplications and additions may be fused, but not in random.c, whose bits are those of the plain loops. The alignment of an array must
-# not change the result. -fno-trapping-math lets gcc compute both sides of a condition and select, which it needs to vectorize exp.
+# not change the result. -fno-trapping-math: as above.
 VECTOR_FLAGS := -fopenmp-simd -fno-trapping-math $(if $(findstring clang,$(shell $(CC) --version 2> /dev/null)),,--param=vect-max-peeling-for-alignment=0)
 VECTOR_COMPILE = $(COMPILE) $(VECTOR_FLAGS) $($*_FLAGS) -DVECTOR_TABLE=vector_$* -DVECTOR_RANDOM=random_$* -DVECTOR_NAME='"$*"'
 $(VECTOR_KINDS:%=$(BUILD)/float/tensor/fast/vector/loops.%.o): $(BUILD)/float/tensor/fast/vector/loops.%.o: tensor/fast/vector/loops.c $(BUILD)/flags

@@ -48,7 +48,9 @@ void probe_add(ProbeRun *run, const char *kind, int layer, const char *name, int
     results->rows = memory_grow(results->rows, results->n_rows, &results->rows_capacity, sizeof *results->rows, "a probe's numbers");
     ProbeRow *row = &results->rows[results->n_rows];
     *row = (ProbeRow){.kind = kind, .layer = layer, .index = index, .value = value};
-    snprintf(row->name, sizeof row->name, "%s", name == NULL ? "" : name);
+    if (name != NULL) {
+        snprintf(row->name, sizeof row->name, "%s", name);
+    }
     results->n_rows++;
 }
 

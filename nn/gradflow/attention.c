@@ -1,102 +1,226 @@
 // attention.c: attention weights, recomputed from queries and keys: see gradflow.h.
 
-#include "nn/gradflow/dot.h"
 #include "nn/gradflow/gradflow.h"
+#include "nn/gradflow/loops.h"
 #include "tensor/unwind.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-// One position of one head.
+// All heads of all sequences of qkv (B, T, 3C). Each gets either its weights or its stats.
+typedef struct Heads {
+    const Real *qkv;
+    size_t B, T, C, n_head, D;
+    bool causal;
+    double *weights;                               // (B, n_head, T, T)
+    AttentionStats *stats;                         // (B, n_head): sums over the positions
+} Heads;
+
+// One head of one sequence.
+typedef struct Head {
+    const Heads *heads;
+    const Real *q;                                 // of position 0; the next is 3C further
+    double *keys;                                  // (T / LANES, D, LANES): LANES keys side by side; 0 beyond T
+    double *e;                                     // (2, T) of one position: exp(a_s), a_s the scores relative to the largest; exp(a_s) a_s
+} Head;
+
+// One position.
 typedef struct AttentionRow {
     size_t n;                                      // positions it attends to
-    double sum;                                    // sum_s exp(a_s), a_s the scores relative to the largest
-    double mean;                                   // sum_s p_s a_s
+    double sum;                                    // sum_s exp(a_s)
+    double mean;                                   // sum_s p_s a_s, p_s = exp(a_s) / sum
 } AttentionRow;
 
-// Writes e (n): exp(a_s) of position t, p_s = e_s / sum. qkv: one sequence (T, 3C); channels first ... first + D - 1 are the head's.
-static AttentionRow attend(const Real *qkv, size_t T, size_t C, size_t first, size_t D, size_t t, bool causal, double *e)
+static void pack_keys(const Head *head)
 {
-    AttentionRow row = {.n = causal ? t + 1 : T};
-    const Real *q = qkv + t * 3 * C + first;
-    double scale = 1 / sqrt((double)D);
-    double largest = -INFINITY;
-    for (size_t s = 0; s < row.n; s++) {
-        e[s] = scale * dot_real(q, qkv + s * 3 * C + C + first, D);
-        largest = e[s] > largest ? e[s] : largest;
+    const Heads *all = head->heads;
+    for (size_t s = 0; s < lanes_filled(all->T); s++) {
+        const Real *k = head->q + all->C + s * 3 * all->C;
+        double *packed = head->keys + s / LANES * LANES * all->D + s % LANES;
+        for (size_t d = 0; d < all->D; d++) {
+            packed[d * LANES] = s < all->T ? (double)k[d] : 0;
+        }
     }
-    for (size_t s = 0; s < row.n; s++) {
-        double score = e[s] - largest;
-        e[s] = exp(score);
-        row.sum += e[s];
-        row.mean += e[s] * score;
+}
+
+static const double LEAST = -700;                  // e^LEAST is 0 beside 1
+
+// e^r by its series; for |r| <= ln 2 / 2 the first term left out, r^13 / 13!, is below 2e-16.
+static inline double exp_series(double r)
+{
+    double series = 1 + r * (1.0 / 12);
+    series = 1 + r * (1.0 / 11) * series;
+    series = 1 + r * (1.0 / 10) * series;
+    series = 1 + r * (1.0 / 9) * series;
+    series = 1 + r * (1.0 / 8) * series;
+    series = 1 + r * (1.0 / 7) * series;
+    series = 1 + r * (1.0 / 6) * series;
+    series = 1 + r * (1.0 / 5) * series;
+    series = 1 + r * (1.0 / 4) * series;
+    series = 1 + r * (1.0 / 3) * series;
+    series = 1 + r * (1.0 / 2) * series;
+    return 1 + r * series;
+}
+
+// e^x for LEAST <= x <= 0, without a branch: 2^n e^r, x = n ln 2 + r.
+static inline double exp_of(double x)
+{
+    const double shift = 0x1.8p52;                 // it has no bits below 1: adding it rounds to an integer, which is then in the lowest bits
+    double shifted = x * 0x1.71547652b82fep+0 + shift;         // log2 e
+    double n = shifted - shift;
+    double r = (x - n * 0x1.62e42feep-1) - n * 0x1.a39ef35793c76p-33;          // ln 2 in two parts: n times the first is exact
+    double power;
+    uint64_t bits;
+    memcpy(&bits, &shifted, sizeof bits);
+    bits = (bits + 1023) << 52;
+    memcpy(&power, &bits, sizeof power);
+    return exp_series(r) * power;
+}
+
+typedef double Four __attribute__((vector_size(4 * sizeof(double)), aligned(8), may_alias));
+
+// Scores of a query and the LANES keys that begin at keys.
+static inline void score(const double *q, const double *keys, size_t D, double *scores)
+{
+    Four first = {0};
+    Four second = {0};
+    for (size_t d = 0; d < D; d++) {
+        first += q[d] * *(const Four *)(keys + d * LANES);
+        second += q[d] * *(const Four *)(keys + d * LANES + 4);
     }
-    row.mean /= row.sum;
+    *(Four *)scores = first;
+    *(Four *)(scores + 4) = second;
+}
+
+static inline double largest_of(const double *x, size_t n)
+{
+    double largest[LANES];
+    for (size_t lane = 0; lane < LANES; lane++) {
+        largest[lane] = -INFINITY;
+    }
+    for (size_t i = 0; i < n; i += LANES) {
+        for (size_t lane = 0; lane < LANES; lane++) {
+            largest[lane] = x[i + lane] > largest[lane] ? x[i + lane] : largest[lane];
+        }
+    }
+    for (size_t lane = 1; lane < LANES; lane++) {
+        largest[0] = largest[lane] > largest[0] ? largest[lane] : largest[0];
+    }
+    return largest[0];
+}
+
+// Simple loops, which compilers vectorize.
+VECTORIZED static AttentionRow attend(const Head *head, size_t t)
+{
+    const Heads *all = head->heads;
+    AttentionRow row = {.n = all->causal ? t + 1 : all->T};
+    size_t filled = lanes_filled(row.n);
+    double *restrict e = head->e;
+    double *restrict products = e + lanes_filled(all->T);
+    double *restrict q = products + lanes_filled(all->T);
+    for (size_t d = 0; d < all->D; d++) {
+        q[d] = (double)head->q[t * 3 * all->C + d] / sqrt((double)all->D);
+    }
+    for (size_t s = 0; s < row.n; s += LANES) {
+        score(q, head->keys + s * all->D, all->D, e + s);
+    }
+    for (size_t s = row.n; s < filled; s++) {
+        e[s] = -INFINITY;
+    }
+    double largest = largest_of(e, filled);
+    for (size_t s = 0; s < filled; s++) {
+        double a = e[s] - largest;
+        a = a < LEAST ? LEAST : a;
+        e[s] = exp_of(a);
+        products[s] = e[s] * a;
+    }
+    double sums[LANES] = {0};
+    double means[LANES] = {0};
+    for (size_t s = 0; s < filled; s += LANES) {
+        for (size_t lane = 0; lane < LANES; lane++) {
+            sums[lane] += e[s + lane];
+        }
+        for (size_t lane = 0; lane < LANES; lane++) {
+            means[lane] += products[s + lane];
+        }
+    }
+    row.sum = lanes_sum(sums);
+    row.mean = lanes_sum(means) / row.sum;
     return row;
 }
 
-static void check(const char *function, const Tensor *qkv, int n_head)
+static void attend_head(const void *call, size_t i, double *scratch)
+{
+    const Heads *all = call;
+    size_t T = all->T;
+    Head head = {.heads = all, .keys = scratch, .e = scratch + lanes_filled(T) * all->D};
+    head.q = all->qkv + i / all->n_head * T * 3 * all->C + i % all->n_head * all->D;
+    AttentionStats sum = {0, 0, 0};
+    pack_keys(&head);
+    for (size_t t = 0; t < T; t++) {
+        AttentionRow row = attend(&head, t);
+        for (size_t s = 0; all->weights != NULL && s < T; s++) {
+            all->weights[(i * T + t) * T + s] = s < row.n ? head.e[s] / row.sum : 0;
+        }
+        sum.entropy += log(row.sum) - row.mean;                // -sum p log p, with log p = a - log sum
+        sum.largest += 1 / row.sum;
+        sum.first += t > 0 ? head.e[0] / row.sum : 0;
+    }
+    if (all->stats != NULL) {
+        all->stats[i] = sum;
+    }
+}
+
+static Heads heads_of(const char *function, const Tensor *qkv, int n_head, bool causal)
 {
     char text[SHAPE_TEXT];
     bool fits = qkv->shape.ndim == 3 && n_head > 0 && shape_last(qkv->shape) % (3 * n_head) == 0;
     if (!fits) {
         fail_mistake(HERE, "%s: qkv %s: must be (B, T, 3C), C a multiple of the %d heads", function, shape_text(qkv->shape, text), n_head);
     }
+    Heads heads = {.qkv = qkv->data, .n_head = (size_t)n_head, .causal = causal};
+    heads.B = (size_t)qkv->shape.size[0];
+    heads.T = (size_t)qkv->shape.size[1];
+    heads.C = (size_t)qkv->shape.size[2] / 3;
+    heads.D = heads.C / heads.n_head;
+    return heads;
+}
+
+static void attend_heads(const Heads *all)
+{
+    flow_share(all->B * all->n_head, (double)all->T * (double)all->T * (double)all->D, lanes_filled(all->T) * (all->D + 2) + all->D, attend_head, all);
 }
 
 void attention_weights(const Tensor *qkv, int n_head, bool causal, double *weights)
 {
     REQUIRE(qkv);
     REQUIRE(weights);
-    check("attention_weights", qkv, n_head);
-    size_t B = (size_t)qkv->shape.size[0];
-    size_t T = (size_t)qkv->shape.size[1];
-    size_t C = (size_t)qkv->shape.size[2] / 3;
-    size_t D = C / (size_t)n_head;
-    for (size_t b = 0; b < B; b++) {
-        for (size_t head = 0; head < (size_t)n_head; head++) {
-            for (size_t t = 0; t < T; t++) {
-                AttentionRow row = attend(qkv->data + b * T * 3 * C, T, C, head * D, D, t, causal, weights);
-                for (size_t s = 0; s < T; s++) {
-                    weights[s] = s < row.n ? weights[s] / row.sum : 0;
-                }
-                weights += T;
-            }
-        }
-    }
-}
-
-// Adds one head of one sequence. e (T): scratch.
-static void add_head(AttentionStats *stats, const Real *qkv, size_t T, size_t C, size_t first, size_t D, bool causal, double *e)
-{
-    for (size_t t = 0; t < T; t++) {
-        AttentionRow row = attend(qkv, T, C, first, D, t, causal, e);
-        stats->entropy += log(row.sum) - row.mean;             // -sum p log p, with log p = a - log sum
-        stats->largest += 1 / row.sum;
-        stats->first += t > 0 ? e[0] / row.sum : 0;
-    }
+    Heads heads = heads_of("attention_weights", qkv, n_head, causal);
+    heads.weights = weights;
+    attend_heads(&heads);
 }
 
 void attention_stats(const Tensor *qkv, int n_head, bool causal, AttentionStats *stats)
 {
     REQUIRE(qkv);
     REQUIRE(stats);
-    check("attention_stats", qkv, n_head);
-    size_t B = (size_t)qkv->shape.size[0];
-    size_t T = (size_t)qkv->shape.size[1];
-    size_t C = (size_t)qkv->shape.size[2] / 3;
-    size_t D = C / (size_t)n_head;
-    double *e = memory_allocate(T * sizeof *e, "attention weights");
-    for (size_t head = 0; head < (size_t)n_head; head++) {
+    Heads heads = heads_of("attention_stats", qkv, n_head, causal);
+    double rows = (double)heads.B * (double)heads.T;
+    int frame = unwind_begin();
+    heads.stats = memory_allocate(heads.B * heads.n_head * sizeof *heads.stats, "attention weights");
+    unwind_add(free, heads.stats);
+    attend_heads(&heads);
+    for (size_t head = 0; head < heads.n_head; head++) {
         AttentionStats sum = {0, 0, 0};
-        for (size_t b = 0; b < B; b++) {
-            add_head(&sum, qkv->data + b * T * 3 * C, T, C, head * D, D, causal, e);
+        for (size_t i = head; i < heads.B * heads.n_head; i += heads.n_head) {
+            sum.entropy += heads.stats[i].entropy;
+            sum.largest += heads.stats[i].largest;
+            sum.first += heads.stats[i].first;
         }
-        double rows = (double)B * (double)T;
-        stats[head] = (AttentionStats){sum.entropy / rows, sum.largest / rows, sum.first / (rows - (double)B)};
+        stats[head] = (AttentionStats){sum.entropy / rows, sum.largest / rows, sum.first / (rows - (double)heads.B)};
     }
-    free(e);
+    unwind_end(frame);
 }
 
 Tensor *attention_qkv(const Tape *tape, const Attention *attention)

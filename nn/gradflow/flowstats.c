@@ -1,51 +1,70 @@
 // flowstats.c: statistics of a set of numbers.
 
-#include "nn/gradflow/dot.h"
 #include "nn/gradflow/gradflow.h"
+#include "nn/gradflow/loops.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-// Sums of every LANES-th value, side by side, in loops simple enough for the compiler to vectorize.
-enum { LANES = 8, BLOCK = 512 };
+enum { BLOCK = 2048 };                             // values that stay in the first-level cache
 
-typedef struct Sums {
-    double abs[LANES], squares[LANES], largest[LANES];
-    size_t zeros, below;                           // values that are 0; that are below the smallest normal float32, zeros included
-} Sums;
+// The bits of a size |x| are in the order of the sizes, and a NaN's are the largest: an integer's minimum and maximum can be vectorized.
+#ifdef GPTAPE_DOUBLE
+typedef int64_t SizeBits;
+#else
+typedef int32_t SizeBits;
+#endif
 
-// sizes (n): |x|, padded with zeros to a multiple of LANES.
-static void add_sizes(Sums *sums, const double *sizes, int n)
+static inline SizeBits bits_of(Real x)
 {
-    for (int i = 0; i < n; i += LANES) {
-        for (int lane = 0; lane < LANES; lane++) {
-            sums->abs[lane] += sizes[i + lane];
+    SizeBits bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits & (SizeBits)(~(uint64_t)0 >> (65 - 8 * sizeof bits));
+}
+
+// Of the sizes |x|.
+typedef struct Sizes {
+    double sum, squares;
+    SizeBits smallest, largest;
+} Sizes;
+
+static inline double sum_of_sizes(const Real *x, size_t n)
+{
+    double sums[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        for (size_t lane = 0; lane < LANES; lane++) {
+            sums[lane] += fabs((double)x[i + lane]);
         }
     }
-    for (int i = 0; i < n; i += LANES) {
-        for (int lane = 0; lane < LANES; lane++) {
-            sums->squares[lane] += sizes[i + lane] * sizes[i + lane];
-        }
+    for (; i < n; i++) {
+        sums[0] += fabs((double)x[i]);
     }
-    for (int i = 0; i < n; i += LANES) {
-        for (int lane = 0; lane < LANES; lane++) {
-            sums->largest[lane] = sizes[i + lane] > sums->largest[lane] ? sizes[i + lane] : sums->largest[lane];
-        }
+    return lanes_sum(sums);
+}
+
+VECTORIZED static void add_sizes(Sizes *sizes, const Real *x, size_t n)
+{
+    SizeBits smallest = sizes->smallest;
+    SizeBits largest = sizes->largest;
+    for (size_t i = 0; i < n; i++) {
+        SizeBits bits = bits_of(x[i]);
+        smallest = bits < smallest ? bits : smallest;
+        largest = bits > largest ? bits : largest;
     }
-    double smallest[LANES] = {1, 1, 1, 1, 1, 1, 1, 1};
-    for (int i = 0; i < n; i += LANES) {
-        for (int lane = 0; lane < LANES; lane++) {
-            smallest[lane] = sizes[i + lane] < smallest[lane] ? sizes[i + lane] : smallest[lane];
-        }
-    }
-    for (int lane = 1; lane < LANES; lane++) {
-        smallest[0] = fmin(smallest[0], smallest[lane]);
-    }
-    for (int i = 0; i < n && smallest[0] < (double)FLT_MIN; i++) {             // rare, so not vectorized
-        sums->zeros += sizes[i] == 0;
-        sums->below += sizes[i] < (double)FLT_MIN;
-    }
+    sizes->smallest = smallest;
+    sizes->largest = largest;
+    sizes->sum += sum_of_sizes(x, n);
+    sizes->squares += dot_real(x, x, n);
+}
+
+static double size_of(SizeBits bits)
+{
+    Real size;
+    memcpy(&size, &bits, sizeof size);
+    return (double)size;
 }
 
 FlowStats flow_stats(const Real *values, size_t n)
@@ -53,35 +72,25 @@ FlowStats flow_stats(const Real *values, size_t n)
     if (n > 0) {                                   // none: a parameter that no gradient has reached
         REQUIRE(values);
     }
-    Sums sums = {.zeros = 0};
-    double sizes[BLOCK];
-    for (size_t first = 0; first < n; first += BLOCK) {
-        int count = n - first < BLOCK ? (int)(n - first) : BLOCK;
-        int filled = (count + LANES - 1) / LANES * LANES;
-        for (int i = 0; i < count; i++) {
-            sizes[i] = fabs((double)values[first + (size_t)i]);
-        }
-        for (int i = count; i < filled; i++) {
-            sizes[i] = 0;
-        }
-        add_sizes(&sums, sizes, filled);
-        sums.zeros -= (size_t)(filled - count);
-        sums.below -= (size_t)(filled - count);
+    Sizes sizes = {.smallest = bits_of(1)};
+    size_t zeros = 0;
+    size_t below = 0;                              // the smallest normal float32, zeros included
+    for (size_t i = 0; i < n; i += BLOCK) {
+        add_sizes(&sizes, values + i, n - i < BLOCK ? n - i : BLOCK);
     }
-    for (int lane = 1; lane < LANES; lane++) {
-        sums.abs[0] += sums.abs[lane];
-        sums.squares[0] += sums.squares[lane];
-        sums.largest[0] = fmax(sums.largest[0], sums.largest[lane]);
+    for (size_t i = 0; i < n && size_of(sizes.smallest) < (double)FLT_MIN; i++) {
+        zeros += values[i] == 0;
+        below += fabs((double)values[i]) < (double)FLT_MIN;
     }
     double count = (double)n;
     return (FlowStats){
         .count = n,
-        .mean_abs = sums.abs[0] / count,
-        .l2 = sqrt(sums.squares[0]),
-        .rms = sqrt(sums.squares[0] / count),
-        .max_abs = isnan(sums.abs[0]) ? sums.abs[0] : sums.largest[0],         // a NaN is kept
-        .zero_fraction = (double)sums.zeros / count,
-        .denormal_fraction = (double)(sums.below - sums.zeros) / count,
+        .mean_abs = sizes.sum / count,
+        .l2 = sqrt(sizes.squares),
+        .rms = sqrt(sizes.squares / count),
+        .max_abs = size_of(sizes.largest),         // a NaN is kept
+        .zero_fraction = (double)zeros / count,
+        .denormal_fraction = (double)(below - zeros) / count,
         .token_cosine = NAN,
     };
 }
@@ -95,7 +104,7 @@ FlowReach flow_reach(FlowStats stats)
 }
 
 // The mean of u_i . u_j over all pairs i != j of T unit vectors is (|sum u|^2 - T) / (T (T - 1)): no pair has to be formed.
-static double sequence_cosine(const Real *x, size_t T, size_t C, double *sum)
+VECTORIZED static double sequence_cosine(const Real *x, size_t T, size_t C, double *sum)
 {
     for (size_t c = 0; c < C; c++) {
         sum[c] = 0;

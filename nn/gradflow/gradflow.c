@@ -38,15 +38,23 @@ enum { LAYER_DIGITS = 6 };                         // a longer number is not a l
 // The first part of a module's name that is a number: 3 of "h.3.attn.c_attn"; -1 if there is none.
 static int layer_in_scope(const char *scope)
 {
-    const char *part = scope;
-    while (part != NULL && *part != '\0') {
-        const char *dot = strchr(part, '.');
-        size_t length = dot == NULL ? strlen(part) : (size_t)(dot - part);
-        size_t digits = strspn(part, "0123456789");
-        if (digits == length && digits > 0 && digits <= LAYER_DIGITS) {
-            return atoi(part);
+    int number = 0;
+    int length = 0;
+    bool is_number = true;
+    for (const char *c = scope; c != NULL; c++) {
+        if (*c != '.' && *c != '\0') {
+            is_number = is_number && *c >= '0' && *c <= '9' && length < LAYER_DIGITS;
+            number = is_number ? 10 * number + (*c - '0') : 0;
+            length++;
+        } else if (is_number && length > 0) {
+            return number;
+        } else if (*c == '\0') {
+            break;
+        } else {
+            number = 0;
+            length = 0;
+            is_number = true;
         }
-        part = dot == NULL ? NULL : dot + 1;
     }
     return -1;
 }
@@ -203,8 +211,9 @@ static void read_splits(GradFlow *flow, const GradFlowWatch *watch)
         int ndim = split->start->shape.ndim;
         FlowRow *skip = add_row(flow, FLOW_SKIP_GRAD, scope, split->skip, n, ndim);
         snprintf(skip->name, sizeof skip->name, "%s%sshortcut.%d", scope, dot, split->number);
-        FlowRow *block = add_row(flow, FLOW_BLOCK_GRAD, scope, split->block, n, ndim);
-        snprintf(block->name, sizeof block->name, "%s%sshortcut.%d", scope, dot, split->number);
+        char name[NAME_TEXT];
+        memcpy(name, skip->name, sizeof name);                 // adding a row may move the others
+        memcpy(add_row(flow, FLOW_BLOCK_GRAD, scope, split->block, n, ndim)->name, name, sizeof name);
     }
     place_outsiders(flow, first);
 }

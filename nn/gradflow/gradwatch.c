@@ -11,6 +11,7 @@
 
 #include "nn/gradflow/gradwatch.h"
 
+#include "tensor/kernel.h"
 #include "tensor/unwind.h"
 
 #include <limits.h>
@@ -64,9 +65,7 @@ static void begin_pass(void *context)
     extend_marks(watch);
     for (int i = 0; i < watch->n_splits; i++) {
         ShortcutSplit *split = &watch->splits[i];
-        size_t bytes = tensor_count(split->start) * sizeof(Real);
-        memset(split->skip, 0, bytes);
-        memset(split->block, 0, bytes);
+        memset(split->skip, 0, 2 * tensor_count(split->start) * sizeof(Real));       // and block
     }
 }
 
@@ -140,15 +139,20 @@ static void second_walk_begin(SecondWalk *walk, TapeNode *node)
     }
 }
 
-// Writes to block (input's shape) the gradient of input that results from the branch part of this node's output alone.
-static void walk_with_block(TapeNode *node, const ShortcutSplit *output, const Tensor *input, Real *block)
+// Adds the gradient of start that results from the branch part of this node's output alone to split->block, and the rest to split->skip.
+static void take_both(TapeNode *node, const ShortcutSplit *output, ShortcutSplit *split)
 {
     SecondWalk walk;
+    const Tensor *start = split->start;
+    const Real *grad = start->grad;
     int frame = unwind_begin();
     second_walk_begin(&walk, node);
     node->output->grad = output->block;
     node->backward(node);
-    memcpy(block, input->grad, tensor_count(input) * sizeof *block);
+    for (size_t k = 0; k < tensor_count(start); k++) {
+        split->block[k] += start->grad[k];
+        split->skip[k] += grad[k] - start->grad[k];
+    }
     unwind_end(frame);
 }
 
@@ -169,25 +173,15 @@ static void take_part(GradFlowWatch *watch, ShortcutSplit *split, TapeNode *node
         return;
     }
     ShortcutSplit *output = node->sublayer == 0 || node->branch ? NULL : find_split(watch, node->output);
-    bool mixed = output != NULL && !output->is_start && node->sublayer == split->join->sublayer;
-    bool skips = is_skip(watch, split, node);
     size_t n = tensor_count(start);
-    int frame = unwind_begin();
-    Real *block = NULL;
-    if (mixed) {
-        block = memory_allocate(n * sizeof *block, "a shortcut's gradient");
-        unwind_add(free, block);
-        walk_with_block(node, output, start, block);
+    if (output != NULL && !output->is_start && node->sublayer == split->join->sublayer) {
+        take_both(node, output, split);
+    } else {
+        kernels()->copy(start->grad, true, is_skip(watch, split, node) ? split->skip : split->block, n);
     }
-    for (size_t k = 0; k < n; k++) {
-        Real by_block = mixed ? block[k] : skips ? 0 : start->grad[k];
-        split->block[k] += by_block;
-        split->skip[k] += mixed ? start->grad[k] - by_block : skips ? start->grad[k] : 0;
-        if (split->had_grad) {
-            start->grad[k] += split->before[k];
-        }
+    if (split->had_grad) {
+        kernels()->copy(split->before, true, start->grad, n);
     }
-    unwind_end(frame);
 }
 
 static void after_node(TapeNode *node, void *context)
@@ -223,9 +217,9 @@ static void add_split(GradFlowWatch *watch, const TapeNode *join, Tensor *start,
     }
     watch->n_splits++;
     *split = (ShortcutSplit){.start = start, .join = join, .number = number, .is_start = is_start};
-    split->skip = memory_allocate_zeroed(n, sizeof(Real), "a shortcut's gradient");
-    split->block = memory_allocate_zeroed(n, sizeof(Real), "a shortcut's gradient");
-    split->before = memory_allocate_zeroed(n, sizeof(Real), "a shortcut's gradient");
+    split->skip = memory_allocate_zeroed(3 * n, sizeof(Real), "a shortcut's gradient");
+    split->block = split->skip + n;
+    split->before = split->block + n;
 }
 
 // A sublayer is examined once, at its last node.
@@ -316,8 +310,6 @@ void gradflow_unwatch(GradFlowWatch *watch)
     release_gradients(watch);
     for (int i = 0; i < watch->n_splits; i++) {
         free(watch->splits[i].skip);
-        free(watch->splits[i].block);
-        free(watch->splits[i].before);
     }
     free(watch->splits);
     free(watch->leaf_splits);

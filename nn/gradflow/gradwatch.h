@@ -10,7 +10,7 @@ typedef struct ShortcutSplit {
     Tensor *start;                                 // x, in x + f(x)
     const TapeNode *join;                          // where the shortcut meets the branch: the addition
     int number;                                    // of the shortcut within its module, from 1
-    Real *skip;                                    // both of x's shape
+    Real *skip;                                    // one piece of memory: skip, block and before, of x's shape
     Real *block;
     bool is_start;                                 // else a tensor within a sublayer that leads both to f and past it: only block counts
     Real *before;                                  // x's gradient before the node that is running

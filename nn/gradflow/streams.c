@@ -1,6 +1,7 @@
 // streams.c: the residual stream on a tape, and its ranks: see gradflow.h.
 
-#include "nn/gradflow/gradflow.h"
+#include "nn/gradflow/loops.h"
+#include "nn/gradflow/svd.h"
 #include "tensor/unwind.h"
 
 #include <math.h>
@@ -37,31 +38,33 @@ Tensor *flow_branch(const Tape *tape, int s)
 // ------------------------------------------------------------------------------------------------------------
 // Ranks
 
-static double effective_rank(const double *singular, int n)
+// Of singular values whose squares are given; 0 if all are.
+static FlowRank rank_of(const double *squares, int n)
 {
     double sum = 0;
+    double sum_of_squares = 0;
+    double largest = 0;
     double entropy = 0;
     for (int i = 0; i < n; i++) {
-        sum += singular[i];
+        sum += sqrt(squares[i]);
+        sum_of_squares += squares[i];
+        largest = squares[i] > largest ? squares[i] : largest;
+    }
+    if (sum == 0) {
+        return (FlowRank){0, 0, 0};
+    }
+    if (!isfinite(sum)) {
+        return (FlowRank){NAN, NAN, NAN};
     }
     for (int i = 0; i < n; i++) {
-        double p = singular[i] / sum;
+        double p = sqrt(squares[i]) / sum;
         entropy -= p > 0 ? p * log(p) : 0;
     }
-    return exp(entropy);
-}
-
-static double stable_rank(const double *singular, int n)
-{
-    double squares = 0;
-    for (int i = 0; i < n; i++) {
-        squares += (singular[i] / singular[0]) * (singular[i] / singular[0]);
-    }
-    return squares;
+    return (FlowRank){.effective = exp(entropy), .stable = sum_of_squares / largest};
 }
 
 // sqrt(||x||_1 ||x||_inf): the largest sum of absolute values in a column, and in a row.
-static double size_of(const double *x, int rows, int columns, double *sums)
+VECTORIZED static double size_of(const double *x, int rows, int columns, double *sums)
 {
     double most_in_row = 0;
     double most_in_column = 0;
@@ -70,12 +73,19 @@ static double size_of(const double *x, int rows, int columns, double *sums)
     }
     for (int i = 0; i < rows; i++) {
         const double *row = x + (size_t)i * (size_t)columns;
-        double sum = 0;
-        for (int j = 0; j < columns; j++) {
-            sums[j] += fabs(row[j]);
-            sum += fabs(row[j]);
+        double sum[LANES] = {0};
+        int j = 0;
+        for (; j + LANES <= columns; j += LANES) {
+            for (int lane = 0; lane < LANES; lane++) {
+                sums[j + lane] += fabs(row[j + lane]);
+                sum[lane] += fabs(row[j + lane]);
+            }
         }
-        most_in_row = fmax(most_in_row, sum);
+        for (; j < columns; j++) {
+            sums[j] += fabs(row[j]);
+            sum[0] += fabs(row[j]);
+        }
+        most_in_row = fmax(most_in_row, lanes_sum(sum));
     }
     for (int j = 0; j < columns; j++) {
         most_in_column = fmax(most_in_column, sums[j]);
@@ -83,7 +93,7 @@ static double size_of(const double *x, int rows, int columns, double *sums)
     return sqrt(most_in_row) * sqrt(most_in_column);
 }
 
-static void subtract_mean_row(double *x, int rows, int columns, double *mean)
+VECTORIZED static void subtract_mean_row(double *x, int rows, int columns, double *mean)
 {
     for (int j = 0; j < columns; j++) {
         mean[j] = 0;
@@ -103,42 +113,71 @@ static void subtract_mean_row(double *x, int rows, int columns, double *mean)
     }
 }
 
-// scratch: room for rows x columns and for the larger of the two. A matrix of zeros has rank 0.
-static FlowRank matrix_rank(const Real *values, int rows, int columns, double *scratch)
+// Squares of the singular values of x (rows, columns). In double, streams that have nearly collapsed need all digits of the small ones.
+static void find_squares(const double *x, int rows, int columns, double *squares, double *scratch)
 {
-    size_t n = (size_t)rows * (size_t)columns;
-    double *more = scratch + n;
+    if (sizeof(Real) > sizeof(float)) {
+        singular_values(x, rows, columns, squares);
+        for (int i = 0; i < rows && i < columns; i++) {
+            squares[i] *= squares[i];
+        }
+    } else if (rows <= columns) {
+        singular_squares(x, rows, columns, squares, scratch);
+    } else {
+        for (int i = 0; i < rows; i++) {
+            for (int j = 0; j < columns; j++) {
+                scratch[(size_t)j * (size_t)rows + (size_t)i] = x[(size_t)i * (size_t)columns + (size_t)j];
+            }
+        }
+        singular_squares(scratch, columns, rows, squares, scratch + (size_t)rows * (size_t)columns);
+    }
+}
+
+// The sequences of a stream.
+typedef struct Sequences {
+    const Real *x;                                 // (sequences, rows, columns)
+    int rows, columns;
+    FlowRank *ranks;                               // (sequences)
+} Sequences;
+
+// A matrix of zeros has rank 0.
+static void measure_sequence(const void *call, size_t b, double *scratch)
+{
+    const Sequences *s = call;
+    size_t n = (size_t)s->rows * (size_t)s->columns;
+    double *x = scratch;
+    double *some = x + n;                          // as many as rows, or columns
     for (size_t i = 0; i < n; i++) {
-        scratch[i] = (double)values[i];
+        x[i] = (double)s->x[b * n + i];
     }
-    int count = rows < columns ? rows : columns;
-    singular_values(scratch, rows, columns, more);
-    if (!(more[0] > 0)) {
-        return (FlowRank){more[0], more[0], more[0]};
+    int count = s->rows < s->columns ? s->rows : s->columns;
+    double *rest = some + (s->rows < s->columns ? s->columns : s->rows);
+    find_squares(x, s->rows, s->columns, some, rest);
+    FlowRank rank = rank_of(some, count);
+    if (rank.effective > 0) {
+        double whole = size_of(x, s->rows, s->columns, some);
+        subtract_mean_row(x, s->rows, s->columns, some);
+        rank.residual = size_of(x, s->rows, s->columns, some) / whole;
     }
-    FlowRank rank = {.effective = effective_rank(more, count), .stable = stable_rank(more, count)};
-    double whole = size_of(scratch, rows, columns, more);
-    subtract_mean_row(scratch, rows, columns, more);
-    rank.residual = size_of(scratch, rows, columns, more) / whole;
-    return rank;
+    s->ranks[b] = rank;
 }
 
 FlowRank flow_rank(const Tensor *x)
 {
     REQUIRE(x);
-    int columns = shape_last(x->shape);
-    int rows = x->shape.ndim < 2 ? 1 : x->shape.size[x->shape.ndim - 2];
-    size_t n = (size_t)rows * (size_t)columns;
-    size_t sequences = tensor_count(x) / n;
+    Sequences s = {.x = x->data, .rows = x->shape.ndim < 2 ? 1 : x->shape.size[x->shape.ndim - 2], .columns = shape_last(x->shape)};
+    size_t m = (size_t)(s.rows < s.columns ? s.rows : s.columns);
+    size_t n = (size_t)(s.rows < s.columns ? s.columns : s.rows);
+    size_t sequences = tensor_count(x) / (m * n);
     FlowRank mean = {0, 0, 0};
     int frame = unwind_begin();
-    double *scratch = memory_allocate((n + (size_t)rows + (size_t)columns) * sizeof *scratch, "a rank");
-    unwind_add(free, scratch);
+    s.ranks = memory_allocate(sequences * sizeof *s.ranks, "the ranks");
+    unwind_add(free, s.ranks);
+    flow_share(sequences, 3.0 * (double)m * (double)m * (double)n, 2 * m * n + n + m * (m + 2), measure_sequence, &s);
     for (size_t b = 0; b < sequences; b++) {
-        FlowRank rank = matrix_rank(x->data + b * n, rows, columns, scratch);
-        mean.effective += rank.effective / (double)sequences;
-        mean.stable += rank.stable / (double)sequences;
-        mean.residual += rank.residual / (double)sequences;
+        mean.effective += s.ranks[b].effective / (double)sequences;
+        mean.stable += s.ranks[b].stable / (double)sequences;
+        mean.residual += s.ranks[b].residual / (double)sequences;
     }
     unwind_end(frame);
     return mean;

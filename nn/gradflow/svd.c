@@ -5,10 +5,13 @@
 //                                     values (Demmel and Kahan 1990)
 //
 // Each value is within a few roundings of the largest. Cost: 4 (n m^2 - m^3 / 3) operations for m rows and n >= m columns; the sweeps take about
-// 100 m^2 more.
+// 100 m^2 more. Or, three times as fast, as the roots of the eigenvalues of A A^T, which are within 1e-8 of the largest:
+//
+//      A A^T = Q T Q^T, T tridiagonal     by Householder reflections: m^2 n + 4/3 m^3 operations
+//      T -> diagonal                      by QL sweeps without square roots (Pal, Walker and Kahan: Parlett 1980, section 8.15): about 60 m^2
 
-#include "nn/gradflow/dot.h"
-#include "nn/gradflow/gradflow.h"
+#include "nn/gradflow/svd.h"
+#include "nn/gradflow/loops.h"
 #include "tensor/unwind.h"
 
 #include <float.h>
@@ -26,7 +29,7 @@ static double reflection(double *v, int n, int stride, double *scale)
         squares += v[(size_t)i * (size_t)stride] * v[(size_t)i * (size_t)stride];
     }
     double result = v[0] > 0 ? -sqrt(squares) : sqrt(squares);
-    *scale = squares == 0 ? 0 : 1 / (squares - v[0] * result);
+    *scale = squares < DBL_MIN ? 0 : 1 / (squares - v[0] * result);
     v[0] -= result;
     return result;
 }
@@ -232,4 +235,115 @@ void singular_values(const double *matrix, int rows, int columns, double *values
     }
     qsort(values, (size_t)m, sizeof *values, compare_descending);
     unwind_end(frame);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// By eigenvalues
+
+// A A^T (m, m).
+VECTORIZED static void multiply_rows(const double *a, int m, int n, double *product)
+{
+    for (int i = 0; i < m; i++) {
+        for (int j = 0; j <= i; j++) {
+            double dot = dot_double(a + (size_t)i * (size_t)n, a + (size_t)j * (size_t)n, (size_t)n);
+            product[(size_t)i * (size_t)m + (size_t)j] = dot;
+            product[(size_t)j * (size_t)m + (size_t)i] = dot;
+        }
+    }
+}
+
+// Reflects a symmetric matrix's rows and columns from `from` on: a -= v w^T + w v^T, w = p - (scale / 2) (v . p) v, p = scale a v.
+static inline void reflect_both(double *a, int m, int from, double scale, const double *v, double *w)
+{
+    for (int j = from; j < m; j++) {
+        w[j] = 0;
+    }
+    for (int i = from; i < m; i++) {
+        const double *row = a + (size_t)i * (size_t)m;
+        double factor = scale * v[i];
+        for (int j = from; j < m; j++) {
+            w[j] += factor * row[j];
+        }
+    }
+    double half = scale / 2 * dot_double(v + from, w + from, (size_t)(m - from));
+    for (int j = from; j < m; j++) {
+        w[j] -= half * v[j];
+    }
+    for (int i = from; i < m; i++) {
+        double *row = a + (size_t)i * (size_t)m;
+        double v_i = v[i];
+        double w_i = w[i];
+        for (int j = from; j < m; j++) {
+            row[j] -= v_i * w[j] + w_i * v[j];
+        }
+    }
+}
+
+// Reduces a symmetric a (m, m) to its diagonal and the squares beside it. w (m): scratch.
+VECTORIZED static void tridiagonalize(double *a, int m, double *diagonal, double *squares, double *w)
+{
+    for (int k = 0; k + 1 < m; k++) {
+        double scale;
+        double *row = a + (size_t)k * (size_t)m;
+        double beside = reflection(row + k + 1, m - k - 1, 1, &scale);
+        diagonal[k] = row[k];
+        squares[k] = beside * beside;
+        reflect_both(a, m, k + 1, scale, row, w);
+    }
+    diagonal[m - 1] = a[(size_t)m * (size_t)m - 1];
+}
+
+// e: squares.
+static void sweep_squares(double *d, double *e, int first, int last)
+{
+    double root = sqrt(e[first]);
+    double ratio = (d[first + 1] - d[first]) / (2 * root);
+    double shift = d[first] - root / (ratio + copysign(sqrt(ratio * ratio + 1), ratio));       // eigenvalue of the first 2 x 2 block
+    double c = 1;
+    double s = 0;
+    double g = d[last] - shift;
+    double p = g * g;
+    for (int i = last - 1; i >= first; i--) {
+        double r = p + e[i];
+        double c_before = c;
+        double g_before = g;
+        double inverse = r / p;
+        if (i < last - 1) {
+            e[i + 1] = s * r;
+        }
+        c = p / r;
+        s = e[i] / r;
+        g = c * (d[i] - shift) - s * g_before;
+        d[i + 1] = g_before + (d[i] - g);
+        p = c > 1e-100 ? g * g * inverse : c_before * e[i];
+    }
+    e[first] = s * p;
+    d[first] = shift + g;
+}
+
+void singular_squares(const double *a, int m, int n, double *values, double *scratch)
+{
+    double *product = scratch;
+    double *e = product + (size_t)m * (size_t)m;
+    multiply_rows(a, m, n, product);
+    tridiagonalize(product, m, values, e, e + m);
+    double trace = 0;
+    for (int i = 0; i < m; i++) {
+        trace += values[i];
+    }
+    double negligible = DBL_EPSILON * trace * DBL_EPSILON * trace;
+    for (int first = 0; first + 1 < m;) {
+        int last = first;
+        while (last + 1 < m && e[last] > negligible) {
+            last++;
+        }
+        if (last == first) {
+            first++;
+        } else {
+            sweep_squares(values, e, first, last);
+        }
+    }
+    for (int i = 0; i < m; i++) {
+        values[i] = values[i] < 0 ? 0 : values[i];
+    }
 }

@@ -1,0 +1,64 @@
+// loops.h: loops in double, in lanes, which compilers vectorize, and over threads. Internal to nn/gradflow/.
+
+#ifndef GPTAPE_GRADFLOW_LOOPS_H
+#define GPTAPE_GRADFLOW_LOOPS_H
+
+#include "tensor/tensor.h"
+
+// Compiles a function for AVX2, too; the program chooses when it is loaded. Both give the same bits: a sum runs in lanes whose order is written
+// out, and nothing is fused. (AddressSanitizer is not ready yet when such a choice is made; a debugger should find one function.)
+#if defined __x86_64__ && defined __gnu_linux__ && defined __OPTIMIZE__ && !defined __clang__ && !defined __SANITIZE_ADDRESS__
+#define VECTORIZED __attribute__((target_clones("avx2", "default")))
+#else
+#define VECTORIZED
+#endif
+
+enum { LANES = 8 };                                // independent sums
+
+static inline double lanes_sum(const double sums[LANES])
+{
+    return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+}
+
+static inline size_t lanes_filled(size_t n)        // up to a multiple of LANES
+{
+    return (n + LANES - 1) / LANES * LANES;
+}
+
+static inline double dot_real(const Real *a, const Real *b, size_t n)
+{
+    double sums[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        for (size_t lane = 0; lane < LANES; lane++) {
+            sums[lane] += (double)a[i + lane] * (double)b[i + lane];
+        }
+    }
+    for (; i < n; i++) {
+        sums[0] += (double)a[i] * (double)b[i];
+    }
+    return lanes_sum(sums);
+}
+
+static inline double dot_double(const double *a, const double *b, size_t n)
+{
+    double sums[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        for (size_t lane = 0; lane < LANES; lane++) {
+            sums[lane] += a[i + lane] * b[i + lane];
+        }
+    }
+    for (; i < n; i++) {
+        sums[0] += a[i] * b[i];
+    }
+    return lanes_sum(sums);
+}
+
+// Measures item i, with scratch memory that no other thread uses.
+typedef void FlowItem(const void *call, size_t i, double *scratch);
+
+// Measures items 0 ... n - 1, on all threads if they are worth it: work is the number of multiplications of one, scratch the number of doubles.
+void flow_share(size_t n, double work, size_t scratch, FlowItem *item, const void *call);
+
+#endif
