@@ -19,7 +19,7 @@ static void print_table(const Tensor *table, const Tensor *sums, const char *con
     }
     printf("%s\n", sums == NULL ? "" : "      sum");
     for (int i = 0; i < T; i++) {
-        const Real *row = table->data + i * T;              // (T)
+        const Real *row = table->data + i * T; // (T)
         printf("  %-6s", words[i]);
         for (int j = 0; j < T; j++) {
             printf(" %8.3f", (double)row[j]);
@@ -35,7 +35,7 @@ static void print_table(const Tensor *table, const Tensor *sums, const char *con
 int main(void)
 {
     const char *words[T] = {"the", "cat", "sat", "on", "the", "mat"};
-    const int ids[T] = {0, 1, 2, 3, 0, 4};                  // the first and the fifth are the same word
+    const int ids[T] = {0, 1, 2, 3, 0, 4}; // the first and the fifth are the same word
     Tape *tape = tape_create();
     Random random;
     random_seed(&random, 123);
@@ -44,19 +44,19 @@ int main(void)
     Tensor *draw = tensor_randn(&random, SHAPE(3 * C, C));  // (24, 8)
     Tensor *W = tensor_scale(draw, 1 / sqrt(C));            // (24, 8), scaled so that outputs are about as large as inputs
 
-    Tensor *x = tensor_embedding(table, ids, 1, T);         // (1, 6, 8)
-    Tensor *qkv = tensor_linear(x, W, NULL);                // (1, 6, 24)
-    Tensor *q = tensor_slice(qkv, -1, 0, C);                // (1, 6, 8), what each position looks for
-    Tensor *k = tensor_slice(qkv, -1, C, C);                // (1, 6, 8), what each position offers
-    Tensor *v = tensor_slice(qkv, -1, 2 * C, C);            // (1, 6, 8), what each position passes on
+    Tensor *x = tensor_embedding(table, ids, 1, T); // (1, 6, 8)
+    Tensor *qkv = tensor_linear(x, W, NULL);        // (1, 6, 24)
+    Tensor *q = tensor_slice(qkv, -1, 0, C);        // (1, 6, 8), what each position looks for
+    Tensor *k = tensor_slice(qkv, -1, C, C);        // (1, 6, 8), what each position offers
+    Tensor *v = tensor_slice(qkv, -1, 2 * C, C);    // (1, 6, 8), what each position passes on
 
-    Tensor *k_t = tensor_transpose(k, -2, -1);              // (1, 8, 6)
-    Tensor *products = tensor_matmul(q, k_t);               // (1, 6, 6), row i: q_i times every k
-    Tensor *scores = tensor_scale(products, 1 / sqrt(C));   // (1, 6, 6), a sum of C products is about sqrt(C)
-    Tensor *masked = tensor_causal_mask(scores);            // (1, 6, 6), -inf above the diagonal
-    Tensor *weights = tensor_softmax(masked);               // (1, 6, 6)
-    Tensor *sums = tensor_sum_axis(weights, -1);            // (1, 6, 1), all 1
-    Tensor *y = tensor_matmul(weights, v);                  // (1, 6, 8), row i: an average of v_0 ... v_i
+    Tensor *k_t = tensor_transpose(k, -2, -1);            // (1, 8, 6)
+    Tensor *products = tensor_matmul(q, k_t);             // (1, 6, 6), row i: q_i times every k
+    Tensor *scores = tensor_scale(products, 1 / sqrt(C)); // (1, 6, 6), a sum of C products is about sqrt(C)
+    Tensor *masked = tensor_causal_mask(scores);          // (1, 6, 6), -inf above the diagonal
+    Tensor *weights = tensor_softmax(masked);             // (1, 6, 6)
+    Tensor *sums = tensor_sum_axis(weights, -1);          // (1, 6, 1), all 1
+    Tensor *y = tensor_matmul(weights, v);                // (1, 6, 8), row i: an average of v_0 ... v_i
 
     printf("scores = q k^T / sqrt(%d): how well the query of the row matches the key of the column\n\n", C);
     print_table(scores, NULL, words);
@@ -69,7 +69,7 @@ int main(void)
     printf("-> The two columns \"the\" are equal in rows that see both. Apart from the mask, nothing here\n");
     printf("   depends on the position of a word; a GPT adds a position embedding to x for that.\n\n");
 
-    Tensor *fused = tensor_attention(qkv, 1, true);         // (1, 6, 8), one head, causal
+    Tensor *fused = tensor_attention(qkv, 1, true); // (1, 6, 8), one head, causal
     double difference = 0;
     for (int i = 0; i < T * C; i++) {
         double difference_i = fabs((double)y->data[i] - (double)fused->data[i]);

@@ -10,9 +10,9 @@
 #include <stdio.h>
 
 static const float x[2] = {1.0F, 0.5F};
-static const float W1[4] = {0.5F, 1.0F, 0.25F, -1.5F};      // (2, 2), row by row: W1[2 * j + i] connects x_i to h_j
+static const float W1[4] = {0.5F, 1.0F, 0.25F, -1.5F}; // (2, 2), row by row: W1[2 * j + i] connects x_i to h_j
 static const float b1[2] = {0.0F, 0.0F};
-static const float W2[2] = {1.0F, -0.5F};                   // (1, 2)
+static const float W2[2] = {1.0F, -0.5F}; // (1, 2)
 static const float b2[1] = {0.25F};
 static const float t[1] = {0.5F};
 
@@ -31,10 +31,10 @@ static Derivatives derive_by_hand(void)
     double L = (y - t[0]) * (y - t[0]);
 
     // Backward: each line reverses one above, the last line first.
-    double dy = 2 * (y - t[0]);                             // forward was: L = (y - t)^2
-    double dh_0 = dy * W2[0];                               // forward was: y = W2 h + b2
+    double dy = 2 * (y - t[0]); // forward was: L = (y - t)^2
+    double dh_0 = dy * W2[0];   // forward was: y = W2 h + b2
     double dh_1 = dy * W2[1];
-    double dz_0 = dh_0 * (1 - h_0 * h_0);                   // forward was: h = tanh(z), whose derivative is 1 - tanh(z)^2
+    double dz_0 = dh_0 * (1 - h_0 * h_0); // forward was: h = tanh(z), whose derivative is 1 - tanh(z)^2
     double dz_1 = dh_1 * (1 - h_1 * h_1);
 
     printf("By hand, forward                              and backward\n\n");
@@ -43,7 +43,7 @@ static Derivatives derive_by_hand(void)
     printf("  y = W2 h + b2 %11.5f                   dL/dz = dL/dh (1 - h^2) %11.5f %11.5f\n", y, dz_0, dz_1);
     printf("  L = (y - t)^2 %11.5f                   dL/dW = dL/d(output of W) times input of W\n\n", L);
     return (Derivatives){
-        .dW1 = {dz_0 * x[0], dz_0 * x[1], dz_1 * x[0], dz_1 * x[1]},       // forward was: z = W1 x + b1
+        .dW1 = {dz_0 * x[0], dz_0 * x[1], dz_1 * x[0], dz_1 * x[1]}, // forward was: z = W1 x + b1
         .db1 = {dz_0, dz_1},
         .dW2 = {dy * h_0, dy * h_1},
         .db2 = {dy},
@@ -63,7 +63,7 @@ static double compare(const Tensor *tensor, const double *by_hand)
     for (size_t i = 0; i < tensor_count(tensor); i++) {
         double tape = (double)tensor->grad[i];
         double difference = fabs(tape - by_hand[i]);
-        largest = difference <= largest ? largest : difference;            // keeps NaN
+        largest = difference <= largest ? largest : difference; // keeps NaN
         printf("  dL/d%s[%zu] %12.5f %12.5f %12.5f\n", tensor->label, i, by_hand[i], tape, difference);
     }
     return largest;
@@ -74,17 +74,17 @@ int main(void)
     Derivatives by_hand = derive_by_hand();
 
     Tape *tape = tape_create();
-    Tensor *input = tensor_from(x, SHAPE(1, 2));            // (1, 2)
-    Tensor *target = tensor_from(t, SHAPE(1, 1));           // (1, 1)
-    Tensor *weight_1 = parameter("W1", W1, SHAPE(2, 2));    // (2, 2)
-    Tensor *bias_1 = parameter("b1", b1, SHAPE(2));         // (2)
-    Tensor *weight_2 = parameter("W2", W2, SHAPE(1, 2));    // (1, 2)
-    Tensor *bias_2 = parameter("b2", b2, SHAPE(1));         // (1)
+    Tensor *input = tensor_from(x, SHAPE(1, 2));         // (1, 2)
+    Tensor *target = tensor_from(t, SHAPE(1, 1));        // (1, 1)
+    Tensor *weight_1 = parameter("W1", W1, SHAPE(2, 2)); // (2, 2)
+    Tensor *bias_1 = parameter("b1", b1, SHAPE(2));      // (2)
+    Tensor *weight_2 = parameter("W2", W2, SHAPE(1, 2)); // (1, 2)
+    Tensor *bias_2 = parameter("b2", b2, SHAPE(1));      // (1)
 
-    Tensor *z = tensor_linear(input, weight_1, bias_1);     // (1, 2)
-    Tensor *h = tensor_tanh(z);                             // (1, 2)
-    Tensor *y = tensor_linear(h, weight_2, bias_2);         // (1, 1)
-    Tensor *loss = tensor_mse_loss(y, target);              // ()
+    Tensor *z = tensor_linear(input, weight_1, bias_1); // (1, 2)
+    Tensor *h = tensor_tanh(z);                         // (1, 2)
+    Tensor *y = tensor_linear(h, weight_2, bias_2);     // (1, 1)
+    Tensor *loss = tensor_mse_loss(y, target);          // ()
     tensor_backward(loss);
 
     printf("On the tape: L = %.5f\n\n", (double)tensor_item(loss));
@@ -97,7 +97,7 @@ int main(void)
     tape_free(tape);
 
     for (int i = 0; i < 4; i++) {
-        if (!(differences[i] < 1e-6)) {                     // true for NaN, too
+        if (!(differences[i] < 1e-6)) { // true for NaN, too
             printf("\n-> They differ by up to %g: one of the two is wrong.\n", differences[i]);
             return 1;
         }

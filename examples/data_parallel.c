@@ -15,7 +15,7 @@ static const char text[] = "Each rank takes its rows, all ranks add up their gra
 // The gradient of one row's loss, divided by the number of rows, as one list of values. Returns its norm.
 static double row_gradient(GPT *gpt, const ParameterList *parameters, int row, Real *gradient)
 {
-    int ids[T + 1];                                         // (1, T) and one more: a token is a byte, its target the next one
+    int ids[T + 1]; // (1, T) and one more: a token is a byte, its target the next one
     for (int t = 0; t <= T; t++) {
         ids[t] = text[row * T + t];
     }
@@ -46,21 +46,21 @@ int main(void)
     Real *alone = calloc(4 * n + (size_t)ranks, sizeof(Real));
     Real *own = alone + n;
     Real *sum = alone + 2 * n, *others = alone + 3 * n;
-    for (int row = 0; row < ROWS; row++) {                  // the baseline: one process computes all rows
+    for (int row = 0; row < ROWS; row++) { // the baseline: one process computes all rows
         row_gradient(gpt, &parameters, row, own);
         for (size_t i = 0; i < n; i++) {
             alone[i] += own[i];
         }
     }
     char line[LINE] = "";
-    size_t start;                                           // this rank sums a slice of the values, from start on
+    size_t start; // this rank sums a slice of the values, from start on
     ranks_slice(n, ranks_rank(), &start);
-    for (int row = ranks_rank(); row < ROWS; row += ranks) {            // in parallel: each rank computes its rows
+    for (int row = ranks_rank(); row < ROWS; row += ranks) { // in parallel: each rank computes its rows
         double norm = row_gradient(gpt, &parameters, row, own);
         snprintf(line + strlen(line), LINE - strlen(line), "  %d: %.3f", row, norm);
         ranks_exchange_end(ranks_exchange_begin(own, n, others), own, n, others, sum + start, sum + start);
     }
-    ranks_wait(ranks_share_begin(sum, n));                  // every rank gets every slice
+    ranks_wait(ranks_share_begin(sum, n)); // every rank gets every slice
     bool equal = ranks_agree(memcmp(sum, alone, n * sizeof(Real)) == 0, &error);
     char lines[ROWS * LINE];
     ranks_gather(line, lines, LINE);

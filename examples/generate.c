@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NEW = 20, SEED = 123, V = 256 };                     // a token is a byte
+enum { NEW = 20, SEED = 123, V = 256 }; // a token is a byte
 
 static void print_ids(const char *title, const int *ids, int n)
 {
@@ -64,15 +64,15 @@ static void compare_with_cache(GPT *gpt, const int *ids, int n)
 {
     Error error;
     tape_no_grad_begin();
-    Tensor *all = gpt_forward(gpt, ids, 1, n + 1);          // (1, n + 1, V): all rows, though only the last is needed
+    Tensor *all = gpt_forward(gpt, ids, 1, n + 1); // (1, n + 1, V): all rows, though only the last is needed
     const Real *without = all->data + n * V;
 
-    if (!gpt_cache_begin(gpt, 1, n + 1, &error)) {          // space for n + 1 keys and values per block
+    if (!gpt_cache_begin(gpt, 1, n + 1, &error)) { // space for n + 1 keys and values per block
         fprintf(stderr, "generate: %s\n", error.message);
         exit(1);
     }
-    gpt_forward(gpt, ids, 1, n);                            // stores the keys and values of the first n tokens
-    Tensor *one = gpt_forward(gpt, ids + n, 1, 1);          // (1, 1, V): one row, which reads them
+    gpt_forward(gpt, ids, 1, n);                   // stores the keys and values of the first n tokens
+    Tensor *one = gpt_forward(gpt, ids + n, 1, 1); // (1, 1, V): one row, which reads them
     const Real *with = one->data;
     gpt_cache_end(gpt);
     tape_no_grad_end();
@@ -107,7 +107,7 @@ static void print_choice(Sampler *sampler, const Real *logits, const char *title
 
 static void compare_choices(GPT *gpt, const int *ids, int n)
 {
-    Tensor *logits = gpt_forward_last(gpt, ids, 1, n);      // (1, 1, V)
+    Tensor *logits = gpt_forward_last(gpt, ids, 1, n); // (1, 1, V)
     Sampler sampler = sampler_create(V);
     printf("sampling            from   most likely token\n");
     print_choice(&sampler, logits->data, "temperature 1", 1, 0, 1);
@@ -120,9 +120,9 @@ static void compare_choices(GPT *gpt, const int *ids, int n)
 
 static void print_loss(GPT *gpt, const int *ids, int n_prompt)
 {
-    int T = n_prompt - 1;                                   // every byte but the last predicts the next one
-    Tensor *logits = gpt_forward(gpt, ids, 1, T);           // (1, 10, 256)
-    Tensor *loss = tensor_cross_entropy(logits, ids + 1);   // ()
+    int T = n_prompt - 1;                                 // every byte but the last predicts the next one
+    Tensor *logits = gpt_forward(gpt, ids, 1, T);         // (1, 10, 256)
+    Tensor *loss = tensor_cross_entropy(logits, ids + 1); // ()
     printf("loss on the prompt  %.3f\n", (double)tensor_item(loss));
     printf("ln V = ln %d       %.3f\n\n", V, log(V));
     printf("-> A model for which all %d bytes are equally likely gives each the probability 1 / %d, and\n", V, V);
@@ -134,15 +134,15 @@ int main(void)
     const char *prompt = "Hello, I am";
     int n_prompt = (int)strlen(prompt);
     int n_all = n_prompt + NEW;
-    int ids[64];                                            // (n_all): the prompt, then what is generated
-    int again[64];                                          // the same from a second model
+    int ids[64];   // (n_all): the prompt, then what is generated
+    int again[64]; // the same from a second model
     for (int i = 0; i < n_prompt; i++) {
         ids[i] = (unsigned char)prompt[i];
         again[i] = ids[i];
     }
 
     GPTConfig config = gpt_preset_find("tiny")->config;
-    config.tied = false;                                    // if tied, the most likely byte after m would be m again
+    config.tied = false; // if tied, the most likely byte after m would be m again
     Error error;
     GPT *gpt = gpt_create(&config, SEED, &error);
     GPT *twin = gpt_create(&config, SEED, &error);

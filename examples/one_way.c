@@ -40,28 +40,27 @@ int main(void)
         GPTConfig config = gpt_preset_find("flow")->config;
         config.n_layer = BLOCKS;
         config.residual = rules[r];
-        GPT *gpt = gpt_create(&config, 123, &error);        // one seed: all have the same weights
+        GPT *gpt = gpt_create(&config, 123, &error); // one seed: all have the same weights
         if (gpt == NULL) {
             fprintf(stderr, "one_way: %s\n", error.message);
             tape_free(tape);
             return 1;
         }
-        Tensor *logits = gpt_forward(gpt, ids, B, T);       // (4, 16, 256)
+        Tensor *logits = gpt_forward(gpt, ids, B, T); // (4, 16, 256)
         Tensor *loss = tensor_cross_entropy(logits, targets);
         GradFlowWatch *watch = gradflow_watch(tape);
         tensor_backward(loss);
         GradFlow flow = gradflow_read(watch, &gpt->module);
         losses[r] = tensor_item(loss);
-        printf("%-14s %-28s %10.5f %12.2g %12.2g\n", rules[r], residual_text(gpt_rule(&gpt->config)), (double)losses[r],
-               layer_gradient(&flow, 0), layer_gradient(&flow, BLOCKS - 1));
+        printf("%-14s %-28s %10.5f %12.2g %12.2g\n", rules[r], residual_text(gpt_rule(&gpt->config)), (double)losses[r], layer_gradient(&flow, 0),
+               layer_gradient(&flow, BLOCKS - 1));
         gradflow_free(&flow);
         tape_reset(tape);
         gpt_free(gpt);
     }
     tape_free(tape);
     bool equal = losses[0] == losses[1] && losses[2] == losses[3];
-    printf("\n-> The losses are %s in pairs: forward-only computes what pre does,\n",
-           equal ? "equal to the last bit" : "not equal");
+    printf("\n-> The losses are %s in pairs: forward-only computes what pre does,\n", equal ? "equal to the last bit" : "not equal");
     printf("   and backward-only what none does. Only the gradients (mean |dL/dW|) differ. If the gradient\n");
     printf("   cannot use the shortcut, almost none reaches the first block. If only the gradient can, far\n");
     printf("   too much does, because the values did not take the shortcut.\n");

@@ -17,7 +17,7 @@ static void swish_forward(Tensor **inputs, Tensor *y, const void *options)
 {
     const Swish *swish = options;
     const Tensor *x = inputs[0];
-    float *gate = op_save(y, tensor_count(y) * sizeof *gate);           // backward needs it again
+    float *gate = op_save(y, tensor_count(y) * sizeof *gate); // backward needs it again
     for (size_t i = 0; i < tensor_count(x); i++) {
         gate[i] = 1 / (1 + expf(-swish->beta * x->data[i]));
         y->data[i] = x->data[i] * gate[i];
@@ -28,10 +28,10 @@ static void swish_backward(TapeNode *node)
 {
     const Tensor *y = node->output;
     const float *gate = node->saved;
-    float *dx = op_grad(node->inputs[0]);                               // NULL if x requires no gradient
+    float *dx = op_grad(node->inputs[0]); // NULL if x requires no gradient
     for (size_t i = 0; dx != NULL && i < tensor_count(y); i++) {
         // forward was: y = x gate, gate = sigmoid(beta x), with beta = 1
-        dx[i] += y->grad[i] * (gate[i] + y->data[i] * (1 - gate[i]));   // added: x may have other uses
+        dx[i] += y->grad[i] * (gate[i] + y->data[i] * (1 - gate[i])); // added: x may have other uses
     }
 }
 
@@ -71,8 +71,8 @@ int main(void)
     gradcheck_op(&op_swish, print_check, NULL);
 
     Tape *tape = tape_create();
-    Tensor *x = tensor_require_grad(tensor_from((float[]){-2, 0, 2}, SHAPE(3)));       // (3)
-    Tensor *y = tensor_add(x, swish(x));                    // (3): in a shortcut, like any other operation
+    Tensor *x = tensor_require_grad(tensor_from((float[]){-2, 0, 2}, SHAPE(3))); // (3)
+    Tensor *y = tensor_add(x, swish(x));                                         // (3): in a shortcut, like any other operation
     tensor_backward(tensor_sum(y));
 
     tensor_print(x);

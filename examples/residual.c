@@ -14,7 +14,7 @@ int main(int argc, char **argv)
 {
     const char *formula = argc > 1 ? argv[1] : "t = sigmoid(linear(h, -2)); t*f(h) + (1 - t)*h";
     Error error;
-    GPTConfig config = gpt_preset_find("tiny")->config;     // 2 heads, C = 32
+    GPTConfig config = gpt_preset_find("tiny")->config; // 2 heads, C = 32
     const ResidualRule *rule = residual_rule(formula, &error);
     if (rule == NULL) {
         fprintf(stderr, "residual: %s\n", error.message);
@@ -29,9 +29,9 @@ int main(int argc, char **argv)
     block_init(&block, NULL, "block", &config, 0, &random);
     module_initialize(&block.module, (Init){.scheme = INIT_TORCH}, &random);
     Tape *tape = tape_create();
-    Tensor *x = tensor_require_grad(tensor_randn(&random, SHAPE(B, T, config.n_embd)));     // (1, 5, 32)
-    Tensor *y = block_forward(&block, x, x);                                                // (1, 5, 32)
-    Tensor *loss = tensor_mean(tensor_mul(y, y));                                           // ()
+    Tensor *x = tensor_require_grad(tensor_randn(&random, SHAPE(B, T, config.n_embd))); // (1, 5, 32)
+    Tensor *y = block_forward(&block, x, x);                                            // (1, 5, 32)
+    Tensor *loss = tensor_mean(tensor_mul(y, y));                                       // ()
     for (int i = 0; i < tape->n_nodes; i++) {
         const TapeNode *node = tape->nodes[i];
         printf("%4d  %-10s %-22s %s\n", i, node->op->name, node->scope, node->branch ? "f" : "");
@@ -47,7 +47,7 @@ int main(int argc, char **argv)
         }
     }
     printf("-> A rule needs no backward of its own: all of this is read from the tape.\n");
-    FILE *drawing = argc > 2 ? fopen(argv[2], "w") : NULL;  // dot -Tsvg rule.dot > rule.svg
+    FILE *drawing = argc > 2 ? fopen(argv[2], "w") : NULL; // dot -Tsvg rule.dot > rule.svg
     if (drawing != NULL) {
         tape_write_dot(tape, NULL, drawing);
         fclose(drawing);

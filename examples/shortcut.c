@@ -13,15 +13,15 @@ static void measure(int depth, bool shortcuts, double mean_dW[])
     Tape *tape = tape_create();
     Linear layers[20];
     Random random;
-    random_seed(&random, 123);                                      // the same weights with and without shortcuts
+    random_seed(&random, 123); // the same weights with and without shortcuts
     Tensor *x = tensor_from((float[]){1, 0, -1}, SHAPE(1, 3));
     for (int i = 0; i < depth; i++) {
         char name[32];
         snprintf(name, sizeof name, "layers.%d", i);
         linear_init(&layers[i], NULL, name, 3, i < depth - 1 ? 3 : 1, true);
         module_initialize(&layers[i].module, (Init){.scheme = INIT_TORCH}, &random);
-        Tensor *y = tensor_gelu(linear_forward(&layers[i], x));     // (1, 3), the last (1, 1)
-        x = shortcuts && i < depth - 1 ? tensor_add(x, y) : y;      // the last y has 1 value, which cannot be added to 3
+        Tensor *y = tensor_gelu(linear_forward(&layers[i], x)); // (1, 3), the last (1, 1)
+        x = shortcuts && i < depth - 1 ? tensor_add(x, y) : y;  // the last y has 1 value, which cannot be added to 3
     }
     tensor_backward(tensor_mse_loss(x, tensor_zeros(SHAPE(1, 1))));
     for (int i = 0; i < depth; i++) {
@@ -36,7 +36,7 @@ static void measure(int depth, bool shortcuts, double mean_dW[])
 
 int main(void)
 {
-    for (int depth = 20; depth >= 5; depth -= 15) {                 // 20 layers, then the book's 5
+    for (int depth = 20; depth >= 5; depth -= 15) { // 20 layers, then the book's 5
         double without[20], with[20];
         measure(depth, false, without);
         measure(depth, true, with);

@@ -11,15 +11,15 @@ int main(void)
 {
     Tape *tape = tape_create();
 
-    Tensor *a = tensor_full(SHAPE(1), 3.0);                 // (1), a leaf: not the result of an operation
+    Tensor *a = tensor_full(SHAPE(1), 3.0); // (1), a leaf: not the result of an operation
     tensor_label(a, "a");
     tensor_require_grad(a);
 
-    Tensor *b = tensor_add(a, a);                           // (1), node 0
+    Tensor *b = tensor_add(a, a); // (1), node 0
     tensor_label(b, "b");
-    tensor_retain_grad(b);                                  // otherwise backward drops it once it has been passed on
+    tensor_retain_grad(b); // otherwise backward drops it once it has been passed on
 
-    Tensor *c = tensor_add(b, b);                           // (1), node 1
+    Tensor *c = tensor_add(b, b); // (1), node 1
     tensor_label(c, "c");
     tensor_retain_grad(c);
 
@@ -47,6 +47,6 @@ int main(void)
     printf("\n-> b starts again and is 2. a is a leaf, and the gradients of leaves add up: 4 + 4 = 8. This\n");
     printf("   is how batches are accumulated; tensor_zero_grad(a) clears it.\n");
 
-    tape_free(tape);                                        // and with it a, b and c
+    tape_free(tape); // and with it a, b and c
     return 0;
 }

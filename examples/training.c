@@ -30,9 +30,9 @@ static void print_generated(GPT *gpt, int first, int n_new)
 int main(void)
 {
     const char *sentence = "Gradients flow from end to start";
-    int T = (int)strlen(sentence) - 1;                      // every byte but the last has a next byte to predict
-    int ids[64];                                            // (1, T), a token is a byte
-    int targets[64];                                        // (1, T)
+    int T = (int)strlen(sentence) - 1; // every byte but the last has a next byte to predict
+    int ids[64];                       // (1, T), a token is a byte
+    int targets[64];                   // (1, T)
     for (int t = 0; t < T; t++) {
         ids[t] = (unsigned char)sentence[t];
         targets[t] = (unsigned char)sentence[t + 1];
@@ -55,15 +55,15 @@ int main(void)
     printf("\nstep   loss   |gradient|\n");
     for (int step = 1; step <= STEPS; step++) {
         module_zero_grad(&gpt->module);
-        Tensor *logits = gpt_forward(gpt, ids, 1, T);                   // (1, 31, 256)
-        Tensor *loss = tensor_cross_entropy(logits, targets);           // ()
-        tensor_backward(loss);                                          // every parameter has its gradient now
-        double norm = clip_grad_norm(&parameters, 1.0);                 // L2 norm of all gradients, scaled down to at most 1
-        adamw_step(&adamw);                                             // changes every parameter
+        Tensor *logits = gpt_forward(gpt, ids, 1, T);         // (1, 31, 256)
+        Tensor *loss = tensor_cross_entropy(logits, targets); // ()
+        tensor_backward(loss);                                // every parameter has its gradient now
+        double norm = clip_grad_norm(&parameters, 1.0);       // L2 norm of all gradients, scaled down to at most 1
+        adamw_step(&adamw);                                   // changes every parameter
         if (step == 1 || step % 10 == 0) {
             printf("%4d  %5.2f  %11.1f\n", step, (double)tensor_item(loss), norm);
         }
-        tape_reset(tape);                                               // logits and loss are gone; the weights stay
+        tape_reset(tape); // logits and loss are gone; the weights stay
     }
     printf("\nafter   ");
     print_generated(gpt, ids[0], T);

@@ -49,15 +49,15 @@ static Tensor *run_feedforward(void *feedforward, Tensor *x)
 }
 
 // With the rule h + f(norm(h)), the two halves are  x + attn(ln_1(x))  and  x + mlp(ln_2(x)).
-Tensor *(block_forward)(Block *block, Tensor *x, Tensor *x0, Where where)              // x, x0 (B, T, C)
+Tensor *(block_forward)(Block *block, Tensor *x, Tensor *x0, Where where) // x, x0 (B, T, C)
 {
     REQUIRE(block);
     int outer = tape_enter(block->module.name, where);
     ResidualStreams in = {.h = x, .x0 = x0, .block = x};
 
-    in.h = residual_forward(&block->residual[0], in, run_attention, &block->attn);         // (B, T, C)
+    in.h = residual_forward(&block->residual[0], in, run_attention, &block->attn); // (B, T, C)
     tensor_label(in.h, "mid");
-    in.h = residual_forward(&block->residual[1], in, run_feedforward, &block->mlp);        // (B, T, C)
+    in.h = residual_forward(&block->residual[1], in, run_feedforward, &block->mlp); // (B, T, C)
     tensor_label(in.h, "out");
 
     tape_leave(outer);

@@ -121,10 +121,10 @@ static bool check_places(const GPTConfig *config, Error *error)
 const GPTPreset gpt_presets[] = {
     {"tiny", "for stepping; a token is a byte", {MODEL_SIZES(2, 2, 32, 32, 256), GPT2_LAYOUT}},
     {"flow", "for gradient flow: deep and narrow; a token is a byte", {MODEL_SIZES(12, 4, 64, 32, 256), GPT2_LAYOUT}},
-    {"flow-untied", "the same with an output head of its own: untrained, it does not repeat one token",
+    {"flow-untied",
+     "the same with an output head of its own: untrained, it does not repeat one token",
      {MODEL_SIZES(12, 4, 64, 32, 256), GPT2_LAYOUT_BUT(false)}},
-    {"char", "nanoGPT's CPU recipe; the vocabulary comes from the text (65: tiny Shakespeare)",
-     {MODEL_SIZES(4, 4, 128, 64, 65), GPT2_LAYOUT}},
+    {"char", "nanoGPT's CPU recipe; the vocabulary comes from the text (65: tiny Shakespeare)", {MODEL_SIZES(4, 4, 128, 64, 65), GPT2_LAYOUT}},
     {"gpt2-124m", "GPT-2 small", {MODEL_SIZES(12, 12, 768, 1024, 50257), GPT2_LAYOUT}},
     {"gpt2-355m", "GPT-2 medium", {MODEL_SIZES(24, 16, 1024, 1024, 50257), GPT2_LAYOUT}},
     {"gpt2-774m", "GPT-2 large", {MODEL_SIZES(36, 20, 1280, 1024, 50257), GPT2_LAYOUT}},
@@ -133,8 +133,7 @@ const GPTPreset gpt_presets[] = {
     {"gpt3-6.7b", "GPT-3 6.7B's shape", {MODEL_SIZES(32, 32, 4096, 2048, 50257), GPT2_LAYOUT}},
     {"gpt3-13b", "GPT-3 13B's shape", {MODEL_SIZES(40, 40, 5120, 2048, 50257), GPT2_LAYOUT}},
     {"70b", "Chinchilla's shape; 64.9 B parameters in GPT-2's layout, not 70", {MODEL_SIZES(80, 64, 8192, 2048, 50257), GPT2_LAYOUT}},
-    {"book-124m", "the book's GPT-2 small: output head not tied, no query-key-value bias",
-     {MODEL_SIZES(12, 12, 768, 1024, 50257), BOOK_LAYOUT}},
+    {"book-124m", "the book's GPT-2 small: output head not tied, no query-key-value bias", {MODEL_SIZES(12, 12, 768, 1024, 50257), BOOK_LAYOUT}},
 };
 
 const int gpt_preset_count = sizeof gpt_presets / sizeof gpt_presets[0];
@@ -164,11 +163,10 @@ static bool check_heads(const GPTConfig *config, Error *error)
         return true;
     }
     if (below == 0) {
-        return error_set_field(error, "n_embd", "%d is not a multiple of n_head %d (try %d)", config->n_embd, config->n_head,
-                               config->n_head);
+        return error_set_field(error, "n_embd", "%d is not a multiple of n_head %d (try %d)", config->n_embd, config->n_head, config->n_head);
     }
-    return error_set_field(error, "n_embd", "%d is not a multiple of n_head %d (try %d or %lld)", config->n_embd, config->n_head,
-                           below, (long long)above);
+    return error_set_field(error, "n_embd", "%d is not a multiple of n_head %d (try %d or %lld)", config->n_embd, config->n_head, below,
+                           (long long)above);
 }
 
 // A tensor's sizes are ints: the widest layer is c_attn with 3 C outputs, or c_fc with ff_mult C.
@@ -181,8 +179,8 @@ static bool check_widths(const GPTConfig *config, Error *error)
         return true;
     }
     if (config->ff_mult > config->n_embd) {
-        return error_set_field(error, "ff_mult", "%d is too large: with n_embd %d, a layer has %.0f outputs (expected at most %d)",
-                               config->ff_mult, config->n_embd, outputs, INT_MAX / config->n_embd);
+        return error_set_field(error, "ff_mult", "%d is too large: with n_embd %d, a layer has %.0f outputs (expected at most %d)", config->ff_mult,
+                               config->n_embd, outputs, INT_MAX / config->n_embd);
     }
     return error_set_field(error, "n_embd", "%d is too large: a layer has %.0f outputs (expected at most %d)", config->n_embd, outputs,
                            INT_MAX / widest);
@@ -193,7 +191,7 @@ static bool check_countable(const GPTConfig *config, Error *error)
 {
     double C = config->n_embd;
     double F = C * config->ff_mult;
-    double blocks = config->n_layer * (4.0 * C * C + 2.0 * C * F + 5.0 * C + F);       // matrices and biases
+    double blocks = config->n_layer * (4.0 * C * C + 2.0 * C * F + 5.0 * C + F); // matrices and biases
     for (int half = 0; half < 2; half++) {
         ResidualCost cost = residual_cost(gpt_rule(config), half);
         blocks += config->n_layer * (cost.linears * (C * C + C) + (cost.vectors + cost.norm_vectors) * C + cost.scalars + cost.norm_scalars);
@@ -207,8 +205,8 @@ static bool check_countable(const GPTConfig *config, Error *error)
         return true;
     }
     if (blocks > tokens && blocks > positions) {
-        return error_set_field(error, "n_embd", "%d with n_layer %d and ff_mult %d gives %.3g parameters (expected at most 9e15)",
-                               config->n_embd, config->n_layer, config->ff_mult, parameters);
+        return error_set_field(error, "n_embd", "%d with n_layer %d and ff_mult %d gives %.3g parameters (expected at most 9e15)", config->n_embd,
+                               config->n_layer, config->ff_mult, parameters);
     }
     return error_set_field(error, "n_embd", "%d with %s %d gives %.3g parameters (expected at most 9e15)", config->n_embd, what,
                            tokens > positions ? config->vocab_size : config->context_length, parameters);
@@ -222,9 +220,6 @@ bool gpt_config_check(const GPTConfig *config, Error *error)
             return false;
         }
     }
-    return check_rule(config, error)
-        && check_heads(config, error)
-        && check_widths(config, error)
-        && check_countable(config, error)
+    return check_rule(config, error) && check_heads(config, error) && check_widths(config, error) && check_countable(config, error)
         && check_places(config, error);
 }

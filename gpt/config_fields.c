@@ -84,12 +84,9 @@ double config_field_number(const ConfigField *field, const void *config)
     REQUIRE(config);
     const void *at = (const char *)config + field->offset;
     switch (field->kind) {
-    case FIELD_NUMBER:
-        return *(const double *)at;
-    case FIELD_SWITCH:
-        return *(const bool *)at ? 1 : 0;
-    default:
-        return *(const int *)at;                   // an enum is stored as an int
+    case FIELD_NUMBER: return *(const double *)at;
+    case FIELD_SWITCH: return *(const bool *)at ? 1 : 0;
+    default: return *(const int *)at; // an enum is stored as an int
     }
 }
 
@@ -99,14 +96,9 @@ void config_field_set(const ConfigField *field, void *config, double value)
     REQUIRE(config);
     void *at = (char *)config + field->offset;
     switch (field->kind) {
-    case FIELD_NUMBER:
-        *(double *)at = value;
-        break;
-    case FIELD_SWITCH:
-        *(bool *)at = value != 0;
-        break;
-    default:
-        *(int *)at = (int)value;
+    case FIELD_NUMBER: *(double *)at = value; break;
+    case FIELD_SWITCH: *(bool *)at = value != 0; break;
+    default: *(int *)at = (int)value;
     }
 }
 
@@ -159,7 +151,7 @@ const char *config_field_text(const ConfigField *field, const void *config, char
         return field->word((int)value);
     }
     int digits = field->kind == FIELD_NUMBER ? 1 : MOST_DIGITS;
-    do {                                           // as many digits as it takes to be read as the same number
+    do { // as many digits as it takes to be read as the same number
         number_format(buffer, FIELD_BUFFER, "%.*g", digits, value);
         digits++;
     } while (digits <= MOST_DIGITS && number_read(buffer, NULL) != value);
@@ -184,14 +176,10 @@ static bool refuse(const ConfigField *field, const char *text, Error *error)
 {
     char words[FIELD_WORDS];
     switch (field->kind) {
-    case FIELD_COUNT:
-        return error_set_field(error, field->name, "'%.80s' is not an integer between %.0f and %.0f", text, field->low, field->high);
-    case FIELD_NUMBER:
-        return error_set_field(error, field->name, "'%.80s' is not a number between %g and %g", text, field->low, field->high);
-    case FIELD_SWITCH:
-        return error_set_field(error, field->name, "'%.80s' is not on or off", text);
-    default:
-        return error_set_field(error, field->name, "'%.80s' is unknown (expected %s)", text, config_field_words(field, words));
+    case FIELD_COUNT: return error_set_field(error, field->name, "'%.80s' is not an integer between %.0f and %.0f", text, field->low, field->high);
+    case FIELD_NUMBER: return error_set_field(error, field->name, "'%.80s' is not a number between %g and %g", text, field->low, field->high);
+    case FIELD_SWITCH: return error_set_field(error, field->name, "'%.80s' is not on or off", text);
+    default: return error_set_field(error, field->name, "'%.80s' is unknown (expected %s)", text, config_field_words(field, words));
     }
 }
 
@@ -201,10 +189,10 @@ bool config_field_check(const ConfigField *field, const void *config, Error *err
     REQUIRE(field);
     REQUIRE(config);
     if (field->kind == FIELD_SWITCH || field->kind == FIELD_TEXT) {
-        return true;                               // any value is valid; a text was checked when it was set
+        return true; // any value is valid; a text was checked when it was set
     }
     double value = config_field_number(field, config);
-    bool valid = field->kind == FIELD_CHOICE ? is_word(field, value) : value >= field->low && value <= field->high;  // NaN is not
+    bool valid = field->kind == FIELD_CHOICE ? is_word(field, value) : value >= field->low && value <= field->high; // NaN is not
     return valid || refuse(field, config_field_text(field, config, buffer), error);
 }
 
@@ -230,10 +218,8 @@ static bool parse(const ConfigField *field, const char *text, double *value)
 {
     switch (field->kind) {
     case FIELD_COUNT:
-    case FIELD_NUMBER:
-        return parse_number(field, text, value);
-    case FIELD_SWITCH:
-        return parse_switch(text, value);
+    case FIELD_NUMBER: return parse_number(field, text, value);
+    case FIELD_SWITCH: return parse_switch(text, value);
     default:
         for (int i = 0; i < field->n_words; i++) {
             if (strcmp(text, field->word(i)) == 0) {

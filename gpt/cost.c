@@ -44,7 +44,7 @@ static void count_parameters(const GPTConfig *config, GPTCost *cost)
     cost->c_fc = linear_count(C, F, true);
     cost->mlp_c_proj = linear_count(F, C, true);
     cost->block = cost->ln_1 + cost->c_attn + cost->attn_c_proj + cost->ln_2 + cost->c_fc + cost->mlp_c_proj + cost->res_1 + cost->res_2;
-    cost->ln_f = gpt_has_final_norm(config) ? 2 * C : 0;                // weight and bias
+    cost->ln_f = gpt_has_final_norm(config) ? 2 * C : 0; // weight and bias
     cost->lm_head = config->tied ? 0 : linear_count(C, V, false);
     cost->parameters = cost->wte + cost->wpe + config->n_layer * cost->block + cost->ln_f + cost->lm_head;
 }
@@ -56,12 +56,12 @@ static void count_parameters(const GPTConfig *config, GPTCost *cost)
 // Attention between c_attn and c_proj.
 static double attention_floats(const GPTConfig *config, double B, double T)
 {
-    double x = B * T * config->n_embd;             // (B, T, C)
-    double rows = B * config->n_head * T;          // (B, H, T)
-    double matrix = rows * T;                      // (B, H, T, T)
+    double x = B * T * config->n_embd;    // (B, T, C)
+    double rows = B * config->n_head * T; // (B, H, T)
+    double matrix = rows * T;             // (B, H, T, T)
 
     if (config->dropout == 0.0) {
-        return x + 2.0 * rows;                     // fused: the output, and as a double the logarithm of each softmax's sum
+        return x + 2.0 * rows; // fused: the output, and as a double the logarithm of each softmax's sum
     }
     // Dropout on the weights takes the stepwise path. q, k and v are cut out, then their heads set apart; k turned; the heads'
     // outputs, and merged. Products, scaled, masked, softmax, dropped, and dropout's mask.
@@ -79,14 +79,14 @@ static double rule_floats(const GPTConfig *config, int half, double B, double T)
 // One block: what block_forward, attention_forward and feedforward_forward record.
 static double block_floats(const GPTConfig *config, double B, double T)
 {
-    double x = B * T * config->n_embd;             // (B, T, C)
-    double wide = x * config->ff_mult;             // (B, T, ff_mult C)
+    double x = B * T * config->n_embd; // (B, T, C)
+    double wide = x * config->ff_mult; // (B, T, ff_mult C)
     bool identity = config->activation == ACTIVATION_IDENTITY;
 
-    double attn = 3.0 * x + attention_floats(config, B, T) + x;        // c_attn; softmax(q k^T) v; c_proj
-    double mlp = (identity ? wide : 2.0 * wide) + x;                   // c_fc, activation; c_proj
+    double attn = 3.0 * x + attention_floats(config, B, T) + x; // c_attn; softmax(q k^T) v; c_proj
+    double mlp = (identity ? wide : 2.0 * wide) + x;            // c_fc, activation; c_proj
     double rules = rule_floats(config, 0, B, T) + rule_floats(config, 1, B, T);
-    double dropouts = config->dropout > 0.0 ? 4.0 * x : 0.0;           // on both outputs, each with its mask
+    double dropouts = config->dropout > 0.0 ? 4.0 * x : 0.0; // on both outputs, each with its mask
     return attn + mlp + rules + dropouts;
 }
 
@@ -94,16 +94,16 @@ static double block_floats(const GPTConfig *config, double B, double T)
 static double step_floats(const GPTConfig *config, double B, double T, double block)
 {
     double C = config->n_embd;
-    double x = B * T * C;                          // (B, T, C)
+    double x = B * T * C; // (B, T, C)
 
-    double embeddings = x + B * T;                 // wte[id]; the ids
-    double positions = T * C;                      // the first T rows of wpe, the same for each sequence
+    double embeddings = x + B * T; // wte[id]; the ids
+    double positions = T * C;      // the first T rows of wpe, the same for each sequence
     double sum = x;
     double dropout = config->dropout > 0.0 ? 2.0 * x : 0.0;
     double blocks = config->n_layer * block;
     double ln_f = gpt_has_final_norm(config) ? x + 4.0 * B * T : 0.0;
-    double logits = B * T * config->vocab_size;    // (B, T, V)
-    double loss = 1.0 + 3.0 * B * T;               // targets, and the logarithm of each softmax's sum as a double
+    double logits = B * T * config->vocab_size; // (B, T, V)
+    double loss = 1.0 + 3.0 * B * T;            // targets, and the logarithm of each softmax's sum as a double
     return embeddings + positions + sum + dropout + blocks + ln_f + logits + loss;
 }
 
@@ -116,7 +116,7 @@ static double larger(double a, double b)
 // output's, and drops that afterwards; within a block the shortcut's gradient waits beside all of it.
 static double head_peak_floats(const GPTConfig *config, double B, double T)
 {
-    return B * T * config->vocab_size + B * T * config->n_embd;        // dlogits, and its input's
+    return B * T * config->vocab_size + B * T * config->n_embd; // dlogits, and its input's
 }
 
 static double block_peak_floats(const GPTConfig *config, double B, double T)
@@ -126,11 +126,11 @@ static double block_peak_floats(const GPTConfig *config, double B, double T)
     double matrix = B * config->n_head * T * T;
     double waiting = residual_cost(gpt_rule(config), 1).joins ? x : 0.0;
 
-    double activation = waiting + wide + (config->activation == ACTIVATION_IDENTITY ? x : wide);       // its output's and input's
-    double attention = waiting + x + 3.0 * x;      // output's; queries', keys' and values'
+    double activation = waiting + wide + (config->activation == ACTIVATION_IDENTITY ? x : wide); // its output's and input's
+    double attention = waiting + x + 3.0 * x;                                                    // output's; queries', keys' and values'
     if (config->dropout > 0.0) {
-        double weights = x + 2.0 * matrix;         // values'; output's and input's of dropout, softmax or mask
-        double cut = 3.0 * x + 3.0 * x;            // queries', keys' and values', apart and side by side
+        double weights = x + 2.0 * matrix; // values'; output's and input's of dropout, softmax or mask
+        double cut = 3.0 * x + 3.0 * x;    // queries', keys' and values', apart and side by side
         attention = waiting + larger(weights, cut);
     }
     return larger(activation, attention);

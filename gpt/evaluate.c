@@ -16,7 +16,7 @@ double gpt_batch_loss(GPT *gpt, const int *ids, const int *targets, int B, int T
     module_train_in_frame(&gpt->module, false);
     gpt_cache_detach_in_frame(gpt);
     tape_no_grad_begin();
-    Tensor *logits = gpt_forward(gpt, ids, B, T);                       // (B, T, V)
+    Tensor *logits = gpt_forward(gpt, ids, B, T); // (B, T, V)
     double loss = (double)tensor_item(tensor_cross_entropy(logits, targets));
     for (int row = 0; last != NULL && row < B; row++) {
         size_t position = (size_t)row * (size_t)T + (size_t)T - 1;
@@ -55,8 +55,8 @@ static double windows_loss(GPT *gpt, TokenReader *read, const void *text, size_t
     return loss;
 }
 
-bool gpt_evaluate(GPT *gpt, TokenReader *read, const void *text, size_t first, size_t n_ids, EvaluationProgress *progress,
-                  void *context, Evaluation *evaluation, Error *error)
+bool gpt_evaluate(GPT *gpt, TokenReader *read, const void *text, size_t first, size_t n_ids, EvaluationProgress *progress, void *context,
+                  Evaluation *evaluation, Error *error)
 {
     REQUIRE(gpt);
     REQUIRE(read);
@@ -65,12 +65,12 @@ bool gpt_evaluate(GPT *gpt, TokenReader *read, const void *text, size_t first, s
     if (n_ids < 2) {
         return error_set(error, "the text has %zu token%s (expected at least 2, to predict one)", n_ids, n_ids == 1 ? "" : "s");
     }
-    size_t n = n_ids - 1;                          // token i + 1 is predicted at i
+    size_t n = n_ids - 1; // token i + 1 is predicted at i
     size_t done = 0;
     double sum = 0;
     *evaluation = (Evaluation){.n = n, .n_windows = (n + T - 1) / T};
     while (done < n) {
-        size_t whole = (n - done) / T;             // windows left, without a shorter one at the end
+        size_t whole = (n - done) / T; // windows left, without a shorter one at the end
         size_t B = whole == 0 ? 1 : whole < at_once ? whole : at_once;
         size_t length = whole == 0 ? n - done : T;
         sum += windows_loss(gpt, read, text, first + done, B, length) * (double)(B * length);

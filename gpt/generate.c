@@ -34,15 +34,15 @@ bool generate_config_check(const GenerateConfig *config, Error *error)
 typedef struct GenerateState {
     GPT *gpt;
     const GenerateConfig *config;
-    Random *randoms;                               // (B); NULL if nothing is drawn
+    Random *randoms; // (B); NULL if nothing is drawn
     Sampler sampler;
-    int *ids;                                      // (B, room): the samples, each with the prompt
+    int *ids; // (B, room): the samples, each with the prompt
     int room;
-    int *made;                                     // (B): the tokens of each after the prompt
-    int *live;                                     // (n_live): the unfinished samples, in order
+    int *made; // (B): the tokens of each after the prompt
+    int *live; // (n_live): the unfinished samples, in order
     int n_live;
-    int *rows;                                     // (n_live): the row of the logits that belongs to each
-    int *shown;                                    // (n_live, T): the model's input
+    int *rows;  // (n_live): the row of the logits that belongs to each
+    int *shown; // (n_live, T): the model's input
 } GenerateState;
 
 static void free_sampler(void *sampler)
@@ -193,10 +193,10 @@ static double step_bytes(const GPTConfig *model, bool streamed, int B, double T)
 static double generate_bytes(const GPTConfig *model, bool streamed, const GenerateConfig *config, int B, int n_ids)
 {
     int room = cache_room(model, config, n_ids);
-    double last = (double)n_ids + config->n_new - 1;                    // tokens that the last step sees, or would
-    bool whole = room == 0 || last > model->context_length;            // is everything recomputed at the end?
+    double last = (double)n_ids + config->n_new - 1;        // tokens that the last step sees, or would
+    bool whole = room == 0 || last > model->context_length; // is everything recomputed at the end?
     double cache = gpt_cost(model, B, room).cache_bytes;
-    double selected = B > 1 ? cache / model->n_layer : 0;              // a block's, while samples are copied or left out
+    double selected = B > 1 ? cache / model->n_layer : 0; // a block's, while samples are copied or left out
     return larger(step_bytes(model, streamed, 1, n_ids), step_bytes(model, streamed, B, whole ? last : 1)) + cache + selected;
 }
 

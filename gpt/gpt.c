@@ -135,7 +135,7 @@ Tensor *gpt_head(GPT *gpt, Tensor *x)
 static Tensor *positions_forward(GPT *gpt, int T)
 {
     int outer = tape_enter(gpt->wpe.module.name, HERE);
-    Tensor *positions = tensor_slice(gpt->wpe.weight, 0, gpt_cache_length(gpt), T);    // (T, C)
+    Tensor *positions = tensor_slice(gpt->wpe.weight, 0, gpt_cache_length(gpt), T); // (T, C)
     tape_leave(outer);
     return positions;
 }
@@ -143,8 +143,8 @@ static Tensor *positions_forward(GPT *gpt, int T)
 Tensor *gpt_embed(GPT *gpt, const int *ids, int B, int T)
 {
     int outer = tape_enter(gpt->module.name, HERE);
-    Tensor *tokens = embedding_forward(&gpt->wte, ids, B, T);           // (B, T, C)
-    Tensor *x = tensor_add(tokens, positions_forward(gpt, T));          // (B, T, C)
+    Tensor *tokens = embedding_forward(&gpt->wte, ids, B, T);  // (B, T, C)
+    Tensor *x = tensor_add(tokens, positions_forward(gpt, T)); // (B, T, C)
     x = dropout_forward(&gpt->drop, x);
     tensor_label(x, "embd");
     tape_leave(outer);
@@ -159,7 +159,7 @@ static Tensor *blocks_forward(GPT *gpt, Tensor *x)
     for (int i = 0; i < gpt->config.n_layer; i++) {
         Block *block = &gpt->h[i];
         gpt_stream_part(gpt, i + 1);
-        x = on_inner_tape ? block_forward_recomputed(block, x, x0) : block_forward(block, x, x0);      // (B, T, C)
+        x = on_inner_tape ? block_forward_recomputed(block, x, x0) : block_forward(block, x, x0); // (B, T, C)
     }
     gpt_stream_part(gpt, gpt->config.n_layer + 1);
     return x;
@@ -175,8 +175,7 @@ static void check_length(const char *function, const GPT *gpt, int T, Where wher
     }
     int cached = gpt_cache_length(gpt);
     if (T > gpt->config.context_length - cached) {
-        fail_mistake(where, "%s: T = %d tokens, but context_length is %d and the cache holds %d", function, T,
-                     gpt->config.context_length, cached);
+        fail_mistake(where, "%s: T = %d tokens, but context_length is %d and the cache holds %d", function, T, gpt->config.context_length, cached);
     }
 }
 
@@ -199,11 +198,11 @@ static Tensor *forward(GPT *gpt, const int *ids, int B, int T, bool last_only, W
     ForwardState state = {gpt, gpt->random, gpt_cache_length(gpt)};
     int outer = tape_enter(gpt->module.name, where);
     unwind_add_on_failure(restore, &state);
-    Tensor *x = blocks_forward(gpt, gpt_embed(gpt, ids, B, T));         // (B, T, C)
+    Tensor *x = blocks_forward(gpt, gpt_embed(gpt, ids, B, T)); // (B, T, C)
     if (last_only) {
-        x = tensor_slice(x, 1, T - 1, 1);                               // (B, 1, C)
+        x = tensor_slice(x, 1, T - 1, 1); // (B, 1, C)
     }
-    Tensor *logits = gpt_head(gpt, x);                                  // (B, T or 1, V)
+    Tensor *logits = gpt_head(gpt, x); // (B, T or 1, V)
     tensor_label(logits, "logits");
     tape_leave(outer);
     return logits;

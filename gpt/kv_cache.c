@@ -8,7 +8,7 @@
 
 typedef struct DetachedCaches {
     GPT *gpt;
-    KVCache *caches[];                             // (n_layer)
+    KVCache *caches[]; // (n_layer)
 } DetachedCaches;
 
 static DetachedCaches *detach(GPT *gpt)

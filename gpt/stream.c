@@ -9,17 +9,17 @@
 // The generators at the start of a part.
 typedef struct PartStart {
     Random weights;
-    Random rules;                                  // of the residual rules' linears (Init.rules)
+    Random rules; // of the residual rules' linears (Init.rules)
 } PartStart;
 
 typedef struct GPTStream {
     StreamSource source;
-    int resident;                                  // part number of the block in memory; 0: none yet
-    bool head;                                     // is the last part there?
+    int resident; // part number of the block in memory; 0: none yet
+    bool head;    // is the last part there?
     int n_known;
     GPTProgress *progress;
     void *context;
-    PartStart starts[];                            // (n_parts + 1), the first n_known of them
+    PartStart starts[]; // (n_parts + 1), the first n_known of them
 } GPTStream;
 
 static int part_of(const GPT *gpt, const Module *child)

@@ -16,27 +16,27 @@
 typedef bool StreamRead(void *context, const Module *module, Tensor *parameter);
 
 typedef struct StreamSource {
-    StreamRead *read;                              // NULL: all weights come from the seed
+    StreamRead *read; // NULL: all weights come from the seed
     void *context;
-    void (*free)(void *context);                   // NULL: borrowed from another model
+    void (*free)(void *context); // NULL: borrowed from another model
 } StreamSource;
 
 // A GPT whose blocks have memory one at a time. Weights missing from the source come from the seed. The model frees the source, also on error.
 GPT *gpt_create_streamed_from(const GPTConfig *config, uint64_t seed, StreamSource source, Error *error);
-StreamSource gpt_stream_source(const GPT *gpt);    // the same, borrowed
+StreamSource gpt_stream_source(const GPT *gpt); // the same, borrowed
 
 // Loads or draws a part's weights. Blocks reuse the memory of the block before; earlier parts must have been drawn. Does nothing if the weights are
 // in memory, or the model is not streamed.
 void gpt_stream_part(GPT *gpt, int part);
-void gpt_stream_drop(GPT *gpt, int part, bool keep_gradients);         // frees a part's memory (module_drop_memory)
+void gpt_stream_drop(GPT *gpt, int part, bool keep_gradients); // frees a part's memory (module_drop_memory)
 
 // The modules of a part are those of the tree from first on that have this part.
 Module *gpt_part_first(const GPT *gpt, int part);
 Module *gpt_part_next(const GPT *gpt, Module *module); // NULL after the last
 
-GPT *gpt_create_unfilled(const GPTConfig *config, bool streamed, Error *error);        // gpt_create_blank; streamed: blocks without memory
+GPT *gpt_create_unfilled(const GPTConfig *config, bool streamed, Error *error); // gpt_create_blank; streamed: blocks without memory
 void gpt_stream_free(GPT *gpt);
 
-Tensor *gpt_embed(GPT *gpt, const int *ids, int B, int T);     // the beginning of gpt_forward, -> "embd" (B, T, C)
+Tensor *gpt_embed(GPT *gpt, const int *ids, int B, int T); // the beginning of gpt_forward, -> "embd" (B, T, C)
 
 #endif

@@ -17,7 +17,7 @@ void attention_init(Attention *attention, Module *parent, const char *name, Atte
     linear_init(&attention->c_attn, &attention->module, "c_attn", C, 3 * C, config.qkv_bias);
     attention->c_attn.part_names = QKV;
     attention->c_attn.n_parts = 3;
-    attention->c_attn.value_parts = 1;             // v
+    attention->c_attn.value_parts = 1; // v
     linear_init(&attention->c_proj, &attention->module, "c_proj", C, C, true);
     attention->c_proj.residual = true;
     attention->c_proj.value_parts = 1;
@@ -42,7 +42,7 @@ static Tensor *merge_heads(Tensor *heads)
     int n_head = heads->shape.size[1];
     int T = heads->shape.size[2];
     int D = heads->shape.size[3];
-    Tensor *x = tensor_transpose(heads, 1, 2);                         // (B, T, n_head, D)
+    Tensor *x = tensor_transpose(heads, 1, 2); // (B, T, n_head, D)
     return tensor_reshape(x, SHAPE(B, T, n_head * D));
 }
 
@@ -50,17 +50,17 @@ static Tensor *attend_stepwise(Attention *attention, Tensor *qkv)
 {
     Tensor *parts[3];
     tensor_split(qkv, -1, 3, parts);
-    Tensor *q = split_heads(parts[0], attention->n_head);              // (B, n_head, T, D)
-    Tensor *k = split_heads(parts[1], attention->n_head);              // (B, n_head, T, D)
-    Tensor *v = split_heads(parts[2], attention->n_head);              // (B, n_head, T, D)
+    Tensor *q = split_heads(parts[0], attention->n_head); // (B, n_head, T, D)
+    Tensor *k = split_heads(parts[1], attention->n_head); // (B, n_head, T, D)
+    Tensor *v = split_heads(parts[2], attention->n_head); // (B, n_head, T, D)
     int D = shape_last(q->shape);
 
-    Tensor *products = tensor_matmul(q, tensor_transpose(k, -2, -1));  // (B, n_head, T, T)
-    Tensor *scores = tensor_scale(products, 1 / sqrt(D));              // (B, n_head, T, T)
+    Tensor *products = tensor_matmul(q, tensor_transpose(k, -2, -1)); // (B, n_head, T, T)
+    Tensor *scores = tensor_scale(products, 1 / sqrt(D));             // (B, n_head, T, T)
     Tensor *masked = attention->causal ? tensor_causal_mask(scores) : scores;
-    Tensor *weights = tensor_softmax(masked);                          // (B, n_head, T, T), each row sums to 1
+    Tensor *weights = tensor_softmax(masked); // (B, n_head, T, T), each row sums to 1
     Tensor *kept = dropout_forward(&attention->attn_dropout, weights);
-    Tensor *heads = tensor_matmul(kept, v);                            // (B, n_head, T, D)
+    Tensor *heads = tensor_matmul(kept, v); // (B, n_head, T, D)
 
     tensor_label(q, "q");
     tensor_label(k, "k");
@@ -68,7 +68,7 @@ static Tensor *attend_stepwise(Attention *attention, Tensor *qkv)
     tensor_label(scores, "scores");
     tensor_label(weights, "weights");
     tensor_label(heads, "heads");
-    return merge_heads(heads);                                         // (B, T, C)
+    return merge_heads(heads); // (B, T, C)
 }
 
 Tensor *(attention_forward)(Attention *attention, Tensor *x, Where where)
@@ -76,8 +76,8 @@ Tensor *(attention_forward)(Attention *attention, Tensor *x, Where where)
     REQUIRE(attention);
     int outer = tape_enter(attention->module.name, where);
     bool drops_weights = attention->module.training && attention->attn_dropout.p > 0;
-    Tensor *qkv = linear_forward(&attention->c_attn, x);               // (B, T, 3C)
-    Tensor *y;                                                         // (B, T, C)
+    Tensor *qkv = linear_forward(&attention->c_attn, x); // (B, T, 3C)
+    Tensor *y;                                           // (B, T, C)
     if (x->shape.ndim != 3) {
         char text[SHAPE_TEXT];
         fail_mistake(where, "attention_forward: x %s: must be (B, T, C)", shape_text(x->shape, text));

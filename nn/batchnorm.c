@@ -22,9 +22,9 @@ Tensor *(batchnorm_forward)(BatchNorm *batchnorm, Tensor *x, Where where)
     }
     int N = x->shape.size[0];
     int outer = tape_enter(batchnorm->module.name, where);
-    Tensor *columns = tensor_transpose(x, 0, 1);                                                       // (C, N)
+    Tensor *columns = tensor_transpose(x, 0, 1); // (C, N)
     Tensor *normal = tensor_layernorm(columns, tensor_full(SHAPE(N), 1), tensor_zeros(SHAPE(N)), LAYERNORM_EPS);
-    Tensor *rows = tensor_transpose(normal, 0, 1);                                                     // (N, C)
+    Tensor *rows = tensor_transpose(normal, 0, 1); // (N, C)
     Tensor *y = tensor_add(tensor_mul(rows, batchnorm->weight), batchnorm->bias);
     tape_leave(outer);
     return y;

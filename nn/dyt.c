@@ -2,7 +2,7 @@
 
 #include "nn/nn.h"
 
-static const double ALPHA = 0.5;                   // at first, as in the paper
+static const double ALPHA = 0.5; // at first, as in the paper
 
 void dyt_init(DyT *dyt, Module *parent, const char *name, int size)
 {
@@ -18,7 +18,7 @@ Tensor *(dyt_forward)(DyT *dyt, Tensor *x, Where where)
 {
     REQUIRE(dyt);
     int outer = tape_enter(dyt->module.name, where);
-    Tensor *squashed = tensor_tanh(tensor_mul(x, dyt->alpha));          // (..., C)
+    Tensor *squashed = tensor_tanh(tensor_mul(x, dyt->alpha)); // (..., C)
     Tensor *y = tensor_add(tensor_mul(squashed, dyt->weight), dyt->bias);
     tape_leave(outer);
     return y;

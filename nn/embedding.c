@@ -14,7 +14,7 @@ Tensor *(embedding_forward)(Embedding *embedding, const int *ids, int B, int T, 
 {
     REQUIRE(embedding);
     int outer = tape_enter(embedding->module.name, where);
-    Tensor *y = tensor_embedding(embedding->weight, ids, B, T);        // (B, T, C)
+    Tensor *y = tensor_embedding(embedding->weight, ids, B, T); // (B, T, C)
     tape_leave(outer);
     return y;
 }

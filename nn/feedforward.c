@@ -3,12 +3,8 @@
 #include "nn/nn.h"
 
 static const char *const ACTIVATION_NAMES[ACTIVATION_COUNT] = {
-    [ACTIVATION_GELU] = "gelu",
-    [ACTIVATION_GELU_ERF] = "gelu_erf",
-    [ACTIVATION_RELU] = "relu",
-    [ACTIVATION_TANH] = "tanh",
-    [ACTIVATION_SIGMOID] = "sigmoid",
-    [ACTIVATION_IDENTITY] = "identity",
+    [ACTIVATION_GELU] = "gelu", [ACTIVATION_GELU_ERF] = "gelu_erf", [ACTIVATION_RELU] = "relu",
+    [ACTIVATION_TANH] = "tanh", [ACTIVATION_SIGMOID] = "sigmoid",   [ACTIVATION_IDENTITY] = "identity",
 };
 
 const char *activation_name(Activation activation)
@@ -19,20 +15,13 @@ const char *activation_name(Activation activation)
 Tensor *(activation_forward)(Activation activation, Tensor *x, Where where)
 {
     switch (activation) {
-    case ACTIVATION_GELU:
-        return (tensor_gelu)(x, where);
-    case ACTIVATION_GELU_ERF:
-        return (tensor_gelu_erf)(x, where);
-    case ACTIVATION_RELU:
-        return (tensor_relu)(x, where);
-    case ACTIVATION_TANH:
-        return (tensor_tanh)(x, where);
-    case ACTIVATION_SIGMOID:
-        return (tensor_sigmoid)(x, where);
-    case ACTIVATION_IDENTITY:
-        return x;
-    case ACTIVATION_COUNT:
-        break;
+    case ACTIVATION_GELU: return (tensor_gelu)(x, where);
+    case ACTIVATION_GELU_ERF: return (tensor_gelu_erf)(x, where);
+    case ACTIVATION_RELU: return (tensor_relu)(x, where);
+    case ACTIVATION_TANH: return (tensor_tanh)(x, where);
+    case ACTIVATION_SIGMOID: return (tensor_sigmoid)(x, where);
+    case ACTIVATION_IDENTITY: return x;
+    case ACTIVATION_COUNT: break;
     }
     fail_mistake(where, "activation_forward: %d is not an activation", (int)activation);
 }
@@ -56,9 +45,9 @@ Tensor *(feedforward_forward)(FeedForward *feedforward, Tensor *x, Where where)
 {
     REQUIRE(feedforward);
     int outer = tape_enter(feedforward->module.name, where);
-    Tensor *inner = linear_forward(&feedforward->c_fc, x);             // (B, T, ff_mult C)
+    Tensor *inner = linear_forward(&feedforward->c_fc, x); // (B, T, ff_mult C)
     inner = activation_forward(feedforward->activation, inner);
-    Tensor *y = linear_forward(&feedforward->c_proj, inner);           // (B, T, C)
+    Tensor *y = linear_forward(&feedforward->c_proj, inner); // (B, T, C)
     y = dropout_forward(&feedforward->dropout, y);
     tensor_label(y, "out");
     tape_leave(outer);

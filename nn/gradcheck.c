@@ -7,7 +7,7 @@
 
 typedef struct ModuleCheck {
     Module *module;
-    Tensor *x;                                     // the input, a parameter here so that it can be checked; may be NULL
+    Tensor *x; // the input, a parameter here so that it can be checked; may be NULL
     Tensor *(*forward)(Module *module, Tensor *x);
 } ModuleCheck;
 

@@ -3,12 +3,8 @@
 #include "nn/nn.h"
 
 static const char *const INIT_NAMES[INIT_COUNT] = {
-    [INIT_TORCH] = "torch",
-    [INIT_GPT2] = "gpt2",
-    [INIT_XAVIER] = "xavier",
-    [INIT_KAIMING] = "kaiming",
-    [INIT_DEEPNORM] = "deepnorm",
-    [INIT_ORTHOGONAL] = "orthogonal",
+    [INIT_TORCH] = "torch",     [INIT_GPT2] = "gpt2",         [INIT_XAVIER] = "xavier",
+    [INIT_KAIMING] = "kaiming", [INIT_DEEPNORM] = "deepnorm", [INIT_ORTHOGONAL] = "orthogonal",
 };
 
 const char *init_name(InitScheme scheme)

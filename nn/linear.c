@@ -21,7 +21,7 @@ Tensor *(linear_forward)(Linear *linear, Tensor *x, Where where)
 {
     REQUIRE(linear);
     int outer = tape_enter(linear->module.name, where);
-    Tensor *y = tensor_linear(x, linear->weight, linear->bias);        // (..., n_out)
+    Tensor *y = tensor_linear(x, linear->weight, linear->bias); // (..., n_out)
     tape_leave(outer);
     return y;
 }
@@ -61,26 +61,13 @@ static void draw_weight(const Linear *linear, const Init *init, int part, int n_
     double bound = gain / sqrt(n_in);
     double xavier = gain * sqrt(6.0 / (n_in + n_out));
     switch (init->scheme) {
-    case INIT_TORCH:
-        random_uniform(random, weight, n, -bound, bound);
-        break;
-    case INIT_GPT2:
-        random_normal(random, weight, n, 0.0, gain * gpt2_std(linear, init));
-        break;
-    case INIT_XAVIER:
-        random_uniform(random, weight, n, -xavier, xavier);
-        break;
-    case INIT_KAIMING:
-        random_normal(random, weight, n, 0.0, gain * sqrt(2.0 / n_in));
-        break;
-    case INIT_DEEPNORM:
-        random_normal(random, weight, n, 0.0, gain * deepnorm_std(linear, init, part, n_in, n_out));
-        break;
-    case INIT_ORTHOGONAL:
-        draw_orthogonal(random, weight, n_out, n_in, gain);
-        break;
-    case INIT_COUNT:
-        break;                                     // refused by module_initialize
+    case INIT_TORCH: random_uniform(random, weight, n, -bound, bound); break;
+    case INIT_GPT2: random_normal(random, weight, n, 0.0, gain * gpt2_std(linear, init)); break;
+    case INIT_XAVIER: random_uniform(random, weight, n, -xavier, xavier); break;
+    case INIT_KAIMING: random_normal(random, weight, n, 0.0, gain * sqrt(2.0 / n_in)); break;
+    case INIT_DEEPNORM: random_normal(random, weight, n, 0.0, gain * deepnorm_std(linear, init, part, n_in, n_out)); break;
+    case INIT_ORTHOGONAL: draw_orthogonal(random, weight, n_out, n_in, gain); break;
+    case INIT_COUNT: break; // refused by module_initialize
     }
 }
 
@@ -100,7 +87,7 @@ static void linear_initialize(Module *module, const Init *init, Random *random)
 {
     Linear *linear = (Linear *)module;
     int n_in = linear->weight->shape.size[1];
-    int n_out = linear->weight->shape.size[0] / linear->n_parts;       // of one part
+    int n_out = linear->weight->shape.size[0] / linear->n_parts; // of one part
     for (int part = 0; part < linear->n_parts; part++) {
         draw_weight(linear, init, part, n_in, n_out, random);
         if (linear->bias != NULL) {

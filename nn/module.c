@@ -184,7 +184,7 @@ typedef struct Seen {
 static bool seen_add(Seen *seen, const Tensor *tensor)
 {
     size_t mask = ((size_t)1 << seen->bits) - 1;
-    uint64_t mixed = (uint64_t)(uintptr_t)tensor * 0x9e3779b97f4a7c15u;        // Knuth's multiplicative hash: its high bits count
+    uint64_t mixed = (uint64_t)(uintptr_t)tensor * 0x9e3779b97f4a7c15u; // Knuth's multiplicative hash: its high bits count
     size_t at = (size_t)(mixed >> (64 - seen->bits));
     while (seen->places[at] != NULL && seen->places[at] != tensor) {
         at = (at + 1) & mask;
@@ -217,7 +217,7 @@ ParameterList module_parameters(const Module *root)
     for (const Module *module = root; module != NULL; module = module_next(root, module)) {
         for (int i = 0; i < module->n_parameters; i++) {
             Tensor *parameter = module->parameters[i];
-            if (seen_add(&seen, parameter)) {          // a shared parameter counts once
+            if (seen_add(&seen, parameter)) { // a shared parameter counts once
                 list.parameters[list.count] = parameter;
                 list.count++;
                 list.values += tensor_count(parameter);
@@ -240,7 +240,7 @@ static void print_module(const Module *module, int depth)
 {
     const char *last_part = strrchr(module->name, '.');
     bool shortened = depth > 0 && last_part != NULL;
-    const char *name = shortened ? last_part + 1 : module->name;       // the rest is in the lines above
+    const char *name = shortened ? last_part + 1 : module->name; // the rest is in the lines above
     printf("%*s%s%s%s", 2 * depth, "", name, name[0] == '\0' ? "" : "  ", module->kind->name);
     for (int i = 0; i < module->n_parameters; i++) {
         char shape[SHAPE_TEXT];
@@ -261,8 +261,7 @@ void module_print(const Module *root)
     }
     ParameterList list = module_parameters(root);
     print_module(root, 0);
-    printf("%zu value%s in %d parameter%s\n", list.values, list.values == 1 ? "" : "s", list.count,
-           list.count == 1 ? "" : "s");
+    printf("%zu value%s in %d parameter%s\n", list.values, list.values == 1 ? "" : "s", list.count, list.count == 1 ? "" : "s");
     fflush(stdout);
     parameter_list_free(&list);
 }

@@ -53,18 +53,18 @@ typedef struct Init Init;
 
 // Shared by all modules of a kind.
 typedef struct ModuleKind {
-    const char *name;                                                          // "Linear"
-    void (*initialize)(Module *module, const Init *init, Random *random);      // NULL: has no parameters of its own
-    void (*free)(Module *module);                  // what it allocated besides parameters; NULL: nothing
+    const char *name;                                                     // "Linear"
+    void (*initialize)(Module *module, const Init *init, Random *random); // NULL: has no parameters of its own
+    void (*free)(Module *module);                                         // what it allocated besides parameters; NULL: nothing
 } ModuleKind;
 
 struct Module {
     const ModuleKind *kind;
-    char *name;                                    // its path in the tree, "h.0.attn"; "" for the root
-    Tensor **parameters;                           // its own: weight, bias; any number
+    char *name;          // its path in the tree, "h.0.attn"; "" for the root
+    Tensor **parameters; // its own: weight, bias; any number
     int n_parameters, parameters_capacity;
-    bool training;                                 // dropout drops; set for a whole tree by module_train
-    unsigned modes_before;                         // its earlier values, the last in the lowest bit, during a call that changes it
+    bool training;         // dropout drops; set for a whole tree by module_train
+    unsigned modes_before; // its earlier values, the last in the lowest bit, during a call that changes it
     Module *parent;
     Module *first_child;
     Module *last_child;
@@ -73,27 +73,27 @@ struct Module {
 
 // Makes module a child of parent, called name. The root of a tree has the parent NULL and the name "".
 void module_init(Module *module, const ModuleKind *kind, Module *parent, const char *name);
-Tensor *module_add_parameter(Module *module, const char *label, Shape shape);  // zero; belongs to the module
-void module_free(Module *root);                    // frees names and parameters of the whole tree, not the structs
+Tensor *module_add_parameter(Module *module, const char *label, Shape shape); // zero; belongs to the module
+void module_free(Module *root);                                               // frees names and parameters of the whole tree, not the structs
 void module_train(Module *root, bool training);
 // For models whose weights do not all fit in memory. Frees the values of a tree's parameters, and their gradients unless those are
 // kept. Their data is then NULL and must not be used until module_take_memory gives them memory again: that of another tree with
 // the same shapes in the same order, which then has none, or new memory if from is NULL. The values are undefined.
 void module_drop_memory(Module *root, bool keep_gradients);
 void module_take_memory(Module *root, Module *from);
-Module *module_next(const Module *root, const Module *module);                 // walks the tree, parents first; NULL at its end
-void module_zero_grad(Module *root);               // tensor_zero_grad of every parameter: each grad is NULL then
+Module *module_next(const Module *root, const Module *module); // walks the tree, parents first; NULL at its end
+void module_zero_grad(Module *root);                           // tensor_zero_grad of every parameter: each grad is NULL then
 
 // All parameters of a tree in tree order. One that is shared (a tied head) is listed once, by identity.
 typedef struct ParameterList {
     Tensor **parameters;
     int count;
-    size_t values;                                 // the numbers in all of them
+    size_t values; // the numbers in all of them
 } ParameterList;
 
-ParameterList module_parameters(const Module *root);           // the caller frees it with parameter_list_free
+ParameterList module_parameters(const Module *root); // the caller frees it with parameter_list_free
 void parameter_list_free(ParameterList *list);
-void module_print(const Module *root);                         // the tree with shapes, and how many values, to stdout
+void module_print(const Module *root); // the tree with shapes, and how many values, to stdout
 
 // ------------------------------------------------------------------------------------------------------------
 // 2. The kinds of modules
@@ -101,12 +101,12 @@ void module_print(const Module *root);                         // the tree with 
 // y = x W^T + b; x (..., n_in) -> (..., n_out). torch: nn.Linear
 typedef struct Linear {
     Module module;
-    Tensor *weight;                                // (n_out, n_in)
-    Tensor *bias;                                  // (n_out), or NULL
-    const char *const *part_names;                 // a weight made of equal parts, stacked: c_attn's {"q", "k", "v"}; or NULL
-    int n_parts;                                   // 1: not in parts
-    bool residual;                                 // writes into the residual stream: GPT-2 starts these smaller
-    int value_parts;                               // how many of the last parts are in the branch's value path: DeepNorm starts these smaller
+    Tensor *weight;                // (n_out, n_in)
+    Tensor *bias;                  // (n_out), or NULL
+    const char *const *part_names; // a weight made of equal parts, stacked: c_attn's {"q", "k", "v"}; or NULL
+    int n_parts;                   // 1: not in parts
+    bool residual;                 // writes into the residual stream: GPT-2 starts these smaller
+    int value_parts;               // how many of the last parts are in the branch's value path: DeepNorm starts these smaller
 } Linear;
 
 extern const ModuleKind linear_kind;
@@ -116,8 +116,8 @@ Tensor *linear_forward(Linear *linear, Tensor *x, Where where);
 // y = (x - mean) / sqrt(var + 1e-5) * weight + bias over the last axis. torch: nn.LayerNorm
 typedef struct LayerNorm {
     Module module;
-    Tensor *weight;                                // (C), ones at first
-    Tensor *bias;                                  // (C), zeros at first
+    Tensor *weight; // (C), ones at first
+    Tensor *bias;   // (C), zeros at first
 } LayerNorm;
 
 #define LAYERNORM_EPS 1e-5
@@ -130,18 +130,18 @@ Tensor *layernorm_forward(LayerNorm *layernorm, Tensor *x, Where where);
 // matrix. Always with the statistics of the batch, through which gradients pass. torch: nn.BatchNorm1d in training
 typedef struct BatchNorm {
     Module module;
-    Tensor *weight;                                // (C), ones at first
-    Tensor *bias;                                  // (C), zeros at first
+    Tensor *weight; // (C), ones at first
+    Tensor *bias;   // (C), zeros at first
 } BatchNorm;
 
 extern const ModuleKind batchnorm_kind;
 void batchnorm_init(BatchNorm *batchnorm, Module *parent, const char *name, int size);
-Tensor *batchnorm_forward(BatchNorm *batchnorm, Tensor *x, Where where);    // (N, C) -> (N, C)
+Tensor *batchnorm_forward(BatchNorm *batchnorm, Tensor *x, Where where); // (N, C) -> (N, C)
 
 // y = x / sqrt(mean(x^2) + 1e-5) * weight over the last axis. torch: nn.RMSNorm
 typedef struct RMSNorm {
     Module module;
-    Tensor *weight;                                // (C), ones at first
+    Tensor *weight; // (C), ones at first
 } RMSNorm;
 
 extern const ModuleKind rmsnorm_kind;
@@ -151,9 +151,9 @@ Tensor *rmsnorm_forward(RMSNorm *rmsnorm, Tensor *x, Where where);
 // Dynamic Tanh (Zhu et al. 2025, arXiv 2503.10622): y = tanh(alpha x) * weight + bias, in place of a norm, without statistics.
 typedef struct DyT {
     Module module;
-    Tensor *alpha;                                 // (1), 0.5 at first
-    Tensor *weight;                                // (C), ones at first
-    Tensor *bias;                                  // (C), zeros at first
+    Tensor *alpha;  // (1), 0.5 at first
+    Tensor *weight; // (C), ones at first
+    Tensor *bias;   // (C), zeros at first
 } DyT;
 
 extern const ModuleKind dyt_kind;
@@ -163,18 +163,18 @@ Tensor *dyt_forward(DyT *dyt, Tensor *x, Where where);
 // Rows of weight by number. torch: nn.Embedding
 typedef struct Embedding {
     Module module;
-    Tensor *weight;                                // (V, C)
+    Tensor *weight; // (V, C)
 } Embedding;
 
 extern const ModuleKind embedding_kind;
 void embedding_init(Embedding *embedding, Module *parent, const char *name, int n_rows, int size);
-Tensor *embedding_forward(Embedding *embedding, const int *ids, int B, int T, Where where);         // -> (B, T, C)
+Tensor *embedding_forward(Embedding *embedding, const int *ids, int B, int T, Where where); // -> (B, T, C)
 
 // While training, zeroes each value with probability p and divides the others by 1 - p; else, or with p = 0, returns x.
 typedef struct Dropout {
     Module module;
     double p;
-    Random *random;                                // where it draws from; borrowed
+    Random *random; // where it draws from; borrowed
 } Dropout;
 
 extern const ModuleKind dropout_kind;
@@ -183,11 +183,16 @@ Tensor *dropout_forward(Dropout *dropout, Tensor *x, Where where);
 
 // The nonlinearity between two linear layers. GPT-2's GELU uses tanh (tensor_gelu); the exact one uses erf (tensor_gelu_erf).
 typedef enum Activation {
-    ACTIVATION_GELU, ACTIVATION_GELU_ERF, ACTIVATION_RELU, ACTIVATION_TANH, ACTIVATION_SIGMOID, ACTIVATION_IDENTITY,
+    ACTIVATION_GELU,
+    ACTIVATION_GELU_ERF,
+    ACTIVATION_RELU,
+    ACTIVATION_TANH,
+    ACTIVATION_SIGMOID,
+    ACTIVATION_IDENTITY,
     ACTIVATION_COUNT
 } Activation;
 
-const char *activation_name(Activation activation);            // "gelu"
+const char *activation_name(Activation activation); // "gelu"
 Tensor *activation_forward(Activation activation, Tensor *x, Where where);
 
 // Multi-head attention: c_proj(softmax(q k^T / sqrt(C / n_head)) v), q, k, v = c_attn(x) cut in three.
@@ -196,35 +201,35 @@ Tensor *activation_forward(Activation activation, Tensor *x, Where where);
 // fused, and nothing is recorded.
 typedef struct Attention {
     Module module;
-    Linear c_attn;                                 // (C -> 3C)
-    Linear c_proj;                                 // (C -> C)
-    Dropout attn_dropout;                          // on the attention weights
-    Dropout resid_dropout;                         // on the output
+    Linear c_attn;         // (C -> 3C)
+    Linear c_proj;         // (C -> C)
+    Dropout attn_dropout;  // on the attention weights
+    Dropout resid_dropout; // on the output
     int n_head;
-    bool causal;                                   // position t sees 0 ... t only
+    bool causal; // position t sees 0 ... t only
     bool stepwise;
-    KVCache *cache;                                // borrowed, while text is generated: x is what follows the positions in it; else NULL
+    KVCache *cache; // borrowed, while text is generated: x is what follows the positions in it; else NULL
 } Attention;
 
 typedef struct AttentionConfig {
-    int n_embd;                                    // C
-    int n_head;                                    // divides n_embd
+    int n_embd; // C
+    int n_head; // divides n_embd
     bool qkv_bias;
     bool causal;
     double dropout;
-    Random *random;                                // for dropout; borrowed
+    Random *random; // for dropout; borrowed
 } AttentionConfig;
 
 extern const ModuleKind attention_kind;
 void attention_init(Attention *attention, Module *parent, const char *name, AttentionConfig config);
-Tensor *attention_forward(Attention *attention, Tensor *x, Where where);    // (B, T, C) -> (B, T, C)
+Tensor *attention_forward(Attention *attention, Tensor *x, Where where); // (B, T, C) -> (B, T, C)
 
 // c_proj(activation(c_fc(x))), ff_mult times as wide inside. (B, T, C) -> (B, T, C)
 typedef struct FeedForward {
     Module module;
-    Linear c_fc;                                   // (C -> ff_mult C)
-    Linear c_proj;                                 // (ff_mult C -> C)
-    Dropout dropout;                               // on the output
+    Linear c_fc;     // (C -> ff_mult C)
+    Linear c_proj;   // (ff_mult C -> C)
+    Dropout dropout; // on the output
     Activation activation;
 } FeedForward;
 
@@ -258,26 +263,26 @@ Tensor *feedforward_forward(FeedForward *feedforward, Tensor *x, Where where);
 
 // U(a): uniform between -a and a. N(s): normal with mean 0 and standard deviation s. Norms always start at weight 1, bias 0.
 typedef enum InitScheme {
-    INIT_TORCH,            // PyTorch's defaults: Linear weight and bias U(1/sqrt(n_in)), Embedding N(1)
-    INIT_GPT2,             // N(0.02) everywhere, biases 0, residual projections N(0.02 / sqrt(2 n_layer))   (Radford et al. 2019)
-    INIT_XAVIER,           // Linear U(sqrt(6 / (n_in + n_out))), biases 0, Embedding N(1)   (Glorot and Bengio 2010)
-    INIT_KAIMING,          // Linear N(sqrt(2 / n_in)), biases 0, Embedding N(1)             (He et al. 2015)
-    INIT_DEEPNORM,         // matrices N(g sqrt(2 / (n_in + n_out))), g = (8 n_layer)^-1/4 in the branch's value path, else 1; biases 0,
-                           // Embedding N(1): for the residual rule deepnorm   (Wang et al. 2022)
-    INIT_ORTHOGONAL,       // Linear: orthonormal rows, or columns if there are fewer; biases 0, Embedding N(1)   (Saxe et al. 2014)
+    INIT_TORCH,      // PyTorch's defaults: Linear weight and bias U(1/sqrt(n_in)), Embedding N(1)
+    INIT_GPT2,       // N(0.02) everywhere, biases 0, residual projections N(0.02 / sqrt(2 n_layer))   (Radford et al. 2019)
+    INIT_XAVIER,     // Linear U(sqrt(6 / (n_in + n_out))), biases 0, Embedding N(1)   (Glorot and Bengio 2010)
+    INIT_KAIMING,    // Linear N(sqrt(2 / n_in)), biases 0, Embedding N(1)             (He et al. 2015)
+    INIT_DEEPNORM,   // matrices N(g sqrt(2 / (n_in + n_out))), g = (8 n_layer)^-1/4 in the branch's value path, else 1; biases 0,
+                     // Embedding N(1): for the residual rule deepnorm   (Wang et al. 2022)
+    INIT_ORTHOGONAL, // Linear: orthonormal rows, or columns if there are fewer; biases 0, Embedding N(1)   (Saxe et al. 2014)
     INIT_COUNT
 } InitScheme;
 
 struct Init {
     InitScheme scheme;
-    int n_layer;                                   // for INIT_GPT2 and INIT_DEEPNORM
-    Random *rules;                                 // generator for the linears of residual rules; NULL: random, as for the others
-    double gain;                                   // factor on the weights of every Linear; 0: 1
-    bool own_bias;                                 // biases of every Linear are N(bias_std), 0 if that is 0, instead of the scheme's
+    int n_layer;   // for INIT_GPT2 and INIT_DEEPNORM
+    Random *rules; // generator for the linears of residual rules; NULL: random, as for the others
+    double gain;   // factor on the weights of every Linear; 0: 1
+    bool own_bias; // biases of every Linear are N(bias_std), 0 if that is 0, instead of the scheme's
     double bias_std;
 };
 
-const char *init_name(InitScheme scheme);          // "torch"
+const char *init_name(InitScheme scheme); // "torch"
 
 // Sets every parameter of the tree, in tree order, so one seed gives one network: with INIT_TORCH the one PyTorch builds
 // from the same seed when it constructs the modules in the same order. Joint weights are drawn part by part.
@@ -294,10 +299,10 @@ typedef struct AdamWConfig {
     double beta1;
     double beta2;
     double eps;
-    double weight_decay;                           // of parameters with 2 or more dimensions
+    double weight_decay; // of parameters with 2 or more dimensions
 } AdamWConfig;
 
-extern const AdamWConfig adamw_defaults;           // lr 1e-3, beta1 0.9, beta2 0.999, eps 1e-8, weight_decay 0.01: PyTorch's
+extern const AdamWConfig adamw_defaults; // lr 1e-3, beta1 0.9, beta2 0.999, eps 1e-8, weight_decay 0.01: PyTorch's
 #define ADAMW_DEFAULTS adamw_defaults
 
 // Adam (Kingma and Ba 2015) with decoupled weight decay (Loshchilov and Hutter 2019). torch: optim.AdamW, with weight_decay 0 for
@@ -305,9 +310,9 @@ extern const AdamWConfig adamw_defaults;           // lr 1e-3, beta1 0.9, beta2 
 typedef struct AdamW {
     AdamWConfig config;
     const ParameterList *parameters;
-    Real *m;                                       // running mean of the gradient, one for each value of all parameters
-    Real *v;                                       // running mean of its square
-    int step;                                      // steps done
+    Real *m;  // running mean of the gradient, one for each value of all parameters
+    Real *v;  // running mean of its square
+    int step; // steps done
 } AdamW;
 
 AdamW adamw_create(const ParameterList *parameters, AdamWConfig config);

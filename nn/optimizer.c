@@ -112,7 +112,7 @@ static AdamWFactors adamw_factors(const AdamW *adamw, const Tensor *p)
     return (AdamWFactors){
         .gradient = 1,
         .beta1 = (Real)config->beta1,
-        .new1 = (Real)(1 - config->beta1),         // not 1 - beta1 in float32, which is off by 2e-7
+        .new1 = (Real)(1 - config->beta1), // not 1 - beta1 in float32, which is off by 2e-7
         .beta2 = (Real)config->beta2,
         .new2 = (Real)(1 - config->beta2),
         .step_size = (Real)config->lr / (Real)(1 - pow(config->beta1, adamw->step)),

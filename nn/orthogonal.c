@@ -44,7 +44,7 @@ void draw_orthogonal(Random *random, Real *weight, int rows, int columns, double
     bool by_rows = rows < columns;
     size_t n_vectors = (size_t)(by_rows ? rows : columns);
     size_t n = (size_t)(by_rows ? columns : rows);
-    double *vectors = memory_allocate(count * sizeof *vectors, "an orthogonal matrix");        // (n_vectors, n)
+    double *vectors = memory_allocate(count * sizeof *vectors, "an orthogonal matrix"); // (n_vectors, n)
     int frame = unwind_begin();
     unwind_add(free, vectors);
     random_normal(random, weight, count, 0, 1);

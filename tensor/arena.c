@@ -29,18 +29,18 @@ enum { GAP = 0 };
 #endif
 
 enum {
-    ALIGNMENT = 64,                                // a cache line, and the widest vector register
+    ALIGNMENT = 64, // a cache line, and the widest vector register
     FIRST_CHUNK = 256 << 10,
-    LARGEST_GROWTH = 64 << 20,                     // chunks double up to here; single larger requests get their own
-    LOOK_AT = 8,                                   // spares of a class that are searched: a request takes the same short time, whatever their number
-    MUCH_LARGER = 3                                // classes: more than four times as large
+    LARGEST_GROWTH = 64 << 20, // chunks double up to here; single larger requests get their own
+    LOOK_AT = 8,               // spares of a class that are searched: a request takes the same short time, whatever their number
+    MUCH_LARGER = 3            // classes: more than four times as large
 };
 
 struct ArenaChunk {
     ArenaChunk *next;
-    size_t capacity;                               // of data
+    size_t capacity; // of data
     size_t used;
-    char *data;                                    // aligned, within this same block
+    char *data; // aligned, within this same block
 };
 
 // A block that was handed back, written into the block itself.

@@ -11,7 +11,7 @@ void *arena_allocate(Arena *arena, size_t bytes);
 // Hands a block back early: the next request of the same size gets it, or smaller requests get pieces of its front.
 void arena_release(Arena *arena, void *block, size_t bytes);
 
-void arena_reset(Arena *arena);                    // takes every block back, keeps the memory
-void arena_free(Arena *arena);                     // returns the memory to the system
+void arena_reset(Arena *arena); // takes every block back, keeps the memory
+void arena_free(Arena *arena);  // returns the memory to the system
 
 #endif

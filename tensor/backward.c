@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static _Thread_local Tape *walked_tape;            // the outermost one of which a backward pass is in progress, or NULL
+static _Thread_local Tape *walked_tape; // the outermost one of which a backward pass is in progress, or NULL
 
 // ------------------------------------------------------------------------------------------------------------
 // Observers, from the outermost to the innermost: those that change gradients last
@@ -18,8 +18,7 @@ typedef struct TapeObserverEntry {
 int tape_observer_add(Tape *tape, TapeObserver observer)
 {
     REQUIRE(tape);
-    tape->observers = memory_grow(tape->observers, tape->n_observers, &tape->observers_capacity, sizeof(ObserverEntry),
-                                  "the tape's observers");
+    tape->observers = memory_grow(tape->observers, tape->n_observers, &tape->observers_capacity, sizeof(ObserverEntry), "the tape's observers");
     int place = tape->n_observers;
     while (!observer.changes_gradients && place > 0 && tape->observers[place - 1].observer.changes_gradients) {
         tape->observers[place] = tape->observers[place - 1];
@@ -101,8 +100,8 @@ static size_t grad_bytes(const Tensor *tensor)
 // A leaf of the pass in progress, with its gradient from before.
 typedef struct TapeReached {
     Tensor *leaf;
-    Real *grad;                                    // NULL: it had none
-    Real *values;                                  // a copy of grad, in the tape's arena
+    Real *grad;   // NULL: it had none
+    Real *values; // a copy of grad, in the tape's arena
 } TapeReached;
 
 // Before a leaf's gradient is first changed in a pass. Leaves of inner tapes (checkpoint.c) end with their walk.
@@ -181,8 +180,8 @@ static _Noreturn void fail_changed(const TapeNode *node, const char *role, int i
     const Tensor *owner = tensor_owner(x);
     tensor_name(x, name);
     fail_mistake(node->where, "%s%s, backward of node %d: %s %d%s%s %s was changed at %s:%d, %s(), after the operation had read it",
-                 op_prefix(node->op), node->op->name, node->index, role, i, name[0] == '\0' ? "" : " ", name,
-                 shape_text(x->shape, shape), owner->change->where.file, owner->change->where.line, owner->change->where.function);
+                 op_prefix(node->op), node->op->name, node->index, role, i, name[0] == '\0' ? "" : " ", name, shape_text(x->shape, shape),
+                 owner->change->where.file, owner->change->where.line, owner->change->where.function);
 }
 
 enum { READS_FOR_ALL = 0xff };
@@ -269,8 +268,7 @@ static void backward_check(const char *function, const Tensor *y, Where where)
         fail_mistake(where, "%s: the tensor is NULL", function);
     }
     if (!y->alive) {
-        fail_mistake(where, "%s: this tensor was made at %s:%d and used after its tape was reset", function, y->where.file,
-                     y->where.line);
+        fail_mistake(where, "%s: this tensor was made at %s:%d and used after its tape was reset", function, y->where.file, y->where.line);
     }
     if (y->node == NULL) {
         fail_mistake(where, "%s: this tensor was not computed on a tape (it is a leaf, or made with nothing recorded)", function);
@@ -288,7 +286,7 @@ void tensor_backward_from(Tensor *y, const Real *dy, Where where)
     }
     Tape *tape = y->tape;
     Real *start = arena_allocate(&tape->arena, grad_bytes(y));
-    memcpy(start, dy, grad_bytes(y));              // before gradients are cleared: dy may be y's own gradient from the previous pass
+    memcpy(start, dy, grad_bytes(y)); // before gradients are cleared: dy may be y's own gradient from the previous pass
     forget_grads(tape);
     y->grad = start;
     int frame = unwind_begin();

@@ -1,6 +1,6 @@
 // fail.c: failures from which the library cannot continue, and the handler that receives them.
 
-#define _DEFAULT_SOURCE                            // madvise, which POSIX lacks
+#define _DEFAULT_SOURCE // madvise, which POSIX lacks
 
 #include "tensor/op.h"
 
@@ -132,7 +132,7 @@ static void advise_large_pages(void *memory, size_t bytes)
 void *memory_try(size_t bytes)
 {
     atomic_fetch_add(&requests, 1);
-    void *memory = bytes <= PTRDIFF_MAX ? malloc(bytes) : NULL;        // no object may be larger; sanitizers end a program that asks
+    void *memory = bytes <= PTRDIFF_MAX ? malloc(bytes) : NULL; // no object may be larger; sanitizers end a program that asks
     if (memory != NULL) {
         advise_large_pages(memory, bytes);
     }

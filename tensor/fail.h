@@ -25,10 +25,10 @@ typedef struct Where {
 #endif
 
 typedef enum FailKind {
-    FAIL_MISTAKE,                                  // a programming mistake: shapes that do not fit, a tensor used too late
-    FAIL_MEMORY,                                   // the system refused memory
-    FAIL_FILE,                                     // a file that was open and checked can't be read any more
-    FAIL_INTERRUPTED                               // fail_interrupt was called
+    FAIL_MISTAKE,    // a programming mistake: shapes that do not fit, a tensor used too late
+    FAIL_MEMORY,     // the system refused memory
+    FAIL_FILE,       // a file that was open and checked can't be read any more
+    FAIL_INTERRUPTED // fail_interrupt was called
 } FailKind;
 
 // Called with one line of text. It must not return: leave by exit, abort or longjmp. Before it is called, fail_unwind has restored the
@@ -48,7 +48,7 @@ void fail_mistake(Where where, const char *format, ...) __attribute__((noreturn,
 // outside of any call) stays.
 void fail_unwind(void);
 
-bool fail_can_unwind(void);                        // for signal handlers: false while leaving by longjmp would break shared loops
+bool fail_can_unwind(void); // for signal handlers: false while leaving by longjmp would break shared loops
 
 // For signal handlers, to stop what runs on this thread: its next operation or backward step fails with FAIL_INTERRUPTED, at a place where
 // nothing is half done. false takes that back.
@@ -66,7 +66,7 @@ void fail_file(const char *format, ...) __attribute__((noreturn, format(printf, 
 
 // malloc and calloc that report a refusal through fail_memory. The caller frees with free.
 void *memory_allocate(size_t bytes, const char *what);
-void *memory_try(size_t bytes);                    // the same, but NULL if it is refused
+void *memory_try(size_t bytes); // the same, but NULL if it is refused
 void *memory_allocate_zeroed(size_t count, size_t bytes_each, const char *what);
 char *memory_copy_text(const char *text);
 
@@ -79,8 +79,8 @@ size_t memory_requests(void);
 
 // An error in external input: files, options, sizes. Functions that read such input return false and fill in an Error; they never abort.
 typedef struct Error {
-    char message[512];                             // one line: what is wrong and what was expected
-    char field[32];                                // the configuration field that is wrong, "n_embd"; "" if it is none
+    char message[512]; // one line: what is wrong and what was expected
+    char field[32];    // the configuration field that is wrong, "n_embd"; "" if it is none
 } Error;
 
 // Each writes the message and returns false, so that a function can end with: return error_set(error, ...).

@@ -51,7 +51,7 @@ const Kernels kernels_plain = {
     .adamw = plain_adamw,
 };
 
-static const Kernels *_Atomic chosen;              // NULL until first used
+static const Kernels *_Atomic chosen; // NULL until first used
 
 bool kernels_choose(const char *name)
 {

@@ -28,7 +28,7 @@ typedef struct GemmBatch {
 
 // Where a gradient goes.
 typedef struct GradTarget {
-    Real *values;                                  // NULL if it is not needed
+    Real *values; // NULL if it is not needed
     bool accumulate;
 } GradTarget;
 
@@ -45,22 +45,22 @@ typedef struct RowStats {
 
 // LayerNorm over rows of C values.
 typedef struct LayernormRows {
-    const Real *x;                                 // (rows, C)
-    const Real *weight;                            // (C)
+    const Real *x;      // (rows, C)
+    const Real *weight; // (C)
     size_t rows, C;
 } LayernormRows;
 
 // Where its gradients go. They are written in this order.
 typedef struct LayernormGrads {
-    GradTarget dx;                                 // (rows, C)
-    GradTarget dweight, dbias;                     // (C)
+    GradTarget dx;             // (rows, C)
+    GradTarget dweight, dbias; // (C)
 } LayernormGrads;
 
 // Rows of V logits, a target for each, and z = log sum_j exp(x_j).
 typedef struct LogitRows {
-    const Real *logits;                            // (rows, V)
-    const int *targets;                            // (rows); a row of TARGET_IGNORED adds nothing and has no z
-    Wide *z;                                       // (rows); Wide, because exp(x - z) shows every lost digit
+    const Real *logits; // (rows, V)
+    const int *targets; // (rows); a row of TARGET_IGNORED adds nothing and has no z
+    Wide *z;            // (rows); Wide, because exp(x - z) shows every lost digit
     size_t rows, V;
 } LogitRows;
 
@@ -68,25 +68,25 @@ typedef struct LogitRows {
 typedef struct AttentionSizes {
     size_t B, T, C, n_head, D;
     bool causal;
-    Real scale;                                    // 1 / sqrt(D)
+    Real scale; // 1 / sqrt(D)
 } AttentionSizes;
 
 // Attention of T new positions to themselves and to the `past` positions of a cache: the first one sees past + 1 positions.
 typedef struct CachedSizes {
     AttentionSizes now;
     size_t past;
-    size_t room;                                   // keys and values are (B, n_head, room, D) and include the new ones
+    size_t room; // keys and values are (B, n_head, room, D) and include the new ones
 } CachedSizes;
 
 // The factors of one step of AdamW.
 typedef struct AdamWFactors {
-    Real gradient;                                 // multiplies each gradient first
-    Real beta1, new1;                              // beta1, 1 - beta1
+    Real gradient;    // multiplies each gradient first
+    Real beta1, new1; // beta1, 1 - beta1
     Real beta2, new2;
-    Real step_size;                                // lr / (1 - beta1^step)
-    Real inv_sqrt;                                 // 1 / sqrt(1 - beta2^step): multiplying is faster than dividing
+    Real step_size; // lr / (1 - beta1^step)
+    Real inv_sqrt;  // 1 / sqrt(1 - beta2^step): multiplying is faster than dividing
     Real eps;
-    Real decay;                                    // 1 - lr weight_decay
+    Real decay; // 1 - lr weight_decay
 } AdamWFactors;
 
 // One part of a loop: its rounds start ... end - 1. Its other arguments are in a struct that call points to.
@@ -97,28 +97,28 @@ typedef void DivideKernel(size_t n, size_t grain, LoopPart *part, const void *ca
 
 // C = op(A) op(B). op(A) is (M, K): A[i * lda + p], or A[p * lda + i] if transpose_a; op(B) is (K, N) in the same way. C (M, N) has rows
 // of ldc.
-typedef void GemmKernel(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
-                        bool accumulate, Real *C, int ldc);
+typedef void GemmKernel(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb, bool accumulate,
+                        Real *C, int ldc);
 typedef void GemmBatchKernel(const GemmBatch *g);
 // y = x W^T + b; b may be NULL. The second: dL/dW = dL/dy^T x, and dL/db = sum over rows of dL/dy. (dL/dx = dL/dy W is a gemm.)
 typedef void LinearKernel(const LinearSizes *s, const Real *x, const Real *weight, const Real *bias, Real *y);
 typedef void LinearBackwardKernel(const LinearSizes *s, const Real *x, const Real *dy, GradTarget dweight, GradTarget dbias);
 // Value by value, n values
-typedef void AddKernel(const Real *a, const Real *b, Real *y, size_t n);                        // y = a + b
-typedef void CopyKernel(const Real *dy, bool accumulate, Real *dx, size_t n);                   // dx = dy
-typedef void MapKernel(const Real *x, Real *y, size_t n);                                       // y = f(x)
-typedef void MapBackwardKernel(const Real *x, const Real *dy, bool accumulate, Real *dx, size_t n);     // dx = dy f'(x)
+typedef void AddKernel(const Real *a, const Real *b, Real *y, size_t n);                            // y = a + b
+typedef void CopyKernel(const Real *dy, bool accumulate, Real *dx, size_t n);                       // dx = dy
+typedef void MapKernel(const Real *x, Real *y, size_t n);                                           // y = f(x)
+typedef void MapBackwardKernel(const Real *x, const Real *dy, bool accumulate, Real *dx, size_t n); // dx = dy f'(x)
 // Rows of n values
 typedef void SoftmaxKernel(const Real *x, size_t rows, size_t n, Real *y);
 typedef void SoftmaxBackwardKernel(const Real *y, const Real *dy, size_t rows, size_t n, bool accumulate, Real *dx);
 typedef void LayernormKernel(const LayernormRows *r, const Real *bias, double eps, RowStats *stats, Real *y);
 typedef void LayernormBackwardKernel(const LayernormRows *r, const RowStats *stats, const Real *dy, const LayernormGrads *grads);
-typedef Wide CrossEntropyKernel(const LogitRows *r);           // writes z; returns the sum of z - x[target]
+typedef Wide CrossEntropyKernel(const LogitRows *r); // writes z; returns the sum of z - x[target]
 typedef void CrossEntropyBackwardKernel(const LogitRows *r, Real dy, bool accumulate, Real *dlogits);
 // z (B, n_head, T) is log sum exp of each row of scores. weights is scratch memory for the plain loops: T values, 2 T in backward.
 typedef void AttentionKernel(const AttentionSizes *s, const Real *qkv, Real *weights, Wide *z, Real *y);
-typedef void AttentionBackwardKernel(const AttentionSizes *s, const Real *qkv, const Wide *z, const Real *y, const Real *dy,
-                                     Real *weights, bool accumulate, Real *dqkv);
+typedef void AttentionBackwardKernel(const AttentionSizes *s, const Real *qkv, const Wide *z, const Real *y, const Real *dy, Real *weights,
+                                     bool accumulate, Real *dqkv);
 typedef void AttentionCachedKernel(const CachedSizes *s, const Real *qkv, const Real *keys, const Real *values, Real *weights, Real *y);
 // The words of MT19937: x holds RANDOM_WORDS of them and gets the next n, before tempering.
 enum { RANDOM_WORDS = 624, RANDOM_NORMALS = 16 };
@@ -129,12 +129,12 @@ typedef void RandomUniformKernel(const uint32_t *words, float from, float range,
 typedef void RandomNormalKernel(const uint32_t *words, float mean, float std, Real *out, size_t n);
 // For optimizers
 typedef double SumOfSquaresKernel(const Real *x, size_t n);
-typedef void ScaleKernel(Real factor, Real *x, size_t n);      // x *= factor
+typedef void ScaleKernel(Real factor, Real *x, size_t n); // x *= factor
 typedef void AdamWKernel(const AdamWFactors *f, const Real *grad, Real *m, Real *v, Real *p, size_t n);
 
 typedef struct Kernels {
     const char *name;
-    DivideKernel *divide;                          // for loops that are not kernels
+    DivideKernel *divide; // for loops that are not kernels
     GemmKernel *gemm;
     GemmBatchKernel *gemm_batch;
     LinearKernel *linear;
@@ -161,9 +161,9 @@ typedef struct Kernels {
 } Kernels;
 
 extern const Kernels kernels_plain;
-extern const Kernels kernels_fast;                 // not in the double build
+extern const Kernels kernels_fast; // not in the double build
 
-const Kernels *kernels(void);                      // the selected set
+const Kernels *kernels(void); // the selected set
 
 // The plain set, defined in ops/ and random.c.
 GemmKernel plain_gemm;
@@ -190,6 +190,6 @@ SumOfSquaresKernel plain_sum_of_squares;
 ScaleKernel plain_scale;
 AdamWKernel plain_adamw;
 
-void plain_sum_rows(const Real *y, size_t rows, size_t columns, GradTarget sum);               // sum (columns), if it is needed
+void plain_sum_rows(const Real *y, size_t rows, size_t columns, GradTarget sum); // sum (columns), if it is needed
 
 #endif

@@ -2,7 +2,7 @@
 // point, and then printf and strtod use it: files, scripts and tables would differ from one user to the next. So nothing else in the
 // library prints or reads a number with a decimal point; tests/tensor/test_number.c searches the sources for it.
 
-#define _GNU_SOURCE                                // uselocale, strtod_l
+#define _GNU_SOURCE // uselocale, strtod_l
 
 #include "tensor/tensor.h"
 

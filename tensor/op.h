@@ -6,7 +6,7 @@
 #ifndef GPTAPE_OP_H
 #define GPTAPE_OP_H
 
-#define GPTAPE_NO_WHERE_MACROS                     // inside the library, functions are defined and called with their Where
+#define GPTAPE_NO_WHERE_MACROS // inside the library, functions are defined and called with their Where
 #include "tensor/arena.h"
 #include "tensor/inspect/inspect.h"
 #include "tensor/kernel.h"
@@ -28,7 +28,7 @@
 #define OP_DECLARE(name) extern const Op op_##name;
 OPERATIONS(OP_DECLARE)
 
-extern const Op *const op_table[];                 // all of them; the gradient check and the tests walk over it
+extern const Op *const op_table[]; // all of them; the gradient check and the tests walk over it
 extern const int op_count;
 
 // ------------------------------------------------------------------------------------------------------------
@@ -45,7 +45,7 @@ typedef struct OpCall {
 // Fails unless every input exists, is alive, and is a parameter or on the current tape.
 void op_check(const OpCall *call);
 
-const char *op_prefix(const Op *op);               // "tensor_", or "" for an operation that is not the library's
+const char *op_prefix(const Op *op); // "tensor_", or "" for an operation that is not the library's
 
 // Fails with "tensor_NAME: message, in module MODULE (line in it)  [line of the user's program]".
 _Noreturn void op_fail(const OpCall *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -70,26 +70,26 @@ GradTarget op_grad_target(Tensor *input);
 // Shared within tensor/
 
 bool shape_possible(Shape shape);
-void shape_check(const char *function, Shape shape, Where where);      // fails unless every size is possible
-bool real_holds(double value);                     // false: it is finite, but becomes infinite as a Real
-void op_check_eps(const OpCall *call, double eps); // fails unless it is at least 0
-int shape_axis(const OpCall *call, Shape shape, int axis);     // a negative axis counts from the end; fails if there is no such axis
-Tensor *tape_header(Tape *tape, Shape shape, Where where);     // a new tensor of the tape, without data
+void shape_check(const char *function, Shape shape, Where where); // fails unless every size is possible
+bool real_holds(double value);                                    // false: it is finite, but becomes infinite as a Real
+void op_check_eps(const OpCall *call, double eps);                // fails unless it is at least 0
+int shape_axis(const OpCall *call, Shape shape, int axis);        // a negative axis counts from the end; fails if there is no such axis
+Tensor *tape_header(Tape *tape, Shape shape, Where where);        // a new tensor of the tape, without data
 // When and where values were changed. The tensor's: on the heap of a parameter, else in its tape's arena.
 typedef struct TensorChange {
-    uint64_t number;                               // of the call of tensor_changed, counted from 1
+    uint64_t number; // of the call of tensor_changed, counted from 1
     Where where;
 } TensorChange;
 
 bool tensor_changed_since(const Tensor *tensor, uint64_t number);
-uint64_t tensor_changes(void);                     // how often tensor_changed was called
-const Tensor *tensor_owner(const Tensor *tensor);  // whose values it shows: its own, or those of the tensor that it shares
-void tensor_share(Tensor *tensor, Tensor *with);   // tensor->data is with->data
-Tape *tape_inner(Tape *tape);                      // its inner tape, which is empty; created on the first call
+uint64_t tensor_changes(void);                    // how often tensor_changed was called
+const Tensor *tensor_owner(const Tensor *tensor); // whose values it shows: its own, or those of the tensor that it shares
+void tensor_share(Tensor *tensor, Tensor *with);  // tensor->data is with->data
+Tape *tape_inner(Tape *tape);                     // its inner tape, which is empty; created on the first call
 
 // The state of this thread's current tape (tensor/unwind.h).
 typedef struct TapeMark {
-    Tape *tape;                                    // NULL: there is none
+    Tape *tape; // NULL: there is none
     const char *scope;
     Where caller;
     int sublayer;
@@ -100,15 +100,15 @@ typedef struct TapeMark {
     unsigned resets;
 } TapeMark;
 
-Where tape_user_line(Where where);                 // the line that called the outermost module, or where if none is computing
+Where tape_user_line(Where where); // the line that called the outermost module, or where if none is computing
 TapeMark tape_mark(void);
-void tape_return_to(const TapeMark *mark, bool remove_nodes);  // also makes that tape current again
+void tape_return_to(const TapeMark *mark, bool remove_nodes); // also makes that tape current again
 
-bool nan_watched(void);                            // is nan_watch on?
-void nan_check_output(const OpCall *call, const Tensor *output);       // fails if the output holds NaN or inf,
-void nan_check_gradients(const TapeNode *node);                        // or if a gradient of the node's inputs does, after backward
+bool nan_watched(void);                                          // is nan_watch on?
+void nan_check_output(const OpCall *call, const Tensor *output); // fails if the output holds NaN or inf,
+void nan_check_gradients(const TapeNode *node);                  // or if a gradient of the node's inputs does, after backward
 
-extern const char debugger_script;                 // inspect/gdb.c
+extern const char debugger_script; // inspect/gdb.c
 
 Tensor *op_case_run(const OpCase *op_case, Tensor **inputs);
 
@@ -121,7 +121,7 @@ typedef struct AxisView {
 
 AxisView axis_view(Shape shape, int axis);
 
-double values_l2(const Real *values, size_t n);    // sqrt(sum x^2), summed in double
-Wide log_sum_exp(const Real *x, size_t n);         // log sum_i exp(x_i), without overflow
+double values_l2(const Real *values, size_t n); // sqrt(sum x^2), summed in double
+Wide log_sum_exp(const Real *x, size_t n);      // log sum_i exp(x_i), without overflow
 
 #endif

@@ -56,7 +56,7 @@ static void take_words(Random *random, uint32_t *words, size_t n, size_t *start)
 {
     size_t first = (size_t)random->next;
     size_t end = first + n;
-    size_t made = end > WORDS ? (end - 1) / WORDS * WORDS : 0;         // whole states
+    size_t made = end > WORDS ? (end - 1) / WORDS * WORDS : 0; // whole states
     memcpy(words, random->state, sizeof random->state);
     kernels()->random_words(words, made);
     memcpy(random->state, words + made, sizeof random->state);
@@ -123,7 +123,7 @@ void plain_random_normal(const uint32_t *words, float mean, float std, Real *out
 {
     for (size_t i = 0; i < n; i += NORMAL_BLOCK) {
         for (size_t j = i; j < i + NORMAL_BLOCK / 2; j++) {
-            float u1 = 1.0f - float_of(words[j]);                      // in (0, 1], so that the logarithm is finite
+            float u1 = 1.0f - float_of(words[j]); // in (0, 1], so that the logarithm is finite
             float u2 = float_of(words[j + NORMAL_BLOCK / 2]);
             float radius = sqrtf(-2.0f * logf(u1));
             float angle = (float)(2.0 * PI * (double)u2);
@@ -136,7 +136,7 @@ void plain_random_normal(const uint32_t *words, float mean, float std, Real *out
 // ------------------------------------------------------------------------------------------------------------
 // Batches
 
-enum { BATCH = 1 << 18 };                          // numbers: enough to amortize thread synchronization, few enough to stay in cache
+enum { BATCH = 1 << 18 }; // numbers: enough to amortize thread synchronization, few enough to stay in cache
 
 typedef void WordsTransform(const uint32_t *words, float a, float b, Real *out, size_t n);
 
@@ -144,7 +144,7 @@ static void make_numbers(Random *random, WordsTransform *transform, float a, flo
 {
     size_t most = n < BATCH ? n : BATCH;
     uint32_t *words = memory_allocate((most + 2 * WORDS) * sizeof *words, "random numbers");
-    for (size_t done = 0; done < n; ) {
+    for (size_t done = 0; done < n;) {
         size_t at_once = n - done < most ? n - done : most;
         size_t start;
         take_words(random, words, at_once, &start);

@@ -239,16 +239,14 @@ void op_check(const OpCall *call)
             op_fail(call, "input %d is NULL", i);
         }
         if (!input->alive) {
-            op_fail(call, "input %d was made at %s:%d and used after its tape was reset", i, input->where.file,
-                    input->where.line);
+            op_fail(call, "input %d was made at %s:%d and used after its tape was reset", i, input->where.file, input->where.line);
         }
         if (input->data == NULL) {
             char name[NAME_TEXT];
             op_fail(call, "input %d, %s, has no memory now", i, tensor_name(input, name));
         }
         if (input->tape != NULL && input->tape != current_tape) {
-            op_fail(call, "input %d, made at %s:%d, is on another tape than the current one", i, input->where.file,
-                    input->where.line);
+            op_fail(call, "input %d, made at %s:%d, is on another tape than the current one", i, input->where.file, input->where.line);
         }
     }
 }
@@ -263,7 +261,7 @@ void op_check_eps(const OpCall *call, double eps)
 Tensor *tape_header(Tape *tape, Shape shape, Where where)
 {
     Tensor *tensor = arena_allocate(&tape->headers[tape->round], sizeof *tensor);
-    tensor->data = NULL;                           // every field by itself: gcc clears a struct of this size by a slow instruction
+    tensor->data = NULL; // every field by itself: gcc clears a struct of this size by a slow instruction
     tensor->grad = NULL;
     tensor->shape = shape;
     tensor->requires_grad = false;
@@ -291,14 +289,14 @@ static void tape_append(Tape *tape, TapeNode *node)
     tape->n_nodes++;
 }
 
-enum { WANTED_ALWAYS = 0x80 };                     // read by backward for the gradient of any input
+enum { WANTED_ALWAYS = 0x80 }; // read by backward for the gradient of any input
 
 static void tape_record(Tape *tape, const OpCall *call, Tensor *output)
 {
     size_t input_bytes = (size_t)call->n_inputs * sizeof(Tensor *);
     TapeNode *node = arena_allocate(&tape->arena, sizeof *node + input_bytes);
     bool by_module = tape->caller.file != NULL;
-    node->op = call->op;                           // every field by itself, as in tape_header
+    node->op = call->op; // every field by itself, as in tape_header
     node->output = output;
     node->inputs = (Tensor **)(node + 1);
     node->n_inputs = call->n_inputs;
@@ -381,5 +379,5 @@ Tensor *tensor_custom(const Op *op, Tensor **inputs, int n_inputs, Shape shape, 
 }
 
 #ifdef __ELF__
-__attribute__((used)) static const char *const with_debugger_script = &debugger_script;        // see inspect/gdb.c
+__attribute__((used)) static const char *const with_debugger_script = &debugger_script; // see inspect/gdb.c
 #endif

@@ -320,7 +320,7 @@ const char *tensor_name(const Tensor *tensor, char text[NAME_TEXT])
     const char *label = tensor->label == NULL ? "" : tensor->label;
     const char *dot = scope[0] != '\0' && label[0] != '\0' ? "." : "";
     const char *last = text + NAME_TEXT - 1;
-    char *end = append(append(append(text, last, scope), last, dot), last, label);     // snprintf takes ten times as long
+    char *end = append(append(append(text, last, scope), last, dot), last, label); // snprintf takes ten times as long
     *end = '\0';
     return text;
 }

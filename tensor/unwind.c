@@ -19,13 +19,13 @@ typedef struct Entry {
     TapeMark mark;
 } Entry;
 
-enum { FIRST_ENTRIES = 64 };                       // deeper stacks need memory
+enum { FIRST_ENTRIES = 64 }; // deeper stacks need memory
 
 static _Thread_local struct {
     Entry first[FIRST_ENTRIES];
     Entry *rest;
-    int capacity;                                  // of rest
-    volatile sig_atomic_t n;                       // entries in use, in first and then in rest
+    int capacity;            // of rest
+    volatile sig_atomic_t n; // entries in use, in first and then in rest
     volatile sig_atomic_t holds;
 } stack;
 

@@ -13,30 +13,30 @@
 // ------------------------------------------------------------------------------------------------------------
 // Time and memory
 
-double clock_seconds(void);                        // of a monotonic clock
+double clock_seconds(void); // of a monotonic clock
 
 // The plural "s" of "2 tokens"; "" for 1.
 const char *plural(double count);
 
-double memory_available(void);                     // bytes this process can still allocate; negative if unknown
+double memory_available(void); // bytes this process can still allocate; negative if unknown
 // Checks that this much memory is available; the error has both sizes.
 bool memory_check(double bytes, const char *what, Error *error);
 
 // ------------------------------------------------------------------------------------------------------------
 // Paths
 
-char *path_in(const char *folder, const char *name);           // "folder/name". The caller frees it
-char *program_folder(void);                       // the running program's. The caller frees it; NULL if it is unknown
-char *path_folder(const char *path);               // the folder that it is in, "." without a slash. The caller frees it
-char *path_real(const char *path);                 // absolute and without links; path itself if the file does not exist. The caller frees it
-bool path_same(const char *a, const char *b);      // are they one file, or would they be? Also through links
+char *path_in(const char *folder, const char *name); // "folder/name". The caller frees it
+char *program_folder(void);                          // the running program's. The caller frees it; NULL if it is unknown
+char *path_folder(const char *path);                 // the folder that it is in, "." without a slash. The caller frees it
+char *path_real(const char *path);                   // absolute and without links; path itself if the file does not exist. The caller frees it
+bool path_same(const char *a, const char *b);        // are they one file, or would they be? Also through links
 
 bool file_exists(const char *folder, const char *name);
-bool folder_make(const char *folder, Error *error);            // with its parents, unless it exists
+bool folder_make(const char *folder, Error *error); // with its parents, unless it exists
 
 // Locks a folder for one writer: others get -1 and an error until folder_unlock(lock), or until the program ends.
 int folder_lock(const char *folder, Error *error);
-void folder_unlock(int lock);                      // -1 is ignored
+void folder_unlock(int lock); // -1 is ignored
 
 // ------------------------------------------------------------------------------------------------------------
 // Reading files
@@ -63,15 +63,15 @@ bool stream_read(FILE *stream, const char *name, double most, char **text, size_
 typedef struct SaveFile {
     FILE *stream;
     char *path;
-    char *temporary;                               // another name in the same folder, renamed to path at the end; NULL: not named yet
-    bool replaces;                                 // path is a file, or will be
+    char *temporary; // another name in the same folder, renamed to path at the end; NULL: not named yet
+    bool replaces;   // path is a file, or will be
 } SaveFile;
 
 bool save_begin(SaveFile *save, const char *path, Error *error);
-bool save_sync(SaveFile *save, Error *error);                  // flushes what has been written so far to the disk; false as below
-bool save_commit(SaveFile *save, Error *error);                // false, with path unchanged, if anything could not be written
+bool save_sync(SaveFile *save, Error *error);   // flushes what has been written so far to the disk; false as below
+bool save_commit(SaveFile *save, Error *error); // false, with path unchanged, if anything could not be written
 void save_abandon(SaveFile *save);
-bool save_path_check(const char *path, Error *error);          // can a file be written there? Call it before long work
+bool save_path_check(const char *path, Error *error); // can a file be written there? Call it before long work
 
 // One of several files that are saved together.
 typedef struct FolderFile {
@@ -89,13 +89,13 @@ bool folder_save(const char *folder, const FolderFile *files, int n, Error *erro
 // commands or markup. Each function writes text so that its target shows it as it is; characters without a shape (utf8_show) and
 // bytes that are not UTF-8 are shown as C would write them: \n, \u202e, \xff. NULL is "". Graphviz: dot_quote in tensor/inspect/dot.h.
 
-void quote_terminal(FILE *out, const char *text, size_t n, bool lines);        // n bytes; lines: newlines and tabs are kept
-void quote_gnuplot(FILE *out, const char *text);               // with its quotes, for text that is drawn "noenhanced"
-void quote_gnuplot_enhanced(FILE *out, const char *text);      // for text that is drawn enhanced
-void quote_gnuplot_tic(FILE *out, const char *text);           // for a tic's label, drawn enhanced
-void quote_csv(FILE *out, const char *text);                   // one field, on one line; with quotes if it needs them
-void quote_html(FILE *out, const char *text);                  // for element text and quoted attribute values
-void quote_json(FILE *out, const char *json);                  // JSON as cJSON prints it, made valid UTF-8 without hidden characters
+void quote_terminal(FILE *out, const char *text, size_t n, bool lines); // n bytes; lines: newlines and tabs are kept
+void quote_gnuplot(FILE *out, const char *text);                        // with its quotes, for text that is drawn "noenhanced"
+void quote_gnuplot_enhanced(FILE *out, const char *text);               // for text that is drawn enhanced
+void quote_gnuplot_tic(FILE *out, const char *text);                    // for a tic's label, drawn enhanced
+void quote_csv(FILE *out, const char *text);                            // one field, on one line; with quotes if it needs them
+void quote_html(FILE *out, const char *text);                           // for element text and quoted attribute values
+void quote_json(FILE *out, const char *json);                           // JSON as cJSON prints it, made valid UTF-8 without hidden characters
 
 // ------------------------------------------------------------------------------------------------------------
 // JSON

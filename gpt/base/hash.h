@@ -19,7 +19,7 @@ typedef struct LongHash {
 } LongHash;
 
 LongHash long_hash_begin(uint64_t hash);
-void long_hash_add(LongHash *hash, const void *bytes, size_t n);       // in parts: all but the last of a multiple of HASH_STRIDE
+void long_hash_add(LongHash *hash, const void *bytes, size_t n); // in parts: all but the last of a multiple of HASH_STRIDE
 uint64_t long_hash_end(const LongHash *hash);
 
 #endif

@@ -62,14 +62,14 @@ static double groups_limit(void)
         return -1.0;
     }
     while (fgets(line, sizeof line, file) != NULL) {
-        if (strncmp(line, "0::/", 4) != 0) {       // 0 is version 2: "0::/user.slice/session"
+        if (strncmp(line, "0::/", 4) != 0) { // 0 is version 2: "0::/user.slice/session"
             continue;
         }
         char *group = line + 3;
         group[strcspn(group, "\n")] = '\0';
         for (char *slash = strrchr(group, '/'); slash != NULL; slash = strrchr(group, '/')) {
             limit = lower_limit(limit, group_limit(group));
-            *slash = '\0';                         // the parent group
+            *slash = '\0'; // the parent group
         }
         limit = lower_limit(limit, group_limit(""));
     }

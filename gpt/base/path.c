@@ -1,6 +1,6 @@
 // path.c: names of files and folders, and whether two of them are the same file.
 
-#define _GNU_SOURCE                                // realpath
+#define _GNU_SOURCE // realpath
 
 #include "gpt/base/base.h"
 

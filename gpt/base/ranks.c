@@ -1,6 +1,6 @@
 // ranks.c: detects the launcher, loads the plugin for its MPI, and waits for other ranks, one of which may have died.
 
-#define _GNU_SOURCE                                // dladdr1, gethostname, writev, usleep
+#define _GNU_SOURCE // dladdr1, gethostname, writev, usleep
 
 #include "gpt/base/base.h"
 #include "gpt/base/ranks_mpi.h"
@@ -18,20 +18,20 @@
 
 // A process on a machine.
 typedef struct Place {
-    char host[128];                                // host name and the kernel's boot id, since container names may repeat
+    char host[128]; // host name and the kernel's boot id, since container names may repeat
     pid_t process;
-    cpu_set_t processors;                          // those it may use
+    cpu_set_t processors; // those it may use
 } Place;
 
-const RanksMpi *ranks_mpi;                         // NULL: one rank
+const RanksMpi *ranks_mpi; // NULL: one rank
 static int rank, count = 1, local_count = 1, threads;
-static cpu_set_t machine;                          // the processors of this machine's ranks
+static cpu_set_t machine; // the processors of this machine's ranks
 static double waited;
 static bool agreed = true;
 
 // Ranks of this machine, for ranks_end_if_lost: set before the signal handlers that call it.
 static pid_t *volatile local_process;
-static char (*local_line)[64];                     // "gptape: rank 1 (process 123) has ended"
+static char (*local_line)[64]; // "gptape: rank 1 (process 123) has ended"
 static const char *loss_note;
 
 // ------------------------------------------------------------------------------------------------------------
@@ -40,9 +40,9 @@ static const char *loss_note;
 // Each launcher's variable for the number of ranks, and the MPI that it launches. srun speaks to Open MPI by PMIx, to MPICH by PMI.
 typedef struct Launcher {
     const char *variable;
-    const char *rank;                              // and one for this rank's number,
-    const char *proof;                             // which counts if this is set, too, as only the launcher does
-    const char *also;                              // must also be set; NULL: nothing
+    const char *rank;  // and one for this rank's number,
+    const char *proof; // which counts if this is set, too, as only the launcher does
+    const char *also;  // must also be set; NULL: nothing
     const char *plugin;
     const char *name;
     const char *package;
@@ -107,7 +107,7 @@ static const RanksMpi *load(const Launcher *launcher, int n, Error *error)
     void *plugin = open_plugin(launcher->plugin);
     const RanksMpi *found = plugin == NULL ? NULL : dlsym(plugin, RANKS_MPI_SYMBOL);
     if (found == NULL) {
-        const char *why = dlerror();               // NULL: there is no such file
+        const char *why = dlerror(); // NULL: there is no such file
         error_set(error, "launched as %d ranks, but this build has no %s (expected %s when it was built)%s%.200s", n, launcher->name,
                   launcher->package, why == NULL ? "" : ": ", why == NULL ? "" : why);
     }
@@ -162,7 +162,7 @@ bool ranks_begin(Error *error)
         return true;
     }
     const char *number = getenv(launcher->proof) == NULL ? NULL : getenv(launcher->rank);
-    rank = number == NULL ? 0 : atoi(number);      // rank 0 speaks for all; found->begin corrects it
+    rank = number == NULL ? 0 : atoi(number); // rank 0 speaks for all; found->begin corrects it
     const RanksMpi *found = load(launcher, n, error);
     if (found == NULL) {
         return false;
@@ -183,7 +183,7 @@ void ranks_end(void)
     if (ranks_mpi != NULL) {
         ranks_barrier();
         pid_t *processes = local_process;
-        local_process = NULL;                      // from here on, a rank that ends is not an error
+        local_process = NULL; // from here on, a rank that ends is not an error
         ranks_mpi->end();
         ranks_mpi = NULL;
         count = 1;

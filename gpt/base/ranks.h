@@ -24,12 +24,12 @@ void ranks_end(void);
 // Ends all ranks at once, without waiting for them.
 void ranks_abort(int status) __attribute__((noreturn));
 
-bool ranks_launched(void);                         // by mpirun, also as a single rank. Known before ranks_begin
-int ranks_rank(void);                              // 0 ... ranks_count() - 1; after a ranks_begin that failed, as launched
-int ranks_count(void);                             // 1 before ranks_begin
-int ranks_local_count(void);                       // ranks on this machine
-int ranks_threads(void);                           // threads per rank, so that the ranks share this machine's processors; 0 before ranks_begin
-void ranks_unbind(void);                           // lets this process use all processors of this machine's ranks, not only those it is bound to
+bool ranks_launched(void);   // by mpirun, also as a single rank. Known before ranks_begin
+int ranks_rank(void);        // 0 ... ranks_count() - 1; after a ranks_begin that failed, as launched
+int ranks_count(void);       // 1 before ranks_begin
+int ranks_local_count(void); // ranks on this machine
+int ranks_threads(void);     // threads per rank, so that the ranks share this machine's processors; 0 before ranks_begin
+void ranks_unbind(void);     // lets this process use all processors of this machine's ranks, not only those it is bound to
 
 // Waits until all ranks have arrived.
 void ranks_barrier(void);
@@ -41,20 +41,20 @@ void ranks_gather(const void *own, void *all, size_t n);
 // Can all ranks continue? Each rank passes whether it can, and if not, why. True on all ranks if all can. On rank 0, the error then has the
 // first failed rank's reason, "rank 2: ...", or that of rank 0 as it is; other ranks' error is their own or empty.
 bool ranks_agree(bool ok, Error *error);
-bool ranks_agreed(void);                           // false after a ranks_agree that was false: all ranks are about to end
+bool ranks_agreed(void); // false after a ranks_agree that was false: all ranks are about to end
 
 // Sends n bytes to another rank, and returns when they may be changed. ranks_receive waits for a message of any rank, *from, or with
 // from == NULL of rank 0; the caller frees *bytes.
 void ranks_send(int to, const void *bytes, size_t n);
 size_t ranks_receive(int *from, void **bytes);
-bool ranks_has_message(void);                      // is a message from any rank waiting?
+bool ranks_has_message(void); // is a message from any rank waiting?
 
 // Sums that start now and are finished by ranks_wait, so that the caller can compute meanwhile. The values belong to the sum until then.
 // ranks_is_done does some of their work without waiting. Sums start and are waited for in the same order on all ranks.
 typedef struct RanksSum RanksSum;
 // values[i] = the sum over all ranks, in an order that MPI chooses.
 RanksSum *ranks_sum_begin(Real *values, size_t n);
-bool ranks_is_done(RanksSum *sum);                 // does some of the work; the caller still calls ranks_wait
+bool ranks_is_done(RanksSum *sum); // does some of the work; the caller still calls ranks_wait
 void ranks_wait(RanksSum *sum);
 
 // The exact sum: added up in rank order, so that the result does not depend on how many ranks share the work. Rank r adds up its slice of the

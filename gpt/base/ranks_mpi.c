@@ -14,8 +14,8 @@ static bool begin(int *rank, int *count)
 {
     int provided;
     return MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) == MPI_SUCCESS
-        && MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN) == MPI_SUCCESS
-        && MPI_Comm_rank(MPI_COMM_WORLD, rank) == MPI_SUCCESS && MPI_Comm_size(MPI_COMM_WORLD, count) == MPI_SUCCESS;
+        && MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN) == MPI_SUCCESS && MPI_Comm_rank(MPI_COMM_WORLD, rank) == MPI_SUCCESS
+        && MPI_Comm_size(MPI_COMM_WORLD, count) == MPI_SUCCESS;
 }
 
 static void end(void)
@@ -116,8 +116,7 @@ static RanksState test(RanksJob *job)
     return code == MPI_SUCCESS ? RANKS_DONE : RANKS_BROKEN;
 }
 
-__attribute__((visibility("default")))
-const RanksMpi gptape_ranks_mpi = {
+__attribute__((visibility("default"))) const RanksMpi gptape_ranks_mpi = {
     .begin = begin,
     .end = end,
     .abort = abort_all,

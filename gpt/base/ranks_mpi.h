@@ -13,7 +13,7 @@ typedef enum RanksState { RANKS_UNDER_WAY, RANKS_DONE, RANKS_BROKEN } RanksState
 
 // Sizes and offsets are in bytes; those of sum are in numbers.
 typedef struct RanksMpi {
-    bool (*begin)(int *rank, int *count);          // MPI_Init
+    bool (*begin)(int *rank, int *count); // MPI_Init
     void (*end)(void);
     void (*abort)(int status);
     RanksJob *(*barrier)(void);
@@ -21,12 +21,12 @@ typedef struct RanksMpi {
     RanksJob *(*gather)(const void *own, void *all, int n);
     // Sends n_out[r] bytes at out + out_at[r] to each rank r, and receives n_in bytes from each, in rank order.
     RanksJob *(*exchange)(const void *out, const int *n_out, const int *out_at, void *in, const int *n_in, const int *in_at);
-    RanksJob *(*share)(void *all, const int *n, const int *at);        // each rank's part of all, to all ranks
-    RanksJob *(*sum)(void *values, int n, bool wide);                    // wide: doubles
+    RanksJob *(*share)(void *all, const int *n, const int *at); // each rank's part of all, to all ranks
+    RanksJob *(*sum)(void *values, int n, bool wide);           // wide: doubles
     RanksJob *(*send)(int to, const void *bytes, int n);
-    bool (*probe)(int *from, int *n);              // is a message waiting? *from: its sender; -1: any
+    bool (*probe)(int *from, int *n); // is a message waiting? *from: its sender; -1: any
     RanksJob *(*receive)(int from, void *bytes, int n);
-    RanksState (*test)(RanksJob *job);             // frees it unless it is under way
+    RanksState (*test)(RanksJob *job); // frees it unless it is under way
 } RanksMpi;
 
 // Between ranks.c and ranks_sum.c: the plugin in use, NULL on one rank; waiting for a job; the end, if one is broken; n as an int, which it must be.

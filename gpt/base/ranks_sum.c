@@ -7,7 +7,7 @@
 
 struct RanksSum {
     RanksJob *job;
-    int *sizes;                                    // read by the job, freed with it; NULL: none
+    int *sizes; // read by the job, freed with it; NULL: none
 };
 
 // The sizes of all slices in bytes, and where they start.
@@ -74,7 +74,7 @@ RanksSum *ranks_exchange_begin(const Real *values, size_t n, Real *scratch)
         return NULL;
     }
     int *sizes = slices_of(n);
-    int *own_sizes = sizes + 2 * ranks_count();    // of the incoming data: this rank's slice from each rank
+    int *own_sizes = sizes + 2 * ranks_count(); // of the incoming data: this rank's slice from each rank
     for (int r = 0; r < ranks_count(); r++) {
         own_sizes[r] = sizes[ranks_rank()];
         own_sizes[ranks_count() + r] = r * sizes[ranks_rank()];

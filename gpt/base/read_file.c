@@ -28,7 +28,7 @@ int file_open(const char *path, double most, Error *error)
 {
     REQUIRE(path);
     struct stat status;
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);     // a pipe without a writer would block
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); // a pipe without a writer would block
     if (descriptor < 0 || fstat(descriptor, &status) != 0) {
         error_set(error, "%s: can't be read: %s", path, strerror(errno));
     } else if (check_status(path, &status, most, error)) {

@@ -3,7 +3,7 @@
 // A file is renamed only when its bytes are on the disk, and then its folder is synced, too: a file that was reported as saved
 // survives a power failure.
 
-#define _GNU_SOURCE                                // O_TMPFILE
+#define _GNU_SOURCE // O_TMPFILE
 
 #include "gpt/base/base.h"
 #include "gpt/base/stray.h"
@@ -103,10 +103,10 @@ static void keep_owner_and_mode(int descriptor, const struct stat *old)
     if (!same && fchown(descriptor, old->st_uid, old->st_gid) != 0) {
         mode &= 0777;
         if (fchown(descriptor, (uid_t)-1, old->st_gid) != 0) {
-            mode &= 0707;                          // another group: no rights for it
+            mode &= 0707; // another group: no rights for it
         }
     }
-    (void)!fchmod(descriptor, mode);               // a file system without modes has none to keep
+    (void)!fchmod(descriptor, mode); // a file system without modes has none to keep
 }
 
 // A device or a pipe. Without O_NONBLOCK, opening a pipe that nobody reads would wait forever; its reader gets some seconds to start.
@@ -120,7 +120,7 @@ static int open_other(const char *path)
         descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     }
     if (descriptor >= 0) {
-        (void)!fcntl(descriptor, F_SETFL, 0);      // from here on, writing waits
+        (void)!fcntl(descriptor, F_SETFL, 0); // from here on, writing waits
     }
     return descriptor;
 }

@@ -36,12 +36,12 @@ bool cell_count(const char *cell, int low, int high, int *value)
 // Terminates a cell with '\0' and removes its quotes. Returns the start of the next cell; NULL after the last.
 static char *end_cell(char *cell)
 {
-    char *end = cell;                              // of what was copied
+    char *end = cell; // of what was copied
     bool quoted = *cell == '"';
     char *from = cell + quoted;
     while (*from != '\0' && (quoted || *from != ',')) {
         if (quoted && *from == '"') {
-            quoted = from[1] == '"';               // "" is an escaped quote
+            quoted = from[1] == '"'; // "" is an escaped quote
             from += quoted;
             if (!quoted) {
                 from++;
@@ -72,7 +72,7 @@ bool table_reader_next(TableReader *reader)
     char *line = reader->text + reader->at;
     char *end = memchr(line, '\n', reader->n - reader->at);
     if (end == NULL) {
-        return false;                              // a kill or a full disk cut it off
+        return false; // a kill or a full disk cut it off
     }
     *end = '\0';
     split_line(reader, line);
@@ -111,7 +111,7 @@ void table_reader_close(TableReader *reader)
 struct RowTable {
     char *path;
     int descriptor;
-    off_t bytes;                                   // complete lines
+    off_t bytes; // complete lines
 };
 
 static bool write_error(const RowTable *table, Error *error)
@@ -139,7 +139,7 @@ bool row_table_add(RowTable *table, const char *rows, size_t n, Error *error)
 {
     if (!write_all(table->descriptor, rows, n)) {
         write_error(table, error);
-        (void)!ftruncate(table->descriptor, table->bytes);             // if this fails too, row_table_open removes the incomplete line
+        (void)!ftruncate(table->descriptor, table->bytes); // if this fails too, row_table_open removes the incomplete line
         return false;
     }
     table->bytes += (off_t)n;
@@ -181,8 +181,8 @@ static bool cut(RowTable *table, const char *header, RowTableKeep *keep, void *c
 // Some network file systems do not support locks; the file is then left unlocked.
 static bool lock(const RowTable *table, Error *error)
 {
-    return flock(table->descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK ||
-           error_set(error, "%s: another run is writing to it; wait until it ends, or use another file", table->path);
+    return flock(table->descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK
+        || error_set(error, "%s: another run is writing to it; wait until it ends, or use another file", table->path);
 }
 
 RowTable *row_table_open(const char *path, const char *header, RowTableKeep *keep, void *context, Error *error)

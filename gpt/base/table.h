@@ -12,10 +12,10 @@ enum { MOST_CELLS = 32 };
 
 typedef struct TableReader {
     char *text;
-    size_t n;                                      // bytes; a zero byte ends its cell and its line, whose rest is skipped
-    size_t at;                                     // where the next line begins
-    int line;                                      // its number, counted from 1
-    char *cells[MOST_CELLS];                       // of the line that was read last, each ending in '\0'
+    size_t n;                // bytes; a zero byte ends its cell and its line, whose rest is skipped
+    size_t at;               // where the next line begins
+    int line;                // its number, counted from 1
+    char *cells[MOST_CELLS]; // of the line that was read last, each ending in '\0'
     int n_cells;
 } TableReader;
 
@@ -23,11 +23,11 @@ typedef struct TableReader {
 bool table_reader_open(TableReader *reader, const char *path, const char *header, Error *error);
 // The same for a text of n bytes with a zero byte behind them, which the reader frees; messages call it name.
 bool table_reader_begin(TableReader *reader, char *text, size_t n, const char *name, const char *header, Error *error);
-bool table_reader_next(TableReader *reader);       // the next complete line; false if there is none
+bool table_reader_next(TableReader *reader); // the next complete line; false if there is none
 void table_reader_close(TableReader *reader);
 
-bool cell_number(const char *cell, double *value);             // all of the cell is a number; "" is NaN
-bool cell_count(const char *cell, int low, int high, int *value);      // all of it is an integer in this range
+bool cell_number(const char *cell, double *value);                // all of the cell is a number; "" is NaN
+bool cell_count(const char *cell, int low, int high, int *value); // all of it is an integer in this range
 
 // ------------------------------------------------------------------------------------------------------------
 // Writing
@@ -45,6 +45,6 @@ RowTable *row_table_open(const char *path, const char *header, RowTableKeep *kee
 
 // Appends n bytes, complete lines, in one write. False and an error if they can't be written; the file then ends where it ended before.
 bool row_table_add(RowTable *table, const char *rows, size_t n, Error *error);
-bool row_table_close(RowTable *table, Error *error);         // NULL is ignored
+bool row_table_close(RowTable *table, Error *error); // NULL is ignored
 
 #endif

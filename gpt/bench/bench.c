@@ -48,15 +48,11 @@ double bench_fraction(const BenchCase *which, const BenchFigures *figures)
     REQUIRE(figures);
     double seconds = 1e-3 * figures->ms.median;
     switch (which->limit) {
-    case BENCH_ARITHMETIC:
-        return figures->flops / seconds / figures->limit;
+    case BENCH_ARITHMETIC: return figures->flops / seconds / figures->limit;
     case BENCH_MEMORY:
-    case BENCH_MEMORY_ONE:
-        return figures->bytes / seconds / figures->limit;
-    case BENCH_KERNEL:
-        return figures->kernel_ms / figures->ms.median;
-    case BENCH_NONE:
-        return NAN;
+    case BENCH_MEMORY_ONE: return figures->bytes / seconds / figures->limit;
+    case BENCH_KERNEL: return figures->kernel_ms / figures->ms.median;
+    case BENCH_NONE: return NAN;
     }
     fail_mistake(HERE, "bench_fraction: unknown limit %d", (int)which->limit);
 }
@@ -64,9 +60,9 @@ double bench_fraction(const BenchCase *which, const BenchFigures *figures)
 // ------------------------------------------------------------------------------------------------------------
 // Timing
 
-enum { FEWEST = 3, MOST = 1000 };                  // repetitions
+enum { FEWEST = 3, MOST = 1000 }; // repetitions
 
-static const double SHORTEST = 1e-3;               // seconds that one reading of the clock should cover
+static const double SHORTEST = 1e-3; // seconds that one reading of the clock should cover
 
 static double time_many(int many, void (*once)(void *context), void *context)
 {
@@ -105,7 +101,7 @@ void bench_time_case(Bench *bench, void (*once)(void *context), void *context)
 double bench_cold_bytes(void)
 {
     const double least = 256 << 20;
-    double largest_cache = (double)sysconf(_SC_LEVEL3_CACHE_SIZE);     // 0 or -1 where the system does not tell
+    double largest_cache = (double)sysconf(_SC_LEVEL3_CACHE_SIZE); // 0 or -1 where the system does not tell
     return 4 * largest_cache > least ? 4 * largest_cache : least;
 }
 
@@ -120,7 +116,7 @@ typedef struct Reply {
     BenchFigures figures;
 } Reply;
 
-static int reply_pipe = -1;                        // in the child: where its reply goes
+static int reply_pipe = -1; // in the child: where its reply goes
 
 _Noreturn static void send_reply(const Reply *reply)
 {
@@ -129,11 +125,11 @@ _Noreturn static void send_reply(const Reply *reply)
     while (sent < sizeof *reply) {
         ssize_t n = write(reply_pipe, bytes + sent, sizeof *reply - sent);
         if (n < 0 && errno != EINTR) {
-            _exit(1);                              // the parent has closed the pipe
+            _exit(1); // the parent has closed the pipe
         }
         sent += n > 0 ? (size_t)n : 0;
     }
-    _exit(0);                                      // not exit, which would also flush the parent's unprinted output
+    _exit(0); // not exit, which would also flush the parent's unprinted output
 }
 
 void bench_fail(const Error *error)
@@ -147,7 +143,7 @@ static void child_failed(FailKind kind, const char *message)
 {
     if (kind == FAIL_MISTAKE) {
         fprintf(stderr, "%s\n", message);
-        abort();                                   // a debugger stops here
+        abort(); // a debugger stops here
     }
     Error error;
     error_set(&error, "%s", message);
@@ -206,8 +202,7 @@ static bool in_own_process(const char *name, void (*measure)(const BenchConfig *
     }
     int code = errno;
     close(ends[1]);
-    bool done = child > 0 ? await(child, ends[0], name, reply, error)
-                          : error_set(error, "%s: no process: %s", name, strerror(code));
+    bool done = child > 0 ? await(child, ends[0], name, reply, error) : error_set(error, "%s: no process: %s", name, strerror(code));
     close(ends[0]);
     return done;
 }
@@ -231,8 +226,8 @@ static Quartiles rates_of(double seconds, double (*one)(const void *context), co
 
 typedef struct Peak {
     int threads;
-    size_t rounds;                                 // of multiply-adds
-    const float *values;                           // n numbers to read
+    size_t rounds;       // of multiply-adds
+    const float *values; // n numbers to read
     size_t n;
 } Peak;
 
@@ -257,12 +252,12 @@ static float *numbers_to_read(double bytes)
     size_t n = (size_t)bytes / sizeof(float);
     float *values = memory_allocate(n * sizeof(float), "numbers to read");
     for (size_t i = 0; i < n; i++) {
-        values[i] = 1;                             // pages that were never written take no memory yet
+        values[i] = 1; // pages that were never written take no memory yet
     }
     return values;
 }
 
-enum { ROUNDS = 200000 };                          // of multiply-adds: some milliseconds
+enum { ROUNDS = 200000 }; // of multiply-adds: some milliseconds
 
 static void measure_peaks(const BenchConfig *config, const BenchCase *which, Reply *reply)
 {

@@ -10,57 +10,57 @@
 
 // The limit that a case is compared with.
 typedef enum BenchLimit {
-    BENCH_ARITHMETIC,                              // multiply-adds on all threads
-    BENCH_MEMORY,                                  // reading from memory on all threads
-    BENCH_MEMORY_ONE,                              // the same on one thread: such a case is run on one, too
-    BENCH_KERNEL,                                  // the same loops without a tape
+    BENCH_ARITHMETIC, // multiply-adds on all threads
+    BENCH_MEMORY,     // reading from memory on all threads
+    BENCH_MEMORY_ONE, // the same on one thread: such a case is run on one, too
+    BENCH_KERNEL,     // the same loops without a tape
     BENCH_NONE
 } BenchLimit;
 
-const char *bench_limit_name(BenchLimit limit);    // "FMA peak"
+const char *bench_limit_name(BenchLimit limit); // "FMA peak"
 
-typedef struct Bench Bench;                        // one measurement under way (measure.h)
+typedef struct Bench Bench; // one measurement under way (measure.h)
 
 // One case to be timed. Its name begins with its kind: product-, step-, generate-, random-, tokenizer-, tape-, mlp-.
 typedef struct BenchCase {
-    const char *name;                              // "step-gpt2-124m-4x64"
-    const char *about;                             // one line
+    const char *name;  // "step-gpt2-124m-4x64"
+    const char *about; // one line
     BenchLimit limit;
-    void (*run)(Bench *bench);                     // NULL: a sweep, which needs several ranks (gpt/cli/bench)
-    int sizes[3];                                  // of a product: M, N, K; of a model: B, T; of random-: numbers; of a sweep: networks
-    const char *preset;                            // the model
+    void (*run)(Bench *bench); // NULL: a sweep, which needs several ranks (gpt/cli/bench)
+    int sizes[3];              // of a product: M, N, K; of a model: B, T; of random-: numbers; of a sweep: networks
+    const char *preset;        // the model
 } BenchCase;
 
 extern const BenchCase bench_cases[];
 extern const int bench_case_count;
 
 typedef struct BenchConfig {
-    double seconds;                                // to spend on each case; it is repeated a few times even if that takes longer
-    bool recompute;                                // in training steps: GPT's recompute
-    Reduction reduce;                              // of several ranks
-    const char *residual;                          // rule of the models and of the MLP; NULL: as usual
-    const Tokenizer *tokenizer;                    // for the tokenizer's cases
-    const char *text;                              // n_text bytes
+    double seconds;             // to spend on each case; it is repeated a few times even if that takes longer
+    bool recompute;             // in training steps: GPT's recompute
+    Reduction reduce;           // of several ranks
+    const char *residual;       // rule of the models and of the MLP; NULL: as usual
+    const Tokenizer *tokenizer; // for the tokenizer's cases
+    const char *text;           // n_text bytes
     size_t n_text;
 } BenchConfig;
 
 // The limits, over some repetitions. In FLOP and bytes per second, on one thread and on all.
 typedef struct BenchPeaks {
-    int threads;                                   // all: kernels_threads()
+    int threads; // all: kernels_threads()
     Quartiles flops_one, flops;
     Quartiles bandwidth_one, bandwidth;
 } BenchPeaks;
 
 typedef struct BenchFigures {
-    Quartiles ms;                                  // of one repetition; its n counts them
-    Quartiles f32_ms;                              // where that was with products in bf16: with float32; else n is 0
-    double flops;                                  // of one repetition; 0 where they aren't counted
-    double bytes;                                  // that one repetition must read from memory at least; 0 where they aren't counted
-    double tokens;                                 // of one repetition; 0 where there are none
-    double limit;                                  // FLOP or bytes per second that the machine reached right before or after; 0: no such limit
-    double kernel_ms;                              // BENCH_KERNEL: median without a tape
-    double peak_bytes;                             // the most memory that was resident
-    double predicted_bytes;                        // of a training step: gpt_cost's prediction; else 0
+    Quartiles ms;           // of one repetition; its n counts them
+    Quartiles f32_ms;       // where that was with products in bf16: with float32; else n is 0
+    double flops;           // of one repetition; 0 where they aren't counted
+    double bytes;           // that one repetition must read from memory at least; 0 where they aren't counted
+    double tokens;          // of one repetition; 0 where there are none
+    double limit;           // FLOP or bytes per second that the machine reached right before or after; 0: no such limit
+    double kernel_ms;       // BENCH_KERNEL: median without a tape
+    double peak_bytes;      // the most memory that was resident
+    double predicted_bytes; // of a training step: gpt_cost's prediction; else 0
 } BenchFigures;
 
 // Each measures in its own process (fork), so that peak memory and state do not carry over. The
@@ -74,14 +74,14 @@ bool bench_precision(double *times, Error *error);
 
 // A training step of several ranks, which share its rows, compared with the same step on one rank; measured on rank 0, in milliseconds.
 typedef struct BenchScaling {
-    int threads, all_threads;                      // of each rank; of all ranks of the machine
-    Quartiles ranks;                               // all ranks, with their threads
-    Quartiles one;                                 // one rank computes all rows, with the threads of one
-    Quartiles all;                                 // the same, with the threads of all ranks of the machine
-    double communication;                          // the part of the step spent summing gradients
-    double tokens;                                 // of a step
-    double peak_bytes;                             // peak resident memory of a rank
-    double predicted_bytes;                        // for a rank: gpt_cost's prediction plus the reducer's buffers
+    int threads, all_threads; // of each rank; of all ranks of the machine
+    Quartiles ranks;          // all ranks, with their threads
+    Quartiles one;            // one rank computes all rows, with the threads of one
+    Quartiles all;            // the same, with the threads of all ranks of the machine
+    double communication;     // the part of the step spent summing gradients
+    double tokens;            // of a step
+    double peak_bytes;        // peak resident memory of a rank
+    double predicted_bytes;   // for a rank: gpt_cost's prediction plus the reducer's buffers
 } BenchScaling;
 
 // All ranks call it; the case is a training step. An error if the ranks can't share its rows, or memory is refused.

@@ -10,7 +10,7 @@
 struct Bench {
     const BenchCase *which;
     const BenchConfig *config;
-    BenchFigures figures;                          // what a case's run fills in
+    BenchFigures figures; // what a case's run fills in
 };
 
 // Times once(context): after two rounds that don't count (the first allocates memory, the second finds the caches as
@@ -33,12 +33,12 @@ typedef struct BenchStep {
     GPT *gpt;
     ParameterList parameters;
     double parameter_count;
-    AdamW adamw;                                   // holds pointers to parameters, so a step can't be copied
+    AdamW adamw; // holds pointers to parameters, so a step can't be copied
     Reduction reduce;
-    Reducer *reducer;                              // NULL: REDUCE_PLAIN
-    int *ids;                                      // (B, T) and one more: each target is the next id
+    Reducer *reducer; // NULL: REDUCE_PLAIN
+    int *ids;         // (B, T) and one more: each target is the next id
     int B, T;
-    double bytes;                                  // predicted, without the reducer
+    double bytes; // predicted, without the reducer
 } BenchStep;
 
 bool bench_step_create(BenchStep *step, const Bench *bench, int B, Reduction reduce, Error *error);
@@ -46,15 +46,15 @@ void bench_step_free(BenchStep *step);
 void bench_step_once(void *step);
 
 // bench_parts.c
-void bench_product(Bench *bench);                  // x (M, K) W (N, K)^T
-void bench_tape(Bench *bench);                     // many small operations, forward and backward
-void bench_mlp(Bench *bench);                      // the deep network, forward and backward
-void bench_random(Bench *bench);                   // a large weight
+void bench_product(Bench *bench); // x (M, K) W (N, K)^T
+void bench_tape(Bench *bench);    // many small operations, forward and backward
+void bench_mlp(Bench *bench);     // the deep network, forward and backward
+void bench_random(Bench *bench);  // a large weight
 void bench_encode(Bench *bench);
 void bench_decode(Bench *bench);
 
 // bench_model.c
-void bench_step(Bench *bench);                     // a training step, AdamW included
-void bench_generate(Bench *bench);                 // a token
+void bench_step(Bench *bench);     // a training step, AdamW included
+void bench_generate(Bench *bench); // a token
 
 #endif

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { SEED = 1, CHAR_SYMBOLS = 65 };              // as many as the plays of Shakespeare have
+enum { SEED = 1, CHAR_SYMBOLS = 65 }; // as many as the plays of Shakespeare have
 
 static GPTConfig config_of(const Bench *bench)
 {
@@ -77,7 +77,7 @@ void bench_step_once(void *context)
     BenchStep *step = context;
     bool overlaps = step->reduce == REDUCE_FAST && !step->gpt->recompute;
     module_zero_grad(&step->gpt->module);
-    Tensor *logits = gpt_forward(step->gpt, step->ids, step->B, step->T);              // (B, T, V)
+    Tensor *logits = gpt_forward(step->gpt, step->ids, step->B, step->T); // (B, T, V)
     Tensor *loss = tensor_cross_entropy(logits, step->ids + 1);
     if (overlaps) {
         reducer_watch(step->reducer, step->tape);
@@ -115,7 +115,7 @@ void bench_step(Bench *bench)
 // Generation: the time from one token to the next, the prompt's and the first left out
 
 typedef struct Arrivals {
-    double *ms;                                    // since the token before
+    double *ms; // since the token before
     int n;
     double last;
 } Arrivals;

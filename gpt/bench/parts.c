@@ -13,8 +13,8 @@
 
 typedef struct Product {
     Tape *tape;
-    Tensor *x;                                     // (M, K)
-    Tensor **weights;                              // (N, K) each
+    Tensor *x;        // (M, K)
+    Tensor **weights; // (N, K) each
     int n_weights;
     int next;
 } Product;
@@ -72,8 +72,8 @@ typedef struct Chain {
     Tape *tape;
     int length;
     int width;
-    Tensor *x;                                     // (width)
-    Real *values;                                  // (length + 1, width), and their gradients
+    Tensor *x;    // (width)
+    Real *values; // (length + 1, width), and their gradients
     Real *grads;
 } Chain;
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-enum { FEWEST = 3, MOST = 200 };                   // repetitions
+enum { FEWEST = 3, MOST = 200 }; // repetitions
 
 // Times steps of ranks together, or of rank 0 alone while the others wait. The first is a warm-up.
 static Quartiles time_steps(BenchStep *step, double seconds, bool together)
@@ -74,7 +74,8 @@ bool bench_scaling(const BenchCase *which, const BenchConfig *config, BenchScali
     REQUIRE(scaling);
     Bench bench = {.which = which, .config = config};
     if (which->sizes[0] % ranks_count() != 0) {
-        return error_set(error, "%s: %d ranks can't share %d rows (expected a number that divides them)", which->name, ranks_count(), which->sizes[0]);
+        return error_set(error, "%s: %d ranks can't share %d rows (expected a number that divides them)", which->name, ranks_count(),
+                         which->sizes[0]);
     }
     Tape *tape = tape_create();
     *scaling = (BenchScaling){.threads = kernels_threads(), .all_threads = kernels_threads() * ranks_local_count()};

@@ -27,13 +27,13 @@ const CommandHelp gradcheck_help = {
 typedef struct Row {
     char *name;
     GradCheckResult single;
-    GradCheckResult twice;                         // in double
+    GradCheckResult twice; // in double
 } Row;
 
 typedef struct Rows {
     Row *rows;
-    int count;                                     // reported in float32
-    int count_double;                              // reported in double
+    int count;        // reported in float32
+    int count_double; // reported in double
     int capacity;
 } Rows;
 
@@ -54,7 +54,7 @@ static void add_double(const char *name, GradCheckResult result, void *context)
 
     rows->count_double++;
     if (index >= rows->count) {
-        return;                                    // the count is compared at the end
+        return; // the count is compared at the end
     }
     rows->rows[index].twice = result;
     if (strcmp(rows->rows[index].name, name) != 0) {
@@ -99,7 +99,7 @@ static int count_failed(const Rows *rows)
         }
     }
     if (rows->count_double > rows->count) {
-        failed += rows->count_double - rows->count;        // checked in double only
+        failed += rows->count_double - rows->count; // checked in double only
     }
     return failed;
 }
@@ -165,7 +165,7 @@ int command_gradcheck(const Options *options)
     } else {
         print_rows(&rows, failed);
     }
-    bool none = rows.count == 0;                   // a check of nothing proves nothing
+    bool none = rows.count == 0; // a check of nothing proves nothing
     free_rows(&rows);
     return failed > 0 || none ? STATUS_FAILED : STATUS_OK;
 }

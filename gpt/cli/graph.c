@@ -68,7 +68,7 @@ const CommandHelp graph_help = {
 typedef struct GraphPlan {
     GradflowPlan network;
     StepDrawing drawing;
-    const char *out;                               // NULL: DOT to stdout
+    const char *out; // NULL: DOT to stdout
 } GraphPlan;
 
 static const char *direction_word(int i)
@@ -80,8 +80,8 @@ static bool read_drawing(const Options *options, NetKind net, StepDrawing *drawi
 {
     int direction = 0;
     drawing->module = options_text(options, "module");
-    if (!options_switch(options, "stepwise", &drawing->stepwise) ||
-        !options_switch(options, "backward", &drawing->backward) || !options_word(options, "direction", direction_word, 2, &direction)) {
+    if (!options_switch(options, "stepwise", &drawing->stepwise) || !options_switch(options, "backward", &drawing->backward)
+        || !options_word(options, "direction", direction_word, 2, &direction)) {
         return false;
     }
     drawing->left_to_right = direction == 1;
@@ -124,8 +124,8 @@ bool graph_step_read(const Options *options, GradflowPlan *plan, StepDrawing *dr
     if (options_count(options, "residual") > 1) {
         return option_error(options, "residual", "given %d times (expected one rule)", options_count(options, "residual"));
     }
-    return gradflow_net_read(options, plan) && gradflow_rules_read(options, plan) && read_drawing(options, plan->experiment.net, drawing) &&
-           gradflow_network_read(options, plan, status);
+    return gradflow_net_read(options, plan) && gradflow_rules_read(options, plan) && read_drawing(options, plan->experiment.net, drawing)
+        && gradflow_network_read(options, plan, status);
 }
 
 static bool read_plan(const Options *options, GraphPlan *plan, int *status)

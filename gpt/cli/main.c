@@ -79,7 +79,7 @@ static const Command *find_command(const char *name)
 static int report_unknown_command(const char *name)
 {
     char choices[256] = "";
-    const char *shown = name[0] == '\0' ? "''" : name;                 // as it was typed
+    const char *shown = name[0] == '\0' ? "''" : name; // as it was typed
 
     for (int i = 0; i < COMMAND_COUNT; i++) {
         size_t used = strlen(choices);
@@ -146,7 +146,7 @@ static void on_failure(FailKind kind, const char *message)
 {
     command_failing(message);
     if (kind == FAIL_MISTAKE) {
-        abort();                                   // a debugger stops here
+        abort(); // a debugger stops here
     }
     if (ranks_count() > 1) {
         ranks_abort(STATUS_FAILED);
@@ -158,7 +158,7 @@ int main(int argc, char **argv)
 {
     streams_begin();
     fail_set_handler(on_failure);
-    signal(SIGXFSZ, SIG_IGN);                      // a file that grows beyond the user's limit is then an error like a full disk
+    signal(SIGXFSZ, SIG_IGN); // a file that grows beyond the user's limit is then an error like a full disk
     json_begin();
     int status = precision_restart(argv) ? run(argc, (const char **)argv) : STATUS_FAILED;
     if (!close_stdout(NULL) && status == STATUS_OK) {

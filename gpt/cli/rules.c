@@ -110,8 +110,16 @@ static bool draw(const Options *options, const ResidualRule *rule, Error *error)
 {
     const int ids[] = {72, 101, 108, 108, 111};
     const int targets[] = {101, 108, 108, 111, 33};
-    ExperimentConfig experiment = {.net = NET_GPT, .gpt = shown_config(rule), .ids = ids, .targets = targets, .B = 1, .T = 5,
-                                   .rules = {residual_text(rule)}, .n_rules = 1, .seed = 123, .n_seeds = 1};
+    ExperimentConfig experiment = {.net = NET_GPT,
+                                   .gpt = shown_config(rule),
+                                   .ids = ids,
+                                   .targets = targets,
+                                   .B = 1,
+                                   .T = 5,
+                                   .rules = {residual_text(rule)},
+                                   .n_rules = 1,
+                                   .seed = 123,
+                                   .n_seeds = 1};
     StepDrawing drawing = {.module = "h.1", .backward = true};
     char fault[STEP_FAULT_TEXT];
     const char *out = options_text(options, "out");

@@ -42,8 +42,8 @@ const CommandHelp stories_help = {
 
 typedef struct Request {
     uint64_t seed;
-    int count;                                     // of stories, at most
-    int bytes;                                     // of all of them, at most
+    int count; // of stories, at most
+    int bytes; // of all of them, at most
 } Request;
 
 static bool read_request(const Options *options, Request *request)
@@ -206,7 +206,7 @@ static bool is_heading(const char *line, size_t length)
 static size_t clean(char *text, size_t n)
 {
     size_t kept = 0;
-    for (size_t at = 0; at < n; ) {
+    for (size_t at = 0; at < n;) {
         const char *end = memchr(text + at, '\n', n - at);
         size_t length = end != NULL ? (size_t)(end - (text + at)) : n - at;
         size_t shown = length > 0 && end != NULL && text[at + length - 1] == '\r' ? length - 1 : length;

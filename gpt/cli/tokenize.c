@@ -43,7 +43,7 @@ typedef struct Job {
     const Options *options;
     TokenizerKind kind;
     Tokenizer *tokenizer;
-    char *input;                                   // n bytes
+    char *input; // n bytes
     size_t n;
 } Job;
 
@@ -77,7 +77,7 @@ static void json_add_text(cJSON *object, const char *name, const char *text, siz
         }
         at += (size_t)length;
     }
-    cJSON_AddStringToObject(object, name, text);   // text[n] is '\0'
+    cJSON_AddStringToObject(object, name, text); // text[n] is '\0'
 }
 
 static cJSON *json_of(const Job *job, const int *ids, size_t n_ids)
@@ -173,14 +173,14 @@ static bool read_id(const Job *job, const char *text, size_t length, size_t numb
     bool whole = digits > 0 && digits + (text[0] == '-') == length;
 
     if (!whole) {
-        command_error(job->options->help->name, "stdin: id %zu: '%.*s' is not an integer (expected ids like 15496 11 314)",
-                      number, length < 40 ? (int)length : 40, text);
+        command_error(job->options->help->name, "stdin: id %zu: '%.*s' is not an integer (expected ids like 15496 11 314)", number,
+                      length < 40 ? (int)length : 40, text);
         return false;
     }
-    long long value = strtoll(text, NULL, 10);     // the largest if there are too many digits; no vocabulary has it
+    long long value = strtoll(text, NULL, 10); // the largest if there are too many digits; no vocabulary has it
     if (value < 0 || value >= V) {
-        command_error(job->options->help->name, "stdin: id %zu: '%.*s' is not a %s id between 0 and %d", number,
-                      length < 40 ? (int)length : 40, text, tokenizer_name(job->kind), V - 1);
+        command_error(job->options->help->name, "stdin: id %zu: '%.*s' is not a %s id between 0 and %d", number, length < 40 ? (int)length : 40,
+                      text, tokenizer_name(job->kind), V - 1);
         return false;
     }
     *id = (int)value;
@@ -197,7 +197,7 @@ static bool read_ids(const Job *job, int **ids, size_t *n_ids)
     *n_ids = 0;
     at += strspn(at, separators);
     while (at < end) {
-        size_t length = strcspn(at, separators);   // 0 at a zero byte, which is not a number either
+        size_t length = strcspn(at, separators); // 0 at a zero byte, which is not a number either
         if (!read_id(job, at, length, *n_ids + 1, &(*ids)[*n_ids])) {
             return false;
         }
@@ -218,7 +218,7 @@ static int decode(const Job *job)
     int status = STATUS_USAGE;
 
     if (!read_ids(job, &ids, &n_ids)) {
-        status = STATUS_USAGE;                     // it was reported
+        status = STATUS_USAGE; // it was reported
     } else if (!tokenizer_decode(job->tokenizer, ids, n_ids, &text, &n, &error)) {
         status = failed(job, STATUS_USAGE, &error);
     } else {

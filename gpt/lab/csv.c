@@ -81,7 +81,9 @@ bool measurement_csv(const ExperimentConfig *config, const Measurement *measurem
     bool short_name = gpt_rule_shorthand(rule, &shortcut, &norm);
     RowContext in = {
         .run = measurement->run,
-        .shortcut = !short_name ? "" : shortcut ? "on" : "off",
+        .shortcut = !short_name ? ""
+                  : shortcut    ? "on"
+                                : "off",
         .norm = !short_name ? "" : norm_name(norm),
         .activation = activation_name(mlp ? config->deep.activation : config->gpt.activation),
         .residual = residual_name(rule),

@@ -38,7 +38,7 @@ bool deep_config_check(const DeepConfig *config, Error *error)
         if (config->sizes[i] < 1 || config->sizes[i] > DEEP_WIDTH_MAX) {
             return error_set(error, "a layer of %d values: must be 1 to %d", config->sizes[i], DEEP_WIDTH_MAX);
         }
-        int more = config->norm == DEEP_NORM_BATCH ? 3 : 1;            // biases, and a norm's weights and biases
+        int more = config->norm == DEEP_NORM_BATCH ? 3 : 1; // biases, and a norm's weights and biases
         values += i == 0 ? 0 : (double)(config->sizes[i - 1] + more) * config->sizes[i];
     }
     Error inner;
@@ -103,8 +103,12 @@ DeepNet *deep_create(const DeepConfig *config, uint64_t seed, Error *error)
     Random rules;
     random_seed(&random, seed);
     random_seed(&rules, seed + RESIDUAL_SEED);
-    Init init = {.scheme = config->init, .n_layer = config->n_layer, .rules = &rules, .gain = config->init_gain,
-                 .own_bias = config->own_bias, .bias_std = config->bias_std};
+    Init init = {.scheme = config->init,
+                 .n_layer = config->n_layer,
+                 .rules = &rules,
+                 .gain = config->init_gain,
+                 .own_bias = config->own_bias,
+                 .bias_std = config->bias_std};
     module_initialize(&net->module, init, &random);
     unwind_end(frame);
     return net;
@@ -128,14 +132,14 @@ void deep_free(DeepNet *net)
 
 typedef struct DeepLayer {
     Linear *linear;
-    BatchNorm *norm;                               // NULL: none
+    BatchNorm *norm; // NULL: none
     Activation activation;
 } DeepLayer;
 
 static Tensor *run_layer(void *context, Tensor *x)
 {
     const DeepLayer *layer = context;
-    Tensor *y = linear_forward(layer->linear, x);                       // (B, sizes[i + 1])
+    Tensor *y = linear_forward(layer->linear, x); // (B, sizes[i + 1])
     if (layer->norm != NULL) {
         y = batchnorm_forward(layer->norm, y);
     }
@@ -166,7 +170,7 @@ Tensor *(deep_forward)(DeepNet *net, Tensor *x, Where where)
         } else {
             tape_sublayer_begin(x);
             tape_branch(true);
-            x = run_layer(&layer, x);                                   // (B, sizes[i + 1])
+            x = run_layer(&layer, x); // (B, sizes[i + 1])
             tape_branch(false);
             tape_sublayer_end();
         }

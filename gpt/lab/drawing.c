@@ -5,7 +5,7 @@
 #include <math.h>
 #include "tensor/unwind.h"
 
-enum { DRAWN_NODES_MAX = 400 };                    // more could not be read
+enum { DRAWN_NODES_MAX = 400 }; // more could not be read
 
 static void attend_stepwise(GPT *gpt)
 {
@@ -52,8 +52,7 @@ static bool write_drawing(const ExperimentConfig *config, const Tape *tape, cons
         return error_set(error, "module %s: not in this network, or it computes nothing", drawing->module);
     }
     if (n > DRAWN_NODES_MAX) {
-        return error_set(error, "%d operations are too many to draw (expected at most %d: choose one module, or fewer layers)", n,
-                         DRAWN_NODES_MAX);
+        return error_set(error, "%d operations are too many to draw (expected at most %d: choose one module, or fewer layers)", n, DRAWN_NODES_MAX);
     }
     tape_write_dot(tape, &style, file);
     return true;
@@ -85,8 +84,7 @@ static bool is_sound_gradient(const Tensor *x)
 static void name_fault(char fault[STEP_FAULT_TEXT], const char *what, const TapeNode *node)
 {
     bool named = node->scope != NULL && node->scope[0] != '\0';
-    snprintf(fault, STEP_FAULT_TEXT, "the %s of %s%s%.*s", what, node->op->name, named ? " in " : "", NAME_TEXT - 1,
-             named ? node->scope : "");
+    snprintf(fault, STEP_FAULT_TEXT, "the %s of %s%s%.*s", what, node->op->name, named ? " in " : "", NAME_TEXT - 1, named ? node->scope : "");
 }
 
 // In the order in which they were made: results from the beginning, then gradients from the end.
@@ -105,8 +103,7 @@ static void find_fault(const Tape *tape, char fault[STEP_FAULT_TEXT])
     }
 }
 
-bool experiment_draw(const ExperimentConfig *config, const StepDrawing *drawing, FILE *file, char fault[STEP_FAULT_TEXT],
-                     Error *error)
+bool experiment_draw(const ExperimentConfig *config, const StepDrawing *drawing, FILE *file, char fault[STEP_FAULT_TEXT], Error *error)
 {
     REQUIRE(config);
     REQUIRE(fault);

@@ -36,7 +36,7 @@ Tensor *net_start(const Net *net, Tensor *y, Measurement *measurement)
     const ExperimentConfig *config = net->config;
     Tensor *loss = net_loss(net, y);
     measurement->loss = (double)tensor_item(loss);
-    return config->same_dy ? tensor_sum(tensor_mul(y, same_dy(config, y))) : loss;     // its gradient at y is dy
+    return config->same_dy ? tensor_sum(tensor_mul(y, same_dy(config, y))) : loss; // its gradient at y is dy
 }
 
 static void unwatch(void *watch)
@@ -57,8 +57,15 @@ static void net_measure(Net *net, Tape *tape, const AdamW *adamw, Measurement *m
     tensor_backward(loss);
     measurement->flow = gradflow_read(watch, net->module);
     unwind_end(frame);
-    probes_run(&(ProbeRun){.config = config, .net = net, .seed = measurement->seed, .step = measurement->step, .tape = tape, .output = y,
-                           .loss = loss, .adamw = adamw, .results = &measurement->probes});
+    probes_run(&(ProbeRun){.config = config,
+                           .net = net,
+                           .seed = measurement->seed,
+                           .step = measurement->step,
+                           .tape = tape,
+                           .output = y,
+                           .loss = loss,
+                           .adamw = adamw,
+                           .results = &measurement->probes});
     tape_reset(tape);
 }
 
@@ -68,7 +75,7 @@ static void net_measure(Net *net, Tape *tape, const AdamW *adamw, Measurement *m
 typedef struct Progress {
     ExperimentProgress *report;
     void *context;
-    int done;                                      // of n: measurements, or parts of streamed models
+    int done; // of n: measurements, or parts of streamed models
     int n;
 } Progress;
 
@@ -100,7 +107,7 @@ static void run_network(Net *net, Tape *tape, Experiment *experiment, Measuremen
     unwind_add(free, parameters.parameters);
     AdamWConfig adamw_config = ADAMW_DEFAULTS;
     adamw_config.lr = config->lr;
-    adamw_config.weight_decay = 0;                 // so that nothing but the gradient moves the weights
+    adamw_config.weight_decay = 0; // so that nothing but the gradient moves the weights
     AdamW adamw = {0};
     bool by_adamw = config->n_steps > 0 && !config->sgd;
     if (config->n_steps > 0) {
@@ -114,7 +121,7 @@ static void run_network(Net *net, Tape *tape, Experiment *experiment, Measuremen
         Measurement *measurement = &experiment->measurements[experiment->n_measurements];
         *measurement = label;
         measurement->step = step;
-        experiment->n_measurements++;                          // now freed with the others
+        experiment->n_measurements++; // now freed with the others
         net_next_batch(net);
         if (config->streamed) {
             gpt_stream_progress(net->gpt, part_made, progress);
@@ -173,7 +180,8 @@ static bool check_rows(const ExperimentConfig *config, Error *error)
     int n_classes = config->deep.sizes[config->deep.n_layer];
     for (int i = 0; config->deep.loss == LOSS_CE && i < experiment_rows(config); i++) {
         if (config->targets[i] < TARGET_IGNORED || config->targets[i] >= n_classes) {
-            return error_set_field(error, "target", "class %d of row %d: must be 0 to %d, or -1: ignored", config->targets[i], i + 1, n_classes - 1);
+            return error_set_field(error, "target", "class %d of row %d: must be 0 to %d, or -1: ignored", config->targets[i], i + 1,
+                                   n_classes - 1);
         }
     }
     double values = 0;
@@ -202,7 +210,7 @@ static bool held_check(const ExperimentConfig *config, Error *error)
 // Memory of the measurements: a row for each parameter, named intermediate and shortcut, in lists that double as they grow.
 static bool check_results(const ExperimentConfig *config, Error *error)
 {
-    enum { DEEP_ROWS = 12, GPT_ROWS = 40 };        // upper bounds per layer and per block
+    enum { DEEP_ROWS = 12, GPT_ROWS = 40 }; // upper bounds per layer and per block
     double layers = config->net == NET_MLP ? (double)DEEP_ROWS * config->deep.n_layer : (double)GPT_ROWS * config->gpt.n_layer;
     double measurements = (double)config->n_seeds * arms_run(config) * (config->n_steps + 1.0);
     return memory_check(sizeof(FlowRow) * layers * measurements, "what is measured", error);
@@ -254,8 +262,7 @@ bool experiment_check(const ExperimentConfig *config, Error *error)
     if (config->batches.fill != NULL) {
         return true;
     }
-    return gpt_ids_check(&config->gpt, config->ids, n, error) &&
-           gpt_targets_check(&config->gpt, config->targets, n, error);
+    return gpt_ids_check(&config->gpt, config->ids, n, error) && gpt_targets_check(&config->gpt, config->targets, n, error);
 }
 
 static void free_experiment(void *experiment)
@@ -263,8 +270,7 @@ static void free_experiment(void *experiment)
     experiment_free(experiment);
 }
 
-bool experiment_run(const ExperimentConfig *config, ExperimentProgress *progress, void *context, Experiment *experiment,
-                    Error *error)
+bool experiment_run(const ExperimentConfig *config, ExperimentProgress *progress, void *context, Experiment *experiment, Error *error)
 {
     REQUIRE(config);
     if (!experiment_check(config, error)) {

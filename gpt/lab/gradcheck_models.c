@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-static const int IDS[] = {3, 0, 6, 1, 1, 5};       // (B, T) = (2, 3)
+static const int IDS[] = {3, 0, 6, 1, 1, 5}; // (B, T) = (2, 3)
 static const int TARGETS[] = {0, 6, 1, 1, 5, 2};
 
 // A whole model has more curvature than one operation, layer normalization of a few values most of all, so its differences are
@@ -22,12 +22,18 @@ static const double MODEL_TOLERANCE = 5e-3;
 static const double MODEL_FLOOR = 1;
 #endif
 
-static void check_parameters(const char *name, Module *module, Tensor *(*forward)(void *context), void *model,
-                             GradCheckReport *report, void *context)
+static void check_parameters(const char *name, Module *module, Tensor *(*forward)(void *context), void *model, GradCheckReport *report,
+                             void *context)
 {
     ParameterList list = module_parameters(module);
-    GradCheck check = {.name = name, .leaves = list.parameters, .n_leaves = list.count, .forward = forward, .context = model,
-                       .step = MODEL_STEP, .tolerance = MODEL_TOLERANCE, .floor = MODEL_FLOOR};
+    GradCheck check = {.name = name,
+                       .leaves = list.parameters,
+                       .n_leaves = list.count,
+                       .forward = forward,
+                       .context = model,
+                       .step = MODEL_STEP,
+                       .tolerance = MODEL_TOLERANCE,
+                       .floor = MODEL_FLOOR};
     int frame = unwind_begin();
     unwind_add(free, list.parameters);
     report(name, gradcheck(&check), context);
@@ -42,8 +48,19 @@ static Tensor *run_gpt(void *context)
 
 // Small, but with weights of a size at which every part matters.
 static const GPTConfig small = {
-    .vocab_size = 7, .context_length = 4, .n_layer = 2, .n_head = 2, .n_embd = 4, .ff_mult = 2, .qkv_bias = false, .tied = false,
-    .shortcut = true, .norm = NORM_PRE, .causal = true, .activation = ACTIVATION_GELU, .init = INIT_TORCH,
+    .vocab_size = 7,
+    .context_length = 4,
+    .n_layer = 2,
+    .n_head = 2,
+    .n_embd = 4,
+    .ff_mult = 2,
+    .qkv_bias = false,
+    .tied = false,
+    .shortcut = true,
+    .norm = NORM_PRE,
+    .causal = true,
+    .activation = ACTIVATION_GELU,
+    .init = INIT_TORCH,
 };
 
 static void free_gpt(void *gpt)

@@ -20,17 +20,17 @@ typedef enum DeepLoss { LOSS_MSE, LOSS_CE, LOSS_COUNT } DeepLoss;
 // residual rule around it, x = x + layer(x) for example; elsewhere x = layer(x). Modules are called layers.0, layers.1, ... With batch
 // normalization a layer is activation(norm(linear(x))), the norm's module is layers.0.bn, and a linear head has none.
 typedef struct DeepConfig {
-    int *sizes;                                    // of input, between, output: n_layer + 1 of them
+    int *sizes; // of input, between, output: n_layer + 1 of them
     int n_layer;
     Activation activation;
     InitScheme init;
     bool shortcut;
-    const char *residual;                          // a rule or its name; NULL: plain with shortcut, none-plain without
+    const char *residual; // a rule or its name; NULL: plain with shortcut, none-plain without
     DeepHead head;
-    DeepNorm norm;                                 // with batch normalization the input needs at least 2 rows
-    DeepLoss loss;                                 // mean squared error, or cross-entropy with one class per row
-    double init_gain;                              // factor on the weights that init draws; 0: 1
-    bool own_bias;                                 // biases are N(0, bias_std^2), 0 if that is 0, instead of init's
+    DeepNorm norm;    // with batch normalization the input needs at least 2 rows
+    DeepLoss loss;    // mean squared error, or cross-entropy with one class per row
+    double init_gain; // factor on the weights that init draws; 0: 1
+    bool own_bias;    // biases are N(0, bias_std^2), 0 if that is 0, instead of init's
     double bias_std;
 } DeepConfig;
 
@@ -40,14 +40,14 @@ extern const int deep_field_count;
 // Does the field, other than activation and init (always printed), differ from its default?
 bool deep_field_differs(const ConfigField *field, const DeepConfig *config);
 
-enum { DEEP_DEPTH_MAX = 100000, DEEP_WIDTH_MAX = 65536 };      // a larger number is most likely a typing error
+enum { DEEP_DEPTH_MAX = 100000, DEEP_WIDTH_MAX = 65536 }; // a larger number is most likely a typing error
 
 typedef struct DeepNet {
     Module module;
-    DeepConfig config;                             // sizes: its own copy
+    DeepConfig config; // sizes: its own copy
     Linear *layers;
-    BatchNorm *norms;                              // of each layer that has one
-    Residual *residuals;                           // around each layer; rule is NULL where sizes differ
+    BatchNorm *norms;    // of each layer that has one
+    Residual *residuals; // around each layer; rule is NULL where sizes differ
 } DeepNet;
 
 bool deep_config_check(const DeepConfig *config, Error *error);
@@ -55,13 +55,13 @@ bool deep_config_check(const DeepConfig *config, Error *error);
 // The caller frees it with deep_free. NULL and an error if the sizes are impossible or memory is refused.
 DeepNet *deep_create(const DeepConfig *config, uint64_t seed, Error *error);
 void deep_free(DeepNet *net);
-Tensor *deep_forward(DeepNet *net, Tensor *x, Where where);    // (B, sizes[0]) -> (B, sizes[n_layer])
-#define deep_forward(...) deep_forward(__VA_ARGS__, HERE)      // called without its Where (see nn.h)
+Tensor *deep_forward(DeepNet *net, Tensor *x, Where where); // (B, sizes[0]) -> (B, sizes[n_layer])
+#define deep_forward(...) deep_forward(__VA_ARGS__, HERE)   // called without its Where (see nn.h)
 
 // Input rows, and perhaps their targets. Both belong to it; free with deep_rows_free.
 typedef struct DeepRows {
-    Real *input;                                   // (n, n_in)
-    Real *target;                                  // (n, n_target); NULL: not given
+    Real *input;  // (n, n_in)
+    Real *target; // (n, n_target); NULL: not given
     int n;
 } DeepRows;
 
@@ -79,7 +79,7 @@ void deep_rows_free(DeepRows *rows);
 
 typedef enum NetKind { NET_MLP, NET_GPT } NetKind;
 
-const char *net_name(NetKind net);                 // "mlp"
+const char *net_name(NetKind net); // "mlp"
 
 // Which of the two familiar networks are run: without shortcuts, with, both.
 typedef enum Arms { ARMS_OFF = 1, ARMS_ON = 2, ARMS_BOTH = 3 } Arms;
@@ -88,39 +88,39 @@ enum { ARMS_MOST = 8, PROBES_MOST = 16, PROBE_NAME = 64 };
 
 typedef struct ExperimentConfig {
     NetKind net;
-    DeepConfig deep;                               // for NET_MLP; its rule is set by arms or rules
-    const Real *input;                             // (n_rows, sizes[0])
-    const Real *target;                            // (n_rows, sizes[n_layer]); with LOSS_CE targets, instead
-    int n_rows;                                    // 0: 1. The loss is the mean over all rows and outputs
-    bool normal_input;                             // instead of input: N(0, 1), drawn again for each seed; all arms of a seed get the same rows
-    GPTConfig gpt;                                 // for NET_GPT; its rule is set by arms or rules
-    const GPT *saved;                              // for NET_GPT: a model of this configuration whose weights to take; NULL: the seed's
-    const int *ids;                                // (B, T)
-    const int *targets;                            // (B, T); for NET_MLP with LOSS_CE (n_rows), the class of each
+    DeepConfig deep;    // for NET_MLP; its rule is set by arms or rules
+    const Real *input;  // (n_rows, sizes[0])
+    const Real *target; // (n_rows, sizes[n_layer]); with LOSS_CE targets, instead
+    int n_rows;         // 0: 1. The loss is the mean over all rows and outputs
+    bool normal_input;  // instead of input: N(0, 1), drawn again for each seed; all arms of a seed get the same rows
+    GPTConfig gpt;      // for NET_GPT; its rule is set by arms or rules
+    const GPT *saved;   // for NET_GPT: a model of this configuration whose weights to take; NULL: the seed's
+    const int *ids;     // (B, T)
+    const int *targets; // (B, T); for NET_MLP with LOSS_CE (n_rows), the class of each
     int B, T;
-    BatchSource batches;                           // for NET_GPT: instead of ids and targets a new batch for each step, the same in all arms of a seed
-    Arms arms;                                     // if n_rules is 0
-    const char *rules[ARMS_MOST];                  // the residual rules that are compared, one network each
+    BatchSource batches;          // for NET_GPT: instead of ids and targets a new batch for each step, the same in all arms of a seed
+    Arms arms;                    // if n_rules is 0
+    const char *rules[ARMS_MOST]; // the residual rules that are compared, one network each
     int n_rules;
-    uint64_t seed;                                 // of the first repetition; the next is seed + 1
+    uint64_t seed; // of the first repetition; the next is seed + 1
     int n_seeds;
-    int n_steps;                                   // AdamW steps of training; each is measured before it is made, and the end
+    int n_steps; // AdamW steps of training; each is measured before it is made, and the end
     double lr;
-    bool sgd;                                      // plain gradient descent instead of AdamW
-    bool same_dy;                                  // feed the same gradient into the output of all arms instead of each loss's own
-    const struct TrainConfig *train;               // the measured steps of a training run; NULL: steps as above
-    const struct Probe *probes[PROBES_MOST];       // also measured at each step (section 4)
+    bool sgd;                                // plain gradient descent instead of AdamW
+    bool same_dy;                            // feed the same gradient into the output of all arms instead of each loss's own
+    const struct TrainConfig *train;         // the measured steps of a training run; NULL: steps as above
+    const struct Probe *probes[PROBES_MOST]; // also measured at each step (section 4)
     int n_probes;
-    bool streamed;                                 // for NET_GPT: one block's weights in memory at a time (gpt_create_streamed), also with saved
-    bool force;                                    // also run probes estimated to take longer than PROBE_SECONDS
+    bool streamed; // for NET_GPT: one block's weights in memory at a time (gpt_create_streamed), also with saved
+    bool force;    // also run probes estimated to take longer than PROBE_SECONDS
 } ExperimentConfig;
 
 // One value that a probe measured.
 typedef struct ProbeRow {
-    const char *kind;                              // "path_norm": a name in the probe's table of kinds
-    int layer;                                     // -1: the whole network
-    char name[PROBE_NAME];                         // "h.0.attn"; "": none
-    int index;                                     // counts from 0; -1: none
+    const char *kind;      // "path_norm": a name in the probe's table of kinds
+    int layer;             // -1: the whole network
+    char name[PROBE_NAME]; // "h.0.attn"; "": none
+    int index;             // counts from 0; -1: none
     double value;
 } ProbeRow;
 
@@ -131,27 +131,27 @@ typedef struct ProbeFault {
 } ProbeFault;
 
 typedef struct ProbeResults {
-    ProbeRow *rows;                                // probe after probe, in the order of the table of probes
+    ProbeRow *rows; // probe after probe, in the order of the table of probes
     int n_rows, rows_capacity;
-    ProbeFault *faults;                            // at most one per probe
+    ProbeFault *faults; // at most one per probe
     int n_faults, faults_capacity;
 } ProbeResults;
 
 // One network at one step of training.
 typedef struct Measurement {
-    int run;                                       // counts networks: seed after seed, in each the arms in order
+    int run; // counts networks: seed after seed, in each the arms in order
     uint64_t seed;
     int arm;
     int step;
     double loss;
-    double seconds;                                // for this measurement and the step after it; the first includes creating the network
+    double seconds; // for this measurement and the step after it; the first includes creating the network
     GradFlow flow;
     ProbeResults probes;
 } Measurement;
 
 typedef struct Experiment {
-    ExperimentConfig config;                       // borrows its arrays
-    Measurement *measurements;                     // in order of run, then step
+    ExperimentConfig config;   // borrows its arrays
+    Measurement *measurements; // in order of run, then step
     int n_measurements;
     int n_layer;
 } Experiment;
@@ -161,44 +161,42 @@ typedef void ExperimentProgress(int done, int n, void *context);
 
 // Arms are numbered from 0: rules in their order; or 0 without shortcuts, 1 with, even if one of them is not run.
 int experiment_arms(const ExperimentConfig *config);
-bool experiment_has(const Experiment *experiment, int arm);    // was that arm run?
+bool experiment_has(const Experiment *experiment, int arm); // was that arm run?
 const ResidualRule *experiment_rule(const ExperimentConfig *config, int arm);
-const char *experiment_arm_name(const ExperimentConfig *config, int arm);      // "with shortcuts"; of rules "keel"
+const char *experiment_arm_name(const ExperimentConfig *config, int arm); // "with shortcuts"; of rules "keel"
 
 // Builds, runs and measures every network. The arms of a seed share the initial weights of the parameters they have in common. Uses its own tape. The caller
 // frees the result with experiment_free; if it returns false there is nothing to free.
-bool experiment_run(const ExperimentConfig *config, ExperimentProgress *progress, void *context, Experiment *experiment,
-                    Error *error);
+bool experiment_run(const ExperimentConfig *config, ExperimentProgress *progress, void *context, Experiment *experiment, Error *error);
 void experiment_free(Experiment *experiment);
-double experiment_held_bytes(const GPTConfig *config, int B, int T, bool training);    // the memory of one network that is not streamed
-double experiment_streamed_bytes(const GPTConfig *config, int B, int T);       // the memory of a process that measures it streamed
+double experiment_held_bytes(const GPTConfig *config, int B, int T, bool training); // the memory of one network that is not streamed
+double experiment_streamed_bytes(const GPTConfig *config, int B, int T);            // the memory of a process that measures it streamed
 
 // The tape of one step of the experiment's network (of the last arm that is run) as a drawing for Graphviz.
 typedef struct StepDrawing {
-    const char *module;                            // only this one, "h.0"; NULL: the whole network
-    bool stepwise;                                 // attention step by step instead of in one operation
-    bool backward;                                 // after backward, with the gradients
-    bool left_to_right;                            // instead of top to bottom
+    const char *module; // only this one, "h.0"; NULL: the whole network
+    bool stepwise;      // attention step by step instead of in one operation
+    bool backward;      // after backward, with the gradients
+    bool left_to_right; // instead of top to bottom
 } StepDrawing;
 
 enum { STEP_FAULT_TEXT = 2 * NAME_TEXT };
 
 // Writes it to an open stream. False and an error if the module does not exist, or is too large to draw. fault then names
 // the first result in the whole step that is NaN or infinite, "the result of gelu in h.0.mlp", or is "".
-bool experiment_draw(const ExperimentConfig *config, const StepDrawing *drawing, FILE *file, char fault[STEP_FAULT_TEXT],
-                     Error *error);
+bool experiment_draw(const ExperimentConfig *config, const StepDrawing *drawing, FILE *file, char fault[STEP_FAULT_TEXT], Error *error);
 
 // ------------------------------------------------------------------------------------------------------------
 // 3. Metrics of an experiment, over its seeds
 
 // A metric of a layer.
 typedef enum LayerMetric {
-    METRIC_WEIGHT,                 // mean |dL/dW| over the layer's weight matrices
-    METRIC_QUERY_KEY,              // the same over the query and key parts of c_attn; NaN without attention
-    METRIC_COSINE,                 // token cosine of the layer's output; NaN without tokens
-    METRIC_SKIP,                   // L2 of the gradient that came by the layer's shortcuts; NaN without
-    METRIC_BLOCK,                  // L2 of the gradient that came by the branches beside them; NaN without
-    METRIC_SHARE,                  // the first over the sum of both; NaN without
+    METRIC_WEIGHT,    // mean |dL/dW| over the layer's weight matrices
+    METRIC_QUERY_KEY, // the same over the query and key parts of c_attn; NaN without attention
+    METRIC_COSINE,    // token cosine of the layer's output; NaN without tokens
+    METRIC_SKIP,      // L2 of the gradient that came by the layer's shortcuts; NaN without
+    METRIC_BLOCK,     // L2 of the gradient that came by the branches beside them; NaN without
+    METRIC_SHARE,     // the first over the sum of both; NaN without
     METRIC_COUNT
 } LayerMetric;
 
@@ -208,7 +206,7 @@ Quartiles experiment_metric(const Experiment *experiment, int arm, int step, int
 // The same, each seed's value divided by that seed's last layer's.
 Quartiles experiment_relative(const Experiment *experiment, int arm, int step, int layer, LayerMetric figure);
 Quartiles experiment_loss(const Experiment *experiment, int arm, int step);
-int experiment_shortcuts(const Experiment *experiment, int arm);         // taken in one network, counted on its tape
+int experiment_shortcuts(const Experiment *experiment, int arm); // taken in one network, counted on its tape
 
 // The line of least squares through the points whose x and y are finite: its slope; NaN with fewer than two different x.
 double fit_slope(const double *x, const double *y, int n);
@@ -216,25 +214,25 @@ double fit_slope(const double *x, const double *y, int n);
 // First layer over last layer against depth: the main result.
 typedef struct SweepPoint {
     int depth;
-    Quartiles ratio[ARMS_MOST];                    // of METRIC_WEIGHT, by arm
+    Quartiles ratio[ARMS_MOST]; // of METRIC_WEIGHT, by arm
 } SweepPoint;
 
 typedef struct Sweep {
     SweepPoint *points;
     int n_points;
-    double decades_per_layer[ARMS_MOST];                   // slope of log10 of the median ratio against depth, by least squares
+    double decades_per_layer[ARMS_MOST]; // slope of log10 of the median ratio against depth, by least squares
 } Sweep;
 
 // Runs the experiment at each depth: of the deep network (widths as config's inner layers), or of the GPT's blocks.
-bool sweep_run(const ExperimentConfig *config, const int *depths, int n_depths, ExperimentProgress *progress, void *context,
-               Sweep *sweep, Error *error);
+bool sweep_run(const ExperimentConfig *config, const int *depths, int n_depths, ExperimentProgress *progress, void *context, Sweep *sweep,
+               Error *error);
 void sweep_free(Sweep *sweep);
 
 // The experiment's CSV, one row per set of numbers; columns as in csv.c. Written to an open stream.
 bool experiment_csv(const Experiment *experiment, FILE *out);
-extern const char experiment_csv_header[];         // its first line
-bool experiment_runs_csv(const Experiment *experiment, FILE *out);     // a row for each network: its settings, the loss of its last step
-bool measurement_csv(const ExperimentConfig *config, const Measurement *measurement, FILE *out);   // and the rows of one measurement
+extern const char experiment_csv_header[];                         // its first line
+bool experiment_runs_csv(const Experiment *experiment, FILE *out); // a row for each network: its settings, the loss of its last step
+bool measurement_csv(const ExperimentConfig *config, const Measurement *measurement, FILE *out); // and the rows of one measurement
 
 // ------------------------------------------------------------------------------------------------------------
 // 4. Probes: additional measurements of a network. Each is one file in probes/ and one row of the table of probes, from which the CSV, the tables,
@@ -242,11 +240,11 @@ bool measurement_csv(const ExperimentConfig *config, const Measurement *measurem
 
 // A kind of number in the CSV.
 typedef struct ProbeKind {
-    const char *name;                              // "path_norm"
-    const char *about;                             // the value in words
-    const char *place;                             // the meaning of layer and name
-    const char *index;                             // what the index counts; NULL: there is none
-    bool internal;                                 // a check of the measurement itself: in text and JSON, not in the CSV
+    const char *name;  // "path_norm"
+    const char *about; // the value in words
+    const char *place; // the meaning of layer and name
+    const char *index; // what the index counts; NULL: there is none
+    bool internal;     // a check of the measurement itself: in text and JSON, not in the CSV
 } ProbeKind;
 
 // Reduces the values of one place, in index order, to one number.
@@ -255,67 +253,67 @@ double probe_first(const double *values, int n);
 double probe_last(const double *values, int n);
 double probe_mean(const double *values, int n);
 double probe_largest(const double *values, int n);
-double probe_first_share(const double *values, int n);         // values[0] / sum
-double probe_center(const double *values, int n);              // sum_k k values[k] / sum_k values[k]
+double probe_first_share(const double *values, int n); // values[0] / sum
+double probe_center(const double *values, int n);      // sum_k k values[k] / sum_k values[k]
 
 // A column of the probe's table, which has a line for each place.
 typedef struct ProbeColumn {
-    const char *title;                             // at most 10 characters
+    const char *title; // at most 10 characters
     const char *kind;
-    ProbeReduce *reduce;                           // NULL: probe_first
+    ProbeReduce *reduce; // NULL: probe_first
 } ProbeColumn;
 
 // How a panel of the probe's plot draws a kind.
 typedef enum ProbeForm {
-    FORM_PLACES = 1,                               // a line for each arm, against the layer or sublayer
-    FORM_INDEX,                                    // a line for each arm, against the index, of the first place
-    FORM_BARS,                                     // the same as bars, as shares of their sum
-    FORM_MAP,                                      // a map for each arm: place against index, each line as shares of its sum
-    FORM_SQUARE,                                   // a map for each arm: of the network's numbers, row by row
+    FORM_PLACES = 1, // a line for each arm, against the layer or sublayer
+    FORM_INDEX,      // a line for each arm, against the index, of the first place
+    FORM_BARS,       // the same as bars, as shares of their sum
+    FORM_MAP,        // a map for each arm: place against index, each line as shares of its sum
+    FORM_SQUARE,     // a map for each arm: of the network's numbers, row by row
 } ProbeForm;
 
-typedef enum ProbeScale { SCALE_LINEAR, SCALE_UNIT, SCALE_LOG } ProbeScale;    // unit: from 0 to 1 at least
+typedef enum ProbeScale { SCALE_LINEAR, SCALE_UNIT, SCALE_LOG } ProbeScale; // unit: from 0 to 1 at least
 
 typedef struct ProbePanel {
     const char *title;
     const char *kind;
     ProbeForm form;
     ProbeScale scale;
-    ProbeReduce *reduce;                           // of FORM_PLACES
-    const char *x_label;                           // NULL: "layer", "block" or "sublayer"
+    ProbeReduce *reduce; // of FORM_PLACES
+    const char *x_label; // NULL: "layer", "block" or "sublayer"
 } ProbePanel;
 
 enum { PROBE_MLP = 1, PROBE_GPT = 2 };
 
-typedef struct ProbeRun ProbeRun;                  // what a probe sees: gpt/lab/probe.h
+typedef struct ProbeRun ProbeRun; // what a probe sees: gpt/lab/probe.h
 
 typedef struct Probe {
-    const char *name;                              // "paths"
-    const char *about;                             // one sentence
+    const char *name;  // "paths"
+    const char *about; // one sentence
     const char *source;
-    const char *cost;                              // "as many backward passes as sublayers"
-    unsigned nets;                                 // the networks it supports
-    bool passes;                                   // runs more passes or changes the network, which is restored afterwards
-    bool by_block;                                 // measures each block by itself: of a streamed GPT, too
-    int losses, gradients;                         // upper bounds on evaluations at other weights, for the time estimate
-    const ProbeKind *kinds;                        // these three arrays end with {0}
+    const char *cost;       // "as many backward passes as sublayers"
+    unsigned nets;          // the networks it supports
+    bool passes;            // runs more passes or changes the network, which is restored afterwards
+    bool by_block;          // measures each block by itself: of a streamed GPT, too
+    int losses, gradients;  // upper bounds on evaluations at other weights, for the time estimate
+    const ProbeKind *kinds; // these three arrays end with {0}
     const ProbeColumn *columns;
     const ProbePanel *panels;
-    const char *legend;                            // explains the columns
+    const char *legend; // explains the columns
     // The known result and what this experiment shows, as sentences for text and plot. May be NULL.
     const char *claim;
     void (*finding)(const Experiment *experiment, int step, FILE *out);
-    bool (*check)(const ExperimentConfig *config, Error *error);       // does it support this experiment, at an acceptable cost? May be NULL
+    bool (*check)(const ExperimentConfig *config, Error *error); // does it support this experiment, at an acceptable cost? May be NULL
     bool (*measure)(ProbeRun *run, Error *error);
 } Probe;
 
 extern const Probe *const probe_table[];
 extern const int probe_count;
-enum { PROBE_SECONDS = 600 };                      // limit without ExperimentConfig's force
+enum { PROBE_SECONDS = 600 }; // limit without ExperimentConfig's force
 // Upper bound of its time for all networks, from a loss and a gradient timed on one of them, created for this. 0 if it is always fast.
 bool probe_estimate(const ExperimentConfig *config, const Probe *probe, double *seconds, Error *error);
-const Probe *probe_find(const char *name);         // NULL if unknown
-const ProbeKind *probe_kind(const char *kind, const Probe **probe);    // NULL if no probe has it; probe may be NULL
+const Probe *probe_find(const char *name);                          // NULL if unknown
+const ProbeKind *probe_kind(const char *kind, const Probe **probe); // NULL if no probe has it; probe may be NULL
 
 // Runs the probes of config on a GPT after forward and backward on the current tape: config's ids, targets, B and T are those of the pass, output
 // and loss its results; adamw (NULL: none) makes the next step, with gradients clipped to clip (0: none). Appends to results; free
@@ -327,7 +325,7 @@ void probe_results_free(ProbeResults *results);
 // Where a probe's values belong.
 typedef struct ProbePlace {
     int layer;
-    const char *name;                              // NULL: any
+    const char *name; // NULL: any
 } ProbePlace;
 
 // The values of a kind at a place, in index order. Returns how many; values has room for n, or is NULL to count.

@@ -12,19 +12,13 @@ static bool belongs_to(const FlowRow *row, LayerMetric figure)
 {
     bool weight = row->kind == FLOW_WEIGHT_GRAD && row->ndim >= 2;
     switch (figure) {
-    case METRIC_WEIGHT:
-        return weight && row->part < 0;
-    case METRIC_QUERY_KEY:
-        return weight && (row->part == 0 || row->part == 1);
-    case METRIC_COSINE:
-        return row->kind == FLOW_ACTIVATION;
-    case METRIC_SKIP:
-        return row->kind == FLOW_SKIP_GRAD;
-    case METRIC_BLOCK:
-        return row->kind == FLOW_BLOCK_GRAD;
+    case METRIC_WEIGHT: return weight && row->part < 0;
+    case METRIC_QUERY_KEY: return weight && (row->part == 0 || row->part == 1);
+    case METRIC_COSINE: return row->kind == FLOW_ACTIVATION;
+    case METRIC_SKIP: return row->kind == FLOW_SKIP_GRAD;
+    case METRIC_BLOCK: return row->kind == FLOW_BLOCK_GRAD;
     case METRIC_SHARE:
-    case METRIC_COUNT:
-        break;
+    case METRIC_COUNT: break;
     }
     return false;
 }
@@ -56,7 +50,7 @@ double measurement_metric(const Measurement *measurement, int layer, LayerMetric
     double sum_abs = 0;
     double sum_squares = 0;
     double count = 0;
-    double last_cosine = NAN;                      // the layer's output is the last it names
+    double last_cosine = NAN; // the layer's output is the last it names
     for (int i = first_row(flow, layer); i < flow->n_rows && flow->rows[i].layer == layer; i++) {
         const FlowRow *row = &flow->rows[i];
         if (!belongs_to(row, figure)) {
@@ -102,8 +96,7 @@ static double loss_value(const Experiment *experiment, const Measurement *measur
     return measurement->loss;
 }
 
-static Quartiles over_seeds(const Experiment *experiment, int arm, int step, int layer, LayerMetric figure,
-                            MeasurementValue *value)
+static Quartiles over_seeds(const Experiment *experiment, int arm, int step, int layer, LayerMetric figure, MeasurementValue *value)
 {
     size_t room = (size_t)experiment->n_measurements + 1;
     double *values = memory_allocate(room * sizeof *values, "the values of a metric");

@@ -60,7 +60,7 @@ const ResidualRule *experiment_rule(const ExperimentConfig *config, int arm)
 {
     REQUIRE(config);
     GPTConfig gpt = gpt_of_arm(config, arm);
-    gpt.norm = config->net == NET_MLP ? NORM_NONE : gpt.norm;          // an MLP's shortcuts are h + f(h)
+    gpt.norm = config->net == NET_MLP ? NORM_NONE : gpt.norm; // an MLP's shortcuts are h + f(h)
     return gpt_rule(&gpt);
 }
 
@@ -150,7 +150,7 @@ void net_next_batch(Net *net)
     if (own->batches.fill == NULL) {
         return;
     }
-    if (net->config != own) {                      // the first
+    if (net->config != own) { // the first
         own->ids = memory_allocate(n * sizeof(int), "the batch");
         own->targets = memory_allocate(n * sizeof(int), "the batch");
         net->config = own;
@@ -226,8 +226,8 @@ Tensor *net_loss(const Net *net, Tensor *y)
 typedef struct Kept {
     Net *net;
     ParameterList parameters;
-    Real **grads;                                  // (count) pointers to the gradients; NULL for none
-    Real *data, *grad_data;                        // the values of all parameters
+    Real **grads;           // (count) pointers to the gradients; NULL for none
+    Real *data, *grad_data; // the values of all parameters
     bool training;
     Random random;
 } Kept;
@@ -273,7 +273,11 @@ void net_keep(Net *net)
     Real *data = memory_allocate(2 * parameters.values * sizeof *data + 1, "a network's state");
     unwind_add_on_failure(free, data);
     unwind_end(frame);
-    *kept = (Kept){.net = net, .parameters = parameters, .grads = grads, .data = data, .grad_data = data + parameters.values,
+    *kept = (Kept){.net = net,
+                   .parameters = parameters,
+                   .grads = grads,
+                   .data = data,
+                   .grad_data = data + parameters.values,
                    .training = net->module->training};
     if (net->gpt != NULL) {
         kept->random = net->gpt->random;

@@ -6,26 +6,26 @@
 #include "gpt/lab/lab.h"
 
 bool arm_is_run(const ExperimentConfig *config, int arm);
-int arms_run(const ExperimentConfig *config);      // how many are
+int arms_run(const ExperimentConfig *config);                          // how many are
 bool arm_check(const ExperimentConfig *config, int arm, Error *error); // can this network be made?
 
 bool experiment_check(const ExperimentConfig *config, Error *error);
 
 typedef struct Net {
     const ExperimentConfig *config;
-    DeepNet *deep;                                 // one of the two
+    DeepNet *deep; // one of the two
     GPT *gpt;
     Module *module;
-    Real *drawn;                                   // the deep network's input, if drawn from the seed; else NULL
-    ExperimentConfig own;                          // config with the batch of this step, where batches are drawn
-    Random batches;                                // draws them
+    Real *drawn;          // the deep network's input, if drawn from the seed; else NULL
+    ExperimentConfig own; // config with the batch of this step, where batches are drawn
+    Random batches;       // draws them
 } Net;
 
-int experiment_rows(const ExperimentConfig *config);           // of the deep network's input
+int experiment_rows(const ExperimentConfig *config); // of the deep network's input
 
 bool net_create(Net *net, const ExperimentConfig *config, int arm, uint64_t seed, Error *error);
-void net_free(void *net);                          // a Net
-void net_next_batch(Net *net);                     // draws the batch of a step, if batches are drawn. The net must not be moved afterwards
+void net_free(void *net);      // a Net
+void net_next_batch(Net *net); // draws the batch of a step, if batches are drawn. The net must not be moved afterwards
 Tensor *net_forward(Net *net);
 Tensor *net_loss(const Net *net, Tensor *y);
 // Records the loss of the output y, and returns the tensor that backward starts from: the loss, or with same_dy one whose gradient at y is dy.

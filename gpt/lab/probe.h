@@ -34,13 +34,13 @@ struct ProbeRun {
     Net *net;
     uint64_t seed;
     int step;
-    Tape *tape;                                    // of the measured pass, after forward and backward; no gradient of an intermediate is left
-    Tensor *output;                                // of the network, on it
-    Tensor *loss;                                  // one value on it, whose gradients were computed
-    int block;                                     // of a streamed GPT: the only one on the tape; a probe by_block is run for each. Else 0
-    const AdamW *adamw;                            // makes the next step; NULL: no step follows, or an SGD step
-    double clip;                                   // clipping norm of that step; 0: none
-    const Probe *probe;                            // that is running
+    Tape *tape;         // of the measured pass, after forward and backward; no gradient of an intermediate is left
+    Tensor *output;     // of the network, on it
+    Tensor *loss;       // one value on it, whose gradients were computed
+    int block;          // of a streamed GPT: the only one on the tape; a probe by_block is run for each. Else 0
+    const AdamW *adamw; // makes the next step; NULL: no step follows, or an SGD step
+    double clip;        // clipping norm of that step; 0: none
+    const Probe *probe; // that is running
     ProbeResults *results;
 };
 
@@ -58,14 +58,14 @@ void probes_run(ProbeRun *run);
 int probe_sublayers(const ProbeRun *run);
 const char *probe_sublayer_name(const ProbeRun *run, int s, char name[PROBE_NAME]);
 int probe_sublayer_layer(const ProbeRun *run, int s);
-int probe_layers(const ProbeRun *run);             // blocks or layers
-bool probe_has_layer(const ProbeRun *run, int layer);          // is it on the tape? Of a streamed GPT, this block, and after the last its end
-Tensor *probe_layer_stream(const ProbeRun *run, int layer);            // where block `layer` starts; the number of layers: after the last
+int probe_layers(const ProbeRun *run);                      // blocks or layers
+bool probe_has_layer(const ProbeRun *run, int layer);       // is it on the tape? Of a streamed GPT, this block, and after the last its end
+Tensor *probe_layer_stream(const ProbeRun *run, int layer); // where block `layer` starts; the number of layers: after the last
 
 // The loss of the measured network, and of single rows of its batch, without dropout, as a function of its weights. For probes with passes;
 // *parameters is freed when the innermost frame ends.
 LossFunction probe_loss(ProbeRun *run, ParameterList *parameters);
-int probe_rows(const ExperimentConfig *config);    // of the batch
+int probe_rows(const ExperimentConfig *config); // of the batch
 
 // Upper bound for the running probe in all networks of the experiment, estimated from one loss and one gradient; 0 if it is always fast.
 double probe_seconds(ProbeRun *run);

@@ -10,7 +10,7 @@
 static ExperimentConfig one_row(const ExperimentConfig *all, int row)
 {
     ExperimentConfig one = *all;
-    size_t ids = (size_t)row * (size_t)(all->net == NET_GPT ? all->T : 1);     // an MLP has one class a row
+    size_t ids = (size_t)row * (size_t)(all->net == NET_GPT ? all->T : 1); // an MLP has one class a row
     one.B = 1;
     one.ids = all->ids == NULL ? NULL : all->ids + ids;
     one.targets = all->targets == NULL ? NULL : all->targets + ids;

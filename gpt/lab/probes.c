@@ -106,8 +106,8 @@ static bool fits(const Probe *probe, const ExperimentConfig *config, Error *erro
 static bool is_affordable(ProbeRun *run, Error *error)
 {
     double seconds = run->config->force ? 0 : probe_seconds(run);
-    return seconds <= PROBE_SECONDS ||
-           error_set(error, "may take %.0f minutes (expected at most %d; --force runs it)", seconds / 60, PROBE_SECONDS / 60);
+    return seconds <= PROBE_SECONDS
+        || error_set(error, "may take %.0f minutes (expected at most %d; --force runs it)", seconds / 60, PROBE_SECONDS / 60);
 }
 
 static void add_fault(ProbeRun *run, Error error)
@@ -115,7 +115,7 @@ static void add_fault(ProbeRun *run, Error error)
     ProbeResults *results = run->results;
     for (int i = 0; i < results->n_faults; i++) {
         if (results->faults[i].probe == run->probe) {
-            return;                                // in another block, too
+            return; // in another block, too
         }
     }
     results->faults = memory_grow(results->faults, results->n_faults, &results->faults_capacity, sizeof *results->faults, "a probe's fault");
@@ -178,8 +178,16 @@ void probes_measure(const ExperimentConfig *config, GPT *gpt, const AdamW *adamw
     REQUIRE(gpt);
     REQUIRE(output);
     Net net = {.config = config, .gpt = gpt, .module = &gpt->module};
-    probes_run(&(ProbeRun){.config = config, .net = &net, .seed = config->seed, .step = step, .tape = output->tape, .output = output,
-                           .loss = loss, .adamw = adamw, .clip = clip, .results = results});
+    probes_run(&(ProbeRun){.config = config,
+                           .net = &net,
+                           .seed = config->seed,
+                           .step = step,
+                           .tape = output->tape,
+                           .output = output,
+                           .loss = loss,
+                           .adamw = adamw,
+                           .clip = clip,
+                           .results = results});
 }
 
 void probe_results_free(ProbeResults *results)

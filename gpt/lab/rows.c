@@ -32,10 +32,10 @@ DeepRows deep_rows_grid(double low, double high, int n, int n_in)
 
 typedef struct Reader {
     const char *path;
-    const char *at;                                // the rest of the text
-    int line;                                      // its first line, counted from 1
+    const char *at; // the rest of the text
+    int line;       // its first line, counted from 1
     int n_in, n_target;
-    int columns;                                   // of each line: n_in, or n_in + n_target; 0: not known yet
+    int columns; // of each line: n_in, or n_in + n_target; 0: not known yet
 } Reader;
 
 static size_t trim(const char **text, size_t n)
@@ -61,9 +61,9 @@ static bool read_number(const Reader *reader, const char *text, size_t n, int co
     n = trim(&text, n);
     snprintf(item, sizeof item, "%.*s", (int)(n < ITEM ? n : ITEM), text);
     if (n >= ITEM) {
-        strcpy(item + ITEM - 4, "...");            // too long for a number: refused below
+        strcpy(item + ITEM - 4, "..."); // too long for a number: refused below
     } else if (strlen(item) < n) {
-        strcpy(item, "\\0");                       // a zero byte is refused too
+        strcpy(item, "\\0"); // a zero byte is refused too
     }
     snprintf(place, sizeof place, "line %d, column %d", reader->line, column);
     return config_field_read(&field, item, value, &inner) || error_set(error, "%s: %s", reader->path, inner.message);
@@ -78,8 +78,8 @@ static bool check_columns(Reader *reader, int n, Error *error)
         return error_set(error, "%s: line %d: %d column%s (expected %d of the input, or %d with the target's)", reader->path, reader->line, n,
                          plural(n), reader->n_in, reader->n_in + reader->n_target);
     }
-    return n == reader->columns ||
-           error_set(error, "%s: line %d: %d column%s (expected %d, as in the lines before)", reader->path, reader->line, n, plural(n),
+    return n == reader->columns
+        || error_set(error, "%s: line %d: %d column%s (expected %d, as in the lines before)", reader->path, reader->line, n, plural(n),
                      reader->columns);
 }
 

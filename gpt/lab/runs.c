@@ -13,7 +13,7 @@ typedef struct Run {
     const ExperimentConfig *config;
     const ResidualRule *rule;
     const Measurement *last;
-    double seconds;                                // of all its measurements
+    double seconds; // of all its measurements
 } Run;
 
 // ------------------------------------------------------------------------------------------------------------

@@ -16,13 +16,13 @@
 
 typedef struct Pass {
     GPT *gpt;
-    int L;                                         // blocks
-    Shape shape;                                   // (B, T, C), of the stream
-    size_t n;                                      // its values
-    Real *streams;                                 // (L + 1, n): the input of each block, and of the head
-    Real *dy;                                      // (2, n): of the part's output; of x0, summed over the later blocks
-    bool reached;                                  // does a gradient arrive at the part's output?
-    GradFlow *flows;                               // (L + 2) of each part
+    int L;           // blocks
+    Shape shape;     // (B, T, C), of the stream
+    size_t n;        // its values
+    Real *streams;   // (L + 1, n): the input of each block, and of the head
+    Real *dy;        // (2, n): of the part's output; of x0, summed over the later blocks
+    bool reached;    // does a gradient arrive at the part's output?
+    GradFlow *flows; // (L + 2) of each part
 } Pass;
 
 static void free_pass(void *object)
@@ -112,15 +112,15 @@ static void measure_block(Pass *pass, int i, Tape *tape, Net *net, Measurement *
     Tensor *x0 = i == 0 || !uses_x0 ? x : tensor_require_grad(stream_leaf(pass, 0));
     Tensor *y = block_forward(block, x, x0);
     if (uses_x0) {
-        y = tensor_concat((Tensor *[]){y, x0}, 2, 0);                  // whose gradient is all of dy
+        y = tensor_concat((Tensor *[]){y, x0}, 2, 0); // whose gradient is all of dy
     }
     measure_part(pass, i + 1, tape, y, pass->dy);
     hand_on(pass, x);
     if (uses_x0 && x0->grad != NULL) {
         memcpy(pass->dy + pass->n, x0->grad, pass->n * sizeof(Real));
     }
-    probes_run(&(ProbeRun){.config = net->config, .net = net, .seed = measurement->seed, .tape = tape, .block = i,
-                           .results = &measurement->probes});
+    probes_run(
+        &(ProbeRun){.config = net->config, .net = net, .seed = measurement->seed, .tape = tape, .block = i, .results = &measurement->probes});
     tape_reset(tape);
 }
 
@@ -141,7 +141,7 @@ static void run_blocks(Pass *pass, Net *net, const Tensor *embd, Measurement *me
     tape_no_grad_end();
     gpt_stream_part(gpt, pass->L + 1);
     measure_head(pass, net, tape, measurement);
-    gpt_stream_drop(gpt, 0, true);                 // a tied head adds to its gradient later
+    gpt_stream_drop(gpt, 0, true); // a tied head adds to its gradient later
     gpt_stream_drop(gpt, pass->L + 1, false);
     for (int i = pass->L - 1; i >= 0; i--) {
         gpt_stream_part(gpt, i + 1);
@@ -169,7 +169,7 @@ static void sort_probe_rows(ProbeResults *results)
     ProbeRow *sorted = memory_allocate((size_t)n * sizeof *sorted + 1, "a probe's numbers");
     int done = 0;
     for (int probe = 0; probe < probe_count; probe++) {
-        int last = -1;                             // layer; -1 is the whole network
+        int last = -1; // layer; -1 is the whole network
         for (int i = 0; i < n; i++) {
             last = probe_of(&results->rows[i]) == probe && results->rows[i].layer > last ? results->rows[i].layer : last;
         }
@@ -195,7 +195,7 @@ void net_measure_streamed(Net *net, Tape *tape, Measurement *measurement)
     begin_pass(&pass, net);
     Tensor *embd = gpt_embed(gpt, net->config->ids, net->config->B, net->config->T);
     if (!gpt->config.tied) {
-        gpt_stream_drop(gpt, 0, true);             // looked up; backward reads no values of it
+        gpt_stream_drop(gpt, 0, true); // looked up; backward reads no values of it
     }
     run_blocks(&pass, net, embd, measurement);
     measure_part(&pass, 0, tape, embd, pass.dy);
@@ -211,7 +211,7 @@ void net_measure_streamed(Net *net, Tape *tape, Measurement *measurement)
 
 int streamed_parts(const ExperimentConfig *config)
 {
-    return 2 * config->gpt.n_layer;                // the last block and the head once, all others twice; the embeddings before that
+    return 2 * config->gpt.n_layer; // the last block and the head once, all others twice; the embeddings before that
 }
 
 static double larger(double a, double b)

@@ -18,8 +18,7 @@ static int *sizes_for_depth(const DeepConfig *deep, int depth)
     return sizes;
 }
 
-static bool run_depth(const ExperimentConfig *config, int depth, ExperimentProgress *progress, void *context, SweepPoint *point,
-                      Error *error)
+static bool run_depth(const ExperimentConfig *config, int depth, ExperimentProgress *progress, void *context, SweepPoint *point, Error *error)
 {
     ExperimentConfig at_depth = *config;
     at_depth.n_steps = 0;
@@ -55,15 +54,15 @@ static double slope(const Sweep *sweep, int arm)
     double *y = x + n;
     for (size_t i = 0; i < n; i++) {
         x[i] = sweep->points[i].depth;
-        y[i] = log10(sweep->points[i].ratio[arm].median);      // not finite for 0, and then left out
+        y[i] = log10(sweep->points[i].ratio[arm].median); // not finite for 0, and then left out
     }
     double result = fit_slope(x, y, sweep->n_points);
     free(x);
     return result;
 }
 
-bool sweep_run(const ExperimentConfig *config, const int *depths, int n_depths, ExperimentProgress *progress, void *context,
-               Sweep *sweep, Error *error)
+bool sweep_run(const ExperimentConfig *config, const int *depths, int n_depths, ExperimentProgress *progress, void *context, Sweep *sweep,
+               Error *error)
 {
     REQUIRE(config);
     REQUIRE(depths);

@@ -98,7 +98,7 @@ static char *write_title(const AttentionMaps *maps)
         fprintf(text.stream, "Every head attends to all tokens%s nearly evenly", maps->causal ? " up to its own" : "");
     } else {
         number_print(text.stream, "The least uniform head, %d of block %d, gives %s %.0f %% of its attention (uniform: %.0f %%)", best.head,
-                best.block, best.at, 100 * best.weight, 100 * best.uniform);
+                     best.block, best.at, 100 * best.weight, 100 * best.uniform);
     }
     plot_text_close(&text);
     return text.bytes;

@@ -15,8 +15,7 @@ static void write_seeds(FILE *out, const ExperimentConfig *config)
     } else if (config->n_seeds == 1) {
         fprintf(out, "Seed %llu. ", first);
     } else {
-        fprintf(out, "Median and quartiles of %d seeds (%llu to %llu). ", config->n_seeds, first,
-                first + (unsigned)config->n_seeds - 1);
+        fprintf(out, "Median and quartiles of %d seeds (%llu to %llu). ", config->n_seeds, first, first + (unsigned)config->n_seeds - 1);
     }
 }
 
@@ -41,15 +40,15 @@ static void write_network(FILE *out, const Experiment *experiment)
         const DeepConfig *deep = &config->deep;
         fprintf(out, "MLP ");
         write_sizes(out, deep);
-        fprintf(out, ", %d layer%s, %s, init %s, %s. ", experiment->n_layer, plural(experiment->n_layer),
-                activation_name(deep->activation), init_name(deep->init), REAL_NAME);
+        fprintf(out, ", %d layer%s, %s, init %s, %s. ", experiment->n_layer, plural(experiment->n_layer), activation_name(deep->activation),
+                init_name(deep->init), REAL_NAME);
     } else {
         const GPTConfig *gpt = &config->gpt;
-        fprintf(out, "GPT, %d block%s, width %d, %d head%s, batch %d×%d, ", gpt->n_layer, plural(gpt->n_layer), gpt->n_embd,
-                gpt->n_head, plural(gpt->n_head), config->B, config->T);
+        fprintf(out, "GPT, %d block%s, width %d, %d head%s, batch %d×%d, ", gpt->n_layer, plural(gpt->n_layer), gpt->n_embd, gpt->n_head,
+                plural(gpt->n_head), config->B, config->T);
         fprintf(out, config->n_rules > 0 ? "%.0s" : "norm %s, ", norm_name(gpt->norm));
-        fprintf(out, "%s, %s, init %s, %s. ", gpt->causal ? "causal" : "not causal", activation_name(gpt->activation),
-                init_name(gpt->init), REAL_NAME);
+        fprintf(out, "%s, %s, init %s, %s. ", gpt->causal ? "causal" : "not causal", activation_name(gpt->activation), init_name(gpt->init),
+                REAL_NAME);
     }
 }
 
@@ -124,8 +123,7 @@ static void write_sweep(FILE *out, const Experiment *experiment, const PlotArms 
         int arm = arms->arm[k].number;
         char number[NUMBER_PLOT_TEXT];
         if (isfinite(sweep->decades_per_layer[arm]) && arms->n <= 2) {
-            fprintf(out, "%s %s decades a %s ", begin, plot_number(sweep->decades_per_layer[arm], number),
-                    plot_layer_word(experiment));
+            fprintf(out, "%s %s decades a %s ", begin, plot_number(sweep->decades_per_layer[arm], number), plot_layer_word(experiment));
             plot_write_arm(out, arms->arm[k]);
             begin = ",";
         }

@@ -21,8 +21,8 @@ static bool line_check(const ChartLine *line, int number, Error *error)
     for (int k = 0; k < line->n; k++) {
         double x = line->x == NULL ? k : line->x[k];
         if (!panel_can_draw(x) || !panel_can_draw(line->y[k])) {
-            return error_set(error, "line %d of the chart: cannot draw point %g, %g (expected sizes between 1e-300 and 1e300)",
-                             number, x, line->y[k]);
+            return error_set(error, "line %d of the chart: cannot draw point %g, %g (expected sizes between 1e-300 and 1e300)", number, x,
+                             line->y[k]);
         }
     }
     return true;
@@ -50,8 +50,7 @@ static char *label_of(const Chart *chart, const ChartLine *line, int hidden)
     fprintf(label.stream, "%s", name);
     free(name);
     if (hidden > 0) {
-        fprintf(label.stream, " (%d of %d points are %s)", hidden, line->n,
-                chart->log_y ? "0, below 0, or not finite" : "not finite");
+        fprintf(label.stream, " (%d of %d points are %s)", hidden, line->n, chart->log_y ? "0, below 0, or not finite" : "not finite");
     }
     plot_text_close(&label);
     return label.bytes;

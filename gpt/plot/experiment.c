@@ -32,8 +32,7 @@ static Panel *add_layers(Picture *picture, const char *title, LayerMetric metric
 {
     Panel *panel = &picture->panels[picture->n];
     picture->n++;
-    *panel =
-        (Panel){.title = title, .x_label = plot_layer_word(picture->experiment), .axis = axis, .x_counts = true, .has_rows = true};
+    *panel = (Panel){.title = title, .x_label = plot_layer_word(picture->experiment), .axis = axis, .x_counts = true, .has_rows = true};
     for (int i = 0; i < picture->arms.n; i++) {
         panel->lines[i] = line_of_layers(picture->experiment, picture->arms.arm[i], metric, relative);
     }
@@ -121,8 +120,8 @@ static void layout_grid(Picture *picture, const Page *page)
     double height = (page->top - page->bottom) / 2;
     for (int i = 0; i < picture->n; i++) {
         double x = (double)(i % columns) / columns;
-        panel_place(&picture->panels[i], x, i < columns ? page->bottom + height : page->bottom,
-                    i == picture->n - 1 ? 1 - x : 1.0 / columns, height);
+        panel_place(&picture->panels[i], x, i < columns ? page->bottom + height : page->bottom, i == picture->n - 1 ? 1 - x : 1.0 / columns,
+                    height);
     }
 }
 
@@ -202,8 +201,8 @@ static void count_rows(Line *line, const char *word)
 static void write_title(FILE *out, const Experiment *experiment)
 {
     const ExperimentConfig *config = &experiment->config;
-    fprintf(out, config->net == NET_MLP ? "Mean |dL/dW| of each layer, relative to the last layer's"
-                                        : "Mean |dL/dW| of query and key in each block");
+    fprintf(out,
+            config->net == NET_MLP ? "Mean |dL/dW| of each layer, relative to the last layer's" : "Mean |dL/dW| of query and key in each block");
     if (config->n_seeds > 1) {
         fprintf(out, " (median of %d seeds)", config->n_seeds);
     } else if (config->saved != NULL) {

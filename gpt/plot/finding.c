@@ -66,8 +66,7 @@ static void write_problem(FILE *out, const Experiment *experiment, PlotArm arm)
 }
 
 // "WHAT: 9.7·10⁻¹² without shortcuts, 0.075 with shortcuts"; of more than two arms, the smallest and the largest.
-static void write_values(FILE *out, const Experiment *experiment, const PlotArms *arms, const char *what,
-                         const double values[STYLE_COUNT])
+static void write_values(FILE *out, const Experiment *experiment, const PlotArms *arms, const char *what, const double values[STYLE_COUNT])
 {
     int order[2] = {0, arms->n - 1};
     for (int i = 0; i < arms->n && arms->n > 2; i++) {
@@ -225,8 +224,8 @@ static void write_one_training(FILE *out, const Experiment *experiment, PlotArm 
         plot_number(experiment_metric(experiment, arm.number, k * n_steps, 0, METRIC_WEIGHT).median, numbers[2 + k]);
     }
     plot_write_arm(out, arm);
-    fprintf(out, ": loss %s (before %s), first %s's gradient %s (before %s)", numbers[1], numbers[0], plot_layer_word(experiment),
-            numbers[3], numbers[2]);
+    fprintf(out, ": loss %s (before %s), first %s's gradient %s (before %s)", numbers[1], numbers[0], plot_layer_word(experiment), numbers[3],
+            numbers[2]);
 }
 
 // "After 150 steps of training: loss 2.7 without shortcuts, 0.51 with shortcuts; first block's gradient 1.0·10⁻¹⁵ without ..."

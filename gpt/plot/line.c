@@ -82,8 +82,7 @@ Line line_of_layers(const Experiment *experiment, PlotArm arm, LayerMetric metri
     Line line = line_create(arm.name, arm.style, experiment->n_layer);
     line.n = 0;
     for (int layer = 0; layer < experiment->n_layer; layer++) {
-        Quartiles y = relative ? relative_metric(experiment, arm, layer, metric)
-                               : experiment_metric(experiment, arm.number, 0, layer, metric);
+        Quartiles y = relative ? relative_metric(experiment, arm, layer, metric) : experiment_metric(experiment, arm.number, 0, layer, metric);
         bool absent = y.n == 0 && metric >= METRIC_SKIP; // the layer has no shortcut
         if (!absent) {
             line.x[line.n] = layer;

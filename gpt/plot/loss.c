@@ -69,11 +69,7 @@ static Line guess_line(const TrainRow *rows, int n, double guess)
 // guess is not drawn if NaN. The y axis is logarithmic if the losses span more than a power of ten.
 static Panel loss_panel(const TrainRow *rows, int n, double before, double guess, int points_most)
 {
-    Panel panel = {.title = "Cross-entropy loss (nats per token)",
-                   .x_label = "step",
-                   .x_counts = true,
-                   .has_key = true,
-                   .has_rows = true};
+    Panel panel = {.title = "Cross-entropy loss (nats per token)", .x_label = "step", .x_counts = true, .has_key = true, .has_rows = true};
     panel.lines[0] = training_line(rows, n, points_most);
     panel.lines[1] = validation_line(rows, n, before);
     panel.n_lines = 2;

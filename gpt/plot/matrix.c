@@ -11,8 +11,8 @@ enum { CELLS_MOST = 256, NAMES_MOST = 48, NAME_MOST = 14 }; // of an axis: more 
 static bool matrix_check(const MatrixMap *map, Error *error)
 {
     if (map->values == NULL || map->rows < 1 || map->columns < 1 || map->rows > CELLS_MOST || map->columns > CELLS_MOST) {
-        return error_set(error, "a map has 1 to %d rows and columns%s, not %d x %d", CELLS_MOST,
-                         map->values == NULL ? " of values" : "", map->rows, map->columns);
+        return error_set(error, "a map has 1 to %d rows and columns%s, not %d x %d", CELLS_MOST, map->values == NULL ? " of values" : "", map->rows,
+                         map->columns);
     }
     if (!(map->low <= map->high) || !isfinite(map->low) || !panel_can_draw(map->low) || !panel_can_draw(map->high)) {
         return error_set(error, "the colors of a map reach from low to high, not from %g to %g", map->low, map->high);

@@ -18,8 +18,7 @@ typedef struct PictureKind {
 } PictureKind;
 
 #define PNG_TERMINAL "pngcairo size 1920,1080 font \"DejaVu Sans,22\""
-#define SVG_TERMINAL                                                                                                               \
-    "svg size 1920,1080 dynamic background rgb \"white\" font \"DejaVu Sans,Verdana,sans-serif,22\" fontscale 1.333"
+#define SVG_TERMINAL "svg size 1920,1080 dynamic background rgb \"white\" font \"DejaVu Sans,Verdana,sans-serif,22\" fontscale 1.333"
 #define PDF_TERMINAL "pdfcairo size 13.333in,7.5in font \"DejaVu Sans,22\" fontscale 0.5 linewidth 1.2"
 
 static const PictureKind kinds[] = {
@@ -55,8 +54,7 @@ const char *page_image(const char *path)
 bool plot_path_check(const char *path, Error *error)
 {
     REQUIRE(path);
-    return find_kind(path) != NULL
-           || error_set(error, "%s: unknown kind of plot (expected a name that ends in .png, .svg, .pdf or .gp)", path);
+    return find_kind(path) != NULL || error_set(error, "%s: unknown kind of plot (expected a name that ends in .png, .svg, .pdf or .gp)", path);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -77,8 +75,7 @@ static void write_styles(FILE *script, const PictureKind *kind)
 {
     for (int i = 0; i < STYLE_COUNT; i++) {
         const Style *style = &styles[i];
-        number_print(script, "set linetype %d lc rgb \"%s\" lw 5 pt %d ps %.9g dt ", i + 1, style->color, style->point,
-                     2.4 * kind->point);
+        number_print(script, "set linetype %d lc rgb \"%s\" lw 5 pt %d ps %.9g dt ", i + 1, style->color, style->point, 2.4 * kind->point);
         for (int k = 0; k < 6 && style->dash[k] > 0; k++) {
             number_print(script, "%s%.9g", k == 0 ? "(" : ",", style->dash[k] * kind->dash);
         }

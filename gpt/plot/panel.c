@@ -137,8 +137,7 @@ static void write_log_axis(const Panel *panel, FILE *script)
     double low = panel->zeros ? zero_row(panel) : panel->low;
     double high = panel->not_finite ? not_finite_row(panel) : panel->high;
     int step = plot_tic_step((int)(panel->high - panel->low), tic_room(panel));
-    number_print(script, "set logscale y\nset format y \"10^{%%L}\"\nset yrange [10**(%.6f):10**(%.6f)]\n", low - margin,
-                 high + margin);
+    number_print(script, "set logscale y\nset format y \"10^{%%L}\"\nset yrange [10**(%.6f):10**(%.6f)]\n", low - margin, high + margin);
     number_print(script, "set ytics 1e%d,1e%d,1e%d\n", (int)ceil(panel->low / step) * step, step, (int)panel->high);
     if (panel->zeros) {
         number_print(script, "set ytics add (\"0\" 10**(%.6f))\n", low);
@@ -255,11 +254,10 @@ static void write_spread(const Panel *panel, FILE *script, int number, int s)
     const Line *line = &panel->lines[s];
     number_print(script, "     $data_%d_%d using ", number, s);
     if (line->spread == SPREAD_BARS) {
-        fprintf(script, "1:(on_axis($2)):(on_axis($3)):(on_axis($4)) with yerrorbars lt %d dt solid lw 3 pt 0 notitle, \\\n",
-                line->style + 1);
+        fprintf(script, "1:(on_axis($2)):(on_axis($3)):(on_axis($4)) with yerrorbars lt %d dt solid lw 3 pt 0 notitle, \\\n", line->style + 1);
     } else {
-        fprintf(script, "1:(on_axis($3)):(on_axis($4)) with filledcurves lt %d fs transparent solid %s noborder notitle, \\\n",
-                line->style + 1, panel->n_lines > 4 ? "0.1" : "0.2");
+        fprintf(script, "1:(on_axis($3)):(on_axis($4)) with filledcurves lt %d fs transparent solid %s noborder notitle, \\\n", line->style + 1,
+                panel->n_lines > 4 ? "0.1" : "0.2");
     }
 }
 
@@ -267,8 +265,7 @@ static void write_line(const Panel *panel, FILE *script, int number, int s)
 {
     enum { POINTS = 30 }; // more would hide the line
     const Line *line = &panel->lines[s];
-    number_print(script, "     $data_%d_%d using 1:(on_axis($2)) with linespoints lt %d pi %d ", number, s, line->style + 1,
-                 line->n / POINTS + 1);
+    number_print(script, "     $data_%d_%d using 1:(on_axis($2)) with linespoints lt %d pi %d ", number, s, line->style + 1, line->n / POINTS + 1);
     if (panel->has_key) {
         char *label = plot_shorten(line->label, label_most(panel));
         fprintf(script, "title ");
@@ -278,8 +275,8 @@ static void write_line(const Panel *panel, FILE *script, int number, int s)
         fprintf(script, "notitle");
     }
     if (panel->not_finite) {
-        number_print(script, ", \\\n     $data_%d_%d using 1:(not_finite(strcol(2))) with points lt %d pt 2 lw 3 notitle", number,
-                     s, line->style + 1);
+        number_print(script, ", \\\n     $data_%d_%d using 1:(not_finite(strcol(2))) with points lt %d pt 2 lw 3 notitle", number, s,
+                     line->style + 1);
     }
     fprintf(script, s == panel->n_lines - 1 ? "\n" : ", \\\n");
 }

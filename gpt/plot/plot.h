@@ -100,11 +100,11 @@ bool plot_timeline(const Timeline *timeline, const char *path, Error *error);
 
 // The attention weights of a model over a text of T tokens: a map for each head, blocks along one side of the page and heads along the other.
 typedef struct AttentionMaps {
-    const double *weights;         // (n_layer, n_head, T, T), as gpt_attention_weights gives them
+    const double *weights; // (n_layer, n_head, T, T), as gpt_attention_weights gives them
     int n_layer, n_head, T;
-    bool causal;                   // future positions are gray
-    const char *const *tokens;     // (T) as text
-    const char *caption;           // the model
+    bool causal;               // future positions are gray
+    const char *const *tokens; // (T) as text
+    const char *caption;       // the model
 } AttentionMaps;
 
 bool plot_attention(const AttentionMaps *maps, const char *path, Error *error);
@@ -114,8 +114,7 @@ int plot_attention_tokens(int n_layer, int n_head); // most tokens that remain d
 // 3. The tape
 
 // The drawing of a step by Graphviz as .svg, .png or .pdf, or as .dot, the text that Graphviz reads. fault: see experiment_draw.
-bool plot_step(const ExperimentConfig *config, const StepDrawing *drawing, const char *path, char fault[STEP_FAULT_TEXT],
-               Error *error);
+bool plot_step(const ExperimentConfig *config, const StepDrawing *drawing, const char *path, char fault[STEP_FAULT_TEXT], Error *error);
 bool plot_step_path_check(const char *path, Error *error);
 
 // ------------------------------------------------------------------------------------------------------------

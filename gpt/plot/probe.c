@@ -258,8 +258,10 @@ static void write_bars(FILE *script, const Panel *panel, int number)
     page_labels(script, panel->title, panel->x_label, NULL);
     panel_write_axes(panel, script);
     number_print(script, "set xrange [-0.5:%.1f]\n", last_x(panel) + 0.5);
-    number_print(script, "set yrange [0:*]\nset boxwidth %.9g\nset key at graph 1,1.02 right bottom horizontal Right noreverse noenhanced samplen 2 font \",18\"\nplot ",
-                 0.8 / panel->n_lines);
+    number_print(
+        script,
+        "set yrange [0:*]\nset boxwidth %.9g\nset key at graph 1,1.02 right bottom horizontal Right noreverse noenhanced samplen 2 font \",18\"\nplot ",
+        0.8 / panel->n_lines);
     for (int s = 0; s < panel->n_lines; s++) {
         char *name = plot_shorten(panel->lines[s].label, 24);
         number_print(script, "%s$data_%d_%d using ($1 + %.9g):2 with boxes lt %d dt solid lw 2 fs pattern %d title ", s == 0 ? "" : ", \\\n     ",

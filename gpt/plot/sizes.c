@@ -65,7 +65,7 @@ bool plot_sizes(const PlotSize *sizes, int n, const char *path, Error *error)
     for (int i = 0; i < n; i++) {
         panels[i] = panel_of_size(&sizes[i], &arms);
     }
-    for (int i = 1; i < 2 * n; i++) {              // twice: the first panels need the range of the last
+    for (int i = 1; i < 2 * n; i++) { // twice: the first panels need the range of the last
         panel_share(&panels[(i - 1) % n], &panels[i % n]);
     }
     char *title = finding(sizes, n, &arms);

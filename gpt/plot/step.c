@@ -21,8 +21,7 @@ static const char *format_of(const char *path)
 bool plot_step_path_check(const char *path, Error *error)
 {
     REQUIRE(path);
-    return format_of(path) != NULL
-           || error_set(error, "%s: unknown kind of drawing (expected a name that ends in .svg, .png, .pdf or .dot)", path);
+    return format_of(path) != NULL || error_set(error, "%s: unknown kind of drawing (expected a name that ends in .svg, .png, .pdf or .dot)", path);
 }
 
 // "Error: <stdin>: syntax error in line 1"
@@ -44,8 +43,7 @@ static bool draw_and_save(const PlotText *script, const char *path, Error *error
     return saved;
 }
 
-bool plot_step(const ExperimentConfig *config, const StepDrawing *drawing, const char *path, char fault[STEP_FAULT_TEXT],
-               Error *error)
+bool plot_step(const ExperimentConfig *config, const StepDrawing *drawing, const char *path, char fault[STEP_FAULT_TEXT], Error *error)
 {
     REQUIRE(drawing);
     REQUIRE(path);

@@ -28,8 +28,7 @@ static void write_script(FILE *script, const Panel *panel, const char *letters, 
     Panel small = *panel; // in which tics are as far apart as on a page of this size
     small.height = 0.4;
     small.width = columns / 160.0;
-    number_print(script, "set terminal dumb size %d,%d noenhanced mono\nset encoding utf8\nset zero 1e-300\nset border 3\n",
-                 columns, ROWS);
+    number_print(script, "set terminal dumb size %d,%d noenhanced mono\nset encoding utf8\nset zero 1e-300\nset border 3\n", columns, ROWS);
     fprintf(script, "set tics nomirror scale 0\nset mytics 1\nset key off\n");
     fprintf(script, "set lmargin %d\nset rmargin 3\nset tmargin 0\nset bmargin 2\n", MARGIN);
     panel_write_data(panel, script, 0);

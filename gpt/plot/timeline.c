@@ -67,8 +67,8 @@ bool plot_timeline(const Timeline *timeline, const char *path, Error *error)
     write_bars(script, timeline);
     write_axes(script, timeline, &page);
     for (int kind = 0; kind < TIMELINE_KINDS; kind++) {
-        fprintf(script, "%s$bars_%d using 1:2:3:4:5:6 with boxxyerror dt solid lc rgb \"%s\" title \"%s\"", kind == 0 ? "plot " : ", ", kind, colors[kind],
-                names[kind]);
+        fprintf(script, "%s$bars_%d using 1:2:3:4:5:6 with boxxyerror dt solid lc rgb \"%s\" title \"%s\"", kind == 0 ? "plot " : ", ", kind,
+                colors[kind], names[kind]);
     }
     fprintf(script, "\n");
     return page_close(&page, error);

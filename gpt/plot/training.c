@@ -84,10 +84,8 @@ static void write_colors(FILE *script, const FlowMap *maps, int n_maps, double b
     }
     fprintf(script, "\n# The maps\n\n");
     map_write_colors(script, low, high);
-    number_print(script, "set colorbox user origin screen 0.922,%.4f size screen 0.015,%.4f border\n", bottom + 0.03,
-                 top - bottom - 0.06);
-    number_print(script, "set format cb \"10^{%%g}\"\nset cbtics %d scale 0.5 offset -0.8,0\n",
-                 plot_tic_step((int)(high - low), 5));
+    number_print(script, "set colorbox user origin screen 0.922,%.4f size screen 0.015,%.4f border\n", bottom + 0.03, top - bottom - 0.06);
+    number_print(script, "set format cb \"10^{%%g}\"\nset cbtics %d scale 0.5 offset -0.8,0\n", plot_tic_step((int)(high - low), 5));
 }
 
 // Explains the special colors. The caller frees it.
@@ -128,8 +126,7 @@ static char *write_note(const Experiment *experiment, const PlotArms *arms, cons
 
 enum { MAPS_MOST = 4 };
 
-static void write_map(const Page *page, const Experiment *experiment, const FlowMap *map, PlotArm arm, int number,
-                      const Panel *place)
+static void write_map(const Page *page, const Experiment *experiment, const FlowMap *map, PlotArm arm, int number, const Panel *place)
 {
     FILE *script = page->script.stream;
     const Cells *cells = &map->cells;
@@ -144,8 +141,7 @@ static void write_map(const Page *page, const Experiment *experiment, const Flow
     number_print(script, "set xrange [%.9g:%.9g]\n", place->x_low, place->x_high);
     number_print(script, "set yrange [%.9g:%.9g]\n", -0.5 * cells->dy, last_row + 0.5 * cells->dy);
     number_print(script, "set format x \"\"\nset format y \"%%g\"\nset xtics nomirror 0,%d\nset ytics nomirror 0,%d\n",
-                 plot_tic_step(experiment->config.n_steps, (int)(place->width * 20)),
-                 plot_tic_step((int)last_row, (int)(place->height * 16)));
+                 plot_tic_step(experiment->config.n_steps, (int)(place->width * 20)), plot_tic_step((int)last_row, (int)(place->height * 16)));
     map_write(script, cells, number, page->path);
     fprintf(script, "unset colorbox\n");
 }
@@ -168,8 +164,7 @@ static Panel loss_panel(const Experiment *experiment, const PlotArms *arms, int 
     return panel;
 }
 
-static void write_column(const Page *page, const Experiment *experiment, const PlotArms *arms, const FlowMap *maps, int first,
-                         int n)
+static void write_column(const Page *page, const Experiment *experiment, const PlotArms *arms, const FlowMap *maps, int first, int n)
 {
     const double LOSS_HEIGHT = 0.26;
     FILE *script = page->script.stream;

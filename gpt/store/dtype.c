@@ -12,11 +12,10 @@ static const struct {
     const char *name;
     size_t bytes;
 } DTYPES[DTYPE_COUNT] = {
-    [DTYPE_F64] = {"F64", 8},   [DTYPE_F32] = {"F32", 4},         [DTYPE_F16] = {"F16", 2},
-    [DTYPE_BF16] = {"BF16", 2}, [DTYPE_F8_E4M3] = {"F8_E4M3", 1}, [DTYPE_F8_E5M2] = {"F8_E5M2", 1},
-    [DTYPE_I64] = {"I64", 8},   [DTYPE_I32] = {"I32", 4},         [DTYPE_I16] = {"I16", 2},
-    [DTYPE_I8] = {"I8", 1},     [DTYPE_U64] = {"U64", 8},         [DTYPE_U32] = {"U32", 4},
-    [DTYPE_U16] = {"U16", 2},   [DTYPE_U8] = {"U8", 1},           [DTYPE_BOOL] = {"BOOL", 1},
+    [DTYPE_F64] = {"F64", 8},         [DTYPE_F32] = {"F32", 4},         [DTYPE_F16] = {"F16", 2},   [DTYPE_BF16] = {"BF16", 2},
+    [DTYPE_F8_E4M3] = {"F8_E4M3", 1}, [DTYPE_F8_E5M2] = {"F8_E5M2", 1}, [DTYPE_I64] = {"I64", 8},   [DTYPE_I32] = {"I32", 4},
+    [DTYPE_I16] = {"I16", 2},         [DTYPE_I8] = {"I8", 1},           [DTYPE_U64] = {"U64", 8},   [DTYPE_U32] = {"U32", 4},
+    [DTYPE_U16] = {"U16", 2},         [DTYPE_U8] = {"U8", 1},           [DTYPE_BOOL] = {"BOOL", 1},
 };
 
 const char *dtype_name(Dtype dtype)
@@ -47,11 +46,11 @@ static float float_from_half(uint16_t half)
     uint32_t sign = (uint32_t)(half & 0x8000) << 16;
     uint32_t exponent = half >> 10 & 0x1f;
     uint32_t fraction = half & 0x3ff;
-    if (exponent == 0) {                           // zero and subnormals: fraction x 2^-24
+    if (exponent == 0) { // zero and subnormals: fraction x 2^-24
         float value = ldexpf((float)fraction, -24);
         return sign == 0 ? value : -value;
     }
-    exponent = exponent == 0x1f ? 0xff : exponent - 15 + 127;          // 31: infinity and NaN
+    exponent = exponent == 0x1f ? 0xff : exponent - 15 + 127; // 31: infinity and NaN
     return float_from_bits(sign | exponent << 23 | fraction << 13);
 }
 
@@ -74,12 +73,11 @@ void dtype_to_reals(Dtype dtype, const unsigned char *bytes, size_t n, Real *out
             memcpy(&half, bytes + i * sizeof half, sizeof half);
             out[i] = float_from_half(half);
             break;
-        case DTYPE_BF16:                           // the upper half of a float32
+        case DTYPE_BF16: // the upper half of a float32
             memcpy(&half, bytes + i * sizeof half, sizeof half);
             out[i] = float_from_bits((uint32_t)half << 16);
             break;
-        default:
-            fail_mistake(HERE, "dtype_to_reals: %s is not a supported float type", dtype_name(dtype));
+        default: fail_mistake(HERE, "dtype_to_reals: %s is not a supported float type", dtype_name(dtype));
         }
     }
 }

@@ -82,7 +82,7 @@ bool gpt_generation_settings(const char *folder, int end_of_text, char **setting
     REQUIRE(settings);
     char *text = NULL;
     size_t n;
-    char *path = path_in(folder, file_exists(folder, FILE_NAME) ? FILE_NAME : "config.json");      // older models have them there
+    char *path = path_in(folder, file_exists(folder, FILE_NAME) ? FILE_NAME : "config.json"); // older models have them there
     cJSON *json = file_read(path, MOST_SETTINGS_BYTES, &text, &n, error) ? json_parse(text, n, path, error) : NULL;
     if (json != NULL) {
         FILE *stream = open_memstream(settings, &n);

@@ -13,7 +13,7 @@
 typedef struct Keys {
     const cJSON *json;
     const char *path;
-    const char *within;                            // "gptape: " for keys under it, else ""
+    const char *within; // "gptape: " for keys under it, else ""
     Error *error;
 } Keys;
 
@@ -25,7 +25,10 @@ static const cJSON *find_exactly(const Keys *keys, const char *key)
 
 // Names that GPT2Config takes for its own.
 static const char *const ALIASES[][2] = {
-    {"n_embd", "hidden_size"}, {"n_positions", "max_position_embeddings"}, {"n_head", "num_attention_heads"}, {"n_layer", "num_hidden_layers"},
+    {"n_embd", "hidden_size"},
+    {"n_positions", "max_position_embeddings"},
+    {"n_head", "num_attention_heads"},
+    {"n_layer", "num_hidden_layers"},
 };
 enum { ALIAS_COUNT = sizeof ALIASES / sizeof ALIASES[0] };
 
@@ -100,8 +103,8 @@ static bool read_inner(const Keys *keys, const ConfigField *ff_mult, GPTConfig *
     }
     config->ff_mult = (int)inner / config->n_embd;
     return (int)inner % config->n_embd == 0
-        || error_set(keys->error, "%s: n_inner: %.0f is not a multiple of n_embd %d; other feed-forward widths are not supported",
-                     keys->path, inner, config->n_embd);
+        || error_set(keys->error, "%s: n_inner: %.0f is not a multiple of n_embd %d; other feed-forward widths are not supported", keys->path,
+                     inner, config->n_embd);
 }
 
 static bool read_activation(const Keys *keys, Activation *activation)
@@ -110,8 +113,8 @@ static bool read_activation(const Keys *keys, Activation *activation)
     if (!read_word(keys, "activation_function", "gelu_new", &word)) {
         return false;
     }
-    return activation_of_transformers(word, activation) ||
-           error_set(keys->error, "%s: activation_function: '%.40s' is not supported (expected gelu_new, gelu, relu, tanh, sigmoid or linear)",
+    return activation_of_transformers(word, activation)
+        || error_set(keys->error, "%s: activation_function: '%.40s' is not supported (expected gelu_new, gelu, relu, tanh, sigmoid or linear)",
                      keys->path, word);
 }
 
@@ -121,8 +124,10 @@ static bool refuse_variants(const Keys *keys)
     static const struct {
         const char *key;
         bool expected;
-    } variants[] = {{"scale_attn_weights", true}, {"scale_attn_by_inverse_layer_idx", false}, {"add_cross_attention", false},
-                  {"is_encoder_decoder", false}};
+    } variants[] = {{"scale_attn_weights", true},
+                    {"scale_attn_by_inverse_layer_idx", false},
+                    {"add_cross_attention", false},
+                    {"is_encoder_decoder", false}};
     static const char *const empty[] = {"pruned_heads", "quantization_config"};
     const char *type;
     double epsilon;

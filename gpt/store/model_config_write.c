@@ -44,14 +44,9 @@ static void add_field(cJSON *json, const char *key, const ConfigField *field, co
     const char *text = config_field_text(field, config, buffer);
     switch (field->kind) {
     case FIELD_COUNT:
-    case FIELD_NUMBER:
-        cJSON_AddRawToObject(json, key, text);
-        break;
-    case FIELD_SWITCH:
-        cJSON_AddBoolToObject(json, key, config_field_number(field, config) != 0);
-        break;
-    default:
-        cJSON_AddStringToObject(json, key, text);
+    case FIELD_NUMBER: cJSON_AddRawToObject(json, key, text); break;
+    case FIELD_SWITCH: cJSON_AddBoolToObject(json, key, config_field_number(field, config) != 0); break;
+    default: cJSON_AddStringToObject(json, key, text);
     }
 }
 
@@ -143,7 +138,7 @@ const char *gpt_difference(const GPTConfig *config, char text[DIFFERENCE_TEXT])
     for (int i = 0; i < gpt_field_count; i++) {
         const ConfigField *field = &gpt_fields[i];
         char buffer[FIELD_BUFFER];
-        bool draws_only = strcmp(field->name, "init") == 0;            // a trained model computes the same with any
+        bool draws_only = strcmp(field->name, "init") == 0; // a trained model computes the same with any
         if (is_own(field, config) && !draws_only && used < DIFFERENCE_TEXT) {
             used += (size_t)snprintf(text + used, DIFFERENCE_TEXT - used, "%s%s %.48s", used == 0 ? "" : ", ", field->name,
                                      config_field_text(field, config, buffer));

@@ -28,13 +28,13 @@ ModelDropouts model_dropouts(const GPT *gpt);
 bool model_config_read(const char *path, GPTConfig *config, ModelDropouts *dropouts, Error *error);
 bool model_config_parse(const char *text, size_t n, const char *path, GPTConfig *config, ModelDropouts *dropouts, Error *error);
 
-#define OWN_KEY "gptape"                           // of the fields that no GPT-2 has
-bool activation_of_transformers(const char *name, Activation *activation);     // "gelu_new"; false if gptape lacks it
+#define OWN_KEY "gptape"                                                   // of the fields that no GPT-2 has
+bool activation_of_transformers(const char *name, Activation *activation); // "gelu_new"; false if gptape lacks it
 
 typedef struct ModelConfigFile {
     const GPTConfig *config;
     ModelDropouts dropouts;
-    int end_of_text;                               // its id; -1 if there is none
+    int end_of_text; // its id; -1 if there is none
 } ModelConfigFile;
 
 void model_config_write(const void *model_config_file, FILE *stream);

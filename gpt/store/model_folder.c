@@ -43,8 +43,7 @@ static bool check_folder(const char *folder, Error *error)
     if (!S_ISDIR(status.st_mode)) {
         return error_set(error, "%s: is a file (expected the folder that it is in)", folder);
     }
-    return file_exists(folder, "config.json")
-        || error_set(error, "%s: has no config.json (expected it beside model.safetensors)", folder);
+    return file_exists(folder, "config.json") || error_set(error, "%s: has no config.json (expected it beside model.safetensors)", folder);
 }
 
 static bool load_config(const char *folder, GPTConfig *config, ModelDropouts *dropouts, Error *error)

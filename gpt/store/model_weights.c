@@ -100,7 +100,7 @@ static bool read_transposed(Found found, Tensor *weight, Error *error)
     enum { AT_ONCE = 16 };
     size_t n_out = (size_t)weight->shape.size[0];
     size_t n_in = (size_t)weight->shape.size[1];
-    Real *rows = memory_allocate(AT_ONCE * n_out * sizeof *rows, "a matrix's rows");          // (AT_ONCE, n_out)
+    Real *rows = memory_allocate(AT_ONCE * n_out * sizeof *rows, "a matrix's rows"); // (AT_ONCE, n_out)
     bool read = true;
     for (size_t first = 0; read && first < n_in; first += AT_ONCE) {
         size_t n = n_in - first < AT_ONCE ? n_in - first : AT_ONCE;
@@ -134,7 +134,7 @@ static bool has_values(Found found, const Real *expected, bool *equal, Error *er
     enum { PIECE = 4096 };
     Real values[PIECE];
     *equal = true;
-    for (size_t done = 0; *equal && done < found.array->count; ) {
+    for (size_t done = 0; *equal && done < found.array->count;) {
         size_t left = found.array->count - done;
         size_t n = left < PIECE ? left : PIECE;
         if (!safetensors_read_reals(found.file, found.array, done, n, values, error)) {
@@ -159,8 +159,9 @@ static bool check_head(Weights *weights, const GPT *gpt, Error *error)
     if (!weights_check(found, 2, gpt->wte.weight->shape.size, error) || !has_values(found, gpt->wte.weight->data, &equal, error)) {
         return false;
     }
-    return equal || error_set(error, "%s: tensor %.*s: differs from wte.weight, but config.json says tie_word_embeddings",
-                              found.file->path, NAME_SHOWN, found.array->name);
+    return equal
+        || error_set(error, "%s: tensor %.*s: differs from wte.weight, but config.json says tie_word_embeddings", found.file->path, NAME_SHOWN,
+                     found.array->name);
 }
 
 // The file may have a bias for query, key and value that the model lacks, if it is zero.
@@ -178,8 +179,8 @@ static bool check_biases(Weights *weights, const GPT *gpt, Error *error)
             return false;
         }
         if (!zero) {
-            return error_set(error, "%s: tensor %.*s: is not zero, but config.json says that there is no qkv_bias", found.file->path,
-                             NAME_SHOWN, found.array->name);
+            return error_set(error, "%s: tensor %.*s: is not zero, but config.json says that there is no qkv_bias", found.file->path, NAME_SHOWN,
+                             found.array->name);
         }
     }
     return true;
@@ -199,7 +200,7 @@ static bool check_model(Weights *weights, GPT *gpt, Error *error)
     if (!check_biases(weights, gpt, error)) {
         return false;
     }
-    weights_find(weights, HEAD_NAME, &found);      // compared when the embedding has been read
+    weights_find(weights, HEAD_NAME, &found); // compared when the embedding has been read
     return weights_check_no_other(weights, error);
 }
 

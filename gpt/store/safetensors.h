@@ -22,9 +22,9 @@ typedef enum Dtype {
 } Dtype;
 // clang-format on
 
-const char *dtype_name(Dtype dtype);               // "F32"
-size_t dtype_bytes(Dtype dtype);                   // of one value
-bool dtype_is_float(Dtype dtype);                  // F64, F32, F16 or BF16, which safetensors_read_reals reads
+const char *dtype_name(Dtype dtype); // "F32"
+size_t dtype_bytes(Dtype dtype);     // of one value
+bool dtype_is_float(Dtype dtype);    // F64, F32, F16 or BF16, which safetensors_read_reals reads
 
 #ifdef GPTAPE_DOUBLE
 #define DTYPE_REAL DTYPE_F64
@@ -45,17 +45,17 @@ typedef struct StoredArray {
     Dtype dtype;
     int ndim;
     int64_t size[STORED_DIMS];
-    size_t count;                                  // values
+    size_t count; // values
     size_t bytes;
-    uint64_t place;                                // of its first byte in the file
+    uint64_t place; // of its first byte in the file
 } StoredArray;
 
 typedef struct Safetensors {
     char *path;
     int descriptor;
-    StoredArray *arrays;                           // sorted by name
+    StoredArray *arrays; // sorted by name
     int n_arrays;
-    char **texts;                                  // (2 n_texts) the metadata: key, text, key, text, ...
+    char **texts; // (2 n_texts) the metadata: key, text, key, text, ...
     int n_texts;
 } Safetensors;
 
@@ -64,8 +64,8 @@ typedef struct Safetensors {
 bool safetensors_open(Safetensors *file, const char *path, Error *error);
 void safetensors_close(Safetensors *file);
 
-const StoredArray *safetensors_find(const Safetensors *file, const char *name);        // NULL if there is none
-const char *safetensors_text(const Safetensors *file, const char *key);                // of the metadata; NULL if there is none
+const StoredArray *safetensors_find(const Safetensors *file, const char *name); // NULL if there is none
+const char *safetensors_text(const Safetensors *file, const char *key);         // of the metadata; NULL if there is none
 
 // Reads values first ... first + n - 1 of an array, as stored or as Real. A range beyond the array, or Real of a dtype that is not
 // dtype_is_float, is a mistake.
@@ -106,8 +106,8 @@ bool safetensors_save(const SafetensorsWriter *writer, const char *path, Error *
 #define CHECKSUM_KEY "checksum"
 enum { CHECKSUM_TEXT = 17 };
 
-uint64_t checksum_text(const char *key, const char *text);     // of a text; 0 for the checksum itself
-LongHash checksum_array_begin(const StoredArray *array);       // of an array's name, dtype and shape; its values are added to it
-const char *checksum_format(uint64_t checksum, char text[CHECKSUM_TEXT]);      // 16 hexadecimal digits, as stored
+uint64_t checksum_text(const char *key, const char *text);                // of a text; 0 for the checksum itself
+LongHash checksum_array_begin(const StoredArray *array);                  // of an array's name, dtype and shape; its values are added to it
+const char *checksum_format(uint64_t checksum, char text[CHECKSUM_TEXT]); // 16 hexadecimal digits, as stored
 
 #endif

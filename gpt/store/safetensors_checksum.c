@@ -38,7 +38,7 @@ static bool add_array(const Safetensors *file, const StoredArray *array, uint64_
     unsigned char bytes[PIECE];
     size_t at_once = PIECE / dtype_bytes(array->dtype);
     LongHash hash = checksum_array_begin(array);
-    for (size_t done = 0; done < array->count; ) {
+    for (size_t done = 0; done < array->count;) {
         size_t piece = array->count - done < at_once ? array->count - done : at_once;
         if (!safetensors_read(file, array, done, piece, bytes, error)) {
             return false;

@@ -13,11 +13,11 @@
 
 enum {
     LENGTH_BYTES = 8,
-    LONGEST_HEADER = 1 << 24,                      // GPT-2's has 15,000 bytes; the largest models' stay below this, too
-    SHOWN = 80                                     // of a name in messages
+    LONGEST_HEADER = 1 << 24, // GPT-2's has 15,000 bytes; the largest models' stay below this, too
+    SHOWN = 80                // of a name in messages
 };
 
-static const double LARGEST_WHOLE = 9007199254740992.0;                // 2^53: JSON numbers are doubles here
+static const double LARGEST_WHOLE = 9007199254740992.0; // 2^53: JSON numbers are doubles here
 
 // ------------------------------------------------------------------------------------------------------------
 // JSON
@@ -72,7 +72,7 @@ static bool read_shape(const Safetensors *file, const cJSON *json, StoredArray *
         array->size[array->ndim] = size;
         array->ndim++;
         empty = empty || size == 0;
-        count *= (double)size;                     // exact up to 2^53, and larger beyond it
+        count *= (double)size; // exact up to 2^53, and larger beyond it
     }
     if (!empty && count * (double)dtype_bytes(array->dtype) > LARGEST_WHOLE) {
         return array_error(file, array, "has a shape with too many values for any file", error);
@@ -92,17 +92,17 @@ static bool read_offsets(const Safetensors *file, const cJSON *json, uint64_t da
         return array_error(file, array, "has no data_offsets, two whole numbers like [0, 24]", error);
     }
     if (begin > end) {
-        return error_set(error, "%s: tensor %.*s: ends at %lld, before it begins at %lld", file->path, SHOWN, array->name,
-                         (long long)end, (long long)begin);
+        return error_set(error, "%s: tensor %.*s: ends at %lld, before it begins at %lld", file->path, SHOWN, array->name, (long long)end,
+                         (long long)begin);
     }
     if ((uint64_t)end > data) {
-        return error_set(error, "%s: tensor %.*s: ends at byte %lld of the data, which has %llu; is the file cut off?", file->path,
-                         SHOWN, array->name, (long long)end, (unsigned long long)data);
+        return error_set(error, "%s: tensor %.*s: ends at byte %lld of the data, which has %llu; is the file cut off?", file->path, SHOWN,
+                         array->name, (long long)end, (unsigned long long)data);
     }
     if ((uint64_t)(end - begin) != array->bytes) {
         return error_set(error, "%s: tensor %.*s: has %lld byte%s, but %s of %s takes %zu", file->path, SHOWN, array->name,
-                         (long long)(end - begin), plural((double)(end - begin)), stored_shape_text(array, shape),
-                         dtype_name(array->dtype), array->bytes);
+                         (long long)(end - begin), plural((double)(end - begin)), stored_shape_text(array, shape), dtype_name(array->dtype),
+                         array->bytes);
     }
     array->place = (uint64_t)begin;
     return true;
@@ -118,7 +118,7 @@ static bool read_array(const Safetensors *file, const cJSON *json, uint64_t data
     *array = (StoredArray){.name = memory_copy_text(json->string)};
     cJSON_ArrayForEach(member, json) {
         const char *key = member->string == NULL ? "" : member->string;
-        const cJSON **slot = strcmp(key, "dtype") == 0          ? &dtype
+        const cJSON **slot = strcmp(key, "dtype") == 0        ? &dtype
                            : strcmp(key, "shape") == 0        ? &shape
                            : strcmp(key, "data_offsets") == 0 ? &offsets
                                                               : NULL;
@@ -130,8 +130,7 @@ static bool read_array(const Safetensors *file, const cJSON *json, uint64_t data
     if (!cJSON_IsObject(json) || known != cJSON_GetArraySize(json)) {
         return array_error(file, array, "not an object with dtype, shape and data_offsets, each once", error);
     }
-    return read_dtype(file, dtype, array, error) && read_shape(file, shape, array, error)
-        && read_offsets(file, offsets, data, array, error);
+    return read_dtype(file, dtype, array, error) && read_shape(file, shape, array, error) && read_offsets(file, offsets, data, array, error);
 }
 
 const char *stored_shape_text(const StoredArray *array, char text[STORED_SHAPE_TEXT])
@@ -154,7 +153,7 @@ static int by_place(const void *a, const void *b)
     if (one->place != other->place) {
         return one->place < other->place ? -1 : 1;
     }
-    return (one->bytes > other->bytes) - (one->bytes < other->bytes);  // an empty array lies before what begins there
+    return (one->bytes > other->bytes) - (one->bytes < other->bytes); // an empty array lies before what begins there
 }
 
 static int by_name(const void *a, const void *b)
@@ -171,8 +170,8 @@ static bool check_places(Safetensors *file, uint64_t data, Error *error)
     for (int i = 0; i < file->n_arrays; i++) {
         const StoredArray *array = &file->arrays[i];
         if (array->place != end) {
-            return error_set(error, "%s: tensor %.*s: begins at byte %llu of the data, but %.*s ends at %llu: they %s", file->path,
-                             SHOWN, array->name, (unsigned long long)array->place, SHOWN, last, (unsigned long long)end,
+            return error_set(error, "%s: tensor %.*s: begins at byte %llu of the data, but %.*s ends at %llu: they %s", file->path, SHOWN,
+                             array->name, (unsigned long long)array->place, SHOWN, last, (unsigned long long)end,
                              array->place < end ? "overlap" : "leave a gap");
         }
         end += array->bytes;
@@ -229,7 +228,7 @@ static bool read_members(Safetensors *file, const cJSON *json, uint64_t data, Er
             }
             continue;
         }
-        file->n_arrays++;                          // first, so that what is freed includes it
+        file->n_arrays++; // first, so that what is freed includes it
         if (!read_array(file, member, data, &file->arrays[file->n_arrays - 1], error)) {
             return false;
         }
@@ -269,13 +268,13 @@ static bool header_length(const Safetensors *file, uint64_t size, uint64_t *leng
     }
     memcpy(length, bytes, sizeof *length);
     if (*length > size - LENGTH_BYTES) {
-        return error_set(error, "%s: its header of %llu byte%s would go beyond the file's %llu; is it cut off, or no "
-                         "safetensors file?", file->path, (unsigned long long)*length, plural((double)*length),
-                         (unsigned long long)size);
+        return error_set(error,
+                         "%s: its header of %llu byte%s would go beyond the file's %llu; is it cut off, or no "
+                         "safetensors file?",
+                         file->path, (unsigned long long)*length, plural((double)*length), (unsigned long long)size);
     }
     if (*length > LONGEST_HEADER) {
-        return error_set(error, "%s: has a header of %llu bytes; at most %d are read", file->path, (unsigned long long)*length,
-                         LONGEST_HEADER);
+        return error_set(error, "%s: has a header of %llu bytes; at most %d are read", file->path, (unsigned long long)*length, LONGEST_HEADER);
     }
     return true;
 }
@@ -306,8 +305,7 @@ bool safetensors_open(Safetensors *file, const char *path, Error *error)
 {
     struct stat status;
     *file = (Safetensors){.path = memory_copy_text(path), .descriptor = file_open(path, INFINITY, error)};
-    bool opened = file->descriptor >= 0 && fstat(file->descriptor, &status) == 0
-               && read_header(file, (uint64_t)status.st_size, error);
+    bool opened = file->descriptor >= 0 && fstat(file->descriptor, &status) == 0 && read_header(file, (uint64_t)status.st_size, error);
     if (!opened) {
         safetensors_close(file);
     }
@@ -378,7 +376,7 @@ bool safetensors_read_reals(const Safetensors *file, const StoredArray *array, s
     if (array->dtype == DTYPE_REAL) {
         return safetensors_read(file, array, first, n, out, error);
     }
-    for (size_t done = 0; done < n; ) {
+    for (size_t done = 0; done < n;) {
         size_t piece = n - done < at_once ? n - done : at_once;
         if (!safetensors_read(file, array, first + done, piece, bytes, error)) {
             return false;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 typedef struct Item {
-    StoredArray array;                             // its size as in the file
+    StoredArray array; // its size as in the file
     const void *data;
     bool transposed;
 } Item;
@@ -161,8 +161,8 @@ static void write_transposed(const Item *item, FILE *stream)
     enum { AT_ONCE = 16 };
     size_t rows = (size_t)item->array.size[1];
     size_t columns = (size_t)item->array.size[0];
-    const Real *data = item->data;                // (rows, columns)
-    Real *turned = memory_allocate(AT_ONCE * rows * sizeof *turned, "a matrix's columns");    // (AT_ONCE, rows)
+    const Real *data = item->data;                                                         // (rows, columns)
+    Real *turned = memory_allocate(AT_ONCE * rows * sizeof *turned, "a matrix's columns"); // (AT_ONCE, rows)
     for (size_t first = 0; first < columns && !ferror(stream); first += AT_ONCE) {
         size_t n = columns - first < AT_ONCE ? columns - first : AT_ONCE;
         for (size_t row = 0; row < rows; row++) {
@@ -181,7 +181,7 @@ void safetensors_write(const SafetensorsWriter *writer, FILE *stream)
     sort_items(writer, sorted);
     char *header = header_text(writer, sorted);
     write_header(header, stream);
-    for (int i = 0; i < writer->n && !ferror(stream); i++) {           // stops if the disk is full, with errno set
+    for (int i = 0; i < writer->n && !ferror(stream); i++) { // stops if the disk is full, with errno set
         if (sorted[i]->transposed) {
             write_transposed(sorted[i], stream);
         } else {

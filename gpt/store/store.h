@@ -32,7 +32,7 @@ GPT *gpt_load(const char *folder, Error *error);
 // The same, with one block's weights in memory at a time, read and converted each time a pass reaches it (gpt_create_streamed). The files stay open
 // until gpt_free; a model that borrows them (an experiment's arm) must be freed first.
 GPT *gpt_load_streamed(const char *folder, Error *error);
-bool gpt_load_config(const char *folder, GPTConfig *config, Error *error);     // only config.json, without the weights
+bool gpt_load_config(const char *folder, GPTConfig *config, Error *error); // only config.json, without the weights
 
 // The settings of generation_config.json (without one: of config.json) that would change what the model writes, "temperature 0.7, top_k 50"; ""
 // if there are none. gptape takes them from options instead. An eos_token_id is one if it is not end_of_text. The caller frees *settings.

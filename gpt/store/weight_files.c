@@ -99,8 +99,10 @@ bool weights_open(Weights *weights, const char *folder, Error *error)
         return open_index(weights, error);
     }
     if (file_exists(folder, "pytorch_model.bin")) {
-        return error_set(error, "%s: has its weights in pytorch_model.bin, a Python pickle, and no " WEIGHTS_FILE "; in Python, "
-                         "GPT2LMHeadModel.from_pretrained(...).save_pretrained(...) writes one", folder);
+        return error_set(error,
+                         "%s: has its weights in pytorch_model.bin, a Python pickle, and no " WEIGHTS_FILE "; in Python, "
+                         "GPT2LMHeadModel.from_pretrained(...).save_pretrained(...) writes one",
+                         folder);
     }
     return error_set(error, "%s: has no " WEIGHTS_FILE, folder);
 }
@@ -139,8 +141,8 @@ bool weights_check(Found found, int ndim, const int *size, Error *error)
                          stored_shape_text(array, has), shape_text(shape, wants));
     }
     return dtype_is_float(array->dtype)
-        || error_set(error, "%s: tensor %.*s: has dtype %s; F32, F16, BF16 or F64 can be loaded", found.file->path, NAME_SHOWN,
-                     array->name, dtype_name(array->dtype));
+        || error_set(error, "%s: tensor %.*s: has dtype %s; F32, F16, BF16 or F64 can be loaded", found.file->path, NAME_SHOWN, array->name,
+                     dtype_name(array->dtype));
 }
 
 bool weights_need(Weights *weights, const char *name, int ndim, const int *size, Found *found, Error *error)
@@ -182,9 +184,8 @@ bool weights_check_no_other(const Weights *weights, Error *error)
         }
     }
     if (others > 1) {
-        return error_set(error, "%s: tensor %.*s and %d more: are not part of the model that config.json asks for", where->path, NAME_SHOWN,
-                         first, others - 1);
+        return error_set(error, "%s: tensor %.*s and %d more: are not part of the model that config.json asks for", where->path, NAME_SHOWN, first,
+                         others - 1);
     }
-    return others == 0
-        || error_set(error, "%s: tensor %.*s: is not part of the model that config.json asks for", where->path, NAME_SHOWN, first);
+    return others == 0 || error_set(error, "%s: tensor %.*s: is not part of the model that config.json asks for", where->path, NAME_SHOWN, first);
 }

@@ -5,7 +5,7 @@
 
 #include "gpt/store/safetensors.h"
 
-enum { NAME_SHOWN = 80 };                          // of a tensor's name in messages
+enum { NAME_SHOWN = 80 }; // of a tensor's name in messages
 
 // An array, and the file that it is in.
 typedef struct Found {
@@ -16,7 +16,7 @@ typedef struct Found {
 typedef struct Weights {
     const char *folder;
     Safetensors *files;
-    bool **used;                                   // for each file, which of its arrays were found by name
+    bool **used; // for each file, which of its arrays were found by name
     int n_files;
 } Weights;
 
@@ -29,7 +29,7 @@ bool weights_find(Weights *weights, const char *name, Found *found);
 
 // Checks the shape, and that the dtype can be read as floats. Errors name the file, the tensor and both shapes.
 bool weights_check(Found found, int ndim, const int *size, Error *error);
-bool weights_need(Weights *weights, const char *name, int ndim, const int *size, Found *found, Error *error);  // both
+bool weights_need(Weights *weights, const char *name, int ndim, const int *size, Found *found, Error *error); // both
 
 // Checks that every array was used, except attention masks.
 bool weights_check_no_other(const Weights *weights, Error *error);

@@ -105,7 +105,7 @@ typedef struct Names {
     const TableText *tables;
     const VariableText *variables;
     const RuleText *rules;
-    const char *rule;                              // the rule being parsed
+    const char *rule; // the rule being parsed
 } Names;
 
 static int find_rule(const Names *names, const char *name)

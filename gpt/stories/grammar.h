@@ -15,8 +15,8 @@
 
 typedef struct TableText {
     const char *name;
-    const char *forms;                             // names of the forms, separated by /
-    const char *rows;                              // separated by |; forms separated by /
+    const char *forms; // names of the forms, separated by /
+    const char *rows;  // separated by |; forms separated by /
 } TableText;
 
 typedef struct VariableText {
@@ -26,7 +26,7 @@ typedef struct VariableText {
 
 typedef struct RuleText {
     const char *name;
-    const char *alternatives;                      // separated by |
+    const char *alternatives; // separated by |
 } RuleText;
 
 // The grammar of the stories (story.c). Each list ends with a NULL name.
@@ -40,16 +40,16 @@ extern const RuleText story_rules[];
 typedef struct WordTable {
     const char *name;
     int n_rows, n_forms;
-    char **words;                                  // (n_rows, n_forms)
+    char **words; // (n_rows, n_forms)
 } WordTable;
 
 typedef enum ItemKind { ITEM_TEXT, ITEM_RULE, ITEM_WORD, ITEM_VARIABLE } ItemKind;
 
 typedef struct Item {
     ItemKind kind;
-    const char *text;                              // of ITEM_TEXT: n bytes
+    const char *text; // of ITEM_TEXT: n bytes
     size_t n;
-    int index;                                     // of the rule, table or variable
+    int index; // of the rule, table or variable
     int form;
     bool capital;
 } Item;
@@ -73,7 +73,7 @@ typedef struct Grammar {
     int n_tables;
     int variable_table[MOST_VARIABLES];
     int n_variables;
-    Rule *rules;                                   // the first is a whole story
+    Rule *rules; // the first is a whole story
     int n_rules;
 } Grammar;
 
@@ -90,8 +90,8 @@ typedef struct Roles {
 } Roles;
 
 Roles roles_none(void);
-bool role_is_free(const Grammar *grammar, const Roles *roles, int variable, int row);  // does no other variable have this row?
-const char *grammar_word(const Grammar *grammar, const Item *item, int row);           // before its first letter is capitalized
+bool role_is_free(const Grammar *grammar, const Roles *roles, int variable, int row); // does no other variable have this row?
+const char *grammar_word(const Grammar *grammar, const Item *item, int row);          // before its first letter is capitalized
 char capital_letter(char letter);
 
 #endif

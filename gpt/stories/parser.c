@@ -14,7 +14,7 @@
 
 typedef struct Parsing {
     const Grammar *grammar;
-    const char *text;                              // n bytes, all of which must match
+    const char *text; // n bytes, all of which must match
     size_t n;
     Roles roles;
 } Parsing;
@@ -43,8 +43,7 @@ static bool has_word(const Parsing *parsing, size_t at, const char *word, bool c
 static bool parse_word(Parsing *parsing, const Item *item, int row, const Rest *rest, size_t at)
 {
     size_t length;
-    return has_word(parsing, at, grammar_word(parsing->grammar, item, row), item->capital, &length) &&
-           parse(parsing, rest, at + length);
+    return has_word(parsing, at, grammar_word(parsing->grammar, item, row), item->capital, &length) && parse(parsing, rest, at + length);
 }
 
 static bool parse_any_word(Parsing *parsing, const Item *item, const Rest *rest, size_t at)
@@ -98,14 +97,10 @@ static bool parse(Parsing *parsing, const Rest *rest, size_t at)
     Rest tail = {.items = rest->items + 1, .n = rest->n - 1, .next = rest->next};
     switch (item->kind) {
     case ITEM_TEXT:
-        return item->n <= parsing->n - at && memcmp(parsing->text + at, item->text, item->n) == 0 &&
-               parse(parsing, &tail, at + item->n);
-    case ITEM_RULE:
-        return parse_rule(parsing, item->index, &tail, at);
-    case ITEM_WORD:
-        return parse_any_word(parsing, item, &tail, at);
-    case ITEM_VARIABLE:
-        return parse_variable(parsing, item, &tail, at);
+        return item->n <= parsing->n - at && memcmp(parsing->text + at, item->text, item->n) == 0 && parse(parsing, &tail, at + item->n);
+    case ITEM_RULE: return parse_rule(parsing, item->index, &tail, at);
+    case ITEM_WORD: return parse_any_word(parsing, item, &tail, at);
+    case ITEM_VARIABLE: return parse_variable(parsing, item, &tail, at);
     }
     return false;
 }
@@ -167,8 +162,7 @@ static size_t skip_space(const char *text, size_t n, size_t at)
     return at;
 }
 
-static void count_sentences(const Grammar *grammar, const char *text, size_t n, StoryCount *count, StoryFault *on_fault,
-                            void *context)
+static void count_sentences(const Grammar *grammar, const char *text, size_t n, StoryCount *count, StoryFault *on_fault, void *context)
 {
     size_t at = skip_space(text, n, 0);
     size_t end = sentence_end(text, n, at);

@@ -12,15 +12,15 @@
 // Anna. An empty line ends a story.
 typedef struct Stories Stories;
 
-Stories *stories_create(void);                     // the caller frees it with stories_free
+Stories *stories_create(void); // the caller frees it with stories_free
 void stories_free(Stories *stories);
-char *stories_tell(const Stories *stories, Random *random);    // one story, with its empty line; the caller frees it
+char *stories_tell(const Stories *stories, Random *random); // one story, with its empty line; the caller frees it
 
 typedef struct StoryCount {
-    int sentences;                                 // complete ones; a truncated last one does not count
-    int well_formed;                               // of these, sentences of the grammar, with the right he or she, a or an
-    int stories;                                   // complete ones
-    int whole;                                     // of these, stories of the grammar: one plot, with the same names throughout
+    int sentences;   // complete ones; a truncated last one does not count
+    int well_formed; // of these, sentences of the grammar, with the right he or she, a or an
+    int stories;     // complete ones
+    int whole;       // of these, stories of the grammar: one plot, with the same names throughout
 } StoryCount;
 
 // Called for each sentence that is not well-formed: n bytes within the text.

@@ -21,7 +21,8 @@ const TableText story_tables[] = {
      "the ant/it/it/its/an ant"},
     {"thing", "name", "ball|book|kite|boat|drum|hat|ring|arrow"},
     {"food", "name", "apple|pear|egg|bun|cake"},
-    {"place", "name/at", "park/in the park|garden/in the garden|forest/in the forest|hill/on the hill|"
+    {"place", "name/at",
+     "park/in the park|garden/in the garden|forest/in the forest|hill/on the hill|"
      "river/at the river|lake/at the lake"},
     {"spot", "name", "under the bed|behind the door|in the grass|in a box|under a tree"},
     {"color", "name", "red|blue|green|orange"},
@@ -37,9 +38,8 @@ const TableText story_tables[] = {
 };
 
 const VariableText story_variables[] = {
-    {"hero", "one"}, {"friend", "one"}, {"thing", "thing"}, {"food", "food"}, {"place", "place"}, {"spot", "spot"},
-    {"other_spot", "spot"}, {"color", "color"}, {"sort", "sort"}, {"skill", "skill"}, {"noise", "noise"}, {"kin", "kin"},
-    {"gift", "gift"}, {NULL, NULL},
+    {"hero", "one"},    {"friend", "one"}, {"thing", "thing"}, {"food", "food"},   {"place", "place"}, {"spot", "spot"}, {"other_spot", "spot"},
+    {"color", "color"}, {"sort", "sort"},  {"skill", "skill"}, {"noise", "noise"}, {"kin", "kin"},     {"gift", "gift"}, {NULL, NULL},
 };
 
 const RuleText story_rules[] = {
@@ -47,7 +47,7 @@ const RuleText story_rules[] = {
 
     // Something is lost and found with a friend's help.
     {"lost", "<Opening> <Had> <Played> <Lost> <Grieved>\n<Came> <Asked> <ToldLoss> <Looked> <Found>\n"
-     "<Cheered> <Thanked> <Closing>"},
+             "<Cheered> <Thanked> <Closing>"},
     {"Had", "<who> had {thing.a}.|<who> had {color.a} {thing}.|<who> had {sort.a} {color} {thing}."},
     {"Played", "<who> played with the {thing} all day.|The {thing} was {sort}."},
     {"Lost", "But then the {thing} was gone.|But then <it> lost the {thing}."},
@@ -77,7 +77,7 @@ const RuleText story_rules[] = {
 
     // Someone learns to do something.
     {"lesson", "<Opening> <Wanted> <Failed> <Grieved>\n"
-     "<Came> <Asked> <ToldFailure> <Taught> <Practised>\n<Managed> <Cheered> <Thanked> <Closing>"},
+               "<Came> <Asked> <ToldFailure> <Taught> <Practised>\n<Managed> <Cheered> <Thanked> <Closing>"},
     {"Wanted", "<who> wanted to {skill}.|<who> wanted to learn to {skill}."},
     {"Failed", "But <it> could not {skill}.|<who> tried to {skill}, but it was too hard."},
     {"ToldFailure", "\"I can not {skill},\" said {hero}.|\"I want to {skill},\" said {hero}."},
@@ -87,7 +87,7 @@ const RuleText story_rules[] = {
 
     // Two want the same thing and break it.
     {"quarrel", "<Opening> <Had> <Met> <BothWanted> <Fought> <Broke>\n"
-     "<Regretted> <Sorry> <Forgave> <Mended>\n<BothGlad> <Closing>"},
+                "<Regretted> <Sorry> <Forgave> <Mended>\n<BothGlad> <Closing>"},
     {"Met", "Then <it> met {friend.new}.|{Friend} was there, too."},
     {"BothWanted", "{Friend} wanted to have the {thing}.|\"Give me the {thing},\" said {friend}."},
     {"Fought", "\"No, it is mine,\" said {hero}.|They both pulled."},

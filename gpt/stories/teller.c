@@ -10,7 +10,7 @@ typedef struct Telling {
     const Grammar *grammar;
     Random *random;
     Roles roles;
-    char *text;                                    // n bytes so far
+    char *text; // n bytes so far
     size_t n, capacity;
 } Telling;
 
@@ -62,18 +62,10 @@ static void tell(Telling *telling, int rule_index)
     for (int i = 0; i < alternative->n; i++) {
         const Item *item = &alternative->items[i];
         switch (item->kind) {
-        case ITEM_TEXT:
-            write_text(telling, item->text, item->n);
-            break;
-        case ITEM_RULE:
-            tell(telling, item->index);
-            break;
-        case ITEM_WORD:
-            write_word(telling, item, choose(telling->random, telling->grammar->tables[item->index].n_rows));
-            break;
-        case ITEM_VARIABLE:
-            write_word(telling, item, cast(telling, item->index));
-            break;
+        case ITEM_TEXT: write_text(telling, item->text, item->n); break;
+        case ITEM_RULE: tell(telling, item->index); break;
+        case ITEM_WORD: write_word(telling, item, choose(telling->random, telling->grammar->tables[item->index].n_rows)); break;
+        case ITEM_VARIABLE: write_word(telling, item, cast(telling, item->index)); break;
         }
     }
 }
@@ -109,7 +101,7 @@ char *stories_text(uint64_t seed, size_t bytes)
 {
     Random random;
     random_seed(&random, seed);
-    char *text = memory_allocate(bytes < SIZE_MAX ? bytes + 1 : bytes, "the stories");     // first, so that a refusal leaves nothing behind
+    char *text = memory_allocate(bytes < SIZE_MAX ? bytes + 1 : bytes, "the stories"); // first, so that a refusal leaves nothing behind
     Stories *stories = stories_create();
     size_t n = 0;
     bool room = true;

@@ -129,7 +129,7 @@ static bool mark_special(const Listing *listing, const cJSON *json)
 {
     const cJSON *described = cJSON_IsObject(json) ? member(json, "content") : json;
     if (!cJSON_IsString(described)) {
-        return true;                               // null: there is no such token
+        return true; // null: there is no such token
     }
     const char *content = described->valuestring;
     AddedToken *token = find(listing->added, content);
@@ -311,8 +311,10 @@ static void write_token(const AddedToken *token, bool first, FILE *stream)
 void added_tokens_write(const void *tokenizer, FILE *stream)
 {
     const AddedTokens *added = &((const Tokenizer *)tokenizer)->added;
-    fprintf(stream, "{\"tokenizer_class\": \"GPT2Tokenizer\", \"add_prefix_space\": false, \"split_special_tokens\": %s, "
-            "\"added_tokens_decoder\": {", added->special ? "false" : "true");
+    fprintf(stream,
+            "{\"tokenizer_class\": \"GPT2Tokenizer\", \"add_prefix_space\": false, \"split_special_tokens\": %s, "
+            "\"added_tokens_decoder\": {",
+            added->special ? "false" : "true");
     for (int i = 0; i < added->n; i++) {
         write_token(&added->list[i], i == 0, stream);
     }

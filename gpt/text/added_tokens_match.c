@@ -72,7 +72,7 @@ bool added_tokens_compile(AddedTokens *added, Error *error)
         pcre2_get_error_message(number, text, sizeof text);
         return error_set(error, "%d added tokens: PCRE2: %s", added->n, (const char *)text);
     }
-    pcre2_jit_compile(added->code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);   // where this is impossible, matching is slower and the same
+    pcre2_jit_compile(added->code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD); // where this is impossible, matching is slower and the same
     return true;
 }
 

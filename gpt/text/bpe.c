@@ -74,26 +74,26 @@ const Merge *bpe_find(const Bpe *bpe, int left, int right)
 // ------------------------------------------------------------------------------------------------------------
 // The work: a list of tokens, and a heap of pairs
 
-enum { NO_MERGE = INT_MAX };                       // a rank after all others
+enum { NO_MERGE = INT_MAX }; // a rank after all others
 
 // A token of the piece, stored at the index of its first byte.
 typedef struct Node {
     int id;
-    int rank;                                      // of the merge with the next token, or NO_MERGE
-    int merged;                                    // what that merge makes
-    size_t previous, next;                         // indices; n at both ends
+    int rank;              // of the merge with the next token, or NO_MERGE
+    int merged;            // what that merge makes
+    size_t previous, next; // indices; n at both ends
 } Node;
 
 typedef struct Pair {
     int rank;
-    size_t left;                                   // the index of its left token
+    size_t left; // the index of its left token
 } Pair;
 
 struct BpeWork {
-    Node *nodes;                                   // (capacity)
-    Pair *heap;                                    // (2 capacity) each pair comes before the two below it, 2 i + 1 and 2 i + 2
+    Node *nodes; // (capacity)
+    Pair *heap;  // (2 capacity) each pair comes before the two below it, 2 i + 1 and 2 i + 2
     size_t n_heap;
-    size_t capacity;                               // the longest piece so far
+    size_t capacity; // the longest piece so far
     size_t steps;
 };
 
@@ -154,7 +154,7 @@ static Pair heap_pop(BpeWork *work)
     Pair *heap = work->heap;
     Pair first = heap[0];
     work->n_heap--;
-    Pair moved = heap[work->n_heap];               // the last one moves to the front and sinks
+    Pair moved = heap[work->n_heap]; // the last one moves to the front and sinks
     size_t at = 0;
     size_t below = 1;
     while (below < work->n_heap) {

@@ -24,10 +24,10 @@ typedef struct Tokenizing {
     Reader reader;
     CacheHeader header;
     size_t n_special;
-    bool reads_only;                               // does not write to the folder
+    bool reads_only; // does not write to the folder
     FILE *file;
-    const char *file_name;                         // for messages
-    DatasetProgress *progress;                     // may be NULL
+    const char *file_name;     // for messages
+    DatasetProgress *progress; // may be NULL
     void *context;
 } Tokenizing;
 
@@ -199,8 +199,7 @@ static Dataset *open_dataset(Tokenizing *work, const char *path, const char *fol
     return dataset;
 }
 
-Dataset *dataset_open(const char *path, const Tokenizer *tokenizer, const char *folder, DatasetProgress *progress, void *context,
-                      Error *error)
+Dataset *dataset_open(const char *path, const Tokenizer *tokenizer, const char *folder, DatasetProgress *progress, void *context, Error *error)
 {
     Tokenizing work = {.tokenizer = tokenizer, .progress = progress, .context = context};
     return open_dataset(&work, path, folder, error);
@@ -241,9 +240,10 @@ bool dataset_check(const Dataset *dataset, int T, Error *error)
     for (DatasetSplit split = SPLIT_TRAIN; split < SPLIT_COUNT; split++) {
         size_t n = dataset_tokens(dataset, split);
         if (n < needed) {
-            return error_set(error, "%.300s: is too short: of its %zu token%s %zu %s for %s; a row of %d and the next token "
-                             "need %zu", dataset->name, dataset->n_tokens,
-                             plural((double)dataset->n_tokens), n, n == 1 ? "is" : "are",
+            return error_set(error,
+                             "%.300s: is too short: of its %zu token%s %zu %s for %s; a row of %d and the next token "
+                             "need %zu",
+                             dataset->name, dataset->n_tokens, plural((double)dataset->n_tokens), n, n == 1 ? "is" : "are",
                              split == SPLIT_TRAIN ? "training" : "validation", T, needed);
         }
     }
@@ -255,8 +255,7 @@ static size_t count_rows(const Dataset *dataset, DatasetSplit split, int T)
 {
     size_t n = dataset_tokens(dataset, split);
     if (n < (size_t)T + 1) {
-        fail_mistake(HERE, "a row of %d and the next token are not in the %zu of the data set's split; ask dataset_check first",
-                     T, n);
+        fail_mistake(HERE, "a row of %d and the next token are not in the %zu of the data set's split; ask dataset_check first", T, n);
     }
     return n - (size_t)T;
 }
@@ -266,7 +265,7 @@ static void copy_row(const Dataset *dataset, DatasetSplit split, size_t place, i
     size_t start = dataset->start[split] + place;
     size_t n = (size_t)T;
     cache_read(dataset, start, n, ids);
-    memcpy(targets, ids + 1, (n - 1) * sizeof *ids);                   // each target is the id that follows
+    memcpy(targets, ids + 1, (n - 1) * sizeof *ids); // each target is the id that follows
     cache_read(dataset, start + n, 1, targets + n - 1);
 }
 
@@ -284,7 +283,7 @@ void dataset_batch(const Dataset *dataset, DatasetSplit split, Random *random, i
 void dataset_skip_batch(Random *random, int B)
 {
     for (int b = 0; b < B; b++) {
-        random_double(random);                     // as dataset_batch draws a row
+        random_double(random); // as dataset_batch draws a row
     }
 }
 

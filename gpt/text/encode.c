@@ -21,8 +21,7 @@ static void encode_piece(const char *piece, size_t n, void *context)
 }
 
 // Text without added tokens. *n_encoded: as much of it as is certain.
-static bool encode_ordinary(const Tokenizer *tokenizer, Encoding *encoding, const char *text, size_t n, bool ends, size_t *n_encoded,
-                            Error *error)
+static bool encode_ordinary(const Tokenizer *tokenizer, Encoding *encoding, const char *text, size_t n, bool ends, size_t *n_encoded, Error *error)
 {
     *n_encoded = 0;
     return n == 0 || pre_tokenizer_split(tokenizer->split, text, n, ends, encode_piece, encoding, n_encoded, error);
@@ -31,8 +30,8 @@ static bool encode_ordinary(const Tokenizer *tokenizer, Encoding *encoding, cons
 // Added tokens, and the text between them.
 static bool encode_all(const Tokenizer *tokenizer, Encoding *encoding, TextPart part, size_t *n_encoded, size_t *n_special, Error *error)
 {
-    size_t at = 0;                                 // all before it is encoded
-    size_t from = 0;                               // where the next added token is looked for
+    size_t at = 0;   // all before it is encoded
+    size_t from = 0; // where the next added token is looked for
     size_t n;
     bool going = true;
     bool done = true;
@@ -41,7 +40,7 @@ static bool encode_all(const Tokenizer *tokenizer, Encoding *encoding, TextPart 
         *n_special += match.token != NULL && match.token->special;
         from = match.end;
         if (match.token != NULL && !added_token_is_found(&tokenizer->added, match.token)) {
-            continue;                              // ordinary text
+            continue; // ordinary text
         }
         bool ends = match.token != NULL || (part.ends && match.start == part.n);
         done = encode_ordinary(tokenizer, encoding, part.text + at, match.start - at, ends, &n, error);
@@ -57,8 +56,7 @@ static bool encode_all(const Tokenizer *tokenizer, Encoding *encoding, TextPart 
     return done;
 }
 
-static bool encode_gpt2(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, size_t *n_special,
-                        Error *error)
+static bool encode_gpt2(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, size_t *n_special, Error *error)
 {
     Encoding encoding = {.bpe = &tokenizer->bpe, .work = bpe_work_create(), .ids = ids};
     bool done = encode_all(tokenizer, &encoding, part, n_encoded, n_special, error);
@@ -88,7 +86,7 @@ static const char *alphabet_text(const Tokens *tokens, char text[ALPHABET_TEXT])
     for (; id < tokens->n; id++) {
         size_t n;
         const char *character = tokens_get(tokens, id, &n);
-        char control[8];                           // a line's end, say: a message is one line
+        char control[8]; // a line's end, say: a message is one line
         if ((unsigned char)character[0] < 0x20) {
             n = (size_t)snprintf(control, sizeof control, "\\x%02x", (unsigned char)character[0]);
             character = control;
@@ -117,8 +115,8 @@ static bool encode_chars(const Tokenizer *tokenizer, TextPart part, int *ids, si
         int id = tokens_find(&tokenizer->tokens, character, (size_t)length);
         if (id < 0) {
             char alphabet[ALPHABET_TEXT];
-            return error_set(error, "the text's character '%.*s' after %zu byte%s is not in the alphabet of %d: %s",
-                             length, character, part.offset + at, plural((double)(part.offset + at)), tokenizer->tokens.n,
+            return error_set(error, "the text's character '%.*s' after %zu byte%s is not in the alphabet of %d: %s", length, character,
+                             part.offset + at, plural((double)(part.offset + at)), tokenizer->tokens.n,
                              alphabet_text(&tokenizer->tokens, alphabet));
         }
         ids[*n_ids] = id;
@@ -129,18 +127,14 @@ static bool encode_chars(const Tokenizer *tokenizer, TextPart part, int *ids, si
     return true;
 }
 
-bool tokenizer_encode_part(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, size_t *n_special,
-                           Error *error)
+bool tokenizer_encode_part(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, size_t *n_special, Error *error)
 {
     size_t ignored = 0;
     switch (tokenizer->kind) {
-    case TOKENIZER_GPT2:
-        return encode_gpt2(tokenizer, part, ids, n_ids, n_encoded, n_special != NULL ? n_special : &ignored, error);
-    case TOKENIZER_BYTES:
-        return encode_bytes(part, ids, n_ids, n_encoded);
+    case TOKENIZER_GPT2: return encode_gpt2(tokenizer, part, ids, n_ids, n_encoded, n_special != NULL ? n_special : &ignored, error);
+    case TOKENIZER_BYTES: return encode_bytes(part, ids, n_ids, n_encoded);
     case TOKENIZER_CHARS:
-    case TOKENIZER_COUNT:
-        return encode_chars(tokenizer, part, ids, n_ids, n_encoded, error);
+    case TOKENIZER_COUNT: return encode_chars(tokenizer, part, ids, n_ids, n_encoded, error);
     }
     return false;
 }

@@ -18,12 +18,11 @@ static bool order_entries(const Source *source, const cJSON *json, cJSON **entri
             return error_set(error, "%s: token \"%.60s\": its id is not an integer", source->path, entry->string);
         }
         if (!(id >= 0 && id < n)) {
-            return error_set(error, "%s: token \"%.60s\": id %.17g is out of range; the ids are 0 to %d", source->path,
-                             entry->string, id, n - 1);
+            return error_set(error, "%s: token \"%.60s\": id %.17g is out of range; the ids are 0 to %d", source->path, entry->string, id, n - 1);
         }
         if (entries[(int)id] != NULL) {
-            return error_set(error, "%s: tokens \"%.60s\" and \"%.60s\": both have id %d", source->path,
-                             entries[(int)id]->string, entry->string, (int)id);
+            return error_set(error, "%s: tokens \"%.60s\" and \"%.60s\": both have id %d", source->path, entries[(int)id]->string, entry->string,
+                             (int)id);
         }
         entries[(int)id] = entry;
     }
@@ -42,8 +41,7 @@ static bool add_tokens(const Source *source, cJSON **entries, int n, Tokens *tok
         bool added = spelled && tokens_add(tokens, bytes, n_bytes);
         free(bytes);
         if (!spelled) {
-            return error_set(error, "%s: token \"%.60s\" (id %d): not spelled in GPT-2's letters for bytes", source->path,
-                             letters, id);
+            return error_set(error, "%s: token \"%.60s\" (id %d): not spelled in GPT-2's letters for bytes", source->path, letters, id);
         }
         if (!added) {
             return error_set(error, "%s: token \"%.60s\" (id %d): duplicate", source->path, letters, id);
@@ -89,11 +87,9 @@ static bool json_error(const Source *source, const char *stopped, Error *error)
         }
     }
     if (!ends_in_brace(source)) {
-        return error_set(error, "%s: does not end in }; is it cut off? It has %zu byte%s", source->path, source->n,
-                         plural((double)source->n));
+        return error_set(error, "%s: does not end in }; is it cut off? It has %zu byte%s", source->path, source->n, plural((double)source->n));
     }
-    return error_set(error, "%s: invalid JSON at line %d, byte %zu", source->path, line,
-                     (size_t)(stopped - start) + 1);
+    return error_set(error, "%s: invalid JSON at line %d, byte %zu", source->path, line, (size_t)(stopped - start) + 1);
 }
 
 bool encoder_read(const Source *source, Tokens *tokens, Error *error)

@@ -20,8 +20,8 @@
 
 #include <stdlib.h>
 
-static const char pattern[] =
-    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^" UNICODE_SPACE "\\p{L}\\p{N}]+|[" UNICODE_SPACE "]+(?![^" UNICODE_SPACE "])|[" UNICODE_SPACE "]+";
+static const char pattern[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^" UNICODE_SPACE "\\p{L}\\p{N}]+|[" UNICODE_SPACE
+                              "]+(?![^" UNICODE_SPACE "])|[" UNICODE_SPACE "]+";
 
 struct PreTokenizer {
     pcre2_code *code;
@@ -38,13 +38,12 @@ PreTokenizer *pre_tokenizer_create(Error *error)
 {
     int number;
     PCRE2_SIZE offset;
-    pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_ANCHORED, &number, &offset,
-                                     NULL);
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_ANCHORED, &number, &offset, NULL);
     if (code == NULL) {
         pcre_error(error, number);
         return NULL;
     }
-    pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);   // where that can't be, matching is slower and the same
+    pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); // where that can't be, matching is slower and the same
     PreTokenizer *split = memory_allocate(sizeof *split, "a pattern");
     split->code = code;
     return split;
@@ -78,8 +77,8 @@ typedef struct Splitting {
     const PreTokenizer *split;
     pcre2_match_data *match;
     const char *text;
-    size_t at;                                     // all before it is in pieces
-    size_t certain;                                // a piece that ends after it may be longer, together with the rest of the text
+    size_t at;      // all before it is in pieces
+    size_t certain; // a piece that ends after it may be longer, together with the rest of the text
     PreTokenPiece *on_piece;
     void *context;
 } Splitting;
@@ -103,8 +102,7 @@ static bool split_characters(Splitting *splitting, size_t end, bool *failed, Err
     PCRE2_SPTR run = (PCRE2_SPTR)splitting->text + from;
     bool going = true;
     while (going && splitting->at < end) {
-        int count = pcre2_match(splitting->split->code, run, end - from, splitting->at - from, PCRE2_NO_UTF_CHECK,
-                                splitting->match, NULL);
+        int count = pcre2_match(splitting->split->code, run, end - from, splitting->at - from, PCRE2_NO_UTF_CHECK, splitting->match, NULL);
         *failed = count < 0;
         going = count < 0 ? pcre_error(error, count) : give_piece(splitting, from + pcre2_get_ovector_pointer(splitting->match)[1]);
     }
@@ -112,11 +110,10 @@ static bool split_characters(Splitting *splitting, size_t end, bool *failed, Err
 }
 
 bool pre_tokenizer_split(const PreTokenizer *split, const char *text, size_t n, bool ends, PreTokenPiece *on_piece, void *context, size_t *n_split,
-                Error *error)
+                         Error *error)
 {
-    enum { LOOK_AHEAD = 16 };                      // bytes: a match's end depends on at most three characters after it
-    Splitting splitting = {.split = split, .match = pcre2_match_data_create(1, NULL), .text = text, .on_piece = on_piece,
-                           .context = context};
+    enum { LOOK_AHEAD = 16 }; // bytes: a match's end depends on at most three characters after it
+    Splitting splitting = {.split = split, .match = pcre2_match_data_create(1, NULL), .text = text, .on_piece = on_piece, .context = context};
     if (splitting.match == NULL) {
         return error_set(error, "cannot split text: out of memory");
     }

@@ -70,8 +70,8 @@ void reader_end(Reader *reader)
 static bool make_room(Reader *reader, Error *error)
 {
     if (reader->capacity >= LONGEST_PART) {
-        return error_set(error, "%s: has no place to cut it within %d MiB after byte %zu; is it text?", reader->name,
-                         LONGEST_PART >> 20, reader->offset);
+        return error_set(error, "%s: has no place to cut it within %d MiB after byte %zu; is it text?", reader->name, LONGEST_PART >> 20,
+                         reader->offset);
     }
     char *larger = memory_allocate(2 * reader->capacity, "a text");
     memcpy(larger, reader->text, reader->n + reader->waiting);
@@ -90,8 +90,8 @@ static bool check_characters(Reader *reader, Error *error)
         int code = 0;
         length = utf8_read(reader->text + reader->n, end - reader->n, &code);
         if (length == UTF8_BAD || (length == UTF8_CUT && reader->ends) || (length == 1 && code == 0)) {
-            return error_set(error, "%s: is not UTF-8 text: byte 0x%02x at %zu", reader->name,
-                             (unsigned char)reader->text[reader->n], reader->offset + reader->n);
+            return error_set(error, "%s: is not UTF-8 text: byte 0x%02x at %zu", reader->name, (unsigned char)reader->text[reader->n],
+                             reader->offset + reader->n);
         }
         reader->n += length == UTF8_CUT ? 0 : (size_t)length;
     }

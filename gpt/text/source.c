@@ -32,7 +32,7 @@ char *vocabulary_folder(const char *given)
         return memory_copy_text(folder);
     }
     const char *data = environment("XDG_DATA_HOME");
-    if (data != NULL && data[0] == '/') {          // the XDG specification says to ignore relative paths
+    if (data != NULL && data[0] == '/') { // the XDG specification says to ignore relative paths
         return path_in(data, "gptape");
     }
     return path_in(home_folder(), ".local/share/gptape");
@@ -102,7 +102,7 @@ bool source_spell(const Source *source, char *letters, size_t n, size_t *n_bytes
     return n > 0;
 }
 
-enum { MOST_BYTES = 1 << 28 };                     // GPT-2's files have 1 and 0.5 MB
+enum { MOST_BYTES = 1 << 28 }; // GPT-2's files have 1 and 0.5 MB
 
 static bool source_check_text(const Source *source, Error *error)
 {
@@ -112,8 +112,7 @@ static bool source_check_text(const Source *source, Error *error)
         int code;
         int length = utf8_read(source->text + at, source->n - at, &code);
         if (length <= 0 || code == 0) {
-            return error_set(error, "%s: line %d: byte 0x%02x is not UTF-8 text", source->path, line,
-                             (unsigned char)source->text[at]);
+            return error_set(error, "%s: line %d: byte 0x%02x is not UTF-8 text", source->path, line, (unsigned char)source->text[at]);
         }
         line += code == '\n';
         at += (size_t)length;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COPIED_SYMBOLS = 64 };                      // default vocabulary
+enum { COPIED_SYMBOLS = 64 }; // default vocabulary
 
 // "shift:3" -> 3. False if text is not name, a colon and an integer from least to TASK_MOST.
 static bool read_number(const char *text, const char *name, int least, int *number)
@@ -106,7 +106,9 @@ static void modular_row(const Task *task, Random *random, int T, int *ids, int *
 static void fill_batch(void *context, Random *random, int B, int T, int *ids, int *targets)
 {
     static void (*const rows[TASK_COUNT])(const Task *task, Random *random, int T, int *ids, int *targets) = {
-        [TASK_COPY] = copy_row, [TASK_SHIFT] = shift_row, [TASK_MODULAR] = modular_row,
+        [TASK_COPY] = copy_row,
+        [TASK_SHIFT] = shift_row,
+        [TASK_MODULAR] = modular_row,
     };
     const Task *task = context;
     for (int b = 0; b < B; b++) {

@@ -19,9 +19,9 @@
 // decode(encode(text)) = text, for any bytes with gpt2 and bytes, and for any UTF-8 of the alphabet with chars.
 typedef enum TokenizerKind { TOKENIZER_GPT2, TOKENIZER_BYTES, TOKENIZER_CHARS, TOKENIZER_COUNT } TokenizerKind;
 
-const char *tokenizer_name(TokenizerKind kind);                // "gpt2"
+const char *tokenizer_name(TokenizerKind kind); // "gpt2"
 
-enum { GPT2_VOCABULARY = 50257, GPT2_END_OF_TEXT = 50256 };    // GPT-2's tokens, and the last of them, which ends a text
+enum { GPT2_VOCABULARY = 50257, GPT2_END_OF_TEXT = 50256 }; // GPT-2's tokens, and the last of them, which ends a text
 
 typedef struct Tokenizer Tokenizer;
 
@@ -34,16 +34,16 @@ Tokenizer *tokenizer_chars_of(const char *path, Error *error); // the alphabet o
 void tokenizer_free(Tokenizer *tokenizer);
 
 TokenizerKind tokenizer_kind(const Tokenizer *tokenizer);
-int tokenizer_vocab_size(const Tokenizer *tokenizer);          // ids are 0 ... this - 1
-uint64_t tokenizer_fingerprint(const Tokenizer *tokenizer);    // equal only for tokenizers that give the same ids
-const char *tokenizer_token(const Tokenizer *tokenizer, int id, size_t *n);    // its n bytes, owned by the tokenizer; NULL if none
-int tokenizer_end_of_text(const Tokenizer *tokenizer);         // the id of GPT-2's <|endoftext|>; -1 with bytes and chars
+int tokenizer_vocab_size(const Tokenizer *tokenizer);                       // ids are 0 ... this - 1
+uint64_t tokenizer_fingerprint(const Tokenizer *tokenizer);                 // equal only for tokenizers that give the same ids
+const char *tokenizer_token(const Tokenizer *tokenizer, int id, size_t *n); // its n bytes, owned by the tokenizer; NULL if none
+int tokenizer_end_of_text(const Tokenizer *tokenizer);                      // the id of GPT-2's <|endoftext|>; -1 with bytes and chars
 
 // Special tokens, <|endoftext|> for example: on, their text becomes their id; off, it is ordinary text. On at first where the files of the
 // vocabulary define any (tokenizer.json, tokenizer_config.json, special_tokens_map.json), else off. Other added tokens are always found.
 bool tokenizer_special(const Tokenizer *tokenizer);
 void tokenizer_set_special(Tokenizer *tokenizer, bool on);
-size_t tokenizer_count_special(const Tokenizer *tokenizer, const char *text, size_t n);        // how many a text has, on or off
+size_t tokenizer_count_special(const Tokenizer *tokenizer, const char *text, size_t n); // how many a text has, on or off
 
 // n bytes of text -> ids, at most one per byte; n_ids ids -> bytes, followed by '\0'. The caller frees the result. An
 // error if a character is not in the alphabet of chars, or an id not in the vocabulary.
@@ -53,7 +53,7 @@ bool tokenizer_decode(const Tokenizer *tokenizer, const int *ids, size_t n_ids, 
 // The folder of GPT-2's vocabulary: given if not NULL, else $GPTAPE_DATA, else $XDG_DATA_HOME/gptape, else
 // ~/.local/share/gptape. The caller frees it.
 char *vocabulary_folder(const char *given);
-bool vocabulary_found(const char *folder);         // does any of its files exist?
+bool vocabulary_found(const char *folder); // does any of its files exist?
 
 // B rows of T bytes as ids, with the following byte of each as target, from evenly spaced places of a built-in text of about a thousand
 // bytes. The vocabulary must have 256 ids. Both arrays (B, T) belong to the caller.
@@ -71,19 +71,19 @@ Tokenizer *tokenizer_from_folder(const char *folder, int vocab_size, Error *erro
 
 typedef enum DatasetSplit { SPLIT_TRAIN, SPLIT_VAL, SPLIT_COUNT } DatasetSplit;
 
-const char *split_name(DatasetSplit split);        // "train", "val"
+const char *split_name(DatasetSplit split); // "train", "val"
 
 typedef struct Dataset {
-    char *name;                                    // the text's file name, or "stories"
+    char *name; // the text's file name, or "stories"
     size_t n_tokens;
-    size_t start[SPLIT_COUNT + 1];                 // the first token of each split, and the end of the last
-    uint64_t fingerprint;                          // a hash of all ids
-    bool reused;                                   // were the tokens read from data.bin?
-    size_t n_special;                              // special tokens in the text, found or left as ordinary text (tokenizer_special)
-    Error note;                                    // why an existing data.bin was not used; "" if nothing to say
-    FILE *file;                                    // the tokens: a header, and n_tokens uint16_t or uint32_t. Its own
-    char *file_name;                               // for messages
-    int id_bytes;                                  // 2 or 4
+    size_t start[SPLIT_COUNT + 1]; // the first token of each split, and the end of the last
+    uint64_t fingerprint;          // a hash of all ids
+    bool reused;                   // were the tokens read from data.bin?
+    size_t n_special;              // special tokens in the text, found or left as ordinary text (tokenizer_special)
+    Error note;                    // why an existing data.bin was not used; "" if nothing to say
+    FILE *file;                    // the tokens: a header, and n_tokens uint16_t or uint32_t. Its own
+    char *file_name;               // for messages
+    int id_bytes;                  // 2 or 4
 } Dataset;
 
 // Called periodically while a text is tokenized: done of n MiB.
@@ -93,22 +93,21 @@ typedef void DatasetProgress(int done, int n, void *context);
 // reused when the same text is opened again with the same tokenizer; folder NULL stores nothing. The text may be longer than memory. The caller
 // frees the result with dataset_free. NULL and an error if the file cannot be read, is empty or not UTF-8, if the tokenizer lacks one of its
 // characters, or if the tokens cannot be written.
-Dataset *dataset_open(const char *path, const Tokenizer *tokenizer, const char *folder, DatasetProgress *progress, void *context,
-                      Error *error);
+Dataset *dataset_open(const char *path, const Tokenizer *tokenizer, const char *folder, DatasetProgress *progress, void *context, Error *error);
 // The same, but nothing is written to folder: if its data.bin doesn't fit, the tokens go to a temporary file.
 Dataset *dataset_open_shared(const char *path, const Tokenizer *tokenizer, const char *folder, Error *error);
 void dataset_free(Dataset *dataset);
 
-size_t dataset_tokens(const Dataset *dataset, DatasetSplit split);     // tokens in a split
-bool dataset_check(const Dataset *dataset, int T, Error *error);       // does each split have the T + 1 tokens of a row?
+size_t dataset_tokens(const Dataset *dataset, DatasetSplit split); // tokens in a split
+bool dataset_check(const Dataset *dataset, int T, Error *error);   // does each split have the T + 1 tokens of a row?
 
 // B rows from uniformly random places of a split; ids and targets (B, T) belong to the caller. A file of tokens that was truncated
 // since is reported by fail_file, here and in the functions below.
 void dataset_batch(const Dataset *dataset, DatasetSplit split, Random *random, int B, int T, int *ids, int *targets);
 
-void dataset_skip_batch(Random *random, int B);    // advances random as dataset_batch does, without reading
+void dataset_skip_batch(Random *random, int B); // advances random as dataset_batch does, without reading
 
-void dataset_ids(const void *dataset, size_t first, size_t n, int *ids);       // n of its ids, from index first on (a TokenReader)
+void dataset_ids(const void *dataset, size_t first, size_t n, int *ids); // n of its ids, from index first on (a TokenReader)
 
 // Batch number batch of n_batches fixed ones, whose rows are evenly spaced in the split.
 void dataset_eval_batch(const Dataset *dataset, DatasetSplit split, int batch, int n_batches, int B, int T, int *ids, int *targets);
@@ -122,10 +121,10 @@ void dataset_eval_batch(const Dataset *dataset, DatasetSplit split, int batch, i
 typedef void BatchFunction(void *context, Random *random, int B, int T, int *ids, int *targets);
 
 typedef struct BatchSource {
-    const char *name;                              // for messages and plots
-    BatchFunction *fill;                           // NULL: no source
+    const char *name;    // for messages and plots
+    BatchFunction *fill; // NULL: no source
     void *context;
-    double guess_loss;                             // of a uniform guess among the possible answers; 0: unknown
+    double guess_loss; // of a uniform guess among the possible answers; 0: unknown
 } BatchSource;
 
 // The next batch: draws one number from random to seed the function's generator.
@@ -144,15 +143,15 @@ enum { TASK_MOST = 65535, TASK_NAME = 32 };
 typedef struct Task {
     TaskKind kind;
     int k;
-    int n_symbols;                                 // set by task_fit
-    char name[TASK_NAME];                          // "shift:3"
+    int n_symbols;        // set by task_fit
+    char name[TASK_NAME]; // "shift:3"
 } Task;
 
 bool task_read(const char *text, Task *task, Error *error);
-int task_vocabulary(const Task *task);             // the default: 64, or K + 1
+int task_vocabulary(const Task *task); // the default: 64, or K + 1
 // For rows of T tokens of a model: copy and shift use its whole vocabulary. False and an error if the vocabulary or the rows are too small.
 bool task_fit(Task *task, int vocab_size, int T, Error *error);
-BatchSource task_source(const Task *task);         // borrows the task
+BatchSource task_source(const Task *task); // borrows the task
 
 #include "tensor/public_end.h"
 

@@ -144,7 +144,7 @@ bool cache_take(FILE *file, const CacheHeader *wanted, int vocab_size, Dataset *
 // Exactly n bytes from offset on. The file was complete when it was opened.
 static void read_exactly(const Dataset *dataset, off_t offset, size_t n, unsigned char *out)
 {
-    for (size_t done = 0; done < n; ) {
+    for (size_t done = 0; done < n;) {
         ssize_t got = pread(fileno(dataset->file), out + done, n - done, offset + (off_t)done);
         if (got == 0) {
             fail_file("%s: was truncated while it was in use", dataset->file_name);
@@ -161,7 +161,7 @@ void cache_read(const Dataset *dataset, size_t first, size_t n, int *ids)
     enum { IDS_AT_ONCE = 1024 };
     unsigned char part[IDS_AT_ONCE * sizeof(uint32_t)];
     size_t id_bytes = (size_t)dataset->id_bytes;
-    for (size_t done = 0; done < n; ) {
+    for (size_t done = 0; done < n;) {
         size_t now = n - done < IDS_AT_ONCE ? n - done : IDS_AT_ONCE;
         read_exactly(dataset, (off_t)(sizeof(CacheHeader) + (first + done) * id_bytes), now * id_bytes, part);
         for (size_t i = 0; i < now; i++) {

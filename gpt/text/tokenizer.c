@@ -11,8 +11,8 @@ enum { CODE_POINTS = 0x110000 };
 
 // Which characters a text has.
 typedef struct Characters {
-    bool *seen;                                    // (CODE_POINTS)
-    int n;                                         // how many are
+    bool *seen; // (CODE_POINTS)
+    int n;      // how many are
 } Characters;
 
 const char *tokenizer_name(TokenizerKind kind)

@@ -86,7 +86,7 @@ int tokenizer_files(const Tokenizer *tokenizer, FolderFile files[TOKENIZER_FILES
     files[1] = (FolderFile){"vocab.json", write_vocabulary, tokenizer};
     files[2] = (FolderFile){"merges.txt", write_merges, tokenizer};
     files[3] = (FolderFile){TOKENIZER_CONFIG, added_tokens_write, tokenizer};
-    return tokenizer->added.listed || tokenizer->added.special ? 4 : 3;    // transformers knows GPT-2's <|endoftext|> by itself
+    return tokenizer->added.listed || tokenizer->added.special ? 4 : 3; // transformers knows GPT-2's <|endoftext|> by itself
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -188,8 +188,8 @@ Tokenizer *tokenizer_from_folder(const char *folder, int vocab_size, Error *erro
     REQUIRE(folder);
     Tokenizer *tokenizer = load_for(folder, vocab_size, error);
     if (tokenizer != NULL && tokenizer_vocab_size(tokenizer) > vocab_size) {
-        error_set(error, "%s: its tokenizer has %d token%s, but config.json's vocab_size is %d", folder,
-                  tokenizer_vocab_size(tokenizer), plural(tokenizer_vocab_size(tokenizer)), vocab_size);
+        error_set(error, "%s: its tokenizer has %d token%s, but config.json's vocab_size is %d", folder, tokenizer_vocab_size(tokenizer),
+                  plural(tokenizer_vocab_size(tokenizer)), vocab_size);
         tokenizer_free(tokenizer);
         tokenizer = NULL;
     }

@@ -37,10 +37,10 @@ typedef struct Reading {
     const Source *source;
     const Tokens *tokens;
     Bpe *bpe;
-    bool *made;                                    // (tokens->n) is it a byte, or the result of an earlier line?
-    char *bytes;                                   // scratch space for one line
-    int line;                                      // counted from 1
-    const char *text;                              // the line, without its end
+    bool *made;       // (tokens->n) is it a byte, or the result of an earlier line?
+    char *bytes;      // scratch space for one line
+    int line;         // counted from 1
+    const char *text; // the line, without its end
     size_t length;
     Error *error;
 } Reading;
@@ -109,8 +109,7 @@ static bool check_all_made(const Reading *reading)
         size_t n;
         const char *token = tokens_get(reading->tokens, id, &n);
         if (!reading->made[id] && !is_special(token, n)) {
-            return error_set(reading->error, "%s: no line makes token %d of the vocabulary; is the file cut off?",
-                             reading->source->path, id);
+            return error_set(reading->error, "%s: no line makes token %d of the vocabulary; is the file cut off?", reading->source->path, id);
         }
     }
     return true;

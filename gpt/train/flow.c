@@ -33,7 +33,7 @@ static bool add_columns(const char *path, const Trainer *trainer, Error *error)
     if (lacks && done) {
         fputs(experiment_csv_header, save.stream);
         char *line = text + old + 1;
-        for (char *end = strchr(line, '\n'); end != NULL; end = strchr(line, '\n')) {             // an incomplete last line is left out
+        for (char *end = strchr(line, '\n'); end != NULL; end = strchr(line, '\n')) { // an incomplete last line is left out
             fprintf(save.stream, "%.*s,%s,%llu,,\n", (int)(end - line), line, residual_name(gpt_rule(&trainer->setup.gpt)),
                     (unsigned long long)trainer->setup.seed);
             line = end + 1;
@@ -165,8 +165,8 @@ static bool read_kind(const char *name, FlowKind *kind)
 
 static bool read_stats(char *const *cells, FlowStats *stats)
 {
-    double *const columns[] = {&stats->mean_abs, &stats->l2, &stats->rms, &stats->max_abs, &stats->zero_fraction, &stats->denormal_fraction,
-                               &stats->token_cosine};
+    double *const columns[] = {&stats->mean_abs,          &stats->l2,          &stats->rms, &stats->max_abs, &stats->zero_fraction,
+                               &stats->denormal_fraction, &stats->token_cosine};
     bool read = true;
     for (int i = COLUMN_MEAN_ABS; read && i <= COLUMN_TOKEN_COSINE; i++) {
         read = cell_number(cells[i], columns[i - COLUMN_MEAN_ABS]);
@@ -178,8 +178,8 @@ static bool read_stats(char *const *cells, FlowStats *stats)
 static bool read_place(const TableReader *reader, const Trainer *trainer, int *step, int *layer)
 {
     char *const *cells = reader->cells;
-    return reader->n_cells >= LEAST_COLUMNS && cell_count(cells[COLUMN_STEP], 0, trainer->adamw.step, step) &&
-           *step % trainer->setup.train.gradflow_every == 0 && cell_count(cells[COLUMN_LAYER], -1, trainer->setup.gpt.n_layer, layer);
+    return reader->n_cells >= LEAST_COLUMNS && cell_count(cells[COLUMN_STEP], 0, trainer->adamw.step, step)
+        && *step % trainer->setup.train.gradflow_every == 0 && cell_count(cells[COLUMN_LAYER], -1, trainer->setup.gpt.n_layer, layer);
 }
 
 // One line of the table. It lacks the sizes of parameters, which the model knows.
@@ -187,8 +187,8 @@ static bool read_row(const TableReader *reader, const Trainer *trainer, int *ste
 {
     char *const *cells = reader->cells;
     *row = (FlowRow){.reach = FLOW_REACHED, .part = -1, .ndim = 3};
-    if (!read_place(reader, trainer, step, &row->layer) || strlen(cells[COLUMN_NAME]) >= sizeof row->name ||
-        !read_kind(cells[COLUMN_KIND], &row->kind) || !read_stats(cells, &row->stats)) {
+    if (!read_place(reader, trainer, step, &row->layer) || strlen(cells[COLUMN_NAME]) >= sizeof row->name
+        || !read_kind(cells[COLUMN_KIND], &row->kind) || !read_stats(cells, &row->stats)) {
         return false;
     }
     strcpy(row->name, cells[COLUMN_NAME]);
@@ -216,8 +216,9 @@ static bool add_probe_row(const TableReader *reader, const Trainer *trainer, Exp
     Measurement *last = experiment->n_measurements == 0 ? NULL : &experiment->measurements[experiment->n_measurements - 1];
     ProbeRow row = {.kind = probe_kind(cells[COLUMN_KIND], NULL)->name, .index = -1};
     int step;
-    if (!read_place(reader, trainer, &step, &row.layer) || strlen(cells[COLUMN_NAME]) >= sizeof row.name || last == NULL || last->step != step ||
-        (cells[COLUMN_INDEX][0] != '\0' && !cell_count(cells[COLUMN_INDEX], 0, INT_MAX, &row.index)) || !cell_number(cells[COLUMN_VALUE], &row.value)) {
+    if (!read_place(reader, trainer, &step, &row.layer) || strlen(cells[COLUMN_NAME]) >= sizeof row.name || last == NULL || last->step != step
+        || (cells[COLUMN_INDEX][0] != '\0' && !cell_count(cells[COLUMN_INDEX], 0, INT_MAX, &row.index))
+        || !cell_number(cells[COLUMN_VALUE], &row.value)) {
         return false;
     }
     strcpy(row.name, cells[COLUMN_NAME]);

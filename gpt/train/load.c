@@ -54,9 +54,8 @@ static bool read_train_config(const Safetensors *file, TrainConfig *config, Erro
         char key[NAME_TEXT];
         double value = 0;
         snprintf(key, sizeof key, "train.%s", field->name);
-        bool later = field->kind == FIELD_CHOICE && safetensors_text(file, key) == NULL;       // version 0.1.0 had no choices
-        bool read = later || (field->kind == FIELD_NUMBER ? read_number(file, key, &value, error)
-                                                          : read_count(file, key, INT_MAX, &value, error));
+        bool later = field->kind == FIELD_CHOICE && safetensors_text(file, key) == NULL; // version 0.1.0 had no choices
+        bool read = later || (field->kind == FIELD_NUMBER ? read_number(file, key, &value, error) : read_count(file, key, INT_MAX, &value, error));
         if (!read) {
             return false;
         }
@@ -157,8 +156,7 @@ static bool read_fixed_batch(const Safetensors *file, TrainSetup *setup, Error *
     }
     setup->ids = memory_allocate(shape_count(shape) * sizeof(int), "the batch");
     setup->targets = memory_allocate(shape_count(shape) * sizeof(int), "the batch");
-    return read_array(file, "ids", DTYPE_I32, shape, setup->ids, error)
-        && read_array(file, "targets", DTYPE_I32, shape, setup->targets, error);
+    return read_array(file, "ids", DTYPE_I32, shape, setup->ids, error) && read_array(file, "targets", DTYPE_I32, shape, setup->targets, error);
 }
 
 static bool read_task(const Safetensors *file, TrainSetup *setup, Error *error)
@@ -191,8 +189,8 @@ static bool read_path(const Safetensors *file, const char *key, char **text, Err
 static bool read_setup(const Safetensors *file, const char *folder, TrainSetup *setup, Error *error)
 {
     double seed;
-    if (!read_train_config(file, &setup->train, error) || !read_gpt_config(file, &setup->gpt, NULL, error) ||
-        !train_config_check(&setup->train, &setup->gpt, error) || !read_count(file, "seed", UINT32_MAX, &seed, error)) {
+    if (!read_train_config(file, &setup->train, error) || !read_gpt_config(file, &setup->gpt, NULL, error)
+        || !train_config_check(&setup->train, &setup->gpt, error) || !read_count(file, "seed", UINT32_MAX, &seed, error)) {
         return false;
     }
     setup->seed = (uint64_t)seed;
@@ -235,9 +233,8 @@ static bool read_parameters(const Safetensors *file, Trainer *trainer, Error *er
     for (int i = 0; i < trainer->parameters.count; i++) {
         Tensor *parameter = trainer->parameters.parameters[i];
         tensor_changed(parameter);
-        if (!read_values(file, "", parameter, parameter->data, error) ||
-            !read_values(file, "adamw.m.", parameter, trainer->adamw.m + at, error) ||
-            !read_values(file, "adamw.v.", parameter, trainer->adamw.v + at, error)) {
+        if (!read_values(file, "", parameter, parameter->data, error) || !read_values(file, "adamw.m.", parameter, trainer->adamw.m + at, error)
+            || !read_values(file, "adamw.v.", parameter, trainer->adamw.v + at, error)) {
             return false;
         }
         at += tensor_count(parameter);
@@ -281,18 +278,17 @@ static bool read_state(const Safetensors *file, Trainer *trainer, Error *error)
     double well_formed;
     GPTConfig config;
     ModelDropouts dropouts;
-    if (!check_data(file, trainer, error) || !read_count(file, "step", INT_MAX, &step, error) ||
-        !read_gpt_config(file, &config, &dropouts, error) || !read_number(file, "before.val_loss", &trainer->before.val_loss, error) ||
-        !read_count(file, "before.sentences", INT_MAX, &sentences, error) ||
-        !read_count(file, "before.well_formed", INT_MAX, &well_formed, error)) {
+    if (!check_data(file, trainer, error) || !read_count(file, "step", INT_MAX, &step, error) || !read_gpt_config(file, &config, &dropouts, error)
+        || !read_number(file, "before.val_loss", &trainer->before.val_loss, error)
+        || !read_count(file, "before.sentences", INT_MAX, &sentences, error)
+        || !read_count(file, "before.well_formed", INT_MAX, &well_formed, error)) {
         return false;
     }
     model_dropouts_set(trainer->gpt, dropouts);
     trainer->adamw.step = (int)step;
     trainer->before.sentences = (int)sentences;
     trainer->before.well_formed = (int)well_formed;
-    return read_random(file, "random.model", &trainer->gpt->random, error)
-        && read_random(file, "random.batches", &trainer->random, error)
+    return read_random(file, "random.model", &trainer->gpt->random, error) && read_random(file, "random.batches", &trainer->random, error)
         && read_parameters(file, trainer, error);
 }
 

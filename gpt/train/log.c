@@ -21,8 +21,8 @@ bool train_log_add(RowTable *log, const TrainRow *row, Error *error)
     if (!isnan(row->val_loss)) {
         number_format(val_loss, sizeof val_loss, REAL_FORMAT, row->val_loss);
     }
-    int n = number_format(line, sizeof line, "%d," REAL_FORMAT ",%s,%.9g," REAL_FORMAT ",%.9g,%.9g\n", row->step, row->loss, val_loss, row->lr, row->grad_norm,
-                          row->tokens_per_s, row->ms);
+    int n = number_format(line, sizeof line, "%d," REAL_FORMAT ",%s,%.9g," REAL_FORMAT ",%.9g,%.9g\n", row->step, row->loss, val_loss, row->lr,
+                          row->grad_norm, row->tokens_per_s, row->ms);
     return row_table_add(log, line, (size_t)n, error);
 }
 

@@ -9,31 +9,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE = 1 << 20, SMALL = 1 << 14, PACK = 1 << 16 };             // values: of a piece; of parameters that are packed; of a pack, about
-enum { IN_FLIGHT = 8 };                            // MPI sums at a time: it has a copy of each
+enum { PIECE = 1 << 20, SMALL = 1 << 14, PACK = 1 << 16 }; // values: of a piece; of parameters that are packed; of a pack, about
+enum { IN_FLIGHT = 8 };                                    // MPI sums at a time: it has a copy of each
 
 typedef struct Bucket {
-    Tensor **parameters;                           // n of them
+    Tensor **parameters; // n of them
     int n;
-    size_t start, count;                           // of a piece: its values. Of a pack: 0, and all values together
-    Real *packed;                                  // copies; NULL: a piece
-    size_t total_at;                               // where its slice is in reducer->total
-    RanksSum *sum;                                 // under way; NULL: not, or on one rank
-    int final_at;                                  // the tape's node after which its gradients are final
+    size_t start, count; // of a piece: its values. Of a pack: 0, and all values together
+    Real *packed;        // copies; NULL: a piece
+    size_t total_at;     // where its slice is in reducer->total
+    RanksSum *sum;       // under way; NULL: not, or on one rank
+    int final_at;        // the tape's node after which its gradients are final
     ReducerSpan span;
 } Bucket;
 
 struct Reducer {
     Reduction reduction;
-    Tensor **order;                                // the parameters, in reverse order
+    Tensor **order; // the parameters, in reverse order
     Bucket *buckets;
     int n_buckets, capacity;
-    Real *total;                                   // exact: this rank's slices of the sum of the parts so far; NULL with one part a rank
-    Real *scratch[2];                              // exact, several ranks: two transfers at a time
-    Tape *tape;                                    // fast: the watched tape, or NULL
+    Real *total;      // exact: this rank's slices of the sum of the parts so far; NULL with one part a rank
+    Real *scratch[2]; // exact, several ranks: two transfers at a time
+    Tape *tape;       // fast: the watched tape, or NULL
     int observer;
-    int n_sent;                                    // buckets, in this sum
-    double bytes;                                  // of all the buffers
+    int n_sent;   // buckets, in this sum
+    double bytes; // of all the buffers
     double seconds;
 };
 

@@ -16,13 +16,13 @@ void reducer_add(Reducer *reducer, bool first, bool last);
 // REDUCE_FAST, around the step's last backward pass: from reducer_watch on, each bucket is sent as soon as no node of the tape will add to its
 // gradients. reducer_finish sends the rest and waits for all; without reducer_watch, it sends all.
 void reducer_watch(Reducer *reducer, Tape *tape);
-void reducer_unwatch(void *reducer);               // an Undo; nothing if it does not watch
+void reducer_unwatch(void *reducer); // an Undo; nothing if it does not watch
 void reducer_finish(Reducer *reducer);
 
 // Seconds spent on sums since the start, including waiting for other ranks; during a backward pass, only the time that delayed it.
 double reducer_seconds(const Reducer *reducer);
 
-double reducer_bytes(const Reducer *reducer);      // size of its buffers
+double reducer_bytes(const Reducer *reducer); // size of its buffers
 
 // When each transfer of the last sum began and ended, in seconds of clock_seconds. Returns how many; the caller frees them.
 typedef struct ReducerSpan {

@@ -9,17 +9,17 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const double SAVE_SECONDS = 600;            // between checkpoints at most, however long a step takes
+static const double SAVE_SECONDS = 600; // between checkpoints at most, however long a step takes
 
 typedef struct Run {
     Trainer *trainer;
     const char *folder;
     const TrainWatcher *watcher;
     RowTable *log;
-    RowTable *flow;                               // NULL without gradflow_every
+    RowTable *flow; // NULL without gradflow_every
     int saved_step;
-    double saved_at;                               // seconds
-    bool first;                                    // is this rank 0, the only writer?
+    double saved_at; // seconds
+    bool first;      // is this rank 0, the only writer?
 } Run;
 
 bool train_folder_has_run(const char *folder)
@@ -87,8 +87,7 @@ static bool save(Run *run, Error *error)
     if (!run->first) {
         return true;
     }
-    if (!trainer_save(run->trainer, run->folder, error) ||
-        !gpt_save(run->trainer->gpt, run->trainer->setup.tokenizer, run->folder, error)) {
+    if (!trainer_save(run->trainer, run->folder, error) || !gpt_save(run->trainer->gpt, run->trainer->setup.tokenizer, run->folder, error)) {
         return false;
     }
     run->saved_step = run->trainer->adamw.step;
@@ -179,7 +178,7 @@ static bool make_steps(Run *run, Error *error)
     const TrainConfig *config = &run->trainer->setup.train;
     Verdict verdict = GO_ON;
     if (run->trainer->adamw.step >= config->steps) {
-        return ranks_agree(save(run, error), error);           // a kill between checkpoint and model may have left an older model
+        return ranks_agree(save(run, error), error); // a kill between checkpoint and model may have left an older model
     }
     while (run->trainer->adamw.step < config->steps && verdict < STOP) {
         TrainRow row;
@@ -258,7 +257,10 @@ bool train_run(Trainer *trainer, const char *folder, const TrainWatcher *watcher
 static const char *data_name(const Trainer *trainer)
 {
     const BatchSource *source = &trainer->setup.batches;
-    return trainer->data != NULL ? trainer->data->name : source->fill == NULL ? "A fixed batch" : source->name != NULL ? source->name : "Made batches";
+    return trainer->data != NULL ? trainer->data->name
+         : source->fill == NULL  ? "A fixed batch"
+         : source->name != NULL  ? source->name
+                                 : "Made batches";
 }
 
 // "GPT, 4 blocks, width 128, ...": the caption.
@@ -266,13 +268,12 @@ static void describe(const Trainer *trainer, char *text, size_t n)
 {
     const GPTConfig *gpt = &trainer->setup.gpt;
     const TrainConfig *config = &trainer->setup.train;
-    number_format(text, n, "%s. GPT, %d block%s, width %d, %d head%s, context %d, residual rule %s. AdamW, %d × %d row%s of %d "
-             "token%s a step, learning rate up to %g, weight decay %g. Seed %llu.",
-             data_name(trainer),
-             gpt->n_layer, plural(gpt->n_layer), gpt->n_embd, gpt->n_head, plural(gpt->n_head), gpt->context_length,
-             residual_text(gpt_rule(gpt)), config->accumulate, config->batch,
-             plural(config->batch), config->length, plural(config->length), config->lr,
-             config->weight_decay, (unsigned long long)trainer->setup.seed);
+    number_format(text, n,
+                  "%s. GPT, %d block%s, width %d, %d head%s, context %d, residual rule %s. AdamW, %d × %d row%s of %d "
+                  "token%s a step, learning rate up to %g, weight decay %g. Seed %llu.",
+                  data_name(trainer), gpt->n_layer, plural(gpt->n_layer), gpt->n_embd, gpt->n_head, plural(gpt->n_head), gpt->context_length,
+                  residual_text(gpt_rule(gpt)), config->accumulate, config->batch, plural(config->batch), config->length, plural(config->length),
+                  config->lr, config->weight_decay, (unsigned long long)trainer->setup.seed);
 }
 
 static bool draw_probe(const Experiment *experiment, const Probe *probe, const char *folder, Error *error)

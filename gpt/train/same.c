@@ -114,11 +114,8 @@ bool trainer_check_ranks(const Trainer *trainer, Error *error)
         return true;
     }
     uint64_t own[FINGERPRINTS] = {
-        [BUILD] = hash_build(),
-        [KERNELS] = hash_kernels(),
-        [SETTINGS] = hash_settings(trainer),
-        [TEXT] = hash_data(trainer),
-        [WEIGHTS] = hash_weights(trainer),
+        [BUILD] = hash_build(),      [KERNELS] = hash_kernels(),        [SETTINGS] = hash_settings(trainer),
+        [TEXT] = hash_data(trainer), [WEIGHTS] = hash_weights(trainer),
     };
     bool same = true;
     uint64_t *all = memory_allocate((size_t)ranks_count() * sizeof own, "fingerprints");

@@ -38,8 +38,8 @@ static bool text_of(const Tokenizer *tokenizer, int *ids, int n, char **text, si
 }
 
 // Makes B samples at once, in ids (B, n_prompt + n_new) with the prompt in the first row.
-static bool sample_together(Trainer *trainer, const GenerateConfig *config, int B, Random *random, int *ids, int n_prompt,
-                            char **texts, size_t *n, Error *error)
+static bool sample_together(Trainer *trainer, const GenerateConfig *config, int B, Random *random, int *ids, int n_prompt, char **texts, size_t *n,
+                            Error *error)
 {
     int *made = memory_allocate((size_t)B * sizeof *made, "the tokens");
     bool written = gpt_generate_samples(trainer->gpt, config, B, random, ids, n_prompt, made, error);

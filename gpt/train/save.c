@@ -29,7 +29,7 @@ static void random_to_words(const Random *random, uint32_t words[RANDOM_WORDS])
 static void add_number(SafetensorsWriter *writer, const char *key, double value)
 {
     char text[64];
-    number_format(text, sizeof text, "%.17g", value);   // 17 digits hold a double exactly
+    number_format(text, sizeof text, "%.17g", value); // 17 digits hold a double exactly
     safetensors_add_text(writer, key, text);
 }
 

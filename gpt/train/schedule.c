@@ -88,7 +88,7 @@ double train_lr(const TrainConfig *config, int step)
     if (step >= config->decay_steps) {
         return config->min_lr;
     }
-    double progress = (double)(step - config->warmup) / (config->decay_steps - config->warmup);    // from 0 to 1
-    double share = 0.5 * (1 + cos(pi * progress));                                                 // from 1 to 0
+    double progress = (double)(step - config->warmup) / (config->decay_steps - config->warmup); // from 0 to 1
+    double share = 0.5 * (1 + cos(pi * progress));                                              // from 1 to 0
     return config->min_lr + share * (config->lr - config->min_lr);
 }

@@ -51,7 +51,8 @@ static bool draw(const Trainer *trainer, TimelineBar *bars, int n, const char *p
     }
     number_format(title, sizeof title, "Of %.3g ms, a step on %d rank%s waits %.3g ms for the sum of gradients",
                   1e3 * (times->end - times->forward), ranks_count(), plural(ranks_count()), 1e3 * (times->update - times->backward_end));
-    number_format(caption, sizeof caption, "The last step of a run, its last part. Gradients are summed by --reduce %s. GPT, %d block%s, width %d; "
+    number_format(caption, sizeof caption,
+                  "The last step of a run, its last part. Gradients are summed by --reduce %s. GPT, %d block%s, width %d; "
                   "each rank computes %d row%s of %d tokens at a time, with %d thread%s. Times of rank 0 in the title.",
                   reduction_name(config->reduce), gpt->n_layer, plural(gpt->n_layer), gpt->n_embd, config->batch, plural(config->batch),
                   config->length, kernels_threads(), plural(kernels_threads()));

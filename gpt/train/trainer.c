@@ -46,9 +46,9 @@ static bool setup_check(const TrainSetup *setup, const GPT *gpt, const Dataset *
         return error_set_field(error, "reduce", "plain is for one rank (expected exact or fast)");
     }
     GPTCost cost = gpt_cost(&setup->gpt, config->batch, config->length);
-    double copies = config->accumulate == ranks_count() ? 0 : config->reduce == REDUCE_EXACT ? 1.0 / ranks_count() : 1;     // of the gradients
+    double copies = config->accumulate == ranks_count() ? 0 : config->reduce == REDUCE_EXACT ? 1.0 / ranks_count() : 1; // of the gradients
     double bytes = gpt_training_bytes(&cost, gpt->recompute) + copies * cost.gradient_bytes;
-    if (!memory_check(ranks_local_count() * (bytes - cost.weight_bytes), "training", error)) {     // ranks of a machine ask at the same time
+    if (!memory_check(ranks_local_count() * (bytes - cost.weight_bytes), "training", error)) { // ranks of a machine ask at the same time
         return false;
     }
     if (data != NULL) {
@@ -150,12 +150,14 @@ static void next_batch(Trainer *trainer, int round)
 static bool is_sound(const TrainRow *row, Error *error)
 {
     if (!isfinite(row->loss)) {
-        return error_set(error, "step %d: the loss is %g: training stops with the weights of the step before; a smaller lr may help",
-                         row->step, row->loss);
+        return error_set(error, "step %d: the loss is %g: training stops with the weights of the step before; a smaller lr may help", row->step,
+                         row->loss);
     }
     if (!isfinite(row->grad_norm)) {
-        return error_set(error, "step %d: the gradient's norm is %g, the loss %g: training stops with the weights of the step before; "
-                         "a smaller lr may help", row->step, row->grad_norm, row->loss);
+        return error_set(error,
+                         "step %d: the gradient's norm is %g, the loss %g: training stops with the weights of the step before; "
+                         "a smaller lr may help",
+                         row->step, row->grad_norm, row->loss);
     }
     return true;
 }
@@ -196,7 +198,7 @@ static double step_part(Trainer *trainer, int round, GradFlow *flow)
     bool last = (round + 1) * ranks_count() == config->accumulate;
     Reducer *exact = config->reduce == REDUCE_EXACT ? trainer->reducer : NULL;
     Reducer *fast = config->reduce == REDUCE_FAST && last ? trainer->reducer : NULL;
-    next_batch(trainer, round);                                            // ids, targets (B, T)
+    next_batch(trainer, round); // ids, targets (B, T)
     if (trainer->reducer != NULL) {
         seed_dropout(trainer, part);
     }
@@ -204,7 +206,7 @@ static double step_part(Trainer *trainer, int round, GradFlow *flow)
         module_zero_grad(&trainer->gpt->module);
     }
     trainer->times.forward = clock_seconds();
-    Tensor *logits = gpt_forward(trainer->gpt, trainer->ids, config->batch, config->length);       // (B, T, V)
+    Tensor *logits = gpt_forward(trainer->gpt, trainer->ids, config->batch, config->length); // (B, T, V)
     Tensor *loss = tensor_cross_entropy(logits, trainer->targets);
     Tensor *share = tensor_scale(loss, 1.0 / config->accumulate);
     trainer->times.backward = clock_seconds();
@@ -213,7 +215,7 @@ static double step_part(Trainer *trainer, int round, GradFlow *flow)
     if (watch != NULL) {
         unwind_add_on_failure(unwatch, watch);
     }
-    if (fast != NULL && !trainer->gpt->recompute) {                        // with recompute, blocks read parameters on inner tapes
+    if (fast != NULL && !trainer->gpt->recompute) { // with recompute, blocks read parameters on inner tapes
         reducer_watch(fast, tape_current());
         unwind_add(reducer_unwatch, fast);
     }
@@ -298,7 +300,7 @@ bool trainer_step(Trainer *trainer, GradFlow *flow, TrainRow *row, Error *error)
     row->loss = step_parts(trainer, flow);
     unwind_end(frame);
     if (trainer->reducer != NULL) {
-        gpt->random = before.dropout;              // not the state after this rank's last part
+        gpt->random = before.dropout; // not the state after this rank's last part
     }
     row->grad_norm = grad_norm(&trainer->parameters);
     if (!is_sound(row, error)) {
@@ -318,7 +320,7 @@ bool trainer_step(Trainer *trainer, GradFlow *flow, TrainRow *row, Error *error)
 static double batch_loss(Trainer *trainer)
 {
     const TrainConfig *config = &trainer->setup.train;
-    Tensor *logits = gpt_forward(trainer->gpt, trainer->ids, config->batch, config->length);       // (B, T, V)
+    Tensor *logits = gpt_forward(trainer->gpt, trainer->ids, config->batch, config->length); // (B, T, V)
     double loss = (double)tensor_item(tensor_cross_entropy(logits, trainer->targets));
     tape_reset(tape_current());
     return loss;

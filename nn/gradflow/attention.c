@@ -13,23 +13,23 @@ typedef struct Heads {
     const Real *qkv;
     size_t B, T, C, n_head, D;
     bool causal;
-    double *weights;                               // (B, n_head, T, T)
-    AttentionStats *stats;                         // (B, n_head): sums over the positions
+    double *weights;       // (B, n_head, T, T)
+    AttentionStats *stats; // (B, n_head): sums over the positions
 } Heads;
 
 // One head of one sequence.
 typedef struct Head {
     const Heads *heads;
-    const Real *q;                                 // of position 0; the next is 3C further
-    double *keys;                                  // (T / LANES, D, LANES): LANES keys side by side; 0 beyond T
-    double *e;                                     // (2, T) of one position: exp(a_s), a_s the scores relative to the largest; exp(a_s) a_s
+    const Real *q; // of position 0; the next is 3C further
+    double *keys;  // (T / LANES, D, LANES): LANES keys side by side; 0 beyond T
+    double *e;     // (2, T) of one position: exp(a_s), a_s the scores relative to the largest; exp(a_s) a_s
 } Head;
 
 // One position.
 typedef struct AttentionRow {
-    size_t n;                                      // positions it attends to
-    double sum;                                    // sum_s exp(a_s)
-    double mean;                                   // sum_s p_s a_s, p_s = exp(a_s) / sum
+    size_t n;    // positions it attends to
+    double sum;  // sum_s exp(a_s)
+    double mean; // sum_s p_s a_s, p_s = exp(a_s) / sum
 } AttentionRow;
 
 static void pack_keys(const Head *head)
@@ -44,7 +44,7 @@ static void pack_keys(const Head *head)
     }
 }
 
-static const double LEAST = -700;                  // e^LEAST is 0 beside 1
+static const double LEAST = -700; // e^LEAST is 0 beside 1
 
 // e^r by its series; for |r| <= ln 2 / 2 the first term left out, r^13 / 13!, is below 2e-16.
 static inline double exp_series(double r)
@@ -66,10 +66,10 @@ static inline double exp_series(double r)
 // e^x for LEAST <= x <= 0, without a branch: 2^n e^r, x = n ln 2 + r.
 static inline double exp_of(double x)
 {
-    const double shift = 0x1.8p52;                 // it has no bits below 1: adding it rounds to an integer, which is then in the lowest bits
-    double shifted = x * 0x1.71547652b82fep+0 + shift;         // log2 e
+    const double shift = 0x1.8p52;                     // it has no bits below 1: adding it rounds to an integer, which is then in the lowest bits
+    double shifted = x * 0x1.71547652b82fep+0 + shift; // log2 e
     double n = shifted - shift;
-    double r = (x - n * 0x1.62e42feep-1) - n * 0x1.a39ef35793c76p-33;          // ln 2 in two parts: n times the first is exact
+    double r = (x - n * 0x1.62e42feep-1) - n * 0x1.a39ef35793c76p-33; // ln 2 in two parts: n times the first is exact
     double power;
     uint64_t bits;
     memcpy(&bits, &shifted, sizeof bits);
@@ -163,7 +163,7 @@ static void attend_head(const void *call, size_t i, double *scratch)
         for (size_t s = 0; all->weights != NULL && s < T; s++) {
             all->weights[(i * T + t) * T + s] = s < row.n ? head.e[s] / row.sum : 0;
         }
-        sum.entropy += log(row.sum) - row.mean;                // -sum p log p, with log p = a - log sum
+        sum.entropy += log(row.sum) - row.mean; // -sum p log p, with log p = a - log sum
         sum.largest += 1 / row.sum;
         sum.first += t > 0 ? head.e[0] / row.sum : 0;
     }
@@ -189,7 +189,8 @@ static Heads heads_of(const char *function, const Tensor *qkv, int n_head, bool 
 
 static void attend_heads(const Heads *all)
 {
-    flow_share(all->B * all->n_head, (double)all->T * (double)all->T * (double)all->D, lanes_filled(all->T) * (all->D + 2) + all->D, attend_head, all);
+    flow_share(all->B * all->n_head, (double)all->T * (double)all->T * (double)all->D, lanes_filled(all->T) * (all->D + 2) + all->D, attend_head,
+               all);
 }
 
 void attention_weights(const Tensor *qkv, int n_head, bool causal, double *weights)

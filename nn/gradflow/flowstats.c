@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 2048 };                             // values that stay in the first-level cache
+enum { BLOCK = 2048 }; // values that stay in the first-level cache
 
 // The bits of a size |x| are in the order of the sizes, and a NaN's are the largest: an integer's minimum and maximum can be vectorized.
 #ifdef GPTAPE_DOUBLE
@@ -69,12 +69,12 @@ static double size_of(SizeBits bits)
 
 FlowStats flow_stats(const Real *values, size_t n)
 {
-    if (n > 0) {                                   // none: a parameter that no gradient has reached
+    if (n > 0) { // none: a parameter that no gradient has reached
         REQUIRE(values);
     }
     Sizes sizes = {.smallest = bits_of(1)};
     size_t zeros = 0;
-    size_t below = 0;                              // the smallest normal float32, zeros included
+    size_t below = 0; // the smallest normal float32, zeros included
     for (size_t i = 0; i < n; i += BLOCK) {
         add_sizes(&sizes, values + i, n - i < BLOCK ? n - i : BLOCK);
     }
@@ -88,7 +88,7 @@ FlowStats flow_stats(const Real *values, size_t n)
         .mean_abs = sizes.sum / count,
         .l2 = sqrt(sizes.squares),
         .rms = sqrt(sizes.squares / count),
-        .max_abs = size_of(sizes.largest),         // a NaN is kept
+        .max_abs = size_of(sizes.largest), // a NaN is kept
         .zero_fraction = (double)zeros / count,
         .denormal_fraction = (double)(below - zeros) / count,
         .token_cosine = NAN,
@@ -111,7 +111,7 @@ VECTORIZED static double sequence_cosine(const Real *x, size_t T, size_t C, doub
     }
     for (size_t t = 0; t < T; t++) {
         const Real *row = x + t * C;
-        double factor = 1 / sqrt(dot_real(row, row, C));       // infinite for a zero vector, which has no direction: NaN
+        double factor = 1 / sqrt(dot_real(row, row, C)); // infinite for a zero vector, which has no direction: NaN
         for (size_t c = 0; c < C; c++) {
             sum[c] += (double)row[c] * factor;
         }

@@ -8,12 +8,8 @@
 #include <string.h>
 
 static const char *const KIND_NAMES[FLOW_KIND_COUNT] = {
-    [FLOW_WEIGHT_GRAD] = "weight_grad",
-    [FLOW_BIAS_GRAD] = "bias_grad",
-    [FLOW_ACTIVATION] = "activation",
-    [FLOW_ACTIVATION_GRAD] = "activation_grad",
-    [FLOW_SKIP_GRAD] = "skip_grad",
-    [FLOW_BLOCK_GRAD] = "block_grad",
+    [FLOW_WEIGHT_GRAD] = "weight_grad",         [FLOW_BIAS_GRAD] = "bias_grad", [FLOW_ACTIVATION] = "activation",
+    [FLOW_ACTIVATION_GRAD] = "activation_grad", [FLOW_SKIP_GRAD] = "skip_grad", [FLOW_BLOCK_GRAD] = "block_grad",
 };
 
 static const char *const REACH_NAMES[FLOW_REACH_COUNT] = {
@@ -33,7 +29,7 @@ const char *flow_reach_name(FlowReach reach)
     return REACH_NAMES[reach];
 }
 
-enum { LAYER_DIGITS = 6 };                         // a longer number is not a layer's
+enum { LAYER_DIGITS = 6 }; // a longer number is not a layer's
 
 // The first part of a module's name that is a number: 3 of "h.3.attn.c_attn"; -1 if there is none.
 static int layer_in_scope(const char *scope)
@@ -136,8 +132,7 @@ static Reached reached_leaves(const GradFlowWatch *watch)
 
 static FlowReach reach_of(const Reached *reached, const Tensor *parameter, FlowStats stats)
 {
-    bool found = reached == NULL
-              || bsearch(&parameter, reached->leaves, reached->n, sizeof(Tensor *), compare_pointers) != NULL;
+    bool found = reached == NULL || bsearch(&parameter, reached->leaves, reached->n, sizeof(Tensor *), compare_pointers) != NULL;
     return !found || parameter->grad == NULL ? FLOW_NEVER : flow_reach(stats);
 }
 
@@ -212,7 +207,7 @@ static void read_splits(GradFlow *flow, const GradFlowWatch *watch)
         FlowRow *skip = add_row(flow, FLOW_SKIP_GRAD, scope, split->skip, n, ndim);
         snprintf(skip->name, sizeof skip->name, "%s%sshortcut.%d", scope, dot, split->number);
         char name[NAME_TEXT];
-        memcpy(name, skip->name, sizeof name);                 // adding a row may move the others
+        memcpy(name, skip->name, sizeof name); // adding a row may move the others
         memcpy(add_row(flow, FLOW_BLOCK_GRAD, scope, split->block, n, ndim)->name, name, sizeof name);
     }
     place_outsiders(flow, first);
@@ -247,10 +242,10 @@ static void sort_by_layer(GradFlow *flow)
     size_t *next = memory_allocate_zeroed((size_t)flow->n_layer + 3, sizeof *next, "gradient flow");
     unwind_end(frame);
     for (int i = 0; i < flow->n_rows; i++) {
-        next[flow->rows[i].layer + 2]++;           // how many there are of each; from -1 on, and one place further
+        next[flow->rows[i].layer + 2]++; // how many there are of each; from -1 on, and one place further
     }
     for (int layer = 1; layer < flow->n_layer + 3; layer++) {
-        next[layer] += next[layer - 1];            // where the first of each goes
+        next[layer] += next[layer - 1]; // where the first of each goes
     }
     for (int i = 0; i < flow->n_rows; i++) {
         size_t *place = &next[flow->rows[i].layer + 1];
@@ -308,7 +303,7 @@ void gradflow_append(GradFlow *flow, GradFlow *part)
     REQUIRE(part);
     for (int i = 0; i < part->n_rows; i++) {
         FlowRow *row = &part->rows[i];
-        row->layer = row->layer < 0 && flow->n_layer > 0 ? flow->n_layer : row->layer;        // after the last
+        row->layer = row->layer < 0 && flow->n_layer > 0 ? flow->n_layer : row->layer; // after the last
         flow->rows = memory_grow(flow->rows, flow->n_rows, &flow->capacity, sizeof *row, "gradient flow");
         flow->rows[flow->n_rows] = *row;
         flow->n_rows++;

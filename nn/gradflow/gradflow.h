@@ -8,61 +8,61 @@
 #include "tensor/public_begin.h"
 
 typedef enum FlowKind {
-    FLOW_WEIGHT_GRAD,              // dL/dW of a parameter with 2 or more dimensions, or of LayerNorm's weight
-    FLOW_BIAS_GRAD,                // dL/db
-    FLOW_ACTIVATION,               // a named intermediate
-    FLOW_ACTIVATION_GRAD,          // dL/d(that)
-    FLOW_SKIP_GRAD,                // of the gradient at a shortcut's start: what came straight through the addition,
-    FLOW_BLOCK_GRAD,               // and what came back through the block beside it. The two add up to the whole.
+    FLOW_WEIGHT_GRAD,     // dL/dW of a parameter with 2 or more dimensions, or of LayerNorm's weight
+    FLOW_BIAS_GRAD,       // dL/db
+    FLOW_ACTIVATION,      // a named intermediate
+    FLOW_ACTIVATION_GRAD, // dL/d(that)
+    FLOW_SKIP_GRAD,       // of the gradient at a shortcut's start: what came straight through the addition,
+    FLOW_BLOCK_GRAD,      // and what came back through the block beside it. The two add up to the whole.
     FLOW_KIND_COUNT
 } FlowKind;
 
-const char *flow_kind_name(FlowKind kind);         // "weight_grad"
+const char *flow_kind_name(FlowKind kind); // "weight_grad"
 
 // The size of a set of numbers. Sums run in double, so that what float32 can hold, the statistics can show.
 typedef struct FlowStats {
-    size_t count;                                  // their number
-    double mean_abs;                               // mean |x|
-    double l2;                                     // sqrt(sum x^2)
-    double rms;                                    // sqrt(mean x^2)
+    size_t count;    // their number
+    double mean_abs; // mean |x|
+    double l2;       // sqrt(sum x^2)
+    double rms;      // sqrt(mean x^2)
     double max_abs;
-    double zero_fraction;                          // exactly 0
-    double denormal_fraction;                      // not 0, but below the smallest normal float32, 1.18e-38
-    double token_cosine;                           // activations (B, T, C), T > 1: mean cosine between different positions of a
-} FlowStats;                                       // sequence, 1: all tokens have become the same; NaN for anything else
+    double zero_fraction;     // exactly 0
+    double denormal_fraction; // not 0, but below the smallest normal float32, 1.18e-38
+    double token_cosine;      // activations (B, T, C), T > 1: mean cosine between different positions of a
+} FlowStats;                  // sequence, 1: all tokens have become the same; NaN for anything else
 
 FlowStats flow_stats(const Real *values, size_t n);
-double flow_token_cosine(const Tensor *x);         // x (B, T, C); NaN if it has no two positions to compare
+double flow_token_cosine(const Tensor *x); // x (B, T, C); NaN if it has no two positions to compare
 
 // What happened to a parameter in the last backward pass.
 typedef enum FlowReach {
-    FLOW_REACHED,                  // a gradient arrived, finite and not all zero
-    FLOW_ALL_ZERO,                 // a gradient arrived, and it is 0 everywhere
-    FLOW_NAN,                      // it holds a NaN or an infinity
-    FLOW_NEVER,                    // the loss does not depend on it: the graph is severed
+    FLOW_REACHED,  // a gradient arrived, finite and not all zero
+    FLOW_ALL_ZERO, // a gradient arrived, and it is 0 everywhere
+    FLOW_NAN,      // it holds a NaN or an infinity
+    FLOW_NEVER,    // the loss does not depend on it: the graph is severed
     FLOW_REACH_COUNT
 } FlowReach;
 
-const char *flow_reach_name(FlowReach reach);      // "never on the tape"
-FlowReach flow_reach(FlowStats stats);             // of a gradient that arrived, by its statistics
+const char *flow_reach_name(FlowReach reach); // "never on the tape"
+FlowReach flow_reach(FlowStats stats);        // of a gradient that arrived, by its statistics
 
 typedef struct FlowRow {
-    int layer;                                     // the first number in its name; -1 before the first layer, n_layer after the last
-    char name[NAME_TEXT];                          // "h.3.attn.c_attn.weight.q"
+    int layer;            // the first number in its name; -1 before the first layer, n_layer after the last
+    char name[NAME_TEXT]; // "h.3.attn.c_attn.weight.q"
     FlowKind kind;
-    FlowReach reach;                               // of parameters
-    int ndim;                                      // of the parameter or intermediate
-    int part;                                      // of a joint weight: 0 for q, 1 for k, 2 for v; -1 for all of it
+    FlowReach reach; // of parameters
+    int ndim;        // of the parameter or intermediate
+    int part;        // of a joint weight: 0 for q, 1 for k, 2 for v; -1 for all of it
     FlowStats stats;
 } FlowRow;
 
 typedef struct GradFlow {
-    FlowRow *rows;                                 // in tree order for parameters, then in tape order
+    FlowRow *rows; // in tree order for parameters, then in tape order
     int n_rows;
     int capacity;
     int n_layer;
-    int n_shortcuts;                               // shortcuts taken, counted on the tape
-    int reach_count[FLOW_REACH_COUNT];             // parameters by FlowReach
+    int n_shortcuts;                   // shortcuts taken, counted on the tape
+    int reach_count[FLOW_REACH_COUNT]; // parameters by FlowReach
 } GradFlow;
 
 // One measurement: gradflow_watch after forward (asks the tape to keep named intermediates' gradients and to split what
@@ -70,13 +70,13 @@ typedef struct GradFlow {
 // caller frees the result with gradflow_free.
 typedef struct GradFlowWatch GradFlowWatch;
 GradFlowWatch *gradflow_watch(Tape *tape);
-GradFlow gradflow_read(GradFlowWatch *watch, const Module *root);      // ends the watch and frees it
+GradFlow gradflow_read(GradFlowWatch *watch, const Module *root); // ends the watch and frees it
 // The same for a network measured in parts: reads this part's trees, where any gradient counts as reached, including that of a parameter
 // in two parts. gradflow_append appends a part's rows, in order from the input to the output, and frees the part.
 GradFlow gradflow_read_trees(GradFlowWatch *watch, const Module *const *roots, int n_roots);
 void gradflow_append(GradFlow *flow, GradFlow *part);
-void gradflow_unwatch(GradFlowWatch *watch);       // the same without reading anything, after a backward pass that failed
-const FlowRow *gradflow_find(const GradFlow *flow, FlowKind kind, const char *name);   // NULL if there is none
+void gradflow_unwatch(GradFlowWatch *watch); // the same without reading anything, after a backward pass that failed
+const FlowRow *gradflow_find(const GradFlow *flow, FlowKind kind, const char *name); // NULL if there is none
 void gradflow_free(GradFlow *flow);
 
 // ------------------------------------------------------------------------------------------------------------
@@ -92,10 +92,10 @@ void gradflow_free(GradFlow *flow);
 // arXiv 1605.06431, sample paths). Cost: at most n_sublayers + 1 walks, and one more for the ordinary gradient.
 
 typedef struct PathLengths {
-    int n_sublayers;                               // S
-    double *norm;                                  // (S, S + 1): L2 of G_k at the start of each sublayer; 0 beyond k = S - s, s from 0
-    double *sum;                                   // (S): L2 of the sum of all G_k there
-    double error;                                  // largest || sum_k G_k - G || / || G || at any of them, G the ordinary gradient
+    int n_sublayers; // S
+    double *norm;    // (S, S + 1): L2 of G_k at the start of each sublayer; 0 beyond k = S - s, s from 0
+    double *sum;     // (S): L2 of the sum of all G_k there
+    double error;    // largest || sum_k G_k - G || / || G || at any of them, G the ordinary gradient
 } PathLengths;
 
 // loss: one value on the tape of a forward pass. start (S): the stream where each sublayer starts, in order; the tape's branch marks
@@ -116,10 +116,10 @@ void singular_values(const double *matrix, int rows, int columns, double *values
 
 // How many directions a stream uses, X of one sequence (T, C), s its singular values:
 typedef struct FlowRank {
-    double effective;                              // exp(-sum p ln p), p = s / sum s (Roy and Vetterli 2007)
-    double stable;                                 // ||X||_F^2 / s_1^2
-    double residual;                               // r(X - 1 m^T) / r(X), m the mean over the tokens, r(A) = sqrt(||A||_1 ||A||_inf) with the largest
-} FlowRank;                                        // column sum and row sum of |a|: 0 if all tokens are equal (Dong et al. 2021, arXiv 2103.03404)
+    double effective; // exp(-sum p ln p), p = s / sum s (Roy and Vetterli 2007)
+    double stable;    // ||X||_F^2 / s_1^2
+    double residual;  // r(X - 1 m^T) / r(X), m the mean over the tokens, r(A) = sqrt(||A||_1 ||A||_inf) with the largest
+} FlowRank;           // column sum and row sum of |a|: 0 if all tokens are equal (Dong et al. 2021, arXiv 2103.03404)
 
 // The means over the sequences of x (B, T, C); x (T, C) is one sequence. 0 if X is 0 everywhere. Cost: the singular values of each X.
 FlowRank flow_rank(const Tensor *x);
@@ -129,7 +129,7 @@ FlowRank flow_rank(const Tensor *x);
 
 // What arrived at sublayer s (tape_sublayer_begin), counted from 0; s = tape->n_sublayers: what left the last. NULL if there is no such sublayer.
 Tensor *flow_stream(const Tape *tape, int s);
-Tensor *flow_branch(const Tape *tape, int s);      // the output of the f of sublayer s (tape_branch); NULL without one
+Tensor *flow_branch(const Tape *tape, int s); // the output of the f of sublayer s (tape_branch); NULL without one
 
 // ------------------------------------------------------------------------------------------------------------
 // Attention weights, recomputed in double from the queries and keys on the tape, so they are available for any attention, fused or
@@ -139,21 +139,21 @@ Tensor *flow_branch(const Tape *tape, int s);      // the output of the f of sub
 void attention_weights(const Tensor *qkv, int n_head, bool causal, double *weights);
 
 typedef struct AttentionStats {
-    double entropy;                                // mean over positions and sequences of -sum_s p_ts ln p_ts, in nats
-    double largest;                                // mean of the largest weight of a position
-    double first;                                  // mean weight of position 0, over the positions after it; NaN if there are none
+    double entropy; // mean over positions and sequences of -sum_s p_ts ln p_ts, in nats
+    double largest; // mean of the largest weight of a position
+    double first;   // mean weight of position 0, over the positions after it; NaN if there are none
 } AttentionStats;
 
-void attention_stats(const Tensor *qkv, int n_head, bool causal, AttentionStats *stats);       // of each head: stats (n_head)
-Tensor *attention_qkv(const Tape *tape, const Attention *attention);   // the last on the tape that this module computed; NULL: none
+void attention_stats(const Tensor *qkv, int n_head, bool causal, AttentionStats *stats); // of each head: stats (n_head)
+Tensor *attention_qkv(const Tape *tape, const Attention *attention); // the last on the tape that this module computed; NULL: none
 
 // ------------------------------------------------------------------------------------------------------------
 // Jacobians: J_i = dy/dx[i], of tensors on one tape. Each walk back (tensor_vjp) gives one product J_i^T dy; nothing on the tape changes.
 
 typedef struct JacobianNorm {
-    double mean_square;                            // ||J||_F^2 / its number of singular values (the fewer of its rows and columns)
-    double std_error;                              // of mean_square, if it is an estimate; else 0
-    int n_probes;                                  // random vectors used for the estimate; 0: exact
+    double mean_square; // ||J||_F^2 / its number of singular values (the fewer of its rows and columns)
+    double std_error;   // of mean_square, if it is an estimate; else 0
+    int n_probes;       // random vectors used for the estimate; 0: exact
 } JacobianNorm;
 
 // The mean squared singular value of dy/dx[i], for n tensors at once: norms (n). n_probes 0: exactly, by one walk per value of y, each of
@@ -173,21 +173,21 @@ void jacobian_matrix(Tensor *y, Tensor *x, double *J);
 // memory: the parameters' values, gradients and versions, and the current tape, are afterwards what they were.
 
 typedef struct LossFunction {
-    const ParameterList *parameters;               // the weights
+    const ParameterList *parameters; // the weights
     // Records the loss of one row of a batch (all rows if row is -1) on the current tape, for the current parameters. Must be deterministic.
     Tensor *(*forward)(void *context, int row);
     void *context;
 } LossFunction;
 
 typedef struct SharpnessConfig {
-    double tolerance;                              // on the residual
-    int max_iterations;                            // of two gradients each
-    uint64_t seed;                                 // of the first vector
+    double tolerance;   // on the residual
+    int max_iterations; // of two gradients each
+    uint64_t seed;      // of the first vector
 } SharpnessConfig;
 
 typedef struct Sharpness {
-    double value;                                  // lambda = v^T H v
-    double residual;                               // || H v - lambda v || / |lambda|: H has an eigenvalue within this relative distance of lambda
+    double value;    // lambda = v^T H v
+    double residual; // || H v - lambda v || / |lambda|: H has an eigenvalue within this relative distance of lambda
     int iterations;
     bool converged;
 } Sharpness;
@@ -201,26 +201,26 @@ Sharpness sharpness_measure(const LossFunction *loss, const SharpnessConfig *con
 // batches hardly make a gradient more accurate. Estimated without bias, as in their appendix A.1, from the gradients of single rows and of all B:
 //      |G|^2 = (B |G_B|^2 - |G_1|^2) / (B - 1)        tr(Sigma) = (|G_1|^2 - |G_B|^2) / (1 - 1/B)        |G_1|^2: the mean over the rows
 typedef struct NoiseScale {
-    double scale;                                  // NaN where G2 is not positive: too few rows to separate the gradient from its noise
+    double scale; // NaN where G2 is not positive: too few rows to separate the gradient from its noise
     double G2;
     double trace;
 } NoiseScale;
 
-NoiseScale noise_scale(const LossFunction *loss, int n_rows);  // the batch loss must be the mean of the row losses; n_rows >= 2
+NoiseScale noise_scale(const LossFunction *loss, int n_rows); // the batch loss must be the mean of the row losses; n_rows >= 2
 
 // The loss at w + a d1 + b d2 (Li et al. 2018, arXiv 1712.09913): d1 and d2 are normal, drawn in this order from this seed, and each
 // row of them is scaled to the norm of the weight's row; those of biases and norms (fewer than 2 dimensions) are 0. values (n, n): a
 // from -1 to 1 by row, b by column.
 void loss_plane(const LossFunction *loss, uint64_t seed, int n, double *values);
-double loss_plane_place(int i, int n);             // the a of row i, or the b of column i: -1 + 2 i / (n - 1)
+double loss_plane_place(int i, int n); // the a of row i, or the b of column i: -1 + 2 i / (n - 1)
 
 // A copy of the weights, and how far they have moved since: ratios (count) gets || now - then || / || then || per parameter, NaN if it was all 0.
 typedef struct WeightCopy {
-    const ParameterList *parameters;               // borrowed
-    Real *values;                                  // of one parameter after the other
+    const ParameterList *parameters; // borrowed
+    Real *values;                    // of one parameter after the other
 } WeightCopy;
 
-WeightCopy weight_copy(const ParameterList *parameters);       // the caller frees it with weight_copy_free
+WeightCopy weight_copy(const ParameterList *parameters); // the caller frees it with weight_copy_free
 void weight_copy_free(WeightCopy *copy);
 void update_ratios(const WeightCopy *before, double *ratios);
 

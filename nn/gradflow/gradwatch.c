@@ -65,7 +65,7 @@ static void begin_pass(void *context)
     extend_marks(watch);
     for (int i = 0; i < watch->n_splits; i++) {
         ShortcutSplit *split = &watch->splits[i];
-        memset(split->skip, 0, 2 * tensor_count(split->start) * sizeof(Real));       // and block
+        memset(split->skip, 0, 2 * tensor_count(split->start) * sizeof(Real)); // and block
     }
 }
 
@@ -104,9 +104,9 @@ static void before_node(TapeNode *node, void *context)
 // A node that is walked once more, on other gradients.
 typedef struct SecondWalk {
     TapeNode *node;
-    Real *output_grad;                             // the gradients before
-    Real **grads;                                  // (n_inputs)
-    Real **made;                                   // (n_inputs) those of the second walk; NULL for an input that came before
+    Real *output_grad; // the gradients before
+    Real **grads;      // (n_inputs)
+    Real **made;       // (n_inputs) those of the second walk; NULL for an input that came before
 } SecondWalk;
 
 static void second_walk_end(void *object)
@@ -283,8 +283,11 @@ GradFlowWatch *gradflow_watch(Tape *tape)
     for (int i = 0; i < tape->n_nodes; i++) {
         look_at_node(watch, tape->nodes[i]);
     }
-    watch->observer = tape_observer_add(tape, (TapeObserver){.begin = begin_pass, .before = before_node, .after = after_node,
-                                                             .context = watch, .changes_gradients = true});
+    watch->observer = tape_observer_add(tape, (TapeObserver){.begin = begin_pass,
+                                                             .before = before_node,
+                                                             .after = after_node,
+                                                             .context = watch,
+                                                             .changes_gradients = true});
     unwind_end(frame);
     return watch;
 }

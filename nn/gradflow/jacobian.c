@@ -11,9 +11,9 @@
 typedef struct Walk {
     Tensor *const *x;
     int n;
-    int *number;                                   // by node: index of the first x it made; -1: none
-    bool *visited;                                 // (n) was x[i] on a path to x[0]?
-    double *squares;                               // (n) || J_i^T dy ||^2 of this walk
+    int *number;     // by node: index of the first x it made; -1: none
+    bool *visited;   // (n) was x[i] on a path to x[0]?
+    double *squares; // (n) || J_i^T dy ||^2 of this walk
 } Walk;
 
 static double squares_of(const Real *values, size_t n)
@@ -111,7 +111,7 @@ void jacobian_norms(Tensor *y, Tensor *const *x, int n, int n_probes, Random *ra
         }
     }
     for (int i = 0; i < n; i++) {
-        double number = (double)(n_y < tensor_count(x[i]) ? n_y : tensor_count(x[i]));         // of singular values
+        double number = (double)(n_y < tensor_count(x[i]) ? n_y : tensor_count(x[i])); // of singular values
         double mean = sum[i] / n_walks;
         double variance = fmax(sum_squares[i] / n_walks - mean * mean, 0) * n_walks / (n_walks - 1);
         norms[i].mean_square = exact ? sum[i] / number : mean / number;

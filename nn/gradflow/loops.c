@@ -8,13 +8,13 @@
 
 #include <stdlib.h>
 
-static const double WORTH_A_THREAD = 1 << 16;      // multiplications; waking one takes some microseconds
+static const double WORTH_A_THREAD = 1 << 16; // multiplications; waking one takes some microseconds
 
 typedef struct Shares {
     FlowItem *item;
     const void *call;
     size_t n, parts;
-    double *memory;                                // (parts, scratch)
+    double *memory; // (parts, scratch)
     size_t scratch;
 } Shares;
 

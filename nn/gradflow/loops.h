@@ -13,14 +13,14 @@
 #define VECTORIZED
 #endif
 
-enum { LANES = 8 };                                // independent sums
+enum { LANES = 8 }; // independent sums
 
 static inline double lanes_sum(const double sums[LANES])
 {
     return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
 }
 
-static inline size_t lanes_filled(size_t n)        // up to a multiple of LANES
+static inline size_t lanes_filled(size_t n) // up to a multiple of LANES
 {
     return (n + LANES - 1) / LANES * LANES;
 }

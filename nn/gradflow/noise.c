@@ -19,8 +19,8 @@ NoiseScale noise_scale(const LossFunction *loss, int n_rows)
     double *gradient = memory_allocate((w.n + 1) * sizeof *gradient, "the noise scale");
     unwind_add(free, gradient);
     weights_gradient(&w, -1, gradient);
-    double all = pow(gradient_norm(gradient, w.n), 2);                             // |G_B|^2
-    double one = 0;                                                     // mean |G_1|^2
+    double all = pow(gradient_norm(gradient, w.n), 2); // |G_B|^2
+    double one = 0;                                    // mean |G_1|^2
     for (int row = 0; row < n_rows; row++) {
         weights_gradient(&w, row, gradient);
         one += pow(gradient_norm(gradient, w.n), 2) / B;

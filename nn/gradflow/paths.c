@@ -11,18 +11,18 @@
 // Where a sublayer starts, and where its f ends.
 typedef struct Sublayer {
     Tensor *start;
-    const TapeNode *end;                           // the last node of f; NULL: not on the tape
-    Real *now;                                     // what the previous walk set aside at f's output; all zero if !any_now
-    Real *next;                                    // what this walk sets aside
+    const TapeNode *end; // the last node of f; NULL: not on the tape
+    Real *now;           // what the previous walk set aside at f's output; all zero if !any_now
+    Real *next;          // what this walk sets aside
     bool any_now, any_next;
-    double *sum;                                   // of all G_k at start
-    double norm;                                   // of this walk's
+    double *sum; // of all G_k at start
+    double norm; // of this walk's
 } Sublayer;
 
 typedef struct Walk {
     Sublayer *sublayers;
     int n;
-    bool ordinary;                                 // measures the ordinary gradient instead
+    bool ordinary; // measures the ordinary gradient instead
 } Walk;
 
 static double l2(const double *values, size_t n)

@@ -16,15 +16,15 @@ static const double STEP = 1e-5;
 static const double STEP = 3e-4;
 #endif
 
-enum { UNSHIFTED = 20 };                           // most iterations that look for the eigenvalue of largest magnitude
+enum { UNSHIFTED = 20 }; // most iterations that look for the eigenvalue of largest magnitude
 
 typedef struct Iteration {
     Weights weights;
     size_t n;
-    Real *center;                                  // (n) the weights
-    double *v;                                     // (n) unit vector
-    double *Hv;                                    // (n)
-    double *other;                                 // (n) the gradient on the other side
+    Real *center;  // (n) the weights
+    double *v;     // (n) unit vector
+    double *Hv;    // (n)
+    double *other; // (n) the gradient on the other side
     double shift;
     uint64_t seed;
 } Iteration;
@@ -105,13 +105,13 @@ Sharpness sharpness_measure(const LossFunction *loss, const SharpnessConfig *con
     REQUIRE(config);
     Sharpness sharpness = {0};
     Iteration it;
-    double largest = 0;                            // largest || H v || so far: a lower bound on the largest magnitude of an eigenvalue
+    double largest = 0; // largest || H v || so far: a lower bound on the largest magnitude of an eigenvalue
     int frame = unwind_begin();
     begin(&it, loss, config->seed);
     while (sharpness.iterations < config->max_iterations && !sharpness.converged) {
         if (sharpness.iterations == UNSHIFTED) {
             it.shift = largest;
-            draw_v(&it);                           // v has little left of the eigenvector wanted now
+            draw_v(&it); // v has little left of the eigenvector wanted now
         }
         largest = fmax(largest, iterate(&it, &sharpness));
         bool is_largest = it.shift > 0 || sharpness.value >= 0;

@@ -135,9 +135,9 @@ static void find_squares(const double *x, int rows, int columns, double *squares
 
 // The sequences of a stream.
 typedef struct Sequences {
-    const Real *x;                                 // (sequences, rows, columns)
+    const Real *x; // (sequences, rows, columns)
     int rows, columns;
-    FlowRank *ranks;                               // (sequences)
+    FlowRank *ranks; // (sequences)
 } Sequences;
 
 // A matrix of zeros has rank 0.
@@ -146,7 +146,7 @@ static void measure_sequence(const void *call, size_t b, double *scratch)
     const Sequences *s = call;
     size_t n = (size_t)s->rows * (size_t)s->columns;
     double *x = scratch;
-    double *some = x + n;                          // as many as rows, or columns
+    double *some = x + n; // as many as rows, or columns
     for (size_t i = 0; i < n; i++) {
         x[i] = (double)s->x[b * n + i];
     }

@@ -89,14 +89,14 @@ static void bidiagonalize(double *a, int rows, int columns, double *diagonal, do
 // To one
 
 typedef struct Rotation {
-    double c, s, r;                                // c x + s y = r, -s x + c y = 0
+    double c, s, r; // c x + s y = r, -s x + c y = 0
 } Rotation;
 
 static Rotation rotation(double x, double y)
 {
-    double square = x * x + y * y;                 // the matrix was scaled: no overflow, and underflow is negligible
+    double square = x * x + y * y; // the matrix was scaled: no overflow, and underflow is negligible
     double r = sqrt(square);
-    double factor = r * (1 / square);              // 1 / r, without waiting for r before the division
+    double factor = r * (1 / square); // 1 / r, without waiting for r before the division
     return square == 0 ? (Rotation){1, 0, 0} : (Rotation){x * factor, y * factor, r};
 }
 
@@ -195,7 +195,7 @@ static int compare_descending(const void *a, const void *b)
 static double largest(const double *values, size_t n)
 {
     double most = 0;
-    double zero = 0;                               // NaN if a value is not finite
+    double zero = 0; // NaN if a value is not finite
     for (size_t i = 0; i < n; i++) {
         most = fabs(values[i]) > most ? fabs(values[i]) : most;
         zero += 0 * values[i];
@@ -207,7 +207,7 @@ void singular_values(const double *matrix, int rows, int columns, double *values
 {
     REQUIRE(matrix);
     REQUIRE(values);
-    bool tall = rows > columns;                    // then its transpose is taken
+    bool tall = rows > columns; // then its transpose is taken
     int m = tall ? columns : rows;
     int n = tall ? rows : columns;
     size_t count = (size_t)rows * (size_t)columns;
@@ -298,7 +298,7 @@ static void sweep_squares(double *d, double *e, int first, int last)
 {
     double root = sqrt(e[first]);
     double ratio = (d[first + 1] - d[first]) / (2 * root);
-    double shift = d[first] - root / (ratio + copysign(sqrt(ratio * ratio + 1), ratio));       // eigenvalue of the first 2 x 2 block
+    double shift = d[first] - root / (ratio + copysign(sqrt(ratio * ratio + 1), ratio)); // eigenvalue of the first 2 x 2 block
     double c = 1;
     double s = 0;
     double g = d[last] - shift;

@@ -7,10 +7,10 @@
 
 // A step of a rule, at the rule's place.
 struct ResidualStep {
-    double constant;                               // of a constant
-    Module *module;                                // of norm, rms, dyt, linear: allocated, and freed by residual_free
-    Tensor *value;                                 // the result in this pass; a scalar's or vector's parameter in every pass
-    char label[16];                                // "p1", the parameter's
+    double constant; // of a constant
+    Module *module;  // of norm, rms, dyt, linear: allocated, and freed by residual_free
+    Tensor *value;   // the result in this pass; a scalar's or vector's parameter in every pass
+    char label[16];  // "p1", the parameter's
 };
 
 // A linear of a rule: drawn by the rules' own generator, with a bias that the rule may give.
@@ -157,40 +157,26 @@ static Tensor *with_constant(RuleOp op, Tensor *a, Tensor *b, double c)
 static Tensor *run_operator(RuleOp op, Tensor *a, Tensor *b)
 {
     switch (op) {
-    case RULE_ADD:
-        return tensor_add(a, b);
-    case RULE_SUBTRACT:
-        return tensor_sub(a, b);
-    case RULE_MULTIPLY:
-        return tensor_mul(a, b);
-    default:
-        return tensor_div(a, b);
+    case RULE_ADD: return tensor_add(a, b);
+    case RULE_SUBTRACT: return tensor_sub(a, b);
+    case RULE_MULTIPLY: return tensor_mul(a, b);
+    default: return tensor_div(a, b);
     }
 }
 
 static Tensor *run_call(const ResidualStep *step, RuleOp op, Tensor *x)
 {
     switch (op) {
-    case RULE_NORM:
-        return layernorm_forward((LayerNorm *)step->module, x);
-    case RULE_RMS:
-        return rmsnorm_forward((RMSNorm *)step->module, x);
-    case RULE_DYT:
-        return dyt_forward((DyT *)step->module, x);
-    case RULE_LINEAR:
-        return linear_forward((Linear *)step->module, x);
-    case RULE_SIGMOID:
-        return tensor_sigmoid(x);
-    case RULE_TANH:
-        return tensor_tanh(x);
-    case RULE_SQRT:
-        return tensor_pow(x, 0.5);
-    case RULE_STOP:
-        return tensor_detach(x);
-    case RULE_NEGATE:
-        return tensor_scale(x, -1);
-    default:
-        return x;                                  // a name stands for its value
+    case RULE_NORM: return layernorm_forward((LayerNorm *)step->module, x);
+    case RULE_RMS: return rmsnorm_forward((RMSNorm *)step->module, x);
+    case RULE_DYT: return dyt_forward((DyT *)step->module, x);
+    case RULE_LINEAR: return linear_forward((Linear *)step->module, x);
+    case RULE_SIGMOID: return tensor_sigmoid(x);
+    case RULE_TANH: return tensor_tanh(x);
+    case RULE_SQRT: return tensor_pow(x, 0.5);
+    case RULE_STOP: return tensor_detach(x);
+    case RULE_NEGATE: return tensor_scale(x, -1);
+    default: return x; // a name stands for its value
     }
 }
 

@@ -125,7 +125,7 @@ static int parse_number(Parser *p)
         size_t exponent = strspn(end + 1 + sign, digits);
         end += exponent > 0 ? 1 + sign + exponent : 0;
     }
-    double number = number_read(p->at, NULL);           // used only if it is a number as defined above
+    double number = number_read(p->at, NULL); // used only if it is a number as defined above
     p->at = end;
     if (!is_number || lex_word_length(end) > 0 || *end == '.') {
         lex_fail(p, at, "not a decimal number (expected digits, as in 2, .5 or 1e-4)");
@@ -151,7 +151,7 @@ static void fail_unknown(Parser *p, const char *word, bool function, int at)
     }
     char hint[80];
     rule_suggest(word, names, n, sizeof names[0], hint, sizeof hint);
-    if (hint[0] == '\0' && strcmp(p->text, word) == 0) {               // a rule's name, misspelled
+    if (hint[0] == '\0' && strcmp(p->text, word) == 0) { // a rule's name, misspelled
         rule_suggest(word, &residual_table[0].name, residual_table_count, sizeof residual_table[0], hint, sizeof hint);
     }
     lex_fail(p, at, "unknown %s '%s' (known: %.300s)%s", function ? "function" : "name", word, known, hint);
@@ -187,7 +187,11 @@ static int parse_name(Parser *p)
     if (binding != NULL) {
         binding->used = true;
         const RuleStep *value = &p->half->steps[binding->step];
-        return append(p, (RuleStep){.op = RULE_BOUND, .column = at, .a = binding->step, .b = -1, .size = value->size,
+        return append(p, (RuleStep){.op = RULE_BOUND,
+                                    .column = at,
+                                    .a = binding->step,
+                                    .b = -1,
+                                    .size = value->size,
                                     .binding = (int)(binding - p->half->bindings)});
     }
     if (word == NULL) {

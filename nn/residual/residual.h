@@ -31,18 +31,18 @@
 typedef struct ResidualRule ResidualRule;
 
 enum {
-    RESIDUAL_LENGTH = 4096,                        // most characters of a rule
-    RESIDUAL_DEPTH = 64,                           // most parentheses, minus signs and powers within each other
-    RESIDUAL_BINDINGS = 32,                        // most names bound in one half
-    RESIDUAL_BLOCKS = 1 << 20,                     // most blocks of a network whose rule has l, L, s or S
-    RESIDUAL_NAME = 32,                            // most characters of a name
+    RESIDUAL_LENGTH = 4096,    // most characters of a rule
+    RESIDUAL_DEPTH = 64,       // most parentheses, minus signs and powers within each other
+    RESIDUAL_BINDINGS = 32,    // most names bound in one half
+    RESIDUAL_BLOCKS = 1 << 20, // most blocks of a network whose rule has l, L, s or S
+    RESIDUAL_NAME = 32,        // most characters of a name
 };
 
 // The rule that text names in the table, or spells out. NULL and an error with the column if it is neither:
 // "column 9: unknown name 'g' (known: h, x0, block, l, L, s, S); did you mean h?"
 const ResidualRule *residual_rule(const char *text, Error *error);
-const char *residual_name(const ResidualRule *rule);           // its name in the table, or its text
-const char *residual_text(const ResidualRule *rule);           // its normal form, "h + f(norm(h))": same rule, same text
+const char *residual_name(const ResidualRule *rule); // its name in the table, or its text
+const char *residual_text(const ResidualRule *rule); // its normal form, "h + f(norm(h))": same rule, same text
 
 // Can a network of n_layer blocks, of two sublayers each, use it? False and an error if a constant is not finite in one of them.
 bool residual_check(const ResidualRule *rule, int n_layer, Error *error);
@@ -55,11 +55,11 @@ bool residual_uses_x0(const ResidualRule *rule);
 
 // What half 0 (attention; an MLP has no other) or 1 (feed-forward) of a rule consists of, on streams of C values.
 typedef struct ResidualCost {
-    int norm_vectors, norm_scalars;                // parameters of norm, rms and dyt: of C values, of 1
-    int vectors, scalars, linears;                 // the other parameters: of C values, of 1; linears have C x C and C
-    int streams;                                   // stream-sized results on the tape, f's own not counted
-    int statistics;                                // norms that keep a mean or scale of each row besides
-    bool joins;                                    // does a stream go around f and join it again?
+    int norm_vectors, norm_scalars; // parameters of norm, rms and dyt: of C values, of 1
+    int vectors, scalars, linears;  // the other parameters: of C values, of 1; linears have C x C and C
+    int streams;                    // stream-sized results on the tape, f's own not counted
+    int statistics;                 // norms that keep a mean or scale of each row besides
+    bool joins;                     // does a stream go around f and join it again?
 } ResidualCost;
 
 ResidualCost residual_cost(const ResidualRule *rule, int half);
@@ -68,29 +68,29 @@ ResidualCost residual_cost(const ResidualRule *rule, int half);
 // 2. The table of published rules
 
 typedef struct ResidualRow {
-    const char *name;                              // "keel"
-    const char *text;                              // in normal form
-    const char *source;                            // paper and arXiv number
-    const char *purpose;                           // one sentence
+    const char *name;    // "keel"
+    const char *text;    // in normal form
+    const char *source;  // paper and arXiv number
+    const char *purpose; // one sentence
 } ResidualRow;
 
 extern const ResidualRow residual_table[];
 extern const int residual_table_count;
-const ResidualRow *residual_row(const ResidualRule *rule);     // NULL if it is not in the table
+const ResidualRow *residual_row(const ResidualRule *rule); // NULL if it is not in the table
 
 // ------------------------------------------------------------------------------------------------------------
 // 3. A rule at its place in a network
 
-enum { RESIDUAL_SEED = 1000003 };                  // added to a network's seed, for the generator of the rules' linears (Init.rules)
+enum { RESIDUAL_SEED = 1000003 }; // added to a network's seed, for the generator of the rules' linears (Init.rules)
 
 typedef struct ResidualPlace {
-    int half;                                      // 0: attention; 1: feed-forward
-    int l, L;                                      // block, counted from 1, of how many
-    int s, S;                                      // sublayer, counted from 1, of how many
+    int half; // 0: attention; 1: feed-forward
+    int l, L; // block, counted from 1, of how many
+    int s, S; // sublayer, counted from 1, of how many
 } ResidualPlace;
 
-ResidualPlace residual_place(int block, int half, int n_layer);        // of a GPT; block counts from 0
-ResidualPlace residual_place_mlp(int layer, int n_layer);              // layer counts from 0
+ResidualPlace residual_place(int block, int half, int n_layer); // of a GPT; block counts from 0
+ResidualPlace residual_place_mlp(int layer, int n_layer);       // layer counts from 0
 
 // Is the rule norm(a*h + b*f(...)), or rms, at this place? Then the shortcut's part of the gradient is multiplied by a over the size of what is
 // normalized, which a = *shortcut and b = *branch give from the sizes of h and f.
@@ -98,27 +98,27 @@ bool residual_norm_gains(const ResidualRule *rule, ResidualPlace place, double *
 
 // Names of its modules: norm, rms and dyt are ln, ln_2, ln_3, ...; scalar, vector and linear are res.p1, res.p2, ...
 typedef struct ResidualNames {
-    const char *norm;                              // "ln_1": the first one's; the next is ln_1_2
-    const char *others;                            // "res_1": what is above p1, p2, ...
+    const char *norm;   // "ln_1": the first one's; the next is ln_1_2
+    const char *others; // "res_1": what is above p1, p2, ...
 } ResidualNames;
 
 typedef struct ResidualStep ResidualStep;
 
 typedef struct Residual {
-    Module module;                                 // "h.0.res_1", with the scalars, vectors and linears; in the tree if it has any
+    Module module; // "h.0.res_1", with the scalars, vectors and linears; in the tree if it has any
     const ResidualRule *rule;
     ResidualPlace place;
-    ResidualStep *steps;                           // what each step of the rule is here: its constant, module, result
+    ResidualStep *steps; // what each step of the rule is here: its constant, module, result
 } Residual;
 
 // Makes its modules and adds them to the parent. They are C values wide. residual_free takes back what it allocated, after
 // module_free, which frees parameters and names.
 void residual_init(Residual *residual, Module *parent, ResidualNames names, const ResidualRule *rule, ResidualPlace place, int C);
 void residual_free(Residual *residual);
-LayerNorm *residual_layernorm(const Residual *residual);       // the first one if it is a LayerNorm, else NULL
+LayerNorm *residual_layernorm(const Residual *residual); // the first one if it is a LayerNorm, else NULL
 
 typedef struct ResidualStreams {
-    Tensor *h;                                     // (..., C), as are all three
+    Tensor *h; // (..., C), as are all three
     Tensor *x0;
     Tensor *block;
 } ResidualStreams;
@@ -128,7 +128,7 @@ typedef Tensor *ResidualFunction(void *context, Tensor *x);
 
 // The stream that leaves the sublayer. torch: the rule's text, unchanged
 Tensor *residual_forward(Residual *residual, ResidualStreams in, ResidualFunction *f, void *context, Where where);
-#define residual_forward(...) residual_forward(__VA_ARGS__, HERE)              // called without its Where (see nn.h)
+#define residual_forward(...) residual_forward(__VA_ARGS__, HERE) // called without its Where (see nn.h)
 
 #include "tensor/public_end.h"
 

@@ -49,34 +49,20 @@ int rule_find(const RuleHalf *half, RuleOp op)
 double rule_constant(RuleOp op, double a, double b, ResidualPlace place)
 {
     switch (op) {
-    case RULE_l:
-        return place.l;
-    case RULE_L:
-        return place.L;
-    case RULE_s:
-        return place.s;
-    case RULE_S:
-        return place.S;
-    case RULE_NEGATE:
-        return -a;
-    case RULE_ADD:
-        return a + b;
-    case RULE_SUBTRACT:
-        return a - b;
-    case RULE_MULTIPLY:
-        return a * b;
-    case RULE_DIVIDE:
-        return a / b;
-    case RULE_POWER:
-        return pow(a, b);
-    case RULE_SIGMOID:
-        return 1 / (1 + exp(-a));
-    case RULE_TANH:
-        return tanh(a);
-    case RULE_SQRT:
-        return sqrt(a);
-    default:
-        return a;                                  // stop, and a name that stands for a
+    case RULE_l: return place.l;
+    case RULE_L: return place.L;
+    case RULE_s: return place.s;
+    case RULE_S: return place.S;
+    case RULE_NEGATE: return -a;
+    case RULE_ADD: return a + b;
+    case RULE_SUBTRACT: return a - b;
+    case RULE_MULTIPLY: return a * b;
+    case RULE_DIVIDE: return a / b;
+    case RULE_POWER: return pow(a, b);
+    case RULE_SIGMOID: return 1 / (1 + exp(-a));
+    case RULE_TANH: return tanh(a);
+    case RULE_SQRT: return sqrt(a);
+    default: return a; // stop, and a name that stands for a
     }
 }
 
@@ -120,17 +106,12 @@ static int level_of(RuleOp op)
 {
     switch (op) {
     case RULE_ADD:
-    case RULE_SUBTRACT:
-        return LEVEL_SUM;
+    case RULE_SUBTRACT: return LEVEL_SUM;
     case RULE_MULTIPLY:
-    case RULE_DIVIDE:
-        return LEVEL_PRODUCT;
-    case RULE_NEGATE:
-        return LEVEL_SIGN;
-    case RULE_POWER:
-        return LEVEL_POWER;
-    default:
-        return LEVEL_ATOM;
+    case RULE_DIVIDE: return LEVEL_PRODUCT;
+    case RULE_NEGATE: return LEVEL_SIGN;
+    case RULE_POWER: return LEVEL_POWER;
+    default: return LEVEL_ATOM;
     }
 }
 

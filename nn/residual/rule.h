@@ -15,23 +15,23 @@ typedef enum RuleOp {
 } RuleOp;
 // clang-format on
 
-typedef enum RuleSize { RULE_CONSTANT, RULE_ONE, RULE_WIDTH, RULE_STREAM } RuleSize;       // a number, (1), (C), (..., C)
+typedef enum RuleSize { RULE_CONSTANT, RULE_ONE, RULE_WIDTH, RULE_STREAM } RuleSize; // a number, (1), (C), (..., C)
 
 // Steps come in order of evaluation: a step's operands are before it.
 typedef struct RuleStep {
     RuleOp op;
-    int column;                                    // in the text, from 1
-    int a, b;                                      // its operands' places in the list; -1: none
-    RuleSize size;                                 // of its result
-    bool varies;                                   // a constant that depends on l, L, s or S
-    double number;                                 // a constant that does not
-    int binding;                                   // RULE_BOUND: which
+    int column;    // in the text, from 1
+    int a, b;      // its operands' places in the list; -1: none
+    RuleSize size; // of its result
+    bool varies;   // a constant that depends on l, L, s or S
+    double number; // a constant that does not
+    int binding;   // RULE_BOUND: which
 } RuleStep;
 
 typedef struct RuleBinding {
     char name[RESIDUAL_NAME + 1];
     int column;
-    int step;                                      // the value's
+    int step; // the value's
     bool used;
 } RuleBinding;
 
@@ -40,36 +40,36 @@ typedef struct RuleHalf {
     int n_steps, capacity;
     RuleBinding bindings[RESIDUAL_BINDINGS];
     int n_bindings;
-    int result;                                    // the step whose result is the stream
+    int result; // the step whose result is the stream
 } RuleHalf;
 
 struct ResidualRule {
     RuleHalf halves[2];
     int n_halves;
-    int bar;                                       // the column of '|'
-    char *text;                                    // the normal form
-    const ResidualRow *row;                        // in the table, or NULL
-    ResidualRule *next;                            // in the list of rules in use
+    int bar;                // the column of '|'
+    char *text;             // the normal form
+    const ResidualRow *row; // in the table, or NULL
+    ResidualRule *next;     // in the list of rules in use
 };
 
 // A word of the language: a value (h, l), or a function.
 typedef struct RuleWord {
     const char *name;
     RuleOp op;
-    RuleSize size;                                 // a value's; what a function takes at least
+    RuleSize size; // a value's; what a function takes at least
 } RuleWord;
 
 extern const RuleWord rule_words[];
-extern const int rule_words_values, rule_words_all;                    // values come first
+extern const int rule_words_values, rule_words_all; // values come first
 
 // Parses text. The caller frees the result with rule_free. NULL and an error if text is not a rule.
 ResidualRule *rule_parse(const char *text, Error *error);
 void rule_free(ResidualRule *rule);
-char *rule_print(const ResidualRule *rule);        // the normal form; the caller frees it
+char *rule_print(const ResidualRule *rule); // the normal form; the caller frees it
 
-const RuleHalf *rule_half(const ResidualRule *rule, int half);         // the only one serves both
-int rule_find(const RuleHalf *half, RuleOp op);    // the first such step; -1: none
-double rule_constant(RuleOp op, double a, double b, ResidualPlace place);      // the value of an operation between constants
+const RuleHalf *rule_half(const ResidualRule *rule, int half);            // the only one serves both
+int rule_find(const RuleHalf *half, RuleOp op);                           // the first such step; -1: none
+double rule_constant(RuleOp op, double a, double b, ResidualPlace place); // the value of an operation between constants
 
 // Writes "; did you mean NAME?" if one of the n names is similar, else "". They are stride bytes apart.
 void rule_suggest(const char *word, const char *const *names, int n, size_t stride, char *text, size_t size);

@@ -23,7 +23,8 @@ const ResidualRow residual_table[] = {
      "A small learned factor for each channel of the branch; the paper takes 1e-5 from 18 layers on, 1e-6 from 24."},
     {"deepnorm", "norm((2*L)^0.25*h + f(h))", "Wang 2022, arXiv 2203.00555 (decoder)",
      "A shortcut scaled up with depth keeps post-norm stable to 1,000 layers; use it with --init deepnorm."},
-    {"keel", "norm(S*h + f(norm(h)))", "arXiv 2601.19895", "Post-norm with a shortcut scaled by the number of sublayers and a second norm in the branch."},
+    {"keel", "norm(S*h + f(norm(h)))", "arXiv 2601.19895",
+     "Post-norm with a shortcut scaled by the number of sublayers and a second norm in the branch."},
     {"lns", "h + f(norm(h)/sqrt(l))", "LayerNorm Scaling, arXiv 2502.05795",
      "Damps what deep blocks read, so that the variance of the stream does not grow exponentially with depth."},
     {"peri", "h + norm(f(norm(h)))", "Peri-LN, arXiv 2502.02732", "Norms before and after each sublayer bound what it adds to the stream."},
@@ -38,8 +39,7 @@ const ResidualRow residual_table[] = {
     {"sqrt-branch", "h + f(norm(h))/sqrt(S)", "Noci 2022, arXiv 2206.03126; De and Smith 2020, arXiv 2002.10444",
      "Branches scaled by depth keep the stream's variance bounded, and tokens different."},
     {"forward-only", "stop(h) + f(norm(h))", "a lesson", "The shortcut carries values, not gradients: at step 0 the loss is that of pre."},
-    {"backward-only", "h - stop(h) + f(norm(h))", "a lesson",
-     "The shortcut carries gradients, not values: at step 0 the loss is that of none."},
+    {"backward-only", "h - stop(h) + f(norm(h))", "a lesson", "The shortcut carries gradients, not values: at step 0 the loss is that of none."},
     {"rms", "h + f(rms(h))", "Zhang and Sennrich 2019, arXiv 1910.07467", "pre with RMSNorm: no mean is subtracted, and no bias added."},
     {"dyt", "h + f(dyt(h))", "Zhu 2025, arXiv 2503.10622", "pre with a learned tanh in place of the norm: no statistics."},
 };
@@ -50,7 +50,7 @@ const int residual_table_count = sizeof residual_table / sizeof residual_table[0
 // The rules in use
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static ResidualRule *kept;                         // all of them, for as long as the program runs
+static ResidualRule *kept; // all of them, for as long as the program runs
 
 static const ResidualRow *find_row(const char *text, bool by_name)
 {
@@ -101,7 +101,7 @@ const ResidualRule *residual_rule(const char *text, Error *error)
         return rule;
     }
     made->row = find_row(made->text, false);
-    rule = find_or_keep(made->text, made);         // wanted may not have been in normal form
+    rule = find_or_keep(made->text, made); // wanted may not have been in normal form
     if (rule != made) {
         rule_free(made);
     }
@@ -169,18 +169,12 @@ static Terms terms_of(const RuleStep *step, Terms a, Terms b, const RuleHalf *ha
         return (Terms){.constant = step->op == RULE_NUMBER ? step->number : rule_constant(step->op, a.constant, b.constant, place)};
     }
     switch (step->op) {
-    case RULE_H:
-        return (Terms){.shortcut = 1};
-    case RULE_F:
-        return (Terms){.branch = 1};
-    case RULE_BOUND:
-        return a;
-    case RULE_NEGATE:
-        return (Terms){-a.constant, -a.shortcut, -a.branch};
-    case RULE_ADD:
-        return (Terms){a.constant + b.constant, a.shortcut + b.shortcut, a.branch + b.branch};
-    case RULE_SUBTRACT:
-        return (Terms){a.constant - b.constant, a.shortcut - b.shortcut, a.branch - b.branch};
+    case RULE_H: return (Terms){.shortcut = 1};
+    case RULE_F: return (Terms){.branch = 1};
+    case RULE_BOUND: return a;
+    case RULE_NEGATE: return (Terms){-a.constant, -a.shortcut, -a.branch};
+    case RULE_ADD: return (Terms){a.constant + b.constant, a.shortcut + b.shortcut, a.branch + b.branch};
+    case RULE_SUBTRACT: return (Terms){a.constant - b.constant, a.shortcut - b.shortcut, a.branch - b.branch};
     case RULE_MULTIPLY:
     case RULE_DIVIDE:
         if (half->steps[step->b].size == RULE_CONSTANT) {
@@ -188,9 +182,9 @@ static Terms terms_of(const RuleStep *step, Terms a, Terms b, const RuleHalf *ha
             return (Terms){a.constant * times, a.shortcut * times, a.branch * times};
         }
         return step->op == RULE_MULTIPLY && half->steps[step->a].size == RULE_CONSTANT
-             ? (Terms){a.constant * b.constant, a.constant * b.shortcut, a.constant * b.branch} : other;
-    default:
-        return other;
+                 ? (Terms){a.constant * b.constant, a.constant * b.shortcut, a.constant * b.branch}
+                 : other;
+    default: return other;
     }
 }
 
@@ -218,7 +212,7 @@ bool residual_norm_gains(const ResidualRule *rule, ResidualPlace place, double *
 
 ResidualPlace residual_place(int block, int half, int n_layer)
 {
-    int S = n_layer <= INT_MAX / 2 ? 2 * n_layer : INT_MAX;            // a network so deep is counted, but not made
+    int S = n_layer <= INT_MAX / 2 ? 2 * n_layer : INT_MAX; // a network so deep is counted, but not made
     return (ResidualPlace){.half = half, .l = block + 1, .L = n_layer, .s = 2 * block + half + 1, .S = S};
 }
 
@@ -240,8 +234,10 @@ static bool check_place(const ResidualRule *rule, ResidualPlace place, Error *er
             values[i] = rule_constant(step->op, step->a < 0 ? 0 : values[step->a], step->b < 0 ? 0 : values[step->b], place);
         }
         if ((step->varies && !isfinite(values[i])) || (by_constant && !isfinite(1 / values[step->b]))) {
-            return error_set(error, "column %d: not finite in block %d of %d, sublayer %d (expected a finite constant, and no division by "
-                             "zero)", step->column, place.l, place.L, place.s);
+            return error_set(error,
+                             "column %d: not finite in block %d of %d, sublayer %d (expected a finite constant, and no division by "
+                             "zero)",
+                             step->column, place.l, place.L, place.s);
         }
     }
     return true;
@@ -263,7 +259,7 @@ bool residual_check(const ResidualRule *rule, int n_layer, Error *error)
 {
     REQUIRE(rule);
     REQUIRE(error);
-    int blocks = varies(rule) ? n_layer : 1;       // else one block is like the others
+    int blocks = varies(rule) ? n_layer : 1; // else one block is like the others
     if (blocks > RESIDUAL_BLOCKS) {
         return error_set(error, "%d blocks with a rule of l, L, s or S (expected at most %d)", n_layer, RESIDUAL_BLOCKS);
     }
@@ -286,7 +282,7 @@ bool residual_check_mlp(const ResidualRule *rule, const int *sizes, int n_layer,
     }
     for (int i = 0; i < n_layer; i++) {
         if (sizes[i] != sizes[i + 1]) {
-            continue;                              // f(h) alone
+            continue; // f(h) alone
         }
         if (x0 >= 0 && sizes[i] != sizes[0]) {
             return error_set(error, "column %d: x0 is %d wide, and layers.%d is %d wide (expected one width, or a rule without x0)",
@@ -308,8 +304,7 @@ static void count_step(const RuleHalf *half, const RuleStep *step, ResidualCost 
     case RULE_BLOCK:
     case RULE_BOUND:
     case RULE_F:
-    case RULE_STOP:
-        return;                                    // makes no stream of its own
+    case RULE_STOP: return; // makes no stream of its own
     case RULE_NORM:
         cost->norm_vectors += 2;
         cost->statistics++;
@@ -323,18 +318,10 @@ static void count_step(const RuleHalf *half, const RuleStep *step, ResidualCost 
         cost->norm_scalars++;
         cost->streams += 3;
         break;
-    case RULE_SCALAR:
-        cost->scalars++;
-        break;
-    case RULE_VECTOR:
-        cost->vectors++;
-        break;
-    case RULE_LINEAR:
-        cost->linears++;
-        break;
-    default:
-        cost->joins |= two_streams;
-        break;
+    case RULE_SCALAR: cost->scalars++; break;
+    case RULE_VECTOR: cost->vectors++; break;
+    case RULE_LINEAR: cost->linears++; break;
+    default: cost->joins |= two_streams; break;
     }
     cost->streams += step->size == RULE_STREAM;
 }

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #undef __ASSERT_FUNCTION
-#define __ASSERT_FUNCTION __func__                 // assert's default is the function's name in the engine
+#define __ASSERT_FUNCTION __func__ // assert's default is the function's name in the engine
 
 // ------------------------------------------------------------------------------------------------------------
 // Reports
@@ -66,7 +66,7 @@ typedef enum CellEnd { CELL_DONE, CELL_MISTAKE, CELL_EXIT, CELL_ABORT, CELL_DIVI
 const char *const cell_end_names[] = {"done", "mistake", "exit", "abort", "division", "interrupted"};
 
 sigjmp_buf cell_entry = {{.__mask_was_saved = 0}};
-volatile sig_atomic_t cell_running = 0;                // between cell_run's start and end: cell_entry may be jumped to
+volatile sig_atomic_t cell_running = 0; // between cell_run's start and end: cell_entry may be jumped to
 char cell_message[1024] = "";
 pid_t cell_process = 0;
 
@@ -125,7 +125,7 @@ bool cell_may_leave(const ucontext_t *context)
     return fail_can_unwind() && (cell_is_in(context, NULL) || cell_is_in(context, "libgptape") || cell_is_in(context, "/libm.so"));
 }
 
-enum { CELL_TRIES = 500, CELL_PAUSE = 2000 };      // microseconds from one try to the next: together a second
+enum { CELL_TRIES = 500, CELL_PAUSE = 2000 }; // microseconds from one try to the next: together a second
 volatile int cell_tries = 0;
 
 // Leaves the cell's own code at once, and the library at its next operation, where nothing is half done. If that does not come for a second
@@ -134,7 +134,7 @@ void cell_interrupt(int number, siginfo_t *info, void *context)
 {
     (void)number;
     (void)info;
-    if (!cell_running || gettid() != cell_process) {   // cells run on the main thread, and the kernel repeats its signal
+    if (!cell_running || gettid() != cell_process) { // cells run on the main thread, and the kernel repeats its signal
         return;
     }
     if (cell_may_leave(context) && (cell_is_in(context, NULL) || cell_tries > CELL_TRIES)) {
@@ -197,7 +197,7 @@ void cell_catch(int number, void handler(int, siginfo_t *, void *))
 {
     struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     sigemptyset(&action.sa_mask);
-    sigaddset(&action.sa_mask, SIGINT);            // a handler is not interrupted: what it interrupted may be anywhere
+    sigaddset(&action.sa_mask, SIGINT); // a handler is not interrupted: what it interrupted may be anywhere
     sigaddset(&action.sa_mask, SIGALRM);
     sigaction(number, &action, NULL);
 }
@@ -206,12 +206,12 @@ void cell_catch(int number, void handler(int, siginfo_t *, void *))
 void cell_start(void)
 {
     cell_process = getpid();
-    program_invocation_short_name = "gptape";      // the name that assert prints
-    prctl(PR_SET_PDEATHSIG, SIGKILL);              // the engine ends with its kernel
+    program_invocation_short_name = "gptape"; // the name that assert prints
+    prctl(PR_SET_PDEATHSIG, SIGKILL);         // the engine ends with its kernel
     cell_reports = fdopen(CELL_REPORTS, "w");
     setvbuf(stdout, NULL, _IOLBF, 1 << 16);
     setvbuf(stderr, NULL, _IOLBF, 1 << 12);
-    stdin = fopen("/dev/null", "r");               // a cell that reads gets end of file, not the next cell
+    stdin = fopen("/dev/null", "r"); // a cell that reads gets end of file, not the next cell
 
     static char handler_stack[1 << 16];
     stack_t stack = {.ss_sp = handler_stack, .ss_size = sizeof handler_stack};
@@ -245,7 +245,7 @@ void cell_run(void (*const parts[])(void), int n_parts)
         }
         cell_running = 0;
     }
-    if (getpid() != cell_process) {                    // a child that the cell forked: it ends here, without a report
+    if (getpid() != cell_process) { // a child that the cell forked: it ends here, without a report
         fflush(stdout);
         _exit(0);
     }

@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CELL_EDGE = 3, CELL_AXIS = 8 };             // an axis longer than CELL_AXIS shows its first and last CELL_EDGE entries
-enum { CELL_STRING = 2000 };                       // bytes shown of a string
+enum { CELL_EDGE = 3, CELL_AXIS = 8 }; // an axis longer than CELL_AXIS shows its first and last CELL_EDGE entries
+enum { CELL_STRING = 2000 };           // bytes shown of a string
 
 // ------------------------------------------------------------------------------------------------------------
 // A value as text: begin, any number of the functions below, end
@@ -179,9 +179,8 @@ void cell_show_numbers(const char *key, const Real *values, Shape shape)
     }
     double rms = flow_stats(values, n).rms;
     double mean = sum / (double)n;
-    mean = fabs(mean) < 1e-6 * rms ? 0 : mean;     // smaller than the rounding of one value: shown as 0
-    fprintf(cell_reports, ", \"%s\": {\"statistics\": \"mean %.4g, rms %.4g, min %.4g, max %.4g\", \"values\": [", key, mean, rms, low,
-            high);
+    mean = fabs(mean) < 1e-6 * rms ? 0 : mean; // smaller than the rounding of one value: shown as 0
+    fprintf(cell_reports, ", \"%s\": {\"statistics\": \"mean %.4g, rms %.4g, min %.4g, max %.4g\", \"values\": [", key, mean, rms, low, high);
     size_t n_written = 0;
     cell_show_values(values, shape, 0, &n_written);
     fprintf(cell_reports, "]}");
@@ -323,7 +322,7 @@ void cell_show_node(const TapeNode *node)
 {
     Tape *tape = tape_current();
     bool recorded = node != NULL && tape != NULL && cell_readable(node, sizeof *node) && node->index < tape->n_nodes && node->index >= 0
-                    && tape->nodes[node->index] == node;
+                 && tape->nodes[node->index] == node;
     if (!recorded) {
         cell_show_line(node == NULL ? "NULL: no node; no operation made this tensor" : "a node that is not on the current tape");
         return;

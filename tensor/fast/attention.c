@@ -16,7 +16,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { QUERIES = 64, KEYS = 256 };                 // the second is a multiple of the first, and of every panel's width
+enum { QUERIES = 64, KEYS = 256 }; // the second is a multiple of the first, and of every panel's width
 
 // Rows of a tile of scores are spaced so that those of one product don't all map to the same lines of the first-level cache.
 enum { SCORES_LD = KEYS + 16 };
@@ -32,7 +32,7 @@ typedef struct AttentionCall {
     const Real *qkv;
     double *z;
     Real *y;
-    const double *z_kept;                          // backward's: z and y of forward
+    const double *z_kept; // backward's: z and y of forward
     const Real *y_kept, *dy;
     bool accumulate;
     Real *dqkv;
@@ -82,8 +82,13 @@ static size_t first_seen(const Tile *tile)
 
 static ScoreTile score_tile(const AttentionSizes *s, const Tile *tile, Real *scores)
 {
-    return (ScoreTile){.scores = scores, .rows = tile->rows, .columns = tile->columns, .ld = SCORES_LD, .causal = s->causal,
-                       .first_seen = first_seen(tile), .scale = s->scale};
+    return (ScoreTile){.scores = scores,
+                       .rows = tile->rows,
+                       .columns = tile->columns,
+                       .ld = SCORES_LD,
+                       .causal = s->causal,
+                       .first_seen = first_seen(tile),
+                       .scale = s->scale};
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -177,9 +182,9 @@ static void attend_queries(const AttentionCall *c, const Head *head, const Real 
 {
     const AttentionSizes *s = c->s;
     _Alignas(64) Real scores[QUERIES * SCORES_LD];
-    Real largest[QUERIES];                         // what has been summed up so far is relative to it,
+    Real largest[QUERIES]; // what has been summed up so far is relative to it,
     double sum[QUERIES];
-    Real shrink[QUERIES];                          // and must be multiplied by this when there is a larger one
+    Real shrink[QUERIES]; // and must be multiplied by this when there is a larger one
     size_t rows = smaller(QUERIES, s->T - t);
     Real *y = c->y + head->y + t * s->C;
     for (size_t i = 0; i < rows; i++) {
@@ -224,7 +229,7 @@ static size_t heads_worth_a_thread(const AttentionSizes *s)
 
 void fast_attention(const AttentionSizes *s, const Real *qkv, Real *weights, double *z, Real *y)
 {
-    (void)weights;                                 // the plain loops' scratch memory
+    (void)weights; // the plain loops' scratch memory
     AttentionCall call = {.s = s, .qkv = qkv, .z = z, .y = y};
     parallel_for(s->B * s->n_head, heads_worth_a_thread(s), attend_heads, &call);
 }
@@ -234,8 +239,8 @@ void fast_attention(const AttentionSizes *s, const Real *qkv, Real *weights, dou
 
 // A head's matrices, packed: as they are, or transposed.
 typedef struct HeadPanels {
-    Real *keys_across, *values_across;             // (D, T)
-    Real *keys, *queries, *dy;                     // (T, D)
+    Real *keys_across, *values_across; // (D, T)
+    Real *keys, *queries, *dy;         // (T, D)
 } HeadPanels;
 
 static HeadPanels pack_head(const AttentionCall *c, const Head *head, Real *room)

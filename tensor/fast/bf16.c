@@ -20,9 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-void omp_set_num_threads(int threads);             // oneDNN has its own GNU OpenMP threads
+void omp_set_num_threads(int threads); // oneDNN has its own GNU OpenMP threads
 
-static atomic_bool chosen;                         // bf16 is selected
+static atomic_bool chosen; // bf16 is selected
 
 bool kernels_set_precision(Precision precision)
 {
@@ -104,15 +104,14 @@ static void create_guarded(void *context)
     dnnl_matmul_desc_t desc;
     dnnl_primitive_attr_t attr;
     dnnl_primitive_desc_t details;
-    if (engine == NULL && (dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success
-                           || dnnl_stream_create(&stream, engine, dnnl_stream_default_flags) != dnnl_success)) {
+    if (engine == NULL
+        && (dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success
+            || dnnl_stream_create(&stream, engine, dnnl_stream_default_flags) != dnnl_success)) {
         return;
     }
     if (!matrix(&a, dnnl_bf16, s->M, s->K, s->transpose_a, s->transpose_a ? s->M : s->K)
-        || !matrix(&b, dnnl_bf16, s->K, s->N, s->transpose_b, s->transpose_b ? s->K : s->N)
-        || !matrix(&c, dnnl_f32, s->M, s->N, false, s->ldc)
-        || !attributes(&attr, s->accumulate)
-        || dnnl_matmul_desc_init(&desc, &a, &b, NULL, &c) != dnnl_success
+        || !matrix(&b, dnnl_bf16, s->K, s->N, s->transpose_b, s->transpose_b ? s->K : s->N) || !matrix(&c, dnnl_f32, s->M, s->N, false, s->ldc)
+        || !attributes(&attr, s->accumulate) || dnnl_matmul_desc_init(&desc, &a, &b, NULL, &c) != dnnl_success
         || dnnl_primitive_desc_create(&details, &desc, attr, engine, NULL) != dnnl_success
         || dnnl_primitive_create(&matmul->primitive, details) != dnnl_success
         || dnnl_memory_create(&matmul->a, &a, engine, DNNL_MEMORY_NONE) != dnnl_success
@@ -142,8 +141,8 @@ static Matmul *create(const Shaped *s)
 
 static bool same_shape(const Shaped *a, const Shaped *b)
 {
-    return a->transpose_a == b->transpose_a && a->transpose_b == b->transpose_b && a->accumulate == b->accumulate && a->M == b->M
-        && a->N == b->N && a->K == b->K && a->ldc == b->ldc && a->threads == b->threads;
+    return a->transpose_a == b->transpose_a && a->transpose_b == b->transpose_b && a->accumulate == b->accumulate && a->M == b->M && a->N == b->N
+        && a->K == b->K && a->ldc == b->ldc && a->threads == b->threads;
 }
 
 static Matmul *matmul_for(const Shaped *shape)
@@ -165,10 +164,9 @@ static _Thread_local Scratch rounded_b;
 // Rows of a matrix, ld apart, as contiguous bfloat16.
 static uint16_t *round_matrix(Scratch *rounded, const Real *x, size_t rows, size_t columns, size_t ld)
 {
-    enum { GRAIN = 1 << 15 };                      // values
+    enum { GRAIN = 1 << 15 }; // values
     uint16_t *values = scratch_of(rounded, rows * columns * sizeof *values, "a bf16 matrix product");
-    parallel_for(rows, GRAIN / columns + 1, vector_loops()->round_rows,
-                 &(RoundCall){.x = x, .columns = columns, .ld = ld, .out = values});
+    parallel_for(rows, GRAIN / columns + 1, vector_loops()->round_rows, &(RoundCall){.x = x, .columns = columns, .ld = ld, .out = values});
     return values;
 }
 
@@ -176,8 +174,8 @@ static uint16_t *round_matrix(Scratch *rounded, const Real *x, size_t rows, size
 
 // The cost of rounding grows with the matrices, the gain with the product. Rounding a number takes about as long as a few
 // dozen multiplications: with fewer multiplications per number there is no gain.
-static const double LEAST_PRODUCT = 16e6;          // multiplications
-static const double LEAST_REUSE = 48;              // multiplications a number
+static const double LEAST_PRODUCT = 16e6; // multiplications
+static const double LEAST_REUSE = 48;     // multiplications a number
 
 bool bf16_can_pay(int M, int N, int K)
 {
@@ -186,16 +184,15 @@ bool bf16_can_pay(int M, int N, int K)
     return chosen && product >= LEAST_PRODUCT && product >= LEAST_REUSE * numbers;
 }
 
-bool bf16_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
-               bool accumulate, Real *C, int ldc)
+bool bf16_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb, bool accumulate, Real *C,
+               int ldc)
 {
     Shaped shape = {transpose_a, transpose_b, accumulate, M, N, K, ldc, parallel_threads()};
     uint16_t *a = round_matrix(&rounded_a, A, (size_t)(transpose_a ? K : M), (size_t)(transpose_a ? M : K), (size_t)lda);
     uint16_t *b = round_matrix(&rounded_b, B, (size_t)(transpose_b ? N : K), (size_t)(transpose_b ? K : N), (size_t)ldb);
     omp_set_num_threads(shape.threads);
     Matmul *matmul = matmul_for(&shape);
-    if (matmul == NULL || dnnl_memory_set_data_handle(matmul->a, a) != dnnl_success
-        || dnnl_memory_set_data_handle(matmul->b, b) != dnnl_success
+    if (matmul == NULL || dnnl_memory_set_data_handle(matmul->a, a) != dnnl_success || dnnl_memory_set_data_handle(matmul->b, b) != dnnl_success
         || dnnl_memory_set_data_handle(matmul->c, C) != dnnl_success) {
         return false;
     }
@@ -205,8 +202,7 @@ bool bf16_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Re
         {DNNL_ARG_DST, matmul->c},
     };
     unwind_hold();
-    bool done = dnnl_primitive_execute(matmul->primitive, stream, 3, arguments) == dnnl_success
-                && dnnl_stream_wait(stream) == dnnl_success;
+    bool done = dnnl_primitive_execute(matmul->primitive, stream, 3, arguments) == dnnl_success && dnnl_stream_wait(stream) == dnnl_success;
     unwind_release();
     return done;
 }

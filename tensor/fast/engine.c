@@ -12,8 +12,8 @@
 #include <stdlib.h>
 
 enum {
-    CHEAP_VALUES = 1 << 15,                        // values that are added or copied: memory is the limit
-    DEAR_VALUES = 1 << 12                          // values with an exp or a tanh in them
+    CHEAP_VALUES = 1 << 15, // values that are added or copied: memory is the limit
+    DEAR_VALUES = 1 << 12   // values with an exp or a tanh in them
 };
 
 // Multiplications of a batch of products that are worth waking a thread for.
@@ -26,8 +26,8 @@ static void multiply_batch(const void *call, size_t start, size_t end)
     int ldb = g->transpose_b ? g->K : g->N;
     for (size_t i = start; i < end; i++) {
         bool accumulate = g->accumulate || (g->c_step == 0 && i > 0);
-        fast_gemm(g->transpose_a, g->transpose_b, g->M, g->N, g->K, g->A + i * g->a_step, lda, g->B + i * g->b_step, ldb,
-                  accumulate, g->C + i * g->c_step, g->N);
+        fast_gemm(g->transpose_a, g->transpose_b, g->M, g->N, g->K, g->A + i * g->a_step, lda, g->B + i * g->b_step, ldb, accumulate,
+                  g->C + i * g->c_step, g->N);
     }
 }
 
@@ -70,8 +70,7 @@ static void fast_gelu(const Real *x, Real *y, size_t n)
 
 static void fast_gelu_backward(const Real *x, const Real *dy, bool accumulate, Real *dx, size_t n)
 {
-    parallel_for(n, DEAR_VALUES, vector_loops()->gelu_backward,
-                 &(ValuesCall){.a = x, .b = dy, .out = dx, .accumulate = accumulate});
+    parallel_for(n, DEAR_VALUES, vector_loops()->gelu_backward, &(ValuesCall){.a = x, .b = dy, .out = dx, .accumulate = accumulate});
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -120,13 +119,16 @@ static _Thread_local Scratch layernorm_sums;
 static void fast_layernorm_backward(const LayernormRows *r, const RowStats *stats, const Real *dy, const LayernormGrads *grads)
 {
     size_t chunks = (r->rows + LAYERNORM_CHUNK - 1) / LAYERNORM_CHUNK;
-    Real *sums = scratch_of(&layernorm_sums, chunks * 2 * r->C * sizeof(Real), "layernorm");       // (chunks, 2, C)
+    Real *sums = scratch_of(&layernorm_sums, chunks * 2 * r->C * sizeof(Real), "layernorm"); // (chunks, 2, C)
     parallel_for(chunks, rows_of(DEAR_VALUES, LAYERNORM_CHUNK * r->C), vector_loops()->layernorm_backward,
                  &(LayernormBackwardCall){.r = r, .stats = stats, .dy = dy, .dx = grads->dx, .sums = sums});
     GradTarget targets[] = {grads->dweight, grads->dbias};
     for (size_t i = 0; i < 2; i++) {
         if (targets[i].values != NULL) {
-            RowsCall columns = {.x = sums + i * r->C, .rows = chunks, .columns = 2 * r->C, .accumulate = targets[i].accumulate,
+            RowsCall columns = {.x = sums + i * r->C,
+                                .rows = chunks,
+                                .columns = 2 * r->C,
+                                .accumulate = targets[i].accumulate,
                                 .out = targets[i].values};
             vector_loops()->sum_rows(&columns, 0, r->C);
         }
@@ -171,7 +173,7 @@ static void fast_random_normal(const uint32_t *words, float mean, float std, Rea
 // ------------------------------------------------------------------------------------------------------------
 // Optimizers
 
-enum { PARTIAL_SUMS = 64 };                        // at a time
+enum { PARTIAL_SUMS = 64 }; // at a time
 
 // The partial sums are those of chunks of one size, added up in their order: the same bits on any number of threads.
 static double fast_sum_of_squares(const Real *x, size_t n)

@@ -12,7 +12,7 @@ typedef struct Scratch {
 } Scratch;
 
 void *scratch_of(Scratch *scratch, size_t bytes, const char *what);
-void *scratch_try(Scratch *scratch, size_t bytes);             // NULL if memory is refused
+void *scratch_try(Scratch *scratch, size_t bytes); // NULL if memory is refused
 
 GemmKernel fast_gemm;
 LinearKernel fast_linear;
@@ -26,8 +26,8 @@ GemmKernel blocked_gemm;
 
 #ifdef GPTAPE_ONEDNN
 // fast_gemm with A and B rounded to bfloat16, and whether that is selected and could be faster for a product of this size.
-bool bf16_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
-               bool accumulate, Real *C, int ldc); // false if oneDNN was refused memory
+bool bf16_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb, bool accumulate, Real *C,
+               int ldc); // false if oneDNN was refused memory
 bool bf16_can_pay(int M, int N, int K);
 #endif
 

@@ -14,7 +14,7 @@
 // ------------------------------------------------------------------------------------------------------------
 // Our own: blocks of B that stay in the caches, times rows of A (tensor/vector/panel.h)
 
-enum { K_BLOCK = 256, N_BLOCK = 256 };             // a block of B, 256 KB, stays in the second cache
+enum { K_BLOCK = 256, N_BLOCK = 256 }; // a block of B, 256 KB, stays in the second cache
 
 typedef struct Product {
     bool transpose_a, transpose_b, accumulate;
@@ -22,10 +22,10 @@ typedef struct Product {
     const Real *A, *B;
     Real *C;
     size_t lda, ldb, ldc;
-    const Real *bias;                              // the initial value of each row of C, or NULL
-    GradTarget sums;                               // of A's columns, if wanted: A is transposed then
-    bool by_rows;                                  // what is divided: rows of C, or columns
-    LoopPart *multiply;                            // computes a part
+    const Real *bias;   // the initial value of each row of C, or NULL
+    GradTarget sums;    // of A's columns, if wanted: A is transposed then
+    bool by_rows;       // what is divided: rows of C, or columns
+    LoopPart *multiply; // computes a part
 } Product;
 
 static int at_most(int value, int limit)
@@ -54,7 +54,7 @@ static void multiply_part(const void *call, size_t start, size_t end)
     int n_end = c->by_rows ? c->N : (int)end;
     size_t a_row = c->transpose_a ? 1 : c->lda;
     size_t a_column = c->transpose_a ? c->lda : 1;
-    static _Thread_local Scratch room;             // not on the stack: the system may refuse to let it grow
+    static _Thread_local Scratch room; // not on the stack: the system may refuse to let it grow
     size_t bytes = N_BLOCK * K_BLOCK * sizeof(Real) + 64;
     char *start_of_room = scratch_try(&room, bytes);
     if (start_of_room == NULL) {
@@ -69,10 +69,17 @@ static void multiply_part(const void *call, size_t start, size_t end)
             int depth = at_most(c->K - k, K_BLOCK);
             pack_block(c, n, columns, k, depth, panels);
             PanelProduct product = {
-                .M = (size_t)(m_end - m), .N = (size_t)columns, .K = (size_t)depth,
-                .A = c->A + (size_t)m * a_row + (size_t)k * a_column, .a_row = a_row, .a_column = a_column,
-                .B = panels, .b_across = (size_t)depth,
-                .C = c->C + (size_t)m * c->ldc + (size_t)n, .ldc = c->ldc, .accumulate = c->accumulate || k > 0,
+                .M = (size_t)(m_end - m),
+                .N = (size_t)columns,
+                .K = (size_t)depth,
+                .A = c->A + (size_t)m * a_row + (size_t)k * a_column,
+                .a_row = a_row,
+                .a_column = a_column,
+                .B = panels,
+                .b_across = (size_t)depth,
+                .C = c->C + (size_t)m * c->ldc + (size_t)n,
+                .ldc = c->ldc,
+                .accumulate = c->accumulate || k > 0,
             };
             vector_loops()->panel_product(&product);
         }
@@ -137,16 +144,26 @@ static void share_product(Product *c, LoopPart *part)
     c->by_rows = c->M > c->N;
     size_t n = (size_t)(c->by_rows ? c->M : c->N);
     size_t grain = c->by_rows ? ROW_GRAIN : COLUMN_GRAIN;
-    double each = (double)c->M * c->N * c->K / (double)n;      // multiplications a row, or a column
+    double each = (double)c->M * c->N * c->K / (double)n; // multiplications a row, or a column
     size_t grains = (size_t)(PART_PRODUCT / each / (double)grain) + 1;
     parallel_for(n, grains * grain, part, c);
 }
 
-void blocked_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
-                  bool accumulate, Real *C, int ldc)
+void blocked_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb, bool accumulate, Real *C,
+                  int ldc)
 {
-    Product c = {.transpose_a = transpose_a, .transpose_b = transpose_b, .accumulate = accumulate, .M = M, .N = N, .K = K,
-                 .A = A, .B = B, .C = C, .lda = (size_t)lda, .ldb = (size_t)ldb, .ldc = (size_t)ldc};
+    Product c = {.transpose_a = transpose_a,
+                 .transpose_b = transpose_b,
+                 .accumulate = accumulate,
+                 .M = M,
+                 .N = N,
+                 .K = K,
+                 .A = A,
+                 .B = B,
+                 .C = C,
+                 .lda = (size_t)lda,
+                 .ldb = (size_t)ldb,
+                 .ldc = (size_t)ldc};
     share_product(&c, multiply_part);
 }
 
@@ -174,12 +191,11 @@ static void onednn_part(const void *call, size_t start, size_t end)
 
     int threads = omp_get_max_threads();
     omp_set_num_threads(1);
-    unwind_hold();                                 // oneDNN must not be left by longjmp: it holds memory
-    dnnl_status_t status = dnnl_sgemm(letter_a, letter_b, M, N, c->K, 1, A, (dnnl_dim_t)c->lda, B, (dnnl_dim_t)c->ldb, beta, C,
-                                      (dnnl_dim_t)c->ldc);
+    unwind_hold(); // oneDNN must not be left by longjmp: it holds memory
+    dnnl_status_t status = dnnl_sgemm(letter_a, letter_b, M, N, c->K, 1, A, (dnnl_dim_t)c->lda, B, (dnnl_dim_t)c->ldb, beta, C, (dnnl_dim_t)c->ldc);
     unwind_release();
     omp_set_num_threads(threads);
-    if (status != dnnl_success) {                  // it was refused memory
+    if (status != dnnl_success) { // it was refused memory
         multiply_part(c, start, end);
     }
 }
@@ -188,8 +204,7 @@ static void large_product(Product *c)
 {
     if (bf16_can_pay(c->M, c->N, c->K)) {
         share_product(c, prepare_part);
-        if (!bf16_gemm(c->transpose_a, c->transpose_b, c->M, c->N, c->K, c->A, (int)c->lda, c->B, (int)c->ldb, c->accumulate, c->C,
-                       (int)c->ldc)) {
+        if (!bf16_gemm(c->transpose_a, c->transpose_b, c->M, c->N, c->K, c->A, (int)c->lda, c->B, (int)c->ldb, c->accumulate, c->C, (int)c->ldc)) {
             share_product(c, multiply_part);
         }
         return;
@@ -238,8 +253,8 @@ static bool is_small(int M, int N, int K)
     return (double)M * N * K <= SMALL_PRODUCT;
 }
 
-void fast_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
-               bool accumulate, Real *C, int ldc)
+void fast_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb, bool accumulate, Real *C,
+               int ldc)
 {
     if (is_small(M, N, K)) {
         kernels_plain.gemm(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, accumulate, C, ldc);
@@ -249,8 +264,18 @@ void fast_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Re
         fast_matvec(N, K, B, ldb, A, accumulate, C);
         return;
     }
-    Product c = {.transpose_a = transpose_a, .transpose_b = transpose_b, .accumulate = accumulate, .M = M, .N = N, .K = K,
-                 .A = A, .B = B, .C = C, .lda = (size_t)lda, .ldb = (size_t)ldb, .ldc = (size_t)ldc};
+    Product c = {.transpose_a = transpose_a,
+                 .transpose_b = transpose_b,
+                 .accumulate = accumulate,
+                 .M = M,
+                 .N = N,
+                 .K = K,
+                 .A = A,
+                 .B = B,
+                 .C = C,
+                 .lda = (size_t)lda,
+                 .ldb = (size_t)ldb,
+                 .ldc = (size_t)ldc};
     large_product(&c);
 }
 
@@ -260,8 +285,18 @@ void fast_linear(const LinearSizes *s, const Real *x, const Real *weight, const 
         kernels_plain.linear(s, x, weight, bias, y);
         return;
     }
-    Product c = {.transpose_b = true, .accumulate = bias != NULL, .M = s->M, .N = s->N, .K = s->K,
-                 .A = x, .B = weight, .C = y, .lda = (size_t)s->K, .ldb = (size_t)s->K, .ldc = (size_t)s->N, .bias = bias};
+    Product c = {.transpose_b = true,
+                 .accumulate = bias != NULL,
+                 .M = s->M,
+                 .N = s->N,
+                 .K = s->K,
+                 .A = x,
+                 .B = weight,
+                 .C = y,
+                 .lda = (size_t)s->K,
+                 .ldb = (size_t)s->K,
+                 .ldc = (size_t)s->N,
+                 .bias = bias};
     if (s->M > 1) {
         large_product(&c);
         return;
@@ -278,8 +313,17 @@ void fast_linear_backward(const LinearSizes *s, const Real *x, const Real *dy, G
         kernels_plain.linear_backward(s, x, dy, dweight, dbias);
         return;
     }
-    Product c = {.transpose_a = true, .accumulate = dweight.accumulate, .M = s->N, .N = s->K, .K = s->M,
-                 .A = dy, .B = x, .C = dweight.values, .lda = (size_t)s->N, .ldb = (size_t)s->K, .ldc = (size_t)s->K,
+    Product c = {.transpose_a = true,
+                 .accumulate = dweight.accumulate,
+                 .M = s->N,
+                 .N = s->K,
+                 .K = s->M,
+                 .A = dy,
+                 .B = x,
+                 .C = dweight.values,
+                 .lda = (size_t)s->N,
+                 .ldb = (size_t)s->K,
+                 .ldc = (size_t)s->K,
                  .sums = dbias};
     large_product(&c);
 }

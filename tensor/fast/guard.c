@@ -9,7 +9,7 @@
 
 #ifdef GPTAPE_ONEDNN
 
-#define _GNU_SOURCE                                // RTLD_DEFAULT
+#define _GNU_SOURCE // RTLD_DEFAULT
 
 #include "tensor/fast/guard.h"
 
@@ -23,10 +23,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-void omp_set_num_threads(int threads);             // libgomp has no header for compilers without OpenMP
+void omp_set_num_threads(int threads); // libgomp has no header for compilers without OpenMP
 
 typedef void Terminate(void);
-typedef Terminate *SetTerminate(Terminate *handler);           // std::set_terminate
+typedef Terminate *SetTerminate(Terminate *handler); // std::set_terminate
 
 enum { SIGNALS = 3 };
 static const int signals[SIGNALS] = {SIGSEGV, SIGBUS, SIGABRT};
@@ -38,7 +38,7 @@ static Terminate *terminate_before;
 static atomic_bool broken;
 
 static _Thread_local sigjmp_buf landing;
-static _Thread_local volatile sig_atomic_t guarded;            // this thread is in a guarded call
+static _Thread_local volatile sig_atomic_t guarded; // this thread is in a guarded call
 
 // Another thread's signal is left to the handler from before, which gets it when the instruction is repeated.
 static void on_signal(int number)
@@ -168,6 +168,6 @@ bool guard_onednn_ready(void)
 
 #else
 
-typedef int NoGuardWithoutOneDNN;                  // a C file must not be empty
+typedef int NoGuardWithoutOneDNN; // a C file must not be empty
 
 #endif

@@ -4,7 +4,7 @@
 // spin, waiting for the thread that the system has preempted: a training step of hundreds of small loops was measured to take
 // twenty times the processor time that way. Here the caller does the unclaimed parts, and waits only for parts already begun.
 
-#define _GNU_SOURCE                                // sched_getaffinity
+#define _GNU_SOURCE // sched_getaffinity
 
 #include "tensor/fast/parallel.h"
 
@@ -42,27 +42,26 @@ typedef struct Loop {
 // parts, and the next part: the thread that increments it has claimed that part. The loop itself is written only while no part of
 // the previous one is left, and is read before claiming: a successful claim proves that what was read belongs to it.
 static struct {
-    _Atomic uint64_t ticket;                       // number of the loop << 32 | parts << 16 | next part
+    _Atomic uint64_t ticket; // number of the loop << 32 | parts << 16 | next part
     _Atomic size_t n;
     _Atomic size_t grain;
     LoopPart *_Atomic part;
     const void *_Atomic call;
     Refusal *_Atomic refusal;
-    atomic_int unfinished;                         // parts
+    atomic_int unfinished; // parts
 
-    atomic_flag taken;                             // some thread's loop is being shared out
+    atomic_flag taken; // some thread's loop is being shared out
     int n_helpers;
-    int n_sleeping;                                // helpers; under lock
-    bool caller_sleeps;                            // under lock
+    int n_sleeping;     // helpers; under lock
+    bool caller_sleeps; // under lock
     pthread_mutex_t lock;
-    pthread_cond_t work;                           // there is a new loop
-    pthread_cond_t done;                           // its last part is done
-} pool = {.taken = ATOMIC_FLAG_INIT, .lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER,
-          .done = PTHREAD_COND_INITIALIZER};
+    pthread_cond_t work; // there is a new loop
+    pthread_cond_t done; // its last part is done
+} pool = {.taken = ATOMIC_FLAG_INIT, .lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
 
-static _Thread_local bool inside;                  // this thread is sharing out a loop, or is a helper
+static _Thread_local bool inside; // this thread is sharing out a loop, or is a helper
 
-static atomic_int chosen_threads;                  // 0 until first needed
+static atomic_int chosen_threads; // 0 until first needed
 
 static int at_most(int threads)
 {
@@ -103,7 +102,7 @@ static size_t part_start(const Loop *loop, size_t i)
     return start < loop->n ? start : loop->n;
 }
 
-static _Thread_local Refusal *refusal;             // of the loop that this thread is in
+static _Thread_local Refusal *refusal; // of the loop that this thread is in
 
 void parallel_refuse(size_t bytes, const char *what)
 {

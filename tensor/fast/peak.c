@@ -17,15 +17,15 @@
 // two can start in each cycle: so there are more sums than that, all of them in registers.
 
 typedef struct Loops {
-    const char *vectors;                           // "AVX-512"
-    size_t sums;                                   // numbers that one round of multiply_add multiplies and adds to
+    const char *vectors; // "AVX-512"
+    size_t sums;         // numbers that one round of multiply_add multiplies and adds to
     float (*multiply_add)(size_t rounds);
-    float (*read)(const float *values, size_t n);  // n a multiple of READ_STEP; returns their sum
+    float (*read)(const float *values, size_t n); // n a multiple of READ_STEP; returns their sum
 } Loops;
 
-enum { READ_STEP = 128 };                          // numbers
+enum { READ_STEP = 128 }; // numbers
 
-static const float FACTOR = 0.999F;                // sums come to rest at ADDEND / (1 - FACTOR): neither overflow nor denormals
+static const float FACTOR = 0.999F; // sums come to rest at ADDEND / (1 - FACTOR): neither overflow nor denormals
 static const float ADDEND = 0.001F;
 
 enum { BASELINE_SUMS = 32 };
@@ -64,7 +64,7 @@ static const Loops baseline = {"baseline", BASELINE_SUMS, multiply_add_baseline,
 
 #ifdef __x86_64__
 
-enum { AVX2_SUMS = 12, AVX512_SUMS = 16, READ_SUMS = 8 };      // vectors; AVX2 has 16 registers, AVX-512 has 32
+enum { AVX2_SUMS = 12, AVX512_SUMS = 16, READ_SUMS = 8 }; // vectors; AVX2 has 16 registers, AVX-512 has 32
 
 __attribute__((target("avx2,fma"))) static float multiply_add_avx2(size_t rounds)
 {
@@ -169,10 +169,10 @@ enum { THREADS_AT_MOST = 1024 };
 
 typedef struct Work {
     pthread_barrier_t *start;
-    size_t rounds;                                 // of multiply-adds; 0: read
+    size_t rounds; // of multiply-adds; 0: read
     const float *values;
     size_t n;
-    float result;                                  // stored, so that the compiler cannot remove the loop
+    float result; // stored, so that the compiler cannot remove the loop
     struct timespec started;
     struct timespec ended;
 } Work;

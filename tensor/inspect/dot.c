@@ -102,7 +102,7 @@ static const char *name_in_parent(const Drawing *drawing, int s)
 // Graphviz reads quotes, backslashes and, even in plain labels, entities like &amp;.
 void dot_quote(FILE *out, const char *text)
 {
-    for (size_t n = strlen(text); n > 0; ) {
+    for (size_t n = strlen(text); n > 0;) {
         char shown[UTF8_SHOWN];
         size_t shown_length;
         size_t length = utf8_show(text, n, shown, &shown_length);
@@ -119,12 +119,8 @@ void dot_quote(FILE *out, const char *text)
 }
 
 static const char *const GROUP_COLORS[OP_GROUP_COUNT] = {
-    [OP_GROUP_OTHER] = "#f1f3f5",
-    [OP_GROUP_PRODUCT] = "#d0ebff",
-    [OP_GROUP_ATTENTION] = "#e5dbff",
-    [OP_GROUP_NORM] = "#d3f9d8",
-    [OP_GROUP_ACTIVATION] = "#fff3bf",
-    [OP_GROUP_LOSS] = "#ffc9c9",
+    [OP_GROUP_OTHER] = "#f1f3f5", [OP_GROUP_PRODUCT] = "#d0ebff",    [OP_GROUP_ATTENTION] = "#e5dbff",
+    [OP_GROUP_NORM] = "#d3f9d8",  [OP_GROUP_ACTIVATION] = "#fff3bf", [OP_GROUP_LOSS] = "#ffc9c9",
 };
 
 static void write_line(FILE *out, const char *text)
@@ -162,8 +158,8 @@ static void write_node(const Drawing *drawing, const TapeNode *node)
     FILE *out = drawing->out;
     if (node->op == &op_add) {
         const char *color = is_shortcut(node) ? SHORTCUT_COLOR : EDGE_COLOR;
-        fprintf(out, "n%d [label=\"+\", shape=circle, width=0.36, fixedsize=true, fontsize=16, fillcolor=white, color=\"%s\"]\n",
-                node->index, color);
+        fprintf(out, "n%d [label=\"+\", shape=circle, width=0.36, fixedsize=true, fontsize=16, fillcolor=white, color=\"%s\"]\n", node->index,
+                color);
         return;
     }
     int s = find_scope(drawing, scope_of(node));
@@ -242,17 +238,18 @@ static void write_legend(const Drawing *drawing)
     fprintf(drawing->out, "\"\n");
 }
 
-enum { SLIDE_NODES = 16 };                         // up to this many are scaled to fit a slide; the text of more would be too small
+enum { SLIDE_NODES = 16 }; // up to this many are scaled to fit a slide; the text of more would be too small
 
 static void write_head(const Drawing *drawing, int n_drawn)
 {
     FILE *out = drawing->out;
-    fprintf(out, "digraph tape {\n"
-                 "graph [rankdir=%s, nodesep=0.35, ranksep=0.25, fontname=\"DejaVu Sans\", fontsize=11, labeljust=l, style=rounded, "
-                 "color=\"" FRAME_COLOR "\", fontcolor=\"#495057\", bgcolor=white, dpi=144]\n"
-                 "node [shape=box, style=\"rounded,filled\", color=\"#868e96\", fontname=\"DejaVu Sans\", fontsize=11, margin=\"0.12,0.08\", "
-                 "height=0.3]\n"
-                 "edge [fontname=\"DejaVu Sans\", fontsize=10, fontcolor=\"#495057\", arrowsize=0.6]\n",
+    fprintf(out,
+            "digraph tape {\n"
+            "graph [rankdir=%s, nodesep=0.35, ranksep=0.25, fontname=\"DejaVu Sans\", fontsize=11, labeljust=l, style=rounded, "
+            "color=\"" FRAME_COLOR "\", fontcolor=\"#495057\", bgcolor=white, dpi=144]\n"
+            "node [shape=box, style=\"rounded,filled\", color=\"#868e96\", fontname=\"DejaVu Sans\", fontsize=11, margin=\"0.12,0.08\", "
+            "height=0.3]\n"
+            "edge [fontname=\"DejaVu Sans\", fontsize=10, fontcolor=\"#495057\", arrowsize=0.6]\n",
             drawing->style.left_to_right ? "LR" : "TB");
     if (n_drawn <= SLIDE_NODES) {
         fprintf(out, "size=\"13.33,7.5\"\n");

@@ -12,19 +12,19 @@
 // A module that computed something, and the module that contains it.
 typedef struct Scope {
     const char *name;
-    int parent;                                    // in the list; -1: in none
-    int n_nodes;                                   // its own
+    int parent;  // in the list; -1: in none
+    int n_nodes; // its own
     int n_children;
 } Scope;
 
 typedef struct Drawing {
     const Tape *tape;
-    const char *module;                            // only this one and what is in it; "": everything
+    const char *module; // only this one and what is in it; "": everything
     DotStyle style;
     FILE *out;
     Scope *scopes;
     int n_scopes;
-    double least, most;                            // of the gradients on the arrows; 0: there are none
+    double least, most; // of the gradients on the arrows; 0: there are none
 } Drawing;
 
 // Is the node in the module that is drawn?
@@ -33,7 +33,7 @@ bool dot_is_drawn(const Drawing *drawing, const TapeNode *node);
 // Untrusted text between the quotes of a label, which Graphviz then shows unchanged; hidden characters as escapes (utf8_show).
 void dot_quote(FILE *out, const char *text);
 
-void dot_measure_arrows(Drawing *drawing);         // finds least and most
+void dot_measure_arrows(Drawing *drawing); // finds least and most
 void dot_write_arrows(const Drawing *drawing);
 
 #endif

@@ -100,7 +100,7 @@ static double width_of(const Drawing *drawing, double size)
 // "mid (1, 5, 32)", and below it the gradient; a little to the right, because dot lets labels begin in the middle of the arrow.
 static void write_edge_label(const Drawing *drawing, const Tensor *x, bool named, double size)
 {
-    static const char *const INDENT = "\xc2\xa0\xc2\xa0\xc2\xa0";         // no-break spaces
+    static const char *const INDENT = "\xc2\xa0\xc2\xa0\xc2\xa0"; // no-break spaces
     char shape[SHAPE_TEXT];
     fprintf(drawing->out, "label=\"%s", INDENT);
     if (named && x->label != NULL) {
@@ -111,7 +111,7 @@ static void write_edge_label(const Drawing *drawing, const Tensor *x, bool named
     if (size > 0) {
         number_print(drawing->out, "%s%.3g\\l", INDENT, size);
     }
-    fprintf(drawing->out, drawing->style.left_to_right ? "\\l\"" : "\"");        // lifts the text off an arrow from the left
+    fprintf(drawing->out, drawing->style.left_to_right ? "\\l\"" : "\""); // lifts the text off an arrow from the left
 }
 
 // The first node of the drawing that uses x, and as which of its inputs; NULL if none does.
@@ -147,7 +147,7 @@ static void write_edge(const Drawing *drawing, const TapeNode *node, int i)
     char from[32];
     if (from_node) {
         snprintf(from, sizeof from, "n%d", x->node->index);
-    } else {                                       // from outside: an ellipse, named after its first use, input 0 of node 3: in_3_0
+    } else { // from outside: an ellipse, named after its first use, input 0 of node 3: in_3_0
         int input;
         const TapeNode *user = first_use(drawing, x, &input);
         snprintf(from, sizeof from, "in_%d_%d", user->index, input);

@@ -9,7 +9,7 @@ const char debugger_script = 0;
 
 #ifdef __ELF__
 __asm__(".pushsection \".debug_gdb_scripts\", \"MS\", %progbits, 1\n"
-        ".byte 4\n"                                // SECTION_SCRIPT_ID_PYTHON_TEXT: a name, a newline, the script, '\0'
+        ".byte 4\n" // SECTION_SCRIPT_ID_PYTHON_TEXT: a name, a newline, the script, '\0'
         ".ascii \"gptape-gdb.py\\n\"\n"
         ".incbin \"" GPTAPE_GDB_SCRIPT "\"\n"
         ".byte 0\n"

@@ -220,8 +220,7 @@ static GradCheckResult check_case(const OpCase *op_case)
         }
         context.inputs[i] = input;
     }
-    GradCheck check = {.name = op_case->name, .leaves = context.inputs, .n_leaves = op_case->n_inputs, .forward = run_case,
-                       .context = &context};
+    GradCheck check = {.name = op_case->name, .leaves = context.inputs, .n_leaves = op_case->n_inputs, .forward = run_case, .context = &context};
     GradCheckResult result = gradcheck(&check);
     unwind_end(frame);
     return result;

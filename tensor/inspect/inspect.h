@@ -12,8 +12,8 @@
 // ------------------------------------------------------------------------------------------------------------
 // 1. Printing and drawing. These print to stdout and flush it, and may be called from a debugger.
 
-void tensor_print(const Tensor *tensor);           // name, shape, how it was made, and its values; long axes are shortened
-void tape_print(const Tape *tape);                 // one line a node: index, op, name, shape, size of value and gradient, source
+void tensor_print(const Tensor *tensor); // name, shape, how it was made, and its values; long axes are shortened
+void tape_print(const Tape *tape);       // one line a node: index, op, name, shape, size of value and gradient, source
 
 // The tape as a drawing for Graphviz: dot -Tsvg renders it. Modules are frames, operations boxes, tensors arrows with
 // their shapes; shortcuts stand out, and after backward an arrow is as wide as the gradient that came back along it.
@@ -21,9 +21,9 @@ void tape_dot(const Tape *tape);
 
 // What tape_write_dot draws, and how.
 typedef struct DotStyle {
-    const char *module;                            // only this module ("h.0") and what is in it; NULL: everything
-    const char *title;                             // above the drawing; NULL: none
-    bool left_to_right;                            // instead of top to bottom
+    const char *module; // only this module ("h.0") and what is in it; NULL: everything
+    const char *title;  // above the drawing; NULL: none
+    bool left_to_right; // instead of top to bottom
 } DotStyle;
 
 // The same to a file (NULL: to none); style may be NULL. Returns the number of operations drawn.
@@ -46,12 +46,12 @@ bool tape_is_shortcut(const TapeNode *node, int input);
 enum { PATH_SHORT = 1, PATH_BRANCH = 2, PATH_TO_RESULT = 4, PATH_TO_BRANCH = 8 };
 
 typedef struct TapeSublayer {
-    int first, last;                               // its nodes
-    Tensor *stream;                                // that arrives
+    int first, last; // its nodes
+    Tensor *stream;  // that arrives
     Tensor *result;
-    const TapeNode *join;                          // where a shortcut first meets the branch; NULL: no shortcut
-    int shortcuts;                                 // paths from a stream (also from one of before) to the result past the branch
-    unsigned char *flags;                          // of each node; the caller frees them
+    const TapeNode *join; // where a shortcut first meets the branch; NULL: no shortcut
+    int shortcuts;        // paths from a stream (also from one of before) to the result past the branch
+    unsigned char *flags; // of each node; the caller frees them
 } TapeSublayer;
 
 // The sublayer of the node with this index; of a node of none, the node alone.
@@ -84,13 +84,13 @@ void tensor_vjp_visit(Tensor *y, const Real *dy, Tensor *x, Real *dx, TapeVisit 
 // they end in its middle.
 enum { UTF8_BAD = 0, UTF8_CUT = -1 };
 int utf8_read(const char *text, size_t n, int *code);
-int utf8_write(int code, char bytes[4]);           // its length
+int utf8_write(int code, char bytes[4]); // its length
 
 // The length of a byte order mark (U+FEFF, which some editors put before a text) at the start of n bytes: 3 or 0.
 size_t utf8_mark(const char *text, size_t n);
 
-size_t utf8_whole(const char *text, size_t n);     // how many of n bytes are before an incomplete character at their end
-size_t utf8_valid(const char *text, size_t n);     // how many are before the first byte that is not UTF-8
+size_t utf8_whole(const char *text, size_t n); // how many of n bytes are before an incomplete character at their end
+size_t utf8_valid(const char *text, size_t n); // how many are before the first byte that is not UTF-8
 
 // The character that n bytes begin with, as it can be shown anywhere: itself, or an escape as in C (\n, \x1b, \u202e, \xff) for
 // one without a shape (control characters, bidirectional controls) and for a byte that is not UTF-8. Returns how many bytes it
@@ -108,15 +108,15 @@ typedef struct GradCheck {
     int n_leaves;
     Tensor *(*forward)(void *context);
     void *context;
-    double step;                                   // of the differences; 0: GRADCHECK_STEP
-    double tolerance;                              // 0: GRADCHECK_TOLERANCE
-    double floor;                                  // 0: GRADCHECK_FLOOR
+    double step;      // of the differences; 0: GRADCHECK_STEP
+    double tolerance; // 0: GRADCHECK_TOLERANCE
+    double floor;     // 0: GRADCHECK_FLOOR
 } GradCheck;
 
 typedef struct GradCheckResult {
-    double worst;                                  // largest relative error of any value of any leaf; NaN counts as failure
+    double worst; // largest relative error of any value of any leaf; NaN counts as failure
     bool passed;
-    char why[256];                                 // where it fails: leaf, index, value expected and got. Empty if it passes.
+    char why[256]; // where it fails: leaf, index, value expected and got. Empty if it passes.
 } GradCheckResult;
 
 // The fourth-order difference (8 (s(+h) - s(-h)) - (s(+2h) - s(-2h))) / 12h errs by h^4 / 30 times the fifth derivative, from
@@ -142,17 +142,17 @@ GradCheckResult gradcheck(const GradCheck *check);
 // and one of three ways to call it.
 enum { OP_CASE_INPUTS = 3 };
 typedef struct OpCase {
-    const char *name;                              // "add, b repeated"
+    const char *name; // "add, b repeated"
     Shape shapes[OP_CASE_INPUTS];
     int n_inputs;
-    bool positive;                                 // for log and the like
+    bool positive; // for log and the like
     Tensor *(*forward)(Tensor **inputs);
     Tensor *(*unary)(Tensor *x, Where where);
     Tensor *(*binary)(Tensor *a, Tensor *b, Where where);
 } OpCase;
 
 // For an Op's initializer. An array of no cases does not compile: each operation of the library has a gradient check.
-#ifndef OP_CASES                                   // a build without checks says otherwise
+#ifndef OP_CASES // a build without checks says otherwise
 #define OP_CASES(array) .cases = (array), .n_cases = (int)(sizeof(array) / sizeof((array)[0]))
 #endif
 
@@ -166,12 +166,12 @@ void gradcheck_ops(GradCheckReport *report, void *context);
 
 // Quartiles of one value over the seeds; NaN if no seed has it.
 typedef struct Quartiles {
-    double low, median, high;                      // 25%, 50%, 75%, interpolated linearly between the sorted values
-    int zeros;                                     // values that are exactly 0
-    int n;                                         // number of values
+    double low, median, high; // 25%, 50%, 75%, interpolated linearly between the sorted values
+    int zeros;                // values that are exactly 0
+    int n;                    // number of values
 } Quartiles;
 
-Quartiles quartiles_of(double *values, int n);     // ignores NaN; reorders values
+Quartiles quartiles_of(double *values, int n); // ignores NaN; reorders values
 
 enum { BYTES_TEXT = 32 };
 

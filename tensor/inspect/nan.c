@@ -18,7 +18,7 @@
 #include <string.h>
 
 enum { UNASKED, OFF, ON };
-static atomic_int state;                           // UNASKED until the environment has been read
+static atomic_int state; // UNASKED until the environment has been read
 
 void nan_watch(bool on)
 {
@@ -49,8 +49,8 @@ static const char *const KIND_NAMES[KIND_COUNT] = {"NaN", "inf", "-inf"};
 typedef struct Census {
     size_t n;
     size_t count[KIND_COUNT];
-    size_t first[KIND_COUNT];                      // where the first of each is, if there is one
-    double low, high;                              // of the finite ones
+    size_t first[KIND_COUNT]; // where the first of each is, if there is one
+    double low, high;         // of the finite ones
 } Census;
 
 static Census take_census(const Real *values, size_t n)

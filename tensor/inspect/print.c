@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { EDGE = 3, SHORT = 2 * EDGE };               // an axis longer than SHORT shows its first and last EDGE entries
+enum { EDGE = 3, SHORT = 2 * EDGE }; // an axis longer than SHORT shows its first and last EDGE entries
 
 double values_l2(const Real *values, size_t n)
 {

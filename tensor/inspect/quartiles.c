@@ -19,7 +19,7 @@ static double quantile(const double *sorted, int n, double p)
     int below = (int)at;
     double part = at - below;
     if (part == 0) {
-        return sorted[below];                      // also if the next is infinite or missing
+        return sorted[below]; // also if the next is infinite or missing
     }
     return sorted[below] + part * (sorted[below + 1] - sorted[below]);
 }

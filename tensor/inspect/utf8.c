@@ -108,9 +108,8 @@ int utf8_write(int code, char bytes[4])
 // order mark, and those that are none, which XML forbids.
 static bool is_hidden(int code)
 {
-    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c || code == 0x200e || code == 0x200f
-           || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code == 0xfeff
-           || (code & 0xfffe) == 0xfffe;
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c || code == 0x200e || code == 0x200f || (code >= 0x2028 && code <= 0x202e)
+        || (code >= 0x2066 && code <= 0x2069) || code == 0xfeff || (code & 0xfffe) == 0xfffe;
 }
 
 size_t utf8_show(const char *text, size_t n, char shown[UTF8_SHOWN], size_t *shown_length)

@@ -49,9 +49,9 @@ typedef struct Before {
 typedef struct Walk {
     Tape *tape;
     Tensor *x;
-    int first, last;                               // nodes
-    bool *between;                                 // (last + 1) does x reach the node's output?
-    Before *before;                                // (n) in the order of the changes
+    int first, last; // nodes
+    bool *between;   // (last + 1) does x reach the node's output?
+    Before *before;  // (n) in the order of the changes
     int n;
     int capacity;
 } Walk;
@@ -62,7 +62,7 @@ static void restore(void *object)
     for (int i = walk->n - 1; i >= 0; i--) {
         Tensor *tensor = walk->before[i].tensor;
         if (tensor != walk->x && tensor->grad != NULL && tensor->grad != walk->before[i].grad) {
-            tensor_zero_grad(tensor);              // an intermediate's, which the walk allocated
+            tensor_zero_grad(tensor); // an intermediate's, which the walk allocated
         }
         tensor->grad = walk->before[i].grad;
         tensor->requires_grad = walk->before[i].requires_grad;

@@ -50,7 +50,7 @@ Tensor *tensor_tanh(Tensor *x, Where where)
     op_check(&call);
     Tensor *y = op_output(&call, x->shape);
     unary_save(y, tanh_slope, 0);
-    (kernels()->tanh)(x->data, y->data, tensor_count(x));      // in parentheses: tgmath.h has a macro of that name
+    (kernels()->tanh)(x->data, y->data, tensor_count(x)); // in parentheses: tgmath.h has a macro of that name
     return op_done(&call, y);
 }
 
@@ -144,7 +144,7 @@ static Real pow_value(UnaryPoint at)
 static Real pow_slope(UnaryPoint at)
 {
     if (at.parameter == 0) {
-        return 0;                                  // also at x = 0, where x^-1 is infinite
+        return 0; // also at x = 0, where x^-1 is infinite
     }
     return at.parameter * pow(at.x, at.parameter - 1);
 }

@@ -27,23 +27,23 @@ static Real dot(const Real *a, const Real *b, size_t n)
 
 // One query of one head. keys and values have n rows, `step` values apart.
 typedef struct Query {
-    const Real *q;                                 // (D)
-    const Real *keys, *values;                     // (n, D)
+    const Real *q;             // (D)
+    const Real *keys, *values; // (n, D)
     size_t n, step, D;
-    size_t seen;                                   // it sees the first of the n positions only
-    Real scale;                                    // 1 / sqrt(D)
+    size_t seen; // it sees the first of the n positions only
+    Real scale;  // 1 / sqrt(D)
 } Query;
 
 // Writes p (n), the weights of the query. If z is not known yet, computes it.
 static void attention_weights(const Query *query, Real *p, bool z_known, Wide *z)
 {
-    for (size_t s = 0; s < query->n; s++) {        // 1. scores
+    for (size_t s = 0; s < query->n; s++) { // 1. scores
         p[s] = dot(query->q, query->keys + s * query->step, query->D) * query->scale;
     }
-    for (size_t s = query->seen; s < query->n; s++) {          // 2. mask
+    for (size_t s = query->seen; s < query->n; s++) { // 2. mask
         p[s] = (Real)-INFINITY;
     }
-    if (!z_known) {                                // 3. softmax
+    if (!z_known) { // 3. softmax
         *z = log_sum_exp(p, query->n);
     }
     for (size_t s = 0; s < query->n; s++) {
@@ -57,7 +57,7 @@ static Wide attention_query(const Query *query, Real *p, Real *y)
     Wide z = 0;
     attention_weights(query, p, false, &z);
     memset(y, 0, query->D * sizeof(Real));
-    for (size_t s = 0; s < query->seen; s++) {     // 4. weighted sum
+    for (size_t s = 0; s < query->seen; s++) { // 4. weighted sum
         const Real *v_s = query->values + s * query->step;
         for (size_t d = 0; d < query->D; d++) {
             y[d] += p[s] * v_s[d];
@@ -71,7 +71,7 @@ static void attention_query_backward(const Query *query, Wide z, const Real *dy,
 {
     attention_weights(query, p, true, &z);
     Wide p_dp_sum = 0;
-    for (size_t s = 0; s < query->seen; s++) {     // 4. forward was: y += p_s v_s
+    for (size_t s = 0; s < query->seen; s++) { // 4. forward was: y += p_s v_s
         const Real *v_s = query->values + s * query->step;
         Real *dv_s = dvalues + s * query->step;
         dp[s] = dot(dy, v_s, query->D);
@@ -80,11 +80,11 @@ static void attention_query_backward(const Query *query, Wide z, const Real *dy,
             dv_s[d] += p[s] * dy[d];
         }
     }
-    for (size_t s = 0; s < query->seen; s++) {     // 3. forward was: p = softmax(a). 2. What the mask has overwritten gets no gradient.
+    for (size_t s = 0; s < query->seen; s++) { // 3. forward was: p = softmax(a). 2. What the mask has overwritten gets no gradient.
         Real da_s = p[s] * (dp[s] - (Real)p_dp_sum);
         const Real *k_s = query->keys + s * query->step;
         Real *dk_s = dkeys + s * query->step;
-        for (size_t d = 0; d < query->D; d++) {    // 1. forward was: a_s = q . k_s scale
+        for (size_t d = 0; d < query->D; d++) { // 1. forward was: a_s = q . k_s scale
             dq[d] += da_s * query->scale * k_s[d];
             dk_s[d] += da_s * query->scale * query->q[d];
         }
@@ -95,8 +95,14 @@ static void attention_query_backward(const Query *query, Wide z, const Real *dy,
 static Query query_at(const AttentionSizes *s, const Real *qkv, size_t b, size_t h, size_t t)
 {
     const Real *first = qkv + b * s->T * 3 * s->C + h * s->D;
-    return (Query){.q = first + t * 3 * s->C, .keys = first + s->C, .values = first + 2 * s->C, .n = s->T, .step = 3 * s->C,
-                   .D = s->D, .seen = s->causal ? t + 1 : s->T, .scale = s->scale};
+    return (Query){.q = first + t * 3 * s->C,
+                   .keys = first + s->C,
+                   .values = first + 2 * s->C,
+                   .n = s->T,
+                   .step = 3 * s->C,
+                   .D = s->D,
+                   .seen = s->causal ? t + 1 : s->T,
+                   .scale = s->scale};
 }
 
 void plain_attention(const AttentionSizes *s, const Real *qkv, Real *weights, Wide *z, Real *y)
@@ -114,7 +120,7 @@ void plain_attention(const AttentionSizes *s, const Real *qkv, Real *weights, Wi
 void plain_attention_backward(const AttentionSizes *s, const Real *qkv, const Wide *z, const Real *y, const Real *dy, Real *weights,
                               bool accumulate, Real *dqkv)
 {
-    (void)y;                                       // used by the fast kernel only
+    (void)y; // used by the fast kernel only
     if (!accumulate) {
         memset(dqkv, 0, s->B * s->T * 3 * s->C * sizeof(Real));
     }
@@ -125,8 +131,8 @@ void plain_attention_backward(const AttentionSizes *s, const Real *qkv, const Wi
                 Real *dq = dqkv + (query.q - qkv);
                 Real *dkeys = dqkv + (query.keys - qkv);
                 Real *dvalues = dqkv + (query.values - qkv);
-                attention_query_backward(&query, z[(b * s->n_head + h) * s->T + t], dy + (b * s->T + t) * s->C + h * s->D, weights,
-                                         weights + s->T, dq, dkeys, dvalues);
+                attention_query_backward(&query, z[(b * s->n_head + h) * s->T + t], dy + (b * s->T + t) * s->C + h * s->D, weights, weights + s->T,
+                                         dq, dkeys, dvalues);
             }
         }
     }
@@ -155,8 +161,8 @@ void plain_attention_cached(const CachedSizes *s, const Real *qkv, const Real *k
 
 typedef struct AttentionSaved {
     AttentionSizes sizes;
-    Wide *z;                                       // (B, n_head, T); Wide, because exp(a - z) shows every lost digit
-    Real *weights;                                 // (2, T): scratch memory
+    Wide *z;       // (B, n_head, T); Wide, because exp(a - z) shows every lost digit
+    Real *weights; // (2, T): scratch memory
 } AttentionSaved;
 
 static AttentionSizes attention_sizes(const OpCall *call, int n_head, bool causal)
@@ -172,8 +178,13 @@ static AttentionSizes attention_sizes(const OpCall *call, int n_head, bool causa
     }
     size_t C = (size_t)(qkv.size[2] / 3);
     size_t D = C / (size_t)n_head;
-    return (AttentionSizes){.B = (size_t)qkv.size[0], .T = (size_t)qkv.size[1], .C = C, .n_head = (size_t)n_head, .D = D,
-                            .causal = causal, .scale = 1 / sqrt((Real)D)};
+    return (AttentionSizes){.B = (size_t)qkv.size[0],
+                            .T = (size_t)qkv.size[1],
+                            .C = C,
+                            .n_head = (size_t)n_head,
+                            .D = D,
+                            .causal = causal,
+                            .scale = 1 / sqrt((Real)D)};
 }
 
 Tensor *tensor_attention(Tensor *qkv, int n_head, bool causal, Where where)
@@ -197,8 +208,7 @@ static void attention_backward(TapeNode *node)
     Tensor *qkv = node->inputs[0];
     GradTarget dqkv = op_grad_target(qkv);
     if (dqkv.values != NULL) {
-        kernels()->attention_backward(&saved->sizes, qkv->data, saved->z, y->data, y->grad, saved->weights, dqkv.accumulate,
-                                      dqkv.values);
+        kernels()->attention_backward(&saved->sizes, qkv->data, saved->z, y->data, y->grad, saved->weights, dqkv.accumulate, dqkv.values);
     }
 }
 
@@ -217,4 +227,5 @@ static const OpCase attention_cases[] = {
     {"attention, full", {SIZES(2, 3, 12)}, 1, .forward = attention_case_full},
 };
 
-const Op op_attention = {.name = "attention", .group = OP_GROUP_ATTENTION, .backward = attention_backward, .reads = {1}, .reads_output = 1, OP_CASES(attention_cases)};
+const Op op_attention =
+    {.name = "attention", .group = OP_GROUP_ATTENTION, .backward = attention_backward, .reads = {1}, .reads_output = 1, OP_CASES(attention_cases)};

@@ -60,7 +60,7 @@ KVCache *kv_cache_select(const KVCache *cache, const int *rows, int B)
 {
     REQUIRE(cache);
     REQUIRE(rows);
-    Shape keys = cache->keys->shape;               // (B, n_head, room, D)
+    Shape keys = cache->keys->shape; // (B, n_head, room, D)
     for (int b = 0; b < B; b++) {
         if (rows[b] < 0 || rows[b] >= keys.size[0]) {
             fail_mistake(HERE, "kv_cache_select: rows[%d] is %d; the cache has rows 0 to %d", b, rows[b], keys.size[0] - 1);
@@ -77,7 +77,7 @@ KVCache *kv_cache_select(const KVCache *cache, const int *rows, int B)
 
 static CachedSizes cached_sizes(const Tensor *qkv, const KVCache *cache, Where where)
 {
-    Shape keys = cache->keys->shape;               // (B, n_head, room, D)
+    Shape keys = cache->keys->shape; // (B, n_head, room, D)
     Shape expected = {3, {keys.size[0], qkv->shape.size[1], 3 * keys.size[1] * keys.size[3]}};
     if (!shape_equal(qkv->shape, expected)) {
         char text[SHAPE_TEXT];
@@ -87,13 +87,12 @@ static CachedSizes cached_sizes(const Tensor *qkv, const KVCache *cache, Where w
     }
     int T = qkv->shape.size[1];
     if (T > keys.size[2] - cache->length) {
-        fail_mistake(where, "tensor_attention_cached: %d positions and %d more, but the cache has room for %d", cache->length, T,
-                     keys.size[2]);
+        fail_mistake(where, "tensor_attention_cached: %d positions and %d more, but the cache has room for %d", cache->length, T, keys.size[2]);
     }
     size_t n_head = (size_t)keys.size[1];
     size_t D = (size_t)keys.size[3];
-    AttentionSizes now = {.B = (size_t)keys.size[0], .T = (size_t)T, .C = n_head * D, .n_head = n_head, .D = D, .causal = true,
-                          .scale = 1 / sqrt((Real)D)};
+    AttentionSizes now =
+        {.B = (size_t)keys.size[0], .T = (size_t)T, .C = n_head * D, .n_head = n_head, .D = D, .causal = true, .scale = 1 / sqrt((Real)D)};
     return (CachedSizes){.now = now, .past = (size_t)cache->length, .room = (size_t)keys.size[2]};
 }
 
@@ -103,7 +102,7 @@ static void append(const CachedSizes *s, const Real *from, Real *cached)
     const AttentionSizes *now = &s->now;
     for (size_t b = 0; b < now->B; b++) {
         for (size_t t = 0; t < now->T; t++) {
-            const Real *row = from + (b * now->T + t) * 3 * now->C;    // (n_head, D)
+            const Real *row = from + (b * now->T + t) * 3 * now->C; // (n_head, D)
             for (size_t h = 0; h < now->n_head; h++) {
                 Real *place = cached + ((b * now->n_head + h) * s->room + s->past + t) * now->D;
                 memcpy(place, row + h * now->D, now->D * sizeof(Real));
@@ -127,7 +126,7 @@ Tensor *tensor_attention_cached(Tensor *qkv, KVCache *cache, Where where)
     append(&s, qkv->data + 2 * s.now.C, cache->values->data);
     cache->length += (int)s.now.T;
     if (s.past == 0) {
-        return tensor_attention(qkv, (int)s.now.n_head, true, where);  // there are no earlier positions
+        return tensor_attention(qkv, (int)s.now.n_head, true, where); // there are no earlier positions
     }
     Tensor *y = op_output(&call, SHAPE((int)s.now.B, (int)s.now.T, (int)s.now.C));
     Real *weights = op_save(y, (s.past + s.now.T) * sizeof(Real));

@@ -15,11 +15,11 @@
 
 typedef struct Checkpoint {
     TapeFunctionMany *function;
-    TapeFunction *of_one;                          // instead of function, or NULL
+    TapeFunction *of_one; // instead of function, or NULL
     void *context;
-    Random *random;                                // NULL: it draws none
-    Random before;                                 // random as it was when forward began,
-    Random after;                                  // and before backward ran f again
+    Random *random; // NULL: it draws none
+    Random before;  // random as it was when forward began,
+    Random after;   // and before backward ran f again
 } Checkpoint;
 
 static void empty(void *inner)
@@ -97,7 +97,7 @@ static Tensor *checkpoint_forward(Checkpoint checkpoint, Tensor **x, int n, Wher
     y->scope = result->scope;
     y->label = result->label;
     if (y->node != NULL) {
-        y->requires_grad = true;                   // if not for x, then for the parameters that f may use
+        y->requires_grad = true; // if not for x, then for the parameters that f may use
         Checkpoint *saved = op_save(y, sizeof checkpoint);
         *saved = checkpoint;
     }
@@ -137,8 +137,7 @@ static void check_parameters(const TapeNode *node, const Tape *inner)
             if (x->tape == NULL && tensor_changed_since(x, node->recorded)) {
                 char name[NAME_TEXT];
                 fail_mistake(node->where, "tensor_checkpoint, backward of node %d: %s was changed at %s:%d, %s(), after the function had read it",
-                             node->index, tensor_name(x, name), x->change->where.file, x->change->where.line,
-                             x->change->where.function);
+                             node->index, tensor_name(x, name), x->change->where.file, x->change->where.line, x->change->where.function);
             }
         }
     }

@@ -145,8 +145,8 @@ Broadcast broadcast_plan(const OpCall *call)
         if (a_size[d] != b_size[d] && a_size[d] != 1 && b_size[d] != 1) {
             char a_text[SHAPE_TEXT];
             char b_text[SHAPE_TEXT];
-            op_fail(call, "%s and %s: sizes %d and %d differ, and neither is 1", shape_text(a, a_text), shape_text(b, b_text),
-                    a_size[d], b_size[d]);
+            op_fail(call, "%s and %s: sizes %d and %d differ, and neither is 1", shape_text(a, a_text), shape_text(b, b_text), a_size[d],
+                    b_size[d]);
         }
         plan.size[d] = a_size[d] > b_size[d] ? a_size[d] : b_size[d];
         if (d >= missing) {

@@ -48,8 +48,8 @@ Tensor *tensor_embedding(Tensor *weight, const int *ids, int B, int T, Where whe
 static void embedding_backward(TapeNode *node)
 {
     const int *ids = node->saved;
-    const Real *dy = node->output->grad;           // (B, T, C)
-    Real *dweight = op_grad(node->inputs[0]);      // (V, C)
+    const Real *dy = node->output->grad;      // (B, T, C)
+    Real *dweight = op_grad(node->inputs[0]); // (V, C)
     if (dweight == NULL) {
         return;
     }

@@ -110,7 +110,7 @@ Tensor *tensor_layernorm(Tensor *x, Tensor *weight, Tensor *bias, double eps, Wh
     op_check(&call);
     layernorm_check(&call);
     op_check_eps(&call, eps);
-    Tensor *y = op_output(&call, x->shape);        // (..., C)
+    Tensor *y = op_output(&call, x->shape); // (..., C)
     size_t C = (size_t)shape_last(x->shape);
     size_t rows = tensor_count(x) / C;
     RowStats *stats = op_save(y, rows * sizeof *stats);

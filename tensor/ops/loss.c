@@ -16,8 +16,7 @@ Tensor *tensor_mse_loss(Tensor *x, Tensor *target, Where where)
     if (!shape_equal(x->shape, target->shape)) {
         char x_text[SHAPE_TEXT];
         char target_text[SHAPE_TEXT];
-        op_fail(&call, "x %s, target %s: the shapes must be equal", shape_text(x->shape, x_text),
-                shape_text(target->shape, target_text));
+        op_fail(&call, "x %s, target %s: the shapes must be equal", shape_text(x->shape, x_text), shape_text(target->shape, target_text));
     }
     Tensor *y = op_output(&call, SHAPE_SCALAR);
     size_t n = tensor_count(x);
@@ -95,9 +94,9 @@ void plain_cross_entropy_backward(const LogitRows *r, Real dy, bool accumulate, 
 }
 
 typedef struct CrossEntropySaved {
-    int *targets;                                  // (N)
-    Wide *z;                                       // (N)
-    size_t n_counted;                              // rows that are not ignored
+    int *targets;     // (N)
+    Wide *z;          // (N)
+    size_t n_counted; // rows that are not ignored
 } CrossEntropySaved;
 
 // Returns how many targets are not ignored.
@@ -167,4 +166,8 @@ static const OpCase cross_entropy_cases[] = {
     {"cross_entropy, ignoring", {SIZES(4, 5)}, 1, .forward = ignoring_case},
 };
 
-const Op op_cross_entropy = {.name = "cross_entropy", .group = OP_GROUP_LOSS, .backward = cross_entropy_backward, .reads = {1}, OP_CASES(cross_entropy_cases)};
+const Op op_cross_entropy = {.name = "cross_entropy",
+                             .group = OP_GROUP_LOSS,
+                             .backward = cross_entropy_backward,
+                             .reads = {1},
+                             OP_CASES(cross_entropy_cases)};

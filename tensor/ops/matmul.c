@@ -8,8 +8,8 @@
 // The plain loops
 
 // Each value of C is the product of a row of op(A) and a column of op(B), summed over p.
-void plain_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb,
-                bool accumulate, Real *C, int ldc)
+void plain_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb, bool accumulate, Real *C,
+                int ldc)
 {
     size_t a_row = transpose_a ? 1 : (size_t)lda;
     size_t a_column = transpose_a ? (size_t)lda : 1;
@@ -82,7 +82,7 @@ void plain_linear_backward(const LinearSizes *s, const Real *x, const Real *dy, 
 typedef struct MatmulSizes {
     size_t matrices;
     int M, N, K;
-    bool b_shared;                                 // one b for all matrices of a
+    bool b_shared; // one b for all matrices of a
 } MatmulSizes;
 
 // The number of values in one matrix, and so the distance to the next; 0 for a shared b.
@@ -151,8 +151,16 @@ Tensor *tensor_matmul(Tensor *a, Tensor *b, Where where)
     *saved = s;
 
     kernels()->gemm_batch(&(GemmBatch){
-        .count = s.matrices, .M = s.M, .N = s.N, .K = s.K, .A = a->data, .B = b->data, .C = y->data,
-        .a_step = a_matrix(&s), .b_step = b_matrix(&s), .c_step = y_matrix(&s),
+        .count = s.matrices,
+        .M = s.M,
+        .N = s.N,
+        .K = s.K,
+        .A = a->data,
+        .B = b->data,
+        .C = y->data,
+        .a_step = a_matrix(&s),
+        .b_step = b_matrix(&s),
+        .c_step = y_matrix(&s),
     });
     return op_done(&call, y);
 }
@@ -168,17 +176,35 @@ static void matmul_backward(TapeNode *node)
     GradTarget da = op_grad_target(a);
     if (da.values != NULL) {
         kernels()->gemm_batch(&(GemmBatch){
-            .transpose_b = true, .accumulate = da.accumulate,
-            .count = s.matrices, .M = s.M, .N = s.K, .K = s.N, .A = dy, .B = b->data, .C = da.values,
-            .a_step = y_matrix(&s), .b_step = b_matrix(&s), .c_step = a_matrix(&s),
+            .transpose_b = true,
+            .accumulate = da.accumulate,
+            .count = s.matrices,
+            .M = s.M,
+            .N = s.K,
+            .K = s.N,
+            .A = dy,
+            .B = b->data,
+            .C = da.values,
+            .a_step = y_matrix(&s),
+            .b_step = b_matrix(&s),
+            .c_step = a_matrix(&s),
         });
     }
     GradTarget db = op_grad_target(b);
     if (db.values != NULL) {
         kernels()->gemm_batch(&(GemmBatch){
-            .transpose_a = true, .accumulate = db.accumulate,
-            .count = s.matrices, .M = s.K, .N = s.N, .K = s.M, .A = a->data, .B = dy, .C = db.values,
-            .a_step = a_matrix(&s), .b_step = y_matrix(&s), .c_step = b_matrix(&s),
+            .transpose_a = true,
+            .accumulate = db.accumulate,
+            .count = s.matrices,
+            .M = s.K,
+            .N = s.N,
+            .K = s.M,
+            .A = a->data,
+            .B = dy,
+            .C = db.values,
+            .a_step = a_matrix(&s),
+            .b_step = y_matrix(&s),
+            .c_step = b_matrix(&s),
         });
     }
 }
@@ -212,8 +238,8 @@ static void linear_check(const OpCall *call, bool has_bias)
     }
     if (has_bias && !shape_equal(call->inputs[2]->shape, SHAPE(weight.size[0]))) {
         char bias_text[SHAPE_TEXT];
-        op_fail(call, "weight %s, bias %s: the bias must have shape (%d)", weight_text,
-                shape_text(call->inputs[2]->shape, bias_text), weight.size[0]);
+        op_fail(call, "weight %s, bias %s: the bias must have shape (%d)", weight_text, shape_text(call->inputs[2]->shape, bias_text),
+                weight.size[0]);
     }
 }
 
@@ -238,18 +264,18 @@ static void linear_backward(TapeNode *node)
 {
     Tensor *x = node->inputs[0];
     Tensor *weight = node->inputs[1];
-    const Real *dy = node->output->grad;           // (M, N)
+    const Real *dy = node->output->grad; // (M, N)
     int N = weight->shape.size[0];
     int K = weight->shape.size[1];
     int M = (int)(tensor_count(x) / (size_t)K);
 
     // forward was: y = x W^T + b
-    GradTarget dx = op_grad_target(x);             // (M, K)
+    GradTarget dx = op_grad_target(x); // (M, K)
     if (dx.values != NULL) {
         kernels()->gemm(false, false, M, K, N, dy, N, weight->data, K, dx.accumulate, dx.values, K);
     }
-    GradTarget dweight = op_grad_target(weight);   // (N, K)
-    GradTarget dbias = {NULL, false};              // (N)
+    GradTarget dweight = op_grad_target(weight); // (N, K)
+    GradTarget dbias = {NULL, false};            // (N)
     if (node->n_inputs == 3) {
         dbias = op_grad_target(node->inputs[2]);
     }

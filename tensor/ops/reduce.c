@@ -6,7 +6,7 @@
 #include "tensor/op.h"
 
 typedef struct ReduceSaved {
-    AxisView view;                                 // of x
+    AxisView view; // of x
     double factor;
 } ReduceSaved;
 

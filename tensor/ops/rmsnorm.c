@@ -34,7 +34,7 @@ static Wide rmsnorm_row(const Real *x, const Real *weight, size_t C, double eps,
 // The same row backward. dx and dweight are added to; each may be NULL.
 static void rmsnorm_row_backward(const Real *x, const Real *weight, size_t C, Wide r, const Real *dy, Real *dx, Real *dweight)
 {
-    Wide dn_n = 0;                               // sum_j dn_j n_j
+    Wide dn_n = 0; // sum_j dn_j n_j
     for (size_t i = 0; i < C; i++) {
         Wide n_i = (Wide)x[i] * r;
         Wide dn_i = (Wide)dy[i] * (Wide)weight[i];
@@ -61,11 +61,11 @@ Tensor *tensor_rmsnorm(Tensor *x, Tensor *weight, double eps, Where where)
     if (x->shape.ndim < 1 || !shape_equal(weight->shape, SHAPE(shape_last(x->shape)))) {
         char x_text[SHAPE_TEXT];
         char weight_text[SHAPE_TEXT];
-        op_fail(&call, "x %s, weight %s: weight must have shape (%d)", shape_text(x->shape, x_text),
-                shape_text(weight->shape, weight_text), shape_last(x->shape));
+        op_fail(&call, "x %s, weight %s: weight must have shape (%d)", shape_text(x->shape, x_text), shape_text(weight->shape, weight_text),
+                shape_last(x->shape));
     }
     op_check_eps(&call, eps);
-    Tensor *y = op_output(&call, x->shape);        // (..., C)
+    Tensor *y = op_output(&call, x->shape); // (..., C)
     size_t C = (size_t)shape_last(x->shape);
     size_t rows = tensor_count(x) / C;
     Wide *r = op_save(y, rows * sizeof *r);

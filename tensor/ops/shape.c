@@ -40,8 +40,7 @@ Tensor *tensor_reshape(Tensor *x, Shape shape, Where where)
         char from[SHAPE_TEXT];
         char to[SHAPE_TEXT];
         op_fail(&call, "%s to %s: %zu value%s not %zu", shape_text(x->shape, from), shape_text(shape, to), tensor_count(x),
-                tensor_count(x) == 1 ? " is" : "s are",
-                shape_count(shape));
+                tensor_count(x) == 1 ? " is" : "s are", shape_count(shape));
     }
     return op_done(&call, op_output_view(&call, shape, x->data));
 }
@@ -71,8 +70,8 @@ const Op op_reshape = {.name = "reshape", .backward = reshape_backward, OP_CASES
 
 // y's value number i comes from x's value number transpose_source(i).
 typedef struct TransposePlan {
-    int size[MAX_DIMS];                            // of y, padded at the front
-    size_t step[MAX_DIMS];                         // how far x moves along each dimension of y
+    int size[MAX_DIMS];    // of y, padded at the front
+    size_t step[MAX_DIMS]; // how far x moves along each dimension of y
 } TransposePlan;
 
 static TransposePlan transpose_plan(Shape x, int axis_a, int axis_b)
@@ -172,7 +171,7 @@ const Op op_transpose = {.name = "transpose", .backward = transpose_backward, OP
 // slice: y = x[..., start : start + length, ...]
 
 typedef struct SliceSaved {
-    AxisView view;                                 // of x
+    AxisView view; // of x
     size_t start;
     size_t length;
 } SliceSaved;
@@ -184,8 +183,8 @@ Tensor *tensor_slice(Tensor *x, int axis, int start, int length, Where where)
     int d = shape_axis(&call, x->shape, axis);
     if (start < 0 || length < 1 || start > x->shape.size[d] - length) {
         char text[SHAPE_TEXT];
-        op_fail(&call, "%d value%s from %d on: axis %d of %s has %d", length, length == 1 ? "" : "s", start, d,
-                shape_text(x->shape, text), x->shape.size[d]);
+        op_fail(&call, "%d value%s from %d on: axis %d of %s has %d", length, length == 1 ? "" : "s", start, d, shape_text(x->shape, text),
+                x->shape.size[d]);
     }
     Shape shape = x->shape;
     shape.size[d] = length;
@@ -193,7 +192,7 @@ Tensor *tensor_slice(Tensor *x, int axis, int start, int length, Where where)
     SliceSaved *saved = op_save(y, sizeof *saved);
     *saved = (SliceSaved){axis_view(x->shape, d), (size_t)start, (size_t)length};
 
-    size_t run = saved->length * saved->view.inner;        // values that lie together
+    size_t run = saved->length * saved->view.inner; // values that lie together
     for (size_t o = 0; o < saved->view.outer; o++) {
         const Real *from = x->data + (o * saved->view.n + saved->start) * saved->view.inner;
         memcpy(y->data + o * run, from, run * sizeof(Real));
@@ -262,8 +261,8 @@ static Shape concat_shape(const OpCall *call, int axis)
         if (!shape_equal(as_first, call->inputs[0]->shape)) {
             char first_text[SHAPE_TEXT];
             char part_text[SHAPE_TEXT];
-            op_fail(call, "part 1 is %s, part %d is %s: only axis %d may differ", shape_text(call->inputs[0]->shape, first_text),
-                    i + 1, shape_text(part, part_text), axis);
+            op_fail(call, "part 1 is %s, part %d is %s: only axis %d may differ", shape_text(call->inputs[0]->shape, first_text), i + 1,
+                    shape_text(part, part_text), axis);
         }
         shape.size[axis] += along;
     }
@@ -283,7 +282,7 @@ Tensor *tensor_concat(Tensor **parts, int n_parts, int axis, Where where)
     *saved = d;
 
     AxisView whole = axis_view(y->shape, d);
-    size_t start = 0;                              // along the axis
+    size_t start = 0; // along the axis
     for (int p = 0; p < n_parts; p++) {
         size_t n = (size_t)parts[p]->shape.size[d];
         size_t run = n * whole.inner;

@@ -17,7 +17,7 @@ Tensor *tensor_causal_mask(Tensor *scores, Where where)
         char text[SHAPE_TEXT];
         op_fail(&call, "%s: the last two sizes must be equal", shape_text(shape, text));
     }
-    Tensor *y = op_output(&call, shape);           // (..., T, T)
+    Tensor *y = op_output(&call, shape); // (..., T, T)
     size_t T = (size_t)shape_last(shape);
     size_t rows = tensor_count(scores) / T;
     for (size_t row = 0; row < rows; row++) {
@@ -94,7 +94,7 @@ void plain_softmax_backward(const Real *y, const Real *dy, size_t rows, size_t n
 {
     for (size_t row = 0; row < rows; row++) {
         size_t at = row * n;
-        Wide sum = 0;                              // sum_i dL/dy_i y_i
+        Wide sum = 0; // sum_i dL/dy_i y_i
         for (size_t i = 0; i < n; i++) {
             sum += (Wide)(dy[at + i] * y[at + i]);
         }

@@ -7,10 +7,10 @@
 #include <stddef.h>
 
 typedef struct Run {
-    char command[512];                             // what was run, for messages
-    int status;                                    // exit status; 128 + number if a signal ended it
-    char *out;                                     // stdout, with a '\0' behind it
-    char *err;                                     // stderr, the same
+    char command[512]; // what was run, for messages
+    int status;        // exit status; 128 + number if a signal ended it
+    char *out;         // stdout, with a '\0' behind it
+    char *err;         // stderr, the same
 } Run;
 
 // Runs a command line with /bin/sh. Free the result with run_free.
@@ -24,11 +24,11 @@ void run_free(Run *run);
 // From here on a shell finds gptape as a command: by a link in bin/, which is made in the current folder.
 void make_command(void);
 
-int text_lines(const char *text);                  // its lines; one that does not end in a newline counts as well
+int text_lines(const char *text); // its lines; one that does not end in a newline counts as well
 
 // Check assertions: the exit status, and that nothing or exactly one line came on stderr, "gptape...", holding part.
 void assert_succeeded(const Run *run);
-void assert_quiet(const Run *run);                 // succeeded, with nothing on stderr
+void assert_quiet(const Run *run); // succeeded, with nothing on stderr
 void assert_one_line_error(const Run *run, int status, const char *part);
 void assert_has(const Run *run, const char *text, const char *part);
 

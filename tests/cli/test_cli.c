@@ -16,7 +16,7 @@
 static const char *const commands[] = {"info", "generate", "gradcheck", "gradflow", "tokenize", "bench", "stories", "eval", "train"};
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
-enum { HERE_COUNT = 3 };                           // the others' examples need a folder: test_gradflow.c, test_eval.c, ...
+enum { HERE_COUNT = 3 }; // the others' examples need a folder: test_gradflow.c, test_eval.c, ...
 
 static const char *const usages[] = {"", "help", "--help", "-h"};
 
@@ -110,7 +110,7 @@ END_TEST
 
 typedef struct Wrong {
     const char *arguments;
-    const char *part;                              // of the line on stderr
+    const char *part; // of the line on stderr
 } Wrong;
 
 static const Wrong wrongs[] = {
@@ -201,11 +201,16 @@ static const Wrong wrongs[] = {
     {"generate --n-head 5", "--n-embd: 64 is not a multiple of n_head 5 (try 60 or 65)"},
     {"info --n-embd 2 --n-head 4", "--n-embd: 2 is not a multiple of n_head 4 (try 4)"},
     {"info --n-embd 2000000000 --n-head 1", "--n-embd: 2000000000 is too large: a layer has 8000000000 outputs (expected at most 536870911)"},
-    {"info --n-embd 500000000 --n-head 1 --n-layer 2000000000", "--n-embd: 500000000 with n_layer 2000000000 and ff_mult 4 gives 6e+27 parameters (expected at most 9e15)"},
-    {"info --ff-mult 2147483647", "--ff-mult: 2147483647 is too large: with n_embd 768, a layer has 1649267440896 outputs (expected at most 2796202)"},
-    {"info --n-embd 6000000 --n-head 1 --vocab-size 2000000000", "--n-embd: 6000000 with vocab_size 2000000000 gives 2.92e+16 parameters (expected at most 9e15)"},
-    {"info --n-embd 6000000 --n-head 1 --context-length 2000000000", "--n-embd: 6000000 with context_length 2000000000 gives 1.72e+16 parameters (expected at most 9e15)"},
-    {"info --n-layer 2000000000 --ff-mult 2000000", "--n-embd: 768 with n_layer 2000000000 and ff_mult 2000000 gives 4.72e+21 parameters (expected at most 9e15)"},
+    {"info --n-embd 500000000 --n-head 1 --n-layer 2000000000",
+     "--n-embd: 500000000 with n_layer 2000000000 and ff_mult 4 gives 6e+27 parameters (expected at most 9e15)"},
+    {"info --ff-mult 2147483647",
+     "--ff-mult: 2147483647 is too large: with n_embd 768, a layer has 1649267440896 outputs (expected at most 2796202)"},
+    {"info --n-embd 6000000 --n-head 1 --vocab-size 2000000000",
+     "--n-embd: 6000000 with vocab_size 2000000000 gives 2.92e+16 parameters (expected at most 9e15)"},
+    {"info --n-embd 6000000 --n-head 1 --context-length 2000000000",
+     "--n-embd: 6000000 with context_length 2000000000 gives 1.72e+16 parameters (expected at most 9e15)"},
+    {"info --n-layer 2000000000 --ff-mult 2000000",
+     "--n-embd: 768 with n_layer 2000000000 and ff_mult 2000000 gives 4.72e+21 parameters (expected at most 9e15)"},
     // the prompt
 };
 
@@ -274,8 +279,16 @@ START_TEST(refused_memory_is_a_one_line_error)
 END_TEST
 
 static const char *const printing[] = {
-    "", "--version", "help info", "info", "info --json", "info --config 70b", "generate --quiet", "generate --quiet --ids",
-    "generate --quiet --json", "gradcheck --quiet",
+    "",
+    "--version",
+    "help info",
+    "info",
+    "info --json",
+    "info --config 70b",
+    "generate --quiet",
+    "generate --quiet --ids",
+    "generate --quiet --json",
+    "gradcheck --quiet",
 };
 
 START_TEST(a_full_disk_is_a_one_line_error)
@@ -294,7 +307,7 @@ END_TEST
 
 typedef struct Known {
     const char *preset;
-    const char *exact;                             // parameters, as people read them
+    const char *exact; // parameters, as people read them
     double parameters;
 } Known;
 
@@ -368,8 +381,7 @@ START_TEST(info_json_adds_up)
     ck_assert_double_eq(json_number(json, "bytes/gradients"), 4.0 * known->parameters);
     ck_assert_double_eq(json_number(json, "bytes/adamw"), 8.0 * known->parameters);
     ck_assert_double_gt(json_number(json, "bytes/activations"), 0.0);
-    ck_assert_double_ge(json_number(json, "bytes/training"),
-                        16.0 * known->parameters + json_number(json, "bytes/activations"));
+    ck_assert_double_ge(json_number(json, "bytes/training"), 16.0 * known->parameters + json_number(json, "bytes/activations"));
     cJSON_Delete(json);
     run_free(&run);
 }
@@ -389,7 +401,7 @@ static double parameters_of(const char *arguments)
 // Each switch changes the count by exactly what it adds or takes away.
 START_TEST(info_switches_change_the_count)
 {
-    double tiny = parameters_of("info --json --config tiny");                  // 2 layers, C = 32, V = 256, T = 32
+    double tiny = parameters_of("info --json --config tiny"); // 2 layers, C = 32, V = 256, T = 32
 
     ck_assert_double_eq(parameters_of("info --json --config tiny --tied off"), tiny + 256 * 32);
     ck_assert_double_eq(parameters_of("info --json --config tiny --qkv-bias off"), tiny - 2 * 3 * 32);
@@ -443,7 +455,7 @@ START_TEST(info_of_the_largest_sizes)
     Run run = run_gptape("info --config tiny --n-layer 2000000000 --batch 2147483647 --context-length 2147483647");
 
     assert_quiet(&run);
-    assert_has(&run, run.out, "25,476,719,484,960");           // 2e9 x 12704 + (2^31 - 1) x 32 + 256 x 32 + 64
+    assert_has(&run, run.out, "25,476,719,484,960"); // 2e9 x 12704 + (2^31 - 1) x 32 + 256 x 32 + 64
     ck_assert_msg(strstr(run.out, "nan") == NULL && strstr(run.out, "inf") == NULL, "%s", run.out);
     run_free(&run);
 }
@@ -476,7 +488,7 @@ START_TEST(bench_says_what_it_measured)
     ck_assert_int_eq(cJSON_GetArraySize(cases), 4);
     const cJSON *encode = cJSON_GetObjectItem(cases, "tokenizer-encode");
     double ms = json_number(encode, "ms");
-    double tokens = json_number(encode, "tokens");         // a byte each, of whole stories
+    double tokens = json_number(encode, "tokens"); // a byte each, of whole stories
     ck_assert_double_gt(tokens, 995000);
     ck_assert_double_le(tokens, 1000000);
     ck_assert_double_eq_tol(json_number(encode, "mb_per_s") * ms, tokens * 1e-3, 1e-3);
@@ -568,8 +580,7 @@ START_TEST(gradcheck_json)
     const cJSON *check;
     int n = 0;
 
-    cJSON_ArrayForEach(check, cJSON_GetObjectItemCaseSensitive(json, "checks"))
-    {
+    cJSON_ArrayForEach(check, cJSON_GetObjectItemCaseSensitive(json, "checks")) {
         ck_assert_double_ge(json_number(check, "float"), 0.0);
         ck_assert_double_le(json_number(check, "double"), 1e-7);
         ck_assert(cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(check, "passed")));
@@ -603,8 +614,7 @@ static TCase *wrong_case(void)
 
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, invalid_input_is_a_one_line_error, 0, WRONG_COUNT);
-    tcase_add_loop_test(tcase, a_huge_argument_is_a_one_line_error, 0,
-                        sizeof huge_arguments / sizeof huge_arguments[0]);
+    tcase_add_loop_test(tcase, a_huge_argument_is_a_one_line_error, 0, sizeof huge_arguments / sizeof huge_arguments[0]);
     tcase_add_loop_test(tcase, a_model_too_large_is_refused, 0, sizeof too_large / sizeof too_large[0]);
     tcase_add_test(tcase, refused_memory_is_a_one_line_error);
     tcase_add_loop_test(tcase, a_full_disk_is_a_one_line_error, 0, sizeof printing / sizeof printing[0]);

@@ -13,7 +13,7 @@
 enum { MOST = 64, TEXT = 400 };
 
 typedef struct Default {
-    char name[40];                                 // "--seeds"
+    char name[40]; // "--seeds"
     char value[80];
 } Default;
 
@@ -27,7 +27,7 @@ static int read_defaults(const char *command, Default defaults[MOST])
     Run run = run_gptape(arguments);
     assert_quiet(&run);
     for (char *at = run.out; *at != '\0'; at++) {
-        at[0] = at[0] == '\n' && at[1] == ' ' && at[8] == ' ' ? ' ' : at[0];   // joins the lines of a description
+        at[0] = at[0] == '\n' && at[1] == ' ' && at[8] == ' ' ? ' ' : at[0]; // joins the lines of a description
     }
     for (char *line = strtok(run.out, "\n"); line != NULL; line = strtok(NULL, "\n")) {
         const char *name = strstr(line, "--");
@@ -42,7 +42,7 @@ static int read_defaults(const char *command, Default defaults[MOST])
         char *value = defaults[n].value;
         for (size_t i = 0; i < length && i + 1 < sizeof defaults[n].value; i++) {
             const char *at = stated + strlen("(default ") + i;
-            if (at[0] != ' ' || at[1] != ' ') {    // a line was joined here
+            if (at[0] != ' ' || at[1] != ' ') { // a line was joined here
                 *value++ = *at;
             }
         }
@@ -57,10 +57,12 @@ static int read_defaults(const char *command, Default defaults[MOST])
 static void record(const char *command, const char *more, const char *file)
 {
     char line[TEXT + 200];
-    snprintf(line, sizeof line, "rm -rf r gradflow.png; gptape %s %s > %s 2>&1; echo status $? >> %s; ls | grep -v '^[ab]$' >> %s; "
-             "[ ! -d r ] || (cut -d, -f1-5 r/log.csv; cksum < r/model.safetensors) >> %s; "
-             "sed -i -E 's/(below )?[0-9.]+ (ms|s|min)( |$)/TIME\\3/g; s/[0-9.]+ GiB are available/MEMORY/; s/ +/ /g; s/--+/--/g' %s",      // of this moment
-             command, more, file, file, file, file, file);
+    snprintf(
+        line, sizeof line,
+        "rm -rf r gradflow.png; gptape %s %s > %s 2>&1; echo status $? >> %s; ls | grep -v '^[ab]$' >> %s; "
+        "[ ! -d r ] || (cut -d, -f1-5 r/log.csv; cksum < r/model.safetensors) >> %s; "
+        "sed -i -E 's/(below )?[0-9.]+ (ms|s|min)( |$)/TIME\\3/g; s/[0-9.]+ GiB are available/MEMORY/; s/ +/ /g; s/--+/--/g' %s", // of this moment
+        command, more, file, file, file, file, file);
     Run run = run_shell(line);
     assert_succeeded(&run);
     run_free(&run);
@@ -78,7 +80,7 @@ static void assert_changes_nothing(const char *command, const char *option)
 static const struct {
     const char *name;
     const char *command;
-    int n_least;                                   // defaults that its help page states
+    int n_least; // defaults that its help page states
 } commands[] = {
     {"gradflow", "gradflow --threads 1", 9},
     {"graph", "graph", 7},
@@ -109,9 +111,10 @@ END_TEST
 // Defaults that depend on other options, and those in the titles of groups.
 static const struct {
     const char *command;
-    const char *options[12];                       // each by itself
+    const char *options[12]; // each by itself
 } others[] = {
-    {"gradflow --threads 1", {"--input 1,0,-1", "--target 0", "--activation gelu", "--init torch", "--sizes 3,3,3,3,3,3,3,3,3,3,3,3,3,3,3,3,3,3,3,3,1"}},
+    {"gradflow --threads 1",
+     {"--input 1,0,-1", "--target 0", "--activation gelu", "--init torch", "--sizes 3,3,3,3,3,3,3,3,3,3,3,3,3,3,3,3,3,3,3,3,1"}},
     {"gradflow --net gpt --n-layer 2 --threads 1",
      {"--config flow", "--seeds 1", "--depths none", "--plot none", "--batch 4", "--length 32", "--shortcut both", "--norm pre", "--causal on"}},
     {"gradflow --json --threads 1", {"--plot none", "--depth 20", "--seeds 100", "--lr 0.001"}},
@@ -141,9 +144,10 @@ END_TEST
 START_TEST(trainings_defaults_change_nothing)
 {
     static const char *const options[] = {
-        "--batch 12", "--length 32", "--accumulate 1", "--lr 0.003", "--min-lr 0.0003", "--warmup 0", "--decay-steps 3", "--beta1 0.9",
-        "--beta2 0.99", "--eps 1e-8", "--weight-decay 0.1", "--clip 1", "--eval-every 250", "--eval-batches 20", "--sample-every 0",
-        "--gradflow-every 0", "--save-every 250", "--seed 123", "--recompute off", "--precision f32", "--n-layer 2",
+        "--batch 12",       "--length 32",       "--accumulate 1",   "--lr 0.003",         "--min-lr 0.0003",    "--warmup 0",
+        "--decay-steps 3",  "--beta1 0.9",       "--beta2 0.99",     "--eps 1e-8",         "--weight-decay 0.1", "--clip 1",
+        "--eval-every 250", "--eval-batches 20", "--sample-every 0", "--gradflow-every 0", "--save-every 250",   "--seed 123",
+        "--recompute off",  "--precision f32",   "--n-layer 2",
     };
     static const char base[] = "train --data text --config tiny --tokenizer bytes --steps 3 --threads 1 --quiet --json --out r";
     static const char rest[] = " | grep -v seconds; true";

@@ -74,7 +74,7 @@ START_TEST(a_model_of_transformers_has_its_loss_and_logits)
         ck_assert_int_eq(cJSON_GetArraySize(logits), HUGGINGFACE_V);
         for (int v = 0; v < HUGGINGFACE_V; v++) {
             double expected = (double)golden->logits[(row * HUGGINGFACE_T + HUGGINGFACE_T - 1) * HUGGINGFACE_V + v];
-            ck_assert_double_le(fabs(cJSON_GetArrayItem(logits, v)->valuedouble - expected), 2e-5);    // of logits around 3
+            ck_assert_double_le(fabs(cJSON_GetArrayItem(logits, v)->valuedouble - expected), 2e-5); // of logits around 3
         }
     }
     cJSON_Delete(json);
@@ -127,12 +127,17 @@ END_TEST
 START_TEST(bytes_are_those_that_are_predicted)
 {
     Error error;
-    Tokenizer *chars = tokenizer_chars("\xc3\xa9" "ab", 4, &error);
+    Tokenizer *chars = tokenizer_chars("\xc3\xa9"
+                                       "ab",
+                                       4, &error);
     GPTConfig config = small_config();
     config.vocab_size = 3;
     save_model("chars", config, chars);
     tokenizer_free(chars);
-    file_write("e.txt", "\xc3\xa9" "ab\xc3\xa9\xc3\xa9", 8);
+    file_write("e.txt",
+               "\xc3\xa9"
+               "ab\xc3\xa9\xc3\xa9",
+               8);
     cJSON *json = json_of("eval --model chars --data e.txt --json");
     ck_assert_double_eq(json_number(json, "tokens"), 4);
     ck_assert_double_eq(json_number(json, "bytes"), 6);
@@ -150,8 +155,10 @@ START_TEST(what_is_printed_without_json)
     double bits;
     int end = 0;
     assert_quiet(&run);
-    sscanf(run.out, "loss           %lf\nperplexity     %lf\nbits per byte  %lf\n"
-           "tokens         56, which are 56 bytes, in 7 windows of 8\n%n", &loss, &perplexity, &bits, &end);
+    sscanf(run.out,
+           "loss           %lf\nperplexity     %lf\nbits per byte  %lf\n"
+           "tokens         56, which are 56 bytes, in 7 windows of 8\n%n",
+           &loss, &perplexity, &bits, &end);
     ck_assert_msg(end > 0 && run.out[end] == '\0', "printed %s", run.out);
     run_free(&run);
     cJSON *json = json_of("eval --model model --data text.txt --quiet --json");
@@ -203,8 +210,7 @@ typedef struct Noted {
 } Noted;
 
 static const Noted noteds[] = {
-    {"eval --model model --data text.txt",
-     "gptape eval: model: 3 layers, 2 heads, width 16, context 8, vocabulary 256, 14,096 parameters\n"},
+    {"eval --model model --data text.txt", "gptape eval: model: 3 layers, 2 heads, width 16, context 8, vocabulary 256, 14,096 parameters\n"},
     {"eval --model other --data text.txt",
      "gptape eval: other: 3 layers, 2 heads, width 16, context 8, vocabulary 256, 13,728 parameters; differs from GPT-2: qkv_bias off, "
      "shortcut off, norm none, causal off\n"},
@@ -265,8 +271,8 @@ START_TEST(gradients_of_a_saved_model_are_pytorchs)
     int n = 0;
     for (; golden->grads[n].name != NULL; n++) {
         double l2 = csv_l2(run.out, "on", golden->grads[n].name);
-        ck_assert_msg(fabs(l2 - golden->grads[n].l2) <= 1e-5 * golden->grads[n].l2, "%s: %s has gradient %.9g, not %.9g",
-                      golden->folder, golden->grads[n].name, l2, golden->grads[n].l2);
+        ck_assert_msg(fabs(l2 - golden->grads[n].l2) <= 1e-5 * golden->grads[n].l2, "%s: %s has gradient %.9g, not %.9g", golden->folder,
+                      golden->grads[n].name, l2, golden->grads[n].l2);
     }
     ck_assert_int_ge(n, 28);
     run_free(&run);
@@ -292,7 +298,8 @@ START_TEST(shortcuts_are_those_that_were_saved)
     run_free(&run);
     run = run_gptape("gradflow --model plain --ids 1,2 --targets 2,3 --shortcut both --csv -");
     assert_succeeded(&run);
-    assert_has(&run, run.err, "gptape gradflow: plain: 3 layers, 2 heads, width 16, context 8, vocabulary 256, 14,096 parameters; "
+    assert_has(&run, run.err,
+               "gptape gradflow: plain: 3 layers, 2 heads, width 16, context 8, vocabulary 256, 14,096 parameters; "
                "differs from GPT-2: shortcut off\n");
     assert_has(&run, run.err, "gptape gradflow: these weights were trained without shortcuts; with them this is a different network\n");
     assert_has(&run, run.out, "\n1,on,");
@@ -317,7 +324,7 @@ END_TEST
 typedef struct Wrong {
     const char *arguments;
     int status;
-    const char *line;                              // all of stderr
+    const char *line; // all of stderr
 } Wrong;
 
 static const Wrong wrongs[] = {
@@ -330,45 +337,34 @@ static const Wrong wrongs[] = {
     {"eval --task modular:300", 2, "gptape eval: --task: modular:300 needs a vocabulary of at least 301 tokens, but the model has 256\n"},
     {"eval --targets 1,2", 2, "gptape eval: --ids: missing; --ids and --targets go together\n"},
     {"eval --ids 1,2 --targets 1", 2, "gptape eval: --targets: 1 x 1 tokens, but --ids has 1 x 2\n"},
-    {"eval --ids 1,2 --targets 1,2 --data text.txt", 2,
-     "gptape eval: --data: for a text, but --ids gives the whole batch; leave one out\n"},
-    {"eval --model model --ids 256 --targets 1", 2,
-     "gptape eval: --ids: '256' is not an integer between 0 and 255\n"},
+    {"eval --ids 1,2 --targets 1,2 --data text.txt", 2, "gptape eval: --data: for a text, but --ids gives the whole batch; leave one out\n"},
+    {"eval --model model --ids 256 --targets 1", 2, "gptape eval: --ids: '256' is not an integer between 0 and 255\n"},
     {"eval --model model --ids 1,2,3,4,5,6,7,8,9 --targets 1,2,3,4,5,6,7,8,9", 2,
      "gptape eval: --ids: rows of 9 tokens exceed the context length 8\n"},
     {"eval --model model --n-layer 2 --data text.txt", 2,
      "gptape eval: --n-layer: for an untrained model; --model model has its own, leave one out\n"},
     {"eval --model model --shortcut off --data text.txt", 2,
      "gptape eval: --shortcut: for an untrained model; --model model has its own, leave one out\n"},
-    {"eval --model model --tokenizer bytes --data text.txt", 2,
-     "gptape eval: --tokenizer: --model model has its own tokenizer; leave one out\n"},
+    {"eval --model model --tokenizer bytes --data text.txt", 2, "gptape eval: --tokenizer: --model model has its own tokenizer; leave one out\n"},
     {"eval --model model --seed 1 --data text.txt", 2,
      "gptape eval: --seed: for an untrained model; with --model nothing is drawn, leave one out\n"},
     {"eval --model model --data missing.txt", 1, "gptape eval: missing.txt: can't be read: No such file or directory\n"},
-    {"eval --model model --data short.txt", 1,
-     "gptape eval: the text has 1 token (expected at least 2, to predict one)\n"},
-    {"eval --model model --data empty.txt", 1,
-     "gptape eval: empty.txt: is empty\n"},
-    {"eval --model chars --data text.txt", 1,
-     "gptape eval: text.txt: the text's character 'E' after 0 bytes is not in the alphabet of 3: abc\n"},
-    {"eval --model chars --data binary.txt", 1,
-     "gptape eval: binary.txt: is not UTF-8 text: byte 0xff at 0\n"},
+    {"eval --model model --data short.txt", 1, "gptape eval: the text has 1 token (expected at least 2, to predict one)\n"},
+    {"eval --model model --data empty.txt", 1, "gptape eval: empty.txt: is empty\n"},
+    {"eval --model chars --data text.txt", 1, "gptape eval: text.txt: the text's character 'E' after 0 bytes is not in the alphabet of 3: abc\n"},
+    {"eval --model chars --data binary.txt", 1, "gptape eval: binary.txt: is not UTF-8 text: byte 0xff at 0\n"},
     {"eval --model hf/f32 --data text.txt", 1,
      "gptape eval: hf/f32: has no tokenizer: no gptape_tokenizer.json, no vocab.json with merges.txt, no tokenizer.json\n"},
-    {"info --model model --tied off", 2,
-     "gptape info: --tied: for an untrained model; --model model has its own, leave one out\n"},
+    {"info --model model --tied off", 2, "gptape info: --tied: for an untrained model; --model model has its own, leave one out\n"},
     {"info --model text.txt", 1, "gptape info: text.txt: is a file (expected the folder that it is in)\n"},
-    {"gradflow --model model --seeds 2", 2,
-     "gptape gradflow: --seeds: for untrained networks, but --model model is saved; leave one out\n"},
-    {"gradflow --model model --n-layer 2", 2,
-     "gptape gradflow: --n-layer: for an untrained model; --model model has its own, leave one out\n"},
+    {"gradflow --model model --seeds 2", 2, "gptape gradflow: --seeds: for untrained networks, but --model model is saved; leave one out\n"},
+    {"gradflow --model model --n-layer 2", 2, "gptape gradflow: --n-layer: for an untrained model; --model model has its own, leave one out\n"},
     {"gradflow --model model --net mlp", 2, "gptape gradflow: --model: for --net gpt, but this is --net mlp; leave one out\n"},
     {"gradflow --net gpt --vocab model", 2, "gptape gradflow: --vocab: for --model only; leave it out\n"},
     {"gradflow --model missing", 1, "gptape gradflow: missing: no such folder (expected a model: a folder with config.json)\n"},
     {"gradflow --model model --data short.txt", 1,
      "gptape gradflow: short.txt: is too short: of its 1 token 0 are for training; a row of 8 and the next token need 9\n"},
-    {"eval --vocab-size 100 --data text.txt", 2,
-     "gptape eval: --vocab-size: 100 is too small for the 256 tokens of the tokenizer bytes\n"},
+    {"eval --vocab-size 100 --data text.txt", 2, "gptape eval: --vocab-size: 100 is too small for the 256 tokens of the tokenizer bytes\n"},
 };
 
 static void prepare_wrongs(void)

@@ -34,7 +34,7 @@ static void assert_prints(const char *command, const char *expected)
 
 typedef struct Fault {
     const char *command;
-    const char *line;                              // part of the one line on stderr
+    const char *line; // part of the one line on stderr
     int status;
 } Fault;
 
@@ -56,14 +56,15 @@ static const Fault odd_files[] = {
     {TRAIN "--steps 1 --out r > /dev/null; rm r/model.safetensors; mkfifo r/model.safetensors; gptape eval --model r",
      "r/model.safetensors: is a device, a pipe or a socket (expected a file)", 1},
     {"mkfifo a; gptape tokenize --tokenizer chars --alphabet a < text.txt", "a: is a device, a pipe or a socket (expected a file)", 1},
-    {"mkdir v; mkfifo v/vocab.bpe v/encoder.json; gptape tokenize --vocab v < text.txt", "v/encoder.json: is a device, a pipe or a socket (expected a file)", 1},
+    {"mkdir v; mkfifo v/vocab.bpe v/encoder.json; gptape tokenize --vocab v < text.txt",
+     "v/encoder.json: is a device, a pipe or a socket (expected a file)", 1},
 };
 
 START_TEST(a_file_of_another_kind_or_size)
 {
     char command[512];
-    snprintf(command, sizeof command, "%salias gptape='timeout 60 gptape'; %s",
-             memory_is_watched() ? "" : "ulimit -v 4000000; ", odd_files[_i].command);
+    snprintf(command, sizeof command, "%salias gptape='timeout 60 gptape'; %s", memory_is_watched() ? "" : "ulimit -v 4000000; ",
+             odd_files[_i].command);
     assert_fails(command, odd_files[_i].status, odd_files[_i].line);
 }
 END_TEST
@@ -71,9 +72,11 @@ END_TEST
 // data.bin was mapped once, and a file that got shorter then ended the program with a signal.
 START_TEST(tokens_that_are_truncated_while_they_are_used)
 {
-    assert_fails(TRAIN "--steps 1000000 --out r > /dev/null & p=$!; while ! [ -s r/log.csv ] || [ $(wc -l < r/log.csv) -lt 3 ]; do sleep 0.02; done; "
-                 "truncate -s 70 r/data.bin; wait $p", 1, "r/data.bin: was truncated while it was in use");
-    assert_prints("gptape train --out r --resume --threads 1 --steps 3 --quiet > /dev/null && wc -l < r/log.csv", "4\n");      // the checkpoint is there
+    assert_fails(TRAIN
+                 "--steps 1000000 --out r > /dev/null & p=$!; while ! [ -s r/log.csv ] || [ $(wc -l < r/log.csv) -lt 3 ]; do sleep 0.02; done; "
+                 "truncate -s 70 r/data.bin; wait $p",
+                 1, "r/data.bin: was truncated while it was in use");
+    assert_prints("gptape train --out r --resume --threads 1 --steps 3 --quiet > /dev/null && wc -l < r/log.csv", "4\n"); // the checkpoint is there
 }
 END_TEST
 
@@ -103,15 +106,18 @@ END_TEST
 START_TEST(a_step_that_is_measured_twice)
 {
     assert_prints(RUN "head -1 r/gradflow.csv > x; for s in 0 2 0 2 4; do grep -m3 \",$s,-1,wte.weight,weight_grad\" r/gradflow.csv; done >> x; "
-                  "mv x r/gradflow.csv; gptape train --resume --out r --threads 1 --steps 7 2>&1 > /dev/null | "
-                  "grep -c 'no plot: r/gradflow.csv: line 4 is not a measurement of this run'; wc -l < r/log.csv", "1\n8\n");
+                      "mv x r/gradflow.csv; gptape train --resume --out r --threads 1 --steps 7 2>&1 > /dev/null | "
+                      "grep -c 'no plot: r/gradflow.csv: line 4 is not a measurement of this run'; wc -l < r/log.csv",
+                  "1\n8\n");
 }
 END_TEST
 
 // A kill while a row was written leaves a part of it: it is cut off when the run is resumed.
 START_TEST(a_torn_row_is_repaired)
 {
-    assert_prints(RUN "cp r/log.csv whole; printf '7,3.5' >> r/log.csv; " RESUME "> /dev/null; head -7 r/log.csv | cmp - whole && wc -l < r/log.csv", "8\n");
+    assert_prints(RUN "cp r/log.csv whole; printf '7,3.5' >> r/log.csv; " RESUME
+                      "> /dev/null; head -7 r/log.csv | cmp - whole && wc -l < r/log.csv",
+                  "8\n");
 }
 END_TEST
 
@@ -134,8 +140,8 @@ END_TEST
 START_TEST(two_trainers_in_one_folder)
 {
     assert_prints(TRAIN "--steps 100000 --out r > /dev/null 2> first & p=$!; while ! [ -s r/training.safetensors ]; do sleep 0.01; done; "
-                  "md5sum r/training.safetensors r/config.json > before; " TRAIN "--steps 5 --seed 9 --out r 2>&1; "
-                  "gptape train --resume --out r --quiet 2>&1; md5sum --quiet -c before; kill -9 $p; wait $p; true",
+                        "md5sum r/training.safetensors r/config.json > before; " TRAIN "--steps 5 --seed 9 --out r 2>&1; "
+                        "gptape train --resume --out r --quiet 2>&1; md5sum --quiet -c before; kill -9 $p; wait $p; true",
                   "gptape train: r: another run is writing to it; wait until it ends, or use another folder\n"
                   "gptape train: r: another run is writing to it; wait until it ends, or use another folder\n");
 }
@@ -144,10 +150,13 @@ END_TEST
 // Started at once, ten times: one of the two trains, and the folder is the winner's alone.
 START_TEST(two_trainers_started_at_once)
 {
-    assert_prints("for i in 1 2 3 4 5 6 7 8 9 10; do rm -rf r; "
-                  "(" TRAIN "--steps 2 --seed 1 --out r > /dev/null 2> a; echo $? > sa) & (" TRAIN "--steps 2 --seed 2 --out r > /dev/null 2> b; echo $? > sb) & "
-                  "wait; won=$(( ($(cat sa) == 0) + 2 * ($(cat sb) == 0) )); seed=$(strings r/training.safetensors | grep -o '\"seed\":\"[0-9]*\"' | tr -cd 0-9); "
-                  "[ $won = $seed ] && [ $(wc -l < r/log.csv) = 3 ] && [ $(cat a b | wc -l) = 1 ] || echo won $won seed $seed $(cat a b); done", "");
+    assert_prints(
+        "for i in 1 2 3 4 5 6 7 8 9 10; do rm -rf r; "
+        "(" TRAIN "--steps 2 --seed 1 --out r > /dev/null 2> a; echo $? > sa) & (" TRAIN
+        "--steps 2 --seed 2 --out r > /dev/null 2> b; echo $? > sb) & "
+        "wait; won=$(( ($(cat sa) == 0) + 2 * ($(cat sb) == 0) )); seed=$(strings r/training.safetensors | grep -o '\"seed\":\"[0-9]*\"' | tr -cd 0-9); "
+        "[ $won = $seed ] && [ $(wc -l < r/log.csv) = 3 ] && [ $(cat a b | wc -l) = 1 ] || echo won $won seed $seed $(cat a b); done",
+        "");
 }
 END_TEST
 
@@ -158,7 +167,8 @@ START_TEST(saving_works_without_proc)
         skip(__func__, "a sanitizer or valgrind itself needs /proc");
         return;
     }
-    Run run = run_shell("unshare -rm true 2> /dev/null || exit 77; unshare -rm sh -c 'mount -t tmpfs none /proc; " TRAIN "--steps 2 --out r > /dev/null && "
+    Run run = run_shell("unshare -rm true 2> /dev/null || exit 77; unshare -rm sh -c 'mount -t tmpfs none /proc; " TRAIN
+                        "--steps 2 --out r > /dev/null && "
                         "gptape train --resume --out r --threads 1 --steps 3 --quiet > /dev/null; ls -A r | grep -c gptape-; wc -l < r/log.csv'");
     if (run.status != 77) {
         ck_assert_str_eq(run.out, "0\n4\n");
@@ -173,7 +183,8 @@ END_TEST
 static const Fault overlaps[] = {
     {"gptape gradflow --net gpt --config tiny --data text.txt --csv text.txt --quiet", "--csv: 'text.txt' is --data's file, too", 2},
     {"ln text.txt hard; gptape gradflow --net gpt --config tiny --data text.txt --csv hard --quiet", "--csv: 'hard' is --data's file, too", 2},
-    {"ln -s text.txt l.png; gptape gradflow --net gpt --config tiny --data text.txt --plot l.png --quiet", "--plot: 'l.png' is --data's file, too", 2},
+    {"ln -s text.txt l.png; gptape gradflow --net gpt --config tiny --data text.txt --plot l.png --quiet", "--plot: 'l.png' is --data's file, too",
+     2},
     {"mkdir a; ln -s ../text.txt a/t; gptape gradflow --net gpt --config tiny --data a/t --csv ./text.txt --quiet",
      "--csv: './text.txt' is --data's file, too", 2},
     {"gptape gradflow --csv a.png --plot ./a.png --quiet", "--plot: './a.png' is --csv's file, too", 2},
@@ -181,7 +192,8 @@ static const Fault overlaps[] = {
     {"mkdir v; mv text.txt v/vocab.json; gptape train --data v/vocab.json --out v --quiet", "--out: 'v' is --data's file, too", 2},
     {TRAIN "--steps 1 --out m > /dev/null; ln m/model.safetensors w.csv; gptape gradflow --model m --data text.txt --csv w.csv --quiet",
      "--csv: 'w.csv' is --model's folder or in it, too", 2},
-    {TRAIN "--steps 1 --out m > /dev/null; gptape train --model m --data text.txt --out m --quiet", "--out: 'm' is --model's folder or in it, too", 2},
+    {TRAIN "--steps 1 --out m > /dev/null; gptape train --model m --data text.txt --out m --quiet", "--out: 'm' is --model's folder or in it, too",
+     2},
     {"gptape eval --config tiny --data text.txt --quiet >> text.txt", "--data: 'text.txt' is where stdout goes, too", 2},
     {TRAIN "--steps 1 --out m > /dev/null; ln -f text.txt m/log.csv; gptape info --model m >> m/log.csv",
      "--model: 'm' is where stdout goes, too (expected another folder)", 2},
@@ -205,7 +217,8 @@ START_TEST(stderr_that_is_an_input_or_an_output)
     static const char *const expected[][2] = {
         {TRAIN "--steps 1 --out r --data text.txt 2>> text.txt", "gptape train: --data: '" STDERR_IS("text.txt")},
         {"gptape eval --config tiny --data text.txt >> text.txt 2>&1", ""},
-        {"gptape tokenize --tokenizer bytes < text.txt 2>> text.txt", "gptape tokenize: stdin: is where stderr goes, too (expected another file)\n"},
+        {"gptape tokenize --tokenizer bytes < text.txt 2>> text.txt",
+         "gptape tokenize: stdin: is where stderr goes, too (expected another file)\n"},
         {"gptape gradflow --csv a 2>> a", "gptape gradflow: --csv: '" STDERR_IS("a")},
         {"gptape gradflow 2>> gradflow.png", "gptape gradflow: --plot: '" STDERR_IS("gradflow.png")},
         {"gptape sweep --vary depth=2 --seeds 1 --csv a.csv --quiet > /dev/null; gptape sweep --vary depth=3 --csv a.csv 2>> a-runs.csv",
@@ -219,8 +232,10 @@ START_TEST(stderr_that_is_an_input_or_an_output)
     char command[1024];
     char output[512];
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
-        snprintf(command, sizeof command, "[ -e copy ] || cp text.txt copy; %s; cmp text.txt copy; [ $(cat a-runs.csv runs/1/log.csv a v/vocab.bpe 2> /dev/null | "
-                 "grep -c gptape) = 0 ] && echo same", expected[i][0]);
+        snprintf(command, sizeof command,
+                 "[ -e copy ] || cp text.txt copy; %s; cmp text.txt copy; [ $(cat a-runs.csv runs/1/log.csv a v/vocab.bpe 2> /dev/null | "
+                 "grep -c gptape) = 0 ] && echo same",
+                 expected[i][0]);
         snprintf(output, sizeof output, "%ssame\n", expected[i][1]);
         assert_prints(command, output);
     }
@@ -240,8 +255,10 @@ END_TEST
 
 START_TEST(outputs_beside_inputs_are_fine)
 {
-    assert_prints(TRAIN "--steps 1 --out m > /dev/null; gptape gradflow --model m --data text.txt --csv m/flow.csv --plot m/flow.png --quiet > m/out; "
-                  "gptape gradflow --model m --data text.txt --csv m/flow.csv --quiet > m/out; wc -l < m/flow.csv | tr -d 0-9", "\n");
+    assert_prints(TRAIN
+                  "--steps 1 --out m > /dev/null; gptape gradflow --model m --data text.txt --csv m/flow.csv --plot m/flow.png --quiet > m/out; "
+                  "gptape gradflow --model m --data text.txt --csv m/flow.csv --quiet > m/out; wc -l < m/flow.csv | tr -d 0-9",
+                  "\n");
 }
 END_TEST
 
@@ -253,9 +270,12 @@ START_TEST(closed_streams_damage_nothing)
 {
     static const char *const streams[] = {"<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&-", "<&- 2>&-", "<&- >&- 2>&-"};
     char command[1024];
-    snprintf(command, sizeof command, "%s--steps 6 --sample-every 2 --gradflow-every 2 --out ref > /dev/null 2>&1; (%s--steps 6 --sample-every 2 --gradflow-every 2 "
-             "--out r %s) > /dev/null 2>&1; for f in training.safetensors model.safetensors data.bin gradflow.csv config.json; do cmp r/$f ref/$f; done; "
-             "cut -d, -f1-5 ref/log.csv > a; cut -d, -f1-5 r/log.csv | cmp - a", TRAIN, TRAIN, streams[_i]);
+    snprintf(
+        command, sizeof command,
+        "%s--steps 6 --sample-every 2 --gradflow-every 2 --out ref > /dev/null 2>&1; (%s--steps 6 --sample-every 2 --gradflow-every 2 "
+        "--out r %s) > /dev/null 2>&1; for f in training.safetensors model.safetensors data.bin gradflow.csv config.json; do cmp r/$f ref/$f; done; "
+        "cut -d, -f1-5 ref/log.csv > a; cut -d, -f1-5 r/log.csv | cmp - a",
+        TRAIN, TRAIN, streams[_i]);
     assert_prints(command, "");
 }
 END_TEST
@@ -263,22 +283,27 @@ END_TEST
 // A folder whose name is not UTF-8: it can be resumed, with a text of such a name, and JSON about it is UTF-8.
 START_TEST(names_that_are_not_utf8)
 {
-    assert_prints("d=$(printf 'r\\377n'); t=$(printf 't\\377xt'); mv text.txt \"$t\"; "
-                  "gptape train --config tiny --data \"$t\" --eval-batches 1 --batch 2 --length 16 --threads 1 --quiet --steps 2 --out \"$d\" > /dev/null && "
-                  "cd / && gptape train --resume --out \"$OLDPWD/$d\" --steps 3 --threads 1 --quiet --json > \"$OLDPWD/json\"; cd \"$OLDPWD\"; "
-                  "iconv -f utf8 -t utf8 json | grep -c 'r.*\\\\\\\\xffn\"'", "1\n");
+    assert_prints(
+        "d=$(printf 'r\\377n'); t=$(printf 't\\377xt'); mv text.txt \"$t\"; "
+        "gptape train --config tiny --data \"$t\" --eval-batches 1 --batch 2 --length 16 --threads 1 --quiet --steps 2 --out \"$d\" > /dev/null && "
+        "cd / && gptape train --resume --out \"$OLDPWD/$d\" --steps 3 --threads 1 --quiet --json > \"$OLDPWD/json\"; cd \"$OLDPWD\"; "
+        "iconv -f utf8 -t utf8 json | grep -c 'r.*\\\\\\\\xffn\"'",
+        "1\n");
 }
 END_TEST
 
 // On a terminal nothing of a text, a name or a token reaches the terminal as a control character; in a pipe decoding gives the bytes back.
 START_TEST(a_terminal_is_not_steered)
 {
-    assert_prints("printf '\\033[31mred\\007 \\342\\200\\256x\\377\\n' > t; script -qc 'gptape tokenize --tokenizer bytes < t | gptape tokenize --tokenizer bytes --decode' "
-                  "/dev/null | tr -d '\\r'; gptape tokenize --tokenizer bytes < t | gptape tokenize --tokenizer bytes --decode | cmp - t",
-                  "\\x1b[31mred\\a \\u202ex\\xff\n");
-    assert_prints("d=$(printf 'r\\033[2J'); " TRAIN "--steps 1 --out \"$d\" > /dev/null; script -qc \"gptape train --resume --out '$d' --steps 2 --quiet --threads 1 "
+    assert_prints(
+        "printf '\\033[31mred\\007 \\342\\200\\256x\\377\\n' > t; script -qc 'gptape tokenize --tokenizer bytes < t | gptape tokenize --tokenizer bytes --decode' "
+        "/dev/null | tr -d '\\r'; gptape tokenize --tokenizer bytes < t | gptape tokenize --tokenizer bytes --decode | cmp - t",
+        "\\x1b[31mred\\a \\u202ex\\xff\n");
+    assert_prints("d=$(printf 'r\\033[2J'); " TRAIN
+                  "--steps 1 --out \"$d\" > /dev/null; script -qc \"gptape train --resume --out '$d' --steps 2 --quiet --threads 1 "
                   "--sample-every 1; gptape info --model '$d'; gptape eval --model '$d'; gptape eval --model '$d/x'\" /dev/null | "
-                  "tr -d '\\r' | LC_ALL=C grep -c \"$(printf '\\033')\"; true", "0\n");
+                  "tr -d '\\r' | LC_ALL=C grep -c \"$(printf '\\033')\"; true",
+                  "0\n");
 }
 END_TEST
 

@@ -31,8 +31,8 @@ static void enter(void)
 }
 
 typedef struct Spoiled {
-    const char *how;                               // a shell command
-    const char *line;                              // all of stderr, after "gptape eval: "
+    const char *how;  // a shell command
+    const char *line; // all of stderr, after "gptape eval: "
 } Spoiled;
 
 static void assert_refused(const char *arguments, const char *line)
@@ -51,9 +51,8 @@ static const Spoiled folders[] = {
     {"mv m n && mv n/model.safetensors m", "m: is a file (expected the folder that it is in)"},
     {"rm m/config.json", "m: has no config.json (expected it beside model.safetensors)"},
     {"rm m/model.safetensors", "m: has no model.safetensors"},
-    {"mv m/model.safetensors m/pytorch_model.bin",
-     "m: has its weights in pytorch_model.bin, a Python pickle, and no model.safetensors; in Python, "
-     "GPT2LMHeadModel.from_pretrained(...).save_pretrained(...) writes one"},
+    {"mv m/model.safetensors m/pytorch_model.bin", "m: has its weights in pytorch_model.bin, a Python pickle, and no model.safetensors; in Python, "
+                                                   "GPT2LMHeadModel.from_pretrained(...).save_pretrained(...) writes one"},
     {"rm m/model.safetensors && mkdir m/model.safetensors", "m/model.safetensors: is a folder (expected a file)"},
     {"rm -r m && cp -r hf/sharded m && chmod -R u+w m && rm m/model-00002-of-00003.safetensors",
      "m/model-00002-of-00003.safetensors: can't be read: No such file or directory"},
@@ -79,14 +78,12 @@ END_TEST
 
 // Each changes config.json by sed.
 static const Spoiled configs[] = {
-    {"s/\"n_embd\": 8/\"n_embd\": 16/",
-     "m/model.safetensors: tensor transformer.wte.weight: has shape (19, 8), but config.json asks for (19, 16)"},
+    {"s/\"n_embd\": 8/\"n_embd\": 16/", "m/model.safetensors: tensor transformer.wte.weight: has shape (19, 8), but config.json asks for (19, 16)"},
     {"s/\"vocab_size\": 19/\"vocab_size\": 20/",
      "m/model.safetensors: tensor transformer.wte.weight: has shape (19, 8), but config.json asks for (20, 8)"},
     {"s/\"n_positions\": 8/\"n_positions\": 1024/",
      "m/model.safetensors: tensor transformer.wpe.weight: has shape (8, 8), but config.json asks for (1024, 8)"},
-    {"s/\"n_layer\": 2/\"n_layer\": 3/",
-     "m/model.safetensors: tensor h.2.attn.c_attn.weight: is missing, and config.json asks for it"},
+    {"s/\"n_layer\": 2/\"n_layer\": 3/", "m/model.safetensors: tensor h.2.attn.c_attn.weight: is missing, and config.json asks for it"},
     {"s/\"n_layer\": 2/\"n_layer\": 1/",
      "m/model.safetensors: tensor transformer.h.1.attn.c_attn.bias and 11 more: are not part of the model that config.json asks for"},
     {"s/\"n_layer\": 2/\"n_layer\": 2000000000/",
@@ -101,8 +98,7 @@ static const Spoiled configs[] = {
     {"s/\"n_head\": 2/\"n_head\": 0/", "m/config.json: n_head: '0' is not an integer between 1 and 2147483647"},
     {"s/\"n_head\": 2/\"n_head\": 2.5/", "m/config.json: n_head: '2.5' is not an integer between 1 and 2147483647"},
     {"s/\"n_head\": 2/\"n_head\": \"2\"/", "m/config.json: n_head: wrong type (expected a number)"},
-    {"s/\"n_embd\": 8/\"n_embd\": 2147483647/",
-     "m/config.json: n_embd: 2147483647 is not a multiple of n_head 2 (try 2147483646 or 2147483648)"},
+    {"s/\"n_embd\": 8/\"n_embd\": 2147483647/", "m/config.json: n_embd: 2147483647 is not a multiple of n_head 2 (try 2147483646 or 2147483648)"},
     {"s/\"resid_pdrop\": 0.1/\"resid_pdrop\": 1/", "m/config.json: resid_pdrop: '1' is not a number between 0 and 0.999999"},
     {"s/\"resid_pdrop\": 0.1/\"resid_pdrop\": true/", "m/config.json: resid_pdrop: wrong type (expected a number)"},
     {"s/\"gelu_new\"/\"quick_gelu\"/",
@@ -113,7 +109,8 @@ static const Spoiled configs[] = {
     {"s/\"scale_attn_by_inverse_layer_idx\": false/\"scale_attn_by_inverse_layer_idx\": true/",
      "m/config.json: scale_attn_by_inverse_layer_idx: true is not supported (expected false)"},
     {"s/\"scale_attn_weights\": true/\"scale_attn_weights\": false/", "m/config.json: scale_attn_weights: false is not supported (expected true)"},
-    {"s/\"add_cross_attention\": false/\"add_cross_attention\": true/", "m/config.json: add_cross_attention: true is not supported (expected false)"},
+    {"s/\"add_cross_attention\": false/\"add_cross_attention\": true/",
+     "m/config.json: add_cross_attention: true is not supported (expected false)"},
     {"s/\"use_cache\": true/\"is_encoder_decoder\": true/", "m/config.json: is_encoder_decoder: true is not supported (expected false)"},
     {"s/\"use_cache\": true/\"pruned_heads\": {\"0\": [1]}/", "m/config.json: pruned_heads: not supported (expected none)"},
     {"s/\"use_cache\": true/\"quantization_config\": {\"bits\": 4}/", "m/config.json: quantization_config: not supported (expected none)"},
@@ -163,7 +160,8 @@ START_TEST(settings_for_generating_are_named)
           "\"transformers_version\": \"5\"}' > m/generation_config.json");
     Run run = run_gptape("generate --model m --prompt-ids 1 --tokens 1 --ids");
     ck_assert_int_eq(run.status, 0);
-    assert_has(&run, run.err, "gptape generate: m: its generation settings are ignored (only options apply): temperature 0.7, eos_token_id [5,6]\n");
+    assert_has(&run, run.err,
+               "gptape generate: m: its generation settings are ignored (only options apply): temperature 0.7, eos_token_id [5,6]\n");
     run_free(&run);
     shell("echo '{\"do_sample\": true, \"temperature\": 1.0}' > m/generation_config.json");
     run = run_gptape("generate --model m --prompt-ids 1 --tokens 1 --ids");
@@ -294,10 +292,8 @@ static const Spoiled tokenizers[] = {
     {"echo '[]' > m/gptape_tokenizer.json",
      "m/gptape_tokenizer.json: unknown tokenizer (expected {\"tokenizer\": \"gpt2\"}, \"bytes\" or \"chars\")"},
     {"echo '{' > m/gptape_tokenizer.json", "m/gptape_tokenizer.json: its JSON of 2 bytes has no end; is it cut off?"},
-    {"echo '{\"tokenizer\": \"bytes\"}' > m/gptape_tokenizer.json",
-     "m: its tokenizer has 256 tokens, but config.json's vocab_size is 19"},
-    {"echo '{\"tokenizer\": \"chars\"}' > m/gptape_tokenizer.json",
-     "m/gptape_tokenizer.json: has no alphabet, code points like [10, 32, 65]"},
+    {"echo '{\"tokenizer\": \"bytes\"}' > m/gptape_tokenizer.json", "m: its tokenizer has 256 tokens, but config.json's vocab_size is 19"},
+    {"echo '{\"tokenizer\": \"chars\"}' > m/gptape_tokenizer.json", "m/gptape_tokenizer.json: has no alphabet, code points like [10, 32, 65]"},
     {"echo '{\"tokenizer\": \"chars\", \"alphabet\": []}' > m/gptape_tokenizer.json",
      "m/gptape_tokenizer.json: has no alphabet, code points like [10, 32, 65]"},
     {"echo '{\"tokenizer\": \"chars\", \"alphabet\": [66, 65]}' > m/gptape_tokenizer.json",

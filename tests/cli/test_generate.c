@@ -119,7 +119,7 @@ START_TEST(beyond_the_context)
     assert_succeeded(&run);
     assert_has(&run, run.err, "the last 32 are used");
     assert_succeeded(&tail);
-    ck_assert_str_eq(run.out, tail.out);           // both end in the same 32 bytes
+    ck_assert_str_eq(run.out, tail.out); // both end in the same 32 bytes
     run_free(&run);
     run_free(&tail);
 }
@@ -215,7 +215,6 @@ START_TEST(quiet_samples_have_no_headings)
 }
 END_TEST
 
-
 START_TEST(json_has_the_text_that_is_printed)
 {
     Run text = run_shell("gptape generate --quiet --prompt hi");
@@ -276,8 +275,10 @@ static const struct {
 START_TEST(ctrl_c_ends_the_line)
 {
     char command[512];
-    snprintf(command, sizeof command, "%s > out & p=$!; while ! [ -s out ]; do sleep 0.02; done; kill -INT $p; wait $p; echo $?; "
-             "tail -c 1 out | od -An -c | tr -d ' '; wc -l < out", interrupts[_i].command);
+    snprintf(command, sizeof command,
+             "%s > out & p=$!; while ! [ -s out ]; do sleep 0.02; done; kill -INT $p; wait $p; echo $?; "
+             "tail -c 1 out | od -An -c | tr -d ' '; wc -l < out",
+             interrupts[_i].command);
     char expected[64];
     snprintf(expected, sizeof expected, "130\n\\n\n%d\n", interrupts[_i].lines);
     Run run = run_shell(command);
@@ -311,8 +312,19 @@ END_TEST
 // Saved models
 
 static const GPTConfig small_model = {
-    .vocab_size = 4, .context_length = 16, .n_layer = 2, .n_head = 2, .n_embd = 8, .ff_mult = 4, .qkv_bias = true, .tied = true,
-    .shortcut = true, .norm = NORM_PRE, .causal = true, .activation = ACTIVATION_GELU, .init = INIT_GPT2,
+    .vocab_size = 4,
+    .context_length = 16,
+    .n_layer = 2,
+    .n_head = 2,
+    .n_embd = 8,
+    .ff_mult = 4,
+    .qkv_bias = true,
+    .tied = true,
+    .shortcut = true,
+    .norm = NORM_PRE,
+    .causal = true,
+    .activation = ACTIVATION_GELU,
+    .init = INIT_GPT2,
 };
 
 static GPT *create(const GPTConfig *config)
@@ -479,7 +491,8 @@ static const char *const wrong[][2] = {
     {"gptape generate --prompt-ids 1,2x", "--prompt-ids: '2x' is not an integer between 0 and 255"},
     {"gptape generate --prompt-ids -1", "--prompt-ids: '-1' is not an integer between 0 and 255"},
     {"gptape generate --prompt-ids 255,256", "--prompt-ids: '256' is not an integer between 0 and 255"},
-    {"gptape generate --prompt-ids 99999999999999999999999999999999", "--prompt-ids: '99999999999999999999999999999999' is not an integer between 0 and 255"},
+    {"gptape generate --prompt-ids 99999999999999999999999999999999",
+     "--prompt-ids: '99999999999999999999999999999999' is not an integer between 0 and 255"},
     {"gptape generate --prompt a --prompt-ids 1", "--prompt: only one of --prompt and --prompt-ids can be continued; leave one out"},
     {"gptape generate --config char", "--vocab-size: 65 is too small for a text's bytes (expected at least 256, or --prompt-ids)"},
     {"gptape generate --config char --prompt hello", "--vocab-size: 65 is too small for a text's bytes (expected at least 256, or --prompt-ids)"},
@@ -511,7 +524,8 @@ static const char *const impossible[][2] = {
     {"gptape generate --model nowhere", "nowhere"},
     {"mkdir model; gptape generate --model model", "model"},
     {"gptape generate --attention nowhere/a.png", "nowhere/a.png: can't be written"},
-    {"gptape generate --vocab-size 50257 --tokenizer gpt2", "nowhere: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); 'make vocab' gets it, --vocab names another folder"},
+    {"gptape generate --vocab-size 50257 --tokenizer gpt2",
+     "nowhere: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); 'make vocab' gets it, --vocab names another folder"},
 };
 
 START_TEST(impossible_requests_are_one_line_errors)
@@ -532,7 +546,7 @@ START_TEST(attention_is_drawn)
     run_free(&without);
     Run same = run_shell("cmp a.gp b.gp && grep -c '^plot .map' a.gp && grep -F 'tiny. 8 tokens: a\\0140b' a.gp");
     assert_succeeded(&same);
-    assert_has(&same, same.out, "4\n");           // 2 blocks of 2 heads
+    assert_has(&same, same.out, "4\n"); // 2 blocks of 2 heads
     run_free(&same);
     Run json = run_gptape("generate --config tiny --tokens 5 --json --attention a.png");
     assert_succeeded(&json);

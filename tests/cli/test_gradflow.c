@@ -32,8 +32,8 @@ typedef struct Row {
 
 static bool read_row(const char *line, Row *row)
 {
-    int got = sscanf(line, "%d,%7[^,],%7[^,],%11[^,],%d,%d,%95[^,],%23[^,],%lf", &row->run, row->shortcut, row->norm,
-                     row->activation, &row->step, &row->layer, row->name, row->kind, &row->mean_abs);
+    int got = sscanf(line, "%d,%7[^,],%7[^,],%11[^,],%d,%d,%95[^,],%23[^,],%lf", &row->run, row->shortcut, row->norm, row->activation, &row->step,
+                     &row->layer, row->name, row->kind, &row->mean_abs);
     return got == 9;
 }
 
@@ -43,8 +43,7 @@ static double csv_value(const char *csv, const char *shortcut, const char *name,
     for (const char *line = csv; line != NULL; line = strchr(line, '\n')) {
         Row row;
         line += *line == '\n';
-        if (read_row(line, &row) && strcmp(row.shortcut, shortcut) == 0 && strcmp(row.name, name) == 0 &&
-            strcmp(row.kind, kind) == 0) {
+        if (read_row(line, &row) && strcmp(row.shortcut, shortcut) == 0 && strcmp(row.name, name) == 0 && strcmp(row.kind, kind) == 0) {
             return row.mean_abs;
         }
         if (*line == '\0') {
@@ -96,7 +95,7 @@ START_TEST(the_csv_has_its_columns_and_order)
         rows++;
     }
     ck_assert_int_gt(rows, 4 * 2 * 2 * 20);
-    ck_assert_int_eq((int)(before / 100), 3);      // 2 seeds, 2 arms: runs 0 to 3
+    ck_assert_int_eq((int)(before / 100), 3); // 2 seeds, 2 arms: runs 0 to 3
     run_free(&run);
 }
 END_TEST
@@ -143,8 +142,8 @@ END_TEST
 START_TEST(the_conclusion_comes_first)
 {
     Run run = run_gptape("gradflow --depth 12 --seeds 5");
-    static const char *const parts[] = {"The first layer's gradient is, as a fraction of the last layer's, ", "\nlayer ", "\nMean |dL/dW| of each layer",
-                                        "\nDeep network of 12 layers", "by depth"};
+    static const char *const parts[] = {"The first layer's gradient is, as a fraction of the last layer's, ", "\nlayer ",
+                                        "\nMean |dL/dW| of each layer", "\nDeep network of 12 layers", "by depth"};
     const char *before = run.out;
     assert_succeeded(&run);
     ck_assert_ptr_eq(strstr(run.out, parts[0]), run.out);
@@ -409,8 +408,9 @@ START_TEST(rows_come_from_a_file_a_grid_or_the_seed)
     Run json = run_gptape("gradflow --sizes 4,8x3,2 --inputs normal:32 --norm batch --head linear --loss ce --init orthogonal --init-gain 1.5"
                           " --bias-std 0 --residual 'h + f(h)' --seeds 1 --depths none --json");
     assert_quiet(&json);
-    static const char *const keys[] = {"\"rows\":\t32", "\"norm\":\t\"batch\"", "\"head\":\t\"linear\"", "\"loss\":\t\"ce\"",
-                                       "\"init\":\t\"orthogonal\"", "\"init_gain\":\t1.5", "\"bias_std\":\t0"};
+    static const char *const keys[] = {"\"rows\":\t32",     "\"norm\":\t\"batch\"",      "\"head\":\t\"linear\"",
+                                       "\"loss\":\t\"ce\"", "\"init\":\t\"orthogonal\"", "\"init_gain\":\t1.5",
+                                       "\"bias_std\":\t0"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         ck_assert_msg(strstr(json.out, keys[i]) != NULL, "%s: %s", keys[i], json.out);
     }
@@ -465,13 +465,14 @@ static void assert_cell(const char *table, int row, const char *column, const ch
 // Of (w + b)^2 the gradient is 2 (w + b), for w and for b: a step of 1/4 down it makes the loss 0.
 START_TEST(plain_gradient_descent_makes_its_step)
 {
-    Run run = run_gptape("gradflow --quiet --sizes 1,1 --head linear --input 1 --target 0 --shortcut off --steps 1 --optimizer sgd --lr 0.25 --seeds 1 "
-                         "--depths none --plot none --csv figures.csv --runs runs.csv");
+    Run run = run_gptape(
+        "gradflow --quiet --sizes 1,1 --head linear --input 1 --target 0 --shortcut off --steps 1 --optimizer sgd --lr 0.25 --seeds 1 "
+        "--depths none --plot none --csv figures.csv --runs runs.csv");
     assert_quiet(&run);
     run_free(&run);
     run = run_shell("tail -1 runs.csv");
     assert_has(&run, run.out, ",1,sgd,0.25,off,f32,");
-    assert_has(&run, run.out, ",0,0,");                        // the loss, and how many numbers are not finite
+    assert_has(&run, run.out, ",0,0,"); // the loss, and how many numbers are not finite
     run_free(&run);
     run = run_gptape("gradflow --optimizer sgd --depths none --plot none");
     assert_one_line_error(&run, 2, "--optimizer: for training only (expected --steps, too)");
@@ -487,12 +488,40 @@ START_TEST(runs_has_a_row_for_each_network)
                          " --plot none --runs runs.csv --json");
     assert_quiet(&run);
     read_file("runs.csv", table, sizeof table);
-    static const struct { int row; const char *column, *expected; } cells[] = {
-        {0, "run", "0"}, {3, "run", "3"}, {0, "seed", "7"}, {2, "seed", "8"}, {0, "net", "mlp"}, {0, "residual", "plain"}, {1, "residual", "keel"},
-        {0, "shortcut", "on"}, {1, "shortcut", ""}, {1, "norm", "batch"}, {0, "sizes", "\"2,4x3,2\""}, {0, "rows", "3"}, {0, "inputs", "normal"},
-        {0, "saved", ""}, {0, "batch", ""}, {0, "length", ""}, {0, "steps", "2"}, {0, "optimizer", "adamw"}, {0, "lr", "0.01"}, {0, "same_dy", "off"}, {0, "precision", "f32"},
-        {0, "activation", "gelu"}, {0, "head", "linear"}, {0, "loss_function", "ce"}, {0, "init", "kaiming"}, {0, "init_gain", "0.5"},
-        {0, "bias_std", "0.1"}, {0, "n_layer", ""}, {0, "causal", ""}, {0, "not_finite", "0"},
+    static const struct {
+        int row;
+        const char *column, *expected;
+    } cells[] = {
+        {0, "run", "0"},
+        {3, "run", "3"},
+        {0, "seed", "7"},
+        {2, "seed", "8"},
+        {0, "net", "mlp"},
+        {0, "residual", "plain"},
+        {1, "residual", "keel"},
+        {0, "shortcut", "on"},
+        {1, "shortcut", ""},
+        {1, "norm", "batch"},
+        {0, "sizes", "\"2,4x3,2\""},
+        {0, "rows", "3"},
+        {0, "inputs", "normal"},
+        {0, "saved", ""},
+        {0, "batch", ""},
+        {0, "length", ""},
+        {0, "steps", "2"},
+        {0, "optimizer", "adamw"},
+        {0, "lr", "0.01"},
+        {0, "same_dy", "off"},
+        {0, "precision", "f32"},
+        {0, "activation", "gelu"},
+        {0, "head", "linear"},
+        {0, "loss_function", "ce"},
+        {0, "init", "kaiming"},
+        {0, "init_gain", "0.5"},
+        {0, "bias_std", "0.1"},
+        {0, "n_layer", ""},
+        {0, "causal", ""},
+        {0, "not_finite", "0"},
     };
     for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++) {
         assert_cell(table, cells[i].row, cells[i].column, cells[i].expected);
@@ -511,8 +540,10 @@ START_TEST(runs_has_a_row_for_each_network)
     assert_quiet(&run);
     read_file("runs.csv", table, sizeof table);
     static const char *const gpt[][2] = {
-        {"net", "gpt"}, {"residual", "pre"}, {"norm", "pre"}, {"sizes", ""}, {"rows", ""}, {"saved", "off"}, {"batch", "4"}, {"length", "8"}, {"optimizer", ""}, {"lr", ""},
-        {"init", "orthogonal"}, {"loss_function", ""}, {"init_gain", ""}, {"bias_std", ""}, {"n_layer", "2"}, {"final_norm", "auto"}, {"causal", "on"},
+        {"net", "gpt"},         {"residual", "pre"},   {"norm", "pre"},   {"sizes", ""},     {"rows", ""},
+        {"saved", "off"},       {"batch", "4"},        {"length", "8"},   {"optimizer", ""}, {"lr", ""},
+        {"init", "orthogonal"}, {"loss_function", ""}, {"init_gain", ""}, {"bias_std", ""},  {"n_layer", "2"},
+        {"final_norm", "auto"}, {"causal", "on"},
     };
     for (size_t i = 0; i < sizeof gpt / sizeof gpt[0]; i++) {
         assert_cell(table, 0, gpt[i][0], gpt[i][1]);
@@ -553,7 +584,7 @@ START_TEST(several_sizes_are_compared)
     run = run_gptape("gradflow --net gpt --config flow --batch 1 --length 8 --csv flow.csv --quiet");
     run_free(&run);
     run = run_shell("cmp flow.csv all-flow.csv && test -s all-tiny.csv && grep -c '^.data_[12]_[01] << EOD' sizes.gp");
-    ck_assert_str_eq(run.out, "4\n");             // two arms in each of two panels
+    ck_assert_str_eq(run.out, "4\n"); // two arms in each of two panels
     run_free(&run);
 }
 END_TEST

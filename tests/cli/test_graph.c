@@ -31,7 +31,7 @@ START_TEST(without_options_a_small_gpt_is_drawn)
     assert_has(&run, run.out, "cross_entropy");
     assert_has(&run, run.out, "label=\"token ids\"");
     assert_has(&run, run.out, "label=\"targets\"");
-    ck_assert_int_eq(occurrences(run.out, "label=\"+\""), 5);          // token + position, and two shortcuts a block
+    ck_assert_int_eq(occurrences(run.out, "label=\"+\""), 5); // token + position, and two shortcuts a block
     ck_assert_int_eq(occurrences(run.out, "weight=0"), 4);
     run_free(&run);
 }

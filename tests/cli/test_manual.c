@@ -28,7 +28,8 @@ START_TEST(the_manual_page_renders_without_warnings)
     if (!there_is("groff")) {
         return;
     }
-    Run run = run_shell("gptape help --man > gptape.1 && groff -man -Tutf8 -ww gptape.1 2> warnings | sed 's/.\x08//g; s/\x1b\\[[0-9]*m//g'; cat warnings >&2");
+    Run run = run_shell(
+        "gptape help --man > gptape.1 && groff -man -Tutf8 -ww gptape.1 2> warnings | sed 's/.\x08//g; s/\x1b\\[[0-9]*m//g'; cat warnings >&2");
     assert_quiet(&run);
     assert_has(&run, run.out, "gptape - a GPT on a tape");
     assert_has(&run, run.out, "EXIT STATUS");
@@ -39,10 +40,11 @@ END_TEST
 // Each option of each command's help page is in it, and each example as it is.
 START_TEST(the_manual_page_has_every_option)
 {
-    Run run = run_shell("gptape help | sed -n 's/^  \\([a-z]*\\)  .*/\\1/p' > commands; wc -l < commands; gptape help --man > page; "
-                        "for c in $(cat commands); do gptape $c --help; done > pages; "
-                        "grep -o '^ *\\(-., \\)\\?--[a-z0-9-]*' pages | grep -o -e '--.*' | sed 's/-/\\\\-/g' | sort -u > options; wc -l < options; "
-                        "while read -r option; do grep -qF -e \".B $option\" page || echo missing $option; done < options");
+    Run run = run_shell(
+        "gptape help | sed -n 's/^  \\([a-z]*\\)  .*/\\1/p' > commands; wc -l < commands; gptape help --man > page; "
+        "for c in $(cat commands); do gptape $c --help; done > pages; "
+        "grep -o '^ *\\(-., \\)\\?--[a-z0-9-]*' pages | grep -o -e '--.*' | sed 's/-/\\\\-/g' | sort -u > options; wc -l < options; "
+        "while read -r option; do grep -qF -e \".B $option\" page || echo missing $option; done < options");
     int n_commands = 0;
     int n_options = 0;
     assert_succeeded(&run);
@@ -55,8 +57,8 @@ START_TEST(the_manual_page_has_every_option)
 END_TEST
 
 typedef struct Completion {
-    const char *words;                             // typed so far; the last is completed
-    const char *expected;                          // all completions
+    const char *words;    // typed so far; the last is completed
+    const char *expected; // all completions
 } Completion;
 
 static const Completion completions[] = {
@@ -83,13 +85,14 @@ START_TEST(bash_completes)
     if (!there_is("bash")) {
         return;
     }
-    snprintf(command, sizeof command, "touch some.txt; mkdir somewhere; gptape help --completion bash > completion; "
+    snprintf(command, sizeof command,
+             "touch some.txt; mkdir somewhere; gptape help --completion bash > completion; "
              "bash -c '. ./completion; COMP_WORDS=(%s); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _gptape; echo \"${COMPREPLY[*]}\"'",
              completion->words);
     Run run = run_shell(command);
     assert_quiet(&run);
-    ck_assert_msg(strncmp(run.out, completion->expected, strlen(completion->expected)) == 0
-                  && run.out[strlen(completion->expected)] == '\n', "%s: %s", completion->words, run.out);
+    ck_assert_msg(strncmp(run.out, completion->expected, strlen(completion->expected)) == 0 && run.out[strlen(completion->expected)] == '\n',
+                  "%s: %s", completion->words, run.out);
     run_free(&run);
 }
 END_TEST

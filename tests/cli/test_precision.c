@@ -80,7 +80,8 @@ END_TEST
 // A saved folder has the numbers of the program that saved it, and either program loads it. A training run stays in its precision.
 START_TEST(folders_pass_from_one_precision_to_the_other)
 {
-    Run run = run_shell("$GPTAPE_BIN train --quiet --config tiny --steps 2 --out narrow && $GPTAPE_BIN train --quiet --config tiny --steps 2 --precision f64 --out wide");
+    Run run = run_shell(
+        "$GPTAPE_BIN train --quiet --config tiny --steps 2 --out narrow && $GPTAPE_BIN train --quiet --config tiny --steps 2 --precision f64 --out wide");
     assert_succeeded(&run);
     run_free(&run);
     run = run_shell("grep -a -o -m1 '\"wte.weight\":{\"dtype\":\"F64\"' wide/model.safetensors && grep torch_dtype wide/config.json");
@@ -101,9 +102,9 @@ START_TEST(folders_pass_from_one_precision_to_the_other)
     }
     for (int i = 0; i < 2; i++) {
         ck_assert_double_ne(losses[i][0], losses[i][1]);
-        ck_assert_double_eq_tol(losses[i][0], losses[i][1], 1e-6 * losses[i][1]);       // float32's rounding, 6e-8, in a few sums
+        ck_assert_double_eq_tol(losses[i][0], losses[i][1], 1e-6 * losses[i][1]); // float32's rounding, 6e-8, in a few sums
     }
-    ck_assert_double_eq_tol(losses[0][1], losses[1][1], 1e-4 * losses[1][1]);           // two steps of AdamW in float32 and in double
+    ck_assert_double_eq_tol(losses[0][1], losses[1][1], 1e-4 * losses[1][1]); // two steps of AdamW in float32 and in double
     run = run_gptape("train --quiet --resume --out narrow --steps 3 --precision f64");
     assert_one_line_error(&run, 1, "F32");
     run_free(&run);
@@ -119,12 +120,13 @@ START_TEST(a_program_is_linked_with_either_library)
     assert_quiet(&run);
     run_free(&run);
     char command[4096];
-    snprintf(command, sizeof command,
-             "env -u MAKEFLAGS -u MAKELEVEL -u SAN -u DEBUG make -C '%s' install PREFIX=\"$PWD/prefix\" > install.log 2>&1 && "
-             "export PKG_CONFIG_PATH=\"$PWD/prefix/lib/pkgconfig\" LD_LIBRARY_PATH=\"$PWD/prefix/lib\" && for name in gptape gptape64; do "
-             "eval cc program.c $(pkg-config --cflags --libs $name) -o program && ldd program | grep -q lib$name.so.0 && ./program || exit 1; "
-             "done; prefix/bin/gptape gradcheck --quiet > /dev/null && prefix/bin/gptape gradflow --depth 2 --seeds 1 --plot none --json --precision f64",
-             folder_home());
+    snprintf(
+        command, sizeof command,
+        "env -u MAKEFLAGS -u MAKELEVEL -u SAN -u DEBUG make -C '%s' install PREFIX=\"$PWD/prefix\" > install.log 2>&1 && "
+        "export PKG_CONFIG_PATH=\"$PWD/prefix/lib/pkgconfig\" LD_LIBRARY_PATH=\"$PWD/prefix/lib\" && for name in gptape gptape64; do "
+        "eval cc program.c $(pkg-config --cflags --libs $name) -o program && ldd program | grep -q lib$name.so.0 && ./program || exit 1; "
+        "done; prefix/bin/gptape gradcheck --quiet > /dev/null && prefix/bin/gptape gradflow --depth 2 --seeds 1 --plot none --json --precision f64",
+        folder_home());
     run = run_shell(command);
     assert_succeeded(&run);
     assert_has(&run, run.out, "4 float32 0.33333334326744");

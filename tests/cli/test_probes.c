@@ -49,8 +49,8 @@ START_TEST(the_csv_has_a_row_for_each_number)
     ck_assert_int_eq(count_rows(run.out, ",attention_max,,,,,,,,"), ARMS * LAYERS * HEADS);
     ck_assert_int_eq(count_rows(run.out, ",lens,,,,,,,,"), ARMS * (LAYERS + 1));
     ck_assert_int_eq(count_rows(run.out, "path_error"), 0);
-    assert_has(&run, run.out, "\n1,on,pre,gelu,0,0,h.0.attn,attention_first,,,,,,,,pre,123,1,");      // head 1
-    assert_has(&run, run.out, "\n1,on,pre,gelu,0,2,,lens,,,,,,,,pre,123,,5.5");                        // after the last block, without an index
+    assert_has(&run, run.out, "\n1,on,pre,gelu,0,0,h.0.attn,attention_first,,,,,,,,pre,123,1,"); // head 1
+    assert_has(&run, run.out, "\n1,on,pre,gelu,0,2,,lens,,,,,,,,pre,123,,5.5");                  // after the last block, without an index
     run_free(&run);
 }
 END_TEST
@@ -66,8 +66,7 @@ START_TEST(their_numbers_fit_the_others)
     const cJSON *row;
     int checked = 0;
     double sum = NAN;
-    cJSON_ArrayForEach(row, rows)
-    {
+    cJSON_ArrayForEach(row, rows) {
         const char *kind = cJSON_GetStringValue(cJSON_GetObjectItem(row, "kind"));
         double value = cJSON_GetObjectItem(row, "value")->valuedouble;
         if (strcmp(kind, "lens") == 0 && cJSON_GetObjectItem(row, "layer")->valueint == 2) {
@@ -152,13 +151,13 @@ START_TEST(a_training_run_is_probed)
     run_free(&run);
     run = run_shell("cmp plain/model.safetensors probed/model.safetensors && grep -c ',lens,' probed/gradflow.csv && ls probed/gradflow-*");
     assert_quiet(&run);
-    ck_assert_str_eq(run.out, "6\nprobed/gradflow-lens.png\nprobed/gradflow-paths.png\nprobed/gradflow-update.png\n");         // 2 steps of 3 streams
+    ck_assert_str_eq(run.out, "6\nprobed/gradflow-lens.png\nprobed/gradflow-paths.png\nprobed/gradflow-update.png\n"); // 2 steps of 3 streams
     run_free(&run);
     run = run_shell("rm probed/gradflow-*.png && \"$GPTAPE_BIN\" train --out probed --resume --steps 6 --quiet --probe paths > /dev/null && "
                     "ls probed/gradflow-*.png && grep -c ',path_sum,' probed/gradflow.csv");
     assert_quiet(&run);
     assert_has(&run, run.out, "probed/gradflow-paths.png\n");
-    assert_has(&run, run.out, "\n12\n");                          // 3 steps of 4 sublayers
+    assert_has(&run, run.out, "\n12\n"); // 3 steps of 4 sublayers
     run_free(&run);
     run = run_gptape(TRAIN "--out other --probe autocorrelation,lens");
     ck_assert_int_eq(run.status, 1);
@@ -255,13 +254,14 @@ START_TEST(every_column_and_kind_of_the_csv_is_documented)
     }
     char kind[64];
     for (const char *line = rows; *line != '\0'; line = strchr(line, '\n') + 1) {
-        ck_assert_int_eq(sscanf(line, "%*[^,],%*[^,],%*[^,],%*[^,],%*[^,],%*[^,],%*[^,],%63[^,]", kind) == 1 ||
-                         sscanf(line, "%*[^,],%*[^,],%*[^,],%*[^,],%*[^,],%*[^,],,%63[^,]", kind) == 1, 1);
+        ck_assert_int_eq(sscanf(line, "%*[^,],%*[^,],%*[^,],%*[^,],%*[^,],%*[^,],%*[^,],%63[^,]", kind) == 1
+                             || sscanf(line, "%*[^,],%*[^,],%*[^,],%*[^,],%*[^,],%*[^,],,%63[^,]", kind) == 1,
+                         1);
         assert_documented("| kind |", kind);
     }
     run_free(&run);
     run = run_gptape("gradflow --probe list");
-    for (char *line = strtok(run.out, "\n"); line != NULL; line = strtok(NULL, "\n")) {       // "path_norm: what it is"
+    for (char *line = strtok(run.out, "\n"); line != NULL; line = strtok(NULL, "\n")) { // "path_norm: what it is"
         if (sscanf(line, "%63[a-z_]: ", kind) == 1 && line[strlen(kind)] == ':') {
             assert_documented("| kind |", kind);
         }

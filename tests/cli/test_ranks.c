@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SMALL "train --config tiny --data text.txt --batch 2 --dropout 0.1 --eval-every 10 --eval-batches 2 --gradflow-every 7 " \
-              "--save-every 6 --quiet"
+#define SMALL \
+    "train --config tiny --data text.txt --batch 2 --dropout 0.1 --eval-every 10 --eval-batches 2 --gradflow-every 7 " \
+    "--save-every 6 --quiet"
 
 static void write_text(const char *name, const char *color)
 {
@@ -30,7 +31,7 @@ static void enter(void)
 {
     folder_enter();
     if (HAVE_ASAN) {
-        setenv("ASAN_OPTIONS", "detect_leaks=0", 1);            // MPI's own
+        setenv("ASAN_OPTIONS", "detect_leaks=0", 1); // MPI's own
     }
     write_text("text.txt", "green");
 }
@@ -65,7 +66,8 @@ static void assert_same_run(const char *a, const char *b)
     snprintf(command, sizeof command,
              "cmp %s/model.safetensors %s/model.safetensors && cmp %s/training.safetensors %s/training.safetensors && "
              "cmp %s/gradflow.csv %s/gradflow.csv && cut -d, -f1-5 %s/log.csv > a.log && cut -d, -f1-5 %s/log.csv > b.log && "
-             "cmp a.log b.log", a, b, a, b, a, b, a, b);
+             "cmp a.log b.log",
+             a, b, a, b, a, b, a, b);
     shell_well(command);
 }
 
@@ -129,13 +131,15 @@ START_TEST(the_fast_sum_is_the_same_up_to_rounding)
         shell_well(RANKS(3) SMALL " --accumulate 2 --reduce fast --steps 20 --out fast");
         shell_well(RANKS(2) SMALL " --accumulate 3 --reduce fast --recompute on --gradflow-every 0 --steps 20 --out recomputed");
         for (int k = 0; k < 2; k++) {
-            Run run = run_shell(k == 0 ? "paste -d, exact/log.csv fast/log.csv | tail -n +2" : "paste -d, exact/log.csv recomputed/log.csv | tail -n +2");
+            Run run = run_shell(k == 0 ? "paste -d, exact/log.csv fast/log.csv | tail -n +2"
+                                       : "paste -d, exact/log.csv recomputed/log.csv | tail -n +2");
             int rows = 0;
             for (char *line = strtok(run.out, "\n"); line != NULL; line = strtok(NULL, "\n")) {
                 double exact;
                 double fast;
-                ck_assert_int_eq(sscanf(line, "%*d,%lf,%*[^,],%*[^,],%*[^,],%*[^,],%*[^,],%*d,%lf", &exact, &fast) == 2 ||
-                                 sscanf(line, "%*d,%lf,,%*[^,],%*[^,],%*[^,],%*[^,],%*d,%lf", &exact, &fast) == 2, 1);
+                ck_assert_int_eq(sscanf(line, "%*d,%lf,%*[^,],%*[^,],%*[^,],%*[^,],%*[^,],%*d,%lf", &exact, &fast) == 2
+                                     || sscanf(line, "%*d,%lf,,%*[^,],%*[^,],%*[^,],%*[^,],%*d,%lf", &exact, &fast) == 2,
+                                 1);
                 ck_assert_double_eq_tol(fast, exact, 1e-4);
                 rows++;
             }
@@ -177,7 +181,8 @@ START_TEST(a_killed_rank_leaves_a_run_to_resume)
              "  sleep $(awk -v i=$i -v seed=$$ 'BEGIN {srand(seed + i); print 0.2 + 2 * rand()}'); "
              "  victim=$(pgrep -P $launcher | sed -n \"$((1 + i %% 2))p\"); [ -z \"$victim\" ] || kill -9 $victim; wait $launcher; "
              "  echo \"$? $(grep -c '^gptape.*has ended' err)\"; "
-             "done", kills == NULL ? "3" : kills, SMALL);
+             "done",
+             kills == NULL ? "3" : kills, SMALL);
     Run run = run_shell(command);
     for (char *line = strtok(run.out, "\n"); line != NULL; line = strtok(NULL, "\n")) {
         int status;
@@ -195,10 +200,12 @@ END_TEST
 static int steps_until(const char *signal)
 {
     char command[1024];
-    snprintf(command, sizeof command, "rm -rf run; export OMPI_MCA_odls_base_sigkill_timeout=4; "
-             MPIRUN " -n 2 \"$GPTAPE_BIN\" " SMALL " --save-every 0 --steps 8000 --out run > out 2> err & launcher=$!; "
+    snprintf(command, sizeof command,
+             "rm -rf run; export OMPI_MCA_odls_base_sigkill_timeout=4; " MPIRUN " -n 2 \"$GPTAPE_BIN\" " SMALL
+             " --save-every 0 --steps 8000 --out run > out 2> err & launcher=$!; "
              "until [ \"$(wc -l < run/log.csv)\" -gt 3 ]; do sleep 0.1; done 2> /dev/null; kill -%s $launcher; wait $launcher; "
-             "tail -n 1 run/log.csv | cut -d, -f1", signal);
+             "tail -n 1 run/log.csv | cut -d, -f1",
+             signal);
     Run run = run_shell(command);
     int step = atoi(run.out);
     ck_assert_msg(step > 2 && step < 8000, "%s: interrupted after step %d", signal, step);
@@ -215,8 +222,10 @@ START_TEST(an_interrupted_run_is_saved)
         char command[1024];
         snprintf(command, sizeof command, RANKS(2) "train --quiet --out run --resume --steps %d", step + 2);
         shell_well(command);
-        snprintf(command, sizeof command, "rm -rf whole; \"$GPTAPE_BIN\" " SMALL " --save-every 0 --accumulate 2 --reduce exact --steps %d "
-                 "--decay-steps 8000 --warmup 100 --out whole", step + 2);
+        snprintf(command, sizeof command,
+                 "rm -rf whole; \"$GPTAPE_BIN\" " SMALL " --save-every 0 --accumulate 2 --reduce exact --steps %d "
+                 "--decay-steps 8000 --warmup 100 --out whole",
+                 step + 2);
         shell_well(command);
         shell_well("for f in run whole; do cut -d, -f1-2,4-5 $f/log.csv > $f.log; done; cmp run.log whole.log");
     }
@@ -239,7 +248,8 @@ START_TEST(ranks_that_differ_end_with_one_line)
     assert_ends_with(PAIR(OURS, OURS " --lr 0.5"), "rank 1 has other settings");
     assert_ends_with(PAIR(OURS, "env GPTAPE_KERNELS=plain " OURS), "rank 1 has other kernels");
     assert_ends_with(PAIR(OURS, OURS " --batch x"), "rank 1: --batch: 'x' is not an integer");
-    shell_well("mkdir build && cp \"$GPTAPE_BIN\" build/gptape && cp \"$(dirname \"$GPTAPE_BIN\")\"/libgptape-openmpi.so build && echo >> build/gptape");
+    shell_well(
+        "mkdir build && cp \"$GPTAPE_BIN\" build/gptape && cp \"$(dirname \"$GPTAPE_BIN\")\"/libgptape-openmpi.so build && echo >> build/gptape");
     assert_ends_with(PAIR(OURS, "build/gptape " SMALL " --steps 3 --out run"), "rank 1 has another program");
     shell_well("mkdir elsewhere && cp text.txt elsewhere");
     assert_ends_with(PAIR(OURS, "--wdir elsewhere " OURS), "expected a folder that all ranks share");
@@ -257,12 +267,14 @@ START_TEST(usage_errors_are_reported_once)
     assert_ends_with(RANKS(2) "train --resume --out nowhere", "nowhere: no run to resume");
     shell_well("mkdir -p alone/bin && cp \"$GPTAPE_BIN\" alone/bin/gptape");
     assert_ends_with(MPIRUN " -n 2 alone/bin/gptape " SMALL " --steps 3 --out run", "launched as 2 ranks, but this build has no Open MPI");
-    shell_well("echo x > libgptape-openmpi.so");   // not ours: loading it would be an error of its own
-    assert_ends_with("LD_LIBRARY_PATH=.: OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=1 alone/bin/gptape " SMALL " --out run", "when it was built)\n");
+    shell_well("echo x > libgptape-openmpi.so"); // not ours: loading it would be an error of its own
+    assert_ends_with("LD_LIBRARY_PATH=.: OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=1 alone/bin/gptape " SMALL " --out run",
+                     "when it was built)\n");
     // A rank's number set by hand: there is no rank 0 that reports it.
     assert_ends_with("PMI_SIZE=2 PMI_RANK=1 alone/bin/gptape " SMALL " --out run", "launched as 2 ranks, but this build has no MPICH");
-    assert_ends_with("OMPI_COMM_WORLD_SIZE=2 PMIX_RANK=1 alone/bin/gptape " SMALL " --out run", "launched as 2 ranks, but this build has no Open MPI");
-    shell_well(MPIRUN " -n 1 alone/bin/gptape " SMALL " --steps 3 --out run");          // one rank needs none
+    assert_ends_with("OMPI_COMM_WORLD_SIZE=2 PMIX_RANK=1 alone/bin/gptape " SMALL " --out run",
+                     "launched as 2 ranks, but this build has no Open MPI");
+    shell_well(MPIRUN " -n 1 alone/bin/gptape " SMALL " --steps 3 --out run"); // one rank needs none
 }
 END_TEST
 
@@ -270,7 +282,8 @@ END_TEST
 START_TEST(closed_streams_are_handled)
 {
     if (have_mpi(__func__)) {
-        assert_ends_with(MPIRUN " -n 2 sh -c 'exec \"$GPTAPE_BIN\" " SMALL " --steps 6 --out run <&- >&-'", "stdout: not everything could be written");
+        assert_ends_with(MPIRUN " -n 2 sh -c 'exec \"$GPTAPE_BIN\" " SMALL " --steps 6 --out run <&- >&-'",
+                         "stdout: not everything could be written");
         shell_well(RANKS(2) SMALL " --steps 6 --out open");
         assert_same_run("run", "open");
     }
@@ -280,7 +293,8 @@ END_TEST
 START_TEST(the_first_line_tells_ranks_and_threads)
 {
     if (have_mpi(__func__)) {
-        Run run = run_shell(MPIRUN " -n 2 --bind-to none taskset -c 0 \"$GPTAPE_BIN\" train --config tiny --data text.txt --batch 2 --steps 2 --out run");
+        Run run = run_shell(MPIRUN
+                            " -n 2 --bind-to none taskset -c 0 \"$GPTAPE_BIN\" train --config tiny --data text.txt --batch 2 --steps 2 --out run");
         ck_assert_int_eq(run.status, 0);
         ck_assert_msg(strncmp(run.err, "gptape train: 2 ranks, 2 of them on this machine, with 1 thread each", 60) == 0, "%s", run.err);
         run_free(&run);
@@ -294,8 +308,9 @@ START_TEST(a_timeline_shows_what_each_rank_does)
     if (have_mpi(__func__)) {
         shell_well(RANKS(2) SMALL " --reduce fast --steps 3 --out run --timeline timeline.gp");
         shell_well("grep -q '\"rank 0\" 1.5, \"rank 1\" 0.5' timeline.gp");
-        Run run = run_shell("awk '/^\\$bars_/ {kind = $1} /^[0-9]/ {n[kind]++; if ($3 > $4) exit 1} END {print n[\"$bars_0\"], n[\"$bars_1\"], n[\"$bars_4\"]}' "
-                            "timeline.gp");
+        Run run = run_shell(
+            "awk '/^\\$bars_/ {kind = $1} /^[0-9]/ {n[kind]++; if ($3 > $4) exit 1} END {print n[\"$bars_0\"], n[\"$bars_1\"], n[\"$bars_4\"]}' "
+            "timeline.gp");
         int forward;
         int backward;
         int transfers;
@@ -318,7 +333,8 @@ START_TEST(bench_compares_ranks_with_one)
         double ms = json_number(json, "cases/step-char/ms");
         ck_assert_double_gt(ms, 0);
         ck_assert_double_eq_tol(json_number(json, "cases/step-char/tokens_per_s") * ms, 1000 * 12 * 64, 1);
-        ck_assert_double_eq_tol(json_number(json, "cases/step-char/faster_than_one_rank") * ms, json_number(json, "cases/step-char/ms_one_rank"), 1e-5 * ms);
+        ck_assert_double_eq_tol(json_number(json, "cases/step-char/faster_than_one_rank") * ms, json_number(json, "cases/step-char/ms_one_rank"),
+                                1e-5 * ms);
         double share = json_number(json, "cases/step-char/communication");
         ck_assert(share > 0 && share < 1);
         cJSON_Delete(json);
@@ -327,10 +343,12 @@ START_TEST(bench_compares_ranks_with_one)
         ck_assert_msg(run.status == 0, "%s", run.err);
         json = run_json(&run);
         ms = json_number(json, "cases/sweep-100/ms");
-        ck_assert_double_eq_tol(json_number(json, "cases/sweep-100/faster_than_one_rank") * ms, json_number(json, "cases/sweep-100/ms_one_rank"), 1e-5 * ms);
+        ck_assert_double_eq_tol(json_number(json, "cases/sweep-100/faster_than_one_rank") * ms, json_number(json, "cases/sweep-100/ms_one_rank"),
+                                1e-5 * ms);
         cJSON_Delete(json);
         run_free(&run);
-        assert_ends_with("\"$GPTAPE_BIN\" bench --case step-char,sweep --quiet", "--case: sweep-100 needs several ranks (expected mpirun -n N gptape bench)");
+        assert_ends_with("\"$GPTAPE_BIN\" bench --case step-char,sweep --quiet",
+                         "--case: sweep-100 needs several ranks (expected mpirun -n N gptape bench)");
         assert_ends_with(RANKS(2) "bench --case tape --quiet", "--case: several ranks make training steps and sweeps only, not tape-1000");
         assert_ends_with(RANKS(5) "bench --case step-char --quiet", "step-char: 5 ranks can't share 12 rows");
     }

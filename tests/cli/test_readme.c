@@ -20,8 +20,19 @@
 enum { TEXT = 1 << 19, SECONDS = 1200 };
 
 static const char *const pages[] = {
-    "README.md", "gpt/README.md", "gpt/lab/README.md", "gpt/lab/claims/README.md", "gpt/stories/README.md", "gpt/store/README.md", "gpt/text/README.md",
-    "gpt/train/README.md", "nn/residual/README.md", "notebooks/README.md", "tensor/inspect/gdb/README.md", "ARCHITECTURE.md", "CONTRIBUTING.md",
+    "README.md",
+    "gpt/README.md",
+    "gpt/lab/README.md",
+    "gpt/lab/claims/README.md",
+    "gpt/stories/README.md",
+    "gpt/store/README.md",
+    "gpt/text/README.md",
+    "gpt/train/README.md",
+    "nn/residual/README.md",
+    "notebooks/README.md",
+    "tensor/inspect/gdb/README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
 };
 
 enum { PAGES = sizeof pages / sizeof pages[0] };
@@ -48,10 +59,11 @@ static void read_page(const char *page)
 static void prepare(void)
 {
     folder_enter();
-    setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);       // in a container the tests are root
+    setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1); // in a container the tests are root
     setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
     char command[1024];
-    snprintf(command, sizeof command, "mkdir build && ln -s \"$GPTAPE_BIN\" build/gptape && cp '%s/README.md' shakespeare.txt && "
+    snprintf(command, sizeof command,
+             "mkdir build && ln -s \"$GPTAPE_BIN\" build/gptape && cp '%s/README.md' shakespeare.txt && "
              "build/gptape train --config tiny --context-length 128 --tokenizer bytes --data shakespeare.txt --out gpt2 --steps 2 --quiet",
              folder_home());
     Run run = run_shell(command);
@@ -125,7 +137,8 @@ static void run_program(const char *prefix, const char *eval)
              "env -u MAKEFLAGS -u MAKELEVEL -u SAN -u DEBUG make -C '%s' install PREFIX=\"$prefix\" > install.log 2>&1 && "
              "export PKG_CONFIG_PATH=\"$prefix/lib/pkgconfig\" && "
              "%s cc -std=c11 -Wall -Wextra -Wpedantic -Werror example.c $(pkg-config --cflags --libs gptape) -o example && "
-             "LD_LIBRARY_PATH=\"$prefix/lib\" ./example", folder_path(), prefix, folder_home(), eval);
+             "LD_LIBRARY_PATH=\"$prefix/lib\" ./example",
+             folder_path(), prefix, folder_home(), eval);
     Run run = run_shell(command);
     ck_assert_msg(run.status == 0, "the program in README.md: %s%s", run.out, run.err);
     keep_output(&run);
@@ -198,7 +211,7 @@ START_TEST(transformers_computes_the_same_and_gives_it_back)
         double theirs = loss_in_transformers(block);
         double ours = loss_of("run");
         ck_assert_double_gt(ours, 1);
-        ck_assert_double_eq_tol(theirs, ours, 1e-6 * ours);    // float32's rounding, summed in another order
+        ck_assert_double_eq_tol(theirs, ours, 1e-6 * ours); // float32's rounding, summed in another order
         ck_assert_double_eq(loss_of("back"), ours);
         snprintf(command, sizeof command, "build/%.*s", (int)strcspn(comment + 2, "\n"), comment + 2);
         Run run = run_shell(command);
@@ -220,7 +233,7 @@ START_TEST(pictures_and_pages_are_there)
         at += 2;
         size_t length = strcspn(at, "#)");
         if (length == 0 || strncmp(at, "https://", strlen("https://")) == 0) {
-            continue;                              // within the page, or out of a test's reach
+            continue; // within the page, or out of a test's reach
         }
         snprintf(path, sizeof path, "%s/%.*s/%.*s", folder_home(), folder, pages[_i], (int)length, at);
         ck_assert_msg(access(path, R_OK) == 0, "%s links to %.*s", pages[_i], (int)length, at);

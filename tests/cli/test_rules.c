@@ -38,7 +38,7 @@ START_TEST(a_rule_is_shown_and_drawn)
     assert_has(&run, run.out, "keel: norm(S*h + f(norm(h)))\n");
     assert_has(&run, run.out, "  ln_1_2  LayerNorm  weight (32)  bias (32)\n");
     run_free(&run);
-    run = run_shell("grep -c 'weight=0' keel.dot");         // two shortcuts of two arrows each
+    run = run_shell("grep -c 'weight=0' keel.dot"); // two shortcuts of two arrows each
     assert_quiet(&run);
     ck_assert_str_eq(run.out, "4\n");
     run_free(&run);
@@ -99,7 +99,8 @@ static const struct {
     {"graph --residual keel --residual pre", "--residual: given 2 times (expected one rule)"},
     {"gradflow --residual keel --residual 'norm(S*h+f(norm(h)))'", "--residual: 'keel' is given twice"},
     {"gradflow --residual pre --residual post --residual plain --residual none --residual keel --residual lns --residual peri --residual x0 "
-     "--residual rms", "--residual: given 9 times (expected at most 8 rules)"},
+     "--residual rms",
+     "--residual: given 9 times (expected at most 8 rules)"},
     {"gradflow --residual b2t", "--residual: column 16: '|' in an MLP"},
     {"gradflow --sizes 5,8,8,3 --residual 'h + f(x0)'", "--residual: column 7: x0 is 5 wide, and layers.1 is 8 wide"},
     {"rules nope", "column 1: unknown name 'nope'"},

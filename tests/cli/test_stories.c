@@ -48,8 +48,10 @@ static const char *const same_texts[] = {
 START_TEST(texts_from_other_programs_are_checked_alike)
 {
     char command[512];
-    snprintf(command, sizeof command, "gptape stories | gptape stories --check > expected; %s | gptape stories --check > got; cmp expected got; "
-             "cat got", same_texts[_i]);
+    snprintf(command, sizeof command,
+             "gptape stories | gptape stories --check > expected; %s | gptape stories --check > got; cmp expected got; "
+             "cat got",
+             same_texts[_i]);
     Run run = run_shell(command);
     assert_quiet(&run);
     ck_assert_ptr_nonnull(strstr(run.out, "100.0%"));
@@ -159,7 +161,7 @@ START_TEST(counts_in_json)
     cJSON *json = shell_json("printf 'Anna was afraid. Anna is afraid. Tom was afraid.\\n\\n' | gptape stories --check --json");
     ck_assert_double_eq(json_number(json, "sentences"), 3);
     ck_assert_double_eq(json_number(json, "well_formed"), 2);
-    ck_assert_double_eq_tol(json_number(json, "well_formed_fraction"), 2.0 / 3, 1e-8);  // 9 digits are printed
+    ck_assert_double_eq_tol(json_number(json, "well_formed_fraction"), 2.0 / 3, 1e-8); // 9 digits are printed
     ck_assert_double_eq(json_number(json, "stories"), 1);
     ck_assert_double_eq(json_number(json, "whole"), 0);
     const cJSON *faults = cJSON_GetObjectItem(json, "not_well_formed");

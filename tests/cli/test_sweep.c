@@ -40,7 +40,8 @@ static void refuse(const char *arguments, int status, const char *part)
 static void assert_same_runs(const char *a, const char *b)
 {
     char command[512];
-    snprintf(command, sizeof command, "for f in %s %s; do sed 's/,[^,]*$//' $f | sort > $f.sorted; done; cmp %s.sorted %s.sorted && echo same", a, b, a, b);
+    snprintf(command, sizeof command, "for f in %s %s; do sed 's/,[^,]*$//' $f | sort > $f.sorted; done; cmp %s.sorted %s.sorted && echo same", a,
+             b, a, b);
     assert_prints(command, "same\n");
 }
 
@@ -57,9 +58,12 @@ START_TEST(a_cell_is_a_gradflow_command)
     Run run = run_gptape("gradflow --width 8 --depth 6 --residual keel --seed 124 --seeds 1 --depths none --plot none --csv - > one.csv");
     assert_succeeded(&run);
     run_free(&run);
-    assert_prints("grep '^--depth 6 --residual keel,.*,keel,124,' figures.csv | cut -d, -f2- > figures; tail -n +2 one.csv | cmp - figures && echo same", "same\n");
+    assert_prints(
+        "grep '^--depth 6 --residual keel,.*,keel,124,' figures.csv | cut -d, -f2- > figures; tail -n +2 one.csv | cmp - figures && echo same",
+        "same\n");
     assert_prints("awk -F, '/layers.0.weight,weight_grad/ {a = $9} /layers.5.weight,weight_grad/ {printf \"%.6g\\n\", a / $9}' one.csv > ratio; "
-                  "awk -F, '$2 == \"--depth 6 --residual keel\" && $3 == 124 {printf \"%.6g\\n\", $5}' runs.csv | cmp - ratio && echo same", "same\n");
+                  "awk -F, '$2 == \"--depth 6 --residual keel\" && $3 == 124 {printf \"%.6g\\n\", $5}' runs.csv | cmp - ratio && echo same",
+                  "same\n");
 }
 END_TEST
 
@@ -78,7 +82,7 @@ START_TEST(the_table_has_the_quartiles)
     run_free(&run);
     run = run_gptape("sweep --vary depth=3,5 --seeds 2 --quiet");
     assert_quiet(&run);
-    assert_has(&run, run.out, "depth  shortcut");              // both arms, as gradflow runs them
+    assert_has(&run, run.out, "depth  shortcut"); // both arms, as gradflow runs them
     run_free(&run);
 }
 END_TEST
@@ -90,7 +94,8 @@ START_TEST(a_law_is_drawn_over_the_measurement)
             "--statistic 'ratio value path_norm:1 layers.#' --seeds 3 --quiet --plot law.gp");
     assert_prints("grep -c 'keel, theory: Keel.*product of measured sizes' law.gp", "1\n");
     assert_prints("awk '/^\\$data/ {line = $1} /^(6|24) / {y[line $1] = $2} END {for (x = 6; x <= 24; x += 18) for (k = 0; k < 2; k++) "
-                  "print y[\"$data_0_\" k + 2 x] / y[\"$data_0_\" k x]}' law.gp | awk '$1 > 0.95 && $1 < 1.05' | grep -c .", "4\n");
+                  "print y[\"$data_0_\" k + 2 x] / y[\"$data_0_\" k x]}' law.gp | awk '$1 > 0.95 && $1 < 1.05' | grep -c .",
+                  "4\n");
 }
 END_TEST
 
@@ -100,7 +105,7 @@ START_TEST(existing_cells_are_not_run_again)
     assert_prints("cp a.csv b.csv; cp af.csv bf.csv; cksum < a.csv > before; cksum < af.csv >> before; echo done", "done\n");
     succeed(SWEEP "--runs a.csv --csv af.csv");
     assert_prints("(cksum < a.csv; cksum < af.csv) | cmp - before && echo same", "same\n");
-    succeed("sweep --vary depth=4,6,8 --vary residual=plain,keel --width 8 --seeds 4 --quiet --runs a.csv --csv af.csv");      // more of the same
+    succeed("sweep --vary depth=4,6,8 --vary residual=plain,keel --width 8 --seeds 4 --quiet --runs a.csv --csv af.csv"); // more of the same
     assert_prints("grep -c . a.csv; head -13 a.csv | cmp - b.csv && echo kept", "25\nkept\n");
 }
 END_TEST
@@ -123,15 +128,15 @@ START_TEST(shards_are_merged)
     succeed(SWEEP "--shard 2/3 --runs 2.csv --csv 2f.csv");
     succeed(SWEEP "--shard 3/3 --runs 3.csv --csv 3f.csv");
     assert_prints("cat 1.csv 2.csv 3.csv | grep -c depth", "12\n");
-    succeed(SWEEP "--shard 2147483647/2147483647");             // more processes than networks
+    succeed(SWEEP "--shard 2147483647/2147483647"); // more processes than networks
     succeed(SWEEP "--shard 2/2147483647 --runs one.csv");
     assert_prints("grep -c depth one.csv", "1\n");
     succeed("sweep --merge 1.csv 2.csv 3.csv 1f.csv 2f.csv 3f.csv --runs merged.csv --csv mergedf.csv");
     assert_same_runs("all.csv", "merged.csv");
     assert_prints("for f in allf mergedf; do sort $f.csv > $f.sorted; done; cmp allf.sorted mergedf.sorted && echo same", "same\n");
-    succeed("sweep --merge 1.csv 2.csv 3.csv 1f.csv 2f.csv 3f.csv --runs merged.csv --csv mergedf.csv");         // again: nothing is new
+    succeed("sweep --merge 1.csv 2.csv 3.csv 1f.csv 2f.csv 3f.csv --runs merged.csv --csv mergedf.csv"); // again: nothing is new
     assert_same_runs("all.csv", "merged.csv");
-    succeed(SWEEP "--runs merged.csv --csv mergedf.csv");       // nothing left to run
+    succeed(SWEEP "--runs merged.csv --csv mergedf.csv"); // nothing left to run
     assert_same_runs("all.csv", "merged.csv");
     refuse("sweep --merge 1.csv nothing.csv --runs m.csv", 1, "nothing.csv: can't be read");
     refuse("sweep --merge 1.csv 1f.csv --csv m.csv", 2, "--merge: --runs is missing");
@@ -183,7 +188,7 @@ START_TEST(invalid_sweeps_are_one_line_errors)
     assert_prints("cksum < runs.csv > before; echo a,b > other.csv; (head -1 runs.csv; printf '\\0\\n'; tail -1 runs.csv) > zeros.csv", "");
     snprintf(command, sizeof command, "sweep %s", refused[_i].options);
     refuse(command, refused[_i].status, refused[_i].part);
-    assert_prints("cksum < runs.csv | cmp - before; cat other.csv", "a,b\n");           // what was measured is kept
+    assert_prints("cksum < runs.csv | cmp - before; cat other.csv", "a,b\n"); // what was measured is kept
 }
 END_TEST
 
@@ -216,7 +221,9 @@ START_TEST(a_full_disk_is_reported_and_keeps_the_results)
     Run run = run_shell("ulimit -f 2; exec \"$GPTAPE_BIN\" sweep --vary depth=4,6 --width 8 --seeds 20 --quiet --runs a.csv");
     assert_one_line_error(&run, 1, "a.csv: can't be written: File too large");
     run_free(&run);
-    assert_prints("test $(wc -c < a.csv) -le 2048 && test $(tail -c 1 a.csv | od -An -c | tr -d ' ') = '\\n' && awk -F, 'NF != 6' a.csv && echo whole", "whole\n");
+    assert_prints(
+        "test $(wc -c < a.csv) -le 2048 && test $(tail -c 1 a.csv | od -An -c | tr -d ' ') = '\\n' && awk -F, 'NF != 6' a.csv && echo whole",
+        "whole\n");
     succeed("sweep --vary depth=4,6 --width 8 --seeds 20 --quiet --runs a.csv");
     assert_prints("grep -c . a.csv", "81\n");
 }
@@ -259,8 +266,10 @@ START_TEST(a_killed_rank_loses_cells_in_progress_only)
     static const char sweep[] = "sweep --net gpt --vary n-layer=2,3 --config tiny --seeds 40 --quiet --runs k.csv --csv kf.csv";
     char command[512];
     snprintf(command, sizeof command,
-             MPIRUN "-n 2 sh -c 'if [ $OMPI_COMM_WORLD_RANK = 1 ]; then \"$GPTAPE_BIN\" %s & p=$!; "
-             "until [ $(grep -c . k.csv) -gt 6 ]; do sleep 0.02; done; kill -9 $p; wait $p; else exec \"$GPTAPE_BIN\" %s; fi' > /dev/null 2>&1", sweep, sweep);
+             MPIRUN
+             "-n 2 sh -c 'if [ $OMPI_COMM_WORLD_RANK = 1 ]; then \"$GPTAPE_BIN\" %s & p=$!; "
+             "until [ $(grep -c . k.csv) -gt 6 ]; do sleep 0.02; done; kill -9 $p; wait $p; else exec \"$GPTAPE_BIN\" %s; fi' > /dev/null 2>&1",
+             sweep, sweep);
     Run run = run_shell(command);
     ck_assert_int_ne(run.status, 0);
     run_free(&run);
@@ -298,7 +307,8 @@ START_TEST(claims_are_listed_and_run)
     assert_has(&run, run.out, "agrees          rezero-160                   1 [1, 1] ");
     assert_has(&run, run.out, "3 claims: 3 agree, 0 differ, 0 cannot be measured.");
     run_free(&run);
-    assert_prints("head -1 c.csv; grep -c . c.csv; grep -c '' r.csv", "id,source,claim,how,predicted,tolerance,measured,low,high,n,verdict,seconds\n4\n10\n");
+    assert_prints("head -1 c.csv; grep -c . c.csv; grep -c '' r.csv",
+                  "id,source,claim,how,predicted,tolerance,measured,low,high,n,verdict,seconds\n4\n10\n");
     assert_prints("grep -c '<tr id=' c.html; grep -o '<svg' c.html | grep -c .; grep -c 'src=\\|href=' c.html || true", "3\n6\n0\n");
     run = run_gptape("claims rezero-160 rezero-weights he-gain-0.5 --seeds 3 --quiet --json --runs r.csv");
     assert_quiet(&run);
@@ -307,19 +317,22 @@ START_TEST(claims_are_listed_and_run)
     ck_assert_double_eq_tol(json_number(cJSON_GetArrayItem(json, 2), "measured"), 0.299, 0.003);
     cJSON_Delete(json);
     run_free(&run);
-    assert_prints("grep -c '' r.csv", "10\n");                  // nothing was run again
+    assert_prints("grep -c '' r.csv", "10\n"); // nothing was run again
 }
 END_TEST
 
 // Ten claims, of which three differ, on two disjoint sets of seeds: the verdicts are the same.
 START_TEST(verdicts_do_not_depend_on_the_seeds)
 {
-#define STABLE "vanishing-book shortcuts-book glorot-weights glorot-normalized fixup-growth he-gain-0.25 he-gain-0.9 rezero-160 xiong-pre-flat veit-plain-length " \
-               "noci-collapse --quiet "
+#define STABLE \
+    "vanishing-book shortcuts-book glorot-weights glorot-normalized fixup-growth he-gain-0.25 he-gain-0.9 rezero-160 xiong-pre-flat veit-plain-length " \
+    "noci-collapse --quiet "
     succeed("claims " STABLE "--csv a.csv");
     succeed("claims " STABLE "--seed 20000 --csv b.csv");
-    assert_prints("for f in a b; do awk -F, 'NR > 1 {print $1, $(NF - 1)}' $f.csv > $f.verdicts; done; cmp a.verdicts b.verdicts && grep -c agrees a.verdicts; "
-                  "grep -c differs a.verdicts; cut -d, -f7- a.csv | cmp -s - b.csv || echo measured", "8\n3\nmeasured\n");
+    assert_prints(
+        "for f in a b; do awk -F, 'NR > 1 {print $1, $(NF - 1)}' $f.csv > $f.verdicts; done; cmp a.verdicts b.verdicts && grep -c agrees a.verdicts; "
+        "grep -c differs a.verdicts; cut -d, -f7- a.csv | cmp -s - b.csv || echo measured",
+        "8\n3\nmeasured\n");
 }
 END_TEST
 

@@ -16,8 +16,10 @@ START_TEST(prose_fits_the_terminal)
     static const int columns[] = {40, 60, 80};
     static const char prose[] = "sed -n '/^Prints small/,/^Examples/p'";
     char command[512];
-    snprintf(command, sizeof command, "script -qc 'stty cols %d; gptape stories --help' /dev/null | tr -d '\\r' | %s > narrow; "
-             "gptape stories --help | %s > wide; cat narrow", columns[_i], prose, prose);
+    snprintf(command, sizeof command,
+             "script -qc 'stty cols %d; gptape stories --help' /dev/null | tr -d '\\r' | %s > narrow; "
+             "gptape stories --help | %s > wide; cat narrow",
+             columns[_i], prose, prose);
     Run run = run_shell(command);
     assert_succeeded(&run);
     int longest = 0;
@@ -30,7 +32,7 @@ START_TEST(prose_fits_the_terminal)
     run_free(&run);
     run = run_shell("for f in narrow wide; do tr -s ' \\n' '  ' < $f > $f.words; grep -c '^$' $f; done; cmp narrow.words wide.words");
     assert_succeeded(&run);
-    ck_assert_str_eq(run.out, "2\n2\n");           // empty lines between paragraphs
+    ck_assert_str_eq(run.out, "2\n2\n"); // empty lines between paragraphs
     run_free(&run);
 }
 END_TEST
@@ -73,8 +75,9 @@ END_TEST
 // A table that does not fit keeps all its words. (Plain numbers differ from run to run: info estimates times and available memory.)
 START_TEST(a_table_that_does_not_fit_has_all_its_cells)
 {
-    Run run = run_shell("script -qc 'stty cols 60; gptape info --quiet' /dev/null | tr -s ' \\r\\n-' '\\n' | grep -vE '^[(0-9.]+$' | sort -u > narrow; "
-                        "gptape info | tr -s ' \\n-' '\\n' | grep -vE '^[(0-9.]+$' | sort -u > wide; cmp narrow wide");
+    Run run = run_shell(
+        "script -qc 'stty cols 60; gptape info --quiet' /dev/null | tr -s ' \\r\\n-' '\\n' | grep -vE '^[(0-9.]+$' | sort -u > narrow; "
+        "gptape info | tr -s ' \\n-' '\\n' | grep -vE '^[(0-9.]+$' | sort -u > wide; cmp narrow wide");
     assert_succeeded(&run);
     run_free(&run);
 }
@@ -116,7 +119,8 @@ END_TEST
 START_TEST(graph_on_a_terminal_says_how_to_draw)
 {
     Run run = run_shell("script -qc 'gptape graph' /dev/null | tr -d '\\r'");
-    ck_assert_str_eq(run.out, "gptape graph: --out: missing (expected FILE.svg, .png or .pdf; without it the drawing goes to a file or a pipe as DOT)\n");
+    ck_assert_str_eq(run.out,
+                     "gptape graph: --out: missing (expected FILE.svg, .png or .pdf; without it the drawing goes to a file or a pipe as DOT)\n");
     run_free(&run);
 }
 END_TEST

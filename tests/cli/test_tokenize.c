@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 // A folder in which gptape is a command, README.md is there, and no vocabulary is found.
-static char *data;                                 // GPTAPE_DATA as it was
+static char *data; // GPTAPE_DATA as it was
 
 static void enter(void)
 {
@@ -120,7 +120,8 @@ static const char *const wrongs[][2] = {
     {"gptape tokenize --alphabet a", "--alphabet: only --tokenizer chars has an alphabet; leave it out"},
     {"printf 'a\\377' | gptape tokenize --tokenizer chars", "gptape tokenize: stdin: the text is not UTF-8: byte 0xff at 1\n"},
     {"printf 'a\\377' > a; echo a | gptape tokenize --tokenizer chars --alphabet a", "gptape tokenize: a: the text is not UTF-8: byte 0xff at 1\n"},
-    {"printf a > a; printf 'a\\377' | gptape tokenize --tokenizer chars --alphabet a", "gptape tokenize: stdin: the text is not UTF-8: byte 0xff at 1\n"},
+    {"printf a > a; printf 'a\\377' | gptape tokenize --tokenizer chars --alphabet a",
+     "gptape tokenize: stdin: the text is not UTF-8: byte 0xff at 1\n"},
     {"gptape tokenize hello", "'hello': unexpected; tokenize takes options only, see 'gptape tokenize --help'"},
     {"gptape generate --tokenizer chars", "--tokenizer: 'chars' is unknown (expected gpt2 or bytes)"},
     {"gptape generate --tokenizer bytes --vocab data", "only --tokenizer gpt2 reads a vocabulary"},
@@ -135,18 +136,21 @@ START_TEST(invalid_input_is_a_one_line_error)
 END_TEST
 
 static const char *const impossible[][2] = {
-    {"gptape tokenize --vocab nowhere", "nowhere: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); 'make vocab' gets it, --vocab names another folder"},
+    {"gptape tokenize --vocab nowhere",
+     "nowhere: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); 'make vocab' gets it, --vocab names another folder"},
     {"rm data/vocab.bpe; gptape tokenize", "data/vocab.bpe: can't be read: No such file"},
     {"truncate -s 20 data/vocab.bpe; gptape tokenize", "data/vocab.bpe: "},
     {"truncate -s 2000 data/encoder.json; gptape tokenize", "data/encoder.json: does not end in }"},
-    {"rm data/*; gptape tokenize --tokenizer gpt2", "data: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); 'make vocab' gets it, --vocab names another folder"},
+    {"rm data/*; gptape tokenize --tokenizer gpt2",
+     "data: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); 'make vocab' gets it, --vocab names another folder"},
     {"gptape tokenize --tokenizer chars --alphabet nowhere", "nowhere: can't be read"},
     {"gptape tokenize < .", "stdin: can't be read: Is a directory"},
     {"gptape tokenize <&-", "stdin: can't be read"},
     {"echo hello | gptape tokenize > /dev/full", "stdout: not everything could be written"},
     {"echo 104 | gptape tokenize --decode > /dev/full", "stdout: not everything could be written"},
     {"rm data/vocab.bpe; gptape generate --vocab data --vocab-size 267", "data/vocab.bpe: can't be read"},
-    {"gptape generate --vocab nowhere --vocab-size 267", "nowhere: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); 'make vocab' gets it, --vocab names another folder"},
+    {"gptape generate --vocab nowhere --vocab-size 267",
+     "nowhere: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); 'make vocab' gets it, --vocab names another folder"},
 };
 
 START_TEST(impossible_requests_are_one_line_errors)
@@ -182,7 +186,8 @@ START_TEST(bytes_round_trip)
     provide_vocabulary();
     snprintf(command, sizeof command,
              "{ head -c 1000000 /dev/urandom; cat \"$GPTAPE_BIN\"; printf 'end \\n'; } > a && "
-             "gptape tokenize %s < a > ids && gptape tokenize --decode %s < ids > b && cmp a b", ways[_i], ways[_i]);
+             "gptape tokenize %s < a > ids && gptape tokenize --decode %s < ids > b && cmp a b",
+             ways[_i], ways[_i]);
     Run run = run_shell(command);
     assert_quiet(&run);
     run_free(&run);
@@ -307,14 +312,17 @@ END_TEST
 
 static const Known spoken[] = {
     {"gptape generate --quiet --vocab data --vocab-size 267 --prompt 'hello hello' --ids --tokens 3 > a && "
-     "gptape generate --quiet --vocab-size 267 --prompt-ids 259,261 --ids --tokens 3 | cmp a -", ""},
+     "gptape generate --quiet --vocab-size 267 --prompt-ids 259,261 --ids --tokens 3 | cmp a -",
+     ""},
     {"gptape generate --quiet --tokenizer bytes --prompt hi --ids --tokens 3 > a && "
-     "gptape generate --quiet --prompt hi --ids --tokens 3 | cmp a -", ""},
+     "gptape generate --quiet --prompt hi --ids --tokens 3 | cmp a -",
+     ""},
     // the text is the prompt and what the ids decode to
     {"gptape generate --quiet --vocab data --vocab-size 267 --prompt-ids 259,32,265 --tokens 1 | cut -c 1-8", "hello é\n"},
     {"gptape generate --quiet --vocab data --vocab-size 267 --prompt 'a\\b' --tokens 1 | cut -c 1-3", "a\\b\n"},
     {"gptape generate --quiet --vocab data --vocab-size 267 --prompt-ids 195,169,195,104,27,10,9,255 --tokens 1 "
-     "| head -c 17 | od -An -c -w17 | tr -d ' '", "303251\\xc3h\\x1b\\n\\t\\xff\n"},
+     "| head -c 17 | od -An -c -w17 | tr -d ' '",
+     "303251\\xc3h\\x1b\\n\\t\\xff\n"},
     // tokens beyond the vocabulary
     {"gptape generate --quiet --vocab data --vocab-size 300 --prompt-ids 259,299,104 --tokens 1 | head -c 11", "hello<299>h"},
     {"gptape generate --quiet --vocab data --vocab-size 300 --prompt-ids 195,299,169 --tokens 1 | head -c 13", "\\xc3<299>\\xa9"},
@@ -337,7 +345,7 @@ START_TEST(generate_falls_back_to_bytes)
     run_free(&run);
     run = run_shell("gptape generate --vocab-size 50257 --prompt-ids 1 --ids --tokens 1");
     assert_succeeded(&run);
-    ck_assert_ptr_null(strstr(run.err, "vocabulary"));     // there is no text in it
+    ck_assert_ptr_null(strstr(run.err, "vocabulary")); // there is no text in it
     run_free(&run);
 }
 END_TEST
@@ -348,10 +356,10 @@ START_TEST(generate_decodes_what_it_says)
     if (!published_vocabulary(__func__)) {
         return;
     }
-    assert_prints(&(Known){
-        "gptape generate --quiet --vocab-size 50257 --prompt 'Hello, I am' --ids --tokens 6 > ids && "
-        "{ echo 15496 11 314 716; cat ids; } | gptape tokenize --decode > a && echo >> a && "
-        "gptape generate --quiet --vocab-size 50257 --prompt 'Hello, I am' --tokens 6 | cmp a -", ""});
+    assert_prints(&(Known){"gptape generate --quiet --vocab-size 50257 --prompt 'Hello, I am' --ids --tokens 6 > ids && "
+                           "{ echo 15496 11 314 716; cat ids; } | gptape tokenize --decode > a && echo >> a && "
+                           "gptape generate --quiet --vocab-size 50257 --prompt 'Hello, I am' --tokens 6 | cmp a -",
+                           ""});
 }
 END_TEST
 
@@ -361,9 +369,8 @@ START_TEST(generate_prints_what_the_book_prints)
     if (!published_vocabulary(__func__)) {
         return;
     }
-    assert_prints(&(Known){
-        "gptape generate --quiet --config book-124m --seed 123 --prompt 'Hello, I am' --tokens 6 --greedy",
-        "Hello, I am Featureiman Byeswickattribute argue\n"});
+    assert_prints(&(Known){"gptape generate --quiet --config book-124m --seed 123 --prompt 'Hello, I am' --tokens 6 --greedy",
+                           "Hello, I am Featureiman Byeswickattribute argue\n"});
 }
 END_TEST
 

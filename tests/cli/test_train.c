@@ -15,8 +15,9 @@
 #include <unistd.h>
 
 // A run small enough for a test, with all that could disturb it: dropout, accumulation, evaluations, samples, measured gradients.
-#define SMALL "train --config tiny --data text.txt --batch 2 --accumulate 2 --dropout 0.1 --eval-every 10 --eval-batches 2 " \
-              "--sample-every 15 --gradflow-every 7 --save-every 6 --threads 1 --quiet"
+#define SMALL \
+    "train --config tiny --data text.txt --batch 2 --accumulate 2 --dropout 0.1 --eval-every 10 --eval-batches 2 " \
+    "--sample-every 15 --gradflow-every 7 --save-every 6 --threads 1 --quiet"
 
 static void enter(void)
 {
@@ -50,7 +51,8 @@ static void assert_same_run(const char *a, const char *b)
     snprintf(command, sizeof command,
              "cmp %s/model.safetensors %s/model.safetensors && cmp %s/training.safetensors %s/training.safetensors && "
              "cmp %s/gradflow.csv %s/gradflow.csv && cut -d, -f1-5 %s/log.csv > a.log && cut -d, -f1-5 %s/log.csv > b.log && "
-             "cmp a.log b.log", a, b, a, b, a, b, a, b);
+             "cmp a.log b.log",
+             a, b, a, b, a, b, a, b);
     shell_well(command);
 }
 
@@ -60,7 +62,7 @@ static void assert_same_run(const char *a, const char *b)
 START_TEST(a_run_writes_the_expected_files)
 {
     static const char *const names[] = {"model.safetensors", "config.json", "gptape_tokenizer.json", "training.safetensors", "data.bin",
-                                        "log.csv", "loss.png", "gradflow.csv", "gradflow.png"};
+                                        "log.csv",           "loss.png",    "gradflow.csv",          "gradflow.png"};
     Run run = run_gptape(SMALL " --out run --steps 30");
     assert_quiet(&run);
     assert_has(&run, run.out, "After step 15:");
@@ -270,7 +272,8 @@ START_TEST(a_signal_finishes_the_step_saves_and_prints_how_to_resume)
     snprintf(command, sizeof command,
              "\"$GPTAPE_BIN\" train --config tiny --data text.txt --steps 100000 --batch 2 --threads 1 --out run > out 2> err & p=$!; "
              "while ! [ -s run/log.csv ] || [ $(wc -l < run/log.csv) -lt 20 ]; do sleep 0.02; done; "
-             "kill -%s $p; wait $p; echo $?", signals[_i]);
+             "kill -%s $p; wait $p; echo $?",
+             signals[_i]);
     Run run = run_shell(command);
     ck_assert_int_eq(atoi(run.out), _i == 0 ? 130 : 143);
     run_free(&run);
@@ -319,7 +322,7 @@ END_TEST
 typedef struct Wrong {
     const char *arguments;
     int status;
-    const char *part;                              // of the line on stderr
+    const char *part; // of the line on stderr
 } Wrong;
 
 static const Wrong contradictions[] = {

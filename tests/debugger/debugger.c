@@ -30,7 +30,7 @@ static const glob_t *lesson_files(void)
 {
     static glob_t files;
     if (files.gl_pathc == 0 && glob("examples/*.gdb", 0, NULL, &files) != 0) {
-        abort();                                   // not in a test yet, so Check cannot report it
+        abort(); // not in a test yet, so Check cannot report it
     }
     return &files;
 }
@@ -64,8 +64,10 @@ static void folder_of(int build, char folder[COMMAND])
 void gdb_prepare(const char *programs)
 {
     char command[COMMAND];
-    snprintf(command, sizeof command, "env -u MAKEFLAGS -u MAKELEVEL -u SAN -u TSAN -u CC -u CFLAGS flock Makefile make DEBUG=1 "
-             "$(for program in %s; do echo build/debug/$program; done) 2>&1", programs);
+    snprintf(command, sizeof command,
+             "env -u MAKEFLAGS -u MAKELEVEL -u SAN -u TSAN -u CC -u CFLAGS flock Makefile make DEBUG=1 "
+             "$(for program in %s; do echo build/debug/$program; done) 2>&1",
+             programs);
     Run run = run_shell(command);
     ck_assert_msg(run.status == 0, "make DEBUG=1: %s", run.out);
     run_free(&run);
@@ -82,8 +84,10 @@ char *gdb_run_with(const char *options, int build, const char *program, const ch
     ck_assert_int_eq(write(file, commands, strlen(commands)), (ssize_t)strlen(commands));
     ck_assert_int_eq(close(file), 0);
     folder_of(build, folder);
-    snprintf(command, sizeof command, "TERM=${GDB_TERM:-dumb} ASAN_OPTIONS=detect_leaks=0 timeout 120 gdb -nx -q -iex 'set auto-load safe-path /' "
-             "-iex 'set debuginfod enabled off' -iex 'set width 0' %s --args %s/%s < %s 2>&1", options, folder, program, script);
+    snprintf(command, sizeof command,
+             "TERM=${GDB_TERM:-dumb} ASAN_OPTIONS=detect_leaks=0 timeout 120 gdb -nx -q -iex 'set auto-load safe-path /' "
+             "-iex 'set debuginfod enabled off' -iex 'set width 0' %s --args %s/%s < %s 2>&1",
+             options, folder, program, script);
     Run run = run_shell(command);
     ck_assert_int_eq(unlink(script), 0);
     free(run.err);

@@ -14,7 +14,7 @@ bool gdb_missing(const char *function);
 // The lessons, examples/NAME.gdb, in alphabetical order; and their programs, for gdb_prepare.
 #define GDB_LESSONS "$(ls examples/*.gdb | sed 's/[.]gdb$//')"
 int gdb_lesson_count(void);
-const char *gdb_lesson(int i);                     // "block"
+const char *gdb_lesson(int i); // "block"
 
 // Builds these programs for the debugger ("examples/tape tests/debugger/test_printers"). A fixture calls it.
 void gdb_prepare(const char *programs);

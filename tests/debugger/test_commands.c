@@ -35,68 +35,66 @@ typedef struct Script {
 } Script;
 
 static const Script scripts[] = {
-    {"tensor x\ntensor x[0]\ntensor x[-1,1]\ntensor x[:,1:]\ntensor *large\n", 1, {
-        "(gdb) x (2, 3) leaf, requires a gradient  [tests/debugger/test_stepping.c:",
-        "    min -2  mean 0.08333  max 2  no grad\n[[          1           0          -1]\n [          2         0.5          -2]]\n",
-        "(gdb) x[0] (3) of (2, 3)\n[          1           0          -1]\n",
-        "(gdb) x[-1,1] () of (2, 3)\n[        0.5]\n",
-        "(gdb) x[:,1:] (2, 2) of (2, 3)\n[[          0          -1]\n [        0.5          -2]]\n",
-        "(2, 100, 50) leaf",
-        "  ...\n  [        0.5         0.5         0.5         0.5   ...         0.5         0.5         0.5         0.5]\n"}},
-    {"tensor\ntensor 1 + 1\ntensor nothing\ntensor x[2]\ntensor x[0,0,0]\ntensor x[1:1]\ntensor x[a]\ntensor x[:,1:4]\n", 1, {
-        "(gdb) tensor: name a tensor, as in tensor x, tensor node->inputs[0], tensor x[0,:,3]\n",
-        "(gdb) 1 + 1 is not a tensor: its type is int\n",
-        "(gdb) No symbol \"nothing\" in current context.\n",
-        "(gdb) [2] is outside axis 0 of size 2\n",
-        "(gdb) [0,0,0] has 3 indices; the tensor has 2 dimensions\n",
-        "(gdb) [1:1] selects nothing of axis 0 of size 2\n",
-        "(gdb) 'a' is not an index (expected 3, -1, : or 1:4)\n(gdb) [1:4] is outside axis 1 of size 3\n"}},
-    {"grad x\ngrad masked\ngrad layer.weight\n", 1, {
-        "(gdb) dL/d(x) (2, 3): none yet: no backward pass has reached it\n",
-        "(gdb) dL/d(masked) (3, 3): no gradient required: nothing it was computed from requires one\n",
-        "(gdb) dL/d(layer.weight) (3, 3): none yet"}},
-    {"grad y\ngrad layer.bias\ngrad layer.bias[1]\n", 2, {
-        "(gdb) dL/d(y) (2, 3): none now: backward has not reached it, or has already passed it on (tensor_retain_grad keeps it)\n",
-        "(gdb) dL/d(layer.bias) (3)\n    mean |grad| ", "  max |grad| ", "  |grad| ", "\n[", "(gdb) dL/d(layer.bias) (3)[1]\n"}},
-    {"tape\ntape 4\ntape 5\ntape y\ntape x\ntape 1.5\ntape 1\n", 1, {
-        "(gdb) tape of 5 nodes\n",
-        "node  op           inputs          shape   |dL/dy|  name   source\n"
-        "   0  causal_mask  leaf            (3, 3)        -         tests/debugger/test_stepping.c:",
-        "   1  linear       leaf leaf leaf  (2, 3)        -  layer  tests/debugger/test_stepping.c:",
-        "   2  gelu         1               (2, 3)        -         tests/debugger/test_stepping.c:",
-        "   3  add          leaf 2          (2, 3)        -  y      tests/debugger/test_stepping.c:",
-        "(gdb) node 4 mean ()  [tests/debugger/test_stepping.c:",
-        "input 0  node 3: y (2, 3) = add  [",
-        "(gdb) there is no node 5: the tape has 5 nodes, counted from 0\n(gdb) node 3 add (2, 3)",
-        "(gdb) x is a leaf: no node made it\n",
-        "(gdb) 1.5 is not a node's number, a tape, a node or a tensor\n",
-        "walk(); nn/linear.c:"}},
-    {"module layer\nmodule &layer.module\nmodule\nmodule x\n", 1, {
-        "(gdb) Linear \"layer\"  weight (3, 3)  bias (3)\n12 values in 2 parameters\n(gdb) Linear \"layer\"",
-        "(gdb) module: name a module, as in module block, module gpt->h[0].attn\n",
-        "(gdb) x is not a module: its type is Tensor *\n"}},
-    {"gradflow\ngradflow all\ngradflow some\n", 1, {
-        "(gdb) layer.weight  not yet\nEach # is a factor of 3.2; the bars begin at 1e-16.\n"
-        "(gdb) x             not yet\nlayer.weight  not yet\nlayer.bias    not yet\n",
-        "(gdb) gradflow: unknown argument 'some' (expected none, or all)\n"}},
+    {"tensor x\ntensor x[0]\ntensor x[-1,1]\ntensor x[:,1:]\ntensor *large\n",
+     1,
+     {"(gdb) x (2, 3) leaf, requires a gradient  [tests/debugger/test_stepping.c:",
+      "    min -2  mean 0.08333  max 2  no grad\n[[          1           0          -1]\n [          2         0.5          -2]]\n",
+      "(gdb) x[0] (3) of (2, 3)\n[          1           0          -1]\n", "(gdb) x[-1,1] () of (2, 3)\n[        0.5]\n",
+      "(gdb) x[:,1:] (2, 2) of (2, 3)\n[[          0          -1]\n [        0.5          -2]]\n", "(2, 100, 50) leaf",
+      "  ...\n  [        0.5         0.5         0.5         0.5   ...         0.5         0.5         0.5         0.5]\n"}},
+    {"tensor\ntensor 1 + 1\ntensor nothing\ntensor x[2]\ntensor x[0,0,0]\ntensor x[1:1]\ntensor x[a]\ntensor x[:,1:4]\n",
+     1,
+     {"(gdb) tensor: name a tensor, as in tensor x, tensor node->inputs[0], tensor x[0,:,3]\n", "(gdb) 1 + 1 is not a tensor: its type is int\n",
+      "(gdb) No symbol \"nothing\" in current context.\n", "(gdb) [2] is outside axis 0 of size 2\n",
+      "(gdb) [0,0,0] has 3 indices; the tensor has 2 dimensions\n", "(gdb) [1:1] selects nothing of axis 0 of size 2\n",
+      "(gdb) 'a' is not an index (expected 3, -1, : or 1:4)\n(gdb) [1:4] is outside axis 1 of size 3\n"}},
+    {"grad x\ngrad masked\ngrad layer.weight\n",
+     1,
+     {"(gdb) dL/d(x) (2, 3): none yet: no backward pass has reached it\n",
+      "(gdb) dL/d(masked) (3, 3): no gradient required: nothing it was computed from requires one\n", "(gdb) dL/d(layer.weight) (3, 3): none yet"}},
+    {"grad y\ngrad layer.bias\ngrad layer.bias[1]\n",
+     2,
+     {"(gdb) dL/d(y) (2, 3): none now: backward has not reached it, or has already passed it on (tensor_retain_grad keeps it)\n",
+      "(gdb) dL/d(layer.bias) (3)\n    mean |grad| ", "  max |grad| ", "  |grad| ", "\n[", "(gdb) dL/d(layer.bias) (3)[1]\n"}},
+    {"tape\ntape 4\ntape 5\ntape y\ntape x\ntape 1.5\ntape 1\n",
+     1,
+     {"(gdb) tape of 5 nodes\n",
+      "node  op           inputs          shape   |dL/dy|  name   source\n"
+      "   0  causal_mask  leaf            (3, 3)        -         tests/debugger/test_stepping.c:",
+      "   1  linear       leaf leaf leaf  (2, 3)        -  layer  tests/debugger/test_stepping.c:",
+      "   2  gelu         1               (2, 3)        -         tests/debugger/test_stepping.c:",
+      "   3  add          leaf 2          (2, 3)        -  y      tests/debugger/test_stepping.c:",
+      "(gdb) node 4 mean ()  [tests/debugger/test_stepping.c:", "input 0  node 3: y (2, 3) = add  [",
+      "(gdb) there is no node 5: the tape has 5 nodes, counted from 0\n(gdb) node 3 add (2, 3)", "(gdb) x is a leaf: no node made it\n",
+      "(gdb) 1.5 is not a node's number, a tape, a node or a tensor\n", "walk(); nn/linear.c:"}},
+    {"module layer\nmodule &layer.module\nmodule\nmodule x\n",
+     1,
+     {"(gdb) Linear \"layer\"  weight (3, 3)  bias (3)\n12 values in 2 parameters\n(gdb) Linear \"layer\"",
+      "(gdb) module: name a module, as in module block, module gpt->h[0].attn\n", "(gdb) x is not a module: its type is Tensor *\n"}},
+    {"gradflow\ngradflow all\ngradflow some\n",
+     1,
+     {"(gdb) layer.weight  not yet\nEach # is a factor of 3.2; the bars begin at 1e-16.\n"
+      "(gdb) x             not yet\nlayer.weight  not yet\nlayer.bias    not yet\n",
+      "(gdb) gradflow: unknown argument 'some' (expected none, or all)\n"}},
     {"gradflow all\n", 2, {"(gdb) x ", "  ####", "\nlayer.weight ", "  ####", "\nlayer.bias ", "  ####"}},
-    {"heat x\nheat masked\nheat large\n", 1, {
-        "(gdb) x, 2 rows of 3, from -2 to 2\n =  -=\n @ :-@\n",
-        "(gdb) masked, 3 rows of 3, from -1 to 1\n @----\n @ @--\n @ @ @\n",
-        "(gdb) large, 200 rows of 50, from -0.5 to 0.5, each block the mean of 7 x 2\n"}},
-    {"plot x\nplot x /nowhere/at/all.svg\nplot x picture.gif\n", 1, {
-        "x (2, 3)", "| row 0 ", "(gdb) /nowhere/at/all.svg: No such file or directory\n", "(gdb) "}},
-    {"break-op sofmax\nbreak-op tensor_sofmax\nbreak-backward 99\nbreak-backward 5\nbreak-backward layr\nbreak-backward 4\n", 1, {
-        "(gdb) unknown operation 'sofmax' (did you mean softmax?)\n", "(gdb) unknown operation 'sofmax' (did you mean softmax?)\n",
-        "(gdb) there is no node 99: the tape has 5 nodes, counted from 0\n", "(gdb) there is no node 5: the tape has 5",
-        "(gdb) unknown node 'layr' (did you mean layer?)\n", "(gdb) Breakpoint 2 at "}},
-    {"next-stop\nbackward-step 3\nbreak-op\nbreak-op nothing\nbreak-backward\nbreak-nan 3\nnan-found\n", 1, {
-        "(gdb) there is no lesson here: make debug LESSON=shortcut starts one\n",
-        "(gdb) backward-step: unknown argument '3' (expected none)\n",
-        "(gdb) break-op: name an operation, as in break-op softmax, break-op linear h.3.mlp\n",
-        "(gdb) unknown operation 'nothing' (expected add, add_scalar, attention, ", "(gdb) break-backward: name a node's number, ",
-        "(gdb) break-nan: unknown argument '3' (expected none)\n",
-        "(gdb) nan-found: only break-nan uses it\n"}},
+    {"heat x\nheat masked\nheat large\n",
+     1,
+     {"(gdb) x, 2 rows of 3, from -2 to 2\n =  -=\n @ :-@\n", "(gdb) masked, 3 rows of 3, from -1 to 1\n @----\n @ @--\n @ @ @\n",
+      "(gdb) large, 200 rows of 50, from -0.5 to 0.5, each block the mean of 7 x 2\n"}},
+    {"plot x\nplot x /nowhere/at/all.svg\nplot x picture.gif\n",
+     1,
+     {"x (2, 3)", "| row 0 ", "(gdb) /nowhere/at/all.svg: No such file or directory\n", "(gdb) "}},
+    {"break-op sofmax\nbreak-op tensor_sofmax\nbreak-backward 99\nbreak-backward 5\nbreak-backward layr\nbreak-backward 4\n",
+     1,
+     {"(gdb) unknown operation 'sofmax' (did you mean softmax?)\n", "(gdb) unknown operation 'sofmax' (did you mean softmax?)\n",
+      "(gdb) there is no node 99: the tape has 5 nodes, counted from 0\n", "(gdb) there is no node 5: the tape has 5",
+      "(gdb) unknown node 'layr' (did you mean layer?)\n", "(gdb) Breakpoint 2 at "}},
+    {"next-stop\nbackward-step 3\nbreak-op\nbreak-op nothing\nbreak-backward\nbreak-nan 3\nnan-found\n",
+     1,
+     {"(gdb) there is no lesson here: make debug LESSON=shortcut starts one\n", "(gdb) backward-step: unknown argument '3' (expected none)\n",
+      "(gdb) break-op: name an operation, as in break-op softmax, break-op linear h.3.mlp\n",
+      "(gdb) unknown operation 'nothing' (expected add, add_scalar, attention, ", "(gdb) break-backward: name a node's number, ",
+      "(gdb) break-nan: unknown argument '3' (expected none)\n", "(gdb) nan-found: only break-nan uses it\n"}},
 };
 
 enum { SCRIPT_COUNT = sizeof scripts / sizeof scripts[0] };
@@ -128,8 +126,8 @@ START_TEST(heat_has_colors_where_there_are_some)
     char *said = typed_at_look(_i, 1, "set style enabled on\nheat x\n");
     const char *at = said;
     assert_said(&at, "from -2 to 2\n\033[48;5;");
-    assert_said(&at, "\033[48;5;196m  \033[0m\033[48;5;");      // 2, the warmest
-    assert_said(&at, "\033[48;5;21m  \033[0m\n");               // -2, the coolest
+    assert_said(&at, "\033[48;5;196m  \033[0m\033[48;5;"); // 2, the warmest
+    assert_said(&at, "\033[48;5;21m  \033[0m\n");          // -2, the coolest
     free(said);
 }
 END_TEST
@@ -194,7 +192,7 @@ START_TEST(paths_and_jacobians)
             assert_said(&at, "(gdb) loss->node->inputs[0] has 160 values (expected a loss, a single value)\n");
             assert_said(&at, "(gdb) jacobian: name two tensors, as in jacobian y, x\n");
             assert_said(&at, "(gdb) No symbol \"nothing\" in current context.\n");
-            assert_said(&at, "(gdb) d(loss->node->inputs[0])/d(block.out): ");    // of y^2: (2 y)^2, on average
+            assert_said(&at, "(gdb) d(loss->node->inputs[0])/d(block.out): "); // of y^2: (2 y)^2, on average
             assert_said(&at, "(gdb) d(loss)/d(loss): 1\n");
         }
     }
@@ -220,8 +218,8 @@ START_TEST(paths_and_jacobians)
 }
 END_TEST
 
-static const char *const commands[] = {"tensor", "grad", "tape", "module", "gradflow", "paths", "jacobian", "heat", "plot", "break-nan", "break-op",
-                                       "break-backward", "backward-step", "next-stop"};
+static const char *const commands[] = {"tensor", "grad", "tape",      "module",   "gradflow",       "paths",         "jacobian",
+                                       "heat",   "plot", "break-nan", "break-op", "break-backward", "backward-step", "next-stop"};
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
@@ -238,12 +236,12 @@ START_TEST(each_command_is_listed_and_has_help)
     const char *at = said;
     char *list = strstr(said, "(gdb) ");
     ck_assert_ptr_nonnull(list);
-    list[5] = '\n';                                        // the first is behind the prompt
+    list[5] = '\n'; // the first is behind the prompt
     assert_said(&at, line);
     char *sentence = strndup(at, strcspn(at, "\n"));
     assert_said(&at, "(gdb) ");
-    assert_said(&at, sentence);                            // help begins with the list's sentence,
-    ck_assert_int_gt(strlen(at), 40);                      // and goes on
+    assert_said(&at, sentence);       // help begins with the list's sentence,
+    ck_assert_int_gt(strlen(at), 40); // and goes on
     free(sentence);
     free(said);
 }

@@ -137,7 +137,8 @@ START_TEST(a_large_one_is_shortened)
     char *said = look_with(_i, "print *big\n");
     const char *at = said;
     assert_said(&at, "$1 = (768, 3072) leaf  [");
-    assert_said(&at, "    min 1.5  mean 1.5  max 1.5  no grad\n    [[        1.5         1.5         1.5   ...         1.5         1.5         1.5]\n");
+    assert_said(&at,
+                "    min 1.5  mean 1.5  max 1.5  no grad\n    [[        1.5         1.5         1.5   ...         1.5         1.5         1.5]\n");
     ck_assert_uint_lt(strlen(at), 1000);
     free(said);
 }
@@ -267,7 +268,7 @@ START_TEST(a_core_file_is_as_good)
 {
     char core[] = "/tmp/gptape-test-core-XXXXXX";
     char script[256];
-    if (HAVE_SANITIZER || gdb_missing(__func__)) {      // its shadow memory makes a core of terabytes
+    if (HAVE_SANITIZER || gdb_missing(__func__)) { // its shadow memory makes a core of terabytes
         return;
     }
     int file = mkstemp(core);

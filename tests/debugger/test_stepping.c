@@ -90,12 +90,8 @@ static int use_twice(void)
     Tensor *b = tensor_label(tensor_require_grad(tensor_from((float[]){1, 2, 3, 4}, SHAPE(2, 2))), "b");
     Tensor *parts[] = {b, b};
     Tensor *sums[] = {
-        tensor_sum(tensor_add(b, b)),
-        tensor_sum(tensor_sub(b, b)),
-        tensor_sum(tensor_mul(b, b)),
-        tensor_sum(tensor_div(b, b)),
-        tensor_sum(tensor_matmul(b, b)),
-        tensor_sum(tensor_concat(parts, 2, 0)),
+        tensor_sum(tensor_add(b, b)),          tensor_sum(tensor_sub(b, b)),    tensor_sum(tensor_mul(b, b)),
+        tensor_sum(tensor_div(b, b)),          tensor_sum(tensor_matmul(b, b)), tensor_sum(tensor_concat(parts, 2, 0)),
         tensor_sum(tensor_linear(b, b, NULL)),
     };
     for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++) {
@@ -168,7 +164,8 @@ START_TEST(break_backward_is_checked_once_there_is_a_tape)
     if (gdb_missing(__func__)) {
         return;
     }
-    char *said = gdb_run(_i, SELF " walk", "break-backward 99\nbreak-backward layr\nbreak-backward y\nbreak-backward gelu\nrun\ncontinue\ncontinue\n");
+    char *said = gdb_run(_i, SELF " walk",
+                         "break-backward 99\nbreak-backward layr\nbreak-backward y\nbreak-backward gelu\nrun\ncontinue\ncontinue\n");
     const char *at = said;
     assert_said(&at, "(gdb) no nodes yet: the first backward pass will show whether there is a node 99.\nBreakpoint 1 at ");
     assert_said(&at, "(gdb) no nodes yet: the first backward pass will show whether there is a node layr.\nBreakpoint 2 at ");
@@ -191,10 +188,11 @@ START_TEST(backward_step_shows_what_flows)
     if (gdb_missing(__func__)) {
         return;
     }
-    char *said = gdb_run(_i, "examples/shortcut", "break-backward layers.18\nbreak-backward 56\nrun\ncontinue\ninfo breakpoints\n"
+    char *said = gdb_run(_i, "examples/shortcut",
+                         "break-backward layers.18\nbreak-backward 56\nrun\ncontinue\ninfo breakpoints\n"
                          "delete\nbackward-step\nbackward-step\nbackward-step\n");
     const char *at = said;
-    assert_said(&at, "node 36 linear");                    // without shortcuts, first
+    assert_said(&at, "node 36 linear"); // without shortcuts, first
     assert_said(&at, "node 56 add");
     assert_said(&at, "(gdb) node 56 add (1, 3)  [examples/shortcut.c:");
     assert_said(&at, "\n  arrived                        |grad| 1.346  [1.217, -0.0883, -0.5681]\n");
@@ -213,7 +211,8 @@ START_TEST(backward_step_ends_with_the_program)
     if (gdb_missing(__func__)) {
         return;
     }
-    char *said = gdb_run(_i, SELF " walk", "backward-step\nbreak look\nrun\nbackward-step\nbackward-step\nbackward-step\nbackward-step\n"
+    char *said = gdb_run(_i, SELF " walk",
+                         "backward-step\nbreak look\nrun\nbackward-step\nbackward-step\nbackward-step\nbackward-step\n"
                          "backward-step\ndelete\nbackward-step\n");
     const char *at = said;
     assert_said(&at, "(gdb) the program is not running (start it with run or start)\n");
@@ -307,7 +306,7 @@ START_TEST(break_nan_stops_on_the_line)
     assert_said(&at, "in diverge_backward () at tests/debugger/test_stepping.c:");
     assert_said(&at, "    tensor_backward(tensor_sum(root));\n");
     free(said);
-    said = gdb_run(_i, SELF " walk", "break look\nrun\nbreak-nan\ndelete 1\ncontinue\n");     // a causal mask is no NaN
+    said = gdb_run(_i, SELF " walk", "break look\nrun\nbreak-nan\ndelete 1\ncontinue\n"); // a causal mask is no NaN
     at = said;
     assert_said(&at, "exited normally");
     free(said);

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define SELF "tests/debugger/test_text look"
-#define MARK "gptape-test-ran"                             // the file that appears if a text is run
+#define MARK "gptape-test-ran" // the file that appears if a text is run
 
 enum { BYTES = 255, LONG = 10000 };
 
@@ -44,7 +44,8 @@ static int be_looked_at(void)
     percents = labeled("50% %s %n %%");
     lines = labeled("a\nset output '|touch " MARK "'\n!touch " MARK "\nEND");
     quotes = labeled("it's \"quoted\" '; system 'touch " MARK "'; #");
-    marks = labeled("\xe2\x80\xae" "evil \033[31mred \xff\xfe");
+    marks = labeled("\xe2\x80\xae"
+                    "evil \033[31mred \xff\xfe");
     large = labeled(many);
     look();
     return 0;
@@ -75,18 +76,18 @@ START_TEST(a_label_is_shown_and_not_run)
         return;
     }
     const char *tensor = labels[_i].tensor;
-    snprintf(script, sizeof script, "break look\nrun\nplot %s\nplot %s gptape-test.svg\nplot %s[0]\nheat %s\ntensor %s\nprint %s\n", tensor,
-             tensor, tensor, tensor, tensor, tensor);
+    snprintf(script, sizeof script, "break look\nrun\nplot %s\nplot %s gptape-test.svg\nplot %s[0]\nheat %s\ntensor %s\nprint %s\n", tensor, tensor,
+             tensor, tensor, tensor, tensor);
     char *said = gdb_run(BUILD_DEBUG, SELF, script);
     const char *at = said;
     assert_not_said(said, "gnuplot failed");
     assert_not_said(said, "Python Exception");
     char title[32];
     snprintf(title, sizeof title, "%.30s", labels[_i].shown);
-    assert_said(&at, title);                               // the title of the plot in the terminal, which may be cut,
-    assert_said(&at, "1 ###B###");                         // and its row 1
+    assert_said(&at, title);       // the title of the plot in the terminal, which may be cut,
+    assert_said(&at, "1 ###B###"); // and its row 1
     assert_said(&at, "drew gptape-test.svg\n");
-    for (int i = 0; i < 3; i++) {                          // heat, tensor and print
+    for (int i = 0; i < 3; i++) { // heat, tensor and print
         assert_said(&at, labels[_i].shown);
     }
     ck_assert_int_ne(access(MARK, F_OK), 0);

@@ -124,8 +124,8 @@ static void check_session(const char *session)
         char *got = next_part(&said_at);
         // Behind the first prompt, the page repeats what was typed; gdb, without a terminal, does not.
         const char *answer = first ? expected : strchr(expected, '\n') + 1;
-        ck_assert_msg((first && *answer == '\0') || lines_match(answer, got), "%s, after %.*s: it says\n%.1500s\nbut shown is\n%.1500s",
-                      start, (int)strcspn(command, "\n"), command, got, answer);
+        ck_assert_msg((first && *answer == '\0') || lines_match(answer, got), "%s, after %.*s: it says\n%.1500s\nbut shown is\n%.1500s", start,
+                      (int)strcspn(command, "\n"), command, got, answer);
         command += first ? 0 : strcspn(command, "\n") + 1;
         first = false;
         free(expected);
@@ -217,7 +217,7 @@ START_TEST(a_lesson_goes_from_stop_to_stop)
     int stops = count_stops(script);
     ck_assert_int_ge(stops, 2);
     for (int i = 0; i < stops; i++) {
-        strcat(typed, "next-stop\n");                      // the last of them is one too many
+        strcat(typed, "next-stop\n"); // the last of them is one too many
     }
     strcat(typed, "help stop-1\nnext-stop 3\nnext-stop 1\nkill\nnext-stop\n");
     snprintf(options, sizeof options, "-x examples/%s.gdb", name);

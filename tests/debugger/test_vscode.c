@@ -134,7 +134,7 @@ START_TEST(a_lesson_starts_in_the_machine_interface)
     unlink(script);
     const char *at = run.out;
     assert_said(&at, "~\"\\n1. ");                          // what there is to see at the first stop,
-    assert_said(&at, "*stopped,reason=\"breakpoint-hit\"");         // which is then reached;
+    assert_said(&at, "*stopped,reason=\"breakpoint-hit\""); // which is then reached;
     assert_said(&at, "~\"\\n2. ");                          // and next-stop goes on
     assert_said(&at, "tape of ");
     assert_said(&at, "^done,stack-args=[");

@@ -153,7 +153,7 @@ static void check_layernorm(const Run *run)
     }
     ck_assert_double_eq(number_behind(run->out, "Largest difference from the steps: "), 0);
 
-    double dx[4][4];                                       // row 0 in steps, fused; row 1 in steps, fused
+    double dx[4][4]; // row 0 in steps, fused; row 1 in steps, fused
     rows = behind(run->out, "sum of row\n");
     for (int i = 0; i < 4; i++) {
         double sum;
@@ -183,13 +183,13 @@ static void check_shortcut(const Run *run)
     double without;
     double with;
     ck_assert_int_eq(sscanf(behind(deep, "-> first / last "), "%lf %lf", &without, &with), 2);
-    ck_assert_double_eq_tol(without / 6.1e-14, 1, 0.01);       // two printed digits
+    ck_assert_double_eq_tol(without / 6.1e-14, 1, 0.01); // two printed digits
     ck_assert_double_eq_tol(with, 0.042, 0.0005);
     for (int i = 0; i < 5; i++) {
         int layer;
         ck_assert_int_eq(sscanf(rows, "layer %d %lf %lf", &layer, &without, &with), 3);
         ck_assert_int_eq(layer, i);
-        ck_assert_double_eq_tol(without / book_without[i], 1, 6e-4);       // four printed digits
+        ck_assert_double_eq_tol(without / book_without[i], 1, 6e-4); // four printed digits
         ck_assert_double_eq_tol(with / book_with[i], 1, 6e-4);
         rows = next_line(rows);
     }
@@ -204,7 +204,7 @@ static void check_attention(const Run *run)
     for (const char *at = strstr(masked, "-inf"); at != NULL && at < rows; at = strstr(at + 1, "-inf")) {
         hidden++;
     }
-    ck_assert_int_eq(hidden, 15);                          // above the diagonal of 6 x 6
+    ck_assert_int_eq(hidden, 15); // above the diagonal of 6 x 6
 
     double weights[6][6];
     rows = behind(rows, "sum\n");
@@ -220,7 +220,7 @@ static void check_attention(const Run *run)
         }
         rows = next_line(rows);
     }
-    ck_assert_double_eq(weights[4][0], weights[4][4]);     // "the" and "the"
+    ck_assert_double_eq(weights[4][0], weights[4][4]); // "the" and "the"
     ck_assert_double_eq(weights[5][0], weights[5][4]);
     ck_assert_double_eq(number_behind(run->out, "Largest difference from the steps: "), 0);
 }
@@ -315,7 +315,7 @@ static void check_residual(const Run *run)
     at = behind(at, "\n6 shortcuts around f, in two sublayers.");
     double shortcut = number_behind(at, "block.shortcut.1   shortcut ");
     double branch = number_behind(at, "block.shortcut.1   branch ");
-    ck_assert(branch > 0 && shortcut > 10 * branch);          // the gate starts mostly on the shortcut
+    ck_assert(branch > 0 && shortcut > 10 * branch); // the gate starts mostly on the shortcut
 }
 
 static void check_one_way(const Run *run)
@@ -348,7 +348,7 @@ static void check_own_op(const Run *run)
     for (int i = 0; i < 3; i++) {
         double x = 2 * i - 2;
         double s = 1 / (1 + exp(-x));
-        ck_assert_double_eq_tol(slopes[i], 1 + s + x * s * (1 - s), 6e-4);     // four digits are printed
+        ck_assert_double_eq_tol(slopes[i], 1 + s + x * s * (1 - s), 6e-4); // four digits are printed
     }
     behind(run->out, "   0  swish  leaf ");
 }
@@ -367,18 +367,9 @@ static void check_data_parallel(const Run *run)
 }
 
 static const Example examples[] = {
-    {"tape", check_tape},
-    {"by_hand", check_by_hand},
-    {"layernorm", check_layernorm},
-    {"shortcut", check_shortcut},
-    {"attention", check_attention},
-    {"block", check_block},
-    {"generate", check_generate},
-    {"training", check_training},
-    {"residual", check_residual},
-    {"one_way", check_one_way},
-    {"own_op", check_own_op},
-    {"data_parallel", check_data_parallel},
+    {"tape", check_tape},           {"by_hand", check_by_hand}, {"layernorm", check_layernorm}, {"shortcut", check_shortcut},
+    {"attention", check_attention}, {"block", check_block},     {"generate", check_generate},   {"training", check_training},
+    {"residual", check_residual},   {"one_way", check_one_way}, {"own_op", check_own_op},       {"data_parallel", check_data_parallel},
 };
 
 enum { EXAMPLE_COUNT = sizeof examples / sizeof examples[0] };
@@ -494,9 +485,10 @@ START_TEST(loses_no_memory)
     }
     // All memory is to be given back, also what something still points to at the end, as long as it is ours.
     Run run = run_example_after("GPTAPE_KERNELS=plain exec valgrind --quiet --leak-check=full --show-leak-kinds=all "
-                                "--error-exitcode=99", examples[_i].name);
+                                "--error-exitcode=99",
+                                examples[_i].name);
     if (strstr(run.err, "Valgrind: debuginfo reader:") != NULL) {
-        skip(__func__, "this valgrind cannot read this compiler's debug information");     // Debian 12's, clang's DWARF 5
+        skip(__func__, "this valgrind cannot read this compiler's debug information"); // Debian 12's, clang's DWARF 5
         run_free(&run);
         return;
     }
@@ -543,7 +535,7 @@ START_TEST(readme_shows_the_real_output)
         char *block = at + strlen("\n```text\n");
         char *end = strstr(block, "\n```\n");
         ck_assert_msg(end != NULL, "the block does not end: %s", block);
-        end[1] = '\0';                                     // the block's last newline belongs to it
+        end[1] = '\0'; // the block's last newline belongs to it
         const char *found = strstr(run.out, block);
         ck_assert_msg(found != NULL, "%s shows what %s does not print:\n%s", README, examples[_i].name, block);
         ck_assert_msg(found == run.out || found[-1] == '\n', "%s begins in the middle of a line:\n%s", README, block);

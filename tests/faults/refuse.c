@@ -23,7 +23,7 @@ __attribute__((constructor)) static void begin(void)
     const char *number = getenv("REFUSE");
     refused = number == NULL ? 0 : atol(number);
     rest = getenv("REFUSE_REST") != NULL;
-    unsetenv("LD_PRELOAD");                        // programs that the program starts are left alone
+    unsetenv("LD_PRELOAD"); // programs that the program starts are left alone
     requests = 0;
 }
 
@@ -39,7 +39,7 @@ __attribute__((destructor)) static void end(void)
 
 static int is_refused(void)
 {
-    if (refused < 0) {                             // before begin
+    if (refused < 0) { // before begin
         return 0;
     }
     long number = atomic_fetch_add(&requests, 1) + 1;

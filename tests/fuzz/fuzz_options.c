@@ -84,12 +84,12 @@ static void read_config(const Options *options)
 // Starting a thousand threads is slow, and tests no parser; the files that other options name are this machine's.
 static bool is_harmless(const Options *options)
 {
-    return !(options_has(options, "threads") && options_given(options, "threads")) &&
-           !(options_has(options, "alphabet") && options_given(options, "alphabet")) &&
-           !(options_has(options, "model") && options_given(options, "model")) &&
-           !(options_has(options, "vocab") && options_given(options, "vocab")) &&
-           !(options_has(options, "bytes") && options_given(options, "bytes")) &&
-           !(options_has(options, "count") && options_given(options, "count"));
+    return !(options_has(options, "threads") && options_given(options, "threads"))
+        && !(options_has(options, "alphabet") && options_given(options, "alphabet"))
+        && !(options_has(options, "model") && options_given(options, "model"))
+        && !(options_has(options, "vocab") && options_given(options, "vocab"))
+        && !(options_has(options, "bytes") && options_given(options, "bytes"))
+        && !(options_has(options, "count") && options_given(options, "count"));
 }
 
 static void run(const Command *command, int argc, const char **argv, const char *input, size_t n)

@@ -12,7 +12,7 @@ static void read_array(const Safetensors *file, const StoredArray *array)
     Error error;
     void *bytes = memory_allocate(array->bytes + 1, "an array");
     if (!safetensors_read(file, array, 0, array->count, bytes, &error)) {
-        abort();                                   // the header was believed: it must be true
+        abort(); // the header was believed: it must be true
     }
     free(bytes);
     if (dtype_is_float(array->dtype)) {
@@ -45,8 +45,17 @@ static void read_all(const char *path)
 // The configuration of the models in tests/golden/huggingface, which the seeds come from, with the head that the bytes' number asks for.
 static void load_model(size_t n)
 {
-    GPTConfig config = {.vocab_size = 19, .context_length = 8, .n_layer = 2, .n_head = 2, .n_embd = 8, .ff_mult = 4,
-                        .qkv_bias = n % 2 == 0, .tied = n % 3 != 0, .shortcut = true, .causal = true, .norm = (Norm)(n % NORM_COUNT)};
+    GPTConfig config = {.vocab_size = 19,
+                        .context_length = 8,
+                        .n_layer = 2,
+                        .n_head = 2,
+                        .n_embd = 8,
+                        .ff_mult = 4,
+                        .qkv_bias = n % 2 == 0,
+                        .tied = n % 3 != 0,
+                        .shortcut = true,
+                        .causal = true,
+                        .norm = (Norm)(n % NORM_COUNT)};
     Error error;
     GPT *gpt = model_weights_load(fuzz_folder(), &config, &error);
     gpt_free(gpt);

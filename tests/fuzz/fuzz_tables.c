@@ -15,10 +15,26 @@ static Trainer *trainer_of_tables(void)
     static Trainer *trainer;
     if (trainer == NULL) {
         Error error;
-        TrainSetup setup = {.train = {.steps = STEPS, .batch = 1, .length = 2, .accumulate = 1, .lr = 1e-3, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8,
-                                      .eval_batches = 1, .gradflow_every = 2},
-                            .gpt = {.vocab_size = 3, .context_length = 2, .n_layer = LAYERS, .n_head = 1, .n_embd = 2, .ff_mult = 1,
-                                    .tied = true, .qkv_bias = true, .shortcut = true, .causal = true},
+        TrainSetup setup = {.train = {.steps = STEPS,
+                                      .batch = 1,
+                                      .length = 2,
+                                      .accumulate = 1,
+                                      .lr = 1e-3,
+                                      .beta1 = 0.9,
+                                      .beta2 = 0.99,
+                                      .eps = 1e-8,
+                                      .eval_batches = 1,
+                                      .gradflow_every = 2},
+                            .gpt = {.vocab_size = 3,
+                                    .context_length = 2,
+                                    .n_layer = LAYERS,
+                                    .n_head = 1,
+                                    .n_embd = 2,
+                                    .ff_mult = 1,
+                                    .tied = true,
+                                    .qkv_bias = true,
+                                    .shortcut = true,
+                                    .causal = true},
                             .ids = memory_allocate_zeroed(2, sizeof(int), "a batch"),
                             .targets = memory_allocate_zeroed(2, sizeof(int), "a batch")};
         trainer = trainer_create(setup, gpt_create(&setup.gpt, 1, &error), NULL, &error);

@@ -54,7 +54,7 @@ static void count_fault(const char *sentence, size_t n, void *context)
 
 static void check_stories(const uint8_t *data, size_t n)
 {
-    static Stories *stories;                       // made once: the grammar is large
+    static Stories *stories; // made once: the grammar is large
     size_t bytes = 0;
     stories = stories == NULL ? stories_create() : stories;
     StoryCount count = stories_check(stories, (const char *)data, n, count_fault, &bytes);

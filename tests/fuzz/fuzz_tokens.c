@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         memcpy(bytes, data, n);
         repair(bytes, n, &usual, &header);
         take(bytes, n, &header, VOCABULARY);
-        header.n_tokens = (n - sizeof header) / header.id_bytes;       // and with the count that fits
+        header.n_tokens = (n - sizeof header) / header.id_bytes; // and with the count that fits
         header.check = cache_check(&header);
         memcpy(bytes, &header, sizeof header);
         take(bytes, n, &header, VOCABULARY);

@@ -91,7 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     snprintf(path, sizeof path, "%s/%s", fuzz_folder(), TRAINING_FILE);
     fuzz_file(TRAINING_FILE, data, n);
     fuzz_file("text", FUZZ_TEXT, sizeof FUZZ_TEXT - 1);
-    setenv("GPTAPE_DATA", fuzz_folder(), 1);       // no vocabulary of this machine, which takes long to read
+    setenv("GPTAPE_DATA", fuzz_folder(), 1); // no vocabulary of this machine, which takes long to read
     if (!safetensors_open(&file, path, &error)) {
         return 0;
     }

@@ -16,8 +16,8 @@ static void assert_lossless(const Tokenizer *tokenizer, const char *text, size_t
     size_t n_ids;
     size_t n_back;
     Error error;
-    if (!tokenizer_encode(tokenizer, text, n, &ids, &n_ids, &error) ||
-        !tokenizer_decode(tokenizer, ids, n_ids, &back, &n_back, &error) || n_back != n || memcmp(back, text, n) != 0) {
+    if (!tokenizer_encode(tokenizer, text, n, &ids, &n_ids, &error) || !tokenizer_decode(tokenizer, ids, n_ids, &back, &n_back, &error)
+        || n_back != n || memcmp(back, text, n) != 0) {
         abort();
     }
     free(ids);

@@ -101,8 +101,22 @@ static void seed_safetensors(void)
 }
 
 static const TrainConfig train_config = {
-    .steps = 4, .batch = 2, .length = 4, .accumulate = 2, .lr = 1e-2, .min_lr = 1e-3, .warmup = 1, .decay_steps = 4,
-    .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .weight_decay = 0.1, .clip = 1, .eval_every = 1, .eval_batches = 1, .save_every = 1,
+    .steps = 4,
+    .batch = 2,
+    .length = 4,
+    .accumulate = 2,
+    .lr = 1e-2,
+    .min_lr = 1e-3,
+    .warmup = 1,
+    .decay_steps = 4,
+    .beta1 = 0.9,
+    .beta2 = 0.99,
+    .eps = 1e-8,
+    .weight_decay = 0.1,
+    .clip = 1,
+    .eval_every = 1,
+    .eval_batches = 1,
+    .save_every = 1,
 };
 
 // A run of one step, saved in this folder as name. Takes setup.
@@ -112,12 +126,18 @@ static void save_run(TrainSetup setup, const char *name)
     TrainRow row;
     Tape *tape = tape_create();
     setup.train = train_config;
-    setup.gpt = (GPTConfig){.vocab_size = setup.ids != NULL ? 7 : tokenizer_vocab_size(setup.tokenizer), .context_length = 4,
-                            .n_layer = 1, .n_head = 2, .n_embd = 4, .ff_mult = 2, .tied = true, .shortcut = true, .causal = true};
+    setup.gpt = (GPTConfig){.vocab_size = setup.ids != NULL ? 7 : tokenizer_vocab_size(setup.tokenizer),
+                            .context_length = 4,
+                            .n_layer = 1,
+                            .n_head = 2,
+                            .n_embd = 4,
+                            .ff_mult = 2,
+                            .tied = true,
+                            .shortcut = true,
+                            .causal = true};
     Dataset *data = setup.ids != NULL ? NULL : dataset_open(setup.data, setup.tokenizer, NULL, NULL, NULL, &error);
     Trainer *trainer = trainer_create(setup, gpt_create(&setup.gpt, 1, &error), data, &error);
-    if (trainer == NULL || !trainer_step(trainer, NULL, &row, &error) || !trainer_save(trainer, ".", &error) ||
-        rename(TRAINING_FILE, name) != 0) {
+    if (trainer == NULL || !trainer_step(trainer, NULL, &row, &error) || !trainer_save(trainer, ".", &error) || rename(TRAINING_FILE, name) != 0) {
         fprintf(stderr, "%s\n", error.message);
         exit(EXIT_FAILURE);
     }
@@ -135,7 +155,8 @@ static void seed_training(void)
     save_run((TrainSetup){.data = memory_copy_text("text"), .tokenizer = tokenizer_chars_of("text", &error)}, "chars");
     save_run((TrainSetup){.data = memory_copy_text("text"), .tokenizer = tokenizer_bytes()}, "bytes");
     save_run((TrainSetup){.ids = memory_allocate_zeroed(BATCH, sizeof(int), "a batch"),
-                          .targets = memory_allocate_zeroed(BATCH, sizeof(int), "a batch")}, "batch");
+                          .targets = memory_allocate_zeroed(BATCH, sizeof(int), "a batch")},
+             "batch");
     unlink("text");
     enter("..");
 }
@@ -187,7 +208,10 @@ static void seed_text(void)
     char *stories = stories_text(1, 2000);
     enter("text");
     write_file("stories", stories, strlen(stories));
-    write_file("utf8", "\xef\xbb\xbf" "aé€😀 b\r\n\r\n", 19);
+    write_file("utf8",
+               "\xef\xbb\xbf"
+               "aé€😀 b\r\n\r\n",
+               19);
     enter("..");
     free(stories);
 }
@@ -202,10 +226,14 @@ static void seed_options(void)
         char command;
         const char *words;
     } lines[] = {
-        {COMMAND_tokenize, ".--decode|--tokenizer|bytes||72 101, 108\n"}, {COMMAND_tokenize, ".--tokenizer|chars|--json||text"},
-        {COMMAND_stories, ".--check||The dog ran. \"No!\"\n\n"}, {COMMAND_info, ".--config|tiny|--n-layer|3|--dropout|0.5|--json|"},
-        {COMMAND_info, ".--residual|h + 0.5 * f(norm(h))|--tied|off|"}, {COMMAND_eval, ".--ids|1,2,3;4,5,6|--targets|2,3,4;5,6,7|"},
-        {COMMAND_gradflow, ".--depth=20|--seed|7|"}, {COMMAND_train, ".--lr|1e-3|--steps|7|"},
+        {COMMAND_tokenize, ".--decode|--tokenizer|bytes||72 101, 108\n"},
+        {COMMAND_tokenize, ".--tokenizer|chars|--json||text"},
+        {COMMAND_stories, ".--check||The dog ran. \"No!\"\n\n"},
+        {COMMAND_info, ".--config|tiny|--n-layer|3|--dropout|0.5|--json|"},
+        {COMMAND_info, ".--residual|h + 0.5 * f(norm(h))|--tied|off|"},
+        {COMMAND_eval, ".--ids|1,2,3;4,5,6|--targets|2,3,4;5,6,7|"},
+        {COMMAND_gradflow, ".--depth=20|--seed|7|"},
+        {COMMAND_train, ".--lr|1e-3|--steps|7|"},
     };
     enter("options");
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {

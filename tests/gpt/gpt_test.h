@@ -67,8 +67,18 @@ static inline void round_weights(const Module *root)
 static inline GPTConfig golden_config(const char *rule)
 {
     return (GPTConfig){
-        .vocab_size = 37, .context_length = 16, .n_layer = 3, .n_head = 3, .n_embd = 24, .ff_mult = 4, .qkv_bias = false, .tied = false,
-        .residual = rule, .causal = true, .activation = ACTIVATION_GELU, .init = INIT_TORCH,
+        .vocab_size = 37,
+        .context_length = 16,
+        .n_layer = 3,
+        .n_head = 3,
+        .n_embd = 24,
+        .ff_mult = 4,
+        .qkv_bias = false,
+        .tied = false,
+        .residual = rule,
+        .causal = true,
+        .activation = ACTIVATION_GELU,
+        .init = INIT_TORCH,
     };
 }
 

@@ -16,12 +16,8 @@ typedef struct Known {
 // Counted elsewhere: GPT-2's as published models have them, the book's as the book prints it, tiny by hand:
 // 32 (256 + 32) + 2 (2 32 + 96 33 + 32 33 + 2 32 + 128 33 + 32 129) + 2 32.
 static const Known known[] = {
-    {"tiny", 34688},
-    {"gpt2-124m", 124439808},
-    {"gpt2-355m", 354823168},
-    {"gpt2-774m", 774030080},
-    {"gpt2-1558m", 1557611200},
-    {"book-124m", 163009536},
+    {"tiny", 34688},          {"gpt2-124m", 124439808},   {"gpt2-355m", 354823168},
+    {"gpt2-774m", 774030080}, {"gpt2-1558m", 1557611200}, {"book-124m", 163009536},
 };
 
 START_TEST(presets_have_the_known_numbers_of_parameters)
@@ -162,12 +158,12 @@ END_TEST
 START_TEST(huge_models_are_counted_without_being_made)
 {
     GPTConfig config = gpt_preset_find("70b")->config;
-    gpt_rule(&config);                             // parsed once, and kept
+    gpt_rule(&config); // parsed once, and kept
     size_t requests = memory_requests();
 
     GPTCost cost = gpt_cost(&config, 1 << 20, 1 << 20);
 
-    ck_assert_int_eq(cost.parameters / 100000000, 648);                // 64.9 B
+    ck_assert_int_eq(cost.parameters / 100000000, 648); // 64.9 B
     ck_assert(isfinite(cost.activation_bytes) && cost.activation_bytes > 1e18);
     ck_assert(isfinite(cost.gradient_peak_bytes) && cost.gradient_peak_bytes > 1e15);
     ck_assert_uint_eq(memory_requests(), requests);
@@ -178,8 +174,8 @@ END_TEST
 // Memory on the tape
 
 typedef struct TapeUse {
-    double forward;                                // bytes on the tape after forward
-    double backward;                               // at most in use while walking back, beyond those
+    double forward;  // bytes on the tape after forward
+    double backward; // at most in use while walking back, beyond those
     int n_nodes;
 } TapeUse;
 
@@ -222,12 +218,11 @@ static void assert_tape_use(GPTConfig config, uint64_t seed)
 
     double forward_least = cost.activation_bytes + use.n_nodes * NODE_LEAST;
     double forward_most = cost.activation_bytes + use.n_nodes * NODE_MOST;
-    ck_assert_msg(use.forward >= forward_least && use.forward <= forward_most, "seed %d: %g bytes, expected %g to %g", (int)seed,
-                  use.forward, forward_least, forward_most);
+    ck_assert_msg(use.forward >= forward_least && use.forward <= forward_most, "seed %d: %g bytes, expected %g to %g", (int)seed, use.forward,
+                  forward_least, forward_most);
     double most = cost.gradient_peak_bytes + PEAK_ROUNDING;
-    ck_assert_msg(use.backward >= cost.gradient_peak_bytes && use.backward <= most,
-                  "seed %d: at most %g bytes of gradients, expected %g to %g", (int)seed, use.backward,
-                  cost.gradient_peak_bytes, most);
+    ck_assert_msg(use.backward >= cost.gradient_peak_bytes && use.backward <= most, "seed %d: at most %g bytes of gradients, expected %g to %g",
+                  (int)seed, use.backward, cost.gradient_peak_bytes, most);
 }
 
 START_TEST(activations_and_gradients_take_the_memory_that_was_counted)
@@ -343,7 +338,7 @@ END_TEST
 START_TEST(no_gpt_is_made_of_an_impossible_configuration)
 {
     GPTConfig config = small_config();
-    gpt_rule(&config);                             // parsed once, and kept
+    gpt_rule(&config); // parsed once, and kept
     bad[_i].spoil(&config);
     Error error = {0};
     size_t requests = memory_requests();
@@ -359,7 +354,7 @@ START_TEST(a_gpt_larger_than_any_memory_is_not_created)
     GPTConfig config = small_config();
     config.n_embd = 1 << 20;
     config.n_layer = 100;
-    gpt_rule(&config);                             // parsed once, and kept
+    gpt_rule(&config); // parsed once, and kept
     Error error = {0};
     size_t requests = memory_requests();
 
@@ -463,10 +458,28 @@ static const struct {
     const char *field;
     const char *text;
 } bad_texts[] = {
-    {"n_embd", ""}, {"n_embd", " 8"}, {"n_embd", "8 "}, {"n_embd", "0x8"}, {"n_embd", "8.0"}, {"n_embd", "1e1"}, {"n_embd", "--8"},
-    {"n_embd", "2147483648"}, {"n_embd", "99999999999999999999"}, {"n_embd", "0"}, {"dropout", ""}, {"dropout", "nan"}, {"dropout", "inf"},
-    {"dropout", "0x0"}, {"dropout", "1e400"}, {"dropout", "-1e-9"}, {"dropout", "0.1x"}, {"tied", "true"}, {"tied", ""}, {"norm", "Pre"},
-    {"norm", ""}, {"activation", "gelu_"},
+    {"n_embd", ""},
+    {"n_embd", " 8"},
+    {"n_embd", "8 "},
+    {"n_embd", "0x8"},
+    {"n_embd", "8.0"},
+    {"n_embd", "1e1"},
+    {"n_embd", "--8"},
+    {"n_embd", "2147483648"},
+    {"n_embd", "99999999999999999999"},
+    {"n_embd", "0"},
+    {"dropout", ""},
+    {"dropout", "nan"},
+    {"dropout", "inf"},
+    {"dropout", "0x0"},
+    {"dropout", "1e400"},
+    {"dropout", "-1e-9"},
+    {"dropout", "0.1x"},
+    {"tied", "true"},
+    {"tied", ""},
+    {"norm", "Pre"},
+    {"norm", ""},
+    {"activation", "gelu_"},
 };
 
 enum { BAD_TEXTS = sizeof bad_texts / sizeof bad_texts[0] };
@@ -526,7 +539,11 @@ enum { BAD_DEEP_COUNT = sizeof bad_deep / sizeof bad_deep[0] };
 
 START_TEST(an_impossible_deep_network_is_a_one_line_error)
 {
-    DeepConfig config = {.sizes = (int *)bad_deep[_i].sizes, .n_layer = bad_deep[_i].n_layer, .activation = ACTIVATION_GELU, .init = INIT_TORCH, .shortcut = false};
+    DeepConfig config = {.sizes = (int *)bad_deep[_i].sizes,
+                         .n_layer = bad_deep[_i].n_layer,
+                         .activation = ACTIVATION_GELU,
+                         .init = INIT_TORCH,
+                         .shortcut = false};
     Error error = {0};
     size_t requests = memory_requests();
 

@@ -41,7 +41,7 @@ START_TEST(counts_are_what_a_step_takes)
     module_train(&gpt->module, true);
     Tensor *loss = tensor_cross_entropy(gpt_forward(gpt, ids, B, T), ids);
     double kept = (double)tape->arena.bytes;
-    double nodes = 320.0 * tape->n_nodes;          // the nodes themselves, which gpt_cost leaves out
+    double nodes = 320.0 * tape->n_nodes; // the nodes themselves, which gpt_cost leaves out
     ck_assert_double_le(cost.activation_bytes, kept);
     ck_assert_double_ge(cost.activation_bytes, kept - nodes);
     tensor_backward(loss);
@@ -69,7 +69,7 @@ START_TEST(recomputing_takes_what_is_counted)
     module_train(&gpt->module, true);
     Tensor *loss = tensor_cross_entropy(gpt_forward(gpt, ids, B, T), ids);
     double kept = (double)tape->arena.bytes;
-    double nodes = 400.0 * tape->n_nodes;          // the nodes, and what tensor_checkpoint saves besides the random state
+    double nodes = 400.0 * tape->n_nodes; // the nodes, and what tensor_checkpoint saves besides the random state
     ck_assert_double_le(cost.recompute_activation_bytes, kept);
     ck_assert_double_ge(cost.recompute_activation_bytes, kept - nodes);
     tensor_backward(loss);

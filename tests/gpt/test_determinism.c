@@ -24,7 +24,7 @@ static GPTConfig config_of(void)
 
 typedef struct Run {
     double losses[4];
-    float *values;                                 // all weights, then
+    float *values; // all weights, then
     size_t n;
 } Run;
 

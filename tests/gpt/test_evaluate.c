@@ -36,7 +36,7 @@ static double loss_by_token(GPT *gpt, const int *ids, int n_ids)
     return sum / (n_ids - 1);
 }
 
-static const char LETTERS[] = "abcdefghijk";       // one for each id of the small configuration
+static const char LETTERS[] = "abcdefghijk"; // one for each id of the small configuration
 
 static Dataset *dataset_of(const int *ids, int n_ids)
 {
@@ -70,7 +70,7 @@ START_TEST(a_text_is_predicted_token_by_token)
     ck_assert_uint_eq(evaluation.n, (size_t)n_ids - 1);
     ck_assert_uint_eq(evaluation.n_windows, (size_t)(n_ids - 1 + 7) / 8);
     double expected = loss_by_token(gpt, ids, n_ids);
-    ck_assert_double_le(fabs(evaluation.loss - expected), 1e-6 * expected);    // of float32 sums
+    ck_assert_double_le(fabs(evaluation.loss - expected), 1e-6 * expected); // of float32 sums
     dataset_free(dataset);
     gpt_free(gpt);
     tape_free(tape);

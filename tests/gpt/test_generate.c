@@ -3,9 +3,9 @@
 #include "tests/golden/sampling.h"
 #include "tests/gpt/gpt_test.h"
 
-enum { V = 11 };                                   // small_config's
+enum { V = 11 }; // small_config's
 
-enum { PROMPT = 3, NEW = 14 };                     // more than the context of 8 holds
+enum { PROMPT = 3, NEW = 14 }; // more than the context of 8 holds
 
 static GenerateConfig greedy_config(int n_new)
 {
@@ -73,7 +73,7 @@ END_TEST
 typedef struct Heard {
     int ids[NEW];
     int n;
-    int *written;                                  // where the tokens go
+    int *written; // where the tokens go
 } Heard;
 
 // When it is called the token has been written, and its computation has been given back.
@@ -122,7 +122,7 @@ START_TEST(the_same_prompt_gives_the_same_tokens)
 }
 END_TEST
 
-static int recorded;                               // nodes
+static int recorded; // nodes
 
 static bool count_recorded(int sample, int id, void *context)
 {
@@ -144,7 +144,7 @@ START_TEST(generation_records_nothing)
 
     ck_assert_int_eq(recorded, 0);
     ck_assert_int_eq(tape_current()->n_nodes, 0);
-    ck_assert_int_eq(tape_current()->capacity, 0);                     // not even for a moment
+    ck_assert_int_eq(tape_current()->capacity, 0); // not even for a moment
     ck_assert_int_eq(tape_current()->no_grad_depth, 0);
     ck_assert_ptr_null(gpt->wte.weight->grad);
     gpt_free(gpt);
@@ -186,8 +186,8 @@ END_TEST
 
 // What the first token needs, the tape then has; a longer text needs more, until the context is full.
 typedef struct Asked {
-    int n;                                         // tokens heard
-    size_t steady;                                 // memory_requests when the context was full
+    int n;         // tokens heard
+    size_t steady; // memory_requests when the context was full
 } Asked;
 
 static bool hear_requests(int sample, int id, void *context)
@@ -252,7 +252,7 @@ START_TEST(the_cache_changes_no_token)
 {
     static const int prompts[] = {1, 3, 7, 8, 9, 12};
     GPTConfig model = variant_config(_i);
-    model.causal = _i != 0;                                            // without: never cached
+    model.causal = _i != 0; // without: never cached
     GPT *gpt = create_gpt(model, (uint64_t)_i);
     for (int i = 0; i < 6; i++) {
         GenerateConfig greedy = greedy_config(NEW);
@@ -279,7 +279,7 @@ START_TEST(pieces_have_the_logits_of_the_whole)
     random_ids(ids, B * T, V, 5);
     module_train(&gpt->module, false);
     tape_no_grad_begin();
-    const Tensor *whole = gpt_forward(gpt, ids, B, T);                 // (B, T, V)
+    const Tensor *whole = gpt_forward(gpt, ids, B, T); // (B, T, V)
     for (int p = 0; p < 4; p++) {
         ck_assert_msg(gpt_cache_begin(gpt, B, T, &error), "%s", error.message);
         int past = 0;
@@ -289,7 +289,7 @@ START_TEST(pieces_have_the_logits_of_the_whole)
             for (int b = 0; b < B; b++) {
                 memcpy(piece + b * n, ids + b * T + past, (size_t)n * sizeof(int));
             }
-            const Tensor *logits = gpt_forward(gpt, piece, B, n);      // (B, n, V)
+            const Tensor *logits = gpt_forward(gpt, piece, B, n); // (B, n, V)
             for (int b = 0; b < B; b++) {
                 const Real *expected = whole->data + (size_t)(b * T + past) * V;
                 assert_values_near(logits->data + (size_t)(b * n) * V, expected, (size_t)n * V, LOGITS_TOLERANCE, "logits");
@@ -323,7 +323,7 @@ END_TEST
 
 typedef struct Kept {
     const GPT *gpt;
-    int n;                                         // tokens in ids when it is called
+    int n; // tokens in ids when it is called
 } Kept;
 
 // What was shown is in the cache: all but the token just chosen. Beyond the context there is none.
@@ -373,7 +373,7 @@ START_TEST(mistakes_with_a_cache_are_reported)
     ASSERT_MISTAKE(gpt_cache_begin(gpt, 1, 9, &error), "room for 9 tokens, but context_length is 8");
     gpt->config.causal = false;
     ASSERT_MISTAKE(gpt_cache_begin(gpt, 1, 8, &error), "causal is false");
-    gpt_free(gpt);                                                     // and the cache with it
+    gpt_free(gpt); // and the cache with it
 }
 END_TEST
 
@@ -529,7 +529,7 @@ START_TEST(those_stay_that_sorting_would_keep)
     Real *logits = random_values(MANY, (uint64_t)_i);
     bool stays[MANY];
     for (int v = 0; v < MANY; v++) {
-        logits[v] = (Real)round((double)logits[v] * 8) / 4;            // a quarter, so that many are equal
+        logits[v] = (Real)round((double)logits[v] * 8) / 4; // a quarter, so that many are equal
     }
     for (int i = 0; i < 35; i++) {
         GenerateConfig config = GENERATE_DEFAULTS;

@@ -42,8 +42,7 @@ START_TEST(deep_networks_have_pytorchs_loss_and_gradients)
     for (int layer = 0; layer < golden->n_layer; layer++) {
         double got = measurement_metric(measurement, layer, METRIC_WEIGHT);
         double expected = golden->grad_mean_abs[layer];
-        ck_assert_msg(is_near(got, expected, tolerance * expected), "%s, layer %d: %.9g, expected %.9g", golden->id, layer, got,
-                      expected);
+        ck_assert_msg(is_near(got, expected, tolerance * expected), "%s, layer %d: %.9g, expected %.9g", golden->id, layer, got, expected);
     }
     experiment_free(&experiment);
 }
@@ -71,7 +70,11 @@ END_TEST
 START_TEST(deep_networks_have_pytorchs_output)
 {
     const GoldenDeep *golden = &golden_deep[_i];
-    DeepConfig config = {.sizes = (int *)golden->sizes, .n_layer = golden->n_layer, .activation = golden->activation, .init = INIT_TORCH, .shortcut = golden->shortcut};
+    DeepConfig config = {.sizes = (int *)golden->sizes,
+                         .n_layer = golden->n_layer,
+                         .activation = golden->activation,
+                         .init = INIT_TORCH,
+                         .shortcut = golden->shortcut};
     DeepNet *net = create_deep(config, golden->seed);
 
     Tensor *y = deep_forward(net, tensor_from(golden->x, SHAPE(1, golden->sizes[0])));
@@ -205,7 +208,7 @@ static double l2_of(const Real *values, size_t n)
 // logarithm and cosine, good to about 1e-6. A generator that was one draw off would differ by about 0.1.
 static double weight_tolerance(const char *name)
 {
-    bool normal = name[0] == 'w';                  // wte, wpe
+    bool normal = name[0] == 'w'; // wte, wpe
     return normal ? 1e-6 : 3e-8;
 }
 
@@ -217,12 +220,12 @@ START_TEST(the_weights_are_pytorchs)
     Values values = values_called(gpt, golden->name);
 
     for (int i = 0; i < 4; i++) {
-        ck_assert_msg(is_near((double)values.data[i], golden->first[i], tolerance), "%s[%d]: %.9g, expected %.9g", golden->name,
-                      i, (double)values.data[i], golden->first[i]);
+        ck_assert_msg(is_near((double)values.data[i], golden->first[i], tolerance), "%s[%d]: %.9g, expected %.9g", golden->name, i,
+                      (double)values.data[i], golden->first[i]);
     }
-    ck_assert_msg(is_near((double)values.data[values.n - 1], golden->last, tolerance), "%s, last: %.9g, expected %.9g",
-                  golden->name, (double)values.data[values.n - 1], golden->last);
-    ASSERT_RELATIVE(l2_of(values.data, values.n), golden->l2, 2e-7);   // PyTorch sums in float32
+    ck_assert_msg(is_near((double)values.data[values.n - 1], golden->last, tolerance), "%s, last: %.9g, expected %.9g", golden->name,
+                  (double)values.data[values.n - 1], golden->last);
+    ASSERT_RELATIVE(l2_of(values.data, values.n), golden->l2, 2e-7); // PyTorch sums in float32
     gpt_free(gpt);
 }
 END_TEST
@@ -233,7 +236,7 @@ START_TEST(the_gpt_has_as_many_parameters)
     ParameterList list = module_parameters(&gpt->module);
 
     ck_assert_uint_eq(list.values, GOLDEN_VALUES);
-    ck_assert_int_eq(list.count, GOLDEN_PARAMETERS - 2 * 2);           // of each block's three projections one is left
+    ck_assert_int_eq(list.count, GOLDEN_PARAMETERS - 2 * 2); // of each block's three projections one is left
     parameter_list_free(&list);
     gpt_free(gpt);
 }
@@ -249,8 +252,7 @@ START_TEST(the_logits_are_pytorchs)
     ck_assert_uint_eq(tensor_count(logits), GOLDEN_B * GOLDEN_T * GOLDEN_V);
     for (size_t i = 0; i < tensor_count(logits); i++) {
         double got = (double)logits->data[i];
-        ck_assert_msg(is_near(got, golden_logits[i], 5 * golden_logits_noise), "logits[%zu]: %.9g, expected %.9g", i, got,
-                      golden_logits[i]);
+        ck_assert_msg(is_near(got, golden_logits[i], 5 * golden_logits_noise), "logits[%zu]: %.9g, expected %.9g", i, got, golden_logits[i]);
     }
     gpt_free(gpt);
 }
@@ -272,15 +274,15 @@ START_TEST(the_loss_and_all_gradients_are_pytorchs)
     Tensor *loss = golden_loss_of(gpt);
     tensor_backward(loss);
 
-    ASSERT_RELATIVE((double)tensor_item(loss), golden_loss, 2e-7);     // one float32 rounding is 5e-8 of it
+    ASSERT_RELATIVE((double)tensor_item(loss), golden_loss, 2e-7); // one float32 rounding is 5e-8 of it
     for (int i = 0; i < GOLDEN_PARAMETERS; i++) {
         const GoldenParameter *golden = &golden_parameters[i];
         Values values = values_called(gpt, golden->name);
         FlowStats stats = flow_stats(values.grad, values.n);
         ck_assert_msg(is_near(stats.mean_abs, golden->grad_mean_abs, GRADIENT_TOLERANCE * golden->grad_mean_abs)
                           && is_near(stats.l2, golden->grad_l2, GRADIENT_TOLERANCE * golden->grad_l2),
-                      "%s: mean %.9g, l2 %.9g, expected %.9g, %.9g", golden->name, stats.mean_abs, stats.l2,
-                      golden->grad_mean_abs, golden->grad_l2);
+                      "%s: mean %.9g, l2 %.9g, expected %.9g, %.9g", golden->name, stats.mean_abs, stats.l2, golden->grad_mean_abs,
+                      golden->grad_l2);
     }
     gpt_free(gpt);
 }

@@ -11,8 +11,8 @@ static const int targets[B * T] = {0, 10, 7, 7, 1, 8, 2, 9, 9, 4, 6, 3};
 // The tree
 
 static const char *const block_modules[] = {
-    "h.0",      "h.0.ln_1", "h.0.attn",     "h.0.attn.c_attn", "h.0.attn.c_proj", "h.0.attn.attn_dropout",
-    "h.0.attn.resid_dropout", "h.0.ln_2", "h.0.mlp", "h.0.mlp.c_fc", "h.0.mlp.c_proj", "h.0.mlp.dropout",
+    "h.0",      "h.0.ln_1", "h.0.attn",     "h.0.attn.c_attn", "h.0.attn.c_proj", "h.0.attn.attn_dropout", "h.0.attn.resid_dropout",
+    "h.0.ln_2", "h.0.mlp",  "h.0.mlp.c_fc", "h.0.mlp.c_proj",  "h.0.mlp.dropout",
 };
 
 enum { BLOCK_MODULES = sizeof block_modules / sizeof block_modules[0] };
@@ -148,7 +148,7 @@ START_TEST(the_deep_network_names_its_layers)
     ck_assert_str_eq(net->layers[1].module.name, "layers.1");
     ck_assert_str_eq(tensor_name(net->layers[0].weight, name), "layers.0.weight");
     ck_assert_str_eq(tensor_name(deep_forward(net, tensor_full(SHAPE(1, 3), 1)), name), "layers.1.out");
-    ck_assert_ptr_ne(net->config.sizes, sizes);    // its own copy
+    ck_assert_ptr_ne(net->config.sizes, sizes); // its own copy
     deep_free(net);
 }
 END_TEST
@@ -391,7 +391,8 @@ START_TEST(a_deep_network_of_1000_layers_runs)
     for (int i = 0; i <= DEPTH; i++) {
         sizes[i] = WIDTH;
     }
-    DeepNet *net = create_deep((DeepConfig){.sizes = sizes, .n_layer = DEPTH, .activation = ACTIVATION_GELU, .init = INIT_TORCH, .shortcut = true}, 1);
+    DeepNet *net = create_deep((DeepConfig){.sizes = sizes, .n_layer = DEPTH, .activation = ACTIVATION_GELU, .init = INIT_TORCH, .shortcut = true},
+                               1);
 
     Tensor *loss = tensor_mean(deep_forward(net, random_leaf(SHAPE(1, WIDTH), 2)));
     GradFlowWatch *watch = gradflow_watch(tape_current());

@@ -20,7 +20,7 @@ enum { CONFIG_COUNT = 24 };
 
 typedef struct Steps {
     double loss[STEPS];
-    Real *gradients;                               // of the last step, all parameters'
+    Real *gradients; // of the last step, all parameters'
     size_t n;
 } Steps;
 

@@ -173,19 +173,19 @@ END_TEST
 START_TEST(the_block_with_pre_records_ten_operations)
 {
     static const char *const ops[] = {"layernorm", "linear", "attention", "linear", "add", "layernorm", "linear", "gelu", "linear", "add"};
-    static const char *const scopes[] = {"h.1.ln_1", "h.1.attn.c_attn", "h.1.attn", "h.1.attn.c_proj", "h.1", "h.1.ln_2", "h.1.mlp.c_fc",
-                                         "h.1.mlp", "h.1.mlp.c_proj", "h.1"};
+    static const char *const scopes[] = {"h.1.ln_1", "h.1.attn.c_attn", "h.1.attn", "h.1.attn.c_proj", "h.1",
+                                         "h.1.ln_2", "h.1.mlp.c_fc",    "h.1.mlp",  "h.1.mlp.c_proj",  "h.1"};
     GPT *gpt = create_gpt(two_blocks("pre"), 123);
     golden_loss(gpt);
     const Tape *tape = tape_current();
-    int first = 3 + 10;                            // behind the embeddings and the first block
+    int first = 3 + 10; // behind the embeddings and the first block
     for (int i = 0; i < 10; i++) {
         ck_assert_str_eq(tape->nodes[first + i]->op->name, ops[i]);
         ck_assert_str_eq(tape->nodes[first + i]->scope, scopes[i]);
     }
     ck_assert_str_eq(tape->nodes[first + 4]->output->label, "mid");
     ck_assert_str_eq(tape->nodes[first + 9]->output->label, "out");
-    ck_assert_int_eq(tape->n_nodes, 3 + 2 * 10 + 3);                   // ln_f, lm_head, the loss
+    ck_assert_int_eq(tape->n_nodes, 3 + 2 * 10 + 3); // ln_f, lm_head, the loss
     gpt_free(gpt);
 }
 END_TEST
@@ -292,10 +292,10 @@ START_TEST(the_cache_gives_the_same_logits)
     GPT *gpt = create_gpt(row_config(_i, 0), 1);
     Error error;
     tape_no_grad_begin();
-    Tensor *all = gpt_forward(gpt, IDS, 1, 8);                          // (1, 8, V)
+    Tensor *all = gpt_forward(gpt, IDS, 1, 8); // (1, 8, V)
     ck_assert(gpt_cache_begin(gpt, 1, 8, &error));
     gpt_forward(gpt, IDS, 1, 5);
-    Tensor *rest = gpt_forward(gpt, IDS + 5, 1, 3);                     // (1, 3, V)
+    Tensor *rest = gpt_forward(gpt, IDS + 5, 1, 3); // (1, 3, V)
     gpt_cache_end(gpt);
     tape_no_grad_end();
     assert_values_near(rest->data, all->data + 5 * 11, 3 * 11, 2e-6, residual_table[_i].name);
@@ -351,7 +351,7 @@ START_TEST(two_rules_of_one_seed_share_the_numbers_of_the_weights_that_they_shar
             }
         }
     }
-    ck_assert_int_ge(shared, 3 + 2 * 7);           // embeddings and head; the weights and biases of each block's linears
+    ck_assert_int_ge(shared, 3 + 2 * 7); // embeddings and head; the weights and biases of each block's linears
     parameter_list_free(&ours);
     parameter_list_free(&theirs);
     gpt_free(pre);

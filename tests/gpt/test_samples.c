@@ -2,7 +2,7 @@
 
 #include "tests/gpt/gpt_test.h"
 
-enum { V = 11, B = 5, NEW = 14, MOST = 12 };       // small_config's vocabulary; the longest prompt
+enum { V = 11, B = 5, NEW = 14, MOST = 12 }; // small_config's vocabulary; the longest prompt
 
 static GenerateConfig drawn_config(void)
 {
@@ -41,8 +41,8 @@ static void assert_same_as_alone(GPT *gpt, const GenerateConfig *config, int n_p
         draw_on(&own, b * NEW);
         ck_assert_int_eq(gpt_generate(gpt, config, &own, alone, n_prompt, &error), made[b]);
         for (int i = 0; i < room; i++) {
-            ck_assert_msg(together[b * room + i] == alone[i], "prompt of %d, sample %d, token %d: %d side by side, %d alone", n_prompt, b,
-                          i, together[b * room + i], alone[i]);
+            ck_assert_msg(together[b * room + i] == alone[i], "prompt of %d, sample %d, token %d: %d side by side, %d alone", n_prompt, b, i,
+                          together[b * room + i], alone[i]);
         }
     }
 }
@@ -131,7 +131,7 @@ typedef struct Heard {
     int tokens[B][NEW];
     int n[B];
     int total;
-    int most;                                      // tokens to hear
+    int most; // tokens to hear
 } Heard;
 
 static bool hear(int sample, int id, void *context)
@@ -164,7 +164,7 @@ START_TEST(each_token_is_reported_with_its_sample)
     for (int b = 0; b < B; b++) {
         ck_assert_int_eq(heard.n[b], made[b]);
         ck_assert_mem_eq(heard.tokens[b], ids + b * (3 + NEW) + 3, (size_t)made[b] * sizeof(int));
-        ck_assert(_i == 0 || made[b] == 2 || made[b] == 3);            // 12 tokens of 5 samples: two each, and two more
+        ck_assert(_i == 0 || made[b] == 2 || made[b] == 3); // 12 tokens of 5 samples: two each, and two more
     }
     ck_assert_ptr_null(gpt->h[0].attn.cache);
     ck_assert_int_eq(tape_current()->no_grad_depth, 0);
@@ -190,7 +190,7 @@ START_TEST(selected_rows_continue_from_their_state)
     random_ids(ids, ROWS * T, V, 5);
     module_train(&gpt->module, false);
     tape_no_grad_begin();
-    const Tensor *whole = gpt_forward_last(gpt, ids, ROWS, T);         // (ROWS, 1, V)
+    const Tensor *whole = gpt_forward_last(gpt, ids, ROWS, T); // (ROWS, 1, V)
     ck_assert(gpt_cache_begin(gpt, ROWS, T, &error));
     for (int row = 0; row < ROWS; row++) {
         memcpy(shown + row * (T - 1), ids + row * T, (T - 1) * sizeof(int));
@@ -201,7 +201,7 @@ START_TEST(selected_rows_continue_from_their_state)
     gpt_cache_select(gpt, rows, ROWS);
 
     ck_assert_int_eq(gpt_cache_length(gpt), T - 1);
-    const Tensor *logits = gpt_forward(gpt, last, ROWS, 1);            // (ROWS, 1, V)
+    const Tensor *logits = gpt_forward(gpt, last, ROWS, 1); // (ROWS, 1, V)
     for (int row = 0; row < ROWS; row++) {
         assert_values_near(logits->data + row * V, whole->data + rows[row] * V, V, LOGITS_TOLERANCE, "logits");
     }
@@ -249,12 +249,12 @@ START_TEST(as_many_are_made_at_once_as_there_is_reason_for)
     ck_assert_int_eq(gpt_generate_batch_size(&small, &config, 1, 3), 1);
     ck_assert_int_eq(gpt_generate_batch_size(&small, &config, 20, 3), 20);
     ck_assert_int_eq(gpt_generate_batch_size(&small, &config, 1000, 3), 32);
-    config.n_new = 1000;                           // a sample's cache takes 74 MB, and so 13 of them, and a block's more, 1 GiB
+    config.n_new = 1000; // a sample's cache takes 74 MB, and so 13 of them, and a block's more, 1 GiB
     int together = gpt_generate_batch_size(&large, &config, 1000, 3);
     ck_assert_int_eq(together, 13);
     ck_assert_double_le(gpt_generate_bytes(&large, &config, together, 3), 1024.0 * 1048576);
     ck_assert_double_gt(gpt_generate_bytes(&large, &config, together + 1, 3), 1024.0 * 1048576);
-    config.n_new = 2000;                           // beyond the context each is computed anew
+    config.n_new = 2000; // beyond the context each is computed anew
     ck_assert_int_eq(gpt_generate_batch_size(&large, &config, 1000, 3), 1);
 }
 END_TEST

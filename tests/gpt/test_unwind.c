@@ -15,8 +15,8 @@
 // ------------------------------------------------------------------------------------------------------------
 // A malloc that refuses the n-th request. The sanitizers and valgrind have a malloc of their own in its place.
 
-static atomic_long requests_left;                  // until one is refused; 0: none is
-static atomic_long blocks;                         // allocated and not freed
+static atomic_long requests_left; // until one is refused; 0: none is
+static atomic_long blocks;        // allocated and not freed
 
 #if defined(__GLIBC__) && !HAVE_SANITIZER
 void *__libc_malloc(size_t bytes);
@@ -91,7 +91,7 @@ static const int IDS[B * T + 1] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 1, 3, 5, 7,
 typedef struct World {
     Tape *tape;
     GPT *gpt;
-    Trainer *trainer;                              // of another model
+    Trainer *trainer; // of another model
     Random random;
 } World;
 
@@ -115,8 +115,20 @@ static int *copy_ids(const int *ids, int n)
 
 static Trainer *make_trainer(void)
 {
-    TrainConfig config = {.steps = 8, .batch = 1, .length = T, .accumulate = 2, .lr = 1e-2, .min_lr = 1e-3, .warmup = 2, .decay_steps = 8,
-                          .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .weight_decay = 0.1, .clip = 1, .eval_batches = 2};
+    TrainConfig config = {.steps = 8,
+                          .batch = 1,
+                          .length = T,
+                          .accumulate = 2,
+                          .lr = 1e-2,
+                          .min_lr = 1e-3,
+                          .warmup = 2,
+                          .decay_steps = 8,
+                          .beta1 = 0.9,
+                          .beta2 = 0.99,
+                          .eps = 1e-8,
+                          .weight_decay = 0.1,
+                          .clip = 1,
+                          .eval_batches = 2};
     GPT *gpt = make_gpt();
     TrainSetup setup = {.train = config, .gpt = gpt->config, .ids = copy_ids(IDS, B * T), .targets = copy_ids(IDS + 1, B * T)};
     Error error = {0};
@@ -148,7 +160,7 @@ typedef struct State {
     bool training[2][MODULES];
     const KVCache *cache;
     int cached;
-    uint32_t draws[2][4];                          // the next ones, and the next of the trainer's rows
+    uint32_t draws[2][4]; // the next ones, and the next of the trainer's rows
     bool can_unwind;
 } State;
 
@@ -169,7 +181,7 @@ static void note_model(const GPT *gpt, bool training[MODULES], uint32_t draws[4]
 static State state_of(const World *world)
 {
     State state;
-    memset(&state, 0, sizeof state);               // it is compared with memcmp
+    memset(&state, 0, sizeof state); // it is compared with memcmp
     const Tape *tape = tape_current();
     state.tape = tape;
     state.scope = tape->scope;
@@ -221,7 +233,7 @@ static void call_generate(World *world)
     Error error;
     int ids[T + 4] = {1, 2, 3};
     GenerateConfig config = GENERATE_DEFAULTS;
-    config.n_new = 7;                              // beyond the context, too
+    config.n_new = 7; // beyond the context, too
     Random random = world->random;
     ck_assert_int_eq(gpt_generate(world->gpt, &config, &random, ids, 3, &error), 7);
 }
@@ -273,8 +285,8 @@ static void call_experiment(World *world)
     (void)world;
     int sizes[] = {3, 3, 3};
     const float x[] = {1, 0, -1};
-    ExperimentConfig config = {.net = NET_MLP, .deep = {.sizes = sizes, .n_layer = 2}, .input = x, .target = x, .arms = ARMS_BOTH,
-                               .n_seeds = 1, .n_steps = 1, .lr = 0.1};
+    ExperimentConfig config =
+        {.net = NET_MLP, .deep = {.sizes = sizes, .n_layer = 2}, .input = x, .target = x, .arms = ARMS_BOTH, .n_seeds = 1, .n_steps = 1, .lr = 0.1};
     Experiment experiment;
     Error error = {0};
     ck_assert_msg(experiment_run(&config, NULL, NULL, &experiment, &error), "%s", error.message);
@@ -316,7 +328,7 @@ typedef struct Call {
     const char *name;
     void (*make)(World *world);
     bool resets_tape;
-    bool leaks;                                    // what a failure left half built in it may be lost
+    bool leaks; // what a failure left half built in it may be lost
 } Call;
 
 static const Call calls[] = {
@@ -382,10 +394,10 @@ START_TEST(a_call_without_memory_changes_nothing)
         skip(__func__, "this program has another malloc");
         return;
     }
-    kernels_choose("plain");                       // oneDNN keeps what it allocates
+    kernels_choose("plain"); // oneDNN keeps what it allocates
     World reference = world_make();
     step_gradients(&reference, expected);
-    call->make(&reference);                        // what the library keeps until the program ends exists from here on
+    call->make(&reference); // what the library keeps until the program ends exists from here on
     world_free(&reference);
     bool more = true;
     for (long n = 1; more; n++) {
@@ -462,8 +474,7 @@ static void experiment_and_leave(World *world)
     (void)world;
     int sizes[] = {3, 3, 3};
     const float x[] = {1, 0, -1};
-    ExperimentConfig config = {.net = NET_MLP, .deep = {.sizes = sizes, .n_layer = 2}, .input = x, .target = x, .arms = ARMS_BOTH,
-                               .n_seeds = 1};
+    ExperimentConfig config = {.net = NET_MLP, .deep = {.sizes = sizes, .n_layer = 2}, .input = x, .target = x, .arms = ARMS_BOTH, .n_seeds = 1};
     Experiment experiment;
     Error error = {0};
     experiment_run(&config, leave_at_window, NULL, &experiment, &error);
@@ -635,7 +646,7 @@ START_TEST(a_backward_pass_that_fails_keeps_the_gradients_from_before)
         for (int i = 0; i < 3; i++) {
             ck_assert(x->grad[i] == (Real)pass * before[0][i] && leaf->grad[i] == (Real)pass * before[1][i]);
         }
-        ck_assert_uint_eq(tape->arena.bytes, bytes);               // the copies are handed back
+        ck_assert_uint_eq(tape->arena.bytes, bytes); // the copies are handed back
     }
     tensor_free(x);
     tape_free(tape);

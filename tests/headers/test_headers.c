@@ -31,32 +31,30 @@ static bool have(const char *program)
 typedef struct Language {
     const char *compiler;
     const char *standard;
-    const char *name;                              // for -x
+    const char *name; // for -x
 } Language;
 
 static const Language languages[] = {
-    {"gcc", "c99", "c"}, {"gcc", "c11", "c"}, {"gcc", "c17", "c"}, {"gcc", "c2x", "c"},
-    {"clang", "c99", "c"}, {"clang", "c17", "c"}, {"clang", "c2x", "c"},
-    {"g++", "c++11", "c++"}, {"g++", "c++17", "c++"}, {"g++", "c++20", "c++"},
-    {"clang++", "c++11", "c++"}, {"clang++", "c++20", "c++"},
+    {"gcc", "c99", "c"},     {"gcc", "c11", "c"},     {"gcc", "c17", "c"},         {"gcc", "c2x", "c"},
+    {"clang", "c99", "c"},   {"clang", "c17", "c"},   {"clang", "c2x", "c"},       {"g++", "c++11", "c++"},
+    {"g++", "c++17", "c++"}, {"g++", "c++20", "c++"}, {"clang++", "c++11", "c++"}, {"clang++", "c++20", "c++"},
 };
 enum { LANGUAGES = sizeof languages / sizeof languages[0] };
 
 // A program that uses the macros, too.
-static const char program[] =
-    "#include \"gpt/gptape.h\"\n"
-    "int main(void)\n"
-    "{\n"
-    "    Tape *tape = tape_create();\n"
-    "    Tensor *x = tensor_require_grad(tensor_full(SHAPE(2, 3), 2.0));\n"
-    "    tensor_backward(tensor_sum(tensor_mul(x, x)));\n"
-    "    AdamWConfig adamw = ADAMW_DEFAULTS;\n"
-    "    GenerateConfig generate = GENERATE_DEFAULTS;\n"
-    "    Shape shape = SIZES(4, 5);\n"
-    "    printf(\"%g %d %g %g\\n\", (double)x->grad[5], shape.size[1], adamw.beta2, (double)generate.temperature);\n"
-    "    tape_free(tape);\n"
-    "    return 0;\n"
-    "}\n";
+static const char program[] = "#include \"gpt/gptape.h\"\n"
+                              "int main(void)\n"
+                              "{\n"
+                              "    Tape *tape = tape_create();\n"
+                              "    Tensor *x = tensor_require_grad(tensor_full(SHAPE(2, 3), 2.0));\n"
+                              "    tensor_backward(tensor_sum(tensor_mul(x, x)));\n"
+                              "    AdamWConfig adamw = ADAMW_DEFAULTS;\n"
+                              "    GenerateConfig generate = GENERATE_DEFAULTS;\n"
+                              "    Shape shape = SIZES(4, 5);\n"
+                              "    printf(\"%g %d %g %g\\n\", (double)x->grad[5], shape.size[1], adamw.beta2, (double)generate.temperature);\n"
+                              "    tape_free(tape);\n"
+                              "    return 0;\n"
+                              "}\n";
 
 static void write_program(const char *path)
 {
@@ -111,8 +109,8 @@ START_TEST(a_cpp_program_runs_with_the_shared_library)
     char path[128];
     snprintf(path, sizeof path, "%s/program.cc", folder);
     write_program(path);
-    snprintf(command, sizeof command, "g++ -I. -o %s/program %s -L%s -lgptape -Wl,-rpath,$(realpath %s) && %s/program; rm -r %s", folder,
-             path, build(), build(), folder, folder);
+    snprintf(command, sizeof command, "g++ -I. -o %s/program %s -L%s -lgptape -Wl,-rpath,$(realpath %s) && %s/program; rm -r %s", folder, path,
+             build(), build(), folder, folder);
     char *printed = output_of(command);
     ck_assert_str_eq(printed, "4 5 0.999 1\n");
     free(printed);
@@ -132,7 +130,8 @@ START_TEST(the_shared_library_exports_what_the_headers_declare)
              "cat $headers | sed -n 's/^extern const [^(]*[ *]\\([a-z_0-9]*\\)\\(\\[\\]\\)*;.*/\\1/p' | sort -u > $aux.objects; "
              "sort -u $aux.declared $aux.objects > $aux.public; "
              "nm -D --defined-only %s/libgptape.so | awk '$2 != \"A\" {print $3}' | sed 's/@.*//' | sort -u > $aux.exported; "
-             "wc -l < $aux.exported; comm -3 $aux.public $aux.exported; rm -f $aux $aux.*", build());
+             "wc -l < $aux.exported; comm -3 $aux.public $aux.exported; rm -f $aux $aux.*",
+             build());
     char *printed = output_of(command);
     char *rest;
     long exported = strtol(printed, &rest, 10);

@@ -40,7 +40,7 @@ static inline TCase *case_with_tape(Suite *suite, const char *name)
 static inline int run_suite(Suite *suite)
 {
     SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);            // so that Check prints its own count
+    srunner_run_all(runner, CK_NORMAL); // so that Check prints its own count
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -60,14 +60,14 @@ static inline void mistake_handler(FailKind kind, const char *message)
 }
 
 // The statement is a mistake whose message contains part.
-#define ASSERT_MISTAKE(statement, part)                                                               \
-    do {                                                                                              \
-        FailHandler *handler_before = fail_set_handler(mistake_handler);                              \
-        mistake_text[0] = '\0';                                                                       \
-        if (setjmp(mistake_jump) == 0) {                                                              \
-            statement;                                                                                \
-        }                                                                                             \
-        fail_set_handler(handler_before);                                                             \
+#define ASSERT_MISTAKE(statement, part) \
+    do { \
+        FailHandler *handler_before = fail_set_handler(mistake_handler); \
+        mistake_text[0] = '\0'; \
+        if (setjmp(mistake_jump) == 0) { \
+            statement; \
+        } \
+        fail_set_handler(handler_before); \
         ck_assert_msg(strstr(mistake_text, part) != NULL, "the mistake told is: \"%s\"", mistake_text); \
     } while (0)
 
@@ -81,12 +81,12 @@ static inline bool is_near(double got, double expected, double tolerance)
 }
 
 // got is expected, up to a part of it.
-#define ASSERT_RELATIVE(got, expected, part)                                                                        \
-    do {                                                                                                            \
-        double got_value = (got);                                                                                   \
-        double expected_value = (expected);                                                                         \
-        ck_assert_msg(is_near(got_value, expected_value, (part)*fabs(expected_value)), "%s: %.9g, expected %.9g: %.2g of it", \
-                      #got, got_value, expected_value, fabs(got_value / expected_value - 1));                       \
+#define ASSERT_RELATIVE(got, expected, part) \
+    do { \
+        double got_value = (got); \
+        double expected_value = (expected); \
+        ck_assert_msg(is_near(got_value, expected_value, (part) * fabs(expected_value)), "%s: %.9g, expected %.9g: %.2g of it", #got, got_value, \
+                      expected_value, fabs(got_value / expected_value - 1)); \
     } while (0)
 
 static inline double largest_size(const Real *values, size_t n)
@@ -103,8 +103,8 @@ static inline void assert_values_near(const Real *got, const Real *expected, siz
 {
     double tolerance = part * largest_size(expected, n);
     for (size_t i = 0; i < n; i++) {
-        ck_assert_msg(is_near((double)got[i], (double)expected[i], tolerance), "%s[%zu]: %.9g, expected %.9g, tolerance %.2g",
-                      what, i, (double)got[i], (double)expected[i], tolerance);
+        ck_assert_msg(is_near((double)got[i], (double)expected[i], tolerance), "%s[%zu]: %.9g, expected %.9g, tolerance %.2g", what, i,
+                      (double)got[i], (double)expected[i], tolerance);
     }
 }
 
@@ -197,11 +197,11 @@ static inline const FlowRow *row_of(const GradFlow *flow, const char *name, Flow
 
 static inline void assert_same_stats(FlowStats got, FlowStats expected, const char *what)
 {
-    ck_assert_msg(got.count == expected.count && got.mean_abs == expected.mean_abs && got.l2 == expected.l2
-                      && got.rms == expected.rms && got.max_abs == expected.max_abs
-                      && got.zero_fraction == expected.zero_fraction && got.denormal_fraction == expected.denormal_fraction,
-                  "%s: mean %.9g, l2 %.9g, max %.9g of %zu; expected %.9g, %.9g, %.9g of %zu", what, got.mean_abs, got.l2,
-                  got.max_abs, got.count, expected.mean_abs, expected.l2, expected.max_abs, expected.count);
+    ck_assert_msg(got.count == expected.count && got.mean_abs == expected.mean_abs && got.l2 == expected.l2 && got.rms == expected.rms
+                      && got.max_abs == expected.max_abs && got.zero_fraction == expected.zero_fraction
+                      && got.denormal_fraction == expected.denormal_fraction,
+                  "%s: mean %.9g, l2 %.9g, max %.9g of %zu; expected %.9g, %.9g, %.9g of %zu", what, got.mean_abs, got.l2, got.max_abs, got.count,
+                  expected.mean_abs, expected.l2, expected.max_abs, expected.count);
 }
 
 #endif

@@ -150,7 +150,7 @@ START_TEST(token_cosine_of_equal_directions_is_1)
 {
     Tensor *x = tensor_from((float[]){1, -2, 3, 1e-20f, -2e-20f, 3e-20f, 1e20f, -2e20f, 3e20f}, SHAPE(1, 3, 3));
 
-    ck_assert_double_eq_tol(flow_token_cosine(x), 1, 1e-7);            // 1e-20 and 3e-20 are rounded in float32
+    ck_assert_double_eq_tol(flow_token_cosine(x), 1, 1e-7); // 1e-20 and 3e-20 are rounded in float32
 }
 END_TEST
 
@@ -162,7 +162,7 @@ START_TEST(token_cosine_of_known_directions)
 
     ck_assert_double_eq_tol(flow_token_cosine(opposite), -1, 1e-15);
     ck_assert_double_eq_tol(flow_token_cosine(orthogonal), 0, 1e-15);
-    ck_assert_double_eq_tol(flow_token_cosine(batch), 0, 1e-15);       // 1 in the first sequence, -1 in the second
+    ck_assert_double_eq_tol(flow_token_cosine(batch), 0, 1e-15); // 1 in the first sequence, -1 in the second
 }
 END_TEST
 
@@ -259,7 +259,7 @@ START_TEST(a_shortcut_may_be_long_and_have_others_in_it)
         y = tensor_add(y, tensor_tanh(y));
         ck_assert_int_eq(short_way(y), 0);
     }
-    Tensor *aside = tensor_exp(random_leaf(SHAPE(3), 2));              // recorded between, and nothing to do with it
+    Tensor *aside = tensor_exp(random_leaf(SHAPE(3), 2)); // recorded between, and nothing to do with it
 
     ck_assert_int_eq(short_way(tensor_add(y, x)), 1);
     ck_assert_int_eq(short_way(tensor_add(x, y)), 0);
@@ -284,9 +284,9 @@ typedef struct Net {
     Linear first;
     Linear layers[2];
     Linear last;
-    Linear spare;                                  // in the tree, in no forward pass
-    Tensor *starts[2];                             // of the shortcuts
-    Tensor *sums[2];                               // their additions
+    Linear spare;      // in the tree, in no forward pass
+    Tensor *starts[2]; // of the shortcuts
+    Tensor *sums[2];   // their additions
     Tensor *y;
 } Net;
 
@@ -370,17 +370,28 @@ typedef struct Expected {
 
 // By layer; within one, parameters in tree order, then shortcuts, then intermediates in tape order.
 static const Expected expected_rows[] = {
-    {"first.weight", FLOW_WEIGHT_GRAD, -1},       {"first.bias", FLOW_BIAS_GRAD, -1},
-    {"in", FLOW_ACTIVATION, -1},                  {"in", FLOW_ACTIVATION_GRAD, -1},
-    {"layers.0.weight", FLOW_WEIGHT_GRAD, 0},     {"layers.0.bias", FLOW_BIAS_GRAD, 0},
-    {"layers.0.shortcut.1", FLOW_SKIP_GRAD, 0},   {"layers.0.shortcut.1", FLOW_BLOCK_GRAD, 0},
-    {"layers.0.out", FLOW_ACTIVATION, 0},         {"layers.0.out", FLOW_ACTIVATION_GRAD, 0},
-    {"layers.1.weight", FLOW_WEIGHT_GRAD, 1},     {"layers.1.bias", FLOW_BIAS_GRAD, 1},
-    {"layers.1.shortcut.1", FLOW_SKIP_GRAD, 1},   {"layers.1.shortcut.1", FLOW_BLOCK_GRAD, 1},
-    {"layers.1.out", FLOW_ACTIVATION, 1},         {"layers.1.out", FLOW_ACTIVATION_GRAD, 1},
-    {"last.weight", FLOW_WEIGHT_GRAD, 2},         {"last.bias", FLOW_BIAS_GRAD, 2},
-    {"spare.weight", FLOW_WEIGHT_GRAD, 2},        {"spare.bias", FLOW_BIAS_GRAD, 2},
-    {"y", FLOW_ACTIVATION, 2},                    {"y", FLOW_ACTIVATION_GRAD, 2},
+    {"first.weight", FLOW_WEIGHT_GRAD, -1},
+    {"first.bias", FLOW_BIAS_GRAD, -1},
+    {"in", FLOW_ACTIVATION, -1},
+    {"in", FLOW_ACTIVATION_GRAD, -1},
+    {"layers.0.weight", FLOW_WEIGHT_GRAD, 0},
+    {"layers.0.bias", FLOW_BIAS_GRAD, 0},
+    {"layers.0.shortcut.1", FLOW_SKIP_GRAD, 0},
+    {"layers.0.shortcut.1", FLOW_BLOCK_GRAD, 0},
+    {"layers.0.out", FLOW_ACTIVATION, 0},
+    {"layers.0.out", FLOW_ACTIVATION_GRAD, 0},
+    {"layers.1.weight", FLOW_WEIGHT_GRAD, 1},
+    {"layers.1.bias", FLOW_BIAS_GRAD, 1},
+    {"layers.1.shortcut.1", FLOW_SKIP_GRAD, 1},
+    {"layers.1.shortcut.1", FLOW_BLOCK_GRAD, 1},
+    {"layers.1.out", FLOW_ACTIVATION, 1},
+    {"layers.1.out", FLOW_ACTIVATION_GRAD, 1},
+    {"last.weight", FLOW_WEIGHT_GRAD, 2},
+    {"last.bias", FLOW_BIAS_GRAD, 2},
+    {"spare.weight", FLOW_WEIGHT_GRAD, 2},
+    {"spare.bias", FLOW_BIAS_GRAD, 2},
+    {"y", FLOW_ACTIVATION, 2},
+    {"y", FLOW_ACTIVATION_GRAD, 2},
 };
 
 enum { EXPECTED_ROWS = sizeof expected_rows / sizeof expected_rows[0] };
@@ -455,7 +466,7 @@ START_TEST(a_part_of_a_network_can_be_read)
     tensor_backward(loss);
     GradFlow flow = gradflow_read(watch, &net.layers[0].module);
 
-    ck_assert_int_eq(flow.n_layer, 2);             // counted on the tape as well
+    ck_assert_int_eq(flow.n_layer, 2); // counted on the tape as well
     ck_assert_ptr_null(gradflow_find(&flow, FLOW_WEIGHT_GRAD, "layers.1.weight"));
     ck_assert_int_eq(row_of(&flow, "layers.0.weight", FLOW_WEIGHT_GRAD)->layer, 0);
     ck_assert_int_eq(row_of(&flow, "layers.1.out", FLOW_ACTIVATION)->layer, 1);
@@ -490,7 +501,7 @@ START_TEST(a_joint_weight_is_also_reported_by_its_parts)
         ck_assert_int_eq(row->layer, 0);
     }
     ck_assert_int_eq(row_of(&flow, "h.0.attn.c_attn.weight", FLOW_WEIGHT_GRAD)->part, -1);
-    ck_assert_int_eq(flow.reach_count[FLOW_REACHED], 4);               // parts are not parameters
+    ck_assert_int_eq(flow.reach_count[FLOW_REACHED], 4); // parts are not parameters
     gradflow_free(&flow);
     module_free(&attention.module);
 }
@@ -711,11 +722,11 @@ static void assert_split(const GradFlow *flow, const char *name, const Tensor *s
     FlowStats block = row_of(flow, name, FLOW_BLOCK_GRAD)->stats;
     FlowStats expected = flow_stats(rest, n);
     assert_same_stats(skip, flow_stats(sum->grad, n), name);
-    double rounding = 1.2e-7 * skip.max_abs;       // of the sum, which rest was taken from
+    double rounding = 1.2e-7 * skip.max_abs; // of the sum, which rest was taken from
     ck_assert_double_eq_tol(block.mean_abs, expected.mean_abs, rounding);
     ck_assert_double_eq_tol(block.max_abs, expected.max_abs, rounding);
     ck_assert_double_eq_tol(block.rms, expected.rms, rounding);
-    ck_assert_double_gt(block.mean_abs, 100 * rounding);               // there is something to compare
+    ck_assert_double_gt(block.mean_abs, 100 * rounding); // there is something to compare
     free(rest);
 }
 
@@ -745,7 +756,7 @@ START_TEST(a_split_that_can_be_worked_out_by_hand)
 
     ck_assert_int_eq(flow.n_shortcuts, 1);
     ck_assert_int_eq(flow.n_rows, 2);
-    ck_assert_int_eq(flow.rows[0].layer, -1);      // the 1 of its name is no layer
+    ck_assert_int_eq(flow.rows[0].layer, -1); // the 1 of its name is no layer
     ck_assert_double_eq(row_of(&flow, "shortcut.1", FLOW_SKIP_GRAD)->stats.mean_abs, 1);
     ck_assert_double_eq(row_of(&flow, "shortcut.1", FLOW_BLOCK_GRAD)->stats.mean_abs, 3);
     for (int i = 0; i < 4; i++) {
@@ -809,7 +820,7 @@ START_TEST(a_start_that_wants_no_gradient_is_not_split)
     tensor_backward(loss);
     GradFlow flow = gradflow_read(watch, &root);
 
-    ck_assert_int_eq(flow.n_shortcuts, 1);         // it was taken, but nothing can come back to its start
+    ck_assert_int_eq(flow.n_shortcuts, 1); // it was taken, but nothing can come back to its start
     ck_assert_int_eq(flow.n_rows, 0);
     ck_assert_ptr_null(x->grad);
     gradflow_free(&flow);

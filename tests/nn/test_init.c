@@ -14,7 +14,7 @@ static const double SIGMAS = 5;
 typedef struct Moments {
     double mean;
     double std;
-    double largest;                                // |x|
+    double largest; // |x|
 } Moments;
 
 static Moments moments_of(const Real *values, size_t n)
@@ -39,7 +39,7 @@ static void assert_uniform(const Real *values, size_t n, double bound)
     double count = (double)n;
     ck_assert_double_eq_tol(moments.mean, 0, SIGMAS * std / sqrt(count));
     ck_assert_double_eq_tol(moments.std, std, SIGMAS * std * sqrt(0.8 / (4 * count)));
-    ck_assert_double_le(moments.largest, bound * (1 + 1e-6));          // the bound itself is rounded to float32
+    ck_assert_double_le(moments.largest, bound * (1 + 1e-6)); // the bound itself is rounded to float32
     ck_assert_double_ge(moments.largest, bound * (1 - 20 / count));
 }
 
@@ -66,7 +66,7 @@ static Linear drawn_linear(InitScheme scheme, bool residual, int n_layer)
     Linear linear;
     linear_init(&linear, NULL, "", N_IN, N_OUT, true);
     linear.residual = residual;
-    memset(linear.bias->data, 0xff, N_OUT * sizeof(Real));             // NaN: whoever reads it without having set it shows
+    memset(linear.bias->data, 0xff, N_OUT * sizeof(Real)); // NaN: whoever reads it without having set it shows
     Random random;
     random_seed(&random, 3);
     module_initialize(&linear.module, (Init){.scheme = scheme, .n_layer = n_layer}, &random);
@@ -100,7 +100,7 @@ START_TEST(gpt2_draws_what_writes_into_the_residual_stream_smaller)
 {
     Linear linear = drawn_linear(INIT_GPT2, true, 8);
 
-    assert_normal(linear.weight->data, DRAWS, 0.02 / 4);               // sqrt(2 * 8) = 4
+    assert_normal(linear.weight->data, DRAWS, 0.02 / 4); // sqrt(2 * 8) = 4
     assert_all(linear.bias->data, N_OUT, 0);
     module_free(&linear.module);
 }
@@ -149,12 +149,12 @@ START_TEST(rows_or_columns_are_orthonormal_times_the_gain)
                 for (int j = 0; j < LARGE; j++) {
                     product += tall ? (double)w[j * SMALL + i] * (double)w[j * SMALL + k] : (double)w[i * LARGE + j] * (double)w[k * LARGE + j];
                 }
-                ck_assert_double_eq_tol(product, i == k ? 4 : 0, 1e-5);        // float's rounding of 60 products
+                ck_assert_double_eq_tol(product, i == k ? 4 : 0, 1e-5); // float's rounding of 60 products
             }
         }
         module_free(&linear.module);
     }
-    Linear one = orthogonal_linear(1, 1, 0);       // a gain of 0 is 1
+    Linear one = orthogonal_linear(1, 1, 0); // a gain of 0 is 1
     ck_assert_double_eq(fabs((double)one.weight->data[0]), 1);
     module_free(&one.module);
 }
@@ -173,7 +173,7 @@ START_TEST(the_gain_scales_the_weights_of_every_scheme_and_no_bias)
             linear_init(&linear[i], NULL, "", 6, 5, true);
             module_initialize(&linear[i].module, (Init){.scheme = (InitScheme)scheme, .n_layer = 2, .gain = i == 0 ? 0 : 4}, &random);
         }
-        for (int k = 0; k < 30; k++) {             // a power of 2 rounds nothing
+        for (int k = 0; k < 30; k++) { // a power of 2 rounds nothing
             ck_assert_double_eq((double)linear[1].weight->data[k], 4 * (double)linear[0].weight->data[k]);
         }
         ck_assert_mem_eq(linear[0].bias->data, linear[1].bias->data, 5 * sizeof(Real));
@@ -354,7 +354,7 @@ START_TEST(gpt2_scales_the_two_projections_of_a_block_only)
     module_initialize(&feedforward.module, (Init){.scheme = INIT_GPT2, .n_layer = 50}, &random);
 
     assert_normal(attention.c_attn.weight->data, 3 * WIDTH * WIDTH, 0.02);
-    assert_normal(attention.c_proj.weight->data, WIDTH * WIDTH, 0.002);        // sqrt(2 * 50) = 10
+    assert_normal(attention.c_proj.weight->data, WIDTH * WIDTH, 0.002); // sqrt(2 * 50) = 10
     assert_normal(feedforward.c_fc.weight->data, 4 * WIDTH * WIDTH, 0.02);
     assert_normal(feedforward.c_proj.weight->data, 4 * WIDTH * WIDTH, 0.002);
     module_free(&attention.module);
@@ -384,7 +384,7 @@ START_TEST(one_seed_gives_one_network_and_another_seed_another)
     for (int i = 0; i < WIDTH * WIDTH; i++) {
         equal += first[i] == other[i];
     }
-    ck_assert_int_lt(equal, 5);                    // 24 bits each: by chance one in thousands
+    ck_assert_int_lt(equal, 5); // 24 bits each: by chance one in thousands
     free(first);
     free(again);
     free(other);

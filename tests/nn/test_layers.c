@@ -6,7 +6,7 @@
 // ------------------------------------------------------------------------------------------------------------
 // Linear and Embedding
 
-static const double ONE_ROUNDING = 1.2e-7;         // of float32, relative to the result
+static const double ONE_ROUNDING = 1.2e-7; // of float32, relative to the result
 
 START_TEST(linear_is_x_times_weight_transposed_plus_bias)
 {
@@ -215,18 +215,12 @@ END_TEST
 static double activate(Activation activation, double x)
 {
     switch (activation) {
-    case ACTIVATION_GELU:
-        return 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
-    case ACTIVATION_GELU_ERF:
-        return 0.5 * x * (1 + erf(x / 1.4142135623730951));
-    case ACTIVATION_RELU:
-        return x > 0 ? x : 0;
-    case ACTIVATION_TANH:
-        return tanh(x);
-    case ACTIVATION_SIGMOID:
-        return 1 / (1 + exp(-x));
-    default:
-        return x;
+    case ACTIVATION_GELU: return 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
+    case ACTIVATION_GELU_ERF: return 0.5 * x * (1 + erf(x / 1.4142135623730951));
+    case ACTIVATION_RELU: return x > 0 ? x : 0;
+    case ACTIVATION_TANH: return tanh(x);
+    case ACTIVATION_SIGMOID: return 1 / (1 + exp(-x));
+    default: return x;
     }
 }
 
@@ -300,8 +294,8 @@ typedef struct AttentionCase {
 } AttentionCase;
 
 static const AttentionCase attention_cases[] = {
-    {1, 1, 4, 1, true, true},   {1, 1, 4, 2, false, false}, {2, 1, 6, 3, true, false},  {1, 2, 2, 2, true, true},
-    {1, 5, 8, 1, true, false},  {1, 5, 8, 8, false, true},  {3, 7, 12, 3, true, true},  {3, 7, 12, 3, false, true},
+    {1, 1, 4, 1, true, true},    {1, 1, 4, 2, false, false},   {2, 1, 6, 3, true, false},  {1, 2, 2, 2, true, true},
+    {1, 5, 8, 1, true, false},   {1, 5, 8, 8, false, true},    {3, 7, 12, 3, true, true},  {3, 7, 12, 3, false, true},
     {2, 16, 24, 4, true, false}, {2, 16, 24, 4, false, false}, {1, 33, 40, 5, true, true}, {4, 9, 32, 2, false, true},
 };
 
@@ -521,7 +515,7 @@ START_TEST(dropout_on_the_weights_takes_the_steps)
     attend_with_dropout(0.5, true);
     ck_assert_int_eq(count_ops(tape_current(), "attention"), 0);
     ck_assert_int_eq(count_ops(tape_current(), "softmax"), 1);
-    ck_assert_int_eq(count_ops(tape_current(), "dropout"), 2);        // on the weights, and on the output
+    ck_assert_int_eq(count_ops(tape_current(), "dropout"), 2); // on the weights, and on the output
 }
 END_TEST
 

@@ -16,8 +16,7 @@ typedef struct Half {
 static const ModuleKind half_kind = {.name = "Half"};
 
 static const char *const half_names[] = {
-    "",        "ln",          "attn",       "attn.c_attn", "attn.c_proj", "attn.attn_dropout", "attn.resid_dropout", "mlp",
-    "mlp.c_fc", "mlp.c_proj", "mlp.dropout",
+    "", "ln", "attn", "attn.c_attn", "attn.c_proj", "attn.attn_dropout", "attn.resid_dropout", "mlp", "mlp.c_fc", "mlp.c_proj", "mlp.dropout",
 };
 
 enum { HALF_MODULES = sizeof half_names / sizeof half_names[0] };
@@ -182,8 +181,8 @@ START_TEST(parameters_are_listed_in_tree_order)
     Half half;
     half_init(&half, NULL, "");
     const Tensor *expected[] = {
-        half.ln.weight,      half.ln.bias,         half.attn.c_attn.weight, half.attn.c_attn.bias, half.attn.c_proj.weight,
-        half.attn.c_proj.bias, half.mlp.c_fc.weight, half.mlp.c_fc.bias,    half.mlp.c_proj.weight, half.mlp.c_proj.bias,
+        half.ln.weight,        half.ln.bias,         half.attn.c_attn.weight, half.attn.c_attn.bias,  half.attn.c_proj.weight,
+        half.attn.c_proj.bias, half.mlp.c_fc.weight, half.mlp.c_fc.bias,      half.mlp.c_proj.weight, half.mlp.c_proj.bias,
     };
 
     ParameterList list = module_parameters(&half.module);

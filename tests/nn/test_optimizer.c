@@ -4,7 +4,7 @@
 
 // Three parameters of different size and dimensions, as a list that nobody has to free.
 typedef struct Three {
-    Tensor *parameters[3];                         // (3, 4), (5), (2, 2)
+    Tensor *parameters[3]; // (3, 4), (5), (2, 2)
     ParameterList list;
 } Three;
 
@@ -138,7 +138,7 @@ START_TEST(adamw_is_the_papers_formula)
     for (int i = 0, at = 0; i < 3; i++) {
         for (size_t k = 0; k < tensor_count(three.parameters[i]); k++, at++) {
             ck_assert_double_eq_tol((double)three.parameters[i]->data[k], naive[at].p, ADAMW_TOLERANCE);
-            ASSERT_RELATIVE((double)adamw.m[at], naive[at].m, 1e-4);   // m may nearly cancel
+            ASSERT_RELATIVE((double)adamw.m[at], naive[at].m, 1e-4); // m may nearly cancel
             ASSERT_RELATIVE((double)adamw.v[at], naive[at].v, 4e-6);
         }
     }
@@ -204,7 +204,7 @@ START_TEST(only_matrices_decay)
 
     assert_same_bits(three.parameters[1]->data, bias, 5, "bias");
     for (int i = 0; i < 12; i++) {
-        ASSERT_RELATIVE((double)three.parameters[0]->data[i], 0.999 * (double)matrix[i], 1.2e-7);    // 1 - lr * decay
+        ASSERT_RELATIVE((double)three.parameters[0]->data[i], 0.999 * (double)matrix[i], 1.2e-7); // 1 - lr * decay
     }
     free(matrix);
     free(bias);
@@ -271,14 +271,14 @@ START_TEST(clipping_scales_all_gradients_to_the_norm)
     Three three;
     three_init(&three);
     set_random_grad(three.parameters[0], 10, 2);
-    set_random_grad(three.parameters[2], 0.1, 3);  // the one between has no gradient
+    set_random_grad(three.parameters[2], 0.1, 3); // the one between has no gradient
     Real *before[] = {copy_values(three.parameters[0]->grad, 12), copy_values(three.parameters[2]->grad, 4)};
     double expected = naive_norm(&three);
     double scale = 1.5 / (expected + 1e-6);
 
     double norm = clip_grad_norm(&three.list, 1.5);
 
-    ASSERT_RELATIVE(norm, expected, 1e-14);        // both sums run in double
+    ASSERT_RELATIVE(norm, expected, 1e-14); // both sums run in double
     for (int i = 0; i < 12; i++) {
         ASSERT_RELATIVE((double)three.parameters[0]->grad[i], scale * (double)before[0][i], 1.5e-7);
     }
@@ -385,7 +385,7 @@ START_TEST(settings_that_make_nan_are_refused)
     config.weight_decay = -1;
     ASSERT_MISTAKE(adamw_create(&parameters, config), "AdamW: weight_decay -1 (expected at least 0");
     AdamW adamw = adamw_create(&parameters, ADAMW_DEFAULTS);
-    adamw.config.beta1 = 1;                        // a schedule's mistake
+    adamw.config.beta1 = 1; // a schedule's mistake
     ASSERT_MISTAKE(adamw_step(&adamw), "AdamW: beta1 1 (expected at least 0 and below 1)");
     adamw_free(&adamw);
     ASSERT_MISTAKE(clip_grad_norm(&parameters, -1), "clip_grad_norm: max_norm -1 (expected at least 0)");

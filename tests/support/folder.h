@@ -6,11 +6,11 @@
 #include <stddef.h>
 
 // Use the two as a checked fixture.
-void folder_enter(void);                           // makes it and goes there; GPTAPE_BIN is set, and absolute
-void folder_leave(void);                           // goes back and removes it with all that is in it
+void folder_enter(void); // makes it and goes there; GPTAPE_BIN is set, and absolute
+void folder_leave(void); // goes back and removes it with all that is in it
 const char *folder_path(void);
-const char *folder_home(void);                     // where the tests were started: the repository
+const char *folder_home(void); // where the tests were started: the repository
 
-void file_write(const char *path, const char *bytes, size_t n);        // the whole file
+void file_write(const char *path, const char *bytes, size_t n); // the whole file
 
 #endif

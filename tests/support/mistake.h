@@ -19,22 +19,22 @@ void mistake_missing(const char *what);
 
 // On one line (a call on the next one has another number):
 // assert_mistake("tensor_add: input 0 is NULL", tensor_add(NULL, x)): checks the message and the source line.
-#define assert_mistake(expected, ...)                                                                                       \
-    do {                                                                                                                   \
-        if (setjmp(*mistake_catch()) == 0) {                                                                               \
-            __VA_ARGS__;                                                                                                   \
-            mistake_missing(#__VA_ARGS__);                                                                                 \
-        }                                                                                                                  \
-        mistake_assert_told(expected, __FILE__, __LINE__, __func__);                                                       \
+#define assert_mistake(expected, ...) \
+    do { \
+        if (setjmp(*mistake_catch()) == 0) { \
+            __VA_ARGS__; \
+            mistake_missing(#__VA_ARGS__); \
+        } \
+        mistake_assert_told(expected, __FILE__, __LINE__, __func__); \
     } while (0)
 
-#define assert_mistake_begins(expected, ...)                                                                               \
-    do {                                                                                                                   \
-        if (setjmp(*mistake_catch()) == 0) {                                                                               \
-            __VA_ARGS__;                                                                                                   \
-            mistake_missing(#__VA_ARGS__);                                                                                 \
-        }                                                                                                                  \
-        mistake_assert_begins(expected);                                                                                   \
+#define assert_mistake_begins(expected, ...) \
+    do { \
+        if (setjmp(*mistake_catch()) == 0) { \
+            __VA_ARGS__; \
+            mistake_missing(#__VA_ARGS__); \
+        } \
+        mistake_assert_begins(expected); \
     } while (0)
 
 #endif

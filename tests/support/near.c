@@ -26,8 +26,7 @@ void assert_values_near(const char *what, const Real *got, const double *expecte
     }
     for (size_t i = 0; i < n; i++) {
         if (!near((double)got[i], expected[i], tolerance * largest)) {
-            ck_abort_msg("%s: value %zu: expected %.9g within %.3g, got %.9g", what, i, expected[i], tolerance * largest,
-                         (double)got[i]);
+            ck_abort_msg("%s: value %zu: expected %.9g within %.3g, got %.9g", what, i, expected[i], tolerance * largest, (double)got[i]);
         }
     }
 }

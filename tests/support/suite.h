@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 // 1 under AddressSanitizer (make SAN=1) or ThreadSanitizer (make TSAN=1). Each has its own malloc, which does not refuse, and needs all addresses.
-#ifdef __has_feature                               // clang
+#ifdef __has_feature // clang
 #if __has_feature(address_sanitizer)
 #define HAVE_ASAN 1
 #elif __has_feature(thread_sanitizer)

@@ -101,7 +101,7 @@ static Tensor *attention_in_steps(Tensor *qkv, Sizes s, bool causal)
     Tensor *v = heads(parts[2], s);
     Tensor *scores = tensor_scale(tensor_matmul(q, tensor_transpose(k, 2, 3)), 1 / sqrt((double)s.C / s.n_head));
     Tensor *masked = causal ? tensor_causal_mask(scores) : scores;
-    Tensor *y = tensor_matmul(tensor_softmax(masked), v);                  // (B, NH, T, D)
+    Tensor *y = tensor_matmul(tensor_softmax(masked), v); // (B, NH, T, D)
     return tensor_reshape(tensor_transpose(y, 1, 2), SHAPE(s.B, s.T, s.C));
 }
 
@@ -138,7 +138,7 @@ START_TEST(a_position_does_not_see_later_ones)
     Tensor *qkv = random_leaf(SHAPE(1, 6, 12), 5);
     Tensor *changed = random_leaf(SHAPE(1, 6, 12), 5);
     for (int i = 4 * 12; i < 6 * 12; i++) {
-        changed->data[i] += 100;                   // positions 4 and 5
+        changed->data[i] += 100; // positions 4 and 5
     }
     Tensor *before = tensor_attention(qkv, 2, true);
     Tensor *after = tensor_attention(changed, 2, true);
@@ -162,7 +162,7 @@ END_TEST
 // Scores of 10000 and 0: exp of the first alone would overflow.
 START_TEST(huge_scores_choose_one_position)
 {
-    const float values[] = {100, 0, 7, 100, 100, 9};       // q, k, v of two positions
+    const float values[] = {100, 0, 7, 100, 100, 9}; // q, k, v of two positions
     for (int causal = 0; causal < 2; causal++) {
         Tensor *qkv = tensor_from(values, SHAPE(1, 2, 3));
         tensor_require_grad(qkv);
@@ -191,7 +191,7 @@ enum { SETS = sizeof sets / sizeof sets[0] };
 // up to 8, rounded to 4 units, and exp is off by up to 3; the gradient of k has y in it, the end of a sum, times up to 4.
 START_TEST(weights_of_large_scores_keep_their_digits_in_backward)
 {
-    enum { T = 264 };                              // more than a tile, and z is 510 units away from its float32
+    enum { T = 264 }; // more than a tile, and z is 510 units away from its float32
     if (!choose_kernels(sets[_i], __func__)) {
         return;
     }
@@ -210,7 +210,7 @@ START_TEST(weights_of_large_scores_keep_their_digits_in_backward)
     double z = 1000 + log(sum);
     ck_assert_double_gt(fabs(z - (double)(float)z), 500 * FLOAT_UNIT);
 
-    Real dy[T] = {1};                              // of position 0: what comes back to v are its weights
+    Real dy[T] = {1}; // of position 0: what comes back to v are its weights
     tensor_backward_from(tensor_attention(qkv, 1, false), dy);
     Real dk[T];
     Real dv[T];
@@ -260,7 +260,7 @@ START_TEST(a_row_of_minus_infinity_is_nan)
     if (!choose_kernels(sets[_i], __func__)) {
         return;
     }
-    const float values[] = {1e30f, -1e30f, 3, 1e30f, -1e30f, 5};           // q, k, v of two positions
+    const float values[] = {1e30f, -1e30f, 3, 1e30f, -1e30f, 5}; // q, k, v of two positions
     Tensor *y = tensor_attention(tensor_from(values, SHAPE(1, 2, 3)), 1, false);
     ck_assert(isnan(y->data[0]) && isnan(y->data[1]));
 }
@@ -281,9 +281,9 @@ static const float no_numbers[] = {NAN, INFINITY, -INFINITY};
 enum { NO_NUMBERS = sizeof no_numbers / sizeof no_numbers[0] };
 
 typedef struct Attended {
-    Tensor *qkv;                                   // (2, T, 3C)
-    Tensor *dy;                                    // (2, T, C)
-    Tensor *y;                                     // (2, T, C)
+    Tensor *qkv; // (2, T, 3C)
+    Tensor *dy;  // (2, T, C)
+    Tensor *y;   // (2, T, C)
 } Attended;
 
 static Attended leaves(int T)
@@ -329,7 +329,7 @@ START_TEST(no_number_comes_from_a_later_position)
     Attended sound = leaves(T);
     attend(&sound);
     for (int i = 0; i < NO_NUMBERS; i++) {
-        for (int part = 0; part <= 3; part++) {                // q, k, v, and all three
+        for (int part = 0; part <= 3; part++) { // q, k, v, and all three
             Attended spoiled = leaves(T);
             Real *from = spoiled.qkv->data + (place->position * 3 + part % 3) * C;
             spoil(from, part < 3 ? C : 3 * C, no_numbers[i]);

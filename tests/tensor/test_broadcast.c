@@ -189,8 +189,7 @@ static void check_misfit(const Operation *operation, Shape a_shape, Shape b_shap
     char expected[200];
     char a_text[SHAPE_TEXT];
     char b_text[SHAPE_TEXT];
-    snprintf(expected, sizeof expected, "tensor_%s: %s and %s: sizes ", operation->name, shape_text(a_shape, a_text),
-             shape_text(b_shape, b_text));
+    snprintf(expected, sizeof expected, "tensor_%s: %s and %s: sizes ", operation->name, shape_text(a_shape, a_text), shape_text(b_shape, b_text));
     assert_mistake_begins(expected, operation->apply(a, b, HERE));
 }
 
@@ -238,7 +237,7 @@ static void check_all_pairs(const Operation *operation, const Shapes *list)
             tape_reset(tape);
         }
     }
-    ck_assert_int_gt(fitting, list->count);        // each fits itself, and some fit others
+    ck_assert_int_gt(fitting, list->count); // each fits itself, and some fit others
     tape_free(tape);
 }
 
@@ -267,9 +266,14 @@ END_TEST
 START_TEST(some_pairs_of_uneven_sizes)
 {
     static const Shape pairs[][2] = {
-        {SIZES(2, 3, 4, 5), SIZES(5)},       {SIZES(2, 3, 4, 5), SIZES(4, 1)},    {SIZES(2, 3, 4, 5), SIZES(3, 1, 1)},
-        {SIZES(2, 1, 4, 1), SIZES(3, 1, 5)}, {SIZES(7), SIZES(5, 1)},             {SIZES(1, 1, 6), SIZES(3, 1, 1, 1)},
-        {SIZES(2, 3, 1, 5), SIZES(4, 1)},    {SIZES(2, 3, 4, 5), SIZES(2, 1, 1, 5)},
+        {SIZES(2, 3, 4, 5), SIZES(5)},
+        {SIZES(2, 3, 4, 5), SIZES(4, 1)},
+        {SIZES(2, 3, 4, 5), SIZES(3, 1, 1)},
+        {SIZES(2, 1, 4, 1), SIZES(3, 1, 5)},
+        {SIZES(7), SIZES(5, 1)},
+        {SIZES(1, 1, 6), SIZES(3, 1, 1, 1)},
+        {SIZES(2, 3, 1, 5), SIZES(4, 1)},
+        {SIZES(2, 3, 4, 5), SIZES(2, 1, 1, 5)},
     };
     Tape *tape = tape_create();
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {

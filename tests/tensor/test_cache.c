@@ -56,7 +56,7 @@ START_TEST(positions_in_pieces_see_what_they_see_at_once)
     }
     tape_no_grad_begin();
     Tensor *qkv = random_leaf(SHAPE(s.B, s.T, 3 * s.n_head * s.D), 3);
-    const Tensor *whole = tensor_attention(qkv, s.n_head, true);       // (B, T, C)
+    const Tensor *whole = tensor_attention(qkv, s.n_head, true); // (B, T, C)
     size_t n = tensor_count(whole);
     double *expected = malloc(n * sizeof *expected);
     for (size_t i = 0; i < n; i++) {
@@ -148,7 +148,7 @@ END_TEST
 START_TEST(large_scores_do_not_overflow)
 {
     tape_no_grad_begin();
-    const float first[3] = {0, 1e4f, 5};                               // query, key, value: one head of size 1
+    const float first[3] = {0, 1e4f, 5}; // query, key, value: one head of size 1
     const float second[3] = {1e4f, -1e4f, 7};
     KVCache *cache = kv_cache_create(1, 1, 2, 1);
     tensor_attention_cached(tensor_from(first, SHAPE(1, 1, 3)), cache);
@@ -163,7 +163,7 @@ START_TEST(rows_that_a_cache_has_can_be_selected)
 {
     KVCache *cache = kv_cache_create(2, 1, 3, 1);
     cache->length = 1;
-    cache->keys->data[0] = 4;                                          // (B, n_head, room, D): rows of 3
+    cache->keys->data[0] = 4; // (B, n_head, room, D): rows of 3
     cache->keys->data[3] = 5;
     cache->values->data[3] = 6;
     KVCache *selected = kv_cache_select(cache, (const int[]){1, 0, 1}, 3);

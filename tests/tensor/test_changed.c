@@ -101,13 +101,14 @@ START_TEST(operations_declare_what_their_backward_reads)
                 }
                 for (int i = 0; i < op_case->n_inputs; i++) {
                     bool declared = (op->reads[i] >> k & 1) != 0;
-                    ck_assert_msg(depends(op, op_case, k, i) == declared, "%s: the gradient of input %d and the values of input %d",
-                                  op_case->name, k, i);
+                    ck_assert_msg(depends(op, op_case, k, i) == declared, "%s: the gradient of input %d and the values of input %d", op_case->name,
+                                  k, i);
                 }
                 bool declared = (op->reads_output >> k & 1) != 0;
                 // The plain attention recomputes what the fast one reads.
                 bool unread = op == &op_attention && kernels() == &kernels_plain;
-                ck_assert_msg(depends(op, op_case, k, -1) == (declared && !unread), "%s: the gradient of input %d and the output", op_case->name, k);
+                ck_assert_msg(depends(op, op_case, k, -1) == (declared && !unread), "%s: the gradient of input %d and the output", op_case->name,
+                              k);
                 probed++;
             }
         }
@@ -237,8 +238,9 @@ static void square_backward(TapeNode *node)
 
 START_TEST(an_operation_of_the_users_own_reads_all_unless_it_says_otherwise)
 {
-    static const char *const expected[] = {"square, backward of node 0: input 0 m.a (3) was changed at user.c:7, train(), after the operation had read it",
-                                           "square, backward of node 0: output 0 (3) was changed at user.c:7, train(), after the operation had read it"};
+    static const char *const expected[] =
+        {"square, backward of node 0: input 0 m.a (3) was changed at user.c:7, train(), after the operation had read it",
+         "square, backward of node 0: output 0 (3) was changed at user.c:7, train(), after the operation had read it"};
     Op square = {.name = "square", .forward = square_forward, .backward = square_backward};
     Where where = {"user.c", 7, "train"};
     Tensor *a = parameter("a", SHAPE(3));

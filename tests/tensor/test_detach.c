@@ -6,7 +6,7 @@ START_TEST(detach_has_the_values_and_passes_no_gradient)
 {
     Tensor *x = random_leaf(SHAPE(2, 3), 1);
     Tensor *stopped = tensor_detach(x);
-    Tensor *y = tensor_add(tensor_mul(stopped, x), tensor_mul(stopped, stopped));      // dy/dx = the first factor alone
+    Tensor *y = tensor_add(tensor_mul(stopped, x), tensor_mul(stopped, stopped)); // dy/dx = the first factor alone
     tensor_backward(tensor_sum(y));
 
     assert_same_bits(stopped->data, x->data, 6, "detach");
@@ -38,7 +38,7 @@ START_TEST(rmsnorm_divides_each_row_by_its_root_mean_square)
         }
         for (int i = 0; i < 5; i++) {
             double expected = (double)weight->data[i] * (double)x->data[row * 5 + i] / sqrt(squares / 5 + 1e-5);
-            ASSERT_RELATIVE((double)y->data[row * 5 + i], expected, 2.4e-7);           // two roundings of float32
+            ASSERT_RELATIVE((double)y->data[row * 5 + i], expected, 2.4e-7); // two roundings of float32
         }
     }
     ASSERT_MISTAKE(tensor_rmsnorm(x, random_leaf(SHAPE(4), 1), 1e-5), "weight must have shape (5)");

@@ -39,13 +39,13 @@ typedef struct Point {
 
 #define INF INFINITY
 static const Point points[] = {
-    {(tensor_relu), 3e38f, 3e38f, 1},      {(tensor_relu), -3e38f, 0, 0},       {(tensor_relu), INF, INF, 1},         {(tensor_relu), -INF, 0, 0},
-    {(tensor_gelu), 3e38f, 3e38f, 1},      {(tensor_gelu), -3e38f, 0, 0},       {(tensor_gelu), INF, INF, 1},         {(tensor_gelu), -INF, 0, 0},
-    {(tensor_gelu_erf), 3e38f, 3e38f, 1},  {(tensor_gelu_erf), -3e38f, 0, 0},   {(tensor_gelu_erf), INF, INF, 1},     {(tensor_gelu_erf), -INF, 0, 0},
-    {(tensor_tanh), 3e38f, 1, 0},          {(tensor_tanh), -3e38f, -1, 0},      {(tensor_tanh), INF, 1, 0},           {(tensor_tanh), -INF, -1, 0},
-    {(tensor_sigmoid), 3e38f, 1, 0},       {(tensor_sigmoid), -3e38f, 0, 0},    {(tensor_sigmoid), INF, 1, 0},        {(tensor_sigmoid), -INF, 0, 0},
-    {(tensor_exp), 3e38f, INF, INF},       {(tensor_exp), -3e38f, 0, 0},        {(tensor_exp), -INF, 0, 0},
-    {(tensor_log), INF, INF, 0},           {(tensor_log), 0, -INF, INF},
+    {(tensor_relu), 3e38f, 3e38f, 1},     {(tensor_relu), -3e38f, 0, 0},     {(tensor_relu), INF, INF, 1},     {(tensor_relu), -INF, 0, 0},
+    {(tensor_gelu), 3e38f, 3e38f, 1},     {(tensor_gelu), -3e38f, 0, 0},     {(tensor_gelu), INF, INF, 1},     {(tensor_gelu), -INF, 0, 0},
+    {(tensor_gelu_erf), 3e38f, 3e38f, 1}, {(tensor_gelu_erf), -3e38f, 0, 0}, {(tensor_gelu_erf), INF, INF, 1}, {(tensor_gelu_erf), -INF, 0, 0},
+    {(tensor_tanh), 3e38f, 1, 0},         {(tensor_tanh), -3e38f, -1, 0},    {(tensor_tanh), INF, 1, 0},       {(tensor_tanh), -INF, -1, 0},
+    {(tensor_sigmoid), 3e38f, 1, 0},      {(tensor_sigmoid), -3e38f, 0, 0},  {(tensor_sigmoid), INF, 1, 0},    {(tensor_sigmoid), -INF, 0, 0},
+    {(tensor_exp), 3e38f, INF, INF},      {(tensor_exp), -3e38f, 0, 0},      {(tensor_exp), -INF, 0, 0},       {(tensor_log), INF, INF, 0},
+    {(tensor_log), 0, -INF, INF},
 };
 enum { POINTS = sizeof points / sizeof points[0] };
 

@@ -24,7 +24,7 @@ typedef struct Point {
 } Point;
 
 static const Point points[] = {
-    {(tensor_relu), 1e308, 1e308, 1},     {(tensor_relu), -1e308, 0, 0},    {(tensor_gelu), 1e308, 1e308, 1}, {(tensor_gelu), -1e308, 0, 0},
+    {(tensor_relu), 1e308, 1e308, 1},     {(tensor_relu), -1e308, 0, 0},     {(tensor_gelu), 1e308, 1e308, 1}, {(tensor_gelu), -1e308, 0, 0},
     {(tensor_gelu_erf), 1e308, 1e308, 1}, {(tensor_gelu_erf), -1e308, 0, 0}, {(tensor_tanh), 1e308, 1, 0},     {(tensor_tanh), -1e308, -1, 0},
     {(tensor_sigmoid), 1e308, 1, 0},      {(tensor_sigmoid), -1e308, 0, 0},  {(tensor_exp), -1e308, 0, 0},     {(tensor_mean), 1e308, 1e308, 0.5},
 };
@@ -35,7 +35,8 @@ START_TEST(functions_of_one_value)
     Tensor *x = tensor_require_grad(tensor_full(SHAPE(2), p->x));
     Tensor *y = p->function(x, HERE);
     tensor_backward(tensor_sum(y));
-    ck_assert_msg(y->data[0] == p->y && x->grad[1] == p->dx, "f(%g) is %g, its slope %g (expected %g, %g)", p->x, y->data[0], x->grad[1], p->y, p->dx);
+    ck_assert_msg(y->data[0] == p->y && x->grad[1] == p->dx, "f(%g) is %g, its slope %g (expected %g, %g)", p->x, y->data[0], x->grad[1], p->y,
+                  p->dx);
 }
 END_TEST
 
@@ -54,7 +55,7 @@ START_TEST(norms_of_huge_and_of_denormal_rows)
             double n = i % 2 == 0 ? -1 : 1;
             ck_assert_double_eq_tol(y->data[i], 2 * n, 1e-12);
             ck_assert_double_eq_tol(weight->grad[i], 2 * n, 1e-12);
-            ck_assert_msg(s == 1 || fabs(x->grad[i]) <= 1e-307, "dx[%d] is %g", i, x->grad[i]);      // about 1 / size
+            ck_assert_msg(s == 1 || fabs(x->grad[i]) <= 1e-307, "dx[%d] is %g", i, x->grad[i]); // about 1 / size
         }
         tape_reset(tape);
     }

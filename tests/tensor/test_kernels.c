@@ -124,8 +124,8 @@ static void free_gemm(Gemm *g)
 
 static void describe(const Gemm *g, char text[160])
 {
-    snprintf(text, 160, "%s gemm %d x %d x %d, %c%c%s, ld %d %d %d", kernels_name(), g->M, g->N, g->K,
-             g->transpose_a ? 'T' : 'N', g->transpose_b ? 'T' : 'N', g->accumulate ? " added" : "", g->lda, g->ldb, g->ldc);
+    snprintf(text, 160, "%s gemm %d x %d x %d, %c%c%s, ld %d %d %d", kernels_name(), g->M, g->N, g->K, g->transpose_a ? 'T' : 'N',
+             g->transpose_b ? 'T' : 'N', g->accumulate ? " added" : "", g->lda, g->ldb, g->ldc);
 }
 
 // K products and, if it is added to, c: each term takes part in at most K + 1 roundings, whatever the order of the sum, so
@@ -166,8 +166,7 @@ static void assert_gemm(const Gemm *g)
 
 static void multiply(const Gemm *g)
 {
-    kernels()->gemm(g->transpose_a, g->transpose_b, g->M, g->N, g->K, g->a, g->lda, g->b, g->ldb, g->accumulate, g->c,
-                    g->ldc);
+    kernels()->gemm(g->transpose_a, g->transpose_b, g->M, g->N, g->K, g->a, g->lda, g->b, g->ldb, g->accumulate, g->c, g->ldc);
 }
 
 static void check_random_gemms(int count, int most_rows, int largest)
@@ -322,7 +321,7 @@ START_TEST(a_nan_goes_through_a_product)
     a[N + 1] = (Real)NAN;
     kernels()->gemm(false, false, N, N, N, a, N, zeros, N, false, c, N);
     for (int i = 0; i < N * N; i++) {
-        bool in_row_1 = i / N == 1;                // 0 times NaN is NaN, in the whole row, and only there
+        bool in_row_1 = i / N == 1; // 0 times NaN is NaN, in the whole row, and only there
         ck_assert_int_eq(isnan(c[i]) != 0, in_row_1);
     }
 }
@@ -334,7 +333,7 @@ END_TEST
 enum { B = 2, T = 8, C = 16, HEADS = 2, VOCABULARY = 20, WEIGHTS = 4 };
 
 typedef struct Network {
-    Tensor *weights[WEIGHTS];                      // embedding, attention, feedforward, gain
+    Tensor *weights[WEIGHTS]; // embedding, attention, feedforward, gain
 } Network;
 
 static Network network_create(void)

@@ -64,7 +64,7 @@ static const Product products[] = {
     {SIZES(3, 2, 4), SIZES(3, 4, 5), SIZES(3, 2, 5)},
     {SIZES(2, 3, 2, 4), SIZES(2, 3, 4, 5), SIZES(2, 3, 2, 5)},
     {SIZES(2, 3, 16, 9), SIZES(2, 3, 9, 24), SIZES(2, 3, 16, 24)},
-    {SIZES(3, 2, 4), SIZES(4, 5), SIZES(3, 2, 5)},         // one b for all
+    {SIZES(3, 2, 4), SIZES(4, 5), SIZES(3, 2, 5)}, // one b for all
     {SIZES(2, 3, 16, 9), SIZES(9, 24), SIZES(2, 3, 16, 24)},
     {SIZES(2, 1, 1, 3), SIZES(3, 1), SIZES(2, 1, 1, 1)},
 };

@@ -18,7 +18,7 @@
 // and valgrind have a malloc of their own in its place; then nothing is counted, and the tests that count say so.
 
 static atomic_size_t system_requests;
-static atomic_long blocks_out;                     // given out and not given back
+static atomic_long blocks_out; // given out and not given back
 
 #if defined(__GLIBC__) && !HAVE_SANITIZER
 void *__libc_malloc(size_t bytes);
@@ -82,11 +82,11 @@ static bool counting_works(void)
 enum { VOCABULARY = 11, WIDTH = 12, HEADS = 3, TOKENS_MAX = 64 };
 
 typedef struct Network {
-    Tensor *embedding;                             // (VOCABULARY, WIDTH), and the output head
-    Tensor *gain, *shift;                          // (WIDTH)
-    Tensor *attention;                             // (3 WIDTH, WIDTH)
-    Tensor *feedforward;                           // (WIDTH, WIDTH)
-    Random random;                                 // for dropout
+    Tensor *embedding;    // (VOCABULARY, WIDTH), and the output head
+    Tensor *gain, *shift; // (WIDTH)
+    Tensor *attention;    // (3 WIDTH, WIDTH)
+    Tensor *feedforward;  // (WIDTH, WIDTH)
+    Random random;        // for dropout
 } Network;
 
 static Tensor *parameter(Shape shape, uint64_t seed)
@@ -124,13 +124,13 @@ static Tensor *network_loss(Network *network, int B, int T)
     for (int i = 0; i < B * T; i++) {
         ids[i] = (i * 7 + 3) % VOCABULARY;
     }
-    Tensor *x = tensor_embedding(network->embedding, ids, B, T);                       // (B, T, C)
+    Tensor *x = tensor_embedding(network->embedding, ids, B, T); // (B, T, C)
     Tensor *normal = tensor_layernorm(x, network->gain, network->shift, 1e-5);
-    Tensor *qkv = tensor_linear(normal, network->attention, NULL);                     // (B, T, 3 C)
+    Tensor *qkv = tensor_linear(normal, network->attention, NULL); // (B, T, 3 C)
     x = tensor_add(x, tensor_dropout(tensor_attention(qkv, HEADS, true), 0.1, &network->random));
     Tensor *hidden = tensor_gelu(tensor_linear(x, network->feedforward, network->shift));
     x = tensor_add(x, tensor_mul(hidden, network->gain));
-    Tensor *logits = tensor_linear(x, network->embedding, NULL);                       // (B, T, V)
+    Tensor *logits = tensor_linear(x, network->embedding, NULL); // (B, T, V)
     Tensor *weights = tensor_softmax(tensor_transpose(logits, 1, 2));
     Tensor *spread = tensor_mean(tensor_sum_axis(weights, 1));
     return tensor_add(tensor_cross_entropy(logits, ids), spread);
@@ -170,7 +170,7 @@ START_TEST(steps_of_various_shapes_request_nothing_once_each_has_been_there)
     Tape *tape = tape_create();
     size_t before = 0;
     for (int i = 0; i < 6 * SHAPES; i++) {
-        if (i == 2 * SHAPES) {                     // each shape has been there with each arena for tensor structs
+        if (i == 2 * SHAPES) { // each shape has been there with each arena for tensor structs
             before = memory_requests();
         }
         step(&network, tape, shapes[i % SHAPES][0], shapes[i % SHAPES][1]);
@@ -296,7 +296,7 @@ START_TEST(a_list_grows_and_keeps_what_is_in_it)
     for (int i = 0; i < ITEMS; i++) {
         ck_assert_int_eq(list[i], i);
     }
-    ck_assert_uint_le(memory_requests() - before, 10);         // 2^10 is more than there are
+    ck_assert_uint_le(memory_requests() - before, 10); // 2^10 is more than there are
     free(list);
 }
 END_TEST
@@ -346,7 +346,7 @@ START_TEST(repeated_backward_takes_no_more_memory)
     Tensor *x = tensor_full(SHAPE(VALUES), 1);
     tensor_require_grad(x);
     Tensor *loss = chain(x, false);
-    tensor_backward(loss);                         // makes the leaf's gradient, which then stays beside the others
+    tensor_backward(loss); // makes the leaf's gradient, which then stays beside the others
     tensor_backward(loss);
     size_t peak = tape->arena.bytes_peak;
     size_t requests = memory_requests();

@@ -136,8 +136,7 @@ START_TEST(attention_takes_no_absurd_number_of_heads)
     Tensor *qkv = tensor_zeros(SHAPE(1, 3, 12));
     assert_mistake_begins("tensor_attention: qkv (1, 3, 12): the last size must be a multiple of 3 n_head",
                           tensor_attention(qkv, 1431655765, true));
-    assert_mistake_begins("tensor_attention: qkv (1, 3, 12): the last size must be a multiple of 3 n_head",
-                          tensor_attention(qkv, INT_MAX, true));
+    assert_mistake_begins("tensor_attention: qkv (1, 3, 12): the last size must be a multiple of 3 n_head", tensor_attention(qkv, INT_MAX, true));
 }
 END_TEST
 
@@ -282,8 +281,7 @@ START_TEST(a_size_below_1_makes_no_tensor)
     assert_mistake("tensor_rand: shape (0): each size is at least 1", tensor_rand(&generator, SHAPE(0)));
     assert_mistake("tensor_randn: shape (0, 3): each size is at least 1", tensor_randn(&generator, SHAPE(0, 3)));
     assert_mistake("tensor_reshape: shape (-1): each size is at least 1", tensor_reshape(tensor_zeros(SHAPE(1)), SHAPE(-1)));
-    assert_mistake_begins("tensor_parameter: shape (3, 0): each size is at least 1",
-                          tensor_parameter(NULL, NULL, SHAPE(3, 0)));
+    assert_mistake_begins("tensor_parameter: shape (3, 0): each size is at least 1", tensor_parameter(NULL, NULL, SHAPE(3, 0)));
 }
 END_TEST
 
@@ -324,8 +322,7 @@ START_TEST(backward_wants_one_number)
 {
     Tensor *x = random_leaf(SHAPE(2, 3), 1);
     Tensor *y = tensor_scale(x, 2);
-    const char *told =
-        "tensor_backward: the loss has shape (2, 3) and must be one number; tensor_backward_from takes a dL/dy";
+    const char *told = "tensor_backward: the loss has shape (2, 3) and must be one number; tensor_backward_from takes a dL/dy";
     assert_mistake(told, tensor_backward(y));
 }
 END_TEST
@@ -334,10 +331,8 @@ START_TEST(backward_wants_something_computed)
 {
     const Real one = 1;
     Tensor *leaf = random_leaf(SHAPE(1), 1);
-    const char *told =
-        "tensor_backward: this tensor was not computed on a tape (it is a leaf, or made with nothing recorded)";
-    const char *from =
-        "tensor_backward_from: this tensor was not computed on a tape (it is a leaf, or made with nothing recorded)";
+    const char *told = "tensor_backward: this tensor was not computed on a tape (it is a leaf, or made with nothing recorded)";
+    const char *from = "tensor_backward_from: this tensor was not computed on a tape (it is a leaf, or made with nothing recorded)";
     assert_mistake(told, tensor_backward(leaf));
     assert_mistake(from, tensor_backward_from(leaf, &one));
     tape_no_grad_begin();

@@ -83,7 +83,8 @@ START_TEST(nothing_else_in_the_library_prints_or_reads_numbers)
     char command[2048];
     snprintf(command, sizeof command,
              "found=$PWD/found; cd '%s' && find tensor nn gpt -name '*.c' -not -path 'gpt/cli/*' -not -name number.c "
-             "-print0 | xargs -0 perl -0777 -n tests/tensor/number_search.pl > $found; cat $found; ! test -s $found", folder_home());
+             "-print0 | xargs -0 perl -0777 -n tests/tensor/number_search.pl > $found; cat $found; ! test -s $found",
+             folder_home());
     ck_assert_int_eq(system(command), 0);
 }
 END_TEST

@@ -27,8 +27,8 @@ END_TEST
 // The first ten of Matsumoto and Nishimura's generator for the seed 5489.
 START_TEST(the_raw_stream_begins_as_published)
 {
-    static const uint32_t published[] = {3499211612u, 581869302u, 3890346734u, 3586334585u, 545404204u,
-                                         4161255391u, 3922919429u, 949333985u, 2715962298u, 1323567403u};
+    static const uint32_t published[] = {3499211612u, 581869302u,  3890346734u, 3586334585u, 545404204u,
+                                         4161255391u, 3922919429u, 949333985u,  2715962298u, 1323567403u};
     Random random;
     random_seed(&random, 5489);
     for (int i = 0; i < 10; i++) {
@@ -53,7 +53,7 @@ START_TEST(seeding_again_starts_again)
     Real first[3];
     Real again[3];
     random_seed(&random, 11);
-    random_normal(&random, first, 3, 0.0, 1.0);    // leaves half of a pair behind
+    random_normal(&random, first, 3, 0.0, 1.0); // leaves half of a pair behind
     random_seed(&random, 11);
     random_normal(&random, again, 3, 0.0, 1.0);
     assert_same_values("normals", again, first, 3);
@@ -122,8 +122,7 @@ static void assert_drawn(const GoldenDraw *draw, const Real *got)
         float value = (float)got[draw->first + i];
         uint32_t ulps = ulps_between(value, draw->plain[i]);
         if (ulps > plain_ulps(draw)) {
-            ck_abort_msg("%s: value %d: expected %.9g, got %.9g, %u ulps off", draw->call, i, (double)draw->plain[i],
-                         (double)value, ulps);
+            ck_abort_msg("%s: value %d: expected %.9g, got %.9g, %u ulps off", draw->call, i, (double)draw->plain[i], (double)value, ulps);
         }
         // The vector kernels' own logarithm, sine and cosine differ from libm's by up to 2e-6 in a normal.
         assert_near(draw->call, (double)value, (double)draw->vector[i], 2e-6);
@@ -167,7 +166,7 @@ START_TEST(a_sequence_of_calls_draws_what_torch_draws)
         make(&random, got, draw);
         assert_drawn(draw, got);
         if (strncmp(draw->call, "Linear(3,2)", 11) == 0) {
-            random_uniform(&random, got, 2, 0.0, 1.0);         // its bias, which is not listed
+            random_uniform(&random, got, 2, 0.0, 1.0); // its bias, which is not listed
         }
     }
 }
@@ -183,8 +182,7 @@ START_TEST(dropout_keeps_what_torch_keeps)
     Tensor *y = tensor_dropout(tensor_full(SHAPE(dropout->n), 1), dropout->p, &random);
     for (int i = 0; i < dropout->n; i++) {
         float expected = dropout->kept[i] == '1' ? dropout->value_of_kept : 0;
-        ck_assert_msg((float)y->data[i] == expected, "value %d: expected %.9g, got %.9g", i, (double)expected,
-                      (double)y->data[i]);
+        ck_assert_msg((float)y->data[i] == expected, "value %d: expected %.9g, got %.9g", i, (double)expected, (double)y->data[i]);
     }
     tape_free(tape);
 }

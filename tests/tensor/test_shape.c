@@ -60,7 +60,7 @@ START_TEST(shapes_are_equal_if_all_sizes_are)
     ck_assert(!shape_equal(SHAPE(2, 3), SHAPE(3, 2)));
     ck_assert(!shape_equal(SHAPE(2, 3), SHAPE(2, 3, 1)));
     ck_assert(!shape_equal(SHAPE(1), SHAPE_SCALAR));
-    ck_assert(shape_equal((Shape){1, {5, 9}}, (Shape){1, {5, 8}}));        // what lies behind ndim does not count
+    ck_assert(shape_equal((Shape){1, {5, 9}}, (Shape){1, {5, 8}})); // what lies behind ndim does not count
 }
 END_TEST
 
@@ -82,7 +82,7 @@ START_TEST(leaves_hold_what_they_are_made_of)
 {
     float values[] = {1, 2, 3, 4, 5, 6};
     Tensor *x = tensor_from(values, SHAPE(2, 3));
-    values[4] = 99;                                // x has its own copy
+    values[4] = 99; // x has its own copy
     const Real expected[] = {1, 2, 3, 4, 5, 6};
     const Real halves[] = {0.5f, 0.5f};
     const Real zeros[] = {0, 0, 0};
@@ -227,7 +227,7 @@ static void check_slices_along(Shape shape, int axis)
     for (int start = 0; start < shape.size[axis]; start++) {
         for (int length = 1; start + length <= shape.size[axis]; length++) {
             Tensor *x = counting_leaf(shape, 1);
-            Tensor *y = tensor_slice(x, axis - (start % 2) * shape.ndim, start, length);       // counted from both ends
+            Tensor *y = tensor_slice(x, axis - (start % 2) * shape.ndim, start, length); // counted from both ends
             const Real *dy = backward_counting(y);
             ck_assert_int_eq(y->shape.size[axis], length);
             assert_sliced(x, y, dy, axis, start);
@@ -276,8 +276,7 @@ END_TEST
 
 START_TEST(concat_joins_parts_in_order)
 {
-    Tensor *parts[] = {counting_leaf(SHAPE(2, 1, 2), 1), counting_leaf(SHAPE(2, 3, 2), 7),
-                       counting_leaf(SHAPE(2, 2, 2), 13)};
+    Tensor *parts[] = {counting_leaf(SHAPE(2, 1, 2), 1), counting_leaf(SHAPE(2, 3, 2), 7), counting_leaf(SHAPE(2, 2, 2), 13)};
     Tensor *y = tensor_concat(parts, 3, 1);
     backward_counting(y);
     assert_shape(y, SHAPE(2, 6, 2));

@@ -100,7 +100,7 @@ START_TEST(zero_grad_forgets_what_was_added_up)
 {
     Tensor *a = wanted(SHAPE(3), 1);
     Tensor *loss = tensor_sum(tensor_scale(a, 2));
-    tensor_zero_grad(a);                           // nothing there yet: nothing happens
+    tensor_zero_grad(a); // nothing there yet: nothing happens
     tensor_backward(loss);
     tensor_zero_grad(a);
     ck_assert_ptr_null(a->grad);
@@ -168,7 +168,7 @@ START_TEST(backward_from_an_earlier_tensor_leaves_the_later_ones_alone)
     tensor_retain_grad(c);
     tensor_backward(c);
     tensor_backward(b);
-    ck_assert_ptr_null(c->grad);                   // of the backward before, so it is forgotten
+    ck_assert_ptr_null(c->grad); // of the backward before, so it is forgotten
     ck_assert_float_eq(a->grad[0], 20 + 2);
 }
 END_TEST
@@ -328,7 +328,7 @@ START_TEST(no_gradient_flows_through_what_no_grad_made)
 {
     Tensor *a = wanted(SHAPE_SCALAR, 3);
     tape_no_grad_begin();
-    Tensor *constant = tensor_mul(a, a);           // torch: (a * a).detach()
+    Tensor *constant = tensor_mul(a, a); // torch: (a * a).detach()
     tape_no_grad_end();
     tensor_backward(tensor_mul(a, constant));
     ck_assert_float_eq(a->grad[0], 9);
@@ -401,10 +401,10 @@ START_TEST(nodes_that_the_loss_does_not_depend_on_are_not_walked)
     Seen seen = {0};
     tape_observer_add(tape, (TapeObserver){.before = see_before, .context = &seen});
     Tensor *a = wanted(SHAPE_SCALAR, 1);
-    Tensor *b = tensor_scale(a, 2);                // node 0
-    tensor_scale(a, 3);                            // node 1: leads nowhere
-    Tensor *d = tensor_scale(b, 4);                // node 2
-    tensor_scale(b, 5);                            // node 3: leads nowhere
+    Tensor *b = tensor_scale(a, 2); // node 0
+    tensor_scale(a, 3);             // node 1: leads nowhere
+    Tensor *d = tensor_scale(b, 4); // node 2
+    tensor_scale(b, 5);             // node 3: leads nowhere
     tensor_backward(d);
     ck_assert_int_eq(seen.count, 2);
     ck_assert_int_eq(seen.nodes[0], 2);
@@ -419,16 +419,16 @@ START_TEST(nodes_that_lead_to_no_wanted_gradient_are_not_walked)
     tape_observer_add(tape, (TapeObserver){.after = see_after, .context = &seen});
     Tensor *a = wanted(SHAPE_SCALAR, 1);
     Tensor *constant = tensor_full(SHAPE_SCALAR, 2);
-    Tensor *square = tensor_mul(constant, constant);           // node 0
-    tensor_backward(tensor_mul(a, square));                    // node 1
+    Tensor *square = tensor_mul(constant, constant); // node 0
+    tensor_backward(tensor_mul(a, square));          // node 1
     ck_assert_int_eq(seen.count, 1);
     ck_assert_int_eq(seen.nodes[0], 1);
 }
 END_TEST
 
 typedef struct Called {
-    char *order;                                   // one letter for each call
-    char name;                                     // lower case: before; upper case: after
+    char *order; // one letter for each call
+    char name;   // lower case: before; upper case: after
 } Called;
 
 static void called_before(TapeNode *node, void *context)
@@ -453,8 +453,9 @@ START_TEST(observers_are_called_in_order_and_nest)
     Called called[] = {{order, 'a'}, {order, 'b'}, {order, 'c'}};
     int numbers[3];
     for (int i = 0; i < 3; i++) {
-        numbers[i] = tape_observer_add(tape, (TapeObserver){.before = called_before, .after = called_after, .context = &called[i],
-                                                            .changes_gradients = i == 1});
+        numbers[i] =
+            tape_observer_add(tape,
+                              (TapeObserver){.before = called_before, .after = called_after, .context = &called[i], .changes_gradients = i == 1});
     }
     Tensor *loss = tensor_scale(wanted(SHAPE_SCALAR, 1), 2);
     tensor_backward(loss);
@@ -617,7 +618,7 @@ static void *chain(void *length)
         y = tensor_add_scalar(y, 1);
     }
     tensor_backward(y);
-    bool right = tensor_item(y) == (Real)*(int *)length && x->grad[0] == 1;
+    bool right = tensor_item(y) == (Real) * (int *)length && x->grad[0] == 1;
     tape_free(own);
     return right ? length : NULL;
 }
@@ -673,7 +674,7 @@ START_TEST(two_tapes_record_apart)
 
     ck_assert_int_eq(tape->n_nodes, 1);
     ck_assert_int_eq(second->n_nodes, 1);
-    tensor_backward(y_second);                     // its own tape is walked, though the other is current
+    tensor_backward(y_second); // its own tape is walked, though the other is current
     ck_assert_float_eq(on_second->grad[0], 3);
     ck_assert_ptr_null(on_first->grad);
     tape_reset(second);
@@ -701,7 +702,7 @@ END_TEST
 static void *work_alone(void *factor)
 {
     if (tape_current() != NULL) {
-        return NULL;                               // another thread's tape is not this one's
+        return NULL; // another thread's tape is not this one's
     }
     Tape *own = tape_create();
     bool right = true;
@@ -709,7 +710,7 @@ static void *work_alone(void *factor)
         Tensor *x = wanted(SHAPE(50), 1);
         Tensor *y = tensor_scale(x, *(int *)factor);
         tensor_backward(tensor_sum(tensor_add(y, y)));
-        right = right && own->n_nodes == 3 && x->grad[49] == 2 * (Real)*(int *)factor;
+        right = right && own->n_nodes == 3 && x->grad[49] == 2 * (Real) * (int *)factor;
         tape_reset(own);
     }
     tape_free(own);

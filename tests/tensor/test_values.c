@@ -53,7 +53,7 @@ typedef struct Known {
 static const Known known[] = {
     {"relu", tensor_relu, 2, 2, 1},
     {"relu", tensor_relu, -2, 0, 0},
-    {"relu", tensor_relu, 0, 0, 0},                // torch has it so: relu'(0) = 0
+    {"relu", tensor_relu, 0, 0, 0}, // torch has it so: relu'(0) = 0
     {"relu", tensor_relu, 1 << 30, 1 << 30, 1},
     {"relu", tensor_relu, -100, 0, 0},
     {"gelu", tensor_gelu, 0, 0, 0.5},
@@ -62,7 +62,7 @@ static const Known known[] = {
     {"gelu", tensor_gelu, 2, 1.9545976759, 1.0860992567},
     {"gelu", tensor_gelu, 100, 100, 1},
     {"gelu", tensor_gelu, -100, 0, 0},
-    {"gelu", tensor_gelu, 0x1p66, 0x1p66, 1},      // x^2 and x^3 are infinite in float32
+    {"gelu", tensor_gelu, 0x1p66, 0x1p66, 1}, // x^2 and x^3 are infinite in float32
     {"gelu", tensor_gelu, -0x1p66, 0, 0},
     {"gelu_erf", tensor_gelu_erf, 0, 0, 0.5},
     {"gelu_erf", tensor_gelu_erf, 1, 0.8413447461, 1.0833154706},
@@ -156,8 +156,8 @@ typedef struct Reference {
 } Reference;
 
 static const Reference references[] = {
-    {"relu", tensor_relu, relu},          {"gelu", tensor_gelu, gelu}, {"gelu_erf", tensor_gelu_erf, gelu_erf},
-    {"tanh", tensor_tanh, tanh},          {"sigmoid", tensor_sigmoid, sigmoid}, {"exp", tensor_exp, exp},
+    {"relu", tensor_relu, relu}, {"gelu", tensor_gelu, gelu},          {"gelu_erf", tensor_gelu_erf, gelu_erf},
+    {"tanh", tensor_tanh, tanh}, {"sigmoid", tensor_sigmoid, sigmoid}, {"exp", tensor_exp, exp},
 };
 
 enum { REFERENCES = sizeof references / sizeof references[0] };
@@ -312,7 +312,7 @@ END_TEST
 START_TEST(each_row_of_a_softmax_is_its_own)
 {
     Tensor *x = random_leaf(SHAPE(2, 3, 5), 3);
-    x->data[7] = (Real)NAN;                        // in row 1
+    x->data[7] = (Real)NAN; // in row 1
     Tensor *y = tensor_softmax(x);
     for (int row = 0; row < 6; row++) {
         double sum = 0;
@@ -420,7 +420,7 @@ START_TEST(targets_of_minus_one_do_not_count)
         Tensor *x = tensor_require_grad(tensor_from(logits, SHAPE(4, 3)));
         Tensor *loss = tensor_cross_entropy(x, targets);
         assert_near("loss", (double)tensor_item(loss), (0.4076059644 + 0.4076059644 + 2.4076059644) / 3, 4 * FLOAT_UNIT);
-        tensor_backward(tensor_add(loss, tensor_cross_entropy(x, targets)));           // accumulates
+        tensor_backward(tensor_add(loss, tensor_cross_entropy(x, targets))); // accumulates
         for (int i = 0; i < 3; i++) {
             assert_near("gradient", (double)x->grad[i], 2 * third[i], 4 * FLOAT_UNIT);
         }
@@ -570,7 +570,7 @@ START_TEST(embedding_takes_rows_and_gives_their_gradients_back)
     for (int i = 0; i < 6; i++) {
         assert_same_values("row", y->data + 2 * i, weight->data + 2 * ids[i], 2);
     }
-    ids[0] = 1;                                    // the tape has its own copy
+    ids[0] = 1; // the tape has its own copy
     tensor_backward(tensor_sum(y));
     const Real times[] = {2, 2, 0, 0, 1, 1, 3, 3};
     assert_same_values("gradient", weight->grad, times, 8);

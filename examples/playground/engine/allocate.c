@@ -15,7 +15,7 @@ typedef union Header {
     char room[UNIT];
 } Header;
 
-extern char __heap_base;                           // the linker's: where memory is free
+extern char __heap_base; // the linker's: where memory is free
 static Header *freed[CLASSES];
 static uintptr_t top;
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NUMBERS = 4 };                              // of a metric: low, median, high of its quartiles, and how many there are
+enum { NUMBERS = 4 }; // of a metric: low, median, high of its quartiles, and how many there are
 
 // Called after each measurement. values: its metrics, (n_layer, METRIC_COUNT), if steps are measured; else NULL.
 IMPORT(progress) void page_progress(int done, int n, int arm, int step, double seed, double loss, const double *values, int n_layer);
@@ -99,9 +99,9 @@ EXPORT(engine_rules) void engine_rules(void)
 // ------------------------------------------------------------------------------------------------------------
 // gradflow
 
-static Experiment experiment;                      // of the last run
+static Experiment experiment; // of the last run
 static GradflowPlan plan;
-static double *values;                             // of its metrics
+static double *values; // of its metrics
 
 static void forget_run(void)
 {

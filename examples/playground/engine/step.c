@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_NODES = 400 };                         // more could not be followed
+enum { MOST_NODES = 400 }; // more could not be followed
 
 // The gradient of a tensor after one node of the walk back.
 typedef struct Arrival {
     int node;
     const Tensor *tensor;
-    Real *grad;                                    // a copy
+    Real *grad; // a copy
 } Arrival;
 
 // The last step. The page copies its numbers; they are freed with the next call.
@@ -21,9 +21,9 @@ static struct {
     GradflowPlan plan;
     Net net;
     Tape *tape;
-    const Tensor **tensors;                        // all that nodes read or make; their places are the page's numbers
+    const Tensor **tensors; // all that nodes read or make; their places are the page's numbers
     int n_tensors, tensors_capacity;
-    Arrival *arrivals;                             // in the order of the walk
+    Arrival *arrivals; // in the order of the walk
     int n_arrivals, arrivals_capacity;
     GradFlowWatch *watch;
 } step;
@@ -116,8 +116,8 @@ static bool run_step(const StepDrawing *drawing, double *loss, Error *error)
 // JSON
 
 static const char *const GROUPS[OP_GROUP_COUNT] = {
-    [OP_GROUP_OTHER] = "other",           [OP_GROUP_PRODUCT] = "product", [OP_GROUP_ATTENTION] = "attention", [OP_GROUP_NORM] = "norm",
-    [OP_GROUP_ACTIVATION] = "activation", [OP_GROUP_LOSS] = "loss",
+    [OP_GROUP_OTHER] = "other", [OP_GROUP_PRODUCT] = "product",       [OP_GROUP_ATTENTION] = "attention",
+    [OP_GROUP_NORM] = "norm",   [OP_GROUP_ACTIVATION] = "activation", [OP_GROUP_LOSS] = "loss",
 };
 
 static void put_tensor(const Tensor *tensor, const char *before)

@@ -59,7 +59,7 @@ static bool is_chosen(const char *names, const BenchCase *which)
     if (names == NULL) {
         return which->run != NULL;
     }
-    for (const char *at = names; ; ) {
+    for (const char *at = names;;) {
         size_t length = strcspn(at, ",");
         if (begins_with(which->name, at, length)) {
             return true;
@@ -82,8 +82,8 @@ static bool check_names(const Options *options)
             found |= begins_with(bench_cases[i].name, at, length);
         }
         if (!found) {
-            return option_error(options, "case", "'%.*s' is not the beginning of a case; see 'gptape bench --list'",
-                                length < 40 ? (int)length : 40, at);
+            return option_error(options, "case", "'%.*s' is not the beginning of a case; see 'gptape bench --list'", length < 40 ? (int)length : 40,
+                                at);
         }
         at = at[length] == '\0' ? NULL : at + length + 1;
     }
@@ -111,7 +111,8 @@ static bool read_ranks(const Options *options, BenchConfig *config)
     for (int i = 0; ranks_count() > 1 && i < bench_case_count; i++) {
         const char *name = bench_cases[i].name;
         if (is_chosen(options_text(options, "case"), &bench_cases[i]) && bench_cases[i].run != NULL && !begins_with(name, "step-", 5)) {
-            return option_error(options, "case", "several ranks make training steps and sweeps only, not %s (expected --case step-... or sweep)", name);
+            return option_error(options, "case", "several ranks make training steps and sweeps only, not %s (expected --case step-... or sweep)",
+                                name);
         }
     }
     return true;
@@ -238,8 +239,7 @@ int command_bench(const Options *options)
     BenchConfig config = {0};
     Error error;
     int status;
-    if (!options_threads(options) || !check_names(options)
-        || !options_double(options, "seconds", 0.0, 3600.0, &config.seconds)
+    if (!options_threads(options) || !check_names(options) || !options_double(options, "seconds", 0.0, 3600.0, &config.seconds)
         || !options_switch(options, "recompute", &config.recompute) || !read_ranks(options, &config)
         || !options_tokenizer_kind(options, TOKENIZER_COUNT, &kind)) {
         return STATUS_USAGE;

@@ -127,23 +127,22 @@ static void print_meaning(const BenchReport *report)
         const BenchRow *row = &report->rows[i];
         if (is_tokenizer(row)) {
             terminal_print("%s: %s, %.1f MB/s of text.", row->which->name, tokenizer_name(tokenizer_kind(report->tokenizer)),
-                   a_second((double)report->n_text, &row->figures) / MEGA);
+                           a_second((double)report->n_text, &row->figures) / MEGA);
         }
         if (row->figures.f32_ms.n > 0) {
             double bf16 = row->figures.ms.median;
             double f32 = row->figures.f32_ms.median;
             terminal_print("%s: %.*f ms with products in bf16, %.*f ms in float32: bf16 takes %.2f times as long.", row->which->name,
-                   ms_decimals(bf16), bf16, ms_decimals(f32), f32, bf16 / f32);
+                           ms_decimals(bf16), bf16, ms_decimals(f32), f32, bf16 / f32);
         }
         if (row->which->limit == BENCH_KERNEL) {
-            terminal_print("%s: %.2f microseconds per operation, forward and backward, besides its loops.", row->which->name,
-                   overhead_us(row));
+            terminal_print("%s: %.2f microseconds per operation, forward and backward, besides its loops.", row->which->name, overhead_us(row));
         }
     }
     if (has_steps(report)) {
         terminal_print("A training step counts 6 x parameters x tokens FLOPs: each weight multiplies and adds once forward, twice back. It is "
                        "all of forward, backward, clipping and AdamW.%s",
-               report->recompute ? " Blocks were computed again in backward, which is not counted." : "");
+                       report->recompute ? " Blocks were computed again in backward, which is not counted." : "");
     }
 }
 

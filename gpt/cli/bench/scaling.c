@@ -54,9 +54,10 @@ static void print_scaling(const ScalingRow *rows, int n, Reduction reduce)
             terminal_print("%s: %d networks, timed without the start of MPI.", rows[i].which->name, rows[i].which->sizes[0]);
             continue;
         }
-        terminal_print("%s: %.1f %% of the ranks' step is the sum of gradients (--reduce %s); a rank's resident memory is at most %s, predicted %s.",
-                       rows[i].which->name, 100 * scaling->communication, reduction_name(reduce), bytes_text(scaling->peak_bytes, resident),
-                       bytes_text(scaling->predicted_bytes, predicted));
+        terminal_print(
+            "%s: %.1f %% of the ranks' step is the sum of gradients (--reduce %s); a rank's resident memory is at most %s, predicted %s.",
+            rows[i].which->name, 100 * scaling->communication, reduction_name(reduce), bytes_text(scaling->peak_bytes, resident),
+            bytes_text(scaling->predicted_bytes, predicted));
     }
 }
 
@@ -74,7 +75,7 @@ static void print_json(const ScalingRow *rows, int n, Reduction reduce)
         json_add_number(object, "ms_one_rank", scaling->one.median);
         json_add_number(object, "faster_than_one_rank", times(scaling, scaling->one));
         if (scaling->tokens == 0) {
-            continue;                              // a sweep
+            continue; // a sweep
         }
         json_add_number(object, "ms_one_rank_all_threads", scaling->all.median);
         json_add_number(object, "tokens_per_s", tokens_per_s(scaling, scaling->ranks));

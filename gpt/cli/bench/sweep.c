@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { FEWEST = 3, MOST = 200 };                   // repetitions; with --seconds 0 there is one
+enum { FEWEST = 3, MOST = 200 }; // repetitions; with --seconds 0 there is one
 
 static bool run_once(Queue *queue, double *ms, Error *error)
 {
@@ -46,7 +46,10 @@ bool bench_sweep(const Options *options, const BenchCase *which, double seconds,
     int threads = kernels_threads();
     for (int i = 0; i < n; i++) {
         cells[i] = (Cell){.settings = "--net gpt --n-layer 8 --n-embd 192 --n-head 4 --context-length 64 --batch 1 --residual pre",
-                          .seed = (uint64_t)i, .keys = {"network"}, .statistics = {"loss"}, .n_statistics = 1};
+                          .seed = (uint64_t)i,
+                          .keys = {"network"},
+                          .statistics = {"loss"},
+                          .n_statistics = 1};
     }
     Queue queue = {.options = options, .sweep = which->name, .cells = cells, .n = n, .silent = true};
     *scaling = (BenchScaling){.threads = 1};

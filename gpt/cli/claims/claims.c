@@ -54,10 +54,10 @@ typedef struct Plan {
     ClaimRun *runs;
     int n;
     Cell *cells;
-    int *claims_of_cells;                          // (n_cells, CELL_STATISTICS): the claim of each statistic
+    int *claims_of_cells; // (n_cells, CELL_STATISTICS): the claim of each statistic
     int n_cells, capacity, capacity_claims;
     Store *store;
-    bool rows;                                     // are rows printed as they finish?
+    bool rows; // are rows printed as they finish?
 } Plan;
 
 static bool unknown_claim(const Options *options, const char *id)
@@ -106,8 +106,8 @@ static bool make_grid(const Options *options, ClaimRun *run)
     const Claim *claim = run->claim;
     Grid *grid = &run->grid;
     *grid = (Grid){.settings = memory_copy_text(claim->settings), .n_seeds = claim->seeds};
-    if ((claim->vary != NULL && !grid_vary(options, "list", claim->vary, grid)) || !grid_make_points(options, grid) ||
-        !options_seed(options, &grid->seed) || !options_int(options, "seeds", 1, MOST_SEEDS, &grid->n_seeds)) {
+    if ((claim->vary != NULL && !grid_vary(options, "list", claim->vary, grid)) || !grid_make_points(options, grid)
+        || !options_seed(options, &grid->seed) || !options_int(options, "seeds", 1, MOST_SEEDS, &grid->n_seeds)) {
         return false;
     }
     size_t n = (size_t)grid->n_points;
@@ -136,7 +136,8 @@ static Cell *find_cell(Plan *plan, const char *settings, uint64_t seed)
         }
     }
     plan->cells = memory_grow(plan->cells, plan->n_cells, &plan->capacity, sizeof(Cell), "the networks");
-    plan->claims_of_cells = memory_grow(plan->claims_of_cells, plan->n_cells, &plan->capacity_claims, CELL_STATISTICS * sizeof(int), "the networks");
+    plan->claims_of_cells = memory_grow(plan->claims_of_cells, plan->n_cells, &plan->capacity_claims, CELL_STATISTICS * sizeof(int),
+                                        "the networks");
     Cell *cell = &plan->cells[plan->n_cells];
     *cell = (Cell){.settings = settings, .seed = seed};
     plan->n_cells++;
@@ -298,8 +299,8 @@ static int report(const Options *options, const Plan *plan, double seconds)
         claims_print_end(plan->runs, plan->n, seconds);
     }
     flush_stdout();
-    bool done = (!options_given(options, "explain") || claims_explain(options, &plan->runs[0], &error)) &&
-                save(options, "csv", plan, claims_write_csv, &error) && save(options, "html", plan, claims_write_html, &error);
+    bool done = (!options_given(options, "explain") || claims_explain(options, &plan->runs[0], &error))
+             && save(options, "csv", plan, claims_write_csv, &error) && save(options, "html", plan, claims_write_html, &error);
     return done || report_error(options, &error) ? STATUS_OK : STATUS_FAILED;
 }
 
@@ -324,8 +325,13 @@ static int run(const Options *options, Plan *plan)
         }
     }
     interrupt_watch();
-    Queue queue = {.options = options, .sweep = "gptape claims", .cells = plan->cells, .n = plan->n_cells, .store = plan->store,
-                   .done = count_cell, .context = plan};
+    Queue queue = {.options = options,
+                   .sweep = "gptape claims",
+                   .cells = plan->cells,
+                   .n = plan->n_cells,
+                   .store = plan->store,
+                   .done = count_cell,
+                   .context = plan};
     QueueEnd end = queue_run(&queue);
     status = end == QUEUE_FAILED ? STATUS_FAILED : STATUS_OK;
     if (first && end == QUEUE_DONE) {

@@ -9,11 +9,11 @@
 typedef struct ClaimRun {
     const Claim *claim;
     Grid grid;
-    char **keys;                                   // the store's key for each point
-    double *x;                                     // (n_points)
-    double *values;                                // (n_points, n_seeds)
-    int missing;                                   // cells that are not done
-    bool done;                                     // the estimate and the verdict are available
+    char **keys;    // the store's key for each point
+    double *x;      // (n_points)
+    double *values; // (n_points, n_seeds)
+    int missing;    // cells that are not done
+    bool done;      // the estimate and the verdict are available
     Estimate estimate;
     Verdict verdict;
     double seconds;

@@ -21,7 +21,7 @@ static bool chart_of_series(const ClaimRun *run, char **text, Error *error)
     GradflowCell cell;
     *text = NULL;
     if (!gradflow_cell("claims", run->grid.lines[0], run->grid.seed, &cell)) {
-        return true;                               // it was reported
+        return true; // it was reported
     }
     Series series = statistic_series(run->claim->statistic, cell.rows);
     free(cell.rows);

@@ -64,14 +64,16 @@ static void write_interval(FILE *out, const ClaimRun *run)
     fprintf(out, "<svg viewBox=\"0 0 %d 56\" width=\"%d\" role=\"img\" aria-label=\"", WIDTH, WIDTH);
     number_print(out, "predicted %.4g plus or minus %.3g, measured %.4g, interval %.4g to %.4g\">", claim->prediction, claim->tolerance,
                  estimate->value, estimate->low, estimate->high);
-    number_print(out, "<rect class=\"band\" x=\"%.1f\" y=\"6\" width=\"%.1f\" height=\"26\" fill=\"#ccc\"/>", band_low, fmax(band_high - band_low, 1.5));
+    number_print(out, "<rect class=\"band\" x=\"%.1f\" y=\"6\" width=\"%.1f\" height=\"26\" fill=\"#ccc\"/>", band_low,
+                 fmax(band_high - band_low, 1.5));
     number_print(out, "<line class=\"axis\" x1=\"%.1f\" x2=\"%.1f\" y1=\"4\" y2=\"34\" stroke=\"#333\" stroke-dasharray=\"3 2\"/>", middle, middle);
     number_print(out, "<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"38\" y2=\"38\" stroke=\"#888\"/>", LEFT, RIGHT);
     if (estimate->missing == NULL) {
         double low = place(&scale, estimate->low, LEFT, RIGHT);
         double high = place(&scale, estimate->high, LEFT, RIGHT);
         double value = place(&scale, estimate->value, LEFT, RIGHT);
-        number_print(out, "<path class=\"mark\" d=\"M%.1f 13v12M%.1f 13v12M%.1f 19H%.1f\" stroke=\"#000\" stroke-width=\"2\" fill=\"none\"/>", low, high, low, high);
+        number_print(out, "<path class=\"mark\" d=\"M%.1f 13v12M%.1f 13v12M%.1f 19H%.1f\" stroke=\"#000\" stroke-width=\"2\" fill=\"none\"/>", low,
+                     high, low, high);
         number_print(out, "<path class=\"mark\" d=\"M%.1f 13l5 6-5 6-5-6z\" fill=\"#000\"/>", value);
     }
     write_text(out, LEFT, 51, "start", scale.low);
@@ -172,13 +174,18 @@ void claims_write_html(FILE *out, const ClaimRun *runs, int n)
     for (int i = 0; i < n; i++) {
         counts[runs[i].verdict]++;
     }
-    fprintf(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-                 "<title>Claims about shortcuts, measured</title><style>\n%s</style></head><body>\n<h1>Claims about shortcuts, measured</h1>\n", STYLE);
+    fprintf(
+        out,
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+        "<title>Claims about shortcuts, measured</title><style>\n%s</style></head><body>\n<h1>Claims about shortcuts, measured</h1>\n",
+        STYLE);
     fprintf(out, "<p>%d claims: %d agree, %d differ, %d cannot be measured. gptape %s.</p>\n", n, counts[VERDICT_AGREES], counts[VERDICT_DIFFERS],
             counts[VERDICT_UNKNOWN], GPTAPE_VERSION);
-    fprintf(out, "<p>A claim <em>agrees</em> if its prediction with its tolerance (the gray band; the dashed line is the prediction) overlaps the 95 %% "
-                 "bootstrap interval over seeds (the bar; the diamond is the measured number). Below it, each point is one network.</p>\n"
-                 "<table><thead><tr><th scope=\"col\">Verdict</th><th scope=\"col\">Claim and command</th><th scope=\"col\">Measurement</th></tr></thead><tbody>\n");
+    fprintf(
+        out,
+        "<p>A claim <em>agrees</em> if its prediction with its tolerance (the gray band; the dashed line is the prediction) overlaps the 95 %% "
+        "bootstrap interval over seeds (the bar; the diamond is the measured number). Below it, each point is one network.</p>\n"
+        "<table><thead><tr><th scope=\"col\">Verdict</th><th scope=\"col\">Claim and command</th><th scope=\"col\">Measurement</th></tr></thead><tbody>\n");
     for (int i = 0; i < n; i++) {
         write_row(out, &runs[i]);
     }

@@ -27,7 +27,7 @@ char *claim_command(const ClaimRun *run)
     } else {
         fprintf(stream, "gptape sweep --vary '%s' %s --seeds %d --statistic '%s'", claim->vary, claim->settings, grid->n_seeds, claim->statistic);
     }
-    if (grid->seed != 123) {                       // the default
+    if (grid->seed != 123) { // the default
         fprintf(stream, " --seed %llu", (unsigned long long)grid->seed);
     }
     fclose(stream);
@@ -87,8 +87,8 @@ void claims_print_end(const ClaimRun *runs, int n, double seconds)
     for (int i = 0; i < n; i++) {
         counts[runs[i].verdict]++;
     }
-    terminal_print("\n%d claim%s: %d agree, %d differ, %d cannot be measured. %.0f s.", n, plural(n), counts[VERDICT_AGREES], counts[VERDICT_DIFFERS],
-                   counts[VERDICT_UNKNOWN], seconds);
+    terminal_print("\n%d claim%s: %d agree, %d differ, %d cannot be measured. %.0f s.", n, plural(n), counts[VERDICT_AGREES],
+                   counts[VERDICT_DIFFERS], counts[VERDICT_UNKNOWN], seconds);
 }
 
 // ------------------------------------------------------------------------------------------------------------

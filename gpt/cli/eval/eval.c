@@ -9,8 +9,7 @@
 
 static const OptionRow text_rows[] = {
     {"data", "FILE", NULL, "text to predict (default: the built-in stories)"},
-    {"split", "all|train|val", NULL,
-     "all of it, the part that 'gptape train' trains on, or the last tenth (default all; of the stories val)"},
+    {"split", "all|train|val", NULL, "all of it, the part that 'gptape train' trains on, or the last tenth (default all; of the stories val)"},
     {0},
 };
 
@@ -92,8 +91,8 @@ void eval_model_note(const Options *options, const EvalModel *model)
     if (model->saved) {
         options_saved_model_note(options, &model->gpt->config);
     } else {
-        command_note(options, "%s%s, untrained: random weights from seed %llu", model->name,
-                     options_any_field(options) ? " (changed)" : "", (unsigned long long)model->seed);
+        command_note(options, "%s%s, untrained: random weights from seed %llu", model->name, options_any_field(options) ? " (changed)" : "",
+                     (unsigned long long)model->seed);
     }
 }
 
@@ -124,10 +123,10 @@ cJSON *eval_model_json(const EvalModel *model, double loss)
 // One batch of ids
 
 typedef struct Batch {
-    int *ids;                                      // (B, T)
-    int *targets;                                  // (B, T)
+    int *ids;     // (B, T)
+    int *targets; // (B, T)
     int B, T;
-    Task *task;                                    // --task; NULL: none
+    Task *task; // --task; NULL: none
 } Batch;
 
 // For a task: drawn by its own generator.
@@ -138,8 +137,8 @@ static bool draw_batch(const Options *options, const EvalModel *model, Batch *ba
     Error error;
     batch->T = config->context_length;
     batch->task = options_task(options);
-    if (batch->task == NULL || !options_int(options, "batch", 1, MOST_ROWS, &batch->B) ||
-        !options_int(options, "length", 1, config->context_length, &batch->T)) {
+    if (batch->task == NULL || !options_int(options, "batch", 1, MOST_ROWS, &batch->B)
+        || !options_int(options, "length", 1, config->context_length, &batch->T)) {
         return false;
     }
     if (batch->B > INT_MAX / batch->T) {
@@ -232,8 +231,8 @@ static bool check_what(const Options *options)
     if (extra != NULL) {
         return option_error(options, extra, "for --task only; leave it out");
     }
-    return name == NULL || option_error(options, name, "%s; leave one out", task ? "--task draws the batch" :
-                                        "for a text, but --ids gives the whole batch");
+    return name == NULL
+        || option_error(options, name, "%s; leave one out", task ? "--task draws the batch" : "for a text, but --ids gives the whole batch");
 }
 
 int command_eval(const Options *options)

@@ -6,7 +6,7 @@
 #include <limits.h>
 #include <math.h>
 
-enum { PART_ALL = SPLIT_COUNT };                   // of a text: train, val, or both
+enum { PART_ALL = SPLIT_COUNT }; // of a text: train, val, or both
 
 static const char *part_word(int i)
 {
@@ -64,9 +64,8 @@ static void print_evaluation(const Options *options, const EvalModel *model, con
            "perplexity     %.6g\n"
            "bits per byte  %.6g\n"
            "tokens         %s, which %s %s byte%s, in %s window%s of %d\n",
-           evaluation->loss, exp(evaluation->loss), bits, tokens, evaluation->n == 1 ? "is" : "are", bytes,
-           plural((double)n_bytes), windows, plural(evaluation->n_windows),
-           model->gpt->config.context_length);
+           evaluation->loss, exp(evaluation->loss), bits, tokens, evaluation->n == 1 ? "is" : "are", bytes, plural((double)n_bytes), windows,
+           plural(evaluation->n_windows), model->gpt->config.context_length);
 }
 
 static int eval_tokens(const Options *options, const EvalModel *model, const Tokenizer *tokenizer, const Dataset *dataset)

@@ -21,8 +21,8 @@ int generation_attention_check(Generation *generation)
     if (generation->n_samples > 1) {
         option_error(options, "attention", "draws one text, but --samples is %d; leave one out", generation->n_samples);
     } else if (n > most) {
-        option_error(options, "attention", "a page has room for %d tokens in %d x %d maps, not for %d (expected a smaller --tokens or prompt)", most,
-                     model->n_layer, model->n_head, n);
+        option_error(options, "attention", "a page has room for %d tokens in %d x %d maps, not for %d (expected a smaller --tokens or prompt)",
+                     most, model->n_layer, model->n_head, n);
     } else if (!plot_path_check(generation->attention, &error)) {
         report_error(options, &error);
     } else if (options_output(options, "attention", generation->attention)) {
@@ -64,7 +64,11 @@ static bool draw(const Generation *generation, const int *ids, int T, Error *err
         tokens[t] = token_text(generation, ids[t]);
     }
     gpt_attention_weights(generation->gpt, ids, T, weights);
-    AttentionMaps maps = {.weights = weights, .n_layer = model->n_layer, .n_head = model->n_head, .T = T, .causal = model->causal,
+    AttentionMaps maps = {.weights = weights,
+                          .n_layer = model->n_layer,
+                          .n_head = model->n_head,
+                          .T = T,
+                          .causal = model->causal,
                           .tokens = (const char *const *)tokens,
                           .caption = generation->preset != NULL ? generation->preset->name : options_text(generation->options, "model")};
     bool done = plot_attention(&maps, generation->attention, error);

@@ -80,8 +80,7 @@ static bool read_choice(const Options *options, GenerateConfig *config)
 
     config->greedy = options_given(options, "greedy");
     config->cache = !options_given(options, "no-cache");
-    if (!options_double(options, "temperature", 0, HOTTEST, &config->temperature)
-        || !options_int(options, "top-k", 1, INT_MAX, &config->top_k)
+    if (!options_double(options, "temperature", 0, HOTTEST, &config->temperature) || !options_int(options, "top-k", 1, INT_MAX, &config->top_k)
         || !options_double(options, "top-p", 0, 1, &config->top_p)) {
         return false;
     }
@@ -100,10 +99,8 @@ static bool read_options(Generation *generation)
     GenerateConfig *config = &generation->config;
 
     *config = GENERATE_DEFAULTS;
-    return options_seed(options, &generation->seed) && options_threads(options)
-        && options_int(options, "tokens", 1, MOST_TOKENS, &config->n_new)
-        && options_int(options, "samples", 1, MOST_SAMPLES, &generation->n_samples)
-        && read_choice(options, config);
+    return options_seed(options, &generation->seed) && options_threads(options) && options_int(options, "tokens", 1, MOST_TOKENS, &config->n_new)
+        && options_int(options, "samples", 1, MOST_SAMPLES, &generation->n_samples) && read_choice(options, config);
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -10,25 +10,25 @@
 
 #include "gpt/cli/kit/kit.h"
 
-enum { BYTES = 256 };                              // a vocabulary of at least this many can hold any text's bytes
+enum { BYTES = 256 }; // a vocabulary of at least this many can hold any text's bytes
 
 #define DEFAULT_PROMPT "Every effort moves you"
 
 // One run of the command.
 typedef struct Generation {
     const Options *options;
-    const GPTPreset *preset;                       // NULL with --model
+    const GPTPreset *preset; // NULL with --model
     GPTConfig model;
     GPT *gpt;
-    uint64_t seed;                                 // of the draws, and of an untrained model's weights
-    Tokenizer *tokenizer;                          // NULL where there are only ids
-    int *prompt;                                   // (n_prompt)
+    uint64_t seed;        // of the draws, and of an untrained model's weights
+    Tokenizer *tokenizer; // NULL where there are only ids
+    int *prompt;          // (n_prompt)
     int n_prompt;
-    bool prompt_hidden;                            // it is empty: begins with a token that is not shown
+    bool prompt_hidden; // it is empty: begins with a token that is not shown
     GenerateConfig config;
     int n_samples;
-    const char *attention;                         // --attention's file; NULL: none
-    int *text;                                     // (n_text), for the plot: prompt and new tokens; NULL: none
+    const char *attention; // --attention's file; NULL: none
+    int *text;             // (n_text), for the plot: prompt and new tokens; NULL: none
     int n_text;
 } Generation;
 
@@ -36,9 +36,9 @@ typedef struct Generation {
 int generation_tokenizer(Generation *generation);
 int generation_prompt(Generation *generation);
 
-bool generation_is_text(const Generation *generation);         // is text printed, or ids, or JSON?
+bool generation_is_text(const Generation *generation); // is text printed, or ids, or JSON?
 
-int generation_together(const Generation *generation);         // how many samples are made at once
+int generation_together(const Generation *generation); // how many samples are made at once
 
 // Makes the samples and prints them; returns the exit status.
 int generation_print(Generation *generation);

@@ -8,25 +8,25 @@
 
 // How long tokens took, over all samples.
 typedef struct Pace {
-    double first;                                  // seconds to the first token of the first sample
-    double seconds;                                // for the other tokens of all samples
-    int n;                                         // how many those are
+    double first;   // seconds to the first token of the first sample
+    double seconds; // for the other tokens of all samples
+    int n;          // how many those are
     int total;
 } Pace;
 
 // Samples generated in one batch: the first is printed as its tokens arrive, the others after it.
 typedef struct Group {
     const Generation *generation;
-    int first;                                     // the number of its first sample
+    int first; // the number of its first sample
     int count;
-    int *ids;                                      // (count, n_prompt + n_new)
-    int *made;                                     // (count): new tokens of each
-    int printing;                                  // the sample whose turn it is
-    bool begun;                                    // were its heading and prompt printed?
-    int n_printed;                                 // of its new tokens
+    int *ids;      // (count, n_prompt + n_new)
+    int *made;     // (count): new tokens of each
+    int printing;  // the sample whose turn it is
+    bool begun;    // were its heading and prompt printed?
+    int n_printed; // of its new tokens
     TokenPrinter printer;
     double started;
-    double before;                                 // when the token before came
+    double before; // when the token before came
     Pace *pace;
 } Group;
 
@@ -130,14 +130,14 @@ static void print_more(Group *group, bool end)
             print_end(group);
         }
     }
-    flush_stdout();                                // a large model takes its time for each token
+    flush_stdout(); // a large model takes its time for each token
 }
 
 // The progress of a streamed model: a line for each token, erased when the token is printed.
 typedef struct Blocks {
     Progress progress;
     int done;
-    int a_token;                                   // block passes per token
+    int a_token; // block passes per token
     int n;
 } Blocks;
 
@@ -219,11 +219,11 @@ static void print_json(const Generation *generation, cJSON *samples, const Pace 
     cJSON *first = cJSON_GetArrayItem(samples, 0);
     if (generation->n_samples == 1) {
         cJSON_AddItemToObject(json, "ids", cJSON_Duplicate(cJSON_GetObjectItem(first, "ids"), true));
-        cJSON_AddItemToObject(json, "text", cJSON_Duplicate(cJSON_GetObjectItem(first, "text"), true));        // nothing if there is none
+        cJSON_AddItemToObject(json, "text", cJSON_Duplicate(cJSON_GetObjectItem(first, "text"), true)); // nothing if there is none
     }
     cJSON_AddItemToObject(json, "samples", samples);
     json_add_number(json, "first_token_ms", pace->first * 1e3);
-    json_add_number(json, "tokens_per_s", pace->n / pace->seconds);    // NaN, and so null, for a single token
+    json_add_number(json, "tokens_per_s", pace->n / pace->seconds); // NaN, and so null, for a single token
     json_print(json);
 }
 
@@ -240,16 +240,14 @@ static void note_before(const Generation *generation)
         options_saved_model_note(options, model);
     } else {
         thousands_text((double)gpt_cost(model, 1, 1).parameters, count);
-        command_note(options, "%s%s, %s parameters, untrained: random weights from seed %llu, so expect nonsense",
-                     generation->preset->name, options_any_field(options) ? " (changed)" : "", count,
-                     (unsigned long long)generation->seed);
+        command_note(options, "%s%s, %s parameters, untrained: random weights from seed %llu, so expect nonsense", generation->preset->name,
+                     options_any_field(options) ? " (changed)" : "", count, (unsigned long long)generation->seed);
     }
     if (generation->preset != NULL && model->vocab_size == GPT2_VOCABULARY && generation->tokenizer != NULL) {
         options_tokenizer_note(options, tokenizer_kind(generation->tokenizer));
     }
     if (generation->n_prompt > model->context_length) {
-        command_note(options, "the prompt's %d tokens exceed the context: the last %d are used", generation->n_prompt,
-                     model->context_length);
+        command_note(options, "the prompt's %d tokens exceed the context: the last %d are used", generation->n_prompt, model->context_length);
     }
     if (!model->causal && generation->config.cache) {
         command_note(options, "--causal off: each new token changes all earlier positions, so no keys and values are cached");
@@ -323,8 +321,13 @@ static bool generate_all(Generation *generation, cJSON *samples, Pace *pace)
     random_seed(&random, generation->seed);
     for (int i = 0; i < generation->n_samples && sound && !interrupted(); i += together) {
         int left = generation->n_samples - i;
-        Group group = {.generation = generation, .first = i, .count = left < together ? left : together, .ids = ids, .made = made,
-                       .printer = {.tokenizer = generation->tokenizer, .out = stdout}, .pace = pace};
+        Group group = {.generation = generation,
+                       .first = i,
+                       .count = left < together ? left : together,
+                       .ids = ids,
+                       .made = made,
+                       .printer = {.tokenizer = generation->tokenizer, .out = stdout},
+                       .pace = pace};
         sound = generate_group(&group, &random, samples);
         if (sound && generation->attention != NULL) {
             keep_text(generation, ids, made[0]);

@@ -60,7 +60,7 @@ static int beginning(const Tokenizer *tokenizer)
         return end_of_text;
     }
     if (!tokenizer_encode(tokenizer, "\n", 1, &newline, &n, &error)) {
-        return 0;                                  // an alphabet without lines: its first character
+        return 0; // an alphabet without lines: its first character
     }
     int id = newline[0];
     free(newline);
@@ -93,7 +93,7 @@ static int prompt_from_text(Generation *generation)
         return STATUS_USAGE;
     }
     options_special_note(generation->options, generation->tokenizer, tokenizer_count_special(generation->tokenizer, text, strlen(text)));
-    generation->n_prompt = (int)n_ids;             // a command line is shorter than INT_MAX
+    generation->n_prompt = (int)n_ids; // a command line is shorter than INT_MAX
     return STATUS_OK;
 }
 
@@ -102,7 +102,7 @@ int generation_prompt(Generation *generation)
     if (!given(generation, "prompt-ids")) {
         return prompt_from_text(generation);
     }
-    bool read = options_int_list(generation->options, "prompt-ids", 0, generation->model.vocab_size - 1,
-                                 &generation->prompt, &generation->n_prompt);
+    bool read = options_int_list(generation->options, "prompt-ids", 0, generation->model.vocab_size - 1, &generation->prompt,
+                                 &generation->n_prompt);
     return read ? STATUS_OK : STATUS_USAGE;
 }

@@ -38,7 +38,7 @@ static bool take_double(const char **arguments, int *n)
     bool found = false;
     for (int i = 0; sizeof(Real) == sizeof(float) && i + 1 < *n; i++) {
         if (strcmp(arguments[i], "--precision") == 0 && strcmp(arguments[i + 1], "f64") == 0) {
-            memmove(arguments + i, arguments + i + 2, (size_t)(*n - i - 1) * sizeof *arguments);      // with the NULL at the end
+            memmove(arguments + i, arguments + i + 2, (size_t)(*n - i - 1) * sizeof *arguments); // with the NULL at the end
             *n -= 2;
             found = true;
         }
@@ -55,7 +55,7 @@ static bool read_plan(const char *name, const char **arguments, int n, Options *
     *plan = (GradflowPlan){0};
     help.name = name;
     bool read = options_parse(options, &help, n, arguments, &status) && gradflow_plan_read(options, plan, &status);
-    options->help = NULL;                          // points to a local variable
+    options->help = NULL; // points to a local variable
     return read;
 }
 
@@ -178,7 +178,7 @@ static bool run_child(const char *name, const char **arguments, int n, GradflowC
         } else {
             free(text);
         }
-        return false;                              // the child has printed the error
+        return false; // the child has printed the error
     }
     size_t header = strcspn(text, "\n") + 1;
     *cell = (GradflowCell){.loss = NAN, .rows = memory_copy_text(bytes < header ? "" : text + header)};

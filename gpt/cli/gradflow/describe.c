@@ -68,14 +68,17 @@ void gradflow_print_networks(const ExperimentConfig *config)
         char more[400];
         more_text(config, more, sizeof more);
         terminal_print("Deep network of %d layer%s, %s, %s after each%s, init %s%s; %s", config->deep.n_layer, plural(config->deep.n_layer), sizes,
-                    activation_name(config->deep.activation), config->deep.head == HEAD_LINEAR ? " but the last" : "",
-                    init_name(config->deep.init), more, seeds);
+                       activation_name(config->deep.activation), config->deep.head == HEAD_LINEAR ? " but the last" : "",
+                       init_name(config->deep.init), more, seeds);
     } else {
         const GPTConfig *gpt = &config->gpt;
-        terminal_print("GPT of %d block%s, width %d, %d head%s, %s%scausal %s, %s, init %s, batch %d x %d; %s", gpt->n_layer,
-                    plural(gpt->n_layer), gpt->n_embd, gpt->n_head, plural(gpt->n_head), config->n_rules > 0 ? "" : "norm ",
-                    config->n_rules > 0 ? "" : gpt->norm == NORM_PRE ? "pre, " : gpt->norm == NORM_POST ? "post, " : "none, ",
-                    gpt->causal ? "on" : "off", activation_name(gpt->activation), init_name(gpt->init), config->B, config->T, seeds);
+        terminal_print("GPT of %d block%s, width %d, %d head%s, %s%scausal %s, %s, init %s, batch %d x %d; %s", gpt->n_layer, plural(gpt->n_layer),
+                       gpt->n_embd, gpt->n_head, plural(gpt->n_head), config->n_rules > 0 ? "" : "norm ",
+                       config->n_rules > 0      ? ""
+                       : gpt->norm == NORM_PRE  ? "pre, "
+                       : gpt->norm == NORM_POST ? "post, "
+                                                : "none, ",
+                       gpt->causal ? "on" : "off", activation_name(gpt->activation), init_name(gpt->init), config->B, config->T, seeds);
     }
     if (config->batches.fill != NULL) {
         terminal_print("Each step draws a batch of the task %s; guessing has the loss %.4f", config->batches.name, config->batches.guess_loss);

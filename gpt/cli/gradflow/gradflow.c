@@ -22,7 +22,8 @@ const OptionRow mlp_rows[] = {
     {"width", "N", "3", "values per layer"},
     {"sizes", "3,3,3,3,3,1", NULL, "sizes of the input, the layers and the output, instead of --depth and --width; 64x20 repeats 64"},
     {"input", "1,0,-1", NULL, "input row (default: 1,0,-1,1,0,-1,...)"},
-    {"inputs", "FILE", NULL, "input rows: normal:N, N random rows; grid:LO:HI:N, N points on a line along the first coordinate; or the rows of FILE.csv"},
+    {"inputs", "FILE", NULL,
+     "input rows: normal:N, N random rows; grid:LO:HI:N, N points on a line along the first coordinate; or the rows of FILE.csv"},
     {"target", "0", NULL, "target of the output, one for all rows (default: FILE.csv's additional columns, or zeros)"},
     {"loss", "mse|ce", "mse", "mean squared error, or cross-entropy with the classes in --target: one per row, or one for all"},
     {"head", "NAME", "activation", "last layer: with an activation like the others, or linear"},
@@ -39,7 +40,8 @@ const OptionRow saved_rows[] = {
 };
 
 static const OptionRow configs_rows[] = {
-    {"configs", "PRESET,...", NULL, "several sizes in turn, instead of --config: a table, and a plot with a panel for each; --csv: a file for each"},
+    {"configs", "PRESET,...", NULL,
+     "several sizes in turn, instead of --config: a table, and a plot with a panel for each; --csv: a file for each"},
     {0},
 };
 
@@ -68,8 +70,9 @@ static const OptionRow experiment_rows[] = {
 };
 
 static const OptionRow output_rows[] = {
-    {"plot", "FILE", NULL, "draw to FILE.png, .svg, .pdf, or .gp (gnuplot's script); none: do not "
-                           "(default " SHOW_PLOT "; with --net gpt, --json or --csv - none)"},
+    {"plot", "FILE", NULL,
+     "draw to FILE.png, .svg, .pdf, or .gp (gnuplot's script); none: do not "
+     "(default " SHOW_PLOT "; with --net gpt, --json or --csv - none)"},
     {"csv", "FILE", NULL, "write all values of all tensors; - is stdout, instead of the table"},
     {"runs", "FILE", NULL, "write one row for each network: its settings, the loss after the last step, and the time"},
     {0},
@@ -133,7 +136,7 @@ bool gradflow_write_table(const char *path, bool (*write)(const Experiment *expe
     if (!save_begin(&save, path, error)) {
         return false;
     }
-    write(experiment, save.stream);                // the commit reports write errors
+    write(experiment, save.stream); // the commit reports write errors
     return save_commit(&save, error);
 }
 
@@ -187,7 +190,8 @@ static bool print_text(const Experiment *experiment, const Sweep *sweep, Error *
 
 static bool answer(const GradflowPlan *plan, const Options *options, const Experiment *experiment, const Sweep *sweep, Error *error)
 {
-    if (!gradflow_write_table(plan->csv, experiment_csv, experiment, error) || !gradflow_write_table(plan->runs, experiment_runs_csv, experiment, error)) {
+    if (!gradflow_write_table(plan->csv, experiment_csv, experiment, error)
+        || !gradflow_write_table(plan->runs, experiment_runs_csv, experiment, error)) {
         return false;
     }
     bool printed = !plan->text || print_text(experiment, sweep, error);

@@ -9,48 +9,48 @@
 
 enum { MOST_SEEDS = 10000, MOST_STEPS = 1000000, MOST_BATCH = 65536 };
 
-enum { ROWS_AT_MOST = 50 };                        // longer tables omit layers
+enum { ROWS_AT_MOST = 50 }; // longer tables omit layers
 
 // Defaults of the deep network: many seeds, several depths, and a plot.
 #define SHOW_SEEDS "100"
 #define SHOW_DEPTHS "5,10,20,40"
 #define SHOW_PLOT "gradflow.png"
 
-extern const OptionGroup gradflow_groups[];        // the options of gptape gradflow
+extern const OptionGroup gradflow_groups[]; // the options of gptape gradflow
 
 // What is to be run and where the results go.
 typedef struct GradflowPlan {
-    ExperimentConfig experiment;                   // owns the arrays it points to
-    const char *untrained;                         // preset of an untrained GPT where none is named
-    const GPTPreset *preset;                       // of an untrained GPT
-    Task *task;                                    // of --task, whose batches the experiment draws; NULL: none
-    GPT *saved;                                    // of --model, whose weights the experiment takes; NULL: none
-    const char *sizes[PLOT_SIZES_MOST];            // presets of --configs
-    int n_sizes;                                   // 0: one network, as above
-    int *depths;                                   // of the sweep; NULL: none
+    ExperimentConfig experiment;        // owns the arrays it points to
+    const char *untrained;              // preset of an untrained GPT where none is named
+    const GPTPreset *preset;            // of an untrained GPT
+    Task *task;                         // of --task, whose batches the experiment draws; NULL: none
+    GPT *saved;                         // of --model, whose weights the experiment takes; NULL: none
+    const char *sizes[PLOT_SIZES_MOST]; // presets of --configs
+    int n_sizes;                        // 0: one network, as above
+    int *depths;                        // of the sweep; NULL: none
     int n_depths;
-    const char *csv;                               // a file, "-" for stdout, or NULL
-    const char *runs;                              // a file, or NULL
-    const char *plot;                              // a file, or NULL
+    const char *csv;  // a file, "-" for stdout, or NULL
+    const char *runs; // a file, or NULL
+    const char *plot; // a file, or NULL
     bool json;
-    bool text;                                     // table and chart on stdout
+    bool text; // table and chart on stdout
 } GradflowPlan;
 
 // How a network and its batch are described.
-extern const OptionRow mlp_rows[];                 // all but --depth
+extern const OptionRow mlp_rows[]; // all but --depth
 extern const OptionRow saved_rows[];
-extern const OptionRow data_rows[];                // --data
+extern const OptionRow data_rows[]; // --data
 
 // The parts of a plan that say which network it is, in this order; false after one line on stderr.
-bool gradflow_net_read(const Options *options, GradflowPlan *plan);                    // mlp or gpt
-bool gradflow_rules_read(const Options *options, GradflowPlan *plan);                  // --residual, any number of times
-bool gradflow_network_read(const Options *options, GradflowPlan *plan, int *status);   // its sizes, its weights, its batch
-bool gradflow_rows_read(const Options *options, ExperimentConfig *config, int *status);        // the input rows of an MLP, and their targets
+bool gradflow_net_read(const Options *options, GradflowPlan *plan);                     // mlp or gpt
+bool gradflow_rules_read(const Options *options, GradflowPlan *plan);                   // --residual, any number of times
+bool gradflow_network_read(const Options *options, GradflowPlan *plan, int *status);    // its sizes, its weights, its batch
+bool gradflow_rows_read(const Options *options, ExperimentConfig *config, int *status); // the input rows of an MLP, and their targets
 
 // What a network takes from files: the weights of --model; rows of --data, in the saved model's tokens or in bytes.
 bool gradflow_saved_read(const Options *options, GradflowPlan *plan, int *status);
 bool gradflow_text_read(const Options *options, const ExperimentConfig *config, int *ids, int *targets);
-void gradflow_saved_note(const Options *options, const ExperimentConfig *config);      // call it after all options have been read
+void gradflow_saved_note(const Options *options, const ExperimentConfig *config); // call it after all options have been read
 
 // From options to a plan that can be run; false after one line on stderr, with the exit status. Free it either way.
 bool gradflow_plan_read(const Options *options, GradflowPlan *plan, int *status);
@@ -67,27 +67,27 @@ bool gradflow_write_table(const char *path, bool (*write)(const Experiment *expe
 // The same from the options of gptape graph: one network, and how its step is drawn. Free the plan either way.
 bool graph_step_read(const Options *options, GradflowPlan *plan, StepDrawing *drawing, int *status);
 
-const char *arm_color(int arm);                    // of its columns
+const char *arm_color(int arm); // of its columns
 
 // --probe NAME,...: false after one line on stderr, or after the list of probes was printed. No option: no probe.
 bool probes_read(const Options *options, ExperimentConfig *config, int *status);
-bool probes_note_time(const Options *options, const ExperimentConfig *config, Error *error);   // a line for each slow one: an estimate
-void probes_print(const Experiment *experiment, int step);     // a table each
+bool probes_note_time(const Options *options, const ExperimentConfig *config, Error *error); // a line for each slow one: an estimate
+void probes_print(const Experiment *experiment, int step);                                   // a table each
 void probes_add_json(cJSON *run, const Measurement *measurement);
-bool probes_report(const Options *options, const Experiment *experiment);      // prints each probe's fault on stderr; false if there is one
+bool probes_report(const Options *options, const Experiment *experiment); // prints each probe's fault on stderr; false if there is one
 
 // One network of a sweep: settings are gradflow's options without seeds and outputs, quoted as for a shell; messages call the command name.
 // Each returns false after one line on stderr.
 typedef struct GradflowCell {
-    double loss;                                   // at the last step; NaN with --precision f64
-    char *rows;                                    // of its CSV, without the header; the caller frees them
+    double loss; // at the last step; NaN with --precision f64
+    char *rows;  // of its CSV, without the header; the caller frees them
 } GradflowCell;
 
 bool gradflow_cell_check(const char *name, const char *settings, uint64_t seed);
 bool gradflow_cell(const char *name, const char *settings, uint64_t seed, GradflowCell *cell);
 
-void gradflow_print_text(const Experiment *experiment, const Sweep *sweep, const char *chart);     // chart: NULL: none
-void gradflow_print_networks(const ExperimentConfig *config);           // the networks and what they get, as prose
+void gradflow_print_text(const Experiment *experiment, const Sweep *sweep, const char *chart); // chart: NULL: none
+void gradflow_print_networks(const ExperimentConfig *config);                                  // the networks and what they get, as prose
 void gradflow_print_json(const Experiment *experiment, const Sweep *sweep);
 
 #endif

@@ -3,12 +3,8 @@
 #include "gpt/cli/gradflow/gradflow.h"
 
 static const char *const FIGURE_KEYS[METRIC_COUNT] = {
-    [METRIC_WEIGHT] = "weight_grad",
-    [METRIC_QUERY_KEY] = "query_key_grad",
-    [METRIC_COSINE] = "token_cosine",
-    [METRIC_SKIP] = "skip_grad",
-    [METRIC_BLOCK] = "block_grad",
-    [METRIC_SHARE] = "shortcut_share",
+    [METRIC_WEIGHT] = "weight_grad", [METRIC_QUERY_KEY] = "query_key_grad", [METRIC_COSINE] = "token_cosine",
+    [METRIC_SKIP] = "skip_grad",     [METRIC_BLOCK] = "block_grad",         [METRIC_SHARE] = "shortcut_share",
 };
 
 static const char *const REACH_KEYS[FLOW_REACH_COUNT] = {

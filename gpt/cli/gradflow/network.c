@@ -11,8 +11,7 @@
 static bool sizes_from_depth(const Options *options, DeepConfig *deep)
 {
     int width;
-    if (!options_int(options, "depth", 1, DEEP_DEPTH_MAX, &deep->n_layer) ||
-        !options_int(options, "width", 1, DEEP_WIDTH_MAX, &width)) {
+    if (!options_int(options, "depth", 1, DEEP_DEPTH_MAX, &deep->n_layer) || !options_int(options, "width", 1, DEEP_WIDTH_MAX, &width)) {
         return false;
     }
     deep->sizes = memory_allocate((size_t)(deep->n_layer + 1) * sizeof(int), "the layers' sizes");
@@ -56,7 +55,7 @@ static char *repeated_sizes(const Options *options)
             used += length + 1;
         }
     }
-    result[used - 1] = '\0';                       // instead of the last comma
+    result[used - 1] = '\0'; // instead of the last comma
     return result;
 }
 
@@ -139,10 +138,10 @@ static bool read_batch_sizes(const Options *options, ExperimentConfig *config)
     const char *length = options_text(options, "length");
     config->T = context_length;
     if (length != NULL && !options_given(options, "length") && atoi(length) > context_length) {
-        length = NULL;                             // a default longer than the context
+        length = NULL; // a default longer than the context
     }
-    if (!options_int(options, "batch", 1, MOST_BATCH, &config->B) ||
-        (length != NULL && !options_int(options, "length", 1, context_length, &config->T))) {
+    if (!options_int(options, "batch", 1, MOST_BATCH, &config->B)
+        || (length != NULL && !options_int(options, "length", 1, context_length, &config->T))) {
         return false;
     }
     if (config->B > INT_MAX / config->T) {

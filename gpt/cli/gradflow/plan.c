@@ -59,8 +59,7 @@ static bool read_seeds(const Options *options, GradflowPlan *plan)
     }
     const char *depths = options_text(options, "depths");
     depths = depths != NULL ? depths : config->net == NET_MLP ? SHOW_DEPTHS : "none";
-    return strcmp(depths, "none") == 0
-        || options_ints_of(options, "depths", depths, 1, DEEP_DEPTH_MAX, &plan->depths, &plan->n_depths);
+    return strcmp(depths, "none") == 0 || options_ints_of(options, "depths", depths, 1, DEEP_DEPTH_MAX, &plan->depths, &plan->n_depths);
 }
 
 static bool read_experiment(const Options *options, GradflowPlan *plan)
@@ -69,9 +68,9 @@ static bool read_experiment(const Options *options, GradflowPlan *plan)
     ExperimentConfig *config = &plan->experiment;
     int arm = 0;
     int optimizer = 0;
-    if (!options_word(options, "shortcut", arms_word, 3, &arm) || !options_word(options, "optimizer", optimizer_word, 2, &optimizer) ||
-        !read_seeds(options, plan) ||
-        !options_int(options, "steps", 0, MOST_STEPS, &config->n_steps) || !options_double(options, "lr", 0, 1000, &config->lr)) {
+    if (!options_word(options, "shortcut", arms_word, 3, &arm) || !options_word(options, "optimizer", optimizer_word, 2, &optimizer)
+        || !read_seeds(options, plan) || !options_int(options, "steps", 0, MOST_STEPS, &config->n_steps)
+        || !options_double(options, "lr", 0, 1000, &config->lr)) {
         return false;
     }
     config->arms = arms[arm];
@@ -176,7 +175,7 @@ bool gradflow_rules_read(const Options *options, GradflowPlan *plan)
     static const char *const shorthands[] = {"shortcut", "norm"};
     ExperimentConfig *config = &plan->experiment;
     int n = options_count(options, "residual");
-    int n_shorthands = config->net == NET_MLP ? 1 : 2;                 // an MLP's norm is another
+    int n_shorthands = config->net == NET_MLP ? 1 : 2; // an MLP's norm is another
     for (int i = 0; n > 0 && i < n_shorthands; i++) {
         if (options_given(options, shorthands[i])) {
             return option_error(options, "residual", "replaces --%s; leave one out", shorthands[i]);
@@ -207,8 +206,8 @@ bool gradflow_plan_read(const Options *options, GradflowPlan *plan, int *status)
     *plan = (GradflowPlan){.untrained = UNTRAINED_CONFIG};
     *status = STATUS_USAGE;
     return options_precision(options, status) && probes_read(options, &plan->experiment, status) && gradflow_net_read(options, plan)
-           && gradflow_rules_read(options, plan) && gradflow_sizes_read(options, plan) && read_experiment(options, plan) && gradflow_network_read(options, plan, status) &&
-           read_outputs(options, plan, status);
+        && gradflow_rules_read(options, plan) && gradflow_sizes_read(options, plan) && read_experiment(options, plan)
+        && gradflow_network_read(options, plan, status) && read_outputs(options, plan, status);
 }
 
 void gradflow_plan_free(GradflowPlan *plan)

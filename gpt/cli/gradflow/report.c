@@ -53,7 +53,7 @@ static void print_conclusion(const Experiment *experiment)
         terminal_print("No gradient reaches the last %s.%s", word, terminal_color(COLOR_END));
     } else {
         terminal_print("The first %s's gradient is, as a fraction of the last %s's, %s%s.%s", word, word, ratios,
-                    experiment->config.n_seeds > 1 ? " (medians)" : "", terminal_color(COLOR_END));
+                       experiment->config.n_seeds > 1 ? " (medians)" : "", terminal_color(COLOR_END));
     }
     printf("\n");
 }
@@ -65,8 +65,8 @@ static void print_conclusion(const Experiment *experiment)
 typedef struct Column {
     const char *title;
     LayerMetric metric;
-    bool relative;                                 // to the last layer's
-    bool split;                                    // by path: only of an arm with shortcuts
+    bool relative; // to the last layer's
+    bool split;    // by path: only of an arm with shortcuts
 } Column;
 
 static const Column mlp_columns[] = {
@@ -77,11 +77,8 @@ static const Column mlp_columns[] = {
 };
 
 static const Column gpt_columns[] = {
-    {"|dL/dW|", METRIC_WEIGHT, false, false},
-    {"q, k", METRIC_QUERY_KEY, false, false},
-    {"cosine", METRIC_COSINE, false, false},
-    {"shortcut", METRIC_SKIP, false, true},
-    {"branch", METRIC_BLOCK, false, true},
+    {"|dL/dW|", METRIC_WEIGHT, false, false}, {"q, k", METRIC_QUERY_KEY, false, false}, {"cosine", METRIC_COSINE, false, false},
+    {"shortcut", METRIC_SKIP, false, true},   {"branch", METRIC_BLOCK, false, true},
 };
 
 // More than two arms have one column each: the gradient, of an MLP relative to the last layer's.
@@ -142,10 +139,12 @@ static void print_meaning(const Experiment *experiment, int every)
     for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
         split = split || is_shown(experiment, &mlp_columns[2], arm);
     }
-    terminal_print("|dL/dW|: mean over the weights%s%s%s", mlp ? "; / last: the same over the last layer's" : many ? "" :
-                "; q, k: over those of queries and keys; cosine: token cosine, of the outputs of different tokens",
-                split ? "; shortcut, branch: L2 of the gradient that reaches the input by each path" : "",
-                every > 1 ? "; some layers only, --csv has them all" : "");
+    terminal_print("|dL/dW|: mean over the weights%s%s%s",
+                   mlp    ? "; / last: the same over the last layer's"
+                   : many ? ""
+                          : "; q, k: over those of queries and keys; cosine: token cosine, of the outputs of different tokens",
+                   split ? "; shortcut, branch: L2 of the gradient that reaches the input by each path" : "",
+                   every > 1 ? "; some layers only, --csv has them all" : "");
 }
 
 static void print_layers(const Experiment *experiment, int step)
@@ -186,8 +185,8 @@ static void print_layers(const Experiment *experiment, int step)
 // Counts the parameters of all networks of an arm by FlowReach, at step 0.
 typedef struct Audit {
     int networks;
-    int dead;                                      // networks in which nothing was reached
-    int count[FLOW_REACH_COUNT];                   // by FlowReach
+    int dead;                    // networks in which nothing was reached
+    int count[FLOW_REACH_COUNT]; // by FlowReach
     int total;
 } Audit;
 
@@ -296,7 +295,7 @@ static void print_sweep(const Experiment *experiment, const Sweep *sweep)
     for (int arm = 0; arm < n_arms; arm++) {
         if (experiment_has(experiment, arm) && isfinite(sweep->decades_per_layer[arm])) {
             terminal_print("%s: %+.3f decades a layer (a factor of %.3g)", experiment_arm_name(config, arm), sweep->decades_per_layer[arm],
-                   pow(10, sweep->decades_per_layer[arm]));
+                           pow(10, sweep->decades_per_layer[arm]));
         }
     }
 }

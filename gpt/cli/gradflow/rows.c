@@ -50,7 +50,9 @@ static bool read_numbers(const Options *options, const char *text, int n_numbers
         }
         snprintf(item, sizeof item, "%.*s", (int)length, text);
         int count;
-        ConfigField field = {.name = "inputs", .kind = last ? FIELD_COUNT : FIELD_NUMBER, .low = last ? least : -1e30,
+        ConfigField field = {.name = "inputs",
+                             .kind = last ? FIELD_COUNT : FIELD_NUMBER,
+                             .low = last ? least : -1e30,
                              .high = last ? DEEP_ROWS_MAX : 1e30};
         Error error;
         if (!config_field_read(&field, item, last ? (void *)&count : (void *)&numbers[i], &error)) {

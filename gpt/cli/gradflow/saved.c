@@ -30,14 +30,14 @@ bool gradflow_saved_read(const Options *options, GradflowPlan *plan, int *status
         return option_error(options, plan->depths != NULL ? "depths" : "seeds", "for untrained networks, but --model %s is saved; leave one out",
                             options_text(options, "model"));
     }
-    plan->saved = options_streamed_model(options, "shortcut", 3, status);              // itself, an arm's copy, the gradients
+    plan->saved = options_streamed_model(options, "shortcut", 3, status); // itself, an arm's copy, the gradients
     if (plan->saved == NULL) {
         return false;
     }
     *status = STATUS_USAGE;
     config->saved = plan->saved;
     config->gpt = plan->saved->config;
-    bool by_rule = config->gpt.residual != NULL && config->n_rules == 0;       // saved with a rule that --shortcut and --norm can't express
+    bool by_rule = config->gpt.residual != NULL && config->n_rules == 0; // saved with a rule that --shortcut and --norm can't express
     if (by_rule && options_given(options, "shortcut")) {
         return option_error(options, "shortcut", "the saved model has the residual rule %.80s (expected --residual)", config->gpt.residual);
     }

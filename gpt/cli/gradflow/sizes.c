@@ -59,7 +59,7 @@ bool gradflow_sizes_read(const Options *options, GradflowPlan *plan)
 typedef struct SizeRun {
     Experiment experiment;
     bool done;
-    double bytes;                                  // of the process, predicted
+    double bytes; // of the process, predicted
     double seconds;
 } SizeRun;
 

@@ -43,8 +43,8 @@ const CommandHelp info_help = {
 
 typedef struct Part {
     const char *name;
-    size_t offset;                                 // of its int64_t in GPTCost
-    bool of_block;                                 // there is one in each block
+    size_t offset; // of its int64_t in GPTCost
+    bool of_block; // there is one in each block
 } Part;
 
 static const Part parts[] = {
@@ -116,9 +116,9 @@ static void print_config(const GPTPreset *preset, bool changed, const GPTConfig 
         char name[32];
         const char *text = config_field_text(field, config, buffer);
         bool size = field->kind == FIELD_COUNT && strcmp(field->name, "ff_mult") != 0;
-        if (!size && gpt_field_applies(field, config) && text[0] != '\0') {          // the sizes have a line of their own
-            used += (size_t)snprintf(switches + used, sizeof switches - used, "%s%s %.80s", used == 0 ? "" : ", ",
-                                     option_name(field->name, name), text);
+        if (!size && gpt_field_applies(field, config) && text[0] != '\0') { // the sizes have a line of their own
+            used += (size_t)snprintf(switches + used, sizeof switches - used, "%s%s %.80s", used == 0 ? "" : ", ", option_name(field->name, name),
+                                     text);
         }
     }
     terminal_print("%s%s: %s", preset->name, changed ? ", changed" : "", preset->note);
@@ -221,7 +221,8 @@ static void print_presets(int batch)
     }
     table_end(table);
     terminal_print("\n'training' is weights, gradients, AdamW and activations of %d sequence%s as long as the context, in " REAL_NAME ";\n"
-                   "1 MiB = 1,048,576 bytes. gptape info --config PRESET shows the parts.\n", batch, plural(batch));
+                   "1 MiB = 1,048,576 bytes. gptape info --config PRESET shows the parts.\n",
+                   batch, plural(batch));
     table = table_begin("ll", NULL);
     for (int i = 0; i < gpt_preset_count; i++) {
         table_cell(table, "%s", gpt_presets[i].name);

@@ -6,17 +6,17 @@
 
 #include <stdlib.h>
 
-enum { TOKENS = 16 };                              // of the measured batch
+enum { TOKENS = 16 }; // of the measured batch
 
 // ------------------------------------------------------------------------------------------------------------
 // Memory
 
 typedef struct Need {
-    const char *name;                              // for the table
-    const char *key;                               // for JSON
-    double held, streamed;                         // bytes of the process
-    double draws_held, draws_streamed;             // how often each weight is drawn
-    double passes;                                 // over the weights' memory, or that of their gradients
+    const char *name;                  // for the table
+    const char *key;                   // for JSON
+    double held, streamed;             // bytes of the process
+    double draws_held, draws_streamed; // how often each weight is drawn
+    double passes;                     // over the weights' memory, or that of their gradients
 } Need;
 
 enum { NEEDS = 2 };
@@ -35,7 +35,7 @@ static void count_needs(const GPTConfig *config, Need needs[NEEDS])
         .streamed = PROGRAM_BYTES + gpt_streamed_weight_bytes(config) + gpt_streamed_generate_bytes(config, &token, 1, 1),
         .draws_held = 1,
         .draws_streamed = 1,
-        .passes = 2,                               // drawn weights are written, then read
+        .passes = 2, // drawn weights are written, then read
     };
     needs[1] = (Need){
         .name = "gradflow, one arm",
@@ -44,7 +44,7 @@ static void count_needs(const GPTConfig *config, Need needs[NEEDS])
         .streamed = experiment_streamed_bytes(config, 1, T),
         .draws_held = 1,
         .draws_streamed = 2,
-        .passes = 8,                               // drawn and read by both passes, read for input gradients; their own gradients are written and measured
+        .passes = 8, // drawn and read by both passes, read for input gradients; their own gradients are written and measured
     };
 }
 
@@ -57,9 +57,9 @@ static bool is_streamed(const Need *need, double available)
 // Time
 
 typedef struct Machine {
-    double available;                              // bytes
-    double draws;                                  // weights a second
-    double bandwidth;                              // bytes a second
+    double available; // bytes
+    double draws;     // weights a second
+    double bandwidth; // bytes a second
 } Machine;
 
 static Machine measure_machine(void)
@@ -69,7 +69,7 @@ static Machine measure_machine(void)
     Machine machine = {.available = memory_available()};
     Random random;
     random_seed(&random, 1);
-    random_normal(&random, values, MANY, 0, 1);    // warm-up: the first call touches the memory
+    random_normal(&random, values, MANY, 0, 1); // warm-up: the first call touches the memory
     double start = clock_seconds();
     random_normal(&random, values, MANY, 0, 1);
     machine.draws = MANY / (clock_seconds() - start);

@@ -33,11 +33,11 @@ static struct poptOption *popt_tables(const Options *options)
     size_t n = (size_t)options->count;
     struct poptOption *rows = memory_allocate_zeroed(4 * n + 2, sizeof *rows, "the options");
     struct poptOption *top = rows;
-    struct poptOption *row = rows + n + 1;         // behind the top table, which has at most a row per option
+    struct poptOption *row = rows + n + 1; // behind the top table, which has at most a row per option
     for (int i = 0; i < options->count; i++) {
         const Option *option = &options->list[i];
         if (option->title != NULL) {
-            row += i > 0;                          // leaves a row of zeros, the end of the table before
+            row += i > 0; // leaves a row of zeros, the end of the table before
             *top = (struct poptOption){NULL, '\0', POPT_ARG_INCLUDE_TABLE, row, 0, option->title, NULL};
             top++;
         }
@@ -58,7 +58,7 @@ static bool read_values(Options *options, poptContext context)
         Option *option = &options->list[number - 1];
         char *value = poptGetOptArg(context);
         if (option->argument != NULL && value == NULL) {
-            fail_memory(0, "the command line");    // popt returns NULL when it cannot copy the text
+            fail_memory(0, "the command line"); // popt returns NULL when it cannot copy the text
         }
         option_add_value(option, value != NULL ? value : memory_copy_text(""));
         number = poptGetNextOpt(context);
@@ -119,7 +119,7 @@ bool options_parse(Options *options, const CommandHelp *help, int argc, const ch
     *options = options_list(help);
     *status = STATUS_USAGE;
     snprintf(title, sizeof title, "gptape %s", help->name);
-    argv[0] = title;                               // the first line of popt's help page
+    argv[0] = title; // the first line of popt's help page
     struct poptOption *tables = popt_tables(options);
     poptContext context = poptGetContext(NULL, argc, argv, tables, POPT_CONTEXT_NO_EXEC);
     if (context == NULL) {

@@ -10,7 +10,7 @@ void report_unknown_option(const Options *options, const char *given);
 void report_missing_value(const Options *options, const char *given);
 void report_unwanted_value(const Options *options, const char *given);
 
-void option_add_value(Option *option, char *value);    // which it frees
-bool options_check_names(const Options *options);      // false, and one line, if a file's name is empty
+void option_add_value(Option *option, char *value); // which it frees
+bool options_check_names(const Options *options);   // false, and one line, if a file's name is empty
 
 #endif

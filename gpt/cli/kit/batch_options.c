@@ -38,13 +38,13 @@ bool options_batch(const Options *options, const GPTConfig *config, int **ids, i
     if (!options_given(options, "ids") || !options_given(options, "targets")) {
         return option_error(options, options_given(options, "ids") ? "targets" : "ids", "missing; --ids and --targets go together");
     }
-    if (!options_int_rows(options, "ids", 0, largest, ids, B, T) ||
-        !options_int_rows(options, "targets", TARGET_IGNORED, largest, targets, &rows, &columns)) {
+    if (!options_int_rows(options, "ids", 0, largest, ids, B, T)
+        || !options_int_rows(options, "targets", TARGET_IGNORED, largest, targets, &rows, &columns)) {
         return false;
     }
     if (rows != *B || columns != *T) {
         return option_error(options, "targets", "%d x %d tokens, but --ids has %d x %d", rows, columns, *B, *T);
     }
-    return *T <= config->context_length ||
-           option_error(options, "ids", "rows of %d tokens exceed the context length %d", *T, config->context_length);
+    return *T <= config->context_length
+        || option_error(options, "ids", "rows of %d tokens exceed the context length %d", *T, config->context_length);
 }

@@ -19,7 +19,7 @@ int word_distance(const char *a, const char *b)
         row[j] = j;
     }
     for (int i = 1; i <= n_a; i++) {
-        int diagonal = row[0];                     // the distance of a[0..i-1] and b[0..j-1]
+        int diagonal = row[0]; // the distance of a[0..i-1] and b[0..j-1]
         row[0] = i;
         for (int j = 1; j <= n_b; j++) {
             int exchanged = diagonal + (a[i - 1] != b[j - 1]);
@@ -43,7 +43,7 @@ static const char *similar_option(const Options *options, const char *text)
 
     for (int i = 0; i < options->count && length > SIMILAR_WORDS; i++) {
         const char *name = options->list[i].name;
-        bool begun = strncmp(name, word, (size_t)length) == 0;         // --dep
+        bool begun = strncmp(name, word, (size_t)length) == 0; // --dep
         int distance = begun ? 0 : word_distance(word, name);
         if (distance < least) {
             least = distance;

@@ -1,17 +1,17 @@
 // interrupt.c: Ctrl-C as a request: the command finishes its step and says so. A second Ctrl-C ends the program at once.
 
-#define _XOPEN_SOURCE 700                          // for sigaltstack
+#define _XOPEN_SOURCE 700 // for sigaltstack
 
 #include "gpt/cli/kit/kit.h"
 
 #include <signal.h>
 
-static volatile sig_atomic_t caught;               // the signal's number; 0: none
+static volatile sig_atomic_t caught; // the signal's number; 0: none
 
 static void on_signal(int number)
 {
     caught = number;
-    ranks_end_if_lost();                           // mpirun's signal: another rank has died
+    ranks_end_if_lost(); // mpirun's signal: another rank has died
 }
 
 // SA_RESETHAND: the second one finds the default again. SA_ONSTACK: the handler has a stack of its own, since oneDNN's products use
@@ -26,9 +26,9 @@ void interrupt_watch(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGUSR1, &action, NULL);             // mpirun and batch systems forward it, and give the program time to save
+    sigaction(SIGUSR1, &action, NULL); // mpirun and batch systems forward it, and give the program time to save
     sigaction(SIGHUP, NULL, &before);
-    if (before.sa_handler != SIG_IGN) {            // as set by nohup
+    if (before.sa_handler != SIG_IGN) { // as set by nohup
         sigaction(SIGHUP, &action, NULL);
     }
 }
@@ -40,5 +40,5 @@ bool interrupted(void)
 
 int interrupt_status(void)
 {
-    return 128 + (caught != 0 ? caught : SIGINT);  // otherwise another rank was interrupted
+    return 128 + (caught != 0 ? caught : SIGINT); // otherwise another rank was interrupted
 }

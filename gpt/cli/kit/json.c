@@ -15,7 +15,7 @@ static void *json_allocate(size_t bytes)
 void json_begin(void)
 {
     cJSON_Hooks hooks = {.malloc_fn = json_allocate, .free_fn = free};
-    cJSON_InitHooks(&hooks);                       // from here on no cJSON call returns NULL for want of memory
+    cJSON_InitHooks(&hooks); // from here on no cJSON call returns NULL for want of memory
 }
 
 static cJSON *number_json(double value)

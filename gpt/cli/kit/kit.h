@@ -17,65 +17,65 @@
 
 enum {
     STATUS_OK = 0,
-    STATUS_FAILED = 1,                             // it could not be done: memory, disk, a failed check
-    STATUS_USAGE = 2                               // an error on the command line
+    STATUS_FAILED = 1, // it could not be done: memory, disk, a failed check
+    STATUS_USAGE = 2   // an error on the command line
 };
 
 // ------------------------------------------------------------------------------------------------------------
 // Options: one table a command, read by the parser, the help page, the man page and the shell completions
 
 typedef struct OptionRow {
-    const char *name;                              // "seed", without the dashes
-    const char *argument;                          // "N"; NULL: takes no value. FILE and DIR are completed by the shell
-    const char *standard;                          // the default, as text; NULL: none, or it depends on other options (help says how)
-    const char *help;                              // one line
+    const char *name;     // "seed", without the dashes
+    const char *argument; // "N"; NULL: takes no value. FILE and DIR are completed by the shell
+    const char *standard; // the default, as text; NULL: none, or it depends on other options (help says how)
+    const char *help;     // one line
 } OptionRow;
 
 // Rows under a title. A field of a configuration struct (ConfigField) is an option, too: n_embd is --n-embd. A row with the name of a
 // field, in the same group or before it, replaces the field's option.
 typedef struct OptionGroup {
-    const char *title;                             // NULL: continues the group before
-    const OptionRow *rows;                         // ends with {0}
-    const ConfigField *fields;                     // after the rows; NULL: none
+    const char *title;         // NULL: continues the group before
+    const OptionRow *rows;     // ends with {0}
+    const ConfigField *fields; // after the rows; NULL: none
     const int *n_fields;
-    bool show_defaults;                            // of the fields, and read them where an option is not given
-    const struct OptionGroup *groups;              // groups of another command, instead of rows and fields; earlier rows replace theirs
+    bool show_defaults;               // of the fields, and read them where an option is not given
+    const struct OptionGroup *groups; // groups of another command, instead of rows and fields; earlier rows replace theirs
 } OptionGroup;
 
 // Shared groups and rows.
 #define MODEL_GROUP(heading) {.title = (heading), .rows = config_rows, .fields = gpt_fields, .n_fields = &gpt_field_count}
-extern const OptionRow config_rows[];              // --config
-extern const OptionRow seed_rows[];                // --seed
-extern const OptionRow precision_rows[];           // --precision
-extern const OptionRow compute_rows[];             // --recompute, --precision
-extern const OptionRow tokenizer_rows[];           // --tokenizer, --vocab, --special
-extern const OptionRow saved_model_rows[];         // --model
-extern const OptionRow probe_option_rows[];               // --probe
-extern const OptionRow ids_rows[];                 // --ids, --targets
-extern const OptionRow run_rows[];                 // --threads, and those of answer_rows
-extern const OptionRow answer_rows[];              // --json, --quiet, --help, of commands that compute nothing
+extern const OptionRow config_rows[];       // --config
+extern const OptionRow seed_rows[];         // --seed
+extern const OptionRow precision_rows[];    // --precision
+extern const OptionRow compute_rows[];      // --recompute, --precision
+extern const OptionRow tokenizer_rows[];    // --tokenizer, --vocab, --special
+extern const OptionRow saved_model_rows[];  // --model
+extern const OptionRow probe_option_rows[]; // --probe
+extern const OptionRow ids_rows[];          // --ids, --targets
+extern const OptionRow run_rows[];          // --threads, and those of answer_rows
+extern const OptionRow answer_rows[];       // --json, --quiet, --help, of commands that compute nothing
 
-#define UNTRAINED_CONFIG "flow"                    // preset of an untrained model, where none is named
+#define UNTRAINED_CONFIG "flow" // preset of an untrained model, where none is named
 
 typedef struct CommandHelp {
-    const char *name;                              // "info"
-    const char *summary;                           // one line, for the list of commands
-    const char *operand;                           // what it takes besides options, "[RULE]", or "[ID...]" for any number; NULL: none
-    const char *about;                             // what it does, a few lines
-    const char *examples;                          // commands that work, a line each
-    const OptionGroup *groups;                     // ends with {0}
-    bool on_ranks;                                 // under mpirun: do all ranks work together? Otherwise each runs the command separately
+    const char *name;          // "info"
+    const char *summary;       // one line, for the list of commands
+    const char *operand;       // what it takes besides options, "[RULE]", or "[ID...]" for any number; NULL: none
+    const char *about;         // what it does, a few lines
+    const char *examples;      // commands that work, a line each
+    const OptionGroup *groups; // ends with {0}
+    bool on_ranks;             // under mpirun: do all ranks work together? Otherwise each runs the command separately
 } CommandHelp;
 
 typedef struct Option {
     char name[32];
-    const ConfigField *field;                      // that it sets; NULL: none
-    const char *title;                             // of its group, at the group's first option
+    const ConfigField *field; // that it sets; NULL: none
+    const char *title;        // of its group, at the group's first option
     const char *argument;
     const char *standard;
-    char *help;                                    // with the choices and the default
-    char *value;                                   // as given; "" without an argument; NULL: not given. The last of several counts
-    char **values;                                 // all of them, in order
+    char *help;    // with the choices and the default
+    char *value;   // as given; "" without an argument; NULL: not given. The last of several counts
+    char **values; // all of them, in order
     int n_values, values_capacity;
 } Option;
 
@@ -83,7 +83,7 @@ typedef struct Options {
     const CommandHelp *help;
     Option *list;
     int count;
-    char **operands;                               // in order
+    char **operands; // in order
     int n_operands, operands_capacity;
 } Options;
 
@@ -96,13 +96,13 @@ void options_free(Options *options);
 
 // The name must be one of the command's options, except in options_has.
 bool options_has(const Options *options, const char *name);
-const char *option_name(const char *field, char name[32]);             // "n_embd" -> "n-embd", in name
+const char *option_name(const char *field, char name[32]); // "n_embd" -> "n-embd", in name
 bool options_given(const Options *options, const char *name);
 bool options_field_given(const Options *options, const ConfigField *field);
-bool options_changed(const Options *options, const char *name);        // given, and not with its default
-const char *options_text(const Options *options, const char *name);    // as given, else the default; NULL: neither
-int options_count(const Options *options, const char *name);           // how often it was given
-const char *options_text_of(const Options *options, const char *name, int i);  // the i-th time
+bool options_changed(const Options *options, const char *name);               // given, and not with its default
+const char *options_text(const Options *options, const char *name);           // as given, else the default; NULL: neither
+int options_count(const Options *options, const char *name);                  // how often it was given
+const char *options_text_of(const Options *options, const char *name, int i); // the i-th time
 // The first of the NULL-terminated names that was given with another value than its default; NULL if none was.
 const char *options_first(const Options *options, const char *const *names);
 
@@ -110,18 +110,18 @@ const char *options_first(const Options *options, const char *const *names);
 // such a value.
 bool options_int(const Options *options, const char *name, int low, int high, int *value);
 bool options_double(const Options *options, const char *name, double low, double high, double *value);
-bool options_switch(const Options *options, const char *name, bool *value);            // on, off
-bool options_word(const Options *options, const char *name, const char *(*word)(int), int count, int *value);  // word(*value)
-bool options_field(const Options *options, const ConfigField *field, void *config);    // if it is an option of the command
-bool options_seed(const Options *options, uint64_t *seed);             // --seed
-bool options_threads(const Options *options);                          // --threads: sets them
-bool precision_restart(char **argv);               // for --precision f64 becomes gptape64; false, and one line on stderr, if that fails
-bool options_precision(const Options *options, int *status);           // --precision: sets it. False with the exit status
-void options_precision_note(const Options *options);                   // whether bf16 is faster on this machine, if it is on
+bool options_switch(const Options *options, const char *name, bool *value);                                   // on, off
+bool options_word(const Options *options, const char *name, const char *(*word)(int), int count, int *value); // word(*value)
+bool options_field(const Options *options, const ConfigField *field, void *config);                           // if it is an option of the command
+bool options_seed(const Options *options, uint64_t *seed);                                                    // --seed
+bool options_threads(const Options *options);                                                                 // --threads: sets them
+bool precision_restart(char **argv);                         // for --precision f64 becomes gptape64; false, and one line on stderr, if that fails
+bool options_precision(const Options *options, int *status); // --precision: sets it. False with the exit status
+void options_precision_note(const Options *options);         // whether bf16 is faster on this machine, if it is on
 
 // Integers low ... high separated by commas, "1,2,3". The caller frees *values.
 bool options_int_list(const Options *options, const char *name, int low, int high, int **values, int *count);
-bool options_ints_of(const Options *options, const char *name, const char *text, int low, int high, int **values, int *count);  // of text
+bool options_ints_of(const Options *options, const char *name, const char *text, int low, int high, int **values, int *count); // of text
 // Numbers separated by commas, "1,0,-0.5". The caller frees *values.
 bool options_real_list(const Options *options, const char *name, Real **values, int *count);
 // Rows of integers low ... high, "1,2,3;4,5,6". The caller frees *values.
@@ -130,14 +130,14 @@ bool options_int_rows(const Options *options, const char *name, int low, int hig
 // May the command write to path, which the option called name gives or stands for? False, and one line on stderr, if another option names
 // it, too, also through links, or a folder that it is in. Call it for each output before anything is written.
 bool options_output(const Options *options, const char *name, const char *path);
-bool options_streams(const Options *options);      // the same for stdout and stderr, of every command
-bool stdin_read(char **text, size_t *n, Error *error);         // all of stdin, unless stdout or stderr goes there, too. The caller frees *text
+bool options_streams(const Options *options);          // the same for stdout and stderr, of every command
+bool stdin_read(char **text, size_t *n, Error *error); // all of stdin, unless stdout or stderr goes there, too. The caller frees *text
 
 // --task, which was given; the caller frees it. NULL after one line on stderr.
 Task *options_task(const Options *options);
 // --probe NAME,...: probes[0 ... *n - 1]. False after one line on stderr, or, with *status 0, after the list of probes was printed.
 bool options_probes(const Options *options, const Probe *probes[PROBES_MOST], int *n, int *status);
-bool options_probe_fault(const Options *options, const ProbeFault *fault, const char *where);  // one line on stderr. Returns false
+bool options_probe_fault(const Options *options, const ProbeFault *fault, const char *where); // one line on stderr. Returns false
 
 // Is a batch given by --ids and --targets, or by one of them?
 bool options_by_ids(const Options *options);
@@ -146,20 +146,20 @@ bool options_batch(const Options *options, const GPTConfig *config, int **ids, i
 
 // The preset named by --config, or fallback, with the fields that were given, and checked.
 bool options_config(const Options *options, const char *fallback, const GPTPreset **preset, GPTConfig *config);
-bool options_any_field(const Options *options);    // was any field of GPTConfig given?
+bool options_any_field(const Options *options); // was any field of GPTConfig given?
 
 // The requested kind of tokenizer, of the first n_kinds; the default is gpt2 if its vocabulary is found, else bytes, of which the note
 // tells. The note comes last, so that a command that fails prints one line.
 bool options_tokenizer_kind(const Options *options, int n_kinds, TokenizerKind *kind);
 void options_tokenizer_note(const Options *options, TokenizerKind kind);
-bool options_tokenizer_given(const Options *options);  // --tokenizer or --vocab
+bool options_tokenizer_given(const Options *options); // --tokenizer or --vocab
 // The tokenizer of a model with this vocabulary: of --model the folder's; else the requested one; else gpt2 for GPT-2's size, if its
 // vocabulary is found, and bytes. The caller frees it. NULL after one line on stderr, with the exit status.
 Tokenizer *options_model_tokenizer(const Options *options, int vocab_size, int *status);
-Tokenizer *options_gpt2(const Options *options, Error *error);         // from --vocab or the usual places; NULL and an error
+Tokenizer *options_gpt2(const Options *options, Error *error); // from --vocab or the usual places; NULL and an error
 // --special: sets it. False and an error if the tokenizer has no special tokens to turn on.
 bool options_special(const Options *options, Tokenizer *tokenizer, Error *error);
-void options_special_note(const Options *options, const Tokenizer *tokenizer, size_t n);       // what became of the n in a text
+void options_special_note(const Options *options, const Tokenizer *tokenizer, size_t n); // what became of the n in a text
 
 // --model DIR, which was given: the model in the folder, which the caller frees. Fields of an untrained model are errors beside it,
 // except the one allowed (NULL: none). NULL after one line on stderr, with the exit status.
@@ -169,10 +169,10 @@ GPT *options_streamed_model(const Options *options, const char *allowed, double 
 // --stream: are weights to be streamed, if holding them all takes this much memory? With auto, if that is not available; never in a command
 // without the option.
 bool options_stream(const Options *options, double bytes, bool *streamed);
-extern const OptionRow stream_rows[];              // --stream
-bool options_saved_config(const Options *options, GPTConfig *config, int *status);     // the folder's config.json only
-Tokenizer *options_saved_tokenizer(const Options *options, Error *error);              // the folder's, or from --vocab; NULL and an error
-void options_saved_model_note(const Options *options, const GPTConfig *config);        // its sizes, and how it differs from GPT-2
+extern const OptionRow stream_rows[];                                              // --stream
+bool options_saved_config(const Options *options, GPTConfig *config, int *status); // the folder's config.json only
+Tokenizer *options_saved_tokenizer(const Options *options, Error *error);          // the folder's, or from --vocab; NULL and an error
+void options_saved_model_note(const Options *options, const GPTConfig *config);    // its sizes, and how it differs from GPT-2
 
 // The edit distance of two words; up to SIMILAR_WORDS, one is suggested for the other.
 enum { SIMILAR_WORDS = 2 };
@@ -183,15 +183,17 @@ int word_distance(const char *a, const char *b);
 
 typedef struct Command {
     const CommandHelp *help;
-    int (*run)(const Options *options);            // returns the exit status
+    int (*run)(const Options *options); // returns the exit status
 } Command;
 
 // In the order of gptape help. Each is a file or folder of its name, with NAME_help and command_NAME.
 #define COMMANDS(ROW) \
-    ROW(gradflow) ROW(sweep) ROW(claims) ROW(graph) ROW(info) ROW(rules) ROW(train) ROW(generate) ROW(eval) ROW(tokenize) ROW(stories) \
-    ROW(gradcheck) ROW(bench)
+    ROW(gradflow) \
+    ROW(sweep) ROW(claims) ROW(graph) ROW(info) ROW(rules) ROW(train) ROW(generate) ROW(eval) ROW(tokenize) ROW(stories) ROW(gradcheck) ROW(bench)
 
-#define COMMAND_DECLARE(name) extern const CommandHelp name##_help; int command_##name(const Options *options);
+#define COMMAND_DECLARE(name) \
+    extern const CommandHelp name##_help; \
+    int command_##name(const Options *options);
 COMMANDS(COMMAND_DECLARE)
 
 // The checks of gradcheck_all, in the build of the library whose numbers are doubles.
@@ -200,7 +202,7 @@ void gradcheck_all_double(GradCheckReport *report, void *context);
 // The manual page (roff), and completions for bash and zsh, made from the commands' tables. Printed by the hidden options
 // `gptape help --man` and `gptape help --completion SHELL`, for `make install`.
 void manual_print(const Command *commands, int count);
-bool completion_print(const Command *commands, int count, const char *shell);  // false: unknown shell
+bool completion_print(const Command *commands, int count, const char *shell); // false: unknown shell
 
 // ------------------------------------------------------------------------------------------------------------
 // Messages: always one line, "gptape info: ...", on stderr. Control characters in it are escaped. Of several ranks only rank 0 prints; another
@@ -225,55 +227,55 @@ bool option_error(const Options *options, const char *name, const char *format, 
 // and then. Nothing for work that ends within a second, nor with --quiet.
 typedef struct Progress {
     const char *command;
-    const char *unit;                              // "networks"
+    const char *unit; // "networks"
     bool quiet;
     bool terminal;
     bool shown;
-    double started;                                // seconds
+    double started; // seconds
     double last;
-    int done_before;                               // done before the start: not counted in the rate
-    char detail[64];                               // shown instead of the rate, if not empty
+    int done_before; // done before the start: not counted in the rate
+    char detail[64]; // shown instead of the rate, if not empty
 } Progress;
 
 Progress progress_begin(const Options *options, const char *unit);
 void progress_update(int done, int n, void *progress);
-void progress_until_interrupt(int done, int n, void *progress);        // the same; after Ctrl-C it ends the program, with one line
+void progress_until_interrupt(int done, int n, void *progress); // the same; after Ctrl-C it ends the program, with one line
 void progress_detail(Progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void progress_end(Progress *progress);             // takes the line away
+void progress_end(Progress *progress); // takes the line away
 
 // From interrupt_watch on, Ctrl-C (SIGINT, SIGTERM, SIGHUP or SIGUSR1) is a request to stop, which long work asks for with interrupted() and grants
 // at a good place; the program then exits with interrupt_status(), as shells expect. A second one ends it at once.
 void interrupt_watch(void);
 bool interrupted(void);
-int interrupt_status(void);                        // 130 after Ctrl-C
+int interrupt_status(void); // 130 after Ctrl-C
 
 // Opens standard streams that are closed, makes stderr write whole lines, and escapes what could control the terminal if stdout is one: control and
 // bidirectional characters, and bytes that are not UTF-8, as quote_terminal does. The first call of the program.
 void streams_begin(void);
-bool streams_no_stdout(void);                      // discards all later output to stdout. False on failure
+bool streams_no_stdout(void); // discards all later output to stdout. False on failure
 enum { STREAMS_OWN_TEXT = 16 };
-const char *streams_own(const char *code, char text[STREAMS_OWN_TEXT]);        // an escape sequence of ours, to be printed to stdout
+const char *streams_own(const char *code, char text[STREAMS_OWN_TEXT]); // an escape sequence of ours, to be printed to stdout
 
 // Shows at once what was written to stdout.
 void flush_stdout(void);
-void note_stdout_lost(void);                       // a write failed with errno: close_stdout will report it
+void note_stdout_lost(void); // a write failed with errno: close_stdout will report it
 
 // Flushes and closes stdout; false and a line on stderr if any output was lost.
 bool close_stdout(const char *command);
 
 // The width of the terminal that stdout is (or COLUMNS in the environment), at most widest; widest for a file or a pipe.
 int terminal_columns(int widest);
-enum { CHART_COLUMNS = 96 };                       // of a chart, where there is room
-void terminal_prose(const char *text);             // paragraphs; their lines stay as they are if the terminal is that wide
-void terminal_print(const char *format, ...) __attribute__((format(printf, 1, 2)));    // the same, and a newline
+enum { CHART_COLUMNS = 96 };           // of a chart, where there is room
+void terminal_prose(const char *text); // paragraphs; their lines stay as they are if the terminal is that wide
+void terminal_print(const char *format, ...) __attribute__((format(printf, 1, 2))); // the same, and a newline
 
 // --color auto|always|never: sets whether there is color on stdout. Color only repeats what the text says.
 bool terminal_set_color(const Options *options);
 #define COLOR_BOLD "\033[1m"
-#define COLOR_WITHOUT "\033[31m"                   // the first arm
-#define COLOR_WITH "\033[34m"                      // the second
+#define COLOR_WITHOUT "\033[31m" // the first arm
+#define COLOR_WITH "\033[34m"    // the second
 #define COLOR_END "\033[0m"
-const char *terminal_color(const char *code);      // the code, or "" without color
+const char *terminal_color(const char *code); // the code, or "" without color
 
 // ------------------------------------------------------------------------------------------------------------
 // Tokens as text for a terminal, as they come. With the bytes tokenizer everything is ASCII, "\x80" where it must be, and a backslash
@@ -283,14 +285,14 @@ const char *terminal_color(const char *code);      // the code, or "" without co
 typedef struct TokenPrinter {
     const Tokenizer *tokenizer;
     FILE *out;
-    char waiting[4];                               // the beginning of a character, whose other bytes are still to come
+    char waiting[4]; // the beginning of a character, whose other bytes are still to come
     size_t n_waiting;
 } TokenPrinter;
 
-#define SAMPLE_HEADING "--- sample %d of %d ---"   // above each of several samples, unless --quiet; stories --check skips it
+#define SAMPLE_HEADING "--- sample %d of %d ---" // above each of several samples, unless --quiet; stories --check skips it
 void token_printer_token(TokenPrinter *printer, int id);
-void token_printer_text(TokenPrinter *printer, const char *text, size_t n);  // bytes of UTF-8, with any tokenizer
-void token_printer_end(TokenPrinter *printer);                   // shows what still waits
+void token_printer_text(TokenPrinter *printer, const char *text, size_t n); // bytes of UTF-8, with any tokenizer
+void token_printer_end(TokenPrinter *printer);                              // shows what still waits
 
 // ------------------------------------------------------------------------------------------------------------
 // Tables of text with aligned columns
@@ -299,23 +301,23 @@ typedef struct Table Table;
 
 // One letter a column, 'l' or 'r', and the titles of the columns, "part|share", above a rule; NULL: none.
 Table *table_begin(const char *alignments, const char *titles);
-void table_cell(Table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));  // the next cell, row after row
-void table_color(Table *table, const char *color); // of the next cell's column; NULL: none
-void table_line(Table *table);                     // a rule across all columns
-void table_end(Table *table);                      // prints it, as wide as the terminal at most, and frees it
-enum { TABLE_COLUMNS = 20 };                       // at most
+void table_cell(Table *table, const char *format, ...) __attribute__((format(printf, 2, 3))); // the next cell, row after row
+void table_color(Table *table, const char *color);                                            // of the next cell's column; NULL: none
+void table_line(Table *table);                                                                // a rule across all columns
+void table_end(Table *table); // prints it, as wide as the terminal at most, and frees it
+enum { TABLE_COLUMNS = 20 };  // at most
 
 enum { NUMBER_TEXT = 48 };
-const char *thousands_text(double count, char text[NUMBER_TEXT]);      // "124,439,808"
+const char *thousands_text(double count, char text[NUMBER_TEXT]); // "124,439,808"
 
 // ------------------------------------------------------------------------------------------------------------
 // JSON
 
-void json_begin(void);                             // once, before the others
-void json_add_number(cJSON *object, const char *name, double value);   // 9 significant digits; NaN and infinity are null
+void json_begin(void);                                               // once, before the others
+void json_add_number(cJSON *object, const char *name, double value); // 9 significant digits; NaN and infinity are null
 void json_add_quartiles(cJSON *object, const char *name, Quartiles q);
-void json_add_count(cJSON *object, const char *name, double count);    // an integer, all its digits
-cJSON *json_numbers(const Real *values, int n);    // an array of them, 9 significant digits each
+void json_add_count(cJSON *object, const char *name, double count); // an integer, all its digits
+cJSON *json_numbers(const Real *values, int n);                     // an array of them, 9 significant digits each
 void json_add_config(cJSON *object, const char *name, const GPTConfig *config);
 // To stdout; frees it. Always valid UTF-8: a byte that is not (of a file's name, say) appears as \xff in the text, "\\xff" in the JSON.
 void json_print(cJSON *json);

@@ -82,12 +82,14 @@ static void roff_command(const Command *command)
 
 void manual_print(const Command *commands, int count)
 {
-    printf(".TH GPTAPE 1 \"\" \"gptape %s\" \"User Commands\"\n"
-           ".SH NAME\ngptape \\- a GPT on a tape: watch gradients flow through it\n"
-           ".SH SYNOPSIS\n.B gptape\n.I COMMAND\n[\\fIOPTIONS\\fR]\n.br\n.B gptape help\n[\\fICOMMAND\\fR]\n.br\n.B gptape version\n"
-           ".SH DESCRIPTION\nResults go to standard output, progress and notes to standard error.\n"
-           "Of an option given several times the last counts; \\-\\-residual, \\-\\-probe and \\-\\-vary make lists where several are possible, and\n"
-           "several \\-\\-residual are an error elsewhere.\n.PP\n", GPTAPE_VERSION);
+    printf(
+        ".TH GPTAPE 1 \"\" \"gptape %s\" \"User Commands\"\n"
+        ".SH NAME\ngptape \\- a GPT on a tape: watch gradients flow through it\n"
+        ".SH SYNOPSIS\n.B gptape\n.I COMMAND\n[\\fIOPTIONS\\fR]\n.br\n.B gptape help\n[\\fICOMMAND\\fR]\n.br\n.B gptape version\n"
+        ".SH DESCRIPTION\nResults go to standard output, progress and notes to standard error.\n"
+        "Of an option given several times the last counts; \\-\\-residual, \\-\\-probe and \\-\\-vary make lists where several are possible, and\n"
+        "several \\-\\-residual are an error elsewhere.\n.PP\n",
+        GPTAPE_VERSION);
     for (int i = 0; i < count; i++) {
         printf(".TP\n.B ");
         roff(commands[i].help->name);

@@ -15,7 +15,7 @@ static void print_line(const char *command, const char *text)
     fputc('\n', stderr);
 }
 
-static Error unprinted;                            // on a rank other than 0
+static Error unprinted; // on a rank other than 0
 
 void command_error(const char *command, const char *format, ...)
 {
@@ -37,7 +37,7 @@ int command_end_ranks(const CommandHelp *help, int status)
     Error error = unprinted;
     bool done = status == STATUS_OK;
     if (!ranks_agreed()) {
-        return status == STATUS_OK ? STATUS_FAILED : status;   // each rank already knows
+        return status == STATUS_OK ? STATUS_FAILED : status; // each rank already knows
     }
     if (ranks_agree(done, &error)) {
         return STATUS_OK;
@@ -121,8 +121,7 @@ bool close_stdout(const char *command)
     flush_stdout();
     bool lost = ferror(stdout) != 0;
     if (fclose(stdout) != 0 || lost) {
-        command_error(command, "stdout: not everything could be written: %s",
-                      lost_because != 0 ? strerror(lost_because) : "is the disk full?");
+        command_error(command, "stdout: not everything could be written: %s", lost_because != 0 ? strerror(lost_because) : "is the disk full?");
         return false;
     }
     return true;

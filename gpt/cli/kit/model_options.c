@@ -33,8 +33,8 @@ static bool check_rule(const Options *options)
 {
     static const char *const others[] = {"shortcut", "norm"};
     for (int i = 0; i < 2; i++) {
-        if (options_field_given(options, config_field_find(gpt_fields, gpt_field_count, "residual")) &&
-            options_field_given(options, config_field_find(gpt_fields, gpt_field_count, others[i]))) {
+        if (options_field_given(options, config_field_find(gpt_fields, gpt_field_count, "residual"))
+            && options_field_given(options, config_field_find(gpt_fields, gpt_field_count, others[i]))) {
             return option_error(options, "residual", "replaces --%s; leave one out", others[i]);
         }
     }
@@ -143,8 +143,8 @@ bool options_saved_config(const Options *options, GPTConfig *config, int *status
     Error error;
 
     *status = STATUS_USAGE;
-    return refuse_fields(options, NULL) && (gpt_load_config(options_text(options, "model"), config, &error) ||
-                                            report_failure(options, &error, status));
+    return refuse_fields(options, NULL)
+        && (gpt_load_config(options_text(options, "model"), config, &error) || report_failure(options, &error, status));
 }
 
 Tokenizer *options_saved_tokenizer(const Options *options, Error *error)

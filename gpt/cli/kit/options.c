@@ -26,7 +26,8 @@ const OptionRow seed_rows[] = {
 #define PRECISION_DEFAULT "f32"
 #endif
 #define PRECISION_ROW \
-    {"precision", "NAME", PRECISION_DEFAULT, "f32; bf16: operands of large matrix products, if the processor supports it; f64: everything in double"}
+    {"precision", "NAME", PRECISION_DEFAULT, \
+     "f32; bf16: operands of large matrix products, if the processor supports it; f64: everything in double"}
 
 const OptionRow precision_rows[] = {
     PRECISION_ROW,
@@ -40,11 +41,9 @@ const OptionRow compute_rows[] = {
 };
 
 #define ANSWER_ROWS \
-    {"json", NULL, NULL, "print the results as JSON"}, \
-    {"quiet", NULL, NULL, "no notes and no progress on stderr"}, \
-    {"color", "WHEN", "auto", "color in the output: auto (on a terminal, unless NO_COLOR is set), always or never"}, \
-    {"help", NULL, NULL, "show this page"}, \
-    {0}
+    {"json", NULL, NULL, "print the results as JSON"}, {"quiet", NULL, NULL, "no notes and no progress on stderr"}, \
+        {"color", "WHEN", "auto", "color in the output: auto (on a terminal, unless NO_COLOR is set), always or never"}, \
+        {"help", NULL, NULL, "show this page"}, {0}
 
 const OptionRow run_rows[] = {
     {"threads", "N", NULL, "threads to compute with (default: one per processor, divided among the ranks of a machine)"},

@@ -14,9 +14,23 @@
 static bool is_model_file(const char *name)
 {
     static const char *const names[] = {
-        "config.json", "generation_config.json", "gptape_tokenizer.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-        "added_tokens.json", "vocab.json", "merges.txt", "encoder.json", "vocab.bpe", "model.safetensors.index.json", "data.bin", "log.csv",
-        "gradflow.csv", "loss.png", "gradflow.png",
+        "config.json",
+        "generation_config.json",
+        "gptape_tokenizer.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "added_tokens.json",
+        "vocab.json",
+        "merges.txt",
+        "encoder.json",
+        "vocab.bpe",
+        "model.safetensors.index.json",
+        "data.bin",
+        "log.csv",
+        "gradflow.csv",
+        "loss.png",
+        "gradflow.png",
     };
     static const char weights[] = ".safetensors";
     size_t length = strlen(name);
@@ -101,8 +115,8 @@ static const char *stream_to(const char *path)
 static bool refuse_stream(const Options *options, const char *name, const char *path)
 {
     const char *stream = stream_to(path);
-    return stream != NULL && !option_error(options, name, "'%.80s' is where %s goes, too (expected another %s)", path, stream,
-                                           is_folder(path) ? "folder" : "file");
+    return stream != NULL
+        && !option_error(options, name, "'%.80s' is where %s goes, too (expected another %s)", path, stream, is_folder(path) ? "folder" : "file");
 }
 
 bool options_streams(const Options *options)

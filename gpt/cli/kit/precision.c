@@ -35,13 +35,13 @@ bool precision_restart(char **argv)
         command_error(NULL, "--precision: f64 needs the program " PROGRAM_64 " beside this one, whose folder is unknown");
         return false;
     }
-    char *path = path_in(folder, PROGRAM_64);      // never one found by PATH
+    char *path = path_in(folder, PROGRAM_64); // never one found by PATH
     const char *own = argv[0];
     argv[0] = path;
     if (strcmp(own, path) == 0) {
         command_error(NULL, "--precision: %.400s is not " PROGRAM_64, path);
     } else {
-        execv(path, argv);                         // returns only if it fails
+        execv(path, argv); // returns only if it fails
         command_error(NULL, "--precision: f64 needs the program " PROGRAM_64 ", which did not start: %s", strerror(errno));
     }
     free(folder);

@@ -14,12 +14,14 @@ static void print_list(void)
     for (int i = 0; i < probe_count; i++) {
         const Probe *probe = probe_table[i];
         printf("%s%s%s%s%s\n", i == 0 ? "" : "\n", terminal_color(COLOR_BOLD), probe->name, terminal_color(COLOR_END),
-               probe->nets == PROBE_MLP ? " (--net mlp)" : probe->nets == PROBE_GPT ? " (--net gpt)" : "");
+               probe->nets == PROBE_MLP   ? " (--net mlp)"
+               : probe->nets == PROBE_GPT ? " (--net gpt)"
+                                          : "");
         terminal_print("%s Source: %s. Cost: %s.", probe->about, probe->source, probe->cost);
         for (const ProbeKind *kind = probe->kinds; kind->name != NULL; kind++) {
             if (!kind->internal) {
-                terminal_print("%s: %s (%s%s%s)", kind->name, kind->about, kind->place, kind->index == NULL ? "" : "; index: ",
-                               kind->index == NULL ? "" : kind->index);
+                terminal_print("%s: %s (%s%s%s)", kind->name, kind->about, kind->place,
+                               kind->index == NULL ? "" : "; index: ", kind->index == NULL ? "" : kind->index);
             }
         }
     }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const double QUIET_START = 1.0;             // seconds: shorter work needs no line
+static const double QUIET_START = 1.0; // seconds: shorter work needs no line
 static const double TERMINAL_INTERVAL = 0.1;
 static const double FILE_INTERVAL = 10.0;
 
@@ -39,8 +39,8 @@ void progress_update(int done, int n, void *context)
     snprintf(detail, sizeof detail, "%.3g a second", rate);
     progress->last = time;
     progress->shown = true;
-    fprintf(stderr, "%sgptape %s: %d of %d %s, %s, %.0f s left%s", progress->terminal ? "\r" : "", progress->command, done, n,
-            progress->unit, progress->detail[0] != '\0' ? progress->detail : detail, left, progress->terminal ? "\033[K" : "\n");
+    fprintf(stderr, "%sgptape %s: %d of %d %s, %s, %.0f s left%s", progress->terminal ? "\r" : "", progress->command, done, n, progress->unit,
+            progress->detail[0] != '\0' ? progress->detail : detail, left, progress->terminal ? "\033[K" : "\n");
     fflush(stderr);
 }
 

@@ -1,7 +1,7 @@
 // streams.c: the standard streams. They are open, so that no file of ours gets their numbers; stderr passes whole lines, one write each; and
 // where stdout is a terminal, everything written to it passes through here, so that no text can control the terminal.
 
-#define _GNU_SOURCE                                // fopencookie
+#define _GNU_SOURCE // fopencookie
 
 #include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
@@ -27,11 +27,11 @@ static void open_descriptors(void)
 
 // The program's own escape sequences arrive with this instead of the escape character. Text that has it, too, could set a color.
 #define OWN_ESCAPE "\xff\xfe\xfd"
-enum { OWN_LENGTH = sizeof OWN_ESCAPE - 1, LONGEST_COLOR = OWN_LENGTH + 4 };      // "[31m"
+enum { OWN_LENGTH = sizeof OWN_ESCAPE - 1, LONGEST_COLOR = OWN_LENGTH + 4 }; // "[31m"
 
 typedef struct Filter {
     FILE *terminal;
-    char waiting[LONGEST_COLOR];                   // the beginning of a character or of an own sequence, which the next write completes
+    char waiting[LONGEST_COLOR]; // the beginning of a character or of an own sequence, which the next write completes
     size_t n_waiting;
 } Filter;
 
@@ -54,8 +54,8 @@ static size_t own_sequence(const char *text, size_t n)
 static size_t incomplete(const char *text, size_t n)
 {
     for (size_t length = LONGEST_COLOR - 1; length > 0; length--) {
-        if (length <= n && memcmp(text + n - length, OWN_ESCAPE, length < OWN_LENGTH ? length : OWN_LENGTH) == 0 &&
-            own_sequence(text + n - length, length) == 0) {
+        if (length <= n && memcmp(text + n - length, OWN_ESCAPE, length < OWN_LENGTH ? length : OWN_LENGTH) == 0
+            && own_sequence(text + n - length, length) == 0) {
             return length;
         }
     }

@@ -7,12 +7,12 @@
 #include <string.h>
 
 struct Table {
-    const char *alignments;                        // "lrr": one letter a column
+    const char *alignments; // "lrr": one letter a column
     int n_columns;
-    char **cells;                                  // row after row; a row of NULLs is a rule
+    char **cells; // row after row; a row of NULLs is a rule
     int n_cells;
     int capacity;
-    const char *colors[TABLE_COLUMNS];             // NULL: none
+    const char *colors[TABLE_COLUMNS]; // NULL: none
 };
 
 static void append(Table *table, char *cell)
@@ -78,8 +78,8 @@ void table_color(Table *table, const char *color)
 // Columns first ... end-1 after column 0, which each panel repeats.
 typedef struct Panel {
     int first, end;
-    int gap;                                       // spaces between columns
-    int room;                                      // for its last column
+    int gap;  // spaces between columns
+    int room; // for its last column
 } Panel;
 
 // Prints text in lines of at most room characters, the second and later ones after indent spaces.
@@ -100,8 +100,8 @@ static void print_wrapped(const char *text, int room, int indent, FILE *file)
 
 static void print_row(const Table *table, char *const *cells, const int *widths, const Panel *panel, FILE *file)
 {
-    int pending = 0;                               // spaces that are printed only if something follows them
-    int used = 0;                                  // columns of the terminal left of this cell
+    int pending = 0; // spaces that are printed only if something follows them
+    int used = 0;    // columns of the terminal left of this cell
 
     for (int column = 0; column < panel->end; column = column == 0 ? panel->first : column + 1) {
         const char *cell = cells[column];
@@ -188,7 +188,7 @@ const char *thousands_text(double count, char text[NUMBER_TEXT])
     int length = snprintf(digits, sizeof digits, "%.0f", count);
     int used = 0;
 
-    if (length >= 3 * NUMBER_TEXT / 4 - 1) {       // no room for the separators
+    if (length >= 3 * NUMBER_TEXT / 4 - 1) { // no room for the separators
         snprintf(text, NUMBER_TEXT, "%.6g", count);
         return text;
     }

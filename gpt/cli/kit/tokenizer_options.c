@@ -8,9 +8,9 @@
 
 const OptionRow tokenizer_rows[] = {
     {"tokenizer", "NAME", NULL, "gpt2, bytes or chars (default: gpt2 if its vocabulary is found, else bytes)"},
-    {"vocab", "DIR", NULL,
-     "folder of GPT-2's vocabulary (default: $GPTAPE_DATA, else $XDG_DATA_HOME/gptape, else ~/.local/share/gptape)"},
-    {"special", "on|off", NULL, "recognize special tokens such as <|endoftext|> in texts and prompts (default: on where the vocabulary's folder defines them)"},
+    {"vocab", "DIR", NULL, "folder of GPT-2's vocabulary (default: $GPTAPE_DATA, else $XDG_DATA_HOME/gptape, else ~/.local/share/gptape)"},
+    {"special", "on|off", NULL,
+     "recognize special tokens such as <|endoftext|> in texts and prompts (default: on where the vocabulary's folder defines them)"},
     {0},
 };
 
@@ -108,8 +108,10 @@ Tokenizer *options_gpt2(const Options *options, Error *error)
             tokenizer = NULL;
         }
     } else {
-        error_set(error, "%s: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); "
-                  "'make vocab' gets it, --vocab names another folder", folder);
+        error_set(error,
+                  "%s: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); "
+                  "'make vocab' gets it, --vocab names another folder",
+                  folder);
     }
     free(folder);
     return tokenizer;
@@ -123,11 +125,12 @@ Tokenizer *options_model_tokenizer(const Options *options, int vocab_size, int *
     Error error;
 
     *status = STATUS_USAGE;
-    if (!saved && chosen && !options_tokenizer_kind(options, TOKENIZER_CHARS, &kind)) {        // those before chars, which has no alphabet
+    if (!saved && chosen && !options_tokenizer_kind(options, TOKENIZER_CHARS, &kind)) { // those before chars, which has no alphabet
         return NULL;
     }
-    Tokenizer *tokenizer = saved ? options_saved_tokenizer(options, &error) : kind == TOKENIZER_GPT2 ? options_gpt2(options, &error)
-                                                                                                     : tokenizer_bytes();
+    Tokenizer *tokenizer = saved                  ? options_saved_tokenizer(options, &error)
+                         : kind == TOKENIZER_GPT2 ? options_gpt2(options, &error)
+                                                  : tokenizer_bytes();
     if (tokenizer == NULL) {
         report_failure(options, &error, status);
     } else if (tokenizer_vocab_size(tokenizer) > vocab_size) {

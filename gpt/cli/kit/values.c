@@ -47,11 +47,11 @@ bool options_field(const Options *options, const ConfigField *field, void *confi
             const char *given = options->list[i].value;
             int times = options->list[i].n_values;
             Error error;
-            if (field->kind == FIELD_TEXT && times > 1) {              // a list elsewhere, of which nothing may be ignored here
+            if (field->kind == FIELD_TEXT && times > 1) { // a list elsewhere, of which nothing may be ignored here
                 return option_error(options, option_name(field->name, name), "given %d times (expected one)", times);
             }
             if (field->kind == FIELD_TEXT && given != NULL && given[0] == '\0' && !field->set(config, given, &error)) {
-                return option_error(options, option_name(field->name, name), "%s", error.message);     // "" means the default elsewhere
+                return option_error(options, option_name(field->name, name), "%s", error.message); // "" means the default elsewhere
             }
             return read_field(options, option_name(field->name, name), field, config);
         }
@@ -104,7 +104,7 @@ static bool read_list(const Options *options, const char *text, const ConfigFiel
         size_t length = strcspn(start, ",");
         snprintf(item, sizeof item, "%.*s", (int)length, start);
         if (length >= sizeof item) {
-            strcpy(item + sizeof item - 4, "...");         // too long for a number: refused below
+            strcpy(item + sizeof item - 4, "..."); // too long for a number: refused below
         }
         int whole = 0;
         void *value = field->kind == FIELD_COUNT ? (void *)&whole : (void *)&list[*count];
@@ -162,7 +162,7 @@ static bool join_rows(char *text, int *n_rows, int *n_columns)
     bool even = true;
     *n_rows = 1;
     *n_columns = 0;
-    for (char *at = text; ; at++) {
+    for (char *at = text;; at++) {
         if (*at == ';' || *at == '\0') {
             even = even && (*n_columns == 0 || column == *n_columns);
             *n_columns = column;

@@ -169,7 +169,7 @@ bool grid_vary(const Options *options, const char *option, const char *text, Gri
         grid->n_varied++;
     }
     for (const char *at = text + length; *at != '\0';) {
-        at++;                                      // behind the = or the comma
+        at++; // behind the = or the comma
         length = value_length(at);
         if (!add_value(options, option, varied, at, length)) {
             return false;
@@ -198,8 +198,8 @@ static bool read_settings(const Options *options, Grid *grid)
             read = option_error(options, name, "is also in --vary; leave one out");
             break;
         }
-        int n = options_count(options, name);      // the last counts, except of probes
-        if (n > 1 && strcmp(name, "residual") == 0) {          // one network for each
+        int n = options_count(options, name);         // the last counts, except of probes
+        if (n > 1 && strcmp(name, "residual") == 0) { // one network for each
             continue;
         }
         if (gradflow.list[i].argument == NULL) {
@@ -293,8 +293,8 @@ bool grid_read(const Options *options, Grid *grid)
             return false;
         }
     }
-    if (!read_settings(options, grid) || !vary_arms(options, grid) || !grid_make_points(options, grid) || !options_seed(options, &grid->seed) ||
-        !options_int(options, "seeds", 1, MOST_SEEDS, &grid->n_seeds)) {
+    if (!read_settings(options, grid) || !vary_arms(options, grid) || !grid_make_points(options, grid) || !options_seed(options, &grid->seed)
+        || !options_int(options, "seeds", 1, MOST_SEEDS, &grid->n_seeds)) {
         return false;
     }
     if (grid->seed + (uint64_t)grid->n_seeds - 1 > UINT32_MAX) {

@@ -12,19 +12,19 @@
 typedef struct Figures {
     char *key;
     uint64_t seed;
-    int file;                                      // index of the file it is in
+    int file; // index of the file it is in
     FILE *stream;
     char *text;
     size_t n;
 } Figures;
 
 typedef struct Merge {
-    Store *store;                                  // the result
-    char *sweep;                                   // of the first row; NULL: none was read
-    void *blocks;                                  // a tree
-    const char *path;                              // of the file that is read
+    Store *store;     // the result
+    char *sweep;      // of the first row; NULL: none was read
+    void *blocks;     // a tree
+    const char *path; // of the file that is read
     int file;
-    int added, found;                              // networks new to the result, and already in it
+    int added, found; // networks new to the result, and already in it
     const char *runs, *csv;
 } Merge;
 
@@ -97,8 +97,8 @@ static bool open_result(Merge *merge, const char *sweep, Error *error)
         merge->store = store_open(merge->runs, merge->csv, sweep, error);
     }
     return merge->store != NULL
-        && (strcmp(sweep, merge->sweep) == 0 || error_set(error, "%s: belongs to another sweep, '%.120s' (expected '%.120s')", merge->path, sweep,
-                                                          merge->sweep));
+        && (strcmp(sweep, merge->sweep) == 0
+            || error_set(error, "%s: belongs to another sweep, '%.120s' (expected '%.120s')", merge->path, sweep, merge->sweep));
 }
 
 static bool add_row(const TableReader *reader, uint64_t seed, Merge *merge, Error *error)

@@ -19,13 +19,13 @@
 #include <malloc.h>
 #endif
 
-enum { AHEAD = 4, NO_CELL = -1 };                  // the most cells that a rank has at a time; the end of the work
+enum { AHEAD = 4, NO_CELL = -1 }; // the most cells that a rank has at a time; the end of the work
 
 typedef struct Result {
     int cell;
     bool failed;
     double seconds;
-    char *rows, *figures;                          // texts
+    char *rows, *figures; // texts
 } Result;
 
 static char *figures_of(const Cell *cell, const char *csv)
@@ -142,13 +142,13 @@ enum { ENDED = AHEAD + 1 };
 typedef struct Work {
     const Queue *queue;
     Progress progress;
-    int next;                                      // the first cell that is not assigned
-    int done, n;                                   // cells missing from the store
-    double seconds;                                // sum over the finished cells
+    int next;       // the first cell that is not assigned
+    int done, n;    // cells missing from the store
+    double seconds; // sum over the finished cells
     int ranks;
-    int *held;                                     // cells that each rank has; ENDED: it was told that there are no more
-    int away;                                      // sum of held
-    bool failed, elsewhere;                        // elsewhere: another rank failed first
+    int *held;              // cells that each rank has; ENDED: it was told that there are no more
+    int away;               // sum of held
+    bool failed, elsewhere; // elsewhere: another rank failed first
 } Work;
 
 static int next_cell(Work *work)
@@ -238,7 +238,7 @@ static QueueEnd lead(const Queue *queue)
 static void keep_memory(void)
 {
 #ifdef __GLIBC__
-    mallopt(M_MMAP_THRESHOLD, 32 << 20);           // the largest that it takes
+    mallopt(M_MMAP_THRESHOLD, 32 << 20); // the largest that it takes
     mallopt(M_TRIM_THRESHOLD, INT_MAX);
 #endif
 }

@@ -51,8 +51,8 @@ static void print_table(const SweepReport *report)
     strcat(alignments, "rlr");
     strcat(titles, "median|quartiles|n");
     terminal_print("%s", report->statistic);
-    terminal_print("gradflow%s%s, %d seed%s, %llu to %llu\n", grid->settings[0] == '\0' ? "" : " ", grid->settings, grid->n_seeds, plural(grid->n_seeds),
-                   (unsigned long long)grid->seed, (unsigned long long)grid->seed + (unsigned)grid->n_seeds - 1);
+    terminal_print("gradflow%s%s, %d seed%s, %llu to %llu\n", grid->settings[0] == '\0' ? "" : " ", grid->settings, grid->n_seeds,
+                   plural(grid->n_seeds), (unsigned long long)grid->seed, (unsigned long long)grid->seed + (unsigned)grid->n_seeds - 1);
     Table *table = table_begin(alignments, titles);
     for (int point = 0; point < grid->n_points; point++) {
         Quartiles q = report->quartiles[point];
@@ -96,12 +96,12 @@ typedef struct Lines {
     ChartLine line[CHART_LINES];
     const double *low[CHART_LINES], *high[CHART_LINES];
     char *labels[CHART_LINES];
-    double *numbers;                               // x, y, low, high of each line
+    double *numbers; // x, y, low, high of each line
     int n;
-    int measured;                                  // lines before those of laws
-    double *laws;                                  // their y
-    bool by_number;                                // x is the value itself, not its index in the list
-    bool positive;                                 // all medians are
+    int measured;   // lines before those of laws
+    double *laws;   // their y
+    bool by_number; // x is the value itself, not its index in the list
+    bool positive;  // all medians are
 } Lines;
 
 // "pre, width 16". The caller frees it.
@@ -179,7 +179,7 @@ static bool add_laws(const SweepReport *report, Lines *lines)
     const Grid *grid = report->grid;
     size_t n_x = (size_t)grid->varied[0].n;
     const char *names[CHART_LINES];
-    int of[CHART_LINES];                           // the line that the law is about
+    int of[CHART_LINES]; // the line that the law is about
     int n = 0;
     lines->laws = memory_allocate(CHART_LINES * n_x * sizeof *lines->laws, "the laws");
     for (int k = 0; lines->by_number && k < lines->measured && lines->measured + n < CHART_LINES; k++) {
@@ -210,9 +210,14 @@ static Chart chart_of(const SweepReport *report, const Lines *lines, char captio
     const Grid *grid = report->grid;
     snprintf(caption, 512, "gptape gradflow%s%.300s; medians of %d seeds with quartiles", grid->settings[0] == '\0' ? "" : " ", grid->settings,
              grid->n_seeds);
-    return (Chart){.title = report->statistic, .caption = caption, .x_label = grid->varied[0].name,
+    return (Chart){.title = report->statistic,
+                   .caption = caption,
+                   .x_label = grid->varied[0].name,
                    .log_y = lines->positive && strncmp(report->statistic, "slope", 5) != 0 && strncmp(report->statistic, "log10", 5) != 0,
-                   .lines = lines->line, .n_lines = lines->n, .low = lines->low, .high = lines->high};
+                   .lines = lines->line,
+                   .n_lines = lines->n,
+                   .low = lines->low,
+                   .high = lines->high};
 }
 
 // False after one line on stderr.

@@ -22,8 +22,8 @@ typedef struct Row {
 
 struct Store {
     char *sweep;
-    void *rows;                                    // a tree of Row (tsearch)
-    RowTable *runs, *csv;                          // NULL: not kept
+    void *rows;           // a tree of Row (tsearch)
+    RowTable *runs, *csv; // NULL: not kept
     const char *runs_path, *csv_path;
     int n_rows;
 };
@@ -64,8 +64,8 @@ static bool read_seed(const char *cell, uint64_t *seed)
 bool store_row_seed(const TableReader *row, uint64_t *seed)
 {
     double number;
-    return row->n_cells == RUNS_COLUMNS && read_seed(row->cells[COLUMN_SEED], seed) && cell_number(row->cells[COLUMN_VALUE], &number) &&
-           cell_number(row->cells[COLUMN_SECONDS], &number);
+    return row->n_cells == RUNS_COLUMNS && read_seed(row->cells[COLUMN_SEED], seed) && cell_number(row->cells[COLUMN_VALUE], &number)
+        && cell_number(row->cells[COLUMN_SECONDS], &number);
 }
 
 bool store_figures_seed(const TableReader *row, uint64_t *seed)
@@ -121,8 +121,9 @@ static bool keep_figures(TableReader *reader, void *context, size_t *keep, Error
         last = row;
         *keep = row != NULL ? reader->at : *keep;
     }
-    return n == store->n_rows || error_set(error, "%s: has the figures of %d of the %d networks in %s; use new files", store->csv_path, n, store->n_rows,
-                                           store->runs_path);
+    return n == store->n_rows
+        || error_set(error, "%s: has the figures of %d of the %d networks in %s; use new files", store->csv_path, n, store->n_rows,
+                     store->runs_path);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -210,7 +211,8 @@ bool store_add(Store *store, const char *rows, const char *figures, Error *error
     if (store->runs != NULL && !row_table_add(store->runs, rows, strlen(rows), error)) {
         return false;
     }
-    bool taken = table_reader_begin(&reader, memory_copy_text(rows), strlen(rows), "the rows", "", error) && take_rows(&reader, store, &keep, error);
+    bool taken = table_reader_begin(&reader, memory_copy_text(rows), strlen(rows), "the rows", "", error)
+              && take_rows(&reader, store, &keep, error);
     table_reader_close(&reader);
     return taken;
 }

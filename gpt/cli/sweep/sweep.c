@@ -36,13 +36,14 @@ const CommandHelp sweep_help = {
     .name = "sweep",
     .summary = "gradflow for many settings and seeds, resumable, over many processes",
     .operand = "[FILE...]",
-    .about = "Runs gptape gradflow for all combinations of the values of --vary and for many seeds, and prints the median and\n"
-             "the quartiles of a statistic. Networks without and with shortcuts count as two, as do several --residual.\n\n"
-             "A statistic has the form OPERATION COLUMN KIND[:INDEX][@LAYER] [NAME], on rows of gradflow's CSV: 'slope l2 activation_grad layers.#.out'.\n"
-             "In NAME, # stands for a number and * for anything. Operations: first, last, ratio (first/last), slope (of log10, by layer or index),\n"
-             "mean, median, min, max, sum, center, rough, at:X. 'A / B' divides two, 'log10 A' takes the logarithm, 'loss' is the loss.\n\n"
-             "With --runs, an interrupted sweep can be resumed. A sweep uses one thread per process; mpirun -n N gptape sweep ...\n"
-             "uses N processes, as do N shards, whose files --merge joins. The results are the same.",
+    .about =
+        "Runs gptape gradflow for all combinations of the values of --vary and for many seeds, and prints the median and\n"
+        "the quartiles of a statistic. Networks without and with shortcuts count as two, as do several --residual.\n\n"
+        "A statistic has the form OPERATION COLUMN KIND[:INDEX][@LAYER] [NAME], on rows of gradflow's CSV: 'slope l2 activation_grad layers.#.out'.\n"
+        "In NAME, # stands for a number and * for anything. Operations: first, last, ratio (first/last), slope (of log10, by layer or index),\n"
+        "mean, median, min, max, sum, center, rough, at:X. 'A / B' divides two, 'log10 A' takes the logarithm, 'loss' is the loss.\n\n"
+        "With --runs, an interrupted sweep can be resumed. A sweep uses one thread per process; mpirun -n N gptape sweep ...\n"
+        "uses N processes, as do N shards, whose files --merge joins. The results are the same.",
     .examples = "  gptape sweep --vary depth=5,10,20 --seeds 20\n"
                 "  gptape sweep --vary depth=6,12 --vary residual=pre,post,keel --width 16 --seeds 5 --runs runs.csv --plot sweep.svg\n"
                 "  gptape sweep --vary depth=6,12 --seeds 4 --shard 1/2 --runs part1.csv\n"
@@ -56,11 +57,11 @@ const CommandHelp sweep_help = {
 
 typedef struct SweepPlan {
     Grid grid;
-    char *sweep;                                   // identifies the sweep in its files
+    char *sweep; // identifies the sweep in its files
     const char *statistic;
     const char *runs;
     const char *csv;
-    char *default_runs;                            // beside --csv
+    char *default_runs; // beside --csv
     Cell *cells;
     int n_cells;
 } SweepPlan;
@@ -104,8 +105,8 @@ static bool read_outputs(const Options *options, SweepPlan *plan)
         plan->default_runs = runs_beside(plan->csv);
         plan->runs = plan->default_runs;
     }
-    if ((plan->runs != NULL && !options_output(options, plan->default_runs == NULL ? "runs" : "csv", plan->runs)) ||
-        (plan->csv != NULL && !options_output(options, "csv", plan->csv)) || (plot != NULL && !options_output(options, "plot", plot))) {
+    if ((plan->runs != NULL && !options_output(options, plan->default_runs == NULL ? "runs" : "csv", plan->runs))
+        || (plan->csv != NULL && !options_output(options, "csv", plan->csv)) || (plot != NULL && !options_output(options, "plot", plot))) {
         return false;
     }
     return plot == NULL || (plot_path_check(plot, &error) && save_path_check(plot, &error)) || report_error(options, &error);
@@ -117,10 +118,13 @@ static void make_cells(SweepPlan *plan, int shard, int n_shards)
     size_t n = (size_t)grid->n_points * (size_t)grid->n_seeds;
     plan->cells = memory_allocate(n * sizeof(Cell), "the networks");
     for (size_t k = (size_t)shard - 1; k < n; k += (size_t)n_shards) {
-        size_t i = ranks_count() == 1 ? k : n - 1 - k;           // backward: often the largest first, so that ranks end at about the same time
+        size_t i = ranks_count() == 1 ? k : n - 1 - k; // backward: often the largest first, so that ranks end at about the same time
         size_t point = i / (size_t)grid->n_seeds;
-        plan->cells[plan->n_cells] = (Cell){.settings = grid->lines[point], .seed = grid->seed + i % (size_t)grid->n_seeds,
-                                            .keys = {grid->points[point]}, .statistics = {plan->statistic}, .n_statistics = 1};
+        plan->cells[plan->n_cells] = (Cell){.settings = grid->lines[point],
+                                            .seed = grid->seed + i % (size_t)grid->n_seeds,
+                                            .keys = {grid->points[point]},
+                                            .statistics = {plan->statistic},
+                                            .n_statistics = 1};
         plan->n_cells++;
     }
 }
@@ -243,7 +247,8 @@ static int run(const Options *options, SweepPlan *plan)
         return STATUS_USAGE;
     }
     interrupt_watch();
-    Queue queue = {.options = options, .sweep = plan->sweep, .cells = plan->cells, .n = plan->n_cells, .store = store, .figures = plan->csv != NULL};
+    Queue queue =
+        {.options = options, .sweep = plan->sweep, .cells = plan->cells, .n = plan->n_cells, .store = store, .figures = plan->csv != NULL};
     QueueEnd end = queue_run(&queue);
     status = end == QUEUE_FAILED ? STATUS_FAILED : STATUS_OK;
     if (first && end == QUEUE_DONE) {

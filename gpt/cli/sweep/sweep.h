@@ -11,7 +11,7 @@
 #include "gpt/cli/kit/kit.h"
 #include "gpt/lab/claims/claims.h"
 
-typedef struct Store Store;                        // store.h
+typedef struct Store Store; // store.h
 
 // ------------------------------------------------------------------------------------------------------------
 // Cells
@@ -19,9 +19,9 @@ typedef struct Store Store;                        // store.h
 enum { CELL_STATISTICS = 8 };
 
 typedef struct Cell {
-    const char *settings;                          // gradflow's options, "--width 16 --depth 6 --residual pre"
+    const char *settings; // gradflow's options, "--width 16 --depth 6 --residual pre"
     uint64_t seed;
-    const char *keys[CELL_STATISTICS];             // its names in the files, one for each statistic
+    const char *keys[CELL_STATISTICS]; // its names in the files, one for each statistic
     const char *statistics[CELL_STATISTICS];
     int n_statistics;
 } Cell;
@@ -32,27 +32,27 @@ typedef struct Cell {
 enum { VARIED_MOST = 8 };
 
 typedef struct Varied {
-    char *name;                                    // "depth"
+    char *name; // "depth"
     char **values;
     int n, capacity;
 } Varied;
 
 typedef struct Grid {
-    char *settings;                                // the fixed options, "--width 16"
+    char *settings; // the fixed options, "--width 16"
     Varied varied[VARIED_MOST];
     int n_varied;
-    int n_points;                                  // combinations
-    char **points;                                 // the varied options of each, "--depth 6 --residual pre"
-    char **lines;                                  // and all options
+    int n_points;  // combinations
+    char **points; // the varied options of each, "--depth 6 --residual pre"
+    char **lines;  // and all options
     uint64_t seed;
     int n_seeds;
 } Grid;
 
-bool grid_read(const Options *options, Grid *grid);            // false after one line on stderr. Free with grid_free either way
-bool grid_vary(const Options *options, const char *name, const char *text, Grid *grid);        // "depth=6,12" of the option called name
-bool grid_make_points(const Options *options, Grid *grid);     // from its settings and varied options
+bool grid_read(const Options *options, Grid *grid); // false after one line on stderr. Free with grid_free either way
+bool grid_vary(const Options *options, const char *name, const char *text, Grid *grid); // "depth=6,12" of the option called name
+bool grid_make_points(const Options *options, Grid *grid);                              // from its settings and varied options
 const char *grid_value(const Grid *grid, int point, int varied);
-double grid_number(const Grid *grid, int point, int varied);   // the value's, also of a rule that begins with one: 0.5*h + f(h). NaN: none
+double grid_number(const Grid *grid, int point, int varied); // the value's, also of a rule that begins with one: 0.5*h + f(h). NaN: none
 void grid_free(Grid *grid);
 
 // ------------------------------------------------------------------------------------------------------------
@@ -62,14 +62,14 @@ void grid_free(Grid *grid);
 // thread, so that a result does not depend on the number of ranks.
 typedef struct Queue {
     const Options *options;
-    const char *sweep;                             // as in store_open
+    const char *sweep; // as in store_open
     const Cell *cells;
     int n;
-    Store *store;                                  // NULL on other ranks
-    bool figures;                                  // keep them?
-    bool alone;                                    // only rank 0 works, and calls queue_run
-    bool silent;                                   // no progress line
-    void (*done)(int cell, void *context);         // after each cell that was run; NULL: none
+    Store *store;                          // NULL on other ranks
+    bool figures;                          // keep them?
+    bool alone;                            // only rank 0 works, and calls queue_run
+    bool silent;                           // no progress line
+    void (*done)(int cell, void *context); // after each cell that was run; NULL: none
     void *context;
 } Queue;
 

@@ -43,8 +43,8 @@ static double default_lr(const Options *options, const GPTConfig *gpt)
 static bool read_schedule(const Options *options, const GPTConfig *gpt, TrainConfig *config)
 {
     enum { MOST_WARMUP = 100 };
-    if (!read_field(options, "steps", config) || !read_with_default(options, "lr", default_lr(options, gpt), config) ||
-        !read_with_default(options, "min_lr", config->lr / 10, config)) {
+    if (!read_field(options, "steps", config) || !read_with_default(options, "lr", default_lr(options, gpt), config)
+        || !read_with_default(options, "min_lr", config->lr / 10, config)) {
         return false;
     }
     int tenth = config->steps / 10;
@@ -55,8 +55,8 @@ static bool read_schedule(const Options *options, const GPTConfig *gpt, TrainCon
 // Fields with a default of their own.
 static bool read_others(const Options *options, TrainConfig *config)
 {
-    static const char *const names[] = {"beta1", "beta2", "eps", "weight_decay", "clip", "eval_every", "eval_batches", "sample_every",
-                                        "gradflow_every", "save_every"};
+    static const char *const names[] = {"beta1",      "beta2",        "eps",          "weight_decay",   "clip",
+                                        "eval_every", "eval_batches", "sample_every", "gradflow_every", "save_every"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (!read_field(options, names[i], config)) {
             return false;
@@ -82,8 +82,7 @@ static bool read_sizes(const Options *options, const GPTConfig *gpt, TrainConfig
 {
     enum { MOST_LENGTH = 256 };
     int length = gpt->context_length < MOST_LENGTH ? gpt->context_length : MOST_LENGTH;
-    return read_field(options, "batch", config) && read_with_default(options, "length", length, config)
-        && train_read_accumulate(options, config);
+    return read_field(options, "batch", config) && read_with_default(options, "length", length, config) && train_read_accumulate(options, config);
 }
 
 // The rows of every step; with --accumulate N in N parts.
@@ -95,8 +94,8 @@ static bool read_fixed_batch(const Options *options, TrainSetup *setup)
     if (other != NULL) {
         return option_error(options, other, "for a text, but --ids gives every step's batch; leave one out");
     }
-    if (!train_read_accumulate(options, &setup->train) ||
-        !options_batch(options, &setup->gpt, &setup->ids, &setup->targets, &rows, &setup->train.length)) {
+    if (!train_read_accumulate(options, &setup->train)
+        || !options_batch(options, &setup->gpt, &setup->ids, &setup->targets, &rows, &setup->train.length)) {
         return false;
     }
     setup->train.batch = rows / setup->train.accumulate;
@@ -138,8 +137,8 @@ static bool read_numbers(const Options *options, TrainSetup *setup)
     bool sized = options_by_ids(options) ? read_fixed_batch(options, setup) : read_sizes(options, &setup->gpt, &setup->train);
     Error error;
     sized = sized && read_with_default(options, "reduce", ranks_launched() ? REDUCE_EXACT : REDUCE_PLAIN, &setup->train);
-    return sized && read_schedule(options, &setup->gpt, &setup->train) && read_others(options, &setup->train)
-        && options_seed(options, &setup->seed) && (train_config_check(&setup->train, &setup->gpt, &error) || report_error(options, &error));
+    return sized && read_schedule(options, &setup->gpt, &setup->train) && read_others(options, &setup->train) && options_seed(options, &setup->seed)
+        && (train_config_check(&setup->train, &setup->gpt, &error) || report_error(options, &error));
 }
 
 bool train_check_recompute(const Options *options, const TrainPlan *plan, const TrainConfig *config)
@@ -165,12 +164,9 @@ static bool tokenizer_kind_asked(const Options *options, const GPTConfig *config
 static Tokenizer *make_tokenizer(const Options *options, TokenizerKind kind, const char *data, Error *error)
 {
     switch (kind) {
-    case TOKENIZER_GPT2:
-        return options_gpt2(options, error);
-    case TOKENIZER_CHARS:
-        return tokenizer_chars_of(data, error);
-    default:
-        return tokenizer_bytes();
+    case TOKENIZER_GPT2: return options_gpt2(options, error);
+    case TOKENIZER_CHARS: return tokenizer_chars_of(data, error);
+    default: return tokenizer_bytes();
     }
 }
 
@@ -233,7 +229,7 @@ static bool make_folder(const Options *options, TrainPlan *plan, Error *error)
     plan->folder = memory_copy_text(options_text(options, "out"));
     bool is_new = stat(plan->folder, &status) != 0;
     plan->lock = train_folder_make(plan->folder, error);
-    plan->made = is_new && plan->lock >= 0;        // another run's folder stays
+    plan->made = is_new && plan->lock >= 0; // another run's folder stays
     return plan->lock >= 0;
 }
 
@@ -251,7 +247,7 @@ static GPT *make_model(const Options *options, const TrainSetup *setup, GPT *sav
         return gpt_create(&setup->gpt, setup->seed, error);
     }
     if (options_given(options, "dropout")) {
-        gpt_set_dropout(saved, setup->gpt.dropout);                    // else the folder's, which may be three
+        gpt_set_dropout(saved, setup->gpt.dropout); // else the folder's, which may be three
     }
     random_seed(&saved->random, setup->seed);
     options_saved_model_note(options, &setup->gpt);
@@ -312,13 +308,11 @@ bool train_plan_new(const Options *options, TrainPlan *plan, int *status)
     TrainSetup setup = {0};
     GPT *saved = NULL;
     *status = STATUS_USAGE;
-    bool read = options_threads(options) && options_switch(options, "recompute", &plan->recompute)
-             && options_precision(options, status)
+    bool read = options_threads(options) && options_switch(options, "recompute", &plan->recompute) && options_precision(options, status)
              && read_model(options, &setup, &saved, status) && read_task(options, &setup) && read_numbers(options, &setup)
-             && fit_task(options, &setup)
-             && train_check_recompute(options, plan, &setup.train);
+             && fit_task(options, &setup) && train_check_recompute(options, plan, &setup.train);
     read = read && (!options_given(options, "out") || options_output(options, "out", options_text(options, "out")));
-    setup.data = options_given(options, "data") ? path_real(options_text(options, "data")) : NULL;  // to resume from anywhere
+    setup.data = options_given(options, "data") ? path_real(options_text(options, "data")) : NULL; // to resume from anywhere
     read = read && (setup.ids != NULL || setup.task != NULL || read_tokenizer(options, &setup, status));
     if (!read) {
         train_setup_free(&setup);

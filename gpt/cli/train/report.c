@@ -154,10 +154,10 @@ static void add_text(cJSON *json, const Trainer *trainer, const Samples *samples
 typedef struct Answer {
     const char *folder;
     double seconds;
-    TrainRow *rows;                                // of the log
+    TrainRow *rows; // of the log
     int n;
-    double val_loss;                               // NaN with a fixed batch
-    Samples samples;                               // none without a text
+    double val_loss; // NaN with a fixed batch
+    Samples samples; // none without a text
 } Answer;
 
 static void print_json(const Trainer *trainer, const Answer *answer)

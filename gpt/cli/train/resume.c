@@ -54,15 +54,15 @@ static bool check_model(const Options *options, const GPTConfig *saved)
         const ConfigField *field = &gpt_fields[i];
         bool is_given = options_field_given(options, field);
         bool counts = is_given || (named && strcmp(field->name, "vocab_size") != 0);
-        if (is_given && field->kind == FIELD_TEXT && gpt_rule(&given) != gpt_rule(saved)) {    // one rule has several spellings
+        if (is_given && field->kind == FIELD_TEXT && gpt_rule(&given) != gpt_rule(saved)) { // one rule has several spellings
             return contradicts(options, "residual", residual_name(gpt_rule(saved)));
         }
         if (counts && is_given && !config_field_equal(field, &given, saved)) {
             return contradicts(options, option_name(field->name, name), config_field_text(field, saved, buffer));
         }
         if (counts && !config_field_equal(field, &given, saved)) {
-            return option_error(options, "config", "%s has another %s than the run, %s; leave it out", preset->name,
-                                option_name(field->name, name), config_field_text(field, saved, buffer));
+            return option_error(options, "config", "%s has another %s than the run, %s; leave it out", preset->name, option_name(field->name, name),
+                                config_field_text(field, saved, buffer));
         }
     }
     return true;
@@ -79,8 +79,8 @@ static bool check_batch(const Options *options, const TrainSetup *saved)
     }
     bool read = options_batch(options, &saved->gpt, &ids, &targets, &rows, &length);
     size_t bytes = (size_t)rows * (size_t)length * sizeof *ids;
-    bool same = read && saved->ids != NULL && rows == saved->train.accumulate * saved->train.batch
-             && length == saved->train.length && memcmp(ids, saved->ids, bytes) == 0 && memcmp(targets, saved->targets, bytes) == 0;
+    bool same = read && saved->ids != NULL && rows == saved->train.accumulate * saved->train.batch && length == saved->train.length
+             && memcmp(ids, saved->ids, bytes) == 0 && memcmp(targets, saved->targets, bytes) == 0;
     free(ids);
     free(targets);
     if (read && !same) {
@@ -167,8 +167,8 @@ static bool check_seed(const Options *options, const TrainSetup *saved)
 
 static bool check_all(const Options *options, TrainSetup *saved, int *status)
 {
-    return check_numbers(options, &saved->train) && check_model(options, &saved->gpt) && check_batch(options, saved)
-        && check_task(options, saved) && check_tokenizer(options, saved, status) && check_sources(options, saved) && check_seed(options, saved)
+    return check_numbers(options, &saved->train) && check_model(options, &saved->gpt) && check_batch(options, saved) && check_task(options, saved)
+        && check_tokenizer(options, saved, status) && check_sources(options, saved) && check_seed(options, saved)
         && (!options_given(options, "steps") || options_field(options, config_field_find(train_fields, train_field_count, "steps"), &saved->train));
 }
 
@@ -226,8 +226,7 @@ static bool check_steps(const Options *options, const Trainer *trainer)
     if (config->steps == made) {
         command_note(options, "all %d steps are made; --steps N makes more", made);
     } else if (config->steps > config->decay_steps) {
-        command_note(options, "the learning rate falls to %g at step %d, as set up, and stays there", config->min_lr,
-                     config->decay_steps);
+        command_note(options, "the learning rate falls to %g at step %d, as set up, and stays there", config->min_lr, config->decay_steps);
     }
     return true;
 }
@@ -247,15 +246,16 @@ bool train_plan_resume(const Options *options, TrainPlan *plan, int *status)
     Error error;
     plan->folder = options_given(options, "out") ? memory_copy_text(options_text(options, "out")) : last_run();
     *status = STATUS_USAGE;
-    if (!options_threads(options) || !options_switch(options, "recompute", &plan->recompute)
-        || !options_precision(options, status) || !options_output(options, "out", plan->folder)) {
+    if (!options_threads(options) || !options_switch(options, "recompute", &plan->recompute) || !options_precision(options, status)
+        || !options_output(options, "out", plan->folder)) {
         return false;
     }
     bool found = ranks_rank() > 0 || lock_run(plan, &error);
     if (!train_share_folder(plan, found, &error) || !train_setup_load(plan->folder, &setup, &error)) {
         return report_failure(options, &error, status);
     }
-    if ((setup.data != NULL && !options_output(options, "data", setup.data)) || !check_all(options, &setup, status) || !train_check_recompute(options, plan, &setup.train)) {
+    if ((setup.data != NULL && !options_output(options, "data", setup.data)) || !check_all(options, &setup, status)
+        || !train_check_recompute(options, plan, &setup.train)) {
         train_setup_free(&setup);
         return false;
     }

@@ -56,8 +56,8 @@ const CommandHelp train_help = {
 typedef struct Watch {
     const Options *options;
     Progress progress;
-    int first_step;                                // steps made before this command
-    Random random;                                 // draws the samples: no step depends on them
+    int first_step; // steps made before this command
+    Random random;  // draws the samples: no step depends on them
     bool json;
 } Watch;
 
@@ -76,9 +76,11 @@ static void report_audit(const Options *options, const Trainer *trainer)
         command_note(options, "all %d parameter tensors got a gradient in the first step", n);
         return;
     }
-    command_note(options, "the first step's gradients of the %d parameter tensors: %d reached, %d all zero, %d not finite, %d never on "
-                 "the tape; the first that was not reached is %s (%s)", n, audit.count[FLOW_REACHED], audit.count[FLOW_ALL_ZERO],
-                 audit.count[FLOW_NAN], audit.count[FLOW_NEVER], audit.lost, flow_reach_name(audit.how));
+    command_note(options,
+                 "the first step's gradients of the %d parameter tensors: %d reached, %d all zero, %d not finite, %d never on "
+                 "the tape; the first that was not reached is %s (%s)",
+                 n, audit.count[FLOW_REACHED], audit.count[FLOW_ALL_ZERO], audit.count[FLOW_NAN], audit.count[FLOW_NEVER], audit.lost,
+                 flow_reach_name(audit.how));
 }
 
 static void on_step(const Trainer *trainer, const TrainRow *row, void *context)
@@ -95,8 +97,7 @@ static void on_evaluation(const Trainer *trainer, const double loss[SPLIT_COUNT]
 {
     Watch *watch = context;
     progress_end(&watch->progress);
-    command_note(watch->options, "step %d: training loss %.4f, validation loss %.4f", trainer->adamw.step, loss[SPLIT_TRAIN],
-                 loss[SPLIT_VAL]);
+    command_note(watch->options, "step %d: training loss %.4f, validation loss %.4f", trainer->adamw.step, loss[SPLIT_TRAIN], loss[SPLIT_VAL]);
 }
 
 static void on_sample(Trainer *trainer, void *context)
@@ -131,9 +132,8 @@ static void print_notes(const Options *options, const TrainPlan *plan)
     char learned[NUMBER_TEXT];
     char validated[NUMBER_TEXT];
     thousands_text((double)gpt_cost(config, 1, 1).parameters, parameters);
-    command_note(options, "%s: %s parameters, %d layer%s, width %d, context %d, vocabulary %d%s", plan->folder, parameters,
-                 config->n_layer, plural(config->n_layer), config->n_embd, config->context_length, config->vocab_size,
-                 config->shortcut ? "" : ", no shortcuts");
+    command_note(options, "%s: %s parameters, %d layer%s, width %d, context %d, vocabulary %d%s", plan->folder, parameters, config->n_layer,
+                 plural(config->n_layer), config->n_embd, config->context_length, config->vocab_size, config->shortcut ? "" : ", no shortcuts");
     options_precision_note(options);
     if (trainer->setup.task != NULL) {
         command_note(options, "%s: %d symbols", trainer->setup.task->name, trainer->setup.task->n_symbols);
@@ -165,15 +165,15 @@ static void note_lost_rows(const Options *options, const TrainPlan *plan)
         free(rows);
     }
     if (kept < made) {
-        command_note(options, "%s/log.csv: has rows of %d of the %d step%s made so far; it continues with step %d", plan->folder,
-                     kept, made, plural(made), made + 1);
+        command_note(options, "%s/log.csv: has rows of %d of the %d step%s made so far; it continues with step %d", plan->folder, kept, made,
+                     plural(made), made + 1);
     }
 }
 
 // The model before training, for comparison.
 static bool look_before(const Options *options, Trainer *trainer, Error *error)
 {
-    enum { SAMPLES_BEFORE = 5 };                   // their sentences are short
+    enum { SAMPLES_BEFORE = 5 }; // their sentences are short
     Samples samples;
     if (!trainer_validates(trainer) || trainer->adamw.step > 0) {
         return true;
@@ -222,8 +222,8 @@ static bool check_timeline(const Options *options)
 {
     Error error;
     const char *path = options_text(options, "timeline");
-    return path == NULL || ((plot_path_check(path, &error) || option_error(options, "timeline", "%s", error.message))
-                            && options_output(options, "timeline", path));
+    return path == NULL
+        || ((plot_path_check(path, &error) || option_error(options, "timeline", "%s", error.message)) && options_output(options, "timeline", path));
 }
 
 static int run(const Options *options, TrainPlan *plan)
@@ -296,8 +296,8 @@ int command_train(const Options *options)
     if (!check_timeline(options)) {
         return STATUS_USAGE;
     }
-    if (options_probes(options, probes, &n_probes, &status) &&
-        (resumes ? train_plan_resume(options, &plan, &status) : train_plan_new(options, &plan, &status))) {
+    if (options_probes(options, probes, &n_probes, &status)
+        && (resumes ? train_plan_resume(options, &plan, &status) : train_plan_new(options, &plan, &status))) {
         status = set_probes(options, plan.trainer, probes, n_probes) ? run(options, &plan) : STATUS_USAGE;
         status = plan.trainer->n_probes == 0 || report_faults(options, plan.trainer) || status != STATUS_OK ? status : STATUS_FAILED;
     }

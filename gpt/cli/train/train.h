@@ -7,14 +7,14 @@
 #include "gpt/cli/kit/kit.h"
 
 #define DEFAULT_CONFIG "char"
-#define RUNS "runs"                                // where runs without --out go: runs/1, runs/2, ...
+#define RUNS "runs" // where runs without --out go: runs/1, runs/2, ...
 
 // Where a run is, and the trainer that makes it.
 typedef struct TrainPlan {
-    char *folder;                                  // its own
-    bool made;                                     // by this command, which removes it if no run begins
-    int lock;                                      // of the folder, until the trainer has it; -1: none
-    bool recompute;                                // blocks in backward
+    char *folder;   // its own
+    bool made;      // by this command, which removes it if no run begins
+    int lock;       // of the folder, until the trainer has it; -1: none
+    bool recompute; // blocks in backward
     Trainer *trainer;
 } TrainPlan;
 
@@ -42,13 +42,13 @@ void train_note_ranks(const Options *options, const TrainPlan *plan);
 // Samples of the model, the first of which are shown; the sentences of stories are counted.
 typedef struct Samples {
     char **texts;
-    size_t *n;                                     // their bytes
+    size_t *n; // their bytes
     int count;
-    StoryCount stories;                            // all 0 for other texts
+    StoryCount stories; // all 0 for other texts
 } Samples;
 
 bool train_learns_stories(const Trainer *trainer);
-bool train_samples(Trainer *trainer, int n, Samples *samples, Error *error);   // free with samples_free where it returns true
+bool train_samples(Trainer *trainer, int n, Samples *samples, Error *error); // free with samples_free where it returns true
 void samples_free(Samples *samples);
 
 // On stdout: losses, samples, the curve, and of stories the part that is well-formed, before and now; or all that as JSON.

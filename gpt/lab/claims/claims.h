@@ -37,7 +37,7 @@ typedef struct Series {
 bool statistic_check(const char *statistic, Error *error);
 // csv: rows of experiment_csv, without the header. loss: the network's. NaN if no row is of that kind.
 double statistic_value(const char *statistic, const char *csv, double loss);
-Series statistic_series(const char *statistic, const char *csv);       // of its first term; empty for the loss. Free with series_free
+Series statistic_series(const char *statistic, const char *csv); // of its first term; empty for the loss. Free with series_free
 void series_free(Series *series);
 
 // ------------------------------------------------------------------------------------------------------------
@@ -48,41 +48,41 @@ typedef enum Over { OVER_MEDIAN, OVER_MEAN, OVER_GEOMETRIC_MEAN, OVER_VARIANCE_L
 
 // How several x are combined.
 typedef enum Trend {
-    TREND_NONE,                                    // there is one x
-    TREND_DECADES,                                 // slope of log10 y against x
-    TREND_POWER,                                   // slope of log y against log x
-    TREND_RATIO,                                   // y at the first x divided by y at the last
+    TREND_NONE,    // there is one x
+    TREND_DECADES, // slope of log10 y against x
+    TREND_POWER,   // slope of log y against log x
+    TREND_RATIO,   // y at the first x divided by y at the last
     TREND_COUNT
 } Trend;
 
-const char *over_name(Over over);                  // "median"
-const char *trend_name(Trend trend);               // "power"; "" for none
+const char *over_name(Over over);    // "median"
+const char *trend_name(Trend trend); // "power"; "" for none
 
 // Networks: a value for each x and each seed.
 typedef struct Sample {
-    const double *x;                               // (n_x)
-    const double *values;                          // (n_x, n_seeds); not finite: no value
+    const double *x;      // (n_x)
+    const double *values; // (n_x, n_seeds); not finite: no value
     int n_x, n_seeds;
 } Sample;
 
 typedef struct Estimate {
-    double value, low, high;                       // the 95 % interval: percentiles of resamplings of the seeds (bootstrap)
-    int n;                                         // networks with a value
-    const char *missing;                           // why there is no estimate; NULL if there is one
+    double value, low, high; // the 95 % interval: percentiles of resamplings of the seeds (bootstrap)
+    int n;                   // networks with a value
+    const char *missing;     // why there is no estimate; NULL if there is one
 } Estimate;
 
-double sample_over(const double *values, int n, Over over);            // NaN without values
+double sample_over(const double *values, int n, Over over); // NaN without values
 Estimate sample_estimate(const Sample *sample, Over over, Trend trend);
 
 // What a sweep varies and measures, for a theoretical law about it.
 typedef struct LawSweep {
-    const char *settings;                          // the networks' options, "--width 16 --residual keel"; may have the varied one, too
+    const char *settings; // the networks' options, "--width 16 --residual keel"; may have the varied one, too
     const char *varied, *statistic;
-    double x_first, y_first;                       // the first measured point, for laws that predict only the growth
+    double x_first, y_first; // the first measured point, for laws that predict only the growth
 } LawSweep;
 
-const char *law_name(const LawSweep *sweep);       // "mean field, -log10(chi_1)/2"; NULL if no law is known
-const char *law_probes(const LawSweep *sweep);     // the --probe that the law's values need; NULL: none
+const char *law_name(const LawSweep *sweep);   // "mean field, -log10(chi_1)/2"; NULL if no law is known
+const char *law_probes(const LawSweep *sweep); // the --probe that the law's values need; NULL: none
 // The law at x. rows: the CSV, with law_probes, of a network at x; may be NULL without probes. NaN if there is no law.
 double law_value(const LawSweep *sweep, double x, const char *rows);
 
@@ -90,30 +90,30 @@ double law_value(const LawSweep *sweep, double x, const char *rows);
 // 3. Claims
 
 typedef struct Claim {
-    const char *id;                                // "xiong-post-last"
-    const char *source;                            // "Xiong 2020 (2002.04745), theorem 1"
-    const char *sentence;                          // what the source claims
-    const char *settings;                          // gradflow's options
-    const char *vary;                              // "depth=5,10,20", or NULL
+    const char *id;       // "xiong-post-last"
+    const char *source;   // "Xiong 2020 (2002.04745), theorem 1"
+    const char *sentence; // what the source claims
+    const char *settings; // gradflow's options
+    const char *vary;     // "depth=5,10,20", or NULL
     const char *statistic;
     Over over;
     Trend trend;
     int seeds;
     double prediction, tolerance;
-    const char *reason;                            // of the tolerance
-    const char *note;                              // what to look at, and what explains a difference
-    bool slow;                                     // not in --quick
+    const char *reason; // of the tolerance
+    const char *note;   // what to look at, and what explains a difference
+    bool slow;          // not in --quick
 } Claim;
 
-extern const Claim *const claim_groups[];          // tables of claims, each ending with {0}; NULL at the end
+extern const Claim *const claim_groups[]; // tables of claims, each ending with {0}; NULL at the end
 int claim_count(void);
 const Claim *claim_at(int i);
-const Claim *claim_find(const char *id);           // NULL if there is none
+const Claim *claim_find(const char *id); // NULL if there is none
 
 typedef enum Verdict { VERDICT_AGREES, VERDICT_DIFFERS, VERDICT_UNKNOWN } Verdict;
 
-Verdict claim_verdict(const Claim *claim, const Estimate *estimate);   // agrees: prediction +- tolerance overlaps the interval
-const char *verdict_name(Verdict verdict);         // "agrees", "differs", "cannot measure"
+Verdict claim_verdict(const Claim *claim, const Estimate *estimate); // agrees: prediction +- tolerance overlaps the interval
+const char *verdict_name(Verdict verdict);                           // "agrees", "differs", "cannot measure"
 
 #include "tensor/public_end.h"
 

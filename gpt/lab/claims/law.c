@@ -20,7 +20,7 @@
 
 typedef struct Law {
     const char *text;
-    const char *probes;                            // what its values need of a network at each x; NULL: nothing
+    const char *probes; // what its values need of a network at each x; NULL: nothing
     bool (*applies)(const LawSweep *sweep);
     double (*y)(const LawSweep *sweep, double x, const char *rows);
 } Law;
@@ -60,8 +60,8 @@ static double gain_y(const LawSweep *sweep, double x, const char *rows)
 
 static bool mean_field_applies(const LawSweep *sweep)
 {
-    return strcmp(sweep->varied, "init-gain") == 0 && is_gradient_slope(sweep) && has(sweep->settings, "--activation tanh") &&
-           has(sweep->settings, "--init kaiming") && has(sweep->settings, "--shortcut off");
+    return strcmp(sweep->varied, "init-gain") == 0 && is_gradient_slope(sweep) && has(sweep->settings, "--activation tanh")
+        && has(sweep->settings, "--init kaiming") && has(sweep->settings, "--shortcut off");
 }
 
 // Mean of tanh(sqrt(q) z)^2, or of the squared slope of tanh, z normal, by the trapezoidal rule.
@@ -84,7 +84,7 @@ static double mean_field_y(const LawSweep *sweep, double x, const char *rows)
     (void)rows;
     enum { ITERATIONS = 200 };
     double bias = option_number(sweep->settings, "--bias-std ", 0);
-    double s = 2 * x * x;                          // --init kaiming draws variance 2/n
+    double s = 2 * x * x; // --init kaiming draws variance 2/n
     double q = 1;
     for (int i = 0; i < ITERATIONS; i++) {
         q = s * normal_mean(q, false) + bias * bias;
@@ -94,8 +94,8 @@ static double mean_field_y(const LawSweep *sweep, double x, const char *rows)
 
 static bool relu_applies(const LawSweep *sweep)
 {
-    return strcmp(sweep->varied, "width") == 0 && strncmp(sweep->statistic, "ratio l2 activation_grad@0..", 28) == 0 &&
-           has(sweep->settings, "--activation relu") && has(sweep->settings, "--init kaiming") && has(sweep->settings, "--shortcut off");
+    return strcmp(sweep->varied, "width") == 0 && strncmp(sweep->statistic, "ratio l2 activation_grad@0..", 28) == 0
+        && has(sweep->settings, "--activation relu") && has(sweep->settings, "--init kaiming") && has(sweep->settings, "--shortcut off");
 }
 
 static double relu_y(const LawSweep *sweep, double x, const char *rows)
@@ -148,9 +148,9 @@ static bool keel_applies(const LawSweep *sweep)
     const ResidualRule *rule = rule_of(sweep->settings);
     const char *paths = strstr(sweep->statistic, " path_norm:");
     double gain;
-    return rule != NULL && paths != NULL && paths[11] == '0' + heads_of(sweep) && !isdigit((unsigned char)paths[12]) &&
-           (has(sweep->statistic, "slope") || has(sweep->statistic, "ratio")) && residual_norm_gains(rule, residual_place(0, 0, 1), &gain, &gain) &&
-           residual_norm_gains(rule, residual_place(0, 1, 1), &gain, &gain);
+    return rule != NULL && paths != NULL && paths[11] == '0' + heads_of(sweep) && !isdigit((unsigned char)paths[12])
+        && (has(sweep->statistic, "slope") || has(sweep->statistic, "ratio")) && residual_norm_gains(rule, residual_place(0, 0, 1), &gain, &gain)
+        && residual_norm_gains(rule, residual_place(0, 1, 1), &gain, &gain);
 }
 
 // The product from the start of each sublayer to the end: y (halves L), from the measured sizes.
@@ -166,7 +166,7 @@ static void fill_products(const LawSweep *sweep, const char *rows, const Series 
         double b;
         residual_norm_gains(rule, halves == 2 ? residual_place(s / 2, s % 2, L) : residual_place_mlp(s, L), &a, &b);
         if (s < S - heads_of(sweep)) {
-            double h = s == 0 ? first : 1;         // every other stream is the output of a norm
+            double h = s == 0 ? first : 1; // every other stream is the output of a norm
             y *= a / h / hypot(a, b * branch[s % halves].y[s / halves]);
         }
         product[s] = y;

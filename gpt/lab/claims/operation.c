@@ -62,32 +62,19 @@ double series_operate(const Series *series, Operation operation, double at)
         high = fmax(high, y[i]);
     }
     switch (operation) {
-    case OPERATION_FIRST:
-        return y[0];
-    case OPERATION_LAST:
-        return y[n - 1];
-    case OPERATION_RATIO:
-        return y[0] / y[n - 1];
-    case OPERATION_SLOPE:
-        return log_slope(series);
-    case OPERATION_MEAN:
-        return sum / n;
-    case OPERATION_MEDIAN:
-        return quartiles_of(series->y, n).median;
-    case OPERATION_MIN:
-        return low;
-    case OPERATION_MAX:
-        return high;
-    case OPERATION_SUM:
-        return sum;
-    case OPERATION_CENTER:
-        return weighted / sum;
-    case OPERATION_ROUGH:
-        return roughness(series);
-    case OPERATION_AT:
-        return series_find(series, at) < n ? y[series_find(series, at)] : NAN;
-    case OPERATION_COUNT:
-        break;
+    case OPERATION_FIRST: return y[0];
+    case OPERATION_LAST: return y[n - 1];
+    case OPERATION_RATIO: return y[0] / y[n - 1];
+    case OPERATION_SLOPE: return log_slope(series);
+    case OPERATION_MEAN: return sum / n;
+    case OPERATION_MEDIAN: return quartiles_of(series->y, n).median;
+    case OPERATION_MIN: return low;
+    case OPERATION_MAX: return high;
+    case OPERATION_SUM: return sum;
+    case OPERATION_CENTER: return weighted / sum;
+    case OPERATION_ROUGH: return roughness(series);
+    case OPERATION_AT: return series_find(series, at) < n ? y[series_find(series, at)] : NAN;
+    case OPERATION_COUNT: break;
     }
     return NAN;
 }

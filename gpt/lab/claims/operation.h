@@ -12,7 +12,7 @@ typedef enum Operation {
 } Operation;
 // clang-format on
 
-int series_find(const Series *series, double x);               // the index of x; n if it is missing
-double series_operate(const Series *series, Operation operation, double at);    // needs at least one point
+int series_find(const Series *series, double x);                             // the index of x; n if it is missing
+double series_operate(const Series *series, Operation operation, double at); // needs at least one point
 
 #endif

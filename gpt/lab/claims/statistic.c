@@ -14,11 +14,11 @@ enum { WORD = 80, WORDS_MOST = 4, LAYER_MOST = DEEP_DEPTH_MAX + 1 };
 static const char *const operations[OPERATION_AT] = {"first", "last", "ratio", "slope", "mean", "median", "min", "max", "sum", "center", "rough"};
 
 typedef struct Term {
-    char words[WORDS_MOST][WORD];                  // operation, column, kind, name
+    char words[WORDS_MOST][WORD]; // operation, column, kind, name
     Operation operation;
-    int low, high;                                 // layers
-    int index;                                     // -1: any
-    double at;                                     // of at:X
+    int low, high; // layers
+    int index;     // -1: any
+    double at;     // of at:X
 } Term;
 
 // ------------------------------------------------------------------------------------------------------------
@@ -96,12 +96,15 @@ static bool parse_term(const char *text, Term *term, Error *error)
         return error_set(error, "'%.80s' (expected OPERATION COLUMN KIND [NAME])", text);
     }
     if (!read_operation(term->words[0], term)) {
-        return error_set(error, "'%.40s': unknown operation (expected first, last, ratio, slope, mean, median, min, max, sum, center, rough or at:X)",
+        return error_set(error,
+                         "'%.40s': unknown operation (expected first, last, ratio, slope, mean, median, min, max, sum, center, rough or at:X)",
                          term->words[0]);
     }
     if (!is_number(term->words[1])) {
-        return error_set(error, "'%.40s': unknown column (expected mean_abs, l2, rms, max_abs, zero_fraction, denormal_fraction, "
-                                "token_cosine or value)", term->words[1]);
+        return error_set(error,
+                         "'%.40s': unknown column (expected mean_abs, l2, rms, max_abs, zero_fraction, denormal_fraction, "
+                         "token_cosine or value)",
+                         term->words[1]);
     }
     if (n == 3) {
         strcpy(term->words[3], "*");
@@ -147,8 +150,8 @@ bool statistic_check(const char *text, Error *error)
 // # is a number, * anything.
 static bool matches(const char *pattern, const char *name)
 {
-    const char *after_star = NULL;                 // the pattern after the last *
-    const char *rest = NULL;                       // the name after what this * stands for
+    const char *after_star = NULL; // the pattern after the last *
+    const char *rest = NULL;       // the name after what this * stands for
     while (*pattern != '\0' || *name != '\0') {
         if (*pattern == '*') {
             pattern++;
@@ -160,7 +163,7 @@ static bool matches(const char *pattern, const char *name)
         } else if (*pattern == *name && *pattern != '#') {
             pattern++;
             name++;
-        } else if (after_star != NULL && *rest != '\0') {             // the last * stands for one character more; others need not change
+        } else if (after_star != NULL && *rest != '\0') { // the last * stands for one character more; others need not change
             rest++;
             name = rest;
             pattern = after_star;
@@ -216,9 +219,9 @@ static Series series_of(const Term *term, const char *csv)
         int step;
         double x;
         double y;
-        if (reader.n_cells <= columns[INDEX] + 1 || strcmp(reader.cells[columns[KIND]], term->words[2]) != 0 ||
-            !matches(term->words[3], reader.cells[columns[NAME]]) || !cell_count(reader.cells[columns[STEP]], 0, 1 << 30, &step) ||
-            !cell_number(reader.cells[columns[INDEX]], &x) || !cell_number(reader.cells[column], &y)) {
+        if (reader.n_cells <= columns[INDEX] + 1 || strcmp(reader.cells[columns[KIND]], term->words[2]) != 0
+            || !matches(term->words[3], reader.cells[columns[NAME]]) || !cell_count(reader.cells[columns[STEP]], 0, 1 << 30, &step)
+            || !cell_number(reader.cells[columns[INDEX]], &x) || !cell_number(reader.cells[column], &y)) {
             continue;
         }
         layer = layer_of(reader.cells[columns[LAYER]]);

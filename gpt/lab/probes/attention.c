@@ -67,7 +67,8 @@ static void finding(const Experiment *experiment, int step, FILE *out)
     probe_write_arms(out, experiment, step, "attention_entropy", (ProbePlace){.name = last}, probe_mean);
     fprintf(out, ". The first token gets ");
     probe_write_arms(out, experiment, step, "attention_first", (ProbePlace){.name = last}, probe_mean);
-    number_print(out, ". Even weights would give an entropy of %.3g, and the first token %.3g.", even_entropy(&experiment->config), even_first(&experiment->config));
+    number_print(out, ". Even weights would give an entropy of %.3g, and the first token %.3g.", even_entropy(&experiment->config),
+                 even_first(&experiment->config));
 }
 
 static const ProbeKind kinds[] = {
@@ -102,7 +103,8 @@ const Probe probe_attention = {
     .columns = columns,
     .panels = panels,
     .legend = "entropy in nats, largest: the largest weight, first: weight of the first token; means over heads, positions and sequences",
-    .claim = "Zhai 2023: training becomes unstable where the entropy of attention collapses. Xiao 2023: trained heads give the first token much weight.",
+    .claim =
+        "Zhai 2023: training becomes unstable where the entropy of attention collapses. Xiao 2023: trained heads give the first token much weight.",
     .finding = finding,
     .measure = measure,
 };

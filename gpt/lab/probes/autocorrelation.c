@@ -53,7 +53,7 @@ static bool measure(ProbeRun *run, Error *error)
     for (int i = 0; i < n; i++) {
         slopes[i] = (double)dx[(size_t)i * width];
     }
-    for (int lag = 0; lag <= n / 2; lag++) {           // larger lags have too few pairs
+    for (int lag = 0; lag <= n / 2; lag++) { // larger lags have too few pairs
         probe_add(run, "autocorrelation", -1, NULL, lag, flow_autocorrelation(slopes, n, lag));
     }
     unwind_end(frame);
@@ -80,14 +80,20 @@ static void finding(const Experiment *experiment, int step, FILE *out)
 }
 
 static const ProbeKind kinds[] = {
-    {.name = "autocorrelation", .about = "autocorrelation of d(output) / d(input) along the line of inputs", .place = PLACE_NETWORK, .index = "lag"},
+    {.name = "autocorrelation",
+     .about = "autocorrelation of d(output) / d(input) along the line of inputs",
+     .place = PLACE_NETWORK,
+     .index = "lag"},
     {0},
 };
 
 static const ProbeColumn columns[] = {{"lag 1", "autocorrelation", at_near}, {"lag 16", "autocorrelation", at_far}, {0}};
 
 static const ProbePanel panels[] = {
-    {.title = "Autocorrelation of d(output) / d(input) along the line of inputs", .kind = "autocorrelation", .form = FORM_INDEX, .scale = SCALE_UNIT,
+    {.title = "Autocorrelation of d(output) / d(input) along the line of inputs",
+     .kind = "autocorrelation",
+     .form = FORM_INDEX,
+     .scale = SCALE_UNIT,
      .x_label = "lag"},
     {0},
 };

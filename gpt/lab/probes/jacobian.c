@@ -12,7 +12,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const uint64_t WALK_SEED = 3000017;         // independent of the seeds of weights and inputs
+static const uint64_t WALK_SEED = 3000017; // independent of the seeds of weights and inputs
 
 static bool measure(ProbeRun *run, Error *error)
 {
@@ -46,8 +46,7 @@ static void finding(const Experiment *experiment, int step, FILE *out)
 }
 
 static const ProbeKind kinds[] = {
-    {.name = "jacobian", .about = "mean squared singular value of d(stream at the end) / d(stream where the layer starts)",
-     .place = PLACE_STREAM},
+    {.name = "jacobian", .about = "mean squared singular value of d(stream at the end) / d(stream where the layer starts)", .place = PLACE_STREAM},
     {.name = "jacobian_error", .about = "standard error of jacobian; 0: exact", .place = "layer", .internal = true},
     {0},
 };

@@ -57,7 +57,8 @@ static const ProbeColumn columns[] = {
     {0},
 };
 
-static const ProbePanel panels[] = {{.title = "Gradient noise scale, in rows", .kind = "noise_scale", .form = FORM_PLACES, .scale = SCALE_LOG}, {0}};
+static const ProbePanel panels[] = {{.title = "Gradient noise scale, in rows", .kind = "noise_scale", .form = FORM_PLACES, .scale = SCALE_LOG},
+                                    {0}};
 
 const Probe probe_noise = {
     .name = "noise",

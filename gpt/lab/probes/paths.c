@@ -70,7 +70,7 @@ static void finding(const Experiment *experiment, int step, FILE *out)
     bool mlp = experiment->config.net == NET_MLP;
     int S = mlp ? experiment->n_layer : 2 * experiment->n_layer;
     ProbePlace input = {.name = mlp ? "layers.0" : "h.0.attn"};
-    double error = NAN;                            // unknown if the values were read from a CSV
+    double error = NAN; // unknown if the values were read from a CSV
     for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
         Quartiles q = experiment_probe(experiment, arm, step, "path_error", (ProbePlace){.layer = -1}, -1);
         error = q.n > 0 ? fmax(error, q.high) : error;
@@ -92,12 +92,15 @@ static bool check(const ExperimentConfig *config, Error *error)
     double S = config->net == NET_MLP ? config->deep.n_layer : 2.0 * config->gpt.n_layer;
     double networks = (double)config->n_seeds * arms_run(config) * (config->n_steps + 1.0);
     double numbers = networks * S * (S + 3) / 2;
-    return numbers <= MOST_NUMBERS || error_set(error, "%.0f sublayers, %.0f times: %.3g numbers (expected at most %d; fewer layers, seeds or steps)",
-                                                S, networks, numbers, MOST_NUMBERS);
+    return numbers <= MOST_NUMBERS
+        || error_set(error, "%.0f sublayers, %.0f times: %.3g numbers (expected at most %d; fewer layers, seeds or steps)", S, networks, numbers,
+                     MOST_NUMBERS);
 }
 
 static const ProbeKind kinds[] = {
-    {.name = "path_norm", .about = "L2 of the gradient at the start of a sublayer that passed exactly k sublayers", .place = PLACE_SUBLAYER,
+    {.name = "path_norm",
+     .about = "L2 of the gradient at the start of a sublayer that passed exactly k sublayers",
+     .place = PLACE_SUBLAYER,
      .index = "k"},
     {.name = "path_sum", .about = "L2 of the sum of all lengths there, the ordinary gradient", .place = PLACE_SUBLAYER},
     {.name = "path_error", .about = "largest || sum - ordinary gradient || / || ordinary gradient ||", .place = PLACE_NETWORK, .internal = true},
@@ -128,7 +131,7 @@ const Probe probe_paths = {
     .panels = panels,
     .legend = "mean k: mean length, weighted by the norms; k = 0: share of the gradient that passed no sublayer; |dL/dx|: L2 of all of it",
     .claim = "Veit 2016: a residual network works like an ensemble of shallow ones; most of its gradient comes by short "
-              "paths, although most paths pass through about half of the sublayers.",
+             "paths, although most paths pass through about half of the sublayers.",
     .finding = finding,
     .check = check,
     .measure = measure,

@@ -13,7 +13,7 @@
 
 enum { SIDE = 25 };
 
-static const uint64_t PLANE_SEED = 4000037;        // independent of the seeds of weights and inputs
+static const uint64_t PLANE_SEED = 4000037; // independent of the seeds of weights and inputs
 
 static bool measure(ProbeRun *run, Error *error)
 {
@@ -74,7 +74,10 @@ static void finding(const Experiment *experiment, int step, FILE *out)
 }
 
 static const ProbeKind kinds[] = {
-    {.name = "plane", .about = "loss at w + a d1 + b d2, a from -1 to 1 by row, b by column", .place = PLACE_NETWORK, .index = "cell of 25 x 25, row by row"},
+    {.name = "plane",
+     .about = "loss at w + a d1 + b d2, a from -1 to 1 by row, b by column",
+     .place = PLACE_NETWORK,
+     .index = "cell of 25 x 25, row by row"},
     {0},
 };
 

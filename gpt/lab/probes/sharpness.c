@@ -24,8 +24,8 @@ static bool measure(ProbeRun *run, Error *error)
     probe_add(run, "sharpness", -1, NULL, -1, sharpness.value);
     probe_add(run, "sharpness_residual", -1, NULL, -1, sharpness.residual);
     probe_add(run, "sharpness_iterations", -1, NULL, -1, sharpness.iterations);
-    return sharpness.converged || !isfinite(sharpness.value) ||
-           error_set(error, "the network: not converged after %d iterations, residual %.2g (expected at most %g)", sharpness.iterations,
+    return sharpness.converged || !isfinite(sharpness.value)
+        || error_set(error, "the network: not converged after %d iterations, residual %.2g (expected at most %g)", sharpness.iterations,
                      sharpness.residual, config.tolerance);
 }
 
@@ -50,7 +50,8 @@ static const ProbeColumn columns[] = {
     {0},
 };
 
-static const ProbePanel panels[] = {{.title = "Largest eigenvalue of the Hessian", .kind = "sharpness", .form = FORM_PLACES, .scale = SCALE_LOG}, {0}};
+static const ProbePanel panels[] = {{.title = "Largest eigenvalue of the Hessian", .kind = "sharpness", .form = FORM_PLACES, .scale = SCALE_LOG},
+                                    {0}};
 
 const Probe probe_sharpness = {
     .name = "sharpness",

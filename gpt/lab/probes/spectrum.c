@@ -23,7 +23,8 @@ static bool check(const ExperimentConfig *config, Error *error)
             most = fmax(most, (double)probe_rows(config) * config->deep.sizes[i]);
         }
     }
-    return most <= VALUES_MOST || error_set(error, "a stream of %.0f values (expected at most %d: fewer rows, tokens or channels)", most, VALUES_MOST);
+    return most <= VALUES_MOST
+        || error_set(error, "a stream of %.0f values (expected at most %d: fewer rows, tokens or channels)", most, VALUES_MOST);
 }
 
 static bool measure(ProbeRun *run, Error *error)
@@ -70,7 +71,9 @@ static void finding(const Experiment *experiment, int step, FILE *out)
 }
 
 static const ProbeKind kinds[] = {
-    {.name = "singular_value", .about = "singular values of d(stream at the end) / d(stream where the layer starts)", .place = "layer",
+    {.name = "singular_value",
+     .about = "singular values of d(stream at the end) / d(stream where the layer starts)",
+     .place = "layer",
      .index = "number, largest first"},
     {0},
 };
@@ -84,9 +87,15 @@ static const ProbeColumn columns[] = {
 
 static const ProbePanel panels[] = {
     {.title = "Singular values from the input to the end", .kind = "singular_value", .form = FORM_INDEX, .scale = SCALE_LOG, .x_label = "number"},
-    {.title = "Largest singular value from each layer to the end", .kind = "singular_value", .form = FORM_PLACES, .scale = SCALE_LOG,
+    {.title = "Largest singular value from each layer to the end",
+     .kind = "singular_value",
+     .form = FORM_PLACES,
+     .scale = SCALE_LOG,
      .reduce = probe_first},
-    {.title = "Smallest singular value from each layer to the end", .kind = "singular_value", .form = FORM_PLACES, .scale = SCALE_LOG,
+    {.title = "Smallest singular value from each layer to the end",
+     .kind = "singular_value",
+     .form = FORM_PLACES,
+     .scale = SCALE_LOG,
      .reduce = probe_last},
     {0},
 };

@@ -96,7 +96,7 @@ static bool measure(ProbeRun *run, Error *error)
         size_t n = tensor_count(parameters.parameters[i]);
         double size = flow_stats(before.values + at, n).l2;
         int layer = layer_of(tensor_name(parameters.parameters[i], name), probe_layers(run), &after);
-        if (size != 0) {                           // the ratio is undefined if all values are 0
+        if (size != 0) { // the ratio is undefined if all values are 0
             probe_add(run, "update_ratio", layer, name, -1, ratios[i]);
             add_to_layer(&layers[layer + 1], ratios[i], size);
         }
@@ -121,7 +121,8 @@ static void finding(const Experiment *experiment, int step, FILE *out)
 }
 
 static const ProbeKind kinds[] = {
-    {.name = "update_ratio", .about = "||new - old|| / ||old|| of the next optimizer step; no row for a parameter that is all 0",
+    {.name = "update_ratio",
+     .about = "||new - old|| / ||old|| of the next optimizer step; no row for a parameter that is all 0",
      .place = "name: the parameter; layer: the first number in it"},
     {.name = "update_layer", .about = "the same for all parameters of a layer together", .place = "layer", .internal = true},
     {0},
@@ -131,7 +132,10 @@ static const ProbeColumn columns[] = {{"update", "update_ratio", NULL}, {0}};
 
 static const ProbePanel panels[] = {
     {.title = "Update of each layer, relative to its size", .kind = "update_layer", .form = FORM_PLACES, .scale = SCALE_LOG},
-    {.title = "Update of each parameter, relative to its size", .kind = "update_ratio", .form = FORM_PLACES, .scale = SCALE_LOG,
+    {.title = "Update of each parameter, relative to its size",
+     .kind = "update_ratio",
+     .form = FORM_PLACES,
+     .scale = SCALE_LOG,
      .x_label = "parameter, in the order of the network"},
     {0},
 };

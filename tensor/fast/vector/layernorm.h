@@ -49,8 +49,8 @@ static bool fits_float(RowStats stats)
     return stats.rstd > 1e-35 && stats.rstd < 1e37;
 }
 
-static void normalize_row_in_double(const float *restrict x, const float *restrict weight, const float *restrict bias, size_t C,
-                                    RowStats stats, float *restrict y)
+static void normalize_row_in_double(const float *restrict x, const float *restrict weight, const float *restrict bias, size_t C, RowStats stats,
+                                    float *restrict y)
 {
     for (size_t i = 0; i < C; i++) {
         float n = (float)(((double)x[i] - stats.mean) * stats.rstd);
@@ -81,8 +81,8 @@ static void layernorm(const void *call, size_t start, size_t end)
 }
 
 // In double: where all dn are nearly equal, little but their rounding would be left of dn - dn_mean.
-static void layernorm_row_dx(const float *restrict x, const float *restrict weight, const float *restrict dy, size_t C,
-                             RowStats stats, bool accumulate, float *restrict dx)
+static void layernorm_row_dx(const float *restrict x, const float *restrict weight, const float *restrict dy, size_t C, RowStats stats,
+                             bool accumulate, float *restrict dx)
 {
     double dn_sum = 0;
     double dn_n_sum = 0;

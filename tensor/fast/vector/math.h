@@ -9,12 +9,12 @@
 #include <string.h>
 
 // A float of this size has no bits left below 1, so adding it rounds to an integer, stored in its lowest bits.
-#define ROUND_SHIFT 12582912.0f                    // 1.5 * 2^23
+#define ROUND_SHIFT 12582912.0f // 1.5 * 2^23
 #define ROUND_SHIFT_BITS 0x4B400000u
 
 #define LOG2_E 1.44269504f
-#define LN_2_HIGH 0.693359375f                     // 355 / 512, 9 bits: n times it is exact
-#define LN_2_LOW (-2.12194440e-4f)                 // the rest of ln 2
+#define LN_2_HIGH 0.693359375f     // 355 / 512, 9 bits: n times it is exact
+#define LN_2_LOW (-2.12194440e-4f) // the rest of ln 2
 
 static inline float nearest_whole(float x)
 {
@@ -48,8 +48,8 @@ static inline float exp_minus_1_series(float r)
 // its largest number or below its smallest normal one, does not.
 static inline float vector_exp(float x)
 {
-    x = x > 89.0f ? 89.0f : x;                     // infinite from 88.73 on
-    x = x < -105.0f ? -105.0f : x;                 // 0 below -103.98
+    x = x > 89.0f ? 89.0f : x;     // infinite from 88.73 on
+    x = x < -105.0f ? -105.0f : x; // 0 below -103.98
     float n = nearest_whole(x * LOG2_E);
     float r = x - n * LN_2_HIGH;
     r = r - n * LN_2_LOW;
@@ -60,7 +60,7 @@ static inline float vector_exp(float x)
 // tanh x = (e^2x - 1) / (e^2x + 1), from e^2x - 1, which, unlike e^2x, loses no digits where x is small.
 static inline float vector_tanh(float x)
 {
-    x = x > 10.0f ? 10.0f : x;                     // 1 from 9.02 on
+    x = x > 10.0f ? 10.0f : x; // 1 from 9.02 on
     x = x < -10.0f ? -10.0f : x;
     float twice = x + x;
     float n = nearest_whole(twice * LOG2_E);

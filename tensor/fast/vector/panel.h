@@ -29,8 +29,7 @@ typedef float Four __attribute__((vector_size(4 * sizeof(float)), aligned(4), ma
 // Packing
 
 // A panel of B, row by row: `width` values of the TILE_COLUMNS that it has, the others 0.
-static inline void pack_panel(const float *restrict x, size_t rows, size_t row_step, size_t width, size_t column_step,
-                              float *restrict panel)
+static inline void pack_panel(const float *restrict x, size_t rows, size_t row_step, size_t width, size_t column_step, float *restrict panel)
 {
     for (size_t p = 0; p < rows; p++) {
         for (size_t k = 0; k < width; k++) {
@@ -115,8 +114,8 @@ static inline void put_panel_row(PanelRow row, size_t n, bool add, float *c)
 
 // Step p, of those rows of a tile from `from` up to `to`. a and b are where its rows of op(A) and its panel of B begin. (clang unrolls
 // only loops whose bounds it knows beforehand.)
-static inline __attribute__((always_inline)) void panel_step(const PanelProduct *c, const float *a, const float *b, size_t p,
-                                                             const int rows, const int from, const int to, PanelRow *tile)
+static inline __attribute__((always_inline)) void panel_step(const PanelProduct *c, const float *a, const float *b, size_t p, const int rows,
+                                                             const int from, const int to, PanelRow *tile)
 {
     Lanes left = *(const Lanes *)(b + p * TILE_COLUMNS);
     Lanes right = *(const Lanes *)(b + p * TILE_COLUMNS + LANES);
@@ -132,8 +131,7 @@ static inline __attribute__((always_inline)) void panel_step(const PanelProduct 
 
 // Rows i ... i + rows - 1 of C, in the panel from column j on: the steps that all rows see, and then the others, of which each row
 // sees another number. Always inlined with numbers for rows and sees: loops over rows are unrolled then, and the tile is in registers.
-static inline __attribute__((always_inline)) void panel_tile(const PanelProduct *c, const int rows, const PanelSees sees, size_t i,
-                                                             size_t j)
+static inline __attribute__((always_inline)) void panel_tile(const PanelProduct *c, const int rows, const PanelSees sees, size_t i, size_t j)
 {
     const bool rows_see = sees == ROWS_SEE_STEPS;
     const bool steps_see = sees == STEPS_SEE_ROWS;
@@ -147,7 +145,7 @@ static inline __attribute__((always_inline)) void panel_tile(const PanelProduct 
 
     ptrdiff_t K = (ptrdiff_t)c->K;
     ptrdiff_t first = (ptrdiff_t)c->first;
-    ptrdiff_t edge = rows_see ? first + (ptrdiff_t)i : (ptrdiff_t)i + 1 - first;       // the first step that not all rows see
+    ptrdiff_t edge = rows_see ? first + (ptrdiff_t)i : (ptrdiff_t)i + 1 - first; // the first step that not all rows see
     ptrdiff_t begin = steps_see && edge + rows - 1 > 0 ? edge + rows - 1 : 0;
     ptrdiff_t end = rows_see && edge < K ? edge : K;
     for (ptrdiff_t p = begin; p < end; p++) {
@@ -168,8 +166,7 @@ static inline __attribute__((always_inline)) void panel_tile(const PanelProduct 
 }
 
 // All columns of some rows: these rows of A stay in the first cache meanwhile, and B comes from the second, panel by panel.
-static inline __attribute__((always_inline)) void panel_row_block(const PanelProduct *c, const int rows, const PanelSees sees,
-                                                                  size_t i)
+static inline __attribute__((always_inline)) void panel_row_block(const PanelProduct *c, const int rows, const PanelSees sees, size_t i)
 {
     size_t end = c->N;
     if (sees == ROWS_SEE_COLUMNS && c->first + i + (size_t)rows - 1 < end) {
@@ -197,18 +194,10 @@ static inline __attribute__((always_inline)) void panel_rows(const PanelProduct 
 static void panel_product(const PanelProduct *c)
 {
     switch (c->sees) {
-    case ALL_SEE_ALL:
-        panel_rows(c, ALL_SEE_ALL);
-        break;
-    case ROWS_SEE_COLUMNS:
-        panel_rows(c, ROWS_SEE_COLUMNS);
-        break;
-    case ROWS_SEE_STEPS:
-        panel_rows(c, ROWS_SEE_STEPS);
-        break;
-    case STEPS_SEE_ROWS:
-        panel_rows(c, STEPS_SEE_ROWS);
-        break;
+    case ALL_SEE_ALL: panel_rows(c, ALL_SEE_ALL); break;
+    case ROWS_SEE_COLUMNS: panel_rows(c, ROWS_SEE_COLUMNS); break;
+    case ROWS_SEE_STEPS: panel_rows(c, ROWS_SEE_STEPS); break;
+    case STEPS_SEE_ROWS: panel_rows(c, STEPS_SEE_ROWS); break;
     }
 }
 

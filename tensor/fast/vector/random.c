@@ -50,17 +50,17 @@ static void uniform(const void *call, size_t start, size_t end)
 #define OFFSET 0x3f330000u
 
 static const double INVERSE[16] = {
-    0x1.661ec79f8f3bep+0, 0x1.571ed4aaf883dp+0, 0x1.49539f0f010bp+0, 0x1.3c995b0b80385p+0,
-    0x1.30d190c8864a5p+0, 0x1.25e227b0b8eap+0, 0x1.1bb4a4a1a343fp+0, 0x1.12358f08ae5bap+0,
-    0x1.0953f419900a7p+0, 0x1p+0, 0x1.e608cfd9a47acp-1, 0x1.ca4b31f026aap-1,
-    0x1.b2036576afce6p-1, 0x1.9c2d163a1aa2dp-1, 0x1.886e6037841edp-1, 0x1.767dcf5534862p-1,
+    0x1.661ec79f8f3bep+0, 0x1.571ed4aaf883dp+0, 0x1.49539f0f010bp+0,  0x1.3c995b0b80385p+0, 0x1.30d190c8864a5p+0,
+    0x1.25e227b0b8eap+0,  0x1.1bb4a4a1a343fp+0, 0x1.12358f08ae5bap+0, 0x1.0953f419900a7p+0, 0x1p+0,
+    0x1.e608cfd9a47acp-1, 0x1.ca4b31f026aap-1,  0x1.b2036576afce6p-1, 0x1.9c2d163a1aa2dp-1, 0x1.886e6037841edp-1,
+    0x1.767dcf5534862p-1,
 };
 
 static const double LOGARITHM[16] = {
-    -0x1.57bf7808caadep-2, -0x1.2bef0a7c06ddbp-2, -0x1.01eae7f513a67p-2, -0x1.b31d8a68224e9p-3,
-    -0x1.6574f0ac07758p-3, -0x1.1aa2bc79c81p-3, -0x1.a4e76ce8c0e5ep-4, -0x1.1973c5a611cccp-4,
-    -0x1.252f438e10c1ep-5, 0x0p+0, 0x1.aa5aa5df25984p-5, 0x1.c5e53aa362eb4p-4,
-    0x1.526e57720db08p-3, 0x1.bc2860d22477p-3, 0x1.1058bc8a07ee1p-2, 0x1.4043057b6ee09p-2,
+    -0x1.57bf7808caadep-2, -0x1.2bef0a7c06ddbp-2, -0x1.01eae7f513a67p-2, -0x1.b31d8a68224e9p-3, -0x1.6574f0ac07758p-3,
+    -0x1.1aa2bc79c81p-3,   -0x1.a4e76ce8c0e5ep-4, -0x1.1973c5a611cccp-4, -0x1.252f438e10c1ep-5, 0x0p+0,
+    0x1.aa5aa5df25984p-5,  0x1.c5e53aa362eb4p-4,  0x1.526e57720db08p-3,  0x1.bc2860d22477p-3,   0x1.1058bc8a07ee1p-2,
+    0x1.4043057b6ee09p-2,
 };
 
 // Bits 19 to 22 select one of the 16 numbers; the bits above are k.
@@ -143,8 +143,8 @@ static void radii(const float *restrict u, float *restrict radius, size_t n)
 }
 
 // The two numbers of each pair.
-static void turn(const float *restrict u, const float *restrict radius, const RandomCall *c, float *restrict first,
-                 float *restrict second, size_t n)
+static void turn(const float *restrict u, const float *restrict radius, const RandomCall *c, float *restrict first, float *restrict second,
+                 size_t n)
 {
     const double two_pi = 2.0 * 3.14159265358979323846;
     float mean = c->a;
@@ -178,7 +178,7 @@ static void normal(const void *call, size_t start, size_t end)
             memcpy(u2 + i * PAIRS, u + i * RANDOM_NORMALS + PAIRS, HALF);
         }
         radii(u1, radius, n * PAIRS);
-        turn(u2, radius, c, u1, u, n * PAIRS);     // the first of each pair to u1, the second to u
+        turn(u2, radius, c, u1, u, n * PAIRS); // the first of each pair to u1, the second to u
         for (size_t i = 0; i < n; i++) {
             memcpy(out + i * RANDOM_NORMALS, u1 + i * PAIRS, HALF);
             memcpy(out + i * RANDOM_NORMALS + PAIRS, u + i * PAIRS, HALF);

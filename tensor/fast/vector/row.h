@@ -63,7 +63,7 @@ static void row_exp(float factor, float shift, float *restrict x, size_t n)
     }
 }
 
-enum { SUM_AT_ONCE = 1024 };                       // exponentials that stay in the first-level cache until they are summed
+enum { SUM_AT_ONCE = 1024 }; // exponentials that stay in the first-level cache until they are summed
 
 static double row_sum_exp(float shift, const float *x, size_t n)
 {

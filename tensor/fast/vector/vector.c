@@ -10,8 +10,8 @@ static bool processor_can(const VectorLoops *loops)
 {
 #ifdef __x86_64__
     if (loops == &vector_avx512) {
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("fma");
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
+            && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("fma");
     }
     if (loops == &vector_avx2) {
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -28,7 +28,7 @@ static const VectorLoops *const available[] = {&vector_baseline};
 
 enum { KINDS = sizeof available / sizeof available[0] };
 
-static const VectorLoops *_Atomic chosen;          // NULL until first used
+static const VectorLoops *_Atomic chosen; // NULL until first used
 
 bool vector_choose(const char *name)
 {

@@ -26,12 +26,12 @@ typedef struct AdamWCall {
     Real *m, *v, *p;
 } AdamWCall;
 
-enum { SQUARES_CHUNK = 1 << 15 };                  // values whose squares are summed up into one partial sum
+enum { SQUARES_CHUNK = 1 << 15 }; // values whose squares are summed up into one partial sum
 
 typedef struct SquaresCall {
     const Real *x;
     size_t n;
-    double *partial;                               // one for each chunk: the order of the sum does not depend on the threads
+    double *partial; // one for each chunk: the order of the sum does not depend on the threads
 } SquaresCall;
 
 typedef struct RowsCall {
@@ -42,14 +42,14 @@ typedef struct RowsCall {
 } RowsCall;
 
 typedef struct MatvecCall {
-    const Real *matrix;                            // rows of K values, ld apart
+    const Real *matrix; // rows of K values, ld apart
     size_t K, ld;
-    const Real *x;                                 // (K)
+    const Real *x; // (K)
     bool accumulate;
-    Real *y;                                       // one for each row
+    Real *y; // one for each row
 } MatvecCall;
 
-enum { MATVEC_ROWS = 4 };                          // that are done together
+enum { MATVEC_ROWS = 4 }; // that are done together
 
 typedef struct LayernormCall {
     const LayernormRows *r;
@@ -59,14 +59,14 @@ typedef struct LayernormCall {
     Real *out;
 } LayernormCall;
 
-enum { LAYERNORM_CHUNK = 32 };                     // rows whose parts of dL/dweight and dL/dbias are summed up into one of each
+enum { LAYERNORM_CHUNK = 32 }; // rows whose parts of dL/dweight and dL/dbias are summed up into one of each
 
 typedef struct LayernormBackwardCall {
     const LayernormRows *r;
     const RowStats *stats;
     const Real *dy;
     GradTarget dx;
-    Real *sums;                                    // (chunks, 2, C): of dL/dweight, of dL/dbias
+    Real *sums; // (chunks, 2, C): of dL/dweight, of dL/dbias
 } LayernormBackwardCall;
 
 typedef struct LogitsCall {
@@ -77,25 +77,25 @@ typedef struct LogitsCall {
 } LogitsCall;
 
 typedef struct RoundCall {
-    const Real *x;                                 // rows ld apart
+    const Real *x; // rows ld apart
     size_t columns, ld;
-    uint16_t *out;                                 // contiguous rows
+    uint16_t *out; // contiguous rows
 } RoundCall;
 
 typedef struct RandomCall {
     const uint32_t *words;
-    float a, b;                                    // from and range; mean and deviation
+    float a, b; // from and range; mean and deviation
     Real *out;
 } RandomCall;
 
-enum { SCORES_WHOLE = 16 };                        // a row of a tile has room for a multiple of this
+enum { SCORES_WHOLE = 16 }; // a row of a tile has room for a multiple of this
 
 // A part of a head's scores.
 typedef struct ScoreTile {
-    Real *scores;                                  // (rows, columns), rows ld apart
+    Real *scores; // (rows, columns), rows ld apart
     size_t rows, columns, ld;
     bool causal;
-    size_t first_seen;                             // if causal: columns that the first row sees; the next sees one more, up to all
+    size_t first_seen; // if causal: columns that the first row sees; the next sees one more, up to all
     Real scale;
 } ScoreTile;
 
@@ -103,7 +103,7 @@ typedef struct ScoreTile {
 // and each further one sees one more. Attention: y = weights v: queries are rows and see keys, which are steps.
 typedef enum PanelSees {
     ALL_SEE_ALL,
-    ROWS_SEE_COLUMNS,                              // the other columns' values are undefined
+    ROWS_SEE_COLUMNS, // the other columns' values are undefined
     ROWS_SEE_STEPS,
     STEPS_SEE_ROWS
 } PanelSees;
@@ -111,9 +111,9 @@ typedef enum PanelSees {
 // C (M, N) = or += op(A) B. B is packed in panels of panel_columns columns, in which rows are contiguous.
 typedef struct PanelProduct {
     size_t M, N, K;
-    const Real *A;                                 // op(A)(i, p) = A[i a_row + p a_column]
+    const Real *A; // op(A)(i, p) = A[i a_row + p a_column]
     size_t a_row, a_column;
-    const Real *B;                                 // the panel from column j on begins at B + j b_across
+    const Real *B; // the panel from column j on begins at B + j b_across
     size_t b_across;
     Real *C;
     size_t ldc;
@@ -125,22 +125,22 @@ typedef struct PanelProduct {
 // Random numbers, the same bits on every processor (random.c).
 typedef struct RandomLoops {
     void (*words)(uint32_t *x, size_t n);
-    LoopPart *uniform;                             // over values
-    LoopPart *normal;                              // over blocks of RANDOM_NORMALS
+    LoopPart *uniform; // over values
+    LoopPart *normal;  // over blocks of RANDOM_NORMALS
 } RandomLoops;
 
 extern const RandomLoops random_baseline, random_avx2, random_avx512;
 
 typedef struct VectorLoops {
-    const char *name;                              // "avx512"
+    const char *name; // "avx512"
 
     // Over values
-    LoopPart *add;                                 // out = a + b
-    LoopPart *copy;                                // out = a
-    LoopPart *scale;                               // out *= factor
-    LoopPart *tanh;                                // out = tanh(a)
-    LoopPart *gelu;                                // out = gelu(a)
-    LoopPart *gelu_backward;                       // out = b gelu'(a)
+    LoopPart *add;           // out = a + b
+    LoopPart *copy;          // out = a
+    LoopPart *scale;         // out *= factor
+    LoopPart *tanh;          // out = tanh(a)
+    LoopPart *gelu;          // out = gelu(a)
+    LoopPart *gelu_backward; // out = b gelu'(a)
     LoopPart *adamw;
 
     // Over chunks
@@ -148,12 +148,12 @@ typedef struct VectorLoops {
     LoopPart *layernorm_backward;
 
     // Over rows
-    LoopPart *round_rows;                          // to bfloat16
+    LoopPart *round_rows; // to bfloat16
     LoopPart *softmax;
-    LoopPart *softmax_backward;                    // y, and dy in x
+    LoopPart *softmax_backward; // y, and dy in x
     LoopPart *layernorm;
-    LoopPart *matvec;                              // y = matrix x; in parts of a multiple of MATVEC_ROWS no thread changes a bit
-    LoopPart *cross_entropy;                       // z only
+    LoopPart *matvec;        // y = matrix x; in parts of a multiple of MATVEC_ROWS no thread changes a bit
+    LoopPart *cross_entropy; // z only
     LoopPart *cross_entropy_backward;
 
     // Over columns
@@ -165,7 +165,7 @@ typedef struct VectorLoops {
     void (*scores_soften)(const ScoreTile *tile, Real *largest, double *sum, Real *shrink);
     void (*scores_slopes)(const ScoreTile *tile, Real *slopes, const double *z, const Real *mean_dp);
     Real (*dot)(const Real *a, const Real *b, size_t n);
-    void (*add_rows)(const Real *weights, const Real *rows, size_t n, size_t D, Real *y);           // y (D) += weights (n) rows (n, D)
+    void (*add_rows)(const Real *weights, const Real *rows, size_t n, size_t D, Real *y); // y (D) += weights (n) rows (n, D)
 
     // Products of matrices. pack_rows makes panels of B = x (rows, columns), pack_columns of B = x^T; the last is filled up with 0.
     size_t panel_columns;

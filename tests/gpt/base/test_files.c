@@ -64,7 +64,7 @@ START_TEST(a_new_file_keeps_the_mode_of_the_old)
     }
     umask(027);
     save_text("fresh", "new");
-    ck_assert_int_eq(mode_of("fresh"), 0640);      // as any new file
+    ck_assert_int_eq(mode_of("fresh"), 0640); // as any new file
 }
 END_TEST
 
@@ -123,7 +123,7 @@ START_TEST(temporary_files_of_killed_programs_are_deleted)
     write_text(held, "x");
     write_text(alive, "x");
     write_text(".gptape-notes", "x");
-    int lock = open(held, O_RDONLY);               // as a process of another machine holds it
+    int lock = open(held, O_RDONLY); // as a process of another machine holds it
     ck_assert_int_eq(flock(lock, LOCK_EX), 0);
     save_text("file", "text");
     ck_assert_int_ne(access(stray, F_OK), 0);
@@ -204,7 +204,7 @@ START_TEST(a_folder_has_one_writer)
     ck_assert_int_ge(lock, 0);
     folder_unlock(lock);
     folder_unlock(-1);
-    ck_assert_int_eq(rmdir("folder"), 0);          // it is still empty
+    ck_assert_int_eq(rmdir("folder"), 0); // it is still empty
 }
 END_TEST
 

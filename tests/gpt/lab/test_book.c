@@ -35,8 +35,8 @@ static void assert_logits(const Tensor *logits, const float expected[ROWS][COLUM
         for (int i = 0; i < COLUMNS; i++) {
             int v = i < COLUMNS / 2 ? i : V - COLUMNS + i;
             double got = (double)values[v];
-            ck_assert_msg(fabs(got - (double)expected[row][i]) <= TOLERANCE, "position %d, token %d: %.9g, expected %.9g", row, v,
-                          got, (double)expected[row][i]);
+            ck_assert_msg(fabs(got - (double)expected[row][i]) <= TOLERANCE, "position %d, token %d: %.9g, expected %.9g", row, v, got,
+                          (double)expected[row][i]);
         }
     }
 }
@@ -76,11 +76,11 @@ static void assert_weights(const ParameterList *list)
         size_t n = tensor_count(parameter) / (expected->part < 0 ? 1 : 3);
         const Real *values = parameter->data + (expected->part < 0 ? 0 : (size_t)expected->part * n);
         for (int k = 0; k < 3; k++) {
-            ck_assert_msg(fabs((double)values[k] - expected->first[k]) <= tolerance, "%s, part %d, value %d: %.9g", expected->name,
-                          expected->part, k, (double)values[k]);
+            ck_assert_msg(fabs((double)values[k] - expected->first[k]) <= tolerance, "%s, part %d, value %d: %.9g", expected->name, expected->part,
+                          k, (double)values[k]);
         }
-        ck_assert_msg(fabs((double)values[n - 1] - expected->last) <= tolerance, "%s, part %d, last: %.9g", expected->name,
-                      expected->part, (double)values[n - 1]);
+        ck_assert_msg(fabs((double)values[n - 1] - expected->last) <= tolerance, "%s, part %d, last: %.9g", expected->name, expected->part,
+                      (double)values[n - 1]);
     }
 }
 
@@ -162,7 +162,7 @@ START_TEST(logits_of_the_dummy_are_the_chapters)
     module_train(&root, true);
 
     Tape *tape = tape_create();
-    Tensor *tokens = embedding_forward(&wte, book_batch, B, T);         // (2, 4, 768)
+    Tensor *tokens = embedding_forward(&wte, book_batch, B, T); // (2, 4, 768)
     Tensor *x = tensor_add(tokens, tensor_slice(wpe.weight, 0, 0, T));
     assert_logits(linear_forward(&head, dropout_forward(&drop, x)), book_dummy);
     tape_free(tape);

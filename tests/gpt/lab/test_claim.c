@@ -32,8 +32,8 @@ static ExperimentConfig deep_config(int *sizes, int depth, uint64_t seed, int n_
 
 typedef struct Known {
     int depth;
-    double decades[2];                             // median of log10(first layer / last layer), without and with shortcuts
-    double error[2];                               // standard error of a median of 50 seeds: 1.25 / sqrt(50) deviations
+    double decades[2]; // median of log10(first layer / last layer), without and with shortcuts
+    double error[2];   // standard error of a median of 50 seeds: 1.25 / sqrt(50) deviations
 } Known;
 
 // Medians over 300 seeds as numpy in float64 gives them. The deviation is taken from the quartiles: of 0.6 to 1.4 decades
@@ -168,7 +168,7 @@ START_TEST(dead_networks_are_counted_and_not_dropped)
     int sizes[DEEPEST + 1];
     ExperimentConfig config = deep_config(sizes, DEPTH, 0, SEEDS);
     Experiment experiment = run_experiment(&config);
-    int dead = 0;                                  // 74 of the 300
+    int dead = 0; // 74 of the 300
     for (int i = 0; i < experiment.n_measurements; i++) {
         const Measurement *measurement = &experiment.measurements[i];
         dead += measurement->arm && measurement_metric(measurement, DEPTH - 1, METRIC_WEIGHT) == 0;
@@ -235,7 +235,7 @@ START_TEST(a_gpt_with_norms_and_without_shortcuts_does_not_lose_its_weight_gradi
     Experiment experiment = run_experiment(&config);
 
     double first_to_last = median_of(&experiment, 0, 0, METRIC_WEIGHT) / median_of(&experiment, 0, LAST, METRIC_WEIGHT);
-    ck_assert_double_gt(first_to_last, 0.1);       // measured 0.7
+    ck_assert_double_gt(first_to_last, 0.1); // measured 0.7
     ck_assert_double_lt(first_to_last, 10);
     experiment_free(&experiment);
 }
@@ -251,10 +251,10 @@ START_TEST(what_such_a_gpt_loses_is_its_query_and_key_gradients_and_its_tokens)
 
     double plain = median_of(&experiment, 0, LAST, METRIC_QUERY_KEY) / median_of(&experiment, 0, 0, METRIC_QUERY_KEY);
     double shortcut = median_of(&experiment, 1, LAST, METRIC_QUERY_KEY) / median_of(&experiment, 1, 0, METRIC_QUERY_KEY);
-    ck_assert_double_lt(plain, 0.01);              // measured 0.0004
-    ck_assert_double_gt(shortcut, 0.04);           // measured 0.13
-    ck_assert_double_gt(median_of(&experiment, 0, LAST, METRIC_COSINE), 0.9999);       // measured 0.999999
-    ck_assert_double_lt(median_of(&experiment, 1, LAST, METRIC_COSINE), 0.9);          // measured 0.68
+    ck_assert_double_lt(plain, 0.01);                                            // measured 0.0004
+    ck_assert_double_gt(shortcut, 0.04);                                         // measured 0.13
+    ck_assert_double_gt(median_of(&experiment, 0, LAST, METRIC_COSINE), 0.9999); // measured 0.999999
+    ck_assert_double_lt(median_of(&experiment, 1, LAST, METRIC_COSINE), 0.9);    // measured 0.68
     experiment_free(&experiment);
 }
 END_TEST
@@ -289,8 +289,8 @@ START_TEST(full_attention_makes_tokens_the_same_faster_than_causal)
 
     double causal_rest = 1 - median_of(&causal, 0, 3, METRIC_COSINE);
     double full_rest = 1 - median_of(&full, 0, 3, METRIC_COSINE);
-    ck_assert_double_gt(causal_rest, 1e-3);        // measured 8e-3
-    ck_assert_double_lt(full_rest, 1e-4 * causal_rest);                // measured 4e-14, where double ends
+    ck_assert_double_gt(causal_rest, 1e-3);             // measured 8e-3
+    ck_assert_double_lt(full_rest, 1e-4 * causal_rest); // measured 4e-14, where double ends
     experiment_free(&causal);
     experiment_free(&full);
 }
@@ -307,11 +307,11 @@ START_TEST(without_norms_and_shortcuts_gpt2s_weights_leave_next_to_no_gradient_a
     Experiment experiment = run_experiment(&config);
 
     for (int layer = 0; layer < 6; layer++) {
-        ck_assert_double_lt(median_of(&experiment, 0, layer, METRIC_WEIGHT), 1e-28);   // measured 2e-32
-        ck_assert_double_gt(median_of(&experiment, 1, layer, METRIC_WEIGHT), 1e-6);    // measured 3e-6
+        ck_assert_double_lt(median_of(&experiment, 0, layer, METRIC_WEIGHT), 1e-28); // measured 2e-32
+        ck_assert_double_gt(median_of(&experiment, 1, layer, METRIC_WEIGHT), 1e-6);  // measured 3e-6
     }
     double first_to_last = median_of(&experiment, 0, 0, METRIC_WEIGHT) / median_of(&experiment, 0, 5, METRIC_WEIGHT);
-    ck_assert_double_gt(first_to_last, 0.1);       // measured 1.01
+    ck_assert_double_gt(first_to_last, 0.1); // measured 1.01
     ck_assert_double_lt(first_to_last, 10);
     Quartiles query_key = experiment_metric(&experiment, false, 0, 5, METRIC_QUERY_KEY);
     ck_assert_int_eq(query_key.zeros, 5);
@@ -330,8 +330,8 @@ START_TEST(with_shortcuts_and_without_norms_xaviers_weights_make_gradients_explo
     Experiment experiment = run_experiment(&config);
 
     double first = median_of(&experiment, 1, 0, METRIC_WEIGHT);
-    ck_assert_double_gt(first, 30);                // measured 850; 7e-3 with norms
-    ck_assert_double_gt(first, 10 * median_of(&experiment, 1, LAST, METRIC_WEIGHT));   // measured 90 times
+    ck_assert_double_gt(first, 30);                                                  // measured 850; 7e-3 with norms
+    ck_assert_double_gt(first, 10 * median_of(&experiment, 1, LAST, METRIC_WEIGHT)); // measured 90 times
     experiment_free(&experiment);
 }
 END_TEST

@@ -306,7 +306,7 @@ START_TEST(shortcuts_taken_are_counted)
     Experiment experiment = run_experiment(&config);
 
     ck_assert_int_eq(experiment_shortcuts(&experiment, false), 0);
-    ck_assert_int_eq(experiment_shortcuts(&experiment, true), _i == 0 ? 3 : 6);        // the last layer of 3 -> 1 has none
+    ck_assert_int_eq(experiment_shortcuts(&experiment, true), _i == 0 ? 3 : 6); // the last layer of 3 -> 1 has none
     experiment_free(&experiment);
 }
 END_TEST

@@ -30,8 +30,17 @@ static ExperimentConfig with_probes(ExperimentConfig config, const char *names)
 
 static ExperimentConfig golden_experiment(const char *rule)
 {
-    ExperimentConfig config = {.net = NET_GPT, .gpt = golden_config(NULL), .ids = golden_paths_ids, .targets = golden_paths_targets, .B = 2, .T = 9,
-                               .rules = {rule}, .n_rules = 1, .seed = 123, .n_seeds = 1, .lr = 1e-3};
+    ExperimentConfig config = {.net = NET_GPT,
+                               .gpt = golden_config(NULL),
+                               .ids = golden_paths_ids,
+                               .targets = golden_paths_targets,
+                               .B = 2,
+                               .T = 9,
+                               .rules = {rule},
+                               .n_rules = 1,
+                               .seed = 123,
+                               .n_seeds = 1,
+                               .lr = 1e-3};
     return config;
 }
 
@@ -77,7 +86,7 @@ START_TEST(jacobians_and_updates_are_pytorchs)
         ASSERT_RELATIVE(number_of(m, "jacobian", i, NULL, -1), golden->norm[i], TOLERANCE);
         ck_assert(number_of(m, "jacobian_error", i, NULL, -1) == 0);
     }
-    for (int i = 0; i < 3; i++) {                  // ||J||_F^2 is the sum of the squared singular values
+    for (int i = 0; i < 3; i++) { // ||J||_F^2 is the sum of the squared singular values
         double values[432];
         double squares = 0;
         ck_assert_int_eq(measurement_probe(m, "singular_value", (ProbePlace){.layer = i}, values, 432), 432);
@@ -149,8 +158,15 @@ static ExperimentConfig golden_mlp(const GoldenSharpness *golden, int sizes[8])
         n++;
     }
     Activation activation = strcmp(golden->activation, "tanh") == 0 ? ACTIVATION_TANH : ACTIVATION_GELU;
-    return (ExperimentConfig){.net = NET_MLP, .deep = {.sizes = sizes, .n_layer = n, .activation = activation}, .input = row_input,
-                              .target = row_target, .rules = {golden->rule}, .n_rules = 1, .seed = golden->seed, .n_seeds = 1, .lr = 1e-3};
+    return (ExperimentConfig){.net = NET_MLP,
+                              .deep = {.sizes = sizes, .n_layer = n, .activation = activation},
+                              .input = row_input,
+                              .target = row_target,
+                              .rules = {golden->rule},
+                              .n_rules = 1,
+                              .seed = golden->seed,
+                              .n_seeds = 1,
+                              .lr = 1e-3};
 }
 
 START_TEST(sharpness_and_plane_are_those_of_the_loss)
@@ -163,7 +179,7 @@ START_TEST(sharpness_and_plane_are_those_of_the_loss)
     assert_no_faults(&experiment);
     ASSERT_RELATIVE(number_of(m, "sharpness", -1, NULL, -1), golden->sharpness, 0.01);
     ck_assert(number_of(m, "sharpness_residual", -1, NULL, -1) <= 0.003);
-    ASSERT_RELATIVE(number_of(m, "plane", -1, NULL, 312), golden->loss, 1e-6);     // row 12, column 12: the center
+    ASSERT_RELATIVE(number_of(m, "plane", -1, NULL, 312), golden->loss, 1e-6); // row 12, column 12: the center
     ck_assert_int_eq(measurement_probe(m, "plane", (ProbePlace){.layer = -1}, NULL, 0), 625);
     experiment_free(&experiment);
 }
@@ -175,8 +191,15 @@ START_TEST(noise_is_of_the_rows)
     static const Real input[] = {1, 2, -1};
     static const Real target[] = {0, 3, 1};
     int sizes[] = {1, 1};
-    ExperimentConfig config = {.net = NET_MLP, .deep = {.sizes = sizes, .n_layer = 1, .activation = ACTIVATION_IDENTITY}, .input = input,
-                               .target = target, .n_rows = 3, .rules = {"none-plain"}, .n_rules = 1, .seed = 1, .n_seeds = 1};
+    ExperimentConfig config = {.net = NET_MLP,
+                               .deep = {.sizes = sizes, .n_layer = 1, .activation = ACTIVATION_IDENTITY},
+                               .input = input,
+                               .target = target,
+                               .n_rows = 3,
+                               .rules = {"none-plain"},
+                               .n_rules = 1,
+                               .seed = 1,
+                               .n_seeds = 1};
     config = with_probes(config, "noise");
     Experiment experiment = run_experiment(&config);
     DeepConfig deep = config.deep;
@@ -214,8 +237,15 @@ START_TEST(noise_is_of_the_rows_and_their_classes)
     static const int classes[] = {0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0};
     enum { N = 12, VALUES = 4 };
     int sizes[] = {1, 2};
-    ExperimentConfig config = {.net = NET_MLP, .deep = {.sizes = sizes, .n_layer = 1, .head = HEAD_LINEAR, .loss = LOSS_CE}, .input = input,
-                               .targets = classes, .n_rows = N, .rules = {"none-plain"}, .n_rules = 1, .seed = 1, .n_seeds = 1};
+    ExperimentConfig config = {.net = NET_MLP,
+                               .deep = {.sizes = sizes, .n_layer = 1, .head = HEAD_LINEAR, .loss = LOSS_CE},
+                               .input = input,
+                               .targets = classes,
+                               .n_rows = N,
+                               .rules = {"none-plain"},
+                               .n_rules = 1,
+                               .seed = 1,
+                               .n_seeds = 1};
     config = with_probes(config, "noise");
     Experiment experiment = run_experiment(&config);
     DeepConfig deep = config.deep;
@@ -248,8 +278,15 @@ START_TEST(autocorrelation_is_along_the_grid)
     int sizes[] = {2, 16, 16, 16, 1};
     DeepRows grid = deep_rows_grid(-2, 2, N, 2);
     Real target[N] = {0};
-    ExperimentConfig config = {.net = NET_MLP, .deep = {.sizes = sizes, .n_layer = 4, .activation = ACTIVATION_GELU, .init = INIT_KAIMING},
-                               .input = grid.input, .target = target, .n_rows = N, .rules = {"plain"}, .n_rules = 1, .seed = 4, .n_seeds = 1};
+    ExperimentConfig config = {.net = NET_MLP,
+                               .deep = {.sizes = sizes, .n_layer = 4, .activation = ACTIVATION_GELU, .init = INIT_KAIMING},
+                               .input = grid.input,
+                               .target = target,
+                               .n_rows = N,
+                               .rules = {"plain"},
+                               .n_rules = 1,
+                               .seed = 4,
+                               .n_seeds = 1};
     config = with_probes(config, "autocorrelation");
     Experiment experiment = run_experiment(&config);
     const Measurement *m = &experiment.measurements[0];
@@ -289,8 +326,13 @@ START_TEST(invalid_combinations_are_reported)
 
     static const Real rows[] = {1, 2};
     int one[] = {1, 1};
-    ExperimentConfig batch = {.net = NET_MLP, .deep = {.sizes = one, .n_layer = 1, .norm = DEEP_NORM_BATCH}, .input = rows, .target = rows, .n_rows = 2,
-                              .arms = ARMS_OFF, .n_seeds = 1};
+    ExperimentConfig batch = {.net = NET_MLP,
+                              .deep = {.sizes = one, .n_layer = 1, .norm = DEEP_NORM_BATCH},
+                              .input = rows,
+                              .target = rows,
+                              .n_rows = 2,
+                              .arms = ARMS_OFF,
+                              .n_seeds = 1};
     batch = with_probes(batch, "noise");
     experiment = run_experiment(&batch);
     assert_fault(&experiment, "noise", "with batch normalization a single row has no gradient (expected --norm none)");
@@ -310,7 +352,7 @@ START_TEST(invalid_combinations_are_reported)
     config.gpt.n_embd = 96;
     experiment = run_experiment(&config);
     assert_fault(&experiment, "spectrum", "a stream of 1728 values (expected at most 1024: fewer rows, tokens or channels)");
-    ck_assert(number_of(&experiment.measurements[0], "jacobian_error", 0, NULL, -1) > 0);          // an estimate
+    ck_assert(number_of(&experiment.measurements[0], "jacobian_error", 0, NULL, -1) > 0); // an estimate
     experiment_free(&experiment);
 }
 END_TEST
@@ -321,8 +363,16 @@ START_TEST(nan_is_reported)
     int sizes[] = {3, 3, 3};
     static const Real bad[] = {NAN, 0, 1, 1, 0, 1};
     static const Real target[] = {0, 0, 0, 0, 0, 0};
-    ExperimentConfig config = {.net = NET_MLP, .deep = {.sizes = sizes, .n_layer = 2, .activation = ACTIVATION_TANH}, .input = bad,
-                               .target = target, .n_rows = 2, .rules = {"plain"}, .n_rules = 1, .seed = 4, .n_seeds = 1, .lr = 0.1};
+    ExperimentConfig config = {.net = NET_MLP,
+                               .deep = {.sizes = sizes, .n_layer = 2, .activation = ACTIVATION_TANH},
+                               .input = bad,
+                               .target = target,
+                               .n_rows = 2,
+                               .rules = {"plain"},
+                               .n_rules = 1,
+                               .seed = 4,
+                               .n_seeds = 1,
+                               .lr = 0.1};
     config = with_probes(config, "jacobian,spectrum,update,sharpness,noise,plane");
     Experiment experiment = run_experiment(&config);
     assert_fault(&experiment, "jacobian", "layer 0: jacobian is NaN");

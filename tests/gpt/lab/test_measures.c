@@ -88,7 +88,7 @@ START_TEST(a_jacobian_by_hand)
     }
     JacobianNorm norm[4];
     jacobian_norms(y, (Tensor *[]){x, u, z, y}, 4, 0, NULL, norm);
-    ck_assert(norm[0].mean_square == 91.0 / 2);                         // two singular values
+    ck_assert(norm[0].mean_square == 91.0 / 2); // two singular values
     ck_assert(norm[1].mean_square == 9);
     ck_assert(norm[2].mean_square == 0);
     ck_assert(norm[3].mean_square == 1);
@@ -154,9 +154,9 @@ END_TEST
 
 // L = sum_i c_i w_i^2 / 2, by rows: each row r has a target t_r, L_r = mean (w - t_r)^2.
 typedef struct Quadratic {
-    Tensor *w;                                     // (4)
-    const Real *c;                                // (4), or NULL
-    const Real (*targets)[4];                     // (3)
+    Tensor *w;                // (4)
+    const Real *c;            // (4), or NULL
+    const Real (*targets)[4]; // (3)
 } Quadratic;
 
 static Tensor *quadratic_loss(void *context, int row)
@@ -215,11 +215,11 @@ START_TEST(noise_by_hand)
         }
         all += mean * mean;
     }
-    double trace = (one - all) * 3 / 2;            // the unbiased variance, summed up
+    double trace = (one - all) * 3 / 2; // the unbiased variance, summed up
     assert_near("trace", noise.trace, trace, 1e-5 * trace);
     assert_near("G2", noise.G2, all - trace / 3, 1e-5 * all);
     assert_near("scale", noise.scale, trace / (all - trace / 3), 1e-5 * noise.scale);
-    static const Real around[3][4] = {{0.5f, 0, 2, 3}, {0.5f, -2, 2, 3}, {0.5f, -1, 2, 3}};       // the gradients cancel
+    static const Real around[3][4] = {{0.5f, 0, 2, 3}, {0.5f, -2, 2, 3}, {0.5f, -1, 2, 3}}; // the gradients cancel
     q.targets = around;
     ck_assert(isnan(noise_scale(&(LossFunction){&list, quadratic_loss, &q}, 3).scale));
     ASSERT_MISTAKE(noise_scale(&(LossFunction){&list, quadratic_loss, &q}, 1), "noise_scale: 1 rows (expected at least 2)");
@@ -246,7 +246,7 @@ START_TEST(a_plane)
     DeepNet *same = golden_net(golden);
     Random random;
     random_seed(&random, 5);
-    for (int k = 0; k < 2; k++) {                  // d1, then d2
+    for (int k = 0; k < 2; k++) { // d1, then d2
         for (int l = 0; l < 6; l++) {
             Tensor *weight = net->layers[l].weight;
             size_t n = (size_t)weight->shape.size[1];
@@ -278,7 +278,7 @@ END_TEST
 typedef struct GPTLoss {
     GPT *gpt;
     int calls;
-    int fail_at;                                   // this call fails with a mistake; 0: none
+    int fail_at; // this call fails with a mistake; 0: none
 } GPTLoss;
 
 static Tensor *gpt_loss(void *context, int row)
@@ -316,7 +316,7 @@ START_TEST(everything_is_restored)
     WeightCopy copy = weight_copy(&list);
     for (int round = 0; round < 3; round++) {
         context.calls = 0;
-        context.fail_at = round == 0 ? 0 : round == 1 ? 2 : 8;          // in a gradient, on the plane
+        context.fail_at = round == 0 ? 0 : round == 1 ? 2 : 8; // in a gradient, on the plane
         if (round == 0) {
             measure_all(&loss);
         } else {
@@ -377,7 +377,7 @@ END_TEST
 
 START_TEST(autocorrelation_by_hand)
 {
-    static const double values[] = {1, 2, 4, 1};                        // less the mean: -1, 0, 2, -1
+    static const double values[] = {1, 2, 4, 1}; // less the mean: -1, 0, 2, -1
     ck_assert(flow_autocorrelation(values, 4, 0) == 1);
     ck_assert_double_eq_tol(flow_autocorrelation(values, 4, 1), -2.0 / 6, 1e-15);
     ck_assert_double_eq_tol(flow_autocorrelation(values, 4, 2), -2.0 / 6, 1e-15);

@@ -54,12 +54,12 @@ static Measurement made_measurement(FlowRow rows[MADE])
 {
     const FlowRow made[MADE] = {
         made_row(-1, FLOW_WEIGHT_GRAD, 2, -1, 100, 99, 99, NAN),
-        made_row(0, FLOW_WEIGHT_GRAD, 1, -1, 10, 77, 77, NAN),         // LayerNorm's weight is no matrix
-        made_row(0, FLOW_WEIGHT_GRAD, 2, -1, 30, 2, 5, NAN),           // c_attn
-        made_row(0, FLOW_WEIGHT_GRAD, 2, 0, 10, 3, 5, NAN),            // its q, k and v
+        made_row(0, FLOW_WEIGHT_GRAD, 1, -1, 10, 77, 77, NAN), // LayerNorm's weight is no matrix
+        made_row(0, FLOW_WEIGHT_GRAD, 2, -1, 30, 2, 5, NAN),   // c_attn
+        made_row(0, FLOW_WEIGHT_GRAD, 2, 0, 10, 3, 5, NAN),    // its q, k and v
         made_row(0, FLOW_WEIGHT_GRAD, 2, 1, 10, 1, 5, NAN),
         made_row(0, FLOW_WEIGHT_GRAD, 2, 2, 10, 2, 5, NAN),
-        made_row(0, FLOW_WEIGHT_GRAD, 2, -1, 10, 6, 5, NAN),           // another matrix
+        made_row(0, FLOW_WEIGHT_GRAD, 2, -1, 10, 6, 5, NAN), // another matrix
         made_row(0, FLOW_SKIP_GRAD, 3, -1, 4, 1, 3, NAN),
         made_row(0, FLOW_SKIP_GRAD, 3, -1, 4, 1, 4, NAN),
         made_row(0, FLOW_ACTIVATION, 3, -1, 4, 1, 1, 0.25),
@@ -78,8 +78,8 @@ START_TEST(a_layers_figures_are_read_from_its_rows)
     // Of all values in the matrices of the layer: (30 * 2 + 10 * 6) / 40.
     ck_assert_double_eq(measurement_metric(&measurement, 0, METRIC_WEIGHT), 3);
     ck_assert_double_eq(measurement_metric(&measurement, 0, METRIC_QUERY_KEY), 2);
-    ck_assert_double_eq(measurement_metric(&measurement, 0, METRIC_SKIP), 5);          // L2 of both: sqrt(9 + 16)
-    ck_assert_double_eq(measurement_metric(&measurement, 0, METRIC_COSINE), 0.75);     // of the last, which is the output
+    ck_assert_double_eq(measurement_metric(&measurement, 0, METRIC_SKIP), 5);      // L2 of both: sqrt(9 + 16)
+    ck_assert_double_eq(measurement_metric(&measurement, 0, METRIC_COSINE), 0.75); // of the last, which is the output
 }
 END_TEST
 
@@ -113,7 +113,7 @@ END_TEST
 typedef struct Known {
     double values[8];
     int n;
-    double low, median, high;                      // numpy.percentile(values, [25, 50, 75])
+    double low, median, high; // numpy.percentile(values, [25, 50, 75])
 } Known;
 
 static const Known known[] = {
@@ -324,7 +324,7 @@ START_TEST(a_gpt_is_swept_over_its_blocks)
 
     Sweep sweep = run_sweep(&config, depths, 2);
 
-    ck_assert_double_eq(sweep.points[0].ratio[0].median, 1);           // one block is the first and the last
+    ck_assert_double_eq(sweep.points[0].ratio[0].median, 1); // one block is the first and the last
     config.gpt.n_layer = 4;
     assert_point(&sweep.points[1], &config);
     sweep_free(&sweep);
@@ -479,7 +479,7 @@ static void assert_row(char *columns[COLUMNS], const Measurement *measurement, c
     assert_number(columns[13], row->stats.denormal_fraction);
     assert_number(columns[14], row->stats.token_cosine);
     ck_assert_int_eq(atoi(columns[16]), (int)measurement->seed);
-    ck_assert_str_eq(columns[17], "");             // index and value are of kinds that are single numbers
+    ck_assert_str_eq(columns[17], ""); // index and value are of kinds that are single numbers
     ck_assert_str_eq(columns[18], "");
 }
 
@@ -520,8 +520,7 @@ START_TEST(numbers_have_nine_digits)
     Experiment experiment = {.config = deep_config(), .measurements = &measurement, .n_measurements = 1};
     char *text = csv_of(&experiment);
 
-    ck_assert_str_eq(text + strlen(header),
-                     "3,on,none,tanh,12,0,x,weight_grad,0.100000001,0.333333333,1e-45,1.23456789e+11,0.5,0,,plain,0,,\n");
+    ck_assert_str_eq(text + strlen(header), "3,on,none,tanh,12,0,x,weight_grad,0.100000001,0.333333333,1e-45,1.23456789e+11,0.5,0,,plain,0,,\n");
     free(text);
 }
 END_TEST
@@ -582,7 +581,7 @@ START_TEST(a_run_is_one_network)
             n_runs++;
             shortcut = on;
         }
-        ck_assert_int_eq(run, n_runs - 1);         // no run goes on after the next has begun
+        ck_assert_int_eq(run, n_runs - 1); // no run goes on after the next has begun
         ck_assert(on == shortcut);
     }
     ck_assert_int_eq(n_runs, 2 * 7);

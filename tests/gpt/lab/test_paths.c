@@ -133,7 +133,7 @@ START_TEST(it_leaves_everything_as_it_was)
     ck_assert(grad_norm(&list) == before);
     ck_assert(memcmp(dmid, mid->grad, tensor_count(mid) * sizeof *dmid) == 0);
     Real *dwte = malloc(tensor_count(gpt->wte.weight) * sizeof *dwte);
-    tensor_vjp(loss, &one, gpt->wte.weight, dwte);         // a parameter has its own
+    tensor_vjp(loss, &one, gpt->wte.weight, dwte); // a parameter has its own
     ck_assert(memcmp(dwte, gpt->wte.weight->grad, tensor_count(gpt->wte.weight) * sizeof *dwte) == 0);
     ck_assert(grad_norm(&list) == before);
     free(dwte);
@@ -147,7 +147,7 @@ END_TEST
 // y = tanh(x)^2 + 3 x: dy/dx = 2 tanh(x) (1 - tanh(x)^2) + 3.
 START_TEST(it_is_the_derivative)
 {
-    Tensor *x = tensor_from((Real[]){0.5F, -1, 2}, SHAPE(3));         // wants no gradient
+    Tensor *x = tensor_from((Real[]){0.5F, -1, 2}, SHAPE(3)); // wants no gradient
     Tensor *t = tensor_tanh(x);
     Tensor *y = tensor_add(tensor_mul(t, t), tensor_scale(x, 3));
     tensor_label(y, "y");
@@ -156,13 +156,13 @@ START_TEST(it_is_the_derivative)
     for (int i = 0; i < 3; i++) {
         double tanh_x = tanh((double)x->data[i]);
         double expected = (i == 0 ? 1 : i == 1 ? 2 : 0) * (2 * tanh_x * (1 - tanh_x * tanh_x) + 3);
-        ck_assert_double_eq_tol((double)dx[i], expected, 1e-6);        // a few roundings of float32
+        ck_assert_double_eq_tol((double)dx[i], expected, 1e-6); // a few roundings of float32
     }
     ck_assert(!x->requires_grad && x->grad == NULL && y->grad == NULL);
     ck_assert_ptr_eq(tape_find(tape_current(), "y"), y);
     ck_assert_ptr_null(tape_find(tape_current(), "z"));
     Tensor *other = tensor_zeros(SHAPE(2));
-    tensor_vjp(y, (Real[]){1, 1, 1}, other, dx);                       // y does not depend on it
+    tensor_vjp(y, (Real[]){1, 1, 1}, other, dx); // y does not depend on it
     ck_assert(dx[0] == 0 && dx[1] == 0);
 }
 END_TEST

@@ -15,7 +15,7 @@ enum { GOLDEN_COUNT = sizeof golden_probes / sizeof golden_probes[0], B = 2, T =
 #ifdef GPTAPE_DOUBLE
 static const double TOLERANCE = 1e-6;
 static const double PATH_TOLERANCE = 1e-6;
-static const double ROUNDING = 1e-13;              // of a few operations
+static const double ROUNDING = 1e-13; // of a few operations
 #else
 static const double TOLERANCE = 1e-3;
 static const double PATH_TOLERANCE = 1e-4;
@@ -30,8 +30,17 @@ static void assert_near(const char *what, double got, double expected)
 static Experiment measure(const GPT *gpt, const char *const *rules, int n_rules, const char *const *probes, int n_probes)
 {
     ExperimentConfig config = {
-        .net = NET_GPT, .gpt = gpt->config, .saved = gpt, .ids = golden_paths_ids, .targets = golden_paths_targets, .B = B, .T = T,
-        .n_rules = n_rules, .seed = 123, .n_seeds = 1, .n_probes = n_probes,
+        .net = NET_GPT,
+        .gpt = gpt->config,
+        .saved = gpt,
+        .ids = golden_paths_ids,
+        .targets = golden_paths_targets,
+        .B = B,
+        .T = T,
+        .n_rules = n_rules,
+        .seed = 123,
+        .n_seeds = 1,
+        .n_probes = n_probes,
     };
     for (int i = 0; i < n_rules; i++) {
         config.rules[i] = rules[i];
@@ -74,7 +83,7 @@ static void check_attention(const Experiment *experiment, const GoldenProbes *go
 
 START_TEST(they_are_pytorchs)
 {
-    static const char *const probes[] = {"lens", "stream", "branch", "attention"};              // whatever the order
+    static const char *const probes[] = {"lens", "stream", "branch", "attention"}; // whatever the order
     const GoldenProbes *golden = &golden_probes[_i];
     GPT *gpt = golden_gpt(golden->rule, 123);
     Experiment experiment = measure(gpt, &golden->rule, 1, probes, 4);
@@ -107,8 +116,8 @@ START_TEST(paths_are_pytorchs)
         snprintf(name, sizeof name, "h.%d.%s", s / 2, s % 2 == 0 ? "attn" : "mlp");
         for (int k = 0; k <= 6 - s; k++) {
             double got = experiment_probe(&experiment, 0, 0, "path_norm", (ProbePlace){.name = name}, k).median;
-            ck_assert_msg(is_near(got, golden->norm[s][k], PATH_TOLERANCE * golden->norm[s][k] + 1e-9 * golden->sum[s]), "%s, %d: %.9g, expected %.9g",
-                          name, k, got, golden->norm[s][k]);
+            ck_assert_msg(is_near(got, golden->norm[s][k], PATH_TOLERANCE * golden->norm[s][k] + 1e-9 * golden->sum[s]),
+                          "%s, %d: %.9g, expected %.9g", name, k, got, golden->norm[s][k]);
         }
         assert_near(name, experiment_probe(&experiment, 0, 0, "path_sum", (ProbePlace){.name = name}, -1).median, golden->sum[s]);
     }
@@ -125,10 +134,10 @@ END_TEST
 START_TEST(singular_values_of_known_matrices)
 {
     double s[4];
-    singular_values((double[]){3, 0, 4, 5}, 2, 2, s);          // sqrt(45), sqrt(5)
+    singular_values((double[]){3, 0, 4, 5}, 2, 2, s); // sqrt(45), sqrt(5)
     ck_assert_double_eq_tol(s[0], sqrt(45), 1e-14);
     ck_assert_double_eq_tol(s[1], sqrt(5), 1e-14);
-    singular_values((double[]){1, 2, 3, 2, 4, 6}, 2, 3, s);    // rank 1: |(1, 2)| |(1, 2, 3)|
+    singular_values((double[]){1, 2, 3, 2, 4, 6}, 2, 3, s); // rank 1: |(1, 2)| |(1, 2, 3)|
     ck_assert_double_eq_tol(s[0], sqrt(70), 1e-14);
     ck_assert_double_eq_tol(s[1], 0, 1e-14);
     singular_values((double[]){0, 1e-200, 0, 0, 0, 1e-200, 0, 0, 0}, 3, 3, s);
@@ -180,8 +189,8 @@ START_TEST(ranks_of_known_streams)
     FlowRank rank = flow_rank(unit);
     ck_assert_double_eq_tol(rank.effective, 3, 1e-12);
     ck_assert_double_eq_tol(rank.stable, 3, 1e-12);
-    ck_assert_double_eq_tol(rank.residual, (4.0 / 3 + 2 * 2.0 / 3) / 2, 1e-12);                 // a column of X - mean: 4/3, -2/3, -2/3
-    rank = flow_rank(tensor_full(SHAPE(2, 3, 4), -1));                                          // equal tokens
+    ck_assert_double_eq_tol(rank.residual, (4.0 / 3 + 2 * 2.0 / 3) / 2, 1e-12); // a column of X - mean: 4/3, -2/3, -2/3
+    rank = flow_rank(tensor_full(SHAPE(2, 3, 4), -1));                          // equal tokens
     ck_assert_double_eq_tol(rank.effective, 1, 1e-6);
     ck_assert_double_eq_tol(rank.stable, 1, 1e-12);
     ck_assert(rank.residual == 0);
@@ -244,8 +253,15 @@ START_TEST(a_probe_that_does_not_fit_leaves_the_others)
     Real input[] = {1, 0, -1, 1};
     Real target[] = {0};
     ExperimentConfig config = {
-        .net = NET_MLP, .deep = {.sizes = sizes, .n_layer = 3, .activation = ACTIVATION_TANH}, .input = input, .target = target, .arms = ARMS_BOTH,
-        .seed = 1, .n_seeds = 2, .probes = {probe_find("lens"), probe_find("branch"), probe_find("attention")}, .n_probes = 3,
+        .net = NET_MLP,
+        .deep = {.sizes = sizes, .n_layer = 3, .activation = ACTIVATION_TANH},
+        .input = input,
+        .target = target,
+        .arms = ARMS_BOTH,
+        .seed = 1,
+        .n_seeds = 2,
+        .probes = {probe_find("lens"), probe_find("branch"), probe_find("attention")},
+        .n_probes = 3,
     };
     Experiment experiment = run_experiment(&config);
     int networks;
@@ -271,8 +287,15 @@ START_TEST(numbers_that_are_not_finite_are_a_fault)
     Real input[] = {0, 0};
     Real target[] = {0, 0};
     ExperimentConfig config = {
-        .net = NET_MLP, .deep = {.sizes = sizes, .n_layer = 2, .activation = ACTIVATION_TANH}, .input = input, .target = target, .arms = ARMS_ON,
-        .seed = 1, .n_seeds = 1, .probes = {probe_find("branch"), probe_find("stream")}, .n_probes = 2,
+        .net = NET_MLP,
+        .deep = {.sizes = sizes, .n_layer = 2, .activation = ACTIVATION_TANH},
+        .input = input,
+        .target = target,
+        .arms = ARMS_ON,
+        .seed = 1,
+        .n_seeds = 1,
+        .probes = {probe_find("branch"), probe_find("stream")},
+        .n_probes = 2,
     };
     Experiment experiment = run_experiment(&config);
     const ProbeResults *results = &experiment.measurements[0].probes;

@@ -43,13 +43,13 @@ static double row_mean(const Experiment *experiment, int i, const char *name)
 START_TEST(the_loss_of_several_rows_is_their_mean)
 {
     static const Real x[] = {1, 0.5, -0.25, 2, 0.75, -1};
-    static const Real y[] = {2, 3, 4};             // above what a tanh can reach, so that all gradients have one sign
+    static const Real y[] = {2, 3, 4}; // above what a tanh can reach, so that all gradients have one sign
     ExperimentConfig config = config_of_rows(x, y, 3);
     Experiment all = run_experiment(&config);
     double loss[4] = {0};
     double gradient[4] = {0};
     for (int row = 0; row < 3; row++) {
-        ExperimentConfig one = config_of_rows(x + 2 * row, y + row, row == 0 ? 0 : 1);    // 0 stands for 1
+        ExperimentConfig one = config_of_rows(x + 2 * row, y + row, row == 0 ? 0 : 1); // 0 stands for 1
         Experiment alone = run_experiment(&one);
         for (int i = 0; i < 4; i++) {
             loss[i] += alone.measurements[i].loss / 3;
@@ -60,7 +60,7 @@ START_TEST(the_loss_of_several_rows_is_their_mean)
     ck_assert_int_eq(all.n_measurements, 4);
     for (int i = 0; i < 4; i++) {
         double bias = gradflow_find(&all.measurements[i].flow, FLOW_BIAS_GRAD, "layers.2.bias")->stats.mean_abs;
-        ck_assert_double_eq_tol(all.measurements[i].loss, loss[i], 1e-5 * loss[i]);       // a few roundings of float
+        ck_assert_double_eq_tol(all.measurements[i].loss, loss[i], 1e-5 * loss[i]); // a few roundings of float
         ck_assert_double_eq_tol(bias, gradient[i], 1e-5 * gradient[i]);
     }
     experiment_free(&all);
@@ -137,7 +137,7 @@ START_TEST(a_linear_head_is_the_last_layer_without_its_activation)
     Experiment bounded = run_experiment(&config);
     config.deep.head = HEAD_LINEAR;
     Experiment linear = run_experiment(&config);
-    double out = sqrt(bounded.measurements[0].loss);                    // |tanh(y)|
+    double out = sqrt(bounded.measurements[0].loss); // |tanh(y)|
     ck_assert_double_eq_tol(sqrt(linear.measurements[0].loss), atanh(out), 1e-5);
     experiment_free(&bounded);
     experiment_free(&linear);
@@ -219,7 +219,7 @@ START_TEST(a_file_has_inputs_and_perhaps_targets)
     static const Real x[] = {1, -0.5, 250, 0.25};
     static const Real y[] = {3, -4};
     assert_reads("1,-0.5\n2.5e2,.25\n", 2, x, NULL);
-    assert_reads("1,-0.5,3\n2.5e2,.25,-4", 2, x, y);                   // without a newline at the end
+    assert_reads("1,-0.5,3\n2.5e2,.25,-4", 2, x, y); // without a newline at the end
     assert_reads("\n 1 ,\t-.5 , 3\r\n\r\n250, +.25, -4\r\n\n", 2, x, y);
 }
 END_TEST

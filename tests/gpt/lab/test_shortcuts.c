@@ -3,7 +3,7 @@
 
 #include "tests/gpt/gpt_test.h"
 
-enum { B = 2, T = 5, MOST = 16 };                  // shortcuts in one network
+enum { B = 2, T = 5, MOST = 16 }; // shortcuts in one network
 
 static const int ids[B * T] = {3, 0, 10, 7, 7, 1, 5, 2, 9, 9};
 static const int targets[B * T] = {0, 10, 7, 7, 1, 8, 2, 9, 9, 4};
@@ -182,7 +182,7 @@ START_TEST(a_gpt_without_shortcuts_takes_none)
     Residuals residuals;
     measure_gpt(&residuals, gpt);
 
-    ck_assert_int_eq(residuals.n, 0);              // token and position embeddings, added, are none
+    ck_assert_int_eq(residuals.n, 0); // token and position embeddings, added, are none
     ck_assert_int_eq(residuals.flow.n_shortcuts, 0);
     gradflow_free(&residuals.flow);
     gpt_free(gpt);
@@ -318,7 +318,8 @@ static void measure_deep(Residuals *residuals, DeepNet *net)
 
 START_TEST(a_deep_network_takes_a_shortcut_where_sizes_fit)
 {
-    DeepNet *net = create_deep((DeepConfig){.sizes = shapes[_i].sizes, .n_layer = 4, .activation = ACTIVATION_GELU, .init = INIT_TORCH, .shortcut = true}, 1);
+    DeepNet *net =
+        create_deep((DeepConfig){.sizes = shapes[_i].sizes, .n_layer = 4, .activation = ACTIVATION_GELU, .init = INIT_TORCH, .shortcut = true}, 1);
     Residuals residuals;
     measure_deep(&residuals, net);
 
@@ -342,7 +343,8 @@ static Tensor *deep_branch(void *network, int i, Tensor *x)
 
 START_TEST(at_every_addition_of_a_deep_network_skip_and_block_are_the_whole)
 {
-    DeepNet *net = create_deep((DeepConfig){.sizes = shapes[_i].sizes, .n_layer = 4, .activation = ACTIVATION_GELU, .init = INIT_TORCH, .shortcut = true}, 1);
+    DeepNet *net =
+        create_deep((DeepConfig){.sizes = shapes[_i].sizes, .n_layer = 4, .activation = ACTIVATION_GELU, .init = INIT_TORCH, .shortcut = true}, 1);
     Residuals residuals;
     measure_deep(&residuals, net);
 

@@ -16,8 +16,8 @@ static char rows[4096];
 static void add_row(int step, int layer, const char *name, const char *kind, double l2, const char *index, const char *value)
 {
     size_t used = strlen(rows);
-    snprintf(rows + used, sizeof rows - used, "0,on,none,gelu,%d,%d,%s,%s,%g,%g,%g,%g,0,0,,\"f(h, 1)\",7,%s,%s\n", step, layer, name, kind, l2 / 2, l2, l2 / 4,
-             l2, index, value);
+    snprintf(rows + used, sizeof rows - used, "0,on,none,gelu,%d,%d,%s,%s,%g,%g,%g,%g,0,0,,\"f(h, 1)\",7,%s,%s\n", step, layer, name, kind, l2 / 2,
+             l2, l2 / 4, l2, index, value);
 }
 
 // Gradients 1, 10, 100 by layer; two rows of layer 1; path lengths of layer 0 and 1; a number of an earlier step.
@@ -56,8 +56,8 @@ static const struct {
     {"max l2 activation_grad", 100},
     {"sum l2 activation_grad@0..1", 11},
     {"at:1 l2 activation_grad", 10},
-    {"at:1 l2 weight_grad h.#.*.weight", 5},                  // sqrt(3^2 + 4^2)
-    {"at:1 rms weight_grad h.#.*.weight", 0.875},             // the mean
+    {"at:1 l2 weight_grad h.#.*.weight", 5},      // sqrt(3^2 + 4^2)
+    {"at:1 rms weight_grad h.#.*.weight", 0.875}, // the mean
     {"at:1 l2 weight_grad *#*.c_attn.*t", 3},
     {"last l2 weight_grad h.#.mlp.c_fc.weight / last l2 weight_grad h.#.attn.c_attn.weight", 4. / 3},
     {"log10 last l2 activation_grad", 2},
@@ -66,7 +66,7 @@ static const struct {
     {"slope value path_norm:0 layers.#", 1},
     {"first value sharpness@-1", 5},
     {"first value sharpness", 5},
-    {"rough value plane", 4},                                  // 2 each way at the center, 1 above which is the edge
+    {"rough value plane", 4}, // 2 each way at the center, 1 above which is the edge
 };
 
 START_TEST(statistics_have_these_values)
@@ -84,9 +84,9 @@ START_TEST(what_is_not_there_is_not_a_number)
     ck_assert(isnan(statistic_value("first l2 bias_grad", rows, 0.25)));
     ck_assert(isnan(statistic_value("first l2 activation_grad@9", rows, 0.25)));
     ck_assert(isnan(statistic_value("at:9 l2 activation_grad", rows, 0.25)));
-    ck_assert(isnan(statistic_value("slope l2 activation_grad@1", rows, 0.25)));       // one point has no slope
+    ck_assert(isnan(statistic_value("slope l2 activation_grad@1", rows, 0.25))); // one point has no slope
     ck_assert(isnan(statistic_value("first l2 activation_grad", "", 0.25)));
-    ck_assert(isnan(statistic_value("first l2 weight_grad **************************************************x", rows, 0.25)));    // soon
+    ck_assert(isnan(statistic_value("first l2 weight_grad **************************************************x", rows, 0.25))); // soon
 }
 END_TEST
 
@@ -142,7 +142,7 @@ END_TEST
 START_TEST(trends_over_x)
 {
     const double x[] = {1, 2, 4};
-    const double values[] = {1, 1, 0.1, 0.1, 0.001, 0.001};     // a decade per unit
+    const double values[] = {1, 1, 0.1, 0.1, 0.001, 0.001}; // a decade per unit
     Sample sample = {x, values, 3, 2};
     ck_assert_double_eq_tol(sample_estimate(&sample, OVER_MEAN, TREND_DECADES).value, -1, 1e-12);
     ck_assert_double_eq_tol(sample_estimate(&sample, OVER_MEAN, TREND_RATIO).value, 1000, 1e-9);
@@ -150,7 +150,7 @@ START_TEST(trends_over_x)
     sample.values = powers;
     Estimate estimate = sample_estimate(&sample, OVER_MEDIAN, TREND_POWER);
     ck_assert_double_eq_tol(estimate.value, 2, 1e-12);
-    ck_assert_double_eq_tol(estimate.low, 2, 1e-12);           // both seeds agree
+    ck_assert_double_eq_tol(estimate.low, 2, 1e-12); // both seeds agree
     ck_assert_double_eq_tol(estimate.high, 2, 1e-12);
     ck_assert_int_eq(estimate.n, 6);
 }
@@ -187,7 +187,7 @@ START_TEST(verdicts_are_mechanical)
     estimate.low = 1.11;
     ck_assert_int_eq(claim_verdict(&claim, &estimate), VERDICT_DIFFERS);
     estimate = (Estimate){.value = 0.5, .low = 0.1, .high = 0.9, .n = 3};
-    ck_assert_int_eq(claim_verdict(&claim, &estimate), VERDICT_AGREES);                // the ends touch
+    ck_assert_int_eq(claim_verdict(&claim, &estimate), VERDICT_AGREES); // the ends touch
     estimate.high = 0.89;
     ck_assert_int_eq(claim_verdict(&claim, &estimate), VERDICT_DIFFERS);
 }
@@ -227,14 +227,14 @@ static const struct {
     {{MEAN_FIELD, "init-gain", SLOPE, 0, 0}, 1, -0.0101118},
     {{MEAN_FIELD, "init-gain", SLOPE, 0, 0}, 1.41421356, -0.0639413},
     {{"--residual pre", "depth", "max rms activation", 10, 2}, 160, 8},
-    {{"--shortcut off --activation relu --init kaiming", "width", "ratio l2 activation_grad@0..16", 16, 1}, 16, 0.286504797},    // exp(-1.25)
+    {{"--shortcut off --activation relu --init kaiming", "width", "ratio l2 activation_grad@0..16", 16, 1}, 16, 0.286504797}, // exp(-1.25)
 };
 
 START_TEST(laws_have_these_values)
 {
     ck_assert_ptr_nonnull(law_name(&laws[_i].sweep));
     ck_assert_ptr_null(law_probes(&laws[_i].sweep));
-    ck_assert_double_eq_tol(law_value(&laws[_i].sweep, laws[_i].x, NULL), laws[_i].y, 1e-6);               // their rounding
+    ck_assert_double_eq_tol(law_value(&laws[_i].sweep, laws[_i].x, NULL), laws[_i].y, 1e-6); // their rounding
 }
 END_TEST
 
@@ -246,12 +246,13 @@ static const struct {
     LawSweep sweep;
     double y;
 } products[] = {
-    {{"--net gpt --n-layer 2 --residual post --probe paths", "n-layer", GPT_SLOPE, 0, 0}, 0.301029996},        // from the second block's start to the first's: 1/2
+    {{"--net gpt --n-layer 2 --residual post --probe paths", "n-layer", GPT_SLOPE, 0, 0},
+     0.301029996}, // from the second block's start to the first's: 1/2
     {{"--net gpt --n-layer 2 --norm post --probe paths", "n-layer", GPT_SLOPE, 0, 0}, 0.301029996},
-    {{"--net gpt --n-layer 2 --residual keel", "n-layer", GPT_SLOPE, 0, 0}, 0.026328939},                      // log10(1 + 1/4^2)
-    {{"--net gpt --n-layer 2 --residual 'norm(h + 2*f(h))'", "n-layer", GPT_SLOPE, 0, 0}, 0.698970004},        // log10 5
-    {{"--residual post --probe paths", "depth", MLP_RATIO, 0, 0}, -0.301029996},                               // both blocks, sqrt(1/2) each
-    {{"--residual deepnorm --probe paths", "depth", MLP_RATIO, 0, 0}, -0.148679233},                           // (1 + 6^-0.5)^(-1/2) each
+    {{"--net gpt --n-layer 2 --residual keel", "n-layer", GPT_SLOPE, 0, 0}, 0.026328939},               // log10(1 + 1/4^2)
+    {{"--net gpt --n-layer 2 --residual 'norm(h + 2*f(h))'", "n-layer", GPT_SLOPE, 0, 0}, 0.698970004}, // log10 5
+    {{"--residual post --probe paths", "depth", MLP_RATIO, 0, 0}, -0.301029996},                        // both blocks, sqrt(1/2) each
+    {{"--residual deepnorm --probe paths", "depth", MLP_RATIO, 0, 0}, -0.148679233},                    // (1 + 6^-0.5)^(-1/2) each
 };
 
 START_TEST(keels_product_has_these_values)
@@ -274,11 +275,11 @@ END_TEST
 
 static const LawSweep lawless[] = {
     {"", "width", SLOPE, 1, 1},
-    {"--net gpt --residual pre", "n-layer", GPT_SLOPE, 1, 1},              // no norm around the sum
-    {"--net gpt --residual 'norm(h + linear(f(h)))'", "n-layer", GPT_SLOPE, 1, 1},      // the size of linear's output is not measured
+    {"--net gpt --residual pre", "n-layer", GPT_SLOPE, 1, 1},                      // no norm around the sum
+    {"--net gpt --residual 'norm(h + linear(f(h)))'", "n-layer", GPT_SLOPE, 1, 1}, // the size of linear's output is not measured
     {"--net gpt --residual b2t", "n-layer", GPT_SLOPE, 1, 1},
-    {"--residual post", "depth", "ratio value path_norm:0 layers.#", 1, 1},             // the last layer has no shortcut
-    {"--residual post", "depth", "first value path_norm:1 layers.#", 1, 1},             // an absolute size
+    {"--residual post", "depth", "ratio value path_norm:0 layers.#", 1, 1}, // the last layer has no shortcut
+    {"--residual post", "depth", "first value path_norm:1 layers.#", 1, 1}, // an absolute size
 };
 
 START_TEST(other_sweeps_have_no_law)
@@ -299,7 +300,8 @@ START_TEST(every_claim_is_complete)
         Error error;
         ck_assert_msg(claim_find(claim->id) == claim, "%s: given twice", claim->id);
         ck_assert_msg(statistic_check(claim->statistic, &error), "%s: %s", claim->id, error.message);
-        ck_assert_msg(claim->source[0] != '\0' && claim->sentence[0] != '\0' && claim->reason[0] != '\0' && claim->note[0] != '\0', "%s", claim->id);
+        ck_assert_msg(claim->source[0] != '\0' && claim->sentence[0] != '\0' && claim->reason[0] != '\0' && claim->note[0] != '\0', "%s",
+                      claim->id);
         ck_assert_msg(claim->seeds >= 3 && claim->tolerance >= 0, "%s", claim->id);
         ck_assert_msg((claim->vary == NULL) == (claim->trend == TREND_NONE), "%s", claim->id);
     }

@@ -15,8 +15,8 @@ static const int targets[B * T] = {0, 10, 7, 1, 5, 2, 9, 4};
 
 static ExperimentConfig experiment_of(GPTConfig gpt)
 {
-    return (ExperimentConfig){.net = NET_GPT, .gpt = gpt, .ids = ids, .targets = targets, .B = B, .T = T, .arms = ARMS_BOTH, .seed = 10,
-                              .n_seeds = 1};
+    return (
+        ExperimentConfig){.net = NET_GPT, .gpt = gpt, .ids = ids, .targets = targets, .B = B, .T = T, .arms = ARMS_BOTH, .seed = 10, .n_seeds = 1};
 }
 
 static void assert_same_number(const char *name, const char *what, double got, double expected)
@@ -99,8 +99,13 @@ START_TEST(several_sizes)
 END_TEST
 
 static const char *const own_rules[] = {
-    "h + f(norm(h)) + 0.1*x0", "norm(x0) + f(h)", "h + sigmoid(linear(h))*f(norm(h)) | h + vector(0.5)*f(h)", "scalar(0.3)*h + x0*scalar(0.2) + f(norm(h))",
-    "stop(h) + f(norm(h))", "f(stop(norm(h)))", "h + f(rms(h)) + block*0.5",
+    "h + f(norm(h)) + 0.1*x0",
+    "norm(x0) + f(h)",
+    "h + sigmoid(linear(h))*f(norm(h)) | h + vector(0.5)*f(h)",
+    "scalar(0.3)*h + x0*scalar(0.2) + f(norm(h))",
+    "stop(h) + f(norm(h))",
+    "f(stop(norm(h)))",
+    "h + f(rms(h)) + block*0.5",
 };
 
 enum { OWN_RULES = sizeof own_rules / sizeof own_rules[0] };

@@ -275,8 +275,7 @@ END_TEST
 // Texts from outside
 
 static const char *const harmful[] = {
-    "`touch RAN`", "\"`touch RAN`\"", "'`touch RAN`'", "\"; system(\"touch RAN\"); \"", "$(touch RAN)", "50%",
-    "%s",          "@x {a}_1^2 & ~",  "\\n",
+    "`touch RAN`", "\"`touch RAN`\"", "'`touch RAN`'", "\"; system(\"touch RAN\"); \"", "$(touch RAN)", "50%", "%s", "@x {a}_1^2 & ~", "\\n",
 };
 enum { HARMFUL = sizeof harmful / sizeof harmful[0] };
 
@@ -565,9 +564,7 @@ static StyleText style_text(const char *script, int number)
     snprintf(begin, sizeof begin, "set linetype %d lc rgb \"", number);
     const char *line = strstr(script, begin);
     ck_assert_ptr_nonnull(line);
-    ck_assert_int_eq(sscanf(line + strlen(begin), "%15[^\"]\" lw 5 pt %d ps 2.4 dt %63[^\n]", style.color, &style.point,
-                            style.dash),
-                     3);
+    ck_assert_int_eq(sscanf(line + strlen(begin), "%15[^\"]\" lw 5 pt %d ps 2.4 dt %63[^\n]", style.color, &style.point, style.dash), 3);
     return style;
 }
 

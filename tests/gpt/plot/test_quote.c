@@ -216,8 +216,7 @@ END_TEST
 START_TEST(csv_holds_the_text_in_one_line)
 {
     static const char *const fields[][2] = {
-        {"plain", "plain"}, {"a,b", "\"a,b\""}, {"say \"x\"", "\"say \"\"x\"\"\""},
-        {" a", "\" a\""},   {"", ""},           {"two\nlines,", "\"two\\nlines,\""},
+        {"plain", "plain"}, {"a,b", "\"a,b\""}, {"say \"x\"", "\"say \"\"x\"\"\""}, {" a", "\" a\""}, {"", ""}, {"two\nlines,", "\"two\\nlines,\""},
         {"\xff", "\\xff"},  {"50%", "50%"},
     };
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {

@@ -25,8 +25,7 @@ static void assert_same_weights(const GPT *a, const GPT *b)
         char name[NAME_TEXT];
         size_t bytes = tensor_count(one.parameters[i]) * sizeof(Real);
         ck_assert(shape_equal(one.parameters[i]->shape, other.parameters[i]->shape));
-        ck_assert_msg(memcmp(one.parameters[i]->data, other.parameters[i]->data, bytes) == 0, "%s differs",
-                      tensor_name(one.parameters[i], name));
+        ck_assert_msg(memcmp(one.parameters[i]->data, other.parameters[i]->data, bytes) == 0, "%s differs", tensor_name(one.parameters[i], name));
     }
     parameter_list_free(&one);
     parameter_list_free(&other);
@@ -109,8 +108,10 @@ START_TEST(the_two_gelus_have_the_names_of_transformers)
         Activation activation;
         const char *written;
     } names[] = {
-        {"gelu_new", ACTIVATION_GELU, "gelu_new"},  {"gelu_fast", ACTIVATION_GELU, "gelu_new"},
-        {"gelu", ACTIVATION_GELU_ERF, "gelu"},      {"gelu_python", ACTIVATION_GELU_ERF, "gelu"},
+        {"gelu_new", ACTIVATION_GELU, "gelu_new"},
+        {"gelu_fast", ACTIVATION_GELU, "gelu_new"},
+        {"gelu", ACTIVATION_GELU_ERF, "gelu"},
+        {"gelu_python", ACTIVATION_GELU_ERF, "gelu"},
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char text[64];
@@ -218,7 +219,7 @@ static void assert_tokenizer_round_trip(const Tokenizer *tokenizer)
 
 START_TEST(the_tokenizer_round_trips)
 {
-    static const char alphabet[] = "a\0b \"\\\n\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80";     // NUL, quotes, and 2 to 4 bytes
+    static const char alphabet[] = "a\0b \"\\\n\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"; // NUL, quotes, and 2 to 4 bytes
     Error error;
     Tokenizer *bytes = tokenizer_bytes();
     Tokenizer *chars = tokenizer_chars(alphabet, sizeof alphabet - 1, &error);
@@ -432,8 +433,8 @@ static void assert_golden_logits(const HuggingFaceModel *golden, const Tensor *l
         largest = fmax(largest, fabs((double)golden->logits[i]));
     }
     for (int i = 0; i < HUGGINGFACE_LOGITS; i++) {
-        ck_assert_msg(fabs((double)logits->data[i] - (double)golden->logits[i]) <= ROUNDING * largest,
-                      "%s: logit %d is %.9g, not %.9g", golden->folder, i, (double)logits->data[i], (double)golden->logits[i]);
+        ck_assert_msg(fabs((double)logits->data[i] - (double)golden->logits[i]) <= ROUNDING * largest, "%s: logit %d is %.9g, not %.9g",
+                      golden->folder, i, (double)logits->data[i], (double)golden->logits[i]);
     }
 }
 
@@ -450,8 +451,8 @@ static void assert_golden_gradients(const HuggingFaceModel *golden, const GPT *g
         }
         ck_assert_msg(parameter != NULL, "%s: there is no %s", golden->folder, grad->name);
         double l2 = flow_stats(parameter->grad, tensor_count(parameter)).l2;
-        ck_assert_msg(fabs(l2 - grad->l2) <= ROUNDING * grad->l2, "%s: the gradient of %s has size %.9g, not %.9g", golden->folder,
-                      grad->name, l2, grad->l2);
+        ck_assert_msg(fabs(l2 - grad->l2) <= ROUNDING * grad->l2, "%s: the gradient of %s has size %.9g, not %.9g", golden->folder, grad->name, l2,
+                      grad->l2);
     }
     ck_assert_int_eq(n, list.count);
     parameter_list_free(&list);

@@ -118,7 +118,7 @@ START_TEST(a_checksum_covers_the_added_bytes)
     file = open_file();
     ck_assert_msg(safetensors_check(&file, &error), "%s", error.message);
     safetensors_close(&file);
-    bytes[LONG - 1] ^= 0x80;                       // borrowed: this is what is written, and not what was added
+    bytes[LONG - 1] ^= 0x80; // borrowed: this is what is written, and not what was added
     save(writer);
     file = open_file();
     ck_assert(!safetensors_check(&file, &error));
@@ -169,9 +169,8 @@ END_TEST
 // The format's own words: 8 bytes of length, the header filled up to a multiple of 8, then the data.
 START_TEST(the_file_is_as_the_format_says)
 {
-    static const char expected[] =
-        "{\"__metadata__\":{\"format\":\"pt\"},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
-        "\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[8,9]}}    ";
+    static const char expected[] = "{\"__metadata__\":{\"format\":\"pt\"},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
+                                   "\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[8,9]}}    ";
     static const float b[] = {1, 2};
     char text[256];
     uint64_t length;
@@ -290,13 +289,14 @@ END_TEST
 
 typedef struct Wrong {
     const char *header;
-    size_t data;                                   // bytes behind it
-    const char *message;                           // after "a.safetensors: "
+    size_t data;         // bytes behind it
+    const char *message; // after "a.safetensors: "
 } Wrong;
 
 #define ONE(dtype, shape, offsets) "{\"w\": {\"dtype\": " dtype ", \"shape\": " shape ", \"data_offsets\": " offsets "}}"
-#define TWO(offsets_a, offsets_b) "{\"a\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": " offsets_a "}, " \
-                                  "\"b\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": " offsets_b "}}"
+#define TWO(offsets_a, offsets_b) \
+    "{\"a\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": " offsets_a "}, " \
+    "\"b\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": " offsets_b "}}"
 
 static const Wrong wrongs[] = {
     {"", 0, "its JSON of 0 bytes has no end; is it cut off?"},
@@ -326,12 +326,13 @@ static const Wrong wrongs[] = {
     {ONE("\"F32\"", "[2]", "[0, 8]"), 9, "has 1 byte after its last tensor"},
     {ONE("\"F32\"", "[2]", "[1, 9]"), 9, "tensor w: begins at byte 1 of the data, but the header ends at 0: they leave a gap"},
     {TWO("[0, 8]", "[4, 12]"), 12, "tensor b: begins at byte 4 of the data, but a ends at 8: they overlap"},
-    {TWO("[0, 8]", "[0, 8]"), 8, NULL},            // which of the two is told is chance
+    {TWO("[0, 8]", "[0, 8]"), 8, NULL}, // which of the two is told is chance
     {TWO("[0, 8]", "[12, 20]"), 20, "tensor b: begins at byte 12 of the data, but a ends at 8: they leave a gap"},
     {"{\"w\": {\"dtype\": \"F32\", \"dtype\": \"F32\", \"shape\": [], \"data_offsets\": [0, 4]}}", 4,
      "tensor w: not an object with dtype, shape and data_offsets, each once"},
     {"{\"w\": {\"dtype\": \"F32\", \"shape\": [0], \"data_offsets\": [0, 0]}, "
-     "\"w\": {\"dtype\": \"F32\", \"shape\": [0], \"data_offsets\": [0, 0]}}", 0, "tensor w: occurs twice"},
+     "\"w\": {\"dtype\": \"F32\", \"shape\": [0], \"data_offsets\": [0, 0]}}",
+     0, "tensor w: occurs twice"},
     {"{\"__metadata__\": {\"a\": 1}}", 0, "__metadata__: a is not a string"},
     {"{\"__metadata__\": \"a\"}", 0, "__metadata__ is not an object of strings, or occurs twice"},
     {"{\"__metadata__\": {}, \"__metadata__\": {}}", 0, "__metadata__ is not an object of strings, or occurs twice"},

@@ -78,7 +78,7 @@ START_TEST(no_two_are_alike)
     for (int i = 1; i < STORIES; i++) {
         alike += strcmp(texts[i - 1], texts[i]) == 0;
     }
-    ck_assert_int_eq(alike, 0);                    // of 10^8 stories, equally likely, two of these would be alike once or twice
+    ck_assert_int_eq(alike, 0); // of 10^8 stories, equally likely, two of these would be alike once or twice
     for (int i = 0; i < STORIES; i++) {
         free(texts[i]);
     }
@@ -113,12 +113,11 @@ START_TEST(the_first_story)
     char *text = stories_text(STORIES_SEED, 600);
     ck_assert_ptr_nonnull(strstr(text, "\n\n"));
     strstr(text, "\n\n")[1] = '\0';
-    ck_assert_str_eq(text,
-        "Once there was an ant. Then there was a loud noise. It ran away and hid under the bed. The ant was afraid.\n"
-        "Then Nora came by. \"Why are you sad?\" asked Nora. \"There was a loud noise,\" said the ant. \"It was "
-        "only the wind,\" said Nora.\n"
-        "They waited under the bed. \"You are a good friend,\" said the ant. The ant was very happy. They played "
-        "until it was dark.\n");
+    ck_assert_str_eq(text, "Once there was an ant. Then there was a loud noise. It ran away and hid under the bed. The ant was afraid.\n"
+                           "Then Nora came by. \"Why are you sad?\" asked Nora. \"There was a loud noise,\" said the ant. \"It was "
+                           "only the wind,\" said Nora.\n"
+                           "They waited under the bed. \"You are a good friend,\" said the ant. The ant was very happy. They played "
+                           "until it was dark.\n");
     free(text);
 }
 END_TEST
@@ -303,8 +302,8 @@ START_TEST(no_word_can_be_moved)
 {
     int n_checks = 0;
     char *text = stories_text(7, 60000);
-    for (char *at = text; *at != '\0'; at++) {     // a story is a line or two, and no sentence is of the grammar without its
-        *at = *at == '\n' ? ' ' : *at;             // own end: what is cut there is a sentence
+    for (char *at = text; *at != '\0'; at++) { // a story is a line or two, and no sentence is of the grammar without its
+        *at = *at == '\n' ? ' ' : *at;         // own end: what is cut there is a sentence
     }
     size_t start = 0;
     for (size_t i = 0; text[i] != '\0'; i++) {
@@ -330,7 +329,7 @@ START_TEST(no_letter_can_be_wrong)
         StoryCount right = count_of(sentence);
         for (char *at = sentence; *at != '\0'; at++) {
             char letter = *at;
-            *at = 'q';                             // which no word has
+            *at = 'q'; // which no word has
             StoryCount wrong = count_of(sentence);
             ck_assert_msg(wrong.well_formed < right.well_formed, "accepted: %s", sentence);
             *at = letter;
@@ -457,7 +456,9 @@ END_TEST
 // Grammars as they are written down
 
 static const TableText words[] = {
-    {"one", "name/his", "Anna/her|Tom/his"}, {"thing", "name", "apple|boat"}, {NULL, NULL, NULL},
+    {"one", "name/his", "Anna/her|Tom/his"},
+    {"thing", "name", "apple|boat"},
+    {NULL, NULL, NULL},
 };
 static const VariableText roles[] = {{"hero", "one"}, {"friend", "one"}, {NULL, NULL}};
 
@@ -506,10 +507,8 @@ END_TEST
 static const struct {
     const char *rule, *expected;
 } mistakes[] = {
-    {"{villain} smiled.", "rule story: unknown name villain"},
-    {"<animal> smiled.", "rule story: unknown name animal"},
-    {"{hero.hat} smiled.", "rule story: hero has no form hat"},
-    {"<thing.his> smiled.", "rule story: thing has no form his"},
+    {"{villain} smiled.", "rule story: unknown name villain"},  {"<animal> smiled.", "rule story: unknown name animal"},
+    {"{hero.hat} smiled.", "rule story: hero has no form hat"}, {"<thing.his> smiled.", "rule story: thing has no form his"},
     {"{hero smiled.", "rule story: missing closing bracket"},
 };
 

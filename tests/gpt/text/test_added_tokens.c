@@ -54,8 +54,7 @@ static void assert_ids(const Tokenizer *tokenizer, const char *text, int n, cons
     }
 }
 
-#define ASSERT_IDS(tokenizer, text, ...) \
-    assert_ids(tokenizer, text, (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), (const int[]){__VA_ARGS__})
+#define ASSERT_IDS(tokenizer, text, ...) assert_ids(tokenizer, text, (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), (const int[]){__VA_ARGS__})
 
 // ------------------------------------------------------------------------------------------------------------
 // As transformers has it

@@ -72,9 +72,9 @@ static void assert_tokens_of(const Dataset *dataset, const Tokenizer *tokenizer,
 // Parts and the whole
 
 // Characters at which GPT-2's pattern is hard to cut: several spaces, lines, contractions, and spaces of more than one byte.
-static const char *const hard[] = {" ", " ", "\n", "\t", "'", "s", "l", "v", "e", "t", "1", "2", "!", "-", "h", "ell", "o",
-                                   "\u00e9", "\u4e2d", "\u00a0", "\u3000", "\u2003", "\u0301", "\u0664", "\U0001f600", "\r\n",
-                                   "    ", "hello", "'ll", "'re", "\u2028"};
+static const char *const hard[] = {" ",      " ",      "\n",         "\t",   "'",    "s",     "l",      "v",      "e",      "t",      "1",
+                                   "2",      "!",      "-",          "h",    "ell",  "o",     "\u00e9", "\u4e2d", "\u00a0", "\u3000", "\u2003",
+                                   "\u0301", "\u0664", "\U0001f600", "\r\n", "    ", "hello", "'ll",    "'re",    "\u2028"};
 
 enum { HARD_COUNT = sizeof hard / sizeof hard[0] };
 
@@ -160,8 +160,12 @@ END_TEST
 START_TEST(parts_end_anywhere)
 {
     static const char *const texts[] = {
-        "hello hello'll hello're 've 's't", "                                        hello", "hello\n\n\n\n   \n \n hello \n",
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "''''''''''''''''''''''''s", "!'s!'s!''ll",
+        "hello hello'll hello're 've 's't",
+        "                                        hello",
+        "hello\n\n\n\n   \n \n hello \n",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "''''''''''''''''''''''''s",
+        "!'s!'s!''ll",
         "\u00a0\u00a0hello\u00a0 \u3000\u3000 \u00e9\u00e9 \u4e2d\u4e2d\u4e2d\u4e2d\u3002\u4e2d\u4e2d",
     };
     Tokenizer *tokenizer = small_gpt2();
@@ -249,7 +253,7 @@ START_TEST(an_alphabet_is_of_the_whole_file)
     size_t n;
     Error error = {0};
     char *text = long_file("long.txt", &n);
-    strcpy(text + n, "\u2603");                    // only at the end: there is room
+    strcpy(text + n, "\u2603"); // only at the end: there is room
     n += strlen("\u2603");
     file_write("long.txt", text, n);
     Tokenizer *streamed = chars_of("long.txt");
@@ -374,7 +378,7 @@ START_TEST(random_rows_come_from_everywhere_in_a_split)
             seen[place] = true;
         }
     }
-    ck_assert_uint_eq(n_seen, n_places);           // of 4800 rows at 352 places (or 32) one is left out once in 3000 seeds
+    ck_assert_uint_eq(n_seen, n_places); // of 4800 rows at 352 places (or 32) one is left out once in 3000 seeds
     dataset_free(dataset);
     tokenizer_free(tokenizer);
 }
@@ -435,7 +439,7 @@ START_TEST(a_text_of_one_row_is_enough)
     Tokenizer *tokenizer;
     Random random;
     random_seed(&random, 1);
-    Dataset *dataset = counting(50, &tokenizer);   // 45 and 5
+    Dataset *dataset = counting(50, &tokenizer); // 45 and 5
     ck_assert(dataset_check(dataset, T, &error));
     dataset_batch(dataset, SPLIT_VAL, &random, 1, T, ids, targets);
     dataset_eval_batch(dataset, SPLIT_VAL, 1, 2, 1, T, ids, targets);
@@ -599,7 +603,9 @@ END_TEST
 // Only at the beginning: one in the middle is a character that somebody put there.
 START_TEST(a_byte_order_mark_is_left_out)
 {
-    static const char text[] = "\xef\xbb\xbf" "ab\xef\xbb\xbf" "ba";
+    static const char text[] = "\xef\xbb\xbf"
+                               "ab\xef\xbb\xbf"
+                               "ba";
     static const int of_characters[] = {0, 1, 2, 1, 0};
     static const int of_bytes[] = {'a', 'b', 0xef, 0xbb, 0xbf, 'b', 'a'};
     Error error = {0};
@@ -640,8 +646,12 @@ typedef struct NoText {
 static const NoText no_texts[] = {
     {"", 0, "text: is empty"},
     {"\xef\xbb\xbf", 3, "text: is empty"},
-    {"\xef\xbb\xbf" "a\xff", 5, "text: is not UTF-8 text: byte 0xff at 4"},
-    {"ab\xff" "c", 4, "text: is not UTF-8 text: byte 0xff at 2"},
+    {"\xef\xbb\xbf"
+     "a\xff",
+     5, "text: is not UTF-8 text: byte 0xff at 4"},
+    {"ab\xff"
+     "c",
+     4, "text: is not UTF-8 text: byte 0xff at 2"},
     {"ab\0c", 4, "text: is not UTF-8 text: byte 0x00 at 2"},
     {"\u00e9\xc3", 3, "text: is not UTF-8 text: byte 0xc3 at 2"},
     {"\xed\xa0\x80", 3, "text: is not UTF-8 text: byte 0xed at 0"},
@@ -689,7 +699,7 @@ START_TEST(a_fault_after_the_first_part_is_reported_with_its_position)
     snprintf(expected, sizeof expected, "long.txt: is not UTF-8 text: byte 0x80 at %zu", at);
     assert_not_opened("long.txt", alphabet, NULL, expected);
     text[at] = 'Z';
-    while ((text[at + 1] & 0xc0) == 0x80) {        // what is left of the character that Z is written over
+    while ((text[at + 1] & 0xc0) == 0x80) { // what is left of the character that Z is written over
         at++;
         text[at] = 'Z';
     }

@@ -57,7 +57,7 @@ START_TEST(copy_repeats_its_first_half)
                 answers++;
             }
             if (t > 0 && rows.targets[i - 1] != TARGET_IGNORED) {
-                ck_assert_int_eq(rows.ids[i], rows.targets[i - 1]);    // the target is the next token
+                ck_assert_int_eq(rows.ids[i], rows.targets[i - 1]); // the target is the next token
             }
         }
         ck_assert_int_eq(answers, B * (T + 1 - half));
@@ -133,8 +133,8 @@ START_TEST(vocabularies_of_tasks)
 }
 END_TEST
 
-static const char *const unknown[] = {"", "copy:1", "Copy", "shift", "shift:", "shift:0", "shift:-1", "shift:1x", "shift: 1", "shift:65536", "shift:99999999",
-                                      "modular:1", "modular:1e3", "modular:"};
+static const char *const unknown[] = {"",         "copy:1",   "Copy",        "shift",          "shift:",    "shift:0",     "shift:-1",
+                                      "shift:1x", "shift: 1", "shift:65536", "shift:99999999", "modular:1", "modular:1e3", "modular:"};
 enum { UNKNOWN = sizeof unknown / sizeof unknown[0] };
 
 START_TEST(other_names_are_refused)

@@ -58,7 +58,7 @@ static void assert_ids(const Tokenizer *tokenizer, const char *text, size_t n, c
     free(ids);
 }
 
-#define assert_text_ids(tokenizer, text, ...)                                                                              \
+#define assert_text_ids(tokenizer, text, ...) \
     assert_ids(tokenizer, text, sizeof text - 1, (int[]){__VA_ARGS__}, sizeof((int[]){__VA_ARGS__}) / sizeof(int))
 
 static void assert_comes_back(const Tokenizer *tokenizer, const char *text, size_t n)
@@ -121,10 +121,10 @@ START_TEST(merges_go_by_rank)
     assert_text_ids(tokenizer, "shell", 's', 258);
     assert_text_ids(tokenizer, "el", 'e', 'l');
     assert_text_ids(tokenizer, "a", 'a');
-    assert_text_ids(tokenizer, "aaa", 262, 'a');           // the leftmost of equal rank first
+    assert_text_ids(tokenizer, "aaa", 262, 'a'); // the leftmost of equal rank first
     assert_text_ids(tokenizer, "aaaaa", 263, 'a');
     assert_text_ids(tokenizer, "aaab", 262, 264);
-    assert_text_ids(tokenizer, "aab", 262, 'b');           // a a comes before a b
+    assert_text_ids(tokenizer, "aab", 262, 'b'); // a a comes before a b
     assert_text_ids(tokenizer, "aaaaaab", 263, 262, 'b');
     assert_text_ids(tokenizer, "é", 265);
     assert_text_ids(tokenizer, "<|end|>", '<', '|', 'e', 'n', 'd', '|', '>');
@@ -285,7 +285,7 @@ START_TEST(a_long_word_is_not_quadratic)
     Bpe bpe = random_merges(&random);
     for (unsigned letters = 1; letters <= 3; letters++) {
         double steps = steps_of_word(&bpe, N, letters);
-        ck_assert_double_ge(steps, N);             // it counts
+        ck_assert_double_ge(steps, N); // it counts
         ck_assert_double_le(steps, 60.0 * N);
         ck_assert_double_le(steps, 2.5 * steps_of_word(&bpe, N / 2, letters));
     }
@@ -315,7 +315,7 @@ END_TEST
 
 typedef struct SplitCase {
     const char *text;
-    const char *pieces;                            // with | between them
+    const char *pieces; // with | between them
 } SplitCase;
 
 static const SplitCase split_cases[] = {
@@ -331,18 +331,22 @@ static const SplitCase split_cases[] = {
     {"a-- b", "a|--| b"},
     {" !!", " !!"},
     {"caf\xc3\xa9s \xd0\xbc\xd0\xb8\xd1\x80", "caf\xc3\xa9s| \xd0\xbc\xd0\xb8\xd1\x80"},
-    {"\xe2\x85\xa7\xc2\xb2", "\xe2\x85\xa7\xc2\xb2"},                      // Roman eight, superscript two: \p{N}
-    {"a\xcc\x81", "a|\xcc\x81"},                                           // a combining mark is no letter
-    {"a\xc2\xa0" "b", "a|\xc2\xa0|b"},                                     // no-break space is a space
-    {".\xc2\x85.\xe3\x80\x80.", ".|\xc2\x85|.|\xe3\x80\x80|."},            // so are U+0085 and U+3000
-    {".\xe1\xa0\x8e.", ".\xe1\xa0\x8e."},                                  // U+180E is not
-    {".\x1c.", ".\x1c."},                                                  // nor is U+001C
-    {"a\xff\xfe" "b", "a|\xff\xfe|b"},                                     // what is no UTF-8 is a piece
+    {"\xe2\x85\xa7\xc2\xb2", "\xe2\x85\xa7\xc2\xb2"}, // Roman eight, superscript two: \p{N}
+    {"a\xcc\x81", "a|\xcc\x81"},                      // a combining mark is no letter
+    {"a\xc2\xa0"
+     "b",
+     "a|\xc2\xa0|b"},                                           // no-break space is a space
+    {".\xc2\x85.\xe3\x80\x80.", ".|\xc2\x85|.|\xe3\x80\x80|."}, // so are U+0085 and U+3000
+    {".\xe1\xa0\x8e.", ".\xe1\xa0\x8e."},                       // U+180E is not
+    {".\x1c.", ".\x1c."},                                       // nor is U+001C
+    {"a\xff\xfe"
+     "b",
+     "a|\xff\xfe|b"}, // what is no UTF-8 is a piece
     {"\x80", "\x80"},
     {"a \xc3 b", "a| |\xc3| b"},
     {"  \xff", "  |\xff"},
-    {"a\xe2\x82", "a|\xe2\x82"},                                           // cut off
-    {"\xed\xa0\x80", "\xed\xa0\x80"},                                      // half of a UTF-16 pair
+    {"a\xe2\x82", "a|\xe2\x82"},      // cut off
+    {"\xed\xa0\x80", "\xed\xa0\x80"}, // half of a UTF-16 pair
 };
 
 enum { SPLIT_CASES = sizeof split_cases / sizeof split_cases[0] };
@@ -388,7 +392,7 @@ START_TEST(characters_are_places_in_the_alphabet)
 {
     Tokenizer *tokenizer = chars_of("Hello, \xe2\x82\xac\xc3\xa9\xf0\x9f\x91\xa7");
     size_t n;
-    ck_assert_int_eq(tokenizer_vocab_size(tokenizer), 9);                  // space , H e l o é € and a girl
+    ck_assert_int_eq(tokenizer_vocab_size(tokenizer), 9); // space , H e l o é € and a girl
     assert_text_ids(tokenizer, "Hello", 2, 3, 4, 4, 5);
     assert_text_ids(tokenizer, "\xf0\x9f\x91\xa7\xe2\x82\xac\xc3\xa9 ,", 8, 7, 6, 0, 1);
     ck_assert_int_eq(memcmp(tokenizer_token(tokenizer, 7, &n), "\xe2\x82\xac", 3), 0);
@@ -437,7 +441,7 @@ START_TEST(every_code_point_is_written_and_read)
         char bytes[4];
         int length = utf8_write(code, bytes);
         int back = -1;
-        bool pair = code >= 0xd800 && code < 0xe000;                       // halves of UTF-16 pairs
+        bool pair = code >= 0xd800 && code < 0xe000; // halves of UTF-16 pairs
         int read = utf8_read(bytes, (size_t)length, &back);
         if (pair ? read != UTF8_BAD : read != length || back != code) {
             ck_abort_msg("U+%04X: read %d of %d bytes, U+%04X", (unsigned)code, read, length, (unsigned)back);
@@ -452,8 +456,8 @@ START_TEST(every_code_point_is_written_and_read)
 END_TEST
 
 static const char *const no_utf8[] = {
-    "\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff",
-    "\xc3(", "\xe2\x82(", "\xe2(\x82", "\xf0\x9f\x91(", "\xc3\xc3",
+    "\x80", "\xbf",  "\xc0\x80",  "\xc1\xbf",  "\xe0\x9f\xbf",  "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
+    "\xff", "\xc3(", "\xe2\x82(", "\xe2(\x82", "\xf0\x9f\x91(", "\xc3\xc3",
 };
 
 START_TEST(invalid_utf8_is_not_read)

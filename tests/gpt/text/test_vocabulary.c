@@ -102,7 +102,7 @@ START_TEST(merges_cut_off_anywhere_are_refused)
     struct stat status;
     vocabulary_write();
     ck_assert_int_eq(stat("vocab.bpe", &status), 0);
-    for (off_t size = 0; size < status.st_size - 1; size++) {          // the last newline may be missing
+    for (off_t size = 0; size < status.st_size - 1; size++) { // the last newline may be missing
         vocabulary_write();
         ck_assert_int_eq(truncate("vocab.bpe", size), 0);
         assert_refused("./vocab.bpe: ");
@@ -186,7 +186,7 @@ START_TEST(hugging_faces_names_are_read)
     ck_assert_int_eq(rename("vocab.bpe", "merges.txt"), 0);
     ck_assert_int_eq(rename("encoder.json", "vocab.json"), 0);
     assert_loads();
-    vocabulary_edit("merges.txt", "#version: 0.2\n", "");                // they don't all have it
+    vocabulary_edit("merges.txt", "#version: 0.2\n", ""); // they don't all have it
     assert_loads();
     vocabulary_edit("merges.txt", "a b\n", "");
     assert_refused("./merges.txt: no line makes token 264");
@@ -243,10 +243,11 @@ static void write_tokenizer_json(bool pairs)
     FILE *out = fopen("tokenizer.json", "w");
     ck_assert_ptr_nonnull(out);
     fputs("{\"version\": \"1.0\", \"normalizer\": null, \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, "
-          "\"use_regex\": true}, \"model\": {\"type\": \"BPE\", \"vocab\": ", out);
+          "\"use_regex\": true}, \"model\": {\"type\": \"BPE\", \"vocab\": ",
+          out);
     copy_letters("encoder.json", out);
     FILE *merges = fopen("vocab.bpe", "r");
-    ck_assert_ptr_nonnull(fgets(line, sizeof line, merges));           // the version
+    ck_assert_ptr_nonnull(fgets(line, sizeof line, merges)); // the version
     for (int n = 0; fgets(line, sizeof line, merges) != NULL; n++) {
         char *right = strchr(line, ' ');
         line[strlen(line) - 1] = '\0';
@@ -285,15 +286,18 @@ END_TEST
 static const Fault json_faults[] = {
     {"tokenizer.json", "\"BPE\"", "\"WordPiece\"", "./tokenizer.json: model.type (expected BPE) is not supported"},
     {"tokenizer.json", "\"ByteLevel\"", "\"Metaspace\"", "./tokenizer.json: pre_tokenizer.type (expected ByteLevel) is not supported"},
-    {"tokenizer.json", "\"add_prefix_space\": false", "\"add_prefix_space\": true", "./tokenizer.json: pre_tokenizer.add_prefix_space is not supported"},
+    {"tokenizer.json", "\"add_prefix_space\": false", "\"add_prefix_space\": true",
+     "./tokenizer.json: pre_tokenizer.add_prefix_space is not supported"},
     {"tokenizer.json", "\"use_regex\": true", "\"use_regex\": false", "./tokenizer.json: pre_tokenizer.use_regex: false is not supported"},
     {"tokenizer.json", "\"normalizer\": null", "\"normalizer\": {\"type\": \"NFC\"}", "./tokenizer.json: normalizer is not supported"},
     {"tokenizer.json", "\"normalizer\": null", "\"padding\": {\"strategy\": {\"Fixed\": 9}}", "padding is not supported"},
     {"tokenizer.json", "\"normalizer\": null", "\"truncation\": {\"max_length\": 9}", "truncation is not supported"},
     {"tokenizer.json", "\"BPE\"", "\"BPE\", \"dropout\": 0.1", "model.dropout is not supported"},
     {"tokenizer.json", "\"BPE\"", "\"BPE\", \"ignore_merges\": true", "model.ignore_merges is not supported"},
-    {"tokenizer.json", "\"normalizer\": null", "\"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": "
-     "\"<|end|>\"}}, {\"Sequence\": {\"id\": \"A\"}}]}", "post_processor is not supported"},
+    {"tokenizer.json", "\"normalizer\": null",
+     "\"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": "
+     "\"<|end|>\"}}, {\"Sequence\": {\"id\": \"A\"}}]}",
+     "post_processor is not supported"},
     {"tokenizer.json", "\"vocab\":", "\"words\":", "./tokenizer.json: its model has no vocab"},
     {"tokenizer.json", "\"merges\":", "\"pairs\":", "./tokenizer.json: its model has no merges"},
     {"tokenizer.json", "[\"h\", \"e\"]", "[\"h\", 1]", "./tokenizer.json: its model has no merges"},

@@ -12,7 +12,7 @@ enum { BATCH = 3, LENGTH = 6 };
 // The calls of the function.
 typedef struct Calls {
     int n;
-    int first[64];                                 // the first id of each batch
+    int first[64]; // the first id of each batch
 } Calls;
 
 // The next token is one larger; every other position is ignored.
@@ -32,8 +32,19 @@ static void count_up(void *context, Random *random, int B, int T, int *ids, int 
 static TrainSetup setup_of(Calls *calls, const char *task)
 {
     TrainSetup setup = {
-        .train = {.steps = 6, .batch = BATCH, .length = LENGTH, .accumulate = 2, .lr = 1e-2, .min_lr = 1e-3, .decay_steps = 6, .beta1 = 0.9,
-                  .beta2 = 0.99, .eps = 1e-8, .clip = 1, .eval_batches = 3, .eval_every = 2},
+        .train = {.steps = 6,
+                  .batch = BATCH,
+                  .length = LENGTH,
+                  .accumulate = 2,
+                  .lr = 1e-2,
+                  .min_lr = 1e-3,
+                  .decay_steps = 6,
+                  .beta1 = 0.9,
+                  .beta2 = 0.99,
+                  .eps = 1e-8,
+                  .clip = 1,
+                  .eval_batches = 3,
+                  .eval_every = 2},
         .gpt = small_config(),
         .seed = 5,
     };
@@ -92,7 +103,7 @@ START_TEST(evaluation_is_the_same_every_time_and_disturbs_nothing)
     double val = trainer_evaluate(one, SPLIT_VAL);
     ck_assert_double_eq(trainer_evaluate(one, SPLIT_VAL), val);
     ck_assert_double_ne(trainer_evaluate(one, SPLIT_TRAIN), val);
-    ck_assert_double_eq_tol(val, log(11), 1);      // untrained
+    ck_assert_double_eq_tol(val, log(11), 1); // untrained
     ck_assert_double_eq(step(one), step(two));
     trainer_free(one);
     trainer_free(two);
@@ -178,10 +189,18 @@ END_TEST
 START_TEST(the_arms_of_an_experiment_share_the_batches_of_a_seed)
 {
     Calls calls = {0};
-    ExperimentConfig config = {.net = NET_GPT, .gpt = small_config(), .batches = {.name = "counting", .fill = count_up, .context = &calls},
-                               .B = BATCH, .T = LENGTH, .arms = ARMS_BOTH, .seed = 3, .n_seeds = 2, .n_steps = 2, .lr = 0};
+    ExperimentConfig config = {.net = NET_GPT,
+                               .gpt = small_config(),
+                               .batches = {.name = "counting", .fill = count_up, .context = &calls},
+                               .B = BATCH,
+                               .T = LENGTH,
+                               .arms = ARMS_BOTH,
+                               .seed = 3,
+                               .n_seeds = 2,
+                               .n_steps = 2,
+                               .lr = 0};
     Experiment experiment = run_experiment(&config);
-    ck_assert_int_eq(calls.n, 12);                 // 2 seeds, 2 arms, 3 measurements
+    ck_assert_int_eq(calls.n, 12); // 2 seeds, 2 arms, 3 measurements
     for (int step = 0; step < 3; step++) {
         ck_assert_int_eq(calls.first[step], calls.first[3 + step]);
         ck_assert_int_eq(calls.first[6 + step], calls.first[9 + step]);

@@ -59,7 +59,7 @@ START_TEST(a_run_of_an_earlier_version_resumes)
     ck_assert_double_eq_tol(rows[7].val_loss, 2.53844035, tolerance);
     ck_assert_double_eq_tol(rows[11].val_loss, 2.51679528, tolerance);
     ck_assert_msg(train_flow_read(trainer, "run/gradflow.csv", rows, n, &experiment, &error), "%s", error.message);
-    ck_assert_int_eq(experiment.n_measurements, 4);                            // before steps 0, 3, 6 and 9
+    ck_assert_int_eq(experiment.n_measurements, 4); // before steps 0, 3, 6 and 9
     experiment_free(&experiment);
     free(rows);
     trainer_free(trainer);

@@ -138,8 +138,8 @@ START_TEST(the_learning_rate_is_nanogpts)
     ck_assert_double_eq_tol(train_lr(&config, 0), 1e-3 / 101, 1e-18);
     ck_assert_double_eq_tol(train_lr(&config, 99), 1e-3 * 100 / 101, 1e-18);
     ck_assert_double_eq_tol(train_lr(&config, 100), 1e-3, 1e-18);
-    ck_assert_double_eq_tol(train_lr(&config, 1050), (1e-3 + 1e-4) / 2, 1e-18);        // half of the cosine's way
-    ck_assert_double_eq_tol(train_lr(&config, 575), 1e-4 + 9e-4 * (0.5 + sqrt(0.125)), 1e-18);     // a quarter: cos(pi / 4)
+    ck_assert_double_eq_tol(train_lr(&config, 1050), (1e-3 + 1e-4) / 2, 1e-18);                // half of the cosine's way
+    ck_assert_double_eq_tol(train_lr(&config, 575), 1e-4 + 9e-4 * (0.5 + sqrt(0.125)), 1e-18); // a quarter: cos(pi / 4)
     ck_assert_double_eq_tol(train_lr(&config, 2000), 1e-4, 1e-18);
     ck_assert_double_eq_tol(train_lr(&config, 100000), 1e-4, 1e-18);
     for (int s = 101; s <= 2000; s++) {
@@ -183,7 +183,7 @@ START_TEST(impossible_numbers_are_reported)
     config.min_lr = 2 * config.lr;
     ck_assert(!train_config_check(&config, &gpt, &error));
     config = train_config();
-    config.batch = config.accumulate = 1 << 16;                // which times each other are 0, in 32 bits
+    config.batch = config.accumulate = 1 << 16; // which times each other are 0, in 32 bits
     ck_assert(!train_config_check(&config, &gpt, &error));
     config = train_config();
     ck_assert_msg(train_config_check(&config, &gpt, &error), "%s", error.message);
@@ -547,8 +547,7 @@ static bool try_to_load(void)
         return false;
     }
     GPT *gpt = gpt_create_blank(&setup.gpt, &error);
-    Dataset *data = setup.ids != NULL || gpt == NULL ? NULL
-                                                      : dataset_open(setup.data, setup.tokenizer, NULL, NULL, NULL, &error);
+    Dataset *data = setup.ids != NULL || gpt == NULL ? NULL : dataset_open(setup.data, setup.tokenizer, NULL, NULL, NULL, &error);
     if (gpt == NULL || (data == NULL && setup.ids == NULL)) {
         train_setup_free(&setup);
         gpt_free(gpt);
@@ -597,8 +596,8 @@ static void assert_told(const char *what)
     TrainSetup setup;
     Error error = {0};
     ck_assert_msg(!train_setup_load("run", &setup, &error), "believed: %s", what);
-    ck_assert_msg(strstr(error.message, "run/training.safetensors: ") == error.message && strstr(error.message, what) != NULL,
-                  "not '%s': %s", what, error.message);
+    ck_assert_msg(strstr(error.message, "run/training.safetensors: ") == error.message && strstr(error.message, what) != NULL, "not '%s': %s", what,
+                  error.message);
 }
 
 // A single bit anywhere behind the header, which no value shows: weights and means are as good with another last digit.
@@ -630,7 +629,7 @@ END_TEST
 
 static const struct Edit {
     const char *from;
-    const char *to;                                // as long
+    const char *to; // as long
     const char *what;
 } edits[] = {
     {"\"train.lr\":\"0.01", "\"train.lr\":\"0.02", "is damaged: its checksum is "},
@@ -675,7 +674,7 @@ START_TEST(the_log_is_cut_where_the_run_resumes)
         TrainRow row = {.step = s, .loss = 1.0 / s, .val_loss = s == 6 ? 0.3 : NAN, .lr = 1e-3, .grad_norm = 2, .tokens_per_s = 3, .ms = 4};
         ck_assert(train_log_add(log, &row, &error));
     }
-    ck_assert(row_table_add(log, "13,0.07", 7, &error));                      // a kill while it was written
+    ck_assert(row_table_add(log, "13,0.07", 7, &error)); // a kill while it was written
     ck_assert(row_table_close(log, &error));
 
     log = train_log_open("log.csv", 9, &error);
@@ -750,7 +749,7 @@ START_TEST(a_run_logs_each_step_once_and_measures_on_its_way)
     }
     Experiment experiment;
     ck_assert_msg(train_flow_read(trainer, "run/gradflow.csv", rows, n, &experiment, &error), "%s", error.message);
-    ck_assert_int_eq(experiment.n_measurements, 4);                            // before steps 0, 2, 4, 6
+    ck_assert_int_eq(experiment.n_measurements, 4); // before steps 0, 2, 4, 6
     for (int i = 0; i < 4; i++) {
         ck_assert_int_eq(experiment.measurements[i].step, 2 * i);
         ck_assert_double_eq(experiment.measurements[i].loss, rows[2 * i].loss);

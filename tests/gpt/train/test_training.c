@@ -70,8 +70,11 @@ static GPTConfig variant(int i)
     config.tied = i % 2 == 0;
     config.qkv_bias = i % 2 == 0;
     config.norm = i < 4 ? NORM_PRE : i == 4 ? NORM_POST : NORM_NONE;
-    config.activation = i == 1 ? ACTIVATION_RELU : i == 2 ? ACTIVATION_TANH : i == 3 ? ACTIVATION_IDENTITY
-                      : i == 4 ? ACTIVATION_GELU_ERF : ACTIVATION_GELU;
+    config.activation = i == 1 ? ACTIVATION_RELU
+                      : i == 2 ? ACTIVATION_TANH
+                      : i == 3 ? ACTIVATION_IDENTITY
+                      : i == 4 ? ACTIVATION_GELU_ERF
+                               : ACTIVATION_GELU;
     return config;
 }
 

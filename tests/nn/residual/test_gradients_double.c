@@ -15,8 +15,8 @@ static const double TOLERANCE = 1e-7;
 typedef struct Writer {
     Random random;
     char text[TEXT];
-    bool has_f;                                    // may not be written again
-    bool bound;                                    // is there a name a?
+    bool has_f; // may not be written again
+    bool bound; // is there a name a?
 } Writer;
 
 static void put(Writer *writer, const char *text)
@@ -32,8 +32,8 @@ static int choose(Writer *writer, int n)
 
 static void put_constant(Writer *writer)
 {
-    static const char *const constants[] = {"0.7", "1.5", ".3", "2^-1", "l/L", "s/S", "sqrt(S)", "tanh(.8)", "(1 - 3e-1)", "sigmoid(-l)",
-                                            "-1.2", "stop(2)^0.5"};
+    static const char *const constants[] = {"0.7",     "1.5",      ".3",         "2^-1",        "l/L",  "s/S",
+                                            "sqrt(S)", "tanh(.8)", "(1 - 3e-1)", "sigmoid(-l)", "-1.2", "stop(2)^0.5"};
     put(writer, "(");
     const char *constant = constants[choose(writer, sizeof constants / sizeof constants[0])];
     put(writer, constant);
@@ -187,8 +187,13 @@ static void assert_gradients(const char *text, const char *given)
         leaves[n++] = subject.block;
     }
     // Closer than for one operation: norms of five values within each other bend more.
-    GradCheck check = {.name = text, .leaves = leaves, .n_leaves = n, .forward = run_subject, .context = &subject,
-                       .step = GRADCHECK_STEP / 2, .tolerance = TOLERANCE};
+    GradCheck check = {.name = text,
+                       .leaves = leaves,
+                       .n_leaves = n,
+                       .forward = run_subject,
+                       .context = &subject,
+                       .step = GRADCHECK_STEP / 2,
+                       .tolerance = TOLERANCE};
     GradCheckResult result = gradcheck(&check);
     ck_assert_msg(result.passed, "%s\n%s", given, result.why);
     parameter_list_free(&list);
@@ -206,9 +211,9 @@ END_TEST
 START_TEST(each_row_of_the_table_has_the_gradients_of_differences)
 {
     const ResidualRow *row = &residual_table[_i];
-    if (strcmp(row->name, "rezero") == 0) {        // at 0, no gradient reaches f
+    if (strcmp(row->name, "rezero") == 0) { // at 0, no gradient reaches f
         assert_gradients(row->name, "h + scalar(0.4)*f(h)");
-    } else if (strstr(row->text, "stop") == NULL) {        // through which differences see
+    } else if (strstr(row->text, "stop") == NULL) { // through which differences see
         assert_gradients(row->name, row->text);
     }
 }

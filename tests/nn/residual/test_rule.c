@@ -164,7 +164,7 @@ static char *repeated(const char *before, const char *what, int n, const char *a
 
 START_TEST(length_depth_and_names_have_limits)
 {
-    char *longest = repeated("f(h)", " + h", 1023, "");                 // 4 + 4 * 1023 = 4096 characters
+    char *longest = repeated("f(h)", " + h", 1023, ""); // 4 + 4 * 1023 = 4096 characters
     rule(longest);
     char *longer = repeated("f(h)", " + h", 2499, "");
     refused(longer, "column 4097: a rule of 10000 characters (expected at most 4096)");
@@ -173,7 +173,7 @@ START_TEST(length_depth_and_names_have_limits)
 
     char *closing = repeated("h", ")", 64, "");
     char *deepest = repeated("f(h) + ", "(", 63, closing);
-    deepest[strlen(deepest) - 1] = '\0';           // 63 of them
+    deepest[strlen(deepest) - 1] = '\0'; // 63 of them
     rule(deepest);
     char *deeper = repeated("f(h) + ", "(", 64, closing);
     refused(deeper, "column 72: nested too deep (expected at most 64 levels)");
@@ -230,10 +230,20 @@ START_TEST(a_final_norm_comes_unless_the_last_half_ends_with_one)
         const char *text;
         bool expected;
     } rules[] = {
-        {"h + f(norm(h))", true}, {"f(norm(h))", true}, {"norm(h + f(h))", false}, {"h + f(h)", false}, {"h + scalar(0)*f(h)", false},
-        {"(norm(h + f(h)))", false}, {"x = norm(h + f(h)); x", false}, {"x = norm(h + f(h)); y = x; (y)", false},
-        {"norm(h + f(h))*1", true}, {"norm(h + f(h)) | h + f(norm(h))", true}, {"h + f(norm(h)) | rms(h + f(h))", false},
-        {"h + f(dyt(h))", true}, {"h + f(h) | h + f(rms(h))", true}, {"-norm(h + f(h))", true},
+        {"h + f(norm(h))", true},
+        {"f(norm(h))", true},
+        {"norm(h + f(h))", false},
+        {"h + f(h)", false},
+        {"h + scalar(0)*f(h)", false},
+        {"(norm(h + f(h)))", false},
+        {"x = norm(h + f(h)); x", false},
+        {"x = norm(h + f(h)); y = x; (y)", false},
+        {"norm(h + f(h))*1", true},
+        {"norm(h + f(h)) | h + f(norm(h))", true},
+        {"h + f(norm(h)) | rms(h + f(h))", false},
+        {"h + f(dyt(h))", true},
+        {"h + f(h) | h + f(rms(h))", true},
+        {"-norm(h + f(h))", true},
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         ck_assert_msg(residual_final_norm(rule(rules[i].text)) == rules[i].expected, "%s", rules[i].text);
@@ -245,11 +255,21 @@ START_TEST(a_norm_around_the_sum_has_two_gains)
 {
     const struct {
         const char *text;
-        double shortcut, branch;                   // NaN: the rule is no such norm. At block 2 of 8, sublayer 3
+        double shortcut, branch; // NaN: the rule is no such norm. At block 2 of 8, sublayer 3
     } rules[] = {
-        {"norm(h + f(h))", 1, 1}, {"keel", 16, 1}, {"deepnorm", 2, 1}, {"rms(f(h)/4 - h*l)", -2, 0.25}, {"x = h - h/2; y = norm(-(x - S*f(x))); y", -0.5, 16},
-        {"norm(2*(h + f(h)) + h)", 3, 2}, {"h + f(norm(h))", NAN, NAN}, {"norm(f(h))", NAN, NAN}, {"norm(h + f(h) + block)", NAN, NAN},
-        {"norm(h + f(h) + 1)", NAN, NAN}, {"norm(h + linear(f(h)))", NAN, NAN}, {"norm(h + scalar(2)*f(h))", NAN, NAN}, {"norm(h + stop(h) + f(h))", NAN, NAN},
+        {"norm(h + f(h))", 1, 1},
+        {"keel", 16, 1},
+        {"deepnorm", 2, 1},
+        {"rms(f(h)/4 - h*l)", -2, 0.25},
+        {"x = h - h/2; y = norm(-(x - S*f(x))); y", -0.5, 16},
+        {"norm(2*(h + f(h)) + h)", 3, 2},
+        {"h + f(norm(h))", NAN, NAN},
+        {"norm(f(h))", NAN, NAN},
+        {"norm(h + f(h) + block)", NAN, NAN},
+        {"norm(h + f(h) + 1)", NAN, NAN},
+        {"norm(h + linear(f(h)))", NAN, NAN},
+        {"norm(h + scalar(2)*f(h))", NAN, NAN},
+        {"norm(h + stop(h) + f(h))", NAN, NAN},
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         double shortcut;

@@ -171,7 +171,7 @@ START_TEST(softmax_is_the_same)
         size_t n = m.rows * m.columns;
         float *x = values(n);
         float *dy = values(n);
-        x[n / 2] = m.columns > 1 ? -INFINITY : 0;              // as the causal mask has it
+        x[n / 2] = m.columns > 1 ? -INFINITY : 0; // as the causal mask has it
         float *y = values(n);
         float *got = values(n);
         plain->softmax(x, m.rows, m.columns, y);
@@ -205,8 +205,7 @@ static LayernormGrads layernorm_grads(const LayernormRows *rows, int wanted, boo
     };
 }
 
-static void check_layernorm_backward(const LayernormRows *rows, const RowStats *stats, const float *dy, int wanted,
-                                     float *expected, float *got)
+static void check_layernorm_backward(const LayernormRows *rows, const RowStats *stats, const float *dy, int wanted, float *expected, float *got)
 {
     size_t n = rows->rows * rows->C;
     for (int accumulate = 0; accumulate <= 1; accumulate++) {
@@ -241,7 +240,7 @@ START_TEST(layernorm_is_the_same)
         float *dy = values(n);
         float *weight = values(m.columns);
         float *bias = values(m.columns);
-        float *expected = values(n + 2 * m.columns);           // y or dx, dweight, dbias
+        float *expected = values(n + 2 * m.columns); // y or dx, dweight, dbias
         float *got = copy_of(expected, n + 2 * m.columns);
         RowStats *stats = memory_allocate(m.rows * sizeof *stats, "a test");
         LayernormRows rows = {x, weight, m.rows, m.columns};
@@ -274,7 +273,7 @@ START_TEST(cross_entropy_is_the_same)
         size_t n = m.rows * m.columns;
         float *x = values(n);
         for (size_t k = 0; i % 2 == 1 && k < n; k++) {
-            x[k] += 1000;                          // z, of that size, in one float would lose the digits that count
+            x[k] += 1000; // z, of that size, in one float would lose the digits that count
         }
         int *targets = memory_allocate(m.rows * sizeof *targets, "a test");
         for (size_t row = 0; row < m.rows; row++) {
@@ -420,8 +419,15 @@ START_TEST(adamw_is_the_same)
         return;
     }
     random_seed(&source, 9);
-    AdamWFactors f = {.gradient = 0.5f, .beta1 = 0.9f, .new1 = 0.1f, .beta2 = 0.999f, .new2 = 0.001f, .step_size = 0.01f,
-                      .inv_sqrt = 3, .eps = 1e-8f, .decay = 0.99f};
+    AdamWFactors f = {.gradient = 0.5f,
+                      .beta1 = 0.9f,
+                      .new1 = 0.1f,
+                      .beta2 = 0.999f,
+                      .new2 = 0.001f,
+                      .step_size = 0.01f,
+                      .inv_sqrt = 3,
+                      .eps = 1e-8f,
+                      .decay = 0.99f};
     for (int i = 0; i < SIZES; i++) {
         size_t n = sizes[i];
         float *grad = values(n);
@@ -514,14 +520,13 @@ static void check_linear(ProductSize size, int wanted, bool accumulate)
     fast->linear(&s, x, weight, wanted & 1 ? bias : NULL, y_got);
     assert_near_plain("linear", y_got, y, n_y, 2 + s.K);
 
-    float *bias_got = copy_of(bias, (size_t)s.N);              // now their gradients, by y
+    float *bias_got = copy_of(bias, (size_t)s.N); // now their gradients, by y
     float *weight_got = copy_of(weight, n_weight);
     spoil(bias_got, wanted & 1 ? (size_t)s.N : 0, accumulate);
     spoil(weight_got, wanted & 2 ? n_weight : 0, accumulate);
-    plain->linear_backward(&s, x, y, (GradTarget){wanted & 2 ? weight : NULL, accumulate},
-                          (GradTarget){wanted & 1 ? bias : NULL, accumulate});
+    plain->linear_backward(&s, x, y, (GradTarget){wanted & 2 ? weight : NULL, accumulate}, (GradTarget){wanted & 1 ? bias : NULL, accumulate});
     fast->linear_backward(&s, x, y, (GradTarget){wanted & 2 ? weight_got : NULL, accumulate},
-                         (GradTarget){wanted & 1 ? bias_got : NULL, accumulate});
+                          (GradTarget){wanted & 1 ? bias_got : NULL, accumulate});
     assert_near_plain("linear_backward", weight_got, weight, n_weight, 2 + s.M);
     assert_near_plain("linear_backward's bias", bias_got, bias, (size_t)s.N, 2 + s.M);
     free(x);
@@ -558,8 +563,19 @@ START_TEST(batches_of_products_are_the_same)
     float *expected = values((size_t)COUNT * M * N);
     float *got = copy_of(expected, (size_t)COUNT * M * N);
     for (int i = 0; i < 16; i++) {
-        GemmBatch g = {.transpose_a = i & 1, .transpose_b = i & 2, .accumulate = i & 4, .count = COUNT, .M = M, .N = N, .K = K,
-                       .A = a, .B = b, .C = expected, .a_step = M * K, .b_step = i & 8 ? 0 : K * N, .c_step = M * N};
+        GemmBatch g = {.transpose_a = i & 1,
+                       .transpose_b = i & 2,
+                       .accumulate = i & 4,
+                       .count = COUNT,
+                       .M = M,
+                       .N = N,
+                       .K = K,
+                       .A = a,
+                       .B = b,
+                       .C = expected,
+                       .a_step = M * K,
+                       .b_step = i & 8 ? 0 : K * N,
+                       .c_step = M * N};
         for (int one_c = 0; one_c <= 1; one_c++) {
             g.c_step = one_c ? 0 : M * N;
             g.C = expected;

@@ -17,7 +17,7 @@ enum { ROUNDS = 1000 };
 typedef struct Counts {
     atomic_int done[ROUNDS];
     atomic_int parts;
-    atomic_int misfits;                            // parts whose start is no multiple of grain
+    atomic_int misfits; // parts whose start is no multiple of grain
     size_t grain;
 } Counts;
 
@@ -137,8 +137,7 @@ START_TEST(refused_memory_is_reported_when_all_parts_have_ended)
         if (threads == 1) {
             parallel_for(8, 1, refuse_later_parts, &counts);
         } else {
-            assert_mistake_begins("out of memory: the system refused 5.0 MiB for a part",
-                                  parallel_for(8, 1, refuse_later_parts, &counts));
+            assert_mistake_begins("out of memory: the system refused 5.0 MiB for a part", parallel_for(8, 1, refuse_later_parts, &counts));
         }
         check_each_once(&counts, 8);
         run_and_check(1000, 1, threads, threads);

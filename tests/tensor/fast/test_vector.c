@@ -64,7 +64,7 @@ static float vector_exp_of(float x)
     const LogitRows row = {.logits = values, .targets = (int[]){1}, .z = (double[]){0}, .rows = 1, .V = 32};
     float powers[32];
     vector_loops()->cross_entropy_backward(&(LogitsCall){.r = &row, .dy = 1, .dlogits = powers}, 0, 1);
-    return powers[0];                              // e^(x - z)
+    return powers[0]; // e^(x - z)
 }
 
 static float vector_tanh_of(float x)
@@ -87,8 +87,7 @@ START_TEST(exp_is_right_to_3_units_in_the_last_place)
     for (float x = -110; x < 95; x += 0.0137f) {
         float expected = (float)exp((double)x);
         float got = vector_exp_of(x);
-        ck_assert_msg(ulps_between(got, expected) <= 3, "exp(%.9g): expected %.9g, got %.9g", (double)x, (double)expected,
-                      (double)got);
+        ck_assert_msg(ulps_between(got, expected) <= 3, "exp(%.9g): expected %.9g, got %.9g", (double)x, (double)expected, (double)got);
     }
 }
 END_TEST
@@ -103,8 +102,7 @@ START_TEST(tanh_is_right_to_3_units_in_the_last_place)
             float x = (float)sign * size;
             float expected = (float)tanh((double)x);
             float got = vector_tanh_of(x);
-            ck_assert_msg(ulps_between(got, expected) <= 3, "tanh(%.9g): expected %.9g, got %.9g", (double)x, (double)expected,
-                          (double)got);
+            ck_assert_msg(ulps_between(got, expected) <= 3, "tanh(%.9g): expected %.9g, got %.9g", (double)x, (double)expected, (double)got);
         }
     }
 }
@@ -123,7 +121,7 @@ START_TEST(the_ends_of_exp_and_tanh)
     ck_assert_float_eq(vector_tanh_of(INFINITY), 1);
     ck_assert_float_eq(vector_tanh_of(-INFINITY), -1);
     ck_assert_float_eq(vector_tanh_of(0), 0);
-    ck_assert_float_eq(vector_tanh_of(1e-42f), 1e-42f);        // a denormal
+    ck_assert_float_eq(vector_tanh_of(1e-42f), 1e-42f); // a denormal
 }
 END_TEST
 
@@ -138,7 +136,7 @@ static float gelu_of(float x)
         values[i] = x;
     }
     vector_loops()->gelu(&(ValuesCall){.a = values, .out = results}, 0, 17);
-    ck_assert(memcmp(&results[0], &results[16], sizeof(float)) == 0 || isnan(results[0]));     // in the vector, and left over
+    ck_assert(memcmp(&results[0], &results[16], sizeof(float)) == 0 || isnan(results[0])); // in the vector, and left over
     return results[0];
 }
 

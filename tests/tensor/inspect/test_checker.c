@@ -102,7 +102,7 @@ enum { WRONGS = sizeof wrongs / sizeof wrongs[0] };
 
 static Spoil *spoil_now;
 static int spoiled_input;
-static Tensor *spoiled_leaf;                       // the case's input of that number, which not every node has among its own
+static Tensor *spoiled_leaf; // the case's input of that number, which not every node has among its own
 
 static void spoiled_backward(TapeNode *node)
 {
@@ -151,8 +151,11 @@ static GradCheckResult check_spoiled(const OpCase *op_case, Spoil *spoil, int in
         checked.inputs[i] = parameter(op_case->shapes[i], 100 + (uint64_t)i, op_case->positive);
     }
     spoiled_leaf = checked.inputs[input];
-    GradCheck check = {.name = op_case->name, .leaves = checked.inputs, .n_leaves = op_case->n_inputs,
-                       .forward = forward_spoiled, .context = &checked};
+    GradCheck check = {.name = op_case->name,
+                       .leaves = checked.inputs,
+                       .n_leaves = op_case->n_inputs,
+                       .forward = forward_spoiled,
+                       .context = &checked};
     GradCheckResult result = gradcheck(&check);
     for (int i = 0; i < op_case->n_inputs; i++) {
         tensor_free(checked.inputs[i]);
@@ -167,8 +170,7 @@ static void assert_caught(const OpCase *op_case, const Wrong *wrong, int input)
 {
     GradCheckResult result = check_spoiled(op_case, wrong->spoil, input);
     if (result.passed) {
-        ck_abort_msg("%s: gradient of input %d %s, and not caught (error %g)", op_case->name, input + 1, wrong->name,
-                     result.worst);
+        ck_abort_msg("%s: gradient of input %d %s, and not caught (error %g)", op_case->name, input + 1, wrong->name, result.worst);
     }
     if (strncmp(result.why, "leaf ", 5) != 0) {
         ck_abort_msg("%s: caught without a reason: \"%s\"", op_case->name, result.why);
@@ -204,7 +206,7 @@ static void overwriting_backward(TapeNode *node)
     Real *dx = op_grad(node->inputs[0]);
     size_t n = tensor_count(node->output);
     for (size_t i = 0; i < n; i++) {
-        dx[i] = 3 * dy[i];                         // must be +=
+        dx[i] = 3 * dy[i]; // must be +=
     }
 }
 
@@ -383,8 +385,8 @@ END_TEST
 
 static GradCheckResult check_with(Tensor *x, double tolerance, double floor)
 {
-    GradCheck check = {.name = "one percent", .leaves = &x, .n_leaves = 1, .forward = scale_wrong_at_two, .context = x,
-                       .tolerance = tolerance, .floor = floor};
+    GradCheck check =
+        {.name = "one percent", .leaves = &x, .n_leaves = 1, .forward = scale_wrong_at_two, .context = x, .tolerance = tolerance, .floor = floor};
     return gradcheck(&check);
 }
 
@@ -404,7 +406,7 @@ START_TEST(a_given_tolerance_takes_precedence)
     Tensor *x = parameter(SHAPE(4), 1, false);
     ck_assert(!check_with(x, 0.01, 0).passed);
     ck_assert(check_with(x, 100, 0).passed);
-    ck_assert(check_with(x, 0.01, 1000).passed);   // 5 off is little beside 1000 times the largest
+    ck_assert(check_with(x, 0.01, 1000).passed); // 5 off is little beside 1000 times the largest
     tensor_free(x);
     tape_free(tape);
 }

@@ -87,10 +87,12 @@ START_TEST(before_backward_there_are_operations_modules_and_shapes)
         "n0 [fillcolor=\"#f1f3f5\", label=\"scale\"]\n",
         "subgraph cluster_1 {\nlabel=\"net\"\n",
         "n2 [fillcolor=\"#fff3bf\", label=\"relu\"]\n",
-        "n3 [label=\"+\", shape=circle,", "color=\"#d9480f\"]\n",
+        "n3 [label=\"+\", shape=circle,",
+        "color=\"#d9480f\"]\n",
         "n1 [fillcolor=\"#d0ebff\", label=\"linear\\na\\nweight (2, 2)\"]\n}\n",
         "in_0_0 [shape=ellipse, fillcolor=white, label=\"a<b>&amp;c\"]\n",
-        "in_0_0 -> n0 [", "label=\"\u00a0\u00a0\u00a0(1, 2)\\l",
+        "in_0_0 -> n0 [",
+        "label=\"\u00a0\u00a0\u00a0(1, 2)\\l",
         "n0 -> n1 [color=\"#495057\", penwidth=0.80, ",
         "n1 -> n2 [",
         "n0 -> n3 [color=\"#d9480f\", penwidth=0.80, fontcolor=\"#d9480f\", weight=0, ",
@@ -102,7 +104,7 @@ START_TEST(before_backward_there_are_operations_modules_and_shapes)
     compute();
     char *text = drawn(NULL, 4);
     assert_in_order(text, parts, (int)(sizeof parts / sizeof parts[0]));
-    ck_assert_ptr_null(strstr(text, "came back"));         // no gradients yet, so nothing about them
+    ck_assert_ptr_null(strstr(text, "came back")); // no gradients yet, so nothing about them
     free(text);
 }
 END_TEST
@@ -111,17 +113,15 @@ END_TEST
 START_TEST(after_backward_arrows_carry_what_came_back)
 {
     static const char *const parts[] = {
-        "came back", "weight (2, 2)  ",
-        "n0 -> n1 [", "(1, 2)\\l\u00a0\u00a0\u00a08.54\\l",
-        "n1 -> n2 [", "\u00a05\\l",
-        "n0 -> n3 [", "(1, 2)\\l\u00a0\u00a0\u00a05\\l",
+        "came back",     "weight (2, 2)  ", "n0 -> n1 [", "(1, 2)\\l\u00a0\u00a0\u00a08.54\\l",
+        "n1 -> n2 [",    "\u00a05\\l",      "n0 -> n3 [", "(1, 2)\\l\u00a0\u00a0\u00a05\\l",
         "n3 -> out_3 [", "\u00a05\\l",
     };
     Tensor *y = compute();
     tensor_backward_from(y, (Real[]){3, 4});
     char *text = drawn(NULL, 4);
     assert_in_order(text, parts, (int)(sizeof parts / sizeof parts[0]));
-    ck_assert_double_eq_tol(width_of(text, "in_0_0 -> n0 "), 6, 0.005);       // sqrt(6^2 + 12^2), the largest
+    ck_assert_double_eq_tol(width_of(text, "in_0_0 -> n0 "), 6, 0.005); // sqrt(6^2 + 12^2), the largest
     double by_layer = width_of(text, "n0 -> n1 ");
     double by_shortcut = width_of(text, "n0 -> n3 ");
     // Two powers of ten below the largest is the thinnest, 0.8: each power of ten is 2.6 wide.
@@ -159,7 +159,10 @@ START_TEST(one_module_has_ellipses_where_it_begins_and_ends)
 {
     static const char *const parts[] = {
         "subgraph cluster_1 {\nlabel=\"net\"\n",
-        "in_1_0 [shape=ellipse, fillcolor=white, label=\"scale\"]\n", "in_1_0 -> n1 [", "in_1_0 -> n3 [", "n3 -> out_3 [",
+        "in_1_0 [shape=ellipse, fillcolor=white, label=\"scale\"]\n",
+        "in_1_0 -> n1 [",
+        "in_1_0 -> n3 [",
+        "n3 -> out_3 [",
     };
     compute();
     char *text = drawn("net", 3);
@@ -167,7 +170,7 @@ START_TEST(one_module_has_ellipses_where_it_begins_and_ends)
     ck_assert_ptr_null(strstr(text, "n0 "));
     free(text);
     free(drawn("net.a", 1));
-    ck_assert_int_eq(tape_write_dot(tape, &(DotStyle){.module = "ne"}, NULL), 0);        // the beginning of a name is no module
+    ck_assert_int_eq(tape_write_dot(tape, &(DotStyle){.module = "ne"}, NULL), 0); // the beginning of a name is no module
     ck_assert_int_eq(tape_write_dot(tape, &(DotStyle){.module = ""}, NULL), 4);
 }
 END_TEST
@@ -179,8 +182,8 @@ START_TEST(tensors_without_gradient_are_pale)
     char *text = drawn(NULL, 2);
     const char *const parts[] = {"n1 [", "label=\"sum\\n4\"]", "in_0_0 -> n0 [color=\"#adb5bd\""};
     assert_in_order(text, parts, 3);
-    ck_assert_ptr_null(strstr(text, "out_1"));             // a scalar's value stands in its box
-    ck_assert_ptr_null(strstr(text, "#d9480f"));           // x + x is no shortcut
+    ck_assert_ptr_null(strstr(text, "out_1"));   // a scalar's value stands in its box
+    ck_assert_ptr_null(strstr(text, "#d9480f")); // x + x is no shortcut
     free(text);
 }
 END_TEST
@@ -253,9 +256,18 @@ END_TEST
 START_TEST(graphviz_shows_every_name_as_it_is)
 {
     static const char *const names[][2] = {
-        {"\" URL=\"http://x\" x=\"", "&quot; URL=&quot;http://x&quot; x=&quot;"}, {"<b>&amp;</b>", "&lt;b&gt;&amp;amp;&lt;/b&gt;"},
-        {"\\N\\G\\l", "\\N\\G\\l"}, {"a\\", "a\\"}, {"two\nlines", "two\\nlines"}, {"\x1b[1m", "\\x1b[1m"}, {"\xff\xc3", "\\xff\\xc3"},
-        {"\xe2\x80\xae" "b", "\\u202eb"}, {"\xc3\xa4\xe2\x82\xac", "\xc3\xa4\xe2\x82\xac"}, {"`touch RAN` $x %s", "`touch RAN` $x %s"},
+        {"\" URL=\"http://x\" x=\"", "&quot; URL=&quot;http://x&quot; x=&quot;"},
+        {"<b>&amp;</b>", "&lt;b&gt;&amp;amp;&lt;/b&gt;"},
+        {"\\N\\G\\l", "\\N\\G\\l"},
+        {"a\\", "a\\"},
+        {"two\nlines", "two\\nlines"},
+        {"\x1b[1m", "\\x1b[1m"},
+        {"\xff\xc3", "\\xff\\xc3"},
+        {"\xe2\x80\xae"
+         "b",
+         "\\u202eb"},
+        {"\xc3\xa4\xe2\x82\xac", "\xc3\xa4\xe2\x82\xac"},
+        {"`touch RAN` $x %s", "`touch RAN` $x %s"},
         {"\"]; evil [label=\"", "&quot;]; evil [label=&quot;"},
     };
     if (graphviz_missing(__func__)) {

@@ -29,8 +29,7 @@ static void assert_text(char *printed, const char *expected)
     char whole[4096] = "";
     size_t used = 0;
     for (const char *at = expected; *at != '\0'; at++) {
-        used += (size_t)snprintf(whole + used, sizeof whole - used, "%.*s", *at == '@' ? (int)strlen(__FILE__) : 1,
-                                 *at == '@' ? __FILE__ : at);
+        used += (size_t)snprintf(whole + used, sizeof whole - used, "%.*s", *at == '@' ? (int)strlen(__FILE__) : 1, *at == '@' ? __FILE__ : at);
     }
     ck_assert_msg(strcmp(printed, whole) == 0, "expected:\n%s\nprinted:\n%s", whole, printed);
     free(printed);
@@ -99,26 +98,23 @@ END_TEST
 
 START_TEST(long_axes_show_three_at_each_end)
 {
-    assert_text(printed_tensor(numbers(SHAPE(7, 7))),
-                "(7, 7)\n"
-                "[[          0           1           2  ...           4           5           6]\n"
-                " [          7           8           9  ...          11          12          13]\n"
-                " [         14          15          16  ...          18          19          20]\n"
-                " ...\n"
-                " [         28          29          30  ...          32          33          34]\n"
-                " [         35          36          37  ...          39          40          41]\n"
-                " [         42          43          44  ...          46          47          48]]\n");
-    assert_text(printed_tensor(numbers(SHAPE(100))),
-                "(100)\n"
-                "[          0           1           2  ...          97          98          99]\n");
+    assert_text(printed_tensor(numbers(SHAPE(7, 7))), "(7, 7)\n"
+                                                      "[[          0           1           2  ...           4           5           6]\n"
+                                                      " [          7           8           9  ...          11          12          13]\n"
+                                                      " [         14          15          16  ...          18          19          20]\n"
+                                                      " ...\n"
+                                                      " [         28          29          30  ...          32          33          34]\n"
+                                                      " [         35          36          37  ...          39          40          41]\n"
+                                                      " [         42          43          44  ...          46          47          48]]\n");
+    assert_text(printed_tensor(numbers(SHAPE(100))), "(100)\n"
+                                                     "[          0           1           2  ...          97          98          99]\n");
 }
 END_TEST
 
 START_TEST(six_values_are_not_shortened)
 {
-    assert_text(printed_tensor(numbers(SHAPE(6))),
-                "(6)\n"
-                "[          0           1           2           3           4           5]\n");
+    assert_text(printed_tensor(numbers(SHAPE(6))), "(6)\n"
+                                                   "[          0           1           2           3           4           5]\n");
 }
 END_TEST
 
