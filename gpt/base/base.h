@@ -23,6 +23,20 @@ double memory_available(void); // bytes this process can still allocate; negativ
 bool memory_check(double bytes, const char *what, Error *error);
 
 // ------------------------------------------------------------------------------------------------------------
+// Text that is written piece by piece to a stream, in memory
+
+typedef struct Writer {
+    FILE *stream;
+    char *text;
+    size_t n;
+} Writer;
+
+Writer *writer_begin(void);
+char *writer_end(Writer *writer); // all that was written, followed by '\0'. The caller frees it
+// The same of one printf, without floating-point numbers. The caller frees it.
+char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+// ------------------------------------------------------------------------------------------------------------
 // Paths
 
 char *path_in(const char *folder, const char *name); // "folder/name". The caller frees it

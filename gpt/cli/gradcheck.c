@@ -40,7 +40,6 @@ typedef struct Rows {
 static void add_single(const char *name, GradCheckResult result, void *context)
 {
     Rows *rows = context;
-
     rows->rows = memory_grow(rows->rows, rows->count, &rows->capacity, sizeof(Row), "the checks");
     rows->rows[rows->count] = (Row){.name = memory_copy_text(name), .single = result};
     rows->count++;
@@ -51,7 +50,6 @@ static void add_double(const char *name, GradCheckResult result, void *context)
 {
     Rows *rows = context;
     int index = rows->count_double;
-
     rows->count_double++;
     if (index >= rows->count) {
         return; // the count is compared at the end
@@ -66,7 +64,6 @@ static void add_double(const char *name, GradCheckResult result, void *context)
 static Rows run_checks(void)
 {
     Rows rows = {0};
-
     gradcheck_all(add_single, &rows);
     gradcheck_all_double(add_double, &rows);
     for (int i = rows.count_double; i < rows.count; i++) {
@@ -91,15 +88,10 @@ static bool row_passed(const Row *row)
 
 static int count_failed(const Rows *rows)
 {
-    int failed = 0;
-
+    int extra = rows->count_double - rows->count; // checked in double only
+    int failed = extra > 0 ? extra : 0;
     for (int i = 0; i < rows->count; i++) {
-        if (!row_passed(&rows->rows[i])) {
-            failed++;
-        }
-    }
-    if (rows->count_double > rows->count) {
-        failed += rows->count_double - rows->count; // checked in double only
+        failed += !row_passed(&rows->rows[i]);
     }
     return failed;
 }
@@ -110,13 +102,10 @@ static const char *why_failed(const Row *row)
 }
 
 // printf would show a NaN's sign, which means nothing.
-static void error_cell(Table *table, double error)
+static const char *error_text(double error, char text[NUMBER_TEXT])
 {
-    if (isnan(error)) {
-        table_cell(table, "NaN");
-    } else {
-        table_cell(table, "%.1e", error);
-    }
+    number_format(text, NUMBER_TEXT, isnan(error) ? "NaN" : "%.1e", error);
+    return text;
 }
 
 static void print_rows(const Rows *rows, int failed)
@@ -124,11 +113,11 @@ static void print_rows(const Rows *rows, int failed)
     Table *table = table_begin("lrrll", "check|" REAL_NAME "|double||");
     for (int i = 0; i < rows->count; i++) {
         const Row *row = &rows->rows[i];
-        table_cell(table, "%s", row->name);
-        error_cell(table, row->single.worst);
-        error_cell(table, row->twice.worst);
-        table_cell(table, "%s", row_passed(row) ? "ok" : "FAILED");
-        table_cell(table, "%s", row_passed(row) ? "" : why_failed(row));
+        bool passed = row_passed(row);
+        char single[NUMBER_TEXT];
+        char twice[NUMBER_TEXT];
+        table_row(table, "%s|%s|%s|%s|%s", row->name, error_text(row->single.worst, single), error_text(row->twice.worst, twice),
+                  passed ? "ok" : "FAILED", passed ? "" : why_failed(row));
     }
     table_end(table);
     printf("\n%d checked in " REAL_NAME ", %d in double: %d failed\n", rows->count, rows->count_double, failed);
@@ -138,7 +127,6 @@ static void print_json(const Rows *rows, int failed)
 {
     cJSON *json = cJSON_CreateObject();
     cJSON *checks = cJSON_AddArrayToObject(json, "checks");
-
     for (int i = 0; i < rows->count; i++) {
         const Row *row = &rows->rows[i];
         cJSON *check = cJSON_CreateObject();
@@ -160,11 +148,7 @@ int command_gradcheck(const Options *options)
     }
     Rows rows = run_checks();
     int failed = count_failed(&rows);
-    if (options_given(options, "json")) {
-        print_json(&rows, failed);
-    } else {
-        print_rows(&rows, failed);
-    }
+    (options_given(options, "json") ? print_json : print_rows)(&rows, failed);
     bool none = rows.count == 0; // a check of nothing proves nothing
     free_rows(&rows);
     return failed > 0 || none ? STATUS_FAILED : STATUS_OK;

@@ -71,17 +71,12 @@ typedef struct GraphPlan {
     const char *out; // NULL: DOT to stdout
 } GraphPlan;
 
-static const char *direction_word(int i)
-{
-    return i == 1 ? "LR" : "TB";
-}
-
 static bool read_drawing(const Options *options, NetKind net, StepDrawing *drawing)
 {
     int direction = 0;
     drawing->module = options_text(options, "module");
     if (!options_switch(options, "stepwise", &drawing->stepwise) || !options_switch(options, "backward", &drawing->backward)
-        || !options_word(options, "direction", direction_word, 2, &direction)) {
+        || !options_choice(options, "direction", &direction)) {
         return false;
     }
     drawing->left_to_right = direction == 1;
@@ -91,7 +86,7 @@ static bool read_drawing(const Options *options, NetKind net, StepDrawing *drawi
     return !options_given(options, "json") || option_error(options, "json", "a drawing has no JSON form; leave it out");
 }
 
-static bool read_out(const Options *options, GraphPlan *plan, int *status)
+static bool read_out(const Options *options, GraphPlan *plan)
 {
     Error error;
     plan->out = options_text(options, "out");
@@ -101,21 +96,15 @@ static bool read_out(const Options *options, GraphPlan *plan, int *status)
     if (plan->out == NULL) {
         return true;
     }
-    if (!options_output(options, "out", plan->out)) {
-        return false;
-    }
-    if (!plot_step_path_check(plan->out, &error)) {
-        return report_error(options, &error);
-    }
-    return save_path_check(plan->out, &error) || report_failure(options, &error, status);
+    return options_output(options, "out", plan->out) && (plot_step_path_check(plan->out, &error) || report_error(options, &error))
+        && (save_path_check(plan->out, &error) || report_failure(options, &error));
 }
 
-bool graph_step_read(const Options *options, GradflowPlan *plan, StepDrawing *drawing, int *status)
+bool graph_step_read(const Options *options, GradflowPlan *plan, StepDrawing *drawing)
 {
     ExperimentConfig *experiment = &plan->experiment;
     bool shortcut = true;
     *plan = (GradflowPlan){.untrained = DRAWN_CONFIG};
-    *status = STATUS_USAGE;
     if (!options_switch(options, "shortcut", &shortcut) || !options_seed(options, &experiment->seed)) {
         return false;
     }
@@ -125,42 +114,29 @@ bool graph_step_read(const Options *options, GradflowPlan *plan, StepDrawing *dr
         return option_error(options, "residual", "given %d times (expected one rule)", options_count(options, "residual"));
     }
     return gradflow_net_read(options, plan) && gradflow_rules_read(options, plan) && read_drawing(options, plan->experiment.net, drawing)
-        && gradflow_network_read(options, plan, status);
+        && gradflow_network_read(options, plan);
 }
 
-static bool read_plan(const Options *options, GraphPlan *plan, int *status)
-{
-    *plan = (GraphPlan){0};
-    return graph_step_read(options, &plan->network, &plan->drawing, status) && read_out(options, plan, status);
-}
-
-static int run(const GraphPlan *plan, const Options *options)
+static bool draw(const GraphPlan *plan, const Options *options)
 {
     const ExperimentConfig *experiment = &plan->network.experiment;
     Error error;
     char fault[STEP_FAULT_TEXT];
     bool done = plan->out == NULL ? experiment_draw(experiment, &plan->drawing, stdout, fault, &error)
                                   : plot_step(experiment, &plan->drawing, plan->out, fault, &error);
-    if (!done) {
-        report_error(options, &error);
-        return STATUS_FAILED;
-    }
-    if (fault[0] != '\0') {
+    if (done && fault[0] != '\0') {
         command_note(options, "some values are not finite; the first: %s", fault);
     }
-    if (plan->out != NULL) {
+    if (done && plan->out != NULL) {
         command_note(options, "drew %s", plan->out);
     }
-    return STATUS_OK;
+    return done || report_failure(options, &error);
 }
 
 int command_graph(const Options *options)
 {
-    GraphPlan plan;
-    int status;
-    if (read_plan(options, &plan, &status)) {
-        status = run(&plan, options);
-    }
+    GraphPlan plan = {0};
+    bool done = graph_step_read(options, &plan.network, &plan.drawing) && read_out(options, &plan) && draw(&plan, options);
     gradflow_plan_free(&plan.network);
-    return status;
+    return command_status(done);
 }

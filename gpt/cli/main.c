@@ -50,14 +50,11 @@ static bool join_ranks(const Command *command)
 static int run_command(const Command *command, int argc, const char **argv)
 {
     Options options;
-    int status;
-
     if (command->help->on_ranks && !join_ranks(command)) {
         return STATUS_FAILED;
     }
-    if (options_parse(&options, command->help, argc, argv, &status)) {
-        status = options_streams(&options) ? command->run(&options) : STATUS_USAGE;
-    }
+    bool read = options_parse(&options, command->help, argc, argv) && options_streams(&options);
+    int status = read ? command->run(&options) : command_status(false);
     options_free(&options);
     if (ranks_count() > 1) {
         status = command_end_ranks(command->help, status);
@@ -76,20 +73,16 @@ static const Command *find_command(const char *name)
     return NULL;
 }
 
+static const char *command_word(int i)
+{
+    return i < COMMAND_COUNT ? commands[i].help->name : i == COMMAND_COUNT ? "help" : "version";
+}
+
 static int report_unknown_command(const char *name)
 {
-    char choices[256] = "";
-    const char *shown = name[0] == '\0' ? "''" : name; // as it was typed
-
-    for (int i = 0; i < COMMAND_COUNT; i++) {
-        size_t used = strlen(choices);
-        if (word_distance(name, commands[i].help->name) <= SIMILAR_WORDS) {
-            command_error(NULL, "%.80s: unknown command; did you mean %s?", shown, commands[i].help->name);
-            return STATUS_USAGE;
-        }
-        snprintf(choices + used, sizeof choices - used, "%s, ", commands[i].help->name);
-    }
-    command_error(NULL, "%.80s: unknown command (expected %shelp or version)", shown, choices);
+    char hint[WORDS_TEXT];
+    words_hint(name, command_word, COMMAND_COUNT + 2, hint);
+    command_error(NULL, "%.80s: unknown command%s", name[0] == '\0' ? "''" : name, hint);
     return STATUS_USAGE;
 }
 

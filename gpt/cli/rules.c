@@ -130,43 +130,36 @@ static bool draw(const Options *options, const ResidualRule *rule, Error *error)
     return true;
 }
 
-static int show_rule(const Options *options, const char *text)
+static bool show_rule(const Options *options, const char *text)
 {
     Error error;
-    int status = STATUS_OK;
     const ResidualRule *rule = residual_rule(text, &error);
-    if (rule == NULL) {
-        command_error(options->help->name, "%s", error.message);
-        return STATUS_USAGE;
-    }
-    GPTConfig config = shown_config(rule);
-    GPT *gpt = gpt_create(&config, 123, &error);
+    GPTConfig config = rule == NULL ? (GPTConfig){0} : shown_config(rule);
+    GPT *gpt = rule == NULL ? NULL : gpt_create(&config, 123, &error);
     if (gpt == NULL) {
-        command_error(options->help->name, "%s", error.message);
-        return STATUS_USAGE;
+        return report_error(options, &error);
     }
     print_rule(options, rule, gpt);
     gpt_free(gpt);
-    if (options_given(options, "out") && !draw(options, rule, &error)) {
-        report_failure(options, &error, &status);
-    }
-    return status;
+    return !options_given(options, "out") || draw(options, rule, &error) || report_failure(options, &error);
+}
+
+static bool check_out(const Options *options)
+{
+    const char *out = options_text(options, "out");
+    Error error;
+    return out == NULL
+        || ((options->n_operands > 0 || option_error(options, "out", "draws one rule (expected gptape rules RULE)"))
+            && (plot_step_path_check(out, &error) || report_error(options, &error)));
 }
 
 int command_rules(const Options *options)
 {
-    Error error;
-    if (options->n_operands == 0 && options_given(options, "out")) {
-        option_error(options, "out", "draws one rule (expected gptape rules RULE)");
-        return STATUS_USAGE;
-    }
-    if (options_given(options, "out") && !plot_step_path_check(options_text(options, "out"), &error)) {
-        report_error(options, &error);
-        return STATUS_USAGE;
-    }
-    if (options->n_operands == 0) {
+    bool done = check_out(options);
+    if (done && options->n_operands == 0) {
         list_rules(options);
-        return STATUS_OK;
+    } else if (done) {
+        done = show_rule(options, options->operands[0]);
     }
-    return show_rule(options, options->operands[0]);
+    return command_status(done);
 }

@@ -61,7 +61,6 @@ static size_t tell_stories(const Request *request, cJSON *collected, size_t *too
     Random random;
     size_t told = 0;
     bool room = true;
-
     random_seed(&random, request->seed);
     for (int i = 0; i < request->count && room; i++) {
         char *story = stories_tell(stories, &random);
@@ -79,20 +78,18 @@ static size_t tell_stories(const Request *request, cJSON *collected, size_t *too
     return told;
 }
 
-static int tell(const Options *options)
+static bool tell(const Options *options)
 {
     Request request;
     size_t first = 0;
-
     if (!read_request(options, &request)) {
-        return STATUS_USAGE;
+        return false;
     }
     cJSON *collected = options_given(options, "json") ? cJSON_CreateArray() : NULL;
     size_t told = tell_stories(&request, collected, &first);
     if (told == 0) {
-        option_error(options, "bytes", "%s bytes are too few for the first story, of %zu bytes", options_text(options, "bytes"), first);
         cJSON_Delete(collected);
-        return STATUS_USAGE;
+        return option_error(options, "bytes", "%s bytes are too few for the first story, of %zu bytes", options_text(options, "bytes"), first);
     }
     if (collected != NULL) {
         cJSON *json = cJSON_CreateObject();
@@ -101,7 +98,7 @@ static int tell(const Options *options)
         cJSON_AddItemToObject(json, "stories", collected);
         json_print(json);
     }
-    return STATUS_OK;
+    return true;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -121,7 +118,6 @@ static void note_fault(const char *sentence, size_t n, void *context)
     Faults *faults = context;
     size_t used = 0;
     size_t at = 0;
-
     if (faults->n == MOST_FAULTS) {
         return;
     }
@@ -140,32 +136,21 @@ static void note_fault(const char *sentence, size_t n, void *context)
     faults->n++;
 }
 
-static void add_count(Table *table, const char *name, int count, const char *share)
-{
-    table_cell(table, "%s", name);
-    table_cell(table, "%d", count);
-    table_cell(table, "%s", share);
-}
-
 // The share of a part in percent; "" of nothing.
 static const char *share_text(int part, int all, char text[NUMBER_TEXT])
 {
-    text[0] = '\0';
-    if (all > 0) {
-        snprintf(text, NUMBER_TEXT, "%.1f%%", 100.0 * part / all);
-    }
-    return text;
+    snprintf(text, NUMBER_TEXT, "%.1f%%", 100.0 * part / all);
+    return all > 0 ? text : "";
 }
 
 static void print_count(const StoryCount *count, const Faults *faults)
 {
     char share[NUMBER_TEXT];
     Table *table = table_begin("lrr", NULL);
-
-    add_count(table, "sentences", count->sentences, "");
-    add_count(table, "well-formed", count->well_formed, share_text(count->well_formed, count->sentences, share));
-    add_count(table, "stories", count->stories, "");
-    add_count(table, "whole", count->whole, share_text(count->whole, count->stories, share));
+    table_row(table, "sentences|%d|", count->sentences);
+    table_row(table, "well-formed|%d|%s", count->well_formed, share_text(count->well_formed, count->sentences, share));
+    table_row(table, "stories|%d|", count->stories);
+    table_row(table, "whole|%d|%s", count->whole, share_text(count->whole, count->stories, share));
     table_end(table);
     for (int i = 0; i < faults->n; i++) {
         printf("%s%s\n", i == 0 ? "\nnot well-formed:\n" : "", faults->texts[i]);
@@ -175,7 +160,6 @@ static void print_count(const StoryCount *count, const Faults *faults)
 static void print_count_json(const StoryCount *count, const Faults *faults)
 {
     cJSON *json = cJSON_CreateObject();
-
     json_add_count(json, "sentences", count->sentences);
     json_add_count(json, "well_formed", count->well_formed);
     json_add_number(json, "well_formed_fraction", (double)count->well_formed / count->sentences);
@@ -223,44 +207,32 @@ static size_t clean(char *text, size_t n)
     return kept;
 }
 
-static int check(const Options *options)
+static bool check(const Options *options)
 {
     char *text;
     size_t n;
     Error error;
     Faults faults = {.n = 0};
-
     if (!stdin_read(&text, &n, &error)) {
-        report_error(options, &error);
-        return STATUS_FAILED;
+        return report_failure(options, &error);
     }
     Stories *stories = stories_create();
     size_t mark = utf8_mark(text, n);
     n = clean(text + mark, n - mark);
     StoryCount count = stories_check(stories, text + mark, n, note_fault, &faults);
-    if (options_given(options, "json")) {
-        print_count_json(&count, &faults);
-    } else {
-        print_count(&count, &faults);
-    }
+    (options_given(options, "json") ? print_count_json : print_count)(&count, &faults);
     stories_free(stories);
     free(text);
-    return STATUS_OK;
+    return true;
 }
 
 // ------------------------------------------------------------------------------------------------------------
 
-static bool check_options(const Options *options)
-{
-    static const char *const telling[] = {"count", "bytes", "seed", NULL};
-    const char *name = options_given(options, "check") ? options_first(options, telling) : NULL;
-    return name == NULL || option_error(options, name, "for telling stories, but --check reads them; leave one out");
-}
-
 int command_stories(const Options *options)
 {
-    if (!check_options(options)) {
-        return STATUS_USAGE;
-    }
-    return options_given(options, "check") ? check(options) : tell(options);
+    static const char *const telling[] = {"count", "bytes", "seed", NULL};
+    bool checks = options_given(options, "check");
+    const char *name = checks ? options_first(options, telling) : NULL;
+    bool fits = name == NULL || option_error(options, name, "for telling stories, but --check reads them; leave one out");
+    return command_status(fits && (checks ? check : tell)(options));
 }

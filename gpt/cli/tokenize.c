@@ -47,17 +47,11 @@ typedef struct Job {
     size_t n;
 } Job;
 
-static int failed(const Job *job, int status, const Error *error)
-{
-    command_error(job->options->help->name, "%s", error->message);
-    return status;
-}
-
-// The same about a text that is called name.
-static int wrong_text(const Job *job, const char *name, const Error *error)
+// An error in a text that is called name.
+static bool wrong_text(const Job *job, const char *name, const Error *error)
 {
     command_error(job->options->help->name, "%s: %s", name, error->message);
-    return STATUS_USAGE;
+    return command_stop(STATUS_USAGE);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -67,7 +61,6 @@ static int wrong_text(const Job *job, const char *name, const Error *error)
 static void json_add_text(cJSON *object, const char *name, const char *text, size_t n)
 {
     size_t at = 0;
-
     while (at < n) {
         int code;
         int length = utf8_read(text + at, n - at, &code);
@@ -83,7 +76,6 @@ static void json_add_text(cJSON *object, const char *name, const char *text, siz
 static cJSON *json_of(const Job *job, const int *ids, size_t n_ids)
 {
     cJSON *json = cJSON_CreateObject();
-
     cJSON_AddStringToObject(json, "tokenizer", tokenizer_name(job->kind));
     json_add_count(json, "vocab_size", tokenizer_vocab_size(job->tokenizer));
     json_add_count(json, "tokens", (double)n_ids);
@@ -98,7 +90,6 @@ static void add_alphabet(const Job *job, cJSON *json)
     char *text;
     size_t n;
     Error error;
-
     for (int id = 0; id < V; id++) {
         ids[id] = id;
     }
@@ -112,7 +103,6 @@ static void add_alphabet(const Job *job, cJSON *json)
 static void print_ids_json(const Job *job, const int *ids, size_t n_ids)
 {
     cJSON *json = json_of(job, ids, n_ids);
-
     json_add_count(json, "bytes", (double)job->n);
     if (job->kind == TOKENIZER_CHARS) {
         add_alphabet(job, json);
@@ -125,7 +115,6 @@ static void print_text_json(const Job *job, const int *ids, size_t n_ids, const 
 {
     cJSON *json = json_of(job, ids, n_ids);
     int *bytes = memory_allocate((n + 1) * sizeof *bytes, "the bytes");
-
     for (size_t i = 0; i < n; i++) {
         bytes[i] = (unsigned char)text[i];
     }
@@ -138,12 +127,11 @@ static void print_text_json(const Job *job, const int *ids, size_t n_ids, const 
 // ------------------------------------------------------------------------------------------------------------
 // Text to ids
 
-static int encode(const Job *job)
+static bool encode(const Job *job)
 {
     int *ids;
     size_t n_ids;
     Error error;
-
     if (!tokenizer_encode(job->tokenizer, job->input, job->n, &ids, &n_ids, &error)) {
         return wrong_text(job, "stdin", &error);
     }
@@ -157,7 +145,7 @@ static int encode(const Job *job)
         putchar('\n');
     }
     free(ids);
-    return STATUS_OK;
+    return true;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -169,147 +157,118 @@ static const char separators[] = " ,\t\r\n";
 static bool read_id(const Job *job, const char *text, size_t length, size_t number, int *id)
 {
     int V = tokenizer_vocab_size(job->tokenizer);
+    int shown = length < 40 ? (int)length : 40;
     size_t digits = strspn(text + (text[0] == '-'), "0123456789");
     bool whole = digits > 0 && digits + (text[0] == '-') == length;
-
-    if (!whole) {
-        command_error(job->options->help->name, "stdin: id %zu: '%.*s' is not an integer (expected ids like 15496 11 314)", number,
-                      length < 40 ? (int)length : 40, text);
-        return false;
-    }
-    long long value = strtoll(text, NULL, 10); // the largest if there are too many digits; no vocabulary has it
-    if (value < 0 || value >= V) {
-        command_error(job->options->help->name, "stdin: id %zu: '%.*s' is not a %s id between 0 and %d", number, length < 40 ? (int)length : 40,
-                      text, tokenizer_name(job->kind), V - 1);
-        return false;
-    }
+    long long value = whole ? strtoll(text, NULL, 10) : -1; // the largest if there are too many digits; no vocabulary has it
+    Error error;
     *id = (int)value;
-    return true;
+    if (!whole) {
+        error_set(&error, "id %zu: '%.*s' is not an integer (expected ids like 15496 11 314)", number, shown, text);
+    } else if (value < 0 || value >= V) {
+        error_set(&error, "id %zu: '%.*s' is not a %s id between 0 and %d", number, shown, text, tokenizer_name(job->kind), V - 1);
+    }
+    return (whole && value >= 0 && value < V) || wrong_text(job, "stdin", &error);
 }
 
 // Reads the ids on stdin; false after a message about the first invalid one. The caller frees *ids either way.
 static bool read_ids(const Job *job, int **ids, size_t *n_ids)
 {
-    const char *at = job->input;
-    const char *end = job->input + job->n;
-
+    const char *at = job->input + strspn(job->input, separators);
     *ids = memory_allocate((job->n / 2 + 1) * sizeof **ids, "the ids");
-    *n_ids = 0;
-    at += strspn(at, separators);
-    while (at < end) {
+    for (*n_ids = 0; at < job->input + job->n; (*n_ids)++) {
         size_t length = strcspn(at, separators); // 0 at a zero byte, which is not a number either
         if (!read_id(job, at, length, *n_ids + 1, &(*ids)[*n_ids])) {
             return false;
         }
-        (*n_ids)++;
         at += length;
         at += strspn(at, separators);
     }
     return true;
 }
 
-static int decode(const Job *job)
+static bool decode(const Job *job)
 {
     int *ids;
     size_t n_ids;
     char *text;
     size_t n;
     Error error;
-    int status = STATUS_USAGE;
-
-    if (!read_ids(job, &ids, &n_ids)) {
-        status = STATUS_USAGE; // it was reported
-    } else if (!tokenizer_decode(job->tokenizer, ids, n_ids, &text, &n, &error)) {
-        status = failed(job, STATUS_USAGE, &error);
-    } else {
-        if (options_given(job->options, "json")) {
-            print_text_json(job, ids, n_ids, text, n);
-        } else {
-            fwrite(text, 1, n, stdout);
-        }
-        free(text);
-        status = STATUS_OK;
+    bool read = read_ids(job, &ids, &n_ids);
+    bool decoded = read && (tokenizer_decode(job->tokenizer, ids, n_ids, &text, &n, &error) || report_error(job->options, &error));
+    if (decoded && options_given(job->options, "json")) {
+        print_text_json(job, ids, n_ids, text, n);
+    } else if (decoded) {
+        fwrite(text, 1, n, stdout);
     }
+    free(decoded ? text : NULL);
     free(ids);
-    return status;
+    return decoded;
 }
 
 // ------------------------------------------------------------------------------------------------------------
 
 // The tokenizer of characters: of the file named with --alphabet, else of the text on stdin.
-static int make_chars(Job *job)
+static bool make_chars(Job *job)
 {
     const char *path = options_text(job->options, "alphabet");
     char *text = job->input;
     size_t n = job->n;
     Error error;
-
     if (path != NULL && !file_read(path, MOST_TEXT_BYTES, &text, &n, &error)) {
-        return failed(job, STATUS_FAILED, &error);
+        return report_failure(job->options, &error);
     }
     size_t mark = utf8_mark(text, n);
     job->tokenizer = tokenizer_chars(text + mark, n - mark, &error);
     if (path != NULL) {
         free(text);
     }
-    return job->tokenizer == NULL ? wrong_text(job, path != NULL ? path : "stdin", &error) : STATUS_OK;
+    return job->tokenizer != NULL || wrong_text(job, path != NULL ? path : "stdin", &error);
 }
 
-static int make_tokenizer(Job *job)
+static bool make_tokenizer(Job *job)
 {
     Error error;
-
     if (job->kind == TOKENIZER_CHARS) {
         return make_chars(job);
     }
     job->tokenizer = job->kind == TOKENIZER_GPT2 ? options_gpt2(job->options, &error) : tokenizer_bytes();
-    return job->tokenizer == NULL ? failed(job, STATUS_FAILED, &error) : STATUS_OK;
+    return job->tokenizer != NULL || report_failure(job->options, &error);
 }
 
 // Do the options fit together?
 static bool check_options(const Options *options, TokenizerKind kind)
 {
     bool alphabet = options_given(options, "alphabet");
-
     if (alphabet && kind != TOKENIZER_CHARS) {
         return option_error(options, "alphabet", "only --tokenizer chars has an alphabet; leave it out");
     }
-    if (!alphabet && kind == TOKENIZER_CHARS && options_given(options, "decode")) {
-        return option_error(options, "tokenizer", "to decode, name the text that was encoded with --alphabet FILE");
-    }
-    return true;
+    return alphabet || kind != TOKENIZER_CHARS || !options_given(options, "decode")
+        || option_error(options, "tokenizer", "to decode, name the text that was encoded with --alphabet FILE");
 }
 
-// A byte order mark is not part of the alphabet. The other tokenizers keep all bytes as they are.
-static void skip_mark(Job *job)
+// A byte order mark is not part of an alphabet. The other tokenizers keep all bytes as they are.
+static bool read_input(Job *job)
 {
-    size_t mark = utf8_mark(job->input, job->n);
+    Error error;
+    if (!stdin_read(&job->input, &job->n, &error)) {
+        return report_failure(job->options, &error);
+    }
+    size_t mark = job->kind == TOKENIZER_CHARS ? utf8_mark(job->input, job->n) : 0;
     job->n -= mark;
     memmove(job->input, job->input + mark, job->n + 1);
+    return true;
 }
 
 int command_tokenize(const Options *options)
 {
     Job job = {.options = options};
-    Error error;
-
-    if (!options_tokenizer_kind(options, TOKENIZER_COUNT, &job.kind) || !check_options(options, job.kind)) {
-        return STATUS_USAGE;
-    }
-    if (!stdin_read(&job.input, &job.n, &error)) {
-        return failed(&job, STATUS_FAILED, &error);
-    }
-    if (job.kind == TOKENIZER_CHARS) {
-        skip_mark(&job);
-    }
-    int status = make_tokenizer(&job);
-    if (status == STATUS_OK) {
-        status = options_given(options, "decode") ? decode(&job) : encode(&job);
-    }
-    if (status == STATUS_OK) {
+    bool done = options_tokenizer_kind(options, TOKENIZER_COUNT, &job.kind) && check_options(options, job.kind) && read_input(&job)
+             && make_tokenizer(&job) && (options_given(options, "decode") ? decode : encode)(&job);
+    if (done) {
         options_tokenizer_note(options, job.kind);
     }
     tokenizer_free(job.tokenizer);
     free(job.input);
-    return status;
+    return command_status(done);
 }

@@ -1,6 +1,5 @@
 // attention.c: a map of attention weights for each head, on one page.
 
-#include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
 
 #include <math.h>
@@ -90,34 +89,30 @@ static char *write_title(const AttentionMaps *maps)
     for (int i = 0; i < maps->n_layer * maps->n_head * 3 && maps->T > 2; i++) {
         look_at(maps, i / 3 / maps->n_head, i / 3 % maps->n_head, i % 3, &best);
     }
-    PlotText text;
-    plot_text_open(&text);
+    Writer *text = writer_begin();
     if (best.at == NULL) {
-        fprintf(text.stream, "The attention weights of every head");
+        fprintf(text->stream, "The attention weights of every head");
     } else if (best.weight < ONE_SIDED * best.uniform) {
-        fprintf(text.stream, "Every head attends to all tokens%s nearly evenly", maps->causal ? " up to its own" : "");
+        fprintf(text->stream, "Every head attends to all tokens%s nearly evenly", maps->causal ? " up to its own" : "");
     } else {
-        number_print(text.stream, "The least uniform head, %d of block %d, gives %s %.0f %% of its attention (uniform: %.0f %%)", best.head,
+        number_print(text->stream, "The least uniform head, %d of block %d, gives %s %.0f %% of its attention (uniform: %.0f %%)", best.head,
                      best.block, best.at, 100 * best.weight, 100 * best.uniform);
     }
-    plot_text_close(&text);
-    return text.bytes;
+    return writer_end(text);
 }
 
 static char *write_caption(const AttentionMaps *maps)
 {
-    PlotText text;
-    plot_text_open(&text);
-    fprintf(text.stream, "Each row is a token, from top to bottom, and its colors show how much it attends to each token, from left to right. ");
+    Writer *text = writer_begin();
+    fprintf(text->stream, "Each row is a token, from top to bottom, and its colors show how much it attends to each token, from left to right. ");
     if (maps->causal) {
-        fprintf(text.stream, "Gray: later tokens, which are masked. ");
+        fprintf(text->stream, "Gray: later tokens, which are masked. ");
     }
-    fprintf(text.stream, "%s%s%d tokens: ", maps->caption == NULL ? "" : maps->caption, maps->caption == NULL ? "" : ". ", maps->T);
+    fprintf(text->stream, "%s%s%d tokens: ", maps->caption == NULL ? "" : maps->caption, maps->caption == NULL ? "" : ". ", maps->T);
     for (int t = 0; t < maps->T; t++) {
-        fputs(maps->tokens[t], text.stream);
+        fputs(maps->tokens[t], text->stream);
     }
-    plot_text_close(&text);
-    return text.bytes;
+    return writer_end(text);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -156,15 +151,9 @@ static double highest(const AttentionMaps *maps)
 static void write_names(const AttentionMaps *maps, FILE *script, const char *axis, double pixels)
 {
     int size = (int)fmin(0.8 * pixels, 18);
-    fprintf(script, "set %stics scale 0 enhanced font \",%d\" %s(", axis, size, axis[0] == 'x' && longest_name(maps) > 1 ? "rotate by -60 " : "");
-    for (int t = 0; t < maps->T; t++) {
-        char *name = plot_shorten(maps->tokens[t], NAME_MOST);
-        fprintf(script, t == 0 ? "" : ", ");
-        quote_gnuplot_tic(script, name);
-        fprintf(script, " %d", t);
-        free(name);
-    }
-    fprintf(script, ")\n");
+    fprintf(script, "set %stics scale 0 enhanced font \",%d\" %s", axis, size, axis[0] == 'x' && longest_name(maps) > 1 ? "rotate by -60 " : "");
+    plot_write_names(script, maps->tokens, maps->T, 1, NAME_MOST);
+    fprintf(script, "\n");
 }
 
 // "head 3" at the left of a row, "block 0" above a column; only the number where there is no room for the word.
@@ -177,7 +166,7 @@ static void write_label(FILE *script, const char *word, int number, double x, do
 
 static void write_map(const AttentionMaps *maps, const Grid *grid, int row, int column, const Page *page)
 {
-    FILE *script = page->script.stream;
+    FILE *script = page->script;
     int T = maps->T;
     double width = grid->width / grid->across;
     double height = grid->height / grid->down;
@@ -232,22 +221,18 @@ bool plot_attention(const AttentionMaps *maps, const char *path, Error *error)
     if (!check(maps, path, error)) {
         return false;
     }
-    char *title = write_title(maps);
-    char *caption = write_caption(maps);
     Page page;
-    page_open(&page, path, title, caption, NULL);
+    page_open(&page, path, write_title(maps), write_caption(maps), NULL);
     Grid grid = grid_of(maps->n_layer, maps->n_head, page.bottom + 0.03 + 0.008 * longest_name(maps), page.top - 0.05);
     if (!has_names(maps, &grid)) {
         grid = grid_of(maps->n_layer, maps->n_head, page.bottom + 0.02, page.top - 0.05);
     }
-    FILE *script = page.script.stream;
+    FILE *script = page.script;
     map_write_colors(script, 0, highest(maps));
     number_print(script, "set colorbox user origin screen 0.935,%.4f size screen 0.015,%.4f border\nset cbtics 0,0.1 scale 0.5 offset -0.8,0\n",
                  grid.bottom, grid.height);
     for (int i = 0; i < grid.across * grid.down; i++) {
         write_map(maps, &grid, i / grid.across, i % grid.across, &page);
     }
-    free(title);
-    free(caption);
     return page_close(&page, error);
 }

@@ -1,6 +1,5 @@
 // caption.c: the caption below a plot: statistic, network, seeds, initialization, loss, and the networks that a median omits.
 
-#include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
 
 #include <math.h>
@@ -152,18 +151,16 @@ void plot_write_settings(FILE *out, const Experiment *experiment)
 char *plot_caption(const Experiment *experiment, const Sweep *sweep)
 {
     PlotArms arms = plot_arms(experiment);
-    PlotText text;
-    plot_text_open(&text);
-    plot_write_settings(text.stream, experiment);
+    Writer *text = writer_begin();
+    plot_write_settings(text->stream, experiment);
     if (experiment->config.net == NET_GPT && arms.n > 1) {
-        fprintf(text.stream, "In the title, medians over the blocks. ");
+        fprintf(text->stream, "In the title, medians over the blocks. ");
     }
-    write_left_out(text.stream, experiment, &arms);
+    write_left_out(text->stream, experiment, &arms);
     if (sweep != NULL) {
-        write_sweep(text.stream, experiment, &arms, sweep);
+        write_sweep(text->stream, experiment, &arms, sweep);
     }
-    plot_text_close(&text);
-    return text.bytes;
+    return writer_end(text);
 }
 
 char *plot_training_caption(const Experiment *experiment, const char *note)
@@ -171,16 +168,14 @@ char *plot_training_caption(const Experiment *experiment, const char *note)
     const ExperimentConfig *config = &experiment->config;
     PlotArms arms = plot_arms(experiment);
     char number[NUMBER_PLOT_TEXT];
-    PlotText text;
-    plot_text_open(&text);
-    write_seeds(text.stream, config);
-    write_network(text.stream, experiment);
-    fprintf(text.stream, "%s, learning rate %s%s, ", config->sgd ? "gradient descent" : "AdamW", config->train == NULL ? "" : "up to ",
+    Writer *text = writer_begin();
+    write_seeds(text->stream, config);
+    write_network(text->stream, experiment);
+    fprintf(text->stream, "%s, learning rate %s%s, ", config->sgd ? "gradient descent" : "AdamW", config->train == NULL ? "" : "up to ",
             plot_number(config->train == NULL ? config->lr : config->train->lr, number));
-    fprintf(text.stream, "weight decay %s. ", plot_number(config->train == NULL ? 0 : config->train->weight_decay, number));
-    write_fairness(text.stream, experiment, &arms);
-    write_losses(text.stream, experiment, &arms);
-    fprintf(text.stream, "%s", note);
-    plot_text_close(&text);
-    return text.bytes;
+    fprintf(text->stream, "weight decay %s. ", plot_number(config->train == NULL ? 0 : config->train->weight_decay, number));
+    write_fairness(text->stream, experiment, &arms);
+    write_losses(text->stream, experiment, &arms);
+    fprintf(text->stream, "%s", note);
+    return writer_end(text);
 }

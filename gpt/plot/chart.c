@@ -44,16 +44,14 @@ static bool chart_check(const Chart *chart, Error *error)
 // The label, and how many of the line's points are outside the axes.
 static char *label_of(const Chart *chart, const ChartLine *line, int hidden)
 {
-    PlotText label;
-    plot_text_open(&label);
+    Writer *label = writer_begin();
     char *name = plot_shorten(line->label, chart->n_lines > 4 && hidden > 0 ? 20 : 50);
-    fprintf(label.stream, "%s", name);
+    fprintf(label->stream, "%s", name);
     free(name);
     if (hidden > 0) {
-        fprintf(label.stream, " (%d of %d points are %s)", hidden, line->n, chart->log_y ? "0, below 0, or not finite" : "not finite");
+        fprintf(label->stream, " (%d of %d points are %s)", hidden, line->n, chart->log_y ? "0, below 0, or not finite" : "not finite");
     }
-    plot_text_close(&label);
-    return label.bytes;
+    return writer_end(label);
 }
 
 static Line line_of(const Chart *chart, int number)
@@ -105,9 +103,7 @@ bool plot_chart(const Chart *chart, const char *path, Error *error)
         return false;
     }
     Panel panel = panel_of(chart);
-    bool drawn = panel_draw(&panel, path, chart->title, chart->caption, error);
-    panel_free(&panel);
-    return drawn;
+    return panel_draw(&panel, path, memory_copy_text(chart->title == NULL ? "" : chart->title), chart->caption, error);
 }
 
 char *plot_chart_terminal(const Chart *chart, int columns, Error *error)

@@ -11,6 +11,7 @@
 #ifndef GPTAPE_PLOT_DRAW_H
 #define GPTAPE_PLOT_DRAW_H
 
+#include "gpt/base/base.h"
 #include "gpt/plot/plot.h"
 
 // ------------------------------------------------------------------------------------------------------------
@@ -18,23 +19,17 @@
 
 enum { NUMBER_PLOT_TEXT = 32 };
 
-// An output of open_memstream. bytes and n are valid after plot_text_close; the caller frees bytes.
-typedef struct PlotText {
-    FILE *stream;
-    char *bytes;
-    size_t n;
-} PlotText;
-
-void plot_text_open(PlotText *text);
-void plot_text_close(PlotText *text);
-
 const char *plot_number(double value, char text[NUMBER_PLOT_TEXT]); // two digits: "0.083", "1.1·10⁻¹¹"
 int plot_length(const char *text);                                  // in characters
 // Text as it is shown (utf8_show), of at most so many characters; what is longer ends in "…". The caller frees it.
 char *plot_shorten(const char *text, int most);
+void plot_write_label(FILE *script, const char *text, int most); // the same in gnuplot's quotes
+// Labels of tics at 0, stride, 2 stride, ..., shortened: ("a" 0, "b" 1, ...)
+void plot_write_names(FILE *script, const char *const *names, int n, int stride, int most);
 // The same in lines of about one length, at most width, and at most so many; line feeds are kept. The caller frees it.
 char *plot_wrap(const char *text, int width, int most_lines);
-int plot_tic_step(int range, int n); // 1, 2, 5, 10, ...: at most n of them in range
+double plot_tic_distance(double range, int n); // 1, 2 or 5 times a power of ten: at most n of them in range
+int plot_tic_step(int range, int n);           // the same for counts: at least 1
 
 // ------------------------------------------------------------------------------------------------------------
 // Running other programs
@@ -46,9 +41,9 @@ typedef struct Filter {
     const char *(*complaint)(const char *messages); // the part of its standard error that says what is wrong
 } Filter;
 
-// output->bytes, which the caller frees, has the program's output.
-bool filter_run(const Filter *filter, const char *script, size_t n, PlotText *output, Error *error);
-bool gnuplot_run(const char *script, size_t n, PlotText *output, Error *error);
+// The program's output is *bytes (n), which the caller frees.
+bool filter_run(const Filter *filter, const char *script, char **bytes, size_t *n, Error *error);
+bool gnuplot_run(const char *script, char **bytes, size_t *n, Error *error);
 bool plot_save(const char *path, const char *bytes, size_t n, Error *error);
 
 // ------------------------------------------------------------------------------------------------------------
@@ -85,8 +80,9 @@ typedef struct Line {
     Quartiles *y;
 } Line;
 
-Line line_create(const char *label, int style, int n); // n points, to be filled
-Quartiles line_point(double value);                    // a single value's
+Line line_create(const char *label, int style, int n);   // n points, to be filled
+Quartiles line_point(double value);                      // a single value's
+Spread line_spread(const Experiment *experiment, int n); // of a line of n points: none for one seed
 // A metric of each layer that has it; relative: divided by the last layer's.
 Line line_of_layers(const Experiment *experiment, PlotArm arm, LayerMetric metric, bool relative);
 Line line_of_sweep(const Sweep *sweep, PlotArm arm);
@@ -101,14 +97,14 @@ typedef enum Axis {
     AXIS_DATA, // linear, the range of the data
     AXIS_ZERO, // linear, from 0, or from near the data if they lie far above it
     AXIS_UNIT, // linear, from 0 to 1 at least
+    AXIS_AUTO, // AXIS_LOG if the values span more than a power of ten, else AXIS_ZERO
 } Axis;
 
 typedef struct Panel {
     const char *title, *x_label, *y_label; // may be NULL
     Axis axis;
-    bool x_counts;  // x counts something: tics at integers
-    bool x_is_data; // tics at the first line's x
-    bool has_key;   // of its own
+    bool x_counts; // x counts something: tics at integers
+    bool has_key;  // of its own
     Line lines[STYLE_COUNT];
     int n_lines;
     double x_low, x_high;       // of the x axis; both 0: from the lines
@@ -124,7 +120,7 @@ void panel_fit(Panel *panel); // sets the y axis from the lines
 void panel_place(Panel *panel, double x, double y, double width, double height);
 void panel_share(Panel *a, Panel *b); // gives both the same y axis
 void panel_write(const Panel *panel, FILE *script, int number);
-bool panel_draw(Panel *panel, const char *path, const char *title, const char *caption, Error *error); // alone on a page
+bool panel_draw(Panel *panel, const char *path, char *title, const char *caption, Error *error); // alone on a page; frees panel and title
 void panel_free(Panel *panel);
 // The panel for a terminal; the caller frees it. NULL and an error without gnuplot. letters: of the lines; NULL: of their styles.
 char *panel_terminal(const Panel *panel, const char *letters, int columns, Error *error);
@@ -148,14 +144,15 @@ void map_write(FILE *script, const Cells *cells, int number, const char *path);
 // ------------------------------------------------------------------------------------------------------------
 // The page
 
-// Opens a page: terminal, title, key of the arms if there are any, caption. Sets where it leaves room for panels.
+// Opens a page: terminal, title, key of the arms if there are any, caption, both of which it frees. Sets where it leaves room for panels.
 typedef struct Page {
-    PlotText script;
+    Writer *writer;
+    FILE *script;
     const char *path;
     double bottom, top;
 } Page;
 
-void page_open(Page *page, const char *path, const char *title, const char *caption, const PlotArms *arms);
+void page_open(Page *page, const char *path, char *title, char *caption, const PlotArms *arms);
 void page_labels(FILE *script, const char *title, const char *x_label, const char *y_label); // of the next panel; may be NULL
 bool page_close(Page *page, Error *error);                                                   // draws it to the path
 // How many of n labels, each cut to `most` characters, fit side by side, as gnuplot estimates it.

@@ -52,7 +52,7 @@ static void add_sweep(Picture *picture, const Sweep *sweep)
     *panel = (Panel){.title = mlp ? "First layer relative to the last, by depth" : "First block relative to the last, by depth",
                      .x_label = mlp ? "number of layers" : "number of blocks",
                      .axis = AXIS_LOG,
-                     .x_is_data = true,
+                     .x_counts = true,
                      .has_rows = true};
     for (int i = 0; i < picture->arms.n; i++) {
         panel->lines[i] = line_of_sweep(sweep, picture->arms.arm[i]);
@@ -150,10 +150,8 @@ bool plot_experiment(const Experiment *experiment, const Sweep *sweep, const cha
         return false;
     }
     Picture picture = {.experiment = experiment, .arms = plot_arms(experiment)};
-    char *title = plot_finding(experiment, sweep);
-    char *caption = plot_caption(experiment, sweep);
     Page page;
-    page_open(&page, path, title, caption, &picture.arms);
+    page_open(&page, path, plot_finding(experiment, sweep), plot_caption(experiment, sweep), &picture.arms);
     add_panels(&picture, sweep);
     if (experiment->config.net == NET_MLP) {
         layout_one_large(&picture, &page);
@@ -161,11 +159,9 @@ bool plot_experiment(const Experiment *experiment, const Sweep *sweep, const cha
         layout_grid(&picture, &page);
     }
     for (int i = 0; i < picture.n; i++) {
-        panel_write(&picture.panels[i], page.script.stream, i + 1);
+        panel_write(&picture.panels[i], page.script, i + 1);
         panel_free(&picture.panels[i]);
     }
-    free(title);
-    free(caption);
     return page_close(&page, error);
 }
 
@@ -182,19 +178,17 @@ static void count_rows(Line *line, const char *word)
         not_finite += !isfinite(line->y[i].median);
     }
     if (zeros + not_finite > 0) {
-        PlotText label;
-        plot_text_open(&label);
-        fprintf(label.stream, "%s:", line->label);
+        Writer *label = writer_begin();
+        fprintf(label->stream, "%s:", line->label);
         if (zeros > 0) {
-            fprintf(label.stream, " 0 in %d", zeros);
+            fprintf(label->stream, " 0 in %d", zeros);
         }
         if (not_finite > 0) {
-            fprintf(label.stream, "%s NaN in %d", zeros > 0 ? "," : "", not_finite);
+            fprintf(label->stream, "%s NaN in %d", zeros > 0 ? "," : "", not_finite);
         }
-        fprintf(label.stream, " of %d %ss", line->n, word);
-        plot_text_close(&label);
+        fprintf(label->stream, " of %d %ss", line->n, word);
         free(line->label);
-        line->label = label.bytes;
+        line->label = writer_end(label);
     }
 }
 
@@ -221,29 +215,25 @@ char *plot_terminal(const Experiment *experiment, int columns, Error *error)
     }
     bool mlp = experiment->config.net == NET_MLP;
     Picture picture = {.experiment = experiment, .arms = plot_arms(experiment)};
-    PlotText title;
-    plot_text_open(&title);
-    write_title(title.stream, experiment);
-    plot_text_close(&title);
-    Panel *panel = add_layers(&picture, title.bytes, mlp ? METRIC_WEIGHT : METRIC_QUERY_KEY, mlp, AXIS_LOG);
+    Writer *writer = writer_begin();
+    write_title(writer->stream, experiment);
+    char *title = writer_end(writer);
+    Panel *panel = add_layers(&picture, title, mlp ? METRIC_WEIGHT : METRIC_QUERY_KEY, mlp, AXIS_LOG);
     panel->x_label = mlp ? "layer (the gradient comes from the right)" : "block (the gradient comes from the right)";
     for (int i = 0; i < panel->n_lines; i++) {
         count_rows(&panel->lines[i], plot_layer_word(experiment));
     }
     char *chart = panel_terminal(panel, NULL, columns, error);
     panel_free(panel);
-    free(title.bytes);
+    free(title);
     if (chart == NULL) {
         return NULL;
     }
     char *finding = plot_finding(experiment, NULL);
     char *wrapped = plot_wrap(finding, columns < 40 ? 40 : columns, 4);
-    PlotText text;
-    plot_text_open(&text);
-    fprintf(text.stream, "%s\n%s\n", chart, wrapped);
-    plot_text_close(&text);
+    char *text = text_format("%s\n%s\n", chart, wrapped);
     free(chart);
     free(finding);
     free(wrapped);
-    return text.bytes;
+    return text;
 }

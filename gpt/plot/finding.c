@@ -1,6 +1,5 @@
 // finding.c: the title of a plot, assembled from phrases according to the measurements.
 
-#include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
 
 #include <ctype.h>
@@ -195,23 +194,22 @@ char *plot_finding(const Experiment *experiment, const Sweep *sweep)
 {
     PlotArms arms = plot_arms(experiment);
     double ratios[STYLE_COUNT] = {0};
-    PlotText text;
-    plot_text_open(&text);
+    Writer *text = writer_begin();
     if (experiment->n_layer == 1) {
-        fprintf(text.stream, "A network of one %s: there is nothing to compare its gradient with", plot_layer_word(experiment));
+        fprintf(text->stream, "A network of one %s: there is nothing to compare its gradient with", plot_layer_word(experiment));
     } else if (experiment->config.net == NET_GPT) {
-        write_gpts(text.stream, experiment, &arms);
+        write_gpts(text->stream, experiment, &arms);
     } else if (sweep_tells(experiment, &arms, sweep)) {
-        write_slopes(text.stream, experiment, &arms, sweep);
+        write_slopes(text->stream, experiment, &arms, sweep);
     } else {
         for (int i = 0; i < arms.n; i++) {
             ratios[i] = experiment_relative(experiment, arms.arm[i].number, 0, 0, METRIC_WEIGHT).median;
         }
-        write_values(text.stream, experiment, &arms, "The first layer's gradient relative to the last layer's:", ratios);
+        write_values(text->stream, experiment, &arms, "The first layer's gradient relative to the last layer's:", ratios);
     }
-    plot_text_close(&text);
-    text.bytes[0] = (char)toupper((unsigned char)text.bytes[0]);
-    return text.bytes;
+    char *finding = writer_end(text);
+    finding[0] = (char)toupper((unsigned char)finding[0]);
+    return finding;
 }
 
 // "After 600 steps of training without shortcuts: loss 3.1 (before 3.8), first block's gradient 1.4·10⁻¹⁵ (before 0.03)"
@@ -239,17 +237,15 @@ char *plot_training_finding(const Experiment *experiment)
         losses[i] = experiment_loss(experiment, arms.arm[i].number, n_steps).median;
         gradients[i] = experiment_metric(experiment, arms.arm[i].number, n_steps, 0, METRIC_WEIGHT).median;
     }
-    PlotText text;
-    plot_text_open(&text);
-    number_print(text.stream, "After %d step%s of training", n_steps, plural(n_steps));
+    Writer *text = writer_begin();
+    number_print(text->stream, "After %d step%s of training", n_steps, plural(n_steps));
     if (arms.n == 1) {
-        fprintf(text.stream, " ");
-        write_one_training(text.stream, experiment, arms.arm[0]);
+        fprintf(text->stream, " ");
+        write_one_training(text->stream, experiment, arms.arm[0]);
     } else {
-        write_values(text.stream, experiment, &arms, ": loss", losses);
-        fprintf(text.stream, "; first %s's gradient", plot_layer_word(experiment));
-        write_values(text.stream, experiment, &arms, "", gradients);
+        write_values(text->stream, experiment, &arms, ": loss", losses);
+        fprintf(text->stream, "; first %s's gradient", plot_layer_word(experiment));
+        write_values(text->stream, experiment, &arms, "", gradients);
     }
-    plot_text_close(&text);
-    return text.bytes;
+    return writer_end(text);
 }

@@ -36,16 +36,13 @@ const char *plot_layer_word(const Experiment *experiment)
 
 Line line_create(const char *label, int style, int n)
 {
-    size_t bytes = strlen(label) + 1;
-    Line line = {
-        .label = memory_allocate(bytes, "a plot"),
+    return (Line){
+        .label = memory_copy_text(label),
         .style = style,
         .n = n,
-        .x = memory_allocate((size_t)n * sizeof *line.x, "a plot"),
-        .y = memory_allocate((size_t)n * sizeof *line.y, "a plot"),
+        .x = memory_allocate((size_t)n * sizeof(double), "a plot"),
+        .y = memory_allocate((size_t)n * sizeof(Quartiles), "a plot"),
     };
-    memcpy(line.label, label, bytes);
-    return line;
 }
 
 void line_free(Line *line)
@@ -61,7 +58,7 @@ Quartiles line_point(double value)
     return (Quartiles){.low = value, .median = value, .high = value, .zeros = value == 0, .n = 1};
 }
 
-static Spread spread_of(const Experiment *experiment, int n)
+Spread line_spread(const Experiment *experiment, int n)
 {
     return experiment->config.n_seeds == 1 ? SPREAD_NONE : n == 1 ? SPREAD_BARS : SPREAD_BAND;
 }
@@ -90,7 +87,7 @@ Line line_of_layers(const Experiment *experiment, PlotArm arm, LayerMetric metri
             line.n++;
         }
     }
-    line.spread = spread_of(experiment, line.n);
+    line.spread = line_spread(experiment, line.n);
     return line;
 }
 
@@ -108,7 +105,7 @@ Line line_of_sweep(const Sweep *sweep, PlotArm arm)
 Line line_of_losses(const Experiment *experiment, PlotArm arm, int stride)
 {
     Line line = line_create(arm.name, arm.style, experiment->config.n_steps / stride + 1);
-    line.spread = spread_of(experiment, line.n);
+    line.spread = line_spread(experiment, line.n);
     for (int i = 0; i < line.n; i++) {
         line.x[i] = i * stride;
         line.y[i] = experiment_loss(experiment, arm.number, i * stride);

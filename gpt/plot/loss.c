@@ -1,6 +1,5 @@
 // loss.c: the curve of a training run: training and validation loss against step, as a plot and for the terminal.
 
-#include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
 
 #include <math.h>
@@ -66,10 +65,11 @@ static Line guess_line(const TrainRow *rows, int n, double guess)
     return line;
 }
 
-// guess is not drawn if NaN. The y axis is logarithmic if the losses span more than a power of ten.
+// guess is not drawn if NaN.
 static Panel loss_panel(const TrainRow *rows, int n, double before, double guess, int points_most)
 {
-    Panel panel = {.title = "Cross-entropy loss (nats per token)", .x_label = "step", .x_counts = true, .has_key = true, .has_rows = true};
+    Panel panel =
+        {.title = "Cross-entropy loss (nats per token)", .x_label = "step", .axis = AXIS_AUTO, .x_counts = true, .has_key = true, .has_rows = true};
     panel.lines[0] = training_line(rows, n, points_most);
     panel.lines[1] = validation_line(rows, n, before);
     panel.n_lines = 2;
@@ -81,15 +81,6 @@ static Panel loss_panel(const TrainRow *rows, int n, double before, double guess
         panel.lines[panel.n_lines] = guess_line(rows, n, guess);
         panel.n_lines++;
     }
-    double low = INFINITY;
-    double high = 0;
-    for (int s = 0; s < panel.n_lines; s++) {
-        for (int i = 0; i < panel.lines[s].n; i++) {
-            low = fmin(low, panel.lines[s].y[i].median);
-            high = fmax(high, panel.lines[s].y[i].median);
-        }
-    }
-    panel.axis = high > 10 * low ? AXIS_LOG : AXIS_ZERO;
     panel_fit(&panel);
     return panel;
 }
@@ -104,21 +95,19 @@ static char *write_finding(const Panel *panel, int steps)
     for (int i = 1; i < line->n; i++) {
         lowest = line->y[i].median < line->y[lowest].median ? i : lowest;
     }
-    PlotText text;
-    plot_text_open(&text);
-    number_print(text.stream, "In %d step%s the %s loss ", steps, plural(steps), line->label[0] == 'v' ? "validation" : "training");
+    Writer *text = writer_begin();
+    number_print(text->stream, "In %d step%s the %s loss ", steps, plural(steps), line->label[0] == 'v' ? "validation" : "training");
     if (!isfinite(last)) {
-        fprintf(text.stream, "becomes NaN or infinite");
+        fprintf(text->stream, "becomes NaN or infinite");
     } else if (line->n == 1) {
-        number_print(text.stream, "is %.4g", last);
+        number_print(text->stream, "is %.4g", last);
     } else {
-        number_print(text.stream, last < first ? "falls from %.4g to %.4g" : "does not fall: from %.4g to %.4g", first, last);
+        number_print(text->stream, last < first ? "falls from %.4g to %.4g" : "does not fall: from %.4g to %.4g", first, last);
     }
     if (line->y[lowest].median < 0.99 * last) { // more than noise
-        number_print(text.stream, "; it was lowest at step %d, %.4g", (int)line->x[lowest], line->y[lowest].median);
+        number_print(text->stream, "; it was lowest at step %d, %.4g", (int)line->x[lowest], line->y[lowest].median);
     }
-    plot_text_close(&text);
-    return text.bytes;
+    return writer_end(text);
 }
 
 bool plot_loss(const TrainRow *rows, int n, double before, const char *what, const char *path, Error *error)
@@ -138,11 +127,7 @@ bool plot_loss_guess(const TrainRow *rows, int n, double before, double guess, c
         return error_set(error, "%s: nothing to draw (expected a run with steps)", path);
     }
     Panel panel = loss_panel(rows, n, before, guess, POINTS_MOST);
-    char *title = write_finding(&panel, rows[n - 1].step);
-    bool drawn = panel_draw(&panel, path, title, what, error);
-    panel_free(&panel);
-    free(title);
-    return drawn;
+    return panel_draw(&panel, path, write_finding(&panel, rows[n - 1].step), what, error);
 }
 
 char *plot_loss_terminal(const TrainRow *rows, int n, double before, int columns, Error *error)

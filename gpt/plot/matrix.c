@@ -1,6 +1,5 @@
 // matrix.c: one matrix as a map of colors, as a plot and as text: attention weights, a mask, a table of gradients.
 
-#include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
 
 #include <math.h>
@@ -49,20 +48,14 @@ static void write_names(FILE *script, const char *axis, const char *const *names
         number_print(script, "set %stics 0,%d\n", axis, plot_tic_step(n - 1, 12));
         return;
     }
-    fprintf(script, "set %stics enhanced (", axis);
-    for (int i = 0; i < n; i += n / NAMES_MOST + 1) {
-        char *name = plot_shorten(names[i], NAME_MOST);
-        fprintf(script, i == 0 ? "" : ", ");
-        quote_gnuplot_tic(script, name);
-        fprintf(script, " %d", i);
-        free(name);
-    }
-    fprintf(script, ")%s\n", axis[0] == 'x' ? " rotate by -45" : "");
+    fprintf(script, "set %stics enhanced ", axis);
+    plot_write_names(script, names, n, n / NAMES_MOST + 1, NAME_MOST);
+    fprintf(script, "%s\n", axis[0] == 'x' ? " rotate by -45" : "");
 }
 
 static void write_axes(const MatrixMap *map, const Page *page)
 {
-    FILE *script = page->script.stream;
+    FILE *script = page->script;
     bool square = map->columns < 2 * map->rows && map->rows < 2 * map->columns; // else a long row of cells gets all the width
     double margin = map->column_names == NULL ? 0.1 : 0.22;                     // for names that go down to the right
     number_print(script, "set tmargin at screen %.4f\nset bmargin at screen %.4f\n", page->top, page->bottom + margin);
@@ -92,10 +85,11 @@ bool plot_matrix(const MatrixMap *map, const char *path, Error *error)
         cells.values[i] = isfinite((double)map->values[i]) ? (double)map->values[i] : NAN;
     }
     Page page;
-    page_open(&page, path, map->title, map->caption, NULL);
-    map_write_colors(page.script.stream, low, high);
+    page_open(&page, path, memory_copy_text(map->title == NULL ? "" : map->title), memory_copy_text(map->caption == NULL ? "" : map->caption),
+              NULL);
+    map_write_colors(page.script, low, high);
     write_axes(map, &page);
-    map_write(page.script.stream, &cells, 0, path);
+    map_write(page.script, &cells, 0, path);
     free(cells.values);
     return page_close(&page, error);
 }
@@ -148,9 +142,8 @@ char *plot_matrix_terminal(const MatrixMap *map, Error *error)
     double high;
     bool all_finite = true;
     value_range(map, &low, &high);
-    PlotText text;
-    plot_text_open(&text);
-    FILE *out = text.stream;
+    Writer *text = writer_begin();
+    FILE *out = text->stream;
     write_shown(out, map->title);
     fprintf(out, "\n\n");
     for (int row = 0; row < map->rows; row++) {
@@ -169,6 +162,5 @@ char *plot_matrix_terminal(const MatrixMap *map, Error *error)
     write_shown(out, map->x_label == NULL ? "columns" : map->x_label);
     number_print(out, "; from %.*g (blank) to %.*g (%s)%s\n", LEGEND_DIGITS, low, LEGEND_DIGITS, high, shades[SHADES - 1],
                  all_finite ? "" : "; dots are not finite");
-    plot_text_close(&text);
-    return text.bytes;
+    return writer_end(text);
 }

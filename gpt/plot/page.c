@@ -1,6 +1,5 @@
 // page.c: the page around the panels, and its file.
 
-#include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
 
 #include <stdlib.h>
@@ -161,16 +160,14 @@ static void write_key(FILE *script, const PlotArms *arms, double top)
                  LEFT, top - 0.008, columns_of(arms));
     fprintf(script, "plot [0:1] [0:1] ");
     for (int i = 0; i < arms->n; i++) {
-        char *name = plot_shorten(arms->arm[i].name, key_most(arms));
         number_print(script, "keyentry with linespoints lt %d title ", arms->arm[i].style + 1);
-        quote_gnuplot(script, name);
+        plot_write_label(script, arms->arm[i].name, key_most(arms));
         fprintf(script, ", ");
-        free(name);
     }
     fprintf(script, "NaN notitle\nunset key\nunset label\nset border 3 lw 2\nset tics nomirror out\n");
 }
 
-void page_open(Page *page, const char *path, const char *title, const char *caption, const PlotArms *arms)
+void page_open(Page *page, const char *path, char *title, char *caption, const PlotArms *arms)
 {
     const PictureKind *kind = find_kind(path);
     char *titles = plot_wrap(title, TITLE_WIDTH, TITLE_LINES);
@@ -178,8 +175,8 @@ void page_open(Page *page, const char *path, const char *title, const char *capt
     int title_lines = count_lines(titles);
     int caption_lines = count_lines(captions);
     int key_lines = arms == NULL || arms->n == 0 ? 0 : (arms->n - 1) / columns_of(arms) + 1;
-    plot_text_open(&page->script);
-    FILE *script = page->script.stream;
+    page->writer = writer_begin();
+    FILE *script = page->script = page->writer->stream;
     page->path = path;
     page->top = 0.935 - TITLE_LINE * (title_lines - 1);
     page->bottom = 0.02 + CAPTION_LINE * caption_lines;
@@ -199,16 +196,16 @@ void page_open(Page *page, const char *path, const char *title, const char *capt
     }
     free(titles);
     free(captions);
+    free(title);
+    free(caption);
 }
 
 // A label of an axis, or nothing.
 static void write_axis_label(FILE *script, const char *axis, const char *text, int most, const char *look)
 {
-    char *label = plot_shorten(text, most);
     fprintf(script, "set %slabel ", axis);
-    quote_gnuplot(script, label);
+    plot_write_label(script, text, most);
     fprintf(script, " noenhanced %s\n", look);
-    free(label);
 }
 
 void page_labels(FILE *script, const char *title, const char *x_label, const char *y_label)
@@ -216,29 +213,24 @@ void page_labels(FILE *script, const char *title, const char *x_label, const cha
     enum { X_MOST = 100, Y_MOST = 50 };
     write_axis_label(script, "x", x_label, X_MOST, "offset 0,0.7");
     write_axis_label(script, "y", y_label, Y_MOST, "offset 0.5,0");
+    fprintf(script, title == NULL ? "un" : "");
+    fprintf(script, "set label 99 ");
     if (title != NULL) {
-        fprintf(script, "set label 99 ");
         quote_gnuplot(script, title);
-        fprintf(script, " at graph 0,1 left offset -5,0.9 noenhanced font \",24\"\n");
-    } else {
-        fprintf(script, "unset label 99\n");
+        fprintf(script, " at graph 0,1 left offset -5,0.9 noenhanced font \",24\"");
     }
+    fprintf(script, "\n");
 }
 
 bool page_close(Page *page, Error *error)
 {
-    PlotText *script = &page->script;
-    fprintf(script->stream, "\nunset multiplot\n");
-    plot_text_close(script);
-    bool done;
-    if (strcmp(find_kind(page->path)->ending, ".gp") == 0) {
-        done = plot_save(page->path, script->bytes, script->n, error);
-    } else {
-        PlotText picture;
-        done = gnuplot_run(script->bytes, script->n, &picture, error);
-        done = done && plot_save(page->path, picture.bytes, picture.n, error);
-        free(picture.bytes);
-    }
-    free(script->bytes);
+    fprintf(page->script, "\nunset multiplot\n");
+    char *script = writer_end(page->writer);
+    bool is_script = strcmp(find_kind(page->path)->ending, ".gp") == 0;
+    char *picture = NULL;
+    size_t n = strlen(script);
+    bool done = (is_script || gnuplot_run(script, &picture, &n, error)) && plot_save(page->path, is_script ? script : picture, n, error);
+    free(picture);
+    free(script);
     return done;
 }

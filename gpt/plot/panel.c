@@ -8,7 +8,6 @@
 //     10^0 |      '-----.          values
 //        0 |             \____     values that are 0
 
-#include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
 
 #include <math.h>
@@ -60,6 +59,10 @@ void panel_fit(Panel *panel)
     double low;
     double high;
     find_range(panel, panel->axis == AXIS_LOG, &low, &high);
+    if (panel->axis == AXIS_AUTO) {
+        panel->axis = high > 10 * low ? AXIS_LOG : AXIS_ZERO;
+        find_range(panel, panel->axis == AXIS_LOG, &low, &high);
+    }
     if (low > high) {
         low = panel->axis == AXIS_LOG ? 0.1 : 0;
         high = 1;
@@ -149,17 +152,6 @@ static void write_log_axis(const Panel *panel, FILE *script)
     number_print(script, "not_finite(text) = text eq \"NaN\" ? 10**(%.6f) : NaN\n", high);
 }
 
-// Is there room for a tic at each x of the first line?
-static bool tics_have_room(const Panel *panel, double range)
-{
-    const Line *line = &panel->lines[0];
-    bool room = panel->x_is_data;
-    for (int i = 1; i < line->n; i++) {
-        room = room && fabs(line->x[i] - line->x[i - 1]) > 0.03 * range / panel->width;
-    }
-    return room;
-}
-
 static void write_x_axis(const Panel *panel, FILE *script)
 {
     double low = INFINITY;
@@ -179,22 +171,7 @@ static void write_x_axis(const Panel *panel, FILE *script)
     number_print(script, "set xrange [%.9g:%.9g]\nset xtics autofreq nomirror\n", low, high);
     if (panel->x_counts) {
         number_print(script, "set xtics 0,%d\n", plot_tic_step((int)high, (int)(panel->width * 20)));
-    } else if (tics_have_room(panel, high - low)) {
-        fprintf(script, "set xtics (");
-        for (int i = 0; i < panel->lines[0].n; i++) {
-            number_print(script, "%s%.9g", i == 0 ? "" : ", ", panel->lines[0].x[i]);
-        }
-        fprintf(script, ")\n");
     }
-}
-
-// 1, 2 or 5 times a power of ten, so that tics have room.
-static double tic_distance(const Panel *panel)
-{
-    double least = (panel->high - panel->low) / tic_room(panel);
-    double power = pow(10, floor(log10(least)));
-    double digit = least / power;
-    return power * (digit > 5 ? 10 : digit > 2 ? 5 : digit > 1 ? 2 : 1);
 }
 
 void panel_write_axes(const Panel *panel, FILE *script)
@@ -206,7 +183,7 @@ void panel_write_axes(const Panel *panel, FILE *script)
         double margin = 0.04 * (panel->high - panel->low);
         number_print(script, "set format y \"%%g\"\nset yrange [%.9g:%.9g]\n", panel->low - margin, panel->high + margin);
         number_print(script, "on_axis(y) = y\nnot_finite(text) = NaN\n");
-        number_print(script, "set ytics %.9g\n", tic_distance(panel));
+        number_print(script, "set ytics %.9g\n", plot_tic_distance(panel->high - panel->low, tic_room(panel)));
     }
     write_x_axis(panel, script);
 }
@@ -267,10 +244,8 @@ static void write_line(const Panel *panel, FILE *script, int number, int s)
     const Line *line = &panel->lines[s];
     number_print(script, "     $data_%d_%d using 1:(on_axis($2)) with linespoints lt %d pi %d ", number, s, line->style + 1, line->n / POINTS + 1);
     if (panel->has_key) {
-        char *label = plot_shorten(line->label, label_most(panel));
         fprintf(script, "title ");
-        quote_gnuplot(script, label);
-        free(label);
+        plot_write_label(script, line->label, label_most(panel));
     } else {
         fprintf(script, "notitle");
     }
@@ -316,18 +291,19 @@ void panel_write(const Panel *panel, FILE *script, int number)
     fprintf(script, "unset key\n");
 }
 
-bool panel_draw(Panel *panel, const char *path, const char *title, const char *caption, Error *error)
-{
-    Page page;
-    page_open(&page, path, title, caption, NULL);
-    panel_place(panel, 0, page.bottom, 1, page.top - page.bottom);
-    panel_write(panel, page.script.stream, 0);
-    return page_close(&page, error);
-}
-
 void panel_free(Panel *panel)
 {
     for (int s = 0; s < panel->n_lines; s++) {
         line_free(&panel->lines[s]);
     }
+}
+
+bool panel_draw(Panel *panel, const char *path, char *title, const char *caption, Error *error)
+{
+    Page page;
+    page_open(&page, path, title, memory_copy_text(caption == NULL ? "" : caption), NULL);
+    panel_place(panel, 0, page.bottom, 1, page.top - page.bottom);
+    panel_write(panel, page.script, 0);
+    panel_free(panel);
+    return page_close(&page, error);
 }

@@ -1,6 +1,5 @@
 // probe.c: the plot of a probe: its panels as the table of probes describes them. Maps, one for each arm, are above the lines and bars.
 
-#include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
 
 #include <ctype.h>
@@ -54,17 +53,12 @@ static const char *place_word(const Sheet *sheet, const ProbePlace *places, int 
     return n <= sheet->experiment->n_layer + 1 ? layer : n == 2 * sheet->experiment->n_layer ? "sublayer" : "parameter";
 }
 
-static Spread spread_of(const Sheet *sheet, int n)
-{
-    return sheet->experiment->config.n_seeds == 1 ? SPREAD_NONE : n == 1 ? SPREAD_BARS : SPREAD_BAND;
-}
-
 static Line line_of_places(const Sheet *sheet, const ProbePanel *panel, PlotArm arm, const char **word)
 {
     ProbePlace *places;
     int n = experiment_probe_places(sheet->experiment, arm.number, sheet->step, panel->kind, &places);
     Line line = line_create(arm.name, arm.style, n);
-    line.spread = spread_of(sheet, n);
+    line.spread = line_spread(sheet->experiment, n);
     for (int i = 0; i < n; i++) {
         line.x[i] = i;
         line.y[i] = experiment_probe_reduced(sheet->experiment, arm.number, sheet->step, panel->kind, named(places[i]), panel->reduce);
@@ -108,7 +102,7 @@ static Line line_of_indices(const Sheet *sheet, const ProbePanel *panel, PlotArm
     Line line = line_create(arm.name, arm.style, n);
     double *values = memory_allocate((size_t)n * sizeof *values + 1, "a plot");
     place_values(sheet, panel->kind, arm, place, panel->form == FORM_BARS, values, n);
-    line.spread = panel->form == FORM_BARS ? SPREAD_NONE : spread_of(sheet, n);
+    line.spread = panel->form == FORM_BARS ? SPREAD_NONE : line_spread(sheet->experiment, n);
     for (int k = 0; k < n; k++) {
         line.x[k] = k;
         line.y[k] = panel->form == FORM_BARS ? line_point(values[k])
@@ -263,11 +257,9 @@ static void write_bars(FILE *script, const Panel *panel, int number)
         "set yrange [0:*]\nset boxwidth %.9g\nset key at graph 1,1.02 right bottom horizontal Right noreverse noenhanced samplen 2 font \",18\"\nplot ",
         0.8 / panel->n_lines);
     for (int s = 0; s < panel->n_lines; s++) {
-        char *name = plot_shorten(panel->lines[s].label, 24);
         number_print(script, "%s$data_%d_%d using ($1 + %.9g):2 with boxes lt %d dt solid lw 2 fs pattern %d title ", s == 0 ? "" : ", \\\n     ",
                      number, s, 0.8 * ((s + 0.5) / panel->n_lines - 0.5), panel->lines[s].style + 1, gnuplot_pattern(s));
-        quote_gnuplot(script, name);
-        free(name);
+        plot_write_label(script, panel->lines[s].label, 24);
     }
     fprintf(script, "\nunset key\n");
 }
@@ -294,70 +286,60 @@ static void write_graphs(FILE *script, Sheet *sheet, int number, double top, dou
 // The finding as sentences. The caller frees it.
 static char *write_finding(const Sheet *sheet)
 {
-    PlotText text;
-    plot_text_open(&text);
+    Writer *text = writer_begin();
     if (sheet->probe->finding != NULL) {
-        sheet->probe->finding(sheet->experiment, sheet->step, text.stream);
+        sheet->probe->finding(sheet->experiment, sheet->step, text->stream);
     } else {
-        fprintf(text.stream, "%s", sheet->probe->about);
+        fprintf(text->stream, "%s", sheet->probe->about);
     }
-    plot_text_close(&text);
-    return text.bytes;
+    return writer_end(text);
 }
 
 // The finding's first sentence, without "Measured". The caller frees it.
 static char *write_title(const Sheet *sheet, const char *finding)
 {
     static const char measured[] = "Measured";
-    PlotText text;
     size_t skipped = strncmp(finding, measured, strlen(measured)) == 0 ? strlen(measured) : 0;
     const char *begin = finding + skipped + strspn(finding + skipped, ": ");
     const char *end = strstr(begin, ". ");
     size_t length = end == NULL ? strlen(begin) : (size_t)(end - begin);
     length -= length > 0 && begin[length - 1] == '.';
-    plot_text_open(&text);
+    Writer *text = writer_begin();
     if (isdigit((unsigned char)begin[0])) {
-        fprintf(text.stream, "%s: ", sheet->probe->panels[0].title);
+        fprintf(text->stream, "%s: ", sheet->probe->panels[0].title);
     }
     for (size_t i = 0; i < length; i++) {
-        fputc(i == 0 ? toupper((unsigned char)begin[0]) : begin[i], text.stream);
+        fputc(i == 0 ? toupper((unsigned char)begin[0]) : begin[i], text->stream);
     }
-    plot_text_close(&text);
-    return text.bytes;
+    return writer_end(text);
 }
 
 // The other sentences, the known result, and the experiment. The caller frees it.
 static char *write_caption(const Sheet *sheet, const char *finding)
 {
-    PlotText text;
+    Writer *text = writer_begin();
     const char *rest = strstr(finding, ". ");
-    plot_text_open(&text);
-    fprintf(text.stream, "%s%s", rest == NULL ? "" : rest + 2, rest == NULL ? "" : " ");
-    fprintf(text.stream, "%s ", sheet->probe->claim == NULL ? "" : sheet->probe->claim);
+    fprintf(text->stream, "%s%s", rest == NULL ? "" : rest + 2, rest == NULL ? "" : " ");
+    fprintf(text->stream, "%s ", sheet->probe->claim == NULL ? "" : sheet->probe->claim);
     if (sheet->step > 0) {
-        fprintf(text.stream, "After %d steps of training. ", sheet->step);
+        fprintf(text->stream, "After %d steps of training. ", sheet->step);
     }
-    plot_write_settings(text.stream, sheet->experiment);
-    plot_text_close(&text);
-    return text.bytes;
+    plot_write_settings(text->stream, sheet->experiment);
+    return writer_end(text);
 }
 
 static bool write_page(Sheet *sheet, const char *path, Error *error)
 {
     Page page;
     char *finding = write_finding(sheet);
-    char *title = write_title(sheet, finding);
-    char *caption = write_caption(sheet, finding);
-    page_open(&page, path, title, caption, &sheet->arms);
-    FILE *script = page.script.stream;
+    page_open(&page, path, write_title(sheet, finding), write_caption(sheet, finding), &sheet->arms);
+    FILE *script = page.script;
     double map_height = sheet->n_maps == 0 ? 0 : (page.top - page.bottom) * (sheet->n_graphs > 0 ? 0.56 : 1) / sheet->n_maps;
     for (int i = 0; i < sheet->n_maps; i++) {
         write_map_row(script, sheet, &sheet->maps[i], i * STYLE_COUNT, page.top - i * map_height, map_height, path);
     }
     write_graphs(script, sheet, sheet->n_maps * STYLE_COUNT, page.top - sheet->n_maps * map_height, page.bottom);
     free(finding);
-    free(title);
-    free(caption);
     return page_close(&page, error);
 }
 

@@ -4,7 +4,6 @@
 // and writes errors to a third, and plot_save writes the image to its destination. So no file can be left behind, nothing
 // has to be quoted, and neither side can block the other. The user's settings for gnuplot and Graphviz are ignored.
 
-#include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
 
 #include <errno.h>
@@ -37,7 +36,7 @@ static void streams_close(Streams *streams)
     }
 }
 
-static bool streams_open(Streams *streams, const char *script, size_t n, Error *error)
+static bool streams_open(Streams *streams, const char *script, Error *error)
 {
     bool open = true;
     *streams = (Streams){.fd = {-1, -1, -1}};
@@ -46,17 +45,16 @@ static bool streams_open(Streams *streams, const char *script, size_t n, Error *
         streams->fd[i] = streams->file[i] == NULL ? -1 : fcntl(fileno(streams->file[i]), F_DUPFD_CLOEXEC, 3);
         open = streams->fd[i] >= 0;
     }
-    open = open && fwrite(script, 1, n, streams->file[0]) == n && fflush(streams->file[0]) == 0;
+    open = open && fputs(script, streams->file[0]) >= 0 && fflush(streams->file[0]) == 0;
     open = open && lseek(streams->fd[0], 0, SEEK_SET) == 0;
     return open || error_set(error, "cannot write a temporary file: %s", strerror(errno));
 }
 
 // Everything that the program wrote to one of them.
-static bool read_back(FILE *file, const char *program, PlotText *text, Error *error)
+static bool read_back(FILE *file, const char *program, char **bytes, size_t *n, Error *error)
 {
     rewind(file);
-    *text = (PlotText){0};
-    return stream_read(file, program, MOST_TEXT_BYTES, &text->bytes, &text->n, error);
+    return stream_read(file, program, MOST_TEXT_BYTES, bytes, n, error);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -127,41 +125,42 @@ static bool not_started(const Filter *filter, int reason, Error *error)
 }
 
 // The program's image, or its error.
-static bool collect(const Filter *filter, const Streams *streams, int status, PlotText *output, Error *error)
+static bool collect(const Filter *filter, const Streams *streams, int status, char **bytes, size_t *n, Error *error)
 {
     const char *name = filter->arguments[0];
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
         return not_started(filter, ENOENT, error);
     }
-    if (!read_back(streams->file[1], name, output, error)) {
+    if (!read_back(streams->file[1], name, bytes, n, error)) {
         return false;
     }
-    bool drawn = WIFEXITED(status) && WEXITSTATUS(status) == 0 && output->n > 0;
-    PlotText messages = {0};
+    bool drawn = WIFEXITED(status) && WEXITSTATUS(status) == 0 && *n > 0;
+    char *messages = NULL;
+    size_t n_messages;
     if (WIFSIGNALED(status)) {
         error_set(error, "%s was ended by signal %d", name, WTERMSIG(status));
-    } else if (!drawn && read_back(streams->file[2], name, &messages, error)) {
-        const char *complaint = filter->complaint(messages.bytes);
+    } else if (!drawn && read_back(streams->file[2], name, &messages, &n_messages, error)) {
+        const char *complaint = filter->complaint(messages);
         int length = (int)strcspn(complaint, "\r\n");
         error_set(error, length > 0 ? "%s: %.*s" : "%s failed without a message", name, length, complaint);
     }
-    free(messages.bytes);
+    free(messages);
     if (!drawn) {
-        free(output->bytes);
-        *output = (PlotText){0};
+        free(*bytes);
+        *bytes = NULL;
     }
     return drawn;
 }
 
-bool filter_run(const Filter *filter, const char *script, size_t n, PlotText *output, Error *error)
+bool filter_run(const Filter *filter, const char *script, char **bytes, size_t *n, Error *error)
 {
     Streams streams;
     pid_t process;
     bool drawn = false;
-    *output = (PlotText){0};
-    if (streams_open(&streams, script, n, error)) {
+    *bytes = NULL;
+    if (streams_open(&streams, script, error)) {
         int failed = start(filter, &streams, &process);
-        drawn = failed == 0 ? collect(filter, &streams, wait_for(process), output, error) : not_started(filter, failed, error);
+        drawn = failed == 0 ? collect(filter, &streams, wait_for(process), bytes, n, error) : not_started(filter, failed, error);
     }
     streams_close(&streams);
     return drawn;
@@ -210,12 +209,12 @@ static const char *gnuplot_complaint(const char *messages)
     return found == NULL ? messages + strspn(messages, " \t\r\n") : found;
 }
 
-bool gnuplot_run(const char *script, size_t n, PlotText *output, Error *error)
+bool gnuplot_run(const char *script, char **bytes, size_t *n, Error *error)
 {
     static const Filter gnuplot = {
         .arguments = {"gnuplot", "-d", "-"}, // -d: without gnuplotrc and ~/.gnuplot
         .package = "gnuplot-nox",
         .complaint = gnuplot_complaint,
     };
-    return filter_run(&gnuplot, script, n, output, error);
+    return filter_run(&gnuplot, script, bytes, n, error);
 }

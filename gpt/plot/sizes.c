@@ -1,6 +1,5 @@
 // sizes.c: the plot of one experiment on several sizes of GPT: a panel for each, with one y axis for all.
 
-#include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
 
 #include <stdlib.h>
@@ -18,36 +17,32 @@ static Panel panel_of_size(const PlotSize *size, const PlotArms *arms)
 // "Mean |dL/dW| of the first block over the last: at gpt2-124m 3.1 with shortcuts and ...; at 70b ..."
 static char *finding(const PlotSize *sizes, int n, const PlotArms *arms)
 {
-    PlotText text;
-    plot_text_open(&text);
-    fprintf(text.stream, "Gradient of the first block over the last block's:");
+    Writer *text = writer_begin();
+    fprintf(text->stream, "Gradient of the first block over the last block's:");
     for (int i = 0; i < n; i += n > 1 ? n - 1 : 1) {
-        fprintf(text.stream, "%s %s", i > 0 ? ";" : "", sizes[i].name);
+        fprintf(text->stream, "%s %s", i > 0 ? ";" : "", sizes[i].name);
         for (int k = 0; k < arms->n; k++) {
             char number[NUMBER_PLOT_TEXT];
             double ratio = experiment_relative(sizes[i].experiment, arms->arm[k].number, 0, 0, METRIC_WEIGHT).median;
-            fprintf(text.stream, "%s %s ", k > 0 ? "," : "", plot_number(ratio, number));
-            plot_write_arm(text.stream, arms->arm[k]);
+            fprintf(text->stream, "%s %s ", k > 0 ? "," : "", plot_number(ratio, number));
+            plot_write_arm(text->stream, arms->arm[k]);
         }
     }
-    plot_text_close(&text);
-    return text.bytes;
+    return writer_end(text);
 }
 
 static char *caption_of(const PlotSize *sizes)
 {
     const ExperimentConfig *config = &sizes[0].experiment->config;
-    PlotText text;
-    plot_text_open(&text);
-    fprintf(text.stream, "Mean |dL/dW| of each block; the gradient comes from the right. GPT, batch %d×%d, init %s, ", config->B, config->T,
+    Writer *text = writer_begin();
+    fprintf(text->stream, "Mean |dL/dW| of each block; the gradient comes from the right. GPT, batch %d×%d, init %s, ", config->B, config->T,
             init_name(config->gpt.init));
     if (config->n_seeds == 1) {
-        fprintf(text.stream, "seed %llu.", (unsigned long long)config->seed);
+        fprintf(text->stream, "seed %llu.", (unsigned long long)config->seed);
     } else {
-        fprintf(text.stream, "medians of %d seeds.", config->n_seeds);
+        fprintf(text->stream, "medians of %d seeds.", config->n_seeds);
     }
-    plot_text_close(&text);
-    return text.bytes;
+    return writer_end(text);
 }
 
 bool plot_sizes(const PlotSize *sizes, int n, const char *path, Error *error)
@@ -68,19 +63,15 @@ bool plot_sizes(const PlotSize *sizes, int n, const char *path, Error *error)
     for (int i = 1; i < 2 * n; i++) { // twice: the first panels need the range of the last
         panel_share(&panels[(i - 1) % n], &panels[i % n]);
     }
-    char *title = finding(sizes, n, &arms);
-    char *caption = caption_of(sizes);
     Page page;
-    page_open(&page, path, title, caption, &arms);
+    page_open(&page, path, finding(sizes, n, &arms), caption_of(sizes), &arms);
     int columns = n < 3 ? n : (n + 1) / 2;
     int rows = (n + columns - 1) / columns;
     double height = (page.top - page.bottom) / rows;
     for (int i = 0; i < n; i++) {
         panel_place(&panels[i], (double)(i % columns) / columns, page.top - (i / columns + 1) * height, 1.0 / columns, height);
-        panel_write(&panels[i], page.script.stream, i + 1);
+        panel_write(&panels[i], page.script, i + 1);
         panel_free(&panels[i]);
     }
-    free(title);
-    free(caption);
     return page_close(&page, error);
 }

@@ -31,15 +31,13 @@ static const char *complaint(const char *messages)
     return reason == NULL ? messages : reason + strlen("Error: ");
 }
 
-static bool draw_and_save(const PlotText *script, const char *path, Error *error)
+static bool draw_and_save(const char *script, const char *path, Error *error)
 {
     Filter dot = {.arguments = {"dot", format_of(path)}, .package = "graphviz", .complaint = complaint};
-    PlotText picture;
-    if (!filter_run(&dot, script->bytes, script->n, &picture, error)) {
-        return false;
-    }
-    bool saved = plot_save(path, picture.bytes, picture.n, error);
-    free(picture.bytes);
+    char *picture;
+    size_t n;
+    bool saved = filter_run(&dot, script, &picture, &n, error) && plot_save(path, picture, n, error);
+    free(picture);
     return saved;
 }
 
@@ -52,14 +50,13 @@ bool plot_step(const ExperimentConfig *config, const StepDrawing *drawing, const
     if (!plot_step_path_check(path, error)) {
         return false;
     }
-    PlotText script;
-    plot_text_open(&script);
-    bool done = experiment_draw(config, drawing, script.stream, fault, error);
-    plot_text_close(&script);
+    Writer *writer = writer_begin();
+    bool done = experiment_draw(config, drawing, writer->stream, fault, error);
+    char *script = writer_end(writer);
     if (done) {
         bool is_script = format_of(path)[0] == '\0';
-        done = is_script ? plot_save(path, script.bytes, script.n, error) : draw_and_save(&script, path, error);
+        done = is_script ? plot_save(path, script, strlen(script), error) : draw_and_save(script, path, error);
     }
-    free(script.bytes);
+    free(script);
     return done;
 }

@@ -53,12 +53,9 @@ static void write_wrapped(FILE *out, const char *text, int columns)
 static void write_key(FILE *out, const Panel *panel, const char *letters, int columns)
 {
     for (int s = 0; s < panel->n_lines; s++) {
-        PlotText entry;
-        plot_text_open(&entry);
-        fprintf(entry.stream, "%c %s", letters[s], panel->lines[s].label);
-        plot_text_close(&entry);
-        write_wrapped(out, entry.bytes, columns);
-        free(entry.bytes);
+        char *entry = text_format("%c %s", letters[s], panel->lines[s].label);
+        write_wrapped(out, entry, columns);
+        free(entry);
     }
 }
 
@@ -69,31 +66,29 @@ char *panel_terminal(const Panel *panel, const char *letters, int columns, Error
         own[s] = letters == NULL ? style_letters[panel->lines[s].style] : letters[s];
     }
     columns = columns < COLUMNS_LEAST ? COLUMNS_LEAST : columns > COLUMNS_MOST ? COLUMNS_MOST : columns;
-    PlotText script;
-    PlotText drawn;
-    plot_text_open(&script);
-    write_script(script.stream, panel, own, columns);
-    plot_text_close(&script);
-    bool done = gnuplot_run(script.bytes, script.n, &drawn, error);
-    free(script.bytes);
+    Writer *writer = writer_begin();
+    write_script(writer->stream, panel, own, columns);
+    char *script = writer_end(writer);
+    char *drawn;
+    size_t n;
+    bool done = gnuplot_run(script, &drawn, &n, error);
+    free(script);
     if (!done) {
         return NULL;
     }
-    PlotText text;
-    plot_text_open(&text);
-    write_wrapped(text.stream, panel->title, columns);
-    write_key(text.stream, panel, own, columns);
-    fprintf(text.stream, "\n");
+    Writer *text = writer_begin();
+    write_wrapped(text->stream, panel->title, columns);
+    write_key(text->stream, panel, own, columns);
+    fprintf(text->stream, "\n");
     if (panel->y_label != NULL) {
-        write_wrapped(text.stream, panel->y_label, columns);
+        write_wrapped(text->stream, panel->y_label, columns);
     }
-    write_trimmed(text.stream, drawn.bytes);
-    free(drawn.bytes);
+    write_trimmed(text->stream, drawn);
+    free(drawn);
     char *label = plot_shorten(panel->x_label, columns - MARGIN);
     if (label[0] != '\0') {
-        fprintf(text.stream, "%*s%s\n", MARGIN, "", label);
+        fprintf(text->stream, "%*s%s\n", MARGIN, "", label);
     }
     free(label);
-    plot_text_close(&text);
-    return text.bytes;
+    return writer_end(text);
 }

@@ -1,6 +1,5 @@
 // timeline.c: one training step on several ranks: what each computes and sends, and when, one lane of bars per rank.
 
-#include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
 
 #include <math.h>
@@ -62,8 +61,8 @@ bool plot_timeline(const Timeline *timeline, const char *path, Error *error)
         return false;
     }
     Page page;
-    page_open(&page, path, timeline->title, timeline->caption, NULL);
-    FILE *script = page.script.stream;
+    page_open(&page, path, memory_copy_text(timeline->title), memory_copy_text(timeline->caption), NULL);
+    FILE *script = page.script;
     write_bars(script, timeline);
     write_axes(script, timeline, &page);
     for (int kind = 0; kind < TIMELINE_KINDS; kind++) {

@@ -91,8 +91,7 @@ static void write_colors(FILE *script, const FlowMap *maps, int n_maps, double b
 // Explains the special colors. The caller frees it.
 static char *write_note(const Experiment *experiment, const PlotArms *arms, const FlowMap *maps)
 {
-    PlotText text;
-    plot_text_open(&text);
+    Writer *text = writer_begin();
     int every = measured_every(experiment);
     const Cells *cells = &maps[0].cells;
     for (int i = 0; i < arms->n; i++) {
@@ -102,23 +101,22 @@ static char *write_note(const Experiment *experiment, const PlotArms *arms, cons
             if (counts[k] > 0) {
                 char number[NUMBER_PLOT_TEXT];
                 plot_number(100.0 * counts[k] / (cells->columns * cells->rows), number);
-                fprintf(text.stream, "%s: %s %% of the cells ", what[k], number);
-                plot_write_arm(text.stream, arms->arm[i]);
-                fprintf(text.stream, ". ");
+                fprintf(text->stream, "%s: %s %% of the cells ", what[k], number);
+                plot_write_arm(text->stream, arms->arm[i]);
+                fprintf(text->stream, ". ");
             }
         }
     }
     if (every > 1) {
-        fprintf(text.stream, "Measured every %d steps. ", every);
+        fprintf(text->stream, "Measured every %d steps. ", every);
     }
     if (cells->dx > every) {
-        fprintf(text.stream, "One %s in %d is shown. ", every > 1 ? "measurement" : "step", (int)cells->dx / every);
+        fprintf(text->stream, "One %s in %d is shown. ", every > 1 ? "measurement" : "step", (int)cells->dx / every);
     }
     if (cells->dy > 1) {
-        fprintf(text.stream, "One layer in %d is shown. ", (int)cells->dy);
+        fprintf(text->stream, "One layer in %d is shown. ", (int)cells->dy);
     }
-    plot_text_close(&text);
-    return text.bytes;
+    return writer_end(text);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -128,7 +126,7 @@ enum { MAPS_MOST = 4 };
 
 static void write_map(const Page *page, const Experiment *experiment, const FlowMap *map, PlotArm arm, int number, const Panel *place)
 {
-    FILE *script = page->script.stream;
+    FILE *script = page->script;
     const Cells *cells = &map->cells;
     char title[160];
     char *name = plot_shorten(arm.name, 24);
@@ -146,20 +144,12 @@ static void write_map(const Page *page, const Experiment *experiment, const Flow
     fprintf(script, "unset colorbox\n");
 }
 
-// Logarithmic if they span more than a power of ten.
 static Panel loss_panel(const Experiment *experiment, const PlotArms *arms, int first, int n, int stride)
 {
-    Panel panel = {.title = "Loss", .x_label = "step", .y_label = "", .x_counts = true, .has_rows = true, .n_lines = n};
-    double low = INFINITY;
-    double high = 0;
+    Panel panel = {.title = "Loss", .x_label = "step", .y_label = "", .axis = AXIS_AUTO, .x_counts = true, .has_rows = true, .n_lines = n};
     for (int i = 0; i < n; i++) {
         panel.lines[i] = line_of_losses(experiment, arms->arm[first + i], stride);
-        for (int k = 0; k < panel.lines[i].n; k++) {
-            low = fmin(low, panel.lines[i].y[k].median);
-            high = fmax(high, panel.lines[i].y[k].median);
-        }
     }
-    panel.axis = high > 10 * low ? AXIS_LOG : AXIS_ZERO;
     panel_fit(&panel);
     return panel;
 }
@@ -167,7 +157,7 @@ static Panel loss_panel(const Experiment *experiment, const PlotArms *arms, int 
 static void write_column(const Page *page, const Experiment *experiment, const PlotArms *arms, const FlowMap *maps, int first, int n)
 {
     const double LOSS_HEIGHT = 0.26;
-    FILE *script = page->script.stream;
+    FILE *script = page->script;
     int columns = arms->n > MAPS_MOST ? 2 : 1;
     double height = (page->top - page->bottom - LOSS_HEIGHT) / n;
     Panel loss = loss_panel(experiment, arms, first, n, (int)maps[0].cells.dx);
@@ -201,12 +191,10 @@ bool plot_heatmap(const Experiment *experiment, const char *path, Error *error)
         maps[i] = map_of(experiment, arms.arm[i]);
     }
     char *note = write_note(experiment, &arms, maps);
-    char *title = plot_training_finding(experiment);
-    char *caption = plot_training_caption(experiment, note);
     int first_column = arms.n > MAPS_MOST ? (arms.n + 1) / 2 : arms.n;
     Page page;
-    page_open(&page, path, title, caption, &arms);
-    write_colors(page.script.stream, maps, arms.n, page.bottom, page.top);
+    page_open(&page, path, plot_training_finding(experiment), plot_training_caption(experiment, note), &arms);
+    write_colors(page.script, maps, arms.n, page.bottom, page.top);
     write_column(&page, experiment, &arms, maps, 0, first_column);
     if (first_column < arms.n) {
         write_column(&page, experiment, &arms, maps, first_column, arms.n - first_column);
@@ -215,7 +203,5 @@ bool plot_heatmap(const Experiment *experiment, const char *path, Error *error)
         free(maps[i].cells.values);
     }
     free(note);
-    free(title);
-    free(caption);
     return page_close(&page, error);
 }

@@ -1,74 +1,45 @@
 // words.c: numbers and texts as people read them.
 
-#include "gpt/base/base.h"
 #include "gpt/plot/draw.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-void plot_text_open(PlotText *text)
-{
-    *text = (PlotText){0};
-    text->stream = open_memstream(&text->bytes, &text->n);
-    if (text->stream == NULL) {
-        fail_memory(0, "a plot");
-    }
-}
-
-void plot_text_close(PlotText *text)
-{
-    bool failed = ferror(text->stream) != 0;
-    failed = fclose(text->stream) != 0 || failed;
-    text->stream = NULL;
-    if (failed) {
-        fail_memory(text->n, "a plot");
-    }
-}
-
 // ------------------------------------------------------------------------------------------------------------
 // Numbers
 
-static void write_exponent(int exponent, FILE *out)
-{
-    static const char *const digits[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
-    char text[16];
-    snprintf(text, sizeof text, "%d", abs(exponent));
-    fputs(exponent < 0 ? "⁻" : "", out);
-    for (const char *c = text; *c != '\0'; c++) {
-        fputs(digits[*c - '0'], out);
-    }
-}
-
 const char *plot_number(double value, char text[NUMBER_PLOT_TEXT])
 {
+    static const char *const digits[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
     double size = fabs(value);
-    FILE *out = fmemopen(text, NUMBER_PLOT_TEXT, "w");
-    if (out == NULL) {
-        fail_memory(NUMBER_PLOT_TEXT, "a number");
-    }
     if (!isfinite(value)) {
-        fputs(isnan(value) ? "NaN" : "infinite", out);
+        snprintf(text, NUMBER_PLOT_TEXT, "%s", isnan(value) ? "NaN" : "infinite");
     } else if (value == 0 || (size >= 0.00095 && size < 99950)) {
-        number_print(out, size >= 99.5 ? "%.0f" : "%.2g", value);
+        number_format(text, NUMBER_PLOT_TEXT, size >= 99.5 ? "%.0f" : "%.2g", value);
     } else {
-        char rounded[NUMBER_PLOT_TEXT]; // "1.1e-11": rounding may change the exponent
-        number_format(rounded, sizeof rounded, "%.1e", value);
-        int exponent = (int)strtol(strchr(rounded, 'e') + 1, NULL, 10);
-        number_print(out, "%.1f·10", value * 1e200 / pow(10, exponent + 200)); // pow(10, -324) would be 0
-        write_exponent(exponent, out);
+        number_format(text, NUMBER_PLOT_TEXT, "%.1e", value); // "1.1e-11" becomes 1.1·10⁻¹¹
+        char *end = strchr(text, 'e');
+        int exponent = (int)strtol(end + 1, NULL, 10);
+        end += sprintf(end, "·10%s", exponent < 0 ? "⁻" : "");
+        for (int power = abs(exponent) >= 100 ? 100 : abs(exponent) >= 10 ? 10 : 1; power > 0; power /= 10) {
+            end += sprintf(end, "%s", digits[abs(exponent) / power % 10]);
+        }
     }
-    fclose(out);
     return text;
+}
+
+double plot_tic_distance(double range, int n)
+{
+    double least = range / (n > 1 ? n + 1 : 2);
+    double power = pow(10, floor(log10(least)));
+    double digit = least / power;
+    return power * (digit >= 5 ? 10 : digit >= 2 ? 5 : 2);
 }
 
 int plot_tic_step(int range, int n)
 {
-    int step = 1;
-    for (int i = 0; range / step > (n > 1 ? n : 1); i++) {
-        step = i % 3 == 1 ? step / 2 * 5 : step * 2; // 1, 2, 5, 10, 20, 50, ...
-    }
-    return step;
+    return (int)fmax(1, plot_tic_distance(range, n));
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -99,24 +70,40 @@ int plot_length(const char *text)
 
 static char *shown_text(const char *text, bool lines)
 {
-    PlotText shown;
-    plot_text_open(&shown);
-    quote_terminal(shown.stream, text == NULL ? "" : text, text == NULL ? 0 : strlen(text), lines);
-    plot_text_close(&shown);
-    return shown.bytes;
+    Writer *shown = writer_begin();
+    quote_terminal(shown->stream, text == NULL ? "" : text, text == NULL ? 0 : strlen(text), lines);
+    return writer_end(shown);
 }
 
 char *plot_shorten(const char *text, int most)
 {
     char *shown = shown_text(text, false);
     if (plot_length(shown) > most) {
-        size_t kept = bytes_of(shown, most - 1);
-        char *copy = memory_allocate(kept + sizeof "…", "a picture's text");
-        snprintf(copy, kept + sizeof "…", "%.*s…", (int)kept, shown);
+        char *copy = text_format("%.*s…", (int)bytes_of(shown, most - 1), shown);
         free(shown);
         shown = copy;
     }
     return shown;
+}
+
+void plot_write_label(FILE *script, const char *text, int most)
+{
+    char *shown = plot_shorten(text, most);
+    quote_gnuplot(script, shown);
+    free(shown);
+}
+
+// Tics with names at 0, stride, 2 stride, ...
+void plot_write_names(FILE *script, const char *const *names, int n, int stride, int most)
+{
+    for (int i = 0; i < n; i += stride) {
+        char *name = plot_shorten(names[i], most);
+        fprintf(script, i == 0 ? "(" : ", ");
+        quote_gnuplot_tic(script, name);
+        fprintf(script, " %d", i);
+        free(name);
+    }
+    fprintf(script, ")");
 }
 
 // Writes the lines of text, broken at spaces, in words longer than a line, and at line feeds. Returns their number.
@@ -143,11 +130,9 @@ static int write_lines(FILE *out, const char *text, int width, int most_lines)
 
 static char *wrap_at(const char *text, int width, int most_lines, int *lines)
 {
-    PlotText wrapped;
-    plot_text_open(&wrapped);
-    *lines = write_lines(wrapped.stream, text, width, most_lines);
-    plot_text_close(&wrapped);
-    return wrapped.bytes;
+    Writer *wrapped = writer_begin();
+    *lines = write_lines(wrapped->stream, text, width, most_lines);
+    return writer_end(wrapped);
 }
 
 char *plot_wrap(const char *text, int width, int most_lines)

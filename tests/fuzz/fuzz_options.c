@@ -95,8 +95,7 @@ static bool is_harmless(const Options *options)
 static void run(const Command *command, int argc, const char **argv, const char *input, size_t n)
 {
     Options options;
-    int status;
-    if (options_parse(&options, command->help, argc, argv, &status)) {
+    if (options_parse(&options, command->help, argc, argv)) {
         read_values(&options);
         read_config(&options);
         if (is_run(command) && is_harmless(&options)) {

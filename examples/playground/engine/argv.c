@@ -29,24 +29,24 @@ static bool read_option(Options *options, int argc, const char **argv, int *i)
     const char *given = argv[*i];
     if (strncmp(given, "--", 2) != 0) {
         command_error(options->help->name, "'%.80s': unexpected; %s takes options only", given, options->help->name);
-        return false;
+        return command_stop(STATUS_USAGE);
     }
     size_t n = strcspn(given + 2, "=");
     const char *value = given[2 + n] == '=' ? given + 2 + n + 1 : NULL;
     Option *option = find_option(options, given + 2, n);
     if (option == NULL) {
         report_unknown_option(options, given);
-        return false;
+        return command_stop(STATUS_USAGE);
     }
     if (option->argument == NULL && value != NULL) {
         report_unwanted_value(options, given);
-        return false;
+        return command_stop(STATUS_USAGE);
     }
     if (option->argument != NULL && value == NULL) {
         *i += 1;
         if (*i >= argc) {
             report_missing_value(options, given);
-            return false;
+            return command_stop(STATUS_USAGE);
         }
         value = argv[*i];
     }
@@ -57,10 +57,9 @@ static bool read_option(Options *options, int argc, const char **argv, int *i)
     return true;
 }
 
-bool options_parse(Options *options, const CommandHelp *help, int argc, const char **argv, int *status)
+bool options_parse(Options *options, const CommandHelp *help, int argc, const char **argv)
 {
     *options = options_list(help);
-    *status = STATUS_USAGE;
     for (int i = 1; i < argc; i++) {
         if (!read_option(options, argc, argv, &i)) {
             return false;

@@ -29,21 +29,20 @@ EXPORT(engine_arguments) char *engine_arguments(int bytes)
     return arguments;
 }
 
-bool engine_options(Options *options, const CommandHelp *help, int n, int *status)
+bool engine_options(Options *options, const CommandHelp *help, int n)
 {
     const char *argv[MOST_ARGUMENTS + 1] = {help->name};
     const char *at = arguments;
     if (n >= MOST_ARGUMENTS) {
         command_error(help->name, "%d arguments (expected at most %d)", n, MOST_ARGUMENTS - 1);
         *options = (Options){0};
-        *status = STATUS_USAGE;
-        return false;
+        return command_stop(STATUS_USAGE);
     }
     for (int i = 0; i < n; i++) {
         argv[1 + i] = at;
         at += strlen(at) + 1;
     }
-    return options_parse(options, help, 1 + n, argv, status);
+    return options_parse(options, help, 1 + n, argv);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -191,19 +190,16 @@ static void put_result(void)
 EXPORT(engine_run) int engine_run(int n_arguments)
 {
     Options options;
-    int status;
     Error error;
     forget_run();
-    if (engine_options(&options, &gradflow_help, n_arguments, &status) && gradflow_plan_read(&options, &plan, &status)) {
-        bool done = experiment_run(&plan.experiment, on_measurement, NULL, &experiment, &error);
-        status = done || report_error(&options, &error) ? STATUS_OK : STATUS_FAILED;
-    }
+    bool done = engine_options(&options, &gradflow_help, n_arguments) && gradflow_plan_read(&options, &plan)
+             && (experiment_run(&plan.experiment, on_measurement, NULL, &experiment, &error) || report_failure(&options, &error));
     options_free(&options);
-    if (status == STATUS_OK) {
+    if (done) {
         put_result();
     }
     fflush(stdout);
-    return status;
+    return command_status(done);
 }
 
 // The last run's rows, as gptape gradflow --csv - writes them.

@@ -9,7 +9,7 @@
 #define IMPORT(name) __attribute__((import_module("page"), import_name(#name)))
 
 // The n arguments that the page has written, as options of a command. False after one line on stderr. Free with options_free either way.
-bool engine_options(Options *options, const CommandHelp *help, int n, int *status);
+bool engine_options(Options *options, const CommandHelp *help, int n);
 
 // JSON on stdout. Numbers that stay in memory are {"f32": address, "count": n} (or f64), which engine.js replaces with an array.
 void put_text(const char *text);

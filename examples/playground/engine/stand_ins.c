@@ -26,9 +26,8 @@ int ranks_threads(void)
     return 0;
 }
 
-bool options_precision(const Options *options, int *status)
+bool options_precision(const Options *options)
 {
-    *status = STATUS_USAGE;
     return !options_changed(options, "precision") || option_error(options, "precision", "the page has f32 only; leave it out");
 }
 
@@ -112,11 +111,10 @@ static bool no_files(void)
     fail_mistake(HERE, "the page has no files");
 }
 
-bool gradflow_saved_read(const Options *options, GradflowPlan *plan, int *status)
+bool gradflow_saved_read(const Options *options, GradflowPlan *plan)
 {
     (void)options;
     (void)plan;
-    (void)status;
     return no_files();
 }
 

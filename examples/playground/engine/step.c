@@ -213,17 +213,15 @@ EXPORT(engine_step) int engine_step(int n_arguments)
 {
     Options options;
     StepDrawing drawing = {0};
-    int status;
     Error error;
     double loss;
     forget_step();
-    if (engine_options(&options, &graph_help, n_arguments, &status) && graph_step_read(&options, &step.plan, &drawing, &status)) {
-        status = run_step(&drawing, &loss, &error) || report_error(&options, &error) ? STATUS_OK : STATUS_FAILED;
-    }
+    bool done = engine_options(&options, &graph_help, n_arguments) && graph_step_read(&options, &step.plan, &drawing)
+             && (run_step(&drawing, &loss, &error) || report_failure(&options, &error));
     options_free(&options);
-    if (status == STATUS_OK) {
+    if (done) {
         put_step(loss);
     }
     fflush(stdout);
-    return status;
+    return command_status(done);
 }

@@ -13,7 +13,7 @@ static const OptionRow case_rows[] = {
     {"list", NULL, NULL, "list the cases without running them"},
     {"seconds", "S", "4", "seconds for each case; a slow one is repeated a few times anyway"},
     {"residual", "RULE", NULL, "residual rule of the models, by name or spelled out (default pre; the MLP's plain)"},
-    {"reduce", "NAME", "exact", "under mpirun: how the ranks' gradients are summed, exact or fast"},
+    {"reduce", "exact|fast", "exact", "under mpirun: how the ranks' gradients are summed"},
     {"data", "FILE", NULL, "text for the tokenizer (default: stories, 1 MB)"},
     {0},
 };
@@ -53,22 +53,26 @@ static bool begins_with(const char *name, const char *beginning, size_t length)
     return length > 0 && strncmp(name, beginning, length) == 0;
 }
 
-// Does this case match one of the comma-separated names? Without names, all that one rank can run do.
-static bool is_chosen(const char *names, const BenchCase *which)
+// Without --case, all that one rank can run are.
+bool bench_is_chosen(const Options *options, const BenchCase *which)
 {
-    if (names == NULL) {
-        return which->run != NULL;
+    const char *at = options_text(options, "case");
+    bool chosen = at == NULL && which->run != NULL;
+    for (size_t length = 0; at != NULL && !chosen; at = at[length] == '\0' ? NULL : at + length + 1) {
+        length = strcspn(at, ",");
+        chosen = begins_with(which->name, at, length);
     }
-    for (const char *at = names;;) {
-        size_t length = strcspn(at, ",");
-        if (begins_with(which->name, at, length)) {
-            return true;
-        }
-        if (at[length] == '\0') {
-            return false;
-        }
-        at += length + 1;
+    return chosen;
+}
+
+// How many cases of a kind, "step-", are chosen; "": of all.
+static int count_chosen(const Options *options, const char *kind)
+{
+    int n = 0;
+    for (int i = 0; i < bench_case_count; i++) {
+        n += bench_is_chosen(options, &bench_cases[i]) && strncmp(bench_cases[i].name, kind, strlen(kind)) == 0;
     }
+    return n;
 }
 
 // Each name must choose something.
@@ -90,42 +94,27 @@ static bool check_names(const Options *options)
     return true;
 }
 
-static const char *reduction_word(int i)
-{
-    return reduction_name((Reduction)(REDUCE_EXACT + i));
-}
-
 // The reduction over several ranks, and that only training steps and sweeps can run on them.
 static bool read_ranks(const Options *options, BenchConfig *config)
 {
     int word = 0;
     for (int i = 0; ranks_count() == 1 && i < bench_case_count; i++) {
-        if (is_chosen(options_text(options, "case"), &bench_cases[i]) && bench_cases[i].run == NULL) {
+        if (bench_is_chosen(options, &bench_cases[i]) && bench_cases[i].run == NULL) {
             return option_error(options, "case", "%s needs several ranks (expected mpirun -n N gptape bench)", bench_cases[i].name);
         }
     }
-    if (!options_word(options, "reduce", reduction_word, REDUCTION_COUNT - REDUCE_EXACT, &word)) {
+    if (!options_choice(options, "reduce", &word)) {
         return false;
     }
     config->reduce = (Reduction)(REDUCE_EXACT + word);
     for (int i = 0; ranks_count() > 1 && i < bench_case_count; i++) {
         const char *name = bench_cases[i].name;
-        if (is_chosen(options_text(options, "case"), &bench_cases[i]) && bench_cases[i].run != NULL && !begins_with(name, "step-", 5)) {
+        if (bench_is_chosen(options, &bench_cases[i]) && bench_cases[i].run != NULL && strncmp(name, "step-", 5) != 0) {
             return option_error(options, "case", "several ranks make training steps and sweeps only, not %s (expected --case step-... or sweep)",
                                 name);
         }
     }
     return true;
-}
-
-static bool any_tokenizer_case(const Options *options)
-{
-    for (int i = 0; i < bench_case_count; i++) {
-        if (begins_with(bench_cases[i].name, "tokenizer", 9) && is_chosen(options_text(options, "case"), &bench_cases[i])) {
-            return true;
-        }
-    }
-    return false;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -175,23 +164,13 @@ static Tokenizer *make_tokenizer(const Options *options, TokenizerKind kind, con
 
 // ------------------------------------------------------------------------------------------------------------
 
-static int count_chosen(const char *names)
-{
-    int n = 0;
-    for (int i = 0; i < bench_case_count; i++) {
-        n += is_chosen(names, &bench_cases[i]);
-    }
-    return n;
-}
-
 static bool measure(const Options *options, const BenchConfig *config, BenchReport *report, Error *error)
 {
-    const char *names = options_text(options, "case");
-    int n = count_chosen(names);
+    int n = count_chosen(options, "");
     Progress progress = progress_begin(options, "cases");
     bool done = bench_peaks(config, &report->peaks, error);
     for (int i = 0; done && i < bench_case_count; i++) {
-        if (is_chosen(names, &bench_cases[i])) {
+        if (bench_is_chosen(options, &bench_cases[i])) {
             BenchRow *row = &report->rows[report->n_rows];
             row->which = &bench_cases[i];
             done = bench_case(row->which, config, &row->figures, error);
@@ -207,7 +186,7 @@ static bool run(const Options *options, TokenizerKind kind, BenchConfig *config,
 {
     Text text = {0};
     Tokenizer *tokenizer = NULL;
-    bool tokenizes = any_tokenizer_case(options);
+    bool tokenizes = count_chosen(options, "tokenizer-") > 0;
     if (tokenizes) {
         tokenizer = read_text(options, &text, error) ? make_tokenizer(options, kind, &text, error) : NULL;
     }
@@ -215,10 +194,8 @@ static bool run(const Options *options, TokenizerKind kind, BenchConfig *config,
     config->text = text.bytes;
     config->n_text = text.n;
     BenchReport report = {
-        .recompute = config->recompute,
+        .config = config,
         .rows = memory_allocate_zeroed((size_t)bench_case_count, sizeof(BenchRow), "the cases"),
-        .tokenizer = tokenizer,
-        .n_text = text.n,
     };
     bool done = (!tokenizes || tokenizer != NULL) && measure(options, config, &report, error);
     if (done) {
@@ -238,27 +215,18 @@ int command_bench(const Options *options)
     TokenizerKind kind;
     BenchConfig config = {0};
     Error error;
-    int status;
+    const ResidualRule *rule = NULL;
     if (!options_threads(options) || !check_names(options) || !options_double(options, "seconds", 0.0, 3600.0, &config.seconds)
         || !options_switch(options, "recompute", &config.recompute) || !read_ranks(options, &config)
-        || !options_tokenizer_kind(options, TOKENIZER_COUNT, &kind)) {
-        return STATUS_USAGE;
-    }
-    const ResidualRule *rule = options_given(options, "residual") ? residual_rule(options_text(options, "residual"), &error) : NULL;
-    if (options_given(options, "residual") && rule == NULL) {
-        option_error(options, "residual", "%s", error.message);
-        return STATUS_USAGE;
+        || !options_tokenizer_kind(options, TOKENIZER_COUNT, &kind)
+        || (options_given(options, "residual") && (rule = options_rule(options, 0)) == NULL) || !options_precision(options)) {
+        return command_status(false);
     }
     config.residual = rule == NULL ? NULL : residual_text(rule);
-    if (!options_precision(options, &status)) {
-        return status;
-    }
     if (options_given(options, "list")) {
         bench_print_cases();
         return STATUS_OK;
     }
-    if (ranks_count() > 1) {
-        return bench_on_ranks(options, &config, is_chosen, &error) || report_error(options, &error) ? STATUS_OK : STATUS_FAILED;
-    }
-    return run(options, kind, &config, &error) || report_error(options, &error) ? STATUS_OK : STATUS_FAILED;
+    bool done = ranks_count() > 1 ? bench_on_ranks(options, &config, &error) : run(options, kind, &config, &error);
+    return command_status(done || report_failure(options, &error));
 }

@@ -13,9 +13,7 @@ void bench_print_cases(void)
 {
     Table *table = table_begin("lll", "case|what is timed|compared with");
     for (int i = 0; i < bench_case_count; i++) {
-        table_cell(table, "%s", bench_cases[i].name);
-        table_cell(table, "%s", bench_cases[i].about);
-        table_cell(table, "%s", bench_limit_name(bench_cases[i].limit));
+        table_row(table, "%s|%s|%s", bench_cases[i].name, bench_cases[i].about, bench_limit_name(bench_cases[i].limit));
     }
     table_end(table);
 }
@@ -42,22 +40,19 @@ static double overhead_us(const BenchRow *row)
 
 static void peak_row(Table *table, const char *name, const char *unit, int threads, Quartiles rate)
 {
-    table_cell(table, "%s, %d thread%s", name, threads, plural(threads));
-    table_cell(table, "%.1f", rate.median / GIGA);
-    table_cell(table, "%.1f to %.1f", rate.low / GIGA, rate.high / GIGA);
-    table_cell(table, "%s", unit);
+    table_row(table, "%s, %d thread%s|%.1f|%.1f to %.1f|%s", name, threads, plural(threads), rate.median / GIGA, rate.low / GIGA, rate.high / GIGA,
+              unit);
 }
 
 static void print_peaks(const BenchPeaks *peaks)
 {
+    bool several = peaks->threads > 1;
     Table *table = table_begin("lrrl", "limits of this machine|median|quartiles|");
-    peak_row(table, "fused multiply-adds", "GFLOP/s", 1, peaks->flops_one);
-    if (peaks->threads > 1) {
-        peak_row(table, "fused multiply-adds", "GFLOP/s", peaks->threads, peaks->flops);
+    for (int all = 0; all <= several; all++) {
+        peak_row(table, "fused multiply-adds", "GFLOP/s", all ? peaks->threads : 1, all ? peaks->flops : peaks->flops_one);
     }
-    peak_row(table, "reading memory", "GB/s", 1, peaks->bandwidth_one);
-    if (peaks->threads > 1) {
-        peak_row(table, "reading memory", "GB/s", peaks->threads, peaks->bandwidth);
+    for (int all = 0; all <= several; all++) {
+        peak_row(table, "reading memory", "GB/s", all ? peaks->threads : 1, all ? peaks->bandwidth : peaks->bandwidth_one);
     }
     table_end(table);
     terminal_print("%s vectors, %s kernels; a multiply-add is 2 FLOPs, 1 GB a billion bytes.", machine_vectors(), kernels_name());
@@ -86,12 +81,8 @@ static void case_row(Table *table, const BenchRow *row)
     const BenchFigures *figures = &row->figures;
     int decimals = ms_decimals(figures->ms.median);
     char tokens[NUMBER_TEXT];
-
-    table_cell(table, "%s", row->which->name);
-    figure_cell(table, figures->ms.median, decimals);
-    table_cell(table, "%.*f to %.*f", decimals, figures->ms.low, decimals, figures->ms.high);
-    table_cell(table, "%d", figures->ms.n);
-    table_cell(table, "%s", figures->tokens == 0 ? "" : thousands_text(a_second(figures->tokens, figures), tokens));
+    table_row(table, "%s|%.*f|%.*f to %.*f|%d|%s", row->which->name, decimals, figures->ms.median, decimals, figures->ms.low, decimals,
+              figures->ms.high, figures->ms.n, figures->tokens == 0 ? "" : thousands_text(a_second(figures->tokens, figures), tokens));
     figure_cell(table, a_second(figures->flops, figures) / GIGA, 1);
     figure_cell(table, a_second(figures->bytes, figures) / GIGA, 1);
     figure_cell(table, figures->limit / GIGA, 1);
@@ -126,8 +117,8 @@ static void print_meaning(const BenchReport *report)
     for (int i = 0; i < report->n_rows; i++) {
         const BenchRow *row = &report->rows[i];
         if (is_tokenizer(row)) {
-            terminal_print("%s: %s, %.1f MB/s of text.", row->which->name, tokenizer_name(tokenizer_kind(report->tokenizer)),
-                           a_second((double)report->n_text, &row->figures) / MEGA);
+            terminal_print("%s: %s, %.1f MB/s of text.", row->which->name, tokenizer_name(tokenizer_kind(report->config->tokenizer)),
+                           a_second((double)report->config->n_text, &row->figures) / MEGA);
         }
         if (row->figures.f32_ms.n > 0) {
             double bf16 = row->figures.ms.median;
@@ -142,22 +133,21 @@ static void print_meaning(const BenchReport *report)
     if (has_steps(report)) {
         terminal_print("A training step counts 6 x parameters x tokens FLOPs: each weight multiplies and adds once forward, twice back. It is "
                        "all of forward, backward, clipping and AdamW.%s",
-                       report->recompute ? " Blocks were computed again in backward, which is not counted." : "");
+                       report->config->recompute ? " Blocks were computed again in backward, which is not counted." : "");
     }
 }
 
 static void print_memory(const BenchReport *report)
 {
-    char bytes[BYTES_TEXT];
+    char peak[BYTES_TEXT];
+    char predicted[BYTES_TEXT];
     printf("\n");
     Table *table = table_begin("lrrr", "memory of a training step|resident at most|predicted|resident / predicted");
     for (int i = 0; i < report->n_rows; i++) {
         const BenchFigures *figures = &report->rows[i].figures;
         if (figures->predicted_bytes > 0) {
-            table_cell(table, "%s", report->rows[i].which->name);
-            table_cell(table, "%s", bytes_text(figures->peak_bytes, bytes));
-            table_cell(table, "%s", bytes_text(figures->predicted_bytes, bytes));
-            table_cell(table, "%.2f", figures->peak_bytes / figures->predicted_bytes);
+            table_row(table, "%s|%s|%s|%.2f", report->rows[i].which->name, bytes_text(figures->peak_bytes, peak),
+                      bytes_text(figures->predicted_bytes, predicted), figures->peak_bytes / figures->predicted_bytes);
         }
     }
     table_end(table);
@@ -210,9 +200,9 @@ static void add_case(cJSON *cases, const BenchRow *row, const BenchReport *repor
     add_figure(object, "fraction", bench_fraction(row->which, figures));
     cJSON_AddStringToObject(object, "fraction_of", bench_limit_name(row->which->limit));
     if (is_tokenizer(row)) {
-        cJSON_AddStringToObject(object, "tokenizer", tokenizer_name(tokenizer_kind(report->tokenizer)));
+        cJSON_AddStringToObject(object, "tokenizer", tokenizer_name(tokenizer_kind(report->config->tokenizer)));
         json_add_count(object, "tokens", figures->tokens);
-        json_add_number(object, "mb_per_s", a_second((double)report->n_text, figures) / MEGA);
+        json_add_number(object, "mb_per_s", a_second((double)report->config->n_text, figures) / MEGA);
     }
     if (row->which->limit == BENCH_KERNEL) {
         json_add_number(object, "overhead_us", overhead_us(row));
@@ -231,7 +221,7 @@ void bench_print_json(const BenchReport *report)
     cJSON_AddStringToObject(json, "kernels", kernels_name());
     add_peaks(json, &report->peaks);
     cJSON_AddStringToObject(json, "precision", precision_name(kernels_precision()));
-    cJSON_AddBoolToObject(json, "recompute", report->recompute);
+    cJSON_AddBoolToObject(json, "recompute", report->config->recompute);
     cJSON_AddStringToObject(json, "step_flops", "6 x parameters x tokens");
     cJSON *cases = cJSON_AddObjectToObject(json, "cases");
     for (int i = 0; i < report->n_rows; i++) {

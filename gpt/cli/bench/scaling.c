@@ -25,13 +25,8 @@ static double times(const BenchScaling *scaling, Quartiles one)
 static void measurement_row(Table *table, const char *name, int ranks, int threads, const BenchScaling *scaling, Quartiles ms)
 {
     char tokens[NUMBER_TEXT];
-    table_cell(table, "%s", name);
-    table_cell(table, "%d x %d", ranks, threads);
-    table_cell(table, "%.2f", ms.median);
-    table_cell(table, "%.2f to %.2f", ms.low, ms.high);
-    table_cell(table, "%d", ms.n);
-    table_cell(table, "%s", scaling->tokens == 0 ? "" : thousands_text(tokens_per_s(scaling, ms), tokens));
-    table_cell(table, "%.2f", times(scaling, ms));
+    table_row(table, "%s|%d x %d|%.2f|%.2f to %.2f|%d|%s|%.2f", name, ranks, threads, ms.median, ms.low, ms.high, ms.n,
+              scaling->tokens == 0 ? "" : thousands_text(tokens_per_s(scaling, ms), tokens), times(scaling, ms));
 }
 
 static void print_scaling(const ScalingRow *rows, int n, Reduction reduce)
@@ -87,13 +82,13 @@ static void print_json(const ScalingRow *rows, int n, Reduction reduce)
     json_print(json);
 }
 
-bool bench_on_ranks(const Options *options, const BenchConfig *config, bool (*is_chosen)(const char *names, const BenchCase *which), Error *error)
+bool bench_on_ranks(const Options *options, const BenchConfig *config, Error *error)
 {
     ScalingRow *rows = memory_allocate_zeroed((size_t)bench_case_count, sizeof *rows, "the cases");
     int n = 0;
     bool done = true;
     for (int i = 0; done && i < bench_case_count; i++) {
-        if (is_chosen(options_text(options, "case"), &bench_cases[i])) {
+        if (bench_is_chosen(options, &bench_cases[i])) {
             rows[n].which = &bench_cases[i];
             done = rows[n].which->run == NULL ? bench_sweep(options, rows[n].which, config->seconds, &rows[n].scaling, error)
                                               : bench_scaling(rows[n].which, config, &rows[n].scaling, error);

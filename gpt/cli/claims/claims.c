@@ -227,7 +227,7 @@ static void free_plan(Plan *plan)
     free(plan->claims_of_cells);
 }
 
-static bool check_outputs(const Options *options, int *status)
+static bool check_outputs(const Options *options)
 {
     static const char *const files[] = {"runs", "csv", "html"};
     Error error;
@@ -244,24 +244,23 @@ static bool check_outputs(const Options *options, int *status)
             return false;
         }
         if (i > 0 && !save_path_check(path, &error)) {
-            return report_failure(options, &error, status);
+            return report_failure(options, &error);
         }
     }
     return true;
 }
 
-static bool prepare(const Options *options, Plan *plan, int *status)
+static bool prepare(const Options *options, Plan *plan)
 {
     Error error;
-    *status = STATUS_USAGE;
-    if (!check_outputs(options, status) || !make_plan(options, plan)) {
+    if (!check_outputs(options) || !make_plan(options, plan)) {
         return false;
     }
     if (options_given(options, "explain") && plan->n != 1) {
         return option_error(options, "explain", "%d claims (expected one ID)", plan->n);
     }
     plan->store = store_open(options_text(options, "runs"), NULL, "gptape claims", &error);
-    return plan->store != NULL || report_failure(options, &error, status);
+    return plan->store != NULL || report_failure(options, &error);
 }
 
 static bool save(const Options *options, const char *name, const Plan *plan, void (*write)(FILE *, const ClaimRun *, int), Error *error)
@@ -307,12 +306,11 @@ static int report(const Options *options, const Plan *plan, double seconds)
 static int run(const Options *options, Plan *plan)
 {
     Error error = {0};
-    int status = STATUS_OK;
     bool first = ranks_rank() == 0;
     double start = clock_seconds();
-    bool ready = !first || prepare(options, plan, &status);
+    bool ready = !first || prepare(options, plan);
     if (!ranks_agree(ready, &error)) {
-        return first ? status : STATUS_FAILED;
+        return first ? command_status(false) : STATUS_FAILED;
     }
     if (!first && !make_plan(options, plan)) {
         return STATUS_USAGE;
@@ -333,11 +331,11 @@ static int run(const Options *options, Plan *plan)
                    .done = count_cell,
                    .context = plan};
     QueueEnd end = queue_run(&queue);
-    status = end == QUEUE_FAILED ? STATUS_FAILED : STATUS_OK;
+    int status = end == QUEUE_FAILED ? STATUS_FAILED : STATUS_OK;
     if (first && end == QUEUE_DONE) {
         status = report(options, plan, clock_seconds() - start);
     }
-    return store_close(plan->store, &error) || report_failure(options, &error, &status) ? status : STATUS_FAILED;
+    return store_close(plan->store, &error) || report_failure(options, &error) ? status : STATUS_FAILED;
 }
 
 int command_claims(const Options *options)

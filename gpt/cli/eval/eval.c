@@ -3,13 +3,12 @@
 #include "gpt/cli/eval/eval.h"
 #include "gpt/base/base.h"
 
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 
 static const OptionRow text_rows[] = {
     {"data", "FILE", NULL, "text to predict (default: the built-in stories)"},
-    {"split", "all|train|val", NULL, "all of it, the part that 'gptape train' trains on, or the last tenth (default all; of the stories val)"},
+    {"split", "train|val|all", NULL, "the part that 'gptape train' trains on, the last tenth, or all of it (default all; of the stories val)"},
     {0},
 };
 
@@ -52,36 +51,28 @@ const CommandHelp eval_help = {
 // ------------------------------------------------------------------------------------------------------------
 // The model
 
-static int load_model(const Options *options, EvalModel *model)
+static bool load_model(const Options *options, EvalModel *model)
 {
-    int status = STATUS_USAGE;
-
     if (options_changed(options, "seed") && !options_given(options, "task")) {
-        option_error(options, "seed", "for an untrained model; with --model nothing is drawn, leave one out");
-        return STATUS_USAGE;
+        return option_error(options, "seed", "for an untrained model; with --model nothing is drawn, leave one out");
     }
     model->saved = true;
     model->name = options_text(options, "model");
-    model->gpt = options_seed(options, &model->seed) ? options_saved_model(options, NULL, &status) : NULL;
-    return model->gpt == NULL ? status : STATUS_OK;
+    model->gpt = options_seed(options, &model->seed) ? options_saved_model(options, NULL, 0) : NULL;
+    return model->gpt != NULL;
 }
 
-static int create_model(const Options *options, EvalModel *model)
+static bool create_model(const Options *options, EvalModel *model)
 {
     const GPTPreset *preset;
     GPTConfig config;
     Error error;
-
     if (!options_config(options, UNTRAINED_CONFIG, &preset, &config) || !options_seed(options, &model->seed)) {
-        return STATUS_USAGE;
+        return false;
     }
     model->name = preset->name;
     model->gpt = gpt_create(&config, model->seed, &error);
-    if (model->gpt == NULL) {
-        report_error(options, &error);
-        return STATUS_FAILED;
-    }
-    return STATUS_OK;
+    return model->gpt != NULL || report_failure(options, &error);
 }
 
 // Printed once all options have been read, so that an error prints one line.
@@ -98,16 +89,14 @@ void eval_model_note(const Options *options, const EvalModel *model)
 
 bool eval_model_check_loss(const Options *options, const EvalModel *model, double loss)
 {
-    if (!isfinite(loss)) {
-        command_error(options->help->name, "%s: the loss is not finite; its weights may be broken", model->name);
-    }
-    return isfinite(loss);
+    Error error;
+    return isfinite(loss) || error_set(&error, "%s: the loss is not finite; its weights may be broken", model->name)
+        || report_failure(options, &error);
 }
 
 cJSON *eval_model_json(const EvalModel *model, double loss)
 {
     cJSON *json = cJSON_CreateObject();
-
     if (model->saved) {
         cJSON_AddStringToObject(json, "model", model->name);
     } else {
@@ -132,20 +121,11 @@ typedef struct Batch {
 // For a task: drawn by its own generator.
 static bool draw_batch(const Options *options, const EvalModel *model, Batch *batch)
 {
-    enum { MOST_ROWS = 65536, BATCH_SEED = 4000037 };
+    enum { BATCH_SEED = 4000037 };
     const GPTConfig *config = &model->gpt->config;
-    Error error;
-    batch->T = config->context_length;
-    batch->task = options_task(options);
-    if (batch->task == NULL || !options_int(options, "batch", 1, MOST_ROWS, &batch->B)
-        || !options_int(options, "length", 1, config->context_length, &batch->T)) {
+    if (!options_batch_size(options, config->context_length, &batch->B, &batch->T)
+        || !options_task_fits(options, batch->task, config->vocab_size, batch->T)) {
         return false;
-    }
-    if (batch->B > INT_MAX / batch->T) {
-        return option_error(options, "batch", "%d times --length %d exceeds %d tokens", batch->B, batch->T, INT_MAX);
-    }
-    if (!task_fit(batch->task, config->vocab_size, batch->T, &error)) {
-        return option_error(options, "task", "%s", error.message);
     }
     Random random;
     BatchSource source = task_source(batch->task);
@@ -161,7 +141,6 @@ static void print_batch_json(const EvalModel *model, const Batch *batch, double 
 {
     int V = model->gpt->config.vocab_size;
     cJSON *json = eval_model_json(model, loss);
-
     json_add_count(json, "tokens", (double)batch->B * batch->T);
     if (batch->task != NULL) {
         cJSON_AddStringToObject(json, "task", batch->task->name);
@@ -186,72 +165,66 @@ static void print_batch(const Options *options, const EvalModel *model, const Ba
     }
 }
 
-static int eval_batch(const Options *options, const EvalModel *model)
+static bool eval_rows(const Options *options, const EvalModel *model, const Batch *batch)
 {
     const GPTConfig *config = &model->gpt->config;
-    Batch batch = {0};
+    size_t n_last = (size_t)batch->B * (size_t)config->vocab_size;
+    double bytes = gpt_cost(config, batch->B, batch->T).activation_bytes + (double)n_last * sizeof(Real);
     Error error;
-    int status = STATUS_USAGE;
-
-    bool read = options_given(options, "task") ? draw_batch(options, model, &batch)
-                                               : options_batch(options, config, &batch.ids, &batch.targets, &batch.B, &batch.T);
-    if (read) {
-        GPTCost cost = gpt_cost(config, batch.B, batch.T);
-        size_t n_last = (size_t)batch.B * (size_t)config->vocab_size;
-        status = STATUS_FAILED;
-        if (!memory_check(cost.activation_bytes + (double)n_last * sizeof(Real), "this batch", &error)) {
-            report_error(options, &error);
-        } else {
-            eval_model_note(options, model);
-            Real *last = memory_allocate(n_last * sizeof *last, "the logits");
-            double loss = gpt_batch_loss(model->gpt, batch.ids, batch.targets, batch.B, batch.T, last);
-            if (eval_model_check_loss(options, model, loss)) {
-                print_batch(options, model, &batch, loss, last);
-                status = STATUS_OK;
-            }
-            free(last);
-        }
+    if (!memory_check(bytes, "this batch", &error)) {
+        return report_failure(options, &error);
     }
-    free(batch.ids);
-    free(batch.targets);
-    free(batch.task);
-    return status;
+    eval_model_note(options, model);
+    Real *last = memory_allocate(n_last * sizeof *last, "the logits");
+    double loss = gpt_batch_loss(model->gpt, batch->ids, batch->targets, batch->B, batch->T, last);
+    bool finite = eval_model_check_loss(options, model, loss);
+    if (finite) {
+        print_batch(options, model, batch, loss, last);
+    }
+    free(last);
+    return finite;
+}
+
+static bool eval_batch(const Options *options, const EvalModel *model, Batch *batch)
+{
+    bool read = batch->task != NULL ? draw_batch(options, model, batch)
+                                    : options_batch(options, &model->gpt->config, &batch->ids, &batch->targets, &batch->B, &batch->T);
+    return read && eval_rows(options, model, batch);
 }
 
 // ------------------------------------------------------------------------------------------------------------
 
-static bool check_what(const Options *options)
+static bool read_what(const Options *options, Batch *batch)
 {
     static const char *const of_text[] = {"data", "split", NULL};
     static const char *const of_others[] = {"data", "split", "ids", "targets", NULL};
     static const char *const of_task[] = {"batch", "length", NULL};
-    bool task = options_given(options, "task");
-    const char *name = task ? options_first(options, of_others) : options_by_ids(options) ? options_first(options, of_text) : NULL;
-    const char *extra = task ? NULL : options_first(options, of_task);
+    const char *text = options_by_ids(options) ? options_first(options, of_text) : NULL;
+    const char *extra = options_given(options, "task") ? NULL : options_first(options, of_task);
+    if (!options_task(options, of_others, &batch->task)) {
+        return false;
+    }
     if (extra != NULL) {
         return option_error(options, extra, "for --task only; leave it out");
     }
-    return name == NULL
-        || option_error(options, name, "%s; leave one out", task ? "--task draws the batch" : "for a text, but --ids gives the whole batch");
+    return text == NULL || option_error(options, text, "for a text, but --ids gives the whole batch; leave one out");
 }
 
 int command_eval(const Options *options)
 {
     EvalModel model = {0};
-    int status = STATUS_USAGE;
-
-    if (!options_threads(options) || !check_what(options)) {
-        return STATUS_USAGE;
-    }
-    if (!options_precision(options, &status)) {
-        return status;
-    }
+    Batch batch = {0};
     Tape *tape = tape_create();
-    status = options_given(options, "model") ? load_model(options, &model) : create_model(options, &model);
-    if (status == STATUS_OK) {
-        status = options_by_ids(options) || options_given(options, "task") ? eval_batch(options, &model) : eval_text(options, &model);
+    bool done = options_threads(options) && read_what(options, &batch) && options_precision(options)
+             && (options_given(options, "model") ? load_model : create_model)(options, &model);
+    if (done) {
+        bool rows = options_by_ids(options) || batch.task != NULL;
+        done = rows ? eval_batch(options, &model, &batch) : eval_text(options, &model);
     }
+    free(batch.ids);
+    free(batch.targets);
+    free(batch.task);
     gpt_free(model.gpt);
     tape_free(tape);
-    return status;
+    return command_status(done);
 }

@@ -19,7 +19,7 @@ void eval_model_note(const Options *options, const EvalModel *model);
 bool eval_model_check_loss(const Options *options, const EvalModel *model, double loss);
 cJSON *eval_model_json(const EvalModel *model, double loss); // the answer's beginning
 
-// Evaluates a text and prints the result. Returns the exit status.
-int eval_text(const Options *options, const EvalModel *model);
+// Evaluates a text and prints the result; false after one line on stderr.
+bool eval_text(const Options *options, const EvalModel *model);
 
 #endif

@@ -6,23 +6,16 @@
 #include <limits.h>
 #include <math.h>
 
-enum { PART_ALL = SPLIT_COUNT }; // of a text: train, val, or both
-
-static const char *part_word(int i)
-{
-    return i == PART_ALL ? "all" : split_name((DatasetSplit)i);
-}
-
 // The requested tokens: *n, starting at *first.
 static bool read_part(const Options *options, const Dataset *dataset, size_t *first, size_t *n)
 {
-    int part = options_given(options, "data") ? PART_ALL : SPLIT_VAL;
-
-    if (!options_word(options, "split", part_word, PART_ALL + 1, &part)) {
+    enum { ALL = SPLIT_COUNT };
+    int part = options_given(options, "data") ? ALL : SPLIT_VAL;
+    if (!options_choice(options, "split", &part)) {
         return false;
     }
-    *first = part == PART_ALL ? 0 : dataset->start[part];
-    *n = (part == PART_ALL ? dataset->n_tokens : dataset->start[part + 1]) - *first;
+    *first = part == ALL ? 0 : dataset->start[part];
+    *n = (part == ALL ? dataset->n_tokens : dataset->start[part + 1]) - *first;
     return true;
 }
 
@@ -30,7 +23,6 @@ static bool read_part(const Options *options, const Dataset *dataset, size_t *fi
 static size_t count_bytes(const Dataset *dataset, const Tokenizer *tokenizer, size_t first, size_t n)
 {
     size_t bytes = 0;
-
     for (size_t i = 1; i < n; i++) {
         int id;
         size_t length = 0;
@@ -47,7 +39,6 @@ static void print_evaluation(const Options *options, const EvalModel *model, con
     char bytes[NUMBER_TEXT];
     char windows[NUMBER_TEXT];
     double bits = evaluation->loss * (double)evaluation->n / (double)n_bytes / log(2.0);
-
     if (options_given(options, "json")) {
         cJSON *json = eval_model_json(model, evaluation->loss);
         json_add_number(json, "bits_per_byte", bits);
@@ -57,42 +48,38 @@ static void print_evaluation(const Options *options, const EvalModel *model, con
         json_print(json);
         return;
     }
-    thousands_text((double)evaluation->n, tokens);
-    thousands_text((double)n_bytes, bytes);
-    thousands_text((double)evaluation->n_windows, windows);
     printf("loss           " REAL_FORMAT "\n"
            "perplexity     %.6g\n"
            "bits per byte  %.6g\n"
            "tokens         %s, which %s %s byte%s, in %s window%s of %d\n",
-           evaluation->loss, exp(evaluation->loss), bits, tokens, evaluation->n == 1 ? "is" : "are", bytes, plural((double)n_bytes), windows,
+           evaluation->loss, exp(evaluation->loss), bits, thousands_text((double)evaluation->n, tokens), evaluation->n == 1 ? "is" : "are",
+           thousands_text((double)n_bytes, bytes), plural((double)n_bytes), thousands_text((double)evaluation->n_windows, windows),
            plural(evaluation->n_windows), model->gpt->config.context_length);
 }
 
-static int eval_tokens(const Options *options, const EvalModel *model, const Tokenizer *tokenizer, const Dataset *dataset)
+static bool eval_tokens(const Options *options, const EvalModel *model, const Tokenizer *tokenizer, const Dataset *dataset)
 {
     Evaluation evaluation;
     Error error;
     size_t first;
     size_t n;
-
     if (!read_part(options, dataset, &first, &n)) {
-        return STATUS_USAGE;
+        return false;
     }
     eval_model_note(options, model);
     Progress progress = progress_begin(options, "windows");
-    bool done = n <= INT_MAX || error_set(&error, "%s: has more tokens than can be counted", dataset->name);
-    done = done && memory_check(evaluation_bytes(&model->gpt->config), "evaluating this model", &error)
-        && gpt_evaluate(model->gpt, dataset_ids, dataset, first, n, progress_update, &progress, &evaluation, &error);
+    bool done = (n <= INT_MAX || error_set(&error, "%s: has more tokens than can be counted", dataset->name))
+             && memory_check(evaluation_bytes(&model->gpt->config), "evaluating this model", &error)
+             && gpt_evaluate(model->gpt, dataset_ids, dataset, first, n, progress_update, &progress, &evaluation, &error);
     progress_end(&progress);
     if (!done) {
-        report_error(options, &error);
-        return STATUS_FAILED;
+        return report_failure(options, &error);
     }
-    if (!eval_model_check_loss(options, model, evaluation.loss)) {
-        return STATUS_FAILED;
+    bool finite = eval_model_check_loss(options, model, evaluation.loss);
+    if (finite) {
+        print_evaluation(options, model, &evaluation, count_bytes(dataset, tokenizer, first, n));
     }
-    print_evaluation(options, model, &evaluation, count_bytes(dataset, tokenizer, first, n));
-    return STATUS_OK;
+    return finite;
 }
 
 static Dataset *open_text(const Options *options, const Tokenizer *tokenizer)
@@ -100,30 +87,28 @@ static Dataset *open_text(const Options *options, const Tokenizer *tokenizer)
     Error error;
     Progress progress = progress_begin(options, "MiB as tokens");
     Dataset *dataset = dataset_open(options_text(options, "data"), tokenizer, NULL, progress_update, &progress, &error);
-
     progress_end(&progress);
     if (dataset == NULL) {
-        report_error(options, &error);
+        report_failure(options, &error);
     } else {
         options_special_note(options, tokenizer, dataset->n_special);
     }
     return dataset;
 }
 
-int eval_text(const Options *options, const EvalModel *model)
+bool eval_text(const Options *options, const EvalModel *model)
 {
     const GPTConfig *config = &model->gpt->config;
-    int status;
-    Tokenizer *tokenizer = options_model_tokenizer(options, config->vocab_size, &status);
-
-    if (tokenizer != NULL) {
-        if (!model->saved && (options_tokenizer_given(options) || config->vocab_size == GPT2_VOCABULARY)) {
-            options_tokenizer_note(options, tokenizer_kind(tokenizer));
-        }
-        Dataset *dataset = open_text(options, tokenizer);
-        status = dataset == NULL ? STATUS_FAILED : eval_tokens(options, model, tokenizer, dataset);
-        dataset_free(dataset);
+    Tokenizer *tokenizer = options_model_tokenizer(options, config->vocab_size);
+    if (tokenizer == NULL) {
+        return false;
     }
+    if (!model->saved && (options_tokenizer_given(options) || config->vocab_size == GPT2_VOCABULARY)) {
+        options_tokenizer_note(options, tokenizer_kind(tokenizer));
+    }
+    Dataset *dataset = open_text(options, tokenizer);
+    bool done = dataset != NULL && eval_tokens(options, model, tokenizer, dataset);
+    dataset_free(dataset);
     tokenizer_free(tokenizer);
-    return status;
+    return done;
 }

@@ -5,49 +5,29 @@
 
 #include <stdlib.h>
 
-int generation_attention_check(Generation *generation)
+bool generation_attention_check(Generation *generation)
 {
     const Options *options = generation->options;
     const GPTConfig *model = &generation->model;
     int most = plot_attention_tokens(model->n_layer, model->n_head);
     int n = generation->n_prompt + generation->config.n_new;
-    int status = STATUS_USAGE;
     Error error;
     generation->attention = options_text(options, "attention");
     if (generation->attention == NULL) {
-        return STATUS_OK;
+        return true;
     }
     n = n < model->context_length ? n : model->context_length;
     if (generation->n_samples > 1) {
-        option_error(options, "attention", "draws one text, but --samples is %d; leave one out", generation->n_samples);
-    } else if (n > most) {
-        option_error(options, "attention", "a page has room for %d tokens in %d x %d maps, not for %d (expected a smaller --tokens or prompt)",
-                     most, model->n_layer, model->n_head, n);
-    } else if (!plot_path_check(generation->attention, &error)) {
-        report_error(options, &error);
-    } else if (options_output(options, "attention", generation->attention)) {
-        status = save_path_check(generation->attention, &error) || report_failure(options, &error, &status) ? STATUS_OK : status;
+        return option_error(options, "attention", "draws one text, but --samples is %d; leave one out", generation->n_samples);
     }
-    return status;
-}
-
-// The text of a token, as the terminal would show it. The caller frees it.
-static char *token_text(const Generation *generation, int id)
-{
-    char *text = NULL;
-    size_t size;
-    TokenPrinter printer = {.tokenizer = generation->tokenizer, .out = open_memstream(&text, &size)};
-    if (printer.out == NULL) {
-        fail_memory(0, "a token's text");
+    if (n > most) {
+        return option_error(options, "attention",
+                            "a page has room for %d tokens in %d x %d maps, not for %d (expected a smaller --tokens or prompt)", most,
+                            model->n_layer, model->n_head, n);
     }
-    if (generation->tokenizer == NULL) {
-        fprintf(printer.out, "%d ", id);
-    } else {
-        token_printer_token(&printer, id);
-        token_printer_end(&printer);
-    }
-    fclose(printer.out);
-    return text;
+    return (plot_path_check(generation->attention, &error) || report_error(options, &error))
+        && options_output(options, "attention", generation->attention)
+        && (save_path_check(generation->attention, &error) || report_failure(options, &error));
 }
 
 static bool draw(const Generation *generation, const int *ids, int T, Error *error)
@@ -61,7 +41,7 @@ static bool draw(const Generation *generation, const int *ids, int T, Error *err
     double *weights = memory_allocate(n * sizeof *weights, "the attention weights");
     char **tokens = memory_allocate((size_t)T * sizeof *tokens, "the tokens");
     for (int t = 0; t < T; t++) {
-        tokens[t] = token_text(generation, ids[t]);
+        tokens[t] = generation_text(generation, &ids[t], 1);
     }
     gpt_attention_weights(generation->gpt, ids, T, weights);
     AttentionMaps maps = {.weights = weights,
@@ -81,18 +61,17 @@ static bool draw(const Generation *generation, const int *ids, int T, Error *err
 }
 
 // Runs the whole text again, or its last context_length tokens if it is longer.
-int generation_attention(const Generation *generation)
+bool generation_attention(const Generation *generation)
 {
     int context = generation->model.context_length;
     int T = generation->n_text < context ? generation->n_text : context;
     Error error;
     if (generation->text == NULL) {
-        return STATUS_OK;
+        return true;
     }
     if (!draw(generation, generation->text + (generation->n_text - T), T, &error)) {
-        report_error(generation->options, &error);
-        return STATUS_FAILED;
+        return report_failure(generation->options, &error);
     }
     command_note(generation->options, "drew %s", generation->attention);
-    return STATUS_OK;
+    return true;
 }

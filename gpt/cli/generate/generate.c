@@ -77,7 +77,6 @@ static bool check_greedy(const Options *options)
 static bool read_choice(const Options *options, GenerateConfig *config)
 {
     enum { HOTTEST = 1000 };
-
     config->greedy = options_given(options, "greedy");
     config->cache = !options_given(options, "no-cache");
     if (!options_double(options, "temperature", 0, HOTTEST, &config->temperature) || !options_int(options, "top-k", 1, INT_MAX, &config->top_k)
@@ -97,7 +96,6 @@ static bool read_options(Generation *generation)
 {
     const Options *options = generation->options;
     GenerateConfig *config = &generation->config;
-
     *config = GENERATE_DEFAULTS;
     return options_seed(options, &generation->seed) && options_threads(options) && options_int(options, "tokens", 1, MOST_TOKENS, &config->n_new)
         && options_int(options, "samples", 1, MOST_SAMPLES, &generation->n_samples) && read_choice(options, config);
@@ -106,20 +104,17 @@ static bool read_options(Generation *generation)
 // ------------------------------------------------------------------------------------------------------------
 // The model
 
-// The saved model, or the configuration of an untrained one. Returns the exit status.
-static int find_model(Generation *generation)
+// The saved model, or the configuration of an untrained one.
+static bool find_model(Generation *generation)
 {
-    int status = STATUS_OK;
-
     if (!options_given(generation->options, "model")) {
-        return options_config(generation->options, DEFAULT_CONFIG, &generation->preset, &generation->model) ? STATUS_OK : STATUS_USAGE;
+        return options_config(generation->options, DEFAULT_CONFIG, &generation->preset, &generation->model);
     }
-    generation->gpt = options_streamed_model(generation->options, NULL, 1, &status);
-    if (generation->gpt == NULL) {
-        return status;
+    generation->gpt = options_saved_model(generation->options, NULL, 1);
+    if (generation->gpt != NULL) {
+        generation->model = generation->gpt->config;
     }
-    generation->model = generation->gpt->config;
-    return STATUS_OK;
+    return generation->gpt != NULL;
 }
 
 int generation_together(const Generation *generation)
@@ -139,30 +134,23 @@ static double bytes_needed(const Generation *generation, bool streamed)
     return step + (generation->gpt == NULL ? weights : 0);
 }
 
-// Makes the untrained model, if there is memory for it and for what it will compute. Returns the exit status.
-static int make_model(Generation *generation)
+// Makes the untrained model, if there is memory for it and for what it will compute.
+static bool make_model(Generation *generation)
 {
     const Options *options = generation->options;
     bool streamed = generation->gpt != NULL && generation->gpt->stream != NULL;
     Error error;
-
     if (generation->gpt == NULL && !options_stream(options, bytes_needed(generation, false), &streamed)) {
-        return STATUS_USAGE;
+        return false;
     }
     if (streamed && generation->attention != NULL) {
-        option_error(options, "attention", "needs all blocks at once, but the model is streamed");
-        return STATUS_USAGE;
+        return option_error(options, "attention", "needs all blocks at once, but the model is streamed");
     }
     bool enough = memory_check(bytes_needed(generation, streamed), "generating with this model", &error);
     if (enough && generation->gpt == NULL) {
-        generation->gpt = streamed ? gpt_create_streamed(&generation->model, generation->seed, &error)
-                                   : gpt_create(&generation->model, generation->seed, &error);
+        generation->gpt = (streamed ? gpt_create_streamed : gpt_create)(&generation->model, generation->seed, &error);
     }
-    if (!enough || generation->gpt == NULL) {
-        report_error(options, &error);
-        return STATUS_FAILED;
-    }
-    return STATUS_OK;
+    return (enough && generation->gpt != NULL) || report_failure(options, &error);
 }
 
 // The token after which a text ends: the tokenizer's; with ids only, GPT-2's for a vocabulary of its size.
@@ -191,43 +179,24 @@ static void note_settings(const Generation *generation)
 }
 
 // The prompt is read, then an untrained model is made, which may take long, and prints its tokens.
-static int generate(Generation *generation)
+static bool generate(Generation *generation)
 {
-    if (!read_options(generation)) {
-        return STATUS_USAGE;
+    if (!read_options(generation) || !find_model(generation) || !generation_tokenizer(generation) || !generation_prompt(generation)
+        || !generation_attention_check(generation)) {
+        return false;
     }
-    int status = find_model(generation);
-    if (status == STATUS_OK) {
-        status = generation_tokenizer(generation);
-    }
-    if (status == STATUS_OK) {
-        status = generation_prompt(generation);
-    }
-    if (status == STATUS_OK) {
-        status = generation_attention_check(generation);
-    }
-    if (status == STATUS_OK) {
-        generation->config.stop_id = stop_id(generation);
-        note_settings(generation);
-        status = make_model(generation);
-    }
-    if (status == STATUS_OK) {
-        status = generation_print(generation);
-    }
-    if (status == STATUS_OK) {
-        status = generation_attention(generation);
-    }
-    return status;
+    generation->config.stop_id = stop_id(generation);
+    note_settings(generation);
+    return make_model(generation) && generation_print(generation) && generation_attention(generation);
 }
 
 int command_generate(const Options *options)
 {
     Generation generation = {.options = options};
-    int status = generate(&generation);
-
+    bool done = generate(&generation);
     gpt_free(generation.gpt);
     tokenizer_free(generation.tokenizer);
     free(generation.prompt);
     free(generation.text);
-    return status;
+    return command_status(done);
 }

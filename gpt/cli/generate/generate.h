@@ -32,19 +32,24 @@ typedef struct Generation {
     int n_text;
 } Generation;
 
-// Sets the tokenizer, then the prompt. Each returns the exit status, after one line on stderr if that isn't STATUS_OK.
-int generation_tokenizer(Generation *generation);
-int generation_prompt(Generation *generation);
+// Sets the tokenizer, then the prompt. These return false after one line on stderr.
+bool generation_tokenizer(Generation *generation);
+bool generation_prompt(Generation *generation);
 
-bool generation_is_text(const Generation *generation); // is text printed, or ids, or JSON?
+bool generation_is_text(const Generation *generation);  // is text printed, or ids, or JSON?
+bool generation_ids_only(const Generation *generation); // is the vocabulary of an untrained model too small for text?
 
 int generation_together(const Generation *generation); // how many samples are made at once
 
-// Makes the samples and prints them; returns the exit status.
-int generation_print(Generation *generation);
+// The ids as text, as a terminal would show it, without the token that ends it; of an untrained model without text, the numbers. The
+// caller frees it.
+char *generation_text(const Generation *generation, const int *ids, int n);
 
-// Checks --attention before the model is created, and draws it at the end. Each returns the exit status.
-int generation_attention_check(Generation *generation);
-int generation_attention(const Generation *generation);
+// Makes the samples and prints them.
+bool generation_print(Generation *generation);
+
+// Checks --attention before the model is created, and draws it at the end.
+bool generation_attention_check(Generation *generation);
+bool generation_attention(const Generation *generation);
 
 #endif

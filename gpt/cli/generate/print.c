@@ -30,12 +30,30 @@ typedef struct Group {
     Pace *pace;
 } Group;
 
+bool generation_ids_only(const Generation *generation)
+{
+    return !options_given(generation->options, "model") && generation->model.vocab_size < BYTES;
+}
+
 bool generation_is_text(const Generation *generation)
 {
-    bool saved = options_given(generation->options, "model");
-    bool ids_only = !saved && generation->model.vocab_size < BYTES;
+    const Options *options = generation->options;
+    return !options_given(options, "ids") && !options_given(options, "json") && !generation_ids_only(generation);
+}
 
-    return !options_given(generation->options, "ids") && !options_given(generation->options, "json") && !ids_only;
+char *generation_text(const Generation *generation, const int *ids, int n)
+{
+    Writer *writer = writer_begin();
+    TokenPrinter printer = {.tokenizer = generation->tokenizer, .out = writer->stream};
+    for (int i = 0; i < n; i++) {
+        if (generation->tokenizer == NULL) {
+            fprintf(writer->stream, "%d ", ids[i]);
+        } else {
+            token_printer_token(&printer, ids[i]);
+        }
+    }
+    token_printer_end(&printer);
+    return writer_end(writer);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -168,42 +186,14 @@ static bool on_token(int sample, int id, void *context)
 // ------------------------------------------------------------------------------------------------------------
 // JSON
 
-static cJSON *ids_json(const int *ids, int n)
-{
-    cJSON *array = cJSON_CreateArray();
-
-    for (int i = 0; i < n; i++) {
-        cJSON_AddItemToArray(array, cJSON_CreateNumber(ids[i]));
-    }
-    return array;
-}
-
-// The text of the new tokens, as the terminal would show it.
-static void add_text(cJSON *json, const Generation *generation, const int *ids, int n)
-{
-    char *text = NULL;
-    size_t size;
-    TokenPrinter printer = {.tokenizer = generation->tokenizer, .out = open_memstream(&text, &size)};
-
-    if (printer.out == NULL) {
-        fail_memory((size_t)n, "the text");
-    }
-    for (int i = 0; i < n; i++) {
-        if (ids[i] != generation->config.stop_id) {
-            token_printer_token(&printer, ids[i]);
-        }
-    }
-    token_printer_end(&printer);
-    fclose(printer.out);
-    cJSON_AddStringToObject(json, "text", text);
-    free(text);
-}
-
 static void add_sample(cJSON *json, const Generation *generation, const int *ids, int n)
 {
-    cJSON_AddItemToObject(json, "ids", ids_json(ids, n));
+    cJSON_AddItemToObject(json, "ids", cJSON_CreateIntArray(ids, n));
     if (generation->tokenizer != NULL) {
-        add_text(json, generation, ids, n);
+        bool ended = n > 0 && ids[n - 1] == generation->config.stop_id;
+        char *text = generation_text(generation, ids, ended ? n - 1 : n);
+        cJSON_AddStringToObject(json, "text", text);
+        free(text);
     }
 }
 
@@ -211,11 +201,10 @@ static void add_sample(cJSON *json, const Generation *generation, const int *ids
 static void print_json(const Generation *generation, cJSON *samples, const Pace *pace)
 {
     cJSON *json = cJSON_CreateObject();
-
     json_add_config(json, "config", &generation->model);
     json_add_count(json, "seed", (double)generation->seed);
     json_add_count(json, "parameters", (double)gpt_cost(&generation->model, 1, 1).parameters);
-    cJSON_AddItemToObject(json, "prompt_ids", ids_json(generation->prompt, generation->n_prompt));
+    cJSON_AddItemToObject(json, "prompt_ids", cJSON_CreateIntArray(generation->prompt, generation->n_prompt));
     cJSON *first = cJSON_GetArrayItem(samples, 0);
     if (generation->n_samples == 1) {
         cJSON_AddItemToObject(json, "ids", cJSON_Duplicate(cJSON_GetObjectItem(first, "ids"), true));
@@ -239,9 +228,9 @@ static void note_before(const Generation *generation)
     if (generation->preset == NULL) {
         options_saved_model_note(options, model);
     } else {
-        thousands_text((double)gpt_cost(model, 1, 1).parameters, count);
         command_note(options, "%s%s, %s parameters, untrained: random weights from seed %llu, so expect nonsense", generation->preset->name,
-                     options_any_field(options) ? " (changed)" : "", count, (unsigned long long)generation->seed);
+                     options_any_field(options) ? " (changed)" : "", thousands_text((double)gpt_cost(model, 1, 1).parameters, count),
+                     (unsigned long long)generation->seed);
     }
     if (generation->preset != NULL && model->vocab_size == GPT2_VOCABULARY && generation->tokenizer != NULL) {
         options_tokenizer_note(options, tokenizer_kind(generation->tokenizer));
@@ -294,10 +283,7 @@ static bool generate_group(Group *group, Random *random, cJSON *samples)
         add_sample(object, generation, new_ids(group, i), group->made[i]);
         cJSON_AddItemToArray(samples, object);
     }
-    if (!sound) {
-        report_error(generation->options, &error);
-    }
-    return sound;
+    return sound || report_failure(generation->options, &error);
 }
 
 // Keeps the prompt and the new tokens of the first sample for the plot.
@@ -338,11 +324,10 @@ static bool generate_all(Generation *generation, cJSON *samples, Pace *pace)
     return sound;
 }
 
-int generation_print(Generation *generation)
+bool generation_print(Generation *generation)
 {
     cJSON *samples = options_given(generation->options, "json") ? cJSON_CreateArray() : NULL;
     Pace pace = {0};
-
     int L = generation->model.n_layer;
     Blocks blocks = {.progress = progress_begin(generation->options, "blocks"), .a_token = L, .n = L * generation->config.n_new};
     gpt_stream_progress(generation->gpt, part_made, &blocks);
@@ -357,8 +342,5 @@ int generation_print(Generation *generation)
     }
     note_after(generation, &pace);
     tape_free(tape);
-    if (interrupted()) {
-        return interrupt_status();
-    }
-    return sound ? STATUS_OK : STATUS_FAILED;
+    return interrupted() ? command_stop(interrupt_status()) : sound;
 }

@@ -16,33 +16,27 @@ static bool given(const Generation *generation, const char *option)
 // Is there any text, or are there only ids?
 static bool has_text(const Generation *generation)
 {
-    bool ids = given(generation, "ids") || given(generation, "json");
-    bool saved = given(generation, "model");
-    bool ids_only = !saved && generation->model.vocab_size < BYTES;
-
-    return !given(generation, "prompt-ids") || !(ids || ids_only);
+    bool ids = given(generation, "ids") || given(generation, "json") || generation_ids_only(generation);
+    return !given(generation, "prompt-ids") || !ids;
 }
 
-int generation_tokenizer(Generation *generation)
+bool generation_tokenizer(Generation *generation)
 {
     const Options *options = generation->options;
     int V = generation->model.vocab_size;
-    bool untrained = !given(generation, "model");
-    bool asked = options_tokenizer_given(options);
+    bool asked = !given(generation, "model") && options_tokenizer_given(options);
     TokenizerKind kind;
-    int status = STATUS_USAGE;
-
     if (given(generation, "prompt") && given(generation, "prompt-ids")) {
-        option_error(options, "prompt", "only one of --prompt and --prompt-ids can be continued; leave one out");
-    } else if (!has_text(generation)) {
-        status = untrained && asked && !options_tokenizer_kind(options, TOKENIZER_CHARS, &kind) ? STATUS_USAGE : STATUS_OK;
-    } else if (untrained && !asked && V < BYTES) {
-        option_error(options, "vocab-size", "%d is too small for a text's bytes (expected at least 256, or --prompt-ids)", V);
-    } else {
-        generation->tokenizer = options_model_tokenizer(options, V, &status);
-        status = generation->tokenizer != NULL ? STATUS_OK : status;
+        return option_error(options, "prompt", "only one of --prompt and --prompt-ids can be continued; leave one out");
     }
-    return status;
+    if (!has_text(generation)) {
+        return !asked || options_tokenizer_kind(options, TOKENIZER_CHARS, &kind);
+    }
+    if (!asked && generation_ids_only(generation)) {
+        return option_error(options, "vocab-size", "%d is too small for a text's bytes (expected at least 256, or --prompt-ids)", V);
+    }
+    generation->tokenizer = options_model_tokenizer(options, V);
+    return generation->tokenizer != NULL;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -55,7 +49,6 @@ static int beginning(const Tokenizer *tokenizer)
     int *newline;
     size_t n;
     Error error;
-
     if (end_of_text != -1) {
         return end_of_text;
     }
@@ -75,34 +68,31 @@ static void begin_with_nothing(Generation *generation)
     generation->prompt_hidden = true;
 }
 
-static int prompt_from_text(Generation *generation)
+static bool prompt_from_text(Generation *generation)
 {
-    const char *text = options_text(generation->options, "prompt");
+    const Options *options = generation->options;
+    const char *text = options_text(options, "prompt");
     size_t n_ids;
     Error error;
-
     if (text == NULL) {
         text = given(generation, "model") ? "" : DEFAULT_PROMPT;
     }
     if (text[0] == '\0') {
         begin_with_nothing(generation);
-        return STATUS_OK;
+        return true;
     }
     if (!tokenizer_encode(generation->tokenizer, text, strlen(text), &generation->prompt, &n_ids, &error)) {
-        option_error(generation->options, "prompt", "%s", error.message);
-        return STATUS_USAGE;
+        return option_error(options, "prompt", "%s", error.message);
     }
-    options_special_note(generation->options, generation->tokenizer, tokenizer_count_special(generation->tokenizer, text, strlen(text)));
+    options_special_note(options, generation->tokenizer, tokenizer_count_special(generation->tokenizer, text, strlen(text)));
     generation->n_prompt = (int)n_ids; // a command line is shorter than INT_MAX
-    return STATUS_OK;
+    return true;
 }
 
-int generation_prompt(Generation *generation)
+bool generation_prompt(Generation *generation)
 {
-    if (!given(generation, "prompt-ids")) {
-        return prompt_from_text(generation);
-    }
-    bool read = options_int_list(generation->options, "prompt-ids", 0, generation->model.vocab_size - 1, &generation->prompt,
-                                 &generation->n_prompt);
-    return read ? STATUS_OK : STATUS_USAGE;
+    int last = generation->model.vocab_size - 1;
+    return given(generation, "prompt-ids")
+             ? options_int_list(generation->options, "prompt-ids", 0, last, &generation->prompt, &generation->n_prompt)
+             : prompt_from_text(generation);
 }

@@ -50,11 +50,10 @@ static bool take_double(const char **arguments, int *n)
 static bool read_plan(const char *name, const char **arguments, int n, Options *options, GradflowPlan *plan)
 {
     CommandHelp help = gradflow_help;
-    int status;
     *options = (Options){0};
     *plan = (GradflowPlan){0};
     help.name = name;
-    bool read = options_parse(options, &help, n, arguments, &status) && gradflow_plan_read(options, plan, &status);
+    bool read = options_parse(options, &help, n, arguments) && gradflow_plan_read(options, plan);
     options->help = NULL; // points to a local variable
     return read;
 }
@@ -91,19 +90,11 @@ bool gradflow_cell_check(const char *name, const char *settings, uint64_t seed)
 // The rows without the header.
 static char *csv_rows(const Experiment *experiment)
 {
-    char *text = NULL;
-    size_t n;
-    FILE *stream = open_memstream(&text, &n);
-    if (stream == NULL) {
-        fail_memory(0, "the rows");
-    }
+    Writer *writer = writer_begin();
     for (int i = 0; i < experiment->n_measurements; i++) {
-        measurement_csv(&experiment->config, &experiment->measurements[i], stream);
+        measurement_csv(&experiment->config, &experiment->measurements[i], writer->stream);
     }
-    if (fclose(stream) != 0) {
-        fail_memory(0, "the rows");
-    }
-    return text;
+    return writer_end(writer);
 }
 
 static bool run_here(const char *name, const char **arguments, int n, GradflowCell *cell)

@@ -143,10 +143,7 @@ bool gradflow_write_table(const char *path, bool (*write)(const Experiment *expe
 char *gradflow_path_beside(const char *path, const char *what)
 {
     const char *ending = strrchr(path, '.');
-    size_t bytes = strlen(path) + strlen(what) + sizeof "-";
-    char *result = memory_allocate(bytes, "a file's name");
-    snprintf(result, bytes, "%.*s-%s%s", (int)(ending - path), path, what, ending);
-    return result;
+    return text_format("%.*s-%s%s", (int)(ending - path), path, what, ending);
 }
 
 // Draws the training steps, or, if probe is not NULL, that probe if it has values.
@@ -204,7 +201,6 @@ static bool answer(const GradflowPlan *plan, const Options *options, const Exper
 
 static bool run_sweep(const GradflowPlan *plan, const Options *options, Sweep *sweep, Error *error)
 {
-    *sweep = (Sweep){0};
     if (plan->depths == NULL) {
         return true;
     }
@@ -214,42 +210,35 @@ static bool run_sweep(const GradflowPlan *plan, const Options *options, Sweep *s
     return done;
 }
 
-static int run(const GradflowPlan *plan, const Options *options)
+static bool run(const GradflowPlan *plan, const Options *options)
 {
     Experiment experiment;
-    Sweep sweep;
+    Sweep sweep = {0};
     Error error;
-    int status = STATUS_FAILED;
     bool streamed = plan->experiment.streamed;
-    bool done = probes_note_time(options, &plan->experiment, &error);
+    if (!probes_note_time(options, &plan->experiment, &error)) {
+        return report_failure(options, &error);
+    }
     Progress progress = progress_begin(options, streamed ? "blocks" : "measurements");
     if (streamed) {
         interrupt_watch();
     }
-    done = done && experiment_run(&plan->experiment, streamed ? progress_until_interrupt : progress_update, &progress, &experiment, &error);
+    bool done = experiment_run(&plan->experiment, streamed ? progress_until_interrupt : progress_update, &progress, &experiment, &error);
     progress_end(&progress);
-    if (done) {
-        done = run_sweep(plan, options, &sweep, &error);
-        if (done) {
-            done = answer(plan, options, &experiment, plan->depths == NULL ? NULL : &sweep, &error);
-            sweep_free(&sweep);
-        }
-        status = probes_report(options, &experiment) ? STATUS_OK : STATUS_FAILED;
-        experiment_free(&experiment);
-    }
     if (!done) {
-        report_error(options, &error);
+        return report_failure(options, &error);
     }
-    return done ? status : STATUS_FAILED;
+    done = run_sweep(plan, options, &sweep, &error) && answer(plan, options, &experiment, plan->depths == NULL ? NULL : &sweep, &error);
+    sweep_free(&sweep);
+    bool sound = probes_report(options, &experiment);
+    experiment_free(&experiment);
+    return (done || report_failure(options, &error)) && sound;
 }
 
 int command_gradflow(const Options *options)
 {
     GradflowPlan plan;
-    int status;
-    if (gradflow_plan_read(options, &plan, &status)) {
-        status = plan.n_sizes > 0 ? gradflow_run_sizes(&plan, options) : run(&plan, options);
-    }
+    bool done = gradflow_plan_read(options, &plan) && (plan.n_sizes > 0 ? gradflow_run_sizes : run)(&plan, options);
     gradflow_plan_free(&plan);
-    return status;
+    return command_status(done);
 }

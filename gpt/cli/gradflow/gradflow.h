@@ -7,7 +7,7 @@
 
 #include "gpt/cli/kit/kit.h"
 
-enum { MOST_SEEDS = 10000, MOST_STEPS = 1000000, MOST_BATCH = 65536 };
+enum { MOST_SEEDS = 10000, MOST_STEPS = 1000000 };
 
 enum { ROWS_AT_MOST = 50 }; // longer tables omit layers
 
@@ -42,35 +42,33 @@ extern const OptionRow saved_rows[];
 extern const OptionRow data_rows[]; // --data
 
 // The parts of a plan that say which network it is, in this order; false after one line on stderr.
-bool gradflow_net_read(const Options *options, GradflowPlan *plan);                     // mlp or gpt
-bool gradflow_rules_read(const Options *options, GradflowPlan *plan);                   // --residual, any number of times
-bool gradflow_network_read(const Options *options, GradflowPlan *plan, int *status);    // its sizes, its weights, its batch
-bool gradflow_rows_read(const Options *options, ExperimentConfig *config, int *status); // the input rows of an MLP, and their targets
+bool gradflow_net_read(const Options *options, GradflowPlan *plan);        // mlp or gpt
+bool gradflow_rules_read(const Options *options, GradflowPlan *plan);      // --residual, any number of times
+bool gradflow_network_read(const Options *options, GradflowPlan *plan);    // its sizes, its weights, its batch
+bool gradflow_rows_read(const Options *options, ExperimentConfig *config); // the input rows of an MLP, and their targets
 
 // What a network takes from files: the weights of --model; rows of --data, in the saved model's tokens or in bytes.
-bool gradflow_saved_read(const Options *options, GradflowPlan *plan, int *status);
+bool gradflow_saved_read(const Options *options, GradflowPlan *plan);
 bool gradflow_text_read(const Options *options, const ExperimentConfig *config, int *ids, int *targets);
 void gradflow_saved_note(const Options *options, const ExperimentConfig *config); // call it after all options have been read
 
-// From options to a plan that can be run; false after one line on stderr, with the exit status. Free it either way.
-bool gradflow_plan_read(const Options *options, GradflowPlan *plan, int *status);
+// From options to a plan that can be run; false after one line on stderr, or after the list of probes. Free it either way.
+bool gradflow_plan_read(const Options *options, GradflowPlan *plan);
 void gradflow_plan_free(GradflowPlan *plan);
 
 // --configs (sizes.c): reads the option, and runs such a plan.
 bool gradflow_sizes_read(const Options *options, GradflowPlan *plan);
-int gradflow_run_sizes(const GradflowPlan *plan, const Options *options);
+bool gradflow_run_sizes(const GradflowPlan *plan, const Options *options);
 // flow.png, "steps" -> flow-steps.png. The caller frees it.
 char *gradflow_path_beside(const char *path, const char *what);
 // path: NULL: not written; "-": stdout.
 bool gradflow_write_table(const char *path, bool (*write)(const Experiment *experiment, FILE *out), const Experiment *experiment, Error *error);
 
 // The same from the options of gptape graph: one network, and how its step is drawn. Free the plan either way.
-bool graph_step_read(const Options *options, GradflowPlan *plan, StepDrawing *drawing, int *status);
+bool graph_step_read(const Options *options, GradflowPlan *plan, StepDrawing *drawing);
 
 const char *arm_color(int arm); // of its columns
 
-// --probe NAME,...: false after one line on stderr, or after the list of probes was printed. No option: no probe.
-bool probes_read(const Options *options, ExperimentConfig *config, int *status);
 bool probes_note_time(const Options *options, const ExperimentConfig *config, Error *error); // a line for each slow one: an estimate
 void probes_print(const Experiment *experiment, int step);                                   // a table each
 void probes_add_json(cJSON *run, const Measurement *measurement);

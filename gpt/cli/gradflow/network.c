@@ -4,7 +4,6 @@
 #include "gpt/base/base.h"
 #include "gpt/cli/gradflow/gradflow.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,57 +101,18 @@ static bool read_fields(const Options *options, DeepConfig *deep)
     return true;
 }
 
-static bool read_mlp(const Options *options, ExperimentConfig *config, int *status)
+static bool read_mlp(const Options *options, ExperimentConfig *config)
 {
     DeepConfig *deep = &config->deep;
     Error error;
-    if (!read_sizes(options, deep) || !read_fields(options, deep)) {
-        return false;
-    }
-    if (!deep_config_check(deep, &error)) {
-        return report_error(options, &error);
-    }
-    return gradflow_rows_read(options, config, status);
+    return read_sizes(options, deep) && read_fields(options, deep) && (deep_config_check(deep, &error) || report_error(options, &error))
+        && gradflow_rows_read(options, config);
 }
 
-static bool read_ids(const Options *options, ExperimentConfig *config)
-{
-    int *ids;
-    int *targets;
-    bool read = options_batch(options, &config->gpt, &ids, &targets, &config->B, &config->T);
-    config->ids = ids;
-    config->targets = targets;
-    return read;
-}
-
-static bool read_passage(const Options *options, const ExperimentConfig *config, int *ids, int *targets)
+static bool read_text(const Options *options, ExperimentConfig *config)
 {
     Error error;
-    return passage_batch(config->B, config->T, ids, targets, &error) || report_error(options, &error);
-}
-
-// Rows, and tokens of a row.
-static bool read_batch_sizes(const Options *options, ExperimentConfig *config)
-{
-    int context_length = config->gpt.context_length;
-    const char *length = options_text(options, "length");
-    config->T = context_length;
-    if (length != NULL && !options_given(options, "length") && atoi(length) > context_length) {
-        length = NULL; // a default longer than the context
-    }
-    if (!options_int(options, "batch", 1, MOST_BATCH, &config->B)
-        || (length != NULL && !options_int(options, "length", 1, context_length, &config->T))) {
-        return false;
-    }
-    if (config->B > INT_MAX / config->T) {
-        return option_error(options, "batch", "%d times --length %d exceeds %d tokens", config->B, config->T, INT_MAX);
-    }
-    return true;
-}
-
-static bool read_text(const Options *options, ExperimentConfig *config, int *status)
-{
-    if (!read_batch_sizes(options, config)) {
+    if (!options_batch_size(options, config->gpt.context_length, &config->B, &config->T)) {
         return false;
     }
     if (config->saved == NULL && config->gpt.vocab_size < 256) {
@@ -164,12 +124,10 @@ static bool read_text(const Options *options, ExperimentConfig *config, int *sta
     int *targets = memory_allocate(n * sizeof *targets, "the batch");
     config->ids = ids;
     config->targets = targets;
-    bool built_in = config->saved == NULL && !options_given(options, "data");
-    bool read = built_in ? read_passage(options, config, ids, targets) : gradflow_text_read(options, config, ids, targets);
-    if (!read) {
-        *status = STATUS_FAILED;
+    if (config->saved != NULL || options_given(options, "data")) {
+        return gradflow_text_read(options, config, ids, targets);
     }
-    return read;
+    return passage_batch(config->B, config->T, ids, targets, &error) || report_failure(options, &error);
 }
 
 static bool read_untrained(const Options *options, GradflowPlan *plan)
@@ -186,56 +144,44 @@ static bool read_untrained(const Options *options, GradflowPlan *plan)
     return true;
 }
 
-static bool read_task(const Options *options, GradflowPlan *plan)
-{
-    static const char *const of_others[] = {"data", "ids", "targets", NULL};
-    if (!options_given(options, "task")) {
-        return true;
-    }
-    const char *other = options_first(options, of_others);
-    if (other != NULL) {
-        return option_error(options, other, "--task draws the batch; leave one out");
-    }
-    plan->task = options_task(options);
-    return plan->task != NULL;
-}
-
 static bool read_task_batch(const Options *options, GradflowPlan *plan)
 {
     ExperimentConfig *config = &plan->experiment;
-    Error error;
-    if (!read_batch_sizes(options, config)) {
+    if (!options_batch_size(options, config->gpt.context_length, &config->B, &config->T)
+        || !options_task_fits(options, plan->task, config->gpt.vocab_size, config->T)) {
         return false;
-    }
-    if (!task_fit(plan->task, config->gpt.vocab_size, config->T, &error)) {
-        return option_error(options, "task", "%s", error.message);
     }
     config->batches = task_source(plan->task);
     return true;
 }
 
-static bool read_tokens(const Options *options, GradflowPlan *plan, int *status)
+static bool read_ids(const Options *options, ExperimentConfig *config)
 {
-    ExperimentConfig *config = &plan->experiment;
-    if (plan->task != NULL) {
-        return read_task_batch(options, plan);
-    }
-    if (!options_by_ids(options)) {
-        return read_text(options, config, status);
-    }
     static const char *const of_text[] = {"data", "batch", "length", NULL};
     const char *other = options_first(options, of_text);
+    int *ids;
+    int *targets;
     if (other != NULL) {
         return option_error(options, other, "for a text, but --ids gives the whole batch; leave one out");
     }
-    return read_ids(options, config);
+    bool read = options_batch(options, &config->gpt, &ids, &targets, &config->B, &config->T);
+    config->ids = ids;
+    config->targets = targets;
+    return read;
+}
+
+static bool read_tokens(const Options *options, GradflowPlan *plan)
+{
+    if (plan->task != NULL) {
+        return read_task_batch(options, plan);
+    }
+    return options_by_ids(options) ? read_ids(options, &plan->experiment) : read_text(options, &plan->experiment);
 }
 
 // Options that need all blocks at once are refused by name.
-static bool read_stream(const Options *options, ExperimentConfig *config, int *status)
+static bool read_stream(const Options *options, ExperimentConfig *config)
 {
     double bytes = experiment_held_bytes(&config->gpt, config->B, config->T, config->n_steps > 0);
-    *status = STATUS_USAGE;
     config->streamed = config->saved != NULL && config->saved->stream != NULL;
     if (config->saved == NULL && !options_stream(options, bytes, &config->streamed)) {
         return false;
@@ -251,14 +197,13 @@ static bool read_stream(const Options *options, ExperimentConfig *config, int *s
     return true;
 }
 
-static bool read_gpt(const Options *options, GradflowPlan *plan, int *status)
+static bool read_gpt(const Options *options, GradflowPlan *plan)
 {
+    static const char *const not_of_tasks[] = {"data", "ids", "targets", NULL};
     ExperimentConfig *config = &plan->experiment;
-    if (!read_task(options, plan)) {
-        return false;
-    }
-    bool made = options_given(options, "model") ? gradflow_saved_read(options, plan, status) : read_untrained(options, plan);
-    bool read = made && read_tokens(options, plan, status) && read_stream(options, config, status);
+    bool read = options_task(options, not_of_tasks, &plan->task)
+             && (options_given(options, "model") ? gradflow_saved_read(options, plan) : read_untrained(options, plan)) && read_tokens(options, plan)
+             && read_stream(options, config);
     if (read && plan->saved != NULL) {
         gradflow_saved_note(options, config);
     }
@@ -279,8 +224,8 @@ static bool check_rules(const Options *options, const ExperimentConfig *config)
     return true;
 }
 
-bool gradflow_network_read(const Options *options, GradflowPlan *plan, int *status)
+bool gradflow_network_read(const Options *options, GradflowPlan *plan)
 {
-    bool read = plan->experiment.net == NET_MLP ? read_mlp(options, &plan->experiment, status) : read_gpt(options, plan, status);
+    bool read = plan->experiment.net == NET_MLP ? read_mlp(options, &plan->experiment) : read_gpt(options, plan);
     return read && check_rules(options, &plan->experiment);
 }

@@ -7,22 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *net_word(int i)
-{
-    return net_name((NetKind)i);
-}
-
-static const char *arms_word(int i)
-{
-    static const char *const words[] = {"both", "on", "off"};
-    return words[i];
-}
-
-static const char *optimizer_word(int i)
-{
-    return i == 0 ? "adamw" : "sgd";
-}
-
 // Options of one kind of network are errors with the other.
 static bool refuse_others(const Options *options, NetKind net)
 {
@@ -64,13 +48,12 @@ static bool read_seeds(const Options *options, GradflowPlan *plan)
 
 static bool read_experiment(const Options *options, GradflowPlan *plan)
 {
-    static const Arms arms[] = {ARMS_BOTH, ARMS_ON, ARMS_OFF};
+    static const Arms arms[] = {ARMS_ON, ARMS_OFF, ARMS_BOTH};
     ExperimentConfig *config = &plan->experiment;
-    int arm = 0;
+    int arm = 2;
     int optimizer = 0;
-    if (!options_word(options, "shortcut", arms_word, 3, &arm) || !options_word(options, "optimizer", optimizer_word, 2, &optimizer)
-        || !read_seeds(options, plan) || !options_int(options, "steps", 0, MOST_STEPS, &config->n_steps)
-        || !options_double(options, "lr", 0, 1000, &config->lr)) {
+    if (!options_choice(options, "shortcut", &arm) || !options_choice(options, "optimizer", &optimizer) || !read_seeds(options, plan)
+        || !options_int(options, "steps", 0, MOST_STEPS, &config->n_steps) || !options_double(options, "lr", 0, 1000, &config->lr)) {
         return false;
     }
     config->arms = arms[arm];
@@ -108,11 +91,10 @@ static bool check_all_beside(const GradflowPlan *plan, const Options *options, c
 }
 
 // Checked before the work starts, so that a file that cannot be written is reported at once.
-static bool check_outputs(const GradflowPlan *plan, const Options *options, int *status)
+static bool check_outputs(const GradflowPlan *plan, const Options *options)
 {
-    const char *csv = plan->csv != NULL && strcmp(plan->csv, "-") != 0 ? plan->csv : NULL;
-    const char *const paths[] = {plan->plot, csv, plan->runs};
     static const char *const names[] = {"plot", "csv", "runs"};
+    const char *const paths[] = {plan->plot, plan->csv != NULL && strcmp(plan->csv, "-") != 0 ? plan->csv : NULL, plan->runs};
     Error error;
     for (int i = 0; i < 3; i++) {
         if (paths[i] != NULL && !options_output(options, names[i], paths[i])) {
@@ -122,18 +104,18 @@ static bool check_outputs(const GradflowPlan *plan, const Options *options, int 
     if (plan->plot != NULL && !plot_path_check(plan->plot, &error)) {
         return report_error(options, &error);
     }
-    if (!check_all_beside(plan, options, csv)) {
+    if (!check_all_beside(plan, options, paths[1])) {
         return false;
     }
     for (int i = 0; i < 3; i++) {
         if (paths[i] != NULL && !save_path_check(paths[i], &error)) {
-            return report_failure(options, &error, status);
+            return report_failure(options, &error);
         }
     }
     return true;
 }
 
-static bool read_outputs(const Options *options, GradflowPlan *plan, int *status)
+static bool read_outputs(const Options *options, GradflowPlan *plan)
 {
     plan->csv = options_text(options, "csv");
     plan->plot = options_text(options, "plot");
@@ -156,13 +138,13 @@ static bool read_outputs(const Options *options, GradflowPlan *plan, int *status
     if (plan->plot != NULL && strcmp(plan->plot, "none") == 0) {
         plan->plot = NULL;
     }
-    return check_outputs(plan, options, status);
+    return check_outputs(plan, options);
 }
 
 bool gradflow_net_read(const Options *options, GradflowPlan *plan)
 {
     int net = options_given(options, "model") || plan->experiment.net == NET_GPT ? NET_GPT : NET_MLP;
-    if (!options_threads(options) || !options_word(options, "net", net_word, 2, &net)) {
+    if (!options_threads(options) || !options_choice(options, "net", &net)) {
         return false;
     }
     plan->experiment.net = (NetKind)net;
@@ -185,10 +167,9 @@ bool gradflow_rules_read(const Options *options, GradflowPlan *plan)
         return option_error(options, "residual", "given %d times (expected at most %d rules)", n, ARMS_MOST);
     }
     for (int i = 0; i < n; i++) {
-        Error error;
-        const ResidualRule *rule = residual_rule(options_text_of(options, "residual", i), &error);
+        const ResidualRule *rule = options_rule(options, i);
         if (rule == NULL) {
-            return option_error(options, "residual", "%s", error.message);
+            return false;
         }
         for (int k = 0; k < i; k++) {
             if (experiment_rule(config, k) == rule) {
@@ -201,13 +182,12 @@ bool gradflow_rules_read(const Options *options, GradflowPlan *plan)
     return true;
 }
 
-bool gradflow_plan_read(const Options *options, GradflowPlan *plan, int *status)
+bool gradflow_plan_read(const Options *options, GradflowPlan *plan)
 {
-    *plan = (GradflowPlan){.untrained = UNTRAINED_CONFIG};
-    *status = STATUS_USAGE;
-    return options_precision(options, status) && probes_read(options, &plan->experiment, status) && gradflow_net_read(options, plan)
-        && gradflow_rules_read(options, plan) && gradflow_sizes_read(options, plan) && read_experiment(options, plan)
-        && gradflow_network_read(options, plan, status) && read_outputs(options, plan, status);
+    *plan = (GradflowPlan){.untrained = UNTRAINED_CONFIG, .experiment.force = options_given(options, "force")};
+    return options_precision(options) && options_probes(options, plan->experiment.probes, &plan->experiment.n_probes)
+        && gradflow_net_read(options, plan) && gradflow_rules_read(options, plan) && gradflow_sizes_read(options, plan)
+        && read_experiment(options, plan) && gradflow_network_read(options, plan) && read_outputs(options, plan);
 }
 
 void gradflow_plan_free(GradflowPlan *plan)

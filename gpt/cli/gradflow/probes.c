@@ -7,12 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool probes_read(const Options *options, ExperimentConfig *config, int *status)
-{
-    config->force = options_given(options, "force");
-    return options_probes(options, config->probes, &config->n_probes, status);
-}
-
 // Estimates under a second are not printed.
 bool probes_note_time(const Options *options, const ExperimentConfig *config, Error *error)
 {

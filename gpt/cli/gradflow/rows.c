@@ -64,7 +64,7 @@ static bool read_numbers(const Options *options, const char *text, int n_numbers
     return true;
 }
 
-static bool read_file(const Options *options, const char *path, int n_in, int n_target, DeepRows *rows, int *status)
+static bool read_file(const Options *options, const char *path, int n_in, int n_target, DeepRows *rows)
 {
     const char *ending = strrchr(path, '.');
     Error error;
@@ -72,7 +72,7 @@ static bool read_file(const Options *options, const char *path, int n_in, int n_
         return option_error(options, "inputs", "'%.80s' is unknown %s", path, EXPECTED);
     }
     if (!deep_rows_read(path, n_in, n_target, rows, &error)) {
-        return report_failure(options, &error, status);
+        return report_failure(options, &error);
     }
     if (rows->target != NULL && options_given(options, "target")) {
         deep_rows_free(rows);
@@ -81,7 +81,7 @@ static bool read_file(const Options *options, const char *path, int n_in, int n_
     return true;
 }
 
-static bool read_inputs(const Options *options, ExperimentConfig *config, DeepRows *rows, int *status)
+static bool read_inputs(const Options *options, ExperimentConfig *config, DeepRows *rows)
 {
     int n_in = config->deep.sizes[0];
     const char *text = options_text(options, "inputs");
@@ -96,7 +96,7 @@ static bool read_inputs(const Options *options, ExperimentConfig *config, DeepRo
         return read;
     }
     if (strncmp(text, "grid:", 5) != 0) {
-        return read_file(options, text, n_in, config->deep.loss == LOSS_CE ? 1 : config->deep.sizes[config->deep.n_layer], rows, status);
+        return read_file(options, text, n_in, config->deep.loss == LOSS_CE ? 1 : config->deep.sizes[config->deep.n_layer], rows);
     }
     if (!read_numbers(options, text + 5, 3, 2, numbers)) {
         return false;
@@ -159,12 +159,12 @@ static bool read_target(const Options *options, int n_out, DeepRows *rows)
     return true;
 }
 
-bool gradflow_rows_read(const Options *options, ExperimentConfig *config, int *status)
+bool gradflow_rows_read(const Options *options, ExperimentConfig *config)
 {
     const DeepConfig *deep = &config->deep;
     int n_out = deep->sizes[deep->n_layer];
     DeepRows rows = {.n = 1};
-    bool read = options_given(options, "inputs") ? read_inputs(options, config, &rows, status)
+    bool read = options_given(options, "inputs") ? read_inputs(options, config, &rows)
                                                  : read_row(options, "input", deep->sizes[0], input_rule, &rows.input);
     if (read && deep->loss == LOSS_CE) {
         read = read_classes(options, n_out, &rows, config);

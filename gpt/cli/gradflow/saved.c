@@ -15,7 +15,7 @@ bool gradflow_text_read(const Options *options, const ExperimentConfig *config, 
     if (read) {
         dataset_eval_batch(dataset, SPLIT_VAL, 0, 1, config->B, config->T, ids, targets);
     } else {
-        report_error(options, &error);
+        report_failure(options, &error);
     }
     dataset_free(dataset);
     tokenizer_free(tokenizer);
@@ -23,18 +23,17 @@ bool gradflow_text_read(const Options *options, const ExperimentConfig *config, 
 }
 
 // The weights of --model.
-bool gradflow_saved_read(const Options *options, GradflowPlan *plan, int *status)
+bool gradflow_saved_read(const Options *options, GradflowPlan *plan)
 {
     ExperimentConfig *config = &plan->experiment;
     if (config->n_seeds > 1 || plan->depths != NULL) {
         return option_error(options, plan->depths != NULL ? "depths" : "seeds", "for untrained networks, but --model %s is saved; leave one out",
                             options_text(options, "model"));
     }
-    plan->saved = options_streamed_model(options, "shortcut", 3, status); // itself, an arm's copy, the gradients
+    plan->saved = options_saved_model(options, "shortcut", 3); // itself, an arm's copy, the gradients
     if (plan->saved == NULL) {
         return false;
     }
-    *status = STATUS_USAGE;
     config->saved = plan->saved;
     config->gpt = plan->saved->config;
     bool by_rule = config->gpt.residual != NULL && config->n_rules == 0; // saved with a rule that --shortcut and --norm can't express

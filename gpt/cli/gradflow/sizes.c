@@ -106,11 +106,9 @@ static void size_row(Table *table, const GradflowPlan *plan, int i, const SizeRu
     const Experiment *experiment = &run->experiment;
     char text[NUMBER_TEXT];
     char bytes[BYTES_TEXT];
-    table_cell(table, "%s", plan->sizes[i]);
-    table_cell(table, "%s", thousands_text((double)gpt_cost(&experiment->config.gpt, 1, 1).parameters, text));
-    table_cell(table, "%s", experiment->config.streamed ? "streamed" : "held");
-    table_cell(table, "%s", bytes_text(run->bytes, bytes));
-    table_cell(table, "%.0f s", run->seconds);
+    thousands_text((double)gpt_cost(&experiment->config.gpt, 1, 1).parameters, text);
+    table_row(table, "%s|%s|%s|%s|%.0f s", plan->sizes[i], text, experiment->config.streamed ? "streamed" : "held", bytes_text(run->bytes, bytes),
+              run->seconds);
     for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
         if (experiment_has(experiment, arm)) {
             table_cell(table, "%.3g", experiment_relative(experiment, arm, 0, 0, METRIC_WEIGHT).median);
@@ -120,22 +118,17 @@ static void size_row(Table *table, const GradflowPlan *plan, int i, const SizeRu
 
 static void print_sizes(const GradflowPlan *plan, const SizeRun *runs)
 {
-    char alignments[6 + ARMS_MOST] = "lrlrrrrrrrrrr";
-    const ExperimentConfig *config = &runs[0].experiment.config;
+    const Experiment *first = &runs[0].experiment;
     int n_arms = 0;
-    for (int arm = 0; arm < experiment_arms(config); arm++) {
-        n_arms += experiment_has(&runs[0].experiment, arm);
+    for (int arm = 0; arm < experiment_arms(&first->config); arm++) {
+        n_arms += experiment_has(first, arm);
     }
-    alignments[5 + n_arms] = '\0';
-    Table *table = table_begin(alignments, NULL);
-    static const char *const titles[] = {"size", "parameters", "weights", "memory", "time"};
-    for (int i = 0; i < 5; i++) {
-        table_cell(table, "%s", titles[i]);
-    }
-    for (int arm = 0; arm < experiment_arms(config); arm++) {
-        if (experiment_has(&runs[0].experiment, arm)) {
+    Table *table = table_begin_numbers(5 + n_arms);
+    table_row(table, "size|parameters|weights|memory|time");
+    for (int arm = 0; arm < experiment_arms(&first->config); arm++) {
+        if (experiment_has(first, arm)) {
             table_color(table, arm_color(arm));
-            table_cell(table, "%.40s", experiment_arm_name(config, arm));
+            table_cell(table, "%.40s", experiment_arm_name(&first->config, arm));
         }
     }
     table_line(table);
@@ -143,7 +136,7 @@ static void print_sizes(const GradflowPlan *plan, const SizeRun *runs)
         size_row(table, plan, i, &runs[i]);
     }
     table_end(table);
-    terminal_print("The last columns: mean |dL/dW| of the first block over the last block's. Batch %d x %d.", config->B, config->T);
+    terminal_print("The last columns: mean |dL/dW| of the first block over the last block's. Batch %d x %d.", first->config.B, first->config.T);
 }
 
 static bool draw_sizes(const GradflowPlan *plan, const Options *options, const SizeRun *runs, Error *error)
@@ -162,7 +155,7 @@ static bool draw_sizes(const GradflowPlan *plan, const Options *options, const S
     return true;
 }
 
-int gradflow_run_sizes(const GradflowPlan *plan, const Options *options)
+bool gradflow_run_sizes(const GradflowPlan *plan, const Options *options)
 {
     SizeRun runs[PLOT_SIZES_MOST] = {0};
     Error error;
@@ -181,5 +174,5 @@ int gradflow_run_sizes(const GradflowPlan *plan, const Options *options)
             experiment_free(&runs[i].experiment);
         }
     }
-    return done || report_error(options, &error) ? STATUS_OK : STATUS_FAILED;
+    return done || report_failure(options, &error);
 }

@@ -109,7 +109,6 @@ static void print_config(const GPTPreset *preset, bool changed, const GPTConfig 
     char context[NUMBER_TEXT];
     char switches[512];
     size_t used = 0;
-
     for (int i = 0; i < gpt_field_count && used < sizeof switches; i++) {
         const ConfigField *field = &gpt_fields[i];
         char buffer[FIELD_BUFFER];
@@ -133,18 +132,14 @@ static void part_row(Table *table, const char *name, double values, int copies, 
 {
     char one[NUMBER_TEXT];
     char all[NUMBER_TEXT];
-
-    table_cell(table, "%s", name);
-    table_cell(table, "%s", copies == 1 ? "" : thousands_text(values, one));
-    table_cell(table, "%s", thousands_text(values * copies, all));
-    table_cell(table, "%.2f %%", 100.0 * values * copies / parameters);
+    table_row(table, "%s|%s|%s|%.2f %%", name, copies == 1 ? "" : thousands_text(values, one), thousands_text(values * copies, all),
+              100.0 * values * copies / parameters);
 }
 
 static void print_parts(const GPTConfig *config, const GPTCost *cost)
 {
     Table *table = table_begin("lrrr", "part|in one block|parameters|share");
     double parameters = (double)cost->parameters;
-
     for (int i = 0; i < PARTS; i++) {
         bool block = strcmp(parts[i].name, "h.*") == 0;
         bool head = strcmp(parts[i].name, "lm_head") == 0;
@@ -164,7 +159,6 @@ static void print_bytes(const GPTConfig *config, const GPTCost *cost, int batch)
     Bytes bytes[SUMS];
     char exact[NUMBER_TEXT];
     char human[BYTES_TEXT];
-
     count_bytes(cost, bytes);
     terminal_print("\nMemory for a training step of %d x %d tokens (1 MiB = 1,048,576 bytes)", batch, config->context_length);
     Table *table = table_begin("lrr", REAL_NAME "|bytes|");
@@ -172,9 +166,7 @@ static void print_bytes(const GPTConfig *config, const GPTCost *cost, int batch)
         if (i == FIRST_SUM) {
             table_line(table);
         }
-        table_cell(table, "%s", bytes[i].name);
-        table_cell(table, "%s", thousands_text(bytes[i].bytes, exact));
-        table_cell(table, "%s", bytes_text(bytes[i].bytes, human));
+        table_row(table, "%s|%s|%s", bytes[i].name, thousands_text(bytes[i].bytes, exact), bytes_text(bytes[i].bytes, human));
     }
     table_end(table);
 }
@@ -184,7 +176,6 @@ static void print_model(const GPTPreset *preset, bool changed, const GPTConfig *
     GPTCost cost = gpt_cost(config, batch, config->context_length);
     double tokens = (double)batch * config->context_length;
     char a_token[NUMBER_TEXT];
-
     print_config(preset, changed, config);
     print_parts(config, &cost);
     print_bytes(config, &cost, batch);
@@ -196,28 +187,18 @@ static void print_model(const GPTPreset *preset, bool changed, const GPTConfig *
 // ------------------------------------------------------------------------------------------------------------
 // All presets
 
-static void preset_row(Table *table, const GPTPreset *preset, int batch)
-{
-    const GPTConfig *config = &preset->config;
-    GPTCost cost = gpt_cost(config, batch, config->context_length);
-    const int sizes[] = {config->n_layer, config->n_head, config->n_embd, config->context_length, config->vocab_size};
-    char text[NUMBER_TEXT];
-    char bytes[BYTES_TEXT];
-
-    table_cell(table, "%s", preset->name);
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        table_cell(table, "%d", sizes[i]);
-    }
-    table_cell(table, "%s", thousands_text((double)cost.parameters, text));
-    table_cell(table, "%s", bytes_text(cost.weight_bytes, bytes));
-    table_cell(table, "%s", bytes_text(gpt_training_bytes(&cost, false), bytes));
-}
-
 static void print_presets(int batch)
 {
     Table *table = table_begin("lrrrrrrrr", "preset|layers|heads|width|context|vocabulary|parameters|weights|training");
     for (int i = 0; i < gpt_preset_count; i++) {
-        preset_row(table, &gpt_presets[i], batch);
+        const GPTConfig *config = &gpt_presets[i].config;
+        GPTCost cost = gpt_cost(config, batch, config->context_length);
+        char parameters[NUMBER_TEXT];
+        char weights[BYTES_TEXT];
+        char training[BYTES_TEXT];
+        table_row(table, "%s|%d|%d|%d|%d|%d|%s|%s|%s", gpt_presets[i].name, config->n_layer, config->n_head, config->n_embd, config->context_length,
+                  config->vocab_size, thousands_text((double)cost.parameters, parameters), bytes_text(cost.weight_bytes, weights),
+                  bytes_text(gpt_training_bytes(&cost, false), training));
     }
     table_end(table);
     terminal_print("\n'training' is weights, gradients, AdamW and activations of %d sequence%s as long as the context, in " REAL_NAME ";\n"
@@ -225,8 +206,7 @@ static void print_presets(int batch)
                    batch, plural(batch));
     table = table_begin("ll", NULL);
     for (int i = 0; i < gpt_preset_count; i++) {
-        table_cell(table, "%s", gpt_presets[i].name);
-        table_cell(table, "%s", gpt_presets[i].note);
+        table_row(table, "%s|%s", gpt_presets[i].name, gpt_presets[i].note);
     }
     table_end(table);
     printf("\n");
@@ -241,7 +221,6 @@ static cJSON *model_json(const GPTPreset *preset, bool changed, const GPTConfig 
     GPTCost cost = gpt_cost(config, batch, config->context_length);
     Bytes bytes[SUMS];
     cJSON *json = cJSON_CreateObject();
-
     cJSON_AddStringToObject(json, "preset", preset->name);
     cJSON_AddStringToObject(json, "note", preset->note);
     cJSON_AddBoolToObject(json, "changed", changed);
@@ -268,7 +247,6 @@ static cJSON *presets_json(int batch)
 {
     cJSON *json = cJSON_CreateObject();
     cJSON *list = cJSON_AddArrayToObject(json, "presets");
-
     for (int i = 0; i < gpt_preset_count; i++) {
         cJSON_AddItemToArray(list, model_json(&gpt_presets[i], false, &gpt_presets[i].config, batch));
     }
@@ -278,14 +256,12 @@ static cJSON *presets_json(int batch)
 // ------------------------------------------------------------------------------------------------------------
 
 // The requested model: a saved one, treated as a preset, or a preset with its changes.
-static bool read_model(const Options *options, GPTPreset *model, int *status)
+static bool read_model(const Options *options, GPTPreset *model)
 {
     const GPTPreset *preset;
-
-    *status = STATUS_USAGE;
     if (options_given(options, "model")) {
         *model = (GPTPreset){.name = options_text(options, "model"), .note = "a saved model"};
-        return options_saved_config(options, &model->config, status);
+        return options_saved_config(options, &model->config);
     }
     if (!options_config(options, DEFAULT_CONFIG, &preset, &model->config)) {
         return false;
@@ -299,13 +275,8 @@ int command_info(const Options *options)
 {
     GPTPreset model;
     int batch;
-    int status;
-
-    if (!read_model(options, &model, &status)) {
-        return status;
-    }
-    if (!options_int(options, "batch", 1, INT_MAX, &batch)) {
-        return STATUS_USAGE;
+    if (!read_model(options, &model) || !options_int(options, "batch", 1, INT_MAX, &batch)) {
+        return command_status(false);
     }
     bool changed = options_any_field(options);
     bool one = changed || options_given(options, "config") || options_given(options, "model");

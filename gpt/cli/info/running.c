@@ -48,11 +48,6 @@ static void count_needs(const GPTConfig *config, Need needs[NEEDS])
     };
 }
 
-static bool is_streamed(const Need *need, double available)
-{
-    return available >= 0 && need->held > available;
-}
-
 // ------------------------------------------------------------------------------------------------------------
 // Time
 
@@ -102,10 +97,9 @@ static void need_cells(Table *table, const GPTConfig *config, const Need *need, 
 {
     char bytes[BYTES_TEXT];
     char seconds[NUMBER_TEXT];
-    bool streamed = is_streamed(need, machine->available);
-    table_cell(table, "%s", streamed ? "streamed" : "held");
-    table_cell(table, "%s", bytes_text(streamed ? need->streamed : need->held, bytes));
-    table_cell(table, "%s", seconds_text(seconds_of(config, need, streamed, machine), seconds));
+    bool streamed = machine->available >= 0 && need->held > machine->available;
+    table_row(table, "%s|%s|%s", streamed ? "streamed" : "held", bytes_text(streamed ? need->streamed : need->held, bytes),
+              seconds_text(seconds_of(config, need, streamed, machine), seconds));
 }
 
 static void print_meaning(const Machine *machine)

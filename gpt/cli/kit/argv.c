@@ -65,7 +65,7 @@ static bool read_values(Options *options, poptContext context)
     }
     if (number < -1) {
         report_popt_error(options, context, number);
-        return false;
+        return command_stop(STATUS_USAGE);
     }
     return true;
 }
@@ -81,7 +81,7 @@ static void print_help(const CommandHelp *help, poptContext context)
     printf("\n\nExamples:\n%s", help->examples);
 }
 
-static bool parse(Options *options, poptContext context, int *status)
+static bool parse(Options *options, poptContext context)
 {
     const char *name = options->help->name;
     if (!read_values(options, context)) {
@@ -89,8 +89,7 @@ static bool parse(Options *options, poptContext context, int *status)
     }
     if (options_given(options, "help")) {
         print_help(options->help, context);
-        *status = STATUS_OK;
-        return false;
+        return command_stop(STATUS_OK);
     }
     const char *leftover = poptGetArg(context);
     bool many = options->help->operand != NULL && strstr(options->help->operand, "...") != NULL;
@@ -102,22 +101,21 @@ static bool parse(Options *options, poptContext context, int *status)
     }
     if (leftover != NULL && options->help->operand != NULL) {
         command_error(name, "'%.80s': unexpected (expected one %s)", leftover, options->help->operand);
-        return false;
+        return command_stop(STATUS_USAGE);
     }
     if (leftover != NULL) {
         command_error(name, "'%.80s': unexpected; %s takes options only, see 'gptape %s --help'", leftover, name, name);
-        return false;
+        return command_stop(STATUS_USAGE);
     }
     return options_check_names(options) && terminal_set_color(options);
 }
 
-bool options_parse(Options *options, const CommandHelp *help, int argc, const char **argv, int *status)
+bool options_parse(Options *options, const CommandHelp *help, int argc, const char **argv)
 {
     char title[64];
     const char *first = argv[0];
 
     *options = options_list(help);
-    *status = STATUS_USAGE;
     snprintf(title, sizeof title, "gptape %s", help->name);
     argv[0] = title; // the first line of popt's help page
     struct poptOption *tables = popt_tables(options);
@@ -125,7 +123,7 @@ bool options_parse(Options *options, const CommandHelp *help, int argc, const ch
     if (context == NULL) {
         fail_memory(0, "the command line");
     }
-    bool go_on = parse(options, context, status);
+    bool go_on = parse(options, context);
     poptFreeContext(context);
     free(tables);
     argv[0] = first;

@@ -2,6 +2,7 @@
 
 #include "gpt/cli/kit/kit.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 const OptionRow ids_rows[] = {
@@ -10,16 +11,44 @@ const OptionRow ids_rows[] = {
     {0},
 };
 
-Task *options_task(const Options *options)
+bool options_task(const Options *options, const char *const *others, Task **task)
 {
-    Task *task = memory_allocate(sizeof *task, "a task");
+    const char *text = options_text(options, "task");
+    const char *other = text == NULL ? NULL : options_first(options, others);
     Error error;
-    if (task_read(options_text(options, "task"), task, &error)) {
-        return task;
+    *task = NULL;
+    if (text == NULL || other != NULL) {
+        return text == NULL || option_error(options, other, "--task draws the batch; leave one out");
     }
-    option_error(options, "task", "%s", error.message);
-    free(task);
-    return NULL;
+    *task = memory_allocate(sizeof **task, "a task");
+    return task_read(text, *task, &error) || option_error(options, "task", "%s", error.message);
+}
+
+bool options_task_fits(const Options *options, Task *task, int vocab_size, int T)
+{
+    Error error;
+    return task == NULL || task_fit(task, vocab_size, T, &error) || option_error(options, "task", "%s", error.message);
+}
+
+bool options_batch_size(const Options *options, int context_length, int *B, int *T)
+{
+    const char *length = options_text(options, "length");
+    bool too_long = length != NULL && !options_given(options, "length") && atoi(length) > context_length; // the default
+    *T = context_length;
+    if (!options_int(options, "batch", 1, MOST_BATCH, B) || (!too_long && !options_int(options, "length", 1, context_length, T))) {
+        return false;
+    }
+    return *B <= INT_MAX / *T || option_error(options, "batch", "%d times --length %d exceeds %d tokens", *B, *T, INT_MAX);
+}
+
+const ResidualRule *options_rule(const Options *options, int i)
+{
+    Error error;
+    const ResidualRule *rule = residual_rule(options_text_of(options, "residual", i), &error);
+    if (rule == NULL) {
+        option_error(options, "residual", "%s", error.message);
+    }
+    return rule;
 }
 
 bool options_by_ids(const Options *options)
@@ -32,7 +61,6 @@ bool options_batch(const Options *options, const GPTConfig *config, int **ids, i
     int largest = config->vocab_size - 1;
     int rows;
     int columns;
-
     *ids = NULL;
     *targets = NULL;
     if (!options_given(options, "ids") || !options_given(options, "targets")) {

@@ -33,6 +33,19 @@ int word_distance(const char *a, const char *b)
     return row[n_b];
 }
 
+const char *words_hint(const char *given, const char *(*word)(int), int count, char text[WORDS_TEXT])
+{
+    ConfigField all = {.word = word, .n_words = count};
+    char list[FIELD_WORDS];
+    snprintf(text, WORDS_TEXT, " (expected %s)", config_field_words(&all, list));
+    for (int i = count - 1; i >= 0; i--) {
+        if (word_distance(given, word(i)) <= SIMILAR_WORDS) {
+            snprintf(text, WORDS_TEXT, "; did you mean %s?", word(i));
+        }
+    }
+    return text;
+}
+
 // The option whose name is closest to text, "--n-embed"; NULL if none is close.
 static const char *similar_option(const Options *options, const char *text)
 {

@@ -15,6 +15,8 @@
 #include <cjson/cJSON.h>
 #include <stdio.h>
 
+enum { MOST_BATCH = 65536 }; // --batch
+
 enum {
     STATUS_OK = 0,
     STATUS_FAILED = 1, // it could not be done: memory, disk, a failed check
@@ -89,9 +91,9 @@ typedef struct Options {
 
 // All options of a command, none of them given. Free with options_free.
 Options options_list(const CommandHelp *help);
-// Reads argv into the list. Returns false if the command must stop here with *status: after its help was shown or an error was
-// printed. Free with options_free either way.
-bool options_parse(Options *options, const CommandHelp *help, int argc, const char **argv, int *status);
+// Reads argv into the list. Returns false if the command must stop here: after its help was shown or an error was printed. Free with
+// options_free either way.
+bool options_parse(Options *options, const CommandHelp *help, int argc, const char **argv);
 void options_free(Options *options);
 
 // The name must be one of the command's options, except in options_has.
@@ -99,6 +101,7 @@ bool options_has(const Options *options, const char *name);
 const char *option_name(const char *field, char name[32]); // "n_embd" -> "n-embd", in name
 bool options_given(const Options *options, const char *name);
 bool options_field_given(const Options *options, const ConfigField *field);
+const char *options_argument(const Options *options, const char *name);       // of its row
 bool options_changed(const Options *options, const char *name);               // given, and not with its default
 const char *options_text(const Options *options, const char *name);           // as given, else the default; NULL: neither
 int options_count(const Options *options, const char *name);                  // how often it was given
@@ -110,14 +113,15 @@ const char *options_first(const Options *options, const char *const *names);
 // such a value.
 bool options_int(const Options *options, const char *name, int low, int high, int *value);
 bool options_double(const Options *options, const char *name, double low, double high, double *value);
-bool options_switch(const Options *options, const char *name, bool *value);                                   // on, off
+bool options_switch(const Options *options, const char *name, bool *value); // on, off
+bool options_choice(const Options *options, const char *name, int *value);  // of the words in its row's argument: "auto|on|off"
 bool options_word(const Options *options, const char *name, const char *(*word)(int), int count, int *value); // word(*value)
 bool options_field(const Options *options, const ConfigField *field, void *config);                           // if it is an option of the command
 bool options_seed(const Options *options, uint64_t *seed);                                                    // --seed
 bool options_threads(const Options *options);                                                                 // --threads: sets them
-bool precision_restart(char **argv);                         // for --precision f64 becomes gptape64; false, and one line on stderr, if that fails
-bool options_precision(const Options *options, int *status); // --precision: sets it. False with the exit status
-void options_precision_note(const Options *options);         // whether bf16 is faster on this machine, if it is on
+bool precision_restart(char **argv);                 // for --precision f64 becomes gptape64; false, and one line on stderr, if that fails
+bool options_precision(const Options *options);      // --precision: sets it
+void options_precision_note(const Options *options); // whether bf16 is faster on this machine, if it is on
 
 // Integers low ... high separated by commas, "1,2,3". The caller frees *values.
 bool options_int_list(const Options *options, const char *name, int low, int high, int **values, int *count);
@@ -133,10 +137,14 @@ bool options_output(const Options *options, const char *name, const char *path);
 bool options_streams(const Options *options);          // the same for stdout and stderr, of every command
 bool stdin_read(char **text, size_t *n, Error *error); // all of stdin, unless stdout or stderr goes there, too. The caller frees *text
 
-// --task, which was given; the caller frees it. NULL after one line on stderr.
-Task *options_task(const Options *options);
-// --probe NAME,...: probes[0 ... *n - 1]. False after one line on stderr, or, with *status 0, after the list of probes was printed.
-bool options_probes(const Options *options, const Probe *probes[PROBES_MOST], int *n, int *status);
+// --task: *task, NULL if it was not given. The others, NULL-terminated, are errors beside it. The caller frees *task.
+bool options_task(const Options *options, const char *const *others, Task **task);
+bool options_task_fits(const Options *options, Task *task, int vocab_size, int T);
+// --batch and --length: rows, and tokens of a row, at most the context.
+bool options_batch_size(const Options *options, int context_length, int *B, int *T);
+const ResidualRule *options_rule(const Options *options, int i); // of the i-th --residual; NULL after one line on stderr
+// --probe NAME,...: probes[0 ... *n - 1]. False after one line on stderr, or after the list of probes was printed.
+bool options_probes(const Options *options, const Probe *probes[PROBES_MOST], int *n);
 bool options_probe_fault(const Options *options, const ProbeFault *fault, const char *where); // one line on stderr. Returns false
 
 // Is a batch given by --ids and --targets, or by one of them?
@@ -154,29 +162,31 @@ bool options_tokenizer_kind(const Options *options, int n_kinds, TokenizerKind *
 void options_tokenizer_note(const Options *options, TokenizerKind kind);
 bool options_tokenizer_given(const Options *options); // --tokenizer or --vocab
 // The tokenizer of a model with this vocabulary: of --model the folder's; else the requested one; else gpt2 for GPT-2's size, if its
-// vocabulary is found, and bytes. The caller frees it. NULL after one line on stderr, with the exit status.
-Tokenizer *options_model_tokenizer(const Options *options, int vocab_size, int *status);
+// vocabulary is found, and bytes. The caller frees it. NULL after one line on stderr.
+Tokenizer *options_model_tokenizer(const Options *options, int vocab_size);
 Tokenizer *options_gpt2(const Options *options, Error *error); // from --vocab or the usual places; NULL and an error
-// --special: sets it. False and an error if the tokenizer has no special tokens to turn on.
-bool options_special(const Options *options, Tokenizer *tokenizer, Error *error);
+// --special: sets it, and returns the tokenizer. Frees it, and returns NULL and an error, if it has no special tokens to turn on. NULL stays.
+Tokenizer *options_special(const Options *options, Tokenizer *tokenizer, Error *error);
 void options_special_note(const Options *options, const Tokenizer *tokenizer, size_t n); // what became of the n in a text
 
 // --model DIR, which was given: the model in the folder, which the caller frees. Fields of an untrained model are errors beside it,
-// except the one allowed (NULL: none). NULL after one line on stderr, with the exit status.
-GPT *options_saved_model(const Options *options, const char *allowed, int *status);
-// The same for a command with --stream, which needs this many times the memory of the weights if all are held.
-GPT *options_streamed_model(const Options *options, const char *allowed, double copies, int *status);
+// except the one allowed (NULL: none). NULL after one line on stderr. With --stream the command needs this many times the memory of
+// the weights if all are held; other commands pass 0.
+GPT *options_saved_model(const Options *options, const char *allowed, double copies);
 // --stream: are weights to be streamed, if holding them all takes this much memory? With auto, if that is not available; never in a command
 // without the option.
 bool options_stream(const Options *options, double bytes, bool *streamed);
-extern const OptionRow stream_rows[];                                              // --stream
-bool options_saved_config(const Options *options, GPTConfig *config, int *status); // the folder's config.json only
-Tokenizer *options_saved_tokenizer(const Options *options, Error *error);          // the folder's, or from --vocab; NULL and an error
-void options_saved_model_note(const Options *options, const GPTConfig *config);    // its sizes, and how it differs from GPT-2
+extern const OptionRow stream_rows[];                                           // --stream
+bool options_saved_config(const Options *options, GPTConfig *config);           // the folder's config.json only
+Tokenizer *options_saved_tokenizer(const Options *options, Error *error);       // the folder's, or from --vocab; NULL and an error
+void options_saved_model_note(const Options *options, const GPTConfig *config); // its sizes, and how it differs from GPT-2
 
 // The edit distance of two words; up to SIMILAR_WORDS, one is suggested for the other.
 enum { SIMILAR_WORDS = 2 };
 int word_distance(const char *a, const char *b);
+// What to say about a word that is none of these: "; did you mean train?" if one is similar, else " (expected a, b or c)".
+enum { WORDS_TEXT = 512 };
+const char *words_hint(const char *given, const char *(*word)(int), int count, char text[WORDS_TEXT]);
 
 // ------------------------------------------------------------------------------------------------------------
 // Commands
@@ -214,10 +224,13 @@ void command_error(const char *command, const char *format, ...) __attribute__((
 int command_end_ranks(const CommandHelp *help, int status);
 void command_failing(const char *message);
 
-// Prints an error. One about a field that is an option of the command names the option: --n-embd. Returns false.
+// Prints an error. One about a field that is an option of the command names the option: --n-embd. Returns false, and the exit status is
+// STATUS_USAGE; of report_failure it is STATUS_FAILED.
 bool report_error(const Options *options, const Error *error);
-// The same, and sets *status to STATUS_FAILED.
-bool report_failure(const Options *options, const Error *error, int *status);
+bool report_failure(const Options *options, const Error *error);
+// The exit status of a command that is done, or else the one of its last error.
+int command_status(bool done);
+bool command_stop(int status); // sets the status of a command that ends early without an error. Returns false
 // A note, unless --quiet.
 void command_note(const Options *options, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // "--n-embd: message". Returns false.
@@ -301,7 +314,9 @@ typedef struct Table Table;
 
 // One letter a column, 'l' or 'r', and the titles of the columns, "part|share", above a rule; NULL: none.
 Table *table_begin(const char *alignments, const char *titles);
+Table *table_begin_numbers(int n_columns);                                                    // the first column is left-aligned, the others right
 void table_cell(Table *table, const char *format, ...) __attribute__((format(printf, 2, 3))); // the next cell, row after row
+void table_row(Table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));  // several cells, "%s|%d|%.2f"
 void table_color(Table *table, const char *color);                                            // of the next cell's column; NULL: none
 void table_line(Table *table);                                                                // a rule across all columns
 void table_end(Table *table); // prints it, as wide as the terminal at most, and frees it

@@ -59,19 +59,32 @@ void command_failing(const char *message)
     }
 }
 
+static int status_of_error = STATUS_USAGE; // of the last one
+
+bool command_stop(int status)
+{
+    status_of_error = status;
+    return false;
+}
+
+int command_status(bool done)
+{
+    return done ? STATUS_OK : status_of_error;
+}
+
 bool report_error(const Options *options, const Error *error)
 {
     char name[sizeof error->field];
     option_name(error->field, name);
     bool option = name[0] != '\0' && options_has(options, name);
     command_error(options->help->name, "%s%s%s", option ? "--" : "", option ? name : "", error->message + (option ? strlen(name) : 0));
-    return false;
+    return command_stop(STATUS_USAGE);
 }
 
-bool report_failure(const Options *options, const Error *error, int *status)
+bool report_failure(const Options *options, const Error *error)
 {
-    *status = STATUS_FAILED;
-    return report_error(options, error);
+    report_error(options, error);
+    return command_stop(STATUS_FAILED);
 }
 
 bool option_error(const Options *options, const char *name, const char *format, ...)
@@ -83,7 +96,7 @@ bool option_error(const Options *options, const char *name, const char *format, 
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     command_error(options->help->name, "--%s: %s", name, text);
-    return false;
+    return command_stop(STATUS_USAGE);
 }
 
 void command_note(const Options *options, const char *format, ...)

@@ -70,15 +70,13 @@ const OptionRow saved_model_rows[] = {
 // The folder determines the model: other sizes or switches would make its weights meaningless.
 static bool refuse_fields(const Options *options, const char *allowed)
 {
-    char name[32] = "config";
-    const ConfigField *field = first_given(options, allowed);
-    if (!options_given(options, "config") && field == NULL) {
+    char name[32];
+    const ConfigField *field = options_given(options, "config") ? NULL : first_given(options, allowed);
+    if (field == NULL && !options_given(options, "config")) {
         return true;
     }
-    if (!options_given(options, "config")) {
-        option_name(field->name, name);
-    }
-    return option_error(options, name, "for an untrained model; --model %s has its own, leave one out", options_text(options, "model"));
+    return option_error(options, field == NULL ? "config" : option_name(field->name, name),
+                        "for an untrained model; --model %s has its own, leave one out", options_text(options, "model"));
 }
 
 const OptionRow stream_rows[] = {
@@ -87,39 +85,24 @@ const OptionRow stream_rows[] = {
     {0},
 };
 
-static const char *stream_word(int i)
-{
-    static const char *const words[] = {"auto", "on", "off"};
-    return words[i];
-}
-
 bool options_stream(const Options *options, double bytes, bool *streamed)
 {
     int word = 0;
     double available = memory_available();
-    if (options_has(options, "stream") && !options_word(options, "stream", stream_word, 3, &word)) {
+    if (options_has(options, "stream") && !options_choice(options, "stream", &word)) {
         return false;
     }
     *streamed = word == 1 || (word == 0 && options_has(options, "stream") && available >= 0 && bytes > available);
     return true;
 }
 
-GPT *options_saved_model(const Options *options, const char *allowed, int *status)
-{
-    return options_streamed_model(options, allowed, 0, status);
-}
-
-GPT *options_streamed_model(const Options *options, const char *allowed, double copies, int *status)
+GPT *options_saved_model(const Options *options, const char *allowed, double copies)
 {
     Error error;
     GPTConfig config;
     bool streamed = false;
-
-    *status = STATUS_USAGE;
-    if (!refuse_fields(options, allowed)) {
-        return NULL;
-    }
-    if (options_has(options, "special") && !options_switch(options, "special", &(bool){false})) {
+    bool special = options_has(options, "special");
+    if (!refuse_fields(options, allowed) || (special && !options_switch(options, "special", &(bool){false}))) {
         return NULL;
     }
     if (options_has(options, "tokenizer") && options_given(options, "tokenizer")) {
@@ -133,41 +116,30 @@ GPT *options_streamed_model(const Options *options, const char *allowed, double 
     }
     GPT *gpt = streamed ? gpt_load_streamed(folder, &error) : gpt_load(folder, &error);
     if (gpt == NULL) {
-        report_failure(options, &error, status);
+        report_failure(options, &error);
     }
     return gpt;
 }
 
-bool options_saved_config(const Options *options, GPTConfig *config, int *status)
+bool options_saved_config(const Options *options, GPTConfig *config)
 {
     Error error;
-
-    *status = STATUS_USAGE;
-    return refuse_fields(options, NULL)
-        && (gpt_load_config(options_text(options, "model"), config, &error) || report_failure(options, &error, status));
+    return refuse_fields(options, NULL) && (gpt_load_config(options_text(options, "model"), config, &error) || report_failure(options, &error));
 }
 
 Tokenizer *options_saved_tokenizer(const Options *options, Error *error)
 {
-    if (options_given(options, "vocab")) {
-        return options_gpt2(options, error);
-    }
-    Tokenizer *tokenizer = tokenizer_load(options_text(options, "model"), error);
-    if (tokenizer != NULL && !options_special(options, tokenizer, error)) {
-        tokenizer_free(tokenizer);
-        tokenizer = NULL;
-    }
-    return tokenizer;
+    bool own = !options_given(options, "vocab");
+    return own ? options_special(options, tokenizer_load(options_text(options, "model"), error), error) : options_gpt2(options, error);
 }
 
 void options_saved_model_note(const Options *options, const GPTConfig *config)
 {
     char count[NUMBER_TEXT];
     char difference[DIFFERENCE_TEXT];
-
-    thousands_text((double)gpt_cost(config, 1, 1).parameters, count);
     gpt_difference(config, difference);
     command_note(options, "%s: %d layer%s, %d head%s, width %d, context %d, vocabulary %d, %s parameters%s%s", options_text(options, "model"),
                  config->n_layer, plural(config->n_layer), config->n_head, plural(config->n_head), config->n_embd, config->context_length,
-                 config->vocab_size, count, difference[0] == '\0' ? "" : "; differs from GPT-2: ", difference);
+                 config->vocab_size, thousands_text((double)gpt_cost(config, 1, 1).parameters, count),
+                 difference[0] == '\0' ? "" : "; differs from GPT-2: ", difference);
 }

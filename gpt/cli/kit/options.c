@@ -26,8 +26,8 @@ const OptionRow seed_rows[] = {
 #define PRECISION_DEFAULT "f32"
 #endif
 #define PRECISION_ROW \
-    {"precision", "NAME", PRECISION_DEFAULT, \
-     "f32; bf16: operands of large matrix products, if the processor supports it; f64: everything in double"}
+    {"precision", "f32|bf16|f64", PRECISION_DEFAULT, \
+     "bf16: operands of large matrix products, if the processor supports it; f64: everything in double"}
 
 const OptionRow precision_rows[] = {
     PRECISION_ROW,
@@ -42,7 +42,7 @@ const OptionRow compute_rows[] = {
 
 #define ANSWER_ROWS \
     {"json", NULL, NULL, "print the results as JSON"}, {"quiet", NULL, NULL, "no notes and no progress on stderr"}, \
-        {"color", "WHEN", "auto", "color in the output: auto (on a terminal, unless NO_COLOR is set), always or never"}, \
+        {"color", "auto|always|never", "auto", "color in the output; auto: on a terminal, unless NO_COLOR is set"}, \
         {"help", NULL, NULL, "show this page"}, {0}
 
 const OptionRow run_rows[] = {
@@ -199,6 +199,11 @@ bool options_changed(const Options *options, const char *name)
 {
     const Option *option = need(options, name);
     return option->value != NULL && (option->standard == NULL || strcmp(option->value, option->standard) != 0);
+}
+
+const char *options_argument(const Options *options, const char *name)
+{
+    return need(options, name)->argument;
 }
 
 const char *options_text(const Options *options, const char *name)

@@ -49,27 +49,20 @@ bool precision_restart(char **argv)
     return false;
 }
 
-static const char *precision_word(int i)
-{
-    return precision_name((Precision)i);
-}
-
-bool options_precision(const Options *options, int *status)
+bool options_precision(const Options *options)
 {
     int word = PRECISION_F32;
-
-    if (!options_word(options, "precision", precision_word, PRECISION_COUNT, &word)) {
-        *status = STATUS_USAGE;
+    if (!options_choice(options, "precision", &word)) {
         return false;
     }
-    if (!kernels_set_precision((Precision)word)) {
-        *status = STATUS_FAILED;
-        return option_error(options, "precision", "%s needs %s; leave it out", precision_word(word),
-                            kernels_precision() == PRECISION_F64 ? "the program gptape"
-                            : kernels_have_onednn()              ? "a processor with bf16 products, and the fast kernels"
-                                                                 : "a build with oneDNN");
+    if (kernels_set_precision((Precision)word)) {
+        return true;
     }
-    return true;
+    option_error(options, "precision", "%s needs %s; leave it out", precision_name((Precision)word),
+                 kernels_precision() == PRECISION_F64 ? "the program gptape"
+                 : kernels_have_onednn()              ? "a processor with bf16 products, and the fast kernels"
+                                                      : "a build with oneDNN");
+    return command_stop(STATUS_FAILED);
 }
 
 void options_precision_note(const Options *options)

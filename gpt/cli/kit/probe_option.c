@@ -27,19 +27,9 @@ static void print_list(void)
     }
 }
 
-static bool unknown_probe(const Options *options, const char *name)
+static const char *probe_word(int i)
 {
-    char known[400] = "";
-    size_t used = 0;
-    const char *similar = NULL;
-    for (int i = 0; i < probe_count; i++) {
-        used += (size_t)snprintf(known + used, sizeof known - used, "%s, ", probe_table[i]->name);
-        similar = word_distance(name, probe_table[i]->name) <= SIMILAR_WORDS ? probe_table[i]->name : similar;
-    }
-    if (similar != NULL) {
-        return option_error(options, "probe", "unknown probe '%.80s'; did you mean %s?", name, similar);
-    }
-    return option_error(options, "probe", "unknown probe '%.80s' (expected %slist)", name, known);
+    return i < probe_count ? probe_table[i]->name : "list";
 }
 
 static bool add_probe(const Options *options, const Probe **probes, int *n, const char *name)
@@ -50,23 +40,23 @@ static bool add_probe(const Options *options, const Probe **probes, int *n, cons
             return option_error(options, "probe", "%s is given twice", name);
         }
     }
+    char hint[WORDS_TEXT];
     if (probe == NULL) {
-        return unknown_probe(options, name);
+        return option_error(options, "probe", "unknown probe '%.80s'%s", name, words_hint(name, probe_word, probe_count + 1, hint));
     }
     probes[*n] = probe;
     (*n)++;
     return true;
 }
 
-bool options_probes(const Options *options, const Probe *probes[PROBES_MOST], int *n, int *status)
+bool options_probes(const Options *options, const Probe *probes[PROBES_MOST], int *n)
 {
     bool read = true;
     for (int i = 0; read && i < options_count(options, "probe"); i++) {
         const char *text = options_text_of(options, "probe", i);
         if (strcmp(text, "list") == 0) {
             print_list();
-            *status = STATUS_OK;
-            return false;
+            return command_stop(STATUS_OK);
         }
         while (read && text != NULL) {
             size_t length = strcspn(text, ",");
@@ -81,5 +71,6 @@ bool options_probes(const Options *options, const Probe *probes[PROBES_MOST], in
 
 bool options_probe_fault(const Options *options, const ProbeFault *fault, const char *where)
 {
-    return option_error(options, "probe", "%s: %s%s", fault->probe->name, fault->error.message, where);
+    option_error(options, "probe", "%s: %s%s", fault->probe->name, fault->error.message, where);
+    return command_stop(STATUS_FAILED);
 }

@@ -22,6 +22,31 @@ static void append(Table *table, char *cell)
     table->n_cells++;
 }
 
+// Text in which this character separates the cells.
+static void add_cells(Table *table, const char *text, char between)
+{
+    for (const char *end = text; end != NULL; text = end + 1) {
+        end = strchr(text, between);
+        table_cell(table, "%.*s", end == NULL ? (int)strlen(text) : (int)(end - text), text);
+    }
+}
+
+void table_row(Table *table, const char *format, ...)
+{
+    enum { BETWEEN = '\x1f' }; // in no text that is shown
+    char text[1024];
+    char *copy = memory_copy_text(format);
+    va_list arguments;
+    for (char *at = copy; *at != '\0'; at++) {
+        *at = *at == '|' ? BETWEEN : *at;
+    }
+    va_start(arguments, format);
+    number_vformat(text, sizeof text, copy, arguments);
+    va_end(arguments);
+    free(copy);
+    add_cells(table, text, BETWEEN);
+}
+
 void table_cell(Table *table, const char *format, ...)
 {
     char text[512];
@@ -40,21 +65,28 @@ void table_line(Table *table)
     }
 }
 
-Table *table_begin(const char *alignments, const char *titles)
+static Table *begin(const char *alignments, int n_columns)
 {
     Table *table = memory_allocate_zeroed(1, sizeof *table, "a table");
     table->alignments = alignments;
-    table->n_columns = (int)strlen(alignments);
-    REQUIRE(table->n_columns <= TABLE_COLUMNS ? table : NULL);
-    for (int i = 0; titles != NULL && i < table->n_columns; i++) {
-        size_t length = strcspn(titles, "|");
-        table_cell(table, "%.*s", (int)length, titles);
-        titles += length + (titles[length] == '|');
-    }
+    table->n_columns = n_columns;
+    REQUIRE(n_columns <= TABLE_COLUMNS ? table : NULL);
+    return table;
+}
+
+Table *table_begin(const char *alignments, const char *titles)
+{
+    Table *table = begin(alignments, (int)strlen(alignments));
     if (titles != NULL) {
+        add_cells(table, titles, '|');
         table_line(table);
     }
     return table;
+}
+
+Table *table_begin_numbers(int n_columns)
+{
+    return begin("lrrrrrrrrrrrrrrrrrrr", n_columns);
 }
 
 static int column_width(const Table *table, int column)

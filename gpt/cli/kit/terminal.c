@@ -29,16 +29,10 @@ int terminal_columns(int widest)
 
 static bool color;
 
-static const char *when_word(int i)
-{
-    static const char *const words[] = {"auto", "always", "never"};
-    return words[i];
-}
-
 bool terminal_set_color(const Options *options)
 {
     int when = 0;
-    if (!options_word(options, "color", when_word, 3, &when)) {
+    if (!options_choice(options, "color", &when)) {
         return false;
     }
     const char *no_color = getenv("NO_COLOR");

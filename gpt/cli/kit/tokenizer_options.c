@@ -24,65 +24,50 @@ static const char *tokenizer_word(int i)
     return tokenizer_name((TokenizerKind)i);
 }
 
-static bool is_found(void)
-{
-    char *folder = vocabulary_folder(NULL);
-    bool found = vocabulary_found(folder);
-
-    free(folder);
-    return found;
-}
-
 bool options_tokenizer_kind(const Options *options, int n_kinds, TokenizerKind *kind)
 {
     int word = TOKENIZER_GPT2;
-
-    if (!options_word(options, "tokenizer", tokenizer_word, n_kinds, &word)) {
-        return false;
-    }
     bool special = false;
-    if (!options_switch(options, "special", &special)) {
+    if (!options_word(options, "tokenizer", tokenizer_word, n_kinds, &word) || !options_switch(options, "special", &special)) {
         return false;
     }
-    if (special && options_given(options, "tokenizer") && word != TOKENIZER_GPT2) {
+    if (special && word != TOKENIZER_GPT2) {
         return option_error(options, "special", "only --tokenizer gpt2 has special tokens; leave one out");
     }
-    if (options_given(options, "vocab")) {
-        if (word != TOKENIZER_GPT2) {
-            return option_error(options, "vocab", "only --tokenizer gpt2 reads a vocabulary; leave one out");
-        }
-        *kind = TOKENIZER_GPT2;
-        return true;
+    if (options_given(options, "vocab") && word != TOKENIZER_GPT2) {
+        return option_error(options, "vocab", "only --tokenizer gpt2 reads a vocabulary; leave one out");
     }
-    if (options_given(options, "tokenizer")) {
-        *kind = (TokenizerKind)word;
-    } else {
-        *kind = is_found() ? TOKENIZER_GPT2 : TOKENIZER_BYTES;
+    if (!options_tokenizer_given(options)) {
+        char *folder = vocabulary_folder(NULL);
+        word = vocabulary_found(folder) ? TOKENIZER_GPT2 : TOKENIZER_BYTES;
+        free(folder);
     }
+    *kind = (TokenizerKind)word;
     return true;
 }
 
 void options_tokenizer_note(const Options *options, TokenizerKind kind)
 {
     char *folder = vocabulary_folder(NULL);
-
     if (kind == TOKENIZER_BYTES && !options_given(options, "tokenizer")) {
         command_note(options, "GPT-2's vocabulary is not in %s ('make vocab' gets it): using bytes as tokens", folder);
     }
     free(folder);
 }
 
-bool options_special(const Options *options, Tokenizer *tokenizer, Error *error)
+Tokenizer *options_special(const Options *options, Tokenizer *tokenizer, Error *error)
 {
-    bool on = tokenizer_special(tokenizer);
-    if (options_has(options, "special") && options_given(options, "special")) {
-        on = strcmp(options_text(options, "special"), "on") == 0;
-    }
+    bool given = tokenizer != NULL && options_has(options, "special") && options_given(options, "special");
+    bool on = given && strcmp(options_text(options, "special"), "on") == 0;
     if (on && tokenizer_kind(tokenizer) != TOKENIZER_GPT2) {
-        return error_set_field(error, "special", "tokenizer %s has no special tokens", tokenizer_name(tokenizer_kind(tokenizer)));
+        error_set_field(error, "special", "tokenizer %s has no special tokens", tokenizer_name(tokenizer_kind(tokenizer)));
+        tokenizer_free(tokenizer);
+        return NULL;
     }
-    tokenizer_set_special(tokenizer, on);
-    return true;
+    if (given) {
+        tokenizer_set_special(tokenizer, on);
+    }
+    return tokenizer;
 }
 
 void options_special_note(const Options *options, const Tokenizer *tokenizer, size_t n)
@@ -100,13 +85,8 @@ Tokenizer *options_gpt2(const Options *options, Error *error)
 {
     char *folder = vocabulary_folder(options_text(options, "vocab"));
     Tokenizer *tokenizer = NULL;
-
     if (vocabulary_found(folder)) {
-        tokenizer = tokenizer_gpt2(folder, error);
-        if (tokenizer != NULL && !options_special(options, tokenizer, error)) {
-            tokenizer_free(tokenizer);
-            tokenizer = NULL;
-        }
+        tokenizer = options_special(options, tokenizer_gpt2(folder, error), error);
     } else {
         error_set(error,
                   "%s: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); "
@@ -117,14 +97,12 @@ Tokenizer *options_gpt2(const Options *options, Error *error)
     return tokenizer;
 }
 
-Tokenizer *options_model_tokenizer(const Options *options, int vocab_size, int *status)
+Tokenizer *options_model_tokenizer(const Options *options, int vocab_size)
 {
     bool saved = options_given(options, "model");
     bool chosen = options_tokenizer_given(options) || vocab_size == GPT2_VOCABULARY;
     TokenizerKind kind = TOKENIZER_BYTES;
     Error error;
-
-    *status = STATUS_USAGE;
     if (!saved && chosen && !options_tokenizer_kind(options, TOKENIZER_CHARS, &kind)) { // those before chars, which has no alphabet
         return NULL;
     }
@@ -132,7 +110,7 @@ Tokenizer *options_model_tokenizer(const Options *options, int vocab_size, int *
                          : kind == TOKENIZER_GPT2 ? options_gpt2(options, &error)
                                                   : tokenizer_bytes();
     if (tokenizer == NULL) {
-        report_failure(options, &error, status);
+        report_failure(options, &error);
     } else if (tokenizer_vocab_size(tokenizer) > vocab_size) {
         option_error(options, "vocab-size", "%d is too small for the %d tokens of the tokenizer %s", vocab_size, tokenizer_vocab_size(tokenizer),
                      tokenizer_name(tokenizer_kind(tokenizer)));

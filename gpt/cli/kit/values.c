@@ -39,6 +39,25 @@ bool options_word(const Options *options, const char *name, const char *(*word)(
     return read_field(options, name, &field, value);
 }
 
+bool options_choice(const Options *options, const char *name, int *value)
+{
+    const char *text = options_text(options, name);
+    const char *words = options_argument(options, name);
+    char expected[FIELD_WORDS] = "";
+    size_t used = 0;
+    for (int i = 0; text != NULL && words[0] != '\0'; i++) {
+        size_t length = strcspn(words, "|");
+        if (strlen(text) == length && strncmp(text, words, length) == 0) {
+            *value = i;
+            return true;
+        }
+        const char *comma = i == 0 ? "" : words[length] == '\0' ? " or " : ", ";
+        used += (size_t)snprintf(expected + used, sizeof expected - used, "%s%.*s", comma, (int)length, words);
+        words += length + (words[length] == '|');
+    }
+    return text == NULL || option_error(options, name, "'%.80s' is unknown (expected %s)", text, expected);
+}
+
 bool options_field(const Options *options, const ConfigField *field, void *config)
 {
     char name[32];

@@ -173,7 +173,6 @@ bool store_merge(const Options *options, char *const *files, int n, const char *
 {
     Merge merge = {.runs = runs, .csv = csv};
     Error error;
-    int status;
     bool done = true;
     for (int round = 0; done && round < 2; round++) {
         for (merge.file = 0; done && merge.file < n; merge.file++) {
@@ -187,12 +186,12 @@ bool store_merge(const Options *options, char *const *files, int n, const char *
         done = error_set(&error, "the files have no rows of --runs");
     }
     if (!done) {
-        report_failure(options, &error, &status);
+        report_failure(options, &error);
     }
     if (done) {
         command_note(options, "%d network%s added to %s, which had %d of these files already", merge.added, plural(merge.added), runs, merge.found);
     }
     free_figures(&merge);
     free(merge.sweep);
-    return store_close(merge.store, &error) ? done : report_failure(options, &error, &status);
+    return store_close(merge.store, &error) ? done : report_failure(options, &error);
 }

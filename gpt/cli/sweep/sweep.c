@@ -222,26 +222,24 @@ static int report(const Options *options, const SweepPlan *plan, const Store *st
 }
 
 // On rank 0: all checks, before the other ranks start.
-static bool prepare(const Options *options, SweepPlan *plan, Store **store, int *status)
+static bool prepare(const Options *options, SweepPlan *plan, Store **store)
 {
     Error error;
-    *status = STATUS_USAGE;
     if (!read_plan(options, plan) || !check_cells(options, plan)) {
         return false;
     }
     *store = store_open(plan->runs, plan->csv, plan->sweep, &error);
-    return *store != NULL || report_failure(options, &error, status);
+    return *store != NULL || report_failure(options, &error);
 }
 
 static int run(const Options *options, SweepPlan *plan)
 {
     Store *store = NULL;
     Error error = {0};
-    int status = STATUS_OK;
     bool first = ranks_rank() == 0;
-    bool ready = !first || prepare(options, plan, &store, &status);
+    bool ready = !first || prepare(options, plan, &store);
     if (!ranks_agree(ready, &error)) {
-        return first ? status : STATUS_FAILED;
+        return first ? command_status(false) : STATUS_FAILED;
     }
     if (!first && !read_plan(options, plan)) {
         return STATUS_USAGE;
@@ -250,11 +248,11 @@ static int run(const Options *options, SweepPlan *plan)
     Queue queue =
         {.options = options, .sweep = plan->sweep, .cells = plan->cells, .n = plan->n_cells, .store = store, .figures = plan->csv != NULL};
     QueueEnd end = queue_run(&queue);
-    status = end == QUEUE_FAILED ? STATUS_FAILED : STATUS_OK;
+    int status = end == QUEUE_FAILED ? STATUS_FAILED : STATUS_OK;
     if (first && end == QUEUE_DONE) {
         status = report(options, plan, store);
     }
-    return store_close(store, &error) || report_failure(options, &error, &status) ? status : STATUS_FAILED;
+    return store_close(store, &error) || report_failure(options, &error) ? status : STATUS_FAILED;
 }
 
 static int merge(const Options *options)

@@ -111,25 +111,11 @@ static bool read_fixed_batch(const Options *options, TrainSetup *setup)
 static bool read_task(const Options *options, TrainSetup *setup)
 {
     static const char *const of_text[] = {"data", "ids", "targets", "tokenizer", "vocab", "sample-every", NULL};
-    if (!options_given(options, "task")) {
-        return true;
-    }
-    const char *other = options_first(options, of_text);
-    if (other != NULL) {
-        return option_error(options, other, "--task draws the batches; leave one out");
-    }
-    setup->task = options_task(options);
-    if (setup->task != NULL && !options_given(options, "model") && !options_given(options, "vocab-size")) {
+    bool read = options_task(options, of_text, &setup->task);
+    if (read && setup->task != NULL && !options_given(options, "model") && !options_given(options, "vocab-size")) {
         setup->gpt.vocab_size = task_vocabulary(setup->task);
     }
-    return setup->task != NULL;
-}
-
-static bool fit_task(const Options *options, TrainSetup *setup)
-{
-    Error error;
-    return setup->task == NULL || task_fit(setup->task, setup->gpt.vocab_size, setup->train.length, &error)
-        || option_error(options, "task", "%s", error.message);
+    return read;
 }
 
 static bool read_numbers(const Options *options, TrainSetup *setup)
@@ -163,15 +149,14 @@ static bool tokenizer_kind_asked(const Options *options, const GPTConfig *config
 
 static Tokenizer *make_tokenizer(const Options *options, TokenizerKind kind, const char *data, Error *error)
 {
-    switch (kind) {
-    case TOKENIZER_GPT2: return options_gpt2(options, error);
-    case TOKENIZER_CHARS: return tokenizer_chars_of(data, error);
-    default: return tokenizer_bytes();
+    if (kind == TOKENIZER_GPT2) {
+        return options_gpt2(options, error);
     }
+    return kind == TOKENIZER_CHARS ? tokenizer_chars_of(data, error) : tokenizer_bytes();
 }
 
 // The vocabulary is the tokenizer's, unless a larger one is given.
-static bool read_tokenizer(const Options *options, TrainSetup *setup, int *status)
+static bool read_tokenizer(const Options *options, TrainSetup *setup)
 {
     TokenizerKind kind;
     Error error;
@@ -183,7 +168,7 @@ static bool read_tokenizer(const Options *options, TrainSetup *setup, int *statu
         return false;
     }
     if (setup->tokenizer == NULL) {
-        return report_failure(options, &error, status);
+        return report_failure(options, &error);
     }
     int V = tokenizer_vocab_size(setup->tokenizer);
     bool given = options_given(options, "vocab-size");
@@ -236,9 +221,16 @@ static bool make_folder(const Options *options, TrainPlan *plan, Error *error)
 // ------------------------------------------------------------------------------------------------------------
 // All of it
 
-static void on_tokens(int done, int n, void *progress)
+bool train_make_trainer(TrainSetup *setup, GPT *gpt, Dataset *data, TrainPlan *plan, Error *error)
 {
-    progress_update(done, n, progress);
+    if (gpt == NULL) {
+        dataset_free(data);
+        train_setup_free(setup);
+        return false;
+    }
+    gpt->recompute = plan->recompute;
+    plan->trainer = trainer_create(*setup, gpt, data, error);
+    return plan->trainer != NULL;
 }
 
 static GPT *make_model(const Options *options, const TrainSetup *setup, GPT *saved, Error *error)
@@ -255,14 +247,14 @@ static GPT *make_model(const Options *options, const TrainSetup *setup, GPT *sav
 }
 
 // Everything was read: now the folder, the tokens, the model. Takes setup and saved.
-static bool make_trainer(const Options *options, TrainSetup *setup, GPT *saved, TrainPlan *plan, int *status)
+static bool make_trainer(const Options *options, TrainSetup *setup, GPT *saved, TrainPlan *plan)
 {
     Error error;
     Dataset *data = NULL;
     bool made = train_share_folder(plan, ranks_rank() > 0 || make_folder(options, plan, &error), &error);
     if (made && setup->ids == NULL && setup->task == NULL) {
         Progress progress = progress_begin(options, "MiB of text");
-        data = train_open_data(options_text(options, "data"), setup->tokenizer, plan, on_tokens, &progress, &error);
+        data = train_open_data(options_text(options, "data"), setup->tokenizer, plan, progress_update, &progress, &error);
         progress_end(&progress);
         made = data != NULL;
         if (made) {
@@ -271,55 +263,49 @@ static bool make_trainer(const Options *options, TrainSetup *setup, GPT *saved, 
     }
     GPT *gpt = made ? make_model(options, setup, saved, &error) : NULL;
     if (gpt == NULL) {
-        dataset_free(data);
-        train_setup_free(setup);
         gpt_free(saved);
-        return report_failure(options, &error, status);
     }
-    gpt->recompute = plan->recompute;
-    plan->trainer = trainer_create(*setup, gpt, data, &error);
-    if (plan->trainer == NULL) {
-        return report_failure(options, &error, status);
+    if (!train_make_trainer(setup, gpt, data, plan, &error)) {
+        return report_failure(options, &error);
     }
     plan->trainer->folder_lock = plan->lock;
     plan->lock = -1;
     return true;
 }
 
-static bool read_model(const Options *options, TrainSetup *setup, GPT **saved, int *status)
+static bool read_model(const Options *options, TrainSetup *setup, GPT **saved)
 {
     const GPTPreset *preset;
     *saved = NULL;
     if (!options_given(options, "model")) {
         return options_config(options, DEFAULT_CONFIG, &preset, &setup->gpt);
     }
-    *saved = options_saved_model(options, "dropout", status);
+    *saved = options_saved_model(options, "dropout", 0);
     if (*saved == NULL) {
         return false;
     }
-    *status = STATUS_USAGE;
     setup->gpt = (*saved)->config;
     setup->model = path_real(options_text(options, "model"));
     return options_field(options, config_field_find(gpt_fields, gpt_field_count, "dropout"), &setup->gpt);
 }
 
-bool train_plan_new(const Options *options, TrainPlan *plan, int *status)
+bool train_plan_new(const Options *options, TrainPlan *plan)
 {
     TrainSetup setup = {0};
     GPT *saved = NULL;
-    *status = STATUS_USAGE;
-    bool read = options_threads(options) && options_switch(options, "recompute", &plan->recompute) && options_precision(options, status)
-             && read_model(options, &setup, &saved, status) && read_task(options, &setup) && read_numbers(options, &setup)
-             && fit_task(options, &setup) && train_check_recompute(options, plan, &setup.train);
-    read = read && (!options_given(options, "out") || options_output(options, "out", options_text(options, "out")));
+    bool read = options_threads(options) && options_switch(options, "recompute", &plan->recompute) && options_precision(options)
+             && read_model(options, &setup, &saved) && read_task(options, &setup) && read_numbers(options, &setup)
+             && options_task_fits(options, setup.task, setup.gpt.vocab_size, setup.train.length)
+             && train_check_recompute(options, plan, &setup.train)
+             && (!options_given(options, "out") || options_output(options, "out", options_text(options, "out")));
     setup.data = options_given(options, "data") ? path_real(options_text(options, "data")) : NULL; // to resume from anywhere
-    read = read && (setup.ids != NULL || setup.task != NULL || read_tokenizer(options, &setup, status));
+    read = read && (setup.ids != NULL || setup.task != NULL || read_tokenizer(options, &setup));
     if (!read) {
         train_setup_free(&setup);
         gpt_free(saved);
         return false;
     }
-    return make_trainer(options, &setup, saved, plan, status);
+    return make_trainer(options, &setup, saved, plan);
 }
 
 // Removes a folder in which no run began, with the tokens in it, while it is still locked.

@@ -89,7 +89,7 @@ static bool check_batch(const Options *options, const TrainSetup *saved)
     return same;
 }
 
-static bool check_tokenizer(const Options *options, const TrainSetup *saved, int *status)
+static bool check_tokenizer(const Options *options, const TrainSetup *saved)
 {
     TokenizerKind kind;
     Error error;
@@ -112,7 +112,7 @@ static bool check_tokenizer(const Options *options, const TrainSetup *saved, int
     if (same && options_given(options, "vocab")) {
         Tokenizer *given = options_gpt2(options, &error);
         if (given == NULL) {
-            return report_failure(options, &error, status);
+            return report_failure(options, &error);
         }
         same = tokenizer_fingerprint(given) == tokenizer_fingerprint(saved->tokenizer);
         tokenizer_free(given);
@@ -141,17 +141,16 @@ static bool check_sources(const Options *options, TrainSetup *saved)
 
 static bool check_task(const Options *options, const TrainSetup *saved)
 {
-    if (!options_given(options, "task")) {
-        return true;
-    }
-    if (saved->task == NULL) {
+    static const char *const none[] = {NULL};
+    const Task *task = saved->task;
+    Task *given;
+    if (options_given(options, "task") && task == NULL) {
         return option_error(options, "task", "the run trains on other data, which cannot change; leave it out");
     }
-    Task *given = options_task(options);
-    bool same = given != NULL && given->kind == saved->task->kind && given->k == saved->task->k;
-    bool read = given != NULL;
+    bool read = options_task(options, none, &given);
+    bool same = given == NULL || (given->kind == task->kind && given->k == task->k);
     free(given);
-    return same || (read && contradicts(options, "task", saved->task->name));
+    return read && (same || contradicts(options, "task", task->name));
 }
 
 static bool check_seed(const Options *options, const TrainSetup *saved)
@@ -165,10 +164,10 @@ static bool check_seed(const Options *options, const TrainSetup *saved)
     return seed == saved->seed || contradicts(options, "seed", number);
 }
 
-static bool check_all(const Options *options, TrainSetup *saved, int *status)
+static bool check_all(const Options *options, TrainSetup *saved)
 {
     return check_numbers(options, &saved->train) && check_model(options, &saved->gpt) && check_batch(options, saved) && check_task(options, saved)
-        && check_tokenizer(options, saved, status) && check_sources(options, saved) && check_seed(options, saved)
+        && check_tokenizer(options, saved) && check_sources(options, saved) && check_seed(options, saved)
         && (!options_given(options, "steps") || options_field(options, config_field_find(train_fields, train_field_count, "steps"), &saved->train));
 }
 
@@ -192,7 +191,7 @@ static char *last_run(void)
 }
 
 // Takes setup. Messages call the text by the name on this command line, if given.
-static Trainer *make_trainer(const Options *options, const TrainPlan *plan, TrainSetup *setup, Error *error)
+static bool make_trainer(const Options *options, TrainPlan *plan, TrainSetup *setup, Error *error)
 {
     Dataset *data = NULL;
     bool reads = setup->ids == NULL && setup->task == NULL;
@@ -201,18 +200,7 @@ static Trainer *make_trainer(const Options *options, const TrainPlan *plan, Trai
         data = train_open_data(named != NULL ? named : setup->data, setup->tokenizer, plan, NULL, NULL, error);
     }
     GPT *gpt = data == NULL && reads ? NULL : gpt_create_blank(&setup->gpt, error);
-    if (gpt == NULL) {
-        dataset_free(data);
-        train_setup_free(setup);
-        return NULL;
-    }
-    gpt->recompute = plan->recompute;
-    Trainer *trainer = trainer_create(*setup, gpt, data, error);
-    if (trainer != NULL && !trainer_load(trainer, plan->folder, error)) {
-        trainer_free(trainer);
-        return NULL;
-    }
-    return trainer;
+    return train_make_trainer(setup, gpt, data, plan, error) && trainer_load(plan->trainer, plan->folder, error);
 }
 
 // The learning rate's schedule stays as it was: after its end the learning rate is min_lr.
@@ -240,28 +228,26 @@ static bool lock_run(TrainPlan *plan, Error *error)
     return plan->lock >= 0;
 }
 
-bool train_plan_resume(const Options *options, TrainPlan *plan, int *status)
+bool train_plan_resume(const Options *options, TrainPlan *plan)
 {
     TrainSetup setup;
     Error error;
     plan->folder = options_given(options, "out") ? memory_copy_text(options_text(options, "out")) : last_run();
-    *status = STATUS_USAGE;
-    if (!options_threads(options) || !options_switch(options, "recompute", &plan->recompute) || !options_precision(options, status)
+    if (!options_threads(options) || !options_switch(options, "recompute", &plan->recompute) || !options_precision(options)
         || !options_output(options, "out", plan->folder)) {
         return false;
     }
     bool found = ranks_rank() > 0 || lock_run(plan, &error);
     if (!train_share_folder(plan, found, &error) || !train_setup_load(plan->folder, &setup, &error)) {
-        return report_failure(options, &error, status);
+        return report_failure(options, &error);
     }
-    if ((setup.data != NULL && !options_output(options, "data", setup.data)) || !check_all(options, &setup, status)
+    if ((setup.data != NULL && !options_output(options, "data", setup.data)) || !check_all(options, &setup)
         || !train_check_recompute(options, plan, &setup.train)) {
         train_setup_free(&setup);
         return false;
     }
-    plan->trainer = make_trainer(options, plan, &setup, &error);
-    if (plan->trainer == NULL) {
-        return report_failure(options, &error, status);
+    if (!make_trainer(options, plan, &setup, &error)) {
+        return report_failure(options, &error);
     }
     plan->trainer->folder_lock = plan->lock;
     plan->lock = -1;

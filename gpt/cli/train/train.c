@@ -128,12 +128,11 @@ static void print_notes(const Options *options, const TrainPlan *plan)
 {
     const Trainer *trainer = plan->trainer;
     const GPTConfig *config = &trainer->setup.gpt;
-    char parameters[NUMBER_TEXT];
-    char learned[NUMBER_TEXT];
+    char number[NUMBER_TEXT];
     char validated[NUMBER_TEXT];
-    thousands_text((double)gpt_cost(config, 1, 1).parameters, parameters);
-    command_note(options, "%s: %s parameters, %d layer%s, width %d, context %d, vocabulary %d%s", plan->folder, parameters, config->n_layer,
-                 plural(config->n_layer), config->n_embd, config->context_length, config->vocab_size, config->shortcut ? "" : ", no shortcuts");
+    command_note(options, "%s: %s parameters, %d layer%s, width %d, context %d, vocabulary %d%s", plan->folder,
+                 thousands_text((double)gpt_cost(config, 1, 1).parameters, number), config->n_layer, plural(config->n_layer), config->n_embd,
+                 config->context_length, config->vocab_size, config->shortcut ? "" : ", no shortcuts");
     options_precision_note(options);
     if (trainer->setup.task != NULL) {
         command_note(options, "%s: %d symbols", trainer->setup.task->name, trainer->setup.task->n_symbols);
@@ -141,9 +140,9 @@ static void print_notes(const Options *options, const TrainPlan *plan)
     if (trainer->data == NULL) {
         return;
     }
-    thousands_text((double)dataset_tokens(trainer->data, SPLIT_TRAIN), learned);
-    thousands_text((double)dataset_tokens(trainer->data, SPLIT_VAL), validated);
-    command_note(options, "%s: %s tokens for training, %s for validation; %s", trainer->data->name, learned, validated,
+    command_note(options, "%s: %s tokens for training, %s for validation; %s", trainer->data->name,
+                 thousands_text((double)dataset_tokens(trainer->data, SPLIT_TRAIN), number),
+                 thousands_text((double)dataset_tokens(trainer->data, SPLIT_VAL), validated),
                  tokenizer_name(tokenizer_kind(trainer->setup.tokenizer)));
     if (trainer->data->note.message[0] != '\0') {
         command_note(options, "%s", trainer->data->note.message);
@@ -226,7 +225,7 @@ static bool check_timeline(const Options *options)
         || ((plot_path_check(path, &error) || option_error(options, "timeline", "%s", error.message)) && options_output(options, "timeline", path));
 }
 
-static int run(const Options *options, TrainPlan *plan)
+static bool run(const Options *options, TrainPlan *plan)
 {
     Trainer *trainer = plan->trainer;
     Error error;
@@ -234,8 +233,6 @@ static int run(const Options *options, TrainPlan *plan)
     TrainWatcher watcher = {on_step, on_evaluation, on_sample, is_asked_to_stop, &watch};
     Tape *tape = tape_create();
     double started = clock_seconds();
-    int status = STATUS_FAILED;
-
     random_seed(&watch.random, trainer->setup.seed + 2);
     train_note_ranks(options, plan);
     print_notes(options, plan);
@@ -252,19 +249,17 @@ static int run(const Options *options, TrainPlan *plan)
     if (done && ranks_rank() == 0) {
         draw(options, plan);
     }
-    if (done && trainer->adamw.step < trainer->setup.train.steps) {
+    bool stopped = done && trainer->adamw.step < trainer->setup.train.steps;
+    if (stopped) {
         command_note(options, "stopped and saved after step %d of %d; resume with: gptape train --out %s --resume", trainer->adamw.step,
                      trainer->setup.train.steps, plan->folder);
-        status = interrupt_status();
-    } else if (done && ranks_rank() > 0) {
-        status = STATUS_OK;
-    } else if (done && train_report(options, trainer, plan->folder, clock_seconds() - started, &error)) {
-        status = STATUS_OK;
+        command_stop(interrupt_status());
     } else {
-        report_error(options, &error);
+        done = (done && (ranks_rank() > 0 || train_report(options, trainer, plan->folder, clock_seconds() - started, &error)))
+            || report_failure(options, &error);
     }
     tape_free(tape);
-    return status;
+    return done && !stopped;
 }
 
 // Probes measure what --gradflow-every measures.
@@ -291,16 +286,13 @@ int command_train(const Options *options)
     TrainPlan plan = {.lock = -1};
     const Probe *probes[PROBES_MOST];
     int n_probes = 0;
-    int status = STATUS_USAGE;
-    bool resumes = options_given(options, "resume");
-    if (!check_timeline(options)) {
-        return STATUS_USAGE;
-    }
-    if (options_probes(options, probes, &n_probes, &status)
-        && (resumes ? train_plan_resume(options, &plan, &status) : train_plan_new(options, &plan, &status))) {
-        status = set_probes(options, plan.trainer, probes, n_probes) ? run(options, &plan) : STATUS_USAGE;
-        status = plan.trainer->n_probes == 0 || report_faults(options, plan.trainer) || status != STATUS_OK ? status : STATUS_FAILED;
+    bool done = check_timeline(options) && options_probes(options, probes, &n_probes)
+             && (options_given(options, "resume") ? train_plan_resume : train_plan_new)(options, &plan)
+             && set_probes(options, plan.trainer, probes, n_probes);
+    if (done) {
+        done = run(options, &plan);
+        done = (n_probes == 0 || report_faults(options, plan.trainer)) && done;
     }
     train_plan_free(&plan);
-    return status;
+    return command_status(done);
 }

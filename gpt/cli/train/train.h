@@ -18,9 +18,10 @@ typedef struct TrainPlan {
     Trainer *trainer;
 } TrainPlan;
 
-// From options to a trainer that can run; false after one line on stderr, with the exit status. Free the plan either way.
-bool train_plan_new(const Options *options, TrainPlan *plan, int *status);
-bool train_plan_resume(const Options *options, TrainPlan *plan, int *status);
+// From options to a trainer that can run; false after one line on stderr. Free the plan either way.
+bool train_plan_new(const Options *options, TrainPlan *plan);
+bool train_plan_resume(const Options *options, TrainPlan *plan);
+bool train_make_trainer(TrainSetup *setup, GPT *gpt, Dataset *data, TrainPlan *plan, Error *error); // of these three, which it takes
 void train_plan_free(TrainPlan *plan);
 
 // --accumulate is per rank; config has the total.

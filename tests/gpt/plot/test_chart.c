@@ -282,13 +282,11 @@ enum { HARMFUL = sizeof harmful / sizeof harmful[0] };
 // As SVG has it.
 static char *in_svg(const char *text)
 {
-    PlotText result;
-    plot_text_open(&result);
+    Writer *result = writer_begin();
     for (const char *c = text; *c != '\0'; c++) {
-        fprintf(result.stream, *c == '&' ? "&amp;" : "%c", *c);
+        fprintf(result->stream, *c == '&' ? "&amp;" : "%c", *c);
     }
-    plot_text_close(&result);
-    return result.bytes;
+    return writer_end(result);
 }
 
 static void assert_drawn_times(const char *path, const char *text, int times)

@@ -18,11 +18,9 @@ typedef void Quote(FILE *out, const char *text);
 
 static char *quoted(Quote *quote, const char *text)
 {
-    PlotText result;
-    plot_text_open(&result);
-    quote(result.stream, text);
-    plot_text_close(&result);
-    return result.bytes;
+    Writer *result = writer_begin();
+    quote(result->stream, text);
+    return writer_end(result);
 }
 
 // Texts that would be commands, markup or formats, and those that are hard to show.
@@ -73,11 +71,9 @@ enum { HARMFUL = sizeof harmful / sizeof harmful[0], LONG = 10000 };
 // What is to be shown of text.
 static char *shown(const char *text)
 {
-    PlotText result;
-    plot_text_open(&result);
-    quote_terminal(result.stream, text, strlen(text), false);
-    plot_text_close(&result);
-    return result.bytes;
+    Writer *result = writer_begin();
+    quote_terminal(result->stream, text, strlen(text), false);
+    return writer_end(result);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -107,21 +103,21 @@ static void svg_text(const char *svg, char *text)
 // Draws n texts, each in a separate plot, as quote and use have it, and compares what the SVG shows with what is to be shown.
 static void assert_drawn(Quote *quote, const char *use, const char *const *texts, int n)
 {
-    PlotText script;
-    plot_text_open(&script);
-    fprintf(script.stream, "ran = 'MACRO'\nset encoding utf8\nset terminal svg\nset xrange [0:1]\nset multiplot\n");
+    Writer *script = writer_begin();
+    fprintf(script->stream, "ran = 'MACRO'\nset encoding utf8\nset terminal svg\nset xrange [0:1]\nset multiplot\n");
     for (int i = 0; i < n; i++) {
         char *string = quoted(quote, texts[i]);
-        fprintf(script.stream, use, string);
-        fprintf(script.stream, "\nplot 0 notitle\nunset label\n");
+        fprintf(script->stream, use, string);
+        fprintf(script->stream, "\nplot 0 notitle\nunset label\n");
         free(string);
     }
-    plot_text_close(&script);
-    PlotText svg;
+    char *text = writer_end(script);
+    char *svg;
+    size_t n_svg;
     Error error;
-    ck_assert_msg(gnuplot_run(script.bytes, script.n, &svg, &error), "%s", error.message);
-    char *drawn = memory_allocate(svg.n + 1, "a text");
-    svg_text(svg.bytes, drawn);
+    ck_assert_msg(gnuplot_run(text, &svg, &n_svg, &error), "%s", error.message);
+    char *drawn = memory_allocate(n_svg + 1, "a text");
+    svg_text(svg, drawn);
     const char *at = drawn;
     for (int i = 0; i < n; i++) {
         char *expected = shown(texts[i]);
@@ -130,8 +126,8 @@ static void assert_drawn(Quote *quote, const char *use, const char *const *texts
         free(expected);
     }
     ck_assert_ptr_null(fopen("RAN", "r"));
-    free(script.bytes);
-    free(svg.bytes);
+    free(text);
+    free(svg);
     free(drawn);
 }
 
@@ -258,12 +254,11 @@ START_TEST(characters_without_a_shape_are_shown)
         ck_assert_str_eq(text, pairs[i][1]);
         free(text);
     }
-    PlotText lines;
-    plot_text_open(&lines);
-    quote_terminal(lines.stream, "a\n\tb\x1b\0c", 7, true);
-    plot_text_close(&lines);
-    ck_assert_str_eq(lines.bytes, "a\n\tb\\x1b\\x00c");
-    free(lines.bytes);
+    Writer *lines = writer_begin();
+    quote_terminal(lines->stream, "a\n\tb\x1b\0c", 7, true);
+    char *text = writer_end(lines);
+    ck_assert_str_eq(text, "a\n\tb\\x1b\\x00c");
+    free(text);
 }
 END_TEST
 
@@ -286,17 +281,16 @@ END_TEST
 
 START_TEST(numbers_have_points_in_every_locale)
 {
-    PlotText number;
+    Writer *number = writer_begin();
     bool comma = setlocale(LC_ALL, "de_DE.UTF-8") != NULL;
-    plot_text_open(&number);
-    number_print(number.stream, "%.9g", 0.5);
-    plot_text_close(&number);
+    number_print(number->stream, "%.9g", 0.5);
+    char *text = writer_end(number);
     char local[8];
     snprintf(local, sizeof local, "%g", 0.5);
     setlocale(LC_ALL, "C");
-    ck_assert_str_eq(number.bytes, "0.5");
+    ck_assert_str_eq(text, "0.5");
     ck_assert_str_eq(local, comma ? "0,5" : "0.5"); // the caller's locale is in force again
-    free(number.bytes);
+    free(text);
 }
 END_TEST
 
