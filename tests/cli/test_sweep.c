@@ -1,4 +1,4 @@
-// test_sweep.c: gptape sweep and gptape claims: results that do not depend on how cells are run, files that survive kills and full disks.
+// test_sweep.c: gptape sweep: results that do not depend on how cells are run, files that survive kills and full disks.
 
 #include "tests/cli/run.h"
 #include "tests/support/folder.h"
@@ -206,6 +206,21 @@ START_TEST(long_rules_are_not_cut)
 }
 END_TEST
 
+// One point, which is not finite, and the long rule in the table, the chart and the plot.
+START_TEST(long_rules_are_drawn)
+{
+    assert_prints("(printf 'f(h)'; printf ' + h%.0s' $(seq 500)) > rule; wc -c < rule", "2004\n");
+    Run run = run_gptape("sweep --vary depth=2 --width 2 --seeds 1 --quiet --residual \"$(cat rule)\" --plot long.svg");
+    assert_quiet(&run);
+    assert_has(&run, run.out, "o median (1 of 1 points are 0, below 0, or not finite)");
+    run_free(&run);
+    run = run_gptape("sweep --vary depth=2,3 --width 2 --seeds 1 --quiet --residual 'h + f(h)' --residual \"$(cat rule)\" --plot long.svg");
+    assert_quiet(&run);
+    assert_has(&run, run.out, "# f(h) + h + h + ");
+    run_free(&run);
+}
+END_TEST
+
 START_TEST(two_sweeps_on_one_file_are_reported)
 {
     succeed(SWEEP "--runs a.csv");
@@ -293,71 +308,6 @@ START_TEST(bad_input_over_ranks_is_one_line)
 }
 END_TEST
 
-// ------------------------------------------------------------------------------------------------------------
-// Claims
-
-START_TEST(claims_are_listed_and_run)
-{
-    Run run = run_gptape("claims --list");
-    assert_quiet(&run);
-    assert_has(&run, run.out, "xiong-pre-flat: Xiong 2020 (2002.04745), figure 3a\n");
-    run_free(&run);
-    run = run_gptape("claims rezero-160 rezero-weights he-gain-0.5 --seeds 3 --quiet --csv c.csv --html c.html --runs r.csv");
-    assert_quiet(&run);
-    assert_has(&run, run.out, "agrees          rezero-160                   1 [1, 1] ");
-    assert_has(&run, run.out, "3 claims: 3 agree, 0 differ, 0 cannot be measured.");
-    run_free(&run);
-    assert_prints("head -1 c.csv; grep -c . c.csv; grep -c '' r.csv",
-                  "id,source,claim,how,predicted,tolerance,measured,low,high,n,verdict,seconds\n4\n10\n");
-    assert_prints("grep -c '<tr id=' c.html; grep -o '<svg' c.html | grep -c .; grep -c 'src=\\|href=' c.html || true", "3\n6\n0\n");
-    run = run_gptape("claims rezero-160 rezero-weights he-gain-0.5 --seeds 3 --quiet --json --runs r.csv");
-    assert_quiet(&run);
-    cJSON *json = run_json(&run);
-    ck_assert_str_eq(cJSON_GetObjectItem(cJSON_GetArrayItem(json, 2), "verdict")->valuestring, "agrees");
-    ck_assert_double_eq_tol(json_number(cJSON_GetArrayItem(json, 2), "measured"), 0.299, 0.003);
-    cJSON_Delete(json);
-    run_free(&run);
-    assert_prints("grep -c '' r.csv", "10\n"); // nothing was run again
-}
-END_TEST
-
-// Ten claims, of which three differ, on two disjoint sets of seeds: the verdicts are the same.
-START_TEST(verdicts_do_not_depend_on_the_seeds)
-{
-#define STABLE \
-    "vanishing-book shortcuts-book glorot-weights glorot-normalized fixup-growth he-gain-0.25 he-gain-0.9 rezero-160 xiong-pre-flat veit-plain-length " \
-    "noci-collapse --quiet "
-    succeed("claims " STABLE "--csv a.csv");
-    succeed("claims " STABLE "--seed 20000 --csv b.csv");
-    assert_prints(
-        "for f in a b; do awk -F, 'NR > 1 {print $1, $(NF - 1)}' $f.csv > $f.verdicts; done; cmp a.verdicts b.verdicts && grep -c agrees a.verdicts; "
-        "grep -c differs a.verdicts; cut -d, -f7- a.csv | cmp -s - b.csv || echo measured",
-        "8\n3\nmeasured\n");
-}
-END_TEST
-
-START_TEST(a_claim_is_explained)
-{
-    Run run = run_gptape("claims he-gain-0.5 --explain --seeds 3 --quiet");
-    assert_quiet(&run);
-    assert_has(&run, run.out, "Source: He 2016 (1603.05027)");
-    assert_has(&run, run.out, "Command: gptape gradflow --width 64 ");
-    assert_has(&run, run.out, "The network of seed 123");
-    run_free(&run);
-}
-END_TEST
-
-START_TEST(invalid_claims_are_one_line_errors)
-{
-    refuse("claims xiong-post-lst", 2, "'xiong-post-lst': unknown claim; did you mean xiong-post-last?");
-    refuse("claims rezero-160 rezero-160", 2, "rezero-160: given twice");
-    refuse("claims --explain", 2, "--explain: ");
-    refuse("claims rezero-160 --csv - --json", 2, "--csv: '-' and --json both write to stdout (expected a file)");
-    succeed("sweep --vary depth=3 --seeds 1 --quiet --runs s.csv");
-    refuse("claims rezero-160 --runs s.csv", 1, "s.csv: line 2 belongs to another sweep, ");
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("sweep");
@@ -371,6 +321,7 @@ int main(void)
     tcase_add_test(sweep, shards_are_merged);
     tcase_add_loop_test(sweep, invalid_sweeps_are_one_line_errors, 0, sizeof refused / sizeof refused[0]);
     tcase_add_test(sweep, long_rules_are_not_cut);
+    tcase_add_test(sweep, long_rules_are_drawn);
     tcase_add_test(sweep, two_sweeps_on_one_file_are_reported);
     tcase_add_test(sweep, a_full_disk_is_reported_and_keeps_the_results);
     suite_add_tcase(suite, sweep);
@@ -382,12 +333,5 @@ int main(void)
     tcase_add_test(ranks, bad_input_over_ranks_is_one_line);
     suite_add_tcase(suite, ranks);
 
-    TCase *claims = case_create("claims");
-    tcase_add_checked_fixture(claims, folder_enter, folder_leave);
-    tcase_add_test(claims, claims_are_listed_and_run);
-    tcase_add_test(claims, verdicts_do_not_depend_on_the_seeds);
-    tcase_add_test(claims, a_claim_is_explained);
-    tcase_add_test(claims, invalid_claims_are_one_line_errors);
-    suite_add_tcase(suite, claims);
     return suite_run(suite);
 }

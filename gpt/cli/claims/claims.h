@@ -22,7 +22,7 @@ typedef struct ClaimRun {
 // The options of gradflow for the claim's networks, as a command; with vary a sweep. The caller frees it.
 char *claim_command(const ClaimRun *run);
 
-// Describes the estimate: "median of ratio l2 activation_grad layers.#.out". The caller frees it.
+// Describes the estimate: "median over seeds of 'ratio l2 activation_grad layers.#.out'". The caller frees it.
 char *claim_statistic_text(const Claim *claim);
 
 void claims_list(const Options *options, const ClaimRun *runs, int n);

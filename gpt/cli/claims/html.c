@@ -40,9 +40,25 @@ static double place(const Scale *scale, double value, double from, double to)
     return from + (span > 0 ? (value - scale->low) / span : 0.5) * (to - from);
 }
 
-static void write_text(FILE *out, double x, double y, const char *anchor, double value)
+typedef struct Place {
+    double x, y;
+    const char *anchor;
+} Place;
+
+// Both ends of an axis, with as many digits as distinguish them.
+static void write_ends(FILE *out, Place low_place, double low, Place high_place, double high)
 {
-    number_print(out, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"11\" text-anchor=\"%s\">%.3g</text>", x, y, anchor, value);
+    char texts[2][32];
+    int digits = 3;
+    do {
+        number_format(texts[0], sizeof texts[0], "%.*g", digits, low);
+        number_format(texts[1], sizeof texts[1], "%.*g", digits, high);
+        digits++;
+    } while (digits <= 9 && strcmp(texts[0], texts[1]) == 0);
+    for (int i = 0; i < 2; i++) {
+        Place place = i == 0 ? low_place : high_place;
+        number_print(out, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"11\" text-anchor=\"%s\">%s</text>", place.x, place.y, place.anchor, texts[i]);
+    }
 }
 
 // The prediction with its tolerance as a gray band, the interval as a bar with ends, the measured number as a diamond.
@@ -55,7 +71,7 @@ static void write_interval(FILE *out, const ClaimRun *run)
     extend(&scale, claim->prediction + claim->tolerance);
     extend(&scale, estimate->low);
     extend(&scale, estimate->high);
-    double margin = fmax(0.08 * (scale.high - scale.low), 1e-12 * fabs(scale.high) + 1e-300);
+    double margin = scale.high > scale.low ? 0.08 * (scale.high - scale.low) : scale.high != 0 ? 0.1 * fabs(scale.high) : 1;
     scale.low -= margin;
     scale.high += margin;
     double band_low = place(&scale, claim->prediction - claim->tolerance, LEFT, RIGHT);
@@ -76,8 +92,7 @@ static void write_interval(FILE *out, const ClaimRun *run)
                      high, low, high);
         number_print(out, "<path class=\"mark\" d=\"M%.1f 13l5 6-5 6-5-6z\" fill=\"#000\"/>", value);
     }
-    write_text(out, LEFT, 51, "start", scale.low);
-    write_text(out, RIGHT, 51, "end", scale.high);
+    write_ends(out, (Place){LEFT, 51, "start"}, scale.low, (Place){RIGHT, 51, "end"}, scale.high);
     fprintf(out, "</svg>");
 }
 
@@ -111,8 +126,8 @@ static void write_points(FILE *out, const ClaimRun *run)
                          place(&x, one ? i : run->x[i / grid->n_seeds], LEFT + 6, RIGHT - 6), place(&y, value, STRIP_BOTTOM, STRIP_TOP));
         }
     }
-    write_text(out, LEFT, 10, "start", logarithm ? pow(10, y.high) : y.high);
-    write_text(out, LEFT, 128, "start", logarithm ? pow(10, y.low) : y.low);
+    write_ends(out, (Place){LEFT, 128, "start"}, logarithm ? pow(10, y.low) : y.low, (Place){LEFT, 10, "start"},
+               logarithm ? pow(10, y.high) : y.high);
     fprintf(out, "<text x=\"%d\" y=\"128\" font-size=\"11\" text-anchor=\"end\">%s%s</text></svg>", RIGHT, logarithm ? "logarithmic, by " : "by ",
             one ? "seed" : grid->varied[0].name);
 }
@@ -156,11 +171,11 @@ static void write_row(FILE *out, const ClaimRun *run)
     if (run->estimate.missing != NULL) {
         write_part(out, "p", run->estimate.missing);
     } else {
-        number_print(out, "measured %.4g, 95 %% in [%.4g, %.4g]; ", run->estimate.value, run->estimate.low, run->estimate.high);
+        number_print(out, "Measured: %.4g (95 %% interval: %.4g to %.4g). ", run->estimate.value, run->estimate.low, run->estimate.high);
     }
-    number_print(out, "predicted %.4g &#177; %.2g: ", claim->prediction, claim->tolerance);
+    number_print(out, "Predicted: %.4g &#177; %.2g (tolerance: ", claim->prediction, claim->tolerance);
     quote_html(out, claim->reason);
-    fprintf(out, "</div>\n");
+    fprintf(out, ").</div>\n");
     write_part(out, "p class=\"small\"", statistic);
     write_points(out, run);
     fprintf(out, "</td></tr>\n");
@@ -184,7 +199,8 @@ void claims_write_html(FILE *out, const ClaimRun *runs, int n)
     fprintf(
         out,
         "<p>A claim <em>agrees</em> if its prediction with its tolerance (the gray band; the dashed line is the prediction) overlaps the 95 %% "
-        "bootstrap interval over seeds (the bar; the diamond is the measured number). Below it, each point is one network.</p>\n"
+        "bootstrap interval over seeds (the bar; the diamond is the measured number). Below it, each point is one network. Numbers in parentheses after a source are "
+        "arXiv identifiers.</p>\n"
         "<table><thead><tr><th scope=\"col\">Verdict</th><th scope=\"col\">Claim and command</th><th scope=\"col\">Measurement</th></tr></thead><tbody>\n");
     for (int i = 0; i < n; i++) {
         write_row(out, &runs[i]);

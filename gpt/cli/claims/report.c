@@ -40,9 +40,9 @@ char *claim_statistic_text(const Claim *claim)
     size_t n;
     FILE *stream = text_open(&text, &n);
     if (claim->trend != TREND_NONE) {
-        fprintf(stream, "%s of ", trend_name(claim->trend));
+        fprintf(stream, "%s of the ", trend_name(claim->trend));
     }
-    fprintf(stream, "%s over the seeds of %s", over_name(claim->over), claim->statistic);
+    fprintf(stream, "%s over seeds of '%s'", over_name(claim->over), claim->statistic);
     fclose(stream);
     return text;
 }

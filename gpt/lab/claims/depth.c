@@ -24,7 +24,7 @@ const Claim claims_depth[] = {
     {
         .id = "vanishing-book",
         .source = "Raschka, Build a Large Language Model (From Scratch), section 4.4",
-        .sentence = "Without shortcuts the gradient of the first layer vanishes with depth: here by 0.61 decades a layer.",
+        .sentence = "Without shortcuts the gradient of the first layer vanishes with depth: here by 0.61 decades per layer.",
         .settings = "--shortcut off",
         .vary = "depth=5,10,20,40",
         .statistic = "ratio mean_abs weight_grad layers.#.weight",
@@ -47,23 +47,23 @@ const Claim claims_depth[] = {
         .id = "glorot-activations",
         .source = "Glorot and Bengio 2010 (AISTATS), figure 6",
         .sentence = "With weights drawn from U(-1/sqrt(n), 1/sqrt(n)), n Var W is 1/3, and the standard deviation of the activations "
-              "falls by sqrt(1/3) a layer.",
+              "falls by a factor of sqrt(1/3) per layer.",
         .settings = GLOROT " --init torch",
         .statistic = "slope rms activation@1..4 layers.#.out",
         .over = OVER_MEDIAN, .seeds = 10, .prediction = -0.2386, .tolerance = 0.005,
         .reason = "2 %: tanh is nearly linear after the first layer, which is left out",
-        .note = "Five hidden layers of 1000 tanh units, ten random rows. The slope is in decades a layer; log10 sqrt(1/3) = "
+        .note = "Five hidden layers of 1000 tanh units, ten random rows. The slope is in decades per layer; log10 sqrt(1/3) = "
               "-0.2386.",
     },
     {
         .id = "glorot-gradients",
         .source = "Glorot and Bengio 2010 (AISTATS), figure 7",
-        .sentence = "Backward, the standard deviation of the gradient falls by the same sqrt(1/3) a layer.",
+        .sentence = "With the same weights, the standard deviation of the back-propagated gradient also falls by a factor of sqrt(1/3) per layer.",
         .settings = GLOROT " --init torch",
         .statistic = "slope rms activation_grad@0..4 layers.#.out",
         .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.2386, .tolerance = 0.015,
         .reason = "as for the activations",
-        .note = "Positive, since the gradient is larger in later layers. It is taken after tanh, in all five hidden layers: a factor of 0.567 a layer. "
+        .note = "Positive, since the gradient is larger in later layers. It is taken after tanh, in all five hidden layers: a factor of 0.567 per layer. "
                 "An independent program that takes it before tanh, without the first layer, finds 0.560.",
     },
     {
@@ -75,16 +75,16 @@ const Claim claims_depth[] = {
         .over = OVER_MEDIAN, .seeds = 10, .prediction = 0, .tolerance = 0.03,
         .reason = "an eighth of the slope with the standard initialization",
         .note = "n Var W is 1 here, but tanh' is below 1, so the gradient still falls, by 0.065 decades (a factor of 0.86) a "
-              "layer: nearly flat, not flat. An independent program that counts the gradient before tanh finds 0.80 a layer.",
+              "layer: nearly flat, not flat. An independent program that counts the gradient before tanh finds 0.80 per layer.",
     },
     {
         .id = "glorot-weights",
         .source = "Glorot and Bengio 2010 (AISTATS)",
-        .sentence = "Even so, the gradients of the weights are the same in all layers.",
+        .sentence = "With the same weights, the gradients of the weights nevertheless have the same size in all layers.",
         .settings = GLOROT " --init torch",
         .statistic = "slope rms weight_grad@0..4 layers.#.weight",
         .over = OVER_MEDIAN, .seeds = 10, .prediction = 0, .tolerance = 0.005,
-        .reason = "1 % a layer, against 42 % for the gradient of the activations",
+        .reason = "1 % per layer, against 42 % for the gradient of the activations",
         .note = "Activations shrink as gradients grow, and a weight's gradient is their product.",
     },
     {
@@ -102,12 +102,13 @@ const Claim claims_depth[] = {
     {
         .id = "yang-batchnorm",
         .source = "Yang 2019 (1902.08129)",
-        .sentence = "Without shortcuts, batch normalization and ReLU let the gradient explode by sqrt(pi/(pi - 1)) = 1.21 a layer.",
+        .sentence = "Without shortcuts, batch normalization and ReLU let the gradient grow by a factor of sqrt(pi/(pi - 1)) = "
+                    "1.21 per layer.",
         .settings = "--shortcut off --norm batch --depth 25 --width 256 --activation relu --init kaiming --inputs normal:256",
         .statistic = "slope l2 activation_grad@4..20 layers.#.out",
         .over = OVER_MEDIAN, .seeds = 5, .prediction = -0.08319, .tolerance = 0.003,
         .reason = "the theory is for infinite width and batch; here both are 256",
-        .note = "log10 1.2111 = 0.0832 decades a layer, negative because the gradient grows on its way back.",
+        .note = "log10 1.2111 = 0.0832 decades per layer, negative because the gradient grows on its way back.",
     },
     HANIN("32", "16", "18", "2.5", 2.5 / 4, ""),
     HANIN("32", "32", "34", "5", 5. / 4, ""),

@@ -28,7 +28,7 @@ const Claim claims_landscape[] = {
         .statistic = "at:1 value autocorrelation",
         .over = OVER_MEDIAN, .seeds = 20, .prediction = 0, .tolerance = 0.07,
         .reason = "1/sqrt(256), the correlation of as many points of white noise, is 0.06",
-        .note = "The correlation at lag 1 along 256 points from -2 to 2.",
+        .note = "The correlation at lag 1 along 256 points from -2 to 2. An independent program finds -0.006, with an interval of -0.04 to 0.03.",
     },
     {
         .id = "shattered-no-norm",
@@ -48,7 +48,7 @@ const Claim claims_landscape[] = {
         .statistic = "at:1 value autocorrelation",
         .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.87, .tolerance = 0.05,
         .reason = "0.88 and 0.87 by independent programs",
-        .note = "The factor matters as much as the shortcut: without it the gradient decorrelates with depth here, too, only more "
+        .note = "An independent program with twice as many seeds finds 0.867, with an interval of 0.845 to 0.888. The factor matters as much as the shortcut: without it the gradient decorrelates with depth here, too, only more "
               "slowly.",
     },
     {
@@ -60,7 +60,7 @@ const Claim claims_landscape[] = {
         .statistic = "log10 first value singular_value@0 / median value singular_value@0",
         .over = OVER_MEDIAN, .seeds = 5, .prediction = 0, .tolerance = 1e-5,
         .reason = "rounding in float32 through 64 layers",
-        .note = "Decades between the largest and the median singular value.",
+        .note = "Decades between the largest and the median singular value. An independent program in double finds 0.",
     },
     {
         .id = "isometry-tanh",
@@ -75,7 +75,7 @@ const Claim claims_landscape[] = {
     {
         .id = "isometry-gaussian",
         .source = "Saxe 2014 (1312.6120), Pennington 2017 (1711.04735)",
-        .sentence = "With normal weights of the same variance the network is no isometry: the singular values spread over "
+        .sentence = "With normal weights of the same variance the network is not an isometry: the singular values spread over "
               "ten decades in 64 layers.",
         .settings = ISOMETRY " --precision f64 --init kaiming --init-gain 0.70710678 --activation tanh --residual 'f(h*0.1^(1/l^9))'",
         .statistic = "log10 first value singular_value@0 / median value singular_value@0",

@@ -21,7 +21,7 @@
         .over = OVER_MEAN, .seeds = 10, .prediction = SLOPE, .tolerance = 0.001, \
         .reason = "finite width: 0.5 % of chi_1", \
         .note = "50 layers of 512 tanh units, after ten in which the variance reaches its fixed point; bias variance 0.05. The slope is -log10(chi_1)/2 " \
-                "decades a layer. At chi_1 = 1, the edge of chaos, the gradient neither vanishes nor explodes.", \
+                "decades per layer. At chi_1 = 1, the edge of chaos, the gradient neither vanishes nor explodes.", \
     }
 
 const Claim claims_mean_field[] = {

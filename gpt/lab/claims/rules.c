@@ -10,12 +10,13 @@
 #define HE_GAIN(GAIN, PREDICTION) { \
         .id = "he-gain-" GAIN, \
         .source = "He 2016 (1603.05027)", \
-        .sentence = "A factor of " GAIN " on every shortcut multiplies the gradient by " GAIN " a block: the slope is the logarithm of the gain.", \
+        .sentence = "A factor of " GAIN " on every shortcut multiplies the gradient by " GAIN " per block: the slope is the logarithm of the gain.", \
         .settings = BRANCH " --depth 41 --residual '" GAIN "*h + 0.1*linear(f(h))'", \
         .statistic = "slope l2 activation_grad@0..39 layers.#.out", \
         .over = OVER_MEDIAN, .seeds = 20, .prediction = PREDICTION, .tolerance = 0.008, \
         .reason = "the branch, a tenth as large as the stream, adds 0.001 to 0.008", \
-        .note = "40 blocks with a weak branch. Decades a layer toward the output, so the sign is that of -log10.", \
+        .note = "40 blocks with a weak branch. Decades per layer toward the output, so the sign is that of -log10. An independent program whose branches are " \
+                "four times as wide finds 0.5935 at a gain of 0.25.", \
     }
 
 const Claim claims_rules[] = {
@@ -137,7 +138,7 @@ const Claim claims_rules[] = {
         .statistic = "loss",
         .over = OVER_MEDIAN, .trend = TREND_RATIO, .seeds = 3, .prediction = 1, .tolerance = 0,
         .reason = "exact but for h - h, which is 0",
-        .note = "The gradient reaches the first block as with shortcuts, of a network that computes as if it had none.",
+        .note = "The gradient reaches the first block as it does with shortcuts, although the network computes as if it had none.",
     },
     {0},
 };
