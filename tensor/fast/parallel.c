@@ -196,9 +196,11 @@ static void *helper_run(void *unused)
     return NULL;
 }
 
-// A child process has no helpers; it makes its own.
+// A child process has no helpers; it makes its own. The loop that was under way is its parent's.
 static void forget_helpers(void)
 {
+    pool.ticket = 0;
+    pool.caller_sleeps = false;
     pool.n_helpers = 0;
     pool.n_sleeping = 0;
     atomic_flag_clear(&pool.taken);

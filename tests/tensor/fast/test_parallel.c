@@ -185,6 +185,49 @@ START_TEST(a_child_process_shares_out_its_own_loops)
 }
 END_TEST
 
+static atomic_bool in_child;
+static atomic_int strays; // parts of the parent's loop that a child does
+
+static void *loop_in_child(void *unused)
+{
+    (void)unused;
+    Counts counts = {.grain = 1};
+    parallel_set_threads(64); // the first helper is up before the last is made
+    parallel_for(ROUNDS, 1, count_rounds, &counts);
+    check_each_once(&counts, ROUNDS);
+    return NULL;
+}
+
+// The first part makes a child process, whose other thread shares out a loop of its own.
+static void fork_in_first_part(const void *call, size_t start, size_t end)
+{
+    (void)call;
+    (void)end;
+    strays += in_child ? 1 : 0;
+    pid_t child = start == 0 ? fork() : -1;
+    if (child == 0) {
+        pthread_t other;
+        in_child = true;
+        bool made = pthread_create(&other, NULL, loop_in_child, NULL) == 0 && pthread_join(other, NULL) == 0;
+        _exit(made && strays == 0 ? 0 : 1);
+    }
+    int status = 0;
+    if (child > 0) {
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+    }
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+START_TEST(a_child_process_made_during_a_loop_leaves_that_loop_alone)
+{
+    parallel_set_threads(3);
+    for (int i = 0; i < 10; i++) {
+        parallel_for(3, 1, fork_in_first_part, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL); // helpers sleep, so parts are left
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = case_create("loops");
@@ -196,6 +239,7 @@ int main(void)
     tcase_add_test(tcase, refused_memory_is_reported_when_all_parts_have_ended);
     tcase_add_test(tcase, two_threads_may_have_loops_at_once);
     tcase_add_test(tcase, a_child_process_shares_out_its_own_loops);
+    tcase_add_test(tcase, a_child_process_made_during_a_loop_leaves_that_loop_alone);
     Suite *suite = suite_create("parallel");
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
