@@ -22,24 +22,23 @@ static void default_handler(FailKind kind, const char *message)
     exit(EXIT_FAILURE);
 }
 
-static FailHandler *current_handler = default_handler;
+static FailHandler *_Atomic current_handler = default_handler;
 static atomic_size_t requests;
 
 FailHandler *fail_set_handler(FailHandler *handler)
 {
-    FailHandler *before = current_handler;
-    current_handler = handler == NULL ? default_handler : handler;
-    return before;
+    return atomic_exchange(&current_handler, handler == NULL ? default_handler : handler);
 }
 
 // The default handler ends the program, and a debugger should then find everything as it was when it failed. No handler may return:
 // the library cannot continue.
 static _Noreturn void hand_over(FailKind kind, const char *message)
 {
-    if (current_handler != default_handler) {
+    FailHandler *handler = current_handler;
+    if (handler != default_handler) {
         fail_unwind();
     }
-    current_handler(kind, message);
+    handler(kind, message);
     abort();
 }
 
