@@ -62,8 +62,9 @@ END_TEST
 // ------------------------------------------------------------------------------------------------------------
 // Measurements
 
-// Quick claims, measured earlier by small C programs, one for each paper, that built each network from tensor operations, with seeds, inputs and a
-// gradient at the end of their own, and took gradients from the tape, with no command in between. Each number is converted to the claim's statistic.
+// Quick claims, measured earlier by small C programs, one for each paper, on this library's tensors and modules: seeds, inputs and the gradient at the
+// end were their own, and gradients were read from the tape, with no command in between (but for Xiong's). Each number is converted to the claim's
+// statistic.
 typedef struct Known {
     const char *id;
     double value;
