@@ -9,10 +9,10 @@
 
 static void print_part(const char *title, const char *text)
 {
-    char line[2048];
-    snprintf(line, sizeof line, "%s: %s", title, text);
+    char *line = text_format("%s: %s", title, text);
     terminal_prose(line);
     printf("\n");
+    free(line);
 }
 
 // Without --vary: the series behind the statistic, for the first seed.

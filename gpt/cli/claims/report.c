@@ -6,22 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static FILE *text_open(char **text, size_t *n)
-{
-    FILE *stream = open_memstream(text, n);
-    if (stream == NULL) {
-        fail_memory(0, "a text");
-    }
-    return stream;
-}
-
 char *claim_command(const ClaimRun *run)
 {
     const Claim *claim = run->claim;
     const Grid *grid = &run->grid;
-    char *text;
-    size_t n;
-    FILE *stream = text_open(&text, &n);
+    Writer *writer = writer_begin();
+    FILE *stream = writer->stream;
     if (claim->vary == NULL) {
         fprintf(stream, "gptape gradflow %s --seeds %d --depths none --plot none --csv -", claim->settings, grid->n_seeds);
     } else {
@@ -30,21 +20,13 @@ char *claim_command(const ClaimRun *run)
     if (grid->seed != 123) { // the default
         fprintf(stream, " --seed %llu", (unsigned long long)grid->seed);
     }
-    fclose(stream);
-    return text;
+    return writer_end(writer);
 }
 
 char *claim_statistic_text(const Claim *claim)
 {
-    char *text;
-    size_t n;
-    FILE *stream = text_open(&text, &n);
-    if (claim->trend != TREND_NONE) {
-        fprintf(stream, "%s of the ", trend_name(claim->trend));
-    }
-    fprintf(stream, "%s over seeds of '%s'", over_name(claim->over), claim->statistic);
-    fclose(stream);
-    return text;
+    bool trend = claim->trend != TREND_NONE;
+    return text_format("%s%s%s over seeds of '%s'", trend_name(claim->trend), trend ? " of the " : "", over_name(claim->over), claim->statistic);
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 // grid.c: from the options of gptape sweep to its networks: all combinations of the varied values.
 
+#include "gpt/base/base.h"
 #include "gpt/cli/gradflow/gradflow.h"
 #include "gpt/cli/sweep/sweep.h"
 
@@ -45,15 +46,6 @@ static void write_option(FILE *out, const char *name, const char *value)
 {
     fprintf(out, "%s--%s ", ftell(out) > 0 ? " " : "", name);
     write_word(out, value);
-}
-
-static FILE *text_open(char **text, size_t *n)
-{
-    FILE *stream = open_memstream(text, n);
-    if (stream == NULL) {
-        fail_memory(0, "the options");
-    }
-    return stream;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -119,8 +111,7 @@ static bool same_value(const char *name, const char *a, const char *b)
 
 static bool add_value(const Options *options, const char *option, Varied *varied, const char *value, size_t length)
 {
-    char *copy = memory_allocate(length + 1, "a value");
-    snprintf(copy, length + 1, "%s", value);
+    char *copy = text_format("%.*s", (int)length, value);
     for (int i = 0; i < varied->n; i++) {
         if (same_value(varied->name, varied->values[i], copy)) {
             bool equal = strcmp(varied->values[i], copy) == 0;
@@ -185,8 +176,8 @@ bool grid_vary(const Options *options, const char *option, const char *text, Gri
 // The options given for gradflow, as text.
 static bool read_settings(const Options *options, Grid *grid)
 {
-    size_t n;
-    FILE *stream = text_open(&grid->settings, &n);
+    Writer *writer = writer_begin();
+    FILE *stream = writer->stream;
     Options gradflow = options_list(&gradflow_help);
     bool read = true;
     for (int i = 0; i < gradflow.count; i++) {
@@ -209,7 +200,7 @@ static bool read_settings(const Options *options, Grid *grid)
             write_option(stream, name, options_text_of(options, name, k));
         }
     }
-    fclose(stream);
+    grid->settings = writer_end(writer);
     options_free(&gradflow);
     return read;
 }
@@ -222,9 +213,7 @@ static bool vary_arms(const Options *options, Grid *grid)
     bool both = shortcut == NULL || strcmp(shortcut, "both") == 0;
     for (int i = 0; options_count(options, "residual") > 1 && i < options_count(options, "residual"); i++) {
         const char *one = options_text_of(options, "residual", i);
-        size_t bytes = strlen(one) + sizeof "residual=";
-        char *text = memory_allocate(bytes, "a rule");
-        snprintf(text, bytes, "residual=%s", one);
+        char *text = text_format("residual=%s", one);
         bool added = grid_vary(options, "residual", text, grid);
         free(text);
         if (!added) {
@@ -259,7 +248,6 @@ double grid_number(const Grid *grid, int point, int varied)
 bool grid_make_points(const Options *options, Grid *grid)
 {
     double n = 1;
-    size_t bytes;
     for (int i = 0; i < grid->n_varied; i++) {
         n *= grid->varied[i].n;
     }
@@ -270,14 +258,12 @@ bool grid_make_points(const Options *options, Grid *grid)
     grid->points = memory_allocate_zeroed((size_t)n, sizeof(char *), "the grid");
     grid->lines = memory_allocate_zeroed((size_t)n, sizeof(char *), "the grid");
     for (int i = 0; i < grid->n_points; i++) {
-        FILE *stream = text_open(&grid->points[i], &bytes);
+        Writer *writer = writer_begin();
         for (int k = 0; k < grid->n_varied; k++) {
-            write_option(stream, grid->varied[k].name, grid_value(grid, i, k));
+            write_option(writer->stream, grid->varied[k].name, grid_value(grid, i, k));
         }
-        fclose(stream);
-        stream = text_open(&grid->lines[i], &bytes);
-        fprintf(stream, "%s%s%s", grid->settings, grid->settings[0] != '\0' && grid->n_varied > 0 ? " " : "", grid->points[i]);
-        fclose(stream);
+        grid->points[i] = writer_end(writer);
+        grid->lines[i] = text_format("%s%s%s", grid->settings, grid->settings[0] != '\0' && grid->n_varied > 0 ? " " : "", grid->points[i]);
     }
     return true;
 }

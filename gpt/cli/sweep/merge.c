@@ -13,9 +13,7 @@ typedef struct Figures {
     char *key;
     uint64_t seed;
     int file; // index of the file it is in
-    FILE *stream;
-    char *text;
-    size_t n;
+    Writer *writer;
 } Figures;
 
 typedef struct Merge {
@@ -45,8 +43,8 @@ static Figures *find_figures(Merge *merge, char *key, uint64_t seed, bool add)
     }
     Figures *block = memory_allocate(sizeof *block, "the figures");
     *block = (Figures){.key = memory_copy_text(key), .seed = seed, .file = merge->file};
-    block->stream = open_memstream(&block->text, &block->n);
-    if (block->stream == NULL || tsearch(block, &merge->blocks, compare_figures) == NULL) {
+    block->writer = writer_begin();
+    if (tsearch(block, &merge->blocks, compare_figures) == NULL) {
         fail_memory(sizeof *block, "the figures");
     }
     return block;
@@ -57,8 +55,7 @@ static void free_figures(Merge *merge)
     while (merge->blocks != NULL) {
         Figures *block = *(Figures *const *)merge->blocks;
         tdelete(block, &merge->blocks, compare_figures);
-        fclose(block->stream);
-        free(block->text);
+        free(writer_end(block->writer));
         free(block->key);
         free(block);
     }
@@ -84,7 +81,7 @@ static bool take_figures(TableReader *reader, Merge *merge, Error *error)
         }
         Figures *block = find_figures(merge, reader->cells[0], seed, true);
         if (block->file == merge->file) {
-            write_line(reader, block->stream);
+            write_line(reader, block->writer->stream);
         }
     }
     return true;
@@ -103,8 +100,6 @@ static bool open_result(Merge *merge, const char *sweep, Error *error)
 
 static bool add_row(const TableReader *reader, uint64_t seed, Merge *merge, Error *error)
 {
-    char *row = NULL;
-    size_t n;
     Cell cell = {.seed = seed, .keys = {reader->cells[1]}, .n_statistics = 1};
     if (store_has(merge->store, &cell)) {
         merge->found++;
@@ -114,13 +109,13 @@ static bool add_row(const TableReader *reader, uint64_t seed, Merge *merge, Erro
     if (merge->csv != NULL && block == NULL) {
         return error_set(error, "%s: line %d: no --csv file has the figures of this network", merge->path, reader->line);
     }
-    FILE *stream = open_memstream(&row, &n);
-    if (stream == NULL || (block != NULL && fflush(block->stream) != 0)) {
-        fail_memory(0, "a row");
+    if (block != NULL && fflush(block->writer->stream) != 0) {
+        fail_memory(0, "the figures");
     }
-    write_line(reader, stream);
-    fclose(stream);
-    bool added = store_add(merge->store, row, merge->csv == NULL ? "" : block->text, error);
+    Writer *writer = writer_begin();
+    write_line(reader, writer->stream);
+    char *row = writer_end(writer);
+    bool added = store_add(merge->store, row, merge->csv == NULL ? "" : block->writer->text, error);
     free(row);
     merge->added += added;
     return added;

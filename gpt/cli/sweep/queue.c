@@ -30,20 +30,12 @@ typedef struct Result {
 
 static char *figures_of(const Cell *cell, const char *csv)
 {
-    char *text = NULL;
-    size_t n;
-    FILE *stream = open_memstream(&text, &n);
-    if (stream == NULL) {
-        fail_memory(0, "the figures");
-    }
+    Writer *writer = writer_begin();
     for (const char *line = csv; *line != '\0'; line = strchr(line, '\n') + 1) {
-        quote_csv(stream, cell->keys[0]);
-        fprintf(stream, ",%.*s\n", (int)strcspn(line, "\n"), line);
+        quote_csv(writer->stream, cell->keys[0]);
+        fprintf(writer->stream, ",%.*s\n", (int)strcspn(line, "\n"), line);
     }
-    if (fclose(stream) != 0) {
-        fail_memory(0, "the figures");
-    }
-    return text;
+    return writer_end(writer);
 }
 
 static Result run_cell(const Queue *queue, int number)

@@ -107,19 +107,13 @@ typedef struct Lines {
 // "pre, width 16". The caller frees it.
 static char *line_label(const Grid *grid, int line)
 {
-    char *text = NULL;
-    size_t n;
-    FILE *stream = open_memstream(&text, &n);
-    if (stream == NULL) {
-        fail_memory(0, "a label");
-    }
+    Writer *writer = writer_begin();
     for (int i = 1; i < grid->n_varied; i++) {
         bool rule = strcmp(grid->varied[i].name, "residual") == 0;
-        fprintf(stream, "%s%s%s%s", i > 1 ? ", " : "", rule ? "" : grid->varied[i].name, rule ? "" : " ", grid_value(grid, line, i));
+        fprintf(writer->stream, "%s%s%s%s", i > 1 ? ", " : "", rule ? "" : grid->varied[i].name, rule ? "" : " ", grid_value(grid, line, i));
     }
-    fprintf(stream, "%s", grid->n_varied == 1 ? "median" : "");
-    fclose(stream);
-    return text;
+    fprintf(writer->stream, "%s", grid->n_varied == 1 ? "median" : "");
+    return writer_end(writer);
 }
 
 static Lines lines_of(const SweepReport *report)
@@ -157,12 +151,9 @@ static bool law_of_line(const SweepReport *report, const Lines *lines, int line,
     for (int i = 0; i < grid->varied[0].n; i++) {
         GradflowCell cell = {0};
         if (probes != NULL) {
-            const char *settings = grid->lines[i * lines->measured + line];
-            size_t bytes = strlen(settings) + strlen(probes) + sizeof " --probe ";
-            char *all = memory_allocate(bytes, "a network's options");
-            snprintf(all, bytes, "%s --probe %s", settings, probes);
-            bool done = gradflow_cell("sweep", all, grid->seed, &cell);
-            free(all);
+            char *settings = text_format("%s --probe %s", grid->lines[i * lines->measured + line], probes);
+            bool done = gradflow_cell("sweep", settings, grid->seed, &cell);
+            free(settings);
             if (!done) {
                 return false;
             }
@@ -194,12 +185,9 @@ static bool add_laws(const SweepReport *report, Lines *lines)
         n += names[n] != NULL && (n == 0 || memcmp(y, y - n_x, n_x * sizeof *y) != 0);
     }
     for (int k = 0; k < n; k++) {
-        char **label = &lines->labels[lines->n];
-        const char *line = n > 1 ? lines->labels[of[k]] : "";
-        size_t bytes = strlen(line) + strlen(names[k]) + sizeof ", theory: ";
-        *label = memory_allocate(bytes, "a label");
-        snprintf(*label, bytes, "%s%stheory: %s", line, n > 1 ? ", " : "", names[k]);
-        lines->line[lines->n] = (ChartLine){.label = *label, .x = lines->line[0].x, .y = lines->laws + (size_t)k * n_x, .n = (int)n_x};
+        char *label = text_format("%s%stheory: %s", n > 1 ? lines->labels[of[k]] : "", n > 1 ? ", " : "", names[k]);
+        lines->labels[lines->n] = label;
+        lines->line[lines->n] = (ChartLine){.label = label, .x = lines->line[0].x, .y = lines->laws + (size_t)k * n_x, .n = (int)n_x};
         lines->n++;
     }
     return true;

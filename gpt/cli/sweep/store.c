@@ -131,10 +131,7 @@ static bool keep_figures(TableReader *reader, void *context, size_t *keep, Error
 
 char *store_figures_header(void)
 {
-    size_t bytes = strlen(experiment_csv_header) + sizeof "cell,";
-    char *header = memory_allocate(bytes, "a header");
-    snprintf(header, bytes, "cell,%s", experiment_csv_header);
-    return header;
+    return text_format("cell,%s", experiment_csv_header);
 }
 
 Store *store_open(const char *runs, const char *csv, const char *sweep, Error *error)
@@ -186,19 +183,11 @@ static void write_row(FILE *out, const char *sweep, const char *key, const Cell 
 
 char *store_rows(const char *sweep, const Cell *cell, double loss, const double *values, double seconds)
 {
-    char *text = NULL;
-    size_t n;
-    FILE *stream = open_memstream(&text, &n);
-    if (stream == NULL) {
-        fail_memory(0, "the rows");
-    }
+    Writer *writer = writer_begin();
     for (int i = 0; i < cell->n_statistics; i++) {
-        write_row(stream, sweep, cell->keys[i], cell, loss, values[i], seconds / cell->n_statistics);
+        write_row(writer->stream, sweep, cell->keys[i], cell, loss, values[i], seconds / cell->n_statistics);
     }
-    if (fclose(stream) != 0) {
-        fail_memory(0, "the rows");
-    }
-    return text;
+    return writer_end(writer);
 }
 
 bool store_add(Store *store, const char *rows, const char *figures, Error *error)

@@ -89,10 +89,7 @@ static char *runs_beside(const char *csv)
 {
     const char *ending = strrchr(csv, '.');
     size_t stem = ending == NULL || strchr(ending, '/') != NULL ? strlen(csv) : (size_t)(ending - csv);
-    size_t bytes = strlen(csv) + sizeof "-runs";
-    char *path = memory_allocate(bytes, "a file's name");
-    snprintf(path, bytes, "%.*s-runs%s", (int)stem, csv, csv + stem);
-    return path;
+    return text_format("%.*s-runs%s", (int)stem, csv, csv + stem);
 }
 
 static bool read_outputs(const Options *options, SweepPlan *plan)
@@ -132,14 +129,9 @@ static void make_cells(SweepPlan *plan, int shard, int n_shards)
 // Cells are found again by their text, so it must be the same when it is read from a file.
 static bool check_text(const char *text)
 {
-    char *cell = NULL;
-    size_t n;
-    FILE *stream = open_memstream(&cell, &n);
-    if (stream == NULL) {
-        fail_memory(0, "a cell");
-    }
-    quote_terminal(stream, text, strlen(text), false);
-    fclose(stream);
+    Writer *writer = writer_begin();
+    quote_terminal(writer->stream, text, strlen(text), false);
+    char *cell = writer_end(writer);
     bool same = strcmp(cell, text) == 0;
     free(cell);
     if (!same) {
@@ -165,9 +157,7 @@ static bool read_plan(const Options *options, SweepPlan *plan)
     if (!statistic_check(plan->statistic, &error)) {
         return option_error(options, "statistic", "%s", error.message);
     }
-    size_t bytes = strlen(plan->statistic) + strlen(plan->grid.settings) + sizeof " of gradflow ";
-    plan->sweep = memory_allocate(bytes, "the sweep");
-    snprintf(plan->sweep, bytes, "%s of gradflow%s%s", plan->statistic, plan->grid.settings[0] == '\0' ? "" : " ", plan->grid.settings);
+    plan->sweep = text_format("%s of gradflow%s%s", plan->statistic, plan->grid.settings[0] == '\0' ? "" : " ", plan->grid.settings);
     make_cells(plan, shard, n_shards);
     for (int i = 0; i < plan->grid.n_points; i++) {
         if (!check_text(plan->grid.points[i])) {

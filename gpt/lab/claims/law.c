@@ -119,22 +119,20 @@ static double stream_y(const LawSweep *sweep, double x, const char *rows)
 // ------------------------------------------------------------------------------------------------------------
 // Keel's product
 
-enum { RULE_TEXT = RESIDUAL_LENGTH + 1 };
-
 // The rule, if its word can be read from the settings as a shell does.
 static const ResidualRule *rule_of(const char *settings)
 {
-    char text[RULE_TEXT] = "";
     Error error;
     const char *found = strstr(settings, "--residual ");
-    if (found != NULL) {
-        found += strlen("--residual ");
-        bool quoted = *found == '\'';
-        snprintf(text, sizeof text, "%.*s", (int)strcspn(found + quoted, quoted ? "'" : " "), found + quoted);
-    } else if (has(settings, "--norm post") && !has(settings, "--shortcut off")) {
-        snprintf(text, sizeof text, "post");
+    if (found == NULL) {
+        return has(settings, "--norm post") && !has(settings, "--shortcut off") ? residual_rule("post", &error) : NULL;
     }
-    return residual_rule(text, &error);
+    found += strlen("--residual ");
+    bool quoted = *found == '\'';
+    char *text = text_format("%.*s", (int)strcspn(found + quoted, quoted ? "'" : " "), found + quoted);
+    const ResidualRule *rule = residual_rule(text, &error);
+    free(text);
+    return rule;
 }
 
 // Sublayers without a shortcut: the last layer of an MLP, unless --sizes gives it the width of the others. Each path passes them.
@@ -184,19 +182,14 @@ static double keel_y(const LawSweep *sweep, double x, const char *rows)
                         statistic_series("mean value branch_ratio h.#.mlp", rows)};
     int S = halves * branch[0].n;
     double *product = memory_allocate((size_t)(S + 1) * sizeof *product, "the law");
-    char *text;
-    size_t bytes;
-    FILE *stream = open_memstream(&text, &bytes);
-    if (stream == NULL) {
-        fail_memory(0, "the law");
-    }
+    Writer *writer = writer_begin();
     fill_products(sweep, rows, branch, halves, product);
     for (int s = 0; s < S; s++) {
         int layer = s / halves;
-        fprintf(stream, gpt ? "0,,,,0,%d,h.%d.%s" : "0,,,,0,%d,layers.%d", layer, layer, names[s % halves]);
-        number_print(stream, ",path_norm,,,,,,,,,,%d,%.17g\n", heads_of(sweep), product[s]);
+        fprintf(writer->stream, gpt ? "0,,,,0,%d,h.%d.%s" : "0,,,,0,%d,layers.%d", layer, layer, names[s % halves]);
+        number_print(writer->stream, ",path_norm,,,,,,,,,,%d,%.17g\n", heads_of(sweep), product[s]);
     }
-    fclose(stream);
+    char *text = writer_end(writer);
     double y = statistic_value(sweep->statistic, text, NAN);
     free(text);
     free(product);
