@@ -90,7 +90,7 @@ END_TEST
 // Keel's product over the part of the gradient that comes by shortcuts alone, in two arms. Finite width and LayerNorm's mean leave 5 %.
 START_TEST(a_law_is_drawn_over_the_measurement)
 {
-    succeed("sweep --vary depth=6,24 --vary residual=post,keel --width 64 --activation tanh --init xavier --inputs normal:16 --probe paths "
+    succeed("sweep --vary depth=6,24 --vary residual=post,keel --width 64 --activation tanh --init xavier --inputs normal:16 --probe branch,paths "
             "--statistic 'ratio value path_norm:1 layers.#' --seeds 3 --quiet --plot law.gp");
     assert_prints("grep -c 'keel, theory: Keel.*product of measured sizes' law.gp", "1\n");
     assert_prints("awk '/^\\$data/ {line = $1} /^(6|24) / {y[line $1] = $2} END {for (x = 6; x <= 24; x += 18) for (k = 0; k < 2; k++) "

@@ -143,6 +143,28 @@ static Lines lines_of(const SweepReport *report)
     return lines;
 }
 
+// The options with these probes, "branch,stream", added where missing. The caller frees them.
+static char *with_probes(const char *settings, const char *probes)
+{
+    Writer *writer = writer_begin();
+    fprintf(writer->stream, "%s", settings);
+    for (const char *at = probes; at != NULL; at = strchr(at, ',') == NULL ? NULL : strchr(at, ',') + 1) {
+        int length = (int)strcspn(at, ",");
+        bool found = false;
+        for (const char *given = strstr(settings, "--probe "); given != NULL; given = strstr(given + 1, "--probe ")) {
+            char *list = text_format(",%.*s,", (int)strcspn(given + strlen("--probe "), " "), given + strlen("--probe "));
+            char *name = text_format(",%.*s,", length, at);
+            found = found || strstr(list, name) != NULL;
+            free(list);
+            free(name);
+        }
+        if (!found) {
+            fprintf(writer->stream, " --probe %.*s", length, at);
+        }
+    }
+    return writer_end(writer);
+}
+
 // The law of a line; false after one line on stderr.
 static bool law_of_line(const SweepReport *report, const Lines *lines, int line, const LawSweep *sweep, double *y)
 {
@@ -151,7 +173,7 @@ static bool law_of_line(const SweepReport *report, const Lines *lines, int line,
     for (int i = 0; i < grid->varied[0].n; i++) {
         GradflowCell cell = {0};
         if (probes != NULL) {
-            char *settings = text_format("%s --probe %s", grid->lines[i * lines->measured + line], probes);
+            char *settings = with_probes(grid->lines[i * lines->measured + line], probes);
             bool done = gradflow_cell("sweep", settings, grid->seed, &cell);
             free(settings);
             if (!done) {

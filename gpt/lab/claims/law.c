@@ -146,9 +146,9 @@ static bool keel_applies(const LawSweep *sweep)
     const ResidualRule *rule = rule_of(sweep->settings);
     const char *paths = strstr(sweep->statistic, " path_norm:");
     double gain;
-    return rule != NULL && paths != NULL && paths[11] == '0' + heads_of(sweep) && !isdigit((unsigned char)paths[12])
-        && (has(sweep->statistic, "slope") || has(sweep->statistic, "ratio")) && residual_norm_gains(rule, residual_place(0, 0, 1), &gain, &gain)
-        && residual_norm_gains(rule, residual_place(0, 1, 1), &gain, &gain);
+    return rule != NULL && paths != NULL && !has(sweep->settings, "--model") && paths[11] == '0' + heads_of(sweep)
+        && !isdigit((unsigned char)paths[12]) && (has(sweep->statistic, "slope") || has(sweep->statistic, "ratio"))
+        && residual_norm_gains(rule, residual_place(0, 0, 1), &gain, &gain) && residual_norm_gains(rule, residual_place(0, 1, 1), &gain, &gain);
 }
 
 // The product from the start of each sublayer to the end: y (halves L), from the measured sizes.

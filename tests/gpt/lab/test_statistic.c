@@ -278,8 +278,9 @@ static const LawSweep lawless[] = {
     {"--net gpt --residual pre", "n-layer", GPT_SLOPE, 1, 1},                      // no norm around the sum
     {"--net gpt --residual 'norm(h + linear(f(h)))'", "n-layer", GPT_SLOPE, 1, 1}, // the size of linear's output is not measured
     {"--net gpt --residual b2t", "n-layer", GPT_SLOPE, 1, 1},
-    {"--residual post", "depth", "ratio value path_norm:0 layers.#", 1, 1}, // the last layer has no shortcut
-    {"--residual post", "depth", "first value path_norm:1 layers.#", 1, 1}, // an absolute size
+    {"--residual post", "depth", "ratio value path_norm:0 layers.#", 1, 1},    // the last layer has no shortcut
+    {"--model run --residual post", "steps", "slope value path_norm:1", 1, 1}, // a GPT
+    {"--residual post", "depth", "first value path_norm:1 layers.#", 1, 1},    // an absolute size
 };
 
 START_TEST(other_sweeps_have_no_law)
