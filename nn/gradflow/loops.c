@@ -37,6 +37,10 @@ void flow_share(size_t n, double work, size_t scratch, FlowItem *item, const voi
     int frame = unwind_begin();
     shares.memory = memory_allocate(shares.parts * scratch * sizeof(double), "a measurement");
     unwind_add(free, shares.memory);
-    kernels()->divide(shares.parts, 1, run_parts, &shares);
+    if (shares.parts == 1) {
+        run_parts(&shares, 0, 1); // of a small network, many
+    } else {
+        kernels()->divide(shares.parts, 1, run_parts, &shares);
+    }
     unwind_end(frame);
 }

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static TapeNode *last_node(const Tape *tape, int sublayer, bool branch)
 {
@@ -63,7 +64,7 @@ static FlowRank rank_of(const double *squares, int n)
     return (FlowRank){.effective = exp(entropy), .stable = sum_of_squares / largest};
 }
 
-// sqrt(||x||_1 ||x||_inf): the largest sum of absolute values in a column, and in a row.
+// sqrt(||x||_1 ||x||_inf): the largest sum of absolute values in a column, and in a row. The same of its transpose.
 VECTORIZED static double size_of(const double *x, int rows, int columns, double *sums)
 {
     double most_in_row = 0;
@@ -93,71 +94,56 @@ VECTORIZED static double size_of(const double *x, int rows, int columns, double 
     return sqrt(most_in_row) * sqrt(most_in_column);
 }
 
-VECTORIZED static void subtract_mean_row(double *x, int rows, int columns, double *mean)
-{
-    for (int j = 0; j < columns; j++) {
-        mean[j] = 0;
-    }
-    for (int i = 0; i < rows; i++) {
-        for (int j = 0; j < columns; j++) {
-            mean[j] += x[(size_t)i * (size_t)columns + (size_t)j];
-        }
-    }
-    for (int j = 0; j < columns; j++) {
-        mean[j] /= rows;
-    }
-    for (int i = 0; i < rows; i++) {
-        for (int j = 0; j < columns; j++) {
-            x[(size_t)i * (size_t)columns + (size_t)j] -= mean[j];
-        }
-    }
-}
-
-// Squares of the singular values of x (rows, columns). In double, streams that have nearly collapsed need all digits of the small ones.
-static void find_squares(const double *x, int rows, int columns, double *squares, double *scratch)
-{
-    if (sizeof(Real) > sizeof(float)) {
-        singular_values(x, rows, columns, squares);
-        for (int i = 0; i < rows && i < columns; i++) {
-            squares[i] *= squares[i];
-        }
-    } else if (rows <= columns) {
-        singular_squares(x, rows, columns, squares, scratch);
-    } else {
-        for (int i = 0; i < rows; i++) {
-            for (int j = 0; j < columns; j++) {
-                scratch[(size_t)j * (size_t)rows + (size_t)i] = x[(size_t)i * (size_t)columns + (size_t)j];
-            }
-        }
-        singular_squares(scratch, columns, rows, squares, scratch + (size_t)rows * (size_t)columns);
-    }
-}
-
 // The sequences of a stream.
 typedef struct Sequences {
     const Real *x; // (sequences, rows, columns)
-    int rows, columns;
+    size_t rows, columns;
     FlowRank *ranks; // (sequences)
 } Sequences;
 
-// A matrix of zeros has rank 0.
+// a = x - 1 mean^T, lying down: the longer side is along its rows.
+static void fill(const Sequences *s, const Real *x, const double *mean, double *a)
+{
+    bool tall = s->rows > s->columns;
+    for (size_t i = 0; i < s->rows; i++) {
+        for (size_t j = 0; j < s->columns; j++) {
+            a[tall ? j * s->rows + i : i * s->columns + j] = (double)x[i * s->columns + j] - mean[j];
+        }
+    }
+}
+
 static void measure_sequence(const void *call, size_t b, double *scratch)
 {
     const Sequences *s = call;
-    size_t n = (size_t)s->rows * (size_t)s->columns;
-    double *x = scratch;
-    double *some = x + n; // as many as rows, or columns
-    for (size_t i = 0; i < n; i++) {
-        x[i] = (double)s->x[b * n + i];
+    size_t m = s->rows < s->columns ? s->rows : s->columns;
+    size_t n = s->rows < s->columns ? s->columns : s->rows;
+    const Real *x = s->x + b * m * n;
+    double *mean = scratch;  // (columns)
+    double *some = mean + n; // (n) squares, then sums
+    double *a = some + n;    // (m, n)
+    memset(mean, 0, n * sizeof *mean);
+    fill(s, x, mean, a);
+    if (sizeof(Real) == sizeof(float)) {
+        singular_squares(a, (int)m, (int)n, some, a + m * n);
+    } else { // a stream that has nearly collapsed needs all digits of the small ones
+        singular_values(a, (int)m, (int)n, some);
+        for (size_t i = 0; i < m; i++) {
+            some[i] *= some[i];
+        }
     }
-    int count = s->rows < s->columns ? s->rows : s->columns;
-    double *rest = some + (s->rows < s->columns ? s->columns : s->rows);
-    find_squares(x, s->rows, s->columns, some, rest);
-    FlowRank rank = rank_of(some, count);
+    FlowRank rank = rank_of(some, (int)m);
     if (rank.effective > 0) {
-        double whole = size_of(x, s->rows, s->columns, some);
-        subtract_mean_row(x, s->rows, s->columns, some);
-        rank.residual = size_of(x, s->rows, s->columns, some) / whole;
+        double whole = size_of(a, (int)m, (int)n, some);
+        for (size_t i = 0; i < s->rows; i++) {
+            for (size_t j = 0; j < s->columns; j++) {
+                mean[j] += (double)x[i * s->columns + j];
+            }
+        }
+        for (size_t j = 0; j < s->columns; j++) {
+            mean[j] /= (double)s->rows;
+        }
+        fill(s, x, mean, a);
+        rank.residual = size_of(a, (int)m, (int)n, some) / whole;
     }
     s->ranks[b] = rank;
 }
@@ -165,15 +151,15 @@ static void measure_sequence(const void *call, size_t b, double *scratch)
 FlowRank flow_rank(const Tensor *x)
 {
     REQUIRE(x);
-    Sequences s = {.x = x->data, .rows = x->shape.ndim < 2 ? 1 : x->shape.size[x->shape.ndim - 2], .columns = shape_last(x->shape)};
-    size_t m = (size_t)(s.rows < s.columns ? s.rows : s.columns);
-    size_t n = (size_t)(s.rows < s.columns ? s.columns : s.rows);
+    Sequences s = {.x = x->data, .rows = x->shape.ndim < 2 ? 1 : (size_t)x->shape.size[x->shape.ndim - 2], .columns = (size_t)shape_last(x->shape)};
+    size_t m = s.rows < s.columns ? s.rows : s.columns;
+    size_t n = s.rows < s.columns ? s.columns : s.rows;
     size_t sequences = tensor_count(x) / (m * n);
     FlowRank mean = {0, 0, 0};
     int frame = unwind_begin();
     s.ranks = memory_allocate(sequences * sizeof *s.ranks, "the ranks");
     unwind_add(free, s.ranks);
-    flow_share(sequences, 3.0 * (double)m * (double)m * (double)n, 2 * m * n + n + m * (m + 2), measure_sequence, &s);
+    flow_share(sequences, 3.0 * (double)m * (double)m * (double)n, m * n + 2 * n + m * (m + 2), measure_sequence, &s);
     for (size_t b = 0; b < sequences; b++) {
         mean.effective += s.ranks[b].effective / (double)sequences;
         mean.stable += s.ranks[b].stable / (double)sequences;

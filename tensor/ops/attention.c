@@ -169,12 +169,11 @@ static AttentionSizes attention_sizes(const OpCall *call, int n_head, bool causa
 {
     Shape qkv = call->inputs[0]->shape;
     char text[SHAPE_TEXT];
-    shape_text(qkv, text);
     if (qkv.ndim != 3) {
-        op_fail(call, "qkv %s: must be (B, T, 3 C)", text);
+        op_fail(call, "qkv %s: must be (B, T, 3 C)", shape_text(qkv, text));
     }
     if (n_head < 1 || qkv.size[2] % 3 != 0 || qkv.size[2] / 3 % n_head != 0) {
-        op_fail(call, "qkv %s: the last size must be a multiple of 3 n_head = %lld", text, 3LL * n_head);
+        op_fail(call, "qkv %s: the last size must be a multiple of 3 n_head = %lld", shape_text(qkv, text), 3LL * n_head);
     }
     size_t C = (size_t)(qkv.size[2] / 3);
     size_t D = C / (size_t)n_head;

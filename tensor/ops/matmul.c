@@ -120,19 +120,17 @@ static MatmulSizes matmul_sizes(const OpCall *call)
     Shape b = call->inputs[1]->shape;
     char a_text[SHAPE_TEXT];
     char b_text[SHAPE_TEXT];
-    shape_text(a, a_text);
-    shape_text(b, b_text);
     if (a.ndim < 2 || b.ndim < 2) {
-        op_fail(call, "%s x %s: both need at least 2 dimensions", a_text, b_text);
+        op_fail(call, "%s x %s: both need at least 2 dimensions", shape_text(a, a_text), shape_text(b, b_text));
     }
     int inner_a = a.size[a.ndim - 1];
     int inner_b = b.size[b.ndim - 2];
     if (inner_a != inner_b) {
-        op_fail(call, "%s x %s: inner sizes %d and %d differ", a_text, b_text, inner_a, inner_b);
+        op_fail(call, "%s x %s: inner sizes %d and %d differ", shape_text(a, a_text), shape_text(b, b_text), inner_a, inner_b);
     }
     bool b_shared = b.ndim == 2;
     if (!b_shared && !leading_sizes_equal(a, b)) {
-        op_fail(call, "%s x %s: leading sizes differ, and b is not one matrix for all", a_text, b_text);
+        op_fail(call, "%s x %s: leading sizes differ, and b is not one matrix for all", shape_text(a, a_text), shape_text(b, b_text));
     }
     int M = a.size[a.ndim - 2];
     size_t matrices = shape_count(a) / ((size_t)M * (size_t)inner_a);
@@ -227,19 +225,18 @@ static void linear_check(const OpCall *call, bool has_bias)
     Shape weight = call->inputs[1]->shape;
     char x_text[SHAPE_TEXT];
     char weight_text[SHAPE_TEXT];
-    shape_text(x, x_text);
-    shape_text(weight, weight_text);
     if (weight.ndim != 2 || x.ndim < 1) {
-        op_fail(call, "x %s, weight %s: x needs at least 1 dimension, the weight exactly 2", x_text, weight_text);
+        op_fail(call, "x %s, weight %s: x needs at least 1 dimension, the weight exactly 2", shape_text(x, x_text),
+                shape_text(weight, weight_text));
     }
     if (shape_last(x) != shape_last(weight)) {
-        op_fail(call, "x %s, weight %s: x ends in %d value%s, the weight takes %d", x_text, weight_text, shape_last(x),
-                shape_last(x) == 1 ? "" : "s", shape_last(weight));
+        op_fail(call, "x %s, weight %s: x ends in %d value%s, the weight takes %d", shape_text(x, x_text), shape_text(weight, weight_text),
+                shape_last(x), shape_last(x) == 1 ? "" : "s", shape_last(weight));
     }
     if (has_bias && !shape_equal(call->inputs[2]->shape, SHAPE(weight.size[0]))) {
         char bias_text[SHAPE_TEXT];
-        op_fail(call, "weight %s, bias %s: the bias must have shape (%d)", weight_text, shape_text(call->inputs[2]->shape, bias_text),
-                weight.size[0]);
+        op_fail(call, "weight %s, bias %s: the bias must have shape (%d)", shape_text(weight, weight_text),
+                shape_text(call->inputs[2]->shape, bias_text), weight.size[0]);
     }
 }
 

@@ -5,6 +5,7 @@
 #include "tests/golden/paths.h"
 #include "tests/golden/probes.h"
 #include "tests/gpt/gpt_test.h"
+#include "tensor/fast/fast.h"
 #include "tensor/unwind.h"
 
 #include <string.h>
@@ -199,6 +200,71 @@ START_TEST(ranks_of_known_streams)
 }
 END_TEST
 
+static Tensor *random_tensor(Shape shape, double mean)
+{
+    Random random;
+    random_seed(&random, 7);
+    Tensor *x = tensor_zeros(shape);
+    random_normal(&random, x->data, tensor_count(x), (Real)mean, 1);
+    return x;
+}
+
+// Streams wider and longer than one another, and one that has nearly collapsed, in which float32 has few digits of the small values.
+START_TEST(ranks_are_those_of_the_singular_values)
+{
+    static const int sizes[][2] = {{40, 17}, {17, 40}, {16, 42}};
+    int m = sizes[_i][0];
+    int n = sizes[_i][1];
+    double a[40 * 17];
+    double s[17];
+    double sum = 0;
+    double squares = 0;
+    double entropy = 0;
+    Tensor *x = random_tensor(SHAPE(m, n), _i == 2 ? 1000 : 0);
+    for (int i = 0; i < m * n; i++) {
+        a[i] = (double)x->data[i];
+    }
+    singular_values(a, m, n, s);
+    for (int i = 0; i < (m < n ? m : n); i++) {
+        sum += s[i];
+        squares += s[i] * s[i];
+    }
+    for (int i = 0; i < (m < n ? m : n); i++) {
+        entropy -= s[i] / sum * log(s[i] / sum);
+    }
+    FlowRank rank = flow_rank(x);
+    ck_assert_double_eq_tol(rank.effective, exp(entropy), ROUNDING * rank.effective);
+    ck_assert_double_eq_tol(rank.stable, squares / (s[0] * s[0]), ROUNDING * rank.stable);
+}
+END_TEST
+
+static void measure_with_threads(int threads, FlowRank ranks[2], AttentionStats stats[4], double *weights)
+{
+    kernels_set_threads(threads);
+    Tensor *qkv = random_tensor(SHAPE(3, 37, 3 * 48), 0);
+    ranks[0] = flow_rank(random_tensor(SHAPE(5, 40, 48), 0));
+    ranks[1] = flow_rank(random_tensor(SHAPE(5, 60, 30), 1));
+    attention_stats(qkv, 4, true, stats);
+    attention_weights(qkv, 4, true, weights);
+}
+
+START_TEST(threads_do_not_change_a_bit)
+{
+    enum { WEIGHTS = 3 * 4 * 37 * 37 };
+    static double weights[2][WEIGHTS];
+    FlowRank ranks[2][2];
+    AttentionStats stats[2][4];
+    measure_with_threads(1, ranks[0], stats[0], weights[0]);
+    for (int threads = 2; threads < 6; threads++) {
+        measure_with_threads(threads, ranks[1], stats[1], weights[1]);
+        ck_assert(memcmp(ranks[0], ranks[1], sizeof ranks[0]) == 0);
+        ck_assert(memcmp(stats[0], stats[1], sizeof stats[0]) == 0);
+        ck_assert(memcmp(weights[0], weights[1], sizeof weights[0]) == 0);
+    }
+    ck_assert(stats[0][0].entropy > 1 && ranks[0][0].effective > 20);
+}
+END_TEST
+
 // Fused, and step by step, whose weights are on the tape.
 START_TEST(attention_weights_are_those_of_the_network)
 {
@@ -371,6 +437,8 @@ int main(void)
     tcase_add_test(tcase, singular_values_of_known_matrices);
     tcase_add_loop_test(tcase, singular_values_of_random_matrices, 0, 4);
     tcase_add_test(tcase, ranks_of_known_streams);
+    tcase_add_loop_test(tcase, ranks_are_those_of_the_singular_values, 0, 3);
+    tcase_add_test(tcase, threads_do_not_change_a_bit);
     tcase_add_test(tcase, attention_weights_are_those_of_the_network);
     tcase_add_test(tcase, streams_are_on_the_tape);
     tcase_add_test(tcase, a_probe_that_does_not_fit_leaves_the_others);
