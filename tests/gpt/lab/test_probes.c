@@ -255,8 +255,8 @@ START_TEST(threads_do_not_change_a_bit)
     FlowRank ranks[2][2];
     AttentionStats stats[2][4];
     measure_with_threads(1, ranks[0], stats[0], weights[0]);
-    for (int threads = 2; threads < 6; threads++) {
-        measure_with_threads(threads, ranks[1], stats[1], weights[1]);
+    for (int i = 0; i < 40; i++) { // on a busy machine, one thread often does all parts
+        measure_with_threads(2 + i % 4, ranks[1], stats[1], weights[1]);
         ck_assert(memcmp(ranks[0], ranks[1], sizeof ranks[0]) == 0);
         ck_assert(memcmp(stats[0], stats[1], sizeof stats[0]) == 0);
         ck_assert(memcmp(weights[0], weights[1], sizeof weights[0]) == 0);
