@@ -30,6 +30,8 @@ const BenchCase bench_cases[] = {
     {"tokenizer-encode", "text to ids", BENCH_NONE, bench_encode, {0}, NULL},
     {"tokenizer-decode", "ids to text", BENCH_NONE, bench_decode, {0}, NULL},
     {"tape-1000", "1,000 additions of 64 numbers on a tape, and back", BENCH_KERNEL, bench_tape, {1000, 64}, NULL},
+    {"probes-char", "4 x 64 tokens, forward, back and measured: watch, stream, branch, attention, lens", BENCH_PASS, bench_probes, {4, 64}, "char"},
+    {"probes-flow", "the same of 4 x 32 tokens in 12 blocks", BENCH_PASS, bench_probes, {4, 32}, "flow"},
     {"sweep-100", "under mpirun: 100 networks of gptape sweep, one thread a rank", BENCH_NONE, NULL, {100}, NULL},
     {"mlp-1000x64", "1,000 layers, width 64, batch 1, forward and back", BENCH_MEMORY_ONE, bench_mlp, {1000, 64}, NULL},
 };
@@ -38,7 +40,7 @@ const int bench_case_count = sizeof bench_cases / sizeof bench_cases[0];
 
 const char *bench_limit_name(BenchLimit limit)
 {
-    static const char *const names[] = {"FMA peak", "bandwidth", "bandwidth, 1 thread", "the loops alone", ""};
+    static const char *const names[] = {"FMA peak", "bandwidth", "bandwidth, 1 thread", "the loops alone", "the pass alone", ""};
     return names[limit];
 }
 
@@ -51,7 +53,8 @@ double bench_fraction(const BenchCase *which, const BenchFigures *figures)
     case BENCH_ARITHMETIC: return figures->flops / seconds / figures->limit;
     case BENCH_MEMORY:
     case BENCH_MEMORY_ONE: return figures->bytes / seconds / figures->limit;
-    case BENCH_KERNEL: return figures->kernel_ms / figures->ms.median;
+    case BENCH_KERNEL:
+    case BENCH_PASS: return figures->alone_ms / figures->ms.median;
     case BENCH_NONE: return NAN;
     }
     fail_mistake(HERE, "bench_fraction: unknown limit %d", (int)which->limit);

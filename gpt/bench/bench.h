@@ -14,6 +14,7 @@ typedef enum BenchLimit {
     BENCH_MEMORY,     // reading from memory on all threads
     BENCH_MEMORY_ONE, // the same on one thread: such a case is run on one, too
     BENCH_KERNEL,     // the same loops without a tape
+    BENCH_PASS,       // the same forward and backward pass without measuring it
     BENCH_NONE
 } BenchLimit;
 
@@ -21,7 +22,7 @@ const char *bench_limit_name(BenchLimit limit); // "FMA peak"
 
 typedef struct Bench Bench; // one measurement under way (measure.h)
 
-// One case to be timed. Its name begins with its kind: product-, step-, generate-, random-, tokenizer-, tape-, mlp-.
+// One case to be timed. Its name begins with its kind: product-, step-, generate-, random-, tokenizer-, tape-, probes-, mlp-.
 typedef struct BenchCase {
     const char *name;  // "step-gpt2-124m-4x64"
     const char *about; // one line
@@ -58,7 +59,7 @@ typedef struct BenchFigures {
     double bytes;           // that one repetition must read from memory at least; 0 where they aren't counted
     double tokens;          // of one repetition; 0 where there are none
     double limit;           // FLOP or bytes per second that the machine reached right before or after; 0: no such limit
-    double kernel_ms;       // BENCH_KERNEL: median without a tape
+    double alone_ms;        // BENCH_KERNEL, BENCH_PASS: median of what the case is compared with
     double peak_bytes;      // the most memory that was resident
     double predicted_bytes; // of a training step: gpt_cost's prediction; else 0
 } BenchFigures;

@@ -55,6 +55,7 @@ void bench_decode(Bench *bench);
 
 // bench_model.c
 void bench_step(Bench *bench);     // a training step, AdamW included
+void bench_probes(Bench *bench);   // a pass that a watch and the cheap probes measure
 void bench_generate(Bench *bench); // a token
 
 #endif

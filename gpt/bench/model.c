@@ -1,8 +1,9 @@
-// model.c: timing training and generation of a whole model.
+// model.c: timing training, measuring and generation of a whole model.
 
 #include "gpt/base/base.h"
 #include "gpt/bench/measure.h"
 #include "gpt/gpt.h"
+#include "gpt/lab/lab.h"
 
 #include <stdlib.h>
 
@@ -109,6 +110,57 @@ void bench_step(Bench *bench)
     bench->figures.predicted_bytes = step.bytes;
     bench_step_free(&step);
     tape_free(tape);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Measuring: what gradflow and train --gradflow-every do for each pass
+
+typedef struct Measured {
+    Tape *tape;
+    GPT *gpt;
+    ExperimentConfig config;
+    bool is; // else the pass alone
+} Measured;
+
+static void pass_once(void *context)
+{
+    const Measured *measured = context;
+    const ExperimentConfig *config = &measured->config;
+    module_zero_grad(&measured->gpt->module);
+    Tensor *logits = gpt_forward(measured->gpt, config->ids, config->B, config->T); // (B, T, V)
+    Tensor *loss = tensor_cross_entropy(logits, config->targets);
+    GradFlowWatch *watch = measured->is ? gradflow_watch(measured->tape) : NULL;
+    tensor_backward(loss);
+    if (watch != NULL) {
+        GradFlow flow = gradflow_read(watch, &measured->gpt->module);
+        ProbeResults results = {0};
+        probes_measure(config, measured->gpt, NULL, 0, 0, logits, loss, &results);
+        probe_results_free(&results);
+        gradflow_free(&flow);
+    }
+    tape_reset(measured->tape);
+}
+
+void bench_probes(Bench *bench)
+{
+    static const char *const cheap[] = {"stream", "branch", "attention", "lens"};
+    ExperimentConfig config = {.net = NET_GPT, .gpt = config_of(bench), .B = bench->which->sizes[0], .T = bench->which->sizes[1], .n_seeds = 1};
+    GPTCost cost = gpt_cost(&config.gpt, config.B, config.T);
+    int *ids = random_ids(&config.gpt, config.B * config.T + 1);
+    config.ids = ids;
+    config.targets = ids + 1;
+    for (size_t i = 0; i < sizeof cheap / sizeof cheap[0]; i++) {
+        config.probes[config.n_probes] = probe_find(cheap[i]);
+        config.n_probes++;
+    }
+    Measured measured = {.tape = tape_create(), .gpt = create(&config.gpt, gpt_training_bytes(&cost, false)), .config = config};
+    bench->figures.alone_ms = bench_time(bench->config->seconds, pass_once, &measured).median;
+    measured.is = true;
+    bench->figures.ms = bench_time(bench->config->seconds, pass_once, &measured);
+    bench->figures.tokens = (double)config.B * config.T;
+    gpt_free(measured.gpt);
+    free(ids);
+    tape_free(measured.tape);
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -127,7 +127,7 @@ void bench_tape(Bench *bench)
         .grads = memory_allocate_zeroed(numbers, sizeof(Real), "numbers"),
     };
     bench->figures.ms = bench_time(bench->config->seconds, chain_on_tape, &chain);
-    bench->figures.kernel_ms = bench_time(bench->config->seconds, chain_alone, &chain).median;
+    bench->figures.alone_ms = bench_time(bench->config->seconds, chain_alone, &chain).median;
     free(chain.values);
     free(chain.grads);
     tensor_free(chain.x);

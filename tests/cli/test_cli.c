@@ -545,6 +545,9 @@ START_TEST(bench_chooses_cases)
     assert_has(&run, run.out, "resident at most");
     ck_assert_ptr_null(strstr(run.out, "product-"));
     run_free(&run);
+    run = run_gptape("bench --seconds 0 --case probes-flow --quiet");
+    assert_has(&run, run.out, "probes-flow: the pass alone takes ");
+    run_free(&run);
     run = run_gptape("bench --seconds 0 --case step-char --recompute on --json --quiet");
     assert_has(&run, run.out, "\"recompute\":\ttrue");
     run_free(&run);

@@ -32,7 +32,7 @@ static bool is_tokenizer(const BenchRow *row)
 // The cost of recording one operation: a case of BENCH_KERNEL does sizes[0] of them.
 static double overhead_us(const BenchRow *row)
 {
-    return 1e3 * (row->figures.ms.median - row->figures.kernel_ms) / row->which->sizes[0];
+    return 1e3 * (row->figures.ms.median - row->figures.alone_ms) / row->which->sizes[0];
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -129,6 +129,12 @@ static void print_meaning(const BenchReport *report)
         if (row->which->limit == BENCH_KERNEL) {
             terminal_print("%s: %.2f microseconds per operation, forward and backward, besides its loops.", row->which->name, overhead_us(row));
         }
+        if (row->which->limit == BENCH_PASS) {
+            double alone = row->figures.alone_ms;
+            double added = row->figures.ms.median - alone;
+            terminal_print("%s: the pass alone takes %.2f ms; watch and probes add %.2f ms, %.0f %%.", row->which->name, alone, added,
+                           100 * added / alone);
+        }
     }
     if (has_steps(report)) {
         terminal_print("A training step counts 6 x parameters x tokens FLOPs: each weight multiplies and adds once forward, twice back. It is "
@@ -206,6 +212,9 @@ static void add_case(cJSON *cases, const BenchRow *row, const BenchReport *repor
     }
     if (row->which->limit == BENCH_KERNEL) {
         json_add_number(object, "overhead_us", overhead_us(row));
+    }
+    if (row->which->limit == BENCH_PASS) {
+        json_add_number(object, "pass_ms", figures->alone_ms);
     }
     json_add_count(object, "peak_bytes", figures->peak_bytes);
     if (figures->predicted_bytes > 0) {

@@ -71,6 +71,19 @@ START_TEST(a_fraction_is_of_its_limit)
 }
 END_TEST
 
+START_TEST(a_measured_pass_is_compared_with_the_pass_alone)
+{
+    const BenchCase *which = find_case("probes-flow");
+    BenchFigures figures;
+    Error error;
+    ck_assert_msg(bench_case(which, &hasty, &figures, &error), "%s", error.message);
+    check_spread(figures.ms);
+    ck_assert_double_eq(figures.tokens, 4 * 32);
+    ck_assert_double_gt(figures.alone_ms, 0);
+    ck_assert_double_eq(bench_fraction(which, &figures), figures.alone_ms / figures.ms.median);
+}
+END_TEST
+
 // A case in which the tokenizer cannot read its text.
 START_TEST(failures_are_returned_as_errors)
 {
@@ -92,6 +105,7 @@ int main(void)
     tcase_add_test(tcase, limits_are_measured);
     tcase_add_test(tcase, a_step_counts_six_operations_a_parameter_and_token);
     tcase_add_test(tcase, a_fraction_is_of_its_limit);
+    tcase_add_test(tcase, a_measured_pass_is_compared_with_the_pass_alone);
     tcase_add_test(tcase, failures_are_returned_as_errors);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
