@@ -3,6 +3,7 @@
 
 #include "gpt/plot/draw.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,18 @@ static void write_trimmed(FILE *out, char *chart)
     }
 }
 
+// Is a point of the line on the axis, or, if not finite, in the row of those that are not? gnuplot 5.4 crashes on a plot without points whose points
+// are letters.
+static bool has_points(const Panel *panel, const Line *line, bool finite)
+{
+    bool has = false;
+    for (int i = 0; i < line->n; i++) {
+        double y = line->y[i].median;
+        has = has || (isfinite(y) ? finite && (panel->axis != AXIS_LOG || y >= 0) : !finite && panel->not_finite);
+    }
+    return has;
+}
+
 static void write_script(FILE *script, const Panel *panel, const char *letters, int columns)
 {
     Panel small = *panel; // in which tics are as far apart as on a page of this size
@@ -33,10 +46,12 @@ static void write_script(FILE *script, const Panel *panel, const char *letters, 
     fprintf(script, "set lmargin %d\nset rmargin 3\nset tmargin 0\nset bmargin 2\n", MARGIN);
     panel_write_data(panel, script, 0);
     panel_write_axes(&small, script);
-    fprintf(script, "%splot ", panel->axis == AXIS_LOG ? "set format y \"1e%T\"\n" : "");
+    fprintf(script, "%splot NaN", panel->axis == AXIS_LOG ? "set format y \"1e%T\"\n" : "");
     for (int s = 0; s < panel->n_lines; s++) {
-        number_print(script, "%s$data_0_%d using 1:(on_axis($2)) with points pt \"%c\"", s == 0 ? "" : ", ", s, letters[s]);
-        if (panel->not_finite) {
+        if (has_points(panel, &panel->lines[s], true)) {
+            number_print(script, ", $data_0_%d using 1:(on_axis($2)) with points pt \"%c\"", s, letters[s]);
+        }
+        if (has_points(panel, &panel->lines[s], false)) {
             number_print(script, ", $data_0_%d using 1:(not_finite(strcol(2))) with points pt \"%c\"", s, letters[s]);
         }
     }

@@ -174,6 +174,23 @@ START_TEST(a_chart_as_text)
 }
 END_TEST
 
+// A line of which no point can be drawn, beside another one, and alone.
+START_TEST(a_line_without_points_on_the_axis)
+{
+    const double one = 1e-11;
+    const double infinite = INFINITY;
+    const ChartLine lines[] = {{"finite", NULL, &one, 1}, {"infinite", NULL, &infinite, 1}};
+    for (int first = 0; first < 2; first++) {
+        Chart odd = {.title = "A title", .log_y = true, .lines = lines + first, .n_lines = 2 - first};
+        Error error;
+        char *text = plot_chart_terminal(&odd, 60, &error);
+        ck_assert_msg(text != NULL, "%s", error.message);
+        assert_holds(text, "infinite (1 of 1 points are 0, below 0, or not finite)");
+        free(text);
+    }
+}
+END_TEST
+
 START_TEST(a_map_holds_its_numbers_and_names)
 {
     Error error;
@@ -597,6 +614,7 @@ int main(void)
     tcase_add_test(charts, charts_and_maps_are_drawn);
     tcase_add_test(charts, quotes_and_markup_are_shown_as_they_are);
     tcase_add_test(charts, a_chart_as_text);
+    tcase_add_test(charts, a_line_without_points_on_the_axis);
     tcase_add_test(charts, a_map_holds_its_numbers_and_names);
     tcase_add_test(charts, a_map_as_text);
     tcase_add_test(charts, attention_is_a_map_for_each_head);
