@@ -83,7 +83,7 @@ double train_lr(const TrainConfig *config, int step)
     REQUIRE(config);
     const double pi = 3.14159265358979323846;
     if (step < config->warmup) {
-        return config->lr * (step + 1) / (config->warmup + 1);
+        return config->lr * (step + 1.0) / (config->warmup + 1.0);
     }
     if (step >= config->decay_steps) {
         return config->min_lr;

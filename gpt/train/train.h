@@ -139,6 +139,9 @@ typedef struct Trainer {
     int folder_lock;     // of the run's folder; -1: train_run locks it. Its own
 } Trainer;
 
+// Checks that memory for a step is available, as trainer_create does. has_weights: the model exists.
+bool train_memory_check(const TrainSetup *setup, bool recompute, bool has_weights, Error *error);
+
 // Takes ownership of setup, gpt and data (NULL without a text), also on failure. NULL and an error if settings do not fit together, the
 // text is too short for a row, or memory is too small. Free it with trainer_free.
 Trainer *trainer_create(TrainSetup setup, GPT *gpt, Dataset *data, Error *error);

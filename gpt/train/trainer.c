@@ -32,6 +32,16 @@ static bool ids_check(const TrainSetup *setup, Error *error)
     return gpt_ids_check(&setup->gpt, setup->ids, n, error) && gpt_targets_check(&setup->gpt, setup->targets, n, error);
 }
 
+bool train_memory_check(const TrainSetup *setup, bool recompute, bool has_weights, Error *error)
+{
+    REQUIRE(setup);
+    const TrainConfig *config = &setup->train;
+    GPTCost cost = gpt_cost(&setup->gpt, config->batch, config->length);
+    double copies = config->accumulate == ranks_count() ? 0 : config->reduce == REDUCE_EXACT ? 1.0 / ranks_count() : 1; // of the gradients
+    double bytes = gpt_training_bytes(&cost, recompute) + copies * cost.gradient_bytes - (has_weights ? cost.weight_bytes : 0);
+    return memory_check(ranks_local_count() * bytes, "training", error); // ranks of a machine ask at the same time
+}
+
 static bool setup_check(const TrainSetup *setup, const GPT *gpt, const Dataset *data, Error *error)
 {
     const TrainConfig *config = &setup->train;
@@ -45,10 +55,7 @@ static bool setup_check(const TrainSetup *setup, const GPT *gpt, const Dataset *
     if (config->reduce == REDUCE_PLAIN && ranks_count() > 1) {
         return error_set_field(error, "reduce", "plain is for one rank (expected exact or fast)");
     }
-    GPTCost cost = gpt_cost(&setup->gpt, config->batch, config->length);
-    double copies = config->accumulate == ranks_count() ? 0 : config->reduce == REDUCE_EXACT ? 1.0 / ranks_count() : 1; // of the gradients
-    double bytes = gpt_training_bytes(&cost, gpt->recompute) + copies * cost.gradient_bytes;
-    if (!memory_check(ranks_local_count() * (bytes - cost.weight_bytes), "training", error)) { // ranks of a machine ask at the same time
+    if (!train_memory_check(setup, gpt->recompute, true, error)) {
         return false;
     }
     if (data != NULL) {

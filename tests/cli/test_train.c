@@ -393,6 +393,7 @@ static const Wrong wrongs[] = {
     {"--data none.txt", 1, "none.txt: can't be read"},
     {"--data empty.txt", 1, "empty.txt: "},
     {"--data short.txt", 1, "short.txt: is too short"},
+    {"--data short.txt --config gpt2-1558m --tokenizer bytes --batch 65536", 1, "training: needs "}, // before anything is read
     {"--data binary", 1, "binary: "},
     {"--data .", 1, "is a folder"},
     {"--steps 0", 2, "--steps: '0' is not an integer between 1 and 2147483647"},

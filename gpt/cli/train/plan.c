@@ -251,7 +251,8 @@ static bool make_trainer(const Options *options, TrainSetup *setup, GPT *saved, 
 {
     Error error;
     Dataset *data = NULL;
-    bool made = train_share_folder(plan, ranks_rank() > 0 || make_folder(options, plan, &error), &error);
+    bool made = train_memory_check(setup, plan->recompute, saved != NULL, &error) && (ranks_rank() > 0 || make_folder(options, plan, &error));
+    made = train_share_folder(plan, made, &error);
     if (made && setup->ids == NULL && setup->task == NULL) {
         Progress progress = progress_begin(options, "MiB of text");
         data = train_open_data(options_text(options, "data"), setup->tokenizer, plan, progress_update, &progress, &error);

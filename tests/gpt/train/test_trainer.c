@@ -8,6 +8,7 @@
 #include "tests/support/folder.h"
 #include "tests/support/suite.h"
 
+#include <limits.h>
 #include <unistd.h>
 
 // ------------------------------------------------------------------------------------------------------------
@@ -145,6 +146,8 @@ START_TEST(the_learning_rate_is_nanogpts)
     for (int s = 101; s <= 2000; s++) {
         ck_assert_msg(train_lr(&config, s) < train_lr(&config, s - 1), "it rises at step %d", s);
     }
+    config.warmup = INT_MAX;
+    ck_assert_double_eq_tol(train_lr(&config, 0), 1e-3 / 2147483648.0, 1e-24);
 }
 END_TEST
 
