@@ -247,7 +247,8 @@ void tape_free(Tape *tape);
 Tape *tape_current(void);           // NULL if this thread has none
 Tape *tape_set_current(Tape *tape); // returns the previous one
 // Frees every tensor and node at once and keeps the memory for the next round: a loop that resets the tape in each round requests no memory
-// after the first. Using a tensor of the previous round is recognized and reported.
+// after the first. Using a tensor of the previous round is recognized and reported. One of an earlier round is, too, until a new
+// tensor takes the place of its struct, which is then used, or named in the report, instead of it.
 void tape_reset(Tape *tape);
 
 // Between the two, operations compute but record nothing (torch.no_grad). They nest.

@@ -142,7 +142,9 @@ bool gradflow_write_table(const char *path, bool (*write)(const Experiment *expe
 
 char *gradflow_path_beside(const char *path, const char *what)
 {
-    const char *ending = strrchr(path, '.');
+    const char *name = strrchr(path, '/');
+    const char *ending = strrchr(name == NULL ? path : name, '.');
+    ending = ending == NULL ? path + strlen(path) : ending;
     return text_format("%.*s-%s%s", (int)(ending - path), path, what, ending);
 }
 

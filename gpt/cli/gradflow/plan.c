@@ -124,7 +124,7 @@ static bool read_outputs(const Options *options, GradflowPlan *plan)
     if (plan->runs != NULL && strcmp(plan->runs, "-") == 0) {
         return option_error(options, "runs", "'-' is not a file's name (expected FILE)");
     }
-    if (plan->n_sizes > 0 && plan->csv != NULL && (strcmp(plan->csv, "-") == 0 || strrchr(plan->csv, '.') == NULL)) {
+    if (plan->n_sizes > 0 && plan->csv != NULL && (strcmp(plan->csv, "-") == 0)) {
         return option_error(options, "csv", "'%.80s' is not a name for several files (expected flow.csv for flow-70b.csv)", plan->csv);
     }
     bool csv_to_stdout = plan->csv != NULL && strcmp(plan->csv, "-") == 0;

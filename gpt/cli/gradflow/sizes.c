@@ -18,6 +18,11 @@ static bool add_size(const Options *options, GradflowPlan *plan, const char *nam
     if (plan->n_sizes == PLOT_SIZES_MOST) {
         return option_error(options, "configs", "more than %d presets", PLOT_SIZES_MOST);
     }
+    for (int i = 0; i < plan->n_sizes; i++) {
+        if (plan->sizes[i] == preset->name) {
+            return option_error(options, "configs", "%s is given twice", name);
+        }
+    }
     plan->sizes[plan->n_sizes] = preset->name;
     plan->n_sizes++;
     return true;

@@ -134,7 +134,8 @@ bool options_int_rows(const Options *options, const char *name, int low, int hig
 // May the command write to path, which the option called name gives or stands for? False, and one line on stderr, if another option names
 // it, too, also through links, or a folder that it is in. Call it for each output before anything is written.
 bool options_output(const Options *options, const char *name, const char *path);
-bool options_streams(const Options *options);          // the same for stdout and stderr, of every command
+bool options_streams(const Options *options);                                              // the same for stdout and stderr, of every command
+bool options_stream_elsewhere(const Options *options, const char *name, const char *path); // and for a path that no option gives
 bool stdin_read(char **text, size_t *n, Error *error); // all of stdin, unless stdout or stderr goes there, too. The caller frees *text
 
 // --task: *task, NULL if it was not given. The others, NULL-terminated, are errors beside it. The caller frees *task.

@@ -112,23 +112,23 @@ static const char *stream_to(const char *path)
     return goes[0] ? stream_names[0] : goes[1] ? stream_names[1] : NULL;
 }
 
-static bool refuse_stream(const Options *options, const char *name, const char *path)
+bool options_stream_elsewhere(const Options *options, const char *name, const char *path)
 {
     const char *stream = stream_to(path);
-    return stream != NULL
-        && !option_error(options, name, "'%.80s' is where %s goes, too (expected another %s)", path, stream, is_folder(path) ? "folder" : "file");
+    return stream == NULL
+        || option_error(options, name, "'%.80s' is where %s goes, too (expected another %s)", path, stream, is_folder(path) ? "folder" : "file");
 }
 
 bool options_streams(const Options *options)
 {
     for (int i = 0; i < options->count; i++) {
         const Option *option = &options->list[i];
-        if (takes_path(option) && option->value != NULL && refuse_stream(options, option->name, option->value)) {
+        if (takes_path(option) && option->value != NULL && !options_stream_elsewhere(options, option->name, option->value)) {
             return false;
         }
     }
     char *vocabulary = usual_vocabulary(options);
-    bool refused = vocabulary != NULL && refuse_stream(options, "vocab", vocabulary);
+    bool refused = vocabulary != NULL && !options_stream_elsewhere(options, "vocab", vocabulary);
     free(vocabulary);
     bool files = options->help->operand != NULL && strcmp(options->help->operand, "[FILE...]") == 0;
     for (int i = 0; files && !refused && i < options->n_operands; i++) {
@@ -166,5 +166,5 @@ bool options_output(const Options *options, const char *name, const char *path)
     if (overlaps) {
         return option_error(options, name, "'%.80s' is part of GPT-2's vocabulary (expected another)", path);
     }
-    return !refuse_stream(options, name, path);
+    return options_stream_elsewhere(options, name, path);
 }

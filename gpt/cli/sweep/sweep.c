@@ -84,14 +84,6 @@ static const char *default_statistic(const Options *options)
     return gpt ? "ratio l2 activation_grad h.#.out" : "ratio mean_abs weight_grad layers.#.weight";
 }
 
-// "flow.csv" -> "flow-runs.csv"
-static char *runs_beside(const char *csv)
-{
-    const char *ending = strrchr(csv, '.');
-    size_t stem = ending == NULL || strchr(ending, '/') != NULL ? strlen(csv) : (size_t)(ending - csv);
-    return text_format("%.*s-runs%s", (int)stem, csv, csv + stem);
-}
-
 static bool read_outputs(const Options *options, SweepPlan *plan)
 {
     const char *plot = options_text(options, "plot");
@@ -99,7 +91,7 @@ static bool read_outputs(const Options *options, SweepPlan *plan)
     plan->csv = options_text(options, "csv");
     plan->runs = options_text(options, "runs");
     if (plan->csv != NULL && plan->runs == NULL) {
-        plan->default_runs = runs_beside(plan->csv);
+        plan->default_runs = gradflow_path_beside(plan->csv, "runs");
         plan->runs = plan->default_runs;
     }
     if ((plan->runs != NULL && !options_output(options, plan->default_runs == NULL ? "runs" : "csv", plan->runs))

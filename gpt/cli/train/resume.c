@@ -234,14 +234,14 @@ bool train_plan_resume(const Options *options, TrainPlan *plan)
     Error error;
     plan->folder = options_given(options, "out") ? memory_copy_text(options_text(options, "out")) : last_run();
     if (!options_threads(options) || !options_switch(options, "recompute", &plan->recompute) || !options_precision(options)
-        || !options_output(options, "out", plan->folder)) {
+        || !options_stream_elsewhere(options, "out", plan->folder)) {
         return false;
     }
     bool found = ranks_rank() > 0 || lock_run(plan, &error);
     if (!train_share_folder(plan, found, &error) || !train_setup_load(plan->folder, &setup, &error)) {
         return report_failure(options, &error);
     }
-    if ((setup.data != NULL && !options_output(options, "data", setup.data)) || !check_all(options, &setup)
+    if ((setup.data != NULL && !options_stream_elsewhere(options, "data", setup.data)) || !check_all(options, &setup)
         || !train_check_recompute(options, plan, &setup.train)) {
         train_setup_free(&setup);
         return false;
