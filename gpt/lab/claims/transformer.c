@@ -29,7 +29,7 @@
 #define KEEL_WHOLE(INIT) { \
         .id = "keel-whole-" INIT, \
         .source = "Chen and Wei 2026 (2601.19895)", \
-        .sentence = "In Post-LN each block halves the gradient, by 0.30 decades, on its way back.", \
+        .sentence = "In Post-LN each block halves the gradient (0.30 decades) on its way back.", \
         .settings = KEEL " --init " INIT, \
         .statistic = "slope l2 activation_grad@1..23 h.#.out", \
         .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.30, .tolerance = 0.03, \
@@ -211,7 +211,7 @@ const Claim claims_transformer[] = {
     COPY_START("post", "xavier", "norm(x + f(x))", "Post-LN", "1.82", 1.82, 0.6,
                "a third: three seeds there, whose spread is not stated",
                "The ratio is of the order of 1, so the gradient does not vanish before training. An independent program finds 2.1, with an interval of 1.7 to "
-               "2.5: the ratio depends much on the seed."),
+               "2.5, which overlaps this one."),
     COPY_START("pre", "xavier", "x + f(norm(x))", "Pre-LN", "4.71", 4.71, 0.7, "15 %; 4.5 by an independent program",
                "With embeddings of variance 1 the ratio is smaller: the stream then grows less."),
     COPY_START("deepnorm", "deepnorm", "norm((2*L)^0.25*x + f(x))", "DeepNorm", "0.99", 0.99, 0.02, "2 %",
@@ -219,7 +219,7 @@ const Claim claims_transformer[] = {
     {
         .id = "copy-pre-train",
         .source = "Transformer-Gradient-Flow (github.com/qwo877), 16 layers",
-        .sentence = "With Pre-LN 16 blocks learn to copy the previous token.",
+        .sentence = "With Pre-LN, 16 blocks learn to copy the previous token.",
         .settings = COPY_TRAIN " --residual pre",
         .statistic = "loss",
         .over = OVER_MEDIAN, .seeds = 3, .prediction = 0, .tolerance = 0.1, .slow = true,
