@@ -1,9 +1,11 @@
-// memory_limits.c: how much memory the system and its control groups leave to this process.
+// memory_limits.c: how much memory the system and its control groups and limits leave to this process.
 
 #include "gpt/base/base.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 // MemAvailable of /proc/meminfo in bytes; -1 if unknown.
 static double system_available(void)
@@ -77,7 +79,25 @@ static double groups_limit(void)
     return limit;
 }
 
+// What a limit of the address space (ulimit -v) leaves; -1 if there is none.
+static double address_space_left(void)
+{
+    struct rlimit limit;
+    FILE *file = fopen("/proc/self/statm", "r");
+    double left = -1.0;
+    unsigned long long pages;
+    if (file == NULL) {
+        return -1.0;
+    }
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && fscanf(file, "%llu", &pages) == 1) {
+        double used = (double)pages * (double)sysconf(_SC_PAGESIZE);
+        left = (double)limit.rlim_cur > used ? (double)limit.rlim_cur - used : 0;
+    }
+    fclose(file);
+    return left;
+}
+
 double memory_available(void)
 {
-    return lower_limit(system_available(), groups_limit());
+    return lower_limit(lower_limit(system_available(), groups_limit()), address_space_left());
 }

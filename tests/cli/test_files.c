@@ -307,6 +307,16 @@ START_TEST(a_terminal_is_not_steered)
 }
 END_TEST
 
+// Before the weights, which a limit would allow, are made.
+START_TEST(a_limit_of_the_address_space_is_known)
+{
+    if (!HAVE_ASAN) {
+        assert_fails("ulimit -v 2000000; " TRAIN "--n-layer 3000 --n-embd 64 --out r", 1, "training: needs ");
+        assert_prints("ulimit -v 2000000; " TRAIN "--steps 1 --out r > /dev/null; ls r/log.csv", "r/log.csv\n");
+    }
+}
+END_TEST
+
 // Each message is one write, so that lines of programs that share stderr do not mix.
 START_TEST(messages_are_whole_lines)
 {
@@ -345,6 +355,7 @@ int main(void)
     tcase_add_loop_test(tcase, closed_streams_damage_nothing, 0, 7);
     tcase_add_test(tcase, names_that_are_not_utf8);
     tcase_add_test(tcase, a_terminal_is_not_steered);
+    tcase_add_test(tcase, a_limit_of_the_address_space_is_known);
     tcase_add_test(tcase, messages_are_whole_lines);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
