@@ -58,12 +58,9 @@ static void state_begin(GenerateState *state, GPT *gpt, const GenerateConfig *co
     *state = (GenerateState){.gpt = gpt, .config = config, .randoms = randoms, .ids = ids, .room = (int)room, .made = made, .n_live = B};
     state->sampler = sampler_create(gpt->config.vocab_size);
     unwind_add(free_sampler, &state->sampler);
-    state->live = memory_allocate((size_t)B * sizeof(int), "the samples");
-    unwind_add(free, state->live);
-    state->rows = memory_allocate((size_t)B * sizeof(int), "the samples");
-    unwind_add(free, state->rows);
-    state->shown = memory_allocate((size_t)B * (room < context ? room : context) * sizeof(int), "the tokens");
-    unwind_add(free, state->shown);
+    state->live = unwind_allocate((size_t)B, sizeof(int), "the samples");
+    state->rows = unwind_allocate((size_t)B, sizeof(int), "the samples");
+    state->shown = unwind_allocate((size_t)B * (room < context ? room : context), sizeof(int), "the tokens");
     for (int b = 0; b < B; b++) {
         memmove(ids + (size_t)b * room, ids, (size_t)n_ids * sizeof(int));
         state->live[b] = b;

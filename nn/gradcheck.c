@@ -34,8 +34,7 @@ static void check_module(const char *name, ModuleCheck check, GradCheckReport *r
     module_initialize(check.module, (Init){.scheme = INIT_TORCH, .n_layer = 1}, &random);
     ParameterList list = module_parameters(check.module);
     unwind_add(free, list.parameters);
-    Tensor **leaves = memory_allocate((size_t)(list.count + 1) * sizeof(Tensor *), "a gradient check");
-    unwind_add(free, leaves);
+    Tensor **leaves = unwind_allocate((size_t)(list.count + 1), sizeof(Tensor *), "a gradient check");
     for (int i = 0; i < list.count; i++) {
         leaves[i] = list.parameters[i];
     }

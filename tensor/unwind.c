@@ -103,6 +103,13 @@ static void free_tape(void *tape)
     tape_free(tape);
 }
 
+void *unwind_allocate(size_t count, size_t bytes_each, const char *what)
+{
+    void *memory = memory_allocate_zeroed(count + (count == 0), bytes_each, what);
+    unwind_add(free, memory);
+    return memory;
+}
+
 Tape *unwind_add_tape(void)
 {
     Tape *tape = tape_create();

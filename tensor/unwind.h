@@ -4,8 +4,7 @@
 //
 //      int frame = unwind_begin();                  // notes the current tape, its scope and no-grad depth
 //      tape_no_grad_begin();                        // undone by the frame itself
-//      int *ids = memory_allocate(bytes, "ids");
-//      unwind_add(free, ids);
+//      int *ids = unwind_allocate(n, sizeof *ids, "ids");
 //      ...                                          // anything here may fail
 //      unwind_end(frame);                           // undoes all of it, the last first
 //
@@ -28,6 +27,9 @@ void unwind_add(Undo *undo, void *object);
 
 // The same, but only after a failure: for what stays if the call succeeds.
 void unwind_add_on_failure(Undo *undo, void *object);
+
+// Memory that is freed when the innermost frame ends; of zeros.
+void *unwind_allocate(size_t count, size_t bytes_each, const char *what);
 
 // A tape that is current, and exists, until the innermost frame ends.
 Tape *unwind_add_tape(void);

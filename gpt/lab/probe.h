@@ -28,7 +28,8 @@ PROBES(PROBE_DECLARE)
 #define PLACE_NETWORK "layer -1: the whole network"
 
 // With passes, the current tape is an empty one for the probe, and the network's weights, gradients, mode and random numbers are
-// restored afterwards, so measure may run net_forward, tensor_backward and an optimizer. Otherwise the measured tape is current.
+// restored afterwards, so measure may run net_forward, tensor_backward and an optimizer. Otherwise the measured tape is current. measure
+// runs in a frame (unwind.h): what it allocates in it is freed afterwards.
 struct ProbeRun {
     const ExperimentConfig *config;
     Net *net;

@@ -5,7 +5,6 @@
 #include "tensor/unwind.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 // All heads of all sequences of qkv (B, T, 3C). Each gets either its weights or its stats.
@@ -209,8 +208,7 @@ void attention_stats(const Tensor *qkv, int n_head, bool causal, AttentionStats 
     Heads heads = heads_of("attention_stats", qkv, n_head, causal);
     double rows = (double)heads.B * (double)heads.T;
     int frame = unwind_begin();
-    heads.stats = memory_allocate(heads.B * heads.n_head * sizeof *heads.stats, "attention weights");
-    unwind_add(free, heads.stats);
+    heads.stats = unwind_allocate(heads.B * heads.n_head, sizeof *heads.stats, "attention weights");
     attend_heads(&heads);
     for (size_t head = 0; head < heads.n_head; head++) {
         AttentionStats sum = {0, 0, 0};

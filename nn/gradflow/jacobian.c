@@ -1,12 +1,11 @@
 // jacobian.c: the Jacobian between two tensors of a tape, row by row: see gradflow.h.
 
 #include "nn/gradflow/gradflow.h"
+#include "nn/gradflow/loops.h"
 
 #include "tensor/unwind.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 typedef struct Walk {
     Tensor *const *x;
@@ -16,21 +15,13 @@ typedef struct Walk {
     double *squares; // (n) || J_i^T dy ||^2 of this walk
 } Walk;
 
-static double squares_of(const Real *values, size_t n)
-{
-    double sum = 0;
-    for (size_t i = 0; values != NULL && i < n; i++) {
-        sum += (double)values[i] * (double)values[i];
-    }
-    return sum;
-}
-
 static void visit(TapeNode *node, void *context)
 {
     Walk *walk = context;
     for (int i = walk->number[node->index]; i >= 0 && i < walk->n && walk->x[i]->node == node; i++) {
         walk->visited[i] = true;
-        walk->squares[i] = squares_of(node->output->grad, tensor_count(node->output));
+        const Tensor *x = node->output;
+        walk->squares[i] = x->grad == NULL ? 0 : dot_real(x->grad, x->grad, tensor_count(x));
     }
 }
 
@@ -41,26 +32,19 @@ static void walk_row(Walk *walk, Tensor *y, const Real *dy, Real *dx)
         walk->visited[i] = false;
     }
     tensor_vjp_visit(y, dy, walk->x[0], dx, visit, walk);
-    walk->squares[0] = squares_of(dx, tensor_count(walk->x[0]));
+    walk->squares[0] = dot_real(dx, dx, tensor_count(walk->x[0]));
     for (int i = 1; i < walk->n; i++) {
         if (!walk->visited[i]) {
             tensor_vjp(y, dy, walk->x[i], dx);
-            walk->squares[i] = squares_of(dx, tensor_count(walk->x[i]));
+            walk->squares[i] = dot_real(dx, dx, tensor_count(walk->x[i]));
         }
     }
-}
-
-static void *reserve(size_t count, size_t bytes_each)
-{
-    void *memory = memory_allocate_zeroed(count + 1, bytes_each, "a Jacobian");
-    unwind_add(free, memory);
-    return memory;
 }
 
 // The numbers of x by node: tensors of one node are next to each other.
 static void number_nodes(Walk *walk, const Tape *tape)
 {
-    walk->number = reserve((size_t)tape->n_nodes, sizeof *walk->number);
+    walk->number = unwind_allocate((size_t)tape->n_nodes, sizeof *walk->number, "a Jacobian");
     for (int i = 0; i < tape->n_nodes; i++) {
         walk->number[i] = -1;
     }
@@ -93,15 +77,18 @@ void jacobian_norms(Tensor *y, Tensor *const *x, int n, int n_probes, Random *ra
         most = tensor_count(x[i]) > most ? tensor_count(x[i]) : most;
     }
     int frame = unwind_begin();
-    Walk walk = {.x = x, .n = n, .visited = reserve((size_t)n, sizeof(bool)), .squares = reserve((size_t)n, sizeof(double))};
+    Walk walk = {.x = x,
+                 .n = n,
+                 .visited = unwind_allocate((size_t)n, sizeof(bool), "a Jacobian"),
+                 .squares = unwind_allocate((size_t)n, sizeof(double), "a Jacobian")};
     number_nodes(&walk, y->tape);
     size_t n_y = tensor_count(y);
     bool exact = n_probes == 0;
     int n_walks = exact ? (int)n_y : n_probes;
-    Real *dy = reserve(n_y, sizeof *dy);
-    Real *dx = reserve(most, sizeof *dx);
-    double *sum = reserve((size_t)n, sizeof *sum);
-    double *sum_squares = reserve((size_t)n, sizeof *sum_squares);
+    Real *dy = unwind_allocate(n_y, sizeof *dy, "a Jacobian");
+    Real *dx = unwind_allocate(most, sizeof *dx, "a Jacobian");
+    double *sum = unwind_allocate((size_t)n, sizeof *sum, "a Jacobian");
+    double *sum_squares = unwind_allocate((size_t)n, sizeof *sum_squares, "a Jacobian");
     for (int r = 0; r < n_walks; r++) {
         set_dy(dy, n_y, r, exact ? NULL : random);
         walk_row(&walk, y, dy, dx);
@@ -139,8 +126,8 @@ void jacobian_matrix(Tensor *y, Tensor *x, double *J)
     size_t n_y = tensor_count(y);
     size_t n_x = tensor_count(x);
     int frame = unwind_begin();
-    Real *dy = reserve(n_y, sizeof *dy);
-    Real *dx = reserve(n_x, sizeof *dx);
+    Real *dy = unwind_allocate(n_y, sizeof *dy, "a Jacobian");
+    Real *dx = unwind_allocate(n_x, sizeof *dx, "a Jacobian");
     for (size_t r = 0; r < n_y; r++) {
         set_dy(dy, n_y, (int)r, NULL);
         tensor_vjp(y, dy, x, dx);

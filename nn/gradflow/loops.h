@@ -5,6 +5,8 @@
 
 #include "tensor/tensor.h"
 
+#include <math.h>
+
 // Compiles a function for AVX2, too; the program chooses when it is loaded. Both give the same bits: a sum runs in lanes whose order is written
 // out, and nothing is fused. (AddressSanitizer is not ready yet when such a choice is made; a debugger should find one function.)
 #if defined __x86_64__ && defined __gnu_linux__ && defined __OPTIMIZE__ && !defined __clang__ && !defined __SANITIZE_ADDRESS__
@@ -53,6 +55,11 @@ static inline double dot_double(const double *a, const double *b, size_t n)
         sums[0] += a[i] * b[i];
     }
     return lanes_sum(sums);
+}
+
+static inline double l2(const double *values, size_t n)
+{
+    return sqrt(dot_double(values, values, n));
 }
 
 // Measures item i, with scratch memory that no other thread uses.

@@ -1,11 +1,11 @@
 // noise.c: the gradient noise scale: see gradflow.h.
 
+#include "nn/gradflow/loops.h"
 #include "nn/gradflow/weights.h"
 
 #include "tensor/unwind.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 NoiseScale noise_scale(const LossFunction *loss, int n_rows)
 {
@@ -16,14 +16,13 @@ NoiseScale noise_scale(const LossFunction *loss, int n_rows)
     int frame = unwind_begin();
     Weights w;
     weights_replace(&w, loss);
-    double *gradient = memory_allocate((w.n + 1) * sizeof *gradient, "the noise scale");
-    unwind_add(free, gradient);
+    double *gradient = unwind_allocate(w.n, sizeof *gradient, "the noise scale");
     weights_gradient(&w, -1, gradient);
-    double all = pow(gradient_norm(gradient, w.n), 2); // |G_B|^2
-    double one = 0;                                    // mean |G_1|^2
+    double all = dot_double(gradient, gradient, w.n); // |G_B|^2
+    double one = 0;                                   // mean |G_1|^2
     for (int row = 0; row < n_rows; row++) {
         weights_gradient(&w, row, gradient);
-        one += pow(gradient_norm(gradient, w.n), 2) / B;
+        one += dot_double(gradient, gradient, w.n) / B;
     }
     unwind_end(frame);
     NoiseScale noise = {.G2 = (B * all - one) / (B - 1), .trace = fmax(one - all, 0) / (1 - 1 / B)};

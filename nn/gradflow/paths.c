@@ -1,6 +1,7 @@
 // paths.c: the gradient by path length: see gradflow.h.
 
 #include "nn/gradflow/gradflow.h"
+#include "nn/gradflow/loops.h"
 
 #include "tensor/unwind.h"
 
@@ -25,25 +26,14 @@ typedef struct Walk {
     bool ordinary; // measures the ordinary gradient instead
 } Walk;
 
-static double l2(const double *values, size_t n)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        sum += values[i] * values[i];
-    }
-    return sqrt(sum);
-}
-
 // The gradient at a start: its norm, and its part of the sum. In the ordinary walk, sum becomes the difference to it.
 static void measure(Sublayer *sublayer, const Real *grad, bool ordinary)
 {
     size_t n = tensor_count(sublayer->start);
-    double squares = 0;
     for (size_t i = 0; grad != NULL && i < n; i++) {
-        squares += (double)grad[i] * (double)grad[i];
         sublayer->sum[i] += ordinary ? -(double)grad[i] : (double)grad[i];
     }
-    sublayer->norm = sqrt(squares);
+    sublayer->norm = grad == NULL ? 0 : sqrt(dot_real(grad, grad, n));
 }
 
 // Sets aside what has arrived at f's output, and puts there what the previous walk set aside.
@@ -88,22 +78,14 @@ static void find_ends(const Tape *tape, Walk *walk)
     }
 }
 
-static Real *reserve(size_t n)
-{
-    Real *values = memory_allocate_zeroed(n + 1, sizeof *values, "the gradient by path length");
-    unwind_add(free, values);
-    return values;
-}
-
 static void reserve_sublayers(Walk *walk)
 {
     for (int s = 0; s < walk->n; s++) {
         Sublayer *sublayer = &walk->sublayers[s];
         size_t n = sublayer->end == NULL ? 0 : tensor_count(sublayer->end->output);
-        sublayer->now = reserve(n);
-        sublayer->next = reserve(n);
-        sublayer->sum = memory_allocate_zeroed(tensor_count(sublayer->start), sizeof(double), "the gradient by path length");
-        unwind_add(free, sublayer->sum);
+        sublayer->now = unwind_allocate(n, sizeof(Real), "the gradient by path length");
+        sublayer->next = unwind_allocate(n, sizeof(Real), "the gradient by path length");
+        sublayer->sum = unwind_allocate(tensor_count(sublayer->start), sizeof(double), "the gradient by path length");
     }
 }
 
@@ -167,7 +149,7 @@ PathLengths path_lengths(Tensor *loss, Tensor *const *start, int n_sublayers)
     }
     find_ends(loss->tape, &walk);
     reserve_sublayers(&walk);
-    Real *dx = reserve(tensor_count(start[0]));
+    Real *dx = unwind_allocate(tensor_count(start[0]), sizeof *dx, "the gradient by path length");
     bool more = true;
     for (int k = 0; more && k <= n_sublayers; k++) {
         more = run_length(&walk, loss, k, dx, &paths);

@@ -4,7 +4,6 @@
 
 #include "tensor/unwind.h"
 
-#include <stdlib.h>
 
 // Gives each row of d the norm of the weight's row.
 static void scale_rows(const Real *weight, Real *d, size_t n_rows, size_t n)
@@ -21,8 +20,7 @@ static void scale_rows(const Real *weight, Real *d, size_t n_rows, size_t n)
 // (n) normal numbers, each row scaled to the norm of the weight's row; 0 for biases and norms.
 static Real *make_direction(const Weights *w, Random *random)
 {
-    Real *d = memory_allocate_zeroed(w->n + 1, sizeof *d, "a direction in the space of the weights");
-    unwind_add(free, d);
+    Real *d = unwind_allocate(w->n, sizeof *d, "a direction in the space of the weights");
     const ParameterList *list = w->loss->parameters;
     size_t at = 0;
     for (int i = 0; i < list->count; i++) {

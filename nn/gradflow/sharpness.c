@@ -1,5 +1,6 @@
 // sharpness.c: the largest eigenvalue of the loss's Hessian, by power iteration: see gradflow.h.
 
+#include "nn/gradflow/loops.h"
 #include "nn/gradflow/weights.h"
 
 #include "tensor/unwind.h"
@@ -54,24 +55,17 @@ static double iterate(Iteration *it, Sharpness *sharpness)
         it->Hv[i] = (it->Hv[i] - it->other[i]) / (2 * STEP);
         lambda += it->v[i] * it->Hv[i];
     }
-    double norm = gradient_norm(it->Hv, it->n);
+    double norm = l2(it->Hv, it->n);
     for (size_t i = 0; i < it->n; i++) {
         it->other[i] = it->Hv[i] - lambda * it->v[i];
         it->v[i] = it->Hv[i] + it->shift * it->v[i];
     }
-    double length = gradient_norm(it->v, it->n);
+    double length = l2(it->v, it->n);
     divide(it->v, it->n, length);
     sharpness->value = lambda;
-    sharpness->residual = norm == 0 ? 0 : gradient_norm(it->other, it->n) / fabs(lambda);
+    sharpness->residual = norm == 0 ? 0 : l2(it->other, it->n) / fabs(lambda);
     sharpness->iterations++;
     return norm;
-}
-
-static double *reserve(size_t n)
-{
-    double *values = memory_allocate((n + 1) * sizeof *values, "the sharpness");
-    unwind_add(free, values);
-    return values;
 }
 
 static void draw_v(Iteration *it)
@@ -83,7 +77,7 @@ static void draw_v(Iteration *it)
         random_normal(&random, &drawn, 1, 0, 1);
         it->v[i] = (double)drawn;
     }
-    divide(it->v, it->n, gradient_norm(it->v, it->n));
+    divide(it->v, it->n, l2(it->v, it->n));
 }
 
 static void begin(Iteration *it, const LossFunction *loss, uint64_t seed)
@@ -91,11 +85,10 @@ static void begin(Iteration *it, const LossFunction *loss, uint64_t seed)
     *it = (Iteration){.seed = seed};
     weights_replace(&it->weights, loss);
     it->n = it->weights.n;
-    it->v = reserve(it->n);
-    it->Hv = reserve(it->n);
-    it->other = reserve(it->n);
-    it->center = memory_allocate((it->n + 1) * sizeof *it->center, "the sharpness");
-    unwind_add(free, it->center);
+    it->v = unwind_allocate(it->n, sizeof(double), "the sharpness");
+    it->Hv = unwind_allocate(it->n, sizeof(double), "the sharpness");
+    it->other = unwind_allocate(it->n, sizeof(double), "the sharpness");
+    it->center = unwind_allocate(it->n, sizeof *it->center, "the sharpness");
     memcpy(it->center, it->weights.values, it->n * sizeof *it->center);
     draw_v(it);
 }

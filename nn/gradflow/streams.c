@@ -157,8 +157,7 @@ FlowRank flow_rank(const Tensor *x)
     size_t sequences = tensor_count(x) / (m * n);
     FlowRank mean = {0, 0, 0};
     int frame = unwind_begin();
-    s.ranks = memory_allocate(sequences * sizeof *s.ranks, "the ranks");
-    unwind_add(free, s.ranks);
+    s.ranks = unwind_allocate(sequences, sizeof *s.ranks, "the ranks");
     flow_share(sequences, 3.0 * (double)m * (double)m * (double)n, m * n + 2 * n + m * (m + 2), measure_sequence, &s);
     for (size_t b = 0; b < sequences; b++) {
         mean.effective += s.ranks[b].effective / (double)sequences;

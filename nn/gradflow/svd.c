@@ -219,8 +219,7 @@ void singular_values(const double *matrix, int rows, int columns, double *values
         return;
     }
     int frame = unwind_begin();
-    double *a = memory_allocate((count + (size_t)m + (size_t)n) * sizeof *a, "singular values");
-    unwind_add(free, a);
+    double *a = unwind_allocate((count + (size_t)m + (size_t)n), sizeof *a, "singular values");
     double *below = a + count;
     for (int i = 0; i < rows; i++) {
         for (int j = 0; j < columns; j++) {

@@ -36,10 +36,8 @@ void weights_replace(Weights *w, const LossFunction *loss)
     REQUIRE(loss->parameters);
     REQUIRE(loss->forward);
     *w = (Weights){.loss = loss, .n = loss->parameters->values};
-    w->values = memory_allocate((w->n + 1) * sizeof *w->values, "other weights");
-    unwind_add(free, w->values);
-    w->own = memory_allocate_zeroed((size_t)loss->parameters->count + 1, sizeof *w->own, "other weights");
-    unwind_add(free, w->own);
+    w->values = unwind_allocate(w->n, sizeof *w->values, "other weights");
+    w->own = unwind_allocate((size_t)loss->parameters->count, sizeof *w->own, "other weights");
     w->tape = unwind_add_tape();
     size_t at = 0;
     for (int i = 0; i < loss->parameters->count; i++) {
@@ -91,13 +89,4 @@ void weights_gradient(Weights *w, int row, double *gradient)
         }
         at += tensor_count(p);
     }
-}
-
-double gradient_norm(const double *gradient, size_t n)
-{
-    double squares = 0;
-    for (size_t i = 0; i < n; i++) {
-        squares += gradient[i] * gradient[i];
-    }
-    return sqrt(squares);
 }

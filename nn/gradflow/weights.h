@@ -21,6 +21,5 @@ void weights_replace(Weights *w, const LossFunction *loss);
 const Real *weights_own(const Weights *w, int parameter);     // its values before
 double weights_loss(Weights *w);                              // the loss of all rows, without its gradient
 void weights_gradient(Weights *w, int row, double *gradient); // (n) of the loss of this row, of all if it is -1; 0 where none arrives
-double gradient_norm(const double *gradient, size_t n);       // L2, of any vector as long as one
 
 #endif

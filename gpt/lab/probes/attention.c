@@ -8,7 +8,6 @@
 #include "tensor/unwind.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 // The values of a head that weights all visible positions equally.
 static double even_entropy(const ExperimentConfig *config)
@@ -32,9 +31,7 @@ static double even_first(const ExperimentConfig *config)
 static bool measure(ProbeRun *run, Error *error)
 {
     const GPTConfig *config = &run->net->gpt->config;
-    int frame = unwind_begin();
-    AttentionStats *stats = memory_allocate((size_t)config->n_head * sizeof *stats, "attention weights");
-    unwind_add(free, stats);
+    AttentionStats *stats = unwind_allocate((size_t)config->n_head, sizeof *stats, "attention weights");
     bool found = true;
     for (int layer = 0; found && layer < config->n_layer; layer++) {
         if (!probe_has_layer(run, layer)) {
@@ -55,7 +52,6 @@ static bool measure(ProbeRun *run, Error *error)
             }
         }
     }
-    unwind_end(frame);
     return found;
 }
 

@@ -39,13 +39,9 @@ static bool measure(ProbeRun *run, Error *error)
     int n = run->config->n_rows;
     size_t width = (size_t)run->config->deep.sizes[0];
     size_t n_y = tensor_count(run->output);
-    int frame = unwind_begin();
-    Real *dy = memory_allocate(n_y * sizeof *dy, "gradients along a line");
-    unwind_add(free, dy);
-    Real *dx = memory_allocate((size_t)n * width * sizeof *dx, "gradients along a line");
-    unwind_add(free, dx);
-    double *slopes = memory_allocate((size_t)n * sizeof *slopes, "gradients along a line");
-    unwind_add(free, slopes);
+    Real *dy = unwind_allocate(n_y, sizeof *dy, "gradients along a line");
+    Real *dx = unwind_allocate((size_t)n * width, sizeof *dx, "gradients along a line");
+    double *slopes = unwind_allocate((size_t)n, sizeof *slopes, "gradients along a line");
     for (size_t i = 0; i < n_y; i++) {
         dy[i] = 1;
     }
@@ -56,7 +52,6 @@ static bool measure(ProbeRun *run, Error *error)
     for (int lag = 0; lag <= n / 2; lag++) { // larger lags have too few pairs
         probe_add(run, "autocorrelation", -1, NULL, lag, flow_autocorrelation(slopes, n, lag));
     }
-    unwind_end(frame);
     return true;
 }
 

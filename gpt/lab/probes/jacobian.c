@@ -10,7 +10,6 @@
 #include "tensor/unwind.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 static const uint64_t WALK_SEED = 3000017; // independent of the seeds of weights and inputs
 
@@ -18,11 +17,8 @@ static bool measure(ProbeRun *run, Error *error)
 {
     (void)error;
     int n = probe_layers(run) + 1;
-    int frame = unwind_begin();
-    Tensor **streams = memory_allocate((size_t)n * sizeof(Tensor *), "the streams");
-    unwind_add(free, streams);
-    JacobianNorm *norms = memory_allocate((size_t)n * sizeof *norms, "the Jacobians");
-    unwind_add(free, norms);
+    Tensor **streams = unwind_allocate((size_t)n, sizeof(Tensor *), "the streams");
+    JacobianNorm *norms = unwind_allocate((size_t)n, sizeof *norms, "the Jacobians");
     for (int i = 0; i < n; i++) {
         streams[i] = probe_layer_stream(run, i);
     }
@@ -34,7 +30,6 @@ static bool measure(ProbeRun *run, Error *error)
         probe_add(run, "jacobian", i, NULL, -1, norms[i].mean_square);
         probe_add(run, "jacobian_error", i, NULL, -1, norms[i].std_error);
     }
-    unwind_end(frame);
     return true;
 }
 

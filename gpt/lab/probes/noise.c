@@ -6,9 +6,6 @@
 // (arXiv 1812.06162), appendix A.1. Cost: one gradient per row, and one of the batch.
 
 #include "gpt/lab/probe.h"
-#include "tensor/unwind.h"
-
-#include <math.h>
 
 static bool check(const ExperimentConfig *config, Error *error)
 {
@@ -23,10 +20,8 @@ static bool measure(ProbeRun *run, Error *error)
 {
     ParameterList parameters;
     int n = probe_rows(run->config);
-    int frame = unwind_begin();
     LossFunction loss = probe_loss(run, &parameters);
     NoiseScale noise = noise_scale(&loss, n);
-    unwind_end(frame);
     if (noise.G2 <= 0) {
         return error_set(error, "the network: %d rows are too few to tell the gradient from its noise, |G|^2 is estimated as %.2g", n, noise.G2);
     }

@@ -34,13 +34,12 @@ static bool measure(ProbeRun *run, Error *error)
 {
     (void)error;
     int S = probe_sublayers(run);
-    int frame = unwind_begin();
-    Tensor **start = memory_allocate((size_t)S * sizeof(Tensor *), "the sublayers");
-    unwind_add(free, start);
+    Tensor **start = unwind_allocate((size_t)S, sizeof(Tensor *), "the sublayers");
     for (int s = 0; s < S; s++) {
         start[s] = flow_stream(run->tape, s);
     }
     PathLengths paths = path_lengths(run->loss, start, S);
+    int frame = unwind_begin();
     unwind_add(free_paths, &paths);
     add_rows(run, &paths);
     unwind_end(frame);

@@ -6,7 +6,6 @@
 // seed draw the same numbers. Source: Li et al. 2018 (arXiv 1712.09913). Cost: 625 forward passes.
 
 #include "gpt/lab/probe.h"
-#include "tensor/unwind.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -20,10 +19,8 @@ static bool measure(ProbeRun *run, Error *error)
     (void)error;
     ParameterList parameters;
     double values[SIDE * SIDE];
-    int frame = unwind_begin();
     LossFunction loss = probe_loss(run, &parameters);
     loss_plane(&loss, run->seed + PLANE_SEED, SIDE, values);
-    unwind_end(frame);
     for (int i = 0; i < SIDE * SIDE; i++) {
         probe_add(run, "plane", -1, NULL, i, values[i]);
     }

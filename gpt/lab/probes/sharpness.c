@@ -6,7 +6,6 @@
 // where it exceeds 2 / lr. Source: Cohen et al. 2021 (arXiv 2103.00065). Cost: two gradients per iteration, at most 500 of them.
 
 #include "gpt/lab/probe.h"
-#include "tensor/unwind.h"
 
 #include <math.h>
 
@@ -17,10 +16,8 @@ static const SharpnessConfig config = {.tolerance = 0.003, .max_iterations = MAX
 static bool measure(ProbeRun *run, Error *error)
 {
     ParameterList parameters;
-    int frame = unwind_begin();
     LossFunction loss = probe_loss(run, &parameters);
     Sharpness sharpness = sharpness_measure(&loss, &config);
-    unwind_end(frame);
     probe_add(run, "sharpness", -1, NULL, -1, sharpness.value);
     probe_add(run, "sharpness_residual", -1, NULL, -1, sharpness.residual);
     probe_add(run, "sharpness_iterations", -1, NULL, -1, sharpness.iterations);

@@ -10,7 +10,6 @@
 #include "tensor/unwind.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 enum { VALUES_MOST = 1024 };
 
@@ -33,11 +32,8 @@ static bool measure(ProbeRun *run, Error *error)
     int n = probe_layers(run);
     Tensor *end = probe_layer_stream(run, n);
     int rows = (int)tensor_count(end);
-    int frame = unwind_begin();
-    double *J = memory_allocate((size_t)rows * VALUES_MOST * sizeof *J, "a Jacobian");
-    unwind_add(free, J);
-    double *values = memory_allocate((size_t)rows * sizeof *values, "singular values");
-    unwind_add(free, values);
+    double *J = unwind_allocate((size_t)rows * VALUES_MOST, sizeof *J, "a Jacobian");
+    double *values = unwind_allocate((size_t)rows, sizeof *values, "singular values");
     for (int layer = 0; layer < n; layer++) {
         Tensor *start = probe_layer_stream(run, layer);
         int columns = (int)tensor_count(start);
@@ -47,7 +43,6 @@ static bool measure(ProbeRun *run, Error *error)
             probe_add(run, "singular_value", layer, NULL, i, values[i]);
         }
     }
-    unwind_end(frame);
     return true;
 }
 

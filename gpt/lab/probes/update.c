@@ -80,12 +80,10 @@ static bool measure(ProbeRun *run, Error *error)
     (void)error;
     bool after = false;
     int frame = unwind_begin();
-    LayerUpdate *layers = memory_allocate_zeroed((size_t)probe_layers(run) + 2, sizeof *layers, "the updates");
-    unwind_add(free, layers);
+    LayerUpdate *layers = unwind_allocate((size_t)probe_layers(run) + 2, sizeof *layers, "the updates");
     ParameterList parameters = module_parameters(run->net->module);
     unwind_add(free, parameters.parameters);
-    double *ratios = memory_allocate((size_t)parameters.count * sizeof *ratios + 1, "the updates");
-    unwind_add(free, ratios);
+    double *ratios = unwind_allocate((size_t)parameters.count, sizeof *ratios, "the updates");
     WeightCopy before = weight_copy(&parameters);
     unwind_add(free_copy, &before);
     make_step(run, &parameters);
