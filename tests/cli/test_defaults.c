@@ -56,7 +56,7 @@ static int read_defaults(const char *command, Default defaults[MOST])
 // What a command printed, and the files that it made.
 static void record(const char *command, const char *more, const char *file)
 {
-    char line[TEXT + 200];
+    char line[2 * TEXT];
     snprintf(
         line, sizeof line,
         "rm -rf r gradflow.png; gptape %s %s > %s 2>&1; echo status $? >> %s; ls | grep -v '^[ab]$' >> %s; "
