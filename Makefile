@@ -70,6 +70,7 @@ KIND := /debug
 OPTIMIZE := -O0 -g3 -fno-omit-frame-pointer
 else
 OPTIMIZE := -O3 -g
+QUICK := -O1 -g1
 endif
 BUILD := build$(if $(filter clang%,$(notdir $(CC))),/clang)$(KIND)
 
@@ -88,13 +89,17 @@ VECTOR_PARTS := loops random
 avx2_FLAGS := -mavx2 -mfma
 avx512_FLAGS := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512
 
-# The sources are built twice: in float, and in double (libgptape64, the program gptape64), which has only the plain kernels.
+# The sources are built twice: in float, and in double (libgptape64, the program gptape64), which has only the plain kernels. Those in folders
+# of gpt/ that do not name Real are built once, for both: tensor.h makes Real a type there that the compiler refuses to compute with. DEBUG=1
+# builds them twice, too, because gdb shows types.
 LIBRARY_SOURCES := $(sort $(shell find tensor nn gpt -name '*.c' -not -path 'gpt/cli/*' -not -name ranks_mpi.c))
 PROGRAM_SOURCES := $(sort $(shell find gpt/cli -name '*.c'))
-LIBRARY_OBJECTS := $(patsubst %.c,$(BUILD)/float/%.o,$(filter-out $(VECTOR_PARTS:%=tensor/fast/vector/%.c),$(LIBRARY_SOURCES))) \
+BOTH := $(if $(DEBUG),,$(shell grep -rLwE --include='*.c' 'Real|REAL_[A-Z]+|DTYPE_REAL|GPTAPE_DOUBLE' gpt/*/))
+objects_of = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(filter-out $(BOTH),$(2))) $(patsubst %.c,$(BUILD)/both/%.o,$(filter $(BOTH),$(2)))
+LIBRARY_OBJECTS := $(call objects_of,float,$(filter-out $(VECTOR_PARTS:%=tensor/fast/vector/%.c),$(LIBRARY_SOURCES))) \
                    $(foreach part,$(VECTOR_PARTS),$(VECTOR_KINDS:%=$(BUILD)/float/tensor/fast/vector/$(part).%.o))
-DOUBLE_OBJECTS := $(patsubst %.c,$(BUILD)/double/%.o,$(filter-out tensor/fast/%,$(LIBRARY_SOURCES)) tensor/fast/peak.c)
-PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/float/%.o)
+DOUBLE_OBJECTS := $(call objects_of,double,$(filter-out tensor/fast/%,$(LIBRARY_SOURCES))) $(BUILD)/float/tensor/fast/peak.o
+PROGRAM_OBJECTS := $(call objects_of,float,$(PROGRAM_SOURCES))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 
 # Each tests/**/test_*.c is a program; what other .c files there hold is linked to all of them.
@@ -115,11 +120,15 @@ all: $(LIBRARIES) $(PROGRAMS) $(EXAMPLES) $(PLUGINS)
 $(BUILD)/flags: FORCE
 	$(if $(LACKING),$(error needed, but not here: $(LACKING). `make deps` installs what is missing))
 	@mkdir -p $(@D)
-	@new=$@.$$$$; echo '$(CC) $(FLAGS) $(LDFLAGS) $(LIBS)' > $$new; if cmp -s $$new $@; then rm $$new; else mv $$new $@; \
+	@new=$@.$$$$; echo '$(CC) $(FLAGS) $(QUICK) $(LDFLAGS) $(LIBS)' > $$new; if cmp -s $$new $@; then rm $$new; else mv $$new $@; \
 	    echo 'Building in $(BUILD)/ $(if $(ONEDNN),with oneDNN,$(NO_ONEDNN))'; fi
 NO_ONEDNN := without oneDNN (libdnnl-dev): matrix products will be slower
 
-COMPILE = @echo 'cc $@'; mkdir -p $(@D); $(CC) $(FLAGS) -MMD -MP -c -o $@ $<
+# Sources with loops over numbers or text are compiled for speed, the others quickly; in double, where digits matter more, only the operations are.
+FAST := tensor/% nn/% $(wildcard gpt/*.c) gpt/text/% gpt/train/% gpt/bench/%
+$(BUILD)/double/%.o: private FAST := tensor/ops/%
+
+COMPILE = @echo 'cc $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(if $(filter $(FAST),$<),,$(QUICK)) -MMD -MP -c -o $@ $<
 LINK = @echo 'ld $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(LDFLAGS) -o $@ $^
 
 $(BUILD)/float/tests/%.o $(BUILD)/double/tests/%.o: private FLAGS += -fvisibility=default $$(pkg-config --cflags check)
@@ -145,7 +154,9 @@ $(GDB_OBJECTS): private FLAGS += -DGPTAPE_GDB_SCRIPT='"$(BUILD)/gptape-gdb.py"'
 
 # In loops.c multiplications and additions may be fused, but not in random.c, whose bits are those of the plain loops. The alignment of an array must
 # not change the result. -fno-trapping-math: as above.
-VECTOR_FLAGS := -fopenmp-simd -fno-trapping-math $(if $(findstring clang,$(shell $(CC) --version 2> /dev/null)),,--param=vect-max-peeling-for-alignment=0)
+# With gcc's -O3 the code is twice as large and takes four times as long to compile, but is not faster: the vectors are those of the cost model.
+VECTOR_FLAGS := -fopenmp-simd -fno-trapping-math $(if $(findstring clang,$(shell $(CC) --version 2> /dev/null)),,--param=vect-max-peeling-for-alignment=0 \
+                $(if $(findstring -O3,$(OPTIMIZE)),-O2 -fvect-cost-model=dynamic))
 VECTOR_COMPILE = $(COMPILE) $(VECTOR_FLAGS) $($*_FLAGS) -DVECTOR_TABLE=vector_$* -DVECTOR_RANDOM=random_$* -DVECTOR_NAME='"$*"'
 $(VECTOR_KINDS:%=$(BUILD)/float/tensor/fast/vector/loops.%.o): $(BUILD)/float/tensor/fast/vector/loops.%.o: tensor/fast/vector/loops.c $(BUILD)/flags
 	$(VECTOR_COMPILE) -ffp-contract=fast
@@ -154,6 +165,9 @@ $(VECTOR_KINDS:%=$(BUILD)/float/tensor/fast/vector/random.%.o): $(BUILD)/float/t
 
 $(BUILD)/double/%.o: %.c $(BUILD)/flags
 	$(COMPILE) -DGPTAPE_DOUBLE -DGPTAPE_PLAIN
+
+$(BUILD)/both/%.o: %.c $(BUILD)/flags
+	$(COMPILE) -DGPTAPE_EITHER
 
 $(BUILD)/libgptape.a $(BUILD)/libgptape.so.0: $(LIBRARY_OBJECTS)
 $(BUILD)/libgptape64.a $(BUILD)/libgptape64.so.0: $(DOUBLE_OBJECTS)
@@ -182,7 +196,7 @@ $(BUILD)/gradcheck64.o: $(BUILD)/libgptape64.a
 $(BUILD)/gptape: $(PROGRAM_OBJECTS) $(BUILD)/gradcheck64.o $(BUILD)/libgptape.a
 	$(LINK) $(PRINTERS) -lpopt $(LIBS)
 
-$(BUILD)/gptape64: $(PROGRAM_SOURCES:%.c=$(BUILD)/double/%.o) $(BUILD)/gradcheck64.o $(BUILD)/libgptape64.a
+$(BUILD)/gptape64: $(call objects_of,double,$(PROGRAM_SOURCES)) $(BUILD)/gradcheck64.o $(BUILD)/libgptape64.a
 	$(LINK) $(PRINTERS) -lpopt $(LIBS)
 
 $(EXAMPLES): $(BUILD)/%: $(BUILD)/float/%.o $(BUILD)/libgptape.a
@@ -194,7 +208,7 @@ $(filter-out $(DOUBLE_TESTS),$(TESTS)): $(BUILD)/%: $(BUILD)/float/%.o $(TEST_HE
 $(DOUBLE_TESTS): $(BUILD)/%: $(BUILD)/double/%.o $(BUILD)/libgptape64.a
 	$(LINK) $$(pkg-config --libs check) $(LIBS)
 
--include $(shell find $(BUILD)/float $(BUILD)/double -name '*.d' 2> /dev/null)
+-include $(shell find $(BUILD)/float $(BUILD)/double $(BUILD)/both -name '*.d' 2> /dev/null)
 
 include examples/playground/engine/engine.mk
 include examples/playground/page/page.mk

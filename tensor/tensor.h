@@ -36,7 +36,10 @@
 // The numbers in tensors: float32 in libgptape. The same sources are also built in double, as libgptape64, for what float32's
 // rounding would hide: gradient checks, small singular values, tokens that become the same. A program for it is compiled with
 // GPTAPE_DOUBLE (pkg-config gptape64 sets it) and links one of the two. In double only the plain kernels exist.
-#ifdef GPTAPE_DOUBLE
+#ifdef GPTAPE_EITHER
+typedef struct FloatOrDouble Real; // in sources that are built once, for both, because they do not name Real
+#pragma GCC poison GPTAPE_DOUBLE
+#elif defined GPTAPE_DOUBLE
 typedef double Real;
 #define REAL_NAME "float64"
 #define REAL_FORMAT "%.17g" // exact

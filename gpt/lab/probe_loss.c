@@ -15,9 +15,11 @@ static ExperimentConfig one_row(const ExperimentConfig *all, int row)
     one.ids = all->ids == NULL ? NULL : all->ids + ids;
     one.targets = all->targets == NULL ? NULL : all->targets + ids;
     if (all->net == NET_MLP) {
+        const Real *input = all->input;   // (rows, values of the first layer)
+        const Real *target = all->target; // (rows, values of the last)
         one.n_rows = 1;
-        one.input = all->input == NULL ? NULL : all->input + (size_t)row * (size_t)all->deep.sizes[0];
-        one.target = all->target == NULL ? NULL : all->target + (size_t)row * (size_t)all->deep.sizes[all->deep.n_layer];
+        one.input = input == NULL ? NULL : input + (size_t)row * (size_t)all->deep.sizes[0];
+        one.target = target == NULL ? NULL : target + (size_t)row * (size_t)all->deep.sizes[all->deep.n_layer];
     }
     return one;
 }

@@ -21,7 +21,8 @@ static bool matrix_check(const MatrixMap *map, Error *error)
 
 static double value_at(const MatrixMap *map, int row, int column)
 {
-    return (double)map->values[row * map->columns + column];
+    Real value = map->values[row * map->columns + column];
+    return (double)value;
 }
 
 // low and high, or the range of the finite values, extended to include 0, so that weights are compared with 0.

@@ -26,11 +26,7 @@ const char *dtype_name(Dtype dtype); // "F32"
 size_t dtype_bytes(Dtype dtype);     // of one value
 bool dtype_is_float(Dtype dtype);    // F64, F32, F16 or BF16, which safetensors_read_reals reads
 
-#ifdef GPTAPE_DOUBLE
-#define DTYPE_REAL DTYPE_F64
-#else
-#define DTYPE_REAL DTYPE_F32
-#endif
+#define DTYPE_REAL (sizeof(Real) == sizeof(double) ? DTYPE_F64 : DTYPE_F32)
 
 // Converts n values of one of these dtypes to Real: exact, except that F64 is rounded to float32. bytes need not be aligned.
 void dtype_to_reals(Dtype dtype, const unsigned char *bytes, size_t n, Real *out);

@@ -328,9 +328,9 @@ static double batch_loss(Trainer *trainer)
 {
     const TrainConfig *config = &trainer->setup.train;
     Tensor *logits = gpt_forward(trainer->gpt, trainer->ids, config->batch, config->length); // (B, T, V)
-    double loss = (double)tensor_item(tensor_cross_entropy(logits, trainer->targets));
+    Real loss = tensor_item(tensor_cross_entropy(logits, trainer->targets));
     tape_reset(tape_current());
-    return loss;
+    return (double)loss;
 }
 
 bool trainer_validates(const Trainer *trainer)

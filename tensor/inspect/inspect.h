@@ -123,15 +123,9 @@ typedef struct GradCheckResult {
 // the formula, and by about eps |s| / h, from rounding. Each STEP h makes the two about equal, 1e-12 in double and 1e-6 in
 // float32; each TOLERANCE, on the relative error, leaves room for large fifth derivatives. Values smaller than FLOOR times the
 // largest gradient of their leaf are compared relative to that: below it the difference has no digits left to compare with.
-#ifdef GPTAPE_DOUBLE
-#define GRADCHECK_STEP 1e-3
-#define GRADCHECK_TOLERANCE 1e-7
-#define GRADCHECK_FLOOR 1e-3
-#else
-#define GRADCHECK_STEP 0.05
-#define GRADCHECK_TOLERANCE 1e-3
-#define GRADCHECK_FLOOR 1e-2
-#endif
+#define GRADCHECK_STEP (sizeof(Real) == sizeof(double) ? 1e-3 : 0.05)
+#define GRADCHECK_TOLERANCE (sizeof(Real) == sizeof(double) ? 1e-7 : 1e-3)
+#define GRADCHECK_FLOOR (sizeof(Real) == sizeof(double) ? 1e-3 : 1e-2)
 
 // Compares each leaf's gradient with the difference, value by value, of s = sum(w * forward()), w fixed and irregular.
 // Fails on a wrong sign, NaN, an error above the tolerance, and on a leaf all of whose gradients are 0. Resets the

@@ -153,6 +153,23 @@ START_TEST(every_exported_name_has_a_prefix)
 }
 END_TEST
 
+// What the compiler noted while building: no object of tensor/ or nn/ has read a file of gpt/.
+START_TEST(a_change_in_gpt_recompiles_nothing_in_nn_or_tensor)
+{
+    char command[2048];
+    snprintf(command, sizeof command,
+             "cd %s && find float/tensor float/nn double/tensor double/nn -name '*.d' > $$.notes && wc -l < $$.notes && "
+             "{ xargs grep -l ' gpt/' < $$.notes; rm $$.notes; }",
+             build());
+    char *printed = output_of(command);
+    char *rest;
+    long notes = strtol(printed, &rest, 10);
+    ck_assert_int_gt(notes, 100);
+    ck_assert_msg(strcmp(rest, "\n") == 0, "they have:%s", rest);
+    free(printed);
+}
+END_TEST
+
 static Suite *headers_suite(void)
 {
     Suite *suite = suite_create("headers");
@@ -161,6 +178,7 @@ static Suite *headers_suite(void)
     tcase_add_test(tcase, a_cpp_program_runs_with_the_shared_library);
     tcase_add_test(tcase, the_shared_library_exports_what_the_headers_declare);
     tcase_add_test(tcase, every_exported_name_has_a_prefix);
+    tcase_add_test(tcase, a_change_in_gpt_recompiles_nothing_in_nn_or_tensor);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -12,7 +12,8 @@ static bool measure(ProbeRun *run, Error *error)
     tape_no_grad_begin();
     for (int layer = 0; layer <= probe_layers(run); layer++) {
         Tensor *logits = gpt_head(run->net->gpt, probe_layer_stream(run, layer)); // (B, T, V)
-        probe_add(run, "lens", layer, NULL, -1, (double)tensor_item(tensor_cross_entropy(logits, run->config->targets)));
+        Real loss = tensor_item(tensor_cross_entropy(logits, run->config->targets));
+        probe_add(run, "lens", layer, NULL, -1, (double)loss);
     }
     tape_no_grad_end();
     return true;

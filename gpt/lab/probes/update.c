@@ -33,8 +33,8 @@ static AdamW copy_adamw(const ProbeRun *run, const ParameterList *parameters)
         return adamw_create(parameters, (AdamWConfig){run->config->lr, 0.9, 0.95, 1e-8, 0.1});
     }
     AdamW copy = adamw_create(parameters, adamw->config);
-    memcpy(copy.m, adamw->m, parameters->values * sizeof *copy.m);
-    memcpy(copy.v, adamw->v, parameters->values * sizeof *copy.v);
+    memcpy(copy.m, adamw->m, parameters->values * sizeof(Real));
+    memcpy(copy.v, adamw->v, parameters->values * sizeof(Real));
     copy.step = adamw->step;
     return copy;
 }
