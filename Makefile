@@ -124,9 +124,9 @@ $(BUILD)/flags: FORCE
 	    echo 'Building in $(BUILD)/ $(if $(ONEDNN),with oneDNN,$(NO_ONEDNN))'; fi
 NO_ONEDNN := without oneDNN (libdnnl-dev): matrix products will be slower
 
-# Sources with loops over numbers or text are compiled for speed, the others quickly; in double, where digits matter more, only the operations are.
+# Sources with loops over numbers or text are compiled for speed, the others quickly; in double only the operations and gradflow are.
 FAST := tensor/% nn/% $(wildcard gpt/*.c) gpt/text/% gpt/train/% gpt/bench/%
-$(BUILD)/double/%.o: private FAST := tensor/ops/%
+$(BUILD)/double/%.o: private FAST := tensor/ops/% nn/gradflow/%
 
 COMPILE = @echo 'cc $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(if $(filter $(FAST),$<),,$(QUICK)) -MMD -MP -c -o $@ $<
 LINK = @echo 'ld $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(LDFLAGS) -o $@ $^
