@@ -4,7 +4,6 @@
 
 #include "tensor/unwind.h"
 
-
 // Gives each row of d the norm of the weight's row.
 static void scale_rows(const Real *weight, Real *d, size_t n_rows, size_t n)
 {
