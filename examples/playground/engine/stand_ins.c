@@ -47,6 +47,13 @@ void terminal_print(const char *format, ...)
     putchar('\n');
 }
 
+// The page draws plots itself: no file has to be named.
+char *text_format(const char *format, ...)
+{
+    (void)format;
+    return NULL;
+}
+
 // ------------------------------------------------------------------------------------------------------------
 // Models larger than memory
 
