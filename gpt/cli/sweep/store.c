@@ -25,7 +25,7 @@ struct Store {
     void *rows;           // a tree of Row (tsearch)
     RowTable *runs, *csv; // NULL: not kept
     const char *runs_path, *csv_path;
-    int n_rows;
+    int n_rows, n_figures; // networks in the two
 };
 
 // ------------------------------------------------------------------------------------------------------------
@@ -107,23 +107,27 @@ static bool take_rows(TableReader *reader, void *context, size_t *keep, Error *e
     return true;
 }
 
+static bool check_figures(const Store *store, Error *error)
+{
+    return store->n_figures == store->n_rows
+        || error_set(error, "%s: has the figures of %d of the %d networks in %s; use new files", store->csv_path, store->n_figures, store->n_rows,
+                     store->runs_path);
+}
+
 // Figures are kept up to the last row whose cell is complete. Each cell's are together.
 static bool keep_figures(TableReader *reader, void *context, size_t *keep, Error *error)
 {
-    const Store *store = context;
+    Store *store = context;
     const Row *last = NULL;
-    int n = 0;
     *keep = reader->at;
     while (table_reader_next(reader)) {
         uint64_t seed;
         const Row *row = store_figures_seed(reader, &seed) ? find_row(store, reader->cells[0], seed) : NULL;
-        n += row != NULL && row != last;
+        store->n_figures += row != NULL && row != last;
         last = row;
         *keep = row != NULL ? reader->at : *keep;
     }
-    return n == store->n_rows
-        || error_set(error, "%s: has the figures of %d of the %d networks in %s; use new files", store->csv_path, n, store->n_rows,
-                     store->runs_path);
+    return check_figures(store, error);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -145,7 +149,7 @@ Store *store_open(const char *runs, const char *csv, const char *sweep, Error *e
     bool opened = runs == NULL || store->runs != NULL;
     store->csv = csv == NULL || !opened ? NULL : row_table_open(csv, header, keep_figures, store, error);
     free(header);
-    if (!opened || (csv != NULL && store->csv == NULL)) {
+    if (!opened || (csv != NULL && (store->csv == NULL || !check_figures(store, error)))) { // a new file has none
         store_close(store, NULL);
         return NULL;
     }
