@@ -198,6 +198,18 @@ static bool read_setup(const Safetensors *file, const char *folder, TrainSetup *
         && read_tokenizer(file, folder, &setup->tokenizer, error) && read_task(file, setup, error) && read_fixed_batch(file, setup, error);
 }
 
+void train_setup_free(TrainSetup *setup)
+{
+    REQUIRE(setup);
+    tokenizer_free(setup->tokenizer);
+    free(setup->data);
+    free(setup->model);
+    free(setup->ids);
+    free(setup->targets);
+    free(setup->task);
+    *setup = (TrainSetup){0};
+}
+
 bool train_setup_load(const char *folder, TrainSetup *setup, Error *error)
 {
     REQUIRE(folder);

@@ -14,18 +14,6 @@
 // ------------------------------------------------------------------------------------------------------------
 // Creating
 
-void train_setup_free(TrainSetup *setup)
-{
-    REQUIRE(setup);
-    tokenizer_free(setup->tokenizer);
-    free(setup->data);
-    free(setup->model);
-    free(setup->ids);
-    free(setup->targets);
-    free(setup->task);
-    *setup = (TrainSetup){0};
-}
-
 static bool ids_check(const TrainSetup *setup, Error *error)
 {
     int n = setup->train.accumulate * setup->train.batch * setup->train.length;
