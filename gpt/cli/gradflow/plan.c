@@ -121,9 +121,6 @@ static bool read_outputs(const Options *options, GradflowPlan *plan)
     plan->plot = options_text(options, "plot");
     plan->json = options_given(options, "json");
     plan->runs = options_text(options, "runs");
-    if (plan->runs != NULL && strcmp(plan->runs, "-") == 0) {
-        return option_error(options, "runs", "'-' is not a file's name (expected FILE)");
-    }
     if (plan->n_sizes > 0 && plan->csv != NULL && (strcmp(plan->csv, "-") == 0)) {
         return option_error(options, "csv", "'%.80s' is not a name for several files (expected flow.csv for flow-70b.csv)", plan->csv);
     }

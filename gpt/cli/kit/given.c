@@ -95,7 +95,7 @@ void option_add_value(Option *option, char *value)
     option->value = value;
 }
 
-// An empty file name usually comes from an unset variable in a script.
+// An empty file name usually comes from an unset variable in a script. - is stdout where the help says so; a file of that name is ./-.
 bool options_check_names(const Options *options)
 {
     for (int i = 0; i < options->count; i++) {
@@ -103,6 +103,10 @@ bool options_check_names(const Options *options)
         bool path = option->argument != NULL && (strcmp(option->argument, "FILE") == 0 || strcmp(option->argument, "DIR") == 0);
         if (path && option->value != NULL && option->value[0] == '\0') {
             return option_error(options, option->name, "empty name (expected a %s)", option->argument[0] == 'F' ? "file" : "folder");
+        }
+        if (path && option->value != NULL && strcmp(option->value, "-") == 0 && strstr(option->help, "- is stdout") == NULL) {
+            return option_error(options, option->name, "'-' is not a %s's name (expected %s)", option->argument[0] == 'F' ? "file" : "folder",
+                                option->argument);
         }
     }
     return true;
