@@ -35,7 +35,7 @@ static void pack_keys(const Head *head)
 {
     const Heads *all = head->heads;
     for (size_t s = 0; s < lanes_filled(all->T); s++) {
-        const Real *k = head->q + all->C + s * 3 * all->C;
+        const Real *k = head->q + all->C + (s < all->T ? s : 0) * 3 * all->C;
         double *packed = head->keys + s / LANES * LANES * all->D + s % LANES;
         for (size_t d = 0; d < all->D; d++) {
             packed[d * LANES] = s < all->T ? (double)k[d] : 0;

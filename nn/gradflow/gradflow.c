@@ -97,45 +97,6 @@ static FlowRow *add_row(GradFlow *flow, FlowKind kind, const char *scope, const 
     return row;
 }
 
-static int compare_pointers(const void *a, const void *b)
-{
-    uintptr_t first = (uintptr_t)*(const Tensor *const *)a;
-    uintptr_t second = (uintptr_t)*(const Tensor *const *)b;
-    return (first > second) - (first < second);
-}
-
-// The leaves that the backward pass reached, sorted for lookup. The caller frees the list.
-typedef struct Reached {
-    const Tensor **leaves;
-    size_t n;
-} Reached;
-
-static Reached reached_leaves(const GradFlowWatch *watch)
-{
-    size_t room = 1;
-    for (int i = 0; i < watch->n_marks; i++) {
-        room += (size_t)watch->tape->nodes[i]->n_inputs;
-    }
-    Reached reached = {.leaves = memory_allocate(room * sizeof(Tensor *), "a gradient-flow audit")};
-    for (int i = 0; i < watch->n_marks; i++) {
-        const TapeNode *node = watch->tape->nodes[i];
-        for (int k = 0; watch->marks[i].walked && k < node->n_inputs; k++) {
-            if (node->inputs[k]->node == NULL) {
-                reached.leaves[reached.n] = node->inputs[k];
-                reached.n++;
-            }
-        }
-    }
-    qsort(reached.leaves, reached.n, sizeof(Tensor *), compare_pointers);
-    return reached;
-}
-
-static FlowReach reach_of(const Reached *reached, const Tensor *parameter, FlowStats stats)
-{
-    bool found = reached == NULL || bsearch(&parameter, reached->leaves, reached->n, sizeof(Tensor *), compare_pointers) != NULL;
-    return !found || parameter->grad == NULL ? FLOW_NEVER : flow_reach(stats);
-}
-
 static void read_parts(GradFlow *flow, const Module *module, const Tensor *parameter, FlowKind kind, FlowReach reach)
 {
     if (module->kind != &linear_kind) {
@@ -151,12 +112,12 @@ static void read_parts(GradFlow *flow, const Module *module, const Tensor *param
     }
 }
 
-static void read_parameter(GradFlow *flow, const Reached *reached, const Module *module, const Tensor *parameter)
+static void read_parameter(GradFlow *flow, const Module *module, const Tensor *parameter)
 {
     FlowKind kind = strcmp(parameter->label, "bias") == 0 ? FLOW_BIAS_GRAD : FLOW_WEIGHT_GRAD;
     size_t n = parameter->grad == NULL ? 0 : tensor_count(parameter);
     FlowRow *row = add_row(flow, kind, module->name, parameter->grad, n, parameter->shape.ndim);
-    FlowReach reach = reach_of(reached, parameter, row->stats);
+    FlowReach reach = parameter->grad == NULL ? FLOW_NEVER : flow_reach(row->stats); // zeroed before, so the pass made it
     row->reach = reach;
     tensor_name(parameter, row->name);
     flow->reach_count[reach]++;
@@ -166,7 +127,7 @@ static void read_parameter(GradFlow *flow, const Reached *reached, const Module 
 }
 
 // A tied parameter is read at its first place.
-static void read_parameters(GradFlow *flow, const Reached *reached, const Module *root)
+static void read_parameters(GradFlow *flow, const Module *root)
 {
     int n_read = 0;
     int frame = unwind_begin();
@@ -175,7 +136,7 @@ static void read_parameters(GradFlow *flow, const Reached *reached, const Module
     for (const Module *module = root; module != NULL; module = module_next(root, module)) {
         for (int i = 0; i < module->n_parameters; i++) {
             if (n_read < all.count && all.parameters[n_read] == module->parameters[i]) {
-                read_parameter(flow, reached, module, module->parameters[i]);
+                read_parameter(flow, module, module->parameters[i]);
                 n_read++;
             }
         }
@@ -183,11 +144,11 @@ static void read_parameters(GradFlow *flow, const Reached *reached, const Module
     unwind_end(frame);
 }
 
-static void read_trees(GradFlow *flow, const Reached *reached, const Module *const *roots, int n_roots)
+static void read_trees(GradFlow *flow, const Module *const *roots, int n_roots)
 {
     int first = flow->n_rows;
     for (int i = 0; i < n_roots; i++) {
-        read_parameters(flow, reached, roots[i]);
+        read_parameters(flow, roots[i]);
     }
     place_outsiders(flow, first);
 }
@@ -263,13 +224,14 @@ static void free_flow(void *flow)
     gradflow_free(flow);
 }
 
-// reached may be NULL: then all with a gradient.
-static GradFlow read_all(GradFlowWatch *watch, const Reached *reached, const Module *const *roots, int n_roots)
+GradFlow gradflow_read_trees(GradFlowWatch *watch, const Module *const *roots, int n_roots)
 {
+    REQUIRE(watch);
+    REQUIRE(roots);
     GradFlow flow = {.n_layer = count_layers(roots, n_roots, watch->tape), .n_shortcuts = watch->n_shortcuts};
     int frame = unwind_begin();
     unwind_add_on_failure(free_flow, &flow);
-    read_trees(&flow, reached, roots, n_roots);
+    read_trees(&flow, roots, n_roots);
     read_splits(&flow, watch);
     read_activations(&flow, watch->tape);
     sort_by_layer(&flow);
@@ -282,19 +244,7 @@ GradFlow gradflow_read(GradFlowWatch *watch, const Module *root)
 {
     REQUIRE(watch);
     REQUIRE(root);
-    int frame = unwind_begin();
-    Reached reached = reached_leaves(watch);
-    unwind_add(free, reached.leaves);
-    GradFlow flow = read_all(watch, &reached, &root, 1);
-    unwind_end(frame);
-    return flow;
-}
-
-GradFlow gradflow_read_trees(GradFlowWatch *watch, const Module *const *roots, int n_roots)
-{
-    REQUIRE(watch);
-    REQUIRE(roots);
-    return read_all(watch, NULL, roots, n_roots);
+    return gradflow_read_trees(watch, &root, 1);
 }
 
 void gradflow_append(GradFlow *flow, GradFlow *part)

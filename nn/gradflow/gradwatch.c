@@ -43,7 +43,7 @@ static void extend_marks(GradFlowWatch *watch)
         int split = i < watch->n_marks ? watch->marks[i].split : -1;
         bool retained = i < watch->n_marks && watch->marks[i].retained;
         unsigned char flags = i < watch->n_marks ? watch->marks[i].flags : 0;
-        marks[i] = (NodeMark){.split = split, .walked = false, .retained = retained, .flags = flags};
+        marks[i] = (NodeMark){.split = split, .retained = retained, .flags = flags};
     }
     free(watch->marks);
     watch->marks = marks;
@@ -86,7 +86,6 @@ static void before_node(TapeNode *node, void *context)
     if (is_over(watch)) {
         return;
     }
-    watch->marks[node->index].walked = true;
     for (int i = 0; i < node->n_inputs; i++) {
         ShortcutSplit *split = find_split(watch, node->inputs[i]);
         if (split == NULL || !first_time(node, i)) {

@@ -20,7 +20,6 @@ typedef struct ShortcutSplit {
 // What the watch knows about a node, by its index on the tape.
 typedef struct NodeMark {
     int split;           // of the tensor that it made; -1: no shortcut starts there
-    bool walked;         // did the backward pass reach it?
     bool retained;       // the watch retains its output's gradient
     unsigned char flags; // TapeSublayer's
 } NodeMark;
