@@ -6,49 +6,56 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void write_seeds(FILE *out, const ExperimentConfig *config)
+void plot_write_seeds(FILE *out, const ExperimentConfig *config)
 {
     unsigned long long first = config->seed;
     if (config->saved != NULL) {
-        fprintf(out, "Saved weights. ");
+        fprintf(out, "saved weights");
     } else if (config->n_seeds == 1) {
-        fprintf(out, "Seed %llu. ", first);
+        fprintf(out, "seed %llu", first);
     } else {
-        fprintf(out, "Median and quartiles of %d seeds (%llu to %llu). ", config->n_seeds, first, first + (unsigned)config->n_seeds - 1);
+        fprintf(out, "medians of %d seeds, %llu to %llu", config->n_seeds, first, first + (unsigned)config->n_seeds - 1);
     }
 }
 
-static void write_sizes(FILE *out, const DeepConfig *deep)
+static void write_deep(FILE *out, const ExperimentConfig *config)
 {
     enum { SHOWN = 8 };
+    const DeepConfig *deep = &config->deep;
     int n = deep->sizes == NULL ? 0 : deep->n_layer + 1;
+    fprintf(out, "Deep network of %d layer%s, ", deep->n_layer, plural(deep->n_layer));
     for (int i = 0; i < n; i++) {
         bool hidden = n > SHOWN && i >= 3 && i < n - 2;
         if (!hidden) {
             fprintf(out, "%s%d", i == 0 ? "" : "-", deep->sizes[i]);
         } else if (i == 3) {
-            fprintf(out, "-…");
+            fprintf(out, "-...");
         }
     }
+    fprintf(out, ", %s after each%s, init %s", activation_name(deep->activation), deep->head == HEAD_LINEAR ? " but the last" : "",
+            init_name(deep->init));
+    for (int i = 0; i < deep_field_count; i++) {
+        char buffer[FIELD_BUFFER];
+        if (deep_field_differs(&deep_fields[i], deep)) {
+            fprintf(out, ", %s %s", deep_fields[i].name, config_field_text(&deep_fields[i], deep, buffer));
+        }
+    }
+    fprintf(out, config->n_rows > 1 ? ", %d input rows" : "%.0d", config->n_rows > 1 ? config->n_rows : 0);
 }
 
-static void write_network(FILE *out, const Experiment *experiment)
+void plot_write_network(FILE *out, const ExperimentConfig *config)
 {
-    const ExperimentConfig *config = &experiment->config;
+    const GPTConfig *gpt = &config->gpt;
     if (config->net == NET_MLP) {
-        const DeepConfig *deep = &config->deep;
-        fprintf(out, "MLP ");
-        write_sizes(out, deep);
-        fprintf(out, ", %d layer%s, %s, init %s, %s. ", experiment->n_layer, plural(experiment->n_layer), activation_name(deep->activation),
-                init_name(deep->init), REAL_NAME);
+        write_deep(out, config);
     } else {
-        const GPTConfig *gpt = &config->gpt;
-        fprintf(out, "GPT, %d block%s, width %d, %d head%s, batch %d×%d, ", gpt->n_layer, plural(gpt->n_layer), gpt->n_embd, gpt->n_head,
-                plural(gpt->n_head), config->B, config->T);
+        fprintf(out, "GPT of %d block%s, width %d, %d head%s, ", gpt->n_layer, plural(gpt->n_layer), gpt->n_embd, gpt->n_head, plural(gpt->n_head));
         fprintf(out, config->n_rules > 0 ? "%.0s" : "norm %s, ", norm_name(gpt->norm));
-        fprintf(out, "%s, %s, init %s, %s. ", gpt->causal ? "causal" : "not causal", activation_name(gpt->activation), init_name(gpt->init),
-                REAL_NAME);
+        fprintf(out, "causal %s, %s, init %s, batch %d x %d", gpt->causal ? "on" : "off", activation_name(gpt->activation), init_name(gpt->init),
+                config->B, config->T);
     }
+    fprintf(out, ", %s; ", REAL_NAME);
+    plot_write_seeds(out, config);
 }
 
 // "Rules: keel is norm(S*h + f(norm(h))), ...": of the named rules, and of rules that the key truncates.
@@ -141,8 +148,8 @@ static void write_sweep(FILE *out, const Experiment *experiment, const PlotArms 
 void plot_write_settings(FILE *out, const Experiment *experiment)
 {
     PlotArms arms = plot_arms(experiment);
-    write_seeds(out, &experiment->config);
-    write_network(out, experiment);
+    plot_write_network(out, &experiment->config);
+    fprintf(out, experiment->config.n_seeds > 1 ? ", with quartiles. " : ". ");
     write_fairness(out, experiment, &arms);
     write_rules(out, &experiment->config);
     write_losses(out, experiment, &arms);
@@ -169,8 +176,8 @@ char *plot_training_caption(const Experiment *experiment, const char *note)
     PlotArms arms = plot_arms(experiment);
     char number[NUMBER_PLOT_TEXT];
     Writer *text = writer_begin();
-    write_seeds(text->stream, config);
-    write_network(text->stream, experiment);
+    plot_write_network(text->stream, config);
+    fprintf(text->stream, config->n_seeds > 1 ? ", with quartiles. " : ". ");
     fprintf(text->stream, "%s, learning rate %s%s, ", config->sgd ? "gradient descent" : "AdamW", config->train == NULL ? "" : "up to ",
             plot_number(config->train == NULL ? config->lr : config->train->lr, number));
     fprintf(text->stream, "weight decay %s. ", plot_number(config->train == NULL ? 0 : config->train->weight_decay, number));

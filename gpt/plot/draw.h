@@ -162,6 +162,7 @@ const char *page_image(const char *path); // how a map is drawn in this format
 // ------------------------------------------------------------------------------------------------------------
 // Titles and captions, computed from the data. The caller frees them.
 
+void plot_write_seeds(FILE *out, const ExperimentConfig *config);  // "seed 123", "medians of 5 seeds, 1 to 5", "saved weights"
 void plot_write_settings(FILE *out, const Experiment *experiment); // what was run, for a caption
 char *plot_finding(const Experiment *experiment, const Sweep *sweep);
 char *plot_training_finding(const Experiment *experiment);

@@ -197,13 +197,9 @@ static void write_title(FILE *out, const Experiment *experiment)
     const ExperimentConfig *config = &experiment->config;
     fprintf(out,
             config->net == NET_MLP ? "Mean |dL/dW| of each layer, relative to the last layer's" : "Mean |dL/dW| of query and key in each block");
-    if (config->n_seeds > 1) {
-        fprintf(out, " (median of %d seeds)", config->n_seeds);
-    } else if (config->saved != NULL) {
-        fprintf(out, " (saved weights)");
-    } else {
-        fprintf(out, " (seed %llu)", (unsigned long long)config->seed);
-    }
+    fprintf(out, " (");
+    plot_write_seeds(out, config);
+    fprintf(out, ")");
 }
 
 // A GPT's weight gradients need not vanish without shortcuts; its query and key gradients are what collapses.

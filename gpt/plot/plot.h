@@ -30,6 +30,8 @@ typedef struct PlotSize {
     const Experiment *experiment;
 } PlotSize;
 bool plot_sizes(const PlotSize *sizes, int n, const char *path, Error *error);
+// The network, its settings and its seeds, as in the caption.
+void plot_write_network(FILE *out, const ExperimentConfig *config);
 // The chart for a terminal, as text of that many columns; the caller frees it.
 char *plot_terminal(const Experiment *experiment, int columns, Error *error);
 

@@ -37,11 +37,8 @@ static char *caption_of(const PlotSize *sizes)
     Writer *text = writer_begin();
     fprintf(text->stream, "Mean |dL/dW| of each block; the gradient comes from the right. GPT, batch %d×%d, init %s, ", config->B, config->T,
             init_name(config->gpt.init));
-    if (config->n_seeds == 1) {
-        fprintf(text->stream, "seed %llu.", (unsigned long long)config->seed);
-    } else {
-        fprintf(text->stream, "medians of %d seeds.", config->n_seeds);
-    }
+    plot_write_seeds(text->stream, config);
+    fprintf(text->stream, ".");
     return writer_end(text);
 }
 

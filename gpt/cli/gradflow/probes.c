@@ -26,67 +26,38 @@ bool probes_note_time(const Options *options, const ExperimentConfig *config, Er
 // ------------------------------------------------------------------------------------------------------------
 // The tables
 
-static int count_columns(const Probe *probe)
-{
-    int n = 0;
-    while (probe->columns[n].title != NULL) {
-        n++;
-    }
-    return n;
-}
+typedef struct Shown {
+    const Probe *probe;
+    ProbePlace *places;
+} Shown;
 
 // More than two arms have one column each.
-static int columns_shown(const Experiment *experiment, const Probe *probe)
+static const char *column_title(const ArmTable *table, int arm, int column)
 {
-    return experiment_arms(&experiment->config) > 2 ? 1 : count_columns(probe);
+    (void)arm;
+    const Shown *shown = table->what;
+    return shown->probe->columns[column].title;
 }
 
-static void head_cells(Table *table, const Experiment *experiment, const Probe *probe)
+static void place_head(Table *out, const ArmTable *table, int row)
 {
-    const ExperimentConfig *config = &experiment->config;
-    table_cell(table, "%s", "");
-    for (int arm = 0; arm < experiment_arms(config); arm++) {
-        const char *name = config->n_rules > 0 ? experiment_arm_name(config, arm) : arm == 1 ? "with:" : "without:";
-        for (int i = 0; i < columns_shown(experiment, probe) && experiment_has(experiment, arm); i++) {
-            table_color(table, arm_color(arm));
-            table_cell(table, "%.14s", i == 0 ? name : "");
-        }
-    }
-    table_cell(table, "%s", "");
-    for (int arm = 0; arm < experiment_arms(config); arm++) {
-        for (int i = 0; i < columns_shown(experiment, probe) && experiment_has(experiment, arm); i++) {
-            table_cell(table, "%s", probe->columns[i].title);
-        }
-    }
-    table_line(table);
-}
-
-static void place_cell(Table *table, ProbePlace place)
-{
-    if (place.name[0] != '\0') {
-        table_cell(table, "%s", place.name);
-    } else if (place.layer < 0) {
-        table_cell(table, "all");
+    const Shown *shown = table->what;
+    ProbePlace place = shown->places[row];
+    if (place.name[0] != '\0' || place.layer < 0) {
+        table_cell(out, "%s", place.name[0] != '\0' ? place.name : "all");
     } else {
-        table_cell(table, "%d", place.layer);
+        table_cell(out, "%d", place.layer);
     }
 }
 
-static void place_row(Table *table, const Experiment *experiment, const Probe *probe, ProbePlace place, int step)
+static void place_cell(Table *out, const ArmTable *table, int row, int arm, int column)
 {
-    place_cell(table, place);
+    const Shown *shown = table->what;
+    const ProbeColumn *what = &shown->probe->columns[column];
+    ProbePlace place = shown->places[row];
     place.name = place.name[0] == '\0' ? NULL : place.name;
-    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
-        for (int i = 0; i < columns_shown(experiment, probe) && experiment_has(experiment, arm); i++) {
-            const ProbeColumn *column = &probe->columns[i];
-            Quartiles q = experiment_probe_reduced(experiment, arm, step, column->kind, place, column->reduce);
-            if (q.n == 0) {
-                table_cell(table, "-");
-            } else {
-                table_cell(table, "%.3g", q.median);
-            }
-        }
-    }
+    Quartiles q = experiment_probe_reduced(table->experiment, arm, table->step, what->kind, place, what->reduce);
+    table_cell(out, q.n == 0 ? "-" : "%.3g", q.median);
 }
 
 // The places of the probe's first column in the first arm that has any. The caller frees them.
@@ -102,40 +73,34 @@ static int find_places(const Experiment *experiment, const Probe *probe, int ste
     return 0;
 }
 
-static void print_table(const Experiment *experiment, const Probe *probe, int step, const ProbePlace *places, int n)
+static void print_table(const Experiment *experiment, const Probe *probe, int step, ProbePlace *places, int n)
 {
-    char alignments[TABLE_COLUMNS + 1] = "lrrrrrrrrrrrrrrrrrrr";
-    int n_arms = 0;
-    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
-        n_arms += experiment_has(experiment, arm);
+    ArmTable table = {.experiment = experiment,
+                      .corner = "",
+                      .n_columns = 1,
+                      .n_rows = n,
+                      .step = step,
+                      .what = &(Shown){probe, places},
+                      .title = column_title,
+                      .head = place_head,
+                      .cell = place_cell};
+    while (experiment_arms(&experiment->config) <= 2 && probe->columns[table.n_columns].title != NULL) {
+        table.n_columns++;
     }
-    alignments[1 + n_arms * columns_shown(experiment, probe)] = '\0';
-    int every = n <= ROWS_AT_MOST ? 1 : (n + ROWS_AT_MOST - 1) / ROWS_AT_MOST;
-    Table *table = table_begin(alignments, NULL);
-    head_cells(table, experiment, probe);
-    for (int i = 0; i < n; i++) {
-        if (i % every == 0 || i == n - 1) {
-            place_row(table, experiment, probe, places[i], step);
-        }
-    }
-    table_end(table);
-    terminal_print("%s%s", probe->legend, every > 1 ? "; some layers only, --csv has them all" : "");
+    bool omits = gradflow_print_arms(&table);
+    terminal_print("%s%s", probe->legend, omits ? "; some layers only, --csv has them all" : "");
 }
 
 static void print_finding(const Experiment *experiment, const Probe *probe, int step)
 {
-    char *text = NULL;
-    size_t n = 0;
-    FILE *out = probe->finding == NULL ? NULL : open_memstream(&text, &n);
     if (probe->claim != NULL) {
         terminal_print("%s", probe->claim);
     }
-    if (out != NULL) {
-        probe->finding(experiment, step, out);
-        fclose(out);
-        terminal_print("%s", text);
+    if (probe->finding != NULL) {
+        Writer *writer = writer_begin();
+        probe->finding(experiment, step, writer->stream);
+        terminal_end(writer);
     }
-    free(text);
 }
 
 void probes_print(const Experiment *experiment, int step)

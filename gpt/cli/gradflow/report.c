@@ -20,42 +20,77 @@ const char *arm_color(int arm)
 // ------------------------------------------------------------------------------------------------------------
 // The conclusion: what part of the last layer's gradient reaches the first
 
-// "0.332 with shortcuts and 5.21e-06 without shortcuts", written to text (n); empty if no network has both gradients.
-static void ratios_text(const Experiment *experiment, char *text, size_t n)
+static Quartiles first_ratio(const Experiment *experiment, int arm)
 {
-    int n_arms = experiment_arms(&experiment->config);
-    size_t used = 0;
-    int last = -1;
-    text[0] = '\0';
-    for (int arm = 0; arm < n_arms; arm++) {
-        last = experiment_has(experiment, arm) && experiment_relative(experiment, arm, 0, 0, METRIC_WEIGHT).n > 0 ? arm : last;
-    }
-    for (int arm = 0; arm <= last && used < n; arm++) {
-        Quartiles ratio = {.n = 0};
-        if (experiment_has(experiment, arm)) {
-            ratio = experiment_relative(experiment, arm, 0, 0, METRIC_WEIGHT);
-        }
-        if (ratio.n > 0) {
-            const char *comma = used == 0 ? "" : arm == last ? " and " : ", ";
-            used += (size_t)snprintf(text + used, n - used, "%s%.3g %s%.40s", comma, ratio.median, experiment->config.n_rules > 0 ? "with " : "",
-                                     experiment_arm_name(&experiment->config, arm));
-        }
-    }
+    return experiment_has(experiment, arm) ? experiment_relative(experiment, arm, 0, 0, METRIC_WEIGHT) : (Quartiles){.n = 0};
 }
 
+// "The first layer's gradient is, as a fraction of the last layer's, 5.21e-06 without shortcuts and 0.332 with shortcuts (medians)."
 static void print_conclusion(const Experiment *experiment)
 {
-    char ratios[1000];
+    const ExperimentConfig *config = &experiment->config;
     const char *word = layer_word(experiment);
-    ratios_text(experiment, ratios, sizeof ratios);
-    printf("%s", terminal_color(COLOR_BOLD));
-    if (ratios[0] == '\0') {
-        terminal_print("No gradient reaches the last %s.%s", word, terminal_color(COLOR_END));
-    } else {
-        terminal_print("The first %s's gradient is, as a fraction of the last %s's, %s%s.%s", word, word, ratios,
-                       experiment->config.n_seeds > 1 ? " (medians)" : "", terminal_color(COLOR_END));
+    Writer *line = writer_begin();
+    int n = 0;
+    int written = 0;
+    for (int arm = 0; arm < experiment_arms(config); arm++) {
+        n += first_ratio(experiment, arm).n > 0;
     }
+    fprintf(line->stream, n == 0 ? "No gradient reaches the last %s" : "The first %s's gradient is, as a fraction of the last %s's,", word, word);
+    for (int arm = 0; arm < experiment_arms(config); arm++) {
+        Quartiles ratio = first_ratio(experiment, arm);
+        if (ratio.n > 0) {
+            written++;
+            number_print(line->stream, "%s %.3g %s%.40s",
+                         written == 1   ? ""
+                         : written == n ? " and"
+                                        : ",",
+                         ratio.median, config->n_rules > 0 ? "with " : "", experiment_arm_name(config, arm));
+        }
+    }
+    fprintf(line->stream, "%s.%s", n > 0 && config->n_seeds > 1 ? " (medians)" : "", terminal_color(COLOR_END));
+    printf("%s", terminal_color(COLOR_BOLD));
+    terminal_end(line);
     printf("\n");
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// A table with columns for each arm
+
+bool gradflow_print_arms(const ArmTable *table)
+{
+    const ExperimentConfig *config = &table->experiment->config;
+    int arms[TABLE_COLUMNS];
+    int columns[TABLE_COLUMNS];
+    int n = 0;
+    for (int i = 0; i < experiment_arms(config) * table->n_columns && n < TABLE_COLUMNS - 1; i++) {
+        arms[n] = i / table->n_columns;
+        columns[n] = i % table->n_columns;
+        n += experiment_has(table->experiment, arms[n]) && table->title(table, arms[n], columns[n]) != NULL;
+    }
+    Table *out = table_begin_numbers(1 + n);
+    table_cell(out, "%s", "");
+    for (int i = 0; i < n; i++) { // the arm above its first column
+        const char *name = config->n_rules > 0 ? experiment_arm_name(config, arms[i]) : arms[i] == 1 ? "with:" : "without:";
+        table_color(out, arm_color(arms[i]));
+        table_cell(out, "%.14s", i > 0 && arms[i] == arms[i - 1] ? "" : name);
+    }
+    table_cell(out, "%s", table->corner);
+    for (int i = 0; i < n; i++) {
+        table_cell(out, "%s", table->title(table, arms[i], columns[i]));
+    }
+    table_line(out);
+    int every = (table->n_rows + ROWS_AT_MOST - 1) / ROWS_AT_MOST;
+    for (int row = 0; row < table->n_rows; row++) {
+        if (row % every == 0 || row == table->n_rows - 1) {
+            table->head(out, table, row);
+            for (int i = 0; i < n; i++) {
+                table->cell(out, table, row, arms[i], columns[i]);
+            }
+        }
+    }
+    table_end(out);
+    return every > 1;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -81,102 +116,58 @@ static const Column gpt_columns[] = {
     {"shortcut", METRIC_SKIP, false, true},   {"branch", METRIC_BLOCK, false, true},
 };
 
+static const Column *layer_column(const ArmTable *table, int i)
+{
+    return &(table->experiment->config.net == NET_MLP ? mlp_columns : gpt_columns)[i];
+}
+
 // More than two arms have one column each: the gradient, of an MLP relative to the last layer's.
-static bool is_shown(const Experiment *experiment, const Column *column, int arm)
+static const char *layer_title(const ArmTable *table, int arm, int i)
 {
-    bool mlp = experiment->config.net == NET_MLP;
-    if (!experiment_has(experiment, arm)) {
-        return false;
-    }
-    if (experiment_arms(&experiment->config) > 2) {
-        return column->metric == METRIC_WEIGHT && column->relative == mlp;
-    }
-    return !column->split || experiment_shortcuts(experiment, arm) > 0;
+    const Experiment *experiment = table->experiment;
+    const Column *column = layer_column(table, i);
+    bool shown = experiment_arms(&experiment->config) > 2
+                   ? column->metric == METRIC_WEIGHT && column->relative == (experiment->config.net == NET_MLP)
+                   : !column->split || experiment_shortcuts(experiment, arm) > 0;
+    return shown ? column->title : NULL;
 }
 
-static void metric_cell(Table *table, const Experiment *experiment, const Column *column, int arm, int step, int layer)
+static void layer_head(Table *out, const ArmTable *table, int layer)
 {
-    Quartiles q = column->relative ? experiment_relative(experiment, arm, step, layer, column->metric)
-                                   : experiment_metric(experiment, arm, step, layer, column->metric);
-    if (isnan(q.median)) {
-        table_cell(table, "-");
-    } else {
-        table_cell(table, column->metric == METRIC_COSINE ? "%.3f" : "%.3g", q.median);
-    }
+    (void)table;
+    table_cell(out, "%d", layer);
 }
 
-// Two lines: the arm, above its first column; and the titles.
-static void head_cells(Table *table, const Experiment *experiment, const Column *columns, int n_columns)
+static void layer_cell(Table *out, const ArmTable *table, int layer, int arm, int i)
 {
-    const ExperimentConfig *config = &experiment->config;
-    table_cell(table, "%s", "");
-    for (int arm = 0; arm < experiment_arms(config); arm++) {
-        const char *name = config->n_rules > 0 ? experiment_arm_name(config, arm) : arm == 1 ? "with:" : "without:";
-        for (int i = 0; i < n_columns; i++) {
-            if (is_shown(experiment, &columns[i], arm)) {
-                table_color(table, arm_color(arm));
-                table_cell(table, "%.14s", name);
-                name = "";
-            }
-        }
-    }
-    table_cell(table, "%s", layer_word(experiment));
-    for (int arm = 0; arm < experiment_arms(config); arm++) {
-        for (int i = 0; i < n_columns; i++) {
-            if (is_shown(experiment, &columns[i], arm)) {
-                table_cell(table, "%s", columns[i].title);
-            }
-        }
-    }
-    table_line(table);
+    const Column *column = layer_column(table, i);
+    Quartiles q = (column->relative ? experiment_relative : experiment_metric)(table->experiment, arm, table->step, layer, column->metric);
+    table_cell(out, isnan(q.median) ? "-" : column->metric == METRIC_COSINE ? "%.3f" : "%.3g", q.median);
 }
 
-static void print_meaning(const Experiment *experiment, int every)
+static void print_layers(const Experiment *experiment, int step)
 {
     bool mlp = experiment->config.net == NET_MLP;
     bool many = experiment_arms(&experiment->config) > 2;
     bool split = false;
+    ArmTable table = {.experiment = experiment,
+                      .corner = layer_word(experiment),
+                      .step = step,
+                      .n_rows = experiment->n_layer,
+                      .n_columns = mlp ? sizeof mlp_columns / sizeof(Column) : sizeof gpt_columns / sizeof(Column),
+                      .title = layer_title,
+                      .head = layer_head,
+                      .cell = layer_cell};
+    bool omits = gradflow_print_arms(&table);
     for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
-        split = split || is_shown(experiment, &mlp_columns[2], arm);
+        split = split || (experiment_has(experiment, arm) && layer_title(&table, arm, table.n_columns - 1) != NULL);
     }
     terminal_print("|dL/dW|: mean over the weights%s%s%s",
                    mlp    ? "; / last: the same over the last layer's"
                    : many ? ""
                           : "; q, k: over those of queries and keys; cosine: token cosine, of the outputs of different tokens",
                    split ? "; shortcut, branch: L2 of the gradient that reaches the input by each path" : "",
-                   every > 1 ? "; some layers only, --csv has them all" : "");
-}
-
-static void print_layers(const Experiment *experiment, int step)
-{
-    bool mlp = experiment->config.net == NET_MLP;
-    const Column *columns = mlp ? mlp_columns : gpt_columns;
-    int n_columns = (int)(mlp ? sizeof mlp_columns / sizeof *columns : sizeof gpt_columns / sizeof *columns);
-    int n_shown = 0;
-    for (int i = 0; i < n_columns * ARMS_MOST; i++) {
-        n_shown += i / n_columns < experiment_arms(&experiment->config) && is_shown(experiment, &columns[i % n_columns], i / n_columns);
-    }
-    char alignments[] = "lrrrrrrrrrr";
-    alignments[n_shown + 1] = '\0';
-    Table *table = table_begin(alignments, NULL);
-    head_cells(table, experiment, columns, n_columns);
-    int n = experiment->n_layer;
-    int every = n <= ROWS_AT_MOST ? 1 : (n + ROWS_AT_MOST - 1) / ROWS_AT_MOST;
-    for (int layer = 0; layer < n; layer++) {
-        if (layer % every != 0 && layer != n - 1) {
-            continue;
-        }
-        table_cell(table, "%d", layer);
-        for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
-            for (int i = 0; i < n_columns; i++) {
-                if (is_shown(experiment, &columns[i], arm)) {
-                    metric_cell(table, experiment, &columns[i], arm, step, layer);
-                }
-            }
-        }
-    }
-    table_end(table);
-    print_meaning(experiment, every);
+                   omits ? "; some layers only, --csv has them all" : "");
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -208,21 +199,21 @@ static Audit audit_arm(const Experiment *experiment, int arm)
     return audit;
 }
 
-// "all 40 parameter tensors reached", written to text (n).
-static void audit_text(Audit audit, char *text, size_t n)
+// "all 40 parameter tensors reached"
+static void write_audit(FILE *out, Audit audit)
 {
     if (audit.count[FLOW_REACHED] == audit.total) {
-        snprintf(text, n, "all %d parameter tensors reached", audit.total / audit.networks);
+        fprintf(out, "all %d parameter tensors reached", audit.total / audit.networks);
         return;
     }
-    int used = snprintf(text, n, "of %d parameter tensors %d reached", audit.total, audit.count[FLOW_REACHED]);
+    fprintf(out, "of %d parameter tensors %d reached", audit.total, audit.count[FLOW_REACHED]);
     for (int reach = FLOW_ALL_ZERO; reach < FLOW_REACH_COUNT; reach++) {
         if (audit.count[reach] > 0) {
-            used += snprintf(text + used, n - (size_t)used, ", %d %s", audit.count[reach], flow_reach_name((FlowReach)reach));
+            fprintf(out, ", %d %s", audit.count[reach], flow_reach_name((FlowReach)reach));
         }
     }
     if (audit.dead > 0 && audit.networks > 1) {
-        snprintf(text + used, n - (size_t)used, "; %d of %d networks got no gradient anywhere", audit.dead, audit.networks);
+        fprintf(out, "; %d of %d networks got no gradient anywhere", audit.dead, audit.networks);
     }
 }
 
@@ -230,22 +221,22 @@ static void arm_row(Table *table, const Experiment *experiment, int arm)
 {
     int steps = experiment->config.n_steps;
     int n_shortcuts = experiment_shortcuts(experiment, arm);
-    char reached[300];
-    audit_text(audit_arm(experiment, arm), reached, sizeof reached);
-    table_cell(table, "%.40s", experiment_arm_name(&experiment->config, arm));
-    table_cell(table, REAL_FORMAT, experiment_loss(experiment, arm, 0).median);
+    Writer *audit = writer_begin();
+    write_audit(audit->stream, audit_arm(experiment, arm));
+    char *reached = writer_end(audit);
+    table_row(table, "%.40s|" REAL_FORMAT, experiment_arm_name(&experiment->config, arm), experiment_loss(experiment, arm, 0).median);
     if (steps > 0) {
         table_cell(table, REAL_FORMAT, experiment_loss(experiment, arm, steps).median);
     }
     table_cell(table, "%d shortcut%s; %s", n_shortcuts, plural(n_shortcuts), reached);
+    free(reached);
 }
 
 static void print_arms(const Experiment *experiment)
 {
     int steps = experiment->config.n_steps;
     Table *table = table_begin(steps > 0 ? "lrrl" : "lrl", NULL);
-    table_cell(table, "%s", "");
-    table_cell(table, "loss");
+    table_row(table, "|loss");
     if (steps > 0) {
         table_cell(table, "after %d step%s", steps, plural(steps));
     }
@@ -259,40 +250,44 @@ static void print_arms(const Experiment *experiment)
     table_end(table);
 }
 
-static void ratio_cells(Table *table, Quartiles ratio)
+static const char *sweep_title(const ArmTable *table, int arm, int column)
 {
-    if (ratio.n == 0) {
-        table_cell(table, "-");
+    (void)table;
+    (void)arm;
+    return column == 0 ? "ratio" : "n";
+}
+
+static void sweep_head(Table *out, const ArmTable *table, int row)
+{
+    const Sweep *sweep = table->what;
+    table_cell(out, "%d", sweep->points[row].depth);
+}
+
+static void sweep_cell(Table *out, const ArmTable *table, int row, int arm, int column)
+{
+    const Sweep *sweep = table->what;
+    Quartiles ratio = sweep->points[row].ratio[arm];
+    if (column == 1) {
+        table_cell(out, "%d", ratio.n);
     } else {
-        table_cell(table, "%.3g  [%.2g, %.2g]", ratio.median, ratio.low, ratio.high);
+        table_cell(out, ratio.n == 0 ? "-" : "%.3g  [%.2g, %.2g]", ratio.median, ratio.low, ratio.high);
     }
-    table_cell(table, "%d", ratio.n);
 }
 
 static void print_sweep(const Experiment *experiment, const Sweep *sweep)
 {
     const ExperimentConfig *config = &experiment->config;
-    int n_arms = experiment_arms(config);
-    char alignments[2 * ARMS_MOST + 2] = "rrrrrrrrrrrrrrrrr";
     terminal_print("\nFirst layer's mean |dL/dW| over the last layer's, by depth: median [quartiles] of the n networks whose last layer "
                    "got a gradient\n");
-    alignments[2 * n_arms + 1] = '\0';
-    Table *table = table_begin(alignments, NULL);
-    table_cell(table, "depth");
-    for (int arm = 0; arm < n_arms; arm++) {
-        table_color(table, arm_color(arm));
-        table_cell(table, "%.40s", experiment_arm_name(config, arm));
-        table_cell(table, "n");
-    }
-    table_line(table);
-    for (int i = 0; i < sweep->n_points; i++) {
-        table_cell(table, "%d", sweep->points[i].depth);
-        for (int arm = 0; arm < n_arms; arm++) {
-            ratio_cells(table, sweep->points[i].ratio[arm]);
-        }
-    }
-    table_end(table);
-    for (int arm = 0; arm < n_arms; arm++) {
+    gradflow_print_arms(&(ArmTable){.experiment = experiment,
+                                    .corner = "depth",
+                                    .what = sweep,
+                                    .n_rows = sweep->n_points,
+                                    .n_columns = 2,
+                                    .title = sweep_title,
+                                    .head = sweep_head,
+                                    .cell = sweep_cell});
+    for (int arm = 0; arm < experiment_arms(config); arm++) {
         if (experiment_has(experiment, arm) && isfinite(sweep->decades_per_layer[arm])) {
             terminal_print("%s: %+.3f decades a layer (a factor of %.3g)", experiment_arm_name(config, arm), sweep->decades_per_layer[arm],
                            pow(10, sweep->decades_per_layer[arm]));

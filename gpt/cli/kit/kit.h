@@ -10,6 +10,7 @@
 #ifndef GPTAPE_KIT_H
 #define GPTAPE_KIT_H
 
+#include "gpt/base/base.h"
 #include "gpt/gptape.h"
 
 #include <cjson/cJSON.h>
@@ -282,6 +283,8 @@ int terminal_columns(int widest);
 enum { CHART_COLUMNS = 96 };           // of a chart, where there is room
 void terminal_prose(const char *text); // paragraphs; their lines stay as they are if the terminal is that wide
 void terminal_print(const char *format, ...) __attribute__((format(printf, 1, 2))); // the same, and a newline
+
+void terminal_end(Writer *writer); // the same of all that was written to it
 
 // --color auto|always|never: sets whether there is color on stdout. Color only repeats what the text says.
 bool terminal_set_color(const Options *options);

@@ -118,3 +118,10 @@ void terminal_print(const char *format, ...)
         printf("\n");
     }
 }
+
+void terminal_end(Writer *writer)
+{
+    char *text = writer_end(writer);
+    terminal_print("%s", text);
+    free(text);
+}

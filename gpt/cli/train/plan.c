@@ -12,23 +12,6 @@
 // ------------------------------------------------------------------------------------------------------------
 // The numbers
 
-static const ConfigField *field_of(const char *name)
-{
-    return config_field_find(train_fields, train_field_count, name);
-}
-
-// Reads a field whose default depends on others.
-static bool read_with_default(const Options *options, const char *name, double standard, TrainConfig *config)
-{
-    config_field_set(field_of(name), config, standard);
-    return options_field(options, field_of(name), config);
-}
-
-static bool read_field(const Options *options, const char *name, TrainConfig *config)
-{
-    return options_field(options, field_of(name), config);
-}
-
 // The wider a model, the smaller its steps must be; a trained model should not forget what it has learned in the first of them.
 static double default_lr(const Options *options, const GPTConfig *gpt)
 {
@@ -39,35 +22,30 @@ static double default_lr(const Options *options, const GPTConfig *gpt)
     return gpt->n_embd <= NARROW ? 3e-3 : 3e-3 * NARROW / gpt->n_embd;
 }
 
-// The learning rate and its schedule.
-static bool read_schedule(const Options *options, const GPTConfig *gpt, TrainConfig *config)
+// Sets the fields whose default depends on the model, on the ranks, or on fields before them.
+static void set_default(const Options *options, const GPTConfig *gpt, const ConfigField *field, TrainConfig *config)
 {
-    enum { MOST_WARMUP = 100 };
-    if (!read_field(options, "steps", config) || !read_with_default(options, "lr", default_lr(options, gpt), config)
-        || !read_with_default(options, "min_lr", config->lr / 10, config)) {
-        return false;
-    }
-    int tenth = config->steps / 10;
-    return read_with_default(options, "warmup", tenth < MOST_WARMUP ? tenth : MOST_WARMUP, config)
-        && read_with_default(options, "decay_steps", config->steps, config);
-}
-
-// Fields with a default of their own.
-static bool read_others(const Options *options, TrainConfig *config)
-{
-    static const char *const names[] = {"beta1",      "beta2",        "eps",          "weight_decay",   "clip",
-                                        "eval_every", "eval_batches", "sample_every", "gradflow_every", "save_every"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (!read_field(options, names[i], config)) {
-            return false;
+    const struct {
+        const char *name;
+        double standard;
+    } dependent[] = {
+        {"length", gpt->context_length < 256 ? gpt->context_length : 256},
+        {"reduce", ranks_launched() ? REDUCE_EXACT : REDUCE_PLAIN},
+        {"lr", default_lr(options, gpt)},
+        {"min_lr", config->lr / 10},
+        {"warmup", config->steps < 1000 ? config->steps / 10 : 100},
+        {"decay_steps", config->steps},
+    };
+    for (size_t i = 0; i < sizeof dependent / sizeof dependent[0]; i++) {
+        if (strcmp(field->name, dependent[i].name) == 0) {
+            config_field_set(field, config, dependent[i].standard);
         }
     }
-    return true;
 }
 
 bool train_read_accumulate(const Options *options, TrainConfig *config)
 {
-    if (!read_field(options, "accumulate", config)) {
+    if (!options_field(options, config_field_find(train_fields, train_field_count, "accumulate"), config)) {
         return false;
     }
     if (config->accumulate > INT_MAX / ranks_count()) {
@@ -77,12 +55,21 @@ bool train_read_accumulate(const Options *options, TrainConfig *config)
     return true;
 }
 
-// B, T and how many of them make a step.
-static bool read_sizes(const Options *options, const GPTConfig *gpt, TrainConfig *config)
+// All fields but accumulate, and those that --ids determines.
+static bool read_fields(const Options *options, const GPTConfig *gpt, TrainConfig *config)
 {
-    enum { MOST_LENGTH = 256 };
-    int length = gpt->context_length < MOST_LENGTH ? gpt->context_length : MOST_LENGTH;
-    return read_field(options, "batch", config) && read_with_default(options, "length", length, config) && train_read_accumulate(options, config);
+    for (int i = 0; i < train_field_count; i++) {
+        const ConfigField *field = &train_fields[i];
+        bool sized = strcmp(field->name, "batch") == 0 || strcmp(field->name, "length") == 0;
+        if (strcmp(field->name, "accumulate") == 0 || (sized && options_by_ids(options))) {
+            continue;
+        }
+        set_default(options, gpt, field, config);
+        if (!options_field(options, field, config)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 // The rows of every step; with --accumulate N in N parts.
@@ -120,10 +107,9 @@ static bool read_task(const Options *options, TrainSetup *setup)
 
 static bool read_numbers(const Options *options, TrainSetup *setup)
 {
-    bool sized = options_by_ids(options) ? read_fixed_batch(options, setup) : read_sizes(options, &setup->gpt, &setup->train);
     Error error;
-    sized = sized && read_with_default(options, "reduce", ranks_launched() ? REDUCE_EXACT : REDUCE_PLAIN, &setup->train);
-    return sized && read_schedule(options, &setup->gpt, &setup->train) && read_others(options, &setup->train) && options_seed(options, &setup->seed)
+    return (options_by_ids(options) ? read_fixed_batch(options, setup) : train_read_accumulate(options, &setup->train))
+        && read_fields(options, &setup->gpt, &setup->train) && options_seed(options, &setup->seed)
         && (train_config_check(&setup->train, &setup->gpt, &error) || report_error(options, &error));
 }
 
