@@ -188,3 +188,27 @@ size_t memory_requests(void)
 {
     return atomic_load(&requests);
 }
+
+int word_distance(const char *a, const char *b)
+{
+    enum { LONGEST = 64 };
+    int row[LONGEST + 1];
+    int n = (int)strlen(b);
+    if (n > LONGEST || strlen(a) > LONGEST) {
+        return LONGEST;
+    }
+    for (int j = 0; j <= n; j++) {
+        row[j] = j;
+    }
+    for (int i = 0; a[i] != '\0'; i++) {
+        int diagonal = row[0]; // the distance of a[0..i-1] and b[0..j-2]
+        row[0] = i + 1;
+        for (int j = 1; j <= n; j++) {
+            int replaced = diagonal + (a[i] != b[j - 1]);
+            int longer = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            diagonal = row[j];
+            row[j] = replaced < longer ? replaced : longer;
+        }
+    }
+    return row[n];
+}

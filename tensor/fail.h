@@ -88,6 +88,9 @@ bool error_set(Error *error, const char *format, ...) __attribute__((format(prin
 // The message becomes "FIELD: text"; a caller that knows the field by another name prints that and message + strlen(field).
 bool error_set_field(Error *error, const char *field, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+// Letters to insert, delete or replace (Levenshtein), to suggest one word for another. Words of more than 64 letters count as far apart.
+int word_distance(const char *a, const char *b);
+
 // Numbers as text, with a decimal point in every locale: fprintf, snprintf, vsnprintf and strtod of the "C" locale. Everything
 // that prints or reads a number with a fraction uses them.
 int number_print(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));

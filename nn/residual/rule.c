@@ -177,34 +177,13 @@ char *rule_print(const ResidualRule *rule)
 // ------------------------------------------------------------------------------------------------------------
 // Similar names
 
-// Letters to insert, delete or replace (Levenshtein).
-static int distance(const char *a, const char *b)
-{
-    int row[RESIDUAL_NAME + 1];
-    int n = (int)strlen(b);
-    for (int j = 0; j <= n; j++) {
-        row[j] = j;
-    }
-    for (int i = 0; a[i] != '\0'; i++) {
-        int diagonal = row[0];
-        row[0] = i + 1;
-        for (int j = 1; j <= n; j++) {
-            int replaced = diagonal + (a[i] != b[j - 1]);
-            int longer = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            diagonal = row[j];
-            row[j] = replaced < longer ? replaced : longer;
-        }
-    }
-    return row[n];
-}
-
 void rule_suggest(const char *word, const char *const *names, int n, size_t stride, char *text, size_t size)
 {
     int least = (int)strlen(word) / 2 < 1 ? 2 : (int)strlen(word) / 2 + 1;
     text[0] = '\0';
     for (int i = 0; i < n; i++) {
         const char *name = *(const char *const *)((const char *)names + (size_t)i * stride);
-        int away = distance(word, name);
+        int away = word_distance(word, name);
         if (away < least) {
             least = away;
             snprintf(text, size, "; did you mean %s?", name);

@@ -19,8 +19,7 @@ static Option *find_option(const Options *options, const char *name, size_t n)
 
 static bool is_file(const Option *option, const char *value)
 {
-    bool file = option->argument != NULL && (strcmp(option->argument, "FILE") == 0 || strcmp(option->argument, "DIR") == 0);
-    return file && strcmp(value, "-") != 0 && strcmp(value, "none") != 0;
+    return option_takes_path(option) && strcmp(value, "-") != 0 && strcmp(value, "none") != 0;
 }
 
 // Reads the option at argv[*i], and its value: "--depth 3" or "--depth=3".

@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { MOST_TOKENS = 1000000, MOST_SAMPLES = 1000000 };
 
@@ -101,6 +102,98 @@ static bool read_options(Generation *generation)
         && options_int(options, "samples", 1, MOST_SAMPLES, &generation->n_samples) && read_choice(options, config);
 }
 
+static bool given(const Generation *generation, const char *option)
+{
+    return options_given(generation->options, option);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The tokenizer
+
+// Is there any text, or are there only ids?
+static bool has_text(const Generation *generation)
+{
+    bool ids = given(generation, "ids") || given(generation, "json") || generation_ids_only(generation);
+    return !given(generation, "prompt-ids") || !ids;
+}
+
+static bool generation_tokenizer(Generation *generation)
+{
+    const Options *options = generation->options;
+    int V = generation->model.vocab_size;
+    bool asked = !given(generation, "model") && options_tokenizer_given(options);
+    TokenizerKind kind;
+    if (given(generation, "prompt") && given(generation, "prompt-ids")) {
+        return option_error(options, "prompt", "only one of --prompt and --prompt-ids can be continued; leave one out");
+    }
+    if (!has_text(generation)) {
+        return !asked || options_tokenizer_kind(options, TOKENIZER_CHARS, &kind);
+    }
+    if (!asked && generation_ids_only(generation)) {
+        return option_error(options, "vocab-size", "%d is too small for a text's bytes (expected at least 256, or --prompt-ids)", V);
+    }
+    generation->tokenizer = options_model_tokenizer(options, V);
+    return generation->tokenizer != NULL;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The prompt
+
+// What an empty prompt continues: the end of another text, or of a line.
+static int beginning(const Tokenizer *tokenizer)
+{
+    int end_of_text = tokenizer_end_of_text(tokenizer);
+    int *newline;
+    size_t n;
+    Error error;
+    if (end_of_text != -1) {
+        return end_of_text;
+    }
+    if (!tokenizer_encode(tokenizer, "\n", 1, &newline, &n, &error)) {
+        return 0; // an alphabet without lines: its first character
+    }
+    int id = newline[0];
+    free(newline);
+    return id;
+}
+
+static void begin_with_nothing(Generation *generation)
+{
+    generation->prompt = memory_allocate(sizeof(int), "the prompt");
+    generation->prompt[0] = beginning(generation->tokenizer);
+    generation->n_prompt = 1;
+    generation->prompt_hidden = true;
+}
+
+static bool prompt_from_text(Generation *generation)
+{
+    const Options *options = generation->options;
+    const char *text = options_text(options, "prompt");
+    size_t n_ids;
+    Error error;
+    if (text == NULL) {
+        text = given(generation, "model") ? "" : DEFAULT_PROMPT;
+    }
+    if (text[0] == '\0') {
+        begin_with_nothing(generation);
+        return true;
+    }
+    if (!tokenizer_encode(generation->tokenizer, text, strlen(text), &generation->prompt, &n_ids, &error)) {
+        return option_error(options, "prompt", "%s", error.message);
+    }
+    options_special_note(options, generation->tokenizer, tokenizer_count_special(generation->tokenizer, text, strlen(text)));
+    generation->n_prompt = (int)n_ids; // a command line is shorter than INT_MAX
+    return true;
+}
+
+static bool generation_prompt(Generation *generation)
+{
+    int last = generation->model.vocab_size - 1;
+    return given(generation, "prompt-ids")
+             ? options_int_list(generation->options, "prompt-ids", 0, last, &generation->prompt, &generation->n_prompt)
+             : prompt_from_text(generation);
+}
+
 // ------------------------------------------------------------------------------------------------------------
 // The model
 
@@ -160,6 +253,80 @@ static int stop_id(const Generation *generation)
         return tokenizer_end_of_text(generation->tokenizer);
     }
     return generation->model.vocab_size == GPT2_VOCABULARY ? GPT2_END_OF_TEXT : -1;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The plot of the attention weights
+
+static bool generation_attention_check(Generation *generation)
+{
+    const Options *options = generation->options;
+    const GPTConfig *model = &generation->model;
+    int most = plot_attention_tokens(model->n_layer, model->n_head);
+    int n = generation->n_prompt + generation->config.n_new;
+    Error error;
+    generation->attention = options_text(options, "attention");
+    if (generation->attention == NULL) {
+        return true;
+    }
+    n = n < model->context_length ? n : model->context_length;
+    if (generation->n_samples > 1) {
+        return option_error(options, "attention", "draws one text, but --samples is %d; leave one out", generation->n_samples);
+    }
+    if (n > most) {
+        return option_error(options, "attention",
+                            "a page has room for %d tokens in %d x %d maps, not for %d (expected a smaller --tokens or prompt)", most,
+                            model->n_layer, model->n_head, n);
+    }
+    return (plot_path_check(generation->attention, &error) || report_error(options, &error))
+        && options_output(options, "attention", generation->attention)
+        && (save_path_check(generation->attention, &error) || report_failure(options, &error));
+}
+
+static bool draw(const Generation *generation, const int *ids, int T, Error *error)
+{
+    const GPTConfig *model = &generation->model;
+    size_t n = (size_t)model->n_layer * (size_t)model->n_head * (size_t)T * (size_t)T;
+    double bytes = (double)n * sizeof(double) + gpt_cost(model, 1, T).activation_bytes;
+    if (!memory_check(bytes, "the attention weights", error)) {
+        return false;
+    }
+    double *weights = memory_allocate(n * sizeof *weights, "the attention weights");
+    char **tokens = memory_allocate((size_t)T * sizeof *tokens, "the tokens");
+    for (int t = 0; t < T; t++) {
+        tokens[t] = generation_text(generation, &ids[t], 1);
+    }
+    gpt_attention_weights(generation->gpt, ids, T, weights);
+    AttentionMaps maps = {.weights = weights,
+                          .n_layer = model->n_layer,
+                          .n_head = model->n_head,
+                          .T = T,
+                          .causal = model->causal,
+                          .tokens = (const char *const *)tokens,
+                          .caption = generation->preset != NULL ? generation->preset->name : options_text(generation->options, "model")};
+    bool done = plot_attention(&maps, generation->attention, error);
+    for (int t = 0; t < T; t++) {
+        free(tokens[t]);
+    }
+    free(tokens);
+    free(weights);
+    return done;
+}
+
+// Runs the whole text again, or its last context_length tokens if it is longer.
+static bool generation_attention(const Generation *generation)
+{
+    int context = generation->model.context_length;
+    int T = generation->n_text < context ? generation->n_text : context;
+    Error error;
+    if (generation->text == NULL) {
+        return true;
+    }
+    if (!draw(generation, generation->text + (generation->n_text - T), T, &error)) {
+        return report_failure(generation->options, &error);
+    }
+    command_note(generation->options, "drew %s", generation->attention);
+    return true;
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -1,9 +1,4 @@
-// generate.h: shared by the files of gptape generate.
-//
-//      generate.c         options; the model, untrained or saved
-//      prompt.c           the tokenizer, and the ids that are continued
-//      print.c            the samples: text, ids or JSON, as they come
-//      attention.c        the plot of the attention weights
+// generate.h: shared by the files of gptape generate: generate.c (options, model, prompt, and the plot of attention) and print.c (the samples).
 
 #ifndef GPTAPE_CLI_GENERATE_H
 #define GPTAPE_CLI_GENERATE_H
@@ -32,10 +27,6 @@ typedef struct Generation {
     int n_text;
 } Generation;
 
-// Sets the tokenizer, then the prompt. These return false after one line on stderr.
-bool generation_tokenizer(Generation *generation);
-bool generation_prompt(Generation *generation);
-
 bool generation_is_text(const Generation *generation);  // is text printed, or ids, or JSON?
 bool generation_ids_only(const Generation *generation); // is the vocabulary of an untrained model too small for text?
 
@@ -45,11 +36,6 @@ int generation_together(const Generation *generation); // how many samples are m
 // caller frees it.
 char *generation_text(const Generation *generation, const int *ids, int n);
 
-// Makes the samples and prints them.
-bool generation_print(Generation *generation);
-
-// Checks --attention before the model is created, and draws it at the end.
-bool generation_attention_check(Generation *generation);
-bool generation_attention(const Generation *generation);
+bool generation_print(Generation *generation); // makes the samples and prints them; false after one line on stderr
 
 #endif

@@ -118,63 +118,43 @@ static bool run_here(const char *name, const char **arguments, int n, GradflowCe
 // ------------------------------------------------------------------------------------------------------------
 // In a child
 
-// gptape gradflow ..., with its stdout in the stream.
-static bool spawn(const char **arguments, int n, pid_t *child, FILE **stream)
+static bool run_child(const char *name, const char **arguments, int n, GradflowCell *cell)
 {
-    int ends[2];
     posix_spawn_file_actions_t actions;
+    pid_t child;
+    int status = 0;
+    char *text = NULL;
+    size_t bytes = 0;
+    Error error;
+    FILE *rows = tmpfile();
     const char **all = memory_allocate((size_t)(n + 4) * sizeof *all, "a network's options");
-    if (pipe(ends) != 0) {
-        free(all);
-        return false;
-    }
+    int failed = rows == NULL ? errno : posix_spawn_file_actions_init(&actions);
     all[0] = "gptape";
     memcpy(all + 1, arguments, (size_t)n * sizeof *all);
     all[n + 1] = "--precision";
     all[n + 2] = "f64";
     all[n + 3] = NULL;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addclose(&actions, ends[0]);
-    posix_spawn_file_actions_addclose(&actions, ends[1]);
-    errno = posix_spawn(child, "/proc/self/exe", &actions, NULL, (char *const *)all, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
+    if (failed == 0) {
+        posix_spawn_file_actions_adddup2(&actions, fileno(rows), STDOUT_FILENO);
+        failed = posix_spawn(&child, "/proc/self/exe", &actions, NULL, (char *const *)all, environ);
+        posix_spawn_file_actions_destroy(&actions);
+    }
     free(all);
-    *stream = errno == 0 ? fdopen(ends[0], "r") : NULL;
-    if (*stream == NULL) {
-        close(ends[0]);
-    }
-    return *stream != NULL;
-}
-
-static bool run_child(const char *name, const char **arguments, int n, GradflowCell *cell)
-{
-    pid_t child;
-    FILE *stream;
-    Error error;
-    char *text;
-    size_t bytes;
-    int status;
-    if (!spawn(arguments, n, &child, &stream)) {
-        command_error(name, "gptape gradflow can't be started: %s", strerror(errno));
-        return false;
-    }
-    bool read = stream_read(stream, "the rows", MOST_TEXT_BYTES, &text, &bytes, &error);
-    fclose(stream);
-    waitpid(child, &status, 0);
-    if (!read || status != 0) {
-        if (!read) {
+    if (failed != 0) {
+        command_error(name, "gptape gradflow can't be started: %s", strerror(failed));
+    } else if (waitpid(child, &status, 0) == child && status == 0) { // else it has printed the error
+        rewind(rows);
+        if (!stream_read(rows, "the rows", MOST_TEXT_BYTES, &text, &bytes, &error)) {
             command_error(name, "%s", error.message);
-        } else {
-            free(text);
         }
-        return false; // the child has printed the error
     }
-    size_t header = strcspn(text, "\n") + 1;
-    *cell = (GradflowCell){.loss = NAN, .rows = memory_copy_text(bytes < header ? "" : text + header)};
+    if (rows != NULL) {
+        fclose(rows);
+    }
+    size_t header = text == NULL ? 0 : strcspn(text, "\n") + 1;
+    *cell = (GradflowCell){.loss = NAN, .rows = memory_copy_text(bytes < header || text == NULL ? "" : text + header)};
     free(text);
-    return true;
+    return header > 0;
 }
 
 bool gradflow_cell(const char *name, const char *settings, uint64_t seed, GradflowCell *cell)

@@ -1,5 +1,5 @@
 // gradflow.h: shared by the command's files: gradflow.c (options and the run), plan.c (from options to an experiment), network.c
-// and saved.c (its network and batch), describe.c (the same in words), rows.c (an MLP's input rows and targets), report.c and json.c (the
+// and saved.c (its network and batch), rows.c (an MLP's input rows and targets), report.c and json.c (the
 // output), probes.c (--probe), sizes.c (--configs). graph.c reads its network with the same functions.
 
 #ifndef GPTAPE_CLI_GRADFLOW_H
@@ -99,7 +99,6 @@ bool gradflow_cell_check(const char *name, const char *settings, uint64_t seed);
 bool gradflow_cell(const char *name, const char *settings, uint64_t seed, GradflowCell *cell);
 
 void gradflow_print_text(const Experiment *experiment, const Sweep *sweep, const char *chart); // chart: NULL: none
-void gradflow_print_networks(const ExperimentConfig *config);                                  // the networks and what they get, as prose
 void gradflow_print_json(const Experiment *experiment, const Sweep *sweep);
 
 #endif

@@ -25,37 +25,29 @@ static bool sizes_from_depth(const Options *options, DeepConfig *deep)
 static char *repeated_sizes(const Options *options)
 {
     const char *text = options_text(options, "sizes");
-    char *result = memory_copy_text("");
-    size_t used = 0;
+    Writer *writer = writer_begin();
     for (const char *next = text; text != NULL; text = next) {
-        size_t length = strcspn(text, ",");
-        size_t digits = strspn(text, "0123456789");
+        int length = (int)strcspn(text, ",");
+        int digits = (int)strspn(text, "0123456789");
         int times = 1;
         next = text[length] == '\0' ? NULL : text + length + 1;
         if (digits > 0 && text[digits] == 'x') {
             char *end;
             long given = strtol(text + digits + 1, &end, 10);
             if (end != text + length || given < 1 || given > DEEP_DEPTH_MAX) {
-                free(result);
-                option_error(options, "sizes", "'%.*s' is not a size and a count (expected 200x3 with at most x%d)",
-                             (int)(length < 80 ? length : 80), text, DEEP_DEPTH_MAX);
+                free(writer_end(writer));
+                option_error(options, "sizes", "'%.*s' is not a size and a count (expected 200x3 with at most x%d)", length < 80 ? length : 80, text,
+                             DEEP_DEPTH_MAX);
                 return NULL;
             }
             times = (int)given;
             length = digits;
         }
-        char *longer = memory_allocate(used + (size_t)times * (length + 1) + 1, "the layers' sizes");
-        memcpy(longer, result, used);
-        free(result);
-        result = longer;
         for (int i = 0; i < times; i++) {
-            memcpy(result + used, text, length);
-            result[used + length] = ',';
-            used += length + 1;
+            fprintf(writer->stream, "%.*s%s", length, text, i < times - 1 || next != NULL ? "," : "");
         }
     }
-    result[used - 1] = '\0'; // instead of the last comma
-    return result;
+    return writer_end(writer);
 }
 
 static bool read_sizes(const Options *options, DeepConfig *deep)

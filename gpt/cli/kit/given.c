@@ -4,35 +4,6 @@
 
 #include <string.h>
 
-// The edit distance between two words: insertions, deletions and substitutions. Long words count as far apart.
-int word_distance(const char *a, const char *b)
-{
-    enum { LONGEST = 32 };
-    int row[LONGEST + 1];
-    int n_a = (int)strlen(a);
-    int n_b = (int)strlen(b);
-
-    if (n_a > LONGEST || n_b > LONGEST) {
-        return LONGEST;
-    }
-    for (int j = 0; j <= n_b; j++) {
-        row[j] = j;
-    }
-    for (int i = 1; i <= n_a; i++) {
-        int diagonal = row[0]; // the distance of a[0..i-1] and b[0..j-1]
-        row[0] = i;
-        for (int j = 1; j <= n_b; j++) {
-            int exchanged = diagonal + (a[i - 1] != b[j - 1]);
-            int dropped = row[j] + 1;
-            int inserted = row[j - 1] + 1;
-            int least = exchanged < dropped ? exchanged : dropped;
-            diagonal = row[j];
-            row[j] = least < inserted ? least : inserted;
-        }
-    }
-    return row[n_b];
-}
-
 const char *words_hint(const char *given, const char *(*word)(int), int count, char text[WORDS_TEXT])
 {
     ConfigField all = {.word = word, .n_words = count};
@@ -100,8 +71,7 @@ bool options_check_names(const Options *options)
 {
     for (int i = 0; i < options->count; i++) {
         const Option *option = &options->list[i];
-        bool path = option->argument != NULL && (strcmp(option->argument, "FILE") == 0 || strcmp(option->argument, "DIR") == 0);
-        if (path && option->value != NULL && option->value[0] == '\0') {
+        if (option_takes_path(option) && option->value != NULL && option->value[0] == '\0') {
             return option_error(options, option->name, "empty name (expected a %s)", option->argument[0] == 'F' ? "file" : "folder");
         }
         if (path && option->value != NULL && strcmp(option->value, "-") == 0 && strstr(option->help, "- is stdout") == NULL) {

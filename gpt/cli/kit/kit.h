@@ -102,6 +102,7 @@ bool options_has(const Options *options, const char *name);
 const char *option_name(const char *field, char name[32]); // "n_embd" -> "n-embd", in name
 bool options_given(const Options *options, const char *name);
 bool options_field_given(const Options *options, const ConfigField *field);
+bool option_takes_path(const Option *option); // FILE or DIR
 const char *options_argument(const Options *options, const char *name);       // of its row
 bool options_changed(const Options *options, const char *name);               // given, and not with its default
 const char *options_text(const Options *options, const char *name);           // as given, else the default; NULL: neither
@@ -183,9 +184,7 @@ bool options_saved_config(const Options *options, GPTConfig *config);           
 Tokenizer *options_saved_tokenizer(const Options *options, Error *error);       // the folder's, or from --vocab; NULL and an error
 void options_saved_model_note(const Options *options, const GPTConfig *config); // its sizes, and how it differs from GPT-2
 
-// The edit distance of two words; up to SIMILAR_WORDS, one is suggested for the other.
-enum { SIMILAR_WORDS = 2 };
-int word_distance(const char *a, const char *b);
+enum { SIMILAR_WORDS = 2 }; // a word whose word_distance is at most this is suggested
 // What to say about a word that is none of these: "; did you mean train?" if one is similar, else " (expected a, b or c)".
 enum { WORDS_TEXT = 512 };
 const char *words_hint(const char *given, const char *(*word)(int), int count, char text[WORDS_TEXT]);

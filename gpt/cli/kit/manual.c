@@ -155,7 +155,7 @@ static void bash_command(const Command *command)
         const char *words = choices(option, text);
         if (words != NULL) {
             printf("        --%s) COMPREPLY=($(compgen -W '%s' -- \"$word\")); return ;;\n", option->name, words);
-        } else if (takes(option, "FILE") || takes(option, "DIR")) {
+        } else if (option_takes_path(option)) {
             printf("        --%s) COMPREPLY=($(compgen -%c -- \"$word\")); return ;;\n", option->name, takes(option, "DIR") ? 'd' : 'f');
         } else if (option->argument != NULL) {
             printf("        --%s) return ;;\n", option->name);
@@ -218,7 +218,7 @@ static void zsh_command(const Command *command)
         }
         if (words != NULL) {
             printf("(%s)", words);
-        } else if (takes(option, "FILE") || takes(option, "DIR")) {
+        } else if (option_takes_path(option)) {
             printf("_files%s", takes(option, "DIR") ? " -/" : "");
         }
         printf("'");

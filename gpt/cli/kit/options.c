@@ -201,6 +201,11 @@ bool options_changed(const Options *options, const char *name)
     return option->value != NULL && (option->standard == NULL || strcmp(option->value, option->standard) != 0);
 }
 
+bool option_takes_path(const Option *option)
+{
+    return option->argument != NULL && (strcmp(option->argument, "FILE") == 0 || strcmp(option->argument, "DIR") == 0);
+}
+
 const char *options_argument(const Options *options, const char *name)
 {
     return need(options, name)->argument;

@@ -74,11 +74,6 @@ static bool overlap(const char *a, const char *b)
     return is_folder(a) ? is_in(b, a) : path_same(a, b);
 }
 
-static bool takes_path(const Option *option)
-{
-    return option->argument != NULL && (strcmp(option->argument, "FILE") == 0 || strcmp(option->argument, "DIR") == 0);
-}
-
 // The folder of GPT-2's vocabulary, if it is an input of the command that no option gives; NULL: it is not. The caller frees it.
 static char *usual_vocabulary(const Options *options)
 {
@@ -123,7 +118,7 @@ bool options_streams(const Options *options)
 {
     for (int i = 0; i < options->count; i++) {
         const Option *option = &options->list[i];
-        if (takes_path(option) && option->value != NULL && !options_stream_elsewhere(options, option->name, option->value)) {
+        if (option_takes_path(option) && option->value != NULL && !options_stream_elsewhere(options, option->name, option->value)) {
             return false;
         }
     }
@@ -155,7 +150,7 @@ bool options_output(const Options *options, const char *name, const char *path)
 {
     for (int i = 0; i < options->count; i++) {
         const Option *other = &options->list[i];
-        if (takes_path(other) && strcmp(other->name, name) != 0 && other->value != NULL && overlap(path, other->value)) {
+        if (option_takes_path(other) && strcmp(other->name, name) != 0 && other->value != NULL && overlap(path, other->value)) {
             return option_error(options, name, "'%.80s' is --%s's %s, too (expected another)", path, other->name,
                                 is_folder(other->value) ? "folder or in it" : "file");
         }
