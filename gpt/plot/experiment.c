@@ -27,38 +27,39 @@ typedef struct Picture {
     int n;
 } Picture;
 
+static Panel *add_panel(Picture *picture, const Panel *panel)
+{
+    Panel *added = &picture->panels[picture->n];
+    picture->n++;
+    *added = *panel;
+    panel_fit(added);
+    return added;
+}
+
 // A panel of a metric of each layer, in each arm.
 static Panel *add_layers(Picture *picture, const char *title, LayerMetric metric, bool relative, Axis axis)
 {
-    Panel *panel = &picture->panels[picture->n];
-    picture->n++;
-    *panel = (Panel){.title = title, .x_label = plot_layer_word(picture->experiment), .axis = axis, .x_counts = true, .has_rows = true};
-    for (int i = 0; i < picture->arms.n; i++) {
-        panel->lines[i] = line_of_layers(picture->experiment, picture->arms.arm[i], metric, relative);
+    Panel panel = {.title = title, .x_label = plot_layer_word(picture->experiment), .axis = axis, .x_counts = true, .has_rows = true};
+    for (; panel.n_lines < picture->arms.n; panel.n_lines++) {
+        panel.lines[panel.n_lines] = line_of_layers(picture->experiment, picture->arms.arm[panel.n_lines], metric, relative);
     }
-    panel->n_lines = picture->arms.n;
-    panel_fit(panel);
-    return panel;
+    return add_panel(picture, &panel);
 }
 
 static void add_sweep(Picture *picture, const Sweep *sweep)
 {
-    if (sweep == NULL || sweep->n_points == 0) {
-        return;
-    }
     bool mlp = picture->experiment->config.net == NET_MLP;
-    Panel *panel = &picture->panels[picture->n];
-    picture->n++;
-    *panel = (Panel){.title = mlp ? "First layer relative to the last, by depth" : "First block relative to the last, by depth",
-                     .x_label = mlp ? "number of layers" : "number of blocks",
-                     .axis = AXIS_LOG,
-                     .x_counts = true,
-                     .has_rows = true};
-    for (int i = 0; i < picture->arms.n; i++) {
-        panel->lines[i] = line_of_sweep(sweep, picture->arms.arm[i]);
+    Panel panel = {.title = mlp ? "First layer relative to the last, by depth" : "First block relative to the last, by depth",
+                   .x_label = mlp ? "number of layers" : "number of blocks",
+                   .axis = AXIS_LOG,
+                   .x_counts = true,
+                   .has_rows = true};
+    for (; sweep != NULL && sweep->n_points > 0 && panel.n_lines < picture->arms.n; panel.n_lines++) {
+        panel.lines[panel.n_lines] = line_of_sweep(sweep, picture->arms.arm[panel.n_lines]);
     }
-    panel->n_lines = picture->arms.n;
-    panel_fit(panel);
+    if (panel.n_lines > 0) {
+        add_panel(picture, &panel);
+    }
 }
 
 static Line split_line(const Picture *picture, PlotArm arm, LayerMetric metric, const char *label, int style)
@@ -72,29 +73,25 @@ static Line split_line(const Picture *picture, PlotArm arm, LayerMetric metric, 
 // The two parts of the gradient at each layer's input, of the last arm that has shortcuts; with rules, the shortcut's share.
 static void add_split(Picture *picture)
 {
+    int last = picture->arms.n - 1;
     if (picture->experiment->config.n_rules > 1) {
         add_layers(picture, "Share of |dL/dx| by shortcut", METRIC_SHARE, false, AXIS_UNIT);
         return;
     }
-    static const char *const TITLE = "|dL/dx| by shortcut and by branch";
-    for (int i = picture->arms.n - 1; i >= 0; i--) {
-        Line shortcut = split_line(picture, picture->arms.arm[i], METRIC_SKIP, "by shortcut", STYLE_SHORTCUT);
-        if (shortcut.n > 0) {
-            Panel *panel = &picture->panels[picture->n];
-            picture->n++;
-            *panel = (Panel){.title = TITLE,
-                             .x_label = plot_layer_word(picture->experiment),
-                             .x_counts = true,
-                             .has_key = true,
-                             .has_rows = true,
-                             .axis = AXIS_LOG,
-                             .n_lines = 2};
-            panel->lines[0] = shortcut;
-            panel->lines[1] = split_line(picture, picture->arms.arm[i], METRIC_BLOCK, "by branch", STYLE_BRANCH);
-            panel_fit(panel);
-            return;
-        }
-        line_free(&shortcut);
+    while (last >= 0 && experiment_shortcuts(picture->experiment, picture->arms.arm[last].number) == 0) {
+        last--;
+    }
+    if (last >= 0) {
+        PlotArm arm = picture->arms.arm[last];
+        add_panel(picture, &(Panel){.title = "|dL/dx| by shortcut and by branch",
+                                    .x_label = plot_layer_word(picture->experiment),
+                                    .x_counts = true,
+                                    .has_key = true,
+                                    .has_rows = true,
+                                    .axis = AXIS_LOG,
+                                    .n_lines = 2,
+                                    .lines = {split_line(picture, arm, METRIC_SKIP, "by shortcut", STYLE_SHORTCUT),
+                                              split_line(picture, arm, METRIC_BLOCK, "by branch", STYLE_BRANCH)}});
     }
 }
 

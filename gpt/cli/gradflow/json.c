@@ -70,22 +70,6 @@ static void add_sweep(cJSON *object, const ExperimentConfig *config, const Sweep
     }
 }
 
-static void add_fields(cJSON *json, const DeepConfig *deep)
-{
-    for (int i = 0; i < deep_field_count; i++) {
-        char buffer[FIELD_BUFFER];
-        const ConfigField *field = &deep_fields[i];
-        if (!deep_field_differs(field, deep)) {
-            continue;
-        }
-        if (field->kind == FIELD_NUMBER) {
-            json_add_number(json, field->name, config_field_number(field, deep));
-        } else {
-            cJSON_AddStringToObject(json, field->name, config_field_text(field, deep, buffer));
-        }
-    }
-}
-
 void gradflow_print_json(const Experiment *experiment, const Sweep *sweep)
 {
     const ExperimentConfig *config = &experiment->config;
@@ -104,7 +88,11 @@ void gradflow_print_json(const Experiment *experiment, const Sweep *sweep)
         if (config->n_rows > 1) {
             json_add_count(json, "rows", config->n_rows);
         }
-        add_fields(json, &config->deep);
+        for (int i = 0; i < deep_field_count; i++) {
+            if (deep_field_differs(&deep_fields[i], &config->deep)) {
+                json_add_field(json, &deep_fields[i], &config->deep);
+            }
+        }
     }
     cJSON_AddStringToObject(json, "precision", precision_name(kernels_precision()));
     if (experiment->n_measurements == 1) {

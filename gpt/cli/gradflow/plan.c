@@ -151,14 +151,10 @@ bool gradflow_net_read(const Options *options, GradflowPlan *plan)
 // --shortcut and --norm are short for rules.
 bool gradflow_rules_read(const Options *options, GradflowPlan *plan)
 {
-    static const char *const shorthands[] = {"shortcut", "norm"};
     ExperimentConfig *config = &plan->experiment;
     int n = options_count(options, "residual");
-    int n_shorthands = config->net == NET_MLP ? 1 : 2; // an MLP's norm is another
-    for (int i = 0; n > 0 && i < n_shorthands; i++) {
-        if (options_given(options, shorthands[i])) {
-            return option_error(options, "residual", "replaces --%s; leave one out", shorthands[i]);
-        }
+    if (!options_rule_alone(options, config->net == NET_MLP ? 1 : 2)) { // an MLP's norm is another
+        return false;
     }
     if (n > ARMS_MOST) {
         return option_error(options, "residual", "given %d times (expected at most %d rules)", n, ARMS_MOST);

@@ -21,7 +21,6 @@ void json_begin(void)
 static cJSON *number_json(double value)
 {
     char text[NUMBER_TEXT];
-
     if (!isfinite(value)) {
         return cJSON_CreateNull();
     }
@@ -47,7 +46,6 @@ void json_add_quartiles(cJSON *object, const char *name, Quartiles q)
 cJSON *json_numbers(const Real *values, int n)
 {
     cJSON *array = cJSON_CreateArray();
-
     for (int i = 0; i < n; i++) {
         cJSON_AddItemToArray(array, number_json((double)values[i]));
     }
@@ -57,29 +55,31 @@ cJSON *json_numbers(const Real *values, int n)
 void json_add_count(cJSON *object, const char *name, double count)
 {
     char text[NUMBER_TEXT];
-
     snprintf(text, sizeof text, "%.0f", count);
     cJSON_AddRawToObject(object, name, text);
+}
+
+void json_add_field(cJSON *object, const ConfigField *field, const void *config)
+{
+    char buffer[FIELD_BUFFER];
+    const char *text = config_field_text(field, config, buffer);
+    if (field->kind == FIELD_COUNT) {
+        json_add_count(object, field->name, config_field_number(field, config));
+    } else if (field->kind == FIELD_NUMBER) {
+        json_add_number(object, field->name, config_field_number(field, config));
+    } else if (field->kind == FIELD_SWITCH) {
+        cJSON_AddBoolToObject(object, field->name, config_field_number(field, config) != 0);
+    } else if (text[0] != '\0') {
+        cJSON_AddStringToObject(object, field->name, text);
+    }
 }
 
 void json_add_config(cJSON *object, const char *name, const GPTConfig *config)
 {
     cJSON *json = cJSON_AddObjectToObject(object, name);
-
     for (int i = 0; i < gpt_field_count; i++) {
-        const ConfigField *field = &gpt_fields[i];
-        char buffer[FIELD_BUFFER];
-        if (!gpt_field_applies(field, config)) {
-            continue;
-        }
-        if (field->kind == FIELD_COUNT) {
-            json_add_count(json, field->name, config_field_number(field, config));
-        } else if (field->kind == FIELD_NUMBER) {
-            json_add_number(json, field->name, config_field_number(field, config));
-        } else if (field->kind == FIELD_SWITCH) {
-            cJSON_AddBoolToObject(json, field->name, config_field_number(field, config) != 0);
-        } else if (config_field_text(field, config, buffer)[0] != '\0') {
-            cJSON_AddStringToObject(json, field->name, config_field_text(field, config, buffer));
+        if (gpt_field_applies(&gpt_fields[i], config)) {
+            json_add_field(json, &gpt_fields[i], config);
         }
     }
 }

@@ -102,7 +102,7 @@ bool options_has(const Options *options, const char *name);
 const char *option_name(const char *field, char name[32]); // "n_embd" -> "n-embd", in name
 bool options_given(const Options *options, const char *name);
 bool options_field_given(const Options *options, const ConfigField *field);
-bool option_takes_path(const Option *option); // FILE or DIR
+bool option_takes_path(const Option *option);                                 // FILE or DIR
 const char *options_argument(const Options *options, const char *name);       // of its row
 bool options_changed(const Options *options, const char *name);               // given, and not with its default
 const char *options_text(const Options *options, const char *name);           // as given, else the default; NULL: neither
@@ -145,6 +145,7 @@ bool options_task(const Options *options, const char *const *others, Task **task
 bool options_task_fits(const Options *options, Task *task, int vocab_size, int T);
 // --batch and --length: rows, and tokens of a row, at most the context.
 bool options_batch_size(const Options *options, int context_length, int *B, int *T);
+bool options_rule_alone(const Options *options, int n);          // --residual without the first n of --shortcut and --norm, which it replaces
 const ResidualRule *options_rule(const Options *options, int i); // of the i-th --residual; NULL after one line on stderr
 // --probe NAME,...: probes[0 ... *n - 1]. False after one line on stderr, or after the list of probes was printed.
 bool options_probes(const Options *options, const Probe *probes[PROBES_MOST], int *n);
@@ -334,8 +335,9 @@ const char *thousands_text(double count, char text[NUMBER_TEXT]); // "124,439,80
 void json_begin(void);                                               // once, before the others
 void json_add_number(cJSON *object, const char *name, double value); // 9 significant digits; NaN and infinity are null
 void json_add_quartiles(cJSON *object, const char *name, Quartiles q);
-void json_add_count(cJSON *object, const char *name, double count); // an integer, all its digits
-cJSON *json_numbers(const Real *values, int n);                     // an array of them, 9 significant digits each
+void json_add_count(cJSON *object, const char *name, double count);               // an integer, all its digits
+cJSON *json_numbers(const Real *values, int n);                                   // an array of them, 9 significant digits each
+void json_add_field(cJSON *object, const ConfigField *field, const void *config); // nothing if it is an empty text
 void json_add_config(cJSON *object, const char *name, const GPTConfig *config);
 // To stdout; frees it. Always valid UTF-8: a byte that is not (of a file's name, say) appears as \xff in the text, "\\xff" in the JSON.
 void json_print(cJSON *json);

@@ -28,13 +28,11 @@ bool options_any_field(const Options *options)
     return first_given(options, NULL) != NULL;
 }
 
-// --shortcut and --norm are short for rules.
-static bool check_rule(const Options *options)
+bool options_rule_alone(const Options *options, int n)
 {
     static const char *const others[] = {"shortcut", "norm"};
-    for (int i = 0; i < 2; i++) {
-        if (options_field_given(options, config_field_find(gpt_fields, gpt_field_count, "residual"))
-            && options_field_given(options, config_field_find(gpt_fields, gpt_field_count, others[i]))) {
+    for (int i = 0; i < n && options_given(options, "residual"); i++) {
+        if (options_given(options, others[i])) {
             return option_error(options, "residual", "replaces --%s; leave one out", others[i]);
         }
     }
@@ -56,7 +54,7 @@ bool options_config(const Options *options, const char *fallback, const GPTPrese
             return false;
         }
     }
-    return check_rule(options) && (gpt_config_check(config, &error) || report_error(options, &error));
+    return options_rule_alone(options, 2) && (gpt_config_check(config, &error) || report_error(options, &error));
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -90,25 +90,21 @@ static void print_comparison(const Trainer *trainer, double val_loss, const Samp
 {
     bool stories = train_learns_stories(trainer);
     Table *table = table_begin(stories ? "lrr" : "lr", NULL);
-    table_cell(table, "%s", "");
-    table_cell(table, "validation loss");
+    table_row(table, "|validation loss");
     if (stories) {
         table_cell(table, "well-formed sentences");
     }
     table_line(table);
-    table_cell(table, trainer->setup.model == NULL ? "untrained" : "before");
-    table_cell(table, REAL_FORMAT, trainer->before.val_loss);
+    table_row(table, "%s|" REAL_FORMAT, trainer->setup.model == NULL ? "untrained" : "before", trainer->before.val_loss);
     if (stories) {
         add_share(table, trainer->before.well_formed, trainer->before.sentences);
     }
-    table_cell(table, "after %d step%s", trainer->adamw.step, plural(trainer->adamw.step));
-    table_cell(table, REAL_FORMAT, val_loss);
+    table_row(table, "after %d step%s|" REAL_FORMAT, trainer->adamw.step, plural(trainer->adamw.step), val_loss);
     if (stories) {
         add_share(table, samples->stories.well_formed, samples->stories.sentences);
     }
     if (trainer->setup.task != NULL) {
-        table_cell(table, "guessing");
-        table_cell(table, "%.9g", trainer->setup.batches.guess_loss);
+        table_row(table, "guessing|%.9g", trainer->setup.batches.guess_loss);
     }
     table_end(table);
 }

@@ -14,26 +14,27 @@ static bool contradicts(const Options *options, const char *name, const char *sa
     return option_error(options, name, "the run started with %s, which cannot change; leave it out", saved);
 }
 
+static bool check_field(const Options *options, const ConfigField *field, const void *given, const void *saved)
+{
+    char name[32];
+    char buffer[FIELD_BUFFER];
+    return config_field_equal(field, given, saved) || contradicts(options, option_name(field->name, name), config_field_text(field, saved, buffer));
+}
+
 // Every field given must be as saved, except steps.
 static bool check_numbers(const Options *options, const TrainConfig *saved)
 {
-    for (int i = 0; i < train_field_count; i++) {
+    bool same = true;
+    for (int i = 0; i < train_field_count && same; i++) {
         const ConfigField *field = &train_fields[i];
         TrainConfig given = *saved;
-        char name[32];
-        char buffer[FIELD_BUFFER];
-        if (strcmp(field->name, "steps") == 0 || !options_field_given(options, field)) {
-            continue;
-        }
-        bool shared = strcmp(field->name, "accumulate") == 0;
-        if (shared ? !train_read_accumulate(options, &given) : !options_field(options, field, &given)) {
-            return false;
-        }
-        if (!config_field_equal(field, &given, saved)) {
-            return contradicts(options, option_name(field->name, name), config_field_text(field, saved, buffer));
+        if (strcmp(field->name, "steps") != 0 && options_field_given(options, field)) {
+            bool shared = strcmp(field->name, "accumulate") == 0;
+            same = (shared ? train_read_accumulate(options, &given) : options_field(options, field, &given))
+                && check_field(options, field, &given, saved);
         }
     }
-    return true;
+    return same;
 }
 
 // The fields given, and with --config all of the preset's except the vocabulary size, which is the text's, must be as saved.
@@ -41,31 +42,28 @@ static bool check_model(const Options *options, const GPTConfig *saved)
 {
     const GPTPreset *preset;
     GPTConfig given;
-    char name[32];
-    char buffer[FIELD_BUFFER];
     bool named = options_given(options, "config");
+    bool same = true;
     if (!named && !options_any_field(options)) {
         return true;
     }
     if (!options_config(options, DEFAULT_CONFIG, &preset, &given)) {
         return false;
     }
-    for (int i = 0; i < gpt_field_count; i++) {
+    for (int i = 0; i < gpt_field_count && same; i++) {
         const ConfigField *field = &gpt_fields[i];
-        bool is_given = options_field_given(options, field);
-        bool counts = is_given || (named && strcmp(field->name, "vocab_size") != 0);
-        if (is_given && field->kind == FIELD_TEXT && gpt_rule(&given) != gpt_rule(saved)) { // one rule has several spellings
-            return contradicts(options, "residual", residual_name(gpt_rule(saved)));
-        }
-        if (counts && is_given && !config_field_equal(field, &given, saved)) {
-            return contradicts(options, option_name(field->name, name), config_field_text(field, saved, buffer));
-        }
-        if (counts && !config_field_equal(field, &given, saved)) {
-            return option_error(options, "config", "%s has another %s than the run, %s; leave it out", preset->name, option_name(field->name, name),
+        char name[32];
+        char buffer[FIELD_BUFFER];
+        if (options_field_given(options, field) && field->kind == FIELD_TEXT) { // one rule has several spellings
+            same = gpt_rule(&given) == gpt_rule(saved) || contradicts(options, "residual", residual_name(gpt_rule(saved)));
+        } else if (options_field_given(options, field)) {
+            same = check_field(options, field, &given, saved);
+        } else if (named && strcmp(field->name, "vocab_size") != 0 && !config_field_equal(field, &given, saved)) {
+            same = option_error(options, "config", "%s has another %s than the run, %s; leave it out", preset->name, option_name(field->name, name),
                                 config_field_text(field, saved, buffer));
         }
     }
-    return true;
+    return same;
 }
 
 static bool check_batch(const Options *options, const TrainSetup *saved)
