@@ -335,7 +335,7 @@ static const Wrong contradictions[] = {
     {"--config char", 2, "--config: char has another context-length than the run, 32; leave it out"},
     {"--shortcut off", 2, "--shortcut: the run started with on, which cannot change"},
     {"--tokenizer bytes", 2, "--tokenizer: the run started with another tokenizer"},
-    {"--model elsewhere", 2, "--model: the run did not start from this model"},
+    {"--model run", 2, "--model: the run did not start from this model"},
     {"--ids 1,2 --targets 2,3", 2, "--ids: the run trains on other data"},
     {"--task copy", 2, "--task: the run trains on other data, which cannot change; leave it out"},
     {"--data other.txt", 1, "other.txt: has changed since this run began"},
