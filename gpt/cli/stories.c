@@ -172,18 +172,13 @@ static void print_count_json(const StoryCount *count, const Faults *faults)
     json_print(json);
 }
 
+// Is the line SAMPLE_HEADING?
 static bool is_heading(const char *line, size_t length)
 {
-    char text[64];
-    int number;
-    int count;
-    int used = 0;
-    if (length >= sizeof text || length < 3 || strncmp(line, "---", 3) != 0) {
-        return false;
-    }
-    memcpy(text, line, length);
-    text[length] = '\0';
-    return sscanf(text, SAMPLE_HEADING "%n", &number, &count, &used) == 2 && (size_t)used == length;
+    static const char begin[] = "--- sample ";
+    static const char end[] = " ---";
+    return length >= sizeof begin + sizeof end && strncmp(line, begin, sizeof begin - 1) == 0
+        && memcmp(line + length - (sizeof end - 1), end, sizeof end - 1) == 0;
 }
 
 // Text as other programs pass it on: CRLF becomes LF, and generate's headings of samples become empty lines. Returns its new length.

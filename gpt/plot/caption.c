@@ -41,6 +41,7 @@ static void write_deep(FILE *out, const ExperimentConfig *config)
         }
     }
     fprintf(out, config->n_rows > 1 ? ", %d input rows" : "%.0d", config->n_rows > 1 ? config->n_rows : 0);
+    fprintf(out, ", %s", REAL_NAME);
 }
 
 void plot_write_network(FILE *out, const ExperimentConfig *config)
@@ -51,10 +52,10 @@ void plot_write_network(FILE *out, const ExperimentConfig *config)
     } else {
         fprintf(out, "GPT of %d block%s, width %d, %d head%s, ", gpt->n_layer, plural(gpt->n_layer), gpt->n_embd, gpt->n_head, plural(gpt->n_head));
         fprintf(out, config->n_rules > 0 ? "%.0s" : "norm %s, ", norm_name(gpt->norm));
-        fprintf(out, "causal %s, %s, init %s, batch %d x %d", gpt->causal ? "on" : "off", activation_name(gpt->activation), init_name(gpt->init),
-                config->B, config->T);
+        fprintf(out, "causal %s, %s, init %s, %s, batch %d x %d", gpt->causal ? "on" : "off", activation_name(gpt->activation),
+                init_name(gpt->init), REAL_NAME, config->B, config->T);
     }
-    fprintf(out, ", %s; ", REAL_NAME);
+    fprintf(out, "; ");
     plot_write_seeds(out, config);
 }
 

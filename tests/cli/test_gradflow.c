@@ -663,7 +663,7 @@ static const struct {
     {"--net gpt --stream maybe", 2, "--stream: 'maybe'"},
     {"--net gpt --configs tiny,nope", 2, "--configs: 'nope' is not a preset"},
     {"--net gpt --configs ,", 2, "--configs: no preset"},
-    {"--net gpt --configs tiny,tiny,tiny,tiny,tiny,tiny,tiny", 2, "--configs: more than 6 presets"},
+    {"--net gpt --configs tiny,char,flow,flow-untied,gpt2-124m,gpt2-355m,gpt2-774m", 2, "--configs: more than 6 presets"},
     {"--net gpt --configs tiny --config flow", 2, "--configs: can't be combined with --config"},
     {"--net gpt --configs tiny --csv -", 2, "--csv: '-' is not a name for several files"},
     {"--configs tiny", 2, "--configs: for --net gpt"},

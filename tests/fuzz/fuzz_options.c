@@ -47,7 +47,7 @@ static void read_values(const Options *options)
         double number = 0;
         bool on = false;
         int *wholes = NULL;
-        float *numbers = NULL;
+        double *numbers = NULL;
         int count = 0;
         int columns = 0;
         if (options->list[i].value == NULL) {
@@ -59,7 +59,7 @@ static void read_values(const Options *options)
         if (options_int_list(options, name, 0, 99, &wholes, &count)) {
             free(wholes);
         }
-        if (options_real_list(options, name, &numbers, &count)) {
+        if (options_double_list(options, name, &numbers, &count)) {
             free(numbers);
         }
         if (options_int_rows(options, name, 0, 99, &wholes, &count, &columns)) {

@@ -146,22 +146,6 @@ static bool read_text(const Options *options, Text *text, Error *error)
     return true;
 }
 
-static Tokenizer *make_tokenizer(const Options *options, TokenizerKind kind, const Text *text, Error *error)
-{
-    if (kind == TOKENIZER_GPT2) {
-        return options_gpt2(options, error);
-    }
-    if (kind == TOKENIZER_BYTES) {
-        return tokenizer_bytes();
-    }
-    Error why;
-    Tokenizer *tokenizer = tokenizer_chars(text->bytes, text->n, &why);
-    if (tokenizer == NULL) {
-        error_set(error, "%s: %.300s", options_text(options, "data"), why.message);
-    }
-    return tokenizer;
-}
-
 // ------------------------------------------------------------------------------------------------------------
 
 static bool measure(const Options *options, const BenchConfig *config, BenchReport *report, Error *error)
@@ -188,7 +172,7 @@ static bool run(const Options *options, TokenizerKind kind, BenchConfig *config,
     Tokenizer *tokenizer = NULL;
     bool tokenizes = count_chosen(options, "tokenizer-") > 0;
     if (tokenizes) {
-        tokenizer = read_text(options, &text, error) ? make_tokenizer(options, kind, &text, error) : NULL;
+        tokenizer = read_text(options, &text, error) ? options_tokenizer(options, kind, options_text(options, "data"), error) : NULL;
     }
     config->tokenizer = tokenizer;
     config->text = text.bytes;

@@ -11,15 +11,15 @@ static const char EXPECTED[] = "(expected normal:N, grid:LO:HI:N or FILE.csv)";
 // n numbers, given or made by the rule.
 static bool read_row(const Options *options, const char *option, int n, Real (*rule)(int), Real **row)
 {
-    Real *given = NULL;
+    double *given = NULL;
     int count = n;
-    if (options_given(options, option) && !options_real_list(options, option, &given, &count)) {
+    if (options_given(options, option) && !options_double_list(options, option, &given, &count)) {
         return false;
     }
     if (count == n) {
         *row = memory_allocate((size_t)n * sizeof **row, "a row of numbers");
         for (int i = 0; i < n; i++) {
-            (*row)[i] = given != NULL ? given[i] : rule(i);
+            (*row)[i] = given != NULL ? (Real)given[i] : rule(i);
         }
     }
     free(given);

@@ -129,7 +129,7 @@ void options_precision_note(const Options *options); // whether bf16 is faster o
 bool options_int_list(const Options *options, const char *name, int low, int high, int **values, int *count);
 bool options_ints_of(const Options *options, const char *name, const char *text, int low, int high, int **values, int *count); // of text
 // Numbers separated by commas, "1,0,-0.5". The caller frees *values.
-bool options_real_list(const Options *options, const char *name, Real **values, int *count);
+bool options_double_list(const Options *options, const char *name, double **values, int *count);
 // Rows of integers low ... high, "1,2,3;4,5,6". The caller frees *values.
 bool options_int_rows(const Options *options, const char *name, int low, int high, int **values, int *n_rows, int *n_columns);
 
@@ -168,6 +168,8 @@ bool options_tokenizer_given(const Options *options); // --tokenizer or --vocab
 // The tokenizer of a model with this vocabulary: of --model the folder's; else the requested one; else gpt2 for GPT-2's size, if its
 // vocabulary is found, and bytes. The caller frees it. NULL after one line on stderr.
 Tokenizer *options_model_tokenizer(const Options *options, int vocab_size);
+// One of this kind; the alphabet of chars is that of the text at path, NULL: of the stories. NULL and an error
+Tokenizer *options_tokenizer(const Options *options, TokenizerKind kind, const char *path, Error *error);
 Tokenizer *options_gpt2(const Options *options, Error *error); // from --vocab or the usual places; NULL and an error
 // --special: sets it, and returns the tokenizer. Frees it, and returns NULL and an error, if it has no special tokens to turn on. NULL stays.
 Tokenizer *options_special(const Options *options, Tokenizer *tokenizer, Error *error);

@@ -97,6 +97,14 @@ Tokenizer *options_gpt2(const Options *options, Error *error)
     return tokenizer;
 }
 
+Tokenizer *options_tokenizer(const Options *options, TokenizerKind kind, const char *path, Error *error)
+{
+    if (kind == TOKENIZER_GPT2) {
+        return options_gpt2(options, error);
+    }
+    return kind == TOKENIZER_CHARS ? tokenizer_chars_of(path, error) : tokenizer_bytes();
+}
+
 Tokenizer *options_model_tokenizer(const Options *options, int vocab_size)
 {
     bool saved = options_given(options, "model");
@@ -106,9 +114,7 @@ Tokenizer *options_model_tokenizer(const Options *options, int vocab_size)
     if (!saved && chosen && !options_tokenizer_kind(options, TOKENIZER_CHARS, &kind)) { // those before chars, which has no alphabet
         return NULL;
     }
-    Tokenizer *tokenizer = saved                  ? options_saved_tokenizer(options, &error)
-                         : kind == TOKENIZER_GPT2 ? options_gpt2(options, &error)
-                                                  : tokenizer_bytes();
+    Tokenizer *tokenizer = saved ? options_saved_tokenizer(options, &error) : options_tokenizer(options, kind, NULL, &error);
     if (tokenizer == NULL) {
         report_failure(options, &error);
     } else if (tokenizer_vocab_size(tokenizer) > vocab_size) {

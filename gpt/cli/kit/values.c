@@ -159,19 +159,10 @@ bool options_int_list(const Options *options, const char *name, int low, int hig
     return options_ints_of(options, name, options_text(options, name), low, high, values, count);
 }
 
-bool options_real_list(const Options *options, const char *name, Real **values, int *count)
+bool options_double_list(const Options *options, const char *name, double **values, int *count)
 {
     ConfigField field = {.name = name, .kind = FIELD_NUMBER, .low = -1e30, .high = 1e30};
-    double *list;
-    if (!read_list(options, options_text(options, name), &field, &list, count)) {
-        return false;
-    }
-    *values = memory_allocate((size_t)*count * sizeof **values, "a list of numbers");
-    for (int i = 0; i < *count; i++) {
-        (*values)[i] = (Real)list[i];
-    }
-    free(list);
-    return true;
+    return read_list(options, options_text(options, name), &field, values, count);
 }
 
 // Counts rows and columns, and makes one list of them: ';' becomes ','. False if the rows differ in length.

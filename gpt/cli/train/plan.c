@@ -133,14 +133,6 @@ static bool tokenizer_kind_asked(const Options *options, const GPTConfig *config
     return true;
 }
 
-static Tokenizer *make_tokenizer(const Options *options, TokenizerKind kind, const char *data, Error *error)
-{
-    if (kind == TOKENIZER_GPT2) {
-        return options_gpt2(options, error);
-    }
-    return kind == TOKENIZER_CHARS ? tokenizer_chars_of(data, error) : tokenizer_bytes();
-}
-
 // The vocabulary is the tokenizer's, unless a larger one is given.
 static bool read_tokenizer(const Options *options, TrainSetup *setup)
 {
@@ -149,7 +141,7 @@ static bool read_tokenizer(const Options *options, TrainSetup *setup)
     if (options_given(options, "model")) {
         setup->tokenizer = options_saved_tokenizer(options, &error);
     } else if (tokenizer_kind_asked(options, &setup->gpt, &kind)) {
-        setup->tokenizer = make_tokenizer(options, kind, options_text(options, "data"), &error);
+        setup->tokenizer = options_tokenizer(options, kind, options_text(options, "data"), &error);
     } else {
         return false;
     }
