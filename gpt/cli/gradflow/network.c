@@ -25,7 +25,9 @@ static bool sizes_from_depth(const Options *options, DeepConfig *deep)
 static char *repeated_sizes(const Options *options)
 {
     const char *text = options_text(options, "sizes");
-    Writer *writer = writer_begin();
+    char *result = NULL;
+    int used = 0;
+    int capacity = 0;
     for (const char *next = text; text != NULL; text = next) {
         int length = (int)strcspn(text, ",");
         int digits = (int)strspn(text, "0123456789");
@@ -35,19 +37,23 @@ static char *repeated_sizes(const Options *options)
             char *end;
             long given = strtol(text + digits + 1, &end, 10);
             if (end != text + length || given < 1 || given > DEEP_DEPTH_MAX) {
-                free(writer_end(writer));
-                option_error(options, "sizes", "'%.*s' is not a size and a count (expected 200x3 with at most x%d)", length < 80 ? length : 80, text,
-                             DEEP_DEPTH_MAX);
+                free(result);
+                option_error(options, "sizes", "'%.*s' is not a size and a count (expected 200x3 with at most x%d)", length < 80 ? length : 80,
+                             text, DEEP_DEPTH_MAX);
                 return NULL;
             }
             times = (int)given;
             length = digits;
         }
-        for (int i = 0; i < times; i++) {
-            fprintf(writer->stream, "%.*s%s", length, text, i < times - 1 || next != NULL ? "," : "");
+        for (int i = 0; i < times * (length + 1); i++) {
+            int place = i % (length + 1);
+            result = memory_grow(result, used, &capacity, 1, "the layers' sizes");
+            result[used] = place < length ? text[place] : ',';
+            used++;
         }
     }
-    return writer_end(writer);
+    result[used - 1] = '\0'; // instead of the last comma
+    return result;
 }
 
 static bool read_sizes(const Options *options, DeepConfig *deep)
