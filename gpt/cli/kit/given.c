@@ -71,12 +71,15 @@ bool options_check_names(const Options *options)
 {
     for (int i = 0; i < options->count; i++) {
         const Option *option = &options->list[i];
-        if (option_takes_path(option) && option->value != NULL && option->value[0] == '\0') {
-            return option_error(options, option->name, "empty name (expected a %s)", option->argument[0] == 'F' ? "file" : "folder");
+        if (!option_takes_path(option) || option->value == NULL) {
+            continue;
         }
-        if (path && option->value != NULL && strcmp(option->value, "-") == 0 && strstr(option->help, "- is stdout") == NULL) {
-            return option_error(options, option->name, "'-' is not a %s's name (expected %s)", option->argument[0] == 'F' ? "file" : "folder",
-                                option->argument);
+        const char *kind = option->argument[0] == 'F' ? "file" : "folder";
+        if (option->value[0] == '\0') {
+            return option_error(options, option->name, "empty name (expected a %s)", kind);
+        }
+        if (strcmp(option->value, "-") == 0 && strstr(option->help, "- is stdout") == NULL) {
+            return option_error(options, option->name, "'-' is not a %s's name (expected %s)", kind, option->argument);
         }
     }
     return true;
