@@ -96,13 +96,15 @@ static void keep_output(const Run *run)
     strcat(printed, run->out);
 }
 
-// Training takes minutes: a few steps of it do here. The last of an option counts.
+// Training takes minutes: a few steps of it do here, and two batches of each evaluation. The last of an option counts.
 static Run run_line(const char *line)
 {
     char command[512];
     bool trains = strstr(line, "build/gptape train") != NULL && strstr(line, "--resume") == NULL;
+    bool of_text = trains && strstr(line, "--ids") == NULL && strstr(line, "--task") == NULL;
     bool mpi_leaks = HAVE_ASAN && strncmp(line, "mpirun ", strlen("mpirun ")) == 0;
-    snprintf(command, sizeof command, "%s%s%s", mpi_leaks ? "ASAN_OPTIONS=detect_leaks=0 " : "", line, trains ? " --steps 12" : "");
+    snprintf(command, sizeof command, "%s%s%s%s", mpi_leaks ? "ASAN_OPTIONS=detect_leaks=0 " : "", line, trains ? " --steps 12" : "",
+             of_text ? " --eval-batches 2" : "");
     return run_shell(command);
 }
 
