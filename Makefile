@@ -205,7 +205,7 @@ $(EXAMPLES): $(BUILD)/%: $(BUILD)/float/%.o $(BUILD)/libgptape.a
 $(filter-out $(DOUBLE_TESTS),$(TESTS)): $(BUILD)/%: $(BUILD)/float/%.o $(TEST_HELPERS) $(BUILD)/gradcheck64.o $(BUILD)/libgptape.a
 	$(LINK) $$(pkg-config --libs check) $(LIBS)
 
-$(DOUBLE_TESTS): $(BUILD)/%: $(BUILD)/double/%.o $(BUILD)/libgptape64.a
+$(DOUBLE_TESTS): $(BUILD)/%: $(BUILD)/double/%.o $(BUILD)/float/tests/support/suite.o $(BUILD)/libgptape64.a
 	$(LINK) $$(pkg-config --libs check) $(LIBS)
 
 -include $(shell find $(BUILD)/float $(BUILD)/double $(BUILD)/both -name '*.d' 2> /dev/null)

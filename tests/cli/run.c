@@ -1,6 +1,7 @@
 // run.c: see run.h.
 
 #include "tests/cli/run.h"
+#include "tests/support/suite.h"
 
 #include <check.h>
 #include <spawn.h>

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "nn/gradflow/gradflow.h"
+#include "tests/support/suite.h"
 
 // ------------------------------------------------------------------------------------------------------------
 // A separate tape for each test; the sanitizer reports a test that does not free its tape.

@@ -1,6 +1,7 @@
 // mistake.c: see mistake.h.
 
 #include "tests/support/mistake.h"
+#include "tests/support/suite.h"
 
 #include "tensor/tensor.h"
 

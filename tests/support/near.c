@@ -1,6 +1,7 @@
 // near.c: see near.h.
 
 #include "tests/support/near.h"
+#include "tests/support/suite.h"
 
 #include <check.h>
 #include <math.h>

@@ -6,6 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#undef _mark_point
+void suite_mark_point(const char *file, int line)
+{
+    enum { LINES = 1 << 12, MOST = 100 };
+    static unsigned char times[LINES];
+    unsigned char *of_line = &times[line % LINES];
+    if (*of_line < MOST) {
+        (*of_line)++;
+        _mark_point(file, line);
+    }
+}
+
 TCase *case_create(const char *name)
 {
     TCase *tcase = tcase_create(name);

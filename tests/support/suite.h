@@ -29,6 +29,11 @@
 // With a sanitizer or under valgrind (VALGRIND=1): memory cannot be limited, and long computations take far too long.
 bool memory_is_watched(void);
 
+// Check writes the line of every assertion that holds to a file, to say where a test crashed. In loops over millions of values that is most of
+// their time, so only the first hundred times of each line are written.
+void suite_mark_point(const char *file, int line);
+#define _mark_point(file, line) suite_mark_point(file, line)
+
 // A test case whose tests are ended after five minutes. That ends those that hang; it judges no speed, valgrind's included.
 TCase *case_create(const char *name);
 
