@@ -129,18 +129,23 @@ static void refuse_later_parts(const void *call, size_t start, size_t end)
     }
 }
 
+static void check_refusal(int threads)
+{
+    Counts counts = {.grain = 1};
+    parallel_set_threads(threads);
+    if (threads == 1) {
+        parallel_for(8, 1, refuse_later_parts, &counts);
+    } else {
+        assert_mistake_begins("out of memory: the system refused 5.0 MiB for a part", parallel_for(8, 1, refuse_later_parts, &counts));
+    }
+    check_each_once(&counts, 8);
+    run_and_check(1000, 1, threads, threads);
+}
+
 START_TEST(refused_memory_is_reported_when_all_parts_have_ended)
 {
     for (int threads = 1; threads <= 4; threads++) {
-        Counts counts = {.grain = 1};
-        parallel_set_threads(threads);
-        if (threads == 1) {
-            parallel_for(8, 1, refuse_later_parts, &counts);
-        } else {
-            assert_mistake_begins("out of memory: the system refused 5.0 MiB for a part", parallel_for(8, 1, refuse_later_parts, &counts));
-        }
-        check_each_once(&counts, 8);
-        run_and_check(1000, 1, threads, threads);
+        check_refusal(threads);
     }
 }
 END_TEST
