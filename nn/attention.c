@@ -79,8 +79,7 @@ Tensor *(attention_forward)(Attention *attention, Tensor *x, Where where)
     Tensor *qkv = linear_forward(&attention->c_attn, x); // (B, T, 3C)
     Tensor *y;                                           // (B, T, C)
     if (x->shape.ndim != 3) {
-        char text[SHAPE_TEXT];
-        fail_mistake(where, "attention_forward: x %s: must be (B, T, C)", shape_text(x->shape, text));
+        fail_mistake(where, "attention_forward: x %s: must be (B, T, C)", SHAPE_STRING(x->shape));
     }
     if (attention->cache != NULL) {
         y = tensor_attention_cached(qkv, attention->cache);

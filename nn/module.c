@@ -85,8 +85,7 @@ void module_take_memory(Module *root, Module *from)
     for (Tensor *to = next_parameter(root, &at, &i); to != NULL; to = next_parameter(root, &at, &i)) {
         Tensor *giver = from == NULL ? NULL : next_parameter(from, &from_at, &k);
         if (to->data != NULL || (from != NULL && (giver == NULL || giver->data == NULL || !shape_equal(giver->shape, to->shape)))) {
-            char name[NAME_TEXT];
-            fail_mistake(HERE, "module_take_memory: %s has memory, or there is none of its shape to take", tensor_name(to, name));
+            fail_mistake(HERE, "module_take_memory: %s has memory, or there is none of its shape to take", TENSOR_NAME(to));
         }
         if (giver == NULL) {
             to->data = memory_allocate(tensor_count(to) * sizeof(Real), "a block's weights");

@@ -69,22 +69,14 @@ static void observers_begin(const Tape *tape)
     }
 }
 
-static void observers_before(const Tape *tape, TapeNode *node)
+// Before a node from the outermost to the innermost, after it the other way.
+static void observers_call(const Tape *tape, TapeNode *node, bool before)
 {
-    for (int i = 0; i < tape->n_observers; i++) {
-        const TapeObserver *observer = &tape->observers[i].observer;
-        if (observer->before != NULL) {
-            observer->before(node, observer->context);
-        }
-    }
-}
-
-static void observers_after(const Tape *tape, TapeNode *node)
-{
-    for (int i = tape->n_observers - 1; i >= 0; i--) {
-        const TapeObserver *observer = &tape->observers[i].observer;
-        if (observer->after != NULL) {
-            observer->after(node, observer->context);
+    for (int k = 0; k < tape->n_observers; k++) {
+        const TapeObserver *observer = &tape->observers[before ? k : tape->n_observers - 1 - k].observer;
+        void (*call)(TapeNode *node, void *context) = before ? observer->before : observer->after;
+        if (call != NULL) {
+            call(node, observer->context);
         }
     }
 }
@@ -111,14 +103,12 @@ static void note_reached(Tensor *leaf)
     if (tape == NULL || (leaf->tape != NULL && leaf->tape != tape)) {
         return;
     }
-    tape->reached = memory_grow(tape->reached, tape->n_reached, &tape->reached_capacity, sizeof *tape->reached, "the list of leaves");
     TapeReached reached = {.leaf = leaf, .grad = leaf->grad};
     if (leaf->grad != NULL) {
         reached.values = arena_allocate(&tape->arena, grad_bytes(leaf));
         memcpy(reached.values, leaf->grad, grad_bytes(leaf));
     }
-    tape->reached[tape->n_reached] = reached;
-    tape->n_reached++;
+    *LIST_ADD(tape->reached, tape->n_reached, tape->reached_capacity, "the list of leaves") = reached;
     leaf->reached = true;
 }
 
@@ -175,10 +165,9 @@ __attribute__((noinline)) static void node_backward(TapeNode *node)
 
 static _Noreturn void fail_changed(const TapeNode *node, const char *role, int i, const Tensor *x)
 {
-    char name[NAME_TEXT];
     char shape[SHAPE_TEXT];
     const Tensor *owner = tensor_owner(x);
-    tensor_name(x, name);
+    const char *name = TENSOR_NAME(x);
     fail_mistake(node->where, "%s%s, backward of node %d: %s %d%s%s %s was changed at %s:%d, %s(), after the operation had read it",
                  op_prefix(node->op), node->op->name, node->index, role, i, name[0] == '\0' ? "" : " ", name, shape_text(x->shape, shape),
                  owner->change->where.file, owner->change->where.line, owner->change->where.function);
@@ -216,9 +205,9 @@ static void tape_walk_back(Tape *tape)
         }
         fail_if_interrupted();
         check_unchanged(node);
-        observers_before(tape, node);
+        observers_call(tape, node, true);
         node_backward(node);
-        observers_after(tape, node);
+        observers_call(tape, node, false);
         if (!node->output->retain_grad) {
             forget_grad(node->output);
         }

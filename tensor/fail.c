@@ -45,10 +45,7 @@ static _Noreturn void hand_over(FailKind kind, const char *message)
 void fail_mistake(Where where, const char *format, ...)
 {
     char text[400];
-    va_list arguments;
-    va_start(arguments, format);
-    number_vformat(text, sizeof text, format, arguments);
-    va_end(arguments);
+    FORMAT_ARGUMENTS(text, sizeof text, format);
 
     char message[640];
     snprintf(message, sizeof message, "%s  [%s:%d, %s()]", text, where.file, where.line, where.function);
@@ -65,10 +62,7 @@ void fail_memory(size_t bytes, const char *what)
 void fail_file(const char *format, ...)
 {
     char message[640];
-    va_list arguments;
-    va_start(arguments, format);
-    number_vformat(message, sizeof message, format, arguments);
-    va_end(arguments);
+    FORMAT_ARGUMENTS(message, sizeof message, format);
     hand_over(FAIL_FILE, message);
 }
 
@@ -90,24 +84,17 @@ void fail_if_interrupted(void)
 bool error_set(Error *error, const char *format, ...)
 {
     REQUIRE(error);
-    va_list arguments;
-    va_start(arguments, format);
-    number_vformat(error->message, sizeof error->message, format, arguments);
-    va_end(arguments);
+    FORMAT_ARGUMENTS(error->message, sizeof error->message, format);
     error->field[0] = '\0';
     return false;
 }
 
 bool error_set_field(Error *error, const char *field, const char *format, ...)
 {
-    REQUIRE(error);
-    REQUIRE(field);
+    REQUIRE(error, field);
     snprintf(error->field, sizeof error->field, "%s", field);
     int used = snprintf(error->message, sizeof error->message, "%s: ", error->field);
-    va_list arguments;
-    va_start(arguments, format);
-    number_vformat(error->message + used, sizeof error->message - (size_t)used, format, arguments);
-    va_end(arguments);
+    FORMAT_ARGUMENTS(error->message + used, sizeof error->message - (size_t)used, format);
     return false;
 }
 

@@ -54,9 +54,14 @@ bool fail_can_unwind(void); // for signal handlers: false while leaving by longj
 // nothing is half done. false takes that back.
 void fail_interrupt(bool wanted);
 
-// Fails if this pointer is NULL: "linear_forward: linear is NULL". (A build may omit these checks to save space.)
+// Fails if one of these pointers, up to four, is NULL: "linear_forward: linear is NULL". (A build may omit these checks to save space.)
 #ifndef REQUIRE
-#define REQUIRE(pointer) ((pointer) != NULL ? (void)0 : fail_mistake(HERE, "%s: %s is NULL", __func__, #pointer))
+#define REQUIRE(...) REQUIRE_SELECT(__VA_ARGS__, REQUIRE_4, REQUIRE_3, REQUIRE_2, REQUIRE_1, 0)(__VA_ARGS__)
+#define REQUIRE_SELECT(a, b, c, d, name, ...) name
+#define REQUIRE_1(a) ((a) != NULL ? (void)0 : fail_mistake(HERE, "%s: %s is NULL", __func__, #a))
+#define REQUIRE_2(a, ...) (REQUIRE_1(a), REQUIRE_1(__VA_ARGS__))
+#define REQUIRE_3(a, ...) (REQUIRE_1(a), REQUIRE_2(__VA_ARGS__))
+#define REQUIRE_4(a, ...) (REQUIRE_1(a), REQUIRE_3(__VA_ARGS__))
 #endif
 
 // Reports that the system refused memory for `what`. Does not return.
@@ -73,6 +78,9 @@ char *memory_copy_text(const char *text);
 // Makes room for one more element after the first n of a list (initially NULL, with a capacity of 0). If the list is full, it moves to a
 // block twice as large. Returns the list, which the caller frees with free.
 void *memory_grow(void *list, int n, int *capacity, size_t bytes_each, const char *what);
+
+// *LIST_ADD(list, n, capacity, what) = element; appends to such a list of n elements.
+#define LIST_ADD(list, n, capacity, what) ((list) = memory_grow(list, n, &(capacity), sizeof *(list), what), (n)++, &(list)[(n) - 1])
 
 // How many times gptape has requested memory from the system so far: a steady-state training step adds nothing.
 size_t memory_requests(void);
@@ -97,6 +105,15 @@ int number_print(FILE *out, const char *format, ...) __attribute__((format(print
 int number_format(char *text, size_t bytes, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int number_vformat(char *text, size_t bytes, const char *format, va_list arguments) __attribute__((format(printf, 3, 0)));
 double number_read(const char *text, char **end);
+
+// In a function that ends in (const char *format, ...): number_vformat with its arguments.
+#define FORMAT_ARGUMENTS(text, bytes, format) \
+    do { \
+        va_list arguments; \
+        va_start(arguments, format); \
+        number_vformat(text, bytes, format, arguments); \
+        va_end(arguments); \
+    } while (0)
 
 #include "tensor/public_end.h"
 

@@ -22,34 +22,8 @@ static void plain_divide(size_t n, size_t grain, LoopPart *part, const void *cal
     part(call, 0, n);
 }
 
-const Kernels kernels_plain = {
-    .name = "plain",
-    .divide = plain_divide,
-    .gemm = plain_gemm,
-    .gemm_batch = plain_gemm_batch,
-    .linear = plain_linear,
-    .linear_backward = plain_linear_backward,
-    .add = plain_add,
-    .copy = plain_copy,
-    .tanh = plain_tanh,
-    .gelu = plain_gelu,
-    .gelu_backward = plain_gelu_backward,
-    .softmax = plain_softmax,
-    .softmax_backward = plain_softmax_backward,
-    .layernorm = plain_layernorm,
-    .layernorm_backward = plain_layernorm_backward,
-    .cross_entropy = plain_cross_entropy,
-    .cross_entropy_backward = plain_cross_entropy_backward,
-    .attention = plain_attention,
-    .attention_backward = plain_attention_backward,
-    .attention_cached = plain_attention_cached,
-    .random_words = plain_random_words,
-    .random_uniform = plain_random_uniform,
-    .random_normal = plain_random_normal,
-    .sum_of_squares = plain_sum_of_squares,
-    .scale = plain_scale,
-    .adamw = plain_adamw,
-};
+#define PLAIN_ENTRY(type, name) .name = plain_##name,
+const Kernels kernels_plain = {"plain", plain_divide, KERNELS(PLAIN_ENTRY)};
 
 static const Kernels *_Atomic chosen; // NULL until first used
 
@@ -91,6 +65,27 @@ const char *kernels_name(void)
     return kernels()->name;
 }
 
+bool kernels_have_onednn(void)
+{
+#ifdef GPTAPE_ONEDNN
+    return true;
+#else
+    return false;
+#endif
+}
+
+#ifndef GPTAPE_ONEDNN
+bool kernels_set_precision(Precision precision)
+{
+    return precision == kernels_precision();
+}
+
+Precision kernels_precision(void)
+{
+    return sizeof(Real) == sizeof(double) ? PRECISION_F64 : PRECISION_F32;
+}
+#endif
+
 #ifdef GPTAPE_PLAIN
 // The plain kernels run on one thread.
 void kernels_set_threads(int threads)
@@ -101,20 +96,5 @@ void kernels_set_threads(int threads)
 int kernels_threads(void)
 {
     return 1;
-}
-
-bool kernels_have_onednn(void)
-{
-    return false;
-}
-
-bool kernels_set_precision(Precision precision)
-{
-    return precision == kernels_precision();
-}
-
-Precision kernels_precision(void)
-{
-    return sizeof(Real) == sizeof(double) ? PRECISION_F64 : PRECISION_F32;
 }
 #endif

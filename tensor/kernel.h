@@ -132,32 +132,24 @@ typedef double SumOfSquaresKernel(const Real *x, size_t n);
 typedef void ScaleKernel(Real factor, Real *x, size_t n); // x *= factor
 typedef void AdamWKernel(const AdamWFactors *f, const Real *grad, Real *m, Real *v, Real *p, size_t n);
 
+// Every kernel: its type and its name.
+// clang-format off
+#define KERNELS(ROW) \
+    ROW(GemmKernel, gemm) ROW(GemmBatchKernel, gemm_batch) ROW(LinearKernel, linear) ROW(LinearBackwardKernel, linear_backward) \
+    ROW(AddKernel, add) ROW(CopyKernel, copy) ROW(MapKernel, tanh) ROW(MapKernel, gelu) ROW(MapBackwardKernel, gelu_backward) \
+    ROW(SoftmaxKernel, softmax) ROW(SoftmaxBackwardKernel, softmax_backward) ROW(LayernormKernel, layernorm) \
+    ROW(LayernormBackwardKernel, layernorm_backward) ROW(CrossEntropyKernel, cross_entropy) \
+    ROW(CrossEntropyBackwardKernel, cross_entropy_backward) ROW(AttentionKernel, attention) \
+    ROW(AttentionBackwardKernel, attention_backward) ROW(AttentionCachedKernel, attention_cached) \
+    ROW(RandomWordsKernel, random_words) ROW(RandomUniformKernel, random_uniform) ROW(RandomNormalKernel, random_normal) \
+    ROW(SumOfSquaresKernel, sum_of_squares) ROW(ScaleKernel, scale) ROW(AdamWKernel, adamw)
+// clang-format on
+
+#define KERNEL_MEMBER(type, name) type *name;
 typedef struct Kernels {
     const char *name;
     DivideKernel *divide; // for loops that are not kernels
-    GemmKernel *gemm;
-    GemmBatchKernel *gemm_batch;
-    LinearKernel *linear;
-    LinearBackwardKernel *linear_backward;
-    AddKernel *add;
-    CopyKernel *copy;
-    MapKernel *tanh, *gelu;
-    MapBackwardKernel *gelu_backward;
-    SoftmaxKernel *softmax;
-    SoftmaxBackwardKernel *softmax_backward;
-    LayernormKernel *layernorm;
-    LayernormBackwardKernel *layernorm_backward;
-    CrossEntropyKernel *cross_entropy;
-    CrossEntropyBackwardKernel *cross_entropy_backward;
-    AttentionKernel *attention;
-    AttentionBackwardKernel *attention_backward;
-    AttentionCachedKernel *attention_cached;
-    RandomWordsKernel *random_words;
-    RandomUniformKernel *random_uniform;
-    RandomNormalKernel *random_normal;
-    SumOfSquaresKernel *sum_of_squares;
-    ScaleKernel *scale;
-    AdamWKernel *adamw;
+    KERNELS(KERNEL_MEMBER)
 } Kernels;
 
 extern const Kernels kernels_plain;
@@ -165,31 +157,12 @@ extern const Kernels kernels_fast; // not in the double build
 
 const Kernels *kernels(void); // the selected set
 
-// The plain set, defined in ops/ and random.c.
-GemmKernel plain_gemm;
-GemmBatchKernel plain_gemm_batch;
-LinearKernel plain_linear;
-LinearBackwardKernel plain_linear_backward;
-AddKernel plain_add;
-CopyKernel plain_copy;
-MapKernel plain_tanh, plain_gelu;
-MapBackwardKernel plain_gelu_backward;
-SoftmaxKernel plain_softmax;
-SoftmaxBackwardKernel plain_softmax_backward;
-LayernormKernel plain_layernorm;
-LayernormBackwardKernel plain_layernorm_backward;
-CrossEntropyKernel plain_cross_entropy;
-CrossEntropyBackwardKernel plain_cross_entropy_backward;
-AttentionKernel plain_attention;
-AttentionBackwardKernel plain_attention_backward;
-AttentionCachedKernel plain_attention_cached;
-RandomWordsKernel plain_random_words;
-RandomUniformKernel plain_random_uniform;
-RandomNormalKernel plain_random_normal;
-SumOfSquaresKernel plain_sum_of_squares;
-ScaleKernel plain_scale;
-AdamWKernel plain_adamw;
+// The plain set, plain_gemm and so on, defined in ops/ and random.c.
+#define KERNEL_PLAIN(type, name) type plain_##name;
+KERNELS(KERNEL_PLAIN)
 
+// Products start ... end - 1 of a batch, each by gemm.
+void gemm_batch_part(const GemmBatch *g, GemmKernel *gemm, size_t start, size_t end);
 void plain_sum_rows(const Real *y, size_t rows, size_t columns, GradTarget sum); // sum (columns), if it is needed
 
 #endif

@@ -45,8 +45,7 @@ int number_format(char *text, size_t bytes, const char *format, ...)
 
 int number_print(FILE *out, const char *format, ...)
 {
-    REQUIRE(out);
-    REQUIRE(format);
+    REQUIRE(out, format);
     va_list arguments;
     va_start(arguments, format);
     locale_t before = uselocale(get_c_locale());

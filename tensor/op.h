@@ -28,11 +28,17 @@
 #define OP_DECLARE(name) extern const Op op_##name;
 OPERATIONS(OP_DECLARE)
 
+// For the row of an operation with one gradient check.
+#define OP_CHECK(...) OP_CASES(((const OpCase[]){__VA_ARGS__}))
+
+// The check of a function of one tensor, tensor_NAME, on a matrix.
+#define OP_CHECK_UNARY(name) OP_CHECK({#name, {SIZES(3, 4)}, 1, .unary = tensor_##name})
+
 extern const Op *const op_table[]; // all of them; the gradient check and the tests walk over it
 extern const int op_count;
 
 // ------------------------------------------------------------------------------------------------------------
-// What a forward function does, in this order: op_check its inputs, check their shapes (op_fail), create the output with op_output,
+// What a forward function does, in this order: OP_BEGIN with its inputs, check their shapes (op_fail), create the output with op_output,
 // compute, save what backward needs (op_save, see tensor.h), return op_done.
 
 typedef struct OpCall {
@@ -44,6 +50,11 @@ typedef struct OpCall {
 
 // Fails unless every input exists, is alive, and is a parameter or on the current tape.
 void op_check(const OpCall *call);
+
+// Declares call, of op with these inputs, and checks it.
+#define OP_BEGIN(call, op, where, ...) \
+    OpCall call = {&(op), (Tensor *[]){__VA_ARGS__}, sizeof((Tensor *[]){__VA_ARGS__}) / sizeof(Tensor *), where}; \
+    op_check(&call)
 
 const char *op_prefix(const Op *op); // "tensor_", or "" for an operation that is not the library's
 
@@ -82,10 +93,11 @@ typedef struct TensorChange {
 } TensorChange;
 
 bool tensor_changed_since(const Tensor *tensor, uint64_t number);
-uint64_t tensor_changes(void);                    // how often tensor_changed was called
-const Tensor *tensor_owner(const Tensor *tensor); // whose values it shows: its own, or those of the tensor that it shares
-void tensor_share(Tensor *tensor, Tensor *with);  // tensor->data is with->data
-Tape *tape_inner(Tape *tape);                     // its inner tape, which is empty; created on the first call
+uint64_t tensor_changes(void);                        // how often tensor_changed was called
+const Tensor *tensor_owner(const Tensor *tensor);     // whose values it shows: its own, or those of the tensor that it shares
+void tensor_share(Tensor *tensor, Tensor *with);      // tensor->data is with->data
+Tape *tape_needed(const char *function, Where where); // this thread's; fails if there is none
+Tape *tape_inner(Tape *tape);                         // its inner tape, which is empty; created on the first call
 
 // The state of this thread's current tape (tensor/unwind.h).
 typedef struct TapeMark {

@@ -127,22 +127,22 @@ void tape_return_to(const TapeMark *mark, bool remove_nodes)
     mark->tape->no_grad_depth = mark->no_grad_depth;
 }
 
-static Tape *tape_needed(const char *function)
+Tape *tape_needed(const char *function, Where where)
 {
     if (current_tape == NULL) {
-        fail_mistake(HERE, "%s: this thread has no tape; make one with tape_create()", function);
+        fail_mistake(where, "%s: this thread has no tape; make one with tape_create()", function);
     }
     return current_tape;
 }
 
 void tape_no_grad_begin(void)
 {
-    tape_needed("tape_no_grad_begin")->no_grad_depth++;
+    tape_needed("tape_no_grad_begin", HERE)->no_grad_depth++;
 }
 
 void tape_no_grad_end(void)
 {
-    Tape *tape = tape_needed("tape_no_grad_end");
+    Tape *tape = tape_needed("tape_no_grad_end", HERE);
     if (tape->no_grad_depth == 0) {
         fail_mistake(HERE, "tape_no_grad_end: there is no open tape_no_grad_begin");
     }
@@ -151,7 +151,7 @@ void tape_no_grad_end(void)
 
 const char *tape_scope(const char *scope)
 {
-    Tape *tape = tape_needed("tape_scope");
+    Tape *tape = tape_needed("tape_scope", HERE);
     const char *before = tape->scope;
     tape->scope = scope;
     return before;
@@ -159,21 +159,19 @@ const char *tape_scope(const char *scope)
 
 void tape_sublayer_begin(Tensor *stream)
 {
-    Tape *tape = tape_needed("tape_sublayer_begin");
-    tape->streams = memory_grow(tape->streams, tape->n_sublayers, &tape->streams_capacity, sizeof(Tensor *), "the tape's sublayers");
-    tape->streams[tape->n_sublayers] = stream;
-    tape->n_sublayers++;
+    Tape *tape = tape_needed("tape_sublayer_begin", HERE);
+    *LIST_ADD(tape->streams, tape->n_sublayers, tape->streams_capacity, "the tape's sublayers") = stream;
     tape->sublayer = tape->n_sublayers;
 }
 
 void tape_sublayer_end(void)
 {
-    tape_needed("tape_sublayer_end")->sublayer = 0;
+    tape_needed("tape_sublayer_end", HERE)->sublayer = 0;
 }
 
 bool tape_branch(bool branch)
 {
-    Tape *tape = tape_needed("tape_branch");
+    Tape *tape = tape_needed("tape_branch", HERE);
     bool before = tape->branch;
     tape->branch = branch;
     return before;
@@ -186,7 +184,7 @@ Where tape_user_line(Where where)
 
 int tape_enter(const char *scope, Where caller)
 {
-    Tape *tape = tape_needed("tape_enter");
+    Tape *tape = tape_needed("tape_enter", HERE);
     int frame = unwind_begin();
     tape->scope = scope;
     tape->caller = tape_user_line(caller);
@@ -209,10 +207,7 @@ const char *op_prefix(const Op *op)
 void op_fail(const OpCall *call, const char *format, ...)
 {
     char text[320];
-    va_list arguments;
-    va_start(arguments, format);
-    number_vformat(text, sizeof text, format, arguments);
-    va_end(arguments);
+    FORMAT_ARGUMENTS(text, sizeof text, format);
 
     const char *scope = current_tape == NULL ? NULL : current_tape->scope;
     char module[NAME_TEXT] = "";
@@ -242,8 +237,7 @@ void op_check(const OpCall *call)
             op_fail(call, "input %d was made at %s:%d and used after its tape was reset", i, input->where.file, input->where.line);
         }
         if (input->data == NULL) {
-            char name[NAME_TEXT];
-            op_fail(call, "input %d, %s, has no memory now", i, tensor_name(input, name));
+            op_fail(call, "input %d, %s, has no memory now", i, TENSOR_NAME(input));
         }
         if (input->tape != NULL && input->tape != current_tape) {
             op_fail(call, "input %d, made at %s:%d, is on another tape than the current one", i, input->where.file, input->where.line);
@@ -281,14 +275,6 @@ Tensor *tape_header(Tape *tape, Shape shape, Where where)
     return tensor;
 }
 
-static void tape_append(Tape *tape, TapeNode *node)
-{
-    tape->nodes = memory_grow(tape->nodes, tape->n_nodes, &tape->capacity, sizeof(TapeNode *), "the tape's list of nodes");
-    node->index = tape->n_nodes;
-    tape->nodes[tape->n_nodes] = node;
-    tape->n_nodes++;
-}
-
 enum { WANTED_ALWAYS = 0x80 }; // read by backward for the gradient of any input
 
 static void tape_record(Tape *tape, const OpCall *call, Tensor *output)
@@ -316,7 +302,8 @@ static void tape_record(Tape *tape, const OpCall *call, Tensor *output)
         node->wanted |= wants_grad && i < OP_READS ? 1 << i : 0;
     }
     output->node = node;
-    tape_append(tape, node);
+    node->index = tape->n_nodes;
+    *LIST_ADD(tape->nodes, tape->n_nodes, tape->capacity, "the tape's list of nodes") = node;
 }
 
 Tensor *op_output_view(const OpCall *call, Shape shape, Real *data)
@@ -346,8 +333,7 @@ Tensor *op_output(const OpCall *call, Shape shape)
 
 void *op_save(Tensor *output, size_t bytes)
 {
-    REQUIRE(output);
-    REQUIRE(output->tape);
+    REQUIRE(output, output->tape);
     void *saved = arena_allocate(&output->tape->arena, bytes);
     if (output->node != NULL) {
         output->node->saved = saved;

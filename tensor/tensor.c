@@ -87,9 +87,8 @@ void shape_check(const char *function, Shape shape, Where where)
 static void parameter_check(const char *scope, const char *label, Shape shape)
 {
     Tensor parameter = {.scope = scope, .label = label, .alive = true};
-    char name[NAME_TEXT];
     char what[NAME_TEXT + 32];
-    tensor_name(&parameter, name);
+    const char *name = TENSOR_NAME(&parameter);
     snprintf(what, sizeof what, "tensor_parameter%s%s", name[0] == '\0' ? "" : ": ", name);
     shape_check(what, shape, HERE);
 }
@@ -139,10 +138,7 @@ void tensor_free(Tensor *parameter)
 static Tensor *leaf(const char *function, Shape shape, Where where)
 {
     shape_check(function, shape, where);
-    Tape *tape = tape_current();
-    if (tape == NULL) {
-        fail_mistake(where, "%s: this thread has no tape; make one with tape_create()", function);
-    }
+    Tape *tape = tape_needed(function, where);
     Tensor *tensor = tape_header(tape, shape, where);
     tensor->data = arena_allocate(&tape->arena, shape_count(shape) * sizeof(Real));
     return tensor;
@@ -276,11 +272,7 @@ void tensor_zero_grad(Tensor *tensor)
 Tensor *tensor_label(Tensor *tensor, const char *label)
 {
     tensor_check("tensor_label", tensor);
-    const Tape *tape = tape_current();
-    if (tape == NULL) {
-        fail_mistake(tensor->where, "tensor_label: this thread has no tape; make one with tape_create()");
-    }
-    tensor->scope = tape->scope;
+    tensor->scope = tape_needed("tensor_label", tensor->where)->scope;
     tensor->label = label;
     return tensor;
 }

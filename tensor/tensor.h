@@ -76,9 +76,10 @@ extern "C++" template <class... Sizes> Shape shape_of(Sizes... sizes)
 
 size_t shape_count(Shape shape); // the number of values: the product of the sizes, 1 for a scalar
 bool shape_equal(Shape a, Shape b);
-int shape_last(Shape shape);                                // the size of the last dimension, 1 for a scalar
-enum { SHAPE_TEXT = 64 };                                   // bytes that hold any shape as text
-const char *shape_text(Shape shape, char text[SHAPE_TEXT]); // "(2, 3)", written to text and returned
+int shape_last(Shape shape);                                          // the size of the last dimension, 1 for a scalar
+enum { SHAPE_TEXT = 64 };                                             // bytes that hold any shape as text
+const char *shape_text(Shape shape, char text[SHAPE_TEXT]);           // "(2, 3)", written to text and returned
+#define SHAPE_STRING(shape) shape_text(shape, (char[SHAPE_TEXT]){""}) // the same in memory of the enclosing block
 
 // ------------------------------------------------------------------------------------------------------------
 // 2. Random numbers, as PyTorch's CPU generator makes them
@@ -145,7 +146,8 @@ void tensor_zero_grad(Tensor *tensor);     // x.grad = None: grad is NULL again
 size_t tensor_count(const Tensor *tensor); // the number of values
 Real tensor_item(const Tensor *tensor);    // x.item(): the value of a tensor that has just one
 enum { NAME_TEXT = 128 };
-const char *tensor_name(const Tensor *tensor, char text[NAME_TEXT]); // "h.3.attn.out", written to text and returned
+const char *tensor_name(const Tensor *tensor, char text[NAME_TEXT]);   // "h.3.attn.out", written to text and returned
+#define TENSOR_NAME(tensor) tensor_name(tensor, (char[NAME_TEXT]){""}) // the same in memory of the enclosing block
 
 // ------------------------------------------------------------------------------------------------------------
 // 4. The tape

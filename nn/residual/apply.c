@@ -85,8 +85,7 @@ static void make_linear(ResidualStep *step, Module *parent, const ResidualStep *
 
 void residual_init(Residual *residual, Module *parent, ResidualNames names, const ResidualRule *rule, ResidualPlace place, int C)
 {
-    REQUIRE(residual);
-    REQUIRE(rule);
+    REQUIRE(residual, rule);
     const RuleHalf *half = rule_half(rule, place.half);
     *residual = (Residual){.rule = rule, .place = place};
     residual->steps = memory_allocate_zeroed((size_t)half->n_steps, sizeof(ResidualStep), "a residual rule");
@@ -182,8 +181,7 @@ static Tensor *run_call(const ResidualStep *step, RuleOp op, Tensor *x)
 
 Tensor *(residual_forward)(Residual *residual, ResidualStreams in, ResidualFunction *f, void *context, Where where)
 {
-    REQUIRE(residual);
-    REQUIRE(f);
+    REQUIRE(residual, f);
     int outer = tape_enter(tape_current() == NULL ? NULL : tape_current()->scope, where);
     const RuleHalf *half = rule_half(residual->rule, residual->place.half);
     tape_sublayer_begin(in.h);

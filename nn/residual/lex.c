@@ -1,8 +1,7 @@
 // lex.c: see lex.h.
 
-#include "nn/residual/lex.h"
+#include "nn/residual/rule.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,10 +10,7 @@ void lex_fail(Parser *p, int column, const char *format, ...)
 {
     if (!p->failed) {
         char message[440];
-        va_list arguments;
-        va_start(arguments, format);
-        number_vformat(message, sizeof message, format, arguments);
-        va_end(arguments);
+        FORMAT_ARGUMENTS(message, sizeof message, format);
         error_set(p->error, "column %d: %s", column, message);
     }
     p->failed = true;
@@ -48,7 +44,7 @@ void lex_expect(Parser *p, char c, const char *what)
     }
     if (next == '\0') {
         lex_fail(p, lex_column(p), "expected %s, found the end", what);
-    } else if (isgraph((unsigned char)next)) {
+    } else if (next > ' ' && next <= '~') {
         lex_fail(p, lex_column(p), "expected %s, found '%c'", what, next);
     } else {
         lex_fail(p, lex_column(p), "expected %s, found the byte 0x%02x", what, (unsigned char)next);
@@ -57,11 +53,7 @@ void lex_expect(Parser *p, char c, const char *what)
 
 size_t lex_word_length(const char *at)
 {
-    size_t length = 0;
-    while (isalnum((unsigned char)at[length]) || at[length] == '_') {
-        length++;
-    }
-    return length;
+    return strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
 }
 
 void lex_word(Parser *p, char word[RESIDUAL_NAME + 1])

@@ -12,10 +12,9 @@
 // value. Operands are parsed before the operation is appended, so the list is in order of evaluation, and running a rule is one loop
 // (apply.c). After an error the rest of the text is skipped: every function then finds the end, and what it appends is not used.
 
-#include "nn/residual/lex.h"
+#include "nn/residual/rule.h"
 
 #include <ctype.h>
-#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,9 +70,7 @@ static int append(Parser *p, RuleStep step)
             lex_fail(p, step.column, "a constant that is not finite");
         }
     }
-    half->steps = memory_grow(half->steps, half->n_steps, &half->capacity, sizeof(RuleStep), "a residual rule");
-    half->steps[half->n_steps] = step;
-    half->n_steps++;
+    *LIST_ADD(half->steps, half->n_steps, half->capacity, "a residual rule") = step;
     return half->n_steps - 1;
 }
 
@@ -350,18 +347,12 @@ static void parse_rule(Parser *p, ResidualRule *rule)
     }
 }
 
-// Numbers are read and printed with a decimal point, whatever the program's locale.
 ResidualRule *rule_parse(const char *text, Error *error)
 {
-    REQUIRE(text);
-    REQUIRE(error);
+    REQUIRE(text, error);
     ResidualRule *rule = memory_allocate_zeroed(1, sizeof *rule, "a residual rule");
-    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    locale_t before = uselocale(plain);
     Parser parser = {.text = text, .at = text, .error = error};
     parse_rule(&parser, rule);
-    uselocale(before);
-    freelocale(plain);
     if (parser.failed) {
         rule_free(rule);
         return NULL;

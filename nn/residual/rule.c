@@ -72,21 +72,19 @@ double rule_constant(RuleOp op, double a, double b, ResidualPlace place)
 typedef struct Printer {
     const RuleHalf *half;
     char *text;
-    size_t length, capacity;
+    int n, capacity;
 } Printer;
+
+static void put_byte(Printer *printer, char byte)
+{
+    *LIST_ADD(printer->text, printer->n, printer->capacity, "a residual rule") = byte;
+}
 
 static void put(Printer *printer, const char *text)
 {
-    size_t n = strlen(text);
-    if (printer->length + n + 1 > printer->capacity) {
-        printer->capacity = 2 * (printer->capacity + n + 1);
-        char *larger = memory_allocate(printer->capacity, "a residual rule");
-        memcpy(larger, printer->text == NULL ? "" : printer->text, printer->length);
-        free(printer->text);
-        printer->text = larger;
+    for (; *text != '\0'; text++) {
+        put_byte(printer, *text);
     }
-    memcpy(printer->text + printer->length, text, n + 1);
-    printer->length += n;
 }
 
 static void put_number(Printer *printer, double number)
@@ -171,6 +169,7 @@ char *rule_print(const ResidualRule *rule)
         }
         put_step(&printer, printer.half->result, LEVEL_SUM);
     }
+    put_byte(&printer, '\0');
     return printer.text;
 }
 

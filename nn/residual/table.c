@@ -91,8 +91,7 @@ __attribute__((destructor)) static void free_kept(void)
 
 const ResidualRule *residual_rule(const char *text, Error *error)
 {
-    REQUIRE(text);
-    REQUIRE(error);
+    REQUIRE(text, error);
     const ResidualRow *row = find_row(text, true);
     const char *wanted = row == NULL ? text : row->text;
     const ResidualRule *rule = find_or_keep(wanted, NULL);
@@ -257,8 +256,7 @@ static bool varies(const ResidualRule *rule)
 
 bool residual_check(const ResidualRule *rule, int n_layer, Error *error)
 {
-    REQUIRE(rule);
-    REQUIRE(error);
+    REQUIRE(rule, error);
     int blocks = varies(rule) ? n_layer : 1; // else one block is like the others
     if (blocks > RESIDUAL_BLOCKS) {
         return error_set(error, "%d blocks with a rule of l, L, s or S (expected at most %d)", n_layer, RESIDUAL_BLOCKS);
@@ -273,9 +271,7 @@ bool residual_check(const ResidualRule *rule, int n_layer, Error *error)
 
 bool residual_check_mlp(const ResidualRule *rule, const int *sizes, int n_layer, Error *error)
 {
-    REQUIRE(rule);
-    REQUIRE(sizes);
-    REQUIRE(error);
+    REQUIRE(rule, sizes, error);
     int x0 = rule_find(&rule->halves[0], RULE_X0);
     if (rule->n_halves == 2) {
         return error_set(error, "column %d: '|' in an MLP (expected one half: an MLP has no attention)", rule->bar);

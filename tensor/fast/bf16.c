@@ -10,7 +10,6 @@
 
 #ifdef GPTAPE_ONEDNN
 
-#include "tensor/fast/guard.h"
 #include "tensor/fast/parallel.h"
 #include "tensor/fast/vector/vector.h"
 #include "tensor/unwind.h"
@@ -46,7 +45,7 @@ Precision kernels_precision(void)
 // One primitive a shape
 
 typedef struct Shaped {
-    bool transpose_a, transpose_b, accumulate;
+    int transpose_a, transpose_b, accumulate; // int, so that there is no padding: shapes are compared by memcmp
     int M, N, K, ldc;
     int threads;
 } Shaped;
@@ -139,16 +138,10 @@ static Matmul *create(const Shaped *s)
     return matmul;
 }
 
-static bool same_shape(const Shaped *a, const Shaped *b)
-{
-    return a->transpose_a == b->transpose_a && a->transpose_b == b->transpose_b && a->accumulate == b->accumulate && a->M == b->M && a->N == b->N
-        && a->K == b->K && a->ldc == b->ldc && a->threads == b->threads;
-}
-
 static Matmul *matmul_for(const Shaped *shape)
 {
     for (Matmul *matmul = matmuls; matmul != NULL; matmul = matmul->next) {
-        if (same_shape(&matmul->shape, shape)) {
+        if (memcmp(&matmul->shape, shape, sizeof *shape) == 0) {
             return matmul;
         }
     }
@@ -205,18 +198,6 @@ bool bf16_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Re
     bool done = dnnl_primitive_execute(matmul->primitive, stream, 3, arguments) == dnnl_success && dnnl_stream_wait(stream) == dnnl_success;
     unwind_release();
     return done;
-}
-
-#else
-
-bool kernels_set_precision(Precision precision)
-{
-    return precision == PRECISION_F32;
-}
-
-Precision kernels_precision(void)
-{
-    return PRECISION_F32;
 }
 
 #endif

@@ -21,14 +21,7 @@ static const double DEAR_MULTIPLICATIONS = 1 << 18;
 
 static void multiply_batch(const void *call, size_t start, size_t end)
 {
-    const GemmBatch *g = call;
-    int lda = g->transpose_a ? g->M : g->K;
-    int ldb = g->transpose_b ? g->K : g->N;
-    for (size_t i = start; i < end; i++) {
-        bool accumulate = g->accumulate || (g->c_step == 0 && i > 0);
-        fast_gemm(g->transpose_a, g->transpose_b, g->M, g->N, g->K, g->A + i * g->a_step, lda, g->B + i * g->b_step, ldb, accumulate,
-                  g->C + i * g->c_step, g->N);
-    }
+    gemm_batch_part(call, fast_gemm, start, end);
 }
 
 // Distributes the products over the threads; products that add to the same matrix run in sequence, each on all threads.
@@ -202,34 +195,8 @@ static void fast_adamw(const AdamWFactors *f, const Real *grad, Real *m, Real *v
     parallel_for(n, DEAR_VALUES, vector_loops()->adamw, &(AdamWCall){.factors = f, .grad = grad, .m = m, .v = v, .p = p});
 }
 
-const Kernels kernels_fast = {
-    .name = "fast",
-    .divide = parallel_for,
-    .gemm = fast_gemm,
-    .gemm_batch = fast_gemm_batch,
-    .linear = fast_linear,
-    .linear_backward = fast_linear_backward,
-    .add = fast_add,
-    .copy = fast_copy,
-    .tanh = fast_tanh,
-    .gelu = fast_gelu,
-    .gelu_backward = fast_gelu_backward,
-    .softmax = fast_softmax,
-    .softmax_backward = fast_softmax_backward,
-    .layernorm = fast_layernorm,
-    .layernorm_backward = fast_layernorm_backward,
-    .cross_entropy = fast_cross_entropy,
-    .cross_entropy_backward = fast_cross_entropy_backward,
-    .attention = fast_attention,
-    .attention_backward = fast_attention_backward,
-    .attention_cached = fast_attention_cached,
-    .random_words = fast_random_words,
-    .random_uniform = fast_random_uniform,
-    .random_normal = fast_random_normal,
-    .sum_of_squares = fast_sum_of_squares,
-    .scale = fast_scale,
-    .adamw = fast_adamw,
-};
+#define FAST_ENTRY(type, name) .name = fast_##name,
+const Kernels kernels_fast = {"fast", parallel_for, KERNELS(FAST_ENTRY)};
 
 void kernels_set_threads(int threads)
 {

@@ -3,8 +3,6 @@
 
 #include "tensor/fast/engine.h"
 
-#include "tensor/fast/fast.h"
-#include "tensor/fast/guard.h"
 #include "tensor/fast/parallel.h"
 #include "tensor/fast/vector/vector.h"
 #include "tensor/unwind.h"
@@ -27,6 +25,12 @@ typedef struct Product {
     bool by_rows;       // what is divided: rows of C, or columns
     LoopPart *multiply; // computes a part
 } Product;
+
+static Product product_of(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb, bool accumulate,
+                          Real *C, int ldc)
+{
+    return (Product){transpose_a, transpose_b, accumulate, M, N, K, A, B, C, (size_t)lda, (size_t)ldb, (size_t)ldc, .bias = NULL};
+}
 
 static int at_most(int value, int limit)
 {
@@ -152,18 +156,7 @@ static void share_product(Product *c, LoopPart *part)
 void blocked_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb, bool accumulate, Real *C,
                   int ldc)
 {
-    Product c = {.transpose_a = transpose_a,
-                 .transpose_b = transpose_b,
-                 .accumulate = accumulate,
-                 .M = M,
-                 .N = N,
-                 .K = K,
-                 .A = A,
-                 .B = B,
-                 .C = C,
-                 .lda = (size_t)lda,
-                 .ldb = (size_t)ldb,
-                 .ldc = (size_t)ldc};
+    Product c = product_of(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, accumulate, C, ldc);
     share_product(&c, multiply_part);
 }
 
@@ -200,8 +193,12 @@ static void onednn_part(const void *call, size_t start, size_t end)
     }
 }
 
+#endif
+
 static void large_product(Product *c)
 {
+    c->multiply = multiply_part;
+#ifdef GPTAPE_ONEDNN
     if (bf16_can_pay(c->M, c->N, c->K)) {
         share_product(c, prepare_part);
         if (!bf16_gemm(c->transpose_a, c->transpose_b, c->M, c->N, c->K, c->A, (int)c->lda, c->B, (int)c->ldb, c->accumulate, c->C, (int)c->ldc)) {
@@ -210,28 +207,9 @@ static void large_product(Product *c)
         return;
     }
     c->multiply = guard_onednn_ready() ? onednn_part : multiply_part;
-    share_product(c, product_part);
-}
-
-bool kernels_have_onednn(void)
-{
-    return true;
-}
-
-#else
-
-static void large_product(Product *c)
-{
-    c->multiply = multiply_part;
-    share_product(c, product_part);
-}
-
-bool kernels_have_onednn(void)
-{
-    return false;
-}
-
 #endif
+    share_product(c, product_part);
+}
 
 // ------------------------------------------------------------------------------------------------------------
 // A matrix by a vector, limited by memory: most of the work of generating one token
@@ -264,18 +242,7 @@ void fast_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Re
         fast_matvec(N, K, B, ldb, A, accumulate, C);
         return;
     }
-    Product c = {.transpose_a = transpose_a,
-                 .transpose_b = transpose_b,
-                 .accumulate = accumulate,
-                 .M = M,
-                 .N = N,
-                 .K = K,
-                 .A = A,
-                 .B = B,
-                 .C = C,
-                 .lda = (size_t)lda,
-                 .ldb = (size_t)ldb,
-                 .ldc = (size_t)ldc};
+    Product c = product_of(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, accumulate, C, ldc);
     large_product(&c);
 }
 
@@ -285,18 +252,8 @@ void fast_linear(const LinearSizes *s, const Real *x, const Real *weight, const 
         kernels_plain.linear(s, x, weight, bias, y);
         return;
     }
-    Product c = {.transpose_b = true,
-                 .accumulate = bias != NULL,
-                 .M = s->M,
-                 .N = s->N,
-                 .K = s->K,
-                 .A = x,
-                 .B = weight,
-                 .C = y,
-                 .lda = (size_t)s->K,
-                 .ldb = (size_t)s->K,
-                 .ldc = (size_t)s->N,
-                 .bias = bias};
+    Product c = product_of(false, true, s->M, s->N, s->K, x, s->K, weight, s->K, bias != NULL, y, s->N);
+    c.bias = bias;
     if (s->M > 1) {
         large_product(&c);
         return;
@@ -313,17 +270,7 @@ void fast_linear_backward(const LinearSizes *s, const Real *x, const Real *dy, G
         kernels_plain.linear_backward(s, x, dy, dweight, dbias);
         return;
     }
-    Product c = {.transpose_a = true,
-                 .accumulate = dweight.accumulate,
-                 .M = s->N,
-                 .N = s->K,
-                 .K = s->M,
-                 .A = dy,
-                 .B = x,
-                 .C = dweight.values,
-                 .lda = (size_t)s->N,
-                 .ldb = (size_t)s->K,
-                 .ldc = (size_t)s->K,
-                 .sums = dbias};
+    Product c = product_of(true, false, s->N, s->K, s->M, dy, s->N, x, s->K, dweight.accumulate, dweight.values, s->K);
+    c.sums = dbias;
     large_product(&c);
 }

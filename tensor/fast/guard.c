@@ -11,7 +11,7 @@
 
 #define _GNU_SOURCE // RTLD_DEFAULT
 
-#include "tensor/fast/guard.h"
+#include "tensor/fast/engine.h"
 
 #include <dlfcn.h>
 #include <dnnl.h>

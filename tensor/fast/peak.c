@@ -8,13 +8,10 @@
 #include <pthread.h>
 #include <time.h>
 
-#ifdef __x86_64__
-#include <immintrin.h>
-#endif
-
 // ------------------------------------------------------------------------------------------------------------
 // The two loops, for each width of vector. A multiply-add has to wait about 4 cycles for the one before it in its own sum, and
-// two can start in each cycle: so there are more sums than that, all of them in registers.
+// two can start in each cycle: so there are more sums than that, all of them in registers. The compiler makes vectors of these loops, whose
+// numbers of sums it knows where they are inlined.
 
 typedef struct Loops {
     const char *vectors; // "AVX-512"
@@ -23,123 +20,79 @@ typedef struct Loops {
     float (*read)(const float *values, size_t n); // n a multiple of READ_STEP; returns their sum
 } Loops;
 
-enum { READ_STEP = 128 }; // numbers
+enum { READ_STEP = 128, MOST_SUMS = 256 }; // numbers
 
-static const float FACTOR = 0.999F; // sums come to rest at ADDEND / (1 - FACTOR): neither overflow nor denormals
-static const float ADDEND = 0.001F;
-
-enum { BASELINE_SUMS = 32 };
-
-static float multiply_add_baseline(size_t rounds)
+static float sum_of(const float *sums, int n)
 {
-    float sums[BASELINE_SUMS] = {0};
-    for (size_t i = 0; i < rounds; i++) {
-        for (int j = 0; j < BASELINE_SUMS; j++) {
-            sums[j] = sums[j] * FACTOR + ADDEND;
-        }
-    }
     float sum = 0;
-    for (int j = 0; j < BASELINE_SUMS; j++) {
+    for (int j = 0; j < n; j++) {
         sum += sums[j];
     }
     return sum;
 }
 
-static float read_baseline(const float *values, size_t n)
+static inline __attribute__((always_inline)) float multiply_add(size_t rounds, const int n, const bool fused)
 {
-    float sums[BASELINE_SUMS] = {0};
-    for (size_t i = 0; i < n; i += BASELINE_SUMS) {
-        for (size_t j = 0; j < BASELINE_SUMS; j++) {
-            sums[j] += values[i + j];
+    const float factor = 0.999F; // sums come to rest at addend / (1 - factor): neither overflow nor denormals
+    const float addend = 0.001F;
+    float sums[MOST_SUMS] = {0};
+    for (size_t i = 0; i < rounds; i++) {
+        for (int j = 0; j < n; j++) {
+            sums[j] = fused ? __builtin_fmaf(sums[j], factor, addend) : sums[j] * factor + addend;
         }
     }
-    float sum = 0;
-    for (int j = 0; j < BASELINE_SUMS; j++) {
-        sum += sums[j];
+    return sum_of(sums, n);
+}
+
+static inline __attribute__((always_inline)) float read_values(const float *values, size_t n, const int at_once)
+{
+    float sums[READ_STEP] = {0};
+    for (size_t i = 0; i < n; i += (size_t)at_once) {
+        for (int j = 0; j < at_once; j++) {
+            sums[j] += values[i + (size_t)j];
+        }
     }
-    return sum;
+    return sum_of(sums, at_once);
+}
+
+enum { BASELINE_SUMS = 8 * 4, AVX2_SUMS = 12 * 8, AVX512_SUMS = 16 * 16 }; // AVX2 has 16 registers, AVX-512 has 32
+
+static float multiply_add_baseline(size_t rounds)
+{
+    return multiply_add(rounds, BASELINE_SUMS, false);
+}
+
+static float read_baseline(const float *values, size_t n)
+{
+    return read_values(values, n, 8 * 4);
 }
 
 static const Loops baseline = {"baseline", BASELINE_SUMS, multiply_add_baseline, read_baseline};
 
 #ifdef __x86_64__
 
-enum { AVX2_SUMS = 12, AVX512_SUMS = 16, READ_SUMS = 8 }; // vectors; AVX2 has 16 registers, AVX-512 has 32
-
 __attribute__((target("avx2,fma"))) static float multiply_add_avx2(size_t rounds)
 {
-    __m256 factor = _mm256_set1_ps(FACTOR);
-    __m256 addend = _mm256_set1_ps(ADDEND);
-    __m256 sums[AVX2_SUMS];
-    for (int j = 0; j < AVX2_SUMS; j++) {
-        sums[j] = _mm256_setzero_ps();
-    }
-    for (size_t i = 0; i < rounds; i++) {
-        for (int j = 0; j < AVX2_SUMS; j++) {
-            sums[j] = _mm256_fmadd_ps(sums[j], factor, addend);
-        }
-    }
-    for (int j = 1; j < AVX2_SUMS; j++) {
-        sums[0] = _mm256_add_ps(sums[0], sums[j]);
-    }
-    return _mm256_cvtss_f32(sums[0]);
+    return multiply_add(rounds, AVX2_SUMS, true);
 }
 
 __attribute__((target("avx2,fma"))) static float read_avx2(const float *values, size_t n)
 {
-    __m256 sums[READ_SUMS];
-    for (int j = 0; j < READ_SUMS; j++) {
-        sums[j] = _mm256_setzero_ps();
-    }
-    for (size_t i = 0; i < n; i += 8 * READ_SUMS) {
-        for (size_t j = 0; j < READ_SUMS; j++) {
-            sums[j] = _mm256_add_ps(sums[j], _mm256_loadu_ps(values + i + 8 * j));
-        }
-    }
-    for (int j = 1; j < READ_SUMS; j++) {
-        sums[0] = _mm256_add_ps(sums[0], sums[j]);
-    }
-    return _mm256_cvtss_f32(sums[0]);
+    return read_values(values, n, 8 * 8);
 }
 
 __attribute__((target("avx512f"))) static float multiply_add_avx512(size_t rounds)
 {
-    __m512 factor = _mm512_set1_ps(FACTOR);
-    __m512 addend = _mm512_set1_ps(ADDEND);
-    __m512 sums[AVX512_SUMS];
-    for (int j = 0; j < AVX512_SUMS; j++) {
-        sums[j] = _mm512_setzero_ps();
-    }
-    for (size_t i = 0; i < rounds; i++) {
-        for (int j = 0; j < AVX512_SUMS; j++) {
-            sums[j] = _mm512_fmadd_ps(sums[j], factor, addend);
-        }
-    }
-    for (int j = 1; j < AVX512_SUMS; j++) {
-        sums[0] = _mm512_add_ps(sums[0], sums[j]);
-    }
-    return _mm512_cvtss_f32(sums[0]);
+    return multiply_add(rounds, AVX512_SUMS, true);
 }
 
 __attribute__((target("avx512f"))) static float read_avx512(const float *values, size_t n)
 {
-    __m512 sums[READ_SUMS];
-    for (int j = 0; j < READ_SUMS; j++) {
-        sums[j] = _mm512_setzero_ps();
-    }
-    for (size_t i = 0; i < n; i += 16 * READ_SUMS) {
-        for (size_t j = 0; j < READ_SUMS; j++) {
-            sums[j] = _mm512_add_ps(sums[j], _mm512_loadu_ps(values + i + 16 * j));
-        }
-    }
-    for (int j = 1; j < READ_SUMS; j++) {
-        sums[0] = _mm512_add_ps(sums[0], sums[j]);
-    }
-    return _mm512_cvtss_f32(sums[0]);
+    return read_values(values, n, 8 * 16);
 }
 
-static const Loops avx2 = {"AVX2", 8 * AVX2_SUMS, multiply_add_avx2, read_avx2};
-static const Loops avx512 = {"AVX-512", 16 * AVX512_SUMS, multiply_add_avx512, read_avx512};
+static const Loops avx2 = {"AVX2", AVX2_SUMS, multiply_add_avx2, read_avx2};
+static const Loops avx512 = {"AVX-512", AVX512_SUMS, multiply_add_avx512, read_avx512};
 
 #endif
 

@@ -73,11 +73,17 @@ static double difference_quotient(const GradCheck *check, Real *value, double h)
     return (8 * near - far) / (12 * h);
 }
 
-static void tape_gradients(const GradCheck *check)
+static void forget_gradients(void *object)
 {
+    const GradCheck *check = object;
     for (int l = 0; l < check->n_leaves; l++) {
         tensor_zero_grad(check->leaves[l]);
     }
+}
+
+static void tape_gradients(const GradCheck *check)
+{
+    forget_gradients((void *)check);
     Tensor *y = check->forward(check->context);
     size_t n = tensor_count(y);
     Real *dy = memory_allocate(n * sizeof *dy, "a gradient check");
@@ -98,12 +104,8 @@ static void fail_check(GradCheckResult *result, const Tensor *leaf, int l, const
         return;
     }
     result->passed = false;
-    char name[NAME_TEXT];
-    int used = snprintf(result->why, sizeof result->why, "leaf %d %s: ", l, tensor_name(leaf, name));
-    va_list arguments;
-    va_start(arguments, format);
-    number_vformat(result->why + used, sizeof result->why - (size_t)used, format, arguments);
-    va_end(arguments);
+    int used = snprintf(result->why, sizeof result->why, "leaf %d %s: ", l, TENSOR_NAME(leaf));
+    FORMAT_ARGUMENTS(result->why + used, sizeof result->why - (size_t)used, format);
 }
 
 static double relative_error(double got, double expected, double smallest_size)
@@ -157,18 +159,9 @@ static void check_leaf(const GradCheck *check, int l, GradCheckResult *result)
     unwind_end(frame);
 }
 
-static void forget_gradients(void *object)
-{
-    const GradCheck *check = object;
-    for (int l = 0; l < check->n_leaves; l++) {
-        tensor_zero_grad(check->leaves[l]);
-    }
-}
-
 GradCheckResult gradcheck(const GradCheck *check)
 {
-    REQUIRE(check);
-    REQUIRE(check->forward);
+    REQUIRE(check, check->forward);
     if (check->n_leaves > 0) {
         REQUIRE(check->leaves);
     }
@@ -189,6 +182,14 @@ GradCheckResult gradcheck(const GradCheck *check)
 
 // ------------------------------------------------------------------------------------------------------------
 // The cases of the table of operations
+
+Tensor *op_case_run(const OpCase *op_case, Tensor **inputs)
+{
+    return op_case->unary != NULL       ? op_case->unary(inputs[0], HERE)
+         : op_case->binary != NULL      ? op_case->binary(inputs[0], inputs[1], HERE)
+         : op_case->with_number != NULL ? op_case->with_number(inputs[0], op_case->number, HERE)
+                                        : op_case->forward(inputs);
+}
 
 typedef struct CaseContext {
     const OpCase *op_case;
@@ -228,8 +229,7 @@ static GradCheckResult check_case(const OpCase *op_case)
 
 void gradcheck_op(const Op *op, GradCheckReport *report, void *context)
 {
-    REQUIRE(op);
-    REQUIRE(report);
+    REQUIRE(op, report);
     int frame = unwind_begin();
     unwind_add_tape();
     for (int i = 0; i < op->n_cases; i++) {

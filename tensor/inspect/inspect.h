@@ -133,7 +133,7 @@ typedef struct GradCheckResult {
 GradCheckResult gradcheck(const GradCheck *check);
 
 // One gradient check of an operation: inputs of these shapes, whose values are between 0.6 and 1.6, with irregular signs unless positive,
-// and one of three ways to call it.
+// and one of four ways to call it.
 enum { OP_CASE_INPUTS = 3 };
 typedef struct OpCase {
     const char *name; // "add, b repeated"
@@ -143,6 +143,8 @@ typedef struct OpCase {
     Tensor *(*forward)(Tensor **inputs);
     Tensor *(*unary)(Tensor *x, Where where);
     Tensor *(*binary)(Tensor *a, Tensor *b, Where where);
+    Tensor *(*with_number)(Tensor *x, double number, Where where);
+    double number;
 } OpCase;
 
 // For an Op's initializer. An array of no cases does not compile: each operation of the library has a gradient check.
@@ -171,6 +173,7 @@ enum { BYTES_TEXT = 32 };
 
 // "621.83 MiB", written to text and returned. Binary units: 1 MiB = 1024 x 1024 bytes.
 const char *bytes_text(double bytes, char text[BYTES_TEXT]);
+#define BYTES_STRING(bytes) bytes_text(bytes, (char[BYTES_TEXT]){""}) // the same in memory of the enclosing block
 
 #include "tensor/public_end.h"
 

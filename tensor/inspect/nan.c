@@ -93,10 +93,7 @@ typedef struct Words {
 __attribute__((format(printf, 2, 3))) static void say(Words *words, const char *format, ...)
 {
     size_t used = strlen(words->text);
-    va_list arguments;
-    va_start(arguments, format);
-    number_vformat(words->text + used, WORDS - used, format, arguments);
-    va_end(arguments);
+    FORMAT_ARGUMENTS(words->text + used, WORDS - used, format);
 }
 
 // "[1, 0]" for value 3 of a (2, 3)
@@ -127,10 +124,9 @@ static void say_what(Words *words, const Census *census, Shape shape)
 // "; input 0 x (2, 3): finite, -1 to 2"; of the output, which has no number, -1
 static void say_tensor(Words *words, const char *role, int number, const Tensor *tensor, const Real *values)
 {
-    char name[NAME_TEXT];
     char shape[SHAPE_TEXT];
     Census census = take_census(values, tensor_count(tensor));
-    tensor_name(tensor, name);
+    const char *name = TENSOR_NAME(tensor);
     say(words, "; %s", role);
     if (number >= 0) {
         say(words, " %d", number);

@@ -57,9 +57,8 @@ static void print_block(Shape shape, int d, const Real *values)
 
 static void print_title(const Tensor *tensor)
 {
-    char name[NAME_TEXT];
     char shape[SHAPE_TEXT];
-    tensor_name(tensor, name);
+    const char *name = TENSOR_NAME(tensor);
     printf("%s%s%s", name, name[0] == '\0' ? "" : " ", shape_text(tensor->shape, shape));
     if (tensor->node != NULL) {
         Where where = tensor->node->where;

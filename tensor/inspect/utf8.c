@@ -33,8 +33,7 @@ int utf8_read(const char *text, size_t n, int *code)
     if (n == 0) {
         return UTF8_CUT;
     }
-    REQUIRE(text);
-    REQUIRE(code);
+    REQUIRE(text, code);
     unsigned char first = (unsigned char)text[0];
     int length = length_from_first(first);
     int value = length == 1 ? first : first & (0x7f >> length); // 110xxxxx, 1110xxxx, 11110xxx
@@ -115,8 +114,7 @@ static bool is_hidden(int code)
 size_t utf8_show(const char *text, size_t n, char shown[UTF8_SHOWN], size_t *shown_length)
 {
     static const char names[] = "abtnvfr"; // \a to \r: 7 to 13
-    REQUIRE(shown);
-    REQUIRE(shown_length);
+    REQUIRE(shown, shown_length);
     int code = 0;
     int length = utf8_read(text, n, &code);
     if (n == 0) {

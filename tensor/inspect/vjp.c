@@ -13,14 +13,12 @@
 
 static bool is_called(const Tensor *tensor, const char *name)
 {
-    char text[NAME_TEXT];
-    return strcmp(tensor_name(tensor, text), name) == 0;
+    return strcmp(TENSOR_NAME(tensor), name) == 0;
 }
 
 Tensor *tape_find(const Tape *tape, const char *name)
 {
-    REQUIRE(tape);
-    REQUIRE(name);
+    REQUIRE(tape, name);
     for (int i = tape->n_nodes - 1; i >= 0; i--) {
         if (is_called(tape->nodes[i]->output, name)) {
             return tape->nodes[i]->output;
@@ -73,9 +71,7 @@ static void restore(void *object)
 
 static void change(Walk *walk, Tensor *tensor, Real *grad, bool requires_grad)
 {
-    walk->before = memory_grow(walk->before, walk->n, &walk->capacity, sizeof *walk->before, "a walk over the tape");
-    walk->before[walk->n] = (Before){tensor, tensor->grad, tensor->requires_grad};
-    walk->n++;
+    *LIST_ADD(walk->before, walk->n, walk->capacity, "a walk over the tape") = (Before){tensor, tensor->grad, tensor->requires_grad};
     tensor->grad = grad;
     tensor->requires_grad = requires_grad;
 }

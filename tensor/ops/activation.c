@@ -23,11 +23,7 @@ Tensor *tensor_relu(Tensor *x, Where where)
     return unary_forward(&op_relu, x, relu_value, relu_slope, 0, where);
 }
 
-static const OpCase relu_cases[] = {
-    {"relu", {SIZES(3, 4)}, 1, .unary = tensor_relu},
-};
-
-const Op op_relu = {.name = "relu", .group = OP_GROUP_ACTIVATION, .backward = unary_backward, .reads = {1}, OP_CASES(relu_cases)};
+const Op op_relu = {.name = "relu", .group = OP_GROUP_ACTIVATION, .backward = unary_backward, .reads = {1}, OP_CHECK_UNARY(relu)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = tanh(x)        dy/dx = 1 - y^2, so backward needs only y
@@ -46,19 +42,14 @@ static Real tanh_slope(UnaryPoint at)
 
 Tensor *tensor_tanh(Tensor *x, Where where)
 {
-    OpCall call = {&op_tanh, (Tensor *[]){x}, 1, where};
-    op_check(&call);
+    OP_BEGIN(call, op_tanh, where, x);
     Tensor *y = op_output(&call, x->shape);
     unary_save(y, tanh_slope, 0);
     (kernels()->tanh)(x->data, y->data, tensor_count(x)); // in parentheses: tgmath.h has a macro of that name
     return op_done(&call, y);
 }
 
-static const OpCase tanh_cases[] = {
-    {"tanh", {SIZES(3, 4)}, 1, .unary = tensor_tanh},
-};
-
-const Op op_tanh = {.name = "tanh", .group = OP_GROUP_ACTIVATION, .backward = unary_backward, .reads_output = 1, OP_CASES(tanh_cases)};
+const Op op_tanh = {.name = "tanh", .group = OP_GROUP_ACTIVATION, .backward = unary_backward, .reads_output = 1, OP_CHECK_UNARY(tanh)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = 1 / (1 + exp(-x))     dy/dx = y (1 - y)
@@ -79,11 +70,7 @@ Tensor *tensor_sigmoid(Tensor *x, Where where)
     return unary_forward(&op_sigmoid, x, sigmoid_value, sigmoid_slope, 0, where);
 }
 
-static const OpCase sigmoid_cases[] = {
-    {"sigmoid", {SIZES(3, 4)}, 1, .unary = tensor_sigmoid},
-};
-
-const Op op_sigmoid = {.name = "sigmoid", .group = OP_GROUP_ACTIVATION, .backward = unary_backward, .reads_output = 1, OP_CASES(sigmoid_cases)};
+const Op op_sigmoid = {.name = "sigmoid", .group = OP_GROUP_ACTIVATION, .backward = unary_backward, .reads_output = 1, OP_CHECK_UNARY(sigmoid)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = exp(x)         dy/dx = y
@@ -103,11 +90,7 @@ Tensor *tensor_exp(Tensor *x, Where where)
     return unary_forward(&op_exp, x, exp_value, exp_slope, 0, where);
 }
 
-static const OpCase exp_cases[] = {
-    {"exp", {SIZES(3, 4)}, 1, .unary = tensor_exp},
-};
-
-const Op op_exp = {.name = "exp", .backward = unary_backward, .reads_output = 1, OP_CASES(exp_cases)};
+const Op op_exp = {.name = "exp", .backward = unary_backward, .reads_output = 1, OP_CHECK_UNARY(exp)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = log(x)         dy/dx = 1 / x
@@ -127,11 +110,10 @@ Tensor *tensor_log(Tensor *x, Where where)
     return unary_forward(&op_log, x, log_value, log_slope, 0, where);
 }
 
-static const OpCase log_cases[] = {
-    {"log", {SIZES(3, 4)}, 1, .positive = true, .unary = tensor_log},
-};
-
-const Op op_log = {.name = "log", .backward = unary_backward, .reads = {1}, OP_CASES(log_cases)};
+const Op op_log = {.name = "log",
+                   .backward = unary_backward,
+                   .reads = {1},
+                   OP_CHECK({"log", {SIZES(3, 4)}, 1, .positive = true, .unary = tensor_log})};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = x^p            dy/dx = p x^(p - 1)
@@ -154,16 +136,10 @@ Tensor *tensor_pow(Tensor *x, double exponent, Where where)
     return unary_forward(&op_pow, x, pow_value, pow_slope, exponent, where);
 }
 
-static Tensor *pow_case(Tensor **x)
-{
-    return tensor_pow(x[0], 1.5, HERE);
-}
-
-static const OpCase pow_cases[] = {
-    {"pow", {SIZES(3, 4)}, 1, .positive = true, .forward = pow_case},
-};
-
-const Op op_pow = {.name = "pow", .backward = unary_backward, .reads = {1}, OP_CASES(pow_cases)};
+const Op op_pow = {.name = "pow",
+                   .backward = unary_backward,
+                   .reads = {1},
+                   OP_CHECK({"pow", {SIZES(3, 4)}, 1, .positive = true, .with_number = tensor_pow, .number = 1.5})};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = x g, g = (1 + tanh u) / 2, u = sqrt(2 / pi) (x + 0.044715 x^3)          (Hendrycks and Gimpel 2016, the tanh form)
@@ -209,8 +185,7 @@ void plain_gelu_backward(const Real *x, const Real *dy, bool accumulate, Real *d
 
 Tensor *tensor_gelu(Tensor *x, Where where)
 {
-    OpCall call = {&op_gelu, (Tensor *[]){x}, 1, where};
-    op_check(&call);
+    OP_BEGIN(call, op_gelu, where, x);
     Tensor *y = op_output(&call, x->shape);
     kernels()->gelu(x->data, y->data, tensor_count(x));
     return op_done(&call, y);
@@ -225,11 +200,7 @@ static void gelu_backward(TapeNode *node)
     }
 }
 
-static const OpCase gelu_cases[] = {
-    {"gelu", {SIZES(3, 4)}, 1, .unary = tensor_gelu},
-};
-
-const Op op_gelu = {.name = "gelu", .group = OP_GROUP_ACTIVATION, .backward = gelu_backward, .reads = {1}, OP_CASES(gelu_cases)};
+const Op op_gelu = {.name = "gelu", .group = OP_GROUP_ACTIVATION, .backward = gelu_backward, .reads = {1}, OP_CHECK_UNARY(gelu)};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = x P(x), P(x) = (1 + erf(x / sqrt 2)) / 2, the probability that a standard normal is below x (Hendrycks and Gimpel 2016)
@@ -260,8 +231,4 @@ Tensor *tensor_gelu_erf(Tensor *x, Where where)
     return unary_forward(&op_gelu_erf, x, gelu_erf_value, gelu_erf_slope, 0, where);
 }
 
-static const OpCase gelu_erf_cases[] = {
-    {"gelu_erf", {SIZES(3, 4)}, 1, .unary = tensor_gelu_erf},
-};
-
-const Op op_gelu_erf = {.name = "gelu_erf", .group = OP_GROUP_ACTIVATION, .backward = unary_backward, .reads = {1}, OP_CASES(gelu_erf_cases)};
+const Op op_gelu_erf = {.name = "gelu_erf", .group = OP_GROUP_ACTIVATION, .backward = unary_backward, .reads = {1}, OP_CHECK_UNARY(gelu_erf)};

@@ -5,9 +5,12 @@
 
 #include <string.h>
 
-#define SAME_SHAPE {SIZES(2, 3), SIZES(2, 3)}, 2
-#define B_REPEATED {SIZES(2, 2, 3), SIZES(3)}, 2
-#define BOTH_REPEATED {SIZES(2, 1, 3), SIZES(4, 1)}, 2
+#define BROADCAST_CASES(name) \
+    {#name, {SIZES(2, 3), SIZES(2, 3)}, 2, .binary = tensor_##name}, \
+        {#name ", b repeated", {SIZES(2, 2, 3), SIZES(3)}, 2, .binary = tensor_##name}, \
+    { \
+        #name ", both repeated", {SIZES(2, 1, 3), SIZES(4, 1)}, 2, .binary = tensor_##name \
+    }
 
 // ------------------------------------------------------------------------------------------------------------
 // y = a + b          dL/da = dL/dy, dL/db = dL/dy
@@ -45,8 +48,7 @@ static BinarySlopes add_slope(Real a, Real b)
 
 Tensor *tensor_add(Tensor *a, Tensor *b, Where where)
 {
-    OpCall call = {&op_add, (Tensor *[]){a, b}, 2, where};
-    op_check(&call);
+    OP_BEGIN(call, op_add, where, a, b);
     if (!shape_equal(a->shape, b->shape)) {
         return binary_forward(&op_add, a, b, add_value, add_slope, where);
     }
@@ -70,11 +72,7 @@ static void add_backward(TapeNode *node)
     }
 }
 
-static const OpCase add_cases[] = {
-    {"add", SAME_SHAPE, .binary = tensor_add},
-    {"add, b repeated", B_REPEATED, .binary = tensor_add},
-    {"add, both repeated", BOTH_REPEATED, .binary = tensor_add},
-};
+static const OpCase add_cases[] = {BROADCAST_CASES(add)};
 
 const Op op_add = {.name = "add", .backward = add_backward, OP_CASES(add_cases)};
 
@@ -98,11 +96,7 @@ Tensor *tensor_sub(Tensor *a, Tensor *b, Where where)
     return binary_forward(&op_sub, a, b, sub_value, sub_slope, where);
 }
 
-static const OpCase sub_cases[] = {
-    {"sub", SAME_SHAPE, .binary = tensor_sub},
-    {"sub, b repeated", B_REPEATED, .binary = tensor_sub},
-    {"sub, both repeated", BOTH_REPEATED, .binary = tensor_sub},
-};
+static const OpCase sub_cases[] = {BROADCAST_CASES(sub)};
 
 const Op op_sub = {.name = "sub", .backward = binary_backward, OP_CASES(sub_cases)};
 
@@ -124,11 +118,7 @@ Tensor *tensor_mul(Tensor *a, Tensor *b, Where where)
     return binary_forward(&op_mul, a, b, mul_value, mul_slope, where);
 }
 
-static const OpCase mul_cases[] = {
-    {"mul", SAME_SHAPE, .binary = tensor_mul},
-    {"mul, b repeated", B_REPEATED, .binary = tensor_mul},
-    {"mul, both repeated", BOTH_REPEATED, .binary = tensor_mul},
-};
+static const OpCase mul_cases[] = {BROADCAST_CASES(mul)};
 
 const Op op_mul = {.name = "mul", .backward = binary_backward, .reads = {2, 1}, OP_CASES(mul_cases)};
 
@@ -150,11 +140,7 @@ Tensor *tensor_div(Tensor *a, Tensor *b, Where where)
     return binary_forward(&op_div, a, b, div_value, div_slope, where);
 }
 
-static const OpCase div_cases[] = {
-    {"div", SAME_SHAPE, .binary = tensor_div},
-    {"div, b repeated", B_REPEATED, .binary = tensor_div},
-    {"div, both repeated", BOTH_REPEATED, .binary = tensor_div},
-};
+static const OpCase div_cases[] = {BROADCAST_CASES(div)};
 
 const Op op_div = {.name = "div", .backward = binary_backward, .reads = {2, 3}, OP_CASES(div_cases)};
 
@@ -176,16 +162,9 @@ Tensor *tensor_scale(Tensor *x, double factor, Where where)
     return unary_forward(&op_scale, x, scale_value, scale_slope, factor, where);
 }
 
-static Tensor *scale_case(Tensor **x)
-{
-    return tensor_scale(x[0], -1.7, HERE);
-}
-
-static const OpCase scale_cases[] = {
-    {"scale", {SIZES(3, 4)}, 1, .forward = scale_case},
-};
-
-const Op op_scale = {.name = "scale", .backward = unary_backward, OP_CASES(scale_cases)};
+const Op op_scale = {.name = "scale",
+                     .backward = unary_backward,
+                     OP_CHECK({"scale", {SIZES(3, 4)}, 1, .with_number = tensor_scale, .number = -1.7})};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = x + addend     dL/dx = dL/dy
@@ -206,13 +185,6 @@ Tensor *tensor_add_scalar(Tensor *x, double addend, Where where)
     return unary_forward(&op_add_scalar, x, add_scalar_value, add_scalar_slope, addend, where);
 }
 
-static Tensor *add_scalar_case(Tensor **x)
-{
-    return tensor_add_scalar(x[0], 0.6, HERE);
-}
-
-static const OpCase add_scalar_cases[] = {
-    {"add_scalar", {SIZES(3, 4)}, 1, .forward = add_scalar_case},
-};
-
-const Op op_add_scalar = {.name = "add_scalar", .backward = unary_backward, OP_CASES(add_scalar_cases)};
+const Op op_add_scalar = {.name = "add_scalar",
+                          .backward = unary_backward,
+                          OP_CHECK({"add_scalar", {SIZES(3, 4)}, 1, .with_number = tensor_add_scalar, .number = 0.6})};

@@ -168,12 +168,11 @@ typedef struct AttentionSaved {
 static AttentionSizes attention_sizes(const OpCall *call, int n_head, bool causal)
 {
     Shape qkv = call->inputs[0]->shape;
-    char text[SHAPE_TEXT];
     if (qkv.ndim != 3) {
-        op_fail(call, "qkv %s: must be (B, T, 3 C)", shape_text(qkv, text));
+        op_fail(call, "qkv %s: must be (B, T, 3 C)", SHAPE_STRING(qkv));
     }
     if (n_head < 1 || qkv.size[2] % 3 != 0 || qkv.size[2] / 3 % n_head != 0) {
-        op_fail(call, "qkv %s: the last size must be a multiple of 3 n_head = %lld", shape_text(qkv, text), 3LL * n_head);
+        op_fail(call, "qkv %s: the last size must be a multiple of 3 n_head = %lld", SHAPE_STRING(qkv), 3LL * n_head);
     }
     size_t C = (size_t)(qkv.size[2] / 3);
     size_t D = C / (size_t)n_head;
@@ -188,8 +187,7 @@ static AttentionSizes attention_sizes(const OpCall *call, int n_head, bool causa
 
 Tensor *tensor_attention(Tensor *qkv, int n_head, bool causal, Where where)
 {
-    OpCall call = {&op_attention, (Tensor *[]){qkv}, 1, where};
-    op_check(&call);
+    OP_BEGIN(call, op_attention, where, qkv);
     AttentionSizes s = attention_sizes(&call, n_head, causal);
     Tensor *y = op_output(&call, SHAPE((int)s.B, (int)s.T, (int)s.C));
     AttentionSaved *saved = op_save(y, sizeof *saved);

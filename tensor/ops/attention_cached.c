@@ -58,8 +58,7 @@ static void select_rows(const Tensor *from, const int *rows, Tensor *to)
 
 KVCache *kv_cache_select(const KVCache *cache, const int *rows, int B)
 {
-    REQUIRE(cache);
-    REQUIRE(rows);
+    REQUIRE(cache, rows);
     Shape keys = cache->keys->shape; // (B, n_head, room, D)
     for (int b = 0; b < B; b++) {
         if (rows[b] < 0 || rows[b] >= keys.size[0]) {
@@ -80,10 +79,8 @@ static CachedSizes cached_sizes(const Tensor *qkv, const KVCache *cache, Where w
     Shape keys = cache->keys->shape; // (B, n_head, room, D)
     Shape expected = {3, {keys.size[0], qkv->shape.size[1], 3 * keys.size[1] * keys.size[3]}};
     if (!shape_equal(qkv->shape, expected)) {
-        char text[SHAPE_TEXT];
-        char keys_text[SHAPE_TEXT];
         fail_mistake(where, "tensor_attention_cached: qkv %s does not fit keys %s: (B, T, 3 C) and (B, n_head, room, C / n_head)",
-                     shape_text(qkv->shape, text), shape_text(keys, keys_text));
+                     SHAPE_STRING(qkv->shape), SHAPE_STRING(keys));
     }
     int T = qkv->shape.size[1];
     if (T > keys.size[2] - cache->length) {
@@ -113,8 +110,7 @@ static void append(const CachedSizes *s, const Real *from, Real *cached)
 
 Tensor *tensor_attention_cached(Tensor *qkv, KVCache *cache, Where where)
 {
-    OpCall call = {&op_attention, (Tensor *[]){qkv}, 1, where};
-    op_check(&call);
+    OP_BEGIN(call, op_attention, where, qkv);
     if (cache == NULL) {
         fail_mistake(where, "tensor_attention_cached: the cache is NULL");
     }

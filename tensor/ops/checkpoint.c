@@ -18,9 +18,13 @@ typedef struct Checkpoint {
     TapeFunction *of_one; // instead of function, or NULL
     void *context;
     Random *random; // NULL: it draws none
-    Random before;  // random as it was when forward began,
-    Random after;   // and before backward ran f again
+    Random before;  // random as it was when forward began
 } Checkpoint;
+
+typedef struct KeptDraws {
+    Random *random;
+    Random value;
+} KeptDraws;
 
 static void empty(void *inner)
 {
@@ -50,14 +54,8 @@ static Tensor **enter(Tape *tape, Tensor **x, int n, const char *scope, Where ca
 
 static void put_draws_back(void *object)
 {
-    Checkpoint *c = object;
-    *c->random = c->before;
-}
-
-static void put_draws_forward(void *object)
-{
-    Checkpoint *c = object;
-    *c->random = c->after;
+    KeptDraws *kept = object;
+    *kept->random = kept->value;
 }
 
 static Tensor *run(const Checkpoint *c, Tensor **x)
@@ -74,12 +72,12 @@ static Tensor *checkpoint_forward(Checkpoint checkpoint, Tensor **x, int n, Wher
         op_fail(&call, "function is NULL");
     }
     Tape *tape = tape_current();
-    if (random != NULL) {
-        checkpoint.before = *random;
-    }
+    KeptDraws kept = {.random = random};
     int frame = unwind_begin();
     if (random != NULL) {
-        unwind_add_on_failure(put_draws_back, &checkpoint);
+        checkpoint.before = *random;
+        kept.value = *random;
+        unwind_add_on_failure(put_draws_back, &kept);
     }
     Tensor **leaves = enter(tape, x, n, tape->scope, tape_user_line(where));
     tape_no_grad_begin();
@@ -135,9 +133,8 @@ static void check_parameters(const TapeNode *node, const Tape *inner)
         for (int k = 0; k < again->n_inputs; k++) {
             const Tensor *x = tensor_owner(again->inputs[k]);
             if (x->tape == NULL && tensor_changed_since(x, node->recorded)) {
-                char name[NAME_TEXT];
                 fail_mistake(node->where, "tensor_checkpoint, backward of node %d: %s was changed at %s:%d, %s(), after the function had read it",
-                             node->index, tensor_name(x, name), x->change->where.file, x->change->where.line, x->change->where.function);
+                             node->index, TENSOR_NAME(x), x->change->where.file, x->change->where.line, x->change->where.function);
             }
         }
     }
@@ -147,10 +144,11 @@ static void checkpoint_backward(TapeNode *node)
 {
     Checkpoint *c = node->saved;
     Tape *tape = node->output->tape;
+    KeptDraws kept = {.random = c->random}; // as it was before f runs again
     int frame = unwind_begin();
     if (c->random != NULL) {
-        c->after = *c->random;
-        unwind_add(put_draws_forward, c);
+        kept.value = *c->random;
+        unwind_add(put_draws_back, &kept);
         *c->random = c->before;
     }
     // forward was: y = f(x)

@@ -6,8 +6,7 @@
 
 Tensor *tensor_detach(Tensor *x, Where where)
 {
-    OpCall call = {&op_detach, (Tensor *[]){x}, 1, where};
-    op_check(&call);
+    OP_BEGIN(call, op_detach, where, x);
     Tensor *y = op_output_view(&call, x->shape, x->data);
     y->requires_grad = false;
     return op_done(&call, y);
@@ -26,8 +25,4 @@ static Tensor *detach_case(Tensor **x)
     return tensor_mul(x[0], tensor_detach(constant, HERE), HERE);
 }
 
-static const OpCase detach_cases[] = {
-    {"detach", {SIZES(2, 3)}, 1, .forward = detach_case},
-};
-
-const Op op_detach = {.name = "detach", .backward = detach_backward, OP_CASES(detach_cases)};
+const Op op_detach = {.name = "detach", .backward = detach_backward, OP_CHECK({"detach", {SIZES(2, 3)}, 1, .forward = detach_case})};

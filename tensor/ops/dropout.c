@@ -6,8 +6,7 @@
 
 Tensor *tensor_dropout(Tensor *x, double p, Random *random, Where where)
 {
-    OpCall call = {&op_dropout, (Tensor *[]){x}, 1, where};
-    op_check(&call);
+    OP_BEGIN(call, op_dropout, where, x);
     if (!(p >= 0 && p < 1)) {
         op_fail(&call, "p = %g: must be at least 0 and below 1", p);
     }
@@ -30,11 +29,8 @@ static void dropout_backward(TapeNode *node)
     const Real *mask = node->saved;
     const Real *dy = node->output->grad;
     Real *dx = op_grad(node->inputs[0]);
-    if (dx == NULL) {
-        return;
-    }
     size_t n = tensor_count(node->output);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; dx != NULL && i < n; i++) {
         dx[i] += dy[i] * mask[i];
     }
 }
@@ -47,8 +43,4 @@ static Tensor *dropout_case(Tensor **x)
     return tensor_dropout(x[0], 0.4, &random, HERE);
 }
 
-static const OpCase dropout_cases[] = {
-    {"dropout", {SIZES(4, 5)}, 1, .forward = dropout_case},
-};
-
-const Op op_dropout = {.name = "dropout", .backward = dropout_backward, OP_CASES(dropout_cases)};
+const Op op_dropout = {.name = "dropout", .backward = dropout_backward, OP_CHECK({"dropout", {SIZES(4, 5)}, 1, .forward = dropout_case})};

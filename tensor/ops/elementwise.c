@@ -15,8 +15,7 @@ void unary_save(Tensor *y, UnaryFormula *slope, double parameter)
 
 Tensor *unary_forward(const Op *op, Tensor *x, UnaryFormula *value, UnaryFormula *slope, double parameter, Where where)
 {
-    OpCall call = {op, (Tensor *[]){x}, 1, where};
-    op_check(&call);
+    OP_BEGIN(call, *op, where, x);
     if (!real_holds(parameter)) {
         op_fail(&call, "%g (expected a number within " REAL_NAME ")", parameter);
     }
@@ -37,11 +36,8 @@ void unary_backward(TapeNode *node)
     Tensor *x = node->inputs[0];
     const UnarySaved *saved = node->saved;
     Real *dx = op_grad(x);
-    if (dx == NULL) {
-        return;
-    }
     size_t n = tensor_count(x);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; dx != NULL && i < n; i++) {
         dx[i] += y->grad[i] * saved->slope((UnaryPoint){x->data[i], y->data[i], saved->parameter});
     }
 }
@@ -53,8 +49,7 @@ typedef struct BinarySaved {
 
 Tensor *binary_forward(const Op *op, Tensor *a, Tensor *b, BinaryValue *value, BinarySlope *slope, Where where)
 {
-    OpCall call = {op, (Tensor *[]){a, b}, 2, where};
-    op_check(&call);
+    OP_BEGIN(call, *op, where, a, b);
     Broadcast plan = broadcast_plan(&call);
     Tensor *y = op_output(&call, plan.shape);
     BinarySaved *saved = op_save(y, sizeof *saved);
@@ -143,10 +138,7 @@ Broadcast broadcast_plan(const OpCall *call)
     int missing = MAX_DIMS - plan.shape.ndim;
     for (int d = 0; d < MAX_DIMS; d++) {
         if (a_size[d] != b_size[d] && a_size[d] != 1 && b_size[d] != 1) {
-            char a_text[SHAPE_TEXT];
-            char b_text[SHAPE_TEXT];
-            op_fail(call, "%s and %s: sizes %d and %d differ, and neither is 1", shape_text(a, a_text), shape_text(b, b_text), a_size[d],
-                    b_size[d]);
+            op_fail(call, "%s and %s: sizes %d and %d differ, and neither is 1", SHAPE_STRING(a), SHAPE_STRING(b), a_size[d], b_size[d]);
         }
         plan.size[d] = a_size[d] > b_size[d] ? a_size[d] : b_size[d];
         if (d >= missing) {

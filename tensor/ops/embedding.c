@@ -10,8 +10,7 @@ static void embedding_check(const OpCall *call, const int *ids, int B, int T)
 {
     Shape weight = call->inputs[0]->shape;
     if (weight.ndim != 2) {
-        char text[SHAPE_TEXT];
-        op_fail(call, "weight %s: must have 2 dimensions", shape_text(weight, text));
+        op_fail(call, "weight %s: must have 2 dimensions", SHAPE_STRING(weight));
     }
     if (B < 1 || T < 1) {
         op_fail(call, "B = %d, T = %d: each must be at least 1", B, T);
@@ -29,8 +28,7 @@ static void embedding_check(const OpCall *call, const int *ids, int B, int T)
 
 Tensor *tensor_embedding(Tensor *weight, const int *ids, int B, int T, Where where)
 {
-    OpCall call = {&op_embedding, (Tensor *[]){weight}, 1, where};
-    op_check(&call);
+    OP_BEGIN(call, op_embedding, where, weight);
     embedding_check(&call, ids, B, T);
     int C = shape_last(weight->shape);
     Tensor *y = op_output(&call, SHAPE(B, T, C));
@@ -50,12 +48,9 @@ static void embedding_backward(TapeNode *node)
     const int *ids = node->saved;
     const Real *dy = node->output->grad;      // (B, T, C)
     Real *dweight = op_grad(node->inputs[0]); // (V, C)
-    if (dweight == NULL) {
-        return;
-    }
     size_t C = (size_t)shape_last(node->output->shape);
     size_t n = tensor_count(node->output) / C;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; dweight != NULL && i < n; i++) {
         Real *drow = dweight + (size_t)ids[i] * C;
         for (size_t c = 0; c < C; c++) {
             drow[c] += dy[i * C + c];
@@ -70,8 +65,7 @@ static Tensor *embedding_case(Tensor **x)
     return tensor_embedding(x[0], ids, 2, 2, HERE);
 }
 
-static const OpCase embedding_cases[] = {
-    {"embedding", {SIZES(4, 3)}, 1, .forward = embedding_case},
-};
-
-const Op op_embedding = {.name = "embedding", .group = OP_GROUP_PRODUCT, .backward = embedding_backward, OP_CASES(embedding_cases)};
+const Op op_embedding = {.name = "embedding",
+                         .group = OP_GROUP_PRODUCT,
+                         .backward = embedding_backward,
+                         OP_CHECK({"embedding", {SIZES(4, 3)}, 1, .forward = embedding_case})};

@@ -96,18 +96,14 @@ static void layernorm_check(const OpCall *call)
     Shape x = call->inputs[0]->shape;
     Shape expected = SHAPE(shape_last(x));
     if (x.ndim < 1 || !shape_equal(call->inputs[1]->shape, expected) || !shape_equal(call->inputs[2]->shape, expected)) {
-        char x_text[SHAPE_TEXT];
-        char weight_text[SHAPE_TEXT];
-        char bias_text[SHAPE_TEXT];
-        op_fail(call, "x %s, weight %s, bias %s: weight and bias must have shape (%d)", shape_text(x, x_text),
-                shape_text(call->inputs[1]->shape, weight_text), shape_text(call->inputs[2]->shape, bias_text), shape_last(x));
+        op_fail(call, "x %s, weight %s, bias %s: weight and bias must have shape (%d)", SHAPE_STRING(x), SHAPE_STRING(call->inputs[1]->shape),
+                SHAPE_STRING(call->inputs[2]->shape), shape_last(x));
     }
 }
 
 Tensor *tensor_layernorm(Tensor *x, Tensor *weight, Tensor *bias, double eps, Where where)
 {
-    OpCall call = {&op_layernorm, (Tensor *[]){x, weight, bias}, 3, where};
-    op_check(&call);
+    OP_BEGIN(call, op_layernorm, where, x, weight, bias);
     layernorm_check(&call);
     op_check_eps(&call, eps);
     Tensor *y = op_output(&call, x->shape); // (..., C)

@@ -11,12 +11,9 @@
 
 Tensor *tensor_mse_loss(Tensor *x, Tensor *target, Where where)
 {
-    OpCall call = {&op_mse_loss, (Tensor *[]){x, target}, 2, where};
-    op_check(&call);
+    OP_BEGIN(call, op_mse_loss, where, x, target);
     if (!shape_equal(x->shape, target->shape)) {
-        char x_text[SHAPE_TEXT];
-        char target_text[SHAPE_TEXT];
-        op_fail(&call, "x %s, target %s: the shapes must be equal", shape_text(x->shape, x_text), shape_text(target->shape, target_text));
+        op_fail(&call, "x %s, target %s: the shapes must be equal", SHAPE_STRING(x->shape), SHAPE_STRING(target->shape));
     }
     Tensor *y = op_output(&call, SHAPE_SCALAR);
     size_t n = tensor_count(x);
@@ -47,11 +44,11 @@ static void mse_loss_backward(TapeNode *node)
     }
 }
 
-static const OpCase mse_loss_cases[] = {
-    {"mse_loss", {SIZES(2, 3), SIZES(2, 3)}, 2, .binary = tensor_mse_loss},
-};
-
-const Op op_mse_loss = {.name = "mse_loss", .group = OP_GROUP_LOSS, .backward = mse_loss_backward, .reads = {3, 3}, OP_CASES(mse_loss_cases)};
+const Op op_mse_loss = {.name = "mse_loss",
+                        .group = OP_GROUP_LOSS,
+                        .backward = mse_loss_backward,
+                        .reads = {3, 3},
+                        OP_CHECK({"mse_loss", {SIZES(2, 3), SIZES(2, 3)}, 2, .binary = tensor_mse_loss})};
 
 // ------------------------------------------------------------------------------------------------------------
 // L = mean over the N rows of  z - x[target],  z = log sum_j exp(x_j)          torch: F.cross_entropy(logits, targets, ignore_index=-1)
@@ -118,8 +115,7 @@ static size_t cross_entropy_check(const OpCall *call, const int *targets, size_t
 
 Tensor *tensor_cross_entropy(Tensor *logits, const int *targets, Where where)
 {
-    OpCall call = {&op_cross_entropy, (Tensor *[]){logits}, 1, where};
-    op_check(&call);
+    OP_BEGIN(call, op_cross_entropy, where, logits);
     size_t V = (size_t)shape_last(logits->shape);
     size_t rows = tensor_count(logits) / V;
     size_t n_counted = cross_entropy_check(&call, targets, rows);

@@ -30,15 +30,20 @@ void plain_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const R
     }
 }
 
-void plain_gemm_batch(const GemmBatch *g)
+void gemm_batch_part(const GemmBatch *g, GemmKernel *gemm, size_t start, size_t end)
 {
     int lda = g->transpose_a ? g->M : g->K;
     int ldb = g->transpose_b ? g->K : g->N;
-    for (size_t i = 0; i < g->count; i++) {
+    for (size_t i = start; i < end; i++) {
         bool accumulate = g->accumulate || (g->c_step == 0 && i > 0);
-        plain_gemm(g->transpose_a, g->transpose_b, g->M, g->N, g->K, g->A + i * g->a_step, lda, g->B + i * g->b_step, ldb, accumulate,
-                   g->C + i * g->c_step, g->N);
+        gemm(g->transpose_a, g->transpose_b, g->M, g->N, g->K, g->A + i * g->a_step, lda, g->B + i * g->b_step, ldb, accumulate,
+             g->C + i * g->c_step, g->N);
     }
+}
+
+void plain_gemm_batch(const GemmBatch *g)
+{
+    gemm_batch_part(g, plain_gemm, 0, g->count);
 }
 
 // sum_j = the sum of column j
@@ -82,24 +87,8 @@ void plain_linear_backward(const LinearSizes *s, const Real *x, const Real *dy, 
 typedef struct MatmulSizes {
     size_t matrices;
     int M, N, K;
-    bool b_shared; // one b for all matrices of a
+    size_t a_step, b_step, y_step; // the number of values in one matrix, and so the distance to the next; 0 for a shared b
 } MatmulSizes;
-
-// The number of values in one matrix, and so the distance to the next; 0 for a shared b.
-static size_t a_matrix(const MatmulSizes *s)
-{
-    return (size_t)s->M * (size_t)s->K;
-}
-
-static size_t b_matrix(const MatmulSizes *s)
-{
-    return s->b_shared ? 0 : (size_t)s->K * (size_t)s->N;
-}
-
-static size_t y_matrix(const MatmulSizes *s)
-{
-    return (size_t)s->M * (size_t)s->N;
-}
 
 static bool leading_sizes_equal(Shape a, Shape b)
 {
@@ -118,29 +107,29 @@ static MatmulSizes matmul_sizes(const OpCall *call)
 {
     Shape a = call->inputs[0]->shape;
     Shape b = call->inputs[1]->shape;
-    char a_text[SHAPE_TEXT];
-    char b_text[SHAPE_TEXT];
     if (a.ndim < 2 || b.ndim < 2) {
-        op_fail(call, "%s x %s: both need at least 2 dimensions", shape_text(a, a_text), shape_text(b, b_text));
+        op_fail(call, "%s x %s: both need at least 2 dimensions", SHAPE_STRING(a), SHAPE_STRING(b));
     }
     int inner_a = a.size[a.ndim - 1];
     int inner_b = b.size[b.ndim - 2];
     if (inner_a != inner_b) {
-        op_fail(call, "%s x %s: inner sizes %d and %d differ", shape_text(a, a_text), shape_text(b, b_text), inner_a, inner_b);
+        op_fail(call, "%s x %s: inner sizes %d and %d differ", SHAPE_STRING(a), SHAPE_STRING(b), inner_a, inner_b);
     }
     bool b_shared = b.ndim == 2;
     if (!b_shared && !leading_sizes_equal(a, b)) {
-        op_fail(call, "%s x %s: leading sizes differ, and b is not one matrix for all", shape_text(a, a_text), shape_text(b, b_text));
+        op_fail(call, "%s x %s: leading sizes differ, and b is not one matrix for all", SHAPE_STRING(a), SHAPE_STRING(b));
     }
-    int M = a.size[a.ndim - 2];
-    size_t matrices = shape_count(a) / ((size_t)M * (size_t)inner_a);
-    return (MatmulSizes){.matrices = matrices, .M = M, .N = b.size[b.ndim - 1], .K = inner_a, .b_shared = b_shared};
+    MatmulSizes s = {.M = a.size[a.ndim - 2], .N = b.size[b.ndim - 1], .K = inner_a};
+    s.a_step = (size_t)s.M * (size_t)s.K;
+    s.b_step = b_shared ? 0 : (size_t)s.K * (size_t)s.N;
+    s.y_step = (size_t)s.M * (size_t)s.N;
+    s.matrices = shape_count(a) / s.a_step;
+    return s;
 }
 
 Tensor *tensor_matmul(Tensor *a, Tensor *b, Where where)
 {
-    OpCall call = {&op_matmul, (Tensor *[]){a, b}, 2, where};
-    op_check(&call);
+    OP_BEGIN(call, op_matmul, where, a, b);
     MatmulSizes s = matmul_sizes(&call);
     Shape shape = a->shape;
     shape.size[shape.ndim - 1] = s.N;
@@ -148,18 +137,7 @@ Tensor *tensor_matmul(Tensor *a, Tensor *b, Where where)
     MatmulSizes *saved = op_save(y, sizeof s);
     *saved = s;
 
-    kernels()->gemm_batch(&(GemmBatch){
-        .count = s.matrices,
-        .M = s.M,
-        .N = s.N,
-        .K = s.K,
-        .A = a->data,
-        .B = b->data,
-        .C = y->data,
-        .a_step = a_matrix(&s),
-        .b_step = b_matrix(&s),
-        .c_step = y_matrix(&s),
-    });
+    kernels()->gemm_batch(&(GemmBatch){false, false, false, s.matrices, s.M, s.N, s.K, a->data, b->data, y->data, s.a_step, s.b_step, s.y_step});
     return op_done(&call, y);
 }
 
@@ -173,37 +151,13 @@ static void matmul_backward(TapeNode *node)
     // forward was: y_i = a_i b_i
     GradTarget da = op_grad_target(a);
     if (da.values != NULL) {
-        kernels()->gemm_batch(&(GemmBatch){
-            .transpose_b = true,
-            .accumulate = da.accumulate,
-            .count = s.matrices,
-            .M = s.M,
-            .N = s.K,
-            .K = s.N,
-            .A = dy,
-            .B = b->data,
-            .C = da.values,
-            .a_step = y_matrix(&s),
-            .b_step = b_matrix(&s),
-            .c_step = a_matrix(&s),
-        });
+        kernels()->gemm_batch(
+            &(GemmBatch){false, true, da.accumulate, s.matrices, s.M, s.K, s.N, dy, b->data, da.values, s.y_step, s.b_step, s.a_step});
     }
     GradTarget db = op_grad_target(b);
     if (db.values != NULL) {
-        kernels()->gemm_batch(&(GemmBatch){
-            .transpose_a = true,
-            .accumulate = db.accumulate,
-            .count = s.matrices,
-            .M = s.K,
-            .N = s.N,
-            .K = s.M,
-            .A = a->data,
-            .B = dy,
-            .C = db.values,
-            .a_step = a_matrix(&s),
-            .b_step = y_matrix(&s),
-            .c_step = b_matrix(&s),
-        });
+        kernels()->gemm_batch(
+            &(GemmBatch){true, false, db.accumulate, s.matrices, s.K, s.N, s.M, a->data, dy, db.values, s.a_step, s.y_step, s.b_step});
     }
 }
 
@@ -223,21 +177,23 @@ static void linear_check(const OpCall *call, bool has_bias)
 {
     Shape x = call->inputs[0]->shape;
     Shape weight = call->inputs[1]->shape;
-    char x_text[SHAPE_TEXT];
-    char weight_text[SHAPE_TEXT];
     if (weight.ndim != 2 || x.ndim < 1) {
-        op_fail(call, "x %s, weight %s: x needs at least 1 dimension, the weight exactly 2", shape_text(x, x_text),
-                shape_text(weight, weight_text));
+        op_fail(call, "x %s, weight %s: x needs at least 1 dimension, the weight exactly 2", SHAPE_STRING(x), SHAPE_STRING(weight));
     }
     if (shape_last(x) != shape_last(weight)) {
-        op_fail(call, "x %s, weight %s: x ends in %d value%s, the weight takes %d", shape_text(x, x_text), shape_text(weight, weight_text),
-                shape_last(x), shape_last(x) == 1 ? "" : "s", shape_last(weight));
+        op_fail(call, "x %s, weight %s: x ends in %d value%s, the weight takes %d", SHAPE_STRING(x), SHAPE_STRING(weight), shape_last(x),
+                shape_last(x) == 1 ? "" : "s", shape_last(weight));
     }
     if (has_bias && !shape_equal(call->inputs[2]->shape, SHAPE(weight.size[0]))) {
-        char bias_text[SHAPE_TEXT];
-        op_fail(call, "weight %s, bias %s: the bias must have shape (%d)", shape_text(weight, weight_text),
-                shape_text(call->inputs[2]->shape, bias_text), weight.size[0]);
+        op_fail(call, "weight %s, bias %s: the bias must have shape (%d)", SHAPE_STRING(weight), SHAPE_STRING(call->inputs[2]->shape),
+                weight.size[0]);
     }
+}
+
+static LinearSizes linear_sizes(const Tensor *x, const Tensor *weight)
+{
+    int K = weight->shape.size[1];
+    return (LinearSizes){.M = (int)(tensor_count(x) / (size_t)K), .N = weight->shape.size[0], .K = K};
 }
 
 Tensor *tensor_linear(Tensor *x, Tensor *weight, Tensor *bias, Where where)
@@ -246,14 +202,12 @@ Tensor *tensor_linear(Tensor *x, Tensor *weight, Tensor *bias, Where where)
     OpCall call = {&op_linear, (Tensor *[]){x, weight, bias}, has_bias ? 3 : 2, where};
     op_check(&call);
     linear_check(&call, has_bias);
-    int N = weight->shape.size[0];
-    int K = weight->shape.size[1];
-    int M = (int)(tensor_count(x) / (size_t)K);
+    LinearSizes s = linear_sizes(x, weight);
     Shape shape = x->shape;
-    shape.size[shape.ndim - 1] = N;
+    shape.size[shape.ndim - 1] = s.N;
     Tensor *y = op_output(&call, shape);
 
-    kernels()->linear(&(LinearSizes){M, N, K}, x->data, weight->data, has_bias ? bias->data : NULL, y->data);
+    kernels()->linear(&s, x->data, weight->data, has_bias ? bias->data : NULL, y->data);
     return op_done(&call, y);
 }
 
@@ -262,21 +216,19 @@ static void linear_backward(TapeNode *node)
     Tensor *x = node->inputs[0];
     Tensor *weight = node->inputs[1];
     const Real *dy = node->output->grad; // (M, N)
-    int N = weight->shape.size[0];
-    int K = weight->shape.size[1];
-    int M = (int)(tensor_count(x) / (size_t)K);
+    LinearSizes s = linear_sizes(x, weight);
 
     // forward was: y = x W^T + b
     GradTarget dx = op_grad_target(x); // (M, K)
     if (dx.values != NULL) {
-        kernels()->gemm(false, false, M, K, N, dy, N, weight->data, K, dx.accumulate, dx.values, K);
+        kernels()->gemm(false, false, s.M, s.K, s.N, dy, s.N, weight->data, s.K, dx.accumulate, dx.values, s.K);
     }
     GradTarget dweight = op_grad_target(weight); // (N, K)
     GradTarget dbias = {NULL, false};            // (N)
     if (node->n_inputs == 3) {
         dbias = op_grad_target(node->inputs[2]);
     }
-    kernels()->linear_backward(&(LinearSizes){M, N, K}, x->data, dy, dweight, dbias);
+    kernels()->linear_backward(&s, x->data, dy, dweight, dbias);
 }
 
 static Tensor *linear_case(Tensor **x)

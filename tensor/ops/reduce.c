@@ -35,10 +35,7 @@ static void reduce_backward(TapeNode *node)
     AxisView view = saved->view;
     const Real *dy = node->output->grad;
     Real *dx = op_grad(node->inputs[0]);
-    if (dx == NULL) {
-        return;
-    }
-    for (size_t o = 0; o < view.outer; o++) {
+    for (size_t o = 0; dx != NULL && o < view.outer; o++) {
         for (size_t i = 0; i < view.n; i++) {
             for (size_t k = 0; k < view.inner; k++) {
                 dx[(o * view.n + i) * view.inner + k] += (Real)saved->factor * dy[o * view.inner + k];
@@ -52,8 +49,7 @@ static void reduce_backward(TapeNode *node)
 
 static Tensor *reduce_all(const Op *op, Tensor *x, bool mean, Where where)
 {
-    OpCall call = {op, (Tensor *[]){x}, 1, where};
-    op_check(&call);
+    OP_BEGIN(call, *op, where, x);
     AxisView all = {.outer = 1, .n = tensor_count(x), .inner = 1};
     return reduce_forward(&call, all, SHAPE_SCALAR, mean);
 }
@@ -68,24 +64,15 @@ Tensor *tensor_mean(Tensor *x, Where where)
     return reduce_all(&op_mean, x, true, where);
 }
 
-static const OpCase sum_cases[] = {
-    {"sum", {SIZES(2, 3)}, 1, .unary = tensor_sum},
-};
-
-static const OpCase mean_cases[] = {
-    {"mean", {SIZES(2, 3)}, 1, .unary = tensor_mean},
-};
-
-const Op op_sum = {.name = "sum", .backward = reduce_backward, OP_CASES(sum_cases)};
-const Op op_mean = {.name = "mean", .backward = reduce_backward, OP_CASES(mean_cases)};
+const Op op_sum = {.name = "sum", .backward = reduce_backward, OP_CHECK({"sum", {SIZES(2, 3)}, 1, .unary = tensor_sum})};
+const Op op_mean = {.name = "mean", .backward = reduce_backward, OP_CHECK({"mean", {SIZES(2, 3)}, 1, .unary = tensor_mean})};
 
 // ------------------------------------------------------------------------------------------------------------
 // Along one axis, whose size becomes 1, so that the result broadcasts back against x.          torch: x.sum(axis, keepdim=True)
 
 static Tensor *reduce_axis(const Op *op, Tensor *x, int axis, bool mean, Where where)
 {
-    OpCall call = {op, (Tensor *[]){x}, 1, where};
-    op_check(&call);
+    OP_BEGIN(call, *op, where, x);
     int d = shape_axis(&call, x->shape, axis);
     Shape shape = x->shape;
     shape.size[d] = 1;
@@ -112,13 +99,5 @@ static Tensor *mean_axis_case(Tensor **x)
     return tensor_mean_axis(x[0], -1, HERE);
 }
 
-static const OpCase sum_axis_cases[] = {
-    {"sum_axis", {SIZES(2, 3, 2)}, 1, .forward = sum_axis_case},
-};
-
-static const OpCase mean_axis_cases[] = {
-    {"mean_axis", {SIZES(2, 3)}, 1, .forward = mean_axis_case},
-};
-
-const Op op_sum_axis = {.name = "sum_axis", .backward = reduce_backward, OP_CASES(sum_axis_cases)};
-const Op op_mean_axis = {.name = "mean_axis", .backward = reduce_backward, OP_CASES(mean_axis_cases)};
+const Op op_sum_axis = {.name = "sum_axis", .backward = reduce_backward, OP_CHECK({"sum_axis", {SIZES(2, 3, 2)}, 1, .forward = sum_axis_case})};
+const Op op_mean_axis = {.name = "mean_axis", .backward = reduce_backward, OP_CHECK({"mean_axis", {SIZES(2, 3)}, 1, .forward = mean_axis_case})};

@@ -56,13 +56,9 @@ static void rmsnorm_row_backward(const Real *x, const Real *weight, size_t C, Wi
 
 Tensor *tensor_rmsnorm(Tensor *x, Tensor *weight, double eps, Where where)
 {
-    OpCall call = {&op_rmsnorm, (Tensor *[]){x, weight}, 2, where};
-    op_check(&call);
+    OP_BEGIN(call, op_rmsnorm, where, x, weight);
     if (x->shape.ndim < 1 || !shape_equal(weight->shape, SHAPE(shape_last(x->shape)))) {
-        char x_text[SHAPE_TEXT];
-        char weight_text[SHAPE_TEXT];
-        op_fail(&call, "x %s, weight %s: weight must have shape (%d)", shape_text(x->shape, x_text), shape_text(weight->shape, weight_text),
-                shape_last(x->shape));
+        op_fail(&call, "x %s, weight %s: weight must have shape (%d)", SHAPE_STRING(x->shape), SHAPE_STRING(weight->shape), shape_last(x->shape));
     }
     op_check_eps(&call, eps);
     Tensor *y = op_output(&call, x->shape); // (..., C)

@@ -22,8 +22,7 @@ int shape_axis(const OpCall *call, Shape shape, int axis)
 {
     int from_front = axis < 0 ? axis + shape.ndim : axis;
     if (from_front < 0 || from_front >= shape.ndim) {
-        char text[SHAPE_TEXT];
-        op_fail(call, "axis %d: shape %s has axes %d to %d", axis, shape_text(shape, text), -shape.ndim, shape.ndim - 1);
+        op_fail(call, "axis %d: shape %s has axes %d to %d", axis, SHAPE_STRING(shape), -shape.ndim, shape.ndim - 1);
     }
     return from_front;
 }
@@ -33,13 +32,11 @@ int shape_axis(const OpCall *call, Shape shape, int axis)
 
 Tensor *tensor_reshape(Tensor *x, Shape shape, Where where)
 {
-    OpCall call = {&op_reshape, (Tensor *[]){x}, 1, where};
-    op_check(&call);
+    OP_BEGIN(call, op_reshape, where, x);
     shape_check("tensor_reshape", shape, where);
     if (shape_count(shape) != tensor_count(x)) {
-        char from[SHAPE_TEXT];
         char to[SHAPE_TEXT];
-        op_fail(&call, "%s to %s: %zu value%s not %zu", shape_text(x->shape, from), shape_text(shape, to), tensor_count(x),
+        op_fail(&call, "%s to %s: %zu value%s not %zu", SHAPE_STRING(x->shape), shape_text(shape, to), tensor_count(x),
                 tensor_count(x) == 1 ? " is" : "s are", shape_count(shape));
     }
     return op_done(&call, op_output_view(&call, shape, x->data));
@@ -59,11 +56,7 @@ static Tensor *reshape_case(Tensor **x)
     return tensor_reshape(x[0], SHAPE(3, 2, 2), HERE);
 }
 
-static const OpCase reshape_cases[] = {
-    {"reshape", {SIZES(2, 6)}, 1, .forward = reshape_case},
-};
-
-const Op op_reshape = {.name = "reshape", .backward = reshape_backward, OP_CASES(reshape_cases)};
+const Op op_reshape = {.name = "reshape", .backward = reshape_backward, OP_CHECK({"reshape", {SIZES(2, 6)}, 1, .forward = reshape_case})};
 
 // ------------------------------------------------------------------------------------------------------------
 // transpose: y[..., j, ..., i, ...] = x[..., i, ..., j, ...]
@@ -102,8 +95,7 @@ static size_t transpose_row(const TransposePlan *plan, size_t row)
 
 Tensor *tensor_transpose(Tensor *x, int axis_a, int axis_b, Where where)
 {
-    OpCall call = {&op_transpose, (Tensor *[]){x}, 1, where};
-    op_check(&call);
+    OP_BEGIN(call, op_transpose, where, x);
     int a = shape_axis(&call, x->shape, axis_a);
     int b = shape_axis(&call, x->shape, axis_b);
     Shape shape = x->shape;
@@ -130,12 +122,9 @@ static void transpose_backward(TapeNode *node)
     const Tensor *y = node->output;
     const TransposePlan *plan = node->saved;
     Real *dx = op_grad(node->inputs[0]);
-    if (dx == NULL) {
-        return;
-    }
     size_t columns = (size_t)shape_last(y->shape);
     size_t rows = tensor_count(y) / columns;
-    for (size_t row = 0; row < rows; row++) {
+    for (size_t row = 0; dx != NULL && row < rows; row++) {
         size_t from = transpose_row(plan, row);
         for (size_t j = 0; j < columns; j++) {
             // forward was: y[row, j] = x[from + j step]
@@ -178,12 +167,10 @@ typedef struct SliceSaved {
 
 Tensor *tensor_slice(Tensor *x, int axis, int start, int length, Where where)
 {
-    OpCall call = {&op_slice, (Tensor *[]){x}, 1, where};
-    op_check(&call);
+    OP_BEGIN(call, op_slice, where, x);
     int d = shape_axis(&call, x->shape, axis);
     if (start < 0 || length < 1 || start > x->shape.size[d] - length) {
-        char text[SHAPE_TEXT];
-        op_fail(&call, "%d value%s from %d on: axis %d of %s has %d", length, length == 1 ? "" : "s", start, d, shape_text(x->shape, text),
+        op_fail(&call, "%d value%s from %d on: axis %d of %s has %d", length, length == 1 ? "" : "s", start, d, SHAPE_STRING(x->shape),
                 x->shape.size[d]);
     }
     Shape shape = x->shape;
@@ -205,11 +192,8 @@ static void slice_backward(TapeNode *node)
     const SliceSaved *saved = node->saved;
     const Real *dy = node->output->grad;
     Real *dx = op_grad(node->inputs[0]);
-    if (dx == NULL) {
-        return;
-    }
     size_t run = saved->length * saved->view.inner;
-    for (size_t o = 0; o < saved->view.outer; o++) {
+    for (size_t o = 0; dx != NULL && o < saved->view.outer; o++) {
         Real *to = dx + (o * saved->view.n + saved->start) * saved->view.inner;
         for (size_t i = 0; i < run; i++) {
             to[i] += dy[o * run + i];
@@ -223,23 +207,17 @@ static Tensor *slice_case(Tensor **x)
     return tensor_slice(x[0], 1, 1, 2, HERE);
 }
 
-static const OpCase slice_cases[] = {
-    {"slice", {SIZES(2, 4, 3)}, 1, .forward = slice_case},
-};
-
-const Op op_slice = {.name = "slice", .backward = slice_backward, OP_CASES(slice_cases)};
+const Op op_slice = {.name = "slice", .backward = slice_backward, OP_CHECK({"slice", {SIZES(2, 4, 3)}, 1, .forward = slice_case})};
 
 void tensor_split(Tensor *x, int axis, int n_parts, Tensor **parts, Where where)
 {
-    OpCall call = {&op_slice, (Tensor *[]){x}, 1, where};
-    op_check(&call);
+    OP_BEGIN(call, op_slice, where, x);
     int d = shape_axis(&call, x->shape, axis);
     if (parts == NULL) {
         fail_mistake(where, "tensor_split: the parts are NULL");
     }
     if (n_parts < 1 || x->shape.size[d] % n_parts != 0) {
-        char text[SHAPE_TEXT];
-        fail_mistake(where, "tensor_split: axis %d of %s can't be cut into %d equal slices", d, shape_text(x->shape, text), n_parts);
+        fail_mistake(where, "tensor_split: axis %d of %s can't be cut into %d equal slices", d, SHAPE_STRING(x->shape), n_parts);
     }
     int length = x->shape.size[d] / n_parts;
     for (int i = 0; i < n_parts; i++) {
@@ -259,10 +237,8 @@ static Shape concat_shape(const OpCall *call, int axis)
         Shape as_first = part;
         as_first.size[axis] = call->inputs[0]->shape.size[axis];
         if (!shape_equal(as_first, call->inputs[0]->shape)) {
-            char first_text[SHAPE_TEXT];
-            char part_text[SHAPE_TEXT];
-            op_fail(call, "part 1 is %s, part %d is %s: only axis %d may differ", shape_text(call->inputs[0]->shape, first_text), i + 1,
-                    shape_text(part, part_text), axis);
+            op_fail(call, "part 1 is %s, part %d is %s: only axis %d may differ", SHAPE_STRING(call->inputs[0]->shape), i + 1, SHAPE_STRING(part),
+                    axis);
         }
         shape.size[axis] += along;
     }
@@ -321,8 +297,6 @@ static Tensor *concat_case(Tensor **x)
     return tensor_concat(x, 3, 1, HERE);
 }
 
-static const OpCase concat_cases[] = {
-    {"concat", {SIZES(2, 1, 2), SIZES(2, 3, 2), SIZES(2, 2, 2)}, 3, .forward = concat_case},
-};
-
-const Op op_concat = {.name = "concat", .backward = concat_backward, OP_CASES(concat_cases)};
+const Op op_concat = {.name = "concat",
+                      .backward = concat_backward,
+                      OP_CHECK({"concat", {SIZES(2, 1, 2), SIZES(2, 3, 2), SIZES(2, 2, 2)}, 3, .forward = concat_case})};

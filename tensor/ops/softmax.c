@@ -10,12 +10,10 @@
 
 Tensor *tensor_causal_mask(Tensor *scores, Where where)
 {
-    OpCall call = {&op_causal_mask, (Tensor *[]){scores}, 1, where};
-    op_check(&call);
+    OP_BEGIN(call, op_causal_mask, where, scores);
     Shape shape = scores->shape;
     if (shape.ndim < 2 || shape.size[shape.ndim - 1] != shape.size[shape.ndim - 2]) {
-        char text[SHAPE_TEXT];
-        op_fail(&call, "%s: the last two sizes must be equal", shape_text(shape, text));
+        op_fail(&call, "%s: the last two sizes must be equal", SHAPE_STRING(shape));
     }
     Tensor *y = op_output(&call, shape); // (..., T, T)
     size_t T = (size_t)shape_last(shape);
@@ -33,12 +31,9 @@ static void causal_mask_backward(TapeNode *node)
 {
     const Real *dy = node->output->grad;
     Real *dscores = op_grad(node->inputs[0]);
-    if (dscores == NULL) {
-        return;
-    }
     size_t T = (size_t)shape_last(node->output->shape);
     size_t rows = tensor_count(node->output) / T;
-    for (size_t row = 0; row < rows; row++) {
+    for (size_t row = 0; dscores != NULL && row < rows; row++) {
         size_t t = row % T;
         for (size_t s = 0; s <= t; s++) {
             dscores[row * T + s] += dy[row * T + s];
@@ -52,11 +47,10 @@ static Tensor *causal_mask_case(Tensor **x)
     return tensor_softmax(tensor_causal_mask(x[0], HERE), HERE);
 }
 
-static const OpCase causal_mask_cases[] = {
-    {"causal_mask, with softmax", {SIZES(2, 3, 3)}, 1, .forward = causal_mask_case},
-};
-
-const Op op_causal_mask = {.name = "causal_mask", .group = OP_GROUP_ATTENTION, .backward = causal_mask_backward, OP_CASES(causal_mask_cases)};
+const Op op_causal_mask = {.name = "causal_mask",
+                           .group = OP_GROUP_ATTENTION,
+                           .backward = causal_mask_backward,
+                           OP_CHECK({"causal_mask, with softmax", {SIZES(2, 3, 3)}, 1, .forward = causal_mask_case})};
 
 // ------------------------------------------------------------------------------------------------------------
 // y_i = exp(x_i) / sum_j exp(x_j) over the last axis          torch: softmax(x, -1)
@@ -119,8 +113,7 @@ Wide log_sum_exp(const Real *x, size_t n)
 
 Tensor *tensor_softmax(Tensor *x, Where where)
 {
-    OpCall call = {&op_softmax, (Tensor *[]){x}, 1, where};
-    op_check(&call);
+    OP_BEGIN(call, op_softmax, where, x);
     Tensor *y = op_output(&call, x->shape);
     size_t n = (size_t)shape_last(x->shape);
     size_t rows = tensor_count(x) / n;
@@ -139,8 +132,4 @@ static void softmax_backward(TapeNode *node)
     }
 }
 
-static const OpCase softmax_cases[] = {
-    {"softmax", {SIZES(3, 4)}, 1, .unary = tensor_softmax},
-};
-
-const Op op_softmax = {.name = "softmax", .group = OP_GROUP_ATTENTION, .backward = softmax_backward, .reads_output = 1, OP_CASES(softmax_cases)};
+const Op op_softmax = {.name = "softmax", .group = OP_GROUP_ATTENTION, .backward = softmax_backward, .reads_output = 1, OP_CHECK_UNARY(softmax)};

@@ -8,7 +8,7 @@ ENGINE_WITHOUT := $(addprefix gpt/cli/gradflow/,cell.c json.c report.c saved.c) 
                                            token_printer.c tokenizer_options.c)
 ENGINE_SOURCES := $(filter-out tensor/fast/% tensor/inspect/gdb.c,$(filter tensor/% nn/%,$(LIBRARY_SOURCES))) \
                   tensor/fast/vector/random.c $(filter-out gpt/stream.c gpt/lab/streamed.c,$(wildcard gpt/*.c gpt/lab/*.c)) gpt/lab/probes/paths.c $(wildcard $(ENGINE)/*.c) \
-                  $(addprefix gpt/,base/clock.c base/memory.c base/quote.c text/passage.c text/task.c) \
+                  $(addprefix gpt/,base/clock.c base/memory.c base/quote.c base/writer.c text/passage.c text/task.c) \
                   gpt/cli/graph.c $(filter-out $(ENGINE_WITHOUT),$(wildcard gpt/cli/kit/*.c gpt/cli/gradflow/*.c))
 ENGINE_OBJECTS := $(ENGINE_SOURCES:%.c=build/playground/%.o)
 
@@ -18,9 +18,9 @@ ENGINE_MEMORY := 201326592
 ENGINE_CC := clang-19 --target=wasm32-wasi -flto -msimd128 -mbulk-memory
 ENGINE_FLAGS := -nostdlibinc -isystem $(ENGINE)/include -isystem /usr/include/wasm32-wasi -idirafter /usr/include -std=c11 -D_POSIX_C_SOURCE=200809L \
                 -D_WASI_EMULATED_SIGNAL -DGPTAPE_PLAIN -DENGINE_MEMORY=$(ENGINE_MEMORY) -fno-math-errno -ffp-contract=off \
-                '-DOP_CASES(array)=.cases = 0 ? (array) : 0' '-DPROBES(ROW)=ROW(paths)' '-DREQUIRE(pointer)=((void)(pointer))' -Wall -Wextra -Wpedantic -I.
+                '-DOP_CASES(array)=.cases = 0 ? (array) : 0' '-DPROBES(ROW)=ROW(paths)' '-DREQUIRE(...)=((void)sizeof((_Bool[]){__VA_ARGS__}))' -Wall -Wextra -Wpedantic -I.
 ENGINE_WASM_OPT := --low-memory-unused --zero-filled-memory -Oz --strip-debug --strip-producers --strip-target-features --enable-simd --enable-bulk-memory \
-                   --enable-mutable-globals --enable-sign-ext --enable-nontrapping-float-to-int
+                   --enable-mutable-globals --enable-sign-ext --enable-nontrapping-float-to-int --flatten --rereloop -Oz -Oz
 
 # The loops of products are compiled for speed, everything else for size, which is within 10 % as fast.
 ENGINE_SPEED = $(if $(filter tensor/ops/matmul.c,$<),-O2,-Oz)
