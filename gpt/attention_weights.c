@@ -13,9 +13,7 @@ static void recompute_again(void *gpt)
 
 void gpt_attention_weights(GPT *gpt, const int *ids, int T, double *weights)
 {
-    REQUIRE(gpt);
-    REQUIRE(ids);
-    REQUIRE(weights);
+    REQUIRE(gpt, ids, weights);
     const GPTConfig *config = &gpt->config;
     int frame = unwind_begin();
     Tape *tape = unwind_add_tape();

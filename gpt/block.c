@@ -11,8 +11,7 @@ static void rule_init(Block *block, int half, const GPTConfig *config, int numbe
 
 void block_init(Block *block, Module *parent, const char *name, const GPTConfig *config, int number, Random *random)
 {
-    REQUIRE(block);
-    REQUIRE(config);
+    REQUIRE(block, config);
     *block = (Block){0};
     module_init(&block->module, &block_kind, parent, name);
     AttentionConfig attention = {

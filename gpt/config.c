@@ -61,9 +61,7 @@ bool gpt_has_final_norm(const GPTConfig *config)
 
 bool gpt_rule_shorthand(const ResidualRule *rule, bool *shortcut, Norm *norm)
 {
-    REQUIRE(rule);
-    REQUIRE(shortcut);
-    REQUIRE(norm);
+    REQUIRE(rule, shortcut, norm);
     for (int i = 0; i < 2 * NORM_COUNT; i++) {
         *shortcut = i / NORM_COUNT == 1;
         *norm = (Norm)(i % NORM_COUNT);

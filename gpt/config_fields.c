@@ -65,8 +65,7 @@ const int gpt_field_count = sizeof gpt_fields / sizeof gpt_fields[0];
 
 const ConfigField *config_field_find(const ConfigField *fields, int count, const char *name)
 {
-    REQUIRE(fields);
-    REQUIRE(name);
+    REQUIRE(fields, name);
     for (int i = 0; i < count; i++) {
         if (strcmp(fields[i].name, name) == 0) {
             return &fields[i];
@@ -80,8 +79,7 @@ const ConfigField *config_field_find(const ConfigField *fields, int count, const
 
 double config_field_number(const ConfigField *field, const void *config)
 {
-    REQUIRE(field);
-    REQUIRE(config);
+    REQUIRE(field, config);
     const void *at = (const char *)config + field->offset;
     switch (field->kind) {
     case FIELD_NUMBER: return *(const double *)at;
@@ -92,8 +90,7 @@ double config_field_number(const ConfigField *field, const void *config)
 
 void config_field_set(const ConfigField *field, void *config, double value)
 {
-    REQUIRE(field);
-    REQUIRE(config);
+    REQUIRE(field, config);
     void *at = (char *)config + field->offset;
     switch (field->kind) {
     case FIELD_NUMBER: *(double *)at = value; break;
@@ -110,9 +107,7 @@ static const char *field_string(const ConfigField *field, const void *config)
 
 bool config_field_equal(const ConfigField *field, const void *a, const void *b)
 {
-    REQUIRE(field);
-    REQUIRE(a);
-    REQUIRE(b);
+    REQUIRE(field, a, b);
     if (field->kind == FIELD_TEXT) {
         return strcmp(field_string(field, a), field_string(field, b)) == 0;
     }
@@ -126,8 +121,7 @@ static bool is_word(const ConfigField *field, double value)
 
 bool gpt_field_applies(const ConfigField *field, const GPTConfig *config)
 {
-    REQUIRE(field);
-    REQUIRE(config);
+    REQUIRE(field, config);
     bool shorthand = strcmp(field->name, "shortcut") == 0 || strcmp(field->name, "norm") == 0;
     return config->residual == NULL || !shorthand;
 }
@@ -138,8 +132,7 @@ bool gpt_field_applies(const ConfigField *field, const GPTConfig *config)
 const char *config_field_text(const ConfigField *field, const void *config, char buffer[FIELD_BUFFER])
 {
     enum { MOST_DIGITS = 17 };
-    REQUIRE(field);
-    REQUIRE(config);
+    REQUIRE(field, config);
     if (field->kind == FIELD_TEXT) {
         return field_string(field, config);
     }
@@ -160,8 +153,7 @@ const char *config_field_text(const ConfigField *field, const void *config, char
 
 const char *config_field_words(const ConfigField *field, char text[FIELD_WORDS])
 {
-    REQUIRE(field);
-    REQUIRE(text);
+    REQUIRE(field, text);
     size_t used = 0;
     text[0] = '\0';
     for (int i = 0; i < field->n_words && used < FIELD_WORDS; i++) {
@@ -186,8 +178,7 @@ static bool refuse(const ConfigField *field, const char *text, Error *error)
 bool config_field_check(const ConfigField *field, const void *config, Error *error)
 {
     char buffer[FIELD_BUFFER];
-    REQUIRE(field);
-    REQUIRE(config);
+    REQUIRE(field, config);
     if (field->kind == FIELD_SWITCH || field->kind == FIELD_TEXT) {
         return true; // any value is valid; a text was checked when it was set
     }
@@ -233,9 +224,7 @@ static bool parse(const ConfigField *field, const char *text, double *value)
 
 bool config_field_read(const ConfigField *field, const char *text, void *config, Error *error)
 {
-    REQUIRE(field);
-    REQUIRE(text);
-    REQUIRE(config);
+    REQUIRE(field, text, config);
     double value = 0;
     if (field->kind == FIELD_TEXT) {
         if (text[0] == '\0') {

@@ -2,9 +2,6 @@
 
 #include "gpt/gpt.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #define REAL_BYTES ((double)sizeof(Real))
 
 // ------------------------------------------------------------------------------------------------------------

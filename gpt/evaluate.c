@@ -58,8 +58,7 @@ static double windows_loss(GPT *gpt, TokenReader *read, const void *text, size_t
 bool gpt_evaluate(GPT *gpt, TokenReader *read, const void *text, size_t first, size_t n_ids, EvaluationProgress *progress, void *context,
                   Evaluation *evaluation, Error *error)
 {
-    REQUIRE(gpt);
-    REQUIRE(read);
+    REQUIRE(gpt, read);
     size_t T = (size_t)gpt->config.context_length;
     size_t at_once = (size_t)windows_at_once((int)T);
     if (n_ids < 2) {

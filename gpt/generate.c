@@ -199,15 +199,13 @@ static double generate_bytes(const GPTConfig *model, bool streamed, const Genera
 
 double gpt_generate_bytes(const GPTConfig *model, const GenerateConfig *config, int B, int n_ids)
 {
-    REQUIRE(model);
-    REQUIRE(config);
+    REQUIRE(model, config);
     return generate_bytes(model, false, config, B, n_ids);
 }
 
 double gpt_streamed_generate_bytes(const GPTConfig *model, const GenerateConfig *config, int B, int n_ids)
 {
-    REQUIRE(model);
-    REQUIRE(config);
+    REQUIRE(model, config);
     return generate_bytes(model, true, config, B, n_ids);
 }
 

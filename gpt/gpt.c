@@ -222,8 +222,7 @@ Tensor *(gpt_forward_last)(GPT *gpt, const int *ids, int B, int T, Where where)
 
 bool gpt_ids_check(const GPTConfig *config, const int *ids, int n, Error *error)
 {
-    REQUIRE(config);
-    REQUIRE(ids);
+    REQUIRE(config, ids);
     for (int i = 0; i < n; i++) {
         if (ids[i] < 0 || ids[i] >= config->vocab_size) {
             return error_set(error, "id %d is not in the vocabulary; ids are 0 to %d", ids[i], config->vocab_size - 1);
@@ -234,8 +233,7 @@ bool gpt_ids_check(const GPTConfig *config, const int *ids, int n, Error *error)
 
 bool gpt_targets_check(const GPTConfig *config, const int *targets, int n, Error *error)
 {
-    REQUIRE(config);
-    REQUIRE(targets);
+    REQUIRE(config, targets);
     int n_counted = 0;
     for (int i = 0; i < n; i++) {
         if (targets[i] != TARGET_IGNORED && !gpt_ids_check(config, &targets[i], 1, error)) {

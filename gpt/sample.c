@@ -142,9 +142,7 @@ static void keep_top_p(Sampler *sampler, const Real *logits, double top_p)
 
 void sampler_weigh(Sampler *sampler, const Real *logits, const GenerateConfig *config)
 {
-    REQUIRE(sampler);
-    REQUIRE(logits);
-    REQUIRE(config);
+    REQUIRE(sampler, logits, config);
     int V = sampler->V;
     bool some = config->top_k > 0 && config->top_k < V;
     Real largest = logits[0];
@@ -201,9 +199,7 @@ static int draw(const double *p, int V, double u)
 
 int sampler_choose(Sampler *sampler, const Real *logits, const GenerateConfig *config, Random *random)
 {
-    REQUIRE(sampler);
-    REQUIRE(logits);
-    REQUIRE(config);
+    REQUIRE(sampler, logits, config);
     int best = likeliest(logits, sampler->V);
     if (best == -1 || config->greedy) {
         return best;

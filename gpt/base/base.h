@@ -4,6 +4,7 @@
 #define GPTAPE_BASE_H
 
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "gpt/base/ranks.h"
 #include "tensor/inspect/inspect.h"
@@ -21,6 +22,10 @@ const char *plural(double count);
 double memory_available(void); // bytes this process can still allocate; negative if unknown
 // Checks that this much memory is available; the error has both sizes.
 bool memory_check(double bytes, const char *what, Error *error);
+
+// Of a pointer to what malloc returned, or to NULL: freed where its block ends, by whichever return. AUTO_FREE char *path = path_in(...);
+#define AUTO_FREE __attribute__((cleanup(auto_free)))
+void auto_free(void *variable);
 
 // ------------------------------------------------------------------------------------------------------------
 // Text that is written piece by piece to a stream, in memory
@@ -67,6 +72,11 @@ FILE *file_open_stream(const char *path, double most, Error *error);
 // All of a file, or of a stream that messages call name, followed by '\0'. The caller frees *text.
 bool file_read(const char *path, double most, char **text, size_t *n, Error *error);
 bool stream_read(FILE *stream, const char *name, double most, char **text, size_t *n, Error *error);
+
+// pread of all n bytes, and write: repeated where it stops halfway. Returns how many bytes there are before the end of the file; -1 and errno if it
+// fails. False and errno.
+ssize_t read_all_at(int descriptor, off_t offset, size_t n, void *out);
+bool write_all(int descriptor, const void *bytes, size_t n);
 
 // ------------------------------------------------------------------------------------------------------------
 // Writing files
@@ -118,5 +128,11 @@ void quote_json(FILE *out, const char *json);                           // JSON 
 // where it stops if it is not JSON.
 struct cJSON;
 struct cJSON *json_parse(const char *text, size_t n, const char *file, Error *error);
+struct cJSON *json_read(const char *path, Error *error); // of a file of settings
+#define AUTO_JSON __attribute__((cleanup(auto_json)))    // as AUTO_FREE, by cJSON_Delete
+void auto_json(struct cJSON **variable);
+
+// The text of json, on many lines or on one. The caller frees it.
+char *json_text(const struct cJSON *json, bool lines);
 
 #endif

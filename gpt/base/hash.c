@@ -9,6 +9,14 @@ uint64_t hash_add(uint64_t hash, uint64_t value)
     return (hash ^ value) * 0x100000001b3;
 }
 
+uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        hash = hash_add(hash, ((const unsigned char *)bytes)[i]);
+    }
+    return hash;
+}
+
 LongHash long_hash_begin(uint64_t hash)
 {
     LongHash begun;
@@ -30,10 +38,7 @@ void long_hash_add(LongHash *hash, const void *bytes, size_t n)
         }
         at += HASH_STRIDE;
     }
-    for (; n > 0; n--) {
-        sum.lane[0] = hash_add(sum.lane[0], *at);
-        at++;
-    }
+    sum.lane[0] = hash_bytes(sum.lane[0], at, n);
     *hash = sum;
 }
 

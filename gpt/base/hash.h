@@ -9,6 +9,7 @@
 // FNV-1a, one value at a time. Begin with HASH_START. A change of a single value always changes the hash.
 #define HASH_START 0xcbf29ce484222325u
 uint64_t hash_add(uint64_t hash, uint64_t value);
+uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t n); // each byte as a value
 
 // The same for many bytes: each four are a value, and values go to HASH_LANES hashes in turn, so that no product waits for the one before it.
 // Remaining bytes go to the first hash, one at a time.

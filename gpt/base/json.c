@@ -1,4 +1,4 @@
-// json.c: JSON read by cJSON, with errors that say where.
+// json.c: JSON read and printed by cJSON, with errors that say where.
 
 #include "gpt/base/base.h"
 
@@ -17,10 +17,32 @@ struct cJSON *json_parse(const char *text, size_t n, const char *file, Error *er
     const char *stopped = text;
     cJSON *json = cJSON_ParseWithLengthOpts(text, n + 1, &stopped, true);
     size_t place = (size_t)(stopped - text);
-    if (json == NULL && place >= n) {
+    bool in_string = place > 0 && place < n && text[place - 1] == '"' && strchr(text + place, '"') == NULL;
+    if (json == NULL && (place >= n || in_string)) {
         error_set(error, "%s: its JSON of %zu byte%s has no end; is it cut off?", file, n, plural((double)n));
     } else if (json == NULL) {
         error_set(error, "%s: can't be read as JSON from byte %zu of %zu on", file, place + 1, n);
     }
     return json;
+}
+
+struct cJSON *json_read(const char *path, Error *error)
+{
+    AUTO_FREE char *text = NULL;
+    size_t n;
+    return file_read(path, MOST_SETTINGS_BYTES, &text, &n, error) ? json_parse(text, n, path, error) : NULL;
+}
+
+void auto_json(struct cJSON **variable)
+{
+    cJSON_Delete(*variable);
+}
+
+char *json_text(const struct cJSON *json, bool lines)
+{
+    char *text = lines ? cJSON_Print(json) : cJSON_PrintUnformatted(json);
+    if (text == NULL) {
+        fail_memory(0, "JSON");
+    }
+    return text;
 }

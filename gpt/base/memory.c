@@ -1,6 +1,9 @@
-// memory.c: checks whether an allocation fits in this process's memory.
+// memory.c: whether an allocation fits in this process's memory, and giving memory back.
 
 #include "gpt/base/base.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 const char *plural(double count)
 {
@@ -10,12 +13,17 @@ const char *plural(double count)
 bool memory_check(double bytes, const char *what, Error *error)
 {
     double available = memory_available();
-    char needed_text[BYTES_TEXT];
-    char available_text[BYTES_TEXT];
 
     if (available < 0.0 || bytes <= available) {
         return true;
     }
-    return error_set(error, "%s: needs %s of memory, and this machine has %s available; take a smaller configuration", what,
-                     bytes_text(bytes, needed_text), bytes_text(available, available_text));
+    return error_set(error, "%s: needs %s of memory, and this machine has %s available; take a smaller configuration", what, BYTES_STRING(bytes),
+                     BYTES_STRING(available));
+}
+
+void auto_free(void *variable)
+{
+    void *block;
+    memcpy(&block, variable, sizeof block);
+    free(block);
 }

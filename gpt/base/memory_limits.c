@@ -12,18 +12,14 @@ static double system_available(void)
 {
     FILE *file = fopen("/proc/meminfo", "r");
     char line[256];
-    double bytes = -1.0;
-
-    if (file == NULL) {
-        return -1.0;
+    unsigned long long kib;
+    double bytes = -1;
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        bytes = sscanf(line, "MemAvailable: %llu kB", &kib) == 1 ? 1024.0 * (double)kib : bytes;
     }
-    while (fgets(line, sizeof line, file) != NULL) {
-        unsigned long long kib;
-        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1) {
-            bytes = 1024.0 * (double)kib;
-        }
+    if (file != NULL) {
+        fclose(file);
     }
-    fclose(file);
     return bytes;
 }
 
@@ -32,17 +28,14 @@ static double group_limit(const char *group)
 {
     char path[1024];
     unsigned long long bytes;
-    bool limited;
-    FILE *file;
-
     snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", group);
-    file = fopen(path, "r");
+    FILE *file = fopen(path, "r");
     if (file == NULL) {
-        return -1.0;
+        return -1;
     }
-    limited = fscanf(file, "%llu", &bytes) == 1;
+    bool limited = fscanf(file, "%llu", &bytes) == 1;
     fclose(file);
-    return limited ? (double)bytes : -1.0;
+    return limited ? (double)bytes : -1;
 }
 
 static double lower_limit(double a, double b)

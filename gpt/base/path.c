@@ -14,8 +14,7 @@
 
 char *path_in(const char *folder, const char *name)
 {
-    REQUIRE(folder);
-    REQUIRE(name);
+    REQUIRE(folder, name);
     size_t bytes = strlen(folder) + strlen(name) + 2;
     char *path = memory_allocate(bytes, "a file's name");
     snprintf(path, bytes, "%s/%s", folder, name);
@@ -24,14 +23,8 @@ char *path_in(const char *folder, const char *name)
 
 char *program_folder(void)
 {
-    enum { LONGEST = 4096 };
-    char path[LONGEST];
-    ssize_t length = readlink("/proc/self/exe", path, LONGEST - 1);
-    if (length <= 0 || length == LONGEST - 1) {
-        return NULL;
-    }
-    path[length] = '\0';
-    return path_folder(path);
+    AUTO_FREE char *path = realpath("/proc/self/exe", NULL);
+    return path == NULL ? NULL : path_folder(path);
 }
 
 char *path_folder(const char *path)
@@ -56,18 +49,14 @@ char *path_real(const char *path)
 static char *future_path(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    char *folder = path_folder(path);
-    char *real = path_real(folder);
-    char *future = path_in(real, slash == NULL ? path : slash + 1);
-    free(folder);
-    free(real);
-    return future;
+    AUTO_FREE char *folder = path_folder(path);
+    AUTO_FREE char *real = path_real(folder);
+    return path_in(real, slash == NULL ? path : slash + 1);
 }
 
 bool path_same(const char *a, const char *b)
 {
-    REQUIRE(a);
-    REQUIRE(b);
+    REQUIRE(a, b);
     struct stat status_a;
     struct stat status_b;
     bool there_a = stat(a, &status_a) == 0;
@@ -78,20 +67,15 @@ bool path_same(const char *a, const char *b)
     if (there_a || there_b) {
         return false;
     }
-    char *real_a = future_path(a);
-    char *real_b = future_path(b);
-    bool same = strcmp(real_a, real_b) == 0;
-    free(real_a);
-    free(real_b);
-    return same;
+    AUTO_FREE char *real_a = future_path(a);
+    AUTO_FREE char *real_b = future_path(b);
+    return strcmp(real_a, real_b) == 0;
 }
 
 bool file_exists(const char *folder, const char *name)
 {
-    char *path = path_in(folder, name);
-    bool exists = access(path, F_OK) == 0;
-    free(path);
-    return exists;
+    AUTO_FREE char *path = path_in(folder, name);
+    return access(path, F_OK) == 0;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -114,7 +98,7 @@ static bool make_one_folder(const char *folder, Error *error)
 bool folder_make(const char *folder, Error *error)
 {
     REQUIRE(folder);
-    char *path = memory_copy_text(folder);
+    AUTO_FREE char *path = memory_copy_text(folder);
     bool made = true;
     for (char *at = path + 1; made && path[0] != '\0' && *at != '\0'; at++) {
         if (*at == '/' && at[-1] != '/') {
@@ -123,7 +107,6 @@ bool folder_make(const char *folder, Error *error)
             *at = '/';
         }
     }
-    free(path);
     return made && make_one_folder(folder, error);
 }
 

@@ -89,16 +89,13 @@ static char *own_folder(void)
 static void *open_plugin(const char *name)
 {
     static const char *const places[] = {".", "..", "../lib"};
-    char *folder = own_folder();
+    AUTO_FREE char *folder = own_folder();
     void *plugin = NULL;
     for (int i = 0; i < 3 && plugin == NULL && folder != NULL; i++) {
-        char *place = path_in(folder, places[i]);
-        char *path = path_in(place, name);
+        AUTO_FREE char *place = path_in(folder, places[i]);
+        AUTO_FREE char *path = path_in(place, name);
         plugin = access(path, F_OK) == 0 ? dlopen(path, RTLD_NOW | RTLD_GLOBAL) : NULL;
-        free(place);
-        free(path);
     }
-    free(folder);
     return plugin;
 }
 
@@ -134,7 +131,7 @@ static Place own_place(void)
 static void find_local_ranks(void)
 {
     Place own = own_place();
-    Place *places = memory_allocate((size_t)count * sizeof *places, "the ranks");
+    AUTO_FREE Place *places = memory_allocate((size_t)count * sizeof *places, "the ranks");
     pid_t *processes = memory_allocate((size_t)count * sizeof *processes, "the ranks");
     local_line = memory_allocate((size_t)count * sizeof *local_line, "the ranks");
     ranks_gather(&own, places, sizeof own);
@@ -151,7 +148,6 @@ static void find_local_ranks(void)
     int share = CPU_COUNT(&machine) / local_count;
     threads = share < 1 ? 1 : share < CPU_COUNT(&own.processors) ? share : CPU_COUNT(&own.processors);
     local_process = processes;
-    free(places);
 }
 
 bool ranks_begin(Error *error)
@@ -343,7 +339,7 @@ bool ranks_agree(bool ok, Error *error)
     }
     Opinion own = {.ok = ok};
     snprintf(own.message, sizeof own.message, "%s", ok ? "" : error->message);
-    Opinion *all = memory_allocate((size_t)count * sizeof *all, "the ranks' opinions");
+    AUTO_FREE Opinion *all = memory_allocate((size_t)count * sizeof *all, "the ranks' opinions");
     ranks_gather(&own, all, sizeof own);
     int failed = 0;
     while (failed < count && all[failed].ok) {
@@ -352,7 +348,6 @@ bool ranks_agree(bool ok, Error *error)
     if (ok && failed < count) {
         error_set(error, "rank %d: %.480s", failed, all[failed].message);
     }
-    free(all);
     agreed = agreed && failed == count;
     return failed == count;
 }

@@ -29,11 +29,11 @@ static void abort_all(int status)
 }
 
 // A job for a request just started; code is what MPI returned.
-static RanksJob *started(int code, MPI_Request request)
+static RanksJob *started(int code, const MPI_Request *request)
 {
     RanksJob *job = code == MPI_SUCCESS ? malloc(sizeof *job) : NULL;
     if (job != NULL) {
-        job->request = request;
+        job->request = *request;
     }
     return job;
 }
@@ -41,50 +41,43 @@ static RanksJob *started(int code, MPI_Request request)
 static RanksJob *barrier(void)
 {
     MPI_Request request;
-    int code = MPI_Ibarrier(MPI_COMM_WORLD, &request);
-    return started(code, request);
+    return started(MPI_Ibarrier(MPI_COMM_WORLD, &request), &request);
 }
 
 static RanksJob *broadcast(void *bytes, int n)
 {
     MPI_Request request;
-    int code = MPI_Ibcast(bytes, n, MPI_BYTE, 0, MPI_COMM_WORLD, &request);
-    return started(code, request);
+    return started(MPI_Ibcast(bytes, n, MPI_BYTE, 0, MPI_COMM_WORLD, &request), &request);
 }
 
 static RanksJob *gather(const void *own, void *all, int n)
 {
     MPI_Request request;
-    int code = MPI_Iallgather(own, n, MPI_BYTE, all, n, MPI_BYTE, MPI_COMM_WORLD, &request);
-    return started(code, request);
+    return started(MPI_Iallgather(own, n, MPI_BYTE, all, n, MPI_BYTE, MPI_COMM_WORLD, &request), &request);
 }
 
 static RanksJob *exchange(const void *out, const int *n_out, const int *out_at, void *in, const int *n_in, const int *in_at)
 {
     MPI_Request request;
-    int code = MPI_Ialltoallv(out, n_out, out_at, MPI_BYTE, in, n_in, in_at, MPI_BYTE, MPI_COMM_WORLD, &request);
-    return started(code, request);
+    return started(MPI_Ialltoallv(out, n_out, out_at, MPI_BYTE, in, n_in, in_at, MPI_BYTE, MPI_COMM_WORLD, &request), &request);
 }
 
 static RanksJob *share(void *all, const int *n, const int *at)
 {
     MPI_Request request;
-    int code = MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all, n, at, MPI_BYTE, MPI_COMM_WORLD, &request);
-    return started(code, request);
+    return started(MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all, n, at, MPI_BYTE, MPI_COMM_WORLD, &request), &request);
 }
 
 static RanksJob *sum(void *values, int n, bool wide)
 {
     MPI_Request request;
-    int code = MPI_Iallreduce(MPI_IN_PLACE, values, n, wide ? MPI_DOUBLE : MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD, &request);
-    return started(code, request);
+    return started(MPI_Iallreduce(MPI_IN_PLACE, values, n, wide ? MPI_DOUBLE : MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD, &request), &request);
 }
 
 static RanksJob *send(int to, const void *bytes, int n)
 {
     MPI_Request request;
-    int code = MPI_Isend(bytes, n, MPI_BYTE, to, 0, MPI_COMM_WORLD, &request);
-    return started(code, request);
+    return started(MPI_Isend(bytes, n, MPI_BYTE, to, 0, MPI_COMM_WORLD, &request), &request);
 }
 
 static bool probe(int *from, int *n)
@@ -101,8 +94,7 @@ static bool probe(int *from, int *n)
 static RanksJob *receive(int from, void *bytes, int n)
 {
     MPI_Request request;
-    int code = MPI_Irecv(bytes, n, MPI_BYTE, from, 0, MPI_COMM_WORLD, &request);
-    return started(code, request);
+    return started(MPI_Irecv(bytes, n, MPI_BYTE, from, 0, MPI_COMM_WORLD, &request), &request);
 }
 
 static RanksState test(RanksJob *job)

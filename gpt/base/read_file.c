@@ -1,4 +1,4 @@
-// read_file.c: opens files for reading, and reads all of one. Files may come from anywhere: a pipe, a device or a folder is refused before a
+// read_file.c: opens files for reading, and reads (and writes) all of one. Files may come from anywhere: a pipe, a device or a folder is refused before a
 // byte is read, and so is a file larger than one of its kind ever is.
 
 #include "gpt/base/base.h"
@@ -12,8 +12,6 @@
 
 static bool check_status(const char *path, const struct stat *status, double most, Error *error)
 {
-    char size[BYTES_TEXT];
-    char limit[BYTES_TEXT];
     if (S_ISDIR(status->st_mode)) {
         return error_set(error, "%s: is a folder (expected a file)", path);
     }
@@ -21,7 +19,7 @@ static bool check_status(const char *path, const struct stat *status, double mos
         return error_set(error, "%s: is a device, a pipe or a socket (expected a file)", path);
     }
     return (double)status->st_size <= most
-        || error_set(error, "%s: has %s (expected at most %s)", path, bytes_text((double)status->st_size, size), bytes_text(most, limit));
+        || error_set(error, "%s: has %s (expected at most %s)", path, BYTES_STRING((double)status->st_size), BYTES_STRING(most));
 }
 
 int file_open(const char *path, double most, Error *error)
@@ -51,46 +49,34 @@ FILE *file_open_stream(const char *path, double most, Error *error)
     return stream;
 }
 
-// Doubles the room and keeps the contents. Takes content.
-static char *double_room(char *content, size_t used)
-{
-    char *larger = memory_allocate(2 * used + 1, "a text");
-    memcpy(larger, content, used);
-    free(content);
-    return larger;
-}
-
 bool stream_read(FILE *stream, const char *name, double most, char **text, size_t *n, Error *error)
 {
     REQUIRE(stream);
-    size_t capacity = 1 << 16;
+    size_t room = 1 << 16;
     size_t used = 0;
-    char *content = memory_allocate(capacity + 1, "a text");
+    AUTO_FREE char *content = memory_allocate(room + 1, "a text");
     errno = 0;
-    size_t got = fread(content, 1, capacity, stream);
-    while (got > 0 && (double)used <= most) {
+    for (size_t got = fread(content, 1, room, stream); got > 0 && (double)used <= most; got = fread(content + used, 1, room - used, stream)) {
         used += got;
-        if (used == capacity) {
-            content = double_room(content, used);
-            capacity *= 2;
+        if (used == room) {
+            room *= 2;
+            char *larger = memory_allocate(room + 1, "a text");
+            memcpy(larger, content, used);
+            free(content);
+            content = larger;
         }
-        got = fread(content + used, 1, capacity - used, stream);
-    }
-    char limit[BYTES_TEXT];
-    bool read = !ferror(stream) && (double)used <= most;
-    if (read) {
-        content[used] = '\0';
-        *text = content;
-        *n = used;
-        return true;
     }
     if (ferror(stream)) {
-        error_set(error, "%s: can't be read: %s", name, strerror(errno));
-    } else {
-        error_set(error, "%s: is too long (expected at most %s)", name, bytes_text(most, limit));
+        return error_set(error, "%s: can't be read: %s", name, strerror(errno));
     }
-    free(content);
-    return false;
+    if ((double)used > most) {
+        return error_set(error, "%s: is too long (expected at most %s)", name, BYTES_STRING(most));
+    }
+    content[used] = '\0';
+    *text = content;
+    *n = used;
+    content = NULL;
+    return true;
 }
 
 bool file_read(const char *path, double most, char **text, size_t *n, Error *error)
@@ -102,4 +88,30 @@ bool file_read(const char *path, double most, char **text, size_t *n, Error *err
     bool read = stream_read(file, path, most, text, n, error);
     fclose(file);
     return read;
+}
+
+ssize_t read_all_at(int descriptor, off_t offset, size_t n, void *out)
+{
+    size_t done = 0;
+    ssize_t got = 1;
+    while (done < n && got != 0) {
+        got = pread(descriptor, (char *)out + done, n - done, offset + (off_t)done);
+        if (got < 0 && errno != EINTR) {
+            return -1;
+        }
+        done += got > 0 ? (size_t)got : 0;
+    }
+    return (ssize_t)done;
+}
+
+bool write_all(int descriptor, const void *bytes, size_t n)
+{
+    for (size_t done = 0; done < n;) {
+        ssize_t written = write(descriptor, (const char *)bytes + done, n - done);
+        if (written < 0 && errno != EINTR) {
+            return false;
+        }
+        done += written > 0 ? (size_t)written : 0;
+    }
+    return true;
 }

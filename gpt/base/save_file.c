@@ -6,15 +6,100 @@
 #define _GNU_SOURCE // O_TMPFILE
 
 #include "gpt/base/base.h"
-#include "gpt/base/stray.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+// ------------------------------------------------------------------------------------------------------------
+// Temporary files, .gptape-PID-N, and those of programs that were killed. Where files without a name exist (O_TMPFILE) there are hardly any.
+
+#define PREFIX ".gptape-"
+
+static char *stray_name(const char *folder, int attempt)
+{
+    char name[64];
+    snprintf(name, sizeof name, PREFIX "%ld-%d", (long)getpid(), attempt);
+    return path_in(folder, name);
+}
+
+static void stray_hold(int descriptor)
+{
+    flock(descriptor, LOCK_EX | LOCK_NB);
+}
+
+// The process ID may belong to another machine that shares the folder, so check the lock.
+static void delete_stray(const char *path)
+{
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (descriptor >= 0 && flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
+        unlink(path);
+    }
+    if (descriptor >= 0) {
+        close(descriptor);
+    }
+}
+
+static bool is_stray(const char *name)
+{
+    long process;
+    int attempt;
+    int end = 0;
+    bool named = sscanf(name, PREFIX "%ld-%d%n", &process, &attempt, &end) == 2 && name[end] == '\0';
+    return named && process > 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH;
+}
+
+static void sweep_folder(const char *folder)
+{
+    DIR *entries = opendir(folder);
+    if (entries == NULL) {
+        return;
+    }
+    for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
+        if (is_stray(entry->d_name)) {
+            AUTO_FREE char *path = path_in(folder, entry->d_name);
+            delete_stray(path);
+        }
+    }
+    closedir(entries);
+}
+
+// Is this a different folder from the last one cleaned?
+static bool is_new_folder(const char *folder)
+{
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    static dev_t last_device;
+    static ino_t last_file;
+    struct stat status;
+    if (stat(folder, &status) != 0) {
+        return false;
+    }
+    pthread_mutex_lock(&mutex);
+    bool is_new = status.st_dev != last_device || status.st_ino != last_file;
+    last_device = status.st_dev;
+    last_file = status.st_ino;
+    pthread_mutex_unlock(&mutex);
+    return is_new;
+}
+
+// The first time that this process saves something in the folder of path.
+static void stray_sweep(const char *path)
+{
+    AUTO_FREE char *folder = path_folder(path);
+    if (is_new_folder(folder)) {
+        sweep_folder(folder);
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
 
 enum { ATTEMPTS = 100, SELF_TEXT = 64, READER_SECONDS = 3 };
 
@@ -28,20 +113,15 @@ static bool save_failed(SaveFile *save, Error *error)
 // Calls make with unused names in the folder of path until it succeeds, and stores the name in the save. False, and errno, if it fails.
 static bool with_free_name(SaveFile *save, bool (*make)(const char *name, void *context), void *context)
 {
-    char *folder = path_folder(save->path);
-    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+    AUTO_FREE char *folder = path_folder(save->path);
+    for (int attempt = 0; attempt < ATTEMPTS && (attempt == 0 || errno == EEXIST); attempt++) {
         char *name = stray_name(folder, attempt);
         if (make(name, context)) {
-            free(folder);
             save->temporary = name;
             return true;
         }
-        free(name);
-        if (errno != EEXIST) {
-            break;
-        }
+        free(name); // keeps errno
     }
-    free(folder);
     return false;
 }
 
@@ -68,9 +148,8 @@ static const char *self_path(int descriptor, char text[SELF_TEXT])
 static int create_nameless(const char *path)
 {
     char self[SELF_TEXT];
-    char *folder = path_folder(path);
+    AUTO_FREE char *folder = path_folder(path);
     int descriptor = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
-    free(folder);
     if (descriptor >= 0 && access(self_path(descriptor, self), F_OK) != 0) {
         close(descriptor);
         return -1;
@@ -127,8 +206,7 @@ static int open_other(const char *path)
 
 bool save_begin(SaveFile *save, const char *path, Error *error)
 {
-    REQUIRE(save);
-    REQUIRE(path);
+    REQUIRE(save, path);
     struct stat status;
     *save = (SaveFile){.path = path_real(path)};
     bool exists = stat(save->path, &status) == 0;
@@ -164,13 +242,12 @@ bool save_sync(SaveFile *save, Error *error)
 // Some file systems can't sync folders; that is ignored.
 static void sync_folder(const char *path)
 {
-    char *folder = path_folder(path);
+    AUTO_FREE char *folder = path_folder(path);
     int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor >= 0) {
         fsync(descriptor);
         close(descriptor);
     }
-    free(folder);
 }
 
 // A nameless file gets a name just before it is renamed: a link can't replace a file, a rename can.
@@ -194,8 +271,8 @@ bool save_commit(SaveFile *save, Error *error)
         sync_folder(save->path);
     }
     free(save->temporary);
-    free(save->path);
-    *save = (SaveFile){0};
+    save->temporary = NULL; // it is path now
+    save_abandon(save);
     return true;
 }
 
@@ -230,4 +307,44 @@ bool save_path_check(const char *path, Error *error)
     }
     save_abandon(&save);
     return true;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Several files of a folder that are saved together
+
+enum { MOST_FILES = 8 };
+
+static bool write_file(SaveFile *save, const char *folder, const FolderFile *file, Error *error)
+{
+    AUTO_FREE char *path = path_in(folder, file->name);
+    if (!save_begin(save, path, error)) {
+        return false;
+    }
+    file->write(file->what, save->stream);
+    return save_sync(save, error);
+}
+
+bool folder_save(const char *folder, const FolderFile *files, int n, Error *error)
+{
+    REQUIRE(files);
+    SaveFile saves[MOST_FILES];
+    int written = 0;
+    if (n > MOST_FILES) {
+        fail_mistake(HERE, "folder_save: %d files; at most %d are saved together", n, MOST_FILES);
+    }
+    if (!folder_make(folder, error)) {
+        return false;
+    }
+    while (written < n && write_file(&saves[written], folder, &files[written], error)) {
+        written++;
+    }
+    bool saved = written == n;
+    for (int i = 0; i < written; i++) {
+        if (saved) {
+            saved = save_commit(&saves[i], error);
+        } else {
+            save_abandon(&saves[i]);
+        }
+    }
+    return saved;
 }

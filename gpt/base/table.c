@@ -119,22 +119,6 @@ static bool write_error(const RowTable *table, Error *error)
     return error_set(error, "%s: can't be written: %s", table->path, strerror(errno));
 }
 
-static bool write_all(int descriptor, const char *bytes, size_t n)
-{
-    while (n > 0) {
-        ssize_t written = write(descriptor, bytes, n);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written < 0) {
-            return false;
-        }
-        bytes += written;
-        n -= (size_t)written;
-    }
-    return true;
-}
-
 bool row_table_add(RowTable *table, const char *rows, size_t n, Error *error)
 {
     if (!write_all(table->descriptor, rows, n)) {

@@ -46,8 +46,7 @@ const char *bench_limit_name(BenchLimit limit)
 
 double bench_fraction(const BenchCase *which, const BenchFigures *figures)
 {
-    REQUIRE(which);
-    REQUIRE(figures);
+    REQUIRE(which, figures);
     double seconds = 1e-3 * figures->ms.median;
     switch (which->limit) {
     case BENCH_ARITHMETIC: return figures->flops / seconds / figures->limit;
@@ -101,6 +100,13 @@ void bench_time_case(Bench *bench, void (*once)(void *context), void *context)
     }
 }
 
+double bench_peak_bytes(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return 1024.0 * (double)usage.ru_maxrss;
+}
+
 double bench_cold_bytes(void)
 {
     const double least = 256 << 20;
@@ -123,16 +129,8 @@ static int reply_pipe = -1; // in the child: where its reply goes
 
 _Noreturn static void send_reply(const Reply *reply)
 {
-    const char *bytes = (const char *)reply;
-    size_t sent = 0;
-    while (sent < sizeof *reply) {
-        ssize_t n = write(reply_pipe, bytes + sent, sizeof *reply - sent);
-        if (n < 0 && errno != EINTR) {
-            _exit(1); // the parent has closed the pipe
-        }
-        sent += n > 0 ? (size_t)n : 0;
-    }
-    _exit(0); // not exit, which would also flush the parent's unprinted output
+    bool sent = write_all(reply_pipe, reply, sizeof *reply);
+    _exit(sent ? 0 : 1); // not exit, which would also flush the parent's unprinted output
 }
 
 void bench_fail(const Error *error)
@@ -311,11 +309,9 @@ bool bench_peaks(const BenchConfig *config, BenchPeaks *peaks, Error *error)
 
 static void measure_case(const BenchConfig *config, const BenchCase *which, Reply *reply)
 {
-    struct rusage usage;
     Bench bench = {.which = which, .config = config};
     which->run(&bench);
-    getrusage(RUSAGE_SELF, &usage);
-    bench.figures.peak_bytes = 1024.0 * (double)usage.ru_maxrss;
+    bench.figures.peak_bytes = bench_peak_bytes();
     reply->figures = bench.figures;
 }
 
@@ -323,8 +319,7 @@ static void measure_case(const BenchConfig *config, const BenchCase *which, Repl
 // and the higher upper quartile counts: a limit is what can be reached.
 bool bench_case(const BenchCase *which, const BenchConfig *config, BenchFigures *figures, Error *error)
 {
-    REQUIRE(which);
-    REQUIRE(figures);
+    REQUIRE(which, figures);
     bool limited = which->limit == BENCH_ARITHMETIC || which->limit == BENCH_MEMORY || which->limit == BENCH_MEMORY_ONE;
     Reply before = {0};
     Reply reply = {0};

@@ -4,7 +4,6 @@
 #define GPTAPE_BENCH_MEASURE_H
 
 #include "gpt/bench/bench.h"
-#include "gpt/train/reduce.h"
 #include "tensor/fast/fast.h"
 
 struct Bench {
@@ -26,26 +25,9 @@ _Noreturn void bench_fail(const Error *error);
 // Numbers that fill many times the largest cache: after reading as many others, it holds none of them.
 double bench_cold_bytes(void);
 
-// A training step of a case's model on B of its rows; with a reduction over ranks, all ranks make it together. It uses the current tape. False and
-// an error, with nothing to free, if memory is too small.
-typedef struct BenchStep {
-    Tape *tape;
-    GPT *gpt;
-    ParameterList parameters;
-    double parameter_count;
-    AdamW adamw; // holds pointers to parameters, so a step can't be copied
-    Reduction reduce;
-    Reducer *reducer; // NULL: REDUCE_PLAIN
-    int *ids;         // (B, T) and one more: each target is the next id
-    int B, T;
-    double bytes; // predicted, without the reducer
-} BenchStep;
+double bench_peak_bytes(void); // the most memory that was resident in this process
 
-bool bench_step_create(BenchStep *step, const Bench *bench, int B, Reduction reduce, Error *error);
-void bench_step_free(BenchStep *step);
-void bench_step_once(void *step);
-
-// bench_parts.c
+// parts.c
 void bench_product(Bench *bench); // x (M, K) W (N, K)^T
 void bench_tape(Bench *bench);    // many small operations, forward and backward
 void bench_mlp(Bench *bench);     // the deep network, forward and backward
@@ -53,7 +35,7 @@ void bench_random(Bench *bench);  // a large weight
 void bench_encode(Bench *bench);
 void bench_decode(Bench *bench);
 
-// bench_model.c
+// model.c
 void bench_step(Bench *bench);     // a training step, AdamW included
 void bench_probes(Bench *bench);   // a pass that a watch and the cheap probes measure
 void bench_generate(Bench *bench); // a token

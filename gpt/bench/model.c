@@ -1,9 +1,10 @@
-// model.c: timing training, measuring and generation of a whole model.
+// model.c: timing training, on one rank and on several, measuring, and generation of a whole model.
 
 #include "gpt/base/base.h"
 #include "gpt/bench/measure.h"
 #include "gpt/gpt.h"
 #include "gpt/lab/lab.h"
+#include "gpt/train/reduce.h"
 
 #include <stdlib.h>
 
@@ -44,7 +45,22 @@ static int *random_ids(const GPTConfig *config, int n)
 // ------------------------------------------------------------------------------------------------------------
 // A training step
 
-bool bench_step_create(BenchStep *step, const Bench *bench, int B, Reduction reduce, Error *error)
+typedef struct BenchStep {
+    Tape *tape;
+    GPT *gpt;
+    ParameterList parameters;
+    double parameter_count;
+    AdamW adamw; // holds pointers to parameters, so a step can't be copied
+    Reduction reduce;
+    Reducer *reducer; // NULL: REDUCE_PLAIN
+    int *ids;         // (B, T) and one more: each target is the next id
+    int B, T;
+    double bytes; // predicted, without the reducer
+} BenchStep;
+
+// A training step of a case's model on B of its rows; with a reduction over ranks, all ranks make it together. It uses the current tape. False and
+// an error, with nothing to free, if memory is too small.
+static bool step_create(BenchStep *step, const Bench *bench, int B, Reduction reduce, Error *error)
 {
     int T = bench->which->sizes[1];
     GPTConfig config = config_of(bench);
@@ -64,7 +80,7 @@ bool bench_step_create(BenchStep *step, const Bench *bench, int B, Reduction red
     return true;
 }
 
-void bench_step_free(BenchStep *step)
+static void step_free(BenchStep *step)
 {
     adamw_free(&step->adamw);
     reducer_free(step->reducer);
@@ -73,7 +89,7 @@ void bench_step_free(BenchStep *step)
     free(step->ids);
 }
 
-void bench_step_once(void *context)
+static void step_once(void *context)
 {
     BenchStep *step = context;
     bool overlaps = step->reduce == REDUCE_FAST && !step->gpt->recompute;
@@ -101,15 +117,95 @@ void bench_step(Bench *bench)
     BenchStep step;
     Error error;
     Tape *tape = tape_create();
-    if (!bench_step_create(&step, bench, bench->which->sizes[0], REDUCE_PLAIN, &error)) {
+    if (!step_create(&step, bench, bench->which->sizes[0], REDUCE_PLAIN, &error)) {
         bench_fail(&error);
     }
-    bench_time_case(bench, bench_step_once, &step);
+    bench_time_case(bench, step_once, &step);
     bench->figures.tokens = (double)step.B * step.T;
     bench->figures.flops = 6.0 * step.parameter_count * bench->figures.tokens;
     bench->figures.predicted_bytes = step.bytes;
-    bench_step_free(&step);
+    step_free(&step);
     tape_free(tape);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The same on several ranks and on one. Ranks start and stop each repetition together, so rank 0 decides how many there are.
+
+enum { FEWEST = 3, MOST = 200 }; // repetitions
+
+// Times steps of ranks together, or of rank 0 alone while the others wait. The first is a warm-up.
+static Quartiles time_steps(BenchStep *step, double seconds, bool together)
+{
+    double times[MOST];
+    int n = 0;
+    bool more = true;
+    step_once(step);
+    double end = clock_seconds() + seconds;
+    while (more) {
+        double start = clock_seconds();
+        step_once(step);
+        times[n] = 1e3 * (clock_seconds() - start);
+        n++;
+        more = n < FEWEST || (n < MOST && clock_seconds() < end);
+        if (together) {
+            ranks_broadcast(&more, sizeof more);
+        }
+    }
+    return quartiles_of(times, n);
+}
+
+static bool time_together(const Bench *bench, BenchScaling *scaling, Error *error)
+{
+    BenchStep step;
+    int B = bench->which->sizes[0] / ranks_count();
+    bool made = step_create(&step, bench, B, bench->config->reduce, error);
+    if (!ranks_agree(made, error)) {
+        return false;
+    }
+    double start = clock_seconds();
+    double before = reducer_seconds(step.reducer);
+    scaling->ranks = time_steps(&step, bench->config->seconds, true);
+    scaling->communication = (reducer_seconds(step.reducer) - before) / (clock_seconds() - start);
+    scaling->tokens = (double)B * step.T * ranks_count();
+    scaling->predicted_bytes = step.bytes + reducer_bytes(step.reducer);
+    scaling->peak_bytes = bench_peak_bytes();
+    step_free(&step);
+    return true;
+}
+
+static bool time_alone(const Bench *bench, int threads, Quartiles *ms, Error *error)
+{
+    BenchStep step;
+    int usual = kernels_threads();
+    bool made = ranks_rank() > 0 || step_create(&step, bench, bench->which->sizes[0], REDUCE_PLAIN, error);
+    if (!ranks_agree(made, error)) {
+        return false;
+    }
+    if (ranks_rank() == 0) {
+        kernels_set_threads(threads);
+        *ms = time_steps(&step, bench->config->seconds, false);
+        kernels_set_threads(usual);
+        step_free(&step);
+    }
+    ranks_barrier();
+    return true;
+}
+
+bool bench_scaling(const BenchCase *which, const BenchConfig *config, BenchScaling *scaling, Error *error)
+{
+    REQUIRE(which, scaling);
+    Bench bench = {.which = which, .config = config};
+    if (which->sizes[0] % ranks_count() != 0) {
+        return error_set(error, "%s: %d ranks can't share %d rows (expected a number that divides them)", which->name, ranks_count(),
+                         which->sizes[0]);
+    }
+    Tape *tape = tape_create();
+    *scaling = (BenchScaling){.threads = kernels_threads(), .all_threads = kernels_threads() * ranks_local_count()};
+    ranks_unbind();
+    bool done = time_together(&bench, scaling, error) && time_alone(&bench, scaling->threads, &scaling->one, error)
+             && time_alone(&bench, scaling->all_threads, &scaling->all, error);
+    tape_free(tape);
+    return done;
 }
 
 // ------------------------------------------------------------------------------------------------------------

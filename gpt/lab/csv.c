@@ -71,9 +71,7 @@ const char experiment_csv_header[] = "run,shortcut,norm,activation,step,layer,na
 
 bool measurement_csv(const ExperimentConfig *config, const Measurement *measurement, FILE *out)
 {
-    REQUIRE(config);
-    REQUIRE(measurement);
-    REQUIRE(out);
+    REQUIRE(config, measurement, out);
     bool mlp = config->net == NET_MLP;
     const ResidualRule *rule = experiment_rule(config, measurement->arm);
     bool shortcut;
@@ -107,8 +105,7 @@ bool measurement_csv(const ExperimentConfig *config, const Measurement *measurem
 
 bool experiment_csv(const Experiment *experiment, FILE *out)
 {
-    REQUIRE(experiment);
-    REQUIRE(out);
+    REQUIRE(experiment, out);
     fputs(experiment_csv_header, out);
     for (int i = 0; i < experiment->n_measurements; i++) {
         measurement_csv(&experiment->config, &experiment->measurements[i], out);

@@ -58,27 +58,14 @@ static bool write_drawing(const ExperimentConfig *config, const Tape *tape, cons
     return true;
 }
 
-// -inf is treated as a masked score.
-static bool is_sound_result(const Tensor *x)
+// Of a result or a gradient (NULL: none). -inf in a result is treated as a masked score.
+static bool is_sound(const Real *values, size_t n, bool masked)
 {
-    size_t n = tensor_count(x);
-    for (size_t i = 0; i < n; i++) {
-        if (isnan(x->data[i]) || x->data[i] == (Real)INFINITY) {
-            return false;
-        }
+    bool sound = true;
+    for (size_t i = 0; values != NULL && i < n; i++) {
+        sound = sound && (isfinite(values[i]) || (masked && values[i] == (Real)-INFINITY));
     }
-    return true;
-}
-
-static bool is_sound_gradient(const Tensor *x)
-{
-    size_t n = x->grad == NULL ? 0 : tensor_count(x);
-    for (size_t i = 0; i < n; i++) {
-        if (!isfinite(x->grad[i])) {
-            return false;
-        }
-    }
-    return true;
+    return sound;
 }
 
 static void name_fault(char fault[STEP_FAULT_TEXT], const char *what, const TapeNode *node)
@@ -92,12 +79,14 @@ static void find_fault(const Tape *tape, char fault[STEP_FAULT_TEXT])
 {
     fault[0] = '\0';
     for (int i = 0; i < tape->n_nodes && fault[0] == '\0'; i++) {
-        if (!is_sound_result(tape->nodes[i]->output)) {
+        const Tensor *y = tape->nodes[i]->output;
+        if (!is_sound(y->data, tensor_count(y), true)) {
             name_fault(fault, "result", tape->nodes[i]);
         }
     }
     for (int i = tape->n_nodes - 1; i >= 0 && fault[0] == '\0'; i--) {
-        if (!is_sound_gradient(tape->nodes[i]->output)) {
+        const Tensor *y = tape->nodes[i]->output;
+        if (!is_sound(y->grad, tensor_count(y), false)) {
             name_fault(fault, "gradient", tape->nodes[i]);
         }
     }
@@ -105,8 +94,7 @@ static void find_fault(const Tape *tape, char fault[STEP_FAULT_TEXT])
 
 bool experiment_draw(const ExperimentConfig *config, const StepDrawing *drawing, FILE *file, char fault[STEP_FAULT_TEXT], Error *error)
 {
-    REQUIRE(config);
-    REQUIRE(fault);
+    REQUIRE(config, fault);
     Net net;
     fault[0] = '\0';
     if (!experiment_check(config, error) || !net_create(&net, config, drawn_arm(config), config->seed, error)) {

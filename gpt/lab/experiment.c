@@ -5,7 +5,6 @@
 #include "tensor/unwind.h"
 
 #include <limits.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,11 +38,6 @@ Tensor *net_start(const Net *net, Tensor *y, Measurement *measurement)
     return config->same_dy ? tensor_sum(tensor_mul(y, same_dy(config, y))) : loss; // its gradient at y is dy
 }
 
-static void unwatch(void *watch)
-{
-    gradflow_unwatch(watch);
-}
-
 // Forward, backward and the measurement. The tape holds one step only.
 static void net_measure(Net *net, Tape *tape, const AdamW *adamw, Measurement *measurement)
 {
@@ -53,7 +47,7 @@ static void net_measure(Net *net, Tape *tape, const AdamW *adamw, Measurement *m
     Tensor *loss = net_start(net, y, measurement);
     GradFlowWatch *watch = gradflow_watch(tape);
     int frame = unwind_begin();
-    unwind_add_on_failure(unwatch, watch);
+    unwind_add_on_failure(gradflow_unwatch_undo, watch);
     tensor_backward(loss);
     measurement->flow = gradflow_read(watch, net->module);
     unwind_end(frame);

@@ -22,9 +22,12 @@ static const double MODEL_TOLERANCE = 5e-3;
 static const double MODEL_FLOOR = 1;
 #endif
 
-static void check_parameters(const char *name, Module *module, Tensor *(*forward)(void *context), void *model, GradCheckReport *report,
-                             void *context)
+// Frees the model.
+static void check_model(const char *name, Module *module, Tensor *(*forward)(void *context), void *model, void (*free_model)(void *model),
+                        GradCheckReport *report, void *context)
 {
+    int frame = unwind_begin();
+    unwind_add(free_model, model);
     ParameterList list = module_parameters(module);
     GradCheck check = {.name = name,
                        .leaves = list.parameters,
@@ -34,7 +37,6 @@ static void check_parameters(const char *name, Module *module, Tensor *(*forward
                        .step = MODEL_STEP,
                        .tolerance = MODEL_TOLERANCE,
                        .floor = MODEL_FLOOR};
-    int frame = unwind_begin();
     unwind_add(free, list.parameters);
     report(name, gradcheck(&check), context);
     unwind_end(frame);
@@ -80,10 +82,7 @@ static void check_gpt(const char *name, GPTConfig config, GradCheckReport *repor
     if (gpt == NULL) {
         fail_mistake(HERE, "gradcheck: %s", error.message);
     }
-    int frame = unwind_begin();
-    unwind_add(free_gpt, gpt);
-    check_parameters(name, &gpt->module, run_gpt, gpt, report, context);
-    unwind_end(frame);
+    check_model(name, &gpt->module, run_gpt, gpt, free_gpt, report, context);
 }
 
 static Tensor *run_deep(void *context)
@@ -101,34 +100,27 @@ static void check_deep(const char *name, bool shortcut, GradCheckReport *report,
     if (net == NULL) {
         fail_mistake(HERE, "gradcheck: %s", error.message);
     }
-    int frame = unwind_begin();
-    unwind_add(free_deep, net);
-    check_parameters(name, &net->module, run_deep, net, report, context);
-    unwind_end(frame);
+    check_model(name, &net->module, run_deep, net, free_deep, report, context);
 }
 
 static void check_models(GradCheckReport *report, void *context)
 {
-    check_deep("DeepNet", false, report, context);
-    check_deep("DeepNet, shortcuts", true, report, context);
-    check_gpt("GPT", small, report, context);
-
     GPTConfig tied = small;
-    tied.tied = true;
-    check_gpt("GPT, tied", tied, report, context);
-
     GPTConfig plain = small;
-    plain.shortcut = false;
-    check_gpt("GPT, no shortcuts", plain, report, context);
-
     GPTConfig post = small;
-    post.norm = NORM_POST;
-    check_gpt("GPT, norm post", post, report, context);
-
     GPTConfig none = small;
+    tied.tied = true;
+    plain.shortcut = false;
+    post.norm = NORM_POST;
     none.norm = NORM_NONE;
     none.causal = false;
     none.activation = ACTIVATION_TANH;
+    check_deep("DeepNet", false, report, context);
+    check_deep("DeepNet, shortcuts", true, report, context);
+    check_gpt("GPT", small, report, context);
+    check_gpt("GPT, tied", tied, report, context);
+    check_gpt("GPT, no shortcuts", plain, report, context);
+    check_gpt("GPT, norm post", post, report, context);
     check_gpt("GPT, norm none, full, tanh", none, report, context);
 }
 

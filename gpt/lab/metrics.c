@@ -1,9 +1,9 @@
 // metrics.c: metrics of an experiment: one number per layer, and its spread over the seeds.
 
-#include "gpt/lab/lab.h"
+#include "gpt/base/base.h"
+#include "gpt/lab/net.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 // ------------------------------------------------------------------------------------------------------------
 // One layer of one measurement
@@ -74,61 +74,55 @@ double measurement_metric(const Measurement *measurement, int layer, LayerMetric
 // ------------------------------------------------------------------------------------------------------------
 // The spread over the seeds
 
-typedef double MeasurementValue(const Experiment *experiment, const Measurement *measurement, int layer, LayerMetric figure);
-
-static double plain_value(const Experiment *experiment, const Measurement *measurement, int layer, LayerMetric figure)
-{
-    (void)experiment;
-    return measurement_metric(measurement, layer, figure);
-}
-
-static double relative_value(const Experiment *experiment, const Measurement *measurement, int layer, LayerMetric figure)
-{
-    double last = measurement_metric(measurement, experiment->n_layer - 1, figure);
-    return measurement_metric(measurement, layer, figure) / last;
-}
-
-static double loss_value(const Experiment *experiment, const Measurement *measurement, int layer, LayerMetric figure)
-{
-    (void)experiment;
-    (void)layer;
-    (void)figure;
-    return measurement->loss;
-}
-
-static Quartiles over_seeds(const Experiment *experiment, int arm, int step, int layer, LayerMetric figure, MeasurementValue *value)
+Quartiles experiment_over_seeds(const Experiment *experiment, int arm, int step, MeasurementValue *value, const void *context)
 {
     size_t room = (size_t)experiment->n_measurements + 1;
-    double *values = memory_allocate(room * sizeof *values, "the values of a metric");
+    AUTO_FREE double *values = memory_allocate(room * sizeof *values, "the values of a metric");
     int n = 0;
     for (int i = 0; i < experiment->n_measurements; i++) {
         const Measurement *measurement = &experiment->measurements[i];
         if (measurement->arm == arm && measurement->step == step) {
-            values[n] = value(experiment, measurement, layer, figure);
+            values[n] = value(measurement, context);
             n++;
         }
     }
-    Quartiles result = quartiles_of(values, n);
-    free(values);
-    return result;
+    return quartiles_of(values, n);
+}
+
+typedef struct Metric {
+    int layer, last; // last: whose value is the unit; -1: none
+    LayerMetric figure;
+} Metric;
+
+static double metric_value(const Measurement *measurement, const void *context)
+{
+    const Metric *metric = context;
+    double value = measurement_metric(measurement, metric->layer, metric->figure);
+    return metric->last < 0 ? value : value / measurement_metric(measurement, metric->last, metric->figure);
+}
+
+static double loss_value(const Measurement *measurement, const void *unused)
+{
+    (void)unused;
+    return measurement->loss;
 }
 
 Quartiles experiment_metric(const Experiment *experiment, int arm, int step, int layer, LayerMetric figure)
 {
     REQUIRE(experiment);
-    return over_seeds(experiment, arm, step, layer, figure, plain_value);
+    return experiment_over_seeds(experiment, arm, step, metric_value, &(Metric){.layer = layer, .last = -1, .figure = figure});
 }
 
 Quartiles experiment_relative(const Experiment *experiment, int arm, int step, int layer, LayerMetric figure)
 {
     REQUIRE(experiment);
-    return over_seeds(experiment, arm, step, layer, figure, relative_value);
+    return experiment_over_seeds(experiment, arm, step, metric_value, &(Metric){.layer = layer, .last = experiment->n_layer - 1, .figure = figure});
 }
 
 Quartiles experiment_loss(const Experiment *experiment, int arm, int step)
 {
     REQUIRE(experiment);
-    return over_seeds(experiment, arm, step, 0, METRIC_WEIGHT, loss_value);
+    return experiment_over_seeds(experiment, arm, step, loss_value, NULL);
 }
 
 int experiment_shortcuts(const Experiment *experiment, int arm)

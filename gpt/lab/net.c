@@ -83,11 +83,9 @@ const char *net_name(NetKind net)
 
 static const Tensor *find_parameter(const ParameterList *list, const Tensor *wanted)
 {
-    char name[NAME_TEXT];
-    tensor_name(wanted, name);
+    const char *name = TENSOR_NAME(wanted);
     for (int i = 0; i < list->count; i++) {
-        char text[NAME_TEXT];
-        if (strcmp(tensor_name(list->parameters[i], text), name) == 0 && shape_equal(list->parameters[i]->shape, wanted->shape)) {
+        if (strcmp(TENSOR_NAME(list->parameters[i]), name) == 0 && shape_equal(list->parameters[i]->shape, wanted->shape)) {
             return list->parameters[i];
         }
     }
@@ -222,6 +220,11 @@ Tensor *net_loss(const Net *net, Tensor *y)
 
 // ------------------------------------------------------------------------------------------------------------
 // Keeping its state
+
+void gradflow_unwatch_undo(void *watch)
+{
+    gradflow_unwatch(watch);
+}
 
 typedef struct Kept {
     Net *net;

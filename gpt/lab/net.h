@@ -36,6 +36,12 @@ void net_measure_streamed(Net *net, Tape *tape, Measurement *measurement);
 bool streamed_check(const ExperimentConfig *config, Error *error);
 int streamed_parts(const ExperimentConfig *config);
 
+// Quartiles of one value of each measurement of an arm at a step.
+typedef double MeasurementValue(const Measurement *measurement, const void *context);
+Quartiles experiment_over_seeds(const Experiment *experiment, int arm, int step, MeasurementValue *value, const void *context);
+
+void gradflow_unwatch_undo(void *watch); // gradflow_unwatch as an Undo
+
 // Restores the weights, their gradients, the training mode and the random numbers of dropout when the innermost frame ends (unwind.h).
 void net_keep(Net *net);
 

@@ -39,7 +39,7 @@ static Tensor *forward(void *context, int row)
 
 int probe_rows(const ExperimentConfig *config)
 {
-    return config->net == NET_GPT ? config->B : config->n_rows > 0 ? config->n_rows : 1;
+    return config->net == NET_GPT ? config->B : experiment_rows(config);
 }
 
 LossFunction probe_loss(ProbeRun *run, ParameterList *parameters)
@@ -90,9 +90,7 @@ double probe_seconds(ProbeRun *run)
 
 bool probe_estimate(const ExperimentConfig *config, const Probe *probe, double *seconds, Error *error)
 {
-    REQUIRE(config);
-    REQUIRE(probe);
-    REQUIRE(seconds);
+    REQUIRE(config, probe, seconds);
     Net net;
     int arm = 0;
     *seconds = 0;

@@ -66,8 +66,7 @@ static bool is_at(const ProbeRow *row, ProbePlace place)
 
 int measurement_probe(const Measurement *measurement, const char *kind, ProbePlace place, double *values, int n)
 {
-    REQUIRE(measurement);
-    REQUIRE(kind);
+    REQUIRE(measurement, kind);
     int found = 0;
     for (int i = 0; i < measurement->probes.n_rows; i++) {
         const ProbeRow *row = &measurement->probes.rows[i];
@@ -81,66 +80,47 @@ int measurement_probe(const Measurement *measurement, const char *kind, ProbePla
     return found;
 }
 
-static double value_at(const Measurement *measurement, const char *kind, ProbePlace place, int index)
+// What is asked of each network: the value with an index, or all values of the place, reduced.
+typedef struct Question {
+    const char *kind;
+    ProbePlace place;
+    ProbeReduce *reduce; // NULL: the value with the index
+    int index;
+} Question;
+
+static double answer(const Measurement *measurement, const void *context)
 {
-    for (int i = 0; i < measurement->probes.n_rows; i++) {
-        const ProbeRow *row = &measurement->probes.rows[i];
-        if (row->index == index && strcmp(row->kind, kind) == 0 && is_at(row, place)) {
+    const Question *question = context;
+    const ProbeResults *probes = &measurement->probes;
+    for (int i = 0; question->reduce == NULL && i < probes->n_rows; i++) {
+        const ProbeRow *row = &probes->rows[i];
+        if (row->index == question->index && strcmp(row->kind, question->kind) == 0 && is_at(row, question->place)) {
             return row->value;
         }
     }
-    return NAN;
-}
-
-static double reduced(const Measurement *measurement, const char *kind, ProbePlace place, ProbeReduce *reduce)
-{
-    int n = measurement_probe(measurement, kind, place, NULL, 0);
+    int n = question->reduce == NULL ? 0 : measurement_probe(measurement, question->kind, question->place, NULL, 0);
     if (n == 0) {
         return NAN;
     }
-    double *values = memory_allocate((size_t)n * sizeof *values, "a probe's numbers");
-    measurement_probe(measurement, kind, place, values, n);
-    double result = reduce == NULL ? probe_first(values, n) : reduce(values, n);
-    free(values);
-    return result;
+    AUTO_FREE double *values = memory_allocate((size_t)n * sizeof *values, "a probe's numbers");
+    measurement_probe(measurement, question->kind, question->place, values, n);
+    return question->reduce(values, n);
 }
 
 // ------------------------------------------------------------------------------------------------------------
 // All seeds
 
-static bool is_of(const Measurement *measurement, int arm, int step)
-{
-    return measurement->arm == arm && measurement->step == step;
-}
-
-static Quartiles over_seeds(const Experiment *experiment, int arm, int step, const char *kind, ProbePlace place, ProbeReduce *reduce, int index)
-{
-    double *values = memory_allocate((size_t)experiment->n_measurements * sizeof *values + 1, "a probe's numbers");
-    int n = 0;
-    for (int i = 0; i < experiment->n_measurements; i++) {
-        const Measurement *measurement = &experiment->measurements[i];
-        if (is_of(measurement, arm, step)) {
-            values[n] = reduce == NULL ? value_at(measurement, kind, place, index) : reduced(measurement, kind, place, reduce);
-            n++;
-        }
-    }
-    Quartiles result = quartiles_of(values, n);
-    free(values);
-    return result;
-}
-
 Quartiles experiment_probe(const Experiment *experiment, int arm, int step, const char *kind, ProbePlace place, int index)
 {
-    REQUIRE(experiment);
-    REQUIRE(kind);
-    return over_seeds(experiment, arm, step, kind, place, NULL, index);
+    REQUIRE(experiment, kind);
+    return experiment_over_seeds(experiment, arm, step, answer, &(Question){.kind = kind, .place = place, .index = index});
 }
 
 Quartiles experiment_probe_reduced(const Experiment *experiment, int arm, int step, const char *kind, ProbePlace place, ProbeReduce *reduce)
 {
-    REQUIRE(experiment);
-    REQUIRE(kind);
-    return over_seeds(experiment, arm, step, kind, place, reduce == NULL ? probe_first : reduce, -1);
+    REQUIRE(experiment, kind);
+    return experiment_over_seeds(experiment, arm, step, answer,
+                                 &(Question){.kind = kind, .place = place, .reduce = reduce == NULL ? probe_first : reduce});
 }
 
 void probe_write_arms(FILE *out, const Experiment *experiment, int step, const char *kind, ProbePlace place, ProbeReduce *reduce)
@@ -159,20 +139,18 @@ void probe_write_arms(FILE *out, const Experiment *experiment, int step, const c
 
 int experiment_probe_places(const Experiment *experiment, int arm, int step, const char *kind, ProbePlace **places)
 {
-    REQUIRE(experiment);
-    REQUIRE(places);
+    REQUIRE(experiment, places);
     int n = 0;
     int capacity = 0;
     *places = NULL;
     for (int i = 0; i < experiment->n_measurements && n == 0; i++) {
         const Measurement *measurement = &experiment->measurements[i];
-        for (int k = 0; is_of(measurement, arm, step) && k < measurement->probes.n_rows; k++) {
+        bool asked = measurement->arm == arm && measurement->step == step;
+        for (int k = 0; asked && k < measurement->probes.n_rows; k++) {
             const ProbeRow *row = &measurement->probes.rows[k];
             bool same = n > 0 && row->layer == (*places)[n - 1].layer && strcmp(row->name, (*places)[n - 1].name) == 0;
             if (strcmp(row->kind, kind) == 0 && !same) {
-                *places = memory_grow(*places, n, &capacity, sizeof **places, "the places of a probe");
-                (*places)[n] = (ProbePlace){row->layer, row->name};
-                n++;
+                *LIST_ADD(*places, n, capacity, "the places of a probe") = (ProbePlace){row->layer, row->name};
             }
         }
     }
@@ -181,8 +159,7 @@ int experiment_probe_places(const Experiment *experiment, int arm, int step, con
 
 bool probe_has_numbers(const Experiment *experiment, const Probe *probe)
 {
-    REQUIRE(experiment);
-    REQUIRE(probe);
+    REQUIRE(experiment, probe);
     for (int i = 0; i < experiment->n_measurements; i++) {
         const ProbeResults *results = &experiment->measurements[i].probes;
         for (int k = 0; k < results->n_rows; k++) {
@@ -198,8 +175,7 @@ bool probe_has_numbers(const Experiment *experiment, const Probe *probe)
 
 const ProbeFault *experiment_probe_fault(const Experiment *experiment, const Probe *probe, int *networks)
 {
-    REQUIRE(experiment);
-    REQUIRE(networks);
+    REQUIRE(experiment, networks);
     const ProbeFault *first = NULL;
     *networks = 0;
     for (int i = 0; i < experiment->n_measurements; i++) {

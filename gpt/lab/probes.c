@@ -45,13 +45,11 @@ const ProbeKind *probe_kind(const char *kind, const Probe **probe)
 void probe_add(ProbeRun *run, const char *kind, int layer, const char *name, int index, double value)
 {
     ProbeResults *results = run->results;
-    results->rows = memory_grow(results->rows, results->n_rows, &results->rows_capacity, sizeof *results->rows, "a probe's numbers");
-    ProbeRow *row = &results->rows[results->n_rows];
+    ProbeRow *row = LIST_ADD(results->rows, results->n_rows, results->rows_capacity, "a probe's numbers");
     *row = (ProbeRow){.kind = kind, .layer = layer, .index = index, .value = value};
     if (name != NULL) {
         snprintf(row->name, sizeof row->name, "%s", name);
     }
-    results->n_rows++;
 }
 
 int probe_sublayers(const ProbeRun *run)
@@ -118,9 +116,7 @@ static void add_fault(ProbeRun *run, Error error)
             return; // in another block, too
         }
     }
-    results->faults = memory_grow(results->faults, results->n_faults, &results->faults_capacity, sizeof *results->faults, "a probe's fault");
-    results->faults[results->n_faults] = (ProbeFault){.probe = run->probe, .error = error};
-    results->n_faults++;
+    *LIST_ADD(results->faults, results->n_faults, results->faults_capacity, "a probe's fault") = (ProbeFault){.probe = run->probe, .error = error};
 }
 
 // The first number from `first` on that is not finite.
@@ -174,9 +170,7 @@ void probes_run(ProbeRun *run)
 void probes_measure(const ExperimentConfig *config, GPT *gpt, const AdamW *adamw, double clip, int step, Tensor *output, Tensor *loss,
                     ProbeResults *results)
 {
-    REQUIRE(config);
-    REQUIRE(gpt);
-    REQUIRE(output);
+    REQUIRE(config, gpt, output);
     Net net = {.config = config, .gpt = gpt, .module = &gpt->module};
     probes_run(&(ProbeRun){.config = config,
                            .net = &net,

@@ -129,8 +129,7 @@ static bool read_lines(Reader *reader, const char *end, DeepRows *rows, Error *e
 
 bool deep_rows_read(const char *path, int n_in, int n_target, DeepRows *rows, Error *error)
 {
-    REQUIRE(path);
-    REQUIRE(rows);
+    REQUIRE(path, rows);
     char *text;
     size_t n;
     *rows = (DeepRows){0};

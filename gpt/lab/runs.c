@@ -78,12 +78,6 @@ static bool has_own_column(const ConfigField *field)
     return strcmp(field->name, "norm") == 0 || strcmp(field->name, "shortcut") == 0 || strcmp(field->name, "residual") == 0;
 }
 
-// The loss value has a column of its own.
-static const char *column_name(const ConfigField *field)
-{
-    return strcmp(field->name, "loss") == 0 ? "loss_function" : field->name;
-}
-
 static void write_deep_field(FILE *out, const ConfigField *field, const Run *run)
 {
     const ExperimentConfig *config = run->config;
@@ -102,7 +96,8 @@ static void write_fields(FILE *out, const Run *run)
 {
     for (int i = 0; i < deep_field_count; i++) {
         if (!has_own_column(&deep_fields[i])) {
-            fprintf(out, ",%s", run == NULL ? column_name(&deep_fields[i]) : "");
+            const char *name = strcmp(deep_fields[i].name, "loss") == 0 ? "loss_function" : deep_fields[i].name; // "loss" is its value
+            fprintf(out, ",%s", run == NULL ? name : "");
             if (run != NULL) {
                 write_deep_field(out, &deep_fields[i], run);
             }
@@ -122,8 +117,7 @@ static void write_fields(FILE *out, const Run *run)
 
 bool experiment_runs_csv(const Experiment *experiment, FILE *out)
 {
-    REQUIRE(experiment);
-    REQUIRE(out);
+    REQUIRE(experiment, out);
     fputs(before, out);
     write_fields(out, NULL);
     fputs(after, out);

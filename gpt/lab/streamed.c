@@ -55,11 +55,6 @@ static Tensor *stream_leaf(const Pass *pass, int i)
     return x;
 }
 
-static void unwatch(void *watch)
-{
-    gradflow_unwatch(watch);
-}
-
 // Walks back from y, whose gradient is dy (NULL: 1), and reads the part's gradients.
 static void measure_part(Pass *pass, int part, Tape *tape, Tensor *y, const Real *dy)
 {
@@ -71,7 +66,7 @@ static void measure_part(Pass *pass, int part, Tape *tape, Tensor *y, const Real
     }
     GradFlowWatch *watch = gradflow_watch(tape);
     int frame = unwind_begin();
-    unwind_add_on_failure(unwatch, watch);
+    unwind_add_on_failure(gradflow_unwatch_undo, watch);
     if (pass->reached && dy == NULL) {
         tensor_backward(y);
     } else if (pass->reached) {

@@ -1,5 +1,6 @@
 // sweep.c: the first layer's gradient over the last layer's, against depth.
 
+#include "gpt/base/base.h"
 #include "gpt/lab/lab.h"
 
 #include <math.h>
@@ -25,7 +26,7 @@ static bool run_depth(const ExperimentConfig *config, int depth, ExperimentProgr
     at_depth.n_probes = 0;
     at_depth.gpt.n_layer = depth;
     at_depth.deep.n_layer = depth;
-    int *sizes = NULL;
+    AUTO_FREE int *sizes = NULL;
     if (config->net == NET_MLP) {
         if (depth < 1 || depth > DEEP_DEPTH_MAX) {
             return error_set(error, "a depth of %d: must be 1 to %d", depth, DEEP_DEPTH_MAX);
@@ -42,7 +43,6 @@ static bool run_depth(const ExperimentConfig *config, int depth, ExperimentProgr
         }
         experiment_free(&experiment);
     }
-    free(sizes);
     return done;
 }
 
@@ -50,23 +50,19 @@ static bool run_depth(const ExperimentConfig *config, int depth, ExperimentProgr
 static double slope(const Sweep *sweep, int arm)
 {
     size_t n = (size_t)sweep->n_points;
-    double *x = memory_allocate((2 * n + 1) * sizeof *x, "a sweep");
+    AUTO_FREE double *x = memory_allocate((2 * n + 1) * sizeof *x, "a sweep");
     double *y = x + n;
     for (size_t i = 0; i < n; i++) {
         x[i] = sweep->points[i].depth;
         y[i] = log10(sweep->points[i].ratio[arm].median); // not finite for 0, and then left out
     }
-    double result = fit_slope(x, y, sweep->n_points);
-    free(x);
-    return result;
+    return fit_slope(x, y, sweep->n_points);
 }
 
 bool sweep_run(const ExperimentConfig *config, const int *depths, int n_depths, ExperimentProgress *progress, void *context, Sweep *sweep,
                Error *error)
 {
-    REQUIRE(config);
-    REQUIRE(depths);
-    REQUIRE(sweep);
+    REQUIRE(config, depths, sweep);
     *sweep = (Sweep){.points = memory_allocate_zeroed((size_t)n_depths, sizeof(SweepPoint), "a sweep")};
     for (int i = 0; i < n_depths; i++) {
         if (!run_depth(config, depths[i], progress, context, &sweep->points[i], error)) {

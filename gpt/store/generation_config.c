@@ -54,12 +54,8 @@ static bool same_end(const cJSON *value, int end_of_text)
 // Adds ", KEY VALUE".
 static void add_setting(FILE *text, const char *key, const cJSON *value)
 {
-    char *printed = cJSON_PrintUnformatted(value);
-    if (printed == NULL) {
-        fail_memory(0, "a setting");
-    }
+    AUTO_FREE char *printed = json_text(value, false);
     fprintf(text, "%s%s %.60s%s", ftell(text) == 0 ? "" : ", ", key, printed, strlen(printed) > 60 ? "..." : "");
-    cJSON_free(printed);
 }
 
 static void add_settings(FILE *text, const cJSON *json, int end_of_text)
@@ -78,23 +74,14 @@ static void add_settings(FILE *text, const cJSON *json, int end_of_text)
 
 bool gpt_generation_settings(const char *folder, int end_of_text, char **settings, Error *error)
 {
-    REQUIRE(folder);
-    REQUIRE(settings);
-    char *text = NULL;
-    size_t n;
-    char *path = path_in(folder, file_exists(folder, FILE_NAME) ? FILE_NAME : "config.json"); // older models have them there
-    cJSON *json = file_read(path, MOST_SETTINGS_BYTES, &text, &n, error) ? json_parse(text, n, path, error) : NULL;
-    if (json != NULL) {
-        FILE *stream = open_memstream(settings, &n);
-        if (stream == NULL) {
-            fail_memory(0, "the settings");
-        }
-        add_settings(stream, json, end_of_text);
-        fclose(stream);
+    REQUIRE(folder, settings);
+    AUTO_FREE char *path = path_in(folder, file_exists(folder, FILE_NAME) ? FILE_NAME : "config.json"); // older models have them there
+    AUTO_JSON cJSON *json = json_read(path, error);
+    if (json == NULL) {
+        return false;
     }
-    bool read = json != NULL;
-    cJSON_Delete(json);
-    free(text);
-    free(path);
-    return read;
+    Writer *writer = writer_begin();
+    add_settings(writer->stream, json, end_of_text);
+    *settings = writer_end(writer);
+    return true;
 }

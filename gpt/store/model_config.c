@@ -233,23 +233,20 @@ static bool read_dropouts(const Keys *keys, ModelDropouts *dropouts)
     return read;
 }
 
+static bool read_json(const cJSON *json, const char *path, GPTConfig *config, ModelDropouts *dropouts, Error *error)
+{
+    Keys keys = {.json = json, .path = path, .within = "", .error = error};
+    return json != NULL && read_config(&keys, config) && read_dropouts(&keys, dropouts);
+}
+
 bool model_config_parse(const char *text, size_t n, const char *path, GPTConfig *config, ModelDropouts *dropouts, Error *error)
 {
-    cJSON *json = json_parse(text, n, path, error);
-    Keys keys = {.json = json, .path = path, .within = "", .error = error};
-    bool read = json != NULL && read_config(&keys, config) && read_dropouts(&keys, dropouts);
-    cJSON_Delete(json);
-    return read;
+    AUTO_JSON cJSON *json = json_parse(text, n, path, error);
+    return read_json(json, path, config, dropouts, error);
 }
 
 bool model_config_read(const char *path, GPTConfig *config, ModelDropouts *dropouts, Error *error)
 {
-    char *text;
-    size_t n;
-    if (!file_read(path, MOST_SETTINGS_BYTES, &text, &n, error)) {
-        return false;
-    }
-    bool read = model_config_parse(text, n, path, config, dropouts, error);
-    free(text);
-    return read;
+    AUTO_JSON cJSON *json = json_read(path, error);
+    return read_json(json, path, config, dropouts, error);
 }

@@ -40,8 +40,7 @@ bool activation_of_transformers(const char *name, Activation *activation)
 // Adds a field as the JSON type of its kind. A number has as many digits as it takes to read the same number; cJSON's own has 15 or 17.
 static void add_field(cJSON *json, const char *key, const ConfigField *field, const GPTConfig *config)
 {
-    char buffer[FIELD_BUFFER];
-    const char *text = config_field_text(field, config, buffer);
+    const char *text = config_field_text(field, config, (char[FIELD_BUFFER]){""});
     switch (field->kind) {
     case FIELD_COUNT:
     case FIELD_NUMBER: cJSON_AddRawToObject(json, key, text); break;
@@ -58,8 +57,7 @@ static void add_named(cJSON *json, const char *key, const char *name, const GPTC
 // Does a field that GPT-2 does not have differ from what GPT-2 always does?
 static bool is_own(const ConfigField *field, const GPTConfig *config)
 {
-    char buffer[FIELD_BUFFER];
-    return field->key == NULL && strcmp(config_field_text(field, config, buffer), field->standard) != 0;
+    return field->key == NULL && strcmp(config_field_text(field, config, (char[FIELD_BUFFER]){""}), field->standard) != 0;
 }
 
 static void add_own(cJSON *json, const GPTConfig *config)
@@ -97,7 +95,7 @@ void model_config_write(const void *model_config_file, FILE *stream)
 {
     const ModelConfigFile *file = model_config_file;
     const GPTConfig *config = file->config;
-    cJSON *json = cJSON_CreateObject();
+    AUTO_JSON cJSON *json = cJSON_CreateObject();
 
     cJSON_AddStringToObject(json, "activation_function", name_of(config->activation));
     cJSON_AddItemToArray(cJSON_AddArrayToObject(json, "architectures"), cJSON_CreateString("GPT2LMHeadModel"));
@@ -120,28 +118,21 @@ void model_config_write(const void *model_config_file, FILE *stream)
     cJSON_AddStringToObject(json, "torch_dtype", REAL_NAME);
     add_named(json, "vocab_size", "vocab_size", config);
 
-    char *text = cJSON_Print(json);
-    cJSON_Delete(json);
-    if (text == NULL) {
-        fail_memory(0, "the model's configuration");
-    }
+    AUTO_FREE char *text = json_text(json, true);
     fprintf(stream, "%s\n", text);
-    cJSON_free(text);
 }
 
 const char *gpt_difference(const GPTConfig *config, char text[DIFFERENCE_TEXT])
 {
-    REQUIRE(config);
-    REQUIRE(text);
+    REQUIRE(config, text);
     size_t used = 0;
     text[0] = '\0';
     for (int i = 0; i < gpt_field_count; i++) {
         const ConfigField *field = &gpt_fields[i];
-        char buffer[FIELD_BUFFER];
         bool draws_only = strcmp(field->name, "init") == 0; // a trained model computes the same with any
         if (is_own(field, config) && !draws_only && used < DIFFERENCE_TEXT) {
             used += (size_t)snprintf(text + used, DIFFERENCE_TEXT - used, "%s%s %.48s", used == 0 ? "" : ", ", field->name,
-                                     config_field_text(field, config, buffer));
+                                     config_field_text(field, config, (char[FIELD_BUFFER]){""}));
         }
     }
     return text;

@@ -43,6 +43,38 @@ void model_config_write(const void *model_config_file, FILE *stream);
 // for what the model doesn't have, but GPT-2 does; free it after the writer.
 SafetensorsWriter *model_weights_writer(const GPT *gpt, Real **zeros);
 
+// ------------------------------------------------------------------------------------------------------------
+// The tensors of a folder, from one file or several (weight_files.c), for model_weights.c
+
+enum { NAME_SHOWN = 80 }; // of a tensor's name in messages
+
+// An array, and the file that it is in.
+typedef struct Found {
+    const Safetensors *file;
+    const StoredArray *array;
+} Found;
+
+typedef struct Weights {
+    const char *folder;
+    Safetensors *files;
+    bool **used; // for each file, which of its arrays were found by name
+    int n_files;
+} Weights;
+
+// Opens model.safetensors, or the files that model.safetensors.index.json names. Close it also after a failure.
+bool weights_open(Weights *weights, const char *folder, Error *error);
+void weights_close(void *weights); // Weights
+
+// Finds the array called name, or "transformer." and name, and marks it as used.
+bool weights_find(Weights *weights, const char *name, Found *found);
+
+// Checks the shape, and that the dtype can be read as floats. Errors name the file, the tensor and both shapes.
+bool weights_check(Found found, int ndim, const int *size, Error *error);
+bool weights_need(Weights *weights, const char *name, int ndim, const int *size, Found *found, Error *error); // both
+
+// Checks that every array was used, except attention masks.
+bool weights_check_no_other(const Weights *weights, Error *error);
+
 // Reads the weights in folder, from one file or from several with an index. False if they are missing, or not those that config
 // requires. Creates the model.
 GPT *model_weights_load(const char *folder, const GPTConfig *config, bool streamed, Error *error);

@@ -9,6 +9,43 @@
 #include <string.h>
 #include <sys/stat.h>
 
+// ------------------------------------------------------------------------------------------------------------
+// The three dropout probabilities of GPT2Config, which may differ. GPTConfig has one; a model that was loaded has all three in its Dropout
+// modules, and keeps them when it is saved.
+
+// Which of the three a Dropout module has: "drop", "h.0.attn.attn_dropout", "h.0.attn.resid_dropout", "h.0.mlp.dropout".
+static double *probability_of(ModelDropouts *dropouts, const GPT *gpt, const Module *module)
+{
+    if (module == &gpt->drop.module) {
+        return &dropouts->embd;
+    }
+    return strstr(module->name, ".attn_dropout") != NULL ? &dropouts->attn : &dropouts->resid;
+}
+
+void model_dropouts_set(GPT *gpt, ModelDropouts dropouts)
+{
+    gpt->config.dropout = dropouts.resid;
+    for (Module *module = &gpt->module; module != NULL; module = module_next(&gpt->module, module)) {
+        if (module->kind == &dropout_kind) {
+            ((Dropout *)module)->p = *probability_of(&dropouts, gpt, module);
+        }
+    }
+}
+
+ModelDropouts model_dropouts(const GPT *gpt)
+{
+    ModelDropouts dropouts = {0};
+    for (const Module *module = &gpt->module; module != NULL; module = module_next(&gpt->module, module)) {
+        if (module->kind == &dropout_kind) {
+            *probability_of(&dropouts, gpt, module) = ((const Dropout *)module)->p;
+        }
+    }
+    return dropouts;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The folder
+
 static void write_weights(const void *writer, FILE *stream)
 {
     safetensors_write(writer, stream);
@@ -17,10 +54,9 @@ static void write_weights(const void *writer, FILE *stream)
 // The weights last: a folder that has them has the rest.
 bool gpt_save(const GPT *gpt, const Tokenizer *tokenizer, const char *folder, Error *error)
 {
-    REQUIRE(gpt);
-    REQUIRE(folder);
+    REQUIRE(gpt, folder);
     FolderFile files[TOKENIZER_FILES + 2];
-    Real *zeros;
+    AUTO_FREE Real *zeros = NULL;
     int end_of_text = tokenizer == NULL ? -1 : tokenizer_end_of_text(tokenizer);
     ModelConfigFile config = {.config = &gpt->config, .dropouts = model_dropouts(gpt), .end_of_text = end_of_text};
     SafetensorsWriter *writer = model_weights_writer(gpt, &zeros);
@@ -29,7 +65,6 @@ bool gpt_save(const GPT *gpt, const Tokenizer *tokenizer, const char *folder, Er
     files[n + 1] = (FolderFile){"model.safetensors", write_weights, writer};
     bool saved = folder_save(folder, files, n + 2, error);
     safetensors_writer_free(writer);
-    free(zeros);
     return saved;
 }
 
@@ -48,16 +83,13 @@ static bool check_folder(const char *folder, Error *error)
 
 static bool load_config(const char *folder, GPTConfig *config, ModelDropouts *dropouts, Error *error)
 {
-    char *path = path_in(folder, "config.json");
-    bool read = check_folder(folder, error) && model_config_read(path, config, dropouts, error);
-    free(path);
-    return read;
+    AUTO_FREE char *path = path_in(folder, "config.json");
+    return check_folder(folder, error) && model_config_read(path, config, dropouts, error);
 }
 
 bool gpt_load_config(const char *folder, GPTConfig *config, Error *error)
 {
-    REQUIRE(folder);
-    REQUIRE(config);
+    REQUIRE(folder, config);
     return load_config(folder, config, NULL, error);
 }
 

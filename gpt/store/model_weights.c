@@ -4,7 +4,6 @@
 // (n_in, n_out), our weight's transpose. The output head is a Linear in both.
 
 #include "gpt/store/model_files.h"
-#include "gpt/store/weights.h"
 #include "gpt/stream.h"
 #include "tensor/unwind.h"
 
@@ -30,9 +29,8 @@ static void bias_name(const Block *block, char name[NAME_TEXT])
 
 static void add_parameter(SafetensorsWriter *writer, const Module *module, const Tensor *parameter)
 {
-    char name[NAME_TEXT];
     int64_t size[MAX_DIMS];
-    tensor_name(parameter, name);
+    const char *name = TENSOR_NAME(parameter);
     if (is_transposed(module, parameter)) {
         safetensors_add_transposed(writer, name, parameter->shape.size[0], parameter->shape.size[1], parameter->data);
         return;
@@ -82,9 +80,8 @@ static bool check_sizes(Weights *weights, const GPTConfig *config, Error *error)
 
 static bool need_parameter(Weights *weights, const Module *module, const Tensor *parameter, Found *found, Error *error)
 {
-    char name[NAME_TEXT];
     Shape shape = parameter->shape;
-    tensor_name(parameter, name);
+    const char *name = TENSOR_NAME(parameter);
     if (is_transposed(module, parameter)) {
         shape = SHAPE(shape.size[1], shape.size[0]);
     }
@@ -100,7 +97,7 @@ static bool read_transposed(Found found, Tensor *weight, Error *error)
     enum { AT_ONCE = 16 };
     size_t n_out = (size_t)weight->shape.size[0];
     size_t n_in = (size_t)weight->shape.size[1];
-    Real *rows = memory_allocate(AT_ONCE * n_out * sizeof *rows, "a matrix's rows"); // (AT_ONCE, n_out)
+    AUTO_FREE Real *rows = memory_allocate(AT_ONCE * n_out * sizeof *rows, "a matrix's rows"); // (AT_ONCE, n_out)
     bool read = true;
     for (size_t first = 0; read && first < n_in; first += AT_ONCE) {
         size_t n = n_in - first < AT_ONCE ? n_in - first : AT_ONCE;
@@ -111,7 +108,6 @@ static bool read_transposed(Found found, Tensor *weight, Error *error)
             }
         }
     }
-    free(rows);
     return read;
 }
 
@@ -232,8 +228,7 @@ static bool read_streamed(void *context, const Module *module, Tensor *parameter
 {
     Error error;
     Found found;
-    char name[NAME_TEXT];
-    tensor_name(parameter, name);
+    const char *name = TENSOR_NAME(parameter);
     if (!weights_find(context, name, &found) || !need_parameter(context, module, parameter, &found, &error)) {
         return false;
     }
@@ -253,16 +248,11 @@ static GPT *create_streamed(const char *folder, const GPTConfig *config, Error *
     return gpt_create_streamed_from(config, 0, (StreamSource){read_streamed, weights, free_weights}, error);
 }
 
-static void close_weights(void *weights)
-{
-    weights_close(weights);
-}
-
 GPT *model_weights_load(const char *folder, const GPTConfig *config, bool streamed, Error *error)
 {
     Weights weights;
     int frame = unwind_begin();
-    unwind_add(close_weights, &weights);
+    unwind_add(weights_close, &weights);
     GPT *gpt = NULL;
     if (weights_open(&weights, folder, error) && check_sizes(&weights, config, error)) {
         gpt = streamed ? create_streamed(folder, config, error) : gpt_create_blank(config, error);

@@ -73,6 +73,7 @@ bool safetensors_check(const Safetensors *file, Error *error);
 
 enum { STORED_SHAPE_TEXT = 200 };
 const char *stored_shape_text(const StoredArray *array, char text[STORED_SHAPE_TEXT]); // "(768, 2304)"
+#define STORED_SHAPE(array) stored_shape_text(array, (char[STORED_SHAPE_TEXT]){""})    // the same in memory of the enclosing block
 
 // ------------------------------------------------------------------------------------------------------------
 // Writing: arrays and texts are collected, then written at once

@@ -10,11 +10,7 @@
 static uint64_t add_text(uint64_t hash, const char *text)
 {
     size_t n = strlen(text);
-    hash = hash_add(hash, n);
-    for (size_t i = 0; i < n; i++) {
-        hash = hash_add(hash, (unsigned char)text[i]);
-    }
-    return hash;
+    return hash_bytes(hash_add(hash, n), text, n);
 }
 
 uint64_t checksum_text(const char *key, const char *text)

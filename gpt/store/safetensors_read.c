@@ -33,15 +33,18 @@ static int64_t whole_number(const cJSON *json)
 // ------------------------------------------------------------------------------------------------------------
 // One array
 
-static bool array_error(const Safetensors *file, const StoredArray *array, const char *what, Error *error)
+__attribute__((format(printf, 4, 5))) static bool array_error(const Safetensors *file, const StoredArray *array, Error *error, const char *format,
+                                                              ...)
 {
-    return error_set(error, "%s: tensor %.*s: %s", file->path, SHOWN, array->name, what);
+    char text[320];
+    FORMAT_ARGUMENTS(text, sizeof text, format);
+    return error_set(error, "%s: tensor %.*s: %s", file->path, SHOWN, array->name, text);
 }
 
 static bool read_dtype(const Safetensors *file, const cJSON *json, StoredArray *array, Error *error)
 {
     if (!cJSON_IsString(json)) {
-        return array_error(file, array, "has no dtype, like \"F32\"", error);
+        return array_error(file, array, error, "has no dtype, like \"F32\"");
     }
     for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
         if (strcmp(json->valuestring, dtype_name((Dtype)dtype)) == 0) {
@@ -49,14 +52,14 @@ static bool read_dtype(const Safetensors *file, const cJSON *json, StoredArray *
             return true;
         }
     }
-    return error_set(error, "%s: tensor %.*s: dtype '%.20s' is unknown", file->path, SHOWN, array->name, json->valuestring);
+    return array_error(file, array, error, "dtype '%.20s' is unknown", json->valuestring);
 }
 
 // Sizes and their product: no step of it may overflow.
 static bool read_shape(const Safetensors *file, const cJSON *json, StoredArray *array, Error *error)
 {
     if (!cJSON_IsArray(json)) {
-        return array_error(file, array, "has no shape, like [2, 3]", error);
+        return array_error(file, array, error, "has no shape, like [2, 3]");
     }
     bool empty = false;
     double count = 1;
@@ -64,10 +67,10 @@ static bool read_shape(const Safetensors *file, const cJSON *json, StoredArray *
     cJSON_ArrayForEach(item, json) {
         int64_t size = whole_number(item);
         if (size < 0) {
-            return array_error(file, array, "has a size in its shape that is not an integer between 0 and 2^53", error);
+            return array_error(file, array, error, "has a size in its shape that is not an integer between 0 and 2^53");
         }
         if (array->ndim == STORED_DIMS) {
-            return error_set(error, "%s: tensor %.*s: has more than %d dimensions", file->path, SHOWN, array->name, STORED_DIMS);
+            return array_error(file, array, error, "has more than %d dimensions", STORED_DIMS);
         }
         array->size[array->ndim] = size;
         array->ndim++;
@@ -75,7 +78,7 @@ static bool read_shape(const Safetensors *file, const cJSON *json, StoredArray *
         count *= (double)size; // exact up to 2^53, and larger beyond it
     }
     if (!empty && count * (double)dtype_bytes(array->dtype) > LARGEST_WHOLE) {
-        return array_error(file, array, "has a shape with too many values for any file", error);
+        return array_error(file, array, error, "has a shape with too many values for any file");
     }
     array->count = empty ? 0 : (size_t)count;
     array->bytes = array->count * dtype_bytes(array->dtype);
@@ -85,24 +88,21 @@ static bool read_shape(const Safetensors *file, const cJSON *json, StoredArray *
 // data is how many bytes of arrays there are in the file.
 static bool read_offsets(const Safetensors *file, const cJSON *json, uint64_t data, StoredArray *array, Error *error)
 {
-    char shape[STORED_SHAPE_TEXT];
     int64_t begin = whole_number(cJSON_GetArrayItem(json, 0));
     int64_t end = whole_number(cJSON_GetArrayItem(json, 1));
     if (!cJSON_IsArray(json) || cJSON_GetArraySize(json) != 2 || begin < 0 || end < 0) {
-        return array_error(file, array, "has no data_offsets, two whole numbers like [0, 24]", error);
+        return array_error(file, array, error, "has no data_offsets, two whole numbers like [0, 24]");
     }
     if (begin > end) {
-        return error_set(error, "%s: tensor %.*s: ends at %lld, before it begins at %lld", file->path, SHOWN, array->name, (long long)end,
-                         (long long)begin);
+        return array_error(file, array, error, "ends at %lld, before it begins at %lld", (long long)end, (long long)begin);
     }
     if ((uint64_t)end > data) {
-        return error_set(error, "%s: tensor %.*s: ends at byte %lld of the data, which has %llu; is the file cut off?", file->path, SHOWN,
-                         array->name, (long long)end, (unsigned long long)data);
+        return array_error(file, array, error, "ends at byte %lld of the data, which has %llu; is the file cut off?", (long long)end,
+                           (unsigned long long)data);
     }
     if ((uint64_t)(end - begin) != array->bytes) {
-        return error_set(error, "%s: tensor %.*s: has %lld byte%s, but %s of %s takes %zu", file->path, SHOWN, array->name,
-                         (long long)(end - begin), plural((double)(end - begin)), stored_shape_text(array, shape), dtype_name(array->dtype),
-                         array->bytes);
+        return array_error(file, array, error, "has %lld byte%s, but %s of %s takes %zu", (long long)(end - begin), plural((double)(end - begin)),
+                           STORED_SHAPE(array), dtype_name(array->dtype), array->bytes);
     }
     array->place = (uint64_t)begin;
     return true;
@@ -128,7 +128,7 @@ static bool read_array(const Safetensors *file, const cJSON *json, uint64_t data
         }
     }
     if (!cJSON_IsObject(json) || known != cJSON_GetArraySize(json)) {
-        return array_error(file, array, "not an object with dtype, shape and data_offsets, each once", error);
+        return array_error(file, array, error, "not an object with dtype, shape and data_offsets, each once");
     }
     return read_dtype(file, dtype, array, error) && read_shape(file, shape, array, error) && read_offsets(file, offsets, data, array, error);
 }
@@ -170,9 +170,9 @@ static bool check_places(Safetensors *file, uint64_t data, Error *error)
     for (int i = 0; i < file->n_arrays; i++) {
         const StoredArray *array = &file->arrays[i];
         if (array->place != end) {
-            return error_set(error, "%s: tensor %.*s: begins at byte %llu of the data, but %.*s ends at %llu: they %s", file->path, SHOWN,
-                             array->name, (unsigned long long)array->place, SHOWN, last, (unsigned long long)end,
-                             array->place < end ? "overlap" : "leave a gap");
+            return array_error(file, array, error, "begins at byte %llu of the data, but %.*s ends at %llu: they %s",
+                               (unsigned long long)array->place, SHOWN, last, (unsigned long long)end,
+                               array->place < end ? "overlap" : "leave a gap");
         }
         end += array->bytes;
         last = array->name;
@@ -189,7 +189,7 @@ static bool check_names(Safetensors *file, Error *error)
     qsort(file->arrays, (size_t)file->n_arrays, sizeof *file->arrays, by_name);
     for (int i = 1; i < file->n_arrays; i++) {
         if (strcmp(file->arrays[i - 1].name, file->arrays[i].name) == 0) {
-            return array_error(file, &file->arrays[i], "occurs twice", error);
+            return array_error(file, &file->arrays[i], error, "occurs twice");
         }
     }
     return true;
@@ -242,18 +242,8 @@ static bool read_members(Safetensors *file, const cJSON *json, uint64_t data, Er
 // n bytes from place on, or an error.
 static bool read_bytes(const Safetensors *file, uint64_t place, size_t n, void *out, Error *error)
 {
-    size_t done = 0;
-    while (done < n) {
-        ssize_t got = pread(file->descriptor, (char *)out + done, n - done, (off_t)(place + done));
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            return error_set(error, "%s: can't be read: %s", file->path, got < 0 ? strerror(errno) : "it ends early");
-        }
-        done += (size_t)got;
-    }
-    return true;
+    ssize_t got = read_all_at(file->descriptor, (off_t)place, n, out);
+    return got == (ssize_t)n || error_set(error, "%s: can't be read: %s", file->path, got < 0 ? strerror(errno) : "it ends early");
 }
 
 static bool header_length(const Safetensors *file, uint64_t size, uint64_t *length, Error *error)
@@ -285,19 +275,13 @@ static bool read_header(Safetensors *file, uint64_t size, Error *error)
     if (!header_length(file, size, &length, error)) {
         return false;
     }
-    char *text = memory_allocate(length + 1, "a header");
+    AUTO_FREE char *text = memory_allocate(length + 1, "a header");
     text[length] = '\0';
-    cJSON *json = NULL;
-    bool read = read_bytes(file, LENGTH_BYTES, length, text, error);
-    if (read) {
-        json = json_parse(text, length, file->path, error);
-        read = json != NULL && read_members(file, json, size - LENGTH_BYTES - length, error);
-    }
+    AUTO_JSON cJSON *json = read_bytes(file, LENGTH_BYTES, length, text, error) ? json_parse(text, length, file->path, error) : NULL;
+    bool read = json != NULL && read_members(file, json, size - LENGTH_BYTES - length, error);
     for (int i = 0; read && i < file->n_arrays; i++) {
         file->arrays[i].place += LENGTH_BYTES + length;
     }
-    cJSON_Delete(json);
-    free(text);
     return read;
 }
 
@@ -331,18 +315,8 @@ void safetensors_close(Safetensors *file)
 
 const StoredArray *safetensors_find(const Safetensors *file, const char *name)
 {
-    int low = 0;
-    int high = file->n_arrays;
-    while (low < high) {
-        int middle = low + (high - low) / 2;
-        int order = strcmp(file->arrays[middle].name, name);
-        if (order == 0) {
-            return &file->arrays[middle];
-        }
-        low = order < 0 ? middle + 1 : low;
-        high = order < 0 ? high : middle;
-    }
-    return NULL;
+    return file->n_arrays == 0 ? NULL
+                               : bsearch(&(StoredArray){.name = (char *)name}, file->arrays, (size_t)file->n_arrays, sizeof *file->arrays, by_name);
 }
 
 const char *safetensors_text(const Safetensors *file, const char *key)

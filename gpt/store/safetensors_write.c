@@ -37,16 +37,9 @@ void safetensors_writer_free(SafetensorsWriter *writer)
     free(writer);
 }
 
-static Item *next_item(SafetensorsWriter *writer)
-{
-    writer->items = memory_grow(writer->items, writer->n, &writer->capacity, sizeof(Item), "a file's arrays");
-    writer->n++;
-    return &writer->items[writer->n - 1];
-}
-
 void safetensors_add(SafetensorsWriter *writer, const char *name, Dtype dtype, int ndim, const int64_t *size, const void *data)
 {
-    Item *item = next_item(writer);
+    Item *item = LIST_ADD(writer->items, writer->n, writer->capacity, "a file's arrays");
     if (ndim < 0 || ndim > STORED_DIMS) {
         fail_mistake(HERE, "safetensors_add: %s has %d dimensions; at most %d are written", name, ndim, STORED_DIMS);
     }
@@ -120,10 +113,10 @@ static cJSON *array_json(const StoredArray *array, uint64_t begin)
     return json;
 }
 
-// The caller frees it with cJSON_free.
+// The caller frees it.
 static char *header_text(const SafetensorsWriter *writer, const Item **sorted)
 {
-    cJSON *json = cJSON_CreateObject();
+    AUTO_JSON cJSON *json = cJSON_CreateObject();
     uint64_t begin = 0;
     if (writer->texts->child != NULL) {
         cJSON_AddItemToObject(json, "__metadata__", cJSON_Duplicate(writer->texts, true));
@@ -132,12 +125,7 @@ static char *header_text(const SafetensorsWriter *writer, const Item **sorted)
         cJSON_AddItemToObject(json, sorted[i]->array.name, array_json(&sorted[i]->array, begin));
         begin += sorted[i]->array.bytes;
     }
-    char *text = cJSON_PrintUnformatted(json);
-    cJSON_Delete(json);
-    if (text == NULL) {
-        fail_memory(0, "a file's header");
-    }
-    return text;
+    return json_text(json, false);
 }
 
 // Filled up with spaces, so that the data begins at a multiple of 8.
@@ -146,10 +134,7 @@ static void write_header(const char *text, FILE *stream)
     uint64_t n = strlen(text);
     uint64_t padded = (n + 7) / 8 * 8;
     fwrite(&padded, sizeof padded, 1, stream);
-    fwrite(text, 1, n, stream);
-    for (uint64_t i = n; i < padded; i++) {
-        putc(' ', stream);
-    }
+    fprintf(stream, "%-*s", (int)padded, text);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -161,8 +146,8 @@ static void write_transposed(const Item *item, FILE *stream)
     enum { AT_ONCE = 16 };
     size_t rows = (size_t)item->array.size[1];
     size_t columns = (size_t)item->array.size[0];
-    const Real *data = item->data;                                                         // (rows, columns)
-    Real *turned = memory_allocate(AT_ONCE * rows * sizeof *turned, "a matrix's columns"); // (AT_ONCE, rows)
+    const Real *data = item->data;                                                                   // (rows, columns)
+    AUTO_FREE Real *turned = memory_allocate(AT_ONCE * rows * sizeof *turned, "a matrix's columns"); // (AT_ONCE, rows)
     for (size_t first = 0; first < columns && !ferror(stream); first += AT_ONCE) {
         size_t n = columns - first < AT_ONCE ? columns - first : AT_ONCE;
         for (size_t row = 0; row < rows; row++) {
@@ -172,14 +157,13 @@ static void write_transposed(const Item *item, FILE *stream)
         }
         fwrite(turned, sizeof *turned, n * rows, stream);
     }
-    free(turned);
 }
 
 void safetensors_write(const SafetensorsWriter *writer, FILE *stream)
 {
-    const Item **sorted = memory_allocate(((size_t)writer->n + 1) * sizeof *sorted, "a file's arrays");
+    AUTO_FREE const Item **sorted = memory_allocate(((size_t)writer->n + 1) * sizeof *sorted, "a file's arrays");
     sort_items(writer, sorted);
-    char *header = header_text(writer, sorted);
+    AUTO_FREE char *header = header_text(writer, sorted);
     write_header(header, stream);
     for (int i = 0; i < writer->n && !ferror(stream); i++) { // stops if the disk is full, with errno set
         if (sorted[i]->transposed) {
@@ -188,8 +172,6 @@ void safetensors_write(const SafetensorsWriter *writer, FILE *stream)
             fwrite(sorted[i]->data, 1, sorted[i]->array.bytes, stream);
         }
     }
-    cJSON_free(header);
-    free(sorted);
 }
 
 bool safetensors_save(const SafetensorsWriter *writer, const char *path, Error *error)

@@ -1,7 +1,7 @@
 // weight_files.c: the weight files of a folder, and finding tensors in them.
 
 #include "gpt/base/base.h"
-#include "gpt/store/weights.h"
+#include "gpt/store/model_files.h"
 
 #include <cjson/cJSON.h>
 #include <stdlib.h>
@@ -11,8 +11,9 @@
 #define INDEX_FILE "model.safetensors.index.json"
 #define PREFIX "transformer."
 
-void weights_close(Weights *weights)
+void weights_close(void *object)
 {
+    Weights *weights = object;
     for (int i = 0; i < weights->n_files; i++) {
         safetensors_close(&weights->files[i]);
         free(weights->used[i]);
@@ -24,14 +25,13 @@ void weights_close(Weights *weights)
 static bool open_file(Weights *weights, const char *name, Error *error)
 {
     Safetensors *file = &weights->files[weights->n_files];
-    char *path = path_in(weights->folder, name);
-    bool opened = safetensors_open(file, path, error);
-    free(path);
-    if (opened) {
-        weights->used[weights->n_files] = memory_allocate_zeroed((size_t)file->n_arrays + 1, sizeof(bool), "the tensors' names");
-        weights->n_files++;
+    AUTO_FREE char *path = path_in(weights->folder, name);
+    if (!safetensors_open(file, path, error)) {
+        return false;
     }
-    return opened;
+    weights->used[weights->n_files] = memory_allocate_zeroed((size_t)file->n_arrays + 1, sizeof(bool), "the tensors' names");
+    weights->n_files++;
+    return true;
 }
 
 static void make_room(Weights *weights, size_t n)
@@ -74,18 +74,9 @@ static bool open_indexed(Weights *weights, const char *path, const cJSON *json, 
 
 static bool open_index(Weights *weights, Error *error)
 {
-    char *path = path_in(weights->folder, INDEX_FILE);
-    char *text;
-    size_t n;
-    bool opened = file_read(path, MOST_SETTINGS_BYTES, &text, &n, error);
-    if (opened) {
-        cJSON *json = json_parse(text, n, path, error);
-        opened = json != NULL && open_indexed(weights, path, json, error);
-        cJSON_Delete(json);
-        free(text);
-    }
-    free(path);
-    return opened;
+    AUTO_FREE char *path = path_in(weights->folder, INDEX_FILE);
+    AUTO_JSON cJSON *json = json_read(path, error);
+    return json != NULL && open_indexed(weights, path, json, error);
 }
 
 bool weights_open(Weights *weights, const char *folder, Error *error)
@@ -107,11 +98,10 @@ bool weights_open(Weights *weights, const char *folder, Error *error)
     return error_set(error, "%s: has no " WEIGHTS_FILE, folder);
 }
 
-// Finds the array called name, or "transformer." and name, and marks it as used.
 bool weights_find(Weights *weights, const char *name, Found *found)
 {
     char longer[NAME_TEXT + sizeof PREFIX];
-    snprintf(longer, sizeof longer, "%s%s", PREFIX, name);
+    snprintf(longer, sizeof longer, PREFIX "%s", name);
     for (int i = 0; i < weights->n_files; i++) {
         const Safetensors *file = &weights->files[i];
         const StoredArray *array = safetensors_find(file, name);
@@ -129,7 +119,6 @@ bool weights_check(Found found, int ndim, const int *size, Error *error)
 {
     const StoredArray *array = found.array;
     char has[STORED_SHAPE_TEXT];
-    char wants[SHAPE_TEXT];
     Shape shape = {.ndim = ndim};
     bool equal = array->ndim == ndim;
     for (int i = 0; i < ndim; i++) {
@@ -138,7 +127,7 @@ bool weights_check(Found found, int ndim, const int *size, Error *error)
     }
     if (!equal) {
         return error_set(error, "%s: tensor %.*s: has shape %s, but config.json asks for %s", found.file->path, NAME_SHOWN, array->name,
-                         stored_shape_text(array, has), shape_text(shape, wants));
+                         stored_shape_text(array, has), SHAPE_STRING(shape));
     }
     return dtype_is_float(array->dtype)
         || error_set(error, "%s: tensor %.*s: has dtype %s; F32, F16, BF16 or F64 can be loaded", found.file->path, NAME_SHOWN, array->name,

@@ -35,14 +35,21 @@ static const cJSON *member(const cJSON *json, const char *key)
     return cJSON_GetObjectItemCaseSensitive(json, key);
 }
 
-static AddedToken *find(const AddedTokens *added, const char *content)
+AddedToken *added_token_find(const AddedTokens *added, const char *content, size_t n)
 {
     for (int i = 0; i < added->n; i++) {
-        if (strcmp(added->list[i].content, content) == 0) {
+        if (strlen(added->list[i].content) == n && memcmp(added->list[i].content, content, n) == 0) {
             return &added->list[i];
         }
     }
     return NULL;
+}
+
+static AddedToken *append(AddedTokens *added, const char *content, int id)
+{
+    AddedToken *token = LIST_ADD(added->list, added->n, added->capacity, "the added tokens");
+    *token = (AddedToken){.content = memory_copy_text(content), .id = id};
+    return token;
 }
 
 // Adds the token, or returns the one of this content that another file listed. NULL and an error if the two have different ids.
@@ -50,19 +57,13 @@ static AddedToken *add(const Listing *listing, const char *content, double id)
 {
     enum { MOST_IDS = 1 << 24 };
     AddedTokens *added = listing->added;
-    AddedToken *token = find(added, content);
+    AddedToken *token = added_token_find(added, content, strlen(content));
     if (content[0] == '\0' || !(id >= 0 && id < MOST_IDS && id == floor(id)) || (token != NULL && token->id != (int)id)) {
         error_set(listing->error, "%s: added token \"%.60s\": id %g is invalid (expected an integer, the same in every file)", listing->path,
                   content, id);
         return NULL;
     }
-    if (token == NULL) {
-        added->list = memory_grow(added->list, added->n, &added->capacity, sizeof *added->list, "the added tokens");
-        token = &added->list[added->n];
-        added->n++;
-        *token = (AddedToken){.content = memory_copy_text(content), .id = (int)id};
-    }
-    return token;
+    return token != NULL ? token : append(added, content, (int)id);
 }
 
 // {"content": "<|pad|>", "lstrip": false, "rstrip": false, "single_word": false, "special": true}
@@ -132,7 +133,7 @@ static bool mark_special(const Listing *listing, const cJSON *json)
         return true; // null: there is no such token
     }
     const char *content = described->valuestring;
-    AddedToken *token = find(listing->added, content);
+    AddedToken *token = added_token_find(listing->added, content, strlen(content));
     if (token == NULL) {
         int id = tokens_find(listing->tokens, content, strlen(content));
         if (id < 0) {
@@ -170,12 +171,11 @@ static bool read_special_tokens(const Listing *listing, const cJSON *json)
 static bool is_gpt2_class(const cJSON *json)
 {
     static const char *const names[] = {"GPT2Tokenizer", "GPT2TokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend"};
+    bool is_known = json == NULL || cJSON_IsNull(json);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (cJSON_IsString(json) && strcmp(json->valuestring, names[i]) == 0) {
-            return true;
-        }
+        is_known |= cJSON_IsString(json) && strcmp(json->valuestring, names[i]) == 0;
     }
-    return json == NULL || cJSON_IsNull(json);
+    return is_known;
 }
 
 static bool read_tokenizer_config(const Listing *listing, const cJSON *json)
@@ -206,16 +206,9 @@ static bool read_file(AddedTokens *added, const Tokens *tokens, const char *fold
     if (!file_exists(folder, name)) {
         return true;
     }
-    char *path = path_in(folder, name);
-    Listing listing = {.added = added, .tokens = tokens, .path = path, .error = error};
-    char *text = NULL;
-    size_t n = 0;
-    cJSON *json = file_read(path, MOST_SETTINGS_BYTES, &text, &n, error) ? json_parse(text, n, path, error) : NULL;
-    bool done = json != NULL && read(&listing, json);
-    cJSON_Delete(json);
-    free(text);
-    free(path);
-    return done;
+    AUTO_FREE char *path = path_in(folder, name);
+    AUTO_JSON cJSON *json = json_read(path, error);
+    return json != NULL && read(&(Listing){.added = added, .tokens = tokens, .path = path, .error = error}, json);
 }
 
 static int by_id(const void *a, const void *b)
@@ -253,13 +246,9 @@ static bool extend_vocabulary(AddedTokens *added, Tokens *tokens, const char *fo
 // GPT-2's vocabulary as published lists no special tokens, but has this one.
 static void add_end_of_text(AddedTokens *added, const Tokens *tokens)
 {
-    static const char end_of_text[] = "<|endoftext|>";
-    int id = tokens_find(tokens, end_of_text, sizeof end_of_text - 1);
-    bool listed = find(added, end_of_text) != NULL;
-    if (id >= 0 && !listed) {
-        added->list = memory_grow(added->list, added->n, &added->capacity, sizeof *added->list, "the added tokens");
-        added->list[added->n] = (AddedToken){.content = memory_copy_text(end_of_text), .id = id, .special = true};
-        added->n++;
+    int id = tokens_find(tokens, END_OF_TEXT, sizeof END_OF_TEXT - 1);
+    if (id >= 0 && added_token_find(added, END_OF_TEXT, strlen(END_OF_TEXT)) == NULL) {
+        append(added, END_OF_TEXT, id)->special = true;
     }
 }
 
@@ -292,20 +281,15 @@ void added_tokens_free(AddedTokens *added)
 
 static void write_token(const AddedToken *token, bool first, FILE *stream)
 {
-    cJSON *json = cJSON_CreateObject();
+    AUTO_JSON cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "content", token->content);
     cJSON_AddBoolToObject(json, "lstrip", token->lstrip);
     cJSON_AddBoolToObject(json, "normalized", !token->special);
     cJSON_AddBoolToObject(json, "rstrip", token->rstrip);
     cJSON_AddBoolToObject(json, "single_word", false);
     cJSON_AddBoolToObject(json, "special", token->special);
-    char *text = cJSON_PrintUnformatted(json);
-    cJSON_Delete(json);
-    if (text == NULL) {
-        fail_memory(0, "an added token");
-    }
+    AUTO_FREE char *text = json_text(json, false);
     fprintf(stream, "%s\"%d\": %s", first ? "" : ", ", token->id, text);
-    cJSON_free(text);
 }
 
 void added_tokens_write(const void *tokenizer, FILE *stream)

@@ -67,7 +67,7 @@ static bool tokenize_part(Tokenizing *work, int *ids, Error *error)
 static bool tokenize(Tokenizing *work, Error *error)
 {
     size_t room = 0;
-    int *ids = NULL;
+    AUTO_FREE int *ids = NULL;
     bool done = cache_begin(work->file) || write_error(work, error);
     while (done && !reader_is_over(&work->reader)) {
         done = reader_fill(&work->reader, error);
@@ -78,7 +78,6 @@ static bool tokenize(Tokenizing *work, Error *error)
         }
         done = done && tokenize_part(work, ids, error);
     }
-    free(ids);
     errno = 0;
     return done && (cache_end(work->file, &work->header) || write_error(work, error));
 }
@@ -89,15 +88,11 @@ static bool tokenize(Tokenizing *work, Error *error)
 // A number that changes with the text: a hash of the file's size, modification time and inode number.
 static uint64_t text_fingerprint(const Reader *reader)
 {
-    uint64_t hash = HASH_START;
     struct stat status;
     if (reader->file == NULL || fstat(fileno(reader->file), &status) != 0) {
-        for (size_t i = 0; i < reader->size; i++) {
-            hash = hash_add(hash, (unsigned char)reader->text[i]);
-        }
-        return hash;
+        return hash_bytes(HASH_START, reader->text, reader->size);
     }
-    hash = hash_add(hash, (uint64_t)status.st_size);
+    uint64_t hash = hash_add(HASH_START, (uint64_t)status.st_size);
     hash = hash_add(hash, (uint64_t)status.st_mtim.tv_sec);
     hash = hash_add(hash, (uint64_t)status.st_mtim.tv_nsec);
     hash = hash_add(hash, (uint64_t)status.st_dev);
@@ -124,11 +119,11 @@ static bool find_tokens(const Tokenizing *work, const char *path, Dataset *datas
 static bool take_tokens(const Tokenizing *work, FILE *file, Dataset *dataset, Error *error)
 {
     Error why;
-    if (cache_take(file, &work->header, tokenizer_vocab_size(work->tokenizer), dataset, &why)) {
-        return true;
+    bool taken = cache_take(file, &work->header, tokenizer_vocab_size(work->tokenizer), dataset, &why);
+    if (!taken) {
+        fclose(file);
     }
-    fclose(file);
-    return error_set(error, "%.300s: was written, but now %.150s", work->file_name, why.message);
+    return taken || error_set(error, "%.300s: was written, but now %.150s", work->file_name, why.message);
 }
 
 // Tokens that are stored.
@@ -290,8 +285,7 @@ void dataset_skip_batch(Random *random, int B)
 void dataset_ids(const void *text, size_t first, size_t n, int *ids)
 {
     const Dataset *dataset = text;
-    REQUIRE(dataset);
-    REQUIRE(ids);
+    REQUIRE(dataset, ids);
     cache_read(dataset, first, n, ids);
 }
 

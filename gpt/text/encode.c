@@ -20,19 +20,11 @@ static void encode_piece(const char *piece, size_t n, void *context)
     encoding->n_ids += bpe_encode(encoding->bpe, encoding->work, piece, n, encoding->ids + encoding->n_ids);
 }
 
-// Text without added tokens. *n_encoded: as much of it as is certain.
-static bool encode_ordinary(const Tokenizer *tokenizer, Encoding *encoding, const char *text, size_t n, bool ends, size_t *n_encoded, Error *error)
-{
-    *n_encoded = 0;
-    return n == 0 || pre_tokenizer_split(tokenizer->split, text, n, ends, encode_piece, encoding, n_encoded, error);
-}
-
 // Added tokens, and the text between them.
 static bool encode_all(const Tokenizer *tokenizer, Encoding *encoding, TextPart part, size_t *n_encoded, size_t *n_special, Error *error)
 {
     size_t at = 0;   // all before it is encoded
     size_t from = 0; // where the next added token is looked for
-    size_t n;
     bool going = true;
     bool done = true;
     while (done && going) {
@@ -43,7 +35,9 @@ static bool encode_all(const Tokenizer *tokenizer, Encoding *encoding, TextPart 
             continue; // ordinary text
         }
         bool ends = match.token != NULL || (part.ends && match.start == part.n);
-        done = encode_ordinary(tokenizer, encoding, part.text + at, match.start - at, ends, &n, error);
+        size_t n = 0; // bytes of ordinary text that are certain
+        done = match.start == at
+            || pre_tokenizer_split(tokenizer->split, part.text + at, match.start - at, ends, encode_piece, encoding, &n, error);
         at += n;
         going = match.token != NULL;
         if (done && going) {
@@ -141,10 +135,7 @@ bool tokenizer_encode_part(const Tokenizer *tokenizer, TextPart part, int *ids, 
 
 bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t n, int **ids, size_t *n_ids, Error *error)
 {
-    REQUIRE(tokenizer);
-    REQUIRE(text);
-    REQUIRE(ids);
-    REQUIRE(n_ids);
+    REQUIRE(tokenizer, text, ids, n_ids);
     TextPart whole = {.text = text, .n = n, .ends = true};
     size_t n_encoded;
     *ids = memory_allocate((n + 1) * sizeof **ids, "the tokens");
@@ -159,8 +150,7 @@ bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t n, in
 
 size_t tokenizer_count_special(const Tokenizer *tokenizer, const char *text, size_t n)
 {
-    REQUIRE(tokenizer);
-    REQUIRE(text);
+    REQUIRE(tokenizer, text);
     size_t count = 0;
     size_t at = 0;
     while (at < n) {

@@ -1,6 +1,6 @@
 // encoding.h: internal to gpt/text/: the parts of the tokenizers.
 //
-//      vocabulary.c  files  --> Tokens, Bpe      with source.c and encoder.c
+//      vocabulary.c  files  --> Tokens, Bpe      with source.c
 //      pre_tokenizer.c       text   --> pieces, which merges don't cross
 //      bpe.c         piece  --> ids
 //      tokens.c      id    <--> bytes
@@ -74,6 +74,7 @@ typedef struct Source {
 } Source;
 
 #define TOKENIZER_JSON "tokenizer.json"
+#define END_OF_TEXT "<|endoftext|>"
 
 bool source_read(Source *source, const char *folder, const char *name, Error *error);              // free with source_free either way
 bool source_from_text(Source *source, const char *path, const char *text, size_t n, Error *error); // of a file; copies both
@@ -83,9 +84,6 @@ int letter_of_byte(int byte);                  // the code point that a byte is 
 
 // Spells letters out as bytes, in place: there are never more. False if there are none, or one stands for no byte.
 bool source_spell(const Source *source, char *letters, size_t n, size_t *n_bytes);
-
-// The tokens of a JSON file. Free them with tokens_free either way.
-bool encoder_read(const Source *source, Tokens *tokens, Error *error);
 
 // Does tokenizer.json describe a tokenizer of GPT-2's kind? The error names the key that is not supported.
 bool tokenizer_json_check(const char *path, const struct cJSON *json, Error *error);
@@ -104,6 +102,10 @@ bool vocabulary_load(const char *folder, Tokens *tokens, Bpe *bpe, Error *error)
 // Unicode's White_Space as a PCRE2 class. PCRE2's own \\s has U+180E in it, which no longer is white space.
 #define UNICODE_SPACE "\\p{Z}\\x{09}-\\x{0d}\\x{85}"
 
+// A pattern of PCRE2's, n bytes of text with options of its own. pcre2_code_free frees it.
+typedef struct pcre2_real_code_8 Pattern;
+Pattern *pattern_compile(const char *text, size_t n, uint32_t options, uint32_t jit, Error *error);
+
 typedef struct AddedToken {
     char *content; // its text, UTF-8
     int id;
@@ -115,17 +117,18 @@ typedef struct AddedTokens {
     AddedToken *list;
     int n;
     int capacity;
-    int n_base;                     // ids below it are the vocabulary's own
-    bool listed;                    // does the folder define any?
-    bool off;                       // does it say that special tokens are ordinary text?
-    bool special;                   // are special tokens on?
-    struct pcre2_real_code_8 *code; // the pattern that finds them; NULL if there are none
+    int n_base;    // ids below it are the vocabulary's own
+    bool listed;   // does the folder define any?
+    bool off;      // does it say that special tokens are ordinary text?
+    bool special;  // are special tokens on?
+    Pattern *code; // finds them; NULL if there are none
 } AddedTokens;
 
 // Those that the files of folder define; tokens gets those that it lacks. Free them with added_tokens_free either way.
 bool added_tokens_read(AddedTokens *added, Tokens *tokens, const char *folder, Error *error);
 bool added_tokens_compile(AddedTokens *added, Error *error);
-bool added_token_is_found(const AddedTokens *added, const AddedToken *token); // a special one only while they are on
+AddedToken *added_token_find(const AddedTokens *added, const char *content, size_t n); // NULL if there is none
+bool added_token_is_found(const AddedTokens *added, const AddedToken *token);          // a special one only while they are on
 void added_tokens_free(AddedTokens *added);
 void added_tokens_write(const void *tokenizer, FILE *stream); // tokenizer_config.json
 
@@ -141,15 +144,12 @@ AddedMatch added_tokens_match(const AddedTokens *added, const char *text, size_t
 // ------------------------------------------------------------------------------------------------------------
 
 // GPT-2's split of text.
-typedef struct PreTokenizer PreTokenizer;
 typedef void PreTokenPiece(const char *piece, size_t n, void *context);
-
-PreTokenizer *pre_tokenizer_create(Error *error);
-void pre_tokenizer_free(PreTokenizer *split);
+Pattern *pre_tokenizer_create(Error *error);
 
 // Calls on_piece with each piece of n bytes of text. If the text continues after them (ends is false), not with those at the end
 // that might be split differently with the rest; *n_split bytes were split.
-bool pre_tokenizer_split(const PreTokenizer *split, const char *text, size_t n, bool ends, PreTokenPiece *on_piece, void *context, size_t *n_split,
+bool pre_tokenizer_split(const Pattern *split, const char *text, size_t n, bool ends, PreTokenPiece *on_piece, void *context, size_t *n_split,
                          Error *error);
 
 // A part of a text, of whole characters if the text is UTF-8.
@@ -211,9 +211,9 @@ bool tokenizer_not_utf8(char byte, size_t at, Error *error); // sets the error a
 struct Tokenizer {
     TokenizerKind kind;
     Tokens tokens;
-    PreTokenizer *split; // gpt2
-    Bpe bpe;             // gpt2
-    AddedTokens added;   // gpt2
+    Pattern *split;    // gpt2
+    Bpe bpe;           // gpt2
+    AddedTokens added; // gpt2
 };
 
 // The files that store a tokenizer, at most TOKENIZER_FILES. They borrow the tokenizer.

@@ -17,8 +17,7 @@ static const char passage[] =
 
 bool passage_batch(int B, int T, int *ids, int *targets, Error *error)
 {
-    REQUIRE(ids);
-    REQUIRE(targets);
+    REQUIRE(ids, targets);
     size_t n = sizeof passage - 1;
     if (n < (size_t)T + 1) {
         return error_set(error, "the built-in text has %zu bytes, too few for rows of %d and one; name a file with --data", n, T);

@@ -1,4 +1,4 @@
-// pre_tokenizer.c: GPT-2's split of text into words, numbers, signs and spaces, which no merge crosses.
+// pre_tokenizer.c: GPT-2's split of text into words, numbers, signs and spaces, which no merge crosses, and the added tokens before that.
 //
 // The pattern as published:
 //
@@ -19,13 +19,10 @@
 #include <pcre2.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 static const char pattern[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^" UNICODE_SPACE "\\p{L}\\p{N}]+|[" UNICODE_SPACE
                               "]+(?![^" UNICODE_SPACE "])|[" UNICODE_SPACE "]+";
-
-struct PreTokenizer {
-    pcre2_code *code;
-};
 
 static bool pcre_error(Error *error, int number)
 {
@@ -34,27 +31,22 @@ static bool pcre_error(Error *error, int number)
     return error_set(error, "text can't be split: PCRE2: %s", (const char *)text);
 }
 
-PreTokenizer *pre_tokenizer_create(Error *error)
+Pattern *pattern_compile(const char *text, size_t n, uint32_t options, uint32_t jit, Error *error)
 {
     int number;
     PCRE2_SIZE offset;
-    pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_ANCHORED, &number, &offset, NULL);
-    if (code == NULL) {
+    Pattern *compiled = pcre2_compile((PCRE2_SPTR)text, n, options, &number, &offset, NULL);
+    if (compiled == NULL) {
         pcre_error(error, number);
         return NULL;
     }
-    pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); // where that can't be, matching is slower and the same
-    PreTokenizer *split = memory_allocate(sizeof *split, "a pattern");
-    split->code = code;
-    return split;
+    pcre2_jit_compile(compiled, jit); // where that can't be, matching is slower and the same
+    return compiled;
 }
 
-void pre_tokenizer_free(PreTokenizer *split)
+Pattern *pre_tokenizer_create(Error *error)
 {
-    if (split != NULL) {
-        pcre2_code_free(split->code);
-        free(split);
-    }
+    return pattern_compile(pattern, sizeof pattern - 1, PCRE2_UTF | PCRE2_ANCHORED, PCRE2_JIT_COMPLETE, error);
 }
 
 // How many bytes from the start of text are whole characters, or are not, as utf8 says.
@@ -74,7 +66,7 @@ static size_t run_length(const char *text, size_t n, bool utf8)
 
 // How much of a text has been split, and where to stop.
 typedef struct Splitting {
-    const PreTokenizer *split;
+    const Pattern *split;
     pcre2_match_data *match;
     const char *text;
     size_t at;      // all before it is in pieces
@@ -102,14 +94,14 @@ static bool split_characters(Splitting *splitting, size_t end, bool *failed, Err
     PCRE2_SPTR run = (PCRE2_SPTR)splitting->text + from;
     bool going = true;
     while (going && splitting->at < end) {
-        int count = pcre2_match(splitting->split->code, run, end - from, splitting->at - from, PCRE2_NO_UTF_CHECK, splitting->match, NULL);
+        int count = pcre2_match(splitting->split, run, end - from, splitting->at - from, PCRE2_NO_UTF_CHECK, splitting->match, NULL);
         *failed = count < 0;
         going = count < 0 ? pcre_error(error, count) : give_piece(splitting, from + pcre2_get_ovector_pointer(splitting->match)[1]);
     }
     return going;
 }
 
-bool pre_tokenizer_split(const PreTokenizer *split, const char *text, size_t n, bool ends, PreTokenPiece *on_piece, void *context, size_t *n_split,
+bool pre_tokenizer_split(const Pattern *split, const char *text, size_t n, bool ends, PreTokenPiece *on_piece, void *context, size_t *n_split,
                          Error *error)
 {
     enum { LOOK_AHEAD = 16 }; // bytes: a match's end depends on at most three characters after it
@@ -129,4 +121,84 @@ bool pre_tokenizer_split(const PreTokenizer *split, const char *text, size_t n, 
     *n_split = splitting.at;
     pcre2_match_data_free(splitting.match);
     return !failed;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Where the added tokens are in a text: the leftmost, and of those that begin there the longest. They are one pattern, longest first. lstrip
+// and rstrip make a token take the white space on that side, too:
+//
+//      (?|[space]*(<\|mask\|>)|(gptapes)|(gptape))
+
+static int longest_first(const void *a, const void *b)
+{
+    size_t x = strlen((*(const AddedToken *const *)a)->content);
+    size_t y = strlen((*(const AddedToken *const *)b)->content);
+    return (x < y) - (x > y);
+}
+
+// Each character as \x{...}, so that none has a meaning of its own.
+static void write_literal(const char *content, FILE *pattern)
+{
+    size_t n = strlen(content);
+    size_t at = 0;
+    while (at < n) {
+        int code = 0;
+        at += (size_t)utf8_read(content + at, n - at, &code);
+        fprintf(pattern, "\\x{%x}", (unsigned)code);
+    }
+}
+
+static void write_pattern(const AddedTokens *added, FILE *pattern)
+{
+    AUTO_FREE const AddedToken **order = memory_allocate((size_t)added->n * sizeof *order, "the added tokens");
+    for (int i = 0; i < added->n; i++) {
+        order[i] = &added->list[i];
+    }
+    qsort(order, (size_t)added->n, sizeof *order, longest_first);
+    fputs("(?", pattern);
+    for (int i = 0; i < added->n; i++) {
+        fputs(order[i]->lstrip ? "|[" UNICODE_SPACE "]*(" : "|(", pattern);
+        write_literal(order[i]->content, pattern);
+        fputs(order[i]->rstrip ? ")[" UNICODE_SPACE "]*" : ")", pattern);
+    }
+    fputs(")", pattern);
+}
+
+bool added_tokens_compile(AddedTokens *added, Error *error)
+{
+    if (added->n == 0) {
+        return true;
+    }
+    Writer *writer = writer_begin();
+    write_pattern(added, writer->stream);
+    AUTO_FREE char *text = writer_end(writer);
+    added->code = pattern_compile(text, strlen(text), PCRE2_MATCH_INVALID_UTF, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD, error);
+    return added->code != NULL;
+}
+
+bool added_token_is_found(const AddedTokens *added, const AddedToken *token)
+{
+    return added->special || !token->special;
+}
+
+AddedMatch added_tokens_match(const AddedTokens *added, const char *text, size_t n, size_t from, bool ends)
+{
+    AddedMatch none = {.start = n, .end = n};
+    if (added->code == NULL) {
+        return none;
+    }
+    pcre2_match_data *match = pcre2_match_data_create_from_pattern(added->code, NULL);
+    if (match == NULL) {
+        fail_memory(0, "a match");
+    }
+    int count = pcre2_match(added->code, (PCRE2_SPTR)text, n, from, ends ? 0 : PCRE2_PARTIAL_HARD, match, NULL);
+    const PCRE2_SIZE *at = pcre2_get_ovector_pointer(match);
+    AddedMatch found = none;
+    if (count == PCRE2_ERROR_PARTIAL) {
+        found = (AddedMatch){.start = at[0], .end = n};
+    } else if (count >= 0) {
+        found = (AddedMatch){.start = at[0], .end = at[1], .token = added_token_find(added, text + at[2], at[3] - at[2])};
+    }
+    pcre2_match_data_free(match);
+    return found;
 }

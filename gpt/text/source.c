@@ -54,24 +54,6 @@ static bool stands_for_itself(int byte)
     return (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
 }
 
-// The byte of a letter, or -1.
-static int byte_of_letter(int code)
-{
-    if (code < 0x100) {
-        return stands_for_itself(code) ? code : -1;
-    }
-    int next = 0x100;
-    for (int byte = 0; byte < 0x100; byte++) {
-        if (!stands_for_itself(byte)) {
-            if (next == code) {
-                return byte;
-            }
-            next++;
-        }
-    }
-    return -1;
-}
-
 int letter_of_byte(int byte)
 {
     int letter = 0x100;
@@ -133,8 +115,9 @@ void source_free(Source *source)
 static Source source_named(char *path)
 {
     Source source = {.path = path};
-    for (int code = 0; code < 0x200; code++) {
-        source.byte_of[code] = byte_of_letter(code);
+    memset(source.byte_of, -1, sizeof source.byte_of);
+    for (int byte = 0; byte < 0x100; byte++) {
+        source.byte_of[letter_of_byte(byte)] = byte;
     }
     return source;
 }

@@ -24,8 +24,7 @@ static bool read_number(const char *text, const char *name, int least, int *numb
 
 bool task_read(const char *text, Task *task, Error *error)
 {
-    REQUIRE(text);
-    REQUIRE(task);
+    REQUIRE(text, task);
     *task = (Task){.kind = TASK_COPY};
     bool read = strcmp(text, "copy") == 0;
     if (!read && read_number(text, "shift", 1, &task->k)) {

@@ -13,17 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static const char magic[] = "gptape tokens 1\n";
 
 // Of all of the header that comes before it.
 uint64_t cache_check(const CacheHeader *header)
 {
-    uint64_t hash = HASH_START;
-    for (size_t i = 0; i < sizeof header->magic; i++) {
-        hash = hash_add(hash, (unsigned char)header->magic[i]);
-    }
+    uint64_t hash = hash_bytes(HASH_START, header->magic, sizeof header->magic);
     hash = hash_add(hash, header->tokenizer);
     hash = hash_add(hash, header->text);
     hash = hash_add(hash, header->n_tokens);
@@ -111,19 +107,17 @@ static uint32_t id_at(const void *ids, int id_bytes, size_t i)
 static bool check_ids(FILE *file, const CacheHeader *header, int vocab_size, Error *error)
 {
     enum { IDS_AT_ONCE = 1 << 16 };
-    void *part = memory_allocate(IDS_AT_ONCE * header->id_bytes, "the tokens");
+    AUTO_FREE void *part = memory_allocate(IDS_AT_ONCE * header->id_bytes, "the tokens");
     uint64_t hash = HASH_START;
     bool fits = true;
-    size_t got = fread(part, header->id_bytes, IDS_AT_ONCE, file);
-    while (got > 0) {
+    for (size_t got = IDS_AT_ONCE; got == IDS_AT_ONCE;) {
+        got = fread(part, header->id_bytes, IDS_AT_ONCE, file);
         for (size_t i = 0; i < got; i++) {
             uint32_t id = id_at(part, (int)header->id_bytes, i);
             fits = fits && id < (uint32_t)vocab_size;
             hash = hash_add(hash, id);
         }
-        got = fread(part, header->id_bytes, IDS_AT_ONCE, file);
     }
-    free(part);
     return (fits && hash == header->fingerprint) || error_set(error, "is damaged");
 }
 
@@ -144,15 +138,12 @@ bool cache_take(FILE *file, const CacheHeader *wanted, int vocab_size, Dataset *
 // Exactly n bytes from offset on. The file was complete when it was opened.
 static void read_exactly(const Dataset *dataset, off_t offset, size_t n, unsigned char *out)
 {
-    for (size_t done = 0; done < n;) {
-        ssize_t got = pread(fileno(dataset->file), out + done, n - done, offset + (off_t)done);
-        if (got == 0) {
-            fail_file("%s: was truncated while it was in use", dataset->file_name);
-        }
-        if (got < 0 && errno != EINTR) {
-            fail_file("%s: can't be read: %s", dataset->file_name, strerror(errno));
-        }
-        done += got > 0 ? (size_t)got : 0;
+    ssize_t got = read_all_at(fileno(dataset->file), offset, n, out);
+    if (got < 0) {
+        fail_file("%s: can't be read: %s", dataset->file_name, strerror(errno));
+    }
+    if ((size_t)got < n) {
+        fail_file("%s: was truncated while it was in use", dataset->file_name);
     }
 }
 

@@ -2,6 +2,9 @@
 
 #include "gpt/text/encoding.h"
 
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +14,8 @@ enum { CODE_POINTS = 0x110000 };
 
 // Which characters a text has.
 typedef struct Characters {
-    bool *seen; // (CODE_POINTS)
-    int n;      // how many are
+    bool seen[CODE_POINTS];
+    int n; // how many are
 } Characters;
 
 const char *tokenizer_name(TokenizerKind kind)
@@ -92,18 +95,11 @@ static bool mark_characters(Characters *characters, const char *text, size_t n, 
     return true;
 }
 
-static Characters characters_none(void)
-{
-    return (Characters){.seen = memory_allocate_zeroed(CODE_POINTS, sizeof(bool), "an alphabet")};
-}
-
 Tokenizer *tokenizer_chars(const char *text, size_t n, Error *error)
 {
     REQUIRE(text);
-    Characters characters = characters_none();
-    Tokenizer *tokenizer = mark_characters(&characters, text, n, error) ? chars_of(&characters) : NULL;
-    free(characters.seen);
-    return tokenizer;
+    AUTO_FREE Characters *characters = memory_allocate_zeroed(1, sizeof *characters, "an alphabet");
+    return mark_characters(characters, text, n, error) ? chars_of(characters) : NULL;
 }
 
 Tokenizer *tokenizer_chars_of(const char *path, Error *error)
@@ -112,16 +108,14 @@ Tokenizer *tokenizer_chars_of(const char *path, Error *error)
     if (!reader_begin(&reader, path, error)) {
         return NULL;
     }
-    Characters characters = characters_none();
+    AUTO_FREE Characters *characters = memory_allocate_zeroed(1, sizeof *characters, "an alphabet");
     bool read = true;
     while (read && !reader_is_over(&reader)) {
-        read = reader_fill(&reader, error) && mark_characters(&characters, reader.text, reader.n, error);
+        read = reader_fill(&reader, error) && mark_characters(characters, reader.text, reader.n, error);
         reader_take(&reader, reader.n);
     }
     reader_end(&reader);
-    Tokenizer *tokenizer = read ? chars_of(&characters) : NULL;
-    free(characters.seen);
-    return tokenizer;
+    return read ? chars_of(characters) : NULL;
 }
 
 void tokenizer_free(Tokenizer *tokenizer)
@@ -131,7 +125,7 @@ void tokenizer_free(Tokenizer *tokenizer)
     }
     tokens_free(&tokenizer->tokens);
     bpe_free(&tokenizer->bpe);
-    pre_tokenizer_free(tokenizer->split);
+    pcre2_code_free(tokenizer->split);
     added_tokens_free(&tokenizer->added);
     free(tokenizer);
 }
@@ -168,10 +162,7 @@ uint64_t tokenizer_fingerprint(const Tokenizer *tokenizer)
     for (int id = 0; id < tokenizer->tokens.n; id++) {
         size_t n;
         const char *token = tokens_get(&tokenizer->tokens, id, &n);
-        hash = hash_add(hash, n);
-        for (size_t i = 0; i < n; i++) {
-            hash = hash_add(hash, (unsigned char)token[i]);
-        }
+        hash = hash_bytes(hash_add(hash, n), token, n);
     }
     for (int i = 0; i < tokenizer->added.n; i++) {
         const AddedToken *token = &tokenizer->added.list[i];
@@ -184,16 +175,14 @@ uint64_t tokenizer_fingerprint(const Tokenizer *tokenizer)
 
 const char *tokenizer_token(const Tokenizer *tokenizer, int id, size_t *n)
 {
-    REQUIRE(tokenizer);
-    REQUIRE(n);
+    REQUIRE(tokenizer, n);
     return id >= 0 && id < tokenizer->tokens.n ? tokens_get(&tokenizer->tokens, id, n) : NULL;
 }
 
 int tokenizer_end_of_text(const Tokenizer *tokenizer)
 {
     REQUIRE(tokenizer);
-    static const char end_of_text[] = "<|endoftext|>";
-    return tokens_find(&tokenizer->tokens, end_of_text, sizeof end_of_text - 1);
+    return tokens_find(&tokenizer->tokens, END_OF_TEXT, sizeof END_OF_TEXT - 1);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -215,10 +204,7 @@ static bool measure(const Tokenizer *tokenizer, const int *ids, size_t n_ids, si
 
 bool tokenizer_decode(const Tokenizer *tokenizer, const int *ids, size_t n_ids, char **text, size_t *n, Error *error)
 {
-    REQUIRE(tokenizer);
-    REQUIRE(ids);
-    REQUIRE(text);
-    REQUIRE(n);
+    REQUIRE(tokenizer, ids, text, n);
     size_t total = 0;
     *text = NULL;
     *n = 0;

@@ -60,7 +60,7 @@ static void write_merges(const void *what, FILE *stream)
 {
     const Tokenizer *tokenizer = what;
     const Bpe *bpe = &tokenizer->bpe;
-    const Merge **ranked = memory_allocate_zeroed((size_t)bpe->n + 1, sizeof *ranked, "the merges");
+    AUTO_FREE const Merge **ranked = memory_allocate_zeroed((size_t)bpe->n + 1, sizeof *ranked, "the merges");
     for (size_t slot = 0; slot < (size_t)1 << bpe->bits; slot++) {
         const Merge *merge = &bpe->merges[slot];
         if (merge->left >= 0) {
@@ -74,7 +74,6 @@ static void write_merges(const void *what, FILE *stream)
         write_letters(&tokenizer->tokens, ranked[rank]->right, false, stream);
         putc('\n', stream);
     }
-    free(ranked);
 }
 
 int tokenizer_files(const Tokenizer *tokenizer, FolderFile files[TOKENIZER_FILES])
@@ -102,7 +101,7 @@ static Tokenizer *chars_from(const char *path, const cJSON *alphabet, Error *err
         error_set(error, "%s: has no alphabet, code points like [10, 32, 65]", path);
         return NULL;
     }
-    char *text = memory_allocate(4 * (size_t)count, "an alphabet");
+    AUTO_FREE char *text = memory_allocate(4 * (size_t)count, "an alphabet");
     size_t n = 0;
     double last = -1;
     const cJSON *item;
@@ -110,15 +109,12 @@ static Tokenizer *chars_from(const char *path, const cJSON *alphabet, Error *err
         double code = cJSON_IsNumber(item) ? item->valuedouble : -1;
         if (!(code > last && code < CODE_POINTS && code == floor(code)) || (code >= 0xd800 && code < 0xe000)) {
             error_set(error, "%s: the alphabet's items must be code points, each larger than the one before", path);
-            free(text);
             return NULL;
         }
         n += (size_t)utf8_write((int)code, text + n);
         last = code;
     }
-    Tokenizer *tokenizer = tokenizer_chars(text, n, error);
-    free(text);
-    return tokenizer;
+    return tokenizer_chars(text, n, error);
 }
 
 static Tokenizer *from_own(const char *folder, const char *path, const cJSON *json, Error *error)
@@ -140,18 +136,9 @@ static Tokenizer *from_own(const char *folder, const char *path, const cJSON *js
 
 static Tokenizer *read_own(const char *folder, Error *error)
 {
-    char *path = path_in(folder, OWN_FILE);
-    char *text;
-    size_t n;
-    Tokenizer *tokenizer = NULL;
-    if (file_read(path, MOST_SETTINGS_BYTES, &text, &n, error)) {
-        cJSON *json = json_parse(text, n, path, error);
-        tokenizer = json == NULL ? NULL : from_own(folder, path, json, error);
-        cJSON_Delete(json);
-        free(text);
-    }
-    free(path);
-    return tokenizer;
+    AUTO_FREE char *path = path_in(folder, OWN_FILE);
+    AUTO_JSON cJSON *json = json_read(path, error);
+    return json == NULL ? NULL : from_own(folder, path, json, error);
 }
 
 // The folder has no tokenizer files: which tokenizer has this many tokens?
@@ -161,18 +148,16 @@ static Tokenizer *guess(const char *folder, int vocab_size, Error *error)
     if (vocab_size == BYTES) {
         return tokenizer_bytes();
     }
-    char *usual = vocabulary_folder(NULL);
-    Tokenizer *tokenizer = NULL;
+    AUTO_FREE char *usual = vocabulary_folder(NULL);
     if (vocab_size < GPT2_VOCABULARY || vocab_size > GPT2_ROUNDED) {
         error_set(error, "%s: has no tokenizer: no " OWN_FILE ", no vocab.json with merges.txt, no tokenizer.json", folder);
     } else if (!vocabulary_found(usual)) {
         error_set(error, "%s: has no tokenizer (no vocab.json with merges.txt, no tokenizer.json), and GPT-2's is not in %s; 'make vocab' gets it",
                   folder, usual);
     } else {
-        tokenizer = tokenizer_gpt2(usual, error);
+        return tokenizer_gpt2(usual, error);
     }
-    free(usual);
-    return tokenizer;
+    return NULL;
 }
 
 static Tokenizer *load_for(const char *folder, int vocab_size, Error *error)

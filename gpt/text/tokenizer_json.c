@@ -76,13 +76,8 @@ static bool take_vocabulary(const char *path, const cJSON *vocabulary, Source *s
     if (!cJSON_IsObject(vocabulary)) {
         return error_set(error, "%s: its model has no vocab, tokens and ids like {\"!\": 0}", path);
     }
-    char *text = cJSON_PrintUnformatted(vocabulary);
-    if (text == NULL) {
-        fail_memory(0, "the vocabulary");
-    }
-    bool taken = source_from_text(source, path, text, strlen(text), error);
-    cJSON_free(text);
-    return taken;
+    AUTO_FREE char *text = json_text(vocabulary, false);
+    return source_from_text(source, path, text, strlen(text), error);
 }
 
 // "\u0120 t" of either form. False if it is none.
@@ -102,42 +97,25 @@ static bool write_merge(const cJSON *merge, FILE *stream)
 
 static bool take_merges(const char *path, const cJSON *merges, Source *source, Error *error)
 {
-    char *text = NULL;
-    size_t n = 0;
     bool pairs = cJSON_IsArray(merges);
-    FILE *stream = open_memstream(&text, &n);
-    if (stream == NULL) {
-        fail_memory(0, "the merges");
-    }
-    fprintf(stream, "#version: 0.2\n");
+    Writer *writer = writer_begin();
+    fprintf(writer->stream, "#version: 0.2\n");
     const cJSON *merge;
     cJSON_ArrayForEach(merge, merges) {
-        pairs = pairs && write_merge(merge, stream);
+        pairs = pairs && write_merge(merge, writer->stream);
     }
-    fclose(stream);
-    bool taken = pairs ? source_from_text(source, path, text, n, error)
-                       : error_set(error, "%s: its model has no merges, pairs like [\"h\", \"e\"]", path);
-    free(text);
-    return taken;
-}
-
-static bool take_both(const Source *whole, const cJSON *json, Source *encoder, Source *merges, Error *error)
-{
-    const cJSON *model = member(json, "model");
-    return tokenizer_json_check(whole->path, json, error) && take_vocabulary(whole->path, member(model, "vocab"), encoder, error)
-        && take_merges(whole->path, member(model, "merges"), merges, error);
+    AUTO_FREE char *text = writer_end(writer);
+    return pairs ? source_from_text(source, path, text, strlen(text), error)
+                 : error_set(error, "%s: its model has no merges, pairs like [\"h\", \"e\"]", path);
 }
 
 bool tokenizer_json_read(const char *folder, Source *encoder, Source *merges, Error *error)
 {
     Source whole = {0};
-    cJSON *json = NULL;
-    bool read = source_read(&whole, folder, TOKENIZER_JSON, error);
-    if (read) {
-        json = json_parse(whole.text, whole.n, whole.path, error);
-        read = json != NULL && take_both(&whole, json, encoder, merges, error);
-    }
-    cJSON_Delete(json);
+    AUTO_JSON cJSON *json = source_read(&whole, folder, TOKENIZER_JSON, error) ? json_parse(whole.text, whole.n, whole.path, error) : NULL;
+    const cJSON *model = member(json, "model");
+    bool read = json != NULL && tokenizer_json_check(whole.path, json, error) && take_vocabulary(whole.path, member(model, "vocab"), encoder, error)
+             && take_merges(whole.path, member(model, "merges"), merges, error);
     source_free(&whole);
     return read;
 }

@@ -41,19 +41,11 @@ void tokens_free(Tokens *tokens)
     *tokens = (Tokens){0};
 }
 
-static uint64_t hash_bytes(const char *bytes, size_t n)
-{
-    uint64_t hash = HASH_START;
-    for (size_t i = 0; i < n; i++) {
-        hash = hash_add(hash, (unsigned char)bytes[i]);
-    }
-    return hash ^ hash >> 32;
-}
-
 // The slot that holds the id of these bytes, or the empty slot where it belongs.
 static size_t find_slot(const Tokens *tokens, const char *bytes, size_t n)
 {
-    size_t slot = hash_bytes(bytes, n) & (tokens->n_slots - 1);
+    uint64_t hash = hash_bytes(HASH_START, bytes, n);
+    size_t slot = (hash ^ hash >> 32) & (tokens->n_slots - 1);
     while (tokens->slots[slot] >= 0) {
         size_t length;
         const char *token = tokens_get(tokens, tokens->slots[slot], &length);

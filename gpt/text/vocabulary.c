@@ -13,8 +13,77 @@
 #include "gpt/base/base.h"
 #include "gpt/text/encoding.h"
 
+#include <cjson/cJSON.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+// ------------------------------------------------------------------------------------------------------------
+// The tokens, from the JSON file
+
+// Sorts the JSON object's entries by id: entries[id].
+static bool order_entries(const Source *source, const cJSON *json, cJSON **entries, int n, Error *error)
+{
+    cJSON *entry;
+    cJSON_ArrayForEach(entry, json) {
+        double id = entry->valuedouble;
+        if (!cJSON_IsNumber(entry) || id != floor(id)) {
+            return error_set(error, "%s: token \"%.60s\": its id is not an integer", source->path, entry->string);
+        }
+        if (!(id >= 0 && id < n)) {
+            return error_set(error, "%s: token \"%.60s\": id %.17g is out of range; the ids are 0 to %d", source->path, entry->string, id, n - 1);
+        }
+        if (entries[(int)id] != NULL) {
+            return error_set(error, "%s: tokens \"%.60s\" and \"%.60s\": both have id %d", source->path, entries[(int)id]->string, entry->string,
+                             (int)id);
+        }
+        entries[(int)id] = entry;
+    }
+    return true;
+}
+
+static bool add_tokens(const Source *source, cJSON **entries, int n, Tokens *tokens, Error *error)
+{
+    for (int id = 0; id < n; id++) {
+        const char *letters = entries[id]->string;
+        size_t length = strlen(letters);
+        AUTO_FREE char *bytes = memory_allocate(length + 1, "a token");
+        memcpy(bytes, letters, length);
+        size_t n_bytes = 0;
+        bool spelled = source_spell(source, bytes, length, &n_bytes);
+        if (!spelled) {
+            return error_set(error, "%s: token \"%.60s\" (id %d): not spelled in GPT-2's letters for bytes", source->path, letters, id);
+        }
+        if (!tokens_add(tokens, bytes, n_bytes)) {
+            return error_set(error, "%s: token \"%.60s\" (id %d): duplicate", source->path, letters, id);
+        }
+    }
+    return true;
+}
+
+static bool read_entries(const Source *source, const cJSON *json, Tokens *tokens, Error *error)
+{
+    int n = cJSON_GetArraySize(json);
+    if (!cJSON_IsObject(json) || n == 0) {
+        return error_set(error, "%s: expected a JSON object of tokens and ids, like {\"!\": 0}", source->path);
+    }
+    AUTO_FREE cJSON **entries = memory_allocate_zeroed((size_t)n, sizeof(cJSON *), "the tokens");
+    tokens_init(tokens, n, source->n);
+    return order_entries(source, json, entries, n, error) && add_tokens(source, entries, n, tokens, error);
+}
+
+// Free the tokens with tokens_free either way.
+static bool encoder_read(const Source *source, Tokens *tokens, Error *error)
+{
+    if (source_has_version(source)) {
+        return error_set(error, "%s: holds merges, not JSON; are the two files swapped?", source->path);
+    }
+    AUTO_JSON cJSON *json = json_parse(source->text, source->n, source->path, error);
+    return json != NULL && read_entries(source, json, tokens, error);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The merges, and the two together
 
 // Any text can be encoded if each byte is a token.
 static bool find_bytes(const Source *source, const Tokens *tokens, Bpe *bpe, Error *error)
@@ -97,18 +166,13 @@ static bool read_merge(const Reading *reading)
     return add_merge(reading, n_left, n_right);
 }
 
-// Special tokens such as <|endoftext|> are not made by merges.
-static bool is_special(const char *token, size_t n)
-{
-    return n > 2 && token[0] == '<' && token[n - 1] == '>';
-}
-
 static bool check_all_made(const Reading *reading)
 {
     for (int id = 0; id < reading->tokens->n; id++) {
         size_t n;
         const char *token = tokens_get(reading->tokens, id, &n);
-        if (!reading->made[id] && !is_special(token, n)) {
+        bool special = n > 2 && token[0] == '<' && token[n - 1] == '>'; // such as <|endoftext|>: not made by merges
+        if (!reading->made[id] && !special) {
             return error_set(reading->error, "%s: no line makes token %d of the vocabulary; is the file cut off?", reading->source->path, id);
         }
     }
@@ -138,15 +202,14 @@ static bool read_merges(const Source *source, const Tokens *tokens, Bpe *bpe, Er
         return error_set(error, "%s: holds JSON, not merges; are the two files swapped?", source->path);
     }
     Reading reading = {.source = source, .tokens = tokens, .bpe = bpe, .error = error};
-    reading.bytes = memory_allocate(source->n, "a merge");
-    reading.made = memory_allocate_zeroed((size_t)tokens->n, sizeof *reading.made, "the merges");
+    AUTO_FREE char *bytes = memory_allocate(source->n, "a merge");
+    AUTO_FREE bool *made = memory_allocate_zeroed((size_t)tokens->n, sizeof *made, "the merges");
+    reading.bytes = bytes;
+    reading.made = made;
     for (int byte = 0; byte < 256; byte++) {
         reading.made[bpe->byte_id[byte]] = true;
     }
-    bool read = read_lines(&reading);
-    free(reading.made);
-    free(reading.bytes);
-    return read;
+    return read_lines(&reading);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -158,11 +221,6 @@ static int count_lines(const Source *source)
         lines += source->text[i] == '\n';
     }
     return lines;
-}
-
-static bool load(const Source *json, const Source *merges, Tokens *tokens, Bpe *bpe, Error *error)
-{
-    return encoder_read(json, tokens, error) && find_bytes(json, tokens, bpe, error) && read_merges(merges, tokens, bpe, error);
 }
 
 // Under the first of their names that exists, even if only one of the two does.
@@ -188,7 +246,7 @@ bool vocabulary_load(const char *folder, Tokens *tokens, Bpe *bpe, Error *error)
     bool loaded = read_sources(folder, &json, &merges, error);
     if (loaded) {
         bpe_init(bpe, count_lines(&merges));
-        loaded = load(&json, &merges, tokens, bpe, error);
+        loaded = encoder_read(&json, tokens, error) && find_bytes(&json, tokens, bpe, error) && read_merges(&merges, tokens, bpe, error);
     }
     source_free(&json);
     source_free(&merges);

@@ -21,7 +21,7 @@ enum {
 static bool add_columns(const char *path, const Trainer *trainer, Error *error)
 {
     size_t old = strstr(experiment_csv_header, ",residual") - experiment_csv_header;
-    char *text;
+    AUTO_FREE char *text = NULL;
     size_t n;
     Error none;
     SaveFile save;
@@ -40,7 +40,6 @@ static bool add_columns(const char *path, const Trainer *trainer, Error *error)
         }
         done = save_commit(&save, error);
     }
-    free(text);
     return done;
 }
 
@@ -88,9 +87,7 @@ static void keep_faults(ProbeResults *probed, const ProbeResults *before)
             }
         }
         if (!again) {
-            probed->faults = memory_grow(probed->faults, probed->n_faults, &probed->faults_capacity, sizeof *probed->faults, "a probe's fault");
-            probed->faults[probed->n_faults] = before->faults[i];
-            probed->n_faults++;
+            *LIST_ADD(probed->faults, probed->n_faults, probed->faults_capacity, "a probe's fault") = before->faults[i];
         }
     }
 }
@@ -115,17 +112,10 @@ bool train_flow_add(RowTable *table, const Trainer *trainer, int step, const Gra
 {
     ExperimentConfig config = experiment_of(trainer);
     Measurement measurement = {.seed = config.seed, .arm = arm_of(&config), .step = step, .flow = *flow, .probes = trainer->probed};
-    char *rows = NULL;
-    size_t n;
-    FILE *stream = open_memstream(&rows, &n);
-    bool written = stream != NULL && measurement_csv(&config, &measurement, stream);
-    written = stream != NULL && fclose(stream) == 0 && written;
-    if (!written) {
-        fail_memory(0, "a measurement's rows");
-    }
-    bool added = row_table_add(table, rows, n, error);
-    free(rows);
-    return added;
+    Writer *writer = writer_begin();
+    measurement_csv(&config, &measurement, writer->stream);
+    AUTO_FREE char *rows = writer_end(writer);
+    return row_table_add(table, rows, strlen(rows), error);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -203,12 +193,6 @@ static bool read_row(const TableReader *reader, const Trainer *trainer, int *ste
     return true;
 }
 
-// Reads a line if it is a probe's.
-static bool is_probe_row(const TableReader *reader)
-{
-    return reader->n_cells >= ALL_COLUMNS && probe_kind(reader->cells[COLUMN_KIND], NULL) != NULL;
-}
-
 // Adds it to the measurement of its step, whose other rows come before.
 static bool add_probe_row(const TableReader *reader, const Trainer *trainer, Experiment *experiment)
 {
@@ -223,9 +207,7 @@ static bool add_probe_row(const TableReader *reader, const Trainer *trainer, Exp
     }
     strcpy(row.name, cells[COLUMN_NAME]);
     ProbeResults *probes = &last->probes;
-    probes->rows = memory_grow(probes->rows, probes->n_rows, &probes->rows_capacity, sizeof row, "a probe's numbers");
-    probes->rows[probes->n_rows] = row;
-    probes->n_rows++;
+    *LIST_ADD(probes->rows, probes->n_rows, probes->rows_capacity, "a probe's numbers") = row;
     return true;
 }
 
@@ -235,18 +217,14 @@ static bool add_row(Experiment *experiment, int *capacity, int step, const FlowR
     int n = experiment->n_measurements;
     Measurement *last = n == 0 ? NULL : &experiment->measurements[n - 1];
     if (last == NULL || step > last->step) {
-        experiment->measurements = memory_grow(experiment->measurements, n, capacity, sizeof(Measurement), "the measurements");
-        last = &experiment->measurements[n];
+        last = LIST_ADD(experiment->measurements, experiment->n_measurements, *capacity, "the measurements");
         *last = (Measurement){.arm = arm_of(&experiment->config), .step = step};
-        experiment->n_measurements++;
     }
     GradFlow *flow = &last->flow;
     if (step < last->step || (flow->n_rows > 0 && row->layer < flow->rows[flow->n_rows - 1].layer)) {
         return false;
     }
-    flow->rows = memory_grow(flow->rows, flow->n_rows, &flow->capacity, sizeof *row, "the gradients");
-    flow->rows[flow->n_rows] = *row;
-    flow->n_rows++;
+    *LIST_ADD(flow->rows, flow->n_rows, flow->capacity, "the gradients") = *row;
     return true;
 }
 
@@ -277,8 +255,9 @@ bool train_flow_read(const Trainer *trainer, const char *path, const TrainRow *r
     while (read && table_reader_next(&reader)) {
         int step;
         FlowRow row;
-        read = is_probe_row(&reader) ? add_probe_row(&reader, trainer, experiment)
-                                     : read_row(&reader, trainer, &step, &row) && add_row(experiment, &capacity, step, &row);
+        bool probes = reader.n_cells >= ALL_COLUMNS && probe_kind(reader.cells[COLUMN_KIND], NULL) != NULL;
+        read = probes ? add_probe_row(&reader, trainer, experiment)
+                      : read_row(&reader, trainer, &step, &row) && add_row(experiment, &capacity, step, &row);
     }
     table_reader_close(&reader);
     if (!read) {

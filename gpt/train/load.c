@@ -14,9 +14,8 @@
 // hide all other damage.
 static bool open_checkpoint(const char *folder, Safetensors *file, Error *error)
 {
-    char *path = path_in(folder, TRAINING_FILE);
+    AUTO_FREE char *path = path_in(folder, TRAINING_FILE);
     bool opened = safetensors_open(file, path, error);
-    free(path);
     if (opened && !safetensors_check(file, error)) {
         safetensors_close(file);
         return false;
@@ -74,8 +73,6 @@ static bool read_gpt_config(const Safetensors *file, GPTConfig *config, ModelDro
 static const StoredArray *find_array(const Safetensors *file, const char *name, Dtype dtype, Shape shape, Error *error)
 {
     const StoredArray *array = safetensors_find(file, name);
-    char expected[SHAPE_TEXT];
-    char found[STORED_SHAPE_TEXT];
     if (array == NULL) {
         error_set(error, "%s: %s is missing", file->path, name);
         return NULL;
@@ -85,8 +82,8 @@ static const StoredArray *find_array(const Safetensors *file, const char *name, 
         fits = array->size[i] == shape.size[i];
     }
     if (!fits) {
-        error_set(error, "%s: %s is %s %s, not %s %s", file->path, name, dtype_name(array->dtype), stored_shape_text(array, found),
-                  dtype_name(dtype), shape_text(shape, expected));
+        error_set(error, "%s: %s is %s %s, not %s %s", file->path, name, dtype_name(array->dtype), STORED_SHAPE(array), dtype_name(dtype),
+                  SHAPE_STRING(shape));
         return NULL;
     }
     return array;
@@ -105,24 +102,21 @@ static Tokenizer *read_alphabet(const Safetensors *file, Error *error)
         error_set(error, "%s: the alphabet is missing", file->path);
         return NULL;
     }
-    char *text = memory_allocate(array->bytes + 1, "the alphabet");
+    AUTO_FREE char *text = memory_allocate(array->bytes + 1, "the alphabet");
     bool read = safetensors_read(file, array, 0, array->count, text, error);
     Error why;
     Tokenizer *tokenizer = read ? tokenizer_chars(text, array->bytes, &why) : NULL;
     if (read && tokenizer == NULL) {
         error_set(error, "%s: alphabet: %.300s", file->path, why.message);
     }
-    free(text);
     return tokenizer;
 }
 
 // GPT-2's vocabulary is beside the checkpoint, unless the run ended before the model was saved.
 static Tokenizer *read_gpt2(const char *folder, Error *error)
 {
-    char *usual = vocabulary_folder(NULL);
-    Tokenizer *tokenizer = tokenizer_gpt2(vocabulary_found(folder) ? folder : usual, error);
-    free(usual);
-    return tokenizer;
+    AUTO_FREE char *usual = vocabulary_folder(NULL);
+    return tokenizer_gpt2(vocabulary_found(folder) ? folder : usual, error);
 }
 
 static bool read_tokenizer(const Safetensors *file, const char *folder, Tokenizer **tokenizer, Error *error)
@@ -212,8 +206,7 @@ void train_setup_free(TrainSetup *setup)
 
 bool train_setup_load(const char *folder, TrainSetup *setup, Error *error)
 {
-    REQUIRE(folder);
-    REQUIRE(setup);
+    REQUIRE(folder, setup);
     Safetensors file;
     bool opened = open_checkpoint(folder, &file, error);
     bool read = false;
@@ -234,8 +227,7 @@ bool train_setup_load(const char *folder, TrainSetup *setup, Error *error)
 static bool read_values(const Safetensors *file, const char *prefix, const Tensor *parameter, Real *values, Error *error)
 {
     char name[2 * NAME_TEXT];
-    char own[NAME_TEXT];
-    snprintf(name, sizeof name, "%s%s", prefix, tensor_name(parameter, own));
+    snprintf(name, sizeof name, "%s%s", prefix, TENSOR_NAME(parameter));
     return read_array(file, name, DTYPE_REAL, parameter->shape, values, error);
 }
 

@@ -1,10 +1,40 @@
-// log.c: the log of a run, log.csv: a row a step, 9 significant digits; a val_loss that was not measured is empty.
+// log.c: a run's tables, as a resumed run continues them, and its log, log.csv: a row a step, 9 significant digits; a val_loss that was not
+// measured is empty.
 
 #include "gpt/train/run_files.h"
 
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
+
+typedef struct KeptSteps {
+    int column;
+    int last;
+} KeptSteps;
+
+// The header and the rows up to the last step. A row without a step belongs to the previous row.
+static bool keep_steps(TableReader *reader, void *context, size_t *keep, Error *error)
+{
+    const KeptSteps *steps = context;
+    int step = steps->last;
+    (void)error;
+    *keep = reader->at;
+    while (step <= steps->last && table_reader_next(reader)) {
+        bool has_step = reader->n_cells > steps->column && cell_count(reader->cells[steps->column], INT_MIN, INT_MAX, &step);
+        step = has_step ? step : steps->last;
+        *keep = step <= steps->last ? reader->at : *keep;
+    }
+    return true;
+}
+
+RowTable *step_table_open(const char *path, const char *header, int step_column, int last_step, Error *error)
+{
+    KeptSteps steps = {step_column, last_step};
+    return row_table_open(path, header, keep_steps, &steps, error);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The log
 
 static const char HEADER[] = "step,loss,val_loss,lr,grad_norm,tokens_per_s,ms\n";
 enum { COLUMNS = 7 };
@@ -51,9 +81,7 @@ bool train_log_read(const char *path, TrainRow **rows, int *n, Error *error)
         TrainRow row;
         read = read_row(&reader, *n == 0 ? 0 : (*rows)[*n - 1].step, &row);
         if (read) {
-            *rows = memory_grow(*rows, *n, &capacity, sizeof row, "the log");
-            (*rows)[*n] = row;
-            (*n)++;
+            *LIST_ADD(*rows, *n, capacity, "the log") = row;
         }
     }
     table_reader_close(&reader);

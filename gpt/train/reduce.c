@@ -40,13 +40,6 @@ struct Reducer {
 // ------------------------------------------------------------------------------------------------------------
 // Creating
 
-static void add_bucket(Reducer *reducer, Tensor **parameters, size_t start, size_t count)
-{
-    reducer->buckets = memory_grow(reducer->buckets, reducer->n_buckets, &reducer->capacity, sizeof(Bucket), "the buckets");
-    reducer->buckets[reducer->n_buckets] = (Bucket){.parameters = parameters, .n = 1, .start = start, .count = count};
-    reducer->n_buckets++;
-}
-
 static void add_parameter(Reducer *reducer, Tensor **parameter)
 {
     size_t n = tensor_count(*parameter);
@@ -58,7 +51,8 @@ static void add_parameter(Reducer *reducer, Tensor **parameter)
         return;
     }
     for (size_t start = 0; start < n; start += PIECE) {
-        add_bucket(reducer, parameter, start, n - start < PIECE ? n - start : PIECE);
+        *LIST_ADD(reducer->buckets, reducer->n_buckets, reducer->capacity,
+                  "the buckets") = (Bucket){.parameters = parameter, .n = 1, .start = start, .count = n - start < PIECE ? n - start : PIECE};
     }
 }
 

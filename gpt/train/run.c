@@ -56,20 +56,16 @@ int train_folder_make(const char *folder, Error *error)
 void train_folder_remove(const char *folder)
 {
     REQUIRE(folder);
-    char *tokens = path_in(folder, "data.bin");
+    AUTO_FREE char *tokens = path_in(folder, "data.bin");
     unlink(tokens);
     rmdir(folder);
-    free(tokens);
 }
 
 bool train_log_of(const char *folder, TrainRow **rows, int *n, Error *error)
 {
-    REQUIRE(folder);
-    REQUIRE(n);
-    char *log = path_in(folder, LOG_FILE);
-    bool read = train_log_read(log, rows, n, error);
-    free(log);
-    return read;
+    REQUIRE(folder, n);
+    AUTO_FREE char *log = path_in(folder, LOG_FILE);
+    return train_log_read(log, rows, n, error);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -160,13 +156,12 @@ static Verdict verdict_of(const Run *run, bool made)
 // With FAILED, each rank has an error.
 static Verdict settle(Verdict own, Error *error)
 {
-    Verdict *all = memory_allocate((size_t)ranks_count() * sizeof *all, "the ranks' verdicts");
+    AUTO_FREE Verdict *all = memory_allocate((size_t)ranks_count() * sizeof *all, "the ranks' verdicts");
     Verdict worst = own;
     ranks_gather(&own, all, sizeof own);
     for (int i = 0; i < ranks_count(); i++) {
         worst = all[i] > worst ? all[i] : worst;
     }
-    free(all);
     if (worst == FAILED) {
         ranks_agree(own != FAILED, error);
     }
@@ -219,31 +214,23 @@ static bool begin(Run *run, Error *error)
     if (!folder_make(run->folder, error) || !lock(run, error) || (!file_exists(run->folder, TRAINING_FILE) && !save(run, error))) {
         return false;
     }
-    char *log = path_in(run->folder, LOG_FILE);
-    char *flow = path_in(run->folder, FLOW_FILE);
+    AUTO_FREE char *log = path_in(run->folder, LOG_FILE);
+    AUTO_FREE char *flow = path_in(run->folder, FLOW_FILE);
     run->log = train_log_open(log, step, error);
     if (run->log != NULL && trainer->setup.train.gradflow_every > 0) {
         run->flow = train_flow_open(flow, trainer, step - 1, error); // steps are counted from 0 there
     }
-    free(log);
-    free(flow);
     return run->log != NULL && (run->flow != NULL || trainer->setup.train.gradflow_every == 0);
-}
-
-static bool end(Run *run, bool done, Error *error)
-{
-    done = row_table_close(run->flow, done ? error : NULL) && done;
-    return row_table_close(run->log, done ? error : NULL) && done;
 }
 
 bool train_run(Trainer *trainer, const char *folder, const TrainWatcher *watcher, Error *error)
 {
-    REQUIRE(trainer);
-    REQUIRE(folder);
+    REQUIRE(trainer, folder);
     Run run = {.trainer = trainer, .folder = folder, .watcher = watcher, .first = ranks_rank() == 0};
     Error why;
     bool done = trainer_check_ranks(trainer, &why) && ranks_agree(begin(&run, &why), &why) && make_steps(&run, &why);
-    if (!end(&run, done, &why)) {
+    done = row_table_close(run.flow, done ? &why : NULL) && done;
+    if (!row_table_close(run.log, done ? &why : NULL) || !done) {
         bool saved = file_exists(folder, TRAINING_FILE);
         return saved ? error_set(error, "%.350s; %.100s has the checkpoint of step %d", why.message, folder, run.saved_step)
                      : error_set(error, "%s", why.message);
@@ -254,24 +241,20 @@ bool train_run(Trainer *trainer, const char *folder, const TrainWatcher *watcher
 // ------------------------------------------------------------------------------------------------------------
 // Plots
 
-static const char *data_name(const Trainer *trainer)
-{
-    const BatchSource *source = &trainer->setup.batches;
-    return trainer->data != NULL ? trainer->data->name
-         : source->fill == NULL  ? "A fixed batch"
-         : source->name != NULL  ? source->name
-                                 : "Made batches";
-}
-
 // "GPT, 4 blocks, width 128, ...": the caption.
 static void describe(const Trainer *trainer, char *text, size_t n)
 {
     const GPTConfig *gpt = &trainer->setup.gpt;
     const TrainConfig *config = &trainer->setup.train;
+    const BatchSource *source = &trainer->setup.batches;
+    const char *data = trainer->data != NULL ? trainer->data->name
+                     : source->fill == NULL  ? "A fixed batch"
+                     : source->name != NULL  ? source->name
+                                             : "Made batches";
     number_format(text, n,
                   "%s. GPT, %d block%s, width %d, %d head%s, context %d, residual rule %s. AdamW, %d × %d row%s of %d "
                   "token%s a step, learning rate up to %g, weight decay %g. Seed %llu.",
-                  data_name(trainer), gpt->n_layer, plural(gpt->n_layer), gpt->n_embd, gpt->n_head, plural(gpt->n_head), gpt->context_length,
+                  data, gpt->n_layer, plural(gpt->n_layer), gpt->n_embd, gpt->n_head, plural(gpt->n_head), gpt->context_length,
                   residual_text(gpt_rule(gpt)), config->accumulate, config->batch, plural(config->batch), config->length, plural(config->length),
                   config->lr, config->weight_decay, (unsigned long long)trainer->setup.seed);
 }
@@ -280,46 +263,35 @@ static bool draw_probe(const Experiment *experiment, const Probe *probe, const c
 {
     char name[PROBE_NAME];
     snprintf(name, sizeof name, "gradflow-%s.png", probe->name);
-    char *picture = path_in(folder, name);
-    bool drawn = plot_probe(experiment, probe, picture, error);
-    free(picture);
-    return drawn;
+    AUTO_FREE char *picture = path_in(folder, name);
+    return plot_probe(experiment, probe, picture, error);
 }
 
 static bool draw_flow(const Trainer *trainer, const char *folder, const TrainRow *rows, int n, Error *error)
 {
     Experiment experiment;
-    char *csv = path_in(folder, FLOW_FILE);
-    char *picture = path_in(folder, "gradflow.png");
-    bool drawn = train_flow_read(trainer, csv, rows, n, &experiment, error);
-    if (drawn) {
-        bool enough = experiment.n_measurements > 1;
-        drawn = !enough || plot_heatmap(&experiment, picture, error);
-        for (int i = 0; drawn && i < probe_count; i++) {
-            drawn = !probe_has_numbers(&experiment, probe_table[i]) || draw_probe(&experiment, probe_table[i], folder, error);
-        }
-        experiment_free(&experiment);
+    AUTO_FREE char *csv = path_in(folder, FLOW_FILE);
+    AUTO_FREE char *picture = path_in(folder, "gradflow.png");
+    if (!train_flow_read(trainer, csv, rows, n, &experiment, error)) {
+        return false;
     }
-    free(csv);
-    free(picture);
+    bool drawn = experiment.n_measurements < 2 || plot_heatmap(&experiment, picture, error);
+    for (int i = 0; drawn && i < probe_count; i++) {
+        drawn = !probe_has_numbers(&experiment, probe_table[i]) || draw_probe(&experiment, probe_table[i], folder, error);
+    }
+    experiment_free(&experiment);
     return drawn;
 }
 
 bool train_draw(const Trainer *trainer, const char *folder, Error *error)
 {
     REQUIRE(folder);
-    TrainRow *rows;
+    AUTO_FREE TrainRow *rows = NULL;
     int n;
     char what[512];
-    char *picture = path_in(folder, "loss.png");
-    bool drawn = train_log_of(folder, &rows, &n, error);
-    if (drawn) {
-        describe(trainer, what, sizeof what);
-        double guess = trainer->setup.batches.guess_loss > 0 ? trainer->setup.batches.guess_loss : NAN;
-        drawn = n == 0 || plot_loss_guess(rows, n, trainer->before.val_loss, guess, what, picture, error);
-        drawn = drawn && (trainer->setup.train.gradflow_every == 0 || draw_flow(trainer, folder, rows, n, error));
-        free(rows);
-    }
-    free(picture);
-    return drawn;
+    AUTO_FREE char *picture = path_in(folder, "loss.png");
+    double guess = trainer->setup.batches.guess_loss > 0 ? trainer->setup.batches.guess_loss : NAN;
+    describe(trainer, what, sizeof what);
+    return train_log_of(folder, &rows, &n, error) && (n == 0 || plot_loss_guess(rows, n, trainer->before.val_loss, guess, what, picture, error))
+        && (trainer->setup.train.gradflow_every == 0 || draw_flow(trainer, folder, rows, n, error));
 }

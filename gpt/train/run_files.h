@@ -1,5 +1,5 @@
-// run_files.h: inside gpt/train/: run.c (the run), save.c and load.c (its checkpoint), steps.c (its tables), log.c (losses), flow.c (gradients
-// while it learns). A step is in trainer.c and schedule.c.
+// run_files.h: inside gpt/train/: run.c (the run), save.c and load.c (its checkpoint), log.c (its tables, and the losses), flow.c
+// (gradients while it learns). A step is in trainer.c and schedule.c.
 
 #ifndef GPTAPE_RUN_FILES_H
 #define GPTAPE_RUN_FILES_H

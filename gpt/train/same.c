@@ -21,13 +21,10 @@ static const char *const differs[FINGERPRINTS] = {
 
 static uint64_t hash_text(uint64_t hash, const char *text)
 {
-    for (; *text != '\0'; text++) {
-        hash = hash_add(hash, (unsigned char)*text);
-    }
-    return hash_add(hash, 0);
+    return hash_bytes(hash, text, strlen(text) + 1);
 }
 
-static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t n)
+static uint64_t hash_long(uint64_t hash, const void *bytes, size_t n)
 {
     LongHash sum = long_hash_begin(hash);
     long_hash_add(&sum, bytes, n);
@@ -38,26 +35,16 @@ static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t n)
 static uint64_t hash_build(void)
 {
     Error none;
-    char *bytes;
+    AUTO_FREE char *bytes = NULL;
     size_t n;
     uint64_t hash = hash_text(HASH_START, GPTAPE_VERSION);
-    if (file_read("/proc/self/exe", INFINITY, &bytes, &n, &none)) {
-        hash = hash_bytes(hash, bytes, n);
-        free(bytes);
-    }
-    return hash;
-}
-
-static uint64_t hash_kernels(void)
-{
-    return hash_text(hash_text(hash_text(HASH_START, kernels_name()), machine_vectors()), precision_name(kernels_precision()));
+    return file_read("/proc/self/exe", INFINITY, &bytes, &n, &none) ? hash_long(hash, bytes, n) : hash;
 }
 
 static uint64_t hash_fields(uint64_t hash, const ConfigField *fields, int n, const void *config)
 {
     for (int i = 0; i < n; i++) {
-        char buffer[FIELD_BUFFER];
-        hash = hash_text(hash, config_field_text(&fields[i], config, buffer));
+        hash = hash_text(hash, config_field_text(&fields[i], config, (char[FIELD_BUFFER]){""}));
     }
     return hash;
 }
@@ -83,17 +70,16 @@ static uint64_t hash_data(const Trainer *trainer)
     }
     if (trainer->data == NULL) {
         size_t bytes = (size_t)setup->train.accumulate * (size_t)setup->train.batch * (size_t)setup->train.length * sizeof(int);
-        return hash_bytes(hash_bytes(HASH_START, setup->ids, bytes), setup->targets, bytes);
+        return hash_long(hash_long(HASH_START, setup->ids, bytes), setup->targets, bytes);
     }
-    int *ids = memory_allocate(PART * sizeof *ids, "tokens");
+    AUTO_FREE int *ids = memory_allocate(PART * sizeof *ids, "tokens");
     size_t n = trainer->data->n_tokens;
     uint64_t hash = hash_add(HASH_START, n);
     for (size_t at = 0; at < n; at += PART) {
         size_t part = n - at < PART ? n - at : PART;
         dataset_ids(trainer->data, at, part, ids);
-        hash = hash_bytes(hash, ids, part * sizeof *ids);
+        hash = hash_long(hash, ids, part * sizeof *ids);
     }
-    free(ids);
     return hash;
 }
 
@@ -102,9 +88,9 @@ static uint64_t hash_weights(const Trainer *trainer)
     uint64_t hash = HASH_START;
     for (int i = 0; i < trainer->parameters.count; i++) {
         const Tensor *parameter = trainer->parameters.parameters[i];
-        hash = hash_bytes(hash, parameter->data, tensor_count(parameter) * sizeof(Real));
+        hash = hash_long(hash, parameter->data, tensor_count(parameter) * sizeof(Real));
     }
-    return hash_bytes(hash, trainer->adamw.m, trainer->parameters.values * sizeof(Real));
+    return hash_long(hash, trainer->adamw.m, trainer->parameters.values * sizeof(Real));
 }
 
 bool trainer_check_ranks(const Trainer *trainer, Error *error)
@@ -114,15 +100,17 @@ bool trainer_check_ranks(const Trainer *trainer, Error *error)
         return true;
     }
     uint64_t own[FINGERPRINTS] = {
-        [BUILD] = hash_build(),      [KERNELS] = hash_kernels(),        [SETTINGS] = hash_settings(trainer),
-        [TEXT] = hash_data(trainer), [WEIGHTS] = hash_weights(trainer),
+        [BUILD] = hash_build(),
+        [KERNELS] = hash_text(hash_text(hash_text(HASH_START, kernels_name()), machine_vectors()), precision_name(kernels_precision())),
+        [SETTINGS] = hash_settings(trainer),
+        [TEXT] = hash_data(trainer),
+        [WEIGHTS] = hash_weights(trainer),
     };
     bool same = true;
-    uint64_t *all = memory_allocate((size_t)ranks_count() * sizeof own, "fingerprints");
+    AUTO_FREE uint64_t *all = memory_allocate((size_t)ranks_count() * sizeof own, "fingerprints");
     ranks_gather(own, all, sizeof own);
     for (int i = 0; same && i < FINGERPRINTS * ranks_count(); i++) {
         same = all[i] == all[i % FINGERPRINTS] || error_set(error, "rank %d has %s", i / FINGERPRINTS, differs[i % FINGERPRINTS]);
     }
-    free(all);
     return same;
 }

@@ -1,5 +1,6 @@
 // sample.c: samples of a model in training.
 
+#include "gpt/base/base.h"
 #include "gpt/train/train.h"
 
 #include <stdlib.h>
@@ -30,49 +31,37 @@ static size_t keep_known(const Tokenizer *tokenizer, int *ids, int n)
     return kept;
 }
 
-// The text of n ids of the trained model.
-static bool text_of(const Tokenizer *tokenizer, int *ids, int n, char **text, size_t *n_text, Error *error)
-{
-    size_t n_known = keep_known(tokenizer, ids, n);
-    return tokenizer_decode(tokenizer, ids, n_known, text, n_text, error);
-}
-
 // Makes B samples at once, in ids (B, n_prompt + n_new) with the prompt in the first row.
 static bool sample_together(Trainer *trainer, const GenerateConfig *config, int B, Random *random, int *ids, int n_prompt, char **texts, size_t *n,
                             Error *error)
 {
-    int *made = memory_allocate((size_t)B * sizeof *made, "the tokens");
+    AUTO_FREE int *made = memory_allocate((size_t)B * sizeof *made, "the tokens");
     bool written = gpt_generate_samples(trainer->gpt, config, B, random, ids, n_prompt, made, error);
     for (int b = 0; b < B && written; b++) {
-        int *sample = ids + (size_t)b * (size_t)(n_prompt + config->n_new);
-        written = text_of(trainer->setup.tokenizer, sample + n_prompt, made[b], &texts[b], &n[b], error);
+        int *sample = ids + (size_t)b * (size_t)(n_prompt + config->n_new) + n_prompt;
+        size_t n_known = keep_known(trainer->setup.tokenizer, sample, made[b]);
+        written = tokenizer_decode(trainer->setup.tokenizer, sample, n_known, &texts[b], &n[b], error);
     }
-    free(made);
     return written;
 }
 
 bool trainer_samples(Trainer *trainer, int count, int n_new, double temperature, Random *random, char **texts, size_t *n, Error *error)
 {
-    REQUIRE(trainer);
-    REQUIRE(random);
-    REQUIRE(texts);
-    REQUIRE(n);
+    REQUIRE(trainer, random, texts, n);
     size_t n_prompt;
-    int *prompt = beginning(trainer->setup.tokenizer, &n_prompt);
+    AUTO_FREE int *prompt = beginning(trainer->setup.tokenizer, &n_prompt);
     GenerateConfig config = GENERATE_DEFAULTS;
     config.n_new = n_new;
     config.temperature = temperature;
     int together = gpt_generate_batch_size(&trainer->gpt->config, &config, count, (int)n_prompt);
-    int *ids = memory_allocate((size_t)together * (n_prompt + (size_t)n_new) * sizeof *ids, "the tokens");
+    AUTO_FREE int *ids = memory_allocate((size_t)together * (n_prompt + (size_t)n_new) * sizeof *ids, "the tokens");
     memcpy(ids, prompt, n_prompt * sizeof *ids);
-    free(prompt);
     bool written = true;
     memset(texts, 0, (size_t)count * sizeof *texts);
     for (int i = 0; i < count && written; i += together) {
         int B = count - i < together ? count - i : together;
         written = sample_together(trainer, &config, B, random, ids, (int)n_prompt, texts + i, n + i, error);
     }
-    free(ids);
     for (int i = 0; i < count && !written; i++) {
         free(texts[i]);
     }

@@ -35,17 +35,11 @@ static void add_number(SafetensorsWriter *writer, const char *key, double value)
 
 static void add_config(SafetensorsWriter *writer, const GPT *gpt)
 {
-    char *text;
-    size_t n;
     ModelConfigFile file = {.config = &gpt->config, .dropouts = model_dropouts(gpt), .end_of_text = -1};
-    FILE *stream = open_memstream(&text, &n);
-    if (stream == NULL) {
-        fail_memory(0, "the model's configuration");
-    }
-    model_config_write(&file, stream);
-    fclose(stream);
+    Writer *config = writer_begin();
+    model_config_write(&file, config->stream);
+    AUTO_FREE char *text = writer_end(config);
     safetensors_add_text(writer, "config", text);
-    free(text);
 }
 
 // A path: a text, or an array of bytes if it is not UTF-8, since texts are JSON.
@@ -89,9 +83,8 @@ static void add_texts(SafetensorsWriter *writer, const Trainer *trainer)
 static void add_values(SafetensorsWriter *writer, const char *prefix, const Tensor *parameter, const Real *values)
 {
     char name[2 * NAME_TEXT];
-    char own[NAME_TEXT];
     int64_t size[MAX_DIMS];
-    snprintf(name, sizeof name, "%s%s", prefix, tensor_name(parameter, own));
+    snprintf(name, sizeof name, "%s%s", prefix, TENSOR_NAME(parameter));
     for (int i = 0; i < parameter->shape.ndim; i++) {
         size[i] = parameter->shape.size[i];
     }
@@ -111,7 +104,7 @@ static void add_parameters(SafetensorsWriter *writer, const Trainer *trainer)
 }
 
 // The caller frees it; NULL if the tokenizer has no alphabet.
-static char *add_alphabet(SafetensorsWriter *writer, const Tokenizer *tokenizer)
+static char *alphabet_of(const Tokenizer *tokenizer, int64_t *bytes)
 {
     if (tokenizer == NULL || tokenizer_kind(tokenizer) != TOKENIZER_CHARS) {
         return NULL;
@@ -126,7 +119,7 @@ static char *add_alphabet(SafetensorsWriter *writer, const Tokenizer *tokenizer)
         memcpy(alphabet + used, token, n);
         used += n;
     }
-    safetensors_add(writer, "alphabet", DTYPE_U8, 1, (int64_t[]){(int64_t)used}, alphabet);
+    *bytes = (int64_t)used;
     return alphabet;
 }
 
@@ -141,9 +134,8 @@ static void add_fixed_batch(SafetensorsWriter *writer, const TrainSetup *setup)
 
 bool trainer_save(const Trainer *trainer, const char *folder, Error *error)
 {
-    REQUIRE(trainer);
-    REQUIRE(folder);
-    char *path = path_in(folder, TRAINING_FILE);
+    REQUIRE(trainer, folder);
+    AUTO_FREE char *path = path_in(folder, TRAINING_FILE);
     uint32_t model[RANDOM_WORDS];
     uint32_t batches[RANDOM_WORDS];
     SafetensorsWriter *writer = safetensors_writer_create();
@@ -153,12 +145,14 @@ bool trainer_save(const Trainer *trainer, const char *folder, Error *error)
     add_parameters(writer, trainer);
     safetensors_add(writer, "random.model", DTYPE_U32, 1, (int64_t[]){RANDOM_WORDS}, model);
     safetensors_add(writer, "random.batches", DTYPE_U32, 1, (int64_t[]){RANDOM_WORDS}, batches);
-    char *alphabet = add_alphabet(writer, trainer->setup.tokenizer);
+    int64_t n_alphabet;
+    AUTO_FREE char *alphabet = alphabet_of(trainer->setup.tokenizer, &n_alphabet);
+    if (alphabet != NULL) {
+        safetensors_add(writer, "alphabet", DTYPE_U8, 1, &n_alphabet, alphabet);
+    }
     add_fixed_batch(writer, &trainer->setup);
     safetensors_add_checksum(writer);
     bool saved = safetensors_save(writer, path, error);
     safetensors_writer_free(writer);
-    free(alphabet);
-    free(path);
     return saved;
 }

@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <math.h>
 #include <stddef.h>
-#include <string.h>
 
 // ------------------------------------------------------------------------------------------------------------
 // The fields by name

@@ -12,7 +12,7 @@
 static TimelineBar *own_bars(const Trainer *trainer, int *n)
 {
     const StepTimes *times = &trainer->times;
-    ReducerSpan *spans = NULL;
+    AUTO_FREE ReducerSpan *spans = NULL;
     int n_spans = trainer->reducer == NULL ? 0 : reducer_spans(trainer->reducer, &spans);
     ranks_barrier();
     double now = clock_seconds();
@@ -29,7 +29,6 @@ static TimelineBar *own_bars(const Trainer *trainer, int *n)
     for (int i = 0; i < n_spans; i++) {
         bars[COMPUTED + i] = (TimelineBar){rank, TIMELINE_TRANSFER, spans[i].begin - now, spans[i].end - now};
     }
-    free(spans);
     *n = COMPUTED + n_spans;
     return bars;
 }
@@ -62,15 +61,11 @@ static bool draw(const Trainer *trainer, TimelineBar *bars, int n, const char *p
 
 bool train_draw_timeline(const Trainer *trainer, const char *path, Error *error)
 {
-    REQUIRE(trainer);
-    REQUIRE(path);
+    REQUIRE(trainer, path);
     int n;
-    TimelineBar *own = own_bars(trainer, &n);
+    AUTO_FREE TimelineBar *own = own_bars(trainer, &n);
     size_t bytes = (size_t)n * sizeof *own;
-    TimelineBar *all = memory_allocate((size_t)ranks_count() * bytes, "a timeline");
+    AUTO_FREE TimelineBar *all = memory_allocate((size_t)ranks_count() * bytes, "a timeline");
     ranks_gather(own, all, bytes);
-    bool drawn = ranks_rank() > 0 || draw(trainer, all, n * ranks_count(), path, error);
-    free(own);
-    free(all);
-    return drawn;
+    return ranks_rank() > 0 || draw(trainer, all, n * ranks_count(), path, error);
 }

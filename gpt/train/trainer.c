@@ -2,6 +2,7 @@
 
 #include "gpt/base/base.h"
 #include "gpt/base/hash.h"
+#include "gpt/lab/net.h"
 #include "gpt/train/run_files.h"
 #include "gpt/train/reduce.h"
 #include "nn/mode.h"
@@ -13,12 +14,6 @@
 
 // ------------------------------------------------------------------------------------------------------------
 // Creating
-
-static bool ids_check(const TrainSetup *setup, Error *error)
-{
-    int n = setup->train.accumulate * setup->train.batch * setup->train.length;
-    return gpt_ids_check(&setup->gpt, setup->ids, n, error) && gpt_targets_check(&setup->gpt, setup->targets, n, error);
-}
 
 bool train_memory_check(const TrainSetup *setup, bool recompute, bool has_weights, Error *error)
 {
@@ -55,7 +50,8 @@ static bool setup_check(const TrainSetup *setup, const GPT *gpt, const Dataset *
     if (setup->task == NULL && setup->batches.fill == NULL && setup->ids == NULL) {
         return error_set(error, "no data (expected a text, a fixed batch, a task or a function that makes batches)");
     }
-    return setup->ids == NULL || ids_check(setup, error);
+    int n = setup->train.accumulate * setup->train.batch * setup->train.length;
+    return setup->ids == NULL || (gpt_ids_check(&setup->gpt, setup->ids, n, error) && gpt_targets_check(&setup->gpt, setup->targets, n, error));
 }
 
 static void free_trainer(void *trainer)
@@ -172,16 +168,11 @@ static void undo_step(void *object)
     state->trainer->gpt->random = state->dropout;
 }
 
-static void unwatch(void *watch)
+// A generator of its own for number i of one of several kinds of draws.
+static void seed_own(Random *random, const Trainer *trainer, int kind, int i)
 {
-    gradflow_unwatch(watch);
-}
-
-// Any rank may compute a part, so dropout has a generator seeded per part.
-static void seed_dropout(Trainer *trainer, int part)
-{
-    uint64_t hash = hash_add(hash_add(hash_add(HASH_START, trainer->setup.seed), (uint64_t)trainer->adamw.step), (uint64_t)part);
-    random_seed(&trainer->gpt->random, (uint32_t)(hash ^ hash >> 32));
+    uint64_t hash = hash_add(hash_add(hash_add(HASH_START, trainer->setup.seed), (uint64_t)kind), (uint64_t)i);
+    random_seed(random, (uint32_t)(hash ^ hash >> 32));
 }
 
 // The part of round number round that this rank computes: forward, backward, and the sum over ranks. Returns its loss. flow, if not NULL, gets
@@ -193,9 +184,9 @@ static double step_part(Trainer *trainer, int round, GradFlow *flow)
     bool last = (round + 1) * ranks_count() == config->accumulate;
     Reducer *exact = config->reduce == REDUCE_EXACT ? trainer->reducer : NULL;
     Reducer *fast = config->reduce == REDUCE_FAST && last ? trainer->reducer : NULL;
-    next_batch(trainer, round); // ids, targets (B, T)
-    if (trainer->reducer != NULL) {
-        seed_dropout(trainer, part);
+    next_batch(trainer, round);     // ids, targets (B, T)
+    if (trainer->reducer != NULL) { // any rank may compute a part: dropout is seeded per part
+        seed_own(&trainer->gpt->random, trainer, trainer->adamw.step, part);
     }
     if (exact != NULL) {
         module_zero_grad(&trainer->gpt->module);
@@ -208,7 +199,7 @@ static double step_part(Trainer *trainer, int round, GradFlow *flow)
     int frame = unwind_begin();
     GradFlowWatch *watch = flow == NULL ? NULL : gradflow_watch(tape_current());
     if (watch != NULL) {
-        unwind_add_on_failure(unwatch, watch);
+        unwind_add_on_failure(gradflow_unwatch_undo, watch);
     }
     if (fast != NULL && !trainer->gpt->recompute) { // with recompute, blocks read parameters on inner tapes
         reducer_watch(fast, tape_current());
@@ -235,12 +226,11 @@ static double step_part(Trainer *trainer, int round, GradFlow *flow)
 static double sum_of_losses(double own)
 {
     double sum = 0;
-    double *all = memory_allocate((size_t)ranks_count() * sizeof *all, "the losses");
+    AUTO_FREE double *all = memory_allocate((size_t)ranks_count() * sizeof *all, "the losses");
     ranks_gather(&own, all, sizeof own);
     for (int i = 0; i < ranks_count(); i++) {
         sum += all[i];
     }
-    free(all);
     return sum;
 }
 
@@ -281,8 +271,7 @@ static double step_parts(Trainer *trainer, GradFlow *flow)
 
 bool trainer_step(Trainer *trainer, GradFlow *flow, TrainRow *row, Error *error)
 {
-    REQUIRE(trainer);
-    REQUIRE(row);
+    REQUIRE(trainer, row);
     const TrainConfig *config = &trainer->setup.train;
     GPT *gpt = trainer->gpt;
     StepState before = {trainer, trainer->random, gpt->random};
@@ -333,8 +322,7 @@ static void eval_batch(Trainer *trainer, DatasetSplit split, int i, int n)
     const TrainConfig *config = &trainer->setup.train;
     if (trainer->setup.batches.fill != NULL) {
         Random random;
-        uint64_t hash = hash_add(hash_add(hash_add(HASH_START, trainer->setup.seed), (uint64_t)split + 1), (uint64_t)i);
-        random_seed(&random, (uint32_t)(hash ^ hash >> 32));
+        seed_own(&random, trainer, (int)split + 1, i);
         batch_draw(&trainer->setup.batches, &random, config->batch, config->length, trainer->ids, trainer->targets);
     } else if (trainer->data != NULL) {
         dataset_eval_batch(trainer->data, split, i, n, config->batch, config->length, trainer->ids, trainer->targets);
