@@ -43,7 +43,7 @@ static void pack_keys(const Head *head)
     }
 }
 
-static const double LEAST = -700; // e^LEAST is 0 beside 1
+static const double LEAST = -700; // e^LEAST is taken for 0
 
 // e^r by its series; for |r| <= ln 2 / 2 the first term left out, r^13 / 13!, is below 2e-16.
 static inline double exp_series(double r)
@@ -131,7 +131,8 @@ VECTORIZED static AttentionRow attend(const Head *head, size_t t)
     for (size_t s = 0; s < filled; s++) {
         double a = e[s] - largest;
         a = a < LEAST ? LEAST : a;
-        e[s] = exp_of(a);
+        double power = exp_of(a);
+        e[s] = a == LEAST ? 0 : power;
         products[s] = e[s] * a;
     }
     double sums[LANES] = {0};

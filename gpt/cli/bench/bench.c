@@ -30,8 +30,8 @@ const CommandHelp bench_help = {
     .name = "bench",
     .summary = "benchmark against peak FLOP/s and memory bandwidth",
     .about = "Measures this machine's peak FLOP/s and memory bandwidth, and how close gptape comes to them in\n"
-             "matrix products, training steps and generation; also the tokenizer, and the overhead of the tape. All numbers are measured\n"
-             "in this run, each case in its own process. All cases take some minutes; --case selects some. Under mpirun, training\n"
+             "matrix products, training steps and generation; also the tokenizer, and the overhead of the tape and of probes. All numbers\n"
+             "are measured in this run, each case in its own process. All cases take some minutes; --case selects some. Under mpirun, training\n"
              "steps (--case step-...), whose rows the ranks share, and sweeps (--case sweep) are timed on all ranks and on one.",
     .examples = "  gptape bench --list\n"
                 "  gptape bench --case product,step-char\n"

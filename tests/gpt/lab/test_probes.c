@@ -238,6 +238,23 @@ START_TEST(ranks_are_those_of_the_singular_values)
 }
 END_TEST
 
+// Scores so far apart that all weights but one are 0; a key that is NaN.
+START_TEST(attention_of_extreme_scores)
+{
+    AttentionStats stats;
+    Tensor *qkv = random_tensor(SHAPE(1, 9, 3 * 4), 0);
+    for (size_t i = 0; i < tensor_count(qkv); i++) {
+        qkv->data[i] *= 1e15f;
+    }
+    attention_stats(qkv, 1, true, &stats);
+    ck_assert_double_eq(stats.entropy, 0);
+    ck_assert_double_eq(stats.largest, 1);
+    qkv->data[4] = NAN;
+    attention_stats(qkv, 1, true, &stats);
+    ck_assert(isnan(stats.entropy) && isnan(stats.largest));
+}
+END_TEST
+
 static void measure_with_threads(int threads, FlowRank ranks[2], AttentionStats stats[4], double *weights)
 {
     kernels_set_threads(threads);
@@ -438,6 +455,7 @@ int main(void)
     tcase_add_loop_test(tcase, singular_values_of_random_matrices, 0, 4);
     tcase_add_test(tcase, ranks_of_known_streams);
     tcase_add_loop_test(tcase, ranks_are_those_of_the_singular_values, 0, 3);
+    tcase_add_test(tcase, attention_of_extreme_scores);
     tcase_add_test(tcase, threads_do_not_change_a_bit);
     tcase_add_test(tcase, attention_weights_are_those_of_the_network);
     tcase_add_test(tcase, streams_are_on_the_tape);
