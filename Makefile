@@ -307,6 +307,9 @@ check-faults: $(BUILD)/gptape $(BUILD)/refuse.so
 	tests/faults/sweep '$(CURDIR)/$(BUILD)/refuse.so' $(FAULT_STEP) $(BUILD)/gptape info --config tiny
 	tests/faults/sweep '$(CURDIR)/$(BUILD)/refuse.so' $(FAULT_STEP) $(BUILD)/gptape gradflow --quiet --depth 5 --width 40 --seeds 1 --csv -
 	tests/faults/sweep '$(CURDIR)/$(BUILD)/refuse.so' $(FAULT_STEP) $(BUILD)/gptape eval --quiet --config tiny --ids '$(FAULT_IDS)' --targets '$(FAULT_IDS)'
+	tests/faults/sweep '$(CURDIR)/$(BUILD)/refuse.so' $(FAULT_STEP) $(BUILD)/gptape generate --quiet --config tiny --tokens 2 --prompt ab
+	tests/faults/sweep '$(CURDIR)/$(BUILD)/refuse.so' $(FAULT_STEP) $(BUILD)/gptape graph --quiet --config tiny --n-layer 1
+	STDIN=LICENSE tests/faults/sweep '$(CURDIR)/$(BUILD)/refuse.so' $(FAULT_STEP) $(BUILD)/gptape tokenize --quiet --tokenizer bytes
 
 check-ranks: all $(BUILD)/tests/cli/test_ranks
 	@GPTAPE_KILLS=20 GPTAPE_BIN='$(CURDIR)/$(BUILD)/gptape' GPTAPE_EXAMPLES='$(CURDIR)/$(BUILD)/examples' tests/run $(BUILD)/tests/cli/test_ranks
