@@ -21,7 +21,12 @@ bool options_task(const Options *options, const char *const *others, Task **task
         return text == NULL || option_error(options, other, "--task draws the batch; leave one out");
     }
     *task = memory_allocate(sizeof **task, "a task");
-    return task_read(text, *task, &error) || option_error(options, "task", "%s", error.message);
+    if (task_read(text, *task, &error)) {
+        return true;
+    }
+    free(*task);
+    *task = NULL;
+    return option_error(options, "task", "%s", error.message);
 }
 
 bool options_task_fits(const Options *options, Task *task, int vocab_size, int T)
