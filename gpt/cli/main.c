@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define COMMAND_ENTRY(name) {&name##_help, command_##name},
 static const Command commands[] = {COMMANDS(COMMAND_ENTRY)};
@@ -147,10 +148,30 @@ static void on_failure(FailKind kind, const char *message)
     exit(STATUS_FAILED);
 }
 
+// Where the address space is limited (ulimit -v), a stack that can't grow any more ends the program with a signal. So it grows here, to more than
+// any command needs, where a refusal can be reported.
+static void grow_stack(void)
+{
+    enum { USUAL = 1 << 19, PAGE = 4096 };
+    char stack[USUAL];
+    volatile char *page = stack;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+        return;
+    }
+    if (memory_available() < 2 * USUAL) {
+        fail_memory(USUAL, "the stack");
+    }
+    for (int i = USUAL - 1; i > 0; i -= PAGE) {
+        page[i] = 0;
+    }
+}
+
 int main(int argc, char **argv)
 {
     streams_begin();
     fail_set_handler(on_failure);
+    grow_stack();
     signal(SIGXFSZ, SIG_IGN); // a file that grows beyond the user's limit is then an error like a full disk
     json_begin();
     int status = precision_restart(argv) ? run(argc, (const char **)argv) : STATUS_FAILED;

@@ -317,6 +317,18 @@ START_TEST(a_limit_of_the_address_space_is_known)
 }
 END_TEST
 
+// The plain result or one line: the stack, too, may need what is refused.
+START_TEST(limits_of_the_address_space_end_in_one_line)
+{
+    if (!HAVE_ASAN) {
+        assert_prints("g='gptape graph --config tiny --n-layer 1 --quiet'; $g > whole; for v in $(seq 60000 500 80000); do "
+                      "(ulimit -v $v; exec $g > out 2> err); s=$?; [ $s = 0 ] && cmp -s out whole || [ $s = 1 -a $(wc -l < err) = 1 ] || "
+                      "[ $s = 127 ] || echo $v: $s; done",
+                      "");
+    }
+}
+END_TEST
+
 // Each message is one write, so that lines of programs that share stderr do not mix.
 START_TEST(messages_are_whole_lines)
 {
@@ -356,6 +368,7 @@ int main(void)
     tcase_add_test(tcase, names_that_are_not_utf8);
     tcase_add_test(tcase, a_terminal_is_not_steered);
     tcase_add_test(tcase, a_limit_of_the_address_space_is_known);
+    tcase_add_test(tcase, limits_of_the_address_space_end_in_one_line);
     tcase_add_test(tcase, messages_are_whole_lines);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
