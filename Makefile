@@ -125,7 +125,7 @@ $(BUILD)/flags: FORCE
 NO_ONEDNN := without oneDNN (libdnnl-dev): matrix products will be slower
 
 # Sources with loops over numbers or text are compiled for speed, the others quickly; in double only the operations and gradflow are.
-FAST := tensor/% nn/% $(wildcard gpt/*.c) gpt/text/% gpt/train/% gpt/bench/%
+FAST := tensor/% nn/% $(wildcard gpt/*.c) gpt/text/% gpt/train/% gpt/bench/% examples/% tests/debugger/%
 $(BUILD)/double/%.o: private FAST := tensor/ops/% nn/gradflow/%
 
 COMPILE = @echo 'cc $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(if $(filter $(FAST),$<),,$(QUICK)) -MMD -MP -c -o $@ $<
