@@ -38,7 +38,6 @@
 // GPTAPE_DOUBLE (pkg-config gptape64 sets it) and links one of the two. In double only the plain kernels exist.
 #ifdef GPTAPE_EITHER
 typedef struct FloatOrDouble Real; // in sources that are built once, for both, because they do not name Real
-#pragma GCC poison GPTAPE_DOUBLE
 #elif defined GPTAPE_DOUBLE
 typedef double Real;
 #define REAL_NAME "float64"
@@ -47,6 +46,9 @@ typedef double Real;
 typedef float Real;
 #define REAL_NAME "float32"
 #define REAL_FORMAT "%.9g"
+#endif
+#ifdef GPTAPE_EITHER
+#pragma GCC poison GPTAPE_DOUBLE
 #endif
 
 enum { MAX_DIMS = 4 };
