@@ -34,7 +34,7 @@ static void free_checked(void *object)
     tensor_free(check->x);
 }
 
-// With an input of this shape; a scalar: without one. Frees the module.
+// Checks a module with an input of this shape (a scalar: without an input). Frees the module.
 static void check_module(const char *name, Module *module, Shape shape, GradCheckReport *report, void *context)
 {
     ModuleCheck check = {.module = module};

@@ -82,11 +82,11 @@ static void orthonormalize(double *vectors, size_t n_vectors, size_t n)
     }
 }
 
-// weight (rows, columns): gain times a matrix with orthonormal rows, or columns if there are fewer of them, uniform among all such (Saxe, McClelland
-// and Ganguli 2014, arXiv 1312.6120). torch: init.orthogonal_(weight, gain), with the same numbers up to rounding.
+// weight (rows, columns): gain times a matrix with orthonormal rows, or columns if there are fewer, uniform among all such matrices (Saxe,
+// McClelland and Ganguli 2014, arXiv 1312.6120). torch: init.orthogonal_(weight, gain), with the same numbers up to rounding.
 //
-// A matrix of normal numbers A = Q R, with the diagonal of R positive, has a Q that is uniform among all orthogonal matrices, and that is unique:
-// PyTorch takes Q from LAPACK's decomposition and turns its signs accordingly; here Gram and Schmidt's method finds the same Q.
+// A matrix of normal numbers A = Q R, with the diagonal of R positive, has a unique Q, which is uniform among all orthogonal matrices.
+// PyTorch takes Q from LAPACK's decomposition and flips its signs accordingly; here the Gram-Schmidt process finds the same Q.
 static void draw_orthogonal(Random *random, Real *weight, int rows, int columns, double gain)
 {
     size_t count = (size_t)rows * (size_t)columns;

@@ -1,13 +1,13 @@
-// norm.c: what keeps values in bounds: layer normalization, batch normalization, root mean square normalization, each with a learned scale (and
-// shift), and Dynamic Tanh in their place.
+// norm.c: layers that keep values in bounds: layer normalization, batch normalization, root mean square normalization, each with a learned scale
+// (and shift), and Dynamic Tanh, which replaces them.
 
 #include "nn/nn.h"
 
 #include <string.h>
 
-static const double ALPHA = 0.5; // DyT's at first, as in the paper
+static const double ALPHA = 0.5; // DyT's initial alpha, as in the paper
 
-// The same with every scheme: at the start a norm only normalizes.
+// The same for every init scheme: at the start a norm only normalizes.
 static void norm_initialize(Module *module, const Init *init, Random *random)
 {
     (void)init;

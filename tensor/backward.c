@@ -69,7 +69,7 @@ static void observers_begin(const Tape *tape)
     }
 }
 
-// Before a node from the outermost to the innermost, after it the other way.
+// Calls before in the order in which the observers were added, and after in the reverse order.
 static void observers_call(const Tape *tape, TapeNode *node, bool before)
 {
     for (int k = 0; k < tape->n_observers; k++) {
@@ -89,14 +89,14 @@ static size_t grad_bytes(const Tensor *tensor)
     return tensor_count(tensor) * sizeof(Real);
 }
 
-// A leaf of the pass in progress, with its gradient from before.
+// A leaf that the pass in progress has reached, with its gradient from before the pass.
 typedef struct TapeReached {
     Tensor *leaf;
     Real *grad;   // NULL: it had none
     Real *values; // a copy of grad, in the tape's arena
 } TapeReached;
 
-// Before a leaf's gradient is first changed in a pass. Leaves of inner tapes (checkpoint.c) end with their walk.
+// Called before a pass first changes a leaf's gradient. Skips leaves of inner tapes (checkpoint.c), which end with the walk over their tape.
 static void note_reached(Tensor *leaf)
 {
     Tape *tape = walked_tape;

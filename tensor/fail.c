@@ -118,7 +118,7 @@ static void advise_large_pages(void *memory, size_t bytes)
 void *memory_try(size_t bytes)
 {
     atomic_fetch_add(&requests, 1);
-    void *memory = bytes <= PTRDIFF_MAX ? malloc(bytes) : NULL; // no object may be larger; sanitizers end a program that asks
+    void *memory = bytes <= PTRDIFF_MAX ? malloc(bytes) : NULL; // no object may be larger; sanitizers end a program that asks for more
     if (memory != NULL) {
         advise_large_pages(memory, bytes);
     }

@@ -79,7 +79,7 @@ char *memory_copy_text(const char *text);
 // block twice as large. Returns the list, which the caller frees with free.
 void *memory_grow(void *list, int n, int *capacity, size_t bytes_each, const char *what);
 
-// *LIST_ADD(list, n, capacity, what) = element; appends to such a list of n elements.
+// Appends to a list that memory_grow manages, of n elements: *LIST_ADD(list, n, capacity, what) = element.
 #define LIST_ADD(list, n, capacity, what) ((list) = memory_grow(list, n, &(capacity), sizeof *(list), what), (n)++, &(list)[(n) - 1])
 
 // How many times gptape has requested memory from the system so far: a steady-state training step adds nothing.
@@ -96,7 +96,7 @@ bool error_set(Error *error, const char *format, ...) __attribute__((format(prin
 // The message becomes "FIELD: text"; a caller that knows the field by another name prints that and message + strlen(field).
 bool error_set_field(Error *error, const char *field, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-// Letters to insert, delete or replace (Levenshtein), to suggest one word for another. Words of more than 64 letters count as far apart.
+// How many letters to insert, delete or replace (Levenshtein distance), for suggestions. Words of more than 64 letters count as far apart.
 int word_distance(const char *a, const char *b);
 
 // Numbers as text, with a decimal point in every locale: fprintf, snprintf, vsnprintf and strtod of the "C" locale. Everything
@@ -106,7 +106,7 @@ int number_format(char *text, size_t bytes, const char *format, ...) __attribute
 int number_vformat(char *text, size_t bytes, const char *format, va_list arguments) __attribute__((format(printf, 3, 0)));
 double number_read(const char *text, char **end);
 
-// In a function that ends in (const char *format, ...): number_vformat with its arguments.
+// For a function whose parameters end in (const char *format, ...): number_vformat with its arguments.
 #define FORMAT_ARGUMENTS(text, bytes, format) \
     do { \
         va_list arguments; \

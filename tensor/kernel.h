@@ -89,10 +89,10 @@ typedef struct AdamWFactors {
     Real decay; // 1 - lr weight_decay
 } AdamWFactors;
 
-// One part of a loop: its rounds start ... end - 1. Its other arguments are in a struct that call points to.
+// One part of a loop: iterations start ... end - 1. call points to a struct with its other arguments.
 typedef void LoopPart(const void *call, size_t start, size_t end);
 
-// Runs rounds 0 ... n - 1 of a loop: in parts of at least grain rounds, on the threads of these kernels.
+// Runs iterations 0 ... n - 1 of a loop, in parts of at least grain iterations, on the threads of these kernels.
 typedef void DivideKernel(size_t n, size_t grain, LoopPart *part, const void *call);
 
 // C = op(A) op(B). op(A) is (M, K): A[i * lda + p], or A[p * lda + i] if transpose_a; op(B) is (K, N) in the same way. C (M, N) has rows

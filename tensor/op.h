@@ -28,10 +28,10 @@
 #define OP_DECLARE(name) extern const Op op_##name;
 OPERATIONS(OP_DECLARE)
 
-// For the row of an operation with one gradient check.
+// For the Op of an operation with one gradient check.
 #define OP_CHECK(...) OP_CASES(((const OpCase[]){__VA_ARGS__}))
 
-// The check of a function of one tensor, tensor_NAME, on a matrix.
+// The check of tensor_NAME, a function of one tensor, with a matrix.
 #define OP_CHECK_UNARY(name) OP_CHECK({#name, {SIZES(3, 4)}, 1, .unary = tensor_##name})
 
 extern const Op *const op_table[]; // all of them; the gradient check and the tests walk over it
@@ -51,7 +51,7 @@ typedef struct OpCall {
 // Fails unless every input exists, is alive, and is a parameter or on the current tape.
 void op_check(const OpCall *call);
 
-// Declares call, of op with these inputs, and checks it.
+// Declares the variable `call`, an OpCall of op with these inputs, and checks it.
 #define OP_BEGIN(call, op, where, ...) \
     OpCall call = {&(op), (Tensor *[]){__VA_ARGS__}, sizeof((Tensor *[]){__VA_ARGS__}) / sizeof(Tensor *), where}; \
     op_check(&call)
@@ -82,11 +82,11 @@ GradTarget op_grad_target(Tensor *input);
 
 bool shape_possible(Shape shape);
 void shape_check(const char *function, Shape shape, Where where); // fails unless every size is possible
-bool real_holds(double value);                                    // false: it is finite, but becomes infinite as a Real
+bool real_holds(double value);                                    // false if it is finite, but becomes infinite as a Real
 void op_check_eps(const OpCall *call, double eps);                // fails unless it is at least 0
 int shape_axis(const OpCall *call, Shape shape, int axis);        // a negative axis counts from the end; fails if there is no such axis
 Tensor *tape_header(Tape *tape, Shape shape, Where where);        // a new tensor of the tape, without data
-// When and where values were changed. The tensor's: on the heap of a parameter, else in its tape's arena.
+// When and where values were changed. A parameter's is on the heap, any other tensor's in its tape's arena.
 typedef struct TensorChange {
     uint64_t number; // of the call of tensor_changed, counted from 1
     Where where;

@@ -293,7 +293,7 @@ Real tensor_item(const Tensor *tensor)
     return tensor->data[0];
 }
 
-// Returns the end of what was written; the text's last byte is at most `last`.
+// Appends text, but nothing at `last` or beyond. Returns the new end.
 static char *append(char *at, const char *last, const char *text)
 {
     while (*text != '\0' && at < last) {

@@ -37,7 +37,7 @@
 // rounding would hide: gradient checks, small singular values, tokens that become the same. A program for it is compiled with
 // GPTAPE_DOUBLE (pkg-config gptape64 sets it) and links one of the two. In double only the plain kernels exist.
 #ifdef GPTAPE_EITHER
-typedef struct FloatOrDouble Real; // in sources that are built once, for both, because they do not name Real
+typedef struct FloatOrDouble Real; // incomplete: these sources do not name Real and are built once, for both
 #elif defined GPTAPE_DOUBLE
 typedef double Real;
 #define REAL_NAME "float64"
@@ -172,14 +172,14 @@ typedef struct Op {
     const char *name; // "softmax"
     OpGroup group;
     void (*backward)(TapeNode *node); // adds what the output's gradient contributes to the inputs' gradients (op_grad)
-    // Whose values backward reads again. Bit k of reads[i]: it needs those of input i for the gradient of input k. (The last counts for
-    // all later inputs.) reads_output: the same for its own output. tensor_backward fails if such values have changed. Of your own operation
-    // that leaves both at 0, it is assumed to read everything; OP_READS_NONE in reads[0] says that it reads nothing.
+    // Which values backward reads again. Bit k of reads[i]: the gradient of input k needs the values of input i. (The last entry also stands
+    // for all later inputs.) reads_output: the same for the output. tensor_backward fails if such values have changed. If your own operation
+    // leaves both at 0, it is assumed to read everything; OP_READS_NONE in reads[0] says that it reads nothing.
     unsigned char reads[OP_READS];
     unsigned char reads_output;
     const struct OpCase *cases; // its gradient checks (gradcheck_op in inspect/inspect.h)
     int n_cases;
-    // Only your own: computes y, which has its shape, from the inputs; options are those of tensor_custom.
+    // Only for your own operation: computes the values of y from the inputs; options are those of tensor_custom.
     void (*forward)(Tensor **inputs, Tensor *y, const void *options);
 } Op;
 
@@ -254,8 +254,8 @@ void tape_free(Tape *tape);
 Tape *tape_current(void);           // NULL if this thread has none
 Tape *tape_set_current(Tape *tape); // returns the previous one
 // Frees every tensor and node at once and keeps the memory for the next round: a loop that resets the tape in each round requests no memory
-// after the first. Using a tensor of the previous round is recognized and reported. One of an earlier round is, too, until a new
-// tensor takes the place of its struct, which is then used, or named in the report, instead of it.
+// after the first. The use of a tensor of the previous round is detected and reported. So is one of an earlier round, until a new tensor
+// reuses its struct: then the new tensor is used, or named in the report, instead.
 void tape_reset(Tape *tape);
 
 // Between the two, operations compute but record nothing (torch.no_grad). They nest.

@@ -21,14 +21,14 @@ typedef void Undo(void *object);
 // Opens a frame and returns its number. After a failure, nodes recorded since then are also removed from the tape.
 int unwind_begin(void);
 
-// Calls undo(object) when the innermost frame ends, and after a failure. If there is no memory to note it, undo is called at once,
-// and that is the failure. object must live until then.
+// Calls undo(object) when the innermost frame ends, and after a failure. If there is no memory to record it, undo is called at once,
+// and the call fails. object must live until then.
 void unwind_add(Undo *undo, void *object);
 
 // The same, but only after a failure: for what stays if the call succeeds.
 void unwind_add_on_failure(Undo *undo, void *object);
 
-// Memory that is freed when the innermost frame ends; of zeros.
+// Zeroed memory that is freed when the innermost frame ends.
 void *unwind_allocate(size_t count, size_t bytes_each, const char *what);
 
 // A tape that is current, and exists, until the innermost frame ends.

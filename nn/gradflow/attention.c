@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-// All heads of all sequences of qkv (B, T, 3C). Each gets either its weights or its stats.
+// All heads of all sequences of qkv (B, T, 3C). Either weights or stats is filled; the other is NULL.
 typedef struct Heads {
     const Real *qkv;
     size_t B, T, C, n_head, D;
@@ -19,9 +19,9 @@ typedef struct Heads {
 // One head of one sequence.
 typedef struct Head {
     const Heads *heads;
-    const Real *q; // of position 0; the next is 3C further
+    const Real *q; // of position 0; the next position is 3C values further
     double *keys;  // (T / LANES, D, LANES): LANES keys side by side; 0 beyond T
-    double *e;     // (2, T) of one position: exp(a_s), a_s the scores relative to the largest; exp(a_s) a_s
+    double *e;     // (2, T), of one position: exp(a_s), then exp(a_s) a_s; a_s: scores minus the largest
 } Head;
 
 // One position.
@@ -43,7 +43,7 @@ static void pack_keys(const Head *head)
     }
 }
 
-static const double LEAST = -700; // e^LEAST is taken for 0
+static const double LEAST = -700; // e^LEAST is treated as 0
 
 // e^r by its series; for |r| <= ln 2 / 2 the first term left out, r^13 / 13!, is below 2e-16.
 static inline double exp_series(double r)
@@ -65,7 +65,7 @@ static inline double exp_series(double r)
 // e^x for LEAST <= x <= 0, without a branch: 2^n e^r, x = n ln 2 + r.
 static inline double exp_of(double x)
 {
-    const double shift = 0x1.8p52;                     // it has no bits below 1: adding it rounds to an integer, which is then in the lowest bits
+    const double shift = 0x1.8p52;                     // its last bit counts 1: adding it rounds to an integer, in the lowest bits
     double shifted = x * 0x1.71547652b82fep+0 + shift; // log2 e
     double n = shifted - shift;
     double r = (x - n * 0x1.62e42feep-1) - n * 0x1.a39ef35793c76p-33; // ln 2 in two parts: n times the first is exact

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 2048 }; // values that stay in the first-level cache
+enum { BLOCK = 2048 }; // values that stay in the L1 cache
 
-// The bits of a size |x| are in the order of the sizes, and a NaN's are the largest: an integer's minimum and maximum can be vectorized.
+// As integers, the bits of |x| are ordered like |x| itself, with NaN as the largest. Integer minima and maxima can be vectorized.
 #ifdef GPTAPE_DOUBLE
 typedef int64_t SizeBits;
 #else
@@ -24,7 +24,7 @@ static inline SizeBits bits_of(Real x)
     return bits & (SizeBits)(~(uint64_t)0 >> (65 - 8 * sizeof bits));
 }
 
-// Of the sizes |x|.
+// Statistics of |x|.
 typedef struct Sizes {
     double sum, squares;
     SizeBits smallest, largest;

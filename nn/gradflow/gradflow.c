@@ -117,7 +117,7 @@ static void read_parameter(GradFlow *flow, const Module *module, const Tensor *p
     FlowKind kind = strcmp(parameter->label, "bias") == 0 ? FLOW_BIAS_GRAD : FLOW_WEIGHT_GRAD;
     size_t n = parameter->grad == NULL ? 0 : tensor_count(parameter);
     FlowRow *row = add_row(flow, kind, module->name, parameter->grad, n, parameter->shape.ndim);
-    FlowReach reach = parameter->grad == NULL ? FLOW_NEVER : flow_reach(row->stats); // zeroed before, so the pass made it
+    FlowReach reach = parameter->grad == NULL ? FLOW_NEVER : flow_reach(row->stats); // it was NULL before the pass
     row->reach = reach;
     tensor_name(parameter, row->name);
     flow->reach_count[reach]++;
@@ -168,7 +168,7 @@ static void read_splits(GradFlow *flow, const GradFlowWatch *watch)
         FlowRow *skip = add_row(flow, FLOW_SKIP_GRAD, scope, split->skip, n, ndim);
         snprintf(skip->name, sizeof skip->name, "%s%sshortcut.%d", scope, dot, split->number);
         char name[NAME_TEXT];
-        memcpy(name, skip->name, sizeof name); // adding a row may move the others
+        memcpy(name, skip->name, sizeof name); // add_row may move the rows
         memcpy(add_row(flow, FLOW_BLOCK_GRAD, scope, split->block, n, ndim)->name, name, sizeof name);
     }
     place_outsiders(flow, first);

@@ -65,7 +65,7 @@ static void begin_pass(void *context)
     extend_marks(watch);
     for (int i = 0; i < watch->n_splits; i++) {
         ShortcutSplit *split = &watch->splits[i];
-        memset(split->skip, 0, 2 * tensor_count(split->start) * sizeof(Real)); // and block
+        memset(split->skip, 0, 2 * tensor_count(split->start) * sizeof(Real)); // both skip and block
     }
 }
 
@@ -138,7 +138,7 @@ static void second_walk_begin(SecondWalk *walk, TapeNode *node)
     }
 }
 
-// Adds the gradient of start that results from the branch part of this node's output alone to split->block, and the rest to split->skip.
+// Runs the node's backward again on the branch part of its output's gradient alone. What start gets from it goes to split->block, the rest to skip.
 static void take_both(TapeNode *node, const ShortcutSplit *output, ShortcutSplit *split)
 {
     SecondWalk walk;

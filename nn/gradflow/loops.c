@@ -18,7 +18,7 @@ typedef struct Shares {
     size_t scratch;
 } Shares;
 
-// A part takes every parts-th item, so that parts are equal where an item's cost rises with its number.
+// Each part takes every parts-th item, so that the parts cost about the same even if the cost of an item rises with its number.
 static void run_parts(const void *object, size_t start, size_t end)
 {
     const Shares *s = object;
@@ -38,7 +38,7 @@ void flow_share(size_t n, double work, size_t scratch, FlowItem *item, const voi
     shares.memory = memory_allocate(shares.parts * scratch * sizeof(double), "a measurement");
     unwind_add(free, shares.memory);
     if (shares.parts == 1) {
-        run_parts(&shares, 0, 1); // of a small network, many
+        run_parts(&shares, 0, 1); // without waking threads: small networks make many such calls
     } else {
         kernels()->divide(shares.parts, 1, run_parts, &shares);
     }

@@ -1,4 +1,4 @@
-// loops.h: loops in double, in lanes, which compilers vectorize, and over threads. Internal to nn/gradflow/.
+// loops.h: loops in double, written in lanes so that compilers vectorize them, and shared among threads. Internal to nn/gradflow/.
 
 #ifndef GPTAPE_GRADFLOW_LOOPS_H
 #define GPTAPE_GRADFLOW_LOOPS_H
@@ -7,8 +7,8 @@
 
 #include <math.h>
 
-// Compiles a function for AVX2, too; the program chooses when it is loaded. Both give the same bits: a sum runs in lanes whose order is written
-// out, and nothing is fused. (AddressSanitizer is not ready yet when such a choice is made; a debugger should find one function.)
+// Also compiles a function for AVX2; the loader chooses the version. Both give the same bits: the source fixes the order of each sum's lanes, and
+// nothing is fused. (Not with AddressSanitizer, which is not ready when the loader chooses, nor in debug builds: gdb should find one function.)
 #if defined __x86_64__ && defined __gnu_linux__ && defined __OPTIMIZE__ && !defined __clang__ && !defined __SANITIZE_ADDRESS__
 #define VECTORIZED __attribute__((target_clones("avx2", "default")))
 #else
@@ -22,7 +22,7 @@ static inline double lanes_sum(const double sums[LANES])
     return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
 }
 
-static inline size_t lanes_filled(size_t n) // up to a multiple of LANES
+static inline size_t lanes_filled(size_t n) // n, rounded up to a multiple of LANES
 {
     return (n + LANES - 1) / LANES * LANES;
 }
@@ -65,7 +65,7 @@ static inline double l2(const double *values, size_t n)
 // Measures item i, with scratch memory that no other thread uses.
 typedef void FlowItem(const void *call, size_t i, double *scratch);
 
-// Measures items 0 ... n - 1, on all threads if they are worth it: work is the number of multiplications of one, scratch the number of doubles.
+// Measures items 0 ... n - 1, on all threads if that is worth it. work: multiplications per item; scratch: doubles of scratch memory for an item.
 void flow_share(size_t n, double work, size_t scratch, FlowItem *item, const void *call);
 
 #endif

@@ -39,7 +39,7 @@ Tensor *flow_branch(const Tape *tape, int s)
 // ------------------------------------------------------------------------------------------------------------
 // Ranks
 
-// Of singular values whose squares are given; 0 if all are.
+// The ranks of a matrix with these squares of singular values; 0 if all of them are 0.
 static FlowRank rank_of(const double *squares, int n)
 {
     double sum = 0;
@@ -64,7 +64,7 @@ static FlowRank rank_of(const double *squares, int n)
     return (FlowRank){.effective = exp(entropy), .stable = sum_of_squares / largest};
 }
 
-// sqrt(||x||_1 ||x||_inf): the largest sum of absolute values in a column, and in a row. The same of its transpose.
+// sqrt(||x||_1 ||x||_inf), from the largest sums of absolute values in a column and in a row. The transpose of x has the same.
 VECTORIZED static double size_of(const double *x, int rows, int columns, double *sums)
 {
     double most_in_row = 0;
@@ -101,7 +101,7 @@ typedef struct Sequences {
     FlowRank *ranks; // (sequences)
 } Sequences;
 
-// a = x - 1 mean^T, lying down: the longer side is along its rows.
+// a = x - 1 mean^T, transposed if x has more rows than columns.
 static void fill(const Sequences *s, const Real *x, const double *mean, double *a)
 {
     bool tall = s->rows > s->columns;
@@ -125,7 +125,7 @@ static void measure_sequence(const void *call, size_t b, double *scratch)
     fill(s, x, mean, a);
     if (sizeof(Real) == sizeof(float)) {
         singular_squares(a, (int)m, (int)n, some, a + m * n);
-    } else { // a stream that has nearly collapsed needs all digits of the small ones
+    } else { // in a nearly collapsed stream, the small singular values need full precision
         singular_values(a, (int)m, (int)n, some);
         for (size_t i = 0; i < m; i++) {
             some[i] *= some[i];

@@ -4,8 +4,8 @@
 //      B -> diagonal                  by QR sweeps with the shift of the last 2 x 2 block, or without one where a shift would lose the small
 //                                     values (Demmel and Kahan 1990)
 //
-// Each value is within a few roundings of the largest. Cost: 4 (n m^2 - m^3 / 3) operations for m rows and n >= m columns; the sweeps take about
-// 100 m^2 more. Or, three times as fast, as the roots of the eigenvalues of A A^T, which are within 1e-8 of the largest:
+// The error of a value is a few roundings of the largest value. Cost: 4 (n m^2 - m^3 / 3) operations for m rows and n >= m columns; the sweeps take
+// about 100 m^2 more. Three times as fast, with errors up to 1e-8 of the largest value: the square roots of the eigenvalues of A A^T,
 //
 //      A A^T = Q T Q^T, T tridiagonal     by Householder reflections: m^2 n + 4/3 m^3 operations
 //      T -> diagonal                      by QL sweeps without square roots (Pal, Walker and Kahan: Parlett 1980, section 8.15): about 60 m^2
@@ -239,7 +239,7 @@ void singular_values(const double *matrix, int rows, int columns, double *values
 // ------------------------------------------------------------------------------------------------------------
 // By eigenvalues
 
-// A A^T (m, m).
+// product = A A^T (m, m).
 VECTORIZED static void multiply_rows(const double *a, int m, int n, double *product)
 {
     for (int i = 0; i < m; i++) {
@@ -278,7 +278,7 @@ static inline void reflect_both(double *a, int m, int from, double scale, const 
     }
 }
 
-// Reduces a symmetric a (m, m) to its diagonal and the squares beside it. w (m): scratch.
+// Makes a symmetric a (m, m) tridiagonal: returns its diagonal, and the squares of the values beside it. w (m): scratch.
 VECTORIZED static void tridiagonalize(double *a, int m, double *diagonal, double *squares, double *w)
 {
     for (int k = 0; k + 1 < m; k++) {
@@ -292,7 +292,7 @@ VECTORIZED static void tridiagonalize(double *a, int m, double *diagonal, double
     diagonal[m - 1] = a[(size_t)m * (size_t)m - 1];
 }
 
-// e: squares.
+// One QL sweep over d[first ... last]. e: squares of the values beside the diagonal.
 static void sweep_squares(double *d, double *e, int first, int last)
 {
     double root = sqrt(e[first]);

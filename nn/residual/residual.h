@@ -92,8 +92,8 @@ typedef struct ResidualPlace {
 ResidualPlace residual_place(int block, int half, int n_layer); // of a GPT; block counts from 0
 ResidualPlace residual_place_mlp(int layer, int n_layer);       // layer counts from 0
 
-// Is the rule norm(a*h + b*f(...)), or rms, at this place? Then the shortcut's part of the gradient is multiplied by a over the size of what is
-// normalized, which a = *shortcut and b = *branch give from the sizes of h and f.
+// Is the rule norm(a*h + b*f(...)), or rms(...), at this place? Then *shortcut = a and *branch = b. The norm multiplies the shortcut's part of the
+// gradient by a over the size of its input, which follows from a, b and the sizes of h and f.
 bool residual_norm_gains(const ResidualRule *rule, ResidualPlace place, double *shortcut, double *branch);
 
 // Names of its modules: norm, rms and dyt are ln, ln_2, ln_3, ...; scalar, vector and linear are res.p1, res.p2, ...

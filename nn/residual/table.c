@@ -156,7 +156,7 @@ bool residual_uses_x0(const ResidualRule *rule)
     return rule_find(rule_half(rule, 0), RULE_X0) >= 0 || rule_find(rule_half(rule, 1), RULE_X0) >= 0;
 }
 
-// A step's result as constant + shortcut*h + branch*f(...); NaN: it is no such sum.
+// A step's result as constant + shortcut*h + branch*f(...); NaN if it is not such a sum.
 typedef struct Terms {
     double constant, shortcut, branch;
 } Terms;

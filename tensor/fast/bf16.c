@@ -42,10 +42,10 @@ Precision kernels_precision(void)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// One primitive a shape
+// One primitive per shape
 
 typedef struct Shaped {
-    int transpose_a, transpose_b, accumulate; // int, so that there is no padding: shapes are compared by memcmp
+    int transpose_a, transpose_b, accumulate; // int, so that there is no padding: memcmp compares shapes
     int M, N, K, ldc;
     int threads;
 } Shaped;

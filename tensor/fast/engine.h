@@ -25,11 +25,11 @@ AttentionCachedKernel fast_attention_cached;
 GemmKernel blocked_gemm;
 
 #ifdef GPTAPE_ONEDNN
-// Calls of oneDNN, which cannot report everything that fails in it (guard.c). Calls call(context) and returns true if it came back. False
-// if oneDNN ran out of memory in it in a way that would end the program. From then on oneDNN is not called any more: this returns
-// false at once, and the library's own products replace it.
+// Calls call(context), which uses oneDNN, and returns true. Returns false if oneDNN ran out of memory in a way that it cannot report, and
+// that would end the program (guard.c). From then on oneDNN is not used any more: guard_call returns false at once, and the library's own
+// products replace oneDNN's.
 bool guard_call(void (*call)(void *context), void *context);
-// Can oneDNN be used? The first time, it is made to write its code, which is when it needs most memory.
+// Can oneDNN be used? The first call makes it generate its code, which is when it needs the most memory.
 bool guard_onednn_ready(void);
 
 // fast_gemm with A and B rounded to bfloat16, and whether that is selected and could be faster for a product of this size.

@@ -196,7 +196,7 @@ static void *helper_run(void *unused)
     return NULL;
 }
 
-// A child process has no helpers; it makes its own. The loop that was under way is its parent's.
+// For a child process: helpers do not survive a fork, so it makes its own. A loop in progress is its parent's.
 static void forget_helpers(void)
 {
     pool.ticket = 0;

@@ -9,9 +9,9 @@
 #include <time.h>
 
 // ------------------------------------------------------------------------------------------------------------
-// The two loops, for each width of vector. A multiply-add has to wait about 4 cycles for the one before it in its own sum, and
-// two can start in each cycle: so there are more sums than that, all of them in registers. The compiler makes vectors of these loops, whose
-// numbers of sums it knows where they are inlined.
+// The two loops, for each vector width. A multiply-add waits about 4 cycles for the previous one in its sum, and two can start in each
+// cycle, so more than 8 sums are needed, all of them in registers. The loops are inlined where the number of sums is a constant, so that
+// the compiler vectorizes them.
 
 typedef struct Loops {
     const char *vectors; // "AVX-512"

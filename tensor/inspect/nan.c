@@ -139,7 +139,7 @@ static void say_tensor(Words *words, const char *role, int number, const Tensor 
     }
 }
 
-// "; in module h.0.attn (nn/attention.c:81)"
+// "; in module h.0.attn (nn/attention.c:89)"
 static void say_module(Words *words, const char *scope, Where line)
 {
     if (scope != NULL && scope[0] != '\0') {

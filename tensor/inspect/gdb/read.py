@@ -102,7 +102,7 @@ def enum_word(value):
 
 
 def where_text(where, function=True):
-    """"gpt/block.c:43, block_forward()", or "" if the place is not set."""
+    """"FILE:LINE, FUNCTION()", or "" if the place is not set."""
     file = text_at(where["file"])
     name = text_at(where["function"]) if file and function else None
     return f"{file}:{int(where['line'])}" + (f", {name}()" if name else "") if file else ""

@@ -64,7 +64,7 @@ class Tensor(Checked):
         return read_values(self.struct[field], self.count)
 
     def origin(self):
-        """"= add  [gpt/block.c:43, block_forward()]", "parameter", "leaf  [...]"."""
+        """"= add  [FILE:LINE, FUNCTION()]", "parameter", "leaf  [...]"."""
         if self.is_parameter():
             return "parameter"
         node, place = self.node(), where_text(self.struct["where"])
