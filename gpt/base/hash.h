@@ -11,7 +11,7 @@
 uint64_t hash_add(uint64_t hash, uint64_t value);
 uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t n); // each byte as a value
 
-// The same for many bytes: each four are a value, and values go to HASH_LANES hashes in turn, so that no product waits for the one before it.
+// The same for many bytes: each four bytes are one value, and values go to HASH_LANES hashes in turn, so that products need not wait.
 // Remaining bytes go to the first hash, one at a time.
 enum { HASH_LANES = 4, HASH_STRIDE = HASH_LANES * sizeof(uint32_t) };
 
@@ -20,7 +20,7 @@ typedef struct LongHash {
 } LongHash;
 
 LongHash long_hash_begin(uint64_t hash);
-void long_hash_add(LongHash *hash, const void *bytes, size_t n); // in parts: all but the last of a multiple of HASH_STRIDE
+void long_hash_add(LongHash *hash, const void *bytes, size_t n); // call it for each part; all but the last have a multiple of HASH_STRIDE bytes
 uint64_t long_hash_end(const LongHash *hash);
 
 #endif

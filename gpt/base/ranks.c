@@ -40,8 +40,8 @@ static const char *loss_note;
 // Each launcher's variable for the number of ranks, and the MPI that it launches. srun speaks to Open MPI by PMIx, to MPICH by PMI.
 typedef struct Launcher {
     const char *variable;
-    const char *rank;  // and one for this rank's number,
-    const char *proof; // which counts if this is set, too, as only the launcher does
+    const char *rank;  // the variable for this rank's number
+    const char *proof; // which only the launcher sets: without it, rank does not count
     const char *also;  // must also be set; NULL: nothing
     const char *plugin;
     const char *name;

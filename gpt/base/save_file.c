@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 // ------------------------------------------------------------------------------------------------------------
-// Temporary files, .gptape-PID-N, and those of programs that were killed. Where files without a name exist (O_TMPFILE) there are hardly any.
+// Temporary files, .gptape-PID-N, and those of programs that were killed. With O_TMPFILE, files without a name, there are hardly any.
 
 #define PREFIX ".gptape-"
 

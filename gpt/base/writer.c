@@ -1,4 +1,4 @@
-// writer.c: text that is written piece by piece to a stream, in memory.
+// writer.c: text written piece by piece to a stream in memory.
 
 #include "gpt/base/base.h"
 

@@ -12,7 +12,7 @@
 typedef enum BenchLimit {
     BENCH_ARITHMETIC, // multiply-adds on all threads
     BENCH_MEMORY,     // reading from memory on all threads
-    BENCH_MEMORY_ONE, // the same on one thread: such a case is run on one, too
+    BENCH_MEMORY_ONE, // the same on one thread; the case is run on one thread, too
     BENCH_KERNEL,     // the same loops without a tape
     BENCH_PASS,       // the same forward and backward pass without measuring it
     BENCH_NONE
@@ -39,7 +39,7 @@ typedef struct BenchConfig {
     double seconds;             // to spend on each case; it is repeated a few times even if that takes longer
     bool recompute;             // in training steps: GPT's recompute
     Reduction reduce;           // of several ranks
-    const char *residual;       // rule of the models and of the MLP; NULL: as usual
+    const char *residual;       // rule of the models and of the MLP; NULL: the default
     const Tokenizer *tokenizer; // for the tokenizer's cases
     const char *text;           // n_text bytes
     size_t n_text;
@@ -54,13 +54,13 @@ typedef struct BenchPeaks {
 
 typedef struct BenchFigures {
     Quartiles ms;           // of one repetition; its n counts them
-    Quartiles f32_ms;       // where that was with products in bf16: with float32; else n is 0
+    Quartiles f32_ms;       // the same with float32, if products were in bf16; else n is 0
     double flops;           // of one repetition; 0 where they aren't counted
     double bytes;           // that one repetition must read from memory at least; 0 where they aren't counted
     double tokens;          // of one repetition; 0 where there are none
     double limit;           // FLOP or bytes per second that the machine reached right before or after; 0: no such limit
     double alone_ms;        // BENCH_KERNEL, BENCH_PASS: median of what the case is compared with
-    double peak_bytes;      // the most memory that was resident
+    double peak_bytes;      // peak resident memory
     double predicted_bytes; // of a training step: gpt_cost's prediction; else 0
 } BenchFigures;
 

@@ -25,7 +25,7 @@ _Noreturn void bench_fail(const Error *error);
 // Numbers that fill many times the largest cache: after reading as many others, it holds none of them.
 double bench_cold_bytes(void);
 
-double bench_peak_bytes(void); // the most memory that was resident in this process
+double bench_peak_bytes(void); // peak resident memory of this process
 
 // parts.c
 void bench_product(Bench *bench); // x (M, K) W (N, K)^T

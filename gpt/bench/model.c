@@ -1,4 +1,4 @@
-// model.c: timing training, on one rank and on several, measuring, and generation of a whole model.
+// model.c: times a whole model: training on one rank and on several, measuring, and generation.
 
 #include "gpt/base/base.h"
 #include "gpt/bench/measure.h"
@@ -217,7 +217,7 @@ typedef struct Measured {
     ExperimentConfig config;
 } Measured;
 
-// Returns the milliseconds of a pass, measured or alone.
+// Returns the milliseconds of a pass, with or without measuring it.
 static double time_pass(const Measured *measured, bool measure)
 {
     const ExperimentConfig *config = &measured->config;
@@ -238,7 +238,7 @@ static double time_pass(const Measured *measured, bool measure)
     return 1e3 * (clock_seconds() - start);
 }
 
-// In turns, so that what else runs on the machine slows both.
+// Alternates between the two, so that other work on the machine slows down both.
 void bench_probes(Bench *bench)
 {
     enum { MOST_PASSES = 1000 };
@@ -255,7 +255,7 @@ void bench_probes(Bench *bench)
     Measured measured = {.tape = tape_create(), .gpt = create(&config.gpt, gpt_training_bytes(&cost, false)), .config = config};
     double alone[MOST_PASSES];
     double all[MOST_PASSES];
-    int n = -2; // two rounds do not count
+    int n = -2; // the first two rounds do not count
     for (double end = clock_seconds() + bench->config->seconds; n < 3 || (n < MOST_PASSES && clock_seconds() < end); n++) {
         int at = n < 0 ? 0 : n;
         alone[at] = time_pass(&measured, false);

@@ -24,7 +24,7 @@ static void print_usage(void)
     printf("\n"
            "  gptape help COMMAND (or gptape COMMAND --help) shows a command's options and examples\n"
            "  gptape version (or gptape --version) shows the version\n"
-           "  of an option given several times the last counts, except for --residual, --probe and --vary,\n"
+           "  if an option is given several times, the last counts, except for --residual, --probe and --vary,\n"
            "  which make lists where several are possible\n\n"
            "Examples:\n"
            "  gptape gradflow\n"
@@ -148,8 +148,8 @@ static void on_failure(FailKind kind, const char *message)
     exit(STATUS_FAILED);
 }
 
-// Where the address space is limited (ulimit -v), a stack that can't grow any more ends the program with a signal. So it grows here, to more than
-// any command needs, where a refusal can be reported.
+// Where the address space is limited (ulimit -v), a stack that cannot grow ends the program with a signal. So it is grown here, where a failure can
+// be reported, to more than any command needs.
 static void grow_stack(void)
 {
     enum { USUAL = 1 << 19, PAGE = 4096 };

@@ -47,7 +47,7 @@ typedef struct Job {
     size_t n;
 } Job;
 
-// An error in a text that is called name.
+// Reports an error in the text called name. Returns false.
 static bool wrong_text(const Job *job, const char *name, const Error *error)
 {
     command_error(job->options->help->name, "%s: %s", name, error->message);

@@ -90,7 +90,7 @@ Quartiles experiment_over_seeds(const Experiment *experiment, int arm, int step,
 }
 
 typedef struct Metric {
-    int layer, last; // last: whose value is the unit; -1: none
+    int layer, last; // last: the layer whose value is the unit; -1: none
     LayerMetric figure;
 } Metric;
 

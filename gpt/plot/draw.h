@@ -144,7 +144,7 @@ void map_write(FILE *script, const Cells *cells, int number, const char *path);
 // ------------------------------------------------------------------------------------------------------------
 // The page
 
-// Opens a page: terminal, title, key of the arms if there are any, caption, both of which it frees. Sets where it leaves room for panels.
+// Opens a page: terminal, title, key of the arms if there are any, and caption. Frees title and caption. bottom and top: the room for panels.
 typedef struct Page {
     Writer *writer;
     FILE *script;

@@ -215,7 +215,7 @@ void panel_write_data(const Panel *panel, FILE *script, int number)
             }
             fprintf(script, "\n");
         }
-        // gnuplot refuses a block without data, and 5.4 crashes at a single point that is not finite with a letter as its marker.
+        // gnuplot refuses a block without data, and 5.4 crashes on a single point that is not finite and has a letter as its marker.
         fprintf(script, "%s%sEOD\n", line->n <= 1 ? "NaN NaN NaN NaN\n" : "", line->n == 0 ? "NaN NaN NaN NaN\n" : "");
     }
 }

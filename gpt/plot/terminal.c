@@ -24,8 +24,8 @@ static void write_trimmed(FILE *out, char *chart)
     }
 }
 
-// Is a point of the line on the axis, or, if not finite, in the row of those that are not? gnuplot 5.4 crashes on a plot without points whose points
-// are letters.
+// Does the line have a point on the axis or, if not finite, in the row for values that are not finite? gnuplot 5.4 crashes on a plot that has no
+// points and uses letters as markers.
 static bool has_points(const Panel *panel, const Line *line, bool finite)
 {
     bool has = false;

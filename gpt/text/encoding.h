@@ -102,7 +102,7 @@ bool vocabulary_load(const char *folder, Tokens *tokens, Bpe *bpe, Error *error)
 // Unicode's White_Space as a PCRE2 class. PCRE2's own \\s has U+180E in it, which no longer is white space.
 #define UNICODE_SPACE "\\p{Z}\\x{09}-\\x{0d}\\x{85}"
 
-// A pattern of PCRE2's, n bytes of text with options of its own. pcre2_code_free frees it.
+// A compiled PCRE2 pattern, from n bytes of text. The caller frees it with pcre2_code_free.
 typedef struct pcre2_real_code_8 Pattern;
 Pattern *pattern_compile(const char *text, size_t n, uint32_t options, uint32_t jit, Error *error);
 
@@ -160,9 +160,9 @@ typedef struct TextPart {
     bool ends;     // is it the last one?
 } TextPart;
 
-// The ids of as much of the part as is certain, *n_encoded bytes; all of the last one. Room for n ids. The ids of all parts, each
-// beginning where the previous one's encoding ended, are the whole's. n_special, if not NULL, is increased by the number of special tokens in the text
-// has, as tokens or, where they are off, as ordinary text.
+// Encodes as much of the part as later text cannot change, *n_encoded bytes; all of the last part. ids has room for n ids. The ids of all
+// parts, each beginning where the previous one's encoding ended, are those of the whole text. n_special, if not NULL, is increased by the
+// number of special tokens in the text, encoded as tokens or, where they are off, as ordinary text.
 bool tokenizer_encode_part(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, size_t *n_special, Error *error);
 
 // A text that is read part by part, after its byte order mark if it has one. It must be UTF-8, and have no zero bytes.

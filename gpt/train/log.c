@@ -1,5 +1,5 @@
-// log.c: a run's tables, as a resumed run continues them, and its log, log.csv: a row a step, 9 significant digits; a val_loss that was not
-// measured is empty.
+// log.c: a run's tables, which a resumed run continues, and its log, log.csv: one row per step, 9 significant digits; val_loss is empty where
+// it was not measured.
 
 #include "gpt/train/run_files.h"
 

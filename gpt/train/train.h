@@ -139,7 +139,7 @@ typedef struct Trainer {
     int folder_lock;     // of the run's folder; -1: train_run locks it. Its own
 } Trainer;
 
-// Checks that memory for a step is available, as trainer_create does. has_weights: the model exists.
+// Checks that memory for a step is available, as trainer_create does. has_weights: the model's weights are already in memory.
 bool train_memory_check(const TrainSetup *setup, bool recompute, bool has_weights, Error *error);
 
 // Takes ownership of setup, gpt and data (NULL without a text), also on failure. NULL and an error if settings do not fit together, the

@@ -168,7 +168,7 @@ static void undo_step(void *object)
     state->trainer->gpt->random = state->dropout;
 }
 
-// A generator of its own for number i of one of several kinds of draws.
+// Seeds a separate generator for draw i of this kind.
 static void seed_own(Random *random, const Trainer *trainer, int kind, int i)
 {
     uint64_t hash = hash_add(hash_add(hash_add(HASH_START, trainer->setup.seed), (uint64_t)kind), (uint64_t)i);

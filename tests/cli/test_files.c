@@ -194,11 +194,11 @@ static const Fault overlaps[] = {
      "--csv: 'w.csv' is --model's folder or in it, too", 2},
     {TRAIN "--steps 1 --out m > /dev/null; gptape train --model m --data text.txt --out m --quiet", "--out: 'm' is --model's folder or in it, too",
      2},
-    {"gptape eval --config tiny --data text.txt --quiet >> text.txt", "--data: 'text.txt' is where stdout goes, too", 2},
+    {"gptape eval --config tiny --data text.txt --quiet >> text.txt", "--data: 'text.txt' is also where stdout goes", 2},
     {TRAIN "--steps 1 --out m > /dev/null; ln -f text.txt m/log.csv; gptape info --model m >> m/log.csv",
-     "--model: 'm' is where stdout goes, too (expected another folder)", 2},
-    {"gptape tokenize --tokenizer bytes < text.txt >> text.txt", "stdin: is where stdout goes, too (expected another file)", 1},
-    {"gptape stories --check < text.txt 1<> text.txt", "stdin: is where stdout goes, too (expected another file)", 1},
+     "--model: 'm' is also where stdout goes (expected another folder)", 2},
+    {"gptape tokenize --tokenizer bytes < text.txt >> text.txt", "stdin: stdout goes to the same file (expected another file)", 1},
+    {"gptape stories --check < text.txt 1<> text.txt", "stdin: stdout goes to the same file (expected another file)", 1},
 };
 
 START_TEST(an_output_that_is_an_input)
@@ -213,21 +213,21 @@ END_TEST
 // A message would damage the file that stderr is appended to, so it goes to stdout, and nowhere if that is appended, too.
 START_TEST(stderr_that_is_an_input_or_an_output)
 {
-#define STDERR_IS(file) file "' is where stderr goes, too (expected another file)\n"
+#define STDERR_IS(file) file "' is also where stderr goes (expected another file)\n"
     static const char *const expected[][2] = {
         {TRAIN "--steps 1 --out r --data text.txt 2>> text.txt", "gptape train: --data: '" STDERR_IS("text.txt")},
         {"gptape eval --config tiny --data text.txt >> text.txt 2>&1", ""},
         {"gptape tokenize --tokenizer bytes < text.txt 2>> text.txt",
-         "gptape tokenize: stdin: is where stderr goes, too (expected another file)\n"},
+         "gptape tokenize: stdin: stderr goes to the same file (expected another file)\n"},
         {"gptape gradflow --csv a 2>> a", "gptape gradflow: --csv: '" STDERR_IS("a")},
         {"gptape gradflow 2>> gradflow.png", "gptape gradflow: --plot: '" STDERR_IS("gradflow.png")},
         {"gptape sweep --vary depth=2 --seeds 1 --csv a.csv --quiet > /dev/null; gptape sweep --vary depth=3 --csv a.csv 2>> a-runs.csv",
          "gptape sweep: --csv: '" STDERR_IS("a-runs.csv")},
         {"gptape sweep --merge text.txt --runs b 2>> text.txt", "gptape sweep: '" STDERR_IS("text.txt")},
         {TRAIN "--steps 1 > /dev/null; gptape train --resume --steps 2 2>> runs/1/log.csv",
-         "gptape train: --out: 'runs/1' is where stderr goes, too (expected another folder)\n"},
+         "gptape train: --out: 'runs/1' is also where stderr goes (expected another folder)\n"},
         {"GPTAPE_DATA=v; export GPTAPE_DATA; mkdir v; gptape tokenize < text.txt 2>> v/vocab.bpe",
-         "gptape tokenize: --vocab: 'v' is where stderr goes, too (expected another folder)\n"},
+         "gptape tokenize: --vocab: 'v' is also where stderr goes (expected another folder)\n"},
     };
     char command[1024];
     char output[512];

@@ -713,7 +713,7 @@ static const struct {
     {"--csv missing/f.csv", 1, "missing/f.csv"},
     {"--csv .", 1, "folder"},
     {"--csv - --json", 2, "stdout"},
-    {"--runs -", 2, "--runs: '-' is not a file's name (expected FILE)"},
+    {"--runs -", 2, "--runs: '-' is not a file name (expected FILE)"},
     {"--runs missing/r.csv", 1, "missing/r.csv"},
     {"--runs a.csv --csv a.csv", 2, "a.csv"},
     {"--depht 5", 2, "--depth"},

@@ -349,7 +349,7 @@ START_TEST(bench_compares_ranks_with_one)
         run_free(&run);
         assert_ends_with("\"$GPTAPE_BIN\" bench --case step-char,sweep --quiet",
                          "--case: sweep-100 needs several ranks (expected mpirun -n N gptape bench)");
-        assert_ends_with(RANKS(2) "bench --case tape --quiet", "--case: several ranks make training steps and sweeps only, not tape-1000");
+        assert_ends_with(RANKS(2) "bench --case tape --quiet", "--case: several ranks can run only training steps and sweeps, not tape-1000");
         assert_ends_with(RANKS(5) "bench --case step-char --quiet", "step-char: 5 ranks can't share 12 rows");
     }
 }

@@ -179,8 +179,8 @@ static const struct {
     {"--vary depth=3 --width 3 --width 5 --runs runs.csv", 1, "runs.csv: line 2 belongs to another sweep, "},
     {"--vary depth=3 --statistic loss --runs runs.csv", 1, "runs.csv: line 2 belongs to another sweep, "},
     {"--vary depth=3 --runs runs.csv --csv runs.csv", 2, "--runs: 'runs.csv' is --csv's file, too"},
-    {"--vary depth=3 --runs -", 2, "--runs: '-' is not a file's name (expected FILE)"},
-    {"--vary depth=3 --csv -", 2, "--csv: '-' is not a file's name (expected FILE)"},
+    {"--vary depth=3 --runs -", 2, "--runs: '-' is not a file name (expected FILE)"},
+    {"--vary depth=3 --csv -", 2, "--csv: '-' is not a file name (expected FILE)"},
     {"--vary depth=3 --runs none/runs.csv", 1, "none/runs.csv: can't be written: No such file or directory"},
 };
 

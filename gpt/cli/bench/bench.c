@@ -53,7 +53,7 @@ static bool begins_with(const char *name, const char *beginning, size_t length)
     return length > 0 && strncmp(name, beginning, length) == 0;
 }
 
-// Without --case, all that one rank can run are.
+// By --case; without it, every case that one rank can run is chosen.
 bool bench_is_chosen(const Options *options, const BenchCase *which)
 {
     const char *at = options_text(options, "case");
@@ -65,7 +65,7 @@ bool bench_is_chosen(const Options *options, const BenchCase *which)
     return chosen;
 }
 
-// How many cases of a kind, "step-", are chosen; "": of all.
+// How many cases whose names begin with kind, "step-", are chosen; with "", how many in all.
 static int count_chosen(const Options *options, const char *kind)
 {
     int n = 0;
@@ -94,7 +94,7 @@ static bool check_names(const Options *options)
     return true;
 }
 
-// The reduction over several ranks, and that only training steps and sweeps can run on them.
+// Reads --reduce, and checks that the chosen cases can run on this number of ranks.
 static bool read_ranks(const Options *options, BenchConfig *config)
 {
     int word = 0;
@@ -110,7 +110,7 @@ static bool read_ranks(const Options *options, BenchConfig *config)
     for (int i = 0; ranks_count() > 1 && i < bench_case_count; i++) {
         const char *name = bench_cases[i].name;
         if (bench_is_chosen(options, &bench_cases[i]) && bench_cases[i].run != NULL && strncmp(name, "step-", 5) != 0) {
-            return option_error(options, "case", "several ranks make training steps and sweeps only, not %s (expected --case step-... or sweep)",
+            return option_error(options, "case", "several ranks can run only training steps and sweeps, not %s (expected --case step-... or sweep)",
                                 name);
         }
     }

@@ -45,7 +45,7 @@ typedef struct Place {
     const char *anchor;
 } Place;
 
-// Both ends of an axis, with as many digits as distinguish them.
+// Both ends of an axis, with enough digits to tell them apart.
 static void write_ends(FILE *out, Place low_place, double low, Place high_place, double high)
 {
     char texts[2][32];

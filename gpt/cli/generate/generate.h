@@ -19,7 +19,7 @@ typedef struct Generation {
     Tokenizer *tokenizer; // NULL where there are only ids
     int *prompt;          // (n_prompt)
     int n_prompt;
-    bool prompt_hidden; // it is empty: begins with a token that is not shown
+    bool prompt_hidden; // the prompt is empty: generation begins with a token that is not shown
     GenerateConfig config;
     int n_samples;
     const char *attention; // --attention's file; NULL: none
@@ -32,8 +32,8 @@ bool generation_ids_only(const Generation *generation); // is the vocabulary of 
 
 int generation_together(const Generation *generation); // how many samples are made at once
 
-// The ids as text, as a terminal would show it, without the token that ends it; of an untrained model without text, the numbers. The
-// caller frees it.
+// The ids as text, as a terminal would show it, without the token that ends it. For an untrained model that has no text, the ids
+// themselves. The caller frees it.
 char *generation_text(const Generation *generation, const int *ids, int n);
 
 bool generation_print(Generation *generation); // makes the samples and prints them; false after one line on stderr

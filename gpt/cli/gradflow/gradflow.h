@@ -67,14 +67,14 @@ bool gradflow_write_table(const char *path, bool (*write)(const Experiment *expe
 // The same from the options of gptape graph: one network, and how its step is drawn. Free the plan either way.
 bool graph_step_read(const Options *options, GradflowPlan *plan, StepDrawing *drawing);
 
-// A table with the same columns for each arm, of which the head has two lines. Returns whether rows were omitted.
+// A table with the same columns for each arm, and two header lines. gradflow_print_arms returns whether rows were omitted.
 typedef struct ArmTable {
     const Experiment *experiment;
     const char *corner; // title of the first column
     int n_columns;      // of each arm
     int n_rows;
     int step;
-    const void *what;                                                        // is shown
+    const void *what;                                                        // the data, for the functions below
     const char *(*title)(const struct ArmTable *table, int arm, int column); // NULL: this arm has no such column
     void (*head)(Table *out, const struct ArmTable *table, int row);         // the row's first cell
     void (*cell)(Table *out, const struct ArmTable *table, int row, int arm, int column);

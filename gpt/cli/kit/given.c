@@ -79,7 +79,7 @@ bool options_check_names(const Options *options)
             return option_error(options, option->name, "empty name (expected a %s)", kind);
         }
         if (strcmp(option->value, "-") == 0 && strstr(option->help, "- is stdout") == NULL) {
-            return option_error(options, option->name, "'-' is not a %s's name (expected %s)", kind, option->argument);
+            return option_error(options, option->name, "'-' is not a %s name (expected %s)", kind, option->argument);
         }
     }
     return true;

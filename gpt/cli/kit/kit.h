@@ -1,6 +1,6 @@
 // kit.h: shared by the commands of the gptape program: options, messages, tables, JSON. Nothing here computes.
 //
-// A command is one file with one function and its table of options, and a row in main.c's table. It checks its options, calls the
+// A command is one file with one function and its table of options, and a row in COMMANDS below. It checks its options, calls the
 // library, and prints: results to stdout, progress and notes to stderr. It returns the program's exit status.
 //
 //      argv --popt--> Options: one text each --options_int, options_config, ...--> values, checked
@@ -103,7 +103,7 @@ const char *option_name(const char *field, char name[32]); // "n_embd" -> "n-emb
 bool options_given(const Options *options, const char *name);
 bool options_field_given(const Options *options, const ConfigField *field);
 bool option_takes_path(const Option *option);                                 // FILE or DIR
-const char *options_argument(const Options *options, const char *name);       // of its row
+const char *options_argument(const Options *options, const char *name);       // of its row, "N"
 bool options_changed(const Options *options, const char *name);               // given, and not with its default
 const char *options_text(const Options *options, const char *name);           // as given, else the default; NULL: neither
 int options_count(const Options *options, const char *name);                  // how often it was given
@@ -136,16 +136,16 @@ bool options_int_rows(const Options *options, const char *name, int low, int hig
 // May the command write to path, which the option called name gives or stands for? False, and one line on stderr, if another option names
 // it, too, also through links, or a folder that it is in. Call it for each output before anything is written.
 bool options_output(const Options *options, const char *name, const char *path);
-bool options_streams(const Options *options);                                              // the same for stdout and stderr, of every command
-bool options_stream_elsewhere(const Options *options, const char *name, const char *path); // and for a path that no option gives
+bool options_streams(const Options *options);                                              // the same for stdout and stderr; every command calls it
+bool options_stream_elsewhere(const Options *options, const char *name, const char *path); // the same for a path that no option gives
 bool stdin_read(char **text, size_t *n, Error *error); // all of stdin, unless stdout or stderr goes there, too. The caller frees *text
 
-// --task: *task, NULL if it was not given. The others, NULL-terminated, are errors beside it. The caller frees *task.
+// --task: *task, NULL if it was not given. It excludes the options in others, a NULL-terminated list. The caller frees *task.
 bool options_task(const Options *options, const char *const *others, Task **task);
 bool options_task_fits(const Options *options, Task *task, int vocab_size, int T);
-// --batch and --length: rows, and tokens of a row, at most the context.
+// --batch and --length: the number of rows, and of tokens in a row, which is at most the context length.
 bool options_batch_size(const Options *options, int context_length, int *B, int *T);
-bool options_rule_alone(const Options *options, int n);          // --residual without the first n of --shortcut and --norm, which it replaces
+bool options_rule_alone(const Options *options, int n);          // false if --residual was given with one of the first n of --shortcut and --norm
 const ResidualRule *options_rule(const Options *options, int i); // of the i-th --residual; NULL after one line on stderr
 // --probe NAME,...: probes[0 ... *n - 1]. False after one line on stderr, or after the list of probes was printed.
 bool options_probes(const Options *options, const Probe *probes[PROBES_MOST], int *n);
@@ -168,16 +168,16 @@ bool options_tokenizer_given(const Options *options); // --tokenizer or --vocab
 // The tokenizer of a model with this vocabulary: of --model the folder's; else the requested one; else gpt2 for GPT-2's size, if its
 // vocabulary is found, and bytes. The caller frees it. NULL after one line on stderr.
 Tokenizer *options_model_tokenizer(const Options *options, int vocab_size);
-// One of this kind; the alphabet of chars is that of the text at path, NULL: of the stories. NULL and an error
+// A tokenizer of this kind. The alphabet of chars is that of the text at path, or of the stories if path is NULL. NULL and an error
 Tokenizer *options_tokenizer(const Options *options, TokenizerKind kind, const char *path, Error *error);
 Tokenizer *options_gpt2(const Options *options, Error *error); // from --vocab or the usual places; NULL and an error
-// --special: sets it, and returns the tokenizer. Frees it, and returns NULL and an error, if it has no special tokens to turn on. NULL stays.
+// Applies --special and returns the tokenizer. If it has no special tokens to turn on, frees it and returns NULL and an error. NULL stays NULL.
 Tokenizer *options_special(const Options *options, Tokenizer *tokenizer, Error *error);
 void options_special_note(const Options *options, const Tokenizer *tokenizer, size_t n); // what became of the n in a text
 
-// --model DIR, which was given: the model in the folder, which the caller frees. Fields of an untrained model are errors beside it,
-// except the one allowed (NULL: none). NULL after one line on stderr. With --stream the command needs this many times the memory of
-// the weights if all are held; other commands pass 0.
+// --model DIR, which was given: the model in the folder, which the caller frees. It excludes the fields of an untrained model,
+// except the one allowed (NULL: none). NULL after one line on stderr. copies, for commands with --stream: how many times the memory of the
+// weights is needed if all are held; other commands pass 0.
 GPT *options_saved_model(const Options *options, const char *allowed, double copies);
 // --stream: are weights to be streamed, if holding them all takes this much memory? With auto, if that is not available; never in a command
 // without the option.
@@ -228,8 +228,8 @@ void command_error(const char *command, const char *format, ...) __attribute__((
 int command_end_ranks(const CommandHelp *help, int status);
 void command_failing(const char *message);
 
-// Prints an error. One about a field that is an option of the command names the option: --n-embd. Returns false, and the exit status is
-// STATUS_USAGE; of report_failure it is STATUS_FAILED.
+// Prints an error. If it is about a field that is an option of the command, names the option: --n-embd. Returns false. The exit status will be
+// STATUS_USAGE, or STATUS_FAILED after report_failure.
 bool report_error(const Options *options, const Error *error);
 bool report_failure(const Options *options, const Error *error);
 // The exit status of a command that is done, or else the one of its last error.
@@ -258,7 +258,7 @@ Progress progress_begin(const Options *options, const char *unit);
 void progress_update(int done, int n, void *progress);
 void progress_until_interrupt(int done, int n, void *progress); // the same; after Ctrl-C it ends the program, with one line
 void progress_detail(Progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void progress_end(Progress *progress); // takes the line away
+void progress_end(Progress *progress); // removes the line
 
 // From interrupt_watch on, Ctrl-C (SIGINT, SIGTERM, SIGHUP or SIGUSR1) is a request to stop, which long work asks for with interrupted() and grants
 // at a good place; the program then exits with interrupt_status(), as shells expect. A second one ends it at once.
@@ -286,7 +286,7 @@ enum { CHART_COLUMNS = 96 };           // of a chart, where there is room
 void terminal_prose(const char *text); // paragraphs; their lines stay as they are if the terminal is that wide
 void terminal_print(const char *format, ...) __attribute__((format(printf, 1, 2))); // the same, and a newline
 
-void terminal_end(Writer *writer); // the same of all that was written to it
+void terminal_end(Writer *writer); // the same for the text that was written to it; frees the writer
 
 // --color auto|always|never: sets whether there is color on stdout. Color only repeats what the text says.
 bool terminal_set_color(const Options *options);
@@ -339,9 +339,9 @@ void json_add_number(cJSON *object, const char *name, double value); // 9 signif
 void json_add_quartiles(cJSON *object, const char *name, Quartiles q);
 void json_add_count(cJSON *object, const char *name, double count);               // an integer, all its digits
 cJSON *json_numbers(const Real *values, int n);                                   // an array of them, 9 significant digits each
-void json_add_field(cJSON *object, const ConfigField *field, const void *config); // nothing if it is an empty text
+void json_add_field(cJSON *object, const ConfigField *field, const void *config); // adds nothing for an empty text
 void json_add_config(cJSON *object, const char *name, const GPTConfig *config);
-// To stdout; frees it. Always valid UTF-8: a byte that is not (of a file's name, say) appears as \xff in the text, "\\xff" in the JSON.
+// To stdout; frees it. Always valid UTF-8: a byte that is not (in a file name, say) appears as \xff in the text, "\\xff" in the JSON.
 void json_print(cJSON *json);
 
 #endif

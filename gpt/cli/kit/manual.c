@@ -87,8 +87,8 @@ void manual_print(const Command *commands, int count)
         ".SH NAME\ngptape \\- a GPT on a tape: watch gradients flow through it\n"
         ".SH SYNOPSIS\n.B gptape\n.I COMMAND\n[\\fIOPTIONS\\fR]\n.br\n.B gptape help\n[\\fICOMMAND\\fR]\n.br\n.B gptape version\n"
         ".SH DESCRIPTION\nResults go to standard output, progress and notes to standard error.\n"
-        "Of an option given several times the last counts; \\-\\-residual, \\-\\-probe and \\-\\-vary make lists where several are possible, and\n"
-        "several \\-\\-residual are an error elsewhere.\n.PP\n",
+        "If an option is given several times, the last counts; \\-\\-residual, \\-\\-probe and \\-\\-vary make lists where several are possible,\n"
+        "and several \\-\\-residual are an error elsewhere.\n.PP\n",
         GPTAPE_VERSION);
     for (int i = 0; i < count; i++) {
         printf(".TP\n.B ");

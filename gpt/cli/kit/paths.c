@@ -74,7 +74,7 @@ static bool overlap(const char *a, const char *b)
     return is_folder(a) ? is_in(b, a) : path_same(a, b);
 }
 
-// The folder of GPT-2's vocabulary, if it is an input of the command that no option gives; NULL: it is not. The caller frees it.
+// The folder of GPT-2's vocabulary, if the command reads it although no option names it; else NULL. The caller frees it.
 static char *usual_vocabulary(const Options *options)
 {
     return options_has(options, "vocab") && !options_given(options, "vocab") ? vocabulary_folder(NULL) : NULL;
@@ -92,8 +92,8 @@ static bool is_file(int stream)
     return fstat(STDOUT_FILENO + stream, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-// The stream that goes to this file, or to one of this folder's files; NULL: none. If stderr does, nothing more is written to it, since a message
-// would damage the file; it is then what stdout is, unless that goes there, too.
+// The stream that goes to this file, or to a file in this folder; NULL: none. If it is stderr, a message would damage the file: from then on stderr
+// goes where stdout goes, or nowhere if that is the same file.
 static const char *stream_to(const char *path)
 {
     bool goes[2];
@@ -111,7 +111,7 @@ bool options_stream_elsewhere(const Options *options, const char *name, const ch
 {
     const char *stream = stream_to(path);
     return stream == NULL
-        || option_error(options, name, "'%.80s' is where %s goes, too (expected another %s)", path, stream, is_folder(path) ? "folder" : "file");
+        || option_error(options, name, "'%.80s' is also where %s goes (expected another %s)", path, stream, is_folder(path) ? "folder" : "file");
 }
 
 bool options_streams(const Options *options)
@@ -129,7 +129,7 @@ bool options_streams(const Options *options)
     for (int i = 0; files && !refused && i < options->n_operands; i++) {
         const char *stream = stream_to(options->operands[i]);
         if (stream != NULL) {
-            command_error(options->help->name, "'%.80s' is where %s goes, too (expected another file)", options->operands[i], stream);
+            command_error(options->help->name, "'%.80s' is also where %s goes (expected another file)", options->operands[i], stream);
             refused = true;
         }
     }
@@ -139,7 +139,7 @@ bool options_streams(const Options *options)
 bool stdin_read(char **text, size_t *n, Error *error)
 {
     const char *stream = stream_to("/dev/stdin");
-    return stream != NULL ? error_set(error, "stdin: is where %s goes, too (expected another file)", stream)
+    return stream != NULL ? error_set(error, "stdin: %s goes to the same file (expected another file)", stream)
                           : stream_read(stdin, "stdin", MOST_TEXT_BYTES, text, n, error);
 }
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 const OptionRow probe_option_rows[] = {
-    {"probe", "NAME,...", NULL, "also measure this: paths, for example; repeat it for others; list: explain all of them"},
+    {"probe", "NAME,...", NULL, "also run these probes, such as paths; may be repeated; list: explains all probes"},
     {0},
 };
 

@@ -22,7 +22,7 @@ static void append(Table *table, char *cell)
     table->n_cells++;
 }
 
-// Text in which this character separates the cells.
+// Adds the cells of text, which this character separates.
 static void add_cells(Table *table, const char *text, char between)
 {
     for (const char *end = text; end != NULL; text = end + 1) {
@@ -33,7 +33,7 @@ static void add_cells(Table *table, const char *text, char between)
 
 void table_row(Table *table, const char *format, ...)
 {
-    enum { BETWEEN = '\x1f' }; // in no text that is shown
+    enum { BETWEEN = '\x1f' }; // does not occur in text that is shown
     char text[1024];
     char *copy = memory_copy_text(format);
     va_list arguments;

@@ -21,7 +21,7 @@ typedef struct TrainPlan {
 // From options to a trainer that can run; false after one line on stderr. Free the plan either way.
 bool train_plan_new(const Options *options, TrainPlan *plan);
 bool train_plan_resume(const Options *options, TrainPlan *plan);
-bool train_make_trainer(TrainSetup *setup, GPT *gpt, Dataset *data, TrainPlan *plan, Error *error); // of these three, which it takes
+bool train_make_trainer(TrainSetup *setup, GPT *gpt, Dataset *data, TrainPlan *plan, Error *error); // takes ownership of setup, gpt and data
 void train_plan_free(TrainPlan *plan);
 
 // --accumulate is per rank; config has the total.
@@ -30,7 +30,7 @@ bool train_read_accumulate(const Options *options, TrainConfig *config);
 // --gradflow-every measures inside the blocks, where --recompute on stores nothing, so the two exclude each other.
 bool train_check_recompute(const Options *options, const TrainPlan *plan, const TrainConfig *config);
 
-// Rank 0 has plan->folder, if ok. Gives it to the other ranks, and checks that they see the same folder. False with an error unless all ranks can continue.
+// Sends rank 0's plan->folder, if ok, to the other ranks, and checks that they see the same folder. False and an error unless all can continue.
 bool train_share_folder(TrainPlan *plan, bool ok, Error *error);
 // dataset_open on all ranks, of which rank 0 writes to the folder.
 Dataset *train_open_data(const char *path, const Tokenizer *tokenizer, const TrainPlan *plan, DatasetProgress *progress, void *context,

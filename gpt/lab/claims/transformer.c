@@ -209,7 +209,7 @@ const Claim claims_transformer[] = {
               "initialization; while it trains, it does.",
     },
     COPY_START("post", "xavier", "norm(x + f(x))", "Post-LN", "1.82", 1.82, 0.6,
-               "a third: three seeds there, whose spread is not stated",
+               "a third: the source has three seeds and does not state their spread",
                "The ratio is of the order of 1, so the gradient does not vanish before training. An independent program finds 2.1, with an interval of 1.7 to "
                "2.5, which overlaps this one."),
     COPY_START("pre", "xavier", "x + f(norm(x))", "Pre-LN", "4.71", 4.71, 0.7, "15 %; 4.5 by an independent program",
