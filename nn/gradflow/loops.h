@@ -8,8 +8,9 @@
 #include <math.h>
 
 // Also compiles a function for AVX2; the loader chooses the version. Both give the same bits: the source fixes the order of each sum's lanes, and
-// nothing is fused. (Not with AddressSanitizer, which is not ready when the loader chooses, nor in debug builds: gdb should find one function.)
-#if defined __x86_64__ && defined __gnu_linux__ && defined __OPTIMIZE__ && !defined __clang__ && !defined __SANITIZE_ADDRESS__
+// nothing is fused. (Not with sanitizers, which are not ready when the loader chooses, nor in debug builds: gdb should find one function.)
+#if defined __x86_64__ && defined __gnu_linux__ && defined __OPTIMIZE__ && !defined __clang__ && !defined __SANITIZE_ADDRESS__ \
+    && !defined __SANITIZE_THREAD__
 #define VECTORIZED __attribute__((target_clones("avx2", "default")))
 #else
 #define VECTORIZED

@@ -271,7 +271,7 @@ START_TEST(refused_memory_is_a_one_line_error)
         skip(__func__, "a sanitizer or valgrind itself needs all addresses");
         return;
     }
-    Run run = run_shell("ulimit -v 400000; exec \"${GPTAPE_BIN:-build/gptape}\" generate --quiet --config gpt2-355m");
+    Run run = run_shell("ulimit -v 400000; exec \"${GPTAPE_BIN:-build/gptape}\" generate --quiet --config gpt2-355m --stream off");
 
     assert_one_line_error(&run, 1, "gptape");
     run_free(&run);
@@ -567,7 +567,7 @@ START_TEST(bench_chooses_cases)
     assert_one_line_error(&run, 1, "/dev/null");
     run_free(&run);
     run = run_shell("d=$(mktemp); printf 'a\\377' > $d; $GPTAPE_BIN bench --case tokenizer --tokenizer chars --data $d; s=$?; rm $d; exit $s");
-    assert_one_line_error(&run, 1, ": the text is not UTF-8: byte 0xff at 1\n");
+    assert_one_line_error(&run, 1, ": is not UTF-8 text: byte 0xff at 1\n");
     run_free(&run);
     run = run_gptape("bench --seconds -1");
     assert_one_line_error(&run, 2, "--seconds: '-1' is not a number between 0 and 3600");
