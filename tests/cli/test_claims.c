@@ -62,8 +62,8 @@ END_TEST
 // ------------------------------------------------------------------------------------------------------------
 // Measurements
 
-// Quick claims, measured earlier by small C programs, one for each paper, on this library's tensors and modules: seeds, inputs and the gradient at the
-// end were their own, and gradients were read from the tape, with no command in between (but for Xiong's). Each number is converted to the claim's
+// Quick claims, measured earlier by small C programs, one for each paper, on this library's tensors and modules. They had their own seeds, inputs
+// and gradients at the end, and read the gradients from the tape, without a command (except Xiong's). Each number is converted to the claim's
 // statistic.
 typedef struct Known {
     const char *id;

@@ -63,7 +63,7 @@ const Claim claims_depth[] = {
         .statistic = "slope rms activation_grad@0..4 layers.#.out",
         .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.2386, .tolerance = 0.015,
         .reason = "as for the activations",
-        .note = "Positive, since the gradient is larger in later layers. It is taken after tanh, in all five hidden layers: a factor of 0.567 per layer. "
+        .note = "Positive, since the gradient is larger in later layers. Taken after tanh, in all five hidden layers, it falls by a factor of 0.567 per layer. "
                 "An independent program that takes it before tanh, without the first layer, finds 0.560.",
     },
     {
@@ -75,7 +75,7 @@ const Claim claims_depth[] = {
         .over = OVER_MEDIAN, .seeds = 10, .prediction = 0, .tolerance = 0.03,
         .reason = "an eighth of the slope with the standard initialization",
         .note = "n Var W is 1 here, but tanh' is below 1, so the gradient still falls, by 0.065 decades (a factor of 0.86) a "
-              "layer: nearly flat, not flat. An independent program that counts the gradient before tanh finds 0.80 per layer.",
+              "layer: almost flat, but not quite. An independent program that counts the gradient before tanh finds 0.80 per layer.",
     },
     {
         .id = "glorot-weights",

@@ -14,7 +14,7 @@
                     "--inputs grid:-1:1:6 --shortcut off --lr " LR, \
         .statistic = "last value sharpness", \
         .over = OVER_MEDIAN, .seeds = 5, .prediction = PREDICTION, .tolerance = PREDICTION / 10., .slow = true, \
-        .reason = "a tenth: it hovers", \
+        .reason = "a tenth, since the sharpness hovers", \
         .note = "After 400 steps on six points of a line with alternating classes. Slow: it measures the sharpness before each step.", \
     }
 
@@ -48,7 +48,7 @@ const Claim claims_landscape[] = {
         .statistic = "at:1 value autocorrelation",
         .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.87, .tolerance = 0.05,
         .reason = "0.88 and 0.87 by independent programs",
-        .note = "An independent program with twice as many seeds finds 0.867, with an interval of 0.845 to 0.888. The factor matters as much as the shortcut: without it the gradient decorrelates with depth here, too, only more "
+        .note = "An independent program with twice as many seeds finds 0.867, with an interval of 0.845 to 0.888. The factor matters as much as the shortcut: without it the gradient decorrelates with depth here, too, but more "
               "slowly.",
     },
     {
@@ -81,8 +81,8 @@ const Claim claims_landscape[] = {
         .statistic = "log10 first value singular_value@0 / median value singular_value@0",
         .over = OVER_MEDIAN, .seeds = 5, .prediction = 10.7, .tolerance = 0.5,
         .reason = "10.72 by an independent program, and the spread over seeds",
-        .note = "The mean squared singular value is still 1, so --probe jacobian cannot distinguish them. In float32 the "
-              "small ones are lost beyond seven decades.",
+        .note = "The mean squared singular value is still 1, so --probe jacobian cannot distinguish them. In float32, "
+              "singular values more than seven decades below the largest are lost.",
     },
     {
         .id = "landscape-shortcuts",
@@ -93,14 +93,14 @@ const Claim claims_landscape[] = {
         .statistic = "rough value plane",
         .over = OVER_MEDIAN, .trend = TREND_RATIO, .seeds = 10, .prediction = 0.25, .tolerance = 0.25,
         .reason = "less than half as rough counts as smooth",
-        .note = "Roughness of the filter-normalized plane before training, with over without shortcuts. With branches as strong "
-              "as the stream it is about as rough; see landscape-branches. Trained networks of 40 layers give the same picture "
+        .note = "Roughness of the filter-normalized plane before training: with shortcuts divided by without. With branches as strong "
+              "as the stream the plane is about as rough; see landscape-branches. Trained networks of 40 layers give the same picture "
               "(0.31 without, 0.27 with shortcuts).",
     },
     {
         .id = "landscape-branches",
         .source = "Li 2018 (1712.09913)",
-        .sentence = "Mostly the size of the branches makes the landscape smooth: a tenth is enough.",
+        .sentence = "It is mostly the size of the branches that makes the landscape smooth: a tenth is enough.",
         .settings = "--depth 40 --width 16 --activation tanh --init xavier --inputs normal:50 --target 1 --head linear --probe plane",
         .vary = "residual=h + 0.1*f(h),f(h)",
         .statistic = "rough value plane",

@@ -10,12 +10,12 @@ const Claim claims_paths[] = {
     {
         .id = "veit-pre-length",
         .source = "Veit 2016 (1605.06431)",
-        .sentence = "The gradient takes short paths: with 54 blocks most of it passes few of them (the paper: 5 to 17 of 54).",
+        .sentence = "The gradient takes short paths: with 54 blocks, most of it passes through only a few (the paper: 5 to 17 of 54).",
         .settings = PATHS " --residual 'h + linear(f(norm(h)))'",
         .statistic = "center value path_norm@0 layers.0",
         .over = OVER_MEDIAN, .seeds = 20, .prediction = 11, .tolerance = 6,
         .reason = "5 to 17, the paper's range of effective paths",
-        .note = "The mean number of branches passed, weighted by the size of each length's gradient. With Pre-LN it is even "
+        .note = "The mean number of branches passed, weighted by the size of each length's gradient. With Pre-LN paths are even "
               "shorter than the paper says: 4.7, and 3.2 by an independent program that weights by what each length adds to the gradient.",
     },
     {

@@ -46,7 +46,7 @@
         .statistic = "ratio rms activation_grad h.#.out", \
         .over = OVER_MEDIAN, .seeds = 5, .prediction = PREDICTION, .tolerance = TOLERANCE, \
         .reason = REASON, \
-        .note = "Each token is to be copied from one position before. The rule multiplies the embeddings by 0.02, as that program does. " NOTE, \
+        .note = "The task is to copy each token from the position before it. The rule multiplies the embeddings by 0.02, as the source does. " NOTE, \
     }
 
 const Claim claims_transformer[] = {
@@ -205,8 +205,8 @@ const Claim claims_transformer[] = {
         .statistic = "slope l2 activation_grad h.#.out",
         .over = OVER_MEDIAN, .seeds = 10, .prediction = 0, .tolerance = 0.03,
         .reason = "a tenth of the 0.30 decades per block of Post-LN's shortcuts",
-        .note = "Negative: it grows slightly on its way back. So it does with --residual post, whose gradient does not vanish at "
-              "initialization; while it trains, it does.",
+        .note = "Negative: it grows slightly on its way back. So does the gradient of --residual post: it does not vanish at "
+              "initialization, but it does during training.",
     },
     COPY_START("post", "xavier", "norm(x + f(x))", "Post-LN", "1.82", 1.82, 0.6,
                "a third: the source has three seeds and does not state their spread",
@@ -235,7 +235,7 @@ const Claim claims_transformer[] = {
         .statistic = "loss",
         .over = OVER_MEDIAN, .seeds = 3, .prediction = 2.77, .tolerance = 0.1, .slow = true,
         .reason = "4 % of the loss of guessing, ln 16",
-        .note = "ln 16 = 2.77. The gradient does not vanish at the start (copy-post-start): it does while the network trains.",
+        .note = "ln 16 = 2.77. The gradient does not vanish at the start (copy-post-start), but it does during training.",
     },
     {0},
 };
