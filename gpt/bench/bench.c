@@ -30,8 +30,8 @@ const BenchCase bench_cases[] = {
     {"tokenizer-encode", "text to ids", BENCH_NONE, bench_encode, {0}, NULL},
     {"tokenizer-decode", "ids to text", BENCH_NONE, bench_decode, {0}, NULL},
     {"tape-1000", "1,000 additions of 64 numbers on a tape, and back", BENCH_KERNEL, bench_tape, {1000, 64}, NULL},
-    {"probes-char", "4 x 64 tokens, forward, back and measured: watch, stream, branch, attention, lens", BENCH_PASS, bench_probes, {4, 64}, "char"},
-    {"probes-flow", "the same of 4 x 32 tokens in 12 blocks", BENCH_PASS, bench_probes, {4, 32}, "flow"},
+    {"probes-char", "4 x 64 tokens, a measured pass: watch, stream, branch, attention, lens", BENCH_PASS, bench_probes, {4, 64}, "char"},
+    {"probes-flow", "the same for 4 x 32 tokens in 12 blocks", BENCH_PASS, bench_probes, {4, 32}, "flow"},
     {"sweep-100", "under mpirun: 100 networks of gptape sweep, one thread a rank", BENCH_NONE, NULL, {100}, NULL},
     {"mlp-1000x64", "1,000 layers, width 64, batch 1, forward and back", BENCH_MEMORY_ONE, bench_mlp, {1000, 64}, NULL},
 };

@@ -71,8 +71,8 @@ typedef struct GradFlow {
 typedef struct GradFlowWatch GradFlowWatch;
 GradFlowWatch *gradflow_watch(Tape *tape);
 GradFlow gradflow_read(GradFlowWatch *watch, const Module *root); // ends the watch and frees it
-// The same for a network measured in parts: reads this part's trees; a parameter in two parts has the gradient of both. gradflow_append
-// appends a part's rows, in order from the input to the output, and frees the part.
+// The same for a network measured in parts: reads this part's trees. A parameter shared by two parts has the sum of their
+// gradients. gradflow_append appends a part's rows; call it in order from the input to the output. It frees the part.
 GradFlow gradflow_read_trees(GradFlowWatch *watch, const Module *const *roots, int n_roots);
 void gradflow_append(GradFlow *flow, GradFlow *part);
 void gradflow_unwatch(GradFlowWatch *watch); // the same without reading anything, after a backward pass that failed
