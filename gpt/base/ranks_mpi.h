@@ -29,7 +29,7 @@ typedef struct RanksMpi {
     RanksState (*test)(RanksJob *job); // frees it unless it is under way
 } RanksMpi;
 
-// Between ranks.c and ranks_sum.c: the plugin in use, NULL on one rank; waiting for a job; the end, if one is broken; n as an int, which it must be.
+// Between ranks.c and ranks_sum.c: the plugin in use, NULL on one rank; waits for a job; ends the process if one is broken; n as an int.
 extern const RanksMpi *ranks_mpi;
 void ranks_await(RanksJob *job);
 void ranks_broken(void);

@@ -1,5 +1,5 @@
-// read_file.c: opens files for reading, and reads (and writes) all of one. Files may come from anywhere: a pipe, a device or a folder is refused before
-// a byte is read, and so is a file larger than any of its kind.
+// read_file.c: opens files for reading, and reads (and writes) all of one. Files may come from anywhere: a pipe, a device or a folder is refused
+// before a byte is read, and so is a file larger than any of its kind.
 
 #include "gpt/base/base.h"
 

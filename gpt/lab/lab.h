@@ -165,8 +165,8 @@ bool experiment_has(const Experiment *experiment, int arm); // was that arm run?
 const ResidualRule *experiment_rule(const ExperimentConfig *config, int arm);
 const char *experiment_arm_name(const ExperimentConfig *config, int arm); // "with shortcuts"; of rules "keel"
 
-// Builds, runs and measures every network. The arms of a seed share the initial weights of the parameters they have in common. Uses its own tape. The caller
-// frees the result with experiment_free; if it returns false there is nothing to free.
+// Builds, runs and measures every network. The arms of a seed share the initial weights of the parameters they have in common. Uses its own tape.
+// The caller frees the result with experiment_free; if it returns false there is nothing to free.
 bool experiment_run(const ExperimentConfig *config, ExperimentProgress *progress, void *context, Experiment *experiment, Error *error);
 void experiment_free(Experiment *experiment);
 double experiment_held_bytes(const GPTConfig *config, int B, int T, bool training); // the memory of one network that is not streamed
@@ -335,7 +335,7 @@ int measurement_probe(const Measurement *measurement, const char *kind, ProbePla
 Quartiles experiment_probe(const Experiment *experiment, int arm, int step, const char *kind, ProbePlace place, int index);
 Quartiles experiment_probe_reduced(const Experiment *experiment, int arm, int step, const char *kind, ProbePlace place, ProbeReduce *reduce);
 
-// The places of a kind in the networks of an arm at a step, in order. The caller frees *places (the names belong to the experiment). Returns how many.
+// The places of a kind in an arm's networks at a step, in order. Returns how many. The caller frees *places (the experiment owns the names).
 int experiment_probe_places(const Experiment *experiment, int arm, int step, const char *kind, ProbePlace **places);
 bool probe_has_numbers(const Experiment *experiment, const Probe *probe);
 // The first fault of a probe over all networks, and the number of networks with a fault. NULL if there is none.

@@ -214,7 +214,7 @@ static double larger(double a, double b)
     return a > b ? a : b;
 }
 
-// Backward in a block (its weights and their gradients, beside a tied head's) or in the head (its weights and gradients, beside one block's weights).
+// Backward in a block (its weights and gradients, and a tied head's) or in the head (its weights and gradients, and one block's weights).
 double experiment_streamed_bytes(const GPTConfig *config, int B, int T)
 {
     REQUIRE(config);

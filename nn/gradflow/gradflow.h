@@ -135,7 +135,7 @@ Tensor *flow_branch(const Tape *tape, int s); // the output of the f of sublayer
 // Attention weights, recomputed in double from the queries and keys on the tape, so they are available for any attention, fused or
 // step by step. Without dropout.
 
-// qkv (B, T, 3C), as tensor_attention takes it -> weights (B, n_head, T, T): p_ts = softmax_s(q_t . k_s / sqrt(C / n_head)), 0 where t may not attend to s.
+// From qkv (B, T, 3C), as for tensor_attention, weights (B, n_head, T, T): p_ts = softmax_s(q_t . k_s / sqrt(C / n_head)), 0 if s is masked.
 void attention_weights(const Tensor *qkv, int n_head, bool causal, double *weights);
 
 typedef struct AttentionStats {

@@ -173,7 +173,7 @@ START_TEST(a_killed_rank_leaves_a_run_to_resume)
         return;
     }
     shell_well("\"$GPTAPE_BIN\" " SMALL " --accumulate 2 --reduce exact --steps 60 --out whole");
-    // Each time kills one of two ranks after some tenths of a second, and prints the number of gptape's error lines. The run may have ended already.
+    // Each time kills one of two ranks after a few tenths of a second; prints the number of gptape's error lines. The run may have ended already.
     snprintf(command, sizeof command,
              "for i in $(seq %s); do "
              "  if [ -e run/training.safetensors ]; then set -- --resume --quiet --out run; else set -- %s --steps 60 --out run; shift; fi; "

@@ -1,6 +1,6 @@
-// test_transcripts.c: what tensor/inspect/gdb/README.md and examples/README.md show of gdb is what it says, and each lesson goes from its first stop
-// to its last, on the
-// debugger's build and on the optimized one.
+// test_transcripts.c: what tensor/inspect/gdb/README.md and examples/README.md show of gdb is what it says, and each lesson goes
+// from its first stop to its last, on the debugger's build
+// and on the optimized one.
 //
 // A block that begins with ```gdb is a session: the command that starts it, then what is typed behind each (gdb), and the answers.
 // A line ... stands for any lines: what the program prints among it comes at other times without a terminal. Addresses are left

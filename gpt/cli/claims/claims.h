@@ -1,4 +1,4 @@
-// claims.h: shared by the files of gptape claims: claims.c (options and the run), report.c (rows, table, CSV, JSON), explain.c (one claim), html.c (the page).
+// claims.h: shared by gptape claims' files: claims.c (options, the run), report.c (rows, table, CSV, JSON), explain.c (one claim), html.c (page).
 
 #ifndef GPTAPE_CLI_CLAIMS_H
 #define GPTAPE_CLI_CLAIMS_H

@@ -1,7 +1,7 @@
 // store.c: a sweep's results: values in memory, and two tables on disk.
 //
-// A cell's figures are written first, then its row of --runs: the row says that the cell is complete. After a kill the next run removes incomplete lines
-// and figures without a row, and continues.
+// A cell's figures are written first, then its row of --runs: the row says that the cell is complete. After a kill the next run removes incomplete
+// lines and figures without a row, and continues.
 
 #include "gpt/base/base.h"
 #include "gpt/cli/sweep/store.h"

@@ -6,8 +6,8 @@
 
 #define GLOROT "--shortcut off --sizes 1000x6,10 --activation tanh --head linear --loss ce --inputs normal:10 --bias-std 0"
 
-// L layers of n units, and two more: the gradient after the first over that after the last but one. The variance of its square's logarithm, 5 L / n, is
-// four times the prediction.
+// L layers of n units, and two more: the gradient after the first over that after the last but one. The variance of its square's logarithm, 5 L /
+// n, is four times the prediction.
 #define HANIN(WIDTH, L, DEPTH, VARIANCE, PREDICTION, MORE) { \
         .id = "hanin-" WIDTH "-" L, \
         .source = "Hanin and Nica 2018 (1812.05994)", \

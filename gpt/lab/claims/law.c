@@ -1,14 +1,15 @@
 // law.c: theoretical laws that a sweep's plot draws over the measurement, if one is known for the varied option.
 //
 //      shortcut times g:   |dL/dx| is multiplied by g per block: the slope is -log10 g (He 2016, 1603.05027)
-//      mean field:         its square is multiplied by chi_1 per layer: -log10(chi_1)/2; chi_1 = s E[tanh'(sqrt(q) z)^2], q = s E[tanh(sqrt(q) z)^2] + b,
-//                          z normal, s = n Var W, b = Var bias (Schoenholz 2017, 1611.01232)
+//      mean field:         its square is multiplied by chi_1 per layer: -log10(chi_1)/2; chi_1 = s E[tanh'(sqrt(q) z)^2], z normal,
+//                          q = s E[tanh(sqrt(q) z)^2] + b, s = n Var W, b = Var bias (Schoenholz 2017, 1611.01232)
 //      random ReLU:        ln of the squared gradient after L layers is normal with mean -B/2 and variance B = 5 L / n (Hanin and Nica 2018,
 //                          1812.05994): the median of the gradient is exp(-B/4)
 //      Pre-LN stream:      its size grows as the square root of the depth (De and Smith 2020, 2002.10444); drawn through the first point
-//      Keel's product:     a rule norm(a h + b f(...)) multiplies the gradient that comes by shortcuts alone by a / |a h + b f| in each sublayer, where
-//                          |x| is the rms, and |a h + b f|^2 = a^2 |h|^2 + b^2 |f|^2, since f is random: 1/2 per block if a = b = 1 and both are equally
-//                          large, (1 + 1/S^2)^(-1/2) per sublayer in Keel (Chen and Wei 2026, 2601.19895). One network is measured for each x
+//      Keel's product:     a rule norm(a h + b f(...)) multiplies the gradient that comes by shortcuts alone by a / |a h + b f| in each
+//                          sublayer, where |x| is the rms, and |a h + b f|^2 = a^2 |h|^2 + b^2 |f|^2, since f is random: 1/2 per block if
+//                          a = b = 1 and both are equally large, (1 + 1/S^2)^(-1/2) per sublayer in Keel (Chen and Wei 2026, 2601.19895).
+//                          The sizes are measured in one network for each x.
 
 #include "gpt/base/base.h"
 #include "gpt/lab/claims/claims.h"

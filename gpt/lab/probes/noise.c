@@ -2,8 +2,8 @@
 //
 //      B_simple = tr(Sigma) / |G|^2,   Sigma: covariance of the gradients of single rows, G: the true gradient
 //
-// estimated from the gradients of the rows of the batch and of all of it (noise_scale in gradflow.h), without dropout. Source: McCandlish et al. 2018
-// (arXiv 1812.06162), appendix A.1. Cost: one gradient per row, and one of the batch.
+// estimated from the gradients of the rows of the batch and of all of it (noise_scale in gradflow.h), without dropout. Source: McCandlish et al.
+// 2018 (arXiv 1812.06162), appendix A.1. Cost: one gradient per row, and one of the batch.
 
 #include "gpt/lab/probe.h"
 

@@ -2,8 +2,8 @@
 //
 //      loss(w + a d1 + b d2),  a, b in [-1, 1],  25 x 25
 //
-// d1 and d2 are normal directions whose rows are scaled to the norm of the weight's row; biases and norms stay (loss_plane in gradflow.h). All arms of a
-// seed draw the same numbers. Source: Li et al. 2018 (arXiv 1712.09913). Cost: 625 forward passes.
+// d1 and d2 are normal directions whose rows are scaled to the norm of the weight's row; biases and norms stay (loss_plane in gradflow.h). All arms
+// of a seed draw the same numbers. Source: Li et al. 2018 (arXiv 1712.09913). Cost: 625 forward passes.
 
 #include "gpt/lab/probe.h"
 

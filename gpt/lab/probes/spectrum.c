@@ -3,8 +3,8 @@
 //      all singular values of J = d(stream at the end) / d(stream where block i starts)
 //
 // All near 1 (dynamical isometry): gradients keep their size whatever their direction; a few large values and many near 0: almost
-// only those directions come back. Source: Pennington et al. 2017 (arXiv 1711.04735). Cost: for a stream of n values n backward passes and a singular value
-// decomposition of 8/3 n^3 operations, for each block; n is at most 1,024.
+// only those directions come back. Source: Pennington et al. 2017 (arXiv 1711.04735). Cost: for a stream of n values n backward passes and a
+// singular value decomposition of 8/3 n^3 operations, for each block; n is at most 1,024.
 
 #include "gpt/lab/probe.h"
 #include "tensor/unwind.h"
