@@ -22,8 +22,8 @@
 // KIND, INDEX, LAYER (or FIRST..LAST) and NAME choose rows, and COLUMN the value in them. In NAME, # stands for a number and * for anything;
 // without NAME, any name matches. The rows make a series: y against the row's index, or against its layer if it has no index or INDEX is given. If
 // several rows have the same x, y is their mean, or for COLUMN l2 the root of the sum of squares. Only rows of the last step count. OPERATION
-// reduces the series to one number: first, last, ratio (first / last), slope (of log10 y against x), mean, median, min, max, sum, center (sum of x
-// y / sum of y), at:X (y at x = X), rough (of a square map: mean second difference over height).
+// reduces the series to one number: first, last, ratio (first / last), slope (of log10 y against x), mean, median, min, max, sum, center
+// (sum of x y / sum of y), at:X (y at x = X), rough (of a square map: mean second difference over height).
 //
 //      ratio l2 activation_grad layers.#.out             |dL/dx| of the first layer over that of the last
 //      slope l2 activation_grad layers.#.out             decades a layer: least squares of log10 y against x
