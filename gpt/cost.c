@@ -146,7 +146,7 @@ static void count_step(const GPTConfig *config, double B, double T, GPTCost *cos
     // Recomputed, a block leaves its output and what tensor_checkpoint saves. The outer tape has a block's output's and input's
     // gradients at a time, last those of the embeddings' sum, tokens and positions; the inner one, which keeps its memory for the
     // next block, has one block and its gradients.
-    cost->recompute_activation_bytes = REAL_BYTES * step_floats(config, B, T, x) + config->n_layer * 2.0 * (double)sizeof(Random);
+    cost->recompute_activation_bytes = REAL_BYTES * step_floats(config, B, T, x) + config->n_layer * (double)sizeof(Random);
     cost->recompute_peak_bytes = REAL_BYTES * (larger(head_peak, embeddings) + block + block_peak);
 }
 
