@@ -83,6 +83,18 @@ START_TEST(a_table_that_does_not_fit_has_all_its_cells)
 }
 END_TEST
 
+// The last two parts of this table begin amid the columns of keel, and say so.
+START_TEST(a_table_in_parts_names_the_arm_of_each)
+{
+    Run run = run_shell("script -qc 'stty cols 40; gptape gradflow --net gpt --config tiny --seeds 1 --residual pre --residual keel --plot none "
+                        "--quiet --color never' /dev/null | tr -d '\r' | grep -B 1 '^block ' | tr -s ' -' ' '");
+    assert_succeeded(&run);
+    ck_assert_str_eq(run.out, " pre\nblock |dL/dW| q, k cosine\n \n pre keel\nblock shortcut branch |dL/dW|\n \n keel\n"
+                              "block q, k cosine shortcut\n \n keel\nblock branch\n");
+    run_free(&run);
+}
+END_TEST
+
 static bool has_color(const char *command)
 {
     Run run = run_shell(command);
@@ -142,6 +154,7 @@ int main(void)
     tcase_add_loop_test(tcase, prose_fits_the_terminal, 0, 3);
     tcase_add_loop_test(tcase, output_fits_the_terminal, 0, sizeof fitting / sizeof fitting[0]);
     tcase_add_test(tcase, a_table_that_does_not_fit_has_all_its_cells);
+    tcase_add_test(tcase, a_table_in_parts_names_the_arm_of_each);
     tcase_add_test(tcase, color_is_for_terminals_that_want_it);
     tcase_add_test(tcase, color_says_nothing_that_the_text_does_not);
     tcase_add_test(tcase, graph_on_a_terminal_says_how_to_draw);

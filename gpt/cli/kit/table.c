@@ -130,13 +130,22 @@ static void print_wrapped(const char *text, int room, int indent, FILE *file)
     fputs(text, file);
 }
 
-static void print_row(const Table *table, char *const *cells, const int *widths, const Panel *panel, FILE *file)
+// The cell of a row. In a row of headings that span columns, a panel that begins amid these columns repeats the heading.
+static const char *shown_cell(char *const *cells, int column, const Panel *panel, bool spans)
+{
+    while (spans && column > 1 && column <= panel->first && cells[column][0] == '\0') {
+        column--;
+    }
+    return cells[column];
+}
+
+static void print_row(const Table *table, char *const *cells, const int *widths, const Panel *panel, bool spans, FILE *file)
 {
     int pending = 0; // spaces that are printed only if something follows them
     int used = 0;    // columns of the terminal left of this cell
 
     for (int column = 0; column < panel->end; column = column == 0 ? panel->first : column + 1) {
-        const char *cell = cells[column];
+        const char *cell = shown_cell(cells, column, panel, spans);
         int blank = widths[column] - (int)strlen(cell);
         bool right = table->alignments[column] == 'r';
         const char *color = table->colors[column] == NULL ? "" : terminal_color(table->colors[column]);
@@ -156,9 +165,11 @@ static void print_row(const Table *table, char *const *cells, const int *widths,
 // Prints the columns of a panel.
 static void print_panel(const Table *table, const int *widths, const Panel *panel, int total, FILE *file)
 {
-    for (int first = 0; first < table->n_cells; first += table->n_columns) {
+    int n = table->n_columns;
+    bool spans = table->n_cells > 2 * n && table->cells[n] != NULL && table->cells[2 * n] == NULL; // has a row above the titles
+    for (int first = 0; first < table->n_cells; first += n) {
         if (table->cells[first] != NULL) {
-            print_row(table, table->cells + first, widths, panel, file);
+            print_row(table, table->cells + first, widths, panel, spans && first == 0, file);
             continue;
         }
         for (int i = 0; i < total; i++) {
