@@ -96,7 +96,7 @@ static void keep_output(const Run *run)
     strcat(printed, run->out);
 }
 
-// Training takes minutes: a few steps of it do here, and two batches of each evaluation. The last of an option counts.
+// Training takes minutes: a few steps of four rows do here, and two batches of each evaluation. The last of an option counts.
 static Run run_line(const char *line)
 {
     char command[512];
@@ -104,7 +104,7 @@ static Run run_line(const char *line)
     bool of_text = trains && strstr(line, "--ids") == NULL && strstr(line, "--task") == NULL;
     bool mpi_leaks = HAVE_ASAN && strncmp(line, "mpirun ", strlen("mpirun ")) == 0;
     snprintf(command, sizeof command, "%s%s%s%s", mpi_leaks ? "ASAN_OPTIONS=detect_leaks=0 " : "", line, trains ? " --steps 12" : "",
-             of_text ? " --eval-batches 2" : "");
+             of_text ? " --batch 4 --eval-batches 2" : "");
     return run_shell(command);
 }
 
