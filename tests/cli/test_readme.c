@@ -102,9 +102,7 @@ static Run run_line(const char *line)
     char command[512];
     bool trains = strstr(line, "build/gptape train") != NULL && strstr(line, "--resume") == NULL;
     bool of_text = trains && strstr(line, "--ids") == NULL && strstr(line, "--task") == NULL;
-    bool mpi_leaks = HAVE_ASAN && strncmp(line, "mpirun ", strlen("mpirun ")) == 0;
-    snprintf(command, sizeof command, "%s%s%s%s", mpi_leaks ? "ASAN_OPTIONS=detect_leaks=0 " : "", line, trains ? " --steps 12" : "",
-             of_text ? " --batch 4 --eval-batches 2" : "");
+    snprintf(command, sizeof command, "%s%s%s", line, trains ? " --steps 12" : "", of_text ? " --batch 4 --eval-batches 2" : "");
     return run_shell(command);
 }
 
