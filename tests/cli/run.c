@@ -170,3 +170,25 @@ double json_number(const cJSON *json, const char *path)
     ck_assert_msg(cJSON_IsNumber(at), "%s is no number", path);
     return at->valuedouble;
 }
+
+void assert_prints(const char *command, const char *expected)
+{
+    Run run = run_shell(command);
+    assert_succeeded(&run);
+    ck_assert_msg(strcmp(run.out, expected) == 0, "%s: %s instead of %s", command, run.out, expected);
+    run_free(&run);
+}
+
+void succeed(const char *arguments)
+{
+    Run run = run_gptape(arguments);
+    assert_succeeded(&run);
+    run_free(&run);
+}
+
+void refuse(const char *arguments, int status, const char *part)
+{
+    Run run = run_gptape(arguments);
+    assert_one_line_error(&run, status, part);
+    run_free(&run);
+}

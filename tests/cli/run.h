@@ -35,6 +35,13 @@ void assert_has(const Run *run, const char *text, const char *part);
 // Runs a command line, which must end in such an error.
 void assert_fails(const char *command, int status, const char *part);
 
+// Runs a command line, which must succeed and print exactly this.
+void assert_prints(const char *command, const char *expected);
+
+// Run the program, which must succeed, or end in such an error.
+void succeed(const char *arguments);
+void refuse(const char *arguments, int status, const char *part);
+
 // What was printed, as JSON, for the caller to delete; and a number in it, "loss" or "bytes/weights".
 cJSON *run_json(const Run *run);
 double json_number(const cJSON *json, const char *path);

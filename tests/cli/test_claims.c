@@ -11,29 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-// What a command prints must be quiet, and equal to this.
-static void assert_prints(const char *command, const char *expected)
-{
-    Run run = run_shell(command);
-    assert_succeeded(&run);
-    ck_assert_msg(strcmp(run.out, expected) == 0, "%s: %s instead of %s", command, run.out, expected);
-    run_free(&run);
-}
-
-static void succeed(const char *arguments)
-{
-    Run run = run_gptape(arguments);
-    assert_succeeded(&run);
-    run_free(&run);
-}
-
-static void refuse(const char *arguments, int status, const char *part)
-{
-    Run run = run_gptape(arguments);
-    assert_one_line_error(&run, status, part);
-    run_free(&run);
-}
-
 START_TEST(claims_are_listed_and_run)
 {
     Run run = run_gptape("claims --list");

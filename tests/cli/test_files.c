@@ -21,14 +21,6 @@ static void enter(void)
     run_free(&run);
 }
 
-static void assert_prints(const char *command, const char *expected)
-{
-    Run run = run_shell(command);
-    ck_assert_msg(run.status == 0, "%s: exited with %d: %s", command, run.status, run.err);
-    ck_assert_str_eq(run.out, expected);
-    run_free(&run);
-}
-
 // ------------------------------------------------------------------------------------------------------------
 // Opening
 

@@ -13,29 +13,6 @@
 #define SWEEP "sweep --vary depth=4,6 --vary residual=plain,keel --width 8 --seeds 3 --quiet "
 #define MPIRUN "mpirun --allow-run-as-root --oversubscribe "
 
-// What a command prints must be quiet, and equal to this.
-static void assert_prints(const char *command, const char *expected)
-{
-    Run run = run_shell(command);
-    assert_succeeded(&run);
-    ck_assert_msg(strcmp(run.out, expected) == 0, "%s: %s instead of %s", command, run.out, expected);
-    run_free(&run);
-}
-
-static void succeed(const char *arguments)
-{
-    Run run = run_gptape(arguments);
-    assert_succeeded(&run);
-    run_free(&run);
-}
-
-static void refuse(const char *arguments, int status, const char *part)
-{
-    Run run = run_gptape(arguments);
-    assert_one_line_error(&run, status, part);
-    run_free(&run);
-}
-
 // Files with the same rows, but for their order and the seconds.
 static void assert_same_runs(const char *a, const char *b)
 {

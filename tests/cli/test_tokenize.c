@@ -57,7 +57,7 @@ typedef struct Known {
     const char *out;
 } Known;
 
-static void assert_prints(const Known *known)
+static void assert_known(const Known *known)
 {
     Run run = run_shell(known->command);
     assert_quiet(&run);
@@ -96,7 +96,7 @@ static const Known knowns[] = {
 START_TEST(it_prints_ids_and_text)
 {
     provide_vocabulary();
-    assert_prints(&knowns[_i]);
+    assert_known(&knowns[_i]);
 }
 END_TEST
 
@@ -267,8 +267,8 @@ static void assert_published(const GoldenText *golden)
         snprintf(expected + used, sizeof expected - used, "%s%d", i > 0 ? " " : "", golden->ids[i]);
     }
     strcat(expected, "\n");
-    assert_prints(&(Known){"gptape tokenize --quiet < text", expected});
-    assert_prints(&(Known){"gptape tokenize --quiet < text | gptape tokenize --decode", golden->text});
+    assert_known(&(Known){"gptape tokenize --quiet < text", expected});
+    assert_known(&(Known){"gptape tokenize --quiet < text | gptape tokenize --decode", golden->text});
 }
 
 START_TEST(the_command_gives_the_published_ids)
@@ -331,7 +331,7 @@ static const Known spoken[] = {
 START_TEST(generate_speaks_through_the_vocabulary)
 {
     provide_vocabulary();
-    assert_prints(&spoken[_i]);
+    assert_known(&spoken[_i]);
 }
 END_TEST
 
@@ -356,10 +356,10 @@ START_TEST(generate_decodes_what_it_says)
     if (!published_vocabulary(__func__)) {
         return;
     }
-    assert_prints(&(Known){"gptape generate --quiet --vocab-size 50257 --prompt 'Hello, I am' --ids --tokens 6 > ids && "
-                           "{ echo 15496 11 314 716; cat ids; } | gptape tokenize --decode > a && echo >> a && "
-                           "gptape generate --quiet --vocab-size 50257 --prompt 'Hello, I am' --tokens 6 | cmp a -",
-                           ""});
+    assert_known(&(Known){"gptape generate --quiet --vocab-size 50257 --prompt 'Hello, I am' --ids --tokens 6 > ids && "
+                          "{ echo 15496 11 314 716; cat ids; } | gptape tokenize --decode > a && echo >> a && "
+                          "gptape generate --quiet --vocab-size 50257 --prompt 'Hello, I am' --tokens 6 | cmp a -",
+                          ""});
 }
 END_TEST
 
@@ -369,8 +369,8 @@ START_TEST(generate_prints_what_the_book_prints)
     if (!published_vocabulary(__func__)) {
         return;
     }
-    assert_prints(&(Known){"gptape generate --quiet --config book-124m --seed 123 --prompt 'Hello, I am' --tokens 6 --greedy",
-                           "Hello, I am Featureiman Byeswickattribute argue\n"});
+    assert_known(&(Known){"gptape generate --quiet --config book-124m --seed 123 --prompt 'Hello, I am' --tokens 6 --greedy",
+                          "Hello, I am Featureiman Byeswickattribute argue\n"});
 }
 END_TEST
 
