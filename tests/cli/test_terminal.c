@@ -130,10 +130,36 @@ END_TEST
 // Dumping DOT on a terminal helps nobody.
 START_TEST(graph_on_a_terminal_says_how_to_draw)
 {
-    Run run = run_shell("script -qc 'gptape graph' /dev/null | tr -d '\\r'");
-    ck_assert_str_eq(run.out,
-                     "gptape graph: --out: missing (expected FILE.svg, .png or .pdf; without it the drawing goes to a file or a pipe as DOT)\n");
+    Run run = run_shell("script -qc 'stty cols 80; gptape graph' /dev/null | tr -d '\\r'");
+    ck_assert_str_eq(run.out, "gptape graph: --out: missing (expected FILE.svg, .png or .pdf; without it the\n"
+                              "  drawing goes to a file or a pipe as DOT)\n");
     run_free(&run);
+}
+END_TEST
+
+// The terminal itself would break a line inside words. A word longer than it stays whole.
+START_TEST(a_message_is_broken_between_words)
+{
+    static const struct {
+        const char *command, *expected;
+    } messages[] = {
+        {"stty cols 40; gptape eval --bach 3", "gptape eval: --bach: unknown option; did\n  you mean --batch?\n"},
+        {"stty cols 40; gptape eval --bach 3 >out", "gptape eval: --bach: unknown option; did\n  you mean --batch?\n"},
+        {"stty cols 50; gptape eval --bach 3", "gptape eval: --bach: unknown option; did you mean\n  --batch?\n"},
+        {"stty cols 58; gptape eval --bach 3", "gptape eval: --bach: unknown option; did you mean --batch?\n"},
+        {"stty cols 40; gptape tokenize --alphabet text",
+         "gptape tokenize: --alphabet: only\n  --tokenizer chars has an alphabet;\n  leave it out\n"},
+        {"stty cols 40; gptape eval --data /0123456789/0123456789/0123456789/0123456789",
+         "gptape eval:\n  /0123456789/0123456789/0123456789/0123456789:\n  can't be read: No such file or\n  directory\n"},
+        {"stty cols 40; gptape eval --bach 3 2>err; cat err", "gptape eval: --bach: unknown option; did you mean --batch?\n"},
+    };
+    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
+        char command[256];
+        snprintf(command, sizeof command, "script -qc '%s' /dev/null | tr -d '\\r'", messages[i].command);
+        Run run = run_shell(command);
+        ck_assert_str_eq(run.out, messages[i].expected);
+        run_free(&run);
+    }
 }
 END_TEST
 
@@ -158,6 +184,7 @@ int main(void)
     tcase_add_test(tcase, color_is_for_terminals_that_want_it);
     tcase_add_test(tcase, color_says_nothing_that_the_text_does_not);
     tcase_add_test(tcase, graph_on_a_terminal_says_how_to_draw);
+    tcase_add_test(tcase, a_message_is_broken_between_words);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

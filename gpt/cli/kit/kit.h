@@ -219,8 +219,8 @@ void manual_print(const Command *commands, int count);
 bool completion_print(const Command *commands, int count, const char *shell); // false: unknown shell
 
 // ------------------------------------------------------------------------------------------------------------
-// Messages: always one line, "gptape info: ...", on stderr. Control characters in it are escaped. Of several ranks only rank 0 prints; another
-// rank's error is printed there, too, when the command ends (command_end_ranks).
+// Messages: always one line, "gptape info: ...", on stderr; a terminal gets it broken between words (streams_begin). Control characters in it are
+// escaped. Of several ranks only rank 0 prints; another rank's error is printed there, too, when the command ends (command_end_ranks).
 
 void command_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // Ends a command on all ranks and returns the status of the rank that failed. command_failing: a failure that no other rank waits for, which is
@@ -266,8 +266,8 @@ void interrupt_watch(void);
 bool interrupted(void);
 int interrupt_status(void); // 130 after Ctrl-C
 
-// Opens standard streams that are closed, makes stderr write whole lines, and escapes what could control the terminal if stdout is one: control and
-// bidirectional characters, and bytes that are not UTF-8, as quote_terminal does. The first call of the program.
+// Opens standard streams that are closed, and makes stderr write whole lines, broken between words if it is a terminal. If stdout is one, escapes
+// what could control it: control and bidirectional characters, and bytes that are not UTF-8, as quote_terminal does. The first call of the program.
 void streams_begin(void);
 bool streams_no_stdout(void); // discards all later output to stdout. False on failure
 enum { STREAMS_OWN_TEXT = 16 };
@@ -282,7 +282,10 @@ bool close_stdout(const char *command);
 
 // The width of the terminal that stdout is (or COLUMNS in the environment), at most widest; widest for a file or a pipe.
 int terminal_columns(int widest);
-enum { CHART_COLUMNS = 96 };           // of a chart, where there is room
+int terminal_columns_of(int descriptor, int widest);
+enum { CHART_COLUMNS = 96 }; // of a chart, where there is room
+// Writes text that begins at column `at`. If a line of it does not fit, all are broken anew between words; they begin at column indent.
+void terminal_wrap(FILE *out, const char *text, int at, int columns, int indent);
 void terminal_prose(const char *text); // paragraphs; their lines stay as they are if the terminal is that wide
 void terminal_print(const char *format, ...) __attribute__((format(printf, 1, 2))); // the same, and a newline
 

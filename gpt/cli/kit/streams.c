@@ -1,5 +1,5 @@
-// streams.c: the standard streams. They are open, so that no file of ours gets their numbers; stderr passes whole lines, one write each; and
-// where stdout is a terminal, everything written to it passes through here, so that no text can control the terminal.
+// streams.c: the standard streams. They are open, so that no file of ours gets their numbers; stderr passes whole lines, one write each, which a
+// terminal gets broken between words; and where stdout is a terminal, everything written to it passes through here, so that no text can control it.
 
 #define _GNU_SOURCE // fopencookie
 
@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -100,19 +101,50 @@ static int filter_close(void *unused)
     return fclose(filter.terminal);
 }
 
+// ------------------------------------------------------------------------------------------------------------
+// Lines of stderr on a terminal
+
+enum { LONGEST_LINE = 1 << 14, HANGING = 2 };
+
+// A whole line is broken between words; its parts are indented. What ends otherwise is a line of progress.
+static ssize_t wrap_write(void *terminal, const char *bytes, size_t n)
+{
+    char line[LONGEST_LINE];
+    bool whole = n > 0 && n <= LONGEST_LINE && memchr(bytes, '\n', n) == bytes + n - 1;
+    if (whole) {
+        snprintf(line, sizeof line, "%.*s", (int)n - 1, bytes);
+        terminal_wrap(terminal, line, 0, terminal_columns_of(STDERR_FILENO, INT_MAX), HANGING);
+        fputc('\n', terminal);
+    } else {
+        fwrite(bytes, 1, n, terminal);
+    }
+    return fflush(terminal) == 0 ? (ssize_t)n : 0;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+
+// A stream that writes whole lines by these functions.
+static FILE *lines_through(FILE *terminal, cookie_io_functions_t functions)
+{
+    FILE *stream = fopencookie(terminal, "w", functions);
+    if (stream == NULL) {
+        fail_memory(0, "a terminal");
+    }
+    setvbuf(stream, NULL, _IOLBF, LONGEST_LINE);
+    return stream;
+}
+
 void streams_begin(void)
 {
-    enum { LONGEST_LINE = 1 << 14 };
     open_descriptors();
     setvbuf(stderr, NULL, _IOLBF, LONGEST_LINE);
+    if (isatty(STDERR_FILENO)) {
+        setvbuf(stderr, NULL, _IOFBF, 2 * LONGEST_LINE); // a line in several parts is one write, too
+        stderr = lines_through(stderr, (cookie_io_functions_t){.write = wrap_write});
+    }
     if (isatty(STDOUT_FILENO)) {
-        FILE *filtered = fopencookie(NULL, "w", (cookie_io_functions_t){.write = filter_write, .close = filter_close});
-        if (filtered == NULL) {
-            fail_memory(0, "stdout");
-        }
         filter.terminal = stdout;
-        stdout = filtered;
-        setvbuf(stdout, NULL, _IOLBF, LONGEST_LINE);
+        stdout = lines_through(stdout, (cookie_io_functions_t){.write = filter_write, .close = filter_close});
     }
 }
 

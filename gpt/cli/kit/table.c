@@ -2,6 +2,7 @@
 
 #include "gpt/cli/kit/kit.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,22 +115,6 @@ typedef struct Panel {
     int room; // for its last column
 } Panel;
 
-// Prints text in lines of at most room characters, the second and later ones after indent spaces.
-static void print_wrapped(const char *text, int room, int indent, FILE *file)
-{
-    size_t most = room < 16 ? 16 : (size_t)room;
-    while (strlen(text) > most) {
-        size_t length = most;
-        while (length > 0 && text[length] != ' ') {
-            length--;
-        }
-        length = length > 0 ? length : most;
-        fprintf(file, "%.*s\n%*s", (int)length, text, indent, "");
-        text += length + (text[length] == ' ');
-    }
-    fputs(text, file);
-}
-
 // The cell of a row. In a row of headings that span columns, a panel that begins amid these columns repeats the heading.
 static const char *shown_cell(char *const *cells, int column, const Panel *panel, bool spans)
 {
@@ -153,7 +138,7 @@ static void print_row(const Table *table, char *const *cells, const int *widths,
             pending += widths[column] + panel->gap;
         } else {
             fprintf(file, "%*s%s", pending + (right && blank > 0 ? blank : 0), "", color);
-            print_wrapped(cell, column == panel->end - 1 && !right ? panel->room : 1000000, used, file);
+            terminal_wrap(file, cell, used, column == panel->end - 1 && !right ? used + panel->room : INT_MAX, used);
             fputs(color[0] == '\0' ? "" : terminal_color(COLOR_END), file);
             pending = panel->gap + (right || blank < 0 ? 0 : blank);
         }

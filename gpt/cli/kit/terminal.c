@@ -10,21 +10,26 @@
 
 enum { NARROWEST = 20 };
 
-int terminal_columns(int widest)
+int terminal_columns_of(int descriptor, int widest)
 {
     struct winsize size = {0};
-    if (!isatty(STDOUT_FILENO)) {
+    if (!isatty(descriptor)) {
         return widest;
     }
     const char *set = getenv("COLUMNS");
     int columns = set == NULL ? 0 : atoi(set);
-    if (columns <= 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) {
+    if (columns <= 0 && ioctl(descriptor, TIOCGWINSZ, &size) == 0) {
         columns = size.ws_col;
     }
     if (columns <= 0 || columns > widest) {
         return widest;
     }
     return columns < NARROWEST ? NARROWEST : columns;
+}
+
+int terminal_columns(int widest)
+{
+    return terminal_columns_of(STDOUT_FILENO, widest);
 }
 
 static bool color;
@@ -54,48 +59,49 @@ const char *terminal_color(const char *code)
     return "";
 }
 
-static bool fits(const char *text, size_t columns)
+static bool fits(const char *text, size_t at, size_t columns)
 {
-    while (*text != '\0') {
-        size_t length = strcspn(text, "\n");
-        if (length > columns) {
-            return false;
+    while (at + strcspn(text, "\n") <= columns) {
+        text += strcspn(text, "\n");
+        if (*text == '\0') {
+            return true;
         }
-        text += text[length] == '\n' ? length + 1 : length;
+        text++;
+        at = 0;
     }
-    return true;
+    return false;
 }
 
-// Prints a word, blanks before it, where the line has room for it, else on the next; returns how much of the line is used then.
-static size_t put_word(const char *word, size_t length, size_t used, size_t columns)
+void terminal_wrap(FILE *out, const char *text, int at, int columns, int indent)
 {
-    bool room = used + 1 + length <= columns;
-    if (used > 0) {
-        putchar(room ? ' ' : '\n');
+    size_t used = (size_t)at;
+    size_t start = used; // of the line's first word
+    if (fits(text, used, (size_t)columns)) {
+        fputs(text, out);
+        return;
     }
-    printf("%.*s", (int)length, word);
-    return (used > 0 && room ? used + 1 : 0) + length;
+    while (*text != '\0') {
+        size_t blanks = strspn(text, " \n");
+        size_t length = strcspn(text + blanks, " \n");
+        bool paragraph = strncmp(text, "\n\n", 2) == 0;
+        if (paragraph || (used > start && used + blanks + length > (size_t)columns)) {
+            fprintf(out, "%s%*s", paragraph ? "\n\n" : "\n", indent, "");
+            start = (size_t)indent;
+            used = start;
+        } else {
+            fprintf(out, "%*s", (int)blanks, "");
+            used += blanks;
+        }
+        fprintf(out, "%.*s", (int)length, text + blanks);
+        used += length;
+        text += blanks + length;
+    }
 }
 
 void terminal_prose(const char *text)
 {
     enum { WIDEST = 120 };
-    size_t columns = (size_t)terminal_columns(WIDEST);
-    size_t used = 0;
-    if (fits(text, columns)) {
-        fputs(text, stdout);
-        return;
-    }
-    while (*text != '\0') {
-        size_t length = strcspn(text, " \n");
-        used = put_word(text, length, used, columns);
-        text += length;
-        if (strncmp(text, "\n\n", 2) == 0) {
-            printf("\n\n");
-            used = 0;
-        }
-        text += strspn(text, " \n");
-    }
+    terminal_wrap(stdout, text, 0, terminal_columns(WIDEST), 0);
 }
 
 void terminal_print(const char *format, ...)
