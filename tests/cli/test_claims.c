@@ -181,13 +181,12 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("claims");
-    TCase *claims = case_create("claims");
+    TCase *claims = case_create(suite, "claims");
     tcase_add_checked_fixture(claims, folder_enter, folder_leave);
     tcase_add_test(claims, claims_are_listed_and_run);
     tcase_add_test(claims, independent_programs_find_the_same);
     tcase_add_test(claims, verdicts_do_not_depend_on_the_seeds);
     tcase_add_test(claims, a_claim_is_explained);
     tcase_add_test(claims, invalid_claims_are_one_line_errors);
-    suite_add_tcase(suite, claims);
     return suite_run(suite);
 }

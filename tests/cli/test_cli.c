@@ -596,73 +596,37 @@ START_TEST(gradcheck_json)
 }
 END_TEST
 
-// ------------------------------------------------------------------------------------------------------------
-
-static TCase *help_case(void)
-{
-    TCase *tcase = tcase_create("help");
-
-    tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, usage_lists_every_command, 0, sizeof usages / sizeof usages[0]);
-    tcase_add_loop_test(tcase, help_of_a_command, 0, COMMAND_COUNT);
-    tcase_add_loop_test(tcase, examples_work, 0, HERE_COUNT);
-    tcase_add_test(tcase, version);
-    tcase_add_test(tcase, one_is_singular);
-    return tcase;
-}
-
-static TCase *wrong_case(void)
-{
-    TCase *tcase = tcase_create("wrong input");
-
-    tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, invalid_input_is_a_one_line_error, 0, WRONG_COUNT);
-    tcase_add_loop_test(tcase, a_huge_argument_is_a_one_line_error, 0, sizeof huge_arguments / sizeof huge_arguments[0]);
-    tcase_add_loop_test(tcase, a_model_too_large_is_refused, 0, sizeof too_large / sizeof too_large[0]);
-    tcase_add_test(tcase, refused_memory_is_a_one_line_error);
-    tcase_add_loop_test(tcase, a_full_disk_is_a_one_line_error, 0, sizeof printing / sizeof printing[0]);
-    return tcase;
-}
-
-static TCase *info_case(void)
-{
-    TCase *tcase = tcase_create("info");
-
-    tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, info_counts_every_preset, 0, KNOWN_COUNT);
-    tcase_add_loop_test(tcase, info_json_adds_up, 0, KNOWN_COUNT);
-    tcase_add_test(tcase, info_switches_change_the_count);
-    tcase_add_test(tcase, the_last_of_repeated_options_counts);
-    tcase_add_test(tcase, info_of_the_book);
-    tcase_add_test(tcase, info_of_70b_allocates_nothing);
-    tcase_add_test(tcase, info_of_the_largest_sizes);
-    return tcase;
-}
-
-static TCase *gradcheck_case(void)
-{
-    TCase *tcase = tcase_create("gradcheck");
-
-    tcase_set_timeout(tcase, 300);
-    tcase_add_test(tcase, gradcheck_passes_and_says_so);
-    tcase_add_test(tcase, bench_says_what_it_measured);
-    tcase_add_test(tcase, bf16_is_timed_beside_float32);
-    tcase_add_test(tcase, bench_chooses_cases);
-    tcase_add_test(tcase, gradcheck_json);
-    return tcase;
-}
-
 int main(void)
 {
     Suite *suite = suite_create("cli");
+    TCase *help = case_create(suite, "help");
+    tcase_add_loop_test(help, usage_lists_every_command, 0, sizeof usages / sizeof usages[0]);
+    tcase_add_loop_test(help, help_of_a_command, 0, COMMAND_COUNT);
+    tcase_add_loop_test(help, examples_work, 0, HERE_COUNT);
+    tcase_add_test(help, version);
+    tcase_add_test(help, one_is_singular);
 
-    suite_add_tcase(suite, help_case());
-    suite_add_tcase(suite, wrong_case());
-    suite_add_tcase(suite, info_case());
-    suite_add_tcase(suite, gradcheck_case());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    TCase *wrong = case_create(suite, "wrong input");
+    tcase_add_loop_test(wrong, invalid_input_is_a_one_line_error, 0, WRONG_COUNT);
+    tcase_add_loop_test(wrong, a_huge_argument_is_a_one_line_error, 0, sizeof huge_arguments / sizeof huge_arguments[0]);
+    tcase_add_loop_test(wrong, a_model_too_large_is_refused, 0, sizeof too_large / sizeof too_large[0]);
+    tcase_add_test(wrong, refused_memory_is_a_one_line_error);
+    tcase_add_loop_test(wrong, a_full_disk_is_a_one_line_error, 0, sizeof printing / sizeof printing[0]);
+
+    TCase *info = case_create(suite, "info");
+    tcase_add_loop_test(info, info_counts_every_preset, 0, KNOWN_COUNT);
+    tcase_add_loop_test(info, info_json_adds_up, 0, KNOWN_COUNT);
+    tcase_add_test(info, info_switches_change_the_count);
+    tcase_add_test(info, the_last_of_repeated_options_counts);
+    tcase_add_test(info, info_of_the_book);
+    tcase_add_test(info, info_of_70b_allocates_nothing);
+    tcase_add_test(info, info_of_the_largest_sizes);
+
+    TCase *gradcheck = case_create(suite, "gradcheck");
+    tcase_add_test(gradcheck, gradcheck_passes_and_says_so);
+    tcase_add_test(gradcheck, bench_says_what_it_measured);
+    tcase_add_test(gradcheck, bf16_is_timed_beside_float32);
+    tcase_add_test(gradcheck, bench_chooses_cases);
+    tcase_add_test(gradcheck, gradcheck_json);
+    return suite_run(suite);
 }

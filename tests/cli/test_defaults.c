@@ -186,13 +186,11 @@ static void enter(void)
 int main(void)
 {
     Suite *suite = suite_create("defaults");
-    TCase *tcase = tcase_create("defaults");
+    TCase *tcase = case_create(suite, "defaults");
     tcase_add_checked_fixture(tcase, enter, folder_leave);
-    tcase_set_timeout(tcase, 240);
     tcase_add_loop_test(tcase, stated_defaults_change_nothing, 0, COMMANDS);
     tcase_add_loop_test(tcase, other_defaults_change_nothing, 0, sizeof others / sizeof others[0]);
     tcase_add_test(tcase, trainings_defaults_change_nothing);
     tcase_add_test(tcase, another_depth_changes_only_the_depth);
-    suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -414,10 +414,10 @@ START_TEST(weights_that_are_not_finite_are_reported)
 }
 END_TEST
 
-static Suite *eval_suite(void)
+int main(void)
 {
     Suite *suite = suite_create("cli/eval");
-    TCase *figures = case_create("figures");
+    TCase *figures = case_create(suite, "figures");
     tcase_add_checked_fixture(figures, enter, folder_leave);
     tcase_add_loop_test(figures, a_model_of_transformers_has_its_loss_and_logits, 0, HUGGINGFACE_MODEL_COUNT);
     tcase_add_test(figures, an_untrained_model_has_gradflows_loss);
@@ -427,26 +427,20 @@ static Suite *eval_suite(void)
     tcase_add_test(figures, what_is_printed_without_json);
     tcase_add_test(figures, info_counts_a_saved_model);
     tcase_add_test(figures, examples_on_its_help_page_work);
-    suite_add_tcase(suite, figures);
-    TCase *notes = case_create("notes");
+
+    TCase *notes = case_create(suite, "notes");
     tcase_add_checked_fixture(notes, enter, folder_leave);
     tcase_add_loop_test(notes, a_note_says_what_is_evaluated, 0, sizeof noteds / sizeof noteds[0]);
-    suite_add_tcase(suite, notes);
-    TCase *flow = case_create("gradflow");
+
+    TCase *flow = case_create(suite, "gradflow");
     tcase_add_checked_fixture(flow, enter, folder_leave);
     tcase_add_loop_test(flow, gradients_of_a_saved_model_are_pytorchs, 0, HUGGINGFACE_MODEL_COUNT);
     tcase_add_test(flow, shortcuts_are_those_that_were_saved);
     tcase_add_test(flow, a_saved_model_says_that_it_is_saved);
-    suite_add_tcase(suite, flow);
-    TCase *wrong = case_create("wrong input");
+
+    TCase *wrong = case_create(suite, "wrong input");
     tcase_add_checked_fixture(wrong, enter, folder_leave);
     tcase_add_loop_test(wrong, invalid_input_is_a_one_line_error, 0, sizeof wrongs / sizeof wrongs[0]);
     tcase_add_test(wrong, weights_that_are_not_finite_are_reported);
-    suite_add_tcase(suite, wrong);
-    return suite;
-}
-
-int main(void)
-{
-    return suite_run(eval_suite());
+    return suite_run(suite);
 }

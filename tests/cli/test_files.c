@@ -340,9 +340,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("cli/files");
-    TCase *tcase = case_create("files");
+    TCase *tcase = case_create(suite, "files");
     tcase_add_checked_fixture(tcase, enter, folder_leave);
-    tcase_set_timeout(tcase, 300);
     tcase_add_loop_test(tcase, a_file_of_another_kind_or_size, 0, sizeof odd_files / sizeof odd_files[0]);
     tcase_add_test(tcase, tokens_that_are_truncated_while_they_are_used);
     tcase_add_loop_test(tcase, a_table_that_is_damaged, 0, sizeof tables / sizeof tables[0]);
@@ -362,6 +361,5 @@ int main(void)
     tcase_add_test(tcase, a_limit_of_the_address_space_is_known);
     tcase_add_test(tcase, limits_of_the_address_space_end_in_one_line);
     tcase_add_test(tcase, messages_are_whole_lines);
-    suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

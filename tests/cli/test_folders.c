@@ -318,10 +318,10 @@ START_TEST(a_tokenizer_that_is_none)
 }
 END_TEST
 
-static Suite *folders_suite(void)
+int main(void)
 {
     Suite *suite = suite_create("cli/folders");
-    TCase *tcase = case_create("folders");
+    TCase *tcase = case_create(suite, "folders");
     tcase_add_checked_fixture(tcase, enter, folder_leave);
     tcase_add_loop_test(tcase, a_folder_without_its_files, 0, sizeof folders / sizeof folders[0]);
     tcase_add_loop_test(tcase, a_config_that_disagrees_or_is_none, 0, sizeof configs / sizeof configs[0]);
@@ -332,11 +332,5 @@ static Suite *folders_suite(void)
     tcase_add_loop_test(tcase, a_tensor_of_another_kind, 0, sizeof one_mores / sizeof one_mores[0]);
     tcase_add_loop_test(tcase, a_tensor_too_many, 0, sizeof too_manys / sizeof too_manys[0]);
     tcase_add_loop_test(tcase, a_tokenizer_that_is_none, 0, sizeof tokenizers / sizeof tokenizers[0]);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    return suite_run(folders_suite());
+    return suite_run(suite);
 }

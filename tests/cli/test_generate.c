@@ -554,12 +554,10 @@ START_TEST(attention_is_drawn)
 }
 END_TEST
 
-// ------------------------------------------------------------------------------------------------------------
-
 int main(void)
 {
     Suite *suite = suite_create("gptape generate");
-    TCase *tcase = case_create("generate");
+    TCase *tcase = case_create(suite, "generate");
     tcase_add_checked_fixture(tcase, enter, folder_leave);
     tcase_add_test(tcase, same_seed_same_ids);
     tcase_add_test(tcase, text_is_bytes);
@@ -586,6 +584,5 @@ int main(void)
     tcase_add_test(tcase, a_model_without_tokenizer_takes_ids);
     tcase_add_loop_test(tcase, invalid_input_is_a_one_line_error, 0, sizeof wrong / sizeof wrong[0]);
     tcase_add_loop_test(tcase, impossible_requests_are_one_line_errors, 0, sizeof impossible / sizeof impossible[0]);
-    suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -733,10 +733,9 @@ END_TEST
 
 int main(void)
 {
-    enum { MISTAKES = sizeof mistakes / sizeof mistakes[0], SECONDS = 60 };
+    enum { MISTAKES = sizeof mistakes / sizeof mistakes[0] };
     Suite *suite = suite_create("gptape gradflow");
-    TCase *tests = tcase_create("as a user types it");
-    tcase_set_timeout(tests, SECONDS);
+    TCase *tests = case_create(suite, "as a user types it");
     tcase_add_checked_fixture(tests, folder_enter, folder_leave);
     tcase_add_test(tests, the_books_table);
     tcase_add_test(tests, the_csv_has_its_columns_and_order);
@@ -765,6 +764,5 @@ int main(void)
     tcase_add_test(tests, a_full_device_is_reported_and_kept);
     tcase_add_test(tests, a_full_disk_leaves_no_part_of_a_table);
     tcase_add_loop_test(tests, a_wrong_request_is_a_one_line_error, 0, MISTAKES);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

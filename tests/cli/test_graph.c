@@ -198,7 +198,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("graph");
-    TCase *tests = case_create("gptape graph");
+    TCase *tests = case_create(suite, "gptape graph");
     tcase_add_checked_fixture(tests, folder_enter, folder_leave);
     tcase_add_test(tests, without_options_a_small_gpt_is_drawn);
     tcase_add_test(tests, the_deep_network_shows_both_ways);
@@ -208,6 +208,5 @@ int main(void)
     tcase_add_test(tests, impossible_drawings_are_reported);
     tcase_add_test(tests, numbers_that_are_not_finite_are_noted);
     tcase_add_test(tests, without_graphviz_the_text_is_still_there);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

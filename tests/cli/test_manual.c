@@ -133,15 +133,13 @@ static void enter(void)
 int main(void)
 {
     Suite *suite = suite_create("manual");
-    TCase *tcase = tcase_create("manual");
+    TCase *tcase = case_create(suite, "manual");
     tcase_add_checked_fixture(tcase, enter, folder_leave);
-    tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, the_manual_page_renders_without_warnings);
     tcase_add_test(tcase, the_manual_page_has_every_option);
     tcase_add_loop_test(tcase, bash_completes, 0, COMPLETIONS);
     tcase_add_test(tcase, zsh_reads_its_completion);
     tcase_add_test(tcase, another_shell_is_unknown);
     tcase_add_test(tcase, the_version_has_two_spellings);
-    suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

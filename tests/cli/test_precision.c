@@ -139,12 +139,11 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("precision");
-    TCase *tests = case_create("f64");
+    TCase *tests = case_create(suite, "f64");
     tcase_add_checked_fixture(tests, folder_enter, folder_leave);
     tcase_add_test(tests, f64_has_the_digits_that_float32_lacks);
     tcase_add_test(tests, precision_is_named_and_mismatches_are_refused);
     tcase_add_test(tests, folders_pass_from_one_precision_to_the_other);
     tcase_add_test(tests, a_program_is_linked_with_either_library);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

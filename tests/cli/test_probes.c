@@ -272,10 +272,9 @@ END_TEST
 
 int main(void)
 {
-    enum { MISTAKES = sizeof mistakes / sizeof mistakes[0], SECONDS = 300 };
+    enum { MISTAKES = sizeof mistakes / sizeof mistakes[0] };
     Suite *suite = suite_create("gptape gradflow --probe");
-    TCase *tests = tcase_create("as a user types it");
-    tcase_set_timeout(tests, SECONDS);
+    TCase *tests = case_create(suite, "as a user types it");
     tcase_add_checked_fixture(tests, folder_enter, folder_leave);
     tcase_add_test(tests, the_list_explains_every_probe);
     tcase_add_test(tests, the_csv_has_a_row_for_each_number);
@@ -287,6 +286,5 @@ int main(void)
     tcase_add_test(tests, a_probe_that_does_not_fit_is_a_one_line_error);
     tcase_add_loop_test(tests, a_wrong_request_is_a_one_line_error, 0, MISTAKES);
     tcase_add_test(tests, every_column_and_kind_of_the_csv_is_documented);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -367,8 +367,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("ranks");
-    TCase *tcase = case_create("ranks");
-    suite_add_tcase(suite, tcase);
+    TCase *tcase = case_create(suite, "ranks");
     tcase_add_checked_fixture(tcase, enter, folder_leave);
     tcase_set_timeout(tcase, 1800);
     tcase_add_test(tcase, any_number_of_ranks_gives_the_same_bits);

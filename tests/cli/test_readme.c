@@ -257,14 +257,12 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("README.md");
-    TCase *tests = tcase_create("its word");
-    tcase_set_timeout(tests, SECONDS);
+    TCase *tests = case_create(suite, "its word");
     tcase_add_checked_fixture(tests, prepare, folder_leave);
     tcase_add_loop_test(tests, what_a_page_shows_is_what_comes, 0, PAGES);
     tcase_add_test(tests, it_is_installed_where_a_name_holds_a_blank);
     tcase_add_test(tests, transformers_computes_the_same_and_gives_it_back);
     tcase_add_loop_test(tests, pictures_and_pages_are_there, 0, PAGES);
     tcase_add_test(tests, make_demo_draws_and_speaks);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -138,13 +138,12 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("residual rules");
-    TCase *tests = case_create("as a user types it");
+    TCase *tests = case_create(suite, "as a user types it");
     tcase_add_checked_fixture(tests, folder_enter, folder_leave);
     tcase_add_test(tests, the_table_is_listed);
     tcase_add_test(tests, a_rule_is_shown_and_drawn);
     tcase_add_loop_test(tests, every_command_takes_a_rule, 0, sizeof takers / sizeof takers[0]);
     tcase_add_loop_test(tests, invalid_rules_are_one_line_errors, 0, sizeof refused / sizeof refused[0]);
     tcase_add_test(tests, a_saved_rule_is_kept_and_checked);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -245,7 +245,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("gptape stories");
-    TCase *tests = case_create("stories");
+    TCase *tests = case_create(suite, "stories");
     tcase_add_checked_fixture(tests, enter, folder_leave);
     tcase_add_loop_test(tests, texts_from_other_programs_are_checked_alike, 0, sizeof same_texts / sizeof same_texts[0]);
     tcase_add_test(tests, generates_the_given_number_of_stories);
@@ -258,6 +258,5 @@ int main(void)
     tcase_add_test(tests, an_empty_text_is_not_a_sentence);
     tcase_add_test(tests, examples_work);
     tcase_add_loop_test(tests, wrong_input_is_reported, 0, sizeof wrongs / sizeof wrongs[0]);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -291,7 +291,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("sweep");
-    TCase *sweep = case_create("sweeps");
+    TCase *sweep = case_create(suite, "sweeps");
     tcase_add_checked_fixture(sweep, folder_enter, folder_leave);
     tcase_add_test(sweep, a_cell_is_a_gradflow_command);
     tcase_add_test(sweep, the_table_has_the_quartiles);
@@ -304,14 +304,11 @@ int main(void)
     tcase_add_test(sweep, long_rules_are_drawn);
     tcase_add_test(sweep, two_sweeps_on_one_file_are_reported);
     tcase_add_test(sweep, a_full_disk_is_reported_and_keeps_the_results);
-    suite_add_tcase(suite, sweep);
 
-    TCase *ranks = case_create("ranks");
+    TCase *ranks = case_create(suite, "ranks");
     tcase_add_checked_fixture(ranks, folder_enter, folder_leave);
     tcase_add_test(ranks, results_do_not_depend_on_the_ranks);
     tcase_add_test(ranks, a_killed_rank_loses_cells_in_progress_only);
     tcase_add_test(ranks, bad_input_over_ranks_is_one_line);
-    suite_add_tcase(suite, ranks);
-
     return suite_run(suite);
 }

@@ -174,9 +174,8 @@ static void enter(void)
 int main(void)
 {
     Suite *suite = suite_create("gptape on a terminal");
-    TCase *tcase = tcase_create("terminal");
+    TCase *tcase = case_create(suite, "terminal");
     tcase_add_checked_fixture(tcase, enter, folder_leave);
-    tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, prose_fits_the_terminal, 0, 3);
     tcase_add_loop_test(tcase, output_fits_the_terminal, 0, sizeof fitting / sizeof fitting[0]);
     tcase_add_test(tcase, a_table_that_does_not_fit_has_all_its_cells);
@@ -185,6 +184,5 @@ int main(void)
     tcase_add_test(tcase, color_says_nothing_that_the_text_does_not);
     tcase_add_test(tcase, graph_on_a_terminal_says_how_to_draw);
     tcase_add_test(tcase, a_message_is_broken_between_words);
-    suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

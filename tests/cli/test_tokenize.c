@@ -377,7 +377,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("gptape tokenize");
-    TCase *tcase = case_create("tokenize");
+    TCase *tcase = case_create(suite, "tokenize");
     tcase_add_checked_fixture(tcase, enter, folder_leave);
     tcase_add_loop_test(tcase, it_prints_ids_and_text, 0, sizeof knowns / sizeof knowns[0]);
     tcase_add_loop_test(tcase, invalid_input_is_a_one_line_error, 0, sizeof wrongs / sizeof wrongs[0]);
@@ -393,6 +393,5 @@ int main(void)
     tcase_add_test(tcase, generate_falls_back_to_bytes);
     tcase_add_test(tcase, generate_decodes_what_it_says);
     tcase_add_test(tcase, generate_prints_what_the_book_prints);
-    suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

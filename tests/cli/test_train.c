@@ -502,7 +502,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("train");
-    TCase *tests = case_create("runs");
+    TCase *tests = case_create(suite, "runs");
     tcase_add_checked_fixture(tests, enter, folder_leave);
     tcase_add_test(tests, a_run_writes_the_expected_files);
     tcase_add_test(tests, a_text_is_shown_as_it_was_named);
@@ -526,6 +526,5 @@ int main(void)
     tcase_add_test(tests, without_gnuplot_there_is_no_picture);
     tcase_add_test(tests, a_disk_that_is_full_from_the_start_is_reported);
     tcase_add_test(tests, a_loss_that_explodes_is_reported);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -250,7 +250,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("commands in gdb");
-    TCase *tests = case_create("commands");
+    TCase *tests = case_create(suite, "commands");
     tcase_add_unchecked_fixture(tests, prepare, NULL);
     tcase_add_loop_test(tests, says_what_it_should, 0, SCRIPT_COUNT * BUILD_COUNT);
     tcase_add_loop_test(tests, heat_has_colors_where_there_are_some, 0, BUILD_COUNT);
@@ -258,6 +258,5 @@ int main(void)
     tcase_add_loop_test(tests, the_printers_of_the_library_can_be_called, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, paths_and_jacobians, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, each_command_is_listed_and_has_help, 0, COMMAND_COUNT);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -51,8 +51,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("gdb with the installed library");
-    TCase *tests = case_create("shared library");
+    TCase *tests = case_create(suite, "shared library");
     tcase_add_test(tests, commands_exist_before_the_program_runs);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

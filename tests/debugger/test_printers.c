@@ -20,7 +20,7 @@
 Tensor *leaf, *made, *scalar, *cube, *wild, *big;
 Tensor *dead, *none, *no_pointer = (Tensor *)0x1234, *freed;
 Tensor zeros, garbage, too_many_dims, negative_size, huge, no_values, no_gradient;
-Tape *tape, *no_tape, *freed_tape;
+Tape *live_tape, *no_tape, *freed_tape;
 TapeNode *node, *dead_node;
 Module garbage_module, loop;
 Block block;
@@ -37,7 +37,7 @@ static void make_good_ones(void)
     wild = tensor_from((float[]){1, NAN, INFINITY, -INFINITY, 3}, SHAPE(5));
     big = tensor_full(SHAPE(768, 3072), 1.5);
     node = made->node;
-    tape = tape_current();
+    live_tape = tape_current();
 }
 
 static void make_bad_ones(void)
@@ -64,7 +64,7 @@ static void make_bad_ones(void)
     freed_tape = tape_create();
     tensor_scale(tensor_full(SHAPE(4), 1.0), 2.0);
     tape_free(freed_tape);
-    tape_set_current(tape);
+    tape_set_current(live_tape);
 }
 
 // gdb breaks here. Not inlined, and not nothing, or the call would be left out.
@@ -223,7 +223,7 @@ START_TEST(nodes_and_tapes_are_reported)
     if (gdb_missing(__func__)) {
         return;
     }
-    char *said = look_with(_i, "print node\nprint *tape\n");
+    char *said = look_with(_i, "print node\nprint *live_tape\n");
     const char *at = said;
     assert_said(&at, "$1 = 0x_ node 0 scale (2, 3)  [tests/debugger/test_printers.c:");
     assert_said(&at, ", make_good_ones()]\n    inputs: leaf\n");
@@ -315,7 +315,7 @@ int main(int argc, char **argv)
         return be_looked_at();
     }
     Suite *suite = suite_create("printers in gdb");
-    TCase *tests = case_create("print");
+    TCase *tests = case_create(suite, "print");
     tcase_add_unchecked_fixture(tests, prepare, NULL);
     tcase_add_loop_test(tests, a_tensor_is_shown_with_statistics_and_values, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, a_large_one_is_shortened, 0, BUILD_COUNT);
@@ -327,6 +327,5 @@ int main(int argc, char **argv)
     tcase_add_loop_test(tests, a_configuration_speaks_as_the_command_line, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, a_core_file_is_as_good, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, trust_is_required, 0, BUILD_COUNT);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

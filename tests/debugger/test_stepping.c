@@ -321,7 +321,7 @@ int main(int argc, char **argv)
         }
     }
     Suite *suite = suite_create("stepping in gdb");
-    TCase *tests = case_create("commands");
+    TCase *tests = case_create(suite, "commands");
     tcase_add_unchecked_fixture(tests, prepare, NULL);
     tcase_add_loop_test(tests, break_op_stops_where_it_begins, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, break_backward_stops_at_the_node, 0, BUILD_COUNT);
@@ -331,6 +331,5 @@ int main(int argc, char **argv)
     tcase_add_loop_test(tests, each_use_of_a_tensor_has_its_share, 0, BUILD_COUNT);
     tcase_add_test(tests, step_reaches_the_loop);
     tcase_add_loop_test(tests, break_nan_stops_on_the_line, 0, BUILD_COUNT);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -128,10 +128,9 @@ int main(int argc, char **argv)
         return be_looked_at();
     }
     Suite *suite = suite_create("text in gdb");
-    TCase *tests = case_create("labels and file names");
+    TCase *tests = case_create(suite, "labels and file names");
     tcase_add_unchecked_fixture(tests, prepare, NULL);
     tcase_add_loop_test(tests, a_label_is_shown_and_not_run, 0, 7);
     tcase_add_loop_test(tests, a_file_name_is_not_run, 0, 4);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -297,13 +297,12 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("sessions in gdb");
-    TCase *tests = case_create("pages and lessons");
+    TCase *tests = case_create(suite, "pages and lessons");
     tcase_add_unchecked_fixture(tests, prepare, NULL);
     tcase_add_test(tests, the_examples_page_shows_the_real_sessions);
     tcase_add_test(tests, the_gdb_page_shows_real_sessions);
     tcase_add_loop_test(tests, a_lesson_goes_from_stop_to_stop, 0, gdb_lesson_count() * BUILD_COUNT);
     tcase_add_loop_test(tests, what_a_lesson_says_to_type_works, 0, gdb_lesson_count());
     tcase_add_test(tests, an_unknown_lesson_or_example_is_reported_with_the_existing_ones);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

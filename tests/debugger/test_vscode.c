@@ -168,11 +168,10 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("VS Code");
-    TCase *tests = case_create("configurations");
+    TCase *tests = case_create(suite, "configurations");
     tcase_add_unchecked_fixture(tests, prepare, NULL);
     tcase_add_test(tests, what_the_configurations_name_is_there);
     tcase_add_loop_test(tests, a_lesson_starts_in_the_machine_interface, 0, gdb_lesson_count());
     tcase_add_test(tests, variables_are_shown);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

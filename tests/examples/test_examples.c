@@ -576,10 +576,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("examples");
-    TCase *tcase = tcase_create("examples");
-
-    suite_add_tcase(suite, tcase);
-    tcase_set_timeout(tcase, 120);
+    TCase *tcase = case_create(suite, "examples");
     tcase_add_test(tcase, every_source_is_tested);
     tcase_add_loop_test(tcase, says_what_it_should, 0, EXAMPLE_COUNT);
     tcase_add_loop_test(tcase, says_the_same_again, 0, EXAMPLE_COUNT);

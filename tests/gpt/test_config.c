@@ -571,12 +571,9 @@ START_TEST(a_deep_network_of_unknown_switches_is_reported)
 }
 END_TEST
 
-// ------------------------------------------------------------------------------------------------------------
-
 int main(void)
 {
     Suite *suite = suite_create("config");
-
     TCase *presets = case_with_tape(suite, "presets");
     tcase_add_loop_test(presets, presets_have_the_known_numbers_of_parameters, 0, sizeof known / sizeof known[0]);
     tcase_add_test(presets, the_book_tied);
@@ -598,14 +595,13 @@ int main(void)
     tcase_add_test(impossible, a_good_configuration_leaves_no_message);
     tcase_add_test(impossible, ids_outside_the_vocabulary_are_reported);
     tcase_add_test(impossible, long_messages_are_cut);
-    TCase *fields = tcase_create("fields");
+
+    TCase *fields = case_create(suite, "fields");
     tcase_add_test(fields, each_field_is_written_as_text_and_read_back);
     tcase_add_test(fields, fields_have_their_texts);
     tcase_add_loop_test(fields, an_invalid_value_changes_nothing, 0, BAD_TEXTS);
     tcase_add_test(fields, a_field_may_be_a_text);
-    suite_add_tcase(suite, fields);
     tcase_add_loop_test(impossible, an_impossible_deep_network_is_a_one_line_error, 0, BAD_DEEP_COUNT);
     tcase_add_test(impossible, a_deep_network_of_unknown_switches_is_reported);
-
-    return run_suite(suite);
+    return suite_run(suite);
 }

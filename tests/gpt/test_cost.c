@@ -85,9 +85,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("cost");
-    TCase *tcase = tcase_create("cost");
+    TCase *tcase = case_create(suite, "cost");
     tcase_add_loop_test(tcase, counts_are_what_a_step_takes, 0, CONFIG_COUNT);
     tcase_add_loop_test(tcase, recomputing_takes_what_is_counted, 0, CONFIG_COUNT);
-    suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -117,5 +117,5 @@ int main(void)
     TCase *tcase = case_with_tape(suite, "determinism");
     tcase_add_loop_test(tcase, the_same_seed_and_threads_give_the_same_bits, 1, 3);
     tcase_add_test(tcase, one_thread_and_two_give_nearly_the_same_gradient);
-    return run_suite(suite);
+    return suite_run(suite);
 }

@@ -139,20 +139,14 @@ START_TEST(evaluation_disturbs_nothing)
 }
 END_TEST
 
-static Suite *evaluate_suite(void)
+int main(void)
 {
     Suite *suite = suite_create("gpt/evaluate");
-    TCase *tcase = case_create("loss");
+    TCase *tcase = case_create(suite, "loss");
     tcase_add_checked_fixture(tcase, folder_enter, folder_leave);
     tcase_add_loop_test(tcase, a_text_is_predicted_token_by_token, 0, 6);
     tcase_add_test(tcase, a_part_of_a_text_is_a_text);
     tcase_add_test(tcase, one_token_is_not_a_text);
     tcase_add_test(tcase, evaluation_disturbs_nothing);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    return suite_run(evaluate_suite());
+    return suite_run(suite);
 }

@@ -810,7 +810,6 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("generate");
-
     TCase *greedy = case_with_tape(suite, "the likeliest");
     tcase_add_test(greedy, each_token_is_the_likeliest_after_the_last_of_the_context);
     tcase_add_test(greedy, what_lies_before_the_context_does_not_matter);
@@ -854,6 +853,5 @@ int main(void)
     tcase_add_test(impossibles, broken_weights_are_an_error);
     tcase_add_loop_test(impossibles, impossible_values_are_an_error, 0, sizeof impossible / sizeof impossible[0]);
     tcase_add_test(impossibles, mistakes_are_reported);
-
-    return run_suite(suite);
+    return suite_run(suite);
 }

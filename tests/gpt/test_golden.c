@@ -357,12 +357,9 @@ START_TEST(twenty_steps_of_training_are_pytorchs)
 }
 END_TEST
 
-// ------------------------------------------------------------------------------------------------------------
-
 int main(void)
 {
     Suite *suite = suite_create("golden");
-
     TCase *deep = case_with_tape(suite, "deep networks");
     tcase_add_loop_test(deep, deep_networks_have_pytorchs_loss_and_gradients, 0, DEEP_COUNT);
     tcase_add_loop_test(deep, dead_networks_have_gradients_of_exactly_zero, 0, DEEP_COUNT);
@@ -382,6 +379,5 @@ int main(void)
 
     TCase *training = case_with_tape(suite, "training");
     tcase_add_test(training, twenty_steps_of_training_are_pytorchs);
-
-    return run_suite(suite);
+    return suite_run(suite);
 }

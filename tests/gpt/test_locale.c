@@ -131,9 +131,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("gpt/locale");
-    TCase *tcase = case_create("locale");
+    TCase *tcase = case_create(suite, "locale");
     tcase_add_checked_fixture(tcase, folder_enter, folder_leave);
     tcase_add_test(tcase, files_are_the_same_in_every_locale);
-    suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -430,12 +430,9 @@ START_TEST(a_gpt_of_48_blocks_runs)
 }
 END_TEST
 
-// ------------------------------------------------------------------------------------------------------------
-
 int main(void)
 {
     Suite *suite = suite_create("model");
-
     TCase *tree = case_with_tape(suite, "tree");
     tcase_add_test(tree, the_tree_has_the_names_of_gpt2_in_its_order);
     tcase_add_loop_test(tree, norms_stand_where_the_configuration_puts_them, 0, NORM_COUNT);
@@ -462,6 +459,5 @@ int main(void)
     TCase *depth = case_with_tape(suite, "depth");
     tcase_add_test(depth, a_deep_network_of_1000_layers_runs);
     tcase_add_test(depth, a_gpt_of_48_blocks_runs);
-
-    return run_suite(suite);
+    return suite_run(suite);
 }

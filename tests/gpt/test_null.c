@@ -133,5 +133,5 @@ int main(void)
     tcase_add_test(tests, missing_fields);
     tcase_add_test(tests, the_error_that_would_be_printed);
     tcase_add_test(tests, a_parameter_of_an_impossible_size_is_named);
-    return run_suite(suite);
+    return suite_run(suite);
 }

@@ -173,12 +173,11 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("recompute");
-    TCase *tcase = tcase_create("recompute");
+    TCase *tcase = case_create(suite, "recompute");
     tcase_add_loop_test(tcase, bits_are_the_same, 0, CONFIG_COUNT);
     tcase_add_test(tcase, a_block_is_one_node_with_the_blocks_name);
     tcase_add_test(tcase, a_checkpoint_within_a_checkpoint);
     tcase_add_test(tcase, without_recording_it_is_just_computed);
     tcase_add_test(tcase, the_function_must_compute);
-    suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

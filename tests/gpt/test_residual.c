@@ -365,11 +365,13 @@ int main(void)
     TCase *golden = case_with_tape(suite, "golden");
     tcase_add_loop_test(golden, gpts_have_pytorchs_loss_gradients_and_training, 0, GPT_RULES);
     tcase_add_loop_test(golden, mlps_have_pytorchs_loss_and_gradients, 0, MLP_RULES);
+
     TCase *bits = case_with_tape(suite, "bits");
     tcase_add_test(bits, one_way_shortcuts_compute_what_pre_and_none_do);
     tcase_add_test(bits, the_block_with_pre_records_ten_operations);
     tcase_add_test(bits, the_shorthands_are_six_rules);
     tcase_add_test(bits, a_bad_rule_is_an_error_that_names_the_field);
+
     TCase *rows = case_with_tape(suite, "rows");
     tcase_add_checked_fixture(rows, folder_enter, folder_leave);
     tcase_add_loop_test(rows, recomputed_blocks_have_the_same_gradients, 0, residual_table_count);
@@ -377,5 +379,5 @@ int main(void)
     tcase_add_loop_test(rows, what_a_rule_costs_is_counted_as_it_is_made, 0, residual_table_count);
     tcase_add_loop_test(rows, a_saved_model_has_the_rule_and_the_same_loss, 0, residual_table_count);
     tcase_add_loop_test(rows, two_rules_of_one_seed_share_the_numbers_of_the_weights_that_they_share, 0, residual_table_count);
-    return run_suite(suite);
+    return suite_run(suite);
 }

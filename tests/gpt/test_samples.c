@@ -292,7 +292,6 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("samples");
-
     TCase *same = case_with_tape(suite, "side by side as one by one");
     tcase_add_loop_test(same, each_sample_is_what_it_is_alone, 0, GPT_VARIANTS);
     tcase_add_test(same, an_ended_sample_lets_the_others_continue);
@@ -308,5 +307,5 @@ int main(void)
 
     TCase *impossible = case_with_tape(suite, "what can't be");
     tcase_add_test(impossible, errors_and_mistakes_are_reported);
-    return run_suite(suite);
+    return suite_run(suite);
 }

@@ -748,11 +748,10 @@ START_TEST(frames_nest_as_deep_as_memory_allows)
 }
 END_TEST
 
-Suite *unwind_suite(void);
-Suite *unwind_suite(void)
+int main(void)
 {
     Suite *suite = suite_create("unwind");
-    TCase *tcase = case_create("unwind");
+    TCase *tcase = case_create(suite, "unwind");
     tcase_add_loop_test(tcase, a_call_without_memory_changes_nothing, 0, CALLS);
     tcase_add_loop_test(tcase, a_call_left_by_longjmp_changes_nothing, 0, LEAVING);
     tcase_add_test(tcase, a_backward_pass_that_fails_leaves_no_gradients);
@@ -761,11 +760,5 @@ Suite *unwind_suite(void)
     tcase_add_test(tcase, a_gradient_check_that_fails_moves_the_value_back);
     tcase_add_test(tcase, recording_that_the_caller_switched_off_stays_off);
     tcase_add_test(tcase, frames_nest_as_deep_as_memory_allows);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    return suite_run(unwind_suite());
+    return suite_run(suite);
 }

@@ -174,20 +174,14 @@ START_TEST(a_change_in_gpt_recompiles_nothing_in_nn_or_tensor)
 }
 END_TEST
 
-static Suite *headers_suite(void)
+int main(void)
 {
     Suite *suite = suite_create("headers");
-    TCase *tcase = case_create("headers");
+    TCase *tcase = case_create(suite, "headers");
     tcase_add_loop_test(tcase, a_program_compiles_without_warnings, 0, LANGUAGES);
     tcase_add_test(tcase, a_cpp_program_runs_with_the_shared_library);
     tcase_add_test(tcase, the_shared_library_exports_what_the_headers_declare);
     tcase_add_test(tcase, every_exported_name_has_a_prefix);
     tcase_add_test(tcase, a_change_in_gpt_recompiles_nothing_in_nn_or_tensor);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    return suite_run(headers_suite());
+    return suite_run(suite);
 }

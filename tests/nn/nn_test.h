@@ -1,4 +1,4 @@
-// nn_test.h: what the suites of nn/ and gpt/ share: a tape for each test, mistakes caught, numbers compared, suites run.
+// nn_test.h: what the suites of nn/ and gpt/ share: mistakes caught, numbers compared.
 
 #ifndef GPTAPE_TESTS_NN_TEST_H
 #define GPTAPE_TESTS_NN_TEST_H
@@ -12,40 +12,6 @@
 
 #include "nn/gradflow/gradflow.h"
 #include "tests/support/suite.h"
-
-// ------------------------------------------------------------------------------------------------------------
-// A separate tape for each test; the sanitizer reports a test that does not free its tape.
-
-static inline void tape_setup(void)
-{
-    tape_create();
-}
-
-static inline void tape_teardown(void)
-{
-    tape_free(tape_current());
-}
-
-// Seconds after which a test is taken to hang. Nothing is judged by its speed: a sanitizer or valgrind takes its time.
-enum { HANGS = 600 };
-
-static inline TCase *case_with_tape(Suite *suite, const char *name)
-{
-    TCase *tcase = tcase_create(name);
-    tcase_add_checked_fixture(tcase, tape_setup, tape_teardown);
-    tcase_set_timeout(tcase, HANGS);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
-
-static inline int run_suite(Suite *suite)
-{
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL); // so that Check prints its own count
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
 
 // ------------------------------------------------------------------------------------------------------------
 // Mistakes. The handler leaves by longjmp, so that a test works with and without its own process (CK_FORK=no).

@@ -1180,7 +1180,6 @@ static void add_reading(Suite *suite)
 int main(void)
 {
     Suite *suite = suite_create("gradflow");
-
     TCase *stats = case_with_tape(suite, "statistics");
     tcase_add_test(stats, statistics_of_known_values);
     tcase_add_test(stats, denormal_values_count_and_are_not_taken_for_zero);
@@ -1206,5 +1205,5 @@ int main(void)
     tcase_add_test(shortcuts, a_shortcut_may_be_repeated_over_a_batch);
 
     add_reading(suite);
-    return run_suite(suite);
+    return suite_run(suite);
 }

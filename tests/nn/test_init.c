@@ -400,12 +400,9 @@ START_TEST(schemes_are_named)
 }
 END_TEST
 
-// ------------------------------------------------------------------------------------------------------------
-
 int main(void)
 {
     Suite *suite = suite_create("init");
-
     TCase *linear = case_with_tape(suite, "linear");
     tcase_add_test(linear, torch_draws_weight_and_bias_uniformly_in_one_over_the_root_of_n_in);
     tcase_add_test(linear, gpt2_draws_normally_with_0_02);
@@ -430,6 +427,5 @@ int main(void)
     tcase_add_test(trees, gpt2_scales_the_two_projections_of_a_block_only);
     tcase_add_loop_test(trees, one_seed_gives_one_network_and_another_seed_another, 0, INIT_COUNT);
     tcase_add_test(trees, schemes_are_named);
-
-    return run_suite(suite);
+    return suite_run(suite);
 }

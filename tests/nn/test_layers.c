@@ -623,12 +623,9 @@ START_TEST(a_mistake_in_a_module_is_reported_at_the_line_of_the_program)
 }
 END_TEST
 
-// ------------------------------------------------------------------------------------------------------------
-
 int main(void)
 {
     Suite *suite = suite_create("layers");
-
     TCase *linear = case_with_tape(suite, "linear and embedding");
     tcase_add_test(linear, linear_is_x_times_weight_transposed_plus_bias);
     tcase_add_test(linear, linear_without_bias_has_one_parameter);
@@ -664,6 +661,5 @@ int main(void)
     tcase_add_test(attention, forward_leaves_the_scope_as_it_was);
     tcase_add_test(attention, nodes_know_the_line_of_the_program_and_that_of_the_module);
     tcase_add_test(attention, a_mistake_in_a_module_is_reported_at_the_line_of_the_program);
-
-    return run_suite(suite);
+    return suite_run(suite);
 }

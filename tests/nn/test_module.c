@@ -327,12 +327,9 @@ START_TEST(all_gradients_are_forgotten)
 }
 END_TEST
 
-// ------------------------------------------------------------------------------------------------------------
-
 int main(void)
 {
     Suite *suite = suite_create("module");
-
     TCase *tree = case_with_tape(suite, "tree");
     tcase_add_test(tree, modules_are_walked_parents_first_and_named_by_their_path);
     tcase_add_test(tree, names_continue_below_a_named_root);
@@ -352,6 +349,5 @@ int main(void)
     tcase_add_test(parameters, a_module_may_have_any_number_of_parameters);
     tcase_add_test(parameters, all_gradients_are_forgotten);
     tcase_add_test(parameters, a_custom_module_works_like_the_others);
-
-    return run_suite(suite);
+    return suite_run(suite);
 }

@@ -396,7 +396,6 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("optimizer");
-
     TCase *sgd = case_with_tape(suite, "sgd");
     tcase_add_test(sgd, sgd_goes_against_the_gradient);
     tcase_add_test(sgd, sgd_leaves_what_has_no_gradient);
@@ -416,6 +415,5 @@ int main(void)
     tcase_add_test(clipping, clipping_leaves_gradients_below_the_norm);
     tcase_add_loop_test(clipping, norms_of_huge_and_tiny_gradients_are_right, 0, 2);
     tcase_add_test(clipping, without_gradients_the_norm_is_0);
-
-    return run_suite(suite);
+    return suite_run(suite);
 }

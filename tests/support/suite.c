@@ -1,6 +1,7 @@
 // suite.c: see suite.h.
 
 #include "tests/support/suite.h"
+#include "tensor/tensor.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,10 +19,30 @@ void suite_mark_point(const char *file, int line)
     }
 }
 
-TCase *case_create(const char *name)
+TCase *case_create(Suite *suite, const char *name)
 {
     TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, 300);
+    tcase_set_timeout(tcase, 600);
+    suite_add_tcase(suite, tcase);
+    return tcase;
+}
+
+Tape *tape;
+
+static void make_tape(void)
+{
+    tape = tape_create();
+}
+
+static void free_tape(void)
+{
+    tape_free(tape);
+}
+
+TCase *case_with_tape(Suite *suite, const char *name)
+{
+    TCase *tcase = case_create(suite, name);
+    tcase_add_checked_fixture(tcase, make_tape, free_tape);
     return tcase;
 }
 

@@ -34,8 +34,12 @@ bool memory_is_watched(void);
 void suite_mark_point(const char *file, int line);
 #define _mark_point(file, line) suite_mark_point(file, line)
 
-// A test case whose tests are ended after five minutes. That ends those that hang; it judges no speed, valgrind's included.
-TCase *case_create(const char *name);
+// Adds a test case to the suite. Its tests are ended after ten minutes: that ends those that hang; it judges no speed, valgrind's included.
+TCase *case_create(Suite *suite, const char *name);
+
+// The same, with a tape for each test, which is current when the test starts and freed after it.
+TCase *case_with_tape(Suite *suite, const char *name);
+extern struct Tape *tape;
 
 // Runs the suite, prints what failed and Check's own count, and frees it. Returns main's exit status.
 int suite_run(Suite *suite);

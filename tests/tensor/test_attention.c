@@ -9,18 +9,6 @@
 
 #include <math.h>
 
-static Tape *tape;
-
-static void make_tape(void)
-{
-    tape = tape_create();
-}
-
-static void free_tape(void)
-{
-    tape_free(tape);
-}
-
 // ------------------------------------------------------------------------------------------------------------
 // The definition, with the plain kernels: test_fast.c holds the fast ones against them
 
@@ -372,40 +360,22 @@ START_TEST(no_gradient_reaches_a_later_position)
 }
 END_TEST
 
-static TCase *with_tape(const char *name)
-{
-    TCase *tcase = case_create(name);
-    tcase_add_checked_fixture(tcase, make_tape, free_tape);
-    return tcase;
-}
-
-static TCase *definition_case(void)
-{
-    TCase *tcase = with_tape("definition");
-    tcase_add_loop_test(tcase, attention_is_the_weighted_mean_of_what_is_seen, 0, 2 * ATTENTIONS);
-    tcase_add_loop_test(tcase, fused_attention_equals_stepwise_attention_forward_and_backward, 0, 2 * ATTENTIONS);
-    tcase_add_test(tcase, a_position_does_not_see_later_ones);
-    tcase_add_test(tcase, a_single_position_attends_to_itself);
-    tcase_add_test(tcase, huge_scores_choose_one_position);
-    return tcase;
-}
-
-static TCase *sets_case(void)
-{
-    TCase *tcase = with_tape("both sets");
-    tcase_add_loop_test(tcase, weights_of_large_scores_keep_their_digits_in_backward, 0, SETS);
-    tcase_add_loop_test(tcase, a_score_of_minus_infinity_has_no_weight, 0, SETS);
-    tcase_add_loop_test(tcase, a_row_of_minus_infinity_is_nan, 0, SETS);
-    tcase_add_loop_test(tcase, no_number_comes_from_a_later_position, 0, SETS * PLACES);
-    tcase_add_loop_test(tcase, no_gradient_reaches_a_later_position, 0, SETS * PLACES);
-    return tcase;
-}
-
 int main(void)
 {
     kernels_choose("plain");
     Suite *suite = suite_create("attention");
-    suite_add_tcase(suite, definition_case());
-    suite_add_tcase(suite, sets_case());
+    TCase *definition = case_with_tape(suite, "definition");
+    tcase_add_loop_test(definition, attention_is_the_weighted_mean_of_what_is_seen, 0, 2 * ATTENTIONS);
+    tcase_add_loop_test(definition, fused_attention_equals_stepwise_attention_forward_and_backward, 0, 2 * ATTENTIONS);
+    tcase_add_test(definition, a_position_does_not_see_later_ones);
+    tcase_add_test(definition, a_single_position_attends_to_itself);
+    tcase_add_test(definition, huge_scores_choose_one_position);
+
+    TCase *sets = case_with_tape(suite, "both sets");
+    tcase_add_loop_test(sets, weights_of_large_scores_keep_their_digits_in_backward, 0, SETS);
+    tcase_add_loop_test(sets, a_score_of_minus_infinity_has_no_weight, 0, SETS);
+    tcase_add_loop_test(sets, a_row_of_minus_infinity_is_nan, 0, SETS);
+    tcase_add_loop_test(sets, no_number_comes_from_a_later_position, 0, SETS * PLACES);
+    tcase_add_loop_test(sets, no_gradient_reaches_a_later_position, 0, SETS * PLACES);
     return suite_run(suite);
 }

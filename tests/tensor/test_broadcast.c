@@ -301,12 +301,11 @@ END_TEST
 
 int main(void)
 {
-    TCase *tcase = case_create("broadcast");
+    Suite *suite = suite_create("broadcast");
+    TCase *tcase = case_create(suite, "broadcast");
     tcase_add_loop_test(tcase, all_pairs_up_to_3_dimensions_of_1_to_3, 0, OPERATIONS);
     tcase_add_loop_test(tcase, all_pairs_up_to_4_dimensions_of_1_or_2, 0, OPERATIONS);
     tcase_add_loop_test(tcase, some_pairs_of_uneven_sizes, 0, OPERATIONS);
     tcase_add_test(tcase, a_leaf_broadcast_against_itself_gets_both_gradients);
-    Suite *suite = suite_create("broadcast");
-    suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -10,16 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void make_tape(void)
-{
-    tape_create();
-}
-
-static void free_tape(void)
-{
-    tape_free(tape_current());
-}
-
 typedef struct Sizes {
     int B, T, n_head, D;
 } Sizes;
@@ -203,13 +193,10 @@ START_TEST(mistakes_are_reported)
 }
 END_TEST
 
-// ------------------------------------------------------------------------------------------------------------
-
 int main(void)
 {
     Suite *suite = suite_create("cache");
-    TCase *tcase = case_create("cache");
-    tcase_add_checked_fixture(tcase, make_tape, free_tape);
+    TCase *tcase = case_with_tape(suite, "cache");
     tcase_add_loop_test(tcase, positions_in_pieces_see_what_they_see_at_once, 0, 6 * SIZES_COUNT);
     tcase_add_loop_test(tcase, a_kept_key_of_an_infinite_score_has_no_weight, 0, 2);
     tcase_add_test(tcase, keys_and_values_lie_head_by_head);
@@ -217,6 +204,5 @@ int main(void)
     tcase_add_test(tcase, large_scores_do_not_overflow);
     tcase_add_test(tcase, rows_that_a_cache_has_can_be_selected);
     tcase_add_test(tcase, mistakes_are_reported);
-    suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -9,18 +9,6 @@
 
 #include <string.h>
 
-static Tape *tape;
-
-static void begin(void)
-{
-    tape = tape_create();
-}
-
-static void end(void)
-{
-    tape_free(tape);
-}
-
 // ------------------------------------------------------------------------------------------------------------
 // Does each operation declare what its backward reads? The gradient of input k changes with the values of input i, written over
 // between forward and backward, exactly if bit k of reads[i] is set.
@@ -332,11 +320,10 @@ START_TEST(the_library_tells_its_own_changes)
 }
 END_TEST
 
-static Suite *changed_suite(void)
+int main(void)
 {
     Suite *suite = suite_create("changed");
-    TCase *tcase = case_create("changed");
-    tcase_add_checked_fixture(tcase, begin, end);
+    TCase *tcase = case_with_tape(suite, "changed");
     tcase_add_test(tcase, operations_declare_what_their_backward_reads);
     tcase_add_test(tcase, a_parameter_changed_before_backward_is_a_mistake);
     tcase_add_test(tcase, a_parameter_changed_after_backward_is_none);
@@ -347,11 +334,5 @@ static Suite *changed_suite(void)
     tcase_add_test(tcase, an_operation_of_the_users_own_reads_all_unless_it_says_otherwise);
     tcase_add_test(tcase, a_checkpoint_sees_what_its_function_reads);
     tcase_add_test(tcase, the_library_tells_its_own_changes);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    return suite_run(changed_suite());
+    return suite_run(suite);
 }

@@ -52,5 +52,5 @@ int main(void)
     tcase_add_test(tcase, detach_has_the_values_and_passes_no_gradient);
     tcase_add_test(tcase, a_loss_that_is_detached_reaches_nothing);
     tcase_add_test(tcase, rmsnorm_divides_each_row_by_its_root_mean_square);
-    return run_suite(suite);
+    return suite_run(suite);
 }

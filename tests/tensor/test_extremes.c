@@ -20,18 +20,6 @@ static bool choose(int i)
     return i == 0 || vector_choose(engines[i]);
 }
 
-static Tape *tape;
-
-static void make_tape(void)
-{
-    tape = tape_create();
-}
-
-static void free_tape(void)
-{
-    tape_free(tape);
-}
-
 typedef struct Point {
     Tensor *(*function)(Tensor *x, Where where);
     float x, y, dx;
@@ -152,21 +140,14 @@ START_TEST(losses_of_huge_values)
 }
 END_TEST
 
-static Suite *extremes_suite(void)
+int main(void)
 {
     Suite *suite = suite_create("extremes");
-    TCase *tests = tcase_create("values");
-    tcase_add_checked_fixture(tests, make_tape, free_tape);
+    TCase *tests = case_with_tape(suite, "values");
     tcase_add_loop_test(tests, functions_of_one_value, 0, ENGINES);
     tcase_add_loop_test(tests, nan_stays_nan, 0, ENGINES);
     tcase_add_loop_test(tests, softmax_of_huge_scores, 0, ENGINES);
     tcase_add_loop_test(tests, layernorm_of_huge_and_of_denormal_rows, 0, ENGINES);
     tcase_add_loop_test(tests, losses_of_huge_values, 0, ENGINES);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void)
-{
-    return suite_run(extremes_suite());
+    return suite_run(suite);
 }

@@ -1,22 +1,10 @@
 // test_extremes_double.c: values and gradients at the ends of double's range: where the result is finite, so are all steps on the way to it.
 
 #include "tensor/tensor.h"
+#include "tests/support/suite.h"
 
-#include <check.h>
 #include <float.h>
 #include <math.h>
-
-static Tape *tape;
-
-static void make_tape(void)
-{
-    tape = tape_create();
-}
-
-static void free_tape(void)
-{
-    tape_free(tape);
-}
 
 typedef struct Point {
     Tensor *(*function)(Tensor *x, Where where);
@@ -100,16 +88,10 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("extremes_double");
-    TCase *tests = tcase_create("values");
-    tcase_add_checked_fixture(tests, make_tape, free_tape);
+    TCase *tests = case_with_tape(suite, "values");
     tcase_add_loop_test(tests, functions_of_one_value, 0, sizeof points / sizeof points[0]);
     tcase_add_test(tests, norms_of_huge_and_of_denormal_rows);
     tcase_add_test(tests, softmax_and_losses_of_huge_values);
     tcase_add_test(tests, arithmetic_of_huge_values);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

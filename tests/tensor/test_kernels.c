@@ -398,16 +398,6 @@ START_TEST(a_networks_gradient_is_the_same_with_both)
 }
 END_TEST
 
-static TCase *choice_case(void)
-{
-    TCase *tcase = case_create("choice");
-    tcase_add_test(tcase, the_environment_chooses_the_kernels);
-    tcase_add_test(tcase, without_a_setting_the_builds_default_is_used);
-    tcase_add_test(tcase, an_unknown_kernel_is_ignored);
-    tcase_add_test(tcase, kernels_are_chosen_by_name);
-    return tcase;
-}
-
 // oneDNN makes its code when first called; made here, on one thread, it is there in every test's process. The tests of the
 // choice come before: after this, kernels have been used.
 static void warm_up(void)
@@ -419,33 +409,27 @@ static void warm_up(void)
     }
 }
 
-static TCase *gemm_case(void)
-{
-    TCase *tcase = case_create("gemm");
-    tcase_add_unchecked_fixture(tcase, warm_up, NULL);
-    tcase_add_loop_test(tcase, small_products_are_the_sums_they_should_be, 0, SETS);
-    tcase_add_loop_test(tcase, larger_products_are_the_sums_they_should_be, 0, SETS);
-    tcase_add_loop_test(tcase, a_row_by_a_matrix_is_the_sums_it_should_be, 0, SETS);
-    tcase_add_loop_test(tcase, a_row_by_a_matrix_has_the_same_bits_on_any_threads, 0, SETS);
-    tcase_add_loop_test(tcase, a_product_on_one_thread_and_on_two, 0, SETS);
-    tcase_add_loop_test(tcase, a_row_times_weights_on_one_thread_and_on_two, 0, SETS);
-    tcase_add_loop_test(tcase, a_nan_goes_through_a_product, 0, SETS);
-    tcase_add_loop_test(tcase, the_same_product_twice_has_the_same_bits, 0, SETS);
-    return tcase;
-}
-
-static TCase *network_case(void)
-{
-    TCase *tcase = case_create("network");
-    tcase_add_test(tcase, a_networks_gradient_is_the_same_with_both);
-    return tcase;
-}
-
 int main(void)
 {
     Suite *suite = suite_create("kernels");
-    suite_add_tcase(suite, choice_case());
-    suite_add_tcase(suite, gemm_case());
-    suite_add_tcase(suite, network_case());
+    TCase *choice = case_create(suite, "choice");
+    tcase_add_test(choice, the_environment_chooses_the_kernels);
+    tcase_add_test(choice, without_a_setting_the_builds_default_is_used);
+    tcase_add_test(choice, an_unknown_kernel_is_ignored);
+    tcase_add_test(choice, kernels_are_chosen_by_name);
+
+    TCase *gemm = case_create(suite, "gemm");
+    tcase_add_unchecked_fixture(gemm, warm_up, NULL);
+    tcase_add_loop_test(gemm, small_products_are_the_sums_they_should_be, 0, SETS);
+    tcase_add_loop_test(gemm, larger_products_are_the_sums_they_should_be, 0, SETS);
+    tcase_add_loop_test(gemm, a_row_by_a_matrix_is_the_sums_it_should_be, 0, SETS);
+    tcase_add_loop_test(gemm, a_row_by_a_matrix_has_the_same_bits_on_any_threads, 0, SETS);
+    tcase_add_loop_test(gemm, a_product_on_one_thread_and_on_two, 0, SETS);
+    tcase_add_loop_test(gemm, a_row_times_weights_on_one_thread_and_on_two, 0, SETS);
+    tcase_add_loop_test(gemm, a_nan_goes_through_a_product, 0, SETS);
+    tcase_add_loop_test(gemm, the_same_product_twice_has_the_same_bits, 0, SETS);
+
+    TCase *network = case_create(suite, "network");
+    tcase_add_test(network, a_networks_gradient_is_the_same_with_both);
     return suite_run(suite);
 }

@@ -7,18 +7,6 @@
 #include "tests/support/near.h"
 #include "tests/support/suite.h"
 
-static Tape *tape;
-
-static void make_tape(void)
-{
-    tape = tape_create();
-}
-
-static void free_tape(void)
-{
-    tape_free(tape);
-}
-
 // A sum of K products of float32 is off by at most about K units of the sum of their sizes, whatever its order; the sizes
 // here are near 1, so sums grow with sqrt(K) and this leaves room for cancellation.
 static double tolerance_of(int K)
@@ -173,25 +161,12 @@ START_TEST(linear_is_x_times_the_weight_transposed_plus_bias)
 }
 END_TEST
 
-static TCase *with_tape(const char *name)
-{
-    TCase *tcase = case_create(name);
-    tcase_add_checked_fixture(tcase, make_tape, free_tape);
-    return tcase;
-}
-
-static TCase *product_case(void)
-{
-    TCase *tcase = with_tape("products");
-    tcase_add_loop_test(tcase, matmul_is_the_sum_of_products_forward_and_backward, 0, PRODUCTS);
-    tcase_add_test(tcase, linear_is_x_times_the_weight_transposed_plus_bias);
-    return tcase;
-}
-
 int main(void)
 {
     kernels_choose("plain");
     Suite *suite = suite_create("matmul");
-    suite_add_tcase(suite, product_case());
+    TCase *product = case_with_tape(suite, "products");
+    tcase_add_loop_test(product, matmul_is_the_sum_of_products_forward_and_backward, 0, PRODUCTS);
+    tcase_add_test(product, linear_is_x_times_the_weight_transposed_plus_bias);
     return suite_run(suite);
 }

@@ -654,64 +654,43 @@ START_TEST(a_write_past_a_block_that_was_handed_back_once_would_be_caught)
 }
 END_TEST
 
-static TCase *steady_case(void)
-{
-    TCase *tcase = case_create("steady step");
-    tcase_add_test(tcase, from_the_third_step_on_nothing_is_requested);
-    tcase_add_test(tcase, steps_of_various_shapes_request_nothing_once_each_has_been_there);
-    tcase_add_test(tcase, a_steady_step_does_not_call_malloc);
-    tcase_add_test(tcase, a_steady_round_without_recording_does_not_call_malloc);
-    tcase_add_test(tcase, every_request_is_counted);
-    tcase_add_test(tcase, everything_is_given_back);
-    tcase_add_test(tcase, memory_allocate_gives_the_requested_size);
-    tcase_add_test(tcase, a_list_grows_and_keeps_what_is_in_it);
-    return tcase;
-}
-
-static TCase *gradient_case(void)
-{
-    TCase *tcase = case_create("gradients");
-    tcase_add_test(tcase, backward_reuses_the_gradients_it_has_passed);
-    tcase_add_test(tcase, repeated_backward_takes_no_more_memory);
-    tcase_add_test(tcase, a_reshape_takes_no_memory_for_its_values);
-    return tcase;
-}
-
-static TCase *arena_case(void)
-{
-    TCase *tcase = case_create("arena");
-    tcase_add_test(tcase, blocks_are_aligned_to_64_bytes);
-    tcase_add_test(tcase, a_tensors_values_are_aligned_to_64_bytes);
-    tcase_add_test(tcase, blocks_do_not_overlap);
-    tcase_add_test(tcase, after_a_reset_the_same_requests_get_the_same_blocks);
-    tcase_add_test(tcase, a_request_larger_than_any_chunk_is_served);
-    tcase_add_test(tcase, many_small_blocks_take_few_requests);
-    tcase_add_test(tcase, a_block_handed_back_serves_the_next_request_of_its_size);
-    tcase_add_test(tcase, a_much_larger_block_handed_back_serves_smaller_requests);
-    tcase_add_test(tcase, many_blocks_of_many_sizes_do_not_overlap_when_handed_back_and_forth);
-    tcase_add_test(tcase, a_reset_forgets_the_blocks_handed_back);
-    tcase_add_test(tcase, a_freed_arena_can_be_used_again);
-    tcase_add_test(tcase, a_request_for_0_bytes_gets_its_own_block);
-    return tcase;
-}
-
-static TCase *sanitizer_case(void)
-{
-    TCase *tcase = case_create("address sanitizer");
-    tcase_add_test(tcase, a_write_past_a_block_would_be_caught);
-    tcase_add_test(tcase, a_use_after_the_reset_would_be_caught);
-    tcase_add_test(tcase, a_write_past_a_block_that_was_handed_back_once_would_be_caught);
-    return tcase;
-}
-
 // The plain kernels ask for nothing themselves; what oneDNN does inside is its own business.
 int main(void)
 {
     kernels_choose("plain");
     Suite *suite = suite_create("memory");
-    suite_add_tcase(suite, steady_case());
-    suite_add_tcase(suite, gradient_case());
-    suite_add_tcase(suite, arena_case());
-    suite_add_tcase(suite, sanitizer_case());
+    TCase *steady = case_create(suite, "steady step");
+    tcase_add_test(steady, from_the_third_step_on_nothing_is_requested);
+    tcase_add_test(steady, steps_of_various_shapes_request_nothing_once_each_has_been_there);
+    tcase_add_test(steady, a_steady_step_does_not_call_malloc);
+    tcase_add_test(steady, a_steady_round_without_recording_does_not_call_malloc);
+    tcase_add_test(steady, every_request_is_counted);
+    tcase_add_test(steady, everything_is_given_back);
+    tcase_add_test(steady, memory_allocate_gives_the_requested_size);
+    tcase_add_test(steady, a_list_grows_and_keeps_what_is_in_it);
+
+    TCase *gradient = case_create(suite, "gradients");
+    tcase_add_test(gradient, backward_reuses_the_gradients_it_has_passed);
+    tcase_add_test(gradient, repeated_backward_takes_no_more_memory);
+    tcase_add_test(gradient, a_reshape_takes_no_memory_for_its_values);
+
+    TCase *arena = case_create(suite, "arena");
+    tcase_add_test(arena, blocks_are_aligned_to_64_bytes);
+    tcase_add_test(arena, a_tensors_values_are_aligned_to_64_bytes);
+    tcase_add_test(arena, blocks_do_not_overlap);
+    tcase_add_test(arena, after_a_reset_the_same_requests_get_the_same_blocks);
+    tcase_add_test(arena, a_request_larger_than_any_chunk_is_served);
+    tcase_add_test(arena, many_small_blocks_take_few_requests);
+    tcase_add_test(arena, a_block_handed_back_serves_the_next_request_of_its_size);
+    tcase_add_test(arena, a_much_larger_block_handed_back_serves_smaller_requests);
+    tcase_add_test(arena, many_blocks_of_many_sizes_do_not_overlap_when_handed_back_and_forth);
+    tcase_add_test(arena, a_reset_forgets_the_blocks_handed_back);
+    tcase_add_test(arena, a_freed_arena_can_be_used_again);
+    tcase_add_test(arena, a_request_for_0_bytes_gets_its_own_block);
+
+    TCase *sanitizer = case_create(suite, "address sanitizer");
+    tcase_add_test(sanitizer, a_write_past_a_block_would_be_caught);
+    tcase_add_test(sanitizer, a_use_after_the_reset_would_be_caught);
+    tcase_add_test(sanitizer, a_write_past_a_block_that_was_handed_back_once_would_be_caught);
     return suite_run(suite);
 }

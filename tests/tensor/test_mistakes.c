@@ -19,19 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static Tape *tape;
-static Random generator;
-
-static void make_tape(void)
-{
-    tape = tape_create();
-    random_seed(&generator, 1);
-}
-
-static void free_tape(void)
-{
-    tape_free(tape);
-}
+static Random generator = {.next = 0};
 
 // ------------------------------------------------------------------------------------------------------------
 // Shapes that do not fit
@@ -771,103 +759,70 @@ START_TEST(a_mistake_aborts_so_that_a_debugger_stops)
 }
 END_TEST
 
-static TCase *with_tape(const char *name)
-{
-    TCase *tcase = case_create(name);
-    tcase_add_checked_fixture(tcase, make_tape, free_tape);
-    return tcase;
-}
-
-static TCase *shape_case(void)
-{
-    TCase *tcase = with_tape("shapes");
-    tcase_add_test(tcase, matmul_says_which_inner_sizes_differ);
-    tcase_add_test(tcase, matmul_wants_matrices);
-    tcase_add_test(tcase, matmul_wants_as_many_matrices_on_both_sides);
-    tcase_add_test(tcase, arithmetic_says_which_sizes_do_not_broadcast);
-    tcase_add_test(tcase, linear_says_what_the_weight_takes);
-    tcase_add_test(tcase, linear_says_which_bias_it_wants);
-    tcase_add_test(tcase, layernorm_says_which_weight_and_bias_it_wants);
-    tcase_add_test(tcase, attention_says_what_it_takes);
-    tcase_add_test(tcase, attention_takes_no_absurd_number_of_heads);
-    tcase_add_test(tcase, the_causal_mask_wants_as_many_rows_as_columns);
-    tcase_add_test(tcase, reshape_says_how_many_values_there_are);
-    tcase_add_test(tcase, slice_says_what_the_axis_has);
-    tcase_add_test(tcase, split_wants_equal_parts);
-    tcase_add_test(tcase, concat_says_which_part_differs);
-    tcase_add_test(tcase, an_axis_outside_is_reported_with_those_there_are);
-    tcase_add_test(tcase, a_scalar_has_no_axis);
-    tcase_add_test(tcase, numbers_must_be_within_range);
-    tcase_add_test(tcase, mse_loss_wants_equal_shapes);
-    return tcase;
-}
-
-static TCase *range_case(void)
-{
-    TCase *tcase = with_tape("ranges");
-    tcase_add_test(tcase, embedding_says_which_id_has_no_row);
-    tcase_add_test(tcase, cross_entropy_says_which_target_has_no_logit);
-    tcase_add_test(tcase, dropout_wants_a_probability_below_1);
-    tcase_add_test(tcase, a_size_below_1_makes_no_tensor);
-    tcase_add_test(tcase, a_tensor_has_4_dimensions_at_most);
-    tcase_add_test(tcase, a_product_of_sizes_beyond_any_memory_is_reported);
-    tcase_add_test(tcase, item_wants_a_tensor_of_one_value);
-    return tcase;
-}
-
-static TCase *backward_case(void)
-{
-    TCase *tcase = with_tape("backward");
-    tcase_add_test(tcase, backward_wants_one_number);
-    tcase_add_test(tcase, backward_wants_something_computed);
-    tcase_add_test(tcase, backward_wants_something_that_wants_it);
-    tcase_add_test(tcase, backward_of_nothing_is_reported);
-    tcase_add_test(tcase, only_a_leaf_can_require_a_gradient);
-    return tcase;
-}
-
-static TCase *lifetime_case(void)
-{
-    TCase *tcase = with_tape("lifetimes");
-    tcase_add_test(tcase, a_tensor_used_after_the_reset_is_recognised);
-    tcase_add_test(tcase, a_tensor_of_the_round_before_is_recognised);
-    tcase_add_test(tcase, a_dead_tensor_is_not_read_or_changed);
-    tcase_add_test(tcase, zero_grad_of_a_dead_tensor_writes_nothing);
-    tcase_add_test(tcase, a_null_input_is_reported_with_its_place);
-    tcase_add_test(tcase, null_numbers_are_reported);
-    tcase_add_test(tcase, threads_are_at_least_one);
-    tcase_add_test(tcase, a_null_tensor_has_no_value_and_no_name);
-    tcase_add_test(tcase, a_tensor_of_another_tape_is_reported);
-    tcase_add_test(tcase, without_a_tape_nothing_is_computed);
-    tcase_add_test(tcase, a_label_without_a_tape_is_reported);
-    tcase_add_test(tcase, no_grad_end_without_begin_is_reported);
-    tcase_add_test(tcase, what_belongs_to_a_tape_is_not_freed_by_hand);
-    return tcase;
-}
-
-static TCase *handler_case(void)
-{
-    TCase *tcase = with_tape("handlers");
-    tcase_add_test(tcase, the_module_that_was_computing_is_named);
-    tcase_add_test(tcase, after_a_mistake_the_tape_still_works);
-    tcase_add_test(tcase, the_handler_before_is_given_back);
-    tcase_add_test(tcase, refused_memory_is_reported_to_the_handler);
-    tcase_add_test(tcase, an_interrupt_comes_at_the_next_operation_or_backward_step);
-    tcase_add_test(tcase, memory_kept_for_kernels_is_forgotten_when_more_is_refused);
-    tcase_add_test(tcase, by_default_a_mistake_is_printed_and_aborts);
-    tcase_add_test(tcase, by_default_refused_memory_is_printed_and_exits_with_1);
-    tcase_add_test(tcase, a_handler_that_returns_ends_the_program);
-    tcase_add_test_raise_signal(tcase, a_mistake_aborts_so_that_a_debugger_stops, SIGABRT);
-    return tcase;
-}
-
 int main(void)
 {
     Suite *suite = suite_create("mistakes");
-    suite_add_tcase(suite, shape_case());
-    suite_add_tcase(suite, range_case());
-    suite_add_tcase(suite, backward_case());
-    suite_add_tcase(suite, lifetime_case());
-    suite_add_tcase(suite, handler_case());
+    TCase *shape = case_with_tape(suite, "shapes");
+    tcase_add_test(shape, matmul_says_which_inner_sizes_differ);
+    tcase_add_test(shape, matmul_wants_matrices);
+    tcase_add_test(shape, matmul_wants_as_many_matrices_on_both_sides);
+    tcase_add_test(shape, arithmetic_says_which_sizes_do_not_broadcast);
+    tcase_add_test(shape, linear_says_what_the_weight_takes);
+    tcase_add_test(shape, linear_says_which_bias_it_wants);
+    tcase_add_test(shape, layernorm_says_which_weight_and_bias_it_wants);
+    tcase_add_test(shape, attention_says_what_it_takes);
+    tcase_add_test(shape, attention_takes_no_absurd_number_of_heads);
+    tcase_add_test(shape, the_causal_mask_wants_as_many_rows_as_columns);
+    tcase_add_test(shape, reshape_says_how_many_values_there_are);
+    tcase_add_test(shape, slice_says_what_the_axis_has);
+    tcase_add_test(shape, split_wants_equal_parts);
+    tcase_add_test(shape, concat_says_which_part_differs);
+    tcase_add_test(shape, an_axis_outside_is_reported_with_those_there_are);
+    tcase_add_test(shape, a_scalar_has_no_axis);
+    tcase_add_test(shape, numbers_must_be_within_range);
+    tcase_add_test(shape, mse_loss_wants_equal_shapes);
+
+    TCase *range = case_with_tape(suite, "ranges");
+    tcase_add_test(range, embedding_says_which_id_has_no_row);
+    tcase_add_test(range, cross_entropy_says_which_target_has_no_logit);
+    tcase_add_test(range, dropout_wants_a_probability_below_1);
+    tcase_add_test(range, a_size_below_1_makes_no_tensor);
+    tcase_add_test(range, a_tensor_has_4_dimensions_at_most);
+    tcase_add_test(range, a_product_of_sizes_beyond_any_memory_is_reported);
+    tcase_add_test(range, item_wants_a_tensor_of_one_value);
+
+    TCase *backward = case_with_tape(suite, "backward");
+    tcase_add_test(backward, backward_wants_one_number);
+    tcase_add_test(backward, backward_wants_something_computed);
+    tcase_add_test(backward, backward_wants_something_that_wants_it);
+    tcase_add_test(backward, backward_of_nothing_is_reported);
+    tcase_add_test(backward, only_a_leaf_can_require_a_gradient);
+
+    TCase *lifetime = case_with_tape(suite, "lifetimes");
+    tcase_add_test(lifetime, a_tensor_used_after_the_reset_is_recognised);
+    tcase_add_test(lifetime, a_tensor_of_the_round_before_is_recognised);
+    tcase_add_test(lifetime, a_dead_tensor_is_not_read_or_changed);
+    tcase_add_test(lifetime, zero_grad_of_a_dead_tensor_writes_nothing);
+    tcase_add_test(lifetime, a_null_input_is_reported_with_its_place);
+    tcase_add_test(lifetime, null_numbers_are_reported);
+    tcase_add_test(lifetime, threads_are_at_least_one);
+    tcase_add_test(lifetime, a_null_tensor_has_no_value_and_no_name);
+    tcase_add_test(lifetime, a_tensor_of_another_tape_is_reported);
+    tcase_add_test(lifetime, without_a_tape_nothing_is_computed);
+    tcase_add_test(lifetime, a_label_without_a_tape_is_reported);
+    tcase_add_test(lifetime, no_grad_end_without_begin_is_reported);
+    tcase_add_test(lifetime, what_belongs_to_a_tape_is_not_freed_by_hand);
+
+    TCase *handler = case_with_tape(suite, "handlers");
+    tcase_add_test(handler, the_module_that_was_computing_is_named);
+    tcase_add_test(handler, after_a_mistake_the_tape_still_works);
+    tcase_add_test(handler, the_handler_before_is_given_back);
+    tcase_add_test(handler, refused_memory_is_reported_to_the_handler);
+    tcase_add_test(handler, an_interrupt_comes_at_the_next_operation_or_backward_step);
+    tcase_add_test(handler, memory_kept_for_kernels_is_forgotten_when_more_is_refused);
+    tcase_add_test(handler, by_default_a_mistake_is_printed_and_aborts);
+    tcase_add_test(handler, by_default_refused_memory_is_printed_and_exits_with_1);
+    tcase_add_test(handler, a_handler_that_returns_ends_the_program);
+    tcase_add_test_raise_signal(handler, a_mistake_aborts_so_that_a_debugger_stops, SIGABRT);
     return suite_run(suite);
 }

@@ -89,10 +89,10 @@ START_TEST(nothing_else_in_the_library_prints_or_reads_numbers)
 }
 END_TEST
 
-static Suite *number_suite(void)
+int main(void)
 {
     Suite *suite = suite_create("tensor/number");
-    TCase *tcase = case_create("comma");
+    TCase *tcase = case_create(suite, "comma");
     tcase_add_checked_fixture(tcase, enter, leave);
     tcase_add_test(tcase, the_locale_has_a_comma);
     tcase_add_test(tcase, numbers_are_written_with_a_point);
@@ -100,11 +100,5 @@ static Suite *number_suite(void)
     tcase_add_test(tcase, the_program_keeps_its_locale);
     tcase_add_test(tcase, messages_have_a_point);
     tcase_add_test(tcase, nothing_else_in_the_library_prints_or_reads_numbers);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    return suite_run(number_suite());
+    return suite_run(suite);
 }

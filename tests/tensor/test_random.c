@@ -282,44 +282,28 @@ START_TEST(zero_numbers_draw_nothing)
 }
 END_TEST
 
-static TCase *stream_case(void)
-{
-    TCase *tcase = case_create("stream");
-    tcase_add_test(tcase, the_raw_stream_is_mt19937);
-    tcase_add_test(tcase, the_raw_stream_begins_as_published);
-    tcase_add_test(tcase, of_a_seed_the_low_32_bits_count);
-    tcase_add_test(tcase, seeding_again_starts_again);
-    tcase_add_test(tcase, two_seeds_give_two_streams);
-    tcase_add_test(tcase, a_double_is_made_of_two_draws_high_word_first);
-    return tcase;
-}
-
-static TCase *torch_case(void)
-{
-    TCase *tcase = case_create("torch");
-    tcase_add_loop_test(tcase, each_call_draws_what_torch_draws, 0, GOLDEN_SEEDS * GOLDEN_DRAWS);
-    tcase_add_loop_test(tcase, a_bias_is_drawn_after_its_weight, 0, GOLDEN_SEEDS);
-    tcase_add_loop_test(tcase, a_sequence_of_calls_draws_what_torch_draws, 0, GOLDEN_SEEDS);
-    tcase_add_loop_test(tcase, dropout_keeps_what_torch_keeps, 0, GOLDEN_SEEDS * GOLDEN_DROPOUTS);
-    tcase_add_test(tcase, rand_and_randn_fill_tensors_from_the_same_stream);
-    return tcase;
-}
-
-static TCase *statistics_case(void)
-{
-    TCase *tcase = case_create("statistics");
-    tcase_add_test(tcase, uniform_numbers_lie_between_low_and_high);
-    tcase_add_test(tcase, normal_numbers_have_the_given_mean_and_deviation);
-    tcase_add_test(tcase, few_normal_numbers_take_mean_and_deviation_too);
-    tcase_add_test(tcase, zero_numbers_draw_nothing);
-    return tcase;
-}
-
 int main(void)
 {
     Suite *suite = suite_create("random");
-    suite_add_tcase(suite, stream_case());
-    suite_add_tcase(suite, torch_case());
-    suite_add_tcase(suite, statistics_case());
+    TCase *stream = case_create(suite, "stream");
+    tcase_add_test(stream, the_raw_stream_is_mt19937);
+    tcase_add_test(stream, the_raw_stream_begins_as_published);
+    tcase_add_test(stream, of_a_seed_the_low_32_bits_count);
+    tcase_add_test(stream, seeding_again_starts_again);
+    tcase_add_test(stream, two_seeds_give_two_streams);
+    tcase_add_test(stream, a_double_is_made_of_two_draws_high_word_first);
+
+    TCase *torch = case_create(suite, "torch");
+    tcase_add_loop_test(torch, each_call_draws_what_torch_draws, 0, GOLDEN_SEEDS * GOLDEN_DRAWS);
+    tcase_add_loop_test(torch, a_bias_is_drawn_after_its_weight, 0, GOLDEN_SEEDS);
+    tcase_add_loop_test(torch, a_sequence_of_calls_draws_what_torch_draws, 0, GOLDEN_SEEDS);
+    tcase_add_loop_test(torch, dropout_keeps_what_torch_keeps, 0, GOLDEN_SEEDS * GOLDEN_DROPOUTS);
+    tcase_add_test(torch, rand_and_randn_fill_tensors_from_the_same_stream);
+
+    TCase *statistics = case_create(suite, "statistics");
+    tcase_add_test(statistics, uniform_numbers_lie_between_low_and_high);
+    tcase_add_test(statistics, normal_numbers_have_the_given_mean_and_deviation);
+    tcase_add_test(statistics, few_normal_numbers_take_mean_and_deviation_too);
+    tcase_add_test(statistics, zero_numbers_draw_nothing);
     return suite_run(suite);
 }

@@ -7,18 +7,6 @@
 
 #include <stdio.h>
 
-static Tape *tape;
-
-static void make_tape(void)
-{
-    tape = tape_create();
-}
-
-static void free_tape(void)
-{
-    tape_free(tape);
-}
-
 enum { COUNT_MAX = 256 };
 
 static void assert_shape(const Tensor *y, Shape expected)
@@ -403,64 +391,36 @@ START_TEST(a_long_sum_loses_no_digits)
 }
 END_TEST
 
-static TCase *with_tape(const char *name)
-{
-    TCase *tcase = case_create(name);
-    tcase_add_checked_fixture(tcase, make_tape, free_tape);
-    return tcase;
-}
-
-static TCase *making_case(void)
-{
-    TCase *tcase = with_tape("shapes and leaves");
-    tcase_add_test(tcase, a_shape_counts_its_values);
-    tcase_add_test(tcase, shapes_are_equal_if_all_sizes_are);
-    tcase_add_test(tcase, a_shape_as_text);
-    tcase_add_test(tcase, leaves_hold_what_they_are_made_of);
-    tcase_add_test(tcase, a_literal_may_stand_in_the_call);
-    return tcase;
-}
-
-static TCase *move_case(void)
-{
-    TCase *tcase = with_tape("transpose and reshape");
-    tcase_add_loop_test(tcase, transpose_exchanges_any_two_axes, 0, 5);
-    tcase_add_test(tcase, transposing_twice_gives_back_the_values);
-    tcase_add_test(tcase, reshape_keeps_values_and_order);
-    tcase_add_test(tcase, one_value_takes_any_number_of_dimensions);
-    tcase_add_test(tcase, two_views_of_a_tensor_add_their_gradients);
-    return tcase;
-}
-
-static TCase *cut_case(void)
-{
-    TCase *tcase = with_tape("slice, concat and split");
-    tcase_add_loop_test(tcase, slice_takes_any_part_of_any_axis, 0, 4);
-    tcase_add_test(tcase, overlapping_slices_add_their_gradients);
-    tcase_add_test(tcase, what_split_cuts_concat_joins);
-    tcase_add_test(tcase, concat_joins_parts_in_order);
-    tcase_add_test(tcase, one_part_is_joined_to_itself);
-    tcase_add_test(tcase, a_part_used_twice_gets_both_gradients);
-    tcase_add_test(tcase, split_records_a_slice_for_each_part);
-    return tcase;
-}
-
-static TCase *sum_case(void)
-{
-    TCase *tcase = with_tape("sums and means");
-    tcase_add_loop_test(tcase, sums_and_means_run_along_any_axis, 0, 5);
-    tcase_add_test(tcase, an_axis_may_be_counted_from_the_end);
-    tcase_add_test(tcase, the_sum_and_mean_of_everything_are_scalars);
-    tcase_add_test(tcase, a_long_sum_loses_no_digits);
-    return tcase;
-}
-
 int main(void)
 {
     Suite *suite = suite_create("shape");
-    suite_add_tcase(suite, making_case());
-    suite_add_tcase(suite, move_case());
-    suite_add_tcase(suite, cut_case());
-    suite_add_tcase(suite, sum_case());
+    TCase *making = case_with_tape(suite, "shapes and leaves");
+    tcase_add_test(making, a_shape_counts_its_values);
+    tcase_add_test(making, shapes_are_equal_if_all_sizes_are);
+    tcase_add_test(making, a_shape_as_text);
+    tcase_add_test(making, leaves_hold_what_they_are_made_of);
+    tcase_add_test(making, a_literal_may_stand_in_the_call);
+
+    TCase *move = case_with_tape(suite, "transpose and reshape");
+    tcase_add_loop_test(move, transpose_exchanges_any_two_axes, 0, 5);
+    tcase_add_test(move, transposing_twice_gives_back_the_values);
+    tcase_add_test(move, reshape_keeps_values_and_order);
+    tcase_add_test(move, one_value_takes_any_number_of_dimensions);
+    tcase_add_test(move, two_views_of_a_tensor_add_their_gradients);
+
+    TCase *cut = case_with_tape(suite, "slice, concat and split");
+    tcase_add_loop_test(cut, slice_takes_any_part_of_any_axis, 0, 4);
+    tcase_add_test(cut, overlapping_slices_add_their_gradients);
+    tcase_add_test(cut, what_split_cuts_concat_joins);
+    tcase_add_test(cut, concat_joins_parts_in_order);
+    tcase_add_test(cut, one_part_is_joined_to_itself);
+    tcase_add_test(cut, a_part_used_twice_gets_both_gradients);
+    tcase_add_test(cut, split_records_a_slice_for_each_part);
+
+    TCase *sum = case_with_tape(suite, "sums and means");
+    tcase_add_loop_test(sum, sums_and_means_run_along_any_axis, 0, 5);
+    tcase_add_test(sum, an_axis_may_be_counted_from_the_end);
+    tcase_add_test(sum, the_sum_and_mean_of_everything_are_scalars);
+    tcase_add_test(sum, a_long_sum_loses_no_digits);
     return suite_run(suite);
 }

@@ -8,18 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static Tape *tape;
-
-static void make_tape(void)
-{
-    tape = tape_create();
-}
-
-static void free_tape(void)
-{
-    tape_free(tape);
-}
-
 static Tensor *wanted(Shape shape, double value)
 {
     Tensor *leaf = tensor_full(shape, value);
@@ -786,118 +774,70 @@ START_TEST(only_additions_are_shortcuts)
 }
 END_TEST
 
-static TCase *with_tape(const char *name)
-{
-    TCase *tcase = case_create(name);
-    tcase_add_checked_fixture(tcase, make_tape, free_tape);
-    return tcase;
-}
-
-static TCase *use_case(void)
-{
-    TCase *tcase = with_tape("used twice");
-    tcase_add_test(tcase, gradient_of_a_tensor_used_twice_is_the_sum);
-    tcase_add_test(tcase, gradient_through_a_diamond_is_the_sum_of_both_ways);
-    tcase_add_test(tcase, every_use_is_walked_before_the_node_that_made_it);
-    tcase_add_test(tcase, a_tensor_times_itself_as_a_matrix);
-    return tcase;
-}
-
-static TCase *backward_case(void)
-{
-    TCase *tcase = with_tape("backward");
-    tcase_add_test(tcase, a_second_backward_adds_up_in_leaves_and_starts_afresh_in_between);
-    tcase_add_test(tcase, zero_grad_forgets_what_was_added_up);
-    tcase_add_test(tcase, a_parameters_forgotten_gradient_comes_back_in_the_same_place);
-    tcase_add_test(tcase, only_retained_gradients_are_there_after_backward);
-    tcase_add_test(tcase, a_retained_gradient_is_not_written_over_by_later_ones);
-    tcase_add_test(tcase, backward_from_an_earlier_tensor_leaves_the_later_ones_alone);
-    tcase_add_test(tcase, backward_from_takes_a_gradient_of_the_tensors_shape);
-    tcase_add_test(tcase, backward_from_takes_the_tensors_own_retained_gradient);
-    tcase_add_test(tcase, the_loss_may_have_one_value_in_any_number_of_dimensions);
-    tcase_add_test(tcase, leaves_that_want_no_gradient_get_none);
-    tcase_add_test(tcase, a_parameter_outlives_the_tape_and_adds_up_over_rounds);
-    tcase_add_test(tcase, freeing_no_parameter_is_fine);
-    return tcase;
-}
-
-static TCase *record_case(void)
-{
-    TCase *tcase = with_tape("recording");
-    tcase_add_test(tcase, an_operation_is_recorded_with_all_that_is_known_of_it);
-    tcase_add_test(tcase, a_leaf_knows_the_line_that_made_it);
-    tcase_add_test(tcase, the_tape_keeps_the_order_of_recording);
-    tcase_add_test(tcase, inside_no_grad_nothing_is_recorded);
-    tcase_add_test(tcase, no_grad_nests);
-    tcase_add_test(tcase, no_gradient_flows_through_what_no_grad_made);
-    tcase_add_test(tcase, no_grad_computes_the_same_values);
-    return tcase;
-}
-
-static TCase *observer_case(void)
-{
-    TCase *tcase = with_tape("observer");
-    tcase_add_test(tcase, nodes_are_dispatched_from_the_last_to_the_first);
-    tcase_add_test(tcase, nodes_that_the_loss_does_not_depend_on_are_not_walked);
-    tcase_add_test(tcase, nodes_that_lead_to_no_wanted_gradient_are_not_walked);
-    tcase_add_test(tcase, observers_are_called_in_order_and_nest);
-    tcase_add_test(tcase, tape_observe_has_one_observer_beside_the_others);
-    tcase_add_test(tcase, an_observer_that_was_removed_sees_nothing);
-    return tcase;
-}
-
-static TCase *name_case(void)
-{
-    TCase *tcase = with_tape("names");
-    tcase_add_test(tcase, a_name_is_scope_and_label);
-    tcase_add_test(tcase, a_parameters_name_is_given_at_birth);
-    tcase_add_test(tcase, a_name_too_long_is_cut_and_ends);
-    tcase_add_test(tcase, scopes_nest_by_putting_back_the_one_before);
-    return tcase;
-}
-
-static TCase *reset_case(void)
-{
-    TCase *tcase = with_tape("reset");
-    tcase_add_test(tcase, reset_takes_back_tensors_nodes_and_scope);
-    tcase_add_test(tcase, after_a_reset_recording_starts_again);
-    tcase_add_test(tcase, no_grad_stays_open_over_a_reset);
-    return tcase;
-}
-
-static TCase *tapes_case(void)
-{
-    TCase *tcase = with_tape("tapes and threads");
-    tcase_add_loop_test(tcase, a_long_chain_is_walked_without_recursion, 0, 2);
-    tcase_add_test(tcase, a_new_tape_is_the_current_one);
-    tcase_add_test(tcase, freeing_the_current_tape_leaves_none);
-    tcase_add_test(tcase, two_tapes_record_apart);
-    tcase_add_test(tcase, both_tapes_use_the_same_parameter);
-    tcase_add_test(tcase, two_threads_work_each_on_its_own_tape);
-    return tcase;
-}
-
-static TCase *shortcut_case(void)
-{
-    TCase *tcase = with_tape("shortcuts");
-    tcase_add_test(tcase, an_addition_of_x_and_something_made_of_x_is_a_shortcut);
-    tcase_add_test(tcase, a_shortcut_may_start_at_a_computed_tensor);
-    tcase_add_test(tcase, a_shortcut_may_go_around_a_single_operation);
-    tcase_add_test(tcase, other_additions_are_not_shortcuts);
-    tcase_add_test(tcase, only_additions_are_shortcuts);
-    return tcase;
-}
-
 int main(void)
 {
     Suite *suite = suite_create("tape");
-    suite_add_tcase(suite, use_case());
-    suite_add_tcase(suite, backward_case());
-    suite_add_tcase(suite, record_case());
-    suite_add_tcase(suite, observer_case());
-    suite_add_tcase(suite, name_case());
-    suite_add_tcase(suite, reset_case());
-    suite_add_tcase(suite, tapes_case());
-    suite_add_tcase(suite, shortcut_case());
+    TCase *use = case_with_tape(suite, "used twice");
+    tcase_add_test(use, gradient_of_a_tensor_used_twice_is_the_sum);
+    tcase_add_test(use, gradient_through_a_diamond_is_the_sum_of_both_ways);
+    tcase_add_test(use, every_use_is_walked_before_the_node_that_made_it);
+    tcase_add_test(use, a_tensor_times_itself_as_a_matrix);
+
+    TCase *backward = case_with_tape(suite, "backward");
+    tcase_add_test(backward, a_second_backward_adds_up_in_leaves_and_starts_afresh_in_between);
+    tcase_add_test(backward, zero_grad_forgets_what_was_added_up);
+    tcase_add_test(backward, a_parameters_forgotten_gradient_comes_back_in_the_same_place);
+    tcase_add_test(backward, only_retained_gradients_are_there_after_backward);
+    tcase_add_test(backward, a_retained_gradient_is_not_written_over_by_later_ones);
+    tcase_add_test(backward, backward_from_an_earlier_tensor_leaves_the_later_ones_alone);
+    tcase_add_test(backward, backward_from_takes_a_gradient_of_the_tensors_shape);
+    tcase_add_test(backward, backward_from_takes_the_tensors_own_retained_gradient);
+    tcase_add_test(backward, the_loss_may_have_one_value_in_any_number_of_dimensions);
+    tcase_add_test(backward, leaves_that_want_no_gradient_get_none);
+    tcase_add_test(backward, a_parameter_outlives_the_tape_and_adds_up_over_rounds);
+    tcase_add_test(backward, freeing_no_parameter_is_fine);
+
+    TCase *record = case_with_tape(suite, "recording");
+    tcase_add_test(record, an_operation_is_recorded_with_all_that_is_known_of_it);
+    tcase_add_test(record, a_leaf_knows_the_line_that_made_it);
+    tcase_add_test(record, the_tape_keeps_the_order_of_recording);
+    tcase_add_test(record, inside_no_grad_nothing_is_recorded);
+    tcase_add_test(record, no_grad_nests);
+    tcase_add_test(record, no_gradient_flows_through_what_no_grad_made);
+    tcase_add_test(record, no_grad_computes_the_same_values);
+
+    TCase *observer = case_with_tape(suite, "observer");
+    tcase_add_test(observer, nodes_are_dispatched_from_the_last_to_the_first);
+    tcase_add_test(observer, nodes_that_the_loss_does_not_depend_on_are_not_walked);
+    tcase_add_test(observer, nodes_that_lead_to_no_wanted_gradient_are_not_walked);
+    tcase_add_test(observer, observers_are_called_in_order_and_nest);
+    tcase_add_test(observer, tape_observe_has_one_observer_beside_the_others);
+    tcase_add_test(observer, an_observer_that_was_removed_sees_nothing);
+
+    TCase *name = case_with_tape(suite, "names");
+    tcase_add_test(name, a_name_is_scope_and_label);
+    tcase_add_test(name, a_parameters_name_is_given_at_birth);
+    tcase_add_test(name, a_name_too_long_is_cut_and_ends);
+    tcase_add_test(name, scopes_nest_by_putting_back_the_one_before);
+
+    TCase *reset = case_with_tape(suite, "reset");
+    tcase_add_test(reset, reset_takes_back_tensors_nodes_and_scope);
+    tcase_add_test(reset, after_a_reset_recording_starts_again);
+    tcase_add_test(reset, no_grad_stays_open_over_a_reset);
+
+    TCase *tapes = case_with_tape(suite, "tapes and threads");
+    tcase_add_loop_test(tapes, a_long_chain_is_walked_without_recursion, 0, 2);
+    tcase_add_test(tapes, a_new_tape_is_the_current_one);
+    tcase_add_test(tapes, freeing_the_current_tape_leaves_none);
+    tcase_add_test(tapes, two_tapes_record_apart);
+    tcase_add_test(tapes, both_tapes_use_the_same_parameter);
+    tcase_add_test(tapes, two_threads_work_each_on_its_own_tape);
+
+    TCase *shortcut = case_with_tape(suite, "shortcuts");
+    tcase_add_test(shortcut, an_addition_of_x_and_something_made_of_x_is_a_shortcut);
+    tcase_add_test(shortcut, a_shortcut_may_start_at_a_computed_tensor);
+    tcase_add_test(shortcut, a_shortcut_may_go_around_a_single_operation);
+    tcase_add_test(shortcut, other_additions_are_not_shortcuts);
+    tcase_add_test(shortcut, only_additions_are_shortcuts);
     return suite_run(suite);
 }

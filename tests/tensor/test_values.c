@@ -11,18 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static Tape *tape;
-
-static void make_tape(void)
-{
-    tape = tape_create();
-}
-
-static void free_tape(void)
-{
-    tape_free(tape);
-}
-
 static Tensor *scalar(double value)
 {
     Tensor *x = tensor_full(SHAPE_SCALAR, value);
@@ -653,84 +641,51 @@ START_TEST(dropout_with_probability_0_changes_nothing)
 }
 END_TEST
 
-static TCase *with_tape(const char *name)
-{
-    TCase *tcase = case_create(name);
-    tcase_add_checked_fixture(tcase, make_tape, free_tape);
-    return tcase;
-}
-
-static TCase *function_case(void)
-{
-    TCase *tcase = with_tape("functions");
-    tcase_add_loop_test(tcase, value_and_slope_at_a_known_point, 0, KNOWN);
-    tcase_add_test(tcase, a_small_sigmoid_keeps_its_digits);
-    tcase_add_loop_test(tcase, values_over_a_range_are_those_computed_in_double, 0, REFERENCES);
-    tcase_add_test(tcase, a_nan_goes_through_every_function);
-    tcase_add_test(tcase, a_nan_goes_through_arithmetic_and_sums);
-    tcase_add_test(tcase, scale_and_add_scalar_take_a_number);
-    tcase_add_test(tcase, powers_and_their_slopes);
-    tcase_add_test(tcase, the_slope_of_x_to_the_0_is_0_at_0_too);
-    tcase_add_test(tcase, division_and_its_slopes);
-    tcase_add_test(tcase, the_slopes_of_a_division_by_a_small_or_large_number_are_right);
-    return tcase;
-}
-
-static TCase *softmax_case(void)
-{
-    TCase *tcase = with_tape("softmax");
-    tcase_add_test(tcase, softmax_of_huge_numbers_is_that_of_their_differences);
-    tcase_add_test(tcase, softmax_of_extremes_chooses_the_largest);
-    tcase_add_test(tcase, softmax_gives_what_is_minus_infinite_nothing);
-    tcase_add_test(tcase, each_row_of_a_softmax_is_its_own);
-    tcase_add_test(tcase, softmax_of_one_value_is_1_with_slope_0);
-    tcase_add_test(tcase, the_causal_mask_hides_what_is_later);
-    return tcase;
-}
-
-static TCase *loss_case(void)
-{
-    TCase *tcase = with_tape("losses");
-    tcase_add_test(tcase, cross_entropy_of_known_logits);
-    tcase_add_test(tcase, cross_entropy_of_huge_logits_neither_overflows_nor_vanishes);
-    tcase_add_test(tcase, a_small_cross_entropy_keeps_its_digits);
-    tcase_add_test(tcase, cross_entropy_averages_rows_of_any_leading_shape);
-    tcase_add_test(tcase, targets_of_minus_one_do_not_count);
-    tcase_add_test(tcase, the_gradient_of_cross_entropy_does_not_depend_on_a_common_offset);
-    tcase_add_test(tcase, the_targets_are_copied);
-    tcase_add_test(tcase, mse_loss_is_the_mean_of_squares);
-    return tcase;
-}
-
-static TCase *layer_case(void)
-{
-    TCase *tcase = with_tape("layernorm and embedding");
-    tcase_add_loop_test(tcase, layernorm_is_the_formula_computed_in_double, 0, 2);
-    tcase_add_test(tcase, layernorm_divides_by_the_biased_deviation);
-    tcase_add_test(tcase, layernorm_of_equal_values_is_the_bias);
-    tcase_add_test(tcase, layernorm_far_from_zero_keeps_its_digits);
-    tcase_add_test(tcase, embedding_takes_rows_and_gives_their_gradients_back);
-    return tcase;
-}
-
-static TCase *dropout_case(void)
-{
-    TCase *tcase = with_tape("dropout");
-    tcase_add_loop_test(tcase, dropout_keeps_the_fraction_it_should_and_scales_it, 0, 3);
-    tcase_add_test(tcase, dropout_gives_the_gradient_the_same_mask);
-    tcase_add_test(tcase, dropout_from_one_seed_is_the_same);
-    tcase_add_test(tcase, dropout_continues_the_random_sequence);
-    tcase_add_test(tcase, dropout_with_probability_0_changes_nothing);
-    return tcase;
-}
-
 int main(void)
 {
     Suite *suite = suite_create("values");
-    suite_add_tcase(suite, function_case());
-    suite_add_tcase(suite, softmax_case());
-    suite_add_tcase(suite, loss_case());
-    suite_add_tcase(suite, layer_case());
-    suite_add_tcase(suite, dropout_case());
+    TCase *function = case_with_tape(suite, "functions");
+    tcase_add_loop_test(function, value_and_slope_at_a_known_point, 0, KNOWN);
+    tcase_add_test(function, a_small_sigmoid_keeps_its_digits);
+    tcase_add_loop_test(function, values_over_a_range_are_those_computed_in_double, 0, REFERENCES);
+    tcase_add_test(function, a_nan_goes_through_every_function);
+    tcase_add_test(function, a_nan_goes_through_arithmetic_and_sums);
+    tcase_add_test(function, scale_and_add_scalar_take_a_number);
+    tcase_add_test(function, powers_and_their_slopes);
+    tcase_add_test(function, the_slope_of_x_to_the_0_is_0_at_0_too);
+    tcase_add_test(function, division_and_its_slopes);
+    tcase_add_test(function, the_slopes_of_a_division_by_a_small_or_large_number_are_right);
+
+    TCase *softmax = case_with_tape(suite, "softmax");
+    tcase_add_test(softmax, softmax_of_huge_numbers_is_that_of_their_differences);
+    tcase_add_test(softmax, softmax_of_extremes_chooses_the_largest);
+    tcase_add_test(softmax, softmax_gives_what_is_minus_infinite_nothing);
+    tcase_add_test(softmax, each_row_of_a_softmax_is_its_own);
+    tcase_add_test(softmax, softmax_of_one_value_is_1_with_slope_0);
+    tcase_add_test(softmax, the_causal_mask_hides_what_is_later);
+
+    TCase *loss = case_with_tape(suite, "losses");
+    tcase_add_test(loss, cross_entropy_of_known_logits);
+    tcase_add_test(loss, cross_entropy_of_huge_logits_neither_overflows_nor_vanishes);
+    tcase_add_test(loss, a_small_cross_entropy_keeps_its_digits);
+    tcase_add_test(loss, cross_entropy_averages_rows_of_any_leading_shape);
+    tcase_add_test(loss, targets_of_minus_one_do_not_count);
+    tcase_add_test(loss, the_gradient_of_cross_entropy_does_not_depend_on_a_common_offset);
+    tcase_add_test(loss, the_targets_are_copied);
+    tcase_add_test(loss, mse_loss_is_the_mean_of_squares);
+
+    TCase *layer = case_with_tape(suite, "layernorm and embedding");
+    tcase_add_loop_test(layer, layernorm_is_the_formula_computed_in_double, 0, 2);
+    tcase_add_test(layer, layernorm_divides_by_the_biased_deviation);
+    tcase_add_test(layer, layernorm_of_equal_values_is_the_bias);
+    tcase_add_test(layer, layernorm_far_from_zero_keeps_its_digits);
+    tcase_add_test(layer, embedding_takes_rows_and_gives_their_gradients_back);
+
+    TCase *dropout = case_with_tape(suite, "dropout");
+    tcase_add_loop_test(dropout, dropout_keeps_the_fraction_it_should_and_scales_it, 0, 3);
+    tcase_add_test(dropout, dropout_gives_the_gradient_the_same_mask);
+    tcase_add_test(dropout, dropout_from_one_seed_is_the_same);
+    tcase_add_test(dropout, dropout_continues_the_random_sequence);
+    tcase_add_test(dropout, dropout_with_probability_0_changes_nothing);
     return suite_run(suite);
 }

@@ -211,7 +211,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("gpt/base/files");
-    TCase *tcase = case_create("files");
+    TCase *tcase = case_create(suite, "files");
     tcase_add_checked_fixture(tcase, folder_enter, folder_leave);
     tcase_add_test(tcase, a_new_file_keeps_the_mode_of_the_old);
     tcase_add_test(tcase, a_new_file_keeps_the_owner_of_the_old);
@@ -221,6 +221,5 @@ int main(void)
     tcase_add_test(tcase, a_stream_has_a_limit_too);
     tcase_add_test(tcase, paths_of_one_file);
     tcase_add_test(tcase, a_folder_has_one_writer);
-    suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -100,13 +100,11 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("bench");
-    TCase *tcase = tcase_create("bench");
-    tcase_set_timeout(tcase, 120);
+    TCase *tcase = case_create(suite, "bench");
     tcase_add_test(tcase, limits_are_measured);
     tcase_add_test(tcase, a_step_counts_six_operations_a_parameter_and_token);
     tcase_add_test(tcase, a_fraction_is_of_its_limit);
     tcase_add_test(tcase, a_measured_pass_is_compared_with_the_pass_alone);
     tcase_add_test(tcase, failures_are_returned_as_errors);
-    suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

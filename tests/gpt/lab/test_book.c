@@ -173,10 +173,9 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("the book's GPT");
-    TCase *tests = case_create("124M");
+    TCase *tests = case_create(suite, "124M");
     tcase_add_test(tests, logits_are_the_chapters);
     tcase_add_test(tests, logits_in_training_mode_are_the_chapters);
     tcase_add_test(tests, logits_of_the_dummy_are_the_chapters);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -354,12 +354,9 @@ START_TEST(most_of_a_gradient_comes_through_the_shortcut)
 }
 END_TEST
 
-// ------------------------------------------------------------------------------------------------------------
-
 int main(void)
 {
     Suite *suite = suite_create("claim");
-
     TCase *deep = case_with_tape(suite, "deep network");
     tcase_add_loop_test(deep, medians_over_300_seeds_are_those_of_another_program, 0, DEPTHS);
     tcase_add_loop_test(deep, fifty_other_seeds_say_the_same, 0, DEPTHS);
@@ -377,6 +374,5 @@ int main(void)
     tcase_add_test(gpt, without_norms_and_shortcuts_gpt2s_weights_leave_next_to_no_gradient_anywhere);
     tcase_add_test(gpt, with_shortcuts_and_without_norms_xaviers_weights_make_gradients_explode);
     tcase_add_test(gpt, most_of_a_gradient_comes_through_the_shortcut);
-
-    return run_suite(suite);
+    return suite_run(suite);
 }

@@ -512,12 +512,9 @@ START_TEST(fewer_than_one_seed_and_less_than_no_steps_are_refused)
 }
 END_TEST
 
-// ------------------------------------------------------------------------------------------------------------
-
 int main(void)
 {
     Suite *suite = suite_create("experiment");
-
     TCase *order = case_with_tape(suite, "order");
     tcase_add_loop_test(order, measurements_come_by_run_then_step_seed_after_seed_without_shortcuts_first, 0, 2);
     tcase_add_loop_test(order, one_arm_alone_is_run_alone, 0, 2);
@@ -549,6 +546,5 @@ int main(void)
     tcase_add_test(refused, a_network_larger_than_any_memory_is_refused);
     tcase_add_test(refused, a_batch_too_large_to_count_is_refused);
     tcase_add_loop_test(refused, fewer_than_one_seed_and_less_than_no_steps_are_refused, 0, 2);
-
-    return run_suite(suite);
+    return suite_run(suite);
 }

@@ -423,5 +423,5 @@ int main(void)
     tcase_add_test(tcase, invalid_combinations_are_reported);
     tcase_add_test(tcase, nan_is_reported);
     tcase_add_test(tcase, probes_change_nothing);
-    return run_suite(suite);
+    return suite_run(suite);
 }

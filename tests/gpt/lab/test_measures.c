@@ -401,5 +401,5 @@ int main(void)
     tcase_add_test(tcase, everything_is_restored);
     tcase_add_loop_test(tcase, updates_are_pytorchs, 0, JACOBIANS);
     tcase_add_test(tcase, autocorrelation_by_hand);
-    return run_suite(suite);
+    return suite_run(suite);
 }

@@ -605,12 +605,9 @@ START_TEST(a_full_disk_is_reported)
 }
 END_TEST
 
-// ------------------------------------------------------------------------------------------------------------
-
 int main(void)
 {
     Suite *suite = suite_create("figures");
-
     TCase *layers = case_with_tape(suite, "layers");
     tcase_add_test(layers, a_layers_figures_are_read_from_its_rows);
     tcase_add_test(layers, a_figure_that_a_layer_does_not_have_is_nan);
@@ -643,6 +640,5 @@ int main(void)
     tcase_add_test(csv, a_nan_is_written_as_nan);
     tcase_add_test(csv, a_run_is_one_network);
     tcase_add_test(csv, a_full_disk_is_reported);
-
-    return run_suite(suite);
+    return suite_run(suite);
 }

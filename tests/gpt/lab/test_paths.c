@@ -175,5 +175,5 @@ int main(void)
     tcase_add_test(tcase, without_shortcuts_there_is_one_length);
     tcase_add_test(tcase, it_leaves_everything_as_it_was);
     tcase_add_test(tcase, it_is_the_derivative);
-    return run_suite(suite);
+    return suite_run(suite);
 }

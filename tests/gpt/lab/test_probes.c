@@ -463,5 +463,5 @@ int main(void)
     tcase_add_test(tcase, numbers_that_are_not_finite_are_a_fault);
     tcase_add_test(tcase, a_network_is_restored);
     tcase_add_test(tcase, the_table_of_probes_is_complete);
-    return run_suite(suite);
+    return suite_run(suite);
 }

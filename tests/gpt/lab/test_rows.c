@@ -304,8 +304,6 @@ START_TEST(a_file_beyond_the_limits_is_refused)
 }
 END_TEST
 
-// ------------------------------------------------------------------------------------------------------------
-
 int main(void)
 {
     Suite *suite = suite_create("input rows");
@@ -317,6 +315,7 @@ int main(void)
     tcase_add_test(tests, classes_and_norms_that_do_not_fit_are_refused);
     tcase_add_test(tests, rows_that_cannot_be_run_are_refused);
     tcase_add_test(tests, a_grid_is_a_line_in_the_first_coordinate);
+
     TCase *files = case_with_tape(suite, "files");
     tcase_add_checked_fixture(files, folder_enter, folder_leave);
     tcase_add_test(files, a_file_has_inputs_and_perhaps_targets);
@@ -324,5 +323,5 @@ int main(void)
     tcase_add_loop_test(files, a_bad_file_is_reported_with_line_and_column, 0, BAD_FILES);
     tcase_add_test(files, a_zero_byte_does_not_end_the_text);
     tcase_add_test(files, a_file_beyond_the_limits_is_refused);
-    return run_suite(suite);
+    return suite_run(suite);
 }

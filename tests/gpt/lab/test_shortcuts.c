@@ -357,12 +357,9 @@ START_TEST(at_every_addition_of_a_deep_network_skip_and_block_are_the_whole)
 }
 END_TEST
 
-// ------------------------------------------------------------------------------------------------------------
-
 int main(void)
 {
     Suite *suite = suite_create("shortcuts");
-
     TCase *gpt = case_with_tape(suite, "GPT");
     tcase_add_loop_test(gpt, a_gpt_takes_two_shortcuts_in_each_block, 0, VARIANTS);
     tcase_add_loop_test(gpt, a_gpt_without_shortcuts_takes_none, 0, VARIANTS);
@@ -376,6 +373,5 @@ int main(void)
     TCase *deep = case_with_tape(suite, "deep network");
     tcase_add_loop_test(deep, a_deep_network_takes_a_shortcut_where_sizes_fit, 0, 3);
     tcase_add_loop_test(deep, at_every_addition_of_a_deep_network_skip_and_block_are_the_whole, 0, 3);
-
-    return run_suite(suite);
+    return suite_run(suite);
 }

@@ -314,14 +314,13 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("statistics and claims");
-    TCase *values = case_create("statistics");
+    TCase *values = case_create(suite, "statistics");
     tcase_add_loop_test(values, statistics_have_these_values, 0, sizeof known / sizeof known[0]);
     tcase_add_test(values, what_is_not_there_is_not_a_number);
     tcase_add_loop_test(values, wrong_statistics_are_refused, 0, sizeof wrong / sizeof wrong[0]);
     tcase_add_test(values, a_series_can_be_read);
-    suite_add_tcase(suite, values);
 
-    TCase *estimates = case_create("estimates");
+    TCase *estimates = case_create(suite, "estimates");
     tcase_add_test(estimates, many_values_become_one);
     tcase_add_test(estimates, trends_over_x);
     tcase_add_test(estimates, the_interval_is_that_of_a_mean);
@@ -331,6 +330,5 @@ int main(void)
     tcase_add_loop_test(estimates, keels_product_has_these_values, 0, sizeof products / sizeof products[0]);
     tcase_add_loop_test(estimates, other_sweeps_have_no_law, 0, sizeof lawless / sizeof lawless[0]);
     tcase_add_test(estimates, every_claim_is_complete);
-    suite_add_tcase(suite, estimates);
     return suite_run(suite);
 }

@@ -276,22 +276,19 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("streamed");
-    TCase *same = case_create("the same bits");
-    suite_add_tcase(suite, same);
+    TCase *same = case_create(suite, "the same bits");
     tcase_add_loop_test(same, every_switch_and_every_init, 0, GPT_VARIANTS);
     tcase_add_loop_test(same, several_sizes, 0, 4);
     tcase_add_test(same, every_rule_of_the_table);
     tcase_add_loop_test(same, rules_of_all_kinds, 0, OWN_RULES);
     tcase_add_loop_test(same, seeds_generate_alike, 0, GPT_VARIANTS);
 
-    TCase *saved = case_create("folders");
-    suite_add_tcase(suite, saved);
+    TCase *saved = case_create(suite, "folders");
     tcase_add_checked_fixture(saved, folder_enter, folder_leave);
     tcase_add_loop_test(saved, folders_are_measured_alike, 0, FOLDERS);
     tcase_add_loop_test(saved, folders_generate_alike, 0, FOLDERS);
 
-    TCase *refused = case_create("refused");
-    suite_add_tcase(suite, refused);
+    TCase *refused = case_create(suite, "refused");
     tcase_add_test(refused, nothing_is_recorded_through_all_blocks);
     tcase_add_test(refused, a_parameter_without_memory_is_refused);
     tcase_add_test(refused, what_needs_all_blocks_is_refused_by_name);

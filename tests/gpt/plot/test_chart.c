@@ -605,8 +605,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("charts");
-    TCase *charts = case_create("charts and maps");
-    suite_add_tcase(suite, charts);
+    TCase *charts = case_create(suite, "charts and maps");
     tcase_add_checked_fixture(charts, folder_enter, folder_leave);
     tcase_add_test(charts, a_chart_holds_its_numbers_and_labels);
     tcase_add_test(charts, values_below_a_logarithmic_axis_are_reported);

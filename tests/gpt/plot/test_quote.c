@@ -297,8 +297,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("quoting");
-    TCase *tests = case_create("quoting");
-    suite_add_tcase(suite, tests);
+    TCase *tests = case_create(suite, "quoting");
     tcase_add_checked_fixture(tests, folder_enter, folder_leave);
     tcase_add_loop_test(tests, gnuplot_draws_the_text_and_runs_nothing, 0, GNUPLOTS);
     tcase_add_loop_test(tests, gnuplot_draws_every_byte, 0, GNUPLOTS);

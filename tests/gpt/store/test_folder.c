@@ -491,10 +491,10 @@ START_TEST(one_model_in_three_forms_is_one_model)
 }
 END_TEST
 
-static Suite *folder_suite(void)
+int main(void)
 {
     Suite *suite = suite_create("gpt/folder");
-    TCase *round = case_create("there and back");
+    TCase *round = case_create(suite, "there and back");
     tcase_add_checked_fixture(round, folder_enter, folder_leave);
     tcase_add_test(round, every_kind_of_model_round_trips);
     tcase_add_test(round, three_dropouts_round_trip);
@@ -503,23 +503,17 @@ static Suite *folder_suite(void)
     tcase_add_test(round, settings_that_gpt2_lacks_round_trip_too);
     tcase_add_test(round, the_tokenizer_round_trips);
     tcase_add_test(round, gpt2s_vocabulary_round_trips);
-    suite_add_tcase(suite, round);
-    TCase *lost = case_create("nothing is lost");
+
+    TCase *lost = case_create(suite, "nothing is lost");
     tcase_add_checked_fixture(lost, folder_enter, folder_leave);
     tcase_add_test(lost, a_full_disk_leaves_the_old_model);
     tcase_add_test(lost, a_path_that_is_not_a_folder_is_reported);
-    suite_add_tcase(suite, lost);
-    TCase *theirs = case_create("transformers");
+
+    TCase *theirs = case_create(suite, "transformers");
     tcase_add_checked_fixture(theirs, folder_enter, folder_leave);
     tcase_add_loop_test(theirs, transformers_models_compute_what_they_compute_there, 0, HUGGINGFACE_MODEL_COUNT);
     tcase_add_test(theirs, tensors_are_saved_as_transformers_saves_them);
     tcase_add_test(theirs, config_json_is_as_transformers_writes_it);
     tcase_add_test(theirs, one_model_in_three_forms_is_one_model);
-    suite_add_tcase(suite, theirs);
-    return suite;
-}
-
-int main(void)
-{
-    return suite_run(folder_suite());
+    return suite_run(suite);
 }

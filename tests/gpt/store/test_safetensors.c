@@ -388,10 +388,10 @@ START_TEST(deep_json_is_refused_in_one_line)
 }
 END_TEST
 
-static Suite *safetensors_suite(void)
+int main(void)
 {
     Suite *suite = suite_create("gpt/safetensors");
-    TCase *round = case_create("there and back");
+    TCase *round = case_create(suite, "there and back");
     tcase_add_checked_fixture(round, folder_enter, folder_leave);
     tcase_add_test(round, arrays_and_texts_round_trip);
     tcase_add_test(round, a_checksum_covers_the_added_bytes);
@@ -400,21 +400,15 @@ static Suite *safetensors_suite(void)
     tcase_add_test(round, the_file_is_as_the_format_says);
     tcase_add_test(round, what_others_write_is_read);
     tcase_add_test(round, a_full_disk_leaves_the_old_file);
-    suite_add_tcase(suite, round);
-    TCase *numbers = case_create("numbers");
+
+    TCase *numbers = case_create(suite, "numbers");
     tcase_add_loop_test(numbers, every_half_is_read_exactly, 0, 2);
     tcase_add_test(numbers, doubles_are_rounded);
-    suite_add_tcase(suite, numbers);
-    TCase *wrong = case_create("wrong files");
+
+    TCase *wrong = case_create(suite, "wrong files");
     tcase_add_checked_fixture(wrong, folder_enter, folder_leave);
     tcase_add_loop_test(wrong, a_wrong_file_is_refused_in_one_line, 0, sizeof wrongs / sizeof wrongs[0]);
     tcase_add_test(wrong, a_wrong_length_is_refused_in_one_line);
     tcase_add_test(wrong, deep_json_is_refused_in_one_line);
-    suite_add_tcase(suite, wrong);
-    return suite;
-}
-
-int main(void)
-{
-    return suite_run(safetensors_suite());
+    return suite_run(suite);
 }

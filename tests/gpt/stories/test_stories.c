@@ -534,12 +534,10 @@ START_TEST(mistakes_in_a_grammar_are_reported)
 }
 END_TEST
 
-// ------------------------------------------------------------------------------------------------------------
-
 int main(void)
 {
     Suite *suite = suite_create("stories");
-    TCase *tests = case_create("stories");
+    TCase *tests = case_create(suite, "stories");
     tcase_add_checked_fixture(tests, prepare, finish);
     tcase_add_loop_test(tests, what_is_generated_is_accepted, 1, 2);
     tcase_add_test(tests, no_two_are_alike);
@@ -557,6 +555,5 @@ int main(void)
     tcase_add_test(tests, roles_stay_and_are_different);
     tcase_add_test(tests, words_get_articles_and_capitals);
     tcase_add_loop_exit_test(tests, mistakes_in_a_grammar_are_reported, MISTAKE_TOLD, 0, sizeof mistakes / sizeof mistakes[0]);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

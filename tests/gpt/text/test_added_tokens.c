@@ -214,13 +214,12 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("added tokens");
-    TCase *tcase = case_create("added tokens");
+    TCase *tcase = case_create(suite, "added tokens");
     tcase_add_checked_fixture(tcase, folder_enter, folder_leave);
     tcase_add_test(tcase, ids_are_those_of_transformers);
     tcase_add_test(tcase, a_published_vocabulary_has_ordinary_text_only);
     tcase_add_test(tcase, each_file_that_defines_tokens_is_read);
     tcase_add_test(tcase, a_saved_tokenizer_is_the_same);
     tcase_add_loop_test(tcase, what_changes_ids_is_refused_by_name, 0, sizeof faults / sizeof faults[0]);
-    suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

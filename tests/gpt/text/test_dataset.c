@@ -749,12 +749,10 @@ START_TEST(a_full_disk_is_reported)
 }
 END_TEST
 
-// ------------------------------------------------------------------------------------------------------------
-
 int main(void)
 {
     Suite *suite = suite_create("data sets");
-    TCase *tests = case_create("data sets");
+    TCase *tests = case_create(suite, "data sets");
     tcase_add_checked_fixture(tests, folder_enter, folder_leave);
     tcase_add_test(tests, parts_give_the_ids_of_the_whole);
     tcase_add_test(tests, parts_end_anywhere);
@@ -780,6 +778,5 @@ int main(void)
     tcase_add_test(tests, a_fault_after_the_first_part_is_reported_with_its_position);
     tcase_add_test(tests, a_word_of_many_megabytes_is_refused);
     tcase_add_test(tests, a_full_disk_is_reported);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -182,5 +182,5 @@ int main(void)
     tcase_add_test(tests, vocabularies_of_tasks);
     tcase_add_loop_test(tests, other_names_are_refused, 0, UNKNOWN);
     tcase_add_test(tests, models_and_rows_that_are_too_small_are_refused);
-    return run_suite(suite);
+    return suite_run(suite);
 }

@@ -470,12 +470,10 @@ START_TEST(invalid_utf8_is_not_read)
 }
 END_TEST
 
-// ------------------------------------------------------------------------------------------------------------
-
 int main(void)
 {
     Suite *suite = suite_create("tokenizer");
-    TCase *tcase = case_create("tokenizer");
+    TCase *tcase = case_create(suite, "tokenizer");
     tcase_add_checked_fixture(tcase, folder_enter, folder_leave);
     tcase_add_test(tcase, gpt2_gives_the_published_ids);
     tcase_add_test(tcase, gpt2_has_the_published_size);
@@ -492,6 +490,5 @@ int main(void)
     tcase_add_test(tcase, ids_outside_are_reported);
     tcase_add_test(tcase, every_code_point_is_written_and_read);
     tcase_add_loop_test(tcase, invalid_utf8_is_not_read, 0, sizeof no_utf8 / sizeof no_utf8[0]);
-    suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -320,7 +320,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("vocabulary");
-    TCase *tcase = case_create("vocabulary");
+    TCase *tcase = case_create(suite, "vocabulary");
     tcase_add_checked_fixture(tcase, folder_enter, folder_leave);
     tcase_add_loop_test(tcase, a_fault_is_a_one_line_error, 0, FAULTS);
     tcase_add_test(tcase, merges_cut_off_anywhere_are_refused);
@@ -332,6 +332,5 @@ int main(void)
     tcase_add_test(tcase, it_is_looked_for_where_the_user_says);
     tcase_add_test(tcase, one_file_holds_what_two_do);
     tcase_add_loop_test(tcase, a_faulty_tokenizer_json, 0, sizeof json_faults / sizeof json_faults[0]);
-    suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -223,5 +223,5 @@ int main(void)
     tcase_add_test(tests, a_model_learns_a_task);
     tcase_add_test(tests, a_run_without_data_and_tasks_that_do_not_fit_are_refused);
     tcase_add_test(tests, the_arms_of_an_experiment_share_the_batches_of_a_seed);
-    return run_suite(suite);
+    return suite_run(suite);
 }

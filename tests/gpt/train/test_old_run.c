@@ -70,9 +70,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("gpt/old run");
-    TCase *tcase = case_create("old run");
+    TCase *tcase = case_create(suite, "old run");
     tcase_add_checked_fixture(tcase, folder_enter, folder_leave);
     tcase_add_test(tcase, a_run_of_an_earlier_version_resumes);
-    suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -116,13 +116,6 @@ static void setup(void)
 {
     folder_enter();
     write_text("text.txt", 2000, 1);
-    tape_setup();
-}
-
-static void teardown(void)
-{
-    tape_teardown();
-    folder_leave();
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -820,8 +813,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("gpt/trainer");
-    TCase *tests = case_create("trainer");
-    tcase_add_checked_fixture(tests, setup, teardown);
+    TCase *tests = case_with_tape(suite, "trainer");
+    tcase_add_checked_fixture(tests, setup, folder_leave);
     tcase_add_test(tests, the_update_is_that_of_the_step);
     tcase_add_test(tests, the_learning_rate_is_nanogpts);
     tcase_add_test(tests, the_learning_rate_has_its_edges);
@@ -847,6 +840,5 @@ int main(void)
     tcase_add_test(tests, a_log_of_others_is_left_alone);
     tcase_add_test(tests, a_run_logs_each_step_once_and_measures_on_its_way);
     tcase_add_test(tests, the_table_of_gradients_reads_back);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

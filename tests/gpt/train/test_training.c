@@ -189,12 +189,9 @@ START_TEST(a_steady_training_step_asks_the_system_for_nothing)
 }
 END_TEST
 
-// ------------------------------------------------------------------------------------------------------------
-
 int main(void)
 {
     Suite *suite = suite_create("training");
-
     TCase *learning = case_with_tape(suite, "learning");
     tcase_add_loop_test(learning, an_untrained_gpt_has_a_loss_of_ln_v, 0, 2);
     tcase_add_loop_test(learning, a_tiny_gpt_learns_a_batch_by_heart, 0, VARIANTS);
@@ -203,6 +200,5 @@ int main(void)
 
     TCase *memory = case_with_tape(suite, "memory");
     tcase_add_loop_test(memory, a_steady_training_step_asks_the_system_for_nothing, 0, 2);
-
-    return run_suite(suite);
+    return suite_run(suite);
 }

@@ -362,9 +362,10 @@ int main(void)
     tcase_add_loop_test(tcase, random_formulas_have_the_gradients_of_differences, 0, FORMULAS);
     tcase_add_loop_test(tcase, each_row_of_the_table_has_the_gradients_of_differences, 0, residual_table_count);
     tcase_add_test(tcase, stop_is_a_constant_to_the_gradient);
+
     TCase *splits = case_with_tape(suite, "splits");
     tcase_add_loop_test(splits, what_came_by_shortcut_and_by_branch_is_split_for_any_formula, 0, FORMULAS);
     tcase_add_loop_test(splits, what_came_by_shortcut_and_by_branch_is_split_for_each_row, 0, residual_table_count);
     tcase_add_test(splits, every_path_that_bypasses_f_is_a_shortcut);
-    return run_suite(suite);
+    return suite_run(suite);
 }

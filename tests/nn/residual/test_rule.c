@@ -288,13 +288,15 @@ int main(void)
     tcase_add_test(normal, each_row_of_the_table_is_in_normal_form_and_has_all_its_columns);
     tcase_add_test(normal, the_normal_form_has_one_text_for_one_rule);
     tcase_add_test(normal, numbers_have_a_decimal_point_in_any_locale);
+
     TCase *errors = case_with_tape(suite, "errors");
     tcase_add_test(errors, what_is_not_a_rule_is_refused_with_the_column);
     tcase_add_test(errors, length_depth_and_names_have_limits);
+
     TCase *places = case_with_tape(suite, "places");
     tcase_add_test(places, constants_are_checked_at_every_place);
     tcase_add_test(places, an_mlp_takes_one_half_and_x0_of_its_width);
     tcase_add_test(places, a_final_norm_comes_unless_the_last_half_ends_with_one);
     tcase_add_test(places, a_norm_around_the_sum_has_two_gains);
-    return run_suite(suite);
+    return suite_run(suite);
 }

@@ -168,12 +168,10 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("bf16");
-    TCase *tcase = tcase_create("bf16");
-    tcase_set_timeout(tcase, 60);
+    TCase *tcase = case_create(suite, "bf16");
     tcase_add_loop_test(tcase, numbers_are_rounded_to_the_nearest, 0, sizeof kinds / sizeof kinds[0]);
     tcase_add_loop_test(tcase, products_are_of_the_rounded_numbers, 0, 8);
     tcase_add_test(tcase, small_products_stay_as_they_are);
     tcase_add_test(tcase, the_plain_kernels_have_none);
-    suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

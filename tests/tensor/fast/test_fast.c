@@ -688,8 +688,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("fast kernels");
-    TCase *tcase = case_create("fast");
-    suite_add_tcase(suite, tcase);
+    TCase *tcase = case_create(suite, "fast");
     tcase_add_loop_test(tcase, sums_copies_and_multiples_are_the_same, 0, CASES);
     tcase_add_loop_test(tcase, tanh_and_gelu_are_the_same, 0, CASES);
     tcase_add_loop_test(tcase, softmax_is_the_same, 0, CASES);

@@ -235,7 +235,8 @@ END_TEST
 
 int main(void)
 {
-    TCase *tcase = case_create("loops");
+    Suite *suite = suite_create("parallel");
+    TCase *tcase = case_create(suite, "loops");
     tcase_add_test(tcase, every_round_is_done_once_in_as_many_parts_as_there_are_threads);
     tcase_add_test(tcase, a_part_is_a_grain_at_least);
     tcase_add_test(tcase, loops_follow_each_other_without_a_round_lost);
@@ -245,7 +246,5 @@ int main(void)
     tcase_add_test(tcase, two_threads_may_have_loops_at_once);
     tcase_add_test(tcase, a_child_process_shares_out_its_own_loops);
     tcase_add_test(tcase, a_child_process_made_during_a_loop_leaves_that_loop_alone);
-    Suite *suite = suite_create("parallel");
-    suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

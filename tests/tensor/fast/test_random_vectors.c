@@ -136,8 +136,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("random_vectors");
-    TCase *numbers = case_create("numbers");
-    suite_add_tcase(suite, numbers);
+    TCase *numbers = case_create(suite, "numbers");
     tcase_add_test(numbers, every_uniform_makes_the_same_normals);
     tcase_add_test(numbers, every_size_gives_the_same_numbers);
     tcase_add_test(numbers, a_batch_is_drawn_from_the_words_in_order);

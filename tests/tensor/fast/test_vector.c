@@ -236,22 +236,18 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("vector");
-
-    TCase *choice = case_create("choice");
-    suite_add_tcase(suite, choice);
+    TCase *choice = case_create(suite, "choice");
     tcase_add_test(choice, every_processor_has_the_baseline);
     tcase_add_loop_test(choice, a_kind_that_is_chosen_is_taken, 0, KINDS);
     tcase_add_test(choice, an_unknown_isa_falls_back_to_the_best);
 
-    TCase *math = case_create("math");
-    suite_add_tcase(suite, math);
+    TCase *math = case_create(suite, "math");
     tcase_add_loop_test(math, exp_is_right_to_3_units_in_the_last_place, 0, KINDS);
     tcase_add_loop_test(math, tanh_is_right_to_3_units_in_the_last_place, 0, KINDS);
     tcase_add_loop_test(math, the_ends_of_exp_and_tanh, 0, KINDS);
     tcase_add_loop_test(math, gelu_far_out, 0, KINDS);
 
-    TCase *place = case_create("place in memory");
-    suite_add_tcase(suite, place);
+    TCase *place = case_create(suite, "place in memory");
     tcase_add_loop_test(place, sums_do_not_depend_on_where_values_lie, 0, KINDS);
     tcase_add_loop_test(place, layernorm_does_not_depend_on_where_values_lie, 0, KINDS);
     return suite_run(suite);

@@ -412,40 +412,24 @@ START_TEST(a_given_tolerance_takes_precedence)
 }
 END_TEST
 
-static TCase *table_case(void)
-{
-    TCase *tcase = case_create("table");
-    tcase_add_loop_test(tcase, a_wrong_backward_of_any_operation_is_caught, 0, op_count);
-    return tcase;
-}
-
-static TCase *subtle_case(void)
-{
-    TCase *tcase = case_create("subtle");
-    tcase_add_test(tcase, a_backward_that_overwrites_instead_of_adding_is_caught);
-    tcase_add_test(tcase, nan_is_caught_even_where_every_difference_is_zero);
-    tcase_add_test(tcase, a_leaf_all_of_whose_gradients_are_zero_is_refused);
-    tcase_add_test(tcase, a_leaf_that_no_gradient_reaches_is_refused);
-    return tcase;
-}
-
-static TCase *result_case(void)
-{
-    TCase *tcase = case_create("result");
-    tcase_add_test(tcase, a_failure_says_which_leaf_which_index_expected_and_got);
-    tcase_add_test(tcase, the_worst_error_of_a_nan_is_nan);
-    tcase_add_test(tcase, the_leaves_values_are_as_before);
-    tcase_add_test(tcase, an_old_gradient_does_not_disturb_the_check);
-    tcase_add_test(tcase, of_many_failures_the_first_is_reported);
-    tcase_add_test(tcase, a_given_tolerance_takes_precedence);
-    return tcase;
-}
-
 int main(void)
 {
     Suite *suite = suite_create("checker");
-    suite_add_tcase(suite, table_case());
-    suite_add_tcase(suite, subtle_case());
-    suite_add_tcase(suite, result_case());
+    TCase *table = case_create(suite, "table");
+    tcase_add_loop_test(table, a_wrong_backward_of_any_operation_is_caught, 0, op_count);
+
+    TCase *subtle = case_create(suite, "subtle");
+    tcase_add_test(subtle, a_backward_that_overwrites_instead_of_adding_is_caught);
+    tcase_add_test(subtle, nan_is_caught_even_where_every_difference_is_zero);
+    tcase_add_test(subtle, a_leaf_all_of_whose_gradients_are_zero_is_refused);
+    tcase_add_test(subtle, a_leaf_that_no_gradient_reaches_is_refused);
+
+    TCase *result = case_create(suite, "result");
+    tcase_add_test(result, a_failure_says_which_leaf_which_index_expected_and_got);
+    tcase_add_test(result, the_worst_error_of_a_nan_is_nan);
+    tcase_add_test(result, the_leaves_values_are_as_before);
+    tcase_add_test(result, an_old_gradient_does_not_disturb_the_check);
+    tcase_add_test(result, of_many_failures_the_first_is_reported);
+    tcase_add_test(result, a_given_tolerance_takes_precedence);
     return suite_run(suite);
 }

@@ -12,19 +12,16 @@
 #include <string.h>
 #include <unistd.h>
 
-static Tape *tape;
 static Tensor *weight;
 
 static void start(void)
 {
-    tape = tape_create();
     weight = tensor_parameter("net.a", "weight", SHAPE(2, 2));
     memcpy(weight->data, (Real[]){1, 0, 0, 2}, 4 * sizeof(Real));
 }
 
 static void end(void)
 {
-    tape_free(tape);
     tensor_free(weight);
 }
 
@@ -335,7 +332,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("drawing");
-    TCase *tests = case_create("dot");
+    TCase *tests = case_with_tape(suite, "dot");
     tcase_add_checked_fixture(tests, start, end);
     tcase_add_test(tests, before_backward_there_are_operations_modules_and_shapes);
     tcase_add_test(tests, after_backward_arrows_carry_what_came_back);
@@ -347,6 +344,5 @@ int main(void)
     tcase_add_test(tests, graphviz_shows_every_name_as_it_is);
     tcase_add_test(tests, graphviz_shows_every_byte_and_long_names);
     tcase_add_test(tests, tape_dot_writes_to_stdout);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -275,48 +275,27 @@ START_TEST(backward_without_any_wanted_gradient_does_nothing)
 }
 END_TEST
 
-static TCase *float_case(void)
-{
-    TCase *tcase = case_create("float32");
-    tcase_add_loop_test(tcase, gradient_in_float_is_the_difference_quotient, 0, in_float.count);
-    return tcase;
-}
-
-static TCase *double_case(void)
-{
-    TCase *tcase = case_create("double");
-    tcase_add_loop_test(tcase, gradient_in_double_is_the_difference_quotient, 0, in_double.count);
-    return tcase;
-}
-
-static TCase *table_case(void)
-{
-    TCase *tcase = case_create("table");
-    tcase_add_test(tcase, every_operation_has_a_name_a_backward_and_a_case);
-    tcase_add_test(tcase, no_two_operations_or_cases_share_a_name);
-    tcase_add_test(tcase, every_case_is_checked_in_both_builds);
-    tcase_add_test(tcase, the_tape_that_was_current_is_so_again);
-    return tcase;
-}
-
-static TCase *backward_case(void)
-{
-    TCase *tcase = case_create("backward");
-    tcase_add_test(tcase, backward_adds_to_the_gradient_that_is_there);
-    tcase_add_test(tcase, each_input_gets_the_same_gradient_when_no_other_wants_one);
-    tcase_add_test(tcase, backward_without_any_wanted_gradient_does_nothing);
-    return tcase;
-}
-
 int main(void)
 {
     gradcheck_ops(gather, &in_float);
     gradcheck_all_double(gather, &in_double);
 
     Suite *suite = suite_create("gradcheck");
-    suite_add_tcase(suite, float_case());
-    suite_add_tcase(suite, double_case());
-    suite_add_tcase(suite, table_case());
-    suite_add_tcase(suite, backward_case());
+    TCase *in_32 = case_create(suite, "float32");
+    tcase_add_loop_test(in_32, gradient_in_float_is_the_difference_quotient, 0, in_float.count);
+
+    TCase *in_64 = case_create(suite, "double");
+    tcase_add_loop_test(in_64, gradient_in_double_is_the_difference_quotient, 0, in_double.count);
+
+    TCase *table = case_create(suite, "table");
+    tcase_add_test(table, every_operation_has_a_name_a_backward_and_a_case);
+    tcase_add_test(table, no_two_operations_or_cases_share_a_name);
+    tcase_add_test(table, every_case_is_checked_in_both_builds);
+    tcase_add_test(table, the_tape_that_was_current_is_so_again);
+
+    TCase *backward = case_create(suite, "backward");
+    tcase_add_test(backward, backward_adds_to_the_gradient_that_is_there);
+    tcase_add_test(backward, each_input_gets_the_same_gradient_when_no_other_wants_one);
+    tcase_add_test(backward, backward_without_any_wanted_gradient_does_nothing);
     return suite_run(suite);
 }

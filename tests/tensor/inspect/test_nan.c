@@ -13,17 +13,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static Tape *tape;
-
 static void start(void)
 {
     unsetenv("GPTAPE_NAN");
-    tape = tape_create();
-}
-
-static void end(void)
-{
-    tape_free(tape);
 }
 
 static Tensor *named(const float *values, Shape shape, const char *name)
@@ -173,8 +165,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("NaN watch");
-    TCase *tests = case_create("watch");
-    tcase_add_checked_fixture(tests, start, end);
+    TCase *tests = case_with_tape(suite, "watch");
+    tcase_add_checked_fixture(tests, start, NULL);
     tcase_add_test(tests, off_it_lets_everything_pass);
     tcase_add_test(tests, a_result_is_reported_with_operation_inputs_and_line);
     tcase_add_test(tests, infinities_are_reported_too);
@@ -186,6 +178,5 @@ int main(void)
     tcase_add_loop_test(tests, every_operation_is_watched, 0, op_count);
     tcase_add_test(tests, the_environment_switches_it_on);
     tcase_add_test(tests, the_environment_can_say_nothing_else);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -11,18 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static Tape *tape;
-
-static void make_tape(void)
-{
-    tape = tape_create();
-}
-
-static void free_tape(void)
-{
-    tape_free(tape);
-}
-
 // Printed text must be expected, in which each @ stands for this file's name.
 static void assert_text(char *printed, const char *expected)
 {
@@ -223,44 +211,26 @@ START_TEST(no_tape_is_printed_as_such)
 }
 END_TEST
 
-static TCase *with_tape(const char *name)
-{
-    TCase *tcase = case_create(name);
-    tcase_add_checked_fixture(tcase, make_tape, free_tape);
-    return tcase;
-}
-
-static TCase *tensor_case(void)
-{
-    TCase *tcase = with_tape("tensors");
-    tcase_add_test(tcase, a_matrix_has_a_row_a_line);
-    tcase_add_test(tcase, a_scalar_and_a_vector_have_one_line);
-    tcase_add_test(tcase, more_dimensions_are_nested);
-    tcase_add_test(tcase, long_axes_show_three_at_each_end);
-    tcase_add_test(tcase, six_values_are_not_shortened);
-    tcase_add_test(tcase, infinite_values_are_shown);
-    tcase_add_test(tcase, a_computed_tensor_shows_its_origin_and_gradient);
-    tcase_add_test(tcase, without_a_gradient_only_values_are_shown);
-    tcase_add_test(tcase, the_line_shown_is_the_one_of_the_call);
-    tcase_add_test(tcase, other_values_are_reported_as_no_tensor);
-    tcase_add_test(tcase, a_parameter_can_be_printed_without_a_tape);
-    return tcase;
-}
-
-static TCase *tape_case(void)
-{
-    TCase *tcase = with_tape("tape");
-    tcase_add_test(tcase, a_tape_has_a_node_a_line);
-    tcase_add_test(tcase, many_inputs_are_cut_short);
-    tcase_add_test(tcase, an_empty_tape_has_only_its_head);
-    tcase_add_test(tcase, no_tape_is_printed_as_such);
-    return tcase;
-}
-
 int main(void)
 {
     Suite *suite = suite_create("print");
-    suite_add_tcase(suite, tensor_case());
-    suite_add_tcase(suite, tape_case());
+    TCase *tensor = case_with_tape(suite, "tensors");
+    tcase_add_test(tensor, a_matrix_has_a_row_a_line);
+    tcase_add_test(tensor, a_scalar_and_a_vector_have_one_line);
+    tcase_add_test(tensor, more_dimensions_are_nested);
+    tcase_add_test(tensor, long_axes_show_three_at_each_end);
+    tcase_add_test(tensor, six_values_are_not_shortened);
+    tcase_add_test(tensor, infinite_values_are_shown);
+    tcase_add_test(tensor, a_computed_tensor_shows_its_origin_and_gradient);
+    tcase_add_test(tensor, without_a_gradient_only_values_are_shown);
+    tcase_add_test(tensor, the_line_shown_is_the_one_of_the_call);
+    tcase_add_test(tensor, other_values_are_reported_as_no_tensor);
+    tcase_add_test(tensor, a_parameter_can_be_printed_without_a_tape);
+
+    TCase *tape = case_with_tape(suite, "tape");
+    tcase_add_test(tape, a_tape_has_a_node_a_line);
+    tcase_add_test(tape, many_inputs_are_cut_short);
+    tcase_add_test(tape, an_empty_tape_has_only_its_head);
+    tcase_add_test(tape, no_tape_is_printed_as_such);
     return suite_run(suite);
 }
