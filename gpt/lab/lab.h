@@ -265,11 +265,11 @@ typedef struct ProbeColumn {
 
 // How a panel of the probe's plot draws a kind.
 typedef enum ProbeForm {
-    FORM_PLACES = 1, // a line for each arm, against the layer or sublayer
-    FORM_INDEX,      // a line for each arm, against the index, of the first place
-    FORM_BARS,       // the same as bars, as shares of their sum
-    FORM_MAP,        // a map for each arm: place against index, each line as shares of its sum
-    FORM_SQUARE,     // a map for each arm: of the network's numbers, row by row
+    FORM_PLACES, // a line for each arm, against the layer or sublayer
+    FORM_INDEX,  // a line for each arm, against the index, of the first place
+    FORM_BARS,   // the same as bars, as shares of their sum
+    FORM_MAP,    // a map for each arm: place against index, each line as shares of its sum
+    FORM_SQUARE, // a map for each arm: of the network's numbers, row by row
 } ProbeForm;
 
 typedef enum ProbeScale { SCALE_LINEAR, SCALE_UNIT, SCALE_LOG } ProbeScale; // unit: from 0 to 1 at least
@@ -283,7 +283,18 @@ typedef struct ProbePanel {
     const char *x_label; // NULL: "layer", "block" or "sublayer"
 } ProbePanel;
 
-enum { PROBE_MLP = 1, PROBE_GPT = 2 };
+// A sentence about what an experiment shows, or the end of one if text begins in lower case: text, then the median in each arm.
+typedef struct ProbeFinding {
+    const char *text; // "The sharpness is"
+    const char *kind;
+    int layer;           // a layer's number, or one of these
+    const char *half;    // of a GPT's block: "attn" or "mlp"; NULL: of the block
+    ProbeReduce *reduce; // NULL: probe_first
+} ProbeFinding;
+
+enum { PROBE_AT_FIRST = 0, PROBE_AT_NETWORK = -1, PROBE_AT_LAST = -2, PROBE_AT_END = -3 }; // the end: the stream after the last layer
+
+enum { PROBE_MLP = 1, PROBE_GPT = 2, PROBE_ROWS = 5 };
 
 typedef struct ProbeRun ProbeRun; // what a probe sees: gpt/lab/probe.h
 
@@ -291,19 +302,20 @@ typedef struct Probe {
     const char *name;  // "paths"
     const char *about; // one sentence
     const char *source;
-    const char *cost;       // "as many backward passes as sublayers"
-    unsigned nets;          // the networks it supports
-    bool passes;            // runs more passes or changes the network, which is restored afterwards
-    bool by_block;          // measures each block by itself: of a streamed GPT, too
-    int losses, gradients;  // upper bounds on evaluations at other weights, for the time estimate
-    const ProbeKind *kinds; // these three arrays end with {0}
-    const ProbeColumn *columns;
-    const ProbePanel *panels;
+    const char *cost;            // "as many backward passes as sublayers"
+    unsigned nets;               // the networks it supports
+    bool passes;                 // runs more passes or changes the network, which is restored afterwards
+    bool by_block;               // measures each block by itself: of a streamed GPT, too
+    int losses, gradients;       // upper bounds on evaluations at other weights, for the time estimate
+    ProbeKind kinds[PROBE_ROWS]; // these three and findings end with {0}
+    ProbeColumn columns[PROBE_ROWS];
+    ProbePanel panels[PROBE_ROWS];
     const char *legend; // explains the columns
-    // The known result and what this experiment shows, as sentences for text and plot. May be NULL.
+    // The known result and what this experiment shows, for text and plot.
     const char *claim;
-    void (*finding)(const Experiment *experiment, int step, FILE *out);
-    bool (*check)(const ExperimentConfig *config, Error *error); // does it support this experiment, at an acceptable cost? May be NULL
+    ProbeFinding findings[PROBE_ROWS];
+    void (*comparison)(const ExperimentConfig *config, FILE *out); // a sentence on what to compare them with. May be NULL
+    bool (*check)(const ExperimentConfig *config, Error *error);   // does it support this experiment, at an acceptable cost? May be NULL
     bool (*measure)(ProbeRun *run, Error *error);
 } Probe;
 
@@ -338,6 +350,10 @@ Quartiles experiment_probe_reduced(const Experiment *experiment, int arm, int st
 // The places of a kind in an arm's networks at a step, in order. Returns how many. The caller frees *places (the experiment owns the names).
 int experiment_probe_places(const Experiment *experiment, int arm, int step, const char *kind, ProbePlace **places);
 bool probe_has_numbers(const Experiment *experiment, const Probe *probe);
+// Writes the sentence that begins with findings[*i], without its full stop, and moves *i to the next one. False, and nothing, if there are no values.
+bool probe_write_finding(FILE *out, const Experiment *experiment, int step, const Probe *probe, int *i);
+// All sentences from this one on, and the comparison.
+void probe_write_findings(FILE *out, const Experiment *experiment, int step, const Probe *probe, int i);
 // The first fault of a probe over all networks, and the number of networks with a fault. NULL if there is none.
 const ProbeFault *experiment_probe_fault(const Experiment *experiment, const Probe *probe, int *networks);
 

@@ -48,9 +48,6 @@ struct ProbeRun {
 // Appends a number. kind is one of the probe's; name NULL: none; index -1: none.
 void probe_add(ProbeRun *run, const char *kind, int layer, const char *name, int index, double value);
 
-// For findings: a place's median over the seeds in each arm: "0.23 without shortcuts, 1.4 with shortcuts". Arms without a value are omitted.
-void probe_write_arms(FILE *out, const Experiment *experiment, int step, const char *kind, ProbePlace place, ProbeReduce *reduce);
-
 // Runs the probes of the experiment. Their faults are stored in run->results.
 void probes_run(ProbeRun *run);
 

@@ -2,6 +2,7 @@
 
 #include "gpt/lab/probe.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,20 +124,6 @@ Quartiles experiment_probe_reduced(const Experiment *experiment, int arm, int st
                                  &(Question){.kind = kind, .place = place, .reduce = reduce == NULL ? probe_first : reduce});
 }
 
-void probe_write_arms(FILE *out, const Experiment *experiment, int step, const char *kind, ProbePlace place, ProbeReduce *reduce)
-{
-    const char *comma = "";
-    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
-        Quartiles q = experiment_probe_reduced(experiment, arm, step, kind, place, reduce);
-        if (q.n > 0) {
-            const char *with = experiment->config.n_rules > 0 ? "with " : "";
-            number_print(out, "%s%.3g %s", comma, q.median, with);
-            fprintf(out, "%.40s", experiment_arm_name(&experiment->config, arm));
-            comma = ", ";
-        }
-    }
-}
-
 int experiment_probe_places(const Experiment *experiment, int arm, int step, const char *kind, ProbePlace **places)
 {
     REQUIRE(experiment, places);
@@ -188,4 +175,52 @@ const ProbeFault *experiment_probe_fault(const Experiment *experiment, const Pro
         }
     }
     return first;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Findings
+
+// "The sharpness is 0.23 without shortcuts, 1.4 with shortcuts": the median over the seeds in each arm that has a value. False without any.
+static bool write_medians(FILE *out, const Experiment *experiment, int step, const ProbeFinding *finding, const char *before)
+{
+    const ExperimentConfig *config = &experiment->config;
+    const char *text = finding->text;
+    int layer = finding->layer == PROBE_AT_LAST ? experiment->n_layer - 1 : finding->layer == PROBE_AT_END ? experiment->n_layer : finding->layer;
+    char name[PROBE_NAME];
+    snprintf(name, sizeof name, "h.%d.%s", layer, finding->half == NULL ? "" : finding->half);
+    ProbePlace place = {.layer = layer, .name = config->net == NET_GPT && finding->half != NULL ? name : NULL};
+    for (int arm = 0; arm < experiment_arms(config); arm++) {
+        Quartiles q = experiment_probe_reduced(experiment, arm, step, finding->kind, place, finding->reduce);
+        if (q.n > 0) {
+            number_print(out, "%s%s %.3g ", before, text, q.median);
+            fprintf(out, "%s%.40s", config->n_rules > 0 ? "with " : "", experiment_arm_name(config, arm));
+            before = "";
+            text = ",";
+        }
+    }
+    return text != finding->text;
+}
+
+bool probe_write_finding(FILE *out, const Experiment *experiment, int step, const Probe *probe, int *i)
+{
+    REQUIRE(out, experiment, probe, i);
+    const ProbeFinding *finding = &probe->findings[*i];
+    bool written = write_medians(out, experiment, step, finding, "");
+    for (finding++; finding->text != NULL && islower((unsigned char)finding->text[0]); finding++) {
+        written = write_medians(out, experiment, step, finding, "; ") || written;
+    }
+    *i = (int)(finding - probe->findings);
+    return written;
+}
+
+void probe_write_findings(FILE *out, const Experiment *experiment, int step, const Probe *probe, int i)
+{
+    REQUIRE(out, experiment, probe);
+    while (probe->findings[i].text != NULL) {
+        bool written = probe_write_finding(out, experiment, step, probe, &i);
+        fprintf(out, "%s", written ? ". " : "");
+    }
+    if (probe->comparison != NULL) {
+        probe->comparison(&experiment->config, out);
+    }
 }

@@ -2,10 +2,8 @@
 
 #include "gpt/plot/draw.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { PANELS_MOST = 8, MAPS_ACROSS = 4, CELLS_MOST = 150 }; // more rows would be indistinguishable
 
@@ -283,63 +281,38 @@ static void write_graphs(FILE *script, Sheet *sheet, int number, double top, dou
     }
 }
 
-// The finding as sentences. The caller frees it.
-static char *write_finding(const Sheet *sheet)
+// The probe's first finding, and the rest of what there is to say about the experiment. The caller frees both.
+static void write_words(const Sheet *sheet, char **title, char **caption)
 {
-    Writer *text = writer_begin();
-    if (sheet->probe->finding != NULL) {
-        sheet->probe->finding(sheet->experiment, sheet->step, text->stream);
-    } else {
-        fprintf(text->stream, "%s", sheet->probe->about);
+    int next = 0;
+    Writer *first = writer_begin();
+    Writer *rest = writer_begin();
+    if (!probe_write_finding(first->stream, sheet->experiment, sheet->step, sheet->probe, &next)) {
+        fprintf(first->stream, "%s", sheet->probe->about);
     }
-    return writer_end(text);
-}
-
-// The finding's first sentence, without "Measured". The caller frees it.
-static char *write_title(const Sheet *sheet, const char *finding)
-{
-    static const char measured[] = "Measured";
-    size_t skipped = strncmp(finding, measured, strlen(measured)) == 0 ? strlen(measured) : 0;
-    const char *begin = finding + skipped + strspn(finding + skipped, ": ");
-    const char *end = strstr(begin, ". ");
-    size_t length = end == NULL ? strlen(begin) : (size_t)(end - begin);
-    length -= length > 0 && begin[length - 1] == '.';
-    Writer *text = writer_begin();
-    if (isdigit((unsigned char)begin[0])) {
-        fprintf(text->stream, "%s: ", sheet->probe->panels[0].title);
-    }
-    for (size_t i = 0; i < length; i++) {
-        fputc(i == 0 ? toupper((unsigned char)begin[0]) : begin[i], text->stream);
-    }
-    return writer_end(text);
-}
-
-// The other sentences, the known result, and the experiment. The caller frees it.
-static char *write_caption(const Sheet *sheet, const char *finding)
-{
-    Writer *text = writer_begin();
-    const char *rest = strstr(finding, ". ");
-    fprintf(text->stream, "%s%s", rest == NULL ? "" : rest + 2, rest == NULL ? "" : " ");
-    fprintf(text->stream, "%s ", sheet->probe->claim == NULL ? "" : sheet->probe->claim);
+    probe_write_findings(rest->stream, sheet->experiment, sheet->step, sheet->probe, next);
+    fprintf(rest->stream, "%s ", sheet->probe->claim);
     if (sheet->step > 0) {
-        fprintf(text->stream, "After %d steps of training. ", sheet->step);
+        fprintf(rest->stream, "After %d steps of training. ", sheet->step);
     }
-    plot_write_settings(text->stream, sheet->experiment);
-    return writer_end(text);
+    plot_write_settings(rest->stream, sheet->experiment);
+    *title = writer_end(first);
+    *caption = writer_end(rest);
 }
 
 static bool write_page(Sheet *sheet, const char *path, Error *error)
 {
     Page page;
-    char *finding = write_finding(sheet);
-    page_open(&page, path, write_title(sheet, finding), write_caption(sheet, finding), &sheet->arms);
+    char *title;
+    char *caption;
+    write_words(sheet, &title, &caption);
+    page_open(&page, path, title, caption, &sheet->arms);
     FILE *script = page.script;
     double map_height = sheet->n_maps == 0 ? 0 : (page.top - page.bottom) * (sheet->n_graphs > 0 ? 0.56 : 1) / sheet->n_maps;
     for (int i = 0; i < sheet->n_maps; i++) {
         write_map_row(script, sheet, &sheet->maps[i], i * STYLE_COUNT, page.top - i * map_height, map_height, path);
     }
     write_graphs(script, sheet, sheet->n_maps * STYLE_COUNT, page.top - sheet->n_maps * map_height, page.bottom);
-    free(finding);
     return page_close(&page, error);
 }
 

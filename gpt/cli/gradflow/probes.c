@@ -93,14 +93,11 @@ static void print_table(const Experiment *experiment, const Probe *probe, int st
 
 static void print_finding(const Experiment *experiment, const Probe *probe, int step)
 {
-    if (probe->claim != NULL) {
-        terminal_print("%s", probe->claim);
-    }
-    if (probe->finding != NULL) {
-        Writer *writer = writer_begin();
-        probe->finding(experiment, step, writer->stream);
-        terminal_end(writer);
-    }
+    Writer *writer = writer_begin();
+    terminal_print("%s", probe->claim);
+    fprintf(writer->stream, "Measured: ");
+    probe_write_findings(writer->stream, experiment, step, probe, 0);
+    terminal_end(writer);
 }
 
 void probes_print(const Experiment *experiment, int step)

@@ -9,25 +9,6 @@
 
 #include <math.h>
 
-// The values of a head that weights all visible positions equally.
-static double even_entropy(const ExperimentConfig *config)
-{
-    double sum = 0;
-    for (int t = 0; t < config->T; t++) {
-        sum += log(config->gpt.causal ? t + 1 : config->T) / config->T;
-    }
-    return sum;
-}
-
-static double even_first(const ExperimentConfig *config)
-{
-    double sum = 0;
-    for (int t = 1; t < config->T; t++) {
-        sum += 1.0 / (config->gpt.causal ? t + 1 : config->T) / (config->T - 1);
-    }
-    return sum;
-}
-
 static bool measure(ProbeRun *run, Error *error)
 {
     const GPTConfig *config = &run->net->gpt->config;
@@ -55,38 +36,19 @@ static bool measure(ProbeRun *run, Error *error)
     return found;
 }
 
-static void finding(const Experiment *experiment, int step, FILE *out)
+// The values of a head that weights all visible positions equally.
+static void compare_with_even(const ExperimentConfig *config, FILE *out)
 {
-    char last[PROBE_NAME];
-    snprintf(last, sizeof last, "h.%d.attn", experiment->n_layer - 1);
-    fprintf(out, "Measured in the last block: entropy ");
-    probe_write_arms(out, experiment, step, "attention_entropy", (ProbePlace){.name = last}, probe_mean);
-    fprintf(out, ". The first token gets ");
-    probe_write_arms(out, experiment, step, "attention_first", (ProbePlace){.name = last}, probe_mean);
-    number_print(out, ". Even weights would give an entropy of %.3g, and the first token %.3g.", even_entropy(&experiment->config),
-                 even_first(&experiment->config));
+    int T = config->T;
+    double entropy = 0;
+    double first = 0;
+    for (int t = 0; t < T; t++) {
+        int visible = config->gpt.causal ? t + 1 : T;
+        entropy += log(visible) / T;
+        first += t == 0 ? 0 : 1.0 / visible / (T - 1);
+    }
+    number_print(out, "Even weights would give an entropy of %.3g, and the first token %.3g. ", entropy, first);
 }
-
-static const ProbeKind kinds[] = {
-    {.name = "attention_entropy", .about = "mean entropy of a position's attention weights, in nats", .place = PLACE_ATTENTION, .index = "head"},
-    {.name = "attention_max", .about = "mean of the largest weight of a position", .place = PLACE_ATTENTION, .index = "head"},
-    {.name = "attention_first", .about = "mean weight of the first token, over the positions after it", .place = PLACE_ATTENTION, .index = "head"},
-    {0},
-};
-
-static const ProbeColumn columns[] = {
-    {"entropy", "attention_entropy", probe_mean},
-    {"largest", "attention_max", probe_mean},
-    {"first", "attention_first", probe_mean},
-    {0},
-};
-
-static const ProbePanel panels[] = {
-    {.title = "Entropy, mean over heads", .kind = "attention_entropy", .form = FORM_PLACES, .reduce = probe_mean},
-    {.title = "Largest weight", .kind = "attention_max", .form = FORM_PLACES, .reduce = probe_mean},
-    {.title = "Weight of the first token", .kind = "attention_first", .form = FORM_PLACES, .reduce = probe_mean},
-    {0},
-};
 
 const Probe probe_attention = {
     .name = "attention",
@@ -95,12 +57,24 @@ const Probe probe_attention = {
     .cost = "scores and softmax once more",
     .nets = PROBE_GPT,
     .by_block = true,
-    .kinds = kinds,
-    .columns = columns,
-    .panels = panels,
+    .kinds = {{.name = "attention_entropy",
+               .about = "mean entropy of a position's attention weights, in nats",
+               .place = PLACE_ATTENTION,
+               .index = "head"},
+              {.name = "attention_max", .about = "mean of the largest weight of a position", .place = PLACE_ATTENTION, .index = "head"},
+              {.name = "attention_first",
+               .about = "mean weight of the first token, over the positions after it",
+               .place = PLACE_ATTENTION,
+               .index = "head"}},
+    .columns = {{"entropy", "attention_entropy", probe_mean}, {"largest", "attention_max", probe_mean}, {"first", "attention_first", probe_mean}},
+    .panels = {{.title = "Entropy, mean over heads", .kind = "attention_entropy", .reduce = probe_mean},
+               {.title = "Largest weight", .kind = "attention_max", .reduce = probe_mean},
+               {.title = "Weight of the first token", .kind = "attention_first", .reduce = probe_mean}},
     .legend = "entropy in nats, largest: the largest weight, first: weight of the first token; means over heads, positions and sequences",
     .claim =
         "Zhai 2023: training becomes unstable where the entropy of attention collapses. Xiao 2023: trained heads give the first token much weight.",
-    .finding = finding,
+    .findings = {{"In the last block, the entropy is", "attention_entropy", PROBE_AT_LAST, "attn", probe_mean},
+                 {"The first token gets", "attention_first", PROBE_AT_LAST, "attn", probe_mean}},
+    .comparison = compare_with_even,
     .measure = measure,
 };

@@ -67,44 +67,25 @@ static double at_far(const double *values, int n)
     return n > FAR ? values[FAR] : NAN;
 }
 
-static void finding(const Experiment *experiment, int step, FILE *out)
-{
-    fprintf(out, "Measured: the autocorrelation of gradients at lag %d is ", NEAR);
-    probe_write_arms(out, experiment, step, "autocorrelation", (ProbePlace){.layer = -1}, at_near);
-    fprintf(out, ".");
-}
-
-static const ProbeKind kinds[] = {
-    {.name = "autocorrelation",
-     .about = "autocorrelation of d(output) / d(input) along the line of inputs",
-     .place = PLACE_NETWORK,
-     .index = "lag"},
-    {0},
-};
-
-static const ProbeColumn columns[] = {{"lag 1", "autocorrelation", at_near}, {"lag 16", "autocorrelation", at_far}, {0}};
-
-static const ProbePanel panels[] = {
-    {.title = "Autocorrelation of d(output) / d(input) along the line of inputs",
-     .kind = "autocorrelation",
-     .form = FORM_INDEX,
-     .scale = SCALE_UNIT,
-     .x_label = "lag"},
-    {0},
-};
-
 const Probe probe_autocorrelation = {
     .name = "autocorrelation",
     .about = "Measures how similar the gradients of inputs along a line are: does the slope at one point predict the next?",
     .source = "Balduzzi 2017, arXiv 1702.08591",
     .cost = "one backward pass",
     .nets = PROBE_MLP,
-    .kinds = kinds,
-    .columns = columns,
-    .panels = panels,
+    .kinds = {{.name = "autocorrelation",
+               .about = "autocorrelation of d(output) / d(input) along the line of inputs",
+               .place = PLACE_NETWORK,
+               .index = "lag"}},
+    .columns = {{"lag 1", "autocorrelation", at_near}, {"lag 16", "autocorrelation", at_far}},
+    .panels = {{.title = "Autocorrelation of d(output) / d(input) along the line of inputs",
+                .kind = "autocorrelation",
+                .form = FORM_INDEX,
+                .scale = SCALE_UNIT,
+                .x_label = "lag"}},
     .legend = "lag 1, lag 16: autocorrelation at that distance; near 1: similar gradients, near 0: white noise",
     .claim = "Balduzzi 2017: without shortcuts gradients become white noise with depth (they shatter); with shortcuts much less.",
-    .finding = finding,
+    .findings = {{"The autocorrelation of gradients at lag 1 is", "autocorrelation", PROBE_AT_NETWORK, NULL, at_near}},
     .check = check,
     .measure = measure,
 };

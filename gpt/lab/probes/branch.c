@@ -17,30 +17,6 @@ static bool measure(ProbeRun *run, Error *error)
     return true;
 }
 
-static void finding(const Experiment *experiment, int step, FILE *out)
-{
-    bool mlp = experiment->config.net == NET_MLP;
-    char last[PROBE_NAME];
-    snprintf(last, sizeof last, mlp ? "layers.%d" : "h.%d.mlp", experiment->n_layer - 1);
-    fprintf(out, "Measured: in the last %s, rms of f over rms of the stream is ", mlp ? "layer" : "feed-forward layer");
-    probe_write_arms(out, experiment, step, "branch_ratio", (ProbePlace){.name = last}, NULL);
-    fprintf(out, ". In the first, it is ");
-    probe_write_arms(out, experiment, step, "branch_ratio", (ProbePlace){.name = mlp ? "layers.0" : "h.0.mlp"}, NULL);
-    fprintf(out, ".");
-}
-
-static const ProbeKind kinds[] = {
-    {.name = "branch_ratio", .about = "rms of the output of f over the rms of its input stream", .place = PLACE_SUBLAYER},
-    {0},
-};
-
-static const ProbeColumn columns[] = {{"rms f / h", "branch_ratio", NULL}, {0}};
-
-static const ProbePanel panels[] = {
-    {.title = "rms of the branch over rms of the stream", .kind = "branch_ratio", .form = FORM_PLACES, .scale = SCALE_LOG},
-    {0},
-};
-
 const Probe probe_branch = {
     .name = "branch",
     .about = "Compares the size of each sublayer's output with that of the stream it is added to.",
@@ -48,11 +24,12 @@ const Probe probe_branch = {
     .cost = "one read of the values",
     .nets = PROBE_MLP | PROBE_GPT,
     .by_block = true,
-    .kinds = kinds,
-    .columns = columns,
-    .panels = panels,
+    .kinds = {{.name = "branch_ratio", .about = "rms of the output of f over the rms of its input stream", .place = PLACE_SUBLAYER}},
+    .columns = {{"rms f / h", "branch_ratio", NULL}},
+    .panels = {{.title = "rms of the branch over rms of the stream", .kind = "branch_ratio", .scale = SCALE_LOG}},
     .legend = "rms f / h: rms of the branch's output over the rms of its input stream",
     .claim = "De and Smith 2020: with normalized branches the stream grows with depth, so deep branches contribute less and less.",
-    .finding = finding,
+    .findings = {{"In the last feed-forward branch, rms of f over rms of the stream is", "branch_ratio", PROBE_AT_LAST, "mlp", NULL},
+                 {"In the first, it is", "branch_ratio", PROBE_AT_FIRST, "mlp", NULL}},
     .measure = measure,
 };

@@ -33,37 +33,20 @@ static bool measure(ProbeRun *run, Error *error)
     return true;
 }
 
-static void finding(const Experiment *experiment, int step, FILE *out)
-{
-    fprintf(out, "Measured: the mean squared singular value from the input to the end is ");
-    probe_write_arms(out, experiment, step, "jacobian", (ProbePlace){.layer = 0}, NULL);
-    fprintf(out, ".");
-}
-
-static const ProbeKind kinds[] = {
-    {.name = "jacobian", .about = "mean squared singular value of d(stream at the end) / d(stream where the layer starts)", .place = PLACE_STREAM},
-    {.name = "jacobian_error", .about = "standard error of jacobian; 0: exact", .place = "layer", .internal = true},
-    {0},
-};
-
-static const ProbeColumn columns[] = {{"|J|^2/n", "jacobian", NULL}, {"+-", "jacobian_error", NULL}, {0}};
-
-static const ProbePanel panels[] = {
-    {.title = "Mean squared singular value from each layer to the end", .kind = "jacobian", .form = FORM_PLACES, .scale = SCALE_LOG},
-    {0},
-};
-
 const Probe probe_jacobian = {
     .name = "jacobian",
     .about = "Measures by how much the gradient grows on the way from the end of the stream back to each block: the mean squared singular value.",
     .source = "Saxe 2013, arXiv 1312.6120",
     .cost = "one backward pass per value of the stream, at most 1024; larger streams are estimated from 64 passes",
     .nets = PROBE_MLP | PROBE_GPT,
-    .kinds = kinds,
-    .columns = columns,
-    .panels = panels,
+    .kinds = {{.name = "jacobian",
+               .about = "mean squared singular value of d(stream at the end) / d(stream where the layer starts)",
+               .place = PLACE_STREAM},
+              {.name = "jacobian_error", .about = "standard error of jacobian; 0: exact", .place = "layer", .internal = true}},
+    .columns = {{"|J|^2/n", "jacobian", NULL}, {"+-", "jacobian_error", NULL}},
+    .panels = {{.title = "Mean squared singular value from each layer to the end", .kind = "jacobian", .scale = SCALE_LOG}},
     .legend = "|J|^2/n: mean squared singular value, 1 keeps the size of gradients; +-: its standard error, 0 if exact",
     .claim = "Saxe 2013: gradients keep their size through any depth if the squared singular values are 1 on average.",
-    .finding = finding,
+    .findings = {{"The mean squared singular value from the input to the end is", "jacobian", PROBE_AT_FIRST, NULL, NULL}},
     .measure = measure,
 };

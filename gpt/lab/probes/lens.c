@@ -19,38 +19,18 @@ static bool measure(ProbeRun *run, Error *error)
     return true;
 }
 
-static void finding(const Experiment *experiment, int step, FILE *out)
-{
-    fprintf(out, "Measured: before the first block, the loss is ");
-    probe_write_arms(out, experiment, step, "lens", (ProbePlace){.layer = 0}, NULL);
-    fprintf(out, ". After the last, it is ");
-    probe_write_arms(out, experiment, step, "lens", (ProbePlace){.layer = experiment->n_layer}, NULL);
-    fprintf(out, ".");
-}
-
-static const ProbeKind kinds[] = {
-    {.name = "lens", .about = "loss if the stream went straight to the final norm and the head", .place = PLACE_STREAM},
-    {0},
-};
-
-static const ProbeColumn columns[] = {{"loss", "lens", NULL}, {0}};
-
-static const ProbePanel panels[] = {
-    {.title = "Loss of the stream where each block starts", .kind = "lens", .form = FORM_PLACES},
-    {0},
-};
-
 const Probe probe_lens = {
     .name = "lens",
     .about = "Measures the loss that the network would have without its last blocks.",
     .source = "nostalgebraist 2020, the logit lens",
     .cost = "one forward pass of the head per block",
     .nets = PROBE_GPT,
-    .kinds = kinds,
-    .columns = columns,
-    .panels = panels,
+    .kinds = {{.name = "lens", .about = "loss if the stream went straight to the final norm and the head", .place = PLACE_STREAM}},
+    .columns = {{"loss", "lens", NULL}},
+    .panels = {{.title = "Loss of the stream where each block starts", .kind = "lens"}},
     .legend = "loss: if the stream where this block starts (last line: the end) went straight to the head",
     .claim = "nostalgebraist 2020: in a trained GPT-2 the prediction improves from block to block.",
-    .finding = finding,
+    .findings = {{"Before the first block, the loss is", "lens", PROBE_AT_FIRST, NULL, NULL},
+                 {"After the last, it is", "lens", PROBE_AT_END, NULL, NULL}},
     .measure = measure,
 };

@@ -31,30 +31,6 @@ static bool measure(ProbeRun *run, Error *error)
     return true;
 }
 
-static void finding(const Experiment *experiment, int step, FILE *out)
-{
-    fprintf(out, "Measured: the noise scale, in rows, is ");
-    probe_write_arms(out, experiment, step, "noise_scale", (ProbePlace){.layer = -1}, NULL);
-    fprintf(out, ".");
-}
-
-static const ProbeKind kinds[] = {
-    {.name = "noise_scale", .about = "simple gradient noise scale tr(Sigma) / |G|^2, in rows", .place = PLACE_NETWORK},
-    {.name = "noise_trace", .about = "tr(Sigma), the variance of a row's gradient", .place = PLACE_NETWORK, .internal = true},
-    {.name = "noise_gradient", .about = "|G|^2, of the true gradient", .place = PLACE_NETWORK, .internal = true},
-    {0},
-};
-
-static const ProbeColumn columns[] = {
-    {"scale", "noise_scale", NULL},
-    {"tr(Sigma)", "noise_trace", NULL},
-    {"|G|^2", "noise_gradient", NULL},
-    {0},
-};
-
-static const ProbePanel panels[] = {{.title = "Gradient noise scale, in rows", .kind = "noise_scale", .form = FORM_PLACES, .scale = SCALE_LOG},
-                                    {0}};
-
 const Probe probe_noise = {
     .name = "noise",
     .about = "Estimates the gradient noise scale: the batch size, in rows, beyond which a larger batch hardly makes the gradient more accurate.",
@@ -62,12 +38,14 @@ const Probe probe_noise = {
     .cost = "one gradient per row of the batch",
     .nets = PROBE_MLP | PROBE_GPT,
     .passes = true,
-    .kinds = kinds,
-    .columns = columns,
-    .panels = panels,
+    .kinds = {{.name = "noise_scale", .about = "simple gradient noise scale tr(Sigma) / |G|^2, in rows", .place = PLACE_NETWORK},
+              {.name = "noise_trace", .about = "tr(Sigma), the variance of a row's gradient", .place = PLACE_NETWORK, .internal = true},
+              {.name = "noise_gradient", .about = "|G|^2, of the true gradient", .place = PLACE_NETWORK, .internal = true}},
+    .columns = {{"scale", "noise_scale", NULL}, {"tr(Sigma)", "noise_trace", NULL}, {"|G|^2", "noise_gradient", NULL}},
+    .panels = {{.title = "Gradient noise scale, in rows", .kind = "noise_scale", .scale = SCALE_LOG}},
     .legend = "scale: tr(Sigma) / |G|^2; tr(Sigma): variance of a row's gradient; |G|^2: square of the true gradient",
     .claim = "McCandlish 2018: batches much larger than this scale waste work, much smaller ones waste steps.",
-    .finding = finding,
+    .findings = {{"The noise scale, in rows, is", "noise_scale", PROBE_AT_NETWORK, NULL, NULL}},
     .check = check,
     .measure = measure,
 };

@@ -64,26 +64,6 @@ static double most_lengths(const double *norm, int n)
     return total > 0 ? k : NAN;
 }
 
-static void finding(const Experiment *experiment, int step, FILE *out)
-{
-    bool mlp = experiment->config.net == NET_MLP;
-    int S = mlp ? experiment->n_layer : 2 * experiment->n_layer;
-    ProbePlace input = {.name = mlp ? "layers.0" : "h.0.attn"};
-    double error = NAN; // unknown if the values were read from a CSV
-    for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
-        Quartiles q = experiment_probe(experiment, arm, step, "path_error", (ProbePlace){.layer = -1}, -1);
-        error = q.n > 0 ? fmax(error, q.high) : error;
-    }
-    fprintf(out, "Measured at the input: of %d sublayers the gradient has passed on average ", S);
-    probe_write_arms(out, experiment, step, "path_norm", input, probe_center);
-    fprintf(out, ". 90 %% of it has passed at most ");
-    probe_write_arms(out, experiment, step, "path_norm", input, most_lengths);
-    fprintf(out, ".");
-    if (!isnan(error)) {
-        number_print(out, " All lengths add up to the ordinary gradient: relative difference %.1e.", error);
-    }
-}
-
 enum { MOST_NUMBERS = 20000000 };
 
 static bool check(const ExperimentConfig *config, Error *error)
@@ -96,42 +76,34 @@ static bool check(const ExperimentConfig *config, Error *error)
                      MOST_NUMBERS);
 }
 
-static const ProbeKind kinds[] = {
-    {.name = "path_norm",
-     .about = "L2 of the gradient at the start of a sublayer that passed exactly k sublayers",
-     .place = PLACE_SUBLAYER,
-     .index = "k"},
-    {.name = "path_sum", .about = "L2 of the sum of all lengths there, the ordinary gradient", .place = PLACE_SUBLAYER},
-    {.name = "path_error", .about = "largest || sum - ordinary gradient || / || ordinary gradient ||", .place = PLACE_NETWORK, .internal = true},
-    {0},
-};
-
-static const ProbeColumn columns[] = {
-    {"mean k", "path_norm", probe_center},
-    {"k = 0", "path_norm", probe_first_share},
-    {"|dL/dx|", "path_sum", NULL},
-    {0},
-};
-
-static const ProbePanel panels[] = {
-    {.title = "Share of each path length", .kind = "path_norm", .form = FORM_MAP, .x_label = "sublayers passed"},
-    {.title = "Share of each length at the input", .kind = "path_norm", .form = FORM_BARS, .scale = SCALE_UNIT, .x_label = "sublayers passed"},
-    {0},
-};
-
 const Probe probe_paths = {
     .name = "paths",
     .about = "Splits the gradient at the start of each sublayer exactly by the number of sublayers it has passed.",
     .source = "Veit 2016, arXiv 1605.06431",
     .cost = "at most S + 2 backward passes for S sublayers",
     .nets = PROBE_MLP | PROBE_GPT,
-    .kinds = kinds,
-    .columns = columns,
-    .panels = panels,
+    .kinds = {{.name = "path_norm",
+               .about = "L2 of the gradient at the start of a sublayer that passed exactly k sublayers",
+               .place = PLACE_SUBLAYER,
+               .index = "k"},
+              {.name = "path_sum", .about = "L2 of the sum of all lengths there, the ordinary gradient", .place = PLACE_SUBLAYER},
+              {.name = "path_error",
+               .about = "largest || sum - ordinary gradient || / || ordinary gradient ||",
+               .place = PLACE_NETWORK,
+               .internal = true}},
+    .columns = {{"mean k", "path_norm", probe_center}, {"k = 0", "path_norm", probe_first_share}, {"|dL/dx|", "path_sum", NULL}},
+    .panels = {{.title = "Share of each path length", .kind = "path_norm", .form = FORM_MAP, .x_label = "sublayers passed"},
+               {.title = "Share of each length at the input",
+                .kind = "path_norm",
+                .form = FORM_BARS,
+                .scale = SCALE_UNIT,
+                .x_label = "sublayers passed"}},
     .legend = "mean k: mean length, weighted by the norms; k = 0: share of the gradient that passed no sublayer; |dL/dx|: L2 of all of it",
     .claim = "Veit 2016: a residual network works like an ensemble of shallow ones; most of its gradient comes by short "
              "paths, although most paths pass through about half of the sublayers.",
-    .finding = finding,
+    .findings = {{"Sublayers passed by the gradient at the input, on average:", "path_norm", PROBE_AT_FIRST, "attn", probe_center},
+                 {"90 % of it has passed at most", "path_norm", PROBE_AT_FIRST, "attn", most_lengths},
+                 {"Relative error of the sum of all lengths:", "path_error", PROBE_AT_NETWORK, NULL, NULL}},
     .check = check,
     .measure = measure,
 };

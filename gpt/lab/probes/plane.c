@@ -63,25 +63,6 @@ static double not_convex(const double *values, int n)
     return (double)negative / ((SIDE - 2) * (SIDE - 2));
 }
 
-static void finding(const Experiment *experiment, int step, FILE *out)
-{
-    fprintf(out, "Measured: the share of the plane that is not convex is ");
-    probe_write_arms(out, experiment, step, "plane", (ProbePlace){.layer = -1}, not_convex);
-    fprintf(out, ".");
-}
-
-static const ProbeKind kinds[] = {
-    {.name = "plane",
-     .about = "loss at w + a d1 + b d2, a from -1 to 1 by row, b by column",
-     .place = PLACE_NETWORK,
-     .index = "cell of 25 x 25, row by row"},
-    {0},
-};
-
-static const ProbeColumn columns[] = {{"center", "plane", at_center}, {"edge", "plane", at_edge}, {"not convex", "plane", not_convex}, {0}};
-
-static const ProbePanel panels[] = {{.title = "Loss at w + a d1 + b d2", .kind = "plane", .form = FORM_SQUARE, .x_label = "b"}, {0}};
-
 const Probe probe_plane = {
     .name = "plane",
     .about = "Plots the loss on a plane through the weights, along two random directions whose rows have the norms of the weights' rows.",
@@ -89,12 +70,15 @@ const Probe probe_plane = {
     .cost = "625 forward passes; more than ten minutes need --force",
     .nets = PROBE_MLP | PROBE_GPT,
     .passes = true,
-    .kinds = kinds,
-    .columns = columns,
-    .panels = panels,
+    .kinds = {{.name = "plane",
+               .about = "loss at w + a d1 + b d2, a from -1 to 1 by row, b by column",
+               .place = PLACE_NETWORK,
+               .index = "cell of 25 x 25, row by row"}},
+    .columns = {{"center", "plane", at_center}, {"edge", "plane", at_edge}, {"not convex", "plane", not_convex}},
+    .panels = {{.title = "Loss at w + a d1 + b d2", .kind = "plane", .form = FORM_SQUARE, .x_label = "b"}},
     .legend = "center: loss; edge: median loss on the edge; not convex: share of cells with clearly negative curvature",
     .claim = "Li 2018: without shortcuts the surface around a deep network's weights is chaotic; with them it is smooth and nearly convex.",
-    .finding = finding,
+    .findings = {{"The share of the plane that is not convex is", "plane", PROBE_AT_NETWORK, NULL, not_convex}},
     .losses = SIDE * SIDE,
     .measure = measure,
 };

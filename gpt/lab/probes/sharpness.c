@@ -26,30 +26,6 @@ static bool measure(ProbeRun *run, Error *error)
                      sharpness.residual, config.tolerance);
 }
 
-static void finding(const Experiment *experiment, int step, FILE *out)
-{
-    fprintf(out, "Measured: the sharpness is ");
-    probe_write_arms(out, experiment, step, "sharpness", (ProbePlace){.layer = -1}, NULL);
-    fprintf(out, ".");
-}
-
-static const ProbeKind kinds[] = {
-    {.name = "sharpness", .about = "algebraically largest eigenvalue of the Hessian of the loss over all parameters", .place = PLACE_NETWORK},
-    {.name = "sharpness_residual", .about = "|| H v - sharpness v || / |sharpness|", .place = PLACE_NETWORK, .internal = true},
-    {.name = "sharpness_iterations", .about = "iterations until it converged", .place = PLACE_NETWORK, .internal = true},
-    {0},
-};
-
-static const ProbeColumn columns[] = {
-    {"sharpness", "sharpness", NULL},
-    {"residual", "sharpness_residual", NULL},
-    {"iterations", "sharpness_iterations", NULL},
-    {0},
-};
-
-static const ProbePanel panels[] = {{.title = "Largest eigenvalue of the Hessian", .kind = "sharpness", .form = FORM_PLACES, .scale = SCALE_LOG},
-                                    {0}};
-
 const Probe probe_sharpness = {
     .name = "sharpness",
     .about = "Finds the largest eigenvalue of the Hessian of the loss: how sharp the loss is in its sharpest direction.",
@@ -57,12 +33,16 @@ const Probe probe_sharpness = {
     .cost = "two gradients per iteration, at most 500 iterations; more than ten minutes need --force",
     .nets = PROBE_MLP | PROBE_GPT,
     .passes = true,
-    .kinds = kinds,
-    .columns = columns,
-    .panels = panels,
+    .kinds = {{.name = "sharpness",
+               .about = "algebraically largest eigenvalue of the Hessian of the loss over all parameters",
+               .place = PLACE_NETWORK},
+              {.name = "sharpness_residual", .about = "|| H v - sharpness v || / |sharpness|", .place = PLACE_NETWORK, .internal = true},
+              {.name = "sharpness_iterations", .about = "iterations until it converged", .place = PLACE_NETWORK, .internal = true}},
+    .columns = {{"sharpness", "sharpness", NULL}, {"residual", "sharpness_residual", NULL}, {"iterations", "sharpness_iterations", NULL}},
+    .panels = {{.title = "Largest eigenvalue of the Hessian", .kind = "sharpness", .scale = SCALE_LOG}},
     .legend = "residual: || H v - sharpness v || / |sharpness|, the remaining error; iterations: how many it took",
     .claim = "Cohen 2021: gradient descent is unstable where the sharpness exceeds 2 / learning rate, and trains at that edge.",
-    .finding = finding,
+    .findings = {{"The sharpness is", "sharpness", PROBE_AT_NETWORK, NULL, NULL}},
     .gradients = 2 * MAX_ITERATIONS,
     .measure = measure,
 };

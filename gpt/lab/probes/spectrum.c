@@ -56,57 +56,28 @@ static double flatness(const double *values, int n)
     return squares / (values[0] * values[0]);
 }
 
-static void finding(const Experiment *experiment, int step, FILE *out)
-{
-    fprintf(out, "Measured: from the input to the end, the largest singular value is ");
-    probe_write_arms(out, experiment, step, "singular_value", (ProbePlace){.layer = 0}, probe_first);
-    fprintf(out, "; the smallest is ");
-    probe_write_arms(out, experiment, step, "singular_value", (ProbePlace){.layer = 0}, probe_last);
-    fprintf(out, ".");
-}
-
-static const ProbeKind kinds[] = {
-    {.name = "singular_value",
-     .about = "singular values of d(stream at the end) / d(stream where the layer starts)",
-     .place = "layer",
-     .index = "number, largest first"},
-    {0},
-};
-
-static const ProbeColumn columns[] = {
-    {"largest", "singular_value", probe_first},
-    {"smallest", "singular_value", probe_last},
-    {"flatness", "singular_value", flatness},
-    {0},
-};
-
-static const ProbePanel panels[] = {
-    {.title = "Singular values from the input to the end", .kind = "singular_value", .form = FORM_INDEX, .scale = SCALE_LOG, .x_label = "number"},
-    {.title = "Largest singular value from each layer to the end",
-     .kind = "singular_value",
-     .form = FORM_PLACES,
-     .scale = SCALE_LOG,
-     .reduce = probe_first},
-    {.title = "Smallest singular value from each layer to the end",
-     .kind = "singular_value",
-     .form = FORM_PLACES,
-     .scale = SCALE_LOG,
-     .reduce = probe_last},
-    {0},
-};
-
 const Probe probe_spectrum = {
     .name = "spectrum",
     .about = "Computes all singular values of the Jacobian from each block to the end: how much each direction of the gradient grows.",
     .source = "Pennington 2017, arXiv 1711.04735",
     .cost = "one backward pass per value of the stream (at most 1024) and a singular value decomposition, for each block",
     .nets = PROBE_MLP | PROBE_GPT,
-    .kinds = kinds,
-    .columns = columns,
-    .panels = panels,
+    .kinds = {{.name = "singular_value",
+               .about = "singular values of d(stream at the end) / d(stream where the layer starts)",
+               .place = "layer",
+               .index = "number, largest first"}},
+    .columns = {{"largest", "singular_value", probe_first}, {"smallest", "singular_value", probe_last}, {"flatness", "singular_value", flatness}},
+    .panels = {{.title = "Singular values from the input to the end",
+                .kind = "singular_value",
+                .form = FORM_INDEX,
+                .scale = SCALE_LOG,
+                .x_label = "number"},
+               {.title = "Largest singular value from each layer to the end", .kind = "singular_value", .scale = SCALE_LOG, .reduce = probe_first},
+               {.title = "Smallest singular value from each layer to the end", .kind = "singular_value", .scale = SCALE_LOG, .reduce = probe_last}},
     .legend = "largest, smallest: singular values; flatness: mean square over the square of the largest, 1 if all are equal",
     .claim = "Pennington 2017: networks whose singular values are all near 1 (dynamical isometry) train fastest.",
-    .finding = finding,
+    .findings = {{"From the input to the end, the largest singular value is", "singular_value", PROBE_AT_FIRST, NULL, probe_first},
+                 {"the smallest is", "singular_value", PROBE_AT_FIRST, NULL, probe_last}},
     .check = check,
     .measure = measure,
 };

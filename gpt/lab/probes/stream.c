@@ -25,36 +25,6 @@ static bool measure(ProbeRun *run, Error *error)
     return true;
 }
 
-static void finding(const Experiment *experiment, int step, FILE *out)
-{
-    ProbePlace end = {.layer = experiment->n_layer};
-    fprintf(out, "Measured after the last block: effective rank ");
-    probe_write_arms(out, experiment, step, "effective_rank", end, NULL);
-    fprintf(out, ". Rank residual ");
-    probe_write_arms(out, experiment, step, "rank_residual", end, NULL);
-    fprintf(out, ".");
-}
-
-static const ProbeKind kinds[] = {
-    {.name = "effective_rank", .about = "exp of the entropy of the singular values of X over their sum", .place = PLACE_STREAM},
-    {.name = "stable_rank", .about = "sum of the squared singular values over the largest squared", .place = PLACE_STREAM},
-    {.name = "rank_residual", .about = "size of X without its mean token over the size of X; 0: all tokens are equal", .place = PLACE_STREAM},
-    {.name = "stream_rms", .about = "root mean square of the stream", .place = PLACE_STREAM},
-    {0},
-};
-
-static const ProbeColumn columns[] = {
-    {"eff. rank", "effective_rank", NULL}, {"stable", "stable_rank", NULL}, {"residual", "rank_residual", NULL}, {"rms", "stream_rms", NULL}, {0},
-};
-
-static const ProbePanel panels[] = {
-    {.title = "Effective rank", .kind = "effective_rank", .form = FORM_PLACES},
-    {.title = "Stable rank", .kind = "stable_rank", .form = FORM_PLACES},
-    {.title = "Rank residual: 0 if all tokens are equal", .kind = "rank_residual", .form = FORM_PLACES, .scale = SCALE_LOG},
-    {.title = "Root mean square", .kind = "stream_rms", .form = FORM_PLACES, .scale = SCALE_LOG},
-    {0},
-};
-
 const Probe probe_stream = {
     .name = "stream",
     .about = "Measures how many directions the tokens of the residual stream still span, and how large the stream is.",
@@ -62,11 +32,23 @@ const Probe probe_stream = {
     .cost = "the singular values of one matrix per block and sequence",
     .nets = PROBE_MLP | PROBE_GPT,
     .by_block = true,
-    .kinds = kinds,
-    .columns = columns,
-    .panels = panels,
+    .kinds = {{.name = "effective_rank", .about = "exp of the entropy of the singular values of X over their sum", .place = PLACE_STREAM},
+              {.name = "stable_rank", .about = "sum of the squared singular values over the largest squared", .place = PLACE_STREAM},
+              {.name = "rank_residual",
+               .about = "size of X without its mean token over the size of X; 0: all tokens are equal",
+               .place = PLACE_STREAM},
+              {.name = "stream_rms", .about = "root mean square of the stream", .place = PLACE_STREAM}},
+    .columns = {{"eff. rank", "effective_rank", NULL},
+                {"stable", "stable_rank", NULL},
+                {"residual", "rank_residual", NULL},
+                {"rms", "stream_rms", NULL}},
+    .panels = {{.title = "Effective rank", .kind = "effective_rank"},
+               {.title = "Stable rank", .kind = "stable_rank"},
+               {.title = "Rank residual: 0 if all tokens are equal", .kind = "rank_residual", .scale = SCALE_LOG},
+               {.title = "Root mean square", .kind = "stream_rms", .scale = SCALE_LOG}},
     .legend = "eff. rank, stable: effective and stable rank; residual: of the rank, 0 if all tokens are equal; rms: root mean square",
     .claim = "Dong 2021: attention alone, without shortcuts and feed-forward, makes all tokens equal, doubly exponentially with depth.",
-    .finding = finding,
+    .findings = {{"After the last block, the effective rank is", "effective_rank", PROBE_AT_END, NULL, NULL},
+                 {"The rank residual is", "rank_residual", PROBE_AT_END, NULL, NULL}},
     .measure = measure,
 };

@@ -15,11 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void free_adamw(void *adamw)
-{
-    adamw_free(adamw);
-}
-
 static void free_copy(void *copy)
 {
     weight_copy_free(copy);
@@ -45,11 +40,9 @@ static void make_step(const ProbeRun *run, const ParameterList *parameters)
         sgd_step(parameters, run->config->lr);
         return;
     }
-    int frame = unwind_begin();
     AdamW adamw = copy_adamw(run, parameters);
-    unwind_add(free_adamw, &adamw);
     adamw_step_clipped(&adamw, grad_norm(parameters), run->clip > 0 ? run->clip : INFINITY);
-    unwind_end(frame);
+    adamw_free(&adamw);
 }
 
 // The first number in its name; -1 before the first layer, the number of layers after the last.
@@ -109,35 +102,6 @@ static bool measure(ProbeRun *run, Error *error)
     return true;
 }
 
-static void finding(const Experiment *experiment, int step, FILE *out)
-{
-    fprintf(out, "Measured: relative to its size, the first layer moves by ");
-    probe_write_arms(out, experiment, step, "update_layer", (ProbePlace){.layer = 0}, NULL);
-    fprintf(out, "; the last by ");
-    probe_write_arms(out, experiment, step, "update_layer", (ProbePlace){.layer = experiment->n_layer - 1}, NULL);
-    fprintf(out, ".");
-}
-
-static const ProbeKind kinds[] = {
-    {.name = "update_ratio",
-     .about = "||new - old|| / ||old|| of the next optimizer step; no row for a parameter that is all 0",
-     .place = "name: the parameter; layer: the first number in it"},
-    {.name = "update_layer", .about = "the same for all parameters of a layer together", .place = "layer", .internal = true},
-    {0},
-};
-
-static const ProbeColumn columns[] = {{"update", "update_ratio", NULL}, {0}};
-
-static const ProbePanel panels[] = {
-    {.title = "Update of each layer, relative to its size", .kind = "update_layer", .form = FORM_PLACES, .scale = SCALE_LOG},
-    {.title = "Update of each parameter, relative to its size",
-     .kind = "update_ratio",
-     .form = FORM_PLACES,
-     .scale = SCALE_LOG,
-     .x_label = "parameter, in the order of the network"},
-    {0},
-};
-
 const Probe probe_update = {
     .name = "update",
     .about = "Measures how far the next optimizer step moves each parameter, relative to its size.",
@@ -145,11 +109,19 @@ const Probe probe_update = {
     .cost = "one optimizer step",
     .nets = PROBE_MLP | PROBE_GPT,
     .passes = true,
-    .kinds = kinds,
-    .columns = columns,
-    .panels = panels,
+    .kinds = {{.name = "update_ratio",
+               .about = "||new - old|| / ||old|| of the next optimizer step; no row for a parameter that is all 0",
+               .place = "name: the parameter; layer: the first number in it"},
+              {.name = "update_layer", .about = "the same for all parameters of a layer together", .place = "layer", .internal = true}},
+    .columns = {{"update", "update_ratio", NULL}},
+    .panels = {{.title = "Update of each layer, relative to its size", .kind = "update_layer", .scale = SCALE_LOG},
+               {.title = "Update of each parameter, relative to its size",
+                .kind = "update_ratio",
+                .scale = SCALE_LOG,
+                .x_label = "parameter, in the order of the network"}},
     .legend = "update: ||new - old|| / ||old||",
     .claim = "Karpathy 2022: about 1e-3 is right; much less learns slowly, much more is unstable.",
-    .finding = finding,
+    .findings = {{"Relative to its size, the first layer moves by", "update_layer", PROBE_AT_FIRST, NULL, NULL},
+                 {"the last by", "update_layer", PROBE_AT_LAST, NULL, NULL}},
     .measure = measure,
 };
