@@ -7,11 +7,8 @@
 
 #include "gpt/base/base.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -20,88 +17,29 @@
 #include <unistd.h>
 
 // ------------------------------------------------------------------------------------------------------------
-// Temporary files, .gptape-PID-N, and those of programs that were killed. With O_TMPFILE, files without a name, there are hardly any.
+// Temporary files are called .gptape-0, .gptape-1, ... With O_TMPFILE, files without a name, they exist only for a moment. A program holds a lock
+// on its own until it is renamed, so one that can be locked was left by a program that was killed.
 
-#define PREFIX ".gptape-"
+enum { ATTEMPTS = 1000, SELF_TEXT = 64, READER_SECONDS = 3 };
 
-static char *stray_name(const char *folder, int attempt)
+static bool same_file(const struct stat *a, const struct stat *b)
 {
-    char name[64];
-    snprintf(name, sizeof name, PREFIX "%ld-%d", (long)getpid(), attempt);
-    return path_in(folder, name);
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-static void stray_hold(int descriptor)
+static void delete_stray(const char *name)
 {
-    flock(descriptor, LOCK_EX | LOCK_NB);
-}
-
-// The process ID may belong to another machine that shares the folder, so check the lock.
-static void delete_stray(const char *path)
-{
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (descriptor >= 0 && flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
-        unlink(path);
+    struct stat locked;
+    struct stat named;
+    int descriptor = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (descriptor >= 0 && flock(descriptor, LOCK_EX | LOCK_NB) == 0 && fstat(descriptor, &locked) == 0 && lstat(name, &named) == 0
+        && same_file(&locked, &named)) {
+        unlink(name);
     }
     if (descriptor >= 0) {
         close(descriptor);
     }
 }
-
-static bool is_stray(const char *name)
-{
-    long process;
-    int attempt;
-    int end = 0;
-    bool named = sscanf(name, PREFIX "%ld-%d%n", &process, &attempt, &end) == 2 && name[end] == '\0';
-    return named && process > 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH;
-}
-
-static void sweep_folder(const char *folder)
-{
-    DIR *entries = opendir(folder);
-    if (entries == NULL) {
-        return;
-    }
-    for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
-        if (is_stray(entry->d_name)) {
-            AUTO_FREE char *path = path_in(folder, entry->d_name);
-            delete_stray(path);
-        }
-    }
-    closedir(entries);
-}
-
-// Is this a different folder from the last one cleaned?
-static bool is_new_folder(const char *folder)
-{
-    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-    static dev_t last_device;
-    static ino_t last_file;
-    struct stat status;
-    if (stat(folder, &status) != 0) {
-        return false;
-    }
-    pthread_mutex_lock(&mutex);
-    bool is_new = status.st_dev != last_device || status.st_ino != last_file;
-    last_device = status.st_dev;
-    last_file = status.st_ino;
-    pthread_mutex_unlock(&mutex);
-    return is_new;
-}
-
-// The first time that this process saves something in the folder of path.
-static void stray_sweep(const char *path)
-{
-    AUTO_FREE char *folder = path_folder(path);
-    if (is_new_folder(folder)) {
-        sweep_folder(folder);
-    }
-}
-
-// ------------------------------------------------------------------------------------------------------------
-
-enum { ATTEMPTS = 100, SELF_TEXT = 64, READER_SECONDS = 3 };
 
 static bool save_failed(SaveFile *save, Error *error)
 {
@@ -110,12 +48,13 @@ static bool save_failed(SaveFile *save, Error *error)
     return false;
 }
 
-// Calls make with unused names in the folder of path until it succeeds, and stores the name in the save. False, and errno, if it fails.
+// Calls make with the names in the folder of path until it succeeds, and stores the name in the save. False, and errno, if it fails.
 static bool with_free_name(SaveFile *save, bool (*make)(const char *name, void *context), void *context)
 {
     AUTO_FREE char *folder = path_folder(save->path);
     for (int attempt = 0; attempt < ATTEMPTS && (attempt == 0 || errno == EEXIST); attempt++) {
-        char *name = stray_name(folder, attempt);
+        char *name = text_format("%s/.gptape-%d", folder, attempt);
+        delete_stray(name);
         if (make(name, context)) {
             save->temporary = name;
             return true;
@@ -125,10 +64,21 @@ static bool with_free_name(SaveFile *save, bool (*make)(const char *name, void *
     return false;
 }
 
+// Another program may take the new file for a stray until it is locked.
 static bool create_file(const char *name, void *descriptor)
 {
     int *result = descriptor;
+    struct stat status;
     *result = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (*result < 0) {
+        return false;
+    }
+    bool taken = flock(*result, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (taken || fstat(*result, &status) != 0 || status.st_nlink == 0) {
+        close(*result);
+        *result = -1;
+        errno = EEXIST;
+    }
     return *result >= 0;
 }
 
@@ -160,11 +110,10 @@ static int create_nameless(const char *path)
 static int create_beside(SaveFile *save)
 {
     int descriptor = create_nameless(save->path);
-    if (descriptor < 0) {
-        with_free_name(save, create_file, &descriptor);
-    }
     if (descriptor >= 0) {
-        stray_hold(descriptor);
+        flock(descriptor, LOCK_EX | LOCK_NB);
+    } else {
+        with_free_name(save, create_file, &descriptor);
     }
     return descriptor;
 }
@@ -211,9 +160,6 @@ bool save_begin(SaveFile *save, const char *path, Error *error)
     *save = (SaveFile){.path = path_real(path)};
     bool exists = stat(save->path, &status) == 0;
     save->replaces = !exists || S_ISREG(status.st_mode);
-    if (save->replaces) {
-        stray_sweep(save->path);
-    }
     int descriptor = save->replaces ? create_beside(save) : open_other(save->path);
     if (descriptor < 0) {
         return save_failed(save, error);
@@ -250,7 +196,7 @@ static void sync_folder(const char *path)
     }
 }
 
-// A nameless file gets a name just before it is renamed: a link can't replace a file, a rename can.
+// A nameless file gets a name just before it is renamed: a link can't replace a file, a rename can. It is closed, which ends its lock, afterwards.
 bool save_commit(SaveFile *save, Error *error)
 {
     REQUIRE(save);
@@ -260,11 +206,7 @@ bool save_commit(SaveFile *save, Error *error)
     }
     bool nameless = save->replaces && save->temporary == NULL;
     bool named = !nameless || with_free_name(save, link_file, (void *)self_path(fileno(save->stream), self));
-    int why = errno;
-    bool closed = fclose(save->stream) == 0;
-    save->stream = NULL;
-    errno = named ? errno : why;
-    if (!named || !closed || (save->replaces && rename(save->temporary, save->path) != 0)) {
+    if (!named || (save->replaces && rename(save->temporary, save->path) != 0)) {
         return save_failed(save, error);
     }
     if (save->replaces) {
