@@ -23,8 +23,10 @@ double memory_available(void); // bytes this process can still allocate; negativ
 // Checks that this much memory is available; the error has both sizes.
 bool memory_check(double bytes, const char *what, Error *error);
 
-// For a pointer to malloc's memory, or NULL: frees it when its block is left, even by return. AUTO_FREE char *path = path_in(...);
-#define AUTO_FREE __attribute__((cleanup(auto_free)))
+// Calls free(&variable) when the variable's block is left, even by return: AUTO(source_free) Source source = {0};
+#define AUTO(free) __attribute__((cleanup(free)))
+// For a pointer to malloc's memory, or NULL: AUTO_FREE char *path = path_in(...);
+#define AUTO_FREE AUTO(auto_free)
 void auto_free(void *variable);
 
 // ------------------------------------------------------------------------------------------------------------
@@ -129,7 +131,7 @@ void quote_json(FILE *out, const char *json);                           // JSON 
 struct cJSON;
 struct cJSON *json_parse(const char *text, size_t n, const char *file, Error *error);
 struct cJSON *json_read(const char *path, Error *error); // a file of at most MOST_SETTINGS_BYTES
-#define AUTO_JSON __attribute__((cleanup(auto_json)))    // like AUTO_FREE, with cJSON_Delete
+#define AUTO_JSON AUTO(auto_json)                        // like AUTO_FREE, with cJSON_Delete
 void auto_json(struct cJSON **variable);
 
 // json as text, on several lines or on one. The caller frees it.

@@ -9,12 +9,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-const char *split_name(DatasetSplit split)
-{
-    static const char *const names[SPLIT_COUNT] = {"train", "val"};
-    return names[split];
-}
-
 // ------------------------------------------------------------------------------------------------------------
 // Computing the tokens
 
@@ -115,15 +109,12 @@ static bool find_tokens(const Tokenizing *work, const char *path, Dataset *datas
     return dataset->reused;
 }
 
-// Takes file.
-static bool take_tokens(const Tokenizing *work, FILE *file, Dataset *dataset, Error *error)
+// Those that were just written, and are in dataset->file.
+static bool take_tokens(const Tokenizing *work, Dataset *dataset, Error *error)
 {
     Error why;
-    bool taken = cache_take(file, &work->header, tokenizer_vocab_size(work->tokenizer), dataset, &why);
-    if (!taken) {
-        fclose(file);
-    }
-    return taken || error_set(error, "%.300s: was written, but now %.150s", work->file_name, why.message);
+    return cache_take(dataset->file, &work->header, tokenizer_vocab_size(work->tokenizer), dataset, &why)
+        || error_set(error, "%.300s: was written, but now %.150s", work->file_name, why.message);
 }
 
 // Tokens that are stored.
@@ -139,11 +130,8 @@ static bool make_tokens(Tokenizing *work, const char *path, Dataset *dataset, Er
         save_abandon(&save);
         return false;
     }
-    if (!save_commit(&save, error)) {
-        return false;
-    }
-    FILE *file = file_open_stream(path, INFINITY, error);
-    return file != NULL && take_tokens(work, file, dataset, error);
+    dataset->file = save_commit(&save, error) ? file_open_stream(path, INFINITY, error) : NULL;
+    return dataset->file != NULL && take_tokens(work, dataset, error);
 }
 
 // Tokens that are not stored: a temporary file.
@@ -151,14 +139,11 @@ static bool make_passing_tokens(Tokenizing *work, Dataset *dataset, Error *error
 {
     work->file_name = "a temporary file";
     work->file = tmpfile();
+    dataset->file = work->file;
     if (work->file == NULL) {
         return error_set(error, "%s can't be created: %s", work->file_name, strerror(errno));
     }
-    if (!tokenize(work, error)) {
-        fclose(work->file);
-        return false;
-    }
-    return take_tokens(work, work->file, dataset, error);
+    return tokenize(work, error) && take_tokens(work, dataset, error);
 }
 
 static bool find_or_make_tokens(Tokenizing *work, const char *folder, Dataset *dataset, Error *error)
@@ -176,19 +161,19 @@ static bool find_or_make_tokens(Tokenizing *work, const char *folder, Dataset *d
 
 static Dataset *open_dataset(Tokenizing *work, const char *path, const char *folder, Error *error)
 {
-    if (!reader_begin(&work->reader, path, error)) {
-        return NULL;
-    }
+    bool opened = reader_begin(&work->reader, path, error);
     Dataset *dataset = memory_allocate(sizeof *dataset, "a data set");
     *dataset = (Dataset){.name = memory_copy_text(work->reader.name)};
-    work->header = cache_header(work->tokenizer, text_fingerprint(&work->reader));
-    bool opened = find_or_make_tokens(work, folder, dataset, error);
+    if (opened) {
+        work->header = cache_header(work->tokenizer, text_fingerprint(&work->reader));
+        opened = find_or_make_tokens(work, folder, dataset, error);
+    }
     reader_end(&work->reader);
-    dataset->n_special = work->n_special;
     if (!opened) {
         dataset_free(dataset);
         return NULL;
     }
+    dataset->n_special = work->n_special;
     dataset->start[SPLIT_VAL] = dataset->n_tokens / 10 * 9 + dataset->n_tokens % 10 * 9 / 10;
     dataset->start[SPLIT_COUNT] = dataset->n_tokens;
     return dataset;
@@ -259,9 +244,9 @@ static void copy_row(const Dataset *dataset, DatasetSplit split, size_t place, i
 {
     size_t start = dataset->start[split] + place;
     size_t n = (size_t)T;
-    cache_read(dataset, start, n, ids);
+    dataset_ids(dataset, start, n, ids);
     memcpy(targets, ids + 1, (n - 1) * sizeof *ids); // each target is the id that follows
-    cache_read(dataset, start + n, 1, targets + n - 1);
+    dataset_ids(dataset, start + n, 1, targets + n - 1);
 }
 
 void dataset_batch(const Dataset *dataset, DatasetSplit split, Random *random, int B, int T, int *ids, int *targets)
@@ -280,13 +265,6 @@ void dataset_skip_batch(Random *random, int B)
     for (int b = 0; b < B; b++) {
         random_double(random); // as dataset_batch draws a row
     }
-}
-
-void dataset_ids(const void *text, size_t first, size_t n, int *ids)
-{
-    const Dataset *dataset = text;
-    REQUIRE(dataset, ids);
-    cache_read(dataset, first, n, ids);
 }
 
 void dataset_eval_batch(const Dataset *dataset, DatasetSplit split, int batch, int n_batches, int B, int T, int *ids, int *targets)

@@ -70,28 +70,26 @@ typedef struct Source {
     char *path;
     char *text; // n bytes of UTF-8, and a '\0'
     size_t n;
-    int byte_of[0x200]; // of letters, by code point; -1 if it stands for none
 } Source;
 
 #define TOKENIZER_JSON "tokenizer.json"
 #define END_OF_TEXT "<|endoftext|>"
 
-bool source_read(Source *source, const char *folder, const char *name, Error *error);              // free with source_free either way
-bool source_from_text(Source *source, const char *path, const char *text, size_t n, Error *error); // of a file; copies both
+bool source_read(Source *source, const char *folder, const char *name, Error *error); // free with source_free either way
 void source_free(Source *source);
 bool source_has_version(const Source *source); // does it look like merges?
 int letter_of_byte(int byte);                  // the code point that a byte is written as
 
 // Spells letters out as bytes, in place: there are never more. False if there are none, or one stands for no byte.
-bool source_spell(const Source *source, char *letters, size_t n, size_t *n_bytes);
+bool spell_letters(char *letters, size_t n, size_t *n_bytes);
 
 // Does tokenizer.json describe a tokenizer of GPT-2's kind? The error names the key that is not supported.
 bool tokenizer_json_check(const char *path, const struct cJSON *json, Error *error);
 
-// The two files of a vocabulary, taken out of tokenizer.json. Free both with source_free either way; both must be {0} before.
-bool tokenizer_json_read(const char *folder, Source *encoder, Source *merges, Error *error);
+// The vocabulary in tokenizer.json: its tokens, and its merges as lines of a file. Free both either way.
+bool tokenizer_json_read(const Source *whole, struct cJSON **vocabulary, Source *merges, Error *error);
 
-// Both from the files in folder; false, and nothing to free, if anything in them is wrong.
+// Both from the files in folder; false if anything in them is wrong. Both must be {0} before; free them either way.
 bool vocabulary_load(const char *folder, Tokens *tokens, Bpe *bpe, Error *error);
 
 // ------------------------------------------------------------------------------------------------------------
@@ -178,7 +176,7 @@ typedef struct Reader {
     bool ends;     // the part is the last one
 } Reader;
 
-bool reader_begin(Reader *reader, const char *path, Error *error); // path NULL: the built-in stories
+bool reader_begin(Reader *reader, const char *path, Error *error); // path NULL: the built-in stories. Call reader_end either way
 void reader_end(Reader *reader);
 bool reader_fill(Reader *reader, Error *error); // reads more, after what was left; doubles the room if nothing was taken
 void reader_take(Reader *reader, size_t n);     // drops the first n bytes of the part
@@ -204,7 +202,6 @@ bool cache_end(FILE *file, CacheHeader *header);
 // Gives a file of tokens to the data set, which owns it then, if it was made as wanted says and every byte of it is as it was written.
 // Otherwise false and an error such as "is cut off".
 bool cache_take(FILE *file, const CacheHeader *wanted, int vocab_size, Dataset *dataset, Error *error);
-void cache_read(const Dataset *dataset, size_t first, size_t n, int *ids); // n ids, from index first on; fail_file if they are gone
 
 bool tokenizer_not_utf8(char byte, size_t at, Error *error); // sets the error and returns false
 

@@ -50,11 +50,7 @@ bool reader_begin(Reader *reader, const char *path, Error *error)
         reader->waiting = reader->size;
         return true;
     }
-    if (!reader_open(reader, path, error)) {
-        reader_end(reader);
-        return false;
-    }
-    return true;
+    return reader_open(reader, path, error);
 }
 
 void reader_end(Reader *reader)

@@ -48,35 +48,36 @@ bool vocabulary_found(const char *folder)
 // ------------------------------------------------------------------------------------------------------------
 // Bytes as letters
 
-// A printable Latin-1 byte is its own letter; the other bytes, in order, are U+0100, U+0101, ...
-static bool stands_for_itself(int byte)
-{
-    return (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-}
+// A printable Latin-1 byte is its own letter; the other bytes, in order, are U+0100, U+0101, ...: 0x00 to 0x20, 0x7f to 0xa0, and 0xad.
+enum { FIRST_LETTER = 0x100, MIDDLE_LETTER = FIRST_LETTER + 0x21, LAST_LETTER = MIDDLE_LETTER + 0xa1 - 0x7f };
 
 int letter_of_byte(int byte)
 {
-    int letter = 0x100;
-    if (stands_for_itself(byte)) {
-        return byte;
-    }
-    for (int before = 0; before < byte; before++) {
-        letter += !stands_for_itself(before);
-    }
-    return letter;
+    return byte < 0x21 ? FIRST_LETTER + byte : byte >= 0x7f && byte < 0xa1 ? MIDDLE_LETTER + byte - 0x7f : byte == 0xad ? LAST_LETTER : byte;
 }
 
-bool source_spell(const Source *source, char *letters, size_t n, size_t *n_bytes)
+// -1 if the letter stands for no byte.
+static int byte_of_letter(int letter)
+{
+    int byte = letter < FIRST_LETTER  ? letter
+             : letter < MIDDLE_LETTER ? letter - FIRST_LETTER
+             : letter < LAST_LETTER   ? letter - MIDDLE_LETTER + 0x7f
+                                      : 0xad;
+    return letter_of_byte(byte) == letter ? byte : -1;
+}
+
+bool spell_letters(char *letters, size_t n, size_t *n_bytes)
 {
     size_t used = 0;
     size_t at = 0;
     while (at < n) {
         int code;
         int length = utf8_read(letters + at, n - at, &code);
-        if (length <= 0 || code >= 0x200 || source->byte_of[code] < 0) {
+        int byte = length <= 0 ? -1 : byte_of_letter(code);
+        if (byte < 0) {
             return false;
         }
-        letters[used] = (char)source->byte_of[code];
+        letters[used] = (char)byte;
         used++;
         at += (size_t)length;
     }
@@ -99,7 +100,7 @@ static bool source_check_text(const Source *source, Error *error)
         line += code == '\n';
         at += (size_t)length;
     }
-    if (source->n == 0 || source->n > MOST_BYTES) {
+    if (source->n == 0) {
         return error_set(error, "%s: not a vocabulary: %zu byte%s", source->path, source->n, plural((double)source->n));
     }
     return true;
@@ -111,35 +112,10 @@ void source_free(Source *source)
     free(source->text);
 }
 
-// Everything but the text. Takes ownership of path.
-static Source source_named(char *path)
-{
-    Source source = {.path = path};
-    memset(source.byte_of, -1, sizeof source.byte_of);
-    for (int byte = 0; byte < 0x100; byte++) {
-        source.byte_of[letter_of_byte(byte)] = byte;
-    }
-    return source;
-}
-
-bool source_from_text(Source *source, const char *path, const char *text, size_t n, Error *error)
-{
-    *source = source_named(memory_copy_text(path));
-    source->text = memory_allocate(n + 1, "a vocabulary");
-    memcpy(source->text, text, n);
-    source->text[n] = '\0';
-    source->n = n;
-    return source_check_text(source, error);
-}
-
 bool source_read(Source *source, const char *folder, const char *name, Error *error)
 {
-    *source = source_named(path_in(folder, name));
-    if (!file_read(source->path, MOST_BYTES, &source->text, &source->n, error)) {
-        source->text = NULL;
-        return false;
-    }
-    return source_check_text(source, error);
+    *source = (Source){.path = path_in(folder, name)};
+    return file_read(source->path, MOST_BYTES, &source->text, &source->n, error) && source_check_text(source, error);
 }
 
 bool source_has_version(const Source *source)

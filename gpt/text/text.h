@@ -71,8 +71,6 @@ Tokenizer *tokenizer_from_folder(const char *folder, int vocab_size, Error *erro
 
 typedef enum DatasetSplit { SPLIT_TRAIN, SPLIT_VAL, SPLIT_COUNT } DatasetSplit;
 
-const char *split_name(DatasetSplit split); // "train", "val"
-
 typedef struct Dataset {
     char *name; // the text's file name, or "stories"
     size_t n_tokens;

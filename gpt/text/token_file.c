@@ -147,9 +147,11 @@ static void read_exactly(const Dataset *dataset, off_t offset, size_t n, unsigne
     }
 }
 
-void cache_read(const Dataset *dataset, size_t first, size_t n, int *ids)
+void dataset_ids(const void *text, size_t first, size_t n, int *ids)
 {
     enum { IDS_AT_ONCE = 1024 };
+    const Dataset *dataset = text;
+    REQUIRE(dataset, ids);
     unsigned char part[IDS_AT_ONCE * sizeof(uint32_t)];
     size_t id_bytes = (size_t)dataset->id_bytes;
     for (size_t done = 0; done < n;) {

@@ -104,7 +104,7 @@ Tokenizer *tokenizer_chars(const char *text, size_t n, Error *error)
 
 Tokenizer *tokenizer_chars_of(const char *path, Error *error)
 {
-    Reader reader;
+    AUTO(reader_end) Reader reader = {0};
     if (!reader_begin(&reader, path, error)) {
         return NULL;
     }
@@ -114,7 +114,6 @@ Tokenizer *tokenizer_chars_of(const char *path, Error *error)
         read = reader_fill(&reader, error) && mark_characters(characters, reader.text, reader.n, error);
         reader_take(&reader, reader.n);
     }
-    reader_end(&reader);
     return read ? chars_of(characters) : NULL;
 }
 
@@ -188,39 +187,25 @@ int tokenizer_end_of_text(const Tokenizer *tokenizer)
 // ------------------------------------------------------------------------------------------------------------
 // Decoding: ids -> text: the tokens' bytes, concatenated
 
-static bool measure(const Tokenizer *tokenizer, const int *ids, size_t n_ids, size_t *n, Error *error)
+bool tokenizer_decode(const Tokenizer *tokenizer, const int *ids, size_t n_ids, char **text, size_t *n, Error *error)
 {
+    REQUIRE(tokenizer, ids, text, n);
+    size_t length;
+    *text = NULL;
+    *n = 0;
     size_t total = 0;
     for (size_t i = 0; i < n_ids; i++) {
-        size_t length;
         if (tokenizer_token(tokenizer, ids[i], &length) == NULL) {
             return error_set(error, "id %d is out of range; the vocabulary has 0 to %d", ids[i], tokenizer->tokens.n - 1);
         }
         total += length;
     }
-    *n = total;
-    return true;
-}
-
-bool tokenizer_decode(const Tokenizer *tokenizer, const int *ids, size_t n_ids, char **text, size_t *n, Error *error)
-{
-    REQUIRE(tokenizer, ids, text, n);
-    size_t total = 0;
-    *text = NULL;
-    *n = 0;
-    if (!measure(tokenizer, ids, n_ids, &total, error)) {
-        return false;
-    }
-    char *bytes = memory_allocate(total + 1, "the text");
-    size_t used = 0;
+    *text = memory_allocate(total + 1, "the text");
     for (size_t i = 0; i < n_ids; i++) {
-        size_t length;
         const char *token = tokens_get(&tokenizer->tokens, ids[i], &length);
-        memcpy(bytes + used, token, length);
-        used += length;
+        memcpy(*text + *n, token, length);
+        *n += length;
     }
-    bytes[used] = '\0';
-    *text = bytes;
-    *n = used;
+    (*text)[total] = '\0';
     return true;
 }

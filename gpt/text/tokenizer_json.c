@@ -1,5 +1,5 @@
 // tokenizer_json.c: tokenizer.json, in which Hugging Face's tools keep a whole tokenizer. Where it is GPT-2's kind, byte-level byte-pair
-// encoding, the vocabulary in it is taken out as the two files that it would be in otherwise:
+// encoding, the vocabulary in it is taken out in the form of the two files that it would be in otherwise:
 //
 //      {"pre_tokenizer": {"type": "ByteLevel", ...},
 //       "model": {"type": "BPE", "vocab": {"!": 0, ...}, "merges": [["\u0120", "t"], ...]}, ...}
@@ -71,15 +71,6 @@ bool tokenizer_json_check(const char *path, const cJSON *json, Error *error)
     return what == NULL || error_set(error, "%s: %s is not supported (expected GPT-2's byte-level BPE)", path, what);
 }
 
-static bool take_vocabulary(const char *path, const cJSON *vocabulary, Source *source, Error *error)
-{
-    if (!cJSON_IsObject(vocabulary)) {
-        return error_set(error, "%s: its model has no vocab, tokens and ids like {\"!\": 0}", path);
-    }
-    AUTO_FREE char *text = json_text(vocabulary, false);
-    return source_from_text(source, path, text, strlen(text), error);
-}
-
 // "\u0120 t" of either form. False if it is none.
 static bool write_merge(const cJSON *merge, FILE *stream)
 {
@@ -104,18 +95,21 @@ static bool take_merges(const char *path, const cJSON *merges, Source *source, E
     cJSON_ArrayForEach(merge, merges) {
         pairs = pairs && write_merge(merge, writer->stream);
     }
-    AUTO_FREE char *text = writer_end(writer);
-    return pairs ? source_from_text(source, path, text, strlen(text), error)
-                 : error_set(error, "%s: its model has no merges, pairs like [\"h\", \"e\"]", path);
+    char *text = writer_end(writer);
+    *source = (Source){.path = memory_copy_text(path), .text = text, .n = strlen(text)};
+    return pairs || error_set(error, "%s: its model has no merges, pairs like [\"h\", \"e\"]", path);
 }
 
-bool tokenizer_json_read(const char *folder, Source *encoder, Source *merges, Error *error)
+bool tokenizer_json_read(const Source *whole, cJSON **vocabulary, Source *merges, Error *error)
 {
-    Source whole = {0};
-    AUTO_JSON cJSON *json = source_read(&whole, folder, TOKENIZER_JSON, error) ? json_parse(whole.text, whole.n, whole.path, error) : NULL;
-    const cJSON *model = member(json, "model");
-    bool read = json != NULL && tokenizer_json_check(whole.path, json, error) && take_vocabulary(whole.path, member(model, "vocab"), encoder, error)
-             && take_merges(whole.path, member(model, "merges"), merges, error);
-    source_free(&whole);
-    return read;
+    AUTO_JSON cJSON *json = json_parse(whole->text, whole->n, whole->path, error);
+    cJSON *model = cJSON_GetObjectItemCaseSensitive(json, "model");
+    if (json == NULL || !tokenizer_json_check(whole->path, json, error)) {
+        return false;
+    }
+    *vocabulary = cJSON_DetachItemFromObjectCaseSensitive(model, "vocab");
+    if (!cJSON_IsObject(*vocabulary)) {
+        return error_set(error, "%s: its model has no vocab, tokens and ids like {\"!\": 0}", whole->path);
+    }
+    return take_merges(whole->path, member(model, "merges"), merges, error);
 }

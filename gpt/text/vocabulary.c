@@ -46,12 +46,9 @@ static bool add_tokens(const Source *source, cJSON **entries, int n, Tokens *tok
 {
     for (int id = 0; id < n; id++) {
         const char *letters = entries[id]->string;
-        size_t length = strlen(letters);
-        AUTO_FREE char *bytes = memory_allocate(length + 1, "a token");
-        memcpy(bytes, letters, length);
+        AUTO_FREE char *bytes = memory_copy_text(letters);
         size_t n_bytes = 0;
-        bool spelled = source_spell(source, bytes, length, &n_bytes);
-        if (!spelled) {
+        if (!spell_letters(bytes, strlen(letters), &n_bytes)) {
             return error_set(error, "%s: token \"%.60s\" (id %d): not spelled in GPT-2's letters for bytes", source->path, letters, id);
         }
         if (!tokens_add(tokens, bytes, n_bytes)) {
@@ -61,7 +58,8 @@ static bool add_tokens(const Source *source, cJSON **entries, int n, Tokens *tok
     return true;
 }
 
-static bool read_entries(const Source *source, const cJSON *json, Tokens *tokens, Error *error)
+// Free the tokens with tokens_free either way.
+static bool read_tokens(const Source *source, const cJSON *json, Tokens *tokens, Error *error)
 {
     int n = cJSON_GetArraySize(json);
     if (!cJSON_IsObject(json) || n == 0) {
@@ -70,16 +68,6 @@ static bool read_entries(const Source *source, const cJSON *json, Tokens *tokens
     AUTO_FREE cJSON **entries = memory_allocate_zeroed((size_t)n, sizeof(cJSON *), "the tokens");
     tokens_init(tokens, n, source->n);
     return order_entries(source, json, entries, n, error) && add_tokens(source, entries, n, tokens, error);
-}
-
-// Free the tokens with tokens_free either way.
-static bool encoder_read(const Source *source, Tokens *tokens, Error *error)
-{
-    if (source_has_version(source)) {
-        return error_set(error, "%s: holds merges, not JSON; are the two files swapped?", source->path);
-    }
-    AUTO_JSON cJSON *json = json_parse(source->text, source->n, source->path, error);
-    return json != NULL && read_entries(source, json, tokens, error);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -126,7 +114,7 @@ static int find_token(const Reading *reading, const char *letters, size_t n, cha
 {
     memcpy(bytes, letters, n);
     *n_bytes = 0;
-    return source_spell(reading->source, bytes, n, n_bytes) ? tokens_find(reading->tokens, bytes, *n_bytes) : -1;
+    return spell_letters(bytes, n, n_bytes) ? tokens_find(reading->tokens, bytes, *n_bytes) : -1;
 }
 
 // The line's first n_left letters, a space, and n_right more.
@@ -223,36 +211,34 @@ static int count_lines(const Source *source)
     return lines;
 }
 
-// Under the first of their names that exists, even if only one of the two does.
-static bool read_sources(const char *folder, Source *json, Source *merges, Error *error)
+// Under the first of their names that exists, even if only one of the two does. Free all three either way.
+static bool read_sources(const char *folder, Source *encoder, cJSON **json, Source *merges, Error *error)
 {
     bool published = file_exists(folder, "vocab.bpe") || file_exists(folder, "encoder.json");
     bool renamed = file_exists(folder, "vocab.json") || file_exists(folder, "merges.txt");
     if (!published && !renamed && file_exists(folder, TOKENIZER_JSON)) {
-        return tokenizer_json_read(folder, json, merges, error);
+        return source_read(encoder, folder, TOKENIZER_JSON, error) && tokenizer_json_read(encoder, json, merges, error);
     }
     renamed = renamed && !published;
-    return source_read(json, folder, renamed ? "vocab.json" : "encoder.json", error)
-        && source_read(merges, folder, renamed ? "merges.txt" : "vocab.bpe", error);
+    if (!source_read(encoder, folder, renamed ? "vocab.json" : "encoder.json", error)
+        || !source_read(merges, folder, renamed ? "merges.txt" : "vocab.bpe", error)) {
+        return false;
+    }
+    if (source_has_version(encoder)) {
+        return error_set(error, "%s: holds merges, not JSON; are the two files swapped?", encoder->path);
+    }
+    *json = json_parse(encoder->text, encoder->n, encoder->path, error);
+    return *json != NULL;
 }
 
 bool vocabulary_load(const char *folder, Tokens *tokens, Bpe *bpe, Error *error)
 {
-    Source json = {0};
-    Source merges = {0};
-
-    *tokens = (Tokens){0};
-    *bpe = (Bpe){0};
-    bool loaded = read_sources(folder, &json, &merges, error);
-    if (loaded) {
-        bpe_init(bpe, count_lines(&merges));
-        loaded = encoder_read(&json, tokens, error) && find_bytes(&json, tokens, bpe, error) && read_merges(&merges, tokens, bpe, error);
+    AUTO(source_free) Source encoder = {0};
+    AUTO(source_free) Source merges = {0};
+    AUTO_JSON cJSON *json = NULL;
+    if (!read_sources(folder, &encoder, &json, &merges, error)) {
+        return false;
     }
-    source_free(&json);
-    source_free(&merges);
-    if (!loaded) {
-        tokens_free(tokens);
-        bpe_free(bpe);
-    }
-    return loaded;
+    bpe_init(bpe, count_lines(&merges));
+    return read_tokens(&encoder, json, tokens, error) && find_bytes(&encoder, tokens, bpe, error) && read_merges(&merges, tokens, bpe, error);
 }
