@@ -1,8 +1,8 @@
 // grammar.c: parses a grammar (see grammar.h). An error in the grammar is a programming mistake and aborts.
 
+#include "gpt/base/base.h"
 #include "gpt/stories/grammar.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,69 +30,75 @@ static char *next_part(const char **text, char separator)
     return part;
 }
 
+static int count_list(const GrammarText *list)
+{
+    int n = 0;
+    while (list[n].name != NULL) {
+        n++;
+    }
+    return n;
+}
+
+// The index of a name in a list; -1 if it is missing.
+static int find_name(const GrammarText *list, const char *name)
+{
+    int i = 0;
+    while (list[i].name != NULL && strcmp(list[i].name, name) != 0) {
+        i++;
+    }
+    return list[i].name != NULL ? i : -1;
+}
+
 // ------------------------------------------------------------------------------------------------------------
-// Tables
+// Tables and variables
 
 // "a fox", "an owl": by the first letter, which is correct for the words of the stories (but not for "hour").
 static char *with_article(const char *word)
 {
-    const char *article = strchr("aeiou", word[0]) != NULL ? "an" : "a";
-    size_t bytes = strlen(word) + sizeof "an ";
-    char *text = memory_allocate(bytes, "a grammar");
-    snprintf(text, bytes, "%s %s", article, word);
-    return text;
+    return text_format("%s %s", strchr("aeiou", word[0]) != NULL ? "an" : "a", word);
 }
 
-static WordTable read_table(const TableText *text)
+static WordTable read_table(const GrammarText *text)
 {
-    int n_written = count_parts(text->forms, '/');
-    WordTable table = {.name = text->name, .n_rows = count_parts(text->rows, '|'), .n_forms = n_written + 1};
-    table.words = memory_allocate((size_t)(table.n_rows * table.n_forms) * sizeof *table.words, "a grammar");
-    const char *rows = text->rows;
-    for (int row = 0; row < table.n_rows; row++) {
+    const char *rest = text->text;
+    AUTO_FREE char *header = next_part(&rest, '|');
+    int n_written = count_parts(header, '/');
+    WordTable table = {.name = text->name, .n_rows = count_parts(rest, '|'), .n_forms = n_written + 1};
+    table.words = memory_allocate((size_t)((1 + table.n_rows) * table.n_forms) * sizeof *table.words, "a grammar");
+    rest = text->text;
+    for (int row = 0; row <= table.n_rows; row++) {
         char **words = table.words + row * table.n_forms;
-        char *forms = next_part(&rows, '|');
-        const char *rest = forms;
+        AUTO_FREE char *forms = next_part(&rest, '|');
+        const char *unread = forms;
         if (count_parts(forms, '/') != n_written) {
-            fail_mistake(HERE, "table %s: '%s' does not have the forms %s", text->name, forms, text->forms);
+            fail_mistake(HERE, "table %s: '%s' does not have the forms %s", text->name, forms, header);
         }
         for (int form = 0; form < n_written; form++) {
-            words[form] = next_part(&rest, '/');
+            words[form] = next_part(&unread, '/');
         }
-        words[n_written] = with_article(words[0]);
-        free(forms);
+        words[n_written] = row == 0 ? memory_copy_text("a") : with_article(words[0]);
     }
     return table;
 }
 
-static void read_tables(Grammar *grammar, const TableText *texts)
+static void read_tables(Grammar *grammar, const GrammarText *texts)
 {
-    while (texts[grammar->n_tables].name != NULL) {
-        grammar->n_tables++;
-    }
+    grammar->n_tables = count_list(texts);
     grammar->tables = memory_allocate((size_t)grammar->n_tables * sizeof *grammar->tables, "a grammar");
     for (int i = 0; i < grammar->n_tables; i++) {
         grammar->tables[i] = read_table(&texts[i]);
     }
 }
 
-static int find_table(const Grammar *grammar, const char *name)
+static void read_variables(Grammar *grammar, const GrammarText *texts, const GrammarText *tables)
 {
-    int i = 0;
-    while (i < grammar->n_tables && strcmp(grammar->tables[i].name, name) != 0) {
-        i++;
-    }
-    return i < grammar->n_tables ? i : -1;
-}
-
-static void read_variables(Grammar *grammar, const VariableText *texts)
-{
-    for (int i = 0; texts[i].name != NULL; i++) {
-        grammar->variable_table[i] = find_table(grammar, texts[i].table);
-        grammar->n_variables++;
-        if (grammar->variable_table[i] < 0 || grammar->n_variables > MOST_VARIABLES - 1) {
-            fail_mistake(HERE, "variable %s: unknown table %s, or too many variables", texts[i].name, texts[i].table);
+    grammar->n_variables = count_list(texts);
+    for (int i = 0; i < grammar->n_variables; i++) {
+        int table = find_name(tables, texts[i].text);
+        if (table < 0 || i >= MOST_VARIABLES) {
+            fail_mistake(HERE, "variable %s: unknown table %s, or too many variables", texts[i].name, texts[i].text);
         }
+        grammar->variable_table[i] = table;
     }
 }
 
@@ -102,42 +108,18 @@ static void read_variables(Grammar *grammar, const VariableText *texts)
 // Where names in rules are looked up.
 typedef struct Names {
     const Grammar *grammar;
-    const TableText *tables;
-    const VariableText *variables;
-    const RuleText *rules;
+    const GrammarText *tables, *variables, *rules;
     const char *rule; // the rule being parsed
 } Names;
 
-static int find_rule(const Names *names, const char *name)
+// The index of a table's form, 0 without a name; -1 if it is missing.
+static int find_form(const WordTable *table, const char *name)
 {
-    int i = 0;
-    while (names->rules[i].name != NULL && strcmp(names->rules[i].name, name) != 0) {
-        i++;
+    int form = 0;
+    while (name[0] != '\0' && form < table->n_forms && strcmp(table->words[form], name) != 0) {
+        form++;
     }
-    return names->rules[i].name != NULL ? i : -1;
-}
-
-static int find_variable(const Names *names, const char *name)
-{
-    int i = 0;
-    while (names->variables[i].name != NULL && strcmp(names->variables[i].name, name) != 0) {
-        i++;
-    }
-    return names->variables[i].name != NULL ? i : -1;
-}
-
-// The index of a table's form: 0 without a name, the last for a.
-static int find_form(const Names *names, int table, const char *name)
-{
-    int n_written = names->grammar->tables[table].n_forms - 1;
-    const char *forms = names->tables[table].forms;
-    int found = name[0] == '\0' ? 0 : strcmp(name, "a") == 0 ? n_written : -1;
-    for (int form = 0; form < n_written; form++) {
-        char *written = next_part(&forms, '/');
-        found = strcmp(written, name) == 0 ? form : found;
-        free(written);
-    }
-    return found;
+    return form < table->n_forms ? form : -1;
 }
 
 static bool is_capital(char letter)
@@ -160,11 +142,11 @@ static Item read_word(const Names *names, bool variable, char *name)
         *dot = '\0';
     }
     name[0] = item.capital ? (char)(name[0] - 'A' + 'a') : name[0];
-    item.index = variable ? find_variable(names, name) : find_table(names->grammar, name);
+    item.index = find_name(variable ? names->variables : names->tables, name);
     if (item.index < 0) {
         fail_mistake(HERE, "rule %s: unknown name %s", names->rule, name);
     }
-    item.form = find_form(names, variable ? names->grammar->variable_table[item.index] : item.index, form);
+    item.form = find_form(&names->grammar->tables[variable ? names->grammar->variable_table[item.index] : item.index], form);
     if (item.form < 0) {
         fail_mistake(HERE, "rule %s: %s has no form %s", names->rule, name, form);
     }
@@ -184,33 +166,26 @@ static Item read_item(const Names *names, const char **text)
     if (strchr(*text, open == '{' ? '}' : '>') == NULL) {
         fail_mistake(HERE, "rule %s: missing closing bracket", names->rule);
     }
-    char *name = next_part(text, open == '{' ? '}' : '>');
-    int rule = open == '<' ? find_rule(names, name) : -1;
-    Item item = rule >= 0 ? (Item){.kind = ITEM_RULE, .index = rule} : read_word(names, open == '{', name);
-    free(name);
-    return item;
+    AUTO_FREE char *name = next_part(text, open == '{' ? '}' : '>');
+    int rule = open == '<' ? find_name(names->rules, name) : -1;
+    return rule >= 0 ? (Item){.kind = ITEM_RULE, .index = rule} : read_word(names, open == '{', name);
 }
 
 // The alternative at the start of text; *text moves to its end: a | or the end of the text.
 static Alternative read_alternative(const Names *names, const char **text)
 {
-    enum { MOST_ITEMS = 64 };
-    Alternative alternative = {.items = memory_allocate(MOST_ITEMS * sizeof(Item), "a grammar")};
+    Alternative alternative = {0};
     while (**text != '|' && **text != '\0') {
-        if (alternative.n == MOST_ITEMS) {
-            fail_mistake(HERE, "rule %s: has more than %d items", names->rule, MOST_ITEMS);
-        }
-        alternative.items[alternative.n] = read_item(names, text);
-        alternative.n++;
+        *LIST_ADD(alternative.items, alternative.n, alternative.capacity, "a grammar") = read_item(names, text);
     }
     return alternative;
 }
 
-static Rule read_rule(Names *names, const RuleText *text)
+static Rule read_rule(Names *names, const GrammarText *text)
 {
-    Rule rule = {.name = text->name, .sentence = is_capital(text->name[0]), .n = count_parts(text->alternatives, '|')};
+    Rule rule = {.name = text->name, .sentence = is_capital(text->name[0]), .n = count_parts(text->text, '|')};
     rule.alternatives = memory_allocate((size_t)rule.n * sizeof *rule.alternatives, "a grammar");
-    const char *rest = text->alternatives;
+    const char *rest = text->text;
     names->rule = text->name;
     for (int i = 0; i < rule.n; i++) {
         rule.alternatives[i] = read_alternative(names, &rest);
@@ -219,15 +194,12 @@ static Rule read_rule(Names *names, const RuleText *text)
     return rule;
 }
 
-Grammar grammar_create(const TableText *tables, const VariableText *variables, const RuleText *rules)
+Grammar grammar_create(const GrammarText *tables, const GrammarText *variables, const GrammarText *rules)
 {
-    Grammar grammar = {0};
+    Grammar grammar = {.n_rules = count_list(rules)};
     read_tables(&grammar, tables);
-    read_variables(&grammar, variables);
+    read_variables(&grammar, variables, tables);
     Names names = {.grammar = &grammar, .tables = tables, .variables = variables, .rules = rules};
-    while (rules[grammar.n_rules].name != NULL) {
-        grammar.n_rules++;
-    }
     grammar.rules = memory_allocate((size_t)grammar.n_rules * sizeof *grammar.rules, "a grammar");
     for (int i = 0; i < grammar.n_rules; i++) {
         grammar.rules[i] = read_rule(&names, &rules[i]);
@@ -239,7 +211,7 @@ void grammar_free(Grammar *grammar)
 {
     for (int i = 0; i < grammar->n_tables; i++) {
         WordTable *table = &grammar->tables[i];
-        for (int word = 0; word < table->n_rows * table->n_forms; word++) {
+        for (int word = 0; word < (1 + table->n_rows) * table->n_forms; word++) {
             free(table->words[word]);
         }
         free(table->words);
@@ -280,5 +252,5 @@ bool role_is_free(const Grammar *grammar, const Roles *roles, int variable, int 
 const char *grammar_word(const Grammar *grammar, const Item *item, int row)
 {
     int table = item->kind == ITEM_VARIABLE ? grammar->variable_table[item->index] : item->index;
-    return grammar->tables[table].words[row * grammar->tables[table].n_forms + item->form];
+    return grammar->tables[table].words[(1 + row) * grammar->tables[table].n_forms + item->form];
 }

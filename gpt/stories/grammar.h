@@ -1,8 +1,8 @@
 // grammar.h: internal to gpt/stories/: how a grammar is written, and what it is parsed into.
 //
-//      table       one         name/he/him/his     "Anna/she/her/her|the fox/it/it/its|..."         rows of words, one word for each form
-//      variable    hero        one                                                                  stands for one row during a whole story
-//      rule        Loses       "{Hero} lost {hero.his} {thing}.|Then <who> began to cry."           alternatives
+//      table       one         name/he/him/his|Anna/she/her/her|the fox/it/it/its|...   forms, then rows of words, one word for each form
+//      variable    hero        one                                                      stands for one row during a whole story
+//      rule        Loses       {Hero} lost {hero.his} {thing}.|Then <who> began to cry. alternatives
 //
 // In a rule, {hero} is the first form of hero's row, {hero.his} another form, and {Hero} the first form with a capital. The first use of a
 // variable chooses its row for the whole story; no two variables have the same row. <who> is another rule; <color> and <color.a> are a word of
@@ -13,26 +13,15 @@
 
 #include "gpt/stories/stories.h"
 
-typedef struct TableText {
+typedef struct GrammarText {
     const char *name;
-    const char *forms; // names of the forms, separated by /
-    const char *rows;  // separated by |; forms separated by /
-} TableText;
-
-typedef struct VariableText {
-    const char *name;
-    const char *table;
-} VariableText;
-
-typedef struct RuleText {
-    const char *name;
-    const char *alternatives; // separated by |
-} RuleText;
+    const char *text;
+} GrammarText;
 
 // The grammar of the stories (story.c). Each list ends with a NULL name.
-extern const TableText story_tables[];
-extern const VariableText story_variables[];
-extern const RuleText story_rules[];
+extern const GrammarText story_tables[];
+extern const GrammarText story_variables[];
+extern const GrammarText story_rules[];
 
 // ------------------------------------------------------------------------------------------------------------
 // What they are parsed into
@@ -40,7 +29,7 @@ extern const RuleText story_rules[];
 typedef struct WordTable {
     const char *name;
     int n_rows, n_forms;
-    char **words; // (n_rows, n_forms)
+    char **words; // (1 + n_rows, n_forms): first the names of the forms
 } WordTable;
 
 typedef enum ItemKind { ITEM_TEXT, ITEM_RULE, ITEM_WORD, ITEM_VARIABLE } ItemKind;
@@ -56,7 +45,7 @@ typedef struct Item {
 
 typedef struct Alternative {
     Item *items;
-    int n;
+    int n, capacity;
 } Alternative;
 
 typedef struct Rule {
@@ -81,7 +70,7 @@ struct Stories {
     Grammar grammar;
 };
 
-Grammar grammar_create(const TableText *tables, const VariableText *variables, const RuleText *rules);
+Grammar grammar_create(const GrammarText *tables, const GrammarText *variables, const GrammarText *rules);
 void grammar_free(Grammar *grammar);
 
 // The row of each variable; -1: not chosen yet.

@@ -5,44 +5,44 @@
 
 #include "gpt/stories/grammar.h"
 
-const TableText story_tables[] = {
-    {"one", "name/he/him/his/new",
-     "Anna/she/her/her/a girl named Anna|"
-     "Mia/she/her/her/a girl named Mia|"
-     "Nora/she/her/her/a girl named Nora|"
-     "Zoe/she/her/her/a girl named Zoe|"
-     "Tom/he/him/his/a boy named Tom|"
-     "Ben/he/him/his/a boy named Ben|"
-     "Max/he/him/his/a boy named Max|"
-     "Paul/he/him/his/a boy named Paul|"
-     "the fox/it/it/its/a fox|"
-     "the owl/it/it/its/an owl|"
-     "the bear/it/it/its/a bear|"
-     "the ant/it/it/its/an ant"},
-    {"thing", "name", "ball|book|kite|boat|drum|hat|ring|arrow"},
-    {"food", "name", "apple|pear|egg|bun|cake"},
-    {"place", "name/at",
-     "park/in the park|garden/in the garden|forest/in the forest|hill/on the hill|"
-     "river/at the river|lake/at the lake"},
-    {"spot", "name", "under the bed|behind the door|in the grass|in a box|under a tree"},
-    {"color", "name", "red|blue|green|orange"},
-    {"sort", "name", "old|new|big|small"},
-    {"time", "name", "one day|one morning|one evening"},
-    {"glad", "name", "happy|glad"},
-    {"sad", "name", "sad|upset"},
-    {"kin", "name", "mother|father|sister|brother"},
-    {"skill", "name/did", "sing/sang|dance/danced|swim/swam|run/ran|draw/drew|paint/painted"},
-    {"noise", "name", "loud noise|strange sound|awful scream"},
-    {"gift", "name", "card|crown|toy|apron"},
-    {NULL, NULL, NULL},
+const GrammarText story_tables[] = {
+    {"one", "name/he/him/his/new|"
+            "Anna/she/her/her/a girl named Anna|"
+            "Mia/she/her/her/a girl named Mia|"
+            "Nora/she/her/her/a girl named Nora|"
+            "Zoe/she/her/her/a girl named Zoe|"
+            "Tom/he/him/his/a boy named Tom|"
+            "Ben/he/him/his/a boy named Ben|"
+            "Max/he/him/his/a boy named Max|"
+            "Paul/he/him/his/a boy named Paul|"
+            "the fox/it/it/its/a fox|"
+            "the owl/it/it/its/an owl|"
+            "the bear/it/it/its/a bear|"
+            "the ant/it/it/its/an ant"},
+    {"thing", "name|ball|book|kite|boat|drum|hat|ring|arrow"},
+    {"food", "name|apple|pear|egg|bun|cake"},
+    {"place", "name/at|"
+              "park/in the park|garden/in the garden|forest/in the forest|hill/on the hill|"
+              "river/at the river|lake/at the lake"},
+    {"spot", "name|under the bed|behind the door|in the grass|in a box|under a tree"},
+    {"color", "name|red|blue|green|orange"},
+    {"sort", "name|old|new|big|small"},
+    {"time", "name|one day|one morning|one evening"},
+    {"glad", "name|happy|glad"},
+    {"sad", "name|sad|upset"},
+    {"kin", "name|mother|father|sister|brother"},
+    {"skill", "name/did|sing/sang|dance/danced|swim/swam|run/ran|draw/drew|paint/painted"},
+    {"noise", "name|loud noise|strange sound|awful scream"},
+    {"gift", "name|card|crown|toy|apron"},
+    {NULL, NULL},
 };
 
-const VariableText story_variables[] = {
+const GrammarText story_variables[] = {
     {"hero", "one"},    {"friend", "one"}, {"thing", "thing"}, {"food", "food"},   {"place", "place"}, {"spot", "spot"}, {"other_spot", "spot"},
     {"color", "color"}, {"sort", "sort"},  {"skill", "skill"}, {"noise", "noise"}, {"kin", "kin"},     {"gift", "gift"}, {NULL, NULL},
 };
 
-const RuleText story_rules[] = {
+const GrammarText story_rules[] = {
     {"story", "<lost>\n\n|<hunger>\n\n|<fear>\n\n|<lesson>\n\n|<quarrel>\n\n|<present>\n\n"},
 
     // Something is lost and found with a friend's help.

@@ -1,5 +1,6 @@
 // teller.c: tells stories: picks a random alternative of each rule and a random row for each word.
 
+#include "gpt/base/base.h"
 #include "gpt/stories/grammar.h"
 
 #include <stdlib.h>
@@ -10,8 +11,7 @@ typedef struct Telling {
     const Grammar *grammar;
     Random *random;
     Roles roles;
-    char *text; // n bytes so far
-    size_t n, capacity;
+    FILE *text;
 } Telling;
 
 // Uniform in 0 ... n - 1.
@@ -20,26 +20,11 @@ static int choose(Random *random, int n)
     return (int)((uint64_t)random_bits(random) * (uint64_t)n >> 32);
 }
 
-static void write_text(Telling *telling, const char *text, size_t n)
-{
-    if (telling->n + n + 1 > telling->capacity) {
-        telling->capacity = 2 * (telling->n + n + 1);
-        char *larger = memory_allocate(telling->capacity, "a story");
-        memcpy(larger, telling->text, telling->n);
-        free(telling->text);
-        telling->text = larger;
-    }
-    memcpy(telling->text + telling->n, text, n);
-    telling->n += n;
-    telling->text[telling->n] = '\0';
-}
-
-static void write_word(Telling *telling, const Item *item, int row)
+static void write_word(const Telling *telling, const Item *item, int row)
 {
     const char *word = grammar_word(telling->grammar, item, row);
-    size_t start = telling->n;
-    write_text(telling, word, strlen(word));
-    telling->text[start] = item->capital ? capital_letter(word[0]) : word[0];
+    fputc(item->capital ? capital_letter(word[0]) : word[0], telling->text);
+    fputs(word + 1, telling->text);
 }
 
 // The row of a variable, chosen on first use.
@@ -62,7 +47,7 @@ static void tell(Telling *telling, int rule_index)
     for (int i = 0; i < alternative->n; i++) {
         const Item *item = &alternative->items[i];
         switch (item->kind) {
-        case ITEM_TEXT: write_text(telling, item->text, item->n); break;
+        case ITEM_TEXT: fwrite(item->text, 1, item->n, telling->text); break;
         case ITEM_RULE: tell(telling, item->index); break;
         case ITEM_WORD: write_word(telling, item, choose(telling->random, telling->grammar->tables[item->index].n_rows)); break;
         case ITEM_VARIABLE: write_word(telling, item, cast(telling, item->index)); break;
@@ -87,14 +72,11 @@ void stories_free(Stories *stories)
 
 char *stories_tell(const Stories *stories, Random *random)
 {
-    REQUIRE(stories);
-    REQUIRE(random);
-    enum { USUAL = 1000 };
-    Telling telling = {.grammar = &stories->grammar, .random = random, .roles = roles_none(), .capacity = USUAL};
-    telling.text = memory_allocate(telling.capacity, "a story");
-    telling.text[0] = '\0';
+    REQUIRE(stories, random);
+    Writer *writer = writer_begin();
+    Telling telling = {.grammar = &stories->grammar, .random = random, .roles = roles_none(), .text = writer->stream};
     tell(&telling, 0);
-    return telling.text;
+    return writer_end(writer);
 }
 
 char *stories_text(uint64_t seed, size_t bytes)
@@ -106,14 +88,13 @@ char *stories_text(uint64_t seed, size_t bytes)
     size_t n = 0;
     bool room = true;
     while (room) {
-        char *story = stories_tell(stories, &random);
+        AUTO_FREE char *story = stories_tell(stories, &random);
         size_t length = strlen(story);
         room = n + length <= bytes;
         if (room) {
             memcpy(text + n, story, length);
             n += length;
         }
-        free(story);
     }
     text[n] = '\0';
     stories_free(stories);

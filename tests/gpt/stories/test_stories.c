@@ -455,14 +455,14 @@ END_TEST
 // ------------------------------------------------------------------------------------------------------------
 // Grammars as they are written down
 
-static const TableText words[] = {
-    {"one", "name/his", "Anna/her|Tom/his"},
-    {"thing", "name", "apple|boat"},
-    {NULL, NULL, NULL},
+static const GrammarText words[] = {
+    {"one", "name/his|Anna/her|Tom/his"},
+    {"thing", "name|apple|boat"},
+    {NULL, NULL},
 };
-static const VariableText roles[] = {{"hero", "one"}, {"friend", "one"}, {NULL, NULL}};
+static const GrammarText roles[] = {{"hero", "one"}, {"friend", "one"}, {NULL, NULL}};
 
-static const char *told_by(const RuleText *rules, uint64_t seed, char text[200])
+static const char *told_by(const GrammarText *rules, uint64_t seed, char text[200])
 {
     Stories own = {.grammar = grammar_create(words, roles, rules)};
     Random random;
@@ -476,7 +476,7 @@ static const char *told_by(const RuleText *rules, uint64_t seed, char text[200])
 
 START_TEST(roles_stay_and_are_different)
 {
-    const RuleText rules[] = {{"story", "{hero} {hero.his} {friend} {friend.his} {Hero}"}, {NULL, NULL}};
+    const GrammarText rules[] = {{"story", "{hero} {hero.his} {friend} {friend.his} {Hero}"}, {NULL, NULL}};
     int first = 0;
     for (uint64_t seed = 0; seed < 100; seed++) {
         char text[200];
@@ -491,7 +491,7 @@ END_TEST
 
 START_TEST(words_get_articles_and_capitals)
 {
-    const RuleText rules[] = {{"story", "<Thing> <Thing.a> <thing.a> <more>"}, {"more", "|<thing> <more>"}, {NULL, NULL}};
+    const GrammarText rules[] = {{"story", "<Thing> <Thing.a> <thing.a> <more>"}, {"more", "|<thing> <more>"}, {NULL, NULL}};
     Stories own = {.grammar = grammar_create(words, roles, rules)};
     ck_assert_int_eq(own.grammar.n_rules, 2);
     grammar_free(&own.grammar);
@@ -526,7 +526,7 @@ static void leave_if_expected(FailKind kind, const char *message)
 
 START_TEST(mistakes_in_a_grammar_are_reported)
 {
-    const RuleText rules[] = {{"story", mistakes[_i].rule}, {NULL, NULL}};
+    const GrammarText rules[] = {{"story", mistakes[_i].rule}, {NULL, NULL}};
     expected_mistake = mistakes[_i].expected;
     fail_set_handler(leave_if_expected);
     grammar_create(words, roles, rules);
