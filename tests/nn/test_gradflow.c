@@ -176,107 +176,6 @@ START_TEST(token_cosine_of_what_has_no_two_directions_is_nan)
 END_TEST
 
 // ------------------------------------------------------------------------------------------------------------
-// Shortcuts, found on the tape
-
-static int short_way(const Tensor *y)
-{
-    return tape_shortcut_input(y->node);
-}
-
-START_TEST(the_short_way_of_a_shortcut_is_found_on_either_side)
-{
-    Tensor *x = tensor_exp(random_leaf(SHAPE(3), 1));
-    Tensor *fx = tensor_tanh(x);
-
-    ck_assert_int_eq(short_way(tensor_add(x, fx)), 0);
-    ck_assert_int_eq(short_way(tensor_add(fx, x)), 1);
-}
-END_TEST
-
-START_TEST(a_shortcut_may_start_at_a_leaf)
-{
-    Tensor *x = random_leaf(SHAPE(3), 1);
-
-    ck_assert_int_eq(short_way(tensor_add(x, tensor_tanh(x))), 0);
-    ck_assert_int_eq(short_way(tensor_add(tensor_tanh(x), x)), 1);
-}
-END_TEST
-
-START_TEST(the_same_tensor_twice_is_not_a_shortcut)
-{
-    Tensor *leaf = random_leaf(SHAPE(3), 1);
-    Tensor *computed = tensor_exp(leaf);
-
-    ck_assert_int_eq(short_way(tensor_add(leaf, leaf)), -1);
-    ck_assert_int_eq(short_way(tensor_add(computed, computed)), -1);
-}
-END_TEST
-
-// Two branches from one tensor are not a shortcut, unless one is that tensor.
-START_TEST(two_branches_are_not_a_shortcut)
-{
-    Tensor *x = tensor_exp(random_leaf(SHAPE(3), 1));
-
-    ck_assert_int_eq(short_way(tensor_add(tensor_tanh(x), tensor_sigmoid(x))), -1);
-    ck_assert_int_eq(short_way(tensor_add(x, tensor_exp(random_leaf(SHAPE(3), 2)))), -1);
-}
-END_TEST
-
-// Token and position embeddings: two leaves' descendants.
-START_TEST(added_embeddings_are_not_a_shortcut)
-{
-    Embedding wte;
-    Embedding wpe;
-    embedding_init(&wte, NULL, "", 5, 4);
-    embedding_init(&wpe, NULL, "", 3, 4);
-    const int ids[] = {1, 2, 0};
-    Tensor *tokens = embedding_forward(&wte, ids, 1, 3);
-    Tensor *positions = tensor_slice(wpe.weight, 0, 0, 3);
-
-    ck_assert_int_eq(short_way(tensor_add(tokens, positions)), -1);
-    ck_assert_int_eq(short_way(tensor_add(tokens, embedding_forward(&wte, ids, 1, 3))), -1);
-    module_free(&wte.module);
-    module_free(&wpe.module);
-}
-END_TEST
-
-START_TEST(only_an_addition_is_a_shortcut)
-{
-    Tensor *x = tensor_exp(random_leaf(SHAPE(3), 1));
-    Tensor *fx = tensor_tanh(x);
-
-    ck_assert_int_eq(short_way(tensor_mul(x, fx)), -1);
-    ck_assert_int_eq(short_way(tensor_sub(x, fx)), -1);
-    ck_assert_int_eq(short_way(fx), -1);
-}
-END_TEST
-
-START_TEST(a_shortcut_may_be_long_and_have_others_in_it)
-{
-    Tensor *x = tensor_exp(random_leaf(SHAPE(3), 1));
-    Tensor *y = x;
-    for (int i = 0; i < 500; i++) {
-        y = tensor_add(y, tensor_tanh(y));
-        ck_assert_int_eq(short_way(y), 0);
-    }
-    Tensor *aside = tensor_exp(random_leaf(SHAPE(3), 2)); // recorded between, and nothing to do with it
-
-    ck_assert_int_eq(short_way(tensor_add(y, x)), 1);
-    ck_assert_int_eq(short_way(tensor_add(x, y)), 0);
-    ck_assert_int_eq(short_way(tensor_add(aside, y)), -1);
-}
-END_TEST
-
-START_TEST(a_shortcut_may_be_repeated_over_a_batch)
-{
-    Tensor *x = random_leaf(SHAPE(1, 3), 1);
-    Tensor *wide = tensor_mul(x, random_leaf(SHAPE(4, 3), 2));
-
-    ck_assert_int_eq(short_way(tensor_add(x, wide)), 0);
-}
-END_TEST
-
-// ------------------------------------------------------------------------------------------------------------
 // A network to measure: first (3 -> 4), layers.0 and layers.1 (4 -> 4) with shortcuts, last (4 -> 2), spare (2 -> 2)
 
 typedef struct Net {
@@ -1193,16 +1092,6 @@ int main(void)
     tcase_add_test(cosine, token_cosine_of_equal_directions_is_1);
     tcase_add_test(cosine, token_cosine_of_known_directions);
     tcase_add_test(cosine, token_cosine_of_what_has_no_two_directions_is_nan);
-
-    TCase *shortcuts = case_with_tape(suite, "shortcuts on the tape");
-    tcase_add_test(shortcuts, the_short_way_of_a_shortcut_is_found_on_either_side);
-    tcase_add_test(shortcuts, a_shortcut_may_start_at_a_leaf);
-    tcase_add_test(shortcuts, the_same_tensor_twice_is_not_a_shortcut);
-    tcase_add_test(shortcuts, two_branches_are_not_a_shortcut);
-    tcase_add_test(shortcuts, added_embeddings_are_not_a_shortcut);
-    tcase_add_test(shortcuts, only_an_addition_is_a_shortcut);
-    tcase_add_test(shortcuts, a_shortcut_may_be_long_and_have_others_in_it);
-    tcase_add_test(shortcuts, a_shortcut_may_be_repeated_over_a_batch);
 
     add_reading(suite);
     return suite_run(suite);

@@ -34,3 +34,8 @@ Tensor *counting_leaf(Shape shape, int start)
     tensor_require_grad(leaf);
     return leaf;
 }
+
+Tensor *full_leaf(Shape shape, double value)
+{
+    return tensor_require_grad(tensor_full(shape, value));
+}

@@ -17,4 +17,7 @@ void fill_counting(Real *values, size_t n, int start);
 // A leaf on the current tape that wants a gradient, filled so.
 Tensor *counting_leaf(Shape shape, int start);
 
+// A leaf on the current tape that wants a gradient, with the same value everywhere.
+Tensor *full_leaf(Shape shape, double value);
+
 #endif
