@@ -39,3 +39,8 @@ Tensor *full_leaf(Shape shape, double value)
 {
     return tensor_require_grad(tensor_full(shape, value));
 }
+
+Tensor *vector_leaf(const float *values, int n)
+{
+    return tensor_require_grad(tensor_from(values, SHAPE(n)));
+}

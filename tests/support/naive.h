@@ -20,4 +20,7 @@ Tensor *counting_leaf(Shape shape, int start);
 // A leaf on the current tape that wants a gradient, with the same value everywhere.
 Tensor *full_leaf(Shape shape, double value);
 
+// A leaf (n) that wants a gradient.
+Tensor *vector_leaf(const float *values, int n);
+
 #endif
