@@ -7,69 +7,9 @@
 #include "tensor/fast/fast.h"
 #include "tensor/unwind.h"
 #include "tests/gpt/gpt_test.h"
-#include "tests/support/suite.h"
+#include "tests/support/own_malloc.h"
 
 #include <setjmp.h>
-#include <stdatomic.h>
-
-// ------------------------------------------------------------------------------------------------------------
-// A malloc that refuses the n-th request. The sanitizers and valgrind have a malloc of their own in its place.
-
-static atomic_long requests_left; // until one is refused; 0: none is
-static atomic_long blocks;        // allocated and not freed
-
-#if defined(__GLIBC__) && !HAVE_SANITIZER
-void *__libc_malloc(size_t bytes);
-void *__libc_calloc(size_t count, size_t bytes);
-void *__libc_realloc(void *block, size_t bytes);
-void __libc_free(void *block);
-
-static bool is_refused(void)
-{
-    return atomic_load(&requests_left) > 0 && atomic_fetch_sub(&requests_left, 1) == 1;
-}
-
-static void *counted(void *block)
-{
-    atomic_fetch_add(&blocks, block == NULL ? 0 : 1);
-    return block;
-}
-
-void *malloc(size_t bytes)
-{
-    return is_refused() ? NULL : counted(__libc_malloc(bytes));
-}
-
-void *calloc(size_t count, size_t bytes)
-{
-    return is_refused() ? NULL : counted(__libc_calloc(count, bytes));
-}
-
-void *realloc(void *block, size_t bytes)
-{
-    if (is_refused()) {
-        return NULL;
-    }
-    void *moved = __libc_realloc(block, bytes);
-    return block == NULL ? counted(moved) : moved;
-}
-
-void free(void *block)
-{
-    atomic_fetch_sub(&blocks, block == NULL ? 0 : 1);
-    __libc_free(block);
-}
-#endif
-
-// Asked from another file: here the compiler may know malloc too well.
-static bool refusing_works(void)
-{
-    requests_left = 1;
-    void *block = memory_try(1);
-    requests_left = 0;
-    free(block);
-    return block == NULL;
-}
 
 static jmp_buf back;
 
@@ -390,7 +330,7 @@ START_TEST(a_call_without_memory_changes_nothing)
     const Call *call = &calls[_i];
     double expected[MODULES];
     double got[MODULES];
-    if (!refusing_works()) {
+    if (!own_malloc_works()) {
         skip(__func__, "this program has another malloc");
         return;
     }
@@ -401,7 +341,7 @@ START_TEST(a_call_without_memory_changes_nothing)
     world_free(&reference);
     bool more = true;
     for (long n = 1; more; n++) {
-        long before = blocks;
+        long before = blocks_out;
         World world = world_make();
         more = fail_at(call, &world, n);
         if (more) {
@@ -414,7 +354,7 @@ START_TEST(a_call_without_memory_changes_nothing)
             parameter_list_free(&list);
         }
         world_free(&world);
-        ck_assert_msg(call->leaks || blocks == before, "%s, request %ld: %ld blocks lost", call->name, n, blocks - before);
+        ck_assert_msg(call->leaks || blocks_out == before, "%s, request %ld: %ld blocks lost", call->name, n, blocks_out - before);
         ck_assert_int_lt(n, 100000);
     }
 }
