@@ -55,22 +55,23 @@ typedef struct Found {
 } Found;
 
 typedef struct Weights {
-    const char *folder;
+    char *folder;
     Safetensors *files;
     bool **used; // for each file, which of its arrays were found by name
     int n_files;
 } Weights;
 
-// Opens model.safetensors, or the files that model.safetensors.index.json names. Close it also after a failure.
-bool weights_open(Weights *weights, const char *folder, Error *error);
+// Opens model.safetensors, or the files that model.safetensors.index.json names. The caller closes it. NULL and an error if one is missing or
+// invalid.
+Weights *weights_open(const char *folder, Error *error);
 void weights_close(void *weights); // Weights
 
 // Finds the array called name, or "transformer." and name, and marks it as used.
 bool weights_find(Weights *weights, const char *name, Found *found);
 
 // Checks the shape, and that the dtype can be read as floats. Errors name the file, the tensor and both shapes.
-bool weights_check(Found found, int ndim, const int *size, Error *error);
-bool weights_need(Weights *weights, const char *name, int ndim, const int *size, Found *found, Error *error); // both
+bool weights_check(Found found, Shape shape, Error *error);
+bool weights_need(Weights *weights, const char *name, Shape shape, Found *found, Error *error); // both
 
 // Checks that every array was used, except attention masks.
 bool weights_check_no_other(const Weights *weights, Error *error);

@@ -29,22 +29,18 @@ static void bias_name(const Block *block, char name[NAME_TEXT])
 
 static void add_parameter(SafetensorsWriter *writer, const Module *module, const Tensor *parameter)
 {
-    int64_t size[MAX_DIMS];
     const char *name = TENSOR_NAME(parameter);
     if (is_transposed(module, parameter)) {
         safetensors_add_transposed(writer, name, parameter->shape.size[0], parameter->shape.size[1], parameter->data);
-        return;
+    } else {
+        safetensors_add(writer, name, DTYPE_REAL, parameter->shape, parameter->data);
     }
-    for (int i = 0; i < parameter->shape.ndim; i++) {
-        size[i] = parameter->shape.size[i];
-    }
-    safetensors_add(writer, name, DTYPE_REAL, parameter->shape.ndim, size, parameter->data);
 }
 
 SafetensorsWriter *model_weights_writer(const GPT *gpt, Real **zeros)
 {
     SafetensorsWriter *writer = safetensors_writer_create();
-    int64_t n = 3 * (int64_t)gpt->config.n_embd;
+    int n = 3 * gpt->config.n_embd;
     *zeros = memory_allocate_zeroed((size_t)n, sizeof **zeros, "a bias of zeros");
     safetensors_add_text(writer, "format", "pt");
     for (const Module *module = &gpt->module; module != NULL; module = module_next(&gpt->module, module)) {
@@ -55,7 +51,7 @@ SafetensorsWriter *model_weights_writer(const GPT *gpt, Real **zeros)
     for (int i = 0; !gpt->config.qkv_bias && i < gpt->config.n_layer; i++) {
         char name[NAME_TEXT];
         bias_name(&gpt->h[i], name);
-        safetensors_add(writer, name, DTYPE_REAL, 1, &n, *zeros);
+        safetensors_add(writer, name, DTYPE_REAL, SHAPE(n), *zeros);
     }
     return writer;
 }
@@ -72,10 +68,9 @@ static bool check_sizes(Weights *weights, const GPTConfig *config, Error *error)
     Found found;
     snprintf(attn, sizeof attn, "h.%d.attn.c_attn.weight", config->n_layer - 1);
     snprintf(mlp, sizeof mlp, "h.%d.mlp.c_fc.weight", config->n_layer - 1);
-    return weights_need(weights, "wte.weight", 2, (int[]){config->vocab_size, C}, &found, error)
-        && weights_need(weights, "wpe.weight", 2, (int[]){config->context_length, C}, &found, error)
-        && weights_need(weights, attn, 2, (int[]){C, 3 * C}, &found, error)
-        && weights_need(weights, mlp, 2, (int[]){C, config->ff_mult * C}, &found, error);
+    return weights_need(weights, "wte.weight", SHAPE(config->vocab_size, C), &found, error)
+        && weights_need(weights, "wpe.weight", SHAPE(config->context_length, C), &found, error)
+        && weights_need(weights, attn, SHAPE(C, 3 * C), &found, error) && weights_need(weights, mlp, SHAPE(C, config->ff_mult * C), &found, error);
 }
 
 static bool need_parameter(Weights *weights, const Module *module, const Tensor *parameter, Found *found, Error *error)
@@ -85,7 +80,7 @@ static bool need_parameter(Weights *weights, const Module *module, const Tensor 
     if (is_transposed(module, parameter)) {
         shape = SHAPE(shape.size[1], shape.size[0]);
     }
-    return weights_need(weights, name, shape.ndim, shape.size, found, error);
+    return weights_need(weights, name, shape, found, error);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -152,7 +147,7 @@ static bool check_head(Weights *weights, const GPT *gpt, Error *error)
     if (!gpt->config.tied || !weights_find(weights, HEAD_NAME, &found)) {
         return true;
     }
-    if (!weights_check(found, 2, gpt->wte.weight->shape.size, error) || !has_values(found, gpt->wte.weight->data, &equal, error)) {
+    if (!weights_check(found, gpt->wte.weight->shape, error) || !has_values(found, gpt->wte.weight->data, &equal, error)) {
         return false;
     }
     return equal
@@ -171,7 +166,7 @@ static bool check_biases(Weights *weights, const GPT *gpt, Error *error)
         if (!weights_find(weights, name, &found)) {
             continue;
         }
-        if (!weights_check(found, 1, (int[]){3 * gpt->config.n_embd}, error) || !has_values(found, NULL, &zero, error)) {
+        if (!weights_check(found, SHAPE(3 * gpt->config.n_embd), error) || !has_values(found, NULL, &zero, error)) {
             return false;
         }
         if (!zero) {
@@ -215,14 +210,6 @@ static bool read_model(Weights *weights, GPT *gpt, Error *error)
 // ------------------------------------------------------------------------------------------------------------
 // Streaming
 
-static void free_weights(void *context)
-{
-    Weights *weights = context;
-    weights_close(weights);
-    free((char *)weights->folder);
-    free(weights);
-}
-
 // Files are read, not mapped: if a mapped file were truncated meanwhile, SIGBUS would end the program.
 static bool read_streamed(void *context, const Module *module, Tensor *parameter)
 {
@@ -238,26 +225,22 @@ static bool read_streamed(void *context, const Module *module, Tensor *parameter
     return true;
 }
 
-static GPT *create_streamed(const char *folder, const GPTConfig *config, Error *error)
-{
-    Weights *weights = memory_allocate_zeroed(1, sizeof *weights, "a model's files");
-    if (!weights_open(weights, memory_copy_text(folder), error)) {
-        free_weights(weights);
-        return NULL;
-    }
-    return gpt_create_streamed_from(config, 0, (StreamSource){read_streamed, weights, free_weights}, error);
-}
-
 GPT *model_weights_load(const char *folder, const GPTConfig *config, bool streamed, Error *error)
 {
-    Weights weights;
-    int frame = unwind_begin();
-    unwind_add(weights_close, &weights);
+    Weights *weights = weights_open(folder, error);
     GPT *gpt = NULL;
-    if (weights_open(&weights, folder, error) && check_sizes(&weights, config, error)) {
-        gpt = streamed ? create_streamed(folder, config, error) : gpt_create_blank(config, error);
+    if (weights == NULL) {
+        return NULL;
     }
-    if (gpt != NULL && !(check_model(&weights, gpt, error) && (streamed || read_model(&weights, gpt, error)) && check_head(&weights, gpt, error))) {
+    int frame = unwind_begin();
+    bool fits = check_sizes(weights, config, error);
+    if (fits && streamed) { // the model owns them
+        gpt = gpt_create_streamed_from(config, 0, (StreamSource){read_streamed, weights, weights_close}, error);
+    } else {
+        unwind_add(weights_close, weights);
+        gpt = fits ? gpt_create_blank(config, error) : NULL;
+    }
+    if (gpt != NULL && !(check_model(weights, gpt, error) && (streamed || read_model(weights, gpt, error)) && check_head(weights, gpt, error))) {
         gpt_free(gpt);
         gpt = NULL;
     }

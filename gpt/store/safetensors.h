@@ -71,6 +71,7 @@ bool safetensors_read_reals(const Safetensors *file, const StoredArray *array, s
 // Checks the checksum that safetensors_add_checksum added, which must be there. Reads every value.
 bool safetensors_check(const Safetensors *file, Error *error);
 
+bool stored_has_shape(const StoredArray *array, Shape shape);
 enum { STORED_SHAPE_TEXT = 200 };
 const char *stored_shape_text(const StoredArray *array, char text[STORED_SHAPE_TEXT]); // "(768, 2304)"
 #define STORED_SHAPE(array) stored_shape_text(array, (char[STORED_SHAPE_TEXT]){""})    // the same in memory of the enclosing block
@@ -84,7 +85,7 @@ SafetensorsWriter *safetensors_writer_create(void);
 void safetensors_writer_free(SafetensorsWriter *writer);
 
 // Names and texts are copied; data is borrowed until the file is written. Names and keys must be unique.
-void safetensors_add(SafetensorsWriter *writer, const char *name, Dtype dtype, int ndim, const int64_t *size, const void *data);
+void safetensors_add(SafetensorsWriter *writer, const char *name, Dtype dtype, Shape shape, const void *data);
 void safetensors_add_text(SafetensorsWriter *writer, const char *key, const char *text);
 
 // A DTYPE_REAL matrix (rows, columns), stored as (columns, rows).

@@ -110,27 +110,23 @@ static bool read_offsets(const Safetensors *file, const cJSON *json, uint64_t da
 
 static bool read_array(const Safetensors *file, const cJSON *json, uint64_t data, StoredArray *array, Error *error)
 {
-    const cJSON *dtype = NULL;
-    const cJSON *shape = NULL;
-    const cJSON *offsets = NULL;
-    int known = 0;
-    const cJSON *member;
+    const cJSON *dtype = cJSON_GetObjectItemCaseSensitive(json, "dtype");
+    const cJSON *shape = cJSON_GetObjectItemCaseSensitive(json, "shape");
+    const cJSON *offsets = cJSON_GetObjectItemCaseSensitive(json, "data_offsets");
     *array = (StoredArray){.name = memory_copy_text(json->string)};
-    cJSON_ArrayForEach(member, json) {
-        const char *key = member->string == NULL ? "" : member->string;
-        const cJSON **slot = strcmp(key, "dtype") == 0        ? &dtype
-                           : strcmp(key, "shape") == 0        ? &shape
-                           : strcmp(key, "data_offsets") == 0 ? &offsets
-                                                              : NULL;
-        known += slot != NULL && *slot == NULL;
-        if (slot != NULL) {
-            *slot = member;
-        }
-    }
-    if (!cJSON_IsObject(json) || known != cJSON_GetArraySize(json)) {
+    if (!cJSON_IsObject(json) || cJSON_GetArraySize(json) != (dtype != NULL) + (shape != NULL) + (offsets != NULL)) {
         return array_error(file, array, error, "not an object with dtype, shape and data_offsets, each once");
     }
     return read_dtype(file, dtype, array, error) && read_shape(file, shape, array, error) && read_offsets(file, offsets, data, array, error);
+}
+
+bool stored_has_shape(const StoredArray *array, Shape shape)
+{
+    bool equal = array->ndim == shape.ndim;
+    for (int i = 0; equal && i < shape.ndim; i++) {
+        equal = array->size[i] == shape.size[i];
+    }
+    return equal;
 }
 
 const char *stored_shape_text(const StoredArray *array, char text[STORED_SHAPE_TEXT])

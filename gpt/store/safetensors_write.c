@@ -37,23 +37,19 @@ void safetensors_writer_free(SafetensorsWriter *writer)
     free(writer);
 }
 
-void safetensors_add(SafetensorsWriter *writer, const char *name, Dtype dtype, int ndim, const int64_t *size, const void *data)
+void safetensors_add(SafetensorsWriter *writer, const char *name, Dtype dtype, Shape shape, const void *data)
 {
     Item *item = LIST_ADD(writer->items, writer->n, writer->capacity, "a file's arrays");
-    if (ndim < 0 || ndim > STORED_DIMS) {
-        fail_mistake(HERE, "safetensors_add: %s has %d dimensions; at most %d are written", name, ndim, STORED_DIMS);
-    }
-    *item = (Item){.array = {.name = memory_copy_text(name), .dtype = dtype, .ndim = ndim, .count = 1}, .data = data};
-    for (int i = 0; i < ndim; i++) {
-        item->array.size[i] = size[i];
-        item->array.count *= (size_t)size[i];
+    *item = (Item){.array = {.name = memory_copy_text(name), .dtype = dtype, .ndim = shape.ndim, .count = shape_count(shape)}, .data = data};
+    for (int i = 0; i < shape.ndim; i++) {
+        item->array.size[i] = shape.size[i];
     }
     item->array.bytes = item->array.count * dtype_bytes(dtype);
 }
 
 void safetensors_add_transposed(SafetensorsWriter *writer, const char *name, int rows, int columns, const Real *data)
 {
-    safetensors_add(writer, name, DTYPE_REAL, 2, (int64_t[]){columns, rows}, data);
+    safetensors_add(writer, name, DTYPE_REAL, SHAPE(columns, rows), data);
     writer->items[writer->n - 1].transposed = true;
 }
 

@@ -20,6 +20,8 @@ void weights_close(void *object)
     }
     free(weights->files);
     free(weights->used);
+    free(weights->folder);
+    free(weights);
 }
 
 static bool open_file(Weights *weights, const char *name, Error *error)
@@ -79,9 +81,9 @@ static bool open_index(Weights *weights, Error *error)
     return json != NULL && open_indexed(weights, path, json, error);
 }
 
-bool weights_open(Weights *weights, const char *folder, Error *error)
+static bool open_files(Weights *weights, Error *error)
 {
-    *weights = (Weights){.folder = folder};
+    const char *folder = weights->folder;
     if (file_exists(folder, WEIGHTS_FILE)) {
         make_room(weights, 1);
         return open_file(weights, WEIGHTS_FILE, error);
@@ -96,6 +98,17 @@ bool weights_open(Weights *weights, const char *folder, Error *error)
                          folder);
     }
     return error_set(error, "%s: has no " WEIGHTS_FILE, folder);
+}
+
+Weights *weights_open(const char *folder, Error *error)
+{
+    Weights *weights = memory_allocate_zeroed(1, sizeof *weights, "a model's files");
+    weights->folder = memory_copy_text(folder);
+    if (!open_files(weights, error)) {
+        weights_close(weights);
+        return NULL;
+    }
+    return weights;
 }
 
 bool weights_find(Weights *weights, const char *name, Found *found)
@@ -115,32 +128,25 @@ bool weights_find(Weights *weights, const char *name, Found *found)
     return false;
 }
 
-bool weights_check(Found found, int ndim, const int *size, Error *error)
+bool weights_check(Found found, Shape shape, Error *error)
 {
     const StoredArray *array = found.array;
-    char has[STORED_SHAPE_TEXT];
-    Shape shape = {.ndim = ndim};
-    bool equal = array->ndim == ndim;
-    for (int i = 0; i < ndim; i++) {
-        shape.size[i] = size[i];
-        equal = equal && array->size[i] == size[i];
-    }
-    if (!equal) {
+    if (!stored_has_shape(array, shape)) {
         return error_set(error, "%s: tensor %.*s: has shape %s, but config.json asks for %s", found.file->path, NAME_SHOWN, array->name,
-                         stored_shape_text(array, has), SHAPE_STRING(shape));
+                         STORED_SHAPE(array), SHAPE_STRING(shape));
     }
     return dtype_is_float(array->dtype)
         || error_set(error, "%s: tensor %.*s: has dtype %s; F32, F16, BF16 or F64 can be loaded", found.file->path, NAME_SHOWN, array->name,
                      dtype_name(array->dtype));
 }
 
-bool weights_need(Weights *weights, const char *name, int ndim, const int *size, Found *found, Error *error)
+bool weights_need(Weights *weights, const char *name, Shape shape, Found *found, Error *error)
 {
     if (!weights_find(weights, name, found)) {
         return error_set(error, "%s: tensor %s: is missing, and config.json asks for it",
                          weights->n_files == 1 ? weights->files[0].path : weights->folder, name);
     }
-    return weights_check(*found, ndim, size, error);
+    return weights_check(*found, shape, error);
 }
 
 // GPT-2's attention masks, which old files have: "h.3.attn.bias", "h.3.attn.masked_bias".

@@ -77,11 +77,7 @@ static const StoredArray *find_array(const Safetensors *file, const char *name, 
         error_set(error, "%s: %s is missing", file->path, name);
         return NULL;
     }
-    bool fits = array->dtype == dtype && array->ndim == shape.ndim;
-    for (int i = 0; fits && i < shape.ndim; i++) {
-        fits = array->size[i] == shape.size[i];
-    }
-    if (!fits) {
+    if (array->dtype != dtype || !stored_has_shape(array, shape)) {
         error_set(error, "%s: %s is %s %s, not %s %s", file->path, name, dtype_name(array->dtype), STORED_SHAPE(array), dtype_name(dtype),
                   SHAPE_STRING(shape));
         return NULL;

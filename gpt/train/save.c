@@ -45,11 +45,11 @@ static void add_config(SafetensorsWriter *writer, const GPT *gpt)
 // A path: a text, or an array of bytes if it is not UTF-8, since texts are JSON.
 static void add_path(SafetensorsWriter *writer, const char *key, const char *path)
 {
-    int64_t n = path == NULL ? 0 : (int64_t)strlen(path);
-    if (path != NULL && utf8_valid(path, (size_t)n) == (size_t)n) {
+    size_t n = path == NULL ? 0 : strlen(path);
+    if (path != NULL && utf8_valid(path, n) == n) {
         safetensors_add_text(writer, key, path);
     } else if (path != NULL) {
-        safetensors_add(writer, key, DTYPE_U8, 1, &n, path);
+        safetensors_add(writer, key, DTYPE_U8, SHAPE((int)n), path);
     }
 }
 
@@ -83,12 +83,8 @@ static void add_texts(SafetensorsWriter *writer, const Trainer *trainer)
 static void add_values(SafetensorsWriter *writer, const char *prefix, const Tensor *parameter, const Real *values)
 {
     char name[2 * NAME_TEXT];
-    int64_t size[MAX_DIMS];
     snprintf(name, sizeof name, "%s%s", prefix, TENSOR_NAME(parameter));
-    for (int i = 0; i < parameter->shape.ndim; i++) {
-        size[i] = parameter->shape.size[i];
-    }
-    safetensors_add(writer, name, DTYPE_REAL, parameter->shape.ndim, size, values);
+    safetensors_add(writer, name, DTYPE_REAL, parameter->shape, values);
 }
 
 static void add_parameters(SafetensorsWriter *writer, const Trainer *trainer)
@@ -104,7 +100,7 @@ static void add_parameters(SafetensorsWriter *writer, const Trainer *trainer)
 }
 
 // The caller frees it; NULL if the tokenizer has no alphabet.
-static char *alphabet_of(const Tokenizer *tokenizer, int64_t *bytes)
+static char *alphabet_of(const Tokenizer *tokenizer, int *bytes)
 {
     if (tokenizer == NULL || tokenizer_kind(tokenizer) != TOKENIZER_CHARS) {
         return NULL;
@@ -119,16 +115,16 @@ static char *alphabet_of(const Tokenizer *tokenizer, int64_t *bytes)
         memcpy(alphabet + used, token, n);
         used += n;
     }
-    *bytes = (int64_t)used;
+    *bytes = (int)used;
     return alphabet;
 }
 
 static void add_fixed_batch(SafetensorsWriter *writer, const TrainSetup *setup)
 {
     if (setup->ids != NULL) {
-        int64_t size[] = {(int64_t)setup->train.accumulate * setup->train.batch, setup->train.length};
-        safetensors_add(writer, "ids", DTYPE_I32, 2, size, setup->ids);
-        safetensors_add(writer, "targets", DTYPE_I32, 2, size, setup->targets);
+        Shape shape = SHAPE(setup->train.accumulate * setup->train.batch, setup->train.length);
+        safetensors_add(writer, "ids", DTYPE_I32, shape, setup->ids);
+        safetensors_add(writer, "targets", DTYPE_I32, shape, setup->targets);
     }
 }
 
@@ -143,12 +139,12 @@ bool trainer_save(const Trainer *trainer, const char *folder, Error *error)
     random_to_words(&trainer->random, batches);
     add_texts(writer, trainer);
     add_parameters(writer, trainer);
-    safetensors_add(writer, "random.model", DTYPE_U32, 1, (int64_t[]){RANDOM_WORDS}, model);
-    safetensors_add(writer, "random.batches", DTYPE_U32, 1, (int64_t[]){RANDOM_WORDS}, batches);
-    int64_t n_alphabet;
+    safetensors_add(writer, "random.model", DTYPE_U32, SHAPE(RANDOM_WORDS), model);
+    safetensors_add(writer, "random.batches", DTYPE_U32, SHAPE(RANDOM_WORDS), batches);
+    int n_alphabet;
     AUTO_FREE char *alphabet = alphabet_of(trainer->setup.tokenizer, &n_alphabet);
     if (alphabet != NULL) {
-        safetensors_add(writer, "alphabet", DTYPE_U8, 1, &n_alphabet, alphabet);
+        safetensors_add(writer, "alphabet", DTYPE_U8, SHAPE(n_alphabet), alphabet);
     }
     add_fixed_batch(writer, &trainer->setup);
     safetensors_add_checksum(writer);

@@ -177,10 +177,14 @@ enum { V = 3, T = 4, C = 2 };
 
 static float values[8 * C * C];
 
+static Shape shape_of(int rows, int columns) // a vector if columns is 0
+{
+    return columns == 0 ? SHAPE(rows) : SHAPE(rows, columns);
+}
+
 static void add(SafetensorsWriter *writer, const char *name, int rows, int columns)
 {
-    int64_t size[2] = {rows, columns};
-    safetensors_add(writer, name, DTYPE_F32, columns == 0 ? 1 : 2, size, values);
+    safetensors_add(writer, name, DTYPE_F32, shape_of(rows, columns), values);
 }
 
 // A model of one block, one head, whose weights are 0, 1, 2, ...; the caller adds what is wrong, and saves.
@@ -255,7 +259,7 @@ START_TEST(a_tensor_of_another_kind)
     const OneMore *more = &one_mores[_i];
     char line[256];
     SafetensorsWriter *writer = small_model();
-    safetensors_add(writer, more->name, more->dtype, more->columns == 0 ? 1 : 2, (int64_t[]){more->rows, more->columns}, values);
+    safetensors_add(writer, more->name, more->dtype, shape_of(more->rows, more->columns), values);
     save(writer);
     snprintf(line, sizeof line, "m/model.safetensors: %s", more->line);
     assert_refused(EVAL, line);
@@ -276,7 +280,7 @@ START_TEST(a_tensor_too_many)
     char line[256];
     SafetensorsWriter *writer = small_model();
     add(writer, "ln_f.bias", C, 0);
-    safetensors_add(writer, more->name, more->dtype, more->columns == 0 ? 1 : 2, (int64_t[]){more->rows, more->columns}, values);
+    safetensors_add(writer, more->name, more->dtype, shape_of(more->rows, more->columns), values);
     save(writer);
     snprintf(line, sizeof line, "m/model.safetensors: %s", more->line);
     assert_refused(EVAL, line);

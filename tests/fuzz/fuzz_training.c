@@ -11,10 +11,16 @@
 static void copy_array(const Safetensors *file, const StoredArray *array, SafetensorsWriter *writer, void *bytes)
 {
     Error error;
+    Shape shape = {.ndim = array->ndim < MAX_DIMS ? array->ndim : MAX_DIMS};
     if (!safetensors_read(file, array, 0, array->count, bytes, &error)) {
         abort();
     }
-    safetensors_add(writer, array->name, array->dtype, array->ndim, array->size, bytes);
+    for (int i = 0; i < shape.ndim; i++) {
+        shape.size[i] = (int)array->size[i];
+    }
+    if (array->ndim <= MAX_DIMS) {
+        safetensors_add(writer, array->name, array->dtype, shape, bytes);
+    }
 }
 
 // Other bytes with the same arrays and texts, and a checksum.

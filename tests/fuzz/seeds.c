@@ -88,10 +88,10 @@ static void seed_safetensors(void)
     SafetensorsWriter *writer = safetensors_writer_create();
     enter("safetensors");
     for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
-        safetensors_add(writer, dtype_name((Dtype)dtype), (Dtype)dtype, 2, (int64_t[]){1, 2}, values);
+        safetensors_add(writer, dtype_name((Dtype)dtype), (Dtype)dtype, SHAPE(1, 2), values);
     }
-    safetensors_add(writer, "none", DTYPE_F32, 3, (int64_t[]){0, 2, 3}, values);
-    safetensors_add(writer, "one", DTYPE_F32, 0, NULL, values);
+    safetensors_add(writer, "none", DTYPE_F32, SHAPE(0, 2, 3), values);
+    safetensors_add(writer, "one", DTYPE_F32, SHAPE_SCALAR, values);
     safetensors_add_text(writer, "format", "pt");
     if (!safetensors_save(writer, "dtypes", &error)) {
         exit(EXIT_FAILURE);

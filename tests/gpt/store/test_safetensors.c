@@ -56,11 +56,11 @@ START_TEST(arrays_and_texts_round_trip)
     uint8_t got[3];
     Error error;
     SafetensorsWriter *writer = safetensors_writer_create();
-    safetensors_add(writer, "bytes", DTYPE_U8, 1, (int64_t[]){3}, bytes);
-    safetensors_add(writer, "matrix", DTYPE_F32, 2, (int64_t[]){2, 3}, matrix);
-    safetensors_add(writer, "counts", DTYPE_I64, 1, (int64_t[]){3}, counts);
-    safetensors_add(writer, "one", DTYPE_F32, 0, NULL, matrix + 5);
-    safetensors_add(writer, "none", DTYPE_F32, 2, (int64_t[]){0, 5}, matrix);
+    safetensors_add(writer, "bytes", DTYPE_U8, SHAPE(3), bytes);
+    safetensors_add(writer, "matrix", DTYPE_F32, SHAPE(2, 3), matrix);
+    safetensors_add(writer, "counts", DTYPE_I64, SHAPE(3), counts);
+    safetensors_add(writer, "one", DTYPE_F32, SHAPE_SCALAR, matrix + 5);
+    safetensors_add(writer, "none", DTYPE_F32, SHAPE(0, 5), matrix);
     safetensors_add_text(writer, "step", "17");
     safetensors_add_text(writer, "said \"so\"\n", "\xc3\xa9\\");
     save(writer);
@@ -103,10 +103,10 @@ START_TEST(a_checksum_covers_the_added_bytes)
     for (int i = 0; i < LONG; i++) {
         bytes[i] = (uint8_t)(i * i);
     }
-    safetensors_add(writer, "bytes", DTYPE_U8, 1, (int64_t[]){LONG}, bytes);
-    safetensors_add(writer, "values", DTYPE_F64, 1, (int64_t[]){2}, values);
-    safetensors_add(writer, "half", DTYPE_F32, 0, NULL, halves);
-    safetensors_add(writer, "none", DTYPE_F32, 2, (int64_t[]){0, 5}, halves);
+    safetensors_add(writer, "bytes", DTYPE_U8, SHAPE(LONG), bytes);
+    safetensors_add(writer, "values", DTYPE_F64, SHAPE(2), values);
+    safetensors_add(writer, "half", DTYPE_F32, SHAPE_SCALAR, halves);
+    safetensors_add(writer, "none", DTYPE_F32, SHAPE(0, 5), halves);
     safetensors_add_text(writer, "step", "17");
     save(writer);
     Safetensors file = open_file();
@@ -175,8 +175,8 @@ START_TEST(the_file_is_as_the_format_says)
     char text[256];
     uint64_t length;
     SafetensorsWriter *writer = safetensors_writer_create();
-    safetensors_add(writer, "a", DTYPE_U8, 1, (int64_t[]){1}, "x");
-    safetensors_add(writer, "b", DTYPE_F32, 1, (int64_t[]){2}, b);
+    safetensors_add(writer, "a", DTYPE_U8, SHAPE(1), "x");
+    safetensors_add(writer, "b", DTYPE_F32, SHAPE(2), b);
     safetensors_add_text(writer, "format", "pt");
     save(writer);
     safetensors_writer_free(writer);
@@ -266,7 +266,7 @@ START_TEST(a_full_disk_leaves_the_old_file)
     SafetensorsWriter *writer = safetensors_writer_create();
     safetensors_add_text(writer, "which", "old");
     save(writer);
-    safetensors_add(writer, "many", DTYPE_F32, 1, (int64_t[]){100000}, many);
+    safetensors_add(writer, "many", DTYPE_F32, SHAPE(100000), many);
     signal(SIGXFSZ, SIG_IGN);
     ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
     limit.rlim_cur = 100000;
