@@ -245,7 +245,7 @@ static void add_losses(Experiment *experiment, const TrainRow *rows, int n_rows)
 
 bool train_flow_read(const Trainer *trainer, const char *path, const TrainRow *rows, int n_rows, Experiment *experiment, Error *error)
 {
-    TableReader reader;
+    AUTO(table_reader_close) TableReader reader = {0};
     int capacity = 0;
     bool read = true;
     *experiment = (Experiment){.config = experiment_of(trainer), .n_layer = trainer->setup.gpt.n_layer};
@@ -259,7 +259,6 @@ bool train_flow_read(const Trainer *trainer, const char *path, const TrainRow *r
         read = probes ? add_probe_row(&reader, trainer, experiment)
                       : read_row(&reader, trainer, &step, &row) && add_row(experiment, &capacity, step, &row);
     }
-    table_reader_close(&reader);
     if (!read) {
         experiment_free(experiment);
         return error_set(error, "%s: line %d is not a measurement of this run (expected its columns, steps and layers in order)", path,

@@ -10,17 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Opens folder's checkpoint and checks its checksum. A checkpoint without one is refused: otherwise damage to the checksum's own name would
+// Opens folder's checkpoint and checks its checksum. The caller closes it, also after a failure. A checkpoint without one is refused: otherwise damage to the checksum's own name would
 // hide all other damage.
 static bool open_checkpoint(const char *folder, Safetensors *file, Error *error)
 {
     AUTO_FREE char *path = path_in(folder, TRAINING_FILE);
-    bool opened = safetensors_open(file, path, error);
-    if (opened && !safetensors_check(file, error)) {
-        safetensors_close(file);
-        return false;
-    }
-    return opened;
+    return safetensors_open(file, path, error) && safetensors_check(file, error);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -46,19 +41,18 @@ static bool read_count(const Safetensors *file, const char *key, double most, do
         || error_set(error, "%s: %s is %g; not a gptape checkpoint", file->path, key, *value);
 }
 
-static bool read_train_config(const Safetensors *file, TrainConfig *config, Error *error)
+static bool read_fields(const Safetensors *file, const char *prefix, const ConfigField *fields, int n, void *object, Error *error)
 {
-    for (int i = 0; i < train_field_count; i++) {
-        const ConfigField *field = &train_fields[i];
+    for (int i = 0; i < n; i++) {
         char key[NAME_TEXT];
         double value = 0;
-        snprintf(key, sizeof key, "train.%s", field->name);
-        bool later = field->kind == FIELD_CHOICE && safetensors_text(file, key) == NULL; // version 0.1.0 had no choices
-        bool read = later || (field->kind == FIELD_NUMBER ? read_number(file, key, &value, error) : read_count(file, key, INT_MAX, &value, error));
-        if (!read) {
+        snprintf(key, sizeof key, "%s%s", prefix, fields[i].name);
+        bool later = fields[i].kind == FIELD_CHOICE && safetensors_text(file, key) == NULL; // version 0.1.0 had no choices
+        bool is_number = fields[i].kind == FIELD_NUMBER;
+        if (!later && !(is_number ? read_number(file, key, &value, error) : read_count(file, key, INT_MAX, &value, error))) {
             return false;
         }
-        config_field_set(field, config, value);
+        config_field_set(&fields[i], object, value);
     }
     return true;
 }
@@ -178,8 +172,8 @@ static bool read_path(const Safetensors *file, const char *key, char **text, Err
 
 static bool read_setup(const Safetensors *file, const char *folder, TrainSetup *setup, Error *error)
 {
-    double seed;
-    if (!read_train_config(file, &setup->train, error) || !read_gpt_config(file, &setup->gpt, NULL, error)
+    double seed = 0;
+    if (!read_fields(file, "train.", train_fields, train_field_count, &setup->train, error) || !read_gpt_config(file, &setup->gpt, NULL, error)
         || !train_config_check(&setup->train, &setup->gpt, error) || !read_count(file, "seed", UINT32_MAX, &seed, error)) {
         return false;
     }
@@ -203,14 +197,9 @@ void train_setup_free(TrainSetup *setup)
 bool train_setup_load(const char *folder, TrainSetup *setup, Error *error)
 {
     REQUIRE(folder, setup);
-    Safetensors file;
-    bool opened = open_checkpoint(folder, &file, error);
-    bool read = false;
+    AUTO(safetensors_close) Safetensors file;
     *setup = (TrainSetup){0};
-    if (opened) {
-        read = read_setup(&file, folder, setup, error);
-        safetensors_close(&file);
-    }
+    bool read = open_checkpoint(folder, &file, error) && read_setup(&file, folder, setup, error);
     if (!read) {
         train_setup_free(setup);
     }
@@ -273,21 +262,13 @@ static bool check_data(const Safetensors *file, const Trainer *trainer, Error *e
 
 static bool read_state(const Safetensors *file, Trainer *trainer, Error *error)
 {
-    double step;
-    double sentences;
-    double well_formed;
     GPTConfig config;
     ModelDropouts dropouts;
-    if (!check_data(file, trainer, error) || !read_count(file, "step", INT_MAX, &step, error) || !read_gpt_config(file, &config, &dropouts, error)
-        || !read_number(file, "before.val_loss", &trainer->before.val_loss, error)
-        || !read_count(file, "before.sentences", INT_MAX, &sentences, error)
-        || !read_count(file, "before.well_formed", INT_MAX, &well_formed, error)) {
+    if (!check_data(file, trainer, error) || !read_fields(file, "", train_state, train_state_count, trainer, error)
+        || !read_gpt_config(file, &config, &dropouts, error)) {
         return false;
     }
     model_dropouts_set(trainer->gpt, dropouts);
-    trainer->adamw.step = (int)step;
-    trainer->before.sentences = (int)sentences;
-    trainer->before.well_formed = (int)well_formed;
     return read_random(file, "random.model", &trainer->gpt->random, error) && read_random(file, "random.batches", &trainer->random, error)
         && read_parameters(file, trainer, error);
 }
@@ -295,11 +276,6 @@ static bool read_state(const Safetensors *file, Trainer *trainer, Error *error)
 bool trainer_load(Trainer *trainer, const char *folder, Error *error)
 {
     REQUIRE(folder);
-    Safetensors file;
-    if (!open_checkpoint(folder, &file, error)) {
-        return false;
-    }
-    bool read = read_state(&file, trainer, error);
-    safetensors_close(&file);
-    return read;
+    AUTO(safetensors_close) Safetensors file;
+    return open_checkpoint(folder, &file, error) && read_state(&file, trainer, error);
 }

@@ -69,7 +69,7 @@ static bool read_row(const TableReader *reader, int last_step, TrainRow *row)
 
 bool train_log_read(const char *path, TrainRow **rows, int *n, Error *error)
 {
-    TableReader reader;
+    AUTO(table_reader_close) TableReader reader = {0};
     int capacity = 0;
     bool read = true;
     *rows = NULL;
@@ -84,7 +84,6 @@ bool train_log_read(const char *path, TrainRow **rows, int *n, Error *error)
             *LIST_ADD(*rows, *n, capacity, "the log") = row;
         }
     }
-    table_reader_close(&reader);
     if (!read) {
         free(*rows);
         *rows = NULL;

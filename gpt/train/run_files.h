@@ -12,6 +12,10 @@
 // A random generator in a checkpoint, as words: its state, how many of them are used, whether there is an unused normal, and its 8 bytes.
 enum { STATE_WORDS = 624, RANDOM_WORDS = STATE_WORDS + 4 };
 
+// The numbers of a Trainer that a checkpoint stores, besides TrainConfig's.
+extern const ConfigField train_state[];
+extern const int train_state_count;
+
 #define TRAINING_FILE "training.safetensors"
 #define LOG_FILE "log.csv"
 #define FLOW_FILE "gradflow.csv"

@@ -67,8 +67,3 @@ bool trainer_samples(Trainer *trainer, int count, int n_new, double temperature,
     }
     return written;
 }
-
-bool trainer_sample(Trainer *trainer, int n_new, double temperature, Random *random, char **text, size_t *n, Error *error)
-{
-    return trainer_samples(trainer, 1, n_new, temperature, random, text, n, error);
-}

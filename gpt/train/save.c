@@ -18,6 +18,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+const ConfigField train_state[] = {
+    {.name = "step", .kind = FIELD_COUNT, .offset = offsetof(Trainer, adamw.step)},
+    {.name = "before.val_loss", .kind = FIELD_NUMBER, .offset = offsetof(Trainer, before.val_loss)},
+    {.name = "before.sentences", .kind = FIELD_COUNT, .offset = offsetof(Trainer, before.sentences)},
+    {.name = "before.well_formed", .kind = FIELD_COUNT, .offset = offsetof(Trainer, before.well_formed)},
+};
+
+const int train_state_count = sizeof train_state / sizeof train_state[0];
+
 static void random_to_words(const Random *random, uint32_t words[RANDOM_WORDS])
 {
     memcpy(words, random->state, sizeof random->state);
@@ -31,6 +40,15 @@ static void add_number(SafetensorsWriter *writer, const char *key, double value)
     char text[64];
     number_format(text, sizeof text, "%.17g", value); // 17 digits hold a double exactly
     safetensors_add_text(writer, key, text);
+}
+
+static void add_fields(SafetensorsWriter *writer, const char *prefix, const ConfigField *fields, int n, const void *object)
+{
+    for (int i = 0; i < n; i++) {
+        char key[NAME_TEXT];
+        snprintf(key, sizeof key, "%s%s", prefix, fields[i].name);
+        add_number(writer, key, config_field_number(&fields[i], object));
+    }
 }
 
 static void add_config(SafetensorsWriter *writer, const GPT *gpt)
@@ -57,13 +75,9 @@ static void add_texts(SafetensorsWriter *writer, const Trainer *trainer)
 {
     const TrainSetup *setup = &trainer->setup;
     add_config(writer, trainer->gpt);
-    add_number(writer, "step", trainer->adamw.step);
     add_number(writer, "seed", (double)setup->seed);
-    for (int i = 0; i < train_field_count; i++) {
-        char key[NAME_TEXT];
-        snprintf(key, sizeof key, "train.%s", train_fields[i].name);
-        add_number(writer, key, config_field_number(&train_fields[i], &setup->train));
-    }
+    add_fields(writer, "", train_state, train_state_count, trainer);
+    add_fields(writer, "train.", train_fields, train_field_count, &setup->train);
     add_path(writer, "data", setup->data);
     add_path(writer, "model", setup->model);
     if (setup->task != NULL) {
@@ -75,9 +89,6 @@ static void add_texts(SafetensorsWriter *writer, const Trainer *trainer)
         safetensors_add_text(writer, "data_fingerprint", text);
         safetensors_add_text(writer, "tokenizer", tokenizer_name(tokenizer_kind(setup->tokenizer)));
     }
-    add_number(writer, "before.val_loss", trainer->before.val_loss);
-    add_number(writer, "before.sentences", trainer->before.sentences);
-    add_number(writer, "before.well_formed", trainer->before.well_formed);
 }
 
 static void add_values(SafetensorsWriter *writer, const char *prefix, const Tensor *parameter, const Real *values)

@@ -181,10 +181,8 @@ bool trainer_load(Trainer *trainer, const char *folder, Error *error);
 // The temperature of a run's samples: unlikely tokens become a little less likely.
 #define TRAIN_TEMPERATURE 0.8
 
-// Draws n_new tokens at this temperature, as the continuation of an empty line. The caller frees *text. False and an error if the logits
-// are not finite.
-bool trainer_sample(Trainer *trainer, int n_new, double temperature, Random *random, char **text, size_t *n, Error *error);
-// The same count times in one batch (gpt_generate_samples): texts (count), which the caller frees if true is returned, and their lengths n (count).
+// Draws n_new tokens at this temperature, as the continuation of an empty line, count times side by side (gpt_generate_samples): texts (count),
+// which the caller frees if true is returned, and their lengths n (count). False and an error if the logits are not finite.
 bool trainer_samples(Trainer *trainer, int count, int n_new, double temperature, Random *random, char **texts, size_t *n, Error *error);
 
 // A run in its folder:

@@ -217,9 +217,9 @@ static double step_part(Trainer *trainer, int round, GradFlow *flow)
         train_probe(trainer, logits, share);
     }
     unwind_end(frame);
-    double value = (double)tensor_item(share);
+    Real value = tensor_item(share);
     tape_reset(tape_current());
-    return value;
+    return (double)value;
 }
 
 // The sum of the ranks' losses, in rank order.
@@ -301,15 +301,6 @@ bool trainer_step(Trainer *trainer, GradFlow *flow, TrainRow *row, Error *error)
 // ------------------------------------------------------------------------------------------------------------
 // Evaluation
 
-static double batch_loss(Trainer *trainer)
-{
-    const TrainConfig *config = &trainer->setup.train;
-    Tensor *logits = gpt_forward(trainer->gpt, trainer->ids, config->batch, config->length); // (B, T, V)
-    Real loss = tensor_item(tensor_cross_entropy(logits, trainer->targets));
-    tape_reset(tape_current());
-    return (double)loss;
-}
-
 bool trainer_validates(const Trainer *trainer)
 {
     REQUIRE(trainer);
@@ -337,14 +328,10 @@ double trainer_evaluate(Trainer *trainer, DatasetSplit split)
     const TrainConfig *config = &trainer->setup.train;
     int n = trainer_validates(trainer) ? config->eval_batches : config->accumulate;
     double sum = 0;
-    int frame = unwind_begin();
-    module_train_in_frame(&trainer->gpt->module, false);
-    tape_no_grad_begin();
     for (int i = 0; i < n; i++) {
         eval_batch(trainer, split, i, n);
-        sum += batch_loss(trainer);
+        sum += gpt_batch_loss(trainer->gpt, trainer->ids, trainer->targets, config->batch, config->length, NULL);
     }
-    unwind_end(frame);
     return sum / n;
 }
 

@@ -111,7 +111,7 @@ static void on_sample(Trainer *trainer, void *context)
         return;
     }
     progress_end(&watch->progress);
-    if (!trainer_sample(trainer, SAMPLE_TOKENS, TRAIN_TEMPERATURE, &watch->random, &text, &n, &error)) {
+    if (!trainer_samples(trainer, 1, SAMPLE_TOKENS, TRAIN_TEMPERATURE, &watch->random, &text, &n, &error)) {
         command_note(watch->options, "no sample after step %d: %s", trainer->adamw.step, error.message);
         return;
     }

@@ -287,7 +287,7 @@ START_TEST(watching_disturbs_nothing)
         ck_assert_int_gt(flow.n_rows, 20);
         gradflow_free(&flow);
         trainer_evaluate(watched, SPLIT_VAL);
-        ck_assert(trainer_sample(watched, 20, 0.8, &random, &text, &n, &error));
+        ck_assert(trainer_samples(watched, 1, 20, 0.8, &random, &text, &n, &error));
         ck_assert_uint_eq(n, 20);
         free(text);
     }
@@ -352,7 +352,7 @@ START_TEST(samples_are_the_same_side_by_side)
     for (int i = 0; i < COUNT; i++) {
         char *alone;
         size_t n_alone;
-        ck_assert(trainer_sample(trainer, NEW, 0.8, &random, &alone, &n_alone, &error));
+        ck_assert(trainer_samples(trainer, 1, NEW, 0.8, &random, &alone, &n_alone, &error));
         ck_assert_uint_eq(n[i], n_alone);
         ck_assert_mem_eq(texts[i], alone, n_alone);
         free(alone);
