@@ -6,7 +6,7 @@
 #include <limits.h>
 #include <string.h>
 
-const char *norm_name(Norm norm)
+const char *norm_name(int norm)
 {
     static const char *const names[NORM_COUNT] = {
         [NORM_PRE] = "pre",
@@ -17,7 +17,7 @@ const char *norm_name(Norm norm)
     return names[norm];
 }
 
-const char *final_norm_name(FinalNorm final_norm)
+const char *final_norm_name(int final_norm)
 {
     static const char *const names[FINAL_NORM_COUNT] = {
         [FINAL_NORM_AUTO] = "auto",

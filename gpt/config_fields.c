@@ -7,26 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *norm_word(int value)
-{
-    return norm_name((Norm)value);
-}
-
-static const char *final_norm_word(int value)
-{
-    return final_norm_name((FinalNorm)value);
-}
-
-static const char *activation_word(int value)
-{
-    return activation_name((Activation)value);
-}
-
-static const char *init_word(int value)
-{
-    return init_name((InitScheme)value);
-}
-
 static bool set_residual(void *config, const char *text, Error *error)
 {
     return gpt_set_residual(config, text, error);
@@ -50,15 +30,15 @@ const ConfigField gpt_fields[] = {
     {SWITCH(qkv_bias), .standard = "on", .help = "biases on query, key and value"},
     {SWITCH(tied), .standard = "on", .key = "tie_word_embeddings", .help = "output head shares the token embedding's weight"},
     {SWITCH(shortcut), .standard = "on", .help = "shortcuts around attention and feed-forward"},
-    {CHOICE(norm, norm_word, NORM_COUNT), .standard = "pre", .help = "position of the LayerNorms"},
+    {CHOICE(norm, norm_name, NORM_COUNT), .standard = "pre", .help = "position of the LayerNorms"},
     {FIELD(residual, FIELD_TEXT), .set = set_residual, .standard = "", .argument = "RULE",
      .help = "residual rule of each sublayer, by name or spelled out, instead of --shortcut and --norm: keel, 'h + f(norm(h))'"},
-    {CHOICE(final_norm, final_norm_word, FINAL_NORM_COUNT), .standard = "auto",
+    {CHOICE(final_norm, final_norm_name, FINAL_NORM_COUNT), .standard = "auto",
      .help = "norm before the output head; auto: if the rule has norms and does not end with one"},
     {SWITCH(causal), .standard = "on", .help = "a position attends only to itself and to earlier positions"},
-    {CHOICE(activation, activation_word, ACTIVATION_COUNT), .standard = "gelu", .key = "activation_function",
+    {CHOICE(activation, activation_name, ACTIVATION_COUNT), .standard = "gelu", .key = "activation_function",
      .help = "activation function (gelu is GPT-2's, by tanh)"},
-    {CHOICE(init, init_word, INIT_COUNT), .standard = "gpt2", .help = "initialization of the weights"},
+    {CHOICE(init, init_name, INIT_COUNT), .standard = "gpt2", .help = "initialization of the weights"},
 };
 
 const int gpt_field_count = sizeof gpt_fields / sizeof gpt_fields[0];

@@ -30,7 +30,7 @@ typedef enum Norm {
     NORM_COUNT
 } Norm;
 
-const char *norm_name(Norm norm); // "pre"
+const char *norm_name(int norm); // "pre"
 
 typedef enum FinalNorm {
     FINAL_NORM_AUTO, // if the rule norms, unless it ends with a norm
@@ -39,7 +39,7 @@ typedef enum FinalNorm {
     FINAL_NORM_COUNT
 } FinalNorm;
 
-const char *final_norm_name(FinalNorm final_norm); // "auto"
+const char *final_norm_name(int final_norm); // "auto"
 
 typedef struct GPTConfig {
     int vocab_size;       // V

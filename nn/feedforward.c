@@ -7,7 +7,7 @@ static const char *const ACTIVATION_NAMES[ACTIVATION_COUNT] = {
     [ACTIVATION_TANH] = "tanh", [ACTIVATION_SIGMOID] = "sigmoid",   [ACTIVATION_IDENTITY] = "identity",
 };
 
-const char *activation_name(Activation activation)
+const char *activation_name(int activation)
 {
     return ACTIVATION_NAMES[activation];
 }

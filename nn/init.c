@@ -7,7 +7,7 @@ static const char *const INIT_NAMES[INIT_COUNT] = {
     [INIT_KAIMING] = "kaiming", [INIT_DEEPNORM] = "deepnorm", [INIT_ORTHOGONAL] = "orthogonal",
 };
 
-const char *init_name(InitScheme scheme)
+const char *init_name(int scheme)
 {
     return INIT_NAMES[scheme];
 }

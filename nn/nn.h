@@ -192,7 +192,7 @@ typedef enum Activation {
     ACTIVATION_COUNT
 } Activation;
 
-const char *activation_name(Activation activation); // "gelu"
+const char *activation_name(int activation); // "gelu"
 Tensor *activation_forward(Activation activation, Tensor *x, Where where);
 
 // Multi-head attention: c_proj(softmax(q k^T / sqrt(C / n_head)) v), q, k, v = c_attn(x) cut in three.
@@ -282,7 +282,7 @@ struct Init {
     double bias_std;
 };
 
-const char *init_name(InitScheme scheme); // "torch"
+const char *init_name(int scheme); // "torch"
 
 // Sets every parameter of the tree, in tree order, so one seed gives one network: with INIT_TORCH the one PyTorch builds
 // from the same seed when it constructs the modules in the same order. Joint weights are drawn part by part.

@@ -47,27 +47,6 @@ static bool key_error(const Keys *keys, const char *key, const char *what)
     return error_set(keys->error, "%s: %s%s: %s", keys->path, keys->within, key, what);
 }
 
-static bool read_number(const Keys *keys, const char *key, double fallback, double *number)
-{
-    const cJSON *value = find(keys, key);
-    *number = value == NULL ? fallback : value->valuedouble;
-    return value == NULL || cJSON_IsNumber(value) || key_error(keys, key, "not a number");
-}
-
-static bool read_switch(const Keys *keys, const char *key, bool fallback, bool *on)
-{
-    const cJSON *value = find(keys, key);
-    *on = value == NULL ? fallback : cJSON_IsTrue(value);
-    return value == NULL || cJSON_IsBool(value) || key_error(keys, key, "not true or false");
-}
-
-static bool read_word(const Keys *keys, const char *key, const char *fallback, const char **word)
-{
-    const cJSON *value = find(keys, key);
-    *word = value == NULL ? fallback : value->valuestring;
-    return value == NULL || cJSON_IsString(value) || key_error(keys, key, "not a string");
-}
-
 // A missing key means GPT-2's value. The JSON type must be the kind's.
 static bool read_field(const Keys *keys, const char *key, const ConfigField *field, GPTConfig *config)
 {
@@ -109,56 +88,39 @@ static bool read_inner(const Keys *keys, const ConfigField *ff_mult, GPTConfig *
 
 static bool read_activation(const Keys *keys, Activation *activation)
 {
-    const char *word;
-    if (!read_word(keys, "activation_function", "gelu_new", &word)) {
-        return false;
+    const cJSON *value = find(keys, "activation_function");
+    const char *word = value == NULL ? "gelu_new" : value->valuestring;
+    if (value != NULL && !cJSON_IsString(value)) {
+        return key_error(keys, "activation_function", "not a string");
     }
     return activation_of_transformers(word, activation)
         || error_set(keys->error, "%s: activation_function: '%.40s' is not supported (expected gelu_new, gelu, relu, tanh, sigmoid or linear)",
                      keys->path, word);
 }
 
-// Variants of GPT-2 that gptape does not support.
+// Keys of which gptape supports only GPT-2's value, as JSON; {}: nothing.
+static const char *const ONLY[][2] = {
+    {"model_type", "\"gpt2\""},       {"layer_norm_epsilon", "1e-05"}, // LAYERNORM_EPS
+    {"scale_attn_weights", "true"},   {"scale_attn_by_inverse_layer_idx", "false"},
+    {"add_cross_attention", "false"}, {"is_encoder_decoder", "false"},
+    {"pruned_heads", "{}"},           {"quantization_config", "{}"},
+};
+
 static bool refuse_variants(const Keys *keys)
 {
-    static const struct {
-        const char *key;
-        bool expected;
-    } variants[] = {{"scale_attn_weights", true},
-                    {"scale_attn_by_inverse_layer_idx", false},
-                    {"add_cross_attention", false},
-                    {"is_encoder_decoder", false}};
-    static const char *const empty[] = {"pruned_heads", "quantization_config"};
-    const char *type;
-    double epsilon;
-    if (!read_word(keys, "model_type", "gpt2", &type) || !read_number(keys, "layer_norm_epsilon", LAYERNORM_EPS, &epsilon)) {
-        return false;
-    }
-    if (strcmp(type, "gpt2") != 0) {
-        return error_set(keys->error, "%s: model_type: '%.40s' is not supported (expected gpt2)", keys->path, type);
-    }
-    if (epsilon != LAYERNORM_EPS) {
-        return error_set(keys->error, "%s: layer_norm_epsilon: %g is not supported (expected %g)", keys->path, epsilon, LAYERNORM_EPS);
-    }
-    for (int i = 0; i < 2; i++) {
-        const cJSON *value = find(keys, empty[i]);
-        if (value != NULL && value->child != NULL) {
-            return key_error(keys, empty[i], "not supported (expected none)");
+    for (size_t i = 0; i < sizeof ONLY / sizeof ONLY[0]; i++) {
+        const cJSON *value = find(keys, ONLY[i][0]);
+        AUTO_JSON cJSON *expected = cJSON_Parse(ONLY[i][1]);
+        bool same = cJSON_Compare(value, expected, true) || (value != NULL && value->child == NULL && cJSON_IsObject(expected));
+        if (value != NULL && !same) {
+            AUTO_FREE char *text = json_text(value, false);
+            return error_set(keys->error, "%s: %s: %.60s is not supported (expected %s)", keys->path, ONLY[i][0], text, ONLY[i][1]);
         }
     }
     for (int i = 0; i < ALIAS_COUNT; i++) {
         const cJSON *value = find_exactly(keys, ALIASES[i][1]);
         if (value != NULL && !cJSON_Compare(value, find(keys, ALIASES[i][0]), true)) {
             return error_set(keys->error, "%s: %s: differs from %s, which means the same", keys->path, ALIASES[i][1], ALIASES[i][0]);
-        }
-    }
-    for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
-        bool on;
-        if (!read_switch(keys, variants[i].key, variants[i].expected, &on)) {
-            return false;
-        }
-        if (on != variants[i].expected) {
-            return key_error(keys, variants[i].key, on ? "true is not supported (expected false)" : "false is not supported (expected true)");
         }
     }
     return true;

@@ -9,15 +9,10 @@
 // ------------------------------------------------------------------------------------------------------------
 // The fields by name
 
-const char *reduction_name(Reduction reduction)
+const char *reduction_name(int reduction)
 {
     static const char *const names[REDUCTION_COUNT] = {"plain", "exact", "fast"};
     return names[reduction];
-}
-
-static const char *reduction_word(int value)
-{
-    return reduction_name((Reduction)value);
 }
 
 #define FIELD(member, type) .name = #member, .kind = (type), .offset = offsetof(TrainConfig, member)
@@ -29,7 +24,7 @@ const ConfigField train_fields[] = {
     {COUNT(batch, 1), .standard = "12", .help = "rows of a batch"},
     {COUNT(length, 1), .help = "tokens of a row (default: the context length, at most 256)"},
     {COUNT(accumulate, 1), .standard = "1", .help = "batches per step, whose gradients are added up; under mpirun, of each rank"},
-    {FIELD(reduce, FIELD_CHOICE), .word = reduction_word, .n_words = REDUCTION_COUNT, .argument = "NAME",
+    {FIELD(reduce, FIELD_CHOICE), .word = reduction_name, .n_words = REDUCTION_COUNT, .argument = "NAME",
      .help = "how gradients are summed (default: plain; exact under mpirun); exact: the same bits on any number of ranks"},
     {NUMBER(lr, 0, 1000), .help = "learning rate (default 0.003, above width 128 less in proportion; with --model 0.0001)"},
     {NUMBER(min_lr, 0, 1000), .help = "learning rate at the end of the cosine decay (default: lr / 10)"},

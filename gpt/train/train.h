@@ -42,7 +42,7 @@ typedef enum Reduction {
     REDUCTION_COUNT
 } Reduction;
 
-const char *reduction_name(Reduction reduction); // "exact"
+const char *reduction_name(int reduction); // "exact"
 
 // The settings of a training run. 0 in eval_every, sample_every, gradflow_every and save_every means never.
 typedef struct TrainConfig {
