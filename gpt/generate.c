@@ -187,8 +187,9 @@ static double step_bytes(const GPTConfig *model, bool streamed, int B, double T)
     return gpt_cost(model, B, (int)T).activation_bytes - logits + last_rows;
 }
 
-static double generate_bytes(const GPTConfig *model, bool streamed, const GenerateConfig *config, int B, int n_ids)
+double gpt_generate_bytes(const GPTConfig *model, bool streamed, const GenerateConfig *config, int B, int n_ids)
 {
+    REQUIRE(model, config);
     int room = cache_room(model, config, n_ids);
     double last = (double)n_ids + config->n_new - 1;        // tokens that the last step sees, or would
     bool whole = room == 0 || last > model->context_length; // is everything recomputed at the end?
@@ -197,24 +198,12 @@ static double generate_bytes(const GPTConfig *model, bool streamed, const Genera
     return larger(step_bytes(model, streamed, 1, n_ids), step_bytes(model, streamed, B, whole ? last : 1)) + cache + selected;
 }
 
-double gpt_generate_bytes(const GPTConfig *model, const GenerateConfig *config, int B, int n_ids)
-{
-    REQUIRE(model, config);
-    return generate_bytes(model, false, config, B, n_ids);
-}
-
-double gpt_streamed_generate_bytes(const GPTConfig *model, const GenerateConfig *config, int B, int n_ids)
-{
-    REQUIRE(model, config);
-    return generate_bytes(model, true, config, B, n_ids);
-}
-
 int gpt_generate_batch_size(const GPTConfig *model, const GenerateConfig *config, int n_samples, int n_ids)
 {
     enum { MOST = 32 };
     const double bytes = 1024.0 * 1048576;
     int B = n_samples < MOST ? n_samples : MOST;
-    while (B > 1 && gpt_generate_bytes(model, config, B, n_ids) > bytes) {
+    while (B > 1 && gpt_generate_bytes(model, false, config, B, n_ids) > bytes) {
         B--;
     }
     return B;
@@ -284,7 +273,7 @@ bool gpt_generate_samples(GPT *gpt, const GenerateConfig *config, int B, Random 
         fail_mistake(HERE, "gpt_generate_samples: B is %d (expected 1 or more)", B);
     }
     if (!generate_config_check(config, error)
-        || !memory_check(generate_bytes(&gpt->config, gpt->stream != NULL, config, B, n_ids), "generating samples side by side", error)) {
+        || !memory_check(gpt_generate_bytes(&gpt->config, gpt->stream != NULL, config, B, n_ids), "generating samples side by side", error)) {
         return false;
     }
     Random *randoms = config->greedy ? NULL : random_of_each(random, B, config->n_new);

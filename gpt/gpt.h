@@ -266,10 +266,9 @@ bool gpt_generate_samples(GPT *gpt, const GenerateConfig *config, int B, Random 
 // How many of n_samples to make at once: at most 32 (more gain little), and as many as fit in 1 GiB. The same on any machine.
 int gpt_generate_batch_size(const GPTConfig *model, const GenerateConfig *config, int n_samples, int n_ids);
 
-// The most memory that generation takes besides the weights, for B samples of a prompt of n_ids: the cache, and the values of one step.
-double gpt_generate_bytes(const GPTConfig *model, const GenerateConfig *config, int B, int n_ids);
-// The same for a streamed model, whose step has the values of one block in memory at a time.
-double gpt_streamed_generate_bytes(const GPTConfig *model, const GenerateConfig *config, int B, int n_ids);
+// The most memory that generation takes besides the weights, for B samples of a prompt of n_ids: the cache, and the values of one step, of
+// which a streamed model has those of one block in memory at a time.
+double gpt_generate_bytes(const GPTConfig *model, bool streamed, const GenerateConfig *config, int B, int n_ids);
 
 // The scratch memory of a choice. Free it with sampler_free.
 typedef struct Sampler {

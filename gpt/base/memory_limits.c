@@ -3,39 +3,34 @@
 #include "gpt/base/base.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-// MemAvailable of /proc/meminfo in bytes; -1 if unknown.
-static double system_available(void)
+// The number after prefix in the first line of a file that begins with prefix and a number; -1 if there is none ("max", or no such file).
+static double number_after(const char *path, const char *prefix)
 {
-    FILE *file = fopen("/proc/meminfo", "r");
+    FILE *file = fopen(path, "r");
     char line[256];
-    unsigned long long kib;
-    double bytes = -1;
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        bytes = sscanf(line, "MemAvailable: %llu kB", &kib) == 1 ? 1024.0 * (double)kib : bytes;
+    double found = -1;
+    while (file != NULL && found < 0 && fgets(line, sizeof line, file) != NULL) {
+        const char *number = line + strlen(prefix);
+        char *end = line;
+        unsigned long long value = strncmp(line, prefix, strlen(prefix)) == 0 ? strtoull(number, &end, 10) : 0;
+        found = end > number ? (double)value : -1;
     }
     if (file != NULL) {
         fclose(file);
     }
-    return bytes;
+    return found;
 }
 
-// The memory.max of a control group; -1 if it has none ("max", or no such file).
+// The memory.max of a control group; -1 if it has none.
 static double group_limit(const char *group)
 {
-    char path[1024];
-    unsigned long long bytes;
-    snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", group);
-    FILE *file = fopen(path, "r");
-    if (file == NULL) {
-        return -1;
-    }
-    bool limited = fscanf(file, "%llu", &bytes) == 1;
-    fclose(file);
-    return limited ? (double)bytes : -1;
+    AUTO_FREE char *path = text_format("/sys/fs/cgroup%s/memory.max", group);
+    return number_after(path, "");
 }
 
 static double lower_limit(double a, double b)
@@ -76,21 +71,15 @@ static double groups_limit(void)
 static double address_space_left(void)
 {
     struct rlimit limit;
-    FILE *file = fopen("/proc/self/statm", "r");
-    double left = -1.0;
-    unsigned long long pages;
-    if (file == NULL) {
-        return -1.0;
+    double used = number_after("/proc/self/statm", "") * (double)sysconf(_SC_PAGESIZE);
+    if (used < 0 || getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+        return -1;
     }
-    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && fscanf(file, "%llu", &pages) == 1) {
-        double used = (double)pages * (double)sysconf(_SC_PAGESIZE);
-        left = (double)limit.rlim_cur > used ? (double)limit.rlim_cur - used : 0;
-    }
-    fclose(file);
-    return left;
+    return (double)limit.rlim_cur > used ? (double)limit.rlim_cur - used : 0;
 }
 
 double memory_available(void)
 {
-    return lower_limit(lower_limit(system_available(), groups_limit()), address_space_left());
+    double system = 1024 * number_after("/proc/meminfo", "MemAvailable:"); // it is in KiB
+    return lower_limit(lower_limit(system, groups_limit()), address_space_left());
 }

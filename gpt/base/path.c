@@ -15,10 +15,7 @@
 char *path_in(const char *folder, const char *name)
 {
     REQUIRE(folder, name);
-    size_t bytes = strlen(folder) + strlen(name) + 2;
-    char *path = memory_allocate(bytes, "a file's name");
-    snprintf(path, bytes, "%s/%s", folder, name);
-    return path;
+    return text_format("%s/%s", folder, name);
 }
 
 char *program_folder(void)

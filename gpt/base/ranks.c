@@ -26,7 +26,6 @@ typedef struct Place {
 const RanksMpi *ranks_mpi; // NULL: one rank
 static int rank, count = 1, local_count = 1, threads;
 static cpu_set_t machine; // the processors of this machine's ranks
-static double waited;
 static bool agreed = true;
 
 // Ranks of this machine, for ranks_end_if_lost: set before the signal handlers that call it.
@@ -224,11 +223,6 @@ void ranks_unbind(void)
     }
 }
 
-double ranks_waited(void)
-{
-    return waited;
-}
-
 // ------------------------------------------------------------------------------------------------------------
 // Waiting
 
@@ -285,7 +279,6 @@ void ranks_broken(void)
 
 void ranks_await(RanksJob *job)
 {
-    double start = clock_seconds();
     RanksState state = ranks_mpi->test(job);
     for (int try = 0; state == RANKS_UNDER_WAY; try++) {
         pause_before(try);
@@ -294,7 +287,6 @@ void ranks_await(RanksJob *job)
     if (state == RANKS_BROKEN) {
         ranks_broken();
     }
-    waited += clock_seconds() - start;
 }
 
 int ranks_int(size_t n)
@@ -375,11 +367,9 @@ size_t ranks_receive(int *from, void **bytes)
     REQUIRE(ranks_mpi);
     int source = from == NULL ? 0 : -1;
     int n;
-    double start = clock_seconds();
     for (int try = 0; !ranks_mpi->probe(&source, &n); try++) {
         pause_before(try);
     }
-    waited += clock_seconds() - start;
     *bytes = memory_allocate((size_t)n + 1, "a message");
     ranks_await(ranks_mpi->receive(source, *bytes, n));
     if (from != NULL) {

@@ -67,9 +67,6 @@ void ranks_exchange_end(RanksSum *sum, const Real *values, size_t n, const Real 
 // Copies each rank's slice of values to all ranks.
 RanksSum *ranks_share_begin(Real *values, size_t n);
 
-// Seconds spent waiting in the functions above since the start: communication not hidden by computation.
-double ranks_waited(void);
-
 // Ends the process with one line if a rank of this machine is gone. Called by whatever waits; also for signal handlers, since mpirun ends
 // the other ranks by a signal. note, "; resume with ...", completes the line; it is kept, not copied. NULL: nothing.
 void ranks_end_if_lost(void);

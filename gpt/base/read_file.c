@@ -52,27 +52,23 @@ FILE *file_open_stream(const char *path, double most, Error *error)
 bool stream_read(FILE *stream, const char *name, double most, char **text, size_t *n, Error *error)
 {
     REQUIRE(stream);
-    size_t room = 1 << 16;
+    char part[1 << 16];
+    size_t got = 1;
     size_t used = 0;
-    AUTO_FREE char *content = memory_allocate(room + 1, "a text");
+    Writer *writer = writer_begin();
     errno = 0;
-    for (size_t got = fread(content, 1, room, stream); got > 0 && (double)used <= most; got = fread(content + used, 1, room - used, stream)) {
-        used += got;
-        if (used == room) {
-            room *= 2;
-            char *larger = memory_allocate(room + 1, "a text");
-            memcpy(larger, content, used);
-            free(content);
-            content = larger;
-        }
+    while (got > 0 && (double)used <= most) {
+        got = fread(part, 1, sizeof part, stream);
+        used += fwrite(part, 1, got, writer->stream);
     }
+    int why = errno;
+    AUTO_FREE char *content = writer_end(writer);
     if (ferror(stream)) {
-        return error_set(error, "%s: can't be read: %s", name, strerror(errno));
+        return error_set(error, "%s: can't be read: %s", name, strerror(why));
     }
     if ((double)used > most) {
         return error_set(error, "%s: is too long (expected at most %s)", name, BYTES_STRING(most));
     }
-    content[used] = '\0';
     *text = content;
     *n = used;
     content = NULL;

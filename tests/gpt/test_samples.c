@@ -232,7 +232,7 @@ START_TEST(memory_stays_within_the_prediction)
         int shown = cases[i].n_ids + cases[i].n_new - 1;
         bool cached = cases[i].cache && cases[i].n_ids <= 8;
         double used = (double)tape->arena.bytes_peak + (cached ? gpt_cost(&model, B, shown < 8 ? shown : 8).cache_bytes : 0);
-        double foretold = gpt_generate_bytes(&model, &config, B, cases[i].n_ids);
+        double foretold = gpt_generate_bytes(&model, false, &config, B, cases[i].n_ids);
         ck_assert_msg(used <= 1.03 * foretold && used >= 0.5 * foretold, "case %zu: %.0f bytes, foretold %.0f", i, used, foretold);
         tape_free(tape);
         tape_set_current(outer);
@@ -252,8 +252,8 @@ START_TEST(as_many_are_made_at_once_as_there_is_reason_for)
     config.n_new = 1000; // a sample's cache takes 74 MB, and so 13 of them, and a block's more, 1 GiB
     int together = gpt_generate_batch_size(&large, &config, 1000, 3);
     ck_assert_int_eq(together, 13);
-    ck_assert_double_le(gpt_generate_bytes(&large, &config, together, 3), 1024.0 * 1048576);
-    ck_assert_double_gt(gpt_generate_bytes(&large, &config, together + 1, 3), 1024.0 * 1048576);
+    ck_assert_double_le(gpt_generate_bytes(&large, false, &config, together, 3), 1024.0 * 1048576);
+    ck_assert_double_gt(gpt_generate_bytes(&large, false, &config, together + 1, 3), 1024.0 * 1048576);
     config.n_new = 2000; // beyond the context each is computed anew
     ck_assert_int_eq(gpt_generate_batch_size(&large, &config, 1000, 3), 1);
 }

@@ -222,8 +222,7 @@ static double bytes_needed(const Generation *generation, bool streamed)
     int together = generation_together(generation);
     int n = generation->n_prompt;
     double weights = streamed ? gpt_streamed_weight_bytes(model) : gpt_cost(model, 1, 1).weight_bytes;
-    double step = streamed ? gpt_streamed_generate_bytes(model, &generation->config, together, n)
-                           : gpt_generate_bytes(model, &generation->config, together, n);
+    double step = gpt_generate_bytes(model, streamed, &generation->config, together, n);
     return step + (generation->gpt == NULL ? weights : 0);
 }
 

@@ -31,8 +31,8 @@ static void count_needs(const GPTConfig *config, Need needs[NEEDS])
     needs[0] = (Need){
         .name = "a token",
         .key = "token",
-        .held = PROGRAM_BYTES + cost.weight_bytes + gpt_generate_bytes(config, &token, 1, 1),
-        .streamed = PROGRAM_BYTES + gpt_streamed_weight_bytes(config) + gpt_streamed_generate_bytes(config, &token, 1, 1),
+        .held = PROGRAM_BYTES + cost.weight_bytes + gpt_generate_bytes(config, false, &token, 1, 1),
+        .streamed = PROGRAM_BYTES + gpt_streamed_weight_bytes(config) + gpt_generate_bytes(config, true, &token, 1, 1),
         .draws_held = 1,
         .draws_streamed = 1,
         .passes = 2, // drawn weights are written, then read
