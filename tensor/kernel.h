@@ -15,16 +15,15 @@ typedef long double Wide;
 typedef double Wide;
 #endif
 
-// Many products of one size: C_i = op(A_i) op(B_i). Matrices have no gaps; A_i starts at A + i a_step, and so on. A step of 0 is one
-// matrix for all; if it is C's, the products are added up.
-typedef struct GemmBatch {
+// Products of one size: C_i = op(A_i) op(B_i) for i from 0 to count - 1. op(A) (M, K) is A, or the transpose of A (K, M); op(B) (K, N) in the
+// same way; C (M, N). A_i starts at A + i a_step, and so on. A step of 0 is one matrix for all; if it is C's, the products are added up.
+typedef struct Gemm {
     bool transpose_a, transpose_b, accumulate;
-    size_t count;
     int M, N, K;
     const Real *A, *B;
     Real *C;
-    size_t a_step, b_step, c_step;
-} GemmBatch;
+    size_t count, a_step, b_step, c_step;
+} Gemm;
 
 // Where a gradient goes.
 typedef struct GradTarget {
@@ -95,11 +94,7 @@ typedef void LoopPart(const void *call, size_t start, size_t end);
 // Runs iterations 0 ... n - 1 of a loop, in parts of at least grain iterations, on the threads of these kernels.
 typedef void DivideKernel(size_t n, size_t grain, LoopPart *part, const void *call);
 
-// C = op(A) op(B). op(A) is (M, K): A[i * lda + p], or A[p * lda + i] if transpose_a; op(B) is (K, N) in the same way. C (M, N) has rows
-// of ldc.
-typedef void GemmKernel(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb, bool accumulate,
-                        Real *C, int ldc);
-typedef void GemmBatchKernel(const GemmBatch *g);
+typedef void GemmKernel(const Gemm *g);
 // y = x W^T + b; b may be NULL. The second: dL/dW = dL/dy^T x, and dL/db = sum over rows of dL/dy. (dL/dx = dL/dy W is a gemm.)
 typedef void LinearKernel(const LinearSizes *s, const Real *x, const Real *weight, const Real *bias, Real *y);
 typedef void LinearBackwardKernel(const LinearSizes *s, const Real *x, const Real *dy, GradTarget dweight, GradTarget dbias);
@@ -135,7 +130,7 @@ typedef void AdamWKernel(const AdamWFactors *f, const Real *grad, Real *m, Real 
 // Every kernel: its type and its name.
 // clang-format off
 #define KERNELS(ROW) \
-    ROW(GemmKernel, gemm) ROW(GemmBatchKernel, gemm_batch) ROW(LinearKernel, linear) ROW(LinearBackwardKernel, linear_backward) \
+    ROW(GemmKernel, gemm) ROW(LinearKernel, linear) ROW(LinearBackwardKernel, linear_backward) \
     ROW(AddKernel, add) ROW(CopyKernel, copy) ROW(MapKernel, tanh) ROW(MapKernel, gelu) ROW(MapBackwardKernel, gelu_backward) \
     ROW(SoftmaxKernel, softmax) ROW(SoftmaxBackwardKernel, softmax_backward) ROW(LayernormKernel, layernorm) \
     ROW(LayernormBackwardKernel, layernorm_backward) ROW(CrossEntropyKernel, cross_entropy) \
@@ -161,8 +156,7 @@ const Kernels *kernels(void); // the selected set
 #define KERNEL_PLAIN(type, name) type plain_##name;
 KERNELS(KERNEL_PLAIN)
 
-// Products start ... end - 1 of a batch, each by gemm.
-void gemm_batch_part(const GemmBatch *g, GemmKernel *gemm, size_t start, size_t end);
+Gemm gemm_item(const Gemm *g, size_t i);                                         // product number i alone
 void plain_sum_rows(const Real *y, size_t rows, size_t columns, GradTarget sum); // sum (columns), if it is needed
 
 #endif

@@ -348,7 +348,7 @@ static void attend_cached(const AttentionSizes *s, const Real *q, const Real *ke
     memset(y, 0, s->D * sizeof(Real));
     for (size_t r = 0; r < n; r += KEYS) {
         size_t columns = smaller(KEYS, n - r);
-        MatvecCall products = {.matrix = keys + r * s->D, .K = s->D, .ld = s->D, .x = q, .y = scores};
+        MatvecCall products = {.matrix = keys + r * s->D, .K = s->D, .x = q, .y = scores};
         loops->matvec(&products, 0, columns);
         ScoreTile score = {.scores = scores, .rows = 1, .columns = columns, .ld = KEYS, .scale = s->scale};
         loops->scores_soften(&score, &largest, &sum, &shrink);

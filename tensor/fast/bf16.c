@@ -46,7 +46,7 @@ Precision kernels_precision(void)
 
 typedef struct Shaped {
     int transpose_a, transpose_b, accumulate; // int, so that there is no padding: memcmp compares shapes
-    int M, N, K, ldc;
+    int M, N, K;
     int threads;
 } Shaped;
 
@@ -62,11 +62,11 @@ static _Thread_local Matmul *matmuls;
 static _Thread_local dnnl_engine_t engine;
 static _Thread_local dnnl_stream_t stream;
 
-// (rows, columns), or where transposed stored as (columns, rows), each row of it step long.
-static bool matrix(dnnl_memory_desc_t *desc, dnnl_data_type_t type, int rows, int columns, bool transposed, int step)
+// (rows, columns), or where transposed stored as (columns, rows).
+static bool matrix(dnnl_memory_desc_t *desc, dnnl_data_type_t type, int rows, int columns, bool transposed)
 {
     dnnl_dims_t sizes = {rows, columns};
-    dnnl_dims_t strides = {transposed ? 1 : step, transposed ? step : 1};
+    dnnl_dims_t strides = {transposed ? 1 : columns, transposed ? rows : 1};
     return dnnl_memory_desc_init_by_strides(desc, 2, sizes, type, strides) == dnnl_success;
 }
 
@@ -108,9 +108,9 @@ static void create_guarded(void *context)
             || dnnl_stream_create(&stream, engine, dnnl_stream_default_flags) != dnnl_success)) {
         return;
     }
-    if (!matrix(&a, dnnl_bf16, s->M, s->K, s->transpose_a, s->transpose_a ? s->M : s->K)
-        || !matrix(&b, dnnl_bf16, s->K, s->N, s->transpose_b, s->transpose_b ? s->K : s->N) || !matrix(&c, dnnl_f32, s->M, s->N, false, s->ldc)
-        || !attributes(&attr, s->accumulate) || dnnl_matmul_desc_init(&desc, &a, &b, NULL, &c) != dnnl_success
+    if (!matrix(&a, dnnl_bf16, s->M, s->K, s->transpose_a) || !matrix(&b, dnnl_bf16, s->K, s->N, s->transpose_b)
+        || !matrix(&c, dnnl_f32, s->M, s->N, false) || !attributes(&attr, s->accumulate)
+        || dnnl_matmul_desc_init(&desc, &a, &b, NULL, &c) != dnnl_success
         || dnnl_primitive_desc_create(&details, &desc, attr, engine, NULL) != dnnl_success
         || dnnl_primitive_create(&matmul->primitive, details) != dnnl_success
         || dnnl_memory_create(&matmul->a, &a, engine, DNNL_MEMORY_NONE) != dnnl_success
@@ -154,12 +154,11 @@ static Matmul *matmul_for(const Shaped *shape)
 static _Thread_local Scratch rounded_a;
 static _Thread_local Scratch rounded_b;
 
-// Rows of a matrix, ld apart, as contiguous bfloat16.
-static uint16_t *round_matrix(Scratch *rounded, const Real *x, size_t rows, size_t columns, size_t ld)
+static uint16_t *round_matrix(Scratch *rounded, const Real *x, size_t n)
 {
-    enum { GRAIN = 1 << 15 }; // values
-    uint16_t *values = scratch_of(rounded, rows * columns * sizeof *values, "a bf16 matrix product");
-    parallel_for(rows, GRAIN / columns + 1, vector_loops()->round_rows, &(RoundCall){.x = x, .columns = columns, .ld = ld, .out = values});
+    enum { GRAIN = 1 << 15 };
+    uint16_t *values = scratch_of(rounded, n * sizeof *values, "a bf16 matrix product");
+    parallel_for(n, GRAIN, vector_loops()->round, &(RoundCall){x, values});
     return values;
 }
 
@@ -170,23 +169,22 @@ static uint16_t *round_matrix(Scratch *rounded, const Real *x, size_t rows, size
 static const double LEAST_PRODUCT = 16e6; // multiplications
 static const double LEAST_REUSE = 48;     // multiplications a number
 
-bool bf16_can_pay(int M, int N, int K)
+bool bf16_can_pay(const Gemm *g)
 {
-    double product = (double)M * N * K;
-    double numbers = (double)M * K + (double)K * N;
+    double product = (double)g->M * g->N * g->K;
+    double numbers = (double)g->M * g->K + (double)g->K * g->N;
     return chosen && product >= LEAST_PRODUCT && product >= LEAST_REUSE * numbers;
 }
 
-bool bf16_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb, bool accumulate, Real *C,
-               int ldc)
+bool bf16_gemm(const Gemm *g)
 {
-    Shaped shape = {transpose_a, transpose_b, accumulate, M, N, K, ldc, parallel_threads()};
-    uint16_t *a = round_matrix(&rounded_a, A, (size_t)(transpose_a ? K : M), (size_t)(transpose_a ? M : K), (size_t)lda);
-    uint16_t *b = round_matrix(&rounded_b, B, (size_t)(transpose_b ? N : K), (size_t)(transpose_b ? K : N), (size_t)ldb);
+    Shaped shape = {g->transpose_a, g->transpose_b, g->accumulate, g->M, g->N, g->K, parallel_threads()};
+    uint16_t *a = round_matrix(&rounded_a, g->A, (size_t)g->M * (size_t)g->K);
+    uint16_t *b = round_matrix(&rounded_b, g->B, (size_t)g->K * (size_t)g->N);
     omp_set_num_threads(shape.threads);
     Matmul *matmul = matmul_for(&shape);
     if (matmul == NULL || dnnl_memory_set_data_handle(matmul->a, a) != dnnl_success || dnnl_memory_set_data_handle(matmul->b, b) != dnnl_success
-        || dnnl_memory_set_data_handle(matmul->c, C) != dnnl_success) {
+        || dnnl_memory_set_data_handle(matmul->c, g->C) != dnnl_success) {
         return false;
     }
     const dnnl_exec_arg_t arguments[] = {

@@ -16,25 +16,6 @@ enum {
     DEAR_VALUES = 1 << 12   // values with an exp or a tanh in them
 };
 
-// Multiplications of a batch of products that are worth waking a thread for.
-static const double DEAR_MULTIPLICATIONS = 1 << 18;
-
-static void multiply_batch(const void *call, size_t start, size_t end)
-{
-    gemm_batch_part(call, fast_gemm, start, end);
-}
-
-// Distributes the products over the threads; products that add to the same matrix run in sequence, each on all threads.
-static void fast_gemm_batch(const GemmBatch *g)
-{
-    double one = (double)g->M * g->N * g->K;
-    if (g->count == 1 || g->c_step == 0) {
-        multiply_batch(g, 0, g->count);
-    } else {
-        parallel_for(g->count, (size_t)(DEAR_MULTIPLICATIONS / one) + 1, multiply_batch, g);
-    }
-}
-
 // The number of rows in a grain of values.
 static size_t rows_of(size_t values, size_t columns)
 {

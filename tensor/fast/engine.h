@@ -33,9 +33,8 @@ bool guard_call(void (*call)(void *context), void *context);
 bool guard_onednn_ready(void);
 
 // fast_gemm with A and B rounded to bfloat16, and whether that is selected and could be faster for a product of this size.
-bool bf16_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb, bool accumulate, Real *C,
-               int ldc); // false if oneDNN was refused memory
-bool bf16_can_pay(int M, int N, int K);
+bool bf16_gemm(const Gemm *g); // of one product; false if oneDNN was refused memory
+bool bf16_can_pay(const Gemm *g);
 #endif
 
 #endif

@@ -7,22 +7,32 @@
 // ------------------------------------------------------------------------------------------------------------
 // The plain loops
 
-// Each value of C is the product of a row of op(A) and a column of op(B), summed over p.
-void plain_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const Real *A, int lda, const Real *B, int ldb, bool accumulate, Real *C,
-                int ldc)
+Gemm gemm_item(const Gemm *g, size_t i)
 {
-    size_t a_row = transpose_a ? 1 : (size_t)lda;
-    size_t a_column = transpose_a ? (size_t)lda : 1;
-    size_t b_row = transpose_b ? 1 : (size_t)ldb;
-    size_t b_column = transpose_b ? (size_t)ldb : 1;
+    Gemm item = *g;
+    item.count = 1;
+    item.accumulate = g->accumulate || (g->c_step == 0 && i > 0);
+    item.A += i * g->a_step;
+    item.B += i * g->b_step;
+    item.C += i * g->c_step;
+    return item;
+}
 
-    for (int i = 0; i < M; i++) {
-        for (int j = 0; j < N; j++) {
-            Real *c = &C[(size_t)i * (size_t)ldc + (size_t)j];
-            Real sum = accumulate ? *c : 0;
-            for (int p = 0; p < K; p++) {
-                Real a = A[(size_t)i * a_row + (size_t)p * a_column];
-                Real b = B[(size_t)p * b_row + (size_t)j * b_column];
+// One product. Each value of C is the product of a row of op(A) and a column of op(B), summed over p.
+static void multiply(const Gemm *g)
+{
+    size_t a_row = g->transpose_a ? 1 : (size_t)g->K;
+    size_t a_column = g->transpose_a ? (size_t)g->M : 1;
+    size_t b_row = g->transpose_b ? 1 : (size_t)g->N;
+    size_t b_column = g->transpose_b ? (size_t)g->K : 1;
+
+    for (int i = 0; i < g->M; i++) {
+        for (int j = 0; j < g->N; j++) {
+            Real *c = &g->C[(size_t)i * (size_t)g->N + (size_t)j];
+            Real sum = g->accumulate ? *c : 0;
+            for (int p = 0; p < g->K; p++) {
+                Real a = g->A[(size_t)i * a_row + (size_t)p * a_column];
+                Real b = g->B[(size_t)p * b_row + (size_t)j * b_column];
                 sum += a * b;
             }
             *c = sum;
@@ -30,20 +40,12 @@ void plain_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const R
     }
 }
 
-void gemm_batch_part(const GemmBatch *g, GemmKernel *gemm, size_t start, size_t end)
+void plain_gemm(const Gemm *g)
 {
-    int lda = g->transpose_a ? g->M : g->K;
-    int ldb = g->transpose_b ? g->K : g->N;
-    for (size_t i = start; i < end; i++) {
-        bool accumulate = g->accumulate || (g->c_step == 0 && i > 0);
-        gemm(g->transpose_a, g->transpose_b, g->M, g->N, g->K, g->A + i * g->a_step, lda, g->B + i * g->b_step, ldb, accumulate,
-             g->C + i * g->c_step, g->N);
+    for (size_t i = 0; i < g->count; i++) {
+        Gemm item = gemm_item(g, i);
+        multiply(&item);
     }
-}
-
-void plain_gemm_batch(const GemmBatch *g)
-{
-    gemm_batch_part(g, plain_gemm, 0, g->count);
 }
 
 // sum_j = the sum of column j
@@ -68,14 +70,14 @@ void plain_linear(const LinearSizes *s, const Real *x, const Real *weight, const
     for (int i = 0; bias != NULL && i < s->M; i++) {
         memcpy(y + (size_t)i * (size_t)s->N, bias, (size_t)s->N * sizeof(Real));
     }
-    plain_gemm(false, true, s->M, s->N, s->K, x, s->K, weight, s->K, bias != NULL, y, s->N);
+    multiply(&(Gemm){false, true, bias != NULL, s->M, s->N, s->K, x, weight, y, .count = 1});
 }
 
 // forward was: y = x W^T + b
 void plain_linear_backward(const LinearSizes *s, const Real *x, const Real *dy, GradTarget dweight, GradTarget dbias)
 {
     if (dweight.values != NULL) {
-        plain_gemm(true, false, s->N, s->K, s->M, dy, s->N, x, s->K, dweight.accumulate, dweight.values, s->K);
+        multiply(&(Gemm){true, false, dweight.accumulate, s->N, s->K, s->M, dy, x, dweight.values, .count = 1});
     }
     plain_sum_rows(dy, (size_t)s->M, (size_t)s->N, dbias);
 }
@@ -83,12 +85,6 @@ void plain_linear_backward(const LinearSizes *s, const Real *x, const Real *dy, 
 // ------------------------------------------------------------------------------------------------------------
 // y = a b            a (..., M, K), b (..., K, N) or (K, N), y (..., M, N)          torch: a @ b
 // dL/da = dL/dy b^T,  dL/db = a^T dL/dy, summed over the matrices if they share one b
-
-typedef struct MatmulSizes {
-    size_t matrices;
-    int M, N, K;
-    size_t a_step, b_step, y_step; // the number of values in one matrix, and so the distance to the next; 0 for a shared b
-} MatmulSizes;
 
 static bool leading_sizes_equal(Shape a, Shape b)
 {
@@ -103,7 +99,8 @@ static bool leading_sizes_equal(Shape a, Shape b)
     return true;
 }
 
-static MatmulSizes matmul_sizes(const OpCall *call)
+// A step is the number of values in one matrix, and so the distance to the next; 0 for a shared b.
+static Gemm matmul_sizes(const OpCall *call)
 {
     Shape a = call->inputs[0]->shape;
     Shape b = call->inputs[1]->shape;
@@ -119,25 +116,27 @@ static MatmulSizes matmul_sizes(const OpCall *call)
     if (!b_shared && !leading_sizes_equal(a, b)) {
         op_fail(call, "%s x %s: leading sizes differ, and b is not one matrix for all", SHAPE_STRING(a), SHAPE_STRING(b));
     }
-    MatmulSizes s = {.M = a.size[a.ndim - 2], .N = b.size[b.ndim - 1], .K = inner_a};
-    s.a_step = (size_t)s.M * (size_t)s.K;
-    s.b_step = b_shared ? 0 : (size_t)s.K * (size_t)s.N;
-    s.y_step = (size_t)s.M * (size_t)s.N;
-    s.matrices = shape_count(a) / s.a_step;
-    return s;
+    Gemm g = {.M = a.size[a.ndim - 2], .N = b.size[b.ndim - 1], .K = inner_a};
+    g.a_step = (size_t)g.M * (size_t)g.K;
+    g.b_step = b_shared ? 0 : (size_t)g.K * (size_t)g.N;
+    g.c_step = (size_t)g.M * (size_t)g.N;
+    g.count = shape_count(a) / g.a_step;
+    return g;
 }
 
 Tensor *tensor_matmul(Tensor *a, Tensor *b, Where where)
 {
     OP_BEGIN(call, op_matmul, where, a, b);
-    MatmulSizes s = matmul_sizes(&call);
+    Gemm g = matmul_sizes(&call);
     Shape shape = a->shape;
-    shape.size[shape.ndim - 1] = s.N;
+    shape.size[shape.ndim - 1] = g.N;
     Tensor *y = op_output(&call, shape);
-    MatmulSizes *saved = op_save(y, sizeof s);
-    *saved = s;
-
-    kernels()->gemm_batch(&(GemmBatch){false, false, false, s.matrices, s.M, s.N, s.K, a->data, b->data, y->data, s.a_step, s.b_step, s.y_step});
+    g.A = a->data;
+    g.B = b->data;
+    g.C = y->data;
+    Gemm *saved = op_save(y, sizeof g);
+    *saved = g;
+    kernels()->gemm(&g);
     return op_done(&call, y);
 }
 
@@ -146,18 +145,16 @@ static void matmul_backward(TapeNode *node)
     Tensor *a = node->inputs[0];
     Tensor *b = node->inputs[1];
     const Real *dy = node->output->grad;
-    MatmulSizes s = *(const MatmulSizes *)node->saved;
+    const Gemm *g = node->saved;
 
     // forward was: y_i = a_i b_i
     GradTarget da = op_grad_target(a);
     if (da.values != NULL) {
-        kernels()->gemm_batch(
-            &(GemmBatch){false, true, da.accumulate, s.matrices, s.M, s.K, s.N, dy, b->data, da.values, s.y_step, s.b_step, s.a_step});
+        kernels()->gemm(&(Gemm){false, true, da.accumulate, g->M, g->K, g->N, dy, b->data, da.values, g->count, g->c_step, g->b_step, g->a_step});
     }
     GradTarget db = op_grad_target(b);
     if (db.values != NULL) {
-        kernels()->gemm_batch(
-            &(GemmBatch){true, false, db.accumulate, s.matrices, s.K, s.N, s.M, a->data, dy, db.values, s.a_step, s.y_step, s.b_step});
+        kernels()->gemm(&(Gemm){true, false, db.accumulate, g->K, g->N, g->M, a->data, dy, db.values, g->count, g->a_step, g->c_step, g->b_step});
     }
 }
 
@@ -221,7 +218,7 @@ static void linear_backward(TapeNode *node)
     // forward was: y = x W^T + b
     GradTarget dx = op_grad_target(x); // (M, K)
     if (dx.values != NULL) {
-        kernels()->gemm(false, false, s.M, s.K, s.N, dy, s.N, weight->data, s.K, dx.accumulate, dx.values, s.K);
+        kernels()->gemm(&(Gemm){false, false, dx.accumulate, s.M, s.K, s.N, dy, weight->data, dx.values, .count = 1});
     }
     GradTarget dweight = op_grad_target(weight); // (N, K)
     GradTarget dbias = {NULL, false};            // (N)

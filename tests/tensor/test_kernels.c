@@ -66,18 +66,13 @@ static bool choose(int set, const char *function)
     return choose_kernels(sets[set], function);
 }
 
-typedef struct Gemm {
-    bool transpose_a, transpose_b, accumulate;
-    int M, N, K;
-    int lda, ldb, ldc;
-    Real *a, *b, *c;
+// One product, whose C has some values behind it.
+typedef struct Product {
+    Gemm gemm;
     Real *c_before;
-} Gemm;
+} Product;
 
-static int rows_of(bool transposed, int rows, int columns)
-{
-    return transposed ? columns : rows;
-}
+enum { BEHIND = 5 };
 
 static Real *random_values(Random *random, size_t n)
 {
@@ -91,56 +86,66 @@ static int random_up_to(Random *random, int largest)
     return (int)(random_bits(random) % (uint32_t)largest) + 1;
 }
 
-// Each row is up to 5 longer than what is used of it. Where nothing is to be added to, c holds NaN, which must not be read.
-static Gemm make_gemm(Random *random, int most_rows, int largest)
+static size_t c_count(const Gemm *g)
 {
-    Gemm g = {.M = random_up_to(random, most_rows), .N = random_up_to(random, largest), .K = random_up_to(random, largest)};
-    g.transpose_a = random_bits(random) % 2;
-    g.transpose_b = random_bits(random) % 2;
-    g.accumulate = random_bits(random) % 2;
-    g.lda = (g.transpose_a ? g.M : g.K) + random_up_to(random, 6) - 1;
-    g.ldb = (g.transpose_b ? g.K : g.N) + random_up_to(random, 6) - 1;
-    g.ldc = g.N + random_up_to(random, 6) - 1;
-    g.a = random_values(random, (size_t)rows_of(g.transpose_a, g.M, g.K) * (size_t)g.lda);
-    g.b = random_values(random, (size_t)rows_of(g.transpose_b, g.K, g.N) * (size_t)g.ldb);
-    size_t n = (size_t)g.M * (size_t)g.ldc;
-    g.c = random_values(random, n);
-    for (size_t i = 0; !g.accumulate && i < n; i++) {
-        bool in_row = i % (size_t)g.ldc < (size_t)g.N;
-        g.c[i] = in_row ? (Real)NAN : g.c[i];
-    }
-    g.c_before = memory_allocate(n * sizeof(Real), "a test");
-    memcpy(g.c_before, g.c, n * sizeof(Real));
-    return g;
+    return (size_t)g->M * (size_t)g->N + BEHIND;
 }
 
-static void free_gemm(Gemm *g)
+// Where nothing is to be added to, C holds NaN, which must not be read.
+static Product make_product(Random *random, Gemm sizes)
 {
-    free(g->a);
-    free(g->b);
-    free(g->c);
-    free(g->c_before);
+    Product product = {.gemm = sizes};
+    Gemm *g = &product.gemm;
+    size_t n = c_count(g);
+    g->count = 1;
+    g->A = random_values(random, (size_t)g->M * (size_t)g->K);
+    g->B = random_values(random, (size_t)g->K * (size_t)g->N);
+    g->C = random_values(random, n);
+    for (size_t i = 0; !g->accumulate && i < n - BEHIND; i++) {
+        g->C[i] = (Real)NAN;
+    }
+    product.c_before = memory_allocate(n * sizeof(Real), "a test");
+    memcpy(product.c_before, g->C, n * sizeof(Real));
+    return product;
+}
+
+static Product random_product(Random *random, int most_rows, int largest)
+{
+    Gemm sizes = {.M = random_up_to(random, most_rows), .N = random_up_to(random, largest), .K = random_up_to(random, largest)};
+    sizes.transpose_a = random_bits(random) % 2;
+    sizes.transpose_b = random_bits(random) % 2;
+    sizes.accumulate = random_bits(random) % 2;
+    return make_product(random, sizes);
+}
+
+static void free_product(Product *product)
+{
+    free((void *)product->gemm.A);
+    free((void *)product->gemm.B);
+    free(product->gemm.C);
+    free(product->c_before);
 }
 
 static void describe(const Gemm *g, char text[160])
 {
-    snprintf(text, 160, "%s gemm %d x %d x %d, %c%c%s, ld %d %d %d", kernels_name(), g->M, g->N, g->K, g->transpose_a ? 'T' : 'N',
-             g->transpose_b ? 'T' : 'N', g->accumulate ? " added" : "", g->lda, g->ldb, g->ldc);
+    snprintf(text, 160, "%s gemm %d x %d x %d, %c%c%s", kernels_name(), g->M, g->N, g->K, g->transpose_a ? 'T' : 'N', g->transpose_b ? 'T' : 'N',
+             g->accumulate ? " added" : "");
 }
 
-// K products and, if it is added to, c: each term takes part in at most K + 1 roundings, whatever the order of the sum, so
+// K products and, if it is added to, C: each term takes part in at most K + 1 roundings, whatever the order of the sum, so
 // the error is at most that many units of the sum of the terms' sizes (and a little, as the units' own errors multiply).
-static void assert_element(const Gemm *g, int i, int j)
+static void assert_element(const Product *product, int i, int j)
 {
-    double sum = g->accumulate ? (double)g->c_before[i * g->ldc + j] : 0;
+    const Gemm *g = &product->gemm;
+    double sum = g->accumulate ? (double)product->c_before[i * g->N + j] : 0;
     double sizes = fabs(sum);
     for (int p = 0; p < g->K; p++) {
-        double a = (double)(g->transpose_a ? g->a[p * g->lda + i] : g->a[i * g->lda + p]);
-        double b = (double)(g->transpose_b ? g->b[j * g->ldb + p] : g->b[p * g->ldb + j]);
+        double a = (double)(g->transpose_a ? g->A[p * g->M + i] : g->A[i * g->K + p]);
+        double b = (double)(g->transpose_b ? g->B[j * g->K + p] : g->B[p * g->N + j]);
         sum += a * b;
         sizes += fabs(a * b);
     }
-    double got = (double)g->c[i * g->ldc + j];
+    double got = (double)g->C[i * g->N + j];
     if (!(fabs(got - sum) <= 1.01 * (g->K + 1) * FLOAT_UNIT * sizes)) {
         char text[160];
         describe(g, text);
@@ -148,25 +153,13 @@ static void assert_element(const Gemm *g, int i, int j)
     }
 }
 
-static void assert_gemm(const Gemm *g)
+static void assert_product(const Product *product)
 {
-    for (int i = 0; i < g->M; i++) {
-        for (int j = 0; j < g->N; j++) {
-            assert_element(g, i, j);
-        }
-        for (int j = g->N; j < g->ldc; j++) {
-            if (g->c[i * g->ldc + j] != g->c_before[i * g->ldc + j]) {
-                char text[160];
-                describe(g, text);
-                ck_abort_msg("%s: wrote beyond row %d", text, i);
-            }
-        }
+    const Gemm *g = &product->gemm;
+    for (int i = 0; i < g->M * g->N; i++) {
+        assert_element(product, i / g->N, i % g->N);
     }
-}
-
-static void multiply(const Gemm *g)
-{
-    kernels()->gemm(g->transpose_a, g->transpose_b, g->M, g->N, g->K, g->a, g->lda, g->b, g->ldb, g->accumulate, g->c, g->ldc);
+    ck_assert_mem_eq(g->C + g->M * g->N, product->c_before + g->M * g->N, BEHIND * sizeof(Real));
 }
 
 static void check_random_gemms(int count, int most_rows, int largest)
@@ -174,10 +167,10 @@ static void check_random_gemms(int count, int most_rows, int largest)
     Random random;
     random_seed(&random, 17);
     for (int i = 0; i < count; i++) {
-        Gemm g = make_gemm(&random, most_rows, largest);
-        multiply(&g);
-        assert_gemm(&g);
-        free_gemm(&g);
+        Product product = random_product(&random, most_rows, largest);
+        kernels()->gemm(&product.gemm);
+        assert_product(&product);
+        free_product(&product);
     }
 }
 
@@ -221,7 +214,7 @@ START_TEST(a_row_by_a_matrix_has_the_same_bits_on_any_threads)
     for (int i = 0; i < THREADS; i++) {
         y[i] = random_values(&random, N);
         kernels_set_threads(i + 1);
-        kernels()->gemm(false, true, 1, N, K, x, K, matrix, K, false, y[i], N);
+        kernels()->gemm(&(Gemm){false, true, false, 1, N, K, x, matrix, y[i], .count = 1});
         ck_assert_int_eq(memcmp(y[i], y[0], N * sizeof(Real)), 0);
     }
     for (int i = 0; i < THREADS; i++) {
@@ -242,15 +235,11 @@ START_TEST(a_product_on_one_thread_and_on_two)
     for (int threads = 1; threads <= 2; threads++) {
         Random random;
         random_seed(&random, 4);
-        Gemm g = {.transpose_b = true, .M = N, .N = N, .K = N, .lda = N, .ldb = N, .ldc = N};
-        g.a = random_values(&random, N * N);
-        g.b = random_values(&random, N * N);
-        g.c = random_values(&random, N * N);
-        g.c_before = random_values(&random, N * N);
+        Product product = make_product(&random, (Gemm){.transpose_b = true, .M = N, .N = N, .K = N});
         kernels_set_threads(threads);
-        multiply(&g);
-        assert_gemm(&g);
-        free_gemm(&g);
+        kernels()->gemm(&product.gemm);
+        assert_product(&product);
+        free_product(&product);
     }
 }
 END_TEST
@@ -259,30 +248,26 @@ END_TEST
 // how many there are; this one is shared out.
 START_TEST(a_row_times_weights_on_one_thread_and_on_two)
 {
-    enum { N = 301, K = 517, LDB = K + 1 };
+    enum { N = 301, K = 517 };
     if (!choose(_i, __func__)) {
         return;
     }
     Random random;
     random_seed(&random, 8);
     for (int accumulate = 0; accumulate <= 1; accumulate++) {
-        Gemm g = {.transpose_b = true, .accumulate = accumulate, .M = 1, .N = N, .K = K, .lda = K, .ldb = LDB, .ldc = N + 2};
-        Real one_thread[N + 2];
-        g.a = random_values(&random, K);
-        g.b = random_values(&random, N * LDB);
-        g.c_before = random_values(&random, N + 2);
-        g.c = memory_allocate(sizeof one_thread, "a test");
+        Product product = make_product(&random, (Gemm){.transpose_b = true, .accumulate = accumulate, .M = 1, .N = N, .K = K});
+        Real one_thread[N + BEHIND];
         for (int threads = 1; threads <= 2; threads++) {
-            memcpy(g.c, g.c_before, sizeof one_thread);
+            memcpy(product.gemm.C, product.c_before, sizeof one_thread);
             kernels_set_threads(threads);
-            multiply(&g);
-            assert_gemm(&g);
+            kernels()->gemm(&product.gemm);
+            assert_product(&product);
             if (threads == 1) {
-                memcpy(one_thread, g.c, sizeof one_thread);
+                memcpy(one_thread, product.gemm.C, sizeof one_thread);
             }
         }
-        ck_assert_mem_eq(g.c, one_thread, sizeof one_thread);
-        free_gemm(&g);
+        ck_assert_mem_eq(product.gemm.C, one_thread, sizeof one_thread);
+        free_product(&product);
     }
 }
 END_TEST
@@ -299,8 +284,8 @@ START_TEST(the_same_product_twice_has_the_same_bits)
     Real *b = random_values(&random, N * N);
     Real *first = random_values(&random, N * N);
     Real *again = random_values(&random, N * N);
-    kernels()->gemm(false, true, N, N, N, a, N, b, N, false, first, N);
-    kernels()->gemm(false, true, N, N, N, a, N, b, N, false, again, N);
+    kernels()->gemm(&(Gemm){false, true, false, N, N, N, a, b, first, .count = 1});
+    kernels()->gemm(&(Gemm){false, true, false, N, N, N, a, b, again, .count = 1});
     ck_assert_int_eq(memcmp(first, again, N * N * sizeof(Real)), 0);
     free(a);
     free(b);
@@ -319,7 +304,7 @@ START_TEST(a_nan_goes_through_a_product)
     static Real zeros[N * N];
     static Real c[N * N];
     a[N + 1] = (Real)NAN;
-    kernels()->gemm(false, false, N, N, N, a, N, zeros, N, false, c, N);
+    kernels()->gemm(&(Gemm){.M = N, .N = N, .K = N, .A = a, .B = zeros, .C = c, .count = 1});
     for (int i = 0; i < N * N; i++) {
         bool in_row_1 = i / N == 1; // 0 times NaN is NaN, in the whole row, and only there
         ck_assert_int_eq(isnan(c[i]) != 0, in_row_1);
@@ -405,7 +390,7 @@ static void warm_up(void)
     static Real values[32 * 32];
     static Real product[32 * 32];
     if (!only_plain_kernels() && kernels_choose("fast")) {
-        kernels()->gemm(false, false, 32, 32, 32, values, 32, values, 32, false, product, 32);
+        kernels()->gemm(&(Gemm){.M = 32, .N = 32, .K = 32, .A = values, .B = values, .C = product, .count = 1});
     }
 }
 

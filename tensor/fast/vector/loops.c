@@ -127,6 +127,27 @@ static void adamw(const void *call, size_t start, size_t end)
     }
 }
 
+// The upper 16 bits of the nearest float that has no others, the even one of two as near. A NaN stays one.
+static inline uint16_t to_bfloat16(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    uint32_t nearest = (bits + 0x7FFFu + (bits >> 16 & 1)) >> 16;
+    uint32_t quiet = bits >> 16 | 0x40u;
+    bool is_nan = (bits & 0x7FFFFFFFu) > 0x7F800000u;
+    return (uint16_t)(is_nan ? quiet : nearest);
+}
+
+static void round_values(const void *call, size_t start, size_t end)
+{
+    const RoundCall *c = call;
+    const float *restrict x = c->x;
+    uint16_t *restrict out = c->out;
+    for (size_t i = start; i < end; i++) {
+        out[i] = to_bfloat16(x[i]);
+    }
+}
+
 static void squares(const void *call, size_t start, size_t end)
 {
     const SquaresCall *c = call;
@@ -159,10 +180,10 @@ static void matvec(const void *call, size_t start, size_t end)
     const float *restrict x = c->x;
     size_t row = start;
     for (; row + MATVEC_ROWS <= end; row += MATVEC_ROWS) {
-        const float *restrict row_0 = c->matrix + row * c->ld;
-        const float *restrict row_1 = row_0 + c->ld;
-        const float *restrict row_2 = row_1 + c->ld;
-        const float *restrict row_3 = row_2 + c->ld;
+        const float *restrict row_0 = c->matrix + row * c->K;
+        const float *restrict row_1 = row_0 + c->K;
+        const float *restrict row_2 = row_1 + c->K;
+        const float *restrict row_3 = row_2 + c->K;
         float sum_0 = 0;
         float sum_1 = 0;
         float sum_2 = 0;
@@ -180,30 +201,7 @@ static void matvec(const void *call, size_t start, size_t end)
         put_sum(c, row + 3, sum_3);
     }
     for (; row < end; row++) {
-        put_sum(c, row, dot(c->matrix + row * c->ld, x, c->K));
-    }
-}
-
-// The upper 16 bits of the nearest float that has no others, the even one of two as near. A NaN stays one.
-static inline uint16_t to_bfloat16(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    uint32_t nearest = (bits + 0x7FFFu + (bits >> 16 & 1)) >> 16;
-    uint32_t quiet = bits >> 16 | 0x40u;
-    bool is_nan = (bits & 0x7FFFFFFFu) > 0x7F800000u;
-    return (uint16_t)(is_nan ? quiet : nearest);
-}
-
-static void round_rows(const void *call, size_t start, size_t end)
-{
-    const RoundCall *c = call;
-    for (size_t row = start; row < end; row++) {
-        const float *restrict x = c->x + row * c->ld;
-        uint16_t *restrict out = c->out + row * c->columns;
-        for (size_t i = 0; i < c->columns; i++) {
-            out[i] = to_bfloat16(x[i]);
-        }
+        put_sum(c, row, dot(c->matrix + row * c->K, x, c->K));
     }
 }
 
@@ -323,8 +321,8 @@ const VectorLoops VECTOR_TABLE = {
     .gelu = gelu,
     .gelu_backward = gelu_backward,
     .adamw = adamw,
+    .round = round_values,
     .squares = squares,
-    .round_rows = round_rows,
     .softmax = softmax,
     .softmax_backward = softmax_backward,
     .layernorm = layernorm,

@@ -42,8 +42,8 @@ typedef struct RowsCall {
 } RowsCall;
 
 typedef struct MatvecCall {
-    const Real *matrix; // rows of K values, ld apart
-    size_t K, ld;
+    const Real *matrix; // rows of K values
+    size_t K;
     const Real *x; // (K)
     bool accumulate;
     Real *y; // one for each row
@@ -77,9 +77,8 @@ typedef struct LogitsCall {
 } LogitsCall;
 
 typedef struct RoundCall {
-    const Real *x; // rows ld apart
-    size_t columns, ld;
-    uint16_t *out; // contiguous rows
+    const Real *x;
+    uint16_t *out;
 } RoundCall;
 
 typedef struct RandomCall {
@@ -142,13 +141,13 @@ typedef struct VectorLoops {
     LoopPart *gelu;          // out = gelu(a)
     LoopPart *gelu_backward; // out = b gelu'(a)
     LoopPart *adamw;
+    LoopPart *round; // to bfloat16
 
     // Over chunks
     LoopPart *squares;
     LoopPart *layernorm_backward;
 
     // Over rows
-    LoopPart *round_rows; // to bfloat16
     LoopPart *softmax;
     LoopPart *softmax_backward; // y, and dy in x
     LoopPart *layernorm;

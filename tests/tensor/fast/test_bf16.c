@@ -33,22 +33,22 @@ enum { ROUNDINGS = sizeof roundings / sizeof roundings[0] };
 
 static const char *const kinds[] = {"baseline", "avx2", "avx512"};
 
-// Each in each place of a row, so that both the vectors and what is left over see it; rows lie further apart than they are long.
+// Each in each place, so that both the vectors and what is left over see it.
 START_TEST(numbers_are_rounded_to_the_nearest)
 {
-    enum { ROWS = 2, COLUMNS = 37, LD = 40 };
+    enum { COUNT = 37 };
     if (!vector_choose(kinds[_i])) {
         skip(__func__, "this processor can't do these vectors");
         return;
     }
     for (int r = 0; r < ROUNDINGS; r++) {
-        float x[ROWS * LD];
-        uint16_t out[ROWS * COLUMNS];
-        for (int i = 0; i < ROWS * LD; i++) {
-            x[i] = i % LD < COLUMNS ? from_bits(roundings[r].bits) : 5;
+        float x[COUNT];
+        uint16_t out[COUNT];
+        for (int i = 0; i < COUNT; i++) {
+            x[i] = from_bits(roundings[r].bits);
         }
-        vector_loops()->round_rows(&(RoundCall){.x = x, .columns = COLUMNS, .ld = LD, .out = out}, 0, ROWS);
-        for (int i = 0; i < ROWS * COLUMNS; i++) {
+        vector_loops()->round(&(RoundCall){x, out}, 0, COUNT);
+        for (int i = 0; i < COUNT; i++) {
             ck_assert_uint_eq(out[i], roundings[r].expected);
         }
     }
@@ -67,7 +67,7 @@ static bool choose_bf16(const char *function)
 static float rounded(float x)
 {
     uint16_t upper;
-    vector_loops()->round_rows(&(RoundCall){.x = &x, .columns = 1, .ld = 1, .out = &upper}, 0, 1);
+    vector_loops()->round(&(RoundCall){&x, &upper}, 0, 1);
     return from_bits((uint32_t)upper << 16);
 }
 
@@ -78,7 +78,7 @@ static Real *random_values(Random *random, size_t n)
     return values;
 }
 
-enum { M = 270, N = 260, K = 250, LDC = N + 3 };
+enum { M = 270, N = 260, K = 250, BEHIND = 3, C_COUNT = M * N + BEHIND };
 
 // One value in 97, against the sum of the rounded numbers' products in double. The products of two are exact in float32, the sum is
 // rounded at most K times.
@@ -94,14 +94,14 @@ START_TEST(products_are_of_the_rounded_numbers)
     random_seed(&random, 3);
     Real *a = random_values(&random, M * K);
     Real *b = random_values(&random, K * N);
-    Real *c = random_values(&random, M * LDC);
-    Real *before = memory_allocate(M * LDC * sizeof(Real), "a test");
-    memcpy(before, c, M * LDC * sizeof(Real));
-    fast_gemm(transpose_a, transpose_b, M, N, K, a, transpose_a ? M : K, b, transpose_b ? K : N, accumulate, c, LDC);
+    Real *c = random_values(&random, C_COUNT);
+    Real *before = memory_allocate(C_COUNT * sizeof(Real), "a test");
+    memcpy(before, c, C_COUNT * sizeof(Real));
+    fast_gemm(&(Gemm){transpose_a, transpose_b, accumulate, M, N, K, a, b, c, .count = 1});
     for (int at = 0; at < M * N; at += 97) {
         int i = at / N;
         int j = at % N;
-        double sum = accumulate ? (double)before[i * LDC + j] : 0;
+        double sum = accumulate ? (double)before[at] : 0;
         double sizes = fabs(sum);
         for (int p = 0; p < K; p++) {
             double product = (double)rounded(transpose_a ? a[p * M + i] : a[i * K + p])
@@ -109,9 +109,9 @@ START_TEST(products_are_of_the_rounded_numbers)
             sum += product;
             sizes += fabs(product);
         }
-        ck_assert_double_le(fabs((double)c[i * LDC + j] - sum), (K + 1) * FLOAT_UNIT * sizes);
+        ck_assert_double_le(fabs((double)c[at] - sum), (K + 1) * FLOAT_UNIT * sizes);
     }
-    ck_assert_mem_eq(c + N, before + N, (LDC - N) * sizeof(Real));
+    ck_assert_mem_eq(c + M * N, before + M * N, BEHIND * sizeof(Real));
     free(a);
     free(b);
     free(c);
@@ -127,7 +127,7 @@ static Real *square_product(int n)
     Real *a = random_values(&random, (size_t)(n * n));
     Real *b = random_values(&random, (size_t)(n * n));
     Real *c = memory_allocate((size_t)(n * n) * sizeof(Real), "a test");
-    fast_gemm(false, true, n, n, n, a, n, b, n, false, c, n);
+    fast_gemm(&(Gemm){false, true, false, n, n, n, a, b, c, .count = 1});
     free(a);
     free(b);
     return c;

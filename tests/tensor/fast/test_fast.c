@@ -470,16 +470,13 @@ enum { PRODUCTS = sizeof products / sizeof products[0] };
 
 static void check_product(ProductSize size, bool transpose_a, bool transpose_b, bool accumulate)
 {
-    int lda = (transpose_a ? size.M : size.K) + 3;
-    int ldb = (transpose_b ? size.K : size.N) + 2;
-    int ldc = size.N + 1;
-    float *a = values((size_t)lda * (size_t)(transpose_a ? size.K : size.M));
-    float *b = values((size_t)ldb * (size_t)(transpose_b ? size.N : size.K));
-    size_t n = (size_t)ldc * (size_t)size.M;
+    float *a = values((size_t)size.M * (size_t)size.K);
+    float *b = values((size_t)size.K * (size_t)size.N);
+    size_t n = (size_t)size.M * (size_t)size.N;
     float *expected = values(n);
     float *got = copy_of(expected, n);
-    plain->gemm(transpose_a, transpose_b, size.M, size.N, size.K, a, lda, b, ldb, accumulate, expected, ldc);
-    blocked_gemm(transpose_a, transpose_b, size.M, size.N, size.K, a, lda, b, ldb, accumulate, got, ldc);
+    plain->gemm(&(Gemm){transpose_a, transpose_b, accumulate, size.M, size.N, size.K, a, b, expected, .count = 1});
+    blocked_gemm(&(Gemm){transpose_a, transpose_b, accumulate, size.M, size.N, size.K, a, b, got, .count = 1});
     assert_near_plain("blocked_gemm", got, expected, n, 2 + size.K);
     free(a);
     free(b);
@@ -563,26 +560,26 @@ START_TEST(batches_of_products_are_the_same)
     float *expected = values((size_t)COUNT * M * N);
     float *got = copy_of(expected, (size_t)COUNT * M * N);
     for (int i = 0; i < 16; i++) {
-        GemmBatch g = {.transpose_a = i & 1,
-                       .transpose_b = i & 2,
-                       .accumulate = i & 4,
-                       .count = COUNT,
-                       .M = M,
-                       .N = N,
-                       .K = K,
-                       .A = a,
-                       .B = b,
-                       .C = expected,
-                       .a_step = M * K,
-                       .b_step = i & 8 ? 0 : K * N,
-                       .c_step = M * N};
+        Gemm g = {.transpose_a = i & 1,
+                  .transpose_b = i & 2,
+                  .accumulate = i & 4,
+                  .count = COUNT,
+                  .M = M,
+                  .N = N,
+                  .K = K,
+                  .A = a,
+                  .B = b,
+                  .C = expected,
+                  .a_step = M * K,
+                  .b_step = i & 8 ? 0 : K * N,
+                  .c_step = M * N};
         for (int one_c = 0; one_c <= 1; one_c++) {
             g.c_step = one_c ? 0 : M * N;
             g.C = expected;
-            plain->gemm_batch(&g);
+            plain->gemm(&g);
             g.C = got;
-            fast->gemm_batch(&g);
-            assert_near_plain("gemm_batch", got, expected, (size_t)COUNT * M * N, 2 + COUNT * K);
+            fast->gemm(&g);
+            assert_near_plain("gemm", got, expected, (size_t)COUNT * M * N, 2 + COUNT * K);
         }
     }
     free(a);
