@@ -1,14 +1,14 @@
 // svd.c: the singular values of a matrix, in double arithmetic.
 //
 //      A = U B V^T, B bidiagonal      by Householder reflections of columns and rows in turn (Golub and Kahan 1965)
-//      B -> diagonal                  by QR sweeps with the shift of the last 2 x 2 block, or without one where a shift would lose the small
-//                                     values (Demmel and Kahan 1990)
+//      ((0, B), (B^T, 0))             has the singular values of B and their negatives as eigenvalues. Its rows and columns in another order make it
+//                                     tridiagonal: zeros on the diagonal, and beside it the two diagonals of B in turn
+//      T -> diagonal                  T tridiagonal, by QL sweeps without square roots (Pal, Walker and Kahan: Parlett 1980, section 8.15)
 //
 // The error of a value is a few roundings of the largest value. Cost: 4 (n m^2 - m^3 / 3) operations for m rows and n >= m columns; the sweeps take
-// about 100 m^2 more. Three times as fast, with errors up to 1e-8 of the largest value: the square roots of the eigenvalues of A A^T,
+// about 240 m^2 more. Three times as fast, with errors up to 1e-8 of the largest value: the square roots of the eigenvalues of A A^T,
 //
-//      A A^T = Q T Q^T, T tridiagonal     by Householder reflections: m^2 n + 4/3 m^3 operations
-//      T -> diagonal                      by QL sweeps without square roots (Pal, Walker and Kahan: Parlett 1980, section 8.15): about 60 m^2
+//      A A^T = Q T Q^T, T tridiagonal     by Householder reflections: m^2 n + 4/3 m^3 operations, and 60 m^2 for the sweeps
 
 #include "nn/gradflow/svd.h"
 #include "nn/gradflow/loops.h"
@@ -88,96 +88,46 @@ static void bidiagonalize(double *a, int rows, int columns, double *diagonal, do
 // ------------------------------------------------------------------------------------------------------------
 // To one
 
-typedef struct Rotation {
-    double c, s, r; // c x + s y = r, -s x + c y = 0
-} Rotation;
-
-static Rotation rotation(double x, double y)
+// One QL sweep over d[first ... last]. e: squares of the values beside the diagonal.
+static void sweep_squares(double *d, double *e, int first, int last)
 {
-    double square = x * x + y * y; // the matrix was scaled: no overflow, and underflow is negligible
-    double r = sqrt(square);
-    double factor = r * (1 / square); // 1 / r, without waiting for r before the division
-    return square == 0 ? (Rotation){1, 0, 0} : (Rotation){x * factor, y * factor, r};
-}
-
-// The smaller singular value of ((a, b), (0, c)).
-static double smaller_of_two(double a, double b, double c)
-{
-    double larger = 0.5 * (hypot(fabs(a) + fabs(c), b) + hypot(fabs(a) - fabs(c), b));
-    return larger == 0 ? 0 : fabs(a) * (fabs(c) / larger);
-}
-
-// One sweep over the block d[first ... last] without a shift: also where a value of d is 0, which it moves to the end.
-static void sweep_unshifted(double *d, double *e, int first, int last)
-{
-    Rotation right;
-    Rotation left = {1, 0, 0};
+    double root = sqrt(e[first]);
+    double ratio = (d[first + 1] - d[first]) / (2 * root);
+    double shift = d[first] - root / (ratio + copysign(sqrt(ratio * ratio + 1), ratio)); // eigenvalue of the first 2 x 2 block
     double c = 1;
-    for (int i = first; i < last; i++) {
-        right = rotation(d[i] * c, e[i]);
-        if (i > first) {
-            e[i - 1] = left.s * right.r;
+    double s = 0;
+    double g = d[last] - shift;
+    double p = g * g;
+    for (int i = last - 1; i >= first; i--) {
+        double r = p + e[i];
+        double c_before = c;
+        double g_before = g;
+        double inverse = r / p;
+        if (i < last - 1) {
+            e[i + 1] = s * r;
         }
-        left = rotation(left.c * right.r, d[i + 1] * right.s);
-        d[i] = left.r;
-        c = right.c;
+        c = p / r;
+        s = e[i] / r;
+        g = c * (d[i] - shift) - s * g_before;
+        d[i + 1] = g_before + (d[i] - g);
+        p = c > 1e-100 ? g * g * inverse : c_before * e[i];
     }
-    double end = d[last] * c;
-    e[last - 1] = end * left.s;
-    d[last] = end * left.c;
+    e[first] = s * p;
+    d[first] = shift + g;
 }
 
-static void sweep_shifted(double *d, double *e, int first, int last, double shift)
+// Sweeps until d (n) are the eigenvalues, in no order. Squares e (n - 1) count as 0 up to negligible.
+static void diagonalize(double *d, double *e, int n, double negligible)
 {
-    double x = (fabs(d[first]) - shift) * (copysign(1, d[first]) + shift / d[first]);
-    double y = e[first];
-    for (int i = first; i < last; i++) {
-        Rotation right = rotation(x, y);
-        if (i > first) {
-            e[i - 1] = right.r;
+    for (int first = 0; first + 1 < n;) {
+        int last = first;
+        while (last + 1 < n && e[last] > negligible) {
+            last++;
         }
-        x = right.c * d[i] + right.s * e[i];
-        e[i] = right.c * e[i] - right.s * d[i];
-        y = right.s * d[i + 1];
-        d[i + 1] = right.c * d[i + 1];
-        Rotation left = rotation(x, y);
-        d[i] = left.r;
-        x = left.c * e[i] + left.s * d[i + 1];
-        d[i + 1] = left.c * d[i + 1] - left.s * e[i];
-        if (i + 1 < last) {
-            y = left.s * e[i + 1];
-            e[i + 1] = left.c * e[i + 1];
-        }
-    }
-    e[last - 1] = x;
-}
-
-static bool is_negligible(double e, double a, double b)
-{
-    return fabs(e) <= DBL_EPSILON * (fabs(a) + fabs(b)) + 1e-150;
-}
-
-// d (n) and e (n - 1) until e is 0: the singular values, with signs and in no order.
-static void diagonalize(double *d, double *e, int n)
-{
-    int last = n - 1;
-    while (last > 0) {
-        if (is_negligible(e[last - 1], d[last - 1], d[last])) {
-            last--;
-            continue;
-        }
-        int first = last - 1;
-        bool zero = d[last] == 0 || d[first] == 0;
-        while (first > 0 && !is_negligible(e[first - 1], d[first - 1], d[first])) {
-            first--;
-            zero = zero || d[first] == 0;
-        }
-        double shift = smaller_of_two(d[last - 1], e[last - 1], d[last]);
-        double part = shift / d[first];
-        if (zero || part * part < DBL_EPSILON) {
-            sweep_unshifted(d, e, first, last);
+        if (last == first) {
+            first++;
         } else {
-            sweep_shifted(d, e, first, last, shift);
+            sweep_squares(d, e, first, last);
         }
     }
 }
@@ -219,20 +169,30 @@ void singular_values(const double *matrix, int rows, int columns, double *values
         return;
     }
     int frame = unwind_begin();
-    double *a = unwind_allocate((count + (size_t)m + (size_t)n), sizeof *a, "singular values");
-    double *below = a + count;
+    double *a = unwind_allocate(count + (size_t)n + 6 * (size_t)m, sizeof *a, "singular values");
+    double *sums = a + count;
+    double *diagonal = sums + n;
+    double *below = diagonal + m;
+    double *eigenvalues = below + m; // (2 m)
+    double *squares = eigenvalues + 2 * m;
+    double sum = 0;
     for (int i = 0; i < rows; i++) {
         for (int j = 0; j < columns; j++) {
             size_t place = tall ? (size_t)j * (size_t)n + (size_t)i : (size_t)i * (size_t)n + (size_t)j;
             a[place] = matrix[(size_t)i * (size_t)columns + (size_t)j] / size;
         }
     }
-    bidiagonalize(a, m, n, values, below, below + m);
-    diagonalize(values, below, m);
+    bidiagonalize(a, m, n, diagonal, below, sums);
     for (int i = 0; i < m; i++) {
-        values[i] = fabs(values[i]) * size;
+        squares[2 * i] = diagonal[i] * diagonal[i];
+        squares[2 * i + 1] = below[i] * below[i]; // the last is 0
+        sum += squares[2 * i] + squares[2 * i + 1];
     }
-    qsort(values, (size_t)m, sizeof *values, compare_descending);
+    diagonalize(eigenvalues, squares, 2 * m, DBL_EPSILON * DBL_EPSILON * sum);
+    qsort(eigenvalues, 2 * (size_t)m, sizeof *eigenvalues, compare_descending);
+    for (int i = 0; i < m; i++) {
+        values[i] = fmax(eigenvalues[i], 0) * size;
+    }
     unwind_end(frame);
 }
 
@@ -292,34 +252,6 @@ VECTORIZED static void tridiagonalize(double *a, int m, double *diagonal, double
     diagonal[m - 1] = a[(size_t)m * (size_t)m - 1];
 }
 
-// One QL sweep over d[first ... last]. e: squares of the values beside the diagonal.
-static void sweep_squares(double *d, double *e, int first, int last)
-{
-    double root = sqrt(e[first]);
-    double ratio = (d[first + 1] - d[first]) / (2 * root);
-    double shift = d[first] - root / (ratio + copysign(sqrt(ratio * ratio + 1), ratio)); // eigenvalue of the first 2 x 2 block
-    double c = 1;
-    double s = 0;
-    double g = d[last] - shift;
-    double p = g * g;
-    for (int i = last - 1; i >= first; i--) {
-        double r = p + e[i];
-        double c_before = c;
-        double g_before = g;
-        double inverse = r / p;
-        if (i < last - 1) {
-            e[i + 1] = s * r;
-        }
-        c = p / r;
-        s = e[i] / r;
-        g = c * (d[i] - shift) - s * g_before;
-        d[i + 1] = g_before + (d[i] - g);
-        p = c > 1e-100 ? g * g * inverse : c_before * e[i];
-    }
-    e[first] = s * p;
-    d[first] = shift + g;
-}
-
 void singular_squares(const double *a, int m, int n, double *values, double *scratch)
 {
     double *product = scratch;
@@ -331,17 +263,7 @@ void singular_squares(const double *a, int m, int n, double *values, double *scr
         trace += values[i];
     }
     double negligible = DBL_EPSILON * trace * DBL_EPSILON * trace;
-    for (int first = 0; first + 1 < m;) {
-        int last = first;
-        while (last + 1 < m && e[last] > negligible) {
-            last++;
-        }
-        if (last == first) {
-            first++;
-        } else {
-            sweep_squares(values, e, first, last);
-        }
-    }
+    diagonalize(values, e, m, negligible);
     for (int i = 0; i < m; i++) {
         values[i] = values[i] < 0 ? 0 : values[i];
     }
