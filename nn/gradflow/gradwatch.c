@@ -34,22 +34,6 @@ static ShortcutSplit *find_split(const GradFlowWatch *watch, const Tensor *tenso
     return NULL;
 }
 
-// Makes room for nodes recorded since the last call, a loss for example.
-static void extend_marks(GradFlowWatch *watch)
-{
-    int n = watch->tape->n_nodes;
-    NodeMark *marks = memory_allocate((size_t)n * sizeof *marks + 1, "a gradient-flow watch");
-    for (int i = 0; i < n; i++) {
-        int split = i < watch->n_marks ? watch->marks[i].split : -1;
-        bool retained = i < watch->n_marks && watch->marks[i].retained;
-        unsigned char flags = i < watch->n_marks ? watch->marks[i].flags : 0;
-        marks[i] = (NodeMark){.split = split, .retained = retained, .flags = flags};
-    }
-    free(watch->marks);
-    watch->marks = marks;
-    watch->n_marks = n;
-}
-
 static bool is_over(const GradFlowWatch *watch)
 {
     return watch->tape->resets != watch->resets;
@@ -59,11 +43,7 @@ static bool is_over(const GradFlowWatch *watch)
 static void begin_pass(void *context)
 {
     GradFlowWatch *watch = context;
-    if (is_over(watch)) {
-        return;
-    }
-    extend_marks(watch);
-    for (int i = 0; i < watch->n_splits; i++) {
+    for (int i = 0; !is_over(watch) && i < watch->n_splits; i++) {
         ShortcutSplit *split = &watch->splits[i];
         memset(split->skip, 0, 2 * tensor_count(split->start) * sizeof(Real)); // both skip and block
     }
@@ -83,10 +63,7 @@ static bool first_time(const TapeNode *node, int i)
 static void before_node(TapeNode *node, void *context)
 {
     GradFlowWatch *watch = context;
-    if (is_over(watch)) {
-        return;
-    }
-    for (int i = 0; i < node->n_inputs; i++) {
+    for (int i = 0; !is_over(watch) && i < node->n_inputs; i++) {
         ShortcutSplit *split = find_split(watch, node->inputs[i]);
         if (split == NULL || !first_time(node, i)) {
             continue;
@@ -100,57 +77,17 @@ static void before_node(TapeNode *node, void *context)
     }
 }
 
-// A node that is walked once more, on other gradients.
-typedef struct SecondWalk {
-    TapeNode *node;
-    Real *output_grad; // the gradients before
-    Real **grads;      // (n_inputs)
-    Real **made;       // (n_inputs) those of the second walk; NULL for an input that came before
-} SecondWalk;
-
-static void second_walk_end(void *object)
-{
-    SecondWalk *walk = object;
-    walk->node->output->grad = walk->output_grad;
-    for (int i = 0; i < walk->node->n_inputs; i++) {
-        walk->node->inputs[i]->grad = walk->grads[i];
-        free(walk->made[i]);
-    }
-    free(walk->grads);
-}
-
-// Replaces the gradients of the node's inputs until the innermost frame ends.
-static void second_walk_begin(SecondWalk *walk, TapeNode *node)
-{
-    size_t n = (size_t)node->n_inputs;
-    Real **lists = memory_allocate_zeroed(2 * n, sizeof *lists, "a shortcut's gradient");
-    *walk = (SecondWalk){.node = node, .output_grad = node->output->grad, .grads = lists, .made = lists + n};
-    for (size_t i = 0; i < n; i++) {
-        walk->grads[i] = node->inputs[i]->grad;
-    }
-    unwind_add(second_walk_end, walk);
-    for (size_t i = 0; i < n; i++) {
-        Tensor *input = node->inputs[i];
-        if (first_time(node, (int)i)) {
-            walk->made[i] = memory_allocate_zeroed(tensor_count(input), sizeof(Real), "a shortcut's gradient");
-            input->grad = walk->made[i];
-        }
-    }
-}
-
 // Runs the node's backward again on the branch part of its output's gradient alone. What start gets from it goes to split->block, the rest to skip.
 static void take_both(TapeNode *node, const ShortcutSplit *output, ShortcutSplit *split)
 {
-    SecondWalk walk;
-    const Tensor *start = split->start;
-    const Real *grad = start->grad;
+    const Real *grad = split->start->grad;
+    size_t n = tensor_count(split->start);
     int frame = unwind_begin();
-    second_walk_begin(&walk, node);
-    node->output->grad = output->block;
-    node->backward(node);
-    for (size_t k = 0; k < tensor_count(start); k++) {
-        split->block[k] += start->grad[k];
-        split->skip[k] += grad[k] - start->grad[k];
+    Real *by_branch = unwind_allocate(n, sizeof *by_branch, "a shortcut's gradient");
+    tensor_vjp_node(node, output->block, split->start, by_branch);
+    for (size_t k = 0; k < n; k++) {
+        split->block[k] += by_branch[k];
+        split->skip[k] += grad[k] - by_branch[k];
     }
     unwind_end(frame);
 }
@@ -162,7 +99,8 @@ static bool is_skip(const GradFlowWatch *watch, const ShortcutSplit *split, cons
         return skip >= 0 && node->inputs[skip] == split->start;
     }
     bool inside = node->sublayer == split->join->sublayer;
-    return !inside || (!node->branch && !(watch->marks[node->index].flags & PATH_TO_BRANCH));
+    bool to_branch = node->branch || (node->index < watch->n_marks && watch->marks[node->index].flags & PATH_TO_BRANCH);
+    return !inside || !to_branch;
 }
 
 static void take_part(GradFlowWatch *watch, ShortcutSplit *split, TapeNode *node)
@@ -278,7 +216,11 @@ GradFlowWatch *gradflow_watch(Tape *tape)
     watch->resets = tape->resets;
     watch->splits = memory_allocate_zeroed(room, sizeof(ShortcutSplit), "a gradient-flow watch");
     watch->leaf_splits = memory_allocate(room * sizeof(int), "a gradient-flow watch");
-    extend_marks(watch);
+    watch->marks = memory_allocate(room * sizeof *watch->marks, "a gradient-flow watch");
+    watch->n_marks = tape->n_nodes;
+    for (int i = 0; i < tape->n_nodes; i++) {
+        watch->marks[i] = (NodeMark){.split = -1};
+    }
     for (int i = 0; i < tape->n_nodes; i++) {
         look_at_node(watch, tape->nodes[i]);
     }

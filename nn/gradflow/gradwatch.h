@@ -17,7 +17,7 @@ typedef struct ShortcutSplit {
     bool had_grad;
 } ShortcutSplit;
 
-// What the watch knows about a node, by its index on the tape.
+// What the watch knows about a node, by its index on the tape. Nodes recorded after it began (a loss, for example) have none.
 typedef struct NodeMark {
     int split;           // of the tensor that it made; -1: no shortcut starts there
     bool retained;       // the watch retains its output's gradient

@@ -72,6 +72,9 @@ void tensor_vjp(Tensor *y, const Real *dy, Tensor *x, Real *dx, Where where);
 typedef void TapeVisit(TapeNode *node, void *context);
 void tensor_vjp_visit(Tensor *y, const Real *dy, Tensor *x, Real *dx, TapeVisit *visit, void *context, Where where);
 
+// The same for one node alone: what dy, a gradient of the node's output, contributes to the gradient of its input x.
+void tensor_vjp_node(TapeNode *node, const Real *dy, Tensor *x, Real *dx);
+
 #ifndef GPTAPE_NO_WHERE_MACROS
 #define tensor_vjp(...) tensor_vjp(__VA_ARGS__, HERE)
 #define tensor_vjp_visit(...) tensor_vjp_visit(__VA_ARGS__, HERE)

@@ -48,7 +48,7 @@ typedef struct Walk {
     Tape *tape;
     Tensor *x;
     int first, last; // nodes
-    bool *between;   // (last + 1) does x reach the node's output?
+    bool *between;   // does x reach the node's output? Of node number first + i
     Before *before;  // (n) in the order of the changes
     int n;
     int capacity;
@@ -66,7 +66,6 @@ static void restore(void *object)
         tensor->requires_grad = walk->before[i].requires_grad;
     }
     free(walk->before);
-    free(walk->between);
 }
 
 static void change(Walk *walk, Tensor *tensor, Real *grad, bool requires_grad)
@@ -79,7 +78,7 @@ static void change(Walk *walk, Tensor *tensor, Real *grad, bool requires_grad)
 static bool is_between(const Walk *walk, const Tensor *tensor)
 {
     bool on_tape = tensor->node != NULL && tensor->tape == walk->tape;
-    return tensor == walk->x || (on_tape && tensor->node->index >= walk->first && walk->between[tensor->node->index]);
+    return tensor == walk->x || (on_tape && tensor->node->index >= walk->first && walk->between[tensor->node->index - walk->first]);
 }
 
 // Finds the nodes between. Leaves that they read get no gradient.
@@ -87,18 +86,20 @@ static void find_nodes(Walk *walk)
 {
     for (int i = walk->first; i <= walk->last; i++) {
         TapeNode *node = walk->tape->nodes[i];
+        bool between = false;
         for (int j = 0; j < node->n_inputs; j++) {
-            walk->between[i] = walk->between[i] || is_between(walk, node->inputs[j]);
+            between = between || is_between(walk, node->inputs[j]);
         }
-        for (int j = 0; walk->between[i] && j < node->n_inputs; j++) {
+        for (int j = 0; between && j < node->n_inputs; j++) {
             Tensor *input = node->inputs[j];
             if (!is_between(walk, input) && input->requires_grad) {
                 change(walk, input, input->grad, false);
             }
         }
-        if (walk->between[i]) {
+        if (between) {
             change(walk, node->output, NULL, true);
         }
+        walk->between[i - walk->first] = between;
     }
 }
 
@@ -119,7 +120,7 @@ static void walk_back(const Walk *walk, TapeVisit *visit, void *context, Where w
 {
     for (int i = walk->last; i >= walk->first; i--) {
         TapeNode *node = walk->tape->nodes[i];
-        if (!walk->between[i]) {
+        if (!walk->between[i - walk->first]) {
             continue;
         }
         if (visit != NULL) {
@@ -136,16 +137,13 @@ static void walk_back(const Walk *walk, TapeVisit *visit, void *context, Where w
     }
 }
 
-void tensor_vjp_visit(Tensor *y, const Real *dy, Tensor *x, Real *dx, TapeVisit *visit, void *context, Where where)
+// A walk over the nodes from first to y's.
+static void walk_from(int first, Tensor *y, const Real *dy, Tensor *x, Real *dx, TapeVisit *visit, void *context, Where where)
 {
-    check(y, x, where);
-    if (dx == NULL) {
-        fail_mistake(where, "tensor_vjp: dx is NULL");
-    }
-    Tape *tape = y->tape;
-    Walk walk = {.tape = tape, .x = x, .first = x->node == NULL ? 0 : x->node->index + 1, .last = y->node->index};
-    walk.between = memory_allocate_zeroed((size_t)walk.last + 1, sizeof *walk.between, "a walk over the tape");
+    Walk walk = {.tape = y->tape, .x = x, .first = first, .last = y->node->index};
+    size_t n = walk.last < first ? 0 : (size_t)(walk.last - first + 1);
     int frame = unwind_begin();
+    walk.between = unwind_allocate(n, sizeof *walk.between, "a walk over the tape");
     unwind_add(restore, &walk);
     memset(dx, 0, tensor_count(x) * sizeof *dx);
     change(&walk, x, dx, true);
@@ -158,6 +156,21 @@ void tensor_vjp_visit(Tensor *y, const Real *dy, Tensor *x, Real *dx, TapeVisit 
     }
     walk_back(&walk, visit, context, where);
     unwind_end(frame);
+}
+
+void tensor_vjp_node(TapeNode *node, const Real *dy, Tensor *x, Real *dx)
+{
+    REQUIRE(node, dy, x, dx);
+    walk_from(node->index, node->output, dy, x, dx, NULL, NULL, node->where);
+}
+
+void tensor_vjp_visit(Tensor *y, const Real *dy, Tensor *x, Real *dx, TapeVisit *visit, void *context, Where where)
+{
+    check(y, x, where);
+    if (dx == NULL) {
+        fail_mistake(where, "tensor_vjp: dx is NULL");
+    }
+    walk_from(x->node == NULL ? 0 : x->node->index + 1, y, dy, x, dx, visit, context, where);
 }
 
 void tensor_vjp(Tensor *y, const Real *dy, Tensor *x, Real *dx, Where where)
