@@ -28,7 +28,7 @@ static Real *make_direction(const Weights *w, Random *random)
         if (p->shape.ndim >= 2) {
             size_t columns = (size_t)shape_last(p->shape);
             random_normal(random, d + at, n, 0, 1);
-            scale_rows(weights_own(w, i), d + at, n / columns, columns);
+            scale_rows(w->before.values + at, d + at, n / columns, columns);
         }
         at += n;
     }
@@ -37,14 +37,8 @@ static Real *make_direction(const Weights *w, Random *random)
 
 static void move_to(Weights *w, double a, const Real *d1, double b, const Real *d2)
 {
-    const ParameterList *list = w->loss->parameters;
-    size_t at = 0;
-    for (int i = 0; i < list->count; i++) {
-        const Real *own = weights_own(w, i);
-        for (size_t k = 0; k < tensor_count(list->parameters[i]); k++) {
-            w->values[at] = (Real)((double)own[k] + a * (double)d1[at] + b * (double)d2[at]);
-            at++;
-        }
+    for (size_t k = 0; k < w->n; k++) {
+        w->values[k] = (Real)((double)w->before.values[k] + a * (double)d1[k] + b * (double)d2[k]);
     }
 }
 

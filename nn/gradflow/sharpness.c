@@ -6,8 +6,6 @@
 #include "tensor/unwind.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 // How far the weights move along a unit vector v, for the difference H v = (g(w + step v) - g(w - step v)) / (2 step). Its error is
 // step^2 / 6 times a fourth derivative, from the formula, and about eps |g| / step, from rounding.
@@ -22,7 +20,6 @@ enum { UNSHIFTED = 20 }; // most iterations that look for the eigenvalue of larg
 typedef struct Iteration {
     Weights weights;
     size_t n;
-    Real *center;  // (n) the weights
     double *v;     // (n) unit vector
     double *Hv;    // (n)
     double *other; // (n) the gradient on the other side
@@ -40,7 +37,7 @@ static void divide(double *values, size_t n, double divisor)
 static void gradient_at(Iteration *it, double step, double *gradient)
 {
     for (size_t i = 0; i < it->n; i++) {
-        it->weights.values[i] = (Real)((double)it->center[i] + step * it->v[i]);
+        it->weights.values[i] = (Real)((double)it->weights.before.values[i] + step * it->v[i]);
     }
     weights_gradient(&it->weights, -1, gradient);
 }
@@ -88,8 +85,6 @@ static void begin(Iteration *it, const LossFunction *loss, uint64_t seed)
     it->v = unwind_allocate(it->n, sizeof(double), "the sharpness");
     it->Hv = unwind_allocate(it->n, sizeof(double), "the sharpness");
     it->other = unwind_allocate(it->n, sizeof(double), "the sharpness");
-    it->center = unwind_allocate(it->n, sizeof *it->center, "the sharpness");
-    memcpy(it->center, it->weights.values, it->n * sizeof *it->center);
     draw_v(it);
 }
 

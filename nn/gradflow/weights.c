@@ -1,4 +1,4 @@
-// weights.c: a loss as a function of the weights: see weights.h.
+// weights.c: copies of the weights, and a loss as a function of the weights: see gradflow.h and weights.h.
 
 #include "nn/gradflow/weights.h"
 
@@ -8,59 +8,83 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct OwnMemory {
-    Real *data;
-    Real *grad;
-    Real *grad_memory;
-    struct TensorChange *change;
-} OwnMemory;
+WeightCopy weight_copy(const ParameterList *parameters)
+{
+    REQUIRE(parameters);
+    WeightCopy copy = {parameters, memory_allocate((parameters->values + 1) * sizeof(Real), "a copy of the weights")};
+    size_t at = 0;
+    for (int i = 0; i < parameters->count; i++) {
+        const Tensor *p = parameters->parameters[i];
+        memcpy(copy.values + at, p->data, tensor_count(p) * sizeof(Real));
+        at += tensor_count(p);
+    }
+    return copy;
+}
+
+void weight_copy_free(WeightCopy *copy)
+{
+    REQUIRE(copy);
+    free(copy->values);
+    *copy = (WeightCopy){0};
+}
+
+void update_ratios(const WeightCopy *before, double *ratios)
+{
+    REQUIRE(before, ratios);
+    size_t at = 0;
+    for (int i = 0; i < before->parameters->count; i++) {
+        const Tensor *p = before->parameters->parameters[i];
+        double change = 0;
+        double size = 0;
+        for (size_t k = 0; k < tensor_count(p); k++) {
+            double old = (double)before->values[at + k];
+            double difference = (double)p->data[k] - old;
+            change += difference * difference;
+            size += old * old;
+        }
+        ratios[i] = size > 0 ? sqrt(change / size) : NAN;
+        at += tensor_count(p);
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Other memory
 
 static void restore(void *object)
 {
     Weights *w = object;
-    for (int i = 0; i < w->loss->parameters->count; i++) {
-        Tensor *p = w->loss->parameters->parameters[i];
-        tensor_zero_grad(p);
-        free(p->grad_memory);
-        free(p->change);
-        p->data = w->own[i].data;
-        p->grad = w->own[i].grad;
-        p->grad_memory = w->own[i].grad_memory;
-        p->change = w->own[i].change;
+    const ParameterList *list = w->loss->parameters;
+    for (int i = 0; i < list->count; i++) {
+        free(list->parameters[i]->change);
+        *list->parameters[i] = w->own[i];
     }
 }
 
 void weights_replace(Weights *w, const LossFunction *loss)
 {
-    REQUIRE(loss);
-    REQUIRE(loss->parameters);
-    REQUIRE(loss->forward);
-    *w = (Weights){.loss = loss, .n = loss->parameters->values};
-    w->values = unwind_allocate(w->n, sizeof *w->values, "other weights");
-    w->own = unwind_allocate((size_t)loss->parameters->count, sizeof *w->own, "other weights");
+    REQUIRE(loss, loss->parameters, loss->forward);
+    const ParameterList *list = loss->parameters;
+    *w = (Weights){.loss = loss, .n = list->values};
+    w->before = weight_copy(list);
+    unwind_add(free, w->before.values);
+    w->values = unwind_allocate(w->n, sizeof(Real), "other weights");
+    w->gradient = unwind_allocate(w->n, sizeof(Real), "other weights");
+    w->own = unwind_allocate((size_t)list->count, sizeof *w->own, "other weights");
     w->tape = unwind_add_tape();
-    size_t at = 0;
-    for (int i = 0; i < loss->parameters->count; i++) {
-        Tensor *p = loss->parameters->parameters[i];
-        w->own[i] = (OwnMemory){p->data, p->grad, p->grad_memory, p->change};
-        memcpy(w->values + at, p->data, tensor_count(p) * sizeof(Real));
-        at += tensor_count(p);
+    memcpy(w->values, w->before.values, w->n * sizeof(Real));
+    for (int i = 0; i < list->count; i++) {
+        w->own[i] = *list->parameters[i];
     }
     unwind_add(restore, w);
-    at = 0;
-    for (int i = 0; i < loss->parameters->count; i++) {
-        Tensor *p = loss->parameters->parameters[i];
+    size_t at = 0;
+    for (int i = 0; i < list->count; i++) {
+        Tensor *p = list->parameters[i];
         p->data = w->values + at;
         p->grad = NULL;
-        p->grad_memory = NULL;
+        p->grad_memory = w->gradient + at;
         p->change = NULL;
         at += tensor_count(p);
     }
-}
-
-const Real *weights_own(const Weights *w, int parameter)
-{
-    return w->own[parameter].data;
 }
 
 double weights_loss(Weights *w)
@@ -79,14 +103,10 @@ void weights_gradient(Weights *w, int row, double *gradient)
     for (int i = 0; i < list->count; i++) {
         tensor_zero_grad(list->parameters[i]);
     }
+    memset(w->gradient, 0, w->n * sizeof(Real));
     tensor_backward(w->loss->forward(w->loss->context, row));
     tape_reset(w->tape);
-    size_t at = 0;
-    for (int i = 0; i < list->count; i++) {
-        const Tensor *p = list->parameters[i];
-        for (size_t k = 0; k < tensor_count(p); k++) {
-            gradient[at + k] = p->grad == NULL ? 0 : (double)p->grad[k];
-        }
-        at += tensor_count(p);
+    for (size_t k = 0; k < w->n; k++) {
+        gradient[k] = (double)w->gradient[k];
     }
 }
