@@ -21,7 +21,7 @@ typedef struct Head {
     const Heads *heads;
     const Real *q; // of position 0; the next position is 3C values further
     double *keys;  // (T / LANES, D, LANES): LANES keys side by side; 0 beyond T
-    double *e;     // (2, T), of one position: exp(a_s), then exp(a_s) a_s; a_s: scores minus the largest
+    double *e;     // (2, T), of one position: exp(a_s), then a_s; a_s: scores minus the largest
 } Head;
 
 // One position.
@@ -48,18 +48,11 @@ static const double LEAST = -700; // e^LEAST is treated as 0
 // e^r by its series; for |r| <= ln 2 / 2 the first term left out, r^13 / 13!, is below 2e-16.
 static inline double exp_series(double r)
 {
-    double series = 1 + r * (1.0 / 12);
-    series = 1 + r * (1.0 / 11) * series;
-    series = 1 + r * (1.0 / 10) * series;
-    series = 1 + r * (1.0 / 9) * series;
-    series = 1 + r * (1.0 / 8) * series;
-    series = 1 + r * (1.0 / 7) * series;
-    series = 1 + r * (1.0 / 6) * series;
-    series = 1 + r * (1.0 / 5) * series;
-    series = 1 + r * (1.0 / 4) * series;
-    series = 1 + r * (1.0 / 3) * series;
-    series = 1 + r * (1.0 / 2) * series;
-    return 1 + r * series;
+    double series = 1;
+    for (int i = 12; i >= 1; i--) { // unrolled
+        series = 1 + r * (1.0 / i) * series;
+    }
+    return series;
 }
 
 // e^x for LEAST <= x <= 0, without a branch: 2^n e^r, x = n ln 2 + r.
@@ -116,8 +109,8 @@ VECTORIZED static AttentionRow attend(const Head *head, size_t t)
     AttentionRow row = {.n = all->causal ? t + 1 : all->T};
     size_t filled = lanes_filled(row.n);
     double *restrict e = head->e;
-    double *restrict products = e + lanes_filled(all->T);
-    double *restrict q = products + lanes_filled(all->T);
+    double *restrict a = e + lanes_filled(all->T);
+    double *restrict q = a + lanes_filled(all->T);
     for (size_t d = 0; d < all->D; d++) {
         q[d] = (double)head->q[t * 3 * all->C + d] / sqrt((double)all->D);
     }
@@ -129,24 +122,18 @@ VECTORIZED static AttentionRow attend(const Head *head, size_t t)
     }
     double largest = largest_of(e, filled);
     for (size_t s = 0; s < filled; s++) {
-        double a = e[s] - largest;
-        a = a < LEAST ? LEAST : a;
-        double power = exp_of(a);
-        e[s] = a == LEAST ? 0 : power;
-        products[s] = e[s] * a;
+        a[s] = e[s] - largest < LEAST ? LEAST : e[s] - largest;
+        double power = exp_of(a[s]);
+        e[s] = a[s] == LEAST ? 0 : power;
     }
     double sums[LANES] = {0};
-    double means[LANES] = {0};
     for (size_t s = 0; s < filled; s += LANES) {
         for (size_t lane = 0; lane < LANES; lane++) {
             sums[lane] += e[s + lane];
         }
-        for (size_t lane = 0; lane < LANES; lane++) {
-            means[lane] += products[s + lane];
-        }
     }
     row.sum = lanes_sum(sums);
-    row.mean = lanes_sum(means) / row.sum;
+    row.mean = dot_double(e, a, filled) / row.sum;
     return row;
 }
 
@@ -195,8 +182,7 @@ static void attend_heads(const Heads *all)
 
 void attention_weights(const Tensor *qkv, int n_head, bool causal, double *weights)
 {
-    REQUIRE(qkv);
-    REQUIRE(weights);
+    REQUIRE(qkv, weights);
     Heads heads = heads_of("attention_weights", qkv, n_head, causal);
     heads.weights = weights;
     attend_heads(&heads);
@@ -204,8 +190,7 @@ void attention_weights(const Tensor *qkv, int n_head, bool causal, double *weigh
 
 void attention_stats(const Tensor *qkv, int n_head, bool causal, AttentionStats *stats)
 {
-    REQUIRE(qkv);
-    REQUIRE(stats);
+    REQUIRE(qkv, stats);
     Heads heads = heads_of("attention_stats", qkv, n_head, causal);
     double rows = (double)heads.B * (double)heads.T;
     int frame = unwind_begin();
@@ -225,8 +210,7 @@ void attention_stats(const Tensor *qkv, int n_head, bool causal, AttentionStats 
 
 Tensor *attention_qkv(const Tape *tape, const Attention *attention)
 {
-    REQUIRE(tape);
-    REQUIRE(attention);
+    REQUIRE(tape, attention);
     for (int i = tape->n_nodes - 1; i >= 0; i--) {
         const TapeNode *node = tape->nodes[i];
         for (int k = 0; k < node->n_inputs; k++) {

@@ -34,23 +34,13 @@ enum { LAYER_DIGITS = 6 }; // a longer number is not a layer's
 // The first part of a module's name that is a number: 3 of "h.3.attn.c_attn"; -1 if there is none.
 static int layer_in_scope(const char *scope)
 {
-    int number = 0;
-    int length = 0;
-    bool is_number = true;
-    for (const char *c = scope; c != NULL; c++) {
-        if (*c != '.' && *c != '\0') {
-            is_number = is_number && *c >= '0' && *c <= '9' && length < LAYER_DIGITS;
-            number = is_number ? 10 * number + (*c - '0') : 0;
-            length++;
-        } else if (is_number && length > 0) {
-            return number;
-        } else if (*c == '\0') {
-            break;
-        } else {
-            number = 0;
-            length = 0;
-            is_number = true;
+    const char *part = scope;
+    while (part != NULL) {
+        size_t length = strcspn(part, ".");
+        if (length > 0 && length <= LAYER_DIGITS && strspn(part, "0123456789") == length) {
+            return atoi(part);
         }
+        part = part[length] == '.' ? part + length + 1 : NULL;
     }
     return -1;
 }
@@ -90,9 +80,7 @@ static void place_outsiders(GradFlow *flow, int first)
 
 static FlowRow *add_row(GradFlow *flow, FlowKind kind, const char *scope, const Real *values, size_t n, int ndim)
 {
-    flow->rows = memory_grow(flow->rows, flow->n_rows, &flow->capacity, sizeof(FlowRow), "gradient flow");
-    FlowRow *row = &flow->rows[flow->n_rows];
-    flow->n_rows++;
+    FlowRow *row = LIST_ADD(flow->rows, flow->n_rows, flow->capacity, "gradient flow");
     *row = (FlowRow){.layer = layer_in_scope(scope), .kind = kind, .ndim = ndim, .part = -1, .stats = flow_stats(values, n)};
     return row;
 }
@@ -226,8 +214,7 @@ static void free_flow(void *flow)
 
 GradFlow gradflow_read_trees(GradFlowWatch *watch, const Module *const *roots, int n_roots)
 {
-    REQUIRE(watch);
-    REQUIRE(roots);
+    REQUIRE(watch, roots);
     GradFlow flow = {.n_layer = count_layers(roots, n_roots, watch->tape), .n_shortcuts = watch->n_shortcuts};
     int frame = unwind_begin();
     unwind_add_on_failure(free_flow, &flow);
@@ -242,21 +229,17 @@ GradFlow gradflow_read_trees(GradFlowWatch *watch, const Module *const *roots, i
 
 GradFlow gradflow_read(GradFlowWatch *watch, const Module *root)
 {
-    REQUIRE(watch);
-    REQUIRE(root);
+    REQUIRE(watch, root);
     return gradflow_read_trees(watch, &root, 1);
 }
 
 void gradflow_append(GradFlow *flow, GradFlow *part)
 {
-    REQUIRE(flow);
-    REQUIRE(part);
+    REQUIRE(flow, part);
     for (int i = 0; i < part->n_rows; i++) {
         FlowRow *row = &part->rows[i];
         row->layer = row->layer < 0 && flow->n_layer > 0 ? flow->n_layer : row->layer; // after the last
-        flow->rows = memory_grow(flow->rows, flow->n_rows, &flow->capacity, sizeof *row, "gradient flow");
-        flow->rows[flow->n_rows] = *row;
-        flow->n_rows++;
+        *LIST_ADD(flow->rows, flow->n_rows, flow->capacity, "gradient flow") = *row;
     }
     for (int i = 0; i < FLOW_REACH_COUNT; i++) {
         flow->reach_count[i] += part->reach_count[i];

@@ -65,9 +65,7 @@ static void set_dy(Real *dy, size_t n, int r, Random *random)
 
 void jacobian_norms(Tensor *y, Tensor *const *x, int n, int n_probes, Random *random, JacobianNorm *norms)
 {
-    REQUIRE(y);
-    REQUIRE(x);
-    REQUIRE(norms);
+    REQUIRE(y, x, norms);
     size_t most = 0;
     if (n_probes < 0 || n_probes == 1) {
         fail_mistake(HERE, "jacobian_norms: %d probes (expected 0 or at least 2)", n_probes);
@@ -120,9 +118,7 @@ JacobianNorm jacobian_norm(Tensor *y, Tensor *x)
 
 void jacobian_matrix(Tensor *y, Tensor *x, double *J)
 {
-    REQUIRE(y);
-    REQUIRE(x);
-    REQUIRE(J);
+    REQUIRE(y, x, J);
     size_t n_y = tensor_count(y);
     size_t n_x = tensor_count(x);
     int frame = unwind_begin();

@@ -132,8 +132,7 @@ static void compare(Walk *walk, Tensor *loss, Real *dx, PathLengths *paths)
 
 PathLengths path_lengths(Tensor *loss, Tensor *const *start, int n_sublayers)
 {
-    REQUIRE(loss);
-    REQUIRE(start);
+    REQUIRE(loss, start);
     size_t S = (size_t)n_sublayers;
     PathLengths paths = {.n_sublayers = n_sublayers};
     int frame = unwind_begin();

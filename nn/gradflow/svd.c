@@ -155,8 +155,7 @@ static double largest(const double *values, size_t n)
 
 void singular_values(const double *matrix, int rows, int columns, double *values)
 {
-    REQUIRE(matrix);
-    REQUIRE(values);
+    REQUIRE(matrix, values);
     bool tall = rows > columns; // then its transpose is taken
     int m = tall ? columns : rows;
     int n = tall ? rows : columns;

@@ -189,9 +189,7 @@ static Terms terms_of(const RuleStep *step, Terms a, Terms b, const RuleHalf *ha
 
 bool residual_norm_gains(const ResidualRule *rule, ResidualPlace place, double *shortcut, double *branch)
 {
-    REQUIRE(rule);
-    REQUIRE(shortcut);
-    REQUIRE(branch);
+    REQUIRE(rule, shortcut, branch);
     const RuleHalf *half = rule_half(rule, place.half);
     Terms terms[RESIDUAL_LENGTH];
     int end = half->result;
