@@ -164,17 +164,20 @@ static void write_label(FILE *script, const char *word, int number, double x, do
                  pixels < WORD ? "" : " ", number, x, y, side);
 }
 
-static void write_map(const AttentionMaps *maps, const Grid *grid, int row, int column, const Page *page)
+static void write_map(const AttentionMaps *maps, const Grid *grid, int row, int column, Page *page)
 {
     FILE *script = page->script;
     int T = maps->T;
+    Cells cells = cells_create(T, T, 1, 1);
+    cells.down = true;
     double width = grid->width / grid->across;
     double height = grid->height / grid->down;
     double x = grid->left + column * width;
     double y = grid->bottom + (grid->down - 1 - row) * height;
     number_print(script, "\nset lmargin at screen %.4f\nset rmargin at screen %.4f\n", x, x + width - (double)GAP / PAGE_WIDTH);
     number_print(script, "set bmargin at screen %.4f\nset tmargin at screen %.4f\n", y, y + height - (double)GAP / PAGE_HEIGHT);
-    number_print(script, "set xrange [-0.5:%.1f]\nset yrange [%.1f:-0.5]\nunset xtics\nunset ytics\n", T - 0.5, T - 0.5);
+    map_write_axes(script, &cells, 1, 1);
+    fprintf(script, "unset xtics\nunset ytics\n");
     if (column == 0 && has_names(maps, grid)) {
         write_names(maps, script, "y", map_height(grid) / T);
     }
@@ -191,13 +194,11 @@ static void write_map(const AttentionMaps *maps, const Grid *grid, int row, int 
     int block = grid->blocks_across ? column : row;
     int head = grid->blocks_across ? row : column;
     const double *weights = head_weights(maps, block, head);
-    Cells cells = {.rows = T, .columns = T, .dx = 1, .dy = 1};
-    cells.values = memory_allocate((size_t)T * (size_t)T * sizeof *cells.values, "a plot");
     for (int i = 0; i < T * T; i++) {
         double value = weights[i];
         cells.values[i] = maps->causal && i % T > i / T ? NAN : isfinite(value) ? value : INFINITY;
     }
-    map_write(script, &cells, row * grid->across + column, page->path);
+    map_write(page, &cells);
     fprintf(script, "unset colorbox\nunset label\n");
     free(cells.values);
 }
@@ -229,8 +230,7 @@ bool plot_attention(const AttentionMaps *maps, const char *path, Error *error)
     }
     FILE *script = page.script;
     map_write_colors(script, 0, highest(maps));
-    number_print(script, "set colorbox user origin screen 0.935,%.4f size screen 0.015,%.4f border\nset cbtics 0,0.1 scale 0.5 offset -0.8,0\n",
-                 grid.bottom, grid.height);
+    map_write_color_box(script, 0.935, grid.bottom, grid.height);
     for (int i = 0; i < grid.across * grid.down; i++) {
         write_map(maps, &grid, i / grid.across, i % grid.across, &page);
     }

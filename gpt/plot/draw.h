@@ -105,6 +105,7 @@ typedef struct Panel {
     Axis axis;
     bool x_counts; // x counts something: tics at integers
     bool has_key;  // of its own
+    bool bars;     // instead of lines: side by side, in the order of the page's key
     Line lines[STYLE_COUNT];
     int n_lines;
     double x_low, x_high;       // of the x axis; both 0: from the lines
@@ -119,27 +120,11 @@ bool panel_can_draw(double value);
 void panel_fit(Panel *panel); // sets the y axis from the lines
 void panel_place(Panel *panel, double x, double y, double width, double height);
 void panel_share(Panel *a, Panel *b); // gives both the same y axis
-void panel_write(const Panel *panel, FILE *script, int number);
-bool panel_draw(Panel *panel, const char *path, char *title, const char *caption, Error *error); // alone on a page; frees panel and title
 void panel_free(Panel *panel);
 // The panel for a terminal; the caller frees it. NULL and an error without gnuplot. letters: of the lines; NULL: of their styles.
 char *panel_terminal(const Panel *panel, const char *letters, int columns, Error *error);
 void panel_write_axes(const Panel *panel, FILE *script);
 void panel_write_data(const Panel *panel, FILE *script, int number); // $data_NUMBER_LINE
-
-// ------------------------------------------------------------------------------------------------------------
-// Maps
-
-// A matrix as cells of color, dx and dy apart; cell (0, 0) is at 0, 0. NaN is gray, infinity black.
-typedef struct Cells {
-    double *values; // (rows, columns)
-    int rows, columns;
-    double dx, dy;
-} Cells;
-
-void map_write_colors(FILE *script, double low, double high); // the palette and what it spans
-// Plots the cells in the axes that were set up for them. number: of the map on the page.
-void map_write(FILE *script, const Cells *cells, int number, const char *path);
 
 // ------------------------------------------------------------------------------------------------------------
 // The page
@@ -150,14 +135,40 @@ typedef struct Page {
     FILE *script;
     const char *path;
     double bottom, top;
+    int blocks; // of data
 } Page;
 
 void page_open(Page *page, const char *path, char *title, char *caption, const PlotArms *arms);
 void page_labels(FILE *script, const char *title, const char *x_label, const char *y_label); // of the next panel; may be NULL
+void page_place(FILE *script, double x, double y, double width, double height);              // of the next panel
 bool page_close(Page *page, Error *error);                                                   // draws it to the path
 // How many of n labels, each cut to `most` characters, fit side by side, as gnuplot estimates it.
 int page_key_columns(const char *const *labels, int n, int most, double width);
 const char *page_image(const char *path); // how a map is drawn in this format
+
+void panel_write(const Panel *panel, Page *page);
+// Fills the room for panels row by row, in at most so many columns, and frees the panels. Where a cell would be left over, the first panel is
+// twice as high (tall), or the last one fills its row.
+void page_panels(Page *page, Panel *panels, int n, int columns, bool tall);
+bool panel_draw(Panel *panel, const char *path, char *title, const char *caption, Error *error); // alone on a page; frees panel and title
+
+// ------------------------------------------------------------------------------------------------------------
+// Maps
+
+// A matrix as cells of color, dx and dy apart; cell (0, 0) is at 0, 0, at the bottom or the top. NaN is gray, infinity black.
+typedef struct Cells {
+    double *values; // (rows, columns)
+    int rows, columns;
+    double dx, dy;
+    bool down; // row 0 is at the top
+} Cells;
+
+Cells cells_create(int rows, int columns, double dx, double dy);        // to be filled; the caller frees the values
+void cells_extend_range(const Cells *cells, double *low, double *high); // to their finite values
+void map_write_colors(FILE *script, double low, double high);           // the palette and what it spans
+void map_write_color_box(FILE *script, double x, double bottom, double height);
+void map_write_axes(FILE *script, const Cells *cells, int x_tics, int y_tics); // with at most so many tics
+void map_write(Page *page, const Cells *cells);                                // plots the cells in these axes
 
 // ------------------------------------------------------------------------------------------------------------
 // Titles and captions, computed from the data. The caller frees them.

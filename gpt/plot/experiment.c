@@ -95,33 +95,6 @@ static void add_split(Picture *picture)
     }
 }
 
-// ------------------------------------------------------------------------------------------------------------
-// Layout
-
-// A large panel on the left, the others beside it.
-static void layout_one_large(Picture *picture, const Page *page)
-{
-    double left = picture->n == 1 ? 1 : 0.53;
-    double height = page->top - page->bottom;
-    panel_place(&picture->panels[0], 0, page->bottom, left, height);
-    for (int i = 1; i < picture->n; i++) {
-        double part = height / (picture->n - 1);
-        panel_place(&picture->panels[i], left, page->top - i * part, 1 - left, part);
-    }
-}
-
-// Two rows, of two columns or, for five panels, three, of which the last then is twice as wide.
-static void layout_grid(Picture *picture, const Page *page)
-{
-    int columns = picture->n == 5 ? 3 : 2;
-    double height = (page->top - page->bottom) / 2;
-    for (int i = 0; i < picture->n; i++) {
-        double x = (double)(i % columns) / columns;
-        panel_place(&picture->panels[i], x, i < columns ? page->bottom + height : page->bottom, i == picture->n - 1 ? 1 - x : 1.0 / columns,
-                    height);
-    }
-}
-
 static void add_panels(Picture *picture, const Sweep *sweep)
 {
     if (picture->experiment->config.net == NET_MLP) {
@@ -150,15 +123,7 @@ bool plot_experiment(const Experiment *experiment, const Sweep *sweep, const cha
     Page page;
     page_open(&page, path, plot_finding(experiment, sweep), plot_caption(experiment, sweep), &picture.arms);
     add_panels(&picture, sweep);
-    if (experiment->config.net == NET_MLP) {
-        layout_one_large(&picture, &page);
-    } else {
-        layout_grid(&picture, &page);
-    }
-    for (int i = 0; i < picture.n; i++) {
-        panel_write(&picture.panels[i], page.script, i + 1);
-        panel_free(&picture.panels[i]);
-    }
+    page_panels(&page, picture.panels, picture.n, picture.n > 4 ? 3 : 2, experiment->config.net == NET_MLP);
     return page_close(&page, error);
 }
 

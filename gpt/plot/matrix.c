@@ -45,16 +45,14 @@ static void value_range(const MatrixMap *map, double *low, double *high)
 
 static void write_names(FILE *script, const char *axis, const char *const *names, int n)
 {
-    if (names == NULL) {
-        number_print(script, "set %stics 0,%d\n", axis, plot_tic_step(n - 1, 12));
-        return;
+    if (names != NULL) {
+        fprintf(script, "set %stics enhanced ", axis);
+        plot_write_names(script, names, n, n / NAMES_MOST + 1, NAME_MOST);
+        fprintf(script, "%s\n", axis[0] == 'x' ? " rotate by -45" : "");
     }
-    fprintf(script, "set %stics enhanced ", axis);
-    plot_write_names(script, names, n, n / NAMES_MOST + 1, NAME_MOST);
-    fprintf(script, "%s\n", axis[0] == 'x' ? " rotate by -45" : "");
 }
 
-static void write_axes(const MatrixMap *map, const Page *page)
+static void write_axes(const MatrixMap *map, const Cells *cells, const Page *page)
 {
     FILE *script = page->script;
     bool square = map->columns < 2 * map->rows && map->rows < 2 * map->columns; // else a long row of cells gets all the width
@@ -63,7 +61,7 @@ static void write_axes(const MatrixMap *map, const Page *page)
     fprintf(script, "%s\n",
             square ? "set size square\nset lmargin at screen 0.28\nset rmargin at screen 0.86"
                    : "set lmargin at screen 0.15\nset rmargin at screen 0.85");
-    number_print(script, "set xrange [-0.5:%.1f]\nset yrange [%.1f:-0.5]\n", map->columns - 0.5, map->rows - 0.5);
+    map_write_axes(script, cells, 12, 12);
     write_names(script, "x", map->column_names, map->columns);
     write_names(script, "y", map->row_names, map->rows);
     page_labels(script, NULL, map->x_label, map->y_label);
@@ -80,8 +78,8 @@ bool plot_matrix(const MatrixMap *map, const char *path, Error *error)
     double high;
     value_range(map, &low, &high);
     int n = map->rows * map->columns;
-    Cells cells = {.rows = map->rows, .columns = map->columns, .dx = 1, .dy = 1};
-    cells.values = memory_allocate((size_t)n * sizeof *cells.values, "a plot");
+    Cells cells = cells_create(map->rows, map->columns, 1, 1);
+    cells.down = true;
     for (int i = 0; i < n; i++) {
         cells.values[i] = isfinite((double)map->values[i]) ? (double)map->values[i] : NAN;
     }
@@ -89,8 +87,8 @@ bool plot_matrix(const MatrixMap *map, const char *path, Error *error)
     page_open(&page, path, memory_copy_text(map->title == NULL ? "" : map->title), memory_copy_text(map->caption == NULL ? "" : map->caption),
               NULL);
     map_write_colors(page.script, low, high);
-    write_axes(map, &page);
-    map_write(page.script, &cells, 0, path);
+    write_axes(map, &cells, &page);
+    map_write(&page, &cells);
     free(cells.values);
     return page_close(&page, error);
 }

@@ -85,7 +85,7 @@ static void write_styles(FILE *script, const PictureKind *kind)
 // ------------------------------------------------------------------------------------------------------------
 // The page
 
-enum { TITLE_WIDTH = 80, TITLE_LINES = 3, CAPTION_WIDTH = 142, CAPTION_LINES = 6, KEY_MOST = 32, MANY_KEY_MOST = 15 };
+enum { TITLE_WIDTH = 80, TITLE_LINES = 3, CAPTION_WIDTH = 142, CAPTION_LINES = 7, KEY_MOST = 32, MANY_KEY_MOST = 15 };
 
 #define LEFT 0.022       // where title, key and caption begin
 #define TITLE_LINE 0.052 // heights, as parts of the page's
@@ -175,9 +175,8 @@ void page_open(Page *page, const char *path, char *title, char *caption, const P
     int title_lines = count_lines(titles);
     int caption_lines = count_lines(captions);
     int key_lines = arms == NULL || arms->n == 0 ? 0 : (arms->n - 1) / columns_of(arms) + 1;
-    page->writer = writer_begin();
+    *page = (Page){.writer = writer_begin(), .path = path};
     FILE *script = page->script = page->writer->stream;
-    page->path = path;
     page->top = 0.935 - TITLE_LINE * (title_lines - 1);
     page->bottom = 0.02 + CAPTION_LINE * caption_lines;
     fprintf(script, "# Made by gptape %s, with its data in it. To draw it again:  gnuplot -d FILE.gp > FILE.png\n", GPTAPE_VERSION);
@@ -220,6 +219,11 @@ void page_labels(FILE *script, const char *title, const char *x_label, const cha
         fprintf(script, " at graph 0,1 left offset -5,0.9 noenhanced font \",24\"");
     }
     fprintf(script, "\n");
+}
+
+void page_place(FILE *script, double x, double y, double width, double height)
+{
+    number_print(script, "\nset origin %.4f,%.4f\nset size %.4f,%.4f\n", x, y, width, height);
 }
 
 bool page_close(Page *page, Error *error)

@@ -239,6 +239,13 @@ static void write_spread(const Panel *panel, FILE *script, int number, int s)
     }
 }
 
+static void write_bars(const Panel *panel, FILE *script, int number, int s)
+{
+    double width = 0.8 / panel->n_lines;
+    number_print(script, "     $data_%d_%d using ($1 + %.9g):2:(%.9g) with boxes lt %d dt solid lw 2 fs solid notitle", number, s,
+                 width * (s + 0.5) - 0.4, width, panel->lines[s].style + 1);
+}
+
 static void write_line(const Panel *panel, FILE *script, int number, int s)
 {
     enum { POINTS = 30 }; // more would hide the line
@@ -254,11 +261,12 @@ static void write_line(const Panel *panel, FILE *script, int number, int s)
         number_print(script, ", \\\n     $data_%d_%d using 1:(not_finite(strcol(2))) with points lt %d pt 2 lw 3 notitle", number, s,
                      line->style + 1);
     }
-    fprintf(script, s == panel->n_lines - 1 ? "\n" : ", \\\n");
 }
 
-void panel_write(const Panel *panel, FILE *script, int number)
+void panel_write(const Panel *panel, Page *page)
 {
+    FILE *script = page->script;
+    int number = page->blocks++;
     const char *labels[STYLE_COUNT];
     for (int s = 0; s < panel->n_lines; s++) {
         labels[s] = panel->lines[s].label;
@@ -268,7 +276,7 @@ void panel_write(const Panel *panel, FILE *script, int number)
     bool x_label = panel->x_label != NULL && panel->x_label[0] != '\0';
     fprintf(script, "\n");
     panel_write_data(panel, script, number);
-    number_print(script, "set origin %.4f,%.4f\nset size %.4f,%.4f\n", panel->x, panel->y, panel->width, panel->height);
+    page_place(script, panel->x, panel->y, panel->width, panel->height);
     number_print(script, "set lmargin %d\nset rmargin 2\nset bmargin %.1f\nset tmargin %.1f\n", panel->y_label == NULL ? 8 : 10,
                  x_label ? 3.2 : 2.0, 0.7 + (panel->title != NULL ? 1.5 : 0) + 1.35 * key_rows);
     page_labels(script, panel->title, panel->x_label, panel->y_label);
@@ -280,14 +288,15 @@ void panel_write(const Panel *panel, FILE *script, int number)
         number_print(script, "set label 99 offset -5,%.1f\n", 0.9 + 1.35 * key_rows);
     }
     panel_write_axes(panel, script);
-    fprintf(script, "plot \\\n");
+    fprintf(script, panel->bars ? "set yrange [0:*]\nplot \\\n" : "plot \\\n");
     for (int s = 0; s < panel->n_lines; s++) {
         if (panel->lines[s].spread != SPREAD_NONE) {
             write_spread(panel, script, number, s);
         }
     }
     for (int s = 0; s < panel->n_lines; s++) {
-        write_line(panel, script, number, s);
+        (panel->bars ? write_bars : write_line)(panel, script, number, s);
+        fprintf(script, s == panel->n_lines - 1 ? "\n" : ", \\\n");
     }
     fprintf(script, "unset key\n");
 }
@@ -299,12 +308,29 @@ void panel_free(Panel *panel)
     }
 }
 
+void page_panels(Page *page, Panel *panels, int n, int columns, bool tall)
+{
+    columns = n < columns ? n : columns;
+    int rows = n == 0 ? 0 : (n - 1) / columns + 1;
+    bool left_over = rows * columns > n;
+    double width = 1.0 / columns;
+    double height = (page->top - page->bottom) / rows;
+    for (int i = 0; i < n; i++) {
+        bool high = left_over && tall && i == 0;
+        bool wide = left_over && !tall && i == n - 1;
+        int cell = i + (left_over && tall && i >= columns); // counted along the rows; the high panel also fills the one below
+        double x = cell % columns * width;
+        double bottom = page->top - (cell / columns + (high ? 2 : 1)) * height;
+        panel_place(&panels[i], x, bottom, wide ? 1 - x : width, high ? 2 * height : height);
+        panel_write(&panels[i], page);
+        panel_free(&panels[i]);
+    }
+}
+
 bool panel_draw(Panel *panel, const char *path, char *title, const char *caption, Error *error)
 {
     Page page;
     page_open(&page, path, title, memory_copy_text(caption == NULL ? "" : caption), NULL);
-    panel_place(panel, 0, page.bottom, 1, page.top - page.bottom);
-    panel_write(panel, page.script, 0);
-    panel_free(panel);
+    page_panels(&page, panel, 1, 1, false);
     return page_close(&page, error);
 }

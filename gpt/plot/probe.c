@@ -5,13 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { PANELS_MOST = 8, MAPS_ACROSS = 4, CELLS_MOST = 150 }; // more rows would be indistinguishable
-
-// A panel of lines or bars.
-typedef struct Graph {
-    Panel panel;
-    bool bars;
-} Graph;
+enum { PANELS_MOST = 8, CELLS_MOST = 150 }; // more rows would be indistinguishable
 
 // The maps of one row of the table, in the order of the arms; they share their colors.
 typedef struct MapRow {
@@ -26,7 +20,7 @@ typedef struct Sheet {
     const Probe *probe;
     int step;
     PlotArms arms;
-    Graph graphs[PANELS_MOST];
+    Panel graphs[PANELS_MOST];
     int n_graphs;
     MapRow maps[PANELS_MOST];
     int n_maps;
@@ -114,18 +108,21 @@ static Line line_of_indices(const Sheet *sheet, const ProbePanel *panel, PlotArm
 static void add_graph(Sheet *sheet, const ProbePanel *panel)
 {
     static const Axis axes[] = {[SCALE_LINEAR] = AXIS_ZERO, [SCALE_UNIT] = AXIS_UNIT, [SCALE_LOG] = AXIS_LOG};
-    Graph *graph = &sheet->graphs[sheet->n_graphs];
+    Panel *graph = &sheet->graphs[sheet->n_graphs];
     const char *word = "";
     sheet->n_graphs++;
-    *graph = (Graph){.bars = panel->form == FORM_BARS};
-    graph->panel = (Panel){.title = panel->title, .axis = axes[panel->scale], .x_counts = true, .has_rows = true};
+    *graph = (Panel){.title = panel->title, .axis = axes[panel->scale], .x_counts = true, .has_rows = true, .n_lines = sheet->arms.n};
     for (int i = 0; i < sheet->arms.n; i++) {
-        graph->panel.lines[i] = panel->form == FORM_PLACES ? line_of_places(sheet, panel, sheet->arms.arm[i], &word)
-                                                           : line_of_indices(sheet, panel, sheet->arms.arm[i]);
+        graph->lines[i] = panel->form == FORM_PLACES ? line_of_places(sheet, panel, sheet->arms.arm[i], &word)
+                                                     : line_of_indices(sheet, panel, sheet->arms.arm[i]);
     }
-    graph->panel.n_lines = sheet->arms.n;
-    graph->panel.x_label = panel->x_label != NULL ? panel->x_label : panel->form == FORM_PLACES ? word : "";
-    panel_fit(&graph->panel);
+    graph->x_label = panel->x_label != NULL ? panel->x_label : word;
+    if (panel->form == FORM_BARS) {
+        graph->bars = true;
+        graph->x_low = -0.5;
+        graph->x_high = graph->lines[0].n - 0.5;
+    }
+    panel_fit(graph);
 }
 
 // Rows are places and columns indices; of a square, both are the indices of one place.
@@ -141,16 +138,15 @@ static Cells cells_of(const Sheet *sheet, const ProbePanel *panel, PlotArm arm, 
     }
     bool square = panel->form == FORM_SQUARE;
     int side = (int)(sqrt(most) + 0.5);
-    Cells cells = {.rows = square ? side : (n + stride - 1) / stride, .columns = square ? side : most, .dx = 1, .dy = square ? 1 : stride};
-    size_t count = (size_t)cells.rows * (size_t)cells.columns;
-    cells.values = memory_allocate(count * sizeof(double) + 1, "a plot");
-    for (size_t i = 0; i < count; i++) {
+    Cells cells = cells_create(square ? side : (n + stride - 1) / stride, square ? side : most, 1, square ? 1 : stride);
+    int count = cells.rows * cells.columns;
+    for (int i = 0; i < count; i++) {
         cells.values[i] = NAN;
     }
     for (int row = 0; row < (square && n > 0 ? 1 : cells.rows); row++) {
         ProbePlace place = named(places[row * stride]);
         place_values(sheet, panel->kind, arm, place, !square, cells.values + row * cells.columns,
-                     square ? (int)count : count_indices(sheet, panel->kind, arm, place));
+                     square ? count : count_indices(sheet, panel->kind, arm, place));
     }
     *word = square || n == 0 ? *word : place_word(sheet, places, n);
     free(places);
@@ -163,13 +159,8 @@ static void add_maps(Sheet *sheet, const ProbePanel *panel)
     sheet->n_maps++;
     *row = (MapRow){.panel = panel, .y_label = panel->form == FORM_SQUARE ? "a" : "", .low = INFINITY, .high = -INFINITY};
     for (int i = 0; i < sheet->arms.n; i++) {
-        Cells *cells = &row->cells[i];
-        *cells = cells_of(sheet, panel, sheet->arms.arm[i], &row->y_label);
-        for (int k = 0; k < cells->rows * cells->columns; k++) {
-            bool finite = isfinite(cells->values[k]);
-            row->low = finite ? fmin(row->low, cells->values[k]) : row->low;
-            row->high = finite ? fmax(row->high, cells->values[k]) : row->high;
-        }
+        row->cells[i] = cells_of(sheet, panel, sheet->arms.arm[i], &row->y_label);
+        cells_extend_range(&row->cells[i], &row->low, &row->high);
     }
     row->low = panel->form == FORM_MAP ? 0 : row->low;
     row->high = panel->form == FORM_MAP && !(row->high > 0) ? 1 : row->high;
@@ -182,103 +173,38 @@ static void add_maps(Sheet *sheet, const ProbePanel *panel)
 // ------------------------------------------------------------------------------------------------------------
 // Writing
 
-static void write_map(FILE *script, const Sheet *sheet, const MapRow *row, int arm, int number, const char *path)
+static void write_map(Page *page, const Sheet *sheet, const MapRow *row, int arm)
 {
+    FILE *script = page->script;
     const Cells *cells = &row->cells[arm];
-    bool square = row->panel->form == FORM_SQUARE;
-    char *name = plot_shorten(sheet->arms.arm[arm].name, 30);
-    double last_row = (cells->rows - 1) * cells->dy;
+    AUTO_FREE char *name = plot_shorten(sheet->arms.arm[arm].name, 60 / sheet->arms.n);
     fprintf(script, "set lmargin 8\nset rmargin 1\nset bmargin 3.2\nset tmargin 1.8\n");
     page_labels(script, name, row->panel->x_label, row->y_label);
-    free(name);
-    number_print(script, "set xrange [-0.5:%.1f]\nset yrange [-0.5:%.9g]\n", cells->columns - 0.5, last_row + 0.5 * cells->dy);
-    if (square) {
+    map_write_axes(script, cells, 24 / sheet->arms.n, 8);
+    if (row->panel->form == FORM_SQUARE) {
         number_print(script, "set xtics (\"-1\" 0, \"0\" %.9g, \"1\" %d)\nset ytics (\"-1\" 0, \"0\" %.9g, \"1\" %d)\n", 0.5 * (cells->columns - 1),
                      cells->columns - 1, 0.5 * (cells->rows - 1), cells->rows - 1);
-    } else {
-        number_print(script, "set format x \"%%g\"\nset format y \"%%g\"\nset xtics nomirror 0,%d\nset ytics nomirror 0,%d\n",
-                     plot_tic_step(cells->columns - 1, 24 / (sheet->arms.n < MAPS_ACROSS ? sheet->arms.n : MAPS_ACROSS)),
-                     plot_tic_step((int)last_row, 8));
     }
-    map_write(script, cells, number, path);
+    map_write(page, cells);
     fprintf(script, "unset colorbox\nunset label 98\n");
 }
 
-// The maps of one panel in a part of the page, and their colors beside them.
-static void write_map_row(FILE *script, const Sheet *sheet, const MapRow *row, int first_number, double top, double height, const char *path)
+// The maps of one panel at the top of the room that is left on the page, and their colors beside them.
+static void write_map_row(Page *page, const Sheet *sheet, const MapRow *row, double height)
 {
+    FILE *script = page->script;
     int n = sheet->arms.n;
-    int across = n < MAPS_ACROSS ? n : MAPS_ACROSS;
-    int down = (n + across - 1) / across;
     map_write_colors(script, row->low, row->high);
-    number_print(script, "set colorbox user origin screen 0.945,%.4f size screen 0.012,%.4f border\n", top - height + 0.09, height - 0.15);
-    number_print(script, "set format cb \"%%g\"\nset cbtics autofreq scale 0.5 offset -0.8,0 font \",18\"\n");
-    number_print(script, "set label 98 \"%s\" at screen 0.985,%.4f right font \",18\"\n", row->panel->form == FORM_MAP ? "share" : "", top - 0.02);
+    map_write_color_box(script, 0.945, page->top - height + 0.09, height - 0.15);
+    number_print(script, "set label 98 \"%s\" at screen 0.985,%.4f right font \",18\"\n", row->panel->form == FORM_MAP ? "share" : "",
+                 page->top - 0.02);
     for (int i = 0; i < n; i++) {
-        bool drawn = row->cells[i].rows > 0 && row->cells[i].columns > 0;
-        number_print(script, "\nset origin %.4f,%.4f\nset size %.4f,%.4f\n", 0.935 * (i % across) / across, top - (i / across + 1) * height / down,
-                     0.935 / across, height / down);
-        if (drawn) {
-            write_map(script, sheet, row, i, first_number + i, path);
+        if (row->cells[i].rows > 0 && row->cells[i].columns > 0) {
+            page_place(script, 0.935 * i / n, page->top - height, 0.935 / n, height);
+            write_map(page, sheet, row, i);
         }
     }
-    fprintf(script, "set xtics autofreq\nset ytics autofreq\n");
-}
-
-static int gnuplot_pattern(int line)
-{
-    static const int patterns[STYLE_COUNT] = {3, 1, 4, 2, 5, 6, 7, 0}; // so that bars also differ without color
-    return patterns[line];
-}
-
-static double last_x(const Panel *panel)
-{
-    double last = 0;
-    for (int s = 0; s < panel->n_lines; s++) {
-        last = fmax(last, panel->lines[s].n - 1);
-    }
-    return last;
-}
-
-// The bars of the arms stand side by side at each index.
-static void write_bars(FILE *script, const Panel *panel, int number)
-{
-    fprintf(script, "\n");
-    panel_write_data(panel, script, number);
-    number_print(script, "set origin %.4f,%.4f\nset size %.4f,%.4f\nset lmargin 8\nset rmargin 2\nset bmargin 3.2\nset tmargin 2.2\n", panel->x,
-                 panel->y, panel->width, panel->height);
-    page_labels(script, panel->title, panel->x_label, NULL);
-    panel_write_axes(panel, script);
-    number_print(script, "set xrange [-0.5:%.1f]\n", last_x(panel) + 0.5);
-    number_print(
-        script,
-        "set yrange [0:*]\nset boxwidth %.9g\nset key at graph 1,1.02 right bottom horizontal Right noreverse noenhanced samplen 2 font \",18\"\nplot ",
-        0.8 / panel->n_lines);
-    for (int s = 0; s < panel->n_lines; s++) {
-        number_print(script, "%s$data_%d_%d using ($1 + %.9g):2 with boxes lt %d dt solid lw 2 fs pattern %d title ", s == 0 ? "" : ", \\\n     ",
-                     number, s, 0.8 * ((s + 0.5) / panel->n_lines - 0.5), panel->lines[s].style + 1, gnuplot_pattern(s));
-        plot_write_label(script, panel->lines[s].label, 24);
-    }
-    fprintf(script, "\nunset key\n");
-}
-
-// Two columns; with an odd number of panels, the first is twice as high.
-static void write_graphs(FILE *script, Sheet *sheet, int number, double top, double bottom)
-{
-    int n = sheet->n_graphs;
-    double width = n == 1 ? 1 : 0.5;
-    double height = (top - bottom) / (n < 3 ? 1 : (n + 1) / 2);
-    for (int i = 0; i < n; i++) {
-        Panel *panel = &sheet->graphs[i].panel;
-        bool high = i == 0 && n > 1 && n % 2 == 1;
-        int place = i + (i > 1 && n % 2 == 1); // a cell, counted along the rows; the first panel then fills cells 0 and 2
-        panel_place(panel, place % 2 * width, top - (place / 2 + (high ? 2 : 1)) * height, width, high ? 2 * height : height);
-        if (sheet->graphs[i].bars) {
-            write_bars(script, panel, number + i);
-        } else {
-            panel_write(panel, script, number + i);
-        }
-    }
+    page->top -= height;
 }
 
 // The probe's first finding, and the rest of what there is to say about the experiment. The caller frees both.
@@ -307,12 +233,11 @@ static bool write_page(Sheet *sheet, const char *path, Error *error)
     char *caption;
     write_words(sheet, &title, &caption);
     page_open(&page, path, title, caption, &sheet->arms);
-    FILE *script = page.script;
     double map_height = sheet->n_maps == 0 ? 0 : (page.top - page.bottom) * (sheet->n_graphs > 0 ? 0.56 : 1) / sheet->n_maps;
     for (int i = 0; i < sheet->n_maps; i++) {
-        write_map_row(script, sheet, &sheet->maps[i], i * STYLE_COUNT, page.top - i * map_height, map_height, path);
+        write_map_row(&page, sheet, &sheet->maps[i], map_height);
     }
-    write_graphs(script, sheet, sheet->n_maps * STYLE_COUNT, page.top - sheet->n_maps * map_height, page.bottom);
+    page_panels(&page, sheet->graphs, sheet->n_graphs, 2, true);
     return page_close(&page, error);
 }
 
@@ -336,9 +261,6 @@ bool plot_probe(const Experiment *experiment, const Probe *probe, const char *pa
         }
     }
     bool drawn = write_page(&sheet, path, error);
-    for (int i = 0; i < sheet.n_graphs; i++) {
-        panel_free(&sheet.graphs[i].panel);
-    }
     for (int i = 0; i < sheet.n_maps; i++) {
         for (int arm = 0; arm < sheet.arms.n; arm++) {
             free(sheet.maps[i].cells[arm].values);

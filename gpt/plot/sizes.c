@@ -62,13 +62,6 @@ bool plot_sizes(const PlotSize *sizes, int n, const char *path, Error *error)
     }
     Page page;
     page_open(&page, path, finding(sizes, n, &arms), caption_of(sizes), &arms);
-    int columns = n < 3 ? n : (n + 1) / 2;
-    int rows = (n + columns - 1) / columns;
-    double height = (page.top - page.bottom) / rows;
-    for (int i = 0; i < n; i++) {
-        panel_place(&panels[i], (double)(i % columns) / columns, page.top - (i / columns + 1) * height, 1.0 / columns, height);
-        panel_write(&panels[i], page.script, i + 1);
-        panel_free(&panels[i]);
-    }
+    page_panels(&page, panels, n, n < 4 ? n : (n + 1) / 2, false);
     return page_close(&page, error);
 }

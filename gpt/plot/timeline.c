@@ -44,7 +44,8 @@ static void write_axes(FILE *script, const Timeline *timeline, const Page *page)
     for (int i = 0; i < timeline->n; i++) {
         end = fmax(end, timeline->bars[i].end);
     }
-    number_print(script, "\nset origin 0,%.4f\nset size 1,%.4f\nset lmargin 10\nset rmargin 3\n", page->bottom, page->top - page->bottom);
+    page_place(script, 0, page->bottom, 1, page->top - page->bottom);
+    fprintf(script, "set lmargin 10\nset rmargin 3\n");
     page_labels(script, NULL, "milliseconds since the last part of the step began", NULL);
     number_print(script, "set xrange [0:%.9g]\nset yrange [0:%d]\nset xtics nomirror\nset ytics nomirror (", 1e3 * end, timeline->n_ranks);
     for (int rank = 0; rank < timeline->n_ranks; rank++) {

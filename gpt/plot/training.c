@@ -55,19 +55,16 @@ static FlowMap map_of(const Experiment *experiment, PlotArm arm)
     int every = measured_every(experiment);
     int column_stride = (experiment->config.n_steps / every / COLUMNS_MOST + 1) * every;
     int row_stride = (experiment->n_layer - 1) / ROWS_MOST + 1;
-    FlowMap map = {.cells = {.dx = column_stride, .dy = row_stride}};
-    map.cells.columns = experiment->config.n_steps / column_stride + 1;
-    map.cells.rows = (experiment->n_layer - 1) / row_stride + 1;
+    int rows = (experiment->n_layer - 1) / row_stride + 1;
+    int columns = experiment->config.n_steps / column_stride + 1;
+    FlowMap map = {.cells = cells_create(rows, columns, column_stride, row_stride)};
     size_t n_seeds = (size_t)experiment->config.n_seeds;
-    map.cells.values = memory_allocate((size_t)map.cells.columns * (size_t)map.cells.rows * sizeof(double), "a plot");
-    const Measurement **selected = memory_allocate(n_seeds * sizeof *selected, "a plot");
-    double *values = memory_allocate(n_seeds * sizeof *values, "a plot");
-    for (int column = 0; column < map.cells.columns; column++) {
+    AUTO_FREE const Measurement **selected = memory_allocate(n_seeds * sizeof *selected, "a plot");
+    AUTO_FREE double *values = memory_allocate(n_seeds * sizeof *values, "a plot");
+    for (int column = 0; column < columns; column++) {
         int n = select_step(experiment, arm, column * column_stride, selected);
         fill_column(&map, column, selected, n, values);
     }
-    free(selected);
-    free(values);
     return map;
 }
 
@@ -76,16 +73,14 @@ static void write_colors(FILE *script, const FlowMap *maps, int n_maps, double b
     double low = COLOR_LOW;
     double high = COLOR_HIGH;
     for (int m = 0; m < n_maps; m++) {
-        for (int i = 0; i < maps[m].cells.columns * maps[m].cells.rows; i++) {
-            double value = maps[m].cells.values[i];
-            low = isfinite(value) ? fmin(low, floor(value)) : low;
-            high = isfinite(value) ? fmax(high, ceil(value)) : high;
-        }
+        cells_extend_range(&maps[m].cells, &low, &high);
     }
+    low = floor(low);
+    high = ceil(high);
     fprintf(script, "\n# The maps\n\n");
     map_write_colors(script, low, high);
-    number_print(script, "set colorbox user origin screen 0.922,%.4f size screen 0.015,%.4f border\n", bottom + 0.03, top - bottom - 0.06);
-    number_print(script, "set format cb \"10^{%%g}\"\nset cbtics %d scale 0.5 offset -0.8,0\n", plot_tic_step((int)(high - low), 5));
+    map_write_color_box(script, 0.922, bottom + 0.03, top - bottom - 0.06);
+    number_print(script, "set format cb \"10^{%%g}\"\nset cbtics %d\n", plot_tic_step((int)(high - low), 5));
 }
 
 // Explains the special colors. The caller frees it.
@@ -124,23 +119,17 @@ static char *write_note(const Experiment *experiment, const PlotArms *arms, cons
 
 enum { MAPS_MOST = 4 };
 
-static void write_map(const Page *page, const Experiment *experiment, const FlowMap *map, PlotArm arm, int number, const Panel *place)
+static void write_map(Page *page, const Experiment *experiment, const Cells *cells, PlotArm arm, const Panel *place)
 {
     FILE *script = page->script;
-    const Cells *cells = &map->cells;
-    char title[160];
-    char *name = plot_shorten(arm.name, 24);
-    double last_row = (cells->rows - 1) * cells->dy;
-    snprintf(title, sizeof title, "Mean |dL/dW|, %s", name);
-    free(name);
-    number_print(script, "\nset origin %.4f,%.4f\nset size %.4f,%.4f\n", place->x, place->y, place->width, place->height);
+    AUTO_FREE char *name = plot_shorten(arm.name, 24);
+    AUTO_FREE char *title = text_format("Mean |dL/dW|, %s", name);
+    page_place(script, place->x, place->y, place->width, place->height);
     fprintf(script, "set lmargin 10\nset rmargin 2\nset bmargin 0.3\nset tmargin 1.8\n");
     page_labels(script, title, NULL, plot_layer_word(experiment));
-    number_print(script, "set xrange [%.9g:%.9g]\n", place->x_low, place->x_high);
-    number_print(script, "set yrange [%.9g:%.9g]\n", -0.5 * cells->dy, last_row + 0.5 * cells->dy);
-    number_print(script, "set format x \"\"\nset format y \"%%g\"\nset xtics nomirror 0,%d\nset ytics nomirror 0,%d\n",
-                 plot_tic_step(experiment->config.n_steps, (int)(place->width * 20)), plot_tic_step((int)last_row, (int)(place->height * 16)));
-    map_write(script, cells, number, page->path);
+    map_write_axes(script, cells, (int)(place->width * 20), (int)(place->height * 16));
+    fprintf(script, "set format x \"\"\n");
+    map_write(page, cells);
     fprintf(script, "unset colorbox\n");
 }
 
@@ -154,7 +143,7 @@ static Panel loss_panel(const Experiment *experiment, const PlotArms *arms, int 
     return panel;
 }
 
-static void write_column(const Page *page, const Experiment *experiment, const PlotArms *arms, const FlowMap *maps, int first, int n)
+static void write_column(Page *page, const Experiment *experiment, const PlotArms *arms, const FlowMap *maps, int first, int n)
 {
     const double LOSS_HEIGHT = 0.26;
     FILE *script = page->script;
@@ -168,10 +157,10 @@ static void write_column(const Page *page, const Experiment *experiment, const P
         Panel place = loss;
         place.y = page->top - (i + 1) * height;
         place.height = height;
-        write_map(page, experiment, &maps[first + i], arms->arm[first + i], first + i, &place);
+        write_map(page, experiment, &maps[first + i].cells, arms->arm[first + i], &place);
     }
     fprintf(script, "set format x \"%%g\"\n");
-    panel_write(&loss, script, first + 1);
+    panel_write(&loss, page);
     panel_free(&loss);
 }
 

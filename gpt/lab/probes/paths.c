@@ -93,7 +93,7 @@ const Probe probe_paths = {
                .internal = true}},
     .columns = {{"mean k", "path_norm", probe_center}, {"k = 0", "path_norm", probe_first_share}, {"|dL/dx|", "path_sum", NULL}},
     .panels = {{.title = "Share of each path length", .kind = "path_norm", .form = FORM_MAP, .x_label = "sublayers passed"},
-               {.title = "Share of each length at the input",
+               {.title = "Share of each length at the input, bars in the order of the key",
                 .kind = "path_norm",
                 .form = FORM_BARS,
                 .scale = SCALE_UNIT,
