@@ -1,6 +1,6 @@
 // kernel.h: the inner loops that exist twice: plain (the textbook, next to the formulas in ops/) and fast (fast/).
 //
-// GPTAPE_KERNELS=plain|fast selects one set at run time. Both compute the same within rounding (tests/tensor/fast/test_fast.c).
+// GPTAPE_KERNELS=plain|fast selects one set at run time. Both compute the same within rounding (tests/tensor/fast/fast_test.h).
 // Where a kernel takes `accumulate`, true adds the results to what is there; false stores them without reading it.
 
 #ifndef GPTAPE_KERNEL_H

@@ -100,8 +100,7 @@ static inline DeepNet *create_deep(DeepConfig config, uint64_t seed)
 // n ids below V without a pattern.
 static inline void random_ids(int *ids, int n, int V, uint64_t seed)
 {
-    Random random;
-    random_seed(&random, seed);
+    Random random = seeded(seed);
     for (int i = 0; i < n; i++) {
         ids[i] = (int)(random_bits(&random) % (uint32_t)V);
     }

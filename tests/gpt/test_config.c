@@ -74,8 +74,7 @@ enum { RANDOM_CONFIGS = 200 };
 // Any switch, any small size; the seed says which.
 static GPTConfig random_config(uint64_t seed)
 {
-    Random random;
-    random_seed(&random, seed);
+    Random random = seeded(seed);
     int n_head = 1 + below(&random, 4);
     return (GPTConfig){
         .vocab_size = 2 + below(&random, 60),
@@ -182,19 +181,18 @@ typedef struct TapeUse {
 // On a separate tape, since peak memory is recorded per tape, not per step.
 static TapeUse measure_step(const GPTConfig *config, int B, int T)
 {
-    tape_free(tape_current());
-    tape_create();
+    Tape *own = tape_create();
     GPT *gpt = create_gpt(*config, 1);
     module_train(&gpt->module, true);
     int ids[128];
     ck_assert_int_le(B * T, 128);
     random_ids(ids, B * T, config->vocab_size, 2);
-    Tape *tape = tape_current();
     Tensor *loss = tensor_cross_entropy(gpt_forward(gpt, ids, B, T), ids);
-    TapeUse use = {.forward = (double)tape->arena.bytes, .n_nodes = tape->n_nodes};
+    TapeUse use = {.forward = (double)own->arena.bytes, .n_nodes = own->n_nodes};
     tensor_backward(loss);
-    use.backward = (double)tape->arena.bytes_peak - use.forward;
+    use.backward = (double)own->arena.bytes_peak - use.forward;
     gpt_free(gpt);
+    tape_free(own);
     return use;
 }
 
@@ -209,8 +207,7 @@ static const double PEAK_ROUNDING = 12 * 64;
 
 static void assert_tape_use(GPTConfig config, uint64_t seed)
 {
-    Random random;
-    random_seed(&random, seed);
+    Random random = seeded(seed);
     int T = 1 + below(&random, config.context_length);
     int B = 1 + below(&random, 5);
     GPTCost cost = gpt_cost(&config, B, T);

@@ -213,8 +213,7 @@ START_TEST(a_steady_token_asks_the_system_for_nothing)
     config.top_p = 0.9;
     config.on_token = hear_requests;
     config.context = &asked;
-    Random random;
-    random_seed(&random, 1);
+    Random random = seeded(1);
 
     ck_assert_int_eq(generate(gpt, &config, &random, ids), 40);
 
@@ -419,8 +418,7 @@ START_TEST(nothing_comes_after_the_stop_id)
     int stopped[PROMPT + NEW] = {5, 0, 10};
     GenerateConfig config = GENERATE_DEFAULTS;
     config.n_new = NEW;
-    Random random;
-    random_seed(&random, 1);
+    Random random = seeded(1);
     ck_assert_int_eq(generate(gpt, &config, &random, all), NEW);
     config.stop_id = all[PROMPT + 4];
     int expected = 1;
@@ -640,8 +638,7 @@ START_TEST(the_same_seed_draws_the_same_tokens)
     GenerateConfig config = GENERATE_DEFAULTS;
     config.n_new = NEW;
     for (int i = 0; i < 3; i++) {
-        Random random;
-        random_seed(&random, seeds[i]);
+        Random random = seeded(seeds[i]);
         ck_assert_int_eq(generate(gpt, &config, &random, ids[i]), NEW);
     }
     ck_assert_int_eq(memcmp(ids[0], ids[1], sizeof ids[0]), 0);
@@ -660,8 +657,7 @@ START_TEST(one_token_to_draw_from_is_the_likeliest)
     config.top_k = _i == 0 ? 1 : 0;
     config.top_p = _i == 1 ? 1e-12 : 1;
     config.temperature = _i == 2 ? 1e-9 : 1;
-    Random random;
-    random_seed(&random, 7);
+    Random random = seeded(7);
 
     generate(gpt, &config, &random, drawn);
     generate_greedily(gpt, greedy, PROMPT, NEW);
@@ -682,8 +678,7 @@ START_TEST(logits_that_are_not_finite_choose_nothing)
 {
     Sampler sampler = sampler_create(3);
     GenerateConfig config = GENERATE_DEFAULTS;
-    Random random;
-    random_seed(&random, 1);
+    Random random = seeded(1);
 
     ck_assert_int_eq(sampler_choose(&sampler, unsound[_i], &config, &random), -1);
     config.greedy = true;
@@ -698,8 +693,7 @@ START_TEST(minus_infinity_is_never_drawn)
     Sampler sampler = sampler_create(3);
     GenerateConfig config = GENERATE_DEFAULTS;
     config.top_k = _i;
-    Random random;
-    random_seed(&random, 1);
+    Random random = seeded(1);
     for (int i = 0; i < 100; i++) {
         ck_assert_int_eq(sampler_choose(&sampler, logits, &config, &random), 1);
     }

@@ -113,8 +113,7 @@ static const double LAYERNORM_TOLERANCE = 1e-6;
 START_TEST(layer_normalization_as_in_pytorch)
 {
     const GoldenLayerNorm *golden = &golden_layernorm[_i];
-    Random random;
-    random_seed(&random, golden->seed);
+    Random random = seeded(golden->seed);
     Tensor *x = tensor_randn(&random, SHAPE(2, 5));
     Linear linear;
     linear_init(&linear, NULL, "", 5, 6, true);

@@ -102,8 +102,7 @@ static inline Real *copy_values(const Real *values, size_t n)
 // A leaf of standard normal values on the current tape that wants a gradient.
 static inline Tensor *random_leaf(Shape shape, uint64_t seed)
 {
-    Random random;
-    random_seed(&random, seed);
+    Random random = seeded(seed);
     Tensor *leaf = tensor_randn(&random, shape);
     tensor_require_grad(leaf);
     return leaf;
@@ -112,8 +111,7 @@ static inline Tensor *random_leaf(Shape shape, uint64_t seed)
 // dL/dy with no regularity, so that no error in one value hides behind another. The caller frees it.
 static inline Real *random_values(size_t n, uint64_t seed)
 {
-    Random random;
-    random_seed(&random, seed);
+    Random random = seeded(seed);
     Real *values = malloc(n * sizeof *values);
     ck_assert_ptr_nonnull(values);
     random_normal(&random, values, n, 0.0, 1.0);
@@ -122,8 +120,7 @@ static inline Real *random_values(size_t n, uint64_t seed)
 
 static inline void initialize(Module *module, InitScheme scheme, uint64_t seed)
 {
-    Random random;
-    random_seed(&random, seed);
+    Random random = seeded(seed);
     module_initialize(module, (Init){.scheme = scheme, .n_layer = 1}, &random);
 }
 

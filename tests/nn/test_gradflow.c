@@ -205,8 +205,7 @@ static void net_init(Net *net)
 
 static Tensor *net_forward(Net *net)
 {
-    Random random;
-    random_seed(&random, 2);
+    Random random = seeded(2);
     Tensor *x = linear_forward(&net->first, tensor_randn(&random, SHAPE(2, 3)));
     tensor_label(x, "in");
     for (int i = 0; i < 2; i++) {

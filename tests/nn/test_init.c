@@ -61,47 +61,46 @@ static void assert_all(const Real *values, size_t n, double expected)
     }
 }
 
-static Linear drawn_linear(InitScheme scheme, bool residual, int n_layer)
+static Linear drawn_linear(InitScheme scheme, bool residual)
 {
     Linear linear;
     linear_init(&linear, NULL, "", N_IN, N_OUT, true);
     linear.residual = residual;
     memset(linear.bias->data, 0xff, N_OUT * sizeof(Real)); // NaN: whoever reads it without having set it shows
-    Random random;
-    random_seed(&random, 3);
-    module_initialize(&linear.module, (Init){.scheme = scheme, .n_layer = n_layer}, &random);
+    Random random = seeded(3);
+    module_initialize(&linear.module, (Init){.scheme = scheme, .n_layer = 8}, &random);
     return linear;
 }
 
 // ------------------------------------------------------------------------------------------------------------
 // Linear
 
-START_TEST(torch_draws_weight_and_bias_uniformly_in_one_over_the_root_of_n_in)
+START_TEST(a_linear_layer_is_drawn_as_its_scheme_says)
 {
-    Linear linear = drawn_linear(INIT_TORCH, false, 1);
+    const struct {
+        InitScheme scheme;
+        bool residual;
+        double bound, std; // of the weight: uniform within bound, or normal
+        double bias_bound; // uniform; 0: the bias is 0
+    } cases[] = {
+        {INIT_TORCH, false, .bound = 1 / sqrt(N_IN), .bias_bound = 1 / sqrt(N_IN)},
+        {INIT_GPT2, false, .std = 0.02},
+        {INIT_GPT2, true, .std = 0.02 / 4}, // what writes into the residual stream of 8 layers: sqrt(2 * 8) = 4
+        {INIT_XAVIER, false, .bound = sqrt(6.0 / (N_IN + N_OUT))},
+        {INIT_KAIMING, false, .std = sqrt(2.0 / N_IN)},
+    };
+    Linear linear = drawn_linear(cases[_i].scheme, cases[_i].residual);
 
-    assert_uniform(linear.weight->data, DRAWS, 1 / sqrt(N_IN));
-    assert_uniform(linear.bias->data, N_OUT, 1 / sqrt(N_IN));
-    module_free(&linear.module);
-}
-END_TEST
-
-START_TEST(gpt2_draws_normally_with_0_02)
-{
-    Linear linear = drawn_linear(INIT_GPT2, false, 8);
-
-    assert_normal(linear.weight->data, DRAWS, 0.02);
-    assert_all(linear.bias->data, N_OUT, 0);
-    module_free(&linear.module);
-}
-END_TEST
-
-START_TEST(gpt2_draws_what_writes_into_the_residual_stream_smaller)
-{
-    Linear linear = drawn_linear(INIT_GPT2, true, 8);
-
-    assert_normal(linear.weight->data, DRAWS, 0.02 / 4); // sqrt(2 * 8) = 4
-    assert_all(linear.bias->data, N_OUT, 0);
+    if (cases[_i].bound > 0) {
+        assert_uniform(linear.weight->data, DRAWS, cases[_i].bound);
+    } else {
+        assert_normal(linear.weight->data, DRAWS, cases[_i].std);
+    }
+    if (cases[_i].bias_bound > 0) {
+        assert_uniform(linear.bias->data, N_OUT, cases[_i].bias_bound);
+    } else {
+        assert_all(linear.bias->data, N_OUT, 0);
+    }
     module_free(&linear.module);
 }
 END_TEST
@@ -112,8 +111,7 @@ END_TEST
 static Linear orthogonal_linear(int n_out, int n_in, double gain)
 {
     Linear linear;
-    Random random;
-    random_seed(&random, 42);
+    Random random = seeded(42);
     linear_init(&linear, NULL, "", n_in, n_out, false);
     module_initialize(&linear.module, (Init){.scheme = INIT_ORTHOGONAL, .gain = gain}, &random);
     return linear;
@@ -168,8 +166,7 @@ START_TEST(the_gain_scales_the_weights_of_every_scheme_and_no_bias)
     for (int scheme = 0; scheme < INIT_COUNT; scheme++) {
         Linear linear[2];
         for (int i = 0; i < 2; i++) {
-            Random random;
-            random_seed(&random, 3);
+            Random random = seeded(3);
             linear_init(&linear[i], NULL, "", 6, 5, true);
             module_initialize(&linear[i].module, (Init){.scheme = (InitScheme)scheme, .n_layer = 2, .gain = i == 0 ? 0 : 4}, &random);
         }
@@ -189,8 +186,7 @@ START_TEST(given_biases_replace_the_schemes)
         Linear linear;
         linear_init(&linear, NULL, "", 2, 2000, true);
         for (int i = 0; i < 2; i++) {
-            Random random;
-            random_seed(&random, 3);
+            Random random = seeded(3);
             module_initialize(&linear.module, (Init){.scheme = (InitScheme)scheme, .n_layer = 2, .own_bias = true, .bias_std = 0.3 * i}, &random);
             if (i == 0) {
                 assert_all(linear.bias->data, 2000, 0);
@@ -203,39 +199,16 @@ START_TEST(given_biases_replace_the_schemes)
 }
 END_TEST
 
-// ------------------------------------------------------------------------------------------------------------
-// GPT-2's own
-
 // It is GPT-2's idea only.
 START_TEST(other_schemes_do_not_look_at_what_is_residual)
 {
     static const InitScheme schemes[] = {INIT_TORCH, INIT_XAVIER, INIT_KAIMING};
-    Linear plain = drawn_linear(schemes[_i], false, 8);
-    Linear residual = drawn_linear(schemes[_i], true, 8);
+    Linear plain = drawn_linear(schemes[_i], false);
+    Linear residual = drawn_linear(schemes[_i], true);
 
     assert_same_bits(residual.weight->data, plain.weight->data, DRAWS, "weight");
     module_free(&plain.module);
     module_free(&residual.module);
-}
-END_TEST
-
-START_TEST(xavier_draws_uniformly_in_the_root_of_6_over_both_sizes)
-{
-    Linear linear = drawn_linear(INIT_XAVIER, false, 1);
-
-    assert_uniform(linear.weight->data, DRAWS, sqrt(6.0 / (N_IN + N_OUT)));
-    assert_all(linear.bias->data, N_OUT, 0);
-    module_free(&linear.module);
-}
-END_TEST
-
-START_TEST(kaiming_draws_normally_with_the_root_of_2_over_n_in)
-{
-    Linear linear = drawn_linear(INIT_KAIMING, false, 1);
-
-    assert_normal(linear.weight->data, DRAWS, sqrt(2.0 / N_IN));
-    assert_all(linear.bias->data, N_OUT, 0);
-    module_free(&linear.module);
 }
 END_TEST
 
@@ -255,8 +228,7 @@ START_TEST(missing_inputs_of_the_initialization_are_reported)
     Linear linear;
     linear_init(&linear, NULL, "", 2, 2, true);
     linear.residual = true;
-    Random random;
-    random_seed(&random, 1);
+    Random random = seeded(1);
 
     ASSERT_MISTAKE(module_initialize(&linear.module, (Init){.scheme = INIT_TORCH}, NULL), "random is NULL");
     ASSERT_MISTAKE(module_initialize(&linear.module, (Init){.scheme = INIT_GPT2}, &random), "n_layer, which is 0");
@@ -300,8 +272,7 @@ START_TEST(layernorm_draws_no_random_numbers)
 {
     LayerNorm layernorm;
     layernorm_init(&layernorm, NULL, "", 10);
-    Random random;
-    random_seed(&random, 3);
+    Random random = seeded(3);
     Random before = random;
 
     module_initialize(&layernorm.module, (Init){.scheme = INIT_TORCH, .n_layer = 1}, &random);
@@ -325,8 +296,7 @@ START_TEST(a_joint_weight_is_drawn_part_by_part)
     attention_init(&attention, NULL, "", (AttentionConfig){.n_embd = WIDTH, .n_head = 2, .qkv_bias = true});
     initialize(&attention.module, scheme, 3);
 
-    Random random;
-    random_seed(&random, 3);
+    Random random = seeded(3);
     for (size_t part = 0; part < 3; part++) {
         Linear linear;
         linear_init(&linear, NULL, "", WIDTH, WIDTH, true);
@@ -347,8 +317,7 @@ START_TEST(gpt2_scales_the_two_projections_of_a_block_only)
     FeedForward feedforward;
     attention_init(&attention, NULL, "", (AttentionConfig){.n_embd = WIDTH, .n_head = 2});
     feedforward_init(&feedforward, NULL, "", (FeedForwardConfig){.n_embd = WIDTH, .ff_mult = 4});
-    Random random;
-    random_seed(&random, 3);
+    Random random = seeded(3);
 
     module_initialize(&attention.module, (Init){.scheme = INIT_GPT2, .n_layer = 50}, &random);
     module_initialize(&feedforward.module, (Init){.scheme = INIT_GPT2, .n_layer = 50}, &random);
@@ -404,12 +373,8 @@ int main(void)
 {
     Suite *suite = suite_create("init");
     TCase *linear = case_with_tape(suite, "linear");
-    tcase_add_test(linear, torch_draws_weight_and_bias_uniformly_in_one_over_the_root_of_n_in);
-    tcase_add_test(linear, gpt2_draws_normally_with_0_02);
-    tcase_add_test(linear, gpt2_draws_what_writes_into_the_residual_stream_smaller);
+    tcase_add_loop_test(linear, a_linear_layer_is_drawn_as_its_scheme_says, 0, 5);
     tcase_add_loop_test(linear, other_schemes_do_not_look_at_what_is_residual, 0, 3);
-    tcase_add_test(linear, xavier_draws_uniformly_in_the_root_of_6_over_both_sizes);
-    tcase_add_test(linear, kaiming_draws_normally_with_the_root_of_2_over_n_in);
     tcase_add_test(linear, orthogonal_matrices_are_pytorchs);
     tcase_add_test(linear, rows_or_columns_are_orthonormal_times_the_gain);
     tcase_add_test(linear, the_gain_scales_the_weights_of_every_scheme_and_no_bias);

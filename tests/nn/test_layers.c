@@ -145,8 +145,7 @@ END_TEST
 
 START_TEST(dropout_gives_x_itself_unless_it_trains)
 {
-    Random random;
-    random_seed(&random, 1);
+    Random random = seeded(1);
     Dropout dropout;
     dropout_init(&dropout, NULL, "", 0.5, &random);
     Tensor *x = random_leaf(SHAPE(10), 2);
@@ -168,8 +167,7 @@ enum { DROPPED = 100000 };
 // The number of zeros has a standard deviation of sqrt(n p (1 - p)) = 145; five of them are allowed for.
 START_TEST(dropout_zeroes_its_share_and_scales_the_rest_forward_and_backward)
 {
-    Random random;
-    random_seed(&random, 1);
+    Random random = seeded(1);
     Dropout dropout;
     dropout_init(&dropout, NULL, "", 0.3, &random);
     module_train(&dropout.module, true);
@@ -194,8 +192,7 @@ END_TEST
 
 START_TEST(dropout_draws_again_each_time)
 {
-    Random random;
-    random_seed(&random, 1);
+    Random random = seeded(1);
     Dropout dropout;
     dropout_init(&dropout, NULL, "", 0.5, &random);
     module_train(&dropout.module, true);
@@ -499,8 +496,7 @@ END_TEST
 
 static void attend_with_dropout(double p, bool training)
 {
-    Random random;
-    random_seed(&random, 1);
+    Random random = seeded(1);
     Attention attention;
     attention_init(&attention, NULL, "", (AttentionConfig){.n_embd = 8, .n_head = 2, .dropout = p, .random = &random});
     initialize(&attention.module, INIT_TORCH, 7);

@@ -280,8 +280,7 @@ static const ModuleKind net_kind = {.name = "Net"};
 START_TEST(a_custom_module_works_like_the_others)
 {
     Net net;
-    Random random;
-    random_seed(&random, 123);
+    Random random = seeded(123);
     module_init(&net.module, &net_kind, NULL, "");
     linear_init(&net.first, &net.module, "first", 4, 8, true);
     linear_init(&net.second, &net.module, "second", 8, 1, true);

@@ -10,8 +10,7 @@ typedef struct Three {
 
 static void three_init(Three *three)
 {
-    Random random;
-    random_seed(&random, 1);
+    Random random = seeded(1);
     three->parameters[0] = tensor_parameter("a", "weight", SHAPE(3, 4));
     three->parameters[1] = tensor_parameter("a", "bias", SHAPE(5));
     three->parameters[2] = tensor_parameter("b", "weight", SHAPE(2, 2));

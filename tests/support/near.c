@@ -57,9 +57,34 @@ uint32_t ulps_between(float a, float b)
 
 Tensor *random_leaf(Shape shape, uint64_t seed)
 {
-    Random random;
-    random_seed(&random, seed);
+    Random random = seeded(seed);
     Tensor *leaf = tensor_randn(&random, shape);
     tensor_require_grad(leaf);
     return leaf;
+}
+
+// Kept in a list, so that the sanitizers do not take it for lost.
+void *test_memory(size_t bytes)
+{
+    typedef struct Block {
+        struct Block *before;
+        void *memory;
+    } Block;
+    static Block *last;
+    Block *block = memory_allocate(sizeof *block, "a test");
+    *block = (Block){last, memory_allocate(bytes, "a test")};
+    last = block;
+    return block->memory;
+}
+
+Real *random_values(Random *random, size_t n)
+{
+    Real *values = test_memory(n * sizeof *values);
+    random_normal(random, values, n, 0.0, 1.0);
+    return values;
+}
+
+Real *copy_values(const Real *values, size_t n)
+{
+    return memcpy(test_memory(n * sizeof *values), values, n * sizeof *values);
 }

@@ -1,4 +1,4 @@
-// near.h: numbers that should agree, and how nearly.
+// near.h: numbers that should agree, how nearly, and where they come from.
 //
 // Check marks its place in a file at every assertion that holds, which is slow; these assert only where something is wrong.
 
@@ -24,5 +24,10 @@ uint32_t ulps_between(float a, float b);
 
 // A leaf on the current tape that wants a gradient, normally distributed; the same values for the same seed.
 Tensor *random_leaf(Shape shape, uint64_t seed);
+
+// Memory that lasts as long as the process of the running test, and which nobody frees.
+void *test_memory(size_t bytes);
+Real *random_values(Random *random, size_t n); // normally distributed, in such memory
+Real *copy_values(const Real *values, size_t n);
 
 #endif

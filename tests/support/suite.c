@@ -1,7 +1,6 @@
 // suite.c: see suite.h.
 
 #include "tests/support/suite.h"
-#include "tensor/tensor.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +52,13 @@ int suite_run(Suite *suite)
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+Random seeded(uint64_t seed)
+{
+    Random random;
+    random_seed(&random, seed);
+    return random;
 }
 
 bool memory_is_watched(void)

@@ -3,6 +3,8 @@
 #ifndef GPTAPE_TESTS_SUITE_H
 #define GPTAPE_TESTS_SUITE_H
 
+#include "tensor/tensor.h"
+
 #include <check.h>
 #include <stdbool.h>
 
@@ -39,7 +41,10 @@ TCase *case_create(Suite *suite, const char *name);
 
 // The same, with a tape for each test, which is current when the test starts and freed after it.
 TCase *case_with_tape(Suite *suite, const char *name);
-extern struct Tape *tape;
+extern Tape *tape;
+
+// Random numbers from this seed on.
+Random seeded(uint64_t seed);
 
 // Runs the suite, prints what failed and Check's own count, and frees it. Returns main's exit status.
 int suite_run(Suite *suite);

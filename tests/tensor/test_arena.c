@@ -163,8 +163,7 @@ START_TEST(many_blocks_of_many_sizes_do_not_overlap_when_handed_back_and_forth)
     enum { COUNT = 60, ROUNDS = 3000 };
     unsigned char *blocks[COUNT] = {NULL};
     size_t bytes[COUNT];
-    Random random;
-    random_seed(&random, 5);
+    Random random = seeded(5);
     for (int round = 0; round < ROUNDS; round++) {
         int i = (int)(random_bits(&random) % COUNT);
         if (blocks[i] != NULL) {

@@ -10,7 +10,7 @@
 #include <math.h>
 
 // ------------------------------------------------------------------------------------------------------------
-// The definition, with the plain kernels: test_fast.c holds the fast ones against them
+// The definition, with the plain kernels: test_products.c compares the fast ones with them
 
 enum { VALUES_MAX = 4096 };
 
@@ -293,7 +293,7 @@ static void spoil(Real *values, int n, float value)
 }
 
 // Columns first ... first + C - 1 of rows start ... end - 1, each of width values. What was spoiled may change the order of a sum,
-// of up to T terms: test_fast.c's tolerance.
+// of up to T terms: the tolerance of test_products.c.
 static void assert_rows_near(const char *what, const Real *got, const Real *expected, int start, int end, int width, int first)
 {
     double wanted[C];

@@ -292,8 +292,7 @@ static Tensor *linear_loss(void)
 START_TEST(the_library_tells_its_own_changes)
 {
     static const char *const told[] = {"sgd_step", "adamw_step", "adamw_step_clipped", "module_initialize"};
-    Random random;
-    random_seed(&random, 1);
+    Random random = seeded(1);
     linear_init(&linear, NULL, "", 3, 4, true);
     module_initialize(&linear.module, (Init){.scheme = INIT_TORCH}, &random);
     ParameterList list = module_parameters(&linear.module);

@@ -12,8 +12,7 @@
 #include <string.h>
 
 // ------------------------------------------------------------------------------------------------------------
-// Choosing. The environment is read when kernels are first used: these tests, each in its own process,
-// do that.
+// Choosing. The environment is read when kernels are first used: these tests, each in its own process, do that.
 
 // A build for the debugger (DEBUG=1, not optimized) steps through the textbook.
 #ifdef __OPTIMIZE__
@@ -74,13 +73,6 @@ typedef struct Product {
 
 enum { BEHIND = 5 };
 
-static Real *random_values(Random *random, size_t n)
-{
-    Real *values = memory_allocate(n * sizeof *values, "a test");
-    random_normal(random, values, n, 0.0, 1.0);
-    return values;
-}
-
 static int random_up_to(Random *random, int largest)
 {
     return (int)(random_bits(random) % (uint32_t)largest) + 1;
@@ -104,8 +96,7 @@ static Product make_product(Random *random, Gemm sizes)
     for (size_t i = 0; !g->accumulate && i < n - BEHIND; i++) {
         g->C[i] = (Real)NAN;
     }
-    product.c_before = memory_allocate(n * sizeof(Real), "a test");
-    memcpy(product.c_before, g->C, n * sizeof(Real));
+    product.c_before = copy_values(g->C, n);
     return product;
 }
 
@@ -116,14 +107,6 @@ static Product random_product(Random *random, int most_rows, int largest)
     sizes.transpose_b = random_bits(random) % 2;
     sizes.accumulate = random_bits(random) % 2;
     return make_product(random, sizes);
-}
-
-static void free_product(Product *product)
-{
-    free((void *)product->gemm.A);
-    free((void *)product->gemm.B);
-    free(product->gemm.C);
-    free(product->c_before);
 }
 
 static void describe(const Gemm *g, char text[160])
@@ -164,13 +147,11 @@ static void assert_product(const Product *product)
 
 static void check_random_gemms(int count, int most_rows, int largest)
 {
-    Random random;
-    random_seed(&random, 17);
+    Random random = seeded(17);
     for (int i = 0; i < count; i++) {
         Product product = random_product(&random, most_rows, largest);
         kernels()->gemm(&product.gemm);
         assert_product(&product);
-        free_product(&product);
     }
 }
 
@@ -206,8 +187,7 @@ START_TEST(a_row_by_a_matrix_has_the_same_bits_on_any_threads)
     if (!choose(_i, __func__)) {
         return;
     }
-    Random random;
-    random_seed(&random, 6);
+    Random random = seeded(6);
     Real *x = random_values(&random, K);
     Real *matrix = random_values(&random, (size_t)N * K);
     Real *y[THREADS];
@@ -217,11 +197,6 @@ START_TEST(a_row_by_a_matrix_has_the_same_bits_on_any_threads)
         kernels()->gemm(&(Gemm){false, true, false, 1, N, K, x, matrix, y[i], .count = 1});
         ck_assert_int_eq(memcmp(y[i], y[0], N * sizeof(Real)), 0);
     }
-    for (int i = 0; i < THREADS; i++) {
-        free(y[i]);
-    }
-    free(x);
-    free(matrix);
 }
 END_TEST
 
@@ -233,13 +208,11 @@ START_TEST(a_product_on_one_thread_and_on_two)
         return;
     }
     for (int threads = 1; threads <= 2; threads++) {
-        Random random;
-        random_seed(&random, 4);
+        Random random = seeded(4);
         Product product = make_product(&random, (Gemm){.transpose_b = true, .M = N, .N = N, .K = N});
         kernels_set_threads(threads);
         kernels()->gemm(&product.gemm);
         assert_product(&product);
-        free_product(&product);
     }
 }
 END_TEST
@@ -252,8 +225,7 @@ START_TEST(a_row_times_weights_on_one_thread_and_on_two)
     if (!choose(_i, __func__)) {
         return;
     }
-    Random random;
-    random_seed(&random, 8);
+    Random random = seeded(8);
     for (int accumulate = 0; accumulate <= 1; accumulate++) {
         Product product = make_product(&random, (Gemm){.transpose_b = true, .accumulate = accumulate, .M = 1, .N = N, .K = K});
         Real one_thread[N + BEHIND];
@@ -267,7 +239,6 @@ START_TEST(a_row_times_weights_on_one_thread_and_on_two)
             }
         }
         ck_assert_mem_eq(product.gemm.C, one_thread, sizeof one_thread);
-        free_product(&product);
     }
 }
 END_TEST
@@ -278,8 +249,7 @@ START_TEST(the_same_product_twice_has_the_same_bits)
         return;
     }
     enum { N = 64 };
-    Random random;
-    random_seed(&random, 2);
+    Random random = seeded(2);
     Real *a = random_values(&random, N * N);
     Real *b = random_values(&random, N * N);
     Real *first = random_values(&random, N * N);
@@ -287,10 +257,6 @@ START_TEST(the_same_product_twice_has_the_same_bits)
     kernels()->gemm(&(Gemm){false, true, false, N, N, N, a, b, first, .count = 1});
     kernels()->gemm(&(Gemm){false, true, false, N, N, N, a, b, again, .count = 1});
     ck_assert_int_eq(memcmp(first, again, N * N * sizeof(Real)), 0);
-    free(a);
-    free(b);
-    free(first);
-    free(again);
 }
 END_TEST
 
@@ -325,8 +291,7 @@ static Network network_create(void)
 {
     static const Shape shapes[WEIGHTS] = {SIZES(VOCABULARY, C), SIZES(3 * C, C), SIZES(C, C), SIZES(C)};
     Network network;
-    Random random;
-    random_seed(&random, 9);
+    Random random = seeded(9);
     for (int i = 0; i < WEIGHTS; i++) {
         network.weights[i] = tensor_parameter(NULL, "weight", shapes[i]);
         random_normal(&random, network.weights[i]->data, shape_count(shapes[i]), 0.0, 0.3);
@@ -363,7 +328,6 @@ START_TEST(a_networks_gradient_is_the_same_with_both)
     if (!choose(1, __func__)) {
         return;
     }
-    Tape *tape = tape_create();
     Network plain = network_with_gradient("plain");
     Network fast = network_with_gradient("fast");
     for (int i = 0; i < WEIGHTS; i++) {
@@ -379,7 +343,6 @@ START_TEST(a_networks_gradient_is_the_same_with_both)
         tensor_free(plain.weights[i]);
         tensor_free(fast.weights[i]);
     }
-    tape_free(tape);
 }
 END_TEST
 
@@ -414,7 +377,7 @@ int main(void)
     tcase_add_loop_test(gemm, a_nan_goes_through_a_product, 0, SETS);
     tcase_add_loop_test(gemm, the_same_product_twice_has_the_same_bits, 0, SETS);
 
-    TCase *network = case_create(suite, "network");
+    TCase *network = case_with_tape(suite, "network");
     tcase_add_test(network, a_networks_gradient_is_the_same_with_both);
     return suite_run(suite);
 }

@@ -24,8 +24,7 @@ typedef struct Network {
 static Tensor *parameter(Shape shape, uint64_t seed)
 {
     Tensor *tensor = tensor_parameter(NULL, "weight", shape);
-    Random random;
-    random_seed(&random, seed);
+    Random random = seeded(seed);
     random_normal(&random, tensor->data, tensor_count(tensor), 0.0, 0.3);
     return tensor;
 }

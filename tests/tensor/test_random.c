@@ -14,8 +14,7 @@
 // The C++ standard demands this of std::mt19937: seeded with 5489, its 10000th number is 4123659995.
 START_TEST(the_raw_stream_is_mt19937)
 {
-    Random random;
-    random_seed(&random, 5489);
+    Random random = seeded(5489);
     uint32_t bits = 0;
     for (int i = 0; i < 10000; i++) {
         bits = random_bits(&random);
@@ -29,8 +28,7 @@ START_TEST(the_raw_stream_begins_as_published)
 {
     static const uint32_t published[] = {3499211612u, 581869302u,  3890346734u, 3586334585u, 545404204u,
                                          4161255391u, 3922919429u, 949333985u,  2715962298u, 1323567403u};
-    Random random;
-    random_seed(&random, 5489);
+    Random random = seeded(5489);
     for (int i = 0; i < 10; i++) {
         ck_assert_uint_eq(random_bits(&random), published[i]);
     }
@@ -134,8 +132,7 @@ START_TEST(each_call_draws_what_torch_draws)
     const GoldenSeed *golden = &golden_seeds[_i / GOLDEN_DRAWS];
     const GoldenDraw *draw = &golden->draws[_i % GOLDEN_DRAWS];
     Real got[700];
-    Random random;
-    random_seed(&random, golden->seed);
+    Random random = seeded(golden->seed);
     make(&random, got, draw);
     assert_drawn(draw, got);
 }
@@ -146,8 +143,7 @@ START_TEST(a_bias_is_drawn_after_its_weight)
     const GoldenSeed *golden = &golden_seeds[_i];
     Real weight[30];
     Real bias[6];
-    Random random;
-    random_seed(&random, golden->seed);
+    Random random = seeded(golden->seed);
     random_uniform(&random, weight, 30, -1 / sqrt(5), 1 / sqrt(5));
     make(&random, bias, &golden->linear_bias);
     assert_drawn(&golden->linear_bias, bias);
@@ -158,8 +154,7 @@ END_TEST
 START_TEST(a_sequence_of_calls_draws_what_torch_draws)
 {
     const GoldenSeed *golden = &golden_seeds[_i];
-    Random random;
-    random_seed(&random, golden->seed);
+    Random random = seeded(golden->seed);
     for (int i = 0; i < GOLDEN_SEQUENCE; i++) {
         const GoldenDraw *draw = &golden->sequence[i];
         Real got[GOLDEN_VALUES];
@@ -177,8 +172,7 @@ START_TEST(dropout_keeps_what_torch_keeps)
     const GoldenSeed *golden = &golden_seeds[_i / GOLDEN_DROPOUTS];
     const GoldenDropout *dropout = &golden->dropouts[_i % GOLDEN_DROPOUTS];
     Tape *tape = tape_create();
-    Random random;
-    random_seed(&random, golden->seed);
+    Random random = seeded(golden->seed);
     Tensor *y = tensor_dropout(tensor_full(SHAPE(dropout->n), 1), dropout->p, &random);
     for (int i = 0; i < dropout->n; i++) {
         float expected = dropout->kept[i] == '1' ? dropout->value_of_kept : 0;
@@ -192,8 +186,7 @@ START_TEST(rand_and_randn_fill_tensors_from_the_same_stream)
 {
     const GoldenSeed *golden = &golden_seeds[0];
     Tape *tape = tape_create();
-    Random random;
-    random_seed(&random, golden->seed);
+    Random random = seeded(golden->seed);
     assert_drawn(&golden->draws[0], tensor_rand(&random, SHAPE(2, 4))->data);
     random_seed(&random, golden->seed);
     assert_drawn(&golden->draws[3], tensor_randn(&random, SHAPE(5, 4))->data);
@@ -228,8 +221,7 @@ static double deviation_of(const Real *values, int n)
 START_TEST(uniform_numbers_lie_between_low_and_high)
 {
     static Real values[MANY];
-    Random random;
-    random_seed(&random, 1);
+    Random random = seeded(1);
     random_uniform(&random, values, MANY, -2.0, 3.0);
     for (int i = 0; i < MANY; i++) {
         if (!(values[i] >= -2 && values[i] < 3)) {
@@ -244,8 +236,7 @@ END_TEST
 START_TEST(normal_numbers_have_the_given_mean_and_deviation)
 {
     static Real values[MANY];
-    Random random;
-    random_seed(&random, 1);
+    Random random = seeded(1);
     random_normal(&random, values, MANY, 2.0, 0.5);
     // The mean of n has deviation std / sqrt(n), their deviation std / sqrt(2 n): five of each.
     assert_near("mean", mean_of(values, MANY), 2.0, 5 * 0.5 / sqrt(MANY));
@@ -258,8 +249,7 @@ START_TEST(few_normal_numbers_take_mean_and_deviation_too)
 {
     Real standard[15];
     Real moved[15];
-    Random random;
-    random_seed(&random, 5);
+    Random random = seeded(5);
     random_normal(&random, standard, 15, 0.0, 1.0);
     random_seed(&random, 5);
     random_normal(&random, moved, 15, -3.0, 2.0);

@@ -27,70 +27,6 @@ static const Real *backward_counting(Tensor *y)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// Shapes themselves
-
-START_TEST(a_shape_counts_its_values)
-{
-    ck_assert_uint_eq(shape_count(SHAPE_SCALAR), 1);
-    ck_assert_uint_eq(shape_count(SHAPE(7)), 7);
-    ck_assert_uint_eq(shape_count(SHAPE(2, 3, 4, 5)), 120);
-    // Beyond an int, as a GPT's logits are.
-    ck_assert_uint_eq(shape_count(SHAPE(100000, 100000)), (size_t)100000 * 100000);
-    ck_assert_int_eq(shape_last(SHAPE_SCALAR), 1);
-    ck_assert_int_eq(shape_last(SHAPE(2, 3, 4)), 4);
-}
-END_TEST
-
-START_TEST(shapes_are_equal_if_all_sizes_are)
-{
-    ck_assert(shape_equal(SHAPE(2, 3), SHAPE(2, 3)));
-    ck_assert(shape_equal(SHAPE_SCALAR, SHAPE_SCALAR));
-    ck_assert(!shape_equal(SHAPE(2, 3), SHAPE(3, 2)));
-    ck_assert(!shape_equal(SHAPE(2, 3), SHAPE(2, 3, 1)));
-    ck_assert(!shape_equal(SHAPE(1), SHAPE_SCALAR));
-    ck_assert(shape_equal((Shape){1, {5, 9}}, (Shape){1, {5, 8}})); // what lies behind ndim does not count
-}
-END_TEST
-
-START_TEST(a_shape_as_text)
-{
-    char text[SHAPE_TEXT];
-    ck_assert_str_eq(shape_text(SHAPE_SCALAR, text), "()");
-    ck_assert_str_eq(shape_text(SHAPE(3), text), "(3)");
-    ck_assert_str_eq(shape_text(SHAPE(2, 3, 4, 5), text), "(2, 3, 4, 5)");
-    Shape longest = SHAPE(-2147483647, -2147483647, -2147483647, -2147483647);
-    ck_assert_str_eq(shape_text(longest, text), "(-2147483647, -2147483647, -2147483647, -2147483647)");
-}
-END_TEST
-
-// ------------------------------------------------------------------------------------------------------------
-// Making leaves
-
-START_TEST(leaves_hold_what_they_are_made_of)
-{
-    float values[] = {1, 2, 3, 4, 5, 6};
-    Tensor *x = tensor_from(values, SHAPE(2, 3));
-    values[4] = 99; // x has its own copy
-    const Real expected[] = {1, 2, 3, 4, 5, 6};
-    const Real halves[] = {0.5f, 0.5f};
-    const Real zeros[] = {0, 0, 0};
-    assert_same_values("from", x->data, expected, 6);
-    assert_same_values("full", tensor_full(SHAPE(2), 0.5)->data, halves, 2);
-    assert_same_values("zeros", tensor_zeros(SHAPE(3))->data, zeros, 3);
-    ck_assert_float_eq(tensor_item(tensor_full(SHAPE_SCALAR, 7)), 7);
-    ck_assert(!x->requires_grad);
-    ck_assert_uint_eq(tensor_count(x), 6);
-}
-END_TEST
-
-START_TEST(a_literal_may_stand_in_the_call)
-{
-    Tensor *x = tensor_from((float[]){1, 2}, SHAPE(2));
-    ck_assert_float_eq(x->data[1], 2);
-}
-END_TEST
-
-// ------------------------------------------------------------------------------------------------------------
 // transpose
 
 // y's value at index comes from x's at the index with a and b exchanged.
@@ -394,13 +330,6 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("shape");
-    TCase *making = case_with_tape(suite, "shapes and leaves");
-    tcase_add_test(making, a_shape_counts_its_values);
-    tcase_add_test(making, shapes_are_equal_if_all_sizes_are);
-    tcase_add_test(making, a_shape_as_text);
-    tcase_add_test(making, leaves_hold_what_they_are_made_of);
-    tcase_add_test(making, a_literal_may_stand_in_the_call);
-
     TCase *move = case_with_tape(suite, "transpose and reshape");
     tcase_add_loop_test(move, transpose_exchanges_any_two_axes, 0, 5);
     tcase_add_test(move, transposing_twice_gives_back_the_values);

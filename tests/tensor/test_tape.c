@@ -1,11 +1,10 @@
-// test_tape.c: what is recorded, names, a reset, long tapes, several tapes and threads.
+// test_tape.c: what is recorded, a reset, long tapes, several tapes and threads.
 
 #include "tests/support/naive.h"
 #include "tests/support/near.h"
 #include "tests/support/suite.h"
 
 #include <pthread.h>
-#include <string.h>
 
 // ------------------------------------------------------------------------------------------------------------
 // What is recorded
@@ -110,68 +109,6 @@ START_TEST(no_grad_computes_the_same_values)
     Tensor *unrecorded = tensor_layernorm(tensor_attention(x, 2, true), weight, weight, 1e-5);
     tape_no_grad_end();
     assert_same_values("values", unrecorded->data, recorded->data, tensor_count(recorded));
-}
-END_TEST
-
-// ------------------------------------------------------------------------------------------------------------
-// Names
-
-START_TEST(a_name_is_scope_and_label)
-{
-    char name[NAME_TEXT];
-    Tensor *x = full_leaf(SHAPE(1), 1);
-    ck_assert_str_eq(tensor_name(x, name), "");
-    tensor_label(x, "input");
-    ck_assert_str_eq(tensor_name(x, name), "input");
-    tape_scope("h.3.attn");
-    Tensor *y = tensor_scale(x, 2);
-    ck_assert_str_eq(tensor_name(y, name), "");
-    tensor_label(y, "out");
-    ck_assert_str_eq(tensor_name(y, name), "h.3.attn.out");
-    tape_scope("");
-    tensor_label(y, "logits");
-    ck_assert_str_eq(tensor_name(y, name), "logits");
-}
-END_TEST
-
-START_TEST(a_parameters_name_is_given_at_birth)
-{
-    char name[NAME_TEXT];
-    Tensor *weight = tensor_parameter("h.0", "weight", SHAPE(1));
-    Tensor *root = tensor_parameter("", "weight", SHAPE(1));
-    Tensor *scope_only = tensor_parameter("h.0", NULL, SHAPE(1));
-    ck_assert_str_eq(tensor_name(weight, name), "h.0.weight");
-    ck_assert_str_eq(tensor_name(root, name), "weight");
-    ck_assert_str_eq(tensor_name(scope_only, name), "h.0");
-    tensor_free(weight);
-    tensor_free(root);
-    tensor_free(scope_only);
-}
-END_TEST
-
-START_TEST(a_name_too_long_is_cut_and_ends)
-{
-    char name[NAME_TEXT];
-    char scope[300];
-    memset(scope, 'x', sizeof scope - 1);
-    scope[sizeof scope - 1] = '\0';
-    Tensor *parameter = tensor_parameter(scope, "weight", SHAPE(1));
-    tensor_name(parameter, name);
-    ck_assert_uint_eq(strlen(name), NAME_TEXT - 1);
-    tensor_free(parameter);
-}
-END_TEST
-
-START_TEST(scopes_nest_by_putting_back_the_one_before)
-{
-    ck_assert_ptr_null(tape_scope("outer"));
-    const char *outer = tape_scope("outer.inner");
-    ck_assert_str_eq(outer, "outer");
-    Tensor *inside = tensor_scale(full_leaf(SHAPE(1), 1), 2);
-    tape_scope(outer);
-    Tensor *outside = tensor_scale(inside, 2);
-    ck_assert_str_eq(inside->node->scope, "outer.inner");
-    ck_assert_str_eq(outside->node->scope, "outer");
 }
 END_TEST
 
@@ -366,12 +303,6 @@ int main(void)
     tcase_add_test(record, no_grad_nests);
     tcase_add_test(record, no_gradient_flows_through_what_no_grad_made);
     tcase_add_test(record, no_grad_computes_the_same_values);
-
-    TCase *name = case_with_tape(suite, "names");
-    tcase_add_test(name, a_name_is_scope_and_label);
-    tcase_add_test(name, a_parameters_name_is_given_at_birth);
-    tcase_add_test(name, a_name_too_long_is_cut_and_ends);
-    tcase_add_test(name, scopes_nest_by_putting_back_the_one_before);
 
     TCase *reset = case_with_tape(suite, "reset");
     tcase_add_test(reset, reset_takes_back_tensors_nodes_and_scope);

@@ -253,8 +253,7 @@ START_TEST(dropout_keeps_the_fraction_it_should_and_scales_it)
 {
     static const double probabilities[] = {0.1, 0.5, 0.9};
     double p = probabilities[_i];
-    Random random;
-    random_seed(&random, 3);
+    Random random = seeded(3);
     Tensor *x = tensor_full(SHAPE(DROPPED), 2);
     Tensor *y = tensor_dropout(x, p, &random);
     int kept = 0;
@@ -271,8 +270,7 @@ END_TEST
 
 START_TEST(dropout_gives_the_gradient_the_same_mask)
 {
-    Random random;
-    random_seed(&random, 3);
+    Random random = seeded(3);
     Tensor *x = random_leaf(SHAPE(1000), 4);
     Tensor *y = tensor_dropout(x, 0.3, &random);
     tensor_backward(tensor_sum(y));
@@ -284,8 +282,7 @@ END_TEST
 
 static Tensor *drop(uint64_t seed)
 {
-    Random random;
-    random_seed(&random, seed);
+    Random random = seeded(seed);
     return tensor_dropout(tensor_full(SHAPE(200), 1), 0.5, &random);
 }
 
@@ -301,8 +298,7 @@ END_TEST
 
 START_TEST(dropout_continues_the_random_sequence)
 {
-    Random random;
-    random_seed(&random, 8);
+    Random random = seeded(8);
     Tensor *x = tensor_full(SHAPE(200), 1);
     Tensor *first = tensor_dropout(x, 0.5, &random);
     Tensor *second = tensor_dropout(x, 0.5, &random);
@@ -312,8 +308,7 @@ END_TEST
 
 START_TEST(dropout_with_probability_0_changes_nothing)
 {
-    Random random;
-    random_seed(&random, 8);
+    Random random = seeded(8);
     Tensor *x = random_leaf(SHAPE(50), 4);
     Tensor *y = tensor_dropout(x, 0, &random);
     assert_same_values("values", y->data, x->data, 50);

@@ -151,8 +151,7 @@ START_TEST(logits_of_the_dummy_are_the_chapters)
     Embedding wpe;
     Dropout drop;
     Linear head;
-    Random random;
-    random_seed(&random, SEED);
+    Random random = seeded(SEED);
     module_init(&root, &dummy_kind, NULL, "");
     embedding_init(&wte, &root, "wte", 50257, 768);
     embedding_init(&wpe, &root, "wpe", 1024, 768);

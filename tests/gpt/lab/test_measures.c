@@ -60,8 +60,7 @@ START_TEST(random_walks_estimate_them)
     Tensor *stream[STREAMS];
     JacobianNorm norm[STREAMS];
     find_streams(stream);
-    Random random;
-    random_seed(&random, 1);
+    Random random = seeded(1);
     jacobian_norms(stream[3], stream, STREAMS, 400, &random, norm);
     for (int i = 0; i < STREAMS - 1; i++) {
         double golden = golden_jacobians[1].norm[i];
@@ -244,8 +243,7 @@ START_TEST(a_plane)
     ck_assert(loss_plane_place(0, N) == -1 && loss_plane_place(2, N) == 0 && loss_plane_place(4, N) == 1);
 
     DeepNet *same = golden_net(golden);
-    Random random;
-    random_seed(&random, 5);
+    Random random = seeded(5);
     for (int k = 0; k < 2; k++) { // d1, then d2
         for (int l = 0; l < 6; l++) {
             Tensor *weight = net->layers[l].weight;

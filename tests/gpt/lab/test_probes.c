@@ -158,8 +158,7 @@ START_TEST(singular_values_of_random_matrices)
     double across[M * N];
     double s[N];
     double same[N];
-    Random random;
-    random_seed(&random, (uint64_t)_i);
+    Random random = seeded((uint64_t)_i);
     double squares = 0;
     for (int i = 0; i < M; i++) {
         for (int j = 0; j < N; j++) {
@@ -202,8 +201,7 @@ END_TEST
 
 static Tensor *random_tensor(Shape shape, double mean)
 {
-    Random random;
-    random_seed(&random, 7);
+    Random random = seeded(7);
     Tensor *x = tensor_zeros(shape);
     random_normal(&random, x->data, tensor_count(x), (Real)mean, 1);
     return x;

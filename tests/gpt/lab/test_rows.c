@@ -83,8 +83,7 @@ START_TEST(random_rows_are_the_seeds_and_leave_the_weights_alone)
     }
     // The rows come from a separate generator, and the weights equal those of an experiment with given rows.
     Real x[32];
-    Random random;
-    random_seed(&random, 6 + 2000003);
+    Random random = seeded(6 + 2000003);
     random_normal(&random, x, 32, 0, 1);
     ExperimentConfig given = config_of_rows(x, y, 16);
     given.seed = 6;

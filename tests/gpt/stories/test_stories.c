@@ -45,8 +45,7 @@ START_TEST(what_is_generated_is_accepted)
 {
     enum { STORIES = 10000 };
     int sentences = 0;
-    Random random;
-    random_seed(&random, (uint64_t)_i);
+    Random random = seeded((uint64_t)_i);
     for (int i = 0; i < STORIES; i++) {
         char *story = stories_tell(stories, &random);
         StoryCount count = stories_check(stories, story, strlen(story), show_fault, NULL);
@@ -69,8 +68,7 @@ START_TEST(no_two_are_alike)
     enum { STORIES = 20000 };
     char **texts = malloc(STORIES * sizeof *texts);
     int alike = 0;
-    Random random;
-    random_seed(&random, 3);
+    Random random = seeded(3);
     for (int i = 0; i < STORIES; i++) {
         texts[i] = stories_tell(stories, &random);
     }
@@ -440,8 +438,7 @@ START_TEST(any_bytes_are_read)
 {
     enum { BYTES = 20000 };
     char *text = malloc(BYTES);
-    Random random;
-    random_seed(&random, 12);
+    Random random = seeded(12);
     for (int i = 0; i < BYTES; i++) {
         text[i] = (char)random_bits(&random);
     }
@@ -465,8 +462,7 @@ static const GrammarText roles[] = {{"hero", "one"}, {"friend", "one"}, {NULL, N
 static const char *told_by(const GrammarText *rules, uint64_t seed, char text[200])
 {
     Stories own = {.grammar = grammar_create(words, roles, rules)};
-    Random random;
-    random_seed(&random, seed);
+    Random random = seeded(seed);
     char *story = stories_tell(&own, &random);
     strcpy(text, story);
     free(story);

@@ -147,8 +147,7 @@ START_TEST(parts_give_the_ids_of_the_whole)
     enum { TEXTS = 300, BYTES = 400 };
     char text[BYTES];
     Tokenizer *tokenizer = small_gpt2();
-    Random random;
-    random_seed(&random, 5);
+    Random random = seeded(5);
     for (int i = 0; i < TEXTS; i++) {
         size_t n = hard_text(&random, text, BYTES);
         for (size_t most = 4; most < 80; most += 1 + most / 8) {
@@ -368,8 +367,7 @@ START_TEST(random_rows_come_from_everywhere_in_a_split)
     size_t n_places = dataset_tokens(dataset, split) - T;
     bool seen[N] = {false};
     size_t n_seen = 0;
-    Random random;
-    random_seed(&random, 9);
+    Random random = seeded(9);
     for (int round = 0; round < ROUNDS; round++) {
         dataset_batch(dataset, split, &random, B, T, ids, targets);
         for (int b = 0; b < B; b++) {
@@ -393,14 +391,12 @@ START_TEST(the_same_random_numbers_give_the_same_rows)
     Tokenizer *tokenizer;
     Dataset *dataset = unrepeated(2000, &tokenizer);
     for (int i = 0; i < 2; i++) {
-        Random random;
-        random_seed(&random, 10);
+        Random random = seeded(10);
         dataset_batch(dataset, SPLIT_TRAIN, &random, B, T, ids[i], targets[i]);
     }
     ck_assert_mem_eq(ids[0], ids[1], sizeof ids[0]);
     ck_assert_mem_eq(targets[0], targets[1], sizeof targets[0]);
-    Random random;
-    random_seed(&random, 11);
+    Random random = seeded(11);
     dataset_batch(dataset, SPLIT_TRAIN, &random, B, T, ids[1], targets[1]);
     ck_assert_mem_ne(ids[0], ids[1], sizeof ids[0]);
     dataset_free(dataset);
@@ -438,8 +434,7 @@ START_TEST(a_text_of_one_row_is_enough)
     int targets[T];
     Error error = {0};
     Tokenizer *tokenizer;
-    Random random;
-    random_seed(&random, 1);
+    Random random = seeded(1);
     Dataset *dataset = counting(50, &tokenizer); // 45 and 5
     ck_assert(dataset_check(dataset, T, &error));
     dataset_batch(dataset, SPLIT_VAL, &random, 1, T, ids, targets);

@@ -21,8 +21,7 @@ typedef struct Rows {
 static Rows drawn(const Task *task, uint64_t seed, int T)
 {
     Rows rows;
-    Random random;
-    random_seed(&random, seed);
+    Random random = seeded(seed);
     BatchSource source = task_source(task);
     batch_draw(&source, &random, B, T, rows.ids, rows.targets);
     return rows;

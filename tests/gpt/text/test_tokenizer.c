@@ -141,8 +141,7 @@ START_TEST(any_bytes_round_trip)
     enum { LONGEST = 20000 };
     static char bytes[LONGEST];
     Tokenizer *tokenizers[] = {small(), tokenizer_bytes(), published(__func__)};
-    Random random;
-    random_seed(&random, 5);
+    Random random = seeded(5);
     for (int i = 0; i < LONGEST; i++) {
         bytes[i] = (char)(random_bits(&random) >> 8);
     }
@@ -240,8 +239,7 @@ START_TEST(it_merges_as_published)
     char text[LONGEST];
     int ids[LONGEST];
     int expected[LONGEST];
-    Random random;
-    random_seed(&random, (uint64_t)_i);
+    Random random = seeded((uint64_t)_i);
     Bpe bpe = random_merges(&random);
     BpeWork *work = bpe_work_create();
     for (int t = 0; t < TEXTS; t++) {
@@ -283,8 +281,7 @@ static double steps_of_word(const Bpe *bpe, size_t n, unsigned letters)
 START_TEST(a_long_word_is_not_quadratic)
 {
     enum { N = 1 << 20 };
-    Random random;
-    random_seed(&random, 3);
+    Random random = seeded(3);
     Bpe bpe = random_merges(&random);
     for (unsigned letters = 1; letters <= 3; letters++) {
         double steps = steps_of_word(&bpe, N, letters);

@@ -274,8 +274,7 @@ START_TEST(watching_disturbs_nothing)
     Trainer *alone = create_trainer(text_setup(train_config()));
     Trainer *watched = create_trainer(text_setup(train_config()));
     watched->gpt->recompute = _i == 1;
-    Random random;
-    random_seed(&random, 9);
+    Random random = seeded(9);
     for (int i = 0; i < 6; i++) {
         TrainRow row;
         GradFlow flow;

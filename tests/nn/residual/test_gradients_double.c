@@ -136,8 +136,7 @@ static Tensor *random_stream(const char *label, Random *random)
 
 static void subject_init(Subject *subject, const char *text)
 {
-    Random random;
-    random_seed(&random, 5);
+    Random random = seeded(5);
     module_init(&subject->module, &subject_kind, NULL, "");
     residual_init(&subject->residual, &subject->module, (ResidualNames){"ln_1", "res_1"}, rule_of(text), residual_place(1, 1, 3), WIDTH);
     linear_init(&subject->f, &subject->module, "f", WIDTH, WIDTH, true);

@@ -7,7 +7,6 @@
 #include "tests/support/suite.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static float from_bits(uint32_t bits)
@@ -71,13 +70,6 @@ static float rounded(float x)
     return from_bits((uint32_t)upper << 16);
 }
 
-static Real *random_values(Random *random, size_t n)
-{
-    Real *values = memory_allocate(n * sizeof *values, "a test");
-    random_normal(random, values, n, 0.0, 1.0);
-    return values;
-}
-
 enum { M = 270, N = 260, K = 250, BEHIND = 3, C_COUNT = M * N + BEHIND };
 
 // One value in 97, against the sum of the rounded numbers' products in double. The products of two are exact in float32, the sum is
@@ -90,13 +82,11 @@ START_TEST(products_are_of_the_rounded_numbers)
     if (!choose_bf16(__func__)) {
         return;
     }
-    Random random;
-    random_seed(&random, 3);
+    Random random = seeded(3);
     Real *a = random_values(&random, M * K);
     Real *b = random_values(&random, K * N);
     Real *c = random_values(&random, C_COUNT);
-    Real *before = memory_allocate(C_COUNT * sizeof(Real), "a test");
-    memcpy(before, c, C_COUNT * sizeof(Real));
+    Real *before = copy_values(c, C_COUNT);
     fast_gemm(&(Gemm){transpose_a, transpose_b, accumulate, M, N, K, a, b, c, .count = 1});
     for (int at = 0; at < M * N; at += 97) {
         int i = at / N;
@@ -112,24 +102,17 @@ START_TEST(products_are_of_the_rounded_numbers)
         ck_assert_double_le(fabs((double)c[at] - sum), (K + 1) * FLOAT_UNIT * sizes);
     }
     ck_assert_mem_eq(c + M * N, before + M * N, BEHIND * sizeof(Real));
-    free(a);
-    free(b);
-    free(c);
-    free(before);
 }
 END_TEST
 
 // The bits of a product of n x n matrices.
 static Real *square_product(int n)
 {
-    Random random;
-    random_seed(&random, 3);
+    Random random = seeded(3);
     Real *a = random_values(&random, (size_t)(n * n));
     Real *b = random_values(&random, (size_t)(n * n));
-    Real *c = memory_allocate((size_t)(n * n) * sizeof(Real), "a test");
+    Real *c = test_memory((size_t)(n * n) * sizeof(Real));
     fast_gemm(&(Gemm){false, true, false, n, n, n, a, b, c, .count = 1});
-    free(a);
-    free(b);
     return c;
 }
 
@@ -147,12 +130,7 @@ START_TEST(small_products_stay_as_they_are)
         ck_assert(kernels_set_precision(PRECISION_F32));
         Real *large_again = square_product(LARGE);
         ck_assert_mem_eq(large, large_again, LARGE * LARGE * sizeof(Real));
-        free(small_bf16);
-        free(large_bf16);
-        free(large_again);
     }
-    free(small);
-    free(large);
 }
 END_TEST
 

@@ -72,8 +72,8 @@ START_TEST(loops_follow_each_other_without_a_round_lost)
     parallel_set_threads(4);
     for (int i = 0; i < 5000; i++) {
         size_t n = (size_t)(i % ROUNDS) + 1;
-        Counts counts = {.grain = 1};
-        parallel_for(n, 1, count_rounds, &counts);
+        Counts counts = {.grain = (size_t)(i % 41) + 1};
+        parallel_for(n, counts.grain, count_rounds, &counts);
         check_each_once(&counts, n);
         if (i % 500 == 0) {
             nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);

@@ -180,8 +180,7 @@ static const int offsets[OFFSETS] = {0, 1, 5};
 
 static void fill(float *values, size_t n, uint64_t seed)
 {
-    Random random;
-    random_seed(&random, seed);
+    Random random = seeded(seed);
     random_normal(&random, values, n, 0.0, 1.0);
 }
 

@@ -6,101 +6,48 @@
 #include "tests/support/suite.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 // ------------------------------------------------------------------------------------------------------------
 // Ways to be wrong: what is done to the gradient of one input after the right backward has added it.
 
-typedef void Spoil(Real *grad, size_t n);
-
-static void spoil_nothing(Real *grad, size_t n)
-{
-    (void)grad;
-    (void)n;
-}
-
-static void spoil_sign(Real *grad, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        grad[i] = -grad[i];
-    }
-}
-
-static void spoil_doubled(Real *grad, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        grad[i] *= 2;
-    }
-}
-
-static void spoil_zero(Real *grad, size_t n)
-{
-    memset(grad, 0, n * sizeof *grad);
-}
-
-static void spoil_nan(Real *grad, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        grad[i] = (Real)NAN;
-    }
-}
-
-static void spoil_one_nan(Real *grad, size_t n)
-{
-    grad[n / 2] = (Real)NAN;
-}
-
-static void spoil_one_infinity(Real *grad, size_t n)
-{
-    grad[n / 2] = (Real)INFINITY;
-}
-
-static Real largest_of(const Real *values, size_t n)
-{
-    Real largest = 0;
-    for (size_t i = 0; i < n; i++) {
-        Real size = values[i] < 0 ? -values[i] : values[i];
-        largest = size > largest ? size : largest;
-    }
-    return largest;
-}
-
-// By a hundredth of the largest, ten times the tolerance.
-static void spoil_one_index(Real *grad, size_t n)
-{
-    grad[n / 2] += largest_of(grad, n) / 100;
-}
-
-static void spoil_one_percent(Real *grad, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        grad[i] *= (Real)1.01;
-    }
-}
-
 typedef struct Wrong {
     const char *name;
-    Spoil *spoil;
+    double factor; // of each value
+    double added;  // to the middle one, in units of the largest
 } Wrong;
 
+static const Wrong right = {"right", 1, 0};
+
 static const Wrong wrongs[] = {
-    {"sign flipped", spoil_sign},
-    {"doubled", spoil_doubled},
-    {"zero", spoil_zero},
-    {"NaN", spoil_nan},
-    {"NaN at one index", spoil_one_nan},
-    {"infinite at one index", spoil_one_infinity},
-    {"wrong at one index", spoil_one_index},
-    {"one percent too large", spoil_one_percent},
+    {"sign flipped", -1, 0},
+    {"doubled", 2, 0},
+    {"zero", 0, 0},
+    {"NaN", (double)NAN, 0},
+    {"NaN at one index", 1, (double)NAN},
+    {"infinite at one index", 1, (double)INFINITY},
+    {"wrong at one index", 1, 0.01}, // ten times the tolerance
+    {"one percent too large", 1.01, 0},
 };
 
-enum { WRONGS = sizeof wrongs / sizeof wrongs[0] };
+enum { WRONGS = sizeof wrongs / sizeof wrongs[0], SIGN_FLIPPED = 0, ONE_NAN = 4 };
+
+static void spoil(const Wrong *wrong, Real *grad, size_t n)
+{
+    double largest = 0;
+    for (size_t i = 0; i < n; i++) {
+        grad[i] = (Real)(wrong->factor * (double)grad[i]);
+        largest = fmax(largest, fabs((double)grad[i]));
+    }
+    if (wrong->added != 0) {
+        grad[n / 2] += (Real)(wrong->added * largest);
+    }
+}
 
 // ------------------------------------------------------------------------------------------------------------
 // How the wrong backward gets onto the tape: the forward of the check puts it into the node just recorded.
 
-static Spoil *spoil_now;
+static const Wrong *spoil_now;
 static int spoiled_input;
 static Tensor *spoiled_leaf; // the case's input of that number, which not every node has among its own
 
@@ -109,7 +56,7 @@ static void spoiled_backward(TapeNode *node)
     node->op->backward(node);
     Tensor *input = spoiled_input < node->n_inputs ? node->inputs[spoiled_input] : spoiled_leaf;
     if (input->grad != NULL) {
-        spoil_now(input->grad, tensor_count(input));
+        spoil(spoil_now, input->grad, tensor_count(input));
     }
 }
 
@@ -131,8 +78,7 @@ static Tensor *forward_spoiled(void *context)
 static Tensor *parameter(Shape shape, uint64_t seed, bool positive)
 {
     Tensor *x = tensor_parameter(NULL, "x", shape);
-    Random random;
-    random_seed(&random, seed);
+    Random random = seeded(seed);
     // Between 0.5 and 1.5: no difference quotient then crosses the bend of relu or the pole of a logarithm.
     random_uniform(&random, x->data, tensor_count(x), 0.5, 1.5);
     size_t n = tensor_count(x);
@@ -142,9 +88,9 @@ static Tensor *parameter(Shape shape, uint64_t seed, bool positive)
     return x;
 }
 
-static GradCheckResult check_spoiled(const OpCase *op_case, Spoil *spoil, int input)
+static GradCheckResult check_spoiled(const OpCase *op_case, const Wrong *wrong, int input)
 {
-    spoil_now = spoil;
+    spoil_now = wrong;
     spoiled_input = input;
     Checked checked = {.op_case = op_case};
     for (int i = 0; i < op_case->n_inputs; i++) {
@@ -168,7 +114,7 @@ static GradCheckResult check_spoiled(const OpCase *op_case, Spoil *spoil, int in
 
 static void assert_caught(const OpCase *op_case, const Wrong *wrong, int input)
 {
-    GradCheckResult result = check_spoiled(op_case, wrong->spoil, input);
+    GradCheckResult result = check_spoiled(op_case, wrong, input);
     if (result.passed) {
         ck_abort_msg("%s: gradient of input %d %s, and not caught (error %g)", op_case->name, input + 1, wrong->name, result.worst);
     }
@@ -182,18 +128,16 @@ static void assert_caught(const OpCase *op_case, const Wrong *wrong, int input)
 START_TEST(a_wrong_backward_of_any_operation_is_caught)
 {
     const Op *op = op_table[_i];
-    Tape *tape = tape_create();
     for (int c = 0; c < op->n_cases; c++) {
         const OpCase *op_case = &op->cases[c];
         for (int input = 0; input < op_case->n_inputs; input++) {
-            GradCheckResult right = check_spoiled(op_case, spoil_nothing, input);
-            ck_assert_msg(right.passed, "%s: right, and yet: %s", op_case->name, right.why);
+            GradCheckResult result = check_spoiled(op_case, &right, input);
+            ck_assert_msg(result.passed, "%s: right, and yet: %s", op_case->name, result.why);
             for (int w = 0; w < WRONGS; w++) {
                 assert_caught(op_case, &wrongs[w], input);
             }
         }
     }
-    tape_free(tape);
 }
 END_TEST
 
@@ -236,13 +180,11 @@ static GradCheckResult check_one(Tensor *x, Tensor *(*forward)(void *context))
 
 START_TEST(a_backward_that_overwrites_instead_of_adding_is_caught)
 {
-    Tape *tape = tape_create();
     Tensor *x = parameter(SHAPE(2, 3), 1, false);
-    GradCheckResult right = check_one(x, scale_twice);
-    ck_assert_msg(right.passed, "%s", right.why);
+    GradCheckResult result = check_one(x, scale_twice);
+    ck_assert_msg(result.passed, "%s", result.why);
     ck_assert(!check_one(x, scale_twice_overwriting).passed);
     tensor_free(x);
-    tape_free(tape);
 }
 END_TEST
 
@@ -250,7 +192,7 @@ END_TEST
 static void nan_backward(TapeNode *node)
 {
     Tensor *x = node->inputs[0];
-    spoil_nan(op_grad(x), tensor_count(x));
+    spoil(&(Wrong){.factor = (double)NAN}, op_grad(x), tensor_count(x));
 }
 
 static Tensor *constant_with_nan_gradient(void *context)
@@ -264,12 +206,10 @@ static Tensor *constant_with_nan_gradient(void *context)
 
 START_TEST(nan_is_caught_even_where_every_difference_is_zero)
 {
-    Tape *tape = tape_create();
     Tensor *x = parameter(SHAPE(3), 1, false);
     GradCheckResult result = check_one(x, constant_with_nan_gradient);
     ck_assert_msg(!result.passed, "a gradient of NaN passed, error %g", result.worst);
     tensor_free(x);
-    tape_free(tape);
 }
 END_TEST
 
@@ -280,13 +220,11 @@ static Tensor *constant(void *context)
 
 START_TEST(a_leaf_all_of_whose_gradients_are_zero_is_refused)
 {
-    Tape *tape = tape_create();
     Tensor *x = parameter(SHAPE(3), 1, false);
     GradCheckResult result = check_one(x, constant);
     ck_assert(!result.passed);
     ck_assert_str_eq(result.why, "leaf 0 x: every gradient is 0");
     tensor_free(x);
-    tape_free(tape);
 }
 END_TEST
 
@@ -302,7 +240,6 @@ static Tensor *first_only(void *context)
 
 START_TEST(a_leaf_that_no_gradient_reaches_is_refused)
 {
-    Tape *tape = tape_create();
     Pair pair = {{parameter(SHAPE(3), 1, false), parameter(SHAPE(2), 2, false)}};
     GradCheck check = {.name = "severed", .leaves = pair.leaves, .n_leaves = 2, .forward = first_only, .context = &pair};
     GradCheckResult result = gradcheck(&check);
@@ -310,7 +247,6 @@ START_TEST(a_leaf_that_no_gradient_reaches_is_refused)
     ck_assert_str_eq(result.why, "leaf 1 x: no gradient arrived");
     tensor_free(pair.leaves[0]);
     tensor_free(pair.leaves[1]);
-    tape_free(tape);
 }
 END_TEST
 
@@ -334,7 +270,6 @@ static Tensor *scale_wrong_at_two(void *context)
 
 START_TEST(a_failure_says_which_leaf_which_index_expected_and_got)
 {
-    Tape *tape = tape_create();
     Tensor *x = parameter(SHAPE(4), 1, false);
     GradCheckResult result = check_one(x, scale_wrong_at_two);
     ck_assert(!result.passed);
@@ -342,44 +277,37 @@ START_TEST(a_failure_says_which_leaf_which_index_expected_and_got)
     ck_assert_msg(strstr(result.why, ", got 5") != NULL, "\"%s\"", result.why);
     ck_assert_double_gt(result.worst, 0.1);
     tensor_free(x);
-    tape_free(tape);
 }
 END_TEST
 
 // The NaN stands in the middle: what comes after must not cover it up.
 START_TEST(the_worst_error_of_a_nan_is_nan)
 {
-    Tape *tape = tape_create();
-    GradCheckResult result = check_spoiled(&op_scale.cases[0], spoil_one_nan, 0);
+    GradCheckResult result = check_spoiled(&op_scale.cases[0], &wrongs[ONE_NAN], 0);
     ck_assert(!result.passed);
     ck_assert_msg(isnan(result.worst), "worst error %g", result.worst);
-    tape_free(tape);
 }
 END_TEST
 
 START_TEST(the_leaves_values_are_as_before)
 {
-    Tape *tape = tape_create();
     Tensor *x = parameter(SHAPE(2, 3), 1, false);
     Tensor *same = parameter(SHAPE(2, 3), 1, false);
     check_one(x, scale_twice);
     assert_same_values("x", x->data, same->data, 6);
     tensor_free(x);
     tensor_free(same);
-    tape_free(tape);
 }
 END_TEST
 
 // What a leaf has added up before is none of the check's business.
 START_TEST(an_old_gradient_does_not_disturb_the_check)
 {
-    Tape *tape = tape_create();
     Tensor *x = parameter(SHAPE(2, 3), 1, false);
     tensor_backward(tensor_sum(tensor_scale(x, 1000, HERE), HERE), HERE);
     GradCheckResult result = check_one(x, scale_twice);
     ck_assert_msg(result.passed, "%s", result.why);
     tensor_free(x);
-    tape_free(tape);
 }
 END_TEST
 
@@ -393,38 +321,34 @@ static GradCheckResult check_with(Tensor *x, double tolerance, double floor)
 // Every value is wrong; the first is the one to look at.
 START_TEST(of_many_failures_the_first_is_reported)
 {
-    Tape *tape = tape_create();
-    GradCheckResult result = check_spoiled(&op_mul.cases[0], spoil_sign, 0);
+    GradCheckResult result = check_spoiled(&op_mul.cases[0], &wrongs[SIGN_FLIPPED], 0);
     ck_assert_msg(strncmp(result.why, "leaf 0 x: index 0: ", 19) == 0, "\"%s\"", result.why);
-    tape_free(tape);
 }
 END_TEST
 
 START_TEST(a_given_tolerance_takes_precedence)
 {
-    Tape *tape = tape_create();
     Tensor *x = parameter(SHAPE(4), 1, false);
     ck_assert(!check_with(x, 0.01, 0).passed);
     ck_assert(check_with(x, 100, 0).passed);
     ck_assert(check_with(x, 0.01, 1000).passed); // 5 off is little beside 1000 times the largest
     tensor_free(x);
-    tape_free(tape);
 }
 END_TEST
 
 int main(void)
 {
     Suite *suite = suite_create("checker");
-    TCase *table = case_create(suite, "table");
+    TCase *table = case_with_tape(suite, "table");
     tcase_add_loop_test(table, a_wrong_backward_of_any_operation_is_caught, 0, op_count);
 
-    TCase *subtle = case_create(suite, "subtle");
+    TCase *subtle = case_with_tape(suite, "subtle");
     tcase_add_test(subtle, a_backward_that_overwrites_instead_of_adding_is_caught);
     tcase_add_test(subtle, nan_is_caught_even_where_every_difference_is_zero);
     tcase_add_test(subtle, a_leaf_all_of_whose_gradients_are_zero_is_refused);
     tcase_add_test(subtle, a_leaf_that_no_gradient_reaches_is_refused);
 
-    TCase *result = case_create(suite, "result");
+    TCase *result = case_with_tape(suite, "result");
     tcase_add_test(result, a_failure_says_which_leaf_which_index_expected_and_got);
     tcase_add_test(result, the_worst_error_of_a_nan_is_nan);
     tcase_add_test(result, the_leaves_values_are_as_before);

@@ -141,8 +141,7 @@ static Inputs make_inputs(const OpCase *op_case)
     for (int i = 0; i < op_case->n_inputs; i++) {
         Tensor *x = tensor_parameter(NULL, "input", op_case->shapes[i]);
         size_t n = tensor_count(x);
-        Random random;
-        random_seed(&random, (uint64_t)i + 1);
+        Random random = seeded((uint64_t)i + 1);
         random_normal(&random, x->data, n, 0.0, 1.0);
         for (size_t k = 0; op_case->positive && k < n; k++) {
             x->data[k] = x->data[k] * x->data[k] + (Real)0.5;
