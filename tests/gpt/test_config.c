@@ -358,7 +358,7 @@ START_TEST(a_gpt_larger_than_any_memory_is_not_created)
     ck_assert(gpt_config_check(&config, &error));
     ck_assert_ptr_null(gpt_create(&config, 1, &error));
     assert_contains(error.message, "memory");
-    ck_assert_uint_eq(memory_requests(), requests);
+    ck_assert_uint_le(memory_requests(), requests + 2); // to read how much there is
 }
 END_TEST
 
