@@ -329,9 +329,6 @@ START_TEST(one_seed_gives_one_gpt)
 
     assert_same_bits(again, first, n, "logits");
     ck_assert_int_ne(memcmp(other, first, n * sizeof(Real)), 0);
-    free(first);
-    free(again);
-    free(other);
 }
 END_TEST
 

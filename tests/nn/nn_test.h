@@ -41,6 +41,8 @@ static inline void mistake_handler(FailKind kind, const char *message)
 // ------------------------------------------------------------------------------------------------------------
 // Numbers
 
+#define ONE_ROUNDING 1.2e-7 // of float32, relative to the result
+
 // NaN is near nothing.
 static inline bool is_near(double got, double expected, double tolerance)
 {
@@ -88,15 +90,10 @@ static inline void assert_contains(const char *text, const char *part)
     ck_assert_msg(strstr(text, part) != NULL, "\"%s\" is not in \"%s\"", part, text);
 }
 
-// The caller frees it.
+// Nobody frees it.
 static inline Real *copy_values(const Real *values, size_t n)
 {
-    Real *copy = malloc((n == 0 ? 1 : n) * sizeof *copy);
-    ck_assert_ptr_nonnull(copy);
-    if (n > 0) {
-        memcpy(copy, values, n * sizeof *copy);
-    }
-    return copy;
+    return memcpy(test_memory(n * sizeof *values), values, n * sizeof *values);
 }
 
 // A leaf of standard normal values on the current tape that wants a gradient.
@@ -108,12 +105,11 @@ static inline Tensor *random_leaf(Shape shape, uint64_t seed)
     return leaf;
 }
 
-// dL/dy with no regularity, so that no error in one value hides behind another. The caller frees it.
+// dL/dy with no regularity, so that no error in one value hides behind another. Nobody frees it.
 static inline Real *random_values(size_t n, uint64_t seed)
 {
     Random random = seeded(seed);
-    Real *values = malloc(n * sizeof *values);
-    ck_assert_ptr_nonnull(values);
+    Real *values = test_memory(n * sizeof *values);
     random_normal(&random, values, n, 0.0, 1.0);
     return values;
 }

@@ -30,8 +30,9 @@ static void three_free(Three *three)
 // As if a backward pass had left this gradient.
 static void set_grad(Tensor *parameter, const Real *grad)
 {
+    size_t bytes = tensor_count(parameter) * sizeof *grad;
     free(parameter->grad);
-    parameter->grad = copy_values(grad, tensor_count(parameter));
+    parameter->grad = memcpy(memory_allocate(bytes, "a gradient"), grad, bytes);
 }
 
 static void set_random_grad(Tensor *parameter, double size, uint64_t seed)
@@ -42,7 +43,19 @@ static void set_random_grad(Tensor *parameter, double size, uint64_t seed)
         grad[i] *= (Real)size;
     }
     set_grad(parameter, grad);
-    free(grad);
+}
+
+// Those of the running test.
+static Three three;
+
+static void setup(void)
+{
+    three_init(&three);
+}
+
+static void teardown(void)
+{
+    three_free(&three);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -50,8 +63,6 @@ static void set_random_grad(Tensor *parameter, double size, uint64_t seed)
 
 START_TEST(sgd_goes_against_the_gradient)
 {
-    Three three;
-    three_init(&three);
     Real *before = copy_values(three.parameters[0]->data, 12);
     set_random_grad(three.parameters[0], 1, 2);
 
@@ -62,23 +73,17 @@ START_TEST(sgd_goes_against_the_gradient)
         Real expected = before[i] - (Real)0.25 * three.parameters[0]->grad[i];
         ck_assert_double_eq((double)three.parameters[0]->data[i], (double)expected);
     }
-    free(before);
-    three_free(&three);
 }
 END_TEST
 
 START_TEST(sgd_leaves_what_has_no_gradient)
 {
-    Three three;
-    three_init(&three);
     Real *before = copy_values(three.parameters[1]->data, 5);
     set_random_grad(three.parameters[0], 1, 2);
 
     sgd_step(&three.list, 0.1);
 
     assert_same_bits(three.parameters[1]->data, before, 5, "bias");
-    free(before);
-    three_free(&three);
 }
 END_TEST
 
@@ -111,8 +116,6 @@ static const double ADAMW_TOLERANCE = 4e-6;
 // Gradients of sizes 1, 1e-3 and 1e-6, so that eps and the moments' scale matter.
 START_TEST(adamw_is_the_papers_formula)
 {
-    Three three;
-    three_init(&three);
     AdamW adamw = adamw_create(&three.list, config);
     NaiveAdamW naive[VALUES] = {{0}};
     for (int i = 0, at = 0; i < 3; i++) {
@@ -142,15 +145,12 @@ START_TEST(adamw_is_the_papers_formula)
         }
     }
     adamw_free(&adamw);
-    three_free(&three);
 }
 END_TEST
 
 // At the usual beta2 of 0.999, 1 - beta2 must not be computed in float32: 1 - 0.999f has a relative error of 5e-5.
 START_TEST(the_first_moments_are_right_at_the_usual_betas)
 {
-    Three three;
-    three_init(&three);
     AdamW adamw = adamw_create(&three.list, ADAMW_DEFAULTS);
     set_grad(three.parameters[2], (Real[]){1, 2, 3, 4});
 
@@ -161,15 +161,12 @@ START_TEST(the_first_moments_are_right_at_the_usual_betas)
         ASSERT_RELATIVE((double)adamw.v[17 + i], 0.001 * (i + 1) * (i + 1), 2e-7);
     }
     adamw_free(&adamw);
-    three_free(&three);
 }
 END_TEST
 
 // Whatever its gradient's size: m / sqrt(v) of one step is its sign.
 START_TEST(the_first_step_moves_each_value_by_lr)
 {
-    Three three;
-    three_init(&three);
     AdamWConfig without_decay = config;
     without_decay.weight_decay = 0;
     AdamW adamw = adamw_create(&three.list, without_decay);
@@ -183,16 +180,12 @@ START_TEST(the_first_step_moves_each_value_by_lr)
         // eps is 1e-3 of the smallest of these gradients.
         ck_assert_double_eq_tol((double)(three.parameters[2]->data[i] - before[i]), expected[i], 1.2e-5);
     }
-    free(before);
     adamw_free(&adamw);
-    three_free(&three);
 }
 END_TEST
 
 START_TEST(only_matrices_decay)
 {
-    Three three;
-    three_init(&three);
     AdamW adamw = adamw_create(&three.list, config);
     Real *matrix = copy_values(three.parameters[0]->data, 12);
     Real *bias = copy_values(three.parameters[1]->data, 5);
@@ -205,18 +198,13 @@ START_TEST(only_matrices_decay)
     for (int i = 0; i < 12; i++) {
         ASSERT_RELATIVE((double)three.parameters[0]->data[i], 0.999 * (double)matrix[i], 1.2e-7); // 1 - lr * decay
     }
-    free(matrix);
-    free(bias);
     adamw_free(&adamw);
-    three_free(&three);
 }
 END_TEST
 
 // Not even decayed, and its place among the moments stays free, so that those after it find their own.
 START_TEST(adamw_leaves_what_has_no_gradient)
 {
-    Three three;
-    three_init(&three);
     AdamW adamw = adamw_create(&three.list, config);
     Real *before = copy_values(three.parameters[0]->data, 12);
     set_grad(three.parameters[2], (Real[]){1, 2, 3, 4});
@@ -230,35 +218,30 @@ START_TEST(adamw_leaves_what_has_no_gradient)
     for (int i = 0; i < 4; i++) {
         ASSERT_RELATIVE((double)adamw.m[17 + i], 0.1 * (i + 1), 1e-6);
     }
-    free(before);
     adamw_free(&adamw);
-    three_free(&three);
 }
 END_TEST
 
 START_TEST(a_freed_adamw_is_empty)
 {
-    Three three;
-    three_init(&three);
     AdamW adamw = adamw_create(&three.list, config);
 
     adamw_free(&adamw);
 
     ck_assert_ptr_null(adamw.m);
     ck_assert_ptr_null(adamw.v);
-    three_free(&three);
 }
 END_TEST
 
 // ------------------------------------------------------------------------------------------------------------
 // Clipping
 
-static double naive_norm(const Three *three)
+static double naive_norm(void)
 {
     double sum = 0;
     for (int i = 0; i < 3; i++) {
-        for (size_t k = 0; three->parameters[i]->grad != NULL && k < tensor_count(three->parameters[i]); k++) {
-            double grad = (double)three->parameters[i]->grad[k];
+        for (size_t k = 0; three.parameters[i]->grad != NULL && k < tensor_count(three.parameters[i]); k++) {
+            double grad = (double)three.parameters[i]->grad[k];
             sum += grad * grad;
         }
     }
@@ -267,12 +250,10 @@ static double naive_norm(const Three *three)
 
 START_TEST(clipping_scales_all_gradients_to_the_norm)
 {
-    Three three;
-    three_init(&three);
     set_random_grad(three.parameters[0], 10, 2);
     set_random_grad(three.parameters[2], 0.1, 3); // the one between has no gradient
     Real *before[] = {copy_values(three.parameters[0]->grad, 12), copy_values(three.parameters[2]->grad, 4)};
-    double expected = naive_norm(&three);
+    double expected = naive_norm();
     double scale = 1.5 / (expected + 1e-6);
 
     double norm = clip_grad_norm(&three.list, 1.5);
@@ -284,10 +265,7 @@ START_TEST(clipping_scales_all_gradients_to_the_norm)
     for (int i = 0; i < 4; i++) {
         ASSERT_RELATIVE((double)three.parameters[2]->grad[i], scale * (double)before[1][i], 1.5e-7);
     }
-    ASSERT_RELATIVE(naive_norm(&three), 1.5, 1e-6);
-    free(before[0]);
-    free(before[1]);
-    three_free(&three);
+    ASSERT_RELATIVE(naive_norm(), 1.5, 1e-6);
 }
 END_TEST
 
@@ -311,7 +289,6 @@ START_TEST(a_clipped_step_is_clipping_and_a_step)
             adamw_step(&in_two);
             assert_same_bits(one.parameters[0]->grad, before, 12, "gradient");
             assert_same_bits(one.parameters[0]->data, two.parameters[0]->data, 12, "weight");
-            free(before);
         }
         adamw_free(&in_one);
         adamw_free(&in_two);
@@ -323,41 +300,31 @@ END_TEST
 
 START_TEST(clipping_leaves_gradients_below_the_norm)
 {
-    Three three;
-    three_init(&three);
     set_random_grad(three.parameters[0], 1, 2);
     Real *before = copy_values(three.parameters[0]->grad, 12);
 
     double norm = clip_grad_norm(&three.list, 100);
 
-    ASSERT_RELATIVE(norm, naive_norm(&three), 1e-14);
+    ASSERT_RELATIVE(norm, naive_norm(), 1e-14);
     assert_same_bits(three.parameters[0]->grad, before, 12, "gradient");
-    free(before);
-    three_free(&three);
 }
 END_TEST
 
 // In float32 the square of 1e30 would be infinite, and that of 1e-30 nothing.
 START_TEST(norms_of_huge_and_tiny_gradients_are_right)
 {
-    Three three;
-    three_init(&three);
     double size = _i == 0 ? 1e30 : 1e-30;
     Real value = (Real)size;
     set_grad(three.parameters[2], (Real[]){value, -value, value, -value});
 
     ASSERT_RELATIVE(clip_grad_norm(&three.list, 1e35), 2 * (double)value, 1e-14);
-    three_free(&three);
 }
 END_TEST
 
 START_TEST(without_gradients_the_norm_is_0)
 {
-    Three three;
-    three_init(&three);
 
     ck_assert_double_eq(clip_grad_norm(&three.list, 1), 0);
-    three_free(&three);
 }
 END_TEST
 
@@ -396,10 +363,12 @@ int main(void)
 {
     Suite *suite = suite_create("optimizer");
     TCase *sgd = case_with_tape(suite, "sgd");
+    tcase_add_checked_fixture(sgd, setup, teardown);
     tcase_add_test(sgd, sgd_goes_against_the_gradient);
     tcase_add_test(sgd, sgd_leaves_what_has_no_gradient);
 
     TCase *adamw = case_with_tape(suite, "adamw");
+    tcase_add_checked_fixture(adamw, setup, teardown);
     tcase_add_test(adamw, adamw_is_the_papers_formula);
     tcase_add_test(adamw, the_first_moments_are_right_at_the_usual_betas);
     tcase_add_test(adamw, the_first_step_moves_each_value_by_lr);
@@ -409,6 +378,7 @@ int main(void)
     tcase_add_test(adamw, settings_that_make_nan_are_refused);
 
     TCase *clipping = case_with_tape(suite, "clipping");
+    tcase_add_checked_fixture(clipping, setup, teardown);
     tcase_add_test(clipping, clipping_scales_all_gradients_to_the_norm);
     tcase_add_test(clipping, a_clipped_step_is_clipping_and_a_step);
     tcase_add_test(clipping, clipping_leaves_gradients_below_the_norm);

@@ -63,20 +63,6 @@ Tensor *random_leaf(Shape shape, uint64_t seed)
     return leaf;
 }
 
-// Kept in a list, so that the sanitizers do not take it for lost.
-void *test_memory(size_t bytes)
-{
-    typedef struct Block {
-        struct Block *before;
-        void *memory;
-    } Block;
-    static Block *last;
-    Block *block = memory_allocate(sizeof *block, "a test");
-    *block = (Block){last, memory_allocate(bytes, "a test")};
-    last = block;
-    return block->memory;
-}
-
 Real *random_values(Random *random, size_t n)
 {
     Real *values = test_memory(n * sizeof *values);

@@ -25,9 +25,8 @@ uint32_t ulps_between(float a, float b);
 // A leaf on the current tape that wants a gradient, normally distributed; the same values for the same seed.
 Tensor *random_leaf(Shape shape, uint64_t seed);
 
-// Memory that lasts as long as the process of the running test, and which nobody frees.
-void *test_memory(size_t bytes);
-Real *random_values(Random *random, size_t n); // normally distributed, in such memory
+// In memory that nobody frees (test_memory): normally distributed values, and a copy.
+Real *random_values(Random *random, size_t n);
 Real *copy_values(const Real *values, size_t n);
 
 #endif

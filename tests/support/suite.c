@@ -61,6 +61,20 @@ Random seeded(uint64_t seed)
     return random;
 }
 
+// Kept in a list, so that the sanitizers do not take it for lost.
+void *test_memory(size_t bytes)
+{
+    typedef struct Block {
+        struct Block *before;
+        void *memory;
+    } Block;
+    static Block *last;
+    Block *block = memory_allocate(sizeof *block, "a test");
+    *block = (Block){last, memory_allocate(bytes, "a test")};
+    last = block;
+    return block->memory;
+}
+
 bool memory_is_watched(void)
 {
     const char *valgrind = getenv("VALGRIND");

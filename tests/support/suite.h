@@ -46,6 +46,9 @@ extern Tape *tape;
 // Random numbers from this seed on.
 Random seeded(uint64_t seed);
 
+// Memory that lasts as long as the process of the running test, and which nobody frees.
+void *test_memory(size_t bytes);
+
 // Runs the suite, prints what failed and Check's own count, and frees it. Returns main's exit status.
 int suite_run(Suite *suite);
 

@@ -80,14 +80,12 @@ static void assert_parts_add_up(const Stream *residual)
     ck_assert_double_eq_tol(residual->block.mean_abs, expected.mean_abs, rounding);
     ck_assert_double_eq_tol(residual->block.rms, expected.rms, rounding);
     ck_assert_double_eq_tol(residual->block.max_abs, expected.max_abs, rounding);
-    free(rest);
 }
 
 // What stands beside shortcut number i of a network: x -> f(x).
 typedef Tensor *Branch(void *network, int i, Tensor *x);
 
-// J^T dy of the branch alone: on another tape, from a copy of x that nothing is attached to, with the dy that arrived. The
-// caller frees it.
+// J^T dy of the branch alone: on another tape, from a copy of x that nothing is attached to, with the dy that arrived.
 static Real *branch_gradient(const Stream *residual, Branch *branch, void *network, int i)
 {
     Tape *before = tape_current();
@@ -117,7 +115,6 @@ static void assert_block_is_branch(const Stream *residual, Branch *branch, void 
         gradient[k] += residual->sum->grad[k];
     }
     assert_values_near(residual->start->grad, gradient, n, BRANCH_TOLERANCE, "the whole gradient");
-    free(gradient);
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -125,7 +125,6 @@ START_TEST(every_parameter_gets_a_gradient_and_moves)
         double largest = largest_size(parameter->grad, n);
         ck_assert_msg(isfinite(largest) && largest > 0, "%s has a gradient of %g", name, largest);
         ck_assert_msg(memcmp(parameter->data, before[i], n * sizeof(Real)) != 0, "%s has not moved", name);
-        free(before[i]);
     }
     adamw_free(&adamw);
     parameter_list_free(&list);
