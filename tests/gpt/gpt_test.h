@@ -106,12 +106,18 @@ static inline void random_ids(int *ids, int n, int V, uint64_t seed)
     }
 }
 
-// Appends n_new tokens to the n_ids, each the likeliest.
-static inline void generate_greedily(GPT *gpt, int *ids, int n_ids, int n_new)
+static inline GenerateConfig greedy_config(int n_new)
 {
     GenerateConfig config = GENERATE_DEFAULTS;
     config.n_new = n_new;
     config.greedy = true;
+    return config;
+}
+
+// Appends n_new tokens to the n_ids, each the likeliest.
+static inline void generate_greedily(GPT *gpt, int *ids, int n_ids, int n_new)
+{
+    GenerateConfig config = greedy_config(n_new);
     Error error = {0};
     ck_assert_msg(gpt_generate(gpt, &config, NULL, ids, n_ids, &error) == n_new, "%s", error.message);
 }
