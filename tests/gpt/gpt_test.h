@@ -27,6 +27,27 @@ static inline GPTConfig small_config(void)
     };
 }
 
+// A short training run of it.
+static inline TrainConfig small_train_config(int steps)
+{
+    return (TrainConfig){
+        .steps = steps,
+        .batch = 2,
+        .length = 8,
+        .accumulate = 2,
+        .lr = 1e-2,
+        .min_lr = 1e-3,
+        .warmup = 2,
+        .decay_steps = steps,
+        .beta1 = 0.9,
+        .beta2 = 0.99,
+        .eps = 1e-8,
+        .weight_decay = 0.1,
+        .clip = 1,
+        .eval_batches = 2,
+    };
+}
+
 enum { GPT_VARIANTS = 24 };
 
 // Every switch in each of its positions, and not always together with the same others.

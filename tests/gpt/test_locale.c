@@ -1,10 +1,9 @@
 // test_locale.c: a host program that takes the user's locale, where numbers have a comma, and does with the library what reads and writes
 // files: every file is the same, byte for byte, as in the C locale.
 
-#include "gpt/gptape.h"
+#include "tests/gpt/gpt_test.h"
 #include "tests/support/folder.h"
 #include "tests/support/locale.h"
-#include "tests/support/suite.h"
 
 #include <check.h>
 #include <locale.h>
@@ -44,24 +43,12 @@ static void save_model(void)
 static Trainer *create_trainer(int steps)
 {
     Error error = {0};
-    TrainSetup setup = {.train = {.steps = steps,
-                                  .batch = 2,
-                                  .length = 8,
-                                  .accumulate = 1,
-                                  .lr = 0.0125,
-                                  .min_lr = 1e-3,
-                                  .decay_steps = 4,
-                                  .beta1 = 0.9,
-                                  .beta2 = 0.99,
-                                  .eps = 1e-8,
-                                  .weight_decay = 0.1,
-                                  .clip = 1.5,
-                                  .eval_every = 2,
-                                  .eval_batches = 1,
-                                  .gradflow_every = 1},
-                        .gpt = gpt_preset_find("tiny")->config,
-                        .seed = 3,
-                        .tokenizer = tokenizer_bytes()};
+    TrainSetup setup = {.train = small_train_config(4), .gpt = gpt_preset_find("tiny")->config, .seed = 3, .tokenizer = tokenizer_bytes()};
+    setup.train.steps = steps;
+    setup.train.lr = 0.0125;
+    setup.train.clip = 1.5;
+    setup.train.eval_every = 2;
+    setup.train.gradflow_every = 1;
     Dataset *data = dataset_open(NULL, setup.tokenizer, NULL, NULL, NULL, &error);
     Trainer *trainer = trainer_create(setup, gpt_create(&setup.gpt, 3, &error), data, &error);
     ck_assert_msg(trainer != NULL, "%s", error.message);

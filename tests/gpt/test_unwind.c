@@ -55,20 +55,8 @@ static int *copy_ids(const int *ids, int n)
 
 static Trainer *make_trainer(void)
 {
-    TrainConfig config = {.steps = 8,
-                          .batch = 1,
-                          .length = T,
-                          .accumulate = 2,
-                          .lr = 1e-2,
-                          .min_lr = 1e-3,
-                          .warmup = 2,
-                          .decay_steps = 8,
-                          .beta1 = 0.9,
-                          .beta2 = 0.99,
-                          .eps = 1e-8,
-                          .weight_decay = 0.1,
-                          .clip = 1,
-                          .eval_batches = 2};
+    TrainConfig config = small_train_config(8);
+    config.batch = 1;
     GPT *gpt = make_gpt();
     TrainSetup setup = {.train = config, .gpt = gpt->config, .ids = copy_ids(IDS, B * T), .targets = copy_ids(IDS + 1, B * T)};
     Error error = {0};

@@ -31,23 +31,11 @@ static void count_up(void *context, Random *random, int B, int T, int *ids, int 
 
 static TrainSetup setup_of(Calls *calls, const char *task)
 {
-    TrainSetup setup = {
-        .train = {.steps = 6,
-                  .batch = BATCH,
-                  .length = LENGTH,
-                  .accumulate = 2,
-                  .lr = 1e-2,
-                  .min_lr = 1e-3,
-                  .decay_steps = 6,
-                  .beta1 = 0.9,
-                  .beta2 = 0.99,
-                  .eps = 1e-8,
-                  .clip = 1,
-                  .eval_batches = 3,
-                  .eval_every = 2},
-        .gpt = small_config(),
-        .seed = 5,
-    };
+    TrainSetup setup = {.train = small_train_config(6), .gpt = small_config(), .seed = 5};
+    setup.train.batch = BATCH;
+    setup.train.length = LENGTH;
+    setup.train.eval_batches = 3;
+    setup.train.eval_every = 2;
     setup.gpt.dropout = 0.2;
     setup.gpt.init = INIT_GPT2;
     Error error;
