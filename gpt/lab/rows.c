@@ -32,41 +32,34 @@ DeepRows deep_rows_grid(double low, double high, int n, int n_in)
 
 typedef struct Reader {
     const char *path;
-    const char *at; // the rest of the text
-    int line;       // its first line, counted from 1
+    int line; // counted from 1
     int n_in, n_target;
     int columns; // of each line: n_in, or n_in + n_target; 0: not known yet
 } Reader;
 
-static size_t trim(const char **text, size_t n)
+// Ends the text at the separator. Returns what follows it; NULL if there is none.
+static char *split(char *text, char separator)
 {
-    while (n > 0 && (**text == ' ' || **text == '\t')) {
-        (*text)++;
-        n--;
+    char *found = strchr(text, separator);
+    if (found == NULL) {
+        return NULL;
     }
-    while (n > 0 && memchr(" \t\r", (*text)[n - 1], 3) != NULL) {
-        n--;
-    }
-    return n;
+    *found = '\0';
+    return found + 1;
 }
 
-// One number of n characters, as in the program's options: decimal, finite, with a point in every locale.
-static bool read_number(const Reader *reader, const char *text, size_t n, int column, double *value, Error *error)
+// One number, as in the program's options: decimal, finite, with a point in every locale.
+static bool read_number(const Reader *reader, char *cell, int column, double *value, Error *error)
 {
-    enum { ITEM = 64 };
-    char item[ITEM];
-    char place[ITEM];
+    char place[64];
     ConfigField field = {.name = place, .kind = FIELD_NUMBER, .low = -1e30, .high = 1e30};
     Error inner;
-    n = trim(&text, n);
-    snprintf(item, sizeof item, "%.*s", (int)(n < ITEM ? n : ITEM), text);
-    if (n >= ITEM) {
-        strcpy(item + ITEM - 4, "..."); // too long for a number: refused below
-    } else if (strlen(item) < n) {
-        strcpy(item, "\\0"); // a zero byte is refused too
+    cell += strspn(cell, " \t");
+    for (size_t n = strlen(cell); n > 0 && strchr(" \t\r", cell[n - 1]) != NULL; n--) {
+        cell[n - 1] = '\0';
     }
     snprintf(place, sizeof place, "line %d, column %d", reader->line, column);
-    return config_field_read(&field, item, value, &inner) || error_set(error, "%s: %s", reader->path, inner.message);
+    return config_field_read(&field, cell, value, &inner) || error_set(error, "%s: %s", reader->path, inner.message);
 }
 
 static bool check_columns(Reader *reader, int n, Error *error)
@@ -83,45 +76,39 @@ static bool check_columns(Reader *reader, int n, Error *error)
                      reader->columns);
 }
 
-// The numbers of one line of n characters; *count is 0 for a blank line.
-static bool read_line(Reader *reader, size_t n, DeepRows *rows, int *count, Error *error)
+static bool read_line(Reader *reader, char *cell, DeepRows *rows, Error *error)
 {
-    const char *text = reader->at;
-    const char *end = text + n;
-    *count = 0;
-    for (bool more = trim(&(const char *){text}, n) > 0; more; (*count)++) {
-        const char *comma = memchr(text, ',', (size_t)(end - text));
-        const char *stop = comma != NULL ? comma : end;
+    size_t row = (size_t)rows->n;
+    int n = 0;
+    while (cell != NULL) {
+        char *next = split(cell, ',');
         double value;
-        if (!read_number(reader, text, (size_t)(stop - text), *count + 1, &value, error)) {
+        if (!read_number(reader, cell, n + 1, &value, error)) {
             return false;
         }
-        size_t row = (size_t)rows->n;
-        if (*count < reader->n_in) {
-            rows->input[row * (size_t)reader->n_in + (size_t)*count] = (Real)value;
-        } else if (*count < reader->n_in + reader->n_target) {
-            rows->target[row * (size_t)reader->n_target + (size_t)(*count - reader->n_in)] = (Real)value;
+        if (n < reader->n_in) {
+            rows->input[row * (size_t)reader->n_in + (size_t)n] = (Real)value;
+        } else if (n < reader->n_in + reader->n_target) {
+            rows->target[row * (size_t)reader->n_target + (size_t)(n - reader->n_in)] = (Real)value;
         }
-        text = stop + 1;
-        more = comma != NULL;
+        n++;
+        cell = next;
     }
-    return *count == 0 || check_columns(reader, *count, error);
+    rows->n++;
+    return check_columns(reader, n, error);
 }
 
-static bool read_lines(Reader *reader, const char *end, DeepRows *rows, Error *error)
+static bool read_lines(Reader *reader, char *line, DeepRows *rows, Error *error)
 {
-    while (reader->at < end) {
-        const char *newline = memchr(reader->at, '\n', (size_t)(end - reader->at));
-        const char *stop = newline != NULL ? newline : end;
-        int count;
-        if (rows->n == DEEP_ROWS_MAX) {
+    for (char *next; line != NULL; line = next) {
+        next = split(line, '\n');
+        bool blank = line[strspn(line, " \t\r")] == '\0';
+        if (!blank && rows->n == DEEP_ROWS_MAX) {
             return error_set(error, "%s: line %d: more than %d rows", reader->path, reader->line, DEEP_ROWS_MAX);
         }
-        if (!read_line(reader, (size_t)(stop - reader->at), rows, &count, error)) {
+        if (!blank && !read_line(reader, line, rows, error)) {
             return false;
         }
-        rows->n += count > 0;
-        reader->at = stop + 1;
         reader->line++;
     }
     return rows->n > 0 || error_set(error, "%s: no rows", reader->path);
@@ -130,31 +117,32 @@ static bool read_lines(Reader *reader, const char *end, DeepRows *rows, Error *e
 bool deep_rows_read(const char *path, int n_in, int n_target, DeepRows *rows, Error *error)
 {
     REQUIRE(path, rows);
-    char *text;
+    AUTO_FREE char *text = NULL;
     size_t n;
     *rows = (DeepRows){0};
     if (!file_read(path, MOST_SETTINGS_BYTES, &text, &n, error)) {
         return false;
+    }
+    if (strlen(text) < n) {
+        return error_set(error, "%s: a zero byte (expected a text)", path);
     }
     size_t lines = 1;
     for (size_t i = 0; i < n; i++) {
         lines += text[i] == '\n';
     }
     lines = lines < DEEP_ROWS_MAX ? lines : DEEP_ROWS_MAX;
-    bool read = memory_check((double)lines * (n_in + n_target) * sizeof(Real), "the input rows", error);
-    if (read) {
-        rows->input = memory_allocate(lines * (size_t)n_in * sizeof(Real), "the input rows");
-        rows->target = memory_allocate(lines * (size_t)n_target * sizeof(Real), "the targets");
-        Reader reader = {.path = path, .at = text, .line = 1, .n_in = n_in, .n_target = n_target};
-        read = read_lines(&reader, text + n, rows, error);
-        if (read && reader.columns == n_in) {
-            free(rows->target);
-            rows->target = NULL;
-        }
+    if (!memory_check((double)lines * (n_in + n_target) * sizeof(Real), "the input rows", error)) {
+        return false;
     }
-    free(text);
+    rows->input = memory_allocate(lines * (size_t)n_in * sizeof(Real), "the input rows");
+    rows->target = memory_allocate(lines * (size_t)n_target * sizeof(Real), "the targets");
+    Reader reader = {.path = path, .line = 1, .n_in = n_in, .n_target = n_target};
+    bool read = read_lines(&reader, text, rows, error);
     if (!read) {
         deep_rows_free(rows);
+    } else if (reader.columns == n_in) {
+        free(rows->target);
+        rows->target = NULL;
     }
     return read;
 }

@@ -220,6 +220,7 @@ START_TEST(a_file_has_inputs_and_perhaps_targets)
     assert_reads("1,-0.5\n2.5e2,.25\n", 2, x, NULL);
     assert_reads("1,-0.5,3\n2.5e2,.25,-4", 2, x, y); // without a newline at the end
     assert_reads("\n 1 ,\t-.5 , 3\r\n\r\n250, +.25, -4\r\n\n", 2, x, y);
+    assert_reads("1,-0.5\n250,00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000.25\n", 2, x, NULL);
 }
 END_TEST
 
@@ -249,8 +250,6 @@ static const struct {
     {"1,2,3,4\n", "rows.csv: line 1: 4 columns (expected 2 of the input, or 3 with the target's)"},
     {"1,2,3\n1,2\n", "rows.csv: line 2: 2 columns (expected 3, as in the lines before)"},
     {"1,2\n1,2,3\n", "rows.csv: line 2: 3 columns (expected 2, as in the lines before)"},
-    {"1,00000000000000000000000000000000000000000000000000000000000000000000000001\n",
-     "rows.csv: line 1, column 2: '000000000000000000000000000000000000000000000000000000000000...' is not a number between -1e+30 and 1e+30"},
 };
 enum { BAD_FILES = sizeof bad_files / sizeof bad_files[0] };
 
@@ -274,9 +273,9 @@ END_TEST
 START_TEST(a_zero_byte_does_not_end_the_text)
 {
     file_write("rows.csv", "1\0junk,2\n", 9);
-    assert_not_read("rows.csv: line 1, column 1: '\\0' is not a number between -1e+30 and 1e+30");
-    file_write("rows.csv", "1,2\0\n", 5);
-    assert_not_read("rows.csv: line 1, column 2: '\\0' is not a number between -1e+30 and 1e+30");
+    assert_not_read("rows.csv: a zero byte (expected a text)");
+    file_write("rows.csv", "1,2\n\0", 5);
+    assert_not_read("rows.csv: a zero byte (expected a text)");
 }
 END_TEST
 
