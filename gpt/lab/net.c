@@ -188,13 +188,6 @@ void net_free(void *object)
     }
 }
 
-static Tensor *copy_rows(const Real *values, Shape shape, const char *label)
-{
-    Tensor *copy = tensor_label(tensor_zeros(shape), label);
-    memcpy(copy->data, values, tensor_count(copy) * sizeof *values);
-    return copy;
-}
-
 // The network's output, before the loss. The deep network's input requires a gradient, too, so that the first layer's
 // shortcut is split like the others.
 Tensor *net_forward(Net *net)
@@ -204,9 +197,8 @@ Tensor *net_forward(Net *net)
         return gpt_forward(net->gpt, config->ids, config->B, config->T);
     }
     const Real *input = net->drawn != NULL ? net->drawn : config->input;
-    Tensor *x = copy_rows(input, SHAPE(experiment_rows(config), config->deep.sizes[0]), "input");
-    tensor_require_grad(x);
-    return deep_forward(net->deep, x);
+    Tensor *x = tensor_label(tensor_from(input, SHAPE(experiment_rows(config), config->deep.sizes[0])), "input");
+    return deep_forward(net->deep, tensor_require_grad(x));
 }
 
 Tensor *net_loss(const Net *net, Tensor *y)
@@ -215,7 +207,7 @@ Tensor *net_loss(const Net *net, Tensor *y)
     if (config->net == NET_GPT || config->deep.loss == LOSS_CE) {
         return tensor_cross_entropy(y, config->targets);
     }
-    return tensor_mse_loss(y, copy_rows(config->target, y->shape, "target"));
+    return tensor_mse_loss(y, tensor_label(tensor_from(config->target, y->shape), "target"));
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -258,41 +250,32 @@ static void restore(void *object)
     if (kept->net->gpt != NULL) {
         kept->net->gpt->random = kept->random;
     }
-    parameter_list_free(&kept->parameters);
-    free(kept->grads);
-    free(kept->data);
-    free(kept);
 }
 
 void net_keep(Net *net)
 {
-    Kept *kept = memory_allocate_zeroed(1, sizeof *kept, "a network's state");
-    int frame = unwind_begin();
-    unwind_add_on_failure(free, kept);
+    static const char what[] = "a network's state";
+    Kept *kept = unwind_allocate(1, sizeof *kept, what);
     ParameterList parameters = module_parameters(net->module);
-    unwind_add_on_failure(free, parameters.parameters);
-    Real **grads = memory_allocate((size_t)parameters.count * sizeof *grads + 1, "a network's state");
-    unwind_add_on_failure(free, grads);
-    Real *data = memory_allocate(2 * parameters.values * sizeof *data + 1, "a network's state");
-    unwind_add_on_failure(free, data);
-    unwind_end(frame);
+    unwind_add(free, parameters.parameters);
     *kept = (Kept){.net = net,
                    .parameters = parameters,
-                   .grads = grads,
-                   .data = data,
-                   .grad_data = data + parameters.values,
+                   .grads = unwind_allocate((size_t)parameters.count, sizeof(Real *), what),
+                   .data = unwind_allocate(parameters.values, sizeof(Real), what),
+                   .grad_data = unwind_allocate(parameters.values, sizeof(Real), what),
                    .training = net->module->training};
     if (net->gpt != NULL) {
         kept->random = net->gpt->random;
     }
+    Real *data = kept->data;
     Real *grad = kept->grad_data;
     for (int i = 0; i < parameters.count; i++) {
         const Tensor *parameter = parameters.parameters[i];
         size_t n = tensor_count(parameter);
         memcpy(data, parameter->data, n * sizeof *data);
-        grads[i] = parameter->grad;
-        if (grads[i] != NULL) {
-            memcpy(grad, grads[i], n * sizeof *grad);
+        kept->grads[i] = parameter->grad;
+        if (parameter->grad != NULL) {
+            memcpy(grad, parameter->grad, n * sizeof *grad);
         }
         data += n;
         grad += n;

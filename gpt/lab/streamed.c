@@ -11,6 +11,7 @@
 #include "gpt/stream.h"
 #include "tensor/unwind.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,31 +147,17 @@ static void run_blocks(Pass *pass, Net *net, const Tensor *embd, Measurement *me
     unwind_end(frame);
 }
 
-static int probe_of(const ProbeRow *row)
-{
-    const Probe *probe = NULL;
-    int i = 0;
-    probe_kind(row->kind, &probe);
-    while (probe_table[i] != probe) {
-        i++;
-    }
-    return i;
-}
-
 // Probe after probe and then from the first layer to the last, instead of from the last block to the first; else as they are.
-static void sort_probe_rows(ProbeResults *results)
+static void sort_probe_rows(ProbeResults *results, int L)
 {
     int n = results->n_rows;
     ProbeRow *sorted = memory_allocate((size_t)n * sizeof *sorted + 1, "a probe's numbers");
     int done = 0;
-    for (int probe = 0; probe < probe_count; probe++) {
-        int last = -1; // layer; -1 is the whole network
-        for (int i = 0; i < n; i++) {
-            last = probe_of(&results->rows[i]) == probe && results->rows[i].layer > last ? results->rows[i].layer : last;
-        }
-        for (int layer = -1; layer <= last; layer++) {
+    for (int p = 0; p < probe_count; p++) {
+        for (int layer = -1; layer <= L; layer++) { // -1: the whole network; L: after the last
             for (int i = 0; i < n; i++) {
-                if (results->rows[i].layer == layer && probe_of(&results->rows[i]) == probe) {
+                const Probe *probe;
+                if (results->rows[i].layer == layer && probe_kind(results->rows[i].kind, &probe) != NULL && probe == probe_table[p]) {
                     sorted[done] = results->rows[i];
                     done++;
                 }
@@ -197,7 +184,7 @@ void net_measure_streamed(Net *net, Tape *tape, Measurement *measurement)
     for (int part = 0; part < pass.L + 2; part++) {
         gradflow_append(&measurement->flow, &pass.flows[part]);
     }
-    sort_probe_rows(&measurement->probes);
+    sort_probe_rows(&measurement->probes, pass.L);
     unwind_end(frame);
     tape_reset(tape);
 }
@@ -207,11 +194,6 @@ void net_measure_streamed(Net *net, Tape *tape, Measurement *measurement)
 int streamed_parts(const ExperimentConfig *config)
 {
     return 2 * config->gpt.n_layer; // the last block and the head once, all others twice; the embeddings before that
-}
-
-static double larger(double a, double b)
-{
-    return a > b ? a : b;
 }
 
 // Backward in a block (its weights and gradients, and a tied head's) or in the head (its weights and gradients, and one block's weights).
@@ -227,7 +209,7 @@ double experiment_streamed_bytes(const GPTConfig *config, int B, int T)
     double logits = 4.0 * B * T * config->vocab_size;
     double in_block = 2 * block + (config->tied ? head : 0) + cost.activation_bytes - logits + cost.recompute_peak_bytes;
     double in_head = block + 2 * head + 3 * logits;
-    return PROGRAM_BYTES + 4.0 * (double)cost.wpe + (config->n_layer + 3) * stream + larger(in_block, in_head);
+    return PROGRAM_BYTES + 4.0 * (double)cost.wpe + (config->n_layer + 3) * stream + fmax(in_block, in_head);
 }
 
 bool streamed_check(const ExperimentConfig *config, Error *error)
