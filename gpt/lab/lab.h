@@ -50,6 +50,7 @@ typedef struct DeepNet {
     Residual *residuals; // around each layer; rule is NULL where sizes differ
 } DeepNet;
 
+void deep_write_sizes(FILE *out, const DeepConfig *deep); // as --sizes takes them: "3x20,1"
 bool deep_config_check(const DeepConfig *config, Error *error);
 
 // The caller frees it with deep_free. NULL and an error if the sizes are impossible or memory is refused.

@@ -19,22 +19,18 @@ typedef struct Run {
 // ------------------------------------------------------------------------------------------------------------
 // Columns that are not fields of a configuration
 
-// As --sizes takes them: "3x20,1".
-static void write_sizes(FILE *out, const DeepConfig *deep)
+void deep_write_sizes(FILE *out, const DeepConfig *deep)
 {
-    fputc('"', out);
+    REQUIRE(out, deep);
     for (int i = 0; i <= deep->n_layer; i++) {
         int times = 1;
         while (i + times <= deep->n_layer && deep->sizes[i + times] == deep->sizes[i]) {
             times++;
         }
         fprintf(out, "%s%d", i == 0 ? "" : ",", deep->sizes[i]);
-        if (times > 1) {
-            fprintf(out, "x%d", times);
-        }
+        fprintf(out, times > 1 ? "x%d" : "%.0d", times > 1 ? times : 0);
         i += times - 1;
     }
-    fputc('"', out);
 }
 
 static const char before[] = "run,seed,net,residual,shortcut,norm,sizes,rows,inputs,saved,task,batch,length,steps,optimizer,lr,same_dy,precision";
@@ -54,8 +50,9 @@ static void write_before(FILE *out, const Run *run)
     fprintf(out, ",%s", !short_name ? "" : shortcut ? "on" : "off");
     fprintf(out, ",%s,", mlp ? config_field_text(deep_norm, &config->deep, norm_text) : short_name ? norm_name(norm) : "");
     if (mlp) {
-        write_sizes(out, &config->deep);
-        fprintf(out, ",%d,%s,,,,", experiment_rows(config), config->normal_input ? "normal" : "given");
+        fputc('"', out);
+        deep_write_sizes(out, &config->deep);
+        fprintf(out, "\",%d,%s,,,,", experiment_rows(config), config->normal_input ? "normal" : "given");
     } else {
         fprintf(out, ",,,%s,", config->saved != NULL ? "on" : "off");
         quote_csv(out, config->batches.fill != NULL ? config->batches.name : "");

@@ -20,18 +20,9 @@ void plot_write_seeds(FILE *out, const ExperimentConfig *config)
 
 static void write_deep(FILE *out, const ExperimentConfig *config)
 {
-    enum { SHOWN = 8 };
     const DeepConfig *deep = &config->deep;
-    int n = deep->sizes == NULL ? 0 : deep->n_layer + 1;
-    fprintf(out, "Deep network of %d layer%s, ", deep->n_layer, plural(deep->n_layer));
-    for (int i = 0; i < n; i++) {
-        bool hidden = n > SHOWN && i >= 3 && i < n - 2;
-        if (!hidden) {
-            fprintf(out, "%s%d", i == 0 ? "" : "-", deep->sizes[i]);
-        } else if (i == 3) {
-            fprintf(out, "-...");
-        }
-    }
+    fprintf(out, "Deep network of %d layer%s, sizes ", deep->n_layer, plural(deep->n_layer));
+    deep_write_sizes(out, deep);
     fprintf(out, ", %s after each%s, init %s", activation_name(deep->activation), deep->head == HEAD_LINEAR ? " but the last" : "",
             init_name(deep->init));
     for (int i = 0; i < deep_field_count; i++) {
@@ -66,12 +57,11 @@ static void write_rules(FILE *out, const ExperimentConfig *config)
     const char *begin = "Rules: ";
     for (int arm = 0; arm < config->n_rules; arm++) {
         const ResidualRule *rule = experiment_rule(config, arm);
-        char *name = plot_shorten(residual_name(rule), KEY_MOST);
+        AUTO_FREE char *name = plot_shorten(residual_name(rule), KEY_MOST);
         if (strcmp(name, residual_text(rule)) != 0) {
             fprintf(out, "%s%s is %s", begin, name, residual_text(rule));
             begin = ", ";
         }
-        free(name);
     }
     fprintf(out, "%s", begin[0] == ',' ? ". " : "");
 }
@@ -174,16 +164,12 @@ char *plot_caption(const Experiment *experiment, const Sweep *sweep)
 char *plot_training_caption(const Experiment *experiment, const char *note)
 {
     const ExperimentConfig *config = &experiment->config;
-    PlotArms arms = plot_arms(experiment);
     char number[NUMBER_PLOT_TEXT];
     Writer *text = writer_begin();
-    plot_write_network(text->stream, config);
-    fprintf(text->stream, config->n_seeds > 1 ? ", with quartiles. " : ". ");
+    plot_write_settings(text->stream, experiment);
     fprintf(text->stream, "%s, learning rate %s%s, ", config->sgd ? "gradient descent" : "AdamW", config->train == NULL ? "" : "up to ",
             plot_number(config->train == NULL ? config->lr : config->train->lr, number));
     fprintf(text->stream, "weight decay %s. ", plot_number(config->train == NULL ? 0 : config->train->weight_decay, number));
-    write_fairness(text->stream, experiment, &arms);
-    write_losses(text->stream, experiment, &arms);
     fprintf(text->stream, "%s", note);
     return writer_end(text);
 }
