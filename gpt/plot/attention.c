@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 // The page is wider than high, so the longer of the two, blocks or heads, goes across.
 typedef struct Grid {
@@ -217,8 +216,7 @@ static bool check(const AttentionMaps *maps, const char *path, Error *error)
 
 bool plot_attention(const AttentionMaps *maps, const char *path, Error *error)
 {
-    REQUIRE(maps);
-    REQUIRE(path);
+    REQUIRE(maps, path);
     if (!check(maps, path, error)) {
         return false;
     }

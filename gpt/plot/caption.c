@@ -3,7 +3,6 @@
 #include "gpt/plot/draw.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 void plot_write_seeds(FILE *out, const ExperimentConfig *config)

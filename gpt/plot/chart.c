@@ -3,7 +3,6 @@
 #include "gpt/plot/draw.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 // Blue and solid first.
 static const int styles[CHART_LINES] = {1, 0, 2, 3, 4, 5, 6, 7};
@@ -45,9 +44,8 @@ static bool chart_check(const Chart *chart, Error *error)
 static char *label_of(const Chart *chart, const ChartLine *line, int hidden)
 {
     Writer *label = writer_begin();
-    char *name = plot_shorten(line->label, chart->n_lines > 4 && hidden > 0 ? 20 : 50);
+    AUTO_FREE char *name = plot_shorten(line->label, chart->n_lines > 4 && hidden > 0 ? 20 : 50);
     fprintf(label->stream, "%s", name);
-    free(name);
     if (hidden > 0) {
         fprintf(label->stream, " (%d of %d points are %s)", hidden, line->n, chart->log_y ? "0, below 0, or not finite" : "not finite");
     }
@@ -63,7 +61,7 @@ static Line line_of(const Chart *chart, int number)
     for (int k = 0; k < given->n; k++) {
         hidden += !is_shown(chart, given->x == NULL ? k : given->x[k], given->y[k]);
     }
-    char *label = label_of(chart, given, hidden);
+    AUTO_FREE char *label = label_of(chart, given, hidden);
     Line line = line_create(label, styles[number], given->n);
     for (int k = 0; k < given->n; k++) {
         line.x[k] = given->x == NULL ? k : given->x[k];
@@ -75,7 +73,6 @@ static Line line_of(const Chart *chart, int number)
         }
         line.x[k] = isfinite(line.x[k]) ? line.x[k] : line.x[k > 0 ? k - 1 : 0];
     }
-    free(label);
     return line;
 }
 
@@ -97,8 +94,7 @@ static Panel panel_of(const Chart *chart)
 
 bool plot_chart(const Chart *chart, const char *path, Error *error)
 {
-    REQUIRE(chart);
-    REQUIRE(path);
+    REQUIRE(chart, path);
     if (!plot_path_check(path, error) || !chart_check(chart, error)) {
         return false;
     }

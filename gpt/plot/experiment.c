@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 bool plot_experiment_check(const Experiment *experiment, Error *error)
 {
@@ -114,8 +113,7 @@ static void add_panels(Picture *picture, const Sweep *sweep)
 
 bool plot_experiment(const Experiment *experiment, const Sweep *sweep, const char *path, Error *error)
 {
-    REQUIRE(experiment);
-    REQUIRE(path);
+    REQUIRE(experiment, path);
     if (!plot_path_check(path, error) || !plot_experiment_check(experiment, error)) {
         return false;
     }
@@ -175,23 +173,18 @@ char *plot_terminal(const Experiment *experiment, int columns, Error *error)
     Picture picture = {.experiment = experiment, .arms = plot_arms(experiment)};
     Writer *writer = writer_begin();
     write_title(writer->stream, experiment);
-    char *title = writer_end(writer);
+    AUTO_FREE char *title = writer_end(writer);
     Panel *panel = add_layers(&picture, title, mlp ? METRIC_WEIGHT : METRIC_QUERY_KEY, mlp, AXIS_LOG);
     panel->x_label = mlp ? "layer (the gradient comes from the right)" : "block (the gradient comes from the right)";
     for (int i = 0; i < panel->n_lines; i++) {
         count_rows(&panel->lines[i], plot_layer_word(experiment));
     }
-    char *chart = panel_terminal(panel, NULL, columns, error);
+    AUTO_FREE char *chart = panel_terminal(panel, NULL, columns, error);
     panel_free(panel);
-    free(title);
     if (chart == NULL) {
         return NULL;
     }
-    char *finding = plot_finding(experiment, NULL);
-    char *wrapped = plot_wrap(finding, columns < 40 ? 40 : columns, 4);
-    char *text = text_format("%s\n%s\n", chart, wrapped);
-    free(chart);
-    free(finding);
-    free(wrapped);
-    return text;
+    AUTO_FREE char *finding = plot_finding(experiment, NULL);
+    AUTO_FREE char *wrapped = plot_wrap(finding, columns < 40 ? 40 : columns, 4);
+    return text_format("%s\n%s\n", chart, wrapped);
 }

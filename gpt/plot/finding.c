@@ -4,7 +4,6 @@
 
 #include <ctype.h>
 #include <math.h>
-#include <stdlib.h>
 
 // What a phrase gives a number for.
 typedef enum Quantity { PER_LAYER, RELATIVE, QUERY_KEY, WEIGHTS, COSINE, LOSS, FIRST } Quantity;

@@ -24,9 +24,8 @@ PlotArms plot_arms(const Experiment *experiment)
 void plot_write_arm(FILE *out, PlotArm arm)
 {
     enum { NAME_MOST = 24 };
-    char *name = plot_shorten(arm.name, NAME_MOST);
+    AUTO_FREE char *name = plot_shorten(arm.name, NAME_MOST);
     fprintf(out, "%s%s", strncmp(name, "with", 4) == 0 ? "" : "with ", name);
-    free(name);
 }
 
 const char *plot_layer_word(const Experiment *experiment)

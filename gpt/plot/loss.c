@@ -3,7 +3,6 @@
 #include "gpt/plot/draw.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 enum { STYLE_TRAINING = 1, STYLE_VALIDATION = 0, STYLE_GUESS = 2 };
 
@@ -16,7 +15,7 @@ static Line training_line(const TrainRow *rows, int n, int points_most)
         snprintf(label, sizeof label, "training (median of %d steps, quartiles)", stride);
     }
     Line line = line_create(label, STYLE_TRAINING, (n - 1) / stride + 1);
-    double *losses = memory_allocate((size_t)stride * sizeof *losses, "a plot");
+    AUTO_FREE double *losses = memory_allocate((size_t)stride * sizeof *losses, "a plot");
     line.spread = stride > 1 ? SPREAD_BAND : SPREAD_NONE;
     for (int i = 0; i < line.n; i++) {
         int first = i * stride;
@@ -27,7 +26,6 @@ static Line training_line(const TrainRow *rows, int n, int points_most)
         line.x[i] = 0.5 * ((double)rows[first].step + rows[first + count - 1].step);
         line.y[i] = quartiles_of(losses, count);
     }
-    free(losses);
     return line;
 }
 
@@ -118,8 +116,7 @@ bool plot_loss(const TrainRow *rows, int n, double before, const char *what, con
 bool plot_loss_guess(const TrainRow *rows, int n, double before, double guess, const char *what, const char *path, Error *error)
 {
     enum { POINTS_MOST = 150 };
-    REQUIRE(rows);
-    REQUIRE(path);
+    REQUIRE(rows, path);
     if (!plot_path_check(path, error)) {
         return false;
     }

@@ -3,7 +3,6 @@
 #include "gpt/plot/draw.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 Cells cells_create(int rows, int columns, double dx, double dy)
 {

@@ -69,8 +69,7 @@ static void write_axes(const MatrixMap *map, const Cells *cells, const Page *pag
 
 bool plot_matrix(const MatrixMap *map, const char *path, Error *error)
 {
-    REQUIRE(map);
-    REQUIRE(path);
+    REQUIRE(map, path);
     if (!plot_path_check(path, error) || !matrix_check(map, error)) {
         return false;
     }
@@ -119,16 +118,14 @@ static void write_row_name(FILE *out, const MatrixMap *map, int row)
         fprintf(out, "%*d ", NAME_COLUMNS, row);
         return;
     }
-    char *name = plot_shorten(map->row_names[row], NAME_COLUMNS);
+    AUTO_FREE char *name = plot_shorten(map->row_names[row], NAME_COLUMNS);
     fprintf(out, "%*s%s ", NAME_COLUMNS - plot_length(name), "", name);
-    free(name);
 }
 
 static void write_shown(FILE *out, const char *text)
 {
-    char *shown = plot_shorten(text, 200);
+    AUTO_FREE char *shown = plot_shorten(text, 200);
     fputs(shown, out);
-    free(shown);
 }
 
 char *plot_matrix_terminal(const MatrixMap *map, Error *error)

@@ -170,8 +170,8 @@ static void write_key(FILE *script, const PlotArms *arms, double top)
 void page_open(Page *page, const char *path, char *title, char *caption, const PlotArms *arms)
 {
     const PictureKind *kind = find_kind(path);
-    char *titles = plot_wrap(title, TITLE_WIDTH, TITLE_LINES);
-    char *captions = plot_wrap(caption, CAPTION_WIDTH, CAPTION_LINES);
+    AUTO_FREE char *titles = plot_wrap(title, TITLE_WIDTH, TITLE_LINES);
+    AUTO_FREE char *captions = plot_wrap(caption, CAPTION_WIDTH, CAPTION_LINES);
     int title_lines = count_lines(titles);
     int caption_lines = count_lines(captions);
     int key_lines = arms == NULL || arms->n == 0 ? 0 : (arms->n - 1) / columns_of(arms) + 1;
@@ -193,8 +193,6 @@ void page_open(Page *page, const char *path, char *title, char *caption, const P
         write_key(script, arms, page->top);
         page->top -= 0.012 + KEY_LINE * key_lines;
     }
-    free(titles);
-    free(captions);
     free(title);
     free(caption);
 }
@@ -229,12 +227,9 @@ void page_place(FILE *script, double x, double y, double width, double height)
 bool page_close(Page *page, Error *error)
 {
     fprintf(page->script, "\nunset multiplot\n");
-    char *script = writer_end(page->writer);
+    AUTO_FREE char *script = writer_end(page->writer);
     bool is_script = strcmp(find_kind(page->path)->ending, ".gp") == 0;
-    char *picture = NULL;
+    AUTO_FREE char *picture = NULL;
     size_t n = strlen(script);
-    bool done = (is_script || gnuplot_run(script, &picture, &n, error)) && plot_save(page->path, is_script ? script : picture, n, error);
-    free(picture);
-    free(script);
-    return done;
+    return (is_script || gnuplot_run(script, &picture, &n, error)) && plot_save(page->path, is_script ? script : picture, n, error);
 }

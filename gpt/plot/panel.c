@@ -11,7 +11,6 @@
 #include "gpt/plot/draw.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #define LARGEST 1e300 // gnuplot computes differences and margins of the ends of an axis
 

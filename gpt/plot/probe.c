@@ -47,7 +47,7 @@ static const char *place_word(const Sheet *sheet, const ProbePlace *places, int 
 
 static Line line_of_places(const Sheet *sheet, const ProbePanel *panel, PlotArm arm, const char **word)
 {
-    ProbePlace *places;
+    AUTO_FREE ProbePlace *places = NULL;
     int n = experiment_probe_places(sheet->experiment, arm.number, sheet->step, panel->kind, &places);
     Line line = line_create(arm.name, arm.style, n);
     line.spread = line_spread(sheet->experiment, n);
@@ -56,7 +56,6 @@ static Line line_of_places(const Sheet *sheet, const ProbePanel *panel, PlotArm 
         line.y[i] = experiment_probe_reduced(sheet->experiment, arm.number, sheet->step, panel->kind, named(places[i]), panel->reduce);
     }
     *word = n > 0 ? place_word(sheet, places, n) : *word;
-    free(places);
     return line;
 }
 
@@ -87,12 +86,12 @@ static void place_values(const Sheet *sheet, const char *kind, PlotArm arm, Prob
 
 static Line line_of_indices(const Sheet *sheet, const ProbePanel *panel, PlotArm arm)
 {
-    ProbePlace *places;
+    AUTO_FREE ProbePlace *places = NULL;
     int n_places = experiment_probe_places(sheet->experiment, arm.number, sheet->step, panel->kind, &places);
     ProbePlace place = n_places > 0 ? named(places[0]) : (ProbePlace){.layer = -1};
     int n = n_places > 0 ? count_indices(sheet, panel->kind, arm, place) : 0;
     Line line = line_create(arm.name, arm.style, n);
-    double *values = memory_allocate((size_t)n * sizeof *values + 1, "a plot");
+    AUTO_FREE double *values = memory_allocate((size_t)n * sizeof *values + 1, "a plot");
     place_values(sheet, panel->kind, arm, place, panel->form == FORM_BARS, values, n);
     line.spread = panel->form == FORM_BARS ? SPREAD_NONE : line_spread(sheet->experiment, n);
     for (int k = 0; k < n; k++) {
@@ -100,8 +99,6 @@ static Line line_of_indices(const Sheet *sheet, const ProbePanel *panel, PlotArm
         line.y[k] = panel->form == FORM_BARS ? line_point(values[k])
                                              : experiment_probe(sheet->experiment, arm.number, sheet->step, panel->kind, place, k);
     }
-    free(values);
-    free(places);
     return line;
 }
 
@@ -128,7 +125,7 @@ static void add_graph(Sheet *sheet, const ProbePanel *panel)
 // Rows are places and columns indices; of a square, both are the indices of one place.
 static Cells cells_of(const Sheet *sheet, const ProbePanel *panel, PlotArm arm, const char **word)
 {
-    ProbePlace *places;
+    AUTO_FREE ProbePlace *places = NULL;
     int n = experiment_probe_places(sheet->experiment, arm.number, sheet->step, panel->kind, &places);
     int most = 0;
     int stride = n / CELLS_MOST + 1;
@@ -149,7 +146,6 @@ static Cells cells_of(const Sheet *sheet, const ProbePanel *panel, PlotArm arm, 
                      square ? count : count_indices(sheet, panel->kind, arm, place));
     }
     *word = square || n == 0 ? *word : place_word(sheet, places, n);
-    free(places);
     return cells;
 }
 
@@ -243,9 +239,7 @@ static bool write_page(Sheet *sheet, const char *path, Error *error)
 
 bool plot_probe(const Experiment *experiment, const Probe *probe, const char *path, Error *error)
 {
-    REQUIRE(experiment);
-    REQUIRE(probe);
-    REQUIRE(path);
+    REQUIRE(experiment, probe, path);
     if (!plot_path_check(path, error) || !plot_experiment_check(experiment, error)) {
         return false;
     }

@@ -2,8 +2,6 @@
 
 #include "gpt/plot/draw.h"
 
-#include <stdlib.h>
-
 static Panel panel_of_size(const PlotSize *size, const PlotArms *arms)
 {
     Panel panel = {.title = size->name, .x_label = "block", .axis = AXIS_LOG, .x_counts = true, .has_rows = true, .n_lines = arms->n};
@@ -44,8 +42,7 @@ static char *caption_of(const PlotSize *sizes)
 
 bool plot_sizes(const PlotSize *sizes, int n, const char *path, Error *error)
 {
-    REQUIRE(sizes);
-    REQUIRE(path);
+    REQUIRE(sizes, path);
     if (n < 1 || n > PLOT_SIZES_MOST) {
         return error_set(error, "%d sizes (expected 1 to %d)", n, PLOT_SIZES_MOST);
     }

@@ -2,7 +2,6 @@
 
 #include "gpt/plot/draw.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 // dot's option for a path's ending, "-Tsvg"; "" for the script itself; NULL for anything else.
@@ -34,29 +33,21 @@ static const char *complaint(const char *messages)
 static bool draw_and_save(const char *script, const char *path, Error *error)
 {
     Filter dot = {.arguments = {"dot", format_of(path)}, .package = "graphviz", .complaint = complaint};
-    char *picture;
+    AUTO_FREE char *picture = NULL;
     size_t n;
-    bool saved = filter_run(&dot, script, &picture, &n, error) && plot_save(path, picture, n, error);
-    free(picture);
-    return saved;
+    return filter_run(&dot, script, &picture, &n, error) && plot_save(path, picture, n, error);
 }
 
 bool plot_step(const ExperimentConfig *config, const StepDrawing *drawing, const char *path, char fault[STEP_FAULT_TEXT], Error *error)
 {
-    REQUIRE(drawing);
-    REQUIRE(path);
-    REQUIRE(fault);
+    REQUIRE(drawing, path, fault);
     fault[0] = '\0';
     if (!plot_step_path_check(path, error)) {
         return false;
     }
     Writer *writer = writer_begin();
     bool done = experiment_draw(config, drawing, writer->stream, fault, error);
-    char *script = writer_end(writer);
-    if (done) {
-        bool is_script = format_of(path)[0] == '\0';
-        done = is_script ? plot_save(path, script, strlen(script), error) : draw_and_save(script, path, error);
-    }
-    free(script);
-    return done;
+    AUTO_FREE char *script = writer_end(writer);
+    bool is_script = format_of(path)[0] == '\0';
+    return done && (is_script ? plot_save(path, script, strlen(script), error) : draw_and_save(script, path, error));
 }

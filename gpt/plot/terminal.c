@@ -4,7 +4,6 @@
 #include "gpt/plot/draw.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { COLUMNS_LEAST = 40, COLUMNS_MOST = 200, ROWS = 17, MARGIN = 8, LINES_MOST = 4 };
@@ -60,17 +59,15 @@ static void write_script(FILE *script, const Panel *panel, const char *letters, 
 
 static void write_wrapped(FILE *out, const char *text, int columns)
 {
-    char *wrapped = plot_wrap(text, columns, LINES_MOST);
+    AUTO_FREE char *wrapped = plot_wrap(text, columns, LINES_MOST);
     fprintf(out, "%s\n", wrapped);
-    free(wrapped);
 }
 
 static void write_key(FILE *out, const Panel *panel, const char *letters, int columns)
 {
     for (int s = 0; s < panel->n_lines; s++) {
-        char *entry = text_format("%c %s", letters[s], panel->lines[s].label);
+        AUTO_FREE char *entry = text_format("%c %s", letters[s], panel->lines[s].label);
         write_wrapped(out, entry, columns);
-        free(entry);
     }
 }
 
@@ -83,12 +80,10 @@ char *panel_terminal(const Panel *panel, const char *letters, int columns, Error
     columns = columns < COLUMNS_LEAST ? COLUMNS_LEAST : columns > COLUMNS_MOST ? COLUMNS_MOST : columns;
     Writer *writer = writer_begin();
     write_script(writer->stream, panel, own, columns);
-    char *script = writer_end(writer);
-    char *drawn;
+    AUTO_FREE char *script = writer_end(writer);
+    AUTO_FREE char *drawn = NULL;
     size_t n;
-    bool done = gnuplot_run(script, &drawn, &n, error);
-    free(script);
-    if (!done) {
+    if (!gnuplot_run(script, &drawn, &n, error)) {
         return NULL;
     }
     Writer *text = writer_begin();
@@ -99,11 +94,9 @@ char *panel_terminal(const Panel *panel, const char *letters, int columns, Error
         write_wrapped(text->stream, panel->y_label, columns);
     }
     write_trimmed(text->stream, drawn);
-    free(drawn);
-    char *label = plot_shorten(panel->x_label, columns - MARGIN);
+    AUTO_FREE char *label = plot_shorten(panel->x_label, columns - MARGIN);
     if (label[0] != '\0') {
         fprintf(text->stream, "%*s%s\n", MARGIN, "", label);
     }
-    free(label);
     return writer_end(text);
 }

@@ -3,7 +3,6 @@
 #include "gpt/plot/draw.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 static const char *const names[TIMELINE_KINDS] = {"forward", "backward", "waiting for the sum", "AdamW", "transfer of gradients"};
 static const char *const colors[TIMELINE_KINDS] = {"#56b4e9", "#0072b2", "#bbbbbb", "#009e73", "#d55e00"};
@@ -56,8 +55,7 @@ static void write_axes(FILE *script, const Timeline *timeline, const Page *page)
 
 bool plot_timeline(const Timeline *timeline, const char *path, Error *error)
 {
-    REQUIRE(timeline);
-    REQUIRE(path);
+    REQUIRE(timeline, path);
     if (!plot_path_check(path, error)) {
         return false;
     }

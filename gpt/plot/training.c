@@ -166,8 +166,7 @@ static void write_column(Page *page, const Experiment *experiment, const PlotArm
 
 bool plot_heatmap(const Experiment *experiment, const char *path, Error *error)
 {
-    REQUIRE(experiment);
-    REQUIRE(path);
+    REQUIRE(experiment, path);
     if (!plot_path_check(path, error) || !plot_experiment_check(experiment, error)) {
         return false;
     }

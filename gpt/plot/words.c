@@ -88,20 +88,18 @@ char *plot_shorten(const char *text, int most)
 
 void plot_write_label(FILE *script, const char *text, int most)
 {
-    char *shown = plot_shorten(text, most);
+    AUTO_FREE char *shown = plot_shorten(text, most);
     quote_gnuplot(script, shown);
-    free(shown);
 }
 
 // Tics with names at 0, stride, 2 stride, ...
 void plot_write_names(FILE *script, const char *const *names, int n, int stride, int most)
 {
     for (int i = 0; i < n; i += stride) {
-        char *name = plot_shorten(names[i], most);
+        AUTO_FREE char *name = plot_shorten(names[i], most);
         fprintf(script, i == 0 ? "(" : ", ");
         quote_gnuplot_tic(script, name);
         fprintf(script, " %d", i);
-        free(name);
     }
     fprintf(script, ")");
 }
@@ -137,7 +135,7 @@ static char *wrap_at(const char *text, int width, int most_lines, int *lines)
 
 char *plot_wrap(const char *text, int width, int most_lines)
 {
-    char *shown = shown_text(text, true);
+    AUTO_FREE char *shown = shown_text(text, true);
     for (size_t n = strlen(shown); n > 0 && shown[n - 1] == ' '; n--) {
         shown[n - 1] = '\0';
     }
@@ -152,6 +150,5 @@ char *plot_wrap(const char *text, int width, int most_lines)
         free(fits ? wrapped : again);
         wrapped = fits ? again : wrapped;
     }
-    free(shown);
     return wrapped;
 }

@@ -49,7 +49,7 @@ static double variance_of(const double *values, int n)
 double sample_over(const double *values, int n, Over over)
 {
     bool logs = over == OVER_GEOMETRIC_MEAN || over == OVER_VARIANCE_LN;
-    double *kept = memory_allocate((size_t)(n + 1) * sizeof *kept, "values");
+    AUTO_FREE double *kept = memory_allocate((size_t)(n + 1) * sizeof *kept, "values");
     int m = 0;
     for (int i = 0; i < n; i++) {
         double value = logs ? log(values[i]) : values[i];
@@ -63,7 +63,6 @@ double sample_over(const double *values, int n, Over over)
         result = over == OVER_MEDIAN ? quartiles_of(kept, m).median : over == OVER_VARIANCE_LN ? variance_of(kept, m) : mean_of(kept, m);
         result = over == OVER_GEOMETRIC_MEAN ? exp(result) : result;
     }
-    free(kept);
     return result;
 }
 
@@ -72,8 +71,8 @@ static double number_of(const Sample *sample, Over over, Trend trend, const int 
 {
     int n_x = sample->n_x;
     int n = sample->n_seeds;
-    double *values = memory_allocate((size_t)n * sizeof *values, "values");
-    double *x = memory_allocate((size_t)n_x * 2 * sizeof *x, "values");
+    AUTO_FREE double *values = memory_allocate((size_t)n * sizeof *values, "values");
+    AUTO_FREE double *x = memory_allocate((size_t)n_x * 2 * sizeof *x, "values");
     double *y = x + n_x;
     for (int i = 0; i < n_x; i++) {
         for (int s = 0; s < n; s++) {
@@ -83,10 +82,7 @@ static double number_of(const Sample *sample, Over over, Trend trend, const int 
         y[i] = sample_over(values, n, over);
         y[i] = trend == TREND_POWER ? log(y[i]) : trend == TREND_DECADES ? log10(y[i]) : y[i];
     }
-    double result = trend == TREND_NONE ? y[0] : trend == TREND_RATIO ? y[0] / y[n_x - 1] : fit_slope(x, y, n_x);
-    free(values);
-    free(x);
-    return result;
+    return trend == TREND_NONE ? y[0] : trend == TREND_RATIO ? y[0] / y[n_x - 1] : fit_slope(x, y, n_x);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -111,8 +107,8 @@ static void bootstrap(const Sample *sample, Over over, Trend trend, Estimate *es
 {
     int n = sample->n_seeds;
     Random random;
-    double *results = memory_allocate(RESAMPLINGS * sizeof *results, "resamplings");
-    int *pick = memory_allocate((size_t)n * sizeof *pick, "resamplings");
+    AUTO_FREE double *results = memory_allocate(RESAMPLINGS * sizeof *results, "resamplings");
+    AUTO_FREE int *pick = memory_allocate((size_t)n * sizeof *pick, "resamplings");
     int m = 0;
     random_seed(&random, BOOTSTRAP_SEED);
     for (int i = 0; i < RESAMPLINGS; i++) {
@@ -125,8 +121,6 @@ static void bootstrap(const Sample *sample, Over over, Trend trend, Estimate *es
     qsort(results, (size_t)m, sizeof *results, ascending);
     estimate->low = m > 0 ? quantile(results, m, 0.025) : NAN;
     estimate->high = m > 0 ? quantile(results, m, 0.975) : NAN;
-    free(results);
-    free(pick);
 }
 
 // Why there is no estimate.
@@ -199,8 +193,7 @@ const char *verdict_name(Verdict verdict)
 
 Verdict claim_verdict(const Claim *claim, const Estimate *estimate)
 {
-    REQUIRE(claim);
-    REQUIRE(estimate);
+    REQUIRE(claim, estimate);
     if (estimate->missing != NULL || !(estimate->low <= estimate->high)) {
         return VERDICT_UNKNOWN;
     }

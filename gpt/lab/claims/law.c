@@ -16,7 +16,6 @@
 
 #include <ctype.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct Law {
@@ -130,10 +129,8 @@ static const ResidualRule *rule_of(const char *settings)
     }
     found += strlen("--residual ");
     bool quoted = *found == '\'';
-    char *text = text_format("%.*s", (int)strcspn(found + quoted, quoted ? "'" : " "), found + quoted);
-    const ResidualRule *rule = residual_rule(text, &error);
-    free(text);
-    return rule;
+    AUTO_FREE char *text = text_format("%.*s", (int)strcspn(found + quoted, quoted ? "'" : " "), found + quoted);
+    return residual_rule(text, &error);
 }
 
 // Sublayers without a shortcut: the last layer of an MLP, unless --sizes gives it the width of the others. Each path passes them.
@@ -182,7 +179,7 @@ static double keel_y(const LawSweep *sweep, double x, const char *rows)
     Series branch[2] = {statistic_series(gpt ? "mean value branch_ratio h.#.attn" : "mean value branch_ratio", rows),
                         statistic_series("mean value branch_ratio h.#.mlp", rows)};
     int S = halves * branch[0].n;
-    double *product = memory_allocate((size_t)(S + 1) * sizeof *product, "the law");
+    AUTO_FREE double *product = memory_allocate((size_t)(S + 1) * sizeof *product, "the law");
     Writer *writer = writer_begin();
     fill_products(sweep, rows, branch, halves, product);
     for (int s = 0; s < S; s++) {
@@ -190,10 +187,8 @@ static double keel_y(const LawSweep *sweep, double x, const char *rows)
         fprintf(writer->stream, gpt ? "0,,,,0,%d,h.%d.%s" : "0,,,,0,%d,layers.%d", layer, layer, names[s % halves]);
         number_print(writer->stream, ",path_norm,,,,,,,,,,%d,%.17g\n", heads_of(sweep), product[s]);
     }
-    char *text = writer_end(writer);
+    AUTO_FREE char *text = writer_end(writer);
     double y = statistic_value(sweep->statistic, text, NAN);
-    free(text);
-    free(product);
     series_free(&branch[0]);
     series_free(&branch[1]);
     return y;

@@ -1,9 +1,9 @@
 // operation.c: see operation.h.
 
+#include "gpt/base/base.h"
 #include "gpt/lab/claims/operation.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 int series_find(const Series *series, double x)
 {
@@ -16,13 +16,11 @@ int series_find(const Series *series, double x)
 
 static double log_slope(const Series *series)
 {
-    double *logs = memory_allocate((size_t)series->n * sizeof *logs, "a series");
+    AUTO_FREE double *logs = memory_allocate((size_t)series->n * sizeof *logs, "a series");
     for (int i = 0; i < series->n; i++) {
         logs[i] = series->y[i] > 0 ? log10(series->y[i]) : NAN;
     }
-    double slope = fit_slope(series->x, logs, series->n);
-    free(logs);
-    return slope;
+    return fit_slope(series->x, logs, series->n);
 }
 
 // Of a square map, row by row: the mean size of the second differences along both axes, relative to the height of the edge above the center.

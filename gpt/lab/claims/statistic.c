@@ -206,7 +206,7 @@ static Series series_of(const Term *term, const char *csv)
     bool roots = strcmp(term->words[1], "l2") == 0;
     int last_step = 0;
     Series series = {0};
-    int *counts = NULL;
+    AUTO_FREE int *counts = NULL;
     int capacity = 0;
     TableReader reader;
     Error error;
@@ -238,14 +238,12 @@ static Series series_of(const Term *term, const char *csv)
         series.y[i] = roots ? sqrt(series.y[i]) : series.y[i] / counts[i];
     }
     table_reader_close(&reader);
-    free(counts);
     return series;
 }
 
 Series statistic_series(const char *text, const char *csv)
 {
-    REQUIRE(text);
-    REQUIRE(csv);
+    REQUIRE(text, csv);
     Statistic statistic;
     Error error;
     return parse(text, &statistic, &error) && !statistic.loss ? series_of(&statistic.terms[0], csv) : (Series){0};
@@ -272,8 +270,7 @@ static double term_value(const Term *term, const char *csv)
 
 double statistic_value(const char *text, const char *csv, double loss)
 {
-    REQUIRE(text);
-    REQUIRE(csv);
+    REQUIRE(text, csv);
     Statistic statistic;
     Error error;
     if (!parse(text, &statistic, &error)) {

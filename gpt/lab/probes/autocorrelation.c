@@ -8,7 +8,6 @@
 #include "tensor/unwind.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 // The first coordinate rises by equal steps, the others are 0.
 static bool is_grid(const ExperimentConfig *config)

@@ -8,7 +8,6 @@
 #include "tensor/unwind.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 static void free_paths(void *paths)
 {

@@ -8,7 +8,6 @@
 #include "gpt/lab/probe.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 enum { SIDE = 25 };
 
