@@ -62,7 +62,7 @@ double bench_fraction(const BenchCase *which, const BenchFigures *figures)
 // ------------------------------------------------------------------------------------------------------------
 // Timing
 
-enum { FEWEST = 3, MOST = 1000 }; // repetitions
+enum { FEWEST = 3 }; // repetitions
 
 static const double SHORTEST = 1e-3; // seconds that one reading of the clock should cover
 
@@ -77,17 +77,33 @@ static double time_many(int many, void (*once)(void *context), void *context)
 
 Quartiles bench_time(double seconds, void (*once)(void *context), void *context)
 {
-    double times[MOST];
+    double times[BENCH_MOST];
     int n = 0;
     once(context);
     double second = time_many(1, once, context);
     int many = second < SHORTEST ? (int)ceil(SHORTEST / second) : 1;
     double end = clock_seconds() + seconds;
-    while (n < FEWEST || (n < MOST && clock_seconds() < end)) {
+    while (n < FEWEST || (n < BENCH_MOST && clock_seconds() < end)) {
         times[n] = 1e3 * time_many(many, once, context);
         n++;
     }
     return quartiles_of(times, n);
+}
+
+Quartiles bench_collect(double seconds, bool together, double (*one)(void *context), void *context)
+{
+    double values[BENCH_MOST];
+    bool more = true;
+    int n = 0;
+    one(context);
+    for (double end = clock_seconds() + seconds; more; n++) {
+        values[n] = one(context);
+        more = n + 1 < FEWEST || (n + 1 < BENCH_MOST && clock_seconds() < end);
+        if (together) {
+            ranks_broadcast(&more, sizeof more);
+        }
+    }
+    return quartiles_of(values, n);
 }
 
 void bench_time_case(Bench *bench, void (*once)(void *context), void *context)
@@ -211,20 +227,6 @@ static bool in_own_process(const char *name, void (*measure)(const BenchConfig *
 // ------------------------------------------------------------------------------------------------------------
 // The limits
 
-// Collects the rates that one(context) returns for some seconds, except the first, which wakes the processor up.
-static Quartiles rates_of(double seconds, double (*one)(const void *context), const void *context)
-{
-    double rates[MOST];
-    int n = 0;
-    one(context);
-    double end = clock_seconds() + seconds;
-    while (n < FEWEST || (n < MOST && clock_seconds() < end)) {
-        rates[n] = one(context);
-        n++;
-    }
-    return quartiles_of(rates, n);
-}
-
 typedef struct Peak {
     int threads;
     size_t rounds;       // of multiply-adds
@@ -232,13 +234,13 @@ typedef struct Peak {
     size_t n;
 } Peak;
 
-static double one_flops(const void *context)
+static double one_flops(void *context)
 {
     const Peak *peak = context;
     return machine_flops(peak->threads, peak->rounds);
 }
 
-static double one_bandwidth(const void *context)
+static double one_bandwidth(void *context)
 {
     const Peak *peak = context;
     return machine_bandwidth(peak->threads, peak->values, peak->n);
@@ -271,10 +273,10 @@ static void measure_peaks(const BenchConfig *config, const BenchCase *which, Rep
     all.threads = kernels_threads();
     reply->peaks = (BenchPeaks){
         .threads = all.threads,
-        .flops_one = rates_of(each, one_flops, &one),
-        .flops = rates_of(each, one_flops, &all),
-        .bandwidth_one = rates_of(each, one_bandwidth, &one),
-        .bandwidth = rates_of(each, one_bandwidth, &all),
+        .flops_one = bench_collect(each, false, one_flops, &one),
+        .flops = bench_collect(each, false, one_flops, &all),
+        .bandwidth_one = bench_collect(each, false, one_bandwidth, &one),
+        .bandwidth = bench_collect(each, false, one_bandwidth, &all),
     };
     free(values);
 }
@@ -286,13 +288,13 @@ static void measure_limit(const BenchConfig *config, const BenchCase *which, Rep
     double bytes = bench_cold_bytes();
     Peak peak = {.threads = which->limit == BENCH_MEMORY_ONE ? 1 : kernels_threads(), .rounds = ROUNDS};
     if (which->limit == BENCH_ARITHMETIC) {
-        reply->limit = rates_of(each, one_flops, &peak);
+        reply->limit = bench_collect(each, false, one_flops, &peak);
         return;
     }
     float *values = numbers_to_read(bytes);
     peak.values = values;
     peak.n = (size_t)bytes / sizeof(float);
-    reply->limit = rates_of(each, one_bandwidth, &peak);
+    reply->limit = bench_collect(each, false, one_bandwidth, &peak);
     free(values);
 }
 

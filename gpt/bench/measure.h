@@ -12,6 +12,12 @@ struct Bench {
     BenchFigures figures; // what a case's run fills in
 };
 
+enum { BENCH_MOST = 1000 }; // repetitions
+
+// Collects what one(context) returns, a time or a rate, as often as the seconds allow, but at least 3 times; the first
+// call, which wakes the processor up, does not count. together: all ranks call it, and rank 0 decides how often.
+Quartiles bench_collect(double seconds, bool together, double (*one)(void *context), void *context);
+
 // Times once(context): after two rounds that don't count (the first allocates memory, the second finds the caches as
 // all later ones do), as often as the seconds allow. Calls shorter than a millisecond are timed many at a time.
 Quartiles bench_time(double seconds, void (*once)(void *context), void *context);

@@ -89,9 +89,11 @@ static void step_free(BenchStep *step)
     free(step->ids);
 }
 
-static void step_once(void *context)
+// Returns its milliseconds.
+static double time_step(void *context)
 {
     BenchStep *step = context;
+    double start = clock_seconds();
     bool overlaps = step->reduce == REDUCE_FAST && !step->gpt->recompute;
     module_zero_grad(&step->gpt->module);
     Tensor *logits = gpt_forward(step->gpt, step->ids, step->B, step->T); // (B, T, V)
@@ -110,6 +112,12 @@ static void step_once(void *context)
     }
     adamw_step_clipped(&step->adamw, grad_norm(&step->parameters), 1.0);
     tape_reset(step->tape);
+    return 1e3 * (clock_seconds() - start);
+}
+
+static void step_once(void *step)
+{
+    time_step(step);
 }
 
 void bench_step(Bench *bench)
@@ -131,29 +139,6 @@ void bench_step(Bench *bench)
 // ------------------------------------------------------------------------------------------------------------
 // The same on several ranks and on one. Ranks start and stop each repetition together, so rank 0 decides how many there are.
 
-enum { FEWEST = 3, MOST = 200 }; // repetitions
-
-// Times steps of ranks together, or of rank 0 alone while the others wait. The first is a warm-up.
-static Quartiles time_steps(BenchStep *step, double seconds, bool together)
-{
-    double times[MOST];
-    int n = 0;
-    bool more = true;
-    step_once(step);
-    double end = clock_seconds() + seconds;
-    while (more) {
-        double start = clock_seconds();
-        step_once(step);
-        times[n] = 1e3 * (clock_seconds() - start);
-        n++;
-        more = n < FEWEST || (n < MOST && clock_seconds() < end);
-        if (together) {
-            ranks_broadcast(&more, sizeof more);
-        }
-    }
-    return quartiles_of(times, n);
-}
-
 static bool time_together(const Bench *bench, BenchScaling *scaling, Error *error)
 {
     BenchStep step;
@@ -164,7 +149,7 @@ static bool time_together(const Bench *bench, BenchScaling *scaling, Error *erro
     }
     double start = clock_seconds();
     double before = reducer_seconds(step.reducer);
-    scaling->ranks = time_steps(&step, bench->config->seconds, true);
+    scaling->ranks = bench_collect(bench->config->seconds, true, time_step, &step);
     scaling->communication = (reducer_seconds(step.reducer) - before) / (clock_seconds() - start);
     scaling->tokens = (double)B * step.T * ranks_count();
     scaling->predicted_bytes = step.bytes + reducer_bytes(step.reducer);
@@ -183,7 +168,7 @@ static bool time_alone(const Bench *bench, int threads, Quartiles *ms, Error *er
     }
     if (ranks_rank() == 0) {
         kernels_set_threads(threads);
-        *ms = time_steps(&step, bench->config->seconds, false);
+        *ms = bench_collect(bench->config->seconds, false, time_step, &step);
         kernels_set_threads(usual);
         step_free(&step);
     }
@@ -211,10 +196,14 @@ bool bench_scaling(const BenchCase *which, const BenchConfig *config, BenchScali
 // ------------------------------------------------------------------------------------------------------------
 // Measuring: what gradflow and train --gradflow-every do for each pass
 
+enum { UNCOUNTED = 2 }; // rounds, at the beginning: bench_probes's own, and bench_collect's first
+
 typedef struct Measured {
     Tape *tape;
     GPT *gpt;
     ExperimentConfig config;
+    double alone[UNCOUNTED + BENCH_MOST]; // (n) milliseconds of passes that were not measured
+    int n;
 } Measured;
 
 // Returns the milliseconds of a pass, with or without measuring it.
@@ -239,13 +228,20 @@ static double time_pass(const Measured *measured, bool measure)
 }
 
 // Alternates between the two, so that other work on the machine slows down both.
+static double time_both(void *context)
+{
+    Measured *measured = context;
+    measured->alone[measured->n] = time_pass(measured, false);
+    measured->n++;
+    return time_pass(measured, true);
+}
+
 void bench_probes(Bench *bench)
 {
-    enum { MOST_PASSES = 1000 };
     static const char *const cheap[] = {"stream", "branch", "attention", "lens"};
     ExperimentConfig config = {.net = NET_GPT, .gpt = config_of(bench), .B = bench->which->sizes[0], .T = bench->which->sizes[1], .n_seeds = 1};
     GPTCost cost = gpt_cost(&config.gpt, config.B, config.T);
-    int *ids = random_ids(&config.gpt, config.B * config.T + 1);
+    AUTO_FREE int *ids = random_ids(&config.gpt, config.B * config.T + 1);
     config.ids = ids;
     config.targets = ids + 1;
     for (size_t i = 0; i < sizeof cheap / sizeof cheap[0]; i++) {
@@ -253,19 +249,11 @@ void bench_probes(Bench *bench)
         config.n_probes++;
     }
     Measured measured = {.tape = tape_create(), .gpt = create(&config.gpt, gpt_training_bytes(&cost, false)), .config = config};
-    double alone[MOST_PASSES];
-    double all[MOST_PASSES];
-    int n = -2; // the first two rounds do not count
-    for (double end = clock_seconds() + bench->config->seconds; n < 3 || (n < MOST_PASSES && clock_seconds() < end); n++) {
-        int at = n < 0 ? 0 : n;
-        alone[at] = time_pass(&measured, false);
-        all[at] = time_pass(&measured, true);
-    }
-    bench->figures.alone_ms = quartiles_of(alone, n).median;
-    bench->figures.ms = quartiles_of(all, n);
+    time_both(&measured);
+    bench->figures.ms = bench_collect(bench->config->seconds, false, time_both, &measured);
+    bench->figures.alone_ms = quartiles_of(measured.alone + UNCOUNTED, measured.n - UNCOUNTED).median;
     bench->figures.tokens = (double)config.B * config.T;
     gpt_free(measured.gpt);
-    free(ids);
     tape_free(measured.tape);
 }
 
@@ -305,8 +293,9 @@ void bench_generate(Bench *bench)
     GPTConfig config = config_of(bench);
     GPTCost cost = gpt_cost(&config, 1, 1);
     GPT *gpt = create(&config, cost.weight_bytes);
-    int *ids = random_ids(&config, n_prompt + n_new);
-    Arrivals arrivals = {.ms = memory_allocate((size_t)n_new * sizeof(double), "times"), .last = clock_seconds()};
+    AUTO_FREE int *ids = random_ids(&config, n_prompt + n_new);
+    AUTO_FREE double *ms = memory_allocate((size_t)n_new * sizeof *ms, "times");
+    Arrivals arrivals = {.ms = ms, .last = clock_seconds()};
     GenerateConfig generate = GENERATE_DEFAULTS;
     generate.n_new = n_new;
     generate.greedy = true;
@@ -317,12 +306,10 @@ void bench_generate(Bench *bench)
     if (gpt_generate(gpt, &generate, NULL, ids, n_prompt, &error) < 0) {
         bench_fail(&error);
     }
-    bench->figures.ms = quartiles_of(arrivals.ms + FIRST, arrivals.n - FIRST);
+    bench->figures.ms = quartiles_of(ms + FIRST, arrivals.n - FIRST);
     bench->figures.tokens = 1;
     bench->figures.bytes = bytes_a_token(&config, &cost);
     bench->figures.flops = 2.0 * (double)cost.parameters;
-    free(arrivals.ms);
-    free(ids);
     gpt_free(gpt);
     tape_free(tape);
 }

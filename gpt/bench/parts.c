@@ -1,5 +1,6 @@
 // parts.c: timing matrix products, the tape, the deep network, random numbers and the tokenizer.
 
+#include "gpt/base/base.h"
 #include "gpt/bench/measure.h"
 #include "gpt/lab/lab.h"
 
@@ -48,7 +49,8 @@ void bench_product(Bench *bench)
         .x = random_parameter(&random, SHAPE(M, K)),
         .n_weights = cold ? (int)ceil(bench_cold_bytes() / weight_bytes) : 1,
     };
-    product.weights = memory_allocate((size_t)product.n_weights * sizeof(Tensor *), "weights");
+    AUTO_FREE Tensor **weights = memory_allocate((size_t)product.n_weights * sizeof *weights, "weights");
+    product.weights = weights;
     for (int i = 0; i < product.n_weights; i++) {
         product.weights[i] = random_parameter(&random, SHAPE(N, K));
     }
@@ -59,7 +61,6 @@ void bench_product(Bench *bench)
     for (int i = 0; i < product.n_weights; i++) {
         tensor_free(product.weights[i]);
     }
-    free(product.weights);
     tensor_free(product.x);
     tape_free(product.tape);
 }
@@ -158,8 +159,8 @@ void bench_mlp(Bench *bench)
 {
     int n_layer = bench->which->sizes[0];
     int width = bench->which->sizes[1];
-    int *sizes = memory_allocate((size_t)(n_layer + 1) * sizeof(int), "sizes");
-    Real *input = memory_allocate((size_t)width * sizeof(Real), "an input");
+    AUTO_FREE int *sizes = memory_allocate((size_t)(n_layer + 1) * sizeof(int), "sizes");
+    AUTO_FREE Real *input = memory_allocate((size_t)width * sizeof(Real), "an input");
     for (int i = 0; i <= n_layer; i++) {
         sizes[i] = width;
     }
@@ -186,8 +187,6 @@ void bench_mlp(Bench *bench)
     bench->figures.bytes = 4.0 * sizeof(Real) * (double)parameters.values;
     parameter_list_free(&parameters);
     deep_free(deep.net);
-    free(input);
-    free(sizes);
     tape_free(deep.tape);
 }
 
