@@ -139,72 +139,63 @@ static bool has_values(Found found, const Real *expected, bool *equal, Error *er
     return true;
 }
 
-// The file may have a tied head, if it equals the embedding.
-static bool check_head(Weights *weights, const GPT *gpt, Error *error)
+// The file may have an array that the model lacks, if it has these values (NULL: zeros).
+static bool check_values(Weights *weights, const char *name, Shape shape, const Real *expected, const char *wrong, Error *error)
 {
     Found found;
     bool equal;
-    if (!gpt->config.tied || !weights_find(weights, HEAD_NAME, &found)) {
+    if (!weights_find(weights, name, &found)) {
         return true;
     }
-    if (!weights_check(found, gpt->wte.weight->shape, error) || !has_values(found, gpt->wte.weight->data, &equal, error)) {
+    if (!weights_check(found, shape, error) || !has_values(found, expected, &equal, error)) {
         return false;
     }
-    return equal
-        || error_set(error, "%s: tensor %.*s: differs from wte.weight, but config.json says tie_word_embeddings", found.file->path, NAME_SHOWN,
-                     found.array->name);
+    return equal || error_set(error, "%s: tensor %.*s: %s", found.file->path, NAME_SHOWN, found.array->name, wrong);
 }
 
-// The file may have a bias for query, key and value that the model lacks, if it is zero.
+static bool check_head(Weights *weights, const GPT *gpt, Error *error)
+{
+    const Tensor *weight = gpt->wte.weight;
+    return !gpt->config.tied
+        || check_values(weights, HEAD_NAME, weight->shape, weight->data, "differs from wte.weight, but config.json says tie_word_embeddings",
+                        error);
+}
+
 static bool check_biases(Weights *weights, const GPT *gpt, Error *error)
 {
-    for (int i = 0; !gpt->config.qkv_bias && i < gpt->config.n_layer; i++) {
+    bool right = true;
+    for (int i = 0; right && !gpt->config.qkv_bias && i < gpt->config.n_layer; i++) {
         char name[NAME_TEXT];
-        Found found;
-        bool zero;
         bias_name(&gpt->h[i], name);
-        if (!weights_find(weights, name, &found)) {
-            continue;
-        }
-        if (!weights_check(found, SHAPE(3 * gpt->config.n_embd), error) || !has_values(found, NULL, &zero, error)) {
-            return false;
-        }
-        if (!zero) {
-            return error_set(error, "%s: tensor %.*s: is not zero, but config.json says that there is no qkv_bias", found.file->path, NAME_SHOWN,
-                             found.array->name);
+        right = check_values(weights, name, SHAPE(3 * gpt->config.n_embd), NULL, "is not zero, but config.json says that there is no qkv_bias",
+                             error);
+    }
+    return right;
+}
+
+// Reads all parameters, or only compares their shapes, which is fast.
+static bool visit_parameters(Weights *weights, GPT *gpt, bool read, Error *error)
+{
+    Found found;
+    for (Module *module = &gpt->module; module != NULL; module = module_next(&gpt->module, module)) {
+        for (int i = 0; i < module->n_parameters; i++) {
+            Tensor *parameter = module->parameters[i];
+            if (read ? !read_parameter(weights, module, parameter, error) : !need_parameter(weights, module, parameter, &found, error)) {
+                return false;
+            }
         }
     }
     return true;
 }
 
-// Compares all shapes, which is fast.
 static bool check_model(Weights *weights, GPT *gpt, Error *error)
 {
     Found found;
-    for (Module *module = &gpt->module; module != NULL; module = module_next(&gpt->module, module)) {
-        for (int i = 0; i < module->n_parameters; i++) {
-            if (!need_parameter(weights, module, module->parameters[i], &found, error)) {
-                return false;
-            }
-        }
-    }
-    if (!check_biases(weights, gpt, error)) {
+    if (!visit_parameters(weights, gpt, false, error) || !check_biases(weights, gpt, error)) {
         return false;
     }
     weights_find(weights, HEAD_NAME, &found); // compared when the embedding has been read
     return weights_check_no_other(weights, error);
-}
-
-static bool read_model(Weights *weights, GPT *gpt, Error *error)
-{
-    for (Module *module = &gpt->module; module != NULL; module = module_next(&gpt->module, module)) {
-        for (int i = 0; i < module->n_parameters; i++) {
-            if (!read_parameter(weights, module, module->parameters[i], error)) {
-                return false;
-            }
-        }
-    }
-    return true;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -240,7 +231,8 @@ GPT *model_weights_load(const char *folder, const GPTConfig *config, bool stream
         unwind_add(weights_close, weights);
         gpt = fits ? gpt_create_blank(config, error) : NULL;
     }
-    if (gpt != NULL && !(check_model(weights, gpt, error) && (streamed || read_model(weights, gpt, error)) && check_head(weights, gpt, error))) {
+    if (gpt != NULL
+        && !(check_model(weights, gpt, error) && (streamed || visit_parameters(weights, gpt, true, error)) && check_head(weights, gpt, error))) {
         gpt_free(gpt);
         gpt = NULL;
     }
