@@ -67,8 +67,10 @@ static bool read_row(const TableReader *reader, int last_step, TrainRow *row)
     return read;
 }
 
-bool train_log_read(const char *path, TrainRow **rows, int *n, Error *error)
+bool train_log_of(const char *folder, TrainRow **rows, int *n, Error *error)
 {
+    REQUIRE(folder, rows, n);
+    AUTO_FREE char *path = path_in(folder, LOG_FILE);
     AUTO(table_reader_close) TableReader reader = {0};
     int capacity = 0;
     bool read = true;

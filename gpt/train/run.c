@@ -61,13 +61,6 @@ void train_folder_remove(const char *folder)
     rmdir(folder);
 }
 
-bool train_log_of(const char *folder, TrainRow **rows, int *n, Error *error)
-{
-    REQUIRE(folder, n);
-    AUTO_FREE char *log = path_in(folder, LOG_FILE);
-    return train_log_read(log, rows, n, error);
-}
-
 // ------------------------------------------------------------------------------------------------------------
 // Between steps
 

@@ -25,8 +25,6 @@ RowTable *step_table_open(const char *path, const char *header, int step_column,
 
 RowTable *train_log_open(const char *path, int last_step, Error *error);
 bool train_log_add(RowTable *log, const TrainRow *row, Error *error);
-// The rows of a log, in order of step. The caller frees them.
-bool train_log_read(const char *path, TrainRow **rows, int *n, Error *error);
 
 // Gradients of each layer, in the columns of experiment_csv; step counts the steps made before the measurement.
 RowTable *train_flow_open(const char *path, const Trainer *trainer, int last_step, Error *error);

@@ -13,6 +13,7 @@
 
 #include "gpt/base/base.h"
 #include "gpt/store/model_files.h"
+#include "gpt/text/encoding.h"
 #include "gpt/train/run_files.h"
 
 #include <stdlib.h>
@@ -110,24 +111,13 @@ static void add_parameters(SafetensorsWriter *writer, const Trainer *trainer)
     }
 }
 
-// The caller frees it; NULL if the tokenizer has no alphabet.
-static char *alphabet_of(const Tokenizer *tokenizer, int *bytes)
+// The tokens of a tokenizer of characters, one after the other.
+static void add_alphabet(SafetensorsWriter *writer, const Tokenizer *tokenizer)
 {
-    if (tokenizer == NULL || tokenizer_kind(tokenizer) != TOKENIZER_CHARS) {
-        return NULL;
+    if (tokenizer != NULL && tokenizer->kind == TOKENIZER_CHARS) {
+        const Tokens *tokens = &tokenizer->tokens;
+        safetensors_add(writer, "alphabet", DTYPE_U8, SHAPE((int)tokens->start[tokens->n]), tokens->bytes);
     }
-    enum { LONGEST_CHARACTER = 4 };
-    int V = tokenizer_vocab_size(tokenizer);
-    char *alphabet = memory_allocate((size_t)V * LONGEST_CHARACTER + 1, "the alphabet");
-    size_t used = 0;
-    for (int id = 0; id < V; id++) {
-        size_t n;
-        const char *token = tokenizer_token(tokenizer, id, &n);
-        memcpy(alphabet + used, token, n);
-        used += n;
-    }
-    *bytes = (int)used;
-    return alphabet;
 }
 
 static void add_fixed_batch(SafetensorsWriter *writer, const TrainSetup *setup)
@@ -152,11 +142,7 @@ bool trainer_save(const Trainer *trainer, const char *folder, Error *error)
     add_parameters(writer, trainer);
     safetensors_add(writer, "random.model", DTYPE_U32, SHAPE(RANDOM_WORDS), model);
     safetensors_add(writer, "random.batches", DTYPE_U32, SHAPE(RANDOM_WORDS), batches);
-    int n_alphabet;
-    AUTO_FREE char *alphabet = alphabet_of(trainer->setup.tokenizer, &n_alphabet);
-    if (alphabet != NULL) {
-        safetensors_add(writer, "alphabet", DTYPE_U8, SHAPE(n_alphabet), alphabet);
-    }
+    add_alphabet(writer, trainer->setup.tokenizer);
     add_fixed_batch(writer, &trainer->setup);
     safetensors_add_checksum(writer);
     bool saved = safetensors_save(writer, path, error);

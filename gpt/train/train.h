@@ -198,7 +198,7 @@ bool train_folder_has_run(const char *folder);
 // another run is writing to it, or if there is a run or a model in it already.
 int train_folder_make(const char *folder, Error *error);
 void train_folder_remove(const char *folder);                                 // of a run that never began, with its tokens; other files stay
-bool train_log_of(const char *folder, TrainRow **rows, int *n, Error *error); // its log's rows, which the caller frees
+bool train_log_of(const char *folder, TrainRow **rows, int *n, Error *error); // its log's rows, in order of step, which the caller frees
 
 // Callbacks; any may be NULL.
 typedef struct TrainWatcher {

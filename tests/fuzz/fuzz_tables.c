@@ -69,7 +69,7 @@ static void read_tables(const char *log, const char *flow)
     int n = 0;
     Error error;
     Experiment experiment;
-    bool read = train_log_read(log, &rows, &n, &error);
+    bool read = train_log_of(fuzz_folder(), &rows, &n, &error);
     for (int i = 1; i < n; i++) {
         if (rows[i].step <= rows[i - 1].step) {
             abort();

@@ -248,7 +248,7 @@ START_TEST(the_log_is_cut_where_the_run_resumes)
     TrainRow row = {.step = 10, .loss = 0.5, .val_loss = NAN};
     ck_assert(train_log_add(log, &row, &error));
     ck_assert(row_table_close(log, &error));
-    ck_assert(train_log_read("log.csv", &rows, &n, &error));
+    ck_assert(train_log_of(".", &rows, &n, &error));
     ck_assert_int_eq(n, 10);
     for (int i = 0; i < n; i++) {
         ck_assert_int_eq(rows[i].step, i + 1);
@@ -268,7 +268,7 @@ START_TEST(a_log_of_others_is_left_alone)
     file_write("log.csv", "my,own,table\n1,2,3\n", 19);
     ck_assert_ptr_null(train_log_open("log.csv", 0, &error));
     ck_assert_ptr_nonnull(strstr(error.message, "log.csv: does not begin with step,loss,"));
-    ck_assert(!train_log_read("log.csv", &rows, &n, &error));
+    ck_assert(!train_log_of(".", &rows, &n, &error));
     char *text;
     size_t bytes;
     ck_assert(file_read("log.csv", MOST_TEXT_BYTES, &text, &bytes, &error));
