@@ -113,16 +113,14 @@ static const RanksMpi *load(const Launcher *launcher, int n, Error *error)
 static Place own_place(void)
 {
     Place place = {.process = getpid()};
+    AUTO_FREE char *boot = NULL;
+    size_t n;
+    Error none;
     sched_getaffinity(0, sizeof place.processors, &place.processors);
-    char boot[64] = "";
-    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "r");
-    gethostname(place.host, sizeof place.host - sizeof boot - 1);
-    if (file != NULL) {
-        if (fgets(boot, sizeof boot, file) != NULL) {
-            strcat(place.host, " ");
-            strcat(place.host, boot);
-        }
-        fclose(file);
+    gethostname(place.host, sizeof place.host / 2);
+    if (file_read("/proc/sys/kernel/random/boot_id", MOST_SETTINGS_BYTES, &boot, &n, &none)) {
+        size_t used = strlen(place.host);
+        snprintf(place.host + used, sizeof place.host - used, " %s", boot);
     }
     return place;
 }

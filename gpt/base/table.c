@@ -130,16 +130,6 @@ bool row_table_add(RowTable *table, const char *rows, size_t n, Error *error)
     return true;
 }
 
-static bool keep_all(TableReader *reader, void *context, size_t *keep, Error *error)
-{
-    (void)context;
-    (void)error;
-    while (table_reader_next(reader)) {
-    }
-    *keep = reader->at;
-    return true;
-}
-
 static bool cut(RowTable *table, const char *header, RowTableKeep *keep, void *context, Error *error)
 {
     char *text;
@@ -176,7 +166,7 @@ RowTable *row_table_open(const char *path, const char *header, RowTableKeep *kee
     *table = (RowTable){.path = memory_copy_text(path), .descriptor = descriptor};
     if (descriptor < 0) {
         write_error(table, error);
-    } else if (lock(table, error) && cut(table, header, keep == NULL ? keep_all : keep, context, error)) {
+    } else if (lock(table, error) && cut(table, header, keep, context, error)) {
         return table;
     }
     row_table_close(table, NULL);

@@ -39,7 +39,7 @@ typedef struct RowTable RowTable;
 typedef bool RowTableKeep(TableReader *reader, void *context, size_t *keep, Error *error);
 
 // Opens the table at path, creating it with its header if it is missing, and locks it for one writer until it is closed. Removes what keep
-// leaves out (NULL: nothing but an incomplete line at the end). NULL and an error, with the file unchanged, if it begins otherwise, is locked, or
+// leaves out. NULL and an error, with the file unchanged, if it begins otherwise, is locked, or
 // can't be written.
 RowTable *row_table_open(const char *path, const char *header, RowTableKeep *keep, void *context, Error *error);
 

@@ -63,7 +63,7 @@ static WordTable read_table(const GrammarText *text)
     const char *rest = text->text;
     AUTO_FREE char *header = next_part(&rest, '|');
     int n_written = count_parts(header, '/');
-    WordTable table = {.name = text->name, .n_rows = count_parts(rest, '|'), .n_forms = n_written + 1};
+    WordTable table = {.n_rows = count_parts(rest, '|'), .n_forms = n_written + 1};
     table.words = memory_allocate((size_t)((1 + table.n_rows) * table.n_forms) * sizeof *table.words, "a grammar");
     rest = text->text;
     for (int row = 0; row <= table.n_rows; row++) {
@@ -183,7 +183,7 @@ static Alternative read_alternative(const Names *names, const char **text)
 
 static Rule read_rule(Names *names, const GrammarText *text)
 {
-    Rule rule = {.name = text->name, .sentence = is_capital(text->name[0]), .n = count_parts(text->text, '|')};
+    Rule rule = {.sentence = is_capital(text->name[0]), .n = count_parts(text->text, '|')};
     rule.alternatives = memory_allocate((size_t)rule.n * sizeof *rule.alternatives, "a grammar");
     const char *rest = text->text;
     names->rule = text->name;

@@ -27,7 +27,6 @@ extern const GrammarText story_rules[];
 // What they are parsed into
 
 typedef struct WordTable {
-    const char *name;
     int n_rows, n_forms;
     char **words; // (1 + n_rows, n_forms): first the names of the forms
 } WordTable;
@@ -49,7 +48,6 @@ typedef struct Alternative {
 } Alternative;
 
 typedef struct Rule {
-    const char *name;
     bool sentence;
     Alternative *alternatives;
     int n;

@@ -8,39 +8,6 @@
 
 enum { COPIED_SYMBOLS = 64 }; // default vocabulary
 
-// "shift:3" -> 3. False if text is not name, a colon and an integer from least to TASK_MOST.
-static bool read_number(const char *text, const char *name, int least, int *number)
-{
-    size_t n = strlen(name);
-    if (strncmp(text, name, n) != 0 || text[n] != ':') {
-        return false;
-    }
-    const char *digits = text + n + 1;
-    size_t count = strspn(digits, "0123456789");
-    long value = count > 0 && count < 8 && digits[count] == '\0' ? strtol(digits, NULL, 10) : -1;
-    *number = (int)value;
-    return value >= least && value <= TASK_MOST;
-}
-
-bool task_read(const char *text, Task *task, Error *error)
-{
-    REQUIRE(text, task);
-    *task = (Task){.kind = TASK_COPY};
-    bool read = strcmp(text, "copy") == 0;
-    if (!read && read_number(text, "shift", 1, &task->k)) {
-        task->kind = TASK_SHIFT;
-        read = true;
-    } else if (!read && read_number(text, "modular", 2, &task->k)) {
-        task->kind = TASK_MODULAR;
-        read = true;
-    }
-    if (!read) {
-        return error_set(error, "'%.80s' is unknown (expected copy, shift:K or modular:K with K up to %d)", text, TASK_MOST);
-    }
-    snprintf(task->name, sizeof task->name, "%s", text);
-    return true;
-}
-
 int task_vocabulary(const Task *task)
 {
     REQUIRE(task);
@@ -102,17 +69,48 @@ static void modular_row(const Task *task, Random *random, int T, int *ids, int *
     }
 }
 
+// Each kind's name, and the least K that follows it; 0: none.
+static const struct {
+    const char *name;
+    int least;
+    void (*row)(const Task *task, Random *random, int T, int *ids, int *targets);
+} KINDS[TASK_COUNT] = {
+    [TASK_COPY] = {"copy", 0, copy_row},
+    [TASK_SHIFT] = {"shift", 1, shift_row},
+    [TASK_MODULAR] = {"modular", 2, modular_row},
+};
+
+// ":3" -> 3. False if text is not a colon and an integer from least to TASK_MOST.
+static bool read_number(const char *text, int least, int *number)
+{
+    size_t count = text[0] == ':' ? strspn(text + 1, "0123456789") : 0;
+    long value = count > 0 && count < 8 && text[1 + count] == '\0' ? strtol(text + 1, NULL, 10) : -1;
+    *number = (int)value;
+    return value >= least && value <= TASK_MOST;
+}
+
+bool task_read(const char *text, Task *task, Error *error)
+{
+    REQUIRE(text, task);
+    *task = (Task){0};
+    for (int kind = 0; kind < TASK_COUNT; kind++) {
+        size_t n = strlen(KINDS[kind].name);
+        bool named = strncmp(text, KINDS[kind].name, n) == 0;
+        if (named && (KINDS[kind].least == 0 ? text[n] == '\0' : read_number(text + n, KINDS[kind].least, &task->k))) {
+            task->kind = (TaskKind)kind;
+            snprintf(task->name, sizeof task->name, "%s", text);
+            return true;
+        }
+    }
+    return error_set(error, "'%.80s' is unknown (expected copy, shift:K or modular:K with K up to %d)", text, TASK_MOST);
+}
+
 static void fill_batch(void *context, Random *random, int B, int T, int *ids, int *targets)
 {
-    static void (*const rows[TASK_COUNT])(const Task *task, Random *random, int T, int *ids, int *targets) = {
-        [TASK_COPY] = copy_row,
-        [TASK_SHIFT] = shift_row,
-        [TASK_MODULAR] = modular_row,
-    };
     const Task *task = context;
     for (int b = 0; b < B; b++) {
         size_t row = (size_t)b * (size_t)T;
-        rows[task->kind](task, random, T, ids + row, targets + row);
+        KINDS[task->kind].row(task, random, T, ids + row, targets + row);
     }
 }
 
