@@ -31,6 +31,7 @@ build/playground/tensor/fast/vector/random.o: private ENGINE_FLAGS += -DVECTOR_R
 
 # Without link-time optimization, because the C library also calls them.
 build/playground/$(ENGINE)/stand_ins.o build/playground/$(ENGINE)/allocate.o: private ENGINE_FLAGS += -fno-lto
+build/playground/$(ENGINE)/stand_ins.o: private ENGINE_FLAGS += -std=c23
 
 build/playground/engine.wasm: $(ENGINE_OBJECTS)
 	@echo 'ld $@'; $(ENGINE_CC) -mexec-model=reactor -O2 -fuse-ld=/usr/bin/wasm-ld-19 -o $@.raw $^ \

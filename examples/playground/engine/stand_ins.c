@@ -1,4 +1,4 @@
-// stand_ins.c: replacements for the parts of the library that need an operating system.
+// stand_ins.c: replacements for the parts of the library that need an operating system. Compiled as C23, where an unused parameter needs no name.
 
 #include "gpt/base/base.h"
 #include "gpt/base/ranks.h"
@@ -32,9 +32,8 @@ bool options_precision(const Options *options)
 }
 
 // A page is not a terminal.
-const char *terminal_color(const char *code)
+const char *terminal_color(const char *)
 {
-    (void)code;
     return "";
 }
 
@@ -48,9 +47,8 @@ void terminal_print(const char *format, ...)
 }
 
 // The page draws plots itself: no file has to be named.
-char *text_format(const char *format, ...)
+char *text_format(const char *, ...)
 {
-    (void)format;
     return NULL;
 }
 
@@ -63,51 +61,37 @@ bool streamed_check(const ExperimentConfig *config, Error *error)
     return memory_check(bytes, "the experiment", error) && error_set_field(error, "stream", "the page has no streamed models; leave it out");
 }
 
-int streamed_parts(const ExperimentConfig *config)
+int streamed_parts(const ExperimentConfig *)
 {
-    (void)config;
     return 1;
 }
 
-GPT *gpt_create_streamed_from(const GPTConfig *config, uint64_t seed, StreamSource source, Error *error)
+GPT *gpt_create_streamed_from(const GPTConfig *, uint64_t, StreamSource, Error *error)
 {
-    (void)config;
-    (void)seed;
-    (void)source;
     error_set(error, "the page has no streamed models");
     return NULL;
 }
 
-StreamSource gpt_stream_source(const GPT *gpt)
+StreamSource gpt_stream_source(const GPT *)
 {
-    (void)gpt;
     return (StreamSource){0};
 }
 
 // Of models that are not streamed nothing has to be made, or freed.
-void gpt_stream_part(GPT *gpt, int part)
+void gpt_stream_part(GPT *, int)
 {
-    (void)gpt;
-    (void)part;
 }
 
-void gpt_stream_free(GPT *gpt)
+void gpt_stream_free(GPT *)
 {
-    (void)gpt;
 }
 
-void gpt_stream_progress(GPT *gpt, GPTProgress *progress, void *context)
+void gpt_stream_progress(GPT *, GPTProgress *, void *)
 {
-    (void)gpt;
-    (void)progress;
-    (void)context;
 }
 
-void net_measure_streamed(Net *net, Tape *tape, Measurement *measurement)
+void net_measure_streamed(Net *, Tape *, Measurement *)
 {
-    (void)net;
-    (void)tape;
-    (void)measurement;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -118,57 +102,37 @@ static bool no_files(void)
     fail_mistake(HERE, "the page has no files");
 }
 
-bool gradflow_saved_read(const Options *options, GradflowPlan *plan)
+bool gradflow_saved_read(const Options *, GradflowPlan *)
 {
-    (void)options;
-    (void)plan;
     return no_files();
 }
 
-bool gradflow_text_read(const Options *options, const ExperimentConfig *config, int *ids, int *targets)
+bool gradflow_text_read(const Options *, const ExperimentConfig *, int *, int *)
 {
-    (void)options;
-    (void)config;
-    (void)ids;
-    (void)targets;
     return no_files();
 }
 
-void gradflow_saved_note(const Options *options, const ExperimentConfig *config)
+void gradflow_saved_note(const Options *, const ExperimentConfig *)
 {
-    (void)options;
-    (void)config;
 }
 
-bool options_output(const Options *options, const char *name, const char *path)
+bool options_output(const Options *, const char *, const char *)
 {
-    (void)options;
-    (void)name;
-    (void)path;
     return true;
 }
 
-bool plot_path_check(const char *path, Error *error)
+bool plot_path_check(const char *, Error *)
 {
-    (void)path;
-    (void)error;
     return true;
 }
 
-bool save_path_check(const char *path, Error *error)
+bool save_path_check(const char *, Error *)
 {
-    (void)path;
-    (void)error;
     return true;
 }
 
-bool file_read(const char *path, double most, char **text, size_t *n, Error *error)
+bool file_read(const char *, double, char **, size_t *, Error *)
 {
-    (void)path;
-    (void)most;
-    (void)text;
-    (void)n;
-    (void)error;
     return no_files();
 }
 
@@ -186,12 +150,7 @@ void __wrap_plain_random_normal(const uint32_t *words, float mean, float std, Re
 // Of sine and cosine in double the part for large angles, which would take 7 kB: angles here are at most 2 pi.
 int __rem_pio2_large(double *x, double *y, int exponent, int n, int precision);
 
-int __rem_pio2_large(double *x, double *y, int exponent, int n, int precision)
+int __rem_pio2_large(double *, double *, int, int, int)
 {
-    (void)x;
-    (void)y;
-    (void)exponent;
-    (void)n;
-    (void)precision;
     fail_mistake(HERE, "an angle is too large");
 }

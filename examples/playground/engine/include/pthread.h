@@ -4,29 +4,12 @@
 #define GPTAPE_ENGINE_PTHREAD_H
 
 typedef int pthread_mutex_t;
-typedef int pthread_once_t;
 #define PTHREAD_MUTEX_INITIALIZER 0
+#define pthread_mutex_lock(mutex) ((void)(mutex))
+#define pthread_mutex_unlock(mutex) ((void)(mutex))
+
+typedef int pthread_once_t;
 #define PTHREAD_ONCE_INIT 0
-
-static inline int pthread_mutex_lock(pthread_mutex_t *mutex)
-{
-    (void)mutex;
-    return 0;
-}
-
-static inline int pthread_mutex_unlock(pthread_mutex_t *mutex)
-{
-    (void)mutex;
-    return 0;
-}
-
-static inline int pthread_once(pthread_once_t *once, void (*run)(void))
-{
-    if (*once == 0) {
-        *once = 1;
-        run();
-    }
-    return 0;
-}
+#define pthread_once(once, run) ((*(once))++ == 0 ? (run)() : (void)0)
 
 #endif
