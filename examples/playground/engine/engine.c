@@ -5,7 +5,6 @@
 
 #include "examples/playground/engine/engine.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,33 +47,6 @@ bool engine_options(Options *options, const CommandHelp *help, int n)
 // ------------------------------------------------------------------------------------------------------------
 // JSON
 
-void put_text(const char *text)
-{
-    putchar('"');
-    for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\') {
-            putchar('\\');
-        }
-        putchar((unsigned char)*text < 0x20 ? ' ' : *text);
-    }
-    putchar('"');
-}
-
-void put_pair(const char *before, const char *key, const char *text)
-{
-    printf("%s\"%s\": ", before, key);
-    put_text(text);
-}
-
-void put_number(const char *before, double value)
-{
-    if (isfinite(value)) {
-        number_print(stdout, "%s%.9g", before, value);
-    } else {
-        printf("%snull", before);
-    }
-}
-
 void put_numbers(const char *before, const char *key, const char *type, const void *values, size_t n)
 {
     printf("%s\"%s\": {\"%s\": %zu, \"count\": %zu}", before, key, type, (size_t)values, n);
@@ -85,11 +57,8 @@ EXPORT(engine_rules) void engine_rules(void)
 {
     for (int i = 0; i < residual_table_count; i++) {
         const ResidualRow *row = &residual_table[i];
-        put_pair(i == 0 ? "[{" : ", {", "name", row->name);
-        put_pair(", ", "rule", row->text);
-        put_pair(", ", "source", row->source);
-        put_pair(", ", "purpose", row->purpose);
-        putchar('}');
+        printf("%s{\"name\": \"%s\", \"rule\": \"%s\", \"source\": \"%s\", \"purpose\": \"%s\"}", i == 0 ? "[" : ", ", row->name, row->text,
+               row->source, row->purpose);
     }
     printf("]\n");
     fflush(stdout);
@@ -158,30 +127,13 @@ static size_t fill_values(void)
     return n;
 }
 
-static void put_arms(void)
-{
-    const ExperimentConfig *config = &experiment.config;
-    for (int arm = 0; arm < experiment_arms(config); arm++) {
-        const ResidualRule *rule = experiment_rule(config, arm);
-        Quartiles loss = experiment_loss(&experiment, arm, 0);
-        put_pair(arm == 0 ? "{" : ", {", "name", experiment_arm_name(config, arm));
-        put_pair(", ", "residual", residual_name(rule));
-        put_pair(", ", "rule", residual_text(rule));
-        printf(", \"run\": %s, \"shortcuts\": %d", experiment_has(&experiment, arm) ? "true" : "false", experiment_shortcuts(&experiment, arm));
-        put_number(", \"loss\": [", loss.low);
-        put_number(", ", loss.median);
-        put_number(", ", loss.high);
-        printf("]}");
-    }
-}
-
 static void put_result(void)
 {
     size_t n = fill_values();
-    put_pair("{", "net", net_name(experiment.config.net));
-    printf(", \"n_layer\": %d, \"n_seeds\": %d, \"n_steps\": %d, \"n_measurements\": %d, \"arms\": [", experiment.n_layer,
-           experiment.config.n_seeds, experiment.config.n_steps, experiment.n_measurements);
-    put_arms();
+    printf("{\"n_layer\": %d, \"n_steps\": %d, \"shortcuts\": [", experiment.n_layer, experiment.config.n_steps);
+    for (int arm = 0; arm < experiment_arms(&experiment.config); arm++) {
+        printf("%s%d", arm == 0 ? "" : ", ", experiment_shortcuts(&experiment, arm));
+    }
     put_numbers("], ", "values", "f64", values, n);
     printf("}\n");
 }

@@ -11,10 +11,8 @@
 // The n arguments that the page has written, as options of a command. False after one line on stderr. Free with options_free either way.
 bool engine_options(Options *options, const CommandHelp *help, int n);
 
-// JSON on stdout. Numbers that stay in memory are {"f32": address, "count": n} (or f64), which engine.js replaces with an array.
-void put_text(const char *text);
-void put_pair(const char *before, const char *key, const char *text); // before"key": "text"
-void put_number(const char *before, double value);                    // null if it is not finite
+// JSON on stdout; no text of the library needs an escape. Numbers that stay in memory are {"f32": address, "count": n} (or f64), which
+// engine.js replaces with an array.
 void put_numbers(const char *before, const char *key, const char *type, const void *values, size_t n);
 
 #endif

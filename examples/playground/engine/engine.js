@@ -12,38 +12,19 @@ export const METRICS = ["weight", "query_key", "cosine", "skip", "block", "share
 
 class Exit extends Error {}
 
-// "--depth 3 --residual 'h + f(h)'" as a shell would split it; an array stays as it is.
-export function splitSettings(settings) {
-    if (Array.isArray(settings)) {
-        return settings;
-    }
-    const words = [];
-    for (const match of settings.matchAll(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g)) {
-        words.push(match[0].replace(/'([^']*)'|"([^"]*)"/g, (_, single, double) => single ?? double));
-    }
-    return words;
-}
-
-// The error of a call: one line, as the command prints it.
-export class EngineError extends Error {}
-
 export class Engine {
-    // bytes: of engine.wasm. Rejects with an EngineError in a browser without SIMD.
+    // bytes: of engine.wasm. Each method takes an array of options, and throws an error with the line that the command prints.
     static async load(bytes) {
-        if (!WebAssembly.validate(bytes)) {
-            throw new EngineError("This browser has no WebAssembly with SIMD (expected Chrome 91, Firefox 89, Safari 16.4 or later).");
-        }
         const engine = new Engine();
         engine.module = await WebAssembly.compile(bytes);
         return engine;
     }
 
-    // The experiment of `gptape gradflow SETTINGS`: {net, n_layer, arms, ..., values, notes}. onProgress is called after each measurement.
+    // The experiment of `gptape gradflow SETTINGS`: {n_layer, n_steps, shortcuts, values}. onProgress is called after each measurement.
     run(settings, onProgress = null) {
         this.onProgress = onProgress;
         this.lastRun = null;
         const answer = this.#parse(this.#call("engine_run", settings));
-        answer.notes = this.notes;
         this.lastRun = JSON.stringify(settings);
         return answer;
     }
@@ -73,10 +54,8 @@ export class Engine {
     // --------------------------------------------------------------------------------------------------------
 
     #start() {
-        const wasi = new Proxy(this.#system(), {
-            get: (system, name) => system[name] ?? (() => { throw new Error(`the engine called ${name}`); }),
-        });
-        this.instance = new WebAssembly.Instance(this.module, { wasi_snapshot_preview1: wasi, page: { progress: (...values) => this.#progress(...values) } });
+        const page = { progress: (...values) => this.#progress(...values) };
+        this.instance = new WebAssembly.Instance(this.module, { wasi_snapshot_preview1: this.#system(), page });
         this.memory = this.instance.exports.memory;
         this.instance.exports._initialize();
         this.instance.exports.engine_begin();
@@ -92,11 +71,9 @@ export class Engine {
             this.#start();
         }
         const status = this.#guarded(() => this.instance.exports[name](settings === null ? 0 : this.#arguments(settings)));
-        const lines = this.#text(STDERR).split("\n").filter((line) => line !== "");
         if (status) {
-            throw new EngineError(lines.at(-1));
+            throw new Error(this.#text(STDERR).trimEnd().split("\n").at(-1));
         }
-        this.notes = lines;
         return this.#text(STDOUT);
     }
 
@@ -121,11 +98,10 @@ export class Engine {
     }
 
     #arguments(settings) {
-        const words = splitSettings(settings);
-        const bytes = new TextEncoder().encode(words.map((word) => word + "\0").join(""));
+        const bytes = new TextEncoder().encode(settings.map((word) => word + "\0").join(""));
         const at = this.instance.exports.engine_arguments(bytes.length);
         new Uint8Array(this.memory.buffer).set(bytes, at);
-        return words.length;
+        return settings.length;
     }
 
     #progress(done, n, arm, step, seed, loss, at, nLayer) {

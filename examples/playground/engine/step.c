@@ -70,11 +70,7 @@ static void after_node(TapeNode *node, void *context)
     (void)context;
     for (int i = 0; i < node->n_inputs; i++) {
         const Tensor *input = node->inputs[i];
-        int before = i - 1;
-        while (before >= 0 && node->inputs[before] != input) {
-            before--;
-        }
-        if (input->grad == NULL || before >= 0) {
+        if (input->grad == NULL) {
             continue;
         }
         size_t bytes = tensor_count(input) * sizeof(Real);
@@ -85,16 +81,11 @@ static void after_node(TapeNode *node, void *context)
     }
 }
 
-// The one arm that is run: without shortcuts 0, with 1; of a rule 0.
-static int arm_of(const ExperimentConfig *config)
-{
-    return config->n_rules == 0 && config->arms == ARMS_ON ? 1 : 0;
-}
-
-static bool run_step(const StepDrawing *drawing, double *loss, Error *error)
+static bool run_step(const StepDrawing *drawing, Error *error)
 {
     const ExperimentConfig *config = &step.plan.experiment;
-    if (!experiment_check(config, error) || !net_create(&step.net, config, arm_of(config), config->seed, error)) {
+    int arm = config->n_rules == 0 && config->arms == ARMS_ON; // the one that is run: without shortcuts 0, with 1; of a rule 0
+    if (!experiment_check(config, error) || !net_create(&step.net, config, arm, config->seed, error)) {
         return false;
     }
     for (int i = 0; drawing->stepwise && i < config->gpt.n_layer; i++) {
@@ -105,7 +96,6 @@ static bool run_step(const StepDrawing *drawing, double *loss, Error *error)
     if (step.tape->n_nodes > MOST_NODES) {
         return error_set(error, "%d operations are too many to walk through (expected at most %d: fewer layers)", step.tape->n_nodes, MOST_NODES);
     }
-    *loss = (double)tensor_item(end);
     step.watch = gradflow_watch(step.tape);
     tape_observer_add(step.tape, (TapeObserver){.after = after_node});
     tensor_backward(end);
@@ -115,74 +105,54 @@ static bool run_step(const StepDrawing *drawing, double *loss, Error *error)
 // ------------------------------------------------------------------------------------------------------------
 // JSON
 
-static const char *const GROUPS[OP_GROUP_COUNT] = {
-    [OP_GROUP_OTHER] = "other", [OP_GROUP_PRODUCT] = "product",       [OP_GROUP_ATTENTION] = "attention",
-    [OP_GROUP_NORM] = "norm",   [OP_GROUP_ACTIVATION] = "activation", [OP_GROUP_LOSS] = "loss",
-};
-
 static void put_tensor(const Tensor *tensor, const char *before)
 {
     char name[NAME_TEXT];
-    put_pair(before, "name", tensor_name(tensor, name));
-    printf(", \"shape\": [");
+    printf("%s{\"name\": \"%s\", \"shape\": [", before, tensor_name(tensor, name));
     for (int i = 0; i < tensor->shape.ndim; i++) {
         printf("%s%d", i == 0 ? "" : ", ", tensor->shape.size[i]);
     }
-    printf("], \"parameter\": %s, \"leaf\": %s, \"requires_grad\": %s, \"node\": %d", tensor->tape == NULL ? "true" : "false",
-           tensor->node == NULL ? "true" : "false", tensor->requires_grad ? "true" : "false", tensor->node == NULL ? -1 : tensor->node->index);
+    printf("], \"node\": %d", tensor->node == NULL ? -1 : tensor->node->index);
     put_numbers(", ", "data", "f32", tensor->data, tensor_count(tensor));
     printf("}");
 }
 
 static void put_node(const TapeNode *node, const char *before)
 {
-    const Where *where = node->module_where.file != NULL ? &node->module_where : &node->where;
-    char line[256];
-    snprintf(line, sizeof line, "%s:%d", where->file, where->line);
-    put_pair(before, "op", node->op->name);
-    put_pair(", ", "group", GROUPS[node->op->group]);
-    put_pair(", ", "module", node->scope == NULL ? "" : node->scope);
-    put_pair(", ", "where", line);
-    printf(", \"inputs\": [");
+    printf("%s{\"op\": \"%s\", \"module\": \"%s\", \"inputs\": [", before, node->op->name, node->scope == NULL ? "" : node->scope);
     for (int i = 0; i < node->n_inputs; i++) {
         printf("%s%d", i == 0 ? "" : ", ", find_tensor(node->inputs[i]));
     }
-    printf("], \"output\": %d, \"sublayer\": %d, \"branch\": %s, \"shortcut\": %d}", find_tensor(node->output), node->sublayer,
-           node->branch ? "true" : "false", tape_shortcut_input(node));
+    printf("], \"output\": %d, \"shortcut\": %d}", find_tensor(node->output), tape_shortcut_input(node));
 }
 
 static void put_backward(void)
 {
     for (int i = 0; i < step.n_arrivals; i++) {
         const Arrival *arrival = &step.arrivals[i];
-        bool same = i > 0 && step.arrivals[i - 1].node == arrival->node;
-        if (!same) {
-            printf("%s{\"node\": %d, \"gradients\": [", i == 0 ? "" : "]}, ", arrival->node);
-        }
-        printf("%s{\"tensor\": %d", same ? ", " : "", find_tensor(arrival->tensor));
+        printf("%s{\"node\": %d, \"tensor\": %d", i == 0 ? "" : ", ", arrival->node, find_tensor(arrival->tensor));
         put_numbers(", ", "grad", "f32", arrival->grad, tensor_count(arrival->tensor));
         printf("}");
     }
-    printf("%s", step.n_arrivals > 0 ? "]}" : "");
 }
 
 static void put_splits(void)
 {
-    const char *before = "{";
+    const char *before = "";
     for (int i = 0; i < step.watch->n_splits; i++) {
         const ShortcutSplit *split = &step.watch->splits[i];
         if (split->is_start) {
             size_t n = tensor_count(split->start);
-            printf("%s\"tensor\": %d, \"join\": %d", before, find_tensor(split->start), split->join->index);
+            printf("%s{\"tensor\": %d", before, find_tensor(split->start));
             put_numbers(", ", "skip", "f32", split->skip, n);
             put_numbers(", ", "block", "f32", split->block, n);
             printf("}");
-            before = ", {";
+            before = ", ";
         }
     }
 }
 
-static void put_step(double loss)
+static void put_step(void)
 {
     for (int i = 0; i < step.tape->n_nodes; i++) {
         const TapeNode *node = step.tape->nodes[i];
@@ -191,16 +161,13 @@ static void put_step(double loss)
         }
         add_tensor(node->output);
     }
-    put_pair("{", "net", net_name(step.plan.experiment.net));
-    put_pair(", ", "residual", residual_name(experiment_rule(&step.plan.experiment, arm_of(&step.plan.experiment))));
-    put_number(", \"loss\": ", loss);
-    printf(", \"tensors\": [");
+    printf("{\"tensors\": [");
     for (int i = 0; i < step.n_tensors; i++) {
-        put_tensor(step.tensors[i], i == 0 ? "{" : ", {");
+        put_tensor(step.tensors[i], i == 0 ? "" : ", ");
     }
     printf("], \"nodes\": [");
     for (int i = 0; i < step.tape->n_nodes; i++) {
-        put_node(step.tape->nodes[i], i == 0 ? "{" : ", {");
+        put_node(step.tape->nodes[i], i == 0 ? "" : ", ");
     }
     printf("], \"backward\": [");
     put_backward();
@@ -214,13 +181,12 @@ EXPORT(engine_step) int engine_step(int n_arguments)
     Options options;
     StepDrawing drawing = {0};
     Error error;
-    double loss;
     forget_step();
     bool done = engine_options(&options, &graph_help, n_arguments) && graph_step_read(&options, &step.plan, &drawing)
-             && (run_step(&drawing, &loss, &error) || report_failure(&options, &error));
+             && (run_step(&drawing, &error) || report_failure(&options, &error));
     options_free(&options);
     if (done) {
-        put_step(loss);
+        put_step();
     }
     fflush(stdout);
     return command_status(done);

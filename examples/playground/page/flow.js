@@ -89,7 +89,7 @@ export class Flow extends View {
 
     // At each shortcut of the first network that has any: the gradient by the shortcut and by the branch.
     drawSplit(names) {
-        const arm = this.result.arms.findIndex(({shortcuts}) => shortcuts > 0);
+        const arm = this.result.shortcuts.findIndex((n) => n > 0);
         this.split.node.hidden = arm < 0;
         if (arm < 0) {
             return;

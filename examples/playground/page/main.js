@@ -1,7 +1,7 @@
 // main.js: the start: support, engine, address, views, colors.
 
 import {el, fill} from './dom.js';
-import {Engine, hasVectors} from './engine.js';
+import {Engine} from './engine.js';
 import {Flow} from './flow.js';
 import {Paths} from './paths.js';
 import {Step} from './step.js';
@@ -121,14 +121,9 @@ async function start() {
         event.preventDefault();
         main.focus();
     });
-    if (!hasVectors()) {
-        fill(content, el('p.error', {}, 'This browser is too old for this page: it has no WebAssembly with SIMD (expected Firefox 89, Chrome 91, Safari 16.4, '
-                                     + 'or later).'));
-        return;
-    }
     document.getElementById('tour-start').addEventListener('click', () => tour.resume());
-    page.engine = new Engine();
     try {
+        page.engine = new Engine();
         page.rules = await page.engine.rules();
     } catch (problem) {
         fill(content, el('p.error', {}, `The engine failed to start: ${problem.message}`));

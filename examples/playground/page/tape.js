@@ -1,17 +1,10 @@
 // tape.js: a tape as the Step view walks it: rows of operations under the modules they belong to, and the arrows between them.
 
 // A tape is what the engine's step() answers (engine/README.md): nodes, tensors, backward, splits. Here each tensor has besides
-// grad: its whole gradient, and wholeAt: the node of the walk after which it is whole; users: the nodes that read it; split.
+// grad: its whole gradient, and wholeAt: the node of the walk after which it is whole; split.
 export function tapeOf(answer) {
-    answer.tensors.forEach((tensor) => {
-        tensor.users = [];
-    });
-    answer.nodes.forEach((node, index) => node.inputs.forEach((tensor) => answer.tensors[tensor].users.push(index)));
-    for (const {node, gradients} of answer.backward) {
-        for (const {tensor, grad} of gradients) {
-            answer.tensors[tensor].grad = grad;
-            answer.tensors[tensor].wholeAt = node;
-        }
+    for (const {node, tensor, grad} of answer.backward) {
+        Object.assign(answer.tensors[tensor], {grad, wholeAt: node});
     }
     const {output} = answer.nodes.at(-1);
     Object.assign(answer.tensors[output], {grad: Float32Array.of(1), wholeAt: answer.nodes.length});
@@ -23,9 +16,8 @@ export function tapeOf(answer) {
 
 // A tensor's gradient when the walk has passed a node: null if nothing has arrived yet.
 export function gradientAt(tape, tensor, index) {
-    const walked = tape.backward.filter(({node, gradients}) => node >= index && gradients.some((g) => g.tensor === tensor));
     const {grad, wholeAt} = tape.tensors[tensor];
-    return walked.at(-1)?.gradients.find((g) => g.tensor === tensor).grad ?? (wholeAt === tape.nodes.length ? grad : null);
+    return tape.backward.findLast((arrival) => arrival.tensor === tensor && arrival.node >= index)?.grad ?? (wholeAt === tape.nodes.length ? grad : null);
 }
 
 export function norm(values) {
