@@ -216,8 +216,8 @@ class FileTest(PageCase):
         print(f"measured: {fragment}: {len(page)} rows, {unequal} numbers differ in some digit")
 
     def test_csv_is_the_commands(self):
-        for fragment in ["#view=flow", "#view=flow&net=gpt&seeds=2", "#view=paths&residual=keel&residual=h+%2B+0.5*f(h)", "#view=train&net=mlp&depth=5&steps=20",
-                         "#view=train&steps=5&n-layer=2&task=to+copy", "#view=train&steps=5&n-layer=2&task=my+text&text=%C3%9Cber+'uns'"]:
+        for fragment in ["#view=flow", "#view=flow&net=gpt&seeds=2", "#view=paths&residual=keel&residual=h+%2B+0.5*f(h)", "#view=step", "#view=step&net=gpt&residual=keel",
+                         "#view=train&net=mlp&depth=5&steps=20", "#view=train&steps=5&n-layer=2&task=to+copy", "#view=train&steps=5&n-layer=2&task=my+text&text=%C3%9Cber+'uns'"]:
             with self.subTest(fragment):
                 self.compare(fragment)
 

@@ -27,10 +27,6 @@ export class Step extends View {
         this.figures.append(walk, el('div.step', {}, this.list.node, this.detail.node));
     }
 
-    csvButton() {
-        return null;
-    }
-
     async run(state) {
         const wasAtEnd = this.tape && this.position === 2 * this.tape.nodes.length;
         this.tape = await this.page.engine.tape(state);

@@ -31,12 +31,9 @@ export class View {
     shareNode() {
         return el('section.share', {}, el('h3', {}, 'Reproduce or save'),
                   el('pre.command', {tabindex: 0, role: 'region', 'aria-label': 'The same as a command'}, this.command),
-                  el('div.row', {}, button('Copy as command', () => this.copy(toCommand(this.state), 'The command')), this.csvButton(),
+                  el('div.row', {}, button('Copy as command', () => this.copy(toCommand(this.state), 'The command')),
+                     button('Download CSV', async () => save('gradflow.csv', 'text/csv', await this.page.engine.table(this.state))),
                      button('Copy link', () => this.copy(location.href, 'The link'))));
-    }
-
-    csvButton() {
-        return button('Download CSV', async () => save('gradflow.csv', 'text/csv', await this.page.engine.table(this.state)));
     }
 
     async copy(text, name) {
