@@ -102,8 +102,25 @@ class ViewTest(PageCase):
         self.settle()
         self.assertNotIn("After 1000", self.finding())
 
+    def test_train_pressed_again_starts_over(self):
+        self.load("#view=train&steps=1000")
+        self.button("Train").click()
+        self.wait(lambda: self.all(".pair .figure image"), "its first steps")
+        self.js("const box = arguments[0]; box.value = 20; box.dispatchEvent(new Event('input'))", self.labeled("Steps"))
+        self.button("Train").click()
+        self.wait(lambda: self.finding().startswith("After 20 steps"), "the training with the new settings")
+
 
 class SettingTest(PageCase):
+    def test_what_is_shown_changes_chart_and_address_without_another_run(self):
+        self.load("#view=flow&net=gpt&n-layer=2&seeds=1")
+        self.js("performance.clearMeasures()")
+        self.labeled("Scale").send_keys("as")
+        self.labeled("Show").send_keys("Sim")
+        self.assertEqual(self.one(".figure h3").text, "Similarity of the tokens")
+        self.assertIn("metric=cosine&scale=absolute", self.driver.current_url)
+        self.assertEqual(self.js("return performance.getEntriesByName('follow').length"), 0)
+
     def test_slider_changes_depth_address_and_conclusion(self):
         self.load()
         before = self.finding()

@@ -1,9 +1,10 @@
 // dom.js: creating elements, and announcements for screen readers.
 
-// el('p.note', {id: 'x', onclick: f}, 'text', child, ...): attributes are set as such, functions become listeners, null is left out.
-export function el(tag, attributes = {}, ...children) {
+// el('p.note', {id: 'x', onclick: f}, 'text', child, ...): attributes, if there are any, are set as such; functions become listeners; null is left out.
+export function el(tag, ...children) {
     const [name, ...classes] = tag.split('.');
     const node = document.createElement(name);
+    const attributes = children[0]?.constructor === Object ? children.shift() : {};
     if (classes.length > 0) {
         node.className = classes.join(' ');
     }
@@ -16,8 +17,7 @@ export function el(tag, attributes = {}, ...children) {
             node.setAttribute(key, value);
         }
     }
-    node.append(...children.flat().filter((child) => child !== null && child !== undefined));
-    return node;
+    return fill(node, ...children);
 }
 
 export function fill(node, ...children) {
@@ -62,4 +62,10 @@ export function perFrame(work) {
 
 export function button(label, onclick, attributes = {}) {
     return el('button', {type: 'button', onclick, ...attributes}, label);
+}
+
+// pairs: [value, text]
+export function chooser(pairs, value, change, attributes = {}) {
+    const options = pairs.map(([choice, text]) => el('option', {value: choice, selected: choice === value}, text));
+    return el('select', {...attributes, onchange: (event) => change(event.target.value)}, options);
 }

@@ -2,8 +2,7 @@
 
 import bytes from '../../../build/playground/engine.wasm';
 import worker from '../../../build/playground/worker.txt';
-import {pathsOf} from './csv.js';
-import {Result} from './result.js';
+import {pathsOf, Result} from './result.js';
 import {toOptions} from './state.js';
 import {tapeOf} from './tape.js';
 

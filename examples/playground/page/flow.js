@@ -1,6 +1,6 @@
 // flow.js: the gradient of each layer of several networks, updated as settings change.
 
-import {el, fill} from './dom.js';
+import {el} from './dom.js';
 import {lineChart} from './chart.js';
 import {Figure} from './figure.js';
 import {metrics} from './result.js';
@@ -24,23 +24,10 @@ export class Flow extends View {
             intro: 'Two networks with the same initial weights, one with shortcuts and one without, run forward and backward. '
                    + 'Change the depth and watch what is left of the gradient at the first layer.',
         });
-        this.node.querySelector('.intro').after(el('p.tries', {}, 'Try: ', tries.map(([text, fragment]) => el('a', {href: fragment}, text))));
-        this.main = new Figure('gradient-by-layer', '');
-        this.split = new Figure('shortcut-and-branch', 'Which way did it come?');
-        this.choice = el('div.row.choices', {});
-        this.figures.append(this.choice, this.main.node, this.split.node);
-    }
-
-    build() {
-        super.build();
-        const options = Object.entries(metrics).filter(([, metric]) => !metric.net || metric.net === this.state.net);
-        const pick = (label, name, pairs) => el('label', {}, `${label} `, el('select', {onchange: (event) => {
-            this.state[name] = event.target.value;
-            this.page.changed(this.state);
-            this.draw();
-        }}, pairs.map(([value, text]) => el('option', {value, selected: this.state[name] === value}, text))));
-        fill(this.choice, options.length > 1 ? pick('Show', 'metric', options.map(([value, {label}]) => [value, label])) : null,
-             pick('Scale', 'scale', [['relative', 'relative to the last layer'], ['absolute', 'as computed']]));
+        this.node.querySelector('.intro').after(el('p.tries', 'Try: ', tries.map(([text, fragment]) => el('a', {href: fragment}, text))));
+        this.main = new Figure('gradient-by-layer');
+        this.split = new Figure('shortcut-and-branch');
+        this.figures.append(this.main.node, this.split.node);
     }
 
     async run(state, progress) {
@@ -49,42 +36,35 @@ export class Flow extends View {
         this.draw();
     }
 
-    get word() {
-        return this.shown.net === 'mlp' ? 'layer' : 'block';
-    }
-
     draw() {
         if (!this.result) {
             return;
         }
-        const metric = metrics[this.state.metric] ?? metrics.weight;
+        const name = this.shown.net === 'gpt' ? this.state.metric : 'weight';
+        const metric = metrics[name];
         const relative = this.state.scale === 'relative' && metric.relative === true;
         const names = armNames(this.shown.rules);
-        const series = names.map((_, arm) => this.result.layers(arm, this.state.metric, relative));
+        const series = names.map((_, arm) => this.result.layers(arm, name, relative));
         const axis = relative ? `${metric.axis}, relative to the last` : metric.axis;
-        this.main.title.textContent = relative ? `${metric.label}, relative to the last ${this.word}` : metric.label;
         this.main.show({
+            title: relative ? `${metric.label}, relative to the last ${this.word}` : metric.label,
             alt: `Line chart: ${axis}, by ${this.word}, for ${names.join(' and ')}. ${this.finding.textContent}`,
-            draw: (svg, width) => lineChart(svg, width, {names, series, linear: metric.linear, yLabel: axis,
-                                                         xLabel: `${this.word} (← the gradient's way)`}),
-            reader: this.reader(names, series),
-            table: this.table(`${axis}: median, and quartiles in parentheses`, names, series),
+            ...this.lines(`${axis}: median, and quartiles in parentheses`, {names, series, linear: metric.linear, yLabel: axis}),
         });
         this.drawSplit(names);
         this.conclude(this.words(names), this.notes(names));
     }
 
-    reader(names, series) {
+    // A chart of lines by layer, and its values: medians for the reader, quartiles in the table.
+    lines(caption, chart) {
+        const {names, series} = chart;
+        const cell = ({low, median, high, n} = {}) => (n > 1 ? `${number(median, 3)} (${number(low, 3)} to ${number(high, 3)})` : number(median, 3));
         return {
-            label: `Read a ${this.word}`,
-            name: (i) => `${this.word} ${i}`,
-            describe: (i) => names.map((name, arm) => `${name}: ${number(series[arm][i]?.median, 3)}`),
+            caption, unit: this.word, columns: names, count: series[0].length,
+            draw: (svg, width) => lineChart(svg, width, {...chart, xLabel: `${this.word} (← the gradient's way)`}),
+            cells: (layer) => series.map((points) => cell(points[layer])),
+            describe: (layer) => names.map((name, i) => `${name}: ${number(series[i][layer]?.median, 3)}`),
         };
-    }
-
-    table(caption, names, series) {
-        const cell = ({low, median, high, n}) => (n > 1 ? `${number(median, 3)} (${number(low, 3)} to ${number(high, 3)})` : number(median, 3));
-        return {caption, head: [this.word, ...names], rows: () => series[0].map((_, layer) => [layer, ...series.map((points) => cell(points[layer]))])};
     }
 
     // At each shortcut of the first network that has any: the gradient by the shortcut and by the branch.
@@ -98,14 +78,11 @@ export class Flow extends View {
         while (series[0].length > 1 && series.every((points) => Number.isNaN(points.at(-1).median))) {
             series.forEach((points) => points.pop());
         }
-        const ways = ['by the shortcut', 'by the branch'];
-        this.split.title.textContent = `Which way did it come? (${names[arm]})`;
         this.split.show({
+            title: `Which way did it come? (${names[arm]})`,
             alt: `Line chart: the gradient that arrived by the shortcut and by the branch, by ${this.word}, ${names[arm]}.`,
-            draw: (svg, width) => lineChart(svg, width, {names: ways, styles: [2, 3], series, bands: false, yLabel: 'size (L2) of dL/dx that arrived',
-                                                         xLabel: `${this.word} (← the gradient's way)`}),
-            reader: this.reader(ways, series),
-            table: this.table('L2 norm of the gradient that arrived: median, and quartiles in parentheses', ways, series),
+            ...this.lines('L2 norm of the gradient that arrived: median, and quartiles in parentheses',
+                          {names: ['by the shortcut', 'by the branch'], styles: [2, 3], series, bands: false, yLabel: 'size (L2) of dL/dx that arrived'}),
         });
     }
 

@@ -24,7 +24,7 @@ const tour = new Tour({show: (next) => show(next, true), view: () => opened[stat
 function notify(...lines) {
     const notice = document.getElementById('notice');
     notice.hidden = lines.length === 0;
-    fill(notice, lines.map((line) => el('p', {}, line)));
+    fill(notice, lines.map((line) => el('p', line)));
 }
 
 // localStorage may be unavailable, for example for a local file.
@@ -126,7 +126,7 @@ async function start() {
         page.engine = new Engine();
         page.rules = await page.engine.rules();
     } catch (problem) {
-        fill(content, el('p.error', {}, `The engine failed to start: ${problem.message}`));
+        fill(content, el('p.error', `The engine failed to start: ${problem.message}`));
         return;
     }
     window.addEventListener('popstate', fromAddress);

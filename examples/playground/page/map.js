@@ -1,22 +1,18 @@
-// map.js: heat maps in viridis, whose lightness grows with the value, so that they work in gray too.
+// map.js: heat maps in viridis, whose lightness grows with the value, so that they work in gray too; bars.
 
+import {rgb} from 'd3-color';
 import {scaleLinear} from 'd3-scale';
-import {canvas, drawAxes, label, legend, wholeTicks} from './chart.js';
+import {interpolateViridis} from 'd3-scale-chromatic';
+import {begin, drawAxes, label, wholeTicks} from './chart.js';
 import {newId} from './dom.js';
 import {armStyle, color} from './style.js';
 
-const stops = ['440154', '472d7b', '3b528b', '2c728e', '21918c', '28ae80', '5ec962', 'addc30', 'fde725']
-    .map((hex) => [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16)));
+const SHADES = 255;
+const viridis = Array.from({length: SHADES + 1}, (_, i) => rgb(interpolateViridis(i / SHADES)));
 
-// share: 0 (dark) to 1 (light).
-export function viridis(share) {
-    const place = Math.max(0, Math.min(1, share)) * (stops.length - 1);
-    const below = Math.min(stops.length - 2, Math.floor(place));
-    return stops[below].map((part, i) => Math.round(part + (place - below) * (stops[below + 1][i] - part)));
-}
-
-// The cells as a picture of one dot each, which the browser enlarges. cell(column, row): a share, or NaN for none: the hatching shows.
-function picture(columns, rows, cell) {
+// The cells as a picture of one dot each, which the browser enlarges to a frame. cell(column, row): a share, 0 (dark) to 1 (light), or NaN for
+// none: what is behind shows.
+function drawPicture(svg, {left, right, top, bottom}, columns, rows, cell) {
     const board = document.createElement('canvas');
     board.width = columns;
     board.height = rows;
@@ -24,12 +20,13 @@ function picture(columns, rows, cell) {
     const dots = context.createImageData(columns, rows);
     for (let row = 0; row < rows; row++) {
         for (let column = 0; column < columns; column++) {
-            const share = cell(column, row);
-            dots.data.set(Number.isNaN(share) ? [0, 0, 0, 0] : [...viridis(share), 255], 4 * (row * columns + column));
+            const shade = viridis[Math.round(SHADES * Math.max(0, Math.min(1, cell(column, row))))];
+            dots.data.set(shade ? [shade.r, shade.g, shade.b, 255] : [0, 0, 0, 0], 4 * (row * columns + column));
         }
     }
     context.putImageData(dots, 0, 0);
-    return board.toDataURL();
+    svg.append('image').attr('href', board.toDataURL()).attr('x', left).attr('y', top).attr('width', right - left).attr('height', bottom - top)
+        .attr('preserveAspectRatio', 'none').attr('style', 'image-rendering: pixelated');
 }
 
 // Fills a rectangle with lines. Returns the pattern's address.
@@ -41,48 +38,38 @@ function hatch(svg, id, path, ink) {
 
 const DIAGONAL = 'M-1,5 l2,2 M0,0 l6,6 M5,-1 l2,2';
 
-function colorBar(svg, x, y, width, [low, high]) {
-    const address = picture(64, 1, (column) => column / 63);
-    svg.append('image').attr('href', address).attr('x', x).attr('y', y).attr('width', width).attr('height', 10).attr('preserveAspectRatio', 'none');
-    label(svg, low, x - 6, y + 10, 'end', 'muted');
-    label(svg, high, x + width + 6, y + 10, 'start', 'muted');
+function colorBar(svg, frame, [low, high]) {
+    const left = Math.max(frame.right - 190, frame.left + 100);
+    const right = left + 90;
+    drawPicture(svg, {left, right, top: frame.top - 24, bottom: frame.top - 14}, SHADES, 1, (column) => column / SHADES);
+    label(svg, low, left - 6, frame.top - 14, 'end', 'muted');
+    label(svg, high, right + 6, frame.top - 14, 'start', 'muted');
 }
 
-// map: {columns, rows, cell, xLabel, yLabel, ends: names of the darkest and the lightest color, first: number of the first row, down: rows from
-// top to bottom, height}
+// map: {columns, rows, cell, xLabel, yLabel, ends: names of the darkest and the lightest color}. Row 0 is at the bottom.
 export function heatMap(svg, width, map) {
-    const height = map.height ?? Math.round(Math.max(220, Math.min(420, width * 0.6)));
-    canvas(svg, width, height);
-    const frame = {left: 50, right: width - 14, top: 42, bottom: height - 52};
-    label(svg, map.yLabel, 4, 18, 'start', 'muted');
-    colorBar(svg, Math.max(frame.right - 190, frame.left + 100), 8, 90, map.ends);
-    const x = scaleLinear([-0.5, map.columns - 0.5], [frame.left, frame.right]);
-    const y = scaleLinear([-0.5, map.rows - 0.5], map.down ? [frame.top, frame.bottom] : [frame.bottom, frame.top]);
-    const cell = (column, row) => map.cell(column, map.down ? row : map.rows - 1 - row);
-    svg.append('rect').attr('x', frame.left).attr('y', frame.top).attr('width', frame.right - frame.left).attr('height', frame.bottom - frame.top)
+    const {columns, rows} = map;
+    const frame = begin(svg, width, {ratio: 0.6, least: 220, most: 420});
+    const {left, right, top, bottom} = frame;
+    colorBar(svg, frame, map.ends);
+    const x = scaleLinear([-0.5, columns - 0.5], [left, right]);
+    const y = scaleLinear([-0.5, rows - 0.5], [bottom, top]);
+    svg.append('rect').attr('x', left).attr('y', top).attr('width', right - left).attr('height', bottom - top)
         .attr('fill', hatch(svg, newId('none'), DIAGONAL, color('grid')));
-    svg.append('image').attr('href', picture(map.columns, map.rows, cell)).attr('x', frame.left).attr('y', frame.top)
-        .attr('width', frame.right - frame.left).attr('height', frame.bottom - frame.top).attr('preserveAspectRatio', 'none')
-        .attr('style', 'image-rendering: pixelated');
-    const xTicks = wholeTicks(0, map.columns - 1, Math.max(2, (frame.right - frame.left) / 60));
-    const yTicks = wholeTicks(0, map.rows - 1, Math.max(2, (frame.bottom - frame.top) / 26)).map((tick) => ({y: y(tick), text: tick}));
-    drawAxes(svg, frame, yTicks.map((tick) => ({...tick, plain: true})), xTicks, x, map.xLabel);
-    return {x, y, frame, count: map.columns, indexAt: (px) => Math.round(x.invert(px))};
+    drawPicture(svg, frame, columns, rows, (column, row) => map.cell(column, rows - 1 - row));
+    const yTicks = wholeTicks(y, (bottom - top) / 26).map((tick) => ({y: y(tick), text: tick}));
+    return drawAxes(svg, frame, x, yTicks, map, columns, false);
 }
 
 // Bars side by side, one hatching per arm. bars: {names, series: per arm shares, xLabel, yLabel}
 export function barChart(svg, width, bars) {
-    const height = Math.round(Math.max(240, Math.min(380, width * 0.42)));
-    canvas(svg, width, height);
-    const top = legend(svg, bars.names, width) + 30;
-    const frame = {left: 50, right: width - 14, top, bottom: height - 52};
-    label(svg, bars.yLabel, 4, top - 14, 'start', 'muted');
+    const frame = begin(svg, width, {ratio: 0.42, least: 240, most: 380}, bars.names);
     const n = Math.max(...bars.series.map((values) => values.length));
     const x = scaleLinear([-0.5, n - 0.5], [frame.left, frame.right]);
     const highest = Math.max(...bars.series.flat().filter(Number.isFinite), 1e-9);
     const y = scaleLinear([0, highest], [frame.bottom, frame.top]).nice();
     const yTicks = y.ticks(5).map((tick) => ({y: y(tick), text: `${Math.round(tick * 1000) / 10} %`}));
-    drawAxes(svg, frame, yTicks, wholeTicks(0, n - 1, Math.max(2, (frame.right - frame.left) / 50)), x, bars.xLabel);
+    const places = drawAxes(svg, frame, x, yTicks, bars, n);
     const room = 0.8 * (x(1) - x(0)) / bars.series.length;
     bars.series.forEach((values, arm) => {
         const {color: ink, hatching} = armStyle(arm);
@@ -91,5 +78,5 @@ export function barChart(svg, width, bars) {
             .attr('y', (value) => y(value)).attr('height', (value) => frame.bottom - y(value)).attr('fill', fill).attr('stroke', ink)
             .attr('stroke-width', room > 4 ? 1.2 : 0);
     });
-    return {x, frame, count: n, indexAt: (px) => Math.round(x.invert(px))};
+    return places;
 }

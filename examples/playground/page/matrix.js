@@ -38,9 +38,9 @@ function keyMove(event, table) {
 
 // title: "dL/dy"; values: null if not known yet. point(text): called with the value pointed at.
 export function matrix({title, name, sizes, values, point}) {
-    const head = el('p.matrix-title', {}, el('strong', {}, title), name ? ` ${name}` : '', el('span.muted', {}, ` ${shape(sizes)}`));
+    const head = el('p.matrix-title', el('strong', title), name ? ` ${name}` : '', el('span.muted', ` ${shape(sizes)}`));
     if (!values) {
-        return el('div.matrix', {}, head, el('p.muted', {}, 'not computed yet'));
+        return el('div.matrix', head, el('p.muted', 'not computed yet'));
     }
     const {rows, columns} = cellsOf(sizes);
     const largest = values.reduce((most, value) => (Number.isFinite(value) ? Math.max(most, Math.abs(value)) : most), 1e-45);
@@ -51,9 +51,9 @@ export function matrix({title, name, sizes, values, point}) {
                                                              onfocus: () => say(i), onpointerenter: () => say(i)}, number(values[i], 3));
     };
     const [shownRows, shownColumns] = [Math.min(rows, MOST), Math.min(columns, MOST)];
-    const row = (r) => el('tr', {}, Array.from({length: shownColumns}, (_, c) => cell(r * columns + c)));
+    const row = (r) => el('tr', Array.from({length: shownColumns}, (_, c) => cell(r * columns + c)));
     const table = el('table', {role: 'grid', 'aria-label': `${title}, ${name ?? ''} ${shape(sizes)}`, onkeydown: (event) => keyMove(event, table)},
-                     el('tbody', {}, Array.from({length: shownRows}, (_, r) => row(r))));
-    const cut = rows > MOST || columns > MOST ? el('p.muted', {}, `The first ${shownRows} × ${shownColumns} are shown.`) : null;
-    return el('div.matrix', {}, head, el('div.cells', {}, table), cut);
+                     el('tbody', Array.from({length: shownRows}, (_, r) => row(r))));
+    const cut = rows > MOST || columns > MOST ? el('p.muted', `The first ${shownRows} × ${shownColumns} are shown.`) : null;
+    return el('div.matrix', head, el('div.cells', table), cut);
 }

@@ -1,7 +1,6 @@
 // paths.js: the gradient by path length: how many layers did it pass on its way back?
 
-import {el, fill} from './dom.js';
-import {Figure} from './figure.js';
+import {Figure, FigureRow} from './figure.js';
 import {barChart, heatMap} from './map.js';
 import {armNames, phrase} from './style.js';
 import {number, sentence} from './words.js';
@@ -34,15 +33,13 @@ export class Paths extends View {
                    + 'a path\u2019s length is the number of layers it passes through. This view splits the gradient by length, exactly: nothing is sampled.',
         });
         this.bars = new Figure('paths-at-the-input', 'What arrives at the input, by path length');
-        this.maps = el('div.pair', {});
-        this.figures.append(this.bars.node, this.maps);
+        this.maps = new FigureRow('paths-by-layer');
+        this.figures.append(this.bars.node, this.maps.node);
     }
 
     async run(state) {
         this.paths = await this.page.engine.paths(state);
         this.shown = state;
-        this.maplist = state.rules.map((_, i) => this.maplist?.[i] ?? new Figure(`paths-by-layer-${i + 1}`, ''));
-        fill(this.maps, this.maplist.map(({node}) => node));
         this.draw();
     }
 
@@ -59,31 +56,30 @@ export class Paths extends View {
         this.bars.show({
             alt: `Bars: the share of each path length in the gradient at the input, for ${names.join(' and ')}.`,
             draw: (svg, width) => barChart(svg, width, {names, series: atInput, xLabel: `path length: ${this.word}s passed`, yLabel: 'share of the gradient'}),
-            reader: {label: 'Read a length', name: (k) => `length ${k}`, describe: (k) => names.map((name, arm) => `${name}: ${percent(atInput[arm][k] ?? 0)}`)},
-            table: {caption: 'Share of each path length in the gradient at the input', head: ['length', ...names],
-                    rows: () => atInput[0].map((_, k) => [k, ...atInput.map((shares) => percent(shares[k] ?? 0))])},
+            caption: 'Share of each path length in the gradient at the input', unit: 'length', columns: names, count: atInput[0].length,
+            cells: (k) => atInput.map((shares) => percent(shares[k] ?? 0)),
         });
-        this.paths.forEach((arm, i) => this.drawMap(arm, names[i], this.maplist[i]));
+        this.maps.show(this.paths.map((arm, i) => this.map(arm, names[i])));
         this.conclude(this.words(names, atInput), this.notes());
     }
 
-    drawMap(arm, name, figure) {
+    map(arm, name) {
         const n = arm.names.length;
         const shares = Array.from({length: n}, (_, s) => sharesOf(arm, s));
         const most = Math.max(...shares.flat().filter(Number.isFinite));
-        const describe = (s) => {
-            const longest = shares[s].reduce((best, share, k) => (share > shares[s][best] ? k : best), 0);
-            return [`mean length ${number(mean(shares[s]), 3)} of at most ${n - s}`, `most by length ${longest}: ${percent(shares[s][longest])}`];
-        };
-        figure.title.textContent = sentence(name);
-        figure.show({
+        return {
+            title: sentence(name),
             alt: `Heat map: the share of each path length at each ${this.word}, ${name}.`,
-            draw: (svg, width) => heatMap(svg, width, {columns: n, rows: n + 1, cell: (s, k) => (k > n - s ? NaN : shares[s][k] / most), xLabel: `${this.word} where it arrives`,
-                                                       yLabel: 'path length', ends: ['0 %', percent(most)]}),
-            reader: {label: `Read a ${this.word}`, name: (s) => arm.names[s], describe},
-            table: {caption: `${sentence(name)}: share of each path length, by ${this.word}`, head: [this.word, ...shares[0].map((_, k) => `length ${k}`)],
-                    rows: () => shares.map((row, s) => [arm.names[s], ...row.map((share, k) => (k > n - s ? '' : percent(share)))])},
-        });
+            draw: (svg, width) => heatMap(svg, width, {columns: n, rows: n + 1, cell: (s, k) => (k > n - s ? NaN : shares[s][k] / most),
+                                                       xLabel: `${this.word} where it arrives`, yLabel: 'path length', ends: ['0 %', percent(most)]}),
+            caption: `${sentence(name)}: share of each path length, by ${this.word}`, unit: this.word, rowNames: arm.names,
+            columns: shares[0].map((_, k) => `length ${k}`), count: n,
+            cells: (s) => shares[s].map((share, k) => (k > n - s ? '' : percent(share))),
+            describe: (s) => {
+                const likeliest = shares[s].indexOf(Math.max(...shares[s]));
+                return [`mean length ${number(mean(shares[s]), 3)} of at most ${n - s}`, `most by length ${likeliest}: ${percent(shares[s][likeliest])}`];
+            },
+        };
     }
 
     meanAtInput(arm) {

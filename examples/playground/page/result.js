@@ -1,13 +1,14 @@
-// result.js: the result of an experiment as the engine returns it: quartiles over the seeds.
+// result.js: the result of an experiment as the engine returns it: quartiles over the seeds, and gradients by path length.
 
+import {csvParse} from 'd3-dsv';
 import {METRICS} from '../engine/engine.js';
 
 const NUMBERS = 4; // low, median, high, and how many networks have the value
 
 export const metrics = {
     weight: {label: 'Weight gradients', axis: 'mean |dL/dW|', relative: true},
-    query_key: {label: 'Query and key gradients', axis: 'mean |dL/dW| of queries and keys', relative: true, net: 'gpt'},
-    cosine: {label: 'Similarity of the tokens', axis: 'mean cosine between tokens (1: all the same)', linear: true, net: 'gpt'},
+    query_key: {label: 'Query and key gradients', axis: 'mean |dL/dW| of queries and keys', relative: true},
+    cosine: {label: 'Similarity of the tokens', axis: 'mean cosine between tokens (1: all the same)', linear: true},
 };
 
 export class Result {
@@ -35,4 +36,19 @@ export function metricOf(row, layer, metric) {
 
 export function layersOf(row) {
     return row.length / METRICS.length;
+}
+
+// Per arm: names of the sublayers, and the size (L2) of the gradient at the start of each by the number of sublayers passed:
+// norm[sublayer][length]. From the CSV of --probe paths, of one seed.
+export function pathsOf(text, arms) {
+    const paths = Array.from({length: arms}, () => ({names: [], norm: []}));
+    for (const {run, name, index, value} of csvParse(text).filter(({kind}) => kind === 'path_norm')) {
+        const {names, norm} = paths[run];
+        if (names.at(-1) !== name) {
+            names.push(name);
+            norm.push([]);
+        }
+        norm.at(-1)[index] = Number(value);
+    }
+    return paths;
 }

@@ -22,7 +22,7 @@ export class RuleBox {
                                        onclick: () => this.open(''), onblur: () => setTimeout(() => this.close(), 150)});
         this.list = el('ul.options', {id: `${id}-list`, role: 'listbox', 'aria-label': 'Rules', hidden: true});
         this.error = el('div.rule-error', {id: `${id}-error`, hidden: true});
-        this.node = el('div.rule-box', {}, el('label', {for: id}, name), el('div.rule-field', {}, this.input, this.list), this.error);
+        this.node = el('div.rule-box', el('label', {for: id}, name), el('div.rule-field', this.input, this.list), this.error);
     }
 
     get value() {
@@ -39,7 +39,7 @@ export class RuleBox {
         const column = columnOf(message);
         const lead = this.input.value.length - this.input.value.trimStart().length;
         fill(this.error, column === null ? null : el('pre', {'aria-hidden': 'true'}, `${this.input.value.slice(lead)}\n${' '.repeat(Math.max(0, column - 1))}^`),
-             el('p.error', {}, message.replace(/^.*--residual: /, '')));
+             el('p.error', message.replace(/^.*--residual: /, '')));
     }
 
     typed() {
@@ -60,7 +60,7 @@ export class RuleBox {
         fill(this.list, found.map((row, i) => el('li', {id: `${this.list.id}-${i}`, role: 'option', 'aria-selected': 'false', onpointerdown: (event) => {
             event.preventDefault();
             this.choose(row);
-        }}, el('span.option-head', {}, el('strong', {}, row.name), el('code', {}, row.rule)), el('span.option-note', {}, row.purpose))));
+        }}, el('span.option-head', el('strong', row.name), el('code', row.rule)), el('span.option-note', row.purpose))));
         this.found = found;
         this.list.hidden = found.length === 0;
         this.input.setAttribute('aria-expanded', !this.list.hidden);

@@ -1,6 +1,8 @@
 // state.js: what the page shows, as settings named like the command line's options. The address after # holds those that differ
 // from the defaults; the command and the engine's settings string are written from the same table.
 
+import {metrics} from './result.js';
+
 export const views = ['flow', 'paths', 'step', 'train'];
 export const MOST_ARMS = 4;
 
@@ -10,7 +12,8 @@ const activations = ['gelu', 'gelu_erf', 'relu', 'tanh', 'sigmoid', 'identity'];
 const inits = ['torch', 'gpt2', 'xavier', 'kaiming', 'deepnorm', 'orthogonal'];
 
 // One row per setting. default: by view or network where it is an object. in: the views that have it; net: the network that has it; limit: the
-// most that a view shows; multiple: of that other setting; when: only if that setting has this value; options: in place of --NAME VALUE.
+// most that a view shows; multiple: of that other setting; when: only if that setting has this value; options: in place of --NAME VALUE;
+// names: of choices; shown: above the figures, because nothing is computed with it.
 export const fields = {
     net: {kind: 'choice', label: 'Network', choices: ['mlp', 'gpt'], default: {flow: 'mlp', paths: 'mlp', step: 'mlp', train: 'gpt'}},
     depth: {kind: 'count', label: 'Depth', unit: 'layer', stops: layers, most: 1000, net: 'mlp', default: {flow: 20, paths: 12, step: 4, train: 12},
@@ -37,12 +40,10 @@ export const fields = {
     text: {kind: 'text', label: 'My text', net: 'gpt', in: ['train'], default: 'To be, or not to be, that is the question: ',
            when: ['task', 'my text'], options: () => []},
     lr: {kind: 'number', label: 'Learning rate', least: 1e-6, most: 1, in: ['train'], default: 0.003},
-};
-
-// Shown, but not computed with: they are in the address only.
-const shown = {
-    metric: {choices: ['weight', 'query_key', 'cosine'], default: 'weight'},
-    scale: {choices: ['relative', 'absolute'], default: 'relative'},
+    metric: {kind: 'choice', label: 'Show', choices: Object.keys(metrics), names: Object.values(metrics).map(({label}) => label), net: 'gpt', in: ['flow'],
+             default: 'weight', shown: true, options: () => []},
+    scale: {kind: 'choice', label: 'Scale', choices: ['relative', 'absolute'], names: ['relative to the last layer', 'as computed'], in: ['flow'],
+            default: 'relative', shown: true, options: () => []},
 };
 
 function defaultOf(field, view, net) {
@@ -50,19 +51,14 @@ function defaultOf(field, view, net) {
     return typeof value === 'object' ? value[net] ?? value[view] : value;
 }
 
-export function defaultRules(view, net) {
-    return net === 'mlp' ? view === 'step' ? ['plain'] : ['none-plain', 'plain'] : view === 'step' ? ['pre'] : ['none', 'pre'];
-}
+const defaultRules = {mlp: ['none-plain', 'plain'], gpt: ['none', 'pre']};
 
 export function defaults(view, net = fields.net.default[view]) {
-    const state = {view, net, rules: defaultRules(view, net)};
+    const state = {view, net, rules: defaultRules[net].slice(view === 'step' ? 1 : 0)};
     for (const [name, field] of Object.entries(fields)) {
         if (name !== 'net') {
             state[name] = defaultOf(field, view, net);
         }
-    }
-    for (const [name, field] of Object.entries(shown)) {
-        state[name] = field.default;
     }
     return state;
 }
@@ -132,7 +128,7 @@ export function toFragment(state) {
     if (state.net !== fields.net.default[state.view]) {
         parts.set('net', state.net);
     }
-    for (const [name] of [...settingsOf(state), ...Object.entries(shown)]) {
+    for (const [name] of settingsOf(state)) {
         if (state[name] !== base[name]) {
             parts.set(name, state[name] === '' ? 'off' : state[name]);
         }
@@ -172,8 +168,6 @@ export function fromFragment(fragment) {
             if (error) {
                 notes.push(error);
             }
-        } else if (Object.hasOwn(shown, name)) {
-            state[name] = shown[name].choices.includes(text) ? text : state[name];
         } else if (name === 'tour') {
             state.tour = /^\d+$/.test(text) ? Number(text) : undefined;
         } else if (!['view', 'net', 'residual'].includes(name)) {

@@ -23,8 +23,8 @@ export class Step extends View {
         this.nextButton = button('Next →', () => this.go(this.position + 1), {class: 'primary'});
         const toLoss = button('To the loss', () => this.go(this.tape.nodes.length));
         const toEnd = button('To the end', () => this.go(2 * this.tape.nodes.length));
-        const walk = el('div.walk', {}, el('div.row', {}, this.backButton, this.nextButton, toLoss, toEnd), this.slider);
-        this.figures.append(walk, el('div.step', {}, this.list.node, this.detail.node));
+        const walk = el('div.walk', el('div.row', this.backButton, this.nextButton, toLoss, toEnd), this.slider);
+        this.figures.append(walk, el('div.step', this.list.node, this.detail.node));
     }
 
     async run(state) {

@@ -33,7 +33,7 @@ export function explain(tape, {phase, index}) {
 
 export class StepDetail {
     constructor() {
-        this.detail = el('div.detail', {});
+        this.detail = el('div.detail');
         this.pointed = el('output.pointed', {'aria-live': 'polite'}, 'Point at a number, or move with the arrow keys.');
         this.node = el('section.inspect', {'aria-label': 'The operation'}, this.detail, this.pointed);
     }
@@ -41,13 +41,13 @@ export class StepDetail {
     show(tape, move) {
         this.tape = tape;
         if (move.phase === 'start') {
-            fill(this.detail, el('h3', {}, 'Nothing computed yet'), el('p.muted', {}, 'The tape is a list. Next computes its first operation.'));
+            fill(this.detail, el('h3', 'Nothing computed yet'), el('p.muted', 'The tape is a list. Next computes its first operation.'));
             return;
         }
         const node = tape.nodes[move.index];
         const grids = move.phase === 'forward' ? this.forward(node) : this.backward(node, move.index);
         const formulas = opOf(node.op)[move.phase].split(', \\quad ').map((part) => formula(part));
-        fill(this.detail, el('h3', {}, `${node.op}, ${move.phase}`), el('div.formulas', {}, formulas), el('div.grids', {}, grids));
+        fill(this.detail, el('h3', `${node.op}, ${move.phase}`), el('div.formulas', formulas), el('div.grids', grids));
     }
 
     grid(title, tensor, values) {

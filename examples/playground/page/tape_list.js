@@ -16,7 +16,7 @@ export class TapeList {
         this.collapsed = new Set();
         this.tree = el('div.tape-rows', {role: 'tree', 'aria-label': 'Operations on the tape', onkeydown: (event) => this.key(event)});
         this.arrows = el('div.tape-arrows', {'aria-hidden': 'true'});
-        this.node = el('div.tape', {}, this.arrows, this.tree);
+        this.node = el('div.tape', this.arrows, this.tree);
         new ResizeObserver(() => this.drawArrows()).observe(this.node);
     }
 
@@ -55,8 +55,8 @@ export class TapeList {
         if (row.kind === 'group') {
             const open = !this.collapsed.has(row.name);
             const attributes = {...focusable, 'aria-expanded': String(open), 'aria-selected': 'false', onclick: () => this.toggle(row.name, i)};
-            return el('div.tape-row.tape-group', attributes, el('span.mark', {'aria-hidden': 'true'}, open ? '▾' : '▸'), el('strong', {}, row.name),
-                      el('span.muted', {}, open ? '' : plural(row.last - row.first + 1, 'operation')));
+            return el('div.tape-row.tape-group', attributes, el('span.mark', {'aria-hidden': 'true'}, open ? '▾' : '▸'), el('strong', row.name),
+                      el('span.muted', open ? '' : plural(row.last - row.first + 1, 'operation')));
         }
         const node = this.tape.nodes[row.index];
         const isCurrent = row.index === this.move.index;
@@ -64,7 +64,7 @@ export class TapeList {
         const part = (node.module ?? '').slice(row.group === null ? 0 : row.group.length + 1);
         return el(`div.tape-row.${state}${isCurrent ? '.current' : ''}${row.group === null ? '' : '.inner'}`,
                   {...focusable, 'aria-selected': String(isCurrent), onclick: () => this.choose(row.index)},
-                  el('span.op', {}, node.op === 'add' ? '+ add' : node.op), el('span.muted', {}, part), el('span.size', {}, this.sizes(row.index)));
+                  el('span.op', node.op === 'add' ? '+ add' : node.op), el('span.muted', part), el('span.size', this.sizes(row.index)));
     }
 
     stateOf(index) {

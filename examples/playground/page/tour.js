@@ -54,7 +54,7 @@ export class Tour {
 
     build(step) {
         const group = newId('answer');
-        const heading = el('h2', {tabindex: -1}, el('span.muted', {}, `Step ${this.number} of ${steps.length}: `), step.title);
+        const heading = el('h2', {tabindex: -1}, el('span.muted', `Step ${this.number} of ${steps.length}: `), step.title);
         this.reply = el('div.reply', {tabindex: -1, hidden: true});
         this.reveal = button('Reveal', () => this.show(step), {class: 'primary', disabled: true});
         this.choices = step.answers.map((answer, i) => {
@@ -62,15 +62,15 @@ export class Tour {
             const radio = el('input', {type: 'radio', id, name: group, value: i, onchange: () => {
                 this.reveal.disabled = false;
             }});
-            return el('div.answer', {}, radio, el('label', {for: id}, answer));
+            return el('div.answer', radio, el('label', {for: id}, answer));
         });
         const back = button('← Back', () => this.go(this.number - 1), {disabled: this.number === 1});
         const last = this.number === steps.length;
         this.next = button(last ? 'End the tour' : 'Next step →', () => (last ? this.finish() : this.go(this.number + 1)));
-        fill(this.node, el('div.tour-text', {}, heading, el('p', {}, step.text)),
-             el('fieldset.question', {}, el('legend', {}, step.question), this.choices),
+        fill(this.node, el('div.tour-text', heading, el('p', step.text)),
+             el('fieldset.question', el('legend', step.question), this.choices),
              this.reply,
-             el('div.row.tour-buttons', {}, back, this.reveal, this.next, button('Leave the tour', () => this.end(), {class: 'quiet'})));
+             el('div.row.tour-buttons', back, this.reveal, this.next, button('Leave the tour', () => this.end(), {class: 'quiet'})));
         heading.focus();
     }
 
@@ -101,7 +101,7 @@ export class Tour {
         this.choices.forEach((choice, i) => choice.classList.toggle('right', i === right));
         const verdict = chosen === right ? 'As you predicted.' : `Measured here: ${step.answers[right].toLowerCase()}.`;
         const text = step.after(view);
-        fill(this.reply, el('p', {}, el('strong', {}, `${verdict} `), text));
+        fill(this.reply, el('p', el('strong', `${verdict} `), text));
         this.next.classList.add('primary');
         this.reveal.classList.remove('primary');
         this.reply.hidden = false;

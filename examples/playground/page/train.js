@@ -1,9 +1,9 @@
 // train.js: loss and gradients of small networks during training, with and without shortcuts.
 
 import {lineChart} from './chart.js';
-import {button, el, fill, perFrame} from './dom.js';
+import {button, el, perFrame} from './dom.js';
 import {Engine} from './engine.js';
-import {Figure} from './figure.js';
+import {Figure, FigureRow} from './figure.js';
 import {heatMap} from './map.js';
 import {layersOf, metricOf} from './result.js';
 import {armNames, phrase} from './style.js';
@@ -21,8 +21,8 @@ export class Train extends View {
         });
         this.startButton = button('Train', () => this.train(), {class: 'primary'});
         this.loss = new Figure('loss', 'Loss');
-        this.maps = el('div.pair', {});
-        this.figures.append(el('div.row', {}, this.startButton), this.loss.node, this.maps);
+        this.maps = new FigureRow('gradient-by-step');
+        this.figures.append(el('div.row', this.startButton), this.loss.node, this.maps.node);
         this.redrawSoon = perFrame(() => this.draw());
         this.figures.classList.remove('empty');
         this.arrived = [];
@@ -44,11 +44,9 @@ export class Train extends View {
         this.figures.classList.remove('stale');
         this.arrived = this.state.rules.map(() => []);
         this.shown = structuredClone(this.state);
-        this.figuresOf = this.state.rules.map((_, i) => this.figuresOf?.[i] ?? new Figure(`gradient-by-step-${i + 1}`, ''));
         this.loss.node.hidden = false;
-        fill(this.maps, this.figuresOf.map(({node}) => node));
         this.conclude('Training: watch which loss stops falling.');
-        await super.follow();
+        await this.start();
     }
 
     async run(state, progress) {
@@ -59,10 +57,8 @@ export class Train extends View {
             this.arrived[arm][now.step] = now;
             this.redrawSoon();
         })));
-        [this.loss, ...this.figuresOf].forEach((figure) => {
-            figure.at = state.steps;
-        });
         this.draw();
+        [this.loss, ...this.maps.figures].forEach((figure) => figure.point(state.steps));
         this.conclude(this.words());
     }
 
@@ -88,37 +84,36 @@ export class Train extends View {
         this.loss.show({
             alt: `Line chart: loss by step, for ${names.join(' and ')}.`,
             draw: (svg, width) => lineChart(svg, width, {names, series, linear: true, yLabel: 'loss', xLabel: 'step', count: this.shown.steps + 1}),
-            reader: {label: 'Read a step', name: (i) => `step ${i}`, describe: (i) => names.map((name, arm) => `${name}: ${number(series[arm][i]?.median, 3)}`)},
-            table: {caption: 'Loss by step', head: ['step', ...names], rows: () => series[0].map((_, i) => [i, ...series.map((points) => number(points[i]?.median, 4))])},
+            caption: 'Loss by step', unit: 'step', columns: names, count: series[0].length,
+            cells: (step) => series.map((points) => number(points[step]?.median, 4)),
         });
         const logs = arrived.map((steps) => steps.map(({values}) => logsOf(values)));
         const all = logs.flat(2);
         const low = Math.max(FLOOR, Math.floor(all.reduce((a, b) => Math.min(a, b), 0)));
         const high = Math.ceil(all.reduce((a, b) => Math.max(a, b), -Infinity));
-        arrived.forEach((_, arm) => this.drawMap(names[arm], logs[arm], [low, Math.max(high, low + 1)], this.figuresOf[arm]));
+        this.maps.show(arrived.map((_, arm) => this.map(names[arm], logs[arm], [low, Math.max(high, low + 1)])));
     }
 
-    drawMap(name, logs, [low, high], figure) {
-        const layers = logs[0].length;
-        const cell = (step, layer) => (step < logs.length ? (Math.max(low, logs[step][layer]) - low) / (high - low) : NaN);
-        const word = this.shown.net === 'mlp' ? 'layer' : 'block';
-        figure.title.textContent = sentence(name);
-        figure.show({
+    map(name, logs, [low, high]) {
+        const {word} = this;
+        const cell = (step, layer) => (step < logs.length ? (logs[step][layer] - low) / (high - low) : NaN);
+        return {
+            title: sentence(name),
             alt: `Heat map: mean |dL/dW| by ${word} and step, ${name}.`,
-            draw: (svg, width) => heatMap(svg, width, {columns: this.shown.steps + 1, rows: layers, cell, xLabel: 'step', yLabel: word, ends: [power(low), power(high)]}),
-            reader: {label: 'Read a step', name: (i) => `step ${i}`,
-                     describe: (i) => (logs[i] ? [`first ${word}: ${number(10 ** logs[i][0])}`, `last ${word}: ${number(10 ** logs[i].at(-1))}`] : ['not trained yet'])},
-            table: {caption: `${sentence(name)}: mean |dL/dW| by step`, head: ['step', ...logs[0].map((_, layer) => `${word} ${layer}`)],
-                    rows: () => logs.map((row, step) => [step, ...row.map((value) => number(10 ** value))])},
-        });
+            draw: (svg, width) => heatMap(svg, width, {columns: this.shown.steps + 1, rows: logs[0].length, cell, xLabel: 'step', yLabel: word,
+                                                       ends: [power(low), power(high)]}),
+            caption: `${sentence(name)}: mean |dL/dW| by step`, unit: 'step', columns: logs[0].map((_, layer) => `${word} ${layer}`), count: logs.length,
+            cells: (step) => logs[step].map((value) => number(10 ** value)),
+            describe: (step) => (logs[step] ? [`first ${word}: ${number(10 ** logs[step][0])}`, `last ${word}: ${number(10 ** logs[step].at(-1))}`]
+                                            : ['not trained yet']),
+        };
     }
 
     words() {
         const names = armNames(this.shown.rules);
-        const word = this.shown.net === 'mlp' ? 'layer' : 'block';
         const parts = names.map((name, arm) => {
             const steps = this.arrived[arm];
-            return `${phrase(name)}, the loss went from ${number(steps[0].loss)} to ${number(steps.at(-1).loss)}, and the first ${word}'s gradient from `
+            return `${phrase(name)}, the loss went from ${number(steps[0].loss)} to ${number(steps.at(-1).loss)}, and the first ${this.word}'s gradient from `
                    + `${number(metricOf(steps[0].values, 0, 'weight'))} to ${number(metricOf(steps.at(-1).values, 0, 'weight'))}`;
         });
         return `After ${this.shown.steps} steps: ${parts.join('; ')}.`;

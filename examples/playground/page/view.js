@@ -2,9 +2,9 @@
 
 import {announce, button, el, fill} from './dom.js';
 import {Arms} from './arms.js';
-import {controls} from './controls.js';
+import {controls, netControl} from './controls.js';
 import {save} from './figure.js';
-import {defaultRules, defaults, toCommand} from './state.js';
+import {defaults, fields, toCommand} from './state.js';
 
 const SLOW = 300; // milliseconds, after which a run shows that it is running
 
@@ -14,24 +14,25 @@ export class View {
         this.page = page;
         this.most = most;
         this.finding = el('p.finding', {id: 'finding'});
-        this.note = el('p.note', {});
+        this.note = el('p.note');
         this.error = el('p.error.run-error', {hidden: true});
         this.bar = el('progress', {'aria-label': 'Progress', max: 1});
         this.stopButton = button('Stop', () => this.stop());
         this.running = el('div.running', {hidden: true}, this.bar, this.stopButton);
-        this.settings = el('div.settings', {});
-        this.rules = el('div', {});
-        this.command = el('code', {});
-        this.figures = el('div.figures.empty', {});
-        const panel = el('aside.panel', {'aria-label': 'Settings'}, el('h3', {}, 'Settings'), this.settings, this.rules, this.shareNode());
-        this.node = el('div.view', {}, el('header.view-head', {}, el('h2', {tabindex: -1}, title), el('p.intro', {}, intro)),
-                       el('div.result', {}, this.finding, this.note, this.error, this.running, this.figures), panel);
+        this.settings = el('div.settings');
+        this.rules = el('div');
+        this.command = el('code');
+        this.choices = el('div.row.choices');
+        this.figures = el('div.figures.empty', this.choices);
+        const panel = el('aside.panel', {'aria-label': 'Settings'}, el('h3', 'Settings'), this.settings, this.rules, this.shareNode());
+        this.node = el('div.view', el('header.view-head', el('h2', {tabindex: -1}, title), el('p.intro', intro)),
+                       el('div.result', this.finding, this.note, this.error, this.running, this.figures), panel);
     }
 
     shareNode() {
-        return el('section.share', {}, el('h3', {}, 'Reproduce or save'),
+        return el('section.share', el('h3', 'Reproduce or save'),
                   el('pre.command', {tabindex: 0, role: 'region', 'aria-label': 'The same as a command'}, this.command),
-                  el('div.row', {}, button('Copy as command', () => this.copy(toCommand(this.state), 'The command')),
+                  el('div.row', button('Copy as command', () => this.copy(toCommand(this.state), 'The command')),
                      button('Download CSV', async () => save('gradflow.csv', 'text/csv', await this.page.engine.table(this.state))),
                      button('Copy link', () => this.copy(location.href, 'The link'))));
     }
@@ -53,7 +54,10 @@ export class View {
     }
 
     build() {
-        fill(this.settings, controls(this.state, (name, value) => this.set(name, value)));
+        const set = (name, value) => this.set(name, value);
+        fill(this.settings, netControl(this.state, set), controls(this.state, set));
+        fill(this.choices, controls(this.state, set, true));
+        this.choices.hidden = this.choices.children.length === 0;
         this.arms = new Arms({state: this.state, rules: this.page.rules, most: this.most, change: (rules) => {
             this.state.rules = rules;
             this.changed();
@@ -63,8 +67,13 @@ export class View {
 
     set(name, value) {
         this.state[name] = value;
+        if (fields[name].shown) {
+            this.page.changed(this.state);
+            this.draw();
+            return;
+        }
         if (name === 'net') {
-            Object.assign(this.state, defaults(this.state.view, value), {tour: this.state.tour, rules: defaultRules(this.state.view, value)});
+            Object.assign(this.state, defaults(this.state.view, value));
             this.build();
             this.settings.querySelector('input:checked')?.focus();
         }
@@ -72,6 +81,10 @@ export class View {
             this.build();
         }
         this.changed();
+    }
+
+    get word() {
+        return this.shown.net === 'mlp' ? 'layer' : 'block';
     }
 
     redraw() {
@@ -85,13 +98,17 @@ export class View {
         this.follow();
     }
 
+    follow() {
+        return this.start();
+    }
+
     setBusy(busy) {
         this.busy = busy;
         this.node.dataset.state = busy ? 'busy' : 'idle';
     }
 
     // Runs the latest settings, one run at a time.
-    async follow() {
+    async start() {
         this.again = this.busy;
         if (this.busy) {
             if (performance.now() - this.since > SLOW) {
@@ -120,7 +137,7 @@ export class View {
             this.setBusy(false);
         }
         if (this.again && this.node.isConnected) {
-            this.follow();
+            this.start();
         }
     }
 
