@@ -33,6 +33,11 @@ struct cJSON *json_read(const char *path, Error *error)
     return file_read(path, MOST_SETTINGS_BYTES, &text, &n, error) ? json_parse(text, n, path, error) : NULL;
 }
 
+cJSON *json_member(const cJSON *json, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(json, key);
+}
+
 void auto_json(struct cJSON **variable)
 {
     cJSON_Delete(*variable);

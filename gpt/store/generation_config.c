@@ -61,12 +61,12 @@ static void add_setting(FILE *text, const char *key, const cJSON *value)
 static void add_settings(FILE *text, const cJSON *json, int end_of_text)
 {
     for (size_t i = 0; i < sizeof SETTINGS / sizeof SETTINGS[0]; i++) {
-        const cJSON *value = cJSON_GetObjectItemCaseSensitive(json, SETTINGS[i].key);
+        const cJSON *value = json_member(json, SETTINGS[i].key);
         if (!is_neutral(value, SETTINGS[i].neutral)) {
             add_setting(text, SETTINGS[i].key, value);
         }
     }
-    const cJSON *end = cJSON_GetObjectItemCaseSensitive(json, "eos_token_id");
+    const cJSON *end = json_member(json, "eos_token_id");
     if (!same_end(end, end_of_text)) {
         add_setting(text, "eos_token_id", end);
     }

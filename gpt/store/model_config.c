@@ -19,7 +19,7 @@ typedef struct Keys {
 
 static const cJSON *find_exactly(const Keys *keys, const char *key)
 {
-    const cJSON *value = cJSON_GetObjectItemCaseSensitive(keys->json, key);
+    const cJSON *value = json_member(keys->json, key);
     return cJSON_IsNull(value) ? NULL : value;
 }
 

@@ -110,9 +110,9 @@ static bool read_offsets(const Safetensors *file, const cJSON *json, uint64_t da
 
 static bool read_array(const Safetensors *file, const cJSON *json, uint64_t data, StoredArray *array, Error *error)
 {
-    const cJSON *dtype = cJSON_GetObjectItemCaseSensitive(json, "dtype");
-    const cJSON *shape = cJSON_GetObjectItemCaseSensitive(json, "shape");
-    const cJSON *offsets = cJSON_GetObjectItemCaseSensitive(json, "data_offsets");
+    const cJSON *dtype = json_member(json, "dtype");
+    const cJSON *shape = json_member(json, "shape");
+    const cJSON *offsets = json_member(json, "data_offsets");
     *array = (StoredArray){.name = memory_copy_text(json->string)};
     if (!cJSON_IsObject(json) || cJSON_GetArraySize(json) != (dtype != NULL) + (shape != NULL) + (offsets != NULL)) {
         return array_error(file, array, error, "not an object with dtype, shape and data_offsets, each once");

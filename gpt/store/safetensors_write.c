@@ -98,14 +98,13 @@ static void sort_items(const SafetensorsWriter *writer, const Item **sorted)
 static cJSON *array_json(const StoredArray *array, uint64_t begin)
 {
     cJSON *json = cJSON_CreateObject();
-    cJSON_AddStringToObject(json, "dtype", dtype_name(array->dtype));
-    cJSON *shape = cJSON_AddArrayToObject(json, "shape");
+    double size[STORED_DIMS];
     for (int i = 0; i < array->ndim; i++) {
-        cJSON_AddItemToArray(shape, cJSON_CreateNumber((double)array->size[i]));
+        size[i] = (double)array->size[i];
     }
-    cJSON *offsets = cJSON_AddArrayToObject(json, "data_offsets");
-    cJSON_AddItemToArray(offsets, cJSON_CreateNumber((double)begin));
-    cJSON_AddItemToArray(offsets, cJSON_CreateNumber((double)(begin + array->bytes)));
+    cJSON_AddStringToObject(json, "dtype", dtype_name(array->dtype));
+    cJSON_AddItemToObject(json, "shape", cJSON_CreateDoubleArray(size, array->ndim));
+    cJSON_AddItemToObject(json, "data_offsets", cJSON_CreateDoubleArray((double[]){(double)begin, (double)(begin + array->bytes)}, 2));
     return json;
 }
 

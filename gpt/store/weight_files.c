@@ -56,7 +56,7 @@ static bool is_open(const Weights *weights, const char *name)
 // {"weight_map": {"wte.weight": "model-00001-of-00002.safetensors", ...}}: opens each file once.
 static bool open_indexed(Weights *weights, const char *path, const cJSON *json, Error *error)
 {
-    const cJSON *map = cJSON_GetObjectItemCaseSensitive(json, "weight_map");
+    const cJSON *map = json_member(json, "weight_map");
     const cJSON *entry;
     if (!cJSON_IsObject(map)) {
         return error_set(error, "%s: has no weight_map (expected the file of each tensor)", path);

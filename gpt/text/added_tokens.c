@@ -30,11 +30,6 @@ typedef struct Listing {
     Error *error;
 } Listing;
 
-static const cJSON *member(const cJSON *json, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(json, key);
-}
-
 AddedToken *added_token_find(const AddedTokens *added, const char *content, size_t n)
 {
     for (int i = 0; i < added->n; i++) {
@@ -69,18 +64,18 @@ static AddedToken *add(const Listing *listing, const char *content, double id)
 // {"content": "<|pad|>", "lstrip": false, "rstrip": false, "single_word": false, "special": true}
 static bool add_described(const Listing *listing, const cJSON *json, double id)
 {
-    const cJSON *content = member(json, "content");
+    const cJSON *content = json_member(json, "content");
     if (!cJSON_IsString(content)) {
         return error_set(listing->error, "%s: an added token has no content (expected a string)", listing->path);
     }
-    if (cJSON_IsTrue(member(json, "single_word"))) {
+    if (cJSON_IsTrue(json_member(json, "single_word"))) {
         return error_set(listing->error, "%s: added token \"%.60s\": single_word is not supported", listing->path, content->valuestring);
     }
     AddedToken *token = add(listing, content->valuestring, id);
     if (token != NULL) {
-        token->special = cJSON_IsTrue(member(json, "special"));
-        token->lstrip = cJSON_IsTrue(member(json, "lstrip"));
-        token->rstrip = cJSON_IsTrue(member(json, "rstrip"));
+        token->special = cJSON_IsTrue(json_member(json, "special"));
+        token->lstrip = cJSON_IsTrue(json_member(json, "lstrip"));
+        token->rstrip = cJSON_IsTrue(json_member(json, "rstrip"));
     }
     return token != NULL;
 }
@@ -103,8 +98,8 @@ static bool read_tokenizer_json(const Listing *listing, const cJSON *json)
         return false;
     }
     const cJSON *item;
-    cJSON_ArrayForEach(item, member(json, "added_tokens")) {
-        if (!add_described(listing, item, number_or_nan(member(item, "id")))) {
+    cJSON_ArrayForEach(item, json_member(json, "added_tokens")) {
+        if (!add_described(listing, item, number_or_nan(json_member(item, "id")))) {
             return false;
         }
     }
@@ -128,7 +123,7 @@ static bool read_added_tokens(const Listing *listing, const cJSON *json)
 // A special token by its content. One that no file lists is in the vocabulary, or transformers would add it with an id of its own choice.
 static bool mark_special(const Listing *listing, const cJSON *json)
 {
-    const cJSON *described = cJSON_IsObject(json) ? member(json, "content") : json;
+    const cJSON *described = cJSON_IsObject(json) ? json_member(json, "content") : json;
     if (!cJSON_IsString(described)) {
         return true; // null: there is no such token
     }
@@ -152,14 +147,14 @@ static bool read_special_tokens(const Listing *listing, const cJSON *json)
 {
     static const char *const names[] = {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (!mark_special(listing, member(json, names[i]))) {
+        if (!mark_special(listing, json_member(json, names[i]))) {
             return false;
         }
     }
     static const char *const lists[] = {"additional_special_tokens", "extra_special_tokens"};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         const cJSON *item;
-        cJSON_ArrayForEach(item, member(json, lists[i])) {
+        cJSON_ArrayForEach(item, json_member(json, lists[i])) {
             if (!mark_special(listing, item)) {
                 return false;
             }
@@ -180,22 +175,22 @@ static bool is_gpt2_class(const cJSON *json)
 
 static bool read_tokenizer_config(const Listing *listing, const cJSON *json)
 {
-    if (!is_gpt2_class(member(json, "tokenizer_class"))) {
+    if (!is_gpt2_class(json_member(json, "tokenizer_class"))) {
         return error_set(listing->error, "%s: tokenizer_class is not supported (expected GPT2Tokenizer)", listing->path);
     }
     static const char *const refused[] = {"add_bos_token", "add_eos_token", "add_prefix_space"};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-        if (cJSON_IsTrue(member(json, refused[i]))) {
+        if (cJSON_IsTrue(json_member(json, refused[i]))) {
             return error_set(listing->error, "%s: \"%s\": true is not supported", listing->path, refused[i]);
         }
     }
     const cJSON *item;
-    cJSON_ArrayForEach(item, member(json, "added_tokens_decoder")) {
+    cJSON_ArrayForEach(item, json_member(json, "added_tokens_decoder")) {
         if (!add_described(listing, item, item->string == NULL ? NAN : id_of_key(item->string))) {
             return false;
         }
     }
-    listing->added->off = listing->added->off || cJSON_IsTrue(member(json, "split_special_tokens"));
+    listing->added->off = listing->added->off || cJSON_IsTrue(json_member(json, "split_special_tokens"));
     return read_special_tokens(listing, json);
 }
 

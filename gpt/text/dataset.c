@@ -240,10 +240,13 @@ static size_t count_rows(const Dataset *dataset, DatasetSplit split, int T)
     return n - (size_t)T;
 }
 
-static void copy_row(const Dataset *dataset, DatasetSplit split, size_t place, int T, int *ids, int *targets)
+// To row b of a batch.
+static void copy_row(const Dataset *dataset, DatasetSplit split, size_t place, int b, int T, int *ids, int *targets)
 {
     size_t start = dataset->start[split] + place;
     size_t n = (size_t)T;
+    ids += (size_t)b * n;
+    targets += (size_t)b * n;
     dataset_ids(dataset, start, n, ids);
     memcpy(targets, ids + 1, (n - 1) * sizeof *ids); // each target is the id that follows
     dataset_ids(dataset, start + n, 1, targets + n - 1);
@@ -254,9 +257,7 @@ void dataset_batch(const Dataset *dataset, DatasetSplit split, Random *random, i
     REQUIRE(dataset);
     size_t n_rows = count_rows(dataset, split, T);
     for (int b = 0; b < B; b++) {
-        size_t place = (size_t)(random_double(random) * (double)n_rows);
-        size_t row = (size_t)b * (size_t)T;
-        copy_row(dataset, split, place, T, ids + row, targets + row);
+        copy_row(dataset, split, (size_t)(random_double(random) * (double)n_rows), b, T, ids, targets);
     }
 }
 
@@ -275,7 +276,6 @@ void dataset_eval_batch(const Dataset *dataset, DatasetSplit split, int batch, i
     double apart = n_rows > 1 ? (double)last / (n_rows - 1) : 0;
     for (int b = 0; b < B; b++) {
         size_t place = (size_t)(apart * ((double)batch * B + b));
-        size_t row = (size_t)b * (size_t)T;
-        copy_row(dataset, split, place < last ? place : last, T, ids + row, targets + row);
+        copy_row(dataset, split, place < last ? place : last, b, T, ids, targets);
     }
 }

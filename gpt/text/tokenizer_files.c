@@ -119,7 +119,7 @@ static Tokenizer *chars_from(const char *path, const cJSON *alphabet, Error *err
 
 static Tokenizer *from_own(const char *folder, const char *path, const cJSON *json, Error *error)
 {
-    const cJSON *kind = cJSON_GetObjectItemCaseSensitive(json, "tokenizer");
+    const cJSON *kind = json_member(json, "tokenizer");
     const char *name = cJSON_IsString(kind) ? kind->valuestring : "";
     if (strcmp(name, tokenizer_name(TOKENIZER_GPT2)) == 0) {
         return tokenizer_gpt2(folder, error);
@@ -128,7 +128,7 @@ static Tokenizer *from_own(const char *folder, const char *path, const cJSON *js
         return tokenizer_bytes();
     }
     if (strcmp(name, tokenizer_name(TOKENIZER_CHARS)) == 0) {
-        return chars_from(path, cJSON_GetObjectItemCaseSensitive(json, "alphabet"), error);
+        return chars_from(path, json_member(json, "alphabet"), error);
     }
     error_set(error, "%s: unknown tokenizer (expected {\"tokenizer\": \"gpt2\"}, \"bytes\" or \"chars\")", path);
     return NULL;

@@ -12,11 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const cJSON *member(const cJSON *json, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(json, key);
-}
-
 static bool is_text(const cJSON *json, const char *text)
 {
     return cJSON_IsString(json) && strcmp(json->valuestring, text) == 0;
@@ -30,32 +25,32 @@ static bool is_absent(const cJSON *json)
 // Adds nothing to a text: ByteLevel, or a template that is the text alone.
 static bool adds_nothing(const cJSON *post_processor)
 {
-    const cJSON *single = member(post_processor, "single");
-    bool text_alone = cJSON_GetArraySize(single) == 1 && member(cJSON_GetArrayItem(single, 0), "Sequence") != NULL;
-    return is_absent(post_processor) || is_text(member(post_processor, "type"), "ByteLevel") || text_alone;
+    const cJSON *single = json_member(post_processor, "single");
+    bool text_alone = cJSON_GetArraySize(single) == 1 && json_member(cJSON_GetArrayItem(single, 0), "Sequence") != NULL;
+    return is_absent(post_processor) || is_text(json_member(post_processor, "type"), "ByteLevel") || text_alone;
 }
 
 // A setting that would change the ids.
 static const char *unsupported(const cJSON *json)
 {
-    const cJSON *model = member(json, "model");
-    const cJSON *split = member(json, "pre_tokenizer");
+    const cJSON *model = json_member(json, "model");
+    const cJSON *split = json_member(json, "pre_tokenizer");
     const struct {
         const char *what;
         bool wrong;
     } settings[] = {
-        {"model.type (expected BPE)", !is_text(member(model, "type"), "BPE")},
-        {"model.dropout", !is_absent(member(model, "dropout"))},
-        {"model.continuing_subword_prefix", !is_absent(member(model, "continuing_subword_prefix"))},
-        {"model.end_of_word_suffix", !is_absent(member(model, "end_of_word_suffix"))},
-        {"model.ignore_merges", cJSON_IsTrue(member(model, "ignore_merges"))},
-        {"normalizer", !is_absent(member(json, "normalizer"))},
-        {"pre_tokenizer.type (expected ByteLevel)", !is_text(member(split, "type"), "ByteLevel")},
-        {"pre_tokenizer.add_prefix_space", cJSON_IsTrue(member(split, "add_prefix_space"))},
-        {"pre_tokenizer.use_regex: false", cJSON_IsFalse(member(split, "use_regex"))},
-        {"post_processor", !adds_nothing(member(json, "post_processor"))},
-        {"truncation", !is_absent(member(json, "truncation"))},
-        {"padding", !is_absent(member(json, "padding"))},
+        {"model.type (expected BPE)", !is_text(json_member(model, "type"), "BPE")},
+        {"model.dropout", !is_absent(json_member(model, "dropout"))},
+        {"model.continuing_subword_prefix", !is_absent(json_member(model, "continuing_subword_prefix"))},
+        {"model.end_of_word_suffix", !is_absent(json_member(model, "end_of_word_suffix"))},
+        {"model.ignore_merges", cJSON_IsTrue(json_member(model, "ignore_merges"))},
+        {"normalizer", !is_absent(json_member(json, "normalizer"))},
+        {"pre_tokenizer.type (expected ByteLevel)", !is_text(json_member(split, "type"), "ByteLevel")},
+        {"pre_tokenizer.add_prefix_space", cJSON_IsTrue(json_member(split, "add_prefix_space"))},
+        {"pre_tokenizer.use_regex: false", cJSON_IsFalse(json_member(split, "use_regex"))},
+        {"post_processor", !adds_nothing(json_member(json, "post_processor"))},
+        {"truncation", !is_absent(json_member(json, "truncation"))},
+        {"padding", !is_absent(json_member(json, "padding"))},
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         if (settings[i].wrong) {
@@ -103,7 +98,7 @@ static bool take_merges(const char *path, const cJSON *merges, Source *source, E
 bool tokenizer_json_read(const Source *whole, cJSON **vocabulary, Source *merges, Error *error)
 {
     AUTO_JSON cJSON *json = json_parse(whole->text, whole->n, whole->path, error);
-    cJSON *model = cJSON_GetObjectItemCaseSensitive(json, "model");
+    cJSON *model = json_member(json, "model");
     if (json == NULL || !tokenizer_json_check(whole->path, json, error)) {
         return false;
     }
@@ -111,5 +106,5 @@ bool tokenizer_json_read(const Source *whole, cJSON **vocabulary, Source *merges
     if (!cJSON_IsObject(*vocabulary)) {
         return error_set(error, "%s: its model has no vocab, tokens and ids like {\"!\": 0}", whole->path);
     }
-    return take_merges(whole->path, member(model, "merges"), merges, error);
+    return take_merges(whole->path, json_member(model, "merges"), merges, error);
 }
