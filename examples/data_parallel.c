@@ -62,8 +62,7 @@ int main(void)
     }
     ranks_wait(ranks_share_begin(sum, n)); // every rank gets every slice
     bool equal = ranks_agree(memcmp(sum, alone, n * sizeof(Real)) == 0, &error);
-    char lines[ROWS * LINE];
-    ranks_gather(line, lines, LINE);
+    char *lines = ranks_gather(line, LINE);
     if (ranks_rank() == 0) {
         for (int rank = 0; rank < ranks; rank++) {
             printf("rank %d of %d, |gradient| of row%s\n", rank, ranks, lines + rank * LINE);
@@ -71,6 +70,7 @@ int main(void)
         printf("-> The sum on %d rank(s) %s that of one process\n", ranks, equal ? "has the same bits as" : "DIFFERS from");
     }
     ranks_end();
+    free(lines);
     free(alone);
     parameter_list_free(&parameters);
     gpt_free(gpt);

@@ -2,6 +2,8 @@
 
 #include "gpt/gpt.h"
 
+#include <math.h>
+
 #define REAL_BYTES ((double)sizeof(Real))
 
 // ------------------------------------------------------------------------------------------------------------
@@ -104,11 +106,6 @@ static double step_floats(const GPTConfig *config, double B, double T, double bl
     return embeddings + positions + sum + dropout + blocks + ln_f + logits + loss;
 }
 
-static double larger(double a, double b)
-{
-    return a > b ? a : b;
-}
-
 // The gradients of intermediates that are alive at once. The walk back makes a node's input gradients while it holds its
 // output's, and drops that afterwards; within a block the shortcut's gradient waits beside all of it.
 static double head_peak_floats(const GPTConfig *config, double B, double T)
@@ -128,9 +125,9 @@ static double block_peak_floats(const GPTConfig *config, double B, double T)
     if (config->dropout > 0.0) {
         double weights = x + 2.0 * matrix; // values'; output's and input's of dropout, softmax or mask
         double cut = 3.0 * x + 3.0 * x;    // queries', keys' and values', apart and side by side
-        attention = waiting + larger(weights, cut);
+        attention = waiting + fmax(weights, cut);
     }
-    return larger(activation, attention);
+    return fmax(activation, attention);
 }
 
 static void count_step(const GPTConfig *config, double B, double T, GPTCost *cost)
@@ -142,12 +139,12 @@ static void count_step(const GPTConfig *config, double B, double T, GPTCost *cos
     double embeddings = 2.0 * x + T * config->n_embd;
 
     cost->activation_bytes = REAL_BYTES * step_floats(config, B, T, block);
-    cost->gradient_peak_bytes = REAL_BYTES * larger(head_peak, block_peak);
+    cost->gradient_peak_bytes = REAL_BYTES * fmax(head_peak, block_peak);
     // Recomputed, a block leaves its output and what tensor_checkpoint saves. The outer tape has a block's output's and input's
     // gradients at a time, last those of the embeddings' sum, tokens and positions; the inner one, which keeps its memory for the
     // next block, has one block and its gradients.
     cost->recompute_activation_bytes = REAL_BYTES * step_floats(config, B, T, x) + config->n_layer * (double)sizeof(Random);
-    cost->recompute_peak_bytes = REAL_BYTES * (larger(head_peak, embeddings) + block + block_peak);
+    cost->recompute_peak_bytes = REAL_BYTES * (fmax(head_peak, embeddings) + block + block_peak);
 }
 
 GPTCost gpt_cost(const GPTConfig *config, int B, int T)

@@ -6,7 +6,6 @@
 #include "nn/mode.h"
 #include "tensor/unwind.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 double gpt_batch_loss(GPT *gpt, const int *ids, const int *targets, int B, int T, Real *last)
@@ -43,19 +42,6 @@ double evaluation_bytes(const GPTConfig *config)
     return cost.weight_bytes + cost.activation_bytes;
 }
 
-// The next B windows of length tokens, and one more, which the last is to predict.
-static double windows_loss(GPT *gpt, TokenReader *read, const void *text, size_t first, size_t B, size_t length)
-{
-    size_t n = B * length;
-    int *ids = memory_allocate((n + 1) * sizeof *ids, "some windows of a text");
-    int frame = unwind_begin();
-    unwind_add(free, ids);
-    read(text, first, n + 1, ids);
-    double loss = gpt_batch_loss(gpt, ids, ids + 1, (int)B, (int)length, NULL);
-    unwind_end(frame);
-    return loss;
-}
-
 bool gpt_evaluate(GPT *gpt, TokenReader *read, const void *text, size_t first, size_t n_ids, EvaluationProgress *progress, void *context,
                   Evaluation *evaluation, Error *error)
 {
@@ -69,16 +55,20 @@ bool gpt_evaluate(GPT *gpt, TokenReader *read, const void *text, size_t first, s
     size_t done = 0;
     double sum = 0;
     *evaluation = (Evaluation){.n = n, .n_windows = (n + T - 1) / T};
+    int frame = unwind_begin();
+    int *ids = unwind_allocate(at_once * T + 1, sizeof *ids, "some windows of a text");
     while (done < n) {
         size_t whole = (n - done) / T; // windows left, without a shorter one at the end
         size_t B = whole == 0 ? 1 : whole < at_once ? whole : at_once;
         size_t length = whole == 0 ? n - done : T;
-        sum += windows_loss(gpt, read, text, first + done, B, length) * (double)(B * length);
+        read(text, first + done, B * length + 1, ids); // and one more, which the last is to predict
+        sum += gpt_batch_loss(gpt, ids, ids + 1, (int)B, (int)length, NULL) * (double)(B * length);
         done += B * length;
         if (progress != NULL) {
             progress((int)((done + T - 1) / T), (int)evaluation->n_windows, context);
         }
     }
+    unwind_end(frame);
     evaluation->loss = sum / (double)n;
     return true;
 }

@@ -167,11 +167,6 @@ static int cache_room(const GPTConfig *model, const GenerateConfig *config, int 
     return n_ids + (shown < left ? shown : left);
 }
 
-static double larger(double a, double b)
-{
-    return a > b ? a : b;
-}
-
 // The memory of a step on T tokens of B samples: all that training stores, but only the last positions' logits,
 // whose rows are cut out for the head.
 static double step_bytes(const GPTConfig *model, bool streamed, int B, double T)
@@ -181,7 +176,7 @@ static double step_bytes(const GPTConfig *model, bool streamed, int B, double T)
         one.n_layer = 1;
         return step_bytes(&one, false, B, T) + (model->n_layer - 1.0) * 4.0 * B * T * model->n_embd;
     }
-    T = T < model->context_length ? T : model->context_length;
+    T = fmin(T, model->context_length);
     double logits = 4.0 * B * (T - 1) * model->vocab_size;
     double last_rows = 4.0 * B * model->n_embd;
     return gpt_cost(model, B, (int)T).activation_bytes - logits + last_rows;
@@ -195,7 +190,7 @@ double gpt_generate_bytes(const GPTConfig *model, bool streamed, const GenerateC
     bool whole = room == 0 || last > model->context_length; // is everything recomputed at the end?
     double cache = gpt_cost(model, B, room).cache_bytes;
     double selected = B > 1 ? cache / model->n_layer : 0; // a block's, while samples are copied or left out
-    return larger(step_bytes(model, streamed, 1, n_ids), step_bytes(model, streamed, B, whole ? last : 1)) + cache + selected;
+    return fmax(step_bytes(model, streamed, 1, n_ids), step_bytes(model, streamed, B, whole ? last : 1)) + cache + selected;
 }
 
 int gpt_generate_batch_size(const GPTConfig *model, const GenerateConfig *config, int n_samples, int n_ids)
@@ -252,10 +247,10 @@ int gpt_generate(GPT *gpt, const GenerateConfig *config, Random *random, int *id
     return made;
 }
 
-// Where each sample's numbers begin, and random behind them all.
+// Where each sample's numbers begin, until the innermost frame ends, and random behind them all.
 static Random *random_of_each(Random *random, int B, int n_new)
 {
-    Random *randoms = memory_allocate((size_t)B * sizeof *randoms, "the samples");
+    Random *randoms = unwind_allocate((size_t)B, sizeof *randoms, "the samples");
     for (int b = 0; b < B; b++) {
         randoms[b] = *random;
         for (int i = 0; i < n_new; i++) {
@@ -276,9 +271,8 @@ bool gpt_generate_samples(GPT *gpt, const GenerateConfig *config, int B, Random 
         || !memory_check(gpt_generate_bytes(&gpt->config, gpt->stream != NULL, config, B, n_ids), "generating samples side by side", error)) {
         return false;
     }
-    Random *randoms = config->greedy ? NULL : random_of_each(random, B, config->n_new);
     int frame = unwind_begin();
-    unwind_add(free, randoms);
+    Random *randoms = config->greedy ? NULL : random_of_each(random, B, config->n_new);
     bool done = generate(gpt, config, B, randoms, ids, n_ids, made, error);
     unwind_end(frame);
     return done;

@@ -19,7 +19,7 @@ double clock_seconds(void); // from a monotonic clock
 // The plural "s" of "2 tokens"; "" for 1.
 const char *plural(double count);
 
-double memory_available(void); // bytes this process can still allocate; negative if unknown
+double memory_available(void); // bytes this process can still allocate; INFINITY if unknown
 // Checks that this much memory is available; the error has both sizes.
 bool memory_check(double bytes, const char *what, Error *error);
 
@@ -130,8 +130,9 @@ void quote_json(FILE *out, const char *json);                           // JSON 
 // where it stops if it is not JSON.
 struct cJSON;
 struct cJSON *json_parse(const char *text, size_t n, const char *file, Error *error);
-struct cJSON *json_read(const char *path, Error *error); // a file of at most MOST_SETTINGS_BYTES
-#define AUTO_JSON AUTO(auto_json)                        // like AUTO_FREE, with cJSON_Delete
+struct cJSON *json_read(const char *path, Error *error);              // a file of at most MOST_SETTINGS_BYTES
+struct cJSON *json_member(const struct cJSON *json, const char *key); // NULL if it is missing
+#define AUTO_JSON AUTO(auto_json)                                     // like AUTO_FREE, with cJSON_Delete
 void auto_json(struct cJSON **variable);
 
 // json as text, on several lines or on one. The caller frees it.

@@ -13,11 +13,8 @@ const char *plural(double count)
 bool memory_check(double bytes, const char *what, Error *error)
 {
     double available = memory_available();
-
-    if (available < 0.0 || bytes <= available) {
-        return true;
-    }
-    return error_set(error, "%s: needs %s of memory, and this machine has %s available; take a smaller configuration", what, BYTES_STRING(bytes),
+    return bytes <= available
+        || error_set(error, "%s: needs %s of memory, and this machine has %s available; take a smaller configuration", what, BYTES_STRING(bytes),
                      BYTES_STRING(available));
 }
 

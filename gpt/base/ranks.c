@@ -128,10 +128,9 @@ static Place own_place(void)
 static void find_local_ranks(void)
 {
     Place own = own_place();
-    AUTO_FREE Place *places = memory_allocate((size_t)count * sizeof *places, "the ranks");
+    AUTO_FREE Place *places = ranks_gather(&own, sizeof own);
     pid_t *processes = memory_allocate((size_t)count * sizeof *processes, "the ranks");
     local_line = memory_allocate((size_t)count * sizeof *local_line, "the ranks");
-    ranks_gather(&own, places, sizeof own);
     local_count = 0;
     machine = own.processors;
     for (int r = 0; r < count; r++) {
@@ -309,13 +308,15 @@ void ranks_broadcast(void *bytes, size_t n)
     }
 }
 
-void ranks_gather(const void *own, void *all, size_t n)
+void *ranks_gather(const void *own, size_t n)
 {
+    void *all = memory_allocate((size_t)count * n, "what the ranks have");
     if (count == 1) {
         memcpy(all, own, n);
     } else {
         ranks_await(ranks_mpi->gather(own, all, ranks_int(n)));
     }
+    return all;
 }
 
 bool ranks_agree(bool ok, Error *error)
@@ -329,8 +330,7 @@ bool ranks_agree(bool ok, Error *error)
     }
     Opinion own = {.ok = ok};
     snprintf(own.message, sizeof own.message, "%s", ok ? "" : error->message);
-    AUTO_FREE Opinion *all = memory_allocate((size_t)count * sizeof *all, "the ranks' opinions");
-    ranks_gather(&own, all, sizeof own);
+    AUTO_FREE Opinion *all = ranks_gather(&own, sizeof own);
     int failed = 0;
     while (failed < count && all[failed].ok) {
         failed++;

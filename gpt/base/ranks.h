@@ -35,8 +35,8 @@ void ranks_unbind(void);     // lets this process use all processors of this mac
 void ranks_barrier(void);
 // Copies n bytes of rank 0 to all ranks.
 void ranks_broadcast(void *bytes, size_t n);
-// Copies n bytes of each rank to all ranks, in rank order: all has ranks_count() n bytes.
-void ranks_gather(const void *own, void *all, size_t n);
+// Copies n bytes of each rank to all ranks: ranks_count() n bytes, in rank order, which the caller frees.
+void *ranks_gather(const void *own, size_t n);
 
 // Can all ranks continue? Each rank passes whether it can, and if not, why. True on all ranks if all can. On rank 0, the error then has the
 // first failed rank's reason, "rank 2: ...", or that of rank 0 as it is; other ranks' error is their own or empty.

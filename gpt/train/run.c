@@ -149,9 +149,8 @@ static Verdict verdict_of(const Run *run, bool made)
 // With FAILED, each rank has an error.
 static Verdict settle(Verdict own, Error *error)
 {
-    AUTO_FREE Verdict *all = memory_allocate((size_t)ranks_count() * sizeof *all, "the ranks' verdicts");
+    AUTO_FREE Verdict *all = ranks_gather(&own, sizeof own);
     Verdict worst = own;
-    ranks_gather(&own, all, sizeof own);
     for (int i = 0; i < ranks_count(); i++) {
         worst = all[i] > worst ? all[i] : worst;
     }

@@ -107,8 +107,7 @@ bool trainer_check_ranks(const Trainer *trainer, Error *error)
         [WEIGHTS] = hash_weights(trainer),
     };
     bool same = true;
-    AUTO_FREE uint64_t *all = memory_allocate((size_t)ranks_count() * sizeof own, "fingerprints");
-    ranks_gather(own, all, sizeof own);
+    AUTO_FREE uint64_t *all = ranks_gather(own, sizeof own);
     for (int i = 0; same && i < FINGERPRINTS * ranks_count(); i++) {
         same = all[i] == all[i % FINGERPRINTS] || error_set(error, "rank %d has %s", i / FINGERPRINTS, differs[i % FINGERPRINTS]);
     }

@@ -64,8 +64,6 @@ bool train_draw_timeline(const Trainer *trainer, const char *path, Error *error)
     REQUIRE(trainer, path);
     int n;
     AUTO_FREE TimelineBar *own = own_bars(trainer, &n);
-    size_t bytes = (size_t)n * sizeof *own;
-    AUTO_FREE TimelineBar *all = memory_allocate((size_t)ranks_count() * bytes, "a timeline");
-    ranks_gather(own, all, bytes);
+    AUTO_FREE TimelineBar *all = ranks_gather(own, (size_t)n * sizeof *own);
     return ranks_rank() > 0 || draw(trainer, all, n * ranks_count(), path, error);
 }

@@ -226,8 +226,7 @@ static double step_part(Trainer *trainer, int round, GradFlow *flow)
 static double sum_of_losses(double own)
 {
     double sum = 0;
-    AUTO_FREE double *all = memory_allocate((size_t)ranks_count() * sizeof *all, "the losses");
-    ranks_gather(&own, all, sizeof own);
+    AUTO_FREE double *all = ranks_gather(&own, sizeof own);
     for (int i = 0; i < ranks_count(); i++) {
         sum += all[i];
     }

@@ -4,6 +4,7 @@
 #include "gpt/cli/info/info.h"
 #include "gpt/lab/lab.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum { TOKENS = 16 }; // of the measured batch
@@ -97,7 +98,7 @@ static void need_cells(Table *table, const GPTConfig *config, const Need *need, 
 {
     char bytes[BYTES_TEXT];
     char seconds[NUMBER_TEXT];
-    bool streamed = machine->available >= 0 && need->held > machine->available;
+    bool streamed = need->held > machine->available;
     table_row(table, "%s|%s|%s", streamed ? "streamed" : "held", bytes_text(streamed ? need->streamed : need->held, bytes),
               seconds_text(seconds_of(config, need, streamed, machine), seconds));
 }
@@ -107,7 +108,7 @@ static void print_meaning(const Machine *machine)
     char bytes[BYTES_TEXT];
     terminal_print("'a token' is generate --tokens 1, 'gradflow' gradflow --batch 1 --length %d; weights that do not fit in memory (here %s are "
                    "available) are streamed, block by block. Times are rough estimates for an idle machine.",
-                   TOKENS, machine->available < 0 ? "unknown" : bytes_text(machine->available, bytes));
+                   TOKENS, isinf(machine->available) ? "unknown" : bytes_text(machine->available, bytes));
 }
 
 void info_print_running(const GPTConfig *config)

@@ -90,7 +90,7 @@ bool options_stream(const Options *options, double bytes, bool *streamed)
     if (options_has(options, "stream") && !options_choice(options, "stream", &word)) {
         return false;
     }
-    *streamed = word == 1 || (word == 0 && options_has(options, "stream") && available >= 0 && bytes > available);
+    *streamed = word == 1 || (word == 0 && options_has(options, "stream") && bytes > available);
     return true;
 }
 
