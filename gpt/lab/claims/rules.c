@@ -19,6 +19,13 @@
                 "four times as wide finds 0.5935 at a gain of 0.25.", \
     }
 
+// The gradient after the first of 160 blocks of a rule over that after the last.
+#define FIRST_OF_160(RULE, MORE) \
+        .settings = BRANCH " --depth 161 --residual '" RULE "'", \
+        .statistic = "ratio l2 activation_grad@0..159 layers.#.out", \
+        .over = OVER_MEDIAN, \
+        .note = "The gradient after the first of 160 blocks over that after the last" MORE "."
+
 const Claim claims_rules[] = {
     HE_GAIN("0.25", 0.6021),
     HE_GAIN("0.5", 0.3010),
@@ -30,11 +37,8 @@ const Claim claims_rules[] = {
         .id = "rezero-160",
         .source = "Bachlechner 2020 (2003.04887)",
         .sentence = "With branch gains of 0 at first, the gradient passes any depth unchanged.",
-        .settings = BRANCH " --depth 161 --residual 'h + scalar(0)*linear(f(h))'",
-        .statistic = "ratio l2 activation_grad@0..159 layers.#.out",
-        .over = OVER_MEDIAN, .seeds = 5, .prediction = 1, .tolerance = 1e-6,
+        FIRST_OF_160("h + scalar(0)*linear(f(h))", ""), .seeds = 5, .prediction = 1, .tolerance = 1e-6,
         .reason = "exact up to rounding",
-        .note = "The gradient after the first of 160 blocks over that after the last.",
     },
     {
         .id = "rezero-weights",
@@ -50,41 +54,32 @@ const Claim claims_rules[] = {
         .id = "layerscale-160",
         .source = "Touvron 2021 (2103.17239)",
         .sentence = "Small learned factors on the branches keep a deep network close to the identity at first.",
-        .settings = BRANCH " --depth 161 --residual 'h + vector(1e-4)*linear(f(h))'",
-        .statistic = "ratio l2 activation_grad@0..159 layers.#.out",
-        .over = OVER_MEDIAN, .seeds = 5, .prediction = 1, .tolerance = 0.01,
+        FIRST_OF_160("h + vector(1e-4)*linear(f(h))", ""), .seeds = 5, .prediction = 1, .tolerance = 0.01,
         .reason = "160 branches of relative size 1e-4",
-        .note = "The gradient after the first of 160 blocks over that after the last.",
     },
     {
         .id = "deepnorm-160",
         .source = "Wang 2022 (2203.00555)",
         .sentence = "DeepNorm, (2L)^(1/4) h in the norm and weights scaled by (8L)^(-1/4), keeps Post-LN stable at any depth.",
-        .settings = BRANCH " --depth 161 --residual 'norm((2*L)^0.25*h + (8*L)^(-0.25)*linear(f(h)))'",
-        .statistic = "ratio l2 activation_grad@0..159 layers.#.out",
-        .over = OVER_MEDIAN, .seeds = 20, .prediction = 1, .tolerance = 0.1,
+        FIRST_OF_160("norm((2*L)^0.25*h + (8*L)^(-0.25)*linear(f(h)))",
+                     "; 1.01 by an independent program whose branches are four times as wide"),
+        .seeds = 20, .prediction = 1, .tolerance = 0.1,
         .reason = "bounded is what the paper says; a tenth at 160 blocks",
-        .note = "The gradient after the first of 160 blocks over that after the last; 1.01 by an independent program whose branches are four times as wide.",
     },
     {
         .id = "keel-160",
         .source = "Chen and Wei 2026 (2601.19895)",
         .sentence = "A shortcut scaled by L inside Post-LN, with a norm before the branch, restores the gradient.",
-        .settings = BRANCH " --depth 161 --residual 'norm(L*h + linear(f(norm(h))))'",
-        .statistic = "ratio l2 activation_grad@0..159 layers.#.out",
-        .over = OVER_MEDIAN, .seeds = 20, .prediction = 1, .tolerance = 0.1,
+        FIRST_OF_160("norm(L*h + linear(f(norm(h))))", "; 1.01 by an independent program whose branches are four times as wide"),
+        .seeds = 20, .prediction = 1, .tolerance = 0.1,
         .reason = "of the order of 1 is what the paper says; a tenth at 160 blocks",
-        .note = "The gradient after the first of 160 blocks over that after the last; 1.01 by an independent program whose branches are four times as wide.",
     },
     {
         .id = "sqrt-branch-160",
         .source = "Noci 2022 (2206.03126)",
         .sentence = "Branches scaled by 1/sqrt(L) bound the gradient at any depth.",
-        .settings = BRANCH " --depth 161 --residual 'h + linear(f(h))/sqrt(L)'",
-        .statistic = "ratio l2 activation_grad@0..159 layers.#.out",
-        .over = OVER_MEDIAN, .seeds = 20, .prediction = 1.25, .tolerance = 0.2,
+        FIRST_OF_160("h + linear(f(h))/sqrt(L)", ""), .seeds = 20, .prediction = 1.25, .tolerance = 0.2,
         .reason = "exp(g/2) with g = E[gelu'(z)^2] = 0.456, the branch's squared gain backward; the spread over seeds",
-        .note = "The gradient after the first of 160 blocks over that after the last.",
     },
     {
         .id = "post-160",
@@ -101,11 +96,8 @@ const Claim claims_rules[] = {
         .id = "pre-160",
         .source = "Xiong 2020 (2002.04745)",
         .sentence = "Pre-LN's gradient falls with the square root of the depth, because the stream's size grows: |x_L| / |x_1| here.",
-        .settings = BRANCH " --depth 161 --residual 'h + linear(f(norm(h)))'",
-        .statistic = "ratio l2 activation_grad@0..159 layers.#.out",
-        .over = OVER_MEDIAN, .seeds = 20, .prediction = 7.8, .tolerance = 1.6,
+        FIRST_OF_160("h + linear(f(norm(h)))", ""), .seeds = 20, .prediction = 7.8, .tolerance = 1.6,
         .reason = "the sizes of this stream, 8.9 after the last block and 1.14 after the first (--probe stream), and their spread over seeds",
-        .note = "The gradient after the first of 160 blocks over that after the last.",
     },
     {
         .id = "desmith-variance",
