@@ -148,7 +148,7 @@ static const struct {
     {"--vary depth=3 --statistic \"max l2$(printf '\\t')weight_grad\"", 2, "a control character (expected spaces)"},
     {"--vary depth=3 --vary \"residual=$(printf 'h +\\tf(h)')\"", 2, "a control character (expected spaces)"},
     {"--vary depth=3 --runs zeros.csv", 1, "zeros.csv: line 2 is not a row of a sweep"},
-    {"--vary depth=3 --statistic 'frist l2 loss'", 2, "--statistic: 'frist': unknown operation"},
+    {"--vary depth=3 --statistic 'frist l2 loss'", 2, "--statistic: operation: 'frist' is unknown (expected first, last,"},
     {"--vary depth=3 x.csv", 2, "'x.csv': unexpected (expected --merge with files)"},
     {"--merge", 2, "--merge: --runs is missing (expected --merge FILE... --runs FILE)"},
     {"--vary depth=3 --runs other.csv", 1, "other.csv: does not begin with sweep,cell,seed,loss,value,seconds"},

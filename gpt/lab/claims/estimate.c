@@ -156,10 +156,8 @@ Estimate sample_estimate(const Sample *sample, Over over, Trend trend)
 int claim_count(void)
 {
     int n = 0;
-    for (const Claim *const *group = claim_groups; *group != NULL; group++) {
-        for (const Claim *claim = *group; claim->id != NULL; claim++) {
-            n++;
-        }
+    while (claim_at(n) != NULL) {
+        n++;
     }
     return n;
 }

@@ -11,7 +11,9 @@
 
 enum { WORD = 80, WORDS_MOST = 4, LAYER_MOST = DEEP_DEPTH_MAX + 1 };
 
-static const char *const operations[OPERATION_AT] = {"first", "last", "ratio", "slope", "mean", "median", "min", "max", "sum", "center", "rough"};
+static const char *const operations[OPERATION_COUNT] = {"first", "last", "ratio", "slope",  "mean",  "median",
+                                                        "min",   "max",  "sum",   "center", "rough", "at:X"};
+static const char *const numbers[] = {"mean_abs", "l2", "rms", "max_abs", "zero_fraction", "denormal_fraction", "token_cosine", "value"};
 
 typedef struct Term {
     char words[WORDS_MOST][WORD]; // operation, column, kind, name
@@ -38,28 +40,31 @@ static int column_of(const char *name)
     return -1;
 }
 
-static bool read_operation(const char *word, Term *term)
+static const char *operation_word(int i)
 {
-    bool at = strncmp(word, "at:", 3) == 0;
-    for (int i = 0; !at && i < OPERATION_AT; i++) {
-        if (strcmp(word, operations[i]) == 0) {
-            term->operation = (Operation)i;
-            return true;
-        }
-    }
-    term->operation = OPERATION_AT;
-    return at && word[3] != '\0' && cell_number(word + 3, &term->at);
+    return operations[i];
 }
 
-static bool is_number(const char *column)
+static const char *number_word(int i)
 {
-    static const char *const numbers[] = {"mean_abs", "l2", "rms", "max_abs", "zero_fraction", "denormal_fraction", "token_cosine", "value"};
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        if (strcmp(column, numbers[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return numbers[i];
+}
+
+static bool read_operation(const char *word, Term *term, Error *error)
+{
+    static const ConfigField field = {.name = "operation", .kind = FIELD_CHOICE, .word = operation_word, .n_words = OPERATION_COUNT};
+    int operation = OPERATION_AT;
+    bool at = strncmp(word, "at:", 3) == 0 && word[3] != '\0' && cell_number(word + 3, &term->at);
+    bool read = at || config_field_read(&field, word, &operation, error);
+    term->operation = (Operation)operation;
+    return read;
+}
+
+static bool check_column(const char *word, Error *error)
+{
+    static const ConfigField field = {.name = "column", .kind = FIELD_CHOICE, .word = number_word, .n_words = sizeof numbers / sizeof numbers[0]};
+    int number;
+    return config_field_read(&field, word, &number, error);
 }
 
 // KIND[:INDEX][@LAYER] or KIND[:INDEX][@FIRST..LAST]: leaves KIND.
@@ -95,21 +100,10 @@ static bool parse_term(const char *text, Term *term, Error *error)
     if (n < 3 || n > 4) {
         return error_set(error, "'%.80s' (expected OPERATION COLUMN KIND [NAME])", text);
     }
-    if (!read_operation(term->words[0], term)) {
-        return error_set(error,
-                         "'%.40s': unknown operation (expected first, last, ratio, slope, mean, median, min, max, sum, center, rough or at:X)",
-                         term->words[0]);
-    }
-    if (!is_number(term->words[1])) {
-        return error_set(error,
-                         "'%.40s': unknown column (expected mean_abs, l2, rms, max_abs, zero_fraction, denormal_fraction, "
-                         "token_cosine or value)",
-                         term->words[1]);
-    }
     if (n == 3) {
         strcpy(term->words[3], "*");
     }
-    return read_places(term, error);
+    return read_operation(term->words[0], term, error) && check_column(term->words[1], error) && read_places(term, error);
 }
 
 typedef struct Statistic {
