@@ -7,7 +7,6 @@
 #include "gpt/plot/draw.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +18,9 @@ extern char **environ;
 // ------------------------------------------------------------------------------------------------------------
 // The three files
 
+// The program's standard input, output and error. Their descriptors rise: none is in a later one's place.
 typedef struct Streams {
-    FILE *file[3]; // the program's standard input, output and error
-    int fd[3];     // the same, under numbers above 2, so that none is in another's place
+    FILE *file[3];
 } Streams;
 
 static void streams_close(Streams *streams)
@@ -30,23 +29,19 @@ static void streams_close(Streams *streams)
         if (streams->file[i] != NULL) {
             fclose(streams->file[i]);
         }
-        if (streams->fd[i] >= 0) {
-            close(streams->fd[i]);
-        }
     }
 }
 
 static bool streams_open(Streams *streams, const char *script, Error *error)
 {
     bool open = true;
-    *streams = (Streams){.fd = {-1, -1, -1}};
+    *streams = (Streams){0};
     for (int i = 0; i < 3 && open; i++) {
         streams->file[i] = tmpfile();
-        streams->fd[i] = streams->file[i] == NULL ? -1 : fcntl(fileno(streams->file[i]), F_DUPFD_CLOEXEC, 3);
-        open = streams->fd[i] >= 0;
+        open = streams->file[i] != NULL;
     }
     open = open && fputs(script, streams->file[0]) >= 0 && fflush(streams->file[0]) == 0;
-    open = open && lseek(streams->fd[0], 0, SEEK_SET) == 0;
+    open = open && lseek(fileno(streams->file[0]), 0, SEEK_SET) == 0;
     return open || error_set(error, "cannot write a temporary file: %s", strerror(errno));
 }
 
@@ -93,13 +88,12 @@ static int start(const Filter *filter, const Streams *streams, pid_t *process)
         return failed;
     }
     for (int i = 0; i < 3 && failed == 0; i++) {
-        failed = posix_spawn_file_actions_adddup2(&actions, streams->fd[i], i);
+        failed = posix_spawn_file_actions_adddup2(&actions, fileno(streams->file[i]), i);
     }
     if (failed == 0) {
-        char **environment = safe_environment();
+        AUTO_FREE char **environment = safe_environment();
         char *const *arguments = (char *const *)filter->arguments;
         failed = posix_spawnp(process, arguments[0], &actions, NULL, arguments, environment);
-        free(environment);
     }
     posix_spawn_file_actions_destroy(&actions);
     return failed;
@@ -135,7 +129,7 @@ static bool collect(const Filter *filter, const Streams *streams, int status, ch
         return false;
     }
     bool drawn = WIFEXITED(status) && WEXITSTATUS(status) == 0 && *n > 0;
-    char *messages = NULL;
+    AUTO_FREE char *messages = NULL;
     size_t n_messages;
     if (WIFSIGNALED(status)) {
         error_set(error, "%s was ended by signal %d", name, WTERMSIG(status));
@@ -144,7 +138,6 @@ static bool collect(const Filter *filter, const Streams *streams, int status, ch
         int length = (int)strcspn(complaint, "\r\n");
         error_set(error, length > 0 ? "%s: %.*s" : "%s failed without a message", name, length, complaint);
     }
-    free(messages);
     if (!drawn) {
         free(*bytes);
         *bytes = NULL;
