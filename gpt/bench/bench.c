@@ -229,8 +229,8 @@ static bool in_own_process(const char *name, void (*measure)(const BenchConfig *
 
 typedef struct Peak {
     int threads;
-    size_t rounds;       // of multiply-adds
-    const float *values; // n numbers to read
+    size_t rounds; // of multiply-adds
+    float *values; // n numbers to read
     size_t n;
 } Peak;
 
@@ -246,18 +246,18 @@ static double one_bandwidth(void *context)
     return machine_bandwidth(peak->threads, peak->values, peak->n);
 }
 
-static float *numbers_to_read(double bytes)
+static void allocate_numbers(Peak *peak)
 {
     Error error;
+    double bytes = bench_cold_bytes();
     if (!memory_check(bytes, "numbers to read", &error)) {
         bench_fail(&error);
     }
-    size_t n = (size_t)bytes / sizeof(float);
-    float *values = memory_allocate(n * sizeof(float), "numbers to read");
-    for (size_t i = 0; i < n; i++) {
-        values[i] = 1; // pages that were never written take no memory yet
+    peak->n = (size_t)bytes / sizeof(float);
+    peak->values = memory_allocate(peak->n * sizeof(float), "numbers to read");
+    for (size_t i = 0; i < peak->n; i++) {
+        peak->values[i] = 1; // pages that were never written take no memory yet
     }
-    return values;
 }
 
 enum { ROUNDS = 200000 }; // of multiply-adds: some milliseconds
@@ -266,9 +266,8 @@ static void measure_peaks(const BenchConfig *config, const BenchCase *which, Rep
 {
     (void)which;
     double each = 0.25 * config->seconds;
-    double bytes = bench_cold_bytes();
-    float *values = numbers_to_read(bytes);
-    Peak one = {.threads = 1, .rounds = ROUNDS, .values = values, .n = (size_t)bytes / sizeof(float)};
+    Peak one = {.threads = 1, .rounds = ROUNDS};
+    allocate_numbers(&one);
     Peak all = one;
     all.threads = kernels_threads();
     reply->peaks = (BenchPeaks){
@@ -278,24 +277,17 @@ static void measure_peaks(const BenchConfig *config, const BenchCase *which, Rep
         .bandwidth_one = bench_collect(each, false, one_bandwidth, &one),
         .bandwidth = bench_collect(each, false, one_bandwidth, &all),
     };
-    free(values);
 }
 
 // The limit of one case.
 static void measure_limit(const BenchConfig *config, const BenchCase *which, Reply *reply)
 {
-    double each = 0.1 * config->seconds;
-    double bytes = bench_cold_bytes();
+    bool arithmetic = which->limit == BENCH_ARITHMETIC;
     Peak peak = {.threads = which->limit == BENCH_MEMORY_ONE ? 1 : kernels_threads(), .rounds = ROUNDS};
-    if (which->limit == BENCH_ARITHMETIC) {
-        reply->limit = bench_collect(each, false, one_flops, &peak);
-        return;
+    if (!arithmetic) {
+        allocate_numbers(&peak);
     }
-    float *values = numbers_to_read(bytes);
-    peak.values = values;
-    peak.n = (size_t)bytes / sizeof(float);
-    reply->limit = bench_collect(each, false, one_bandwidth, &peak);
-    free(values);
+    reply->limit = bench_collect(0.1 * config->seconds, false, arithmetic ? one_flops : one_bandwidth, &peak);
 }
 
 bool bench_peaks(const BenchConfig *config, BenchPeaks *peaks, Error *error)

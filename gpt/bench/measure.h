@@ -1,4 +1,4 @@
-// measure.h: one measurement under way, in its own process. Shared by the bench files of this folder.
+// measure.h: one measurement under way. Shared by the bench files of this folder. Its process ends with it, so nothing is freed.
 
 #ifndef GPTAPE_BENCH_MEASURE_H
 #define GPTAPE_BENCH_MEASURE_H

@@ -124,7 +124,7 @@ void bench_step(Bench *bench)
 {
     BenchStep step;
     Error error;
-    Tape *tape = tape_create();
+    tape_create();
     if (!step_create(&step, bench, bench->which->sizes[0], REDUCE_PLAIN, &error)) {
         bench_fail(&error);
     }
@@ -132,8 +132,6 @@ void bench_step(Bench *bench)
     bench->figures.tokens = (double)step.B * step.T;
     bench->figures.flops = 6.0 * step.parameter_count * bench->figures.tokens;
     bench->figures.predicted_bytes = step.bytes;
-    step_free(&step);
-    tape_free(tape);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -241,7 +239,7 @@ void bench_probes(Bench *bench)
     static const char *const cheap[] = {"stream", "branch", "attention", "lens"};
     ExperimentConfig config = {.net = NET_GPT, .gpt = config_of(bench), .B = bench->which->sizes[0], .T = bench->which->sizes[1], .n_seeds = 1};
     GPTCost cost = gpt_cost(&config.gpt, config.B, config.T);
-    AUTO_FREE int *ids = random_ids(&config.gpt, config.B * config.T + 1);
+    int *ids = random_ids(&config.gpt, config.B * config.T + 1);
     config.ids = ids;
     config.targets = ids + 1;
     for (size_t i = 0; i < sizeof cheap / sizeof cheap[0]; i++) {
@@ -253,8 +251,6 @@ void bench_probes(Bench *bench)
     bench->figures.ms = bench_collect(bench->config->seconds, false, time_both, &measured);
     bench->figures.alone_ms = quartiles_of(measured.alone + UNCOUNTED, measured.n - UNCOUNTED).median;
     bench->figures.tokens = (double)config.B * config.T;
-    gpt_free(measured.gpt);
-    tape_free(measured.tape);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -293,8 +289,8 @@ void bench_generate(Bench *bench)
     GPTConfig config = config_of(bench);
     GPTCost cost = gpt_cost(&config, 1, 1);
     GPT *gpt = create(&config, cost.weight_bytes);
-    AUTO_FREE int *ids = random_ids(&config, n_prompt + n_new);
-    AUTO_FREE double *ms = memory_allocate((size_t)n_new * sizeof *ms, "times");
+    int *ids = random_ids(&config, n_prompt + n_new);
+    double *ms = memory_allocate((size_t)n_new * sizeof *ms, "times");
     Arrivals arrivals = {.ms = ms, .last = clock_seconds()};
     GenerateConfig generate = GENERATE_DEFAULTS;
     generate.n_new = n_new;
@@ -302,7 +298,7 @@ void bench_generate(Bench *bench)
     generate.on_token = on_token;
     generate.context = &arrivals;
     Error error;
-    Tape *tape = tape_create();
+    tape_create();
     if (gpt_generate(gpt, &generate, NULL, ids, n_prompt, &error) < 0) {
         bench_fail(&error);
     }
@@ -310,6 +306,4 @@ void bench_generate(Bench *bench)
     bench->figures.tokens = 1;
     bench->figures.bytes = bytes_a_token(&config, &cost);
     bench->figures.flops = 2.0 * (double)cost.parameters;
-    gpt_free(gpt);
-    tape_free(tape);
 }

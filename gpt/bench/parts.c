@@ -1,6 +1,5 @@
 // parts.c: timing matrix products, the tape, the deep network, random numbers and the tokenizer.
 
-#include "gpt/base/base.h"
 #include "gpt/bench/measure.h"
 #include "gpt/lab/lab.h"
 
@@ -49,8 +48,7 @@ void bench_product(Bench *bench)
         .x = random_parameter(&random, SHAPE(M, K)),
         .n_weights = cold ? (int)ceil(bench_cold_bytes() / weight_bytes) : 1,
     };
-    AUTO_FREE Tensor **weights = memory_allocate((size_t)product.n_weights * sizeof *weights, "weights");
-    product.weights = weights;
+    product.weights = memory_allocate((size_t)product.n_weights * sizeof(Tensor *), "weights");
     for (int i = 0; i < product.n_weights; i++) {
         product.weights[i] = random_parameter(&random, SHAPE(N, K));
     }
@@ -58,11 +56,6 @@ void bench_product(Bench *bench)
     bench_time_case(bench, product_once, &product);
     bench->figures.flops = 2.0 * M * N * K;
     bench->figures.bytes = weight_bytes;
-    for (int i = 0; i < product.n_weights; i++) {
-        tensor_free(product.weights[i]);
-    }
-    tensor_free(product.x);
-    tape_free(product.tape);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -129,10 +122,6 @@ void bench_tape(Bench *bench)
     };
     bench->figures.ms = bench_time(bench->config->seconds, chain_on_tape, &chain);
     bench->figures.alone_ms = bench_time(bench->config->seconds, chain_alone, &chain).median;
-    free(chain.values);
-    free(chain.grads);
-    tensor_free(chain.x);
-    tape_free(chain.tape);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -159,8 +148,8 @@ void bench_mlp(Bench *bench)
 {
     int n_layer = bench->which->sizes[0];
     int width = bench->which->sizes[1];
-    AUTO_FREE int *sizes = memory_allocate((size_t)(n_layer + 1) * sizeof(int), "sizes");
-    AUTO_FREE Real *input = memory_allocate((size_t)width * sizeof(Real), "an input");
+    int *sizes = memory_allocate((size_t)(n_layer + 1) * sizeof(int), "sizes");
+    Real *input = memory_allocate((size_t)width * sizeof(Real), "an input");
     for (int i = 0; i <= n_layer; i++) {
         sizes[i] = width;
     }
@@ -185,9 +174,6 @@ void bench_mlp(Bench *bench)
     bench->figures.ms = bench_time(bench->config->seconds, deep_once, &deep);
     bench->figures.flops = 6.0 * (double)parameters.values;
     bench->figures.bytes = 4.0 * sizeof(Real) * (double)parameters.values;
-    parameter_list_free(&parameters);
-    deep_free(deep.net);
-    tape_free(deep.tape);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -217,7 +203,6 @@ void bench_random(Bench *bench)
     random_seed(&draws.random, 1);
     bench->figures.ms = bench_time(bench->config->seconds, draw_once, &draws);
     bench->figures.tokens = (double)draws.n;
-    free(draws.out);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -258,7 +243,6 @@ void bench_encode(Bench *bench)
     Tokenize tokenize = {.config = bench->config};
     bench->figures.ms = bench_time(bench->config->seconds, encode_once, &tokenize);
     bench->figures.tokens = (double)tokenize.n_ids;
-    free(tokenize.ids);
 }
 
 void bench_decode(Bench *bench)
@@ -267,5 +251,4 @@ void bench_decode(Bench *bench)
     encode_once(&tokenize);
     bench->figures.ms = bench_time(bench->config->seconds, decode_once, &tokenize);
     bench->figures.tokens = (double)tokenize.n_ids;
-    free(tokenize.ids);
 }
