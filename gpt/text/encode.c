@@ -21,8 +21,9 @@ static void encode_piece(const char *piece, size_t n, void *context)
 }
 
 // Added tokens, and the text between them.
-static bool encode_all(const Tokenizer *tokenizer, Encoding *encoding, TextPart part, size_t *n_encoded, size_t *n_special, Error *error)
+static bool encode_gpt2(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, size_t *n_special, Error *error)
 {
+    Encoding encoding = {.bpe = &tokenizer->bpe, .work = bpe_work_create(), .ids = ids};
     size_t at = 0;   // all before it is encoded
     size_t from = 0; // where the next added token is looked for
     bool going = true;
@@ -37,25 +38,18 @@ static bool encode_all(const Tokenizer *tokenizer, Encoding *encoding, TextPart 
         bool ends = match.token != NULL || (part.ends && match.start == part.n);
         size_t n = 0; // bytes of ordinary text that are certain
         done = match.start == at
-            || pre_tokenizer_split(tokenizer->split, part.text + at, match.start - at, ends, encode_piece, encoding, &n, error);
+            || pre_tokenizer_split(tokenizer->split, part.text + at, match.start - at, ends, encode_piece, &encoding, &n, error);
         at += n;
         going = match.token != NULL;
         if (done && going) {
-            encoding->ids[encoding->n_ids] = match.token->id;
-            encoding->n_ids++;
+            ids[encoding.n_ids] = match.token->id;
+            encoding.n_ids++;
             at = match.end;
         }
     }
-    *n_encoded = at;
-    return done;
-}
-
-static bool encode_gpt2(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, size_t *n_special, Error *error)
-{
-    Encoding encoding = {.bpe = &tokenizer->bpe, .work = bpe_work_create(), .ids = ids};
-    bool done = encode_all(tokenizer, &encoding, part, n_encoded, n_special, error);
     bpe_work_free(encoding.work);
     *n_ids = encoding.n_ids;
+    *n_encoded = at;
     return done;
 }
 
