@@ -45,7 +45,7 @@ static void build(GPT *gpt, bool streamed)
     }
 }
 
-static void free_gpt(void *gpt)
+void gpt_free_undo(void *gpt)
 {
     gpt_free(gpt);
 }
@@ -68,7 +68,7 @@ GPT *gpt_create_unfilled(const GPTConfig *config, bool streamed, Error *error)
     }
     random_seed(&gpt->random, 0);
     int frame = unwind_begin();
-    unwind_add_on_failure(free_gpt, gpt);
+    unwind_add_on_failure(gpt_free_undo, gpt);
     build(gpt, streamed);
     unwind_end(frame);
     return gpt;
@@ -87,7 +87,7 @@ GPT *gpt_create(const GPTConfig *config, uint64_t seed, Error *error)
         random_seed(&gpt->random, seed);
         random_seed(&rules, seed + RESIDUAL_SEED);
         int frame = unwind_begin();
-        unwind_add_on_failure(free_gpt, gpt);
+        unwind_add_on_failure(gpt_free_undo, gpt);
         module_initialize(&gpt->module, (Init){.scheme = config->init, .n_layer = config->n_layer, .rules = &rules}, &gpt->random);
         unwind_end(frame);
     }

@@ -129,11 +129,6 @@ static void free_source(const StreamSource *source)
     }
 }
 
-static void free_gpt(void *gpt)
-{
-    gpt_free(gpt);
-}
-
 StreamSource gpt_stream_source(const GPT *gpt)
 {
     StreamSource source = gpt->stream == NULL ? (StreamSource){0} : gpt->stream->source;
@@ -150,7 +145,7 @@ GPT *gpt_create_streamed_from(const GPTConfig *config, uint64_t seed, StreamSour
     }
     int n_parts = config->n_layer + 2;
     int frame = unwind_begin();
-    unwind_add_on_failure(free_gpt, gpt);
+    unwind_add_on_failure(gpt_free_undo, gpt);
     gpt->stream = memory_allocate_zeroed(1, sizeof *gpt->stream + ((size_t)n_parts + 1) * sizeof(PartStart), "the generators of the blocks");
     gpt->stream->n_known = 1;
     random_seed(&gpt->stream->starts[0].weights, seed);

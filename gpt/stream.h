@@ -36,6 +36,7 @@ Module *gpt_part_next(const GPT *gpt, Module *module); // NULL after the last
 
 GPT *gpt_create_unfilled(const GPTConfig *config, bool streamed, Error *error); // gpt_create_blank; streamed: blocks without memory
 void gpt_stream_free(GPT *gpt);
+void gpt_free_undo(void *gpt); // gpt_free, an Undo (tensor/unwind.h)
 
 Tensor *gpt_embed(GPT *gpt, const int *ids, int B, int T); // the beginning of gpt_forward, -> "embd" (B, T, C)
 

@@ -181,24 +181,21 @@ static bool read_config(const Keys *keys, GPTConfig *config)
 }
 
 // Each is a probability like GPTConfig's dropout.
-static bool read_dropouts(const Keys *keys, ModelDropouts *dropouts)
+static bool read_dropout(const Keys *keys, const char *key, double *p)
 {
-    const ConfigField *field = config_field_find(gpt_fields, gpt_field_count, "dropout");
-    GPTConfig embd = {0};
-    GPTConfig attn = {0};
-    GPTConfig resid = {0};
-    bool read = read_field(keys, "embd_pdrop", field, &embd) && read_field(keys, "attn_pdrop", field, &attn)
-             && read_field(keys, "resid_pdrop", field, &resid);
-    if (dropouts != NULL) {
-        *dropouts = (ModelDropouts){.embd = embd.dropout, .attn = attn.dropout, .resid = resid.dropout};
-    }
+    GPTConfig config = {0};
+    bool read = read_field(keys, key, config_field_find(gpt_fields, gpt_field_count, "dropout"), &config);
+    *p = config.dropout;
     return read;
 }
 
 static bool read_json(const cJSON *json, const char *path, GPTConfig *config, ModelDropouts *dropouts, Error *error)
 {
     Keys keys = {.json = json, .path = path, .within = "", .error = error};
-    return json != NULL && read_config(&keys, config) && read_dropouts(&keys, dropouts);
+    ModelDropouts unused;
+    dropouts = dropouts == NULL ? &unused : dropouts;
+    return json != NULL && read_config(&keys, config) && read_dropout(&keys, "embd_pdrop", &dropouts->embd)
+        && read_dropout(&keys, "attn_pdrop", &dropouts->attn) && read_dropout(&keys, "resid_pdrop", &dropouts->resid);
 }
 
 bool model_config_parse(const char *text, size_t n, const char *path, GPTConfig *config, ModelDropouts *dropouts, Error *error)

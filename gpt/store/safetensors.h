@@ -102,10 +102,9 @@ bool safetensors_save(const SafetensorsWriter *writer, const char *path, Error *
 // The terms of a checksum (a sum modulo 2^64)
 
 #define CHECKSUM_KEY "checksum"
-enum { CHECKSUM_TEXT = 17 };
 
-uint64_t checksum_text(const char *key, const char *text);                // of a text; 0 for the checksum itself
-LongHash checksum_array_begin(const StoredArray *array);                  // of an array's name, dtype and shape; its values are added to it
-const char *checksum_format(uint64_t checksum, char text[CHECKSUM_TEXT]); // 16 hexadecimal digits, as stored
+uint64_t checksum_text(const char *key, const char *text); // of a text; 0 for the checksum itself
+LongHash checksum_array_begin(const StoredArray *array);   // of an array's name, dtype and shape; its values are added to it
+char *checksum_format(uint64_t checksum);                  // 16 hexadecimal digits, as stored. The caller frees it
 
 #endif

@@ -46,16 +46,14 @@ static bool add_array(const Safetensors *file, const StoredArray *array, uint64_
     return true;
 }
 
-const char *checksum_format(uint64_t checksum, char text[CHECKSUM_TEXT])
+char *checksum_format(uint64_t checksum)
 {
-    snprintf(text, CHECKSUM_TEXT, "%016llx", (unsigned long long)checksum);
-    return text;
+    return text_format("%016llx", (unsigned long long)checksum);
 }
 
 bool safetensors_check(const Safetensors *file, Error *error)
 {
     uint64_t checksum = 0;
-    char text[CHECKSUM_TEXT];
     const char *saved = safetensors_text(file, CHECKSUM_KEY);
     if (saved == NULL) {
         return error_set(error, "%s: missing checksum; not a gptape checkpoint, or one of an early version", file->path);
@@ -68,6 +66,6 @@ bool safetensors_check(const Safetensors *file, Error *error)
             return false;
         }
     }
-    return strcmp(saved, checksum_format(checksum, text)) == 0
-        || error_set(error, "%s: is damaged: its checksum is %s (expected %.16s)", file->path, text, saved);
+    AUTO_FREE char *text = checksum_format(checksum);
+    return strcmp(saved, text) == 0 || error_set(error, "%s: is damaged: its checksum is %s (expected %.16s)", file->path, text, saved);
 }

@@ -61,7 +61,6 @@ void safetensors_add_text(SafetensorsWriter *writer, const char *key, const char
 void safetensors_add_checksum(SafetensorsWriter *writer)
 {
     uint64_t checksum = 0;
-    char text[CHECKSUM_TEXT];
     const cJSON *member;
     cJSON_ArrayForEach(member, writer->texts) {
         checksum += checksum_text(member->string, member->valuestring);
@@ -75,7 +74,8 @@ void safetensors_add_checksum(SafetensorsWriter *writer)
         long_hash_add(&hash, item->data, item->array.bytes);
         checksum += long_hash_end(&hash);
     }
-    safetensors_add_text(writer, CHECKSUM_KEY, checksum_format(checksum, text));
+    AUTO_FREE char *text = checksum_format(checksum);
+    safetensors_add_text(writer, CHECKSUM_KEY, text);
 }
 
 // ------------------------------------------------------------------------------------------------------------

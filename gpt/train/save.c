@@ -85,8 +85,7 @@ static void add_texts(SafetensorsWriter *writer, const Trainer *trainer)
         safetensors_add_text(writer, "task", setup->task->name);
     }
     if (trainer->data != NULL) {
-        char text[32];
-        snprintf(text, sizeof text, "%016llx", (unsigned long long)trainer->data->fingerprint);
+        AUTO_FREE char *text = text_format("%016llx", (unsigned long long)trainer->data->fingerprint);
         safetensors_add_text(writer, "data_fingerprint", text);
         safetensors_add_text(writer, "tokenizer", tokenizer_name(tokenizer_kind(setup->tokenizer)));
     }
