@@ -32,6 +32,13 @@ static const OptionGroup eval_groups[] = {
     {0},
 };
 
+static const OptionExclusion eval_exclusions[] = {
+    {IF_GIVEN, {"task"}, {"data", "split", "ids", "targets"}, "--task draws the batch; leave one out"},
+    {UNLESS_GIVEN, {"task"}, {"batch", "length"}, "for --task only; leave it out"},
+    {IF_GIVEN, {"ids", "targets"}, {"data", "split"}, "for a text, but --ids gives the whole batch; leave one out"},
+    {0},
+};
+
 const CommandHelp eval_help = {
     .name = "eval",
     .summary = "loss of a saved or untrained model on a text, or on given ids",
@@ -46,6 +53,7 @@ const CommandHelp eval_help = {
                 "  gptape eval --config tiny --task copy\n"
                 "  gptape eval --model run --ids \"1,2,3;4,5,6\" --targets \"2,3,4;5,6,7\" --json\n",
     .groups = eval_groups,
+    .exclusions = eval_exclusions,
 };
 
 // ------------------------------------------------------------------------------------------------------------
@@ -183,13 +191,12 @@ static bool eval_rows(const Options *options, const EvalModel *model, const Batc
         return report_failure(options, &error);
     }
     eval_model_note(options, model);
-    Real *last = memory_allocate(n_last * sizeof *last, "the logits");
+    AUTO_FREE Real *last = memory_allocate(n_last * sizeof *last, "the logits");
     double loss = gpt_batch_loss(model->gpt, batch->ids, batch->targets, batch->B, batch->T, last);
     bool finite = eval_model_check_loss(options, model, loss);
     if (finite) {
         print_batch(options, model, batch, loss, last);
     }
-    free(last);
     return finite;
 }
 
@@ -232,9 +239,6 @@ static size_t count_bytes(const Dataset *dataset, const Tokenizer *tokenizer, si
 
 static void print_evaluation(const Options *options, const EvalModel *model, const Evaluation *evaluation, size_t n_bytes)
 {
-    char tokens[NUMBER_TEXT];
-    char bytes[NUMBER_TEXT];
-    char windows[NUMBER_TEXT];
     double bits = evaluation->loss * (double)evaluation->n / (double)n_bytes / log(2.0);
     if (options_given(options, "json")) {
         cJSON *json = eval_model_json(model, evaluation->loss);
@@ -249,9 +253,9 @@ static void print_evaluation(const Options *options, const EvalModel *model, con
            "perplexity     %.6g\n"
            "bits per byte  %.6g\n"
            "tokens         %s, which %s %s byte%s, in %s window%s of %d\n",
-           evaluation->loss, exp(evaluation->loss), bits, thousands_text((double)evaluation->n, tokens), evaluation->n == 1 ? "is" : "are",
-           thousands_text((double)n_bytes, bytes), plural((double)n_bytes), thousands_text((double)evaluation->n_windows, windows),
-           plural(evaluation->n_windows), model->gpt->config.context_length);
+           evaluation->loss, exp(evaluation->loss), bits, THOUSANDS((double)evaluation->n), evaluation->n == 1 ? "is" : "are",
+           THOUSANDS((double)n_bytes), plural((double)n_bytes), THOUSANDS((double)evaluation->n_windows), plural(evaluation->n_windows),
+           model->gpt->config.context_length);
 }
 
 static bool eval_tokens(const Options *options, const EvalModel *model, const Tokenizer *tokenizer, const Dataset *dataset)
@@ -312,28 +316,12 @@ static bool eval_text(const Options *options, const EvalModel *model)
 
 // ------------------------------------------------------------------------------------------------------------
 
-static bool read_what(const Options *options, Batch *batch)
-{
-    static const char *const of_text[] = {"data", "split", NULL};
-    static const char *const of_others[] = {"data", "split", "ids", "targets", NULL};
-    static const char *const of_task[] = {"batch", "length", NULL};
-    const char *text = options_by_ids(options) ? options_first(options, of_text) : NULL;
-    const char *extra = options_given(options, "task") ? NULL : options_first(options, of_task);
-    if (!options_task(options, of_others, &batch->task)) {
-        return false;
-    }
-    if (extra != NULL) {
-        return option_error(options, extra, "for --task only; leave it out");
-    }
-    return text == NULL || option_error(options, text, "for a text, but --ids gives the whole batch; leave one out");
-}
-
 int command_eval(const Options *options)
 {
     EvalModel model = {0};
     Batch batch = {0};
     Tape *tape = tape_create();
-    bool done = options_threads(options) && read_what(options, &batch) && options_precision(options)
+    bool done = options_task(options, &batch.task) && options_precision(options)
              && (options_given(options, "model") ? load_model : create_model)(options, &model);
     if (done) {
         bool rows = options_by_ids(options) || batch.task != NULL;

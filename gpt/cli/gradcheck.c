@@ -40,9 +40,7 @@ typedef struct Rows {
 static void add_single(const char *name, GradCheckResult result, void *context)
 {
     Rows *rows = context;
-    rows->rows = memory_grow(rows->rows, rows->count, &rows->capacity, sizeof(Row), "the checks");
-    rows->rows[rows->count] = (Row){.name = memory_copy_text(name), .single = result};
-    rows->count++;
+    *LIST_ADD(rows->rows, rows->count, rows->capacity, "the checks") = (Row){.name = memory_copy_text(name), .single = result};
 }
 
 // Both builds report the same names in the same order; if they do not, something was not checked in both.
@@ -143,9 +141,6 @@ static void print_json(const Rows *rows, int failed)
 
 int command_gradcheck(const Options *options)
 {
-    if (!options_threads(options)) {
-        return STATUS_USAGE;
-    }
     Rows rows = run_checks();
     int failed = count_failed(&rows);
     (options_given(options, "json") ? print_json : print_rows)(&rows, failed);

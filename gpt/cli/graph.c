@@ -62,6 +62,7 @@ const CommandHelp graph_help = {
                 "  gptape graph --net mlp --sizes 3,3,3,3,3,1 --out deep.pdf\n"
                 "  gptape graph --net mlp --shortcut off | dot -Tx11\n",
     .groups = graph_groups,
+    .exclusions = gradflow_exclusions,
 };
 
 // What is drawn, and where.
@@ -88,16 +89,11 @@ static bool read_drawing(const Options *options, NetKind net, StepDrawing *drawi
 
 static bool read_out(const Options *options, GraphPlan *plan)
 {
-    Error error;
     plan->out = options_text(options, "out");
     if (plan->out == NULL && isatty(STDOUT_FILENO)) {
         return option_error(options, "out", "missing (expected FILE.svg, .png or .pdf; without it the drawing goes to a file or a pipe as DOT)");
     }
-    if (plan->out == NULL) {
-        return true;
-    }
-    return options_output(options, "out", plan->out) && (plot_step_path_check(plan->out, &error) || report_error(options, &error))
-        && (save_path_check(plan->out, &error) || report_failure(options, &error));
+    return options_output_file(options, "out", plan->out, plot_step_path_check);
 }
 
 bool graph_step_read(const Options *options, GradflowPlan *plan, StepDrawing *drawing)

@@ -36,13 +36,16 @@ static void print_usage(void)
            "  gptape gradcheck\n");
 }
 
-// Rank 0 alone writes to stdout.
+// The ranks share the processors. Rank 0 alone writes to stdout.
 static bool join_ranks(const Command *command)
 {
     Error error;
     if (!ranks_begin(&error)) {
         command_error(command->help->name, "%s", error.message);
         return false;
+    }
+    if (ranks_threads() > 0 && getenv("OMP_NUM_THREADS") == NULL) {
+        kernels_set_threads(ranks_threads());
     }
     return ranks_rank() == 0 || streams_no_stdout();
 }

@@ -147,10 +147,8 @@ static bool show_rule(const Options *options, const char *text)
 static bool check_out(const Options *options)
 {
     const char *out = options_text(options, "out");
-    Error error;
-    return out == NULL
-        || ((options->n_operands > 0 || option_error(options, "out", "draws one rule (expected gptape rules RULE)"))
-            && (plot_step_path_check(out, &error) || report_error(options, &error)));
+    return (out == NULL || options->n_operands > 0 || option_error(options, "out", "draws one rule (expected gptape rules RULE)"))
+        && options_output_file(options, "out", out, plot_step_path_check);
 }
 
 int command_rules(const Options *options)

@@ -22,6 +22,11 @@ static const OptionGroup stories_groups[] = {
     {0},
 };
 
+static const OptionExclusion stories_exclusions[] = {
+    {IF_GIVEN, {"check"}, {"count", "bytes", "seed"}, "for telling stories, but --check reads them; leave one out"},
+    {0},
+};
+
 const CommandHelp stories_help = {
     .name = "stories",
     .summary = "small stories to train on, and the share of well-formed sentences in a text",
@@ -35,6 +40,7 @@ const CommandHelp stories_help = {
                 "  gptape stories | gptape stories --check\n"
                 "  echo 'Anna made a crown with his mother.' | gptape stories --check --json\n",
     .groups = stories_groups,
+    .exclusions = stories_exclusions,
 };
 
 // ------------------------------------------------------------------------------------------------------------
@@ -204,7 +210,7 @@ static size_t clean(char *text, size_t n)
 
 static bool check(const Options *options)
 {
-    char *text;
+    AUTO_FREE char *text = NULL;
     size_t n;
     Error error;
     Faults faults = {.n = 0};
@@ -217,7 +223,6 @@ static bool check(const Options *options)
     StoryCount count = stories_check(stories, text + mark, n, note_fault, &faults);
     (options_given(options, "json") ? print_count_json : print_count)(&count, &faults);
     stories_free(stories);
-    free(text);
     return true;
 }
 
@@ -225,9 +230,5 @@ static bool check(const Options *options)
 
 int command_stories(const Options *options)
 {
-    static const char *const telling[] = {"count", "bytes", "seed", NULL};
-    bool checks = options_given(options, "check");
-    const char *name = checks ? options_first(options, telling) : NULL;
-    bool fits = name == NULL || option_error(options, name, "for telling stories, but --check reads them; leave one out");
-    return command_status(fits && (checks ? check : tell)(options));
+    return command_status((options_given(options, "check") ? check : tell)(options));
 }

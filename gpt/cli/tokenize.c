@@ -86,8 +86,8 @@ static cJSON *json_of(const Job *job, const int *ids, size_t n_ids)
 static void add_alphabet(const Job *job, cJSON *json)
 {
     int V = tokenizer_vocab_size(job->tokenizer);
-    int *ids = memory_allocate(((size_t)V + 1) * sizeof *ids, "an alphabet");
-    char *text;
+    AUTO_FREE int *ids = memory_allocate(((size_t)V + 1) * sizeof *ids, "an alphabet");
+    AUTO_FREE char *text = NULL;
     size_t n;
     Error error;
     for (int id = 0; id < V; id++) {
@@ -95,9 +95,7 @@ static void add_alphabet(const Job *job, cJSON *json)
     }
     if (tokenizer_decode(job->tokenizer, ids, (size_t)V, &text, &n, &error)) {
         json_add_text(json, "alphabet", text, n);
-        free(text);
     }
-    free(ids);
 }
 
 static void print_ids_json(const Job *job, const int *ids, size_t n_ids)
@@ -114,13 +112,12 @@ static void print_ids_json(const Job *job, const int *ids, size_t n_ids)
 static void print_text_json(const Job *job, const int *ids, size_t n_ids, const char *text, size_t n)
 {
     cJSON *json = json_of(job, ids, n_ids);
-    int *bytes = memory_allocate((n + 1) * sizeof *bytes, "the bytes");
+    AUTO_FREE int *bytes = memory_allocate((n + 1) * sizeof *bytes, "the bytes");
     for (size_t i = 0; i < n; i++) {
         bytes[i] = (unsigned char)text[i];
     }
     json_add_text(json, "text", text, n);
     cJSON_AddItemToObject(json, "bytes", cJSON_CreateIntArray(bytes, (int)n));
-    free(bytes);
     json_print(json);
 }
 
@@ -129,7 +126,7 @@ static void print_text_json(const Job *job, const int *ids, size_t n_ids, const 
 
 static bool encode(const Job *job)
 {
-    int *ids;
+    AUTO_FREE int *ids = NULL;
     size_t n_ids;
     Error error;
     if (!tokenizer_encode(job->tokenizer, job->input, job->n, &ids, &n_ids, &error)) {
@@ -144,7 +141,6 @@ static bool encode(const Job *job)
         }
         putchar('\n');
     }
-    free(ids);
     return true;
 }
 
@@ -189,21 +185,23 @@ static bool read_ids(const Job *job, int **ids, size_t *n_ids)
 
 static bool decode(const Job *job)
 {
-    int *ids;
+    AUTO_FREE int *ids = NULL;
     size_t n_ids;
-    char *text;
+    AUTO_FREE char *text = NULL;
     size_t n;
     Error error;
-    bool read = read_ids(job, &ids, &n_ids);
-    bool decoded = read && (tokenizer_decode(job->tokenizer, ids, n_ids, &text, &n, &error) || report_error(job->options, &error));
-    if (decoded && options_given(job->options, "json")) {
+    if (!read_ids(job, &ids, &n_ids)) {
+        return false;
+    }
+    if (!tokenizer_decode(job->tokenizer, ids, n_ids, &text, &n, &error)) {
+        return report_error(job->options, &error);
+    }
+    if (options_given(job->options, "json")) {
         print_text_json(job, ids, n_ids, text, n);
-    } else if (decoded) {
+    } else {
         fwrite(text, 1, n, stdout);
     }
-    free(decoded ? text : NULL);
-    free(ids);
-    return decoded;
+    return true;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -212,17 +210,15 @@ static bool decode(const Job *job)
 static bool make_chars(Job *job)
 {
     const char *path = options_text(job->options, "alphabet");
-    char *text = job->input;
+    AUTO_FREE char *alphabet = NULL;
     size_t n = job->n;
     Error error;
-    if (path != NULL && !file_read(path, MOST_TEXT_BYTES, &text, &n, &error)) {
+    if (path != NULL && !file_read(path, MOST_TEXT_BYTES, &alphabet, &n, &error)) {
         return report_failure(job->options, &error);
     }
+    const char *text = path != NULL ? alphabet : job->input;
     size_t mark = utf8_mark(text, n);
     job->tokenizer = tokenizer_chars(text + mark, n - mark, &error);
-    if (path != NULL) {
-        free(text);
-    }
     return job->tokenizer != NULL || wrong_text(job, path != NULL ? path : "stdin", &error);
 }
 

@@ -64,5 +64,5 @@ bool options_parse(Options *options, const CommandHelp *help, int argc, const ch
             return false;
         }
     }
-    return options_check_names(options);
+    return options_check(options);
 }

@@ -21,11 +21,6 @@ int ranks_rank(void)
     return 0;
 }
 
-int ranks_threads(void)
-{
-    return 0;
-}
-
 bool options_precision(const Options *options)
 {
     return !options_changed(options, "precision") || option_error(options, "precision", "the page has f32 only; leave it out");

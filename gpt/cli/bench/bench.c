@@ -48,19 +48,19 @@ const CommandHelp bench_help = {
 // ------------------------------------------------------------------------------------------------------------
 // Which cases
 
-static bool begins_with(const char *name, const char *beginning, size_t length)
+static bool begins_with(const char *name, const char *beginning)
 {
-    return length > 0 && strncmp(name, beginning, length) == 0;
+    return beginning[0] != '\0' && strncmp(name, beginning, strlen(beginning)) == 0;
 }
 
 // By --case; without it, every case that one rank can run is chosen.
 bool bench_is_chosen(const Options *options, const BenchCase *which)
 {
-    const char *at = options_text(options, "case");
-    bool chosen = at == NULL && which->run != NULL;
-    for (size_t length = 0; at != NULL && !chosen; at = at[length] == '\0' ? NULL : at + length + 1) {
-        length = strcspn(at, ",");
-        chosen = begins_with(which->name, at, length);
+    const char *names = options_text(options, "case");
+    bool chosen = names == NULL && which->run != NULL;
+    char beginning[LIST_ITEM];
+    while (!chosen && list_next(&names, ",", beginning)) {
+        chosen = begins_with(which->name, beginning);
     }
     return chosen;
 }
@@ -78,18 +78,16 @@ static int count_chosen(const Options *options, const char *kind)
 // Each name must choose something.
 static bool check_names(const Options *options)
 {
-    const char *at = options_text(options, "case");
-    while (at != NULL) {
-        size_t length = strcspn(at, ",");
+    const char *names = options_text(options, "case");
+    char beginning[LIST_ITEM];
+    while (list_next(&names, ",", beginning)) {
         bool found = false;
         for (int i = 0; i < bench_case_count; i++) {
-            found |= begins_with(bench_cases[i].name, at, length);
+            found |= begins_with(bench_cases[i].name, beginning);
         }
         if (!found) {
-            return option_error(options, "case", "'%.*s' is not the beginning of a case; see 'gptape bench --list'", length < 40 ? (int)length : 40,
-                                at);
+            return option_error(options, "case", "'%.40s' is not the beginning of a case; see 'gptape bench --list'", beginning);
         }
-        at = at[length] == '\0' ? NULL : at + length + 1;
     }
     return true;
 }
@@ -98,52 +96,42 @@ static bool check_names(const Options *options)
 static bool read_ranks(const Options *options, BenchConfig *config)
 {
     int word = 0;
-    for (int i = 0; ranks_count() == 1 && i < bench_case_count; i++) {
-        if (bench_is_chosen(options, &bench_cases[i]) && bench_cases[i].run == NULL) {
-            return option_error(options, "case", "%s needs several ranks (expected mpirun -n N gptape bench)", bench_cases[i].name);
+    bool one = ranks_count() == 1;
+    for (int i = 0; i < bench_case_count; i++) {
+        const char *name = bench_cases[i].name;
+        bool sweep = bench_cases[i].run == NULL;
+        if (!bench_is_chosen(options, &bench_cases[i]) || (one ? !sweep : sweep || begins_with(name, "step-"))) {
+            continue;
         }
+        return one ? option_error(options, "case", "%s needs several ranks (expected mpirun -n N gptape bench)", name)
+                   : option_error(options, "case",
+                                  "several ranks can run only training steps and sweeps, not %s (expected --case step-... or sweep)", name);
     }
     if (!options_choice(options, "reduce", &word)) {
         return false;
     }
     config->reduce = (Reduction)(REDUCE_EXACT + word);
-    for (int i = 0; ranks_count() > 1 && i < bench_case_count; i++) {
-        const char *name = bench_cases[i].name;
-        if (bench_is_chosen(options, &bench_cases[i]) && bench_cases[i].run != NULL && strncmp(name, "step-", 5) != 0) {
-            return option_error(options, "case", "several ranks can run only training steps and sweeps, not %s (expected --case step-... or sweep)",
-                                name);
-        }
-    }
     return true;
 }
 
 // ------------------------------------------------------------------------------------------------------------
 // The tokenizer and its text
 
-typedef struct Text {
-    char *bytes;
-    size_t n;
-} Text;
-
-static bool read_text(const Options *options, Text *text, Error *error)
+static bool read_text(const Options *options, char **text, size_t *n, Error *error)
 {
-    if (!options_given(options, "data")) {
-        text->bytes = stories_text(STORIES_SEED, TEXT_BYTES);
-        text->n = strlen(text->bytes);
+    const char *path = options_text(options, "data");
+    if (path == NULL) {
+        *text = stories_text(STORIES_SEED, TEXT_BYTES);
+        *n = strlen(*text);
         return true;
     }
-    if (!file_read(options_text(options, "data"), MOST_TEXT_BYTES, &text->bytes, &text->n, error)) {
+    if (!file_read(path, MOST_TEXT_BYTES, text, n, error)) {
         return false;
     }
-    size_t mark = utf8_mark(text->bytes, text->n);
-    text->n -= mark;
-    memmove(text->bytes, text->bytes + mark, text->n + 1);
-    if (text->n == 0) {
-        free(text->bytes);
-        *text = (Text){0};
-        return error_set(error, "%s: empty file (expected a text to time)", options_text(options, "data"));
-    }
-    return true;
+    size_t mark = utf8_mark(*text, *n);
+    *n -= mark;
+    memmove(*text, *text + mark, *n + 1);
+    return *n > 0 || error_set(error, "%s: empty file (expected a text to time)", path);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -168,19 +156,16 @@ static bool measure(const Options *options, const BenchConfig *config, BenchRepo
 
 static bool run(const Options *options, TokenizerKind kind, BenchConfig *config, Error *error)
 {
-    Text text = {0};
+    AUTO_FREE char *text = NULL;
+    AUTO_FREE BenchRow *rows = memory_allocate_zeroed((size_t)bench_case_count, sizeof *rows, "the cases");
     Tokenizer *tokenizer = NULL;
     bool tokenizes = count_chosen(options, "tokenizer-") > 0;
-    if (tokenizes) {
-        tokenizer = read_text(options, &text, error) ? options_tokenizer(options, kind, options_text(options, "data"), error) : NULL;
+    if (tokenizes && read_text(options, &text, &config->n_text, error)) {
+        tokenizer = options_tokenizer(options, kind, options_text(options, "data"), error);
     }
     config->tokenizer = tokenizer;
-    config->text = text.bytes;
-    config->n_text = text.n;
-    BenchReport report = {
-        .config = config,
-        .rows = memory_allocate_zeroed((size_t)bench_case_count, sizeof(BenchRow), "the cases"),
-    };
+    config->text = text;
+    BenchReport report = {.config = config, .rows = rows};
     bool done = (!tokenizes || tokenizer != NULL) && measure(options, config, &report, error);
     if (done) {
         (options_given(options, "json") ? bench_print_json : bench_print)(&report);
@@ -188,8 +173,6 @@ static bool run(const Options *options, TokenizerKind kind, BenchConfig *config,
     if (done && tokenizes) {
         options_tokenizer_note(options, kind);
     }
-    free(report.rows);
-    free(text.bytes);
     tokenizer_free(tokenizer);
     return done;
 }
@@ -200,7 +183,7 @@ int command_bench(const Options *options)
     BenchConfig config = {0};
     Error error;
     const ResidualRule *rule = NULL;
-    if (!options_threads(options) || !check_names(options) || !options_double(options, "seconds", 0.0, 3600.0, &config.seconds)
+    if (!check_names(options) || !options_double(options, "seconds", 0.0, 3600.0, &config.seconds)
         || !options_switch(options, "recompute", &config.recompute) || !read_ranks(options, &config)
         || !options_tokenizer_kind(options, TOKENIZER_COUNT, &kind)
         || (options_given(options, "residual") && (rule = options_rule(options, 0)) == NULL) || !options_precision(options)) {

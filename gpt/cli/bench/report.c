@@ -80,9 +80,8 @@ static void case_row(Table *table, const BenchRow *row)
 {
     const BenchFigures *figures = &row->figures;
     int decimals = ms_decimals(figures->ms.median);
-    char tokens[NUMBER_TEXT];
     table_row(table, "%s|%.*f|%.*f to %.*f|%d|%s", row->which->name, decimals, figures->ms.median, decimals, figures->ms.low, decimals,
-              figures->ms.high, figures->ms.n, figures->tokens == 0 ? "" : thousands_text(a_second(figures->tokens, figures), tokens));
+              figures->ms.high, figures->ms.n, figures->tokens == 0 ? "" : THOUSANDS(a_second(figures->tokens, figures)));
     figure_cell(table, a_second(figures->flops, figures) / GIGA, 1);
     figure_cell(table, a_second(figures->bytes, figures) / GIGA, 1);
     figure_cell(table, figures->limit / GIGA, 1);
@@ -145,15 +144,13 @@ static void print_meaning(const BenchReport *report)
 
 static void print_memory(const BenchReport *report)
 {
-    char peak[BYTES_TEXT];
-    char predicted[BYTES_TEXT];
     printf("\n");
     Table *table = table_begin("lrrr", "memory of a training step|resident at most|predicted|resident / predicted");
     for (int i = 0; i < report->n_rows; i++) {
         const BenchFigures *figures = &report->rows[i].figures;
         if (figures->predicted_bytes > 0) {
-            table_row(table, "%s|%s|%s|%.2f", report->rows[i].which->name, bytes_text(figures->peak_bytes, peak),
-                      bytes_text(figures->predicted_bytes, predicted), figures->peak_bytes / figures->predicted_bytes);
+            table_row(table, "%s|%s|%s|%.2f", report->rows[i].which->name, BYTES_STRING(figures->peak_bytes),
+                      BYTES_STRING(figures->predicted_bytes), figures->peak_bytes / figures->predicted_bytes);
         }
     }
     table_end(table);

@@ -24,15 +24,12 @@ static double times(const BenchScaling *scaling, Quartiles one)
 
 static void measurement_row(Table *table, const char *name, int ranks, int threads, const BenchScaling *scaling, Quartiles ms)
 {
-    char tokens[NUMBER_TEXT];
     table_row(table, "%s|%d x %d|%.2f|%.2f to %.2f|%d|%s|%.2f", name, ranks, threads, ms.median, ms.low, ms.high, ms.n,
-              scaling->tokens == 0 ? "" : thousands_text(tokens_per_s(scaling, ms), tokens), times(scaling, ms));
+              scaling->tokens == 0 ? "" : THOUSANDS(tokens_per_s(scaling, ms)), times(scaling, ms));
 }
 
 static void print_scaling(const ScalingRow *rows, int n, Reduction reduce)
 {
-    char resident[BYTES_TEXT];
-    char predicted[BYTES_TEXT];
     Table *table = table_begin("lrrrrrr", "case|ranks x threads|ms|quartiles|n|tokens/s|ranks are faster by");
     for (int i = 0; i < n; i++) {
         const BenchScaling *scaling = &rows[i].scaling;
@@ -51,8 +48,8 @@ static void print_scaling(const ScalingRow *rows, int n, Reduction reduce)
         }
         terminal_print(
             "%s: %.1f %% of the ranks' step is the sum of gradients (--reduce %s); a rank's resident memory is at most %s, predicted %s.",
-            rows[i].which->name, 100 * scaling->communication, reduction_name(reduce), bytes_text(scaling->peak_bytes, resident),
-            bytes_text(scaling->predicted_bytes, predicted));
+            rows[i].which->name, 100 * scaling->communication, reduction_name(reduce), BYTES_STRING(scaling->peak_bytes),
+            BYTES_STRING(scaling->predicted_bytes));
     }
 }
 
@@ -84,7 +81,7 @@ static void print_json(const ScalingRow *rows, int n, Reduction reduce)
 
 bool bench_on_ranks(const Options *options, const BenchConfig *config, Error *error)
 {
-    ScalingRow *rows = memory_allocate_zeroed((size_t)bench_case_count, sizeof *rows, "the cases");
+    AUTO_FREE ScalingRow *rows = memory_allocate_zeroed((size_t)bench_case_count, sizeof *rows, "the cases");
     int n = 0;
     bool done = true;
     for (int i = 0; done && i < bench_case_count; i++) {
@@ -98,6 +95,5 @@ bool bench_on_ranks(const Options *options, const BenchConfig *config, Error *er
     if (done) {
         (options_given(options, "json") ? print_json : print_scaling)(rows, n, config->reduce);
     }
-    free(rows);
     return done;
 }

@@ -4,8 +4,6 @@
 #include "gpt/cli/bench/bench.h"
 #include "gpt/cli/sweep/store.h"
 
-#include <stdlib.h>
-
 enum { FEWEST = 3, MOST = 200 }; // repetitions; with --seconds 0 there is one
 
 static bool run_once(Queue *queue, double *ms, Error *error)
@@ -42,7 +40,7 @@ static bool time_queue(Queue *queue, double seconds, Quartiles *ms, Error *error
 bool bench_sweep(const Options *options, const BenchCase *which, double seconds, BenchScaling *scaling, Error *error)
 {
     int n = which->sizes[0];
-    Cell *cells = memory_allocate((size_t)n * sizeof *cells, "the networks");
+    AUTO_FREE Cell *cells = memory_allocate((size_t)n * sizeof *cells, "the networks");
     int threads = kernels_threads();
     for (int i = 0; i < n; i++) {
         cells[i] = (Cell){.settings = "--net gpt --n-layer 8 --n-embd 192 --n-head 4 --context-length 64 --batch 1 --residual pre",
@@ -57,6 +55,5 @@ bool bench_sweep(const Options *options, const BenchCase *which, double seconds,
     queue.alone = true;
     done = done && time_queue(&queue, seconds, &scaling->one, error);
     kernels_set_threads(threads);
-    free(cells);
     return done;
 }

@@ -133,12 +133,10 @@ static Cell *find_cell(Plan *plan, const char *settings, uint64_t seed)
             return cell;
         }
     }
-    plan->cells = memory_grow(plan->cells, plan->n_cells, &plan->capacity, sizeof(Cell), "the networks");
     plan->claims_of_cells = memory_grow(plan->claims_of_cells, plan->n_cells, &plan->capacity_claims, CELL_STATISTICS * sizeof(int),
                                         "the networks");
-    Cell *cell = &plan->cells[plan->n_cells];
+    Cell *cell = LIST_ADD(plan->cells, plan->n_cells, plan->capacity, "the networks");
     *cell = (Cell){.settings = settings, .seed = seed};
-    plan->n_cells++;
     return cell;
 }
 
@@ -227,25 +225,14 @@ static void free_plan(Plan *plan)
 
 static bool check_outputs(const Options *options)
 {
-    static const char *const files[] = {"runs", "csv", "html"};
-    Error error;
+    const char *runs = options_text(options, "runs");
     const char *csv = options_text(options, "csv");
-    if (csv != NULL && strcmp(csv, "-") == 0 && options_given(options, "json")) {
+    bool to_stdout = csv != NULL && strcmp(csv, "-") == 0;
+    if (to_stdout && options_given(options, "json")) {
         return option_error(options, "csv", "'-' and --json both write to stdout (expected a file)");
     }
-    for (int i = 0; i < 3; i++) {
-        const char *path = options_text(options, files[i]);
-        if (path == NULL || strcmp(path, "-") == 0) {
-            continue;
-        }
-        if (!options_output(options, files[i], path)) {
-            return false;
-        }
-        if (i > 0 && !save_path_check(path, &error)) {
-            return report_failure(options, &error);
-        }
-    }
-    return true;
+    return (runs == NULL || options_output(options, "runs", runs)) && options_output_file(options, "csv", to_stdout ? NULL : csv, NULL)
+        && options_output_file(options, "html", options_text(options, "html"), NULL);
 }
 
 static bool prepare(const Options *options, Plan *plan)
@@ -336,19 +323,19 @@ static int run(const Options *options, Plan *plan)
     return store_close(plan->store, &error) || report_failure(options, &error) ? status : STATUS_FAILED;
 }
 
+static int list(const Options *options, Plan *plan)
+{
+    bool chosen = choose(options, plan);
+    if (chosen) {
+        claims_list(options, plan->runs, plan->n);
+    }
+    return command_status(chosen);
+}
+
 int command_claims(const Options *options)
 {
     Plan plan = {0};
-    int status = STATUS_USAGE;
-    if (options_given(options, "list")) {
-        if (choose(options, &plan)) {
-            claims_list(options, plan.runs, plan.n);
-            status = STATUS_OK;
-        }
-        free_plan(&plan);
-        return status;
-    }
-    status = run(options, &plan);
+    int status = options_given(options, "list") ? list(options, &plan) : run(options, &plan);
     free_plan(&plan);
     return status;
 }

@@ -9,10 +9,7 @@
 
 static void print_part(const char *title, const char *text)
 {
-    char *line = text_format("%s: %s", title, text);
-    terminal_prose(line);
-    printf("\n");
-    free(line);
+    terminal_print("%s: %s", title, text);
 }
 
 // Without --vary: the series behind the statistic, for the first seed.
@@ -46,7 +43,7 @@ static bool chart_of_trend(const ClaimRun *run, char **text, Error *error)
 {
     const Grid *grid = &run->grid;
     size_t n = (size_t)grid->n_points;
-    double *y = memory_allocate(n * sizeof *y, "the chart");
+    AUTO_FREE double *y = memory_allocate(n * sizeof *y, "the chart");
     bool positive = true;
     for (int i = 0; i < grid->n_points; i++) {
         y[i] = sample_over(run->values + i * grid->n_seeds, grid->n_seeds, run->claim->over);
@@ -55,20 +52,19 @@ static bool chart_of_trend(const ClaimRun *run, char **text, Error *error)
     ChartLine line = {.label = over_name(run->claim->over), .x = run->x, .y = y, .n = grid->n_points};
     Chart chart = {.title = run->claim->statistic, .x_label = grid->varied[0].name, .log_y = positive, .lines = &line, .n_lines = 1};
     *text = plot_chart_terminal(&chart, terminal_columns(CHART_COLUMNS), error);
-    free(y);
     return *text != NULL;
 }
 
 bool claims_explain(const Options *options, const ClaimRun *run, Error *error)
 {
     const Claim *claim = run->claim;
-    char *chart;
+    AUTO_FREE char *chart = NULL;
+    AUTO_FREE char *statistic = claim_statistic_text(claim);
+    AUTO_FREE char *command = claim_command(run);
     char numbers[256];
     if (options_given(options, "json")) {
         return true;
     }
-    char *statistic = claim_statistic_text(claim);
-    char *command = claim_command(run);
     number_format(numbers, sizeof numbers, "%.4g +- %.2g (%s)", claim->prediction, claim->tolerance, claim->reason);
     printf("\n");
     print_part("Source", claim->source);
@@ -77,12 +73,9 @@ bool claims_explain(const Options *options, const ClaimRun *run, Error *error)
     print_part("Prediction", numbers);
     print_part("What to look at", claim->note);
     printf("Command: %s\n\n", command);
-    free(statistic);
-    free(command);
     bool drawn = claim->vary == NULL ? chart_of_series(run, &chart, error) : chart_of_trend(run, &chart, error);
     if (chart != NULL) {
         printf("%s", chart);
     }
-    free(chart);
     return drawn;
 }

@@ -5,7 +5,6 @@
 #include "gpt/cli/claims/claims.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char STYLE[] =
@@ -155,8 +154,8 @@ static void write_part(FILE *out, const char *tag, const char *text)
 static void write_row(FILE *out, const ClaimRun *run)
 {
     const Claim *claim = run->claim;
-    char *command = claim_command(run);
-    char *statistic = claim_statistic_text(claim);
+    AUTO_FREE char *command = claim_command(run);
+    AUTO_FREE char *statistic = claim_statistic_text(claim);
     fprintf(out, "<tr id=\"%s\"><td><div class=\"verdict %s\">%s %s</div><div class=\"small\">", claim->id, verdict_class(run->verdict),
             verdict_sign(run->verdict), verdict_name(run->verdict));
     number_print(out, "%.1f s, %d networks</div></td>\n<td>", run->seconds, run->estimate.n);
@@ -179,8 +178,6 @@ static void write_row(FILE *out, const ClaimRun *run)
     write_part(out, "p class=\"small\"", statistic);
     write_points(out, run);
     fprintf(out, "</td></tr>\n");
-    free(command);
-    free(statistic);
 }
 
 void claims_write_html(FILE *out, const ClaimRun *runs, int n)

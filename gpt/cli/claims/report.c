@@ -3,7 +3,6 @@
 #include "gpt/base/base.h"
 #include "gpt/cli/claims/claims.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 char *claim_command(const ClaimRun *run)
@@ -79,7 +78,7 @@ void claims_print_end(const ClaimRun *runs, int n, double seconds)
 static cJSON *claim_json(const ClaimRun *run)
 {
     const Claim *claim = run->claim;
-    char *statistic = claim_statistic_text(claim);
+    AUTO_FREE char *statistic = claim_statistic_text(claim);
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "id", claim->id);
     cJSON_AddStringToObject(json, "source", claim->source);
@@ -94,7 +93,6 @@ static cJSON *claim_json(const ClaimRun *run)
     cJSON_AddStringToObject(json, "reason", claim->reason);
     cJSON_AddStringToObject(json, "note", claim->note);
     cJSON_AddBoolToObject(json, "long", claim->slow);
-    free(statistic);
     if (!run->done) {
         return json;
     }
@@ -124,7 +122,7 @@ void claims_write_csv(FILE *out, const ClaimRun *runs, int n)
     fprintf(out, "id,source,claim,how,predicted,tolerance,measured,low,high,n,verdict,seconds\n");
     for (int i = 0; i < n; i++) {
         const ClaimRun *run = &runs[i];
-        char *command = claim_command(run);
+        AUTO_FREE char *command = claim_command(run);
         const char *texts[] = {run->claim->id, run->claim->source, run->claim->sentence, command};
         for (int k = 0; k < 4; k++) {
             quote_csv(out, texts[k]);
@@ -137,6 +135,5 @@ void claims_write_csv(FILE *out, const ClaimRun *runs, int n)
             fprintf(out, ",,,");
         }
         number_print(out, "%d,%s,%.3f\n", run->estimate.n, verdict_name(run->verdict), run->seconds);
-        free(command);
     }
 }

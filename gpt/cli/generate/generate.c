@@ -43,6 +43,12 @@ static const OptionGroup generate_groups[] = {
     {0},
 };
 
+static const OptionExclusion generate_exclusions[] = {
+    {IF_GIVEN, {"greedy"}, {"temperature", "top-k", "top-p", "samples"}, "for drawing tokens, but --greedy draws none; leave one out"},
+    {IF_GIVEN, {"prompt-ids"}, {"prompt"}, "only one of --prompt and --prompt-ids can be continued; leave one out"},
+    {0},
+};
+
 const CommandHelp generate_help = {
     .name = "generate",
     .summary = "text, one token at a time, from a saved or an untrained model",
@@ -63,17 +69,11 @@ const CommandHelp generate_help = {
                 "  gptape generate --stream on --tokens 2 --greedy\n"
                 "  gptape generate --model DIR --prompt \"One day\" --tokens 200\n",
     .groups = generate_groups,
+    .exclusions = generate_exclusions,
 };
 
 // ------------------------------------------------------------------------------------------------------------
 // Options
-
-static bool check_greedy(const Options *options)
-{
-    static const char *const drawing[] = {"temperature", "top-k", "top-p", "samples", NULL};
-    const char *name = options_given(options, "greedy") ? options_first(options, drawing) : NULL;
-    return name == NULL || option_error(options, name, "for drawing tokens, but --greedy draws none; leave one out");
-}
 
 static bool read_choice(const Options *options, GenerateConfig *config)
 {
@@ -90,7 +90,7 @@ static bool read_choice(const Options *options, GenerateConfig *config)
     if (config->top_p == 0) {
         return option_error(options, "top-p", "'0' is too small (expected above 0; --top-k 1 leaves the most likely token)");
     }
-    return check_greedy(options);
+    return true;
 }
 
 static bool read_options(Generation *generation)
@@ -98,7 +98,7 @@ static bool read_options(Generation *generation)
     const Options *options = generation->options;
     GenerateConfig *config = &generation->config;
     *config = GENERATE_DEFAULTS;
-    return options_seed(options, &generation->seed) && options_threads(options) && options_int(options, "tokens", 1, MOST_TOKENS, &config->n_new)
+    return options_seed(options, &generation->seed) && options_int(options, "tokens", 1, MOST_TOKENS, &config->n_new)
         && options_int(options, "samples", 1, MOST_SAMPLES, &generation->n_samples) && read_choice(options, config);
 }
 
@@ -123,9 +123,6 @@ static bool generation_tokenizer(Generation *generation)
     int V = generation->model.vocab_size;
     bool asked = !given(generation, "model") && options_tokenizer_given(options);
     TokenizerKind kind;
-    if (given(generation, "prompt") && given(generation, "prompt-ids")) {
-        return option_error(options, "prompt", "only one of --prompt and --prompt-ids can be continued; leave one out");
-    }
     if (!has_text(generation)) {
         return !asked || options_tokenizer_kind(options, TOKENIZER_CHARS, &kind);
     }
@@ -143,18 +140,14 @@ static bool generation_tokenizer(Generation *generation)
 static int beginning(const Tokenizer *tokenizer)
 {
     int end_of_text = tokenizer_end_of_text(tokenizer);
-    int *newline;
+    AUTO_FREE int *newline = NULL;
     size_t n;
     Error error;
     if (end_of_text != -1) {
         return end_of_text;
     }
-    if (!tokenizer_encode(tokenizer, "\n", 1, &newline, &n, &error)) {
-        return 0; // an alphabet without lines: its first character
-    }
-    int id = newline[0];
-    free(newline);
-    return id;
+    bool has_lines = tokenizer_encode(tokenizer, "\n", 1, &newline, &n, &error);
+    return has_lines ? newline[0] : 0; // else the alphabet's first character
 }
 
 static void begin_with_nothing(Generation *generation)
@@ -263,7 +256,6 @@ static bool generation_attention_check(Generation *generation)
     const GPTConfig *model = &generation->model;
     int most = plot_attention_tokens(model->n_layer, model->n_head);
     int n = generation->n_prompt + generation->config.n_new;
-    Error error;
     generation->attention = options_text(options, "attention");
     if (generation->attention == NULL) {
         return true;
@@ -277,9 +269,7 @@ static bool generation_attention_check(Generation *generation)
                             "a page has room for %d tokens in %d x %d maps, not for %d (expected a smaller --tokens or prompt)", most,
                             model->n_layer, model->n_head, n);
     }
-    return (plot_path_check(generation->attention, &error) || report_error(options, &error))
-        && options_output(options, "attention", generation->attention)
-        && (save_path_check(generation->attention, &error) || report_failure(options, &error));
+    return options_output_file(options, "attention", generation->attention, plot_path_check);
 }
 
 static bool draw(const Generation *generation, const int *ids, int T, Error *error)
@@ -290,8 +280,8 @@ static bool draw(const Generation *generation, const int *ids, int T, Error *err
     if (!memory_check(bytes, "the attention weights", error)) {
         return false;
     }
-    double *weights = memory_allocate(n * sizeof *weights, "the attention weights");
-    char **tokens = memory_allocate((size_t)T * sizeof *tokens, "the tokens");
+    AUTO_FREE double *weights = memory_allocate(n * sizeof *weights, "the attention weights");
+    AUTO_FREE char **tokens = memory_allocate((size_t)T * sizeof *tokens, "the tokens");
     for (int t = 0; t < T; t++) {
         tokens[t] = generation_text(generation, &ids[t], 1);
     }
@@ -307,8 +297,6 @@ static bool draw(const Generation *generation, const int *ids, int T, Error *err
     for (int t = 0; t < T; t++) {
         free(tokens[t]);
     }
-    free(tokens);
-    free(weights);
     return done;
 }
 
@@ -334,13 +322,10 @@ static bool generation_attention(const Generation *generation)
 static void note_settings(const Generation *generation)
 {
     const char *folder = options_text(generation->options, "model");
-    char *settings;
+    AUTO_FREE char *settings = NULL;
     Error error;
-    if (generation->gpt != NULL && folder != NULL && gpt_generation_settings(folder, generation->config.stop_id, &settings, &error)) {
-        if (settings[0] != '\0') {
-            command_note(generation->options, "%s: its generation settings are ignored (only options apply): %.600s", folder, settings);
-        }
-        free(settings);
+    if (folder != NULL && gpt_generation_settings(folder, generation->config.stop_id, &settings, &error) && settings[0] != '\0') {
+        command_note(generation->options, "%s: its generation settings are ignored (only options apply): %.600s", folder, settings);
     }
 }
 

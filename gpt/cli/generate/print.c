@@ -191,9 +191,8 @@ static void add_sample(cJSON *json, const Generation *generation, const int *ids
     cJSON_AddItemToObject(json, "ids", cJSON_CreateIntArray(ids, n));
     if (generation->tokenizer != NULL) {
         bool ended = n > 0 && ids[n - 1] == generation->config.stop_id;
-        char *text = generation_text(generation, ids, ended ? n - 1 : n);
+        AUTO_FREE char *text = generation_text(generation, ids, ended ? n - 1 : n);
         cJSON_AddStringToObject(json, "text", text);
-        free(text);
     }
 }
 
@@ -223,13 +222,11 @@ static void note_before(const Generation *generation)
 {
     const Options *options = generation->options;
     const GPTConfig *model = &generation->model;
-    char count[NUMBER_TEXT];
-
     if (generation->preset == NULL) {
         options_saved_model_note(options, model);
     } else {
         command_note(options, "%s%s, %s parameters, untrained: random weights from seed %llu, so expect nonsense", generation->preset->name,
-                     options_any_field(options) ? " (changed)" : "", thousands_text((double)gpt_cost(model, 1, 1).parameters, count),
+                     options_any_field(options) ? " (changed)" : "", THOUSANDS((double)gpt_cost(model, 1, 1).parameters),
                      (unsigned long long)generation->seed);
     }
     if (generation->preset != NULL && model->vocab_size == GPT2_VOCABULARY && generation->tokenizer != NULL) {
@@ -299,8 +296,8 @@ static bool generate_all(Generation *generation, cJSON *samples, Pace *pace)
 {
     int together = generation_together(generation);
     size_t room = (size_t)generation->n_prompt + (size_t)generation->config.n_new;
-    int *ids = memory_allocate((size_t)together * room * sizeof *ids, "the tokens");
-    int *made = memory_allocate((size_t)together * sizeof *made, "the tokens");
+    AUTO_FREE int *ids = memory_allocate((size_t)together * room * sizeof *ids, "the tokens");
+    AUTO_FREE int *made = memory_allocate((size_t)together * sizeof *made, "the tokens");
     Random random;
     bool sound = true;
 
@@ -319,8 +316,6 @@ static bool generate_all(Generation *generation, cJSON *samples, Pace *pace)
             keep_text(generation, ids, made[0]);
         }
     }
-    free(ids);
-    free(made);
     return sound;
 }
 

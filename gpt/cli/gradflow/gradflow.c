@@ -98,6 +98,15 @@ const OptionGroup gradflow_groups[] = {
     {0},
 };
 
+const OptionExclusion gradflow_exclusions[] = {
+    {IF_GIVEN, {"task"}, {"data", "ids", "targets"}, "--task draws the batch; leave one out"},
+    {IF_GIVEN, {"ids", "targets"}, {"data", "batch", "length"}, "for a text, but --ids gives the whole batch; leave one out"},
+    {UNLESS_GIVEN, {"steps"}, {"optimizer", "lr"}, "for training only (expected --steps, too)"},
+    {UNLESS_GIVEN, {"model"}, {"vocab"}, "for --model only; leave it out"},
+    {IF_GIVEN, {"input"}, {"inputs"}, "replaces --input; leave one out"},
+    {0},
+};
+
 const CommandHelp gradflow_help = {
     .name = "gradflow",
     .summary = "gradients layer by layer, with and without shortcuts: the main experiment",
@@ -116,6 +125,7 @@ const CommandHelp gradflow_help = {
                 "  gptape gradflow --net gpt --configs tiny,flow --batch 1 --length 16 --plot sizes.png\n"
                 "  gptape gradflow --net gpt --n-layer 6 --same-dy --csv flow.csv\n",
     .groups = gradflow_groups,
+    .exclusions = gradflow_exclusions,
 };
 
 // ------------------------------------------------------------------------------------------------------------

@@ -130,9 +130,6 @@ static bool read_text(const Options *options, ExperimentConfig *config)
 
 static bool read_untrained(const Options *options, GradflowPlan *plan)
 {
-    if (options_given(options, "vocab")) {
-        return option_error(options, "vocab", "for --model only; leave it out");
-    }
     if (!options_config(options, plan->untrained, &plan->preset, &plan->experiment.gpt)) {
         return false;
     }
@@ -155,13 +152,8 @@ static bool read_task_batch(const Options *options, GradflowPlan *plan)
 
 static bool read_ids(const Options *options, ExperimentConfig *config)
 {
-    static const char *const of_text[] = {"data", "batch", "length", NULL};
-    const char *other = options_first(options, of_text);
     int *ids;
     int *targets;
-    if (other != NULL) {
-        return option_error(options, other, "for a text, but --ids gives the whole batch; leave one out");
-    }
     bool read = options_batch(options, &config->gpt, &ids, &targets, &config->B, &config->T);
     config->ids = ids;
     config->targets = targets;
@@ -197,9 +189,8 @@ static bool read_stream(const Options *options, ExperimentConfig *config)
 
 static bool read_gpt(const Options *options, GradflowPlan *plan)
 {
-    static const char *const not_of_tasks[] = {"data", "ids", "targets", NULL};
     ExperimentConfig *config = &plan->experiment;
-    bool read = options_task(options, not_of_tasks, &plan->task)
+    bool read = options_task(options, &plan->task)
              && (options_given(options, "model") ? gradflow_saved_read(options, plan) : read_untrained(options, plan)) && read_tokens(options, plan)
              && read_stream(options, config);
     if (read && plan->saved != NULL) {

@@ -58,14 +58,9 @@ static bool read_experiment(const Options *options, GradflowPlan *plan)
     }
     config->arms = arms[arm];
     config->sgd = optimizer == 1;
-    if (config->sgd && config->n_steps == 0) {
-        return option_error(options, "optimizer", "for training only (expected --steps, too)");
-    }
     config->same_dy = options_given(options, "same-dy");
-    if (config->same_dy && config->n_steps > 0) {
-        return option_error(options, "same-dy", "a network trains on its own loss, but --steps is %d; leave one out", config->n_steps);
-    }
-    return config->n_steps > 0 || !options_changed(options, "lr") || option_error(options, "lr", "for training only (expected --steps, too)");
+    return !config->same_dy || config->n_steps == 0
+        || option_error(options, "same-dy", "a network trains on its own loss, but --steps is %d; leave one out", config->n_steps);
 }
 
 // May the files beside path be written, too?
@@ -93,26 +88,9 @@ static bool check_all_beside(const GradflowPlan *plan, const Options *options, c
 // Checked before the work starts, so that a file that cannot be written is reported at once.
 static bool check_outputs(const GradflowPlan *plan, const Options *options)
 {
-    static const char *const names[] = {"plot", "csv", "runs"};
-    const char *const paths[] = {plan->plot, plan->csv != NULL && strcmp(plan->csv, "-") != 0 ? plan->csv : NULL, plan->runs};
-    Error error;
-    for (int i = 0; i < 3; i++) {
-        if (paths[i] != NULL && !options_output(options, names[i], paths[i])) {
-            return false;
-        }
-    }
-    if (plan->plot != NULL && !plot_path_check(plan->plot, &error)) {
-        return report_error(options, &error);
-    }
-    if (!check_all_beside(plan, options, paths[1])) {
-        return false;
-    }
-    for (int i = 0; i < 3; i++) {
-        if (paths[i] != NULL && !save_path_check(paths[i], &error)) {
-            return report_failure(options, &error);
-        }
-    }
-    return true;
+    const char *csv = plan->csv != NULL && strcmp(plan->csv, "-") != 0 ? plan->csv : NULL;
+    return options_output_file(options, "plot", plan->plot, plot_path_check) && options_output_file(options, "csv", csv, NULL)
+        && options_output_file(options, "runs", plan->runs, NULL) && check_all_beside(plan, options, csv);
 }
 
 static bool read_outputs(const Options *options, GradflowPlan *plan)
@@ -141,7 +119,7 @@ static bool read_outputs(const Options *options, GradflowPlan *plan)
 bool gradflow_net_read(const Options *options, GradflowPlan *plan)
 {
     int net = options_given(options, "model") || plan->experiment.net == NET_GPT ? NET_GPT : NET_MLP;
-    if (!options_threads(options) || !options_choice(options, "net", &net)) {
+    if (!options_choice(options, "net", &net)) {
         return false;
     }
     plan->experiment.net = (NetKind)net;

@@ -40,15 +40,12 @@ static Real target_rule(int i)
 // "-2:2:256" after "grid:", "16" after "normal:": n_numbers separated by colons, the last one a count from least.
 static bool read_numbers(const Options *options, const char *text, int n_numbers, int least, double *numbers)
 {
-    enum { ITEM = 64 };
-    char item[ITEM];
+    char item[LIST_ITEM];
     for (int i = 0; i < n_numbers; i++) {
         bool last = i == n_numbers - 1;
-        size_t length = last ? strlen(text) : strcspn(text, ":");
-        if (length >= ITEM || (!last && text[length] != ':')) {
+        if (!list_next(&text, last ? "" : ":", item)) {
             return option_error(options, "inputs", "'%.80s' is incomplete %s", options_text(options, "inputs"), EXPECTED);
         }
-        snprintf(item, sizeof item, "%.*s", (int)length, text);
         int count;
         ConfigField field = {.name = "inputs",
                              .kind = last ? FIELD_COUNT : FIELD_NUMBER,
@@ -59,7 +56,6 @@ static bool read_numbers(const Options *options, const char *text, int n_numbers
             return report_error(options, &error);
         }
         numbers[i] = last ? count : numbers[i];
-        text += length + 1;
     }
     return true;
 }
@@ -86,9 +82,6 @@ static bool read_inputs(const Options *options, ExperimentConfig *config, DeepRo
     int n_in = config->deep.sizes[0];
     const char *text = options_text(options, "inputs");
     double numbers[3];
-    if (options_given(options, "input")) {
-        return option_error(options, "inputs", "replaces --input; leave one out");
-    }
     if (strncmp(text, "normal:", 7) == 0) {
         bool read = read_numbers(options, text + 7, 1, 1, numbers);
         rows->n = read ? (int)numbers[0] : 0;

@@ -105,34 +105,26 @@ static void count_bytes(const GPTCost *cost, Bytes bytes[SUMS])
 
 static void print_config(const GPTPreset *preset, bool changed, const GPTConfig *config)
 {
-    char vocabulary[NUMBER_TEXT];
-    char context[NUMBER_TEXT];
     char switches[512];
     size_t used = 0;
     for (int i = 0; i < gpt_field_count && used < sizeof switches; i++) {
         const ConfigField *field = &gpt_fields[i];
-        char buffer[FIELD_BUFFER];
-        char name[32];
-        const char *text = config_field_text(field, config, buffer);
+        const char *text = config_field_text(field, config, (char[FIELD_BUFFER]){""});
         bool size = field->kind == FIELD_COUNT && strcmp(field->name, "ff_mult") != 0;
         if (!size && gpt_field_applies(field, config) && text[0] != '\0') { // the sizes have a line of their own
-            used += (size_t)snprintf(switches + used, sizeof switches - used, "%s%s %.80s", used == 0 ? "" : ", ", option_name(field->name, name),
-                                     text);
+            used += (size_t)snprintf(switches + used, sizeof switches - used, "%s%s %.80s", used == 0 ? "" : ", ", OPTION_NAME(field), text);
         }
     }
     terminal_print("%s%s: %s", preset->name, changed ? ", changed" : "", preset->note);
     terminal_print("%d layer%s, %d head%s, width %d, context %s, vocabulary %s", config->n_layer, plural(config->n_layer), config->n_head,
-                   plural(config->n_head), config->n_embd, thousands_text(config->context_length, context),
-                   thousands_text(config->vocab_size, vocabulary));
+                   plural(config->n_head), config->n_embd, THOUSANDS(config->context_length), THOUSANDS(config->vocab_size));
     terminal_print("%s\n", switches);
 }
 
 // How many values one copy of a part has, and all copies together.
 static void part_row(Table *table, const char *name, double values, int copies, double parameters)
 {
-    char one[NUMBER_TEXT];
-    char all[NUMBER_TEXT];
-    table_row(table, "%s|%s|%s|%.2f %%", name, copies == 1 ? "" : thousands_text(values, one), thousands_text(values * copies, all),
+    table_row(table, "%s|%s|%s|%.2f %%", name, copies == 1 ? "" : THOUSANDS(values), THOUSANDS(values * copies),
               100.0 * values * copies / parameters);
 }
 
@@ -157,8 +149,6 @@ static void print_parts(const GPTConfig *config, const GPTCost *cost)
 static void print_bytes(const GPTConfig *config, const GPTCost *cost, int batch)
 {
     Bytes bytes[SUMS];
-    char exact[NUMBER_TEXT];
-    char human[BYTES_TEXT];
     count_bytes(cost, bytes);
     terminal_print("\nMemory for a training step of %d x %d tokens (1 MiB = 1,048,576 bytes)", batch, config->context_length);
     Table *table = table_begin("lrr", REAL_NAME "|bytes|");
@@ -166,7 +156,7 @@ static void print_bytes(const GPTConfig *config, const GPTCost *cost, int batch)
         if (i == FIRST_SUM) {
             table_line(table);
         }
-        table_row(table, "%s|%s|%s", bytes[i].name, thousands_text(bytes[i].bytes, exact), bytes_text(bytes[i].bytes, human));
+        table_row(table, "%s|%s|%s", bytes[i].name, THOUSANDS(bytes[i].bytes), BYTES_STRING(bytes[i].bytes));
     }
     table_end(table);
 }
@@ -175,13 +165,12 @@ static void print_model(const GPTPreset *preset, bool changed, const GPTConfig *
 {
     GPTCost cost = gpt_cost(config, batch, config->context_length);
     double tokens = (double)batch * config->context_length;
-    char a_token[NUMBER_TEXT];
     print_config(preset, changed, config);
     print_parts(config, &cost);
     print_bytes(config, &cost, batch);
     info_print_running(config);
-    terminal_print("\nFLOPs, forward and backward: %s a token, %.4g a step of %.0f", thousands_text(cost.flops_per_token, a_token),
-                   cost.flops_per_token * tokens, tokens);
+    terminal_print("\nFLOPs, forward and backward: %s a token, %.4g a step of %.0f", THOUSANDS(cost.flops_per_token), cost.flops_per_token * tokens,
+                   tokens);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -193,12 +182,9 @@ static void print_presets(int batch)
     for (int i = 0; i < gpt_preset_count; i++) {
         const GPTConfig *config = &gpt_presets[i].config;
         GPTCost cost = gpt_cost(config, batch, config->context_length);
-        char parameters[NUMBER_TEXT];
-        char weights[BYTES_TEXT];
-        char training[BYTES_TEXT];
         table_row(table, "%s|%d|%d|%d|%d|%d|%s|%s|%s", gpt_presets[i].name, config->n_layer, config->n_head, config->n_embd, config->context_length,
-                  config->vocab_size, thousands_text((double)cost.parameters, parameters), bytes_text(cost.weight_bytes, weights),
-                  bytes_text(gpt_training_bytes(&cost, false), training));
+                  config->vocab_size, THOUSANDS((double)cost.parameters), BYTES_STRING(cost.weight_bytes),
+                  BYTES_STRING(gpt_training_bytes(&cost, false)));
     }
     table_end(table);
     terminal_print("\n'training' is weights, gradients, AdamW and activations of %d sequence%s as long as the context, in " REAL_NAME ";\n"

@@ -5,7 +5,6 @@
 #include "gpt/lab/lab.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 enum { TOKENS = 16 }; // of the measured batch
 
@@ -61,7 +60,7 @@ typedef struct Machine {
 static Machine measure_machine(void)
 {
     enum { MANY = 1 << 22 };
-    Real *values = memory_allocate(MANY * sizeof *values, "random numbers");
+    AUTO_FREE Real *values = memory_allocate(MANY * sizeof *values, "random numbers");
     Machine machine = {.available = memory_available()};
     Random random;
     random_seed(&random, 1);
@@ -70,7 +69,6 @@ static Machine measure_machine(void)
     random_normal(&random, values, MANY, 0, 1);
     machine.draws = MANY / (clock_seconds() - start);
     machine.bandwidth = machine_bandwidth(kernels_threads(), (const float *)(const void *)values, MANY);
-    free(values);
     return machine;
 }
 
@@ -96,19 +94,17 @@ static const char *seconds_text(double seconds, char text[NUMBER_TEXT])
 
 static void need_cells(Table *table, const GPTConfig *config, const Need *need, const Machine *machine)
 {
-    char bytes[BYTES_TEXT];
     char seconds[NUMBER_TEXT];
     bool streamed = need->held > machine->available;
-    table_row(table, "%s|%s|%s", streamed ? "streamed" : "held", bytes_text(streamed ? need->streamed : need->held, bytes),
+    table_row(table, "%s|%s|%s", streamed ? "streamed" : "held", BYTES_STRING(streamed ? need->streamed : need->held),
               seconds_text(seconds_of(config, need, streamed, machine), seconds));
 }
 
 static void print_meaning(const Machine *machine)
 {
-    char bytes[BYTES_TEXT];
     terminal_print("'a token' is generate --tokens 1, 'gradflow' gradflow --batch 1 --length %d; weights that do not fit in memory (here %s are "
                    "available) are streamed, block by block. Times are rough estimates for an idle machine.",
-                   TOKENS, isinf(machine->available) ? "unknown" : bytes_text(machine->available, bytes));
+                   TOKENS, isinf(machine->available) ? "unknown" : BYTES_STRING(machine->available));
 }
 
 void info_print_running(const GPTConfig *config)

@@ -94,9 +94,7 @@ static bool parse(Options *options, poptContext context)
     const char *leftover = poptGetArg(context);
     bool many = options->help->operand != NULL && strstr(options->help->operand, "...") != NULL;
     while (leftover != NULL && options->help->operand != NULL && (many || options->n_operands == 0)) {
-        options->operands = memory_grow(options->operands, options->n_operands, &options->operands_capacity, sizeof(char *), "the operands");
-        options->operands[options->n_operands] = memory_copy_text(leftover);
-        options->n_operands++;
+        *LIST_ADD(options->operands, options->n_operands, options->operands_capacity, "the operands") = memory_copy_text(leftover);
         leftover = poptGetArg(context);
     }
     if (leftover != NULL && options->help->operand != NULL) {
@@ -107,25 +105,22 @@ static bool parse(Options *options, poptContext context)
         command_error(name, "'%.80s': unexpected; %s takes options only, see 'gptape %s --help'", leftover, name, name);
         return command_stop(STATUS_USAGE);
     }
-    return options_check_names(options) && terminal_set_color(options);
+    return options_check(options) && terminal_set_color(options);
 }
 
 bool options_parse(Options *options, const CommandHelp *help, int argc, const char **argv)
 {
-    char title[64];
+    AUTO_FREE char *title = text_format("gptape %s", help->name);
     const char *first = argv[0];
-
     *options = options_list(help);
-    snprintf(title, sizeof title, "gptape %s", help->name);
     argv[0] = title; // the first line of popt's help page
-    struct poptOption *tables = popt_tables(options);
+    AUTO_FREE struct poptOption *tables = popt_tables(options);
     poptContext context = poptGetContext(NULL, argc, argv, tables, POPT_CONTEXT_NO_EXEC);
     if (context == NULL) {
         fail_memory(0, "the command line");
     }
     bool go_on = parse(options, context);
     poptFreeContext(context);
-    free(tables);
     argv[0] = first;
     return go_on;
 }

@@ -11,6 +11,7 @@ void report_missing_value(const Options *options, const char *given);
 void report_unwanted_value(const Options *options, const char *given);
 
 void option_add_value(Option *option, char *value); // which it frees
-bool options_check_names(const Options *options);   // false, and one line, if a file name is empty, or - where it is not stdout
+// False, and one line, if a file name is empty, or - where it is not stdout, or if options exclude each other. Sets --threads.
+bool options_check(const Options *options);
 
 #endif

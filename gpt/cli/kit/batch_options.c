@@ -11,22 +11,12 @@ const OptionRow ids_rows[] = {
     {0},
 };
 
-bool options_task(const Options *options, const char *const *others, Task **task)
+bool options_task(const Options *options, Task **task)
 {
     const char *text = options_text(options, "task");
-    const char *other = text == NULL ? NULL : options_first(options, others);
     Error error;
-    *task = NULL;
-    if (text == NULL || other != NULL) {
-        return text == NULL || option_error(options, other, "--task draws the batch; leave one out");
-    }
-    *task = memory_allocate(sizeof **task, "a task");
-    if (task_read(text, *task, &error)) {
-        return true;
-    }
-    free(*task);
-    *task = NULL;
-    return option_error(options, "task", "%s", error.message);
+    *task = text == NULL ? NULL : memory_allocate_zeroed(1, sizeof **task, "a task");
+    return text == NULL || task_read(text, *task, &error) || option_error(options, "task", "%s", error.message);
 }
 
 bool options_task_fits(const Options *options, Task *task, int vocab_size, int T)

@@ -60,14 +60,12 @@ void report_unwanted_value(const Options *options, const char *given)
 
 void option_add_value(Option *option, char *value)
 {
-    option->values = memory_grow(option->values, option->n_values, &option->values_capacity, sizeof(char *), "the options");
-    option->values[option->n_values] = value;
-    option->n_values++;
+    *LIST_ADD(option->values, option->n_values, option->values_capacity, "the options") = value;
     option->value = value;
 }
 
 // An empty file name usually comes from an unset variable in a script. - is stdout where the help says so; a file of that name is ./-.
-bool options_check_names(const Options *options)
+static bool check_names(const Options *options)
 {
     for (int i = 0; i < options->count; i++) {
         const Option *option = &options->list[i];
@@ -83,4 +81,35 @@ bool options_check_names(const Options *options)
         }
     }
     return true;
+}
+
+static bool check_exclusions(const Options *options)
+{
+    const OptionExclusion *exclusion = options->help->exclusions;
+    for (; exclusion != NULL && exclusion->why != NULL; exclusion++) {
+        bool known = options_has(options, exclusion->given[0]); // commands may share a table
+        const char *other = known ? options_first(options, exclusion->others) : NULL;
+        if (other != NULL && (options_first(options, exclusion->given) == NULL) == (exclusion->when == UNLESS_GIVEN)) {
+            return option_error(options, other, "%s", exclusion->why);
+        }
+    }
+    return true;
+}
+
+static bool set_threads(const Options *options)
+{
+    enum { MOST_THREADS = 1024 };
+    int threads = 0;
+    if (options_has(options, "threads") && !options_int(options, "threads", 1, MOST_THREADS, &threads)) {
+        return false;
+    }
+    if (threads > 0) {
+        kernels_set_threads(threads);
+    }
+    return true;
+}
+
+bool options_check(const Options *options)
+{
+    return check_names(options) && check_exclusions(options) && set_threads(options);
 }

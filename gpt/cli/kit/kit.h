@@ -60,14 +60,23 @@ extern const OptionRow answer_rows[];       // --json, --quiet, --help, of comma
 
 #define UNTRAINED_CONFIG "flow" // preset of an untrained model, where none is named
 
+// Options that exclude each other, checked by options_parse: none of `others` may have another value than its default if one of `given` has, or
+// unless one has.
+typedef struct OptionExclusion {
+    enum { IF_GIVEN, UNLESS_GIVEN } when;
+    const char *given[4], *others[16]; // names; NULL behind them
+    const char *why;                   // printed behind the other option's name
+} OptionExclusion;
+
 typedef struct CommandHelp {
-    const char *name;          // "info"
-    const char *summary;       // one line, for the list of commands
-    const char *operand;       // what it takes besides options, "[RULE]", or "[ID...]" for any number; NULL: none
-    const char *about;         // what it does, a few lines
-    const char *examples;      // commands that work, a line each
-    const OptionGroup *groups; // ends with {0}
-    bool on_ranks;             // under mpirun: do all ranks work together? Otherwise each runs the command separately
+    const char *name;                  // "info"
+    const char *summary;               // one line, for the list of commands
+    const char *operand;               // what it takes besides options, "[RULE]", or "[ID...]" for any number; NULL: none
+    const char *about;                 // what it does, a few lines
+    const char *examples;              // commands that work, a line each
+    const OptionGroup *groups;         // ends with {0}
+    const OptionExclusion *exclusions; // ends with {0}; NULL: none
+    bool on_ranks;                     // under mpirun: do all ranks work together? Otherwise each runs the command separately
 } CommandHelp;
 
 typedef struct Option {
@@ -85,21 +94,23 @@ typedef struct Option {
 typedef struct Options {
     const CommandHelp *help;
     Option *list;
-    int count;
+    int count, capacity;
     char **operands; // in order
     int n_operands, operands_capacity;
 } Options;
 
 // All options of a command, none of them given. Free with options_free.
 Options options_list(const CommandHelp *help);
-// Reads argv into the list. Returns false if the command must stop here: after its help was shown or an error was printed. Free with
-// options_free either way.
+// Reads argv into the list, and sets --threads and --color. Returns false if the command must stop here: after its help was shown or an error was
+// printed. Free with options_free either way.
 bool options_parse(Options *options, const CommandHelp *help, int argc, const char **argv);
 void options_free(Options *options);
 
-// The name must be one of the command's options, except in options_has.
+// The name must be one of the command's options, except in options_find (NULL if it is not) and options_has.
+Option *options_find(const Options *options, const char *name);
 bool options_has(const Options *options, const char *name);
-const char *option_name(const char *field, char name[32]); // "n_embd" -> "n-embd", in name
+const char *option_name(const char *field, char name[32]);            // "n_embd" -> "n-embd", in name
+#define OPTION_NAME(field) option_name((field)->name, (char[32]){""}) // the same in memory of the enclosing block
 bool options_given(const Options *options, const char *name);
 bool options_field_given(const Options *options, const ConfigField *field);
 bool option_takes_path(const Option *option);                                 // FILE or DIR
@@ -120,7 +131,6 @@ bool options_choice(const Options *options, const char *name, int *value);  // o
 bool options_word(const Options *options, const char *name, const char *(*word)(int), int count, int *value); // word(*value)
 bool options_field(const Options *options, const ConfigField *field, void *config);                           // if it is an option of the command
 bool options_seed(const Options *options, uint64_t *seed);                                                    // --seed
-bool options_threads(const Options *options);                                                                 // --threads: sets them
 bool precision_restart(char **argv);                 // for --precision f64 becomes gptape64; false, and one line on stderr, if that fails
 bool options_precision(const Options *options);      // --precision: sets it
 void options_precision_note(const Options *options); // whether bf16 is faster on this machine, if it is on
@@ -136,12 +146,14 @@ bool options_int_rows(const Options *options, const char *name, int low, int hig
 // May the command write to path, which the option called name gives or stands for? False, and one line on stderr, if another option names
 // it, too, also through links, or a folder that it is in. Call it for each output before anything is written.
 bool options_output(const Options *options, const char *name, const char *path);
+// The same, and whether a file can be written there, and may be of this kind (plot_path_check; NULL: any). path may be NULL.
+bool options_output_file(const Options *options, const char *name, const char *path, bool (*kind)(const char *path, Error *error));
 bool options_streams(const Options *options);                                              // the same for stdout and stderr; every command calls it
 bool options_stream_elsewhere(const Options *options, const char *name, const char *path); // the same for a path that no option gives
 bool stdin_read(char **text, size_t *n, Error *error); // all of stdin, unless stdout or stderr goes there, too. The caller frees *text
 
-// --task: *task, NULL if it was not given. It excludes the options in others, a NULL-terminated list. The caller frees *task.
-bool options_task(const Options *options, const char *const *others, Task **task);
+// --task: *task, NULL if it was not given. The caller frees it.
+bool options_task(const Options *options, Task **task);
 bool options_task_fits(const Options *options, Task *task, int vocab_size, int T);
 // --batch and --length: the number of rows, and of tokens in a row, which is at most the context length.
 bool options_batch_size(const Options *options, int context_length, int *B, int *T);
@@ -186,6 +198,12 @@ extern const OptionRow stream_rows[];                                           
 bool options_saved_config(const Options *options, GPTConfig *config);           // the folder's config.json only
 Tokenizer *options_saved_tokenizer(const Options *options, Error *error);       // the folder's, or from --vocab; NULL and an error
 void options_saved_model_note(const Options *options, const GPTConfig *config); // its sizes, and how it differs from GPT-2
+
+// The next item of a list, "a,b,c", whose items one of these characters separates; *list, NULL at the end, moves on. False if there is none. An item
+// that is too long ends with "...".
+enum { LIST_ITEM = 64 };
+bool list_next(const char **list, const char *between, char item[LIST_ITEM]);
+bool word_in(const char *word, const char *const *words); // NULL-terminated
 
 enum { SIMILAR_WORDS = 2 }; // a word whose word_distance is at most this is suggested
 // What to say about a word that is none of these: "; did you mean train?" if one is similar, else " (expected a, b or c)".
@@ -332,7 +350,8 @@ void table_end(Table *table); // prints it, as wide as the terminal at most, and
 enum { TABLE_COLUMNS = 20 };  // at most
 
 enum { NUMBER_TEXT = 48 };
-const char *thousands_text(double count, char text[NUMBER_TEXT]); // "124,439,808"
+const char *thousands_text(double count, char text[NUMBER_TEXT]);       // "124,439,808"
+#define THOUSANDS(count) thousands_text(count, (char[NUMBER_TEXT]){""}) // the same in memory of the enclosing block
 
 // ------------------------------------------------------------------------------------------------------------
 // JSON

@@ -20,11 +20,7 @@ static Error unprinted; // on a rank other than 0
 void command_error(const char *command, const char *format, ...)
 {
     char text[1200];
-    va_list arguments;
-
-    va_start(arguments, format);
-    number_vformat(text, sizeof text, format, arguments);
-    va_end(arguments);
+    FORMAT_ARGUMENTS(text, sizeof text, format);
     if (ranks_rank() == 0) {
         print_line(command, text);
     } else {
@@ -50,13 +46,9 @@ int command_end_ranks(const CommandHelp *help, int status)
 
 void command_failing(const char *message)
 {
-    if (ranks_count() > 1) {
-        char rank[32];
-        snprintf(rank, sizeof rank, "rank %d", ranks_rank());
-        print_line(rank, message);
-    } else {
-        print_line(NULL, message);
-    }
+    char rank[32];
+    snprintf(rank, sizeof rank, "rank %d", ranks_rank());
+    print_line(ranks_count() > 1 ? rank : NULL, message);
 }
 
 static int status_of_error = STATUS_USAGE; // of the last one
@@ -90,11 +82,7 @@ bool report_failure(const Options *options, const Error *error)
 bool option_error(const Options *options, const char *name, const char *format, ...)
 {
     char text[1000];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
+    FORMAT_ARGUMENTS(text, sizeof text, format);
     command_error(options->help->name, "--%s: %s", name, text);
     return command_stop(STATUS_USAGE);
 }
@@ -102,15 +90,10 @@ bool option_error(const Options *options, const char *name, const char *format, 
 void command_note(const Options *options, const char *format, ...)
 {
     char text[1200];
-    va_list arguments;
-
-    if (options_given(options, "quiet") || ranks_rank() > 0) {
-        return;
+    FORMAT_ARGUMENTS(text, sizeof text, format);
+    if (!options_given(options, "quiet") && ranks_rank() == 0) {
+        print_line(options->help->name, text);
     }
-    va_start(arguments, format);
-    number_vformat(text, sizeof text, format, arguments);
-    va_end(arguments);
-    print_line(options->help->name, text);
 }
 
 // Why output to stdout was lost, known only from the write that failed: errno, or 0.

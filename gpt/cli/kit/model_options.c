@@ -13,9 +13,8 @@ static const char *preset_word(int i)
 // The first field of GPTConfig that was given, other than the option `except`; NULL if none was.
 static const ConfigField *first_given(const Options *options, const char *except)
 {
-    char name[32];
     for (int i = 0; i < gpt_field_count; i++) {
-        bool excepted = except != NULL && strcmp(option_name(gpt_fields[i].name, name), except) == 0;
+        bool excepted = except != NULL && strcmp(OPTION_NAME(&gpt_fields[i]), except) == 0;
         if (!excepted && options_field_given(options, &gpt_fields[i])) {
             return &gpt_fields[i];
         }
@@ -68,13 +67,11 @@ const OptionRow saved_model_rows[] = {
 // The folder determines the model: other sizes or switches would make its weights meaningless.
 static bool refuse_fields(const Options *options, const char *allowed)
 {
-    char name[32];
-    const ConfigField *field = options_given(options, "config") ? NULL : first_given(options, allowed);
-    if (field == NULL && !options_given(options, "config")) {
-        return true;
-    }
-    return option_error(options, field == NULL ? "config" : option_name(field->name, name),
-                        "for an untrained model; --model %s has its own, leave one out", options_text(options, "model"));
+    bool config = options_given(options, "config");
+    const ConfigField *field = first_given(options, allowed);
+    return (!config && field == NULL)
+        || option_error(options, config ? "config" : OPTION_NAME(field), "for an untrained model; --model %s has its own, leave one out",
+                        options_text(options, "model"));
 }
 
 const OptionRow stream_rows[] = {
@@ -133,11 +130,10 @@ Tokenizer *options_saved_tokenizer(const Options *options, Error *error)
 
 void options_saved_model_note(const Options *options, const GPTConfig *config)
 {
-    char count[NUMBER_TEXT];
     char difference[DIFFERENCE_TEXT];
     gpt_difference(config, difference);
     command_note(options, "%s: %d layer%s, %d head%s, width %d, context %d, vocabulary %d, %s parameters%s%s", options_text(options, "model"),
                  config->n_layer, plural(config->n_layer), config->n_head, plural(config->n_head), config->n_embd, config->context_length,
-                 config->vocab_size, thousands_text((double)gpt_cost(config, 1, 1).parameters, count),
+                 config->vocab_size, THOUSANDS((double)gpt_cost(config, 1, 1).parameters),
                  difference[0] == '\0' ? "" : "; differs from GPT-2: ", difference);
 }

@@ -68,13 +68,8 @@ const char *option_name(const char *field, char name[32])
 
 static Option *add_option(Options *options, const char *name)
 {
-    enum { MOST = 96 };
-    if (options->list == NULL) {
-        options->list = memory_allocate_zeroed(MOST, sizeof *options->list, "the options");
-    }
-    Option *option = &options->list[options->count];
-    options->count++;
-    REQUIRE(options->count < MOST ? option : NULL);
+    Option *option = LIST_ADD(options->list, options->count, options->capacity, "the options");
+    *option = (Option){0};
     option_name(name, option->name);
     return option;
 }
@@ -92,7 +87,7 @@ static void describe(Option *option, const char *text, const char *choices)
     option->help = memory_copy_text(help);
 }
 
-static Option *find(const Options *options, const char *name)
+Option *options_find(const Options *options, const char *name)
 {
     for (int i = 0; i < options->count; i++) {
         if (strcmp(options->list[i].name, name) == 0) {
@@ -104,14 +99,13 @@ static Option *find(const Options *options, const char *name)
 
 bool options_has(const Options *options, const char *name)
 {
-    return find(options, name) != NULL;
+    return options_find(options, name) != NULL;
 }
 
 static void add_field(Options *options, const OptionGroup *group, const ConfigField *field)
 {
     char choices[FIELD_WORDS] = "";
-    char name[32];
-    if (options_has(options, option_name(field->name, name))) {
+    if (options_has(options, OPTION_NAME(field))) {
         return;
     }
     Option *option = add_option(options, field->name);
@@ -176,7 +170,7 @@ void options_free(Options *options)
 
 static Option *need(const Options *options, const char *name)
 {
-    Option *option = find(options, name);
+    Option *option = options_find(options, name);
     if (option == NULL) {
         fail_mistake(HERE, "gptape %s has no option --%s", options->help->name, name);
     }
@@ -190,8 +184,7 @@ bool options_given(const Options *options, const char *name)
 
 bool options_field_given(const Options *options, const ConfigField *field)
 {
-    char name[32];
-    const Option *option = find(options, option_name(field->name, name));
+    const Option *option = options_find(options, OPTION_NAME(field));
     return option != NULL && option->field == field && option->value != NULL;
 }
 

@@ -13,32 +13,26 @@
 // The files of a model's or a run's folder that are read or written by name.
 static bool is_model_file(const char *name)
 {
-    static const char *const names[] = {
-        "config.json",
-        "generation_config.json",
-        "gptape_tokenizer.json",
-        "tokenizer.json",
-        "tokenizer_config.json",
-        "special_tokens_map.json",
-        "added_tokens.json",
-        "vocab.json",
-        "merges.txt",
-        "encoder.json",
-        "vocab.bpe",
-        "model.safetensors.index.json",
-        "data.bin",
-        "log.csv",
-        "gradflow.csv",
-        "loss.png",
-        "gradflow.png",
-    };
-    static const char weights[] = ".safetensors";
-    size_t length = strlen(name);
-    bool is = length > strlen(weights) && strcmp(name + length - strlen(weights), weights) == 0;
-    for (size_t i = 0; !is && i < sizeof names / sizeof names[0]; i++) {
-        is = strcmp(name, names[i]) == 0;
-    }
-    return is;
+    static const char *const names[] = {"config.json",
+                                        "generation_config.json",
+                                        "model.safetensors.index.json", // the model
+                                        "gptape_tokenizer.json",
+                                        "tokenizer.json",
+                                        "tokenizer_config.json",
+                                        "special_tokens_map.json",
+                                        "added_tokens.json", // its tokenizer
+                                        "vocab.json",
+                                        "merges.txt",
+                                        "encoder.json",
+                                        "vocab.bpe", // GPT-2's vocabulary
+                                        "data.bin",
+                                        "log.csv",
+                                        "gradflow.csv",
+                                        "loss.png",
+                                        "gradflow.png",
+                                        NULL}; // the run
+    const char *ending = strrchr(name, '.');
+    return word_in(name, names) || (ending != NULL && ending > name && strcmp(ending, ".safetensors") == 0);
 }
 
 static bool is_folder(const char *path)
@@ -55,9 +49,8 @@ static bool is_in(const char *path, const char *folder)
     struct dirent *entry = entries == NULL ? NULL : readdir(entries);
     for (; entry != NULL && !found; entry = readdir(entries)) {
         if (is_model_file(entry->d_name)) {
-            char *file = path_in(folder, entry->d_name);
+            AUTO_FREE char *file = path_in(folder, entry->d_name);
             found = is_folder(path) ? is_in(file, path) : path_same(path, file);
-            free(file);
         }
     }
     if (entries != NULL) {
@@ -122,18 +115,19 @@ bool options_streams(const Options *options)
             return false;
         }
     }
-    char *vocabulary = usual_vocabulary(options);
-    bool refused = vocabulary != NULL && !options_stream_elsewhere(options, "vocab", vocabulary);
-    free(vocabulary);
+    AUTO_FREE char *vocabulary = usual_vocabulary(options);
+    if (vocabulary != NULL && !options_stream_elsewhere(options, "vocab", vocabulary)) {
+        return false;
+    }
     bool files = options->help->operand != NULL && strcmp(options->help->operand, "[FILE...]") == 0;
-    for (int i = 0; files && !refused && i < options->n_operands; i++) {
+    for (int i = 0; files && i < options->n_operands; i++) {
         const char *stream = stream_to(options->operands[i]);
         if (stream != NULL) {
             command_error(options->help->name, "'%.80s' is also where %s goes (expected another file)", options->operands[i], stream);
-            refused = true;
+            return command_stop(STATUS_USAGE);
         }
     }
-    return !refused;
+    return true;
 }
 
 bool stdin_read(char **text, size_t *n, Error *error)
@@ -155,11 +149,17 @@ bool options_output(const Options *options, const char *name, const char *path)
                                 is_folder(other->value) ? "folder or in it" : "file");
         }
     }
-    char *vocabulary = usual_vocabulary(options);
-    bool overlaps = vocabulary != NULL && overlap(path, vocabulary);
-    free(vocabulary);
-    if (overlaps) {
+    AUTO_FREE char *vocabulary = usual_vocabulary(options);
+    if (vocabulary != NULL && overlap(path, vocabulary)) {
         return option_error(options, name, "'%.80s' is part of GPT-2's vocabulary (expected another)", path);
     }
     return options_stream_elsewhere(options, name, path);
+}
+
+bool options_output_file(const Options *options, const char *name, const char *path, bool (*kind)(const char *path, Error *error))
+{
+    Error error;
+    return path == NULL
+        || (options_output(options, name, path) && (kind == NULL || kind(path, &error) || report_error(options, &error))
+            && (save_path_check(path, &error) || report_failure(options, &error)));
 }

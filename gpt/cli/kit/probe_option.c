@@ -58,12 +58,9 @@ bool options_probes(const Options *options, const Probe *probes[PROBES_MOST], in
             print_list();
             return command_stop(STATUS_OK);
         }
-        while (read && text != NULL) {
-            size_t length = strcspn(text, ",");
-            char name[PROBE_NAME];
-            snprintf(name, sizeof name, "%.*s", length < sizeof name ? (int)length : (int)sizeof name, text);
+        char name[LIST_ITEM];
+        while (read && list_next(&text, ",", name)) {
             read = add_probe(options, probes, n, name);
-            text = text[length] == ',' ? text + length + 1 : NULL;
         }
     }
     return read;

@@ -57,10 +57,7 @@ void progress_until_interrupt(int done, int n, void *context)
 
 void progress_detail(Progress *progress, const char *format, ...)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    number_vformat(progress->detail, sizeof progress->detail, format, arguments);
-    va_end(arguments);
+    FORMAT_ARGUMENTS(progress->detail, sizeof progress->detail, format);
 }
 
 void progress_end(Progress *progress)

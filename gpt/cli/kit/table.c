@@ -18,9 +18,7 @@ struct Table {
 
 static void append(Table *table, char *cell)
 {
-    table->cells = memory_grow(table->cells, table->n_cells, &table->capacity, sizeof cell, "a table");
-    table->cells[table->n_cells] = cell;
-    table->n_cells++;
+    *LIST_ADD(table->cells, table->n_cells, table->capacity, "a table") = cell;
 }
 
 // Adds the cells of text, which this character separates.
@@ -36,26 +34,19 @@ void table_row(Table *table, const char *format, ...)
 {
     enum { BETWEEN = '\x1f' }; // does not occur in text that is shown
     char text[1024];
-    char *copy = memory_copy_text(format);
-    va_list arguments;
+    AUTO_FREE char *copy = memory_copy_text(format);
     for (char *at = copy; *at != '\0'; at++) {
         *at = *at == '|' ? BETWEEN : *at;
     }
-    va_start(arguments, format);
-    number_vformat(text, sizeof text, copy, arguments);
-    va_end(arguments);
-    free(copy);
+    format = copy;
+    FORMAT_ARGUMENTS(text, sizeof text, format);
     add_cells(table, text, BETWEEN);
 }
 
 void table_cell(Table *table, const char *format, ...)
 {
     char text[512];
-    va_list arguments;
-
-    va_start(arguments, format);
-    number_vformat(text, sizeof text, format, arguments);
-    va_end(arguments);
+    FORMAT_ARGUMENTS(text, sizeof text, format);
     append(table, memory_copy_text(text));
 }
 

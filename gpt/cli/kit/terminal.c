@@ -107,10 +107,7 @@ void terminal_prose(const char *text)
 void terminal_print(const char *format, ...)
 {
     char text[6000];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
+    FORMAT_ARGUMENTS(text, sizeof text, format);
     size_t blank = strspn(text, "\n");
     printf("%.*s", (int)blank, text);
     size_t end = strlen(text);
@@ -127,7 +124,6 @@ void terminal_print(const char *format, ...)
 
 void terminal_end(Writer *writer)
 {
-    char *text = writer_end(writer);
+    AUTO_FREE char *text = writer_end(writer);
     terminal_print("%s", text);
-    free(text);
 }

@@ -60,22 +60,18 @@ bool options_choice(const Options *options, const char *name, int *value)
 
 bool options_field(const Options *options, const ConfigField *field, void *config)
 {
-    char name[32];
-    for (int i = 0; i < options->count; i++) {
-        if (options->list[i].field == field) {
-            const char *given = options->list[i].value;
-            int times = options->list[i].n_values;
-            Error error;
-            if (field->kind == FIELD_TEXT && times > 1) { // a list elsewhere, of which nothing may be ignored here
-                return option_error(options, option_name(field->name, name), "given %d times (expected one)", times);
-            }
-            if (field->kind == FIELD_TEXT && given != NULL && given[0] == '\0' && !field->set(config, given, &error)) {
-                return option_error(options, option_name(field->name, name), "%s", error.message); // "" means the default elsewhere
-            }
-            return read_field(options, option_name(field->name, name), field, config);
-        }
+    const Option *option = options_find(options, OPTION_NAME(field));
+    Error error;
+    if (option == NULL || option->field != field) {
+        return true;
     }
-    return true;
+    if (field->kind == FIELD_TEXT && option->n_values > 1) { // a list elsewhere, of which nothing may be ignored here
+        return option_error(options, option->name, "given %d times (expected one)", option->n_values);
+    }
+    if (field->kind == FIELD_TEXT && option->n_values == 1 && option->value[0] == '\0' && !field->set(config, "", &error)) {
+        return option_error(options, option->name, "%s", error.message); // "" means the default elsewhere
+    }
+    return read_field(options, option->name, field, config);
 }
 
 // A generator is seeded with 32 bits.
@@ -91,67 +87,60 @@ bool options_seed(const Options *options, uint64_t *seed)
     return true;
 }
 
-bool options_threads(const Options *options)
-{
-    enum { MOST_THREADS = 1024 };
-    int threads = 0;
+// ------------------------------------------------------------------------------------------------------------
+// Lists
 
-    if (!options_int(options, "threads", 1, MOST_THREADS, &threads)) {
+bool list_next(const char **list, const char *between, char item[LIST_ITEM])
+{
+    if (*list == NULL) {
         return false;
     }
-    bool chosen = threads > 0 || getenv("OMP_NUM_THREADS") != NULL;
-    threads = chosen ? threads : ranks_threads();
-    if (threads > 0) {
-        kernels_set_threads(threads);
+    size_t length = strcspn(*list, between);
+    snprintf(item, LIST_ITEM, "%.*s", (int)length, *list);
+    if (length >= LIST_ITEM) {
+        strcpy(item + LIST_ITEM - 4, "...");
     }
+    *list = (*list)[length] == '\0' ? NULL : *list + length + 1;
     return true;
 }
 
-// ------------------------------------------------------------------------------------------------------------
-// Lists
+bool word_in(const char *word, const char *const *words)
+{
+    while (*words != NULL && strcmp(*words, word) != 0) {
+        words++;
+    }
+    return *words != NULL;
+}
 
 // Splits text at commas and reads each item like field, whose value is a double. The caller frees *values.
 static bool read_list(const Options *options, const char *text, const ConfigField *field, double **values, int *count)
 {
-    enum { ITEM = 64 };
-    char item[ITEM];
+    char item[LIST_ITEM];
     Error error;
-    double *list = memory_allocate((strlen(text) / 2 + 1) * sizeof *list, "a list of numbers");
-    const char *start = text;
-    *count = 0;
-    while (start != NULL) {
-        size_t length = strcspn(start, ",");
-        snprintf(item, sizeof item, "%.*s", (int)length, start);
-        if (length >= sizeof item) {
-            strcpy(item + sizeof item - 4, "..."); // too long for a number: refused below
-        }
+    *values = memory_allocate((strlen(text) / 2 + 1) * sizeof **values, "a list of numbers");
+    for (*count = 0; list_next(&text, ",", item); (*count)++) {
         int whole = 0;
-        void *value = field->kind == FIELD_COUNT ? (void *)&whole : (void *)&list[*count];
-        if (!config_field_read(field, item, value, &error)) {
-            free(list);
+        double number = 0;
+        if (!config_field_read(field, item, field->kind == FIELD_COUNT ? (void *)&whole : (void *)&number, &error)) {
+            free(*values);
+            *values = NULL;
             return report_error(options, &error);
         }
-        list[*count] = field->kind == FIELD_COUNT ? whole : list[*count];
-        (*count)++;
-        start = start[length] == '\0' ? NULL : start + length + 1;
+        (*values)[*count] = field->kind == FIELD_COUNT ? whole : number;
     }
-    *values = list;
     return true;
 }
 
 bool options_ints_of(const Options *options, const char *name, const char *text, int low, int high, int **values, int *count)
 {
     ConfigField field = {.name = name, .kind = FIELD_COUNT, .low = low, .high = high};
-    double *list;
-    if (!read_list(options, text, &field, &list, count)) {
-        return false;
-    }
-    *values = memory_allocate((size_t)*count * sizeof **values, "a list of numbers");
-    for (int i = 0; i < *count; i++) {
+    AUTO_FREE double *list = NULL;
+    bool read = read_list(options, text, &field, &list, count);
+    *values = read ? memory_allocate((size_t)*count * sizeof **values, "a list of numbers") : NULL;
+    for (int i = 0; read && i < *count; i++) {
         (*values)[i] = (int)list[i];
     }
-    free(list);
-    return true;
+    return read;
 }
 
 bool options_int_list(const Options *options, const char *name, int low, int high, int **values, int *count)
@@ -193,9 +182,9 @@ static bool join_rows(char *text, int *n_rows, int *n_columns)
 bool options_int_rows(const Options *options, const char *name, int low, int high, int **values, int *n_rows, int *n_columns)
 {
     int count;
-    char *text = memory_copy_text(options_text(options, name));
-    bool even = join_rows(text, n_rows, n_columns);
-    bool read = even && options_ints_of(options, name, text, low, high, values, &count);
-    free(text);
-    return read || (!even && option_error(options, name, "rows of different lengths (expected rows like 1,2,3;4,5,6)"));
+    AUTO_FREE char *text = memory_copy_text(options_text(options, name));
+    if (!join_rows(text, n_rows, n_columns)) {
+        return option_error(options, name, "rows of different lengths (expected rows like 1,2,3;4,5,6)");
+    }
+    return options_ints_of(options, name, text, low, high, values, &count);
 }

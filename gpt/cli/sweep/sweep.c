@@ -32,6 +32,11 @@ static const OptionGroup sweep_groups[] = {
     {0},
 };
 
+static const OptionExclusion sweep_exclusions[] = {
+    {IF_GIVEN, {"merge"}, {"vary"}, "not with --merge; the merged file continues a sweep of all networks"},
+    {0},
+};
+
 const CommandHelp sweep_help = {
     .name = "sweep",
     .summary = "gradflow for many settings and seeds, resumable, over many processes",
@@ -49,6 +54,7 @@ const CommandHelp sweep_help = {
                 "  gptape sweep --vary depth=6,12 --seeds 4 --shard 1/2 --runs part1.csv\n"
                 "  gptape sweep --merge part1.csv --runs all.csv\n",
     .groups = sweep_groups,
+    .exclusions = sweep_exclusions,
     .on_ranks = true,
 };
 
@@ -86,19 +92,15 @@ static const char *default_statistic(const Options *options)
 
 static bool read_outputs(const Options *options, SweepPlan *plan)
 {
-    const char *plot = options_text(options, "plot");
-    Error error;
     plan->csv = options_text(options, "csv");
     plan->runs = options_text(options, "runs");
     if (plan->csv != NULL && plan->runs == NULL) {
         plan->default_runs = gradflow_path_beside(plan->csv, "runs");
         plan->runs = plan->default_runs;
     }
-    if ((plan->runs != NULL && !options_output(options, plan->default_runs == NULL ? "runs" : "csv", plan->runs))
-        || (plan->csv != NULL && !options_output(options, "csv", plan->csv)) || (plot != NULL && !options_output(options, "plot", plot))) {
-        return false;
-    }
-    return plot == NULL || (plot_path_check(plot, &error) && save_path_check(plot, &error)) || report_error(options, &error);
+    return (plan->runs == NULL || options_output(options, plan->default_runs == NULL ? "runs" : "csv", plan->runs))
+        && (plan->csv == NULL || options_output(options, "csv", plan->csv))
+        && options_output_file(options, "plot", options_text(options, "plot"), plot_path_check);
 }
 
 static void make_cells(SweepPlan *plan, int shard, int n_shards)
@@ -241,10 +243,6 @@ static int merge(const Options *options)
 {
     const char *runs = options_text(options, "runs");
     const char *csv = options_text(options, "csv");
-    if (options_count(options, "vary") > 0) {
-        option_error(options, "vary", "not with --merge; the merged file continues a sweep of all networks");
-        return STATUS_USAGE;
-    }
     if (options->n_operands == 0 || runs == NULL) {
         option_error(options, "merge", "%s missing (expected --merge FILE... --runs FILE)", runs == NULL ? "--runs is" : "files are");
         return STATUS_USAGE;

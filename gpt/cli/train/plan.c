@@ -75,12 +75,7 @@ static bool read_fields(const Options *options, const GPTConfig *gpt, TrainConfi
 // The rows of every step; with --accumulate N in N parts.
 static bool read_fixed_batch(const Options *options, TrainSetup *setup)
 {
-    static const char *const of_text[] = {"data", "batch", "length", "tokenizer", "vocab", "eval-every", "eval-batches", "sample-every", NULL};
     int rows;
-    const char *other = options_first(options, of_text);
-    if (other != NULL) {
-        return option_error(options, other, "for a text, but --ids gives every step's batch; leave one out");
-    }
     if (!train_read_accumulate(options, &setup->train)
         || !options_batch(options, &setup->gpt, &setup->ids, &setup->targets, &rows, &setup->train.length)) {
         return false;
@@ -97,8 +92,7 @@ static bool read_fixed_batch(const Options *options, TrainSetup *setup)
 // --task: the vocabulary is the task's, unless one is given or the model has one.
 static bool read_task(const Options *options, TrainSetup *setup)
 {
-    static const char *const of_text[] = {"data", "ids", "targets", "tokenizer", "vocab", "sample-every", NULL};
-    bool read = options_task(options, of_text, &setup->task);
+    bool read = options_task(options, &setup->task);
     if (read && setup->task != NULL && !options_given(options, "model") && !options_given(options, "vocab-size")) {
         setup->gpt.vocab_size = task_vocabulary(setup->task);
     }
@@ -272,8 +266,8 @@ bool train_plan_new(const Options *options, TrainPlan *plan)
 {
     TrainSetup setup = {0};
     GPT *saved = NULL;
-    bool read = options_threads(options) && options_switch(options, "recompute", &plan->recompute) && options_precision(options)
-             && read_model(options, &setup, &saved) && read_task(options, &setup) && read_numbers(options, &setup)
+    bool read = options_switch(options, "recompute", &plan->recompute) && options_precision(options) && read_model(options, &setup, &saved)
+             && read_task(options, &setup) && read_numbers(options, &setup)
              && options_task_fits(options, setup.task, setup.gpt.vocab_size, setup.train.length)
              && train_check_recompute(options, plan, &setup.train)
              && (!options_given(options, "out") || options_output(options, "out", options_text(options, "out")));

@@ -139,15 +139,13 @@ static bool check_sources(const Options *options, TrainSetup *saved)
 
 static bool check_task(const Options *options, const TrainSetup *saved)
 {
-    static const char *const none[] = {NULL};
     const Task *task = saved->task;
-    Task *given;
+    AUTO_FREE Task *given = NULL;
     if (options_given(options, "task") && task == NULL) {
         return option_error(options, "task", "the run trains on other data, which cannot change; leave it out");
     }
-    bool read = options_task(options, none, &given);
+    bool read = options_task(options, &given);
     bool same = given == NULL || (given->kind == task->kind && given->k == task->k);
-    free(given);
     return read && (same || contradicts(options, "task", task->name));
 }
 
@@ -231,7 +229,7 @@ bool train_plan_resume(const Options *options, TrainPlan *plan)
     TrainSetup setup;
     Error error;
     plan->folder = options_given(options, "out") ? memory_copy_text(options_text(options, "out")) : last_run();
-    if (!options_threads(options) || !options_switch(options, "recompute", &plan->recompute) || !options_precision(options)
+    if (!options_switch(options, "recompute", &plan->recompute) || !options_precision(options)
         || !options_stream_elsewhere(options, "out", plan->folder)) {
         return false;
     }

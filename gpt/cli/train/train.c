@@ -31,6 +31,15 @@ static const OptionGroup train_groups[] = {
     {0},
 };
 
+static const OptionExclusion train_exclusions[] = {
+    {IF_GIVEN, {"task"}, {"data", "ids", "targets", "tokenizer", "vocab", "sample-every"}, "--task draws the batch; leave one out"},
+    {IF_GIVEN,
+     {"ids", "targets"},
+     {"data", "batch", "length", "tokenizer", "vocab", "eval-every", "eval-batches", "sample-every"},
+     "for a text, but --ids gives every step's batch; leave one out"},
+    {0},
+};
+
 const CommandHelp train_help = {
     .name = "train",
     .summary = "train a GPT on a text, with checkpoints and resume",
@@ -47,6 +56,7 @@ const CommandHelp train_help = {
                 "  gptape train --config flow --task shift:1 --length 32 --steps 300 --out shift\n"
                 "  gptape train --config tiny --ids \"1,2,3;4,5,6\" --targets \"2,3,4;5,6,7\" --steps 20 --out fixed\n",
     .groups = train_groups,
+    .exclusions = train_exclusions,
     .on_ranks = true,
 };
 
