@@ -13,16 +13,6 @@ enum { MOST_POINTS = 100000 };
 // Options of gradflow that say what is printed, or that a sweep sets itself.
 static const char *const own[] = {"seed", "seeds", "depths", "plot", "csv", "runs", "json", "quiet", "color", "help", "threads", NULL};
 
-static bool is_own(const char *name)
-{
-    for (const char *const *at = own; *at != NULL; at++) {
-        if (strcmp(*at, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 // Quotes a word for a shell if it has special characters.
 static void write_word(FILE *out, const char *word)
 {
@@ -51,27 +41,14 @@ static void write_option(FILE *out, const char *name, const char *value)
 // ------------------------------------------------------------------------------------------------------------
 // --vary NAME=V1,V2,...
 
-static const Option *find_option(const Options *list, const char *name)
-{
-    for (int i = 0; i < list->count; i++) {
-        if (strcmp(list->list[i].name, name) == 0) {
-            return &list->list[i];
-        }
-    }
-    return NULL;
-}
-
 // Can gradflow's option take different values?
 static bool can_vary(const Options *options, const char *option, const char *name)
 {
     static const char *const lists[] = {"sizes", "input", "target", "ids", "targets", NULL};
     Options gradflow = options_list(&gradflow_help);
-    const Option *found = find_option(&gradflow, name);
+    const Option *found = options_find(&gradflow, name);
     bool known = found != NULL;
-    bool takes = known && found->argument != NULL && !is_own(name);
-    for (const char *const *at = lists; *at != NULL; at++) {
-        takes = takes && strcmp(*at, name) != 0;
-    }
+    bool takes = known && found->argument != NULL && !word_in(name, own) && !word_in(name, lists);
     options_free(&gradflow);
     if (!known) {
         return option_error(options, option, "'%.80s': unknown option of gradflow; see 'gptape gradflow --help'", name);
@@ -104,26 +81,24 @@ static bool same_value(const char *name, const char *a, const char *b)
     Error error;
     if (strcmp(name, "residual") == 0) {
         const ResidualRule *rule = residual_rule(a, &error);
-        return strcmp(a, b) == 0 || (rule != NULL && rule == residual_rule(b, &error));
+        return rule != NULL && rule == residual_rule(b, &error);
     }
-    return strcmp(a, b) == 0 || (strcmp(name, "model") != 0 && is_number(a, &x) && is_number(b, &y) && x == y);
+    return strcmp(name, "model") != 0 && is_number(a, &x) && is_number(b, &y) && x == y;
 }
 
 static bool add_value(const Options *options, const char *option, Varied *varied, const char *value, size_t length)
 {
-    char *copy = text_format("%.*s", (int)length, value);
+    AUTO_FREE char *copy = text_format("%.*s", (int)length, value);
     for (int i = 0; i < varied->n; i++) {
-        if (same_value(varied->name, varied->values[i], copy)) {
-            bool equal = strcmp(varied->values[i], copy) == 0;
-            option_error(options, option, "%.40s: '%.80s' %s%.80s%s", varied->name, copy, equal ? "is given twice" : "is the same as '",
-                         equal ? "" : varied->values[i], equal ? "" : "'");
-            free(copy);
-            return false;
+        const char *other = varied->values[i];
+        if (strcmp(other, copy) == 0) {
+            return option_error(options, option, "%.40s: '%.80s' is given twice", varied->name, copy);
+        }
+        if (same_value(varied->name, other, copy)) {
+            return option_error(options, option, "%.40s: '%.80s' is the same as '%.80s'", varied->name, copy, other);
         }
     }
-    varied->values = memory_grow(varied->values, varied->n, &varied->capacity, sizeof(char *), "the values");
-    varied->values[varied->n] = copy;
-    varied->n++;
+    *LIST_ADD(varied->values, varied->n, varied->capacity, "the values") = memory_copy_text(copy);
     return length > 0 || option_error(options, option, "%.40s: empty value (expected NAME=V1,V2,...)", varied->name);
 }
 
@@ -182,7 +157,7 @@ static bool read_settings(const Options *options, Grid *grid)
     bool read = true;
     for (int i = 0; i < gradflow.count; i++) {
         const char *name = gradflow.list[i].name;
-        if (is_own(name) || !options_has(options, name) || !options_given(options, name)) {
+        if (word_in(name, own) || !options_has(options, name) || !options_given(options, name)) {
             continue;
         }
         if (find_varied(grid, name) != NULL) {
@@ -212,11 +187,8 @@ static bool vary_arms(const Options *options, Grid *grid)
     const char *shortcut = options_text(options, "shortcut");
     bool both = shortcut == NULL || strcmp(shortcut, "both") == 0;
     for (int i = 0; options_count(options, "residual") > 1 && i < options_count(options, "residual"); i++) {
-        const char *one = options_text_of(options, "residual", i);
-        char *text = text_format("residual=%s", one);
-        bool added = grid_vary(options, "residual", text, grid);
-        free(text);
-        if (!added) {
+        AUTO_FREE char *text = text_format("residual=%s", options_text_of(options, "residual", i));
+        if (!grid_vary(options, "residual", text, grid)) {
             return false;
         }
     }
@@ -279,15 +251,8 @@ bool grid_read(const Options *options, Grid *grid)
             return false;
         }
     }
-    if (!read_settings(options, grid) || !vary_arms(options, grid) || !grid_make_points(options, grid) || !options_seed(options, &grid->seed)
-        || !options_int(options, "seeds", 1, MOST_SEEDS, &grid->n_seeds)) {
-        return false;
-    }
-    if (grid->seed + (uint64_t)grid->n_seeds - 1 > UINT32_MAX) {
-        return option_error(options, "seed", "%llu and the %d seeds after it exceed the largest seed %u", (unsigned long long)grid->seed,
-                            grid->n_seeds - 1, UINT32_MAX);
-    }
-    return true;
+    return read_settings(options, grid) && vary_arms(options, grid) && grid_make_points(options, grid)
+        && options_seeds(options, &grid->seed, &grid->n_seeds);
 }
 
 void grid_free(Grid *grid)

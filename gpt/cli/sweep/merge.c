@@ -4,14 +4,12 @@
 #include "gpt/base/table.h"
 #include "gpt/cli/sweep/store.h"
 
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
 // The figures of one network.
 typedef struct Figures {
-    char *key;
-    uint64_t seed;
+    RowKey key;
     int file; // index of the file it is in
     Writer *writer;
 } Figures;
@@ -26,38 +24,11 @@ typedef struct Merge {
     const char *runs, *csv;
 } Merge;
 
-static int compare_figures(const void *a, const void *b)
-{
-    const Figures *x = a;
-    const Figures *y = b;
-    int order = strcmp(x->key, y->key);
-    return order != 0 ? order : (x->seed > y->seed) - (x->seed < y->seed);
-}
-
-static Figures *find_figures(Merge *merge, char *key, uint64_t seed, bool add)
-{
-    Figures wanted = {.key = key, .seed = seed};
-    Figures *const *found = tfind(&wanted, &merge->blocks, compare_figures);
-    if (found != NULL || !add) {
-        return found == NULL ? NULL : *found;
-    }
-    Figures *block = memory_allocate(sizeof *block, "the figures");
-    *block = (Figures){.key = memory_copy_text(key), .seed = seed, .file = merge->file};
-    block->writer = writer_begin();
-    if (tsearch(block, &merge->blocks, compare_figures) == NULL) {
-        fail_memory(sizeof *block, "the figures");
-    }
-    return block;
-}
-
 static void free_figures(Merge *merge)
 {
     while (merge->blocks != NULL) {
-        Figures *block = *(Figures *const *)merge->blocks;
-        tdelete(block, &merge->blocks, compare_figures);
+        AUTO_FREE Figures *block = row_key_take(&merge->blocks);
         free(writer_end(block->writer));
-        free(block->key);
-        free(block);
     }
 }
 
@@ -79,7 +50,12 @@ static bool take_figures(TableReader *reader, Merge *merge, Error *error)
         if (!store_figures_seed(reader, &seed)) {
             return error_set(error, "%s: line %d is not a row of figures", merge->path, reader->line);
         }
-        Figures *block = find_figures(merge, reader->cells[0], seed, true);
+        Figures *block = row_key_find(&merge->blocks, reader->cells[0], seed);
+        if (block == NULL) {
+            block = memory_allocate(sizeof *block, "the figures");
+            *block = (Figures){{memory_copy_text(reader->cells[0]), seed}, merge->file, writer_begin()};
+            row_key_add(&merge->blocks, &block->key);
+        }
         if (block->file == merge->file) {
             write_line(reader, block->writer->stream);
         }
@@ -105,7 +81,7 @@ static bool add_row(const TableReader *reader, uint64_t seed, Merge *merge, Erro
         merge->found++;
         return true;
     }
-    Figures *block = find_figures(merge, reader->cells[1], seed, false);
+    Figures *block = row_key_find(&merge->blocks, reader->cells[1], seed);
     if (merge->csv != NULL && block == NULL) {
         return error_set(error, "%s: line %d: no --csv file has the figures of this network", merge->path, reader->line);
     }
@@ -114,9 +90,8 @@ static bool add_row(const TableReader *reader, uint64_t seed, Merge *merge, Erro
     }
     Writer *writer = writer_begin();
     write_line(reader, writer->stream);
-    char *row = writer_end(writer);
+    AUTO_FREE char *row = writer_end(writer);
     bool added = store_add(merge->store, row, merge->csv == NULL ? "" : block->writer->text, error);
-    free(row);
     merge->added += added;
     return added;
 }
@@ -139,28 +114,27 @@ static bool take_runs(TableReader *reader, Merge *merge, Error *error)
 static bool take_file(Merge *merge, bool figures, Error *error)
 {
     TableReader reader;
-    char *text;
+    AUTO_FREE char *text = NULL;
+    AUTO_FREE char *header = store_figures_header();
     size_t n;
-    char *header = store_figures_header();
-    bool read = file_read(merge->path, MOST_TEXT_BYTES, &text, &n, error);
-    if (read) {
-        bool is_runs = strncmp(text, store_runs_header, strlen(store_runs_header)) == 0;
-        bool is_figures = strncmp(text, header, strlen(header)) == 0;
-        if (is_runs == is_figures) {
-            free(text);
-            read = error_set(error, "%s: not a file of a sweep (expected --runs or --csv of gptape sweep)", merge->path);
-        } else if (is_figures && merge->csv == NULL) {
-            free(text);
-            read = error_set(error, "%s: holds figures (expected --csv for them)", merge->path);
-        } else if (is_figures != figures) {
-            free(text);
-        } else {
-            read = table_reader_begin(&reader, text, n, merge->path, is_runs ? store_runs_header : header, error)
-                && (figures ? take_figures(&reader, merge, error) : take_runs(&reader, merge, error));
-            table_reader_close(&reader);
-        }
+    if (!file_read(merge->path, MOST_TEXT_BYTES, &text, &n, error)) {
+        return false;
     }
-    free(header);
+    bool is_runs = strncmp(text, store_runs_header, strlen(store_runs_header)) == 0;
+    bool is_figures = strncmp(text, header, strlen(header)) == 0;
+    if (is_runs == is_figures) {
+        return error_set(error, "%s: not a file of a sweep (expected --runs or --csv of gptape sweep)", merge->path);
+    }
+    if (is_figures && merge->csv == NULL) {
+        return error_set(error, "%s: holds figures (expected --csv for them)", merge->path);
+    }
+    if (is_figures != figures) {
+        return true;
+    }
+    bool read = table_reader_begin(&reader, text, n, merge->path, is_runs ? store_runs_header : header, error)
+             && (figures ? take_figures(&reader, merge, error) : take_runs(&reader, merge, error));
+    text = NULL; // the reader's
+    table_reader_close(&reader);
     return read;
 }
 
@@ -177,13 +151,10 @@ bool store_merge(const Options *options, char *const *files, int n, const char *
             done = done && take_file(&merge, round == 0, &error);
         }
     }
-    if (done && merge.store == NULL) {
-        done = error_set(&error, "the files have no rows of --runs");
-    }
+    done = done && (merge.store != NULL || error_set(&error, "the files have no rows of --runs"));
     if (!done) {
         report_failure(options, &error);
-    }
-    if (done) {
+    } else {
         command_note(options, "%d network%s added to %s, which had %d of these files already", merge.added, plural(merge.added), runs, merge.found);
     }
     free_figures(&merge);

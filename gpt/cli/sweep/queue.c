@@ -25,7 +25,7 @@ typedef struct Result {
     int cell;
     bool failed;
     double seconds;
-    char *rows, *figures; // texts
+    char *rows, *figures; // texts; "" after a failure
 } Result;
 
 static char *figures_of(const Cell *cell, const char *csv)
@@ -41,20 +41,19 @@ static char *figures_of(const Cell *cell, const char *csv)
 static Result run_cell(const Queue *queue, int number)
 {
     const Cell *cell = &queue->cells[number];
-    Result result = {.cell = number};
     double start = clock_seconds();
     double values[CELL_STATISTICS];
-    GradflowCell network;
-    if (!gradflow_cell(queue->options->help->name, cell->settings, cell->seed, &network)) {
-        result.failed = true;
-        return result;
-    }
-    for (int i = 0; i < cell->n_statistics; i++) {
+    GradflowCell network = {0};
+    bool done = gradflow_cell(queue->options->help->name, cell->settings, cell->seed, &network);
+    for (int i = 0; done && i < cell->n_statistics; i++) {
         values[i] = statistic_value(cell->statistics[i], network.rows, network.loss);
     }
-    result.figures = queue->figures ? figures_of(cell, network.rows) : memory_copy_text("");
-    result.seconds = clock_seconds() - start;
-    result.rows = store_rows(queue->sweep, cell, network.loss, values, result.seconds);
+    double seconds = clock_seconds() - start;
+    Result result = {.cell = number,
+                     .failed = !done,
+                     .seconds = seconds,
+                     .rows = done ? store_rows(queue->sweep, cell, network.loss, values, seconds) : memory_copy_text(""),
+                     .figures = done && queue->figures ? figures_of(cell, network.rows) : memory_copy_text("")};
     free(network.rows);
     return result;
 }
@@ -68,42 +67,28 @@ static void free_result(Result *result)
 // ------------------------------------------------------------------------------------------------------------
 // Other ranks
 
-typedef struct Head {
-    int cell;
-    int failed;
-    double seconds;
-} Head;
-
-// A message: the head, then both texts with their '\0'.
+// A message: the result, then both texts with their '\0'.
 static void send_result(const Result *result)
 {
-    size_t n_rows = result->failed ? 0 : strlen(result->rows) + 1;
-    size_t n_figures = result->failed ? 0 : strlen(result->figures) + 1;
-    Head head = {result->cell, result->failed, result->seconds};
-    char *bytes = memory_allocate(sizeof head + n_rows + n_figures, "a message");
-    memcpy(bytes, &head, sizeof head);
-    if (!result->failed) {
-        memcpy(bytes + sizeof head, result->rows, n_rows);
-        memcpy(bytes + sizeof head + n_rows, result->figures, n_figures);
-    }
-    ranks_send(0, bytes, sizeof head + n_rows + n_figures);
-    free(bytes);
+    size_t n_rows = strlen(result->rows) + 1;
+    size_t n_figures = strlen(result->figures) + 1;
+    AUTO_FREE char *bytes = memory_allocate(sizeof *result + n_rows + n_figures, "a message");
+    memcpy(bytes, result, sizeof *result);
+    memcpy(bytes + sizeof *result, result->rows, n_rows);
+    memcpy(bytes + sizeof *result + n_rows, result->figures, n_figures);
+    ranks_send(0, bytes, sizeof *result + n_rows + n_figures);
 }
 
 static Result receive_result(int *from)
 {
-    void *bytes;
-    Head head;
+    AUTO_FREE void *bytes = NULL;
+    Result result;
     *from = 0;
     ranks_receive(from, &bytes);
-    memcpy(&head, bytes, sizeof head);
-    Result result = {.cell = head.cell, .failed = head.failed != 0, .seconds = head.seconds};
-    if (!result.failed) {
-        const char *rows = (const char *)bytes + sizeof head;
-        result.rows = memory_copy_text(rows);
-        result.figures = memory_copy_text(rows + strlen(rows) + 1);
-    }
-    free(bytes);
+    memcpy(&result, bytes, sizeof result);
+    const char *rows = (const char *)bytes + sizeof result;
+    result.rows = memory_copy_text(rows);
+    result.figures = memory_copy_text(rows + strlen(rows) + 1);
     return result;
 }
 
@@ -111,11 +96,10 @@ static QueueEnd serve(const Queue *queue)
 {
     QueueEnd end = QUEUE_DONE;
     while (true) {
-        void *bytes;
+        AUTO_FREE void *bytes = NULL;
         int cell;
         ranks_receive(NULL, &bytes);
         memcpy(&cell, bytes, sizeof cell);
-        free(bytes);
         if (cell == NO_CELL) {
             return end;
         }

@@ -15,8 +15,7 @@ const char store_runs_header[] = "sweep,cell,seed,loss,value,seconds\n";
 enum { COLUMN_SWEEP, COLUMN_CELL, COLUMN_SEED, COLUMN_LOSS, COLUMN_VALUE, COLUMN_SECONDS, RUNS_COLUMNS };
 
 typedef struct Row {
-    char *key;
-    uint64_t seed;
+    RowKey key;
     double value, seconds;
 } Row;
 
@@ -31,26 +30,41 @@ struct Store {
 // ------------------------------------------------------------------------------------------------------------
 // Rows
 
-static int compare_rows(const void *a, const void *b)
+static int compare_keys(const void *a, const void *b)
 {
-    const Row *x = a;
-    const Row *y = b;
-    int order = strcmp(x->key, y->key);
+    const RowKey *x = a;
+    const RowKey *y = b;
+    int order = strcmp(x->cell, y->cell);
     return order != 0 ? order : (x->seed > y->seed) - (x->seed < y->seed);
+}
+
+void row_key_add(void **tree, RowKey *key)
+{
+    if (tsearch(key, tree, compare_keys) == NULL) {
+        fail_memory(sizeof *key, "the rows");
+    }
+}
+
+void *row_key_find(void *const *tree, const char *cell, uint64_t seed)
+{
+    RowKey wanted = {(char *)cell, seed};
+    void *const *found = tfind(&wanted, tree, compare_keys);
+    return found == NULL ? NULL : *found;
+}
+
+void *row_key_take(void **tree)
+{
+    RowKey *key = *tree == NULL ? NULL : *(RowKey *const *)*tree;
+    if (key != NULL) {
+        tdelete(key, tree, compare_keys);
+        free(key->cell);
+    }
+    return key;
 }
 
 static const Row *find_row(const Store *store, const char *key, uint64_t seed)
 {
-    Row wanted = {.key = (char *)key, .seed = seed};
-    Row *const *found = tfind(&wanted, &store->rows, compare_rows);
-    return found == NULL ? NULL : *found;
-}
-
-static void free_row(void *object)
-{
-    Row *row = object;
-    free(row->key);
-    free(row);
+    return row_key_find(&store->rows, key, seed);
 }
 
 static bool read_seed(const char *cell, uint64_t *seed)
@@ -83,8 +97,8 @@ static bool take_rows(TableReader *reader, void *context, size_t *keep, Error *e
     Store *store = context;
     *keep = reader->at;
     while (table_reader_next(reader)) {
-        Row row;
-        if (!store_row_seed(reader, &row.seed)) {
+        uint64_t seed;
+        if (!store_row_seed(reader, &seed)) {
             return error_set(error, "%s: line %d is not a row of a sweep; move it away", store->runs_path, reader->line);
         }
         if (strcmp(reader->cells[COLUMN_SWEEP], store->sweep) != 0) {
@@ -92,16 +106,13 @@ static bool take_rows(TableReader *reader, void *context, size_t *keep, Error *e
                              reader->line, reader->cells[COLUMN_SWEEP], store->sweep);
         }
         *keep = reader->at;
-        if (find_row(store, reader->cells[COLUMN_CELL], row.seed) == NULL) {
-            Row *copy = memory_allocate(sizeof *copy, "the rows");
-            cell_number(reader->cells[COLUMN_VALUE], &row.value);
-            cell_number(reader->cells[COLUMN_SECONDS], &row.seconds);
-            *copy = row;
+        if (find_row(store, reader->cells[COLUMN_CELL], seed) == NULL) {
+            Row *row = memory_allocate(sizeof *row, "the rows");
+            row->key = (RowKey){memory_copy_text(reader->cells[COLUMN_CELL]), seed};
+            cell_number(reader->cells[COLUMN_VALUE], &row->value);
+            cell_number(reader->cells[COLUMN_SECONDS], &row->seconds);
+            row_key_add(&store->rows, &row->key);
             store->n_rows++;
-            copy->key = memory_copy_text(reader->cells[COLUMN_CELL]);
-            if (tsearch(copy, &store->rows, compare_rows) == NULL) {
-                fail_memory(sizeof *copy, "the rows");
-            }
         }
     }
     return true;
@@ -144,11 +155,10 @@ Store *store_open(const char *runs, const char *csv, const char *sweep, Error *e
     store->sweep = memory_copy_text(sweep);
     store->runs_path = runs == NULL ? "memory" : runs;
     store->csv_path = csv;
-    char *header = store_figures_header();
+    AUTO_FREE char *header = store_figures_header();
     store->runs = runs == NULL ? NULL : row_table_open(runs, store_runs_header, take_rows, store, error);
     bool opened = runs == NULL || store->runs != NULL;
     store->csv = csv == NULL || !opened ? NULL : row_table_open(csv, header, keep_figures, store, error);
-    free(header);
     if (!opened || (csv != NULL && (store->csv == NULL || !check_figures(store, error)))) { // a new file has none
         store_close(store, NULL);
         return NULL;
@@ -210,17 +220,6 @@ bool store_add(Store *store, const char *rows, const char *figures, Error *error
     return taken;
 }
 
-static void forget(Store *store)
-{
-    while (store->rows != NULL) {
-        Row *row = *(Row *const *)store->rows;
-        tdelete(row, &store->rows, compare_rows);
-        free_row(row);
-    }
-    free(store->sweep);
-    free(store);
-}
-
 bool store_close(Store *store, Error *error)
 {
     if (store == NULL) {
@@ -228,6 +227,10 @@ bool store_close(Store *store, Error *error)
     }
     bool closed = row_table_close(store->runs, error);
     closed = row_table_close(store->csv, closed ? error : NULL) && closed;
-    forget(store);
+    while (store->rows != NULL) {
+        free(row_key_take(&store->rows));
+    }
+    free(store->sweep);
+    free(store);
     return closed;
 }

@@ -6,6 +6,16 @@
 #include "gpt/base/table.h"
 #include "gpt/cli/sweep/sweep.h"
 
+// What a row or figures in a file are about: the first member of what is kept of them in a tree (search.h), NULL when empty.
+typedef struct RowKey {
+    char *cell; // its name
+    uint64_t seed;
+} RowKey;
+
+void row_key_add(void **tree, RowKey *key);
+void *row_key_find(void *const *tree, const char *cell, uint64_t seed); // NULL if it is not in the tree
+void *row_key_take(void **tree);                                        // takes any from the tree and frees its name; the caller frees the rest
+
 // runs and csv may be NULL. sweep: identifies the sweep in each row. NULL and an error if a file belongs to another command or sweep, or is in use.
 Store *store_open(const char *runs, const char *csv, const char *sweep, Error *error);
 bool store_has(const Store *store, const Cell *cell);
