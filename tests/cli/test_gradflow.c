@@ -633,7 +633,7 @@ static const struct {
     {"--shortcut maybe", 2, "both"},
     {"--seeds 0", 2, "is not an integer between 1 and"},
     {"--steps -1", 2, "--steps: '-1' is not an integer between 0 and 1000000"},
-    {"--lr fast", 2, "not a number"},
+    {"--steps 1 --lr fast", 2, "not a number"},
     {"--depths 5,0", 2, "'0'"},
     {"--seed x", 2, "--seed"},
     {"--activation step", 2, "gelu"},

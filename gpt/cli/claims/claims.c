@@ -107,7 +107,7 @@ static bool make_grid(const Options *options, ClaimRun *run)
     Grid *grid = &run->grid;
     *grid = (Grid){.settings = memory_copy_text(claim->settings), .n_seeds = claim->seeds};
     if ((claim->vary != NULL && !grid_vary(options, "list", claim->vary, grid)) || !grid_make_points(options, grid)
-        || !options_seed(options, &grid->seed) || !options_int(options, "seeds", 1, MOST_SEEDS, &grid->n_seeds)) {
+        || !options_seeds(options, &grid->seed, &grid->n_seeds)) {
         return false;
     }
     size_t n = (size_t)grid->n_points;

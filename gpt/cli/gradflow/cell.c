@@ -19,17 +19,14 @@ extern char **environ;
 // The settings as arguments of gradflow, with one seed and the CSV on stdout. The caller frees them (one block); NULL after one line on stderr.
 static const char **arguments_of(const char *name, const char *settings, uint64_t seed, int *n)
 {
-    const char **arguments;
-    size_t bytes = strlen(settings) + 128;
-    char *line = memory_allocate(bytes, "a network's options");
-    snprintf(line, bytes, "gradflow %s --seed %llu --seeds 1 --depths none --plot none --csv - --quiet", settings, (unsigned long long)seed);
+    const char **arguments = NULL;
+    AUTO_FREE char *line = text_format("gradflow %s --seed %llu --seeds 1 --depths none --plot none --csv - --quiet", settings,
+                                       (unsigned long long)seed);
     int code = poptParseArgvString(line, n, &arguments);
-    free(line);
     if (code != 0) {
         command_error(name, "'%.200s': %s", settings, poptStrerror(code));
-        return NULL;
     }
-    return arguments;
+    return code != 0 ? NULL : arguments;
 }
 
 // Must it run in the double program? If so, removes the option, which is that program's default.
@@ -69,7 +66,7 @@ bool gradflow_cell_check(const char *name, const char *settings, uint64_t seed)
     Options options;
     GradflowPlan plan;
     int n;
-    const char **arguments = arguments_of(name, settings, seed, &n);
+    AUTO_FREE const char **arguments = arguments_of(name, settings, seed, &n);
     if (arguments == NULL) {
         return false;
     }
@@ -80,7 +77,6 @@ bool gradflow_cell_check(const char *name, const char *settings, uint64_t seed)
         command_error(name, "'%.200s': %d arms (expected one: --residual or --shortcut on)", settings, arms);
     }
     free_plan(&options, &plan);
-    free(arguments);
     return read && arms == 1;
 }
 
@@ -123,11 +119,11 @@ static bool run_child(const char *name, const char **arguments, int n, GradflowC
     posix_spawn_file_actions_t actions;
     pid_t child;
     int status = 0;
-    char *text = NULL;
+    AUTO_FREE char *text = NULL;
     size_t bytes = 0;
     Error error;
     FILE *rows = tmpfile();
-    const char **all = memory_allocate((size_t)(n + 4) * sizeof *all, "a network's options");
+    AUTO_FREE const char **all = memory_allocate((size_t)(n + 4) * sizeof *all, "a network's options");
     int failed = rows == NULL ? errno : posix_spawn_file_actions_init(&actions);
     all[0] = "gptape";
     memcpy(all + 1, arguments, (size_t)n * sizeof *all);
@@ -139,7 +135,6 @@ static bool run_child(const char *name, const char **arguments, int n, GradflowC
         failed = posix_spawn(&child, "/proc/self/exe", &actions, NULL, (char *const *)all, environ);
         posix_spawn_file_actions_destroy(&actions);
     }
-    free(all);
     if (failed != 0) {
         command_error(name, "gptape gradflow can't be started: %s", strerror(failed));
     } else if (waitpid(child, &status, 0) == child && status == 0) { // else it has printed the error
@@ -153,19 +148,12 @@ static bool run_child(const char *name, const char **arguments, int n, GradflowC
     }
     size_t header = text == NULL ? 0 : strcspn(text, "\n") + 1;
     *cell = (GradflowCell){.loss = NAN, .rows = memory_copy_text(bytes < header || text == NULL ? "" : text + header)};
-    free(text);
     return header > 0;
 }
 
 bool gradflow_cell(const char *name, const char *settings, uint64_t seed, GradflowCell *cell)
 {
     int n;
-    const char **arguments = arguments_of(name, settings, seed, &n);
-    if (arguments == NULL) {
-        return false;
-    }
-    bool wide = take_double(arguments, &n);
-    bool done = wide ? run_child(name, arguments, n, cell) : run_here(name, arguments, n, cell);
-    free(arguments);
-    return done;
+    AUTO_FREE const char **arguments = arguments_of(name, settings, seed, &n);
+    return arguments != NULL && (take_double(arguments, &n) ? run_child : run_here)(name, arguments, n, cell);
 }

@@ -161,12 +161,11 @@ char *gradflow_path_beside(const char *path, const char *what)
 // Draws the training steps, or, if probe is not NULL, that probe if it has values.
 static bool draw_beside(const GradflowPlan *plan, const Options *options, const Experiment *experiment, const Probe *probe, Error *error)
 {
-    char *path = gradflow_path_beside(plan->plot, probe == NULL ? "steps" : probe->name);
+    AUTO_FREE char *path = gradflow_path_beside(plan->plot, probe == NULL ? "steps" : probe->name);
     bool drawn = probe == NULL ? plot_heatmap(experiment, path, error) : plot_probe(experiment, probe, path, error);
     if (drawn) {
         command_note(options, "drew %s", path);
     }
-    free(path);
     return drawn;
 }
 
@@ -190,11 +189,9 @@ static bool draw(const GradflowPlan *plan, const Options *options, const Experim
 // The tables are printed even if the chart fails because gnuplot is missing.
 static bool print_text(const Experiment *experiment, const Sweep *sweep, Error *error)
 {
-    char *chart = plot_terminal(experiment, terminal_columns(CHART_COLUMNS), error);
+    AUTO_FREE char *chart = plot_terminal(experiment, terminal_columns(CHART_COLUMNS), error);
     gradflow_print_text(experiment, sweep, chart);
-    bool drawn = chart != NULL;
-    free(chart);
-    return drawn;
+    return chart != NULL;
 }
 
 static bool answer(const GradflowPlan *plan, const Options *options, const Experiment *experiment, const Sweep *sweep, Error *error)

@@ -7,7 +7,7 @@
 
 #include "gpt/cli/kit/kit.h"
 
-enum { MOST_SEEDS = 10000, MOST_STEPS = 1000000 };
+enum { MOST_STEPS = 1000000 };
 
 enum { ROWS_AT_MOST = 50 }; // longer tables omit layers
 

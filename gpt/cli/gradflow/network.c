@@ -24,32 +24,27 @@ static bool sizes_from_depth(const Options *options, DeepConfig *deep)
 // "200x3" in a list of sizes is short for 200,200,200. The list spelled out, which the caller frees; NULL after one line on stderr.
 static char *repeated_sizes(const Options *options)
 {
-    const char *text = options_text(options, "sizes");
+    const char *list = options_text(options, "sizes");
     char *result = NULL;
     int used = 0;
     int capacity = 0;
-    for (const char *next = text; text != NULL; text = next) {
-        int length = (int)strcspn(text, ",");
-        int digits = (int)strspn(text, "0123456789");
-        int times = 1;
-        next = text[length] == '\0' ? NULL : text + length + 1;
-        if (digits > 0 && text[digits] == 'x') {
+    char item[LIST_ITEM];
+    while (list_next(&list, ",", item)) {
+        size_t digits = strspn(item, "0123456789");
+        long times = 1;
+        if (digits > 0 && item[digits] == 'x') {
             char *end;
-            long given = strtol(text + digits + 1, &end, 10);
-            if (end != text + length || given < 1 || given > DEEP_DEPTH_MAX) {
+            times = strtol(item + digits + 1, &end, 10);
+            if (*end != '\0' || times < 1 || times > DEEP_DEPTH_MAX) {
                 free(result);
-                option_error(options, "sizes", "'%.*s' is not a size and a count (expected 200x3 with at most x%d)", length < 80 ? length : 80,
-                             text, DEEP_DEPTH_MAX);
+                option_error(options, "sizes", "'%s' is not a size and a count (expected 200x3 with at most x%d)", item, DEEP_DEPTH_MAX);
                 return NULL;
             }
-            times = (int)given;
-            length = digits;
+            item[digits] = '\0';
         }
-        for (int i = 0; i < times * (length + 1); i++) {
-            int place = i % (length + 1);
-            result = memory_grow(result, used, &capacity, 1, "the layers' sizes");
-            result[used] = place < length ? text[place] : ',';
-            used++;
+        for (size_t i = 0; i < (size_t)times * (strlen(item) + 1); i++) {
+            char next = item[i % (strlen(item) + 1)];
+            *LIST_ADD(result, used, capacity, "the layers' sizes") = next != '\0' ? next : ',';
         }
     }
     result[used - 1] = '\0'; // instead of the last comma
@@ -65,10 +60,8 @@ static bool read_sizes(const Options *options, DeepConfig *deep)
         return option_error(options, "sizes", "replaces --depth and --width; leave one out");
     }
     int n;
-    char *text = repeated_sizes(options);
-    bool read = text != NULL && options_ints_of(options, "sizes", text, 1, DEEP_WIDTH_MAX, &deep->sizes, &n);
-    free(text);
-    if (!read) {
+    AUTO_FREE char *text = repeated_sizes(options);
+    if (text == NULL || !options_ints_of(options, "sizes", text, 1, DEEP_WIDTH_MAX, &deep->sizes, &n)) {
         return false;
     }
     deep->n_layer = n - 1;
@@ -87,9 +80,8 @@ static bool read_fields(const Options *options, DeepConfig *deep)
 {
     for (int i = 0; i < deep_field_count; i++) {
         const ConfigField *field = &deep_fields[i];
-        char name[32];
-        bool given = options_given(options, option_name(field->name, name));
-        const char *text = given ? options_text(options, name) : field->standard;
+        const char *given = options_find(options, OPTION_NAME(field))->value;
+        const char *text = given != NULL ? given : field->standard;
         Error error;
         if (text != NULL && !config_field_read(field, text, deep, &error)) {
             return report_error(options, &error);
@@ -130,13 +122,11 @@ static bool read_text(const Options *options, ExperimentConfig *config)
 
 static bool read_untrained(const Options *options, GradflowPlan *plan)
 {
-    if (!options_config(options, plan->untrained, &plan->preset, &plan->experiment.gpt)) {
-        return false;
-    }
-    if (plan->task != NULL && !options_given(options, "vocab-size")) {
+    bool read = options_config(options, plan->untrained, &plan->preset, &plan->experiment.gpt);
+    if (read && plan->task != NULL && !options_given(options, "vocab-size")) {
         plan->experiment.gpt.vocab_size = task_vocabulary(plan->task);
     }
-    return true;
+    return read;
 }
 
 static bool read_task_batch(const Options *options, GradflowPlan *plan)

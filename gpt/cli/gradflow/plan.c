@@ -11,20 +11,16 @@
 static bool refuse_others(const Options *options, NetKind net)
 {
     static const char *const of_mlp[] = {"depth", "width", "sizes", "input", "inputs", "target", "head", "loss", "init-gain", "bias-std", NULL};
-    static const char *const of_gpt[] = {"config", "data", "task", "batch", "length", "ids", "targets", "model", "vocab", NULL};
+    static const char *const of_gpt[] = {"config", "data", "task", "batch", "length", "ids", "targets", "model", "vocab", "stream", NULL};
     const char *other = net_name(net == NET_MLP ? NET_GPT : NET_MLP);
     const char *name = options_first(options, net == NET_MLP ? of_gpt : of_mlp);
-    char field[32];
     for (int i = 0; net == NET_MLP && name == NULL && i < gpt_field_count; i++) {
         bool shared = config_field_find(deep_fields, deep_field_count, gpt_fields[i].name) != NULL;
         bool given = !shared && options_field_given(options, &gpt_fields[i]);
-        name = given ? option_name(gpt_fields[i].name, field) : NULL;
+        name = given ? options_find(options, OPTION_NAME(&gpt_fields[i]))->name : NULL;
     }
     if (net == NET_GPT && options_given(options, "norm") && strcmp(options_text(options, "norm"), "batch") == 0) {
         return option_error(options, "norm", "batch normalization is for --net mlp, but this is --net gpt (expected pre, post or none)");
-    }
-    if (net == NET_MLP && name == NULL && options_has(options, "stream") && options_changed(options, "stream")) {
-        name = "stream";
     }
     return name == NULL || option_error(options, name, "for --net %s, but this is --net %s; leave one out", other, net_name(net));
 }
@@ -34,12 +30,8 @@ static bool read_seeds(const Options *options, GradflowPlan *plan)
 {
     ExperimentConfig *config = &plan->experiment;
     config->n_seeds = config->net == NET_MLP ? atoi(SHOW_SEEDS) : 1;
-    if (!options_seed(options, &config->seed) || !options_int(options, "seeds", 1, MOST_SEEDS, &config->n_seeds)) {
+    if (!options_seeds(options, &config->seed, &config->n_seeds)) {
         return false;
-    }
-    if (config->seed + (uint64_t)config->n_seeds - 1 > UINT32_MAX) {
-        return option_error(options, "seed", "%llu and the %d seeds after it exceed the largest seed %u", (unsigned long long)config->seed,
-                            config->n_seeds - 1, UINT32_MAX);
     }
     const char *depths = options_text(options, "depths");
     depths = depths != NULL ? depths : config->net == NET_MLP ? SHOW_DEPTHS : "none";
@@ -66,10 +58,8 @@ static bool read_experiment(const Options *options, GradflowPlan *plan)
 // May the files beside path be written, too?
 static bool check_beside(const Options *options, const char *name, const char *path, const char *what)
 {
-    char *beside = gradflow_path_beside(path, what);
-    bool may = options_output(options, name, beside);
-    free(beside);
-    return may;
+    AUTO_FREE char *beside = gradflow_path_beside(path, what);
+    return options_output(options, name, beside);
 }
 
 static bool check_all_beside(const GradflowPlan *plan, const Options *options, const char *csv)
@@ -99,10 +89,10 @@ static bool read_outputs(const Options *options, GradflowPlan *plan)
     plan->plot = options_text(options, "plot");
     plan->json = options_given(options, "json");
     plan->runs = options_text(options, "runs");
-    if (plan->n_sizes > 0 && plan->csv != NULL && (strcmp(plan->csv, "-") == 0)) {
-        return option_error(options, "csv", "'%.80s' is not a name for several files (expected flow.csv for flow-70b.csv)", plan->csv);
-    }
     bool csv_to_stdout = plan->csv != NULL && strcmp(plan->csv, "-") == 0;
+    if (csv_to_stdout && plan->n_sizes > 0) {
+        return option_error(options, "csv", "'-' is not a name for several files (expected flow.csv for flow-70b.csv)");
+    }
     if (csv_to_stdout && plan->json) {
         return option_error(options, "csv", "'-' and --json both write to stdout (expected a file)");
     }

@@ -63,7 +63,6 @@ static void place_cell(Table *out, const ArmTable *table, int row, int arm, int 
 // The places of the probe's first column in the first arm that has any. The caller frees them.
 static int find_places(const Experiment *experiment, const Probe *probe, int step, ProbePlace **places)
 {
-    *places = NULL;
     for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
         int n = experiment_probe_places(experiment, arm, step, probe->columns[0].kind, places);
         if (n > 0) {
@@ -106,7 +105,7 @@ void probes_print(const Experiment *experiment, int step)
         const Probe *probe = experiment->config.probes[i];
         printf("\n%s%s%s\n", terminal_color(COLOR_BOLD), probe->name, terminal_color(COLOR_END));
         terminal_print("%s (%s)", probe->about, probe->source);
-        ProbePlace *places;
+        AUTO_FREE ProbePlace *places = NULL;
         int n = find_places(experiment, probe, step, &places);
         if (n > 0) {
             print_finding(experiment, probe, step);
@@ -115,7 +114,6 @@ void probes_print(const Experiment *experiment, int step)
         } else {
             printf("No result.\n");
         }
-        free(places);
     }
 }
 
@@ -155,9 +153,8 @@ bool probes_report(const Options *options, const Experiment *experiment)
     for (int i = 0; i < experiment->config.n_probes; i++) {
         int networks;
         const ProbeFault *fault = experiment_probe_fault(experiment, experiment->config.probes[i], &networks);
-        bool some = networks < experiment->n_measurements;
         char in[64] = "";
-        if (some) {
+        if (networks < experiment->n_measurements) {
             snprintf(in, sizeof in, " (in %d of %d measurements)", networks, experiment->n_measurements);
         }
         sound = (fault == NULL || options_probe_fault(options, fault, in)) && sound;

@@ -257,13 +257,12 @@ static void arm_row(Table *table, const Experiment *experiment, int arm)
     int n_shortcuts = experiment_shortcuts(experiment, arm);
     Writer *audit = writer_begin();
     write_audit(audit->stream, audit_arm(experiment, arm));
-    char *reached = writer_end(audit);
+    AUTO_FREE char *reached = writer_end(audit);
     table_row(table, "%.40s|" REAL_FORMAT, experiment_arm_name(&experiment->config, arm), experiment_loss(experiment, arm, 0).median);
     if (steps > 0) {
         table_cell(table, REAL_FORMAT, experiment_loss(experiment, arm, steps).median);
     }
     table_cell(table, "%d shortcut%s; %s", n_shortcuts, plural(n_shortcuts), reached);
-    free(reached);
 }
 
 static void print_arms(const Experiment *experiment)

@@ -11,19 +11,19 @@ static const char EXPECTED[] = "(expected normal:N, grid:LO:HI:N or FILE.csv)";
 // n numbers, given or made by the rule.
 static bool read_row(const Options *options, const char *option, int n, Real (*rule)(int), Real **row)
 {
-    double *given = NULL;
+    AUTO_FREE double *given = NULL;
     int count = n;
     if (options_given(options, option) && !options_double_list(options, option, &given, &count)) {
         return false;
     }
-    if (count == n) {
-        *row = memory_allocate((size_t)n * sizeof **row, "a row of numbers");
-        for (int i = 0; i < n; i++) {
-            (*row)[i] = given != NULL ? (Real)given[i] : rule(i);
-        }
+    if (count != n) {
+        return option_error(options, option, "%d value%s, but the network has %d", count, plural(count), n);
     }
-    free(given);
-    return count == n || option_error(options, option, "%d value%s, but the network has %d", count, plural(count), n);
+    *row = memory_allocate((size_t)n * sizeof **row, "a row of numbers");
+    for (int i = 0; i < n; i++) {
+        (*row)[i] = given != NULL ? (Real)given[i] : rule(i);
+    }
+    return true;
 }
 
 static Real input_rule(int i)
@@ -106,8 +106,7 @@ static bool classes_of_file(const Options *options, int n_classes, const DeepRow
 {
     for (int i = 0; i < rows->n; i++) {
         double value = (double)rows->target[i];
-        bool valid = value >= TARGET_IGNORED && value < n_classes && value == (int)value;
-        if (!valid) {
+        if (!(value >= TARGET_IGNORED && value < n_classes && value == (int)value)) {
             return option_error(options, "inputs", "row %d: %g is not a class (expected an integer between 0 and %d, or -1: ignored)", i + 1, value,
                                 n_classes - 1);
         }
@@ -120,12 +119,11 @@ static bool classes_of_file(const Options *options, int n_classes, const DeepRow
 static bool read_classes(const Options *options, int n_classes, const DeepRows *rows, ExperimentConfig *config)
 {
     int count = rows->n;
-    int *given = NULL;
+    AUTO_FREE int *given = NULL;
     if (options_given(options, "target") && !options_int_list(options, "target", TARGET_IGNORED, n_classes - 1, &given, &count)) {
         return false;
     }
     if (count != 1 && count != rows->n) {
-        free(given);
         return option_error(options, "target", "%d classes for %d row%s (expected one for each, or one for all)", count, rows->n, plural(rows->n));
     }
     int *classes = memory_allocate((size_t)rows->n * sizeof *classes, "the classes");
@@ -133,14 +131,13 @@ static bool read_classes(const Options *options, int n_classes, const DeepRows *
     for (int i = 0; i < rows->n; i++) {
         classes[i] = given != NULL ? given[count == 1 ? 0 : i] : i % n_classes;
     }
-    free(given);
     return rows->target == NULL || classes_of_file(options, n_classes, rows, classes);
 }
 
 // One row of targets for all rows.
 static bool read_target(const Options *options, int n_out, DeepRows *rows)
 {
-    Real *row = NULL;
+    AUTO_FREE Real *row = NULL;
     if (!read_row(options, "target", n_out, target_rule, &row)) {
         return false;
     }
@@ -148,7 +145,6 @@ static bool read_target(const Options *options, int n_out, DeepRows *rows)
     for (int i = 0; i < rows->n; i++) {
         memcpy(rows->target + (size_t)i * (size_t)n_out, row, (size_t)n_out * sizeof(Real));
     }
-    free(row);
     return true;
 }
 

@@ -3,9 +3,6 @@
 #include "gpt/base/base.h"
 #include "gpt/cli/gradflow/gradflow.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 // ------------------------------------------------------------------------------------------------------------
 // The option
 
@@ -44,18 +41,14 @@ bool gradflow_sizes_read(const Options *options, GradflowPlan *plan)
             return option_error(options, "configs", "can't be combined with --%s; leave one out", others[i]);
         }
     }
-    char *names = memory_copy_text(text);
-    char *rest = NULL;
-    bool read = true;
-    for (char *name = strtok_r(names, ",", &rest); name != NULL && read; name = strtok_r(NULL, ",", &rest)) {
-        read = add_size(options, plan, name);
+    char name[LIST_ITEM];
+    while (list_next(&text, ",", name)) {
+        if (!add_size(options, plan, name)) {
+            return false;
+        }
     }
-    free(names);
-    if (read && plan->n_sizes == 0) {
-        return option_error(options, "configs", "no preset (expected gpt2-124m,gpt3-1.3b for example)");
-    }
-    plan->untrained = read ? plan->sizes[0] : plan->untrained;
-    return read;
+    plan->untrained = plan->sizes[0];
+    return true;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -97,10 +90,8 @@ static bool run_size(const GradflowPlan *plan, const Options *options, int i, Si
     if (!run->done || plan->csv == NULL) {
         return run->done;
     }
-    char *path = gradflow_path_beside(plan->csv, plan->sizes[i]);
-    bool written = gradflow_write_table(path, experiment_csv, &run->experiment, error);
-    free(path);
-    return written;
+    AUTO_FREE char *path = gradflow_path_beside(plan->csv, plan->sizes[i]);
+    return gradflow_write_table(path, experiment_csv, &run->experiment, error);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -109,11 +100,8 @@ static bool run_size(const GradflowPlan *plan, const Options *options, int i, Si
 static void size_row(Table *table, const GradflowPlan *plan, int i, const SizeRun *run)
 {
     const Experiment *experiment = &run->experiment;
-    char text[NUMBER_TEXT];
-    char bytes[BYTES_TEXT];
-    thousands_text((double)gpt_cost(&experiment->config.gpt, 1, 1).parameters, text);
-    table_row(table, "%s|%s|%s|%s|%.0f s", plan->sizes[i], text, experiment->config.streamed ? "streamed" : "held", bytes_text(run->bytes, bytes),
-              run->seconds);
+    table_row(table, "%s|%s|%s|%s|%.0f s", plan->sizes[i], THOUSANDS((double)gpt_cost(&experiment->config.gpt, 1, 1).parameters),
+              experiment->config.streamed ? "streamed" : "held", BYTES_STRING(run->bytes), run->seconds);
     for (int arm = 0; arm < experiment_arms(&experiment->config); arm++) {
         if (experiment_has(experiment, arm)) {
             table_cell(table, "%.3g", experiment_relative(experiment, arm, 0, 0, METRIC_WEIGHT).median);

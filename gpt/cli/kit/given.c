@@ -87,8 +87,7 @@ static bool check_exclusions(const Options *options)
 {
     const OptionExclusion *exclusion = options->help->exclusions;
     for (; exclusion != NULL && exclusion->why != NULL; exclusion++) {
-        bool known = options_has(options, exclusion->given[0]); // commands may share a table
-        const char *other = known ? options_first(options, exclusion->others) : NULL;
+        const char *other = options_first(options, exclusion->others);
         if (other != NULL && (options_first(options, exclusion->given) == NULL) == (exclusion->when == UNLESS_GIVEN)) {
             return option_error(options, other, "%s", exclusion->why);
         }

@@ -119,7 +119,7 @@ bool options_changed(const Options *options, const char *name);               //
 const char *options_text(const Options *options, const char *name);           // as given, else the default; NULL: neither
 int options_count(const Options *options, const char *name);                  // how often it was given
 const char *options_text_of(const Options *options, const char *name, int i); // the i-th time
-// The first of the NULL-terminated names that was given with another value than its default; NULL if none was.
+// The first of the NULL-terminated names that was given with another value than its default; NULL if none was. A command may lack some of them.
 const char *options_first(const Options *options, const char *const *names);
 
 // Each reads one option, or its default; without either, *value stays as it is. False, and one line on stderr, if the text is not
@@ -131,6 +131,7 @@ bool options_choice(const Options *options, const char *name, int *value);  // o
 bool options_word(const Options *options, const char *name, const char *(*word)(int), int count, int *value); // word(*value)
 bool options_field(const Options *options, const ConfigField *field, void *config);                           // if it is an option of the command
 bool options_seed(const Options *options, uint64_t *seed);                                                    // --seed
+bool options_seeds(const Options *options, uint64_t *seed, int *n);                                           // --seed, --seeds: n consecutive ones
 bool precision_restart(char **argv);                 // for --precision f64 becomes gptape64; false, and one line on stderr, if that fails
 bool options_precision(const Options *options);      // --precision: sets it
 void options_precision_note(const Options *options); // whether bf16 is faster on this machine, if it is on

@@ -213,7 +213,7 @@ const char *options_text(const Options *options, const char *name)
 const char *options_first(const Options *options, const char *const *names)
 {
     for (; *names != NULL; names++) {
-        if (options_changed(options, *names)) {
+        if (options_has(options, *names) && options_changed(options, *names)) {
             return *names;
         }
     }

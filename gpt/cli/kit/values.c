@@ -87,6 +87,15 @@ bool options_seed(const Options *options, uint64_t *seed)
     return true;
 }
 
+bool options_seeds(const Options *options, uint64_t *seed, int *n)
+{
+    enum { MOST_SEEDS = 10000 };
+    return options_seed(options, seed) && options_int(options, "seeds", 1, MOST_SEEDS, n)
+        && (*seed + (uint64_t)*n - 1 <= UINT32_MAX
+            || option_error(options, "seed", "%llu and the %d seeds after it exceed the largest seed %u", (unsigned long long)*seed, *n - 1,
+                            UINT32_MAX));
+}
+
 // ------------------------------------------------------------------------------------------------------------
 // Lists
 
