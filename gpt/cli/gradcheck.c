@@ -127,13 +127,12 @@ static void print_json(const Rows *rows, int failed)
     cJSON *checks = cJSON_AddArrayToObject(json, "checks");
     for (int i = 0; i < rows->count; i++) {
         const Row *row = &rows->rows[i];
-        cJSON *check = cJSON_CreateObject();
+        cJSON *check = json_add_object(checks);
         cJSON_AddStringToObject(check, "name", row->name);
         json_add_number(check, "float", row->single.worst);
         json_add_number(check, "double", row->twice.worst);
         cJSON_AddBoolToObject(check, "passed", row_passed(row));
         cJSON_AddStringToObject(check, "why", row_passed(row) ? "" : why_failed(row));
-        cJSON_AddItemToArray(checks, check);
     }
     json_add_count(json, "failed", failed);
     json_print(json);

@@ -1,6 +1,5 @@
 // graph.c: gptape graph: the tape of one step as a drawing.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/gradflow/gradflow.h"
 
 #include <string.h>

@@ -1,6 +1,5 @@
 // main.c: the gptape program: finds the command, and passes the rest of the command line to it.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
 
 #include <signal.h>

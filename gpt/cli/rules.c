@@ -77,10 +77,9 @@ static cJSON *module_json(const Module *root)
     for (const Module *module = root; module != NULL; module = module_next(root, module)) {
         for (int i = 0; i < module->n_parameters; i++) {
             char name[NAME_TEXT];
-            cJSON *parameter = cJSON_CreateObject();
+            cJSON *parameter = json_add_object(json);
             cJSON_AddStringToObject(parameter, "name", tensor_name(module->parameters[i], name));
             cJSON_AddItemToObject(parameter, "shape", cJSON_CreateIntArray(module->parameters[i]->shape.size, module->parameters[i]->shape.ndim));
-            cJSON_AddItemToArray(json, parameter);
         }
     }
     return json;

@@ -1,6 +1,5 @@
 // stories.c: gptape stories: the stories that models are trained on by default, and the parser that checks a text.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
 
 #include <stdlib.h>

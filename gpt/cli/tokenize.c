@@ -1,6 +1,5 @@
 // tokenize.c: gptape tokenize: text to token ids, and back.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
 
 #include <limits.h>

@@ -1,7 +1,6 @@
 // bench.c: gptape bench: the speed of matrix products, training and generation against this machine's limits.
 
 #include "gpt/cli/bench/bench.h"
-#include "gpt/base/base.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -23,8 +23,6 @@ void bench_print_json(const BenchReport *report);
 bool bench_is_chosen(const Options *options, const BenchCase *which); // by --case
 // Under mpirun: the chosen cases, training steps and sweeps, on all ranks.
 bool bench_on_ranks(const Options *options, const BenchConfig *config, Error *error);
-// A sweep of sizes[0] networks: only threads, ranks and one are filled in.
-bool bench_sweep(const Options *options, const BenchCase *which, double seconds, BenchScaling *scaling, Error *error);
 void bench_print_cases(void); // for --list
 
 #endif

@@ -1,6 +1,5 @@
 // report.c: what gptape bench prints.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/bench/bench.h"
 
 #include <math.h>

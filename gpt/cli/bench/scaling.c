@@ -1,7 +1,7 @@
 // scaling.c: gptape bench under mpirun: training steps on several ranks, and what the sum of gradients costs; sweeps.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/bench/bench.h"
+#include "gpt/cli/sweep/sweep.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +79,66 @@ static void print_json(const ScalingRow *rows, int n, Reduction reduce)
     json_print(json);
 }
 
+// ------------------------------------------------------------------------------------------------------------
+// A sweep on several ranks and on one, each with one thread. What is timed is the queue, without the start of MPI.
+
+enum { FEWEST = 3, MOST = 200 }; // repetitions; with --seconds 0 there is one
+
+static bool run_once(Queue *queue, double *ms, Error *error)
+{
+    bool first = ranks_rank() == 0;
+    queue->store = first ? store_open(NULL, NULL, queue->sweep, error) : NULL;
+    double start = clock_seconds();
+    bool done = (queue->alone && !first) || queue_run(queue) == QUEUE_DONE;
+    *ms = 1e3 * (clock_seconds() - start);
+    store_close(queue->store, error);
+    done = done || error_set(error, "%s: a network can't be run", queue->sweep);
+    return ranks_agree(done, error);
+}
+
+// Rank 0 decides how many repetitions there are.
+static bool time_queue(Queue *queue, double seconds, Quartiles *ms, Error *error)
+{
+    double taken[MOST];
+    int n = 0;
+    bool more = true;
+    double end = clock_seconds() + seconds;
+    while (more) {
+        if (!run_once(queue, &taken[n], error)) {
+            return false;
+        }
+        n++;
+        more = seconds > 0 && (n < FEWEST || (n < MOST && clock_seconds() < end));
+        ranks_broadcast(&more, sizeof more);
+    }
+    *ms = quartiles_of(taken, n);
+    return true;
+}
+
+// A sweep of sizes[0] networks: only threads, ranks and one are filled in.
+static bool time_sweep(const Options *options, const BenchCase *which, double seconds, BenchScaling *scaling, Error *error)
+{
+    int n = which->sizes[0];
+    AUTO_FREE Cell *cells = memory_allocate((size_t)n * sizeof *cells, "the networks");
+    int threads = kernels_threads();
+    for (int i = 0; i < n; i++) {
+        cells[i] = (Cell){.settings = "--net gpt --n-layer 8 --n-embd 192 --n-head 4 --context-length 64 --batch 1 --residual pre",
+                          .seed = (uint64_t)i,
+                          .keys = {"network"},
+                          .statistics = {"loss"},
+                          .n_statistics = 1};
+    }
+    Queue queue = {.options = options, .sweep = which->name, .cells = cells, .n = n, .silent = true};
+    *scaling = (BenchScaling){.threads = 1};
+    bool done = time_queue(&queue, seconds, &scaling->ranks, error);
+    queue.alone = true;
+    done = done && time_queue(&queue, seconds, &scaling->one, error);
+    kernels_set_threads(threads);
+    return done;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+
 bool bench_on_ranks(const Options *options, const BenchConfig *config, Error *error)
 {
     AUTO_FREE ScalingRow *rows = memory_allocate_zeroed((size_t)bench_case_count, sizeof *rows, "the cases");
@@ -87,7 +147,7 @@ bool bench_on_ranks(const Options *options, const BenchConfig *config, Error *er
     for (int i = 0; done && i < bench_case_count; i++) {
         if (bench_is_chosen(options, &bench_cases[i])) {
             rows[n].which = &bench_cases[i];
-            done = rows[n].which->run == NULL ? bench_sweep(options, rows[n].which, config->seconds, &rows[n].scaling, error)
+            done = rows[n].which->run == NULL ? time_sweep(options, rows[n].which, config->seconds, &rows[n].scaling, error)
                                               : bench_scaling(rows[n].which, config, &rows[n].scaling, error);
             n++;
         }

@@ -1,7 +1,5 @@
 // claims.c: gptape claims: published claims: for each, the networks to run, the prediction, and the measured value.
 
-#include "gpt/base/base.h"
-#include "gpt/base/ranks.h"
 #include "gpt/cli/claims/claims.h"
 #include "gpt/cli/gradflow/gradflow.h"
 

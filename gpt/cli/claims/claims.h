@@ -3,7 +3,7 @@
 #ifndef GPTAPE_CLI_CLAIMS_H
 #define GPTAPE_CLI_CLAIMS_H
 
-#include "gpt/cli/sweep/store.h"
+#include "gpt/cli/sweep/sweep.h"
 
 // A claim and what was measured.
 typedef struct ClaimRun {

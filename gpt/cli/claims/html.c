@@ -1,7 +1,6 @@
 // html.c: the claims as one self-contained page: a row each, with the interval drawn against the prediction. Whatever a color means, a shape
 // and a word mean too.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/claims/claims.h"
 
 #include <math.h>

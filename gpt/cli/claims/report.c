@@ -1,6 +1,5 @@
 // report.c: claims as rows on a terminal, as a list, as JSON and as CSV.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/claims/claims.h"
 
 #include <string.h>

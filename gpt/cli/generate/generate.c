@@ -1,7 +1,6 @@
 // generate.c: gptape generate: text, one token at a time, from an untrained or a saved model.
 
 #include "gpt/cli/generate/generate.h"
-#include "gpt/base/base.h"
 
 #include <limits.h>
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 // print.c: the samples of gptape generate, printed as their tokens come, and the notes about them.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/generate/generate.h"
 
 #include <stdlib.h>
@@ -276,9 +275,8 @@ static bool generate_group(Group *group, Random *random, cJSON *samples)
     bool sound = gpt_generate_samples(generation->gpt, &config, group->count, random, group->ids, generation->n_prompt, group->made, &error);
     print_more(group, true);
     for (int i = 0; i < group->count && sound && samples != NULL; i++) {
-        cJSON *object = cJSON_CreateObject();
+        cJSON *object = json_add_object(samples);
         add_sample(object, generation, new_ids(group, i), group->made[i]);
-        cJSON_AddItemToArray(samples, object);
     }
     return sound || report_failure(generation->options, &error);
 }

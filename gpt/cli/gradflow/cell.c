@@ -2,7 +2,6 @@
 //
 // --precision f64 is a separate program, so such a network runs in a child process.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/gradflow/gradflow.h"
 
 #include <errno.h>

@@ -1,7 +1,6 @@
 // gradflow.c: gptape gradflow: the same network with and without shortcuts, and the gradient that reaches each layer.
 
 #include "gpt/cli/gradflow/gradflow.h"
-#include "gpt/base/base.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -34,11 +34,10 @@ static cJSON *run_json(const ExperimentConfig *config, const Measurement *measur
     }
     cJSON *layers = cJSON_AddArrayToObject(json, "layers");
     for (int layer = 0; layer < n_layer; layer++) {
-        cJSON *figures = cJSON_CreateObject();
+        cJSON *figures = json_add_object(layers);
         for (int figure = 0; figure < METRIC_COUNT; figure++) {
             json_add_number(figures, FIGURE_KEYS[figure], measurement_metric(measurement, layer, (LayerMetric)figure));
         }
-        cJSON_AddItemToArray(layers, figures);
     }
     probes_add_json(json, measurement);
     return json;
@@ -61,12 +60,11 @@ static void add_sweep(cJSON *object, const ExperimentConfig *config, const Sweep
     }
     cJSON *points = cJSON_AddArrayToObject(json, "points");
     for (int i = 0; i < sweep->n_points; i++) {
-        cJSON *point = cJSON_CreateObject();
+        cJSON *point = json_add_object(points);
         json_add_count(point, "depth", sweep->points[i].depth);
         for (int arm = 0; arm < experiment_arms(config); arm++) {
             json_add_quartiles(point, arm_key(config, arm), sweep->points[i].ratio[arm]);
         }
-        cJSON_AddItemToArray(points, point);
     }
 }
 

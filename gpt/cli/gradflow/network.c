@@ -1,7 +1,6 @@
 // network.c: the network that options describe, an MLP or a GPT, and its batch. gptape graph reads its network here, too. What comes
 // from files: saved.c.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/gradflow/gradflow.h"
 
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 // plan.c: from the options of gptape gradflow to an experiment that can be run. The network and its batch: network.c.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/gradflow/gradflow.h"
 
 #include <limits.h>

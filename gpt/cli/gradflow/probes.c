@@ -1,6 +1,5 @@
 // probes.c: tables and faults of the probes of gptape gradflow.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/gradflow/gradflow.h"
 
 #include <math.h>
@@ -129,7 +128,7 @@ void probes_add_json(cJSON *run, const Measurement *measurement)
     cJSON *rows = cJSON_AddArrayToObject(run, "probes");
     for (int i = 0; i < results->n_rows; i++) {
         const ProbeRow *row = &results->rows[i];
-        cJSON *json = cJSON_CreateObject();
+        cJSON *json = json_add_object(rows);
         cJSON_AddStringToObject(json, "kind", row->kind);
         json_add_count(json, "layer", row->layer);
         if (row->name[0] != '\0') {
@@ -139,7 +138,6 @@ void probes_add_json(cJSON *run, const Measurement *measurement)
             json_add_count(json, "index", row->index);
         }
         json_add_number(json, "value", row->value);
-        cJSON_AddItemToArray(rows, json);
     }
     cJSON *faults = cJSON_AddObjectToObject(run, "probe_faults");
     for (int i = 0; i < results->n_faults; i++) {

@@ -1,6 +1,5 @@
 // report.c: an experiment as text: its conclusion, a table of layers, a chart, and the rest.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/gradflow/gradflow.h"
 
 #include <math.h>

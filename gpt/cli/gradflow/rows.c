@@ -1,6 +1,5 @@
 // rows.c: the input rows of an MLP, and their targets, from options.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/gradflow/gradflow.h"
 
 #include <stdlib.h>

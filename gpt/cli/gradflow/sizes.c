@@ -1,6 +1,5 @@
 // sizes.c: --configs: the same experiment on several sizes of GPT in turn, as one table, and one plot with a panel for each.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/gradflow/gradflow.h"
 
 // ------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 // info.c: gptape info: the cost of a model, counted from its configuration; no model is created.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/info/info.h"
 
 #include <limits.h>

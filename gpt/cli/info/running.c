@@ -1,8 +1,6 @@
 // running.c: memory and time to run an untrained model on this machine.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/info/info.h"
-#include "gpt/lab/lab.h"
 
 #include <math.h>
 

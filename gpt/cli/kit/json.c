@@ -1,6 +1,5 @@
 // json.c: results as JSON. Numbers are written as text, because cJSON would print some with 17 digits.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
 
 #include <math.h>
@@ -31,6 +30,13 @@ static cJSON *number_json(double value)
 void json_add_number(cJSON *object, const char *name, double value)
 {
     cJSON_AddItemToObject(object, name, number_json(value));
+}
+
+cJSON *json_add_object(cJSON *array)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddItemToArray(array, object);
+    return object;
 }
 
 void json_add_quartiles(cJSON *object, const char *name, Quartiles q)

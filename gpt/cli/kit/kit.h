@@ -359,6 +359,7 @@ const char *thousands_text(double count, char text[NUMBER_TEXT]);       // "124,
 
 void json_begin(void);                                               // once, before the others
 void json_add_number(cJSON *object, const char *name, double value); // 9 significant digits; NaN and infinity are null
+cJSON *json_add_object(cJSON *array);                                // an empty object at its end
 void json_add_quartiles(cJSON *object, const char *name, Quartiles q);
 void json_add_count(cJSON *object, const char *name, double count);               // an integer, all its digits
 cJSON *json_numbers(const Real *values, int n);                                   // an array of them, 9 significant digits each

@@ -1,6 +1,5 @@
 // manual.c: the manual page and the shells' completions, made from the commands' tables of options.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
 
 #include <string.h>
@@ -8,10 +7,12 @@
 // ------------------------------------------------------------------------------------------------------------
 // The manual page, in the macros of man(7)
 
-// Text in roff: a backslash and a minus have a meaning there, and so has a dot or an apostrophe that begins a line.
-static void roff(const char *text)
+// Text in roff, between two pieces of markup: a backslash and a minus have a meaning there, and so has a dot or an apostrophe that begins a line. A
+// blank line is a new paragraph.
+static void roff(const char *before, const char *text, const char *after)
 {
     bool begins = true;
+    fputs(before, stdout);
     for (; *text != '\0'; text++) {
         if (begins && (*text == '.' || *text == '\'')) {
             printf("\\&");
@@ -22,61 +23,37 @@ static void roff(const char *text)
             printf("\\-");
         } else if (*text == '\'') {
             printf("\\(aq");
+        } else if (strncmp(text, "\n\n", 2) == 0) {
+            printf("\n.PP");
         } else {
             putchar(*text);
         }
         begins = *text == '\n';
     }
-}
-
-// A blank line is a new paragraph.
-static void roff_prose(const char *text)
-{
-    const char *gap = strstr(text, "\n\n");
-    while (gap != NULL) {
-        char paragraph[4096];
-        snprintf(paragraph, sizeof paragraph, "%.*s", (int)(gap - text), text);
-        roff(paragraph);
-        printf("\n.PP\n");
-        text = gap + 2;
-        gap = strstr(text, "\n\n");
-    }
-    roff(text);
-    printf("\n");
+    fputs(after, stdout);
 }
 
 static void roff_option(const Option *option)
 {
     if (option->title != NULL) {
-        printf(".PP\n");
-        roff(option->title);
-        printf("\n");
+        roff(".PP\n", option->title, "\n");
     }
-    printf(".TP\n.B \\-\\-");
-    roff(option->name);
+    roff(".TP\n.B \\-\\-", option->name, "");
     if (option->argument != NULL) {
-        printf("\\fR=\\fI");
-        roff(option->argument);
-        printf("\\fR");
+        roff("\\fR=\\fI", option->argument, "\\fR");
     }
-    printf("\n");
-    roff(option->help);
-    printf("\n");
+    roff("\n", option->help, "\n");
 }
 
 static void roff_command(const Command *command)
 {
     Options options = options_list(command->help);
-    printf(".SS ");
-    roff(command->help->name);
-    printf("\n");
-    roff_prose(command->help->about);
+    roff(".SS ", command->help->name, "\n");
+    roff("", command->help->about, "\n");
     for (int i = 0; i < options.count; i++) {
         roff_option(&options.list[i]);
     }
-    printf(".PP\nExamples:\n.PP\n.nf\n");
-    roff(command->help->examples);
-    printf(".fi\n");
+    roff(".PP\nExamples:\n.PP\n.nf\n", command->help->examples, ".fi\n");
     options_free(&options);
 }
 
@@ -91,11 +68,8 @@ void manual_print(const Command *commands, int count)
         "and several \\-\\-residual are an error elsewhere.\n.PP\n",
         GPTAPE_VERSION);
     for (int i = 0; i < count; i++) {
-        printf(".TP\n.B ");
-        roff(commands[i].help->name);
-        printf("\n");
-        roff(commands[i].help->summary);
-        printf("\n");
+        roff(".TP\n.B ", commands[i].help->name, "\n");
+        roff("", commands[i].help->summary, "\n");
     }
     printf(".SH COMMANDS\n");
     for (int i = 0; i < count; i++) {
@@ -119,28 +93,25 @@ static bool takes(const Option *option, const char *argument)
     return option->argument != NULL && strcmp(option->argument, argument) == 0;
 }
 
+static const char *preset_word(int i)
+{
+    return gpt_presets[i].name;
+}
+
 // Words that an option's argument can be: "on|off"; the presets; NULL: any.
 static const char *choices(const Option *option, char text[1024])
 {
+    bool choice = option->field != NULL && option->field->kind == FIELD_CHOICE;
+    int n = takes(option, "PRESET") ? gpt_preset_count : choice ? option->field->n_words : 0;
     size_t used = 0;
-    if (takes(option, "PRESET")) {
-        for (int i = 0; i < gpt_preset_count; i++) {
-            used += (size_t)snprintf(text + used, 1024 - used, "%s ", gpt_presets[i].name);
-        }
-        return text;
+    for (int i = 0; i < n; i++) {
+        used += (size_t)snprintf(text + used, 1024 - used, "%s ", (choice ? option->field->word : preset_word)(i));
     }
-    if (option->field != NULL && option->field->kind == FIELD_CHOICE) {
-        for (int i = 0; i < option->field->n_words; i++) {
-            used += (size_t)snprintf(text + used, 1024 - used, "%s ", option->field->word(i));
-        }
-        return text;
-    }
-    if (option->argument == NULL || strchr(option->argument, '|') == NULL) {
+    if (n == 0 && (option->argument == NULL || strchr(option->argument, '|') == NULL)) {
         return NULL;
     }
-    snprintf(text, 1024, "%s", option->argument);
-    for (char *at = text; *at != '\0'; at++) {
-        *at = *at == '|' ? ' ' : *at;
+    for (int i = 0; n == 0 && i <= (int)strlen(option->argument); i++) {
+        text[i] = option->argument[i] == '|' ? ' ' : option->argument[i];
     }
     return text;
 }

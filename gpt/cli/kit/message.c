@@ -1,6 +1,5 @@
 // message.c: messages on stderr, always one line, and the check that everything written to stdout arrived.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
 
 #include <errno.h>

@@ -1,6 +1,5 @@
 // model_options.c: the model that options describe: a preset with changed fields, or one from a folder.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
 
 #include <string.h>

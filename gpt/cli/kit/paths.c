@@ -1,6 +1,5 @@
 // paths.c: no command writes to a file that it reads, under any name or through any link.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
 
 #include <dirent.h>

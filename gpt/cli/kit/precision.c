@@ -1,6 +1,5 @@
 // precision.c: --precision. bf16 is a switch of the kernels; f64 is another program, gptape64, the same sources in double.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
 
 #include <errno.h>

@@ -1,6 +1,5 @@
 // progress.c: the progress of long work, on stderr.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
 
 #include <stdarg.h>

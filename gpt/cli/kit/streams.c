@@ -3,7 +3,6 @@
 
 #define _GNU_SOURCE // fopencookie
 
-#include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
 
 #include <errno.h>

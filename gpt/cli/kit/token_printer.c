@@ -1,6 +1,5 @@
 // token_printer.c: tokens as text that a terminal can show, as they come.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
 
 #include <string.h>

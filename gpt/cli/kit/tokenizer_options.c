@@ -1,6 +1,5 @@
 // tokenizer_options.c: --tokenizer and --vocab: which tokenizer, and from where.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/kit/kit.h"
 
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 // grid.c: from the options of gptape sweep to its networks: all combinations of the varied values.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/gradflow/gradflow.h"
 #include "gpt/cli/sweep/sweep.h"
 

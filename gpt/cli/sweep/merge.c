@@ -1,8 +1,6 @@
 // merge.c: joining the files of shards: each network once, in the order of the files.
 
-#include "gpt/base/base.h"
-#include "gpt/base/table.h"
-#include "gpt/cli/sweep/store.h"
+#include "gpt/cli/sweep/sweep.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,10 +7,8 @@
 // Rank 0 checks for results between its own cells, so each other rank has spare cells to work on meanwhile; near the end it has none, so that all
 // ranks end at about the same time.
 
-#include "gpt/base/base.h"
-#include "gpt/base/ranks.h"
 #include "gpt/cli/gradflow/gradflow.h"
-#include "gpt/cli/sweep/store.h"
+#include "gpt/cli/sweep/sweep.h"
 
 #include <limits.h>
 #include <stdlib.h>

@@ -1,39 +1,17 @@
-// report.c: see report.h.
+// report.c: the summary of a sweep: quartiles of the statistic at each combination, as a table, a chart, a plot and JSON.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/gradflow/gradflow.h"
-#include "gpt/cli/sweep/report.h"
-#include "gpt/cli/sweep/store.h"
+#include "gpt/cli/sweep/sweep.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-void sweep_report_make(SweepReport *report, const Grid *grid, const Store *store, const char *statistic)
-{
-    size_t n = (size_t)grid->n_points * (size_t)grid->n_seeds;
-    double *copy = memory_allocate((size_t)grid->n_seeds * sizeof *copy, "the values");
-    *report = (SweepReport){.grid = grid, .statistic = statistic};
-    report->values = memory_allocate(n * sizeof *report->values, "the values");
-    report->quartiles = memory_allocate((size_t)grid->n_points * sizeof *report->quartiles, "the quartiles");
-    for (int point = 0; point < grid->n_points; point++) {
-        for (int s = 0; s < grid->n_seeds; s++) {
-            double seconds;
-            copy[s] = store_value(store, grid->points[point], grid->seed + (uint64_t)s, &seconds);
-            report->values[point * grid->n_seeds + s] = copy[s];
-            report->seconds += seconds;
-        }
-        report->quartiles[point] = quartiles_of(copy, grid->n_seeds);
-    }
-    free(copy);
-}
-
-void sweep_report_free(SweepReport *report)
-{
-    free(report->values);
-    free(report->quartiles);
-    *report = (SweepReport){0};
-}
+typedef struct SweepReport {
+    const Grid *grid;
+    const char *statistic;
+    Quartiles *quartiles; // (n_points)
+} SweepReport;
 
 // ------------------------------------------------------------------------------------------------------------
 // Table and JSON
@@ -59,12 +37,7 @@ static void print_table(const SweepReport *report)
         for (int i = 0; i < grid->n_varied; i++) {
             table_cell(table, "%.60s", grid_value(grid, point, i));
         }
-        table_cell(table, q.n == 0 ? "-" : "%.4g", q.median);
-        if (q.n == 0) {
-            table_cell(table, "-");
-        } else {
-            table_cell(table, "%.3g to %.3g", q.low, q.high);
-        }
+        table_row(table, q.n == 0 ? "-|-" : "%.4g|%.3g to %.3g", q.median, q.low, q.high);
         table_cell(table, "%d", q.n);
     }
     table_end(table);
@@ -79,12 +52,11 @@ static void print_json(const SweepReport *report)
     json_add_count(json, "seeds", grid->n_seeds);
     cJSON *points = cJSON_AddArrayToObject(json, "points");
     for (int point = 0; point < grid->n_points; point++) {
-        cJSON *object = cJSON_CreateObject();
+        cJSON *object = json_add_object(points);
         for (int i = 0; i < grid->n_varied; i++) {
             cJSON_AddStringToObject(object, grid->varied[i].name, grid_value(grid, point, i));
         }
         json_add_quartiles(object, "value", report->quartiles[point]);
-        cJSON_AddItemToArray(points, object);
     }
     json_print(json);
 }
@@ -148,18 +120,16 @@ static char *with_probes(const char *settings, const char *probes)
 {
     Writer *writer = writer_begin();
     fprintf(writer->stream, "%s", settings);
-    for (const char *at = probes; at != NULL; at = strchr(at, ',') == NULL ? NULL : strchr(at, ',') + 1) {
-        int length = (int)strcspn(at, ",");
+    char probe[LIST_ITEM];
+    while (list_next(&probes, ",", probe)) {
         bool found = false;
         for (const char *given = strstr(settings, "--probe "); given != NULL; given = strstr(given + 1, "--probe ")) {
-            char *list = text_format(",%.*s,", (int)strcspn(given + strlen("--probe "), " "), given + strlen("--probe "));
-            char *name = text_format(",%.*s,", length, at);
+            AUTO_FREE char *list = text_format(",%.*s,", (int)strcspn(given + strlen("--probe "), " "), given + strlen("--probe "));
+            AUTO_FREE char *name = text_format(",%s,", probe);
             found = found || strstr(list, name) != NULL;
-            free(list);
-            free(name);
         }
         if (!found) {
-            fprintf(writer->stream, " --probe %.*s", length, at);
+            fprintf(writer->stream, " --probe %s", probe);
         }
     }
     return writer_end(writer);
@@ -173,10 +143,8 @@ static bool law_of_line(const SweepReport *report, const Lines *lines, int line,
     for (int i = 0; i < grid->varied[0].n; i++) {
         GradflowCell cell = {0};
         if (probes != NULL) {
-            char *settings = with_probes(grid->lines[i * lines->measured + line], probes);
-            bool done = gradflow_cell("sweep", settings, grid->seed, &cell);
-            free(settings);
-            if (!done) {
+            AUTO_FREE char *settings = with_probes(grid->lines[i * lines->measured + line], probes);
+            if (!gradflow_cell("sweep", settings, grid->seed, &cell)) {
                 return false;
             }
         }
@@ -231,31 +199,40 @@ static Chart chart_of(const SweepReport *report, const Lines *lines, char captio
 }
 
 // False after one line on stderr.
-static bool draw(const Options *options, const SweepReport *report)
+static bool draw_lines(const Options *options, const SweepReport *report, Lines *lines)
 {
     const char *plot = options_text(options, "plot");
     char caption[512];
-    Lines lines = lines_of(report);
     Error error;
-    bool drawn = true;
-    if (lines.n > CHART_LINES) {
-        command_note(options, "no chart: %d lines (expected at most %d)", lines.n, CHART_LINES);
-    } else if (!add_laws(report, &lines)) {
-        drawn = false;
-    } else {
-        Chart chart = chart_of(report, &lines, caption);
-        char *text = options_given(options, "json") ? NULL : plot_chart_terminal(&chart, terminal_columns(CHART_COLUMNS), &error);
-        drawn = text != NULL || options_given(options, "json");
-        if (text != NULL) {
-            printf("\n%s", text);
-            flush_stdout();
-        }
-        free(text);
-        drawn = (drawn && (plot == NULL || plot_chart(&chart, plot, &error))) || report_error(options, &error);
-        if (drawn && plot != NULL) {
-            command_note(options, "drew %s", plot);
-        }
+    if (lines->n > CHART_LINES) {
+        command_note(options, "no chart: %d lines (expected at most %d)", lines->n, CHART_LINES);
+        return true;
     }
+    if (!add_laws(report, lines)) {
+        return false;
+    }
+    Chart chart = chart_of(report, lines, caption);
+    if (!options_given(options, "json")) {
+        AUTO_FREE char *text = plot_chart_terminal(&chart, terminal_columns(CHART_COLUMNS), &error);
+        if (text == NULL) {
+            return report_error(options, &error);
+        }
+        printf("\n%s", text);
+        flush_stdout();
+    }
+    if (plot != NULL && !plot_chart(&chart, plot, &error)) {
+        return report_error(options, &error);
+    }
+    if (plot != NULL) {
+        command_note(options, "drew %s", plot);
+    }
+    return true;
+}
+
+static bool draw(const Options *options, const SweepReport *report)
+{
+    Lines lines = lines_of(report);
+    bool drawn = draw_lines(options, report, &lines);
     for (int k = 0; k < CHART_LINES; k++) {
         free(lines.labels[k]);
     }
@@ -264,12 +241,18 @@ static bool draw(const Options *options, const SweepReport *report)
     return drawn;
 }
 
-bool sweep_report_print(const Options *options, const SweepReport *report)
+bool sweep_report(const Options *options, const Grid *grid, const Store *store, const char *statistic)
 {
-    if (options_given(options, "json")) {
-        print_json(report);
-    } else {
-        print_table(report);
+    AUTO_FREE double *values = memory_allocate((size_t)grid->n_seeds * sizeof *values, "the values");
+    AUTO_FREE Quartiles *quartiles = memory_allocate((size_t)grid->n_points * sizeof *quartiles, "the quartiles");
+    SweepReport report = {grid, statistic, quartiles};
+    for (int point = 0; point < grid->n_points; point++) {
+        for (int s = 0; s < grid->n_seeds; s++) {
+            double seconds;
+            values[s] = store_value(store, grid->points[point], grid->seed + (uint64_t)s, &seconds);
+        }
+        quartiles[point] = quartiles_of(values, grid->n_seeds);
     }
-    return draw(options, report);
+    (options_given(options, "json") ? print_json : print_table)(&report);
+    return draw(options, &report);
 }

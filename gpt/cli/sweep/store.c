@@ -3,8 +3,7 @@
 // A cell's figures are written first, then its row of --runs: the row says that the cell is complete. After a kill the next run removes incomplete
 // lines and figures without a row, and continues.
 
-#include "gpt/base/base.h"
-#include "gpt/cli/sweep/store.h"
+#include "gpt/cli/sweep/sweep.h"
 
 #include <math.h>
 #include <search.h>

@@ -1,10 +1,7 @@
 // sweep.c: gptape sweep: gradflow for all combinations of varied options and many seeds, with files to resume from, and shards.
 
-#include "gpt/base/base.h"
-#include "gpt/base/ranks.h"
 #include "gpt/cli/gradflow/gradflow.h"
-#include "gpt/cli/sweep/report.h"
-#include "gpt/cli/sweep/store.h"
+#include "gpt/cli/sweep/sweep.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -198,11 +195,7 @@ static int report(const Options *options, const SweepPlan *plan, const Store *st
         command_note(options, "%d networks of this shard are in %s", plan->n_cells, plan->runs == NULL ? "no file (expected --runs)" : plan->runs);
         return STATUS_OK;
     }
-    SweepReport summary;
-    sweep_report_make(&summary, &plan->grid, store, plan->statistic);
-    bool printed = sweep_report_print(options, &summary);
-    sweep_report_free(&summary);
-    return printed ? STATUS_OK : STATUS_FAILED;
+    return sweep_report(options, &plan->grid, store, plan->statistic) ? STATUS_OK : STATUS_FAILED;
 }
 
 // On rank 0: all checks, before the other ranks start.

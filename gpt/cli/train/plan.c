@@ -1,6 +1,5 @@
 // plan.c: a new run: from options to a trainer and a folder, or one line that says why not.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/train/train.h"
 
 #include <errno.h>

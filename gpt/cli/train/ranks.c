@@ -1,6 +1,5 @@
 // ranks.c: what ranks share when a run begins: the folder, to which only rank 0 writes, and the text.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/train/train.h"
 
 #include <errno.h>

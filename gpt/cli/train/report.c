@@ -1,7 +1,6 @@
 // report.c: the results of gptape train: losses, samples, the loss curve, and for stories how many sentences follow the grammar, before
 // and after.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/train/train.h"
 
 #include <math.h>

@@ -1,6 +1,5 @@
 // resume.c: gptape train --resume: a run is resumed as it was set up. An option given again must have the same value.
 
-#include "gpt/base/base.h"
 #include "gpt/cli/train/train.h"
 
 #include <stdlib.h>

@@ -1,7 +1,6 @@
 // train.c: gptape train: trains a GPT on a text, in a folder from which the run can be resumed.
 
 #include "gpt/cli/train/train.h"
-#include "gpt/base/base.h"
 
 #include <math.h>
 #include <stdlib.h>
