@@ -321,8 +321,7 @@ int command_eval(const Options *options)
     EvalModel model = {0};
     Batch batch = {0};
     Tape *tape = tape_create();
-    bool done = options_task(options, &batch.task) && options_precision(options)
-             && (options_given(options, "model") ? load_model : create_model)(options, &model);
+    bool done = options_task(options, &batch.task) && (options_given(options, "model") ? load_model : create_model)(options, &model);
     if (done) {
         bool rows = options_by_ids(options) || batch.task != NULL;
         done = rows ? eval_batch(options, &model, &batch) : eval_text(options, &model);

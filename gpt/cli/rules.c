@@ -52,11 +52,8 @@ static void list_rules(const Options *options)
     }
     for (int i = 0; i < residual_table_count; i++) {
         const ResidualRow *row = &residual_table[i];
-        char line[512];
         printf("%s%s%s: %s\n", terminal_color(COLOR_BOLD), row->name, terminal_color(COLOR_END), row->text);
-        snprintf(line, sizeof line, "%s (%s)", row->purpose, row->source);
-        terminal_prose(line);
-        printf("\n\n");
+        terminal_print("%s (%s)\n", row->purpose, row->source);
     }
 }
 

@@ -49,8 +49,7 @@ typedef struct Job {
 // Reports an error in the text called name. Returns false.
 static bool wrong_text(const Job *job, const char *name, const Error *error)
 {
-    command_error(job->options->help->name, "%s: %s", name, error->message);
-    return command_stop(STATUS_USAGE);
+    return option_error(job->options, NULL, "%s: %s", name, error->message);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -227,7 +226,7 @@ static bool make_tokenizer(Job *job)
     if (job->kind == TOKENIZER_CHARS) {
         return make_chars(job);
     }
-    job->tokenizer = job->kind == TOKENIZER_GPT2 ? options_gpt2(job->options, &error) : tokenizer_bytes();
+    job->tokenizer = options_tokenizer(job->options, job->kind, NULL, &error);
     return job->tokenizer != NULL || report_failure(job->options, &error);
 }
 

@@ -27,25 +27,21 @@ static bool read_option(Options *options, int argc, const char **argv, int *i)
 {
     const char *given = argv[*i];
     if (strncmp(given, "--", 2) != 0) {
-        command_error(options->help->name, "'%.80s': unexpected; %s takes options only", given, options->help->name);
-        return command_stop(STATUS_USAGE);
+        return option_error(options, NULL, "'%.80s': unexpected; %s takes options only", given, options->help->name);
     }
     size_t n = strcspn(given + 2, "=");
     const char *value = given[2 + n] == '=' ? given + 2 + n + 1 : NULL;
     Option *option = find_option(options, given + 2, n);
     if (option == NULL) {
-        report_unknown_option(options, given);
-        return command_stop(STATUS_USAGE);
+        return report_unknown_option(options, given);
     }
     if (option->argument == NULL && value != NULL) {
-        report_unwanted_value(options, given);
-        return command_stop(STATUS_USAGE);
+        return report_unwanted_value(options, given);
     }
     if (option->argument != NULL && value == NULL) {
         *i += 1;
         if (*i >= argc) {
-            report_missing_value(options, given);
-            return command_stop(STATUS_USAGE);
+            return report_missing_value(options, given);
         }
         value = argv[*i];
     }

@@ -3,6 +3,7 @@
 #include "gpt/base/base.h"
 #include "gpt/base/ranks.h"
 #include "gpt/cli/gradflow/gradflow.h"
+#include "gpt/cli/kit/argv.h"
 #include "gpt/lab/net.h"
 #include "gpt/stream.h"
 #include "tensor/fast/vector/vector.h"

@@ -185,7 +185,7 @@ int command_bench(const Options *options)
     if (!check_names(options) || !options_double(options, "seconds", 0.0, 3600.0, &config.seconds)
         || !options_switch(options, "recompute", &config.recompute) || !read_ranks(options, &config)
         || !options_tokenizer_kind(options, TOKENIZER_COUNT, &kind)
-        || (options_given(options, "residual") && (rule = options_rule(options, 0)) == NULL) || !options_precision(options)) {
+        || (options_given(options, "residual") && (rule = options_rule(options, 0)) == NULL)) {
         return command_status(false);
     }
     config.residual = rule == NULL ? NULL : residual_text(rule);

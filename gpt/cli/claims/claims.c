@@ -52,8 +52,7 @@ typedef struct Plan {
     ClaimRun *runs;
     int n;
     Cell *cells;
-    int *claims_of_cells; // (n_cells, CELL_STATISTICS): the claim of each statistic
-    int n_cells, capacity, capacity_claims;
+    int n_cells, capacity;
     Store *store;
     bool rows; // are rows printed as they finish?
 } Plan;
@@ -72,8 +71,7 @@ static bool unknown_claim(const Options *options, const char *id)
             best = claim_at(i)->id;
         }
     }
-    command_error(options->help->name, "'%.80s': unknown claim; did you mean %s? 'gptape claims --list' lists them", id, best);
-    return false;
+    return option_error(options, NULL, "'%.80s': unknown claim; did you mean %s? 'gptape claims --list' lists them", id, best);
 }
 
 static bool choose(const Options *options, Plan *plan)
@@ -87,8 +85,7 @@ static bool choose(const Options *options, Plan *plan)
         }
         for (int k = 0; k < plan->n; k++) {
             if (plan->runs[k].claim == claim) {
-                command_error(options->help->name, "%s: given twice", claim->id);
-                return false;
+                return option_error(options, NULL, "%s: given twice", claim->id);
             }
         }
         if (!(options_given(options, "quick") && claim->slow)) {
@@ -131,8 +128,6 @@ static Cell *find_cell(Plan *plan, const char *settings, uint64_t seed)
             return cell;
         }
     }
-    plan->claims_of_cells = memory_grow(plan->claims_of_cells, plan->n_cells, &plan->capacity_claims, CELL_STATISTICS * sizeof(int),
-                                        "the networks");
     Cell *cell = LIST_ADD(plan->cells, plan->n_cells, plan->capacity, "the networks");
     *cell = (Cell){.settings = settings, .seed = seed};
     return cell;
@@ -147,8 +142,8 @@ static void add_cells(Plan *plan, int claim)
             int k = cell->n_statistics;
             cell->keys[k] = run->keys[point];
             cell->statistics[k] = run->claim->statistic;
+            cell->owners[k] = claim;
             cell->n_statistics++;
-            plan->claims_of_cells[(cell - plan->cells) * CELL_STATISTICS + k] = claim;
             run->missing++;
         }
     }
@@ -178,8 +173,9 @@ static void finish(Plan *plan, ClaimRun *run)
 static void count_cell(int number, void *context)
 {
     Plan *plan = context;
-    for (int k = 0; k < plan->cells[number].n_statistics; k++) {
-        ClaimRun *run = &plan->runs[plan->claims_of_cells[number * CELL_STATISTICS + k]];
+    const Cell *cell = &plan->cells[number];
+    for (int k = 0; k < cell->n_statistics; k++) {
+        ClaimRun *run = &plan->runs[cell->owners[k]];
         run->missing--;
         if (run->missing == 0) {
             finish(plan, run);
@@ -218,7 +214,6 @@ static void free_plan(Plan *plan)
     }
     free(plan->runs);
     free(plan->cells);
-    free(plan->claims_of_cells);
 }
 
 static bool check_outputs(const Options *options)

@@ -109,23 +109,18 @@ static bool given(const Generation *generation, const char *option)
 // ------------------------------------------------------------------------------------------------------------
 // The tokenizer
 
-// Is there any text, or are there only ids?
-static bool has_text(const Generation *generation)
-{
-    bool ids = given(generation, "ids") || given(generation, "json") || generation_ids_only(generation);
-    return !given(generation, "prompt-ids") || !ids;
-}
-
 static bool generation_tokenizer(Generation *generation)
 {
     const Options *options = generation->options;
     int V = generation->model.vocab_size;
+    generation->ids_only = !given(generation, "model") && V < BYTES;
+    generation->is_text = !given(generation, "ids") && !given(generation, "json") && !generation->ids_only;
     bool asked = !given(generation, "model") && options_tokenizer_given(options);
     TokenizerKind kind;
-    if (!has_text(generation)) {
+    if (given(generation, "prompt-ids") && !generation->is_text) { // no text anywhere
         return !asked || options_tokenizer_kind(options, TOKENIZER_CHARS, &kind);
     }
-    if (!asked && generation_ids_only(generation)) {
+    if (!asked && generation->ids_only) {
         return option_error(options, "vocab-size", "%d is too small for a text's bytes (expected at least 256, or --prompt-ids)", V);
     }
     generation->tokenizer = options_model_tokenizer(options, V);

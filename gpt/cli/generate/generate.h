@@ -14,6 +14,8 @@ typedef struct Generation {
     const Options *options;
     const GPTPreset *preset; // NULL with --model
     GPTConfig model;
+    bool ids_only; // is the vocabulary of an untrained model too small for text?
+    bool is_text;  // is text printed, or ids, or JSON?
     GPT *gpt;
     uint64_t seed;        // of the draws, and of an untrained model's weights
     Tokenizer *tokenizer; // NULL where there are only ids
@@ -26,9 +28,6 @@ typedef struct Generation {
     int *text;             // (n_text), for the plot: prompt and new tokens; NULL: none
     int n_text;
 } Generation;
-
-bool generation_is_text(const Generation *generation);  // is text printed, or ids, or JSON?
-bool generation_ids_only(const Generation *generation); // is the vocabulary of an untrained model too small for text?
 
 int generation_together(const Generation *generation); // how many samples are made at once
 

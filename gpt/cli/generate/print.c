@@ -29,17 +29,6 @@ typedef struct Group {
     Pace *pace;
 } Group;
 
-bool generation_ids_only(const Generation *generation)
-{
-    return !options_given(generation->options, "model") && generation->model.vocab_size < BYTES;
-}
-
-bool generation_is_text(const Generation *generation)
-{
-    const Options *options = generation->options;
-    return !options_given(options, "ids") && !options_given(options, "json") && !generation_ids_only(generation);
-}
-
 char *generation_text(const Generation *generation, const int *ids, int n)
 {
     Writer *writer = writer_begin();
@@ -86,7 +75,7 @@ static void print_beginning(Group *group)
     int number = group->first + group->printing;
 
     group->begun = true;
-    if (!generation_is_text(generation)) {
+    if (!generation->is_text) {
         return;
     }
     if (number > 0) {
@@ -104,7 +93,7 @@ static void print_token(Group *group, int id)
 {
     const Generation *generation = group->generation;
 
-    if (!generation_is_text(generation)) {
+    if (!generation->is_text) {
         printf("%s%d", group->n_printed > 0 ? "," : "", id);
     } else if (id != generation->config.stop_id) {
         token_printer_token(&group->printer, id);

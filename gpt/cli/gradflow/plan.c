@@ -145,9 +145,9 @@ bool gradflow_rules_read(const Options *options, GradflowPlan *plan)
 bool gradflow_plan_read(const Options *options, GradflowPlan *plan)
 {
     *plan = (GradflowPlan){.untrained = UNTRAINED_CONFIG, .experiment.force = options_given(options, "force")};
-    return options_precision(options) && options_probes(options, plan->experiment.probes, &plan->experiment.n_probes)
-        && gradflow_net_read(options, plan) && gradflow_rules_read(options, plan) && gradflow_sizes_read(options, plan)
-        && read_experiment(options, plan) && gradflow_network_read(options, plan) && read_outputs(options, plan);
+    return options_probes(options, plan->experiment.probes, &plan->experiment.n_probes) && gradflow_net_read(options, plan)
+        && gradflow_rules_read(options, plan) && gradflow_sizes_read(options, plan) && read_experiment(options, plan)
+        && gradflow_network_read(options, plan) && read_outputs(options, plan);
 }
 
 void gradflow_plan_free(GradflowPlan *plan)

@@ -6,21 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void report_popt_error(const Options *options, poptContext context, int code)
+static bool report_popt_error(const Options *options, poptContext context, int code)
 {
-    const char *name = options->help->name;
     const char *given = poptBadOption(context, POPT_BADOPTION_NOALIAS);
-
-    if (code == POPT_ERROR_MALLOC) {
-        fail_memory(0, "the command line");
-    } else if (code == POPT_ERROR_NOARG) {
-        report_missing_value(options, given);
-    } else if (code == POPT_ERROR_UNWANTEDARG) {
-        report_unwanted_value(options, given);
-    } else if (code != POPT_ERROR_BADOPT) {
-        command_error(name, "%.80s: %s", given, poptStrerror(code));
-    } else {
-        report_unknown_option(options, given);
+    switch (code) {
+    case POPT_ERROR_MALLOC: fail_memory(0, "the command line");
+    case POPT_ERROR_NOARG: return report_missing_value(options, given);
+    case POPT_ERROR_UNWANTEDARG: return report_unwanted_value(options, given);
+    case POPT_ERROR_BADOPT: return report_unknown_option(options, given);
+    default: return option_error(options, NULL, "%.80s: %s", given, poptStrerror(code));
     }
 }
 
@@ -53,7 +47,6 @@ static struct poptOption *popt_tables(const Options *options)
 static bool read_values(Options *options, poptContext context)
 {
     int number = poptGetNextOpt(context);
-
     while (number > 0) {
         Option *option = &options->list[number - 1];
         char *value = poptGetOptArg(context);
@@ -63,11 +56,7 @@ static bool read_values(Options *options, poptContext context)
         option_add_value(option, value != NULL ? value : memory_copy_text(""));
         number = poptGetNextOpt(context);
     }
-    if (number < -1) {
-        report_popt_error(options, context, number);
-        return command_stop(STATUS_USAGE);
-    }
-    return true;
+    return number == -1 || report_popt_error(options, context, number);
 }
 
 static void print_help(const CommandHelp *help, poptContext context)
@@ -84,6 +73,7 @@ static void print_help(const CommandHelp *help, poptContext context)
 static bool parse(Options *options, poptContext context)
 {
     const char *name = options->help->name;
+    const char *operand = options->help->operand;
     if (!read_values(options, context)) {
         return false;
     }
@@ -92,18 +82,16 @@ static bool parse(Options *options, poptContext context)
         return command_stop(STATUS_OK);
     }
     const char *leftover = poptGetArg(context);
-    bool many = options->help->operand != NULL && strstr(options->help->operand, "...") != NULL;
-    while (leftover != NULL && options->help->operand != NULL && (many || options->n_operands == 0)) {
+    bool many = operand != NULL && strstr(operand, "...") != NULL;
+    while (leftover != NULL && operand != NULL && (many || options->n_operands == 0)) {
         *LIST_ADD(options->operands, options->n_operands, options->operands_capacity, "the operands") = memory_copy_text(leftover);
         leftover = poptGetArg(context);
     }
-    if (leftover != NULL && options->help->operand != NULL) {
-        command_error(name, "'%.80s': unexpected (expected one %s)", leftover, options->help->operand);
-        return command_stop(STATUS_USAGE);
+    if (leftover != NULL && operand != NULL) {
+        return option_error(options, NULL, "'%.80s': unexpected (expected one %s)", leftover, operand);
     }
     if (leftover != NULL) {
-        command_error(name, "'%.80s': unexpected; %s takes options only, see 'gptape %s --help'", leftover, name, name);
-        return command_stop(STATUS_USAGE);
+        return option_error(options, NULL, "'%.80s': unexpected; %s takes options only, see 'gptape %s --help'", leftover, name, name);
     }
     return options_check(options) && terminal_set_color(options);
 }

@@ -5,13 +5,14 @@
 
 #include "gpt/cli/kit/kit.h"
 
-// One line on stderr about an argument, "--dpeth=3".
-void report_unknown_option(const Options *options, const char *given);
-void report_missing_value(const Options *options, const char *given);
-void report_unwanted_value(const Options *options, const char *given);
+// One line on stderr about an argument, "--dpeth=3". Each returns false.
+bool report_unknown_option(const Options *options, const char *given);
+bool report_missing_value(const Options *options, const char *given);
+bool report_unwanted_value(const Options *options, const char *given);
 
 void option_add_value(Option *option, char *value); // which it frees
-// False, and one line, if a file name is empty, or - where it is not stdout, or if options exclude each other. Sets --threads.
+// False, and one line, if a file name is empty, or - where it is not stdout, or if options exclude each other. Sets --threads and --precision.
 bool options_check(const Options *options);
+bool options_precision(const Options *options); // sets --precision
 
 #endif

@@ -37,25 +37,21 @@ static const char *similar_option(const Options *options, const char *text)
     return best;
 }
 
-void report_unknown_option(const Options *options, const char *given)
+bool report_unknown_option(const Options *options, const char *given)
 {
-    const char *name = options->help->name;
     const char *similar = similar_option(options, given);
-    if (similar != NULL) {
-        command_error(name, "%.80s: unknown option; did you mean --%s?", given, similar);
-    } else {
-        command_error(name, "%.80s: unknown option; see 'gptape %s --help'", given, name);
-    }
+    return similar != NULL ? option_error(options, NULL, "%.80s: unknown option; did you mean --%s?", given, similar)
+                           : option_error(options, NULL, "%.80s: unknown option; see 'gptape %s --help'", given, options->help->name);
 }
 
-void report_missing_value(const Options *options, const char *given)
+bool report_missing_value(const Options *options, const char *given)
 {
-    command_error(options->help->name, "%.80s: missing value; see 'gptape %s --help'", given, options->help->name);
+    return option_error(options, NULL, "%.80s: missing value; see 'gptape %s --help'", given, options->help->name);
 }
 
-void report_unwanted_value(const Options *options, const char *given)
+bool report_unwanted_value(const Options *options, const char *given)
 {
-    command_error(options->help->name, "%.80s: takes no value (expected %.*s)", given, (int)strcspn(given, "="), given);
+    return option_error(options, NULL, "%.80s: takes no value (expected %.*s)", given, (int)strcspn(given, "="), given);
 }
 
 void option_add_value(Option *option, char *value)
@@ -110,5 +106,6 @@ static bool set_threads(const Options *options)
 
 bool options_check(const Options *options)
 {
-    return check_names(options) && check_exclusions(options) && set_threads(options);
+    return check_names(options) && check_exclusions(options) && set_threads(options)
+        && (!options_has(options, "precision") || options_precision(options));
 }

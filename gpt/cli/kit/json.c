@@ -92,11 +92,10 @@ void json_add_config(cJSON *object, const char *name, const GPTConfig *config)
 
 void json_print(cJSON *json)
 {
-    char *text = cJSON_Print(json);
+    AUTO_FREE char *text = json_text(json, true);
     quote_json(stdout, text);
     if (putchar('\n') == EOF || ferror(stdout)) {
         note_stdout_lost();
     }
-    free(text);
     cJSON_Delete(json);
 }

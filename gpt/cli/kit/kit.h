@@ -101,7 +101,7 @@ typedef struct Options {
 
 // All options of a command, none of them given. Free with options_free.
 Options options_list(const CommandHelp *help);
-// Reads argv into the list, and sets --threads and --color. Returns false if the command must stop here: after its help was shown or an error was
+// Reads argv into the list, and sets --threads, --precision and --color. Returns false if the command must stop here: after its help was shown or an error was
 // printed. Free with options_free either way.
 bool options_parse(Options *options, const CommandHelp *help, int argc, const char **argv);
 void options_free(Options *options);
@@ -114,7 +114,6 @@ const char *option_name(const char *field, char name[32]);            // "n_embd
 bool options_given(const Options *options, const char *name);
 bool options_field_given(const Options *options, const ConfigField *field);
 bool option_takes_path(const Option *option);                                 // FILE or DIR
-const char *options_argument(const Options *options, const char *name);       // of its row, "N"
 bool options_changed(const Options *options, const char *name);               // given, and not with its default
 const char *options_text(const Options *options, const char *name);           // as given, else the default; NULL: neither
 int options_count(const Options *options, const char *name);                  // how often it was given
@@ -133,7 +132,6 @@ bool options_field(const Options *options, const ConfigField *field, void *confi
 bool options_seed(const Options *options, uint64_t *seed);                                                    // --seed
 bool options_seeds(const Options *options, uint64_t *seed, int *n);                                           // --seed, --seeds: n consecutive ones
 bool precision_restart(char **argv);                 // for --precision f64 becomes gptape64; false, and one line on stderr, if that fails
-bool options_precision(const Options *options);      // --precision: sets it
 void options_precision_note(const Options *options); // whether bf16 is faster on this machine, if it is on
 
 // Integers low ... high separated by commas, "1,2,3". The caller frees *values.
@@ -256,7 +254,7 @@ int command_status(bool done);
 bool command_stop(int status); // sets the status of a command that ends early without an error. Returns false
 // A note, unless --quiet.
 void command_note(const Options *options, const char *format, ...) __attribute__((format(printf, 2, 3)));
-// "--n-embd: message". Returns false.
+// "--n-embd: message"; with NULL for the name only the message. The exit status will be STATUS_USAGE. Returns false.
 bool option_error(const Options *options, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 // The progress of long work: on a terminal one line that is updated, with rate and time left, elsewhere a plain line now

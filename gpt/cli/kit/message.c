@@ -82,7 +82,7 @@ bool option_error(const Options *options, const char *name, const char *format, 
 {
     char text[1000];
     FORMAT_ARGUMENTS(text, sizeof text, format);
-    command_error(options->help->name, "--%s: %s", name, text);
+    command_error(options->help->name, "%s%s%s%s", name == NULL ? "" : "--", name == NULL ? "" : name, name == NULL ? "" : ": ", text);
     return command_stop(STATUS_USAGE);
 }
 

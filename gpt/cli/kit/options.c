@@ -199,11 +199,6 @@ bool option_takes_path(const Option *option)
     return option->argument != NULL && (strcmp(option->argument, "FILE") == 0 || strcmp(option->argument, "DIR") == 0);
 }
 
-const char *options_argument(const Options *options, const char *name)
-{
-    return need(options, name)->argument;
-}
-
 const char *options_text(const Options *options, const char *name)
 {
     const Option *option = need(options, name);

@@ -122,8 +122,7 @@ bool options_streams(const Options *options)
     for (int i = 0; files && i < options->n_operands; i++) {
         const char *stream = stream_to(options->operands[i]);
         if (stream != NULL) {
-            command_error(options->help->name, "'%.80s' is also where %s goes (expected another file)", options->operands[i], stream);
-            return command_stop(STATUS_USAGE);
+            return option_error(options, NULL, "'%.80s' is also where %s goes (expected another file)", options->operands[i], stream);
         }
     }
     return true;

@@ -1,6 +1,6 @@
 // precision.c: --precision. bf16 is a switch of the kernels; f64 is another program, gptape64, the same sources in double.
 
-#include "gpt/cli/kit/kit.h"
+#include "gpt/cli/kit/argv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -29,12 +29,12 @@ bool precision_restart(char **argv)
     if (kernels_precision() == PRECISION_F64 || !asks_for_64(argv)) {
         return true;
     }
-    char *folder = program_folder();
+    AUTO_FREE char *folder = program_folder();
     if (folder == NULL) {
         command_error(NULL, "--precision: f64 needs the program " PROGRAM_64 " beside this one, whose folder is unknown");
         return false;
     }
-    char *path = path_in(folder, PROGRAM_64); // never one found by PATH
+    AUTO_FREE char *path = path_in(folder, PROGRAM_64); // never one found by PATH
     const char *own = argv[0];
     argv[0] = path;
     if (strcmp(own, path) == 0) {
@@ -43,8 +43,6 @@ bool precision_restart(char **argv)
         execv(path, argv); // returns only if it fails
         command_error(NULL, "--precision: f64 needs the program " PROGRAM_64 ", which did not start: %s", strerror(errno));
     }
-    free(folder);
-    free(path);
     return false;
 }
 

@@ -37,9 +37,8 @@ bool options_tokenizer_kind(const Options *options, int n_kinds, TokenizerKind *
         return option_error(options, "vocab", "only --tokenizer gpt2 reads a vocabulary; leave one out");
     }
     if (!options_tokenizer_given(options)) {
-        char *folder = vocabulary_folder(NULL);
+        AUTO_FREE char *folder = vocabulary_folder(NULL);
         word = vocabulary_found(folder) ? TOKENIZER_GPT2 : TOKENIZER_BYTES;
-        free(folder);
     }
     *kind = (TokenizerKind)word;
     return true;
@@ -47,11 +46,10 @@ bool options_tokenizer_kind(const Options *options, int n_kinds, TokenizerKind *
 
 void options_tokenizer_note(const Options *options, TokenizerKind kind)
 {
-    char *folder = vocabulary_folder(NULL);
+    AUTO_FREE char *folder = vocabulary_folder(NULL);
     if (kind == TOKENIZER_BYTES && !options_given(options, "tokenizer")) {
         command_note(options, "GPT-2's vocabulary is not in %s ('make vocab' gets it): using bytes as tokens", folder);
     }
-    free(folder);
 }
 
 Tokenizer *options_special(const Options *options, Tokenizer *tokenizer, Error *error)
@@ -71,29 +69,25 @@ Tokenizer *options_special(const Options *options, Tokenizer *tokenizer, Error *
 
 void options_special_note(const Options *options, const Tokenizer *tokenizer, size_t n)
 {
-    if (n > 0 && tokenizer_special(tokenizer)) {
-        command_note(options, "the text has %zu special token%s; --special off makes ordinary text of %s", n, plural((double)n),
-                     n == 1 ? "it" : "them");
-    } else if (n > 0) {
-        command_note(options, "the text has %zu special token%s, which became several ordinary tokens each; --special on makes one id of each", n,
-                     plural((double)n));
+    if (n > 0) {
+        command_note(options, "the text has %zu special token%s%s", n, plural((double)n),
+                     !tokenizer_special(tokenizer) ? ", which became several ordinary tokens each; --special on makes one id of each"
+                     : n == 1                      ? "; --special off makes ordinary text of it"
+                                                   : "; --special off makes ordinary text of them");
     }
 }
 
 Tokenizer *options_gpt2(const Options *options, Error *error)
 {
-    char *folder = vocabulary_folder(options_text(options, "vocab"));
-    Tokenizer *tokenizer = NULL;
+    AUTO_FREE char *folder = vocabulary_folder(options_text(options, "vocab"));
     if (vocabulary_found(folder)) {
-        tokenizer = options_special(options, tokenizer_gpt2(folder, error), error);
-    } else {
-        error_set(error,
-                  "%s: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); "
-                  "'make vocab' gets it, --vocab names another folder",
-                  folder);
+        return options_special(options, tokenizer_gpt2(folder, error), error);
     }
-    free(folder);
-    return tokenizer;
+    error_set(error,
+              "%s: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); "
+              "'make vocab' gets it, --vocab names another folder",
+              folder);
+    return NULL;
 }
 
 Tokenizer *options_tokenizer(const Options *options, TokenizerKind kind, const char *path, Error *error)

@@ -42,7 +42,7 @@ bool options_word(const Options *options, const char *name, const char *(*word)(
 bool options_choice(const Options *options, const char *name, int *value)
 {
     const char *text = options_text(options, name);
-    const char *words = options_argument(options, name);
+    const char *words = options_find(options, name)->argument;
     char expected[FIELD_WORDS] = "";
     size_t used = 0;
     for (int i = 0; text != NULL && words[0] != '\0'; i++) {

@@ -9,8 +9,9 @@
 
 enum { MOST_POINTS = 100000 };
 
-// Options of gradflow that say what is printed, or that a sweep sets itself.
-static const char *const own[] = {"seed", "seeds", "depths", "plot", "csv", "runs", "json", "quiet", "color", "help", "threads", NULL};
+// Options that say what is printed, or that are the sweep's.
+static const char *const own[] = {"vary", "statistic", "shard", "merge", "seed",  "seeds", "depths",  "plot",
+                                  "csv",  "runs",      "json",  "quiet", "color", "help",  "threads", NULL};
 
 // Quotes a word for a shell if it has special characters.
 static void write_word(FILE *out, const char *word)
@@ -33,8 +34,10 @@ static void write_word(FILE *out, const char *word)
 
 static void write_option(FILE *out, const char *name, const char *value)
 {
-    fprintf(out, "%s--%s ", ftell(out) > 0 ? " " : "", name);
-    write_word(out, value);
+    fprintf(out, "%s--%s%s", ftell(out) > 0 ? " " : "", name, value == NULL ? "" : " ");
+    if (value != NULL) {
+        write_word(out, value);
+    }
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -147,35 +150,24 @@ bool grid_vary(const Options *options, const char *option, const char *text, Gri
 // ------------------------------------------------------------------------------------------------------------
 // All options
 
-// The options given for gradflow, as text.
+// The options given for gradflow, as text. The last of several values counts, except of probes.
 static bool read_settings(const Options *options, Grid *grid)
 {
     Writer *writer = writer_begin();
-    FILE *stream = writer->stream;
-    Options gradflow = options_list(&gradflow_help);
     bool read = true;
-    for (int i = 0; i < gradflow.count; i++) {
-        const char *name = gradflow.list[i].name;
-        if (word_in(name, own) || !options_has(options, name) || !options_given(options, name)) {
+    for (int i = 0; i < options->count && read; i++) {
+        const Option *option = &options->list[i];
+        const char *name = option->name;
+        int n = option->n_values;
+        if (n == 0 || word_in(name, own) || (n > 1 && strcmp(name, "residual") == 0)) { // of several rules, one network for each
             continue;
         }
-        if (find_varied(grid, name) != NULL) {
-            read = option_error(options, name, "is also in --vary; leave one out");
-            break;
-        }
-        int n = options_count(options, name);         // the last counts, except of probes
-        if (n > 1 && strcmp(name, "residual") == 0) { // one network for each
-            continue;
-        }
-        if (gradflow.list[i].argument == NULL) {
-            fprintf(stream, "%s--%s", ftell(stream) > 0 ? " " : "", name);
-        }
-        for (int k = strcmp(name, "probe") == 0 ? 0 : n - 1; k < n && gradflow.list[i].argument != NULL; k++) {
-            write_option(stream, name, options_text_of(options, name, k));
+        read = find_varied(grid, name) == NULL || option_error(options, name, "is also in --vary; leave one out");
+        for (int k = strcmp(name, "probe") == 0 ? 0 : n - 1; k < n; k++) {
+            write_option(writer->stream, name, option->argument == NULL ? NULL : option->values[k]);
         }
     }
     grid->settings = writer_end(writer);
-    options_free(&gradflow);
     return read;
 }
 

@@ -118,17 +118,12 @@ static void make_cells(SweepPlan *plan, int shard, int n_shards)
 }
 
 // Cells are found again by their text, so it must be the same when it is read from a file.
-static bool check_text(const char *text)
+static bool check_text(const Options *options, const char *text)
 {
     Writer *writer = writer_begin();
     quote_terminal(writer->stream, text, strlen(text), false);
-    char *cell = writer_end(writer);
-    bool same = strcmp(cell, text) == 0;
-    free(cell);
-    if (!same) {
-        command_error("sweep", "'%.120s': a control character (expected spaces), or not UTF-8", text);
-    }
-    return same;
+    AUTO_FREE char *cell = writer_end(writer);
+    return strcmp(cell, text) == 0 || option_error(options, NULL, "'%.120s': a control character (expected spaces), or not UTF-8", text);
 }
 
 static bool read_plan(const Options *options, SweepPlan *plan)
@@ -137,8 +132,7 @@ static bool read_plan(const Options *options, SweepPlan *plan)
     int shard;
     int n_shards;
     if (options->n_operands > 0) {
-        command_error("sweep", "'%.80s': unexpected (expected --merge with files)", options->operands[0]);
-        return false;
+        return option_error(options, NULL, "'%.80s': unexpected (expected --merge with files)", options->operands[0]);
     }
     if (!grid_read(options, &plan->grid) || !read_shard(options, &shard, &n_shards) || !read_outputs(options, plan)) {
         return false;
@@ -151,11 +145,11 @@ static bool read_plan(const Options *options, SweepPlan *plan)
     plan->sweep = text_format("%s of gradflow%s%s", plan->statistic, plan->grid.settings[0] == '\0' ? "" : " ", plan->grid.settings);
     make_cells(plan, shard, n_shards);
     for (int i = 0; i < plan->grid.n_points; i++) {
-        if (!check_text(plan->grid.points[i])) {
+        if (!check_text(options, plan->grid.points[i])) {
             return false;
         }
     }
-    return check_text(plan->sweep);
+    return check_text(options, plan->sweep);
 }
 
 // All settings, before the first network is run.

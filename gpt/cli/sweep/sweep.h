@@ -22,6 +22,7 @@ typedef struct Cell {
     uint64_t seed;
     const char *keys[CELL_STATISTICS]; // its names in the files, one for each statistic
     const char *statistics[CELL_STATISTICS];
+    int owners[CELL_STATISTICS]; // what they are for, to the caller
     int n_statistics;
 } Cell;
 

@@ -79,13 +79,14 @@ static bool read_fixed_batch(const Options *options, TrainSetup *setup)
         || !options_batch(options, &setup->gpt, &setup->ids, &setup->targets, &rows, &setup->train.length)) {
         return false;
     }
-    setup->train.batch = rows / setup->train.accumulate;
-    if (rows % setup->train.accumulate != 0 && ranks_count() > 1) {
-        return option_error(options, "accumulate", "%d on each of %d ranks does not divide the %d row%s of --ids",
-                            setup->train.accumulate / ranks_count(), ranks_count(), rows, plural(rows));
+    char on_ranks[48] = "";
+    if (ranks_count() > 1) {
+        snprintf(on_ranks, sizeof on_ranks, " on each of %d ranks", ranks_count());
     }
+    setup->train.batch = rows / setup->train.accumulate;
     return rows % setup->train.accumulate == 0
-        || option_error(options, "accumulate", "%d does not divide the %d row%s of --ids", setup->train.accumulate, rows, plural(rows));
+        || option_error(options, "accumulate", "%d%s does not divide the %d row%s of --ids", setup->train.accumulate / ranks_count(), on_ranks,
+                        rows, plural(rows));
 }
 
 // --task: the vocabulary is the task's, unless one is given or the model has one.
@@ -157,7 +158,7 @@ static bool read_tokenizer(const Options *options, TrainSetup *setup)
 // Creates the first unused runs/N.
 static bool make_numbered(char **folder, Error *error)
 {
-    enum { MOST_RUNS = 100000, NAME = 32 };
+    enum { NAME = 32 };
     *folder = memory_allocate(NAME, "a folder's name");
     if (mkdir(RUNS, 0777) != 0 && errno != EEXIST) {
         return error_set(error, "%s: cannot be created: %s (expected --out FOLDER)", RUNS, strerror(errno));
@@ -176,16 +177,12 @@ static bool make_numbered(char **folder, Error *error)
 
 static bool make_folder(const Options *options, TrainPlan *plan, Error *error)
 {
+    const char *out = options_text(options, "out");
     struct stat status;
-    if (!options_given(options, "out")) {
-        plan->made = make_numbered(&plan->folder, error);
-        plan->lock = plan->made ? train_folder_make(plan->folder, error) : -1;
-        return plan->lock >= 0;
-    }
-    plan->folder = memory_copy_text(options_text(options, "out"));
-    bool is_new = stat(plan->folder, &status) != 0;
-    plan->lock = train_folder_make(plan->folder, error);
-    plan->made = is_new && plan->lock >= 0; // another run's folder stays
+    plan->folder = out == NULL ? NULL : memory_copy_text(out);
+    bool is_new = out == NULL ? make_numbered(&plan->folder, error) : stat(out, &status) != 0;
+    plan->lock = out != NULL || is_new ? train_folder_make(plan->folder, error) : -1;
+    plan->made = is_new && (out == NULL || plan->lock >= 0); // another run's folder stays
     return plan->lock >= 0;
 }
 
@@ -229,9 +226,7 @@ static bool make_trainer(const Options *options, TrainSetup *setup, GPT *saved, 
         data = train_open_data(options_text(options, "data"), setup->tokenizer, plan, progress_update, &progress, &error);
         progress_end(&progress);
         made = data != NULL;
-        if (made) {
-            options_special_note(options, setup->tokenizer, data->n_special);
-        }
+        options_special_note(options, setup->tokenizer, made ? data->n_special : 0);
     }
     GPT *gpt = made ? make_model(options, setup, saved, &error) : NULL;
     if (gpt == NULL) {
@@ -265,9 +260,8 @@ bool train_plan_new(const Options *options, TrainPlan *plan)
 {
     TrainSetup setup = {0};
     GPT *saved = NULL;
-    bool read = options_switch(options, "recompute", &plan->recompute) && options_precision(options) && read_model(options, &setup, &saved)
-             && read_task(options, &setup) && read_numbers(options, &setup)
-             && options_task_fits(options, setup.task, setup.gpt.vocab_size, setup.train.length)
+    bool read = options_switch(options, "recompute", &plan->recompute) && read_model(options, &setup, &saved) && read_task(options, &setup)
+             && read_numbers(options, &setup) && options_task_fits(options, setup.task, setup.gpt.vocab_size, setup.train.length)
              && train_check_recompute(options, plan, &setup.train)
              && (!options_given(options, "out") || options_output(options, "out", options_text(options, "out")));
     setup.data = options_given(options, "data") ? path_real(options_text(options, "data")) : NULL; // to resume from anywhere

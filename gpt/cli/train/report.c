@@ -112,10 +112,9 @@ static void print_comparison(const Trainer *trainer, double val_loss, const Samp
 static void print_chart(const Trainer *trainer, const TrainRow *rows, int n)
 {
     Error error;
-    char *chart = n == 0 ? NULL : plot_loss_terminal(rows, n, trainer->before.val_loss, terminal_columns(CHART_COLUMNS), &error);
+    AUTO_FREE char *chart = n == 0 ? NULL : plot_loss_terminal(rows, n, trainer->before.val_loss, terminal_columns(CHART_COLUMNS), &error);
     if (chart != NULL) {
         printf("%s\n", chart);
-        free(chart);
     }
 }
 

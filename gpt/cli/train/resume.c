@@ -15,9 +15,8 @@ static bool contradicts(const Options *options, const char *name, const char *sa
 
 static bool check_field(const Options *options, const ConfigField *field, const void *given, const void *saved)
 {
-    char name[32];
-    char buffer[FIELD_BUFFER];
-    return config_field_equal(field, given, saved) || contradicts(options, option_name(field->name, name), config_field_text(field, saved, buffer));
+    return config_field_equal(field, given, saved)
+        || contradicts(options, OPTION_NAME(field), config_field_text(field, saved, (char[FIELD_BUFFER]){""}));
 }
 
 // Every field given must be as saved, except steps.
@@ -51,15 +50,13 @@ static bool check_model(const Options *options, const GPTConfig *saved)
     }
     for (int i = 0; i < gpt_field_count && same; i++) {
         const ConfigField *field = &gpt_fields[i];
-        char name[32];
-        char buffer[FIELD_BUFFER];
         if (options_field_given(options, field) && field->kind == FIELD_TEXT) { // one rule has several spellings
             same = gpt_rule(&given) == gpt_rule(saved) || contradicts(options, "residual", residual_name(gpt_rule(saved)));
         } else if (options_field_given(options, field)) {
             same = check_field(options, field, &given, saved);
         } else if (named && strcmp(field->name, "vocab_size") != 0 && !config_field_equal(field, &given, saved)) {
-            same = option_error(options, "config", "%s has another %s than the run, %s; leave it out", preset->name, option_name(field->name, name),
-                                config_field_text(field, saved, buffer));
+            same = option_error(options, "config", "%s has another %s than the run, %s; leave it out", preset->name, OPTION_NAME(field),
+                                config_field_text(field, saved, (char[FIELD_BUFFER]){""}));
         }
     }
     return same;
@@ -67,23 +64,20 @@ static bool check_model(const Options *options, const GPTConfig *saved)
 
 static bool check_batch(const Options *options, const TrainSetup *saved)
 {
-    int *ids;
-    int *targets;
+    AUTO_FREE int *ids = NULL;
+    AUTO_FREE int *targets = NULL;
     int rows = 0;
     int length = 0;
     if (!options_by_ids(options)) {
         return true;
     }
-    bool read = options_batch(options, &saved->gpt, &ids, &targets, &rows, &length);
-    size_t bytes = (size_t)rows * (size_t)length * sizeof *ids;
-    bool same = read && saved->ids != NULL && rows == saved->train.accumulate * saved->train.batch && length == saved->train.length
-             && memcmp(ids, saved->ids, bytes) == 0 && memcmp(targets, saved->targets, bytes) == 0;
-    free(ids);
-    free(targets);
-    if (read && !same) {
-        option_error(options, "ids", "the run trains on other data, which cannot change; leave it out");
+    if (!options_batch(options, &saved->gpt, &ids, &targets, &rows, &length)) {
+        return false;
     }
-    return same;
+    size_t bytes = (size_t)rows * (size_t)length * sizeof *ids;
+    return (saved->ids != NULL && rows == saved->train.accumulate * saved->train.batch && length == saved->train.length
+            && memcmp(ids, saved->ids, bytes) == 0 && memcmp(targets, saved->targets, bytes) == 0)
+        || option_error(options, "ids", "the run trains on other data, which cannot change; leave it out");
 }
 
 static bool check_tokenizer(const Options *options, const TrainSetup *saved)
@@ -128,10 +122,9 @@ static bool check_sources(const Options *options, TrainSetup *saved)
         saved->data = path_real(options_text(options, "data"));
     }
     if (options_given(options, "model")) {
-        char *model = path_real(options_text(options, "model"));
-        bool same = saved->model != NULL && strcmp(saved->model, model) == 0;
-        free(model);
-        return same || option_error(options, "model", "the run did not start from this model; leave it out");
+        AUTO_FREE char *model = path_real(options_text(options, "model"));
+        return (saved->model != NULL && strcmp(saved->model, model) == 0)
+            || option_error(options, "model", "the run did not start from this model; leave it out");
     }
     return true;
 }
@@ -154,8 +147,7 @@ static bool check_seed(const Options *options, const TrainSetup *saved)
     if (options_given(options, "seed") && !options_seed(options, &seed)) {
         return false;
     }
-    char number[NUMBER_TEXT];
-    snprintf(number, sizeof number, "%llu", (unsigned long long)saved->seed);
+    AUTO_FREE char *number = text_format("%llu", (unsigned long long)saved->seed);
     return seed == saved->seed || contradicts(options, "seed", number);
 }
 
@@ -172,17 +164,14 @@ static bool check_all(const Options *options, TrainSetup *saved)
 // The last of runs/1, runs/2, ... that holds a run; the first if none does, for a message.
 static char *last_run(void)
 {
-    enum { MOST_RUNS = 100000, NAME = 32 };
-    char *folder = memory_allocate(NAME, "a folder's name");
     int last = 1;
     for (int i = 1, missing = 0; i < MOST_RUNS && missing < 100; i++) {
-        snprintf(folder, NAME, "%s/%d", RUNS, i);
+        AUTO_FREE char *folder = text_format("%s/%d", RUNS, i);
         bool there = train_folder_has_run(folder);
         last = there ? i : last;
         missing = there ? 0 : missing + 1;
     }
-    snprintf(folder, NAME, "%s/%d", RUNS, last);
-    return folder;
+    return text_format("%s/%d", RUNS, last);
 }
 
 // Takes setup. Messages call the text by the name on this command line, if given.
@@ -228,8 +217,7 @@ bool train_plan_resume(const Options *options, TrainPlan *plan)
     TrainSetup setup;
     Error error;
     plan->folder = options_given(options, "out") ? memory_copy_text(options_text(options, "out")) : last_run();
-    if (!options_switch(options, "recompute", &plan->recompute) || !options_precision(options)
-        || !options_stream_elsewhere(options, "out", plan->folder)) {
+    if (!options_switch(options, "recompute", &plan->recompute) || !options_stream_elsewhere(options, "out", plan->folder)) {
         return false;
     }
     bool found = ranks_rank() > 0 || lock_run(plan, &error);

@@ -114,7 +114,7 @@ static void on_sample(Trainer *trainer, void *context)
     enum { SAMPLE_TOKENS = 200 };
     Watch *watch = context;
     Error error;
-    char *text;
+    AUTO_FREE char *text = NULL;
     size_t n;
     if (watch->json || trainer->setup.tokenizer == NULL) {
         return;
@@ -127,7 +127,6 @@ static void on_sample(Trainer *trainer, void *context)
     printf("After step %d:\n\n", trainer->adamw.step);
     train_print_sample(trainer, text, n);
     flush_stdout();
-    free(text);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -137,10 +136,8 @@ static void print_notes(const Options *options, const TrainPlan *plan)
 {
     const Trainer *trainer = plan->trainer;
     const GPTConfig *config = &trainer->setup.gpt;
-    char number[NUMBER_TEXT];
-    char validated[NUMBER_TEXT];
     command_note(options, "%s: %s parameters, %d layer%s, width %d, context %d, vocabulary %d%s", plan->folder,
-                 thousands_text((double)gpt_cost(config, 1, 1).parameters, number), config->n_layer, plural(config->n_layer), config->n_embd,
+                 THOUSANDS((double)gpt_cost(config, 1, 1).parameters), config->n_layer, plural(config->n_layer), config->n_embd,
                  config->context_length, config->vocab_size, config->shortcut ? "" : ", no shortcuts");
     options_precision_note(options);
     if (trainer->setup.task != NULL) {
@@ -150,8 +147,7 @@ static void print_notes(const Options *options, const TrainPlan *plan)
         return;
     }
     command_note(options, "%s: %s tokens for training, %s for validation; %s", trainer->data->name,
-                 thousands_text((double)dataset_tokens(trainer->data, SPLIT_TRAIN), number),
-                 thousands_text((double)dataset_tokens(trainer->data, SPLIT_VAL), validated),
+                 THOUSANDS((double)dataset_tokens(trainer->data, SPLIT_TRAIN)), THOUSANDS((double)dataset_tokens(trainer->data, SPLIT_VAL)),
                  tokenizer_name(tokenizer_kind(trainer->setup.tokenizer)));
     if (trainer->data->note.message[0] != '\0') {
         command_note(options, "%s", trainer->data->note.message);
@@ -161,7 +157,7 @@ static void print_notes(const Options *options, const TrainPlan *plan)
 // A log that was lost starts again where the run is resumed: its curve is not that of the whole run.
 static void note_lost_rows(const Options *options, const TrainPlan *plan)
 {
-    TrainRow *rows;
+    AUTO_FREE TrainRow *rows = NULL;
     int n;
     Error error;
     int made = plan->trainer->adamw.step;
@@ -170,7 +166,6 @@ static void note_lost_rows(const Options *options, const TrainPlan *plan)
         for (int i = 0; i < n; i++) {
             kept += rows[i].step <= made;
         }
-        free(rows);
     }
     if (kept < made) {
         command_note(options, "%s/log.csv: has rows of %d of the %d step%s made so far; it continues with step %d", plan->folder, kept, made,

@@ -8,6 +8,7 @@
 
 #define DEFAULT_CONFIG "char"
 #define RUNS "runs" // where runs without --out go: runs/1, runs/2, ...
+enum { MOST_RUNS = 100000 };
 
 // Where a run is, and the trainer that makes it.
 typedef struct TrainPlan {
