@@ -122,7 +122,7 @@ bool plot_path_check(const char *, Error *)
     return true;
 }
 
-bool save_path_check(const char *, Error *)
+bool options_output_file(const Options *, const char *, const char *, bool (*)(const char *, Error *))
 {
     return true;
 }

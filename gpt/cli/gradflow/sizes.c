@@ -2,6 +2,8 @@
 
 #include "gpt/cli/gradflow/gradflow.h"
 
+#include <string.h>
+
 // ------------------------------------------------------------------------------------------------------------
 // The option
 
@@ -39,6 +41,9 @@ bool gradflow_sizes_read(const Options *options, GradflowPlan *plan)
         if (options_given(options, others[i])) {
             return option_error(options, "configs", "can't be combined with --%s; leave one out", others[i]);
         }
+    }
+    if (text[strspn(text, ",")] == '\0') {
+        return option_error(options, "configs", "no preset (expected gpt2-124m,gpt3-1.3b for example)");
     }
     char name[LIST_ITEM];
     while (list_next(&text, ",", name)) {
