@@ -80,7 +80,7 @@ void terminal_wrap(FILE *out, const char *text, int at, int columns, int indent)
         fputs(text, out);
         return;
     }
-    while (*text != '\0') {
+    while (text[strspn(text, " \n")] != '\0') {
         size_t blanks = strspn(text, " \n");
         size_t length = strcspn(text + blanks, " \n");
         bool paragraph = strncmp(text, "\n\n", 2) == 0;
