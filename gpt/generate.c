@@ -7,7 +7,6 @@
 #include "tensor/unwind.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 const GenerateConfig generate_defaults = {.temperature = 1, .top_k = 0, .top_p = 1, .cache = true, .stop_id = -1};

@@ -1,7 +1,6 @@
 // stream.c: models larger than memory: see stream.h.
 
 #include "gpt/stream.h"
-#include "gpt/base/base.h"
 #include "tensor/unwind.h"
 
 #include <stdlib.h>

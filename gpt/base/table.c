@@ -132,24 +132,20 @@ bool row_table_add(RowTable *table, const char *rows, size_t n, Error *error)
 
 static bool cut(RowTable *table, const char *header, RowTableKeep *keep, void *context, Error *error)
 {
-    char *text;
+    AUTO(table_reader_close) TableReader reader = {0};
     size_t n;
-    size_t bytes = 0;
-    TableReader reader;
-    if (!file_read(table->path, MOST_TEXT_BYTES, &text, &n, error)) {
+    size_t bytes;
+    if (!file_read(table->path, MOST_TEXT_BYTES, &reader.text, &n, error)) {
         return false;
     }
     if (n == 0) {
-        free(text);
         return row_table_add(table, header, strlen(header), error);
     }
-    if (!table_reader_begin(&reader, text, n, table->path, header, error)) {
+    if (!table_reader_begin(&reader, reader.text, n, table->path, header, error) || !keep(&reader, context, &bytes, error)) {
         return false;
     }
-    bool kept = keep(&reader, context, &bytes, error);
-    table_reader_close(&reader);
     table->bytes = (off_t)bytes;
-    return kept && (ftruncate(table->descriptor, table->bytes) == 0 || write_error(table, error));
+    return ftruncate(table->descriptor, table->bytes) == 0 || write_error(table, error);
 }
 
 // Some network file systems do not support locks; the file is then left unlocked.

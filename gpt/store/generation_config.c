@@ -5,7 +5,6 @@
 #include "gpt/store/model_files.h"
 
 #include <cjson/cJSON.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define FILE_NAME "generation_config.json"

@@ -6,7 +6,6 @@
 #include <cjson/cJSON.h>
 #include <limits.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 // Where keys are looked up: an object, the file's name for messages, and the first error.

@@ -7,7 +7,6 @@
 #include "gpt/stream.h"
 #include "tensor/unwind.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define HEAD_NAME "lm_head.weight"

@@ -3,8 +3,6 @@
 
 #include "gpt/store/safetensors.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static uint64_t add_text(uint64_t hash, const char *text)

@@ -99,9 +99,7 @@ struct BpeWork {
 
 BpeWork *bpe_work_create(void)
 {
-    BpeWork *work = memory_allocate(sizeof *work, "encoding");
-    *work = (BpeWork){0};
-    return work;
+    return memory_allocate_zeroed(1, sizeof(BpeWork), "encoding");
 }
 
 void bpe_work_free(BpeWork *work)

@@ -17,7 +17,6 @@
 #include "gpt/base/base.h"
 #include "gpt/base/hash.h"
 #include "gpt/text/text.h"
-#include "tensor/inspect/inspect.h"
 
 // A vocabulary: bytes for each id, and the way back.
 typedef struct Tokens {

@@ -10,7 +10,6 @@
 #include "gpt/text/encoding.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 

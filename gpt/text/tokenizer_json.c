@@ -9,7 +9,6 @@
 #include "gpt/text/encoding.h"
 
 #include <cjson/cJSON.h>
-#include <stdlib.h>
 #include <string.h>
 
 static bool is_text(const cJSON *json, const char *text)

@@ -6,7 +6,6 @@
 #include "gpt/train/run_files.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 static const double SAVE_SECONDS = 600; // between checkpoints at most, however long a step takes

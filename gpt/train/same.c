@@ -6,7 +6,6 @@
 #include "tensor/fast/fast.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { BUILD, KERNELS, SETTINGS, TEXT, WEIGHTS, FINGERPRINTS };

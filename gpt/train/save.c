@@ -16,7 +16,6 @@
 #include "gpt/text/encoding.h"
 #include "gpt/train/run_files.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 const ConfigField train_state[] = {

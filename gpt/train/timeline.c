@@ -5,7 +5,6 @@
 #include "gpt/train/reduce.h"
 #include "tensor/fast/fast.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 // This rank's bars; the caller frees them. The machines' clocks differ, so times are relative to a barrier of all ranks.
