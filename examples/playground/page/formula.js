@@ -15,10 +15,10 @@ export function tex(rule) {
     return body.map((half) => `h \\leftarrow ${half.trim()}`).join('\\quad\\text{then}\\quad ');
 }
 
-export function formula(text, display = false) {
+export function formula(text) {
     const span = document.createElement('span');
     span.className = 'formula';
-    katex.render(text, span, {output: 'mathml', throwOnError: false, displayMode: display});
+    katex.render(text, span, {output: 'mathml', throwOnError: false});
     requestAnimationFrame(() => {
         if (span.scrollWidth > span.clientWidth) {
             span.tabIndex = 0;  // so that the keyboard can scroll it

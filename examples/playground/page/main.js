@@ -8,9 +8,9 @@ import {Step} from './step.js';
 import {Train} from './train.js';
 import {Tour} from './tour.js';
 import {fromFragment, toFragment, defaults} from './state.js';
+import {sentence} from './words.js';
 
-const titles = {flow: 'Flow', paths: 'Paths', step: 'Step', train: 'Train'};
-const makers = {flow: Flow, paths: Paths, step: Step, train: Train};
+const views = {flow: Flow, paths: Paths, step: Step, train: Train};
 const main = document.getElementById('main');
 const content = document.getElementById('content');
 const opened = {};
@@ -68,13 +68,13 @@ function changed(now) {
 }
 
 function writeLinks() {
-    fill(document.getElementById('views'), Object.entries(titles).map(([view, title]) => el('a', {
+    fill(document.getElementById('views'), Object.keys(views).map((view) => el('a', {
         href: `#view=${view}`, 'aria-current': state.view === view ? 'page' : null, onclick: (event) => {
             event.preventDefault();
             if (state.view !== view) {
                 show(defaults(view), true);
             }
-        }}, title)));
+        }}, sentence(view))));
 }
 
 // In the tour, a result stays hidden until the user has made a prediction.
@@ -86,6 +86,7 @@ function curtain(isDown) {
 function leave() {
     state.tour = undefined;
     changed(state);
+    tour.opened(state);
     opened[state.view].node.querySelector('h2').focus();
 }
 
@@ -94,7 +95,7 @@ function show(next, byUser = false) {
         history.pushState(null, '', toFragment(next));
     }
     opened[state?.view]?.stop();
-    opened[next.view] ??= new makers[next.view](page);
+    opened[next.view] ??= new views[next.view](page);
     const view = opened[next.view];
     view.node.classList.add(`view-${next.view}`);
     state = next;
@@ -103,7 +104,7 @@ function show(next, byUser = false) {
     }
     tour.opened(next);
     view.open(next);
-    document.title = `${titles[next.view]} – gptape: watch gradients flow`;
+    document.title = `${sentence(next.view)} – gptape: watch gradients flow`;
     if (byUser && !next.tour) {
         view.node.querySelector('h2').focus();
     }

@@ -5,11 +5,6 @@ import {number, shape} from './words.js';
 
 const MOST = 32; // rows and columns that are shown
 
-function cellsOf(sizes) {
-    const columns = sizes.length === 0 ? 1 : sizes.at(-1);
-    return {columns, rows: Math.max(1, sizes.slice(0, -1).reduce((a, b) => a * b, 1))};
-}
-
 // "[0, 2, 5]": the place of value i in a tensor of this shape.
 function place(i, sizes) {
     const at = [];
@@ -42,7 +37,8 @@ export function matrix({title, name, sizes, values, point}) {
     if (!values) {
         return el('div.matrix', head, el('p.muted', 'not computed yet'));
     }
-    const {rows, columns} = cellsOf(sizes);
+    const columns = sizes.at(-1) ?? 1;
+    const rows = values.length / columns;
     const largest = values.reduce((most, value) => (Number.isFinite(value) ? Math.max(most, Math.abs(value)) : most), 1e-45);
     const say = (i) => point(`${title}${place(i, sizes)} = ${number(values[i], 6)}`);
     const cell = (i) => {

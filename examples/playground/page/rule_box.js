@@ -54,23 +54,31 @@ export class RuleBox {
     }
 
     open(text) {
-        const found = this.matches(text);
-        this.active = -1;
-        this.input.removeAttribute('aria-activedescendant');
-        fill(this.list, found.map((row, i) => el('li', {id: `${this.list.id}-${i}`, role: 'option', 'aria-selected': 'false', onpointerdown: (event) => {
-            event.preventDefault();
-            this.choose(row);
-        }}, el('span.option-head', el('strong', row.name), el('code', row.rule)), el('span.option-note', row.purpose))));
-        this.found = found;
-        this.list.hidden = found.length === 0;
-        this.input.setAttribute('aria-expanded', !this.list.hidden);
+        this.offer(this.matches(text));
     }
 
     close() {
-        this.list.hidden = true;
-        this.active = -1;
-        this.input.setAttribute('aria-expanded', 'false');
-        this.input.removeAttribute('aria-activedescendant');
+        this.offer([]);
+    }
+
+    // Lists rules below the box.
+    offer(found) {
+        this.found = found;
+        fill(this.list, found.map((row, i) => el('li', {id: `${this.list.id}-${i}`, role: 'option', onpointerdown: (event) => {
+            event.preventDefault();
+            this.choose(row);
+        }}, el('span.option-head', el('strong', row.name), el('code', row.rule)), el('span.option-note', row.purpose))));
+        this.list.hidden = found.length === 0;
+        this.input.setAttribute('aria-expanded', !this.list.hidden);
+        this.activate(-1);
+    }
+
+    // index: of an option; -1: none.
+    activate(index) {
+        this.active = index;
+        [...this.list.children].forEach((option, i) => option.setAttribute('aria-selected', i === index));
+        this.list.children[index]?.scrollIntoView({block: 'nearest'});
+        this.input.setAttribute('aria-activedescendant', this.list.children[index]?.id ?? '');
     }
 
     choose(row) {
@@ -84,11 +92,7 @@ export class RuleBox {
             this.open('');
         }
         const n = this.found.length;
-        this.active = this.active < 0 ? (step > 0 ? 0 : n - 1) : (this.active + step + n) % n;
-        [...this.list.children].forEach((option, i) => option.setAttribute('aria-selected', i === this.active));
-        const option = this.list.children[this.active];
-        option?.scrollIntoView({block: 'nearest'});
-        this.input.setAttribute('aria-activedescendant', option?.id ?? '');
+        this.activate(this.active < 0 ? (step > 0 ? 0 : n - 1) : (this.active + step + n) % n);
     }
 
     key(event) {

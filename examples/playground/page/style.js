@@ -15,7 +15,7 @@ export function armStyle(index) {
     return {
         color: color(`arm-${index}`),
         dash: dashes[index],
-        marker: (size = 50) => symbol().type(markers[index]).size(size)(),
+        marker: (size) => symbol().type(markers[index]).size(size)(),
         hatching: hatchings[index],
     };
 }

@@ -26,36 +26,33 @@ export function norm(values) {
 
 // The group of an operation: a layer or a block.
 function groupOf({module}) {
-    const match = /^((?:layers|h)\.\d+)/.exec(module ?? '');
+    const match = /^((?:layers|h)\.\d+)/.exec(module);
     return match ? match[1] : null;
 }
 
-// Rows from top to bottom: {kind: 'group', name, first, last} and {kind: 'node', index, group}.
+// Rows from top to bottom: of groups, {name, open, nodes: their operations}, and of operations, {index, group}, unless their group is closed.
 export function rowsOf(tape, collapsed) {
     const rows = [];
     let current = null;
     tape.nodes.forEach((node, index) => {
         const group = groupOf(node);
         if (group !== null && group !== current?.name) {
-            current = {kind: 'group', name: group, first: index, last: index};
+            current = {name: group, open: !collapsed.has(group), nodes: []};
             rows.push(current);
         } else if (group === null) {
             current = null;
         }
-        if (current) {
-            current.last = index;
-        }
-        if (!current || !collapsed.has(group)) {
-            rows.push({kind: 'node', index, group});
+        current?.nodes.push(index);
+        if (current?.open !== false) {
+            rows.push({index, group});
         }
     });
     return rows;
 }
 
-// Which row shows an operation: its own, or its group's.
+// Which row shows an operation: its own, or its closed group's.
 export function rowOfNode(rows, index) {
-    const own = rows.findIndex((row) => row.kind === 'node' && row.index === index);
-    return own >= 0 ? own : rows.findIndex((row) => row.kind === 'group' && row.first <= index && index <= row.last);
+    return rows.findIndex((row) => row.index === index || (row.open === false && row.nodes.includes(index)));
 }
 
 // Arrows between rows: {from, to, tensor, shortcut}; what stays inside a collapsed group is left out.

@@ -23,17 +23,14 @@ export class TapeList {
     // The groups other than the first and the last start collapsed, in a long tape.
     load(tape) {
         this.tape = tape;
-        const groups = rowsOf(tape, new Set()).filter(({kind}) => kind === 'group').map(({name}) => name);
+        const groups = rowsOf(tape, new Set()).filter(({name}) => name).map(({name}) => name);
         this.collapsed = new Set(tape.nodes.length > 18 ? groups.slice(1, -1) : []);
     }
 
     show(position) {
-        this.position = position;
         this.move = moveAt(this.tape, position);
-        const current = rowsOf(this.tape, this.collapsed).find((row) => row.kind === 'group' && row.first <= this.move.index && this.move.index <= row.last);
-        if (current) {
-            this.collapsed.delete(current.name);
-        }
+        const rows = rowsOf(this.tape, this.collapsed);
+        this.collapsed.delete(rows[rowOfNode(rows, this.move.index)]?.name);
         this.build();
     }
 
@@ -51,17 +48,17 @@ export class TapeList {
     }
 
     rowNode(row, i) {
-        const focusable = {role: 'treeitem', tabindex: i === this.focused ? 0 : -1, 'aria-level': row.kind === 'group' || row.group === null ? 1 : 2};
-        if (row.kind === 'group') {
-            const open = !this.collapsed.has(row.name);
+        const focusable = {role: 'treeitem', tabindex: i === this.focused ? 0 : -1, 'aria-level': row.group ? 2 : 1};
+        if (row.name) {
+            const {open} = row;
             const attributes = {...focusable, 'aria-expanded': String(open), 'aria-selected': 'false', onclick: () => this.toggle(row.name, i)};
             return el('div.tape-row.tape-group', attributes, el('span.mark', {'aria-hidden': 'true'}, open ? '▾' : '▸'), el('strong', row.name),
-                      el('span.muted', open ? '' : plural(row.last - row.first + 1, 'operation')));
+                      el('span.muted', open ? '' : plural(row.nodes.length, 'operation')));
         }
         const node = this.tape.nodes[row.index];
         const isCurrent = row.index === this.move.index;
         const state = isCurrent ? this.move.phase : this.stateOf(row.index);
-        const part = (node.module ?? '').slice(row.group === null ? 0 : row.group.length + 1);
+        const part = node.module.slice(row.group === null ? 0 : row.group.length + 1);
         return el(`div.tape-row.${state}${isCurrent ? '.current' : ''}${row.group === null ? '' : '.inner'}`,
                   {...focusable, 'aria-selected': String(isCurrent), onclick: () => this.choose(row.index)},
                   el('span.op', node.op === 'add' ? '+ add' : node.op), el('span.muted', part), el('span.size', this.sizes(row.index)));
@@ -106,12 +103,11 @@ export class TapeList {
         if (!row) {
             return;
         }
-        const groupAt = this.rows.findIndex(({kind, name}) => kind === 'group' && name === row.group);
-        const opens = row.kind === 'group' && this.collapsed.has(row.name);
+        const groupAt = this.rows.findIndex(({name}) => name && name === row.group);
         const keys = {
             ArrowDown: () => this.focus(i + 1), ArrowUp: () => this.focus(i - 1), Home: () => this.focus(0), End: () => this.focus(this.rows.length - 1),
-            ArrowRight: () => (opens ? this.toggle(row.name, i) : this.focus(i + 1)),
-            ArrowLeft: () => (row.kind === 'group' && !opens ? this.toggle(row.name, i) : this.focus(groupAt)),
+            ArrowRight: () => (row.open === false ? this.toggle(row.name, i) : this.focus(i + 1)),
+            ArrowLeft: () => (row.open ? this.toggle(row.name, i) : this.focus(groupAt)),
             Enter: () => this.act(row, i), ' ': () => this.act(row, i),
         };
         if (keys[event.key]) {
@@ -121,7 +117,7 @@ export class TapeList {
     }
 
     act(row, i) {
-        if (row.kind === 'group') {
+        if (row.name) {
             this.toggle(row.name, i);
         } else {
             this.choose(row.index);
@@ -141,7 +137,7 @@ export class TapeList {
         const lanes = [];
         const arrows = arrowsOf(this.tape, this.rows).sort((a, b) => Number(a.shortcut) - Number(b.shortcut) || (a.to - a.from) - (b.to - b.from));
         for (const arrow of arrows) {
-            const between = this.rows.slice(arrow.from + 1, arrow.to).some(({kind}) => kind === 'node') || arrow.to - arrow.from > 2;
+            const between = this.rows.slice(arrow.from + 1, arrow.to).some(({index}) => index !== undefined) || arrow.to - arrow.from > 2;
             let lane = between || arrow.shortcut ? 1 : 0;
             while (lane > 0 && (lanes[lane] ?? []).some((other) => other.from < arrow.to && arrow.from < other.to)) {
                 lane++;

@@ -5,7 +5,7 @@ import {defaults} from './state.js';
 import {steps} from './tour_steps.js';
 
 export class Tour {
-    // page: {show(state), view(), curtain(isDown), remember(key, value)}
+    // page: {show(state), view(), curtain(isDown), remember(key, value), leave()}
     constructor(page) {
         this.page = page;
         this.node = document.getElementById('tour');
@@ -15,15 +15,11 @@ export class Tour {
     // The step after the last one seen, or the first.
     resume() {
         const place = Number(this.page.remember('tour'));
-        this.go(place >= 1 && place <= steps.length ? place : 1);
+        this.go(steps[place - 1] ? place : 1);
     }
 
-    // number from 1; anything else ends the tour.
+    // number from 1
     go(number) {
-        if (!(number >= 1 && number <= steps.length)) {
-            this.end();
-            return;
-        }
         this.page.remember('tour', number);
         const {state} = steps[number - 1];
         this.page.show({...defaults(state.view, state.net), ...structuredClone(state), tour: number});
@@ -31,8 +27,8 @@ export class Tour {
 
     // Called when a view has been opened with a state.
     opened(state) {
-        const wanted = state.tour >= 1 && state.tour <= steps.length ? state.tour : 0;
-        if (wanted === this.number && (wanted === 0 || !this.node.hidden)) {
+        const wanted = steps[state.tour - 1] ? state.tour : 0;
+        if (wanted === this.number) {
             return;
         }
         this.number = wanted;
@@ -42,14 +38,6 @@ export class Tour {
         if (wanted > 0) {
             this.build(steps[wanted - 1]);
         }
-    }
-
-    end() {
-        this.number = 0;
-        this.node.hidden = true;
-        this.page.curtain(false);
-        document.body.classList.remove('touring');
-        this.page.leave();
     }
 
     build(step) {
@@ -70,13 +58,13 @@ export class Tour {
         fill(this.node, el('div.tour-text', heading, el('p', step.text)),
              el('fieldset.question', el('legend', step.question), this.choices),
              this.reply,
-             el('div.row.tour-buttons', back, this.reveal, this.next, button('Leave the tour', () => this.end(), {class: 'quiet'})));
+             el('div.row.tour-buttons', back, this.reveal, this.next, button('Leave the tour', () => this.page.leave(), {class: 'quiet'})));
         heading.focus();
     }
 
     finish() {
         this.page.remember('tour', 1);
-        this.end();
+        this.page.leave();
     }
 
     // Raises the curtain, waits for the measurement, and compares it with the prediction.
