@@ -56,17 +56,17 @@ static Tensor *parameter(const char *name, const float *values, Shape shape)
     return tensor_require_grad(tensor);
 }
 
-// Prints one row for each value of a parameter; returns the largest difference.
-static double compare(const Tensor *tensor, const double *by_hand)
+// Prints one row for each value of a parameter; returns how many differ.
+static int compare(const Tensor *tensor, const double *by_hand)
 {
-    double largest = 0;
+    int n_wrong = 0;
     for (size_t i = 0; i < tensor_count(tensor); i++) {
         double tape = (double)tensor->grad[i];
         double difference = fabs(tape - by_hand[i]);
-        largest = difference <= largest ? largest : difference; // keeps NaN
+        n_wrong += !(difference < 1e-6); // true for NaN, too
         printf("  dL/d%s[%zu] %12.5f %12.5f %12.5f\n", tensor->label, i, by_hand[i], tape, difference);
     }
-    return largest;
+    return n_wrong;
 }
 
 int main(void)
@@ -89,18 +89,15 @@ int main(void)
 
     printf("On the tape: L = %.5f\n\n", (double)tensor_item(loss));
     printf("  %-10s %12s %12s %12s\n", "", "by hand", "tape", "difference");
-    double differences[4];
-    differences[0] = compare(weight_2, by_hand.dW2);
-    differences[1] = compare(bias_2, by_hand.db2);
-    differences[2] = compare(weight_1, by_hand.dW1);
-    differences[3] = compare(bias_1, by_hand.db1);
+    int n_wrong = compare(weight_2, by_hand.dW2);
+    n_wrong += compare(bias_2, by_hand.db2);
+    n_wrong += compare(weight_1, by_hand.dW1);
+    n_wrong += compare(bias_1, by_hand.db1);
     tape_free(tape);
 
-    for (int i = 0; i < 4; i++) {
-        if (!(differences[i] < 1e-6)) { // true for NaN, too
-            printf("\n-> They differ by up to %g: one of the two is wrong.\n", differences[i]);
-            return 1;
-        }
+    if (n_wrong > 0) {
+        printf("\n-> %d of them differ: one of the two is wrong.\n", n_wrong);
+        return 1;
     }
     printf("\n-> They agree: no difference reaches 1e-6, the precision of float.\n");
     printf("-> The tape knows nothing about networks. It knows the derivatives of three operations (linear,\n");

@@ -37,6 +37,14 @@ static void print_text(const int *ids, int n)
     printf("\n\n");
 }
 
+static void stop_unless(bool done, const Error *error)
+{
+    if (!done) {
+        fprintf(stderr, "generate: %s\n", error->message);
+        exit(1);
+    }
+}
+
 // Appends NEW tokens, each time the most likely one.
 static void continue_text(GPT *gpt, int *ids, int n_prompt)
 {
@@ -44,10 +52,7 @@ static void continue_text(GPT *gpt, int *ids, int n_prompt)
     config.n_new = NEW;
     config.greedy = true;
     Error error;
-    if (gpt_generate(gpt, &config, NULL, ids, n_prompt, &error) < 0) {
-        fprintf(stderr, "generate: %s\n", error.message);
-        exit(1);
-    }
+    stop_unless(gpt_generate(gpt, &config, NULL, ids, n_prompt, &error) >= 0, &error);
 }
 
 static int most_likely(const Real *logits)
@@ -67,12 +72,9 @@ static void compare_with_cache(GPT *gpt, const int *ids, int n)
     Tensor *all = gpt_forward(gpt, ids, 1, n + 1); // (1, n + 1, V): all rows, though only the last is needed
     const Real *without = all->data + n * V;
 
-    if (!gpt_cache_begin(gpt, 1, n + 1, &error)) { // space for n + 1 keys and values per block
-        fprintf(stderr, "generate: %s\n", error.message);
-        exit(1);
-    }
-    gpt_forward(gpt, ids, 1, n);                   // stores the keys and values of the first n tokens
-    Tensor *one = gpt_forward(gpt, ids + n, 1, 1); // (1, 1, V): one row, which reads them
+    stop_unless(gpt_cache_begin(gpt, 1, n + 1, &error), &error); // space for n + 1 keys and values per block
+    gpt_forward(gpt, ids, 1, n);                                 // stores the keys and values of the first n tokens
+    Tensor *one = gpt_forward(gpt, ids + n, 1, 1);               // (1, 1, V): one row, which reads them
     const Real *with = one->data;
     gpt_cache_end(gpt);
     tape_no_grad_end();
@@ -145,13 +147,9 @@ int main(void)
     config.tied = false; // if tied, the most likely byte after m would be m again
     Error error;
     GPT *gpt = gpt_create(&config, SEED, &error);
+    stop_unless(gpt != NULL, &error);
     GPT *twin = gpt_create(&config, SEED, &error);
-    if (gpt == NULL || twin == NULL) {
-        fprintf(stderr, "generate: %s\n", error.message);
-        gpt_free(gpt);
-        gpt_free(twin);
-        return 1;
-    }
+    stop_unless(twin != NULL, &error);
     Tape *tape = tape_create();
 
     continue_text(gpt, ids, n_prompt);

@@ -12,21 +12,6 @@ enum { BLOCKS = 8, B = 4, T = 16, RULES = 4 };
 
 static const char *const rules[RULES] = {"pre", "forward-only", "none", "backward-only"};
 
-// Mean |dL/dW| of the first block's weights and of the last's.
-static double layer_gradient(const GradFlow *flow, int layer)
-{
-    double sum = 0;
-    double count = 0;
-    for (int i = 0; i < flow->n_rows; i++) {
-        const FlowRow *row = &flow->rows[i];
-        if (row->layer == layer && row->kind == FLOW_WEIGHT_GRAD && row->ndim == 2 && row->part < 0) {
-            sum += row->stats.mean_abs * (double)row->stats.count;
-            count += (double)row->stats.count;
-        }
-    }
-    return sum / count;
-}
-
 int main(void)
 {
     int ids[B * T];
@@ -50,11 +35,12 @@ int main(void)
         Tensor *loss = tensor_cross_entropy(logits, targets);
         GradFlowWatch *watch = gradflow_watch(tape);
         tensor_backward(loss);
-        GradFlow flow = gradflow_read(watch, &gpt->module);
+        Measurement measurement = {.flow = gradflow_read(watch, &gpt->module)};
+        double first = measurement_metric(&measurement, 0, METRIC_WEIGHT); // mean |dL/dW| of the block
+        double last = measurement_metric(&measurement, BLOCKS - 1, METRIC_WEIGHT);
         losses[r] = tensor_item(loss);
-        printf("%-14s %-28s %10.5f %12.2g %12.2g\n", rules[r], residual_text(gpt_rule(&gpt->config)), (double)losses[r], layer_gradient(&flow, 0),
-               layer_gradient(&flow, BLOCKS - 1));
-        gradflow_free(&flow);
+        printf("%-14s %-28s %10.5f %12.2g %12.2g\n", rules[r], residual_text(gpt_rule(&gpt->config)), (double)losses[r], first, last);
+        gradflow_free(&measurement.flow);
         tape_reset(tape);
         gpt_free(gpt);
     }
