@@ -64,6 +64,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     read_config(path);
     read_tokenizer(data, n);
     fuzz_file("model.safetensors.index.json", data, n);
-    gpt_free(model_weights_load(fuzz_folder(), &config, &error));
+    gpt_free(model_weights_load(fuzz_folder(), &config, false, &error));
     return 0;
 }

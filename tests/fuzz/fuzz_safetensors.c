@@ -57,7 +57,7 @@ static void load_model(size_t n)
                         .causal = true,
                         .norm = (Norm)(n % NORM_COUNT)};
     Error error;
-    GPT *gpt = model_weights_load(fuzz_folder(), &config, &error);
+    GPT *gpt = model_weights_load(fuzz_folder(), &config, false, &error);
     gpt_free(gpt);
 }
 
