@@ -24,7 +24,7 @@ static void append(Table *table, char *cell)
 // Adds the cells of text, which this character separates.
 static void add_cells(Table *table, const char *text, char between)
 {
-    for (const char *end = text; end != NULL; text = end + 1) {
+    for (const char *end; text != NULL; text = end == NULL ? NULL : end + 1) {
         end = strchr(text, between);
         table_cell(table, "%.*s", end == NULL ? (int)strlen(text) : (int)(end - text), text);
     }
