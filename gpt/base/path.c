@@ -28,11 +28,7 @@ char *path_folder(const char *path)
 {
     REQUIRE(path);
     const char *slash = strrchr(path, '/');
-    char *folder = memory_copy_text(slash == NULL ? "." : path);
-    if (slash != NULL) {
-        folder[slash == path ? 1 : slash - path] = '\0';
-    }
-    return folder;
+    return slash == NULL ? memory_copy_text(".") : text_format("%.*s", slash == path ? 1 : (int)(slash - path), path);
 }
 
 char *path_real(const char *path)

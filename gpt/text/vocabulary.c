@@ -85,9 +85,6 @@ static bool find_bytes(const Source *source, const Tokens *tokens, Bpe *bpe, Err
     return true;
 }
 
-// ------------------------------------------------------------------------------------------------------------
-// Merges
-
 // Reading the merges, line by line.
 typedef struct Reading {
     const Source *source;
