@@ -183,16 +183,6 @@ Tensor *(deep_forward)(DeepNet *net, Tensor *x, Where where)
 // ------------------------------------------------------------------------------------------------------------
 // The table of DeepConfig's fields
 
-static const char *activation_word(int value)
-{
-    return activation_name((Activation)value);
-}
-
-static const char *init_word(int value)
-{
-    return init_name((InitScheme)value);
-}
-
 static const char *norm_word(int value)
 {
     return value == DEEP_NORM_BATCH ? "batch" : "none";
@@ -209,14 +199,14 @@ static const char *loss_word(int value)
 }
 
 #define FIELD(member, type) .name = #member, .kind = (type), .offset = offsetof(DeepConfig, member)
-#define CHOICE(member, count) FIELD(member, FIELD_CHOICE), .word = member##_word, .n_words = (count)
+#define CHOICE(member, words, count) FIELD(member, FIELD_CHOICE), .word = (words), .n_words = (count)
 
 const ConfigField deep_fields[] = {
-    {CHOICE(activation, ACTIVATION_COUNT), .standard = "gelu", .help = "activation function after each layer"},
-    {CHOICE(norm, DEEP_NORM_COUNT), .standard = "none", .help = "batch normalization before each activation"},
-    {CHOICE(head, HEAD_COUNT), .standard = "activation", .help = "the last layer, with an activation or without"},
-    {CHOICE(loss, LOSS_COUNT), .standard = "mse", .help = "mean squared error, or cross-entropy of classes"},
-    {CHOICE(init, INIT_COUNT), .standard = "torch", .help = "initialization of the weights"},
+    {CHOICE(activation, activation_name, ACTIVATION_COUNT), .standard = "gelu", .help = "activation function after each layer"},
+    {CHOICE(norm, norm_word, DEEP_NORM_COUNT), .standard = "none", .help = "batch normalization before each activation"},
+    {CHOICE(head, head_word, HEAD_COUNT), .standard = "activation", .help = "the last layer, with an activation or without"},
+    {CHOICE(loss, loss_word, LOSS_COUNT), .standard = "mse", .help = "mean squared error, or cross-entropy of classes"},
+    {CHOICE(init, init_name, INIT_COUNT), .standard = "torch", .help = "initialization of the weights"},
     {FIELD(init_gain, FIELD_NUMBER), .low = 1e-6, .high = 1e6, .standard = "1", .help = "factor on the initial weights"},
     {FIELD(bias_std, FIELD_NUMBER), .low = 0, .high = 1e6, .help = "standard deviation of the initial biases, instead of the scheme's"},
 };

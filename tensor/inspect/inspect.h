@@ -170,7 +170,7 @@ typedef struct Quartiles {
     int n;                    // number of values
 } Quartiles;
 
-Quartiles quartiles_of(double *values, int n); // ignores NaN; reorders values
+Quartiles quartiles_of(double *values, int n); // ignores NaN; sorts values
 
 enum { BYTES_TEXT = 32 };
 

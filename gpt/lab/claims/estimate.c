@@ -7,7 +7,6 @@
 #include "gpt/lab/claims/claims.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { RESAMPLINGS = 2000, BOOTSTRAP_SEED = 1 };
@@ -96,13 +95,6 @@ static double quantile(const double *sorted, int n, double fraction)
     return i + 1 < n ? sorted[i] + (place - i) * (sorted[i + 1] - sorted[i]) : sorted[n - 1];
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void bootstrap(const Sample *sample, Over over, Trend trend, Estimate *estimate)
 {
     int n = sample->n_seeds;
@@ -118,7 +110,7 @@ static void bootstrap(const Sample *sample, Over over, Trend trend, Estimate *es
         results[m] = number_of(sample, over, trend, pick);
         m += isfinite(results[m]);
     }
-    qsort(results, (size_t)m, sizeof *results, ascending);
+    quartiles_of(results, m); // sorts them
     estimate->low = m > 0 ? quantile(results, m, 0.025) : NAN;
     estimate->high = m > 0 ? quantile(results, m, 0.975) : NAN;
 }
