@@ -3,19 +3,9 @@
 // not depend on has no row.
 
 #include "gpt/base/base.h"
-#include "gpt/lab/lab.h"
+#include "gpt/lab/net.h"
 
 #include <math.h>
-
-// Enough digits to hold a Real exactly, 9 for float32; with a decimal point in every locale.
-static void write_number(FILE *out, double value)
-{
-    if (isnan(value)) {
-        fprintf(out, ",");
-        return;
-    }
-    number_print(out, "," REAL_FORMAT, value);
-}
 
 // Columns that the row does not have are empty: shortcut and norm of a rule that they do not name, index and value of statistics.
 typedef struct RowContext {
@@ -25,45 +15,39 @@ typedef struct RowContext {
     uint64_t seed;
 } RowContext;
 
-// The columns before a row's statistics.
-static void begin_row(FILE *out, const RowContext *in, int layer, const char *name, const char *kind)
+// Enough digits to hold a Real exactly, 9 for float32; with a decimal point in every locale.
+static void write_statistics(FILE *out, const FlowStats *stats)
 {
-    fprintf(out, "%d,%s,%s,%s,%d,%d,%s,%s", in->run, in->shortcut, in->norm, in->activation, in->step, layer, name, kind);
-}
-
-static void end_row(FILE *out, const RowContext *in)
-{
-    fputc(',', out);
-    quote_csv(out, in->residual);
-    fprintf(out, ",%llu", (unsigned long long)in->seed);
-}
-
-// A statistic that is NaN because the gradient is, is written so; only a token cosine may be missing.
-static void write_row(FILE *out, const RowContext *in, const FlowRow *row)
-{
-    const FlowStats *stats = &row->stats;
-    begin_row(out, in, row->layer, row->name, flow_kind_name(row->kind));
     const double numbers[] = {stats->mean_abs, stats->l2, stats->rms, stats->max_abs, stats->zero_fraction, stats->denormal_fraction};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        number_print(out, "," REAL_FORMAT, numbers[i]);
+        number_print(out, REAL_FORMAT ",", numbers[i]); // NaN because the gradient is
     }
-    write_number(out, stats->token_cosine);
-    end_row(out, in);
-    fprintf(out, ",,\n");
+    if (!isnan(stats->token_cosine)) { // only this may be missing
+        number_print(out, REAL_FORMAT, stats->token_cosine);
+    }
 }
 
-// A probe's number: the seven statistics are empty.
-static void write_probe_row(FILE *out, const RowContext *in, const ProbeRow *row)
+// A row of statistics (of flow), or of a probe's number; the other is NULL.
+static void write_row(FILE *out, const RowContext *in, const FlowRow *flow, const ProbeRow *probe)
 {
-    begin_row(out, in, row->layer, row->name, row->kind);
-    fprintf(out, ",,,,,,,");
-    end_row(out, in);
-    if (row->index >= 0) {
-        fprintf(out, ",%d", row->index);
+    fprintf(out, "%d,%s,%s,%s,%d,", in->run, in->shortcut, in->norm, in->activation, in->step);
+    if (flow != NULL) {
+        fprintf(out, "%d,%s,%s,", flow->layer, flow->name, flow_kind_name(flow->kind));
+        write_statistics(out, &flow->stats);
     } else {
-        fputc(',', out);
+        fprintf(out, "%d,%s,%s,,,,,,,", probe->layer, probe->name, probe->kind);
     }
-    number_print(out, "," REAL_FORMAT "\n", row->value);
+    fputc(',', out);
+    quote_csv(out, in->residual);
+    fprintf(out, ",%llu,", (unsigned long long)in->seed);
+    if (probe != NULL && probe->index >= 0) {
+        fprintf(out, "%d", probe->index);
+    }
+    fputc(',', out);
+    if (probe != NULL) {
+        number_print(out, REAL_FORMAT, probe->value);
+    }
+    fputc('\n', out);
 }
 
 const char experiment_csv_header[] = "run,shortcut,norm,activation,step,layer,name,kind,mean_abs,l2,rms,max_abs,zero_fraction,"
@@ -74,30 +58,24 @@ bool measurement_csv(const ExperimentConfig *config, const Measurement *measurem
     REQUIRE(config, measurement, out);
     bool mlp = config->net == NET_MLP;
     const ResidualRule *rule = experiment_rule(config, measurement->arm);
-    bool shortcut;
-    Norm norm;
-    bool short_name = gpt_rule_shorthand(rule, &shortcut, &norm);
     RowContext in = {
         .run = measurement->run,
-        .shortcut = !short_name ? ""
-                  : shortcut    ? "on"
-                                : "off",
-        .norm = !short_name ? "" : norm_name(norm),
         .activation = activation_name(mlp ? config->deep.activation : config->gpt.activation),
         .residual = residual_name(rule),
         .step = measurement->step,
         .seed = measurement->seed,
     };
+    rule_shorthand(rule, &in.shortcut, &in.norm);
     for (int r = 0; r < measurement->flow.n_rows; r++) {
         const FlowRow *row = &measurement->flow.rows[r];
         if (row->reach != FLOW_NEVER) {
-            write_row(out, &in, row);
+            write_row(out, &in, row, NULL);
         }
     }
     for (int r = 0; r < measurement->probes.n_rows; r++) {
         const ProbeRow *row = &measurement->probes.rows[r];
         if (!probe_kind(row->kind, NULL)->internal) {
-            write_probe_row(out, &in, row);
+            write_row(out, &in, NULL, row);
         }
     }
     return !ferror(out);

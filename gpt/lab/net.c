@@ -73,6 +73,15 @@ const char *experiment_arm_name(const ExperimentConfig *config, int arm)
     return arm == 1 ? "with shortcuts" : "without shortcuts";
 }
 
+void rule_shorthand(const ResidualRule *rule, const char **shortcut, const char **norm)
+{
+    bool on;
+    Norm place;
+    bool has = gpt_rule_shorthand(rule, &on, &place);
+    *shortcut = !has ? "" : on ? "on" : "off";
+    *norm = has ? norm_name(place) : "";
+}
+
 // ------------------------------------------------------------------------------------------------------------
 // Making one
 

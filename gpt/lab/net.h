@@ -9,6 +9,9 @@ bool arm_is_run(const ExperimentConfig *config, int arm);
 int arms_run(const ExperimentConfig *config);                          // how many are
 bool arm_check(const ExperimentConfig *config, int arm, Error *error); // can this network be made?
 
+// The values of --shortcut and --norm that stand for a rule; "" if none do.
+void rule_shorthand(const ResidualRule *rule, const char **shortcut, const char **norm);
+
 bool experiment_check(const ExperimentConfig *config, Error *error);
 
 typedef struct Net {

@@ -40,15 +40,14 @@ static void write_before(FILE *out, const Run *run)
 {
     const ExperimentConfig *config = run->config;
     bool mlp = config->net == NET_MLP;
-    bool shortcut;
-    Norm norm;
-    bool short_name = gpt_rule_shorthand(run->rule, &shortcut, &norm);
+    const char *shortcut;
+    const char *norm;
+    rule_shorthand(run->rule, &shortcut, &norm);
     char norm_text[FIELD_BUFFER];
     const ConfigField *deep_norm = config_field_find(deep_fields, deep_field_count, "norm");
     fprintf(out, "%d,%llu,%s,", run->last->run, (unsigned long long)run->last->seed, net_name(config->net));
     quote_csv(out, residual_name(run->rule));
-    fprintf(out, ",%s", !short_name ? "" : shortcut ? "on" : "off");
-    fprintf(out, ",%s,", mlp ? config_field_text(deep_norm, &config->deep, norm_text) : short_name ? norm_name(norm) : "");
+    fprintf(out, ",%s,%s,", shortcut, mlp ? config_field_text(deep_norm, &config->deep, norm_text) : norm);
     if (mlp) {
         fputc('"', out);
         deep_write_sizes(out, &config->deep);
