@@ -253,7 +253,6 @@ typedef double ProbeReduce(const double *values, int n);
 double probe_first(const double *values, int n);
 double probe_last(const double *values, int n);
 double probe_mean(const double *values, int n);
-double probe_largest(const double *values, int n);
 double probe_first_share(const double *values, int n); // values[0] / sum
 double probe_center(const double *values, int n);      // sum_k k values[k] / sum_k values[k]
 
@@ -338,7 +337,7 @@ void probe_results_free(ProbeResults *results);
 // Where a probe's values belong.
 typedef struct ProbePlace {
     int layer;
-    const char *name; // NULL: any
+    const char *name; // NULL or "": any
 } ProbePlace;
 
 // The values of a kind at a place, in index order. Returns how many; values has room for n, or is NULL to count.

@@ -33,15 +33,6 @@ double probe_mean(const double *values, int n)
     return sum_of(values, n) / n;
 }
 
-double probe_largest(const double *values, int n)
-{
-    double largest = NAN;
-    for (int i = 0; i < n; i++) {
-        largest = fmax(largest, values[i]);
-    }
-    return largest;
-}
-
 double probe_first_share(const double *values, int n)
 {
     return probe_first(values, n) / sum_of(values, n);
@@ -61,7 +52,8 @@ double probe_center(const double *values, int n)
 
 static bool is_at(const ProbeRow *row, ProbePlace place)
 {
-    return place.name == NULL ? row->layer == place.layer : strcmp(row->name, place.name) == 0;
+    bool named = place.name != NULL && place.name[0] != '\0';
+    return named ? strcmp(row->name, place.name) == 0 : row->layer == place.layer;
 }
 
 int measurement_probe(const Measurement *measurement, const char *kind, ProbePlace place, double *values, int n)

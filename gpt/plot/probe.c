@@ -29,12 +29,6 @@ typedef struct Sheet {
 // ------------------------------------------------------------------------------------------------------------
 // From numbers to lines and cells
 
-static ProbePlace named(ProbePlace place)
-{
-    place.name = place.name == NULL || place.name[0] == '\0' ? NULL : place.name;
-    return place;
-}
-
 // What a panel's places are, as the label of an axis.
 static const char *place_word(const Sheet *sheet, const ProbePlace *places, int n)
 {
@@ -53,7 +47,7 @@ static Line line_of_places(const Sheet *sheet, const ProbePanel *panel, PlotArm 
     line.spread = line_spread(sheet->experiment, n);
     for (int i = 0; i < n; i++) {
         line.x[i] = i;
-        line.y[i] = experiment_probe_reduced(sheet->experiment, arm.number, sheet->step, panel->kind, named(places[i]), panel->reduce);
+        line.y[i] = experiment_probe_reduced(sheet->experiment, arm.number, sheet->step, panel->kind, places[i], panel->reduce);
     }
     *word = n > 0 ? place_word(sheet, places, n) : *word;
     return line;
@@ -88,7 +82,7 @@ static Line line_of_indices(const Sheet *sheet, const ProbePanel *panel, PlotArm
 {
     AUTO_FREE ProbePlace *places = NULL;
     int n_places = experiment_probe_places(sheet->experiment, arm.number, sheet->step, panel->kind, &places);
-    ProbePlace place = n_places > 0 ? named(places[0]) : (ProbePlace){.layer = -1};
+    ProbePlace place = n_places > 0 ? places[0] : (ProbePlace){.layer = -1};
     int n = n_places > 0 ? count_indices(sheet, panel->kind, arm, place) : 0;
     Line line = line_create(arm.name, arm.style, n);
     AUTO_FREE double *values = memory_allocate((size_t)n * sizeof *values + 1, "a plot");
@@ -130,7 +124,7 @@ static Cells cells_of(const Sheet *sheet, const ProbePanel *panel, PlotArm arm, 
     int most = 0;
     int stride = n / CELLS_MOST + 1;
     for (int i = 0; i < n; i++) {
-        int count = count_indices(sheet, panel->kind, arm, named(places[i]));
+        int count = count_indices(sheet, panel->kind, arm, places[i]);
         most = count > most ? count : most;
     }
     bool square = panel->form == FORM_SQUARE;
@@ -141,7 +135,7 @@ static Cells cells_of(const Sheet *sheet, const ProbePanel *panel, PlotArm arm, 
         cells.values[i] = NAN;
     }
     for (int row = 0; row < (square && n > 0 ? 1 : cells.rows); row++) {
-        ProbePlace place = named(places[row * stride]);
+        ProbePlace place = places[row * stride];
         place_values(sheet, panel->kind, arm, place, !square, cells.values + row * cells.columns,
                      square ? count : count_indices(sheet, panel->kind, arm, place));
     }

@@ -53,9 +53,7 @@ static void place_cell(Table *out, const ArmTable *table, int row, int arm, int 
 {
     const Shown *shown = table->what;
     const ProbeColumn *what = &shown->probe->columns[column];
-    ProbePlace place = shown->places[row];
-    place.name = place.name[0] == '\0' ? NULL : place.name;
-    Quartiles q = experiment_probe_reduced(table->experiment, arm, table->step, what->kind, place, what->reduce);
+    Quartiles q = experiment_probe_reduced(table->experiment, arm, table->step, what->kind, shown->places[row], what->reduce);
     table_cell(out, q.n == 0 ? "-" : "%.3g", q.median);
 }
 
