@@ -92,7 +92,7 @@ static void on_measurement(int done, int n, void *context)
 {
     (void)context;
     const Measurement *measurement = &experiment.measurements[done - 1];
-    double *row = NULL;
+    AUTO_FREE double *row = NULL;
     if (experiment.config.n_steps > 0) {
         size_t count = (size_t)experiment.n_layer * METRIC_COUNT;
         row = memory_allocate(count * sizeof *row, "a measurement");
@@ -101,7 +101,6 @@ static void on_measurement(int done, int n, void *context)
         }
     }
     page_progress(done, n, measurement->arm, measurement->step, (double)measurement->seed, measurement->loss, row, experiment.n_layer);
-    free(row);
 }
 
 // (arm, step, layer, metric and then metric relative to the last layer, NUMBERS)

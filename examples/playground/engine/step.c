@@ -59,9 +59,7 @@ static int find_tensor(const Tensor *tensor)
 static void add_tensor(const Tensor *tensor)
 {
     if (find_tensor(tensor) == step.n_tensors) {
-        step.tensors = memory_grow(step.tensors, step.n_tensors, &step.tensors_capacity, sizeof(Tensor *), "the tensors");
-        step.tensors[step.n_tensors] = tensor;
-        step.n_tensors++;
+        *LIST_ADD(step.tensors, step.n_tensors, step.tensors_capacity, "the tensors") = tensor;
     }
 }
 
@@ -70,14 +68,11 @@ static void after_node(TapeNode *node, void *context)
     (void)context;
     for (int i = 0; i < node->n_inputs; i++) {
         const Tensor *input = node->inputs[i];
-        if (input->grad == NULL) {
-            continue;
+        if (input->grad != NULL) {
+            size_t bytes = tensor_count(input) * sizeof(Real);
+            Real *grad = memcpy(memory_allocate(bytes, "a gradient"), input->grad, bytes);
+            *LIST_ADD(step.arrivals, step.n_arrivals, step.arrivals_capacity, "the gradients") = (Arrival){node->index, input, grad};
         }
-        size_t bytes = tensor_count(input) * sizeof(Real);
-        step.arrivals = memory_grow(step.arrivals, step.n_arrivals, &step.arrivals_capacity, sizeof(Arrival), "the gradients");
-        step.arrivals[step.n_arrivals] = (Arrival){node->index, input, memory_allocate(bytes, "a gradient")};
-        memcpy(step.arrivals[step.n_arrivals].grad, input->grad, bytes);
-        step.n_arrivals++;
     }
 }
 

@@ -142,25 +142,22 @@ export function toFragment(state) {
     return `#${parts}`;
 }
 
-function readNames(parts, notes) {
-    const view = parts.get('view') ?? 'flow';
-    const net = parts.get('net') ?? fields.net.default[view];
-    if (!views.includes(view)) {
-        notes.push(`view: '${view}' is unknown (expected ${views.join(', ')})`);
-        return defaults('flow');
+// The choice that a name in the address stands for, or the usual one and a note.
+function chosen(parts, name, choices, usual, notes) {
+    const text = parts.get(name) ?? usual;
+    if (choices.includes(text)) {
+        return text;
     }
-    if (!fields.net.choices.includes(net)) {
-        notes.push(`net: '${net}' is unknown (expected mlp or gpt)`);
-        return defaults(view);
-    }
-    return defaults(view, net);
+    notes.push(`${name}: '${text}' is unknown (expected ${choices.join(', ')})`);
+    return usual;
 }
 
 // {state, notes}: what cannot be used keeps its default, and a note says so.
 export function fromFragment(fragment) {
     const notes = [];
     const parts = new URLSearchParams(fragment.replace(/^#/, ''));
-    const state = readNames(parts, notes);
+    const view = chosen(parts, 'view', views, 'flow', notes);
+    const state = defaults(view, chosen(parts, 'net', fields.net.choices, fields.net.default[view], notes));
     for (const [name, text] of parts) {
         if (Object.hasOwn(fields, name) && name !== 'net') {
             const {value, error} = parse(name, text, {...state, 'n-head': Number(parts.get('n-head') ?? state['n-head'])});
